@@ -1,0 +1,2 @@
+//! Placeholder until the protos exist.
+fn main() {}
