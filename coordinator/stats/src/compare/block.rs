@@ -1,0 +1,214 @@
+//! What the comparison is made of: one value of each arm in each round, as a logarithm in which more is worse.
+//! Owns the sign convention and the pairing of arms; must not know metrics by name.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::order::{Arm, Order};
+
+/// Which way a metric is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// Latency, memory, time.
+    LowerIsBetter,
+    /// Rates, throughput, goodput.
+    HigherIsBetter,
+}
+
+/// One arm's value in one round.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Seat {
+    /// The value as [`cost_ln`]: a logarithm in which more is worse.
+    pub cost: f64,
+    /// The arm's 0-based place in the round's order.
+    pub position: usize,
+}
+
+/// One round of one metric.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Block {
+    /// The baseline.
+    pub a: Seat,
+    /// The candidate.
+    pub b: Seat,
+    /// The baseline once more, in runs that have the control; then in all rounds.
+    pub a2: Option<Seat>,
+}
+
+/// Differences of one round each, with their order covariate, in round order.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Paired {
+    /// d_r: log ratio of the round; more than zero is worse.
+    pub differences: Vec<f64>,
+    /// x_r: position of the numerator's arm minus the mean position of the denominator's arms.
+    pub covariate: Vec<f64>,
+}
+
+/// Why values cannot be compared.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CompareError {
+    /// An interval needs two rounds at least.
+    TooFewRounds {
+        /// Rounds there are.
+        rounds: usize,
+    },
+    /// Some rounds have the control and some do not.
+    MixedArms,
+    /// A value is not a finite number.
+    NotFinite {
+        /// 0-based round.
+        round: usize,
+    },
+    /// A list has not one entry per round.
+    UnequalLengths {
+        /// Entries wanted.
+        expected: usize,
+        /// Entries found.
+        found: usize,
+    },
+}
+
+/// The logarithm in which more is worse: ln(value) where lower is better, −ln(value) where higher is better,
+/// so that δ > 0 means SLOWER for every metric (DESIGN 8.3). `None` for what has no logarithm.
+#[must_use]
+pub fn cost_ln(value: f64, direction: Direction) -> Option<f64> {
+    let ln = (value > 0.0 && value.is_finite()).then(|| value.ln())?;
+    Some(match direction {
+        Direction::LowerIsBetter => ln,
+        Direction::HigherIsBetter => -ln,
+    })
+}
+
+/// The change a δ stands for, in the metric's own sense: 0.05 is "5 % more" of a latency or of a rate.
+#[must_use]
+pub fn change(delta: f64, direction: Direction) -> f64 {
+    match direction {
+        Direction::LowerIsBetter => delta.exp_m1(),
+        Direction::HigherIsBetter => (-delta).exp_m1(),
+    }
+}
+
+impl Block {
+    /// Pairs the arms' costs with their places in the round's order; `None` when an arm has no place.
+    #[must_use]
+    pub fn new(order: &Order, a: f64, b: f64, a2: Option<f64>) -> Option<Self> {
+        let seat = |arm, cost| Some(Seat { cost, position: order.position(arm)? });
+        let a2 = match a2 {
+            Some(cost) => Some(seat(Arm::A2, cost)?),
+            None => None,
+        };
+        Some(Self { a: seat(Arm::A, a)?, b: seat(Arm::B, b)?, a2 })
+    }
+
+    fn costs(&self) -> impl Iterator<Item = f64> {
+        [Some(self.a), Some(self.b), self.a2].into_iter().flatten().map(|seat| seat.cost)
+    }
+}
+
+impl Paired {
+    /// B against the baseline; with the control, against ½(ln A + ln A2) (METHOD 2.2.2).
+    #[must_use]
+    pub fn effect(blocks: &[Block]) -> Self {
+        Self::collect(blocks.iter().map(|block| {
+            let a = block.a;
+            let a2 = block.a2.unwrap_or(a);
+            let baseline = 0.5 * (a.cost + a2.cost);
+            let place = 0.5 * (a.position as f64 + a2.position as f64);
+            (block.b.cost - baseline, block.b.position as f64 - place)
+        }))
+    }
+
+    /// A2 against A: what the comparison finds where there is nothing to find. Empty without the control.
+    #[must_use]
+    pub fn control(blocks: &[Block]) -> Self {
+        Self::collect(blocks.iter().filter_map(|block| {
+            let a2 = block.a2?;
+            Some((a2.cost - block.a.cost, a2.position as f64 - block.a.position as f64))
+        }))
+    }
+
+    fn collect(pairs: impl Iterator<Item = (f64, f64)>) -> Self {
+        let (differences, covariate) = pairs.unzip();
+        Self { differences, covariate }
+    }
+}
+
+/// Whether the blocks can be compared at all.
+///
+/// # Errors
+/// Fewer than two rounds, a control in some rounds only, or a value that is not finite.
+pub(crate) fn check(blocks: &[Block]) -> Result<(), CompareError> {
+    if blocks.len() < 2 {
+        return Err(CompareError::TooFewRounds { rounds: blocks.len() });
+    }
+    let with_control = blocks.iter().filter(|b| b.a2.is_some()).count();
+    if with_control != 0 && with_control != blocks.len() {
+        return Err(CompareError::MixedArms);
+    }
+    match blocks.iter().position(|b| !b.costs().all(f64::is_finite)) {
+        Some(round) => Err(CompareError::NotFinite { round }),
+        None => Ok(()),
+    }
+}
+
+impl fmt::Display for CompareError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooFewRounds { rounds } => write!(f, "{rounds} rounds give no interval, 2 are the least"),
+            Self::MixedArms => write!(f, "the control A2 is missing in some rounds"),
+            Self::NotFinite { round } => write!(f, "round {round} has a value that is not a finite number"),
+            Self::UnequalLengths { expected, found } => {
+                write!(f, "lists of unequal length: {expected} rounds wanted, {found} found")
+            }
+        }
+    }
+}
+
+impl Error for CompareError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seat(cost: f64, position: usize) -> Seat {
+        Seat { cost, position }
+    }
+
+    #[test]
+    fn more_is_worse_for_latency_and_for_rates() {
+        let worse_latency = cost_ln(110.0, Direction::LowerIsBetter).unwrap()
+            - cost_ln(100.0, Direction::LowerIsBetter).unwrap();
+        let worse_rate = cost_ln(90.0, Direction::HigherIsBetter).unwrap()
+            - cost_ln(100.0, Direction::HigherIsBetter).unwrap();
+        assert!(worse_latency > 0.0 && worse_rate > 0.0);
+        assert!((change(worse_latency, Direction::LowerIsBetter) - 0.1).abs() < 1e-12);
+        assert!((change(worse_rate, Direction::HigherIsBetter) + 0.1).abs() < 1e-12);
+        assert_eq!(cost_ln(0.0, Direction::LowerIsBetter), None);
+        assert_eq!(cost_ln(f64::INFINITY, Direction::HigherIsBetter), None);
+    }
+
+    #[test]
+    fn pairs_by_hand() {
+        let three = Block { a: seat(1.0, 2), b: seat(1.4, 0), a2: Some(seat(1.2, 1)) };
+        let effect = Paired::effect(&[three]);
+        assert!((effect.differences[0] - 0.3).abs() < 1e-12);
+        assert_eq!(effect.covariate, [-1.5]);
+        let control = Paired::control(&[three]);
+        assert!((control.differences[0] - 0.2).abs() < 1e-12);
+        assert_eq!(control.covariate, [-1.0]);
+        let two = Block { a2: None, ..three };
+        assert_eq!(Paired::effect(&[two]).covariate, [-2.0]);
+        assert_eq!(Paired::control(&[two]), Paired::default());
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_refused() {
+        let block = Block { a: seat(1.0, 0), b: seat(1.0, 1), a2: None };
+        let with = Block { a2: Some(seat(1.0, 2)), ..block };
+        let broken = Block { b: seat(f64::NAN, 1), ..block };
+        assert_eq!(check(&[block, block]), Ok(()));
+        assert_eq!(check(&[block]), Err(CompareError::TooFewRounds { rounds: 1 }));
+        assert_eq!(check(&[block, with]), Err(CompareError::MixedArms));
+        assert_eq!(check(&[block, broken]), Err(CompareError::NotFinite { round: 1 }));
+    }
+}

@@ -1,0 +1,327 @@
+//! The decision table of DESIGN 8.4, from the top down. Owns the order of the rows and the path that
+//! `--explain` prints; must not know how the figures came about. δ > 0 is SLOWER, always.
+//!
+//! INVALID (measurement, control) → what forbids an answer (inconclusive measurement, exact check disagrees) →
+//! SLOWER (lower > τ′) → FASTER (upper < −τ′) → SAME (90 % interval inside ±τ′) → UNDECIDED.
+//! A row that would say SLOWER or FASTER needs six rounds and, for a secondary metric, Holm's agreement.
+
+use std::fmt;
+
+use super::{Comparison, Interval, LEAST_ROUNDS, Settings};
+use crate::validity::Validity;
+
+/// The answer to "B against A".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// The comparison says nothing: the measurement or the control failed.
+    Invalid,
+    /// B is worse by more than the tolerance.
+    Slower,
+    /// B is better by more than the tolerance.
+    Faster,
+    /// B differs by less than the tolerance.
+    Same,
+    /// The rounds do not settle it.
+    Undecided,
+}
+
+/// How much of a difference does not matter.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tolerance {
+    /// τ as a share: 0.02 is 2 %.
+    pub tau: f64,
+    /// The metric's empirical noise floor on this class of host, as a share; 0 where none was calibrated.
+    pub noise_floor: f64,
+}
+
+/// The metric's part in the answer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Role {
+    /// The one metric declared before the run.
+    Primary,
+    /// One of the others, with its p after Holm's correction ([`super::holm`]).
+    Secondary {
+        /// The adjusted p.
+        adjusted_p: f64,
+    },
+}
+
+/// What is to be decided, beside the comparison itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The verdict on the measurement.
+    pub validity: &'a Validity,
+    /// The metric's tolerance.
+    pub tolerance: Tolerance,
+    /// Primary or secondary.
+    pub role: Role,
+    /// The settings with which the comparison was made.
+    pub settings: Settings,
+}
+
+/// A verdict with the way to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// The answer.
+    pub verdict: Verdict,
+    /// With SAME: the 95 % interval excludes zero nevertheless.
+    pub small_but_real: bool,
+    /// τ′ = ln(1 + max(τ, noise floor)).
+    pub tau_ln: f64,
+    /// The rows looked at, in order; the last one decided.
+    pub path: Vec<Step>,
+    /// With UNDECIDED: rounds after which the MDE is τ′; `None` beyond a million, or with another verdict.
+    pub rounds_needed: Option<u64>,
+}
+
+/// One row looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// The row with its figures.
+    pub row: Row,
+    /// Whether it applied.
+    pub applies: bool,
+}
+
+/// A row of the decision table with its figures.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Row {
+    /// The measurement is INVALID, for that many reasons.
+    MeasurementInvalid {
+        /// Reasons.
+        reasons: usize,
+    },
+    /// A2/A lies beyond half the tolerance, though both are the baseline.
+    ControlDiffers {
+        /// Interval of A2/A.
+        ci: Interval,
+        /// τ′/2.
+        limit: f64,
+    },
+    /// The measurement is INCONCLUSIVE, for that many reasons.
+    MeasurementInconclusive {
+        /// Reasons.
+        reasons: usize,
+    },
+    /// t and the exact check fall on different sides of α.
+    ExactDisagrees {
+        /// p of the t test.
+        t: f64,
+        /// p of the exact check.
+        exact: f64,
+        /// α.
+        alpha: f64,
+    },
+    /// The interval lies above τ′.
+    Slower {
+        /// Lower bound.
+        low: f64,
+        /// τ′.
+        limit: f64,
+    },
+    /// The interval lies below −τ′.
+    Faster {
+        /// Upper bound.
+        high: f64,
+        /// −τ′.
+        limit: f64,
+    },
+    /// Too few rounds to say FASTER or SLOWER.
+    TooFewRounds {
+        /// Rounds there are.
+        rounds: usize,
+        /// The least that will do.
+        least: usize,
+    },
+    /// Not significant among the secondary metrics.
+    HolmDisagrees {
+        /// Adjusted p.
+        adjusted: f64,
+        /// α.
+        alpha: f64,
+    },
+    /// The 90 % interval lies inside ±τ′.
+    Same {
+        /// The 90 % interval.
+        tost: Interval,
+        /// τ′.
+        limit: f64,
+    },
+    /// Nothing above applied.
+    Open {
+        /// What could have been seen.
+        mde: f64,
+        /// Rounds after which the MDE is τ′.
+        rounds_needed: Option<u64>,
+    },
+}
+
+impl Tolerance {
+    /// τ′ = ln(1 + max(τ, noise floor)).
+    #[must_use]
+    pub fn ln(self) -> f64 {
+        self.tau.max(self.noise_floor).ln_1p()
+    }
+}
+
+/// Takes the comparison through the table.
+#[must_use]
+pub fn decide(comparison: &Comparison, question: &Question<'_>) -> Decision {
+    let mut table = Table::new(comparison, question);
+    let verdict = table.verdict();
+    let excludes_zero = !comparison.effect.ci.contains(0.0);
+    let undecided = verdict == Verdict::Undecided;
+    Decision {
+        verdict,
+        small_but_real: verdict == Verdict::Same && excludes_zero,
+        tau_ln: table.tau,
+        rounds_needed: undecided.then(|| table.rounds_needed()).flatten(),
+        path: table.path,
+    }
+}
+
+struct Table<'a> {
+    comparison: &'a Comparison,
+    question: &'a Question<'a>,
+    tau: f64,
+    path: Vec<Step>,
+}
+
+impl<'a> Table<'a> {
+    fn new(comparison: &'a Comparison, question: &'a Question<'a>) -> Self {
+        Self { comparison, question, tau: question.tolerance.ln(), path: Vec::new() }
+    }
+
+    fn verdict(&mut self) -> Verdict {
+        let effect = &self.comparison.effect;
+        let tau = self.tau;
+        if self.measurement_invalid() || self.control_differs() {
+            return Verdict::Invalid;
+        }
+        if self.measurement_inconclusive() || self.exact_disagrees() {
+            return Verdict::Undecided;
+        }
+        if self.row(Row::Slower { low: effect.ci.low, limit: tau }, effect.ci.low > tau) {
+            return self.unless_forbidden(Verdict::Slower);
+        }
+        if self.row(Row::Faster { high: effect.ci.high, limit: -tau }, effect.ci.high < -tau) {
+            return self.unless_forbidden(Verdict::Faster);
+        }
+        if self.row(Row::Same { tost: effect.tost, limit: tau }, effect.tost.within(tau)) {
+            return Verdict::Same;
+        }
+        let rounds_needed = self.rounds_needed();
+        self.row(Row::Open { mde: effect.mde, rounds_needed }, true);
+        Verdict::Undecided
+    }
+
+    /// Takes the row into the path, whether it applies or not.
+    fn row(&mut self, row: Row, applies: bool) -> bool {
+        self.path.push(Step { row, applies });
+        applies
+    }
+
+    fn measurement_invalid(&mut self) -> bool {
+        let reasons = match self.question.validity {
+            Validity::Invalid(reasons) => reasons.len(),
+            Validity::Valid | Validity::Inconclusive(_) => 0,
+        };
+        self.row(Row::MeasurementInvalid { reasons }, reasons > 0)
+    }
+
+    fn measurement_inconclusive(&mut self) -> bool {
+        let reasons = match self.question.validity {
+            Validity::Inconclusive(reasons) => reasons.len(),
+            Validity::Valid | Validity::Invalid(_) => 0,
+        };
+        self.row(Row::MeasurementInconclusive { reasons }, reasons > 0)
+    }
+
+    fn control_differs(&mut self) -> bool {
+        let limit = self.tau / 2.0;
+        let Some(ci) = self.comparison.control.as_ref().map(|c| c.ci) else { return false };
+        self.row(Row::ControlDiffers { ci, limit }, ci.low > limit || ci.high < -limit)
+    }
+
+    fn exact_disagrees(&mut self) -> bool {
+        let alpha = self.question.settings.alpha;
+        let (t, exact) = (self.comparison.effect.p, self.comparison.exact.p);
+        self.row(Row::ExactDisagrees { t, exact, alpha }, (t <= alpha) != (exact <= alpha))
+    }
+
+    fn unless_forbidden(&mut self, verdict: Verdict) -> Verdict {
+        let rounds = self.comparison.effect.rounds;
+        if self.row(Row::TooFewRounds { rounds, least: LEAST_ROUNDS }, rounds < LEAST_ROUNDS) {
+            return Verdict::Undecided;
+        }
+        let Role::Secondary { adjusted_p } = self.question.role else { return verdict };
+        let alpha = self.question.settings.alpha;
+        let disagrees = self.row(Row::HolmDisagrees { adjusted: adjusted_p, alpha }, adjusted_p > alpha);
+        if disagrees { Verdict::Undecided } else { verdict }
+    }
+
+    fn rounds_needed(&self) -> Option<u64> {
+        self.comparison.effect.rounds_needed(self.tau, &self.question.settings)
+    }
+}
+
+impl Verdict {
+    /// The word in reports and records.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Invalid => "INVALID",
+            Self::Slower => "SLOWER",
+            Self::Faster => "FASTER",
+            Self::Same => "SAME",
+            Self::Undecided => "UNDECIDED",
+        }
+    }
+}
+
+/// A log ratio as a change in percent.
+struct Percent(f64);
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:+.2} %", 100.0 * self.0.exp_m1())
+    }
+}
+
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}, {}]", Percent(self.low), Percent(self.high))
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::MeasurementInvalid { reasons } => write!(f, "measurement INVALID ({reasons} reasons)"),
+            Self::MeasurementInconclusive { reasons } => {
+                write!(f, "measurement INCONCLUSIVE ({reasons} reasons)")
+            }
+            Self::ControlDiffers { ci, limit } => {
+                write!(f, "control A2/A {ci} excludes zero by more than {}", Percent(limit))
+            }
+            Self::ExactDisagrees { t, exact, alpha } => {
+                write!(f, "t (p = {t:.4}) and the exact check (p = {exact:.4}) disagree about {alpha}")
+            }
+            Self::Slower { low, limit } => write!(f, "lower bound {} above {}", Percent(low), Percent(limit)),
+            Self::Faster { high, limit } => {
+                write!(f, "upper bound {} below {}", Percent(high), Percent(limit))
+            }
+            Self::TooFewRounds { rounds, least } => write!(f, "{rounds} rounds, fewer than {least}"),
+            Self::HolmDisagrees { adjusted, alpha } => {
+                write!(f, "p after Holm {adjusted:.4} above {alpha}")
+            }
+            Self::Same { tost, limit } => write!(f, "90 % interval {tost} inside ±{}", Percent(limit)),
+            Self::Open { mde, rounds_needed: Some(rounds) } => {
+                write!(f, "undecided: could see {}, {rounds} rounds would do", Percent(mde))
+            }
+            Self::Open { mde, rounds_needed: None } => {
+                write!(f, "undecided: could see {}, no number of rounds would do", Percent(mde))
+            }
+        }
+    }
+}

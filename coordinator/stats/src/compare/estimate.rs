@@ -1,0 +1,302 @@
+//! The primary interval: paired t on per-round log ratios with the order covariate, the floor for ties and the
+//! autocorrelation guard (METHOD 2.2.3–4, 2.2.7, 2.7). Owns the arithmetic; must not know what is compared.
+
+use super::block::{CompareError, Paired};
+use super::power;
+use crate::drift::lag1;
+use crate::student::{t_upper, two_sided_p};
+
+/// From how many rounds the covariate and the guard are used, and FASTER or SLOWER may be said.
+pub const LEAST_ROUNDS: usize = 6;
+
+/// Relative width of a bucket at three digits (at most 1/1024): what ties can hide.
+pub const BUCKET_WIDTH: f64 = 0.000_977;
+
+/// Correlation beyond which the guard's correction is cut, lest the interval become infinite.
+const STRONGEST_CORRELATION: f64 = 0.9;
+
+/// Choices of the estimate that are fixed before the run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// Two-sided error of the interval; 0.05.
+    pub alpha: f64,
+    /// Probability with which a difference of the MDE is found; 0.8.
+    pub power: f64,
+    /// Whether autocorrelation between rounds widens the interval; true.
+    pub guard: bool,
+}
+
+/// Mean log ratio with its uncertainty. More than zero is SLOWER.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Estimate {
+    /// R.
+    pub rounds: usize,
+    /// δ̂.
+    pub delta: f64,
+    /// γ̂: change per place in the order; `None` where the covariate is not used.
+    pub gamma: Option<f64>,
+    /// Standard error that the interval uses, after floor and guard.
+    pub se: f64,
+    /// Degrees of freedom that the interval uses.
+    pub df: f64,
+    /// Interval at 1−α (95 %).
+    pub ci: Interval,
+    /// Interval at 1−2α (90 %): two one-sided tests at α.
+    pub tost: Interval,
+    /// Two-sided p of δ = 0.
+    pub p: f64,
+    /// Standard deviation of the d_r.
+    pub s_d: f64,
+    /// Standard deviation of the residuals; equals `s_d` where the covariate is not used.
+    pub s_residual: f64,
+    /// What was done to the standard error.
+    pub correction: Correction,
+    /// Smallest difference that would have been found with the wanted power: (t_{1−α/2} + t_{power})·SE.
+    pub mde: f64,
+}
+
+/// A closed range of log ratios.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Interval {
+    /// Lower bound.
+    pub low: f64,
+    /// Upper bound.
+    pub high: f64,
+}
+
+/// How the plain standard error became the one in use.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Correction {
+    /// s·√(1/R + x̄²/Σ(x−x̄)²).
+    pub plain_se: f64,
+    /// R − 2 with the covariate, R − 1 without.
+    pub plain_df: f64,
+    /// The floor for quantised ties was higher.
+    pub floored: bool,
+    /// Lag-1 autocorrelation r₁ of the residuals.
+    pub lag1: f64,
+    /// r₁c = r₁ + (1+3r₁)/R, cut at 0.9; the guard widens when it is positive.
+    pub lag1_corrected: f64,
+    /// |r₁ + 1/R| > 1.96/√R: worth a banner. The absence of the flag proves nothing.
+    pub flagged: bool,
+    /// Factor by which the guard widened the standard error; 1 when it did not.
+    pub inflation: f64,
+}
+
+struct Fit {
+    delta: f64,
+    gamma: Option<f64>,
+    se: f64,
+    df: f64,
+    s_residual: f64,
+    residuals: Vec<f64>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { alpha: 0.05, power: 0.8, guard: true }
+    }
+}
+
+impl Interval {
+    pub(crate) fn around(centre: f64, half: f64) -> Self {
+        Self { low: centre - half, high: centre + half }
+    }
+
+    /// Whether the range contains a value.
+    #[must_use]
+    pub fn contains(&self, value: f64) -> bool {
+        (self.low..=self.high).contains(&value)
+    }
+
+    /// Whether the whole range lies inside (−limit, limit).
+    #[must_use]
+    pub fn within(&self, limit: f64) -> bool {
+        -limit < self.low && self.high < limit
+    }
+}
+
+impl Estimate {
+    /// Estimates the mean difference of `paired`.
+    ///
+    /// # Errors
+    /// Fewer than two rounds, lists of unequal length, or values that are not finite.
+    pub fn of(paired: &Paired, settings: &Settings) -> Result<Self, CompareError> {
+        check(paired)?;
+        let Paired { differences: d, covariate: x } = paired;
+        let rounds = d.len();
+        let fit = Fit::with_covariate(d, x).unwrap_or_else(|| Fit::plain(d));
+        let correction = Correction::of(&fit, settings.guard);
+        let floor = floor(rounds);
+        let se = fit.se.max(floor) * correction.inflation;
+        let df = correction.df(&fit);
+        let t = fit.delta / se;
+        Ok(Self {
+            rounds,
+            delta: fit.delta,
+            gamma: fit.gamma,
+            se,
+            df,
+            ci: Interval::around(fit.delta, t_upper(settings.alpha / 2.0, df) * se),
+            tost: Interval::around(fit.delta, t_upper(settings.alpha, df) * se),
+            p: two_sided_p(t, df),
+            s_d: deviation(d),
+            s_residual: fit.s_residual,
+            correction,
+            mde: power::mde(se, df, settings),
+        })
+    }
+
+    /// Rounds after which a difference of `target` would be found with the wanted power, if the rounds to come
+    /// scatter like those seen; `None` beyond a million.
+    #[must_use]
+    pub fn rounds_needed(&self, target: f64, settings: &Settings) -> Option<u64> {
+        let spread = self.se * (self.rounds as f64).sqrt();
+        let lost = if self.gamma.is_some() { 2 } else { 1 };
+        power::rounds_needed(spread / target, lost, settings)
+    }
+}
+
+impl Fit {
+    fn plain(d: &[f64]) -> Self {
+        let delta = mean(d);
+        let s = deviation(d);
+        let n = d.len() as f64;
+        let residuals = d.iter().map(|v| v - delta).collect();
+        Self { delta, gamma: None, se: s / n.sqrt(), df: n - 1.0, s_residual: s, residuals }
+    }
+
+    /// Least squares of d = δ + γx; `None` with few rounds or an order that never varies.
+    fn with_covariate(d: &[f64], x: &[f64]) -> Option<Self> {
+        let (n, d_mean, x_mean) = (d.len() as f64, mean(d), mean(x));
+        let sxx: f64 = x.iter().map(|v| (v - x_mean).powi(2)).sum();
+        if d.len() < LEAST_ROUNDS || sxx <= 0.0 {
+            return None;
+        }
+        let sxd: f64 = x.iter().zip(d).map(|(xv, dv)| (xv - x_mean) * (dv - d_mean)).sum();
+        let gamma = sxd / sxx;
+        let delta = d_mean - gamma * x_mean;
+        let residuals: Vec<f64> = x.iter().zip(d).map(|(xv, dv)| dv - delta - gamma * xv).collect();
+        let s = (residuals.iter().map(|e| e * e).sum::<f64>() / (n - 2.0)).sqrt();
+        let se = s * (1.0 / n + x_mean * x_mean / sxx).sqrt();
+        Some(Self { delta, gamma: Some(gamma), se, df: n - 2.0, s_residual: s, residuals })
+    }
+}
+
+impl Correction {
+    fn of(fit: &Fit, guard: bool) -> Self {
+        let n = fit.residuals.len() as f64;
+        let r1 = lag1(&fit.residuals).unwrap_or(0.0);
+        let corrected = (r1 + (1.0 + 3.0 * r1) / n).min(STRONGEST_CORRELATION);
+        let widens = guard && fit.residuals.len() >= LEAST_ROUNDS && corrected > 0.0;
+        let inflation = if widens { ((1.0 + corrected) / (1.0 - corrected)).sqrt() } else { 1.0 };
+        Self {
+            plain_se: fit.se,
+            plain_df: fit.df,
+            floored: fit.se < floor(fit.residuals.len()),
+            lag1: r1,
+            lag1_corrected: corrected,
+            flagged: (r1 + 1.0 / n).abs() > 1.96 / n.sqrt(),
+            inflation,
+        }
+    }
+
+    fn df(&self, fit: &Fit) -> f64 {
+        if self.inflation <= 1.0 {
+            return fit.df;
+        }
+        let n = fit.residuals.len() as f64;
+        let effective = n * (1.0 - self.lag1_corrected) / (1.0 + self.lag1_corrected) - 1.0;
+        effective.max(2.0).min(fit.df)
+    }
+}
+
+fn check(paired: &Paired) -> Result<(), CompareError> {
+    let (expected, found) = (paired.differences.len(), paired.covariate.len());
+    if expected != found {
+        return Err(CompareError::UnequalLengths { expected, found });
+    }
+    if expected < 2 {
+        return Err(CompareError::TooFewRounds { rounds: expected });
+    }
+    let finite = |round: usize| paired.differences[round].is_finite() && paired.covariate[round].is_finite();
+    match (0..expected).find(|&round| !finite(round)) {
+        Some(round) => Err(CompareError::NotFinite { round }),
+        None => Ok(()),
+    }
+}
+
+/// Standard error of `rounds` ties whose true values lie anywhere in their buckets (METHOD 2.2.7).
+fn floor(rounds: usize) -> f64 {
+    BUCKET_WIDTH / (6.0 * rounds as f64).sqrt()
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// Sample standard deviation with n − 1.
+fn deviation(values: &[f64]) -> f64 {
+    let centre = mean(values);
+    (values.iter().map(|v| (v - centre).powi(2)).sum::<f64>() / (values.len() as f64 - 1.0)).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NO_GUARD: Settings = Settings { alpha: 0.05, power: 0.8, guard: false };
+
+    fn paired(d: &[f64], x: &[f64]) -> Paired {
+        Paired { differences: d.to_vec(), covariate: x.to_vec() }
+    }
+
+    #[test]
+    fn five_rounds_by_hand() {
+        // d = .01 .02 .03 .04 .05: mean .03, s = √.00025, SE = s/√5 = .0070711, t_{.975,4} = 2.776445.
+        let e = Estimate::of(&paired(&[0.01, 0.02, 0.03, 0.04, 0.05], &[1.0; 5]), &NO_GUARD).unwrap();
+        assert!((e.delta - 0.03).abs() < 1e-15 && e.gamma.is_none() && e.df == 4.0);
+        assert!((e.se - 0.007_071_067_811_865_475).abs() < 1e-15);
+        assert!((e.ci.low - (0.03 - 2.776_445_105_197_793 * e.se)).abs() < 1e-12);
+    }
+
+    /// d = 0.02 + 0.01·x exactly: the covariate takes all of the order's effect, the floor remains.
+    #[test]
+    fn covariate_removes_the_effect_of_order() {
+        let x = [1.0, -1.0, 1.0, -1.0, -1.0, 1.0, 1.0];
+        let d: Vec<f64> = x.iter().map(|v| 0.02 + 0.01 * v).collect();
+        let e = Estimate::of(&paired(&d, &x), &NO_GUARD).unwrap();
+        assert!((e.delta - 0.02).abs() < 1e-12 && (e.gamma.unwrap() - 0.01).abs() < 1e-12);
+        assert!(e.correction.floored && e.df == 5.0);
+        assert!(e.s_d > 0.01 && e.s_residual < 1e-12);
+        let without = Estimate::of(&paired(&d, &[1.0; 7]), &NO_GUARD).unwrap();
+        assert!((without.delta - 0.02).abs() > 1e-3, "the twin: unequal order biases the plain mean");
+    }
+
+    #[test]
+    fn ties_get_the_floor() {
+        let e = Estimate::of(&paired(&[0.0; 10], &[1.0, -1.0].repeat(5)), &NO_GUARD).unwrap();
+        assert!((e.se - 0.000_977 / 60f64.sqrt()).abs() < 1e-15);
+        assert!(e.correction.floored && e.p == 1.0 && e.ci.contains(0.0));
+    }
+
+    #[test]
+    fn guard_widens_what_is_correlated_and_nothing_else() {
+        let wave = [0.01, 0.012, 0.011, 0.013, -0.012, -0.011, -0.013, -0.012, 0.011, 0.012];
+        let zigzag = [0.01, -0.01, 0.012, -0.012, 0.01, -0.01, 0.011, -0.011, 0.01, -0.01];
+        let x = [1.0, 1.0, -1.0, -1.0, 1.0, -1.0, 1.0, -1.0, -1.0, 1.0];
+        let of = |d: &[f64], guard| {
+            Estimate::of(&paired(d, &x), &Settings { guard, ..Settings::default() }).unwrap()
+        };
+        assert!(of(&wave, true).se > 1.3 * of(&wave, false).se && of(&wave, true).df < 8.0);
+        assert_eq!(of(&zigzag, true).ci, of(&zigzag, false).ci);
+    }
+
+    #[test]
+    fn refuses_what_has_no_interval() {
+        let refused = |p: &Paired| Estimate::of(p, &NO_GUARD).unwrap_err();
+        assert_eq!(refused(&paired(&[0.1], &[1.0])), CompareError::TooFewRounds { rounds: 1 });
+        assert!(matches!(refused(&paired(&[0.1, 0.2], &[1.0])), CompareError::UnequalLengths { .. }));
+        assert_eq!(refused(&paired(&[0.1, f64::NAN], &[1.0; 2])), CompareError::NotFinite { round: 1 });
+    }
+}

@@ -1,0 +1,44 @@
+//! Is B slower or faster than A, by how much, how sure. Owns the way from per-round values to a verdict with
+//! its path; must not know metrics by name, hosts, or how anything is shown.
+
+mod block;
+mod decide;
+mod estimate;
+mod holm;
+mod power;
+
+pub use block::{Block, CompareError, Direction, Paired, Seat, change, cost_ln};
+pub use decide::{Decision, Question, Role, Row, Step, Tolerance, Verdict, decide};
+pub use estimate::{BUCKET_WIDTH, Correction, Estimate, Interval, LEAST_ROUNDS, Settings};
+pub use holm::holm;
+pub use power::{deviation_limit, mde, rounds_needed};
+
+use crate::resample::{PermutationTest, permutation_test};
+use crate::rng::Seed;
+
+/// Everything one metric's rounds say about B against A.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// B against the baseline (with the control: against ½(ln A + ln A2)).
+    pub effect: Estimate,
+    /// A2 against A, in runs that have the control.
+    pub control: Option<Estimate>,
+    /// The exact check of the effect.
+    pub exact: PermutationTest,
+}
+
+/// Compares one metric's rounds, given in the order in which they ran. `seed` serves the exact check where it
+/// must draw.
+///
+/// # Errors
+/// Fewer than two rounds, a control in some rounds only, or values that are not finite.
+pub fn compare(blocks: &[Block], settings: &Settings, seed: Seed) -> Result<Comparison, CompareError> {
+    block::check(blocks)?;
+    let effect = Estimate::of(&Paired::effect(blocks), settings)?;
+    let control = Paired::control(blocks);
+    let control = match control.differences.is_empty() {
+        true => None,
+        false => Some(Estimate::of(&control, settings)?),
+    };
+    Ok(Comparison { effect, control, exact: permutation_test(blocks, seed) })
+}

@@ -1,0 +1,88 @@
+//! What the checks look at: facts of one trial, and facts of the pair of variants. Facts that were not
+//! observed are `None` and are not checked; facts that must exist have no `Option`.
+
+use std::time::Duration;
+
+use crate::order::Arm;
+
+/// What load is offered, as far as the checks care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// N requests released together, until all are done.
+    Burst,
+    /// N in flight, each answer releasing the next request.
+    Closed,
+    /// Requests at intended times, whatever the answers do.
+    Open,
+}
+
+/// One arm of one block, all workers together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrialFacts {
+    /// The arm.
+    pub arm: Arm,
+    /// 0-based round.
+    pub round: usize,
+    /// Requests the plan wants.
+    pub planned: u64,
+    /// Requests issued, over all accepted parts.
+    pub issued: u64,
+    /// Requests of lost workers, labelled as lost under the policy `shrink`.
+    pub labelled_lost: u64,
+    /// Requests that ended well; with `failed` they make up `issued`.
+    pub succeeded: u64,
+    /// Requests that failed, were refused, cancelled or timed out.
+    pub failed: u64,
+    /// Workers whose part is missing.
+    pub workers_lost: u64,
+    /// Values that did not fit a histogram, over all metrics.
+    pub overflowed: u64,
+    /// p99 of lateness; `None` when nothing was sent.
+    pub lateness_p99: Option<Duration>,
+    /// The scenario's median E2E, over all its trials; scales the limits.
+    pub median_e2e: Duration,
+    /// Latest minus earliest start over the workers.
+    pub start_skew: Option<Duration>,
+    /// How well the workers' clocks are known against each other.
+    pub clock_uncertainty: Option<Duration>,
+    /// Busy share of the busiest generator thread.
+    pub generator_share: Option<f64>,
+    /// Share of CPU time stolen by the hypervisor.
+    pub steal_share: Option<f64>,
+    /// (highest − lowest) ÷ lowest CPU frequency seen.
+    pub frequency_range: Option<f64>,
+    /// Length of the measured window.
+    pub duration: Duration,
+    /// Requests the shape offered in the window; open shapes only.
+    pub offered: Option<u64>,
+    /// Mean number in flight N, throughput X (1/s), mean residence R̄ (s).
+    pub little: Option<(f64, f64, f64)>,
+    /// ln of the mean latency in consecutive equal windows.
+    pub window_ln_means: Vec<f64>,
+}
+
+/// Whether the variants are different code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CodeIdentity {
+    /// Different `.text`.
+    Different,
+    /// Equal `.text`: a mistake.
+    Same,
+    /// Equal, and asked for by name (A/A).
+    SameOnPurpose,
+    /// Labels on one binary of the `sim` engine.
+    Simulated,
+}
+
+/// Facts across the arms of one scenario.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PairingFacts {
+    /// Whether A and B are different code.
+    pub code: CodeIdentity,
+    /// Whether decoding is greedy, so that tokens must agree.
+    pub greedy: bool,
+    /// Rounds in which the arms' token digests differ.
+    pub token_mismatches: Vec<usize>,
+    /// Requests issued and failed per arm, over all rounds.
+    pub failures: Vec<(Arm, u64, u64)>,
+}

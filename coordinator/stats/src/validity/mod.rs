@@ -1,0 +1,64 @@
+//! Is the measurement to be believed: VALID, INCONCLUSIVE or INVALID with reasons, before any number is shown.
+//! Owns the closed list of reasons, their thresholds and the shapes each check applies to (DESIGN 8.6); must
+//! not know how the facts were gathered.
+
+mod facts;
+mod pairing;
+mod reason;
+mod sample;
+mod thresholds;
+mod trial;
+
+pub use facts::{CodeIdentity, PairingFacts, Shape, TrialFacts};
+pub use pairing::check_pairing;
+pub use reason::{Finding, Place, Reason, Severity};
+pub use sample::{Claim, claim};
+pub use thresholds::Thresholds;
+pub use trial::check_trial;
+
+/// The verdict on a measurement.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Validity {
+    /// Nothing speaks against it.
+    Valid,
+    /// It may be right, but the facts do not show it.
+    Inconclusive(Vec<Finding>),
+    /// It must not be believed. Holds the reasons of this severity only.
+    Invalid(Vec<Finding>),
+}
+
+/// The verdict with what is worth a line though it decides nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assessment {
+    /// The verdict.
+    pub validity: Validity,
+    /// Findings of a lower severity than the verdict.
+    pub warnings: Vec<Finding>,
+}
+
+impl Assessment {
+    /// The worst severity among the findings decides; the others are kept as warnings.
+    #[must_use]
+    pub fn of(findings: Vec<Finding>) -> Self {
+        let worst = findings.iter().map(|f| f.reason.severity()).max().unwrap_or(Severity::Warning);
+        let (reasons, rest): (Vec<_>, Vec<_>) =
+            findings.into_iter().partition(|f| f.reason.severity() == worst);
+        match worst {
+            Severity::Warning => Self { validity: Validity::Valid, warnings: reasons },
+            Severity::Inconclusive => Self { validity: Validity::Inconclusive(reasons), warnings: rest },
+            Severity::Invalid => Self { validity: Validity::Invalid(reasons), warnings: rest },
+        }
+    }
+}
+
+impl Validity {
+    /// The word in reports and records.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Valid => "VALID",
+            Self::Inconclusive(_) => "INCONCLUSIVE",
+            Self::Invalid(_) => "INVALID",
+        }
+    }
+}

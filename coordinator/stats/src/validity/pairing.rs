@@ -1,0 +1,41 @@
+//! The checks across the arms of one scenario: are the variants different code that does the same work?
+
+use super::{CodeIdentity, Finding, PairingFacts, Reason, Thresholds};
+use crate::order::Arm;
+
+/// All reasons to doubt the pairing. A2/A is checked per metric, where the comparison is decided.
+#[must_use]
+pub fn check_pairing(facts: &PairingFacts, thresholds: &Thresholds) -> Vec<Finding> {
+    [code(facts), tokens(facts), failures(facts, thresholds)]
+        .into_iter()
+        .flatten()
+        .map(|reason| Finding { place: None, reason })
+        .collect()
+}
+
+fn code(facts: &PairingFacts) -> Option<Reason> {
+    match facts.code {
+        CodeIdentity::Same => Some(Reason::SameCode),
+        CodeIdentity::Simulated => Some(Reason::Simulated),
+        CodeIdentity::Different | CodeIdentity::SameOnPurpose => None,
+    }
+}
+
+fn tokens(facts: &PairingFacts) -> Option<Reason> {
+    let first_round = *facts.token_mismatches.iter().min()?;
+    facts.greedy.then_some(Reason::TokensDiffer { rounds: facts.token_mismatches.len(), first_round })
+}
+
+/// The two arms whose failed shares are furthest apart.
+fn failures(facts: &PairingFacts, thresholds: &Thresholds) -> Option<Reason> {
+    let mut shares: Vec<(Arm, f64)> = facts
+        .failures
+        .iter()
+        .filter(|(_, issued, _)| *issued > 0)
+        .map(|&(arm, issued, failed)| (arm, failed as f64 / issued as f64))
+        .collect();
+    shares.sort_by(|(_, x), (_, y)| x.total_cmp(y));
+    let (first, second) = (*shares.last()?, *shares.first()?);
+    let limit = thresholds.failed_difference;
+    (first.1 - second.1 > limit).then_some(Reason::FailuresDiffer { first, second, limit })
+}

@@ -1,0 +1,272 @@
+//! The closed list of reasons to doubt a measurement: figures, severity, and a sentence saying what to do.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::order::Arm;
+
+/// How much a reason weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Shown; decides nothing.
+    Warning,
+    /// The facts do not show that the measurement is right.
+    Inconclusive,
+    /// The measurement is wrong.
+    Invalid,
+}
+
+/// The trial in which a reason was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// The arm.
+    pub arm: Arm,
+    /// 0-based round.
+    pub round: usize,
+}
+
+/// A reason, and where it was found unless it concerns the whole scenario.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// Where.
+    pub place: Option<Place>,
+    /// What.
+    pub reason: Reason,
+}
+
+/// Why a measurement is doubted. Shares are of 1.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the fields are the figures of the sentence that Display writes")]
+pub enum Reason {
+    /// Σ issued + labelled losses ≠ planned.
+    CountMismatch { planned: u64, issued: u64, labelled_lost: u64 },
+    /// Succeeded + failed ≠ issued.
+    OutcomeMismatch { issued: u64, succeeded: u64, failed: u64 },
+    /// Values did not fit a histogram.
+    Overflow { values: u64 },
+    /// Workers vanished and their requests are not labelled.
+    WorkersLost { workers: u64 },
+    /// Workers vanished and the load was shrunk, as the plan allows.
+    LoadShrunk { workers: u64, requests: u64 },
+    /// Nothing succeeded.
+    NothingSucceeded { issued: u64 },
+    /// Too many requests failed.
+    FailedShare { failed: u64, issued: u64, limit: f64 },
+    /// Some requests failed, within the limit.
+    SomeFailed { failed: u64, issued: u64 },
+    /// The arms fail at different rates.
+    FailuresDiffer { first: (Arm, f64), second: (Arm, f64), limit: f64 },
+    /// The generator sent late.
+    Lateness { p99: Duration, limit: Duration },
+    /// The workers did not start together.
+    StartSkew { skew: Duration, limit: Duration },
+    /// The workers' clocks are not known well enough to say that they started together.
+    ClockUncertainty { uncertainty: Duration, limit: Duration },
+    /// The generator was nearly out of CPU.
+    GeneratorBusy { share: f64, limit: f64 },
+    /// The hypervisor took much CPU time.
+    Steal { share: f64, limit: f64 },
+    /// The hypervisor took some CPU time.
+    SomeSteal { share: f64, limit: f64 },
+    /// The CPU frequency moved.
+    FrequencyDrift { range: f64, limit: f64 },
+    /// The window was too short.
+    TooShort { duration: Duration, limit: Duration },
+    /// The offered load was not met.
+    NotAchieved { offered: u64, issued: u64, limit: f64 },
+    /// Number in flight, throughput and residence do not fit together.
+    LittlesLaw { in_flight: f64, expected: f64, limit: f64 },
+    /// Latency moved inside the window.
+    NotStationary { change: f64, p: f64 },
+    /// Greedy tokens differ between the arms.
+    TokensDiffer { rounds: usize, first_round: usize },
+    /// A and B are the same code.
+    SameCode,
+    /// Labels on one binary of the simulator.
+    Simulated,
+    /// Few values lie beyond a quantile in at least one arm and round.
+    FewExceedances { quantile: f64, exceedances: u64, warn_below: u64 },
+}
+
+impl Reason {
+    /// How much the reason weighs.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        match self {
+            Self::CountMismatch { .. }
+            | Self::OutcomeMismatch { .. }
+            | Self::Overflow { .. }
+            | Self::WorkersLost { .. }
+            | Self::NothingSucceeded { .. }
+            | Self::FailedShare { .. }
+            | Self::FailuresDiffer { .. }
+            | Self::Lateness { .. }
+            | Self::StartSkew { .. }
+            | Self::NotAchieved { .. }
+            | Self::LittlesLaw { .. }
+            | Self::TokensDiffer { .. }
+            | Self::SameCode => Severity::Invalid,
+            Self::ClockUncertainty { .. }
+            | Self::GeneratorBusy { .. }
+            | Self::Steal { .. }
+            | Self::TooShort { .. }
+            | Self::NotStationary { .. } => Severity::Inconclusive,
+            Self::LoadShrunk { .. }
+            | Self::SomeFailed { .. }
+            | Self::SomeSteal { .. }
+            | Self::FrequencyDrift { .. }
+            | Self::Simulated
+            | Self::FewExceedances { .. } => Severity::Warning,
+        }
+    }
+
+    /// A stable name for records and scripts.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::CountMismatch { .. } => "count-mismatch",
+            Self::OutcomeMismatch { .. } => "outcome-mismatch",
+            Self::Overflow { .. } => "histogram-overflow",
+            Self::WorkersLost { .. } => "workers-lost",
+            Self::LoadShrunk { .. } => "load-shrunk",
+            Self::NothingSucceeded { .. } => "nothing-succeeded",
+            Self::FailedShare { .. } => "failed-share",
+            Self::SomeFailed { .. } => "some-failed",
+            Self::FailuresDiffer { .. } => "failures-differ",
+            Self::Lateness { .. } => "lateness",
+            Self::StartSkew { .. } => "start-skew",
+            Self::ClockUncertainty { .. } => "clock-uncertainty",
+            Self::GeneratorBusy { .. } => "generator-busy",
+            Self::Steal { .. } => "steal",
+            Self::SomeSteal { .. } => "some-steal",
+            Self::FrequencyDrift { .. } => "frequency-drift",
+            Self::TooShort { .. } => "too-short",
+            Self::NotAchieved { .. } => "not-achieved",
+            Self::LittlesLaw { .. } => "littles-law",
+            Self::NotStationary { .. } => "not-stationary",
+            Self::TokensDiffer { .. } => "tokens-differ",
+            Self::SameCode => "same-code",
+            Self::Simulated => "simulated",
+            Self::FewExceedances { .. } => "few-exceedances",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::CountMismatch { .. } | Self::OutcomeMismatch { .. } => {
+                "requests were lost or counted twice: report a bug with the run's export"
+            }
+            Self::Overflow { .. } => "shorten the requests, or set a timeout below one hour",
+            Self::WorkersLost { .. } => "look at the lost workers' logs, then resume the run",
+            Self::LoadShrunk { .. } => "use the policy repeat to measure at the planned load",
+            Self::NothingSucceeded { .. } => "look at the failures by kind; nothing was measured",
+            Self::FailedShare { .. } => "lower the load or mend the cause of the failures by kind",
+            Self::SomeFailed { .. } => "look at the failures by kind; they are not in the latencies",
+            Self::FailuresDiffer { .. } => "mend the arm that fails more before comparing latencies",
+            Self::Lateness { .. } => {
+                "give the generator a core of its own: stop other programs, or fewer slots"
+            }
+            Self::StartSkew { .. } => "look for an overloaded host; use fewer slots on it",
+            Self::ClockUncertainty { .. } => "use a quieter network, or longer requests",
+            Self::GeneratorBusy { .. } => "spread the load over more workers or hosts",
+            Self::Steal { .. } | Self::SomeSteal { .. } => {
+                "use a host of your own, or more rounds at another time of day"
+            }
+            Self::FrequencyDrift { .. } => "fix the CPU frequency (performance governor, no turbo)",
+            Self::TooShort { .. } => "make the measured window longer",
+            Self::NotAchieved { .. } => "offer less, or add workers to generate the load",
+            Self::LittlesLaw { .. } => "requests are missing from the account: report a bug with the export",
+            Self::NotStationary { .. } => "warm up longer, or measure a load that the engine can sustain",
+            Self::TokensDiffer { .. } => "the builds do not compute the same: compare their outputs first",
+            Self::SameCode => "build the variants again, or ask for A/A by name",
+            Self::Simulated => "simulated service times; build real variants to learn about an engine",
+            Self::FewExceedances { .. } => "send more requests per round: 100/(1−q) make a stable quantile",
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.place {
+            Some(Place { arm, round }) => write!(f, "{} (arm {}, round {round})", self.reason, arm.name()),
+            None => write!(f, "{}", self.reason),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CountMismatch { planned, issued, labelled_lost } => {
+                write!(f, "{planned} requests planned, {issued} issued, {labelled_lost} lost with a label")
+            }
+            Self::OutcomeMismatch { issued, succeeded, failed } => {
+                write!(f, "{issued} requests issued, but {succeeded} succeeded and {failed} failed")
+            }
+            Self::Overflow { values } => write!(f, "{values} values did not fit a histogram"),
+            Self::WorkersLost { workers } => write!(f, "{workers} workers lost"),
+            Self::LoadShrunk { workers, requests } => {
+                write!(f, "load shrunk by {requests} requests of {workers} lost workers")
+            }
+            Self::NothingSucceeded { issued } => write!(f, "none of {issued} requests succeeded"),
+            Self::FailedShare { failed, issued, limit } => {
+                write!(f, "{failed} of {issued} requests failed, limit {}", Share(*limit))
+            }
+            Self::SomeFailed { failed, issued } => write!(f, "{failed} of {issued} requests failed"),
+            Self::FailuresDiffer { first, second, limit } => {
+                let ((a, x), (b, y)) = (first, second);
+                let (a, b) = (a.name(), b.name());
+                write!(f, "arm {a} failed {}, arm {b} {}, limit {}", Share(*x), Share(*y), Share(*limit))
+            }
+            Self::Lateness { p99, limit } => {
+                write!(f, "requests sent late: p99 {p99:.1?}, limit {limit:.1?}")
+            }
+            Self::StartSkew { skew, limit } => {
+                write!(f, "workers started {skew:.1?} apart, limit {limit:.1?}")
+            }
+            Self::ClockUncertainty { uncertainty, limit } => {
+                write!(f, "clocks known to {uncertainty:.1?} only, limit {limit:.1?}")
+            }
+            Self::GeneratorBusy { share, limit } => {
+                write!(f, "generator busy {}, limit {}", Share(*share), Share(*limit))
+            }
+            Self::Steal { share, limit } | Self::SomeSteal { share, limit } => {
+                write!(f, "{} of CPU time stolen, limit {}", Share(*share), Share(*limit))
+            }
+            Self::FrequencyDrift { range, limit } => {
+                write!(f, "CPU frequency moved by {}, limit {}", Share(*range), Share(*limit))
+            }
+            Self::TooShort { duration, limit } => {
+                write!(f, "measured {duration:.1?}, at least {limit:.1?} wanted")
+            }
+            Self::NotAchieved { offered, issued, limit } => {
+                write!(f, "{issued} of {offered} offered requests issued, at least {} wanted", Share(*limit))
+            }
+            Self::LittlesLaw { in_flight, expected, limit } => {
+                write!(f, "{in_flight:.2} in flight, X·R = {expected:.2}, limit {}", Share(*limit))
+            }
+            Self::NotStationary { change, p } => {
+                write!(f, "latency moved by {} inside the window (p = {p:.4})", Share(*change))
+            }
+            Self::TokensDiffer { rounds, first_round } => {
+                write!(f, "greedy tokens differ between the arms in {rounds} rounds, first in {first_round}")
+            }
+            Self::SameCode => write!(f, "the variants are the same code"),
+            Self::Simulated => write!(f, "SIMULATED"),
+            Self::FewExceedances { quantile, exceedances, warn_below } => {
+                write!(f, "p{} rests on {exceedances} values, {warn_below} wanted", 100.0 * quantile)
+            }
+        }
+    }
+}
+
+/// A share of 1 as per cent.
+struct Share(f64);
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2} %", 100.0 * self.0)
+    }
+}

@@ -1,0 +1,49 @@
+//! May a quantile be shown: too few values beyond it make it a story about one request (DESIGN 8.6).
+
+use super::{Reason, Thresholds};
+use crate::summary::exceedances;
+
+/// What may be said about a quantile.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Claim {
+    /// Enough values lie beyond it.
+    Shown,
+    /// Shown with this warning; the measurement stays VALID.
+    Warned(Reason),
+    /// Not shown at all: so few values lie beyond it.
+    Hidden {
+        /// That many.
+        exceedances: u64,
+    },
+}
+
+/// Judges the `q` quantile of `count` values: the smallest arm and round for the paired interval, the pooled
+/// count for the pooled ratio.
+#[must_use]
+pub fn claim(count: u64, q: f64, thresholds: &Thresholds) -> Claim {
+    let exceedances = exceedances(count, q);
+    let warn_below = thresholds.warn_below;
+    if exceedances < thresholds.hide_below {
+        Claim::Hidden { exceedances }
+    } else if exceedances < warn_below {
+        Claim::Warned(Reason::FewExceedances { quantile: q, exceedances, warn_below })
+    } else {
+        Claim::Shown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_shows_its_median_and_hides_its_p99() {
+        let t = Thresholds::default();
+        assert!(matches!(claim(100, 0.5, &t), Claim::Warned(_)));
+        assert_eq!(claim(200, 0.5, &t), Claim::Shown);
+        assert!(matches!(claim(100, 0.9, &t), Claim::Warned(Reason::FewExceedances { exceedances: 10, .. })));
+        assert_eq!(claim(99, 0.9, &t), Claim::Hidden { exceedances: 9 });
+        assert_eq!(claim(200, 0.99, &t), Claim::Hidden { exceedances: 2 });
+        assert_eq!(claim(10_000, 0.99, &t), Claim::Shown);
+    }
+}

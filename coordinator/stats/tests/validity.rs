@@ -1,0 +1,189 @@
+//! Every reason, produced by a fact just beyond its limit, and its twin: the same fact just within.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use stats::order::Arm;
+use stats::validity::{
+    Assessment, CodeIdentity, PairingFacts, Shape, Thresholds, TrialFacts, Validity, check_pairing,
+    check_trial,
+};
+
+fn sound() -> TrialFacts {
+    TrialFacts {
+        arm: Arm::B,
+        round: 3,
+        planned: 1000,
+        issued: 1000,
+        labelled_lost: 0,
+        succeeded: 1000,
+        failed: 0,
+        workers_lost: 0,
+        overflowed: 0,
+        lateness_p99: Some(Duration::from_micros(200)),
+        median_e2e: Duration::from_millis(50),
+        start_skew: Some(Duration::from_millis(1)),
+        clock_uncertainty: Some(Duration::from_micros(80)),
+        generator_share: Some(0.3),
+        steal_share: Some(0.0),
+        frequency_range: Some(0.01),
+        duration: Duration::from_secs(30),
+        offered: Some(1000),
+        little: Some((5.0, 100.0, 0.05)),
+        window_ln_means: vec![0.0, 0.01, -0.01, 0.0, 0.02, -0.01, 0.01, 0.0, -0.02, 0.01],
+    }
+}
+
+/// The sound facts of a pair.
+fn pair() -> PairingFacts {
+    PairingFacts {
+        code: CodeIdentity::Different,
+        greedy: true,
+        token_mismatches: vec![],
+        failures: vec![(Arm::A, 1000, 2), (Arm::B, 1000, 4), (Arm::A2, 1000, 3)],
+    }
+}
+
+fn codes(facts: &TrialFacts, shape: Shape) -> Vec<&'static str> {
+    let findings = check_trial(facts, shape, &Thresholds::default());
+    findings.iter().map(|f| f.reason.code()).collect()
+}
+
+fn with(change: impl Fn(&mut TrialFacts)) -> TrialFacts {
+    let mut facts = sound();
+    change(&mut facts);
+    facts
+}
+
+type Change = fn(&mut TrialFacts);
+
+/// Reason, facts beyond the limit, facts within it.
+const EVERY_SHAPE: &[(&str, Change, Change)] = &[
+    ("count-mismatch", |f| f.planned = 1001, |f| f.planned = 1000),
+    ("outcome-mismatch", |f| f.succeeded = 999, |f| f.succeeded = 1000),
+    ("histogram-overflow", |f| f.overflowed = 1, |f| f.overflowed = 0),
+    ("workers-lost", |f| f.workers_lost = 1, |f| f.workers_lost = 0),
+    ("load-shrunk", shrink, |_| ()),
+    ("nothing-succeeded", |f| fail(f, 1000), |_| ()),
+    ("failed-share", |f| fail(f, 11), |_| ()),
+    ("some-failed", |f| fail(f, 10), |_| ()),
+    ("lateness", |f| f.lateness_p99 = micros(1001), |f| f.lateness_p99 = micros(1000)),
+    ("start-skew", |f| f.start_skew = micros(5001), |f| f.start_skew = micros(5000)),
+    ("clock-uncertainty", |f| f.clock_uncertainty = micros(5001), |f| f.clock_uncertainty = None),
+    ("generator-busy", |f| f.generator_share = Some(0.81), |f| f.generator_share = Some(0.79)),
+    ("steal", |f| f.steal_share = Some(0.11), |f| f.steal_share = Some(0.02)),
+    ("some-steal", |f| f.steal_share = Some(0.03), |f| f.steal_share = None),
+    ("frequency-drift", |f| f.frequency_range = Some(0.06), |f| f.frequency_range = Some(0.05)),
+];
+
+/// Those that a burst cannot be asked about.
+const NOT_BURSTS: &[(&str, Change, Change)] = &[
+    ("too-short", |f| f.duration = Duration::from_secs(4), |f| f.duration = Duration::from_secs(5)),
+    ("littles-law", |f| f.little = Some((5.3, 100.0, 0.05)), |f| f.little = Some((5.2, 100.0, 0.05))),
+    ("littles-law", |f| f.little = Some((5.0, 0.0, 0.0)), |f| f.little = None),
+    ("not-stationary", |f| climb(f, 0.01), |f| climb(f, 0.005)),
+];
+
+const OPEN_ONLY: &[(&str, Change, Change)] =
+    &[("not-achieved", |f| f.offered = Some(1011), |f| f.offered = Some(1010))];
+
+fn micros(n: u64) -> Option<Duration> {
+    Some(Duration::from_micros(n))
+}
+
+fn fail(facts: &mut TrialFacts, failed: u64) {
+    facts.failed = failed;
+    facts.succeeded = facts.issued - failed;
+}
+
+fn shrink(facts: &mut TrialFacts) {
+    (facts.workers_lost, facts.labelled_lost) = (1, 250);
+    (facts.issued, facts.succeeded) = (750, 750);
+    facts.offered = Some(750);
+}
+
+fn climb(facts: &mut TrialFacts, slope: f64) {
+    facts.window_ln_means = (0..10).map(|t| slope * f64::from(t)).collect();
+}
+
+#[test]
+fn sound_facts_raise_nothing() {
+    for shape in [Shape::Burst, Shape::Closed, Shape::Open] {
+        assert!(codes(&sound(), shape).is_empty());
+    }
+    let assessment = Assessment::of(vec![]);
+    assert_eq!((assessment.validity, assessment.warnings.len()), (Validity::Valid, 0));
+}
+
+#[test]
+fn each_reason_is_raised_beyond_its_limit_and_not_within() {
+    let all = [EVERY_SHAPE, NOT_BURSTS, OPEN_ONLY];
+    for (code, beyond, within) in all.into_iter().flatten() {
+        assert_eq!(codes(&with(beyond), Shape::Open), [*code]);
+        assert!(codes(&with(within), Shape::Open).is_empty(), "within the limit of {code}");
+    }
+}
+
+#[test]
+fn checks_keep_to_their_shapes() {
+    for (code, beyond, _) in NOT_BURSTS {
+        assert!(codes(&with(beyond), Shape::Burst).is_empty(), "{code} asked of a burst");
+        assert_eq!(codes(&with(beyond), Shape::Closed), [*code]);
+    }
+    for (code, beyond, _) in OPEN_ONLY {
+        assert!(codes(&with(beyond), Shape::Closed).is_empty(), "{code} asked of a closed loop");
+    }
+    for (code, beyond, _) in EVERY_SHAPE {
+        assert_eq!(codes(&with(beyond), Shape::Burst), [*code]);
+    }
+}
+
+#[test]
+fn long_requests_forgive_late_sends() {
+    let late = with(|f| f.lateness_p99 = micros(30_000));
+    assert_eq!(codes(&late, Shape::Burst), ["lateness"]);
+    let slow = with(|f| (f.lateness_p99, f.median_e2e) = (micros(30_000), Duration::from_secs(3)));
+    assert!(codes(&slow, Shape::Burst).is_empty());
+}
+
+#[test]
+fn the_pair_is_checked() {
+    let codes = |change: fn(&mut PairingFacts)| {
+        let mut facts = pair();
+        change(&mut facts);
+        let findings = check_pairing(&facts, &Thresholds::default());
+        findings.iter().map(|f| f.reason.code()).collect::<Vec<_>>()
+    };
+    assert!(codes(|_| ()).is_empty());
+    assert_eq!(codes(|f| f.code = CodeIdentity::Same), ["same-code"]);
+    assert!(codes(|f| f.code = CodeIdentity::SameOnPurpose).is_empty());
+    assert_eq!(codes(|f| f.code = CodeIdentity::Simulated), ["simulated"]);
+    assert_eq!(codes(|f| f.token_mismatches = vec![4, 2]), ["tokens-differ"]);
+    assert!(codes(|f| (f.greedy, f.token_mismatches) = (false, vec![2])).is_empty());
+    assert_eq!(codes(|f| f.failures[1].2 = 8), ["failures-differ"]);
+    assert!(codes(|f| f.failures.clear()).is_empty());
+}
+
+#[test]
+fn the_worst_reason_decides_and_the_rest_is_kept() {
+    let grade = |facts: &TrialFacts| Assessment::of(check_trial(facts, Shape::Burst, &Thresholds::default()));
+    let warned = grade(&with(|f| fail(f, 1)));
+    assert_eq!((warned.validity, warned.warnings.len()), (Validity::Valid, 1));
+    let open = grade(&with(|f| (f.generator_share, f.frequency_range) = (Some(0.9), Some(0.2))));
+    assert_eq!((open.validity.name(), open.warnings.len()), ("INCONCLUSIVE", 1));
+    let wrong = grade(&with(|f| (f.generator_share, f.overflowed) = (Some(0.9), 1)));
+    assert!(matches!(&wrong.validity, Validity::Invalid(r) if r.len() == 1 && wrong.warnings.len() == 1));
+}
+
+#[test]
+fn every_reason_says_where_what_and_what_to_do() {
+    let all = [EVERY_SHAPE, NOT_BURSTS, OPEN_ONLY];
+    let mut sentences = BTreeSet::new();
+    for (code, beyond, _) in all.into_iter().flatten() {
+        let finding = check_trial(&with(beyond), Shape::Open, &Thresholds::default()).remove(0);
+        assert!(finding.to_string().ends_with("(arm B, round 3)"), "{finding}");
+        assert!(finding.reason.advice().len() > 20 && finding.to_string().len() > 30, "{code}: {finding}");
+        sentences.insert(finding.reason.to_string());
+    }
+    assert_eq!(sentences.len(), 20, "{sentences:#?}");
+}
