@@ -1,1 +1,25 @@
-//! The contract.
+//! The contract between coordinator and worker: what they say to each other and what they mean by it.
+//!
+//! Owns the words both sides share: [`id`]entities of runs, trials and slots, the [`spec`] of a load, the closed set
+//! of [`metric`]s with their [`histogram`]s, the measured [`part`], the [`identity`] of builds and hosts, and the
+//! session [`message`]s, and what is written about a [`run`]. With the feature `wire` it also owns their one translation to protobuf ([`wire`]) and the
+//! stored [`record`]; generated types never leave those two modules. It must not know how load is generated, where
+//! records are kept, or what is concluded from them.
+
+pub mod envelope;
+pub mod histogram;
+pub mod id;
+pub mod identity;
+pub mod message;
+pub mod metric;
+pub mod part;
+pub mod run;
+pub mod spec;
+
+#[cfg(feature = "wire")]
+pub mod record;
+#[cfg(feature = "wire")]
+pub mod wire;
+
+/// The session protocol's number. Raised whenever an older peer could misunderstand a newer one.
+pub const PROTOCOL: u32 = 1;

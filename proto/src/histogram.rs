@@ -1,0 +1,216 @@
+//! The one histogram layout of the project: nanoseconds from 1 ns to 1 h at three significant digits, `u64` counts,
+//! with exact count, minimum, maximum and sum kept beside the buckets. Owns encoding and the checks that make a merge
+//! exact; knows no metric.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
+
+/// Largest value that is recorded in a bucket: one hour in nanoseconds.
+pub const HIGHEST: u64 = 3_600_000_000_000;
+/// Smallest value; zero is recorded as this.
+pub const LOWEST: u64 = 1;
+/// Significant decimal digits.
+pub const DIGITS: u8 = 3;
+
+/// A histogram of nanoseconds in the fixed layout.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LatencyHistogram {
+    buckets: Histogram<u64>,
+    exact: Exact,
+}
+
+/// What buckets cannot keep exactly. `min` and `max` mean nothing while `count` is zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exact {
+    /// Values recorded in buckets.
+    pub count: u64,
+    /// Smallest, ns.
+    pub min: u64,
+    /// Largest, ns, also of those beyond the buckets.
+    pub max: u64,
+    /// Sum of the values in buckets, ns.
+    pub sum: u128,
+    /// Values above [`HIGHEST`]: not in any bucket, and reason enough to distrust the trial.
+    pub overflow: u64,
+}
+
+/// Why bytes are not a histogram of this layout.
+#[derive(Debug, thiserror::Error)]
+pub enum HistogramError {
+    /// The codec refused.
+    #[error("decode a histogram: {0}")]
+    Decode(String),
+    /// Another range or number of digits: `add` would accept it and silently be wrong.
+    #[error("accept a histogram of {low}..{high} at {digits} digits: the layout is 1..{HIGHEST} at {DIGITS}")]
+    Layout {
+        /// Its lowest discernible value.
+        low: u64,
+        /// Its highest trackable value.
+        high: u64,
+        /// Its significant digits.
+        digits: u8,
+    },
+    /// The buckets do not hold as many values as were counted when it was recorded.
+    #[error("accept a histogram whose buckets hold {found} values where {counted} were counted")]
+    Count {
+        /// In the buckets.
+        found: u64,
+        /// In the exact figures.
+        counted: u64,
+    },
+    /// The encoder failed; only possible when memory is exhausted.
+    #[error("encode a histogram: {0}")]
+    Encode(String),
+}
+
+impl Default for LatencyHistogram {
+    fn default() -> Self {
+        let buckets = Histogram::new_with_bounds(LOWEST, HIGHEST, DIGITS).expect("the layout is valid");
+        Self { buckets, exact: Exact::default() }
+    }
+}
+
+impl LatencyHistogram {
+    /// Records one duration. Never allocates.
+    pub fn record(&mut self, value: Duration) {
+        self.record_ns(u64::try_from(value.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// Records one value in nanoseconds. Never allocates.
+    pub fn record_ns(&mut self, ns: u64) {
+        let ns = ns.max(LOWEST);
+        self.exact.max = self.exact.max.max(ns);
+        if ns > HIGHEST {
+            self.exact.overflow += 1;
+            return;
+        }
+        self.exact.min = if self.exact.count == 0 { ns } else { self.exact.min.min(ns) };
+        self.exact.count += 1;
+        self.exact.sum += u128::from(ns);
+        self.buckets.record(ns).expect("the value is within the bounds checked above");
+    }
+
+    /// Adds another histogram's counts: exact, associative, and independent of order.
+    pub fn add(&mut self, other: &Self) {
+        self.buckets.add(&other.buckets).expect("both have the fixed layout");
+        let (a, b) = (self.exact, other.exact);
+        let min = match (a.count, b.count) {
+            (0, _) => b.min,
+            (_, 0) => a.min,
+            _ => a.min.min(b.min),
+        };
+        self.exact = Exact {
+            count: a.count + b.count,
+            min,
+            max: a.max.max(b.max),
+            sum: a.sum + b.sum,
+            overflow: a.overflow + b.overflow,
+        };
+    }
+
+    /// The buckets, for quantiles.
+    #[must_use]
+    pub fn buckets(&self) -> &Histogram<u64> {
+        &self.buckets
+    }
+
+    /// The exact figures.
+    #[must_use]
+    pub fn exact(&self) -> Exact {
+        self.exact
+    }
+
+    /// Whether nothing was recorded; quantiles are then missing, not zero.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.exact.count == 0
+    }
+
+    /// HdrHistogram V2 with deflate, as the Java and Python tools read it.
+    ///
+    /// # Errors
+    /// When the encoder fails.
+    pub fn to_v2_deflate(&self) -> Result<Vec<u8>, HistogramError> {
+        let mut bytes = Vec::new();
+        V2DeflateSerializer::new()
+            .serialize(&self.buckets, &mut bytes)
+            .map_err(|error| HistogramError::Encode(error.to_string()))?;
+        Ok(bytes)
+    }
+
+    /// Reads [`Self::to_v2_deflate`]'s bytes and checks layout and count. The codec has no checksum: keep the bytes
+    /// in an envelope.
+    ///
+    /// # Errors
+    /// When the bytes are not a histogram, have another layout, or disagree with `exact`.
+    pub fn from_v2_deflate(bytes: &[u8], exact: Exact) -> Result<Self, HistogramError> {
+        let buckets: Histogram<u64> = Deserializer::new()
+            .deserialize(&mut std::io::Cursor::new(bytes))
+            .map_err(|error| HistogramError::Decode(error.to_string()))?;
+        let (low, high, digits) = (buckets.low(), buckets.high(), buckets.sigfig());
+        if (low, high, digits) != (LOWEST, HIGHEST, DIGITS) {
+            return Err(HistogramError::Layout { low, high, digits });
+        }
+        if buckets.len() != exact.count {
+            return Err(HistogramError::Count { found: buckets.len(), counted: exact.count });
+        }
+        Ok(Self { buckets, exact })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(values: &[u64]) -> LatencyHistogram {
+        let mut histogram = LatencyHistogram::default();
+        values.iter().for_each(|v| histogram.record_ns(*v));
+        histogram
+    }
+
+    #[test]
+    fn bytes_go_both_ways() {
+        let histogram = filled(&[0, 1, 999, 1_000_000, HIGHEST]);
+        let bytes = histogram.to_v2_deflate().expect("it encodes");
+        let back = LatencyHistogram::from_v2_deflate(&bytes, histogram.exact()).expect("it decodes");
+        assert_eq!(back, histogram);
+    }
+
+    #[test]
+    fn merging_equals_recording_together() {
+        let mut left = filled(&[5, 70_000]);
+        left.add(&filled(&[3, 9_000_000_000]));
+        left.add(&LatencyHistogram::default());
+        assert_eq!(left, filled(&[5, 70_000, 3, 9_000_000_000]));
+    }
+
+    #[test]
+    fn another_layout_is_refused_although_the_codec_takes_it() {
+        let mut coarse = Histogram::<u64>::new_with_bounds(1, HIGHEST, 2).expect("valid");
+        coarse.record(7).expect("in range");
+        let mut bytes = Vec::new();
+        V2DeflateSerializer::new().serialize(&coarse, &mut bytes).expect("it encodes");
+        let exact = Exact { count: 1, min: 7, max: 7, sum: 7, overflow: 0 };
+        let error = LatencyHistogram::from_v2_deflate(&bytes, exact).expect_err("two digits");
+        assert!(matches!(error, HistogramError::Layout { digits: 2, .. }), "{error}");
+    }
+
+    #[test]
+    fn a_lost_count_is_seen() {
+        let histogram = filled(&[1, 2, 3]);
+        let bytes = histogram.to_v2_deflate().expect("it encodes");
+        let exact = Exact { count: 4, ..histogram.exact() };
+        assert!(matches!(
+            LatencyHistogram::from_v2_deflate(&bytes, exact),
+            Err(HistogramError::Count { found: 3, counted: 4 })
+        ));
+    }
+
+    #[test]
+    fn what_lies_beyond_the_buckets_is_counted_and_its_size_kept() {
+        let histogram = filled(&[10, HIGHEST + 1]);
+        assert_eq!(histogram.exact(), Exact { count: 1, min: 10, max: HIGHEST + 1, sum: 10, overflow: 1 });
+    }
+}

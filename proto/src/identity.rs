@@ -1,0 +1,106 @@
+//! Who is speaking: the build a process is and the host it runs on. Facts only; whether two of them may be compared
+//! is decided elsewhere.
+
+use serde::{Deserialize, Serialize};
+
+/// SHA-256 of something, 32 bytes, shown in hexadecimal.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sha256(pub [u8; 32]);
+
+/// What a binary says of itself. Equal for all variants of one source tree but for the hash of the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BuildInfo {
+    /// Version of the package.
+    pub version: String,
+    /// Commit of the sources, `unknown` outside a checkout.
+    pub git_sha: String,
+    /// Architecture and operating system it was built for.
+    pub target: String,
+    /// Hash of the running executable, read by the process itself.
+    pub exe_sha256: Sha256,
+    /// Built with profile counters: its latencies mean nothing.
+    pub instrumented: bool,
+}
+
+/// What a host is. Unstable readings (frequency, load) are not part of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HostFacts {
+    /// Its name.
+    pub hostname: String,
+    /// Processor model as the kernel names it.
+    pub cpu_model: String,
+    /// Processors online.
+    pub cores: u32,
+    /// Memory, bytes.
+    pub memory_bytes: u64,
+    /// Kernel release.
+    pub kernel: String,
+    /// Processor features.
+    pub cpu_flags: Vec<String>,
+    /// Microcode revision, empty where not visible.
+    pub microcode: String,
+    /// Frequency governor, empty where not visible.
+    pub governor: String,
+    /// Memory limit of the control group, bytes; zero where there is none.
+    pub cgroup_memory_bytes: u64,
+    /// Processor limit of the control group; zero where there is none.
+    pub cgroup_cpus: f64,
+}
+
+/// The commit this tree stands on, as the build script saw it.
+pub const GIT_SHA: &str = env!("BENCH_GIT_SHA");
+
+/// Version of this package.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+impl Sha256 {
+    /// From a slice of 32 bytes; `None` for any other length.
+    #[must_use]
+    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// From 64 hexadecimal digits.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        if text.len() != 64 || !text.is_ascii() {
+            return None;
+        }
+        for (i, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * i..2 * i + 2], 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+
+    /// The first twelve digits, enough to tell builds apart on a screen.
+    #[must_use]
+    pub fn short(&self) -> String {
+        self.to_string()[..12].to_owned()
+    }
+}
+
+impl std::fmt::Display for Sha256 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl std::fmt::Debug for Sha256 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl Serialize for Sha256 {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Sha256 {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::from_hex(&text).ok_or_else(|| serde::de::Error::custom("64 hexadecimal digits are expected"))
+    }
+}

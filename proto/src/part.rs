@@ -1,0 +1,278 @@
+//! What one worker measured in one trial. Parts are the truth: they are stored as they came, and everything merged is
+//! derived from them.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::histogram::LatencyHistogram;
+use crate::id::{Attempt, RunId, TrialKey};
+use crate::identity::Sha256;
+use crate::metric::Metric;
+
+/// Single requests kept in a part; those beyond are counted.
+pub const REQUESTS_KEPT: usize = 4096;
+
+/// What one worker measured in one trial.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// Where it belongs.
+    pub place: Place,
+    /// Which process measured it.
+    pub origin: Origin,
+    /// One histogram a metric, successes only but for lateness.
+    pub histograms: Histograms,
+    /// What became of the requests.
+    pub outcomes: Outcomes,
+    /// The first [`REQUESTS_KEPT`] requests, one by one.
+    pub requests: Vec<RequestRecord>,
+    /// Requests beyond those.
+    pub requests_not_kept: u64,
+    /// SHA-256 over the output tokens of successful requests in order of index.
+    pub token_digest: Sha256,
+    /// Prompt tokens of successful requests.
+    pub prompt_tokens: u64,
+    /// Output tokens of successful requests.
+    pub output_tokens: u64,
+    /// The measured window.
+    pub window: Window,
+    /// Cold start, phase by phase, in order. Never mixed into warm numbers.
+    pub cold: Vec<ColdPhase>,
+    /// What the process and its host spent.
+    pub usage: Usage,
+    /// What the engine says of itself.
+    pub engine: EngineFacts,
+}
+
+/// Where a part belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Run.
+    pub run: RunId,
+    /// Trial.
+    pub key: TrialKey,
+    /// Slot, over the whole fleet.
+    pub slot: u32,
+    /// Which try of the block.
+    pub attempt: Attempt,
+}
+
+/// Which process measured a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Name of the variant.
+    pub variant: String,
+    /// Hash of the executable, read by the process itself.
+    pub exe_sha256: Sha256,
+    /// Built with profile counters: never stored.
+    pub instrumented: bool,
+    /// Host name.
+    pub hostname: String,
+}
+
+/// One histogram a metric.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Histograms([LatencyHistogram; Metric::ALL.len()]);
+
+/// What became of the requests of a share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Outcomes {
+    /// Issued by the load's shape.
+    pub planned: u64,
+    /// Answered in full.
+    pub ok: u64,
+    /// Refused by the engine before any work.
+    pub refused: u64,
+    /// Failed within the engine.
+    pub failed: u64,
+    /// Cancelled because the trial was.
+    pub cancelled: u64,
+    /// Not done within the scenario's timeout.
+    pub timed_out: u64,
+    /// Cut off half-way.
+    pub disconnected: u64,
+}
+
+/// How one request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Answered in full.
+    Ok,
+    /// Refused before any work.
+    Refused,
+    /// Failed within the engine.
+    Failed,
+    /// Cancelled with its trial.
+    Cancelled,
+    /// Not done in time.
+    TimedOut,
+    /// Cut off half-way.
+    Disconnected,
+}
+
+/// One request. Offsets from the start instant, nanoseconds; zero where it did not happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestRecord {
+    /// Index in the trial's request list.
+    pub index: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When it should have been sent.
+    pub intended_ns: u64,
+    /// When it was.
+    pub sent_ns: u64,
+    /// When the engine began working on it.
+    pub started_ns: u64,
+    /// When its first token came.
+    pub first_token_ns: u64,
+    /// When it ended.
+    pub done_ns: u64,
+    /// Prompt length.
+    pub prompt_tokens: u32,
+    /// Tokens that came.
+    pub output_tokens: u32,
+}
+
+/// The measured window, offsets from the start instant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// First successful completion.
+    pub first_completion: Duration,
+    /// Last successful completion.
+    pub last_completion: Duration,
+    /// How late the driver began.
+    pub start_late: Duration,
+    /// How well the start instant was known on this clock.
+    pub clock_uncertainty: Duration,
+}
+
+/// One phase of the cold start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColdPhase {
+    /// `process`, `runtime`, `map`, `weights`, `tokenizer`, `engine`, `first_token`.
+    pub name: String,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Spent within the measured window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Length of the window.
+    pub wall: Duration,
+    /// Processor time in user mode, all threads.
+    pub cpu_user: Duration,
+    /// Processor time in the kernel, all threads.
+    pub cpu_system: Duration,
+    /// Processor time of the driver's thread: the generator's own cost.
+    pub driver_cpu: Duration,
+    /// Largest resident set so far, bytes.
+    pub peak_rss_bytes: u64,
+    /// Times the kernel took a processor away.
+    pub involuntary_switches: u64,
+    /// Page faults that went to the disk.
+    pub major_faults: u64,
+    /// Clock ticks of the whole host.
+    pub host_ticks: u64,
+    /// Of those, ticks a hypervisor gave to somebody else.
+    pub host_steal_ticks: u64,
+}
+
+/// What the engine says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EngineFacts {
+    /// Digest of the model.
+    pub model_digest: String,
+    /// Engine threads.
+    pub threads: u32,
+    /// Steps within the window.
+    pub steps: u64,
+    /// Most sequences in one step.
+    pub peak_running: u32,
+    /// Most requests waiting in the engine.
+    pub peak_waiting: u32,
+    /// Most bytes of the key/value cache in use.
+    pub peak_kv_bytes: u64,
+    /// Which kernels ran.
+    pub kernels: String,
+}
+
+impl Default for Histograms {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| LatencyHistogram::default()))
+    }
+}
+
+impl Histograms {
+    /// The histogram of a metric.
+    #[must_use]
+    pub fn get(&self, metric: Metric) -> &LatencyHistogram {
+        &self.0[metric.index()]
+    }
+
+    /// The histogram of a metric, to record into.
+    pub fn get_mut(&mut self, metric: Metric) -> &mut LatencyHistogram {
+        &mut self.0[metric.index()]
+    }
+
+    /// Adds all of another's counts.
+    pub fn add(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(mine, theirs)| mine.add(theirs));
+    }
+}
+
+impl Outcomes {
+    /// Requests whose end is known. Equals `planned` in every complete part.
+    #[must_use]
+    pub fn ended(&self) -> u64 {
+        self.ok + self.not_ok()
+    }
+
+    /// Requests that ended in any other way than an answer.
+    #[must_use]
+    pub fn not_ok(&self) -> u64 {
+        self.refused + self.failed + self.cancelled + self.timed_out + self.disconnected
+    }
+
+    /// Counts one end.
+    pub fn count(&mut self, outcome: Outcome) {
+        *match outcome {
+            Outcome::Ok => &mut self.ok,
+            Outcome::Refused => &mut self.refused,
+            Outcome::Failed => &mut self.failed,
+            Outcome::Cancelled => &mut self.cancelled,
+            Outcome::TimedOut => &mut self.timed_out,
+            Outcome::Disconnected => &mut self.disconnected,
+        } += 1;
+    }
+
+    /// Adds another's counts.
+    pub fn add(&mut self, other: &Self) {
+        self.planned += other.planned;
+        self.ok += other.ok;
+        self.refused += other.refused;
+        self.failed += other.failed;
+        self.cancelled += other.cancelled;
+        self.timed_out += other.timed_out;
+        self.disconnected += other.disconnected;
+    }
+}
+
+impl Outcome {
+    /// Every outcome, in the order of their stored numbers.
+    pub const ALL: [Self; 6] =
+        [Self::Ok, Self::Refused, Self::Failed, Self::Cancelled, Self::TimedOut, Self::Disconnected];
+
+    /// The stable number.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self as u32
+    }
+
+    /// The outcome of a stable number.
+    #[must_use]
+    pub fn from_number(number: u32) -> Option<Self> {
+        Self::ALL.get(number as usize).copied()
+    }
+}

@@ -1,0 +1,75 @@
+//! Records as bytes: each of the project's stored types to a sealed envelope and back. The only place that knows the
+//! generated types of `bench.record.v1`; both the worker, which sends its part sealed, and the coordinator's store
+//! use it.
+
+mod part;
+mod run;
+
+use prost::Message;
+
+use crate::envelope::{self, EnvelopeError, Kind};
+use crate::histogram::HistogramError;
+use crate::part::Part;
+use crate::run::{BlockDone, Notice, RunEnd, RunHeader};
+
+pub(crate) mod pb {
+    #![expect(unreachable_pub, reason = "generated code")]
+    tonic::include_proto!("bench.record.v1");
+}
+
+/// Why bytes are not a record of ours.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The frame is wrong.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    /// The payload is not the message it claims to be.
+    #[error("decode a record: {0}")]
+    Decode(#[from] prost::DecodeError),
+    /// A histogram within is wrong.
+    #[error("decode the {metric} histogram of a part: {source}")]
+    Histogram {
+        /// Which.
+        metric: String,
+        /// Why.
+        source: HistogramError,
+    },
+    /// A field holds what no writer writes.
+    #[error("decode a record: the field `{0}` holds an impossible value")]
+    Field(&'static str),
+}
+
+/// A type that is stored.
+pub trait Record: Sized {
+    /// Seals it.
+    ///
+    /// # Errors
+    /// When a histogram cannot be encoded.
+    fn seal(&self) -> Result<Vec<u8>, RecordError>;
+
+    /// Opens it, checking frame, checksum, layout and counts.
+    ///
+    /// # Errors
+    /// When the bytes are not exactly one undamaged record of this type.
+    fn open(bytes: &[u8]) -> Result<Self, RecordError>;
+}
+
+macro_rules! record {
+    ($type:ty, $kind:expr, $pb:ty, $encode:path, $decode:path) => {
+        impl Record for $type {
+            fn seal(&self) -> Result<Vec<u8>, RecordError> {
+                Ok(envelope::seal($kind, &$encode(self)?.encode_to_vec()))
+            }
+
+            fn open(bytes: &[u8]) -> Result<Self, RecordError> {
+                $decode(<$pb>::decode(envelope::open($kind, bytes)?)?)
+            }
+        }
+    };
+}
+
+record!(Part, Kind::Part, pb::Part, part::encode, part::decode);
+record!(RunHeader, Kind::RunHeader, pb::RunHeader, run::encode_header, run::decode_header);
+record!(BlockDone, Kind::BlockDone, pb::BlockDone, run::encode_block, run::decode_block);
+record!(Notice, Kind::Notice, pb::Notice, run::encode_notice, run::decode_notice);
+record!(RunEnd, Kind::RunEnd, pb::RunEnd, run::encode_end, run::decode_end);

@@ -1,0 +1,216 @@
+//! [`Part`] to its stored message and back.
+
+use std::time::Duration;
+
+use super::{RecordError, pb};
+use crate::histogram::{Exact, LatencyHistogram};
+use crate::id::{Arm, Attempt, TrialKey};
+use crate::identity::Sha256;
+use crate::metric::Metric;
+use crate::part::{
+    ColdPhase, EngineFacts, Histograms, Origin, Outcome, Outcomes, Part, Place, RequestRecord, Usage, Window,
+};
+
+pub(super) fn encode(part: &Part) -> Result<pb::Part, RecordError> {
+    let (place, origin, window) = (&part.place, &part.origin, part.window);
+    Ok(pb::Part {
+        run: place.run.to_string(),
+        scenario: place.key.scenario,
+        round: place.key.round,
+        arm: place.key.arm.number(),
+        slot: place.slot,
+        attempt: place.attempt.0,
+        variant: origin.variant.clone(),
+        exe_sha256: origin.exe_sha256.0.to_vec(),
+        instrumented: origin.instrumented,
+        hostname: origin.hostname.clone(),
+        histograms: encode_histograms(&part.histograms)?,
+        outcomes: Some(encode_outcomes(part.outcomes)),
+        requests: part.requests.iter().map(encode_request).collect(),
+        requests_not_kept: part.requests_not_kept,
+        token_digest: part.token_digest.0.to_vec(),
+        prompt_tokens: part.prompt_tokens,
+        output_tokens: part.output_tokens,
+        first_completion_ns: ns(window.first_completion),
+        last_completion_ns: ns(window.last_completion),
+        start_late_ns: ns(window.start_late),
+        clock_uncertainty_ns: ns(window.clock_uncertainty),
+        cold: part.cold.iter().map(|c| pb::ColdPhase { name: c.name.clone(), ns: ns(c.took) }).collect(),
+        usage: Some(encode_usage(part.usage)),
+        engine: Some(encode_engine(&part.engine)),
+    })
+}
+
+pub(super) fn decode(part: pb::Part) -> Result<Part, RecordError> {
+    let key = TrialKey { scenario: part.scenario, round: part.round, arm: arm(part.arm)? };
+    Ok(Part {
+        place: Place {
+            run: part.run.parse().map_err(|_| RecordError::Field("run"))?,
+            key,
+            slot: part.slot,
+            attempt: Attempt(part.attempt),
+        },
+        origin: Origin {
+            variant: part.variant,
+            exe_sha256: hash(&part.exe_sha256, "exe_sha256")?,
+            instrumented: part.instrumented,
+            hostname: part.hostname,
+        },
+        histograms: decode_histograms(part.histograms)?,
+        outcomes: decode_outcomes(part.outcomes.unwrap_or_default()),
+        requests: part.requests.iter().map(decode_request).collect::<Result<_, _>>()?,
+        requests_not_kept: part.requests_not_kept,
+        token_digest: hash(&part.token_digest, "token_digest")?,
+        prompt_tokens: part.prompt_tokens,
+        output_tokens: part.output_tokens,
+        window: Window {
+            first_completion: Duration::from_nanos(part.first_completion_ns),
+            last_completion: Duration::from_nanos(part.last_completion_ns),
+            start_late: Duration::from_nanos(part.start_late_ns),
+            clock_uncertainty: Duration::from_nanos(part.clock_uncertainty_ns),
+        },
+        cold: part
+            .cold
+            .into_iter()
+            .map(|c| ColdPhase { name: c.name, took: Duration::from_nanos(c.ns) })
+            .collect(),
+        usage: decode_usage(&part.usage.unwrap_or_default()),
+        engine: decode_engine(part.engine.unwrap_or_default()),
+    })
+}
+
+/// Nanoseconds of a duration; five centuries fit.
+pub(super) fn ns(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+pub(super) fn arm(number: u32) -> Result<Arm, RecordError> {
+    Arm::from_number(number).ok_or(RecordError::Field("arm"))
+}
+
+/// A hash; absent means all zero.
+pub(super) fn hash(bytes: &[u8], field: &'static str) -> Result<Sha256, RecordError> {
+    if bytes.is_empty() {
+        return Ok(Sha256::default());
+    }
+    Sha256::from_slice(bytes).ok_or(RecordError::Field(field))
+}
+
+fn encode_histograms(histograms: &Histograms) -> Result<Vec<pb::MetricHistogram>, RecordError> {
+    Metric::ALL
+        .into_iter()
+        .map(|metric| {
+            let histogram = histograms.get(metric);
+            let exact = histogram.exact();
+            let v2_deflate = histogram
+                .to_v2_deflate()
+                .map_err(|source| RecordError::Histogram { metric: metric.name().to_owned(), source })?;
+            Ok(pb::MetricHistogram {
+                metric: metric.name().to_owned(),
+                v2_deflate,
+                count: exact.count,
+                min: exact.min,
+                max: exact.max,
+                sum_high: (exact.sum >> 64) as u64,
+                sum_low: exact.sum as u64,
+                overflow: exact.overflow,
+            })
+        })
+        .collect()
+}
+
+fn decode_histograms(stored: Vec<pb::MetricHistogram>) -> Result<Histograms, RecordError> {
+    let mut histograms = Histograms::default();
+    for one in stored {
+        let Some(metric) = Metric::from_name(&one.metric) else { continue };
+        let exact = Exact {
+            count: one.count,
+            min: one.min,
+            max: one.max,
+            sum: u128::from(one.sum_high) << 64 | u128::from(one.sum_low),
+            overflow: one.overflow,
+        };
+        *histograms.get_mut(metric) = LatencyHistogram::from_v2_deflate(&one.v2_deflate, exact)
+            .map_err(|source| RecordError::Histogram { metric: one.metric, source })?;
+    }
+    Ok(histograms)
+}
+
+fn encode_outcomes(outcomes: Outcomes) -> pb::Outcomes {
+    let Outcomes { planned, ok, refused, failed, cancelled, timed_out, disconnected } = outcomes;
+    pb::Outcomes { planned, ok, refused, failed, cancelled, timed_out, disconnected }
+}
+
+fn decode_outcomes(outcomes: pb::Outcomes) -> Outcomes {
+    let pb::Outcomes { planned, ok, refused, failed, cancelled, timed_out, disconnected } = outcomes;
+    Outcomes { planned, ok, refused, failed, cancelled, timed_out, disconnected }
+}
+
+fn encode_request(request: &RequestRecord) -> pb::RequestRecord {
+    let r = *request;
+    pb::RequestRecord {
+        index: r.index,
+        outcome: r.outcome.number(),
+        intended_ns: r.intended_ns,
+        sent_ns: r.sent_ns,
+        started_ns: r.started_ns,
+        first_token_ns: r.first_token_ns,
+        done_ns: r.done_ns,
+        prompt_tokens: r.prompt_tokens,
+        output_tokens: r.output_tokens,
+    }
+}
+
+fn decode_request(r: &pb::RequestRecord) -> Result<RequestRecord, RecordError> {
+    Ok(RequestRecord {
+        index: r.index,
+        outcome: Outcome::from_number(r.outcome).ok_or(RecordError::Field("outcome"))?,
+        intended_ns: r.intended_ns,
+        sent_ns: r.sent_ns,
+        started_ns: r.started_ns,
+        first_token_ns: r.first_token_ns,
+        done_ns: r.done_ns,
+        prompt_tokens: r.prompt_tokens,
+        output_tokens: r.output_tokens,
+    })
+}
+
+fn encode_usage(usage: Usage) -> pb::Usage {
+    pb::Usage {
+        wall_ns: ns(usage.wall),
+        cpu_user_ns: ns(usage.cpu_user),
+        cpu_system_ns: ns(usage.cpu_system),
+        driver_cpu_ns: ns(usage.driver_cpu),
+        peak_rss_bytes: usage.peak_rss_bytes,
+        involuntary_switches: usage.involuntary_switches,
+        host_ticks: usage.host_ticks,
+        host_steal_ticks: usage.host_steal_ticks,
+        major_faults: usage.major_faults,
+    }
+}
+
+fn decode_usage(usage: &pb::Usage) -> Usage {
+    Usage {
+        wall: Duration::from_nanos(usage.wall_ns),
+        cpu_user: Duration::from_nanos(usage.cpu_user_ns),
+        cpu_system: Duration::from_nanos(usage.cpu_system_ns),
+        driver_cpu: Duration::from_nanos(usage.driver_cpu_ns),
+        peak_rss_bytes: usage.peak_rss_bytes,
+        involuntary_switches: usage.involuntary_switches,
+        major_faults: usage.major_faults,
+        host_ticks: usage.host_ticks,
+        host_steal_ticks: usage.host_steal_ticks,
+    }
+}
+
+fn encode_engine(engine: &EngineFacts) -> pb::EngineFacts {
+    let EngineFacts { model_digest, threads, steps, peak_running, peak_waiting, peak_kv_bytes, kernels } =
+        engine.clone();
+    pb::EngineFacts { model_digest, threads, steps, peak_running, peak_waiting, peak_kv_bytes, kernels }
+}
+
+fn decode_engine(engine: pb::EngineFacts) -> EngineFacts {
+    let pb::EngineFacts { model_digest, threads, steps, peak_running, peak_waiting, peak_kv_bytes, kernels } =
+        engine;
+    EngineFacts { model_digest, threads, steps, peak_running, peak_waiting, peak_kv_bytes, kernels }
+}

@@ -1,0 +1,179 @@
+//! What is written about a run beside its parts: how it began, which blocks are done, what must be known, how it
+//! ended. Knows neither where it is kept nor what is concluded from it.
+
+use crate::id::{Arm, Attempt, RunId, TrialKey};
+use crate::identity::{HostFacts, Sha256};
+
+/// Written once, when a run begins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunHeader {
+    /// The run.
+    pub run: RunId,
+    /// Version of the coordinator.
+    pub tool_version: String,
+    /// Commit of the coordinator.
+    pub tool_git_sha: String,
+    /// The validated plan as JSON.
+    pub plan_json: String,
+    /// SHA-256 of that text.
+    pub plan_digest: Sha256,
+    /// Draws every order and every request.
+    pub seed: u64,
+    /// The builds, baseline first.
+    pub variants: Vec<VariantRecord>,
+    /// The hosts, by agent name.
+    pub hosts: Vec<(String, HostFacts)>,
+    /// Slots over the whole fleet.
+    pub slots: u32,
+    /// Service times come from a model, not from an engine.
+    pub simulated: bool,
+    /// Digest of the model's files.
+    pub model_digest: String,
+    /// What a reader must see beside every number (`resident`, `a/a`, …).
+    pub labels: Vec<String>,
+}
+
+/// One build.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VariantRecord {
+    /// Its name.
+    pub name: String,
+    /// Hash of the file.
+    pub sha256: Sha256,
+    /// Hash of its code section.
+    pub text_sha256: Sha256,
+    /// Commit of its sources.
+    pub git_sha: String,
+    /// The compiler flags that were given to it.
+    pub flags: String,
+    /// Hash of the profile it was optimised with, all zero without one.
+    pub profile_sha256: Sha256,
+}
+
+/// All parts of a block are durable: it is never run again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockDone {
+    /// Index of the scenario.
+    pub scenario: u32,
+    /// Round.
+    pub round: u32,
+    /// The accepted attempt; parts of others are superseded.
+    pub attempt: Attempt,
+    /// Arms in the order they ran.
+    pub order: Vec<Arm>,
+    /// Wall clock, milliseconds since 1970.
+    pub finished_unix_ms: u64,
+    /// Requests planned over all its parts.
+    pub planned_requests: u64,
+}
+
+/// Something a reader of the results must know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Wall clock, milliseconds since 1970.
+    pub unix_ms: u64,
+    /// Where it happened.
+    pub key: TrialKey,
+    /// In which try.
+    pub attempt: Attempt,
+    /// What.
+    pub kind: NoticeKind,
+    /// One sentence.
+    pub message: String,
+}
+
+/// What can happen in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NoticeKind {
+    /// A worker process ended before its part came.
+    WorkerLost,
+    /// A worker process was silent for longer than its lease.
+    WorkerSilent,
+    /// A worker could not be started.
+    SpawnFailed,
+    /// A host's agent was lost.
+    AgentLost,
+    /// A worker said that it cannot go on.
+    WorkerFailed,
+    /// A worker was not ready, armed or done in time.
+    Overdue,
+    /// A message of an older attempt came and was dropped.
+    Late,
+    /// A part that could not be accepted.
+    BadPart,
+    /// The coordinator was interrupted and the run taken up again.
+    Resumed,
+    /// Stopped by the user.
+    Interrupted,
+}
+
+/// The end of a run, whichever way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunEnd {
+    /// Wall clock, milliseconds since 1970.
+    pub unix_ms: u64,
+    /// How it ended.
+    pub state: RunState,
+    /// VALID, INCONCLUSIVE or INVALID, for listings.
+    pub validity: String,
+    /// The derived summary as JSON, for listings.
+    pub summary_json: String,
+    /// Why, where it did not complete.
+    pub reason: String,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunState {
+    /// Every block is done.
+    Complete,
+    /// Stopped by the user; `--resume` goes on.
+    Stopped,
+    /// It could not go on; `--resume` tries again.
+    Failed,
+}
+
+impl NoticeKind {
+    const NAMES: [(Self, &'static str); 10] = [
+        (Self::WorkerLost, "worker_lost"),
+        (Self::WorkerSilent, "worker_silent"),
+        (Self::SpawnFailed, "spawn_failed"),
+        (Self::AgentLost, "agent_lost"),
+        (Self::WorkerFailed, "worker_failed"),
+        (Self::Overdue, "overdue"),
+        (Self::Late, "late"),
+        (Self::BadPart, "bad_part"),
+        (Self::Resumed, "resumed"),
+        (Self::Interrupted, "interrupted"),
+    ];
+
+    /// The stable name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(kind, _)| *kind == self).expect("every kind has a name").1
+    }
+
+    /// The kind of a stable name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, n)| *n == name).map(|(kind, _)| *kind)
+    }
+}
+
+impl RunState {
+    /// The stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The state of a stable name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Complete, Self::Stopped, Self::Failed].into_iter().find(|state| state.name() == name)
+    }
+}

@@ -1,0 +1,287 @@
+//! What to run and what load to offer, as both sides understand it once a plan has been validated. Knows nothing of
+//! files, flags or rounds.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{Arm, RunId, TrialKey};
+
+/// One load: its shape, its prompts and how long answers are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Unique within a plan.
+    pub name: String,
+    /// When requests are sent.
+    pub shape: Shape,
+    /// What they ask.
+    pub prompt: PromptSpec,
+    /// Output tokens of every request; end-of-sequence is ignored so that all arms do the same work.
+    pub output_tokens: u32,
+    /// What precedes the measured window.
+    #[serde(default)]
+    pub warmup: Warmup,
+    /// A request that is not done this long after its intended time is cancelled and counted as timed out.
+    #[serde(default = "Scenario::default_timeout", with = "seconds")]
+    pub timeout: Duration,
+}
+
+/// When requests are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Shape {
+    /// All at once: the seed's "N concurrent requests".
+    Burst {
+        /// How many, over all slots.
+        requests: u32,
+    },
+    /// A fixed number in flight: the next is sent when one ends.
+    ClosedLoop {
+        /// In flight, over all slots.
+        concurrency: u32,
+        /// How many in total, over all slots.
+        requests: u32,
+    },
+}
+
+/// Which prompts: drawn from the built-in texts, cut to a length in the model's own tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromptSpec {
+    /// Training and evaluation never share a text.
+    #[serde(default)]
+    pub set: PromptSet,
+    /// Length in tokens.
+    pub tokens: u32,
+}
+
+/// Which pool of texts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PromptSet {
+    /// For every measurement.
+    #[default]
+    Evaluation,
+    /// For collecting profiles, and for warming up.
+    Training,
+}
+
+/// Load before the measured window, all at once, with prompts of the training set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Warmup {
+    /// Requests; unset means the scenario's own concurrency.
+    pub requests: Option<u32>,
+    /// Output tokens of each.
+    pub output_tokens: u32,
+}
+
+/// The engine a worker is to open.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum EngineSpec {
+    /// The inference engine linked into the worker.
+    Native(NativeSpec),
+    /// A seeded model of an engine's service times.
+    Sim(SimSpec),
+}
+
+/// Options of the native engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NativeSpec {
+    /// Directory or file of the model, as the worker's host sees it.
+    pub model: String,
+    /// Engine threads; zero means the host's cores divided by its slots.
+    pub threads: u32,
+    /// Bound of the key/value cache; zero means what the plan's concurrency needs.
+    pub kv_bytes: u64,
+    /// Most sequences in one step.
+    pub max_batch: u32,
+    /// Most prompt tokens in one step, so that a long prompt does not stall the others.
+    pub prefill_chunk: u32,
+    /// Cache in F32 instead of BF16.
+    #[serde(default)]
+    pub kv_f32: bool,
+}
+
+/// A simulated engine: continuous batching where a step lasts
+/// `(step_base + decode × sequences + prefill × prompt tokens) × scale × e^N(0, jitter)`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SimSpec {
+    /// Loading time.
+    pub load_ns: u64,
+    /// Every step.
+    pub step_base_ns: u64,
+    /// For each sequence that decodes in the step.
+    pub decode_ns: u64,
+    /// For each prompt token processed in the step.
+    pub prefill_ns: u64,
+    /// Most sequences in one step.
+    pub max_batch: u32,
+    /// Standard deviation of ln(step duration).
+    pub jitter: f64,
+    /// Multiplies every duration.
+    pub scale: f64,
+    /// Share of requests that fail.
+    pub error_rate: f64,
+    /// Share of requests that are cut off half-way.
+    pub disconnect_rate: f64,
+    /// Times at which nothing moves, from the start of the measured window.
+    pub stalls: Vec<Stall>,
+}
+
+/// A pause of the simulated engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stall {
+    /// When it begins, from the start of the measured window.
+    pub at_ns: u64,
+    /// How long it lasts.
+    pub for_ns: u64,
+}
+
+/// The most that will be asked of an engine at once, so that it can refuse before a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// Requests in flight in one worker.
+    pub concurrency: u32,
+    /// Prompt and output of the longest.
+    pub tokens_per_request: u32,
+}
+
+/// One worker's part in one trial.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assignment {
+    /// The run.
+    pub run: RunId,
+    /// Where in the run.
+    pub key: TrialKey,
+    /// Name of the variant whose turn it is.
+    pub variant: String,
+    /// Index of the worker's slot over the whole fleet.
+    pub slot: u32,
+    /// The load.
+    pub scenario: Scenario,
+    /// This worker issues the requests whose index is `share.index` modulo `share.of`.
+    pub share: Share,
+    /// Draws the request list; equal for every arm of a round.
+    pub seed: u64,
+}
+
+/// One slot's share of a request list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Which.
+    pub index: u32,
+    /// Of how many.
+    pub of: u32,
+}
+
+impl Scenario {
+    fn default_timeout() -> Duration {
+        Duration::from_secs(600)
+    }
+
+    /// Requests over all slots.
+    #[must_use]
+    pub fn requests(&self) -> u32 {
+        match self.shape {
+            Shape::Burst { requests } | Shape::ClosedLoop { requests, .. } => requests,
+        }
+    }
+
+    /// Requests in flight at most, over all slots.
+    #[must_use]
+    pub fn concurrency(&self) -> u32 {
+        match self.shape {
+            Shape::Burst { requests } => requests,
+            Shape::ClosedLoop { concurrency, .. } => concurrency,
+        }
+    }
+
+    /// Prompt and output of one request, tokens.
+    #[must_use]
+    pub fn tokens_per_request(&self) -> u32 {
+        self.prompt.tokens + self.output_tokens.max(self.warmup.output_tokens)
+    }
+}
+
+impl Share {
+    /// How many of `total` belong to this share.
+    #[must_use]
+    pub fn count(self, total: u32) -> u32 {
+        total / self.of + u32::from(total % self.of > self.index)
+    }
+
+    /// The indices of this share below `total`.
+    pub fn indices(self, total: u32) -> impl Iterator<Item = u32> {
+        (self.index..total).step_by(self.of as usize)
+    }
+}
+
+impl Default for Warmup {
+    fn default() -> Self {
+        Self { requests: None, output_tokens: 2 }
+    }
+}
+
+impl Default for SimSpec {
+    fn default() -> Self {
+        Self {
+            load_ns: 2_000_000,
+            step_base_ns: 200_000,
+            decode_ns: 20_000,
+            prefill_ns: 4_000,
+            max_batch: 256,
+            jitter: 0.02,
+            scale: 1.0,
+            error_rate: 0.0,
+            disconnect_rate: 0.0,
+            stalls: Vec::new(),
+        }
+    }
+}
+
+impl Assignment {
+    /// The arm whose turn it is.
+    #[must_use]
+    pub fn arm(&self) -> Arm {
+        self.key.arm
+    }
+}
+
+/// Durations in plans are seconds.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(value.as_secs_f64())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_partition_every_request_exactly_once() {
+        for (total, of) in [(0, 1), (1, 4), (100, 3), (200, 7)] {
+            let mut seen = vec![0; total as usize];
+            for index in 0..of {
+                let share = Share { index, of };
+                assert_eq!(share.count(total), u32::try_from(share.indices(total).count()).expect("small"));
+                share.indices(total).for_each(|i| seen[i as usize] += 1);
+            }
+            assert!(seen.iter().all(|n| *n == 1), "{total} over {of}");
+        }
+    }
+}

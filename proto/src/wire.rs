@@ -1,0 +1,32 @@
+//! The session on the wire: the generated service of `bench.v1` and the one translation between its messages and the
+//! project's own. Generated types leave this module only as the opaque items of the streams.
+
+mod load;
+mod session;
+
+pub use pb::bench_client::BenchClient;
+pub use pb::bench_server::{Bench, BenchServer};
+pub use pb::{Down as DownItem, Up as UpItem};
+
+/// Largest message either side accepts, bytes: parts travel in pieces far below it.
+pub const MESSAGE_LIMIT: usize = 1024 * 1024;
+
+/// The compiled descriptors of all protos, for gRPC reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor.bin"));
+
+pub(crate) mod pb {
+    #![expect(missing_docs, reason = "generated code; the proto files carry the documentation")]
+    #![expect(unreachable_pub, unused_qualifications, reason = "generated code")]
+    #![expect(clippy::allow_attributes, clippy::allow_attributes_without_reason, reason = "generated code")]
+    #![expect(clippy::large_enum_variant, reason = "generated code; a hello is rare")]
+    tonic::include_proto!("bench.v1");
+}
+
+/// A message that says nothing this side can act on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("understand a message: `{0}` is missing or impossible")]
+pub struct WireError(pub &'static str);
+
+fn required<T>(value: Option<T>, field: &'static str) -> Result<T, WireError> {
+    value.ok_or(WireError(field))
+}

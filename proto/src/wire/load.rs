@@ -1,0 +1,190 @@
+//! Engines, scenarios and assignments to their messages and back.
+
+use std::time::Duration;
+
+use super::{WireError, pb, required};
+use crate::id::{Arm, TrialKey};
+use crate::spec::{
+    Assignment, Demand, EngineSpec, NativeSpec, PromptSet, PromptSpec, Scenario, Shape, Share, SimSpec,
+    Stall, Warmup,
+};
+
+pub(super) fn engine_to(engine: &EngineSpec) -> pb::EngineSpec {
+    let kind = match engine.clone() {
+        EngineSpec::Native(NativeSpec { model, threads, kv_bytes, max_batch, prefill_chunk, kv_f32 }) => {
+            pb::engine_spec::Kind::Native(pb::NativeEngine {
+                model,
+                threads,
+                kv_bytes,
+                max_batch,
+                prefill_chunk,
+                kv_f32,
+            })
+        }
+        EngineSpec::Sim(sim) => pb::engine_spec::Kind::Sim(sim_to(sim)),
+    };
+    pb::EngineSpec { kind: Some(kind) }
+}
+
+pub(super) fn engine_from(engine: Option<pb::EngineSpec>) -> Result<EngineSpec, WireError> {
+    Ok(match required(engine.and_then(|e| e.kind), "engine")? {
+        pb::engine_spec::Kind::Native(pb::NativeEngine {
+            model,
+            threads,
+            kv_bytes,
+            max_batch,
+            prefill_chunk,
+            kv_f32,
+        }) => EngineSpec::Native(NativeSpec { model, threads, kv_bytes, max_batch, prefill_chunk, kv_f32 }),
+        pb::engine_spec::Kind::Sim(sim) => EngineSpec::Sim(sim_from(sim)),
+    })
+}
+
+fn sim_to(sim: SimSpec) -> pb::SimEngine {
+    let SimSpec {
+        load_ns,
+        step_base_ns,
+        decode_ns,
+        prefill_ns,
+        max_batch,
+        jitter,
+        scale,
+        error_rate,
+        disconnect_rate,
+        stalls,
+    } = sim;
+    let stalls = stalls.iter().map(|s| pb::SimStall { at_ns: s.at_ns, for_ns: s.for_ns }).collect();
+    pb::SimEngine {
+        load_ns,
+        step_base_ns,
+        decode_ns,
+        prefill_ns,
+        max_batch,
+        jitter,
+        scale,
+        error_rate,
+        disconnect_rate,
+        stalls,
+    }
+}
+
+fn sim_from(sim: pb::SimEngine) -> SimSpec {
+    let pb::SimEngine {
+        load_ns,
+        step_base_ns,
+        decode_ns,
+        prefill_ns,
+        max_batch,
+        jitter,
+        scale,
+        error_rate,
+        disconnect_rate,
+        stalls,
+    } = sim;
+    let stalls = stalls.iter().map(|s| Stall { at_ns: s.at_ns, for_ns: s.for_ns }).collect();
+    SimSpec {
+        load_ns,
+        step_base_ns,
+        decode_ns,
+        prefill_ns,
+        max_batch,
+        jitter,
+        scale,
+        error_rate,
+        disconnect_rate,
+        stalls,
+    }
+}
+
+pub(super) fn demand_to(demand: Demand) -> pb::Demand {
+    pb::Demand { concurrency: demand.concurrency, tokens_per_request: demand.tokens_per_request }
+}
+
+pub(super) fn demand_from(demand: Option<pb::Demand>) -> Result<Demand, WireError> {
+    let demand = required(demand, "demand")?;
+    Ok(Demand { concurrency: demand.concurrency, tokens_per_request: demand.tokens_per_request })
+}
+
+pub(super) fn assignment_to(assignment: &Assignment) -> pb::Assignment {
+    pb::Assignment {
+        run: assignment.run.to_string(),
+        scenario_index: assignment.key.scenario,
+        round: assignment.key.round,
+        arm: assignment.key.arm.number(),
+        variant: assignment.variant.clone(),
+        slot: assignment.slot,
+        scenario: Some(scenario_to(&assignment.scenario)),
+        share: assignment.share.index,
+        shares: assignment.share.of,
+        seed: assignment.seed,
+    }
+}
+
+pub(super) fn assignment_from(assignment: Option<pb::Assignment>) -> Result<Assignment, WireError> {
+    let a = required(assignment, "assignment")?;
+    let share = Share { index: a.share, of: a.shares };
+    if share.index >= share.of {
+        return Err(WireError("share"));
+    }
+    Ok(Assignment {
+        run: a.run.parse().map_err(|_| WireError("run"))?,
+        key: TrialKey {
+            scenario: a.scenario_index,
+            round: a.round,
+            arm: Arm::from_number(a.arm).ok_or(WireError("arm"))?,
+        },
+        variant: a.variant,
+        slot: a.slot,
+        scenario: scenario_from(required(a.scenario, "scenario")?)?,
+        share,
+        seed: a.seed,
+    })
+}
+
+fn scenario_to(scenario: &Scenario) -> pb::Scenario {
+    let shape = match scenario.shape {
+        Shape::Burst { requests } => pb::scenario::Shape::Burst(pb::Burst { requests }),
+        Shape::ClosedLoop { concurrency, requests } => {
+            pb::scenario::Shape::ClosedLoop(pb::ClosedLoop { concurrency, requests })
+        }
+    };
+    let set = match scenario.prompt.set {
+        PromptSet::Evaluation => pb::PromptSet::Evaluation,
+        PromptSet::Training => pb::PromptSet::Training,
+    };
+    pb::Scenario {
+        name: scenario.name.clone(),
+        shape: Some(shape),
+        prompt: Some(pb::PromptSpec { set: set.into(), tokens: scenario.prompt.tokens }),
+        output_tokens: scenario.output_tokens,
+        warmup_requests: scenario.warmup.requests.unwrap_or_else(|| scenario.concurrency()),
+        warmup_output_tokens: scenario.warmup.output_tokens,
+        timeout_ns: u64::try_from(scenario.timeout.as_nanos()).unwrap_or(u64::MAX),
+    }
+}
+
+fn scenario_from(scenario: pb::Scenario) -> Result<Scenario, WireError> {
+    let shape = match required(scenario.shape, "shape")? {
+        pb::scenario::Shape::Burst(burst) => Shape::Burst { requests: burst.requests },
+        pb::scenario::Shape::ClosedLoop(pb::ClosedLoop { concurrency, requests }) => {
+            Shape::ClosedLoop { concurrency, requests }
+        }
+    };
+    let prompt = required(scenario.prompt, "prompt")?;
+    let set = match prompt.set() {
+        pb::PromptSet::Evaluation => PromptSet::Evaluation,
+        pb::PromptSet::Training => PromptSet::Training,
+        pb::PromptSet::Unspecified => return Err(WireError("prompt.set")),
+    };
+    Ok(Scenario {
+        name: scenario.name,
+        shape,
+        prompt: PromptSpec { set, tokens: prompt.tokens },
+        output_tokens: scenario.output_tokens,
+        warmup: Warmup {
+            requests: Some(scenario.warmup_requests),
+            output_tokens: scenario.warmup_output_tokens,
+        },
+        timeout: Duration::from_nanos(scenario.timeout_ns),
+    })
+}

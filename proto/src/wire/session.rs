@@ -1,0 +1,288 @@
+//! [`Up`] and [`Down`] to the items of the session's streams and back.
+
+use std::time::Duration;
+
+use super::load::{assignment_from, assignment_to, demand_from, demand_to, engine_from, engine_to};
+use super::{DownItem, UpItem, WireError, pb, required};
+use crate::id::{Attempt, Ticket};
+use crate::identity::{BuildInfo, HostFacts, Sha256};
+use crate::message::{
+    Down, Exit, Failure, FailureKind, Hello, LoadReport, PartChunk, Progress, Role, Spawn, Up, Welcome,
+};
+
+const KINDS: [(FailureKind, pb::FailureKind); 6] = [
+    (FailureKind::ModelNotFound, pb::FailureKind::ModelNotFound),
+    (FailureKind::ModelInvalid, pb::FailureKind::ModelInvalid),
+    (FailureKind::NotEnoughMemory, pb::FailureKind::NotEnoughMemory),
+    (FailureKind::BadAssignment, pb::FailureKind::BadAssignment),
+    (FailureKind::Engine, pb::FailureKind::Engine),
+    (FailureKind::Protocol, pb::FailureKind::Protocol),
+];
+
+impl From<Up> for UpItem {
+    fn from(up: Up) -> Self {
+        use pb::up::Kind;
+        let kind = match up {
+            Up::Hello(hello) => Kind::Hello(hello_to(*hello)),
+            Up::Pong { seq, mono } => Kind::Pong(pb::Pong { seq, mono_ns: ns(mono) }),
+            Up::Beat(progress) => Kind::Beat(pb::Beat { progress: progress.map(progress_to) }),
+            Up::Spawned { ticket, pid } => Kind::Spawned(pb::Spawned { ticket: ticket.0, pid }),
+            Up::SpawnFailed { ticket, message } => {
+                Kind::SpawnFailed(pb::SpawnFailed { ticket: ticket.0, message })
+            }
+            Up::Exited { ticket, exit: Exit { code, signal, tail } } => {
+                Kind::Exited(pb::Exited { ticket: ticket.0, code, signal, tail })
+            }
+            Up::Loaded { attempt, report } => {
+                Kind::Loaded(pb::Loaded { attempt: attempt.0, report: Some(report_to(report)) })
+            }
+            Up::Armed(attempt) => Kind::Armed(pb::Armed { attempt: attempt.0 }),
+            Up::Started(attempt) => Kind::Started(pb::Started { attempt: attempt.0 }),
+            Up::Part(PartChunk { attempt, seq, last, bytes }) => {
+                Kind::Part(pb::PartChunk { attempt: attempt.0, seq, last, bytes })
+            }
+            Up::Stopped(attempt) => Kind::Stopped(pb::Stopped { attempt: attempt.0 }),
+            Up::Flushed(instrumented) => Kind::Flushed(pb::Flushed { instrumented }),
+            Up::Failed { attempt, failure } => Kind::Failed(pb::Failed {
+                attempt: attempt.0,
+                kind: kind_to(failure.kind).into(),
+                message: failure.message,
+            }),
+        };
+        Self { kind: Some(kind) }
+    }
+}
+
+impl TryFrom<UpItem> for Up {
+    type Error = WireError;
+
+    fn try_from(item: UpItem) -> Result<Self, WireError> {
+        use pb::up::Kind;
+        Ok(match required(item.kind, "kind")? {
+            Kind::Hello(hello) => Self::Hello(Box::new(hello_from(hello)?)),
+            Kind::Pong(pong) => Self::Pong { seq: pong.seq, mono: Duration::from_nanos(pong.mono_ns) },
+            Kind::Beat(beat) => Self::Beat(beat.progress.map(|p| progress_from(&p))),
+            Kind::Spawned(spawned) => Self::Spawned { ticket: Ticket(spawned.ticket), pid: spawned.pid },
+            Kind::SpawnFailed(failed) => {
+                Self::SpawnFailed { ticket: Ticket(failed.ticket), message: failed.message }
+            }
+            Kind::Exited(pb::Exited { ticket, code, signal, tail }) => {
+                Self::Exited { ticket: Ticket(ticket), exit: Exit { code, signal, tail } }
+            }
+            Kind::Loaded(loaded) => Self::Loaded {
+                attempt: Attempt(loaded.attempt),
+                report: report_from(required(loaded.report, "report")?),
+            },
+            Kind::Armed(armed) => Self::Armed(Attempt(armed.attempt)),
+            Kind::Started(started) => Self::Started(Attempt(started.attempt)),
+            Kind::Part(pb::PartChunk { attempt, seq, last, bytes }) => {
+                Self::Part(PartChunk { attempt: Attempt(attempt), seq, last, bytes })
+            }
+            Kind::Stopped(stopped) => Self::Stopped(Attempt(stopped.attempt)),
+            Kind::Flushed(flushed) => Self::Flushed(flushed.instrumented),
+            Kind::Failed(failed) => Self::Failed {
+                attempt: Attempt(failed.attempt),
+                failure: Failure { kind: kind_from(failed.kind())?, message: failed.message },
+            },
+        })
+    }
+}
+
+impl From<Down> for DownItem {
+    fn from(down: Down) -> Self {
+        use pb::down::Kind;
+        let kind = match down {
+            Down::Welcome(Welcome { session, lease, beat }) => {
+                Kind::Welcome(pb::Welcome { session, lease_ms: ms(lease), beat_ms: ms(beat) })
+            }
+            Down::Refused { message, last } => Kind::Refused(pb::Refused { message, r#final: last }),
+            Down::Ping { seq } => Kind::Ping(pb::Ping { seq }),
+            Down::Spawn(spawn) => Kind::Spawn(spawn_to(spawn)),
+            Down::Stop { ticket, grace } => Kind::Stop(pb::Stop { ticket: ticket.0, grace_ms: ms(grace) }),
+            Down::Load { attempt, engine, demand } => Kind::Load(pb::Load {
+                attempt: attempt.0,
+                engine: Some(engine_to(&engine)),
+                demand: Some(demand_to(demand)),
+            }),
+            Down::Arm { attempt, assignment } => {
+                Kind::Arm(pb::Arm { attempt: attempt.0, assignment: Some(assignment_to(&assignment)) })
+            }
+            Down::Start { attempt, at, uncertainty } => Kind::Start(pb::Start {
+                attempt: attempt.0,
+                at_mono_ns: ns(at),
+                uncertainty_ns: ns(uncertainty),
+            }),
+            Down::Cancel(attempt) => Kind::Cancel(pb::Cancel { attempt: attempt.0 }),
+            Down::PartStored(attempt) => Kind::PartStored(pb::PartStored { attempt: attempt.0 }),
+            Down::Flush => Kind::Flush(pb::Flush {}),
+            Down::Drain => Kind::Drain(pb::Drain {}),
+        };
+        Self { kind: Some(kind) }
+    }
+}
+
+impl TryFrom<DownItem> for Down {
+    type Error = WireError;
+
+    fn try_from(item: DownItem) -> Result<Self, WireError> {
+        use pb::down::Kind;
+        Ok(match required(item.kind, "kind")? {
+            Kind::Welcome(pb::Welcome { session, lease_ms, beat_ms }) => {
+                Self::Welcome(Welcome { session, lease: millis(lease_ms), beat: millis(beat_ms) })
+            }
+            Kind::Refused(refused) => Self::Refused { message: refused.message, last: refused.r#final },
+            Kind::Ping(ping) => Self::Ping { seq: ping.seq },
+            Kind::Spawn(spawn) => Self::Spawn(spawn_from(spawn)?),
+            Kind::Stop(stop) => Self::Stop { ticket: Ticket(stop.ticket), grace: millis(stop.grace_ms) },
+            Kind::Load(load) => Self::Load {
+                attempt: Attempt(load.attempt),
+                engine: engine_from(load.engine)?,
+                demand: demand_from(load.demand)?,
+            },
+            Kind::Arm(arm) => Self::Arm {
+                attempt: Attempt(arm.attempt),
+                assignment: Box::new(assignment_from(arm.assignment)?),
+            },
+            Kind::Start(start) => Self::Start {
+                attempt: Attempt(start.attempt),
+                at: Duration::from_nanos(start.at_mono_ns),
+                uncertainty: Duration::from_nanos(start.uncertainty_ns),
+            },
+            Kind::Cancel(cancel) => Self::Cancel(Attempt(cancel.attempt)),
+            Kind::PartStored(stored) => Self::PartStored(Attempt(stored.attempt)),
+            Kind::Flush(pb::Flush {}) => Self::Flush,
+            Kind::Drain(pb::Drain {}) => Self::Drain,
+        })
+    }
+}
+
+fn ns(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn ms(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}
+
+fn millis(ms: u32) -> Duration {
+    Duration::from_millis(ms.into())
+}
+
+fn kind_to(kind: FailureKind) -> pb::FailureKind {
+    KINDS.iter().find(|(own, _)| *own == kind).expect("every kind is in the table").1
+}
+
+fn kind_from(kind: pb::FailureKind) -> Result<FailureKind, WireError> {
+    KINDS.iter().find(|(_, wire)| *wire == kind).map(|(own, _)| *own).ok_or(WireError("failure kind"))
+}
+
+fn hello_to(hello: Hello) -> pb::Hello {
+    let BuildInfo { version, git_sha, target, exe_sha256, instrumented } = hello.build;
+    let build = pb::BuildInfo { version, git_sha, target, exe_sha256: exe_sha256.0.to_vec(), instrumented };
+    let role = match hello.role {
+        Role::Agent { name, slots } => pb::hello::Role::Agent(pb::AgentRole { name, slots }),
+        Role::Worker { ticket } => pb::hello::Role::Worker(pb::WorkerRole { ticket: ticket.0 }),
+    };
+    pb::Hello {
+        protocol: hello.protocol,
+        token: hello.token,
+        pid: hello.pid,
+        build: Some(build),
+        host: Some(host_to(hello.host)),
+        role: Some(role),
+    }
+}
+
+fn hello_from(hello: pb::Hello) -> Result<Hello, WireError> {
+    let build = required(hello.build, "build")?;
+    let role = match required(hello.role, "role")? {
+        pb::hello::Role::Agent(agent) => Role::Agent { name: agent.name, slots: agent.slots },
+        pb::hello::Role::Worker(worker) => Role::Worker { ticket: Ticket(worker.ticket) },
+    };
+    Ok(Hello {
+        protocol: hello.protocol,
+        token: hello.token,
+        pid: hello.pid,
+        build: BuildInfo {
+            version: build.version,
+            git_sha: build.git_sha,
+            target: build.target,
+            exe_sha256: Sha256::from_slice(&build.exe_sha256).ok_or(WireError("exe_sha256"))?,
+            instrumented: build.instrumented,
+        },
+        host: host_from(required(hello.host, "host")?),
+        role,
+    })
+}
+
+fn host_to(host: HostFacts) -> pb::HostFacts {
+    pb::HostFacts {
+        hostname: host.hostname,
+        cpu_model: host.cpu_model,
+        cores: host.cores,
+        memory_bytes: host.memory_bytes,
+        kernel: host.kernel,
+        cpu_flags: host.cpu_flags,
+        microcode: host.microcode,
+        governor: host.governor,
+        cgroup_memory_bytes: host.cgroup_memory_bytes,
+        cgroup_cpus: host.cgroup_cpus,
+    }
+}
+
+fn host_from(host: pb::HostFacts) -> HostFacts {
+    HostFacts {
+        hostname: host.hostname,
+        cpu_model: host.cpu_model,
+        cores: host.cores,
+        memory_bytes: host.memory_bytes,
+        kernel: host.kernel,
+        cpu_flags: host.cpu_flags,
+        microcode: host.microcode,
+        governor: host.governor,
+        cgroup_memory_bytes: host.cgroup_memory_bytes,
+        cgroup_cpus: host.cgroup_cpus,
+    }
+}
+
+fn progress_to(progress: Progress) -> pb::Progress {
+    let Progress { attempt, issued, completed, failed, output_tokens } = progress;
+    pb::Progress { attempt: attempt.0, issued, completed, failed, output_tokens }
+}
+
+fn progress_from(progress: &pb::Progress) -> Progress {
+    let pb::Progress { attempt, issued, completed, failed, output_tokens } = *progress;
+    Progress { attempt: Attempt(attempt), issued, completed, failed, output_tokens }
+}
+
+fn report_to(report: LoadReport) -> pb::LoadReport {
+    let LoadReport { model_digest, parameters, weight_bytes, max_context, threads, memory_needed } = report;
+    pb::LoadReport { model_digest, parameters, weight_bytes, max_context, threads, memory_needed }
+}
+
+fn report_from(report: pb::LoadReport) -> LoadReport {
+    let pb::LoadReport { model_digest, parameters, weight_bytes, max_context, threads, memory_needed } =
+        report;
+    LoadReport { model_digest, parameters, weight_bytes, max_context, threads, memory_needed }
+}
+
+fn spawn_to(spawn: Spawn) -> pb::Spawn {
+    let env = spawn.env.into_iter().map(|(name, value)| pb::EnvVar { name, value }).collect();
+    pb::Spawn {
+        ticket: spawn.ticket.0,
+        slot: spawn.slot,
+        binary: spawn.binary,
+        sha256: spawn.sha256.0.to_vec(),
+        env,
+    }
+}
+
+fn spawn_from(spawn: pb::Spawn) -> Result<Spawn, WireError> {
+    Ok(Spawn {
+        ticket: Ticket(spawn.ticket),
+        slot: spawn.slot,
+        binary: spawn.binary,
+        sha256: Sha256::from_slice(&spawn.sha256).ok_or(WireError("sha256"))?,
+        env: spawn.env.into_iter().map(|var| (var.name, var.value)).collect(),
+    })
+}

@@ -1,0 +1,289 @@
+//! Every message and every record goes to bytes and back unchanged.
+#![cfg(feature = "wire")]
+
+use std::time::Duration;
+
+use contract::id::{Arm, Attempt, RunId, Ticket, TrialKey};
+use contract::identity::{BuildInfo, HostFacts, Sha256};
+use contract::message::{
+    Down, Exit, Failure, FailureKind, Hello, LoadReport, PartChunk, Progress, Role, Spawn, Up, Welcome,
+};
+use contract::metric::Metric;
+use contract::part::{
+    ColdPhase, EngineFacts, Histograms, Origin, Outcome, Outcomes, Part, Place, RequestRecord, Usage, Window,
+};
+use contract::record::Record;
+use contract::run::{BlockDone, Notice, NoticeKind, RunEnd, RunHeader, RunState, VariantRecord};
+use contract::spec::{
+    Assignment, Demand, EngineSpec, NativeSpec, PromptSet, PromptSpec, Scenario, Shape, Share, SimSpec,
+    Stall, Warmup,
+};
+use contract::wire::{DownItem, UpItem};
+
+const KEY: TrialKey = TrialKey { scenario: 1, round: 4, arm: Arm::A2 };
+
+fn host() -> HostFacts {
+    HostFacts {
+        hostname: "h1".into(),
+        cpu_model: "cpu".into(),
+        cores: 2,
+        memory_bytes: 3,
+        kernel: "k".into(),
+        cpu_flags: vec!["avx2".into()],
+        microcode: "m".into(),
+        governor: "g".into(),
+        cgroup_memory_bytes: 4,
+        cgroup_cpus: 1.5,
+    }
+}
+
+fn part() -> Part {
+    let mut histograms = Histograms::default();
+    for (i, metric) in Metric::ALL.into_iter().enumerate() {
+        (0..=i as u64).for_each(|v| histograms.get_mut(metric).record_ns(1000 * v + 7));
+    }
+    let request = RequestRecord {
+        index: 9,
+        outcome: Outcome::TimedOut,
+        intended_ns: 1,
+        sent_ns: 2,
+        started_ns: 3,
+        first_token_ns: 4,
+        done_ns: 5,
+        prompt_tokens: 6,
+        output_tokens: 7,
+    };
+    Part {
+        place: Place { run: RunId::new(1, [2; 10]), key: KEY, slot: 3, attempt: Attempt(2) },
+        origin: Origin {
+            variant: "pgo".into(),
+            exe_sha256: Sha256([7; 32]),
+            instrumented: true,
+            hostname: "h1".into(),
+        },
+        histograms,
+        outcomes: Outcomes {
+            planned: 6,
+            ok: 1,
+            refused: 1,
+            failed: 1,
+            cancelled: 1,
+            timed_out: 1,
+            disconnected: 1,
+        },
+        requests: vec![request],
+        requests_not_kept: 5,
+        token_digest: Sha256([8; 32]),
+        prompt_tokens: 10,
+        output_tokens: 11,
+        window: Window {
+            first_completion: Duration::from_nanos(1),
+            last_completion: Duration::from_nanos(2),
+            start_late: Duration::from_nanos(3),
+            clock_uncertainty: Duration::from_nanos(4),
+        },
+        cold: vec![ColdPhase { name: "weights".into(), took: Duration::from_nanos(9) }],
+        usage: Usage {
+            wall: Duration::from_nanos(1),
+            cpu_user: Duration::from_nanos(2),
+            cpu_system: Duration::from_nanos(3),
+            driver_cpu: Duration::from_nanos(4),
+            peak_rss_bytes: 5,
+            involuntary_switches: 6,
+            major_faults: 7,
+            host_ticks: 8,
+            host_steal_ticks: 9,
+        },
+        engine: EngineFacts {
+            model_digest: "d".into(),
+            threads: 1,
+            steps: 2,
+            peak_running: 3,
+            peak_waiting: 4,
+            peak_kv_bytes: 5,
+            kernels: "avx2".into(),
+        },
+    }
+}
+
+fn assignment() -> Assignment {
+    Assignment {
+        run: RunId::new(5, [1; 10]),
+        key: KEY,
+        variant: "baseline".into(),
+        slot: 2,
+        scenario: Scenario {
+            name: "loop".into(),
+            shape: Shape::ClosedLoop { concurrency: 4, requests: 40 },
+            prompt: PromptSpec { set: PromptSet::Training, tokens: 16 },
+            output_tokens: 8,
+            warmup: Warmup { requests: Some(3), output_tokens: 2 },
+            timeout: Duration::from_secs(3),
+        },
+        share: Share { index: 1, of: 4 },
+        seed: 77,
+    }
+}
+
+fn ups() -> Vec<Up> {
+    let build = BuildInfo {
+        version: "1".into(),
+        git_sha: "abc".into(),
+        target: "t".into(),
+        exe_sha256: Sha256([1; 32]),
+        instrumented: true,
+    };
+    let hello = |role| {
+        Up::Hello(Box::new(Hello {
+            protocol: 1,
+            token: "t".into(),
+            pid: 9,
+            build: build.clone(),
+            host: host(),
+            role,
+        }))
+    };
+    let attempt = Attempt(3);
+    let ticket = Ticket(8);
+    let progress = Progress { attempt, issued: 1, completed: 2, failed: 3, output_tokens: 4 };
+    let report = LoadReport {
+        model_digest: "d".into(),
+        parameters: 1,
+        weight_bytes: 2,
+        max_context: 3,
+        threads: 4,
+        memory_needed: 5,
+    };
+    let failure = |kind| Up::Failed { attempt, failure: Failure { kind, message: "m".into() } };
+    vec![
+        hello(Role::Agent { name: "a".into(), slots: 4 }),
+        hello(Role::Worker { ticket }),
+        Up::Pong { seq: 1, mono: Duration::from_nanos(2) },
+        Up::Beat(None),
+        Up::Beat(Some(progress)),
+        Up::Spawned { ticket, pid: 4 },
+        Up::SpawnFailed { ticket, message: "m".into() },
+        Up::Exited { ticket, exit: Exit { code: Some(1), signal: None, tail: "t".into() } },
+        Up::Exited { ticket, exit: Exit { code: None, signal: Some(9), tail: String::new() } },
+        Up::Loaded { attempt, report },
+        Up::Armed(attempt),
+        Up::Started(attempt),
+        Up::Part(PartChunk { attempt, seq: 1, last: true, bytes: vec![1, 2] }),
+        Up::Stopped(attempt),
+        Up::Flushed(true),
+        failure(FailureKind::ModelNotFound),
+        failure(FailureKind::ModelInvalid),
+        failure(FailureKind::NotEnoughMemory),
+        failure(FailureKind::BadAssignment),
+        failure(FailureKind::Engine),
+        failure(FailureKind::Protocol),
+    ]
+}
+
+fn downs() -> Vec<Down> {
+    let attempt = Attempt(3);
+    let ticket = Ticket(8);
+    let second = Duration::from_secs(1);
+    let native = NativeSpec {
+        model: "m".into(),
+        threads: 1,
+        kv_bytes: 2,
+        max_batch: 3,
+        prefill_chunk: 4,
+        kv_f32: true,
+    };
+    let sim = SimSpec { stalls: vec![Stall { at_ns: 1, for_ns: 2 }], error_rate: 0.5, ..SimSpec::default() };
+    let demand = Demand { concurrency: 1, tokens_per_request: 2 };
+    let spawn = Spawn {
+        ticket,
+        slot: 1,
+        binary: "/b".into(),
+        sha256: Sha256([3; 32]),
+        env: vec![("A".into(), "1".into())],
+    };
+    vec![
+        Down::Welcome(Welcome { session: 1, lease: second, beat: second }),
+        Down::Refused { message: "m".into(), last: true },
+        Down::Ping { seq: 1 },
+        Down::Spawn(spawn),
+        Down::Stop { ticket, grace: second },
+        Down::Load { attempt, engine: EngineSpec::Native(native), demand },
+        Down::Load { attempt, engine: EngineSpec::Sim(sim), demand },
+        Down::Arm { attempt, assignment: Box::new(assignment()) },
+        Down::Start { attempt, at: second, uncertainty: Duration::from_nanos(5) },
+        Down::Cancel(attempt),
+        Down::PartStored(attempt),
+        Down::Flush,
+        Down::Drain,
+    ]
+}
+
+#[test]
+fn every_message_survives_the_wire() {
+    for up in ups() {
+        assert_eq!(Up::try_from(UpItem::from(up.clone())).as_ref(), Ok(&up));
+    }
+    for down in downs() {
+        assert_eq!(Down::try_from(DownItem::from(down.clone())).as_ref(), Ok(&down));
+    }
+}
+
+#[test]
+fn an_empty_item_and_an_impossible_share_are_refused() {
+    assert!(Up::try_from(UpItem::default()).is_err());
+    let mut wrong = assignment();
+    wrong.share = Share { index: 4, of: 4 };
+    let item = DownItem::from(Down::Arm { attempt: Attempt(1), assignment: Box::new(wrong) });
+    assert!(Down::try_from(item).is_err());
+}
+
+#[test]
+fn every_record_survives_its_envelope() {
+    fn check<T: Record + PartialEq + std::fmt::Debug>(record: &T) {
+        assert_eq!(&T::open(&record.seal().expect("it seals")).expect("it opens"), record);
+    }
+    check(&part());
+    check(&RunHeader {
+        run: RunId::new(1_700_000_000_000, [3; 10]),
+        tool_version: "0.1".into(),
+        tool_git_sha: "abc".into(),
+        plan_json: "{}".into(),
+        plan_digest: Sha256([4; 32]),
+        seed: 5,
+        variants: vec![VariantRecord {
+            name: "baseline".into(),
+            sha256: Sha256([5; 32]),
+            text_sha256: Sha256([6; 32]),
+            git_sha: "abc".into(),
+            flags: "-Copt".into(),
+            profile_sha256: Sha256::default(),
+        }],
+        hosts: vec![("agent".into(), host())],
+        slots: 4,
+        simulated: true,
+        model_digest: "m".into(),
+        labels: vec!["resident".into()],
+    });
+    check(&BlockDone {
+        scenario: 1,
+        round: 2,
+        attempt: Attempt(3),
+        order: vec![Arm::B, Arm::A],
+        finished_unix_ms: 4,
+        planned_requests: 5,
+    });
+    check(&Notice {
+        unix_ms: 1,
+        key: KEY,
+        attempt: Attempt(2),
+        kind: NoticeKind::WorkerLost,
+        message: "m".into(),
+    });
+    check(&RunEnd {
+        unix_ms: 1,
+        state: RunState::Stopped,
+        validity: "VALID".into(),
+        summary_json: "{}".into(),
+        reason: "r".into(),
+    });
+}
