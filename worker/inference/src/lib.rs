@@ -1,1 +1,21 @@
-//! Inference on CPU.
+//! Inference of Llama-family models on CPU: weights mapped as stored, continuous batching over a paged KV
+//! cache, tokens that depend on nothing but the model and the request. The engine is driven step by step by
+//! its caller; it opens no connection, reads no clock and prints nothing.
+
+mod bytelevel;
+pub mod batcher;
+pub mod config;
+pub mod error;
+pub mod files;
+mod forward;
+pub mod kernels;
+mod kv;
+mod mapping;
+pub mod model;
+pub mod request;
+mod rope;
+pub mod sampling;
+pub mod score;
+mod shared;
+mod team;
+pub mod weights;

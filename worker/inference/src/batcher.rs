@@ -1,0 +1,299 @@
+//! Continuous batching: which requests enter, which tokens make up a pass, and what each request gets out of
+//! it. First come, first served; a request enters only with all the pages it can ever need, so whoever entered
+//! also finishes and nobody is preempted. It must not know kernels, threads or time.
+//!
+//! A request goes Waiting → (pages reserved) → Prefilling → Decoding → finished; [`Batcher::cancel`] ends it in
+//! any state, a logit that is not finite ends it after a pass.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::config::{Config, KvFormat};
+use crate::error::LoadError;
+use crate::forward::{Batch, Engine, activation_bytes};
+use crate::kv::{KvCache, PageTable, page_bytes, pages_for};
+use crate::model::Model;
+use crate::request::{BatchOptions, Event, Fault, FinishReason, Refusal, Request, StepReport};
+use crate::sampling::{Sampler, Sampling, SplitMix};
+
+/// Requests in flight on one engine.
+pub struct Batcher {
+    engine: Engine,
+    options: BatchOptions,
+    waiting: VecDeque<Request>,
+    running: Vec<Sequence>,
+    batch: Batch,
+    /// Indices into `running`, in the order of the pass's logit rows.
+    due: Vec<usize>,
+    choices: Vec<Option<u32>>,
+    sampler: Sampler,
+    report: StepReport,
+}
+
+/// A request that holds pages.
+struct Sequence {
+    request: Request,
+    pages: PageTable,
+    /// Tokens whose keys and values are in the cache or in the pass being computed.
+    computed: usize,
+    generated: usize,
+    last: u32,
+    stream: SplitMix,
+    ended: bool,
+}
+
+impl Sequence {
+    fn new(request: Request, pages: PageTable) -> Self {
+        let stream = request.sampling.stream();
+        Self { request, pages, computed: 0, generated: 0, last: 0, stream, ended: false }
+    }
+
+    fn prefilling(&self) -> bool {
+        self.computed < self.request.prompt.len()
+    }
+}
+
+/// Pages a request may need: all but its last token are kept.
+fn pages_needed(request: &Request) -> usize {
+    pages_for(request.prompt.len() + request.max_new_tokens - 1)
+}
+
+/// Bytes a process needs to serve `concurrency` requests of `tokens` tokens each (prompt and output) at once:
+/// weights, their keys and values, and the activations of the largest pass.
+pub fn memory_needed(
+    config: &Config,
+    weight_bytes: u64,
+    concurrency: usize,
+    tokens: usize,
+    options: &BatchOptions,
+) -> u64 {
+    let at_once = concurrency.min(options.max_batch.max(1));
+    let pages = pages_for(tokens) * at_once;
+    let cache = pages as u64 * page_bytes(config, options.kv_format) as u64;
+    let pass = at_once + options.prefill_chunk.max(1);
+    weight_bytes + cache + activation_bytes(config, pass, at_once) as u64
+}
+
+/// Bytes of cache for `concurrency` requests of `tokens` tokens each at once.
+pub fn kv_bytes_needed(config: &Config, format: KvFormat, concurrency: usize, tokens: usize) -> usize {
+    pages_for(tokens) * concurrency * page_bytes(config, format)
+}
+
+impl Batcher {
+    /// A batcher with its own cache and threads.
+    ///
+    /// # Errors
+    /// When the engine's threads cannot be started.
+    pub fn new(model: Arc<Model>, options: BatchOptions) -> Result<Self, LoadError> {
+        let max_batch = options.max_batch.max(1);
+        let options = BatchOptions { max_batch, prefill_chunk: options.prefill_chunk.max(1), ..options };
+        let cache = KvCache::new(model.config(), options.kv_format, options.kv_bytes);
+        let (tokens, pages) = (max_batch + options.prefill_chunk, cache.total());
+        let vocab = model.config().vocab_size;
+        Ok(Self {
+            engine: Engine::new(model, cache, tokens, max_batch)?,
+            options,
+            waiting: VecDeque::new(),
+            running: Vec::with_capacity(max_batch),
+            batch: Batch::with_capacity(tokens, pages),
+            due: Vec::with_capacity(max_batch),
+            choices: vec![None; max_batch],
+            sampler: Sampler::new(vocab),
+            report: StepReport::default(),
+        })
+    }
+
+    /// The model in use.
+    pub fn model(&self) -> &Model {
+        self.engine.model()
+    }
+
+    /// The limits in use.
+    pub fn options(&self) -> &BatchOptions {
+        &self.options
+    }
+
+    /// Puts a request at the end of the queue.
+    ///
+    /// # Errors
+    /// When it can never be served, or the queue is full.
+    pub fn submit(&mut self, request: Request) -> Result<(), Refusal> {
+        self.check(&request)?;
+        self.waiting.push_back(request);
+        Ok(())
+    }
+
+    /// Drops a request in any state and frees its pages; no event follows. False if it is not here.
+    pub fn cancel(&mut self, id: u64) -> bool {
+        if let Some(index) = self.waiting.iter().position(|request| request.id == id) {
+            self.waiting.remove(index);
+            return true;
+        }
+        let Some(index) = self.running.iter().position(|sequence| sequence.request.id == id) else {
+            return false;
+        };
+        let sequence = self.running.remove(index);
+        self.engine.cache.give_back(&sequence.pages);
+        true
+    }
+
+    /// Whether nothing is left to do.
+    pub fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.running.is_empty()
+    }
+
+    /// One step: [`Batcher::begin_step`], then [`Batcher::finish_step`].
+    pub fn step(&mut self, events: &mut Vec<Event>) -> StepReport {
+        self.begin_step(events);
+        self.finish_step(events)
+    }
+
+    /// Admits requests and composes the next pass. Emits `Started` before any work on it is done, so that a
+    /// caller may read its clock between the two halves. Call [`Batcher::finish_step`] next, without
+    /// cancelling in between.
+    pub fn begin_step(&mut self, events: &mut Vec<Event>) {
+        self.admit();
+        self.batch.clear();
+        self.due.clear();
+        self.report = StepReport::default();
+        self.plan_decode();
+        self.plan_prefill(events);
+    }
+
+    /// Computes the pass, chooses tokens and emits what came of it.
+    pub fn finish_step(&mut self, events: &mut Vec<Event>) -> StepReport {
+        if self.batch.len() > 0 {
+            self.engine.forward(&self.batch);
+            self.engine.greedy(&mut self.choices[..self.due.len()]);
+            (0..self.due.len()).for_each(|row| self.settle(row, events));
+            self.retire();
+        }
+        StepReport {
+            running: self.running.len(),
+            waiting: self.waiting.len(),
+            kv_pages_used: self.engine.cache.used(),
+            kv_pages_total: self.engine.cache.total(),
+            ..self.report
+        }
+    }
+
+    fn check(&self, request: &Request) -> Result<(), Refusal> {
+        let config = self.engine.model().config();
+        let (vocabulary, limit) = (config.vocab_size, config.context);
+        if request.prompt.is_empty() {
+            return Err(Refusal::EmptyPrompt);
+        }
+        if request.max_new_tokens == 0 {
+            return Err(Refusal::NothingAsked);
+        }
+        if let Some(&token) = request.prompt.iter().find(|&&token| token as usize >= vocabulary) {
+            return Err(Refusal::TokenOutOfRange { token, vocabulary });
+        }
+        if !request.sampling.is_valid() {
+            return Err(Refusal::BadSampling);
+        }
+        let asked = request.prompt.len().saturating_add(request.max_new_tokens);
+        if asked > limit {
+            return Err(Refusal::ContextOverflow { asked, limit });
+        }
+        let (asked, total) = (pages_needed(request), self.engine.cache.total());
+        if asked > total {
+            return Err(Refusal::CannotEverFit { asked, total });
+        }
+        self.check_room(request.id)
+    }
+
+    fn check_room(&self, id: u64) -> Result<(), Refusal> {
+        let mut ids = self.running.iter().map(|s| s.request.id).chain(self.waiting.iter().map(|r| r.id));
+        if ids.any(|other| other == id) {
+            return Err(Refusal::DuplicateId { id });
+        }
+        let limit = self.options.max_queue;
+        if self.waiting.len() >= limit { Err(Refusal::QueueFull { limit }) } else { Ok(()) }
+    }
+
+    /// Admits in order of arrival as far as places and pages go; nobody overtakes.
+    fn admit(&mut self) {
+        while self.running.len() < self.options.max_batch
+            && let Some(first) = self.waiting.front()
+            && let Some(pages) = self.engine.cache.take(pages_needed(first))
+        {
+            let request = self.waiting.pop_front().expect("the front was just seen");
+            self.running.push(Sequence::new(request, pages));
+        }
+    }
+
+    fn plan_decode(&mut self) {
+        for (index, sequence) in self.running.iter_mut().enumerate().filter(|(_, s)| !s.prefilling()) {
+            self.batch.push(&[sequence.last], sequence.computed, &sequence.pages, 1);
+            sequence.computed += 1;
+            self.due.push(index);
+        }
+        self.report.decode_tokens = self.due.len();
+    }
+
+    fn plan_prefill(&mut self, events: &mut Vec<Event>) {
+        let mut budget = self.options.prefill_chunk;
+        for (index, sequence) in self.running.iter_mut().enumerate() {
+            if budget == 0 {
+                break;
+            }
+            // Sequences that decode in this pass have no prompt left, so they are not taken twice.
+            let rest = &sequence.request.prompt[sequence.computed.min(sequence.request.prompt.len())..];
+            let count = rest.len().min(budget);
+            if count == 0 {
+                continue;
+            }
+            if sequence.computed == 0 {
+                events.push(Event::Started { id: sequence.request.id });
+            }
+            let last = count == rest.len();
+            self.batch.push(&rest[..count], sequence.computed, &sequence.pages, usize::from(last));
+            if last {
+                self.due.push(index);
+            }
+            sequence.computed += count;
+            budget -= count;
+        }
+        self.report.prefill_tokens = self.options.prefill_chunk - budget;
+    }
+
+    /// Chooses the token of one logit row and tells what it means for its request.
+    fn settle(&mut self, row: usize, events: &mut Vec<Event>) {
+        let sequence = &mut self.running[self.due[row]];
+        let request = &sequence.request;
+        let id = request.id;
+        let choice = match request.sampling {
+            Sampling::Greedy => self.choices[row],
+            Sampling::Seeded { temperature, top_k, top_p, .. } => {
+                let logits = self.engine.logits(row);
+                self.sampler.draw(logits, temperature, top_k, top_p, &mut sequence.stream)
+            }
+        };
+        let Some(token) = choice else {
+            sequence.ended = true;
+            events.push(Event::Failed { id, fault: Fault::NonFiniteLogits });
+            return;
+        };
+        if request.stop_on_eos && self.engine.model().config().eos.contains(&token) {
+            sequence.ended = true;
+            events.push(Event::Finished { id, reason: FinishReason::Eos });
+            return;
+        }
+        events.push(Event::Token { id, token });
+        sequence.last = token;
+        sequence.generated += 1;
+        if sequence.generated == request.max_new_tokens {
+            sequence.ended = true;
+            events.push(Event::Finished { id, reason: FinishReason::Length });
+        }
+    }
+
+    /// Frees what ended, keeping the order of the others.
+    fn retire(&mut self) {
+        for sequence in self.running.iter().filter(|sequence| sequence.ended) {
+            self.engine.cache.give_back(&sequence.pages);
+        }
+        self.running.retain(|sequence| !sequence.ended);
+    }
+}

@@ -1,0 +1,220 @@
+//! Exact attention of some query rows of one sequence over its paged keys and values, for one key/value head.
+//! Keys lie transposed inside a page, so that sixteen scores come out of one pass without sums across lanes.
+//! Each query row is computed in an order that depends on its own length alone.
+
+use super::simd::{Element, Simd};
+
+/// Tokens of one page of the KV cache.
+pub(crate) const PAGE: usize = 16;
+/// Query rows computed together.
+const TILE: usize = 4;
+
+/// Queries of consecutive tokens of one sequence that share one key/value head.
+#[derive(Clone, Copy)]
+pub(crate) struct Attention {
+    /// Query of the first token and first head: `group` heads of `head` elements lie together.
+    pub(crate) q: *const f32,
+    /// Elements from a token's queries (and outputs) to the next token's.
+    pub(crate) stride: usize,
+    pub(crate) tokens: usize,
+    /// Query heads that share the key/value head.
+    pub(crate) group: usize,
+    /// Elements of a head: a multiple of the lanes.
+    pub(crate) head: usize,
+    /// Keys of this layer and head in page 0, as `head` × [`PAGE`] elements.
+    pub(crate) keys: *const u8,
+    /// Values of this layer and head in page 0, as [`PAGE`] × `head` elements.
+    pub(crate) values: *const u8,
+    /// Bytes from one page's keys (and values) to the next page's.
+    pub(crate) page_stride: usize,
+    /// Page numbers of the sequence.
+    pub(crate) pages: *const u32,
+    /// Keys the first token sees, itself included; each later token sees one more.
+    pub(crate) seen: usize,
+    pub(crate) out: *mut f32,
+    /// Scratch for `tokens × group` rows of `score_stride` elements.
+    pub(crate) scores: *mut f32,
+    pub(crate) score_stride: usize,
+    /// Factor of the scores: 1/√head.
+    pub(crate) scale: f32,
+}
+
+impl Attention {
+    fn rows(&self) -> usize {
+        self.tokens * self.group
+    }
+
+    /// Keys that a row sees.
+    fn length(&self, row: usize) -> usize {
+        self.seen + row / self.group
+    }
+
+    fn longest(&self) -> usize {
+        self.seen + self.tokens - 1
+    }
+
+    /// Element offset of a row in queries and outputs.
+    fn offset(&self, row: usize) -> usize {
+        row / self.group * self.stride + row % self.group * self.head
+    }
+}
+
+/// Computes all rows.
+///
+/// # Safety
+/// The machine has `S`. All addresses in `job` are valid for the shapes it states, pages hold `E`, and nobody
+/// else touches the outputs and the scratch meanwhile.
+#[inline(always)]
+pub(crate) unsafe fn attend<S: Simd, E: Element>(job: &Attention) {
+    // SAFETY: passed on; the splits cover each row and each page once.
+    unsafe {
+        for index in 0..job.longest().div_ceil(PAGE) {
+            let page = *job.pages.add(index) as usize;
+            let keys = job.keys.add(page * job.page_stride);
+            for row in (0..job.rows()).step_by(TILE) {
+                match job.rows() - row {
+                    1 => score::<S, E, 1>(job, row, keys, index * PAGE),
+                    2 => score::<S, E, 2>(job, row, keys, index * PAGE),
+                    3 => score::<S, E, 3>(job, row, keys, index * PAGE),
+                    _ => score::<S, E, TILE>(job, row, keys, index * PAGE),
+                }
+            }
+        }
+        for row in 0..job.rows() {
+            softmax::<S>(job.scores.add(row * job.score_stride), job.length(row), job.longest());
+        }
+        for row in (0..job.rows()).step_by(TILE) {
+            match job.rows() - row {
+                1 => mix::<S, E, 1>(job, row),
+                2 => mix::<S, E, 2>(job, row),
+                3 => mix::<S, E, 3>(job, row),
+                _ => mix::<S, E, TILE>(job, row),
+            }
+        }
+    }
+}
+
+/// Scores of R rows against the sixteen keys of a page; even and odd head elements are summed apart.
+#[inline(always)]
+unsafe fn score<S: Simd, E: Element, const R: usize>(
+    job: &Attention,
+    row: usize,
+    keys: *const u8,
+    at: usize,
+) {
+    // SAFETY: every row has `head` query elements and `longest` rounded up to a page of scores.
+    unsafe {
+        let mut q = [job.q; R];
+        for r in 0..R {
+            q[r] = job.q.add(job.offset(row + r));
+        }
+        let mut lane = 0;
+        while lane < PAGE {
+            let mut even = [S::zero(); R];
+            let mut odd = [S::zero(); R];
+            let mut d = 0;
+            while d < job.head {
+                let first = E::load::<S>(keys.add((d * PAGE + lane) * E::BYTES));
+                let second = E::load::<S>(keys.add(((d + 1) * PAGE + lane) * E::BYTES));
+                for r in 0..R {
+                    even[r] = S::fma(first, S::splat(*q[r].add(d)), even[r]);
+                    odd[r] = S::fma(second, S::splat(*q[r].add(d + 1)), odd[r]);
+                }
+                d += 2;
+            }
+            for r in 0..R {
+                let total = S::mul(S::add(even[r], odd[r]), S::splat(job.scale));
+                S::store(job.scores.add((row + r) * job.score_stride + at + lane), total);
+            }
+            lane += S::LANES;
+        }
+    }
+}
+
+/// Turns `length` scores into weights that sum to one, and those up to `longest`'s page end into zeros.
+#[inline(always)]
+unsafe fn softmax<S: Simd>(scores: *mut f32, length: usize, longest: usize) {
+    let padded = longest.next_multiple_of(PAGE);
+    // SAFETY: the row is valid up to the end of the last page.
+    unsafe {
+        for i in length..padded {
+            *scores.add(i) = f32::NEG_INFINITY;
+        }
+        let mut top = S::splat(f32::NEG_INFINITY);
+        for i in (0..padded).step_by(S::LANES) {
+            top = S::max(top, S::load(scores.add(i)));
+        }
+        let top = S::splat(S::largest(top));
+        let mut total = S::zero();
+        for i in (0..padded).step_by(S::LANES) {
+            let weight = S::exp(S::sub(S::load(scores.add(i)), top));
+            total = S::add(total, weight);
+            S::store(scores.add(i), weight);
+        }
+        let inverse = S::splat(1.0 / S::sum(total));
+        for i in (0..padded).step_by(S::LANES) {
+            S::store(scores.add(i), S::mul(S::load(scores.add(i)), inverse));
+        }
+    }
+}
+
+/// Weighted sums of the values for R rows, in order of position.
+#[inline(always)]
+unsafe fn mix<S: Simd, E: Element, const R: usize>(job: &Attention, row: usize) {
+    let vectors = job.head / S::LANES;
+    let wide = if R == 4 && S::LANES == 8 { 2 } else { 4 };
+    let mut vector = 0;
+    // SAFETY: vectors stay inside the head; the rest is passed on.
+    unsafe {
+        while vector + wide <= vectors {
+            if wide == 4 {
+                mix_part::<S, E, R, 4>(job, row, vector * S::LANES);
+            } else {
+                mix_part::<S, E, R, 2>(job, row, vector * S::LANES);
+            }
+            vector += wide;
+        }
+        while vector < vectors {
+            mix_part::<S, E, R, 1>(job, row, vector * S::LANES);
+            vector += 1;
+        }
+    }
+}
+
+/// Head elements `from .. from + D × lanes` of R outputs.
+#[inline(always)]
+unsafe fn mix_part<S: Simd, E: Element, const R: usize, const D: usize>(
+    job: &Attention,
+    row: usize,
+    from: usize,
+) {
+    let length = job.length(row + R - 1);
+    // SAFETY: positions below `length` have a page and a weight; the outputs belong to this job.
+    unsafe {
+        let weights = job.scores.add(row * job.score_stride);
+        let mut sums = [[S::zero(); D]; R];
+        for index in 0..length.div_ceil(PAGE) {
+            let page = *job.pages.add(index) as usize;
+            let values = job.values.add(page * job.page_stride + from * E::BYTES);
+            for token in 0..PAGE.min(length - index * PAGE) {
+                let at = values.add(token * job.head * E::BYTES);
+                let mut weight = [S::zero(); R];
+                for r in 0..R {
+                    weight[r] = S::splat(*weights.add(r * job.score_stride + index * PAGE + token));
+                }
+                for d in 0..D {
+                    let value = E::load::<S>(at.add(d * S::LANES * E::BYTES));
+                    for r in 0..R {
+                        sums[r][d] = S::fma(value, weight[r], sums[r][d]);
+                    }
+                }
+            }
+        }
+        for r in 0..R {
+            let out = job.out.add(job.offset(row + r) + from);
+            for d in 0..D {
+                S::store(out.add(d * S::LANES), sums[r][d]);
+            }
+        }
+    }
+}

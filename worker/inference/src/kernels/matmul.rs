@@ -1,0 +1,232 @@
+//! y = W·x for a batch of x, with W as stored. Each output is the sum of one vector accumulator per block of
+//! columns, taken in an order that depends on the matrix width alone: never on the batch, on the tile or on
+//! who computes it. That is what makes results independent of the company a request keeps.
+
+use super::simd::{Bf16, Element, F16, F32, Simd};
+use crate::weights::WeightFormat;
+
+/// Columns of W summed in one accumulator before they are folded into the output. Eight widened rows of this
+/// length stay in a first-level cache.
+pub(crate) const BLOCK: usize = 768;
+/// Elements of the scratch area a worker needs.
+pub(crate) const SCRATCH: usize = 8 * BLOCK;
+/// Batches up to this size read stored weights straight into the tile; larger ones widen them once first.
+const DIRECT: usize = 3;
+
+/// One product. Rows of x and y are `x_stride` and `y_stride` elements apart; rows of x are zero from
+/// `columns` up to the next multiple of 16.
+#[derive(Clone, Copy)]
+pub(crate) struct MatMul {
+    /// First stored byte of W.
+    pub(crate) w: *const u8,
+    pub(crate) format: WeightFormat,
+    /// Columns of W.
+    pub(crate) columns: usize,
+    pub(crate) x: *const f32,
+    pub(crate) x_stride: usize,
+    /// Rows of x and of y.
+    pub(crate) batch: usize,
+    pub(crate) y: *mut f32,
+    pub(crate) y_stride: usize,
+    /// Whether to add to y instead of replacing it.
+    pub(crate) accumulate: bool,
+}
+
+// SAFETY: a job is a description; using its addresses needs `unsafe` and the promise made there.
+unsafe impl Sync for MatMul {}
+
+/// Computes the outputs of W's rows `first .. last`.
+///
+/// # Safety
+/// The machine has `S`. The addresses in `job` are valid for the shapes it states, `scratch` for [`SCRATCH`]
+/// elements, and nobody else touches scratch or these outputs meanwhile.
+#[inline(always)]
+pub(crate) unsafe fn rows<S: Simd>(job: &MatMul, first: usize, last: usize, scratch: *mut f32) {
+    // SAFETY: passed on.
+    unsafe {
+        match job.format {
+            WeightFormat::F32 => rows_of::<S, F32>(job, first, last, scratch),
+            WeightFormat::F16 => rows_of::<S, F16>(job, first, last, scratch),
+            WeightFormat::Bf16 => rows_of::<S, Bf16>(job, first, last, scratch),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn rows_of<S: Simd, E: Element>(job: &MatMul, first: usize, last: usize, scratch: *mut f32) {
+    let whole = job.columns.is_multiple_of(S::LANES);
+    let direct = whole && (job.batch <= DIRECT || E::BYTES == 4);
+    let mut row = first;
+    // SAFETY: rows stay below `last`; the rest is passed on.
+    unsafe {
+        while row + S::TILE_ROWS <= last {
+            if S::TILE_ROWS == 8 {
+                group::<S, E, 8>(job, row, direct, scratch);
+            } else {
+                group::<S, E, 4>(job, row, direct, scratch);
+            }
+            row += S::TILE_ROWS;
+        }
+        while row < last {
+            group::<S, E, 1>(job, row, direct, scratch);
+            row += 1;
+        }
+    }
+}
+
+/// R rows of W against the whole batch, block of columns by block of columns.
+#[inline(always)]
+unsafe fn group<S: Simd, E: Element, const R: usize>(
+    job: &MatMul,
+    row: usize,
+    direct: bool,
+    scratch: *mut f32,
+) {
+    let stride = job.columns * E::BYTES;
+    let mut start = 0;
+    while start < job.columns {
+        let length = BLOCK.min(job.columns - start);
+        let padded = length.next_multiple_of(S::LANES);
+        // SAFETY: `row .. row + R` and `start .. start + length` lie inside W; the padded part of x is zero
+        // and readable; scratch holds R ≤ 8 rows of at most BLOCK elements.
+        unsafe {
+            let w = job.w.add(row * stride + start * E::BYTES);
+            let part = Part {
+                x: job.x.add(start),
+                x_stride: job.x_stride,
+                length: padded,
+                y: job.y.add(row),
+                y_stride: job.y_stride,
+                accumulate: job.accumulate || start > 0,
+            };
+            if direct {
+                columns::<S, E, R>(w, stride, &part, job.batch);
+            } else {
+                for r in 0..R {
+                    widen::<S, E>(w.add(r * stride), length, scratch.add(r * BLOCK));
+                }
+                columns::<S, F32, R>(scratch.cast(), BLOCK * 4, &part, job.batch);
+            }
+        }
+        start += length;
+    }
+}
+
+/// The columns of W that one pass sums, with the matching parts of x and y.
+#[derive(Clone, Copy)]
+struct Part {
+    x: *const f32,
+    x_stride: usize,
+    length: usize,
+    y: *mut f32,
+    y_stride: usize,
+    accumulate: bool,
+}
+
+#[inline(always)]
+unsafe fn columns<S: Simd, E: Element, const R: usize>(
+    w: *const u8,
+    stride: usize,
+    part: &Part,
+    batch: usize,
+) {
+    let mut column = 0;
+    // SAFETY: columns stay below `batch`; the rest is passed on.
+    unsafe {
+        while column + S::TILE_COLUMNS <= batch {
+            if S::TILE_COLUMNS == 3 {
+                tile::<S, E, R, 3>(w, stride, part, column);
+            } else {
+                tile::<S, E, R, 2>(w, stride, part, column);
+            }
+            column += S::TILE_COLUMNS;
+        }
+        if S::TILE_COLUMNS == 3 && column + 2 == batch {
+            tile::<S, E, R, 2>(w, stride, part, column);
+        } else if column < batch {
+            tile::<S, E, R, 1>(w, stride, part, column);
+        }
+    }
+}
+
+/// R rows × C columns of outputs in registers.
+#[inline(always)]
+unsafe fn tile<S: Simd, E: Element, const R: usize, const C: usize>(
+    w: *const u8,
+    stride: usize,
+    part: &Part,
+    column: usize,
+) {
+    // SAFETY: `length` is a multiple of the lanes and readable in every row of w and x.
+    unsafe {
+        let x = part.x.add(column * part.x_stride);
+        let mut sums = [[S::zero(); C]; R];
+        let mut at = 0;
+        while at < part.length {
+            let mut xs = [S::zero(); C];
+            for c in 0..C {
+                xs[c] = S::load(x.add(c * part.x_stride + at));
+            }
+            for r in 0..R {
+                let weights = E::load::<S>(w.add(r * stride + at * E::BYTES));
+                for c in 0..C {
+                    sums[r][c] = S::fma(weights, xs[c], sums[r][c]);
+                }
+            }
+            at += S::LANES;
+        }
+        for c in 0..C {
+            let y = part.y.add((column + c) * part.y_stride);
+            let mut of_column = [S::zero(); R];
+            for r in 0..R {
+                of_column[r] = sums[r][c];
+            }
+            fold::<S, R>(of_column, y, part.accumulate);
+        }
+    }
+}
+
+/// Sums the lanes of R accumulators into R neighbouring outputs.
+#[inline(always)]
+unsafe fn fold<S: Simd, const R: usize>(sums: [S::V; R], y: *mut f32, accumulate: bool) {
+    // SAFETY: y is valid for R elements.
+    unsafe {
+        let mut r = 0;
+        while r + 4 <= R {
+            let four = S::sum4([sums[r], sums[r + 1], sums[r + 2], sums[r + 3]]);
+            for (i, sum) in four.into_iter().enumerate() {
+                put(y.add(r + i), sum, accumulate);
+            }
+            r += 4;
+        }
+        while r < R {
+            put(y.add(r), S::sum(sums[r]), accumulate);
+            r += 1;
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn put(y: *mut f32, sum: f32, accumulate: bool) {
+    // SAFETY: y is valid for one element.
+    unsafe { *y = if accumulate { *y + sum } else { sum } }
+}
+
+/// Widens `length` stored elements to f32, filling the last vector with zeros.
+#[inline(always)]
+unsafe fn widen<S: Simd, E: Element>(from: *const u8, length: usize, to: *mut f32) {
+    // SAFETY: reads `length` elements, writes up to the next multiple of the lanes, at most BLOCK.
+    unsafe {
+        let mut at = 0;
+        while at + S::LANES <= length {
+            S::store(to.add(at), E::load::<S>(from.add(at * E::BYTES)));
+            at += S::LANES;
+        }
+        if at < length {
+            S::store(to.add(at), S::zero());
+            for i in at..length {
+                *to.add(i) = E::read(from.add(i * E::BYTES));
+            }
+        }
+    }
+}

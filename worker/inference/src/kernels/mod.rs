@@ -1,0 +1,186 @@
+//! The arithmetic of the engine. One source per kernel, generic over the vector operations; each instruction
+//! set gets its own copies behind function pointers, chosen once. The pointers also keep kernels out of reach
+//! of profile-driven inlining. It must not know models, sequences or threads.
+#![expect(unsafe_code, reason = "vector instructions and raw weight bytes; these files are made for it")]
+#![expect(
+    clippy::needless_range_loop,
+    reason = "indices into register tiles unroll; iterator closures may not inline"
+)]
+
+mod attention;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod matmul;
+mod pointwise;
+mod portable;
+mod simd;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use attention::{Attention, PAGE};
+pub(crate) use matmul::{MatMul, SCRATCH};
+pub(crate) use simd::{Bf16, Element, F32};
+
+use crate::config::KvFormat;
+
+/// An instruction set that has kernels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isa {
+    /// Plain Rust.
+    Portable,
+    /// AVX2, FMA and F16C.
+    Avx2,
+    /// AVX-512F.
+    Avx512,
+}
+
+/// The kernels of one instruction set. Each pointer carries the safety contract of the function it names.
+pub(crate) struct Kernels {
+    pub(crate) isa: Isa,
+    /// [`matmul::rows`].
+    pub(crate) matmul: unsafe fn(&MatMul, usize, usize, *mut f32),
+    attend_bf16: unsafe fn(&Attention),
+    attend_f32: unsafe fn(&Attention),
+    /// [`pointwise::rms_norm`].
+    pub(crate) rms_norm: unsafe fn(*const f32, *const f32, *mut f32, usize, f32),
+    /// [`pointwise::gate`].
+    pub(crate) gate: unsafe fn(*mut f32, *const f32, usize),
+    first_largest: unsafe fn(*const f32, usize) -> Option<usize>,
+}
+
+impl Isa {
+    /// A name for reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+        }
+    }
+
+    /// The sets this machine has, widest last.
+    pub fn available() -> Vec<Self> {
+        [Self::Portable, Self::Avx2, Self::Avx512].into_iter().filter(|isa| isa.detected()).collect()
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn detected(self) -> bool {
+        match self {
+            Self::Portable => true,
+            Self::Avx2 => {
+                is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("fma")
+                    && is_x86_feature_detected!("f16c")
+            }
+            Self::Avx512 => Self::Avx2.detected() && is_x86_feature_detected!("avx512f"),
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn detected(self) -> bool {
+        self == Self::Portable
+    }
+
+    /// Elements of a vector.
+    pub(crate) fn lanes(self) -> usize {
+        match self {
+            Self::Portable | Self::Avx2 => 8,
+            Self::Avx512 => 16,
+        }
+    }
+
+    /// The kernels, if this machine has the set.
+    pub(crate) fn kernels(self) -> Option<&'static Kernels> {
+        if !self.detected() {
+            return None;
+        }
+        match self {
+            Self::Portable => Some(&portable_path::KERNELS),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => Some(&avx2_path::KERNELS),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => Some(&avx512_path::KERNELS),
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Avx2 | Self::Avx512 => None,
+        }
+    }
+}
+
+impl Kernels {
+    /// [`attention::attend`] over a cache of this format.
+    pub(crate) fn attend(&self, format: KvFormat) -> unsafe fn(&Attention) {
+        match format {
+            KvFormat::Bf16 => self.attend_bf16,
+            KvFormat::F32 => self.attend_f32,
+        }
+    }
+
+    /// The index of the first largest value; `None` if any is NaN or infinite, or there is none.
+    pub(crate) fn first_largest(&self, values: &[f32]) -> Option<usize> {
+        // SAFETY: this table exists only where its instruction set was detected; the slice is valid.
+        unsafe { (self.first_largest)(values.as_ptr(), values.len()) }
+    }
+}
+
+/// Copies of every kernel for one set, compiled with its instructions enabled, and their table.
+macro_rules! path {
+    ($module:ident, $isa:ident, $simd:ty, #[$($enable:tt)*]) => {
+        mod $module {
+            use super::*;
+
+            #[$($enable)*]
+            unsafe fn matmul_rows(job: &MatMul, first: usize, last: usize, scratch: *mut f32) {
+                // SAFETY: passed on to the caller, here and below.
+                unsafe { matmul::rows::<$simd>(job, first, last, scratch) }
+            }
+
+            #[$($enable)*]
+            unsafe fn attend_bf16(job: &Attention) {
+                // SAFETY: passed on.
+                unsafe { attention::attend::<$simd, Bf16>(job) }
+            }
+
+            #[$($enable)*]
+            unsafe fn attend_f32(job: &Attention) {
+                // SAFETY: passed on.
+                unsafe { attention::attend::<$simd, F32>(job) }
+            }
+
+            #[$($enable)*]
+            unsafe fn rms_norm(x: *const f32, weight: *const f32, out: *mut f32, length: usize, eps: f32) {
+                // SAFETY: passed on.
+                unsafe { pointwise::rms_norm::<$simd>(x, weight, out, length, eps) }
+            }
+
+            #[$($enable)*]
+            unsafe fn gate(gate: *mut f32, up: *const f32, length: usize) {
+                // SAFETY: passed on.
+                unsafe { pointwise::gate::<$simd>(gate, up, length) }
+            }
+
+            #[$($enable)*]
+            unsafe fn first_largest(values: *const f32, length: usize) -> Option<usize> {
+                // SAFETY: passed on.
+                unsafe { pointwise::first_largest::<$simd>(values, length) }
+            }
+
+            pub(super) static KERNELS: Kernels = Kernels {
+                isa: Isa::$isa,
+                matmul: matmul_rows,
+                attend_bf16,
+                attend_f32,
+                rms_norm,
+                gate,
+                first_largest,
+            };
+        }
+    };
+}
+
+path!(portable_path, Portable, portable::Portable, #[inline(never)]);
+#[cfg(target_arch = "x86_64")]
+path!(avx2_path, Avx2, avx2::Avx2, #[target_feature(enable = "avx2,fma,f16c")]);
+#[cfg(target_arch = "x86_64")]
+path!(avx512_path, Avx512, avx512::Avx512, #[target_feature(enable = "avx2,fma,f16c,avx512f")]);

@@ -1,0 +1,188 @@
+//! A loaded model: its architecture, its weights where they lie in the map, and the kernels it will run on.
+//! Immutable and shared by everything that computes with it. It must not know requests or caches.
+
+use std::path::Path;
+
+use crate::config::Config;
+use crate::error::LoadError;
+use crate::files::{ModelFiles, WeightFacts};
+use crate::kernels::{Isa, Kernels};
+use crate::rope::Rope;
+use crate::weights::{Matrix, Weights};
+
+/// Distance at which loading touches the map: the smallest page of the supported systems, in bytes.
+const TOUCH: usize = 4096;
+
+/// How to load.
+#[derive(Debug, Clone, Copy)]
+pub struct LoadOptions {
+    /// Threads that compute, the caller of [`crate::batcher::Batcher::step`] included; 0 counts as 1.
+    pub threads: usize,
+    /// Instruction set to use; `None` takes the widest the machine has and the model fits.
+    pub isa: Option<Isa>,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self { threads: 1, isa: None }
+    }
+}
+
+/// Borders between the phases of loading; the caller reads its clock when told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadPhase {
+    /// Files are located, parsed and mapped.
+    Mapped,
+    /// Every tensor is checked and the weights are in memory.
+    Weights,
+}
+
+/// A model ready to compute.
+pub struct Model {
+    pub(crate) config: Config,
+    pub(crate) embedding: Matrix,
+    pub(crate) head: Matrix,
+    pub(crate) final_norm: Vec<f32>,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) rope: Rope,
+    pub(crate) kernels: &'static Kernels,
+    facts: WeightFacts,
+    threads: usize,
+}
+
+/// One decoder layer.
+pub(crate) struct Layer {
+    pub(crate) attention_norm: Vec<f32>,
+    pub(crate) q: Matrix,
+    pub(crate) k: Matrix,
+    pub(crate) v: Matrix,
+    pub(crate) o: Matrix,
+    pub(crate) feed_norm: Vec<f32>,
+    pub(crate) gate: Matrix,
+    pub(crate) up: Matrix,
+    pub(crate) down: Matrix,
+}
+
+/// Rounds a row length up so that every row starts a whole vector and ends in zeros.
+pub(crate) fn padded(length: usize) -> usize {
+    length.next_multiple_of(16)
+}
+
+impl Model {
+    /// Loads the model at a directory, `.safetensors` file or shard index, and tells `phase` each border.
+    ///
+    /// # Errors
+    /// Anything [`LoadError`] names.
+    pub fn load(
+        path: &Path,
+        options: &LoadOptions,
+        phase: &mut dyn FnMut(LoadPhase),
+    ) -> Result<Self, LoadError> {
+        let files = ModelFiles::locate(path)?;
+        let config = Config::read(&files.config)?;
+        let kernels = choose(options.isa, &config)?;
+        let facts = files.facts()?;
+        let weights = Weights::map(&files)?;
+        phase(LoadPhase::Mapped);
+        let model = Self::assemble(config, &weights, kernels, facts, options.threads.max(1))?;
+        weights.regions().for_each(touch);
+        phase(LoadPhase::Weights);
+        Ok(model)
+    }
+
+    /// The architecture.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Identity and size of the weights.
+    pub fn facts(&self) -> &WeightFacts {
+        &self.facts
+    }
+
+    /// The instruction set in use.
+    pub fn isa(&self) -> Isa {
+        self.kernels.isa
+    }
+
+    /// Threads that compute, the caller included.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    fn assemble(
+        config: Config,
+        weights: &Weights,
+        kernels: &'static Kernels,
+        facts: WeightFacts,
+        threads: usize,
+    ) -> Result<Self, LoadError> {
+        let (vocab, hidden) = (config.vocab_size, config.hidden_size);
+        let embedding = weights.matrix("model.embed_tokens.weight", vocab, hidden)?;
+        // As the reference does, a tied model ignores a head that its file carries nevertheless.
+        let head = match config.tied_head {
+            true => embedding.clone(),
+            false => weights.matrix("lm_head.weight", vocab, hidden)?,
+        };
+        let layers =
+            (0..config.layers).map(|index| Layer::find(&config, weights, index)).collect::<Result<_, _>>()?;
+        Ok(Self {
+            embedding,
+            head,
+            final_norm: norm(weights, "model.norm.weight", hidden)?,
+            layers,
+            rope: Rope::new(&config),
+            kernels,
+            facts,
+            threads,
+            config,
+        })
+    }
+}
+
+impl Layer {
+    fn find(config: &Config, weights: &Weights, index: usize) -> Result<Self, LoadError> {
+        let name = |part: &str| format!("model.layers.{index}.{part}.weight");
+        let matrix = |part: &str, rows, columns| weights.matrix(&name(part), rows, columns);
+        let (hidden, feed) = (config.hidden_size, config.intermediate_size);
+        let (queries, keys) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
+        Ok(Self {
+            attention_norm: norm(weights, &name("input_layernorm"), hidden)?,
+            q: matrix("self_attn.q_proj", queries, hidden)?,
+            k: matrix("self_attn.k_proj", keys, hidden)?,
+            v: matrix("self_attn.v_proj", keys, hidden)?,
+            o: matrix("self_attn.o_proj", hidden, queries)?,
+            feed_norm: norm(weights, &name("post_attention_layernorm"), hidden)?,
+            gate: matrix("mlp.gate_proj", feed, hidden)?,
+            up: matrix("mlp.up_proj", feed, hidden)?,
+            down: matrix("mlp.down_proj", hidden, feed)?,
+        })
+    }
+}
+
+/// A norm's weights, padded with zeros.
+fn norm(weights: &Weights, name: &str, length: usize) -> Result<Vec<f32>, LoadError> {
+    let mut values = weights.vector(name, length)?;
+    values.resize(padded(length), 0.0);
+    Ok(values)
+}
+
+/// The kernels asked for, or the widest that this machine has and whose vectors divide a head.
+fn choose(wanted: Option<Isa>, config: &Config) -> Result<&'static Kernels, LoadError> {
+    let fits = |isa: Isa| config.head_dim.is_multiple_of(isa.lanes());
+    let Some(isa) = wanted else {
+        let widest = Isa::available().into_iter().rev().find(|&isa| fits(isa));
+        return Ok(widest.and_then(Isa::kernels).expect("the portable kernels exist and fit every model"));
+    };
+    let refuse = |reason| LoadError::IsaUnavailable { isa: isa.name(), reason };
+    if !fits(isa) {
+        return Err(refuse("its vectors do not divide the model's heads"));
+    }
+    isa.kernels().ok_or_else(|| refuse("this machine does not have it"))
+}
+
+/// Brings a mapped region into memory, so that the first token does not pay for it.
+fn touch(region: &[u8]) {
+    let sum = region.iter().step_by(TOUCH).fold(0u8, |sum, &byte| sum.wrapping_add(byte));
+    std::hint::black_box(sum);
+}

@@ -1,0 +1,39 @@
+//! Buffers that several engine threads write at once, each its own part. It holds the one argument why that
+//! is sound: tasks of a parallel region are given disjoint parts by the code that splits the work.
+#![expect(unsafe_code, reason = "disjoint parallel writes need raw access; this file is made for it")]
+
+use std::marker::PhantomData;
+
+/// A mutable slice whose parts may be handed to different threads.
+pub(crate) struct Shared<'a, T> {
+    start: *mut T,
+    length: usize,
+    life: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: the only access is through `slice` and `pointer`, whose callers promise disjointness among threads;
+// `T: Send` makes moving the access itself sound.
+unsafe impl<T: Send> Sync for Shared<'_, T> {}
+
+impl<'a, T> Shared<'a, T> {
+    pub(crate) fn new(values: &'a mut [T]) -> Self {
+        Self { start: values.as_mut_ptr(), length: values.len(), life: PhantomData }
+    }
+
+    /// A part of the buffer.
+    ///
+    /// # Safety
+    /// While the returned slice lives, nobody else reads or writes that part.
+    #[expect(clippy::mut_from_ref, reason = "this is the purpose of the type")]
+    pub(crate) unsafe fn slice(&self, offset: usize, length: usize) -> &mut [T] {
+        assert!(offset + length <= self.length, "a part lies inside its buffer");
+        // SAFETY: in bounds by the assertion; unaliased by the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(offset), length) }
+    }
+
+    /// The address of an element, for kernels that take addresses.
+    pub(crate) fn pointer(&self, offset: usize) -> *mut T {
+        assert!(offset <= self.length, "an address lies inside its buffer");
+        self.start.wrapping_add(offset)
+    }
+}

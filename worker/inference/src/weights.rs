@@ -1,0 +1,146 @@
+//! The tensors of a model as they lie in the mapped files: looked up by name, checked for shape and form,
+//! and handed out as matrices that keep their map alive. It must not know what a tensor is used for.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use half::{bf16, f16};
+use safetensors::tensor::{Dtype, Metadata, SafeTensorError, SafeTensors};
+
+use crate::error::LoadError;
+use crate::files::ModelFiles;
+use crate::mapping::Mapping;
+
+/// How weights are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WeightFormat {
+    /// IEEE single.
+    F32,
+    /// IEEE half.
+    F16,
+    /// Brain float.
+    Bf16,
+}
+
+/// A row-major matrix inside a mapped file; its bytes need not be aligned to its element.
+#[derive(Debug, Clone)]
+pub(crate) struct Matrix {
+    map: Arc<Mapping>,
+    offset: usize,
+    pub(crate) format: WeightFormat,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+}
+
+/// All mapped shards of a model.
+pub(crate) struct Weights {
+    shards: Vec<Shard>,
+}
+
+struct Shard {
+    map: Arc<Mapping>,
+    metadata: Metadata,
+    data_start: usize,
+}
+
+impl WeightFormat {
+    /// Bytes of one stored element.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 | Self::Bf16 => 2,
+        }
+    }
+
+    fn of(name: &str, dtype: Dtype) -> Result<Self, LoadError> {
+        match dtype {
+            Dtype::F32 => Ok(Self::F32),
+            Dtype::F16 => Ok(Self::F16),
+            Dtype::BF16 => Ok(Self::Bf16),
+            other => Err(LoadError::TensorFormat { name: name.to_owned(), dtype: format!("{other:?}") }),
+        }
+    }
+}
+
+impl Matrix {
+    /// The stored bytes of the whole matrix.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        let length = self.rows * self.columns * self.format.bytes();
+        &self.map.bytes()[self.offset..self.offset + length]
+    }
+
+    /// Widens one row to f32.
+    pub(crate) fn read_row(&self, row: usize, out: &mut [f32]) {
+        let stride = self.columns * self.format.bytes();
+        let bytes = &self.bytes()[row * stride..(row + 1) * stride];
+        match self.format {
+            WeightFormat::F32 => widen(bytes, out, f32::from_le_bytes),
+            WeightFormat::F16 => widen(bytes, out, |b| f16::from_le_bytes(b).to_f32()),
+            WeightFormat::Bf16 => widen(bytes, out, |b| bf16::from_le_bytes(b).to_f32()),
+        }
+    }
+}
+
+fn widen<const N: usize>(bytes: &[u8], out: &mut [f32], convert: impl Fn([u8; N]) -> f32) {
+    for (value, chunk) in out.iter_mut().zip(bytes.as_chunks::<N>().0) {
+        *value = convert(*chunk);
+    }
+}
+
+impl Weights {
+    pub(crate) fn map(files: &ModelFiles) -> Result<Self, LoadError> {
+        let shards = files.weights.iter().map(Shard::open).collect::<Result<_, _>>()?;
+        Ok(Self { shards })
+    }
+
+    /// A two-dimensional tensor of exactly this shape.
+    pub(crate) fn matrix(&self, name: &str, rows: usize, columns: usize) -> Result<Matrix, LoadError> {
+        self.tensor(name, &[rows, columns])
+    }
+
+    /// A one-dimensional tensor of exactly this length, widened to f32.
+    pub(crate) fn vector(&self, name: &str, length: usize) -> Result<Vec<f32>, LoadError> {
+        let row = self.tensor(name, &[length])?;
+        let mut values = vec![0.0; length];
+        row.read_row(0, &mut values);
+        Ok(values)
+    }
+
+    /// Bytes mapped, one slice a shard.
+    pub(crate) fn regions(&self) -> impl Iterator<Item = &[u8]> {
+        self.shards.iter().map(|shard| shard.map.bytes())
+    }
+
+    fn tensor(&self, name: &str, expected: &[usize]) -> Result<Matrix, LoadError> {
+        let found = self.shards.iter().find_map(|shard| Some((shard, shard.metadata.info(name)?)));
+        let (shard, info) = found.ok_or_else(|| LoadError::TensorMissing { name: name.to_owned() })?;
+        if info.shape != expected {
+            return Err(LoadError::TensorShape {
+                name: name.to_owned(),
+                expected: expected.to_vec(),
+                actual: info.shape.clone(),
+            });
+        }
+        let columns = *expected.last().expect("shapes asked for are never empty");
+        Ok(Matrix {
+            map: Arc::clone(&shard.map),
+            offset: shard.data_start + info.data_offsets.0,
+            format: WeightFormat::of(name, info.dtype)?,
+            rows: expected.iter().product::<usize>() / columns,
+            columns,
+        })
+    }
+}
+
+impl Shard {
+    fn open(path: &PathBuf) -> Result<Self, LoadError> {
+        let map = Arc::new(Mapping::open(path)?);
+        let (header, metadata) =
+            SafeTensors::read_metadata(map.bytes()).map_err(|error| broken(path, &error))?;
+        Ok(Self { map, metadata, data_start: header + size_of::<u64>() })
+    }
+}
+
+fn broken(path: &PathBuf, error: &SafeTensorError) -> LoadError {
+    LoadError::Header { path: path.to_owned(), reason: error.to_string() }
+}
