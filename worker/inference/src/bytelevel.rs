@@ -1,0 +1,127 @@
+//! Owns the byte-level alphabet of GPT-2 style tokenizers (each byte shown as one printable
+//! character) and the `tokenizer.json` made of such a vocabulary. It must not know models.
+
+use serde_json::{Map, Value, json};
+
+/// How text is cut before merging.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// GPT-2's pattern.
+    Gpt2,
+    /// Every digit alone, then GPT-2's pattern (SmolLM).
+    DigitsThenGpt2,
+    /// A pattern of the model's own.
+    Pattern(&'static str),
+}
+
+/// A token outside the merges: special ones are never shown and never split.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Added {
+    pub(crate) id: usize,
+    pub(crate) special: bool,
+}
+
+/// A byte-level BPE vocabulary; a token's id is its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Vocabulary {
+    pub(crate) tokens: Vec<String>,
+    pub(crate) merges: Vec<String>,
+    pub(crate) added: Vec<Added>,
+    pub(crate) cut: Cut,
+    /// Token put before every text, if the model wants one.
+    pub(crate) prefix: Option<usize>,
+}
+
+/// The character that stands for a byte: itself if printable, else the next free one from U+0100.
+pub(crate) fn byte_char(byte: u8) -> char {
+    let hidden = match byte {
+        0..=0x20 => u32::from(byte),
+        0x7f..=0xa0 => u32::from(byte) - 0x7f + 0x21,
+        0xad => 0x43,
+        _ => return char::from(byte),
+    };
+    char::from_u32(0x100 + hidden).expect("below the surrogates")
+}
+
+/// The inverse of [`byte_char`].
+pub(crate) fn char_byte(shown: char) -> Option<u8> {
+    let code = u32::from(shown);
+    let byte = match code {
+        0x100..=0x120 => code - 0x100,
+        0x121..=0x142 => code - 0x121 + 0x7f,
+        0x143 => 0xad,
+        _ => code,
+    };
+    u8::try_from(byte).ok().filter(|&b| byte_char(b) == shown)
+}
+
+impl Vocabulary {
+    /// The `tokenizer.json` that the `tokenizers` library reads.
+    pub(crate) fn to_json(&self) -> Value {
+        let vocab: Map<_, _> = self.tokens.iter().enumerate().map(|(i, t)| (t.clone(), i.into())).collect();
+        json!({
+            "version": "1.0", "truncation": null, "padding": null, "normalizer": null,
+            "added_tokens": self.added.iter().map(|a| self.added_json(a)).collect::<Vec<_>>(),
+            "pre_tokenizer": self.cut.to_json(),
+            "post_processor": self.prefix.map(|id| self.prefix_json(id)),
+            "decoder": byte_level(true),
+            "model": {
+                "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
+                "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false,
+                "ignore_merges": false, "vocab": vocab, "merges": self.merges,
+            },
+        })
+    }
+
+    fn added_json(&self, added: &Added) -> Value {
+        json!({ "id": added.id, "content": self.tokens[added.id], "special": added.special,
+                "single_word": false, "lstrip": false, "rstrip": false, "normalized": false })
+    }
+
+    fn prefix_json(&self, id: usize) -> Value {
+        let token = &self.tokens[id];
+        json!({
+            "type": "TemplateProcessing",
+            "single": [{ "SpecialToken": { "id": token, "type_id": 0 } },
+                       { "Sequence": { "id": "A", "type_id": 0 } }],
+            "pair": [{ "Sequence": { "id": "A", "type_id": 0 } }, { "Sequence": { "id": "B", "type_id": 1 } }],
+            "special_tokens": { token: { "id": token, "ids": [id], "tokens": [token] } },
+        })
+    }
+}
+
+impl Cut {
+    fn to_json(self) -> Value {
+        match self {
+            Self::Gpt2 => byte_level(true),
+            Self::DigitsThenGpt2 => json!({ "type": "Sequence", "pretokenizers":
+                [{ "type": "Digits", "individual_digits": true }, byte_level(true)] }),
+            Self::Pattern(pattern) => json!({ "type": "Sequence", "pretokenizers":
+                [{ "type": "Split", "pattern": { "Regex": pattern }, "behavior": "Isolated", "invert": false },
+                 byte_level(false)] }),
+        }
+    }
+}
+
+fn byte_level(use_regex: bool) -> Value {
+    json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_alphabet_is_one_to_one_and_printable() {
+        for byte in 0..=255 {
+            assert_eq!(char_byte(byte_char(byte)), Some(byte));
+            assert!(!byte_char(byte).is_control() && !byte_char(byte).is_whitespace());
+        }
+        assert_eq!((byte_char(b' '), byte_char(b'\n'), byte_char(0xad)), ('Ġ', 'Ċ', 'Ń'));
+    }
+
+    #[test]
+    fn characters_outside_the_alphabet_have_no_byte() {
+        assert_eq!([' ', '\n', '中', '\u{144}'].map(char_byte), [None; 4]);
+    }
+}

@@ -1,0 +1,207 @@
+//! Imports a GGUF file into a model directory of the Hugging Face kind: dequantised tensors under
+//! Hugging Face names, `config.json`, `tokenizer.json` and the chat template. Owns the order of
+//! work and the errors; the parts own the formats. It must not print, and it leaves either a
+//! complete directory or none.
+
+mod error;
+mod gguf;
+mod llama;
+mod quant;
+mod vocabulary;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+pub use self::error::ImportError;
+pub use self::gguf::GgufError;
+use self::gguf::{Gguf, TensorInfo};
+use self::llama::{FREQUENCIES, Llama, Metadata, Target, interleaved_row};
+use crate::bytelevel::Vocabulary;
+pub use crate::directory::Precision;
+use crate::directory::{ModelDir, TensorWriter};
+use crate::tokenizer::Tokenizer;
+
+/// About so many values are dequantised at a time.
+const CHUNK: usize = 1 << 18;
+
+/// What an import made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportSummary {
+    /// The model's name, if the file gives one.
+    pub name: Option<String>,
+    /// The licence, if the file gives one.
+    pub license: Option<String>,
+    /// Tensors written.
+    pub tensors: usize,
+    /// Values in them.
+    pub parameters: u64,
+    /// Tokens in the tokenizer.
+    pub vocabulary: usize,
+    /// Number of tensors by their format in the file.
+    pub formats: BTreeMap<&'static str, usize>,
+}
+
+/// The two ends of an import, for its errors.
+struct Paths<'a> {
+    source: &'a Path,
+    target: &'a Path,
+}
+
+/// What is to be written, all checked.
+struct Plan {
+    model: Llama,
+    vocabulary: Vocabulary,
+    bos: Option<usize>,
+    eos: Option<usize>,
+    template: Option<String>,
+    tensors: Vec<(Target, TensorInfo)>,
+}
+
+/// Imports as BF16.
+pub fn gguf(source: &Path, target: &Path) -> Result<ImportSummary, ImportError> {
+    gguf_as(source, target, Precision::Bf16)
+}
+
+/// Imports `source` into the new directory `target`, with tensors of the given precision. BF16
+/// keeps 8 bits of significand, so values dequantised from more are rounded to nearest even.
+pub fn gguf_as(source: &Path, target: &Path, precision: Precision) -> Result<ImportSummary, ImportError> {
+    let paths = Paths { source, target };
+    let opened = File::open(source).map_err(|error| paths.reading(error))?;
+    let mut file = BufReader::with_capacity(1 << 20, opened);
+    let gguf = Gguf::read(&mut file)?;
+    let plan = Plan::make(&gguf, &mut file, &paths)?;
+    let dir = ModelDir::begin(target).map_err(|error| paths.writing(error))?;
+    plan.write_text(&dir, precision).map_err(|error| paths.writing(error))?;
+    Tokenizer::read(dir.path()).map_err(ImportError::Unusable)?;
+    plan.write_tensors(&dir, precision, &mut file, &paths)?;
+    dir.commit().map_err(|error| paths.writing(error))?;
+    plan.summary(&Metadata(&gguf.metadata))
+}
+
+impl Paths<'_> {
+    fn reading(&self, source: io::Error) -> ImportError {
+        ImportError::Source { path: self.source.to_owned(), source }
+    }
+
+    fn writing(&self, source: io::Error) -> ImportError {
+        ImportError::Target { path: self.target.to_owned(), source }
+    }
+}
+
+impl Plan {
+    fn make<R: Read + Seek>(gguf: &Gguf, file: &mut R, paths: &Paths<'_>) -> Result<Self, ImportError> {
+        let mut model = Llama::read(gguf)?;
+        if let Some(info) = gguf.tensors.get(FREQUENCIES) {
+            let divisors = read_rows(file, info, 0, 1).map_err(|error| paths.reading(error))?;
+            model = model.with_frequencies(&divisors)?;
+        }
+        let meta = Metadata(&gguf.metadata);
+        Ok(Self {
+            tensors: pair(gguf, &model)?,
+            vocabulary: vocabulary::read(&meta, model.vocabulary)?,
+            bos: meta.number("tokenizer.ggml.bos_token_id")?,
+            eos: meta.number("tokenizer.ggml.eos_token_id")?,
+            template: meta.text("tokenizer.chat_template")?.map(str::to_owned),
+            model,
+        })
+    }
+
+    fn write_text(&self, dir: &ModelDir, precision: Precision) -> io::Result<()> {
+        dir.write_json("config.json", &self.model.config(precision.torch_dtype(), self.bos, self.eos))?;
+        dir.write("tokenizer.json", self.vocabulary.to_json().to_string().as_bytes())?;
+        self.template.as_ref().map_or(Ok(()), |text| dir.write("chat_template.jinja", text.as_bytes()))
+    }
+
+    fn write_tensors<R: Read + Seek>(
+        &self,
+        dir: &ModelDir,
+        precision: Precision,
+        file: &mut R,
+        paths: &Paths<'_>,
+    ) -> Result<(), ImportError> {
+        let specs: Vec<_> = self.tensors.iter().map(|(target, _)| target.spec.clone()).collect();
+        let mut writer = dir.tensors(&specs, precision).map_err(|error| paths.writing(error))?;
+        for (target, info) in &self.tensors {
+            copy(file, info, target.interleaved, &mut writer, paths)?;
+        }
+        writer.finish().map_err(|error| paths.writing(error))
+    }
+
+    fn summary(&self, meta: &Metadata<'_>) -> Result<ImportSummary, ImportError> {
+        let mut formats = BTreeMap::new();
+        for (_, info) in &self.tensors {
+            *formats.entry(info.quant.name()).or_default() += 1;
+        }
+        Ok(ImportSummary {
+            name: meta.text("general.name")?.map(str::to_owned),
+            license: meta.text("general.license")?.map(str::to_owned),
+            tensors: self.tensors.len(),
+            parameters: self.tensors.iter().map(|(target, _)| target.spec.elements() as u64).sum(),
+            vocabulary: self.vocabulary.tokens.len(),
+            formats,
+        })
+    }
+}
+
+/// Finds every tensor of the architecture in the file, and nothing else there.
+fn pair(gguf: &Gguf, model: &Llama) -> Result<Vec<(Target, TensorInfo)>, ImportError> {
+    let targets = model.tensors();
+    let known = |name: &&String| !targets.contains_key(*name) && *name != FREQUENCIES;
+    if let Some(name) = gguf.tensors.keys().find(known) {
+        return Err(ImportError::UnknownTensor { name: name.clone() });
+    }
+    let place = |(name, target): (String, Target)| {
+        let info = gguf.tensors.get(&name).ok_or_else(|| ImportError::Missing { key: name.clone() })?;
+        if info.shape() != target.spec.shape {
+            return Err(ImportError::Shape { name, found: info.shape(), expected: target.spec.shape });
+        }
+        Ok((target, info.clone()))
+    };
+    let mut paired = targets.into_iter().map(place).collect::<Result<Vec<_>, _>>()?;
+    paired.sort_by(|a, b| a.0.spec.name.cmp(&b.0.spec.name));
+    Ok(paired)
+}
+
+/// Copies one tensor in pieces of whole rows; an interleaved one head by head.
+fn copy<R: Read + Seek>(
+    file: &mut R,
+    info: &TensorInfo,
+    interleaved: Option<usize>,
+    writer: &mut TensorWriter,
+    paths: &Paths<'_>,
+) -> Result<(), ImportError> {
+    let columns = info.columns();
+    let rows: usize = info.dimensions.iter().skip(1).product();
+    let step = interleaved.unwrap_or((CHUNK / columns).max(1));
+    for first in (0..rows).step_by(step) {
+        let count = step.min(rows - first);
+        let values = read_rows(file, info, first, count).map_err(|error| paths.reading(error))?;
+        let ordered = match interleaved {
+            Some(head) => (0..count)
+                .flat_map(|row| values.chunks(columns).nth(interleaved_row(row, head)))
+                .flatten()
+                .copied()
+                .collect(),
+            None => values,
+        };
+        writer.push(&ordered).map_err(|error| paths.writing(error))?;
+    }
+    Ok(())
+}
+
+fn read_rows<R: Read + Seek>(
+    file: &mut R,
+    info: &TensorInfo,
+    first: usize,
+    count: usize,
+) -> io::Result<Vec<f32>> {
+    let row = info.quant.row_bytes(info.columns());
+    let mut bytes = vec![0; row * count];
+    file.seek(SeekFrom::Start(info.offset + (first * row) as u64))?;
+    file.read_exact(&mut bytes)?;
+    let mut values = Vec::with_capacity(info.columns() * count);
+    info.quant.dequantise(&bytes, &mut values);
+    Ok(values)
+}
