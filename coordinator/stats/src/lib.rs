@@ -9,6 +9,8 @@
 //! | is the measurement to be believed | [`validity::check_trial`], [`validity::check_pairing`], [`validity::Assessment::of`] |
 //! | may a quantile be shown | [`validity::claim`] |
 //! | B against A | [`compare::cost_ln`] → [`compare::Block::new`] → [`compare::compare`] → [`compare::holm`] → [`compare::decide`] |
+//! | secondary views | [`resample::jackknife`], [`resample::bootstrap_pooled`], [`resample::bootstrap_mean`] |
+//! | steps in a history | [`drift::change_points`] |
 //! | drift banner, first round | [`drift::mann_kendall`], [`drift::first_round_outlier`] |
 //!
 //! Signs: every value enters as a cost, a logarithm in which more is worse, so δ > 0 is SLOWER always; rates

@@ -9,7 +9,7 @@ mod power;
 
 pub use block::{Block, CompareError, Direction, Paired, Seat, change, cost_ln};
 pub use decide::{Decision, Question, Role, Row, Step, Tolerance, Verdict, decide};
-pub use estimate::{BUCKET_WIDTH, Correction, Estimate, Interval, LEAST_ROUNDS, Settings};
+pub use estimate::{BUCKET_WIDTH, Correction, Estimate, Guard, Interval, LEAST_ROUNDS, Settings};
 pub use holm::holm;
 pub use power::{deviation_limit, mde, rounds_needed};
 

@@ -1,8 +1,10 @@
-//! Does the ground move: trend over rounds, an odd first round, correlation between neighbours. Owns the tests
-//! of a series; must not know what the series measures.
+//! Does the ground move: trend over rounds, an odd first round, correlation between neighbours, steps in a
+//! history. Owns the tests of a series; must not know what the series measures.
 
+mod changepoint;
 mod outlier;
 mod trend;
 
+pub use changepoint::{ChangePoint, ChangeSettings, change_points};
 pub use outlier::first_round_outlier;
 pub use trend::{Trend, lag1, mann_kendall};

@@ -1,0 +1,8 @@
+//! The seeded proofs of the method (METHOD 2.6 a–g, as far as they are pure), each with a negative control that
+//! shows the proof can fail.
+
+mod many;
+mod noise;
+mod paired;
+mod pooled;
+mod verdicts;
