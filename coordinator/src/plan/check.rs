@@ -1,0 +1,224 @@
+//! Which values make sense. Owns the ranges of every key, one sentence for each breach, and the remarks about plans
+//! that are allowed but weak; must not know where a plan came from.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use contract::spec::{Scenario, Shape};
+
+use super::{EnginePlan, Plan, PlanError, SimPlan};
+
+/// One thing that makes a plan senseless.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Problem {
+    /// A number beyond its range.
+    #[error("`{key}` is {value}, it must lie between {low} and {high}")]
+    OutOfRange {
+        /// The key with its tables.
+        key: String,
+        /// What was given.
+        value: f64,
+        /// Least.
+        low: f64,
+        /// Greatest.
+        high: f64,
+    },
+    /// A name that cannot be part of a path or a report.
+    #[error(
+        "`{key}` is `{name}`, a name is 1 to 64 letters, digits, `-`, `_` or `.`, and begins with a letter or digit"
+    )]
+    BadName {
+        /// The key with its tables.
+        key: String,
+        /// What was given.
+        name: String,
+    },
+    /// Nothing to do.
+    #[error("there is no [[scenario]], at least one is needed")]
+    NoScenario,
+    /// Two scenarios of one name.
+    #[error("two scenarios are called `{name}`, names must differ")]
+    SameName {
+        /// Theirs.
+        name: String,
+    },
+    /// A slot would have nothing to do.
+    #[error(
+        "the scenario `{scenario}` keeps {at_once} requests in flight over {slots} slots, every slot needs one; lower --slots"
+    )]
+    IdleSlots {
+        /// Its name.
+        scenario: String,
+        /// Requests in flight over all slots.
+        at_once: u32,
+        /// Slots of the plan.
+        slots: u32,
+    },
+    /// A closed loop that never fills.
+    #[error(
+        "the scenario `{scenario}` has {requests} requests but a concurrency of {concurrency}, it must have at least as many"
+    )]
+    NeverFull {
+        /// Its name.
+        scenario: String,
+        /// In total.
+        requests: u32,
+        /// In flight.
+        concurrency: u32,
+    },
+}
+
+/// Something allowed that weakens what the run can say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// Too few rounds for an answer.
+    FewRounds {
+        /// Of the plan.
+        rounds: u32,
+        /// What an answer needs.
+        least: u32,
+    },
+    /// No arm A2.
+    NoControl,
+    /// Workers are not restarted.
+    Resident,
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FewRounds { rounds, least } => {
+                write!(f, "{rounds} rounds never yield FASTER or SLOWER, that takes {least}")
+            }
+            Self::NoControl => f.write_str("without arm A2 nothing shows what no change at all looks like here"),
+            Self::Resident => f.write_str(
+                "resident workers keep one address layout for the whole run, which the interval does not cover",
+            ),
+        }
+    }
+}
+
+impl Plan {
+    /// What weakens this plan.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<Remark> {
+        let least = u32::try_from(stats::compare::LEAST_ROUNDS).expect("a handful");
+        let few = (self.rounds < least).then_some(Remark::FewRounds { rounds: self.rounds, least });
+        let no_control = (!self.control).then_some(Remark::NoControl);
+        let resident = self.resident.then_some(Remark::Resident);
+        few.into_iter().chain(no_control).chain(resident).collect()
+    }
+
+    pub(super) fn checked(self, origin: &str) -> Result<Self, PlanError> {
+        let mut ledger = Ledger::default();
+        ledger.plan(&self);
+        ledger.scenarios(&self);
+        match &self.engine {
+            EnginePlan::Native(native) => {
+                ledger.range("native.threads", native.threads, 0, 1024);
+                ledger.range("native.max_batch", native.max_batch, 1, 65_536);
+                ledger.range("native.prefill_chunk", native.prefill_chunk, 1, 65_536);
+            }
+            EnginePlan::Sim(sim) => ledger.sim(sim),
+        }
+        match ledger.problems.is_empty() {
+            true => Ok(self),
+            false => Err(PlanError::Invalid { origin: origin.to_owned(), problems: ledger.problems }),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Ledger {
+    problems: Vec<Problem>,
+}
+
+impl Ledger {
+    fn plan(&mut self, plan: &Plan) {
+        self.name("name", &plan.name);
+        self.range("rounds", plan.rounds, 1, 10_000);
+        self.range("slots", plan.slots, 1, 1024);
+        self.range("max_attempts", plan.max_attempts, 1, 100);
+        self.real("seed", plan.seed as f64, 0.0, Plan::SEED_MAX as f64);
+        let tolerance = plan.tolerance;
+        for (key, value) in
+            [("latency", tolerance.latency), ("tail", tolerance.tail), ("throughput", tolerance.throughput)]
+        {
+            self.real(&format!("tolerance.{key}"), value, 0.0001, 1.0);
+        }
+        for (key, limit) in plan.timeouts.entries() {
+            self.real(&format!("timeouts.{key}"), limit.as_secs_f64(), 1.0, 604_800.0);
+        }
+    }
+
+    fn scenarios(&mut self, plan: &Plan) {
+        if plan.scenarios.is_empty() {
+            self.problems.push(Problem::NoScenario);
+        }
+        let mut names = BTreeSet::new();
+        for (index, scenario) in plan.scenarios.iter().enumerate() {
+            self.scenario(&format!("scenario[{index}]"), scenario);
+            self.spread(scenario, plan.slots);
+            if !names.insert(&scenario.name) {
+                self.problems.push(Problem::SameName { name: scenario.name.clone() });
+            }
+        }
+    }
+
+    fn scenario(&mut self, at: &str, scenario: &Scenario) {
+        self.name(&format!("{at}.name"), &scenario.name);
+        self.range(&format!("{at}.shape.requests"), scenario.requests(), 1, 10_000_000);
+        self.range(&format!("{at}.prompt.tokens"), scenario.prompt.tokens, 1, 1_000_000);
+        self.range(&format!("{at}.output_tokens"), scenario.output_tokens, 1, 1_000_000);
+        self.range(&format!("{at}.warmup.output_tokens"), scenario.warmup.output_tokens, 1, 1_000_000);
+        self.range(&format!("{at}.warmup.requests"), scenario.warmup.requests.unwrap_or(0), 0, 1_000_000);
+        self.real(&format!("{at}.timeout"), scenario.timeout.as_secs_f64(), 0.001, 604_800.0);
+    }
+
+    fn spread(&mut self, scenario: &Scenario, slots: u32) {
+        let (at_once, name) = (scenario.concurrency(), scenario.name.clone());
+        if let Shape::ClosedLoop { concurrency, requests } = scenario.shape
+            && requests < concurrency
+        {
+            self.problems.push(Problem::NeverFull { scenario: name, requests, concurrency });
+        } else if at_once < slots {
+            self.problems.push(Problem::IdleSlots { scenario: name, at_once, slots });
+        }
+    }
+
+    fn sim(&mut self, sim: &SimPlan) {
+        for (variant, own) in &sim.0 {
+            self.name(&format!("sim.{variant}"), variant);
+            let at = |key: &str| format!("sim.{variant}.{key}");
+            let p = sim.params(variant);
+            self.real(&at("round_sd"), p.round_sd.unwrap_or(0.0), 0.0, 2.0);
+            self.real(&at("drift"), p.drift.unwrap_or(0.0), -0.9, 100.0);
+            let spec = own.clone().or(p).spec();
+            self.range(&at("max_batch"), spec.max_batch, 1, 1_000_000);
+            self.real(&at("scale"), spec.scale, 0.001, 1000.0);
+            self.real(&at("jitter"), spec.jitter, 0.0, 2.0);
+            self.real(&at("error_rate"), spec.error_rate, 0.0, 1.0);
+            self.real(&at("disconnect_rate"), spec.disconnect_rate, 0.0, 1.0);
+        }
+    }
+
+    fn name(&mut self, key: &str, name: &str) {
+        let fits = name.len() <= 64
+            && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        if !fits {
+            self.problems.push(Problem::BadName { key: key.to_owned(), name: name.to_owned() });
+        }
+    }
+
+    fn range(&mut self, key: &str, value: u32, low: u32, high: u32) {
+        self.real(key, value.into(), low.into(), high.into());
+    }
+
+    fn real(&mut self, key: &str, value: f64, low: f64, high: f64) {
+        // Negated, so that NaN is out of every range.
+        if !(low..=high).contains(&value) {
+            self.problems.push(Problem::OutOfRange { key: key.to_owned(), value, low, high });
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The plan's format, the same in TOML files and in the run header's JSON. Owns the keys and the messages about
+//! misspelt ones; must not know which values make sense ([`super::check`]).
+
+use std::collections::BTreeMap;
+
+use contract::spec::Scenario;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    DEFAULT_ROUNDS, EngineKind, EnginePlan, NativePlan, OnLoss, Plan, PlanError, Primary, SimParams, SimPlan,
+    Timeouts, Tolerances, nearest,
+};
+
+/// A plan as written, before it was checked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PlanFile {
+    pub(super) name: String,
+    #[serde(default = "default_rounds")]
+    pub(super) rounds: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) seed: Option<u64>,
+    #[serde(default = "default_control")]
+    pub(super) control: bool,
+    #[serde(default = "default_slots")]
+    pub(super) slots: u32,
+    #[serde(default)]
+    pub(super) resident: bool,
+    #[serde(default)]
+    pub(super) primary: Primary,
+    #[serde(default)]
+    pub(super) on_loss: OnLoss,
+    #[serde(default = "default_max_attempts")]
+    pub(super) max_attempts: u32,
+    #[serde(default)]
+    pub(super) engine: EngineKind,
+    #[serde(default)]
+    pub(super) tolerance: Tolerances,
+    #[serde(default)]
+    pub(super) timeouts: Timeouts,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) native: Option<NativePlan>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) sim: Option<BTreeMap<String, SimParams>>,
+    #[serde(rename = "scenario", default)]
+    pub(super) scenarios: Vec<Scenario>,
+}
+
+fn default_rounds() -> u32 {
+    DEFAULT_ROUNDS
+}
+
+fn default_control() -> bool {
+    true
+}
+
+fn default_slots() -> u32 {
+    1
+}
+
+fn default_max_attempts() -> u32 {
+    3
+}
+
+impl PlanFile {
+    /// Reads TOML. `origin` names it in errors.
+    pub(super) fn from_toml(text: &str, origin: &str) -> Result<Self, PlanError> {
+        let parsed = toml::Deserializer::parse(text)
+            .map_err(|error| PlanError::syntax(origin, line_of(text, error.span()), error.message()))?;
+        read(parsed, origin, |error: &toml::de::Error| {
+            (line_of(text, error.span()), error.message().to_owned())
+        })
+    }
+
+    pub(super) fn from_json(text: &str, origin: &str) -> Result<Self, PlanError> {
+        read(&mut serde_json::Deserializer::from_str(text), origin, |error: &serde_json::Error| {
+            (Some(error.line()), error.to_string())
+        })
+    }
+
+    /// The checked plan in this format, with the options of its own engine only.
+    pub(super) fn of(plan: &Plan) -> Self {
+        let (native, sim) = match &plan.engine {
+            EnginePlan::Native(native) => (Some(native.clone()), None),
+            EnginePlan::Sim(sim) => (None, Some(sim.0.clone())),
+        };
+        Self {
+            name: plan.name.clone(),
+            rounds: plan.rounds,
+            seed: Some(plan.seed),
+            control: plan.control,
+            slots: plan.slots,
+            resident: plan.resident,
+            primary: plan.primary,
+            on_loss: plan.on_loss,
+            max_attempts: plan.max_attempts,
+            engine: plan.engine_kind(),
+            tolerance: plan.tolerance,
+            timeouts: plan.timeouts,
+            native,
+            sim,
+            scenarios: plan.scenarios.clone(),
+        }
+    }
+
+    /// The plan of this file, not yet checked.
+    pub(super) fn into_plan(self, fresh_seed: u64) -> Plan {
+        let engine = match self.engine {
+            EngineKind::Native => EnginePlan::Native(self.native.unwrap_or_default()),
+            EngineKind::Sim => EnginePlan::Sim(SimPlan(self.sim.unwrap_or_default())),
+        };
+        Plan {
+            name: self.name,
+            rounds: self.rounds,
+            seed: self.seed.unwrap_or(fresh_seed & Plan::SEED_MAX),
+            control: self.control,
+            slots: self.slots,
+            resident: self.resident,
+            scenarios: self.scenarios,
+            engine,
+            primary: self.primary,
+            tolerance: self.tolerance,
+            on_loss: self.on_loss,
+            max_attempts: self.max_attempts,
+            timeouts: self.timeouts,
+        }
+    }
+}
+
+impl Plan {
+    /// The greatest seed: what a double holds exactly.
+    pub const SEED_MAX: u64 = (1 << 53) - 1;
+
+    /// The plan as one line of JSON, every default written out. Equal plans give equal text.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(&PlanFile::of(self)).expect("a plan holds finite numbers and string keys")
+    }
+
+    /// The plan as TOML, every default written out.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string(&PlanFile::of(self)).expect("a plan holds what TOML can")
+    }
+
+    /// Reads back what [`Plan::to_json`] wrote, and checks it again.
+    pub fn from_json(text: &str) -> Result<Self, PlanError> {
+        let origin = "the recorded plan";
+        PlanFile::from_json(text, origin)?.into_plan(0).checked(origin)
+    }
+}
+
+fn read<'de, T, D>(
+    input: D,
+    origin: &str,
+    explain: impl Fn(&D::Error) -> (Option<usize>, String),
+) -> Result<T, PlanError>
+where
+    T: DeserializeOwned,
+    D: serde::Deserializer<'de>,
+{
+    serde_path_to_error::deserialize(input).map_err(|error| {
+        let path = error.path().to_string();
+        let (line, message) = explain(error.inner());
+        unknown_name(&message, &path, origin, line).unwrap_or_else(|| PlanError::Value {
+            origin: origin.to_owned(),
+            key: path,
+            line,
+            message: first_line(&message),
+        })
+    })
+}
+
+/// Serde's "unknown field `a`, expected one of `b`, `c`" and the same of a variant, taken apart.
+fn unknown_name(message: &str, path: &str, origin: &str, line: Option<usize>) -> Option<PlanError> {
+    let (is_key, rest) = match message.strip_prefix("unknown field ") {
+        Some(rest) => (true, rest),
+        None => (false, message.strip_prefix("unknown variant ")?),
+    };
+    let mut names = rest.split('`').skip(1).step_by(2).map(str::to_owned);
+    let name = names.next()?;
+    let valid: Vec<String> = names.collect();
+    let near = nearest(&name, valid.iter().map(String::as_str)).map(str::to_owned);
+    let origin = origin.to_owned();
+    Some(if is_key {
+        let path = key_path(path, &name);
+        PlanError::UnknownKey { origin, path, line, nearest: near, valid }
+    } else {
+        PlanError::UnknownName { origin, key: path.to_owned(), line, name, nearest: near, valid }
+    })
+}
+
+/// Serde's path may or may not end with the unknown key itself, depending on how deep it looked.
+fn key_path(path: &str, key: &str) -> String {
+    match path {
+        "." => key.to_owned(),
+        _ if path == key || path.ends_with(&format!(".{key}")) => path.to_owned(),
+        _ => format!("{path}.{key}"),
+    }
+}
+
+fn first_line(message: &str) -> String {
+    message.lines().next().unwrap_or_default().to_owned()
+}
+
+fn line_of(text: &str, span: Option<std::ops::Range<usize>>) -> Option<usize> {
+    let start = span?.start.min(text.len());
+    Some(text.as_bytes()[..start].iter().filter(|b| **b == b'\n').count() + 1)
+}

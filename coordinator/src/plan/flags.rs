@@ -1,0 +1,71 @@
+//! From what was asked for to a plan: preset or file, changed by flags, checked. Owns the precedence (flag over file);
+//! must not know how flags are spelt or where a seed comes from.
+
+use std::path::PathBuf;
+
+use super::file::PlanFile;
+use super::{EngineKind, OnLoss, Plan, PlanError, preset};
+
+/// Where a plan comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A built-in plan, by name.
+    Preset(String),
+    /// A TOML file.
+    File(PathBuf),
+}
+
+/// What flags say. Unset leaves the plan's own value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Repetitions of every block.
+    pub rounds: Option<u32>,
+    /// The root of every random draw.
+    pub seed: Option<u64>,
+    /// Whether comparisons carry arm A2.
+    pub control: Option<bool>,
+    /// Workers side by side on each host.
+    pub slots: Option<u32>,
+    /// Keep workers over all trials.
+    pub resident: Option<bool>,
+    /// What to do when a worker is lost.
+    pub on_loss: Option<OnLoss>,
+    /// Which engine.
+    pub engine: Option<EngineKind>,
+    /// Directory or file of the model; concerns the native engine.
+    pub model: Option<String>,
+    /// Engine threads; concerns the native engine.
+    pub threads: Option<u32>,
+}
+
+/// The checked plan of `source` under `flags`. `fresh_seed` (its lower 53 bits) is used where neither gives a seed.
+pub fn resolve(source: &Source, flags: &Overrides, fresh_seed: u64) -> Result<Plan, PlanError> {
+    let (file, origin) = match source {
+        Source::Preset(name) => preset::file(name)?,
+        Source::File(path) => {
+            let origin = format!("the plan `{}`", path.display());
+            let text = std::fs::read_to_string(path)
+                .map_err(|source| PlanError::Read { path: path.clone(), source })?;
+            (PlanFile::from_toml(&text, &origin)?, origin)
+        }
+    };
+    file.with(flags).into_plan(fresh_seed).checked(&origin)
+}
+
+impl PlanFile {
+    fn with(mut self, flags: &Overrides) -> Self {
+        self.rounds = flags.rounds.unwrap_or(self.rounds);
+        self.seed = flags.seed.or(self.seed);
+        self.control = flags.control.unwrap_or(self.control);
+        self.slots = flags.slots.unwrap_or(self.slots);
+        self.resident = flags.resident.unwrap_or(self.resident);
+        self.on_loss = flags.on_loss.unwrap_or(self.on_loss);
+        self.engine = flags.engine.unwrap_or(self.engine);
+        if flags.model.is_some() || flags.threads.is_some() {
+            let native = self.native.get_or_insert_default();
+            native.model = flags.model.clone().or(native.model.take());
+            native.threads = flags.threads.unwrap_or(native.threads);
+        }
+        self
+    }
+}

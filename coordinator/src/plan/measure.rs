@@ -1,0 +1,130 @@
+//! What a run is judged by: the declared primary metric and the tolerances. Owns their names and defaults; must not
+//! know how anything is computed from histograms.
+
+use contract::metric::Metric;
+use serde::{Deserialize, Serialize};
+
+/// The metric declared before the run; every other is corrected for being one of many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Primary {
+    /// Median end-to-end latency.
+    #[default]
+    E2eP50,
+    /// Its 90th percentile.
+    E2eP90,
+    /// Its 99th percentile.
+    E2eP99,
+    /// Median time to first token.
+    TtftP50,
+    /// Its 90th percentile.
+    TtftP90,
+    /// Median gap between tokens.
+    ItlP50,
+    /// Median time per output token.
+    TpotP50,
+    /// Output tokens ÷ wall time.
+    TokensPerSecond,
+    /// Successful requests ÷ wall time.
+    RequestsPerSecond,
+}
+
+/// Relative differences that do not matter, as shares: 0.02 is 2 % (METHOD 2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tolerances {
+    /// For quantiles below p99.
+    pub latency: f64,
+    /// For p99 and above.
+    pub tail: f64,
+    /// For rates.
+    pub throughput: f64,
+}
+
+impl Primary {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::E2eP50,
+        Self::E2eP90,
+        Self::E2eP99,
+        Self::TtftP50,
+        Self::TtftP90,
+        Self::ItlP50,
+        Self::TpotP50,
+        Self::TokensPerSecond,
+        Self::RequestsPerSecond,
+    ];
+
+    /// The name in plans and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::E2eP50 => "e2e-p50",
+            Self::E2eP90 => "e2e-p90",
+            Self::E2eP99 => "e2e-p99",
+            Self::TtftP50 => "ttft-p50",
+            Self::TtftP90 => "ttft-p90",
+            Self::ItlP50 => "itl-p50",
+            Self::TpotP50 => "tpot-p50",
+            Self::TokensPerSecond => "tokens-per-second",
+            Self::RequestsPerSecond => "requests-per-second",
+        }
+    }
+
+    /// The histogram and the quantile of it, or `None` for a rate.
+    #[must_use]
+    pub const fn quantile(self) -> Option<(Metric, f64)> {
+        match self {
+            Self::E2eP50 => Some((Metric::E2e, 0.5)),
+            Self::E2eP90 => Some((Metric::E2e, 0.9)),
+            Self::E2eP99 => Some((Metric::E2e, 0.99)),
+            Self::TtftP50 => Some((Metric::Ttft, 0.5)),
+            Self::TtftP90 => Some((Metric::Ttft, 0.9)),
+            Self::ItlP50 => Some((Metric::Itl, 0.5)),
+            Self::TpotP50 => Some((Metric::Tpot, 0.5)),
+            Self::TokensPerSecond | Self::RequestsPerSecond => None,
+        }
+    }
+}
+
+impl Tolerances {
+    /// The tolerance of a quantile: `tail` from p99 on.
+    #[must_use]
+    pub fn of_quantile(&self, q: f64) -> f64 {
+        if q >= 0.99 { self.tail } else { self.latency }
+    }
+
+    /// The tolerance of the primary metric.
+    #[must_use]
+    pub fn of(&self, primary: Primary) -> f64 {
+        primary.quantile().map_or(self.throughput, |(_, q)| self.of_quantile(q))
+    }
+}
+
+impl Default for Tolerances {
+    fn default() -> Self {
+        Self { latency: 0.02, tail: 0.05, throughput: 0.02 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_plans() {
+        for primary in Primary::ALL {
+            let json = serde_json::to_value(primary).expect("serialises");
+            assert_eq!(json, primary.name());
+        }
+    }
+
+    #[test]
+    fn each_kind_of_metric_has_its_tolerance() {
+        let t = Tolerances { latency: 0.01, tail: 0.02, throughput: 0.03 };
+        assert_eq!(
+            [Primary::E2eP50, Primary::E2eP99, Primary::TokensPerSecond].map(|p| t.of(p)),
+            [0.01, 0.02, 0.03]
+        );
+    }
+}

@@ -1,0 +1,174 @@
+//! What a run is to do: the validated [`Plan`]. Owns its types, the presets, the file format and the way flags change
+//! it. It reads plan files and nothing else; it must not know workers, clocks, the store or how results are judged.
+//!
+//! ```text
+//! preset | file ──parse──> PlanFile ──flags──> PlanFile ──check──> Plan ──> run header (JSON, the same format)
+//! ```
+
+use std::time::Duration;
+
+use contract::spec::{Demand, Scenario};
+
+mod check;
+mod error;
+mod file;
+mod flags;
+mod measure;
+pub mod model;
+mod native;
+pub mod preset;
+mod sim;
+mod timeouts;
+
+pub use check::{Problem, Remark};
+pub use error::{PlanError, nearest};
+pub use flags::{Overrides, Source, resolve};
+pub use measure::{Primary, Tolerances};
+pub use native::NativePlan;
+pub use sim::{SimParams, SimPlan};
+pub use timeouts::Timeouts;
+
+/// Rounds where a plan does not say.
+pub const DEFAULT_ROUNDS: u32 = 10;
+
+/// A validated plan with every default filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// For people and for finding comparable runs.
+    pub name: String,
+    /// Repetitions of every block.
+    pub rounds: u32,
+    /// The root of every random draw of the run. Below 2^53, so that every JSON reader keeps it.
+    pub seed: u64,
+    /// Whether comparisons carry the baseline once more (arm A2).
+    pub control: bool,
+    /// Worker processes side by side on each host.
+    pub slots: u32,
+    /// Keeps workers over all trials instead of starting them anew for each.
+    pub resident: bool,
+    /// The loads, in the order of reports. Not empty; names are unique.
+    pub scenarios: Vec<Scenario>,
+    /// What answers the requests.
+    pub engine: EnginePlan,
+    /// The one metric that is judged without correction for many.
+    pub primary: Primary,
+    /// How much of a difference does not matter.
+    pub tolerance: Tolerances,
+    /// What to do when a worker is lost.
+    pub on_loss: OnLoss,
+    /// Tries of one block before the run is given up.
+    pub max_attempts: u32,
+    /// How long each phase may last.
+    pub timeouts: Timeouts,
+}
+
+/// What answers the requests.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EnginePlan {
+    /// The engine linked into the worker.
+    Native(NativePlan),
+    /// A seeded model of an engine; variants are labels.
+    Sim(SimPlan),
+}
+
+/// What to do when a worker is lost in the middle of a block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnLoss {
+    /// End the run.
+    Fail,
+    /// Run the block again, whole, under a new attempt.
+    #[default]
+    Repeat,
+    /// Go on without the lost part, labelled.
+    Shrink,
+}
+
+/// Which engine, without its options.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EngineKind {
+    /// The engine linked into the worker.
+    #[default]
+    Native,
+    /// A seeded model of an engine.
+    Sim,
+}
+
+impl Plan {
+    /// The most that will be asked of one worker when the load is spread over `slots` workers: over all scenarios,
+    /// the warm-up included.
+    #[must_use]
+    pub fn demand(&self, slots: u32) -> Demand {
+        let at_once =
+            |s: &Scenario| s.concurrency().max(s.warmup.requests.unwrap_or(0)).div_ceil(slots.max(1));
+        Demand {
+            concurrency: self.scenarios.iter().map(at_once).max().unwrap_or(0),
+            tokens_per_request: self.scenarios.iter().map(Scenario::tokens_per_request).max().unwrap_or(0),
+        }
+    }
+
+    /// Requests of one pass over all scenarios under one arm.
+    #[must_use]
+    pub fn requests_per_round(&self) -> u64 {
+        self.scenarios.iter().map(|s| u64::from(s.requests())).sum()
+    }
+
+    /// Which engine.
+    #[must_use]
+    pub fn engine_kind(&self) -> EngineKind {
+        match self.engine {
+            EnginePlan::Native(_) => EngineKind::Native,
+            EnginePlan::Sim(_) => EngineKind::Sim,
+        }
+    }
+
+    /// The plan with `factor` times the patience, for instrumented builds, which are slow.
+    #[must_use]
+    pub fn with_patience(mut self, factor: u32) -> Self {
+        self.timeouts = self.timeouts.scaled(factor);
+        for scenario in &mut self.scenarios {
+            scenario.timeout *= factor;
+        }
+        self
+    }
+
+    /// The longest a trial of `scenario` may last, from the start instant until every part has come.
+    #[must_use]
+    pub fn trial_limit(&self, scenario: &Scenario) -> Duration {
+        let waves = scenario.requests().div_ceil(scenario.concurrency().max(1));
+        (scenario.timeout * waves).min(self.timeouts.trial) + self.timeouts.report
+    }
+}
+
+impl EngineKind {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Native, Self::Sim];
+
+    /// The name in plans and flags.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Sim => "sim",
+        }
+    }
+}
+
+impl OnLoss {
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::Fail, Self::Repeat, Self::Shrink];
+
+    /// The name in plans and flags.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fail => "fail",
+            Self::Repeat => "repeat",
+            Self::Shrink => "shrink",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,45 @@
+//! Options of the native engine as a plan gives them. Owns their defaults; must not know where models lie
+//! ([`super::model`] finds them) nor what the engine does with the options.
+
+use contract::spec::NativeSpec;
+use serde::{Deserialize, Serialize};
+
+/// The native engine's options. All have defaults.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NativePlan {
+    /// Directory or file of the model; unset means the default places.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Engine threads of each worker; zero means the host's cores divided by its slots.
+    pub threads: u32,
+    /// Bound of the key/value cache, bytes; zero means what the plan's concurrency needs.
+    pub kv_bytes: u64,
+    /// Most sequences in one step.
+    pub max_batch: u32,
+    /// Most prompt tokens in one step.
+    pub prefill_chunk: u32,
+    /// Cache in F32 instead of BF16.
+    pub kv_f32: bool,
+}
+
+impl NativePlan {
+    /// What a worker is told, with the model at `model` as its host sees it.
+    #[must_use]
+    pub fn spec(&self, model: &str) -> NativeSpec {
+        NativeSpec {
+            model: model.to_owned(),
+            threads: self.threads,
+            kv_bytes: self.kv_bytes,
+            max_batch: self.max_batch,
+            prefill_chunk: self.prefill_chunk,
+            kv_f32: self.kv_f32,
+        }
+    }
+}
+
+impl Default for NativePlan {
+    fn default() -> Self {
+        Self { model: None, threads: 0, kv_bytes: 0, max_batch: 256, prefill_chunk: 512, kv_f32: false }
+    }
+}

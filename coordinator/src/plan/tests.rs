@@ -1,0 +1,264 @@
+//! Plans read, changed, refused.
+
+use std::path::PathBuf;
+
+use contract::spec::{PromptSet, Shape};
+
+use super::*;
+
+const SMALL: &str = r#"
+name = "mine"
+[[scenario]]
+name = "s"
+shape = { kind = "burst", requests = 4 }
+prompt = { tokens = 8 }
+output_tokens = 2
+"#;
+
+fn read(text: &str) -> Result<Plan, PlanError> {
+    file::PlanFile::from_toml(text, "the plan `my.toml`")?.into_plan(7).checked("the plan `my.toml`")
+}
+
+fn refusal(text: &str) -> String {
+    read(text).expect_err("a senseless plan").to_string()
+}
+
+/// SMALL with one more top-level line.
+fn with(line: &str) -> String {
+    format!("{line}\n{SMALL}")
+}
+
+#[test]
+fn every_preset_is_valid_and_named_as_it_is_called() {
+    for name in preset::NAMES {
+        let plan = preset::plan(name, 1).expect(name);
+        assert_eq!(plan.name, name);
+    }
+}
+
+#[test]
+fn a_printed_preset_run_from_a_file_is_the_same_plan() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for name in preset::NAMES {
+        let path = dir.path().join("my.toml");
+        std::fs::write(&path, preset::toml(name).expect(name)).expect("written");
+        let from_file = resolve(&Source::File(path), &Overrides::default(), 5).expect(name);
+        assert_eq!(from_file, preset::plan(name, 5).expect(name));
+    }
+}
+
+#[test]
+fn presets_offer_the_loads_of_the_seed() {
+    let bursts = |name: &str| {
+        let shapes = preset::plan(name, 1).expect(name).scenarios;
+        shapes.iter().map(|s| (s.shape, s.prompt.tokens, s.output_tokens)).collect::<Vec<_>>()
+    };
+    let burst = |requests| Shape::Burst { requests };
+    assert_eq!(bursts("high"), [(burst(100), 32, 32), (burst(200), 32, 32)]);
+    assert_eq!(bursts("medium"), [(burst(10), 32, 32), (burst(25), 32, 32), (burst(50), 32, 32)]);
+    assert_eq!(bursts("demo"), [(burst(100), 16, 8), (burst(200), 16, 8)]);
+    let single = preset::plan("single", 1).expect("single");
+    assert_eq!(single.scenarios.iter().map(|s| s.prompt.tokens).collect::<Vec<_>>(), [16, 128, 512]);
+    assert_eq!(single.demand(1).concurrency, 2);
+    assert_eq!((preset::plan("demo", 1).expect("demo").rounds, single.rounds), (6, DEFAULT_ROUNDS));
+}
+
+#[test]
+fn training_uses_its_own_prompts_alone_and_fits_a_minute_at_300_tokens_a_second() {
+    let plan = preset::plan("training", 1).expect("training");
+    assert!(plan.scenarios.iter().all(|s| s.prompt.set == PromptSet::Training));
+    let tokens: u32 =
+        plan.scenarios.iter().map(|s| s.requests() * (s.prompt.tokens + s.output_tokens)).sum::<u32>()
+            * plan.rounds;
+    assert!((10_000..18_000).contains(&tokens), "{tokens} tokens");
+    for name in preset::NAMES.into_iter().filter(|name| *name != "training") {
+        let plan = preset::plan(name, 1).expect(name);
+        assert!(plan.scenarios.iter().all(|s| s.prompt.set == PromptSet::Evaluation), "{name}");
+    }
+}
+
+#[test]
+fn defaults_are_filled_in() {
+    let plan = read(SMALL).expect("a small plan");
+    assert_eq!((plan.rounds, plan.slots, plan.control, plan.seed), (10, 1, true, 7));
+    assert_eq!((plan.on_loss, plan.primary), (OnLoss::Repeat, Primary::E2eP50));
+    assert_eq!(plan.engine, EnginePlan::Native(NativePlan::default()));
+    assert_eq!(plan.remarks(), []);
+}
+
+#[test]
+fn flags_win_over_the_plan() {
+    let flags = Overrides {
+        rounds: Some(5),
+        seed: Some(11),
+        control: Some(false),
+        slots: Some(4),
+        engine: Some(EngineKind::Sim),
+        on_loss: Some(OnLoss::Fail),
+        ..Overrides::default()
+    };
+    let plan = resolve(&Source::Preset("high".into()), &flags, 7).expect("high");
+    assert_eq!((plan.rounds, plan.seed, plan.slots, plan.control), (5, 11, 4, false));
+    assert_eq!((plan.engine_kind(), plan.on_loss), (EngineKind::Sim, OnLoss::Fail));
+    assert_eq!(plan.requests_per_round(), 300);
+    assert_eq!(plan.remarks(), [Remark::FewRounds { rounds: 5, least: 6 }, Remark::NoControl]);
+
+    let flags = Overrides { model: Some("/m".into()), threads: Some(3), ..Overrides::default() };
+    let plan = resolve(&Source::Preset("high".into()), &flags, 7).expect("high");
+    let EnginePlan::Native(native) = plan.engine else { panic!("native is the default") };
+    assert_eq!((native.model.as_deref(), native.threads), (Some("/m"), 3));
+    assert_eq!(native.spec("/found").model, "/found");
+}
+
+#[test]
+fn json_and_toml_give_the_plan_back_and_equal_plans_equal_text() {
+    let sim = with("engine = \"sim\"")
+        + "[sim.all]\nround_sd = 0.1\njitter = 0.30000000000000004\n[sim.pgo]\nscale = 0.95\n";
+    for plan in [read(&sim).expect("sim"), preset::plan("high", u64::MAX).expect("high")] {
+        let json = plan.to_json();
+        assert_eq!(Plan::from_json(&json).expect("reads back"), plan);
+        assert_eq!(Plan::from_json(&json).expect("reads back").to_json(), json);
+        assert_eq!(read(&plan.to_toml()).expect("reads back"), plan);
+        assert!(!json.contains('\n'));
+    }
+    let (one, other) = (preset::plan("high", 1).expect("high"), preset::plan("high", 2).expect("high"));
+    assert_ne!(one.to_json(), other.to_json());
+}
+
+#[test]
+fn a_misspelt_key_is_named_with_its_place_and_the_nearest() {
+    let cases = [
+        (with("roundz = 3"), "line 1: there is no key `roundz`, did you mean `rounds`?"),
+        (
+            format!("{SMALL}output_token = 3\n"),
+            "there is no key `scenario[0].output_token`, did you mean `output_tokens`?",
+        ),
+        (
+            SMALL.replace("tokens = 8", "token = 8"),
+            "there is no key `scenario[0].prompt.token`, did you mean `tokens`?",
+        ),
+        (
+            SMALL.replace("requests = 4", "request = 4"),
+            "there is no key `scenario[0].shape.request`, did you mean `requests`?",
+        ),
+        (
+            format!("{SMALL}[tolerance]\nlatensy = 0.1\n"),
+            "there is no key `tolerance.latensy`, did you mean `latency`?",
+        ),
+        (
+            format!("{SMALL}[sim.pgo]\nscael = 0.9\n"),
+            "there is no key `sim.pgo.scael`, did you mean `scale`?",
+        ),
+        (format!("{SMALL}[timeouts]\nlaod = 9\n"), "there is no key `timeouts.laod`, did you mean `load`?"),
+    ];
+    for (text, expected) in cases {
+        let message = refusal(&text);
+        assert!(message.starts_with("read the plan `my.toml`") && message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn a_misspelt_word_is_named_with_the_nearest() {
+    let cases = [
+        (with("engine = \"natve\""), "`engine` cannot be `natve`, did you mean `native`?"),
+        (with("on_loss = \"repeet\""), "did you mean `repeat`?"),
+        (SMALL.replace("burst", "brust"), "`scenario[0].shape.kind` cannot be `brust`, did you mean `burst`?"),
+        (with("primary = \"e2e-p5\""), "did you mean `e2e-p50`?"),
+    ];
+    for (text, expected) in cases {
+        let message = refusal(&text);
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn wrong_types_missing_keys_and_bad_syntax_say_where() {
+    let cases = [
+        (with("rounds = \"ten\""), "line 1, `rounds`: invalid type"),
+        (SMALL.replace("output_tokens = 2\n", ""), "`scenario[0]`: missing field `output_tokens`"),
+        (with("rounds = "), "read the plan `my.toml`, line 1"),
+        (with("rounds = -1"), "`rounds`: invalid value: integer `-1`"),
+    ];
+    for (text, expected) in cases {
+        let message = refusal(&text);
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn values_out_of_range_have_one_sentence_each() {
+    let scenario = "[[scenario]]\nname = \"s\"\nshape = { kind = \"closed-loop\", concurrency = 9, requests = 4 }\n\
+                    prompt = { tokens = 0 }\noutput_tokens = 2\n";
+    let text =
+        format!("name = \"a b\"\nrounds = 0\nslots = 5\n[tolerance]\ntail = 2.0\n{SCENARIO}{scenario}");
+    let Err(PlanError::Invalid { problems, .. }) = read(&text) else { panic!("senseless in six ways") };
+    let sentences: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let expected = [
+        "`name` is `a b`",
+        "`rounds` is 0, it must lie between 1 and 10000",
+        "`tolerance.tail` is 2",
+        "the scenario `s` keeps 4 requests in flight over 5 slots",
+        "`scenario[1].prompt.tokens` is 0",
+        "has 4 requests but a concurrency of 9",
+        "two scenarios are called `s`",
+    ];
+    assert_eq!(sentences.len(), expected.len(), "{sentences:#?}");
+    for (sentence, part) in sentences.iter().zip(expected) {
+        assert!(sentence.contains(part), "{sentence}");
+    }
+}
+
+const SCENARIO: &str = "[[scenario]]\nname = \"s\"\nshape = { kind = \"burst\", requests = 4 }\n\
+                        prompt = { tokens = 8 }\noutput_tokens = 2\n";
+
+#[test]
+fn a_plan_without_scenarios_and_senseless_sim_parameters_are_refused() {
+    assert!(refusal("name = \"x\"").contains("there is no [[scenario]]"));
+    let sim = with("engine = \"sim\"") + "[sim.pgo]\nscale = 0.0\nerror_rate = 1.5\njitter = nan\n";
+    let message = refusal(&sim);
+    for key in ["sim.pgo.scale", "sim.pgo.error_rate", "sim.pgo.jitter"] {
+        assert!(message.contains(key), "{message}");
+    }
+}
+
+#[test]
+fn an_unknown_preset_and_a_missing_file_show_the_way() {
+    let error = preset::toml("hihg").expect_err("no such preset").to_string();
+    assert!(
+        error.starts_with("find the preset `hihg`, did you mean `high`?: the presets are single"),
+        "{error}"
+    );
+    let missing = |path: &str| {
+        let source = Source::File(PathBuf::from(path));
+        resolve(&source, &Overrides::default(), 1).expect_err("no such file").to_string()
+    };
+    assert!(missing("high").contains("--preset high"), "{}", missing("high"));
+    assert!(missing("none.toml").contains("plan show high > my.toml"), "{}", missing("none.toml"));
+}
+
+#[test]
+fn demand_is_what_the_fullest_worker_must_bear() {
+    let plan = preset::plan("high", 1).expect("high");
+    assert_eq!(plan.demand(1), Demand { concurrency: 200, tokens_per_request: 64 });
+    assert_eq!(plan.demand(3), Demand { concurrency: 67, tokens_per_request: 64 });
+    let mut warm = plan;
+    warm.scenarios[0].warmup.requests = Some(999);
+    assert_eq!(warm.demand(1).concurrency, 999);
+}
+
+#[test]
+fn patience_and_limits_follow_the_plan() {
+    let plan = preset::plan("closed-loop", 1).expect("closed-loop");
+    let scenario = plan.scenarios[0].clone();
+    // Four waves of 600 s would be 2,400 s: the trial's own limit is less.
+    assert_eq!(plan.trial_limit(&scenario), Duration::from_secs(1800 + 60));
+    let patient = plan.with_patience(10);
+    assert_eq!(patient.timeouts.load, Duration::from_secs(3000));
+    assert_eq!(patient.scenarios[0].timeout, scenario.timeout * 10);
+}
+
+#[test]
+fn nearest_offers_only_what_could_be_meant() {
+    assert_eq!(nearest("Hihg", ["single", "high"]), Some("high"));
+    assert_eq!(nearest("zzz", ["single", "high"]), None);
+}

@@ -1,0 +1,182 @@
+//! From a plan to blocks in the order they run. Owns the experiment's design: who is compared with whom, balanced
+//! orders, seeds, shares, and the place of each trial in the whole (METHOD 2.1, DESIGN 8.5). Pure: it must not know
+//! hosts, times or what became of a block.
+//!
+//! All blocks of a round precede those of the next, so that an interrupted run has whole rounds; within a round the
+//! blocks are shuffled. Every candidate is compared with the baseline in blocks of its own. A block is known by its
+//! *cell* (a scenario with one candidate) and its round; with two variants the cell is the scenario's index.
+
+use contract::id::{Arm, RunId, TrialKey};
+use contract::run::BlockDone;
+use contract::spec::{Assignment, Share};
+use stats::order::{ArmSet, Order};
+use stats::rng::Seed;
+
+use crate::plan::Plan;
+
+mod lineup;
+mod sim;
+
+pub use lineup::{Lineup, LineupError};
+pub use sim::sim_spec;
+
+/// All arms of one cell in one round: the unit of resampling, of repetition and of resume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Stands for the scenario in every [`TrialKey`]: `candidate × scenarios + scenario`.
+    pub cell: u32,
+    /// Index of the scenario in the plan.
+    pub scenario: u32,
+    /// Round, from zero.
+    pub round: u32,
+    /// Arms in the order they run.
+    pub order: Vec<Arm>,
+    /// Draws the request list: equal for all arms, and for all candidates of the same scenario and round.
+    pub seed: u64,
+    /// Name of the variant of arms A and A2.
+    pub baseline: String,
+    /// Name of the variant of arm B, where there is one.
+    pub candidate: Option<String>,
+    /// Trials of the whole run that are planned before this block.
+    pub trials_before: u32,
+    /// Trials of the whole run.
+    pub trials: u32,
+}
+
+/// All blocks of a run, first to run first. The same plan and lineup give the same blocks.
+#[must_use]
+pub fn blocks(plan: &Plan, lineup: &Lineup) -> Vec<Block> {
+    let cells = cells(plan, lineup);
+    let orders: Vec<Vec<Vec<Arm>>> = (0..cells).map(|cell| orders(plan, lineup, u64::from(cell))).collect();
+    let mut blocks: Vec<Block> = (0..plan.rounds)
+        .flat_map(|round| shuffled_cells(plan.seed, round, cells).into_iter().map(move |cell| (round, cell)))
+        .map(|(round, cell)| block(plan, lineup, cell, round, orders[cell as usize][round as usize].clone()))
+        .collect();
+    number(&mut blocks);
+    blocks
+}
+
+/// Draws the request list of a scenario in a round, the same for every arm.
+#[must_use]
+pub fn request_seed(run_seed: u64, scenario: u32, round: u32) -> u64 {
+    Seed(run_seed).child("requests").nth(scenario.into()).nth(round.into()).0
+}
+
+/// The blocks that are not done, in their planned order.
+#[must_use]
+pub fn remaining(blocks: Vec<Block>, done: &[BlockDone]) -> Vec<Block> {
+    let is_done = |b: &Block| done.iter().any(|d| (d.scenario, d.round) == (b.cell, b.round));
+    blocks.into_iter().filter(|block| !is_done(block)).collect()
+}
+
+/// The scenario's index in the plan and the candidate's index in the lineup, of a cell.
+#[must_use]
+pub fn of_cell(plan: &Plan, cell: u32) -> (usize, usize) {
+    let (cell, scenarios) = (cell as usize, plan.scenarios.len());
+    (cell % scenarios, cell / scenarios)
+}
+
+impl Block {
+    /// The trial of one of its arms.
+    #[must_use]
+    pub fn key(&self, arm: Arm) -> TrialKey {
+        TrialKey { scenario: self.cell, round: self.round, arm }
+    }
+
+    /// The variant whose turn an arm is.
+    #[must_use]
+    pub fn variant(&self, arm: Arm) -> &str {
+        match (&self.candidate, arm.is_baseline()) {
+            (Some(candidate), false) => candidate,
+            _ => &self.baseline,
+        }
+    }
+
+    /// Where the arm's trial lies in the experiment: 0 the first, 1 the last.
+    #[must_use]
+    pub fn position(&self, arm: Arm) -> f64 {
+        let place = self.order.iter().position(|a| *a == arm).unwrap_or(0);
+        let last = self.trials.saturating_sub(1).max(1);
+        (f64::from(self.trials_before) + place as f64) / f64::from(last)
+    }
+
+    /// What each of `slots` workers is to do in the arm's trial.
+    #[must_use]
+    pub fn assignments(&self, plan: &Plan, run: RunId, arm: Arm, slots: u32) -> Vec<Assignment> {
+        let one = |slot| Assignment {
+            run,
+            key: self.key(arm),
+            variant: self.variant(arm).to_owned(),
+            slot,
+            scenario: plan.scenarios[self.scenario as usize].clone(),
+            share: Share { index: slot, of: slots },
+            seed: self.seed,
+        };
+        (0..slots).map(one).collect()
+    }
+
+    /// Requests over all its arms.
+    #[must_use]
+    pub fn planned_requests(&self, plan: &Plan) -> u64 {
+        u64::from(plan.scenarios[self.scenario as usize].requests()) * self.order.len() as u64
+    }
+}
+
+fn cells(plan: &Plan, lineup: &Lineup) -> u32 {
+    let count = plan.scenarios.len() * lineup.candidates().len().max(1);
+    u32::try_from(count).expect("a plan lists its scenarios one by one")
+}
+
+fn block(plan: &Plan, lineup: &Lineup, cell: u32, round: u32, order: Vec<Arm>) -> Block {
+    let (scenario, candidate) = of_cell(plan, cell);
+    let scenario = u32::try_from(scenario).expect("at most the cell");
+    Block {
+        cell,
+        scenario,
+        round,
+        order,
+        seed: request_seed(plan.seed, scenario, round),
+        baseline: lineup.baseline().to_owned(),
+        candidate: lineup.candidates().get(candidate).cloned(),
+        trials_before: 0,
+        trials: 0,
+    }
+}
+
+fn number(blocks: &mut [Block]) {
+    let size = |block: &Block| u32::try_from(block.order.len()).expect("at most three arms");
+    let trials = blocks.iter().map(size).sum();
+    let mut before = 0;
+    for block in blocks {
+        (block.trials_before, block.trials) = (before, trials);
+        before += size(block);
+    }
+}
+
+/// The order of each round, of one cell.
+fn orders(plan: &Plan, lineup: &Lineup, cell: u64) -> Vec<Vec<Arm>> {
+    let rounds = plan.rounds as usize;
+    if lineup.candidates().is_empty() {
+        return vec![vec![Arm::A]; rounds];
+    }
+    let arms = if plan.control { ArmSet::Three } else { ArmSet::Two };
+    let seed = Seed(plan.seed).child("order").nth(cell);
+    Order::balanced(arms, rounds, seed).iter().map(|order| order.arms().iter().map(arm).collect()).collect()
+}
+
+fn shuffled_cells(seed: u64, round: u32, cells: u32) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..cells).collect();
+    Seed(seed).child("blocks").nth(round.into()).rng().shuffle(&mut order);
+    order
+}
+
+fn arm(arm: &stats::order::Arm) -> Arm {
+    match arm {
+        stats::order::Arm::A => Arm::A,
+        stats::order::Arm::B => Arm::B,
+        stats::order::Arm::A2 => Arm::A2,
+    }
+}
+
+#[cfg(test)]
+mod tests;
