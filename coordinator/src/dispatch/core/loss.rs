@@ -1,0 +1,193 @@
+//! What follows from losses, overdue steps and Ctrl-C: repeat the block, or let every worker go and end the run.
+
+use std::time::Duration;
+
+use contract::id::{Attempt, Ticket};
+use contract::message::Failure;
+use contract::run::{NoticeKind, RunState};
+
+use super::super::event::{AgentId, Effect, Ending, Sight};
+use super::super::trial::{Member, Step};
+use super::{Core, Next, Phase};
+
+pub(super) const INTERRUPTED: &str = "stopped by the user";
+
+impl Core {
+    pub(super) fn failed(
+        &mut self,
+        now: Duration,
+        ticket: Ticket,
+        failure: Failure,
+        effects: &mut Vec<Effect>,
+    ) {
+        if failure.kind.is_deterministic() {
+            self.note(NoticeKind::WorkerFailed, failure.message.clone(), effects);
+            let reason = failure.message.clone();
+            return self.end(now, RunState::Failed, reason, Some(failure), effects);
+        }
+        self.lost(now, ticket, NoticeKind::WorkerFailed, failure.message, effects);
+    }
+
+    pub(super) fn exited(&mut self, now: Duration, ticket: Ticket, how: &str, effects: &mut Vec<Effect>) {
+        self.parked.retain(|member| member.ticket != ticket);
+        let Some(member) = self.crew.get_mut(ticket) else { return };
+        let (step, slot) = (member.step, member.slot);
+        member.step = Step::Gone;
+        if self.phase == Phase::Trial && step < Step::Leaving {
+            let message = format!("the worker in slot {slot} ended before its part came ({how})");
+            self.lost(now, ticket, NoticeKind::WorkerLost, message, effects);
+        }
+    }
+
+    pub(super) fn worker_silent(&mut self, now: Duration, ticket: Ticket, effects: &mut Vec<Effect>) {
+        let Some(member) = self.crew.get_mut(ticket) else {
+            self.parked.retain(|member| member.ticket != ticket);
+            return;
+        };
+        // A worker that was told to leave closes its session before its process has ended.
+        if self.phase == Phase::Trial && member.step < Step::Leaving {
+            let message = format!("the worker in slot {} fell silent", member.slot);
+            self.lost(now, ticket, NoticeKind::WorkerSilent, message, effects);
+        }
+    }
+
+    pub(super) fn spawn_failed(
+        &mut self,
+        now: Duration,
+        ticket: Ticket,
+        message: String,
+        effects: &mut Vec<Effect>,
+    ) {
+        if self.crew.get_mut(ticket).is_some() {
+            self.set(ticket, Step::Gone);
+            self.lost(now, ticket, NoticeKind::SpawnFailed, message, effects);
+        }
+    }
+
+    pub(super) fn agent_lost(&mut self, now: Duration, agent: AgentId, effects: &mut Vec<Effect>) {
+        self.seats.leave(agent);
+        self.parked.retain(|member| member.seat.agent != agent);
+        let here = |member: &&mut Member| member.seat.agent == agent && member.step != Step::Gone;
+        let mut hit = None;
+        for member in self.crew.members.iter_mut().filter(here) {
+            hit = Some(member.ticket);
+            member.step = Step::Gone;
+        }
+        match hit {
+            Some(ticket) if self.phase == Phase::Trial => {
+                let message = "the agent of a host was lost, and its workers with it".to_owned();
+                self.lost(now, ticket, NoticeKind::AgentLost, message, effects);
+            }
+            _ => {}
+        }
+    }
+
+    /// A worker's part of the block is lost: the block is run again whole, or the run ends.
+    pub(super) fn lost(
+        &mut self,
+        now: Duration,
+        _ticket: Ticket,
+        kind: NoticeKind,
+        message: String,
+        effects: &mut Vec<Effect>,
+    ) {
+        if self.phase != Phase::Trial {
+            return;
+        }
+        self.note(kind, message.clone(), effects);
+        if self.interrupts > 0 {
+            self.end(now, RunState::Stopped, INTERRUPTED.to_owned(), None, effects);
+        } else if self.tries >= self.script.max_attempts {
+            let reason = format!("{message}; {} of {} tries were made", self.tries, self.script.max_attempts);
+            self.end(now, RunState::Failed, reason, None, effects);
+        } else {
+            self.tries += 1;
+            self.attempt = Attempt(self.attempt.0 + 1);
+            self.arm = 0;
+            self.clear(now, Next::Again, effects);
+        }
+    }
+
+    /// Lets every worker go, then ends the run.
+    pub(super) fn end(
+        &mut self,
+        now: Duration,
+        state: RunState,
+        reason: String,
+        failure: Option<Failure>,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.crew.members.append(&mut self.parked);
+        self.clear(now, Next::End(Ending { state, reason, failure }), effects);
+    }
+
+    fn clear(&mut self, now: Duration, next: Next, effects: &mut Vec<Effect>) {
+        self.phase = Phase::Clearing(next);
+        self.deadline = now + self.script.limits.leave;
+        for member in self.crew.living() {
+            let (agent, ticket) = (member.seat.agent, member.ticket);
+            effects.push(Effect::Stop { agent, ticket, grace: self.script.limits.leave / 2 });
+        }
+    }
+
+    pub(super) fn interrupt(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        self.interrupts += 1;
+        effects.push(Effect::Show(Sight::Stopping));
+        match self.phase {
+            // What is being made durable stays; the run ends right after.
+            Phase::Committing if self.interrupts == 1 => {}
+            _ if self.interrupts == 1 => {
+                self.note(NoticeKind::Interrupted, INTERRUPTED.to_owned(), effects);
+                self.end(now, RunState::Stopped, INTERRUPTED.to_owned(), None, effects);
+            }
+            _ => {
+                let ending =
+                    Ending { state: RunState::Stopped, reason: INTERRUPTED.to_owned(), failure: None };
+                self.kill_all(effects);
+                self.finish(ending, effects);
+            }
+        }
+    }
+
+    pub(super) fn tick(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        match self.phase {
+            Phase::Gathering => {
+                let reason = format!(
+                    "{} of {} slots registered within {} s: start more agents or ask for fewer slots",
+                    self.seats.count(),
+                    self.script.slots,
+                    self.script.limits.gather.as_secs()
+                );
+                self.end(now, RunState::Failed, reason, None, effects);
+            }
+            Phase::Trial => self.overdue(now, effects),
+            // They were told to leave and did not: the kernel has the last word, and nothing waits any longer.
+            _ => {
+                self.kill_all(effects);
+                self.crew.move_all(Step::Gone);
+            }
+        }
+    }
+
+    fn overdue(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        if self.crew.all_at(Step::Leaving) || self.crew.slowest().is_some_and(|m| m.step == Step::Leaving) {
+            // Its part is kept; only the process lingers.
+            self.kill_all(effects);
+            self.crew.move_all(Step::Gone);
+            return;
+        }
+        let Some(late) = self.crew.slowest().cloned() else { return };
+        let message = format!("the worker in slot {} {} in time", late.slot, late.step.overdue());
+        self.lost(now, late.ticket, NoticeKind::Overdue, message, effects);
+    }
+
+    fn kill_all(&self, effects: &mut Vec<Effect>) {
+        for member in self.crew.living() {
+            let (agent, ticket) = (member.seat.agent, member.ticket);
+            effects.push(Effect::Stop { agent, ticket, grace: Duration::ZERO });
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The one loop of a run: every source of events — sessions, timers, Ctrl-C — goes into the core one at a time, and its
+//! effects are carried out before the next. It decides nothing.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use contract::id::{Attempt, Ticket};
+use contract::identity::Sha256;
+use contract::message::{Down, Spawn};
+use contract::run::{BlockDone, Notice, RunHeader};
+use contract::spec::Share;
+use tokio::sync::mpsc;
+
+use super::core::{Core, Script};
+use super::event::{Delivery, Effect, Ending, Event, Order, Sight, SpawnOrder};
+use super::journal::{Journal, JournalError};
+use super::orders::Orders;
+use super::roster::Roster;
+use crate::fleet::session::Incoming;
+use crate::record::Expected;
+
+/// From the decision to start until the start instant: enough for the message to reach every worker.
+const START_MARGIN: Duration = Duration::from_millis(100);
+
+/// Everything a run needs but the fleet itself.
+pub struct Job {
+    /// What to carry out.
+    pub script: Script,
+    /// Fills in what the plan says.
+    pub orders: Orders,
+    /// Written when the first engine is open; hosts are added then. `None` when the run was begun before.
+    pub header: Option<RunHeader>,
+    /// Binaries by variant.
+    pub binaries: BTreeMap<String, Binary>,
+    /// Environment for every worker.
+    pub env: Vec<(String, String)>,
+    /// Whether the builds carry profile counters.
+    pub instrumented: bool,
+}
+
+/// A variant's binary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binary {
+    /// Where it is, as the agents' hosts see it.
+    pub path: PathBuf,
+    /// What it must hash to.
+    pub sha256: Sha256,
+}
+
+/// Where events come from.
+pub struct Sources {
+    /// What happens on sessions.
+    pub incoming: mpsc::Receiver<Incoming>,
+    /// One message a Ctrl-C.
+    pub interrupts: mpsc::Receiver<()>,
+    /// Zero of the coordinator's clock, the same as the desk's.
+    pub epoch: Instant,
+}
+
+struct Driver<'a> {
+    core: Core,
+    roster: Roster,
+    job: Job,
+    journal: Arc<dyn Journal>,
+    epoch: Instant,
+    show: &'a mut (dyn FnMut(Sight) + Send),
+    /// Notices that wait for the run to begin or for a block to carry them.
+    notices: Vec<Notice>,
+}
+
+/// Carries out a job until it is over, whichever way. What was committed is durable when it returns.
+///
+/// # Errors
+/// When the journal fails in a way that leaves nothing to go on with.
+pub async fn drive(
+    job: Job,
+    mut sources: Sources,
+    journal: Arc<dyn Journal>,
+    show: &mut (dyn FnMut(Sight) + Send),
+) -> Result<Ending, JournalError> {
+    let epoch = sources.epoch;
+    let core = Core::new(job.script.clone(), epoch.elapsed());
+    let mut driver =
+        Driver { core, roster: Roster::default(), job, journal, epoch, show, notices: Vec::new() };
+    let mut event = Some(Event::Tick);
+    loop {
+        if let Some(ending) = driver.feed(event).await {
+            driver.roster.drain();
+            driver.write_notices().await?;
+            return Ok(ending);
+        }
+        let deadline = driver.core.deadline().map(|at| (epoch + at).into());
+        event = tokio::select! {
+            Some(incoming) = sources.incoming.recv() => {
+                driver.roster.translate(incoming.session, incoming.what)
+            }
+            Some(()) = sources.interrupts.recv() => Some(Event::Interrupt),
+            () = sleep_until(deadline) => Some(Event::Tick),
+        };
+    }
+}
+
+async fn sleep_until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Driver<'_> {
+    /// Feeds one event and all that follow from carrying out its effects. The ending, once there is one.
+    async fn feed(&mut self, event: Option<Event>) -> Option<Ending> {
+        let mut next = event;
+        let mut ending = None;
+        while let Some(event) = next.take() {
+            for effect in self.core.on_event(self.epoch.elapsed(), event) {
+                match self.perform(effect).await {
+                    Done::Nothing => {}
+                    Done::Follow(event) => next = Some(event),
+                    Done::Over(over) => ending = Some(over),
+                }
+            }
+        }
+        ending
+    }
+
+    async fn perform(&mut self, effect: Effect) -> Done {
+        match effect {
+            Effect::Spawn(order) => self.spawn(order),
+            Effect::Stop { agent, ticket, grace } => {
+                if let Some(peer) = self.roster.agent(agent) {
+                    peer.send(Down::Stop { ticket, grace });
+                }
+            }
+            Effect::Tell { ticket, order } => self.tell(ticket, &order),
+            Effect::StartAll { attempt, tickets } => return self.start_all(attempt, &tickets),
+            Effect::Keep(delivery) => return self.keep(delivery).await,
+            Effect::Commit(block) => return self.commit(block).await,
+            Effect::Note(noted) => self.notices.push(noted.at(unix_ms())),
+            Effect::Show(sight) => return self.show(sight).await,
+            Effect::Finish(ending) => return Done::Over(ending),
+        }
+        Done::Nothing
+    }
+
+    fn spawn(&mut self, order: SpawnOrder) {
+        let Some(binary) = self.job.binaries.get(&order.variant).cloned() else { return };
+        let expected = Expected {
+            variant: order.variant,
+            exe_sha256: binary.sha256,
+            instrumented: self.job.instrumented,
+            planned: 0,
+        };
+        self.roster.expect(order.ticket, order.agent, Attempt::default(), expected);
+        if let Some(peer) = self.roster.agent(order.agent) {
+            peer.send(Down::Spawn(Spawn {
+                ticket: order.ticket,
+                slot: order.local_slot,
+                binary: binary.path.display().to_string(),
+                sha256: binary.sha256,
+                env: self.job.env.clone(),
+            }));
+        }
+    }
+
+    fn tell(&mut self, ticket: Ticket, order: &Order) {
+        if let Order::Arm { attempt, block, slot, .. } = order {
+            let share = Share { index: *slot, of: self.job.script.slots };
+            let requests = self.job.script.requests[block.scenario as usize];
+            self.roster.renew(ticket, *attempt, u64::from(share.count(requests)));
+        }
+        let Some((host, slots)) = self.roster.host_of(ticket) else { return };
+        let down = self.job.orders.message(order, host, slots);
+        if let Some(peer) = self.roster.worker(ticket) {
+            peer.send(down);
+        }
+    }
+
+    /// One instant for everybody, told to each on its own clock.
+    fn start_all(&mut self, attempt: Attempt, tickets: &[Ticket]) -> Done {
+        let start = self.epoch.elapsed() + START_MARGIN;
+        for ticket in tickets {
+            let peer = self.roster.worker(*ticket);
+            let Some((peer, clock)) = peer.and_then(|peer| Some((peer, peer.clock()?))) else {
+                return Done::Follow(Event::WorkerSilent(*ticket));
+            };
+            peer.send(Down::Start { attempt, at: clock.on_peer(start), uncertainty: clock.uncertainty });
+        }
+        Done::Nothing
+    }
+
+    async fn keep(&mut self, delivery: Delivery) -> Done {
+        let journal = Arc::clone(&self.journal);
+        follow(blocking(move || journal.keep(&delivery)).await, None)
+    }
+
+    async fn commit(&mut self, block: BlockDone) -> Done {
+        let journal = Arc::clone(&self.journal);
+        let notices = std::mem::take(&mut self.notices);
+        let block = BlockDone { finished_unix_ms: unix_ms(), ..block };
+        follow(blocking(move || journal.commit(&block, &notices)).await, Some(Event::Committed))
+    }
+
+    /// The first open engine is when a run begins to exist: before, nothing was measured and nothing is stored.
+    async fn show(&mut self, sight: Sight) -> Done {
+        let begins = matches!(sight, Sight::Loaded(_));
+        let digest =
+            if let Sight::Loaded(report) = &sight { report.model_digest.clone() } else { String::new() };
+        (self.show)(sight);
+        if !begins {
+            return Done::Nothing;
+        }
+        let Some(header) = self.job.header.take() else { return Done::Nothing };
+        let header = RunHeader { hosts: self.roster.hosts(), model_digest: digest, ..header };
+        let journal = Arc::clone(&self.journal);
+        follow(blocking(move || journal.begin(&header)).await, None)
+    }
+
+    async fn write_notices(&mut self) -> Result<(), JournalError> {
+        let notices = std::mem::take(&mut self.notices);
+        if notices.is_empty() || self.job.header.is_some() {
+            return Ok(());
+        }
+        let journal = Arc::clone(&self.journal);
+        blocking(move || journal.note(&notices)).await
+    }
+}
+
+/// What came of an effect.
+enum Done {
+    Nothing,
+    Follow(Event),
+    Over(Ending),
+}
+
+fn follow(result: Result<(), JournalError>, event: Option<Event>) -> Done {
+    match (result, event) {
+        (Ok(()), None) => Done::Nothing,
+        (Ok(()), Some(event)) => Done::Follow(event),
+        (Err(error), _) => Done::Follow(Event::StoreFailed(error.to_string())),
+    }
+}
+
+async fn blocking(
+    work: impl FnOnce() -> Result<(), JournalError> + Send + 'static,
+) -> Result<(), JournalError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| Err(JournalError(panic.to_string())))
+}
+
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,242 @@
+//! What can happen to a run, and what may be done about it. The whole vocabulary between the pure core and the driver.
+
+use std::time::Duration;
+
+use contract::id::{Arm, Attempt, Ticket, TrialKey};
+use contract::message::{Exit, Failure, LoadReport};
+use contract::part::Part;
+use contract::run::{BlockDone, Notice, NoticeKind, RunState};
+
+use crate::schedule::Block;
+
+/// A host's agent, by the number of its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AgentId(pub u64);
+
+/// Something happened.
+#[derive(Debug)]
+pub enum Event {
+    /// An agent registered its slots.
+    AgentJoined {
+        /// Session.
+        agent: AgentId,
+        /// Places where it can run a worker.
+        slots: u32,
+    },
+    /// An agent's session ended or was silent too long.
+    AgentLost(AgentId),
+    /// An agent could not start a process.
+    SpawnFailed {
+        /// Which.
+        ticket: Ticket,
+        /// Why.
+        message: String,
+    },
+    /// A worker's process has ended.
+    Exited {
+        /// Which.
+        ticket: Ticket,
+        /// How.
+        exit: Exit,
+    },
+    /// A worker introduced itself.
+    WorkerJoined(Ticket),
+    /// A worker's session ended or was silent too long while its process may still live.
+    WorkerSilent(Ticket),
+    /// A worker spoke.
+    Said {
+        /// Which.
+        ticket: Ticket,
+        /// In which attempt it believes to be.
+        attempt: Attempt,
+        /// What.
+        word: Word,
+    },
+    /// The block's parts and marker are durable.
+    Committed,
+    /// The store could not make something durable.
+    StoreFailed(String),
+    /// Ctrl-C.
+    Interrupt,
+    /// Time passed.
+    Tick,
+}
+
+/// What a worker says about its attempt.
+#[derive(Debug)]
+pub enum Word {
+    /// The engine is open.
+    Loaded(LoadReport),
+    /// Warmed up and waiting.
+    Armed,
+    /// Sending requests.
+    Started,
+    /// Here is what was measured.
+    Part(Delivery),
+    /// A part came that cannot be accepted.
+    BadPart(String),
+    /// Cancelled as asked.
+    Stopped,
+    /// The profile was written.
+    Flushed,
+    /// It cannot go on.
+    Failed(Failure),
+}
+
+/// A part, and the bytes it came in.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Decoded and checked.
+    pub part: Box<Part>,
+    /// As it came, for the store.
+    pub sealed: Vec<u8>,
+}
+
+/// Something is to be done.
+#[derive(Debug)]
+pub enum Effect {
+    /// Have an agent start a worker.
+    Spawn(SpawnOrder),
+    /// Have an agent stop a worker: at once, or after the grace.
+    Stop {
+        /// Where.
+        agent: AgentId,
+        /// Which.
+        ticket: Ticket,
+        /// Time to end by itself.
+        grace: Duration,
+    },
+    /// Tell a worker.
+    Tell {
+        /// Which.
+        ticket: Ticket,
+        /// What.
+        order: Order,
+    },
+    /// Set the common start instant for these workers.
+    StartAll {
+        /// Which try.
+        attempt: Attempt,
+        /// Whom.
+        tickets: Vec<Ticket>,
+    },
+    /// Keep an accepted part.
+    Keep(Delivery),
+    /// Make the block durable, then say [`Event::Committed`].
+    Commit(BlockDone),
+    /// Write down something that a reader of the results must know.
+    Note(Noted),
+    /// For the eye.
+    Show(Sight),
+    /// The run is over.
+    Finish(Ending),
+}
+
+/// A worker to be started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpawnOrder {
+    /// Where.
+    pub agent: AgentId,
+    /// Ties the process to its place.
+    pub ticket: Ticket,
+    /// Slot on that host.
+    pub local_slot: u32,
+    /// Which build.
+    pub variant: String,
+}
+
+/// What a worker is told; the driver fills in what the plan says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Order {
+    /// Open the engine for this trial.
+    Load {
+        /// Which try.
+        attempt: Attempt,
+        /// The block it belongs to.
+        block: Box<Block>,
+        /// Whose turn it is.
+        arm: Arm,
+    },
+    /// Take your share and warm up.
+    Arm {
+        /// Which try.
+        attempt: Attempt,
+        /// The block it belongs to.
+        block: Box<Block>,
+        /// Whose turn it is.
+        arm: Arm,
+        /// Slot over the whole fleet.
+        slot: u32,
+    },
+    /// The part is kept.
+    PartStored(Attempt),
+    /// Write the profile.
+    Flush,
+    /// Leave.
+    Drain,
+}
+
+/// A [`Notice`] before the driver adds the wall clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Noted {
+    /// Where.
+    pub key: TrialKey,
+    /// In which try.
+    pub attempt: Attempt,
+    /// What.
+    pub kind: NoticeKind,
+    /// One sentence.
+    pub message: String,
+}
+
+/// What the user may want to see while a run goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sight {
+    /// Waiting until enough slots have registered.
+    Gathering {
+        /// Registered.
+        have: u32,
+        /// Wanted.
+        want: u32,
+    },
+    /// A trial begins.
+    Trial {
+        /// Which.
+        key: TrialKey,
+        /// Its variant.
+        variant: String,
+        /// Trials done, all blocks counted.
+        done: u32,
+        /// Trials in total.
+        total: u32,
+        /// Which try.
+        attempt: Attempt,
+    },
+    /// The trial's workers have reached a phase.
+    Phase(&'static str),
+    /// The first engine of a run is open.
+    Loaded(LoadReport),
+    /// Something worth knowing.
+    Note(Noted),
+    /// Stopping as asked.
+    Stopping,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// Complete, stopped or failed.
+    pub state: RunState,
+    /// Why, where it did not complete.
+    pub reason: String,
+    /// The failure that trying again cannot mend, if one ended the run.
+    pub failure: Option<Failure>,
+}
+
+impl Noted {
+    /// With the wall clock.
+    #[must_use]
+    pub fn at(self, unix_ms: u64) -> Notice {
+        Notice { unix_ms, key: self.key, attempt: self.attempt, kind: self.kind, message: self.message }
+    }
+}

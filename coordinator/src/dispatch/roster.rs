@@ -1,0 +1,163 @@
+//! Who is connected, and as what: turns what sessions say into the core's events and its orders into messages. It
+//! decides nothing.
+
+use std::collections::BTreeMap;
+
+use contract::id::{Attempt, Ticket};
+use contract::identity::HostFacts;
+use contract::message::{Down, Exit, Hello, PartChunk, Role, Up};
+
+use super::event::{AgentId, Delivery, Event, Word};
+use crate::fleet::session::{Peer, SessionEvent};
+use crate::record::{Assembly, Expected};
+
+/// Every open session.
+#[derive(Default)]
+pub(super) struct Roster {
+    agents: BTreeMap<AgentId, Agent>,
+    sessions: BTreeMap<u64, Ticket>,
+    workers: BTreeMap<Ticket, Worker>,
+}
+
+struct Agent {
+    name: String,
+    host: HostFacts,
+    slots: u32,
+    peer: Peer,
+}
+
+/// A worker that was ordered; its session comes when the process dials in.
+struct Worker {
+    agent: AgentId,
+    attempt: Attempt,
+    expected: Expected,
+    peer: Option<Peer>,
+    assembly: Assembly,
+}
+
+impl Roster {
+    /// Notes that a worker will dial in, and what its part must say.
+    pub(super) fn expect(&mut self, ticket: Ticket, agent: AgentId, attempt: Attempt, expected: Expected) {
+        let worker = Worker { agent, attempt, expected, peer: None, assembly: Assembly::default() };
+        self.workers.insert(ticket, worker);
+    }
+
+    /// A worker begins another attempt or trial: what its next part must say.
+    pub(super) fn renew(&mut self, ticket: Ticket, attempt: Attempt, planned: u64) {
+        if let Some(worker) = self.workers.get_mut(&ticket) {
+            worker.attempt = attempt;
+            worker.expected.planned = planned;
+            worker.assembly = Assembly::default();
+        }
+    }
+
+    /// What a session's event means to the core, if anything.
+    pub(super) fn translate(&mut self, session: u64, what: SessionEvent) -> Option<Event> {
+        match what {
+            SessionEvent::Opened(hello, peer) => self.opened(session, *hello, peer),
+            SessionEvent::Said(up) => self.said(session, up),
+            SessionEvent::Closed => self.closed(session),
+        }
+    }
+
+    fn opened(&mut self, session: u64, hello: Hello, peer: Peer) -> Option<Event> {
+        match hello.role {
+            Role::Agent { name, slots } => {
+                let agent = AgentId(session);
+                self.agents.insert(agent, Agent { name, host: hello.host, slots, peer });
+                Some(Event::AgentJoined { agent, slots })
+            }
+            Role::Worker { ticket } => {
+                let refuse = |message: &str| {
+                    peer.send(Down::Refused { message: message.to_owned(), last: true });
+                    None
+                };
+                let Some(worker) = self.workers.get_mut(&ticket) else {
+                    return refuse("no worker with this ticket is expected");
+                };
+                if worker.peer.is_some() {
+                    return refuse("a worker with this ticket is already here");
+                }
+                if hello.build.exe_sha256 != worker.expected.exe_sha256 {
+                    let message = format!(
+                        "the process that came as `{}` runs {}, but the build manifest says {}: run `coordinator build`",
+                        worker.expected.variant,
+                        hello.build.exe_sha256.short(),
+                        worker.expected.exe_sha256.short()
+                    );
+                    peer.send(Down::Refused { message: message.clone(), last: true });
+                    return Some(Event::SpawnFailed { ticket, message });
+                }
+                worker.peer = Some(peer);
+                self.sessions.insert(session, ticket);
+                Some(Event::WorkerJoined(ticket))
+            }
+        }
+    }
+
+    fn said(&mut self, session: u64, up: Up) -> Option<Event> {
+        match up {
+            Up::SpawnFailed { ticket, message } => return Some(Event::SpawnFailed { ticket, message }),
+            Up::Exited { ticket, exit } => return Some(self.exited(ticket, exit)),
+            _ => {}
+        }
+        let ticket = *self.sessions.get(&session)?;
+        let (attempt, word) = match up {
+            Up::Loaded { attempt, report } => (attempt, Word::Loaded(report)),
+            Up::Armed(attempt) => (attempt, Word::Armed),
+            Up::Started(attempt) => (attempt, Word::Started),
+            Up::Stopped(attempt) => (attempt, Word::Stopped),
+            Up::Flushed(_) => (Attempt::default(), Word::Flushed),
+            Up::Failed { attempt, failure } => (attempt, Word::Failed(failure)),
+            Up::Part(chunk) => (chunk.attempt, self.piece(ticket, chunk)?),
+            _ => return None,
+        };
+        Some(Event::Said { ticket, attempt, word })
+    }
+
+    fn piece(&mut self, ticket: Ticket, chunk: PartChunk) -> Option<Word> {
+        let worker = self.workers.get_mut(&ticket)?;
+        match worker.assembly.take(chunk, &worker.expected) {
+            Ok(whole) => whole.map(|(part, sealed)| Word::Part(Delivery { part: Box::new(part), sealed })),
+            Err(error) => Some(Word::BadPart(error.to_string())),
+        }
+    }
+
+    fn exited(&mut self, ticket: Ticket, exit: Exit) -> Event {
+        self.workers.remove(&ticket);
+        Event::Exited { ticket, exit }
+    }
+
+    fn closed(&mut self, session: u64) -> Option<Event> {
+        let agent = AgentId(session);
+        if self.agents.remove(&agent).is_some() {
+            self.workers.retain(|_, worker| worker.agent != agent);
+            return Some(Event::AgentLost(agent));
+        }
+        self.sessions.remove(&session).map(Event::WorkerSilent)
+    }
+
+    pub(super) fn agent(&self, agent: AgentId) -> Option<&Peer> {
+        self.agents.get(&agent).map(|agent| &agent.peer)
+    }
+
+    pub(super) fn worker(&self, ticket: Ticket) -> Option<&Peer> {
+        self.workers.get(&ticket)?.peer.as_ref()
+    }
+
+    /// The host a worker runs on, and the slots it shares it with.
+    pub(super) fn host_of(&self, ticket: Ticket) -> Option<(&HostFacts, u32)> {
+        let agent = self.agents.get(&self.workers.get(&ticket)?.agent)?;
+        Some((&agent.host, agent.slots))
+    }
+
+    /// Every agent's name and host.
+    pub(super) fn hosts(&self) -> Vec<(String, HostFacts)> {
+        self.agents.values().map(|agent| (agent.name.clone(), agent.host.clone())).collect()
+    }
+
+    /// Lets every agent go.
+    pub(super) fn drain(&self) {
+        self.agents.values().for_each(|agent| agent.peer.send(Down::Drain));
+    }
+}

@@ -1,0 +1,78 @@
+//! Moves one accepted session's messages, pings the peer, and notices when it falls silent.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use contract::message::{Down, Up};
+use contract::wire::UpItem;
+use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
+use tokio_stream::StreamExt;
+use tonic::Streaming;
+
+use super::{Incoming, Peer, SessionEvent};
+
+/// Pings sent in quick succession when a session opens, so that the first trial already knows the clock well.
+const OPENING_PINGS: u32 = 8;
+const OPENING_INTERVAL: Duration = Duration::from_millis(5);
+/// Pings whose answers may be outstanding; older ones are forgotten.
+const OUTSTANDING: usize = 16;
+
+pub(super) struct Pump {
+    pub session: u64,
+    pub peer: Peer,
+    pub events: mpsc::Sender<Incoming>,
+    pub lease: Duration,
+    pub beat: Duration,
+    pub epoch: Instant,
+}
+
+impl Pump {
+    /// Runs until the stream ends, the peer is silent for its lease, or nobody listens any more.
+    pub(super) async fn run(self, mut stream: Streaming<UpItem>) {
+        let mut pings = tokio::time::interval(OPENING_INTERVAL);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut sent = BTreeMap::new();
+        let mut seq = 0;
+        let mut heard = tokio::time::Instant::now();
+        loop {
+            tokio::select! {
+                item = stream.next() => {
+                    heard = tokio::time::Instant::now();
+                    let Some(up) = item.and_then(Result::ok).and_then(|item| Up::try_from(item).ok()) else { break };
+                    if !self.take(up, &mut sent).await {
+                        return;
+                    }
+                }
+                _ = pings.tick() => {
+                    if heard.elapsed() > self.lease {
+                        break;
+                    }
+                    seq += 1;
+                    if seq == OPENING_PINGS {
+                        pings = tokio::time::interval(self.beat);
+                        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                    }
+                    sent.insert(seq, self.epoch.elapsed());
+                    if sent.len() > OUTSTANDING {
+                        sent.pop_first();
+                    }
+                    self.peer.send(Down::Ping { seq });
+                }
+            }
+        }
+        drop(self.events.send(Incoming { session: self.session, what: SessionEvent::Closed }).await);
+    }
+
+    /// Keeps pongs for the clock, hands everything else on. False when nobody listens any more.
+    async fn take(&self, up: Up, sent: &mut BTreeMap<u32, Duration>) -> bool {
+        if let Up::Pong { seq, mono } = up {
+            if let Some(at) = sent.remove(&seq) {
+                let mut clock = self.peer.clock.lock().expect("no one panics while holding the filter");
+                clock.take(at, mono, self.epoch.elapsed());
+            }
+            return true;
+        }
+        self.events.send(Incoming { session: self.session, what: SessionEvent::Said(up) }).await.is_ok()
+    }
+}
