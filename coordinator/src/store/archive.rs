@@ -1,0 +1,163 @@
+//! Export files: one run, self-contained. Owns their layout; must not know the database.
+//!
+//! Layout 1, integers big-endian:
+//!
+//! ```text
+//! "PGOBRUN\n"                 8 bytes
+//! layout                      u32
+//! run id                      26 bytes
+//! frame*                      section u8, length u32, that many bytes: a sealed record
+//! end                         section 0 u8, number of frames u32
+//! BLAKE3 of all before        32 bytes
+//! ```
+//!
+//! Sections come in ascending order: 1 header, 2 block, 3 notice, 4 end of the run, 16 accepted part, 17 superseded
+//! part; within one, records are in the order of their keys, so that equal runs give equal files. Later layouts keep
+//! the first twelve bytes. History: 1, the first.
+
+use std::path::Path;
+
+use contract::id::RunId;
+use contract::part::Part;
+use contract::record::Record;
+use contract::run::BlockDone;
+
+use super::error::{Damage, StoreError};
+use super::key::{self, Entry};
+use super::raw::{RawRun, RunRecord};
+use super::rows::Row;
+
+const MAGIC: &[u8; 8] = b"PGOBRUN\n";
+const LAYOUT: u32 = 1;
+const END: u8 = 0;
+const ACCEPTED: u8 = 16;
+const SUPERSEDED: u8 = 17;
+/// Bytes of the hash at the end.
+const HASH: usize = 32;
+
+/// Reads a run from an export file, checking all of it. Needs no store.
+///
+/// # Errors
+/// When the file cannot be read, is damaged, or is from a newer program.
+pub fn read_archive(path: &Path) -> Result<RunRecord, StoreError> {
+    let (run, raw) = load(path)?;
+    raw.open(run).map_err(|damage| StoreError::ArchiveDamaged { path: path.to_owned(), damage })
+}
+
+/// Reads the records of an export file and checks that they belong together.
+pub(super) fn load(path: &Path) -> Result<(RunId, RawRun), StoreError> {
+    let bytes = std::fs::read(path).map_err(|source| StoreError::io("read", path, source))?;
+    let newer = bytes.strip_prefix(MAGIC).and_then(|rest| rest.first_chunk()).map(|b| u32::from_be_bytes(*b));
+    if let Some(found) = newer.filter(|found| *found > LAYOUT) {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known: LAYOUT });
+    }
+    decode(&bytes).map_err(|damage| StoreError::ArchiveDamaged { path: path.to_owned(), damage })
+}
+
+/// The bytes of a run's export file. Superseded parts that do not open are left out: nothing rests on them.
+pub(super) fn encode(run: RunId, raw: &RawRun) -> Vec<u8> {
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend_from_slice(&LAYOUT.to_be_bytes());
+    bytes.extend_from_slice(run.as_str().as_bytes());
+    let mut frames = 0;
+    let mut push = |section: u8, record: &[u8]| {
+        frame(&mut bytes, section, record);
+        frames += 1;
+    };
+    for (key, record) in &raw.entries {
+        push(key::entry_of(key).expect("entries have keys of entries") as u8, record);
+    }
+    raw.parts.iter().for_each(|(_, part)| push(ACCEPTED, part));
+    raw.superseded.iter().filter(|(_, part)| Part::open(part).is_ok()).for_each(|(_, p)| push(SUPERSEDED, p));
+    bytes.push(END);
+    bytes.extend_from_slice(&u32::to_be_bytes(frames));
+    let hash = blake3::hash(&bytes);
+    bytes.extend_from_slice(hash.as_bytes());
+    bytes
+}
+
+fn frame(bytes: &mut Vec<u8>, section: u8, record: &[u8]) {
+    let length = u32::try_from(record.len()).expect("records are far below 4 GiB");
+    bytes.push(section);
+    bytes.extend_from_slice(&length.to_be_bytes());
+    bytes.extend_from_slice(record);
+}
+
+fn decode(bytes: &[u8]) -> Result<(RunId, RawRun), Damage> {
+    let (body, hash) = bytes.split_last_chunk::<HASH>().ok_or(Damage::NotAnArchive)?;
+    let mut rest = body.strip_prefix(MAGIC).ok_or(Damage::NotAnArchive)?;
+    if blake3::hash(body) != *hash {
+        return Err(Damage::Checksum);
+    }
+    take(&mut rest, size_of_val(&LAYOUT))?;
+    let run = std::str::from_utf8(take(&mut rest, 26)?).ok().and_then(|id| id.parse().ok());
+    let run = run.ok_or(Damage::Contradiction("its run id is none"))?;
+    let raw = decode_frames(run, rest)?;
+    check_together(run, &raw)?;
+    Ok((run, raw))
+}
+
+fn decode_frames(run: RunId, mut rest: &[u8]) -> Result<RawRun, Damage> {
+    let mut raw = RawRun::default();
+    let mut frames = 0;
+    loop {
+        let section = take(&mut rest, 1)?[0];
+        let number = take(&mut rest, 4)?;
+        let number = u32::from_be_bytes(number.try_into().expect("four bytes were taken"));
+        if section == END {
+            let whole = number == frames && rest.is_empty();
+            return whole.then_some(raw).ok_or(Damage::Contradiction("it has more or fewer than it counts"));
+        }
+        let record = take(&mut rest, number as usize)?;
+        place_frame(&mut raw, run, section, record)?;
+        frames += 1;
+    }
+}
+
+/// Finds the key of a record from the record itself.
+fn place_frame(raw: &mut RawRun, run: RunId, section: u8, record: &[u8]) -> Result<(), Damage> {
+    if matches!(section, ACCEPTED | SUPERSEDED) {
+        let key = key::part(&Part::open(record)?.place);
+        let rows = if section == ACCEPTED { &mut raw.parts } else { &mut raw.superseded };
+        return push_sorted(rows, (key, record.to_vec()));
+    }
+    let entry =
+        Entry::from_number(section).ok_or(Damage::Contradiction("it has a section that is unknown"))?;
+    let number = match entry {
+        Entry::Header | Entry::End => 0,
+        Entry::Block => {
+            let block = BlockDone::open(record)?;
+            key::block_number(block.scenario, block.round)
+        }
+        Entry::Notice => {
+            raw.entries.iter().filter(|(key, _)| key::entry_of(key) == Some(entry)).count() as u64
+        }
+    };
+    push_sorted(&mut raw.entries, (key::entry(run, entry, number), record.to_vec()))
+}
+
+/// Rows come in ascending order, so that none comes twice.
+fn push_sorted(rows: &mut Vec<Row>, row: Row) -> Result<(), Damage> {
+    if rows.last().is_some_and(|last| last.0 >= row.0) {
+        return Err(Damage::Contradiction("records are out of order or come twice"));
+    }
+    rows.push(row);
+    Ok(())
+}
+
+/// All records are this run's, and parts are accepted where the blocks say so.
+fn check_together(run: RunId, raw: &RawRun) -> Result<(), Damage> {
+    raw.header(run)?;
+    let mut sorted = RawRun { entries: raw.entries.clone(), ..RawRun::default() };
+    sorted.sort_parts([raw.parts.clone(), raw.superseded.clone()].concat())?;
+    let mine = key::run(run);
+    let foreign = raw.parts.iter().chain(&raw.superseded).any(|(key, _)| !key.starts_with(&mine));
+    if foreign || sorted != *raw {
+        return Err(Damage::Contradiction("parts belong to another run or attempt"));
+    }
+    Ok(())
+}
+
+fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], Damage> {
+    rest.split_off(..length).ok_or(Damage::Contradiction("a record is longer than the file"))
+}

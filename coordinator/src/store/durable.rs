@@ -1,0 +1,58 @@
+//! Files that are either wholly there or not at all: written beside their place, synced, renamed, and the directory
+//! synced. Owns that sequence; knows no content.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use super::error::StoreError;
+
+/// Writes or replaces a file so that a crash at any moment leaves the old or the new one.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let temporary = path.with_added_extension("tmp");
+    let written = write_synced(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, path));
+    if let Err(source) = written {
+        // On a full device the half-written file would only take room; that it may not be there is fine.
+        let _ = std::fs::remove_file(&temporary);
+        return Err(StoreError::io("write", path, source));
+    }
+    sync_dir(path.parent().expect("a file has a directory"))
+}
+
+/// Makes names that were added to a directory durable.
+pub(super) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
+    sync(dir)
+}
+
+/// Makes the contents of a file or directory durable.
+pub(super) fn sync(path: &Path) -> Result<(), StoreError> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(|source| StoreError::io("sync", path, source))
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_and_nothing_stays_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.bench");
+        replace(&path, b"one").unwrap();
+        replace(&path, b"two").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn where_no_file_can_be_the_old_state_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = replace(&dir.path().join("absent").join("x"), b"one").unwrap_err();
+        assert!(matches!(error, StoreError::Io { action: "write", .. }), "{error}");
+    }
+}

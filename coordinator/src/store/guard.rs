@@ -1,0 +1,41 @@
+//! Turns panics of the database into errors: sled panics on some damaged files where it should report. Owns the quiet
+//! panic hook; knows nothing of what it guards.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::Once;
+
+use super::error::Damage;
+
+thread_local! {
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a closure; a panic within becomes [`Damage::Panicked`] and is not printed, since it will be told in a sentence.
+/// What the closure was changing must not be used afterwards.
+pub(super) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, Damage> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let previous = take_hook();
+        set_hook(Box::new(move |info| {
+            if !GUARDED.get() {
+                previous(info);
+            }
+        }));
+    });
+    let outer = GUARDED.replace(true);
+    let result = catch_unwind(AssertUnwindSafe(f));
+    GUARDED.set(outer);
+    result.map_err(|_| Damage::Panicked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_damage_and_the_next_call_is_sound() {
+        assert!(matches!(guarded(|| panic!("as sled does")), Err::<(), _>(Damage::Panicked)));
+        assert!(matches!(guarded(|| 7), Ok(7)));
+    }
+}

@@ -1,0 +1,156 @@
+//! The index of runs: one small row a run, enough to list, filter and find it without reading its records. Rows are
+//! derived from the records, but for what a person adds (tags, a note). JSON whose absent fields have defaults, so that
+//! it can grow. Owns the row; must not know the database.
+
+use contract::id::RunId;
+use contract::identity::Sha256;
+use contract::run::{BlockDone, RunEnd, RunHeader, RunState};
+use serde::{Deserialize, Serialize};
+
+use super::digest::SetHash;
+use super::error::Damage;
+
+/// What a listing shows of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// The run; it tells when the run was created.
+    pub run: RunId,
+    /// Name of the plan, empty where it has none.
+    pub plan: String,
+    /// SHA-256 of the plan.
+    pub plan_digest: Sha256,
+    /// Names of the variants, baseline first.
+    pub variants: Vec<String>,
+    /// Names of the hosts.
+    pub hosts: Vec<String>,
+    /// Their processor models, each once, sorted.
+    pub cpu_models: Vec<String>,
+    /// Slots over the whole fleet.
+    pub slots: u32,
+    /// Service times came from a model.
+    pub simulated: bool,
+    /// Digest of the model's files.
+    pub model_digest: String,
+    /// What a reader must see beside every number.
+    pub labels: Vec<String>,
+    /// Blocks done.
+    pub blocks: u64,
+    /// Accepted parts.
+    pub parts: u64,
+    /// Requests planned over all blocks done.
+    pub requests: u64,
+    /// How it ended; `None` while it runs, and after a crash until it is resumed.
+    pub end: Option<EndSummary>,
+    /// What a person called it.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// What a person wrote about it.
+    #[serde(default)]
+    pub note: String,
+}
+
+/// What a listing shows of a run's end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndSummary {
+    /// Wall clock, milliseconds since 1970.
+    pub unix_ms: u64,
+    /// `complete`, `stopped` or `failed`.
+    pub state: String,
+    /// VALID, INCONCLUSIVE or INVALID.
+    pub validity: String,
+    /// Why, where it did not complete.
+    pub reason: String,
+    /// The derived summary as JSON.
+    pub summary_json: String,
+}
+
+/// One row: the summary and what the store keeps to check the run by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Row {
+    pub(super) summary: RunSummary,
+    /// Committed records: header, blocks, accepted parts, notices, end.
+    pub(super) records: u64,
+    /// Notices so far; the number of the next.
+    pub(super) notices: u64,
+    /// Hash of the committed records under their keys.
+    pub(super) content: SetHash,
+}
+
+impl RunSummary {
+    /// How it ended; `None` while it runs, after a crash, and for a state this program does not know.
+    #[must_use]
+    pub fn state(&self) -> Option<RunState> {
+        self.end.as_ref().and_then(|end| RunState::from_name(&end.state))
+    }
+}
+
+impl Row {
+    /// The row of a run of which nothing is committed yet, not even the header.
+    pub(super) fn new(header: &RunHeader) -> Self {
+        let mut cpu_models: Vec<_> = header.hosts.iter().map(|(_, host)| host.cpu_model.clone()).collect();
+        cpu_models.sort();
+        cpu_models.dedup();
+        let summary = RunSummary {
+            run: header.run,
+            plan: plan_name(&header.plan_json),
+            plan_digest: header.plan_digest,
+            variants: header.variants.iter().map(|variant| variant.name.clone()).collect(),
+            hosts: header.hosts.iter().map(|(_, host)| host.hostname.clone()).collect(),
+            cpu_models,
+            slots: header.slots,
+            simulated: header.simulated,
+            model_digest: header.model_digest.clone(),
+            labels: header.labels.clone(),
+            blocks: 0,
+            parts: 0,
+            requests: 0,
+            end: None,
+            tags: Vec::new(),
+            note: String::new(),
+        };
+        Self { summary, records: 0, notices: 0, content: SetHash::default() }
+    }
+
+    /// A record was committed.
+    pub(super) fn add(&mut self, key: &[u8], value: &[u8]) {
+        self.content.toggle(key, value);
+        self.records += 1;
+    }
+
+    /// A committed record was taken back.
+    pub(super) fn take(&mut self, key: &[u8], value: &[u8]) {
+        self.content.toggle(key, value);
+        self.records -= 1;
+    }
+
+    /// A block was committed with so many parts.
+    pub(super) fn count_block(&mut self, block: &BlockDone, parts: u64) {
+        self.summary.blocks += 1;
+        self.summary.parts += parts;
+        self.summary.requests += block.planned_requests;
+    }
+
+    /// The run ended, or goes on.
+    pub(super) fn set_end(&mut self, end: Option<&RunEnd>) {
+        self.summary.end = end.map(|end| EndSummary {
+            unix_ms: end.unix_ms,
+            state: end.state.name().to_owned(),
+            validity: end.validity.clone(),
+            reason: end.reason.clone(),
+            summary_json: end.summary_json.clone(),
+        });
+    }
+
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a row holds only text, numbers and lists")
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, Damage> {
+        serde_json::from_slice(bytes).map_err(|_| Damage::Index)
+    }
+}
+
+fn plan_name(plan_json: &str) -> String {
+    let plan: serde_json::Value = serde_json::from_str(plan_json).unwrap_or_default();
+    plan["name"].as_str().unwrap_or_default().to_owned()
+}

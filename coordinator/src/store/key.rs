@@ -1,0 +1,127 @@
+//! The keys of the database: big-endian, so that their order is the order of run, scenario, round, arm, slot and
+//! attempt. Owns that layout alone; must not know what lies under a key. Every key ends in four bytes of sequence,
+//! added by [`super::rows`], which splits long values.
+
+use contract::id::{Arm, Attempt, RunId, TrialKey};
+use contract::part::Place;
+
+/// Bytes of a run's id.
+const RUN: usize = 26;
+/// Run 26, scenario 4, round 4, arm 1, slot 4, attempt 4, kind 1.
+const PART: usize = RUN + 18;
+/// The only kind under a part's place so far: the part as it came.
+const WHOLE_PART: u8 = 1;
+
+/// What is kept of a run beside its parts, in the order of an export file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(super) enum Entry {
+    /// The one beginning.
+    Header = 1,
+    /// A block that is done; its number is scenario and round.
+    Block = 2,
+    /// A notice, numbered as they came.
+    Notice = 3,
+    /// The one end.
+    End = 4,
+}
+
+impl Entry {
+    const ALL: [Self; 4] = [Self::Header, Self::Block, Self::Notice, Self::End];
+
+    pub(super) fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|entry| *entry as u8 == number)
+    }
+}
+
+/// Everything of a run begins with this, in every tree.
+pub(super) fn run(run: RunId) -> Vec<u8> {
+    run.as_str().as_bytes().to_vec()
+}
+
+/// The run a key belongs to.
+pub(super) fn run_of(key: &[u8]) -> Option<RunId> {
+    std::str::from_utf8(key.get(..RUN)?).ok()?.parse().ok()
+}
+
+/// Run 26, entry 1, number 8.
+pub(super) fn entry(of: RunId, entry: Entry, number: u64) -> Vec<u8> {
+    let mut key = run(of);
+    key.push(entry as u8);
+    key.extend_from_slice(&number.to_be_bytes());
+    key
+}
+
+/// Which entry a key made by [`entry`] names.
+pub(super) fn entry_of(key: &[u8]) -> Option<Entry> {
+    Entry::from_number(*key.get(RUN)?)
+}
+
+/// The number of a block.
+pub(super) fn block_number(scenario: u32, round: u32) -> u64 {
+    u64::from(scenario) << 32 | u64::from(round)
+}
+
+/// All parts of a block, of every attempt, begin with this.
+pub(super) fn block_parts(of: RunId, scenario: u32, round: u32) -> Vec<u8> {
+    let mut key = run(of);
+    key.extend_from_slice(&block_number(scenario, round).to_be_bytes());
+    key
+}
+
+/// The key of a part.
+pub(super) fn part(place: &Place) -> Vec<u8> {
+    let mut key = block_parts(place.run, place.key.scenario, place.key.round);
+    key.push(u8::try_from(place.key.arm.number()).expect("there are three arms"));
+    key.extend_from_slice(&place.slot.to_be_bytes());
+    key.extend_from_slice(&place.attempt.0.to_be_bytes());
+    key.push(WHOLE_PART);
+    key
+}
+
+/// The place a key made by [`part`] names; `None` for another kind under a place.
+pub(super) fn place_of(key: &[u8]) -> Option<Place> {
+    let run = run_of(key)?;
+    let word = |at: usize| key.get(at..at + 4).map(|b| u32::from_be_bytes(b.try_into().expect("four bytes")));
+    let (scenario, round) = (word(RUN)?, word(RUN + 4)?);
+    let arm = Arm::from_number(u32::from(*key.get(RUN + 8)?))?;
+    let (slot, attempt) = (word(RUN + 9)?, word(RUN + 13)?);
+    let whole = key.len() == PART && key[PART - 1] == WHOLE_PART;
+    whole.then_some(Place { run, key: TrialKey { scenario, round, arm }, slot, attempt: Attempt(attempt) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(scenario: u32, round: u32, arm: Arm, slot: u32, attempt: u32) -> Place {
+        let key = TrialKey { scenario, round, arm };
+        Place { run: RunId::new(7, [1; 10]), key, slot, attempt: Attempt(attempt) }
+    }
+
+    #[test]
+    fn the_order_of_keys_is_the_order_of_places() {
+        let sorted = [
+            place(0, 0, Arm::A, 0, 0),
+            place(0, 0, Arm::A, 0, 300),
+            place(0, 0, Arm::A, 255, 0),
+            place(0, 0, Arm::A2, 0, 0),
+            place(0, 256, Arm::A, 0, 0),
+            place(1, 0, Arm::B, 0, 0),
+        ];
+        let keys: Vec<_> = sorted.iter().map(part).collect();
+        assert!(keys.is_sorted());
+        assert!(keys[0].starts_with(&block_parts(sorted[0].run, 0, 0)));
+        assert!(!keys[4].starts_with(&block_parts(sorted[0].run, 0, 0)));
+    }
+
+    #[test]
+    fn a_key_names_its_place() {
+        let there = place(3, 4, Arm::B, 5, 6);
+        assert_eq!(place_of(&part(&there)), Some(there.clone()));
+        let mut other_kind = part(&there);
+        *other_kind.last_mut().expect("keys are not empty") = 2;
+        assert_eq!(place_of(&other_kind), None);
+        assert_eq!(entry_of(&entry(there.run, Entry::Notice, 9)), Some(Entry::Notice));
+    }
+}

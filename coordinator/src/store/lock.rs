@@ -1,0 +1,68 @@
+//! The lock on a store's directory: one process at a time, with the process id of the holder for those who must wait.
+//! sled has a lock of its own, but it lets go late after a close and cannot name the holder. Knows nothing of the store.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::error::StoreError;
+
+/// Name of the file.
+const FILE: &str = "lock";
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Held until dropped; the operating system lets go of it when the process dies in any way.
+#[derive(Debug)]
+pub(super) struct Lock(#[expect(dead_code, reason = "held for its lock")] File);
+
+/// Takes the lock, trying again for a while: listings are over in a moment.
+pub(super) fn take(dir: &Path, patience: Duration) -> Result<Lock, StoreError> {
+    let path = dir.join(FILE);
+    let error = |source| StoreError::io("lock", &path, source);
+    let mut file =
+        File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(error)?;
+    let deadline = Instant::now() + patience;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::InUse { dir: dir.to_owned(), holder: read_holder(&mut file) });
+            }
+            Err(TryLockError::Error(source)) => return Err(error(source)),
+        }
+    }
+    // The name is a courtesy: a full device must not keep anyone from reading what is stored.
+    let _ = write_holder(&mut file);
+    Ok(Lock(file))
+}
+
+fn write_holder(file: &mut File) -> std::io::Result<()> {
+    file.set_len(0)?;
+    writeln!(file, "{}", std::process::id())
+}
+
+fn read_holder(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.rewind().ok()?;
+    file.read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_is_told_who_the_first_is_and_comes_in_after_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = take(dir.path(), Duration::ZERO).unwrap();
+        let error = take(dir.path(), Duration::ZERO).unwrap_err();
+        let StoreError::InUse { holder, .. } = error else { panic!("{error}") };
+        assert_eq!(holder, Some(std::process::id()));
+        drop(first);
+        take(dir.path(), Duration::ZERO).unwrap();
+    }
+}

@@ -1,0 +1,148 @@
+//! One run as sealed records under their keys: what the database, an export file and a reader have in common. Owns the
+//! check that the records are those that were committed and their opening; must not know where they came from.
+
+use std::collections::BTreeMap;
+
+use contract::id::{Attempt, RunId};
+use contract::part::{Part, Place};
+use contract::record::Record;
+use contract::run::{BlockDone, Notice, RunEnd, RunHeader};
+
+use super::error::Damage;
+use super::index::Row as IndexRow;
+use super::key::{self, Entry};
+use super::rows::Row;
+use super::witness::count;
+
+/// A run as it is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunRecord {
+    /// How it began.
+    pub header: RunHeader,
+    /// The blocks that are done, by scenario and round.
+    pub blocks: Vec<BlockDone>,
+    /// Their parts, by scenario, round, arm and slot; never one of an attempt that was not accepted.
+    pub parts: Vec<Part>,
+    /// Places of parts that were stored but not accepted.
+    pub superseded: Vec<Place>,
+    /// What must be known, in the order it came.
+    pub notices: Vec<Notice>,
+    /// How it ended; `None` while it runs, and after a crash.
+    pub end: Option<RunEnd>,
+}
+
+/// Where an interrupted run goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resume {
+    /// How it began.
+    pub header: RunHeader,
+    /// The blocks that are done and are not run again.
+    pub blocks: Vec<BlockDone>,
+    /// For each scenario and round of which parts were stored, the first attempt that has none.
+    pub next_attempts: BTreeMap<(u32, u32), Attempt>,
+}
+
+/// Sealed records under their keys, in the order of those.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct RawRun {
+    /// Header, blocks, notices, end.
+    pub(super) entries: Vec<Row>,
+    /// Accepted parts.
+    pub(super) parts: Vec<Row>,
+    /// Other parts. No content hash covers them.
+    pub(super) superseded: Vec<Row>,
+}
+
+impl RawRun {
+    /// The header, checked to be this run's.
+    pub(super) fn header(&self, run: RunId) -> Result<RunHeader, Damage> {
+        let mut headers = self.of(Entry::Header);
+        let sealed = headers.next().ok_or(Damage::Contradiction("there is no beginning"))?;
+        if headers.next().is_some() {
+            return Err(Damage::Contradiction("there are two beginnings"));
+        }
+        let header = RunHeader::open(sealed)?;
+        if header.run != run {
+            return Err(Damage::Contradiction("the beginning is another run's"));
+        }
+        Ok(header)
+    }
+
+    pub(super) fn blocks(&self) -> Result<Vec<BlockDone>, Damage> {
+        self.of(Entry::Block).map(|sealed| Ok(BlockDone::open(sealed)?)).collect()
+    }
+
+    pub(super) fn end(&self) -> Result<Option<RunEnd>, Damage> {
+        Ok(self.of(Entry::End).next().map(RunEnd::open).transpose()?)
+    }
+
+    /// Everything but the parts opened.
+    pub(super) fn outline(&self, run: RunId) -> Result<RunRecord, Damage> {
+        let notices = self.of(Entry::Notice).map(Notice::open).collect::<Result<_, _>>()?;
+        Ok(RunRecord {
+            header: self.header(run)?,
+            blocks: self.blocks()?,
+            parts: Vec::new(),
+            superseded: self.superseded.iter().filter_map(|(key, _)| key::place_of(key)).collect(),
+            notices,
+            end: self.end()?,
+        })
+    }
+
+    /// Opens one accepted part after the other; each is large when open.
+    pub(super) fn open_parts(&self) -> impl Iterator<Item = Result<Part, Damage>> {
+        self.parts.iter().map(|(key, sealed)| {
+            let part = Part::open(sealed)?;
+            let in_place = key::place_of(key).as_ref() == Some(&part.place);
+            in_place.then_some(part).ok_or(Damage::Contradiction("a part lies in another's place"))
+        })
+    }
+
+    /// Everything opened.
+    pub(super) fn open(&self, run: RunId) -> Result<RunRecord, Damage> {
+        let mut record = self.outline(run)?;
+        record.parts = self.open_parts().collect::<Result<_, _>>()?;
+        Ok(record)
+    }
+
+    /// The index row these records amount to, tags and note aside.
+    pub(super) fn index_row(&self, run: RunId) -> Result<IndexRow, Damage> {
+        let mut row = IndexRow::new(&self.header(run)?);
+        self.entries.iter().chain(&self.parts).for_each(|(key, sealed)| row.add(key, sealed));
+        for block in self.blocks()? {
+            let prefix = key::block_parts(run, block.scenario, block.round);
+            let parts = self.parts.iter().filter(|(key, _)| key.starts_with(&prefix)).count();
+            row.count_block(&block, parts as u64);
+        }
+        row.notices = self.of(Entry::Notice).count() as u64;
+        row.set_end(self.end()?.as_ref());
+        Ok(row)
+    }
+
+    /// An error unless these are the records the index row was written for.
+    pub(super) fn check(&self, row: &IndexRow) -> Result<(), Damage> {
+        let mut content = super::digest::SetHash::default();
+        self.entries.iter().chain(&self.parts).for_each(|(key, sealed)| content.toggle(key, sealed));
+        count("accepted parts", self.parts.len() as u64, row.summary.parts)?;
+        count("records", (self.entries.len() + self.parts.len()) as u64, row.records)?;
+        if content == row.content { Ok(()) } else { Err(Damage::Content) }
+    }
+
+    /// Parts into accepted and superseded, as the blocks say.
+    pub(super) fn sort_parts(&mut self, parts: Vec<Row>) -> Result<(), Damage> {
+        let accepted: BTreeMap<_, _> =
+            self.blocks()?.iter().map(|b| ((b.scenario, b.round), b.attempt)).collect();
+        (self.parts, self.superseded) = parts.into_iter().partition(|(key, _)| {
+            key::place_of(key)
+                .is_some_and(|p| accepted.get(&(p.key.scenario, p.key.round)) == Some(&p.attempt))
+        });
+        Ok(())
+    }
+
+    fn of(&self, entry: Entry) -> impl Iterator<Item = &[u8]> {
+        self.entries
+            .iter()
+            .filter(move |(key, _)| key::entry_of(key) == Some(entry))
+            .map(|(_, v)| v.as_slice())
+    }
+}

@@ -1,0 +1,288 @@
+//! Writing runs. Owns the order that makes a commit durable: one transaction over index, entries and tally, then flush,
+//! sync, witness. Must not know what the records mean beyond where they belong.
+
+use std::collections::BTreeSet;
+use std::sync::{MutexGuard, PoisonError};
+
+use contract::id::{Arm, RunId};
+use contract::part::{Part, Place};
+use contract::record::Record;
+use contract::run::{BlockDone, Notice, RunEnd, RunHeader};
+use sled::transaction::{TransactionError, TransactionResult};
+use sled::{Batch, Transactional};
+
+use super::error::{Damage, StoreError};
+use super::guard::guarded;
+use super::index::Row;
+use super::key::{self, Entry};
+use super::open::TALLY;
+use super::raw::Resume;
+use super::witness::{self, Tally};
+use super::{DB_DIR, Ledger, Store, durable, rows};
+
+/// What one commit changes.
+pub(super) struct Change {
+    run: RunId,
+    /// The index row as it was, `None` for a new run.
+    old: Option<Row>,
+    /// As it will be.
+    row: Row,
+    entries: Batch,
+}
+
+impl Store {
+    /// Begins a run. Durable when it returns.
+    ///
+    /// # Errors
+    /// When it was begun before, or the store cannot be written.
+    pub fn begin_run(&self, header: &RunHeader) -> Result<(), StoreError> {
+        let mut ledger = self.writable()?;
+        if self.row(header.run)?.is_some() {
+            return Err(StoreError::RunExists { run: header.run });
+        }
+        let mut change = Change::new(header);
+        self.add(&mut change, &key::entry(header.run, Entry::Header, 0), &header.seal()?)?;
+        self.commit(&mut ledger, &change)
+    }
+
+    /// Keeps a part as it came, in its envelope. Buffered: durable when its block is committed, and never after it.
+    /// Storing the same bytes again changes nothing.
+    ///
+    /// # Errors
+    /// When the bytes are not an undamaged part of that place, another part stands there, its block is done, its run
+    /// was not begun, or the store cannot be written.
+    pub fn put_part(&self, place: &Place, sealed: &[u8]) -> Result<(), StoreError> {
+        let found = Part::open(sealed)?.place;
+        if found != *place {
+            return Err(StoreError::WrongPlace { said: place.clone(), found });
+        }
+        let _ledger = self.writable()?;
+        self.known_row(place.run)?;
+        let key = key::part(place);
+        match self.reading(place.run, || rows::get(&self.trees.parts, &key))? {
+            Some(there) if there == sealed => return Ok(()),
+            Some(_) => return Err(StoreError::PlaceTaken(place.clone())),
+            None if self.is_closed(place)? => return Err(StoreError::BlockClosed(place.clone())),
+            None => {}
+        }
+        self.put_part_row(place.run, &key, sealed)
+    }
+
+    /// Accepts a block: from here on it is done and the parts stored for its attempt are its parts. Durable when it
+    /// returns, with all those parts and the notices. Committing the same record again changes nothing.
+    ///
+    /// # Errors
+    /// When an arm of it has no part, another record of it was committed, its run was not begun, or the store cannot
+    /// be written.
+    pub fn commit_block(&self, run: RunId, block: &BlockDone, notices: &[Notice]) -> Result<(), StoreError> {
+        let mut ledger = self.writable()?;
+        let mut change = Change::of(self.known_row(run)?);
+        let key = key::entry(run, Entry::Block, key::block_number(block.scenario, block.round));
+        let sealed = block.seal()?;
+        if let Some(there) = self.reading(run, || rows::get(&self.trees.entries, &key))? {
+            let (scenario, round) = (block.scenario, block.round);
+            return if there == sealed { Ok(()) } else { Err(StoreError::BlockExists { scenario, round }) };
+        }
+        let parts = self.accept(&mut change, block)?;
+        self.add(&mut change, &key, &sealed)?;
+        change.row.count_block(block, parts);
+        notices.iter().try_for_each(|notice| self.add_notice(&mut change, notice))?;
+        self.commit(&mut ledger, &change)
+    }
+
+    /// Writes a notice. Durable when it returns.
+    ///
+    /// # Errors
+    /// When its run was not begun or the store cannot be written.
+    pub fn put_notice(&self, run: RunId, notice: &Notice) -> Result<(), StoreError> {
+        let mut ledger = self.writable()?;
+        let mut change = Change::of(self.known_row(run)?);
+        self.add_notice(&mut change, notice)?;
+        self.commit(&mut ledger, &change)
+    }
+
+    /// Ends a run, replacing an end it had. Durable when it returns.
+    ///
+    /// # Errors
+    /// When it was not begun or the store cannot be written.
+    pub fn end_run(&self, run: RunId, end: &RunEnd) -> Result<(), StoreError> {
+        let mut ledger = self.writable()?;
+        let mut change = Change::of(self.known_row(run)?);
+        self.take_end(&mut change)?;
+        self.add(&mut change, &key::entry(run, Entry::End, 0), &end.seal()?)?;
+        change.row.set_end(Some(end));
+        self.commit(&mut ledger, &change)
+    }
+
+    /// Takes a run up again: its end, if it has one, is taken back, and it is told what is done. Durable when it
+    /// returns.
+    ///
+    /// # Errors
+    /// When there is no such run, it is damaged, or the store cannot be written.
+    pub fn resume_run(&self, run: RunId) -> Result<Resume, StoreError> {
+        let mut ledger = self.writable()?;
+        let resume = self.progress(run)?;
+        let mut change = Change::of(self.known_row(run)?);
+        if self.take_end(&mut change)? {
+            self.commit(&mut ledger, &change)?;
+        }
+        Ok(resume)
+    }
+
+    /// Stores one part without asking whether it may be.
+    pub(super) fn put_part_row(&self, run: RunId, key: &[u8], sealed: &[u8]) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        self.reading(run, || rows::put(&self.trees.parts, &mut batch, key, sealed))?;
+        let applied =
+            guarded(|| self.trees.parts.apply_batch(batch)).map_err(|damage| self.damaged(damage))?;
+        applied.map_err(|source| StoreError::engine("store a part", &self.dir, source))
+    }
+
+    /// Adds a record to a change.
+    fn add(&self, change: &mut Change, key: &[u8], sealed: &[u8]) -> Result<(), StoreError> {
+        self.reading(change.run, || rows::put(&self.trees.entries, &mut change.entries, key, sealed))?;
+        change.row.add(key, sealed);
+        Ok(())
+    }
+
+    /// Makes a change durable. Whatever fails half-way leaves memory and disk apart: no further write is taken then.
+    pub(super) fn commit(&self, ledger: &mut Ledger, change: &Change) -> Result<(), StoreError> {
+        ledger.broken = true;
+        let tally = change.next_tally(ledger.tally);
+        guarded(|| self.transact(change, tally)).map_err(|damage| self.damaged(damage))??;
+        self.make_durable()?;
+        witness::save(&self.dir, tally)?;
+        *ledger = Ledger { tally, broken: false };
+        Ok(())
+    }
+
+    /// Flush, then sync: sled's flush moves bytes to the device without asking it to keep them.
+    pub(super) fn make_durable(&self) -> Result<(), StoreError> {
+        let flushed = guarded(|| self.db.flush()).map_err(|damage| self.damaged(damage))?;
+        flushed.map_err(|source| StoreError::engine("flush", &self.dir, source))?;
+        durable::sync(&self.dir.join(DB_DIR).join("db"))
+    }
+
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        // A panic while it was held has left `broken` set wherever that matters.
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn writable(&self) -> Result<MutexGuard<'_, Ledger>, StoreError> {
+        let ledger = self.ledger();
+        if ledger.broken { Err(StoreError::Broken { dir: self.dir.clone() }) } else { Ok(ledger) }
+    }
+
+    fn transact(&self, change: &Change, tally: Tally) -> Result<(), StoreError> {
+        let key = key::run(change.run);
+        let mut index = Batch::default();
+        rows::put(&self.trees.index, &mut index, &key, &change.row.to_bytes())
+            .map_err(|damage| self.damaged(damage))?;
+        let tally = serde_json::to_vec(&tally).expect("a tally holds only numbers and text");
+        let trees = (&self.trees.index, &self.trees.entries, &self.trees.meta);
+        let result: TransactionResult<()> = trees.transaction(|(rows, entries, meta)| {
+            rows.apply_batch(&index)?;
+            entries.apply_batch(&change.entries)?;
+            meta.insert(TALLY, tally.as_slice())?;
+            Ok(())
+        });
+        result.map_err(|e| match e {
+            TransactionError::Abort(()) => unreachable!("the transaction never aborts"),
+            TransactionError::Storage(source) => StoreError::engine("commit", &self.dir, source),
+        })
+    }
+
+    /// Counts the parts of a block's accepted attempt into the row.
+    fn accept(&self, change: &mut Change, block: &BlockDone) -> Result<u64, StoreError> {
+        let prefix = key::block_parts(change.run, block.scenario, block.round);
+        let mut arms = BTreeSet::<Arm>::new();
+        let row = &mut change.row;
+        let parts = self.reading(change.run, || {
+            let mut parts = 0;
+            for stored in rows::scan(&self.trees.parts, &prefix) {
+                let (key, sealed) = stored?;
+                let Some(place) = key::place_of(&key).filter(|p| p.attempt == block.attempt) else {
+                    continue;
+                };
+                arms.insert(place.key.arm);
+                row.add(&key, &sealed);
+                parts += 1;
+            }
+            Ok(parts)
+        })?;
+        match block.order.iter().find(|arm| !arms.contains(arm)) {
+            None => Ok(parts),
+            Some(&arm) => Err(StoreError::ArmMissing {
+                scenario: block.scenario,
+                round: block.round,
+                attempt: block.attempt,
+                arm,
+            }),
+        }
+    }
+
+    fn add_notice(&self, change: &mut Change, notice: &Notice) -> Result<(), StoreError> {
+        let key = key::entry(change.run, Entry::Notice, change.row.notices);
+        self.add(change, &key, &notice.seal()?)?;
+        change.row.notices += 1;
+        Ok(())
+    }
+
+    /// Takes the end back; tells whether there was one.
+    fn take_end(&self, change: &mut Change) -> Result<bool, StoreError> {
+        let key = key::entry(change.run, Entry::End, 0);
+        let entries = &self.trees.entries;
+        let Some(end) = self.reading(change.run, || rows::get(entries, &key))? else { return Ok(false) };
+        self.reading(change.run, || rows::remove(entries, &mut change.entries, &key))?;
+        change.row.take(&key, &end);
+        change.row.set_end(None);
+        Ok(true)
+    }
+
+    /// Whether the block of a place is done by the attempt of that place.
+    fn is_closed(&self, place: &Place) -> Result<bool, StoreError> {
+        let number = key::block_number(place.key.scenario, place.key.round);
+        let key = key::entry(place.run, Entry::Block, number);
+        let block = self.reading(place.run, || match rows::get(&self.trees.entries, &key)? {
+            Some(sealed) => Ok(Some(BlockDone::open(&sealed)?)),
+            None => Ok(None),
+        })?;
+        Ok(block.is_some_and(|block| block.attempt == place.attempt))
+    }
+
+    pub(super) fn damaged(&self, damage: Damage) -> StoreError {
+        StoreError::Damaged { dir: self.dir.clone(), damage }
+    }
+}
+
+impl Change {
+    /// The first of a run.
+    fn new(header: &RunHeader) -> Self {
+        Self { run: header.run, old: None, row: Row::new(header), entries: Batch::default() }
+    }
+
+    /// A further one of a run.
+    fn of(row: Row) -> Self {
+        Self { run: row.summary.run, old: Some(row.clone()), row, entries: Batch::default() }
+    }
+
+    /// All of a run at once.
+    pub(super) fn imported(row: Row, entries: Batch) -> Self {
+        Self { run: row.summary.run, old: None, row, entries }
+    }
+
+    /// The tally once this is committed.
+    fn next_tally(&self, mut tally: Tally) -> Tally {
+        let key = key::run(self.run);
+        if let Some(old) = &self.old {
+            tally.index.toggle(&key, &old.to_bytes());
+            tally.records -= old.records;
+        } else {
+            tally.runs += 1;
+        }
+        tally.index.toggle(&key, &self.row.to_bytes());
+        tally.records += self.row.records;
+        tally.commit += 1;
+        tally
+    }
+}
