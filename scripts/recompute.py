@@ -1,0 +1,310 @@
+#!/usr/bin/env python3
+"""Recompute a comparison with scipy, independently of the Rust crate `stats`.
+
+    python3 -m venv venv && venv/bin/pip install scipy
+    venv/bin/python scripts/recompute.py ROUNDS.json          # recompute, compare with "found", exit 1 if they differ
+    venv/bin/python scripts/recompute.py --fixture > coordinator/stats/tests/fixtures/rounds.json
+
+Not needed at run time. Input, one JSON object:
+
+    {"format": "rounds/1",
+     "settings": {"alpha": 0.05, "power": 0.8, "guard": "auto" | "full" | "off"},
+     "metrics": [
+       {"name": "e2e p50", "tau": 0.02, "seed": "1234",
+        "rounds": [{"a":  {"cost": 17.51, "position": 0},
+                    "b":  {"cost": 17.49, "position": 2},
+                    "a2": {"cost": 17.50, "position": 1}}, ...],     # "a2" in all rounds or in none
+        "found": {...}}]}                                            # optional: what the tool says
+
+"cost" is the natural logarithm of the value where lower is better and minus that where higher is better, so
+that more is worse. "position" is the arm's 0-based place in the round's order. "seed" (a decimal string, 64
+bits) is the one the exact check and the bootstrap draw from; the generator below is the crate's own, so drawn
+p values and bootstrap intervals are replayed bit by bit. Results are compared to 1e-9 relative.
+"""
+
+import itertools
+import json
+import math
+import sys
+
+import numpy as np
+from scipy import stats
+
+MASK = (1 << 64) - 1
+GOLDEN = 0x9E3779B97F4A7C15
+LEAST_ROUNDS = 6
+TELLING_ROUNDS = 16
+BUCKET_WIDTH = 0.000977
+ENUMERATED = {2: 16, 3: 10}
+DRAWS = 20_000
+BOOTSTRAP_DRAWS = 2000
+
+
+# --- the crate's generator (stats::rng) -------------------------------------------------------------------
+
+
+def mix(z):
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & MASK
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB & MASK
+    return z ^ (z >> 31)
+
+
+class Rng:
+    """xoshiro256++ seeded by SplitMix64."""
+
+    def __init__(self, seed):
+        self.s = [mix((seed + GOLDEN * k) & MASK) for k in range(1, 5)]
+
+    def next_u64(self):
+        s = self.s
+        x = (s[0] + s[3]) & MASK
+        result = (((x << 23) | (x >> 41)) + s[0]) & MASK
+        t = (s[1] << 17) & MASK
+        s[2] ^= s[0]
+        s[3] ^= s[1]
+        s[1] ^= s[2]
+        s[0] ^= s[3]
+        s[2] ^= t
+        s[3] = ((s[3] << 45) | (s[3] >> 19)) & MASK
+        return result
+
+    def below(self, bound):
+        uneven = ((1 << 64) - bound) % bound
+        while True:
+            wide = self.next_u64() * bound
+            if wide & MASK >= uneven:
+                return wide >> 64
+
+    def unit(self):
+        return (self.next_u64() >> 11) / (1 << 53)
+
+
+# --- the estimate -----------------------------------------------------------------------------------------
+
+
+def pair(rounds, numerator, denominators):
+    """Differences and covariate of one arm against the mean of others."""
+    cost = np.array([r[numerator]["cost"] - np.mean([r[k]["cost"] for k in denominators]) for r in rounds])
+    place = np.array(
+        [r[numerator]["position"] - np.mean([r[k]["position"] for k in denominators]) for r in rounds]
+    )
+    return cost, place
+
+
+def fit(d, x):
+    """delta, gamma, standard error, degrees of freedom, residuals."""
+    n = len(d)
+    if n >= LEAST_ROUNDS and np.ptp(x) > 0:
+        line = stats.linregress(x, d)
+        residuals = d - line.intercept - line.slope * x
+        stderr = line.intercept_stderr if np.ptp(d) > 0 else 0.0  # linregress says nan for ties
+        return line.intercept, line.slope, stderr, n - 2, residuals
+    return d.mean(), None, stats.sem(d), n - 1, d - d.mean()
+
+
+def guard_uses(mode, corrected, n):
+    if mode == "off" or n < LEAST_ROUNDS:
+        return 0.0
+    full = mode == "full" or n >= TELLING_ROUNDS
+    return float(np.clip(corrected if full else corrected - 1.5 / math.sqrt(n), 0.0, 0.9))
+
+
+def estimate(d, x, settings):
+    n = len(d)
+    delta, gamma, plain_se, plain_df, residuals = fit(d, x)
+    centred = residuals - residuals.mean()
+    squares = (centred**2).sum()
+    lag1 = (centred[1:] * centred[:-1]).sum() / squares if n >= 3 and squares > 0 else 0.0
+    corrected = lag1 + (1 + 3 * lag1) / n
+    used = guard_uses(settings["guard"], corrected, n)
+    se = max(plain_se, BUCKET_WIDTH / math.sqrt(6 * n)) * math.sqrt((1 + used) / (1 - used))
+    df = plain_df
+    if used > 0 and (settings["guard"] == "full" or n >= TELLING_ROUNDS):
+        df = min(plain_df, max(2.0, n * (1 - used) / (1 + used) - 1))
+    half = stats.t.isf(settings["alpha"] / 2, df) * se
+    narrow = stats.t.isf(settings["alpha"], df) * se
+    return {
+        "delta": float(delta),
+        "gamma": None if gamma is None else float(gamma),
+        "se": float(se),
+        "df": float(df),
+        "ci": [float(delta - half), float(delta + half)],
+        "tost": [float(delta - narrow), float(delta + narrow)],
+        "p": float(2 * stats.t.sf(abs(delta) / se, df)),
+        "s_d": float(d.std(ddof=1)),
+        "mde": float(mde(se, df, settings)),
+    }
+
+
+def mde(se, df, settings):
+    return (stats.t.isf(settings["alpha"] / 2, df) + stats.t.isf(1 - settings["power"], df)) * se
+
+
+def rounds_needed(effect, n, tau, settings):
+    """Fewest rounds whose MDE is ln(1 + tau); None beyond a million."""
+    spread = effect["se"] * math.sqrt(n) / math.log1p(tau)
+    lost = 1 if effect["gamma"] is None else 2
+    enough = lambda r: mde(spread / math.sqrt(r), r - lost, settings) <= 1
+    few, many = lost, 1_000_000
+    if not enough(many):
+        return None
+    while many - few > 1:
+        middle = (few + many) // 2
+        few, many = (few, middle) if enough(middle) else (middle, many)
+    return many
+
+
+# --- what is resampled ------------------------------------------------------------------------------------
+
+
+def candidates(rounds, arms):
+    """Per round the difference with B's label on B, A (and A2); for two arms the two signs."""
+    if len(arms) == 2:
+        d = np.array([r["b"]["cost"] - r["a"]["cost"] for r in rounds])
+        return np.stack([d, -d], axis=1)
+    v = np.array([[r[k]["cost"] for k in ("b", "a", "a2")] for r in rounds])
+    return 1.5 * (v - v.mean(axis=1, keepdims=True))
+
+
+def permutation_p(table, seed):
+    n, k = table.shape
+    bar = abs(table[:, 0].sum()) - 1e-12 * np.abs(table[:, 0]).sum()
+    if n <= ENUMERATED[k]:
+        sums = np.zeros(1)
+        for row in table:
+            sums = (sums[:, None] + row[None, :]).ravel()
+        return float((np.abs(sums) >= bar).mean())
+    rng = Rng(seed)
+    drawn = np.array([[rng.below(k) for _ in range(n)] for _ in range(DRAWS)])
+    sums = table[np.arange(n), drawn].sum(axis=1)
+    return (1 + int((np.abs(sums) >= bar).sum())) / (1 + DRAWS)
+
+
+def bootstrap_mean(d, alpha, seed):
+    n = len(d)
+    rng = Rng(seed)
+    means = sorted(float(np.mean([d[rng.below(n)] for _ in range(n)])) for _ in range(BOOTSTRAP_DRAWS))
+    tail = stats.norm.cdf(-math.sqrt(n / (n - 1)) * stats.t.isf(alpha / 2, n - 1))
+    return [float(v) for v in np.quantile(means, [tail, 1 - tail])]
+
+
+def holm(ps):
+    order = sorted(range(len(ps)), key=lambda i: ps[i])
+    adjusted, largest = [1.0] * len(ps), 0.0
+    for rank, index in enumerate(order):
+        largest = min(1.0, max(largest, (len(ps) - rank) * ps[index]))
+        adjusted[index] = largest
+    return adjusted
+
+
+# --- files ------------------------------------------------------------------------------------------------
+
+
+def recompute(metric, settings):
+    rounds, seed = metric["rounds"], int(metric["seed"])
+    arms = ("a", "a2") if "a2" in rounds[0] else ("a",)
+    d, x = pair(rounds, "b", arms)
+    effect = estimate(d, x, settings)
+    return {
+        "effect": effect,
+        "control": estimate(*pair(rounds, "a2", ("a",)), settings) if len(arms) == 2 else None,
+        "exact_p": permutation_p(candidates(rounds, ("b",) + arms), seed),
+        "rounds_needed": rounds_needed(effect, len(rounds), metric["tau"], settings),
+        "bootstrap": bootstrap_mean(d, settings["alpha"], seed),
+    }
+
+
+def recompute_all(document):
+    results = [recompute(m, document["settings"]) for m in document["metrics"]]
+    for result, adjusted in zip(results, holm([r["effect"]["p"] for r in results])):
+        result["holm_p"] = adjusted
+    return results
+
+
+def differences(path, found, expected):
+    """Every leaf of `found` that is not the recomputed one."""
+    if isinstance(found, dict):
+        for key, value in found.items():
+            yield from differences(f"{path}.{key}", value, expected.get(key) if expected else None)
+    elif isinstance(found, list):
+        for index, (one, other) in enumerate(itertools.zip_longest(found, expected or [])):
+            yield from differences(f"{path}[{index}]", one, other)
+    elif isinstance(found, float) and isinstance(expected, float):
+        if not math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-12):
+            yield f"{path}: found {found!r}, recomputed {expected!r}"
+    elif found != expected:
+        yield f"{path}: found {found!r}, recomputed {expected!r}"
+
+
+def fixture():
+    """Cases that reach every branch: two and three arms, few and many rounds, ties, trend, order effect."""
+    cases = [
+        ("two arms, five rounds", 5, 2, 0.03, 0.0),
+        ("two arms, eight rounds", 8, 2, -0.02, 0.0),
+        ("two arms, twenty rounds drawn and correlated", 20, 2, 0.01, 0.03),
+        ("three arms, four rounds", 4, 3, 0.0, 0.0),
+        ("three arms, seven rounds", 7, 3, 0.01, 0.01),
+        ("three arms, ten rounds", 10, 3, 0.05, 0.0),
+        ("three arms, twelve rounds drawn and correlated", 12, 3, 0.0, 0.06),
+        ("three arms, ten rounds of ties", 10, 3, None, 0.0),
+    ]
+    metrics = []
+    for number, (name, rounds, arms, effect, wave) in enumerate(cases):
+        rng = Rng(1000 + number)
+        metrics.append(
+            {
+                "name": name,
+                "tau": 0.02,
+                "seed": str(mix(77 + number)),
+                "rounds": [fixture_round(rng, r, arms, effect, wave) for r in range(rounds)],
+            }
+        )
+    document = {
+        "format": "rounds/1",
+        "settings": {"alpha": 0.05, "power": 0.8, "guard": "auto"},
+        "metrics": metrics,
+    }
+    for metric, result in zip(metrics, recompute_all(document)):
+        metric["found"] = result
+    return document
+
+
+def fixture_round(rng, r, arms, effect, wave):
+    names = ["a", "b", "a2"][:arms]
+    places = list(range(arms))
+    for last in range(arms - 1, 0, -1):
+        other = rng.below(last + 1)
+        places[last], places[other] = places[other], places[last]
+    out = {}
+    for name, place in zip(names, places):
+        noise = 0.0 if effect is None else 0.02 * (rng.unit() - 0.5) + 0.004 * place
+        shift = (effect or 0.0) + wave * math.sin(r / 2.5) if name == "b" else 0.0
+        out[name] = {"cost": 17.5 + 0.01 * r + noise + shift, "position": place}
+    return out
+
+
+def main():
+    if sys.argv[1:] == ["--fixture"]:
+        json.dump(fixture(), sys.stdout, indent=1)
+        print()
+        return 0
+    if len(sys.argv) != 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    with open(sys.argv[1], encoding="utf-8") as file:
+        document = json.load(file)
+    if document.get("format") != "rounds/1":
+        print(f"unknown format {document.get('format')!r}", file=sys.stderr)
+        return 2
+    wrong = []
+    for metric, result in zip(document["metrics"], recompute_all(document)):
+        json.dump({"name": metric["name"], **result}, sys.stdout)
+        print()
+        wrong += differences(metric["name"], metric.get("found", {}), result)
+    for line in wrong:
+        print(line, file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
