@@ -15,6 +15,36 @@
 //!
 //! Signs: every value enters as a cost, a logarithm in which more is worse, so δ > 0 is SLOWER always; rates
 //! are negated by [`compare::cost_ln`] and turned back by [`compare::change`].
+//!
+//! ```
+//! use stats::compare::{Block, Direction, Question, Role, Settings, Tolerance, Verdict, compare, cost_ln, decide};
+//! use stats::order::{ArmSet, Order};
+//! use stats::rng::Seed;
+//! use stats::validity::Assessment;
+//!
+//! let seed = Seed(7).child("burst-100");
+//! let orders = Order::balanced(ArmSet::Three, 10, seed.child("order"));
+//! let cost = |milliseconds| cost_ln(milliseconds, Direction::LowerIsBetter);
+//! let blocks: Vec<Block> = orders
+//!     .iter()
+//!     .enumerate()
+//!     .filter_map(|(round, order)| {
+//!         let noise = 0.1 * f64::from(round as u32 % 3);
+//!         Block::new(order, cost(40.0 + noise)?, cost(36.0 - noise)?, cost(40.1))
+//!     })
+//!     .collect();
+//! let settings = Settings::default();
+//! let comparison = compare(&blocks, &settings, seed.child("exact"))?;
+//! let assessment = Assessment::of(vec![]);
+//! let tolerance = Tolerance { tau: 0.02, noise_floor: 0.0 };
+//! let question = Question { validity: &assessment.validity, tolerance, role: Role::Primary, settings };
+//! let decision = decide(&comparison, &question);
+//! assert_eq!(decision.verdict, Verdict::Faster);
+//! for step in &decision.path {
+//!     let _line = format!("{} {}", step.applies, step.row);
+//! }
+//! # Ok::<(), stats::compare::CompareError>(())
+//! ```
 
 pub mod compare;
 pub mod drift;

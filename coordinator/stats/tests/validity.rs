@@ -12,7 +12,7 @@ use stats::validity::{
 fn sound() -> TrialFacts {
     TrialFacts {
         arm: Arm::B,
-        round: 3,
+        round: Some(3),
         planned: 1000,
         issued: 1000,
         labelled_lost: 0,
@@ -71,8 +71,8 @@ const EVERY_SHAPE: &[(&str, Change, Change)] = &[
     ("start-skew", |f| f.start_skew = micros(5001), |f| f.start_skew = micros(5000)),
     ("clock-uncertainty", |f| f.clock_uncertainty = micros(5001), |f| f.clock_uncertainty = None),
     ("generator-busy", |f| f.generator_share = Some(0.81), |f| f.generator_share = Some(0.79)),
-    ("steal", |f| f.steal_share = Some(0.11), |f| f.steal_share = Some(0.02)),
-    ("some-steal", |f| f.steal_share = Some(0.03), |f| f.steal_share = None),
+    ("steal", |f| f.steal_share = Some(0.26), |f| f.steal_share = Some(0.02)),
+    ("some-steal", |f| f.steal_share = Some(0.25), |f| f.steal_share = None),
     ("frequency-drift", |f| f.frequency_range = Some(0.06), |f| f.frequency_range = Some(0.05)),
 ];
 

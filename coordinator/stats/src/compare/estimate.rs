@@ -1,22 +1,13 @@
-//! The primary interval: paired t on per-round log ratios with the order covariate, the floor for ties and the
-//! autocorrelation guard (METHOD 2.2.3–4, 2.2.7, 2.7). Owns the arithmetic; must not know what is compared.
+//! The primary interval: paired t on per-round log ratios with the order covariate (METHOD 2.2.3–4). Owns the
+//! least squares; what floor and guard do to the standard error is beside it; must not know what is compared.
 
 use super::block::{CompareError, Paired};
+use super::guard::{Correction, Guard};
 use super::power;
-use crate::drift::lag1;
 use crate::student::{t_upper, two_sided_p};
 
 /// From how many rounds the covariate and the guard are used, and FASTER or SLOWER may be said.
 pub const LEAST_ROUNDS: usize = 6;
-
-/// Relative width of a bucket at three digits (at most 1/1024): what ties can hide.
-pub const BUCKET_WIDTH: f64 = 0.000_977;
-
-/// From how many rounds r₁ tells more than it misleads.
-const TELLING_ROUNDS: usize = 16;
-
-/// Correlation beyond which the guard's correction is cut, lest the interval become infinite.
-const STRONGEST_CORRELATION: f64 = 0.9;
 
 /// Choices of the estimate that are fixed before the run.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,32 +18,6 @@ pub struct Settings {
     pub power: f64,
     /// What autocorrelation between rounds does to the interval.
     pub guard: Guard,
-}
-
-/// How autocorrelation between rounds widens the interval. With r the part of r₁c that is used,
-/// SE grows by √((1+r)/(1−r)).
-///
-/// Measured (20,000 experiments a cell; error of the 95 % interval when neighbouring rounds are correlated by
-/// ρ = 0 / 0.2 / 0.4, and power at the MDE of uncorrelated rounds):
-///
-/// | guard | R = 10 | power | R = 20 | power |
-/// |---|---|---|---|---|
-/// | `Off` | .051 .096 .177 | .80 | .049 .103 .195 | .80 |
-/// | `Auto` | .048 .094 .165 | .78 | .036 .058 .079 | .71 |
-/// | `Full` | .033 .060 .095 | .63 | .036 .058 .079 | .71 |
-///
-/// `Full` is METHOD 2.7 to the letter. With few rounds r₁ is mostly noise, and `Full` takes half of all
-/// uncorrelated experiments for correlated ones: at R = 10 a build that is 5 % slower under a scatter of 2 %
-/// would be called SLOWER 85 times in 100 instead of 97. Hence `Auto`; random order is the first guard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Guard {
-    /// Not at all.
-    Off,
-    /// Below 16 rounds by the part of r₁c beyond 1.5 of its standard errors 1/√R, with the degrees of freedom
-    /// as they were; from 16 rounds as `Full`.
-    Auto,
-    /// By all of a positive r₁c, with df = max(2, R(1−r₁c)/(1+r₁c) − 1).
-    Full,
 }
 
 /// Mean log ratio with its uncertainty. More than zero is SLOWER.
@@ -91,29 +56,6 @@ pub struct Interval {
     pub low: f64,
     /// Upper bound.
     pub high: f64,
-}
-
-/// How the plain standard error became the one in use.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Correction {
-    /// s·√(1/R + x̄²/Σ(x−x̄)²).
-    pub plain_se: f64,
-    /// R − 2 with the covariate, R − 1 without.
-    pub plain_df: f64,
-    /// The floor for quantised ties was higher.
-    pub floored: bool,
-    /// Lag-1 autocorrelation r₁ of the residuals.
-    pub lag1: f64,
-    /// r₁c = r₁ + (1+3r₁)/R: what r₁ is expected to be once its bias is taken out.
-    pub lag1_corrected: f64,
-    /// The part of r₁c that the guard used, from 0 to 0.9.
-    pub lag1_used: f64,
-    /// Whether the guard also took degrees of freedom.
-    pub reduces_df: bool,
-    /// |r₁ + 1/R| > 1.96/√R: worth a banner. The absence of the flag proves nothing.
-    pub flagged: bool,
-    /// Factor by which the guard widened the standard error; 1 when it did not.
-    pub inflation: f64,
 }
 
 struct Fit {
@@ -159,10 +101,8 @@ impl Estimate {
         let Paired { differences: d, covariate: x } = paired;
         let rounds = d.len();
         let fit = Fit::with_covariate(d, x).unwrap_or_else(|| Fit::plain(d));
-        let correction = Correction::of(&fit, settings.guard);
-        let floor = floor(rounds);
-        let se = fit.se.max(floor) * correction.inflation;
-        let df = correction.df(rounds);
+        let correction = Correction::of((fit.se, fit.df), &fit.residuals, settings.guard);
+        let (se, df) = (correction.se(rounds), correction.df(rounds));
         let t = fit.delta / se;
         Ok(Self {
             rounds,
@@ -216,50 +156,6 @@ impl Fit {
     }
 }
 
-impl Correction {
-    fn of(fit: &Fit, guard: Guard) -> Self {
-        let n = fit.residuals.len() as f64;
-        let r1 = lag1(&fit.residuals).unwrap_or(0.0);
-        let corrected = r1 + (1.0 + 3.0 * r1) / n;
-        let used =
-            if fit.residuals.len() < LEAST_ROUNDS { 0.0 } else { guard.uses(corrected, fit.residuals.len()) };
-        Self {
-            plain_se: fit.se,
-            plain_df: fit.df,
-            floored: fit.se < floor(fit.residuals.len()),
-            lag1: r1,
-            lag1_corrected: corrected,
-            lag1_used: used,
-            reduces_df: guard.is_full(fit.residuals.len()) && used > 0.0,
-            flagged: (r1 + 1.0 / n).abs() > 1.96 / n.sqrt(),
-            inflation: ((1.0 + used) / (1.0 - used)).sqrt(),
-        }
-    }
-
-    fn df(&self, rounds: usize) -> f64 {
-        if !self.reduces_df {
-            return self.plain_df;
-        }
-        let effective = rounds as f64 * (1.0 - self.lag1_used) / (1.0 + self.lag1_used) - 1.0;
-        effective.max(2.0).min(self.plain_df)
-    }
-}
-
-impl Guard {
-    fn is_full(self, rounds: usize) -> bool {
-        self == Self::Full || self == Self::Auto && rounds >= TELLING_ROUNDS
-    }
-
-    fn uses(self, corrected: f64, rounds: usize) -> f64 {
-        let used = match self {
-            Self::Off => 0.0,
-            _ if self.is_full(rounds) => corrected,
-            _ => corrected - 1.5 / (rounds as f64).sqrt(),
-        };
-        used.clamp(0.0, STRONGEST_CORRELATION)
-    }
-}
-
 fn check(paired: &Paired) -> Result<(), CompareError> {
     let (expected, found) = (paired.differences.len(), paired.covariate.len());
     if expected != found {
@@ -273,11 +169,6 @@ fn check(paired: &Paired) -> Result<(), CompareError> {
         Some(round) => Err(CompareError::NotFinite { round }),
         None => Ok(()),
     }
-}
-
-/// Standard error of `rounds` ties whose true values lie anywhere in their buckets (METHOD 2.2.7).
-fn floor(rounds: usize) -> f64 {
-    BUCKET_WIDTH / (6.0 * rounds as f64).sqrt()
 }
 
 fn mean(values: &[f64]) -> f64 {
@@ -342,9 +233,6 @@ mod tests {
         assert!(auto.se >= off.se && auto.se < full.se && auto.df == 8.0);
         let r = full.correction.lag1_corrected;
         assert!((full.se / off.se - ((1.0 + r) / (1.0 - r)).sqrt()).abs() < 1e-12);
-        let used = |guard: Guard, rounds| guard.uses(0.6, rounds);
-        assert!((used(Guard::Auto, 9) - 0.1).abs() < 1e-12 && used(Guard::Auto, 16) == 0.6);
-        assert_eq!((used(Guard::Off, 20), Guard::Full.uses(3.0, 9)), (0.0, STRONGEST_CORRELATION));
         assert_eq!(of(&zigzag, Guard::Full).ci, of(&zigzag, Guard::Off).ci);
     }
 

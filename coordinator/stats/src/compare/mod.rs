@@ -4,14 +4,18 @@
 mod block;
 mod decide;
 mod estimate;
+mod guard;
 mod holm;
 mod power;
+mod row;
 
 pub use block::{Block, CompareError, Direction, Paired, Seat, change, cost_ln};
-pub use decide::{Decision, Question, Role, Row, Step, Tolerance, Verdict, decide};
-pub use estimate::{BUCKET_WIDTH, Correction, Estimate, Guard, Interval, LEAST_ROUNDS, Settings};
+pub use decide::{Decision, Question, Role, Tolerance, Verdict, decide};
+pub use estimate::{Estimate, Interval, LEAST_ROUNDS, Settings};
+pub use guard::{BUCKET_WIDTH, Correction, Guard};
 pub use holm::holm;
 pub use power::{deviation_limit, mde, rounds_needed};
+pub use row::{Row, Step};
 
 use crate::resample::{PermutationTest, permutation_test};
 use crate::rng::Seed;

@@ -16,13 +16,14 @@ pub enum Shape {
     Open,
 }
 
-/// One arm of one block, all workers together.
+/// One arm of one block, all workers together; or one arm over all its rounds (counts added, histograms merged,
+/// the worst of the rest), which forgives a single disturbed round.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrialFacts {
     /// The arm.
     pub arm: Arm,
-    /// 0-based round.
-    pub round: usize,
+    /// 0-based round; `None` over all rounds.
+    pub round: Option<usize>,
     /// Requests the plan wants.
     pub planned: u64,
     /// Requests issued, over all accepted parts.

@@ -16,13 +16,13 @@ pub enum Severity {
     Invalid,
 }
 
-/// The trial in which a reason was found.
+/// Where a reason was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Place {
     /// The arm.
     pub arm: Arm,
-    /// 0-based round.
-    pub round: usize,
+    /// 0-based round; `None` over all rounds.
+    pub round: Option<usize>,
 }
 
 /// A reason, and where it was found unless it concerns the whole scenario.
@@ -190,8 +190,11 @@ impl Reason {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.place {
-            Some(Place { arm, round }) => write!(f, "{} (arm {}, round {round})", self.reason, arm.name()),
-            None => write!(f, "{}", self.reason),
+            None => self.reason.fmt(f),
+            Some(Place { arm, round: None }) => write!(f, "{} (arm {})", self.reason, arm.name()),
+            Some(Place { arm, round: Some(round) }) => {
+                write!(f, "{} (arm {}, round {round})", self.reason, arm.name())
+            }
         }
     }
 }

@@ -51,7 +51,7 @@ impl Default for Thresholds {
             failed_difference: 0.005,
             generator_share: 0.8,
             steal_warn: 0.02,
-            steal_share: 0.1,
+            steal_share: 0.25,
             frequency_range: 0.05,
             least_duration: Duration::from_secs(5),
             achieved_share: 0.99,
