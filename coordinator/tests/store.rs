@@ -1,0 +1,16 @@
+//! The store through its public face: whole runs, interrupted runs, export files, crashes, damage, a full device.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+#[path = "store/sample.rs"]
+mod sample;
+
+#[path = "store/archives.rs"]
+mod archives;
+#[path = "store/crash.rs"]
+mod crash;
+#[path = "store/damage.rs"]
+mod damage;
+#[path = "store/full.rs"]
+mod full;
+#[path = "store/runs.rs"]
+mod runs;

@@ -1,0 +1,115 @@
+//! Export files: out, in again, damaged, from a newer program, and as what a database is rebuilt from.
+
+use std::path::Path;
+
+use contract::id::Arm;
+use contract::run::RunState;
+use coordinator::store::{Damage, Imported, Store, StoreError, read_archive};
+
+use crate::sample::{end, header, notice, place, put, run, store_with, write_block};
+
+/// A run with something of everything.
+fn rich(store: &Store) {
+    store.begin_run(&header(run(1))).unwrap();
+    put(store, place(run(1), 0, 0, Arm::A, 0), 400).unwrap();
+    write_block(store, run(1), 0, 1).unwrap();
+    store.put_notice(run(1), &notice("lost")).unwrap();
+    store.end_run(run(1), &end(RunState::Complete)).unwrap();
+}
+
+#[test]
+fn a_run_goes_out_and_into_another_store_unchanged() {
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (from, to) = (Store::open(here.path()).unwrap(), Store::open(there.path()).unwrap());
+    rich(&from);
+    let path = from.export(run(1)).unwrap();
+    assert_eq!(path, here.path().join("runs").join(format!("{}.bench", run(1))));
+
+    assert_eq!(to.import(&path).unwrap(), Imported::New(run(1)));
+    assert_eq!(to.import(&path).unwrap(), Imported::Known(run(1)));
+    let original = from.read_run(run(1)).unwrap();
+    assert_eq!(to.read_run(run(1)).unwrap(), original);
+    assert_eq!(to.runs().unwrap(), from.runs().unwrap());
+    assert_eq!(read_archive(&path).unwrap(), original);
+    let again = to.export(run(1)).unwrap();
+    assert_eq!(std::fs::read(again).unwrap(), std::fs::read(&path).unwrap());
+    to.close().unwrap();
+    assert_eq!(Store::open(there.path()).unwrap().verify().unwrap().sound, [run(1)]);
+}
+
+#[test]
+fn another_state_of_a_stored_run_is_not_mixed_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    rich(&store);
+    let path = store.export(run(1)).unwrap();
+    store.put_notice(run(1), &notice("later")).unwrap();
+    let before = store.read_run(run(1)).unwrap();
+    assert!(matches!(store.import(&path), Err(StoreError::Differs { .. })));
+    assert_eq!(store.read_run(run(1)).unwrap(), before);
+}
+
+#[test]
+fn every_cut_and_every_flip_of_an_export_file_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    rich(&store);
+    let whole = std::fs::read(store.export(run(1)).unwrap()).unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let into = Store::open(other.path()).unwrap();
+    let path = other.path().join("damaged.bench");
+    for at in (0..whole.len()).step_by(whole.len() / 60).chain(whole.len() - 40..whole.len()) {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1 << (at % 8);
+        for bytes in [&flipped[..], &whole[..at]] {
+            std::fs::write(&path, bytes).unwrap();
+            let error = into.import(&path).unwrap_err();
+            let found = matches!(error, StoreError::ArchiveDamaged { .. } | StoreError::Newer { .. });
+            assert!(found, "byte {at}: {error}");
+        }
+    }
+    assert_eq!(into.runs().unwrap(), []);
+    std::fs::write(&path, &whole).unwrap();
+    assert_eq!(into.import(&path).unwrap(), Imported::New(run(1)));
+}
+
+#[test]
+fn an_export_file_of_a_newer_program_is_refused_as_such() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let path = dir.path().join("newer.bench");
+    std::fs::write(&path, [b"PGOBRUN\n", &2_u32.to_be_bytes()[..], b"whatever comes then"].concat()).unwrap();
+    let error = store.import(&path).unwrap_err();
+    assert!(matches!(error, StoreError::Newer { found: 2, known: 1, .. }), "{error}");
+    std::fs::write(&path, b"no such thing at all, but long enough to have a hash").unwrap();
+    let error = store.import(&path).unwrap_err();
+    assert!(matches!(error, StoreError::ArchiveDamaged { damage: Damage::NotAnArchive, .. }), "{error}");
+}
+
+#[test]
+fn a_lost_database_is_rebuilt_from_export_files() {
+    let dir = tempfile::tempdir().unwrap();
+    store_with(dir.path(), 3, 1);
+    let store = Store::open(dir.path()).unwrap();
+    let before = store.runs().unwrap();
+    before.iter().for_each(|summary| drop(store.export(summary.run).unwrap()));
+    store.close().unwrap();
+    std::fs::write(dir.path().join("runs/broken.bench"), b"PGOBRUN\n").unwrap();
+    std::fs::remove_dir_all(dir.path().join("db")).unwrap();
+    let error = Store::open(dir.path()).unwrap_err();
+    assert!(matches!(error, StoreError::Damaged { damage: Damage::Behind { found: 0, .. }, .. }), "{error}");
+    assert!(error.to_string().contains("runs import --rebuild --store"), "{error}");
+
+    let rebuilt = Store::rebuild(dir.path()).unwrap();
+    assert_eq!(rebuilt.imported, [run(1), run(2), run(3)]);
+    assert_eq!(rebuilt.refused.len(), 1);
+    assert_eq!(rebuilt.store.runs().unwrap(), before);
+    assert!(is_aside(&rebuilt.aside.unwrap(), dir.path()));
+    rebuilt.store.close().unwrap();
+    assert_eq!(Store::open(dir.path()).unwrap().runs().unwrap(), before);
+}
+
+fn is_aside(path: &Path, dir: &Path) -> bool {
+    let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    path.parent() == Some(dir) && name.starts_with("db.corrupt-") && path.join("manifest").exists()
+}
