@@ -9,7 +9,6 @@ use inference::tokenizer::{Tokenizer, TokenizerError};
 use serde_json::Value;
 use tempfile::TempDir;
 
-#[path = "fixtures/real_model.rs"]
 mod real_model;
 
 /// A tiny model, with one of its files changed.
