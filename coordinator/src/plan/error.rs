@@ -37,41 +37,11 @@ pub enum PlanError {
         message: String,
     },
     /// A key that no plan has.
-    #[error(
-        "read {origin}{}: there is no key `{path}`{}; valid here: {}",
-        at(*.line), did_you_mean(.nearest.as_deref()), .valid.join(", ")
-    )]
-    UnknownKey {
-        /// File or preset.
-        origin: String,
-        /// The key with its tables.
-        path: String,
-        /// Line, from one.
-        line: Option<usize>,
-        /// The most similar valid key.
-        nearest: Option<String>,
-        /// Every valid key of that table.
-        valid: Vec<String>,
-    },
+    #[error("read {}: there is no key `{}`{}; valid here: {}", .0.place(), .0.key, .0.hint(), .0.valid())]
+    UnknownKey(Box<Unknown>),
     /// A word that a key does not know.
-    #[error(
-        "read {origin}{}: `{key}` cannot be `{name}`{}; it can be {}",
-        at(*.line), did_you_mean(.nearest.as_deref()), .valid.join(", ")
-    )]
-    UnknownName {
-        /// File or preset.
-        origin: String,
-        /// The key with its tables.
-        key: String,
-        /// Line, from one.
-        line: Option<usize>,
-        /// What was given.
-        name: String,
-        /// The most similar valid word.
-        nearest: Option<String>,
-        /// Every valid word.
-        valid: Vec<String>,
-    },
+    #[error("read {}: `{}` cannot be `{}`{}; it can be {}", .0.place(), .0.key, .0.name, .0.hint(), .0.valid())]
+    UnknownName(Box<Unknown>),
     /// A value of the wrong type, or a missing one.
     #[error("read {origin}{}{}: {message}", at(*.line), of_key(.key))]
     Value {
@@ -94,6 +64,23 @@ pub enum PlanError {
     },
 }
 
+/// A name that is not among the valid ones of its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// File or preset.
+    pub origin: String,
+    /// Line, from one.
+    pub line: Option<usize>,
+    /// The key with its tables.
+    pub key: String,
+    /// What was given.
+    pub name: String,
+    /// The most similar valid name.
+    pub nearest: Option<String>,
+    /// Every valid name.
+    pub valid: Vec<String>,
+}
+
 /// The most similar of `names`, if any is similar enough to be meant.
 #[must_use]
 pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -104,6 +91,20 @@ pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
         .filter(|(similarity, _)| *similarity >= 0.75)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, other)| other)
+}
+
+impl Unknown {
+    fn place(&self) -> String {
+        format!("{}{}", self.origin, at(self.line))
+    }
+
+    fn hint(&self) -> String {
+        did_you_mean(self.nearest.as_deref())
+    }
+
+    fn valid(&self) -> String {
+        self.valid.join(", ")
+    }
 }
 
 impl PlanError {

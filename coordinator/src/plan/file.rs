@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     DEFAULT_ROUNDS, EngineKind, EnginePlan, NativePlan, OnLoss, Plan, PlanError, Primary, SimParams, SimPlan,
-    Timeouts, Tolerances, nearest,
+    Timeouts, Tolerances, Unknown, nearest,
 };
 
 /// A plan as written, before it was checked.
@@ -182,13 +182,9 @@ fn unknown_name(message: &str, path: &str, origin: &str, line: Option<usize>) ->
     let name = names.next()?;
     let valid: Vec<String> = names.collect();
     let near = nearest(&name, valid.iter().map(String::as_str)).map(str::to_owned);
-    let origin = origin.to_owned();
-    Some(if is_key {
-        let path = key_path(path, &name);
-        PlanError::UnknownKey { origin, path, line, nearest: near, valid }
-    } else {
-        PlanError::UnknownName { origin, key: path.to_owned(), line, name, nearest: near, valid }
-    })
+    let key = if is_key { key_path(path, &name) } else { path.to_owned() };
+    let unknown = Box::new(Unknown { origin: origin.to_owned(), line, key, name, nearest: near, valid });
+    Some(if is_key { PlanError::UnknownKey(unknown) } else { PlanError::UnknownName(unknown) })
 }
 
 /// Serde's path may or may not end with the unknown key itself, depending on how deep it looked.

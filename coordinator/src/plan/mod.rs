@@ -21,7 +21,7 @@ mod sim;
 mod timeouts;
 
 pub use check::{Problem, Remark};
-pub use error::{PlanError, nearest};
+pub use error::{PlanError, Unknown, nearest};
 pub use flags::{Overrides, Source, resolve};
 pub use measure::{Primary, Tolerances};
 pub use native::NativePlan;

@@ -162,7 +162,10 @@ fn a_misspelt_word_is_named_with_the_nearest() {
     let cases = [
         (with("engine = \"natve\""), "`engine` cannot be `natve`, did you mean `native`?"),
         (with("on_loss = \"repeet\""), "did you mean `repeat`?"),
-        (SMALL.replace("burst", "brust"), "`scenario[0].shape.kind` cannot be `brust`, did you mean `burst`?"),
+        (
+            SMALL.replace("burst", "brust"),
+            "`scenario[0].shape.kind` cannot be `brust`, did you mean `burst`?",
+        ),
         (with("primary = \"e2e-p5\""), "did you mean `e2e-p50`?"),
     ];
     for (text, expected) in cases {

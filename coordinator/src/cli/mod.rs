@@ -1,0 +1,109 @@
+//! The command line: noun, then verb. Owns the flags, their help and their spelling; must not know what a command does
+//! (clap types and their translation to [`plan`](crate::plan) only).
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+mod build;
+mod run;
+mod runs;
+mod values;
+
+pub use build::BuildArgs;
+pub use run::RunArgs;
+pub use runs::{
+    CompareArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsList, RunsShow, RunsVerify,
+};
+pub use values::{Format, GateArgs, Inconclusive, OutputArgs};
+
+/// Is the profile-guided build faster? Runs stress tests on builds of the inference worker, keeps every measurement,
+/// and compares.
+#[derive(Debug, Parser)]
+#[command(name = "coordinator", version, max_term_width = 100)]
+pub struct Cli {
+    /// Where runs are kept [default: pgo-benchmarks in the user's data directory]
+    #[arg(long, global = true, env = "PGO_BENCH_STORE", value_name = "DIR", hide_env_values = true)]
+    pub store: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Build the variants of the worker that runs compare
+    Build(BuildArgs),
+    /// Offer a plan's load to the variants in turn, and compare them
+    Run(RunArgs),
+    /// Answer from a stored run: is the candidate faster?
+    Compare(CompareArgs),
+    /// Show everything a stored run measured
+    Report(ReportArgs),
+    /// List, show and move stored runs
+    #[command(subcommand)]
+    Runs(RunsCommand),
+    /// Print and check plans
+    #[command(subcommand)]
+    Plan(PlanCommand),
+    /// Say what is missing on this machine, and how to get it
+    Doctor(DoctorArgs),
+}
+
+impl Cli {
+    /// How results are printed; commands without the flag print for people.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        let output = match &self.command {
+            Command::Build(args) => Some(args.output),
+            Command::Run(args) => Some(args.output),
+            Command::Compare(args) => Some(args.output),
+            Command::Report(args) => Some(args.output),
+            Command::Runs(RunsCommand::List(args)) => Some(args.output),
+            Command::Runs(RunsCommand::Show(args)) => Some(args.output),
+            Command::Plan(PlanCommand::Check(args)) => Some(args.output),
+            Command::Doctor(args) => Some(args.output),
+            Command::Runs(_) | Command::Plan(_) => None,
+        };
+        output.map_or(Format::Human, |output| output.format)
+    }
+}
+
+/// Verbs about plans.
+#[derive(Debug, Subcommand)]
+pub enum PlanCommand {
+    /// Print a built-in plan as TOML, to be edited and run
+    ///
+    /// For example: coordinator plan show high > my.toml
+    Show(PlanShow),
+    /// Check a plan without running it, and print it with every default written out
+    Check(PlanCheck),
+}
+
+/// Arguments of `plan show`.
+#[derive(Debug, Args)]
+pub struct PlanShow {
+    /// single, medium, high, demo, closed-loop or training
+    #[arg(value_name = "NAME")]
+    pub preset: String,
+}
+
+/// Arguments of `plan check`.
+#[derive(Debug, Args)]
+pub struct PlanCheck {
+    /// The TOML file
+    #[arg(value_name = "PLAN")]
+    pub path: PathBuf,
+    /// How to print it.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// How to print it.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}

@@ -1,0 +1,118 @@
+//! `run`. Owns its flags and which of them change the plan; must not know how a run is carried out.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{GateArgs, OutputArgs};
+use crate::plan::{EngineKind, OnLoss, Overrides, Source};
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The TOML file of a plan (`plan show` prints one to start from)
+    #[arg(value_name = "PLAN", conflicts_with = "preset", required_unless_present_any = ["preset", "resume"])]
+    pub plan: Option<PathBuf>,
+    /// A built-in plan: single, medium, high, demo, closed-loop or training
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
+    /// Go on with an interrupted run, by id, the beginning of one, or `latest`
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["plan", "preset", "Changes", "Lineup"])]
+    pub resume: Option<String>,
+    /// Who is compared.
+    #[command(flatten)]
+    pub lineup: LineupArgs,
+    /// What differs from the plan as written.
+    #[command(flatten)]
+    pub changes: Changes,
+    /// How the answer becomes an exit code.
+    #[command(flatten)]
+    pub gate: GateArgs,
+    /// How to print it.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Who is compared with whom.
+#[derive(Debug, Args)]
+#[group(id = "Lineup", multiple = true)]
+pub struct LineupArgs {
+    /// Builds to run: the first is the baseline, each other is compared with it [default: baseline,pgo]
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub variants: Vec<String>,
+    /// Compare one build with itself, which must show no difference
+    #[arg(long)]
+    pub a_a: bool,
+}
+
+/// Flags that change the plan.
+#[derive(Debug, Args)]
+#[group(id = "Changes", multiple = true)]
+pub struct Changes {
+    /// Worker processes side by side on each host
+    #[arg(long, value_name = "N")]
+    pub slots: Option<u32>,
+    /// Repetitions of every block; fewer than 6 never yield FASTER or SLOWER
+    #[arg(long, value_name = "N")]
+    pub rounds: Option<u32>,
+    /// The root of every random draw [default: drawn, and recorded]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// What answers the requests
+    #[arg(long, value_enum, value_name = "ENGINE")]
+    pub engine: Option<EngineKind>,
+    /// Directory or file of the model [default: $BENCH_MODEL_PATH, then models/default]
+    #[arg(long, value_name = "PATH")]
+    pub model: Option<String>,
+    /// Engine threads of each worker [default: cores / slots]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<u32>,
+    /// Leave out the control, the baseline's second turn in every block
+    #[arg(long)]
+    pub no_aa: bool,
+    /// Keep workers over all trials, for models too big to load anew; the run is labelled
+    #[arg(long)]
+    pub resident: bool,
+    /// What to do when a worker is lost
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub on_loss: Option<OnLoss>,
+}
+
+impl RunArgs {
+    /// Where the plan comes from; `None` when a run is resumed.
+    #[must_use]
+    pub fn source(&self) -> Option<Source> {
+        let file = self.plan.clone().map(Source::File);
+        file.or_else(|| self.preset.clone().map(Source::Preset))
+    }
+}
+
+impl LineupArgs {
+    /// The variants asked for, or the usual two; of an A/A comparison the baseline alone.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let usual: &[&str] = if self.a_a { &["baseline"] } else { &["baseline", "pgo"] };
+        match self.variants.is_empty() {
+            true => usual.iter().map(|name| (*name).to_owned()).collect(),
+            false => self.variants.clone(),
+        }
+    }
+}
+
+impl Changes {
+    /// As changes to a plan. A flag that is not given changes nothing.
+    #[must_use]
+    pub fn overrides(&self) -> Overrides {
+        Overrides {
+            rounds: self.rounds,
+            seed: self.seed,
+            control: self.no_aa.then_some(false),
+            slots: self.slots,
+            resident: self.resident.then_some(true),
+            on_loss: self.on_loss,
+            engine: self.engine,
+            model: self.model.clone(),
+            threads: self.threads,
+        }
+    }
+}

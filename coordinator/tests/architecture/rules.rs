@@ -1,0 +1,258 @@
+//! The table itself. A path in `applies` or `except` ends in `/` for a folder. In `forbidden`, `a::b` is that path and
+//! all below it, `*::X` the name X anywhere, `x!` a macro.
+
+use super::scan::Use;
+
+/// One row of the table.
+pub(crate) struct Rule {
+    /// For the message.
+    pub(crate) name: &'static str,
+    /// What it holds for.
+    pub(crate) applies: &'static [&'static str],
+    /// What it does not hold for, within.
+    pub(crate) except: &'static [&'static str],
+    /// What must not be used.
+    pub(crate) forbidden: &'static [&'static str],
+    /// Why.
+    pub(crate) reason: &'static str,
+}
+
+/// Direct dependencies of the crates whose walls Cargo holds.
+pub(crate) const DEPENDENCIES: &[(&str, &[&str])] = &[
+    ("coordinator/stats/Cargo.toml", &["hdrhistogram", "statrs"]),
+    (
+        "worker/inference/Cargo.toml",
+        &["half", "memmap2", "safetensors", "serde", "serde_json", "thiserror", "tokenizers"],
+    ),
+];
+
+const EVERYWHERE: &[&str] =
+    &["coordinator/src/", "coordinator/stats/src/", "worker/src/", "worker/inference/src/"];
+
+/// All rows.
+pub(crate) const RULES: &[Rule] = &[
+    Rule {
+        name: "stats is pure",
+        applies: &["coordinator/stats/src/"],
+        except: &[],
+        forbidden: &[
+            "*::Instant",
+            "*::SystemTime",
+            "std::fs",
+            "std::net",
+            "std::io",
+            "std::env",
+            "std::process",
+            "std::thread",
+            "contract",
+            "tokio",
+        ],
+        reason: "it is told everything and answers; no clock, file, net, environment or thread",
+    },
+    Rule {
+        name: "the pure stages",
+        applies: &[
+            "coordinator/src/plan/",
+            "coordinator/src/schedule/",
+            "coordinator/src/dispatch/",
+            "coordinator/src/record",
+        ],
+        except: &["coordinator/src/dispatch/driver"],
+        forbidden: &[
+            "tokio",
+            "tonic",
+            "sled",
+            "prost",
+            "contract::wire",
+            "*::Instant",
+            "*::SystemTime",
+            "crate::report",
+            "std::net",
+            "std::process",
+            "std::thread",
+            "std::env",
+        ],
+        reason: "plan, schedule, dispatch core and record are functions of their arguments",
+    },
+    Rule {
+        name: "only plans are read from files",
+        applies: &["coordinator/src/schedule/", "coordinator/src/dispatch/", "coordinator/src/record"],
+        except: &["coordinator/src/dispatch/driver"],
+        forbidden: &["std::fs", "std::io"],
+        reason: "schedule, dispatch core and record touch no files",
+    },
+    Rule {
+        name: "plan comes first",
+        applies: &["coordinator/src/plan/"],
+        except: &[],
+        forbidden: &[
+            "crate::schedule",
+            "crate::dispatch",
+            "crate::record",
+            "crate::store",
+            "crate::compare",
+            "crate::report",
+            "crate::fleet",
+            "crate::build",
+            "crate::cli",
+        ],
+        reason: "data goes one way: plan → schedule → dispatch → record → store → compare → report",
+    },
+    Rule {
+        name: "schedule comes second",
+        applies: &["coordinator/src/schedule/"],
+        except: &[],
+        forbidden: &[
+            "crate::dispatch",
+            "crate::record",
+            "crate::store",
+            "crate::compare",
+            "crate::report",
+            "crate::fleet",
+            "crate::build",
+            "crate::cli",
+        ],
+        reason: "data goes one way: plan → schedule → dispatch → record → store → compare → report",
+    },
+    Rule {
+        name: "store and compare come late",
+        applies: &["coordinator/src/store/", "coordinator/src/compare"],
+        except: &[],
+        forbidden: &["crate::report", "crate::dispatch", "crate::fleet", "crate::cli"],
+        reason: "data goes one way: plan → schedule → dispatch → record → store → compare → report",
+    },
+    Rule {
+        name: "cli has clap types only",
+        applies: &["coordinator/src/cli/"],
+        except: &[],
+        forbidden: &[
+            "tokio",
+            "tonic",
+            "sled",
+            "std::fs",
+            "crate::dispatch",
+            "crate::store",
+            "crate::report",
+            "crate::fleet",
+        ],
+        reason: "what a command does is wired elsewhere",
+    },
+    Rule {
+        name: "sled is the store's",
+        applies: EVERYWHERE,
+        except: &["coordinator/src/store/"],
+        forbidden: &["sled"],
+        reason: "only store/ knows how runs are kept",
+    },
+    Rule {
+        name: "only report prints",
+        applies: EVERYWHERE,
+        except: &[
+            "coordinator/src/report/",
+            "coordinator/src/report.rs",
+            "coordinator/src/main.rs",
+            "worker/src/main.rs",
+        ],
+        forbidden: &[
+            "print!",
+            "println!",
+            "eprint!",
+            "eprintln!",
+            "std::io::stdout",
+            "std::io::stderr",
+            "indicatif",
+        ],
+        reason: "stdout and stderr belong to report/ and the two main.rs",
+    },
+    Rule {
+        name: "launchers start and never talk",
+        applies: &["coordinator/src/fleet/launch/", "coordinator/src/fleet/launch.rs"],
+        except: &[],
+        forbidden: &["tonic", "contract::wire", "crate::fleet::session"],
+        reason: "who is started dials in by itself",
+    },
+    Rule {
+        name: "sessions talk and never start",
+        applies: &["coordinator/src/fleet/session/", "coordinator/src/fleet/session.rs"],
+        except: &[],
+        forbidden: &["std::process", "tokio::process", "crate::fleet::launch"],
+        reason: "one path for every launcher",
+    },
+    Rule {
+        name: "tonic is for sessions, and for app to serve them",
+        applies: EVERYWHERE,
+        except: &["coordinator/src/fleet/session", "coordinator/src/app", "worker/src/session/"],
+        forbidden: &["contract::wire", "tonic"],
+        reason: "all others speak contract::message",
+    },
+    Rule {
+        name: "the wire's items end at the sessions",
+        applies: EVERYWHERE,
+        except: &["coordinator/src/fleet/session", "worker/src/session/"],
+        forbidden: &[
+            "contract::wire::UpItem",
+            "contract::wire::DownItem",
+            "tonic::Streaming",
+            "tonic::Status",
+        ],
+        reason: "they are generated types; all others speak contract::message",
+    },
+    Rule {
+        name: "generated types are the contract's",
+        applies: EVERYWHERE,
+        except: &[],
+        forbidden: &["prost", "tonic_prost"],
+        reason: "contract::wire and contract::record translate, once",
+    },
+    Rule {
+        name: "inference is an engine and nothing else",
+        applies: &["worker/inference/src/"],
+        except: &[],
+        forbidden: &[
+            "*::Instant",
+            "*::SystemTime",
+            "std::net",
+            "std::env",
+            "std::process::Command",
+            "std::process::exit",
+            "tokio",
+            "tonic",
+            "contract",
+        ],
+        reason: "no network, no clock, no environment: the driver says when",
+    },
+    Rule {
+        name: "the engine border",
+        applies: &["worker/src/engine/"],
+        except: &[],
+        forbidden: &["crate::load", "crate::measure", "crate::session", "crate::agent", "tonic"],
+        reason: "an engine says what happened and knows neither load nor session",
+    },
+    Rule {
+        name: "the worker does not know the coordinator",
+        applies: &["worker/src/", "worker/inference/src/"],
+        except: &[],
+        forbidden: &["coordinator", "stats"],
+        reason: "they share the contract alone",
+    },
+    Rule {
+        name: "the coordinator does not know the worker",
+        applies: &["coordinator/src/", "coordinator/stats/src/"],
+        except: &[],
+        forbidden: &["inference"],
+        reason: "they share the contract alone",
+    },
+];
+
+impl Rule {
+    /// Whether it holds for the file.
+    pub(crate) fn covers(&self, path: &str) -> bool {
+        let within = |places: &[&str]| places.iter().any(|place| path.starts_with(place));
+        within(self.applies) && !within(self.except)
+    }
+
+    /// What of the forbidden the use is, if any.
+    pub(crate) fn forbids(&self, found: &Use) -> Option<&'static str> {
+        self.forbidden.iter().copied().find(|forbidden| found.is(forbidden))
+    }
+}

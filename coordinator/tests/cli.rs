@@ -1,0 +1,135 @@
+//! The command line as people type it: what it means, and what it refuses.
+
+use clap::{CommandFactory, Parser};
+use coordinator::cli::{Cli, Command, Format, Inconclusive, PlanCommand, RunArgs, RunsCommand};
+use coordinator::plan::{EngineKind, OnLoss, Overrides, Source};
+
+fn parse(line: &str) -> Result<Command, String> {
+    let words = std::iter::once("coordinator").chain(line.split_whitespace());
+    Cli::try_parse_from(words).map(|cli| cli.command).map_err(|error| error.to_string())
+}
+
+fn run(line: &str) -> RunArgs {
+    match parse(line).expect(line) {
+        Command::Run(args) => args,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn definitions_hold_together() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn a_preset_runs_baseline_against_pgo() {
+    let args = run("run --preset high");
+    assert_eq!(args.source(), Some(Source::Preset("high".into())));
+    assert_eq!(args.lineup.names(), ["baseline", "pgo"]);
+    assert_eq!(args.changes.overrides(), Overrides::default());
+    assert_eq!((args.output.format, args.gate.gate), (Format::Human, false));
+}
+
+#[test]
+fn every_flag_of_run_reaches_the_plan() {
+    let args = run(
+        "run my.toml --variants a,b,c --slots 4 --rounds 5 --seed 9 --engine sim --model /m --threads 2 \
+         --no-aa --resident --on-loss shrink --output json --gate --inconclusive=pass",
+    );
+    assert_eq!(args.source(), Some(Source::File("my.toml".into())));
+    assert_eq!(args.lineup.names(), ["a", "b", "c"]);
+    let expected = Overrides {
+        rounds: Some(5),
+        seed: Some(9),
+        control: Some(false),
+        slots: Some(4),
+        resident: Some(true),
+        on_loss: Some(OnLoss::Shrink),
+        engine: Some(EngineKind::Sim),
+        model: Some("/m".into()),
+        threads: Some(2),
+    };
+    assert_eq!(args.changes.overrides(), expected);
+    assert_eq!((args.output.format, args.gate.inconclusive), (Format::Json, Inconclusive::Pass));
+}
+
+#[test]
+fn a_resumed_run_takes_nothing_that_would_change_it() {
+    let args = run("run --resume 01J --output quiet");
+    assert_eq!((args.resume.as_deref(), args.source()), (Some("01J"), None));
+    for change in ["--preset high", "--rounds 3", "--seed 1", "--variants a,b", "--a-a", "--no-aa", "my.toml"]
+    {
+        let line = format!("run --resume 01J {change}");
+        assert!(parse(&line).expect_err(&line).contains("cannot be used with"), "{line}");
+    }
+}
+
+#[test]
+fn an_a_a_comparison_is_of_the_baseline_unless_told() {
+    assert_eq!(run("run --preset high --a-a").lineup.names(), ["baseline"]);
+    assert_eq!(run("run --preset high --a-a --variants pgo").lineup.names(), ["pgo"]);
+}
+
+#[test]
+fn stored_runs_are_latest_unless_named() {
+    let Ok(Command::Compare(args)) = parse("compare --gate") else { panic!("compare") };
+    assert_eq!((args.run.run.as_str(), args.gate.gate), ("latest", true));
+    let Ok(Command::Report(args)) = parse("report 01J") else { panic!("report") };
+    assert_eq!(args.run.run, "01J");
+    let Ok(Command::Runs(RunsCommand::Verify(args))) = parse("runs verify") else { panic!("verify") };
+    assert_eq!(args.run, None);
+    assert!(matches!(parse("plan show high"), Ok(Command::Plan(PlanCommand::Show(_)))));
+}
+
+#[test]
+fn the_store_can_be_named_anywhere() {
+    for line in ["--store /s runs list", "runs list --store /s", "runs --store /s list"] {
+        let words = std::iter::once("coordinator").chain(line.split_whitespace());
+        let cli = Cli::try_parse_from(words).expect(line);
+        assert_eq!(cli.store.as_deref(), Some("/s".as_ref()), "{line}");
+    }
+}
+
+#[test]
+fn what_is_misspelt_is_refused_with_the_nearest() {
+    let cases = [
+        ("compair", "'compare'"),
+        ("run --presett high", "'--preset'"),
+        ("run --preset high --engine simm", "'sim'"),
+        ("run --preset high --output jsn", "'json'"),
+        ("runs lst", "'list'"),
+    ];
+    for (line, nearest) in cases {
+        let message = parse(line).expect_err(line);
+        assert!(message.contains("similar") && message.contains(nearest), "{line}: {message}");
+    }
+}
+
+#[test]
+fn contradictions_and_gaps_are_refused() {
+    let cases = [
+        "run",
+        "run my.toml --preset high",
+        "run --preset high --inconclusive=pass",
+        "run --preset high --rounds many",
+        "runs import",
+        "plan show",
+    ];
+    for line in cases {
+        assert!(parse(line).is_err(), "{line}");
+    }
+}
+
+#[test]
+fn every_argument_has_help() {
+    fn missing(command: &clap::Command, path: &str) -> Vec<String> {
+        let own = command.get_arguments().filter(|arg| arg.get_help().is_none());
+        let own = own.map(|arg| format!("{path} {}", arg.get_id())).collect::<Vec<_>>();
+        let deeper =
+            command.get_subcommands().flat_map(|sub| missing(sub, &format!("{path} {}", sub.get_name())));
+        own.into_iter().chain(deeper).collect()
+    }
+    assert_eq!(missing(&Cli::command(), ""), Vec::<String>::new());
+    let bare = clap::Command::new("x").arg(clap::Arg::new("silent").long("silent"));
+    assert_eq!(missing(&bare, ""), [" silent"], "the check itself can fail");
+}
