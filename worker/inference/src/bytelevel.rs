@@ -10,7 +10,8 @@ pub(crate) enum Cut {
     Gpt2,
     /// Every digit alone, then GPT-2's pattern (SmolLM).
     DigitsThenGpt2,
-    /// A pattern of the model's own.
+    /// A pattern of the model's own; a piece that is a token as a whole is taken without merging, as
+    /// Llama 3 does.
     Pattern(&'static str),
 }
 
@@ -68,7 +69,7 @@ impl Vocabulary {
             "model": {
                 "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
                 "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false,
-                "ignore_merges": false, "vocab": vocab, "merges": self.merges,
+                "ignore_merges": matches!(self.cut, Cut::Pattern(_)), "vocab": vocab, "merges": self.merges,
             },
         })
     }

@@ -2,8 +2,9 @@
 //! cache, tokens that depend on nothing but the model and the request. The engine is driven step by step by
 //! its caller; it opens no connection, reads no clock and prints nothing.
 
-mod bytelevel;
+mod architecture;
 pub mod batcher;
+mod bytelevel;
 pub mod config;
 pub mod detok;
 mod directory;

@@ -48,9 +48,9 @@ pub enum ImportError {
         /// What belongs there.
         wanted: &'static str,
     },
-    /// Numbers of heads and sizes that do not fit each other.
-    #[error("make sense of the head counts and sizes")]
-    Heads,
+    /// Numbers of heads, layers and sizes that do not fit each other.
+    #[error("make sense of the numbers of heads, layers and sizes")]
+    Sizes,
     /// A rotary scaling the engine does not have.
     #[error("import rotary scaling {kind}, only llama3's is known")]
     RopeScaling {

@@ -6,10 +6,11 @@
 mod error;
 mod gguf;
 mod llama;
+mod metadata;
 mod quant;
 mod vocabulary;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -17,7 +18,9 @@ use std::path::Path;
 pub use self::error::ImportError;
 pub use self::gguf::GgufError;
 use self::gguf::{Gguf, TensorInfo};
-use self::llama::{FREQUENCIES, Llama, Metadata, Target, interleaved_row};
+use self::llama::{FREQUENCIES, Target, interleaved_row};
+use self::metadata::Metadata;
+use crate::architecture::{Architecture, Ends};
 use crate::bytelevel::Vocabulary;
 pub use crate::directory::Precision;
 use crate::directory::{ModelDir, TensorWriter};
@@ -51,10 +54,9 @@ struct Paths<'a> {
 
 /// What is to be written, all checked.
 struct Plan {
-    model: Llama,
+    model: Architecture,
     vocabulary: Vocabulary,
-    bos: Option<usize>,
-    eos: Option<usize>,
+    ends: Ends,
     template: Option<String>,
     tensors: Vec<(Target, TensorInfo)>,
 }
@@ -92,24 +94,26 @@ impl Paths<'_> {
 
 impl Plan {
     fn make<R: Read + Seek>(gguf: &Gguf, file: &mut R, paths: &Paths<'_>) -> Result<Self, ImportError> {
-        let mut model = Llama::read(gguf)?;
+        let mut model = llama::read(gguf)?;
         if let Some(info) = gguf.tensors.get(FREQUENCIES) {
             let divisors = read_rows(file, info, 0, 1).map_err(|error| paths.reading(error))?;
-            model = model.with_frequencies(&divisors)?;
+            model.scaling = Some(llama::scaling(&model, &divisors)?);
         }
         let meta = Metadata(&gguf.metadata);
         Ok(Self {
             tensors: pair(gguf, &model)?,
             vocabulary: vocabulary::read(&meta, model.vocabulary)?,
-            bos: meta.number("tokenizer.ggml.bos_token_id")?,
-            eos: meta.number("tokenizer.ggml.eos_token_id")?,
+            ends: Ends {
+                bos: meta.number("tokenizer.ggml.bos_token_id")?,
+                eos: meta.number("tokenizer.ggml.eos_token_id")?,
+            },
             template: meta.text("tokenizer.chat_template")?.map(str::to_owned),
             model,
         })
     }
 
     fn write_text(&self, dir: &ModelDir, precision: Precision) -> io::Result<()> {
-        dir.write_json("config.json", &self.model.config(precision.torch_dtype(), self.bos, self.eos))?;
+        dir.write_json("config.json", &self.model.config(precision.torch_dtype(), self.ends))?;
         dir.write("tokenizer.json", self.vocabulary.to_json().to_string().as_bytes())?;
         self.template.as_ref().map_or(Ok(()), |text| dir.write("chat_template.jinja", text.as_bytes()))
     }
@@ -146,22 +150,22 @@ impl Plan {
 }
 
 /// Finds every tensor of the architecture in the file, and nothing else there.
-fn pair(gguf: &Gguf, model: &Llama) -> Result<Vec<(Target, TensorInfo)>, ImportError> {
-    let targets = model.tensors();
-    let known = |name: &&String| !targets.contains_key(*name) && *name != FREQUENCIES;
-    if let Some(name) = gguf.tensors.keys().find(known) {
+fn pair(gguf: &Gguf, model: &Architecture) -> Result<Vec<(Target, TensorInfo)>, ImportError> {
+    let targets = llama::targets(model);
+    let known: HashSet<_> =
+        targets.iter().map(|target| target.source.as_str()).chain([FREQUENCIES]).collect();
+    if let Some(name) = gguf.tensors.keys().find(|name| !known.contains(name.as_str())) {
         return Err(ImportError::UnknownTensor { name: name.clone() });
     }
-    let place = |(name, target): (String, Target)| {
-        let info = gguf.tensors.get(&name).ok_or_else(|| ImportError::Missing { key: name.clone() })?;
+    let place = |target: Target| {
+        let info = gguf.tensors.get(&target.source).ok_or_else(|| metadata::missing(&target.source))?;
         if info.shape() != target.spec.shape {
-            return Err(ImportError::Shape { name, found: info.shape(), expected: target.spec.shape });
+            let (name, expected) = (target.source, target.spec.shape);
+            return Err(ImportError::Shape { name, found: info.shape(), expected });
         }
         Ok((target, info.clone()))
     };
-    let mut paired = targets.into_iter().map(place).collect::<Result<Vec<_>, _>>()?;
-    paired.sort_by(|a, b| a.0.spec.name.cmp(&b.0.spec.name));
-    Ok(paired)
+    targets.into_iter().map(place).collect()
 }
 
 /// Copies one tensor in pieces of whole rows; an interleaved one head by head.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::ImportError;
 use super::gguf::Value;
-use super::llama::Metadata;
+use super::metadata::Metadata;
 use crate::bytelevel::{Added, Cut, Vocabulary};
 
 /// Token types of GGUF.
@@ -80,5 +80,71 @@ fn check(tokens: &[String], rows: usize) -> Result<(), ImportError> {
     match tokens.iter().find(|token| !seen.insert(token.as_str())) {
         Some(token) => Err(ImportError::DuplicateToken { token: token.clone() }),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::bytelevel::byte_char;
+    use crate::tokenizer::Tokenizer;
+
+    type Entries = BTreeMap<String, Value>;
+
+    fn texts(items: impl IntoIterator<Item = String>) -> Value {
+        Value::Array(items.into_iter().map(Value::Text).collect())
+    }
+
+    /// Id 0 begins texts, ids 1 to 256 are the bytes, then `12` and `123`.
+    fn llama3() -> Entries {
+        let bytes = (0..=255).map(|byte| byte_char(byte).to_string());
+        let tokens = ["<|begin|>".to_owned()].into_iter().chain(bytes).chain(["12".into(), "123".into()]);
+        let types = (0..259).map(|id| Value::Signed(if id == 0 { 3 } else { 1 })).collect();
+        [
+            ("model", Value::Text("gpt2".into())),
+            ("pre", Value::Text("llama-bpe".into())),
+            ("tokens", texts(tokens)),
+            ("token_type", Value::Array(types)),
+            ("merges", texts(["1 2".into(), "12 3".into()])),
+            ("bos_token_id", Value::Unsigned(0)),
+            ("add_bos_token", Value::Bool(true)),
+        ]
+        .map(|(key, value)| (format!("tokenizer.ggml.{key}"), value))
+        .into()
+    }
+
+    fn encode(entries: &Entries, text: &str) -> Vec<u32> {
+        let place = tempfile::tempdir().unwrap();
+        let vocabulary = read(&Metadata(entries), 259).unwrap();
+        std::fs::write(place.path().join("tokenizer.json"), vocabulary.to_json().to_string()).unwrap();
+        std::fs::write(place.path().join("config.json"), r#"{"vocab_size": 259}"#).unwrap();
+        Tokenizer::read(place.path()).unwrap().encode(text).unwrap()
+    }
+
+    #[test]
+    fn llama3_begins_texts_and_takes_digits_by_three() {
+        let four = 1 + u32::from(b'4');
+        assert_eq!(encode(&llama3(), "1234123"), [0, 258, four, 257, 1 + u32::from(b'3')]);
+        let mut smollm = llama3();
+        smollm.insert("tokenizer.ggml.pre".into(), Value::Text("smollm".into()));
+        smollm.remove("tokenizer.ggml.add_bos_token");
+        assert_eq!(encode(&smollm, "12"), [1 + u32::from(b'1'), 1 + u32::from(b'2')]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let with = |key: &str, value| {
+            let mut entries = llama3();
+            entries.insert(format!("tokenizer.ggml.{key}"), value);
+            read(&Metadata(&entries), 259).unwrap_err()
+        };
+        assert!(matches!(read(&Metadata(&llama3()), 258), Err(ImportError::VocabularySize { .. })));
+        assert!(matches!(with("model", Value::Text("llama".into())), ImportError::Tokenizer { .. }));
+        assert!(matches!(with("merges", Value::Bool(true)), ImportError::WrongKind { .. }));
+        assert!(matches!(with("token_type", texts([])), ImportError::WrongKind { .. }));
+        let twice = texts(["a".into(), "a".into()]);
+        assert!(matches!(with("tokens", twice), ImportError::DuplicateToken { token } if token == "a"));
     }
 }
