@@ -1,0 +1,250 @@
+//! The engine border: what a load driver may ask of an engine and what an engine tells back. An engine says *what*
+//! happened; the [`StepSink`] it is given says *when*. It must not know load shapes, recorders, or which variant this
+//! binary is.
+
+mod inline;
+mod memory;
+mod native;
+mod sim;
+mod threaded;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::message::{Failure, LoadReport};
+use contract::spec::{Demand, EngineSpec};
+
+/// An engine that is open. Dropping it cancels what it holds and frees everything.
+pub trait Engine: Send {
+    /// Hands over requests, all visible to the engine at once, and empties `batch`. What becomes of each is told to
+    /// the sink; each ends exactly once.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Down`]: none was taken and `batch` is as it was.
+    fn submit(&mut self, batch: &mut Vec<EngineRequest>) -> Result<(), EngineError>;
+
+    /// Asks the engine to let go of a request. It ends as [`Ending::Cancelled`] unless it has ended already; for an
+    /// index it does not hold nothing happens.
+    fn cancel(&mut self, index: u32);
+
+    /// The measured window begins: counters start from zero, scripted faults count from here.
+    fn begin_window(&mut self, window: WindowStart);
+
+    /// Counts since the window began.
+    fn counters(&self) -> Counters;
+
+    /// Tokens of a text, as the model reads it.
+    ///
+    /// # Errors
+    /// When the tokenizer cannot encode it.
+    fn encode(&self, text: &str) -> Result<Vec<u32>, EngineError>;
+
+    /// The engine as something that lives in virtual time; `None` for those that run by themselves.
+    fn simulated(&mut self) -> Option<&mut dyn Simulated> {
+        None
+    }
+}
+
+/// What lives in virtual time moves only when told.
+pub trait Simulated {
+    /// When something next happens, if anything will.
+    fn next_at(&self) -> Option<Duration>;
+
+    /// Lets everything happen that is due at `now`.
+    fn advance(&mut self, now: Duration);
+}
+
+/// Told what happens, synchronously on the engine's step thread.
+pub trait StepSink: Send {
+    /// A step begins: the requests it starts, it starts now.
+    fn begins(&mut self);
+
+    /// What has happened since, all at once.
+    fn happened(&mut self, events: &[EngineEvent]);
+}
+
+/// The time a simulated engine lives in.
+pub trait Time: Send + Sync {
+    /// Since an arbitrary but fixed instant.
+    fn now(&self) -> Duration;
+
+    /// Lets this much time pass.
+    fn pass(&self, time: Duration);
+
+    /// Whether it only moves when told.
+    fn is_virtual(&self) -> bool;
+}
+
+/// One request, already in tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineRequest {
+    /// Names it in every event. Free again once it has ended.
+    pub index: u32,
+    /// What is asked.
+    pub prompt: Vec<u32>,
+    /// Tokens to answer, exactly.
+    pub max_new_tokens: u32,
+}
+
+/// What happened to a request. For one index: at most one `Started`, then tokens, then one `Ended`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineEvent {
+    /// Work on it began with this step.
+    Started {
+        /// Which.
+        index: u32,
+    },
+    /// One more token of its answer.
+    Token {
+        /// Which.
+        index: u32,
+        /// The token.
+        token: u32,
+    },
+    /// It is over.
+    Ended {
+        /// Which.
+        index: u32,
+        /// How.
+        ending: Ending,
+    },
+    /// The engine broke down: everything it held is over and nothing more will come.
+    Down,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Answered in full.
+    Finished,
+    /// Let go as asked.
+    Cancelled,
+    /// Not taken: no work was done.
+    Refused(ErrorKind),
+    /// Given up.
+    Failed(ErrorKind),
+    /// Cut off half-way.
+    Disconnected,
+}
+
+/// Classes of error, closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// Its queue is full.
+    Overloaded,
+    /// The request can never fit.
+    TooLong,
+    /// The request makes no sense to the model.
+    Invalid,
+    /// Something broke within.
+    Internal,
+    /// The engine is not running any more.
+    Down,
+}
+
+/// Why an engine would not do something.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// It is not running any more.
+    #[error("use an engine that has broken down")]
+    Down,
+    /// A text cannot be turned into tokens.
+    #[error("encode a prompt: {reason}")]
+    Encode {
+        /// The tokenizer's reason.
+        reason: String,
+    },
+}
+
+/// The beginning of the measured window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WindowStart {
+    /// When, on the clock the engine was opened with.
+    pub at: Duration,
+    /// Decides fates and tokens of simulated requests: equal for every arm.
+    pub requests_seed: u64,
+    /// Draws the durations of simulated steps: differs between slots and arms.
+    pub noise_seed: u64,
+}
+
+/// What an engine counts about itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Steps.
+    pub steps: u64,
+    /// Most sequences in one step.
+    pub peak_running: u32,
+    /// Most requests waiting.
+    pub peak_waiting: u32,
+    /// Most bytes of the key/value cache in use.
+    pub peak_kv_bytes: u64,
+}
+
+/// An engine and what it says of itself.
+pub struct Opened {
+    /// Ready for requests.
+    pub engine: Box<dyn Engine>,
+    /// What was opened.
+    pub report: LoadReport,
+    /// Which kernels run.
+    pub kernels: String,
+}
+
+impl EngineError {
+    /// Its class.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Down => ErrorKind::Down,
+            Self::Encode { .. } => ErrorKind::Invalid,
+        }
+    }
+}
+
+impl EngineEvent {
+    /// Whether a request, or all of them, are over with it.
+    #[must_use]
+    pub fn is_end(self) -> bool {
+        matches!(self, Self::Ended { .. } | Self::Down)
+    }
+}
+
+impl Counters {
+    /// Counts one step.
+    fn step(&mut self, load: StepLoad) {
+        self.steps += 1;
+        self.see(load);
+    }
+
+    /// Raises the peaks.
+    fn see(&mut self, load: StepLoad) {
+        self.peak_running = self.peak_running.max(load.running);
+        self.peak_waiting = self.peak_waiting.max(load.waiting);
+        self.peak_kv_bytes = self.peak_kv_bytes.max(load.kv_bytes);
+    }
+}
+
+/// How busy one step was.
+#[derive(Clone, Copy, Debug, Default)]
+struct StepLoad {
+    running: u32,
+    waiting: u32,
+    kv_bytes: u64,
+}
+
+/// Opens an engine that can carry `demand` and tells `phase` the name of each phase of loading as it ends.
+///
+/// # Errors
+/// A [`Failure`] with one sentence that names the way out.
+pub fn open(
+    spec: &EngineSpec,
+    demand: Demand,
+    time: Arc<dyn Time>,
+    sink: Box<dyn StepSink>,
+    phase: &mut dyn FnMut(&'static str),
+) -> Result<Opened, Failure> {
+    match spec {
+        EngineSpec::Native(spec) => native::open(spec, demand, sink, phase),
+        EngineSpec::Sim(spec) => sim::open(spec, demand, time, sink, phase),
+    }
+}

@@ -1,0 +1,282 @@
+//! The inference engine linked into this binary: checks that the demand fits before anything large is allocated,
+//! loads the model, and translates between the engine border and the batcher. It must not know load or clocks.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use contract::message::{Failure, FailureKind, LoadReport};
+use contract::spec::{Demand, NativeSpec};
+use inference::batcher::{Batcher, kv_bytes_needed, memory_needed};
+use inference::config::{Config, KvFormat};
+use inference::error::LoadError;
+use inference::files::{ModelFiles, WeightFacts};
+use inference::model::{LoadOptions, LoadPhase, Model};
+use inference::request::{BatchOptions, Event, Refusal, Request};
+use inference::sampling::Sampling;
+use inference::tokenizer::{Tokenizer, TokenizerError};
+
+use super::memory::free_memory;
+use super::threaded::{Halt, Stepper, Threaded};
+use super::{
+    Ending, EngineError, EngineEvent, EngineRequest, ErrorKind, Opened, StepLoad, StepSink, WindowStart,
+};
+
+/// Requests that may wait at least; never fewer than the demand.
+const QUEUE: usize = 4096;
+
+/// The batcher as a stepper.
+struct Native {
+    batcher: Batcher,
+    events: Vec<Event>,
+    page_bytes: u64,
+}
+
+/// What is known before the weights are read.
+struct Plan {
+    files: ModelFiles,
+    facts: WeightFacts,
+    options: BatchOptions,
+    needed: u64,
+}
+
+/// Loads a model for a demand.
+///
+/// # Errors
+/// No model, an unusable one, or not enough memory: each says what to do.
+pub(super) fn open(
+    spec: &NativeSpec,
+    demand: Demand,
+    sink: Box<dyn StepSink>,
+    phase: &mut dyn FnMut(&'static str),
+) -> Result<Opened, Failure> {
+    let path = Path::new(&spec.model);
+    let plan = Plan::make(spec, demand, path)?;
+    fits(plan.needed, free_memory(), demand)?;
+    let options = LoadOptions { threads: threads(spec), isa: None };
+    let mut loaded = |border| {
+        phase(match border {
+            LoadPhase::Mapped => "map",
+            LoadPhase::Weights => "weights",
+        });
+    };
+    let model = Model::load(path, &options, &mut loaded).map_err(|error| refused(path, &error))?;
+    let folder = plan.files.config.parent().expect("a located file lies in a folder");
+    let tokenizer = Tokenizer::read(folder).map_err(|error| unreadable(&error))?;
+    phase("tokenizer");
+    let (report, kernels) = (plan.report(&model), model.isa().name().to_owned());
+    let native = Native::new(model, &plan, demand).map_err(|error| refused(path, &error))?;
+    let encode = move |text: &str| {
+        tokenizer.encode(text).map_err(|error| EngineError::Encode { reason: error.to_string() })
+    };
+    let engine = Threaded::start(move || native, Box::new(encode), sink, demand.concurrency as usize);
+    let engine =
+        engine.map_err(|error| broken(&format!("the engine's thread could not be started: {error}")))?;
+    phase("engine");
+    Ok(Opened { engine: Box::new(engine), report, kernels })
+}
+
+impl Plan {
+    fn make(spec: &NativeSpec, demand: Demand, path: &Path) -> Result<Self, Failure> {
+        let refuse = |error| refused(path, &error);
+        let files = ModelFiles::locate(path).map_err(refuse)?;
+        let config = Config::read(&files.config).map_err(refuse)?;
+        let facts = files.facts().map_err(refuse)?;
+        let (options, needed) = budget(spec, demand, &config, facts.bytes);
+        Ok(Self { files, facts, options, needed })
+    }
+
+    fn report(&self, model: &Model) -> LoadReport {
+        LoadReport {
+            model_digest: self.facts.digest.clone(),
+            parameters: self.facts.parameters,
+            weight_bytes: self.facts.bytes,
+            max_context: saturated(model.config().context),
+            threads: saturated(model.threads()),
+            memory_needed: self.needed,
+        }
+    }
+}
+
+/// The batcher's limits for a demand, and the bytes of weights, cache and activations it then needs.
+fn budget(spec: &NativeSpec, demand: Demand, config: &Config, weight_bytes: u64) -> (BatchOptions, u64) {
+    let kv_format = if spec.kv_f32 { KvFormat::F32 } else { KvFormat::Bf16 };
+    let (concurrency, tokens) = (demand.concurrency as usize, demand.tokens_per_request as usize);
+    let max_batch = (spec.max_batch as usize).min(concurrency).max(1);
+    let all = kv_bytes_needed(config, kv_format, max_batch, tokens);
+    let kv_bytes = usize::try_from(spec.kv_bytes).unwrap_or(usize::MAX);
+    let kv_bytes = if kv_bytes == 0 { all } else { kv_bytes };
+    let max_queue = concurrency.max(QUEUE);
+    let options = BatchOptions {
+        kv_bytes,
+        kv_format,
+        max_batch,
+        max_queue,
+        prefill_chunk: spec.prefill_chunk as usize,
+    };
+    let needed = memory_needed(config, weight_bytes, concurrency, tokens, &options);
+    // The cache is taken as a whole, whatever its requests would need.
+    (options, (needed + kv_bytes as u64).saturating_sub(all as u64))
+}
+
+fn threads(spec: &NativeSpec) -> usize {
+    match spec.threads {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        threads => threads as usize,
+    }
+}
+
+/// Whether the memory is there; where the kernel does not say, it is.
+fn fits(needed: u64, free: Option<u64>, demand: Demand) -> Result<(), Failure> {
+    let Some(free) = free.filter(|free| *free < needed) else { return Ok(()) };
+    let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+    let message = format!(
+        "{} requests of {} tokens at once need {:.2} GiB of memory and {:.2} GiB are free: \
+         ask for fewer requests at once or shorter ones, bound the cache with kv_bytes, or take a smaller model",
+        demand.concurrency,
+        demand.tokens_per_request,
+        gib(needed),
+        gib(free),
+    );
+    Err(Failure { kind: FailureKind::NotEnoughMemory, message })
+}
+
+fn refused(path: &Path, error: &LoadError) -> Failure {
+    let (kind, way_out) = match error {
+        LoadError::PathMissing { .. } | LoadError::FileMissing { .. } => (
+            FailureKind::ModelNotFound,
+            "name a model with --model or BENCH_MODEL_PATH, or fetch one with scripts/fetch-model.sh",
+        ),
+        LoadError::Threads { .. } => (FailureKind::Engine, "allow this process more threads"),
+        _ => (FailureKind::ModelInvalid, "fetch or import the model again, or name another with --model"),
+    };
+    Failure { kind, message: format!("the model {} cannot be loaded: {error}; {way_out}", path.display()) }
+}
+
+fn unreadable(error: &TokenizerError) -> Failure {
+    let message = format!("failed to {error}: fetch or import the model again, or name another with --model");
+    Failure { kind: FailureKind::ModelInvalid, message }
+}
+
+fn broken(message: &str) -> Failure {
+    Failure { kind: FailureKind::Engine, message: message.to_owned() }
+}
+
+fn saturated(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+impl Native {
+    fn new(model: Model, plan: &Plan, demand: Demand) -> Result<Self, LoadError> {
+        let page_bytes = kv_bytes_needed(model.config(), plan.options.kv_format, 1, 1) as u64;
+        let batcher = Batcher::new(Arc::new(model), plan.options)?;
+        Ok(Self { batcher, events: Vec::with_capacity(4 * demand.concurrency as usize + 8), page_bytes })
+    }
+}
+
+impl Stepper for Native {
+    fn submit(&mut self, request: EngineRequest) -> Result<(), ErrorKind> {
+        let request = Request {
+            id: request.index.into(),
+            prompt: request.prompt,
+            max_new_tokens: request.max_new_tokens as usize,
+            sampling: Sampling::Greedy,
+            stop_on_eos: false,
+        };
+        self.batcher.submit(request).map_err(refusal)
+    }
+
+    fn cancel(&mut self, index: u32) -> bool {
+        self.batcher.cancel(index.into())
+    }
+
+    fn begin_window(&mut self, _: WindowStart) {}
+
+    fn is_idle(&self) -> bool {
+        self.batcher.is_idle()
+    }
+
+    fn step(&mut self, events: &mut Vec<EngineEvent>, _: &Halt) -> StepLoad {
+        let report = self.batcher.step(&mut self.events);
+        events.extend(self.events.drain(..).map(translated));
+        StepLoad {
+            // What it did rather than what is left: finished sequences were in the step too.
+            running: saturated(report.running.max(report.decode_tokens)),
+            waiting: saturated(report.waiting),
+            kv_bytes: report.kv_pages_used as u64 * self.page_bytes,
+        }
+    }
+}
+
+fn translated(event: Event) -> EngineEvent {
+    let ended = |id, ending| EngineEvent::Ended { index: index(id), ending };
+    match event {
+        Event::Started { id } => EngineEvent::Started { index: index(id) },
+        Event::Token { id, token } => EngineEvent::Token { index: index(id), token },
+        Event::Finished { id, .. } => ended(id, Ending::Finished),
+        Event::Failed { id, .. } => ended(id, Ending::Failed(ErrorKind::Internal)),
+    }
+}
+
+fn index(id: u64) -> u32 {
+    u32::try_from(id).expect("ids are made from indices")
+}
+
+fn refusal(refusal: Refusal) -> ErrorKind {
+    match refusal {
+        Refusal::QueueFull { .. } => ErrorKind::Overloaded,
+        Refusal::ContextOverflow { .. } | Refusal::CannotEverFit { .. } => ErrorKind::TooLong,
+        Refusal::EmptyPrompt
+        | Refusal::NothingAsked
+        | Refusal::TokenOutOfRange { .. }
+        | Refusal::DuplicateId { .. }
+        | Refusal::BadSampling => ErrorKind::Invalid,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEMAND: Demand = Demand { concurrency: 4, tokens_per_request: 64 };
+
+    #[test]
+    fn too_little_memory_is_refused_with_figures_and_a_way_out() {
+        let failure = fits(3 << 30, Some(2 << 30), DEMAND).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::NotEnoughMemory);
+        for part in ["4 requests of 64 tokens", "3.00 GiB", "2.00 GiB", "fewer requests"] {
+            assert!(failure.message.contains(part), "{failure}");
+        }
+        assert_eq!(fits(2 << 30, Some(2 << 30), DEMAND), Ok(()));
+        assert_eq!(fits(3 << 30, None, DEMAND), Ok(()));
+    }
+
+    #[test]
+    fn a_path_without_a_model_is_told_apart_from_a_broken_model() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing =
+            Plan::make(&spec(&dir.path().join("none")), DEMAND, &dir.path().join("none")).err().unwrap();
+        assert_eq!(missing.kind, FailureKind::ModelNotFound);
+        assert!(missing.message.contains("BENCH_MODEL_PATH"), "{missing}");
+        inference::synth::write(inference::synth::Preset::Tiny, 1, &dir.path().join("m")).unwrap();
+        std::fs::write(dir.path().join("m/config.json"), "{").unwrap();
+        let invalid = Plan::make(&spec(dir.path()), DEMAND, &dir.path().join("m")).err().unwrap();
+        assert_eq!(invalid.kind, FailureKind::ModelInvalid);
+    }
+
+    #[test]
+    fn a_bounded_cache_is_what_is_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("m");
+        inference::synth::write(inference::synth::Preset::Tiny, 1, &path).unwrap();
+        let open = Plan::make(&spec(&path), DEMAND, &path).ok().unwrap();
+        let bounded = NativeSpec { kv_bytes: 1 << 30, ..spec(&path) };
+        let bounded = Plan::make(&bounded, DEMAND, &path).ok().unwrap();
+        assert!(open.needed > open.facts.bytes);
+        assert_eq!(bounded.needed - open.needed, (1 << 30) - open.options.kv_bytes as u64);
+    }
+
+    fn spec(path: &Path) -> NativeSpec {
+        let model = path.to_str().unwrap().to_owned();
+        NativeSpec { model, threads: 1, kv_bytes: 0, max_batch: 256, prefill_chunk: 64, kv_f32: false }
+    }
+}

@@ -1,0 +1,239 @@
+//! A step thread around a stepper: requests and cancellations go in through a mailbox between steps, events go out to
+//! the sink. The thread sleeps when there is nothing to do. It must not know what a step does.
+//!
+//! ```text
+//! idle ──command──▶ take commands ──work──▶ step ──▶ take commands …
+//!   ▲                    │ none left                    │ panic
+//!   └────────────────────┘                            down
+//! ```
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::{
+    Counters, Ending, Engine, EngineError, EngineEvent, EngineRequest, ErrorKind, StepLoad, StepSink,
+    WindowStart,
+};
+
+/// What does the steps. Used by one thread only.
+pub(super) trait Stepper {
+    /// Takes a request, or says why not.
+    fn submit(&mut self, request: EngineRequest) -> Result<(), ErrorKind>;
+
+    /// Lets go of a request; whether it was held.
+    fn cancel(&mut self, index: u32) -> bool;
+
+    /// The measured window begins.
+    fn begin_window(&mut self, window: WindowStart);
+
+    /// Whether a step would do nothing.
+    fn is_idle(&self) -> bool;
+
+    /// One step: appends what happened.
+    fn step(&mut self, events: &mut Vec<EngineEvent>, halt: &Halt) -> StepLoad;
+}
+
+/// Turns text into tokens, on the caller's thread.
+pub(super) type Encode = Box<dyn Fn(&str) -> Result<Vec<u32>, EngineError> + Send>;
+
+/// An engine with a step thread of its own.
+pub(super) struct Threaded {
+    halt: Halt,
+    encode: Encode,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The mailbox as both sides hold it, and the wish to end.
+#[derive(Clone)]
+pub(super) struct Halt(Arc<Shared>);
+
+struct Shared {
+    mailbox: Mutex<Mailbox>,
+    bell: Condvar,
+    counters: Mutex<Counters>,
+    down: AtomicBool,
+}
+
+struct Mailbox {
+    commands: Vec<Command>,
+    halt: bool,
+}
+
+enum Command {
+    Submit(EngineRequest),
+    Cancel(u32),
+    BeginWindow(WindowStart),
+}
+
+/// The step thread's own things. All buffers are as large as they will ever be from the start.
+struct Loop<S> {
+    stepper: S,
+    sink: Box<dyn StepSink>,
+    halt: Halt,
+    commands: Vec<Command>,
+    events: Vec<EngineEvent>,
+}
+
+impl Threaded {
+    /// Starts the thread; `make` builds the stepper on it. `in_flight` sizes the buffers.
+    pub(super) fn start<S: Stepper + 'static>(
+        make: impl FnOnce() -> S + Send + 'static,
+        encode: Encode,
+        sink: Box<dyn StepSink>,
+        in_flight: usize,
+    ) -> std::io::Result<Self> {
+        let halt = Halt::new(in_flight);
+        let inner = halt.clone();
+        let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
+            crate::os::sharpen_timers();
+            Loop::new(make(), sink, inner, in_flight).run();
+        })?;
+        Ok(Self { halt, encode, thread: Some(thread) })
+    }
+}
+
+impl Engine for Threaded {
+    fn submit(&mut self, batch: &mut Vec<EngineRequest>) -> Result<(), EngineError> {
+        if self.halt.0.down.load(Ordering::Acquire) {
+            return Err(EngineError::Down);
+        }
+        self.halt.send(batch.drain(..).map(Command::Submit));
+        Ok(())
+    }
+
+    fn cancel(&mut self, index: u32) {
+        self.halt.send([Command::Cancel(index)]);
+    }
+
+    fn begin_window(&mut self, window: WindowStart) {
+        self.halt.send([Command::BeginWindow(window)]);
+    }
+
+    fn counters(&self) -> Counters {
+        *lock(&self.halt.0.counters)
+    }
+
+    fn encode(&self, text: &str) -> Result<Vec<u32>, EngineError> {
+        (self.encode)(text)
+    }
+}
+
+impl Drop for Threaded {
+    fn drop(&mut self) {
+        lock(&self.halt.0.mailbox).halt = true;
+        self.halt.0.bell.notify_all();
+        if let Some(thread) = self.thread.take() {
+            // A panic was already told as `Down`.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Halt {
+    fn new(in_flight: usize) -> Self {
+        let mailbox = Mailbox { commands: Vec::with_capacity(2 * in_flight + 8), halt: false };
+        Self(Arc::new(Shared {
+            mailbox: Mutex::new(mailbox),
+            bell: Condvar::new(),
+            counters: Mutex::default(),
+            down: AtomicBool::new(false),
+        }))
+    }
+
+    /// Sleeps for `time` unless the engine is dropped meanwhile.
+    pub(super) fn sleep(&self, time: Duration) {
+        let until = Instant::now() + time;
+        let mut mailbox = lock(&self.0.mailbox);
+        while !mailbox.halt {
+            let Some(rest) = until.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero())
+            else {
+                return;
+            };
+            mailbox = self.0.bell.wait_timeout(mailbox, rest).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn send(&self, commands: impl IntoIterator<Item = Command>) {
+        lock(&self.0.mailbox).commands.extend(commands);
+        self.0.bell.notify_all();
+    }
+
+    /// Waits for commands if `idle` and swaps them into `commands`; false when it is time to end.
+    fn receive(&self, commands: &mut Vec<Command>, idle: bool) -> bool {
+        let mut mailbox = lock(&self.0.mailbox);
+        while idle && mailbox.commands.is_empty() && !mailbox.halt {
+            mailbox = self.0.bell.wait(mailbox).unwrap_or_else(PoisonError::into_inner);
+        }
+        std::mem::swap(&mut mailbox.commands, commands);
+        !mailbox.halt
+    }
+}
+
+impl<S: Stepper> Loop<S> {
+    fn new(stepper: S, sink: Box<dyn StepSink>, halt: Halt, in_flight: usize) -> Self {
+        let commands = Vec::with_capacity(2 * in_flight + 8);
+        Self { stepper, sink, halt, commands, events: Vec::with_capacity(4 * in_flight + 8) }
+    }
+
+    fn run(mut self) {
+        let halt = self.halt.clone();
+        if catch_unwind(AssertUnwindSafe(|| while self.turn() {})).is_err() {
+            halt.0.down.store(true, Ordering::Release);
+            self.sink.happened(&[EngineEvent::Down]);
+        }
+    }
+
+    /// Commands, then a step if there is work; false when it is time to end.
+    fn turn(&mut self) -> bool {
+        if !self.halt.receive(&mut self.commands, self.stepper.is_idle()) {
+            return false;
+        }
+        self.obey();
+        if !self.stepper.is_idle() {
+            self.sink.begins();
+            let load = self.stepper.step(&mut self.events, &self.halt);
+            lock(&self.halt.0.counters).step(load);
+            self.tell();
+        }
+        true
+    }
+
+    /// Refusals and cancellations are told at once, not after the next step.
+    fn obey(&mut self) {
+        for command in self.commands.drain(..) {
+            match command {
+                Command::Submit(request) => {
+                    let index = request.index;
+                    if let Err(kind) = self.stepper.submit(request) {
+                        self.events.push(EngineEvent::Ended { index, ending: Ending::Refused(kind) });
+                    }
+                }
+                Command::Cancel(index) => {
+                    if self.stepper.cancel(index) {
+                        self.events.push(EngineEvent::Ended { index, ending: Ending::Cancelled });
+                    }
+                }
+                Command::BeginWindow(window) => {
+                    *lock(&self.halt.0.counters) = Counters::default();
+                    self.stepper.begin_window(window);
+                }
+            }
+        }
+        self.tell();
+    }
+
+    fn tell(&mut self) {
+        if !self.events.is_empty() {
+            self.sink.happened(&self.events);
+            self.events.clear();
+        }
+    }
+}
+
+/// Nothing is left half-done under these locks, so a panic elsewhere does not spoil what they guard.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,68 @@
+//! What other threads may do to a trial under way: cancel it, and look how far it is. It must not know how it is
+//! driven.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Thread;
+
+use contract::id::Attempt;
+use contract::message::Progress;
+use contract::part::Outcomes;
+
+/// Shared between the driver of one attempt and whoever watches it.
+#[derive(Debug, Default)]
+pub struct Control {
+    cancelled: AtomicBool,
+    driver: Mutex<Option<Thread>>,
+    issued: AtomicU64,
+    completed: AtomicU64,
+    failed: AtomicU64,
+    output_tokens: AtomicU64,
+}
+
+impl Control {
+    /// For one attempt: a cancelled one stays cancelled.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// Ends the attempt as soon as the driver has woken, which this sees to.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Release);
+        if let Some(driver) = self.driver.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            driver.unpark();
+        }
+    }
+
+    /// Counts so far of the measured window; warming up does not count.
+    #[must_use]
+    pub fn progress(&self, attempt: Attempt) -> Progress {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Progress {
+            attempt,
+            issued: load(&self.issued),
+            completed: load(&self.completed),
+            failed: load(&self.failed),
+            output_tokens: load(&self.output_tokens),
+        }
+    }
+
+    /// Whether it was cancelled.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
+    }
+
+    /// The calling thread is the driver from now on.
+    pub(super) fn attach(&self) {
+        *self.driver.lock().unwrap_or_else(PoisonError::into_inner) = Some(std::thread::current());
+    }
+
+    pub(super) fn show(&self, issued: u64, outcomes: &Outcomes, output_tokens: u64) {
+        self.issued.store(issued, Ordering::Relaxed);
+        self.completed.store(outcomes.ok, Ordering::Relaxed);
+        self.failed.store(outcomes.not_ok(), Ordering::Relaxed);
+        self.output_tokens.store(output_tokens, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,114 @@
+//! Between the engine's step thread and the driver: events are stamped on the step thread, with one clock reading a
+//! step, and handed over in a buffer that both sides swap. The driver is woken when a request has ended or the buffer
+//! is half full. It must not know what events mean.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::Thread;
+use std::time::Duration;
+
+use crate::engine::{EngineEvent, StepSink};
+use crate::measure::Clock;
+
+/// An event and its instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamped {
+    /// When.
+    pub at: Duration,
+    /// What.
+    pub event: EngineEvent,
+}
+
+/// The driver's end.
+#[derive(Clone, Default)]
+pub struct Inbox(Arc<Mutex<Shared>>);
+
+/// The engine's end.
+struct Stamper {
+    inbox: Inbox,
+    clock: Clock,
+    began: Duration,
+}
+
+#[derive(Default)]
+struct Shared {
+    events: Vec<Stamped>,
+    driver: Option<Thread>,
+}
+
+impl Inbox {
+    /// The sink that fills this inbox.
+    #[must_use]
+    pub fn sink(&self, clock: &Clock) -> Box<dyn StepSink> {
+        Box::new(Stamper { inbox: self.clone(), clock: clock.clone(), began: clock.now() })
+    }
+
+    /// Wakes the calling thread from now on, and makes room for `events`: below that nothing is allocated.
+    pub fn attach(&self, events: usize) {
+        let mut shared = self.lock();
+        shared.driver = Some(std::thread::current());
+        shared.events.reserve(events);
+    }
+
+    /// Swaps what has come into the empty `events`.
+    pub fn take(&self, events: &mut Vec<Stamped>) {
+        std::mem::swap(&mut self.lock().events, events);
+    }
+
+    /// A push cannot leave the buffer half-changed, so a panic elsewhere does not spoil it.
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl StepSink for Stamper {
+    fn begins(&mut self) {
+        self.began = self.clock.now();
+    }
+
+    fn happened(&mut self, events: &[EngineEvent]) {
+        let (now, began) = (self.clock.now(), self.began);
+        let mut shared = self.inbox.lock();
+        shared.events.extend(events.iter().map(|&event| {
+            // Work begins when its step does; all else is known when the step ends.
+            let at = if matches!(event, EngineEvent::Started { .. }) { began } else { now };
+            Stamped { at, event }
+        }));
+        let full = shared.events.len() * 2 > shared.events.capacity();
+        if full || events.iter().any(|event| event.is_end()) {
+            let driver = shared.driver.clone();
+            drop(shared);
+            driver.inspect(Thread::unpark);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Ending, Time};
+
+    #[test]
+    fn starts_carry_the_beginning_of_the_step_and_all_else_its_end() {
+        let (inbox, clock) = (Inbox::default(), Clock::simulated());
+        let mut sink = inbox.sink(&clock);
+        clock.pass(Duration::from_nanos(5));
+        sink.begins();
+        clock.pass(Duration::from_nanos(2));
+        let ended = EngineEvent::Ended { index: 1, ending: Ending::Finished };
+        sink.happened(&[EngineEvent::Started { index: 1 }, EngineEvent::Token { index: 1, token: 2 }, ended]);
+        let mut events = Vec::new();
+        inbox.take(&mut events);
+        assert_eq!(events.iter().map(|e| e.at.as_nanos()).collect::<Vec<_>>(), [5, 7, 7]);
+        inbox.take(&mut events);
+    }
+
+    #[test]
+    fn an_end_wakes_the_driver() {
+        let (inbox, clock) = (Inbox::default(), Clock::monotonic());
+        inbox.attach(1024);
+        let mut sink = inbox.sink(&clock);
+        let thread = std::thread::spawn(move || sink.happened(&[EngineEvent::Down]));
+        std::thread::park();
+        thread.join().unwrap();
+    }
+}

@@ -1,0 +1,12 @@
+//! Offered load from small parts: when requests are due ([`arrival`]), what they ask ([`prompt`]), when enough is
+//! enough ([`stop`]), one stretch of it ([`phase`]), and the loop that offers it ([`driver`]). It must not know
+//! engines beyond their border, nor sessions.
+
+pub mod arrival;
+pub mod control;
+pub mod driver;
+pub mod inbox;
+pub mod phase;
+pub mod prompt;
+pub mod stop;
+mod texts;

@@ -1,0 +1,130 @@
+//! Facts about this host and this binary, for the coordinator to judge whether results may be compared. It must not
+//! judge itself.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+
+use contract::identity::{BuildInfo, GIT_SHA, HostFacts, Sha256, VERSION};
+use sha2::Digest;
+
+/// What this host is. What cannot be read stays empty or zero.
+#[must_use]
+pub fn host_facts() -> HostFacts {
+    let cpu = read("/proc/cpuinfo");
+    let own = own_control_group();
+    HostFacts {
+        hostname: line("/proc/sys/kernel/hostname"),
+        cpu_model: cpu_field(&cpu, "model name"),
+        cores: online(&line("/sys/devices/system/cpu/online")).unwrap_or_else(visible_cores),
+        memory_bytes: memory_total(&read("/proc/meminfo")),
+        kernel: line("/proc/sys/kernel/osrelease"),
+        cpu_flags: cpu_field(&cpu, "flags").split_ascii_whitespace().map(str::to_owned).collect(),
+        microcode: cpu_field(&cpu, "microcode"),
+        governor: line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        cgroup_memory_bytes: line(own.join("memory.max")).parse().unwrap_or(0),
+        cgroup_cpus: cpu_limit(&line(own.join("cpu.max"))),
+    }
+}
+
+/// What this binary says of itself; `instrumented` is for the caller to know, for only the profile hook does.
+#[must_use]
+pub fn build_info(instrumented: bool) -> BuildInfo {
+    BuildInfo {
+        version: VERSION.to_owned(),
+        git_sha: GIT_SHA.to_owned(),
+        target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+        exe_sha256: exe_sha256(),
+        instrumented,
+    }
+}
+
+/// Hash of the running executable, even if its file was replaced meanwhile. All zeros where it cannot be read, which
+/// no manifest accepts.
+#[must_use]
+pub fn exe_sha256() -> Sha256 {
+    hash(Path::new("/proc/self/exe")).or_else(|_| hash(&std::env::current_exe()?)).unwrap_or_default()
+}
+
+fn hash(path: &Path) -> io::Result<Sha256> {
+    let mut file = fs::File::open(path)?;
+    let mut hasher = sha2::Sha256::new();
+    let mut chunk = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut chunk)? {
+            0 => return Ok(Sha256(hasher.finalize().into())),
+            n => hasher.update(&chunk[..n]),
+        }
+    }
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+fn line(path: impl AsRef<Path>) -> String {
+    read(path).trim().to_owned()
+}
+
+fn visible_cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX))
+}
+
+/// The control group (version 2) of this process.
+fn own_control_group() -> std::path::PathBuf {
+    let own = read("/proc/self/cgroup");
+    let path = own.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
+    Path::new("/sys/fs/cgroup").join(path)
+}
+
+/// The first processor's value of a key.
+fn cpu_field(cpuinfo: &str, key: &str) -> String {
+    let pairs = cpuinfo.lines().filter_map(|line| line.split_once(':'));
+    pairs.into_iter().find(|(k, _)| k.trim() == key).map_or_else(String::new, |(_, v)| v.trim().to_owned())
+}
+
+/// Members of a list such as `0-3,8`.
+fn online(list: &str) -> Option<u32> {
+    let span = |part: &str| -> Option<u32> {
+        let (from, to) = part.split_once('-').unwrap_or((part, part));
+        Some(to.parse::<u32>().ok()?.checked_sub(from.parse().ok()?)? + 1)
+    };
+    list.split(',').map(span).sum()
+}
+
+fn memory_total(meminfo: &str) -> u64 {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:")).unwrap_or_default();
+    line.trim().trim_end_matches("kB").trim().parse::<u64>().unwrap_or(0) * 1024
+}
+
+/// `quota period`, or `max period`.
+fn cpu_limit(text: &str) -> f64 {
+    let Some((quota, period)) = text.split_once(' ') else { return 0.0 };
+    match (quota.parse::<f64>(), period.parse::<f64>()) {
+        (Ok(quota), Ok(period)) if period > 0.0 => quota / period,
+        _ => 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_of_the_kernel_are_understood() {
+        assert_eq!(online("0-3,8"), Some(5));
+        assert_eq!(online(""), None);
+        assert_eq!(cpu_field("processor : 0\nmodel name\t: A: B\nmodel name : C", "model name"), "A: B");
+        assert_eq!(memory_total("MemTotal:  2 kB\n"), 2048);
+        assert_eq!((cpu_limit("150000 100000"), cpu_limit("max 100000"), cpu_limit("")), (1.5, 0.0, 0.0));
+    }
+
+    #[test]
+    fn this_host_and_binary_have_facts() {
+        let host = host_facts();
+        assert!(!host.hostname.is_empty() && host.cores > 0 && host.memory_bytes > 0);
+        let file = fs::read(std::env::current_exe().unwrap()).unwrap();
+        assert_eq!(exe_sha256(), Sha256(sha2::Sha256::digest(&file).into()));
+        assert_ne!(exe_sha256(), Sha256::default());
+    }
+}

@@ -1,0 +1,16 @@
+//! Everything that reads a clock or a counter: the clock and pacer, the recorder that turns instants into a part's
+//! figures, and what process and host spent. It must not know load shapes or sessions.
+
+mod clock;
+mod cold;
+mod host;
+mod pacer;
+mod recorder;
+mod usage;
+
+pub use clock::Clock;
+pub use cold::ColdStart;
+pub use host::{build_info, exe_sha256, host_facts};
+pub use pacer::{Pacer, Wake};
+pub use recorder::{Ended, Measured, Plan, Recorder};
+pub use usage::Meter;

@@ -1,0 +1,411 @@
+//! From instants to a part's figures, each metric exactly as [`Metric`] defines it. Everything is allocated before
+//! the start instant; nothing is afterwards. It must not read a clock, nor know why a request was sent when it was.
+
+use std::time::Duration;
+
+use contract::identity::Sha256;
+use contract::metric::Metric;
+use contract::part::{Histograms, Outcome, Outcomes, REQUESTS_KEPT, RequestRecord};
+use contract::spec::Share;
+use sha2::Digest;
+
+use crate::engine::{Ending, EngineEvent};
+
+/// What is going to be recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Whose requests: those with an index of this share.
+    pub share: Share,
+    /// How many.
+    pub requests: u32,
+    /// How many of them are in flight at most.
+    pub in_flight: u32,
+    /// Tokens of a full answer.
+    pub output_tokens: u32,
+    /// Later than this after its intended time, a full answer is a timeout.
+    pub timeout: Duration,
+    /// The instant all offsets count from.
+    pub start: Duration,
+}
+
+/// Follows every request of a phase.
+pub struct Recorder {
+    plan: Plan,
+    traces: Vec<Trace>,
+    /// Output tokens, `output_tokens` places a request.
+    tokens: Vec<u32>,
+    /// Their instants, `output_tokens` places for each request in flight.
+    times: Vec<u64>,
+    free: Vec<u32>,
+    histograms: Box<Histograms>,
+    outcomes: Outcomes,
+    output_tokens: u64,
+}
+
+/// One request; offsets from the start instant, nanoseconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Trace {
+    state: State,
+    prompt_tokens: u32,
+    intended: u64,
+    sent: u64,
+    started: u64,
+    first: u64,
+    last: u64,
+    made: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Unsent,
+    /// Its token instants are in this lane of `times`.
+    InFlight(u32),
+    Ended(Outcome, u64),
+}
+
+/// The end of a request, seen for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Which.
+    pub index: u32,
+    /// How.
+    pub outcome: Outcome,
+    /// When.
+    pub at: Duration,
+}
+
+/// The figures of a phase.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// One histogram a metric.
+    pub histograms: Histograms,
+    /// What became of the requests.
+    pub outcomes: Outcomes,
+    /// The first [`REQUESTS_KEPT`].
+    pub requests: Vec<RequestRecord>,
+    /// Those beyond.
+    pub requests_not_kept: u64,
+    /// Over successful requests in order of index: index, then tokens, each as four bytes, least significant first.
+    pub token_digest: Sha256,
+    /// Of successful requests.
+    pub prompt_tokens: u64,
+    /// Of successful requests.
+    pub output_tokens: u64,
+    /// Offset of the first successful completion.
+    pub first_completion: Duration,
+    /// Offset of the last successful completion.
+    pub last_completion: Duration,
+    /// Offset of the last end of any kind: the length of the window.
+    pub wall: Duration,
+}
+
+impl Recorder {
+    /// A recorder with room for the whole plan.
+    #[must_use]
+    pub fn new(plan: Plan) -> Self {
+        let (requests, answer) = (plan.requests as usize, plan.output_tokens as usize);
+        Self {
+            traces: vec![Trace::default(); requests],
+            tokens: vec![0; requests * answer],
+            times: vec![0; plan.in_flight as usize * answer],
+            free: (0..plan.in_flight).rev().collect(),
+            histograms: Box::default(),
+            outcomes: Outcomes { planned: plan.requests.into(), ..Outcomes::default() },
+            output_tokens: 0,
+            plan,
+        }
+    }
+
+    /// A request was handed to the engine.
+    pub fn sent(&mut self, index: u32, prompt_tokens: u32, intended: Duration, now: Duration) {
+        let lane = self.free.pop().expect("no more requests are in flight than planned");
+        let (intended, sent) = (self.offset(intended), self.offset(now));
+        self.histograms.get_mut(Metric::Lateness).record_ns(sent.saturating_sub(intended));
+        let at = self.place(index);
+        self.traces[at] =
+            Trace { state: State::InFlight(lane), prompt_tokens, intended, sent, ..Trace::default() };
+    }
+
+    /// Something happened to a request. An end is returned the first time only: whatever comes after it is ignored.
+    pub fn event(&mut self, at: Duration, event: EngineEvent) -> Option<Ended> {
+        match event {
+            EngineEvent::Started { index } => self.started(index, at),
+            EngineEvent::Token { index, token } => self.token(index, token, at),
+            EngineEvent::Ended { index, ending } => return self.end(index, self.outcome(index, ending), at),
+            EngineEvent::Down => {}
+        }
+        None
+    }
+
+    /// A request is over although the engine has not said so.
+    pub fn end(&mut self, index: u32, outcome: Outcome, at: Duration) -> Option<Ended> {
+        let place = self.place(index);
+        let State::InFlight(lane) = self.traces[place].state else { return None };
+        let trace = self.traces[place];
+        let done = if outcome == Outcome::Ok { trace.last } else { self.offset(at) };
+        self.traces[place].state = State::Ended(outcome, done);
+        self.free.push(lane);
+        self.outcomes.count(outcome);
+        if outcome == Outcome::Ok {
+            self.record(trace, lane);
+        }
+        Some(Ended { index, outcome, at })
+    }
+
+    /// Whether a request was sent and has not ended.
+    #[must_use]
+    pub fn is_in_flight(&self, index: u32) -> bool {
+        matches!(self.traces[self.place(index)].state, State::InFlight(_))
+    }
+
+    /// What has become of the requests so far.
+    #[must_use]
+    pub fn outcomes(&self) -> &Outcomes {
+        &self.outcomes
+    }
+
+    /// Tokens that came so far, of whatever request.
+    #[must_use]
+    pub fn tokens_so_far(&self) -> u64 {
+        self.output_tokens
+    }
+
+    /// The figures.
+    #[must_use]
+    pub fn finish(self) -> Measured {
+        let ok = || self.traces.iter().filter(|trace| matches!(trace.state, State::Ended(Outcome::Ok, _)));
+        let completions = || ok().map(|trace| Duration::from_nanos(trace.last));
+        let ends = self.traces.iter().filter_map(|trace| match trace.state {
+            State::Ended(_, at) => Some(Duration::from_nanos(at)),
+            _ => None,
+        });
+        Measured {
+            requests: self.records(),
+            requests_not_kept: self.traces.len().saturating_sub(REQUESTS_KEPT) as u64,
+            token_digest: self.digest(),
+            prompt_tokens: ok().map(|trace| u64::from(trace.prompt_tokens)).sum(),
+            output_tokens: ok().map(|trace| u64::from(trace.made)).sum(),
+            first_completion: completions().min().unwrap_or_default(),
+            last_completion: completions().max().unwrap_or_default(),
+            wall: ends.max().unwrap_or_default(),
+            outcomes: self.outcomes,
+            histograms: *self.histograms,
+        }
+    }
+
+    fn started(&mut self, index: u32, at: Duration) {
+        let (place, at) = (self.place(index), self.offset(at));
+        let trace = &mut self.traces[place];
+        if let State::InFlight(_) = trace.state {
+            // A step that began while the request was being handed over may carry an instant before `sent`.
+            trace.started = at.max(trace.sent);
+        }
+    }
+
+    fn token(&mut self, index: u32, token: u32, at: Duration) {
+        let (place, at, answer) = (self.place(index), self.offset(at), self.plan.output_tokens);
+        let trace = &mut self.traces[place];
+        let State::InFlight(lane) = trace.state else { return };
+        if trace.made < answer {
+            self.times[(lane * answer + trace.made) as usize] = at;
+            self.tokens[place * answer as usize + trace.made as usize] = token;
+        }
+        if trace.made == 0 {
+            trace.first = at;
+        }
+        trace.last = at;
+        trace.made += 1;
+        self.output_tokens += 1;
+    }
+
+    /// An answer that is not exactly as long as asked is not the same work and counts as failed.
+    fn outcome(&self, index: u32, ending: Ending) -> Outcome {
+        let trace = &self.traces[self.place(index)];
+        let late = trace.last.saturating_sub(trace.intended) > nanos(self.plan.timeout);
+        match ending {
+            Ending::Finished if trace.made != self.plan.output_tokens => Outcome::Failed,
+            Ending::Finished if late => Outcome::TimedOut,
+            Ending::Finished => Outcome::Ok,
+            Ending::Cancelled => Outcome::Cancelled,
+            Ending::Refused(_) => Outcome::Refused,
+            Ending::Failed(_) => Outcome::Failed,
+            Ending::Disconnected => Outcome::Disconnected,
+        }
+    }
+
+    fn record(&mut self, trace: Trace, lane: u32) {
+        let span = |from: u64, to: u64| to.saturating_sub(from);
+        let decode = span(trace.first, trace.last);
+        let mut record = |metric, ns| self.histograms.get_mut(metric).record_ns(ns);
+        record(Metric::E2e, span(trace.intended, trace.last));
+        record(Metric::Ttft, span(trace.intended, trace.first));
+        record(Metric::Queue, span(trace.sent, trace.started));
+        record(Metric::Prefill, span(trace.started, trace.first));
+        record(Metric::Decode, decode);
+        record(Metric::Service, span(trace.sent, trace.last));
+        if trace.made >= 2 {
+            record(Metric::Tpot, decode / u64::from(trace.made - 1));
+        }
+        let from = (lane * self.plan.output_tokens) as usize;
+        let times = &self.times[from..from + trace.made as usize];
+        times.windows(2).for_each(|pair| record(Metric::Itl, span(pair[0], pair[1])));
+    }
+
+    fn records(&self) -> Vec<RequestRecord> {
+        let kept = self.traces.iter().take(REQUESTS_KEPT).enumerate();
+        kept.filter_map(|(at, trace)| trace.record(self.index(at))).collect()
+    }
+
+    fn digest(&self) -> Sha256 {
+        let answer = self.plan.output_tokens as usize;
+        let mut hasher = sha2::Sha256::new();
+        for (at, trace) in self.traces.iter().enumerate() {
+            if matches!(trace.state, State::Ended(Outcome::Ok, _)) {
+                hasher.update(self.index(at).to_le_bytes());
+                self.tokens[at * answer..][..answer]
+                    .iter()
+                    .for_each(|token| hasher.update(token.to_le_bytes()));
+            }
+        }
+        Sha256(hasher.finalize().into())
+    }
+
+    fn offset(&self, at: Duration) -> u64 {
+        nanos(at.saturating_sub(self.plan.start))
+    }
+
+    fn place(&self, index: u32) -> usize {
+        ((index - self.plan.share.index) / self.plan.share.of) as usize
+    }
+
+    fn index(&self, place: usize) -> u32 {
+        let step = u32::try_from(place).expect("indices are u32");
+        self.plan.share.index + step * self.plan.share.of
+    }
+}
+
+impl Trace {
+    /// `None` for a request that was never sent.
+    fn record(&self, index: u32) -> Option<RequestRecord> {
+        let State::Ended(outcome, done_ns) = self.state else { return None };
+        Some(RequestRecord {
+            index,
+            outcome,
+            intended_ns: self.intended,
+            sent_ns: self.sent,
+            started_ns: self.started,
+            first_token_ns: self.first,
+            done_ns,
+            prompt_tokens: self.prompt_tokens,
+            output_tokens: self.made,
+        })
+    }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn recorder(output_tokens: u32) -> Recorder {
+        let share = Share { index: 1, of: 3 };
+        let timeout = 100 * MS;
+        Recorder::new(Plan { share, requests: 2, in_flight: 2, output_tokens, timeout, start: 1000 * MS })
+    }
+
+    /// Intended at 0, sent at 1, started at 3, tokens at 10, 14, 24 ms.
+    fn answered(index: u32) -> Recorder {
+        let mut recorder = recorder(3);
+        let at = |ms: u32| (1000 + ms) * MS;
+        recorder.sent(index, 5, at(0), at(1));
+        recorder.event(at(3), EngineEvent::Started { index });
+        for (ms, token) in [(10, 7), (14, 8), (24, 9)] {
+            assert_eq!(recorder.event(at(ms), EngineEvent::Token { index, token }), None);
+        }
+        let ended = recorder.event(at(24), EngineEvent::Ended { index, ending: Ending::Finished });
+        assert_eq!(ended, Some(Ended { index, outcome: Outcome::Ok, at: at(24) }));
+        recorder
+    }
+
+    #[test]
+    fn every_metric_is_what_the_contract_says() {
+        let measured = answered(4).finish();
+        let only = |metric| {
+            let exact = measured.histograms.get(metric).exact();
+            (exact.count, exact.sum / 1_000_000)
+        };
+        assert_eq!(
+            Metric::ALL.map(only),
+            [
+                (1, 24), // e2e
+                (1, 10), // ttft
+                (2, 14), // itl: 4 and 10
+                (1, 7),  // tpot
+                (1, 2),  // queue
+                (1, 7),  // prefill
+                (1, 14), // decode
+                (1, 23), // service
+                (1, 1),  // lateness
+            ]
+        );
+        let record = measured.requests[0];
+        assert_eq!((record.index, record.intended_ns, record.done_ns), (4, 0, 24_000_000));
+        assert_eq!((measured.prompt_tokens, measured.output_tokens, measured.wall), (5, 3, 24 * MS));
+    }
+
+    #[test]
+    fn what_did_not_succeed_is_counted_and_kept_out_of_latency() {
+        let endings = [
+            (Ending::Cancelled, Outcome::Cancelled),
+            (Ending::Refused(crate::engine::ErrorKind::Overloaded), Outcome::Refused),
+            (Ending::Failed(crate::engine::ErrorKind::Internal), Outcome::Failed),
+            (Ending::Disconnected, Outcome::Disconnected),
+            (Ending::Finished, Outcome::Failed), // too short an answer
+        ];
+        for (ending, outcome) in endings {
+            let mut recorder = recorder(2);
+            recorder.sent(1, 5, 1000 * MS, 1000 * MS);
+            recorder.event(1001 * MS, EngineEvent::Token { index: 1, token: 1 });
+            let ended = recorder.event(1002 * MS, EngineEvent::Ended { index: 1, ending }).unwrap();
+            assert_eq!(ended.outcome, outcome);
+            let measured = recorder.finish();
+            assert_eq!((measured.outcomes.ok, measured.outcomes.not_ok()), (0, 1));
+            assert!(measured.histograms.get(Metric::Ttft).is_empty());
+            assert_eq!(measured.histograms.get(Metric::Lateness).exact().count, 1);
+        }
+    }
+
+    #[test]
+    fn a_full_answer_after_the_timeout_is_a_timeout() {
+        let mut recorder = recorder(1);
+        recorder.sent(1, 5, 1000 * MS, 1000 * MS);
+        recorder.event(1101 * MS, EngineEvent::Token { index: 1, token: 1 });
+        let ended = recorder.event(1101 * MS, EngineEvent::Ended { index: 1, ending: Ending::Finished });
+        assert_eq!(ended.map(|ended| ended.outcome), Some(Outcome::TimedOut));
+    }
+
+    #[test]
+    fn a_request_ends_once_whatever_comes_later() {
+        let mut recorder = answered(1);
+        assert_eq!(recorder.end(1, Outcome::TimedOut, 2000 * MS), None);
+        assert_eq!(recorder.event(2000 * MS, EngineEvent::Token { index: 1, token: 1 }), None);
+        assert_eq!(recorder.outcomes().ended(), 1);
+        assert_eq!(recorder.finish().output_tokens, 3);
+    }
+
+    #[test]
+    fn the_digest_sees_index_and_tokens() {
+        let digest = |recorder: Recorder| recorder.finish().token_digest;
+        assert_eq!(digest(answered(1)), digest(answered(1)));
+        assert_ne!(digest(answered(1)), digest(answered(4)));
+        let mut other = answered(1);
+        other.tokens[0] ^= 1;
+        assert_ne!(digest(answered(1)), digest(other));
+    }
+}

@@ -1,0 +1,290 @@
+//! One worker's trials from the inside: open the engine, warm it up, run the measured window, hand back a part. All of
+//! it happens on the calling thread, which becomes the driver's. It must not know sessions or messages.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::id::Attempt;
+use contract::message::{Failure, FailureKind, LoadReport};
+use contract::metric::Metric;
+use contract::part::{EngineFacts, Origin, Part, Place, Usage, Window};
+use contract::spec::{Assignment, Demand, EngineSpec};
+
+use crate::engine::{self, Engine, Opened, WindowStart};
+pub use crate::load::control::Control;
+use crate::load::driver::{Bench, DriveEnd, Driver};
+use crate::load::inbox::Inbox;
+use crate::load::phase::{self, Phase, PhaseError};
+use crate::load::stop::Reason;
+use crate::measure::{Clock, ColdStart, Measured, Meter, Wake};
+use crate::os;
+use crate::stream::{Purpose, Stream};
+
+/// The counters are read this long before the start instant, so that reading them is not in the window.
+const METER_LEAD: Duration = Duration::from_millis(5);
+
+/// An open engine with everything a trial needs.
+pub struct OpenEngine {
+    engine: Box<dyn Engine>,
+    report: LoadReport,
+    kernels: String,
+    clock: Clock,
+    inbox: Inbox,
+    cold: Cold,
+    /// The window of the assignment that was warmed up for.
+    prepared: Option<(Assignment, Phase)>,
+}
+
+/// A process starts cold only once.
+enum Cold {
+    /// Not warmed up yet.
+    Starting(ColdStart),
+    /// Complete, to go with the first part.
+    Known(ColdStart),
+    /// Gone with a part.
+    Told,
+}
+
+/// The start instant of a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StartAt {
+    /// On [`Clock::now`].
+    pub at: Duration,
+    /// How well it is known.
+    pub uncertainty: Duration,
+}
+
+/// How a trial ended.
+#[derive(Debug)]
+pub enum TrialEnd {
+    /// With this part.
+    Part(Box<Part>),
+    /// As asked; there is no part.
+    Cancelled,
+    /// Without a part.
+    Failed(Failure),
+}
+
+/// A window that went as planned.
+struct Ran {
+    measured: Measured,
+    start_late: Duration,
+    usage: Usage,
+}
+
+/// Why there is no measured window.
+enum NoWindow {
+    Cancelled,
+    Failed(Reason),
+}
+
+impl OpenEngine {
+    /// Opens an engine for a demand. Time since the last mark of `cold` belongs to nobody.
+    ///
+    /// # Errors
+    /// When there is no such model, it cannot be used, or it does not fit; the message names the way out.
+    pub fn open(
+        spec: &EngineSpec,
+        demand: Demand,
+        clock: &Clock,
+        mut cold: ColdStart,
+    ) -> Result<Self, Failure> {
+        let inbox = Inbox::default();
+        cold.skip();
+        let sink = inbox.sink(clock);
+        let Opened { engine, report, kernels } =
+            engine::open(spec, demand, Arc::new(clock.clone()), sink, &mut |name| cold.mark(name))?;
+        let cold = Cold::Starting(cold);
+        Ok(Self { engine, report, kernels, clock: clock.clone(), inbox, cold, prepared: None })
+    }
+
+    /// What was opened.
+    #[must_use]
+    pub fn report(&self) -> LoadReport {
+        self.report.clone()
+    }
+
+    /// Prepares the window's requests and warms up at full concurrency. False if cancelled.
+    ///
+    /// # Errors
+    /// When the assignment contradicts itself or the engine, or the engine does not answer.
+    pub fn warm_up(&mut self, assignment: &Assignment, control: &Control) -> Result<bool, Failure> {
+        os::sharpen_timers();
+        self.prepare(assignment).map_err(bad_assignment)?;
+        let phase = Phase::warm_up(assignment, &*self.engine).map_err(bad_assignment)?;
+        let start = self.clock.now();
+        let mut driver = Driver::new(self.bench(control), phase, start);
+        let end = driver.run(&mut |_| ());
+        let settled = driver.settle();
+        let measured = driver.into_recorder().finish();
+        match end {
+            DriveEnd::Failed(reason) => Err(broken(reason)),
+            _ if !settled => Err(broken(Reason::Stuck)),
+            DriveEnd::Cancelled => Ok(false),
+            DriveEnd::Done => self.warmed(&measured).map(|()| true),
+        }
+    }
+
+    /// Runs the measured window, beginning at `start`. `on_started` is called once the first requests are sent.
+    pub fn run(
+        &mut self,
+        assignment: &Assignment,
+        start: StartAt,
+        origin: Origin,
+        attempt: Attempt,
+        control: &Control,
+        on_started: &mut dyn FnMut(),
+    ) -> TrialEnd {
+        os::sharpen_timers();
+        if let Err(error) = self.prepare(assignment) {
+            return TrialEnd::Failed(bad_assignment(error));
+        }
+        match self.window(assignment, start.at, control, on_started) {
+            Ok(ran) => TrialEnd::Part(Box::new(self.part(assignment, start, origin, attempt, ran))),
+            Err(NoWindow::Cancelled) => TrialEnd::Cancelled,
+            Err(NoWindow::Failed(reason)) => TrialEnd::Failed(broken(reason)),
+        }
+    }
+
+    /// Makes the window's prompts unless they are there already.
+    fn prepare(&mut self, assignment: &Assignment) -> Result<(), PhaseError> {
+        if self.prepared.as_ref().is_none_or(|(of, _)| of != assignment) {
+            phase::check(assignment, self.report.max_context)?;
+            let phase = Phase::measured(assignment, &*self.engine)?;
+            self.prepared = Some((assignment.clone(), phase));
+        }
+        Ok(())
+    }
+
+    fn bench<'a>(&'a mut self, control: &'a Control) -> Bench<'a> {
+        Bench { engine: &mut *self.engine, inbox: &self.inbox, clock: &self.clock, control }
+    }
+
+    fn warmed(&mut self, measured: &Measured) -> Result<(), Failure> {
+        let outcomes = &measured.outcomes;
+        if outcomes.planned > 0 && outcomes.ok == 0 {
+            let message = format!(
+                "none of {} warm-up requests was answered ({} refused, {} failed, {} timed out): \
+                 look at the worker's standard error, or try fewer requests at once",
+                outcomes.planned, outcomes.refused, outcomes.failed, outcomes.timed_out
+            );
+            return Err(Failure { kind: FailureKind::Engine, message });
+        }
+        self.cold = match std::mem::replace(&mut self.cold, Cold::Told) {
+            Cold::Starting(mut cold) => {
+                let first = measured.histograms.get(Metric::Ttft).exact();
+                if first.count > 0 {
+                    cold.add("first_token", Duration::from_nanos(first.min));
+                }
+                Cold::Known(cold)
+            }
+            later => later,
+        };
+        Ok(())
+    }
+
+    fn window(
+        &mut self,
+        assignment: &Assignment,
+        start: Duration,
+        control: &Control,
+        on_started: &mut dyn FnMut(),
+    ) -> Result<Ran, NoWindow> {
+        let (_, phase) = self.prepared.take().expect("prepared by the caller");
+        self.engine.begin_window(window_start(assignment, start));
+        let clock = self.clock.clone();
+        let mut driver = Driver::new(self.bench(control), phase, start);
+        if !driver.wait_until(Wake::After(start.saturating_sub(METER_LEAD))) {
+            return Err(NoWindow::Cancelled);
+        }
+        let before = Meter::read(&clock);
+        if !driver.wait_until(Wake::Exactly(start)) {
+            return Err(NoWindow::Cancelled);
+        }
+        let mut start_late = Duration::ZERO;
+        let end = driver.run(&mut |now| {
+            start_late = now.saturating_sub(start);
+            on_started();
+        });
+        let after = Meter::read(&clock);
+        let settled = driver.settle();
+        match end {
+            DriveEnd::Failed(reason) => Err(NoWindow::Failed(reason)),
+            _ if !settled => Err(NoWindow::Failed(Reason::Stuck)),
+            DriveEnd::Cancelled => Err(NoWindow::Cancelled),
+            DriveEnd::Done => {
+                let measured = driver.into_recorder().finish();
+                let usage = after.since(&before, measured.wall);
+                Ok(Ran { measured, start_late, usage })
+            }
+        }
+    }
+
+    fn part(
+        &mut self,
+        assignment: &Assignment,
+        start: StartAt,
+        origin: Origin,
+        attempt: Attempt,
+        ran: Ran,
+    ) -> Part {
+        let Ran { measured, start_late, usage } = ran;
+        let place = Place { run: assignment.run, key: assignment.key, slot: assignment.slot, attempt };
+        Part {
+            place,
+            origin,
+            histograms: measured.histograms,
+            outcomes: measured.outcomes,
+            requests: measured.requests,
+            requests_not_kept: measured.requests_not_kept,
+            token_digest: measured.token_digest,
+            prompt_tokens: measured.prompt_tokens,
+            output_tokens: measured.output_tokens,
+            window: Window {
+                first_completion: measured.first_completion,
+                last_completion: measured.last_completion,
+                start_late,
+                clock_uncertainty: start.uncertainty,
+            },
+            cold: self.tell_cold(),
+            usage,
+            engine: self.facts(),
+        }
+    }
+
+    fn tell_cold(&mut self) -> Vec<contract::part::ColdPhase> {
+        match std::mem::replace(&mut self.cold, Cold::Told) {
+            Cold::Starting(cold) | Cold::Known(cold) => cold.phases().to_vec(),
+            Cold::Told => Vec::new(),
+        }
+    }
+
+    fn facts(&self) -> EngineFacts {
+        let counters = self.engine.counters();
+        EngineFacts {
+            model_digest: self.report.model_digest.clone(),
+            threads: self.report.threads,
+            steps: counters.steps,
+            peak_running: counters.peak_running,
+            peak_waiting: counters.peak_waiting,
+            peak_kv_bytes: counters.peak_kv_bytes,
+            kernels: self.kernels.clone(),
+        }
+    }
+}
+
+/// Fates and tokens of simulated requests are the same for every arm; the noise of each slot and arm is its own.
+fn window_start(assignment: &Assignment, at: Duration) -> WindowStart {
+    let stream = u64::from(assignment.slot) << 8 | u64::from(assignment.arm().number());
+    let noise_seed = Stream::new(assignment.seed, Purpose::Noise, stream).bits();
+    WindowStart { at, requests_seed: assignment.seed, noise_seed }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn bad_assignment(error: PhaseError) -> Failure {
+    Failure { kind: FailureKind::BadAssignment, message: format!("failed to {error}") }
+}
+
+fn broken(reason: Reason) -> Failure {
+    Failure { kind: FailureKind::Engine, message: reason.to_string() }
+}

@@ -1,0 +1,151 @@
+//! What tests of trials share: scenarios, assignments, and a trial from opening to part in one call.
+#![expect(dead_code, reason = "each test binary uses its own part of this")]
+
+use std::time::Duration;
+
+use contract::id::{Arm, Attempt, RunId, TrialKey};
+use contract::identity::Sha256;
+use contract::metric::Metric;
+use contract::part::{Origin, Outcome, Part, RequestRecord};
+use contract::spec::{
+    Assignment, Demand, EngineSpec, NativeSpec, PromptSet, PromptSpec, Scenario, Shape, Share, SimSpec,
+    Warmup,
+};
+use worker::measure::{Clock, ColdStart};
+use worker::trial::{Control, OpenEngine, StartAt, TrialEnd};
+
+pub const MS: Duration = Duration::from_millis(1);
+
+pub fn scenario(shape: Shape) -> Scenario {
+    Scenario {
+        name: "test".to_owned(),
+        shape,
+        prompt: PromptSpec { set: PromptSet::Evaluation, tokens: 16 },
+        output_tokens: 8,
+        warmup: Warmup::default(),
+        timeout: Duration::from_secs(600),
+    }
+}
+
+pub fn burst(requests: u32) -> Scenario {
+    scenario(Shape::Burst { requests })
+}
+
+pub fn assignment(scenario: Scenario, arm: Arm, share: Share) -> Assignment {
+    Assignment {
+        run: RunId::new(1, [7; 10]),
+        key: TrialKey { scenario: 0, round: 0, arm },
+        variant: "baseline".to_owned(),
+        slot: share.index,
+        scenario,
+        share,
+        seed: 42,
+    }
+}
+
+pub fn whole(scenario: Scenario) -> Assignment {
+    assignment(scenario, Arm::A, Share { index: 0, of: 1 })
+}
+
+pub fn native(dir: &std::path::Path) -> EngineSpec {
+    inference::synth::write(inference::synth::Preset::Tiny, 1, dir).unwrap();
+    EngineSpec::Native(NativeSpec {
+        model: dir.to_str().unwrap().to_owned(),
+        threads: 1,
+        kv_bytes: 0,
+        max_batch: 256,
+        prefill_chunk: 64,
+        kv_f32: false,
+    })
+}
+
+pub fn origin() -> Origin {
+    Origin {
+        variant: "baseline".to_owned(),
+        exe_sha256: Sha256::default(),
+        instrumented: false,
+        hostname: "here".to_owned(),
+    }
+}
+
+pub fn open(spec: &EngineSpec, assignment: &Assignment, clock: &Clock) -> OpenEngine {
+    let demand = Demand {
+        concurrency: assignment.scenario.concurrency(),
+        tokens_per_request: assignment.scenario.tokens_per_request(),
+    };
+    OpenEngine::open(spec, demand, clock, ColdStart::begin(clock)).unwrap()
+}
+
+pub fn run(engine: &mut OpenEngine, assignment: &Assignment, clock: &Clock, control: &Control) -> TrialEnd {
+    let start = StartAt { at: clock.now() + 10 * MS, uncertainty: MS };
+    let mut started = 0;
+    let end = engine.run(assignment, start, origin(), Attempt(3), control, &mut || started += 1);
+    if !control.is_cancelled() {
+        assert_eq!(started, 1);
+    }
+    end
+}
+
+pub fn part(end: TrialEnd) -> Part {
+    match end {
+        TrialEnd::Part(part) => *part,
+        other => panic!("there is no part: {other:?}"),
+    }
+}
+
+/// Open, warm up, run.
+pub fn trial(spec: &EngineSpec, assignment: &Assignment, clock: &Clock) -> Part {
+    let mut engine = open(spec, assignment, clock);
+    let control = Control::new();
+    assert!(engine.warm_up(assignment, &control).unwrap());
+    part(run(&mut engine, assignment, clock, &control))
+}
+
+pub fn simulated(spec: SimSpec, assignment: &Assignment) -> Part {
+    trial(&EngineSpec::Sim(spec), assignment, &Clock::simulated())
+}
+
+/// What must hold of every part whatever happened.
+pub fn check(part: &Part, planned: u64) {
+    assert_eq!(part.outcomes.planned, planned);
+    assert_eq!(part.outcomes.ended(), planned);
+    assert_eq!(part.requests.len() as u64 + part.requests_not_kept, planned);
+    for metric in [Metric::E2e, Metric::Ttft, Metric::Queue, Metric::Prefill, Metric::Decode, Metric::Service]
+    {
+        assert_eq!(part.histograms.get(metric).exact().count, part.outcomes.ok, "{}", metric.name());
+    }
+    assert_eq!(part.histograms.get(Metric::Lateness).exact().count, planned);
+    assert_eq!(part.histograms.get(Metric::Itl).exact().count, part.output_tokens - part.outcomes.ok);
+    recompute(part);
+}
+
+/// Every metric but ITL can be had from the single requests too, and must be the same to the nanosecond.
+pub fn recompute(part: &Part) {
+    let mut again = contract::part::Histograms::default();
+    for request in &part.requests {
+        again.get_mut(Metric::Lateness).record_ns(request.sent_ns - request.intended_ns);
+        if request.outcome == Outcome::Ok {
+            record(&mut again, request);
+        }
+    }
+    for metric in Metric::ALL.into_iter().filter(|metric| *metric != Metric::Itl) {
+        assert_eq!(again.get(metric), part.histograms.get(metric), "{}", metric.name());
+    }
+    let sum = |metric| part.histograms.get(metric).exact().sum;
+    assert!(sum(Metric::Itl) >= sum(Metric::Decode), "gaps of zero count as one nanosecond");
+}
+
+fn record(into: &mut contract::part::Histograms, request: &RequestRecord) {
+    let RequestRecord { intended_ns, sent_ns, started_ns, first_token_ns, done_ns, .. } = *request;
+    let mut record = |metric, from: u64, to: u64| into.get_mut(metric).record_ns(to - from);
+    record(Metric::E2e, intended_ns, done_ns);
+    record(Metric::Ttft, intended_ns, first_token_ns);
+    record(Metric::Queue, sent_ns, started_ns);
+    record(Metric::Prefill, started_ns, first_token_ns);
+    record(Metric::Decode, first_token_ns, done_ns);
+    record(Metric::Service, sent_ns, done_ns);
+    if request.output_tokens >= 2 {
+        let tpot = (done_ns - first_token_ns) / u64::from(request.output_tokens - 1);
+        record(Metric::Tpot, 0, tpot);
+    }
+}
