@@ -1,0 +1,189 @@
+//! One cargo build of one binary with given flags: starts cargo in a clean environment and turns its JSON messages
+//! into a result. Knows flags only as words and profiles only as paths in messages.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde::Deserialize;
+
+use super::diagnostics::Findings;
+use super::flags::Flags;
+use super::wrapper::{Wrapper, check_arrived};
+use super::{BuildError, BuildProgress, tool};
+
+/// What is built and where; the same for every variant.
+#[derive(Debug)]
+pub(super) struct Job<'a> {
+    pub(super) root: &'a Path,
+    pub(super) package: &'a str,
+    pub(super) binary: &'a str,
+    pub(super) cargo_profile: &'a str,
+    pub(super) triple: &'a str,
+    pub(super) target_dir: &'a Path,
+    pub(super) offline: bool,
+}
+
+/// What one cargo build left.
+#[derive(Debug, Default)]
+pub(super) struct Built {
+    pub(super) executable: PathBuf,
+    pub(super) findings: Findings,
+    /// Libraries that build scripts asked to link: code that no profile reaches.
+    pub(super) native_libraries: Vec<String>,
+    errors: Vec<String>,
+}
+
+/// The lines of `--message-format=json` that matter here.
+#[derive(Deserialize)]
+#[serde(tag = "reason")]
+enum Line {
+    #[serde(rename = "compiler-message")]
+    Diagnostic { message: Diagnostic },
+    #[serde(rename = "compiler-artifact")]
+    Artifact { target: Target, executable: Option<PathBuf>, fresh: bool },
+    #[serde(rename = "build-script-executed")]
+    BuildScript { linked_libs: Vec<String> },
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Deserialize)]
+struct Diagnostic {
+    level: String,
+    message: String,
+    rendered: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+impl Job<'_> {
+    /// Builds with `flags` and checks that they arrived. `profile` is the path the compiler was given, if any.
+    pub(super) fn run(
+        &self,
+        step: &'static str,
+        flags: &Flags,
+        profile: Option<&Path>,
+        wrapper: &Wrapper,
+        progress: &mut dyn FnMut(BuildProgress),
+    ) -> Result<Built, BuildError> {
+        let mut command = self.command();
+        wrapper.apply(&mut command, flags)?;
+        let mut child = spawn(&mut command)?;
+        let profile = profile.map(|path| path.display().to_string()).unwrap_or_default();
+        let stderr = drain_stderr(&mut child);
+        let mut built = Built::default();
+        for line in
+            BufReader::new(child.stdout.take().expect("stdout is piped")).lines().map_while(Result::ok)
+        {
+            built.note(step, self.binary, &line, &profile, progress);
+        }
+        let status = child.wait().map_err(BuildError::io(self.root))?;
+        let stderr = stderr.join().unwrap_or_default();
+        if !status.success() || built.executable.as_os_str().is_empty() {
+            return Err(built.failure(step, &stderr, !profile.is_empty()));
+        }
+        check_arrived(step, &wrapper.calls()?, flags)?;
+        Ok(built)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new("cargo");
+        command
+            .current_dir(self.root)
+            .args(["build", "--message-format=json", "--package", self.package, "--bin", self.binary])
+            .args(["--profile", self.cargo_profile, "--target", self.triple, "--target-dir"])
+            .arg(self.target_dir);
+        if self.offline {
+            command.arg("--offline");
+        }
+        for name in std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()) {
+            if changes_a_build(&name) {
+                command.env_remove(name);
+            }
+        }
+        command
+    }
+}
+
+impl Built {
+    fn note(
+        &mut self,
+        step: &'static str,
+        binary: &str,
+        line: &str,
+        profile: &str,
+        progress: &mut dyn FnMut(BuildProgress),
+    ) {
+        match serde_json::from_str(line) {
+            Ok(Line::Diagnostic { message }) => self.diagnostic(message, profile),
+            Ok(Line::Artifact { target, executable, fresh }) => {
+                if target.name == binary && target.kind.iter().any(|kind| kind == "bin") {
+                    self.executable = executable.unwrap_or_default();
+                }
+                if !fresh {
+                    progress(BuildProgress::Compiled { step, krate: target.name });
+                }
+            }
+            Ok(Line::BuildScript { linked_libs }) => self.native_libraries.extend(linked_libs),
+            Ok(Line::Other) | Err(_) => {}
+        }
+    }
+
+    fn diagnostic(&mut self, message: Diagnostic, profile: &str) {
+        if !profile.is_empty() {
+            self.findings.note(&message.message, profile);
+        }
+        if message.level.starts_with("error") {
+            self.errors.push(message.rendered.unwrap_or(message.message));
+        }
+    }
+
+    fn failure(&self, step: &str, stderr: &str, with_profile: bool) -> BuildError {
+        // The baseline compiled, so what fails here is the profile together with link-time optimisation.
+        let advice = if with_profile { "; retry with `lto = \"thin\"` in the cargo profile" } else { "" };
+        let words = if self.errors.is_empty() { stderr.to_owned() } else { self.errors.join("\n") };
+        BuildError::Compile { step: step.to_owned(), rendered: tool::tail(&words), advice: advice.to_owned() }
+    }
+}
+
+/// Variables by which a shell could change one build and not the other, or both unrecorded.
+fn changes_a_build(name: &str) -> bool {
+    const EXACT: [&str; 9] = [
+        "RUSTFLAGS",
+        "CARGO_BUILD_RUSTFLAGS",
+        "CARGO_BUILD_TARGET",
+        "CARGO_TARGET_DIR",
+        "RUSTC",
+        "RUSTC_WRAPPER",
+        "CARGO_BUILD_RUSTC_WRAPPER",
+        "CARGO_INCREMENTAL",
+        "RUSTC_BOOTSTRAP",
+    ];
+    EXACT.contains(&name) || name.starts_with("CARGO_PROFILE_") || name.starts_with("LLVM_PROFILE")
+}
+
+fn spawn(command: &mut Command) -> Result<Child, BuildError> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(|source| {
+        BuildError::ToolMissing {
+            program: "cargo".to_owned(),
+            source,
+            remedy: "install Rust with rustup (https://rustup.rs)".to_owned(),
+        }
+    })
+}
+
+/// Reads standard error on its own thread: cargo blocks when either pipe is full.
+fn drain_stderr(child: &mut Child) -> std::thread::JoinHandle<String> {
+    let mut pipe = child.stderr.take().expect("stderr is piped");
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What was read before an error is still worth showing.
+        drop(pipe.read_to_end(&mut bytes));
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}

@@ -1,0 +1,266 @@
+//! What can go wrong while variants are built or read back. Each variant of the enum is one clear sentence with
+//! the way out in it; nothing here prints or decides an exit code.
+
+use std::path::PathBuf;
+
+/// The cause of a failed training, as the caller's trainer reports it.
+pub type TrainingFailure = Box<dyn std::error::Error + Send + Sync>;
+
+/// A build, a profile or a manifest that cannot be used; every message names the way out.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A file operation failed.
+    #[error("failed to access {}: {source}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A program is not there or cannot be started.
+    #[error("failed to start `{program}`: {source}; {remedy}")]
+    ToolMissing {
+        /// The program.
+        program: String,
+        /// What the system said.
+        source: std::io::Error,
+        /// The command that brings it.
+        remedy: String,
+    },
+    /// A program ended with a failure.
+    #[error("`{program}` failed ({status}): {stderr}")]
+    ToolFailed {
+        /// The program with its first argument.
+        program: String,
+        /// How it ended.
+        status: String,
+        /// The end of what it wrote.
+        stderr: String,
+    },
+    /// No `llvm-profdata` reads what this compiler writes.
+    #[error(
+        "no `llvm-profdata` reads the profiles of LLVM {llvm} ({}); run `rustup component add llvm-tools`, \
+         or install Debian's `llvm-19`",
+        if rejected.is_empty() { "none found".to_owned() } else { format!("rejected {}", rejected.join(", ")) }
+    )]
+    NoProfdata {
+        /// Major version of the compiler's LLVM.
+        llvm: u32,
+        /// Programs that were found but cannot be used, with their version.
+        rejected: Vec<String>,
+    },
+    /// Another build is at work in the same directory.
+    #[error("another build holds {}; wait for it to end", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// Cargo or the compiler failed.
+    #[error("failed to compile `{step}`: {rendered}{advice}")]
+    Compile {
+        /// The step: `baseline`, `instrumented`, `pgo`, ….
+        step: String,
+        /// The compiler's own words.
+        rendered: String,
+        /// Empty, or a known way round with a leading separator.
+        advice: String,
+    },
+    /// A flag did not arrive at the compiler.
+    #[error(
+        "flag `{flag}` of `{step}` never reached the compiler for crate `{krate}`; look for a `rustc` wrapper or a cargo configuration that replaces flags"
+    )]
+    FlagLost {
+        /// The step.
+        step: String,
+        /// The crate compiled without the flag; `*` when no workspace crate was compiled at all.
+        krate: String,
+        /// The flag.
+        flag: String,
+    },
+    /// A source changed while the variants were being built.
+    #[error("{} changed while the variants were being built; run the build again", path.display())]
+    SourceChanged {
+        /// The source file.
+        path: PathBuf,
+    },
+    /// The training itself failed.
+    #[error("failed to train the instrumented build: {source}")]
+    Training {
+        /// The trainer's error.
+        source: TrainingFailure,
+    },
+    /// Some worker left no profile, or files of another training lie among them.
+    #[error("training started {expected} worker processes, but {found} raw profiles are in {}; a worker that is killed leaves none: flush before it ends", dir.display())]
+    RawProfileCount {
+        /// Worker processes started by the training plan.
+        expected: u32,
+        /// Raw profiles found.
+        found: u32,
+        /// Where they are.
+        dir: PathBuf,
+    },
+    /// A worker died before it had written its profile.
+    #[error("raw profile {} is empty; its worker ended before it had written; train again", path.display())]
+    RawProfileEmpty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Strict merging failed.
+    #[error(
+        "failed to merge raw profiles: {reason}; train again, or pass `--tolerate-damaged-profiles` to merge what is whole and list what is lost"
+    )]
+    Merge {
+        /// What `llvm-profdata` said.
+        reason: String,
+    },
+    /// The merged profile holds no count at all.
+    #[error("profile {} counts nothing: the training ran no instrumented code; train with requests that reach the engine", path.display())]
+    ProfileEmpty {
+        /// The merged profile.
+        path: PathBuf,
+    },
+    /// The merged profile holds far less than that of the same training before.
+    #[error(
+        "profile counts {total} executions where the same training counted {previous} before (less than half); look for lost workers, or pass `--accept-thin-profile` if the code really does less"
+    )]
+    ProfileThin {
+        /// Total count now.
+        total: u64,
+        /// Total count of the last accepted profile of the same training.
+        previous: u64,
+    },
+    /// The compiler or `llvm-profdata` could not read the profile.
+    #[error("profile {} cannot be read: {reason}; train again (`coordinator build --retrain`)", path.display())]
+    ProfileUnreadable {
+        /// The profile.
+        path: PathBuf,
+        /// The tool's own words.
+        reason: String,
+    },
+    /// The profile on disk is not the one that was recorded.
+    #[error("profile {} is damaged: its SHA-256 is {found}, recorded was {expected}; train again (`coordinator build --retrain`)", path.display())]
+    ProfileDamaged {
+        /// The profile.
+        path: PathBuf,
+        /// SHA-256 that was recorded.
+        expected: String,
+        /// SHA-256 of the file now.
+        found: String,
+    },
+    /// The profile belongs to a build with other flags.
+    #[error("profile {} was recorded with other build settings ({recorded}, these are {current}); train again (`coordinator build --retrain`)", path.display())]
+    ProfileOfOtherSettings {
+        /// The profile.
+        path: PathBuf,
+        /// Digest of the settings it was recorded with.
+        recorded: String,
+        /// Digest of the settings now.
+        current: String,
+    },
+    /// The compiler threw away too much of the profile.
+    #[error(
+        "the compiler discarded up to {discarded_percent:.1} % of the profile's counts ({mismatched} functions changed, {missing} unknown to the profile; the limit is {limit_percent} %): the profile does not belong to this source; train again (`coordinator build --retrain`)"
+    )]
+    ProfileStale {
+        /// Share of the profile's total count that was discarded.
+        discarded_percent: f64,
+        /// The most that is accepted.
+        limit_percent: f64,
+        /// Functions whose control flow differs.
+        mismatched: usize,
+        /// Functions without a profile.
+        missing: usize,
+    },
+    /// The optimised build equals what a worthless profile gives.
+    #[error(
+        "`{variant}` has the same code as the control `{control}`, so the profile was not applied; train again (`coordinator build --retrain`)"
+    )]
+    NullProfile {
+        /// The variant.
+        variant: String,
+        /// The control it equals.
+        control: String,
+    },
+    /// A worthless profile went unnoticed.
+    #[error(
+        "the compiler's complaint about `{control}` was not recognised, so a bad profile would pass; build with the pinned compiler of rust-toolchain.toml"
+    )]
+    ControlUnnoticed {
+        /// The control.
+        control: &'static str,
+    },
+    /// A binary without the section that is compared.
+    #[error("{} is no ELF program with a `.text` section: {reason}", path.display())]
+    NoText {
+        /// The binary.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Nothing has been built.
+    #[error("no variants are built (no {}): coordinator build --variants baseline,pgo", path.display())]
+    NoManifest {
+        /// Where the manifest should be.
+        path: PathBuf,
+    },
+    /// The manifest cannot be understood.
+    #[error("build manifest {} cannot be read: {reason}; build again: coordinator build --variants baseline,pgo", path.display())]
+    BadManifest {
+        /// The manifest.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The wanted variant is not in the manifest, or its binary is gone.
+    #[error("variant `{variant}` is not built: coordinator build --variants {}", if variant == "baseline" { "baseline".to_owned() } else { format!("baseline,{variant}") })]
+    NotBuilt {
+        /// The variant.
+        variant: String,
+    },
+    /// A variant name that does not exist.
+    #[error("unknown variant `{name}`; known are {}", known.join(", "))]
+    UnknownVariant {
+        /// What was asked for.
+        name: String,
+        /// What exists.
+        known: Vec<&'static str>,
+    },
+    /// A scope that does not exist.
+    #[error("unknown profile scope `{name}`; known are workspace, program")]
+    UnknownScope {
+        /// What was asked for.
+        name: String,
+    },
+    /// A binary on disk is not the one that was built.
+    #[error("{} is not the binary that was built as `{variant}` (SHA-256 {found}, recorded {expected}): coordinator build --variants baseline,{variant} --force", path.display())]
+    BinaryChanged {
+        /// The variant.
+        variant: String,
+        /// The binary.
+        path: PathBuf,
+        /// SHA-256 that was recorded.
+        expected: String,
+        /// SHA-256 of the file now.
+        found: String,
+    },
+    /// Two variants are the same code.
+    #[error(
+        "variants `{one}` and `{other}` are the same code (.text {text}); build `{other}` with a profile, or ask for an A/A comparison by name"
+    )]
+    IdenticalCode {
+        /// The first variant.
+        one: String,
+        /// The second variant.
+        other: String,
+        /// SHA-256 of both `.text` sections.
+        text: String,
+    },
+}
+
+impl BuildError {
+    /// Wraps an I/O error with the path it happened at.
+    pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+}

@@ -1,0 +1,215 @@
+//! The one manifest of flags from which every build is derived, so that builds differ in their profile flags alone.
+//! Flags for workspace crates travel through the wrapper, flags for the whole program through Cargo; which goes
+//! where depends on the scope and on nothing else. Runs nothing.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{BuildError, digest};
+
+/// Which crates a profile is collected for and applied to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Workspace crates alone (with what they instantiate of their dependencies); dependencies are built once for
+    /// all variants.
+    #[default]
+    Workspace,
+    /// Every crate of the program; dependencies are compiled anew for each build.
+    Program,
+}
+
+/// A variant that can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VariantName {
+    /// No profile: what every other variant is compared with.
+    Baseline,
+    /// Optimised with the profile of a training.
+    Pgo,
+}
+
+/// One build that is made on the way: a variant, the instrumented program, or a control.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Recipe {
+    Baseline,
+    Instrumented {
+        atomic_counters: bool,
+    },
+    /// Optimised with the profile at `path`; without one it is the baseline under another name.
+    Optimised {
+        profile: Option<PathBuf>,
+    },
+    /// As `Optimised`, but with a profile that must not help.
+    Control {
+        name: &'static str,
+        profile: PathBuf,
+    },
+}
+
+/// The flags of one build.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Flags {
+    /// For workspace crates, through the wrapper.
+    pub(super) workspace: Vec<String>,
+    /// For every crate of the target, through Cargo.
+    pub(super) program: Vec<String>,
+}
+
+impl VariantName {
+    /// All variants, in the order in which they are built.
+    pub const ALL: [Self; 2] = [Self::Baseline, Self::Pgo];
+
+    /// The word used in commands, reports and file names.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Baseline => "baseline",
+            Self::Pgo => "pgo",
+        }
+    }
+}
+
+impl fmt::Display for VariantName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for VariantName {
+    type Err = BuildError;
+
+    fn from_str(name: &str) -> Result<Self, BuildError> {
+        Self::ALL.into_iter().find(|variant| variant.as_str() == name).ok_or_else(|| {
+            BuildError::UnknownVariant { name: name.to_owned(), known: Self::ALL.map(Self::as_str).to_vec() }
+        })
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Workspace => "workspace",
+            Self::Program => "program",
+        })
+    }
+}
+
+impl FromStr for Scope {
+    type Err = BuildError;
+
+    fn from_str(name: &str) -> Result<Self, BuildError> {
+        match name {
+            "workspace" => Ok(Self::Workspace),
+            "program" => Ok(Self::Program),
+            _ => Err(BuildError::UnknownScope { name: name.to_owned() }),
+        }
+    }
+}
+
+impl Recipe {
+    /// The step's name in progress, errors and file names.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Baseline => "baseline",
+            Self::Instrumented { .. } => "instrumented",
+            Self::Optimised { .. } => "pgo",
+            Self::Control { name, .. } => name,
+        }
+    }
+
+    /// The flags of this build: those of the user for every crate, the profile's by scope.
+    pub(super) fn flags(&self, scope: Scope, user: &[String]) -> Flags {
+        let mut flags = Flags { workspace: Vec::new(), program: user.to_vec() };
+        match scope {
+            Scope::Workspace => flags.workspace.extend(self.profile_flags()),
+            Scope::Program => flags.program.extend(self.profile_flags()),
+        }
+        if matches!(self, Self::Instrumented { .. }) {
+            // Only workspace crates know this switch; a cargo feature would change every symbol's hash.
+            flags.workspace.extend(["--cfg".to_owned(), "profile_hook".to_owned()]);
+        }
+        flags
+    }
+
+    fn profile_flags(&self) -> Vec<String> {
+        match self {
+            Self::Baseline | Self::Optimised { profile: None } => Vec::new(),
+            Self::Instrumented { atomic_counters } => {
+                let atomic =
+                    atomic_counters.then(|| "-Cllvm-args=-instrprof-atomic-counter-update-all".to_owned());
+                std::iter::once("-Cprofile-generate".to_owned()).chain(atomic).collect()
+            }
+            Self::Optimised { profile: Some(profile) } | Self::Control { profile, .. } => use_flags(profile),
+        }
+    }
+}
+
+impl Flags {
+    /// All flags in one list, for the record and for checking that they arrived.
+    pub(super) fn all(&self) -> Vec<String> {
+        self.program.iter().chain(&self.workspace).cloned().collect()
+    }
+
+    /// Digest of the flags and of where each goes.
+    pub(super) fn digest(&self) -> String {
+        digest::Fields::new("flags")
+            .fields("workspace", &self.workspace)
+            .fields("program", &self.program)
+            .hex()
+    }
+}
+
+fn use_flags(profile: &Path) -> Vec<String> {
+    // Without the second flag a function that the profile does not know is passed over in silence.
+    vec![format!("-Cprofile-use={}", profile.display()), "-Cllvm-args=-pgo-warn-missing-function".to_owned()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn optimised() -> Recipe {
+        Recipe::Optimised { profile: Some(PathBuf::from("/p/x.profdata")) }
+    }
+
+    #[test]
+    fn builds_differ_in_profile_flags_alone() {
+        let user = vec!["-Ctarget-cpu=native".to_owned()];
+        let baseline = Recipe::Baseline.flags(Scope::Workspace, &user);
+        let pgo = optimised().flags(Scope::Workspace, &user);
+        assert_eq!(baseline.program, pgo.program, "dependencies are shared");
+        assert!(baseline.workspace.is_empty());
+        assert!(pgo.workspace.iter().all(|flag| flag.contains("profile-use") || flag.contains("pgo-warn")));
+        assert_eq!(Recipe::Optimised { profile: None }.flags(Scope::Workspace, &user), baseline);
+        assert_ne!(pgo.digest(), baseline.digest());
+    }
+
+    #[test]
+    fn scope_decides_the_road_and_only_the_instrumented_build_has_the_hook() {
+        let pgo = optimised().flags(Scope::Program, &[]);
+        assert!(pgo.workspace.is_empty() && pgo.program.len() == 2);
+        assert_ne!(pgo.digest(), optimised().flags(Scope::Workspace, &[]).digest());
+        let hook = "profile_hook".to_owned();
+        for scope in [Scope::Workspace, Scope::Program] {
+            let instrumented = Recipe::Instrumented { atomic_counters: false }.flags(scope, &[]);
+            assert!(instrumented.workspace.contains(&hook) && !instrumented.program.contains(&hook));
+            assert!(!optimised().flags(scope, &[]).all().contains(&hook));
+        }
+    }
+
+    #[test]
+    fn names_are_read_back_and_others_refused() {
+        for variant in VariantName::ALL {
+            assert_eq!(variant.as_str().parse::<VariantName>().expect("known"), variant);
+        }
+        assert!("pgo2".parse::<VariantName>().is_err());
+        for scope in [Scope::Workspace, Scope::Program] {
+            assert_eq!(scope.to_string().parse::<Scope>().expect("known"), scope);
+        }
+        assert!("crate".parse::<Scope>().is_err());
+    }
+}

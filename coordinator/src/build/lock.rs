@@ -1,0 +1,44 @@
+//! One build at a time in one directory: a lock that ends with the process, however it ends. Knows nothing of builds.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+use super::BuildError;
+
+/// Held while a build is under way.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Lock {
+    /// Takes the lock of `dir`, or fails at once when another build has it.
+    pub(super) fn take(dir: &Path) -> Result<Self, BuildError> {
+        let path = dir.join("lock");
+        let file = File::create(&path).map_err(BuildError::io(&path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(BuildError::Locked { path }),
+            Err(TryLockError::Error(source)) => Err(BuildError::Io { path, source }),
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone would not do: a child that another thread is just starting has the file open as well.
+        drop(self.0.unlock());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_build_is_refused_until_the_first_ends() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let first = Lock::take(dir.path()).expect("free");
+        assert!(matches!(Lock::take(dir.path()), Err(BuildError::Locked { .. })));
+        drop(first);
+        assert!(Lock::take(dir.path()).is_ok());
+    }
+}

@@ -1,0 +1,213 @@
+//! The record of what was built: written whole in one step, read by whoever runs or compares variants. Owns the
+//! file format and the checks that binaries on disk are those that were built; knows nothing of how they are made.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::artifact::Artifact;
+use super::flags::{Scope, VariantName};
+use super::profile::ProfileReport;
+use super::sources::{GitState, Sources};
+use super::training::TrainingReport;
+use super::{BuildError, digest};
+
+/// Format of the manifest. 1: first.
+pub const FORMAT: u32 = 1;
+/// Name of the file.
+pub const FILE_NAME: &str = "manifest.json";
+
+/// Everything about the built variants.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Format of this file.
+    pub format: u32,
+    /// What all builds share.
+    pub settings: Settings,
+    /// Commit of the sources, when they lie in a git checkout.
+    pub git: Option<GitState>,
+    /// The sources themselves.
+    pub sources: Sources,
+    /// Built variants by name.
+    pub variants: BTreeMap<String, VariantRecord>,
+    /// The program that was trained. It is not a variant: nothing it measures may be recorded.
+    pub instrumented: Option<VariantRecord>,
+    /// Builds with profiles that must not help, by name.
+    pub controls: BTreeMap<String, VariantRecord>,
+    /// The profile of `pgo`.
+    pub profile: Option<ProfileRecord>,
+    /// Total count of the last accepted profile by training, kept over changes of the sources.
+    pub accepted_totals: BTreeMap<String, u64>,
+    /// What deserves attention without being an error.
+    pub warnings: Vec<String>,
+}
+
+/// What all builds of one manifest have in common; its digest is stored with each profile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Package built.
+    pub package: String,
+    /// Binary built.
+    pub binary: String,
+    /// Cargo profile.
+    pub cargo_profile: String,
+    /// Digest of all profile tables of the workspace.
+    pub cargo_profiles_digest: String,
+    /// Target triple.
+    pub target: String,
+    /// First line of `rustc -vV`.
+    pub rustc: String,
+    /// LLVM version of the compiler.
+    pub llvm: String,
+    /// Cargo's version line.
+    pub cargo: String,
+    /// Which crates the profile covers.
+    pub scope: Scope,
+    /// Flags for every crate of every build.
+    pub rustflags: Vec<String>,
+}
+
+/// One build and the flags that make it differ.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VariantRecord {
+    /// The binary.
+    #[serde(flatten)]
+    pub artifact: Artifact,
+    /// All flags given to workspace crates.
+    pub flags: Vec<String>,
+    /// Wall time of the build in seconds.
+    pub build_seconds: f64,
+    /// The earlier build whose code is the same, if one is.
+    pub identical_to: Option<String>,
+}
+
+/// The profile a variant was optimised with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProfileRecord {
+    /// Path relative to the directory of the manifest.
+    pub path: PathBuf,
+    /// SHA-256 of the file.
+    pub sha256: String,
+    /// Digest of the settings it was recorded with.
+    pub settings_digest: String,
+    /// Version of the `llvm-profdata` that merged it.
+    pub llvm_profdata: u32,
+    /// The training; `None` for a profile that was given.
+    pub training: Option<TrainingReport>,
+    /// What is in it.
+    pub report: ProfileReport,
+}
+
+impl Settings {
+    /// Digest of everything that has to be equal for a profile to fit.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let text = serde_json::to_string(self).expect("settings are plain data");
+        digest::Fields::new("settings").field("json", &text).hex()
+    }
+}
+
+impl Manifest {
+    /// Reads the manifest in `dir`.
+    ///
+    /// # Errors
+    /// When there is none or it cannot be understood; the message has the command to run.
+    pub fn read(dir: &Path) -> Result<Self, BuildError> {
+        let path = dir.join(FILE_NAME);
+        let bad = |reason: String| BuildError::BadManifest { path: path.clone(), reason };
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Err(BuildError::NoManifest { path });
+            }
+            Err(source) => return Err(BuildError::Io { path, source }),
+        };
+        let format = serde_json::from_str::<Head>(&text).map_err(|e| bad(e.to_string()))?.format;
+        if format != FORMAT {
+            return Err(bad(format!("it has format {format}, this program reads {FORMAT}")));
+        }
+        serde_json::from_str(&text).map_err(|e| bad(e.to_string()))
+    }
+
+    /// Writes the manifest to `dir`: readers see the old one or the new one, never a half.
+    pub(super) fn write(&self, dir: &Path) -> Result<(), BuildError> {
+        let (path, fresh) = (dir.join(FILE_NAME), dir.join("manifest.json.new"));
+        let text = serde_json::to_string_pretty(self).expect("a manifest is plain data");
+        let file = fs::File::create(&fresh).map_err(BuildError::io(&fresh))?;
+        std::io::Write::write_all(&mut &file, text.as_bytes()).map_err(BuildError::io(&fresh))?;
+        file.sync_all().map_err(BuildError::io(&fresh))?;
+        fs::rename(&fresh, &path).map_err(BuildError::io(&path))
+    }
+
+    /// The record of one variant.
+    ///
+    /// # Errors
+    /// [`BuildError::NotBuilt`] with the command that builds it.
+    pub fn variant(&self, name: VariantName) -> Result<&VariantRecord, BuildError> {
+        self.variants.get(name.as_str()).ok_or_else(|| BuildError::NotBuilt { variant: name.to_string() })
+    }
+
+    /// Path of a variant's binary, after checking that it is the one that was built.
+    ///
+    /// # Errors
+    /// When the variant is not built, its binary is gone, or its SHA-256 differs.
+    pub fn verified_binary(&self, dir: &Path, name: VariantName) -> Result<PathBuf, BuildError> {
+        self.variant(name)?.verify(dir, name.as_str())
+    }
+
+    /// Fails when the two variants are the same code.
+    ///
+    /// # Errors
+    /// [`BuildError::IdenticalCode`], or [`BuildError::NotBuilt`].
+    pub fn check_distinct(&self, one: VariantName, other: VariantName) -> Result<(), BuildError> {
+        let text = &self.variant(one)?.artifact.text_sha256;
+        if *text != self.variant(other)?.artifact.text_sha256 {
+            return Ok(());
+        }
+        Err(BuildError::IdenticalCode { one: one.to_string(), other: other.to_string(), text: text.clone() })
+    }
+
+    /// Sources under `root` that changed since the variants were built.
+    ///
+    /// # Errors
+    /// When a source cannot be read.
+    pub fn changed_sources(&self, root: &Path) -> Result<Vec<PathBuf>, BuildError> {
+        Ok(self.sources.now(root)?.changed_from(&self.sources))
+    }
+}
+
+impl VariantRecord {
+    /// Path of the binary, after checking its SHA-256.
+    pub(super) fn verify(&self, dir: &Path, name: &str) -> Result<PathBuf, BuildError> {
+        let path = dir.join(&self.artifact.path);
+        if !path.is_file() {
+            return Err(BuildError::NotBuilt { variant: name.to_owned() });
+        }
+        let found = digest::file(&path)?;
+        if found == self.artifact.sha256 {
+            return Ok(path);
+        }
+        let expected = self.artifact.sha256.clone();
+        Err(BuildError::BinaryChanged { variant: name.to_owned(), path, expected, found })
+    }
+}
+
+impl ProfileRecord {
+    /// Path of the profile, after checking its SHA-256.
+    pub(super) fn verify(&self, dir: &Path) -> Result<PathBuf, BuildError> {
+        let path = dir.join(&self.path);
+        let found = digest::file(&path)?;
+        if found == self.sha256 {
+            return Ok(path);
+        }
+        Err(BuildError::ProfileDamaged { path, expected: self.sha256.clone(), found })
+    }
+}
+
+/// The one field that every format has.
+#[derive(Deserialize)]
+struct Head {
+    format: u32,
+}

@@ -1,0 +1,127 @@
+//! What a build is asked for, what it says on the way and what it returns. Plain data; does nothing.
+
+use std::path::{Path, PathBuf};
+
+use super::flags::{Scope, VariantName};
+use super::manifest::Manifest;
+use super::profile::ProfileReport;
+
+/// What to build and how.
+#[derive(Debug, Clone)]
+pub struct BuildOptions {
+    /// Workspace to build in.
+    pub root: PathBuf,
+    /// Where binaries, profiles and the manifest are kept; `target/bench` under the workspace by default.
+    pub out: PathBuf,
+    /// Package to build.
+    pub package: String,
+    /// Binary of that package.
+    pub binary: String,
+    /// Cargo profile of every build.
+    pub cargo_profile: String,
+    /// Variants wanted; `baseline` is always built, every other variant is compared with it.
+    pub variants: Vec<VariantName>,
+    /// Which crates a profile covers.
+    pub scope: Scope,
+    /// Flags for every crate of every build, such as `-Ctarget-cpu=native`. Flags from the environment do not count.
+    pub rustflags: Vec<String>,
+    /// Where the profile comes from.
+    pub profile: ProfileOrigin,
+    /// Train even though the profile at hand still fits.
+    pub retrain: bool,
+    /// Build everything anew.
+    pub force: bool,
+    /// Also build with an unreadable and with an empty profile and require the optimised code to differ from both.
+    pub controls: bool,
+    /// Exact counters with several threads, at a multiple of the training's time.
+    pub atomic_counters: bool,
+    /// Merge what is whole when a strict merge fails, and list what is lost.
+    pub tolerate_damaged: bool,
+    /// Accept a profile with less than half of the counts of the last one.
+    pub accept_thin: bool,
+    /// Never reach for the network.
+    pub offline: bool,
+}
+
+/// Where the profile of `pgo` comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ProfileOrigin {
+    /// From a training of the instrumented build.
+    #[default]
+    Training,
+    /// From a merged profile on disk.
+    File(PathBuf),
+    /// From nowhere: the variant is the baseline under another name, to see that this is noticed.
+    Nothing,
+}
+
+/// What happens during a build.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BuildProgress {
+    /// A step begins: `baseline`, `instrumented`, `training`, `pgo`, ….
+    Started {
+        /// The step.
+        step: &'static str,
+    },
+    /// A crate was compiled.
+    Compiled {
+        /// The step.
+        step: &'static str,
+        /// The crate.
+        krate: String,
+    },
+    /// A step is done.
+    Finished {
+        /// The step.
+        step: &'static str,
+        /// Its wall time in seconds.
+        seconds: f64,
+    },
+    /// A step was not needed: its result is there and still fits.
+    Reused {
+        /// The step.
+        step: &'static str,
+    },
+    /// A profile was accepted.
+    Profile(Box<ProfileReport>),
+    /// Something deserves attention.
+    Warning(String),
+}
+
+/// What a build left.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// The manifest, as written.
+    pub manifest: Manifest,
+    /// Steps that were carried out; empty when everything was up to date.
+    pub done: Vec<&'static str>,
+}
+
+impl BuildOptions {
+    /// The worker of the workspace at `root` with all defaults: both variants, workspace scope.
+    #[must_use]
+    pub fn new(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            out: root.join("target/bench"),
+            package: "worker".to_owned(),
+            binary: "worker".to_owned(),
+            cargo_profile: "variant".to_owned(),
+            variants: VariantName::ALL.to_vec(),
+            scope: Scope::default(),
+            rustflags: Vec::new(),
+            profile: ProfileOrigin::default(),
+            retrain: false,
+            force: false,
+            controls: false,
+            atomic_counters: false,
+            tolerate_damaged: false,
+            accept_thin: false,
+            offline: false,
+        }
+    }
+
+    pub(super) fn target_dir(&self) -> PathBuf {
+        self.out.join("cargo")
+    }
+}

@@ -1,0 +1,193 @@
+//! Which source files a binary was made of and what they hold: the ground for saying that nothing changed. The list
+//! is the compiler's own dep-info, so it is exact; manifests and the lock file are added. Knows nothing of flags.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use super::{BuildError, digest};
+
+/// Files besides those the compiler lists, relative to the workspace.
+const ALSO: [&str; 5] =
+    ["Cargo.lock", "rust-toolchain.toml", "rust-toolchain", ".cargo/config.toml", ".cargo/config"];
+
+/// Stands in for the hash of a file that does not exist.
+const ABSENT: &str = "absent";
+
+/// All files a build read, with their hashes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sources {
+    /// Digest over all files: equal digests, equal sources.
+    pub digest: String,
+    /// The files, sorted by path.
+    pub files: Vec<SourceFile>,
+}
+
+/// One file (or directory that a build script watches).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SourceFile {
+    /// Relative to the workspace where it lies inside it.
+    pub path: PathBuf,
+    /// SHA-256 of its bytes; of the names and bytes of all files below for a directory.
+    pub sha256: String,
+}
+
+/// Where the sources stand in version control.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GitState {
+    /// Full commit hash.
+    pub sha: String,
+    /// Whether one of the sources differs from that commit.
+    pub dirty: bool,
+}
+
+impl Sources {
+    /// The files behind the binary whose dep-info is at `dep_info`. What lies below `made` was made by the build
+    /// itself (generated code, the profile) and is no source.
+    pub(super) fn of_build(root: &Path, dep_info: &Path, made: &Path) -> Result<Self, BuildError> {
+        let text = fs::read_to_string(dep_info).map_err(BuildError::io(dep_info))?;
+        let mut paths: BTreeSet<PathBuf> = ALSO.iter().map(PathBuf::from).collect();
+        for path in parse_dep_info(&text).into_iter().filter(|path| !path.starts_with(made)) {
+            let relative = path.strip_prefix(root).unwrap_or(&path).to_owned();
+            paths.extend(manifests_above(root, &relative));
+            paths.insert(relative);
+        }
+        Self::of_files(root, paths)
+    }
+
+    /// The same files as they are now.
+    pub(super) fn now(&self, root: &Path) -> Result<Self, BuildError> {
+        Self::of_files(root, self.files.iter().map(|file| file.path.clone()))
+    }
+
+    /// A file that was modified after `since`. Cargo itself may write the lock file.
+    pub(super) fn modified_since(&self, root: &Path, since: SystemTime) -> Option<PathBuf> {
+        let modified = |path: &Path| fs::metadata(root.join(path)).and_then(|facts| facts.modified()).ok();
+        let paths = self.files.iter().map(|file| &file.path).filter(|path| !path.ends_with("Cargo.lock"));
+        paths.filter(|path| modified(path).is_some_and(|at| at > since)).min().cloned()
+    }
+
+    /// Files that differ from `other`, or are in one alone.
+    #[must_use]
+    pub fn changed_from(&self, other: &Self) -> Vec<PathBuf> {
+        let (ours, theirs): (BTreeSet<_>, BTreeSet<_>) =
+            (self.files.iter().collect(), other.files.iter().collect());
+        let changed: BTreeSet<_> = ours.symmetric_difference(&theirs).map(|file| file.path.clone()).collect();
+        changed.into_iter().collect()
+    }
+
+    fn of_files(root: &Path, paths: impl IntoIterator<Item = PathBuf>) -> Result<Self, BuildError> {
+        let mut files = Vec::new();
+        for path in paths {
+            files.push(SourceFile { sha256: hash_of(&root.join(&path))?, path });
+        }
+        files.sort();
+        let fields = files.iter().fold(digest::Fields::new("sources"), |fields, file| {
+            fields.field(&file.path.to_string_lossy(), &file.sha256)
+        });
+        Ok(Self { digest: fields.hex(), files })
+    }
+}
+
+impl GitState {
+    /// The commit and whether `sources` differ from it; `None` outside a git checkout.
+    pub(super) fn of(root: &Path, sources: &Sources) -> Option<Self> {
+        let sha = git(root, &["rev-parse", "HEAD"])?;
+        let status = git(root, &["status", "--porcelain", "--untracked-files=all"])?;
+        let changed: BTreeSet<&str> = status.lines().filter_map(|line| line.get(3..)).collect();
+        let dirty = sources.files.iter().any(|file| changed.contains(&*file.path.to_string_lossy()));
+        Some(Self { sha: sha.trim().to_owned(), dirty })
+    }
+}
+
+impl fmt::Display for GitState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.sha, if self.dirty { "-dirty" } else { "" })
+    }
+}
+
+fn git(root: &Path, args: &[&str]) -> Option<String> {
+    let out = Command::new("git").args(args).current_dir(root).output().ok()?;
+    out.status.success().then(|| String::from_utf8_lossy(&out.stdout).into_owned())
+}
+
+/// `output: one two\ three`, as Cargo writes it.
+fn parse_dep_info(text: &str) -> Vec<PathBuf> {
+    let Some((_, list)) = text.lines().next().and_then(|line| line.split_once(": ")) else {
+        return Vec::new();
+    };
+    let escaped = list.replace("\\ ", "\0");
+    escaped
+        .split(' ')
+        .filter(|word| !word.is_empty())
+        .map(|word| PathBuf::from(word.replace('\0', " ")))
+        .collect()
+}
+
+/// Every `Cargo.toml` from the file's folder up to the workspace.
+fn manifests_above(root: &Path, file: &Path) -> Vec<PathBuf> {
+    if file.is_absolute() {
+        return Vec::new();
+    }
+    let folders = file.ancestors().skip(1);
+    folders.map(|folder| folder.join("Cargo.toml")).filter(|path| root.join(path).is_file()).collect()
+}
+
+fn hash_of(path: &Path) -> Result<String, BuildError> {
+    if path.is_dir() {
+        return hash_of_dir(path);
+    }
+    match digest::file(path) {
+        Err(BuildError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Ok(ABSENT.to_owned())
+        }
+        other => other,
+    }
+}
+
+fn hash_of_dir(dir: &Path) -> Result<String, BuildError> {
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(dir).map_err(BuildError::io(dir))? {
+        entries.push(entry.map_err(BuildError::io(dir))?.path());
+    }
+    entries.sort();
+    let mut fields = digest::Fields::new("directory");
+    for entry in entries {
+        fields = fields.field(&entry.to_string_lossy(), &hash_of(&entry)?);
+    }
+    Ok(fields.hex())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dep_info_keeps_blanks_inside_names() {
+        let paths = parse_dep_info("/t/app: /w/src/main.rs /w/a\\ b.rs\n");
+        assert_eq!(paths, [PathBuf::from("/w/src/main.rs"), PathBuf::from("/w/a b.rs")]);
+        assert!(parse_dep_info("").is_empty());
+    }
+
+    #[test]
+    fn a_changed_file_changes_the_digest_and_is_named() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        fs::create_dir(dir.path().join("src")).expect("folder");
+        for name in ["Cargo.toml", "src/main.rs"] {
+            fs::write(dir.path().join(name), name).expect("file");
+        }
+        let info = dir.path().join("app.d");
+        fs::write(&info, format!("app: {}\n", dir.path().join("src/main.rs").display())).expect("dep-info");
+        let before = Sources::of_build(dir.path(), &info, Path::new("/nowhere")).expect("sources");
+        assert_eq!(before.now(dir.path()).expect("sources"), before);
+        fs::write(dir.path().join("Cargo.toml"), "other").expect("file");
+        let after = before.now(dir.path()).expect("sources");
+        assert_ne!(after.digest, before.digest);
+        assert_eq!(after.changed_from(&before), [PathBuf::from("Cargo.toml")]);
+    }
+}

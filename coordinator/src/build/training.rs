@@ -1,0 +1,40 @@
+//! The border to whoever trains: this module says where the instrumented program is and where its profiles belong,
+//! the caller runs it. Knows nothing of plans, engines or the network.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::TrainingFailure;
+
+/// Runs the instrumented program under a load that stands for real use.
+pub trait Trainer {
+    /// Digest of everything that decides what the training does: plan, model, prompts. A changed digest trains anew.
+    fn digest(&self) -> String;
+
+    /// Trains. Every worker process has to be started with `LLVM_PROFILE_FILE` set to [`profile_pattern`] of
+    /// `profile_dir` and to write its profile before it ends.
+    ///
+    /// # Errors
+    /// Whatever kept the training from completing; a training with failed requests has not completed.
+    fn train(&mut self, instrumented: &Path, profile_dir: &Path) -> Result<TrainingReport, TrainingFailure>;
+}
+
+/// What was trained, as the trainer says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrainingReport {
+    /// Worker processes started; as many raw profiles are expected.
+    pub workers: u32,
+    /// Name of the training plan.
+    pub plan: String,
+    /// Digest of the training plan, as [`Trainer::digest`].
+    pub plan_digest: String,
+    /// Digest of the prompts trained on, to show that evaluation used others.
+    pub prompts_digest: String,
+}
+
+/// Value of `LLVM_PROFILE_FILE` for workers of a training: one file per program and process.
+#[must_use]
+pub fn profile_pattern(profile_dir: &Path) -> std::path::PathBuf {
+    profile_dir.join("%m_%p.profraw")
+}

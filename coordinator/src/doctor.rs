@@ -1,0 +1,238 @@
+//! Every prerequisite of building, running and storing: found, or how to get it. Looks and changes nothing that
+//! stays; must not print, and must not decide what a missing piece means for a command.
+
+mod machine;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::build::{BuildError, BuildOptions, Manifest, Profdata, Rustc, VariantName, cargo_version};
+use crate::plan::model;
+
+/// Where to look.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// The workspace.
+    pub root: PathBuf,
+    /// Directory of built variants.
+    pub out: PathBuf,
+    /// Directory of the store.
+    pub store: PathBuf,
+    /// Model that is named; the default places are searched without one.
+    pub model: Option<PathBuf>,
+}
+
+/// One prerequisite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What was looked for.
+    pub name: &'static str,
+    /// What became of it.
+    pub state: State,
+    /// What was found, or what is wrong; one line.
+    pub detail: String,
+    /// The command or step that helps; `None` when nothing has to be done.
+    pub remedy: Option<String>,
+}
+
+/// What became of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// There and fit for use.
+    Found,
+    /// Not there, and needed.
+    Missing,
+    /// Usable, but something should be known.
+    Warning,
+}
+
+/// Looks for everything from the working directory, in the order in which a newcomer needs it.
+#[must_use]
+pub fn examine(store: &Path) -> Vec<Check> {
+    examine_at(&Surroundings::here(store))
+}
+
+/// As [`examine`], for other places.
+#[must_use]
+pub fn examine_at(place: &Surroundings) -> Vec<Check> {
+    let rustc = Rustc::discover(&place.root);
+    vec![
+        compiler(&rustc),
+        from_result("cargo", cargo_version(&place.root), "install Rust with rustup (https://rustup.rs)"),
+        linker(),
+        profile_tool(&place.root, &rustc),
+        the_model(place),
+        variants(&place.out),
+        machine::memory(),
+        machine::disk(&place.out),
+        machine::cores(),
+        machine::governor(),
+        machine::writable(&place.store),
+        optional("perf", &["perf"], "hardware counters are not shown", "Debian: apt install linux-perf"),
+        optional(
+            "bolt",
+            &["llvm-bolt", "llvm-bolt-19"],
+            "no variant needs it yet",
+            "Debian: apt install bolt-19",
+        ),
+    ]
+}
+
+impl Surroundings {
+    /// The working directory as the workspace, and the model that the environment names.
+    #[must_use]
+    pub fn here(store: &Path) -> Self {
+        let root = PathBuf::from(".");
+        let out = BuildOptions::new(&root).out;
+        let model = std::env::var_os(model::ENVIRONMENT).filter(|path| !path.is_empty()).map(PathBuf::from);
+        Self { root, out, store: store.to_owned(), model }
+    }
+}
+
+impl Check {
+    fn found(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, state: State::Found, detail: detail.into(), remedy: None }
+    }
+
+    fn missing(name: &'static str, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { name, state: State::Missing, detail: detail.into(), remedy: Some(remedy.into()) }
+    }
+
+    fn warning(name: &'static str, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { name, state: State::Warning, detail: detail.into(), remedy: Some(remedy.into()) }
+    }
+}
+
+fn from_result(name: &'static str, result: Result<String, BuildError>, remedy: &str) -> Check {
+    match result {
+        Ok(detail) => Check::found(name, detail),
+        Err(error) => Check::missing(name, error.to_string(), remedy),
+    }
+}
+
+fn compiler(rustc: &Result<Rustc, BuildError>) -> Check {
+    match rustc {
+        Ok(rustc) => Check::found("rustc", format!("{}, LLVM {}, {}", rustc.version, rustc.llvm, rustc.host)),
+        Err(error) => {
+            Check::missing("rustc", error.to_string(), "install Rust with rustup (https://rustup.rs)")
+        }
+    }
+}
+
+fn profile_tool(root: &Path, rustc: &Result<Rustc, BuildError>) -> Check {
+    let Ok(rustc) = rustc else {
+        return Check::missing("llvm-profdata", "needs rustc first", "rustup component add llvm-tools");
+    };
+    let found =
+        Profdata::discover(root, rustc).map(|tool| format!("{} (LLVM {})", tool.path.display(), tool.major));
+    from_result("llvm-profdata", found, "rustup component add llvm-tools (or Debian: apt install llvm-19)")
+}
+
+fn linker() -> Check {
+    match first_line(Command::new("cc").arg("--version")) {
+        Some(version) => Check::found("linker", version),
+        None => Check::missing("linker", "`cc` is not in PATH", "Debian: apt install gcc"),
+    }
+}
+
+fn the_model(place: &Surroundings) -> Check {
+    const REMEDY: &str = "scripts/fetch-model.sh, or set BENCH_MODEL_PATH to a model directory";
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let found = model::locate(None, place.model.as_deref(), &place.root, home.as_deref(), Path::exists);
+    match found.map(|path| (lacking(&path), path)) {
+        Ok((None, path)) => Check::found("model", path.display().to_string()),
+        Ok((Some(file), path)) => {
+            Check::missing("model", format!("{} has no {file}", path.display()), REMEDY)
+        }
+        Err(error) => {
+            let tried: Vec<_> = std::iter::once(&error.tried).chain(&error.others).collect();
+            let tried: Vec<_> = tried.iter().map(|path| path.display().to_string()).collect();
+            Check::missing("model", format!("nothing at {}", tried.join(" nor ")), REMEDY)
+        }
+    }
+}
+
+/// The first file of a model that is not there.
+fn lacking(path: &Path) -> Option<&'static str> {
+    let dir = if path.is_file() { path.parent()? } else { path };
+    let names = ["model.safetensors", "model.safetensors.index.json"];
+    if !path.is_file() && !names.iter().any(|name| dir.join(name).is_file()) {
+        return Some("model.safetensors");
+    }
+    ["config.json", "tokenizer.json"].into_iter().find(|name| !dir.join(name).is_file())
+}
+
+fn variants(out: &Path) -> Check {
+    const REMEDY: &str = "coordinator build --variants baseline,pgo";
+    let manifest = match Manifest::read(out) {
+        Ok(manifest) => manifest,
+        Err(error) => return Check::warning("variants", error.to_string(), REMEDY),
+    };
+    for variant in VariantName::ALL {
+        if let Err(error) = manifest.verified_binary(out, variant) {
+            return Check::warning("variants", error.to_string(), REMEDY);
+        }
+    }
+    match manifest.check_distinct(VariantName::Baseline, VariantName::Pgo) {
+        Ok(()) => Check::found("variants", "baseline and pgo are built and differ"),
+        Err(error) => Check::warning("variants", error.to_string(), REMEDY),
+    }
+}
+
+fn optional(name: &'static str, programs: &[&str], without: &str, remedy: &str) -> Check {
+    match programs.iter().find_map(|program| first_line(Command::new(program).arg("--version"))) {
+        Some(version) => Check::found(name, version),
+        None => Check::warning(name, format!("not found; optional: {without}"), remedy),
+    }
+}
+
+fn first_line(command: &mut Command) -> Option<String> {
+    let out = command.output().ok().filter(|out| out.status.success())?;
+    String::from_utf8_lossy(&out.stdout)
+        .lines()
+        .find(|line| !line.trim().is_empty())
+        .map(|l| l.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_comes_with_a_remedy() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let place = |name: &str| dir.path().join(name);
+        let surroundings = Surroundings {
+            root: dir.path().to_owned(),
+            out: place("bench"),
+            store: place("store"),
+            model: Some(place("no-model")),
+        };
+        let checks = examine_at(&surroundings);
+        let of = |name: &str| checks.iter().find(|check| check.name == name).expect("checked");
+        assert_eq!(of("rustc").state, State::Found);
+        assert_eq!(of("store").state, State::Found);
+        assert_eq!((of("model").state, of("variants").state), (State::Missing, State::Warning));
+        assert!(
+            checks.iter().all(|check| (check.state == State::Found) == check.remedy.is_none()),
+            "{checks:?}"
+        );
+    }
+
+    #[test]
+    fn an_incomplete_model_is_named_by_what_it_lacks() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        for file in ["model.safetensors", "config.json", "tokenizer.json"] {
+            assert_eq!(lacking(dir.path()), Some(file));
+            std::fs::write(dir.path().join(file), "x").expect("file");
+        }
+        assert_eq!(lacking(dir.path()), None);
+        assert_eq!(lacking(&dir.path().join("model.safetensors")), None, "a file inside a model names it");
+    }
+
+    #[test]
+    fn a_program_that_does_not_exist_is_a_warning() {
+        let check = optional("x", &["no-such-program-anywhere"], "nothing", "get it");
+        assert_eq!((check.state, check.remedy.as_deref()), (State::Warning, Some("get it")));
+    }
+}

@@ -1,0 +1,262 @@
+//! The build pipeline on a small workspace with the real compiler: what it makes, when it does nothing, and every
+//! guard with a case that trips it.
+
+mod build_fixture;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use build_fixture::{DirectTrainer, Fixture, run};
+use coordinator::build::{
+    BuildError, BuildProgress, Manifest, ProfileOrigin, Scope, Toolchain, VariantName, profile_pattern,
+};
+use object::{Object, ObjectSymbol, SymbolKind};
+
+#[test]
+fn builds_once_and_then_does_nothing() {
+    let mut fixture = Fixture::new();
+    fixture.options.controls = true;
+    let mut trainer = DirectTrainer::new();
+    let first = fixture.build(&mut trainer).expect("a first build");
+    let steps = ["baseline", "instrumented", "training", "pgo", "control-unreadable", "control-empty"];
+    assert_eq!(first.done, steps);
+    let codes: BTreeSet<_> = first
+        .manifest
+        .variants
+        .values()
+        .chain(first.manifest.controls.values())
+        .collect::<Vec<_>>()
+        .iter()
+        .map(|record| record.artifact.text_sha256.clone())
+        .collect();
+    assert!(codes.len() >= 3, "baseline, pgo and controls differ: {codes:?}");
+    let report = &first.manifest.profile.as_ref().expect("a profile").report;
+    assert_eq!((report.raw_files, report.missing, report.mismatched), (2, 0, 0));
+    assert!(report.covered > 3 && report.hottest[0].name.starts_with("engine::"), "{report:?}");
+    assert_eq!(report.overlap_percent, Some(100.0));
+
+    let (second, progress) = fixture.build_noting(&mut trainer);
+    let second = second.expect("a second build");
+    assert!(second.done.is_empty() && trainer.trainings == 1);
+    assert!(progress.iter().all(|event| matches!(event, BuildProgress::Reused { .. })), "{progress:?}");
+    assert_eq!(second.manifest, first.manifest);
+    assert_eq!(Manifest::read(&fixture.options.out).expect("a manifest"), first.manifest);
+
+    fixture.edit("engine/src/lib.rs", "i % 7", "i % 9");
+    let third = fixture.build(&mut trainer).expect("a third build");
+    assert_eq!(
+        (third.done.as_slice(), trainer.trainings),
+        (steps.as_slice(), 2),
+        "a changed source rebuilds all"
+    );
+    assert_ne!(third.manifest.sources.digest, first.manifest.sources.digest);
+}
+
+#[test]
+fn readers_name_the_command_and_notice_changed_binaries() {
+    let mut fixture = Fixture::new();
+    fixture.options.variants = vec![VariantName::Baseline];
+    let out = fixture.options.out.clone();
+    assert!(matches!(Manifest::read(&out), Err(BuildError::NoManifest { .. })));
+    let manifest = fixture.build(&mut DirectTrainer::new()).expect("a baseline").manifest;
+    let program = manifest.verified_binary(&out, VariantName::Baseline).expect("the binary");
+    let missing = manifest.verified_binary(&out, VariantName::Pgo).expect_err("not built").to_string();
+    assert_eq!(missing, "variant `pgo` is not built: coordinator build --variants baseline,pgo");
+    fs::write(&program, "other").expect("file");
+    let changed = manifest.verified_binary(&out, VariantName::Baseline);
+    assert!(matches!(changed, Err(BuildError::BinaryChanged { .. })));
+    let rebuilt = fixture.build(&mut DirectTrainer::new()).expect("a repair");
+    assert_eq!(rebuilt.done, ["baseline"]);
+    let path = out.join("manifest.json");
+    let whole = fs::read_to_string(&path).expect("the manifest");
+    fs::write(&path, &whole[..whole.len() / 2]).expect("file");
+    assert!(matches!(Manifest::read(&out), Err(BuildError::BadManifest { .. })));
+    fs::write(&path, whole.replacen("\"format\": 1", "\"format\": 99", 1)).expect("file");
+    assert!(Manifest::read(&out).expect_err("newer").to_string().contains("format 99"));
+}
+
+#[test]
+fn without_a_profile_both_variants_are_recognised_as_the_same() {
+    let mut fixture = Fixture::new();
+    fixture.options.profile = ProfileOrigin::Nothing;
+    let manifest = fixture.build(&mut DirectTrainer::new()).expect("two equal builds").manifest;
+    assert_eq!(manifest.variants["pgo"].identical_to.as_deref(), Some("baseline"));
+    assert_eq!(manifest.variants["pgo"].artifact.sha256, manifest.variants["baseline"].artifact.sha256);
+    let distinct = manifest.check_distinct(VariantName::Baseline, VariantName::Pgo);
+    assert!(matches!(distinct, Err(BuildError::IdenticalCode { .. })));
+    fixture.options.profile = ProfileOrigin::Training;
+    let manifest = fixture.build(&mut DirectTrainer::new()).expect("two unlike builds").manifest;
+    assert_eq!(manifest.variants["pgo"].identical_to, None);
+    manifest.check_distinct(VariantName::Baseline, VariantName::Pgo).expect("other code");
+}
+
+#[test]
+fn a_training_that_lost_workers_or_shrank_is_refused() {
+    let fixture = Fixture::new();
+    let mut aborting = DirectTrainer { mode: "abort", ..DirectTrainer::new() };
+    let error = fixture.build(&mut aborting).expect_err("no profile at all");
+    assert!(matches!(error, BuildError::RawProfileCount { expected: 2, found: 0, .. }), "{error}");
+    let mut short = DirectTrainer { claimed: 3, ..DirectTrainer::new() };
+    let error = fixture.build(&mut short).expect_err("one worker lost");
+    assert!(matches!(error, BuildError::RawProfileCount { expected: 3, found: 2, .. }), "{error}");
+    fixture.build(&mut DirectTrainer::new()).expect("a good training");
+    let mut fixture = fixture;
+    fixture.options.retrain = true;
+    let mut thin = DirectTrainer { turns: 10, ..DirectTrainer::new() };
+    let error = fixture.build(&mut thin).expect_err("a thin profile");
+    assert!(matches!(error, BuildError::ProfileThin { .. }), "{error}");
+    fixture.options.accept_thin = true;
+    fixture.build(&mut thin).expect("accepted when asked");
+}
+
+#[test]
+fn damaged_foreign_and_stale_profiles_are_refused_with_the_reason() {
+    let mut fixture = Fixture::new();
+    let manifest = fixture.build(&mut DirectTrainer::new()).expect("a first build").manifest;
+    let profile = fixture.options.out.join(&manifest.profile.expect("a profile").path);
+    let whole = fs::read(&profile).expect("the profile");
+    let keep = fixture.root().join("kept.profdata");
+    fs::write(&keep, &whole).expect("file");
+    fs::copy(profile.with_extension("json"), keep.with_extension("json")).expect("its record");
+
+    fs::write(&profile, &whole[..whole.len() / 2]).expect("file");
+    let error = fixture.build(&mut DirectTrainer::new()).expect_err("truncated in place");
+    assert!(matches!(error, BuildError::ProfileDamaged { .. }), "{error}");
+
+    fixture.options.profile = ProfileOrigin::File(profile);
+    let error = fixture.build(&mut DirectTrainer::new()).expect_err("truncated and given");
+    assert!(matches!(error, BuildError::ProfileUnreadable { .. }), "{error}");
+
+    fixture.options.profile = ProfileOrigin::File(keep);
+    fixture.build(&mut DirectTrainer::new()).expect("whole and given");
+    fixture.edit("engine/src/lib.rs", "s = s.wrapping", "if s % 4 == 3 { return k; } s = s.wrapping");
+    let error = fixture.build(&mut DirectTrainer::new()).expect_err("of other sources");
+    assert!(matches!(error, BuildError::ProfileStale { mismatched: 1.., .. }), "{error}");
+
+    fixture.options.rustflags = vec!["-Ctarget-cpu=x86-64-v2".to_owned()];
+    let error = fixture.build(&mut DirectTrainer::new()).expect_err("of other flags");
+    assert!(matches!(error, BuildError::ProfileOfOtherSettings { .. }), "{error}");
+}
+
+#[test]
+fn a_renamed_function_is_missing_and_weighed() {
+    let mut fixture = Fixture::new();
+    fixture.build(&mut DirectTrainer::new()).expect("a first build");
+    let manifest = Manifest::read(&fixture.options.out).expect("a manifest");
+    let profile = fixture.options.out.join(manifest.profile.expect("a profile").path);
+    fixture.options.profile = ProfileOrigin::File(profile);
+    // Another version gives every symbol of the crate another hash.
+    fixture.edit("engine/Cargo.toml", "0.1.0", "0.2.0");
+    let error = fixture.build(&mut DirectTrainer::new()).expect_err("all symbols renamed");
+    assert!(matches!(error, BuildError::ProfileStale { missing: 1.., mismatched: 0, .. }), "{error}");
+}
+
+#[test]
+fn the_instrumented_build_keeps_every_symbol() {
+    let mut fixture = Fixture::as_the_product();
+    fixture.build(&mut DirectTrainer::new()).expect("a first build");
+    let manifest = Manifest::read(&fixture.options.out).expect("a manifest");
+    let instrumented = fixture.options.out.join(manifest.instrumented.expect("instrumented").artifact.path);
+    let baseline = fixture.options.out.join("bin/baseline");
+    let compared = differing_symbols(&baseline, &instrumented);
+    assert!(compared.0 >= 3, "functions of the workspace are in both");
+    assert!(compared.1.is_empty(), "{:?}", compared.1);
+    let old = fixture.root().join("old");
+    fs::copy(&baseline, &old).expect("a copy");
+    fixture.edit("engine/Cargo.toml", "0.1.0", "0.2.0");
+    fixture.options.variants = vec![VariantName::Baseline];
+    fixture.build(&mut DirectTrainer::new()).expect("another version");
+    assert!(!differing_symbols(&old, &baseline).1.is_empty(), "changed metadata would be seen");
+}
+
+#[test]
+fn a_program_wide_profile_is_another_build() {
+    let mut fixture = Fixture::new();
+    fixture.options.scope = Scope::Program;
+    let manifest = fixture.build(&mut DirectTrainer::new()).expect("a first build").manifest;
+    assert_eq!(manifest.settings.scope, Scope::Program);
+    manifest.check_distinct(VariantName::Baseline, VariantName::Pgo).expect("other code");
+    fixture.options.scope = Scope::Workspace;
+    let second = fixture.build(&mut DirectTrainer::new()).expect("the other scope");
+    assert_eq!(second.done, ["baseline", "instrumented", "training", "pgo"]);
+    assert_eq!(
+        second.manifest.variants["baseline"].artifact.text_sha256,
+        manifest.variants["baseline"].artifact.text_sha256,
+        "the baseline has no scope"
+    );
+}
+
+#[test]
+fn flushing_twice_and_returning_counts_once() {
+    let fixture = Fixture::new();
+    fixture.build(&mut DirectTrainer::new()).expect("a first build");
+    let program = fixture.options.out.join("not-variants/instrumented");
+    let tools = Toolchain::discover(&fixture.root()).expect("tools");
+    let count = |mode: &str, turns: u64| {
+        let dir = fixture.root().join(format!("raw-{mode}-{turns}"));
+        fs::create_dir(&dir).expect("folder");
+        assert!(run(&program, mode, turns, &profile_pattern(&dir)));
+        let raw = fs::read_dir(&dir).expect("folder").next().expect("a profile").expect("entry").path();
+        let merged = dir.join("merged.profdata");
+        let merge = std::process::Command::new(&tools.profdata.path)
+            .arg("merge")
+            .arg("-o")
+            .arg(&merged)
+            .arg(raw)
+            .status();
+        assert!(merge.expect("llvm-profdata").success());
+        count_of(&tools, &merged, "often")
+    };
+    let once = count("run", 2000);
+    assert!(once > 0);
+    assert_eq!(count("flush", 1000), 2 * count("run", 1000));
+    assert_eq!(count("reset", 1000), 0, "a reset forgets");
+}
+
+/// First counter of the function whose symbol contains `name`.
+fn count_of(tools: &Toolchain, profile: &Path, name: &str) -> u64 {
+    let out = std::process::Command::new(&tools.profdata.path)
+        .args(["show", "--all-functions", "--counts"])
+        .arg(profile)
+        .output()
+        .expect("llvm-profdata");
+    let text = String::from_utf8(out.stdout).expect("text");
+    let from = text
+        .lines()
+        .skip_while(|line| !line.contains(name))
+        .find(|line| line.contains("Block counts"))
+        .expect("counts");
+    from.split(['[', ']'])
+        .nth(1)
+        .expect("a list")
+        .split(',')
+        .map(|n| n.trim().parse::<u64>().expect("a count"))
+        .sum()
+}
+
+/// How many paths of workspace functions are in both programs, and those that share no symbol.
+fn differing_symbols(one: &Path, other: &Path) -> (usize, Vec<String>) {
+    let (one, other) = (symbols(one), symbols(other));
+    let both: Vec<_> = one.keys().filter(|path| other.contains_key(*path)).collect();
+    let unlike = both
+        .iter()
+        .filter(|path| one[**path].is_disjoint(&other[**path]))
+        .map(|path| (*path).clone())
+        .collect();
+    (both.len(), unlike)
+}
+
+fn symbols(program: &Path) -> BTreeMap<String, BTreeSet<String>> {
+    let data = fs::read(program).expect("a program");
+    let elf = object::File::parse(&*data).expect("an ELF program");
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for symbol in elf.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text) {
+        let name = symbol.name().unwrap_or_default();
+        let path = format!("{:#}", rustc_demangle::demangle(name));
+        if path.starts_with("engine::") || path.starts_with("app::") {
+            found.entry(path).or_default().insert(name.to_owned());
+        }
+    }
+    found
+}
