@@ -2,7 +2,7 @@
 //! Keys lie transposed inside a page, so that sixteen scores come out of one pass without sums across lanes.
 //! Each query row is computed in an order that depends on its own length alone.
 
-use super::simd::{Element, Simd};
+use super::simd::{Element, Simd, unrolled};
 
 /// Tokens of one page of the KV cache.
 pub(crate) const PAGE: usize = 16;
@@ -116,16 +116,16 @@ unsafe fn score<S: Simd, E: Element, const R: usize>(
             while d < job.head {
                 let first = E::load::<S>(keys.add((d * PAGE + lane) * E::BYTES));
                 let second = E::load::<S>(keys.add(((d + 1) * PAGE + lane) * E::BYTES));
-                for r in 0..R {
+                unrolled!(r < R, {
                     even[r] = S::fma(first, S::splat(*q[r].add(d)), even[r]);
                     odd[r] = S::fma(second, S::splat(*q[r].add(d + 1)), odd[r]);
-                }
+                });
                 d += 2;
             }
-            for r in 0..R {
+            unrolled!(r < R, {
                 let total = S::mul(S::add(even[r], odd[r]), S::splat(job.scale));
                 S::store(job.scores.add((row + r) * job.score_stride + at + lane), total);
-            }
+            });
             lane += S::LANES;
         }
     }
@@ -199,22 +199,18 @@ unsafe fn mix_part<S: Simd, E: Element, const R: usize, const D: usize>(
             for token in 0..PAGE.min(length - index * PAGE) {
                 let at = values.add(token * job.head * E::BYTES);
                 let mut weight = [S::zero(); R];
-                for r in 0..R {
+                unrolled!(r < R, {
                     weight[r] = S::splat(*weights.add(r * job.score_stride + index * PAGE + token));
-                }
-                for d in 0..D {
+                });
+                unrolled!(d < D, {
                     let value = E::load::<S>(at.add(d * S::LANES * E::BYTES));
-                    for r in 0..R {
-                        sums[r][d] = S::fma(value, weight[r], sums[r][d]);
-                    }
-                }
+                    unrolled!(r < R, { sums[r][d] = S::fma(value, weight[r], sums[r][d]) });
+                });
             }
         }
-        for r in 0..R {
+        unrolled!(r < R, {
             let out = job.out.add(job.offset(row + r) + from);
-            for d in 0..D {
-                S::store(out.add(d * S::LANES), sums[r][d]);
-            }
-        }
+            unrolled!(d < D, { S::store(out.add(d * S::LANES), sums[r][d]) });
+        });
     }
 }

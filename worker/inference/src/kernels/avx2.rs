@@ -23,6 +23,12 @@ unsafe fn fold(v: __m256) -> __m128 {
     avx!(_mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v)))
 }
 
+/// The folded halves of two vectors, side by side.
+#[inline(always)]
+unsafe fn join(a: __m256, b: __m256) -> __m256 {
+    avx!(_mm256_add_ps(_mm256_permute2f128_ps::<0x20>(a, b), _mm256_permute2f128_ps::<0x31>(a, b)))
+}
+
 impl Simd for Avx2 {
     type V = __m256;
     const LANES: usize = 8;
@@ -108,19 +114,23 @@ impl Simd for Avx2 {
     #[inline(always)]
     unsafe fn sum(a: __m256) -> f32 {
         avx!({
-            let pairs = fold(a);
-            let pairs = _mm_hadd_ps(pairs, pairs);
-            _mm_cvtss_f32(_mm_hadd_ps(pairs, pairs))
+            let four = fold(a);
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
         })
     }
 
     #[inline(always)]
-    unsafe fn sum4(a: [__m256; 4]) -> [f32; 4] {
+    unsafe fn fold_tile(a: [__m256; 8], to: *mut f32, accumulate: bool) {
         avx!({
-            let low = _mm_hadd_ps(fold(a[0]), fold(a[1]));
-            let high = _mm_hadd_ps(fold(a[2]), fold(a[3]));
-            std::mem::transmute::<__m128, [f32; 4]>(_mm_hadd_ps(low, high))
-        })
+            let first = join(a[0], a[1]);
+            let second = join(a[2], a[3]);
+            let two = _mm256_add_ps(_mm256_unpacklo_ps(first, second), _mm256_unpackhi_ps(first, second));
+            let one = _mm256_add_ps(two, _mm256_permute_ps::<0x4e>(two));
+            let sums = _mm_unpacklo_ps(_mm256_castps256_ps128(one), _mm256_extractf128_ps::<1>(one));
+            let sums = if accumulate { _mm_add_ps(_mm_loadu_ps(to), sums) } else { sums };
+            _mm_storeu_ps(to, sums);
+        });
     }
 
     #[inline(always)]

@@ -1,4 +1,4 @@
-//! The vector operations with AVX-512F. Only reached after it was detected.
+//! The vector operations with AVX-512F and VL. Only reached after they were detected.
 
 use std::arch::x86_64::*;
 
@@ -25,6 +25,18 @@ unsafe fn fold(v: __m512) -> __m128 {
         let v = _mm256_add_ps(_mm512_castps512_ps256(v), high);
         _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v))
     })
+}
+
+/// The folded halves of two vectors, side by side.
+#[inline(always)]
+unsafe fn halves(a: __m512, b: __m512) -> __m512 {
+    avx!(_mm512_add_ps(_mm512_shuffle_f32x4::<0x44>(a, b), _mm512_shuffle_f32x4::<0xee>(a, b)))
+}
+
+/// The folded quarters of four vectors, given as two results of [`halves`].
+#[inline(always)]
+unsafe fn join(a: __m512, b: __m512) -> __m512 {
+    avx!(_mm512_add_ps(_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0xdd>(a, b)))
 }
 
 impl Simd for Avx512 {
@@ -112,19 +124,24 @@ impl Simd for Avx512 {
     #[inline(always)]
     unsafe fn sum(a: __m512) -> f32 {
         avx!({
-            let pairs = fold(a);
-            let pairs = _mm_hadd_ps(pairs, pairs);
-            _mm_cvtss_f32(_mm_hadd_ps(pairs, pairs))
+            let four = fold(a);
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
         })
     }
 
     #[inline(always)]
-    unsafe fn sum4(a: [__m512; 4]) -> [f32; 4] {
+    unsafe fn fold_tile(a: [__m512; 8], to: *mut f32, accumulate: bool) {
         avx!({
-            let low = _mm_hadd_ps(fold(a[0]), fold(a[1]));
-            let high = _mm_hadd_ps(fold(a[2]), fold(a[3]));
-            std::mem::transmute::<__m128, [f32; 4]>(_mm_hadd_ps(low, high))
-        })
+            let first = join(halves(a[0], a[1]), halves(a[2], a[3]));
+            let second = join(halves(a[4], a[5]), halves(a[6], a[7]));
+            let two = _mm512_add_ps(_mm512_unpacklo_ps(first, second), _mm512_unpackhi_ps(first, second));
+            let one = _mm512_add_ps(two, _mm512_permute_ps::<0x4e>(two));
+            let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 0, 0, 0, 0, 0, 0, 0, 0);
+            let sums = _mm512_castps512_ps256(_mm512_permutexvar_ps(order, one));
+            let sums = if accumulate { _mm256_add_ps(_mm256_loadu_ps(to), sums) } else { sums };
+            _mm256_storeu_ps(to, sums);
+        });
     }
 
     #[inline(always)]

@@ -2,7 +2,7 @@
 //! columns, taken in an order that depends on the matrix width alone: never on the batch, on the tile or on
 //! who computes it. That is what makes results independent of the company a request keeps.
 
-use super::simd::{Bf16, Element, F16, F32, Simd};
+use super::simd::{Bf16, Element, F16, F32, Simd, unrolled};
 use crate::weights::WeightFormat;
 
 /// Columns of W summed in one accumulator before they are folded into the output. Eight widened rows of this
@@ -103,7 +103,7 @@ unsafe fn group<S: Simd, E: Element, const R: usize>(
                 columns::<S, E, R>(w, stride, &part, job.batch);
             } else {
                 for r in 0..R {
-                    widen::<S, E>(w.add(r * stride), length, scratch.add(r * BLOCK));
+                    widen::<S, E>(w.add(r * stride), length, scratch.add(r * BLOCK), R * stride);
                 }
                 columns::<S, F32, R>(scratch.cast(), BLOCK * 4, &part, job.batch);
             }
@@ -164,62 +164,45 @@ unsafe fn tile<S: Simd, E: Element, const R: usize, const C: usize>(
         let mut at = 0;
         while at < part.length {
             let mut xs = [S::zero(); C];
-            for c in 0..C {
-                xs[c] = S::load(x.add(c * part.x_stride + at));
-            }
-            for r in 0..R {
-                let weights = E::load::<S>(w.add(r * stride + at * E::BYTES));
-                for c in 0..C {
-                    sums[r][c] = S::fma(weights, xs[c], sums[r][c]);
+            unrolled!(c < C, { xs[c] = S::load(x.add(c * part.x_stride + at)) });
+            unrolled!(r < R, {
+                let from = w.add(r * stride + at * E::BYTES);
+                if E::BYTES < 4 {
+                    // Stored weights stream from memory once: ask early for the same place one group on.
+                    S::prefetch(from.wrapping_add(R * stride));
                 }
-            }
+                let weights = E::load::<S>(from);
+                unrolled!(c < C, { sums[r][c] = S::fma(weights, xs[c], sums[r][c]) });
+            });
             at += S::LANES;
         }
-        for c in 0..C {
+        unrolled!(c < C, {
             let y = part.y.add((column + c) * part.y_stride);
-            let mut of_column = [S::zero(); R];
-            for r in 0..R {
-                of_column[r] = sums[r][c];
+            if R == S::TILE_ROWS {
+                let mut of_column = [S::zero(); 8];
+                unrolled!(r < R, { of_column[r] = sums[r][c] });
+                S::fold_tile(of_column, y, part.accumulate);
+            } else {
+                unrolled!(r < R, {
+                    let (y, sum) = (y.add(r), S::sum(sums[r][c]));
+                    *y = if part.accumulate { *y + sum } else { sum };
+                });
             }
-            fold::<S, R>(of_column, y, part.accumulate);
-        }
+        });
     }
 }
 
-/// Sums the lanes of R accumulators into R neighbouring outputs.
+/// Widens `length` stored elements to f32, filling the last vector with zeros, and asks for the elements
+/// `ahead` bytes on, which are needed next.
 #[inline(always)]
-unsafe fn fold<S: Simd, const R: usize>(sums: [S::V; R], y: *mut f32, accumulate: bool) {
-    // SAFETY: y is valid for R elements.
-    unsafe {
-        let mut r = 0;
-        while r + 4 <= R {
-            let four = S::sum4([sums[r], sums[r + 1], sums[r + 2], sums[r + 3]]);
-            for (i, sum) in four.into_iter().enumerate() {
-                put(y.add(r + i), sum, accumulate);
-            }
-            r += 4;
-        }
-        while r < R {
-            put(y.add(r), S::sum(sums[r]), accumulate);
-            r += 1;
-        }
-    }
-}
-
-#[inline(always)]
-unsafe fn put(y: *mut f32, sum: f32, accumulate: bool) {
-    // SAFETY: y is valid for one element.
-    unsafe { *y = if accumulate { *y + sum } else { sum } }
-}
-
-/// Widens `length` stored elements to f32, filling the last vector with zeros.
-#[inline(always)]
-unsafe fn widen<S: Simd, E: Element>(from: *const u8, length: usize, to: *mut f32) {
+unsafe fn widen<S: Simd, E: Element>(from: *const u8, length: usize, to: *mut f32, ahead: usize) {
     // SAFETY: reads `length` elements, writes up to the next multiple of the lanes, at most BLOCK.
     unsafe {
         let mut at = 0;
         while at + S::LANES <= length {
-            S::store(to.add(at), E::load::<S>(from.add(at * E::BYTES)));
+            let from = from.add(at * E::BYTES);
+            S::prefetch(from.wrapping_add(ahead));
+            S::store(to.add(at), E::load::<S>(from));
             at += S::LANES;
         }
         if at < length {

@@ -32,7 +32,7 @@ pub enum Isa {
     Portable,
     /// AVX2, FMA and F16C.
     Avx2,
-    /// AVX-512F.
+    /// AVX-512F and VL.
     Avx512,
 }
 
@@ -74,7 +74,12 @@ impl Isa {
                     && is_x86_feature_detected!("fma")
                     && is_x86_feature_detected!("f16c")
             }
-            Self::Avx512 => Self::Avx2.detected() && is_x86_feature_detected!("avx512f"),
+            // Without VL the upper sixteen registers have no narrow form, and tiles spill.
+            Self::Avx512 => {
+                Self::Avx2.detected()
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512vl")
+            }
         }
     }
 
@@ -183,4 +188,4 @@ path!(portable_path, Portable, portable::Portable, #[inline(never)]);
 #[cfg(target_arch = "x86_64")]
 path!(avx2_path, Avx2, avx2::Avx2, #[target_feature(enable = "avx2,fma,f16c")]);
 #[cfg(target_arch = "x86_64")]
-path!(avx512_path, Avx512, avx512::Avx512, #[target_feature(enable = "avx2,fma,f16c,avx512f")]);
+path!(avx512_path, Avx512, avx512::Avx512, #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512vl")]);

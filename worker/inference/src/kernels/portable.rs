@@ -104,13 +104,18 @@ impl Simd for Portable {
     #[inline(always)]
     unsafe fn sum(a: Lanes) -> f32 {
         let half: [f32; 4] = std::array::from_fn(|lane| a.0[lane] + a.0[lane + 4]);
-        (half[0] + half[1]) + (half[2] + half[3])
+        (half[0] + half[2]) + (half[1] + half[3])
     }
 
     #[inline(always)]
-    unsafe fn sum4(a: [Lanes; 4]) -> [f32; 4] {
-        // SAFETY: `sum` needs no instruction set.
-        a.map(|lanes| unsafe { Self::sum(lanes) })
+    unsafe fn fold_tile(a: [Lanes; 8], to: *mut f32, accumulate: bool) {
+        for (row, lanes) in a.into_iter().take(Self::TILE_ROWS).enumerate() {
+            // SAFETY: `to` is valid for the rows of a tile; `sum` needs no instruction set.
+            unsafe {
+                let to = to.add(row);
+                *to = if accumulate { *to + Self::sum(lanes) } else { Self::sum(lanes) };
+            }
+        }
     }
 
     #[inline(always)]

@@ -4,6 +4,21 @@
 //! Everything is `inline(always)`: an operation must end up inside the function that has the instruction set
 //! enabled, and inlining is not to be left to a profile.
 
+/// Repeats a block for each index below a constant of at most 8. Register tiles are written with it because
+/// a loop that the optimiser unrolls too late leaves its accumulators in memory.
+macro_rules! unrolled {
+    ($index:ident < $count:expr, $body:block) => {
+        unrolled!(@ $index, $count, $body, 0 1 2 3 4 5 6 7)
+    };
+    (@ $index:ident, $count:expr, $body:block, $($value:literal)*) => {
+        $(if $value < $count {
+            let $index: usize = $value;
+            $body
+        })*
+    };
+}
+pub(crate) use unrolled;
+
 /// One instruction set's view of a vector of f32.
 ///
 /// # Safety
@@ -39,10 +54,11 @@ pub(crate) trait Simd: Copy {
     unsafe fn round(a: Self::V) -> Self::V;
     /// 2ⁿ for integral n in −127 ..= 127; −127 gives 0.
     unsafe fn power_of_two(n: Self::V) -> Self::V;
-    /// Sum of the lanes, in the order of [`Simd::sum4`].
+    /// Sum of the lanes: halves are added until four are left, then (0 + 2) + (1 + 3).
     unsafe fn sum(a: Self::V) -> f32;
-    /// Sums of the lanes of four vectors.
-    unsafe fn sum4(a: [Self::V; 4]) -> [f32; 4];
+    /// Sums of the first [`Simd::TILE_ROWS`] vectors, each as [`Simd::sum`] gives it, put into or added to as
+    /// many neighbouring elements.
+    unsafe fn fold_tile(a: [Self::V; 8], to: *mut f32, accumulate: bool);
     /// Largest lane, ignoring nothing: NaN lanes may win or lose.
     unsafe fn largest(a: Self::V) -> f32;
     /// Asks for a cache line; any address is allowed.

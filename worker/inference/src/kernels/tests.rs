@@ -1,1 +1,304 @@
+//! Every kernel of every path this machine has against scalar arithmetic in f64, over random shapes.
 
+use proptest::prelude::*;
+
+use super::*;
+use crate::weights::WeightFormat;
+
+/// Numbers of moderate size from a seed.
+fn numbers(seed: u64, count: usize) -> Vec<f32> {
+    let mut state = seed | 1;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((state >> 40) as f32 / (1u32 << 23) as f32) - 1.0
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+/// Stored bytes at an odd address, and the values they hold.
+fn stored(values: &[f32], format: WeightFormat) -> (Vec<u8>, Vec<f32>) {
+    let mut bytes = vec![0u8];
+    let mut held = Vec::new();
+    for &value in values {
+        match format {
+            WeightFormat::F32 => bytes.extend(value.to_le_bytes()),
+            WeightFormat::F16 => bytes.extend(half::f16::from_f32(value).to_le_bytes()),
+            WeightFormat::Bf16 => bytes.extend(half::bf16::from_f32(value).to_le_bytes()),
+        }
+        held.push(match format {
+            WeightFormat::F32 => value,
+            WeightFormat::F16 => half::f16::from_f32(value).to_f32(),
+            WeightFormat::Bf16 => half::bf16::from_f32(value).to_f32(),
+        });
+    }
+    (bytes, held)
+}
+
+fn paths() -> impl Iterator<Item = &'static Kernels> {
+    Isa::available().into_iter().filter_map(Isa::kernels)
+}
+
+#[derive(Debug)]
+struct Product {
+    rows: usize,
+    columns: usize,
+    batch: usize,
+    format: WeightFormat,
+    accumulate: bool,
+    seed: u64,
+}
+
+impl Product {
+    fn stride(&self) -> usize {
+        self.columns.next_multiple_of(16)
+    }
+
+    fn inputs(&self) -> (Vec<u8>, Vec<f32>, Vec<f32>) {
+        let (bytes, w) = stored(&numbers(self.seed, self.rows * self.columns), self.format);
+        let mut x = vec![0.0; self.batch * self.stride()];
+        for (index, row) in numbers(self.seed + 1, self.batch * self.columns).chunks(self.columns).enumerate()
+        {
+            x[index * self.stride()..][..self.columns].copy_from_slice(row);
+        }
+        (bytes, w, x)
+    }
+
+    /// Outputs of rows `first ..` with columns `from .. from + batch` of the batch, over a start of ones.
+    fn compute(&self, kernels: &Kernels, first: usize, from: usize, batch: usize) -> Vec<f32> {
+        let (bytes, _, x) = self.inputs();
+        let mut y = vec![1.0; batch * self.rows];
+        let mut scratch = vec![f32::NAN; SCRATCH];
+        let job = MatMul {
+            w: bytes[1..].as_ptr(),
+            format: self.format,
+            columns: self.columns,
+            x: x[from * self.stride()..].as_ptr(),
+            x_stride: self.stride(),
+            batch,
+            y: y.as_mut_ptr(),
+            y_stride: self.rows,
+            accumulate: self.accumulate,
+        };
+        // SAFETY: the buffers have the shapes stated, and the path was detected.
+        unsafe { (kernels.matmul)(&job, first, self.rows, scratch.as_mut_ptr()) };
+        y
+    }
+
+    /// Each exact output, batch by batch, with the sum of magnitudes, which bounds the rounding error.
+    fn exact(&self) -> Vec<(f64, f64)> {
+        let (_, w, x) = self.inputs();
+        let start = if self.accumulate { 1.0 } else { 0.0 };
+        let dot = |x: &[f32], w: &[f32]| {
+            let terms = w.iter().zip(x).map(|(&w, &x)| f64::from(w) * f64::from(x));
+            terms.fold((start, 1.0), |(sum, size), term| (sum + term, size + term.abs()))
+        };
+        let dots = x.chunks(self.stride()).flat_map(|x| w.chunks(self.columns).map(move |w| (x, w)));
+        dots.map(|(x, w)| dot(x, w)).collect()
+    }
+}
+
+fn formats() -> impl Strategy<Value = WeightFormat> {
+    prop_oneof![Just(WeightFormat::F32), Just(WeightFormat::F16), Just(WeightFormat::Bf16)]
+}
+
+fn products() -> impl Strategy<Value = Product> {
+    let columns = prop_oneof![1usize..70, Just(576), Just(800), Just(1536), Just(1601)];
+    (1usize..40, columns, 1usize..12, formats(), any::<bool>(), 0u64..1000).prop_map(
+        |(rows, columns, batch, format, accumulate, seed)| Product {
+            rows,
+            columns,
+            batch,
+            format,
+            accumulate,
+            seed,
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn products_are_right_and_the_same_in_any_tile(product in products()) {
+        let exact = product.exact();
+        for kernels in paths() {
+            let whole = product.compute(kernels, 0, 0, product.batch);
+            for (&value, &(exact, size)) in whole.iter().zip(&exact) {
+                let error = (f64::from(value) - exact).abs();
+                prop_assert!(error <= 1e-6 * size, "{} off by {error}", kernels.isa.name());
+            }
+            let first = product.rows / 3;
+            for column in 0..product.batch {
+                let alone = product.compute(kernels, first, column, 1);
+                let same = &whole[column * product.rows..][..product.rows];
+                prop_assert_eq!(&alone[first..], &same[first..], "{}", kernels.isa.name());
+            }
+        }
+    }
+
+    #[test]
+    fn norms_and_gates_are_right(length in 1usize..100, seed in 0u64..1000) {
+        let padded = length.next_multiple_of(16);
+        let pad = |mut values: Vec<f32>| { values.resize(padded, 0.0); values };
+        let (x, w) = (pad(numbers(seed, length)), pad(numbers(seed + 1, length)));
+        let square = x.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / length as f64;
+        for kernels in paths() {
+            let mut out = vec![0.0; padded];
+            let mut gate: Vec<f32> = x.iter().map(|v| 30.0 * v).collect();
+            // SAFETY: all buffers are padded to 16 elements, and the path was detected.
+            unsafe {
+                (kernels.rms_norm)(x.as_ptr(), w.as_ptr(), out.as_mut_ptr(), length, 1e-5);
+                (kernels.gate)(gate.as_mut_ptr(), w.as_ptr(), length);
+            }
+            for i in 0..length {
+                let norm = f64::from(x[i]) / (square + 1e-5).sqrt() * f64::from(w[i]);
+                prop_assert!((f64::from(out[i]) - norm).abs() < 1e-6);
+                let value = f64::from(30.0 * x[i]);
+                let gated = value / (1.0 + (-value).exp()) * f64::from(w[i]);
+                prop_assert!((f64::from(gate[i]) - gated).abs() < 1e-5 * (1.0 + gated.abs()));
+            }
+            prop_assert!(out[length..].iter().chain(&gate[length..]).all(|&v| v == 0.0));
+        }
+    }
+
+    #[test]
+    fn the_first_largest_is_found_and_bad_values_are_seen(length in 1usize..200, seed in 0u64..1000) {
+        // Few distinct values, so that ties occur.
+        let values: Vec<f32> = numbers(seed, length).iter().map(|v| (v * 4.0).round()).collect();
+        let top = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let expected = values.iter().position(|&v| v == top);
+        for kernels in paths() {
+            prop_assert_eq!(kernels.first_largest(&values), expected);
+            for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                let mut spoilt = values.clone();
+                spoilt[seed as usize % length] = bad;
+                prop_assert_eq!(kernels.first_largest(&spoilt), None);
+            }
+        }
+    }
+
+    #[test]
+    fn attention_is_right_and_the_same_for_each_token_alone(
+        tokens in 1usize..9, group in 1usize..6, head in prop_oneof![Just(16usize), Just(48), Just(64), Just(80)],
+        before in 0usize..70, seed in 0u64..1000, exact in any::<bool>(),
+    ) {
+        let format = if exact { KvFormat::F32 } else { KvFormat::Bf16 };
+        let case = Case { tokens, group, head, before, seed, format };
+        let exact = case.exact();
+        for kernels in paths() {
+            let whole = case.compute(kernels, 0, tokens);
+            for token in 0..tokens {
+                let row = group * head;
+                prop_assert_eq!(&case.compute(kernels, token, 1)[..], &whole[token * row..][..row]);
+            }
+            for (&value, exact) in whole.iter().zip(&exact) {
+                let error = (f64::from(value) - exact).abs();
+                prop_assert!(error < 1e-5, "{} off by {error}", kernels.isa.name());
+            }
+        }
+    }
+}
+
+/// The twin: the bound used for products tells one wrong weight from rounding.
+#[test]
+fn a_wrong_weight_exceeds_the_bound() {
+    let product =
+        Product { rows: 1, columns: 576, batch: 1, format: WeightFormat::Bf16, accumulate: false, seed: 5 };
+    let (exact, size) = product.exact()[0];
+    let wrong = Product { columns: 575, ..product }.compute(&portable_path::KERNELS, 0, 0, 1)[0];
+    assert!((f64::from(wrong) - exact).abs() > 1e-6 * size);
+}
+
+struct Case {
+    tokens: usize,
+    group: usize,
+    head: usize,
+    before: usize,
+    seed: u64,
+    format: KvFormat,
+}
+
+impl Case {
+    fn weight_format(&self) -> WeightFormat {
+        match self.format {
+            KvFormat::F32 => WeightFormat::F32,
+            KvFormat::Bf16 => WeightFormat::Bf16,
+        }
+    }
+
+    fn length(&self) -> usize {
+        self.before + self.tokens
+    }
+
+    fn queries(&self) -> Vec<f32> {
+        numbers(self.seed, self.tokens * self.group * self.head).iter().map(|q| 4.0 * q).collect()
+    }
+
+    /// Keys or values by position.
+    fn rows(&self, seed: u64) -> Vec<f32> {
+        stored(&numbers(seed, self.length() * self.head), self.weight_format()).1
+    }
+
+    /// Pages in reverse order with garbage behind the last token.
+    fn pages(&self, seed: u64, transposed: bool) -> Vec<u8> {
+        let (rows, count) = (self.rows(seed), self.length().div_ceil(PAGE));
+        let mut pages = numbers(seed + 7, count * PAGE * self.head);
+        for (index, &value) in rows.iter().enumerate() {
+            let (position, i) = (index / self.head, index % self.head);
+            let (page, token) = (count - 1 - position / PAGE, position % PAGE);
+            let inside = if transposed { i * PAGE + token } else { token * self.head + i };
+            pages[page * PAGE * self.head + inside] = value;
+        }
+        stored(&pages, self.weight_format()).0
+    }
+
+    fn compute(&self, kernels: &Kernels, first: usize, tokens: usize) -> Vec<f32> {
+        let (keys, values) = (self.pages(self.seed + 1, true), self.pages(self.seed + 2, false));
+        let count = self.length().div_ceil(PAGE);
+        let table: Vec<u32> = (0..count as u32).rev().collect();
+        let stride = self.group * self.head;
+        let q = self.queries();
+        let mut out = vec![0.0; tokens * stride];
+        let mut scores = vec![f32::NAN; tokens * self.group * count * PAGE];
+        let job = Attention {
+            q: q[first * stride..].as_ptr(),
+            stride,
+            tokens,
+            group: self.group,
+            head: self.head,
+            keys: keys[1..].as_ptr(),
+            values: values[1..].as_ptr(),
+            page_stride: PAGE * self.head * self.format.bytes(),
+            pages: table.as_ptr(),
+            seen: self.before + first + 1,
+            out: out.as_mut_ptr(),
+            scores: scores.as_mut_ptr(),
+            score_stride: count * PAGE,
+            scale: 1.0 / (self.head as f32).sqrt(),
+        };
+        // SAFETY: the buffers have the shapes stated, and the path was detected.
+        unsafe { kernels.attend(self.format)(&job) };
+        out
+    }
+
+    /// Exact outputs, token by token and head by head.
+    fn exact(&self) -> Vec<f64> {
+        let (queries, keys, values) = (self.queries(), self.rows(self.seed + 1), self.rows(self.seed + 2));
+        let rows = queries.chunks(self.head).enumerate();
+        let row =
+            |(row, q): (usize, &[f32])| self.exact_row(self.before + row / self.group + 1, q, &keys, &values);
+        rows.flat_map(row).collect()
+    }
+
+    fn exact_row(&self, length: usize, q: &[f32], keys: &[f32], values: &[f32]) -> Vec<f64> {
+        let dot = |key: &[f32]| key.iter().zip(q).map(|(&k, &q)| f64::from(k) * f64::from(q)).sum::<f64>();
+        let root = (self.head as f64).sqrt();
+        let scores: Vec<f64> = keys.chunks(self.head).take(length).map(|key| dot(key) / root).collect();
+        let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let weights: Vec<f64> = scores.iter().map(|score| (score - top).exp()).collect();
+        let total: f64 = weights.iter().sum();
+        let mixed =
+            |i| weights.iter().zip(values.chunks(self.head)).map(|(w, v)| w * f64::from(v[i])).sum::<f64>();
+        (0..self.head).map(|i| mixed(i) / total).collect()
+    }
+}
