@@ -55,6 +55,18 @@ fn slower_faster_same_undecided() {
     assert!(open.rounds_needed.is_some() && matches!(last_row(&open), Row::Open { .. }));
 }
 
+/// SAME asks two one-sided tests at 5 %, which is the 90 % interval.
+#[test]
+fn same_looks_at_the_ninety_per_cent_interval() {
+    let mut comparison = compared(&blocks(10, 0.0, 0.0, 0.01));
+    let tau = TWO_PERCENT.ln();
+    comparison.effect.ci.high = tau + 0.001;
+    comparison.effect.tost.high = tau - 0.001;
+    assert_eq!(decided(&comparison, &Validity::Valid, Role::Primary).verdict, Verdict::Same);
+    comparison.effect.tost.high = tau;
+    assert_eq!(decided(&comparison, &Validity::Valid, Role::Primary).verdict, Verdict::Undecided);
+}
+
 #[test]
 fn a_noise_floor_above_tau_widens_the_tolerance() {
     let comparison = compared(&blocks(10, 0.05, 0.0, 0.01));
@@ -80,10 +92,13 @@ fn five_rounds_never_say_faster_or_slower() {
 
 #[test]
 fn a_control_that_differs_is_invalid() {
-    let off = compared(&blocks(10, 0.05, 0.03, 0.002));
-    let decision = decided(&off, &Validity::Valid, Role::Primary);
-    assert_eq!(decision.verdict, Verdict::Invalid);
-    assert!(matches!(last_row(&decision), Row::ControlDiffers { .. }));
+    // Beyond ±τ′/2 is enough, in both directions.
+    for control in [0.015, -0.015, 0.03] {
+        let off = compared(&blocks(10, 0.05, control, 0.002));
+        let decision = decided(&off, &Validity::Valid, Role::Primary);
+        assert_eq!(decision.verdict, Verdict::Invalid, "{control}");
+        assert!(matches!(last_row(&decision), Row::ControlDiffers { .. }));
+    }
     let near = compared(&blocks(10, 0.05, 0.005, 0.002));
     assert_eq!(decided(&near, &Validity::Valid, Role::Primary).verdict, Verdict::Slower, "the twin");
 }

@@ -195,6 +195,24 @@ mod tests {
         assert!(hits > 170, "{hits} of 200 steps of 3 sd found with five points after them");
     }
 
+    /// The step lies one point into the second window of fifty: only overlapping windows see both sides.
+    #[test]
+    fn windows_overlap() {
+        assert_eq!(found(&stepped(4, 100, 51, 6.0)), [51]);
+    }
+
+    /// A hump hides its own edges from the first split, which has to pass at a weaker p.
+    #[test]
+    fn humps_are_found() {
+        let hump = |seed| {
+            let series = stepped(seed, 30, 12, 3.0);
+            let lowered = |(t, v): (usize, &f64)| if t >= 18 { v - 3.0 } else { *v };
+            series.iter().enumerate().map(lowered).collect::<Vec<f64>>()
+        };
+        let hits = (0..200).filter(|&s| found(&hump(s)).len() == 2).count();
+        assert!(hits > 25, "{hits} of 200 humps");
+    }
+
     #[test]
     fn noise_and_spikes_are_no_steps() {
         let alarms = (0..400).filter(|&s| !found(&noise(s, 30)).is_empty()).count();

@@ -64,6 +64,9 @@ mod tests {
         let up = mann_kendall(&[1.0, 2.0, 3.0, 4.0, 5.0]).unwrap();
         assert_eq!((up.s, up.slope), (10, 1.0));
         assert!((up.z - 2.204_540_768_5).abs() < 1e-9 && (up.p - 0.027_486_336).abs() < 1e-8);
+        // 1 1 2 2: four pairs rise, variance (4·3·13 − 2·2·1·9)/18 = 20/3, z = 3/√(20/3)
+        let tied = mann_kendall(&[1.0, 1.0, 2.0, 2.0]).unwrap();
+        assert!(tied.s == 4 && (tied.z - 3.0 / (20.0_f64 / 3.0).sqrt()).abs() < 1e-12);
         let flat = mann_kendall(&[3.0; 6]).unwrap();
         assert_eq!((flat.s, flat.z), (0, 0.0));
         assert!((flat.p - 1.0).abs() < 1e-12);
