@@ -1,2 +1,98 @@
-//! The worker program.
-fn main() {}
+//! The worker program: parses, wires, prints, and turns the outcome into an exit code. The only place of the worker
+//! that writes to standard output or standard error.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the place that prints")]
+
+use std::error::Error;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+use inference::files::ModelFiles;
+use inference::{import, synth};
+use tokio::runtime::{Builder, Runtime};
+use worker::agent;
+use worker::cli::{AgentArgs, Cli, Command, ModelCommand};
+use worker::error::{WorkerError, with_causes};
+use worker::measure::{Clock, ColdStart};
+use worker::session::join::{self, Handover, TOKEN};
+
+fn main() -> ExitCode {
+    let cold = ColdStart::at_main(&Clock::monotonic());
+    let outcome = match Cli::parse().command {
+        Command::Agent(args) => run_agent(args),
+        Command::Join => run_worker(cold),
+        Command::Model { command } => model(command),
+    };
+    // Returning, not exiting: an instrumented build writes its profile on the way out of main.
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: failed to {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run_agent(args: AgentArgs) -> Result<(), WorkerError> {
+    let token = variable(TOKEN).ok_or(WorkerError::NoToken { name: TOKEN })?;
+    runtime()?.block_on(agent::run(&args.settings(token)))
+}
+
+fn run_worker(mut cold: ColdStart) -> Result<(), WorkerError> {
+    let handover = Handover::from_env(variable)?;
+    let runtime = runtime()?;
+    cold.mark("runtime");
+    let summary = runtime.block_on(join::run(&handover, cold))?;
+    if summary.ignored > 0 {
+        eprintln!("ignored {} messages of older attempts", summary.ignored);
+    }
+    Ok(())
+}
+
+fn model(command: ModelCommand) -> Result<(), WorkerError> {
+    match command {
+        ModelCommand::Import { file, dir } => {
+            let made = import::gguf(&file, &dir).map_err(|error| unwritten(&dir, &error))?;
+            let name = made.name.unwrap_or_else(|| file.display().to_string());
+            let license = made.license.unwrap_or_else(|| "not stated".to_owned());
+            println!(
+                "{}: {name}, {} parameters, vocabulary {}, licence {license}",
+                dir.display(),
+                made.parameters,
+                made.vocabulary
+            );
+        }
+        ModelCommand::Synth { preset, seed, dir } => {
+            let made = synth::write(preset, seed, &dir).map_err(|error| unwritten(&dir, &error))?;
+            println!(
+                "{}: {} seed {seed}, {} parameters, vocabulary {}",
+                dir.display(),
+                preset.name(),
+                made.parameters,
+                made.vocabulary
+            );
+        }
+        ModelCommand::Digest { path } => {
+            let digest = ModelFiles::locate(&path).and_then(|files| files.digest());
+            println!(
+                "{}",
+                digest.map_err(|error| WorkerError::ReadModel { path, reason: with_causes(&error) })?
+            );
+        }
+    }
+    Ok(())
+}
+
+fn unwritten(dir: &Path, error: &dyn Error) -> WorkerError {
+    WorkerError::WriteModel { path: dir.to_owned(), reason: with_causes(error) }
+}
+
+/// One thread: the agent's children die with the thread that started them, and the worker's only other thread is to
+/// be left alone while it measures.
+fn runtime() -> Result<Runtime, WorkerError> {
+    Builder::new_current_thread().enable_all().build().map_err(WorkerError::Runtime)
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

@@ -1,0 +1,172 @@
+//! One worker process from the order to start it until it has been reaped: checked, started, watched, stopped. Tells
+//! what happens through a channel; it must not know the session or the other processes.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use contract::id::Ticket;
+use contract::identity::Sha256;
+use contract::message::{Exit, Spawn, Up};
+use sha2::Digest;
+use std::os::unix::process::ExitStatusExt;
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::process::{Signal, isolate, signal_group};
+use super::tail::Tail;
+
+/// Longest wait for the end of the standard error of a process that has ended.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// The agent's hold on one process.
+#[derive(Debug)]
+pub(super) struct Hold(UnboundedSender<Duration>);
+
+/// Why a process was not started. Messages complete "failed to …".
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error("read {binary}: {source}; build the variant, or copy it to this host under the same path")]
+    Read { binary: PathBuf, source: io::Error },
+    #[error(
+        "start {binary}: the file on this host is not the variant's binary, its SHA-256 is {found} instead of \
+         {expected}; copy the right one there or build it again"
+    )]
+    Hash { binary: PathBuf, found: Sha256, expected: Sha256 },
+    #[error("start {binary}: {source}")]
+    Start { binary: PathBuf, source: io::Error },
+    #[error("start {binary}: it was to be stopped before it was started")]
+    Stopped { binary: PathBuf },
+}
+
+impl Hold {
+    /// Has a process started with this environment on top of the agent's own. What happens to it comes through
+    /// `events`, last of all `SpawnFailed` or `Exited`.
+    pub(super) fn spawn(order: Spawn, events: UnboundedSender<Up>) -> Self {
+        let (stop, stopped) = unbounded_channel();
+        tokio::spawn(live(order, stopped, events));
+        Self(stop)
+    }
+
+    /// Asks the process to end, and has it killed after the grace: at once if that is zero.
+    pub(super) fn stop(&self, grace: Duration) {
+        // A process that has ended needs no stopping.
+        let _ = self.0.send(grace);
+    }
+}
+
+async fn live(order: Spawn, mut stop: UnboundedReceiver<Duration>, events: UnboundedSender<Up>) {
+    let ticket = order.ticket;
+    let last = match start(order, &mut stop).await {
+        Ok((child, pid)) => {
+            let _ = events.send(Up::Spawned { ticket, pid });
+            Up::Exited { ticket, exit: attend(child, pid, stop).await }
+        }
+        Err(error) => failed(ticket, &error.to_string()),
+    };
+    // Without a receiver the agent is gone, and nobody wants to know.
+    let _ = events.send(last);
+}
+
+/// The answer to an order that cannot be carried out.
+pub(super) fn failed(ticket: Ticket, why: &str) -> Up {
+    Up::SpawnFailed { ticket, message: format!("the agent failed to {why}") }
+}
+
+/// Checks the file, then starts it. The running process proves once more which file it is, so nothing is gained by
+/// swapping the file in between.
+async fn start(order: Spawn, stop: &mut UnboundedReceiver<Duration>) -> Result<(Child, u32), StartError> {
+    let binary = PathBuf::from(&order.binary);
+    let path = binary.clone();
+    let found = tokio::task::spawn_blocking(move || sha256(&path))
+        .await
+        .map_err(io::Error::other)
+        .and_then(|hash| hash)
+        .map_err(|source| StartError::Read { binary: binary.clone(), source })?;
+    if found != order.sha256 {
+        return Err(StartError::Hash { binary, found, expected: order.sha256 });
+    }
+    if stop.try_recv().is_ok() {
+        return Err(StartError::Stopped { binary });
+    }
+    let child = command(&binary, order.env).spawn().map_err(|source| StartError::Start { binary, source })?;
+    let pid = child.id().expect("a child that was not waited for has an id");
+    Ok((child, pid))
+}
+
+fn command(binary: &Path, env: Vec<(String, String)>) -> Command {
+    let mut command = Command::new(binary);
+    command
+        .arg("join")
+        .envs(env)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    isolate(&mut command);
+    command
+}
+
+/// Watches the process until it has been reaped.
+async fn attend(mut child: Child, pid: u32, stop: UnboundedReceiver<Duration>) -> Exit {
+    let mut tail = Tail::default();
+    let stderr = child.stderr.take().expect("the standard error is piped");
+    let status = {
+        let mut follow = std::pin::pin!(tail.follow(stderr));
+        let mut waiting = std::pin::pin!(until_exit(&mut child, pid, stop));
+        let (status, closed) = tokio::select! {
+            status = &mut waiting => (status, false),
+            () = &mut follow => (waiting.await, true),
+        };
+        if !closed {
+            // A stray heir of the process may hold the other end open.
+            let _ = timeout(LAST_WORDS, follow).await;
+        }
+        status
+    };
+    let (code, signal) = status.map_or((None, None), |status| (status.code(), status.signal()));
+    Exit { code, signal, tail: tail.text() }
+}
+
+/// Waits for the end; on the way passes on orders to stop, the strictest of which holds.
+async fn until_exit(
+    child: &mut Child,
+    pid: u32,
+    mut stop: UnboundedReceiver<Duration>,
+) -> io::Result<ExitStatus> {
+    let mut kill_at: Option<Instant> = None;
+    let mut listening = true;
+    loop {
+        tokio::select! {
+            status = child.wait() => return status,
+            order = stop.recv(), if listening => {
+                listening = order.is_some();
+                let grace = order.unwrap_or_default();
+                if kill_at.is_none() && !grace.is_zero() {
+                    signal_group(pid, Signal::Terminate);
+                }
+                let at = Instant::now() + grace;
+                kill_at = Some(kill_at.map_or(at, |earlier| earlier.min(at)));
+            }
+            () = sleep_until(kill_at.unwrap_or_else(Instant::now)), if kill_at.is_some() => {
+                signal_group(pid, Signal::Kill);
+                return child.wait().await;
+            }
+        }
+    }
+}
+
+fn sha256(path: &Path) -> io::Result<Sha256> {
+    let mut file = File::open(path)?;
+    let mut hash = sha2::Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(Sha256(hash.finalize().into())),
+            read => hash.update(&buffer[..read]),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The agent of a host: registers its slots with the coordinator, and starts and stops worker processes on command.
+//! It must never load a model nor measure anything: it is always the plain worker, whatever variants it starts.
+//!
+//! ```text
+//! dialling → serving ─Drain | signal | end of stdin→ ending → gone (no error)
+//!    ▲          └─lease over | session broken→ ending ─(keep)→ dialling, else gone (error)
+//!    └──────────────────────────────────────────────────┘
+//! ending: every process gets SIGTERM and, after a grace, SIGKILL; the agent goes only when all have been reaped.
+//! ```
+
+mod child;
+mod process;
+mod tail;
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::time::Duration;
+
+use contract::PROTOCOL;
+use contract::id::Ticket;
+use contract::message::{Down, Hello, Role, Spawn, Up};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::sleep;
+
+use crate::error::WorkerError;
+use crate::measure;
+use crate::profile;
+use crate::session::join;
+use crate::session::link::{Event, Link, LinkError};
+use crate::signals::Signals;
+use child::Hold;
+
+/// Time for the processes to end by themselves when the agent ends; writing a profile fits into it.
+const GRACE: Duration = Duration::from_secs(3);
+/// Between the end of one session and the next dialling.
+const REDIAL: Duration = Duration::from_millis(200);
+
+/// How an agent is run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Address of the coordinator, `http://host:port`.
+    pub coordinator: String,
+    /// Shared secret of the run.
+    pub token: String,
+    /// Its name, unique in the fleet; the host's name if unset.
+    pub name: Option<String>,
+    /// Places where it can run a worker.
+    pub slots: u32,
+    /// How long to dial a coordinator that does not answer.
+    pub patience: Duration,
+    /// Dial again, without end, when a session is lost.
+    pub keep: bool,
+    /// End when standard input does, so that the agent never outlives a launcher that holds the other end.
+    pub until_stdin_closes: bool,
+}
+
+/// Everything outside the session that ends an agent.
+struct Leave {
+    signals: Signals,
+    stdin: Option<UnboundedReceiver<()>>,
+}
+
+/// An agent within one session.
+struct Agent<'a> {
+    settings: &'a Settings,
+    link: Link,
+    processes: BTreeMap<Ticket, Hold>,
+    told: UnboundedSender<Up>,
+    events: UnboundedReceiver<Up>,
+}
+
+/// Runs an agent until it is told to leave. Must run on the process's main thread: the workers die with the thread
+/// that started them.
+///
+/// # Errors
+/// When it is refused, cannot reach the coordinator, or loses the session and is not to keep trying.
+pub async fn run(settings: &Settings) -> Result<(), WorkerError> {
+    let mut leave = Leave::watch(settings.until_stdin_closes).map_err(WorkerError::Signals)?;
+    let hello = hello(settings);
+    let patience = (!settings.keep).then_some(settings.patience);
+    loop {
+        let link = tokio::select! {
+            link = Link::dial(&settings.coordinator, &hello, patience) => link?,
+            () = leave.asked() => return Ok(()),
+        };
+        match Agent::new(settings, link).serve(&mut leave).await {
+            Err(_) if settings.keep => sleep(REDIAL).await,
+            ended => return Ok(ended?),
+        }
+    }
+}
+
+fn hello(settings: &Settings) -> Hello {
+    let host = measure::host_facts();
+    let name = settings.name.clone().unwrap_or_else(|| host.hostname.clone());
+    Hello {
+        protocol: PROTOCOL,
+        token: settings.token.clone(),
+        pid: std::process::id(),
+        build: measure::build_info(profile::is_instrumented()),
+        host,
+        role: Role::Agent { name, slots: settings.slots },
+    }
+}
+
+impl<'a> Agent<'a> {
+    fn new(settings: &'a Settings, link: Link) -> Self {
+        let (told, events) = unbounded_channel();
+        Self { settings, link, processes: BTreeMap::new(), told, events }
+    }
+
+    async fn serve(mut self, leave: &mut Leave) -> Result<(), LinkError> {
+        let ended = loop {
+            tokio::select! {
+                biased;
+                event = self.link.next() => match event {
+                    Ok(Event::Said(Down::Drain)) => break Ok(()),
+                    Ok(Event::Said(down)) => self.on(down),
+                    Ok(Event::BeatDue) => self.link.send(Up::Beat(None)),
+                    Err(error) => break Err(error),
+                },
+                Some(up) = self.events.recv() => self.report(up),
+                () = leave.asked() => break Ok(()),
+            }
+        };
+        self.end_processes().await;
+        self.link.close().await;
+        ended
+    }
+
+    fn on(&mut self, down: Down) {
+        match down {
+            Down::Spawn(order) => self.spawn(order),
+            Down::Stop { ticket, grace } => {
+                // One that is not there has ended, and that has been told.
+                if let Some(process) = self.processes.get(&ticket) {
+                    process.stop(grace);
+                }
+            }
+            // Words for workers ask nothing of an agent.
+            _ => {}
+        }
+    }
+
+    fn spawn(&mut self, mut order: Spawn) {
+        let ticket = order.ticket;
+        let slots = self.settings.slots;
+        if order.slot >= slots {
+            let why = format!("use slot {}: this host offers {slots}, counted from zero", order.slot);
+            return self.link.send(child::failed(ticket, &why));
+        }
+        if self.processes.contains_key(&ticket) {
+            let why = format!("start a second process for ticket {}", ticket.0);
+            return self.link.send(child::failed(ticket, &why));
+        }
+        order.env.extend(join::environment(&self.settings.coordinator, &self.settings.token, ticket));
+        order.env.push((SLOTS.to_owned(), slots.to_string()));
+        self.processes.insert(ticket, Hold::spawn(order, self.told.clone()));
+    }
+
+    fn report(&mut self, up: Up) {
+        if let Up::SpawnFailed { ticket, .. } | Up::Exited { ticket, .. } = &up {
+            self.processes.remove(ticket);
+        }
+        self.link.send(up);
+    }
+
+    async fn end_processes(&mut self) {
+        self.processes.values().for_each(|process| process.stop(GRACE));
+        while !self.processes.is_empty() {
+            let up = self.events.recv().await.expect("one sender is held here");
+            self.report(up);
+        }
+    }
+}
+
+/// Tells a worker how many slots share its host.
+pub const SLOTS: &str = "PGO_BENCH_SLOTS";
+
+impl Leave {
+    fn watch(until_stdin_closes: bool) -> std::io::Result<Self> {
+        Ok(Self { signals: Signals::catch()?, stdin: until_stdin_closes.then(stdin_end) })
+    }
+
+    /// Returns once the agent is to leave. May be dropped and called again.
+    async fn asked(&mut self) {
+        let stdin = async {
+            match &mut self.stdin {
+                Some(end) => end.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.signals.next() => {}
+            _ = stdin => {}
+        }
+    }
+}
+
+/// Yields, or ends, when standard input does. A thread of its own: a read of standard input cannot be called off, and
+/// the runtime would wait for it.
+fn stdin_end() -> UnboundedReceiver<()> {
+    let (ended, end) = unbounded_channel();
+    std::thread::spawn(move || {
+        let mut ignored = [0; 256];
+        while let Ok(1..) = std::io::stdin().read(&mut ignored) {}
+        let _ = ended.send(());
+    });
+    end
+}

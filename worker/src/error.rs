@@ -1,0 +1,95 @@
+//! What ends a worker or an agent otherwise than as asked, and the exit code that tells it to whoever started it.
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | left as asked |
+//! | 2 | wrong usage, missing environment, unusable model file, or the operating system refused |
+//! | 3 | the coordinator refused this process; trying again cannot help |
+//! | 4 | the coordinator could not be reached in time |
+//! | 5 | the session was lost: the coordinator fell silent or the connection broke |
+//! | 101 | a defect: the process panicked |
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use crate::session::link::LinkError;
+
+/// Why the program did not end as asked. Messages complete "failed to …".
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// There is no session, or no longer one.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// A worker was not started by an agent.
+    #[error(
+        "read the environment variable {name}, which an agent sets for the workers it starts: run `worker agent`"
+    )]
+    Environment {
+        /// Missing, or not what it should be.
+        name: &'static str,
+    },
+    /// The agent has no token.
+    #[error("read the run's token: set the environment variable {name}")]
+    NoToken {
+        /// Where it should be.
+        name: &'static str,
+    },
+    /// No signal handlers.
+    #[error("catch signals: {0}")]
+    Signals(std::io::Error),
+    /// No measuring thread.
+    #[error("start the measuring thread: {0}")]
+    Thread(std::io::Error),
+    /// No runtime.
+    #[error("start the runtime: {0}")]
+    Runtime(std::io::Error),
+    /// The measuring thread broke down; its own message was printed where it happened.
+    #[error("measure: the measuring thread panicked")]
+    Panicked,
+    /// A model could not be written.
+    #[error("write the model {}: {reason}", path.display())]
+    WriteModel {
+        /// Where to.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A model could not be read.
+    #[error("read the model {}: {reason}", path.display())]
+    ReadModel {
+        /// From where.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl WorkerError {
+    /// The exit code of the table above.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Link(LinkError::Refused { .. }) => 3,
+            Self::Link(LinkError::Unreachable { .. }) => 4,
+            Self::Link(LinkError::Silent { .. } | LinkError::Broken { .. }) => 5,
+            Self::Panicked => 101,
+            _ => 2,
+        }
+    }
+}
+
+/// An error with its causes: the message of a transport error alone says next to nothing.
+#[must_use]
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        // Some errors already show what caused them.
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    text
+}

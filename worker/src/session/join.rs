@@ -1,0 +1,169 @@
+//! A worker process: one session, one measuring thread, and the loop that passes between them what the machine
+//! decides. Owns the names of the environment variables an agent hands over; decides nothing itself.
+
+use std::time::Duration;
+
+use contract::PROTOCOL;
+use contract::id::{Attempt, Ticket};
+use contract::message::{Failure, FailureKind, Hello, Role, Up};
+use contract::part::Origin;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::link::{Event, Link, LinkError};
+use super::machine::{Action, Done, Input, Machine};
+use super::measuring::{Identity, Measuring};
+use crate::error::WorkerError;
+use crate::measure::{self, ColdStart};
+use crate::profile;
+use crate::signals::Signals;
+
+/// Address of the coordinator.
+pub const COORDINATOR: &str = "PGO_BENCH_COORDINATOR";
+/// Shared secret of the run. Never an argument: those are visible to every user of a host.
+pub const TOKEN: &str = "PGO_BENCH_TOKEN";
+/// The number that ties this process to its slot.
+pub const TICKET: &str = "PGO_BENCH_TICKET";
+
+/// How long to dial: the coordinator has just asked for this process.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What an agent hands over to a worker.
+#[derive(Clone, Debug)]
+pub struct Handover {
+    coordinator: String,
+    token: String,
+    ticket: Ticket,
+}
+
+/// What is left to say when a worker has ended as it should.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Messages of older attempts that were ignored.
+    pub ignored: u64,
+}
+
+/// One worker while its session lasts.
+struct Worker {
+    link: Link,
+    machine: Machine,
+    measuring: Measuring,
+}
+
+/// The variables of a handover.
+pub(crate) fn environment(coordinator: &str, token: &str, ticket: Ticket) -> [(String, String); 3] {
+    [(COORDINATOR, coordinator.to_owned()), (TOKEN, token.to_owned()), (TICKET, ticket.0.to_string())]
+        .map(|(name, value)| (name.to_owned(), value))
+}
+
+impl Handover {
+    /// From the environment an agent has prepared.
+    ///
+    /// # Errors
+    /// When a variable is missing or is not what it should be: this command is for agents, not for hands.
+    pub fn from_env(variable: impl Fn(&str) -> Option<String>) -> Result<Self, WorkerError> {
+        let get = |name| variable(name).ok_or(WorkerError::Environment { name });
+        let ticket = get(TICKET)?.parse().map_err(|_| WorkerError::Environment { name: TICKET })?;
+        Ok(Self { coordinator: get(COORDINATOR)?, token: get(TOKEN)?, ticket: Ticket(ticket) })
+    }
+}
+
+/// Joins the coordinator and serves it until told to leave.
+///
+/// # Errors
+/// When it is refused, cannot reach the coordinator, loses the session, or the measuring thread breaks down.
+pub async fn run(handover: &Handover, cold: ColdStart) -> Result<Summary, WorkerError> {
+    let mut signals = Signals::catch().map_err(WorkerError::Signals)?;
+    let hello = hello(handover);
+    let link = tokio::select! {
+        link = Link::dial(&handover.coordinator, &hello, Some(PATIENCE)) => link?,
+        () = signals.next() => return Ok(Summary::default()),
+    };
+    let origin = Origin {
+        variant: String::new(),
+        exe_sha256: hello.build.exe_sha256,
+        instrumented: hello.build.instrumented,
+        hostname: hello.host.hostname,
+    };
+    let (measuring, results) = Measuring::start(Identity { origin, cold }).map_err(WorkerError::Thread)?;
+    Worker { link, machine: Machine::default(), measuring }.serve(results, &mut signals).await
+}
+
+fn hello(handover: &Handover) -> Hello {
+    Hello {
+        protocol: PROTOCOL,
+        token: handover.token.clone(),
+        pid: std::process::id(),
+        build: measure::build_info(profile::is_instrumented()),
+        host: measure::host_facts(),
+        role: Role::Worker { ticket: handover.ticket },
+    }
+}
+
+fn flush(attempt: Attempt) -> Up {
+    match profile::flush() {
+        Ok(written) => Up::Flushed(written),
+        Err(error) => {
+            let failure = Failure { kind: FailureKind::Engine, message: error.to_string() };
+            Up::Failed { attempt, failure }
+        }
+    }
+}
+
+impl Worker {
+    async fn serve(
+        mut self,
+        mut results: UnboundedReceiver<Done>,
+        signals: &mut Signals,
+    ) -> Result<Summary, WorkerError> {
+        let ended = loop {
+            let input = tokio::select! {
+                biased;
+                event = self.link.next() => match event {
+                    Ok(Event::Said(down)) => Input::Said(down),
+                    Ok(Event::BeatDue) => {
+                        self.beat();
+                        continue;
+                    }
+                    Err(lost) => break Err(lost),
+                },
+                done = results.recv() => match done {
+                    Some(done) => Input::Did(done),
+                    // The thread is gone; joining it says why.
+                    None => break Ok(()),
+                },
+                () = signals.next() => Input::Terminate,
+            };
+            if self.take(input) {
+                break Ok(());
+            }
+        };
+        self.end(ended).await
+    }
+
+    fn beat(&self) {
+        let progress = self.machine.attempt().map(|attempt| self.measuring.progress(attempt));
+        self.link.send(Up::Beat(progress));
+    }
+
+    /// Carries out what the machine decides; true when it is time to leave.
+    fn take(&mut self, input: Input) -> bool {
+        let mut leave = false;
+        for action in self.machine.on(input) {
+            match action {
+                Action::Send(up) => self.link.send(up),
+                Action::Command(command) => self.measuring.command(command),
+                Action::Interrupt => self.measuring.interrupt(),
+                Action::Flush(attempt) => self.link.send(flush(attempt)),
+                Action::Leave => leave = true,
+            }
+        }
+        leave
+    }
+
+    async fn end(self, ended: Result<(), LinkError>) -> Result<Summary, WorkerError> {
+        self.measuring.end().map_err(|_| WorkerError::Panicked)?;
+        self.link.close().await;
+        ended?;
+        Ok(Summary { ignored: self.machine.ignored() })
+    }
+}

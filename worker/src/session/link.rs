@@ -1,0 +1,236 @@
+//! One session with the coordinator: dials in, introduces itself, answers pings, and notices silence. It must not
+//! know what the messages in between ask for. The only file of the worker that touches generated types.
+//!
+//! ```text
+//! dialling ─connected→ greeting ─Welcome→ open ─stream ended | error | silence longer than the lease→ lost
+//!    ▲  │ transient failure │
+//!    └──┴── backoff, within the patience ──→ given up            a refusal that is final → refused, never retried
+//! ```
+
+use std::time::Duration;
+
+use contract::message::{Down, Hello, Up, Welcome};
+use contract::wire::{BenchClient, DownItem, MESSAGE_LIMIT, UpItem};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::transport::Endpoint;
+use tonic::{Code, Status, Streaming};
+
+use crate::error::with_causes;
+use crate::measure::Clock;
+
+/// Longest wait for a connection, and then for the answer to the hello.
+const FIRST_WORD: Duration = Duration::from_secs(5);
+/// Longest wait for the coordinator to take what was said last.
+const LAST_WORD: Duration = Duration::from_millis(500);
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Why there is no session, or no longer one. Messages complete "failed to …".
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The address is no address.
+    #[error("use the coordinator's address `{address}`: {reason}")]
+    Address {
+        /// As given.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The coordinator does not want this peer, and trying again cannot help.
+    #[error("join the coordinator at {address}: {message}")]
+    Refused {
+        /// Of the coordinator.
+        address: String,
+        /// Its sentence.
+        message: String,
+    },
+    /// Nobody answered within the patience.
+    #[error("reach the coordinator at {address} within {} s: {reason}", patience.as_secs_f64())]
+    Unreachable {
+        /// Of the coordinator.
+        address: String,
+        /// How long it was tried.
+        patience: Duration,
+        /// The last failure.
+        reason: String,
+    },
+    /// No word for the length of the lease.
+    #[error("hear the coordinator: no word from it for {} s, so this process stops by itself", lease.as_secs_f64())]
+    Silent {
+        /// The lease it gave.
+        lease: Duration,
+    },
+    /// The stream ended or broke.
+    #[error("keep the session with the coordinator: {reason}")]
+    Broken {
+        /// What the transport says.
+        reason: String,
+    },
+}
+
+/// What a session brings.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The coordinator said something other than a ping.
+    Said(Down),
+    /// It is time for a sign of life.
+    BeatDue,
+}
+
+/// An open session.
+#[derive(Debug)]
+pub(crate) struct Link {
+    up: UnboundedSender<UpItem>,
+    down: Streaming<DownItem>,
+    welcome: Welcome,
+    heard: Instant,
+    beat: Instant,
+    /// The clock that start instants are told on.
+    clock: Clock,
+}
+
+/// Why one try failed.
+enum Miss {
+    Final(LinkError),
+    Transient(String),
+}
+
+impl Link {
+    /// Dials until the coordinator welcomes this peer, it refuses it for good, or the patience is over (`None`: never).
+    pub(crate) async fn dial(
+        address: &str,
+        hello: &Hello,
+        patience: Option<Duration>,
+    ) -> Result<Self, LinkError> {
+        let endpoint = endpoint(address)?;
+        let began = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let reason = match Self::open(address, &endpoint, hello).await {
+                Ok(link) => return Ok(link),
+                Err(Miss::Final(error)) => return Err(error),
+                Err(Miss::Transient(reason)) => reason,
+            };
+            if let Some(patience) = patience.filter(|patience| began.elapsed() + pause > *patience) {
+                return Err(LinkError::Unreachable { address: address.to_owned(), patience, reason });
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn open(address: &str, endpoint: &Endpoint, hello: &Hello) -> Result<Self, Miss> {
+        let channel = endpoint.connect().await.map_err(|error| Miss::Transient(with_causes(&error)))?;
+        let mut client = BenchClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT);
+        let (up, outgoing) = unbounded_channel();
+        up.send(Up::Hello(Box::new(hello.clone())).into()).expect("the receiver is held here");
+        let greeting = async {
+            let mut down = client.session(UnboundedReceiverStream::new(outgoing)).await?.into_inner();
+            let first = down.message().await?;
+            Ok::<_, Status>((down, first))
+        };
+        let (down, first) = timeout(FIRST_WORD, greeting)
+            .await
+            .map_err(|_| Miss::Transient("it does not answer the greeting".to_owned()))?
+            .map_err(|status| miss(address, &status))?;
+        let welcome = welcome(address, first)?;
+        let now = Instant::now();
+        Ok(Self { up, down, welcome, heard: now, beat: now + welcome.beat, clock: Clock::monotonic() })
+    }
+
+    /// What happens next. Pings are answered at once, here. May be dropped and called again at any await.
+    pub(crate) async fn next(&mut self) -> Result<Event, LinkError> {
+        loop {
+            let expires = self.heard + self.welcome.lease;
+            tokio::select! {
+                biased;
+                item = self.down.message() => {
+                    if let Some(down) = self.take(item)? {
+                        return Ok(Event::Said(down));
+                    }
+                }
+                () = sleep_until(expires) => {
+                    return Err(LinkError::Silent { lease: self.welcome.lease });
+                }
+                () = sleep_until(self.beat) => {
+                    self.beat = Instant::now() + self.welcome.beat;
+                    return Ok(Event::BeatDue);
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, item: Result<Option<DownItem>, Status>) -> Result<Option<Down>, LinkError> {
+        let broken = |reason: String| LinkError::Broken { reason };
+        let item = item
+            .map_err(|status| broken(sentence(&status)))?
+            .ok_or_else(|| broken("the coordinator ended it".to_owned()))?;
+        self.heard = Instant::now();
+        match Down::try_from(item).map_err(|error| broken(format!("failed to {error}")))? {
+            Down::Ping { seq } => {
+                self.send(Up::Pong { seq, mono: self.clock.now() });
+                Ok(None)
+            }
+            Down::Refused { message, .. } => Err(broken(message)),
+            down => Ok(Some(down)),
+        }
+    }
+
+    /// Queues a message. A session that has ended is noticed by [`Link::next`], not here.
+    pub(crate) fn send(&self, up: Up) {
+        let _ = self.up.send(up.into());
+    }
+
+    /// Ends the session and waits, for a bounded time, until the coordinator has taken what was said.
+    pub(crate) async fn close(self) {
+        let Self { up, mut down, .. } = self;
+        drop(up);
+        // The coordinator answers the end of the stream with its own.
+        let _ = timeout(LAST_WORD, async { while let Ok(Some(_)) = down.message().await {} }).await;
+    }
+}
+
+fn endpoint(address: &str) -> Result<Endpoint, LinkError> {
+    let wrong = |reason: String| LinkError::Address { address: address.to_owned(), reason };
+    let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|error| wrong(with_causes(&error)))?;
+    match (endpoint.uri().scheme_str(), endpoint.uri().host()) {
+        (Some("http"), Some(_)) => Ok(endpoint.tcp_nodelay(true).connect_timeout(FIRST_WORD)),
+        _ => Err(wrong("an address like http://127.0.0.1:4100 is expected".to_owned())),
+    }
+}
+
+fn welcome(address: &str, first: Option<DownItem>) -> Result<Welcome, Miss> {
+    let refused = |message| Miss::Final(LinkError::Refused { address: address.to_owned(), message });
+    let first = first.ok_or_else(|| Miss::Transient("it hung up without a word".to_owned()))?;
+    match Down::try_from(first) {
+        Ok(Down::Welcome(welcome)) => Ok(welcome),
+        Ok(Down::Refused { message, last: true }) => Err(refused(message)),
+        Ok(Down::Refused { message, last: false }) => Err(Miss::Transient(message)),
+        Ok(_) => Err(refused("it answered the hello with something else than a welcome".to_owned())),
+        Err(error) => Err(refused(format!("failed to {error}"))),
+    }
+}
+
+/// Whether a gRPC status says that the next try would end the same way.
+fn miss(address: &str, status: &Status) -> Miss {
+    match status.code() {
+        Code::Unimplemented
+        | Code::Unauthenticated
+        | Code::PermissionDenied
+        | Code::InvalidArgument
+        | Code::FailedPrecondition
+        | Code::OutOfRange => {
+            Miss::Final(LinkError::Refused { address: address.to_owned(), message: sentence(status) })
+        }
+        _ => Miss::Transient(sentence(status)),
+    }
+}
+
+fn sentence(status: &Status) -> String {
+    match status.message() {
+        "" => status.code().to_string(),
+        message => message.to_owned(),
+    }
+}

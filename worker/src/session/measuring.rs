@@ -1,0 +1,153 @@
+//! The one thread that owns the engine and measures. Takes commands from the session and gives each exactly one final
+//! result; it must not know the session, and nothing it does waits for the network.
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::JoinHandle;
+
+use contract::id::Attempt;
+use contract::message::{Failure, FailureKind, Progress};
+use contract::part::{Origin, Part};
+use contract::record::Record;
+use contract::spec::Assignment;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::machine::{Command, Done};
+use crate::measure::{Clock, ColdStart};
+use crate::profile;
+use crate::trial::{Control, OpenEngine, StartAt, TrialEnd};
+
+/// The session's hold on the measuring thread.
+#[derive(Debug)]
+pub(super) struct Measuring {
+    orders: Sender<Order>,
+    /// Of the attempt that was armed last.
+    control: Arc<Control>,
+    thread: JoinHandle<()>,
+}
+
+/// What does not change while a process lives.
+#[derive(Clone, Debug)]
+pub(super) struct Identity {
+    /// Where parts come from; the variant is told with the assignment.
+    pub origin: Origin,
+    /// What starting the process cost so far.
+    pub cold: ColdStart,
+}
+
+struct Order {
+    command: Command,
+    control: Arc<Control>,
+}
+
+/// What the thread holds on to between commands.
+struct Bench {
+    identity: Identity,
+    engine: Option<OpenEngine>,
+    share: Option<(Attempt, Box<Assignment>)>,
+    results: UnboundedSender<Done>,
+}
+
+impl Measuring {
+    /// Starts the thread; its results come through the receiver, which ends if the thread breaks down.
+    pub(super) fn start(identity: Identity) -> std::io::Result<(Self, UnboundedReceiver<Done>)> {
+        let (orders, incoming) = mpsc::channel();
+        let (results, outgoing) = unbounded_channel();
+        let bench = Bench { identity, engine: None, share: None, results };
+        let thread =
+            std::thread::Builder::new().name("measure".to_owned()).spawn(move || bench.work(&incoming))?;
+        Ok((Self { orders, control: Control::new(), thread }, outgoing))
+    }
+
+    /// Gives a command; the thread must be free.
+    pub(super) fn command(&mut self, command: Command) {
+        if matches!(command, Command::Arm { .. }) {
+            // A new one for every attempt, so that no interruption and no count of an older one is left in it.
+            self.control = Control::new();
+        }
+        // If the thread is gone, the end of its results says so.
+        let _ = self.orders.send(Order { command, control: Arc::clone(&self.control) });
+    }
+
+    /// Has the current command end early, where it can.
+    pub(super) fn interrupt(&self) {
+        self.control.cancel();
+    }
+
+    /// Counts of the current attempt so far.
+    pub(super) fn progress(&self, attempt: Attempt) -> Progress {
+        self.control.progress(attempt)
+    }
+
+    /// Ends the thread and waits for it; the command at hand is cut short.
+    ///
+    /// # Errors
+    /// When the thread has panicked.
+    pub(super) fn end(self) -> std::thread::Result<()> {
+        self.control.cancel();
+        drop(self.orders);
+        self.thread.join()
+    }
+}
+
+impl Bench {
+    fn work(mut self, orders: &Receiver<Order>) {
+        while let Ok(Order { command, control }) = orders.recv() {
+            let done = self.carry_out(command, &control).unwrap_or_else(Done::Failed);
+            // Without a receiver the session is over, and the next receive ends this loop.
+            let _ = self.results.send(done);
+        }
+    }
+
+    fn carry_out(&mut self, command: Command, control: &Control) -> Result<Done, Failure> {
+        match command {
+            Command::Load { engine, demand } => {
+                let cold = self.identity.cold.clone();
+                let engine = OpenEngine::open(&engine, demand, &Clock::monotonic(), cold)?;
+                let report = engine.report();
+                self.engine = Some(engine);
+                Ok(Done::Opened(report))
+            }
+            Command::Arm { attempt, assignment } => self.warm_up(attempt, assignment, control),
+            Command::Run { at, uncertainty } => self.run(StartAt { at, uncertainty }, control),
+        }
+    }
+
+    fn warm_up(
+        &mut self,
+        attempt: Attempt,
+        assignment: Box<Assignment>,
+        control: &Control,
+    ) -> Result<Done, Failure> {
+        let engine = self.engine.as_mut().expect("an arm follows a load");
+        if !engine.warm_up(&assignment, control)? {
+            return Ok(Done::Cancelled);
+        }
+        // The profile is of the measured load; what loading and warming up did is not part of it.
+        profile::reset();
+        self.share = Some((attempt, assignment));
+        Ok(Done::Warm)
+    }
+
+    fn run(&mut self, start: StartAt, control: &Control) -> Result<Done, Failure> {
+        let (attempt, assignment) = self.share.take().expect("a start follows an arm");
+        let engine = self.engine.as_mut().expect("an arm follows a load");
+        let origin = Origin { variant: assignment.variant.clone(), ..self.identity.origin.clone() };
+        let results = self.results.clone();
+        let mut on_started = move || {
+            let _ = results.send(Done::Started);
+        };
+        match engine.run(&assignment, start, origin, attempt, control, &mut on_started) {
+            TrialEnd::Part(part) => seal(&part),
+            TrialEnd::Cancelled => Ok(Done::Cancelled),
+            TrialEnd::Failed(failure) => Err(failure),
+        }
+    }
+}
+
+fn seal(part: &Part) -> Result<Done, Failure> {
+    part.seal().map(Done::Sealed).map_err(|error| Failure {
+        kind: FailureKind::Engine,
+        message: format!("failed to seal the part: {error}"),
+    })
+}

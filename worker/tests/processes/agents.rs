@@ -1,0 +1,209 @@
+//! What an agent does with the processes it is asked to start, and what becomes of them when it ends.
+
+use std::time::Duration;
+
+use contract::id::Ticket;
+use contract::identity::Sha256;
+use contract::message::{Down, Exit, Role, Spawn, Up};
+
+use crate::coordinator::{Coordinator, DEADLINE, Session, welcome};
+use crate::programs::{ONE, agent, arm, ended, gone, load, runs, signal, slow, spawn, start};
+
+/// Has a worker started; its session and process id.
+async fn spawned(coordinator: &mut Coordinator, agent: &mut Session, order: Spawn) -> (Session, u32) {
+    let ticket = order.ticket;
+    agent.say(Down::Spawn(order));
+    let Some(Up::Spawned { ticket: told, pid }) = agent.hear().await else { panic!("not spawned") };
+    let worker = coordinator.session().await;
+    assert_eq!((told, worker.hello.pid), (ticket, pid));
+    assert_eq!(worker.hello.role, Role::Worker { ticket });
+    (worker, pid)
+}
+
+async fn refused(agent: &mut Session, order: Spawn) -> String {
+    let expected = order.ticket;
+    agent.say(Down::Spawn(order));
+    let Some(Up::SpawnFailed { ticket, message }) = agent.hear().await else { panic!("not refused") };
+    assert_eq!(ticket, expected);
+    message
+}
+
+fn exited(ticket: u64, code: Option<i32>, signal: Option<i32>) -> Up {
+    Up::Exited { ticket: Ticket(ticket), exit: Exit { code, signal, tail: String::new() } }
+}
+
+/// Puts a worker into the middle of a trial.
+async fn busy(worker: &mut Session) {
+    worker.say(load(slow()));
+    assert!(matches!(worker.hear().await, Some(Up::Loaded { .. })));
+    worker.say(arm(10_000));
+    assert_eq!(worker.hear().await, Some(Up::Armed(ONE)));
+    worker.say(start(Duration::ZERO));
+    assert_eq!(worker.hear().await, Some(Up::Started(ONE)));
+}
+
+#[tokio::test]
+async fn an_agent_registers_its_host_and_ends_when_drained() {
+    let mut coordinator = Coordinator::start();
+    let process = agent(&coordinator, &["--name", "host one"]);
+    let session = coordinator.session().await;
+    assert_eq!(session.hello.role, Role::Agent { name: "host one".into(), slots: 2 });
+    assert!(session.hello.host.cores >= 1);
+    session.say(Down::Drain);
+    assert_eq!(session.rest().await, []);
+    assert_eq!(ended(process).await, (Some(0), String::new()));
+}
+
+#[tokio::test]
+async fn what_must_not_or_cannot_be_started_is_refused_with_a_sentence() {
+    let mut coordinator = Coordinator::start();
+    let _process = agent(&coordinator, &[]);
+    let mut session = coordinator.session().await;
+    let message = refused(&mut session, Spawn { sha256: Sha256([1; 32]), ..spawn(1) }).await;
+    assert!(message.contains("is not the variant's binary") && message.contains("0101"), "{message}");
+    let message = refused(&mut session, Spawn { binary: "/no/such/file".into(), ..spawn(2) }).await;
+    assert!(message.contains("/no/such/file: No such file"), "{message}");
+    let message = refused(&mut session, Spawn { slot: 2, ..spawn(3) }).await;
+    assert!(message.contains("this host offers 2"), "{message}");
+    let (_worker, _) = spawned(&mut coordinator, &mut session, spawn(4)).await;
+    let message = refused(&mut session, spawn(4)).await;
+    assert!(message.contains("second process for ticket 4"), "{message}");
+}
+
+#[tokio::test]
+async fn stop_lets_a_worker_end_by_itself_and_kills_one_that_does_not() {
+    let mut coordinator = Coordinator::start();
+    let _process = agent(&coordinator, &[]);
+    let mut session = coordinator.session().await;
+    let (mut worker, _) = spawned(&mut coordinator, &mut session, spawn(1)).await;
+    busy(&mut worker).await;
+    session.say(Down::Stop { ticket: Ticket(1), grace: DEADLINE });
+    assert_eq!(worker.rest().await, [Up::Stopped(ONE)]);
+    assert_eq!(session.hear().await, Some(exited(1, Some(0), None)));
+
+    let (_worker, pid) = spawned(&mut coordinator, &mut session, spawn(2)).await;
+    signal(pid, "STOP");
+    session.say(Down::Stop { ticket: Ticket(2), grace: Duration::from_millis(50) });
+    assert_eq!(session.hear().await, Some(exited(2, None, Some(9))));
+
+    let (_worker, pid) = spawned(&mut coordinator, &mut session, spawn(3)).await;
+    signal(pid, "STOP");
+    session.say(Down::Stop { ticket: Ticket(3), grace: DEADLINE * 2 });
+    session.say(Down::Stop { ticket: Ticket(3), grace: Duration::ZERO });
+    assert_eq!(session.hear().await, Some(exited(3, None, Some(9))), "the strictest order holds");
+}
+
+#[tokio::test]
+async fn the_death_of_a_worker_is_told_with_signal_code_and_last_words() {
+    let mut coordinator = Coordinator::start();
+    let _process = agent(&coordinator, &[]);
+    let mut session = coordinator.session().await;
+    let (mut worker, pid) = spawned(&mut coordinator, &mut session, spawn(1)).await;
+    busy(&mut worker).await;
+    signal(pid, "KILL");
+    assert_eq!(session.hear().await, Some(exited(1, None, Some(9))));
+
+    let (worker, _) = spawned(&mut coordinator, &mut session, spawn(2)).await;
+    drop(worker);
+    let Some(Up::Exited { exit, .. }) = session.hear().await else { panic!("no exit") };
+    assert_eq!(exit.code, Some(5));
+    assert!(exit.tail.starts_with("error: failed to keep the session"), "{}", exit.tail);
+}
+
+#[tokio::test]
+async fn a_signal_to_the_agent_ends_its_workers_first() {
+    let mut coordinator = Coordinator::start();
+    let process = agent(&coordinator, &[]);
+    let mut session = coordinator.session().await;
+    let (mut first, one) = spawned(&mut coordinator, &mut session, spawn(1)).await;
+    let (_second, two) = spawned(&mut coordinator, &mut session, Spawn { slot: 1, ..spawn(2) }).await;
+    busy(&mut first).await;
+    signal(process.id().expect("it runs"), "TERM");
+    let told = session.rest().await;
+    assert!(told.contains(&exited(1, Some(0), None)) && told.contains(&exited(2, Some(0), None)), "{told:?}");
+    assert_eq!(ended(process).await.0, Some(0));
+    assert!(!runs(one) && !runs(two));
+}
+
+#[tokio::test]
+async fn workers_do_not_outlive_an_agent_that_was_killed() {
+    let mut coordinator = Coordinator::start();
+    let process = agent(&coordinator, &[]);
+    let mut session = coordinator.session().await;
+    let (_worker, pid) = spawned(&mut coordinator, &mut session, spawn(1)).await;
+    assert!(runs(pid));
+    signal(process.id().expect("it runs"), "KILL");
+    gone(pid).await;
+}
+
+#[tokio::test]
+async fn the_end_of_standard_input_ends_an_agent_that_watches_it() {
+    let mut coordinator = Coordinator::start();
+    let mut process = agent(&coordinator, &["--until-stdin-closes"]);
+    let mut session = coordinator.session().await;
+    let (_worker, pid) = spawned(&mut coordinator, &mut session, spawn(1)).await;
+    drop(process.stdin.take());
+    assert_eq!(session.rest().await, [exited(1, Some(0), None)]);
+    assert_eq!(ended(process).await.0, Some(0));
+    assert!(!runs(pid));
+}
+
+#[tokio::test]
+async fn silence_longer_than_the_lease_ends_an_agent_and_its_workers() {
+    let mut coordinator = Coordinator::greeting(|hello| match hello.role {
+        Role::Agent { .. } => welcome(Duration::from_millis(1000)),
+        Role::Worker { .. } => welcome(DEADLINE * 2),
+    });
+    let process = agent(&coordinator, &[]);
+    let mut session = coordinator.session().await;
+    let (_worker, pid) = spawned(&mut coordinator, &mut session, spawn(1)).await;
+    let (code, stderr) = ended(process).await;
+    assert_eq!(code, Some(5), "{stderr}");
+    assert!(!runs(pid));
+}
+
+#[tokio::test]
+async fn an_agent_that_is_to_keep_dials_again_with_all_its_slots_free() {
+    let mut coordinator = Coordinator::start();
+    let process = agent(&coordinator, &["--keep"]);
+    let mut session = coordinator.session().await;
+    let (_worker, pid) = spawned(&mut coordinator, &mut session, spawn(1)).await;
+    drop(session);
+    let session = coordinator.session().await;
+    assert!(!runs(pid));
+    session.say(Down::Drain);
+    assert_eq!(session.rest().await, []);
+    assert_eq!(ended(process).await.0, Some(0));
+}
+
+#[tokio::test]
+async fn a_coordinator_that_is_not_there_is_given_up_after_the_patience() {
+    // Bound and never served: it accepts no session.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = format!("http://{}", listener.local_addr().expect("it is bound"));
+    drop(listener);
+    let output = tokio::process::Command::new(crate::programs::WORKER)
+        .args(["agent", "--coordinator", &address, "--patience", "0.2"])
+        .env("PGO_BENCH_TOKEN", "t")
+        .output();
+    let output = crate::coordinator::within(output).await.expect("it starts");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{stderr}");
+    assert!(stderr.contains("refused"), "{stderr}");
+}
+
+#[tokio::test]
+async fn wrong_usage_is_told_before_anything_is_dialled() {
+    for (arguments, token, expected) in [
+        (vec!["agent", "--coordinator", "127.0.0.1:1"], Some("t"), "an address like http://"),
+        (vec!["agent", "--coordinator", "http://127.0.0.1:1"], None, "PGO_BENCH_TOKEN"),
+        (vec!["agent", "--coordinator", "http://127.0.0.1:1", "--slots", "0"], Some("t"), "--slots"),
+    ] {
+        let mut command = tokio::process::Command::new(crate::programs::WORKER);
+        command.args(arguments).env_remove("PGO_BENCH_TOKEN").envs(token.map(|t| ("PGO_BENCH_TOKEN", t)));
+        let output = crate::coordinator::within(command.output()).await.expect("it starts");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(expected), "{stderr}");
+    }
+}

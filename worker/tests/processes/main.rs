@@ -1,0 +1,6 @@
+//! Agents and workers as real processes on loopback, against a coordinator small enough to see through.
+
+mod agents;
+mod coordinator;
+mod programs;
+mod workers;
