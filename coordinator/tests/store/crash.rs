@@ -39,7 +39,6 @@ fn start(dir: &Path) -> (Child, impl Iterator<Item = String>) {
         .args(["--exact", "crash::child", "--nocapture", "--test-threads=1"])
         .env(DIR, dir)
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);

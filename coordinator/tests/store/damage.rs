@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use contract::id::Arm;
+use contract::record::Record;
 use coordinator::store::{Damage, RunRecord, Store, StoreError};
 
-use crate::sample::{run, store_with, write_run};
+use crate::sample::{part, place, run, store_with, write_run};
 
 /// What a user sees of a store.
 #[derive(Debug, PartialEq)]
@@ -57,7 +59,10 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 
 /// Damages a copy of a store in some way, so many times; each time the whole is seen or an error.
 fn damaged_copies(original: &Path, times: usize, damage: impl Fn(&Path, usize)) -> (usize, usize) {
-    let whole = see(original).unwrap();
+    // Looked at in a copy: opening a database changes what its files look like.
+    let looked_at = tempfile::tempdir().unwrap();
+    copy(original, &looked_at.path().join("copy"));
+    let whole = see(&looked_at.path().join("copy")).unwrap();
     let (mut harmless, mut found) = (0, 0);
     for time in 0..times {
         let dir = tempfile::tempdir().unwrap();
@@ -169,19 +174,53 @@ fn a_missing_witness_and_one_of_another_store_are_found() {
     assert!(matches!(error, StoreError::Damaged { damage: Damage::ManifestMissing, .. }), "{error}");
 }
 
+/// Changes one tree behind the store's back.
+fn tamper(dir: &Path, tree: &str, change: impl FnOnce(&sled::Tree)) {
+    let db = sled::Config::new().path(dir.join("db")).open().unwrap();
+    change(&db.open_tree(tree).unwrap());
+    db.flush().unwrap();
+}
+
 #[test]
 fn damage_to_one_run_leaves_the_others_readable() {
     let dir = tempfile::tempdir().unwrap();
     store_with(dir.path(), 3, 1);
-    let tree = sled::Config::new().path(dir.path().join("db")).open().unwrap().open_tree("parts").unwrap();
-    let (key, _) = tree.scan_prefix(run(2).as_str()).next().unwrap().unwrap();
-    tree.remove(key).unwrap();
-    tree.flush().unwrap();
-    drop(tree);
-    let store = Store::open(dir.path()).unwrap();
-    let verified = store.verify().unwrap();
+    tamper(dir.path(), "parts", |parts| {
+        let (key, _) = parts.scan_prefix(run(2).as_str()).next().unwrap().unwrap();
+        parts.remove(key).unwrap();
+    });
+    let verified = Store::open(dir.path()).unwrap().verify().unwrap();
     assert_eq!(verified.sound, [run(1), run(3)]);
     let (damaged, error) = &verified.damaged[0];
     assert_eq!((*damaged, verified.damaged.len()), (run(2), 1));
-    assert!(matches!(error, StoreError::RunDamaged { .. }), "{error}");
+    let lost = matches!(error, StoreError::RunDamaged { damage: Damage::Count { .. }, .. });
+    assert!(lost, "{error}");
+}
+
+#[test]
+fn another_part_in_the_place_of_an_accepted_one_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    store_with(dir.path(), 1, 1);
+    let there = place(run(1), 0, 0, Arm::A, 0);
+    // A sound part of that very place, only not the one that was measured.
+    let sealed = part(there, 11).seal().unwrap();
+    tamper(dir.path(), "parts", |parts| {
+        let (key, _) = parts.scan_prefix(run(1).as_str()).next().unwrap().unwrap();
+        parts.insert(key, sealed).unwrap();
+    });
+    let error = Store::open(dir.path()).unwrap().read_run(run(1)).unwrap_err();
+    assert!(matches!(error, StoreError::RunDamaged { damage: Damage::Content, .. }), "{error}");
+}
+
+#[test]
+fn a_changed_row_of_the_index_is_found_at_open() {
+    let dir = tempfile::tempdir().unwrap();
+    store_with(dir.path(), 1, 1);
+    tamper(dir.path(), "runs", |rows| {
+        let (key, row) = rows.first().unwrap().unwrap();
+        let row = String::from_utf8(row.to_vec()).unwrap().replace("VALID", "INVALID");
+        rows.insert(key, row.as_bytes()).unwrap();
+    });
+    let error = Store::open(dir.path()).unwrap_err();
+    assert!(matches!(error, StoreError::Damaged { damage: Damage::Content, .. }), "{error}");
 }
