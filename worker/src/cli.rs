@@ -37,7 +37,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct AgentArgs {
     /// Address of the coordinator, like http://127.0.0.1:4100
-    #[arg(long, env = COORDINATOR, value_name = "URL")]
+    #[arg(long, env = COORDINATOR, hide_env_values = true, value_name = "URL")]
     coordinator: String,
     /// Name of this host in the fleet [default: the host's name]
     #[arg(long)]

@@ -153,8 +153,8 @@ impl<'a> Agent<'a> {
             let why = format!("start a second process for ticket {}", ticket.0);
             return self.link.send(child::failed(ticket, &why));
         }
-        order.env.extend(join::environment(&self.settings.coordinator, &self.settings.token, ticket));
-        order.env.push((SLOTS.to_owned(), slots.to_string()));
+        let Settings { coordinator, token, .. } = self.settings;
+        order.env.extend(join::environment(coordinator, token, ticket, slots));
         self.processes.insert(ticket, Hold::spawn(order, self.told.clone()));
     }
 
@@ -173,9 +173,6 @@ impl<'a> Agent<'a> {
         }
     }
 }
-
-/// Tells a worker how many slots share its host.
-pub const SLOTS: &str = "PGO_BENCH_SLOTS";
 
 impl Leave {
     fn watch(until_stdin_closes: bool) -> std::io::Result<Self> {

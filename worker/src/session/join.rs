@@ -23,6 +23,8 @@ pub const COORDINATOR: &str = "PGO_BENCH_COORDINATOR";
 pub const TOKEN: &str = "PGO_BENCH_TOKEN";
 /// The number that ties this process to its slot.
 pub const TICKET: &str = "PGO_BENCH_TICKET";
+/// Workers that may run on this host at a time, this one included; one if unset.
+pub const SLOTS: &str = "PGO_BENCH_SLOTS";
 
 /// How long to dial: the coordinator has just asked for this process.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,6 +35,7 @@ pub struct Handover {
     coordinator: String,
     token: String,
     ticket: Ticket,
+    slots: u32,
 }
 
 /// What is left to say when a worker has ended as it should.
@@ -50,9 +53,19 @@ struct Worker {
 }
 
 /// The variables of a handover.
-pub(crate) fn environment(coordinator: &str, token: &str, ticket: Ticket) -> [(String, String); 3] {
-    [(COORDINATOR, coordinator.to_owned()), (TOKEN, token.to_owned()), (TICKET, ticket.0.to_string())]
-        .map(|(name, value)| (name.to_owned(), value))
+pub(crate) fn environment(
+    coordinator: &str,
+    token: &str,
+    ticket: Ticket,
+    slots: u32,
+) -> [(String, String); 4] {
+    [
+        (COORDINATOR, coordinator.to_owned()),
+        (TOKEN, token.to_owned()),
+        (TICKET, ticket.0.to_string()),
+        (SLOTS, slots.to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
 }
 
 impl Handover {
@@ -63,7 +76,9 @@ impl Handover {
     pub fn from_env(variable: impl Fn(&str) -> Option<String>) -> Result<Self, WorkerError> {
         let get = |name| variable(name).ok_or(WorkerError::Environment { name });
         let ticket = get(TICKET)?.parse().map_err(|_| WorkerError::Environment { name: TICKET })?;
-        Ok(Self { coordinator: get(COORDINATOR)?, token: get(TOKEN)?, ticket: Ticket(ticket) })
+        let slots = variable(SLOTS).map_or(Ok(1), |slots| slots.parse());
+        let slots = slots.map_err(|_| WorkerError::Environment { name: SLOTS })?;
+        Ok(Self { coordinator: get(COORDINATOR)?, token: get(TOKEN)?, ticket: Ticket(ticket), slots })
     }
 }
 
@@ -84,7 +99,8 @@ pub async fn run(handover: &Handover, cold: ColdStart) -> Result<Summary, Worker
         instrumented: hello.build.instrumented,
         hostname: hello.host.hostname,
     };
-    let (measuring, results) = Measuring::start(Identity { origin, cold }).map_err(WorkerError::Thread)?;
+    let (measuring, results) =
+        Measuring::start(Identity { origin, cold, slots: handover.slots }).map_err(WorkerError::Thread)?;
     Worker { link, machine: Machine::default(), measuring }.serve(results, &mut signals).await
 }
 
@@ -165,5 +181,32 @@ impl Worker {
         self.link.close().await;
         ended?;
         Ok(Summary { ignored: self.machine.ignored() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_agent_hands_over_is_what_a_worker_takes() {
+        let handed = environment("http://h:1", "t", Ticket(7), 4);
+        let find = |name: &str| handed.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
+        let taken = Handover::from_env(find).unwrap();
+        assert_eq!((taken.coordinator.as_str(), taken.token.as_str()), ("http://h:1", "t"));
+        assert_eq!((taken.ticket, taken.slots), (Ticket(7), 4));
+    }
+
+    #[test]
+    fn a_missing_or_wrong_variable_is_named() {
+        for missing in [COORDINATOR, TOKEN, TICKET] {
+            let wrong = Handover::from_env(|name| (name != missing).then(|| "7".to_owned()));
+            assert!(matches!(wrong, Err(WorkerError::Environment { name }) if name == missing));
+        }
+        for wrong in [TICKET, SLOTS] {
+            let value = |name: &str| Some(if name == wrong { "x" } else { "7" }.to_owned());
+            let wrongly = Handover::from_env(value);
+            assert!(matches!(wrongly, Err(WorkerError::Environment { name }) if name == wrong));
+        }
     }
 }

@@ -71,6 +71,24 @@ async fn what_must_not_or_cannot_be_started_is_refused_with_a_sentence() {
 }
 
 #[tokio::test]
+async fn a_worker_gets_everything_by_environment_and_a_session_of_its_own() {
+    let mut coordinator = Coordinator::start();
+    let _process = agent(&coordinator, &[]);
+    let mut session = coordinator.session().await;
+    let (_worker, pid) = spawned(&mut coordinator, &mut session, spawn(6)).await;
+    let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).expect("it runs");
+    let environment = read("environ");
+    for expected in ["PGO_BENCH_TICKET=6", "PGO_BENCH_SLOTS=2", "LLVM_PROFILE_FILE=/dev/null"] {
+        assert!(environment.split('\0').any(|variable| variable == expected), "{expected}");
+    }
+    assert_eq!(read("cmdline").split('\0').skip(1).collect::<Vec<_>>(), ["join", ""]);
+    let stat = read("stat");
+    let ids: Vec<&str> =
+        stat.rsplit_once(')').expect("a name").1.split_whitespace().skip(2).take(2).collect();
+    assert_eq!(ids, [pid.to_string(), pid.to_string()], "process group and session");
+}
+
+#[tokio::test]
 async fn stop_lets_a_worker_end_by_itself_and_kills_one_that_does_not() {
     let mut coordinator = Coordinator::start();
     let _process = agent(&coordinator, &[]);

@@ -2,5 +2,6 @@
 
 mod agents;
 mod coordinator;
+mod models;
 mod programs;
 mod workers;
