@@ -23,7 +23,7 @@ use crate::measure::Clock;
 /// Longest wait for a connection, and then for the answer to the hello.
 const FIRST_WORD: Duration = Duration::from_secs(5);
 /// Longest wait for the coordinator to take what was said last.
-const LAST_WORD: Duration = Duration::from_millis(500);
+const LAST_WORD: Duration = Duration::from_millis(250);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 

@@ -169,12 +169,15 @@ async fn the_end_of_standard_input_ends_an_agent_that_watches_it() {
 #[tokio::test]
 async fn silence_longer_than_the_lease_ends_an_agent_and_its_workers() {
     let mut coordinator = Coordinator::greeting(|hello| match hello.role {
-        Role::Agent { .. } => welcome(Duration::from_millis(1000)),
+        Role::Agent { .. } => welcome(Duration::from_secs(1)),
         Role::Worker { .. } => welcome(DEADLINE * 2),
     });
     let process = agent(&coordinator, &[]);
     let mut session = coordinator.session().await;
+    // Starting a worker may take longer than the lease; words that ask for nothing renew it meanwhile.
+    let words = session.words_for_nothing();
     let (_worker, pid) = spawned(&mut coordinator, &mut session, spawn(1)).await;
+    words.abort();
     let (code, stderr) = ended(process).await;
     assert_eq!(code, Some(5), "{stderr}");
     assert!(!runs(pid));

@@ -8,9 +8,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use contract::id::Ticket;
 use contract::message::{Down, Hello, Up, Welcome};
 use contract::wire::{Bench, BenchServer, DownItem, MESSAGE_LIMIT, UpItem};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -79,6 +81,17 @@ impl Coordinator {
 impl Session {
     pub(crate) fn say(&self, down: Down) {
         self.down.send(Ok(down.into())).expect("the session is open");
+    }
+
+    /// Keeps telling an agent to stop what is not there, until aborted.
+    pub(crate) fn words_for_nothing(&self) -> JoinHandle<()> {
+        let down = self.down.clone();
+        tokio::spawn(async move {
+            let word = Down::Stop { ticket: Ticket(u64::MAX), grace: Duration::ZERO };
+            while down.send(Ok(word.clone().into())).is_ok() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })
     }
 
     /// The next message; `None` when the peer has ended the session. Signs of life are kept aside.
