@@ -9,14 +9,14 @@ fn model(arguments: &[&str]) -> Output {
     Command::new(WORKER).arg("model").args(arguments).output().expect("the worker program starts")
 }
 
-fn synth(seed: &str, dir: &Path) -> Output {
+pub(crate) fn synth(seed: &str, dir: &Path) -> Output {
     model(&["synth", "--preset", "tiny", "--seed", seed, dir.to_str().expect("a plain path")])
 }
 
-fn digest(dir: &Path) -> String {
+pub(crate) fn digest(dir: &Path) -> String {
     let output = model(&["digest", dir.to_str().expect("a plain path")]);
     assert!(output.status.success());
-    String::from_utf8(output.stdout).expect("a digest is text")
+    String::from_utf8(output.stdout).expect("a digest is text").trim_end().to_owned()
 }
 
 #[test]

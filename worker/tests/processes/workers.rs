@@ -19,6 +19,19 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// Long enough for a busy machine to keep it, short enough to wait for its end.
 const LEASE: Duration = Duration::from_secs(1);
 
+fn native(model: &Path) -> Down {
+    let spec = NativeSpec {
+        model: model.display().to_string(),
+        threads: 0,
+        kv_bytes: 0,
+        max_batch: 8,
+        prefill_chunk: 16,
+        kv_f32: false,
+    };
+    let demand = Demand { concurrency: 15, tokens_per_request: 12 };
+    Down::Load { attempt: ONE, engine: EngineSpec::Native(spec), demand }
+}
+
 async fn loaded(session: &mut Session, sim: SimSpec) {
     session.say(load(sim));
     assert!(matches!(session.hear().await, Some(Up::Loaded { attempt: ONE, .. })));
@@ -85,6 +98,28 @@ async fn a_worker_goes_through_a_trial_and_its_part_adds_up() {
     session.say(Down::PartStored(ONE));
     session.say(Down::Flush);
     assert_eq!(session.hear().await, Some(Up::Flushed(false)));
+    assert_eq!(leaves(process, session).await, []);
+}
+
+#[tokio::test]
+async fn a_worker_measures_a_real_model_and_names_it_by_its_digest() {
+    let place = tempfile::tempdir().expect("a directory");
+    let model = place.path().join("tiny");
+    crate::models::synth("3", &model);
+    let mut coordinator = Coordinator::start();
+    let (process, mut session) = joined(&mut coordinator).await;
+    session.say(native(&model));
+    let Some(Up::Loaded { report, .. }) = session.hear().await else { panic!("not loaded") };
+    assert_eq!(report.model_digest, crate::models::digest(&model));
+    session.say(arm(4));
+    assert_eq!(session.hear().await, Some(Up::Armed(ONE)));
+    let now = clock(&mut session).await;
+    session.say(start(now));
+    assert_eq!(session.hear().await, Some(Up::Started(ONE)));
+    let part = part(&mut session).await;
+    assert_eq!((part.outcomes.ok, part.output_tokens), (15, 15 * 4));
+    assert_eq!(part.engine.model_digest, report.model_digest);
+    session.say(Down::PartStored(ONE));
     assert_eq!(leaves(process, session).await, []);
 }
 
@@ -161,16 +196,7 @@ async fn a_missing_model_and_an_illegal_message_are_told_with_their_kind() {
     session.say(arm(1));
     let Some(Up::Failed { failure, .. }) = session.hear().await else { panic!("no failure") };
     assert_eq!(failure.kind, FailureKind::Protocol);
-    let spec = NativeSpec {
-        model: "/no/such/model".into(),
-        threads: 1,
-        kv_bytes: 0,
-        max_batch: 1,
-        prefill_chunk: 1,
-        kv_f32: false,
-    };
-    let demand = Demand { concurrency: 1, tokens_per_request: 2 };
-    session.say(Down::Load { attempt: ONE, engine: EngineSpec::Native(spec), demand });
+    session.say(native(Path::new("/no/such/model")));
     let Some(Up::Failed { attempt: ONE, failure }) = session.hear().await else { panic!("no failure") };
     assert_eq!(failure.kind, FailureKind::ModelNotFound);
     assert!(failure.message.contains("/no/such/model"), "{failure}");
