@@ -1,0 +1,71 @@
+//! Nothing is allocated on the driver's thread between the first and the last turn, counted by the allocator.
+#![expect(unsafe_code, reason = "a global allocator")]
+
+mod rig;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+
+use contract::spec::{Demand, EngineSpec, Shape, SimSpec};
+use worker::engine;
+use worker::load::control::Control;
+use worker::load::driver::{Bench, DriveEnd, Driver};
+use worker::load::inbox::Inbox;
+use worker::load::phase::Phase;
+use worker::measure::Clock;
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// SAFETY: both calls are passed on unchanged to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|n| n.set(n.get() + 1));
+        // SAFETY: passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: passed on.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+/// Allocations of a whole phase in virtual time, where the engine runs on the driver's thread too; `waste` is called
+/// once within it.
+fn allocations(shape: Shape, waste: fn()) -> u64 {
+    let (clock, inbox, control) = (Clock::simulated(), Inbox::default(), Control::new());
+    let work = rig::whole(rig::scenario(shape));
+    let demand = Demand { concurrency: 100, tokens_per_request: 24 };
+    let spec = EngineSpec::Sim(SimSpec::default());
+    let mut opened =
+        engine::open(&spec, demand, Arc::new(clock.clone()), inbox.sink(&clock), &mut |_| ()).unwrap();
+    let phase = Phase::measured(&work, &*opened.engine).unwrap();
+    let bench = Bench { engine: &mut *opened.engine, inbox: &inbox, clock: &clock, control: &control };
+    let start = clock.now();
+    let mut driver = Driver::new(bench, phase, start);
+    let before = ALLOCATIONS.get();
+    assert_eq!(driver.run(&mut |_| waste()), DriveEnd::Done);
+    let counted = ALLOCATIONS.get() - before;
+    assert_eq!(driver.into_recorder().outcomes().ok, 200);
+    counted
+}
+
+#[test]
+fn the_measured_path_allocates_nothing() {
+    assert_eq!(allocations(Shape::Burst { requests: 200 }, || ()), 0);
+    assert_eq!(allocations(Shape::ClosedLoop { concurrency: 50, requests: 200 }, || ()), 0);
+}
+
+#[test]
+fn an_allocation_would_be_counted() {
+    let waste = || drop(std::hint::black_box(vec![0u8; 100]));
+    assert_eq!(allocations(Shape::Burst { requests: 200 }, waste), 1);
+}
