@@ -3,5 +3,6 @@
 
 mod invariance;
 mod loading;
+mod naive;
 mod random_model;
 mod scheduler;
