@@ -1,9 +1,17 @@
-//! The coordinator.
+//! The coordinator: plans a stress test, spreads it over workers, keeps what they measured, compares builds.
+//!
+//! Data goes one way: [`plan`] → [`schedule`] → [`dispatch`] → [`record`] → [`store`] → [`compare`] → [`report`].
 
+pub mod app;
 pub mod build;
+pub mod cli;
+pub mod compare;
 pub mod dispatch;
+pub mod doctor;
+pub mod error;
 pub mod fleet;
 pub mod plan;
 pub mod record;
+pub mod report;
 pub mod schedule;
 pub mod store;

@@ -1,2 +1,26 @@
-//! The coordinator program.
-fn main() {}
+//! The coordinator's program: arguments in, exit code out.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Parser;
+use coordinator::cli::Cli;
+use coordinator::{app, report};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = std::io::stdout();
+    let terminal = std::io::stderr().is_terminal();
+    let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let format = cli.format();
+    let streams = report::Streams { out: &mut out, colour, terminal };
+    let mut reporter = report::reporter(format, streams);
+    match app::carry_out(cli, &mut *reporter) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            drop(reporter);
+            report::failure(&mut std::io::stderr(), &error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

@@ -34,7 +34,7 @@ fn a_preset_runs_baseline_against_pgo() {
 fn every_flag_of_run_reaches_the_plan() {
     let args = run(
         "run my.toml --variants a,b,c --slots 4 --rounds 5 --seed 9 --engine sim --model /m --threads 2 \
-         --no-aa --resident --on-loss shrink --output json --gate --inconclusive=pass",
+         --no-aa --resident --on-loss fail --output json --gate --inconclusive=pass",
     );
     assert_eq!(args.source(), Some(Source::File("my.toml".into())));
     assert_eq!(args.lineup.names(), ["a", "b", "c"]);
@@ -44,7 +44,7 @@ fn every_flag_of_run_reaches_the_plan() {
         control: Some(false),
         slots: Some(4),
         resident: Some(true),
-        on_loss: Some(OnLoss::Shrink),
+        on_loss: Some(OnLoss::Fail),
         engine: Some(EngineKind::Sim),
         model: Some("/m".into()),
         threads: Some(2),

@@ -66,7 +66,9 @@ impl ValueEnum for Scope {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(match self {
-            Self::Workspace => PossibleValue::new("workspace").help("The crates of this workspace; fast to build"),
+            Self::Workspace => {
+                PossibleValue::new("workspace").help("The crates of this workspace; fast to build")
+            }
             Self::Program => PossibleValue::new("program").help("Every crate, dependencies included"),
         })
     }
@@ -81,7 +83,6 @@ impl ValueEnum for OnLoss {
         let help = match self {
             Self::Fail => "End the run",
             Self::Repeat => "Run the block again, whole",
-            Self::Shrink => "Go on without the lost part, labelled",
         };
         Some(PossibleValue::new(self.name()).help(help))
     }

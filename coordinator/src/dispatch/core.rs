@@ -139,7 +139,7 @@ impl Core {
                 effects.push(Effect::Show(Sight::Gathering { have, want }));
             }
             Event::AgentLost(agent) => self.agent_lost(now, agent, &mut effects),
-            Event::SpawnFailed { ticket, message } => self.spawn_failed(now, ticket, message, &mut effects),
+            Event::SpawnFailed { ticket, message } => self.spawn_failed(now, ticket, &message, &mut effects),
             Event::Exited { ticket, exit } => self.exited(now, ticket, &exit.to_string(), &mut effects),
             Event::WorkerJoined(ticket) => self.worker_joined(now, ticket, &mut effects),
             Event::WorkerSilent(ticket) => self.worker_silent(now, ticket, &mut effects),
@@ -328,13 +328,13 @@ impl Core {
             (Word::Armed, Step::Arming) => self.set(ticket, Step::Armed),
             (Word::Part(delivery), Step::Running) => self.delivered(now, ticket, delivery, effects),
             (Word::BadPart(message), Step::Running) => {
-                self.lost(now, ticket, NoticeKind::BadPart, message, effects);
+                self.lost(now, NoticeKind::BadPart, &message, effects);
             }
             (Word::Flushed, Step::Flushing) => {
                 self.set(ticket, Step::Leaving);
                 effects.push(Effect::Tell { ticket, order: Order::Drain });
             }
-            (Word::Failed(failure), step) if step != Step::Gone => self.failed(now, ticket, failure, effects),
+            (Word::Failed(failure), step) if step != Step::Gone => self.failed(now, failure, effects),
             _ => {}
         }
     }
@@ -345,7 +345,7 @@ impl Core {
         let place = &delivery.part.place;
         if place.slot != slot || place.key != self.key() || place.attempt != self.attempt {
             let message = format!("slot {slot} sent a part of {} slot {}", place.key, place.slot);
-            return self.lost(now, ticket, NoticeKind::BadPart, message, effects);
+            return self.lost(now, NoticeKind::BadPart, &message, effects);
         }
         self.set(ticket, Step::Reported);
         effects.push(Effect::Keep(delivery));

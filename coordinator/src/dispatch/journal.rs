@@ -1,5 +1,7 @@
 //! Where a run writes down what must survive: the store's side of dispatch, as dispatch sees it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use contract::run::{BlockDone, Notice, RunHeader};
 
 use super::event::Delivery;
@@ -36,15 +38,27 @@ pub trait Journal: Send + Sync {
     fn note(&self, notices: &[Notice]) -> Result<(), JournalError>;
 }
 
-/// Keeps nothing: for training, whose latencies mean nothing.
-pub struct Discard;
+/// Keeps nothing but the number of requests that were not answered: for training, whose latencies mean nothing.
+#[derive(Debug, Default)]
+pub struct Discard {
+    failures: AtomicU64,
+}
+
+impl Discard {
+    /// Requests that ended in any other way than an answer.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+}
 
 impl Journal for Discard {
     fn begin(&self, _: &RunHeader) -> Result<(), JournalError> {
         Ok(())
     }
 
-    fn keep(&self, _: &Delivery) -> Result<(), JournalError> {
+    fn keep(&self, delivery: &Delivery) -> Result<(), JournalError> {
+        self.failures.fetch_add(delivery.part.outcomes.not_ok(), Ordering::Relaxed);
         Ok(())
     }
 

@@ -109,13 +109,13 @@ impl Roster {
             Up::Stopped(attempt) => (attempt, Word::Stopped),
             Up::Flushed(_) => (Attempt::default(), Word::Flushed),
             Up::Failed { attempt, failure } => (attempt, Word::Failed(failure)),
-            Up::Part(chunk) => (chunk.attempt, self.piece(ticket, chunk)?),
+            Up::Part(chunk) => (chunk.attempt, self.piece(ticket, &chunk)?),
             _ => return None,
         };
         Some(Event::Said { ticket, attempt, word })
     }
 
-    fn piece(&mut self, ticket: Ticket, chunk: PartChunk) -> Option<Word> {
+    fn piece(&mut self, ticket: Ticket, chunk: &PartChunk) -> Option<Word> {
         let worker = self.workers.get_mut(&ticket)?;
         match worker.assembly.take(chunk, &worker.expected) {
             Ok(whole) => whole.map(|(part, sealed)| Word::Part(Delivery { part: Box::new(part), sealed })),

@@ -80,8 +80,6 @@ pub enum OnLoss {
     /// Run the block again, whole, under a new attempt.
     #[default]
     Repeat,
-    /// Go on without the lost part, labelled.
-    Shrink,
 }
 
 /// Which engine, without its options.
@@ -156,8 +154,8 @@ impl EngineKind {
 }
 
 impl OnLoss {
-    /// All three.
-    pub const ALL: [Self; 3] = [Self::Fail, Self::Repeat, Self::Shrink];
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Fail, Self::Repeat];
 
     /// The name in plans and flags.
     #[must_use]
@@ -165,7 +163,6 @@ impl OnLoss {
         match self {
             Self::Fail => "fail",
             Self::Repeat => "repeat",
-            Self::Shrink => "shrink",
         }
     }
 }

@@ -90,7 +90,7 @@ impl Assembly {
     /// When a piece is out of order, or the whole is damaged, too large, or not what was expected.
     pub fn take(
         &mut self,
-        chunk: PartChunk,
+        chunk: &PartChunk,
         expected: &Expected,
     ) -> Result<Option<(Part, Vec<u8>)>, BadPart> {
         if chunk.seq != self.next {
@@ -194,7 +194,7 @@ mod tests {
                 last: seq + 1 == pieces.len(),
                 bytes: bytes.to_vec(),
             };
-            if let Some(whole) = assembly.take(chunk, &expected())? {
+            if let Some(whole) = assembly.take(&chunk, &expected())? {
                 return Ok(Some(whole));
             }
         }
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn a_gap_between_pieces_is_refused() {
         let chunk = PartChunk { attempt: Attempt(1), seq: 1, last: true, bytes: vec![1] };
-        let error = Assembly::default().take(chunk, &expected()).expect_err("piece 0 is missing");
+        let error = Assembly::default().take(&chunk, &expected()).expect_err("piece 0 is missing");
         assert!(matches!(error, BadPart::Sequence { expected: 0, found: 1 }));
     }
 }

@@ -13,19 +13,13 @@ use super::{Core, Next, Phase};
 pub(super) const INTERRUPTED: &str = "stopped by the user";
 
 impl Core {
-    pub(super) fn failed(
-        &mut self,
-        now: Duration,
-        ticket: Ticket,
-        failure: Failure,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub(super) fn failed(&mut self, now: Duration, failure: Failure, effects: &mut Vec<Effect>) {
         if failure.kind.is_deterministic() {
             self.note(NoticeKind::WorkerFailed, failure.message.clone(), effects);
             let reason = failure.message.clone();
             return self.end(now, RunState::Failed, reason, Some(failure), effects);
         }
-        self.lost(now, ticket, NoticeKind::WorkerFailed, failure.message, effects);
+        self.lost(now, NoticeKind::WorkerFailed, &failure.message, effects);
     }
 
     pub(super) fn exited(&mut self, now: Duration, ticket: Ticket, how: &str, effects: &mut Vec<Effect>) {
@@ -35,7 +29,7 @@ impl Core {
         member.step = Step::Gone;
         if self.phase == Phase::Trial && step < Step::Leaving {
             let message = format!("the worker in slot {slot} ended before its part came ({how})");
-            self.lost(now, ticket, NoticeKind::WorkerLost, message, effects);
+            self.lost(now, NoticeKind::WorkerLost, &message, effects);
         }
     }
 
@@ -47,7 +41,7 @@ impl Core {
         // A worker that was told to leave closes its session before its process has ended.
         if self.phase == Phase::Trial && member.step < Step::Leaving {
             let message = format!("the worker in slot {} fell silent", member.slot);
-            self.lost(now, ticket, NoticeKind::WorkerSilent, message, effects);
+            self.lost(now, NoticeKind::WorkerSilent, &message, effects);
         }
     }
 
@@ -55,12 +49,12 @@ impl Core {
         &mut self,
         now: Duration,
         ticket: Ticket,
-        message: String,
+        message: &str,
         effects: &mut Vec<Effect>,
     ) {
         if self.crew.get_mut(ticket).is_some() {
             self.set(ticket, Step::Gone);
-            self.lost(now, ticket, NoticeKind::SpawnFailed, message, effects);
+            self.lost(now, NoticeKind::SpawnFailed, message, effects);
         }
     }
 
@@ -68,33 +62,23 @@ impl Core {
         self.seats.leave(agent);
         self.parked.retain(|member| member.seat.agent != agent);
         let here = |member: &&mut Member| member.seat.agent == agent && member.step != Step::Gone;
-        let mut hit = None;
+        let mut hit = false;
         for member in self.crew.members.iter_mut().filter(here) {
-            hit = Some(member.ticket);
+            hit = true;
             member.step = Step::Gone;
         }
-        match hit {
-            Some(ticket) if self.phase == Phase::Trial => {
-                let message = "the agent of a host was lost, and its workers with it".to_owned();
-                self.lost(now, ticket, NoticeKind::AgentLost, message, effects);
-            }
-            _ => {}
+        if hit {
+            let message = "the agent of a host was lost, and its workers with it";
+            self.lost(now, NoticeKind::AgentLost, message, effects);
         }
     }
 
     /// A worker's part of the block is lost: the block is run again whole, or the run ends.
-    pub(super) fn lost(
-        &mut self,
-        now: Duration,
-        _ticket: Ticket,
-        kind: NoticeKind,
-        message: String,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub(super) fn lost(&mut self, now: Duration, kind: NoticeKind, message: &str, effects: &mut Vec<Effect>) {
         if self.phase != Phase::Trial {
             return;
         }
-        self.note(kind, message.clone(), effects);
+        self.note(kind, message.to_owned(), effects);
         if self.interrupts > 0 {
             self.end(now, RunState::Stopped, INTERRUPTED.to_owned(), None, effects);
         } else if self.tries >= self.script.max_attempts {
@@ -181,7 +165,7 @@ impl Core {
         }
         let Some(late) = self.crew.slowest().cloned() else { return };
         let message = format!("the worker in slot {} {} in time", late.slot, late.step.overdue());
-        self.lost(now, late.ticket, NoticeKind::Overdue, message, effects);
+        self.lost(now, NoticeKind::Overdue, &message, effects);
     }
 
     fn kill_all(&self, effects: &mut Vec<Effect>) {

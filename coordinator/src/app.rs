@@ -1,0 +1,99 @@
+//! What each command does, wired together: parse → this → exit code. It decides nothing about measurements; it knows
+//! which room does what.
+
+mod builds;
+mod entropy;
+mod execute;
+mod keep;
+mod prepare;
+mod run;
+mod stored;
+mod train;
+
+pub use execute::ExecuteError;
+pub use train::TrainError;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use stats::validity::Validity;
+
+use crate::cli::{Cli, Command, GateArgs, Inconclusive, PlanCommand};
+use crate::compare::Findings;
+use crate::error::{AppError, exit};
+use crate::plan::{self, Overrides, Source};
+use crate::report::Reporter;
+use crate::store::Store;
+
+/// The exit code of a command that has an answer.
+type Verdict = u8;
+
+/// What commands share.
+struct App<'a> {
+    reporter: &'a mut dyn Reporter,
+    store_dir: Option<PathBuf>,
+    store: Option<Arc<Store>>,
+}
+
+/// Carries out a command and gives its exit code.
+///
+/// # Errors
+/// Whatever keeps the command from its answer; [`AppError::exit_code`] says which code that is.
+pub fn carry_out(cli: Cli, reporter: &mut dyn Reporter) -> Result<u8, AppError> {
+    let mut app = App { reporter, store_dir: cli.store, store: None };
+    match &cli.command {
+        Command::Run(args) => run::run(&mut app, args),
+        Command::Build(args) => builds::build(&mut app, args),
+        Command::Compare(args) => stored::compare(&mut app, args),
+        Command::Report(args) => stored::report(&mut app, args),
+        Command::Runs(command) => stored::runs(&mut app, command),
+        Command::Plan(PlanCommand::Show(args)) => {
+            app.reporter.line(plan::preset::toml(&args.preset)?.trim_end())?;
+            Ok(exit::OK)
+        }
+        Command::Plan(PlanCommand::Check(args)) => {
+            let plan = plan::resolve(&Source::File(args.path.clone()), &Overrides::default(), 0)?;
+            app.reporter.plan(&plan)?;
+            Ok(exit::OK)
+        }
+        Command::Doctor(_) => builds::doctor(&mut app),
+    }
+}
+
+impl App<'_> {
+    /// The store, opened on first use.
+    fn store(&mut self) -> Result<Arc<Store>, AppError> {
+        if let Some(store) = &self.store {
+            return Ok(Arc::clone(store));
+        }
+        let store = Arc::new(Store::open(&self.store_dir()?)?);
+        self.store = Some(Arc::clone(&store));
+        Ok(store)
+    }
+
+    /// `--store`, or the user's data directory.
+    fn store_dir(&self) -> Result<PathBuf, AppError> {
+        use etcetera::BaseStrategy as _;
+        if let Some(dir) = &self.store_dir {
+            return Ok(dir.clone());
+        }
+        let base = etcetera::choose_base_strategy().map_err(|_| AppError::NoDataDirectory)?;
+        Ok(base.data_dir().join("pgo-benchmarks"))
+    }
+}
+
+/// The exit code of findings. Without a gate any completed VALID measurement is a success, whatever it found.
+fn verdict(findings: &Findings, gate: GateArgs) -> Verdict {
+    use stats::compare::Verdict as Found;
+    match findings.validity {
+        Validity::Invalid(_) => return exit::INVALID,
+        Validity::Inconclusive(_) => return exit::INCONCLUSIVE,
+        Validity::Valid => {}
+    }
+    match findings.verdict().filter(|_| gate.gate) {
+        Some(Found::Slower) => exit::SLOWER,
+        Some(Found::Invalid) => exit::INVALID,
+        Some(Found::Undecided) if gate.inconclusive == Inconclusive::Fail => exit::INCONCLUSIVE,
+        _ => exit::OK,
+    }
+}

@@ -1,0 +1,48 @@
+//! `build` and `doctor`.
+
+use std::path::Path;
+
+use super::train::PlanTrainer;
+use super::{App, Verdict, prepare};
+use crate::build::{self, BuildOptions, VariantName};
+use crate::cli::BuildArgs;
+use crate::doctor;
+use crate::error::{AppError, exit};
+use crate::plan::{self, Overrides, Source};
+
+/// The plan that trains where none is given.
+const TRAINING: &str = "training";
+
+/// Training needs no fresh draw: the same sources and plan give the same profile's work.
+const TRAINING_SEED: u64 = 1;
+
+pub(super) fn build(app: &mut App<'_>, args: &BuildArgs) -> Result<Verdict, AppError> {
+    let variants = args.variants.iter().map(|name| name.parse()).collect::<Result<Vec<VariantName>, _>>()?;
+    let source = args.training.clone().map_or_else(|| Source::Preset(TRAINING.to_owned()), Source::File);
+    let overrides = Overrides { model: args.model.clone(), ..Overrides::default() };
+    let plan = plan::resolve(&source, &overrides, TRAINING_SEED)?;
+    // A baseline alone needs no training, and so no model.
+    let model = if variants.contains(&VariantName::Pgo) { prepare::model(&plan)? } else { String::new() };
+    let options = BuildOptions {
+        out: std::path::absolute(prepare::build_dir())
+            .map_err(|source| AppError::Io { path: prepare::build_dir(), source })?,
+        variants,
+        scope: args.scope,
+        controls: args.controls,
+        ..BuildOptions::new(Path::new("."))
+    };
+    let mut progress = app.reporter.build_progress();
+    let mut sights = app.reporter.progress(&plan);
+    let mut show = |sight| sights.sight(&sight);
+    let mut trainer = PlanTrainer::new(plan, model, &mut show)?;
+    let outcome = build::build(&options, &mut trainer, &mut |step| progress.step(&step))?;
+    app.reporter.built(&outcome)?;
+    Ok(exit::OK)
+}
+
+pub(super) fn doctor(app: &mut App<'_>) -> Result<Verdict, AppError> {
+    let checks = doctor::examine(&app.store_dir()?);
+    app.reporter.checks(&checks)?;
+    let missing = checks.iter().any(|check| check.state == doctor::State::Missing);
+    Ok(if missing { exit::USAGE } else { exit::OK })
+}

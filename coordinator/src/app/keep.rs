@@ -1,0 +1,40 @@
+//! The store as dispatch's journal.
+
+use std::sync::Arc;
+
+use contract::id::RunId;
+use contract::run::{BlockDone, Notice, RunHeader};
+
+use crate::dispatch::event::Delivery;
+use crate::dispatch::journal::{Journal, JournalError};
+use crate::store::{Store, StoreError};
+
+/// Writes one run into the store.
+pub(super) struct Keeper {
+    /// Opened once; the only writer.
+    pub store: Arc<Store>,
+    /// Which run.
+    pub run: RunId,
+}
+
+fn told(result: Result<(), StoreError>) -> Result<(), JournalError> {
+    result.map_err(|error| JournalError(error.to_string()))
+}
+
+impl Journal for Keeper {
+    fn begin(&self, header: &RunHeader) -> Result<(), JournalError> {
+        told(self.store.begin_run(header))
+    }
+
+    fn keep(&self, delivery: &Delivery) -> Result<(), JournalError> {
+        told(self.store.put_part(&delivery.part.place, &delivery.sealed))
+    }
+
+    fn commit(&self, block: &BlockDone, notices: &[Notice]) -> Result<(), JournalError> {
+        told(self.store.commit_block(self.run, block, notices))
+    }
+
+    fn note(&self, notices: &[Notice]) -> Result<(), JournalError> {
+        notices.iter().try_for_each(|notice| told(self.store.put_notice(self.run, notice)))
+    }
+}

@@ -1,0 +1,192 @@
+//! From flags to something that can be carried out: plan, lineup, binaries, model, script.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::id::{Attempt, RunId};
+use contract::identity::Sha256;
+use contract::run::{RunHeader, VariantRecord};
+
+use super::entropy::entropy;
+use super::execute::sibling_worker;
+use crate::build::{self, Manifest, VariantName};
+use crate::compare::Findings;
+use crate::dispatch::core::{Limits, Script};
+use crate::dispatch::driver::{Binary, Job};
+use crate::dispatch::orders::Orders;
+use crate::error::AppError;
+use crate::plan::{EnginePlan, OnLoss, Plan, model};
+use crate::schedule::{Block, Lineup};
+
+/// The builds of a run: where they are and what is recorded of them.
+pub(super) struct Builds {
+    /// Binaries by variant.
+    pub binaries: BTreeMap<String, Binary>,
+    /// Records, baseline first.
+    pub records: Vec<VariantRecord>,
+}
+
+/// The directory that `coordinator build` writes, below the working directory.
+#[must_use]
+pub(super) fn build_dir() -> PathBuf {
+    PathBuf::from("target/bench")
+}
+
+/// Finds and checks the builds a lineup names. Simulated variants are labels on the plain worker.
+///
+/// # Errors
+/// When a variant is not built, has changed since, or two are the same code.
+pub(super) fn builds(plan: &Plan, lineup: &Lineup) -> Result<Builds, AppError> {
+    match plan.engine {
+        EnginePlan::Sim(_) => labels(lineup),
+        EnginePlan::Native(_) => built(lineup, &build_dir()),
+    }
+}
+
+fn labels(lineup: &Lineup) -> Result<Builds, AppError> {
+    let path = sibling_worker();
+    let sha256 = build::file_sha256(&path)?;
+    let mut builds = Builds { binaries: BTreeMap::new(), records: Vec::new() };
+    for name in lineup.variants() {
+        builds.binaries.insert(name.to_owned(), Binary { path: path.clone(), sha256 });
+        builds.records.push(VariantRecord {
+            name: name.to_owned(),
+            sha256,
+            git_sha: contract::identity::GIT_SHA.to_owned(),
+            ..VariantRecord::default()
+        });
+    }
+    Ok(builds)
+}
+
+fn built(lineup: &Lineup, dir: &Path) -> Result<Builds, AppError> {
+    let manifest = Manifest::read(dir)?;
+    let baseline: VariantName = lineup.baseline().parse()?;
+    let mut builds = Builds { binaries: BTreeMap::new(), records: Vec::new() };
+    for name in lineup.variants() {
+        let variant: VariantName = name.parse()?;
+        let path = manifest.verified_binary(dir, variant)?;
+        if variant != baseline {
+            manifest.check_distinct(baseline, variant)?;
+        }
+        let record = record(&manifest, variant)?;
+        let path = path.canonicalize().map_err(|source| AppError::Io { path, source })?;
+        builds.binaries.insert(name.to_owned(), Binary { path, sha256: record.sha256 });
+        builds.records.push(record);
+    }
+    Ok(builds)
+}
+
+fn record(manifest: &Manifest, variant: VariantName) -> Result<VariantRecord, AppError> {
+    let built = manifest.variant(variant)?;
+    let hash =
+        |hex: &str| Sha256::from_hex(hex).ok_or(AppError::ManifestHash { variant: variant.to_string() });
+    let profile = manifest.profile.as_ref().filter(|_| variant == VariantName::Pgo);
+    let git = manifest.git.as_ref();
+    Ok(VariantRecord {
+        name: variant.to_string(),
+        sha256: hash(&built.artifact.sha256)?,
+        text_sha256: hash(&built.artifact.text_sha256)?,
+        git_sha: git.map_or_else(|| "unknown".to_owned(), ToString::to_string),
+        flags: built.flags.join(" "),
+        profile_sha256: profile.map_or(Ok(Sha256::default()), |profile| hash(&profile.sha256))?,
+    })
+}
+
+/// The model as this host sees it; empty for simulated engines.
+///
+/// # Errors
+/// When there is none, with the places tried and the way out.
+pub(super) fn model(plan: &Plan) -> Result<String, AppError> {
+    let EnginePlan::Native(native) = &plan.engine else { return Ok(String::new()) };
+    let environment = std::env::var_os(model::ENVIRONMENT).map(PathBuf::from);
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let wanted = native.model.as_deref().map(Path::new);
+    let found = model::locate(wanted, environment.as_deref(), Path::new(""), home.as_deref(), Path::exists)?;
+    let absolute = found.canonicalize().map_err(|source| AppError::Io { path: found, source })?;
+    Ok(absolute.display().to_string())
+}
+
+/// A run that begins: its id, the header that is stored once its first engine is open, and the job.
+pub(super) struct Prepared {
+    /// The run.
+    pub run: RunId,
+    /// What to carry out.
+    pub job: Job,
+}
+
+/// Puts a new run together.
+#[must_use]
+pub(super) fn new_run(plan: Plan, lineup: &Lineup, builds: Builds, model: String) -> Prepared {
+    let run = RunId::new(unix_ms(), entropy());
+    let plan_json = plan.to_json();
+    let header = RunHeader {
+        run,
+        tool_version: contract::identity::VERSION.to_owned(),
+        tool_git_sha: contract::identity::GIT_SHA.to_owned(),
+        plan_digest: build::sha256(plan_json.as_bytes()),
+        plan_json,
+        seed: plan.seed,
+        variants: builds.records,
+        hosts: Vec::new(),
+        slots: plan.slots,
+        simulated: matches!(plan.engine, EnginePlan::Sim(_)),
+        model_digest: String::new(),
+        labels: run_labels(&plan, lineup),
+    };
+    let blocks = crate::schedule::blocks(&plan, lineup);
+    let job = job(run, plan, blocks, builds.binaries, model, Attempt(1));
+    Prepared { run, job: Job { header: Some(header), ..job } }
+}
+
+/// What a reader must see beside every number.
+fn run_labels(plan: &Plan, lineup: &Lineup) -> Vec<String> {
+    let labels = [(lineup.is_a_a(), Findings::A_A), (plan.resident, "resident")];
+    labels.into_iter().filter(|(on, _)| *on).map(|(_, label)| label.to_owned()).collect()
+}
+
+/// The job for these blocks of a plan.
+#[must_use]
+pub(super) fn job(
+    run: RunId,
+    plan: Plan,
+    blocks: Vec<Block>,
+    binaries: BTreeMap<String, Binary>,
+    model: String,
+    first_attempt: Attempt,
+) -> Job {
+    let slots = plan.slots;
+    let script = Script {
+        blocks,
+        slots,
+        requests: plan.scenarios.iter().map(contract::spec::Scenario::requests).collect(),
+        max_attempts: if plan.on_loss == OnLoss::Fail { 1 } else { plan.max_attempts },
+        first_attempt,
+        resident: plan.resident,
+        flush: false,
+        limits: limits(&plan),
+    };
+    let orders = Orders { run, plan: Arc::new(plan), slots, model };
+    Job { script, orders, header: None, binaries, env: Vec::new(), instrumented: false }
+}
+
+fn limits(plan: &Plan) -> Limits {
+    let longest = plan.scenarios.iter().map(|scenario| plan.trial_limit(scenario)).max();
+    Limits {
+        gather: plan.timeouts.start,
+        spawn: plan.timeouts.start,
+        load: plan.timeouts.load,
+        warm_up: plan.timeouts.warmup,
+        run: longest.unwrap_or(Duration::ZERO),
+        leave: plan.timeouts.stop,
+    }
+}
+
+/// The wall clock, milliseconds since 1970.
+#[must_use]
+pub(super) fn unix_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

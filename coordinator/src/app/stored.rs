@@ -1,0 +1,88 @@
+//! Questions about stored runs.
+
+use std::sync::Arc;
+
+use super::{App, Verdict};
+use crate::cli::{CompareArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsVerify};
+use crate::compare::{self, Findings};
+use crate::error::{AppError, exit};
+use crate::store::{Imported, Store, read_archive};
+
+pub(super) fn compare(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, AppError> {
+    let findings = findings(app, &args.run)?;
+    app.reporter.findings(&findings)?;
+    Ok(super::verdict(&findings, args.gate))
+}
+
+pub(super) fn report(app: &mut App<'_>, args: &ReportArgs) -> Result<Verdict, AppError> {
+    let findings = findings(app, &args.run)?;
+    app.reporter.full(&findings)?;
+    Ok(exit::OK)
+}
+
+fn findings(app: &mut App<'_>, wanted: &RunRef) -> Result<Findings, AppError> {
+    let store = app.store()?;
+    let record = store.read_run(store.find(&wanted.run)?)?;
+    Ok(compare::findings(record)?)
+}
+
+pub(super) fn runs(app: &mut App<'_>, command: &RunsCommand) -> Result<Verdict, AppError> {
+    match command {
+        RunsCommand::List(_) => {
+            let runs = app.store()?.runs()?;
+            app.reporter.runs(&runs)?;
+        }
+        RunsCommand::Show(args) => {
+            let store = app.store()?;
+            let record = store.read_run(store.find(&args.run.run)?)?;
+            app.reporter.shown(&record)?;
+        }
+        RunsCommand::Export(args) => export(app, args)?,
+        RunsCommand::Import(args) => import(app, args)?,
+        RunsCommand::Verify(args) => return verify(app, args),
+    }
+    Ok(exit::OK)
+}
+
+fn export(app: &mut App<'_>, args: &RunsExport) -> Result<(), AppError> {
+    let store = app.store()?;
+    let run = store.find(&args.run.run)?;
+    let path = args.to.clone().unwrap_or_else(|| format!("{run}.bench").into());
+    store.export_to(run, &path)?;
+    app.reporter.line(&path.display().to_string())?;
+    Ok(())
+}
+
+fn import(app: &mut App<'_>, args: &RunsImport) -> Result<(), AppError> {
+    if args.rebuild {
+        let rebuilt = Store::rebuild(&app.store_dir()?)?;
+        app.reporter.rebuilt(&rebuilt)?;
+        app.store = Some(Arc::new(rebuilt.store));
+    }
+    // Every file is read whole before the first is taken, so that a bad one leaves the store as it was.
+    for path in &args.files {
+        read_archive(path)?;
+    }
+    let store = app.store()?;
+    for path in &args.files {
+        let line = match store.import(path)? {
+            Imported::New(run) => run.to_string(),
+            Imported::Known(run) => format!("{run} (was already there)"),
+        };
+        app.reporter.line(&line)?;
+    }
+    Ok(())
+}
+
+fn verify(app: &mut App<'_>, args: &RunsVerify) -> Result<Verdict, AppError> {
+    let store = app.store()?;
+    if let Some(wanted) = &args.run {
+        let run = store.find(wanted)?;
+        store.read_run(run)?;
+        app.reporter.line(&format!("{run} sound"))?;
+        return Ok(exit::OK);
+    }
+    let verified = store.verify()?;
+    app.reporter.verified(&verified)?;
+    Ok(if verified.damaged.is_empty() { exit::OK } else { exit::INVALID })
+}

@@ -1,0 +1,222 @@
+//! From a stored run to findings: merges parts into trials, pairs the arms of each round, calls `stats`, and says
+//! whether the measurement is to be believed. Pure over a [`RunRecord`]; it must not know how anything is shown.
+//!
+//! Everything here is derived: whoever doubts a number recomputes it from the parts.
+
+mod facts;
+mod measure;
+mod metrics;
+mod summary;
+mod trials;
+
+pub use measure::Measure;
+pub use metrics::{MetricComparison, Outcome, RoundValues};
+pub use summary::{ArmSummary, Cold, Latency, Views};
+pub use trials::{Round, Trial, Trials};
+
+use contract::run::{Notice, NoticeKind, RunState};
+use stats::compare::Settings;
+use stats::compare::Verdict;
+use stats::rng::Seed;
+use stats::validity::{Assessment, Thresholds, Validity};
+
+use crate::plan::Plan;
+use crate::schedule::{Block, Lineup};
+use crate::store::RunRecord;
+
+/// All that a run says.
+#[derive(Clone, Debug)]
+pub struct Findings {
+    /// What was measured, as stored.
+    pub record: RunRecord,
+    /// What was planned.
+    pub plan: Plan,
+    /// Complete, stopped, failed; `None` while it goes on and after a crash.
+    pub state: Option<RunState>,
+    /// Whether the run as a whole is to be believed.
+    pub validity: Validity,
+    /// Reasons beside those of the cells.
+    pub reasons: Vec<String>,
+    /// One comparison a scenario and candidate, in the plan's order.
+    pub cells: Vec<Cell>,
+}
+
+/// One scenario with one candidate.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// Index, as in every trial's key.
+    pub index: u32,
+    /// Name of the scenario.
+    pub scenario: String,
+    /// Requests of one trial.
+    pub requests: u32,
+    /// Baseline's name.
+    pub baseline: String,
+    /// Candidate's name, where there is one.
+    pub candidate: Option<String>,
+    /// Rounds that are done, of those planned.
+    pub rounds: (u32, u32),
+    /// Is this measurement to be believed?
+    pub assessment: Assessment,
+    /// What each arm did, all rounds together.
+    pub arms: Vec<ArmSummary>,
+    /// One comparison a measure, the primary first.
+    pub metrics: Vec<MetricComparison>,
+}
+
+/// Why a run cannot be read as one.
+#[derive(Debug, thiserror::Error)]
+pub enum CompareError {
+    /// The plan within is of another age.
+    #[error("read the plan of run {run}: {source}")]
+    Plan {
+        /// Which.
+        run: String,
+        /// Why.
+        source: crate::plan::PlanError,
+    },
+    /// Who was compared with whom cannot be told.
+    #[error("read the variants of run {run}: {source}")]
+    Lineup {
+        /// Which.
+        run: String,
+        /// Why.
+        source: crate::schedule::LineupError,
+    },
+}
+
+/// Draws what must be drawn (bootstrap, large permutation checks); split from the run's seed.
+fn seed(plan: &Plan) -> Seed {
+    Seed(plan.seed).child("compare")
+}
+
+/// Derives everything from the parts.
+///
+/// # Errors
+/// When the plan or the variants within the record cannot be understood.
+pub fn findings(record: RunRecord) -> Result<Findings, CompareError> {
+    let run = || record.header.run.to_string();
+    let plan = Plan::from_json(&record.header.plan_json)
+        .map_err(|source| CompareError::Plan { run: run(), source })?;
+    let lineup = lineup(&record).map_err(|source| CompareError::Lineup { run: run(), source })?;
+    let blocks = crate::schedule::blocks(&plan, &lineup);
+    let trials = Trials::of(&record);
+    let cells: Vec<Cell> =
+        cells(&blocks).into_iter().map(|block| cell(&record, &plan, block, &trials)).collect();
+    let state = record.end.as_ref().map(|end| end.state);
+    let reasons = reasons(&record, &blocks, state);
+    let validity = overall(&cells, &reasons, state);
+    Ok(Findings { record, plan, state, validity, reasons, cells })
+}
+
+/// Who was compared with whom: the header names the builds, baseline first.
+fn lineup(record: &RunRecord) -> Result<Lineup, crate::schedule::LineupError> {
+    let names: Vec<String> = record.header.variants.iter().map(|v| v.name.clone()).collect();
+    let a_a = record.header.labels.iter().any(|label| label == Findings::A_A);
+    Lineup::new(&names, a_a)
+}
+
+/// One block of each cell, in the plan's order.
+fn cells(blocks: &[Block]) -> Vec<&Block> {
+    let mut first: Vec<&Block> = blocks.iter().filter(|block| block.round == 0).collect();
+    first.sort_by_key(|block| block.cell);
+    first
+}
+
+fn cell(record: &RunRecord, plan: &Plan, block: &Block, trials: &Trials) -> Cell {
+    let scenario = &plan.scenarios[block.scenario as usize];
+    let thresholds = Thresholds::default();
+    let rounds = trials.rounds(block.cell);
+    let assessment = Assessment::of(facts::check(record, scenario, block, &rounds, &thresholds));
+    let settings = Settings::default();
+    let seed = seed(plan).nth(block.cell.into());
+    let metrics = metrics::compare(plan, &rounds, &assessment.validity, &settings, &thresholds, seed);
+    let done = u32::try_from(rounds.len()).unwrap_or(u32::MAX);
+    Cell {
+        index: block.cell,
+        scenario: scenario.name.clone(),
+        requests: scenario.requests(),
+        baseline: block.baseline.clone(),
+        candidate: block.candidate.clone(),
+        rounds: (done, plan.rounds),
+        assessment,
+        arms: summary::arms(block, &rounds, &thresholds),
+        metrics,
+    }
+}
+
+/// Reasons that concern the run as a whole.
+fn reasons(record: &RunRecord, blocks: &[Block], state: Option<RunState>) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let (done, planned) = (record.blocks.len(), blocks.len());
+    if done < planned {
+        let why = record.end.as_ref().map_or("it was interrupted", |end| end.reason.as_str());
+        let id = record.header.run;
+        reasons.push(format!(
+            "{done} of {planned} blocks are done ({why}): `coordinator run --resume {id}` goes on"
+        ));
+    } else if state.is_none() {
+        reasons.push("the run has no end yet".to_owned());
+    }
+    reasons
+}
+
+/// The worst of the cells; a run that could not go on is INVALID, one that is not complete INCONCLUSIVE.
+fn overall(cells: &[Cell], reasons: &[String], state: Option<RunState>) -> Validity {
+    if state == Some(RunState::Failed) {
+        return Validity::Invalid(Vec::new());
+    }
+    let of = |pick: fn(&Validity) -> bool| cells.iter().map(|c| &c.assessment.validity).find(|v| pick(v));
+    if let Some(invalid) = of(|v| matches!(v, Validity::Invalid(_))) {
+        return invalid.clone();
+    }
+    let inconclusive = of(|v| matches!(v, Validity::Inconclusive(_)));
+    match inconclusive {
+        Some(validity) => validity.clone(),
+        None if reasons.is_empty() => Validity::Valid,
+        None => Validity::Inconclusive(Vec::new()),
+    }
+}
+
+impl Findings {
+    /// The label of a run that compares a build with itself.
+    pub const A_A: &str = "a/a";
+
+    /// The verdict that a gate acts on: the worst of the primary verdicts.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        let rank = |verdict: &Verdict| match verdict {
+            Verdict::Invalid => 0,
+            Verdict::Slower => 1,
+            Verdict::Undecided => 2,
+            Verdict::Same => 3,
+            Verdict::Faster => 4,
+        };
+        self.cells.iter().filter_map(Cell::verdict).min_by_key(rank)
+    }
+
+    /// Notices of losses and late messages, which a reader must know.
+    pub fn losses(&self) -> impl Iterator<Item = &Notice> {
+        let told = |notice: &&Notice| !matches!(notice.kind, NoticeKind::Resumed | NoticeKind::Interrupted);
+        self.record.notices.iter().filter(told)
+    }
+}
+
+impl Cell {
+    /// The primary metric's comparison.
+    #[must_use]
+    pub fn primary(&self) -> Option<&MetricComparison> {
+        self.metrics.iter().find(|metric| metric.primary)
+    }
+
+    /// The primary metric's verdict. A measurement that cannot answer says INVALID or UNDECIDED itself.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.candidate.as_ref()?;
+        Some(match self.primary().map(|metric| &metric.outcome) {
+            Some(Outcome::Compared { decision, .. }) => decision.verdict,
+            _ if matches!(self.assessment.validity, Validity::Invalid(_)) => Verdict::Invalid,
+            _ => Verdict::Undecided,
+        })
+    }
+}

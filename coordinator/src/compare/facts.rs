@@ -1,0 +1,166 @@
+//! What the validity checks look at, gathered from trials.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use contract::histogram::LatencyHistogram;
+use contract::id::Arm;
+use contract::metric::Metric;
+use contract::part::Part;
+use contract::spec::{Scenario, Shape};
+use stats::order;
+use stats::validity::{
+    self, CodeIdentity, Finding, PairingFacts, Thresholds, TrialFacts, check_pairing, check_trial,
+};
+
+use super::Findings;
+use super::trials::{Round, Trial};
+use crate::schedule::Block;
+use crate::store::RunRecord;
+
+/// Every reason to doubt one cell.
+pub(super) fn check(
+    record: &RunRecord,
+    scenario: &Scenario,
+    block: &Block,
+    rounds: &[&Round<'_>],
+    thresholds: &Thresholds,
+) -> Vec<Finding> {
+    let median_e2e = median_e2e(rounds);
+    let shape = match scenario.shape {
+        Shape::Burst { .. } => validity::Shape::Burst,
+        Shape::ClosedLoop { .. } => validity::Shape::Closed,
+    };
+    let mut findings = Vec::new();
+    for arm in Arm::ALL {
+        let trials: Vec<&Trial<'_>> = rounds.iter().filter_map(|round| round.arms.get(&arm)).collect();
+        if !trials.is_empty() {
+            let facts = arm_facts(arm, scenario, &trials, median_e2e);
+            findings.extend(check_trial(&facts, shape, thresholds));
+        }
+    }
+    if block.candidate.is_some() {
+        findings.extend(check_pairing(&pairing_facts(record, block, rounds), thresholds));
+    }
+    findings
+}
+
+fn median_e2e(rounds: &[&Round<'_>]) -> Duration {
+    let trials: Vec<&Trial<'_>> = rounds.iter().flat_map(|round| round.arms.values()).collect();
+    quantile(&merged(&trials, Metric::E2e), 0.5).unwrap_or_default()
+}
+
+/// All rounds of an arm together: one preempted trial of thirty is noise that the interval already carries, and the
+/// p99 of a burst of a hundred is nearly its maximum. What each part must satisfy was checked when it was accepted.
+fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial<'_>], median_e2e: Duration) -> TrialFacts {
+    let parts = || trials.iter().flat_map(|trial| &trial.parts);
+    let sum = |pick: fn(&Part) -> u64| parts().map(|part| pick(part)).sum::<u64>();
+    let ticks = sum(|part| part.usage.host_ticks);
+    let steal = sum(|part| part.usage.host_steal_ticks);
+    let late = merged(trials, Metric::Lateness);
+    let overflow = |metric: &Metric| merged(trials, *metric).exact().overflow;
+    let many = trials.iter().any(|trial| trial.parts.len() > 1);
+    TrialFacts {
+        arm: own(arm),
+        round: None,
+        planned: u64::from(scenario.requests()) * trials.len() as u64,
+        issued: sum(|part| part.outcomes.ended()),
+        labelled_lost: 0,
+        succeeded: sum(|part| part.outcomes.ok),
+        failed: sum(|part| part.outcomes.not_ok()),
+        workers_lost: 0,
+        overflowed: Metric::ALL.iter().map(overflow).sum(),
+        lateness_p99: quantile(&late, 0.99),
+        median_e2e,
+        // A single worker starts together with itself, however well its clock is known.
+        start_skew: many.then(|| median(trials.iter().map(|trial| skew(trial)).collect())),
+        clock_uncertainty: many.then(|| median(parts().map(|part| part.window.clock_uncertainty).collect())),
+        generator_share: generator_share(trials),
+        steal_share: (ticks > 0).then(|| steal as f64 / ticks as f64),
+        frequency_range: None,
+        duration: parts().map(|part| part.usage.wall).min().unwrap_or_default(),
+        offered: None,
+        little: None,
+        window_ln_means: Vec::new(),
+    }
+}
+
+fn merged(trials: &[&Trial<'_>], metric: Metric) -> LatencyHistogram {
+    let mut all = LatencyHistogram::default();
+    trials.iter().for_each(|trial| all.add(trial.histograms.get(metric)));
+    all
+}
+
+fn quantile(histogram: &LatencyHistogram, q: f64) -> Option<Duration> {
+    stats::summary::quantile(histogram.buckets(), q).map(|ns| Duration::from_nanos(ns as u64))
+}
+
+/// Latest minus earliest start over the workers of a trial.
+fn skew(trial: &Trial<'_>) -> Duration {
+    let lates = || trial.parts.iter().map(|part| part.window.start_late);
+    lates().max().zip(lates().min()).map_or(Duration::ZERO, |(latest, earliest)| latest - earliest)
+}
+
+fn median(mut values: Vec<Duration>) -> Duration {
+    values.sort_unstable();
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// Busy share of the busiest slot's generator thread, all trials together.
+fn generator_share(trials: &[&Trial<'_>]) -> Option<f64> {
+    let mut slots: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
+    for part in trials.iter().flat_map(|trial| &trial.parts) {
+        let slot = slots.entry(part.place.slot).or_default();
+        slot.0 += part.usage.driver_cpu.as_secs_f64();
+        slot.1 += part.usage.wall.as_secs_f64();
+    }
+    slots.values().filter(|(_, wall)| *wall > 0.0).map(|(busy, wall)| busy / wall).reduce(f64::max)
+}
+
+fn pairing_facts(record: &RunRecord, block: &Block, rounds: &[&Round<'_>]) -> PairingFacts {
+    let mismatched = |round: &&&Round<'_>| !tokens_agree(round);
+    let mut failures: BTreeMap<Arm, (u64, u64)> = BTreeMap::new();
+    for (arm, trial) in rounds.iter().flat_map(|round| &round.arms) {
+        let entry = failures.entry(*arm).or_default();
+        entry.0 += trial.outcomes.ended();
+        entry.1 += trial.outcomes.not_ok();
+    }
+    PairingFacts {
+        code: code(record, block),
+        greedy: true,
+        token_mismatches: rounds.iter().filter(mismatched).map(|round| round.index as usize).collect(),
+        failures: failures.into_iter().map(|(arm, (issued, failed))| (own(arm), issued, failed)).collect(),
+    }
+}
+
+/// Whether every slot gave the same tokens under every arm, where all its requests were answered.
+fn tokens_agree(round: &Round<'_>) -> bool {
+    let mut digests = BTreeMap::new();
+    round.arms.values().flat_map(|trial| &trial.parts).all(|part| {
+        part.outcomes.not_ok() > 0
+            || *digests.entry(part.place.slot).or_insert(part.token_digest) == part.token_digest
+    })
+}
+
+fn code(record: &RunRecord, block: &Block) -> CodeIdentity {
+    if record.header.simulated {
+        return CodeIdentity::Simulated;
+    }
+    let text = |name: &str| record.header.variants.iter().find(|v| v.name == name).map(|v| v.text_sha256);
+    let candidate = block.candidate.as_deref().and_then(text);
+    if record.header.labels.iter().any(|label| label == Findings::A_A) {
+        CodeIdentity::SameOnPurpose
+    } else if candidate == text(&block.baseline) {
+        CodeIdentity::Same
+    } else {
+        CodeIdentity::Different
+    }
+}
+
+fn own(arm: Arm) -> order::Arm {
+    match arm {
+        Arm::A => order::Arm::A,
+        Arm::B => order::Arm::B,
+        Arm::A2 => order::Arm::A2,
+    }
+}

@@ -1,0 +1,136 @@
+//! What is compared: quantiles of times, and rates. The closed list, with names, directions and tolerances.
+
+use contract::id::Arm;
+use contract::metric::{Direction, Metric};
+
+use super::trials::{Round, Trial};
+use crate::plan::{Primary, Tolerances};
+
+/// One figure of a trial that builds are compared by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Measure {
+    /// A quantile of a time, nanoseconds.
+    Quantile(Metric, f64),
+    /// Output tokens of successful requests ÷ window.
+    TokensPerSecond,
+    /// Successful requests ÷ window.
+    RequestsPerSecond,
+}
+
+impl Measure {
+    /// Every measure, in the order of reports.
+    pub const ALL: [Self; 13] = [
+        Self::Quantile(Metric::E2e, 0.5),
+        Self::Quantile(Metric::E2e, 0.9),
+        Self::Quantile(Metric::E2e, 0.99),
+        Self::Quantile(Metric::Ttft, 0.5),
+        Self::Quantile(Metric::Ttft, 0.9),
+        Self::Quantile(Metric::Itl, 0.5),
+        Self::Quantile(Metric::Itl, 0.99),
+        Self::Quantile(Metric::Tpot, 0.5),
+        Self::Quantile(Metric::Queue, 0.5),
+        Self::Quantile(Metric::Prefill, 0.5),
+        Self::Quantile(Metric::Decode, 0.5),
+        Self::TokensPerSecond,
+        Self::RequestsPerSecond,
+    ];
+
+    /// The stable name.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::Quantile(metric, q) => format!("{}-p{}", metric.name(), percent(q)),
+            Self::TokensPerSecond => "tokens-per-second".to_owned(),
+            Self::RequestsPerSecond => "requests-per-second".to_owned(),
+        }
+    }
+
+    /// The name for people.
+    #[must_use]
+    pub fn label(self) -> String {
+        match self {
+            Self::Quantile(metric, q) => format!("{} p{}", metric.label(), percent(q)),
+            Self::TokensPerSecond => "tokens/s".to_owned(),
+            Self::RequestsPerSecond => "requests/s".to_owned(),
+        }
+    }
+
+    /// Whether more is better.
+    #[must_use]
+    pub const fn direction(self) -> Direction {
+        match self {
+            Self::Quantile(metric, _) => metric.direction(),
+            Self::TokensPerSecond | Self::RequestsPerSecond => Direction::HigherIsBetter,
+        }
+    }
+
+    /// Whether this is the plan's primary measure.
+    #[must_use]
+    pub fn is(self, primary: Primary) -> bool {
+        self.name() == primary.name()
+    }
+
+    /// The share by which it may differ without mattering.
+    #[must_use]
+    pub fn tolerance(self, tolerances: &Tolerances) -> f64 {
+        match self {
+            Self::Quantile(_, q) => tolerances.of_quantile(q),
+            Self::TokensPerSecond | Self::RequestsPerSecond => tolerances.throughput,
+        }
+    }
+
+    /// Its value in one trial, if it has one.
+    #[must_use]
+    pub fn value(self, trial: &Trial<'_>) -> Option<f64> {
+        match self {
+            Self::Quantile(metric, q) => trial.quantile(metric, q),
+            Self::TokensPerSecond => trial.tokens_per_second(),
+            Self::RequestsPerSecond => trial.requests_per_second(),
+        }
+    }
+
+    /// The fewest values that any arm of any round rests on; `None` for rates.
+    pub(super) fn least_count(self, rounds: &[&Round<'_>]) -> Option<u64> {
+        let Self::Quantile(metric, _) = self else { return None };
+        let counts = rounds.iter().flat_map(|round| round.arms.values());
+        counts.map(|trial| trial.histograms.get(metric).exact().count).min()
+    }
+
+    /// Its value in one arm of a round as `stats` wants it: a logarithm in which more is worse.
+    pub(super) fn cost(self, round: &Round<'_>, arm: Arm) -> Option<f64> {
+        let value = self.value(round.arms.get(&arm)?)?;
+        stats::compare::cost_ln(value, direction(self.direction()))
+    }
+}
+
+/// The contract's direction in `stats`' words.
+#[must_use]
+pub(super) const fn direction(direction: Direction) -> stats::compare::Direction {
+    match direction {
+        Direction::LowerIsBetter => stats::compare::Direction::LowerIsBetter,
+        Direction::HigherIsBetter => stats::compare::Direction::HigherIsBetter,
+    }
+}
+
+/// 0.5 → "50", 0.999 → "99.9".
+fn percent(q: f64) -> String {
+    let text = format!("{:.3}", 100.0 * q);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_primary_is_a_measure() {
+        for primary in Primary::ALL {
+            assert_eq!(Measure::ALL.iter().filter(|m| m.is(primary)).count(), 1, "{}", primary.name());
+        }
+    }
+
+    #[test]
+    fn quantiles_read_as_people_write_them() {
+        assert_eq!([0.5, 0.99, 0.999].map(percent), ["50", "99", "99.9"]);
+    }
+}

@@ -1,0 +1,185 @@
+//! One comparison a measure: pairs the arms of each round, estimates, corrects for many, decides.
+
+use contract::id::Arm;
+use hdrhistogram::Histogram;
+use stats::compare::{
+    Block, Comparison, Decision, Question, Role, Seat, Settings, Tolerance, change, decide, holm,
+};
+use stats::resample::{Pooled, Rounds, jackknife};
+use stats::rng::Seed;
+use stats::validity::{Claim, Thresholds, Validity, claim};
+
+use super::measure::{Measure, direction};
+use super::trials::Round;
+use crate::plan::Plan;
+
+/// What one measure says about B against A.
+#[derive(Clone, Debug)]
+pub struct MetricComparison {
+    /// Which.
+    pub measure: Measure,
+    /// Declared before the run as the one that decides.
+    pub primary: bool,
+    /// The share by which it may differ without mattering.
+    pub tolerance: f64,
+    /// A sentence where the quantile rests on few values.
+    pub warning: Option<String>,
+    /// Each round's values, in the measure's own unit, with the arms' places.
+    pub rounds: Vec<RoundValues>,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// One round of one measure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoundValues {
+    /// Round, from zero.
+    pub round: u32,
+    /// Arm, its place in the order, its value.
+    pub values: Vec<(Arm, usize, f64)>,
+}
+
+/// What came of a comparison.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// An estimate and a decision.
+    Compared {
+        /// Effect, control and exact check.
+        comparison: Box<Comparison>,
+        /// p after Holm's correction, for secondary measures.
+        adjusted_p: Option<f64>,
+        /// The pooled ratio with its jackknife interval, for quantiles.
+        pooled: Option<Pooled>,
+        /// The verdict and the way to it.
+        decision: Decision,
+    },
+    /// Too few values lie beyond the quantile: it would be a story about one request.
+    Hidden {
+        /// That many, in the arm and round that has fewest.
+        exceedances: u64,
+    },
+    /// There is nothing to compare.
+    Missing {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Compares every measure, the primary first.
+pub(super) fn compare(
+    plan: &Plan,
+    rounds: &[&Round<'_>],
+    validity: &Validity,
+    settings: &Settings,
+    thresholds: &Thresholds,
+    seed: Seed,
+) -> Vec<MetricComparison> {
+    let mut measures = Measure::ALL;
+    measures.sort_by_key(|measure| !measure.is(plan.primary));
+    let estimates: Vec<Estimated> =
+        measures.iter().map(|measure| estimate(*measure, rounds, settings, thresholds, seed)).collect();
+    let adjusted = adjust(&measures, &estimates, plan);
+    let mut metrics = Vec::new();
+    for ((measure, estimated), adjusted_p) in measures.into_iter().zip(estimates).zip(adjusted) {
+        let tolerance = measure.tolerance(&plan.tolerance);
+        let (warning, outcome) = match estimated {
+            Estimated::Settled(outcome) => (None, outcome),
+            Estimated::Open { warning, comparison } => {
+                let role = adjusted_p.map_or(Role::Primary, |adjusted_p| Role::Secondary { adjusted_p });
+                let tolerance = Tolerance { tau: tolerance, noise_floor: 0.0 };
+                let question = Question { validity, tolerance, role, settings: *settings };
+                let decision = decide(&comparison, &question);
+                let pooled = pooled(measure, rounds, settings.alpha);
+                (warning, Outcome::Compared { comparison, adjusted_p, pooled, decision })
+            }
+        };
+        let primary = measure.is(plan.primary);
+        let rounds = values(measure, rounds);
+        metrics.push(MetricComparison { measure, primary, tolerance, warning, rounds, outcome });
+    }
+    metrics
+}
+
+enum Estimated {
+    Open { warning: Option<String>, comparison: Box<Comparison> },
+    Settled(Outcome),
+}
+
+fn estimate(
+    measure: Measure,
+    rounds: &[&Round<'_>],
+    settings: &Settings,
+    thresholds: &Thresholds,
+    seed: Seed,
+) -> Estimated {
+    let mut warning = None;
+    if let (Measure::Quantile(_, q), Some(count)) = (measure, measure.least_count(rounds)) {
+        match claim(count, q, thresholds) {
+            Claim::Shown => {}
+            Claim::Warned(reason) => warning = Some(reason.to_string()),
+            Claim::Hidden { exceedances } => return Estimated::Settled(Outcome::Hidden { exceedances }),
+        }
+    }
+    let blocks: Option<Vec<Block>> = rounds.iter().map(|round| block(measure, round)).collect();
+    let Some(blocks) = blocks else { return missing("an arm has no value in some round") };
+    match stats::compare::compare(&blocks, settings, seed.child(&measure.name())) {
+        Ok(comparison) => Estimated::Open { warning, comparison: Box::new(comparison) },
+        Err(error) => missing(&error.to_string()),
+    }
+}
+
+fn missing(reason: &str) -> Estimated {
+    Estimated::Settled(Outcome::Missing { reason: reason.to_owned() })
+}
+
+/// One round as `stats` wants it; `None` where an arm has no value.
+fn block(measure: Measure, round: &Round<'_>) -> Option<Block> {
+    let seat = |arm| Some(Seat { cost: measure.cost(round, arm)?, position: round.position(arm)? });
+    let a2 = if round.arms.contains_key(&Arm::A2) { Some(seat(Arm::A2)?) } else { None };
+    Some(Block { a: seat(Arm::A)?, b: seat(Arm::B)?, a2 })
+}
+
+/// Holm over the secondary measures; `None` for the primary and for what was not compared.
+fn adjust(measures: &[Measure], estimates: &[Estimated], plan: &Plan) -> Vec<Option<f64>> {
+    let secondary = |at: &usize| !measures[*at].is(plan.primary);
+    let mut family = Vec::new();
+    let mut members = Vec::new();
+    for at in (0..measures.len()).filter(secondary) {
+        if let Estimated::Open { comparison, .. } = &estimates[at] {
+            family.push(comparison.effect.p);
+            members.push(at);
+        }
+    }
+    let mut adjusted = vec![None; measures.len()];
+    for (at, p) in members.into_iter().zip(holm(&family)) {
+        adjusted[at] = Some(p);
+    }
+    adjusted
+}
+
+/// What people see on a plot: the ratio of the pooled quantiles, with the delete-one-round interval.
+fn pooled(measure: Measure, rounds: &[&Round<'_>], alpha: f64) -> Option<Pooled> {
+    let Measure::Quantile(metric, q) = measure else { return None };
+    let of = |arm: Arm| -> Option<Vec<Histogram<u64>>> {
+        rounds.iter().map(|r| Some(r.arms.get(&arm)?.histograms.get(metric).buckets().clone())).collect()
+    };
+    let (a, b, a2) = (of(Arm::A)?, of(Arm::B)?, of(Arm::A2));
+    jackknife(&Rounds { a: &a, b: &b, a2: a2.as_deref() }, q, alpha).ok()
+}
+
+fn values(measure: Measure, rounds: &[&Round<'_>]) -> Vec<RoundValues> {
+    let of_round = |round: &&Round<'_>| {
+        let arms = round.order.iter().enumerate();
+        let value = |(place, arm): (usize, &Arm)| Some((*arm, place, measure.value(round.arms.get(arm)?)?));
+        RoundValues { round: round.index, values: arms.filter_map(value).collect() }
+    };
+    rounds.iter().map(of_round).collect()
+}
+
+impl MetricComparison {
+    /// A log ratio of this measure as a change in the measure's own sense: 0.05 is "5 % more".
+    #[must_use]
+    pub fn change(&self, delta: f64) -> f64 {
+        change(delta, direction(self.measure.direction()))
+    }
+}

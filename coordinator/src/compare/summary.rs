@@ -1,0 +1,189 @@
+//! What one arm did, all its rounds together: the seed's views. Cold start, queue against inference, first and last
+//! completion, rates, parallel efficiency.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use contract::id::Arm;
+use contract::metric::Metric;
+use contract::part::{Histograms, Outcomes};
+use stats::validity::{Claim, Thresholds, claim};
+
+use super::trials::{Round, Trial};
+use crate::schedule::Block;
+
+/// One arm over all rounds.
+#[derive(Clone, Debug)]
+pub struct ArmSummary {
+    /// Which.
+    pub arm: Arm,
+    /// Its variant.
+    pub variant: String,
+    /// What became of its requests.
+    pub outcomes: Outcomes,
+    /// One entry a metric that has values.
+    pub latencies: Vec<Latency>,
+    /// Views over trials: medians of what each trial showed.
+    pub views: Views,
+    /// Cold start, phase by phase: the median over all worker processes.
+    pub cold: Vec<Cold>,
+}
+
+/// One metric's pooled histogram in figures, nanoseconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Latency {
+    /// Which.
+    pub metric: Metric,
+    /// Values.
+    pub count: u64,
+    /// Exact mean.
+    pub mean: f64,
+    /// Exact smallest.
+    pub min: u64,
+    /// Exact largest.
+    pub max: u64,
+    /// Quantiles with their values; `None` where too few values lie beyond.
+    pub quantiles: Vec<(f64, Option<f64>)>,
+}
+
+/// Medians over an arm's trials.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Views {
+    /// Output tokens per second.
+    pub tokens_per_second: f64,
+    /// Successful requests per second.
+    pub requests_per_second: f64,
+    /// From the start until the first request was done, seconds.
+    pub first_completion: f64,
+    /// From the start until the last request was done, seconds.
+    pub last_completion: f64,
+    /// Share of queue waiting in the mean service time; the rest is inference.
+    pub queue_share: f64,
+    /// Processor time of the workers, seconds.
+    pub cpu_seconds: f64,
+    /// Processor time ÷ (window × engine threads): 1 is every engine thread busy all the time.
+    pub parallel_efficiency: f64,
+    /// Largest resident set of a worker, bytes.
+    pub peak_rss_bytes: f64,
+    /// Most requests waiting in an engine.
+    pub peak_waiting: f64,
+    /// Most sequences in one step.
+    pub peak_running: f64,
+}
+
+/// One phase of the cold start.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cold {
+    /// Phase.
+    pub phase: String,
+    /// Median over all worker processes.
+    pub median: Duration,
+}
+
+const QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
+
+pub(super) fn arms(block: &Block, rounds: &[&Round<'_>], thresholds: &Thresholds) -> Vec<ArmSummary> {
+    let mut arms: Vec<Arm> = rounds.iter().flat_map(|round| round.arms.keys().copied()).collect();
+    arms.sort_unstable();
+    arms.dedup();
+    arms.into_iter().map(|arm| summarise(arm, block.variant(arm), rounds, thresholds)).collect()
+}
+
+fn summarise(arm: Arm, variant: &str, rounds: &[&Round<'_>], thresholds: &Thresholds) -> ArmSummary {
+    let trials: Vec<&Trial<'_>> = rounds.iter().filter_map(|round| round.arms.get(&arm)).collect();
+    let mut pooled = Histograms::default();
+    let mut outcomes = Outcomes::default();
+    for trial in &trials {
+        pooled.add(&trial.histograms);
+        outcomes.add(&trial.outcomes);
+    }
+    let latencies =
+        Metric::ALL.into_iter().filter_map(|metric| latency(metric, &pooled, thresholds)).collect();
+    ArmSummary {
+        arm,
+        variant: variant.to_owned(),
+        outcomes,
+        latencies,
+        views: views(&trials),
+        cold: cold(&trials),
+    }
+}
+
+fn latency(metric: Metric, pooled: &Histograms, thresholds: &Thresholds) -> Option<Latency> {
+    let histogram = pooled.get(metric);
+    let exact = histogram.exact();
+    if exact.count == 0 {
+        return None;
+    }
+    let quantile = |q: f64| {
+        let hidden = matches!(claim(exact.count, q, thresholds), Claim::Hidden { .. });
+        (q, if hidden { None } else { stats::summary::quantile(histogram.buckets(), q) })
+    };
+    Some(Latency {
+        metric,
+        count: exact.count,
+        mean: exact.sum as f64 / exact.count as f64,
+        min: exact.min,
+        max: exact.max,
+        quantiles: QUANTILES.into_iter().map(quantile).collect(),
+    })
+}
+
+fn views(trials: &[&Trial<'_>]) -> Views {
+    let over = |pick: &dyn Fn(&Trial<'_>) -> f64| median(trials.iter().map(|trial| pick(trial)).collect());
+    Views {
+        tokens_per_second: over(&|t| t.tokens_per_second().unwrap_or(0.0)),
+        requests_per_second: over(&|t| t.requests_per_second().unwrap_or(0.0)),
+        first_completion: over(&|t| {
+            let firsts = t.parts.iter().filter(|p| p.outcomes.ok > 0).map(|p| p.window.first_completion);
+            firsts.min().unwrap_or_default().as_secs_f64()
+        }),
+        last_completion: over(&|t| t.wall.as_secs_f64()),
+        queue_share: over(&queue_share),
+        cpu_seconds: over(&cpu_seconds),
+        parallel_efficiency: over(&|t| {
+            let threads: u32 = t.parts.iter().map(|part| part.engine.threads.max(1)).sum();
+            let longest = t.parts.iter().map(|part| part.usage.wall).max().unwrap_or_default();
+            cpu_seconds(t) / (longest.as_secs_f64() * f64::from(threads)).max(1e-9)
+        }),
+        peak_rss_bytes: over(&|t| most(t, |p| p.usage.peak_rss_bytes)),
+        peak_waiting: over(&|t| most(t, |p| p.engine.peak_waiting.into())),
+        peak_running: over(&|t| most(t, |p| p.engine.peak_running.into())),
+    }
+}
+
+fn most(trial: &Trial<'_>, pick: fn(&contract::part::Part) -> u64) -> f64 {
+    trial.parts.iter().map(|part| pick(part)).max().unwrap_or(0) as f64
+}
+
+fn cpu_seconds(trial: &Trial<'_>) -> f64 {
+    trial.parts.iter().map(|part| (part.usage.cpu_user + part.usage.cpu_system).as_secs_f64()).sum()
+}
+
+/// Mean queue ÷ mean service: how much of what a request waited for was not work on it.
+fn queue_share(trial: &Trial<'_>) -> f64 {
+    let sum = |metric| trial.histograms.get(metric).exact().sum as f64;
+    let service = sum(Metric::Service);
+    if service > 0.0 { sum(Metric::Queue) / service } else { 0.0 }
+}
+
+fn cold(trials: &[&Trial<'_>]) -> Vec<Cold> {
+    let mut phases: BTreeMap<(usize, String), Vec<f64>> = BTreeMap::new();
+    for part in trials.iter().flat_map(|trial| &trial.parts) {
+        for (place, phase) in part.cold.iter().enumerate() {
+            phases.entry((place, phase.name.clone())).or_default().push(phase.took.as_secs_f64());
+        }
+    }
+    let cold =
+        |((_, phase), took): (_, Vec<f64>)| Cold { phase, median: Duration::from_secs_f64(median(took)) };
+    phases.into_iter().map(cold).collect()
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => 0.0,
+        n if n % 2 == 1 => values[n / 2],
+        n => f64::midpoint(values[n / 2 - 1], values[n / 2]),
+    }
+}

@@ -1,0 +1,121 @@
+//! Everything that can keep a command from its answer, and the exit code of each. Messages are one sentence with the
+//! way out.
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | done; with `--gate`: not slower |
+//! | 1 | with `--gate`: SLOWER |
+//! | 2 | wrong usage, missing prerequisites, or the operating system refused |
+//! | 3 | INCONCLUSIVE or unfinished; with `--gate`: UNDECIDED |
+//! | 4 | INVALID: what was measured must not be believed, or could not be |
+
+use std::path::PathBuf;
+
+use contract::identity::Sha256;
+use contract::message::Failure;
+
+use crate::app::{ExecuteError, TrainError};
+use crate::build::BuildError;
+use crate::compare::CompareError;
+use crate::plan::PlanError;
+use crate::plan::model::ModelNotFound;
+use crate::schedule::LineupError;
+use crate::store::StoreError;
+
+/// Why a command has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The plan.
+    #[error("failed to {0}")]
+    Plan(#[from] PlanError),
+    /// The variants asked for.
+    #[error("failed to {0}")]
+    Lineup(#[from] LineupError),
+    /// The model.
+    #[error(transparent)]
+    Model(#[from] ModelNotFound),
+    /// The builds.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The store.
+    #[error("failed to {0}")]
+    Store(#[from] StoreError),
+    /// The host.
+    #[error("failed to {0}")]
+    Execute(#[from] ExecuteError),
+    /// The training.
+    #[error("failed to {0}")]
+    Train(#[from] TrainError),
+    /// The record.
+    #[error("failed to {0}")]
+    Compare(#[from] CompareError),
+    /// A worker cannot do what is asked, however often it is asked.
+    #[error("{0}")]
+    Worker(Failure),
+    /// The run ended before its first engine was open: there is nothing to store.
+    #[error("failed to measure anything: {reason}")]
+    NeverBegan {
+        /// Why it ended.
+        reason: String,
+    },
+    /// A resumed run would mix two builds under one name.
+    #[error(
+        "failed to resume with another build: `{variant}` was {}, it is {} now; start a new run, or build what it was",
+        then.short(),
+        now.short()
+    )]
+    OtherBuild {
+        /// Which variant.
+        variant: String,
+        /// Hash in the run.
+        then: Sha256,
+        /// Hash on disk.
+        now: Sha256,
+    },
+    /// The manifest was edited by hand.
+    #[error("failed to read the hashes of `{variant}` in the build manifest: run `coordinator build`")]
+    ManifestHash {
+        /// Which variant.
+        variant: String,
+    },
+    /// There is no place for data.
+    #[error("failed to find the user's data directory: give --store DIR or set PGO_BENCH_STORE")]
+    NoDataDirectory,
+    /// A file.
+    #[error("failed to read {}: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The results cannot be shown.
+    #[error("failed to print the results: {0}")]
+    Print(#[from] std::io::Error),
+}
+
+/// The exit codes.
+pub mod exit {
+    /// Done.
+    pub const OK: u8 = 0;
+    /// With `--gate`: SLOWER.
+    pub const SLOWER: u8 = 1;
+    /// Wrong usage, missing prerequisites, or the operating system refused.
+    pub const USAGE: u8 = 2;
+    /// INCONCLUSIVE, unfinished, or with `--gate` UNDECIDED.
+    pub const INCONCLUSIVE: u8 = 3;
+    /// INVALID.
+    pub const INVALID: u8 = 4;
+}
+
+impl AppError {
+    /// The exit code that tells a script which kind of failure it was.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Build(BuildError::IdenticalCode { .. }) | Self::NeverBegan { .. } => exit::INVALID,
+            Self::Store(StoreError::Damaged { .. } | StoreError::RunDamaged { .. }) => exit::INVALID,
+            _ => exit::USAGE,
+        }
+    }
+}

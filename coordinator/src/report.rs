@@ -1,0 +1,119 @@
+//! The only room that prints. Owns how findings, listings, progress and errors look to people, to programs and to
+//! scripts: [`human`], [`json`] and [`quiet`] are three implementations of one trait. Data goes to stdout, progress and
+//! errors to stderr. It derives nothing: every figure comes from the rooms that own it.
+
+mod human;
+mod json;
+mod progress;
+mod quiet;
+
+use std::io::{self, Write};
+
+use crate::build::{self, BuildProgress};
+use crate::cli::Format;
+use crate::compare::Findings;
+use crate::dispatch::event::Sight;
+use crate::doctor::Check;
+use crate::error::AppError;
+use crate::plan::Plan;
+use crate::store::{Rebuilt, RunRecord, RunSummary, Verified};
+
+pub use json::summary_json;
+
+/// Where things are printed.
+pub struct Streams<'a> {
+    /// Data.
+    pub out: &'a mut (dyn Write + Send),
+    /// Whether colour may carry meaning on it.
+    pub colour: bool,
+    /// Whether progress may be drawn over on stderr.
+    pub terminal: bool,
+}
+
+/// Shows what commands found.
+pub trait Reporter {
+    /// A run's verdict and comparison.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    fn findings(&mut self, findings: &Findings) -> io::Result<()>;
+    /// Everything a run measured.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    fn full(&mut self, findings: &Findings) -> io::Result<()>;
+    /// A list of runs, newest first.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    fn runs(&mut self, runs: &[RunSummary]) -> io::Result<()>;
+    /// How a run was made and what became of it.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    fn shown(&mut self, record: &RunRecord) -> io::Result<()>;
+    /// What a build left.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    fn built(&mut self, outcome: &build::Outcome) -> io::Result<()>;
+    /// What the machine has and lacks.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    fn checks(&mut self, checks: &[Check]) -> io::Result<()>;
+    /// A plan with every default written out.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    fn plan(&mut self, plan: &Plan) -> io::Result<()>;
+    /// Which stored runs are sound.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    fn verified(&mut self, verified: &Verified) -> io::Result<()>;
+    /// What could be brought back.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    fn rebuilt(&mut self, rebuilt: &Rebuilt) -> io::Result<()>;
+    /// One line of data.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    fn line(&mut self, text: &str) -> io::Result<()>;
+    /// Live progress of a run, on stderr.
+    fn progress(&mut self, plan: &Plan) -> Box<dyn Progress>;
+    /// Live progress of a build, on stderr.
+    fn build_progress(&mut self) -> Box<dyn BuildSteps>;
+}
+
+/// Live progress of a run.
+pub trait Progress: Send {
+    /// Something can be seen.
+    fn sight(&mut self, sight: &Sight);
+    /// The run is over.
+    fn finish(&mut self);
+}
+
+/// Live progress of a build.
+pub trait BuildSteps {
+    /// Something happened.
+    fn step(&mut self, step: &BuildProgress);
+}
+
+/// The reporter of a format.
+#[must_use]
+pub fn reporter<'a>(format: Format, streams: Streams<'a>) -> Box<dyn Reporter + 'a> {
+    match format {
+        Format::Human => Box::new(human::Human { streams }),
+        Format::Json => Box::new(json::Json { streams }),
+        Format::Quiet => Box::new(quiet::Quiet { streams }),
+    }
+}
+
+/// Why a command has no answer, in one sentence.
+pub fn failure(err: &mut dyn Write, error: &AppError) {
+    // A message that cannot be written has nowhere else to go.
+    drop(writeln!(err, "error: {error}"));
+}
