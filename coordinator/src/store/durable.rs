@@ -36,7 +36,6 @@ fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failing test may panic anywhere")]
 mod tests {
     use super::*;
 

@@ -52,7 +52,6 @@ fn read_holder(file: &mut File) -> Option<u32> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failing test may panic anywhere")]
 mod tests {
     use super::*;
 

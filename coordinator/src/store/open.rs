@@ -14,6 +14,9 @@ use super::{DB_DIR, Ledger, RUNS_DIR, Store, Trees, durable, rows};
 
 /// How long an open waits for another process to be done.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+/// How long sled may take to let go of a database that was closed; on a busy disk that is long. Our own lock is held
+/// by then, so nobody else can be in.
+const LINGER: Duration = Duration::from_secs(10);
 /// Between two tries against sled's own lock.
 const PAUSE: Duration = Duration::from_millis(20);
 /// sled takes several times this in memory; its default is 1 GiB.
@@ -112,7 +115,7 @@ fn open_sled(dir: &Path) -> Result<sled::Db, sled::Error> {
         .cache_capacity(CACHE_BYTES)
         .mode(sled::Mode::LowSpace)
         .flush_every_ms(Some(FLUSH_EVERY_MS));
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + LINGER;
     loop {
         match config.open() {
             Err(e) if is_locked(&e) && Instant::now() < deadline => std::thread::sleep(PAUSE),

@@ -93,7 +93,6 @@ fn split(piece: &[u8]) -> Result<(&[u8], u32), Damage> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failing test may panic anywhere")]
 mod tests {
     use super::*;
 

@@ -75,7 +75,7 @@ fn damaged_copies(original: &Path, times: usize, damage: impl Fn(&Path, usize)) 
                 harmless += 1;
             }
             Err(StoreError::Damaged { .. } | StoreError::RunDamaged { .. } | StoreError::Newer { .. }) => {
-                found += 1
+                found += 1;
             }
             Err(error) => panic!("damage {time}: {error}"),
         }
