@@ -1,0 +1,65 @@
+//! What a build starts from: absolute directories, the settings that all builds share, and as much of the last
+//! manifest as still holds. Builds nothing.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use super::manifest::{FORMAT, Manifest, Settings};
+use super::sources::Sources;
+use super::toolchain::Toolchain;
+use super::{BuildError, BuildOptions, digest};
+
+/// The options with both directories absolute: Cargo runs in another directory, and its dep-info has whole paths.
+pub(super) fn absolute(options: &BuildOptions) -> Result<BuildOptions, BuildError> {
+    let whole = |path: &Path| path.canonicalize().map_err(BuildError::io(path));
+    let root = whole(&options.root)?;
+    let out = std::path::absolute(&options.out).map_err(BuildError::io(&options.out))?;
+    fs::create_dir_all(&out).map_err(BuildError::io(&out))?;
+    Ok(BuildOptions { root, out: whole(&out)?, ..options.clone() })
+}
+
+pub(super) fn settings(options: &BuildOptions, tools: &Toolchain) -> Result<Settings, BuildError> {
+    let manifest = options.root.join("Cargo.toml");
+    let text = fs::read_to_string(&manifest).map_err(BuildError::io(&manifest))?;
+    let profiles =
+        text.parse::<toml::Table>().ok().and_then(|table| table.get("profile").map(toml::Value::to_string));
+    Ok(Settings {
+        package: options.package.clone(),
+        binary: options.binary.clone(),
+        cargo_profile: options.cargo_profile.clone(),
+        cargo_profiles_digest: digest::bytes(profiles.unwrap_or_default().as_bytes()),
+        target: tools.rustc.host.clone(),
+        rustc: tools.rustc.version.clone(),
+        llvm: tools.rustc.llvm.clone(),
+        cargo: tools.cargo.clone(),
+        scope: options.scope,
+        rustflags: options.rustflags.clone(),
+    })
+}
+
+/// The manifest to go on with: the old one while settings and sources are the same, else an empty one that
+/// remembers how much earlier trainings counted.
+pub(super) fn carried_over(
+    old: Manifest,
+    settings: Settings,
+    options: &BuildOptions,
+) -> Result<Manifest, BuildError> {
+    let same = !options.force && old.settings == settings && old.changed_sources(&options.root)?.is_empty();
+    Ok(if same { old } else { Manifest { accepted_totals: old.accepted_totals, ..empty(settings) } })
+}
+
+pub(super) fn empty(settings: Settings) -> Manifest {
+    Manifest {
+        format: FORMAT,
+        settings,
+        git: None,
+        sources: Sources::default(),
+        variants: BTreeMap::new(),
+        instrumented: None,
+        controls: BTreeMap::new(),
+        profile: None,
+        accepted_totals: BTreeMap::new(),
+        warnings: Vec::new(),
+    }
+}

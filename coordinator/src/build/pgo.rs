@@ -1,0 +1,167 @@
+//! Instrument → train → merge → optimise: the steps of a build that has a profile. Each is skipped when its result is
+//! recorded and still fits. Owns where a profile comes from and when it is accepted; knows neither the compiler's
+//! words nor the profile's format.
+
+use std::fs;
+use std::path::Path;
+
+use super::artifact::Artifact;
+use super::flags::{Recipe, VariantName};
+use super::manifest::{ProfileRecord, VariantRecord};
+use super::pipeline::Pipeline;
+use super::profile::{Demands, Profile};
+use super::training::{Trainer, TrainingReport};
+use super::{BuildError, BuildProgress, ProfileOrigin};
+
+impl Pipeline<'_> {
+    /// The profile to optimise with; `None` when the variant is asked for without one.
+    pub(super) fn profile(&mut self, trainer: &mut dyn Trainer) -> Result<Option<Profile>, BuildError> {
+        match &self.options.profile {
+            ProfileOrigin::Nothing => {
+                self.manifest.profile = None;
+                Ok(None)
+            }
+            ProfileOrigin::File(path) => self.given(&path.clone()).map(Some),
+            ProfileOrigin::Training => match self.recorded(&trainer.digest())? {
+                Some(profile) => Ok(Some(profile)),
+                None => self.trained(trainer).map(Some),
+            },
+        }
+    }
+
+    /// The recorded profile, when it is of this training and whole.
+    fn recorded(&mut self, plan_digest: &str) -> Result<Option<Profile>, BuildError> {
+        let Some(record) = self.manifest.profile.clone().filter(|_| !self.options.retrain) else {
+            return Ok(None);
+        };
+        let same_plan = record.training.as_ref().is_some_and(|training| training.plan_digest == plan_digest);
+        if !same_plan || record.settings_digest != self.manifest.settings.digest() {
+            return Ok(None);
+        }
+        let path = record.verify(&self.options.out)?;
+        self.reused("training")?;
+        Ok(Some(Profile { path, sha256: record.sha256, report: record.report }))
+    }
+
+    fn trained(&mut self, trainer: &mut dyn Trainer) -> Result<Profile, BuildError> {
+        let recipe = Recipe::Instrumented { atomic_counters: self.options.atomic_counters };
+        if self.fits(self.manifest.instrumented.as_ref(), &recipe) {
+            self.reused(recipe.name())?;
+        } else {
+            self.manifest.instrumented = Some(self.compile(&recipe, None)?.record);
+            self.manifest.write(&self.options.out)?;
+        }
+        let instrumented = self.manifest.instrumented.as_ref().expect("compiled or reused just above");
+        let program = self.options.out.join(&instrumented.artifact.path);
+        let (training, profile) = self.train(trainer, &program)?;
+        self.manifest.accepted_totals.insert(self.training_key(&training), profile.report.total_count);
+        self.record_profile(&profile, Some(training))?;
+        Ok(profile)
+    }
+
+    fn train(
+        &mut self,
+        trainer: &mut dyn Trainer,
+        program: &Path,
+    ) -> Result<(TrainingReport, Profile), BuildError> {
+        let raw_dir = self.options.out.join("training");
+        if raw_dir.exists() {
+            fs::remove_dir_all(&raw_dir).map_err(BuildError::io(&raw_dir))?;
+        }
+        fs::create_dir_all(&raw_dir).map_err(BuildError::io(&raw_dir))?;
+        let begin = self.started("training");
+        let training = trainer.train(program, &raw_dir).map_err(|source| BuildError::Training { source })?;
+        let demands = Demands {
+            workers: training.workers,
+            tolerate_damaged: self.options.tolerate_damaged,
+            previous_total: self.previous_total(&training),
+        };
+        let profiles = self.options.out.join("profiles");
+        let profile = Profile::collect(&self.tools.profdata, &raw_dir, &profiles, demands)?;
+        fs::remove_dir_all(&raw_dir).map_err(BuildError::io(&raw_dir))?;
+        self.finished("training", begin);
+        Ok((training, profile))
+    }
+
+    fn previous_total(&self, training: &TrainingReport) -> Option<u64> {
+        let previous = self.manifest.accepted_totals.get(&self.training_key(training)).copied();
+        previous.filter(|_| !self.options.accept_thin)
+    }
+
+    /// Totals are compared for the same plan over the same crates; anything else counts something else.
+    fn training_key(&self, training: &TrainingReport) -> String {
+        format!("{} {}", self.manifest.settings.scope, training.plan_digest)
+    }
+
+    /// A profile from elsewhere. Its settings are known only when it was recorded by a build like this one.
+    fn given(&mut self, path: &Path) -> Result<Profile, BuildError> {
+        let current = self.manifest.settings.digest();
+        match sidecar(path).map(|record| record.settings_digest) {
+            Some(recorded) if recorded != current => {
+                return Err(BuildError::ProfileOfOtherSettings { path: path.to_owned(), recorded, current });
+            }
+            Some(_) => {}
+            None => self.warn(format!("{}: the settings of this profile are unknown", path.display())),
+        }
+        let profile = Profile::keep(&self.tools.profdata, path, &self.options.out.join("profiles"))?;
+        let known = self.manifest.profile.as_ref().is_some_and(|record| record.sha256 == profile.sha256);
+        if !known {
+            self.record_profile(&profile, None)?;
+        }
+        Ok(profile)
+    }
+
+    fn record_profile(
+        &mut self,
+        profile: &Profile,
+        training: Option<TrainingReport>,
+    ) -> Result<(), BuildError> {
+        let record = ProfileRecord {
+            path: profile.path.strip_prefix(&self.options.out).unwrap_or(&profile.path).to_owned(),
+            sha256: profile.sha256.clone(),
+            settings_digest: self.manifest.settings.digest(),
+            llvm_profdata: self.tools.profdata.major,
+            training,
+            report: profile.report.clone(),
+        };
+        let beside = profile.path.with_extension("json");
+        let text = serde_json::to_string_pretty(&record).expect("a record is plain data");
+        fs::write(&beside, text).map_err(BuildError::io(&beside))?;
+        self.manifest.profile = Some(record);
+        self.manifest.write(&self.options.out)
+    }
+
+    pub(super) fn optimised(&mut self, profile: Option<Profile>) -> Result<(), BuildError> {
+        let name = VariantName::Pgo.as_str();
+        let recipe = Recipe::Optimised { profile: profile.as_ref().map(|profile| profile.path.clone()) };
+        if self.fits(self.manifest.variants.get(name), &recipe) {
+            return self.reused(name);
+        }
+        self.manifest.variants.remove(name);
+        self.manifest.write(&self.options.out)?;
+        let mut compiled = self.compile(&recipe, profile.as_ref().map(|profile| profile.path.as_path()))?;
+        if let Some(mut profile) = profile {
+            profile.judge(&self.tools.profdata, &compiled.findings)?;
+            profile.warnings().into_iter().for_each(|warning| self.warn(warning));
+            let training = self.manifest.profile.take().and_then(|record| record.training);
+            self.record_profile(&profile, training)?;
+            (self.progress)(BuildProgress::Profile(Box::new(profile.report)));
+        }
+        compiled.record.identical_to = self.same_code_as(&compiled.record.artifact);
+        if let Some(other) = &compiled.record.identical_to {
+            self.warn(format!("`{name}` is the same code as `{other}`"));
+        }
+        self.manifest.variants.insert(name.to_owned(), compiled.record);
+        self.manifest.write(&self.options.out)
+    }
+
+    fn same_code_as(&self, artifact: &Artifact) -> Option<String> {
+        let same = |record: &VariantRecord| record.artifact.text_sha256 == artifact.text_sha256;
+        self.manifest.variants.iter().find(|(_, record)| same(record)).map(|(name, _)| name.clone())
+    }
+}
+
+/// The record beside a profile that an earlier build left.
+fn sidecar(profile: &Path) -> Option<ProfileRecord> {
+    serde_json::from_str(&fs::read_to_string(profile.with_extension("json")).ok()?).ok()
+}
