@@ -7,6 +7,7 @@
 //! DIR/manifest          the witness: what the database must hold
 //! DIR/lock              held while the store is open, with the holder's process id
 //! DIR/runs/<id>.bench   export files, each a whole run
+//! DIR/db.corrupt-*/     databases that were set aside when the store was rebuilt
 //! ```
 //!
 //! A write that has returned survives the loss of the process and of power: the database is flushed *and* its file
@@ -24,6 +25,7 @@ mod lock;
 mod open;
 mod raw;
 mod read;
+mod rebuild;
 mod rows;
 mod transfer;
 mod witness;
@@ -38,7 +40,8 @@ pub use archive::read_archive;
 pub use error::{Damage, StoreError};
 pub use index::{EndSummary, RunSummary};
 pub use raw::{Resume, RunRecord};
-pub use transfer::{Imported, Rebuilt, Verified};
+pub use rebuild::Rebuilt;
+pub use transfer::{Imported, Verified};
 
 /// Directory of the database within the store's.
 const DB_DIR: &str = "db";

@@ -99,7 +99,7 @@ impl Trees {
     }
 }
 
-fn open_database(dir: &Path) -> Result<(sled::Db, Trees), StoreError> {
+pub(super) fn open_database(dir: &Path) -> Result<(sled::Db, Trees), StoreError> {
     let error = |source| judge(dir, Damage::Engine(source));
     let db = open_sled(dir).map_err(error)?;
     let tree = |name: &str| db.open_tree(name).map_err(error);

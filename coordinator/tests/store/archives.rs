@@ -6,6 +6,7 @@ use contract::id::Arm;
 use contract::run::RunState;
 use coordinator::store::{Damage, Imported, Store, StoreError, read_archive};
 
+use crate::damage::tamper;
 use crate::sample::{end, header, notice, place, put, run, store_with, write_block};
 
 /// A run with something of everything.
@@ -107,6 +108,35 @@ fn a_lost_database_is_rebuilt_from_export_files() {
     assert!(is_aside(&rebuilt.aside.unwrap(), dir.path()));
     rebuilt.store.close().unwrap();
     assert_eq!(Store::open(dir.path()).unwrap().runs().unwrap(), before);
+}
+
+#[test]
+fn what_was_never_exported_is_brought_over_where_it_is_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    store_with(dir.path(), 4, 1);
+    let store = Store::open(dir.path()).unwrap();
+    let before = store.runs().unwrap();
+    store.export(run(1)).unwrap();
+    store.close().unwrap();
+    // The index lies about run 2, and run 3 lacks a part.
+    tamper(dir.path(), "runs", |rows| {
+        let (key, row) = rows.scan_prefix(run(2).as_str()).next().unwrap().unwrap();
+        let row = String::from_utf8(row.to_vec()).unwrap().replace("VALID", "INVALID");
+        rows.insert(key, row.as_bytes()).unwrap();
+    });
+    tamper(dir.path(), "parts", |parts| {
+        let (key, _) = parts.scan_prefix(run(3).as_str()).next().unwrap().unwrap();
+        parts.remove(key).unwrap();
+    });
+    assert!(matches!(Store::open(dir.path()), Err(StoreError::Damaged { .. })));
+
+    let rebuilt = Store::rebuild(dir.path()).unwrap();
+    assert_eq!(rebuilt.imported, [run(1), run(2), run(4)]);
+    let (_, error) = &rebuilt.refused[0];
+    assert!(matches!(error, StoreError::RunDamaged { run: lost, .. } if *lost == run(3)), "{error}");
+    let expected: Vec<_> = before.into_iter().filter(|summary| summary.run != run(3)).collect();
+    assert_eq!(rebuilt.store.runs().unwrap(), expected);
+    assert_eq!(rebuilt.store.verify().unwrap().sound, [run(1), run(2), run(4)]);
 }
 
 fn is_aside(path: &Path, dir: &Path) -> bool {

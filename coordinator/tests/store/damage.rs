@@ -175,7 +175,7 @@ fn a_missing_witness_and_one_of_another_store_are_found() {
 }
 
 /// Changes one tree behind the store's back.
-fn tamper(dir: &Path, tree: &str, change: impl FnOnce(&sled::Tree)) {
+pub(crate) fn tamper(dir: &Path, tree: &str, change: impl FnOnce(&sled::Tree)) {
     let db = sled::Config::new().path(dir.join("db")).open().unwrap();
     change(&db.open_tree(tree).unwrap());
     db.flush().unwrap();
