@@ -1,4 +1,8 @@
-//! The worker.
+//! The worker: the process that is measured, and the agent that starts such processes on a host.
+//!
+//! An [`engine`] answers requests, [`load`] offers them, [`measure`] times them, [`trial`] makes one part of it all;
+//! [`session`] does so at a coordinator's word, and [`agent`] never measures anything itself. It must not know the
+//! coordinator beyond the contract, nor which variant it is.
 
 pub mod agent;
 pub mod cli;
