@@ -7,9 +7,8 @@ use std::time::SystemTime;
 
 use contract::id::RunId;
 
-use super::error::{Damage, StoreError};
+use super::error::StoreError;
 use super::guard::guarded;
-use super::index::Row;
 use super::transfer::Imported;
 use super::{DB_DIR, Ledger, RUNS_DIR, Store, durable, key, lock, open, rows, witness};
 
@@ -83,12 +82,10 @@ impl Rebuilt {
     /// One run, if it is as it was committed and all of it opens.
     fn bring_over(&self, old: &Store, run: RunId) -> Result<RunId, StoreError> {
         let raw = old.raw_run(run)?;
-        let check = || -> Result<Row, Damage> {
-            raw.outline(run)?;
-            raw.open_parts().try_for_each(|part| part.map(drop))?;
+        let row = old.reading(run, || {
+            raw.prove(run)?;
             raw.index_row(run)
-        };
-        let row = check().map_err(|damage| StoreError::RunDamaged { run, damage })?;
+        })?;
         self.store.take_in(&mut *self.store.writable()?, row, &raw)?;
         Ok(run)
     }

@@ -85,8 +85,9 @@ impl Store {
     pub fn verify(&self) -> Result<Verified, StoreError> {
         let mut verified = Verified { sound: Vec::new(), damaged: Vec::new() };
         for run in self.ids()? {
-            match self.visit_parts(run, drop).and_then(|()| self.read_outline(run)) {
-                Ok(_) => verified.sound.push(run),
+            let proved = self.raw_run(run).and_then(|raw| self.reading(run, || raw.prove(run)));
+            match proved {
+                Ok(()) => verified.sound.push(run),
                 Err(error) => verified.damaged.push((run, error)),
             }
         }

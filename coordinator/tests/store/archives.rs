@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use contract::id::Arm;
+use contract::metric::Metric;
 use contract::run::RunState;
 use coordinator::store::{Damage, Imported, Store, StoreError, read_archive};
 
@@ -85,6 +86,20 @@ fn an_export_file_of_a_newer_program_is_refused_as_such() {
     std::fs::write(&path, b"no such thing at all, but long enough to have a hash").unwrap();
     let error = store.import(&path).unwrap_err();
     assert!(matches!(error, StoreError::ArchiveDamaged { damage: Damage::NotAnArchive, .. }), "{error}");
+}
+
+#[test]
+fn a_file_of_every_layout_ever_written_is_still_read() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/store");
+    let record = read_archive(&fixtures.join("layout-1.bench")).unwrap();
+    assert_eq!(record.header.run, run(1));
+    assert_eq!((record.blocks[0].planned_requests, record.blocks.len()), (30, 1));
+    assert_eq!(record.notices, [notice("lost")]);
+    assert_eq!(record.end, Some(end(RunState::Complete)));
+    let [a, b, a2] = &record.parts[..] else { panic!("{} parts", record.parts.len()) };
+    assert_eq!([a, b, a2].map(|part| part.outcomes.ok), [10; 3]);
+    assert_eq!(b.histograms.get(Metric::ALL[0]).exact().count, 10);
+    assert_eq!(record.superseded, [place(run(1), 0, 0, Arm::A, 0)]);
 }
 
 #[test]
