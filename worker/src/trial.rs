@@ -31,6 +31,8 @@ pub struct OpenEngine {
     clock: Clock,
     inbox: Inbox,
     cold: Cold,
+    /// Set once the engine is of no use any more.
+    broken: Option<Reason>,
     /// The window of the assignment that was warmed up for.
     prepared: Option<(Assignment, Phase)>,
 }
@@ -65,15 +67,15 @@ pub enum TrialEnd {
     Failed(Failure),
 }
 
-/// A window that went as planned.
+/// A phase that went as planned.
 struct Ran {
     measured: Measured,
     start_late: Duration,
     usage: Usage,
 }
 
-/// Why there is no measured window.
-enum NoWindow {
+/// Why a phase has no result.
+enum NoResult {
     Cancelled,
     Failed(Reason),
 }
@@ -95,7 +97,7 @@ impl OpenEngine {
         let Opened { engine, report, kernels } =
             engine::open(spec, demand, Arc::new(clock.clone()), sink, &mut |name| cold.mark(name))?;
         let cold = Cold::Starting(cold);
-        Ok(Self { engine, report, kernels, clock: clock.clone(), inbox, cold, prepared: None })
+        Ok(Self { engine, report, kernels, clock: clock.clone(), inbox, cold, broken: None, prepared: None })
     }
 
     /// What was opened.
@@ -109,19 +111,12 @@ impl OpenEngine {
     /// # Errors
     /// When the assignment contradicts itself or the engine, or the engine does not answer.
     pub fn warm_up(&mut self, assignment: &Assignment, control: &Control) -> Result<bool, Failure> {
-        os::sharpen_timers();
         self.prepare(assignment).map_err(bad_assignment)?;
         let phase = Phase::warm_up(assignment, &*self.engine).map_err(bad_assignment)?;
-        let start = self.clock.now();
-        let mut driver = Driver::new(self.bench(control), phase, start);
-        let end = driver.run(&mut |_| ());
-        let settled = driver.settle();
-        let measured = driver.into_recorder().finish();
-        match end {
-            DriveEnd::Failed(reason) => Err(broken(reason)),
-            _ if !settled => Err(broken(Reason::Stuck)),
-            DriveEnd::Cancelled => Ok(false),
-            DriveEnd::Done => self.warmed(&measured).map(|()| true),
+        match self.offer(phase, self.clock.now(), control, &mut || ()) {
+            Ok(ran) => self.warmed(&ran.measured).map(|()| true),
+            Err(NoResult::Cancelled) => Ok(false),
+            Err(NoResult::Failed(reason)) => Err(broken(reason)),
         }
     }
 
@@ -135,14 +130,15 @@ impl OpenEngine {
         control: &Control,
         on_started: &mut dyn FnMut(),
     ) -> TrialEnd {
-        os::sharpen_timers();
         if let Err(error) = self.prepare(assignment) {
             return TrialEnd::Failed(bad_assignment(error));
         }
-        match self.window(assignment, start.at, control, on_started) {
+        let (_, phase) = self.prepared.take().expect("it was prepared above");
+        self.engine.begin_window(window_start(assignment, start.at));
+        match self.offer(phase, start.at, control, on_started) {
             Ok(ran) => TrialEnd::Part(Box::new(self.part(assignment, start, origin, attempt, ran))),
-            Err(NoWindow::Cancelled) => TrialEnd::Cancelled,
-            Err(NoWindow::Failed(reason)) => TrialEnd::Failed(broken(reason)),
+            Err(NoResult::Cancelled) => TrialEnd::Cancelled,
+            Err(NoResult::Failed(reason)) => TrialEnd::Failed(broken(reason)),
         }
     }
 
@@ -183,41 +179,22 @@ impl OpenEngine {
         Ok(())
     }
 
-    fn window(
+    /// Offers a whole phase and waits until the engine has let go of it. An engine that failed is not used again.
+    fn offer(
         &mut self,
-        assignment: &Assignment,
+        phase: Phase,
         start: Duration,
         control: &Control,
         on_started: &mut dyn FnMut(),
-    ) -> Result<Ran, NoWindow> {
-        let (_, phase) = self.prepared.take().expect("prepared by the caller");
-        self.engine.begin_window(window_start(assignment, start));
-        let clock = self.clock.clone();
-        let mut driver = Driver::new(self.bench(control), phase, start);
-        if !driver.wait_until(Wake::After(start.saturating_sub(METER_LEAD))) {
-            return Err(NoWindow::Cancelled);
+    ) -> Result<Ran, NoResult> {
+        let done = match self.broken {
+            Some(reason) => Err(NoResult::Failed(reason)),
+            None => drive(Driver::new(self.bench(control), phase, start), start, on_started),
+        };
+        if let Err(NoResult::Failed(reason)) = done {
+            self.broken = Some(reason);
         }
-        let before = Meter::read(&clock);
-        if !driver.wait_until(Wake::Exactly(start)) {
-            return Err(NoWindow::Cancelled);
-        }
-        let mut start_late = Duration::ZERO;
-        let end = driver.run(&mut |now| {
-            start_late = now.saturating_sub(start);
-            on_started();
-        });
-        let after = Meter::read(&clock);
-        let settled = driver.settle();
-        match end {
-            DriveEnd::Failed(reason) => Err(NoWindow::Failed(reason)),
-            _ if !settled => Err(NoWindow::Failed(Reason::Stuck)),
-            DriveEnd::Cancelled => Err(NoWindow::Cancelled),
-            DriveEnd::Done => {
-                let measured = driver.into_recorder().finish();
-                let usage = after.since(&before, measured.wall);
-                Ok(Ran { measured, start_late, usage })
-            }
-        }
+        done
     }
 
     fn part(
@@ -269,6 +246,35 @@ impl OpenEngine {
             peak_waiting: counters.peak_waiting,
             peak_kv_bytes: counters.peak_kv_bytes,
             kernels: self.kernels.clone(),
+        }
+    }
+}
+
+/// From before the start instant until everything sent has ended, with the counters read around it.
+fn drive(mut driver: Driver<'_>, start: Duration, on_started: &mut dyn FnMut()) -> Result<Ran, NoResult> {
+    os::sharpen_timers();
+    let clock = driver.clock().clone();
+    if !driver.wait_until(Wake::After(start.saturating_sub(METER_LEAD))) {
+        return Err(NoResult::Cancelled);
+    }
+    let before = Meter::read(&clock);
+    if !driver.wait_until(Wake::Exactly(start)) {
+        return Err(NoResult::Cancelled);
+    }
+    let mut start_late = Duration::ZERO;
+    let end = driver.run(&mut |now| {
+        start_late = now.saturating_sub(start);
+        on_started();
+    });
+    let after = Meter::read(&clock);
+    match (end, driver.settle()) {
+        (DriveEnd::Failed(reason), _) => Err(NoResult::Failed(reason)),
+        (_, false) => Err(NoResult::Failed(Reason::Stuck)),
+        (DriveEnd::Cancelled, true) => Err(NoResult::Cancelled),
+        (DriveEnd::Done, true) => {
+            let measured = driver.into_recorder().finish();
+            let usage = after.since(&before, measured.wall);
+            Ok(Ran { measured, start_late, usage })
         }
     }
 }

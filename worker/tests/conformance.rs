@@ -114,13 +114,14 @@ impl Rig {
         let gate = Arc::new(AtomicBool::new(false));
         let sink = Box::new(Gate { sink, shut: gate.clone() });
         let demand = Demand { concurrency: 40, tokens_per_request: 64 };
-        let opened = engine::open(spec, demand, Arc::new(clock.clone()), sink, &mut |_| ()).unwrap();
+        let opened =
+            engine::open(spec, demand, Arc::new(clock.clone()), sink, &mut |_| ()).expect("it opens");
         Self { engine: opened.engine, gate, inbox, clock: clock.clone(), heard: Vec::new() }
     }
 
     fn submit(&mut self, requests: impl IntoIterator<Item = EngineRequest>) {
         let mut batch = requests.into_iter().collect();
-        self.engine.submit(&mut batch).unwrap();
+        self.engine.submit(&mut batch).expect("it runs");
         assert!(batch.is_empty());
     }
 
@@ -287,7 +288,10 @@ fn dropping_a_busy_engine_returns(rig: &mut Rig) -> Verdict {
     Ok(())
 }
 
-const CHECKS: [(&str, fn(&mut Rig) -> Verdict); 8] = [
+/// A check and its name.
+type Check = (&'static str, fn(&mut Rig) -> Verdict);
+
+const CHECKS: [Check; 8] = [
     ("answered", every_request_is_answered_in_full_once),
     ("order", instants_never_go_back),
     ("company", company_changes_no_token),
@@ -300,9 +304,8 @@ const CHECKS: [(&str, fn(&mut Rig) -> Verdict); 8] = [
 
 /// Names of the checks an engine fails, with the reasons.
 fn failures(spec: &EngineSpec, clock: &Clock, fault: Option<Fault>) -> Vec<(&'static str, String)> {
-    let fails = |(name, check): (&'static str, fn(&mut Rig) -> Verdict)| {
-        check(&mut Rig::open(spec, clock, fault)).err().map(|reason| (name, reason))
-    };
+    let fails =
+        |(name, check): Check| check(&mut Rig::open(spec, clock, fault)).err().map(|reason| (name, reason));
     CHECKS.into_iter().filter_map(fails).collect()
 }
 

@@ -237,3 +237,58 @@ impl<S: Stepper> Loop<S> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+
+    struct Fragile(Vec<EngineRequest>);
+
+    struct Teller(Sender<EngineEvent>);
+
+    impl Stepper for Fragile {
+        fn submit(&mut self, request: EngineRequest) -> Result<(), ErrorKind> {
+            self.0.push(request);
+            Ok(())
+        }
+
+        fn cancel(&mut self, _: u32) -> bool {
+            false
+        }
+
+        fn begin_window(&mut self, _: WindowStart) {}
+
+        fn is_idle(&self) -> bool {
+            self.0.is_empty()
+        }
+
+        fn step(&mut self, _: &mut Vec<EngineEvent>, _: &Halt) -> StepLoad {
+            // Not a panic, which would print: unwinding is all that is wanted here.
+            std::panic::resume_unwind(Box::new("broken on purpose"))
+        }
+    }
+
+    impl StepSink for Teller {
+        fn begins(&mut self) {}
+
+        fn happened(&mut self, events: &[EngineEvent]) {
+            events.iter().for_each(|event| self.0.send(*event).expect("the test listens"));
+        }
+    }
+
+    #[test]
+    fn an_engine_that_breaks_says_so_and_takes_nothing_more() {
+        let (tell, told) = channel();
+        let encode: Encode = Box::new(|_| Ok(Vec::new()));
+        let mut engine =
+            Threaded::start(|| Fragile(Vec::new()), encode, Box::new(Teller(tell)), 1).expect("it starts");
+        let request = EngineRequest { index: 0, prompt: vec![1], max_new_tokens: 1 };
+        engine.submit(&mut vec![request.clone()]).expect("it still runs");
+        assert_eq!(told.recv(), Ok(EngineEvent::Down));
+        let mut batch = vec![request];
+        assert_eq!(engine.submit(&mut batch), Err(EngineError::Down));
+        assert_eq!(batch.len(), 1);
+    }
+}

@@ -94,6 +94,12 @@ impl<'a> Driver<'a> {
         }
     }
 
+    /// The clock it runs by.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        self.bench.clock
+    }
+
     /// Waits for an instant; false if the trial is cancelled first.
     pub fn wait_until(&mut self, wake: Wake) -> bool {
         let (Wake::Exactly(until) | Wake::After(until)) = wake else { return true };

@@ -88,7 +88,7 @@ impl Phase {
             output_tokens: scenario.output_tokens,
             shape: scenario.shape,
         };
-        Self::prepare(PhaseKind::Measured, assignment, ask, engine)
+        Self::prepare(PhaseKind::Measured, assignment, &ask, engine)
     }
 
     /// The warm-up of an assignment: all at once, with texts of the training set.
@@ -104,13 +104,13 @@ impl Phase {
             output_tokens: scenario.warmup.output_tokens,
             shape: Shape::Burst { requests },
         };
-        Self::prepare(PhaseKind::WarmUp, assignment, ask, engine)
+        Self::prepare(PhaseKind::WarmUp, assignment, &ask, engine)
     }
 
     fn prepare(
         kind: PhaseKind,
         assignment: &Assignment,
-        ask: Ask,
+        ask: &Ask,
         engine: &dyn Engine,
     ) -> Result<Self, PhaseError> {
         let (total, in_flight) = ask.totals();

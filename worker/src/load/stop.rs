@@ -43,10 +43,11 @@ impl Stop {
     #[must_use]
     pub fn ask(self, tally: Tally) -> Answer {
         let Self::Requests(planned) = self;
-        if tally.ended >= planned {
-            Answer::Done
-        } else if tally.engine_down {
+        if tally.engine_down {
+            // Even if nothing is left to do: what was in flight has failed for a reason that is not the load's.
             Answer::Failed(Reason::EngineDown)
+        } else if tally.ended >= planned {
+            Answer::Done
         } else {
             Answer::GoOn
         }
@@ -63,6 +64,6 @@ mod tests {
         let ask = |ended, engine_down| stop.ask(Tally { ended, engine_down });
         assert_eq!(ask(1, false), Answer::GoOn);
         assert_eq!(ask(2, false), Answer::Done);
-        assert_eq!(ask(1, true), Answer::Failed(Reason::EngineDown));
+        assert_eq!([ask(1, true), ask(2, true)], [Answer::Failed(Reason::EngineDown); 2]);
     }
 }

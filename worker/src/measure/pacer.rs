@@ -50,7 +50,7 @@ impl Pacer {
                 far if far > SPIN => std::thread::park_timeout((far - SPIN).min(NAP)),
                 _ => {
                     while self.0.now() < until {
-                        std::hint::spin_loop()
+                        std::hint::spin_loop();
                     }
                 }
             },

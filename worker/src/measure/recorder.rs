@@ -198,8 +198,7 @@ impl Recorder {
         let (place, at) = (self.place(index), self.offset(at));
         let trace = &mut self.traces[place];
         if let State::InFlight(_) = trace.state {
-            // A step that began while the request was being handed over may carry an instant before `sent`.
-            trace.started = at.max(trace.sent);
+            trace.started = at;
         }
     }
 
@@ -308,104 +307,4 @@ fn nanos(time: Duration) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MS: Duration = Duration::from_millis(1);
-
-    fn recorder(output_tokens: u32) -> Recorder {
-        let share = Share { index: 1, of: 3 };
-        let timeout = 100 * MS;
-        Recorder::new(Plan { share, requests: 2, in_flight: 2, output_tokens, timeout, start: 1000 * MS })
-    }
-
-    /// Intended at 0, sent at 1, started at 3, tokens at 10, 14, 24 ms.
-    fn answered(index: u32) -> Recorder {
-        let mut recorder = recorder(3);
-        let at = |ms: u32| (1000 + ms) * MS;
-        recorder.sent(index, 5, at(0), at(1));
-        recorder.event(at(3), EngineEvent::Started { index });
-        for (ms, token) in [(10, 7), (14, 8), (24, 9)] {
-            assert_eq!(recorder.event(at(ms), EngineEvent::Token { index, token }), None);
-        }
-        let ended = recorder.event(at(24), EngineEvent::Ended { index, ending: Ending::Finished });
-        assert_eq!(ended, Some(Ended { index, outcome: Outcome::Ok, at: at(24) }));
-        recorder
-    }
-
-    #[test]
-    fn every_metric_is_what_the_contract_says() {
-        let measured = answered(4).finish();
-        let only = |metric| {
-            let exact = measured.histograms.get(metric).exact();
-            (exact.count, exact.sum / 1_000_000)
-        };
-        assert_eq!(
-            Metric::ALL.map(only),
-            [
-                (1, 24), // e2e
-                (1, 10), // ttft
-                (2, 14), // itl: 4 and 10
-                (1, 7),  // tpot
-                (1, 2),  // queue
-                (1, 7),  // prefill
-                (1, 14), // decode
-                (1, 23), // service
-                (1, 1),  // lateness
-            ]
-        );
-        let record = measured.requests[0];
-        assert_eq!((record.index, record.intended_ns, record.done_ns), (4, 0, 24_000_000));
-        assert_eq!((measured.prompt_tokens, measured.output_tokens, measured.wall), (5, 3, 24 * MS));
-    }
-
-    #[test]
-    fn what_did_not_succeed_is_counted_and_kept_out_of_latency() {
-        let endings = [
-            (Ending::Cancelled, Outcome::Cancelled),
-            (Ending::Refused(crate::engine::ErrorKind::Overloaded), Outcome::Refused),
-            (Ending::Failed(crate::engine::ErrorKind::Internal), Outcome::Failed),
-            (Ending::Disconnected, Outcome::Disconnected),
-            (Ending::Finished, Outcome::Failed), // too short an answer
-        ];
-        for (ending, outcome) in endings {
-            let mut recorder = recorder(2);
-            recorder.sent(1, 5, 1000 * MS, 1000 * MS);
-            recorder.event(1001 * MS, EngineEvent::Token { index: 1, token: 1 });
-            let ended = recorder.event(1002 * MS, EngineEvent::Ended { index: 1, ending }).unwrap();
-            assert_eq!(ended.outcome, outcome);
-            let measured = recorder.finish();
-            assert_eq!((measured.outcomes.ok, measured.outcomes.not_ok()), (0, 1));
-            assert!(measured.histograms.get(Metric::Ttft).is_empty());
-            assert_eq!(measured.histograms.get(Metric::Lateness).exact().count, 1);
-        }
-    }
-
-    #[test]
-    fn a_full_answer_after_the_timeout_is_a_timeout() {
-        let mut recorder = recorder(1);
-        recorder.sent(1, 5, 1000 * MS, 1000 * MS);
-        recorder.event(1101 * MS, EngineEvent::Token { index: 1, token: 1 });
-        let ended = recorder.event(1101 * MS, EngineEvent::Ended { index: 1, ending: Ending::Finished });
-        assert_eq!(ended.map(|ended| ended.outcome), Some(Outcome::TimedOut));
-    }
-
-    #[test]
-    fn a_request_ends_once_whatever_comes_later() {
-        let mut recorder = answered(1);
-        assert_eq!(recorder.end(1, Outcome::TimedOut, 2000 * MS), None);
-        assert_eq!(recorder.event(2000 * MS, EngineEvent::Token { index: 1, token: 1 }), None);
-        assert_eq!(recorder.outcomes().ended(), 1);
-        assert_eq!(recorder.finish().output_tokens, 3);
-    }
-
-    #[test]
-    fn the_digest_sees_index_and_tokens() {
-        let digest = |recorder: Recorder| recorder.finish().token_digest;
-        assert_eq!(digest(answered(1)), digest(answered(1)));
-        assert_ne!(digest(answered(1)), digest(answered(4)));
-        let mut other = answered(1);
-        other.tokens[0] ^= 1;
-        assert_ne!(digest(answered(1)), digest(other));
-    }
-}
+mod tests;

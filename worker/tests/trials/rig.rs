@@ -1,5 +1,4 @@
 //! What tests of trials share: scenarios, assignments, and a trial from opening to part in one call.
-#![expect(dead_code, reason = "each test binary uses its own part of this")]
 
 use std::time::Duration;
 
@@ -14,9 +13,9 @@ use contract::spec::{
 use worker::measure::{Clock, ColdStart};
 use worker::trial::{Control, OpenEngine, StartAt, TrialEnd};
 
-pub const MS: Duration = Duration::from_millis(1);
+pub(super) const MS: Duration = Duration::from_millis(1);
 
-pub fn scenario(shape: Shape) -> Scenario {
+pub(super) fn scenario(shape: Shape) -> Scenario {
     Scenario {
         name: "test".to_owned(),
         shape,
@@ -27,11 +26,11 @@ pub fn scenario(shape: Shape) -> Scenario {
     }
 }
 
-pub fn burst(requests: u32) -> Scenario {
+pub(super) fn burst(requests: u32) -> Scenario {
     scenario(Shape::Burst { requests })
 }
 
-pub fn assignment(scenario: Scenario, arm: Arm, share: Share) -> Assignment {
+pub(super) fn assignment(scenario: Scenario, arm: Arm, share: Share) -> Assignment {
     Assignment {
         run: RunId::new(1, [7; 10]),
         key: TrialKey { scenario: 0, round: 0, arm },
@@ -43,14 +42,14 @@ pub fn assignment(scenario: Scenario, arm: Arm, share: Share) -> Assignment {
     }
 }
 
-pub fn whole(scenario: Scenario) -> Assignment {
+pub(super) fn whole(scenario: Scenario) -> Assignment {
     assignment(scenario, Arm::A, Share { index: 0, of: 1 })
 }
 
-pub fn native(dir: &std::path::Path) -> EngineSpec {
-    inference::synth::write(inference::synth::Preset::Tiny, 1, dir).unwrap();
+pub(super) fn native(dir: &std::path::Path) -> EngineSpec {
+    inference::synth::write(inference::synth::Preset::Tiny, 1, dir).expect("the directory is writable");
     EngineSpec::Native(NativeSpec {
-        model: dir.to_str().unwrap().to_owned(),
+        model: dir.to_str().expect("the path is UTF-8").to_owned(),
         threads: 1,
         kv_bytes: 0,
         max_batch: 256,
@@ -59,7 +58,7 @@ pub fn native(dir: &std::path::Path) -> EngineSpec {
     })
 }
 
-pub fn origin() -> Origin {
+pub(super) fn origin() -> Origin {
     Origin {
         variant: "baseline".to_owned(),
         exe_sha256: Sha256::default(),
@@ -68,15 +67,20 @@ pub fn origin() -> Origin {
     }
 }
 
-pub fn open(spec: &EngineSpec, assignment: &Assignment, clock: &Clock) -> OpenEngine {
+pub(super) fn open(spec: &EngineSpec, assignment: &Assignment, clock: &Clock) -> OpenEngine {
     let demand = Demand {
         concurrency: assignment.scenario.concurrency(),
         tokens_per_request: assignment.scenario.tokens_per_request(),
     };
-    OpenEngine::open(spec, demand, clock, ColdStart::begin(clock)).unwrap()
+    OpenEngine::open(spec, demand, clock, ColdStart::begin(clock)).expect("it opens")
 }
 
-pub fn run(engine: &mut OpenEngine, assignment: &Assignment, clock: &Clock, control: &Control) -> TrialEnd {
+pub(super) fn run(
+    engine: &mut OpenEngine,
+    assignment: &Assignment,
+    clock: &Clock,
+    control: &Control,
+) -> TrialEnd {
     let start = StartAt { at: clock.now() + 10 * MS, uncertainty: MS };
     let mut started = 0;
     let end = engine.run(assignment, start, origin(), Attempt(3), control, &mut || started += 1);
@@ -86,7 +90,7 @@ pub fn run(engine: &mut OpenEngine, assignment: &Assignment, clock: &Clock, cont
     end
 }
 
-pub fn part(end: TrialEnd) -> Part {
+pub(super) fn part(end: TrialEnd) -> Part {
     match end {
         TrialEnd::Part(part) => *part,
         other => panic!("there is no part: {other:?}"),
@@ -94,19 +98,19 @@ pub fn part(end: TrialEnd) -> Part {
 }
 
 /// Open, warm up, run.
-pub fn trial(spec: &EngineSpec, assignment: &Assignment, clock: &Clock) -> Part {
+pub(super) fn trial(spec: &EngineSpec, assignment: &Assignment, clock: &Clock) -> Part {
     let mut engine = open(spec, assignment, clock);
     let control = Control::new();
-    assert!(engine.warm_up(assignment, &control).unwrap());
+    assert_eq!(engine.warm_up(assignment, &control), Ok(true));
     part(run(&mut engine, assignment, clock, &control))
 }
 
-pub fn simulated(spec: SimSpec, assignment: &Assignment) -> Part {
+pub(super) fn simulated(spec: SimSpec, assignment: &Assignment) -> Part {
     trial(&EngineSpec::Sim(spec), assignment, &Clock::simulated())
 }
 
 /// What must hold of every part whatever happened.
-pub fn check(part: &Part, planned: u64) {
+pub(super) fn check(part: &Part, planned: u64) {
     assert_eq!(part.outcomes.planned, planned);
     assert_eq!(part.outcomes.ended(), planned);
     assert_eq!(part.requests.len() as u64 + part.requests_not_kept, planned);
@@ -120,7 +124,7 @@ pub fn check(part: &Part, planned: u64) {
 }
 
 /// Every metric but ITL can be had from the single requests too, and must be the same to the nanosecond.
-pub fn recompute(part: &Part) {
+pub(super) fn recompute(part: &Part) {
     let mut again = contract::part::Histograms::default();
     for request in &part.requests {
         again.get_mut(Metric::Lateness).record_ns(request.sent_ns - request.intended_ns);

@@ -1,12 +1,11 @@
 //! Nothing is allocated on the driver's thread between the first and the last turn, counted by the allocator.
 #![expect(unsafe_code, reason = "a global allocator")]
 
-mod rig;
-
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
 
+use super::rig;
 use contract::spec::{Demand, EngineSpec, Shape, SimSpec};
 use worker::engine;
 use worker::load::control::Control;
@@ -45,9 +44,9 @@ fn allocations(shape: Shape, waste: fn()) -> u64 {
     let work = rig::whole(rig::scenario(shape));
     let demand = Demand { concurrency: 100, tokens_per_request: 24 };
     let spec = EngineSpec::Sim(SimSpec::default());
-    let mut opened =
-        engine::open(&spec, demand, Arc::new(clock.clone()), inbox.sink(&clock), &mut |_| ()).unwrap();
-    let phase = Phase::measured(&work, &*opened.engine).unwrap();
+    let mut opened = engine::open(&spec, demand, Arc::new(clock.clone()), inbox.sink(&clock), &mut |_| ())
+        .expect("it opens");
+    let phase = Phase::measured(&work, &*opened.engine).expect("the words are known");
     let bench = Bench { engine: &mut *opened.engine, inbox: &inbox, clock: &clock, control: &control };
     let start = clock.now();
     let mut driver = Driver::new(bench, phase, start);

@@ -1,12 +1,12 @@
 //! Whole trials in virtual time: what a load shape, a fault or a stall does to a part, exactly and twice the same.
 
-mod rig;
+use super::rig::{self, MS, assignment, burst, check, open, origin, scenario, simulated, whole};
+use std::time::Duration;
 
 use contract::id::{Arm, Attempt};
 use contract::metric::Metric;
 use contract::part::{Outcome, Part};
 use contract::spec::{EngineSpec, Shape, Share, SimSpec, Stall};
-use rig::{MS, assignment, burst, check, open, origin, scenario, simulated, whole};
 use worker::measure::Clock;
 use worker::trial::{Control, StartAt, TrialEnd};
 
@@ -150,7 +150,7 @@ fn the_cold_start_goes_with_the_first_part_only_and_warming_up_is_not_in_the_win
     assert_eq!(control.progress(Attempt(0)).issued, 0);
     let first = rig::part(rig::run(&mut engine, &work, &clock, &control));
     let cold: Vec<_> = first.cold.iter().map(|phase| (phase.name.as_str(), phase.took)).collect();
-    assert_eq!(cold, [("weights", 2 * MS), ("engine", 0 * MS), ("first_token", MS)]);
+    assert_eq!(cold, [("weights", 2 * MS), ("engine", Duration::ZERO), ("first_token", MS)]);
     assert_eq!(first.engine.steps, 8);
     let second = rig::part(rig::run(&mut engine, &work, &clock, &Control::new()));
     assert!(second.cold.is_empty());

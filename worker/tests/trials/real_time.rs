@@ -1,14 +1,12 @@
 //! Whole trials on the monotonic clock: the native engine on a small synthetic model, and the simulated one. Nothing
 //! here asserts how long something takes.
 
-mod rig;
-
 use std::time::Duration;
 
+use super::rig::{self, burst, check, native, open, origin, scenario, trial, whole};
 use contract::id::Attempt;
 use contract::message::FailureKind;
 use contract::spec::{Demand, EngineSpec, NativeSpec, Shape, SimSpec, Stall};
-use rig::{burst, check, native, open, origin, scenario, trial, whole};
 use worker::measure::{Clock, ColdStart};
 use worker::trial::{Control, OpenEngine, StartAt, TrialEnd};
 
@@ -70,8 +68,7 @@ fn a_missing_model_and_too_much_demand_are_refused_before_anything_runs() {
         OpenEngine::open(spec, demand, &clock, ColdStart::begin(&clock)).err().map(|failure| failure.kind)
     };
     let EngineSpec::Native(present) = native(&dir.path().join("m")) else { unreachable!() };
-    let missing =
-        NativeSpec { model: dir.path().join("none").to_str().unwrap().to_owned(), ..present.clone() };
+    let missing = NativeSpec { model: dir.path().join("none").to_str().unwrap().to_owned(), ..present };
     assert_eq!(refused(&EngineSpec::Native(missing), demand), Some(FailureKind::ModelNotFound));
     let huge = NativeSpec { kv_bytes: 1 << 50, ..present.clone() };
     assert_eq!(refused(&EngineSpec::Native(huge), demand), Some(FailureKind::NotEnoughMemory));

@@ -1,0 +1,7 @@
+//! Whole trials, from an open engine to a part.
+
+mod allocation;
+mod broken;
+mod real_time;
+mod rig;
+mod virtual_time;
