@@ -3,5 +3,6 @@
 mod allocation;
 mod broken;
 mod real_time;
+mod requests;
 mod rig;
 mod virtual_time;
