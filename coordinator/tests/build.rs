@@ -111,6 +111,20 @@ fn a_training_that_lost_workers_or_shrank_is_refused() {
 }
 
 #[test]
+fn a_damaged_raw_profile_fails_the_merge_unless_losses_are_accepted() {
+    let mut fixture = Fixture::new();
+    let mut trainer = DirectTrainer { cut: true, ..DirectTrainer::new() };
+    let error = fixture.build(&mut trainer).expect_err("one raw profile is cut short");
+    assert!(matches!(&error, BuildError::Merge { .. }), "{error}");
+    assert!(error.to_string().contains("--tolerate-damaged-profiles"), "{error}");
+    fixture.options.tolerate_damaged = true;
+    let manifest = fixture.build(&mut trainer).expect("what is whole is merged").manifest;
+    let report = &manifest.profile.as_ref().expect("a profile").report;
+    assert!(report.total_count > 0 && !report.lost.is_empty(), "{report:?}");
+    assert!(manifest.warnings.iter().any(|warning| warning.contains("lost")), "{:?}", manifest.warnings);
+}
+
+#[test]
 fn damaged_foreign_and_stale_profiles_are_refused_with_the_reason() {
     let mut fixture = Fixture::new();
     let manifest = fixture.build(&mut DirectTrainer::new()).expect("a first build").manifest;

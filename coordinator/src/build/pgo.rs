@@ -53,6 +53,7 @@ impl Pipeline<'_> {
         }
         let instrumented = self.manifest.instrumented.as_ref().expect("compiled or reused just above");
         let program = self.options.out.join(&instrumented.artifact.path);
+        self.manifest.warnings.clear();
         let (training, profile) = self.train(trainer, &program)?;
         self.manifest.accepted_totals.insert(self.training_key(&training), profile.report.total_count);
         self.record_profile(&profile, Some(training))?;
@@ -96,18 +97,19 @@ impl Pipeline<'_> {
     /// A profile from elsewhere. Its settings are known only when it was recorded by a build like this one.
     fn given(&mut self, path: &Path) -> Result<Profile, BuildError> {
         let current = self.manifest.settings.digest();
-        match sidecar(path).map(|record| record.settings_digest) {
-            Some(recorded) if recorded != current => {
-                return Err(BuildError::ProfileOfOtherSettings { path: path.to_owned(), recorded, current });
-            }
-            Some(_) => {}
-            None => self.warn(format!("{}: the settings of this profile are unknown", path.display())),
+        let recorded = sidecar(path).map(|record| record.settings_digest);
+        if let Some(recorded) = recorded.clone().filter(|recorded| *recorded != current) {
+            return Err(BuildError::ProfileOfOtherSettings { path: path.to_owned(), recorded, current });
         }
         let profile = Profile::keep(&self.tools.profdata, path, &self.options.out.join("profiles"))?;
-        let known = self.manifest.profile.as_ref().is_some_and(|record| record.sha256 == profile.sha256);
-        if !known {
-            self.record_profile(&profile, None)?;
+        if self.manifest.profile.as_ref().is_some_and(|known| known.sha256 == profile.sha256) {
+            return Ok(profile);
         }
+        self.manifest.warnings.clear();
+        if recorded.is_none() {
+            self.warn(format!("{}: the settings of this profile are unknown", path.display()));
+        }
+        self.record_profile(&profile, None)?;
         Ok(profile)
     }
 

@@ -70,6 +70,8 @@ pub(crate) struct DirectTrainer {
     pub(crate) workers: u32,
     pub(crate) claimed: u32,
     pub(crate) trainings: u32,
+    /// Cuts the first raw profile in half, as a full disk would.
+    pub(crate) cut: bool,
 }
 
 impl Fixture {
@@ -131,7 +133,7 @@ impl Fixture {
 
 impl DirectTrainer {
     pub(crate) fn new() -> Self {
-        Self { mode: "run", turns: 1000, workers: 2, claimed: 2, trainings: 0 }
+        Self { mode: "run", turns: 1000, workers: 2, claimed: 2, trainings: 0, cut: false }
     }
 }
 
@@ -144,6 +146,11 @@ impl Trainer for DirectTrainer {
         self.trainings += 1;
         for _ in 0..self.workers {
             run(instrumented, self.mode, self.turns, &profile_pattern(dir));
+        }
+        if self.cut {
+            let first = fs::read_dir(dir)?.next().expect("a raw profile")?.path();
+            let whole = fs::read(&first)?;
+            fs::write(&first, &whole[..whole.len() / 2])?;
         }
         Ok(TrainingReport {
             workers: self.claimed,
