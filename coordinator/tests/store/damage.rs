@@ -176,7 +176,14 @@ fn a_missing_witness_and_one_of_another_store_are_found() {
 
 /// Changes one tree behind the store's back.
 pub(crate) fn tamper(dir: &Path, tree: &str, change: impl FnOnce(&sled::Tree)) {
-    let db = sled::Config::new().path(dir.join("db")).open().unwrap();
+    let config = sled::Config::new().path(dir.join("db"));
+    // A closed database holds its lock for a moment longer.
+    let db = loop {
+        match config.open() {
+            Err(sled::Error::Io(e)) if e.to_string().contains("acquire lock") => std::thread::yield_now(),
+            result => break result.unwrap(),
+        }
+    };
     change(&db.open_tree(tree).unwrap());
     db.flush().unwrap();
 }
