@@ -1,6 +1,7 @@
 //! `llvm-profdata`: which one fits the compiler, and the four things asked of it (merge, show, overlap, text).
 //! An older one is taken only after it has read a profile of this compiler. Knows nothing of variants.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -35,8 +36,12 @@ impl Profdata {
     /// # Errors
     /// When none does; the message lists those found and the command that brings the right one.
     pub fn discover(root: &Path, rustc: &Rustc) -> Result<Self, BuildError> {
+        Self::among(root, rustc, std::env::var_os("PATH").as_deref())
+    }
+
+    fn among(root: &Path, rustc: &Rustc, path: Option<&OsStr>) -> Result<Self, BuildError> {
         let mut rejected = Vec::new();
-        for path in candidates(rustc, std::env::var_os("PATH").as_deref()) {
+        for path in candidates(rustc, path) {
             let Some(major) = version(&path) else { continue };
             let tool = Self { path, major };
             if major >= rustc.llvm_major() || tool.reads_profiles_of(root) {
@@ -109,7 +114,7 @@ impl Profdata {
     }
 }
 
-fn candidates(rustc: &Rustc, path: Option<&std::ffi::OsStr>) -> Vec<PathBuf> {
+fn candidates(rustc: &Rustc, path: Option<&OsStr>) -> Vec<PathBuf> {
     let mut found = vec![rustc.target_libdir.join("../bin/llvm-profdata")];
     let mut elsewhere: Vec<(u32, PathBuf)> = path
         .into_iter()
@@ -164,5 +169,29 @@ mod tests {
         assert_eq!((suffix_rank("llvm-profgen"), suffix_rank("llvm-profdata.sh")), (None, None));
         assert_eq!(parse_overlap("  Edge profile overlap: 99.750%\n"), Some(99.75));
         assert_eq!(parse_overlap("nothing"), None);
+    }
+
+    #[test]
+    fn an_older_tool_is_rejected_by_name_unless_it_reads_and_a_matching_one_is_taken() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let rustc = Rustc {
+            version: "rustc 1.95.0".to_owned(),
+            host: "x86_64-unknown-linux-gnu".to_owned(),
+            llvm: "22.1.2".to_owned(),
+            target_libdir: dir.path().join("nowhere"),
+        };
+        let fake = |name: &str, major: u32| {
+            let path = dir.path().join(name);
+            let script = format!("#!/bin/sh\n[ \"$1\" = merge ] && exit 1\necho LLVM version {major}.0.6\n");
+            fs::write(&path, script).expect("file");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("permissions");
+        };
+        let found = || Profdata::among(dir.path(), &rustc, Some(dir.path().as_os_str()));
+        fake("llvm-profdata", 14);
+        let error = found().expect_err("too old").to_string();
+        assert!(error.contains("LLVM 14") && error.contains("rustup component add llvm-tools"), "{error}");
+        fake("llvm-profdata-22", 22);
+        assert_eq!(found().expect("it matches").path, dir.path().join("llvm-profdata-22"));
     }
 }
