@@ -37,6 +37,8 @@ pub struct Findings {
     pub validity: Validity,
     /// Reasons beside those of the cells.
     pub reasons: Vec<String>,
+    /// How everything was estimated.
+    pub settings: Settings,
     /// One comparison a scenario and candidate, in the plan's order.
     pub cells: Vec<Cell>,
 }
@@ -101,12 +103,13 @@ pub fn findings(record: RunRecord) -> Result<Findings, CompareError> {
     let lineup = lineup(&record).map_err(|source| CompareError::Lineup { run: run(), source })?;
     let blocks = crate::schedule::blocks(&plan, &lineup);
     let trials = Trials::of(&record);
-    let cells: Vec<Cell> =
-        cells(&blocks).into_iter().map(|block| cell(&record, &plan, block, &trials)).collect();
+    let settings = Settings::default();
+    let of_block = |block: &Block| cell(&record, &plan, &settings, block, &trials);
+    let cells: Vec<Cell> = cells(&blocks).into_iter().map(of_block).collect();
     let state = record.end.as_ref().map(|end| end.state);
     let reasons = reasons(&record, &blocks, state);
     let validity = overall(&cells, &reasons, state);
-    Ok(Findings { record, plan, state, validity, reasons, cells })
+    Ok(Findings { record, plan, state, validity, reasons, settings, cells })
 }
 
 /// Who was compared with whom: the header names the builds, baseline first.
@@ -123,14 +126,13 @@ fn cells(blocks: &[Block]) -> Vec<&Block> {
     first
 }
 
-fn cell(record: &RunRecord, plan: &Plan, block: &Block, trials: &Trials) -> Cell {
+fn cell(record: &RunRecord, plan: &Plan, settings: &Settings, block: &Block, trials: &Trials) -> Cell {
     let scenario = &plan.scenarios[block.scenario as usize];
     let thresholds = Thresholds::default();
     let rounds = trials.rounds(block.cell);
     let assessment = Assessment::of(facts::check(record, scenario, block, &rounds, &thresholds));
-    let settings = Settings::default();
     let seed = seed(plan).nth(block.cell.into());
-    let metrics = metrics::compare(plan, &rounds, &assessment.validity, &settings, &thresholds, seed);
+    let metrics = metrics::compare(plan, &rounds, &assessment.validity, settings, &thresholds, seed);
     let done = u32::try_from(rounds.len()).unwrap_or(u32::MAX);
     Cell {
         index: block.cell,

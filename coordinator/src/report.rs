@@ -1,7 +1,9 @@
 //! The only room that prints. Owns how findings, listings, progress and errors look to people, to programs and to
 //! scripts: [`human`], [`json`] and [`quiet`] are three implementations of one trait. Data goes to stdout, progress and
-//! errors to stderr. It derives nothing: every figure comes from the rooms that own it.
+//! errors to stderr. It derives nothing: every figure comes from the rooms that own it. [`document`] is the published
+//! shape of a run in JSON.
 
+pub mod document;
 mod human;
 mod json;
 mod progress;
@@ -18,7 +20,7 @@ use crate::error::AppError;
 use crate::plan::Plan;
 use crate::store::{Rebuilt, RunRecord, RunSummary, Verified};
 
-pub use json::summary_json;
+pub use json::{document as run_document, summary_json};
 
 /// Where things are printed.
 pub struct Streams<'a> {

@@ -26,6 +26,8 @@ pub struct MetricComparison {
     pub warning: Option<String>,
     /// Each round's values, in the measure's own unit, with the arms' places.
     pub rounds: Vec<RoundValues>,
+    /// Where the exact check draws from, when it must draw.
+    pub seed: Seed,
     /// What came of it.
     pub outcome: Outcome,
 }
@@ -95,7 +97,8 @@ pub(super) fn compare(
         };
         let primary = measure.is(plan.primary);
         let rounds = values(measure, rounds);
-        metrics.push(MetricComparison { measure, primary, tolerance, warning, rounds, outcome });
+        let seed = seed.child(&measure.name());
+        metrics.push(MetricComparison { measure, primary, tolerance, warning, rounds, seed, outcome });
     }
     metrics
 }
@@ -177,6 +180,16 @@ fn values(measure: Measure, rounds: &[&Round<'_>]) -> Vec<RoundValues> {
 }
 
 impl MetricComparison {
+    /// The geometric mean over rounds of what these arms showed, in the measure's own unit: what the log ratios
+    /// are about. `None` where no round has a positive value.
+    #[must_use]
+    pub fn typical(&self, of: impl Fn(Arm) -> bool) -> Option<f64> {
+        let values = self.rounds.iter().flat_map(|round| &round.values);
+        let lns = values.filter(|(arm, _, value)| of(*arm) && *value > 0.0).map(|(_, _, value)| value.ln());
+        let (sum, count) = lns.fold((0.0, 0_u32), |(sum, count), ln| (sum + ln, count + 1));
+        (count > 0).then(|| (sum / f64::from(count)).exp())
+    }
+
     /// A log ratio of this measure as a change in the measure's own sense: 0.05 is "5 % more".
     #[must_use]
     pub fn change(&self, delta: f64) -> f64 {

@@ -1,9 +1,25 @@
-//! Human.
+//! For people: verdict first, then tables, at most 80 columns, every change in words. Owns the order of the page; each
+//! part of it has a file of its own.
+
+mod comparison;
+mod listings;
+mod page;
+mod provenance;
+mod table;
+mod validity;
+mod verdict;
+mod views;
+mod words;
 
 use std::io;
 
-use super::progress::{Lines, Steps};
-use super::{BuildSteps, Progress, Reporter, Streams};
+pub(super) use listings::profile_line;
+pub(super) use words::wait;
+
+use comparison::Depth;
+use page::Page;
+
+use super::{BuildSteps, Progress, Reporter, Streams, progress};
 use crate::build;
 use crate::compare::Findings;
 use crate::doctor::Check;
@@ -14,41 +30,85 @@ pub(super) struct Human<'a> {
     pub(super) streams: Streams<'a>,
 }
 
+impl Human<'_> {
+    fn page(&mut self, write: impl FnOnce(&mut Page)) -> io::Result<()> {
+        let mut page = Page::new(self.streams.colour);
+        write(&mut page);
+        self.streams.out.write_all(page.finish().as_bytes())
+    }
+}
+
+/// What `run` and `compare` show.
+fn short(page: &mut Page, findings: &Findings) {
+    provenance::title(page, findings);
+    verdict::headlines(page, &findings.cells);
+    validity::print(page, findings);
+    validity::losses(page, findings);
+    findings.cells.iter().for_each(|cell| comparison::print(page, cell, Depth::Short));
+    provenance::short(page, findings);
+    provenance::next(page, findings, false);
+}
+
+/// What `report` shows.
+fn full(page: &mut Page, findings: &Findings) {
+    provenance::title(page, findings);
+    verdict::headlines(page, &findings.cells);
+    validity::print(page, findings);
+    validity::losses(page, findings);
+    for cell in &findings.cells {
+        comparison::print(page, cell, Depth::Full);
+        views::print(page, cell);
+    }
+    provenance::full(page, &findings.record.header, &findings.plan);
+    provenance::next(page, findings, true);
+}
+
 impl Reporter for Human<'_> {
     fn findings(&mut self, findings: &Findings) -> io::Result<()> {
-        writeln!(self.streams.out, "{:#?}", (&findings.cells, &findings.validity, &findings.reasons))
+        self.page(|page| short(page, findings))
     }
+
     fn full(&mut self, findings: &Findings) -> io::Result<()> {
-        self.findings(findings)
+        self.page(|page| full(page, findings))
     }
+
     fn runs(&mut self, runs: &[RunSummary]) -> io::Result<()> {
-        writeln!(self.streams.out, "{runs:#?}")
+        self.page(|page| listings::runs(page, runs))
     }
+
     fn shown(&mut self, record: &RunRecord) -> io::Result<()> {
-        writeln!(self.streams.out, "{:#?}", record.header)
+        self.page(|page| listings::shown(page, record))
     }
+
     fn built(&mut self, outcome: &build::Outcome) -> io::Result<()> {
-        writeln!(self.streams.out, "{:?}", outcome.done)
+        self.page(|page| listings::built(page, outcome))
     }
+
     fn checks(&mut self, checks: &[Check]) -> io::Result<()> {
-        writeln!(self.streams.out, "{checks:#?}")
+        self.page(|page| listings::checks(page, checks))
     }
+
     fn plan(&mut self, plan: &Plan) -> io::Result<()> {
-        writeln!(self.streams.out, "{plan:#?}")
+        self.page(|page| listings::plan(page, plan))
     }
+
     fn verified(&mut self, verified: &Verified) -> io::Result<()> {
-        writeln!(self.streams.out, "{verified:#?}")
+        self.page(|page| listings::verified(page, verified))
     }
+
     fn rebuilt(&mut self, rebuilt: &Rebuilt) -> io::Result<()> {
-        writeln!(self.streams.out, "{:?}", rebuilt.imported)
+        self.page(|page| listings::rebuilt(page, rebuilt))
     }
+
     fn line(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.streams.out, "{text}")
     }
+
     fn progress(&mut self, plan: &Plan) -> Box<dyn Progress> {
-        Box::new(Lines::new(plan))
+        progress::of_run(plan, self.streams.terminal)
     }
+
     fn build_progress(&mut self) -> Box<dyn BuildSteps> {
-        Box::new(Steps)
+        progress::of_build()
     }
 }

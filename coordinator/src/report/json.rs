@@ -1,65 +1,118 @@
-//! Json.
+//! For programs: one JSON document a command, the run's with a published schema. Owns the other documents, which are
+//! small; [`super::document`] owns the run's shape and [`convert`] fills it.
+
+mod convert;
 
 use std::io;
 
-use super::progress::{Lines, Steps};
-use super::{BuildSteps, Progress, Reporter, Streams};
+use contract::run::RunState;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::document::SCHEMA_VERSION;
+use super::{BuildSteps, Progress, Reporter, Streams, progress};
 use crate::build;
 use crate::compare::Findings;
-use crate::doctor::Check;
+use crate::doctor::{Check, State};
 use crate::plan::Plan;
 use crate::store::{Rebuilt, RunRecord, RunSummary, Verified};
+
+pub use convert::document;
 
 pub(super) struct Json<'a> {
     pub(super) streams: Streams<'a>,
 }
 
+impl Json<'_> {
+    fn print(&mut self, document: &impl Serialize) -> io::Result<()> {
+        serde_json::to_writer(&mut *self.streams.out, document)?;
+        writeln!(self.streams.out)
+    }
+
+    /// A small document: version, kind and one field of that name.
+    fn answer(&mut self, kind: &str, value: impl Serialize) -> io::Result<()> {
+        self.print(&json!({ "schema_version": SCHEMA_VERSION, "kind": kind, kind: value }))
+    }
+}
+
 impl Reporter for Json<'_> {
     fn findings(&mut self, findings: &Findings) -> io::Result<()> {
-        writeln!(self.streams.out, "{:#?}", (&findings.cells, &findings.validity, &findings.reasons))
+        self.full(findings)
     }
+
     fn full(&mut self, findings: &Findings) -> io::Result<()> {
-        self.findings(findings)
+        let document = document(findings).map_err(io::Error::other)?;
+        self.print(&document)
     }
+
     fn runs(&mut self, runs: &[RunSummary]) -> io::Result<()> {
-        writeln!(self.streams.out, "{runs:#?}")
+        self.answer("runs", runs)
     }
+
     fn shown(&mut self, record: &RunRecord) -> io::Result<()> {
-        writeln!(self.streams.out, "{:#?}", record.header)
+        let shown = convert::making(record);
+        self.answer("run", shown)
     }
+
     fn built(&mut self, outcome: &build::Outcome) -> io::Result<()> {
-        writeln!(self.streams.out, "{:?}", outcome.done)
+        self.answer("build", json!({ "done": outcome.done, "manifest": outcome.manifest }))
     }
+
     fn checks(&mut self, checks: &[Check]) -> io::Result<()> {
-        writeln!(self.streams.out, "{checks:#?}")
+        self.answer("checks", checks.iter().map(check).collect::<Vec<_>>())
     }
+
     fn plan(&mut self, plan: &Plan) -> io::Result<()> {
-        writeln!(self.streams.out, "{plan:#?}")
+        self.answer("plan", convert::plan(&plan.to_json()))
     }
+
     fn verified(&mut self, verified: &Verified) -> io::Result<()> {
-        writeln!(self.streams.out, "{verified:#?}")
+        let sound: Vec<String> = verified.sound.iter().map(ToString::to_string).collect();
+        let damaged = |(run, error): &(contract::id::RunId, crate::store::StoreError)| json!({ "run": run.to_string(), "reason": error.to_string() });
+        let damaged: Vec<Value> = verified.damaged.iter().map(damaged).collect();
+        self.answer("verified", json!({ "sound": sound, "damaged": damaged }))
     }
+
     fn rebuilt(&mut self, rebuilt: &Rebuilt) -> io::Result<()> {
-        writeln!(self.streams.out, "{:?}", rebuilt.imported)
+        let imported: Vec<String> = rebuilt.imported.iter().map(ToString::to_string).collect();
+        let refused = |(path, error): &(std::path::PathBuf, crate::store::StoreError)| json!({ "path": path, "reason": error.to_string() });
+        let refused: Vec<Value> = rebuilt.refused.iter().map(refused).collect();
+        self.answer("rebuilt", json!({ "imported": imported, "refused": refused, "aside": rebuilt.aside }))
     }
+
     fn line(&mut self, text: &str) -> io::Result<()> {
-        writeln!(self.streams.out, "{text}")
+        self.answer("text", text)
     }
+
     fn progress(&mut self, plan: &Plan) -> Box<dyn Progress> {
-        Box::new(Lines::new(plan))
+        progress::of_run(plan, self.streams.terminal)
     }
+
     fn build_progress(&mut self) -> Box<dyn BuildSteps> {
-        Box::new(Steps)
+        progress::of_build()
     }
+}
+
+fn check(check: &Check) -> Value {
+    let state = match check.state {
+        State::Found => "found",
+        State::Missing => "missing",
+        State::Warning => "warning",
+    };
+    json!({ "name": check.name, "state": state, "detail": check.detail, "remedy": check.remedy })
 }
 
 /// The summary kept with a run's end.
 #[must_use]
 pub fn summary_json(findings: &Findings) -> String {
-    let cells: Vec<_> = findings
-        .cells
-        .iter()
-        .map(|c| serde_json::json!({"scenario": c.scenario, "verdict": c.verdict().map(|v| v.name())}))
-        .collect();
-    serde_json::json!({ "cells": cells }).to_string()
+    let cell = |cell: &crate::compare::Cell| {
+        json!({
+            "scenario": cell.scenario,
+            "candidate": cell.candidate,
+            "verdict": cell.verdict().map(stats::compare::Verdict::name),
+        })
+    };
+    let cells: Vec<Value> = findings.cells.iter().map(cell).collect();
+    let state = findings.state.map(RunState::name);
+    json!({ "schema_version": SCHEMA_VERSION, "state": state, "cells": cells }).to_string()
 }

@@ -1,12 +1,11 @@
-//! Quiet.
+//! For scripts: ids and verdicts only, one a line. Must not know figures.
 
 use std::io;
 
-use super::progress::{Lines, Steps};
-use super::{BuildSteps, Progress, Reporter, Streams};
-use crate::build;
+use super::{BuildSteps, Progress, Reporter, Streams, progress};
+use crate::build::{self, BuildProgress};
 use crate::compare::Findings;
-use crate::doctor::Check;
+use crate::doctor::{Check, State};
 use crate::plan::Plan;
 use crate::store::{Rebuilt, RunRecord, RunSummary, Verified};
 
@@ -14,41 +13,79 @@ pub(super) struct Quiet<'a> {
     pub(super) streams: Streams<'a>,
 }
 
+impl Quiet<'_> {
+    fn lines<T: std::fmt::Display>(&mut self, lines: impl IntoIterator<Item = T>) -> io::Result<()> {
+        lines.into_iter().try_for_each(|line| writeln!(self.streams.out, "{line}"))
+    }
+}
+
 impl Reporter for Quiet<'_> {
     fn findings(&mut self, findings: &Findings) -> io::Result<()> {
-        writeln!(self.streams.out, "{:#?}", (&findings.cells, &findings.validity, &findings.reasons))
+        self.line(findings.record.header.run.as_str())?;
+        for cell in &findings.cells {
+            // Without a candidate nothing is compared: the verdict is the measurement's own.
+            let verdict =
+                cell.verdict().map_or_else(|| cell.assessment.validity.name(), |found| found.name());
+            match &cell.candidate {
+                Some(candidate) => self.line(&format!("{} {verdict} {candidate}", cell.scenario))?,
+                None => self.line(&format!("{} {verdict}", cell.scenario))?,
+            }
+        }
+        Ok(())
     }
+
     fn full(&mut self, findings: &Findings) -> io::Result<()> {
         self.findings(findings)
     }
+
     fn runs(&mut self, runs: &[RunSummary]) -> io::Result<()> {
-        writeln!(self.streams.out, "{runs:#?}")
+        self.lines(runs.iter().map(|run| run.run))
     }
+
     fn shown(&mut self, record: &RunRecord) -> io::Result<()> {
-        writeln!(self.streams.out, "{:#?}", record.header)
+        self.line(record.header.run.as_str())
     }
+
     fn built(&mut self, outcome: &build::Outcome) -> io::Result<()> {
-        writeln!(self.streams.out, "{:?}", outcome.done)
+        self.lines(outcome.manifest.variants.iter().map(|(name, v)| format!("{name} {}", v.artifact.sha256)))
     }
+
     fn checks(&mut self, checks: &[Check]) -> io::Result<()> {
-        writeln!(self.streams.out, "{checks:#?}")
+        self.lines(checks.iter().filter(|check| check.state == State::Missing).map(|check| check.name))
     }
+
     fn plan(&mut self, plan: &Plan) -> io::Result<()> {
-        writeln!(self.streams.out, "{plan:#?}")
+        self.line(&plan.name)
     }
+
     fn verified(&mut self, verified: &Verified) -> io::Result<()> {
-        writeln!(self.streams.out, "{verified:#?}")
+        self.lines(verified.damaged.iter().map(|(run, _)| run))
     }
+
     fn rebuilt(&mut self, rebuilt: &Rebuilt) -> io::Result<()> {
-        writeln!(self.streams.out, "{:?}", rebuilt.imported)
+        self.lines(&rebuilt.imported)
     }
+
     fn line(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.streams.out, "{text}")
     }
+
     fn progress(&mut self, plan: &Plan) -> Box<dyn Progress> {
-        Box::new(Lines::new(plan))
+        progress::losses_only(plan)
     }
+
     fn build_progress(&mut self) -> Box<dyn BuildSteps> {
-        Box::new(Steps)
+        Box::new(Warnings)
+    }
+}
+
+/// Steps go unsaid; what deserves attention does not.
+struct Warnings;
+
+impl BuildSteps for Warnings {
+    fn step(&mut self, step: &BuildProgress) {
+        if matches!(step, BuildProgress::Warning(_)) {
+            progress::of_build().step(step);
+        }
     }
 }

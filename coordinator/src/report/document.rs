@@ -1,0 +1,25 @@
+//! The JSON document of a run: its published shape, apart from everything inside so that code may change and readers
+//! need not. `schema/run.schema.json` is generated from these types. Times are nanoseconds and rates are per second
+//! unless a name says otherwise; log ratios are natural, and more than zero is slower.
+
+mod cell;
+mod metric;
+mod part;
+mod run;
+
+pub use cell::{Arm, Cell, Cold, Latency, Outcomes, Quantile, Views};
+pub use metric::{Estimate, Exact, Interval, Metric, Pooled, Round, Value};
+pub use part::{Engine, Histogram, Part, Usage, Window};
+pub use run::{Host, Measurement, Notice, Reason, Run, RunDocument, Settings, Variant};
+
+/// Version of the document. Raised when a reader of the last one could misunderstand this one. 1: first.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The JSON schema of [`RunDocument`], pretty-printed, with a final newline.
+#[must_use]
+pub fn run_schema() -> String {
+    let schema = schemars::schema_for!(RunDocument);
+    let mut text = serde_json::to_string_pretty(&schema).expect("a schema is plain JSON");
+    text.push('\n');
+    text
+}

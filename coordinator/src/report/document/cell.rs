@@ -1,0 +1,136 @@
+//! One scenario with one candidate: what each arm did.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Measurement, Metric};
+
+/// One scenario with one candidate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cell {
+    /// Index, as in notices and parts.
+    pub index: u32,
+    /// Name of the scenario.
+    pub scenario: String,
+    /// Requests of one trial, over all slots.
+    pub requests: u32,
+    /// Variant of arms A and A2.
+    pub baseline: String,
+    /// Variant of arm B; null where nothing is compared.
+    pub candidate: Option<String>,
+    /// Rounds that are done.
+    pub rounds_done: u32,
+    /// Rounds planned.
+    pub rounds_planned: u32,
+    /// FASTER, SLOWER, SAME, UNDECIDED or INVALID by the primary metric; null where nothing is compared.
+    pub verdict: Option<String>,
+    /// Whether this measurement is to be believed.
+    pub measurement: Measurement,
+    /// All rounds of each arm together.
+    pub arms: Vec<Arm>,
+    /// One comparison a metric, the primary first.
+    pub metrics: Vec<Metric>,
+}
+
+/// All rounds of one arm together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Arm {
+    /// A (baseline), B (candidate) or A2 (baseline again, the control).
+    pub arm: String,
+    /// Its variant.
+    pub variant: String,
+    /// What became of its requests.
+    pub outcomes: Outcomes,
+    /// One entry a time metric that has values; successes only, but for lateness.
+    pub latencies: Vec<Latency>,
+    /// Medians over its trials.
+    pub views: Views,
+    /// Cold start, phase by phase in order.
+    pub cold: Vec<Cold>,
+}
+
+/// What became of requests. `planned` is the sum of the others.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Outcomes {
+    /// Issued.
+    pub planned: u64,
+    /// Answered in full.
+    pub ok: u64,
+    /// Refused before any work.
+    pub refused: u64,
+    /// Failed within the engine.
+    pub failed: u64,
+    /// Cancelled because the trial was.
+    pub cancelled: u64,
+    /// Not done within the scenario's timeout.
+    pub timed_out: u64,
+    /// Cut off half-way.
+    pub disconnected: u64,
+}
+
+/// One time metric's merged histogram in figures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Latency {
+    /// `e2e`, `ttft`, `itl`, `tpot`, `queue`, `prefill`, `decode`, `service` or `lateness`.
+    pub metric: String,
+    /// Values.
+    pub count: u64,
+    /// Exact mean, ns.
+    pub mean_ns: f64,
+    /// Exact smallest, ns.
+    pub min_ns: u64,
+    /// Exact largest, ns.
+    pub max_ns: u64,
+    /// Quantiles, interpolated within their bucket.
+    pub quantiles: Vec<Quantile>,
+}
+
+/// One quantile.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Quantile {
+    /// 0.5 is the median.
+    pub q: f64,
+    /// Its value, ns; null where fewer than ten values lie beyond it.
+    pub ns: Option<f64>,
+}
+
+/// Medians over an arm's trials.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Views {
+    /// Output tokens of successful requests per second.
+    pub tokens_per_second: f64,
+    /// Successful requests per second.
+    pub requests_per_second: f64,
+    /// From the start until the first request was done, seconds.
+    pub first_completion_seconds: f64,
+    /// From the start until the last request was done, seconds.
+    pub last_completion_seconds: f64,
+    /// Share of queue waiting in the mean service time; the rest is inference.
+    pub queue_share: f64,
+    /// Processor time of the workers, seconds.
+    pub cpu_seconds: f64,
+    /// Processor time ÷ (window × engine threads).
+    pub parallel_efficiency: f64,
+    /// Largest resident set of a worker, bytes.
+    pub peak_rss_bytes: f64,
+    /// Most requests waiting in an engine.
+    pub peak_waiting: f64,
+    /// Most sequences in one step.
+    pub peak_running: f64,
+}
+
+/// One phase of the cold start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cold {
+    /// Phase: `process`, `runtime`, `map`, `weights`, `tokenizer`, `engine`, `first_token`.
+    pub phase: String,
+    /// How long it took, ns; over all worker processes of an arm, the median.
+    pub ns: u64,
+}

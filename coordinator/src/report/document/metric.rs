@@ -1,0 +1,130 @@
+//! One metric's comparison: the rounds it rests on, the estimate, the checks, the decision and the way to it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One metric's comparison of B with A.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Metric {
+    /// `e2e-p50`, `tokens-per-second`, …
+    pub name: String,
+    /// `ns` or `1/s`.
+    pub unit: String,
+    /// `lower` or `higher` is better.
+    pub better: String,
+    /// Declared before the run as the one that decides.
+    pub primary: bool,
+    /// The share by which it may differ without mattering.
+    pub tolerance: f64,
+    /// A sentence where the quantile rests on few values.
+    pub warning: Option<String>,
+    /// Why there is no comparison: too few values beyond the quantile, or none at all.
+    pub missing: Option<String>,
+    /// FASTER, SLOWER, SAME, UNDECIDED or INVALID; null without a comparison.
+    pub verdict: Option<String>,
+    /// With SAME: the interval excludes zero nevertheless.
+    pub small_but_real: bool,
+    /// The rows of the decision table that were looked at, in order, each with "yes" or "no".
+    pub path: Vec<String>,
+    /// With UNDECIDED: rounds after which the MDE is the tolerance, where any number would do.
+    pub rounds_needed: Option<u64>,
+    /// B against the baseline (with the control: against the mean of A and A2).
+    pub effect: Option<Estimate>,
+    /// A2 against A: what no change at all looks like.
+    pub control: Option<Estimate>,
+    /// The exact check of the effect.
+    pub exact: Option<Exact>,
+    /// p of the effect after Holm's correction; secondary metrics only.
+    pub adjusted_p: Option<f64>,
+    /// The ratio of the quantiles of all rounds together; quantiles only.
+    pub pooled: Option<Pooled>,
+    /// What each round showed.
+    pub rounds: Vec<Round>,
+}
+
+/// A mean log ratio with its uncertainty. More than zero is slower, also for rates.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Estimate {
+    /// The change in the metric's own sense: 0.05 is 5 % more time, or 5 % more requests a second.
+    pub change: f64,
+    /// Rounds.
+    pub rounds: u64,
+    /// Mean log ratio δ.
+    pub delta: f64,
+    /// 95 % interval of δ.
+    pub ci95: Interval,
+    /// 90 % interval of δ, for SAME.
+    pub ci90: Interval,
+    /// Standard error the intervals use.
+    pub se: f64,
+    /// Degrees of freedom the intervals use.
+    pub df: f64,
+    /// Change per place in the order; null where the covariate is not used.
+    pub gamma: Option<f64>,
+    /// Standard deviation of the rounds' log ratios.
+    pub s_d: f64,
+    /// Smallest |δ| that would have been found.
+    pub mde: f64,
+    /// Two-sided p of δ = 0.
+    pub p: f64,
+}
+
+/// A range of log ratios.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Interval {
+    /// Lower bound.
+    pub low: f64,
+    /// Upper bound.
+    pub high: f64,
+}
+
+/// The exact check.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Exact {
+    /// Two-sided p of "the labels do not matter".
+    pub p: f64,
+    /// `all-signs`, `all-labels`, `drawn-signs` or `drawn-labels`.
+    pub method: String,
+    /// Draws; null where all were enumerated.
+    pub draws: Option<u64>,
+    /// The seed the draws come from, 64 bits in decimal.
+    pub seed: String,
+}
+
+/// A pooled log ratio with its delete-one-round interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pooled {
+    /// Log ratio.
+    pub theta: f64,
+    /// Standard error.
+    pub se: Option<f64>,
+    /// 95 % interval.
+    pub ci95: Interval,
+}
+
+/// One round.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Round {
+    /// From zero.
+    pub round: u32,
+    /// One value an arm, in the order in which the arms ran.
+    pub values: Vec<Value>,
+}
+
+/// One arm of one round.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Value {
+    /// A, B or A2.
+    pub arm: String,
+    /// Its place in the round's order, from zero.
+    pub position: u64,
+    /// The value, in the metric's unit.
+    pub value: f64,
+}

@@ -1,0 +1,126 @@
+//! What one worker measured in one trial.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Cold, Outcomes};
+
+/// What one worker measured in one trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// Index of the cell.
+    pub cell: u32,
+    /// Name of the scenario.
+    pub scenario: String,
+    /// Round, from zero.
+    pub round: u32,
+    /// A, B or A2.
+    pub arm: String,
+    /// Slot, over all hosts.
+    pub slot: u32,
+    /// The accepted try of the block.
+    pub attempt: u32,
+    /// Variant.
+    pub variant: String,
+    /// SHA-256 of the executable, read by the measured process itself.
+    pub exe_sha256: String,
+    /// Host name.
+    pub hostname: String,
+    /// What became of the requests.
+    pub outcomes: Outcomes,
+    /// Prompt tokens of successful requests.
+    pub prompt_tokens: u64,
+    /// Output tokens of successful requests.
+    pub output_tokens: u64,
+    /// SHA-256 over the output tokens of successful requests, by index of the request.
+    pub token_digest: String,
+    /// The measured window.
+    pub window: Window,
+    /// Cold start, phase by phase in order.
+    pub cold: Vec<Cold>,
+    /// What the process and its host spent within the window.
+    pub usage: Usage,
+    /// What the engine says of itself.
+    pub engine: Engine,
+    /// One histogram a time metric that has values, nanoseconds.
+    pub histograms: BTreeMap<String, Histogram>,
+}
+
+/// A histogram of nanoseconds from 1 ns to 1 h at three significant digits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Histogram {
+    /// Values.
+    pub count: u64,
+    /// Exact smallest, ns.
+    pub min: u64,
+    /// Exact largest, ns.
+    pub max: u64,
+    /// Exact sum, ns.
+    pub sum: u64,
+    /// Values beyond the layout: in no bucket.
+    pub overflow: u64,
+    /// The buckets: HdrHistogram V2 with deflate, in base 64.
+    pub hdr_v2_deflate_base64: String,
+}
+
+/// The measured window, from the common start.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// First successful completion, ns.
+    pub first_completion_ns: u64,
+    /// Last successful completion, ns.
+    pub last_completion_ns: u64,
+    /// How late the worker's driver began, ns.
+    pub start_late_ns: u64,
+    /// How well the start was known on this clock, ns.
+    pub clock_uncertainty_ns: u64,
+}
+
+/// What the process and its host spent within the window.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Usage {
+    /// Length of the window, ns.
+    pub wall_ns: u64,
+    /// Processor time in user mode, all threads, ns.
+    pub cpu_user_ns: u64,
+    /// Processor time in the kernel, all threads, ns.
+    pub cpu_system_ns: u64,
+    /// Processor time of the load generator's own thread, ns.
+    pub driver_cpu_ns: u64,
+    /// Largest resident set so far, bytes.
+    pub peak_rss_bytes: u64,
+    /// Times the kernel took a processor away.
+    pub involuntary_switches: u64,
+    /// Page faults that went to the disk.
+    pub major_faults: u64,
+    /// Clock ticks of the whole host.
+    pub host_ticks: u64,
+    /// Of those, given to somebody else by a hypervisor.
+    pub host_steal_ticks: u64,
+}
+
+/// What the engine says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Engine {
+    /// Digest of the model.
+    pub model_digest: String,
+    /// Engine threads.
+    pub threads: u32,
+    /// Steps within the window.
+    pub steps: u64,
+    /// Most sequences in one step.
+    pub peak_running: u32,
+    /// Most requests waiting.
+    pub peak_waiting: u32,
+    /// Most bytes of the key/value cache in use.
+    pub peak_kv_bytes: u64,
+    /// Which kernels ran.
+    pub kernels: String,
+}

@@ -1,0 +1,141 @@
+//! The tables of one scenario: every measure of the candidate beside the baseline, and the control beside it. Must not
+//! decide anything.
+
+use contract::id::Arm;
+use contract::metric::Metric;
+use stats::compare::{Estimate, Verdict};
+
+use super::page::Page;
+use super::table::{Table, cut};
+use super::words::{NONE, Unit, change, interval, value};
+use crate::compare::{Cell, Measure, MetricComparison, Outcome};
+
+/// Longest name in a heading.
+const NAME: usize = 12;
+
+/// Which measures are shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// Those that most people ask for.
+    Short,
+    /// All.
+    Full,
+}
+
+/// What the short form shows beside the primary measure.
+const SHORT: [Measure; 7] = [
+    Measure::Quantile(Metric::E2e, 0.5),
+    Measure::Quantile(Metric::E2e, 0.9),
+    Measure::Quantile(Metric::E2e, 0.99),
+    Measure::Quantile(Metric::Ttft, 0.5),
+    Measure::Quantile(Metric::Itl, 0.5),
+    Measure::TokensPerSecond,
+    Measure::RequestsPerSecond,
+];
+
+impl Depth {
+    fn shows(self, metric: &MetricComparison) -> bool {
+        self == Self::Full || metric.primary || SHORT.contains(&metric.measure)
+    }
+}
+
+/// Prints the comparison of one scenario, its control, and what must be said about single measures.
+pub(super) fn print(page: &mut Page, cell: &Cell, depth: Depth) {
+    let Some(candidate) = &cell.candidate else { return };
+    let shown: Vec<&MetricComparison> = cell.metrics.iter().filter(|metric| depth.shows(metric)).collect();
+    let (done, planned) = cell.rounds;
+    page.heading(&format!(
+        "{}: {} at once, {done} of {planned} rounds; primary measure {}",
+        cell.scenario,
+        cell.requests,
+        cell.primary().map_or_else(String::new, |metric| metric.measure.label())
+    ));
+    effects(&shown, &cell.baseline, candidate).print(page);
+    let control = controls(&shown);
+    if !control.is_empty() {
+        page.gap();
+        page.line("  control: the baseline once more (A2) against itself (A); it should not differ");
+        control.print(page);
+    }
+    footnotes(page, &shown);
+}
+
+fn effects(shown: &[&MetricComparison], baseline: &str, candidate: &str) -> Table {
+    let (a, b) = if baseline == candidate {
+        (format!("{} A", cut(baseline, NAME - 2)), format!("{} B", cut(candidate, NAME - 2)))
+    } else {
+        (cut(baseline, NAME), cut(candidate, NAME))
+    };
+    let headings = ["measure", &a, &b, "change, %", "95 % interval, %", "verdict"];
+    let mut table = Table::new(headings).left(&[5]);
+    for metric in shown {
+        let (change, interval, verdict) = effect(metric);
+        let (a, b) = (typical(metric, Arm::is_baseline), typical(metric, |arm| !arm.is_baseline()));
+        table.row([metric.measure.label(), a, b, change, interval, verdict]);
+    }
+    table
+}
+
+fn typical(metric: &MetricComparison, of: impl Fn(Arm) -> bool) -> String {
+    if matches!(metric.outcome, Outcome::Hidden { .. }) {
+        return NONE.to_owned();
+    }
+    metric.typical(of).map_or_else(|| NONE.to_owned(), |typical| value(metric.measure, typical))
+}
+
+fn effect(metric: &MetricComparison) -> (String, String, String) {
+    let Outcome::Compared { comparison, decision, .. } = &metric.outcome else {
+        return (NONE.to_owned(), NONE.to_owned(), NONE.to_owned());
+    };
+    let (change, interval) = estimate(metric, &comparison.effect);
+    let real = decision.verdict == Verdict::Same && decision.small_but_real;
+    let mark = if real { "*" } else { "" };
+    (change, interval, format!("{}{mark}", decision.verdict.name()))
+}
+
+fn estimate(metric: &MetricComparison, estimate: &Estimate) -> (String, String) {
+    (change(metric, estimate.delta, Unit::InHeading), interval(metric, &estimate.ci, Unit::InHeading))
+}
+
+fn controls(shown: &[&MetricComparison]) -> Table {
+    let mut table = Table::new(["measure", "A", "A2", "change, %", "95 % interval, %", ""]).left(&[5]);
+    for metric in shown {
+        let Outcome::Compared { comparison, decision, .. } = &metric.outcome else { continue };
+        let Some(control) = &comparison.control else { continue };
+        let (change, interval) = estimate(metric, control);
+        let limit = decision.tau_ln / 2.0;
+        let differs = control.ci.low > limit || control.ci.high < -limit;
+        let word = if differs { "DIFFERS" } else { "ok" };
+        let of = |arm| typical(metric, move |one| one == arm);
+        table.row([metric.measure.label(), of(Arm::A), of(Arm::A2), change, interval, word.to_owned()]);
+    }
+    table
+}
+
+/// Each thing once, however many measures it concerns.
+fn footnotes(page: &mut Page, shown: &[&MetricComparison]) {
+    let labels = |pick: &dyn Fn(&MetricComparison) -> bool| {
+        let labels: Vec<String> = shown.iter().filter(|m| pick(m)).map(|m| m.measure.label()).collect();
+        (!labels.is_empty()).then(|| labels.join(", "))
+    };
+    let real = |m: &MetricComparison| matches!(&m.outcome, Outcome::Compared { decision, .. } if decision.small_but_real);
+    let mut notes = Vec::new();
+    if labels(&real).is_some() {
+        notes.push("* within the tolerance, but real: the 95 % interval excludes no change".to_owned());
+    }
+    if let Some(which) = labels(&|m| matches!(m.outcome, Outcome::Hidden { .. })) {
+        notes.push(format!("{NONE} {which}: hidden, fewer than 10 requests of a round lie beyond it"));
+    }
+    if let Some(which) = labels(&|m| m.warning.is_some()) {
+        notes.push(format!("{which}: rests on fewer than 100 requests beyond it in a round; read with care"));
+    }
+    for metric in shown {
+        if let Outcome::Missing { reason } = &metric.outcome {
+            notes.push(format!("{NONE} {}: {reason}", metric.measure.label()));
+        }
+    }
+    if !notes.is_empty() {
+        page.gap();
+    }
+    notes.iter().for_each(|note| page.sentence(note, 2, 4));
+}

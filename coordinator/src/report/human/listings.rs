@@ -1,0 +1,211 @@
+//! Short answers: lists of runs, a run's making, builds, prerequisites, plans, the store's health. Must not know findings.
+
+use std::path::Path;
+
+use contract::spec::{Scenario, Shape};
+
+use super::page::Page;
+use super::provenance;
+use super::table::{Table, cut};
+use super::words::{bytes, count, date, percent, tolerance};
+use crate::build::{self, Manifest};
+use crate::doctor::{Check, State};
+use crate::plan::Plan;
+use crate::store::{Rebuilt, RunRecord, RunSummary, Verified};
+
+/// Newest first.
+pub(super) fn runs(page: &mut Page, runs: &[RunSummary]) {
+    if runs.is_empty() {
+        page.sentence(
+            "No runs are stored yet: `coordinator run --preset demo --engine sim` makes one.",
+            0,
+            0,
+        );
+        return;
+    }
+    let mut table = Table::new(["run", "begun (UTC)", "plan", "variants", "measurement"]).left(&[1, 2, 3, 4]);
+    for run in runs {
+        let ended = run.end.as_ref().map_or("unfinished", |end| match end.state.as_str() {
+            "complete" => &end.validity,
+            other => other,
+        });
+        let begun = date(run.run.unix_ms());
+        let variants = cut(&run.variants.join(","), 14);
+        table.row([run.run.to_string(), begun, cut(&run.plan, 10), variants, ended.to_owned()]);
+    }
+    table.print(page);
+}
+
+/// How a run was made and what became of it.
+pub(super) fn shown(page: &mut Page, record: &RunRecord) {
+    let header = &record.header;
+    let labels: String = provenance::labels(header).iter().map(|label| format!(" · {label}")).collect();
+    page.sentence(&format!("run {}{labels}", header.run), 0, 2);
+    let done = count(record.blocks.len() as u64, "block");
+    let parts = count(record.parts.len() as u64, "part");
+    let requests: u64 = record.parts.iter().map(|part| part.outcomes.planned).sum();
+    page.sentence(&format!("{done} done, {parts} accepted, {}", count(requests, "request")), 0, 2);
+    match &record.end {
+        Some(end) => {
+            let why = if end.reason.is_empty() { String::new() } else { format!(" ({})", end.reason) };
+            let ended = date(end.unix_ms);
+            page.sentence(&format!("{}{why} at {ended} UTC: {}", end.state.name(), end.validity), 0, 2);
+        }
+        None => page.sentence(&format!("without an end: `coordinator run --resume {}`", header.run), 0, 2),
+    }
+    match Plan::from_json(&header.plan_json) {
+        Ok(plan) => provenance::full(page, header, &plan),
+        Err(error) => page.item(&format!("its plan cannot be read: {error}")),
+    }
+    notices(page, record);
+}
+
+fn notices(page: &mut Page, record: &RunRecord) {
+    if record.notices.is_empty() {
+        return;
+    }
+    page.heading("What happened on the way");
+    for notice in &record.notices {
+        let kind = notice.kind.name().replace('_', " ");
+        page.item(&format!("{}, attempt {}: {kind}: {}", notice.key, notice.attempt.0, notice.message));
+    }
+    if !record.superseded.is_empty() {
+        let parts = count(record.superseded.len() as u64, "part");
+        page.item(&format!("{parts} of attempts that were not accepted are kept and never counted"));
+    }
+}
+
+/// What a build left.
+pub(super) fn built(page: &mut Page, outcome: &build::Outcome) {
+    let manifest = &outcome.manifest;
+    if outcome.done.is_empty() {
+        page.line("Everything is up to date.");
+    } else {
+        page.sentence(&format!("Done: {}.", outcome.done.join(", ")), 0, 2);
+    }
+    page.gap();
+    variants(manifest).print(page);
+    if let Some(profile) = &manifest.profile {
+        page.gap();
+        page.sentence(
+            &format!("profile {}: {}", short(&profile.sha256), profile_line(&profile.report)),
+            2,
+            4,
+        );
+    }
+    for warning in &manifest.warnings {
+        page.item(warning);
+    }
+    page.heading("Next");
+    page.line("  coordinator run --preset demo --variants baseline,pgo");
+}
+
+fn variants(manifest: &Manifest) -> Table {
+    let mut table = Table::new(["variant", "SHA-256", "code", "size", "built in", ""]).left(&[1, 2, 5]);
+    for (name, variant) in manifest.variants.iter().chain(&manifest.controls) {
+        let same = variant.identical_to.as_ref().map(|other| format!("same code as {other}"));
+        let artifact = &variant.artifact;
+        let (sha, text) = (short(&artifact.sha256).to_owned(), short(&artifact.text_sha256).to_owned());
+        let took = super::words::wait(variant.build_seconds);
+        table.row([name.clone(), sha, text, bytes(artifact.bytes as f64), took, same.unwrap_or_default()]);
+    }
+    table
+}
+
+fn short(hex: &str) -> &str {
+    hex.get(..12).unwrap_or(hex)
+}
+
+/// A profile in one sentence.
+pub(in crate::report) fn profile_line(report: &build::ProfileReport) -> String {
+    let overlap = report
+        .overlap_percent
+        .map_or_else(String::new, |overlap| format!(", its halves agree by {}", percent(overlap / 100.0)));
+    let lost = match (report.missing, report.mismatched) {
+        (0, 0) => String::new(),
+        (missing, other) => format!(", {missing} functions without a profile, {other} that changed since"),
+    };
+    format!(
+        "{} of {} functions ran, {} counts from {}{overlap}{lost}",
+        report.covered,
+        report.functions,
+        report.total_count,
+        count(report.raw_files.into(), "raw profile")
+    )
+}
+
+/// What the machine has and lacks, and what brings it.
+pub(super) fn checks(page: &mut Page, checks: &[Check]) {
+    for check in checks {
+        let word = match check.state {
+            State::Found => "found",
+            State::Missing => "missing",
+            State::Warning => "note",
+        };
+        page.sentence(&format!("{word:<8} {}: {}", check.name, check.detail), 0, 9);
+        if let Some(remedy) = &check.remedy {
+            page.sentence(&format!("→ {remedy}"), 9, 11);
+        }
+    }
+    let missing = checks.iter().filter(|check| check.state == State::Missing).count() as u64;
+    page.gap();
+    page.line(&match missing {
+        0 => "Nothing is missing.".to_owned(),
+        n => format!("{} missing.", count(n, "prerequisite")),
+    });
+}
+
+/// A plan in a few lines, then with every default written out.
+pub(super) fn plan(page: &mut Page, plan: &Plan) {
+    let trials = if plan.control { "A, B and the control A2" } else { "A and B" };
+    page.sentence(
+        &format!(
+            "{} is sound: {}, arms {trials}, {}, judged by {} within ±{}.",
+            plan.name,
+            count(plan.rounds.into(), "round"),
+            count(plan.slots.into(), "slot"),
+            plan.primary.name(),
+            tolerance(plan.tolerance.latency)
+        ),
+        0,
+        2,
+    );
+    plan.scenarios.iter().for_each(|scenario| page.item(&offered(scenario)));
+    page.gap();
+    plan.to_toml().lines().for_each(|line| page.line(line));
+}
+
+fn offered(scenario: &Scenario) -> String {
+    let shape = match scenario.shape {
+        Shape::Burst { requests } => format!("{} released together", count(requests.into(), "request")),
+        Shape::ClosedLoop { concurrency, requests } => {
+            format!("{} with {concurrency} in flight", count(requests.into(), "request"))
+        }
+    };
+    let (prompt, output) = (scenario.prompt.tokens, scenario.output_tokens);
+    format!("{}: {shape}, {prompt} prompt tokens, {output} output tokens each", scenario.name)
+}
+
+/// Which stored runs are sound.
+pub(super) fn verified(page: &mut Page, verified: &Verified) {
+    page.sentence(&format!("{} sound, {} damaged.", verified.sound.len(), verified.damaged.len()), 0, 2);
+    for (run, error) in &verified.damaged {
+        page.item(&format!("{run}: failed to {error}"));
+    }
+}
+
+/// What could be brought back.
+pub(super) fn rebuilt(page: &mut Page, rebuilt: &Rebuilt) {
+    let brought = count(rebuilt.imported.len() as u64, "run");
+    page.sentence(&format!("{brought} brought back from export files."), 0, 2);
+    if let Some(aside) = &rebuilt.aside {
+        page.sentence(&format!("The old database was set aside: {}", shown_path(aside)), 0, 2);
+    }
+    for (path, error) in &rebuilt.refused {
+        page.item(&format!("{} could not be read: failed to {error}", shown_path(path)));
+    }
+}
+
+fn shown_path(path: &Path) -> String {
+    path.display().to_string()
+}

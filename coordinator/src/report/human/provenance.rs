@@ -1,0 +1,134 @@
+//! Where the numbers come from and how to go on: builds, hosts, model, plan, seed, commands. Must not know any figure.
+
+use contract::identity::{HostFacts, Sha256};
+use contract::run::{RunHeader, RunState, VariantRecord};
+use stats::compare::Verdict;
+use stats::validity::Validity;
+
+use super::page::Page;
+use super::words::{bytes, count, date};
+use crate::compare::{Cell, Findings, Outcome};
+use crate::plan::Plan;
+
+/// What a reader must see beside every number.
+pub(super) fn labels(header: &RunHeader) -> Vec<String> {
+    let simulated = header.simulated.then(|| "SIMULATED".to_owned());
+    simulated.into_iter().chain(header.labels.iter().cloned()).collect()
+}
+
+/// The line above everything: which run, and its labels.
+pub(super) fn title(page: &mut Page, findings: &Findings) {
+    let header = &findings.record.header;
+    let labels: String = labels(header).iter().map(|label| format!(" · {label}")).collect();
+    page.sentence(&format!("{} · run {}{labels}", findings.plan.name, header.run), 0, 2);
+    if header.simulated {
+        page.sentence(
+            "Service times come from a model, not from an engine: this says nothing about builds.",
+            0,
+            0,
+        );
+    }
+    page.gap();
+}
+
+/// One sentence.
+pub(super) fn short(page: &mut Page, findings: &Findings) {
+    let header = &findings.record.header;
+    let variants = header.variants.iter().map(|v| format!("{} {}", v.name, v.sha256.short()));
+    let variants = variants.collect::<Vec<_>>().join(", ");
+    let hosts = header.hosts.iter().map(|(_, host)| machine(host)).collect::<Vec<_>>().join("; ");
+    page.gap();
+    let text =
+        format!("{variants}; {}; seed {}; on {hosts}", count(header.slots.into(), "slot"), header.seed);
+    page.sentence(&text, 0, 2);
+}
+
+fn machine(host: &HostFacts) -> String {
+    format!("{} ({}, {})", host.hostname, host.cpu_model, count(host.cores.into(), "core"))
+}
+
+/// Everything.
+pub(super) fn full(page: &mut Page, header: &RunHeader, plan: &Plan) {
+    page.heading("Where the numbers come from");
+    let mut fact = |name: &str, text: &str| page.sentence(&format!("{name:<9} {text}"), 2, 12);
+    fact("run", &format!("{}, begun {} UTC", header.run, date(header.run.unix_ms())));
+    fact("plan", &format!("{} (SHA-256 {}), seed {}", plan.name, header.plan_digest.short(), header.seed));
+    fact("load", &load(header, plan));
+    fact("engine", plan.engine_kind().name());
+    if !header.model_digest.is_empty() {
+        fact("model", &header.model_digest);
+    }
+    fact("tool", &format!("{} ({})", header.tool_version, short_git(&header.tool_git_sha)));
+    header.hosts.iter().for_each(|(agent, host)| fact("host", &described(agent, host)));
+    header.variants.iter().for_each(|variant| fact("variant", &build(variant)));
+}
+
+fn load(header: &RunHeader, plan: &Plan) -> String {
+    format!(
+        "{}, {}, {} a round and arm, {}",
+        count(plan.scenarios.len() as u64, "scenario"),
+        count(plan.rounds.into(), "round"),
+        count(plan.requests_per_round(), "request"),
+        count(header.slots.into(), "slot")
+    )
+}
+
+fn described(agent: &str, host: &HostFacts) -> String {
+    let governor = if host.governor.is_empty() { "unknown" } else { &host.governor };
+    let memory = bytes(host.memory_bytes as f64);
+    format!("{agent}: {}, {memory}, kernel {}, governor {governor}", machine(host), host.kernel)
+}
+
+fn build(variant: &VariantRecord) -> String {
+    let zero = Sha256::default();
+    let code = (variant.text_sha256 != zero).then(|| format!(", code {}", variant.text_sha256.short()));
+    let profile =
+        (variant.profile_sha256 != zero).then(|| format!(", profile {}", variant.profile_sha256.short()));
+    let flags = if variant.flags.is_empty() { String::new() } else { format!(", flags {}", variant.flags) };
+    format!(
+        "{}: SHA-256 {}{}{}, sources {}{flags}",
+        variant.name,
+        variant.sha256.short(),
+        code.unwrap_or_default(),
+        profile.unwrap_or_default(),
+        short_git(&variant.git_sha)
+    )
+}
+
+fn short_git(sha: &str) -> &str {
+    sha.get(..12).unwrap_or(sha)
+}
+
+/// What can be done next, most useful first.
+pub(super) fn next(page: &mut Page, findings: &Findings, full: bool) {
+    let run = findings.record.header.run;
+    page.heading("Next");
+    let mut step = |command: &str, what: &str| page.sentence(&format!("{command:<38} {what}"), 2, 41);
+    if findings.state != Some(RunState::Complete) {
+        step(&format!("coordinator run --resume {run}"), "");
+    }
+    if let Some(rounds) = wanted(&findings.cells, findings.plan.rounds) {
+        step(&format!("run it again with --rounds {rounds}"), "settles what is UNDECIDED");
+    }
+    if !full {
+        step("coordinator report latest", "every measure, arm and phase");
+    }
+    step("coordinator compare latest --gate", "exit code 1 when slower, 3 undecided");
+    if full {
+        step("coordinator report latest -o json", "the same for programs, with all parts");
+        step("coordinator runs export latest", "the run as one file");
+    }
+}
+
+/// The rounds that would settle the scenario that needs most, where more than now would.
+fn wanted(cells: &[Cell], planned: u32) -> Option<u64> {
+    let needed = |cell: &Cell| match &cell.primary()?.outcome {
+        Outcome::Compared { decision, .. } if decision.verdict == Verdict::Undecided => {
+            decision.rounds_needed
+        }
+        _ => None,
+    };
+    let valid = |cell: &&Cell| matches!(cell.assessment.validity, Validity::Valid);
+    let most = cells.iter().filter(valid).filter_map(needed).max();
+    most.filter(|rounds| *rounds > planned.into())
+}

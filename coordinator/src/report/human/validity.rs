@@ -1,0 +1,84 @@
+//! Whether the measurement is to be believed, why not, and what to do; and what was lost on the way. Must not judge.
+
+use std::collections::BTreeSet;
+
+use contract::run::{Notice, NoticeKind};
+use stats::validity::{Finding, Validity};
+
+use super::page::Page;
+use crate::compare::{Cell, Findings};
+
+/// Prints the verdict on the measurement with all reasons.
+pub(super) fn print(page: &mut Page, findings: &Findings) {
+    page.heading(&format!("Measurement: {}", findings.validity.name()));
+    for reason in &findings.reasons {
+        page.item(reason);
+    }
+    for cell in &findings.cells {
+        reasons(page, cell);
+    }
+}
+
+fn reasons(page: &mut Page, cell: &Cell) {
+    let (word, reasons) = match &cell.assessment.validity {
+        Validity::Valid => ("", &[][..]),
+        Validity::Inconclusive(reasons) => ("INCONCLUSIVE: ", &reasons[..]),
+        Validity::Invalid(reasons) => ("INVALID: ", &reasons[..]),
+    };
+    list(page, cell, word, reasons);
+    let labelled = |finding: &&Finding| finding.reason.code() != "simulated";
+    let warnings: Vec<Finding> = cell.assessment.warnings.iter().filter(labelled).cloned().collect();
+    list(page, cell, "note: ", &warnings);
+}
+
+/// The reasons of one weight, and after each kind what to do about it.
+fn list(page: &mut Page, cell: &Cell, word: &str, findings: &[Finding]) {
+    let mut told = BTreeSet::new();
+    for (at, finding) in findings.iter().enumerate() {
+        page.item(&format!("{}: {word}{finding}", cell.scenario));
+        let code = finding.reason.code();
+        let more = findings[at + 1..].iter().any(|next| next.reason.code() == code);
+        if !more && told.insert(code) {
+            page.sentence(&format!("→ {}", finding.reason.advice()), 4, 6);
+        }
+    }
+}
+
+/// Prints what was lost, and what became of its block.
+pub(super) fn losses(page: &mut Page, findings: &Findings) {
+    let losses: Vec<&Notice> = findings.losses().collect();
+    if losses.is_empty() {
+        return;
+    }
+    page.heading("Lost on the way (never counted, never compared)");
+    for notice in losses {
+        page.item(&loss(findings, notice));
+    }
+}
+
+fn loss(findings: &Findings, notice: &Notice) -> String {
+    let (key, attempt) = (notice.key, notice.attempt.0);
+    let scenario = findings.cells.iter().find(|cell| cell.index == key.scenario);
+    let scenario = scenario.map_or("?", |cell| &cell.scenario);
+    let place = format!("{scenario}, round {}, arm {}", key.round + 1, key.arm);
+    let message = &notice.message;
+    match became(findings, notice) {
+        Some(became) => format!("{place}, attempt {attempt}: {message} → {became}"),
+        None => format!("{place}, attempt {attempt}: {message}"),
+    }
+}
+
+fn became(findings: &Findings, notice: &Notice) -> Option<String> {
+    if matches!(notice.kind, NoticeKind::Late | NoticeKind::BadPart) {
+        return None;
+    }
+    let here = (notice.key.scenario, notice.key.round);
+    let done = findings.record.blocks.iter().find(|block| (block.scenario, block.round) == here);
+    Some(match done {
+        Some(block) if block.attempt > notice.attempt => {
+            format!("the block was repeated; attempt {} counts", block.attempt.0)
+        }
+        Some(_) => "the block was done nevertheless".to_owned(),
+        None => "the block is not done".to_owned(),
+    })
+}

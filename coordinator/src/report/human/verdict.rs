@@ -1,0 +1,152 @@
+//! One headline a scenario, in words: faster or not, by how much, how sure, and where it is not settled what would
+//! settle it. Must not decide anything: the words follow the decision's path.
+
+use stats::compare::{Comparison, Decision, Row, Verdict};
+use stats::validity::Validity;
+
+use super::page::Page;
+use super::words::{Unit, change, count, interval, percent, tolerance, value};
+use crate::compare::{Cell, MetricComparison, Outcome};
+
+/// Prints the headlines.
+pub(super) fn headlines(page: &mut Page, cells: &[Cell]) {
+    for cell in cells {
+        page.sentence(&headline(cell), 0, 2);
+    }
+}
+
+/// "burst-100: pgo is FASTER than baseline: …"
+pub(super) fn headline(cell: &Cell) -> String {
+    let scenario = &cell.scenario;
+    let Some(primary) = cell.primary().filter(|_| cell.candidate.is_some()) else { return alone(cell) };
+    match &primary.outcome {
+        Outcome::Compared { comparison, decision, .. } => {
+            format!("{scenario}: {}", compared(cell, primary, comparison, decision))
+        }
+        Outcome::Hidden { exceedances } => format!(
+            "{scenario}: {} whether {}: {} rests on too few requests ({} beyond it)",
+            word(cell),
+            names(cell, "is faster than"),
+            primary.measure.label(),
+            exceedances
+        ),
+        Outcome::Missing { reason } => format!("{scenario}: {}: nothing to compare: {reason}", word(cell)),
+    }
+}
+
+/// The verdict's word where the primary was not compared.
+fn word(cell: &Cell) -> &'static str {
+    cell.verdict().unwrap_or(Verdict::Undecided).name()
+}
+
+fn compared(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision: &Decision) -> String {
+    let figure = figure(metric, found);
+    let within = tolerance(metric.tolerance);
+    match decision.verdict {
+        Verdict::Faster => format!("{}: {figure}", names(cell, "is FASTER than")),
+        Verdict::Slower => format!("{}: {figure}", names(cell, "is SLOWER than")),
+        Verdict::Same => {
+            let real = if decision.small_but_real { "; the difference is small but real" } else { "" };
+            format!("{} (within ±{within}): {figure}{real}", names(cell, "is the SAME as"))
+        }
+        Verdict::Undecided => {
+            let why = why_open(metric, decision, found.effect.rounds);
+            format!("UNDECIDED whether {}: {figure}; {why}", names(cell, "is faster than"))
+        }
+        Verdict::Invalid => format!("INVALID: {}", why_invalid(metric, found, decision)),
+    }
+}
+
+/// "E2E p50 4.1 % lower (95 % interval 3.2 … 5.0 % lower), 10 rounds"
+fn figure(metric: &MetricComparison, found: &Comparison) -> String {
+    let effect = &found.effect;
+    format!(
+        "{} {} (95\u{a0}% interval {}), {}",
+        metric.measure.label().replace(' ', "\u{a0}"),
+        change(metric, effect.delta, Unit::Said),
+        interval(metric, &effect.ci, Unit::Said),
+        count(effect.rounds as u64, "round")
+    )
+}
+
+fn names(cell: &Cell, relation: &str) -> String {
+    let candidate = cell.candidate.as_deref().unwrap_or_default();
+    if candidate == cell.baseline {
+        format!("{candidate} as B {relation} itself as A")
+    } else {
+        format!("{candidate} {relation} {}", cell.baseline)
+    }
+}
+
+/// The row that decided.
+fn deciding(decision: &Decision) -> Option<&Row> {
+    decision.path.iter().rev().find(|step| step.applies).map(|step| &step.row)
+}
+
+fn why_open(metric: &MetricComparison, decision: &Decision, done: usize) -> String {
+    match deciding(decision) {
+        Some(Row::TooFewRounds { rounds, least }) => {
+            format!("{} can never say FASTER or SLOWER, {least} can", count(*rounds as u64, "round"))
+        }
+        Some(Row::MeasurementInconclusive { .. }) => {
+            "the measurement is INCONCLUSIVE, for the reasons below".to_owned()
+        }
+        Some(Row::ExactDisagrees { t, exact, .. }) => {
+            format!(
+                "the interval (p = {t:.3}) and the exact check (p = {exact:.3}) disagree: run more rounds"
+            )
+        }
+        Some(Row::HolmDisagrees { adjusted, .. }) => {
+            format!("not significant among all measures (p = {adjusted:.3})")
+        }
+        Some(Row::Open { mde, rounds_needed }) => open(metric, *mde, *rounds_needed, done),
+        _ => "nothing settles it".to_owned(),
+    }
+}
+
+fn open(metric: &MetricComparison, mde: f64, needed: Option<u64>, done: usize) -> String {
+    let seen = percent(mde.exp_m1());
+    match needed {
+        None => format!("could have seen {seen}; no number of rounds would settle it on so noisy a host"),
+        Some(rounds) if rounds <= done as u64 => format!(
+            "could have seen {seen}, but it lies too near the tolerance of {} to say on which side: run more rounds",
+            tolerance(metric.tolerance)
+        ),
+        Some(rounds) => {
+            format!("could have seen {seen}; about {} would settle it", count(rounds, "round"))
+        }
+    }
+}
+
+fn why_invalid(metric: &MetricComparison, found: &Comparison, decision: &Decision) -> String {
+    let control =
+        found.control.as_ref().filter(|_| matches!(deciding(decision), Some(Row::ControlDiffers { .. })));
+    match control {
+        Some(control) => format!(
+            "the baseline against itself is not the same: {} of the control {} (95\u{a0}% interval {}), which is \
+             more than half the tolerance of {}. No difference of builds can be read here: use a quieter host or \
+             more rounds",
+            metric.measure.label(),
+            change(metric, control.delta, Unit::Said),
+            interval(metric, &control.ci, Unit::Said),
+            tolerance(metric.tolerance)
+        ),
+        None => "what was measured must not be believed, for the reasons below".to_owned(),
+    }
+}
+
+/// A scenario without a candidate.
+fn alone(cell: &Cell) -> String {
+    let shown = |metric: &MetricComparison| {
+        let typical = metric.typical(|arm| arm.is_baseline())?;
+        Some(format!("{} {}", metric.measure.label(), value(metric.measure, typical)))
+    };
+    let figures = cell.metrics.iter().take(2).filter_map(shown).collect::<Vec<_>>().join(", ");
+    let done = count(cell.rounds.0.into(), "round");
+    let doubt = match &cell.assessment.validity {
+        Validity::Valid => "",
+        Validity::Inconclusive(_) => "INCONCLUSIVE: ",
+        Validity::Invalid(_) => "INVALID: ",
+    };
+    format!("{}: {doubt}{} alone, nothing compared: {figures}; {done}", cell.scenario, cell.baseline)
+}

@@ -1,0 +1,121 @@
+//! What each arm did: rates, completions, queue against inference, processor and memory, outcomes, latencies, cold
+//! start. The seed's views. Must not compare.
+
+use contract::id::Arm;
+use contract::part::Outcomes;
+
+use super::page::Page;
+use super::table::{Table, cut};
+use super::words::{NONE, bytes, digits, nanos, percent, seconds};
+use crate::compare::{ArmSummary, Cell, Latency, Views};
+
+/// Longest name in a heading.
+const NAME: usize = 14;
+
+type Figure = (&'static str, fn(&Views) -> String);
+
+const FIGURES: [Figure; 11] = [
+    ("tokens/s", |v| digits(v.tokens_per_second)),
+    ("requests/s", |v| digits(v.requests_per_second)),
+    ("first completion after", |v| seconds(v.first_completion)),
+    ("last completion after", |v| seconds(v.last_completion)),
+    ("queue wait, share of service", |v| percent(v.queue_share)),
+    ("inference, share of service", |v| percent(1.0 - v.queue_share)),
+    ("processor time", |v| seconds(v.cpu_seconds)),
+    ("parallel efficiency", |v| percent(v.parallel_efficiency)),
+    ("peak resident memory", |v| bytes(v.peak_rss_bytes)),
+    ("most requests waiting", |v| format!("{:.0}", v.peak_waiting)),
+    ("most sequences in a step", |v| format!("{:.0}", v.peak_running)),
+];
+
+type Kind = (&'static str, fn(&Outcomes) -> u64);
+
+const KINDS: [Kind; 7] = [
+    ("requests planned", |o| o.planned),
+    ("answered", |o| o.ok),
+    ("refused", |o| o.refused),
+    ("failed", |o| o.failed),
+    ("cancelled", |o| o.cancelled),
+    ("timed out", |o| o.timed_out),
+    ("disconnected", |o| o.disconnected),
+];
+
+/// Prints everything about the arms of one scenario.
+pub(super) fn print(page: &mut Page, cell: &Cell) {
+    if cell.arms.is_empty() {
+        return;
+    }
+    page.heading(&format!("{}: each arm, median over its trials", cell.scenario));
+    let mut table = by_arm(cell);
+    for (name, figure) in FIGURES {
+        table.row(std::iter::once(name.to_owned()).chain(cell.arms.iter().map(|arm| figure(&arm.views))));
+    }
+    table.print(page);
+    page.heading(&format!("{}: requests of all rounds, by what became of them", cell.scenario));
+    outcomes(cell).print(page);
+    page.heading(&format!("{}: times, all rounds together; failures are not among them", cell.scenario));
+    latencies(cell).print(page);
+    cold(page, cell);
+}
+
+fn by_arm(cell: &Cell) -> Table {
+    let heading = |arm: &ArmSummary| format!("{} {}", cut(&arm.variant, NAME - 3), arm.arm);
+    Table::new(std::iter::once(String::new()).chain(cell.arms.iter().map(heading)))
+}
+
+/// Kinds that nobody met are left out.
+fn outcomes(cell: &Cell) -> Table {
+    let mut table = by_arm(cell);
+    for (at, (name, pick)) in KINDS.into_iter().enumerate() {
+        let counts: Vec<u64> = cell.arms.iter().map(|arm| pick(&arm.outcomes)).collect();
+        if at < 2 || counts.iter().any(|count| *count > 0) {
+            table.row(std::iter::once(name.to_owned()).chain(counts.iter().map(u64::to_string)));
+        }
+    }
+    table
+}
+
+fn latencies(cell: &Cell) -> Table {
+    let headings = ["", "arm", "mean", "min", "p50", "p90", "p99", "p99.9", "max"];
+    let mut table = Table::new(headings).left(&[1]);
+    let metrics = cell.arms.iter().flat_map(|arm| &arm.latencies).map(|latency| latency.metric);
+    let mut seen: Vec<_> = metrics.collect();
+    seen.sort_unstable();
+    seen.dedup();
+    for metric in seen {
+        let mut label = metric.label();
+        for arm in &cell.arms {
+            let Some(latency) = arm.latencies.iter().find(|latency| latency.metric == metric) else {
+                continue;
+            };
+            table.row(latency_row(label, arm.arm, latency));
+            label = "";
+        }
+    }
+    table
+}
+
+fn latency_row(label: &str, arm: Arm, latency: &Latency) -> Vec<String> {
+    let mut row = vec![label.to_owned(), arm.to_string(), nanos(latency.mean), nanos(latency.min as f64)];
+    let quantile = |(_, value): &(f64, Option<f64>)| value.map_or_else(|| NONE.to_owned(), nanos);
+    row.extend(latency.quantiles.iter().map(quantile));
+    row.push(nanos(latency.max as f64));
+    row
+}
+
+/// The first arm's phases in order; every arm has the same ones.
+fn cold(page: &mut Page, cell: &Cell) {
+    let Some(first) = cell.arms.first().filter(|arm| !arm.cold.is_empty()) else { return };
+    page.heading(&format!("{}: cold start, median over worker processes", cell.scenario));
+    let mut table = by_arm(cell);
+    for phase in &first.cold {
+        let took = |arm: &ArmSummary| {
+            let found = arm.cold.iter().find(|cold| cold.phase == phase.phase);
+            found.map_or_else(|| NONE.to_owned(), |cold| seconds(cold.median.as_secs_f64()))
+        };
+        table.row(std::iter::once(phase.phase.replace('_', " ")).chain(cell.arms.iter().map(took)));
+    }
+    let total = |arm: &ArmSummary| seconds(arm.cold.iter().map(|cold| cold.median.as_secs_f64()).sum());
+    table.row(std::iter::once("together".to_owned()).chain(cell.arms.iter().map(total)));
+    table.print(page);
+}

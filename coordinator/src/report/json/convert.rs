@@ -1,0 +1,236 @@
+//! Findings to the published document. Owns the mapping, nothing else; no figure is computed here.
+
+mod metrics;
+mod parts;
+
+use contract::histogram::HistogramError;
+use contract::identity::{HostFacts, Sha256};
+use contract::run::{Notice, RunState, VariantRecord};
+use serde_json::{Value, json};
+use stats::compare::{Guard, Settings, Verdict};
+use stats::validity::{Assessment, Finding, Validity};
+
+use crate::compare::{ArmSummary, Cell, Findings, Latency, Views};
+use crate::report::document as doc;
+use crate::store::RunRecord;
+
+/// The document of a run.
+///
+/// # Errors
+/// When a histogram cannot be encoded.
+pub fn document(findings: &Findings) -> Result<doc::RunDocument, HistogramError> {
+    let record = &findings.record;
+    let part = |part| parts::part(part, &findings.plan);
+    Ok(doc::RunDocument {
+        schema_version: doc::SCHEMA_VERSION,
+        kind: "run".to_owned(),
+        run: run(findings),
+        plan: plan(&record.header.plan_json),
+        variants: record.header.variants.iter().map(variant).collect(),
+        hosts: record.header.hosts.iter().map(|(agent, facts)| host(agent, facts)).collect(),
+        settings: settings(&findings.settings),
+        measurement: overall(findings),
+        notices: record.notices.iter().map(notice).collect(),
+        cells: findings.cells.iter().map(cell).collect(),
+        parts: record.parts.iter().map(part).collect::<Result<_, _>>()?,
+    })
+}
+
+/// The plan as stored: JSON already.
+pub(super) fn plan(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or(Value::Null)
+}
+
+/// How a run was made and what became of it, without what was measured.
+pub(super) fn making(record: &RunRecord) -> Value {
+    let header = &record.header;
+    let end = record.end.as_ref();
+    json!({
+        "id": header.run.to_string(),
+        "begun_unix_ms": header.run.unix_ms(),
+        "ended_unix_ms": end.map(|end| end.unix_ms),
+        "state": end.map(|end| end.state.name()),
+        "validity": end.map(|end| &end.validity),
+        "reason": end.map(|end| &end.reason),
+        "simulated": header.simulated,
+        "labels": header.labels,
+        "slots": header.slots,
+        "seed": header.seed,
+        "plan": plan(&header.plan_json),
+        "plan_sha256": header.plan_digest,
+        "model_digest": header.model_digest,
+        "tool_version": header.tool_version,
+        "tool_git_sha": header.tool_git_sha,
+        "variants": header.variants.iter().map(variant).collect::<Vec<_>>(),
+        "hosts": header.hosts.iter().map(|(agent, facts)| host(agent, facts)).collect::<Vec<_>>(),
+        "blocks_done": record.blocks.len(),
+        "parts": record.parts.len(),
+        "superseded_parts": record.superseded.len(),
+        "notices": record.notices.iter().map(notice).collect::<Vec<_>>(),
+    })
+}
+
+fn run(findings: &Findings) -> doc::Run {
+    let (record, header) = (&findings.record, &findings.record.header);
+    let end = record.end.as_ref();
+    doc::Run {
+        id: header.run.to_string(),
+        begun_unix_ms: header.run.unix_ms(),
+        ended_unix_ms: end.map(|end| end.unix_ms),
+        state: findings.state.map(RunState::name).map(str::to_owned),
+        reason: end.map_or_else(String::new, |end| end.reason.clone()),
+        verdict: findings.verdict().map(Verdict::name).map(str::to_owned),
+        simulated: header.simulated,
+        labels: header.labels.clone(),
+        slots: header.slots,
+        seed: header.seed,
+        plan_sha256: header.plan_digest.to_string(),
+        model_digest: header.model_digest.clone(),
+        tool_version: header.tool_version.clone(),
+        tool_git_sha: header.tool_git_sha.clone(),
+        blocks_done: record.blocks.len() as u64,
+        superseded_parts: record.superseded.len() as u64,
+    }
+}
+
+fn variant(variant: &VariantRecord) -> doc::Variant {
+    let some = |hash: Sha256| (hash != Sha256::default()).then(|| hash.to_string());
+    doc::Variant {
+        name: variant.name.clone(),
+        sha256: variant.sha256.to_string(),
+        text_sha256: some(variant.text_sha256),
+        profile_sha256: some(variant.profile_sha256),
+        git_sha: variant.git_sha.clone(),
+        flags: variant.flags.clone(),
+    }
+}
+
+fn host(agent: &str, facts: &HostFacts) -> doc::Host {
+    doc::Host {
+        agent: agent.to_owned(),
+        hostname: facts.hostname.clone(),
+        cpu_model: facts.cpu_model.clone(),
+        cores: facts.cores,
+        memory_bytes: facts.memory_bytes,
+        kernel: facts.kernel.clone(),
+        cpu_flags: facts.cpu_flags.clone(),
+        microcode: facts.microcode.clone(),
+        governor: facts.governor.clone(),
+        cgroup_memory_bytes: facts.cgroup_memory_bytes,
+        cgroup_cpus: facts.cgroup_cpus,
+    }
+}
+
+fn settings(settings: &Settings) -> doc::Settings {
+    let guard = match settings.guard {
+        Guard::Off => "off",
+        Guard::Auto => "auto",
+        Guard::Full => "full",
+    };
+    doc::Settings { alpha: settings.alpha, power: settings.power, guard: guard.to_owned() }
+}
+
+/// The run's own reasons, then those of the cells that made it what it is.
+fn overall(findings: &Findings) -> doc::Measurement {
+    let own = |text: &String| doc::Reason {
+        code: "unfinished".to_owned(),
+        text: text.clone(),
+        advice: "resume the run".to_owned(),
+    };
+    let of_cells = reasons(&findings.validity).iter().map(reason);
+    doc::Measurement {
+        verdict: findings.validity.name().to_owned(),
+        reasons: findings.reasons.iter().map(own).chain(of_cells).collect(),
+        warnings: Vec::new(),
+    }
+}
+
+fn reasons(validity: &Validity) -> &[Finding] {
+    match validity {
+        Validity::Valid => &[],
+        Validity::Inconclusive(reasons) | Validity::Invalid(reasons) => reasons,
+    }
+}
+
+fn reason(finding: &Finding) -> doc::Reason {
+    doc::Reason {
+        code: finding.reason.code().to_owned(),
+        text: finding.to_string(),
+        advice: finding.reason.advice().to_owned(),
+    }
+}
+
+fn assessed(assessment: &Assessment) -> doc::Measurement {
+    doc::Measurement {
+        verdict: assessment.validity.name().to_owned(),
+        reasons: reasons(&assessment.validity).iter().map(reason).collect(),
+        warnings: assessment.warnings.iter().map(reason).collect(),
+    }
+}
+
+fn notice(notice: &Notice) -> doc::Notice {
+    doc::Notice {
+        unix_ms: notice.unix_ms,
+        kind: notice.kind.name().to_owned(),
+        cell: notice.key.scenario,
+        round: notice.key.round,
+        arm: notice.key.arm.to_string(),
+        attempt: notice.attempt.0,
+        message: notice.message.clone(),
+    }
+}
+
+fn cell(cell: &Cell) -> doc::Cell {
+    doc::Cell {
+        index: cell.index,
+        scenario: cell.scenario.clone(),
+        requests: cell.requests,
+        baseline: cell.baseline.clone(),
+        candidate: cell.candidate.clone(),
+        rounds_done: cell.rounds.0,
+        rounds_planned: cell.rounds.1,
+        verdict: cell.verdict().map(Verdict::name).map(str::to_owned),
+        measurement: assessed(&cell.assessment),
+        arms: cell.arms.iter().map(arm).collect(),
+        metrics: cell.metrics.iter().map(metrics::metric).collect(),
+    }
+}
+
+fn arm(summary: &ArmSummary) -> doc::Arm {
+    let phase =
+        |cold: &crate::compare::Cold| doc::Cold { phase: cold.phase.clone(), ns: parts::ns(cold.median) };
+    doc::Arm {
+        arm: summary.arm.to_string(),
+        variant: summary.variant.clone(),
+        outcomes: parts::outcomes(&summary.outcomes),
+        latencies: summary.latencies.iter().map(latency).collect(),
+        views: views(&summary.views),
+        cold: summary.cold.iter().map(phase).collect(),
+    }
+}
+
+fn latency(latency: &Latency) -> doc::Latency {
+    doc::Latency {
+        metric: latency.metric.name().to_owned(),
+        count: latency.count,
+        mean_ns: latency.mean,
+        min_ns: latency.min,
+        max_ns: latency.max,
+        quantiles: latency.quantiles.iter().map(|&(q, ns)| doc::Quantile { q, ns }).collect(),
+    }
+}
+
+fn views(views: &Views) -> doc::Views {
+    doc::Views {
+        tokens_per_second: views.tokens_per_second,
+        requests_per_second: views.requests_per_second,
+        first_completion_seconds: views.first_completion,
+        last_completion_seconds: views.last_completion,
+        queue_share: views.queue_share,
+        cpu_seconds: views.cpu_seconds,
+        parallel_efficiency: views.parallel_efficiency,
+        peak_rss_bytes: views.peak_rss_bytes,
+        peak_waiting: views.peak_waiting,
+        peak_running: views.peak_running,
+    }
+}

@@ -1,0 +1,113 @@
+//! Stored parts to the document, histograms in the encoding that other implementations read.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use contract::histogram::{HistogramError, LatencyHistogram};
+use contract::metric::Metric;
+use contract::part::{ColdPhase, EngineFacts, Histograms, Outcomes, Part, Usage, Window};
+
+use crate::plan::Plan;
+use crate::report::document as doc;
+use crate::schedule;
+
+pub(super) fn part(part: &Part, plan: &Plan) -> Result<doc::Part, HistogramError> {
+    let key = part.place.key;
+    let (scenario, _) = schedule::of_cell(plan, key.scenario);
+    let cold = |phase: &ColdPhase| doc::Cold { phase: phase.name.clone(), ns: ns(phase.took) };
+    Ok(doc::Part {
+        cell: key.scenario,
+        scenario: plan.scenarios.get(scenario).map_or_else(String::new, |scenario| scenario.name.clone()),
+        round: key.round,
+        arm: key.arm.to_string(),
+        slot: part.place.slot,
+        attempt: part.place.attempt.0,
+        variant: part.origin.variant.clone(),
+        exe_sha256: part.origin.exe_sha256.to_string(),
+        hostname: part.origin.hostname.clone(),
+        outcomes: outcomes(&part.outcomes),
+        prompt_tokens: part.prompt_tokens,
+        output_tokens: part.output_tokens,
+        token_digest: part.token_digest.to_string(),
+        window: window(&part.window),
+        cold: part.cold.iter().map(cold).collect(),
+        usage: usage(&part.usage),
+        engine: engine(&part.engine),
+        histograms: histograms(&part.histograms)?,
+    })
+}
+
+/// Whole nanoseconds; 584 years fit.
+pub(super) fn ns(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+pub(super) fn outcomes(outcomes: &Outcomes) -> doc::Outcomes {
+    doc::Outcomes {
+        planned: outcomes.planned,
+        ok: outcomes.ok,
+        refused: outcomes.refused,
+        failed: outcomes.failed,
+        cancelled: outcomes.cancelled,
+        timed_out: outcomes.timed_out,
+        disconnected: outcomes.disconnected,
+    }
+}
+
+fn histograms(histograms: &Histograms) -> Result<BTreeMap<String, doc::Histogram>, HistogramError> {
+    let filled = |metric: &Metric| {
+        let exact = histograms.get(*metric).exact();
+        exact.count + exact.overflow > 0
+    };
+    let named = |metric: Metric| Ok((metric.name().to_owned(), histogram(histograms.get(metric))?));
+    Metric::ALL.into_iter().filter(filled).map(named).collect()
+}
+
+fn histogram(histogram: &LatencyHistogram) -> Result<doc::Histogram, HistogramError> {
+    let exact = histogram.exact();
+    Ok(doc::Histogram {
+        count: exact.count,
+        min: exact.min,
+        max: exact.max,
+        sum: u64::try_from(exact.sum).unwrap_or(u64::MAX),
+        overflow: exact.overflow,
+        hdr_v2_deflate_base64: STANDARD.encode(histogram.to_v2_deflate()?),
+    })
+}
+
+fn window(window: &Window) -> doc::Window {
+    doc::Window {
+        first_completion_ns: ns(window.first_completion),
+        last_completion_ns: ns(window.last_completion),
+        start_late_ns: ns(window.start_late),
+        clock_uncertainty_ns: ns(window.clock_uncertainty),
+    }
+}
+
+fn usage(usage: &Usage) -> doc::Usage {
+    doc::Usage {
+        wall_ns: ns(usage.wall),
+        cpu_user_ns: ns(usage.cpu_user),
+        cpu_system_ns: ns(usage.cpu_system),
+        driver_cpu_ns: ns(usage.driver_cpu),
+        peak_rss_bytes: usage.peak_rss_bytes,
+        involuntary_switches: usage.involuntary_switches,
+        major_faults: usage.major_faults,
+        host_ticks: usage.host_ticks,
+        host_steal_ticks: usage.host_steal_ticks,
+    }
+}
+
+fn engine(engine: &EngineFacts) -> doc::Engine {
+    doc::Engine {
+        model_digest: engine.model_digest.clone(),
+        threads: engine.threads,
+        steps: engine.steps,
+        peak_running: engine.peak_running,
+        peak_waiting: engine.peak_waiting,
+        peak_kv_bytes: engine.peak_kv_bytes,
+        kernels: engine.kernels.clone(),
+    }
+}
