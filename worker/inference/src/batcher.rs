@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use crate::config::{Config, KvFormat};
 use crate::error::LoadError;
-use crate::forward::{Batch, Engine, activation_bytes};
+use crate::forward::{Engine, activation_bytes};
 use crate::kv::{KvCache, PageTable, page_bytes, pages_for};
 use crate::model::Model;
+use crate::pass::Batch;
 use crate::request::{BatchOptions, Event, Fault, FinishReason, Refusal, Request, StepReport};
 use crate::sampling::{Sampler, Sampling, SplitMix};
 

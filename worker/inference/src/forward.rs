@@ -1,51 +1,20 @@
-//! One pass of a batch of tokens through the model: which kernel works on which buffer, and how its work is
-//! split over the team. It owns the activations and the cache. It must not know requests: a batch is tokens
+//! One pass of a batch of tokens through the model: which kernel works on which buffer, in which order. It owns
+//! the activations and the cache. It must not know requests: a batch is tokens
 //! with positions and pages, and what comes out is logits.
-#![expect(unsafe_code, reason = "kernels take addresses; every split of the work is made here")]
+#![expect(unsafe_code, reason = "kernels take addresses; each use is argued where it stands")]
 
 use std::sync::Arc;
 
+use crate::aligned::Aligned;
 use crate::config::Config;
 use crate::error::LoadError;
-use crate::kernels::{Attention, Kernels, MatMul, PAGE, SCRATCH};
+use crate::kernels::{Attention, PAGE, SCRATCH};
 use crate::kv::KvCache;
 use crate::model::{Layer, Model, padded};
+use crate::pass::{Batch, RUN};
+use crate::products::{multiply, multiply_gated, normalise, per_token, product, rotate};
 use crate::shared::Shared;
 use crate::team::Team;
-use crate::weights::Matrix;
-
-/// Consecutive tokens of one sequence that share an attention task.
-const RUN: usize = 8;
-/// Rows of a matrix in one task, at most.
-const MAX_ROWS: usize = 256;
-/// Tasks a thread gets per region, so that a disturbed thread delays the others little.
-const TASKS_PER_THREAD: usize = 8;
-/// Tokens in one task of the small kernels.
-const TOKENS_PER_TASK: usize = 8;
-
-/// The tokens of one pass. Tokens of one sequence are consecutive and in order.
-#[derive(Default)]
-pub(crate) struct Batch {
-    items: Vec<Item>,
-    runs: Vec<Run>,
-    pages: Vec<u32>,
-    wanted: Vec<usize>,
-}
-
-#[derive(Clone, Copy)]
-struct Item {
-    token: u32,
-    position: usize,
-    run: usize,
-}
-
-/// At most [`RUN`] consecutive tokens of one sequence, whose pages start at `pages`.
-#[derive(Clone, Copy)]
-struct Run {
-    first: usize,
-    count: usize,
-    pages: usize,
-}
 
 /// Everything that computes: model, threads, cache and activations.
 pub(crate) struct Engine {
@@ -57,71 +26,29 @@ pub(crate) struct Engine {
 
 /// Buffers, one row per token, each row padded with zeros to a multiple of 16.
 struct Activations {
-    stream: Vec<f32>,
-    normed: Vec<f32>,
-    queries: Vec<f32>,
-    keys: Vec<f32>,
-    values: Vec<f32>,
-    mixed: Vec<f32>,
-    gate: Vec<f32>,
-    up: Vec<f32>,
-    cosines: Vec<f32>,
-    sines: Vec<f32>,
-    last: Vec<f32>,
-    logits: Vec<f32>,
+    stream: Aligned<f32>,
+    normed: Aligned<f32>,
+    queries: Aligned<f32>,
+    keys: Aligned<f32>,
+    values: Aligned<f32>,
+    mixed: Aligned<f32>,
+    gate: Aligned<f32>,
+    up: Aligned<f32>,
+    cosines: Aligned<f32>,
+    sines: Aligned<f32>,
+    last: Aligned<f32>,
+    logits: Aligned<f32>,
     /// One part per worker.
-    scratch: Vec<f32>,
+    scratch: Aligned<f32>,
     /// One part per worker.
-    scores: Vec<f32>,
+    scores: Aligned<f32>,
     score_stride: usize,
-}
-
-impl Batch {
-    pub(crate) fn with_capacity(tokens: usize, pages: usize) -> Self {
-        Self {
-            items: Vec::with_capacity(tokens),
-            runs: Vec::with_capacity(tokens),
-            pages: Vec::with_capacity(pages),
-            wanted: Vec::with_capacity(tokens),
-        }
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.items.clear();
-        self.runs.clear();
-        self.pages.clear();
-        self.wanted.clear();
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.items.len()
-    }
-
-    /// Adds tokens of one sequence from `position` on; asks for the logits of the last `logits` of them.
-    pub(crate) fn push(&mut self, tokens: &[u32], position: usize, pages: &[u32], logits: usize) {
-        let start = self.pages.len();
-        self.pages.extend_from_slice(&pages[..(position + tokens.len()).div_ceil(PAGE)]);
-        for (index, &token) in tokens.iter().enumerate() {
-            if index.is_multiple_of(RUN) {
-                let count = RUN.min(tokens.len() - index);
-                self.runs.push(Run { first: self.items.len(), count, pages: start });
-            }
-            if index + logits >= tokens.len() {
-                self.wanted.push(self.items.len());
-            }
-            self.items.push(Item { token, position: position + index, run: self.runs.len() - 1 });
-        }
-    }
-
-    fn pages_of(&self, run: usize) -> &[u32] {
-        &self.pages[self.runs[run].pages..]
-    }
 }
 
 impl Activations {
     fn new(model: &Model, tokens: usize, logits: usize, longest: usize) -> Self {
         let config = &model.config;
-        let rows = |width: usize| vec![0.0; tokens * padded(width)];
+        let rows = |width: usize| Aligned::new(tokens * padded(width));
         let (queries, keys) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
         let score_stride = longest.next_multiple_of(PAGE);
         Self {
@@ -133,12 +60,12 @@ impl Activations {
             mixed: rows(queries),
             gate: rows(config.intermediate_size),
             up: rows(config.intermediate_size),
-            cosines: vec![0.0; tokens * config.head_dim / 2],
-            sines: vec![0.0; tokens * config.head_dim / 2],
-            last: vec![0.0; logits * padded(config.hidden_size)],
-            logits: vec![0.0; logits * config.vocab_size],
-            scratch: vec![0.0; model.threads() * SCRATCH],
-            scores: vec![0.0; model.threads() * RUN * config.group() * score_stride],
+            cosines: Aligned::new(tokens * config.head_dim / 2),
+            sines: Aligned::new(tokens * config.head_dim / 2),
+            last: Aligned::new(logits * padded(config.hidden_size)),
+            logits: Aligned::new(logits * config.vocab_size),
+            scratch: Aligned::new(model.threads() * SCRATCH),
+            scores: Aligned::new(model.threads() * RUN * config.group() * score_stride),
             score_stride,
         }
     }
@@ -326,104 +253,4 @@ impl Engine {
         head.0.y_stride = model.config.vocab_size;
         multiply(&mut self.team, model.kernels, &[head], &mut work.scratch);
     }
-}
-
-/// Rotates each head of a row: the first half of a head pairs with its second half.
-fn rotate(row: &mut [f32], cosines: &[f32], sines: &[f32]) {
-    for head in row.chunks_exact_mut(2 * cosines.len()) {
-        let (first, second) = head.split_at_mut(cosines.len());
-        for ((a, b), (cosine, sine)) in first.iter_mut().zip(second).zip(cosines.iter().zip(sines)) {
-            (*a, *b) = (*a * cosine - *b * sine, *b * cosine + *a * sine);
-        }
-    }
-}
-
-/// Runs `body` for each token, some tokens a task.
-fn per_token(team: &mut Team, tokens: usize, body: &(dyn Fn(usize) + Sync)) {
-    team.run(tokens.div_ceil(TOKENS_PER_TASK), &|task| {
-        let first = task.index * TOKENS_PER_TASK;
-        (first..tokens.min(first + TOKENS_PER_TASK)).for_each(body);
-    });
-}
-
-fn normalise(team: &mut Team, model: &Model, from: &mut [f32], norm: &[f32], to: &mut [f32], tokens: usize) {
-    let (hidden, eps) = (model.config.hidden_size, model.config.rms_norm_eps);
-    let row = padded(hidden);
-    let (from, to) = (Shared::new(from), Shared::new(to));
-    per_token(team, tokens, &|token| {
-        // SAFETY: each token's rows are touched by one task; rows and norm are padded to 16 elements.
-        unsafe {
-            let (x, out) = (from.slice(token * row, row), to.slice(token * row, row));
-            (model.kernels.rms_norm)(x.as_ptr(), norm.as_ptr(), out.as_mut_ptr(), hidden, eps);
-        }
-    });
-}
-
-/// A product and the rows of its matrix.
-type Job = (MatMul, usize);
-
-fn product(matrix: &Matrix, x: &[f32], y: &mut [f32], batch: usize, accumulate: bool) -> Job {
-    let (x_stride, y_stride) = (padded(matrix.columns), padded(matrix.rows));
-    assert!(batch * x_stride <= x.len() && batch * matrix.rows <= y.len(), "a batch fits its buffers");
-    let job = MatMul {
-        w: matrix.bytes().as_ptr(),
-        format: matrix.format,
-        columns: matrix.columns,
-        x: x.as_ptr(),
-        x_stride,
-        batch,
-        y: y.as_mut_ptr(),
-        y_stride,
-        accumulate,
-    };
-    (job, matrix.rows)
-}
-
-/// Rows per task: whole tiles and whole vectors, enough tasks for every thread.
-fn rows_per_task(rows: usize, threads: usize) -> usize {
-    rows.div_ceil(threads * TASKS_PER_THREAD).next_multiple_of(16).min(MAX_ROWS)
-}
-
-fn multiply(team: &mut Team, kernels: &Kernels, jobs: &[Job], scratch: &mut [f32]) {
-    let rows = jobs.iter().map(|job| job.1).sum();
-    let step = rows_per_task(rows, team.threads());
-    let tasks = jobs.iter().map(|job| job.1.div_ceil(step)).sum();
-    let scratch = Shared::new(scratch);
-    team.run(tasks, &|task| {
-        let mut index = task.index;
-        for (job, rows) in jobs {
-            let here = rows.div_ceil(step);
-            if index < here {
-                let (first, last) = (index * step, (*rows).min((index + 1) * step));
-                // SAFETY: `product` took the addresses from buffers that outlive this region; tasks have
-                // disjoint rows of W and so disjoint outputs; the scratch is this worker's.
-                unsafe { (kernels.matmul)(job, first, last, scratch.pointer(task.worker * SCRATCH)) };
-                return;
-            }
-            index -= here;
-        }
-    });
-}
-
-/// gate = silu(gate product) × up product, each task finishing its own columns.
-fn multiply_gated(team: &mut Team, kernels: &Kernels, gate: &Job, up: &Job, scratch: &mut [f32]) {
-    let rows = gate.1;
-    let step = rows_per_task(rows, team.threads());
-    let scratch = Shared::new(scratch);
-    let (gate, up) = (&gate.0, &up.0);
-    team.run(rows.div_ceil(step), &|task| {
-        let (first, last) = (task.index * step, rows.min((task.index + 1) * step));
-        let scratch = scratch.pointer(task.worker * SCRATCH);
-        // SAFETY: as in `multiply`; `step` is a multiple of 16, so rounding a task's columns up to whole
-        // vectors reaches only into the padding of the last one.
-        unsafe {
-            (kernels.matmul)(gate, first, last, scratch);
-            (kernels.matmul)(up, first, last, scratch);
-            for token in 0..gate.batch {
-                let (g, u) =
-                    (gate.y.add(token * gate.y_stride + first), up.y.add(token * up.y_stride + first));
-                (kernels.gate)(g, u, last - first);
-            }
-        }
-    });
 }

@@ -2,6 +2,7 @@
 //! It owns the memory, the free list and the layout; who gets pages, and when, is the scheduler's business.
 #![expect(unsafe_code, reason = "kernels read pages by address and threads write disjoint tokens")]
 
+use crate::aligned::Aligned;
 use crate::config::{Config, KvFormat};
 use crate::kernels::{Bf16, Element, F32, PAGE};
 
@@ -13,8 +14,8 @@ pub(crate) type PageTable = Vec<u32>;
 pub(crate) struct KvCache {
     format: KvFormat,
     // Bytes, because the format is chosen at run time; kernels need no alignment.
-    keys: Vec<u8>,
-    values: Vec<u8>,
+    keys: Aligned<u8>,
+    values: Aligned<u8>,
     free: Vec<u32>,
     total: usize,
     heads: usize,
@@ -38,8 +39,8 @@ impl KvCache {
         let half = total * page_bytes(config, format) / 2;
         Self {
             format,
-            keys: vec![0; half],
-            values: vec![0; half],
+            keys: Aligned::new(half),
+            values: Aligned::new(half),
             // Popped from the end: low pages first.
             free: (0..total as u32).rev().collect(),
             total,

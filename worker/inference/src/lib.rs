@@ -2,6 +2,7 @@
 //! cache, tokens that depend on nothing but the model and the request. The engine is driven step by step by
 //! its caller; it opens no connection, reads no clock and prints nothing.
 
+mod aligned;
 mod architecture;
 pub mod batcher;
 mod bytelevel;
@@ -16,6 +17,8 @@ pub mod kernels;
 mod kv;
 mod mapping;
 pub mod model;
+mod pass;
+mod products;
 pub mod request;
 mod rope;
 pub mod sampling;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::config::KvFormat;
 use crate::error::LoadError;
-use crate::forward::{Batch, Engine};
+use crate::forward::Engine;
 use crate::kv::{KvCache, page_bytes, pages_for};
 use crate::model::Model;
+use crate::pass::Batch;
 
 /// Tokens of one pass.
 const CHUNK: usize = 32;

@@ -10,8 +10,12 @@ use crate::weights::WeightFormat;
 pub(crate) const BLOCK: usize = 768;
 /// Elements of the scratch area a worker needs.
 pub(crate) const SCRATCH: usize = 8 * BLOCK;
+/// Bytes of a cache line.
+const LINE: usize = 64;
+/// Rows of x taken through W together: they stay in a second-level cache while W passes.
+const PANEL: usize = 144;
 /// Batches up to this size read stored weights straight into the tile; larger ones widen them once first.
-const DIRECT: usize = 3;
+const DIRECT: usize = 8;
 
 /// One product. Rows of x and y are `x_stride` and `y_stride` elements apart; rows of x are zero from
 /// `columns` up to the next multiple of 16.
@@ -42,13 +46,21 @@ unsafe impl Sync for MatMul {}
 /// elements, and nobody else touches scratch or these outputs meanwhile.
 #[inline(always)]
 pub(crate) unsafe fn rows<S: Simd>(job: &MatMul, first: usize, last: usize, scratch: *mut f32) {
-    // SAFETY: passed on.
-    unsafe {
-        match job.format {
-            WeightFormat::F32 => rows_of::<S, F32>(job, first, last, scratch),
-            WeightFormat::F16 => rows_of::<S, F16>(job, first, last, scratch),
-            WeightFormat::Bf16 => rows_of::<S, Bf16>(job, first, last, scratch),
+    let mut done = 0;
+    while done < job.batch {
+        let batch = PANEL.min(job.batch - done);
+        // SAFETY: the panel's rows of x and y lie inside the job's; the rest is passed on.
+        unsafe {
+            let x = job.x.add(done * job.x_stride);
+            let y = job.y.add(done * job.y_stride);
+            let panel = MatMul { x, y, batch, ..*job };
+            match job.format {
+                WeightFormat::F32 => rows_of::<S, F32>(&panel, first, last, scratch),
+                WeightFormat::F16 => rows_of::<S, F16>(&panel, first, last, scratch),
+                WeightFormat::Bf16 => rows_of::<S, Bf16>(&panel, first, last, scratch),
+            }
         }
+        done += batch;
     }
 }
 
@@ -98,12 +110,15 @@ unsafe fn group<S: Simd, E: Element, const R: usize>(
                 y: job.y.add(row),
                 y_stride: job.y_stride,
                 accumulate: job.accumulate || start > 0,
+                // This block's share of the next rows, which lie behind these.
+                next: job.w.wrapping_add((row + R) * stride + R * start * E::BYTES),
+                next_bytes: R * length * E::BYTES,
             };
             if direct {
                 columns::<S, E, R>(w, stride, &part, job.batch);
             } else {
                 for r in 0..R {
-                    widen::<S, E>(w.add(r * stride), length, scratch.add(r * BLOCK), R * stride);
+                    widen::<S, E>(w.add(r * stride), length, scratch.add(r * BLOCK));
                 }
                 columns::<S, F32, R>(scratch.cast(), BLOCK * 4, &part, job.batch);
             }
@@ -121,6 +136,18 @@ struct Part {
     y: *mut f32,
     y_stride: usize,
     accumulate: bool,
+    /// Stored weights that are needed next.
+    next: *const u8,
+    next_bytes: usize,
+}
+
+impl Part {
+    /// Where the tile at a column begins to ask for weights; somewhere cached once all were asked for.
+    #[inline(always)]
+    fn ahead<S: Simd>(&self, column: usize, cached: *const u8) -> *const u8 {
+        let before = column / S::TILE_COLUMNS * (self.length / S::LANES) * LINE;
+        if before < self.next_bytes { self.next.wrapping_add(before) } else { cached }
+    }
 }
 
 #[inline(always)]
@@ -161,14 +188,19 @@ unsafe fn tile<S: Simd, E: Element, const R: usize, const C: usize>(
     unsafe {
         let x = part.x.add(column * part.x_stride);
         let mut sums = [[S::zero(); C]; R];
+        let ahead = part.ahead::<S>(column, x.cast());
         let mut at = 0;
         while at < part.length {
+            // Stored weights stream from memory once, so they are asked for early: one line a turn while the
+            // rows before them are computed from widened copies, else the same place one group on.
+            if E::BYTES == 4 {
+                S::prefetch(ahead.wrapping_add(at / S::LANES * LINE));
+            }
             let mut xs = [S::zero(); C];
             unrolled!(c < C, { xs[c] = S::load(x.add(c * part.x_stride + at)) });
             unrolled!(r < R, {
                 let from = w.add(r * stride + at * E::BYTES);
                 if E::BYTES < 4 {
-                    // Stored weights stream from memory once: ask early for the same place one group on.
                     S::prefetch(from.wrapping_add(R * stride));
                 }
                 let weights = E::load::<S>(from);
@@ -192,17 +224,14 @@ unsafe fn tile<S: Simd, E: Element, const R: usize, const C: usize>(
     }
 }
 
-/// Widens `length` stored elements to f32, filling the last vector with zeros, and asks for the elements
-/// `ahead` bytes on, which are needed next.
+/// Widens `length` stored elements to f32, filling the last vector with zeros.
 #[inline(always)]
-unsafe fn widen<S: Simd, E: Element>(from: *const u8, length: usize, to: *mut f32, ahead: usize) {
+unsafe fn widen<S: Simd, E: Element>(from: *const u8, length: usize, to: *mut f32) {
     // SAFETY: reads `length` elements, writes up to the next multiple of the lanes, at most BLOCK.
     unsafe {
         let mut at = 0;
         while at + S::LANES <= length {
-            let from = from.add(at * E::BYTES);
-            S::prefetch(from.wrapping_add(ahead));
-            S::store(to.add(at), E::load::<S>(from));
+            S::store(to.add(at), E::load::<S>(from.add(at * E::BYTES)));
             at += S::LANES;
         }
         if at < length {

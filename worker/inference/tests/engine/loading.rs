@@ -136,7 +136,7 @@ fn damaged_weights_are_refused() {
     );
     assert!(matches!(with(&bytes[..4]), Some(LoadError::WrongSize { .. })));
     assert!(matches!(with(&bytes[..40]), Some(LoadError::WrongSize { .. })));
-    let mut garbled = bytes.clone();
+    let mut garbled = bytes;
     garbled[9] = b'!';
     assert!(matches!(with(&garbled), Some(LoadError::Header { .. })));
 }

@@ -1,0 +1,126 @@
+//! How the work of the kernels is split over the team: rows of matrices and tokens into tasks with disjoint
+//! results. It must not know what the products are for.
+#![expect(unsafe_code, reason = "kernels take addresses; the splits that make that sound are made here")]
+
+use crate::kernels::{Kernels, MatMul, SCRATCH};
+use crate::model::{Model, padded};
+use crate::shared::Shared;
+use crate::team::Team;
+use crate::weights::Matrix;
+
+/// Rows of a matrix in one task, at most.
+const MAX_ROWS: usize = 256;
+/// Tasks a thread gets per region, so that a disturbed thread delays the others little.
+const TASKS_PER_THREAD: usize = 8;
+/// Tokens in one task of the small kernels.
+const TOKENS_PER_TASK: usize = 8;
+
+/// Rotates each head of a row: the first half of a head pairs with its second half.
+pub(crate) fn rotate(row: &mut [f32], cosines: &[f32], sines: &[f32]) {
+    for head in row.chunks_exact_mut(2 * cosines.len()) {
+        let (first, second) = head.split_at_mut(cosines.len());
+        for ((a, b), (cosine, sine)) in first.iter_mut().zip(second).zip(cosines.iter().zip(sines)) {
+            (*a, *b) = (*a * cosine - *b * sine, *b * cosine + *a * sine);
+        }
+    }
+}
+
+/// Runs `body` for each token, some tokens a task.
+pub(crate) fn per_token(team: &mut Team, tokens: usize, body: &(dyn Fn(usize) + Sync)) {
+    team.run(tokens.div_ceil(TOKENS_PER_TASK), &|task| {
+        let first = task.index * TOKENS_PER_TASK;
+        (first..tokens.min(first + TOKENS_PER_TASK)).for_each(body);
+    });
+}
+
+/// Normalises each token's row.
+pub(crate) fn normalise(
+    team: &mut Team,
+    model: &Model,
+    from: &mut [f32],
+    norm: &[f32],
+    to: &mut [f32],
+    tokens: usize,
+) {
+    let (hidden, eps) = (model.config.hidden_size, model.config.rms_norm_eps);
+    let row = padded(hidden);
+    let (from, to) = (Shared::new(from), Shared::new(to));
+    per_token(team, tokens, &|token| {
+        // SAFETY: each token's rows are touched by one task; rows and norm are padded to 16 elements.
+        unsafe {
+            let (x, out) = (from.slice(token * row, row), to.slice(token * row, row));
+            (model.kernels.rms_norm)(x.as_ptr(), norm.as_ptr(), out.as_mut_ptr(), hidden, eps);
+        }
+    });
+}
+
+/// A product and the rows of its matrix.
+pub(crate) type Job = (MatMul, usize);
+
+/// Describes a product with a whole matrix.
+pub(crate) fn product(matrix: &Matrix, x: &[f32], y: &mut [f32], batch: usize, accumulate: bool) -> Job {
+    let (x_stride, y_stride) = (padded(matrix.columns), padded(matrix.rows));
+    assert!(batch * x_stride <= x.len() && batch * matrix.rows <= y.len(), "a batch fits its buffers");
+    let job = MatMul {
+        w: matrix.bytes().as_ptr(),
+        format: matrix.format,
+        columns: matrix.columns,
+        x: x.as_ptr(),
+        x_stride,
+        batch,
+        y: y.as_mut_ptr(),
+        y_stride,
+        accumulate,
+    };
+    (job, matrix.rows)
+}
+
+/// Rows per task: whole tiles and whole vectors, enough tasks for every thread.
+fn rows_per_task(rows: usize, threads: usize) -> usize {
+    rows.div_ceil(threads * TASKS_PER_THREAD).next_multiple_of(16).min(MAX_ROWS)
+}
+
+/// Computes products, their rows split over the team.
+pub(crate) fn multiply(team: &mut Team, kernels: &Kernels, jobs: &[Job], scratch: &mut [f32]) {
+    let rows = jobs.iter().map(|job| job.1).sum();
+    let step = rows_per_task(rows, team.threads());
+    let tasks = jobs.iter().map(|job| job.1.div_ceil(step)).sum();
+    let scratch = Shared::new(scratch);
+    team.run(tasks, &|task| {
+        let mut index = task.index;
+        for (job, rows) in jobs {
+            let here = rows.div_ceil(step);
+            if index < here {
+                let (first, last) = (index * step, (*rows).min((index + 1) * step));
+                // SAFETY: `product` took the addresses from buffers that outlive this region; tasks have
+                // disjoint rows of W and so disjoint outputs; the scratch is this worker's.
+                unsafe { (kernels.matmul)(job, first, last, scratch.pointer(task.worker * SCRATCH)) };
+                return;
+            }
+            index -= here;
+        }
+    });
+}
+
+/// gate = silu(gate product) × up product, each task finishing its own columns.
+pub(crate) fn multiply_gated(team: &mut Team, kernels: &Kernels, gate: &Job, up: &Job, scratch: &mut [f32]) {
+    let rows = gate.1;
+    let step = rows_per_task(rows, team.threads());
+    let scratch = Shared::new(scratch);
+    let (gate, up) = (&gate.0, &up.0);
+    team.run(rows.div_ceil(step), &|task| {
+        let (first, last) = (task.index * step, rows.min((task.index + 1) * step));
+        let scratch = scratch.pointer(task.worker * SCRATCH);
+        // SAFETY: as in `multiply`; `step` is a multiple of 16, so rounding a task's columns up to whole
+        // vectors reaches only into the padding of the last one.
+        unsafe {
+            (kernels.matmul)(gate, first, last, scratch);
+            (kernels.matmul)(up, first, last, scratch);
+            for token in 0..gate.batch {
+                let (g, u) =
+                    (gate.y.add(token * gate.y_stride + first), up.y.add(token * up.y_stride + first));
+                (kernels.gate)(g, u, last - first);
+            }
+        }
+    });
+}
