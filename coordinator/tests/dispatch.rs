@@ -384,6 +384,48 @@ fn a_lost_host_takes_its_workers_along_and_the_block_waits_for_slots() {
 }
 
 #[test]
+fn an_agent_that_nobody_starts_again_ends_the_run_and_is_named() {
+    for session_first in [true, false] {
+        let mut fleet = started(1, 2);
+        fleet.until(is_part);
+        fleet.answers.clear();
+        fleet.spawned.clear();
+        if session_first {
+            fleet.feed(Event::AgentLost(HOST));
+        }
+        fleet.feed(Event::AgentEnded(Exit { code: None, signal: Some(9), tail: String::new() }));
+        if !session_first {
+            fleet.feed(Event::AgentLost(HOST));
+        }
+        assert_eq!((fleet.ended(), &fleet.notes[..]), (RunState::Failed, &[NoticeKind::AgentLost][..]));
+        let reason = fleet.ending.expect("the run has ended").reason;
+        assert_eq!(reason, "the agent of this host ended (killed by signal 9)");
+    }
+}
+
+#[test]
+fn an_agent_that_ends_while_the_run_is_stopped_changes_nothing() {
+    let mut fleet = started(1, 1);
+    fleet.until(is_part);
+    fleet.feed(Event::Interrupt);
+    fleet.feed(Event::AgentEnded(Exit::default()));
+    fleet.settle();
+    assert_eq!(fleet.ended(), RunState::Stopped);
+}
+
+#[test]
+fn a_worker_that_says_it_stopped_as_asked_is_not_late() {
+    let mut fleet = started(1, 2);
+    fleet.until(is_part);
+    fleet.feed(killed(Ticket(1)));
+    fleet.answers.retain(|event| !is_part(event));
+    fleet.feed(said(Ticket(2), Attempt(1), Word::Stopped));
+    assert_eq!(fleet.notes, [NoticeKind::WorkerLost]);
+    fleet.settle();
+    assert_eq!(fleet.ended(), RunState::Complete);
+}
+
+#[test]
 fn ctrl_c_once_stops_cleanly_with_what_is_done() {
     let mut fleet = started(2, 1);
     while fleet.committed.is_empty() {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use contract::wire::{BenchServer, DESCRIPTORS, MESSAGE_LIMIT};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
@@ -80,9 +81,17 @@ async fn execute(
     let limits = DeskLimits { hello: HELLO_LIMIT, lease: ground.lease, beat: ground.lease / 5 };
     let desk = Desk::new(&token, limits, epoch, events);
     let (address, service) = serve(desk).await?;
-    let agent = LocalAgent::start(&ground.agent, address, &token, ground.slots)?;
-    let sources = Sources { incoming, interrupts: interrupts(), epoch };
-    let ending = drive(job, sources, journal, show).await;
+    let mut agent = LocalAgent::start(&ground.agent, address, &token, ground.slots)?;
+    let (lost, agents) = mpsc::channel(1);
+    let sources = Sources { incoming, interrupts: interrupts(), agents, epoch };
+    let mut driving = std::pin::pin!(drive(job, sources, journal, show));
+    let ending = tokio::select! {
+        ending = &mut driving => ending,
+        exit = agent.ended() => {
+            lost.try_send(exit).expect("the queue has room for the only message");
+            driving.await
+        }
+    };
     agent.stop(AGENT_GRACE).await;
     drop(service);
     Ok(ending?)
@@ -113,13 +122,19 @@ async fn serve(desk: Desk) -> Result<(SocketAddr, oneshot::Sender<()>), ExecuteE
     Ok((address, guard))
 }
 
-/// One message a Ctrl-C; the third ends the process at once. What was committed is durable by then, and agents and
+/// One message a Ctrl-C, or a SIGTERM as schedulers send it; the third ends the process at once. What was committed is durable by then, and agents and
 /// workers notice that the coordinator is gone.
 fn interrupts() -> mpsc::Receiver<()> {
     let (sender, receiver) = mpsc::channel(4);
     tokio::spawn(async move {
+        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+        let Ok(mut interrupt) = signal(SignalKind::interrupt()) else { return };
         let mut count = 0;
-        while tokio::signal::ctrl_c().await.is_ok() {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
             count += 1;
             if count > 2 {
                 leave_at_once();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use contract::id::{Attempt, RunId};
 use contract::message::FailureKind;
-use contract::run::{RunEnd, RunState};
+use contract::run::{Notice, NoticeKind, RunEnd, RunState};
 
 use super::execute::{Ground, on_this_host, sibling_worker};
 use super::keep::Keeper;
@@ -15,7 +15,7 @@ use crate::compare::{self, Findings};
 use crate::dispatch::event::Ending;
 use crate::error::AppError;
 use crate::plan::{self, Plan};
-use crate::schedule::{self, Lineup};
+use crate::schedule::{self, Block, Lineup};
 use crate::store::Store;
 
 /// Carries a run out and shows what it found.
@@ -71,9 +71,23 @@ fn resumed(store: &Store, wanted: &str) -> Result<Prepared, AppError> {
         }
     }
     let blocks = schedule::remaining(schedule::blocks(&plan, &lineup), &resume.blocks);
+    if let Some(next) = blocks.first() {
+        store.put_notice(run, &taken_up(next, resume.blocks.len()))?;
+    }
     let last = resume.next_attempts.values().map(|attempt| attempt.0).max();
     let job = prepare::job(run, plan, blocks, builds.binaries, model, Attempt(last.unwrap_or(1)));
     Ok(Prepared { run, job })
+}
+
+/// What a reader must know of a run that was not made in one go.
+fn taken_up(next: &Block, done: usize) -> Notice {
+    Notice {
+        unix_ms: unix_ms(),
+        key: next.key(next.order[0]),
+        attempt: Attempt::default(),
+        kind: NoticeKind::Resumed,
+        message: format!("taken up again after {done} blocks"),
+    }
 }
 
 /// What ended the run before anything was measured and no second try can mend.

@@ -139,6 +139,7 @@ impl Core {
                 effects.push(Effect::Show(Sight::Gathering { have, want }));
             }
             Event::AgentLost(agent) => self.agent_lost(now, agent, &mut effects),
+            Event::AgentEnded(how) => self.agent_ended(now, &how, &mut effects),
             Event::SpawnFailed { ticket, message } => self.spawn_failed(now, ticket, &message, &mut effects),
             Event::Exited { ticket, exit } => self.exited(now, ticket, &exit.to_string(), &mut effects),
             Event::WorkerJoined(ticket) => self.worker_joined(now, ticket, &mut effects),
@@ -310,8 +311,8 @@ impl Core {
         word: Word,
         effects: &mut Vec<Effect>,
     ) {
-        // A flush is asked after the part and carries no attempt of its own.
-        if attempt != self.attempt && !matches!(word, Word::Flushed) {
+        // A flush is asked after the part and carries no attempt of its own; who is stopped says so in the old one.
+        if attempt != self.attempt && !matches!(word, Word::Flushed | Word::Stopped) {
             let message =
                 format!("a message of attempt {} came during attempt {}", attempt.0, self.attempt.0);
             return self.note(NoticeKind::Late, message, effects);

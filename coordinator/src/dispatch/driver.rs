@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use contract::id::{Attempt, Ticket};
 use contract::identity::Sha256;
-use contract::message::{Down, Spawn};
+use contract::message::{Down, Exit, Spawn};
 use contract::run::{BlockDone, Notice, RunHeader};
 use contract::spec::Share;
 use tokio::sync::mpsc;
@@ -55,6 +55,8 @@ pub struct Sources {
     pub incoming: mpsc::Receiver<Incoming>,
     /// One message a Ctrl-C.
     pub interrupts: mpsc::Receiver<()>,
+    /// How an agent ended that was started from here.
+    pub agents: mpsc::Receiver<Exit>,
     /// Zero of the coordinator's clock, the same as the desk's.
     pub epoch: Instant,
 }
@@ -97,6 +99,7 @@ pub async fn drive(
                 driver.roster.translate(incoming.session, incoming.what)
             }
             Some(()) = sources.interrupts.recv() => Some(Event::Interrupt),
+            Some(exit) = sources.agents.recv() => Some(Event::AgentEnded(exit)),
             () = sleep_until(deadline) => Some(Event::Tick),
         };
     }
@@ -119,6 +122,11 @@ impl Driver<'_> {
                 match self.perform(effect).await {
                     Done::Nothing => {}
                     Done::Follow(event) => next = Some(event),
+                    // A block whose part could not be kept must not be committed: what follows is void.
+                    Done::Failed(error) => {
+                        next = Some(Event::StoreFailed(error.to_string()));
+                        break;
+                    }
                     Done::Over(over) => ending = Some(over),
                 }
             }
@@ -232,6 +240,7 @@ impl Driver<'_> {
 enum Done {
     Nothing,
     Follow(Event),
+    Failed(JournalError),
     Over(Ending),
 }
 
@@ -239,7 +248,7 @@ fn follow(result: Result<(), JournalError>, event: Option<Event>) -> Done {
     match (result, event) {
         (Ok(()), None) => Done::Nothing,
         (Ok(()), Some(event)) => Done::Follow(event),
-        (Err(error), _) => Done::Follow(Event::StoreFailed(error.to_string())),
+        (Err(error), _) => Done::Failed(error),
     }
 }
 

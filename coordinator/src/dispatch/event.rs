@@ -25,6 +25,8 @@ pub enum Event {
     },
     /// An agent's session ended or was silent too long.
     AgentLost(AgentId),
+    /// The process of an agent that was started from here has ended, and nobody starts another.
+    AgentEnded(Exit),
     /// An agent could not start a process.
     SpawnFailed {
         /// Which.

@@ -30,14 +30,14 @@ pub enum SessionEvent {
     Opened(Box<Hello>, Peer),
     /// It said something.
     Said(Up),
-    /// The stream ended, or nothing came for too long.
+    /// The stream ended, or nothing came for too long. Its own end of the stream is closed by then.
     Closed,
 }
 
-/// The way to a peer.
+/// The way to a peer. Whoever holds one keeps no session open: that is the pump's alone.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    down: mpsc::Sender<Down>,
+    down: mpsc::WeakSender<Down>,
     clock: Arc<Mutex<ClockFilter>>,
 }
 
@@ -45,7 +45,9 @@ impl Peer {
     /// Sends without waiting. A peer that does not take its few messages is as good as gone, and its silence will say
     /// so; nothing waits for it here.
     pub fn send(&self, down: Down) {
-        drop(self.down.try_send(down));
+        if let Some(queue) = self.down.upgrade() {
+            drop(queue.try_send(down));
+        }
     }
 
     /// How its clock relates to ours.

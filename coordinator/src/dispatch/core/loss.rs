@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contract::id::{Attempt, Ticket};
-use contract::message::Failure;
+use contract::message::{Exit, Failure};
 use contract::run::{NoticeKind, RunState};
 
 use super::super::event::{AgentId, Effect, Ending, Sight};
@@ -71,6 +71,18 @@ impl Core {
             let message = "the agent of a host was lost, and its workers with it";
             self.lost(now, NoticeKind::AgentLost, message, effects);
         }
+    }
+
+    /// Without an agent nothing can go on, however long it is waited for.
+    pub(super) fn agent_ended(&mut self, now: Duration, exit: &Exit, effects: &mut Vec<Effect>) {
+        if matches!(self.phase, Phase::Clearing(Next::End(_))) {
+            return;
+        }
+        let reason = format!("the agent of this host ended ({exit})");
+        if self.phase == Phase::Trial {
+            self.note(NoticeKind::AgentLost, reason.clone(), effects);
+        }
+        self.end(now, RunState::Failed, reason, None, effects);
     }
 
     /// A worker's part of the block is lost: the block is run again whole, or the run ends.

@@ -2,11 +2,13 @@
 //! coordinator however that ends.
 
 use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::process::{Child, Command};
+use contract::message::Exit;
+use tokio::process::{Child, ChildStdin, Command};
 
 /// Why an agent could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +33,8 @@ pub enum LaunchError {
 #[derive(Debug)]
 pub struct LocalAgent {
     child: Child,
+    /// Held apart: waiting for a child closes what it still holds of it.
+    stdin: Option<ChildStdin>,
 }
 
 impl LocalAgent {
@@ -48,7 +52,7 @@ impl LocalAgent {
         if !program.is_file() {
             return Err(LaunchError::NoProgram { path });
         }
-        let child = Command::new(program)
+        let mut child = Command::new(program)
             .args(["agent", "--name", "local", "--until-stdin-closes"])
             .args(["--coordinator", &format!("http://{coordinator}"), "--slots", &slots.to_string()])
             .env("PGO_BENCH_TOKEN", token)
@@ -59,12 +63,20 @@ impl LocalAgent {
             .kill_on_drop(true)
             .spawn()
             .map_err(|source| LaunchError::Spawn { path, source })?;
-        Ok(Self { child })
+        let stdin = child.stdin.take();
+        Ok(Self { child, stdin })
+    }
+
+    /// Waits until it ends without having been told to. May be dropped and called again.
+    pub async fn ended(&mut self) -> Exit {
+        let status = self.child.wait().await;
+        let (code, signal) = status.map_or((None, None), |status| (status.code(), status.signal()));
+        Exit { code, signal, tail: String::new() }
     }
 
     /// Lets it end by itself, then insists.
     pub async fn stop(mut self, grace: Duration) {
-        drop(self.child.stdin.take());
+        drop(self.stdin.take());
         if tokio::time::timeout(grace, self.child.wait()).await.is_err() {
             // It is gone or about to be; there is nobody left to tell.
             drop(self.child.kill().await);

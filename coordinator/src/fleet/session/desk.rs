@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use contract::message::{Down, Hello, Up, Welcome};
+use contract::message::{Down, Hello, Role, Up, Welcome};
 use contract::wire::{Bench, DownItem, UpItem};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -17,6 +17,10 @@ use super::{Incoming, Peer, SessionEvent};
 
 /// Messages that may wait for one peer.
 const DOWN_QUEUE: usize = 64;
+/// Further messages that may wait for an agent, for each of its slots: a whole trial begins or ends at once.
+const QUEUE_PER_SLOT: usize = 4;
+/// Slots beyond which a queue grows no further, whatever an agent says of itself.
+const QUEUED_SLOTS: u32 = 1024;
 
 /// The bounds on every session.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +62,13 @@ impl Desk {
     }
 }
 
+fn queue(role: &Role) -> usize {
+    match role {
+        Role::Agent { slots, .. } => DOWN_QUEUE + QUEUE_PER_SLOT * (*slots).min(QUEUED_SLOTS) as usize,
+        Role::Worker { .. } => DOWN_QUEUE,
+    }
+}
+
 /// Why a peer is turned away for good, if it is.
 fn objection(hello: &Hello, token: &str) -> Option<String> {
     if hello.protocol != contract::PROTOCOL {
@@ -87,7 +98,7 @@ impl Bench for Desk {
     ) -> Result<Response<Self::SessionStream>, Status> {
         let mut stream = request.into_inner();
         let hello = self.greet(&mut stream).await?;
-        let (down, outbox) = mpsc::channel(DOWN_QUEUE);
+        let (down, outbox) = mpsc::channel(queue(&hello.role));
         let answers = Box::pin(ReceiverStream::new(outbox).map(|down: Down| Ok(DownItem::from(down))));
         if let Some(message) = objection(&hello, &self.token) {
             // The stream ends after this one message.
@@ -97,10 +108,10 @@ impl Bench for Desk {
         let session = self.next.fetch_add(1, Ordering::Relaxed);
         let DeskLimits { lease, beat, .. } = self.limits;
         drop(down.try_send(Down::Welcome(Welcome { session, lease, beat })));
-        let peer = Peer { down, clock: Arc::default() };
+        let peer = Peer { down: down.downgrade(), clock: Arc::default() };
         let opened = Incoming { session, what: SessionEvent::Opened(Box::new(hello), peer.clone()) };
         self.events.send(opened).await.map_err(|_| Status::unavailable("the run is over"))?;
-        let pump = Pump { session, peer, events: self.events.clone(), lease, beat, epoch: self.epoch };
+        let pump = Pump { session, down, peer, events: self.events.clone(), lease, beat, epoch: self.epoch };
         tokio::spawn(pump.run(stream));
         Ok(Response::new(answers))
     }
@@ -109,7 +120,6 @@ impl Bench for Desk {
 #[cfg(test)]
 mod tests {
     use contract::id::Ticket;
-    use contract::message::Role;
 
     use super::*;
 
@@ -131,6 +141,13 @@ mod tests {
         for wrong in ["", "secreT", "secret "] {
             assert!(objection(&hello(now, wrong), "secret").is_some(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn the_orders_of_a_trial_fit_into_an_agents_queue() {
+        let agent = |slots| queue(&Role::Agent { name: "a".into(), slots });
+        assert!(agent(1000) >= 4000 && agent(u32::MAX) < 10_000);
+        assert_eq!(queue(&Role::Worker { ticket: Ticket(1) }), DOWN_QUEUE);
     }
 
     #[test]

@@ -17,9 +17,14 @@ const OPENING_PINGS: u32 = 8;
 const OPENING_INTERVAL: Duration = Duration::from_millis(5);
 /// Pings whose answers may be outstanding; older ones are forgotten.
 const OUTSTANDING: usize = 16;
+/// A process that has died is told of twice: by the end of its session, and by its agent, who knows how it died. The
+/// agent goes first if it comes so soon.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 pub(super) struct Pump {
     pub session: u64,
+    /// The only thing that holds the session open.
+    pub down: mpsc::Sender<Down>,
     pub peer: Peer,
     pub events: mpsc::Sender<Incoming>,
     pub lease: Duration,
@@ -61,7 +66,14 @@ impl Pump {
                 }
             }
         }
-        drop(self.events.send(Incoming { session: self.session, what: SessionEvent::Closed }).await);
+        self.close().await;
+    }
+
+    async fn close(self) {
+        let Self { session, down, events, .. } = self;
+        drop(down);
+        tokio::time::sleep(LAST_WORD).await;
+        drop(events.send(Incoming { session, what: SessionEvent::Closed }).await);
     }
 
     /// Keeps pongs for the clock, hands everything else on. False when nobody listens any more.

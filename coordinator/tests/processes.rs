@@ -1,0 +1,21 @@
+//! The whole system as a user has it: real processes on loopback with simulated engines, killed and stopped in every
+//! way a host knows, and what the store says afterwards.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+#[path = "processes/ground.rs"]
+mod ground;
+#[path = "processes/programs.rs"]
+mod programs;
+#[path = "processes/tally.rs"]
+mod tally;
+
+#[path = "processes/errors.rs"]
+mod errors;
+#[path = "processes/interrupts.rs"]
+mod interrupts;
+#[path = "processes/losses.rs"]
+mod losses;
+#[path = "processes/modes.rs"]
+mod modes;
+#[path = "processes/resume.rs"]
+mod resume;

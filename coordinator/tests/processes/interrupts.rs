@@ -1,0 +1,60 @@
+//! Ctrl-C, once and twice.
+
+use contract::run::{NoticeKind, RunState};
+
+use crate::ground::{Ground, eventually, signal};
+use crate::tally::{blocks, notices, plan, requests, state};
+
+/// Starts a run and waits until its first block is done.
+fn with_one_block_done(ground: &Ground) -> crate::ground::Running {
+    let running = ground.start(&["run", &ground.plan(&plan(6, 10, 16, 12)), "--seed", "3"]);
+    let mut seen = std::collections::BTreeSet::new();
+    eventually("the second block's second trial", || {
+        seen.extend(ground.workers());
+        (seen.len() > 8).then_some(())
+    });
+    running
+}
+
+#[test]
+fn once_stops_cleanly_with_what_is_done_and_the_rest_can_be_run() {
+    let ground = Ground::new();
+    let running = with_one_block_done(&ground);
+    signal(running.pid(), "INT");
+    let ended = running.end();
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    assert!(ended.stdout.contains("--resume"), "it says how to go on: {ended:?}");
+    let stopped = ground.latest();
+    assert_eq!(state(&stopped), Some(RunState::Stopped));
+    assert_eq!(notices(&stopped), [NoticeKind::Interrupted]);
+    let done = blocks(&stopped);
+    assert!((1..6).contains(&done.len()), "{}", done.len());
+    assert_eq!(requests(&stopped), done.len() as u64 * 30);
+    ground.deserted();
+
+    let ended = ground.run(&["run", "--resume", "latest"]);
+    let record = ground.latest();
+    assert_eq!((state(&record), requests(&record)), (Some(RunState::Complete), 180), "{ended:?}");
+    let now = blocks(&record);
+    assert!(done.iter().all(|(key, parts)| now.get(key) == Some(parts)));
+    assert_eq!(notices(&record), [NoticeKind::Interrupted, NoticeKind::Resumed]);
+}
+
+#[test]
+fn twice_waits_for_nobody_and_loses_nothing_committed() {
+    let ground = Ground::new();
+    let running = with_one_block_done(&ground);
+    // A worker that does not listen would keep a polite end waiting.
+    for worker in ground.workers() {
+        signal(worker, "STOP");
+    }
+    signal(running.pid(), "INT");
+    eventually("the first is taken", || running.progress().contains("stopping").then_some(()));
+    signal(running.pid(), "INT");
+    let ended = running.end();
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    let record = ground.latest();
+    assert_eq!(state(&record), Some(RunState::Stopped));
+    assert!(requests(&record) >= 30);
+    ground.deserted();
+}

@@ -1,0 +1,68 @@
+//! Whole runs that nothing happens to, in every mode.
+
+use std::collections::BTreeSet;
+
+use contract::run::RunState;
+
+use crate::ground::Ground;
+use crate::tally::{notices, owed, plan, requests, state};
+
+#[test]
+fn the_stress_test_over_four_slots_accounts_for_every_request() {
+    let ground = Ground::new();
+    let ended = ground.run(&[
+        "run",
+        "--preset",
+        "high",
+        "--variants",
+        "baseline,pgo",
+        "--slots",
+        "4",
+        "--engine",
+        "sim",
+        "--rounds",
+        "5",
+        "--seed",
+        "5",
+        "--output",
+        "json",
+    ]);
+    let record = ground.latest();
+    assert_eq!(
+        (state(&record), requests(&record)),
+        (Some(RunState::Complete), 3 * 5 * 300),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!((ended.code, record.parts.len()), (owed(&record), 2 * 5 * 3 * 4));
+    assert_eq!(notices(&record), []);
+    assert!(record.superseded.is_empty() && record.header.simulated);
+    assert_eq!(ground.litter(), Vec::<String>::new());
+    ground.deserted();
+}
+
+#[test]
+fn workers_are_started_anew_for_every_trial_unless_resident() {
+    for (flags, label, cold) in [(&[][..], None, 12), (&["--resident"][..], Some("resident"), 4)] {
+        let ground = Ground::new();
+        let path = ground.plan(&plan(2, 10, 4, 2));
+        let ended = ground.run(&[&["run", &path, "--seed", "1"], flags].concat());
+        let record = ground.latest();
+        assert_eq!((state(&record), requests(&record)), (Some(RunState::Complete), 60), "{ended:?}");
+        // A process tells of its cold start with its first part alone.
+        assert_eq!(record.parts.iter().filter(|part| !part.cold.is_empty()).count(), cold);
+        assert_eq!(record.header.labels, label.into_iter().collect::<Vec<_>>());
+        ground.deserted();
+    }
+}
+
+#[test]
+fn a_build_against_itself_is_labelled() {
+    let ground = Ground::new();
+    let ended = ground.run(&["run", &ground.plan(&plan(1, 10, 4, 2)), "--a-a", "--seed", "1"]);
+    let record = ground.latest();
+    assert_eq!((state(&record), requests(&record)), (Some(RunState::Complete), 30), "{ended:?}");
+    assert_eq!(record.header.labels, ["a/a"]);
+    let variants: BTreeSet<_> = record.parts.iter().map(|part| part.origin.variant.as_str()).collect();
+    assert_eq!(variants, BTreeSet::from(["baseline"]));
+}

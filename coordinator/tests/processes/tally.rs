@@ -1,0 +1,69 @@
+//! Checks that hold for every run, whatever happened to it: nothing lost, nothing counted twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use contract::part::Part;
+use contract::record::Record;
+use contract::run::{NoticeKind, RunState};
+use coordinator::store::RunRecord;
+
+/// A block's parts as they are stored.
+pub(crate) type Blocks = BTreeMap<(u32, u32), Vec<Vec<u8>>>;
+
+/// The sealed parts of every block that is done.
+pub(crate) fn blocks(record: &RunRecord) -> Blocks {
+    let key = |part: &Part| (part.place.key.scenario, part.place.key.round);
+    let mut blocks: Blocks =
+        record.blocks.iter().map(|done| ((done.scenario, done.round), Vec::new())).collect();
+    for part in &record.parts {
+        blocks.get_mut(&key(part)).expect("parts of blocks that are done only").push(part.seal().unwrap());
+    }
+    blocks
+}
+
+/// Every accepted part has its own place, belongs to the accepted attempt, and all its requests have an end; together
+/// they are what the blocks planned. Gives the requests over all parts.
+pub(crate) fn requests(record: &RunRecord) -> u64 {
+    let places: BTreeSet<_> =
+        record.parts.iter().map(|part| (part.place.key.to_string(), part.place.slot)).collect();
+    assert_eq!(places.len(), record.parts.len(), "no part counts twice");
+    for part in &record.parts {
+        let key = part.place.key;
+        let done =
+            record.blocks.iter().find(|block| (block.scenario, block.round) == (key.scenario, key.round));
+        assert_eq!(done.expect("its block is done").attempt, part.place.attempt);
+        assert_eq!(part.outcomes.ended(), part.outcomes.planned);
+    }
+    let ended: u64 = record.parts.iter().map(|part| part.outcomes.ended()).sum();
+    assert_eq!(ended, record.blocks.iter().map(|block| block.planned_requests).sum::<u64>());
+    ended
+}
+
+pub(crate) fn state(record: &RunRecord) -> Option<RunState> {
+    record.end.as_ref().map(|end| end.state)
+}
+
+pub(crate) fn notices(record: &RunRecord) -> Vec<NoticeKind> {
+    record.notices.iter().map(|notice| notice.kind).collect()
+}
+
+/// The exit code that a completed run without a gate owes its validity. A busy machine may well make a measurement
+/// INVALID: that is not what these tests are about.
+pub(crate) fn owed(record: &RunRecord) -> Option<i32> {
+    match record.end.as_ref()?.validity.as_str() {
+        "VALID" => Some(0),
+        "INCONCLUSIVE" => Some(3),
+        _ => Some(4),
+    }
+}
+
+/// One block of three arms a round: `requests` requests of `tokens` tokens, a step of `step_ms` each.
+pub(crate) fn plan(rounds: u32, requests: u32, tokens: u32, step_ms: u32) -> String {
+    format!(
+        "name = 'small'\nrounds = {rounds}\nengine = 'sim'\nslots = 2\n\
+         timeouts = {{ start = 20, stop = 2, lease = 10 }}\n\
+         sim.all = {{ load_ns = 1000, decode_ns = 1000, prefill_ns = 100, step_base_ns = {step_ms}000000 }}\n\
+         [[scenario]]\nname = 'burst'\nshape = {{ kind = 'burst', requests = {requests} }}\n\
+         prompt = {{ tokens = 4 }}\noutput_tokens = {tokens}\nwarmup = {{ requests = 2, output_tokens = 1 }}\n"
+    )
+}
