@@ -12,8 +12,6 @@ pub struct Sha256(pub [u8; 32]);
 pub struct BuildInfo {
     /// Version of the package.
     pub version: String,
-    /// Commit of the sources, `unknown` outside a checkout.
-    pub git_sha: String,
     /// Architecture and operating system it was built for.
     pub target: String,
     /// Hash of the running executable, read by the process itself.
@@ -46,9 +44,6 @@ pub struct HostFacts {
     /// Processor limit of the control group; zero where there is none.
     pub cgroup_cpus: f64,
 }
-
-/// The commit this tree stands on, as the build script saw it.
-pub const GIT_SHA: &str = env!("BENCH_GIT_SHA");
 
 /// Version of this package.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -128,7 +128,6 @@ fn assignment() -> Assignment {
 fn ups() -> Vec<Up> {
     let build = BuildInfo {
         version: "1".into(),
-        git_sha: "abc".into(),
         target: "t".into(),
         exe_sha256: Sha256([1; 32]),
         instrumented: true,

@@ -21,14 +21,20 @@ pub(super) fn build(app: &mut App<'_>, args: &BuildArgs) -> Result<Verdict, AppE
     let source = args.training.clone().map_or_else(|| Source::Preset(TRAINING.to_owned()), Source::File);
     let overrides = Overrides { model: args.model.clone(), ..Overrides::default() };
     let plan = plan::resolve(&source, &overrides, TRAINING_SEED)?;
-    // A baseline alone needs no training, and so no model.
-    let model = if variants.contains(&VariantName::Pgo) { prepare::model(&plan)? } else { String::new() };
+    // Without a training there is no need for a model.
+    let trains = variants.contains(&VariantName::Pgo) && args.profile.is_none();
+    let model = if trains { prepare::model(&plan)? } else { String::new() };
     let options = BuildOptions {
         out: std::path::absolute(prepare::build_dir())
             .map_err(|source| AppError::Io { path: prepare::build_dir(), source })?,
         variants,
         scope: args.scope,
         controls: args.controls,
+        profile: args.profile_origin(),
+        retrain: args.retrain,
+        force: args.force,
+        tolerate_damaged: args.tolerate_damaged_profiles,
+        accept_thin: args.accept_thin_profile,
         ..BuildOptions::new(Path::new("."))
     };
     let mut progress = app.reporter.build_progress();

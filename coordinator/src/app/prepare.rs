@@ -20,6 +20,9 @@ use crate::error::AppError;
 use crate::plan::{EnginePlan, OnLoss, Plan, model};
 use crate::schedule::{Block, Lineup};
 
+/// The commit this program was built from, as its build script saw it.
+const GIT_SHA: &str = env!("BENCH_GIT_SHA");
+
 /// The builds of a run: where they are and what is recorded of them.
 pub(super) struct Builds {
     /// Binaries by variant.
@@ -54,7 +57,7 @@ fn labels(lineup: &Lineup) -> Result<Builds, AppError> {
         builds.records.push(VariantRecord {
             name: name.to_owned(),
             sha256,
-            git_sha: contract::identity::GIT_SHA.to_owned(),
+            git_sha: GIT_SHA.to_owned(),
             ..VariantRecord::default()
         });
     }
@@ -125,7 +128,7 @@ pub(super) fn new_run(plan: Plan, lineup: &Lineup, builds: Builds, model: String
     let header = RunHeader {
         run,
         tool_version: contract::identity::VERSION.to_owned(),
-        tool_git_sha: contract::identity::GIT_SHA.to_owned(),
+        tool_git_sha: GIT_SHA.to_owned(),
         plan_digest: build::sha256(plan_json.as_bytes()),
         plan_json,
         seed: plan.seed,

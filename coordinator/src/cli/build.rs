@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::OutputArgs;
-use crate::build::Scope;
+use crate::build::{ProfileOrigin, Scope};
 
 /// Arguments of `build`.
 #[derive(Debug, Args)]
@@ -25,7 +25,34 @@ pub struct BuildArgs {
     /// Directory or file of the model to train on [default: $BENCH_MODEL_PATH, then models/default]
     #[arg(long, value_name = "PATH")]
     pub model: Option<String>,
+    /// Optimise with this merged profile instead of training; `none` builds without one, to see that this is noticed
+    #[arg(long, value_name = "FILE", conflicts_with = "training")]
+    pub profile: Option<PathBuf>,
+    /// Train again although the recorded profile still fits
+    #[arg(long)]
+    pub retrain: bool,
+    /// Build again although everything is up to date
+    #[arg(long)]
+    pub force: bool,
+    /// Merge what can be read when some raw profiles are damaged, and list the functions that are lost
+    #[arg(long)]
+    pub tolerate_damaged_profiles: bool,
+    /// Accept a profile with less than half the counts of the one before
+    #[arg(long)]
+    pub accept_thin_profile: bool,
     /// How to print it.
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+impl BuildArgs {
+    /// Where the profile comes from.
+    #[must_use]
+    pub fn profile_origin(&self) -> ProfileOrigin {
+        match &self.profile {
+            None => ProfileOrigin::Training,
+            Some(path) if path.as_os_str() == "none" => ProfileOrigin::Nothing,
+            Some(path) => ProfileOrigin::File(path.clone()),
+        }
+    }
 }

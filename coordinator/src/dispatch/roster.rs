@@ -134,7 +134,12 @@ impl Roster {
             self.workers.retain(|_, worker| worker.agent != agent);
             return Some(Event::AgentLost(agent));
         }
-        self.sessions.remove(&session).map(Event::WorkerSilent)
+        let ticket = self.sessions.remove(&session)?;
+        if let Some(worker) = self.workers.get_mut(&ticket) {
+            // Ends the stream towards it: a worker that leaves waits for that.
+            worker.peer = None;
+        }
+        Some(Event::WorkerSilent(ticket))
     }
 
     pub(super) fn agent(&self, agent: AgentId) -> Option<&Peer> {

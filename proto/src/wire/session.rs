@@ -177,8 +177,8 @@ fn kind_from(kind: pb::FailureKind) -> Result<FailureKind, WireError> {
 }
 
 fn hello_to(hello: Hello) -> pb::Hello {
-    let BuildInfo { version, git_sha, target, exe_sha256, instrumented } = hello.build;
-    let build = pb::BuildInfo { version, git_sha, target, exe_sha256: exe_sha256.0.to_vec(), instrumented };
+    let BuildInfo { version, target, exe_sha256, instrumented } = hello.build;
+    let build = pb::BuildInfo { version, target, exe_sha256: exe_sha256.0.to_vec(), instrumented };
     let role = match hello.role {
         Role::Agent { name, slots } => pb::hello::Role::Agent(pb::AgentRole { name, slots }),
         Role::Worker { ticket } => pb::hello::Role::Worker(pb::WorkerRole { ticket: ticket.0 }),
@@ -205,7 +205,6 @@ fn hello_from(hello: pb::Hello) -> Result<Hello, WireError> {
         pid: hello.pid,
         build: BuildInfo {
             version: build.version,
-            git_sha: build.git_sha,
             target: build.target,
             exe_sha256: Sha256::from_slice(&build.exe_sha256).ok_or(WireError("exe_sha256"))?,
             instrumented: build.instrumented,

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
-use contract::identity::{BuildInfo, GIT_SHA, HostFacts, Sha256, VERSION};
+use contract::identity::{BuildInfo, HostFacts, Sha256, VERSION};
 use sha2::Digest;
 
 /// What this host is. What cannot be read stays empty or zero.
@@ -32,7 +32,6 @@ pub fn host_facts() -> HostFacts {
 pub fn build_info(instrumented: bool) -> BuildInfo {
     BuildInfo {
         version: VERSION.to_owned(),
-        git_sha: GIT_SHA.to_owned(),
         target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
         exe_sha256: exe_sha256(),
         instrumented,
