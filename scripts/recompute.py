@@ -3,9 +3,11 @@
 
     python3 -m venv venv && venv/bin/pip install scipy
     venv/bin/python scripts/recompute.py ROUNDS.json          # recompute, compare with "found", exit 1 if they differ
+    coordinator compare latest --output json | venv/bin/python scripts/recompute.py -     # the same of a stored run
     venv/bin/python scripts/recompute.py --fixture > coordinator/stats/tests/fixtures/rounds.json
 
-Not needed at run time. Input, one JSON object:
+Not needed at run time. Input is the JSON document of a run (schema/run.schema.json), each of whose cells is one
+family, or one JSON object:
 
     {"format": "rounds/1",
      "settings": {"alpha": 0.05, "power": 0.8, "guard": "auto" | "full" | "off"},
@@ -283,6 +285,56 @@ def fixture_round(rng, r, arms, effect, wave):
     return out
 
 
+# --- the document of a run --------------------------------------------------------------------------------
+
+
+def of_run(document):
+    """The run's comparisons in the format above, one family a cell; the primary metric stands outside its family."""
+    settings = {key: document["settings"][key] for key in ("alpha", "power", "guard")}
+    for cell in document["cells"]:
+        compared = [m for m in cell["metrics"] if m["effect"]]
+        for primary in (True, False):
+            metrics = [of_metric(cell, m) for m in compared if m["primary"] == primary]
+            yield {"format": "rounds/1", "settings": settings, "metrics": metrics}
+
+
+def of_metric(cell, metric):
+    sign = 1 if metric["better"] == "lower" else -1
+    seat = lambda v: {"cost": sign * math.log(v["value"]), "position": v["position"]}
+    found = {
+        "effect": of_estimate(metric["effect"]),
+        "control": of_estimate(metric["control"]),
+        "exact_p": metric["exact"]["p"],
+    }
+    if not metric["primary"]:
+        found["holm_p"] = metric["adjusted_p"]
+    if metric["verdict"] == "UNDECIDED":
+        found["rounds_needed"] = metric["rounds_needed"]
+    return {
+        "name": f"{cell['scenario']} {metric['name']}",
+        "tau": metric["tolerance"],
+        "seed": metric["exact"]["seed"],
+        "rounds": [{v["arm"].lower(): seat(v) for v in row["values"]} for row in metric["rounds"]],
+        "found": found,
+    }
+
+
+def of_estimate(estimate):
+    if estimate is None:
+        return None
+    same = ("delta", "gamma", "se", "df", "p", "s_d", "mde")
+    bounds = {ours: [estimate[theirs]["low"], estimate[theirs]["high"]] for ours, theirs in (("ci", "ci95"), ("tost", "ci90"))}
+    return {**{key: estimate[key] for key in same}, **bounds}
+
+
+def families(document):
+    if document.get("format") == "rounds/1":
+        return [document]
+    if document.get("kind") == "run" and document.get("schema_version") == 1:
+        return list(of_run(document))
+    return None
+
+
 def main():
     if sys.argv[1:] == ["--fixture"]:
         json.dump(fixture(), sys.stdout, indent=1)
@@ -291,16 +343,20 @@ def main():
     if len(sys.argv) != 2:
         print(__doc__, file=sys.stderr)
         return 2
-    with open(sys.argv[1], encoding="utf-8") as file:
+    with sys.stdin if sys.argv[1] == "-" else open(sys.argv[1], encoding="utf-8") as file:
         document = json.load(file)
-    if document.get("format") != "rounds/1":
-        print(f"unknown format {document.get('format')!r}", file=sys.stderr)
+    documents = families(document)
+    if documents is None:
+        print("neither a run's document nor rounds/1", file=sys.stderr)
         return 2
     wrong = []
-    for metric, result in zip(document["metrics"], recompute_all(document)):
-        json.dump({"name": metric["name"], **result}, sys.stdout)
-        print()
-        wrong += differences(metric["name"], metric.get("found", {}), result)
+    for family in documents:
+        for metric, result in zip(family["metrics"], recompute_all(family)):
+            here = list(differences(metric["name"], metric.get("found", {}), result))
+            agrees = {} if "found" not in metric else {"agrees": not here}
+            json.dump({"name": metric["name"], **agrees, **result}, sys.stdout)
+            print()
+            wrong += here
     for line in wrong:
         print(line, file=sys.stderr)
     return 1 if wrong else 0

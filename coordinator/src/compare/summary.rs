@@ -117,7 +117,10 @@ fn latency(metric: Metric, pooled: &Histograms, thresholds: &Thresholds) -> Opti
     }
     let quantile = |q: f64| {
         let hidden = matches!(claim(exact.count, q, thresholds), Claim::Hidden { .. });
-        (q, if hidden { None } else { stats::summary::quantile(histogram.buckets(), q) })
+        let value = stats::summary::quantile(histogram.buckets(), q);
+        // Interpolation reaches to the edges of a bucket; the exact extremes are inside.
+        let value = value.map(|value| value.clamp(exact.min as f64, exact.max as f64));
+        (q, value.filter(|_| !hidden))
     };
     Some(Latency {
         metric,

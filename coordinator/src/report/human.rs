@@ -44,7 +44,7 @@ fn short(page: &mut Page, findings: &Findings) {
     verdict::headlines(page, &findings.cells);
     validity::print(page, findings);
     validity::losses(page, findings);
-    findings.cells.iter().for_each(|cell| comparison::print(page, cell, Depth::Short));
+    findings.cells.iter().for_each(|cell| comparison::print(page, &findings.plan, cell, Depth::Short));
     provenance::short(page, findings);
     provenance::next(page, findings, false);
 }
@@ -56,7 +56,7 @@ fn full(page: &mut Page, findings: &Findings) {
     validity::print(page, findings);
     validity::losses(page, findings);
     for cell in &findings.cells {
-        comparison::print(page, cell, Depth::Full);
+        comparison::print(page, &findings.plan, cell, Depth::Full);
         views::print(page, cell);
     }
     provenance::full(page, &findings.record.header, &findings.plan);

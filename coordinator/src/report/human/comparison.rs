@@ -5,10 +5,13 @@ use contract::id::Arm;
 use contract::metric::Metric;
 use stats::compare::{Estimate, Verdict};
 
+use super::listings::offered;
 use super::page::Page;
 use super::table::{Table, cut};
 use super::words::{NONE, Unit, change, interval, value};
 use crate::compare::{Cell, Measure, MetricComparison, Outcome};
+use crate::plan::Plan;
+use crate::schedule;
 
 /// Longest name in a heading.
 const NAME: usize = 12;
@@ -40,16 +43,12 @@ impl Depth {
 }
 
 /// Prints the comparison of one scenario, its control, and what must be said about single measures.
-pub(super) fn print(page: &mut Page, cell: &Cell, depth: Depth) {
+pub(super) fn print(page: &mut Page, plan: &Plan, cell: &Cell, depth: Depth) {
     let Some(candidate) = &cell.candidate else { return };
     let shown: Vec<&MetricComparison> = cell.metrics.iter().filter(|metric| depth.shows(metric)).collect();
     let (done, planned) = cell.rounds;
-    page.heading(&format!(
-        "{}: {} at once, {done} of {planned} rounds; primary measure {}",
-        cell.scenario,
-        cell.requests,
-        cell.primary().map_or_else(String::new, |metric| metric.measure.label())
-    ));
+    let (scenario, _) = schedule::of_cell(plan, cell.index);
+    page.heading(&format!("{}; {done} of {planned} rounds", offered(&plan.scenarios[scenario])));
     effects(&shown, &cell.baseline, candidate).print(page);
     let control = controls(&shown);
     if !control.is_empty() {
@@ -103,13 +102,23 @@ fn controls(shown: &[&MetricComparison]) -> Table {
         let Outcome::Compared { comparison, decision, .. } = &metric.outcome else { continue };
         let Some(control) = &comparison.control else { continue };
         let (change, interval) = estimate(metric, control);
-        let limit = decision.tau_ln / 2.0;
-        let differs = control.ci.low > limit || control.ci.high < -limit;
-        let word = if differs { "DIFFERS" } else { "ok" };
+        let word = control_word(control, decision.tau_ln);
         let of = |arm| typical(metric, move |one| one == arm);
         table.row([metric.measure.label(), of(Arm::A), of(Arm::A2), change, interval, word.to_owned()]);
     }
     table
+}
+
+/// Whether two runs of one build could be told apart.
+fn control_word(control: &Estimate, tau: f64) -> &'static str {
+    let limit = tau / 2.0;
+    if control.ci.low > limit || control.ci.high < -limit {
+        "DIFFERS"
+    } else if control.tost.within(tau) {
+        "same"
+    } else {
+        "unclear"
+    }
 }
 
 /// Each thing once, however many measures it concerns.
@@ -127,7 +136,7 @@ fn footnotes(page: &mut Page, shown: &[&MetricComparison]) {
         notes.push(format!("{NONE} {which}: hidden, fewer than 10 requests of a round lie beyond it"));
     }
     if let Some(which) = labels(&|m| m.warning.is_some()) {
-        notes.push(format!("{which}: rests on fewer than 100 requests beyond it in a round; read with care"));
+        notes.push(format!("{which}: fewer than 100 requests of a round lie beyond; read with care"));
     }
     for metric in shown {
         if let Outcome::Missing { reason } = &metric.outcome {

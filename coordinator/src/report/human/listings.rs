@@ -142,7 +142,7 @@ pub(super) fn checks(page: &mut Page, checks: &[Check]) {
             State::Missing => "missing",
             State::Warning => "note",
         };
-        page.sentence(&format!("{word:<8} {}: {}", check.name, check.detail), 0, 9);
+        page.entry(word, &format!("{}: {}", check.name, check.detail), 0, 9);
         if let Some(remedy) = &check.remedy {
             page.sentence(&format!("→ {remedy}"), 9, 11);
         }
@@ -175,7 +175,7 @@ pub(super) fn plan(page: &mut Page, plan: &Plan) {
     plan.to_toml().lines().for_each(|line| page.line(line));
 }
 
-fn offered(scenario: &Scenario) -> String {
+pub(super) fn offered(scenario: &Scenario) -> String {
     let shape = match scenario.shape {
         Shape::Burst { requests } => format!("{} released together", count(requests.into(), "request")),
         Shape::ClosedLoop { concurrency, requests } => {
@@ -183,7 +183,7 @@ fn offered(scenario: &Scenario) -> String {
         }
     };
     let (prompt, output) = (scenario.prompt.tokens, scenario.output_tokens);
-    format!("{}: {shape}, {prompt} prompt tokens, {output} output tokens each", scenario.name)
+    format!("{}: {shape}, {prompt} prompt and {output} output tokens each", scenario.name)
 }
 
 /// Which stored runs are sound.

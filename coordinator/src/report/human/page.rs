@@ -57,6 +57,13 @@ impl Page {
         }
     }
 
+    /// A name, padded to a column, and its text wrapped beside it.
+    pub(super) fn entry(&mut self, name: &str, text: &str, indent: usize, column: usize) {
+        let fill = column.saturating_sub(indent + name.chars().count() + 1);
+        let padded: String = name.chars().chain(std::iter::repeat_n(NBSP, fill)).collect();
+        self.sentence(&format!("{padded} {text}"), indent, column);
+    }
+
     /// A bullet with its text beside it.
     pub(super) fn item(&mut self, text: &str) {
         self.sentence(&format!("- {text}"), 2, 4);

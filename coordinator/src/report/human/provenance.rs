@@ -50,7 +50,7 @@ fn machine(host: &HostFacts) -> String {
 /// Everything.
 pub(super) fn full(page: &mut Page, header: &RunHeader, plan: &Plan) {
     page.heading("Where the numbers come from");
-    let mut fact = |name: &str, text: &str| page.sentence(&format!("{name:<9} {text}"), 2, 12);
+    let mut fact = |name: &str, text: &str| page.entry(name, text, 2, 12);
     fact("run", &format!("{}, begun {} UTC", header.run, date(header.run.unix_ms())));
     fact("plan", &format!("{} (SHA-256 {}), seed {}", plan.name, header.plan_digest.short(), header.seed));
     fact("load", &load(header, plan));
@@ -103,7 +103,7 @@ fn short_git(sha: &str) -> &str {
 pub(super) fn next(page: &mut Page, findings: &Findings, full: bool) {
     let run = findings.record.header.run;
     page.heading("Next");
-    let mut step = |command: &str, what: &str| page.sentence(&format!("{command:<38} {what}"), 2, 41);
+    let mut step = |command: &str, what: &str| page.entry(command, what, 2, 38);
     if findings.state != Some(RunState::Complete) {
         step(&format!("coordinator run --resume {run}"), "");
     }

@@ -1,7 +1,5 @@
 //! Whether the measurement is to be believed, why not, and what to do; and what was lost on the way. Must not judge.
 
-use std::collections::BTreeSet;
-
 use contract::run::{Notice, NoticeKind};
 use stats::validity::{Finding, Validity};
 
@@ -15,30 +13,34 @@ pub(super) fn print(page: &mut Page, findings: &Findings) {
         page.item(reason);
     }
     for cell in &findings.cells {
-        reasons(page, cell);
+        reasons(page, cell, findings.validity.name());
     }
 }
 
-fn reasons(page: &mut Page, cell: &Cell) {
-    let (word, reasons) = match &cell.assessment.validity {
-        Validity::Valid => ("", &[][..]),
-        Validity::Inconclusive(reasons) => ("INCONCLUSIVE: ", &reasons[..]),
-        Validity::Invalid(reasons) => ("INVALID: ", &reasons[..]),
-    };
-    list(page, cell, word, reasons);
+fn reasons(page: &mut Page, cell: &Cell, whole: &str) {
+    let reasons = doubts(cell);
+    // The heading has said it, unless this scenario fares better than the whole run.
+    let word = cell.assessment.validity.name();
+    list(page, cell, &if word == whole { String::new() } else { format!("{word}: ") }, reasons);
     let labelled = |finding: &&Finding| finding.reason.code() != "simulated";
     let warnings: Vec<Finding> = cell.assessment.warnings.iter().filter(labelled).cloned().collect();
     list(page, cell, "note: ", &warnings);
 }
 
+/// Why a scenario's measurement is not VALID.
+pub(super) fn doubts(cell: &Cell) -> &[Finding] {
+    match &cell.assessment.validity {
+        Validity::Valid => &[],
+        Validity::Inconclusive(reasons) | Validity::Invalid(reasons) => reasons,
+    }
+}
+
 /// The reasons of one weight, and after each kind what to do about it.
 fn list(page: &mut Page, cell: &Cell, word: &str, findings: &[Finding]) {
-    let mut told = BTreeSet::new();
     for (at, finding) in findings.iter().enumerate() {
         page.item(&format!("{}: {word}{finding}", cell.scenario));
         let code = finding.reason.code();
-        let more = findings[at + 1..].iter().any(|next| next.reason.code() == code);
-        if !more && told.insert(code) {
+        if findings.get(at + 1).is_none_or(|next| next.reason.code() != code) {
             page.sentence(&format!("→ {}", finding.reason.advice()), 4, 6);
         }
     }

@@ -5,6 +5,7 @@ use stats::compare::{Comparison, Decision, Row, Verdict};
 use stats::validity::Validity;
 
 use super::page::Page;
+use super::validity::doubts;
 use super::words::{Unit, change, count, interval, percent, tolerance, value};
 use crate::compare::{Cell, MetricComparison, Outcome};
 
@@ -50,10 +51,10 @@ fn compared(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision
             format!("{} (within ±{within}): {figure}{real}", names(cell, "is the SAME as"))
         }
         Verdict::Undecided => {
-            let why = why_open(metric, decision, found.effect.rounds);
+            let why = why_open(cell, metric, decision);
             format!("UNDECIDED whether {}: {figure}; {why}", names(cell, "is faster than"))
         }
-        Verdict::Invalid => format!("INVALID: {}", why_invalid(metric, found, decision)),
+        Verdict::Invalid => format!("INVALID: {}", why_invalid(cell, metric, found, decision)),
     }
 }
 
@@ -83,13 +84,13 @@ fn deciding(decision: &Decision) -> Option<&Row> {
     decision.path.iter().rev().find(|step| step.applies).map(|step| &step.row)
 }
 
-fn why_open(metric: &MetricComparison, decision: &Decision, done: usize) -> String {
+fn why_open(cell: &Cell, metric: &MetricComparison, decision: &Decision) -> String {
     match deciding(decision) {
         Some(Row::TooFewRounds { rounds, least }) => {
             format!("{} can never say FASTER or SLOWER, {least} can", count(*rounds as u64, "round"))
         }
         Some(Row::MeasurementInconclusive { .. }) => {
-            "the measurement is INCONCLUSIVE, for the reasons below".to_owned()
+            format!("the measurement is INCONCLUSIVE: {}", first(cell))
         }
         Some(Row::ExactDisagrees { t, exact, .. }) => {
             format!(
@@ -99,16 +100,16 @@ fn why_open(metric: &MetricComparison, decision: &Decision, done: usize) -> Stri
         Some(Row::HolmDisagrees { adjusted, .. }) => {
             format!("not significant among all measures (p = {adjusted:.3})")
         }
-        Some(Row::Open { mde, rounds_needed }) => open(metric, *mde, *rounds_needed, done),
+        Some(Row::Open { mde, rounds_needed }) => open(metric, *mde, *rounds_needed, cell.rounds.0),
         _ => "nothing settles it".to_owned(),
     }
 }
 
-fn open(metric: &MetricComparison, mde: f64, needed: Option<u64>, done: usize) -> String {
+fn open(metric: &MetricComparison, mde: f64, needed: Option<u64>, done: u32) -> String {
     let seen = percent(mde.exp_m1());
     match needed {
         None => format!("could have seen {seen}; no number of rounds would settle it on so noisy a host"),
-        Some(rounds) if rounds <= done as u64 => format!(
+        Some(rounds) if rounds <= u64::from(done) => format!(
             "could have seen {seen}, but it lies too near the tolerance of {} to say on which side: run more rounds",
             tolerance(metric.tolerance)
         ),
@@ -118,7 +119,7 @@ fn open(metric: &MetricComparison, mde: f64, needed: Option<u64>, done: usize) -
     }
 }
 
-fn why_invalid(metric: &MetricComparison, found: &Comparison, decision: &Decision) -> String {
+fn why_invalid(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision: &Decision) -> String {
     let control =
         found.control.as_ref().filter(|_| matches!(deciding(decision), Some(Row::ControlDiffers { .. })));
     match control {
@@ -131,7 +132,17 @@ fn why_invalid(metric: &MetricComparison, found: &Comparison, decision: &Decisio
             interval(metric, &control.ci, Unit::Said),
             tolerance(metric.tolerance)
         ),
-        None => "what was measured must not be believed, for the reasons below".to_owned(),
+        None => format!("what was measured must not be believed: {}", first(cell)),
+    }
+}
+
+/// The first reason to doubt, and how many more there are.
+fn first(cell: &Cell) -> String {
+    let doubts = doubts(cell);
+    let first = doubts.first().map_or_else(String::new, ToString::to_string);
+    match doubts.len() {
+        0 | 1 => first,
+        n => format!("{first}, and {} below", count(n as u64 - 1, "more reason")),
     }
 }
 

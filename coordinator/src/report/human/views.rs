@@ -53,7 +53,7 @@ pub(super) fn print(page: &mut Page, cell: &Cell) {
     table.print(page);
     page.heading(&format!("{}: requests of all rounds, by what became of them", cell.scenario));
     outcomes(cell).print(page);
-    page.heading(&format!("{}: times, all rounds together; failures are not among them", cell.scenario));
+    page.heading(&format!("{}: times of what was answered, all rounds together", cell.scenario));
     latencies(cell).print(page);
     cold(page, cell);
 }
@@ -76,10 +76,17 @@ fn outcomes(cell: &Cell) -> Table {
 }
 
 fn latencies(cell: &Cell) -> Table {
-    let headings = ["", "arm", "mean", "min", "p50", "p90", "p99", "p99.9", "max"];
+    let shown = |at: &usize| latencies_of(cell).any(|latency| latency.quantiles[*at].1.is_some());
+    let quantiles = latencies_of(cell).map(|latency| latency.quantiles.len()).min().unwrap_or(0);
+    let quantiles: Vec<usize> = (0..quantiles).filter(shown).collect();
+    let mut headings = ["", "arm", "mean", "min"].map(str::to_owned).to_vec();
+    let q = |at: &usize| {
+        latencies_of(cell).next().map(|latency| format!("p{}", 100.0 * latency.quantiles[*at].0))
+    };
+    headings.extend(quantiles.iter().filter_map(q));
+    headings.push("max".to_owned());
     let mut table = Table::new(headings).left(&[1]);
-    let metrics = cell.arms.iter().flat_map(|arm| &arm.latencies).map(|latency| latency.metric);
-    let mut seen: Vec<_> = metrics.collect();
+    let mut seen: Vec<_> = latencies_of(cell).map(|latency| latency.metric).collect();
     seen.sort_unstable();
     seen.dedup();
     for metric in seen {
@@ -88,17 +95,21 @@ fn latencies(cell: &Cell) -> Table {
             let Some(latency) = arm.latencies.iter().find(|latency| latency.metric == metric) else {
                 continue;
             };
-            table.row(latency_row(label, arm.arm, latency));
+            table.row(latency_row(label, arm.arm, latency, &quantiles));
             label = "";
         }
     }
     table
 }
 
-fn latency_row(label: &str, arm: Arm, latency: &Latency) -> Vec<String> {
+fn latencies_of(cell: &Cell) -> impl Iterator<Item = &Latency> {
+    cell.arms.iter().flat_map(|arm| &arm.latencies)
+}
+
+fn latency_row(label: &str, arm: Arm, latency: &Latency, quantiles: &[usize]) -> Vec<String> {
     let mut row = vec![label.to_owned(), arm.to_string(), nanos(latency.mean), nanos(latency.min as f64)];
-    let quantile = |(_, value): &(f64, Option<f64>)| value.map_or_else(|| NONE.to_owned(), nanos);
-    row.extend(latency.quantiles.iter().map(quantile));
+    let quantile = |at: &usize| latency.quantiles[*at].1.map_or_else(|| NONE.to_owned(), nanos);
+    row.extend(quantiles.iter().map(quantile));
     row.push(nanos(latency.max as f64));
     row
 }

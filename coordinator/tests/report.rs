@@ -1,0 +1,14 @@
+//! What people, programs and scripts are shown of runs whose truth is known.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+#[path = "report/sample.rs"]
+mod sample;
+
+#[path = "report/documents.rs"]
+mod documents;
+#[path = "report/elsewhere.rs"]
+mod elsewhere;
+#[path = "report/people.rs"]
+mod people;
+#[path = "report/scripts.rs"]
+mod scripts;

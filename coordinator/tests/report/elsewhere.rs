@@ -1,0 +1,76 @@
+//! The document in other hands: scripts that know nothing of this code find the same figures in it. They need Python
+//! with `hdrhistogram` and `scipy`; `BENCH_PYTHON` names the interpreter. Without them the tests say so and pass.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use coordinator::report::run_document;
+use serde_json::Value;
+
+use super::sample::Story;
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts").join(name)
+}
+
+/// An interpreter that has the modules; `None`, with the reason printed, where there is none.
+fn python(modules: &str) -> Option<String> {
+    let python = std::env::var("BENCH_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let probe = Command::new(&python).args(["-c", &format!("import {modules}")]).output();
+    if probe.is_ok_and(|output| output.status.success()) {
+        return Some(python);
+    }
+    let mut err = std::io::stderr();
+    writeln!(err, "skipped: {python} cannot import {modules} (BENCH_PYTHON names another interpreter)")
+        .unwrap();
+    None
+}
+
+fn ask(python: &str, name: &str, document: &Value) -> Output {
+    let mut command = Command::new(python);
+    command.arg(script(name)).arg("-").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(document.to_string().as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn document(rounds: u32) -> Value {
+    let findings = Story { b: 0.97, scatter: 0.02, rounds, ..Story::default() }.findings();
+    serde_json::to_value(run_document(&findings).unwrap()).unwrap()
+}
+
+fn agrees(output: &Output, expected: bool) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.success(), expected, "{said}");
+}
+
+#[test]
+fn another_histogram_implementation_finds_the_same_counts_and_quantiles() {
+    let Some(python) = python("hdrh") else { return };
+    let mut document = document(2);
+    agrees(&ask(&python, "check_hdr.py", &document), true);
+    let quantile = document.pointer_mut("/cells/0/arms/1/latencies/0/quantiles/0/ns").unwrap();
+    *quantile = (quantile.as_f64().unwrap() * 1.003).into();
+    agrees(&ask(&python, "check_hdr.py", &document), false);
+}
+
+#[test]
+fn a_lost_value_is_noticed_by_another_implementation() {
+    let Some(python) = python("hdrh") else { return };
+    let mut document = document(2);
+    let other = document.pointer("/parts/1/histograms/ttft/hdr_v2_deflate_base64").unwrap().clone();
+    *document.pointer_mut("/parts/0/histograms/e2e/hdr_v2_deflate_base64").unwrap() = other;
+    agrees(&ask(&python, "check_hdr.py", &document), false);
+}
+
+#[test]
+fn scipy_finds_the_same_intervals_and_probabilities() {
+    let Some(python) = python("scipy") else { return };
+    // From eleven rounds on the exact check draws: the draws must be the same, too.
+    let mut document = document(11);
+    agrees(&ask(&python, "recompute.py", &document), true);
+    let high = document.pointer_mut("/cells/1/metrics/3/effect/ci95/high").unwrap();
+    *high = (high.as_f64().unwrap() + 1e-6).into();
+    agrees(&ask(&python, "recompute.py", &document), false);
+}

@@ -1,0 +1,170 @@
+//! The human report: the right sentence for each outcome, and never a line wider than the page.
+
+use std::time::Duration;
+
+use contract::run::RunState;
+use coordinator::cli::Format;
+
+use super::sample::{Story, flat, loss, painted, run};
+
+fn short(story: Story) -> String {
+    let text = story.printed(Format::Human);
+    fits(&text);
+    text
+}
+
+fn fits(text: &str) {
+    for line in text.lines() {
+        assert!(line.chars().count() <= 80, "{} columns: {line}", line.chars().count());
+        assert!(!line.ends_with(' '), "{line:?}");
+    }
+}
+
+fn says(text: &str, wanted: &str) {
+    assert!(flat(text).contains(wanted), "no {wanted:?} in\n{text}");
+}
+
+fn silent(text: &str, unwanted: &str) {
+    assert!(!flat(text).contains(unwanted), "{unwanted:?} in\n{text}");
+}
+
+#[test]
+fn a_faster_build_is_said_to_be_faster_and_by_how_much() {
+    let text = short(Story { b: 0.95, ..Story::default() });
+    says(&text, "burst-100: pgo is FASTER than baseline: E2E p50 5.0 % lower (95 % interval ");
+    says(&text, "Measurement: VALID");
+    silent(&text, "SLOWER");
+    silent(&text, "UNDECIDED");
+    silent(&text, "Lost on the way");
+}
+
+#[test]
+fn a_slower_build_is_said_to_be_slower_and_its_rates_lower() {
+    let text = short(Story { b: 1.08, ..Story::default() });
+    says(&text, "burst-200: pgo is SLOWER than baseline: E2E p50 8.0 % higher");
+    let tokens = text.lines().find(|line| line.contains("tokens/s")).unwrap();
+    assert!(tokens.contains("lower") && tokens.ends_with("SLOWER"), "{tokens}");
+}
+
+#[test]
+fn an_equal_build_is_said_to_be_the_same_within_the_tolerance() {
+    let text = short(Story { b: 1.001, ..Story::default() });
+    says(&text, "burst-100: pgo is the SAME as baseline (within ±2 %)");
+    silent(&text, "FASTER");
+}
+
+#[test]
+fn a_small_but_real_difference_is_told_as_such() {
+    says(&short(Story { b: 1.01, ..Story::default() }), "the difference is small but real");
+    silent(&short(Story { b: 1.0, ..Story::default() }), "the difference is small but real");
+}
+
+#[test]
+fn noise_leaves_it_undecided_and_says_what_would_settle_it() {
+    let text = short(Story { b: 0.99, scatter: 0.08, ..Story::default() });
+    says(&text, "burst-100: UNDECIDED whether pgo is faster than baseline");
+    says(&text, "could have seen");
+    says(&text, "rounds would settle it");
+    says(&text, "run it again with --rounds");
+}
+
+#[test]
+fn few_rounds_are_undecided_for_that_reason() {
+    let text = short(Story { b: 0.9, rounds: 5, ..Story::default() });
+    says(&text, "5 rounds can never say FASTER or SLOWER, 6 can");
+    silent(&short(Story { b: 0.9, rounds: 6, ..Story::default() }), "can never say");
+}
+
+#[test]
+fn an_invalid_measurement_says_why_and_what_to_do_in_place_of_a_verdict() {
+    let text = short(Story { b: 0.9, late: Duration::from_millis(30), ..Story::default() });
+    says(&text, "burst-100: INVALID: what was measured must not be believed: requests sent late: p99 30.0ms");
+    says(&text, "→ give the generator a core of its own");
+    says(&text, "Measurement: INVALID");
+    silent(&text, "FASTER");
+}
+
+#[test]
+fn a_control_that_differs_from_itself_forbids_an_answer() {
+    let text = short(Story { b: 0.9, a2: 1.05, ..Story::default() });
+    says(&text, "INVALID: the baseline against itself is not the same: E2E p50 of the control 5.0 % higher");
+    says(&text, "DIFFERS");
+    silent(&short(Story { b: 0.9, ..Story::default() }), "DIFFERS");
+}
+
+#[test]
+fn failures_are_told_by_kind_and_keep_a_fast_build_from_winning() {
+    let story = || Story { b: 0.5, failures: 10, ..Story::default() };
+    says(&short(story()), "requests failed, limit 1.00 %");
+    silent(&short(story()), "FASTER");
+    let report = story().reported();
+    // 2 slots × 10 rounds × 10 requests of arm B alone.
+    says(&report, "failed 0 200 0");
+    silent(&report, "timed out");
+}
+
+#[test]
+fn a_stopped_run_says_how_to_go_on() {
+    let story = || Story { b: 0.9, blocks: Some(14), state: Some(RunState::Stopped), ..Story::default() };
+    let text = short(story());
+    says(&text, "14 of 20 blocks are done (interrupted by the user)");
+    says(&text, &format!("coordinator run --resume {}", run()));
+    silent(&short(Story { b: 0.9, ..Story::default() }), "--resume");
+}
+
+#[test]
+fn a_loss_is_told_with_what_became_of_its_block() {
+    let text = short(Story { b: 0.9, notices: vec![loss()], ..Story::default() });
+    says(&text, "burst-100, round 3, arm B, attempt 1: the worker of slot 1 ended by signal 9");
+    says(&text, "→ the block was repeated; attempt 2 counts");
+    let text = short(Story { blocks: Some(2), state: None, notices: vec![loss()], ..Story::default() });
+    says(&text, "→ the block is not done");
+}
+
+#[test]
+fn hidden_quantiles_are_dashes_with_the_reason_once() {
+    let text = short(Story::default());
+    let line = text.lines().find(|line| line.contains("E2E p99 ")).unwrap();
+    assert_eq!(line.matches('–').count(), 5, "{line}");
+    assert_eq!(text.matches("hidden, fewer than").count(), 2, "once a scenario: {text}");
+}
+
+#[test]
+fn the_full_report_has_the_seeds_views_and_the_provenance() {
+    let text = Story { b: 0.95, notices: vec![loss()], ..Story::default() }.reported();
+    fits(&text);
+    let wanted = [
+        "first completion after",
+        "queue wait, share of service 5.0 %",
+        "parallel efficiency",
+        "peak resident memory 300.0 MiB",
+        "cold start, median over worker processes",
+        "first token 40.00 ms",
+        "SHA-256 101010101010",
+        "profile 101010101010",
+        "flags -Ctarget-cpu=x86-64-v3",
+        "Example Processor 9000",
+        "tiny-llama-test",
+        "seed 42",
+    ];
+    wanted.iter().for_each(|wanted| says(&text, wanted));
+}
+
+#[test]
+fn simulated_runs_say_so_above_everything() {
+    let text = short(Story { simulated: true, ..Story::default() });
+    assert!(text.lines().next().unwrap().ends_with("SIMULATED"), "{text}");
+    silent(&short(Story::default()), "SIMULATED");
+}
+
+#[test]
+fn colour_changes_no_letter() {
+    let findings = Story { b: 0.9, ..Story::default() }.findings();
+    let show = |colour| painted(Format::Human, colour, |reporter| reporter.findings(&findings).unwrap());
+    let (plain, coloured) = (show(false), show(true));
+    assert!(!plain.contains('\u{1b}') && coloured.contains("\u{1b}[1;32mFASTER\u{1b}[0m"));
+    let stripped = ["31", "32", "33", "35", "36"]
+        .iter()
+        .fold(coloured, |text, code| text.replace(&format!("\u{1b}[1;{code}m"), ""));
+    assert_eq!(stripped.replace("\u{1b}[0m", ""), plain);
+}

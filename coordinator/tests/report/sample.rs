@@ -1,0 +1,266 @@
+//! Runs that never ran: parts made by arithmetic, so that what a report must say about them is known.
+
+use std::time::Duration;
+
+use contract::id::{Arm, Attempt, RunId, TrialKey};
+use contract::identity::{HostFacts, Sha256};
+use contract::metric::Metric;
+use contract::part::{ColdPhase, EngineFacts, Histograms, Origin, Outcomes, Part, Place, Usage, Window};
+use contract::run::{BlockDone, Notice, NoticeKind, RunEnd, RunHeader, RunState, VariantRecord};
+use coordinator::cli::Format;
+use coordinator::compare::{self, Findings};
+use coordinator::plan::{self, EngineKind, Overrides, Plan, Source};
+use coordinator::report::{Reporter, Streams, reporter};
+use coordinator::schedule::{self, Block, Lineup};
+use coordinator::store::RunRecord;
+use stats::rng::Seed;
+
+/// What is to have happened.
+pub(crate) struct Story {
+    pub(crate) rounds: u32,
+    /// Latency of B and of A2, as multiples of A's.
+    pub(crate) b: f64,
+    pub(crate) a2: f64,
+    /// Scatter of ln latency between trials: uniform, this far to either side.
+    pub(crate) scatter: f64,
+    /// How late requests were sent.
+    pub(crate) late: Duration,
+    /// Failures of every trial of B.
+    pub(crate) failures: u64,
+    /// Blocks done; all when unset.
+    pub(crate) blocks: Option<usize>,
+    pub(crate) state: Option<RunState>,
+    pub(crate) notices: Vec<Notice>,
+    pub(crate) simulated: bool,
+}
+
+impl Default for Story {
+    fn default() -> Self {
+        Self {
+            rounds: 10,
+            b: 1.0,
+            a2: 1.0,
+            scatter: 0.0002,
+            late: Duration::from_micros(3),
+            failures: 0,
+            blocks: None,
+            state: Some(RunState::Complete),
+            notices: Vec::new(),
+            simulated: false,
+        }
+    }
+}
+
+pub(crate) const SLOTS: u32 = 2;
+
+pub(crate) fn run() -> RunId {
+    RunId::new(1_700_000_000_000, [7; 10])
+}
+
+impl Story {
+    /// The findings of this story.
+    pub(crate) fn findings(self) -> Findings {
+        compare::findings(self.record()).unwrap()
+    }
+
+    /// What `coordinator run` would print.
+    pub(crate) fn printed(self, format: Format) -> String {
+        let findings = self.findings();
+        print(format, |reporter| reporter.findings(&findings).unwrap())
+    }
+
+    /// What `coordinator report` would print.
+    pub(crate) fn reported(self) -> String {
+        let findings = self.findings();
+        print(Format::Human, |reporter| reporter.full(&findings).unwrap())
+    }
+
+    pub(crate) fn record(self) -> RunRecord {
+        let plan = self.plan();
+        let lineup = Lineup::new(&["baseline".to_owned(), "pgo".to_owned()], false).unwrap();
+        let mut blocks = schedule::blocks(&plan, &lineup);
+        blocks.truncate(self.blocks.unwrap_or(usize::MAX));
+        let mut parts: Vec<Part> = blocks.iter().flat_map(|block| self.parts(&plan, block)).collect();
+        parts.sort_by_key(|part| (part.place.key, part.place.slot));
+        let done = |block: &Block| BlockDone {
+            scenario: block.cell,
+            round: block.round,
+            attempt: self.attempt(block),
+            order: block.order.clone(),
+            finished_unix_ms: 5,
+            planned_requests: block.planned_requests(&plan),
+        };
+        RunRecord {
+            header: self.header(&plan),
+            blocks: blocks.iter().map(done).collect(),
+            parts,
+            superseded: Vec::new(),
+            end: self.state.map(|state| end(state)),
+            notices: self.notices,
+        }
+    }
+
+    fn plan(&self) -> Plan {
+        let overrides = Overrides {
+            rounds: Some(self.rounds),
+            slots: Some(SLOTS),
+            engine: Some(EngineKind::Sim),
+            ..Overrides::default()
+        };
+        plan::resolve(&Source::Preset("high".to_owned()), &overrides, 42).unwrap()
+    }
+
+    fn header(&self, plan: &Plan) -> RunHeader {
+        let variant = |name: &str, salt: u8| VariantRecord {
+            name: name.to_owned(),
+            sha256: Sha256([salt; 32]),
+            text_sha256: Sha256([salt + 1; 32]),
+            git_sha: "0123456789abcdef".to_owned(),
+            flags: "-Ctarget-cpu=x86-64-v3 -Cprofile-use=merged.profdata".to_owned(),
+            profile_sha256: Sha256([salt / 2; 32]),
+        };
+        let host = HostFacts {
+            hostname: "bench-1".to_owned(),
+            cpu_model: "Example Processor 9000 @ 3.00GHz".to_owned(),
+            cores: 8,
+            memory_bytes: 16 << 30,
+            ..HostFacts::default()
+        };
+        RunHeader {
+            run: run(),
+            tool_version: "0.1.0".to_owned(),
+            tool_git_sha: "abcdef".to_owned(),
+            plan_json: plan.to_json(),
+            plan_digest: Sha256([3; 32]),
+            seed: plan.seed,
+            variants: vec![variant("baseline", 0x10), variant("pgo", 0x20)],
+            hosts: vec![("local".to_owned(), host)],
+            slots: SLOTS,
+            simulated: self.simulated,
+            model_digest: "tiny-llama-test".to_owned(),
+            labels: Vec::new(),
+        }
+    }
+
+    /// A block with a notice was done in the attempt after it.
+    fn attempt(&self, block: &Block) -> Attempt {
+        let here = |notice: &&Notice| (notice.key.scenario, notice.key.round) == (block.cell, block.round);
+        let last = self.notices.iter().filter(here).map(|notice| notice.attempt.0).max();
+        Attempt(last.map_or(1, |attempt| attempt + 1))
+    }
+
+    fn parts(&self, plan: &Plan, block: &Block) -> Vec<Part> {
+        let requests = plan.scenarios[block.scenario as usize].requests() / SLOTS;
+        let one = |arm: Arm, slot| self.part(block, arm, slot, u64::from(requests));
+        block
+            .order
+            .iter()
+            .flat_map(|arm| (0..SLOTS).map(|slot| one(*arm, slot)).collect::<Vec<_>>())
+            .collect()
+    }
+
+    fn part(&self, block: &Block, arm: Arm, slot: u32, requests: u64) -> Part {
+        let key = block.key(arm);
+        let factor = match arm {
+            Arm::A => 1.0,
+            Arm::B => self.b,
+            Arm::A2 => self.a2,
+        };
+        let draw = Seed(u64::from(key.scenario)).nth(key.round.into()).nth(arm.number().into()).rng().unit();
+        let factor = factor * (self.scatter * (2.0 * draw - 1.0)).exp();
+        let failed = if arm == Arm::B { self.failures.min(requests) } else { 0 };
+        let ok = requests - failed;
+        let histograms = self.histograms(ok, 400e6 * factor);
+        let last = Duration::from_nanos(histograms.get(Metric::E2e).exact().max);
+        Part {
+            place: Place { run: run(), key, slot, attempt: self.attempt(block) },
+            origin: Origin {
+                variant: block.variant(arm).to_owned(),
+                exe_sha256: Sha256([7; 32]),
+                instrumented: false,
+                hostname: "bench-1".to_owned(),
+            },
+            histograms,
+            outcomes: Outcomes { planned: requests, ok, failed, ..Outcomes::default() },
+            requests: Vec::new(),
+            requests_not_kept: 0,
+            token_digest: Sha256([8; 32]),
+            prompt_tokens: 32 * ok,
+            output_tokens: 32 * ok,
+            window: Window { first_completion: last / 2, last_completion: last, ..Window::default() },
+            cold: cold(),
+            usage: Usage { wall: last, cpu_user: last, peak_rss_bytes: 300 << 20, ..Usage::default() },
+            engine: EngineFacts { threads: 4, peak_running: 50, ..EngineFacts::default() },
+        }
+    }
+
+    /// Latencies from the middle to twice it, evenly.
+    fn histograms(&self, requests: u64, middle_ns: f64) -> Histograms {
+        let mut histograms = Histograms::default();
+        for i in 0..requests {
+            let e2e = middle_ns * (1.0 + i as f64 / requests as f64);
+            let share = |share: f64| (e2e * share) as u64;
+            let spans = [
+                (Metric::E2e, 1.0),
+                (Metric::Ttft, 0.2),
+                (Metric::Itl, 0.8 / 31.0),
+                (Metric::Tpot, 0.8 / 31.0),
+                (Metric::Queue, 0.05),
+                (Metric::Prefill, 0.15),
+                (Metric::Decode, 0.8),
+                (Metric::Service, 1.0),
+            ];
+            spans.iter().for_each(|(metric, part)| histograms.get_mut(*metric).record_ns(share(*part)));
+            histograms.get_mut(Metric::Lateness).record(self.late);
+        }
+        histograms
+    }
+}
+
+fn cold() -> Vec<ColdPhase> {
+    let phase =
+        |(name, ms): (&str, u64)| ColdPhase { name: name.to_owned(), took: Duration::from_millis(ms) };
+    [("process", 9), ("weights", 120), ("first_token", 40)].map(phase).to_vec()
+}
+
+pub(crate) fn end(state: RunState) -> RunEnd {
+    let reason = if state == RunState::Complete { "" } else { "interrupted by the user" };
+    RunEnd {
+        unix_ms: 1_700_000_600_000,
+        state,
+        validity: "VALID".to_owned(),
+        summary_json: "{}".to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+/// A worker of burst-100, round 3, arm B was lost in the first attempt.
+pub(crate) fn loss() -> Notice {
+    Notice {
+        unix_ms: 9,
+        key: TrialKey { scenario: 0, round: 2, arm: Arm::B },
+        attempt: Attempt(1),
+        kind: NoticeKind::WorkerLost,
+        message: "the worker of slot 1 ended by signal 9".to_owned(),
+    }
+}
+
+/// What a reporter of this format prints, without colour.
+pub(crate) fn print(format: Format, show: impl FnOnce(&mut dyn Reporter)) -> String {
+    painted(format, false, show)
+}
+
+/// What a reporter of this format prints.
+pub(crate) fn painted(format: Format, colour: bool, show: impl FnOnce(&mut dyn Reporter)) -> String {
+    let mut out = Vec::new();
+    {
+        let mut reporter = reporter(format, Streams { out: &mut out, colour, terminal: false });
+        show(&mut *reporter);
+    }
+    String::from_utf8(out).unwrap()
+}
+
+/// The text as one line, as a reader takes it in.
+pub(crate) fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
