@@ -1,0 +1,58 @@
+//! The README's commands are commands: every `coordinator …` line in a code block parses, and the exit codes it lists
+//! are those of the program.
+
+use clap::Parser;
+use coordinator::cli::Cli;
+use coordinator::error::exit;
+
+const README: &str = include_str!("../../README.md");
+
+/// Lines of the fenced blocks in shell, without their comments.
+fn commands(text: &str) -> Vec<&str> {
+    let mut inside = false;
+    let mut commands = Vec::new();
+    for line in text.lines() {
+        if let Some(fence) = line.strip_prefix("```") {
+            inside = fence == "bash";
+        } else if inside {
+            commands.push(line.split(" #").next().unwrap_or(line).trim());
+        }
+    }
+    commands
+}
+
+#[test]
+fn every_coordinator_command_parses() {
+    let lines: Vec<&str> = commands(README).into_iter().filter(|l| l.starts_with("coordinator ")).collect();
+    assert!(lines.len() >= 8, "{lines:?}");
+    for line in lines {
+        let words = line.split('>').next().unwrap_or(line).split_whitespace();
+        if let Err(error) = Cli::try_parse_from(words) {
+            panic!("`{line}` does not parse: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_command_with_a_wrong_flag_would_be_noticed() {
+    let line = commands("```bash\ncoordinator run --preset high --fast   # quick\n```")[0];
+    assert_eq!(line, "coordinator run --preset high --fast");
+    assert!(Cli::try_parse_from(line.split_whitespace()).is_err());
+}
+
+#[test]
+fn every_script_it_names_exists() {
+    for script in commands(README).into_iter().filter(|line| line.starts_with("scripts/")) {
+        let path = format!("{}/../{script}", env!("CARGO_MANIFEST_DIR"));
+        assert!(std::path::Path::new(&path).is_file(), "{script}");
+    }
+}
+
+#[test]
+fn its_exit_codes_are_the_programs() {
+    let codes = [exit::OK, exit::SLOWER, exit::USAGE, exit::INCONCLUSIVE, exit::INVALID];
+    for code in codes {
+        assert!(README.contains(&format!("\n| {code} | ")), "exit code {code}");
+    }
+    assert!(!README.contains(&format!("\n| {} | ", codes.len())));
+}
