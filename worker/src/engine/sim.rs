@@ -55,6 +55,9 @@ enum Fate {
 struct Timed {
     core: Core,
     time: Arc<dyn Time>,
+    /// When the step before was planned to end, while there is work: the next begins then, so that the lateness of a
+    /// wake-up shifts one event and not all that follow.
+    due: Option<Duration>,
 }
 
 /// Opens a simulated engine in the time it is given.
@@ -75,7 +78,7 @@ pub(super) fn open(
     let engine: Box<dyn Engine> = if time.is_virtual() {
         Box::new(Inline::new(core, time, sink))
     } else {
-        let timed = Timed { core, time };
+        let timed = Timed { core, time, due: None };
         let threaded = Threaded::start(
             move || timed,
             Box::new(|text| Ok(encode(text))),
@@ -272,8 +275,11 @@ impl Stepper for Timed {
     }
 
     fn step(&mut self, events: &mut Vec<EngineEvent>, halt: &Halt) -> StepLoad {
-        let end = self.core.begin(self.time.now());
+        let begin = self.due.take().unwrap_or_else(|| self.time.now());
+        let end = self.core.begin(begin);
         halt.sleep(end.saturating_sub(self.time.now()));
-        self.core.finish(events)
+        let load = self.core.finish(events);
+        self.due = (!self.core.is_idle()).then_some(end);
+        load
     }
 }
