@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use contract::id::{Attempt, Ticket};
 use contract::identity::Sha256;
@@ -12,6 +12,7 @@ use contract::message::{Down, Exit, Spawn};
 use contract::run::{BlockDone, Notice, RunHeader};
 use contract::spec::Share;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::core::{Core, Script};
 use super::event::{Delivery, Effect, Ending, Event, Order, Sight, SpawnOrder};
@@ -93,7 +94,7 @@ pub async fn drive(
             driver.write_notices().await?;
             return Ok(ending);
         }
-        let deadline = driver.core.deadline().map(|at| (epoch + at).into());
+        let deadline = driver.core.deadline().map(|at| epoch + at);
         event = tokio::select! {
             Some(incoming) = sources.incoming.recv() => {
                 driver.roster.translate(incoming.session, incoming.what)
@@ -105,7 +106,7 @@ pub async fn drive(
     }
 }
 
-async fn sleep_until(deadline: Option<tokio::time::Instant>) {
+async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,

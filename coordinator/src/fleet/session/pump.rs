@@ -1,12 +1,12 @@
 //! Moves one accepted session's messages, pings the peer, and notices when it falls silent.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use contract::message::{Down, Up};
 use contract::wire::UpItem;
 use tokio::sync::mpsc;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_stream::StreamExt;
 use tonic::Streaming;
 
@@ -39,11 +39,11 @@ impl Pump {
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut sent = BTreeMap::new();
         let mut seq = 0;
-        let mut heard = tokio::time::Instant::now();
+        let mut heard = Instant::now();
         loop {
             tokio::select! {
                 item = stream.next() => {
-                    heard = tokio::time::Instant::now();
+                    heard = Instant::now();
                     let Some(up) = item.and_then(Result::ok).and_then(|item| Up::try_from(item).ok()) else { break };
                     if !self.take(up, &mut sent).await {
                         return;

@@ -1,0 +1,170 @@
+//! A host of pretended workers: an agent's session, and for every order to start a worker another session that does
+//! what its manner says.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use contract::id::{Attempt, Ticket};
+use contract::identity::Sha256;
+use contract::message::{Down, Exit, LoadReport, PART_CHUNK, PartChunk, Role, Up};
+use contract::part::{EngineFacts, Histograms, Origin, Outcomes, Part, Place, Usage, Window};
+use contract::record::Record;
+use contract::spec::Assignment;
+use tokio::sync::mpsc;
+use tokio::time::{interval, sleep};
+
+use crate::peer::{BEAT, Caller, Door, SHA, hello};
+
+/// How long the pretended window lasts.
+pub(crate) const WINDOW: Duration = Duration::from_secs(40);
+
+/// What a worker does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    Good,
+    /// Gives signs of life and never opens its engine.
+    Stuck,
+    /// Falls silent when it is told to start.
+    Silent,
+    /// Dies when it is told to start.
+    Dies,
+    /// Its part says that some requests have no end.
+    Miscounts,
+}
+
+/// What the agent and its workers share.
+#[derive(Clone)]
+struct Host {
+    door: Door,
+    manner: Arc<dyn Fn(Ticket) -> Manner + Send + Sync>,
+    ups: mpsc::Sender<Up>,
+    started: Arc<Mutex<Vec<Ticket>>>,
+}
+
+/// Lets a host of so many slots join; gives the tickets of all workers it was told to start.
+pub(crate) fn host(
+    door: &Door,
+    slots: u32,
+    manner: impl Fn(Ticket) -> Manner + Send + Sync + 'static,
+) -> Arc<Mutex<Vec<Ticket>>> {
+    let started = Arc::default();
+    let (ups, told) = mpsc::channel(64);
+    let host = Host { door: door.clone(), manner: Arc::new(manner), ups, started: Arc::clone(&started) };
+    tokio::spawn(agent(host, told, slots));
+    started
+}
+
+async fn agent(host: Host, mut told: mpsc::Receiver<Up>, slots: u32) {
+    let mut caller = host.door.join(hello(Role::Agent { name: "host".into(), slots })).await;
+    let mut workers = std::collections::BTreeMap::new();
+    let mut beat = interval(BEAT);
+    loop {
+        tokio::select! {
+            down = caller.hear() => match down {
+                None | Some(Down::Drain) => return,
+                Some(Down::Spawn(spawn)) => {
+                    host.started.lock().unwrap().push(spawn.ticket);
+                    workers.insert(spawn.ticket, tokio::spawn(worker(host.clone(), spawn.ticket)));
+                }
+                Some(Down::Stop { ticket, .. }) => {
+                    let worker: Option<tokio::task::JoinHandle<()>> = workers.remove(&ticket);
+                    if worker.is_some_and(|worker| { worker.abort(); true }) {
+                        caller.say(exited(ticket, Some(15))).await;
+                    }
+                }
+                Some(_) => {}
+            },
+            Some(up) = told.recv() => {
+                if let Up::Exited { ticket, .. } = &up {
+                    workers.remove(ticket);
+                }
+                caller.say(up).await;
+            }
+            _ = beat.tick() => caller.say(Up::Beat(None)).await,
+        }
+    }
+}
+
+fn exited(ticket: Ticket, signal: Option<i32>) -> Up {
+    let code = signal.is_none().then_some(0);
+    Up::Exited { ticket, exit: Exit { code, signal, tail: String::new() } }
+}
+
+async fn worker(host: Host, ticket: Ticket) {
+    let manner = (host.manner)(ticket);
+    let mut caller = host.door.join(hello(Role::Worker { ticket })).await;
+    let mut beat = interval(BEAT);
+    let mut assignment = None;
+    let signal = loop {
+        let down = tokio::select! {
+            down = caller.hear() => down,
+            _ = beat.tick() => {
+                caller.say(Up::Beat(None)).await;
+                continue;
+            }
+        };
+        match down {
+            Some(Down::Ping { seq }) => caller.say(Up::Pong { seq, mono: Duration::from_secs(1) }).await,
+            Some(Down::Load { attempt, .. }) if manner != Manner::Stuck => {
+                caller.say(Up::Loaded { attempt, report: LoadReport::default() }).await;
+            }
+            Some(Down::Arm { attempt, assignment: share }) => {
+                assignment = Some(*share);
+                caller.say(Up::Armed(attempt)).await;
+            }
+            Some(Down::Start { .. }) if manner == Manner::Silent => std::future::pending().await,
+            Some(Down::Start { .. }) if manner == Manner::Dies => break Some(9),
+            Some(Down::Start { attempt, .. }) => {
+                let share = assignment.clone().expect("armed before started");
+                measure(&mut caller, attempt, &share, manner).await;
+            }
+            Some(Down::Drain) => break None,
+            Some(_) => {}
+            None => break Some(6),
+        }
+    };
+    drop(caller);
+    host.ups.send(exited(ticket, signal)).await.unwrap();
+}
+
+/// Gives signs of life while the window lasts, then reports.
+async fn measure(caller: &mut Caller, attempt: Attempt, share: &Assignment, manner: Manner) {
+    caller.say(Up::Started(attempt)).await;
+    for _ in 0..WINDOW.as_secs() / BEAT.as_secs() + 1 {
+        sleep(BEAT).await;
+        caller.say(Up::Beat(None)).await;
+    }
+    let sealed = part(attempt, share, manner).seal().unwrap();
+    let pieces: Vec<_> = sealed.chunks(PART_CHUNK.min(1000)).collect();
+    for (seq, bytes) in pieces.iter().enumerate() {
+        let last = seq + 1 == pieces.len();
+        let seq = u32::try_from(seq).unwrap();
+        caller.say(Up::Part(PartChunk { attempt, seq, last, bytes: bytes.to_vec() })).await;
+    }
+}
+
+/// Every request of the share was refused, so that no histogram need be filled.
+fn part(attempt: Attempt, share: &Assignment, manner: Manner) -> Part {
+    let planned = u64::from(share.share.count(share.scenario.requests()));
+    let refused = if manner == Manner::Miscounts { planned - 1 } else { planned };
+    Part {
+        place: Place { run: share.run, key: share.key, slot: share.slot, attempt },
+        origin: Origin {
+            variant: share.variant.clone(),
+            exe_sha256: SHA,
+            instrumented: false,
+            hostname: "host".into(),
+        },
+        histograms: Histograms::default(),
+        outcomes: Outcomes { planned, refused, ..Outcomes::default() },
+        requests: Vec::new(),
+        requests_not_kept: planned,
+        token_digest: Sha256::default(),
+        prompt_tokens: 0,
+        output_tokens: 0,
+        window: Window::default(),
+        cold: Vec::new(),
+        usage: Usage::default(),
+        engine: EngineFacts::default(),
+    }
+}

@@ -1,0 +1,265 @@
+//! Whole runs of the dispatch loop with pretended hosts: what is written down, in what order, and when it ends.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use contract::id::{Attempt, RunId, Ticket};
+use contract::message::Exit;
+use contract::run::{BlockDone, Notice, NoticeKind, RunHeader, RunState};
+use coordinator::dispatch::core::{Limits, Script};
+use coordinator::dispatch::driver::{Binary, Job, Sources, drive};
+use coordinator::dispatch::event::{Delivery, Ending};
+use coordinator::dispatch::journal::{Journal, JournalError};
+use coordinator::dispatch::orders::Orders;
+use coordinator::plan::Plan;
+use coordinator::schedule::{self, Lineup};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::fleet::{Manner, WINDOW, host};
+use crate::peer::{LEASE, SHA, desk};
+
+const SLOTS: u32 = 2;
+/// Of three arms: 3 rounds of 10 requests.
+const REQUESTS: u64 = 90;
+
+/// Writes everything down, and fails where it is told to.
+#[derive(Default)]
+struct Notebook {
+    fails: Option<&'static str>,
+    pages: Mutex<Pages>,
+}
+
+#[derive(Default)]
+struct Pages {
+    begun: u32,
+    /// Requests by block and attempt, since the last commit of that block.
+    kept: Vec<(u32, Attempt, u64)>,
+    committed: Vec<BlockDone>,
+    notices: Vec<Notice>,
+}
+
+impl Notebook {
+    fn write(&self, what: &'static str, write: impl FnOnce(&mut Pages)) -> Result<(), JournalError> {
+        if self.fails == Some(what) {
+            return Err(JournalError(format!("no room to {what}")));
+        }
+        write(&mut self.pages.lock().unwrap());
+        Ok(())
+    }
+
+    /// Requests over the parts of accepted attempts.
+    fn requests(&self) -> u64 {
+        let pages = self.pages.lock().unwrap();
+        let accepted = |round: u32, attempt: Attempt| {
+            pages.committed.iter().any(|block| (block.round, block.attempt) == (round, attempt))
+        };
+        pages
+            .kept
+            .iter()
+            .filter(|(round, attempt, _)| accepted(*round, *attempt))
+            .map(|(.., count)| count)
+            .sum()
+    }
+
+    fn notices(&self) -> Vec<NoticeKind> {
+        self.pages.lock().unwrap().notices.iter().map(|notice| notice.kind).collect()
+    }
+
+    fn blocks(&self) -> usize {
+        self.pages.lock().unwrap().committed.len()
+    }
+}
+
+impl Journal for Notebook {
+    fn begin(&self, _: &RunHeader) -> Result<(), JournalError> {
+        self.write("begin", |pages| pages.begun += 1)
+    }
+
+    fn keep(&self, delivery: &Delivery) -> Result<(), JournalError> {
+        let place = &delivery.part.place;
+        let page = (place.key.round, place.attempt, delivery.part.outcomes.ended());
+        // It fails at the last part of the first block, when all that is left to do is to commit it.
+        let last = self.pages.lock().unwrap().kept.len() == 5;
+        self.write(if last { "keep" } else { "" }, |pages| pages.kept.push(page))
+    }
+
+    fn commit(&self, block: &BlockDone, notices: &[Notice]) -> Result<(), JournalError> {
+        self.write("commit", |pages| {
+            pages.committed.push(block.clone());
+            pages.notices.extend_from_slice(notices);
+        })
+    }
+
+    fn note(&self, notices: &[Notice]) -> Result<(), JournalError> {
+        self.write("note", |pages| pages.notices.extend_from_slice(notices))
+    }
+}
+
+fn limits() -> Limits {
+    let seconds = Duration::from_secs;
+    Limits {
+        gather: seconds(60),
+        spawn: seconds(60),
+        load: seconds(300),
+        warm_up: seconds(600),
+        run: seconds(900),
+        leave: seconds(10),
+    }
+}
+
+fn job(resident: bool) -> Job {
+    let plan = r#"{"name":"p","rounds":3,"seed":1,"slots":2,"engine":"sim","scenario":[{"name":"s",
+        "shape":{"kind":"burst","requests":10},"prompt":{"tokens":4},"output_tokens":4}]}"#;
+    let plan = Plan::from_json(plan).unwrap();
+    let lineup = Lineup::new(&["baseline".to_owned(), "pgo".to_owned()], false).unwrap();
+    let binary = Binary { path: "worker".into(), sha256: SHA };
+    let script = Script {
+        blocks: schedule::blocks(&plan, &lineup),
+        slots: SLOTS,
+        requests: vec![10],
+        max_attempts: 3,
+        first_attempt: Attempt(1),
+        resident,
+        flush: false,
+        limits: limits(),
+    };
+    let orders =
+        Orders { run: RunId::new(1, [1; 10]), plan: Arc::new(plan), slots: SLOTS, model: String::new() };
+    let binaries = BTreeMap::from([("baseline".to_owned(), binary.clone()), ("pgo".to_owned(), binary)]);
+    Job { script, orders, header: None, binaries, env: Vec::new(), instrumented: false }
+}
+
+/// What came of a run.
+struct Outcome {
+    ending: Ending,
+    notebook: Arc<Notebook>,
+    started: Vec<Ticket>,
+    took: Duration,
+}
+
+struct Setting {
+    resident: bool,
+    fails: Option<&'static str>,
+    /// Ctrl-C after so long.
+    interrupt: Option<Duration>,
+    /// The launcher's word that its agent has ended, after so long.
+    agent_ends: Option<Duration>,
+}
+
+const PLAIN: Setting = Setting { resident: false, fails: None, interrupt: None, agent_ends: None };
+
+fn later<T: Send + 'static>(after: Option<Duration>, what: T) -> mpsc::Receiver<T> {
+    let (sender, receiver) = mpsc::channel(1);
+    if let Some(after) = after {
+        tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            let _ = sender.send(what).await;
+        });
+    }
+    receiver
+}
+
+async fn carry_out(setting: Setting, manner: impl Fn(Ticket) -> Manner + Send + Sync + 'static) -> Outcome {
+    let (door, incoming, epoch) = desk(64);
+    let started = host(&door, SLOTS, manner);
+    let notebook = Arc::new(Notebook { fails: setting.fails, ..Notebook::default() });
+    let killed = Exit { code: None, signal: Some(9), tail: String::new() };
+    let sources = Sources {
+        incoming,
+        interrupts: later(setting.interrupt, ()),
+        agents: later(setting.agent_ends, killed),
+        epoch,
+    };
+    let before = Instant::now();
+    let driving = drive(job(setting.resident), sources, notebook.clone(), &mut |_| ()).await;
+    let started = started.lock().unwrap().clone();
+    Outcome { ending: driving.unwrap(), notebook, started, took: before.elapsed() }
+}
+
+/// One worker misbehaves, the others are good.
+fn one(ticket: u64, manner: Manner) -> impl Fn(Ticket) -> Manner + Send + Sync + 'static {
+    move |who| if who == Ticket(ticket) { manner } else { Manner::Good }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_run_writes_everything_down_once() {
+    let run = carry_out(PLAIN, |_| Manner::Good).await;
+    assert_eq!((run.ending.state, run.notebook.requests()), (RunState::Complete, REQUESTS));
+    assert_eq!((run.notebook.blocks(), run.notebook.notices(), run.started.len()), (3, vec![], 18));
+    // Nine windows, and next to nothing between them.
+    assert!((9 * WINDOW..10 * WINDOW + WINDOW).contains(&run.took), "{:?}", run.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn resident_workers_are_started_once_a_variant_and_slot() {
+    let run = carry_out(Setting { resident: true, ..PLAIN }, |_| Manner::Good).await;
+    assert_eq!((run.ending.state, run.notebook.requests()), (RunState::Complete, REQUESTS));
+    assert_eq!(run.started.len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_way_to_lose_a_worker_has_its_name_and_its_block_is_run_again() {
+    let cases = [
+        (Manner::Dies, NoticeKind::WorkerLost),
+        (Manner::Silent, NoticeKind::WorkerSilent),
+        (Manner::Stuck, NoticeKind::Overdue),
+        (Manner::Miscounts, NoticeKind::BadPart),
+    ];
+    for (manner, kind) in cases {
+        let run = carry_out(PLAIN, one(8, manner)).await;
+        assert_eq!((run.ending.state, run.notebook.requests()), (RunState::Complete, REQUESTS), "{manner:?}");
+        let notices = run.notebook.notices();
+        assert_eq!(notices.iter().filter(|notice| **notice != NoticeKind::Late).collect::<Vec<_>>(), [&kind]);
+        let repeated =
+            run.notebook.pages.lock().unwrap().committed.iter().filter(|b| b.attempt > Attempt(1)).count();
+        assert!(repeated > 0, "{manner:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_silent_are_noticed_at_their_lease_and_the_stuck_at_their_limit() {
+    let quiet = carry_out(PLAIN, |_| Manner::Good).await.took;
+    let silent = carry_out(PLAIN, one(8, Manner::Silent)).await.took;
+    let stuck = carry_out(PLAIN, one(8, Manner::Stuck)).await.took;
+    // At most the block's trials so far are run again.
+    let again = 2 * (WINDOW + Duration::from_secs(5)) + limits().leave;
+    assert!((LEASE..LEASE + again).contains(&(silent - quiet)), "{:?}", silent - quiet);
+    assert!((limits().load..limits().load + again).contains(&(stuck - quiet)), "{:?}", stuck - quiet);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_never_works_ends_by_name_after_its_tries() {
+    let run = carry_out(PLAIN, |_| Manner::Dies).await;
+    assert_eq!((run.ending.state, run.notebook.blocks()), (RunState::Failed, 0));
+    assert!(run.ending.reason.contains("killed by signal 9); 3 of 3 tries"), "{}", run.ending.reason);
+    assert_eq!(run.started.len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_that_cannot_be_kept_keeps_its_block_from_being_committed() {
+    // Resident workers do not leave between the last part and the commit: both are decided at once.
+    for (resident, fails) in [(true, "keep"), (false, "keep"), (false, "commit")] {
+        let run = carry_out(Setting { resident, fails: Some(fails), ..PLAIN }, |_| Manner::Good).await;
+        assert_eq!((run.ending.state, run.notebook.blocks()), (RunState::Failed, 0), "{fails}");
+        assert!(run.ending.reason.contains(fails), "{}", run.ending.reason);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ctrl_c_in_the_third_block_leaves_two() {
+    let interrupt = Some(6 * WINDOW + 2 * WINDOW);
+    let run = carry_out(Setting { interrupt, ..PLAIN }, |_| Manner::Good).await;
+    assert_eq!((run.ending.state, run.notebook.blocks()), (RunState::Stopped, 2));
+    assert_eq!((run.notebook.requests(), run.notebook.notices()), (60, vec![NoticeKind::Interrupted]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_has_ended_is_not_waited_for() {
+    let agent_ends = Some(5 * WINDOW);
+    let run = carry_out(Setting { agent_ends, ..PLAIN }, |_| Manner::Good).await;
+    assert_eq!((run.ending.state, run.notebook.notices()), (RunState::Failed, vec![NoticeKind::AgentLost]));
+    assert_eq!(run.ending.reason, "the agent of this host ended (killed by signal 9)");
+    assert!(run.took < 5 * WINDOW + limits().leave, "{:?}", run.took);
+}

@@ -1,0 +1,172 @@
+//! Who may come in, and the three limits of every session: first message, silence, size.
+
+use std::time::Duration;
+
+use contract::id::{Attempt, Ticket};
+use contract::message::{Down, Failure, FailureKind, Role, Up};
+use coordinator::fleet::session::{Incoming, SessionEvent};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tonic::Code;
+
+use crate::peer::{BEAT, Caller, HELLO, LEASE, desk, hello, worker};
+
+async fn next(incoming: &mut mpsc::Receiver<Incoming>) -> SessionEvent {
+    incoming.recv().await.unwrap().what
+}
+
+/// A word of so many bytes.
+fn long(attempt: u32, bytes: usize) -> Up {
+    let failure = Failure { kind: FailureKind::Engine, message: "x".repeat(bytes) };
+    Up::Failed { attempt: Attempt(attempt), failure }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_says_no_hello_is_dropped_when_its_time_is_up() {
+    let (door, _incoming, _) = desk(8);
+    let before = Instant::now();
+    let Err(status) = door.call(None).await else { panic!("it must be dropped") };
+    assert_eq!((status.code(), before.elapsed().as_secs()), (Code::DeadlineExceeded, HELLO.as_secs()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_begins_with_anything_else_is_told_so_for_good() {
+    let (door, _incoming, _) = desk(8);
+    let Err(status) = door.call(Some(Up::Beat(None))).await else { panic!("it must be refused") };
+    assert_eq!(status.code(), Code::InvalidArgument);
+    assert!(status.message().contains("hello"), "{status}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_token_or_protocol_is_refused_with_a_sentence_and_nobody_hears_of_it() {
+    let (door, mut incoming, _) = desk(8);
+    let mut wrong = [worker(), worker(), worker()];
+    wrong[0].token = "another".to_owned();
+    wrong[1].protocol += 1;
+    wrong[2].protocol -= 1;
+    for (hello, says) in wrong.into_iter().zip(["token", "coordinator is too old", "worker is too old"]) {
+        let mut caller = door.call(Some(Up::Hello(Box::new(hello)))).await.unwrap();
+        let heard = caller.rest().await;
+        let [Down::Refused { message, last: true }] = &heard[..] else { panic!("{heard:?}") };
+        assert!(message.contains(says), "{message}");
+    }
+    door.join(worker()).await;
+    assert!(matches!(next(&mut incoming).await, SessionEvent::Opened(..)), "the first that is let in");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_silent_are_given_up_after_their_lease_and_no_sooner() {
+    let (door, mut incoming, _) = desk(8);
+    let before = Instant::now();
+    let mut caller = door.join(worker()).await;
+    assert!(matches!(next(&mut incoming).await, SessionEvent::Opened(..)));
+    let heard = caller.rest().await;
+    let silence = before.elapsed();
+    assert!(LEASE <= silence && silence <= LEASE + 2 * BEAT, "{silence:?}");
+    assert!(heard.iter().all(|down| matches!(down, Down::Ping { .. })) && heard.len() > 8, "{heard:?}");
+    assert!(matches!(next(&mut incoming).await, SessionEvent::Closed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gives_signs_of_life_stays() {
+    let (door, mut incoming, _) = desk(64);
+    let mut caller = door.join(worker()).await;
+    let before = Instant::now();
+    let mut beat = tokio::time::interval(BEAT);
+    while before.elapsed() < 10 * LEASE {
+        tokio::select! {
+            down = caller.hear() => assert!(matches!(down, Some(Down::Ping { .. }))),
+            _ = beat.tick() => caller.say(Up::Beat(None)).await,
+            what = incoming.recv() => assert!(!matches!(what.unwrap().what, SessionEvent::Closed)),
+        }
+    }
+    // The end of its stream is the end of the session, at once towards the peer.
+    let Caller { up, mut down } = caller;
+    drop(up);
+    let before = Instant::now();
+    while down.message().await.unwrap().is_some() {}
+    assert!(before.elapsed() < Duration::from_millis(10), "{:?}", before.elapsed());
+    while !matches!(next(&mut incoming).await, SessionEvent::Closed) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn pings_tell_how_a_peers_clock_stands() {
+    const AHEAD: Duration = Duration::from_secs(5);
+    let (door, mut incoming, epoch) = desk(8);
+    let mut caller = door.join(worker()).await;
+    let SessionEvent::Opened(_, peer) = next(&mut incoming).await else { panic!("opened") };
+    assert_eq!(peer.clock(), None, "nothing is known before the first answer");
+    for _ in 0..8 {
+        let Some(Down::Ping { seq }) = caller.hear().await else { panic!("a ping") };
+        // One that answers late is seen to be uncertain, and another's answer is taken instead.
+        tokio::time::sleep(Duration::from_millis(u64::from(seq % 3))).await;
+        caller.say(Up::Pong { seq, mono: epoch.elapsed() + AHEAD }).await;
+    }
+    caller.say(Up::Beat(None)).await;
+    assert!(matches!(next(&mut incoming).await, SessionEvent::Said(Up::Beat(None))));
+    let clock = peer.clock().unwrap();
+    let off = clock.on_peer(Duration::from_secs(100)).abs_diff(Duration::from_secs(105));
+    assert!(off <= clock.uncertainty && clock.uncertainty <= Duration::from_millis(1), "{clock:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_above_the_limit_ends_its_session() {
+    let (door, mut incoming, _) = desk(8);
+    let caller = door.join(worker()).await;
+    next(&mut incoming).await;
+    caller.say(long(1, 500_000)).await;
+    assert!(matches!(next(&mut incoming).await, SessionEvent::Said(Up::Failed { .. })));
+    caller.say(long(1, 2_000_000)).await;
+    assert!(matches!(next(&mut incoming).await, SessionEvent::Closed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_never_reads_costs_a_bounded_queue_and_keeps_nobody_waiting() {
+    const SENT: usize = 20_000;
+    let (door, mut incoming, _) = desk(8);
+    let mut caller = door.join(worker()).await;
+    let SessionEvent::Opened(_, peer) = next(&mut incoming).await else { panic!("opened") };
+    let before = Instant::now();
+    for _ in 0..SENT {
+        peer.send(Down::Refused { message: "x".repeat(1000), last: false });
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(before.elapsed(), Duration::ZERO);
+    let heard = caller.rest().await.len();
+    // What the reader's own window of 2 MiB and the queue hold.
+    assert!((64..3000).contains(&heard), "{heard} of {SENT}");
+    assert!(matches!(next(&mut incoming).await, SessionEvent::Closed), "its silence is seen all the same");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_said_is_lost_while_nobody_listens() {
+    const SAID: u32 = 5000;
+    let (door, mut incoming, _) = desk(2);
+    let caller = door.join(worker()).await;
+    let talk = tokio::spawn(async move {
+        for attempt in 0..SAID {
+            caller.say(long(attempt, 1000)).await;
+        }
+        caller
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!talk.is_finished(), "it is made to wait");
+    assert!(matches!(next(&mut incoming).await, SessionEvent::Opened(..)));
+    for attempt in 0..SAID {
+        let SessionEvent::Said(said) = next(&mut incoming).await else { panic!("{attempt}") };
+        assert_eq!(said, long(attempt, 1000));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_of_many_slots_gets_every_order_of_a_trial() {
+    const SLOTS: u32 = 200;
+    let (door, mut incoming, _) = desk(8);
+    let mut caller = door.join(hello(Role::Agent { name: "big".into(), slots: SLOTS })).await;
+    let SessionEvent::Opened(_, peer) = next(&mut incoming).await else { panic!("opened") };
+    for slot in 0..SLOTS {
+        peer.send(Down::Stop { ticket: Ticket(slot.into()), grace: Duration::ZERO });
+    }
+    let heard = caller.rest().await;
+    assert_eq!(heard.iter().filter(|down| matches!(down, Down::Stop { .. })).count(), SLOTS as usize);
+}
