@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Everything that must hold: format, lints, all tests, the seed's commands. Sets up what it needs.
+# Everything that must hold: format, lints, all tests. Sets up what it needs: a small real model, and a Python with
+# scipy and hdrhistogram, which recompute what this project computes.
 set -euo pipefail
 . "$(dirname "$0")/setup.sh"
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
@@ -11,10 +12,17 @@ say "Lints"
 cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 
 say "A real model"
-if [ ! -f models/default/model.safetensors ] && [ -z "${BENCH_MODEL_PATH:-}" ]; then
-  cargo build --locked -p worker
+cargo build --locked -p worker
+if [ -z "${BENCH_MODEL_PATH:-}" ]; then
   WORKER=target/debug/worker scripts/fetch-model.sh
 fi
 
+say "Another implementation to compare with"
+export BENCH_PYTHON=$PWD/target/python/bin/python
+if ! "$BENCH_PYTHON" -c 'import scipy, hdrh' 2>/dev/null; then
+  python3 -m venv target/python
+  target/python/bin/pip install --quiet --disable-pip-version-check scipy hdrhistogram
+fi
+
 say "Tests"
-REQUIRE_MODEL=1 cargo test --workspace --all-features --locked
+REQUIRE_MODEL=1 REQUIRE_PYTHON=1 cargo test --workspace --all-features --locked

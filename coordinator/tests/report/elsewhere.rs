@@ -1,5 +1,6 @@
 //! The document in other hands: scripts that know nothing of this code find the same figures in it. They need Python
-//! with `hdrhistogram` and `scipy`; `BENCH_PYTHON` names the interpreter. Without them the tests say so and pass.
+//! with `hdrhistogram` and `scipy`; `BENCH_PYTHON` names the interpreter. Without them the tests say so and pass,
+//! unless `REQUIRE_PYTHON` is set.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ fn python(modules: &str) -> Option<String> {
     if probe.is_ok_and(|output| output.status.success()) {
         return Some(python);
     }
+    assert!(std::env::var_os("REQUIRE_PYTHON").is_none(), "{python} cannot import {modules}");
     let mut err = std::io::stderr();
     writeln!(err, "skipped: {python} cannot import {modules} (BENCH_PYTHON names another interpreter)")
         .unwrap();
