@@ -8,6 +8,8 @@ mod sample;
 mod documents;
 #[path = "report/elsewhere.rs"]
 mod elsewhere;
+#[path = "report/listings.rs"]
+mod listings;
 #[path = "report/people.rs"]
 mod people;
 #[path = "report/scripts.rs"]

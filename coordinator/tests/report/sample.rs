@@ -95,7 +95,7 @@ impl Story {
             blocks: blocks.iter().map(done).collect(),
             parts,
             superseded: Vec::new(),
-            end: self.state.map(|state| end(state)),
+            end: self.state.map(end),
             notices: self.notices,
         }
     }

@@ -4,6 +4,7 @@
 use contract::id::Arm;
 use contract::metric::Metric;
 use stats::compare::{Estimate, Verdict};
+use stats::validity::Thresholds;
 
 use super::listings::offered;
 use super::page::Page;
@@ -128,15 +129,18 @@ fn footnotes(page: &mut Page, shown: &[&MetricComparison]) {
         (!labels.is_empty()).then(|| labels.join(", "))
     };
     let real = |m: &MetricComparison| matches!(&m.outcome, Outcome::Compared { decision, .. } if decision.small_but_real);
+    let limits = Thresholds::default();
     let mut notes = Vec::new();
     if labels(&real).is_some() {
         notes.push("* within the tolerance, but real: the 95 % interval excludes no change".to_owned());
     }
     if let Some(which) = labels(&|m| matches!(m.outcome, Outcome::Hidden { .. })) {
-        notes.push(format!("{NONE} {which}: hidden, fewer than 10 requests of a round lie beyond it"));
+        let least = limits.hide_below;
+        notes.push(format!("{NONE} {which}: hidden, fewer than {least} requests of a round lie beyond it"));
     }
     if let Some(which) = labels(&|m| m.warning.is_some()) {
-        notes.push(format!("{which}: fewer than 100 requests of a round lie beyond; read with care"));
+        let wanted = limits.warn_below;
+        notes.push(format!("{which}: fewer than {wanted} requests of a round lie beyond; read with care"));
     }
     for metric in shown {
         if let Outcome::Missing { reason } = &metric.outcome {

@@ -142,9 +142,9 @@ pub(super) fn checks(page: &mut Page, checks: &[Check]) {
             State::Missing => "missing",
             State::Warning => "note",
         };
-        page.entry(word, &format!("{}: {}", check.name, check.detail), 0, 9);
+        page.entry(&format!("{word:\u{a0}<8}{}", check.name), &check.detail, 0, 23);
         if let Some(remedy) = &check.remedy {
-            page.sentence(&format!("→ {remedy}"), 9, 11);
+            page.sentence(&format!("→ {remedy}"), 23, 25);
         }
     }
     let missing = checks.iter().filter(|check| check.state == State::Missing).count() as u64;

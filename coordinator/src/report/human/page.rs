@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn text_is_wrapped_at_the_edge_and_figures_stay_whole() {
-        let text = format!("{} 4.1{NBSP}% lower", "word ".repeat(15).trim_end());
+        let text = format!("{} 4.1{NBSP}% lower", "word ".repeat(16).trim_end());
         let lines = wrapped(&text, 0, 2);
         assert_eq!(lines.len(), 2);
         assert!(lines.iter().all(|line| line.chars().count() <= WIDTH));

@@ -52,7 +52,8 @@ fn compared(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision
         }
         Verdict::Undecided => {
             let why = why_open(cell, metric, decision);
-            format!("UNDECIDED whether {}: {figure}; {why}", names(cell, "is faster than"))
+            let lean = if found.effect.delta > 0.0 { "is slower than" } else { "is faster than" };
+            format!("UNDECIDED whether {}: {figure}; {why}", names(cell, lean))
         }
         Verdict::Invalid => format!("INVALID: {}", why_invalid(cell, metric, found, decision)),
     }

@@ -1,0 +1,92 @@
+//! Short answers: lists of runs, prerequisites, how a run was made.
+
+use contract::identity::Sha256;
+use coordinator::cli::Format;
+use coordinator::doctor::{Check, State};
+use coordinator::store::{EndSummary, RunSummary};
+use serde_json::Value;
+
+use super::sample::{Story, flat, loss, print, run};
+
+fn summary(end: Option<EndSummary>) -> RunSummary {
+    RunSummary {
+        run: run(),
+        plan: "high".to_owned(),
+        plan_digest: Sha256([3; 32]),
+        variants: vec!["baseline".to_owned(), "pgo".to_owned()],
+        hosts: vec!["bench-1".to_owned()],
+        cpu_models: Vec::new(),
+        slots: 2,
+        simulated: false,
+        model_digest: String::new(),
+        labels: Vec::new(),
+        blocks: 20,
+        parts: 120,
+        requests: 9000,
+        end,
+        tags: Vec::new(),
+        note: String::new(),
+    }
+}
+
+fn ended(state: &str) -> Option<EndSummary> {
+    Some(EndSummary {
+        unix_ms: 1_700_000_600_000,
+        state: state.to_owned(),
+        validity: "VALID".to_owned(),
+        reason: String::new(),
+        summary_json: "{}".to_owned(),
+    })
+}
+
+fn checks(state: State) -> [Check; 2] {
+    let detail = "no llvm-profdata of LLVM 22".to_owned();
+    let remedy = Some("rustup component add llvm-tools".to_owned());
+    let found = Check { name: "rustc", state: State::Found, detail: "1.95.0".to_owned(), remedy: None };
+    [found, Check { name: "llvm-profdata", state, detail, remedy }]
+}
+
+#[test]
+fn a_list_of_runs_tells_finished_from_interrupted_ones() {
+    let runs = [summary(ended("complete")), summary(ended("stopped")), summary(None)];
+    let text = print(Format::Human, |reporter| reporter.runs(&runs).unwrap());
+    let rows: Vec<&str> = text.lines().skip(1).collect();
+    assert!(rows[0].contains("2023-11-14 22:13  high  baseline,pgo"), "{text}");
+    let words = rows.iter().filter_map(|row| row.split_whitespace().last());
+    assert_eq!(words.collect::<Vec<_>>(), ["VALID", "stopped", "unfinished"]);
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+}
+
+#[test]
+fn an_empty_list_says_how_to_fill_it() {
+    assert!(print(Format::Human, |reporter| reporter.runs(&[]).unwrap()).contains("coordinator run"));
+    let json = print(Format::Json, |reporter| reporter.runs(&[]).unwrap());
+    assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["runs"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn what_is_missing_comes_with_its_remedy() {
+    let show = |format, state| print(format, |reporter| reporter.checks(&checks(state)).unwrap());
+    let text = show(Format::Human, State::Missing);
+    assert!(
+        flat(&text).contains("missing llvm-profdata no llvm-profdata of LLVM 22 → rustup component"),
+        "{text}"
+    );
+    assert!(text.ends_with("1 prerequisite missing.\n"), "{text}");
+    assert!(show(Format::Human, State::Warning).ends_with("Nothing is missing.\n"));
+    assert_eq!(show(Format::Quiet, State::Missing), "llvm-profdata\n");
+    assert_eq!(show(Format::Quiet, State::Found), "");
+    let json: Value = serde_json::from_str(&show(Format::Json, State::Missing)).unwrap();
+    assert_eq!(json["checks"][1]["state"], "missing");
+}
+
+#[test]
+fn how_a_run_was_made_tells_what_happened_on_the_way() {
+    let record = Story { notices: vec![loss()], ..Story::default() }.record();
+    let text = print(Format::Human, |reporter| reporter.shown(&record).unwrap());
+    assert!(flat(&text).contains("20 blocks done, 120 parts accepted, 9000 requests"), "{text}");
+    assert!(flat(&text).contains("worker lost: the worker of slot 1 ended by signal 9"), "{text}");
+    let quiet = Story::default().record();
+    let text = print(Format::Human, |reporter| reporter.shown(&quiet).unwrap());
+    assert!(!text.contains("on the way"), "{text}");
+}
