@@ -58,6 +58,9 @@ pub enum AppError {
         /// Why it ended.
         reason: String,
     },
+    /// Ctrl-C came before the first engine was open: there is nothing to store.
+    #[error("stopped before anything was measured")]
+    StoppedAtOnce,
     /// A resumed run would mix two builds under one name.
     #[error(
         "failed to resume with another build: `{variant}` was {}, it is {} now; start a new run, or build what it was",
@@ -114,6 +117,7 @@ impl AppError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Build(BuildError::IdenticalCode { .. }) | Self::NeverBegan { .. } => exit::INVALID,
+            Self::StoppedAtOnce => exit::INCONCLUSIVE,
             Self::Store(StoreError::Damaged { .. } | StoreError::RunDamaged { .. }) => exit::INVALID,
             _ => exit::USAGE,
         }

@@ -10,13 +10,14 @@ use contract::identity::Sha256;
 use contract::run::{RunHeader, VariantRecord};
 
 use super::entropy::entropy;
-use super::execute::sibling_worker;
+use super::execute::{ExecuteError, sibling_worker};
 use crate::build::{self, Manifest, VariantName};
 use crate::compare::Findings;
 use crate::dispatch::core::{Limits, Script};
 use crate::dispatch::driver::{Binary, Job};
 use crate::dispatch::orders::Orders;
 use crate::error::AppError;
+use crate::fleet::launch::local::LaunchError;
 use crate::plan::{EnginePlan, OnLoss, Plan, model};
 use crate::schedule::{Block, Lineup};
 
@@ -50,6 +51,9 @@ pub(super) fn builds(plan: &Plan, lineup: &Lineup) -> Result<Builds, AppError> {
 
 fn labels(lineup: &Lineup) -> Result<Builds, AppError> {
     let path = sibling_worker();
+    if !path.is_file() {
+        return Err(ExecuteError::Launch(LaunchError::NoProgram { path }).into());
+    }
     let sha256 = build::file_sha256(&path)?;
     let mut builds = Builds { binaries: BTreeMap::new(), records: Vec::new() };
     for name in lineup.variants() {

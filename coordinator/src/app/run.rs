@@ -32,10 +32,11 @@ pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<Verdict, AppError
     let mut progress = app.reporter.progress(&plan);
     let ending = on_this_host(prepared.job, &ground, Arc::new(keeper), &mut |sight| progress.sight(&sight))?;
     progress.finish();
+    let concluded = conclude(&store, run, &ending);
     if let Some(error) = cannot_be(&ending) {
         return Err(error);
     }
-    let findings = conclude(&store, run, &ending)?;
+    let findings = concluded?;
     app.reporter.findings(&findings)?;
     Ok(super::verdict(&findings, args.gate))
 }
@@ -104,7 +105,10 @@ fn cannot_be(ending: &Ending) -> Option<AppError> {
 fn conclude(store: &Store, run: RunId, ending: &Ending) -> Result<Findings, AppError> {
     let begun = store.find(run.as_str()).is_ok();
     if !begun {
-        return Err(AppError::NeverBegan { reason: ending.reason.clone() });
+        return Err(match ending.state {
+            RunState::Stopped => AppError::StoppedAtOnce,
+            _ => AppError::NeverBegan { reason: ending.reason.clone() },
+        });
     }
     let mut end = RunEnd {
         unix_ms: unix_ms(),

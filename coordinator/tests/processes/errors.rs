@@ -34,6 +34,14 @@ fn without_a_run_there_is_nothing_to_resume() {
 }
 
 #[test]
+fn without_the_worker_program_nothing_can_run_and_it_says_what_to_build() {
+    let ground = Ground::new();
+    fs::remove_file(ground.path("worker")).unwrap();
+    let ended = ground.run(&["run", &ground.plan(&plan(1, 10, 4, 2))]);
+    refused(&ended, 2, &["host agent's program", "cargo build --release -p worker"]);
+}
+
+#[test]
 fn a_missing_model_is_told_as_the_seed_does() {
     let ground = Ground::new();
     let ended =

@@ -70,6 +70,22 @@ fn a_stopped_worker_is_overdue_or_silent_and_its_block_is_run_again() {
 }
 
 #[test]
+fn a_stopped_coordinator_is_left_by_its_agent_and_workers() {
+    let ground = Ground::new();
+    let text = long().replace("lease = 10", "lease = 1");
+    let running = ground.start(&["run", &ground.plan(&text), "--seed", "1"]);
+    ground.busy_worker();
+    signal(running.pid(), "STOP");
+    ground.deserted();
+    signal(running.pid(), "CONT");
+    let ended = running.end();
+    let record = ground.latest();
+    assert_eq!((ended.code, state(&record)), (Some(4), Some(RunState::Failed)), "{ended:?}");
+    assert!(ended.stderr.contains("no word from it for 1 s"), "{ended:?}");
+    assert!(record.end.unwrap().reason.contains("agent"), "{ended:?}");
+}
+
+#[test]
 fn a_killed_agent_ends_the_run_by_name_and_the_rest_can_be_run() {
     let ground = Ground::new();
     let running =

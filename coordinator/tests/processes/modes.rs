@@ -36,9 +36,18 @@ fn the_stress_test_over_four_slots_accounts_for_every_request() {
     );
     assert_eq!((ended.code, record.parts.len()), (owed(&record), 2 * 5 * 3 * 4));
     assert_eq!(notices(&record), []);
+    assert_eq!(told(&ended.stdout), 3 * 5 * 300, "the document counts what the parts do");
     assert!(record.superseded.is_empty() && record.header.simulated);
     assert_eq!(ground.litter(), Vec::<String>::new());
     ground.deserted();
+}
+
+/// Requests with an end over all arms of the JSON document.
+fn told(document: &str) -> u64 {
+    let document: serde_json::Value = serde_json::from_str(document).unwrap();
+    let cells = document["cells"].as_array().unwrap().iter();
+    let arms = cells.flat_map(|cell| cell["arms"].as_array().unwrap());
+    arms.map(|arm| arm["outcomes"]["planned"].as_u64().unwrap()).sum()
 }
 
 #[test]

@@ -1,39 +1,50 @@
 //! The coordinator killed at any moment, and the run taken up again.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use contract::run::RunState;
 
 use crate::ground::{Ground, eventually};
 use crate::tally::{Blocks, blocks, owed, plan, requests, state};
 
-const ROUNDS: u32 = 4;
-const KILLS: u32 = 5;
+const ROUNDS: u32 = 6;
+const KILLS: usize = 6;
+/// Of one block.
+const WORKERS: usize = 6;
+
+/// Waits for another moment of a block each time: in a trial, or when a block's last worker has gone and the block is
+/// being made durable.
+fn moment(ground: &Ground, kill: usize) {
+    let mut seen = BTreeSet::<u32>::new();
+    eventually("the moment comes", || {
+        let alive = ground.workers();
+        seen.extend(&alive);
+        let come = match kill % 2 {
+            0 => seen.len() > 2 + kill * 5 % 7,
+            _ => !seen.is_empty() && seen.len().is_multiple_of(WORKERS) && alive.is_empty(),
+        };
+        come.then_some(())
+    });
+    std::thread::sleep(Duration::from_millis(11 * (kill as u64 / 2)));
+}
 
 #[test]
 fn whenever_the_coordinator_is_killed_nothing_committed_is_lost_or_run_again() {
     let ground = Ground::new();
     let path = ground.plan(&plan(ROUNDS, 10, 8, 5));
+    let first = ["run", &path, "--seed", "7"];
     let mut done = Blocks::new();
-    let mut began = false;
     for kill in 0..KILLS {
-        let resume: &[&str] = &["run", "--resume", "latest"];
-        let running = if began { ground.start(resume) } else { ground.start(&["run", &path, "--seed", "7"]) };
-        // After so many workers were seen: somewhere else in a block each time.
-        let mut seen = std::collections::BTreeSet::new();
-        eventually("so many workers were seen", || {
-            seen.extend(ground.workers());
-            (seen.len() > 2 + (kill as usize * 5) % 7).then_some(())
-        });
+        let running = ground.start(if kill == 0 { &first } else { &["run", "--resume", "latest"] });
+        moment(&ground, kill);
         running.kill();
         ground.deserted();
         let record = ground.latest();
-        began = true;
         requests(&record);
         assert_eq!(state(&record), None, "it was killed in the middle");
         let now = blocks(&record);
-        assert!(
-            done.iter().all(|(key, parts)| now.get(key) == Some(parts)),
-            "what was committed stays as it was"
-        );
+        assert!(kept(&done, &now), "what was committed stays as it was");
         done = now;
     }
     let ended = ground.run(&["run", "--resume", "latest"]);
@@ -41,23 +52,40 @@ fn whenever_the_coordinator_is_killed_nothing_committed_is_lost_or_run_again() {
     assert_eq!(state(&record), Some(RunState::Complete), "{ended:?}");
     assert_eq!(requests(&record), u64::from(ROUNDS) * 3 * 10);
     let now = blocks(&record);
-    assert!(done.iter().all(|(key, parts)| now.get(key) == Some(parts)));
-    assert_eq!(now.len(), ROUNDS as usize);
+    assert!(kept(&done, &now) && now.len() == ROUNDS as usize);
     assert_eq!(ground.litter(), Vec::<String>::new());
-    ground.deserted();
+    assert_eq!(ground.run(&["runs", "verify"]).code, Some(0));
 
     let again = ground.run(&["run", "--resume", "latest"]);
     let record = ground.latest();
     assert_eq!((again.code, state(&record)), (owed(&record), Some(RunState::Complete)), "{again:?}");
     assert_eq!(blocks(&record), now, "a complete run has nothing left to run");
+    ground.deserted();
 }
 
+fn kept(before: &Blocks, after: &Blocks) -> bool {
+    before.iter().all(|(key, parts)| after.get(key) == Some(parts))
+}
+
+/// The twin: each of the checks above sees what it is there for.
 #[test]
-fn a_changed_part_would_be_seen() {
+fn a_changed_a_doubled_and_a_lost_part_would_be_seen() {
     let ground = Ground::new();
     ground.run(&["run", &ground.plan(&plan(1, 10, 2, 1)), "--seed", "7"]);
-    let mut record = ground.latest();
+    let record = ground.latest();
+    assert_eq!(requests(&record), 30);
     let before = blocks(&record);
-    record.parts[0].output_tokens += 1;
-    assert_ne!(blocks(&record), before);
+
+    let mut changed = record.clone();
+    changed.parts[0].output_tokens += 1;
+    assert!(!kept(&before, &blocks(&changed)));
+
+    let mut doubled = record.clone();
+    doubled.parts.push(record.parts[0].clone());
+    assert!(std::panic::catch_unwind(|| requests(&doubled)).is_err());
+
+    let mut lost = record;
+    lost.parts.pop();
+    assert!(!kept(&before, &blocks(&lost)));
+    assert!(std::panic::catch_unwind(|| requests(&lost)).is_err());
 }

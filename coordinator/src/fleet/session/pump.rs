@@ -6,15 +6,16 @@ use std::time::Duration;
 use contract::message::{Down, Up};
 use contract::wire::UpItem;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::{Instant, sleep_until};
 use tokio_stream::StreamExt;
 use tonic::Streaming;
 
 use super::{Incoming, Peer, SessionEvent};
 
-/// Pings sent in quick succession when a session opens, so that the first trial already knows the clock well.
+/// Pings sent in quick succession when a session opens, so that the first trial already knows the clock well; from
+/// then on each pause is twice the one before, up to the beat: a peer that was busy loading is asked again after it.
 const OPENING_PINGS: u32 = 8;
-const OPENING_INTERVAL: Duration = Duration::from_millis(5);
+const OPENING_PAUSE: Duration = Duration::from_millis(5);
 /// Pings whose answers may be outstanding; older ones are forgotten.
 const OUTSTANDING: usize = 16;
 /// A process that has died is told of twice: by the end of its session, and by its agent, who knows how it died. The
@@ -35,8 +36,8 @@ pub(super) struct Pump {
 impl Pump {
     /// Runs until the stream ends, the peer is silent for its lease, or nobody listens any more.
     pub(super) async fn run(self, mut stream: Streaming<UpItem>) {
-        let mut pings = tokio::time::interval(OPENING_INTERVAL);
-        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pause = OPENING_PAUSE;
+        let mut due = Instant::now();
         let mut sent = BTreeMap::new();
         let mut seq = 0;
         let mut heard = Instant::now();
@@ -49,15 +50,15 @@ impl Pump {
                         return;
                     }
                 }
-                _ = pings.tick() => {
+                () = sleep_until(due) => {
                     if heard.elapsed() > self.lease {
                         break;
                     }
                     seq += 1;
-                    if seq == OPENING_PINGS {
-                        pings = tokio::time::interval(self.beat);
-                        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                    if seq >= OPENING_PINGS {
+                        pause = (pause * 2).min(self.beat);
                     }
+                    due = Instant::now() + pause;
                     sent.insert(seq, self.epoch.elapsed());
                     if sent.len() > OUTSTANDING {
                         sent.pop_first();
