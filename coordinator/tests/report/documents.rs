@@ -7,7 +7,7 @@ use coordinator::report::document::{RunDocument, run_schema};
 use coordinator::report::run_document;
 use serde_json::Value;
 
-use super::sample::{SLOTS, Story, loss};
+use super::sample::{ROUNDS, SLOTS, Story, loss};
 
 fn schema_path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../schema/run.schema.json")
@@ -53,8 +53,8 @@ fn every_request_is_in_exactly_one_part() {
     let document = printed();
     let parts = document["parts"].as_array().unwrap();
     let planned: u64 = parts.iter().map(|part| part["outcomes"]["planned"].as_u64().unwrap()).sum();
-    assert_eq!(planned, 3 * 10 * (100 + 200));
-    assert_eq!(parts.len(), 3 * 10 * 2 * SLOTS as usize);
+    assert_eq!(planned, 3 * u64::from(ROUNDS) * (100 + 200));
+    assert_eq!(parts.len(), (3 * ROUNDS * 2 * SLOTS) as usize);
     assert!(parts.iter().all(|part| part["histograms"]["e2e"]["count"] == part["outcomes"]["ok"]));
 }
 
@@ -66,7 +66,7 @@ fn figures_of_the_document_are_those_of_the_findings() {
     assert_eq!((&metric["name"], &metric["verdict"]), (&"e2e-p50".into(), &"FASTER".into()));
     let change = metric["effect"]["change"].as_f64().unwrap();
     assert!((change + 0.05).abs() < 0.005, "{change}");
-    assert_eq!(metric["rounds"].as_array().unwrap().len(), 10);
+    assert_eq!(metric["rounds"].as_array().unwrap().len(), ROUNDS as usize);
     let path: Vec<&str> = metric["path"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     let applied: Vec<&&str> = path.iter().filter(|row| row.ends_with(": yes")).collect();
     assert!(matches!(applied[..], [row] if row.starts_with("upper bound")), "{path:?}");

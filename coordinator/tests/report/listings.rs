@@ -84,7 +84,7 @@ fn what_is_missing_comes_with_its_remedy() {
 fn how_a_run_was_made_tells_what_happened_on_the_way() {
     let record = Story { notices: vec![loss()], ..Story::default() }.record();
     let text = print(Format::Human, |reporter| reporter.shown(&record).unwrap());
-    assert!(flat(&text).contains("20 blocks done, 120 parts accepted, 9000 requests"), "{text}");
+    assert!(flat(&text).contains("12 blocks done, 72 parts accepted, 5400 requests"), "{text}");
     assert!(flat(&text).contains("worker lost: the worker of slot 1 ended by signal 9"), "{text}");
     let quiet = Story::default().record();
     let text = print(Format::Human, |reporter| reporter.shown(&quiet).unwrap());

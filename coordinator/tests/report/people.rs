@@ -98,16 +98,16 @@ fn failures_are_told_by_kind_and_keep_a_fast_build_from_winning() {
     says(&short(story()), "requests failed, limit 1.00 %");
     silent(&short(story()), "FASTER");
     let report = story().reported();
-    // 2 slots × 10 rounds × 10 requests of arm B alone.
-    says(&report, "failed 0 200 0");
+    // 2 slots × 6 rounds × 10 requests of arm B alone.
+    says(&report, "failed 0 120 0");
     silent(&report, "timed out");
 }
 
 #[test]
 fn a_stopped_run_says_how_to_go_on() {
-    let story = || Story { b: 0.9, blocks: Some(14), state: Some(RunState::Stopped), ..Story::default() };
+    let story = || Story { b: 0.9, blocks: Some(7), state: Some(RunState::Stopped), ..Story::default() };
     let text = short(story());
-    says(&text, "14 of 20 blocks are done (interrupted by the user)");
+    says(&text, "7 of 12 blocks are done (interrupted by the user)");
     says(&text, &format!("coordinator run --resume {}", run()));
     silent(&short(Story { b: 0.9, ..Story::default() }), "--resume");
 }
