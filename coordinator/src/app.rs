@@ -82,7 +82,7 @@ impl App<'_> {
     }
 }
 
-/// The exit code of findings. Without a gate any completed VALID measurement is a success, whatever it found.
+/// The exit code of findings. Without a gate any comparison that can be believed is a success, whatever it found.
 fn verdict(findings: &Findings, gate: GateArgs) -> Verdict {
     use stats::compare::Verdict as Found;
     match findings.validity {
@@ -90,10 +90,11 @@ fn verdict(findings: &Findings, gate: GateArgs) -> Verdict {
         Validity::Inconclusive(_) => return exit::INCONCLUSIVE,
         Validity::Valid => {}
     }
-    match findings.verdict().filter(|_| gate.gate) {
-        Some(Found::Slower) => exit::SLOWER,
+    match findings.verdict() {
+        // The control differed: no gate is needed to distrust that.
         Some(Found::Invalid) => exit::INVALID,
-        Some(Found::Undecided) if gate.inconclusive == Inconclusive::Fail => exit::INCONCLUSIVE,
+        Some(Found::Slower) if gate.gate => exit::SLOWER,
+        Some(Found::Undecided) if gate.gate && gate.inconclusive == Inconclusive::Fail => exit::INCONCLUSIVE,
         _ => exit::OK,
     }
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use coordinator::cli::Cli;
+use coordinator::error::AppError;
 use coordinator::{app, report};
 
 fn main() -> ExitCode {
@@ -17,6 +18,8 @@ fn main() -> ExitCode {
     let mut reporter = report::reporter(format, streams);
     match app::carry_out(cli, &mut *reporter) {
         Ok(code) => ExitCode::from(code),
+        // Whoever read the output has seen enough (`… | head`).
+        Err(AppError::Print(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             drop(reporter);
             report::failure(&mut std::io::stderr(), &error);

@@ -29,7 +29,8 @@ fn findings(app: &mut App<'_>, wanted: &RunRef) -> Result<Findings, AppError> {
 pub(super) fn runs(app: &mut App<'_>, command: &RunsCommand) -> Result<Verdict, AppError> {
     match command {
         RunsCommand::List(_) => {
-            let runs = app.store()?.runs()?;
+            let mut runs = app.store()?.runs()?;
+            runs.reverse();
             app.reporter.runs(&runs)?;
         }
         RunsCommand::Show(args) => {

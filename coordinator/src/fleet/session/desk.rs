@@ -55,12 +55,21 @@ impl Desk {
         let first = tokio::time::timeout(self.limits.hello, stream.next())
             .await
             .map_err(|_| Status::deadline_exceeded("no hello came in time"))?
-            .ok_or_else(|| Status::invalid_argument("the stream ended before a hello"))??;
+            .ok_or_else(|| Status::invalid_argument("the stream ended before a hello"))?
+            .map_err(|_| foreign())?;
         match Up::try_from(first) {
             Ok(Up::Hello(hello)) => Ok(*hello),
-            _ => Err(Status::invalid_argument("the first message of a session is a hello")),
+            Ok(_) => Err(Status::invalid_argument("the first message of a session is a hello")),
+            Err(_) => Err(foreign()),
         }
     }
+}
+
+/// A hello that cannot be read at all is older or newer than every protocol number.
+fn foreign() -> Status {
+    Status::failed_precondition(
+        "coordinator and worker do not understand each other: build both from the same sources",
+    )
 }
 
 fn queue(role: &Role) -> usize {
