@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use inference::kernels::Isa;
 use inference::synth::Preset;
 
 use crate::agent::Settings;
+use crate::bench;
 use crate::session::join::COORDINATOR;
 
 /// One measured process, or the agent of a host that starts such processes.
@@ -31,6 +33,54 @@ pub enum Command {
         #[command(subcommand)]
         command: ModelCommand,
     },
+    /// Measure the engine in this process beside what the machine could do at best
+    Bench(BenchArgs),
+}
+
+/// Flags of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Model directory or file [default: models/default]
+    #[arg(long, env = "BENCH_MODEL_PATH", value_name = "PATH")]
+    pub model: Option<PathBuf>,
+    /// Threads of the engine and of the floors [default: one a processor]
+    #[arg(long, value_parser = positive)]
+    threads: Option<usize>,
+    /// Kernels to use [default: the widest that machine and model have]
+    #[arg(long)]
+    isa: Option<IsaName>,
+    /// Batch sizes that decode is measured with
+    #[arg(long, value_delimiter = ',', default_value = "1,8,32,128", value_parser = positive)]
+    batches: Vec<usize>,
+    /// Tokens of the prompt that prefill is measured with
+    #[arg(long, default_value = "512", value_parser = positive)]
+    prompt: usize,
+    /// Repetitions of everything
+    #[arg(long, default_value = "5", value_parser = positive)]
+    pub repeat: usize,
+    /// How to print
+    #[arg(long, default_value = "human")]
+    pub output: BenchOutput,
+}
+
+/// Names of instruction sets.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum IsaName {
+    /// Plain Rust
+    Portable,
+    /// AVX2, FMA and F16C
+    Avx2,
+    /// AVX-512F and VL
+    Avx512,
+}
+
+/// Forms of the output of `bench`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BenchOutput {
+    /// A table
+    Human,
+    /// One JSON document
+    Json,
 }
 
 /// Flags of `agent`.
@@ -94,6 +144,40 @@ impl AgentArgs {
         let Self { coordinator, name, slots, patience, keep, until_stdin_closes } = self;
         Settings { coordinator, token, name, slots, patience, keep, until_stdin_closes }
     }
+}
+
+impl BenchArgs {
+    /// What to measure with the model found: decode after prompts of 128 tokens, 32 steps at a time.
+    #[must_use]
+    pub fn settings(self, model: PathBuf) -> bench::Settings {
+        let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        bench::Settings {
+            model,
+            threads: self.threads.unwrap_or_else(processors),
+            isa: self.isa.map(IsaName::isa),
+            prompt: self.prompt,
+            batches: self.batches,
+            decode_prompt: 128,
+            decode_steps: 32,
+            repeats: self.repeat,
+            memory_bytes: bench::beyond_caches(),
+        }
+    }
+}
+
+impl IsaName {
+    fn isa(self) -> Isa {
+        match self {
+            Self::Portable => Isa::Portable,
+            Self::Avx2 => Isa::Avx2,
+            Self::Avx512 => Isa::Avx512,
+        }
+    }
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    let number = text.trim().parse::<std::num::NonZero<usize>>();
+    number.map(std::num::NonZero::get).map_err(|_| "a positive number is expected".to_owned())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

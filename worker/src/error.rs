@@ -12,6 +12,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use crate::bench::BenchError;
 use crate::session::link::LinkError;
 
 /// Why the program did not end as asked. Messages complete "failed to …".
@@ -20,6 +21,9 @@ pub enum WorkerError {
     /// There is no session, or no longer one.
     #[error(transparent)]
     Link(#[from] LinkError),
+    /// The engine could not be measured.
+    #[error(transparent)]
+    Bench(#[from] BenchError),
     /// A worker was not started by an agent.
     #[error(
         "read the environment variable {name}, which an agent sets for the workers it starts: run `worker agent`"

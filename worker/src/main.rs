@@ -10,11 +10,11 @@ use clap::Parser;
 use inference::files::ModelFiles;
 use inference::{import, synth};
 use tokio::runtime::{Builder, Runtime};
-use worker::agent;
-use worker::cli::{AgentArgs, Cli, Command, ModelCommand};
+use worker::cli::{AgentArgs, BenchArgs, BenchOutput, Cli, Command, ModelCommand};
 use worker::error::{WorkerError, with_causes};
 use worker::measure::{Clock, ColdStart};
 use worker::session::join::{self, Handover, TOKEN};
+use worker::{agent, bench};
 
 fn main() -> ExitCode {
     let cold = ColdStart::at_main(&Clock::monotonic());
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Command::Agent(args) => run_agent(args),
         Command::Join => run_worker(cold),
         Command::Model { command } => model(command),
+        Command::Bench(args) => measure(args),
     };
     // Returning, not exiting: an instrumented build writes its profile on the way out of main.
     match outcome {
@@ -79,6 +80,18 @@ fn model(command: ModelCommand) -> Result<(), WorkerError> {
                 digest.map_err(|error| WorkerError::ReadModel { path, reason: with_causes(&error) })?
             );
         }
+    }
+    Ok(())
+}
+
+fn measure(args: BenchArgs) -> Result<(), WorkerError> {
+    let (output, repeats) = (args.output, args.repeat);
+    let model = bench::locate(args.model.as_deref())?;
+    let settings = args.settings(model);
+    let report = bench::run(&settings, &mut |repetition| eprintln!("repetition {repetition} of {repeats}"))?;
+    match output {
+        BenchOutput::Human => print!("{report}"),
+        BenchOutput::Json => println!("{:#}", report.json()),
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! One test's own place: programs under paths nobody else uses, so that every process started from here can be found
 //! again; a store; plans; and the coordinator running on them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -14,6 +15,9 @@ use crate::programs::{COORDINATOR, worker};
 /// Longest wait for anything that must happen: far above what it takes on a busy machine, so that only a defect
 /// reaches it.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Of every plan here that is to be disturbed.
+const SLOTS: usize = 2;
 
 pub(crate) struct Ground {
     dir: tempfile::TempDir,
@@ -121,9 +125,22 @@ impl Ground {
         pids.filter(|pid| is_running(*pid, &program, verb)).collect()
     }
 
-    /// The first worker found with its engine at work.
+    /// The only agent. A process that it has forked looks like it until it becomes a worker.
+    pub(crate) fn agent(&self) -> u32 {
+        eventually("there is one agent", || match self.agents()[..] {
+            [agent] => Some(agent),
+            _ => None,
+        })
+    }
+
+    /// A worker of the second trial with its engine open. By then the run has begun for good.
     pub(crate) fn busy_worker(&self) -> u32 {
-        eventually("a worker opens its engine", || self.workers().into_iter().find(|pid| has_engine(*pid)))
+        let mut seen = BTreeSet::<u32>::new();
+        eventually("a worker of the second trial opens its engine", || {
+            let alive = self.workers();
+            seen.extend(&alive);
+            alive.into_iter().find(|pid| seen.len() > SLOTS && has_engine(*pid))
+        })
     }
 
     /// Waits until nothing started from here lives.

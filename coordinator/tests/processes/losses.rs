@@ -5,9 +5,9 @@ use contract::run::{NoticeKind, RunState};
 use crate::ground::{Ground, eventually, signal};
 use crate::tally::{notices, owed, plan, requests, state};
 
-/// Trials long enough to be caught at: 40 tokens of 25 ms.
+/// Trials long enough to be caught at: 30 tokens of 25 ms.
 fn long() -> String {
-    plan(1, 10, 40, 25)
+    plan(1, 10, 30, 25)
 }
 
 #[test]
@@ -91,8 +91,7 @@ fn a_killed_agent_ends_the_run_by_name_and_the_rest_can_be_run() {
     let running =
         ground.start(&["run", &ground.plan(&long().replace("rounds = 1", "rounds = 2")), "--seed", "1"]);
     ground.busy_worker();
-    let [agent] = ground.agents()[..] else { panic!("one agent") };
-    signal(agent, "KILL");
+    signal(ground.agent(), "KILL");
     eventually("its workers die with it", || ground.workers().is_empty().then_some(()));
     let ended = running.end();
     let record = ground.latest();

@@ -12,6 +12,7 @@ mod attention;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod floors;
 mod matmul;
 mod pointwise;
 mod portable;
@@ -48,6 +49,12 @@ pub(crate) struct Kernels {
     /// [`pointwise::gate`].
     pub(crate) gate: unsafe fn(*mut f32, *const f32, usize),
     first_largest: unsafe fn(*const f32, usize) -> Option<usize>,
+    /// [`floors::read`].
+    read: unsafe fn(*const f32, usize) -> f32,
+    /// [`floors::multiply_add`].
+    multiply_add: unsafe fn(usize) -> f32,
+    /// Accumulators of the widest matrix tile.
+    tile: usize,
 }
 
 impl Isa {
@@ -171,6 +178,18 @@ macro_rules! path {
                 unsafe { pointwise::first_largest::<$simd>(values, length) }
             }
 
+            #[$($enable)*]
+            unsafe fn read(from: *const f32, length: usize) -> f32 {
+                // SAFETY: passed on.
+                unsafe { floors::read::<$simd>(from, length) }
+            }
+
+            #[$($enable)*]
+            unsafe fn multiply_add(rounds: usize) -> f32 {
+                // SAFETY: passed on.
+                unsafe { floors::multiply_add::<$simd>(rounds) }
+            }
+
             pub(super) static KERNELS: Kernels = Kernels {
                 isa: Isa::$isa,
                 matmul: matmul_rows,
@@ -179,6 +198,9 @@ macro_rules! path {
                 rms_norm,
                 gate,
                 first_largest,
+                read,
+                multiply_add,
+                tile: <$simd as simd::Simd>::TILE_ROWS * <$simd as simd::Simd>::TILE_COLUMNS,
             };
         }
     };

@@ -1,0 +1,131 @@
+//! What bounds every kernel, measured with the same vector operations: how fast memory can be read and how fast
+//! registers can be multiplied and added. Two loops that do nothing else; who times them, and with how many threads,
+//! is the caller's business.
+
+use super::Isa;
+use super::simd::{Simd, unrolled};
+
+/// Bytes asked for ahead of the place being read: some lines more than memory takes to answer.
+const AHEAD: usize = 1024;
+/// Vectors read a turn, each into a sum of its own, so that no addition waits for the one before.
+const SUMS: usize = 8;
+
+impl Isa {
+    /// Reads every value once and returns a sum of them, which keeps the reading from being optimised away. `None`
+    /// where this machine does not have the set.
+    pub fn read(self, values: &[f32]) -> Option<f32> {
+        let kernels = self.kernels()?;
+        // SAFETY: this table exists only where its instruction set was detected; the slice is valid.
+        Some(unsafe { (kernels.read)(values.as_ptr(), values.len()) })
+    }
+
+    /// Multiplies and adds in registers for `rounds` rounds of [`Isa::operations_per_round`] and returns a value that
+    /// depends on all of them. `None` where this machine does not have the set.
+    pub fn multiply_add(self, rounds: usize) -> Option<f32> {
+        let kernels = self.kernels()?;
+        // SAFETY: this table exists only where its instruction set was detected.
+        Some(unsafe { (kernels.multiply_add)(rounds) })
+    }
+
+    /// Floating-point operations in a round of [`Isa::multiply_add`]: a multiplication and an addition for each lane
+    /// of as many vectors as the matrix kernel keeps in registers.
+    pub fn operations_per_round(self) -> usize {
+        2 * self.lanes() * self.kernels().map_or(0, |kernels| kernels.tile)
+    }
+}
+
+/// # Safety
+/// The machine has `S`; `from` is valid for `length` elements.
+#[inline(always)]
+pub(crate) unsafe fn read<S: Simd>(from: *const f32, length: usize) -> f32 {
+    let turn = SUMS * S::LANES;
+    // SAFETY: vectors are read below `length` only; prefetching takes any address.
+    unsafe {
+        let mut sums = [S::zero(); SUMS];
+        let mut at = 0;
+        while at + turn <= length {
+            unrolled!(i < SUMS, {
+                let place = from.add(at + i * S::LANES);
+                S::prefetch(place.cast::<u8>().wrapping_add(AHEAD));
+                sums[i] = S::add(sums[i], S::load(place));
+            });
+            at += turn;
+        }
+        let rest: f32 = (at..length).map(|i| *from.add(i)).sum();
+        sums.into_iter().map(|sum| S::sum(sum)).sum::<f32>() + rest
+    }
+}
+
+/// # Safety
+/// The machine has `S`.
+#[inline(always)]
+pub(crate) unsafe fn multiply_add<S: Simd>(rounds: usize) -> f32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        // Hidden from the optimiser, which would otherwise know the result; near the fixed point 2, so that values
+        // stay normal numbers however long it takes.
+        let factor = S::splat(std::hint::black_box(0.5));
+        let offset = S::splat(std::hint::black_box(1.0));
+        // Larger than any tile; what is not used costs nothing.
+        let mut values = [[S::zero(); 8]; 8];
+        // Different starts: equal chains would be computed once.
+        unrolled!(r < S::TILE_ROWS, {
+            unrolled!(c < S::TILE_COLUMNS, {
+                values[r][c] = S::splat(std::hint::black_box((r * 3 + c + 1) as f32));
+            });
+        });
+        for _ in 0..rounds {
+            unrolled!(r < S::TILE_ROWS, {
+                unrolled!(c < S::TILE_COLUMNS, {
+                    values[r][c] = S::fma(values[r][c], factor, offset);
+                });
+            });
+        }
+        let mut total = S::zero();
+        unrolled!(r < S::TILE_ROWS, {
+            unrolled!(c < S::TILE_COLUMNS, { total = S::add(total, values[r][c]) });
+        });
+        S::sum(total)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_is_read_once() {
+        for isa in Isa::available() {
+            for length in [0, 1, 7, 64, 127, 128, 1000] {
+                let values: Vec<f32> = (0..length).map(|i| i as f32).collect();
+                let expected: f32 = values.iter().sum();
+                assert_eq!(isa.read(&values), Some(expected), "{} over {length}", isa.name());
+                if length > 1 {
+                    assert_ne!(isa.read(&values[..length - 1]), Some(expected), "the last one counts");
+                }
+            }
+        }
+    }
+
+    /// Twin of counting: a chain that were left out or run too seldom would give another sum.
+    #[test]
+    fn every_chain_takes_every_round() {
+        for isa in Isa::available() {
+            let chains = isa.operations_per_round() / 2 / isa.lanes();
+            assert!(chains >= 8, "{}", isa.name());
+            for rounds in [0, 1, 5] {
+                let sum = isa.multiply_add(rounds).unwrap();
+                assert!((sum - expected(isa, rounds)).abs() < 1e-3 * sum, "{} after {rounds}", isa.name());
+                assert!((sum - expected(isa, rounds + 1)).abs() > 1e-3 * sum);
+            }
+        }
+    }
+
+    fn expected(isa: Isa, rounds: usize) -> f32 {
+        let columns = if isa == Isa::Portable { 2 } else { 3 };
+        let rows = isa.operations_per_round() / 2 / isa.lanes() / columns;
+        let starts = (0..rows).flat_map(|r| (0..columns).map(move |c| (r * 3 + c + 1) as f32));
+        let chain = |start| (0..rounds).fold(start, |value, _| value * 0.5 + 1.0);
+        starts.map(chain).sum::<f32>() * isa.lanes() as f32
+    }
+}

@@ -1,0 +1,136 @@
+//! The batcher driven by hand and timed: a prompt alone, or a batch that only decodes. It must not know what the
+//! times are compared with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use inference::batcher::{Batcher, kv_bytes_needed};
+use inference::error::LoadError;
+use inference::model::Model;
+use inference::request::{BatchOptions, Event, Request, StepReport};
+use inference::sampling::Sampling;
+
+use super::{BenchError, Settings};
+use crate::measure::Clock;
+
+/// An engine that is idle between measurements.
+pub(super) struct Bench {
+    batcher: Batcher,
+    events: Vec<Event>,
+    clock: Clock,
+    prompt: usize,
+    steps: usize,
+}
+
+/// Steps of pure decode.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Decoded {
+    /// Time of all steps.
+    pub(super) total: Duration,
+    /// Of these, the time in which the scheduler composed them.
+    pub(super) planning: Duration,
+}
+
+impl Bench {
+    /// With cache for the largest of the measurements and else the limits that are the engine's own.
+    pub(super) fn new(model: Arc<Model>, settings: &Settings, clock: Clock) -> Result<Self, LoadError> {
+        let own = BatchOptions::default();
+        let largest = settings.batches.iter().copied().max().unwrap_or(1);
+        let (prompt, steps) = (settings.decode_prompt, settings.decode_steps);
+        let decode = kv_bytes_needed(
+            model.config(),
+            own.kv_format,
+            largest,
+            prompt + outputs(largest, prompt, steps, own.prefill_chunk),
+        );
+        let prefill = kv_bytes_needed(model.config(), own.kv_format, 1, settings.prompt + 1);
+        let options = BatchOptions {
+            kv_bytes: decode.max(prefill),
+            max_batch: largest,
+            max_queue: largest.max(own.max_queue),
+            ..own
+        };
+        let batcher = Batcher::new(model, options)?;
+        Ok(Self { batcher, events: Vec::with_capacity(4 * largest), clock, prompt, steps })
+    }
+
+    /// Time from a prompt's submission to its first token.
+    pub(super) fn prefill(&mut self, tokens: usize) -> Result<Duration, BenchError> {
+        self.submit(0, tokens, 1)?;
+        let start = self.clock.now();
+        while !self.batcher.is_idle() {
+            self.step();
+        }
+        Ok(self.clock.now() - start)
+    }
+
+    /// Time of the steps of decode after all prompts of a batch are in the cache. Prompts enter chunk by chunk while
+    /// earlier ones decode already, so contexts exceed the prompt's length by up to the number of chunks.
+    pub(super) fn decode(&mut self, batch: usize) -> Result<Decoded, BenchError> {
+        let chunk = self.batcher.options().prefill_chunk;
+        let outputs = outputs(batch, self.prompt, self.steps, chunk);
+        for id in 0..batch {
+            if let Err(refusal) = self.submit(id, self.prompt, outputs) {
+                self.clear(batch);
+                return Err(refusal);
+            }
+        }
+        for _ in 0..(batch * self.prompt).div_ceil(chunk) {
+            self.step();
+        }
+        let decoded = self.timed(batch);
+        self.clear(batch);
+        decoded
+    }
+
+    fn timed(&mut self, batch: usize) -> Result<Decoded, BenchError> {
+        let (mut planning, start) = (Duration::ZERO, self.clock.now());
+        for _ in 0..self.steps {
+            let before = self.clock.now();
+            self.events.clear();
+            self.batcher.begin_step(&mut self.events);
+            planning += self.clock.now() - before;
+            let report = self.batcher.finish_step(&mut self.events);
+            let advanced = if report.prefill_tokens == 0 { tokens(&self.events) } else { 0 };
+            if advanced != batch {
+                return Err(BenchError::Uneven { batch, advanced });
+            }
+        }
+        Ok(Decoded { total: self.clock.now() - start, planning })
+    }
+
+    fn step(&mut self) -> StepReport {
+        self.events.clear();
+        self.batcher.step(&mut self.events)
+    }
+
+    fn submit(&mut self, id: usize, tokens: usize, outputs: usize) -> Result<(), BenchError> {
+        let vocabulary = self.batcher.model().config().vocab_size;
+        // Speed does not depend on the tokens; different ones keep equal rows from hiding in the caches.
+        let prompt = (0..tokens).map(|i| ((i * 7919 + id * 104_729 + 1) % vocabulary) as u32).collect();
+        let request = Request {
+            id: id as u64,
+            prompt,
+            max_new_tokens: outputs,
+            sampling: Sampling::Greedy,
+            stop_on_eos: false,
+        };
+        Ok(self.batcher.submit(request)?)
+    }
+
+    fn clear(&mut self, batch: usize) {
+        for id in 0..batch {
+            self.batcher.cancel(id as u64);
+        }
+    }
+}
+
+fn tokens(events: &[Event]) -> usize {
+    events.iter().filter(|event| matches!(event, Event::Token { .. })).count()
+}
+
+/// Tokens a request must be able to generate: those of the steps timed, and those that the first prompt's request
+/// generates while the last prompt is being taken in.
+fn outputs(batch: usize, prompt: usize, steps: usize, chunk: usize) -> usize {
+    (batch * prompt).div_ceil(chunk) + steps + 1
+}
