@@ -55,6 +55,9 @@ pub struct BenchArgs {
     /// Tokens of the prompt that prefill is measured with
     #[arg(long, default_value = "512", value_parser = positive)]
     prompt: usize,
+    /// Megabytes of the buffer that memory is read from [default: twice the largest cache, 256 to 1074]
+    #[arg(long, value_name = "MB", value_parser = positive)]
+    buffer: Option<usize>,
     /// Repetitions of everything
     #[arg(long, default_value = "5", value_parser = positive)]
     pub repeat: usize,
@@ -160,7 +163,9 @@ impl BenchArgs {
             decode_prompt: 128,
             decode_steps: 32,
             repeats: self.repeat,
-            memory_bytes: bench::beyond_caches(),
+            memory_bytes: self
+                .buffer
+                .map_or_else(bench::beyond_caches, |megabytes| megabytes.saturating_mul(1_000_000)),
         }
     }
 }

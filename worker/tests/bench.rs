@@ -1,7 +1,6 @@
 //! `worker bench` on a tiny model: every figure is there, in the shape that programs rely on, and what cannot be
 //! measured is an error and never a figure.
 
-use std::path::Path;
 use std::process::{Command, Output};
 
 use inference::kernels::Isa;
@@ -126,22 +125,10 @@ fn the_program_says_what_is_missing_or_wrong() {
 
 #[test]
 fn the_program_prints_nothing_but_the_document() {
-    let (_folder, settings) = tiny(Preset::Nine);
-    let model = Path::new(&settings.model).to_str().unwrap();
-    let output = run(&[
-        "--model",
-        model,
-        "--threads",
-        "1",
-        "--batches",
-        "1",
-        "--prompt",
-        "8",
-        "--repeat",
-        "1",
-        "--output",
-        "json",
-    ]);
+    let (_folder, settings) = tiny(Preset::Tiny);
+    let model = settings.model.to_str().unwrap();
+    let flags = "--threads 1 --batches 1 --prompt 8 --repeat 1 --buffer 4 --output json";
+    let output = run(&["--model", model].into_iter().chain(flags.split(' ')).collect::<Vec<_>>());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((json["threads"].as_u64(), json["repeats"].as_u64()), (Some(1), Some(1)));
