@@ -1,4 +1,5 @@
-//! Compiles the protos (feature `wire`).
+//! Compiles the protos (feature `wire`). Without that feature the build is that of `cargo bench`, which starts programs
+//! built before: then it warns of a missing model or program and says how to get it. Nothing fails or is built for it.
 //!
 //! Nothing here becomes a constant of the worker: a commit, a flag, a profile or a date would make two builds of equal
 //! code differ. All of them live in the build manifest instead.
@@ -8,6 +9,46 @@ fn main() {
     println!("cargo::rerun-if-changed=proto/bench");
     #[cfg(feature = "wire")]
     compile_protos();
+    #[cfg(not(feature = "wire"))]
+    help();
+}
+
+/// Warns of what `cargo bench` will miss. Only what is missing is watched, so that a program that is built again does
+/// not rebuild the benchmarks.
+#[cfg(not(feature = "wire"))]
+fn help() {
+    use std::path::{Path, PathBuf};
+    let variable = |name: &str| {
+        println!("cargo::rerun-if-env-changed={name}");
+        std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+    };
+    let missing = |what: &str, path: &Path, solution: &str| {
+        println!("cargo::rerun-if-changed={}", path.display());
+        println!("cargo::warning=❌ {what} not found at: {}", path.display());
+        println!("cargo::warning=   Solution: {solution}");
+    };
+    let upstream = || Some(std::env::home_dir()?.join(".inferno/models/TinyLlama_TinyLlama-1.1B-Chat-v1.0"));
+    let model = variable("BENCH_MODEL_PATH").unwrap_or_else(|| PathBuf::from("models/default"));
+    let elsewhere = model == Path::new("models/default") && upstream().is_some_and(|path| path.exists());
+    if !model.exists() && !elsewhere {
+        missing(
+            "Model",
+            &model,
+            "run scripts/fetch-model.sh, or set BENCH_MODEL_PATH to a safetensors directory or file",
+        );
+    }
+    // OUT_DIR is TARGET/PROFILE/build/PACKAGE/out.
+    let out = std::env::var_os("OUT_DIR").map(PathBuf::from);
+    let target = out.as_deref().and_then(|out| out.ancestors().nth(4)).unwrap_or(Path::new("target"));
+    let program = variable("BENCH_BASELINE_BINARY")
+        .unwrap_or_else(|| target.join("release/examples/concurrent_inference"));
+    if !program.exists() {
+        missing(
+            "concurrent_inference binary",
+            &program,
+            "cargo build --release --package inference --example concurrent_inference --features examples",
+        );
+    }
 }
 
 #[cfg(feature = "wire")]
