@@ -3,7 +3,7 @@
 use contract::run::{NoticeKind, RunState};
 
 use crate::ground::{Ground, eventually, signal};
-use crate::tally::{notices, owed, plan, requests, state};
+use crate::tally::{losses, owed, plan, requests, state};
 
 /// Trials long enough to be caught at: 30 tokens of 25 ms.
 fn long() -> String {
@@ -19,7 +19,7 @@ fn a_killed_worker_costs_its_block_an_attempt_and_nothing_else() {
     let record = ground.latest();
     assert_eq!((state(&record), requests(&record)), (Some(RunState::Complete), 30), "{ended:?}");
     assert_eq!(ended.code, owed(&record), "{ended:?}");
-    assert_eq!(notices(&record), [NoticeKind::WorkerLost]);
+    assert_eq!(losses(&record), [NoticeKind::WorkerLost]);
     assert!(record.notices[0].message.contains("killed by signal 9"), "{:?}", record.notices);
     assert_eq!(record.blocks[0].attempt.0, 2);
     assert_eq!(record.parts.len(), 6);
@@ -61,7 +61,7 @@ fn a_stopped_worker_is_overdue_or_silent_and_its_block_is_run_again() {
     let record = ground.latest();
     assert_eq!((state(&record), requests(&record)), (Some(RunState::Complete), 30), "{ended:?}");
     assert!(
-        matches!(notices(&record)[..], [NoticeKind::WorkerSilent | NoticeKind::Overdue]),
+        matches!(losses(&record)[..], [NoticeKind::WorkerSilent | NoticeKind::Overdue]),
         "{:?}",
         record.notices
     );
@@ -98,7 +98,7 @@ fn a_killed_agent_ends_the_run_by_name_and_the_rest_can_be_run() {
     assert_eq!((ended.code, state(&record)), (Some(4), Some(RunState::Failed)), "{ended:?}");
     let reason = &record.end.as_ref().unwrap().reason;
     assert!(reason.contains("agent") && reason.contains("killed by signal 9"), "{reason}");
-    assert_eq!(notices(&record), [NoticeKind::AgentLost]);
+    assert_eq!(losses(&record), [NoticeKind::AgentLost]);
 
     let ended = ground.run(&["run", "--resume", "latest"]);
     let record = ground.latest();

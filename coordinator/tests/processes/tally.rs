@@ -47,6 +47,11 @@ pub(crate) fn notices(record: &RunRecord) -> Vec<NoticeKind> {
     record.notices.iter().map(|notice| notice.kind).collect()
 }
 
+/// The same without late words: what the other workers said before they heard of a loss may come in time or not.
+pub(crate) fn losses(record: &RunRecord) -> Vec<NoticeKind> {
+    notices(record).into_iter().filter(|kind| *kind != NoticeKind::Late).collect()
+}
+
 /// The exit code that a completed run without a gate owes its validity. A busy machine may well make a measurement
 /// INVALID: that is not what these tests are about.
 pub(crate) fn owed(record: &RunRecord) -> Option<i32> {
