@@ -14,7 +14,7 @@ use crate::measure::Clock;
 /// Values in one task of reading: half a megabyte.
 const VALUES: usize = 1 << 17;
 /// Bytes read in one measurement at least.
-const READ_AT_LEAST: usize = 1 << 29;
+const READ_AT_LEAST: usize = 1 << 31;
 /// Rounds in one task of multiplying and adding: about a millisecond.
 const ROUNDS: usize = 1 << 17;
 /// Tasks of multiplying and adding for each thread in one measurement.
