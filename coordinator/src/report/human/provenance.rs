@@ -6,6 +6,7 @@ use stats::compare::Verdict;
 use stats::validity::Validity;
 
 use super::page::Page;
+use super::verdict::PATIENCE;
 use super::words::{bytes, count, date};
 use crate::compare::{Cell, Findings, Outcome};
 use crate::plan::Plan;
@@ -130,5 +131,5 @@ fn wanted(cells: &[Cell], planned: u32) -> Option<u64> {
     };
     let valid = |cell: &&Cell| matches!(cell.assessment.validity, Validity::Valid);
     let most = cells.iter().filter(valid).filter_map(needed).max();
-    most.filter(|rounds| *rounds > planned.into())
+    most.filter(|rounds| *rounds > planned.into() && *rounds <= PATIENCE)
 }

@@ -9,6 +9,9 @@ use super::validity::doubts;
 use super::words::{Unit, change, count, interval, percent, tolerance, value};
 use crate::compare::{Cell, MetricComparison, Outcome};
 
+/// More rounds than this nobody waits for: a quieter host is the better advice.
+pub(super) const PATIENCE: u64 = 200;
+
 /// Prints the headlines.
 pub(super) fn headlines(page: &mut Page, cells: &[Cell]) {
     for cell in cells {
@@ -113,6 +116,10 @@ fn open(metric: &MetricComparison, mde: f64, needed: Option<u64>, done: u32) -> 
         Some(rounds) if rounds <= u64::from(done) => format!(
             "could have seen {seen}, but it lies too near the tolerance of {} to say on which side: run more rounds",
             tolerance(metric.tolerance)
+        ),
+        Some(rounds) if rounds > PATIENCE => format!(
+            "could have seen {seen}; about {} would settle it on a host this noisy: quiet it first",
+            count(rounds, "round")
         ),
         Some(rounds) => {
             format!("could have seen {seen}; about {} would settle it", count(rounds, "round"))
