@@ -5,7 +5,8 @@
 //! A request goes Waiting → (pages reserved) → Prefilling → Decoding → finished; [`Batcher::cancel`] ends it in
 //! any state, a logit that is not finite ends it after a pass.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
 use crate::config::{Config, KvFormat};
@@ -17,12 +18,20 @@ use crate::pass::Batch;
 use crate::request::{BatchOptions, Event, Fault, FinishReason, Refusal, Request, StepReport};
 use crate::sampling::{Sampler, Sampling, SplitMix};
 
+/// Room for requests is made in advance for this many at most.
+const MAX_ROOM: usize = 1 << 16;
+
+/// Hashed with fixed keys: every process does the same work.
+type Ids = HashSet<u64, BuildHasherDefault<DefaultHasher>>;
+
 /// Requests in flight on one engine.
 pub struct Batcher {
     engine: Engine,
     options: BatchOptions,
     waiting: VecDeque<Request>,
     running: Vec<Sequence>,
+    /// Of all requests waiting or running.
+    ids: Ids,
     batch: Batch,
     /// Indices into `running`, in the order of the pass's logit rows.
     due: Vec<usize>,
@@ -77,7 +86,7 @@ pub fn memory_needed(
 
 /// Bytes of cache for `concurrency` requests of `tokens` tokens each at once.
 pub fn kv_bytes_needed(config: &Config, format: KvFormat, concurrency: usize, tokens: usize) -> usize {
-    pages_for(tokens) * concurrency * page_bytes(config, format)
+    pages_for(tokens).saturating_mul(concurrency).saturating_mul(page_bytes(config, format))
 }
 
 impl Batcher {
@@ -91,17 +100,26 @@ impl Batcher {
         let cache = KvCache::new(model.config(), options.kv_format, options.kv_bytes);
         let (tokens, pages) = (max_batch + options.prefill_chunk, cache.total());
         let vocab = model.config().vocab_size;
+        let queue = options.max_queue.min(MAX_ROOM);
         Ok(Self {
             engine: Engine::new(model, cache, tokens, max_batch)?,
             options,
-            waiting: VecDeque::new(),
+            waiting: VecDeque::with_capacity(queue),
             running: Vec::with_capacity(max_batch),
+            // Twice what it will hold, for then it is tidied up in place instead of growing.
+            ids: Ids::with_capacity_and_hasher(2 * (queue + max_batch), BuildHasherDefault::default()),
             batch: Batch::with_capacity(tokens, pages),
             due: Vec::with_capacity(max_batch),
             choices: vec![None; max_batch],
             sampler: Sampler::new(vocab),
             report: StepReport::default(),
         })
+    }
+
+    /// Touches the memory of the cache, so that no request waits for the system to hand it out. To be called before
+    /// the first step.
+    pub fn touch_cache(&mut self) {
+        self.engine.cache.touch();
     }
 
     /// The model in use.
@@ -120,19 +138,22 @@ impl Batcher {
     /// When it can never be served, or the queue is full.
     pub fn submit(&mut self, request: Request) -> Result<(), Refusal> {
         self.check(&request)?;
+        self.ids.insert(request.id);
         self.waiting.push_back(request);
         Ok(())
     }
 
     /// Drops a request in any state and frees its pages; no event follows. False if it is not here.
     pub fn cancel(&mut self, id: u64) -> bool {
+        if !self.ids.remove(&id) {
+            return false;
+        }
         if let Some(index) = self.waiting.iter().position(|request| request.id == id) {
             self.waiting.remove(index);
             return true;
         }
-        let Some(index) = self.running.iter().position(|sequence| sequence.request.id == id) else {
-            return false;
-        };
+        let index = self.running.iter().position(|sequence| sequence.request.id == id);
+        let index = index.expect("an id in the set is of a request waiting or running");
         let sequence = self.running.remove(index);
         self.engine.cache.give_back(&sequence.pages);
         true
@@ -156,7 +177,8 @@ impl Batcher {
         self.admit();
         self.batch.clear();
         self.due.clear();
-        self.report = StepReport::default();
+        let (held, kv_pages_held) = (self.running.len(), self.engine.cache.used());
+        self.report = StepReport { held, kv_pages_held, ..StepReport::default() };
         self.plan_decode();
         self.plan_prefill(events);
     }
@@ -205,8 +227,7 @@ impl Batcher {
     }
 
     fn check_room(&self, id: u64) -> Result<(), Refusal> {
-        let mut ids = self.running.iter().map(|s| s.request.id).chain(self.waiting.iter().map(|r| r.id));
-        if ids.any(|other| other == id) {
+        if self.ids.contains(&id) {
             return Err(Refusal::DuplicateId { id });
         }
         let limit = self.options.max_queue;
@@ -294,6 +315,7 @@ impl Batcher {
     fn retire(&mut self) {
         for sequence in self.running.iter().filter(|sequence| sequence.ended) {
             self.engine.cache.give_back(&sequence.pages);
+            self.ids.remove(&sequence.request.id);
         }
         self.running.retain(|sequence| !sequence.ended);
     }

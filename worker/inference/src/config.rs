@@ -7,6 +7,10 @@ use serde::Deserialize;
 
 use crate::error::LoadError;
 
+/// Largest size accepted, far above any real model, so that no product of a few sizes wraps.
+const MAX_SIZE: usize = i32::MAX as usize;
+const MAX_HEAD: usize = 1 << 16;
+
 /// A validated Llama-family architecture. Sizes are in elements, counts in pieces.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -136,17 +140,37 @@ impl Config {
             ("vocab_size", self.vocab_size),
             ("max_position_embeddings", self.context),
         ] {
-            if value == 0 {
-                return refuse(key, value, "a positive number");
+            if value == 0 || value > MAX_SIZE {
+                return refuse(key, value, "between 1 and 2147483647");
             }
         }
         if !self.heads.is_multiple_of(self.kv_heads) {
             return refuse("num_key_value_heads", self.kv_heads, "a divisor of num_attention_heads");
         }
-        if self.head_dim == 0 || !self.head_dim.is_multiple_of(8) {
-            return refuse("head_dim", self.head_dim, "a multiple of 8");
+        if !(8..=MAX_HEAD).contains(&self.head_dim) || !self.head_dim.is_multiple_of(8) {
+            return refuse("head_dim", self.head_dim, "a multiple of 8, at most 65536");
+        }
+        for (key, value, factors) in self.products() {
+            let product = factors.iter().try_fold(1usize, |product, &factor| product.checked_mul(factor));
+            if product.is_none_or(|product| product > MAX_SIZE) {
+                return refuse(key, value, "a size whose products with the others stay below 2147483648");
+            }
         }
         Ok(())
+    }
+
+    /// What is multiplied before any weight is looked at: the width of all queries, a row of attention scores for
+    /// each query head of a group, and a token's bytes in the cache.
+    fn products(&self) -> [(&'static str, usize, [usize; 4]); 3] {
+        [
+            ("num_attention_heads", self.heads, [self.heads, self.head_dim, 1, 1]),
+            ("max_position_embeddings", self.context, [self.group(), self.context, 1, 1]),
+            (
+                "num_hidden_layers",
+                self.layers,
+                [self.layers, self.kv_heads, self.head_dim, 2 * KvFormat::F32.bytes()],
+            ),
+        ]
     }
 }
 
@@ -272,5 +296,32 @@ impl RopeScaling {
                 expected: "llama3 or default",
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of a model with these sizes, all others small.
+    fn refusal(heads: u64, kv_heads: u64, head_dim: u64, context: u64) -> Option<String> {
+        let text = serde_json::json!({
+            "architectures": ["LlamaForCausalLM"], "rms_norm_eps": 1e-5, "hidden_size": 64,
+            "intermediate_size": 64, "num_hidden_layers": 2, "vocab_size": 64, "num_attention_heads": heads,
+            "num_key_value_heads": kv_heads, "head_dim": head_dim, "max_position_embeddings": context,
+        });
+        Config::parse(&text.to_string(), Path::new("c")).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn sizes_whose_products_would_wrap_are_refused_by_name() {
+        assert_eq!(refusal(128, 8, 128, 131_072), None);
+        let named =
+            |refusal: Option<String>, key: &str| assert!(refusal.is_some_and(|r| r.contains(key)), "{key}");
+        named(refusal((1 << 61) + 8, 8, 8, 64), "num_attention_heads");
+        named(refusal(1 << 28, 8, 8, 64), "num_attention_heads");
+        named(refusal(8, 8, (1 << 16) + 8, 64), "head_dim");
+        named(refusal(8, 1, 8, 1 << 28), "max_position_embeddings");
+        named(refusal(1 << 14, 1 << 14, 1 << 14, 64), "num_hidden_layers");
     }
 }

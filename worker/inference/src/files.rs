@@ -79,8 +79,11 @@ impl ModelFiles {
         let (mut parameters, mut bytes) = (0, 0);
         for path in &self.weights {
             let header = Header::read(path)?;
-            parameters += header.parameters;
-            bytes += header.data_bytes;
+            let too_large =
+                || LoadError::Header { path: path.clone(), reason: "its size overflows".to_owned() };
+            let sum = |total: u64, more| total.checked_add(more).ok_or_else(too_large);
+            parameters = sum(parameters, header.parameters)?;
+            bytes = sum(bytes, header.data_bytes)?;
             header.digest_into(path, &mut hash)?;
         }
         Ok(WeightFacts { digest: hash.hex(), parameters, bytes })
@@ -174,7 +177,8 @@ impl Header {
             actual,
         })?;
         let (parameters, data_bytes) = totals(&text).map_err(broken)?;
-        let expected = 8 + length + data_bytes;
+        let expected =
+            data_bytes.checked_add(8 + length).ok_or_else(|| broken("its offsets overflow".to_owned()))?;
         if expected != actual {
             return Err(LoadError::WrongSize { path: path.to_owned(), expected, actual });
         }
@@ -206,7 +210,9 @@ fn totals(text: &[u8]) -> Result<(u64, u64), String> {
     for (name, value) in entries.into_iter().filter(|(name, _)| name != "__metadata__") {
         let entry: Entry = serde_json::from_value(value).map_err(|error| format!("{name}: {error}"))?;
         let elements = entry.shape.iter().try_fold(1u64, |product, &size| product.checked_mul(size));
-        parameters += elements.ok_or_else(|| format!("{name}: its shape overflows"))?;
+        parameters = elements
+            .and_then(|elements| elements.checked_add(parameters))
+            .ok_or_else(|| format!("{name}: its shape overflows"))?;
         end = end.max(entry.data_offsets.1);
     }
     Ok((parameters, end))
@@ -228,5 +234,26 @@ impl Fnv {
 
     fn hex(&self) -> String {
         format!("{:032x}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn totals_of(shape: &str, end: &str) -> Result<(u64, u64), String> {
+        let tensor = |name| format!(r#""{name}":{{"dtype":"F32","shape":{shape},"data_offsets":[0,{end}]}}"#);
+        totals(format!("{{{},{}}}", tensor("a"), tensor("b")).as_bytes())
+    }
+
+    #[test]
+    fn headers_whose_sums_overflow_are_errors() {
+        assert_eq!(totals_of("[2,3]", "24"), Ok((12, 24)));
+        assert!(totals_of("[9223372036854775808]", "24").is_err());
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("m.safetensors");
+        let text = r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,18446744073709551615]}}"#;
+        std::fs::write(&path, [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat()).unwrap();
+        assert!(matches!(Header::read(&path), Err(LoadError::Header { .. })));
     }
 }

@@ -33,7 +33,8 @@ pub(crate) fn page_bytes(config: &Config, format: KvFormat) -> usize {
 }
 
 impl KvCache {
-    /// A cache of as many pages as fit in `bytes`. Memory is touched only when a page is first used.
+    /// A cache of as many pages as fit in `bytes`. Memory is touched only when a page is first used, or by
+    /// [`KvCache::touch`].
     pub(crate) fn new(config: &Config, format: KvFormat, bytes: usize) -> Self {
         let total = (bytes / page_bytes(config, format)).min(u32::MAX as usize);
         let half = total * page_bytes(config, format) / 2;
@@ -46,6 +47,14 @@ impl KvCache {
             total,
             heads: config.kv_heads,
             head: config.head_dim,
+        }
+    }
+
+    /// Touches all memory, so that no later use of a page waits for the system. Before any page is taken.
+    pub(crate) fn touch(&mut self) {
+        for half in [&mut self.keys, &mut self.values] {
+            // Fresh memory is known to be zero: unless its origin is hidden, filling it is optimised away.
+            std::hint::black_box(&mut **half).fill(0);
         }
     }
 

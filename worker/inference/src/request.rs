@@ -155,6 +155,10 @@ pub struct StepReport {
     pub running: usize,
     /// Requests waiting after the step.
     pub waiting: usize,
+    /// Requests being worked on in the step, those that ended with it included.
+    pub held: usize,
+    /// Pages of cache in use in the step, those freed with it included.
+    pub kv_pages_held: usize,
     /// Pages of cache in use after the step.
     pub kv_pages_used: usize,
     /// Pages of cache.

@@ -244,6 +244,10 @@ impl RawInfo {
         let quant = Quant::from_id(self.format)
             .map_err(|format| GgufError::Quantisation { tensor: self.name.clone(), format })?;
         let outside = || GgufError::OutOfBounds { tensor: self.name.clone() };
+        // Without values it takes no bytes of the file, whatever its other dimensions ask for.
+        if self.dimensions.contains(&0) {
+            return Err(malformed(&format!("tensor {}, which has a dimension of zero", self.name)));
+        }
         let bytes = quant.bytes(&self.dimensions).ok_or_else(outside)?;
         let offset = start.checked_add(self.offset).ok_or_else(outside)?;
         if offset.checked_add(bytes).is_none_or(|end| end > length) {
@@ -276,4 +280,21 @@ fn alignment(metadata: &BTreeMap<String, Value>) -> Result<u64, GgufError> {
 
 fn malformed(what: &str) -> GgufError {
     GgufError::Malformed { what: what.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tensor_without_values_is_refused_however_large_its_rows() {
+        let located = |dimensions: &[u64]| {
+            RawInfo { name: "t".to_owned(), dimensions: dimensions.to_vec(), format: 0, offset: 0 }
+                .locate(0, 64)
+        };
+        for empty in [[0, 1 << 40], [1 << 40, 0]] {
+            assert!(matches!(located(&empty), Err(GgufError::Malformed { .. })));
+        }
+        assert!(located(&[4, 4]).is_ok());
+    }
 }

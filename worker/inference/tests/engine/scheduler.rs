@@ -66,6 +66,8 @@ fn refusals_name_their_reason_and_leave_nothing_behind() {
         batcher.submit(request(id, 60, 5)).unwrap();
     }
     assert_eq!(refused(&mut batcher, request(3, 1, 1)), Refusal::DuplicateId { id: 3 });
+    assert!(batcher.cancel(3) && !batcher.cancel(3));
+    batcher.submit(request(3, 1, 1)).unwrap();
     assert_eq!(refused(&mut batcher, request(9, 1, 1)), Refusal::QueueFull { limit: 4 });
     assert_eq!(ended(&run_out(&mut batcher)), [0, 1, 2, 3]);
 }
@@ -198,4 +200,15 @@ fn memory_grows_with_concurrency_up_to_the_largest_batch() {
     assert!(bytes(1) > model.facts().bytes);
     assert!(bytes(10) > bytes(9) && bytes(9) > bytes(1));
     assert_eq!(bytes(10), bytes(200));
+}
+
+#[test]
+fn what_ends_with_a_step_is_counted_in_it() {
+    let mut batcher = batcher(4);
+    batcher.touch_cache();
+    batcher.submit(request(0, 16, 1)).unwrap();
+    let report = batcher.step(&mut Vec::new());
+    assert_eq!((report.held, report.kv_pages_held, report.running, report.kv_pages_used), (1, 1, 0, 0));
+    let idle = batcher.step(&mut Vec::new());
+    assert_eq!((idle.held, idle.kv_pages_held), (0, 0));
 }
