@@ -150,7 +150,8 @@ pub struct Window {
 /// One phase of the cold start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColdPhase {
-    /// `process`, `runtime`, `map`, `weights`, `tokenizer`, `engine`, `first_token`.
+    /// `process`, `runtime`, `map`, `weights`, `tokenizer`, `engine`, `first_token`. The last is the shortest wait for
+    /// a first token in the warm-up, which runs at full concurrency: not the wait of a lone first request.
     pub name: String,
     /// How long it took.
     pub took: Duration,

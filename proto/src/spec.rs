@@ -93,7 +93,7 @@ pub enum EngineSpec {
 pub struct NativeSpec {
     /// Directory or file of the model, as the worker's host sees it.
     pub model: String,
-    /// Engine threads; zero means the host's cores divided by its slots.
+    /// Engine threads; zero means the cores the worker may use divided by the host's slots.
     pub threads: u32,
     /// Bound of the key/value cache; zero means what the plan's concurrency needs.
     pub kv_bytes: u64,

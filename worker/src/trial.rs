@@ -81,13 +81,14 @@ enum NoResult {
 }
 
 impl OpenEngine {
-    /// Opens an engine for a demand. Time since the last mark of `cold` belongs to nobody.
+    /// Opens an engine for a demand, on a host that `slots` workers share. Time since the last mark of `cold` belongs to nobody.
     ///
     /// # Errors
     /// When there is no such model, it cannot be used, or it does not fit; the message names the way out.
     pub fn open(
         spec: &EngineSpec,
         demand: Demand,
+        slots: u32,
         clock: &Clock,
         mut cold: ColdStart,
     ) -> Result<Self, Failure> {
@@ -95,7 +96,7 @@ impl OpenEngine {
         cold.skip();
         let sink = inbox.sink(clock);
         let Opened { engine, report, kernels } =
-            engine::open(spec, demand, Arc::new(clock.clone()), sink, &mut |name| cold.mark(name))?;
+            engine::open(spec, demand, slots, Arc::new(clock.clone()), sink, &mut |name| cold.mark(name))?;
         let cold = Cold::Starting(cold);
         Ok(Self { engine, report, kernels, clock: clock.clone(), inbox, cold, broken: None, prepared: None })
     }
@@ -169,6 +170,7 @@ impl OpenEngine {
         self.cold = match std::mem::replace(&mut self.cold, Cold::Told) {
             Cold::Starting(mut cold) => {
                 let first = measured.histograms.get(Metric::Ttft).exact();
+                // Of all warm-up requests, which come at full concurrency: not what a lone first request waits.
                 if first.count > 0 {
                     cold.add("first_token", Duration::from_nanos(first.min));
                 }

@@ -115,7 +115,7 @@ impl Rig {
         let sink = Box::new(Gate { sink, shut: gate.clone() });
         let demand = Demand { concurrency: 40, tokens_per_request: 64 };
         let opened =
-            engine::open(spec, demand, Arc::new(clock.clone()), sink, &mut |_| ()).expect("it opens");
+            engine::open(spec, demand, 1, Arc::new(clock.clone()), sink, &mut |_| ()).expect("it opens");
         Self { engine: opened.engine, gate, inbox, clock: clock.clone(), heard: Vec::new() }
     }
 

@@ -180,8 +180,7 @@ impl Driver<'_> {
             let requests = self.job.script.requests[block.scenario as usize];
             self.roster.renew(ticket, *attempt, u64::from(share.count(requests)));
         }
-        let Some((host, slots)) = self.roster.host_of(ticket) else { return };
-        let down = self.job.orders.message(order, host, slots);
+        let down = self.job.orders.message(order);
         if let Some(peer) = self.roster.worker(ticket) {
             peer.send(down);
         }

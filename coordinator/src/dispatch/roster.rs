@@ -22,7 +22,6 @@ pub(super) struct Roster {
 struct Agent {
     name: String,
     host: HostFacts,
-    slots: u32,
     peer: Peer,
 }
 
@@ -64,7 +63,7 @@ impl Roster {
         match hello.role {
             Role::Agent { name, slots } => {
                 let agent = AgentId(session);
-                self.agents.insert(agent, Agent { name, host: hello.host, slots, peer });
+                self.agents.insert(agent, Agent { name, host: hello.host, peer });
                 Some(Event::AgentJoined { agent, slots })
             }
             Role::Worker { ticket } => {
@@ -148,12 +147,6 @@ impl Roster {
 
     pub(super) fn worker(&self, ticket: Ticket) -> Option<&Peer> {
         self.workers.get(&ticket)?.peer.as_ref()
-    }
-
-    /// The host a worker runs on, and the slots it shares it with.
-    pub(super) fn host_of(&self, ticket: Ticket) -> Option<(&HostFacts, u32)> {
-        let agent = self.agents.get(&self.workers.get(&ticket)?.agent)?;
-        Some((&agent.host, agent.slots))
     }
 
     /// Every agent's name and host.

@@ -1,8 +1,7 @@
 //! One worker process from the order to start it until it has been reaped: checked, started, watched, stopped. Tells
 //! what happens through a channel; it must not know the session or the other processes.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -10,7 +9,6 @@ use std::time::Duration;
 use contract::id::Ticket;
 use contract::identity::Sha256;
 use contract::message::{Exit, Spawn, Up};
-use sha2::Digest;
 use std::os::unix::process::ExitStatusExt;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -18,6 +16,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::process::{Signal, isolate, signal_group};
 use super::tail::Tail;
+use crate::measure::file_sha256;
 
 /// Longest wait for the end of the standard error of a process that has ended.
 const LAST_WORDS: Duration = Duration::from_millis(200);
@@ -81,7 +80,7 @@ pub(super) fn failed(ticket: Ticket, why: &str) -> Up {
 async fn start(order: Spawn, stop: &mut UnboundedReceiver<Duration>) -> Result<(Child, u32), StartError> {
     let binary = PathBuf::from(&order.binary);
     let path = binary.clone();
-    let found = tokio::task::spawn_blocking(move || sha256(&path))
+    let found = tokio::task::spawn_blocking(move || file_sha256(&path))
         .await
         .map_err(io::Error::other)
         .and_then(|hash| hash)
@@ -155,18 +154,6 @@ async fn until_exit(
                 signal_group(pid, Signal::Kill);
                 return child.wait().await;
             }
-        }
-    }
-}
-
-fn sha256(path: &Path) -> io::Result<Sha256> {
-    let mut file = File::open(path)?;
-    let mut hash = sha2::Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(Sha256(hash.finalize().into())),
-            read => hash.update(&buffer[..read]),
         }
     }
 }

@@ -232,19 +232,20 @@ struct StepLoad {
     kv_bytes: u64,
 }
 
-/// Opens an engine that can carry `demand` and tells `phase` the name of each phase of loading as it ends.
+/// Opens an engine that can carry `demand` on a host that `slots` workers share, and tells `phase` the name of each phase of loading as it ends.
 ///
 /// # Errors
 /// A [`Failure`] with one sentence that names the way out.
 pub fn open(
     spec: &EngineSpec,
     demand: Demand,
+    slots: u32,
     time: Arc<dyn Time>,
     sink: Box<dyn StepSink>,
     phase: &mut dyn FnMut(&'static str),
 ) -> Result<Opened, Failure> {
     match spec {
-        EngineSpec::Native(spec) => native::open(spec, demand, sink, phase),
+        EngineSpec::Native(spec) => native::open(spec, demand, slots, sink, phase),
         EngineSpec::Sim(spec) => sim::open(spec, demand, time, sink, phase),
     }
 }

@@ -1,6 +1,7 @@
 //! The inference engine linked into this binary: checks that the demand fits before anything large is allocated,
 //! loads the model, and translates between the engine border and the batcher. It must not know load or clocks.
 
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -39,20 +40,22 @@ struct Plan {
     needed: u64,
 }
 
-/// Loads a model for a demand.
+/// Loads a model for a demand, on a host that `slots` workers share.
 ///
 /// # Errors
 /// No model, an unusable one, or not enough memory: each says what to do.
 pub(super) fn open(
     spec: &NativeSpec,
     demand: Demand,
+    slots: u32,
     sink: Box<dyn StepSink>,
     phase: &mut dyn FnMut(&'static str),
 ) -> Result<Opened, Failure> {
     let path = Path::new(&spec.model);
     let plan = Plan::make(spec, demand, path)?;
-    fits(plan.needed, free_memory(), demand)?;
-    let options = LoadOptions { threads: threads(spec), isa: None };
+    fits(plan.facts.bytes, plan.needed, slots, free_memory(), demand)?;
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let options = LoadOptions { threads: threads(spec.threads, cores, slots), isa: None };
     let mut loaded = |border| {
         phase(match border {
             LoadPhase::Mapped => "map",
@@ -82,6 +85,7 @@ impl Plan {
         let config = Config::read(&files.config).map_err(refuse)?;
         let facts = files.facts().map_err(refuse)?;
         let (options, needed) = budget(spec, demand, &config, facts.bytes);
+        holds_one(&options, demand, &config)?;
         Ok(Self { files, facts, options, needed })
     }
 
@@ -118,23 +122,42 @@ fn budget(spec: &NativeSpec, demand: Demand, config: &Config, weight_bytes: u64)
     (options, (needed + kv_bytes as u64).saturating_sub(all as u64))
 }
 
-fn threads(spec: &NativeSpec) -> usize {
-    match spec.threads {
-        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        threads => threads as usize,
-    }
+/// Left open, the cores this process may use (affinity and quota of its control group count) are divided by the slots
+/// that share them; at least one thread.
+fn threads(asked: u32, cores: usize, slots: u32) -> usize {
+    if asked > 0 { asked as usize } else { (cores / slots.max(1) as usize).max(1) }
 }
 
-/// Whether the memory is there; where the kernel does not say, it is.
-fn fits(needed: u64, free: Option<u64>, demand: Demand) -> Result<(), Failure> {
-    let Some(free) = free.filter(|free| *free < needed) else { return Ok(()) };
+/// Whether a bounded cache holds one request at least; without that none would ever be answered.
+fn holds_one(options: &BatchOptions, demand: Demand, config: &Config) -> Result<(), Failure> {
+    // A request's last token is never kept.
+    let kept = (demand.tokens_per_request as usize).saturating_sub(1).max(1);
+    let one = kv_bytes_needed(config, options.kv_format, 1, kept);
+    if options.kv_bytes >= one {
+        return Ok(());
+    }
+    let message = format!(
+        "a request of {} tokens takes {one} bytes of cache and kv_bytes allows {}: \
+         raise kv_bytes, leave it out, or ask for shorter requests",
+        demand.tokens_per_request, options.kv_bytes,
+    );
+    Err(Failure { kind: FailureKind::NotEnoughMemory, message })
+}
+
+/// Whether the memory is there for every slot of this host, which share the mapped weights; where the kernel does not
+/// say, it is.
+fn fits(weights: u64, needed: u64, slots: u32, free: Option<u64>, demand: Demand) -> Result<(), Failure> {
+    let slots = slots.max(1);
+    let all = needed.saturating_sub(weights).saturating_mul(slots.into()).saturating_add(weights);
+    let Some(free) = free.filter(|free| *free < all) else { return Ok(()) };
     let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
     let message = format!(
-        "{} requests of {} tokens at once need {:.2} GiB of memory and {:.2} GiB are free: \
-         ask for fewer requests at once or shorter ones, bound the cache with kv_bytes, or take a smaller model",
+        "{} requests of {} tokens at once in each of {slots} slots need {:.2} GiB of memory and {:.2} GiB are free: \
+         ask for fewer requests at once or shorter ones, bound the cache with kv_bytes, use fewer slots, or take a \
+         smaller model",
         demand.concurrency,
         demand.tokens_per_request,
-        gib(needed),
+        gib(all),
         gib(free),
     );
     Err(Failure { kind: FailureKind::NotEnoughMemory, message })
@@ -168,7 +191,9 @@ fn saturated(n: usize) -> u32 {
 impl Native {
     fn new(model: Model, plan: &Plan, demand: Demand) -> Result<Self, LoadError> {
         let page_bytes = kv_bytes_needed(model.config(), plan.options.kv_format, 1, 1) as u64;
-        let batcher = Batcher::new(Arc::new(model), plan.options)?;
+        let mut batcher = Batcher::new(Arc::new(model), plan.options)?;
+        // While loading, so that no page of the cache is first touched in the measured window.
+        batcher.touch_cache();
         Ok(Self { batcher, events: Vec::with_capacity(4 * demand.concurrency as usize + 8), page_bytes })
     }
 }
@@ -200,9 +225,9 @@ impl Stepper for Native {
         events.extend(self.events.drain(..).map(translated));
         StepLoad {
             // What it did rather than what is left: finished sequences were in the step too.
-            running: saturated(report.running.max(report.decode_tokens)),
+            running: saturated(report.held),
             waiting: saturated(report.waiting),
-            kv_bytes: report.kv_pages_used as u64 * self.page_bytes,
+            kv_bytes: report.kv_pages_held as u64 * self.page_bytes,
         }
     }
 }
@@ -241,13 +266,42 @@ mod tests {
 
     #[test]
     fn too_little_memory_is_refused_with_figures_and_a_way_out() {
-        let failure = fits(3 << 30, Some(2 << 30), DEMAND).unwrap_err();
+        let failure = fits(1 << 30, 3 << 30, 1, Some(2 << 30), DEMAND).unwrap_err();
         assert_eq!(failure.kind, FailureKind::NotEnoughMemory);
         for part in ["4 requests of 64 tokens", "3.00 GiB", "2.00 GiB", "fewer requests"] {
             assert!(failure.message.contains(part), "{failure}");
         }
-        assert_eq!(fits(2 << 30, Some(2 << 30), DEMAND), Ok(()));
-        assert_eq!(fits(3 << 30, None, DEMAND), Ok(()));
+        assert_eq!(fits(1 << 30, 2 << 30, 1, Some(2 << 30), DEMAND), Ok(()));
+        assert_eq!(fits(1 << 30, 3 << 30, 1, None, DEMAND), Ok(()));
+    }
+
+    #[test]
+    fn slots_need_a_cache_each_and_the_weights_once() {
+        // 10 of weights and 4 of cache: 14 for one slot, 10 + 3 × 4 = 22 for three.
+        let fits = |slots, free| fits(10, 14, slots, Some(free), DEMAND).is_ok();
+        assert_eq!(
+            [fits(1, 14), fits(1, 13), fits(3, 22), fits(3, 21), fits(0, 14)],
+            [true, false, true, false, true]
+        );
+    }
+
+    #[test]
+    fn slots_share_the_cores_and_what_was_asked_for_stays() {
+        assert_eq!([threads(0, 8, 1), threads(0, 8, 3), threads(0, 2, 4), threads(0, 2, 0)], [8, 2, 1, 2]);
+        assert_eq!(threads(5, 8, 4), 5);
+    }
+
+    #[test]
+    fn a_cache_too_small_for_one_request_is_refused_with_the_way_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("m");
+        inference::synth::write(inference::synth::Preset::Tiny, 1, &path).unwrap();
+        let one = kv_bytes_needed(&Config::read(&path).unwrap(), KvFormat::Bf16, 1, 63) as u64;
+        let with = |kv_bytes| Plan::make(&NativeSpec { kv_bytes, ..spec(&path) }, DEMAND, &path);
+        let failure = with(one - 1).err().unwrap();
+        assert_eq!(failure.kind, FailureKind::NotEnoughMemory);
+        assert!(failure.message.contains("raise kv_bytes"), "{failure}");
+        assert!(with(one).is_ok());
     }
 
     #[test]

@@ -68,7 +68,8 @@ enum Command {
     BeginWindow(WindowStart),
 }
 
-/// The step thread's own things. All buffers are as large as they will ever be from the start.
+/// The step thread's own things. The buffers have room from the start for all that is in flight and do not grow; what
+/// belongs to one request (its prompt, its list of cache pages) is allocated and freed as it comes and goes.
 struct Loop<S> {
     stepper: S,
     sink: Box<dyn StepSink>,

@@ -42,10 +42,13 @@ pub fn build_info(instrumented: bool) -> BuildInfo {
 /// no manifest accepts.
 #[must_use]
 pub fn exe_sha256() -> Sha256 {
-    hash(Path::new("/proc/self/exe")).or_else(|_| hash(&std::env::current_exe()?)).unwrap_or_default()
+    file_sha256(Path::new("/proc/self/exe"))
+        .or_else(|_| file_sha256(&std::env::current_exe()?))
+        .unwrap_or_default()
 }
 
-fn hash(path: &Path) -> io::Result<Sha256> {
+/// Hash of a file's contents.
+pub(crate) fn file_sha256(path: &Path) -> io::Result<Sha256> {
     let mut file = fs::File::open(path)?;
     let mut hasher = sha2::Sha256::new();
     let mut chunk = vec![0; 1 << 16];

@@ -1,7 +1,6 @@
 //! The one thread that owns the engine and measures. Takes commands from the session and gives each exactly one final
 //! result; it must not know the session, and nothing it does waits for the network.
 
-use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
@@ -10,7 +9,7 @@ use contract::id::Attempt;
 use contract::message::{Failure, FailureKind, Progress};
 use contract::part::{Origin, Part};
 use contract::record::Record;
-use contract::spec::{Assignment, EngineSpec, NativeSpec};
+use contract::spec::Assignment;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::machine::{Command, Done};
@@ -105,10 +104,8 @@ impl Bench {
     fn carry_out(&mut self, command: Command, control: &Control) -> Result<Done, Failure> {
         match command {
             Command::Load { engine, demand } => {
-                let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-                let engine = with_threads(engine, cores, self.identity.slots);
-                let cold = self.identity.cold.clone();
-                let engine = OpenEngine::open(&engine, demand, &Clock::monotonic(), cold)?;
+                let Identity { cold, slots, .. } = self.identity.clone();
+                let engine = OpenEngine::open(&engine, demand, slots, &Clock::monotonic(), cold)?;
                 let report = engine.report();
                 self.engine = Some(engine);
                 Ok(Done::Opened(report))
@@ -155,39 +152,4 @@ fn seal(part: &Part) -> Result<Done, Failure> {
         kind: FailureKind::Engine,
         message: format!("failed to seal the part: {error}"),
     })
-}
-
-/// Left open, the number of engine threads is the host's cores divided by its slots, at least one.
-fn with_threads(engine: EngineSpec, cores: usize, slots: u32) -> EngineSpec {
-    match engine {
-        EngineSpec::Native(NativeSpec { threads: 0, model, kv_bytes, max_batch, prefill_chunk, kv_f32 }) => {
-            let threads = (u32::try_from(cores).unwrap_or(u32::MAX) / slots.max(1)).max(1);
-            EngineSpec::Native(NativeSpec { threads, model, kv_bytes, max_batch, prefill_chunk, kv_f32 })
-        }
-        given => given,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn threads(given: u32, cores: usize, slots: u32) -> u32 {
-        let spec = NativeSpec {
-            model: "m".into(),
-            threads: given,
-            kv_bytes: 0,
-            max_batch: 1,
-            prefill_chunk: 1,
-            kv_f32: false,
-        };
-        let EngineSpec::Native(spec) = with_threads(EngineSpec::Native(spec), cores, slots) else { panic!() };
-        spec.threads
-    }
-
-    #[test]
-    fn slots_share_the_cores_and_what_was_asked_for_stays() {
-        assert_eq!([threads(0, 8, 1), threads(0, 8, 3), threads(0, 2, 4), threads(0, 2, 0)], [8, 2, 1, 2]);
-        assert_eq!(threads(5, 8, 4), 5);
-    }
 }

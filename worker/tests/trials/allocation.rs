@@ -44,7 +44,7 @@ fn allocations(shape: Shape, waste: fn()) -> u64 {
     let work = rig::whole(rig::scenario(shape));
     let demand = Demand { concurrency: 100, tokens_per_request: 24 };
     let spec = EngineSpec::Sim(SimSpec::default());
-    let mut opened = engine::open(&spec, demand, Arc::new(clock.clone()), inbox.sink(&clock), &mut |_| ())
+    let mut opened = engine::open(&spec, demand, 1, Arc::new(clock.clone()), inbox.sink(&clock), &mut |_| ())
         .expect("it opens");
     let phase = Phase::measured(&work, &*opened.engine).expect("the words are known");
     let bench = Bench { engine: &mut *opened.engine, inbox: &inbox, clock: &clock, control: &control };

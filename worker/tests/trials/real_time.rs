@@ -65,7 +65,7 @@ fn a_missing_model_and_too_much_demand_are_refused_before_anything_runs() {
     let clock = Clock::monotonic();
     let demand = Demand { concurrency: 1, tokens_per_request: 32 };
     let refused = |spec: &EngineSpec, demand| {
-        OpenEngine::open(spec, demand, &clock, ColdStart::begin(&clock)).err().map(|failure| failure.kind)
+        OpenEngine::open(spec, demand, 1, &clock, ColdStart::begin(&clock)).err().map(|failure| failure.kind)
     };
     let EngineSpec::Native(present) = native(&dir.path().join("m")) else { unreachable!() };
     let missing = NativeSpec { model: dir.path().join("none").to_str().unwrap().to_owned(), ..present };

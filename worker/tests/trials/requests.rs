@@ -16,7 +16,7 @@ use super::rig::{assignment, burst, native, whole};
 fn open(spec: &EngineSpec) -> Box<dyn Engine> {
     let (clock, demand) = (Clock::simulated(), Demand { concurrency: 4, tokens_per_request: 32 });
     let sink = Inbox::default().sink(&clock);
-    engine::open(spec, demand, Arc::new(clock), sink, &mut |_| ()).expect("it opens").engine
+    engine::open(spec, demand, 1, Arc::new(clock), sink, &mut |_| ()).expect("it opens").engine
 }
 
 fn requests(work: &Assignment) -> Vec<EngineRequest> {

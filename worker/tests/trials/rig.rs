@@ -72,7 +72,7 @@ pub(super) fn open(spec: &EngineSpec, assignment: &Assignment, clock: &Clock) ->
         concurrency: assignment.scenario.concurrency(),
         tokens_per_request: assignment.scenario.tokens_per_request(),
     };
-    OpenEngine::open(spec, demand, clock, ColdStart::begin(clock)).expect("it opens")
+    OpenEngine::open(spec, demand, 1, clock, ColdStart::begin(clock)).expect("it opens")
 }
 
 pub(super) fn run(
