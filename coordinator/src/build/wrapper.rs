@@ -18,6 +18,7 @@ const NAME: &str = "bench-rustc";
 const SEPARATOR: &str = "\u{1f}";
 
 /// Build scripts and queries of the compiler have no `--target` or emit no dep-info: they pass unchanged.
+/// Cargo compiles crates side by side, so each call is logged by one `printf`.
 /// The `env-dep` line is what rustc itself writes for `env!`: Cargo then compares the variable with its value.
 const SCRIPT: &str = r#"#!/bin/sh
 # Compiles one workspace crate with the flags of the current variant. Written by `coordinator build`.
@@ -38,10 +39,10 @@ IFS=$(printf '\037'); set -f
 "$rustc" "$@" $BENCH_VARIANT_FLAGS || exit
 IFS=' '
 printf '\n# env-dep:BENCH_VARIANT_BUILD=%s\n' "$BENCH_VARIANT_BUILD" >> "$out/$name$extra.d"
-printf '%s' "$name" >> "$BENCH_VARIANT_LOG"
-for arg in "$@"; do printf '\037%s' "$arg" >> "$BENCH_VARIANT_LOG"; done
-if [ -n "$BENCH_VARIANT_FLAGS" ]; then printf '\037%s' "$BENCH_VARIANT_FLAGS" >> "$BENCH_VARIANT_LOG"; fi
-printf '\n' >> "$BENCH_VARIANT_LOG"
+separator=$(printf '\037') line=$name
+for arg in "$@"; do line=$line$separator$arg; done
+if [ -n "$BENCH_VARIANT_FLAGS" ]; then line=$line$separator$BENCH_VARIANT_FLAGS; fi
+printf '%s\n' "$line" >> "$BENCH_VARIANT_LOG"
 "#;
 
 /// The installed script and the log of the current build.
