@@ -98,8 +98,10 @@ impl GitState {
     /// The commit and whether `sources` differ from it; `None` outside a git checkout.
     pub(super) fn of(root: &Path, sources: &Sources) -> Option<Self> {
         let sha = git(root, &["rev-parse", "HEAD"])?;
-        let status = git(root, &["status", "--porcelain", "--untracked-files=all"])?;
-        let changed: BTreeSet<&str> = status.lines().filter_map(|line| line.get(3..)).collect();
+        // Git names files from its own top, which may lie above the workspace.
+        let prefix = git(root, &["rev-parse", "--show-prefix"])?;
+        let status = git(root, &["status", "--porcelain", "-z", "--no-renames", "--untracked-files=all"])?;
+        let changed = changed_paths(&status, prefix.trim_end_matches('\n'));
         let dirty = sources.files.iter().any(|file| changed.contains(&*file.path.to_string_lossy()));
         Some(Self { sha: sha.trim().to_owned(), dirty })
     }
@@ -114,6 +116,12 @@ impl fmt::Display for GitState {
 fn git(root: &Path, args: &[&str]) -> Option<String> {
     let out = Command::new("git").args(args).current_dir(root).output().ok()?;
     out.status.success().then(|| String::from_utf8_lossy(&out.stdout).into_owned())
+}
+
+/// Paths below `prefix` in the answer of `git status --porcelain -z --no-renames`: each entry is two letters, a blank
+/// and a name as it is, without quotes.
+fn changed_paths<'a>(status: &'a str, prefix: &str) -> BTreeSet<&'a str> {
+    status.split('\0').filter_map(|entry| entry.get(3..)?.strip_prefix(prefix)).collect()
 }
 
 /// `output: one two\ three`, as Cargo writes it.
@@ -172,6 +180,15 @@ mod tests {
         let paths = parse_dep_info("/t/app: /w/src/main.rs /w/a\\ b.rs\n");
         assert_eq!(paths, [PathBuf::from("/w/src/main.rs"), PathBuf::from("/w/a b.rs")]);
         assert!(parse_dep_info("").is_empty());
+    }
+
+    #[test]
+    fn git_names_with_blanks_arrows_and_letters_beyond_ascii_are_read_whole() {
+        let status = " M a b.rs\0?? sub/ä -> x.rs\0D  sub/old.rs\0";
+        let expected = BTreeSet::from(["a b.rs", "sub/ä -> x.rs", "sub/old.rs"]);
+        assert_eq!(changed_paths(status, ""), expected);
+        assert_eq!(changed_paths(status, "sub/"), BTreeSet::from(["ä -> x.rs", "old.rs"]));
+        assert!(changed_paths("", "").is_empty());
     }
 
     #[test]
