@@ -1,5 +1,5 @@
 //! `llvm-profdata`: which one fits the compiler, and the four things asked of it (merge, show, overlap, text).
-//! An older one is taken only after it has read a profile of this compiler. Knows nothing of variants.
+//! One of another version is taken only after it has read a profile of this compiler. Knows nothing of variants.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -44,7 +44,7 @@ impl Profdata {
         for path in candidates(rustc, path) {
             let Some(major) = version(&path) else { continue };
             let tool = Self { path, major };
-            if major >= rustc.llvm_major() || tool.reads_profiles_of(root) {
+            if major == rustc.llvm_major() || tool.reads_profiles_of(root) {
                 return Ok(tool);
             }
             rejected.push(format!("{} of LLVM {major}", tool.path.display()));
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_tool_is_rejected_by_name_unless_it_reads_and_a_matching_one_is_taken() {
+    fn a_tool_of_another_version_is_rejected_by_name_unless_it_reads_and_a_matching_one_is_taken() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().expect("temporary directory");
         let rustc = Rustc {
@@ -189,8 +189,10 @@ mod tests {
         };
         let found = || Profdata::among(dir.path(), &rustc, Some(dir.path().as_os_str()));
         fake("llvm-profdata", 14);
-        let error = found().expect_err("too old").to_string();
-        assert!(error.contains("LLVM 14") && error.contains("rustup component add llvm-tools"), "{error}");
+        fake("llvm-profdata-23", 23);
+        let error = found().expect_err("too old and too new").to_string();
+        assert!(error.contains("LLVM 14") && error.contains("LLVM 23"), "{error}");
+        assert!(error.contains("rustup component add llvm-tools"), "{error}");
         fake("llvm-profdata-22", 22);
         assert_eq!(found().expect("it matches").path, dir.path().join("llvm-profdata-22"));
     }
