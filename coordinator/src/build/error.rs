@@ -1,5 +1,5 @@
-//! What can go wrong while variants are built or read back. Each variant of the enum is one clear sentence with
-//! the way out in it; nothing here prints or decides an exit code.
+//! What can go wrong while variants are built or read back. Each variant of the enum is one whole sentence, shown
+//! after "error: ", with the way out in it; nothing here prints or decides an exit code.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ pub type TrainingFailure = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// A file operation failed.
-    #[error("failed to access {}: {source}", path.display())]
+    #[error("{} cannot be accessed: {source}", path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,
@@ -18,7 +18,7 @@ pub enum BuildError {
         source: std::io::Error,
     },
     /// A program is not there or cannot be started.
-    #[error("failed to start `{program}`: {source}; {remedy}")]
+    #[error("`{program}` cannot be started: {source}; {remedy}")]
     ToolMissing {
         /// The program.
         program: String,
@@ -56,7 +56,7 @@ pub enum BuildError {
         path: PathBuf,
     },
     /// Cargo or the compiler failed.
-    #[error("failed to compile `{step}`: {rendered}{advice}")]
+    #[error("`{step}` cannot be compiled: {rendered}{advice}")]
     Compile {
         /// The step: `baseline`, `instrumented`, `pgo`, ….
         step: String,
@@ -67,7 +67,7 @@ pub enum BuildError {
     },
     /// A flag did not arrive at the compiler.
     #[error(
-        "flag `{flag}` of `{step}` never reached the compiler for crate `{krate}`; look for a `rustc` wrapper or a cargo configuration that replaces flags"
+        "the flag `{flag}` of `{step}` never reached the compiler for the crate `{krate}`; look for a `rustc` wrapper or a cargo configuration that replaces flags"
     )]
     FlagLost {
         /// The step.
@@ -84,13 +84,13 @@ pub enum BuildError {
         path: PathBuf,
     },
     /// The training itself failed.
-    #[error("failed to train the instrumented build: {source}")]
+    #[error("the training failed to {source}")]
     Training {
         /// The trainer's error.
         source: TrainingFailure,
     },
     /// Some worker left no profile, or files of another training lie among them.
-    #[error("training started {expected} worker processes, but {found} raw profiles are in {}; a worker that is killed leaves none: flush before it ends", dir.display())]
+    #[error("the training started {expected} worker processes, but {found} raw profiles are in {}; a worker that is killed leaves none: flush before it ends", dir.display())]
     RawProfileCount {
         /// Worker processes started by the training plan.
         expected: u32,
@@ -100,28 +100,28 @@ pub enum BuildError {
         dir: PathBuf,
     },
     /// A worker died before it had written its profile.
-    #[error("raw profile {} is empty; its worker ended before it had written; train again", path.display())]
+    #[error("the raw profile {} is empty; its worker ended before it had written; train again", path.display())]
     RawProfileEmpty {
         /// The file.
         path: PathBuf,
     },
     /// Strict merging failed.
     #[error(
-        "failed to merge raw profiles: {reason}; train again, or pass `--tolerate-damaged-profiles` to merge what is whole and list what is lost"
+        "the raw profiles cannot be merged: {reason}; train again, or pass `--tolerate-damaged-profiles` to merge what is whole and list what is lost"
     )]
     Merge {
         /// What `llvm-profdata` said.
         reason: String,
     },
     /// The merged profile holds no count at all.
-    #[error("profile {} counts nothing: the training ran no instrumented code; train with requests that reach the engine", path.display())]
+    #[error("the profile {} counts nothing: the training ran no instrumented code; train with requests that reach the engine", path.display())]
     ProfileEmpty {
         /// The merged profile.
         path: PathBuf,
     },
     /// The merged profile holds far less than that of the same training before.
     #[error(
-        "profile counts {total} executions where the same training counted {previous} before (less than half); look for lost workers, or pass `--accept-thin-profile` if the code really does less"
+        "the profile counts {total} executions where the same training counted {previous} before (less than half); look for lost workers, or pass `--accept-thin-profile` if the code really does less"
     )]
     ProfileThin {
         /// Total count now.
@@ -130,7 +130,7 @@ pub enum BuildError {
         previous: u64,
     },
     /// The compiler or `llvm-profdata` could not read the profile.
-    #[error("profile {} cannot be read: {reason}; train again (`coordinator build --retrain`)", path.display())]
+    #[error("the profile {} cannot be read: {reason}; train again (`coordinator build --retrain`)", path.display())]
     ProfileUnreadable {
         /// The profile.
         path: PathBuf,
@@ -138,7 +138,7 @@ pub enum BuildError {
         reason: String,
     },
     /// The profile on disk is not the one that was recorded.
-    #[error("profile {} is damaged: its SHA-256 is {found}, recorded was {expected}; train again (`coordinator build --retrain`)", path.display())]
+    #[error("the profile {} is damaged: its SHA-256 is {found}, recorded was {expected}; train again (`coordinator build --retrain`)", path.display())]
     ProfileDamaged {
         /// The profile.
         path: PathBuf,
@@ -148,7 +148,7 @@ pub enum BuildError {
         found: String,
     },
     /// The profile belongs to a build with other flags.
-    #[error("profile {} was recorded with other build settings ({recorded}, these are {current}); train again (`coordinator build --retrain`)", path.display())]
+    #[error("the profile {} was recorded with other build settings ({recorded}, these are {current}); train again (`coordinator build --retrain`)", path.display())]
     ProfileOfOtherSettings {
         /// The profile.
         path: PathBuf,
@@ -198,13 +198,13 @@ pub enum BuildError {
         reason: String,
     },
     /// Nothing has been built.
-    #[error("no variants are built (no {}): coordinator build --variants baseline,pgo", path.display())]
+    #[error("no variants are built (there is no {}): coordinator build --variants baseline,pgo", path.display())]
     NoManifest {
         /// Where the manifest should be.
         path: PathBuf,
     },
     /// The manifest cannot be understood.
-    #[error("build manifest {} cannot be read: {reason}; build again: coordinator build --variants baseline,pgo", path.display())]
+    #[error("the build manifest {} cannot be read: {reason}; build again: coordinator build --variants baseline,pgo", path.display())]
     BadManifest {
         /// The manifest.
         path: PathBuf,
@@ -218,7 +218,7 @@ pub enum BuildError {
         variant: String,
     },
     /// A variant name that does not exist.
-    #[error("unknown variant `{name}`; known are {}", known.join(", "))]
+    #[error("there is no variant `{name}`; known are {}", known.join(", "))]
     UnknownVariant {
         /// What was asked for.
         name: String,
@@ -226,7 +226,7 @@ pub enum BuildError {
         known: Vec<&'static str>,
     },
     /// A scope that does not exist.
-    #[error("unknown profile scope `{name}`; known are workspace, program")]
+    #[error("there is no profile scope `{name}`; known are workspace, program")]
     UnknownScope {
         /// What was asked for.
         name: String,
@@ -245,7 +245,7 @@ pub enum BuildError {
     },
     /// Two variants are the same code.
     #[error(
-        "variants `{one}` and `{other}` are the same code (.text {text}); build `{other}` with a profile, or ask for an A/A comparison by name"
+        "the variants `{one}` and `{other}` are the same code (.text {text}); build `{other}` with a profile, or ask for an A/A comparison by name"
     )]
     IdenticalCode {
         /// The first variant.
