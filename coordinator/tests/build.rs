@@ -144,13 +144,35 @@ fn damaged_foreign_and_stale_profiles_are_refused_with_the_reason() {
 
     fixture.options.profile = ProfileOrigin::File(keep);
     fixture.build(&mut DirectTrainer::new()).expect("whole and given");
+    assert!(fixture.options.out.join("bin/pgo").exists(), "accepted and installed");
     fixture.edit("engine/src/lib.rs", "s = s.wrapping", "if s % 4 == 3 { return k; } s = s.wrapping");
     let error = fixture.build(&mut DirectTrainer::new()).expect_err("of other sources");
     assert!(matches!(error, BuildError::ProfileStale { mismatched: 1.., .. }), "{error}");
+    assert!(!fixture.options.out.join("bin/pgo").exists(), "refused, so not installed");
+    assert!(!Manifest::read(&fixture.options.out).expect("a manifest").variants.contains_key("pgo"));
 
     fixture.options.rustflags = vec!["-Ctarget-cpu=x86-64-v2".to_owned()];
     let error = fixture.build(&mut DirectTrainer::new()).expect_err("of other flags");
     assert!(matches!(error, BuildError::ProfileOfOtherSettings { .. }), "{error}");
+}
+
+#[test]
+fn only_an_accepted_profile_is_a_reference_and_a_deleted_one_is_trained_again() {
+    let fixture = Fixture::new();
+    let source = Some(fixture.root().join("engine/src/lib.rs"));
+    let mut disturbed = DirectTrainer { disturb: source, ..DirectTrainer::new() };
+    let error = fixture.build(&mut disturbed).expect_err("the source changed meanwhile");
+    assert!(matches!(error, BuildError::SourceChanged { .. }), "{error}");
+    let refused = Manifest::read(&fixture.options.out).expect("a manifest");
+    assert!(refused.profile.is_some() && refused.accepted_totals.is_empty(), "{refused:?}");
+
+    let accepted = fixture.build(&mut DirectTrainer::new()).expect("undisturbed").manifest;
+    let profile = accepted.profile.expect("a profile");
+    assert!(accepted.accepted_totals.values().eq([&profile.report.total_count]));
+
+    fs::remove_file(fixture.options.out.join(&profile.path)).expect("the profile was there");
+    let again = fixture.build(&mut DirectTrainer::new()).expect("trained again");
+    assert!(again.done.contains(&"training") && !again.done.contains(&"baseline"), "{:?}", again.done);
 }
 
 #[test]
@@ -190,10 +212,12 @@ fn a_program_wide_profile_is_another_build() {
     fixture.options.scope = Scope::Program;
     let manifest = fixture.build(&mut DirectTrainer::new()).expect("a first build").manifest;
     assert_eq!(manifest.settings.scope, Scope::Program);
+    assert!(manifest.warnings.iter().any(|w| w.contains("scope `program`")), "{:?}", manifest.warnings);
     manifest.check_distinct(VariantName::Baseline, VariantName::Pgo).expect("other code");
     fixture.options.scope = Scope::Workspace;
     let second = fixture.build(&mut DirectTrainer::new()).expect("the other scope");
     assert_eq!(second.done, ["baseline", "instrumented", "training", "pgo"]);
+    assert!(second.manifest.warnings.is_empty(), "{:?}", second.manifest.warnings);
     assert_eq!(
         second.manifest.variants["baseline"].artifact.text_sha256,
         manifest.variants["baseline"].artifact.text_sha256,

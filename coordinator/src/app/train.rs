@@ -1,8 +1,11 @@
 //! Training: a normal plan on the instrumented build, driven like any run, whose latencies nobody keeps.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use contract::id::{Attempt, RunId};
 use contract::run::RunState;
@@ -11,7 +14,7 @@ use contract::spec::PromptSet;
 use super::entropy::entropy;
 use super::execute::{Ground, on_this_host, sibling_worker};
 use super::prepare::{self, unix_ms};
-use crate::build::{self, Trainer, TrainingFailure, TrainingReport, profile_pattern};
+use crate::build::{self, BuildError, Trainer, TrainingFailure, TrainingReport, profile_pattern};
 use crate::dispatch::core::Script;
 use crate::dispatch::driver::{Binary, Job};
 use crate::dispatch::event::Sight;
@@ -21,6 +24,9 @@ use crate::schedule::{self, Lineup};
 
 /// Instrumented builds are slow: everything may last this many times longer.
 const PATIENCE: u32 = 10;
+
+/// Bytes at each end of a model's file that are hashed.
+const END: u64 = 64 << 10;
 
 /// The name under which the instrumented build takes its turns.
 const INSTRUMENTED: &str = "instrumented";
@@ -42,6 +48,17 @@ pub enum TrainError {
         /// Which.
         scenario: String,
     },
+    /// A file of the training cannot be found.
+    #[error("find {}: {source}", path.display())]
+    NotFound {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The instrumented build cannot be read.
+    #[error("hash the instrumented build: {0}")]
+    Program(BuildError),
     /// It did not come to its end.
     #[error("complete the training: {reason}")]
     Unfinished {
@@ -72,13 +89,13 @@ impl<'a> PlanTrainer<'a> {
 
     fn job(&self, instrumented: &Path, profile_dir: &Path) -> Result<Job, TrainingFailure> {
         let lineup = Lineup::new(&[INSTRUMENTED.to_owned()], false)?;
-        let path = instrumented.canonicalize()?;
-        let sha256 = build::file_sha256(&path)?;
+        let path = whole(instrumented)?;
+        let sha256 = build::file_sha256(&path).map_err(TrainError::Program)?;
         let binaries = BTreeMap::from([(INSTRUMENTED.to_owned(), Binary { path, sha256 })]);
         let run = RunId::new(unix_ms(), entropy());
         let blocks = schedule::blocks(&self.plan, &lineup);
         let job = prepare::job(run, self.plan.clone(), blocks, binaries, self.model.clone(), Attempt(1));
-        let profile_dir = profile_dir.canonicalize()?;
+        let profile_dir = whole(profile_dir)?;
         let pattern = profile_pattern(&profile_dir).display().to_string();
         Ok(Job {
             // A lost worker would be a lost profile: the training is begun anew instead.
@@ -111,29 +128,65 @@ impl Trainer for PlanTrainer<'_> {
         if requests > 0 {
             return Err(TrainError::FailedRequests { requests }.into());
         }
-        let prompts = build::sha256(format!("{:?}", prompt_specs(&self.plan)).as_bytes());
-        Ok(TrainingReport {
-            workers,
-            plan: self.plan.name.clone(),
-            plan_digest: self.digest(),
-            prompts_digest: prompts.to_string(),
-        })
+        Ok(TrainingReport { workers, plan: self.plan.name.clone(), plan_digest: self.digest() })
     }
 }
 
-/// Cheap identity of a model: names, sizes and times of its files. A changed model trains anew.
+fn whole(path: &Path) -> Result<PathBuf, TrainError> {
+    path.canonicalize().map_err(|source| TrainError::NotFound { path: path.to_owned(), source })
+}
+
+/// Cheap identity of a model: names, sizes and times of its files with the bytes at both ends of each. A changed model
+/// trains anew; reading it whole would take longer than many a build.
 fn model_identity(model: &str) -> String {
     let path = Path::new(model);
     let entries = std::fs::read_dir(path).map(|dir| dir.flatten().map(|e| e.path()).collect());
-    let mut files: Vec<std::path::PathBuf> = entries.unwrap_or_else(|_| vec![path.to_owned()]);
+    let mut files: Vec<PathBuf> = entries.unwrap_or_else(|_| vec![path.to_owned()]);
     files.sort();
-    let describe = |file: &std::path::PathBuf| {
-        let size = std::fs::metadata(file).map_or(0, |meta| meta.len());
-        format!("{}:{size}", file.file_name().unwrap_or_default().display())
-    };
-    files.iter().map(describe).collect::<Vec<_>>().join(",")
+    files.iter().map(|file| file_identity(file)).collect::<Vec<_>>().join(",")
 }
 
-fn prompt_specs(plan: &Plan) -> Vec<(PromptSet, u32)> {
-    plan.scenarios.iter().map(|scenario| (scenario.prompt.set, scenario.prompt.tokens)).collect()
+fn file_identity(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().display();
+    // Folders have no bytes, and a model that cannot be read is refused by the worker, not here.
+    facts(path).map_or_else(|_| format!("{name}:unread"), |facts| format!("{name}:{facts}"))
+}
+
+fn facts(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let meta = file.metadata()?;
+    let modified = meta.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let mut ends = Vec::new();
+    file.by_ref().take(END).read_to_end(&mut ends)?;
+    file.seek(SeekFrom::Start(meta.len().saturating_sub(END)))?;
+    file.take(END).read_to_end(&mut ends)?;
+    Ok(format!("{}:{modified}:{}", meta.len(), build::sha256(&ends)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_model_is_known_by_its_times_and_the_bytes_at_both_ends() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let path = dir.path().join("weights");
+        let write = |bytes: &[u8], second: u64| {
+            std::fs::write(&path, bytes).expect("file");
+            let file = File::options().write(true).open(&path).expect("file");
+            file.set_modified(UNIX_EPOCH + Duration::from_secs(second)).expect("time");
+            model_identity(dir.path().to_str().expect("text"))
+        };
+        let mut bytes = vec![0; 3 * END as usize];
+        let first = write(&bytes, 1);
+        assert_eq!(write(&bytes, 1), first, "the same model");
+        assert_ne!(write(&bytes, 2), first, "another time");
+        for end in [0, bytes.len() - 1] {
+            bytes[end] = 1;
+            assert_ne!(write(&bytes, 1), first, "another byte at {end}");
+            bytes[end] = 0;
+        }
+    }
 }

@@ -30,14 +30,16 @@ impl Pipeline<'_> {
             let Recipe::Control { profile, .. } = &recipe else { unreachable!("made just above") };
             let compiled = self.compile(&recipe, Some(profile))?;
             check_noticed(name, &compiled)?;
-            self.manifest.controls.insert(name.to_owned(), compiled.record);
+            let record = self.install(compiled)?;
+            self.manifest.controls.insert(name.to_owned(), record);
             self.manifest.write(&self.options.out)?;
         }
         Ok(())
     }
 
-    /// Holds the optimised variant against the baseline and every control that was built.
-    pub(super) fn check_controls(&self) -> Result<(), BuildError> {
+    /// Holds the optimised variant against the baseline and every control that was built; withdraws it when it
+    /// equals one.
+    pub(super) fn check_controls(&mut self) -> Result<(), BuildError> {
         let variant = VariantName::Pgo.as_str();
         let (Some(pgo), Some(_)) = (self.manifest.variants.get(variant), &self.manifest.profile) else {
             return Ok(());
@@ -50,12 +52,11 @@ impl Pipeline<'_> {
             .into_iter()
             .chain(&self.manifest.controls)
             .find(|(_, control)| control.artifact.text_sha256 == pgo.artifact.text_sha256);
-        match same {
-            Some((control, _)) => {
-                Err(BuildError::NullProfile { variant: variant.to_owned(), control: control.clone() })
-            }
-            None => Ok(()),
-        }
+        let Some(control) = same.map(|(control, _)| control.clone()) else {
+            return Ok(());
+        };
+        self.withdraw(VariantName::Pgo)?;
+        Err(BuildError::NullProfile { variant: variant.to_owned(), control })
     }
 
     fn worthless_profile(&self, name: &str) -> Result<PathBuf, BuildError> {

@@ -3,10 +3,11 @@
 //! words nor the profile's format.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::artifact::Artifact;
-use super::flags::{Recipe, VariantName};
+use super::flags::{Recipe, Scope, VariantName};
 use super::manifest::{ProfileRecord, VariantRecord};
 use super::pipeline::Pipeline;
 use super::profile::{Demands, Profile};
@@ -38,7 +39,12 @@ impl Pipeline<'_> {
         if !same_plan || record.settings_digest != self.manifest.settings.digest() {
             return Ok(None);
         }
-        let path = record.verify(&self.options.out)?;
+        let path = match record.verify(&self.options.out) {
+            Ok(path) => path,
+            // Somebody tidied up: there is nothing to distrust, only something to make again.
+            Err(BuildError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(other) => return Err(other),
+        };
         self.reused("training")?;
         Ok(Some(Profile { path, sha256: record.sha256, report: record.report }))
     }
@@ -48,14 +54,14 @@ impl Pipeline<'_> {
         if self.fits(self.manifest.instrumented.as_ref(), &recipe) {
             self.reused(recipe.name())?;
         } else {
-            self.manifest.instrumented = Some(self.compile(&recipe, None)?.record);
+            let compiled = self.compile(&recipe, None)?;
+            self.manifest.instrumented = Some(self.install(compiled)?);
             self.manifest.write(&self.options.out)?;
         }
         let instrumented = self.manifest.instrumented.as_ref().expect("compiled or reused just above");
         let program = self.options.out.join(&instrumented.artifact.path);
         self.manifest.warnings.clear();
         let (training, profile) = self.train(trainer, &program)?;
-        self.manifest.accepted_totals.insert(self.training_key(&training), profile.report.total_count);
         self.record_profile(&profile, Some(training))?;
         Ok(profile)
     }
@@ -137,24 +143,46 @@ impl Pipeline<'_> {
         let name = VariantName::Pgo.as_str();
         let recipe = Recipe::Optimised { profile: profile.as_ref().map(|profile| profile.path.clone()) };
         if self.fits(self.manifest.variants.get(name), &recipe) {
+            self.accept_total();
+            self.manifest.write(&self.options.out)?;
             return self.reused(name);
         }
-        self.manifest.variants.remove(name);
-        self.manifest.write(&self.options.out)?;
-        let mut compiled = self.compile(&recipe, profile.as_ref().map(|profile| profile.path.as_path()))?;
+        self.withdraw(VariantName::Pgo)?;
+        let compiled = self.compile(&recipe, profile.as_ref().map(|profile| profile.path.as_path()))?;
         if let Some(mut profile) = profile {
             profile.judge(&self.tools.profdata, &compiled.findings)?;
-            profile.warnings().into_iter().for_each(|warning| self.warn(warning));
+            profile.warning().into_iter().for_each(|warning| self.warn(warning));
             let training = self.manifest.profile.take().and_then(|record| record.training);
             self.record_profile(&profile, training)?;
+            self.accept_total();
+            self.warn_of_scope();
             (self.progress)(BuildProgress::Profile(Box::new(profile.report)));
         }
-        compiled.record.identical_to = self.same_code_as(&compiled.record.artifact);
-        if let Some(other) = &compiled.record.identical_to {
+        let mut record = self.install(compiled)?;
+        record.identical_to = self.same_code_as(&record.artifact);
+        if let Some(other) = &record.identical_to {
             self.warn(format!("`{name}` is the same code as `{other}`"));
         }
-        self.manifest.variants.insert(name.to_owned(), compiled.record);
+        self.manifest.variants.insert(name.to_owned(), record);
         self.manifest.write(&self.options.out)
+    }
+
+    /// Later trainings are held against this one's total, now that the compiler has taken its profile.
+    fn accept_total(&mut self) {
+        let Some(record) = &self.manifest.profile else { return };
+        let Some(training) = &record.training else { return };
+        let (key, total) = (self.training_key(training), record.report.total_count);
+        self.manifest.accepted_totals.insert(key, total);
+    }
+
+    fn warn_of_scope(&mut self) {
+        if self.options.scope == Scope::Program {
+            self.warn(
+                "scope `program`: Cargo hides the compiler's warnings about dependencies, so functions of theirs \
+                 that do not fit the profile are not counted as missing or changed"
+                    .to_owned(),
+            );
+        }
     }
 
     fn same_code_as(&self, artifact: &Artifact) -> Option<String> {

@@ -2,6 +2,8 @@
 //! when its result is recorded and still fits; the manifest is written after each, so a failure keeps what is done.
 //! Owns that order and how one step is compiled; where a profile comes from is `pgo`'s.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
@@ -53,10 +55,13 @@ pub(super) struct Pipeline<'a> {
     done: Vec<&'static str>,
 }
 
-/// What one compiled step left besides its record.
+/// What one compiled step left in Cargo's directory; nothing is installed before it is judged.
 pub(super) struct Compiled {
-    pub(super) record: VariantRecord,
     pub(super) findings: Findings,
+    executable: PathBuf,
+    place: PathBuf,
+    flags: Vec<String>,
+    build_seconds: f64,
 }
 
 impl<'a> Pipeline<'a> {
@@ -87,11 +92,12 @@ impl<'a> Pipeline<'a> {
             ..empty(self.manifest.settings.clone())
         };
         let compiled = self.compile(&Recipe::Baseline, None)?;
-        self.manifest.variants.insert(name.to_owned(), compiled.record);
-        self.manifest.write(&self.options.out)
+        let record = self.install(compiled)?;
+        self.manifest.variants.insert(name.to_owned(), record);
+        self.withdraw(VariantName::Pgo)
     }
 
-    /// Builds one recipe and installs its binary.
+    /// Builds one recipe. Its binary stays in Cargo's directory until [`Pipeline::install`].
     pub(super) fn compile(
         &mut self,
         recipe: &Recipe,
@@ -114,14 +120,31 @@ impl<'a> Pipeline<'a> {
         let built = job.run(step, &flags, profile, &self.wrapper, self.progress)?;
         self.note_sources(&built.executable, since)?;
         self.note_native_libraries(&built);
-        let artifact = Artifact::install(&built.executable, &options.out, &place_of(recipe))?;
-        let record = VariantRecord {
-            artifact,
+        Ok(Compiled {
+            findings: built.findings,
+            executable: built.executable,
+            place: place_of(recipe),
             flags: flags.all(),
             build_seconds: self.finished(step, begin),
-            identical_to: None,
-        };
-        Ok(Compiled { record, findings: built.findings })
+        })
+    }
+
+    /// Puts the binary of an accepted step where it is kept.
+    pub(super) fn install(&self, compiled: Compiled) -> Result<VariantRecord, BuildError> {
+        let artifact = Artifact::install(&compiled.executable, &self.options.out, &compiled.place)?;
+        let Compiled { flags, build_seconds, .. } = compiled;
+        Ok(VariantRecord { artifact, flags, build_seconds, identical_to: None })
+    }
+
+    /// Takes a variant out of the manifest and its binary off the disk, so that neither is there without the other.
+    pub(super) fn withdraw(&mut self, name: VariantName) -> Result<(), BuildError> {
+        self.manifest.variants.remove(name.as_str());
+        self.manifest.write(&self.options.out)?;
+        let binary = self.options.out.join("bin").join(name.as_str());
+        match fs::remove_file(&binary) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(BuildError::io(&binary)(error)),
+            _ => Ok(()),
+        }
     }
 
     /// Takes the list of sources from the first build and holds every later one to it.

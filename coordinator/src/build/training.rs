@@ -16,11 +16,12 @@ pub trait Trainer {
     /// `profile_dir` and to write its profile before it ends.
     ///
     /// # Errors
-    /// Whatever kept the training from completing; a training with failed requests has not completed.
+    /// Whatever kept the training from completing, worded to follow "the training failed to"; a training with failed requests has not completed.
     fn train(&mut self, instrumented: &Path, profile_dir: &Path) -> Result<TrainingReport, TrainingFailure>;
 }
 
-/// What was trained, as the trainer says.
+/// What was trained, as the trainer says. That the prompts were not those of the evaluation is the trainer's duty: it
+/// refuses a plan that asks for others than the training set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrainingReport {
     /// Worker processes started; as many raw profiles are expected.
@@ -29,8 +30,6 @@ pub struct TrainingReport {
     pub plan: String,
     /// Digest of the training plan, as [`Trainer::digest`].
     pub plan_digest: String,
-    /// Digest of the prompts trained on, to show that evaluation used others.
-    pub prompts_digest: String,
 }
 
 /// Value of `LLVM_PROFILE_FILE` for workers of a training: one file per program and process.

@@ -72,6 +72,8 @@ pub(crate) struct DirectTrainer {
     pub(crate) trainings: u32,
     /// Cuts the first raw profile in half, as a full disk would.
     pub(crate) cut: bool,
+    /// A source that changes while the training is under way.
+    pub(crate) disturb: Option<PathBuf>,
 }
 
 impl Fixture {
@@ -133,7 +135,7 @@ impl Fixture {
 
 impl DirectTrainer {
     pub(crate) fn new() -> Self {
-        Self { mode: "run", turns: 1000, workers: 2, claimed: 2, trainings: 0, cut: false }
+        Self { mode: "run", turns: 1000, workers: 2, claimed: 2, trainings: 0, cut: false, disturb: None }
     }
 }
 
@@ -147,17 +149,16 @@ impl Trainer for DirectTrainer {
         for _ in 0..self.workers {
             run(instrumented, self.mode, self.turns, &profile_pattern(dir));
         }
+        if let Some(source) = &self.disturb {
+            let text = fs::read_to_string(source)?;
+            fs::write(source, format!("{text}// edited\n"))?;
+        }
         if self.cut {
             let first = fs::read_dir(dir)?.next().expect("a raw profile")?.path();
             let whole = fs::read(&first)?;
             fs::write(&first, &whole[..whole.len() / 2])?;
         }
-        Ok(TrainingReport {
-            workers: self.claimed,
-            plan: "direct".to_owned(),
-            plan_digest: self.digest(),
-            prompts_digest: String::new(),
-        })
+        Ok(TrainingReport { workers: self.claimed, plan: "direct".to_owned(), plan_digest: self.digest() })
     }
 }
 
