@@ -53,7 +53,7 @@ impl KvCache {
     /// Touches all memory, so that no later use of a page waits for the system. Before any page is taken.
     pub(crate) fn touch(&mut self) {
         for half in [&mut self.keys, &mut self.values] {
-            // Fresh memory is known to be zero: unless its origin is hidden, filling it is optimised away.
+            // Fresh memory is known to be zero: unless its origin is hidden, filling it may be optimised away.
             std::hint::black_box(&mut **half).fill(0);
         }
     }
