@@ -71,6 +71,14 @@ impl App<'_> {
         Ok(store)
     }
 
+    /// Shows findings. Whoever closed the pipe has seen enough, and the exit code still tells what was found.
+    fn show_findings(&mut self, findings: &Findings, code: Verdict) -> Result<Verdict, AppError> {
+        match self.reporter.findings(findings) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(code),
+        }
+    }
+
     /// `--store`, or the user's data directory.
     fn store_dir(&self) -> Result<PathBuf, AppError> {
         use etcetera::BaseStrategy as _;

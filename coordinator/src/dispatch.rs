@@ -12,3 +12,4 @@ pub mod orders;
 mod roster;
 mod seats;
 mod trial;
+mod vet;

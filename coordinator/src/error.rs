@@ -61,6 +61,14 @@ pub enum AppError {
     /// Ctrl-C came before the first engine was open: there is nothing to store.
     #[error("stopped before anything was measured")]
     StoppedAtOnce,
+    /// The store failed in the middle of a run.
+    #[error(
+        "failed to keep what was measured: {reason}; what was committed is safe: mend that, then `run --resume`"
+    )]
+    Kept {
+        /// Why.
+        reason: String,
+    },
     /// A resumed run would mix two builds under one name.
     #[error(
         "failed to resume with another build: `{variant}` was {}, it is {} now; start a new run, or build what it was",

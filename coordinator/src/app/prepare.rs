@@ -14,7 +14,7 @@ use super::execute::{ExecuteError, sibling_worker};
 use crate::build::{self, Manifest, VariantName};
 use crate::compare::Findings;
 use crate::dispatch::core::{Limits, Script};
-use crate::dispatch::driver::{Binary, Job};
+use crate::dispatch::driver::{Binary, Job, unix_ms};
 use crate::dispatch::orders::Orders;
 use crate::error::AppError;
 use crate::fleet::launch::local::LaunchError;
@@ -176,7 +176,7 @@ pub(super) fn job(
         limits: limits(&plan),
     };
     let orders = Orders { run, plan: Arc::new(plan), slots, model };
-    Job { script, orders, header: None, binaries, env: Vec::new(), instrumented: false }
+    Job { script, orders, header: None, begun: None, binaries, env: Vec::new(), instrumented: false }
 }
 
 fn limits(plan: &Plan) -> Limits {
@@ -189,11 +189,4 @@ fn limits(plan: &Plan) -> Limits {
         run: longest.unwrap_or(Duration::ZERO),
         leave: plan.timeouts.stop,
     }
-}
-
-/// The wall clock, milliseconds since 1970.
-#[must_use]
-pub(super) fn unix_ms() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use contract::id::{Attempt, RunId};
-use contract::message::FailureKind;
-use contract::run::{Notice, NoticeKind, RunEnd, RunState};
+use contract::run::{Notice, NoticeKind, RunEnd};
 
 use super::execute::{Ground, on_this_host, sibling_worker};
 use super::keep::Keeper;
-use super::prepare::{self, Prepared, unix_ms};
+use super::prepare::{self, Prepared};
 use super::{App, Verdict};
 use crate::cli::RunArgs;
 use crate::compare::{self, Findings};
-use crate::dispatch::event::Ending;
+use crate::dispatch::driver::{Begun, Job, unix_ms};
+use crate::dispatch::event::{Cause, Ending};
 use crate::error::AppError;
 use crate::plan::{self, Plan};
 use crate::schedule::{self, Block, Lineup};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// Carries a run out and shows what it found.
 pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<Verdict, AppError> {
@@ -26,19 +26,34 @@ pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<Verdict, AppError
     };
     let store = app.store()?;
     let run = prepared.run;
-    let plan = Arc::clone(&prepared.job.orders.plan);
-    let ground = Ground { agent: sibling_worker(), slots: plan.slots, lease: plan.timeouts.lease };
-    let keeper = Keeper { store: Arc::clone(&store), run };
-    let mut progress = app.reporter.progress(&plan);
-    let ending = on_this_host(prepared.job, &ground, Arc::new(keeper), &mut |sight| progress.sight(&sight))?;
-    progress.finish();
-    let concluded = conclude(&store, run, &ending);
-    if let Some(error) = cannot_be(&ending) {
+    let ending = if prepared.job.script.blocks.is_empty() {
+        Ending { cause: Cause::Done, reason: String::new() }
+    } else {
+        carried_out(app, prepared, &store)?
+    };
+    if let Some(error) = cannot_be(&store, run, &ending) {
         return Err(error);
     }
-    let findings = concluded?;
-    app.reporter.findings(&findings)?;
-    Ok(super::verdict(&findings, args.gate))
+    let findings = conclude(&store, run, &ending)?;
+    let code = super::verdict(&findings, args.gate);
+    app.show_findings(&findings, code)?;
+    keep(&store, run, &ending, &findings)?;
+    Ok(code)
+}
+
+fn carried_out(app: &mut App<'_>, prepared: Prepared, store: &Arc<Store>) -> Result<Ending, AppError> {
+    let plan = Arc::clone(&prepared.job.orders.plan);
+    let ground = Ground { agent: sibling_worker(), slots: plan.slots, lease: plan.timeouts.lease };
+    if let Some(first) = prepared.job.script.blocks.first().filter(|_| prepared.job.header.is_none()) {
+        // Nothing is refused from here on: only now is the end taken back that the run may have had.
+        let done = store.resume_run(prepared.run)?.blocks.len();
+        store.put_notice(prepared.run, &taken_up(first, done))?;
+    }
+    let keeper = Keeper { store: Arc::clone(store), run: prepared.run };
+    let mut progress = app.reporter.progress(&plan);
+    let ending = on_this_host(prepared.job, &ground, Arc::new(keeper), &mut |sight| progress.sight(&sight));
+    progress.finish();
+    Ok(ending?)
 }
 
 fn new(args: &RunArgs) -> Result<Prepared, AppError> {
@@ -55,7 +70,7 @@ fn new(args: &RunArgs) -> Result<Prepared, AppError> {
 /// The rest of a run: the same plan, seed and builds; blocks that are done are not run again.
 fn resumed(store: &Store, wanted: &str) -> Result<Prepared, AppError> {
     let run = store.find(wanted)?;
-    let resume = store.resume_run(run)?;
+    let resume = store.progress(run)?;
     let header = &resume.header;
     let plan = Plan::from_json(&header.plan_json)?;
     let names: Vec<String> = header.variants.iter().map(|variant| variant.name.clone()).collect();
@@ -72,12 +87,10 @@ fn resumed(store: &Store, wanted: &str) -> Result<Prepared, AppError> {
         }
     }
     let blocks = schedule::remaining(schedule::blocks(&plan, &lineup), &resume.blocks);
-    if let Some(next) = blocks.first() {
-        store.put_notice(run, &taken_up(next, resume.blocks.len()))?;
-    }
     let last = resume.next_attempts.values().map(|attempt| attempt.0).max();
     let job = prepare::job(run, plan, blocks, builds.binaries, model, Attempt(last.unwrap_or(1)));
-    Ok(Prepared { run, job })
+    let begun = Begun { model_digest: header.model_digest.clone(), hosts: header.hosts.clone() };
+    Ok(Prepared { run, job: Job { begun: Some(begun), ..job } })
 }
 
 /// What a reader must know of a run that was not made in one go.
@@ -91,40 +104,64 @@ fn taken_up(next: &Block, done: usize) -> Notice {
     }
 }
 
-/// What ended the run before anything was measured and no second try can mend.
-fn cannot_be(ending: &Ending) -> Option<AppError> {
-    let failure = ending.failure.clone()?;
-    let before = matches!(
-        failure.kind,
-        FailureKind::ModelNotFound | FailureKind::ModelInvalid | FailureKind::NotEnoughMemory
-    );
-    before.then_some(AppError::Worker(failure))
+/// What ended the run before a single block was done and no second try can mend.
+fn cannot_be(store: &Store, run: RunId, ending: &Ending) -> Option<AppError> {
+    let measured = store.progress(run).is_ok_and(|progress| !progress.blocks.is_empty());
+    match &ending.cause {
+        Cause::Worker(failure) if !measured => {
+            // What there is of the run gets its end; where there is nothing, there is nothing to end.
+            end(store, run, ending, String::new(), "{}".to_owned()).ok();
+            Some(AppError::Worker(failure.clone()))
+        }
+        _ => None,
+    }
 }
 
-/// Writes the end, derives the findings, and keeps the archive beside the database.
+/// Derives the findings as they are with this ending.
 fn conclude(store: &Store, run: RunId, ending: &Ending) -> Result<Findings, AppError> {
-    let begun = store.find(run.as_str()).is_ok();
-    if !begun {
-        return Err(match ending.state {
-            RunState::Stopped => AppError::StoppedAtOnce,
-            _ => AppError::NeverBegan { reason: ending.reason.clone() },
-        });
-    }
-    let mut end = RunEnd {
-        unix_ms: unix_ms(),
-        state: ending.state,
-        validity: String::new(),
-        summary_json: "{}".to_owned(),
-        reason: ending.reason.clone(),
+    let mut record = match store.read_run(run) {
+        Ok(record) => record,
+        Err(StoreError::NoSuchRun { .. }) => return Err(never_began(ending)),
+        Err(error) => return Err(error.into()),
     };
-    let mut record = store.read_run(run)?;
-    record.end = Some(end.clone());
-    let findings = compare::findings(record)?;
-    end.validity = findings.validity.name().to_owned();
-    end.summary_json = crate::report::summary_json(&findings);
-    store.end_run(run, &end)?;
-    if ending.state == RunState::Complete {
+    record.end = Some(run_end(ending, String::new(), "{}".to_owned()));
+    Ok(compare::findings(record)?)
+}
+
+fn never_began(ending: &Ending) -> AppError {
+    let reason = ending.reason.clone();
+    match ending.cause {
+        Cause::User => AppError::StoppedAtOnce,
+        Cause::Store => AppError::Kept { reason },
+        _ => AppError::NeverBegan { reason },
+    }
+}
+
+/// Writes the end and keeps the archive beside the database. The findings have been shown by then: a store that fails
+/// now hides nothing that was measured.
+fn keep(store: &Store, run: RunId, ending: &Ending, findings: &Findings) -> Result<(), AppError> {
+    if ending.cause == Cause::Store {
+        return Err(AppError::Kept { reason: ending.reason.clone() });
+    }
+    let validity = findings.validity.name().to_owned();
+    end(store, run, ending, validity, crate::report::summary_json(findings))?;
+    if ending.cause == Cause::Done {
         store.export(run)?;
     }
-    Ok(findings)
+    Ok(())
+}
+
+fn end(
+    store: &Store,
+    run: RunId,
+    ending: &Ending,
+    validity: String,
+    summary_json: String,
+) -> Result<(), AppError> {
+    Ok(store.end_run(run, &run_end(ending, validity, summary_json))?)
+}
+
+fn run_end(ending: &Ending, validity: String, summary_json: String) -> RunEnd {
+    let (state, reason) = (ending.state(), ending.reason.clone());
+    RunEnd { unix_ms: unix_ms(), state, validity, summary_json, reason }
 }

@@ -10,8 +10,7 @@ use crate::store::{Imported, Store, read_archive};
 
 pub(super) fn compare(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, AppError> {
     let findings = findings(app, &args.run)?;
-    app.reporter.findings(&findings)?;
-    Ok(super::verdict(&findings, args.gate))
+    app.show_findings(&findings, super::verdict(&findings, args.gate))
 }
 
 pub(super) fn report(app: &mut App<'_>, args: &ReportArgs) -> Result<Verdict, AppError> {

@@ -13,10 +13,10 @@ use contract::spec::PromptSet;
 
 use super::entropy::entropy;
 use super::execute::{Ground, on_this_host, sibling_worker};
-use super::prepare::{self, unix_ms};
+use super::prepare;
 use crate::build::{self, BuildError, Trainer, TrainingFailure, TrainingReport, profile_pattern};
 use crate::dispatch::core::Script;
-use crate::dispatch::driver::{Binary, Job};
+use crate::dispatch::driver::{Binary, Job, unix_ms};
 use crate::dispatch::event::Sight;
 use crate::dispatch::journal::Discard;
 use crate::plan::Plan;
@@ -121,7 +121,7 @@ impl Trainer for PlanTrainer<'_> {
         let ground = Ground { agent: sibling_worker(), slots: self.plan.slots, lease };
         let journal = Arc::new(Discard::default());
         let ending = on_this_host(job, &ground, journal.clone(), self.show)?;
-        if ending.state != RunState::Complete {
+        if ending.state() != RunState::Complete {
             return Err(TrainError::Unfinished { reason: ending.reason }.into());
         }
         let requests = journal.failures();

@@ -141,7 +141,10 @@ fn views(trials: &[&Trial<'_>]) -> Views {
             let firsts = t.parts.iter().filter(|p| p.outcomes.ok > 0).map(|p| p.window.first_completion);
             firsts.min().unwrap_or_default().as_secs_f64()
         }),
-        last_completion: over(&|t| t.wall.as_secs_f64()),
+        last_completion: over(&|t| {
+            let lasts = t.parts.iter().map(|p| p.window.last_completion);
+            lasts.max().unwrap_or_default().as_secs_f64()
+        }),
         queue_share: over(&queue_share),
         cpu_seconds: over(&cpu_seconds),
         parallel_efficiency: over(&|t| {

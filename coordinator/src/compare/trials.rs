@@ -21,7 +21,8 @@ pub struct Trial<'a> {
     pub outcomes: Outcomes,
     /// Output tokens of successful requests.
     pub output_tokens: u64,
-    /// From the start instant until the last successful completion in any slot.
+    /// From the start instant until the last request ended, whichever way, in any slot. Rates are over this, so that a
+    /// build which loses its slowest requests gains nothing by it.
     pub wall: Duration,
 }
 
@@ -82,7 +83,7 @@ impl<'a> Trial<'a> {
             trial.histograms.add(&part.histograms);
             trial.outcomes.add(&part.outcomes);
             trial.output_tokens += part.output_tokens;
-            trial.wall = trial.wall.max(part.window.last_completion);
+            trial.wall = trial.wall.max(part.usage.wall);
         }
         Self { parts, ..trial }
     }

@@ -14,10 +14,10 @@ mod loss;
 use std::time::Duration;
 
 use contract::id::{Attempt, Ticket, TrialKey};
-use contract::run::{BlockDone, NoticeKind, RunState};
+use contract::run::{BlockDone, NoticeKind};
 
 use self::loss::INTERRUPTED;
-use super::event::{Delivery, Effect, Ending, Event, Noted, Order, Sight, SpawnOrder, Word};
+use super::event::{Cause, Delivery, Effect, Ending, Event, Noted, Order, Sight, SpawnOrder, Word};
 use super::seats::{Seat, Seats};
 use super::trial::{Crew, Member, Step};
 use crate::schedule::Block;
@@ -146,7 +146,7 @@ impl Core {
             Event::WorkerSilent(ticket) => self.worker_silent(now, ticket, &mut effects),
             Event::Said { ticket, attempt, word } => self.said(now, ticket, attempt, word, &mut effects),
             Event::Committed => self.committed(now, &mut effects),
-            Event::StoreFailed(reason) => self.end(now, RunState::Failed, reason, None, &mut effects),
+            Event::StoreFailed(reason) => self.end(now, Cause::Store, reason, &mut effects),
             Event::Interrupt => self.interrupt(now, &mut effects),
             Event::Tick => self.tick(now, &mut effects),
         }
@@ -285,9 +285,9 @@ impl Core {
         self.arm = 0;
         self.tries = 1;
         if self.block == self.script.blocks.len() {
-            self.end(now, RunState::Complete, String::new(), None, effects);
+            self.end(now, Cause::Done, String::new(), effects);
         } else if self.interrupts > 0 {
-            self.end(now, RunState::Stopped, INTERRUPTED.to_owned(), None, effects);
+            self.end(now, Cause::User, INTERRUPTED.to_owned(), effects);
         } else {
             self.gather(now);
         }
@@ -396,5 +396,5 @@ impl Core {
 }
 
 fn complete() -> Ending {
-    Ending { state: RunState::Complete, reason: String::new(), failure: None }
+    Ending { cause: Cause::Done, reason: String::new() }
 }

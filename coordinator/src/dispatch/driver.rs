@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use contract::id::{Attempt, Ticket};
-use contract::identity::Sha256;
+use contract::identity::{HostFacts, Sha256};
 use contract::message::{Down, Exit, Spawn};
 use contract::run::{BlockDone, Notice, RunHeader};
 use contract::spec::Share;
@@ -15,10 +15,11 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::core::{Core, Script};
-use super::event::{Delivery, Effect, Ending, Event, Order, Sight, SpawnOrder};
+use super::event::{Cause, Delivery, Effect, Ending, Event, Order, Sight, SpawnOrder, Word};
 use super::journal::{Journal, JournalError};
 use super::orders::Orders;
 use super::roster::Roster;
+use super::vet;
 use crate::fleet::session::Incoming;
 use crate::record::Expected;
 
@@ -33,12 +34,23 @@ pub struct Job {
     pub orders: Orders,
     /// Written when the first engine is open; hosts are added then. `None` when the run was begun before.
     pub header: Option<RunHeader>,
+    /// What a run that is taken up again began with.
+    pub begun: Option<Begun>,
     /// Binaries by variant.
     pub binaries: BTreeMap<String, Binary>,
     /// Environment for every worker.
     pub env: Vec<(String, String)>,
     /// Whether the builds carry profile counters.
     pub instrumented: bool,
+}
+
+/// What must not change within a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Begun {
+    /// Digest of the model.
+    pub model_digest: String,
+    /// The hosts, by agent name.
+    pub hosts: Vec<(String, HostFacts)>,
 }
 
 /// A variant's binary.
@@ -91,15 +103,19 @@ pub async fn drive(
     loop {
         if let Some(ending) = driver.feed(event).await {
             driver.roster.drain();
-            driver.write_notices().await?;
-            return Ok(ending);
+            return Ok(match driver.write_notices().await {
+                Ok(()) => ending,
+                Err(error) => Ending { cause: Cause::Store, reason: error.to_string() },
+            });
         }
         let deadline = driver.core.deadline().map(|at| epoch + at);
         event = tokio::select! {
+            // What a worker said before its deadline counts before the deadline.
+            biased;
+            Some(()) = sources.interrupts.recv() => Some(Event::Interrupt),
             Some(incoming) = sources.incoming.recv() => {
                 driver.roster.translate(incoming.session, incoming.what)
             }
-            Some(()) = sources.interrupts.recv() => Some(Event::Interrupt),
             Some(exit) = sources.agents.recv() => Some(Event::AgentEnded(exit)),
             () = sleep_until(deadline) => Some(Event::Tick),
         };
@@ -119,6 +135,7 @@ impl Driver<'_> {
         let mut next = event;
         let mut ending = None;
         while let Some(event) = next.take() {
+            let event = self.vetted(event);
             for effect in self.core.on_event(self.epoch.elapsed(), event) {
                 match self.perform(effect).await {
                     Done::Nothing => {}
@@ -133,6 +150,21 @@ impl Driver<'_> {
             }
         }
         ending
+    }
+
+    /// An engine that is not what the run began with, or that the plan does not fit, is a failure of its worker.
+    fn vetted(&self, event: Event) -> Event {
+        match event {
+            Event::Said { ticket, attempt, word: Word::Loaded(report) } => {
+                let hosts = self.roster.hosts();
+                let word = match vet::objection(&report, &hosts, self.job.begun.as_ref(), &self.job.orders) {
+                    Some(failure) => Word::Failed(failure),
+                    None => Word::Loaded(report),
+                };
+                Event::Said { ticket, attempt, word }
+            }
+            other => other,
+        }
     }
 
     async fn perform(&mut self, effect: Effect) -> Done {
@@ -213,15 +245,14 @@ impl Driver<'_> {
 
     /// The first open engine is when a run begins to exist: before, nothing was measured and nothing is stored.
     async fn show(&mut self, sight: Sight) -> Done {
-        let begins = matches!(sight, Sight::Loaded(_));
-        let digest =
-            if let Sight::Loaded(report) = &sight { report.model_digest.clone() } else { String::new() };
+        let loaded =
+            if let Sight::Loaded(report) = &sight { Some(report.model_digest.clone()) } else { None };
         (self.show)(sight);
-        if !begins {
-            return Done::Nothing;
-        }
+        let Some(model_digest) = loaded else { return Done::Nothing };
         let Some(header) = self.job.header.take() else { return Done::Nothing };
-        let header = RunHeader { hosts: self.roster.hosts(), model_digest: digest, ..header };
+        let begun = Begun { model_digest, hosts: self.roster.hosts() };
+        self.job.begun = Some(begun.clone());
+        let header = RunHeader { hosts: begun.hosts, model_digest: begun.model_digest, ..header };
         let journal = Arc::clone(&self.journal);
         follow(blocking(move || journal.begin(&header)).await, None)
     }
@@ -258,7 +289,9 @@ async fn blocking(
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| Err(JournalError(panic.to_string())))
 }
 
-fn unix_ms() -> u64 {
+/// The wall clock, milliseconds since 1970.
+#[must_use]
+pub fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

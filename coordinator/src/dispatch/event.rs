@@ -227,12 +227,37 @@ pub enum Sight {
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ending {
-    /// Complete, stopped or failed.
-    pub state: RunState,
-    /// Why, where it did not complete.
+    /// What ended it. The first cause stands.
+    pub cause: Cause,
+    /// In words, where it did not complete.
     pub reason: String,
-    /// The failure that trying again cannot mend, if one ended the run.
-    pub failure: Option<Failure>,
+}
+
+/// What ends a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Every block is done.
+    Done,
+    /// Ctrl-C.
+    User,
+    /// A failure that trying again cannot mend.
+    Worker(Failure),
+    /// The store could not keep what was measured.
+    Store,
+    /// More losses than the plan allows, or no host to run on.
+    Losses,
+}
+
+impl Ending {
+    /// How the run counts.
+    #[must_use]
+    pub fn state(&self) -> RunState {
+        match self.cause {
+            Cause::Done => RunState::Complete,
+            Cause::User => RunState::Stopped,
+            Cause::Worker(_) | Cause::Store | Cause::Losses => RunState::Failed,
+        }
+    }
 }
 
 impl Noted {

@@ -11,7 +11,7 @@ pub struct NativePlan {
     /// Directory or file of the model; unset means the default places.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// Engine threads of each worker; zero means the host's cores divided by its slots.
+    /// Engine threads of each worker; zero means the cores it may use divided by the slots of its host.
     pub threads: u32,
     /// Bound of the key/value cache, bytes; zero means what the plan's concurrency needs.
     pub kv_bytes: u64,

@@ -158,7 +158,7 @@ impl Fleet {
     }
 
     pub(crate) fn ended(&self) -> RunState {
-        self.ending.as_ref().expect("the run has ended").state
+        self.ending.as_ref().expect("the run has ended").state()
     }
 }
 

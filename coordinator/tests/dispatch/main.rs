@@ -9,7 +9,7 @@ use contract::id::{Arm, Attempt, Ticket, TrialKey};
 use contract::message::{Exit, Failure, FailureKind};
 use contract::run::{NoticeKind, RunState};
 use coordinator::dispatch::core::Script;
-use coordinator::dispatch::event::{AgentId, Event, Word};
+use coordinator::dispatch::event::{AgentId, Cause, Event, Word};
 
 use self::fleet::{Fleet, HOST, delivery, killed, limits, said, script};
 
@@ -111,7 +111,7 @@ fn what_trying_again_cannot_mend_ends_the_run_at_once() {
     fleet.feed(said(Ticket(1), Attempt(1), Word::Failed(failure.clone())));
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Failed);
-    assert_eq!(fleet.ending.expect("ended").failure, Some(failure));
+    assert_eq!(fleet.ending.expect("ended").cause, Cause::Worker(failure));
 }
 
 #[test]
@@ -270,6 +270,18 @@ fn ctrl_c_twice_kills_and_ends_at_once() {
     fleet.feed(Event::Interrupt);
     assert_eq!(fleet.ended(), RunState::Stopped);
     assert!(fleet.stops.iter().any(|(_, grace)| grace.is_zero()));
+}
+
+#[test]
+fn ctrl_c_does_not_replace_an_end_that_is_decided() {
+    let mut fleet = started(1, 2);
+    fleet.until(is_loaded);
+    fleet.answers.clear();
+    let failure = Failure { kind: FailureKind::NotEnoughMemory, message: "no room".into() };
+    fleet.feed(said(Ticket(1), Attempt(1), Word::Failed(failure.clone())));
+    fleet.feed(Event::Interrupt);
+    fleet.feed(Event::Interrupt);
+    assert_eq!(fleet.ending.expect("the second ends it at once").cause, Cause::Worker(failure));
 }
 
 #[test]

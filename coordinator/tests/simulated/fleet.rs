@@ -106,7 +106,12 @@ async fn worker(host: Host, ticket: Ticket) {
         match down {
             Some(Down::Ping { seq }) => caller.say(Up::Pong { seq, mono: Duration::from_secs(1) }).await,
             Some(Down::Load { attempt, .. }) if manner != Manner::Stuck => {
-                caller.say(Up::Loaded { attempt, report: LoadReport::default() }).await;
+                caller
+                    .say(Up::Loaded {
+                        attempt,
+                        report: LoadReport { max_context: 4096, ..LoadReport::default() },
+                    })
+                    .await;
             }
             Some(Down::Arm { attempt, assignment: share }) => {
                 assignment = Some(*share);

@@ -128,7 +128,7 @@ fn job(resident: bool) -> Job {
     let orders =
         Orders { run: RunId::new(1, [1; 10]), plan: Arc::new(plan), slots: SLOTS, model: String::new() };
     let binaries = BTreeMap::from([("baseline".to_owned(), binary.clone()), ("pgo".to_owned(), binary)]);
-    Job { script, orders, header: None, binaries, env: Vec::new(), instrumented: false }
+    Job { script, orders, header: None, begun: None, binaries, env: Vec::new(), instrumented: false }
 }
 
 /// What came of a run.
@@ -186,7 +186,7 @@ fn one(ticket: u64, manner: Manner) -> impl Fn(Ticket) -> Manner + Send + Sync +
 #[tokio::test(start_paused = true)]
 async fn a_quiet_run_writes_everything_down_once() {
     let run = carry_out(PLAIN, |_| Manner::Good).await;
-    assert_eq!((run.ending.state, run.notebook.requests()), (RunState::Complete, REQUESTS));
+    assert_eq!((run.ending.state(), run.notebook.requests()), (RunState::Complete, REQUESTS));
     assert_eq!((run.notebook.blocks(), run.notebook.notices(), run.started.len()), (3, vec![], 18));
     // Nine windows, and next to nothing between them.
     assert!((9 * WINDOW..10 * WINDOW + WINDOW).contains(&run.took), "{:?}", run.took);
@@ -195,7 +195,7 @@ async fn a_quiet_run_writes_everything_down_once() {
 #[tokio::test(start_paused = true)]
 async fn resident_workers_are_started_once_a_variant_and_slot() {
     let run = carry_out(Setting { resident: true, ..PLAIN }, |_| Manner::Good).await;
-    assert_eq!((run.ending.state, run.notebook.requests()), (RunState::Complete, REQUESTS));
+    assert_eq!((run.ending.state(), run.notebook.requests()), (RunState::Complete, REQUESTS));
     assert_eq!(run.started.len(), 4);
 }
 
@@ -209,7 +209,11 @@ async fn every_way_to_lose_a_worker_has_its_name_and_its_block_is_run_again() {
     ];
     for (manner, kind) in cases {
         let run = carry_out(PLAIN, one(8, manner)).await;
-        assert_eq!((run.ending.state, run.notebook.requests()), (RunState::Complete, REQUESTS), "{manner:?}");
+        assert_eq!(
+            (run.ending.state(), run.notebook.requests()),
+            (RunState::Complete, REQUESTS),
+            "{manner:?}"
+        );
         let notices = run.notebook.notices();
         assert_eq!(notices.iter().filter(|notice| **notice != NoticeKind::Late).collect::<Vec<_>>(), [&kind]);
         let repeated =
@@ -232,7 +236,7 @@ async fn the_silent_are_noticed_at_their_lease_and_the_stuck_at_their_limit() {
 #[tokio::test(start_paused = true)]
 async fn what_never_works_ends_by_name_after_its_tries() {
     let run = carry_out(PLAIN, |_| Manner::Dies).await;
-    assert_eq!((run.ending.state, run.notebook.blocks()), (RunState::Failed, 0));
+    assert_eq!((run.ending.state(), run.notebook.blocks()), (RunState::Failed, 0));
     assert!(run.ending.reason.contains("killed by signal 9); 3 of 3 tries"), "{}", run.ending.reason);
     assert_eq!(run.started.len(), 6);
 }
@@ -242,7 +246,7 @@ async fn a_part_that_cannot_be_kept_keeps_its_block_from_being_committed() {
     // Resident workers do not leave between the last part and the commit: both are decided at once.
     for (resident, fails) in [(true, "keep"), (false, "keep"), (false, "commit")] {
         let run = carry_out(Setting { resident, fails: Some(fails), ..PLAIN }, |_| Manner::Good).await;
-        assert_eq!((run.ending.state, run.notebook.blocks()), (RunState::Failed, 0), "{fails}");
+        assert_eq!((run.ending.state(), run.notebook.blocks()), (RunState::Failed, 0), "{fails}");
         assert!(run.ending.reason.contains(fails), "{}", run.ending.reason);
     }
 }
@@ -251,7 +255,7 @@ async fn a_part_that_cannot_be_kept_keeps_its_block_from_being_committed() {
 async fn ctrl_c_in_the_third_block_leaves_two() {
     let interrupt = Some(6 * WINDOW + 2 * WINDOW);
     let run = carry_out(Setting { interrupt, ..PLAIN }, |_| Manner::Good).await;
-    assert_eq!((run.ending.state, run.notebook.blocks()), (RunState::Stopped, 2));
+    assert_eq!((run.ending.state(), run.notebook.blocks()), (RunState::Stopped, 2));
     assert_eq!((run.notebook.requests(), run.notebook.notices()), (60, vec![NoticeKind::Interrupted]));
 }
 
@@ -259,7 +263,7 @@ async fn ctrl_c_in_the_third_block_leaves_two() {
 async fn an_agent_that_has_ended_is_not_waited_for() {
     let agent_ends = Some(5 * WINDOW);
     let run = carry_out(Setting { agent_ends, ..PLAIN }, |_| Manner::Good).await;
-    assert_eq!((run.ending.state, run.notebook.notices()), (RunState::Failed, vec![NoticeKind::AgentLost]));
+    assert_eq!((run.ending.state(), run.notebook.notices()), (RunState::Failed, vec![NoticeKind::AgentLost]));
     assert_eq!(run.ending.reason, "the agent of this host ended (killed by signal 9)");
     assert!(run.took < 5 * WINDOW + limits().leave, "{:?}", run.took);
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use contract::id::{Attempt, Ticket};
 use contract::message::{Exit, Failure};
-use contract::run::{NoticeKind, RunState};
+use contract::run::NoticeKind;
 
-use super::super::event::{AgentId, Effect, Ending, Sight};
+use super::super::event::{AgentId, Cause, Effect, Ending, Sight};
 use super::super::trial::{Member, Step};
 use super::{Core, Next, Phase};
 
@@ -17,7 +17,7 @@ impl Core {
         if failure.kind.is_deterministic() {
             self.note(NoticeKind::WorkerFailed, failure.message.clone(), effects);
             let reason = failure.message.clone();
-            return self.end(now, RunState::Failed, reason, Some(failure), effects);
+            return self.end(now, Cause::Worker(failure), reason, effects);
         }
         self.lost(now, NoticeKind::WorkerFailed, &failure.message, effects);
     }
@@ -82,7 +82,7 @@ impl Core {
         if self.phase == Phase::Trial {
             self.note(NoticeKind::AgentLost, reason.clone(), effects);
         }
-        self.end(now, RunState::Failed, reason, None, effects);
+        self.end(now, Cause::Losses, reason, effects);
     }
 
     /// A worker's part of the block is lost: the block is run again whole, or the run ends.
@@ -92,10 +92,10 @@ impl Core {
         }
         self.note(kind, message.to_owned(), effects);
         if self.interrupts > 0 {
-            self.end(now, RunState::Stopped, INTERRUPTED.to_owned(), None, effects);
+            self.end(now, Cause::User, INTERRUPTED.to_owned(), effects);
         } else if self.tries >= self.script.max_attempts {
             let reason = format!("{message}; {} of {} tries were made", self.tries, self.script.max_attempts);
-            self.end(now, RunState::Failed, reason, None, effects);
+            self.end(now, Cause::Losses, reason, effects);
         } else {
             self.tries += 1;
             self.attempt = Attempt(self.attempt.0 + 1);
@@ -104,17 +104,13 @@ impl Core {
         }
     }
 
-    /// Lets every worker go, then ends the run.
-    pub(super) fn end(
-        &mut self,
-        now: Duration,
-        state: RunState,
-        reason: String,
-        failure: Option<Failure>,
-        effects: &mut Vec<Effect>,
-    ) {
+    /// Lets every worker go, then ends the run. The first cause stands: what follows from it is no cause of its own.
+    pub(super) fn end(&mut self, now: Duration, cause: Cause, reason: String, effects: &mut Vec<Effect>) {
+        if matches!(self.phase, Phase::Clearing(Next::End(_))) {
+            return;
+        }
         self.crew.members.append(&mut self.parked);
-        self.clear(now, Next::End(Ending { state, reason, failure }), effects);
+        self.clear(now, Next::End(Ending { cause, reason }), effects);
     }
 
     fn clear(&mut self, now: Duration, next: Next, effects: &mut Vec<Effect>) {
@@ -129,16 +125,18 @@ impl Core {
     pub(super) fn interrupt(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         self.interrupts += 1;
         effects.push(Effect::Show(Sight::Stopping));
-        match self.phase {
-            // What is being made durable stays; the run ends right after.
-            Phase::Committing if self.interrupts == 1 => {}
+        match &self.phase {
+            // What is being made durable stays, and an end that is decided stays: the run ends right after.
+            Phase::Committing | Phase::Clearing(Next::End(_)) if self.interrupts == 1 => {}
             _ if self.interrupts == 1 => {
                 self.note(NoticeKind::Interrupted, INTERRUPTED.to_owned(), effects);
-                self.end(now, RunState::Stopped, INTERRUPTED.to_owned(), None, effects);
+                self.end(now, Cause::User, INTERRUPTED.to_owned(), effects);
             }
-            _ => {
-                let ending =
-                    Ending { state: RunState::Stopped, reason: INTERRUPTED.to_owned(), failure: None };
+            phase => {
+                let ending = match phase {
+                    Phase::Clearing(Next::End(ending)) => ending.clone(),
+                    _ => Ending { cause: Cause::User, reason: INTERRUPTED.to_owned() },
+                };
                 self.kill_all(effects);
                 self.finish(ending, effects);
             }
@@ -157,7 +155,7 @@ impl Core {
                     self.script.slots,
                     self.script.limits.gather.as_secs()
                 );
-                self.end(now, RunState::Failed, reason, None, effects);
+                self.end(now, Cause::Losses, reason, effects);
             }
             Phase::Trial => self.overdue(now, effects),
             // They were told to leave and did not: the kernel has the last word, and nothing waits any longer.
