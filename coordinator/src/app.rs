@@ -7,6 +7,7 @@ mod execute;
 mod keep;
 mod prepare;
 mod run;
+mod signals;
 mod stored;
 mod train;
 

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use contract::wire::{BenchServer, DESCRIPTORS, MESSAGE_LIMIT};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
 
 use super::entropy::entropy;
+use super::signals::{self, interrupts};
 use crate::dispatch::driver::{Job, Sources, drive};
 use crate::dispatch::event::{Ending, Sight};
 use crate::dispatch::journal::{Journal, JournalError};
@@ -67,7 +67,10 @@ pub(super) fn on_this_host(
 ) -> Result<Ending, ExecuteError> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ExecuteError::Runtime)?;
-    runtime.block_on(execute(job, ground, journal, show))
+    let ending = runtime.block_on(execute(job, ground, journal, show));
+    drop(runtime);
+    signals::restore();
+    ending
 }
 
 async fn execute(
@@ -122,37 +125,6 @@ async fn serve(desk: Desk) -> Result<(SocketAddr, oneshot::Sender<()>), ExecuteE
     tokio::spawn(server);
     Ok((address, guard))
 }
-
-/// One message a Ctrl-C, or a SIGTERM as schedulers send it; the third ends the process at once. What was committed is durable by then, and agents and
-/// workers notice that the coordinator is gone.
-fn interrupts() -> mpsc::Receiver<()> {
-    let (sender, receiver) = mpsc::channel(4);
-    tokio::spawn(async move {
-        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
-        let Ok(mut interrupt) = signal(SignalKind::interrupt()) else { return };
-        let mut count = 0;
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            count += 1;
-            if count > 2 {
-                leave_at_once();
-            }
-            sender.try_send(()).ok();
-        }
-    });
-    receiver
-}
-
-#[expect(clippy::disallowed_methods, reason = "asked for three times; committed blocks are durable")]
-fn leave_at_once() -> ! {
-    std::process::exit(INTERRUPTED)
-}
-
-/// The exit code of a process that was interrupted by SIGINT, as shells report it.
-const INTERRUPTED: i32 = 130;
 
 /// A secret of this run, for its agent and workers alone.
 fn token() -> String {

@@ -10,8 +10,8 @@ mod usage;
 
 pub use clock::Clock;
 pub use cold::ColdStart;
-pub use host::{build_info, exe_sha256, host_facts};
 pub(crate) use host::file_sha256;
+pub use host::{build_info, exe_sha256, host_facts};
 pub use pacer::{Pacer, Wake};
 pub use recorder::{Ended, Measured, Plan, Recorder};
 pub use usage::Meter;
