@@ -25,8 +25,6 @@ pub(super) fn build(app: &mut App<'_>, args: &BuildArgs) -> Result<Verdict, AppE
     let trains = variants.contains(&VariantName::Pgo) && args.profile.is_none();
     let model = if trains { prepare::model(&plan)? } else { String::new() };
     let options = BuildOptions {
-        out: std::path::absolute(prepare::build_dir())
-            .map_err(|source| AppError::Io { path: prepare::build_dir(), source })?,
         variants,
         scope: args.scope,
         controls: args.controls,

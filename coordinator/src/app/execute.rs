@@ -108,16 +108,19 @@ async fn serve(desk: Desk) -> Result<(SocketAddr, oneshot::Sender<()>), ExecuteE
     let (health, health_service) = tonic_health::server::health_reporter();
     let bench = BenchServer::new(desk).max_decoding_message_size(MESSAGE_LIMIT);
     health.set_serving::<BenchServer<Desk>>().await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(DESCRIPTORS)
-        .build_v1()
-        .map_err(|error| ExecuteError::Serve(error.to_string()))?;
+    let reflect =
+        || tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS);
+    let refused = |error: tonic_reflection::server::Error| ExecuteError::Serve(error.to_string());
+    // Clients of either age: the older protocol is the same under another name.
+    let (reflection, older) =
+        (reflect().build_v1().map_err(refused)?, reflect().build_v1alpha().map_err(refused)?);
     let (guard, ended) = oneshot::channel::<()>();
     let server = Server::builder()
         .tcp_nodelay(true)
         .add_service(bench)
         .add_service(health_service)
         .add_service(reflection)
+        .add_service(older)
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async {
             // Resolves when the guard is dropped; the message itself is never sent.
             drop(ended.await);

@@ -32,10 +32,14 @@ pub(super) struct Builds {
     pub records: Vec<VariantRecord>,
 }
 
-/// The directory that `coordinator build` writes, below the working directory.
+/// The directory that `coordinator build` writes: below the working directory, or beside this program's own where a
+/// run is started from elsewhere.
 #[must_use]
 pub(super) fn build_dir() -> PathBuf {
-    PathBuf::from("target/bench")
+    let here = PathBuf::from("target/bench");
+    let beside = || Some(std::env::current_exe().ok()?.parent()?.parent()?.join("bench"));
+    let built = |dir: &PathBuf| dir.join(build::FILE_NAME).is_file();
+    if built(&here) { here } else { beside().filter(built).unwrap_or(here) }
 }
 
 /// Finds and checks the builds a lineup names. Simulated variants are labels on the plain worker.
