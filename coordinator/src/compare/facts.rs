@@ -125,10 +125,12 @@ fn pairing_facts(record: &RunRecord, block: &Block, rounds: &[&Round<'_>]) -> Pa
         entry.0 += trial.outcomes.ended();
         entry.1 += trial.outcomes.not_ok();
     }
+    let unchecked = rounds.iter().filter(|round| !tokens_checked(round)).count();
     PairingFacts {
         code: code(record, block),
         greedy: true,
         token_mismatches: rounds.iter().filter(mismatched).map(|round| round.index as usize).collect(),
+        tokens_unchecked: (unchecked, rounds.len()),
         failures: failures.into_iter().map(|(arm, (issued, failed))| (own(arm), issued, failed)).collect(),
     }
 }
@@ -140,6 +142,16 @@ fn tokens_agree(round: &Round<'_>) -> bool {
         part.outcomes.not_ok() > 0
             || *digests.entry(part.place.slot).or_insert(part.token_digest) == part.token_digest
     })
+}
+
+/// Whether some slot answered all its requests under the candidate and under a baseline arm.
+fn tokens_checked(round: &Round<'_>) -> bool {
+    let whole = |arm: Arm| -> Vec<u32> {
+        let parts = round.arms.get(&arm).into_iter().flat_map(|trial| &trial.parts);
+        parts.filter(|part| part.outcomes.not_ok() == 0).map(|part| part.place.slot).collect()
+    };
+    let baseline = [whole(Arm::A), whole(Arm::A2)].concat();
+    whole(Arm::B).iter().any(|slot| baseline.contains(slot))
 }
 
 fn code(record: &RunRecord, block: &Block) -> CodeIdentity {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use stats::order::Arm;
 use stats::validity::{
-    Assessment, CodeIdentity, PairingFacts, Shape, Thresholds, TrialFacts, Validity, check_pairing,
-    check_trial,
+    Assessment, CodeIdentity, PairingFacts, Reason, Severity, Shape, Thresholds, TrialFacts, Validity,
+    check_pairing, check_trial,
 };
 
 fn sound() -> TrialFacts {
@@ -40,6 +40,7 @@ fn pair() -> PairingFacts {
         code: CodeIdentity::Different,
         greedy: true,
         token_mismatches: vec![],
+        tokens_unchecked: (0, 10),
         failures: vec![(Arm::A, 1000, 2), (Arm::B, 1000, 4), (Arm::A2, 1000, 3)],
     }
 }
@@ -160,6 +161,9 @@ fn the_pair_is_checked() {
     assert_eq!(codes(|f| f.code = CodeIdentity::Simulated), ["simulated"]);
     assert_eq!(codes(|f| f.token_mismatches = vec![4, 2]), ["tokens-differ"]);
     assert!(codes(|f| (f.greedy, f.token_mismatches) = (false, vec![2])).is_empty());
+    assert_eq!(codes(|f| f.tokens_unchecked.0 = 1), ["tokens-unchecked"]);
+    let weight = |rounds| Reason::TokensUnchecked { rounds, of: 10 }.severity();
+    assert_eq!([9, 10].map(weight), [Severity::Warning, Severity::Inconclusive]);
     assert_eq!(codes(|f| f.failures[1].2 = 8), ["failures-differ"]);
     assert!(codes(|f| f.failures.clear()).is_empty());
 }

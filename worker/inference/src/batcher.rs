@@ -193,7 +193,7 @@ impl Batcher {
         }
         StepReport {
             running: self.running.len(),
-            waiting: self.waiting.len(),
+            waiting: self.waiting.len() + self.running.iter().filter(|s| s.computed == 0).count(),
             kv_pages_used: self.engine.cache.used(),
             kv_pages_total: self.engine.cache.total(),
             ..self.report

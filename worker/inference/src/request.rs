@@ -153,7 +153,7 @@ pub struct StepReport {
     pub decode_tokens: usize,
     /// Requests being worked on after the step.
     pub running: usize,
-    /// Requests waiting after the step.
+    /// Requests on which no work has begun after the step, admitted or not.
     pub waiting: usize,
     /// Requests being worked on in the step, those that ended with it included.
     pub held: usize,

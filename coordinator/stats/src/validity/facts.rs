@@ -84,6 +84,8 @@ pub struct PairingFacts {
     pub greedy: bool,
     /// Rounds in which the arms' token digests differ.
     pub token_mismatches: Vec<usize>,
+    /// Rounds in which failed requests left no tokens to compare, of all rounds.
+    pub tokens_unchecked: (usize, usize),
     /// Requests issued and failed per arm, over all rounds.
     pub failures: Vec<(Arm, u64, u64)>,
 }

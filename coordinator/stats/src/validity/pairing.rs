@@ -22,8 +22,16 @@ fn code(facts: &PairingFacts) -> Option<Reason> {
 }
 
 fn tokens(facts: &PairingFacts) -> Option<Reason> {
-    let first_round = *facts.token_mismatches.iter().min()?;
-    facts.greedy.then_some(Reason::TokensDiffer { rounds: facts.token_mismatches.len(), first_round })
+    if !facts.greedy {
+        return None;
+    }
+    let (rounds, of) = facts.tokens_unchecked;
+    match facts.token_mismatches.iter().min() {
+        Some(&first_round) => {
+            Some(Reason::TokensDiffer { rounds: facts.token_mismatches.len(), first_round })
+        }
+        None => (rounds > 0).then_some(Reason::TokensUnchecked { rounds, of }),
+    }
 }
 
 /// The two arms whose failed shares are furthest apart.

@@ -80,6 +80,8 @@ pub enum Reason {
     NotStationary { change: f64, p: f64 },
     /// Greedy tokens differ between the arms.
     TokensDiffer { rounds: usize, first_round: usize },
+    /// Where requests fail there are no tokens to hold the arms to.
+    TokensUnchecked { rounds: usize, of: usize },
     /// A and B are the same code.
     SameCode,
     /// Labels on one binary of the simulator.
@@ -106,6 +108,8 @@ impl Reason {
             | Self::LittlesLaw { .. }
             | Self::TokensDiffer { .. }
             | Self::SameCode => Severity::Invalid,
+            // Nobody knows whether the builds compute the same.
+            Self::TokensUnchecked { rounds, of } if rounds == of => Severity::Inconclusive,
             Self::ClockUncertainty { .. }
             | Self::GeneratorBusy { .. }
             | Self::Steal { .. }
@@ -115,6 +119,7 @@ impl Reason {
             | Self::SomeFailed { .. }
             | Self::SomeSteal { .. }
             | Self::FrequencyDrift { .. }
+            | Self::TokensUnchecked { .. }
             | Self::Simulated
             | Self::FewExceedances { .. } => Severity::Warning,
         }
@@ -145,6 +150,7 @@ impl Reason {
             Self::LittlesLaw { .. } => "littles-law",
             Self::NotStationary { .. } => "not-stationary",
             Self::TokensDiffer { .. } => "tokens-differ",
+            Self::TokensUnchecked { .. } => "tokens-unchecked",
             Self::SameCode => "same-code",
             Self::Simulated => "simulated",
             Self::FewExceedances { .. } => "few-exceedances",
@@ -180,6 +186,9 @@ impl Reason {
             Self::LittlesLaw { .. } => "requests are missing from the account: report a bug with the export",
             Self::NotStationary { .. } => "warm up longer, or measure a load that the engine can sustain",
             Self::TokensDiffer { .. } => "the builds do not compute the same: compare their outputs first",
+            Self::TokensUnchecked { .. } => {
+                "mend the failures by kind, so that the builds can be held to the same tokens"
+            }
             Self::SameCode => "build the variants again, or ask for A/A by name",
             Self::Simulated => "simulated service times; build real variants to learn about an engine",
             Self::FewExceedances { .. } => "send more requests per round: 100/(1−q) make a stable quantile",
@@ -252,6 +261,9 @@ impl fmt::Display for Reason {
             }
             Self::NotStationary { change, p } => {
                 write!(f, "latency moved by {} inside the window (p = {p:.4})", Share(*change))
+            }
+            Self::TokensUnchecked { rounds, of } => {
+                write!(f, "failed requests left no tokens to compare in {rounds} of {of} rounds")
             }
             Self::TokensDiffer { rounds, first_round } => {
                 write!(f, "greedy tokens differ between the arms in {rounds} rounds, first in {first_round}")
