@@ -7,9 +7,9 @@ mod program;
 #[path = "concurrent/turns.rs"]
 mod turns;
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use program::{Demand, Program, RunError};
@@ -26,10 +26,13 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
+/// Another process writes the program: a descriptor that is open for writing here would be inherited by what other
+/// tests start at that moment, and the kernel refuses to execute a file that anybody holds open so.
 fn script(folder: &Path, name: &'static str, body: &str) -> Program {
-    let path = folder.join(name);
-    fs::write(&path, format!("#!/bin/sh\n{body}\n")).expect("it is writable");
-    fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("it is ours");
+    let (text, path) = (folder.join("text"), folder.join(name));
+    fs::write(&text, format!("#!/bin/sh\n{body}\n")).expect("it is writable");
+    let copied = Command::new("install").args(["-m", "755"]).args([&text, &path]).status();
+    assert!(copied.expect("coreutils are there").success());
     Program { name, path }
 }
 

@@ -173,7 +173,6 @@ mod tests {
 
     #[test]
     fn a_tool_of_another_version_is_rejected_by_name_unless_it_reads_and_a_matching_one_is_taken() {
-        use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().expect("temporary directory");
         let rustc = Rustc {
             version: "rustc 1.95.0".to_owned(),
@@ -184,8 +183,12 @@ mod tests {
         let fake = |name: &str, major: u32| {
             let path = dir.path().join(name);
             let script = format!("#!/bin/sh\n[ \"$1\" = merge ] && exit 1\necho LLVM version {major}.0.6\n");
-            fs::write(&path, script).expect("file");
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("permissions");
+            let text = dir.path().join("text");
+            fs::write(&text, script).expect("file");
+            // Written by another process: a file that is open for writing here would be inherited by what other tests
+            // start, and could not be executed meanwhile.
+            let copied = Command::new("install").args(["-m", "755"]).args([&text, &path]).status();
+            assert!(copied.expect("coreutils are there").success());
         };
         let found = || Profdata::among(dir.path(), &rustc, Some(dir.path().as_os_str()));
         fake("llvm-profdata", 14);
