@@ -93,6 +93,7 @@ fn part() -> Part {
             major_faults: 7,
             host_ticks: 8,
             host_steal_ticks: 9,
+            host_busy_ticks: 10,
         },
         engine: EngineFacts {
             model_digest: "d".into(),

@@ -18,6 +18,9 @@ use super::trials::{Round, Trial};
 use crate::schedule::Block;
 use crate::store::RunRecord;
 
+/// Linux counts processor time of a host in hundredths of a second on every architecture in use.
+const TICKS_PER_SECOND: f64 = 100.0;
+
 /// Every reason to doubt one cell.
 pub(super) fn check(
     record: &RunRecord,
@@ -77,6 +80,7 @@ fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial<'_>], median_e2e: D
         clock_uncertainty: many.then(|| median(parts().map(|part| part.window.clock_uncertainty).collect())),
         generator_share: generator_share(trials),
         steal_share: (ticks > 0).then(|| steal as f64 / ticks as f64),
+        others_share: others_share(trials),
         frequency_range: None,
         duration: parts().map(|part| part.usage.wall).min().unwrap_or_default(),
         offered: None,
@@ -104,6 +108,26 @@ fn skew(trial: &Trial<'_>) -> Duration {
 fn median(mut values: Vec<Duration>) -> Duration {
     values.sort_unstable();
     values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// Share of the hosts' processor time that went to other programs, all trials together.
+fn others_share(trials: &[&Trial<'_>]) -> Option<f64> {
+    let (mut others, mut all) = (0.0, 0.0);
+    for trial in trials {
+        let mut hosts: BTreeMap<&str, (u64, u64, f64)> = BTreeMap::new();
+        for part in &trial.parts {
+            // Every slot of a host sees the whole host; their windows are nearly the same.
+            let host = hosts.entry(&part.origin.hostname).or_default();
+            host.0 = host.0.max(part.usage.host_busy_ticks);
+            host.1 = host.1.max(part.usage.host_ticks);
+            host.2 += (part.usage.cpu_user + part.usage.cpu_system).as_secs_f64() * TICKS_PER_SECOND;
+        }
+        for (busy, ticks, own) in hosts.into_values() {
+            others += busy as f64 - own;
+            all += ticks as f64;
+        }
+    }
+    (all > 0.0).then(|| (others / all).max(0.0))
 }
 
 /// Busy share of the busiest slot's generator thread, all trials together.

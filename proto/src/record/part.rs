@@ -185,6 +185,7 @@ fn encode_usage(usage: Usage) -> pb::Usage {
         involuntary_switches: usage.involuntary_switches,
         host_ticks: usage.host_ticks,
         host_steal_ticks: usage.host_steal_ticks,
+        host_busy_ticks: usage.host_busy_ticks,
         major_faults: usage.major_faults,
     }
 }
@@ -200,6 +201,7 @@ fn decode_usage(usage: &pb::Usage) -> Usage {
         major_faults: usage.major_faults,
         host_ticks: usage.host_ticks,
         host_steal_ticks: usage.host_steal_ticks,
+        host_busy_ticks: usage.host_busy_ticks,
     }
 }
 

@@ -21,6 +21,7 @@ pub struct Meter {
 struct HostTicks {
     all: u64,
     steal: u64,
+    busy: u64,
 }
 
 impl Meter {
@@ -49,6 +50,7 @@ impl Meter {
             major_faults: now.major_faults.saturating_sub(then.major_faults),
             host_ticks: self.host.all.saturating_sub(before.host.all),
             host_steal_ticks: self.host.steal.saturating_sub(before.host.steal),
+            host_busy_ticks: self.host.busy.saturating_sub(before.host.busy),
         }
     }
 }
@@ -58,7 +60,9 @@ fn host_ticks(stat: &str) -> HostTicks {
     let line = stat.lines().next().unwrap_or_default();
     let ticks: Vec<u64> =
         line.split_ascii_whitespace().skip(1).take(8).filter_map(|t| t.parse().ok()).collect();
-    HostTicks { all: ticks.iter().sum(), steal: ticks.get(7).copied().unwrap_or(0) }
+    let at = |place: usize| ticks.get(place).copied().unwrap_or(0);
+    let busy = [0, 1, 2, 5, 6].map(at).iter().sum();
+    HostTicks { all: ticks.iter().sum(), steal: at(7), busy }
 }
 
 #[cfg(test)]
@@ -68,7 +72,7 @@ mod tests {
     #[test]
     fn ticks_of_the_host_are_summed_without_counting_guests_twice() {
         let stat = "cpu  10 1 20 300 4 5 6 7 1000 1000\ncpu0 1 1 1 1 1 1 1 1 1 1\n";
-        assert_eq!(host_ticks(stat), HostTicks { all: 353, steal: 7 });
+        assert_eq!(host_ticks(stat), HostTicks { all: 353, steal: 7, busy: 42 });
         assert_eq!(host_ticks(""), HostTicks::default());
     }
 

@@ -103,6 +103,8 @@ pub struct Usage {
     pub host_ticks: u64,
     /// Of those, given to somebody else by a hypervisor.
     pub host_steal_ticks: u64,
+    /// Of those, ticks spent on any process, this one included.
+    pub host_busy_ticks: u64,
 }
 
 /// What the engine says of itself.

@@ -50,6 +50,8 @@ pub struct TrialFacts {
     pub generator_share: Option<f64>,
     /// Share of CPU time stolen by the hypervisor.
     pub steal_share: Option<f64>,
+    /// Share of the host's CPU time that other programs took.
+    pub others_share: Option<f64>,
     /// (highest − lowest) ÷ lowest CPU frequency seen.
     pub frequency_range: Option<f64>,
     /// Length of the measured window.

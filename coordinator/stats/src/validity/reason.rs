@@ -68,6 +68,8 @@ pub enum Reason {
     Steal { share: f64, limit: f64 },
     /// The hypervisor took some CPU time.
     SomeSteal { share: f64, limit: f64 },
+    /// Other programs took CPU time.
+    OthersBusy { share: f64, limit: f64 },
     /// The CPU frequency moved.
     FrequencyDrift { range: f64, limit: f64 },
     /// The window was too short.
@@ -118,6 +120,7 @@ impl Reason {
             Self::LoadShrunk { .. }
             | Self::SomeFailed { .. }
             | Self::SomeSteal { .. }
+            | Self::OthersBusy { .. }
             | Self::FrequencyDrift { .. }
             | Self::TokensUnchecked { .. }
             | Self::Simulated
@@ -144,6 +147,7 @@ impl Reason {
             Self::GeneratorBusy { .. } => "generator-busy",
             Self::Steal { .. } => "steal",
             Self::SomeSteal { .. } => "some-steal",
+            Self::OthersBusy { .. } => "others-busy",
             Self::FrequencyDrift { .. } => "frequency-drift",
             Self::TooShort { .. } => "too-short",
             Self::NotAchieved { .. } => "not-achieved",
@@ -180,6 +184,7 @@ impl Reason {
             Self::Steal { .. } | Self::SomeSteal { .. } => {
                 "use a host of your own, or more rounds at another time of day"
             }
+            Self::OthersBusy { .. } => "stop other programs: the intervals are as wide as they make them",
             Self::FrequencyDrift { .. } => "fix the CPU frequency (performance governor, no turbo)",
             Self::TooShort { .. } => "make the measured window longer",
             Self::NotAchieved { .. } => "offer less, or add workers to generate the load",
@@ -246,6 +251,9 @@ impl fmt::Display for Reason {
             }
             Self::Steal { share, limit } | Self::SomeSteal { share, limit } => {
                 write!(f, "{} of CPU time stolen, limit {}", Share(*share), Share(*limit))
+            }
+            Self::OthersBusy { share, limit } => {
+                write!(f, "other programs took {} of CPU time, limit {}", Share(*share), Share(*limit))
             }
             Self::FrequencyDrift { range, limit } => {
                 write!(f, "CPU frequency moved by {}, limit {}", Share(*range), Share(*limit))

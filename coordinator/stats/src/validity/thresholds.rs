@@ -25,6 +25,8 @@ pub struct Thresholds {
     pub steal_warn: f64,
     /// CPU time stolen by the hypervisor, beyond which the trial shows nothing.
     pub steal_share: f64,
+    /// CPU time that other programs on the host took, worth a warning: the interval carries what it did.
+    pub others_warn: f64,
     /// Relative range of the CPU frequency during a trial, worth a warning.
     pub frequency_range: f64,
     /// Shortest measured window of a shape that has one.
@@ -51,6 +53,7 @@ impl Default for Thresholds {
             failed_difference: 0.005,
             generator_share: 0.8,
             steal_warn: 0.02,
+            others_warn: 0.05,
             steal_share: 0.25,
             frequency_range: 0.05,
             least_duration: Duration::from_secs(5),

@@ -17,6 +17,7 @@ const EVERY_SHAPE: &[Check] = &[
     clock_uncertainty,
     generator,
     steal,
+    others,
     frequency,
 ];
 const WINDOWED: &[Check] = &[duration, littles_law, stationarity];
@@ -103,6 +104,11 @@ fn steal(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
         limit if share > limit => Reason::Steal { share, limit },
         _ => Reason::SomeSteal { share, limit: thresholds.steal_warn },
     })
+}
+
+fn others(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
+    let limit = thresholds.others_warn;
+    facts.others_share.filter(|&s| s > limit).map(|share| Reason::OthersBusy { share, limit })
 }
 
 fn frequency(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {

@@ -97,6 +97,7 @@ fn usage(usage: &Usage) -> doc::Usage {
         major_faults: usage.major_faults,
         host_ticks: usage.host_ticks,
         host_steal_ticks: usage.host_steal_ticks,
+        host_busy_ticks: usage.host_busy_ticks,
     }
 }
 
