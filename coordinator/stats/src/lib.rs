@@ -12,6 +12,7 @@
 //! | secondary views | [`resample::jackknife`], [`resample::bootstrap_pooled`], [`resample::bootstrap_mean`] |
 //! | steps in a history | [`drift::change_points`] |
 //! | drift banner, first round | [`drift::mann_kendall`], [`drift::first_round_outlier`] |
+//! | movement inside a window, independent values in it | [`series::movement`], [`series::effective_size`] |
 //!
 //! Signs: every value enters as a cost, a logarithm in which more is worse, so δ > 0 is SLOWER always; rates
 //! are negated by [`compare::cost_ln`] and turned back by [`compare::change`].
@@ -52,6 +53,7 @@ pub mod merge;
 pub mod order;
 pub mod resample;
 pub mod rng;
+pub mod series;
 mod student;
 pub mod summary;
 pub mod validity;

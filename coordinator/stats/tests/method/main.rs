@@ -6,3 +6,4 @@ mod noise;
 mod paired;
 mod pooled;
 mod verdicts;
+mod window;
