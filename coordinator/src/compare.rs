@@ -8,17 +8,20 @@ mod measure;
 mod metrics;
 mod summary;
 mod trials;
+mod window;
 
 pub use measure::Measure;
 pub use metrics::{MetricComparison, Outcome, RoundValues};
 pub use summary::{ArmSummary, Cold, Latency, Views};
 pub use trials::{Round, Trial, Trials};
+pub use window::FirstRequest;
 
+use contract::id::Arm;
 use contract::run::{Notice, NoticeKind, RunState};
 use stats::compare::Settings;
 use stats::compare::Verdict;
 use stats::rng::Seed;
-use stats::validity::{Assessment, Thresholds, Validity};
+use stats::validity::{Assessment, Checked, Validity};
 
 use crate::plan::Plan;
 use crate::schedule::{Block, Lineup};
@@ -60,6 +63,8 @@ pub struct Cell {
     pub rounds: (u32, u32),
     /// Is this measurement to be believed?
     pub assessment: Assessment,
+    /// Every check that applied to an arm, whatever it found.
+    pub checks: Vec<(Arm, Checked)>,
     /// What each arm did, all rounds together.
     pub arms: Vec<ArmSummary>,
     /// One comparison a measure, the primary first.
@@ -128,9 +133,10 @@ fn cells(blocks: &[Block]) -> Vec<&Block> {
 
 fn cell(record: &RunRecord, plan: &Plan, settings: &Settings, block: &Block, trials: &Trials) -> Cell {
     let scenario = &plan.scenarios[block.scenario as usize];
-    let thresholds = Thresholds::default();
+    let thresholds = plan.validity.thresholds();
     let rounds = trials.rounds(block.cell);
-    let assessment = Assessment::of(facts::check(record, scenario, block, &rounds, &thresholds));
+    let (found, checks) = facts::check(record, scenario, block, &rounds, &thresholds);
+    let assessment = Assessment::of(found);
     let seed = seed(plan).nth(block.cell.into());
     let metrics = metrics::compare(plan, &rounds, &assessment.validity, settings, &thresholds, seed);
     let done = u32::try_from(rounds.len()).unwrap_or(u32::MAX);
@@ -142,6 +148,7 @@ fn cell(record: &RunRecord, plan: &Plan, settings: &Settings, block: &Block, tri
         candidate: block.candidate.clone(),
         rounds: (done, plan.rounds),
         assessment,
+        checks,
         arms: summary::arms(block, &rounds, &thresholds),
         metrics,
     }

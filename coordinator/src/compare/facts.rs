@@ -7,45 +7,48 @@ use contract::histogram::LatencyHistogram;
 use contract::id::Arm;
 use contract::metric::Metric;
 use contract::part::Part;
+use contract::run::{BlockDone, Notice, NoticeKind, RunState};
 use contract::spec::{Scenario, Shape};
 use stats::order;
 use stats::validity::{
-    self, CodeIdentity, Finding, PairingFacts, Thresholds, TrialFacts, check_pairing, check_trial,
+    self, Checked, CodeIdentity, Finding, PairingFacts, Thresholds, TrialFacts, check_pairing, checked_trial,
 };
 
 use super::Findings;
 use super::trials::{Round, Trial};
+use super::window;
 use crate::schedule::Block;
 use crate::store::RunRecord;
 
 /// Linux counts processor time of a host in hundredths of a second on every architecture in use.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Every reason to doubt one cell.
+/// Every reason to doubt one cell, and every check that applied to its arms.
 pub(super) fn check(
     record: &RunRecord,
     scenario: &Scenario,
     block: &Block,
     rounds: &[&Round<'_>],
     thresholds: &Thresholds,
-) -> Vec<Finding> {
+) -> (Vec<Finding>, Vec<(Arm, Checked)>) {
     let median_e2e = median_e2e(rounds);
     let shape = match scenario.shape {
         Shape::Burst { .. } => validity::Shape::Burst,
         Shape::ClosedLoop { .. } => validity::Shape::Closed,
     };
-    let mut findings = Vec::new();
+    let mut checks = Vec::new();
     for arm in Arm::ALL {
         let trials: Vec<&Trial<'_>> = rounds.iter().filter_map(|round| round.arms.get(&arm)).collect();
         if !trials.is_empty() {
             let facts = arm_facts(arm, scenario, &trials, median_e2e);
-            findings.extend(check_trial(&facts, shape, thresholds));
+            checks.extend(checked_trial(&facts, shape, thresholds).into_iter().map(|checked| (arm, checked)));
         }
     }
+    let mut findings: Vec<Finding> = checks.iter().filter_map(|(_, c)| c.finding.clone()).collect();
     if block.candidate.is_some() {
         findings.extend(check_pairing(&pairing_facts(record, block, rounds), thresholds));
     }
-    findings
+    (findings, checks)
 }
 
 fn median_e2e(rounds: &[&Round<'_>]) -> Duration {
@@ -68,10 +71,8 @@ fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial<'_>], median_e2e: D
         round: None,
         planned: u64::from(scenario.requests()) * trials.len() as u64,
         issued: sum(|part| part.outcomes.ended()),
-        labelled_lost: 0,
         succeeded: sum(|part| part.outcomes.ok),
         failed: sum(|part| part.outcomes.not_ok()),
-        workers_lost: 0,
         overflowed: Metric::ALL.iter().map(overflow).sum(),
         lateness_p99: quantile(&late, 0.99),
         median_e2e,
@@ -82,10 +83,22 @@ fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial<'_>], median_e2e: D
         steal_share: (ticks > 0).then(|| steal as f64 / ticks as f64),
         others_share: others_share(trials),
         frequency_range: None,
-        duration: parts().map(|part| part.usage.wall).min().unwrap_or_default(),
+        duration: window::shortest(trials),
         offered: None,
-        little: None,
-        window_ln_means: Vec::new(),
+        little: window::little(trials),
+        latency_windows: latency_windows(scenario, trials),
+        ttft_windows: Vec::new(),
+        in_flight_windows: Vec::new(),
+    }
+}
+
+/// Of shapes that have a window at all.
+fn latency_windows(scenario: &Scenario, trials: &[&Trial<'_>]) -> Vec<Vec<f64>> {
+    match scenario.shape {
+        Shape::Burst { .. } => Vec::new(),
+        Shape::ClosedLoop { concurrency, .. } => {
+            trials.iter().filter_map(|trial| window::latency(trial, concurrency as usize)).collect()
+        }
     }
 }
 
@@ -152,6 +165,7 @@ fn pairing_facts(record: &RunRecord, block: &Block, rounds: &[&Round<'_>]) -> Pa
     let unchecked = rounds.iter().filter(|round| !tokens_checked(round)).count();
     PairingFacts {
         code: code(record, block),
+        losses: losses(record, block),
         greedy: true,
         token_mismatches: rounds.iter().filter(mismatched).map(|round| round.index as usize).collect(),
         tokens_unchecked: (unchecked, rounds.len()),
@@ -176,6 +190,21 @@ fn tokens_checked(round: &Round<'_>) -> bool {
     };
     let baseline = [whole(Arm::A), whole(Arm::A2)].concat();
     whole(Arm::B).iter().any(|slot| baseline.contains(slot))
+}
+
+/// Workers lost in blocks that were done in a later attempt; and, once the run was given up, in those that were not.
+fn losses(record: &RunRecord, block: &Block) -> (u64, u64) {
+    let lost = record
+        .notices
+        .iter()
+        .filter(|notice| notice.kind == NoticeKind::WorkerLost && notice.key.scenario == block.cell);
+    let done = |notice: &&Notice| {
+        let again = |b: &&BlockDone| (b.scenario, b.round) == (notice.key.scenario, notice.key.round);
+        record.blocks.iter().find(again).is_some_and(|b| b.attempt > notice.attempt)
+    };
+    let (repeated, gone): (Vec<_>, Vec<_>) = lost.partition(done);
+    let given_up = record.end.as_ref().is_some_and(|end| end.state == RunState::Failed);
+    (repeated.len() as u64, if given_up { gone.len() as u64 } else { 0 })
 }
 
 fn code(record: &RunRecord, block: &Block) -> CodeIdentity {

@@ -59,6 +59,8 @@ pub enum Outcome {
     Hidden {
         /// That many, in the arm and round that has fewest.
         exceedances: u64,
+        /// The ratio of all rounds together, where those have enough: it stands alone and decides nothing.
+        pooled: Option<Pooled>,
     },
     /// There is nothing to compare.
     Missing {
@@ -120,7 +122,12 @@ fn estimate(
         match claim(count, q, thresholds) {
             Claim::Shown => {}
             Claim::Warned(reason) => warning = Some(reason.to_string()),
-            Claim::Hidden { exceedances } => return Estimated::Settled(Outcome::Hidden { exceedances }),
+            Claim::Hidden { exceedances } => {
+                let pooled = pooled_enough(measure, rounds, q, thresholds)
+                    .then(|| pooled(measure, rounds, settings.alpha))
+                    .flatten();
+                return Estimated::Settled(Outcome::Hidden { exceedances, pooled });
+            }
         }
     }
     let blocks: Option<Vec<Block>> = rounds.iter().map(|round| block(measure, round)).collect();
@@ -129,6 +136,17 @@ fn estimate(
         Ok(comparison) => Estimated::Open { warning, comparison: Box::new(comparison) },
         Err(error) => missing(&error.to_string()),
     }
+}
+
+/// Whether enough values of every arm lie beyond the quantile, all rounds together (DESIGN 8.6).
+fn pooled_enough(measure: Measure, rounds: &[&Round<'_>], q: f64, thresholds: &Thresholds) -> bool {
+    let Measure::Quantile(metric, _) = measure else { return false };
+    let count = |arm: Arm| -> u64 {
+        let trials = rounds.iter().filter_map(|round| round.arms.get(&arm));
+        trials.map(|trial| trial.histograms.get(metric).exact().count).sum()
+    };
+    let least = rounds.iter().flat_map(|round| round.arms.keys()).map(|arm| count(*arm)).min();
+    least.is_some_and(|count| !matches!(claim(count, q, thresholds), Claim::Hidden { .. }))
 }
 
 fn missing(reason: &str) -> Estimated {

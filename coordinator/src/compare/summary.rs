@@ -10,6 +10,7 @@ use contract::part::{Histograms, Outcomes};
 use stats::validity::{Claim, Thresholds, claim};
 
 use super::trials::{Round, Trial};
+use super::window::{self, FirstRequest};
 use crate::schedule::Block;
 
 /// One arm over all rounds.
@@ -27,6 +28,10 @@ pub struct ArmSummary {
     pub views: Views,
     /// Cold start, phase by phase: the median over all worker processes.
     pub cold: Vec<Cold>,
+    /// How the first requests of the measured window fared; empty where not every request was kept.
+    pub first_requests: Vec<FirstRequest>,
+    /// Independent latencies among those of the answered requests (batch means): a diagnostic.
+    pub effective_requests: Option<f64>,
 }
 
 /// One metric's pooled histogram in figures, nanoseconds.
@@ -106,6 +111,8 @@ fn summarise(arm: Arm, variant: &str, rounds: &[&Round<'_>], thresholds: &Thresh
         latencies,
         views: views(&trials),
         cold: cold(&trials),
+        first_requests: window::first_requests(&trials),
+        effective_requests: window::effective_requests(&trials),
     }
 }
 

@@ -146,6 +146,9 @@ impl Ledger {
         {
             self.real(&format!("tolerance.{key}"), value, 0.0001, 1.0);
         }
+        for (key, value, low, high) in plan.validity.ranges() {
+            self.real(&format!("validity.{key}"), value, low, high);
+        }
         for (key, limit) in plan.timeouts.entries() {
             self.real(&format!("timeouts.{key}"), limit.as_secs_f64(), 1.0, 604_800.0);
         }

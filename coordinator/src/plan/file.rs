@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DEFAULT_ROUNDS, EngineKind, EnginePlan, NativePlan, OnLoss, Plan, PlanError, Primary, SimParams, SimPlan,
-    Timeouts, Tolerances, Unknown, nearest,
+    DEFAULT_ROUNDS, EngineKind, EnginePlan, Limits, NativePlan, OnLoss, Plan, PlanError, Primary, SimParams,
+    SimPlan, Timeouts, Tolerances, Unknown, nearest,
 };
 
 /// A plan as written, before it was checked.
@@ -37,6 +37,8 @@ pub(super) struct PlanFile {
     pub(super) engine: EngineKind,
     #[serde(default)]
     pub(super) tolerance: Tolerances,
+    #[serde(default)]
+    pub(super) validity: Limits,
     #[serde(default)]
     pub(super) timeouts: Timeouts,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,6 +99,7 @@ impl PlanFile {
             max_attempts: plan.max_attempts,
             engine: plan.engine_kind(),
             tolerance: plan.tolerance,
+            validity: plan.validity,
             timeouts: plan.timeouts,
             native,
             sim,
@@ -121,6 +124,7 @@ impl PlanFile {
             engine,
             primary: self.primary,
             tolerance: self.tolerance,
+            validity: self.validity,
             on_loss: self.on_loss,
             max_attempts: self.max_attempts,
             timeouts: self.timeouts,

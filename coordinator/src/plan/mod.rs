@@ -19,6 +19,7 @@ mod native;
 pub mod preset;
 mod sim;
 mod timeouts;
+mod validity;
 
 pub use check::{Problem, Remark};
 pub use error::{PlanError, Unknown, nearest};
@@ -27,6 +28,7 @@ pub use measure::{Primary, Tolerances};
 pub use native::NativePlan;
 pub use sim::{SimParams, SimPlan};
 pub use timeouts::Timeouts;
+pub use validity::Limits;
 
 /// Rounds where a plan does not say.
 pub const DEFAULT_ROUNDS: u32 = 10;
@@ -54,6 +56,8 @@ pub struct Plan {
     pub primary: Primary,
     /// How much of a difference does not matter.
     pub tolerance: Tolerances,
+    /// Beyond what the measurement itself is doubted.
+    pub validity: Limits,
     /// What to do when a worker is lost.
     pub on_loss: OnLoss,
     /// Tries of one block before the run is given up.

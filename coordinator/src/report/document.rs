@@ -7,7 +7,7 @@ mod metric;
 mod part;
 mod run;
 
-pub use cell::{Arm, Cell, Cold, Latency, Outcomes, Quantile, Views};
+pub use cell::{Arm, Cell, Check, Cold, FirstRequest, Latency, Outcomes, Quantile, Views};
 pub use metric::{Estimate, Exact, Interval, Metric, Pooled, Round, Value};
 pub use part::{Engine, Histogram, Part, Usage, Window};
 pub use run::{Host, Measurement, Notice, Reason, Run, RunDocument, Settings, Variant};

@@ -58,6 +58,7 @@ fn full(page: &mut Page, findings: &Findings) {
     for cell in &findings.cells {
         comparison::print(page, &findings.plan, cell, Depth::Full);
         views::print(page, cell);
+        validity::checks(page, cell);
     }
     provenance::full(page, &findings.record.header, &findings.plan);
     provenance::next(page, findings, true);

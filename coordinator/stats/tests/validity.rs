@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use stats::order::Arm;
+use stats::rng::Seed;
 use stats::validity::{
-    Assessment, CodeIdentity, PairingFacts, Reason, Severity, Shape, Thresholds, TrialFacts, Validity,
-    check_pairing, check_trial,
+    Assessment, CheckResult, CodeIdentity, PairingFacts, Reason, Severity, Shape, Thresholds, TrialFacts,
+    Validity, check_pairing, check_trial, checked_trial,
 };
 
 fn sound() -> TrialFacts {
@@ -15,10 +16,8 @@ fn sound() -> TrialFacts {
         round: Some(3),
         planned: 1000,
         issued: 1000,
-        labelled_lost: 0,
         succeeded: 1000,
         failed: 0,
-        workers_lost: 0,
         overflowed: 0,
         lateness_p99: Some(Duration::from_micros(200)),
         median_e2e: Duration::from_millis(50),
@@ -31,8 +30,17 @@ fn sound() -> TrialFacts {
         duration: Duration::from_secs(30),
         offered: Some(1000),
         little: Some((5.0, 100.0, 0.05)),
-        window_ln_means: vec![0.0, 0.01, -0.01, 0.0, 0.02, -0.01, 0.01, 0.0, -0.02, 0.01],
+        latency_windows: vec![ramp(0.0)],
+        ttft_windows: vec![ramp(0.0)],
+        in_flight_windows: vec![ramp(0.0)],
     }
+}
+
+/// A window of forty pieces that rises by `change`, with noise of one per cent.
+fn ramp(change: f64) -> Vec<f64> {
+    let mut rng = Seed(11).rng();
+    let piece = |t| (1.0 + change).ln() * f64::from(t) / 39.0 + 0.02 * (rng.unit() - 0.5);
+    (0..40).map(piece).collect()
 }
 
 /// The sound facts of a pair.
@@ -42,6 +50,7 @@ fn pair() -> PairingFacts {
         greedy: true,
         token_mismatches: vec![],
         tokens_unchecked: (0, 10),
+        losses: (0, 0),
         failures: vec![(Arm::A, 1000, 2), (Arm::B, 1000, 4), (Arm::A2, 1000, 3)],
     }
 }
@@ -64,8 +73,6 @@ const EVERY_SHAPE: &[(&str, Change, Change)] = &[
     ("count-mismatch", |f| f.planned = 1001, |f| f.planned = 1000),
     ("outcome-mismatch", |f| f.succeeded = 999, |f| f.succeeded = 1000),
     ("histogram-overflow", |f| f.overflowed = 1, |f| f.overflowed = 0),
-    ("workers-lost", |f| f.workers_lost = 1, |f| f.workers_lost = 0),
-    ("load-shrunk", shrink, |_| ()),
     ("nothing-succeeded", |f| fail(f, 1000), |_| ()),
     ("failed-share", |f| fail(f, 11), |_| ()),
     ("some-failed", |f| fail(f, 10), |_| ()),
@@ -84,11 +91,15 @@ const NOT_BURSTS: &[(&str, Change, Change)] = &[
     ("too-short", |f| f.duration = Duration::from_secs(4), |f| f.duration = Duration::from_secs(5)),
     ("littles-law", |f| f.little = Some((5.3, 100.0, 0.05)), |f| f.little = Some((5.2, 100.0, 0.05))),
     ("littles-law", |f| f.little = Some((5.0, 0.0, 0.0)), |f| f.little = None),
-    ("not-stationary", |f| climb(f, 0.01), |f| climb(f, 0.005)),
+    ("not-stationary", |f| f.latency_windows = vec![ramp(0.10)], |f| f.latency_windows = vec![ramp(0.03)]),
+    ("not-stationary", |f| f.latency_windows = vec![ramp(-0.10)], |f| f.latency_windows.clear()),
 ];
 
-const OPEN_ONLY: &[(&str, Change, Change)] =
-    &[("not-achieved", |f| f.offered = Some(1011), |f| f.offered = Some(1010))];
+const OPEN_ONLY: &[(&str, Change, Change)] = &[
+    ("not-achieved", |f| f.offered = Some(1011), |f| f.offered = Some(1010)),
+    ("over-saturated", |f| fall_behind(f, 1.0, 0.5), |f| fall_behind(f, 1.0, 0.0)),
+    ("over-saturated", |f| fall_behind(f, 0.2, 2.0), |f| fall_behind(f, 0.0, 2.0)),
+];
 
 fn micros(n: u64) -> Option<Duration> {
     Some(Duration::from_micros(n))
@@ -99,14 +110,8 @@ fn fail(facts: &mut TrialFacts, failed: u64) {
     facts.succeeded = facts.issued - failed;
 }
 
-fn shrink(facts: &mut TrialFacts) {
-    (facts.workers_lost, facts.labelled_lost) = (1, 250);
-    (facts.issued, facts.succeeded) = (750, 750);
-    facts.offered = Some(750);
-}
-
-fn climb(facts: &mut TrialFacts, slope: f64) {
-    facts.window_ln_means = (0..10).map(|t| slope * f64::from(t)).collect();
+fn fall_behind(facts: &mut TrialFacts, in_flight: f64, ttft: f64) {
+    (facts.in_flight_windows, facts.ttft_windows) = (vec![ramp(in_flight)], vec![ramp(ttft)]);
 }
 
 #[test]
@@ -142,6 +147,31 @@ fn checks_keep_to_their_shapes() {
 }
 
 #[test]
+fn every_check_that_applies_is_told_with_its_figure() {
+    let told = |facts: &TrialFacts, shape| checked_trial(facts, shape, &Thresholds::default());
+    let counts = [Shape::Burst, Shape::Closed, Shape::Open].map(|shape| told(&sound(), shape).len());
+    assert_eq!(counts, [11, 14, 16]);
+    let sound = told(&sound(), Shape::Open);
+    assert!(sound.iter().all(|c| c.result == CheckResult::Passed && c.figure.is_some()), "{sound:#?}");
+    let blind = told(&with(|f| (f.frequency_range, f.lateness_p99) = (None, None)), Shape::Burst);
+    let unknown = blind.iter().filter(|c| c.result == CheckResult::Unknown).count();
+    assert_eq!(unknown, 2, "what was not seen has not passed");
+}
+
+/// Noise that hides what it should show is no proof of rest.
+#[test]
+fn stationarity_passes_only_where_movement_is_refuted() {
+    let result = |scale: f64| {
+        let loud = |v: &f64| scale * v;
+        let facts = with(|f| f.latency_windows = vec![ramp(0.0).iter().map(loud).collect()]);
+        let checks = checked_trial(&facts, Shape::Closed, &Thresholds::default());
+        checks.into_iter().find(|c| c.check == "not-stationary").map(|c| c.result)
+    };
+    assert_eq!(result(1.0), Some(CheckResult::Passed));
+    assert_eq!(result(30.0), Some(CheckResult::Unknown));
+}
+
+#[test]
 fn long_requests_forgive_late_sends() {
     let late = with(|f| f.lateness_p99 = micros(30_000));
     assert_eq!(codes(&late, Shape::Burst), ["lateness"]);
@@ -166,6 +196,8 @@ fn the_pair_is_checked() {
     assert_eq!(codes(|f| f.tokens_unchecked.0 = 1), ["tokens-unchecked"]);
     let weight = |rounds| Reason::TokensUnchecked { rounds, of: 10 }.severity();
     assert_eq!([9, 10].map(weight), [Severity::Warning, Severity::Inconclusive]);
+    assert_eq!(codes(|f| f.losses = (2, 0)), ["blocks-repeated"]);
+    assert_eq!(codes(|f| f.losses = (0, 1)), ["workers-lost"]);
     assert_eq!(codes(|f| f.failures[1].2 = 8), ["failures-differ"]);
     assert!(codes(|f| f.failures.clear()).is_empty());
 }
@@ -191,5 +223,5 @@ fn every_reason_says_where_what_and_what_to_do() {
         assert!(finding.reason.advice().len() > 20 && finding.to_string().len() > 30, "{code}: {finding}");
         sentences.insert(finding.reason.to_string());
     }
-    assert_eq!(sentences.len(), 21, "{sentences:#?}");
+    assert_eq!(sentences.len(), 22, "{sentences:#?}");
 }

@@ -27,6 +27,8 @@ pub struct Cell {
     pub verdict: Option<String>,
     /// Whether this measurement is to be believed.
     pub measurement: Measurement,
+    /// Every validity check that applies to the scenario's shape, an arm over all its rounds, whatever it found.
+    pub checks: Vec<Check>,
     /// All rounds of each arm together.
     pub arms: Vec<Arm>,
     /// One comparison a metric, the primary first.
@@ -49,6 +51,42 @@ pub struct Arm {
     pub views: Views,
     /// Cold start, phase by phase in order.
     pub cold: Vec<Cold>,
+    /// How the first requests of the measured window fared, by intended time; empty where not every request was kept.
+    pub first_requests: Vec<FirstRequest>,
+    /// Independent values among the latencies of the answered requests, by batch means: a diagnostic. Null where not
+    /// every request was kept.
+    pub effective_requests: Option<f64>,
+}
+
+/// One request of the curve of first requests: medians over the arm's trials.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FirstRequest {
+    /// End to end from the intended time, ns.
+    pub e2e_ns: f64,
+    /// To the first token from the intended time, ns.
+    pub ttft_ns: f64,
+}
+
+/// One validity check.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// The reason it gives when it fails, by its stable name.
+    pub check: String,
+    /// A, B or A2.
+    pub arm: String,
+    /// `passed`; `warning`, `inconclusive` or `invalid` by the weight of what was found; `unknown` where there was
+    /// nothing to look at or it cannot be told from noise.
+    pub result: String,
+    /// What was looked at, in `unit`; null where there was nothing.
+    pub figure: Option<f64>,
+    /// Its limit, in `unit`.
+    pub limit: Option<f64>,
+    /// `count`, `share` of 1, or `ns`.
+    pub unit: Option<String>,
+    /// The key of the plan's `validity` table that holds the limit; null where the limit is fixed.
+    pub key: Option<String>,
 }
 
 /// What became of requests. `planned` is the sum of the others.

@@ -4,7 +4,6 @@
 use contract::id::Arm;
 use contract::metric::Metric;
 use stats::compare::{Estimate, Verdict};
-use stats::validity::Thresholds;
 
 use super::listings::offered;
 use super::page::Page;
@@ -57,7 +56,7 @@ pub(super) fn print(page: &mut Page, plan: &Plan, cell: &Cell, depth: Depth) {
         page.line("  control: the baseline once more (A2) against itself (A); it should not differ");
         control.print(page);
     }
-    footnotes(page, &shown);
+    footnotes(page, plan, &shown);
 }
 
 fn effects(shown: &[&MetricComparison], baseline: &str, candidate: &str) -> Table {
@@ -84,6 +83,11 @@ fn typical(metric: &MetricComparison, of: impl Fn(Arm) -> bool) -> String {
 }
 
 fn effect(metric: &MetricComparison) -> (String, String, String) {
+    if let Outcome::Hidden { pooled: Some(pooled), .. } = &metric.outcome {
+        let (delta, ci) = (pooled.theta, &pooled.ci);
+        let figure = (change(metric, delta, Unit::InHeading), interval(metric, ci, Unit::InHeading));
+        return (figure.0, figure.1, "(pooled)".to_owned());
+    }
     let Outcome::Compared { comparison, decision, .. } = &metric.outcome else {
         return (NONE.to_owned(), NONE.to_owned(), NONE.to_owned());
     };
@@ -123,18 +127,25 @@ fn control_word(control: &Estimate, tau: f64) -> &'static str {
 }
 
 /// Each thing once, however many measures it concerns.
-fn footnotes(page: &mut Page, shown: &[&MetricComparison]) {
+fn footnotes(page: &mut Page, plan: &Plan, shown: &[&MetricComparison]) {
     let labels = |pick: &dyn Fn(&MetricComparison) -> bool| {
         let labels: Vec<String> = shown.iter().filter(|m| pick(m)).map(|m| m.measure.label()).collect();
         (!labels.is_empty()).then(|| labels.join(", "))
     };
     let real = |m: &MetricComparison| matches!(&m.outcome, Outcome::Compared { decision, .. } if decision.small_but_real);
-    let limits = Thresholds::default();
+    let limits = plan.validity.thresholds();
     let mut notes = Vec::new();
     if labels(&real).is_some() {
         notes.push("* within the tolerance, but real: the 95 % interval excludes no change".to_owned());
     }
-    if let Some(which) = labels(&|m| matches!(m.outcome, Outcome::Hidden { .. })) {
+    if let Some(which) = labels(&|m| matches!(m.outcome, Outcome::Hidden { pooled: Some(_), .. })) {
+        let least = limits.hide_below;
+        notes.push(format!(
+            "(pooled) {which}: fewer than {least} requests of a round lie beyond it, so no round can answer; \
+             shown is the ratio of all rounds together with its delete-one-round interval, which decides nothing"
+        ));
+    }
+    if let Some(which) = labels(&|m| matches!(m.outcome, Outcome::Hidden { pooled: None, .. })) {
         let least = limits.hide_below;
         notes.push(format!("{NONE} {which}: hidden, fewer than {least} requests of a round lie beyond it"));
     }

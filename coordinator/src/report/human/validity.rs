@@ -1,9 +1,11 @@
 //! Whether the measurement is to be believed, why not, and what to do; and what was lost on the way. Must not judge.
 
 use contract::run::{Notice, NoticeKind};
-use stats::validity::{Finding, Validity};
+use stats::validity::{CheckResult, Checked, Finding, Quantity, Severity, Validity};
 
 use super::page::Page;
+use super::table::Table;
+use super::words::{NONE, percent, seconds};
 use crate::compare::{Cell, Findings};
 
 /// Prints the verdict on the measurement with all reasons.
@@ -43,6 +45,54 @@ fn list(page: &mut Page, cell: &Cell, word: &str, findings: &[Finding]) {
         if findings.get(at + 1).is_none_or(|next| next.reason.code() != code) {
             page.sentence(&format!("→ {}", finding.reason.advice()), 4, 6);
         }
+    }
+}
+
+/// Prints every check that applied, with its figure and limit: of each the arm that came worst.
+pub(super) fn checks(page: &mut Page, cell: &Cell) {
+    if cell.checks.is_empty() {
+        return;
+    }
+    page.heading(&format!("{}: what the measurement was held to", cell.scenario));
+    let mut table = Table::new(["check", "arm", "figure", "limit", "result"]).left(&[1, 4]);
+    let mut seen: Vec<&str> = Vec::new();
+    for (_, checked) in &cell.checks {
+        if !seen.contains(&checked.check) {
+            seen.push(checked.check);
+            table.row(worst(cell, checked.check));
+        }
+    }
+    table.print(page);
+}
+
+fn worst(cell: &Cell, check: &str) -> [String; 5] {
+    let rank = |checked: &Checked| match checked.result {
+        CheckResult::Passed => (0, Severity::Warning),
+        CheckResult::Unknown => (1, Severity::Warning),
+        CheckResult::Found(severity) => (2, severity),
+    };
+    let size = |checked: &Checked| match checked.figure {
+        Some((Quantity::Count(n), _)) => n as f64,
+        Some((Quantity::Share(share), _)) => share.abs(),
+        Some((Quantity::Time(time), _)) => time.as_secs_f64(),
+        None => 0.0,
+    };
+    let of_check = cell.checks.iter().filter(|(_, checked)| checked.check == check);
+    let worse = |a: &Checked, b: &Checked| rank(a).cmp(&rank(b)).then(size(a).total_cmp(&size(b)));
+    let (arm, checked) =
+        of_check.max_by(|(_, a), (_, b)| worse(a, b)).expect("the check is one of the cell's");
+    let (figure, limit) = match checked.figure {
+        Some((figure, limit)) => (quantity(figure), quantity(limit)),
+        None => (NONE.to_owned(), NONE.to_owned()),
+    };
+    [check.replace('-', " "), arm.to_string(), figure, limit, checked.result.name().to_owned()]
+}
+
+fn quantity(quantity: Quantity) -> String {
+    match quantity {
+        Quantity::Count(n) => n.to_string(),
+        Quantity::Share(share) => percent(share),
+        Quantity::Time(time) => seconds(time.as_secs_f64()),
     }
 }
 

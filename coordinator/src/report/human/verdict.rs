@@ -27,7 +27,7 @@ pub(super) fn headline(cell: &Cell) -> String {
         Outcome::Compared { comparison, decision, .. } => {
             format!("{scenario}: {}", compared(cell, primary, comparison, decision))
         }
-        Outcome::Hidden { exceedances } => format!(
+        Outcome::Hidden { exceedances, .. } => format!(
             "{scenario}: {} whether {}: {} rests on too few requests ({} beyond it)",
             word(cell),
             names(cell, "is faster than"),

@@ -4,11 +4,12 @@ mod metrics;
 mod parts;
 
 use contract::histogram::HistogramError;
+use contract::id::Arm;
 use contract::identity::{HostFacts, Sha256};
 use contract::run::{Notice, RunState, VariantRecord};
 use serde_json::{Value, json};
 use stats::compare::{Guard, Settings, Verdict};
-use stats::validity::{Assessment, Finding, Validity};
+use stats::validity::{Assessment, Checked, Finding, Quantity, Validity};
 
 use crate::compare::{ArmSummary, Cell, Findings, Latency, Views};
 use crate::report::document as doc;
@@ -191,6 +192,7 @@ fn cell(cell: &Cell) -> doc::Cell {
         rounds_planned: cell.rounds.1,
         verdict: cell.verdict().map(Verdict::name).map(str::to_owned),
         measurement: assessed(&cell.assessment),
+        checks: cell.checks.iter().map(|(arm, checked)| check(*arm, checked)).collect(),
         arms: cell.arms.iter().map(arm).collect(),
         metrics: cell.metrics.iter().map(metrics::metric).collect(),
     }
@@ -199,6 +201,7 @@ fn cell(cell: &Cell) -> doc::Cell {
 fn arm(summary: &ArmSummary) -> doc::Arm {
     let phase =
         |cold: &crate::compare::Cold| doc::Cold { phase: cold.phase.clone(), ns: parts::ns(cold.median) };
+    let first = |r: &crate::compare::FirstRequest| doc::FirstRequest { e2e_ns: r.e2e, ttft_ns: r.ttft };
     doc::Arm {
         arm: summary.arm.to_string(),
         variant: summary.variant.clone(),
@@ -206,6 +209,26 @@ fn arm(summary: &ArmSummary) -> doc::Arm {
         latencies: summary.latencies.iter().map(latency).collect(),
         views: views(&summary.views),
         cold: summary.cold.iter().map(phase).collect(),
+        first_requests: summary.first_requests.iter().map(first).collect(),
+        effective_requests: summary.effective_requests,
+    }
+}
+
+fn check(arm: Arm, checked: &Checked) -> doc::Check {
+    let plain = |quantity| match quantity {
+        Quantity::Count(n) => (n as f64, "count"),
+        Quantity::Share(share) => (share, "share"),
+        Quantity::Time(time) => (time.as_nanos() as f64, "ns"),
+    };
+    let figure = checked.figure.map(|(figure, limit)| (plain(figure), plain(limit)));
+    doc::Check {
+        check: checked.check.to_owned(),
+        arm: arm.to_string(),
+        result: checked.result.name().to_owned(),
+        figure: figure.map(|((figure, _), _)| figure),
+        limit: figure.map(|(_, (limit, _))| limit),
+        unit: figure.map(|((_, unit), _)| unit.to_owned()),
+        key: checked.key.map(str::to_owned),
     }
 }
 

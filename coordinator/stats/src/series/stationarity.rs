@@ -74,7 +74,9 @@ pub fn movement<W: AsRef<[f64]>>(windows: &[W], alpha: f64) -> Option<Movement> 
     };
     let se = (squares / df / count as f64).sqrt();
     let t = change / se;
-    (se > 0.0 && t.is_finite()).then(|| Movement {
+    // What is left of equal values is rounding.
+    let least = 1e-12 * windows.iter().flat_map(AsRef::as_ref).fold(0.0, |most: f64, v| most.max(v.abs()));
+    (se > least && t.is_finite()).then(|| Movement {
         change,
         half_width: t_upper(alpha / 2.0, df) * se,
         p: two_sided_p(t, df),

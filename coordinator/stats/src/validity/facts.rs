@@ -28,14 +28,10 @@ pub struct TrialFacts {
     pub planned: u64,
     /// Requests issued, over all accepted parts.
     pub issued: u64,
-    /// Requests of lost workers, labelled as lost under the policy `shrink`.
-    pub labelled_lost: u64,
     /// Requests that ended well; with `failed` they make up `issued`.
     pub succeeded: u64,
     /// Requests that failed, were refused, cancelled or timed out.
     pub failed: u64,
-    /// Workers whose part is missing.
-    pub workers_lost: u64,
     /// Values that did not fit a histogram, over all metrics.
     pub overflowed: u64,
     /// p99 of lateness; `None` when nothing was sent.
@@ -60,8 +56,12 @@ pub struct TrialFacts {
     pub offered: Option<u64>,
     /// Mean number in flight N, throughput X (1/s), mean residence R̄ (s).
     pub little: Option<(f64, f64, f64)>,
-    /// ln of the mean latency in consecutive equal windows.
-    pub window_ln_means: Vec<f64>,
+    /// ln of the mean E2E in consecutive pieces of the measured window, one list a round.
+    pub latency_windows: Vec<Vec<f64>>,
+    /// ln of the mean TTFT likewise; open shapes only.
+    pub ttft_windows: Vec<Vec<f64>>,
+    /// ln of the mean number in flight likewise; open shapes only.
+    pub in_flight_windows: Vec<Vec<f64>>,
 }
 
 /// Whether the variants are different code.
@@ -88,6 +88,8 @@ pub struct PairingFacts {
     pub token_mismatches: Vec<usize>,
     /// Rounds in which failed requests left no tokens to compare, of all rounds.
     pub tokens_unchecked: (usize, usize),
+    /// Workers lost in blocks that were done again whole, and in blocks that never were.
+    pub losses: (u64, u64),
     /// Requests issued and failed per arm, over all rounds.
     pub failures: Vec<(Arm, u64, u64)>,
 }

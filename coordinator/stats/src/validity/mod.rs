@@ -14,7 +14,7 @@ pub use pairing::check_pairing;
 pub use reason::{Finding, Place, Reason, Severity};
 pub use sample::{Claim, claim};
 pub use thresholds::Thresholds;
-pub use trial::check_trial;
+pub use trial::{CheckResult, Checked, Quantity, check_trial, checked_trial};
 
 /// The verdict on a measurement.
 #[derive(Debug, Clone, PartialEq)]

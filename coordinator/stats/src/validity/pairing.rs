@@ -6,7 +6,10 @@ use crate::order::Arm;
 /// All reasons to doubt the pairing. A2/A is checked per metric, where the comparison is decided.
 #[must_use]
 pub fn check_pairing(facts: &PairingFacts, thresholds: &Thresholds) -> Vec<Finding> {
-    [code(facts), tokens(facts), failures(facts, thresholds)]
+    let (repeated, gone) = facts.losses;
+    let lost = (gone > 0).then_some(Reason::WorkersLost { workers: gone });
+    let again = (repeated > 0).then_some(Reason::BlocksRepeated { workers: repeated });
+    [code(facts), tokens(facts), failures(facts, thresholds), lost, again]
         .into_iter()
         .flatten()
         .map(|reason| Finding { place: None, reason })

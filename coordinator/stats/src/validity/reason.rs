@@ -38,16 +38,16 @@ pub struct Finding {
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "the fields are the figures of the sentence that Display writes")]
 pub enum Reason {
-    /// Σ issued + labelled losses ≠ planned.
-    CountMismatch { planned: u64, issued: u64, labelled_lost: u64 },
+    /// Σ issued ≠ planned.
+    CountMismatch { planned: u64, issued: u64 },
     /// Succeeded + failed ≠ issued.
     OutcomeMismatch { issued: u64, succeeded: u64, failed: u64 },
     /// Values did not fit a histogram.
     Overflow { values: u64 },
-    /// Workers vanished and their requests are not labelled.
+    /// Workers vanished and their blocks were never done.
     WorkersLost { workers: u64 },
-    /// Workers vanished and the load was shrunk, as the plan allows.
-    LoadShrunk { workers: u64, requests: u64 },
+    /// Workers vanished and their blocks were done again, whole.
+    BlocksRepeated { workers: u64 },
     /// Nothing succeeded.
     NothingSucceeded { issued: u64 },
     /// Too many requests failed.
@@ -79,7 +79,9 @@ pub enum Reason {
     /// Number in flight, throughput and residence do not fit together.
     LittlesLaw { in_flight: f64, expected: f64, limit: f64 },
     /// Latency moved inside the window.
-    NotStationary { change: f64, p: f64 },
+    NotStationary { change: f64, p: f64, limit: f64 },
+    /// The engine fell ever further behind the offered load.
+    OverSaturated { in_flight: f64, ttft: f64, p: f64 },
     /// Greedy tokens differ between the arms.
     TokensDiffer { rounds: usize, first_round: usize },
     /// Where requests fail there are no tokens to hold the arms to.
@@ -116,8 +118,9 @@ impl Reason {
             | Self::GeneratorBusy { .. }
             | Self::Steal { .. }
             | Self::TooShort { .. }
-            | Self::NotStationary { .. } => Severity::Inconclusive,
-            Self::LoadShrunk { .. }
+            | Self::NotStationary { .. }
+            | Self::OverSaturated { .. } => Severity::Inconclusive,
+            Self::BlocksRepeated { .. }
             | Self::SomeFailed { .. }
             | Self::SomeSteal { .. }
             | Self::OthersBusy { .. }
@@ -136,7 +139,7 @@ impl Reason {
             Self::OutcomeMismatch { .. } => "outcome-mismatch",
             Self::Overflow { .. } => "histogram-overflow",
             Self::WorkersLost { .. } => "workers-lost",
-            Self::LoadShrunk { .. } => "load-shrunk",
+            Self::BlocksRepeated { .. } => "blocks-repeated",
             Self::NothingSucceeded { .. } => "nothing-succeeded",
             Self::FailedShare { .. } => "failed-share",
             Self::SomeFailed { .. } => "some-failed",
@@ -153,6 +156,7 @@ impl Reason {
             Self::NotAchieved { .. } => "not-achieved",
             Self::LittlesLaw { .. } => "littles-law",
             Self::NotStationary { .. } => "not-stationary",
+            Self::OverSaturated { .. } => "over-saturated",
             Self::TokensDiffer { .. } => "tokens-differ",
             Self::TokensUnchecked { .. } => "tokens-unchecked",
             Self::SameCode => "same-code",
@@ -170,7 +174,7 @@ impl Reason {
             }
             Self::Overflow { .. } => "shorten the requests, or set a timeout below one hour",
             Self::WorkersLost { .. } => "look at the lost workers' logs, then resume the run",
-            Self::LoadShrunk { .. } => "use the policy repeat to measure at the planned load",
+            Self::BlocksRepeated { .. } => "look at the lost workers' logs; the repeated blocks count alone",
             Self::NothingSucceeded { .. } => "look at the failures by kind; nothing was measured",
             Self::FailedShare { .. } => "lower the load or mend the cause of the failures by kind",
             Self::SomeFailed { .. } => "look at the failures by kind; they are not in the latencies",
@@ -190,6 +194,9 @@ impl Reason {
             Self::NotAchieved { .. } => "offer less, or add workers to generate the load",
             Self::LittlesLaw { .. } => "requests are missing from the account: report a bug with the export",
             Self::NotStationary { .. } => "warm up longer, or measure a load that the engine can sustain",
+            Self::OverSaturated { .. } => {
+                "offer less: the engine falls ever further behind, and every figure depends on when it stopped"
+            }
             Self::TokensDiffer { .. } => "the builds do not compute the same: compare their outputs first",
             Self::TokensUnchecked { .. } => {
                 "mend the failures by kind, so that the builds can be held to the same tokens"
@@ -216,16 +223,18 @@ impl fmt::Display for Finding {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::CountMismatch { planned, issued, labelled_lost } => {
-                write!(f, "{planned} requests planned, {issued} issued, {labelled_lost} lost with a label")
+            Self::CountMismatch { planned, issued } => {
+                write!(f, "{planned} requests planned, {issued} issued")
             }
             Self::OutcomeMismatch { issued, succeeded, failed } => {
                 write!(f, "{issued} requests issued, but {succeeded} succeeded and {failed} failed")
             }
             Self::Overflow { values } => write!(f, "{values} values did not fit a histogram"),
-            Self::WorkersLost { workers } => write!(f, "{workers} workers lost"),
-            Self::LoadShrunk { workers, requests } => {
-                write!(f, "load shrunk by {requests} requests of {workers} lost workers")
+            Self::WorkersLost { workers } => {
+                write!(f, "{workers} workers lost, their blocks were never done")
+            }
+            Self::BlocksRepeated { workers } => {
+                write!(f, "{workers} workers lost, their blocks were done again")
             }
             Self::NothingSucceeded { issued } => write!(f, "none of {issued} requests succeeded"),
             Self::FailedShare { failed, issued, limit } => {
@@ -267,8 +276,13 @@ impl fmt::Display for Reason {
             Self::LittlesLaw { in_flight, expected, limit } => {
                 write!(f, "{in_flight:.2} in flight, X·R = {expected:.2}, limit {}", Share(*limit))
             }
-            Self::NotStationary { change, p } => {
-                write!(f, "latency moved by {} inside the window (p = {p:.4})", Share(*change))
+            Self::NotStationary { change, p, limit } => {
+                let (change, limit) = (Share(*change), Share(*limit));
+                write!(f, "latency moved by {change} inside the window, limit {limit} (p = {p:.4})")
+            }
+            Self::OverSaturated { in_flight, ttft, p } => {
+                let (in_flight, ttft) = (Share(*in_flight), Share(*ttft));
+                write!(f, "in flight rose by {in_flight} and TTFT by {ttft} inside the window (p = {p:.4})")
             }
             Self::TokensUnchecked { rounds, of } => {
                 write!(f, "failed requests left no tokens to compare in {rounds} of {of} rounds")

@@ -35,10 +35,10 @@ pub struct Thresholds {
     pub achieved_share: f64,
     /// |N ÷ (X·R̄) − 1| of Little's law.
     pub little_error: f64,
-    /// p of Mann–Kendall below which a trend inside the window counts …
-    pub stationarity_p: f64,
-    /// … when it also amounts to this relative change over the window.
-    pub stationarity_change: f64,
+    /// Rate of false alarms at which movement inside the window counts …
+    pub movement_alpha: f64,
+    /// … when it also amounts to this relative change from the beginning to the end.
+    pub movement: f64,
 }
 
 impl Default for Thresholds {
@@ -59,8 +59,8 @@ impl Default for Thresholds {
             least_duration: Duration::from_secs(5),
             achieved_share: 0.99,
             little_error: 0.05,
-            stationarity_p: 0.01,
-            stationarity_change: 0.05,
+            movement_alpha: 0.01,
+            movement: 0.05,
         }
     }
 }

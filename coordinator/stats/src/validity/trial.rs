@@ -1,36 +1,131 @@
-//! The checks of one trial. Each is one line of the list below; a check that does not apply to the shape is
-//! not in that shape's list (DESIGN 8.6).
+//! The checks of one trial. Each is one line of the lists below: its name, what it found, what it looked at against
+//! which limit. A check that does not apply to the shape is not in that shape's lists (DESIGN 8.6).
 
-use super::{Finding, Place, Reason, Shape, Thresholds, TrialFacts};
-use crate::drift::mann_kendall;
+use std::time::Duration;
 
-type Check = fn(&TrialFacts, &Thresholds) -> Option<Reason>;
+use super::{Finding, Place, Reason, Severity, Shape, Thresholds, TrialFacts};
+use crate::series::{Movement, movement};
+
+/// A figure of a check, and its limit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Quantity {
+    /// A number of things.
+    Count(u64),
+    /// A share of 1.
+    Share(f64),
+    /// A time.
+    Time(Duration),
+}
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckResult {
+    /// Within the limit.
+    Passed,
+    /// There was nothing to look at, or it could not be told from noise.
+    Unknown,
+    /// A reason of this severity.
+    Found(Severity),
+}
+
+impl CheckResult {
+    /// The word in documents and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Unknown => "unknown",
+            Self::Found(Severity::Warning) => "warning",
+            Self::Found(Severity::Inconclusive) => "inconclusive",
+            Self::Found(Severity::Invalid) => "invalid",
+        }
+    }
+}
+
+/// One check that applied, whatever it found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    /// The check, by the reason it would give.
+    pub check: &'static str,
+    /// The key of the plan's `[validity]` table that holds the limit; none where the limit is fixed.
+    pub key: Option<&'static str>,
+    /// What was looked at, and its limit.
+    pub figure: Option<(Quantity, Quantity)>,
+    /// How it ended.
+    pub result: CheckResult,
+    /// The reason, where there is one.
+    pub finding: Option<Finding>,
+}
+
+type Find = fn(&TrialFacts, &Thresholds) -> Option<Reason>;
+type Look = fn(&TrialFacts, &Thresholds) -> Option<(Quantity, Quantity)>;
+type Check = (&'static str, Option<&'static str>, Find, Look);
 
 const EVERY_SHAPE: &[Check] = &[
-    counts,
-    outcomes,
-    overflow,
-    workers,
-    failures,
-    lateness,
-    start_skew,
-    clock_uncertainty,
-    generator,
-    steal,
-    others,
-    frequency,
+    ("count-mismatch", None, counts, |f, _| at_most(Quantity::Count(f.issued), Quantity::Count(f.planned))),
+    ("outcome-mismatch", None, outcomes, |f, _| {
+        at_most(Quantity::Count(f.succeeded + f.failed), Quantity::Count(f.issued))
+    }),
+    ("histogram-overflow", None, overflow, |f, _| at_most(Quantity::Count(f.overflowed), Quantity::Count(0))),
+    ("failed-share", Some("max_error_rate"), failures, |f, t| {
+        share((f.issued > 0).then(|| f.failed as f64 / f.issued as f64), t.failed_share)
+    }),
+    ("lateness", Some("max_lateness"), lateness, |f, t| time(f.lateness_p99, t.lateness_limit(f.median_e2e))),
+    ("start-skew", Some("max_start_skew"), start_skew, |f, t| time(f.start_skew, t.skew_limit(f.median_e2e))),
+    ("clock-uncertainty", Some("max_start_skew"), clock_uncertainty, |f, t| {
+        time(f.clock_uncertainty, t.skew_limit(f.median_e2e))
+    }),
+    ("generator-busy", Some("max_generator_share"), generator, |f, t| {
+        share(f.generator_share, t.generator_share)
+    }),
+    ("steal", Some("max_steal"), steal, |f, t| share(f.steal_share, t.steal_share)),
+    ("others-busy", Some("warn_others"), others, |f, t| share(f.others_share, t.others_warn)),
+    ("frequency-drift", Some("warn_frequency_drift"), frequency, |f, t| {
+        share(f.frequency_range, t.frequency_range)
+    }),
 ];
-const WINDOWED: &[Check] = &[duration, littles_law, stationarity];
-const OFFERED: &[Check] = &[achieved];
+
+const WINDOWED: &[Check] = &[
+    ("too-short", Some("min_duration"), duration, |f, t| time(Some(f.duration), t.least_duration)),
+    ("littles-law", Some("max_little_error"), littles_law, |f, t| {
+        share(f.little.map(|(n, x, r)| (n / (x * r) - 1.0).abs()), t.little_error)
+    }),
+    ("not-stationary", Some("max_movement"), stationarity, |f, t| {
+        share(latency_movement(f, t).map(|m| m.change.exp_m1()), t.movement)
+    }),
+];
+
+const OFFERED: &[Check] = &[
+    ("not-achieved", Some("min_achieved"), achieved, |f, t| {
+        share(f.offered.map(|offered| f.issued as f64 / offered.max(1) as f64), t.achieved_share)
+    }),
+    ("over-saturated", None, saturation, |f, t| {
+        let rose = movement(&f.in_flight_windows, t.movement_alpha)?;
+        share(Some(rose.change.exp_m1()), t.movement)
+    }),
+];
 
 /// All reasons to doubt one trial.
 #[must_use]
 pub fn check_trial(facts: &TrialFacts, shape: Shape, thresholds: &Thresholds) -> Vec<Finding> {
+    checked_trial(facts, shape, thresholds).into_iter().filter_map(|checked| checked.finding).collect()
+}
+
+/// Every check that applies to the shape, with its figure and what it found.
+#[must_use]
+pub fn checked_trial(facts: &TrialFacts, shape: Shape, thresholds: &Thresholds) -> Vec<Checked> {
     let place = Some(Place { arm: facts.arm, round: facts.round });
-    checks(shape)
-        .filter_map(|check| check(facts, thresholds))
-        .map(|reason| Finding { place, reason })
-        .collect()
+    let run = |(check, key, find, look): &Check| {
+        let finding = find(facts, thresholds).map(|reason| Finding { place, reason });
+        let figure = look(facts, thresholds);
+        let result = match &finding {
+            Some(finding) => CheckResult::Found(finding.reason.severity()),
+            None if figure.is_some() && told(check, facts, thresholds) => CheckResult::Passed,
+            None => CheckResult::Unknown,
+        };
+        Checked { check, key: *key, figure, result, finding }
+    };
+    checks(shape).map(run).collect()
 }
 
 fn checks(shape: Shape) -> impl Iterator<Item = &'static Check> {
@@ -42,9 +137,28 @@ fn checks(shape: Shape) -> impl Iterator<Item = &'static Check> {
     groups.iter().copied().flatten()
 }
 
+/// Stationarity passes only where movement beyond the limit is refuted; all other checks pass by their figure.
+fn told(check: &str, facts: &TrialFacts, thresholds: &Thresholds) -> bool {
+    let refuted = |m: Movement| m.is_refuted(thresholds.movement.ln_1p());
+    check != "not-stationary" || latency_movement(facts, thresholds).is_some_and(refuted)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "one shape for every line of the lists")]
+fn at_most(figure: Quantity, limit: Quantity) -> Option<(Quantity, Quantity)> {
+    Some((figure, limit))
+}
+
+fn share(figure: Option<f64>, limit: f64) -> Option<(Quantity, Quantity)> {
+    figure.map(|figure| (Quantity::Share(figure), Quantity::Share(limit)))
+}
+
+fn time(figure: Option<Duration>, limit: Duration) -> Option<(Quantity, Quantity)> {
+    figure.map(|figure| (Quantity::Time(figure), Quantity::Time(limit)))
+}
+
 fn counts(facts: &TrialFacts, _: &Thresholds) -> Option<Reason> {
-    let TrialFacts { planned, issued, labelled_lost, .. } = *facts;
-    (issued + labelled_lost != planned).then_some(Reason::CountMismatch { planned, issued, labelled_lost })
+    let TrialFacts { planned, issued, .. } = *facts;
+    (issued != planned).then_some(Reason::CountMismatch { planned, issued })
 }
 
 fn outcomes(facts: &TrialFacts, _: &Thresholds) -> Option<Reason> {
@@ -54,15 +168,6 @@ fn outcomes(facts: &TrialFacts, _: &Thresholds) -> Option<Reason> {
 
 fn overflow(facts: &TrialFacts, _: &Thresholds) -> Option<Reason> {
     (facts.overflowed > 0).then_some(Reason::Overflow { values: facts.overflowed })
-}
-
-fn workers(facts: &TrialFacts, _: &Thresholds) -> Option<Reason> {
-    let (workers, requests) = (facts.workers_lost, facts.labelled_lost);
-    match (workers, requests) {
-        (0, 0) => None,
-        (_, 0) => Some(Reason::WorkersLost { workers }),
-        _ => Some(Reason::LoadShrunk { workers, requests }),
-    }
 }
 
 fn failures(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
@@ -133,10 +238,25 @@ fn littles_law(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     (!fits).then_some(Reason::LittlesLaw { in_flight, expected, limit })
 }
 
+fn latency_movement(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Movement> {
+    movement(&facts.latency_windows, thresholds.movement_alpha)
+}
+
 fn stationarity(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
-    let windows = &facts.window_ln_means;
-    let trend = mann_kendall(windows)?;
-    let change = (trend.slope * (windows.len() - 1) as f64).exp_m1();
-    let moved = trend.p < thresholds.stationarity_p && change.abs() > thresholds.stationarity_change;
-    moved.then_some(Reason::NotStationary { change, p: trend.p })
+    let moved = latency_movement(facts, thresholds)?;
+    let (change, limit) = (moved.change.exp_m1(), thresholds.movement);
+    let counts = moved.is_detected() && change.abs() > limit;
+    counts.then_some(Reason::NotStationary { change, p: moved.p, limit })
+}
+
+/// Both must rise: a queue that grows while answers stay prompt is a longer mix, not an engine that falls behind.
+fn saturation(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
+    let rise = |windows: &[Vec<f64>]| {
+        let found = movement(windows, thresholds.movement_alpha)?;
+        let rises = found.is_detected() && found.change.exp_m1() > thresholds.movement;
+        rises.then(|| (found.change.exp_m1(), found.p))
+    };
+    let (in_flight, p) = rise(&facts.in_flight_windows)?;
+    let (ttft, q) = rise(&facts.ttft_windows)?;
+    Some(Reason::OverSaturated { in_flight, ttft, p: p.max(q) })
 }

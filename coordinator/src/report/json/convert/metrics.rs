@@ -2,7 +2,7 @@
 
 use contract::metric::Direction;
 use stats::compare::{self, Comparison};
-use stats::resample::{Method, PermutationTest};
+use stats::resample::{Method, PermutationTest, Pooled};
 use stats::rng::Seed;
 
 use crate::compare::{Measure, MetricComparison, Outcome, RoundValues};
@@ -40,7 +40,7 @@ pub(super) fn metric(metric: &MetricComparison) -> doc::Metric {
 fn missing(outcome: &Outcome) -> Option<String> {
     match outcome {
         Outcome::Compared { .. } => None,
-        Outcome::Hidden { exceedances } => {
+        Outcome::Hidden { exceedances, .. } => {
             Some(format!("only {exceedances} values of an arm and round lie beyond the quantile"))
         }
         Outcome::Missing { reason } => Some(reason.clone()),
@@ -48,6 +48,11 @@ fn missing(outcome: &Outcome) -> Option<String> {
 }
 
 fn compared(metric: &MetricComparison, bare: doc::Metric) -> doc::Metric {
+    let in_document =
+        |pooled: &Pooled| doc::Pooled { theta: pooled.theta, se: pooled.se, ci95: interval(pooled.ci) };
+    if let Outcome::Hidden { pooled, .. } = &metric.outcome {
+        return doc::Metric { pooled: pooled.as_ref().map(in_document), ..bare };
+    }
     let Outcome::Compared { comparison, adjusted_p, pooled, decision } = &metric.outcome else { return bare };
     let step = |step: &compare::Step| format!("{}: {}", step.row, if step.applies { "yes" } else { "no" });
     let Comparison { effect, control, exact } = &**comparison;
@@ -60,11 +65,7 @@ fn compared(metric: &MetricComparison, bare: doc::Metric) -> doc::Metric {
         control: control.as_ref().map(|control| estimate(metric, control)),
         exact: Some(exact_check(exact, metric.seed)),
         adjusted_p: *adjusted_p,
-        pooled: pooled.map(|pooled| doc::Pooled {
-            theta: pooled.theta,
-            se: pooled.se,
-            ci95: interval(pooled.ci),
-        }),
+        pooled: pooled.as_ref().map(in_document),
         ..bare
     }
 }
