@@ -1,11 +1,13 @@
 //! The only room that prints. Owns how findings, listings, progress and errors look to people, to programs and to
-//! scripts: [`human`], [`json`] and [`quiet`] are three implementations of one trait. Data goes to stdout, progress and
-//! errors to stderr. It derives nothing: every figure comes from the rooms that own it. [`document`] is the published
-//! shape of a run in JSON.
+//! scripts: [`human`], [`json`] and [`quiet`] are three implementations of one trait; [`markdown`] and [`junit`] are two
+//! more forms of a comparison. Data goes to stdout, progress and errors to stderr. It derives nothing: every figure comes
+//! from the rooms that own it. [`document`] is the published shape of a run in JSON.
 
 pub mod document;
 mod human;
 mod json;
+mod junit;
+mod markdown;
 mod progress;
 mod quiet;
 
@@ -108,7 +110,9 @@ pub trait BuildSteps {
 #[must_use]
 pub fn reporter<'a>(format: Format, streams: Streams<'a>) -> Box<dyn Reporter + 'a> {
     match format {
-        Format::Human => Box::new(human::Human { streams }),
+        Format::Human => Box::new(human::Human { streams, document: None }),
+        Format::Markdown => Box::new(human::Human { streams, document: Some(markdown::comment) }),
+        Format::Junit => Box::new(human::Human { streams, document: Some(junit::results) }),
         Format::Json => Box::new(json::Json { streams }),
         Format::Quiet => Box::new(quiet::Quiet { streams }),
     }

@@ -15,7 +15,7 @@ pub use run::RunArgs;
 pub use runs::{
     CompareArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsList, RunsShow, RunsVerify,
 };
-pub use values::{Format, GateArgs, Inconclusive, OutputArgs};
+pub use values::{ComparisonOutputArgs, Format, GateArgs, Inconclusive, OutputArgs};
 
 /// Is the profile-guided build faster? Runs stress tests on builds of the inference worker, keeps every measurement,
 /// and compares.
@@ -55,16 +55,19 @@ impl Cli {
     /// How results are printed; commands without the flag print for people.
     #[must_use]
     pub fn format(&self) -> Format {
+        match &self.command {
+            Command::Run(args) => return args.output.format,
+            Command::Compare(args) => return args.output.format,
+            _ => {}
+        }
         let output = match &self.command {
             Command::Build(args) => Some(args.output),
-            Command::Run(args) => Some(args.output),
-            Command::Compare(args) => Some(args.output),
             Command::Report(args) => Some(args.output),
             Command::Runs(RunsCommand::List(args)) => Some(args.output),
             Command::Runs(RunsCommand::Show(args)) => Some(args.output),
             Command::Plan(PlanCommand::Check(args)) => Some(args.output),
             Command::Doctor(args) => Some(args.output),
-            Command::Runs(_) | Command::Plan(_) => None,
+            Command::Run(_) | Command::Compare(_) | Command::Runs(_) | Command::Plan(_) => None,
         };
         output.map_or(Format::Human, |output| output.format)
     }

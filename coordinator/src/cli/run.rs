@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{GateArgs, OutputArgs};
+use super::{ComparisonOutputArgs, GateArgs};
 use crate::plan::{EngineKind, OnLoss, Overrides, Source};
 
 /// Arguments of `run`.
@@ -30,7 +30,7 @@ pub struct RunArgs {
     pub gate: GateArgs,
     /// How to print it.
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub output: ComparisonOutputArgs,
 }
 
 /// Who is compared with whom.

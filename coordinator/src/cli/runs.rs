@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{GateArgs, OutputArgs};
+use super::{ComparisonOutputArgs, GateArgs, OutputArgs};
 
 /// One stored run.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -25,7 +25,7 @@ pub struct CompareArgs {
     pub gate: GateArgs,
     /// How to print it.
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub output: ComparisonOutputArgs,
 }
 
 /// Arguments of `report`.

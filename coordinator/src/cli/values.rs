@@ -1,6 +1,6 @@
 //! The words that flags take. Owns their spelling; must not know what they cause.
 
-use clap::builder::PossibleValue;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use crate::build::Scope;
@@ -15,6 +15,12 @@ pub enum Format {
     Json,
     /// Ids and verdicts only
     Quiet,
+    /// A comment for a pull request; comparisons only
+    #[value(skip)]
+    Markdown,
+    /// Test results for a build server; comparisons only
+    #[value(skip)]
+    Junit,
 }
 
 /// What an undecided comparison means to a gate.
@@ -32,6 +38,36 @@ pub struct OutputArgs {
     /// How to print results
     #[arg(long = "output", short = 'o', value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
     pub format: Format,
+}
+
+/// The output flag of commands that answer with a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
+pub struct ComparisonOutputArgs {
+    /// How to print results: human, json, quiet, markdown (a pull request comment) or junit (XML)
+    #[arg(
+        long = "output",
+        short = 'o',
+        value_parser = comparison_formats(),
+        default_value = "human",
+        hide_possible_values = true,
+        value_name = "FORMAT"
+    )]
+    pub format: Format,
+}
+
+const COMPARISON_FORMATS: [(&str, Format); 5] = [
+    ("human", Format::Human),
+    ("json", Format::Json),
+    ("quiet", Format::Quiet),
+    ("markdown", Format::Markdown),
+    ("junit", Format::Junit),
+];
+
+fn comparison_formats() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(COMPARISON_FORMATS.map(|(name, _)| name)).map(|name| {
+        let found = COMPARISON_FORMATS.iter().find(|(known, _)| *known == name);
+        found.expect("the parser lets known names through alone").1
+    })
 }
 
 /// How the comparison becomes an exit code.

@@ -9,11 +9,14 @@ mod table;
 mod validity;
 mod verdict;
 mod views;
-mod words;
+pub(super) mod words;
 
 use std::io;
 
 pub(super) use listings::profile_line;
+pub(super) use provenance::labels;
+pub(super) use validity::doubts;
+pub(super) use verdict::headline;
 pub(super) use words::wait;
 
 use comparison::Depth;
@@ -28,6 +31,8 @@ use crate::store::{Rebuilt, RunRecord, RunSummary, Verified};
 
 pub(super) struct Human<'a> {
     pub(super) streams: Streams<'a>,
+    /// Writes comparisons in place of the page.
+    pub(super) document: Option<fn(&Findings) -> String>,
 }
 
 impl Human<'_> {
@@ -66,6 +71,9 @@ fn full(page: &mut Page, findings: &Findings) {
 
 impl Reporter for Human<'_> {
     fn findings(&mut self, findings: &Findings) -> io::Result<()> {
+        if let Some(document) = self.document {
+            return self.streams.out.write_all(document(findings).as_bytes());
+        }
         self.page(|page| short(page, findings))
     }
 

@@ -12,7 +12,7 @@ use crate::compare::{Cell, Findings, Outcome};
 use crate::plan::Plan;
 
 /// What a reader must see beside every number.
-pub(super) fn labels(header: &RunHeader) -> Vec<String> {
+pub(in crate::report) fn labels(header: &RunHeader) -> Vec<String> {
     let simulated = header.simulated.then(|| "SIMULATED".to_owned());
     simulated.into_iter().chain(header.labels.iter().cloned()).collect()
 }

@@ -30,7 +30,7 @@ fn reasons(page: &mut Page, cell: &Cell, whole: &str) {
 }
 
 /// Why a scenario's measurement is not VALID.
-pub(super) fn doubts(cell: &Cell) -> &[Finding] {
+pub(in crate::report) fn doubts(cell: &Cell) -> &[Finding] {
     match &cell.assessment.validity {
         Validity::Valid => &[],
         Validity::Inconclusive(reasons) | Validity::Invalid(reasons) => reasons,

@@ -20,7 +20,7 @@ pub(super) fn headlines(page: &mut Page, cells: &[Cell]) {
 }
 
 /// "burst-100: pgo is FASTER than baseline: …"
-pub(super) fn headline(cell: &Cell) -> String {
+pub(in crate::report) fn headline(cell: &Cell) -> String {
     let scenario = &cell.scenario;
     let Some(primary) = cell.primary().filter(|_| cell.candidate.is_some()) else { return alone(cell) };
     match &primary.outcome {

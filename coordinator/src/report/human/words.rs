@@ -8,13 +8,13 @@ use stats::compare::Interval;
 use crate::compare::{Measure, MetricComparison};
 
 /// The space inside a figure.
-pub(super) const NBSP: char = '\u{a0}';
+pub(in crate::report) const NBSP: char = '\u{a0}';
 
 /// What stands where there is no figure.
-pub(super) const NONE: &str = "–";
+pub(in crate::report) const NONE: &str = "–";
 
 /// Nanoseconds with the unit that fits, four digits at most.
-pub(super) fn nanos(ns: f64) -> String {
+pub(in crate::report) fn nanos(ns: f64) -> String {
     let units = [(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns")];
     // 999.96 ms would be rounded to "1000.0 ms": half a digit below the step belongs to the greater unit.
     let (scale, unit) = units.into_iter().find(|(scale, _)| ns >= 0.999_95 * scale).unwrap_or((1.0, "ns"));
@@ -22,7 +22,7 @@ pub(super) fn nanos(ns: f64) -> String {
 }
 
 /// Seconds with the unit that fits.
-pub(super) fn seconds(seconds: f64) -> String {
+pub(in crate::report) fn seconds(seconds: f64) -> String {
     if seconds == 0.0 { format!("0{NBSP}s") } else { nanos(1e9 * seconds) }
 }
 
@@ -37,7 +37,7 @@ pub(in crate::report) fn wait(seconds: f64) -> String {
 }
 
 /// A value of a measure with its unit.
-pub(super) fn value(measure: Measure, value: f64) -> String {
+pub(in crate::report) fn value(measure: Measure, value: f64) -> String {
     match measure {
         Measure::Quantile(..) => nanos(value),
         Measure::TokensPerSecond | Measure::RequestsPerSecond => digits(value),
@@ -45,7 +45,7 @@ pub(super) fn value(measure: Measure, value: f64) -> String {
 }
 
 /// Four significant digits at most, one decimal at least below 1000.
-pub(super) fn digits(value: f64) -> String {
+pub(in crate::report) fn digits(value: f64) -> String {
     match value.abs() {
         x if x >= 999.95 => format!("{value:.0}"),
         x if x >= 99.995 => format!("{value:.1}"),
@@ -56,14 +56,14 @@ pub(super) fn digits(value: f64) -> String {
 }
 
 /// Bytes with the unit that fits.
-pub(super) fn bytes(bytes: f64) -> String {
+pub(in crate::report) fn bytes(bytes: f64) -> String {
     let units = [(f64::from(1 << 30), "GiB"), (f64::from(1 << 20), "MiB"), (1024.0, "KiB")];
     let (scale, unit) = units.into_iter().find(|(scale, _)| bytes >= *scale).unwrap_or((1.0, "B"));
     format!("{}{NBSP}{unit}", digits(bytes / scale))
 }
 
 /// A share of 1 in per cent.
-pub(super) fn percent(share: f64) -> String {
+pub(in crate::report) fn percent(share: f64) -> String {
     format!("{}{NBSP}%", points(share))
 }
 
@@ -78,14 +78,14 @@ fn points(share: f64) -> String {
 }
 
 /// A tolerance: 0.02 is "2 %".
-pub(super) fn tolerance(share: f64) -> String {
+pub(in crate::report) fn tolerance(share: f64) -> String {
     let text = format!("{:.2}", 100.0 * share);
     format!("{}{NBSP}%", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// Whether figures carry their "%", or stand in a column that says it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(in crate::report) enum Unit {
     /// In running text.
     Said,
     /// In a column of per cents.
@@ -99,7 +99,7 @@ impl Unit {
 }
 
 /// A change of a measure: "4.1 % lower".
-pub(super) fn change(metric: &MetricComparison, delta: f64, unit: Unit) -> String {
+pub(in crate::report) fn change(metric: &MetricComparison, delta: f64, unit: Unit) -> String {
     let change = metric.change(delta);
     match side(change) {
         Some(side) => format!("{}{NBSP}{side}", unit.of(change)),
@@ -108,7 +108,7 @@ pub(super) fn change(metric: &MetricComparison, delta: f64, unit: Unit) -> Strin
 }
 
 /// An interval of changes: "3.2 … 5.0 % lower", or "0.9 % lower … 0.4 % higher" where it has both.
-pub(super) fn interval(metric: &MetricComparison, interval: &Interval, unit: Unit) -> String {
+pub(in crate::report) fn interval(metric: &MetricComparison, interval: &Interval, unit: Unit) -> String {
     let (one, other) = (metric.change(interval.low), metric.change(interval.high));
     let (low, high) = if one <= other { (one, other) } else { (other, one) };
     match (side(low), side(high)) {
@@ -133,12 +133,12 @@ fn side(change: f64) -> Option<&'static str> {
 }
 
 /// "1 round", "2 rounds".
-pub(super) fn count(n: u64, what: &str) -> String {
+pub(in crate::report) fn count(n: u64, what: &str) -> String {
     format!("{n}{NBSP}{what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// A wall-clock instant in UTC, "2026-01-31 09:15".
-pub(super) fn date(unix_ms: u64) -> String {
+pub(in crate::report) fn date(unix_ms: u64) -> String {
     let minutes = unix_ms / 60_000;
     let (year, month, day) = civil(i64::try_from(minutes / 1440).unwrap_or(0));
     format!("{year}-{month:02}-{day:02}{NBSP}{:02}:{:02}", minutes / 60 % 24, minutes % 60)

@@ -1,0 +1,167 @@
+//! A comparison as JUnit XML for build servers: a suite a scenario and candidate, a case a measure. SLOWER is a failure,
+//! UNDECIDED is skipped, INVALID is an error; FASTER and SAME pass. The measurement itself is a suite of its own, so
+//! that a run which never measured cannot read as a pass. Owns the escaping; must not decide anything.
+
+use stats::compare::{Decision, Verdict};
+use stats::validity::Validity;
+
+use super::human::words::{NBSP, Unit, change, count, interval, percent, tolerance};
+use super::human::{doubts, headline};
+use crate::compare::{Cell, Findings, MetricComparison, Outcome};
+
+/// What became of one case.
+enum Ending {
+    Passed,
+    Failed { message: String, text: String },
+    Skipped { message: String },
+    Error { message: String, text: String },
+}
+
+struct Case {
+    name: String,
+    ending: Ending,
+}
+
+struct Suite {
+    name: String,
+    cases: Vec<Case>,
+}
+
+/// The whole document.
+pub(super) fn results(findings: &Findings) -> String {
+    let compared = findings.cells.iter().filter(|cell| cell.candidate.is_some());
+    let suites: Vec<Suite> = std::iter::once(measurement(findings)).chain(compared.map(suite)).collect();
+    let all = || suites.iter().flat_map(|suite| &suite.cases);
+    let mut xml = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\">\n",
+        escaped(&format!("{} {}", findings.plan.name, findings.record.header.run)),
+        all().count(),
+        all().filter(|case| matches!(case.ending, Ending::Failed { .. })).count(),
+        all().filter(|case| matches!(case.ending, Ending::Error { .. })).count(),
+    );
+    suites.iter().for_each(|suite| xml.push_str(&written(suite)));
+    xml.push_str("</testsuites>\n");
+    xml
+}
+
+/// Whether the run as a whole is to be believed.
+fn measurement(findings: &Findings) -> Suite {
+    let doubts = findings.cells.iter().flat_map(doubts).map(ToString::to_string);
+    let why: Vec<String> = findings.reasons.iter().cloned().chain(doubts).collect();
+    let message = format!("the measurement is {}", findings.validity.name());
+    let ending = match findings.validity {
+        Validity::Valid => Ending::Passed,
+        Validity::Inconclusive(_) => Ending::Skipped { message: format!("{message}: {}", why.join("; ")) },
+        Validity::Invalid(_) => Ending::Error { message, text: why.join("\n") },
+    };
+    Suite { name: "measurement".to_owned(), cases: vec![Case { name: "validity".to_owned(), ending }] }
+}
+
+fn suite(cell: &Cell) -> Suite {
+    let candidate = cell.candidate.as_deref().unwrap_or_default();
+    let cases = cell.metrics.iter().map(|metric| case(cell, metric)).collect();
+    Suite { name: format!("{}: {candidate} against {}", cell.scenario, cell.baseline), cases }
+}
+
+fn case(cell: &Cell, metric: &MetricComparison) -> Case {
+    let ending = match &metric.outcome {
+        Outcome::Compared { comparison, decision, .. } => {
+            let effect = &comparison.effect;
+            let message = format!(
+                "{}: {} (95 % interval {}), tolerance ±{}, could have seen {}, {}",
+                decision.verdict.name(),
+                change(metric, effect.delta, Unit::Said),
+                interval(metric, &effect.ci, Unit::Said),
+                tolerance(metric.tolerance),
+                percent(effect.mde.exp_m1()),
+                count(effect.rounds as u64, "round")
+            );
+            ended(message, decision)
+        }
+        // Nothing was measured: of the declared measure that is an error where the measurement says so.
+        _ if metric.primary && cell.verdict() == Some(Verdict::Invalid) => {
+            Ending::Error { message: headline(cell), text: String::new() }
+        }
+        Outcome::Hidden { exceedances } => Ending::Skipped {
+            message: format!("hidden: only {exceedances} requests of a round lie beyond the quantile"),
+        },
+        Outcome::Missing { reason } => Ending::Skipped { message: format!("nothing to compare: {reason}") },
+    };
+    Case { name: metric.measure.name(), ending }
+}
+
+fn ended(message: String, decision: &Decision) -> Ending {
+    let step =
+        |step: &stats::compare::Step| format!("{} {}", if step.applies { "yes" } else { "no " }, step.row);
+    let text = decision.path.iter().map(step).collect::<Vec<_>>().join("\n");
+    match decision.verdict {
+        Verdict::Faster | Verdict::Same => Ending::Passed,
+        Verdict::Slower => Ending::Failed { message, text },
+        Verdict::Undecided => Ending::Skipped { message },
+        Verdict::Invalid => Ending::Error { message, text },
+    }
+}
+
+fn written(suite: &Suite) -> String {
+    let of = |pick: fn(&Ending) -> bool| suite.cases.iter().filter(|case| pick(&case.ending)).count();
+    let name = escaped(&suite.name);
+    let mut xml = format!(
+        "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\">\n",
+        suite.cases.len(),
+        of(|ending| matches!(ending, Ending::Failed { .. })),
+        of(|ending| matches!(ending, Ending::Error { .. })),
+        of(|ending| matches!(ending, Ending::Skipped { .. })),
+    );
+    for case in &suite.cases {
+        let open = format!("    <testcase name=\"{}\" classname=\"{name}\"", escaped(&case.name));
+        xml.push_str(&match &case.ending {
+            Ending::Passed => format!("{open}/>\n"),
+            Ending::Skipped { message } => {
+                format!("{open}>\n      <skipped message=\"{}\"/>\n    </testcase>\n", escaped(message))
+            }
+            Ending::Failed { message, text } => {
+                format!("{open}>\n{}", body("failure", "SLOWER", message, text))
+            }
+            Ending::Error { message, text } => {
+                format!("{open}>\n{}", body("error", "INVALID", message, text))
+            }
+        });
+    }
+    xml.push_str("  </testsuite>\n");
+    xml
+}
+
+fn body(element: &str, kind: &str, message: &str, text: &str) -> String {
+    let (message, text) = (escaped(message), escaped(text));
+    format!("      <{element} message=\"{message}\" type=\"{kind}\">{text}</{element}>\n    </testcase>\n")
+}
+
+/// Text for an attribute or an element; what XML 1.0 cannot hold at all becomes U+FFFD.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&apos;"),
+            '\n' | '\t' | '\r' => safe.push_str(&format!("&#{};", u32::from(c))),
+            NBSP => safe.push(' '),
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => safe.push('\u{fffd}'),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_name_can_end_an_attribute_or_break_the_document() {
+        assert_eq!(escaped("a\"<b>&'c'"), "a&quot;&lt;b&gt;&amp;&apos;c&apos;");
+        assert_eq!(escaped("x\u{0}\u{1b}[31m\ny"), "x\u{fffd}\u{fffd}[31m&#10;y");
+    }
+}

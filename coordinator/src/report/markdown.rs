@@ -1,0 +1,194 @@
+//! A comparison as a comment for a pull request, in GitHub's Markdown: the answer first, one table a scenario, what the
+//! numbers come from folded away. Owns the escaping of names; must not decide anything.
+
+use contract::identity::HostFacts;
+use contract::run::{RunState, VariantRecord};
+use stats::compare::Estimate;
+use stats::validity::Finding;
+
+use super::human::words::{NBSP, NONE, Unit, change, count, date, interval, percent, tolerance, value};
+use super::human::{doubts, headline, labels};
+use crate::compare::{Cell, Findings, MetricComparison, Outcome};
+
+/// Keeps GitHub from reading a mention or a reference into a name.
+const JOINER: char = '\u{2060}';
+
+/// The comment.
+pub(super) fn comment(findings: &Findings) -> String {
+    let mut text = String::new();
+    for cell in &findings.cells {
+        text.push_str(&format!("**{}**\n\n", plain(&headline(cell))));
+    }
+    let labels = labels(&findings.record.header);
+    let labels: String = labels.iter().map(|label| format!(" · {}", plain(label))).collect();
+    text.push_str(&format!("Measurement: **{}**{labels}\n", findings.validity.name()));
+    text.push_str(&reasons(findings));
+    for cell in findings.cells.iter().filter(|cell| cell.candidate.is_some()) {
+        text.push_str(&scenario(cell));
+    }
+    text.push_str(&provenance(findings));
+    text.replace(NBSP, " ")
+}
+
+/// Why it is not VALID, what to do about it, and what was lost.
+fn reasons(findings: &Findings) -> String {
+    let mut lines = Vec::new();
+    lines.extend(findings.reasons.iter().map(|reason| plain(reason)));
+    for cell in &findings.cells {
+        lines.extend(doubts(cell).iter().map(|finding| doubt(cell, finding, "")));
+        let labelled = |finding: &&Finding| finding.reason.code() != "simulated";
+        let warnings = cell.assessment.warnings.iter().filter(labelled);
+        lines.extend(warnings.map(|finding| doubt(cell, finding, "note: ")));
+    }
+    let losses = findings.losses().map(|notice| format!("lost: {}", plain(&notice.message)));
+    lines.extend(losses);
+    if lines.is_empty() { String::new() } else { format!("\n{}", list(&lines)) }
+}
+
+fn doubt(cell: &Cell, finding: &Finding, word: &str) -> String {
+    let text = format!("{}: {word}{finding}; {}", cell.scenario, finding.reason.advice());
+    plain(&text)
+}
+
+fn list(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("- {line}\n")).collect()
+}
+
+fn scenario(cell: &Cell) -> String {
+    let candidate = cell.candidate.as_deref().unwrap_or_default();
+    let (done, planned) = cell.rounds;
+    let (one, other) = (plain(&cell.baseline), plain(candidate));
+    let mut text = format!(
+        "\n#### {}: {other} against {one}, {done} of {planned} rounds\n\n\
+         | measure | {one} | {other} | change | 95 % interval | tolerance | could have seen | verdict |\n\
+         |---|--:|--:|--:|--:|--:|--:|---|\n",
+        plain(&cell.scenario)
+    );
+    cell.metrics.iter().filter_map(row).for_each(|row| text.push_str(&row));
+    text.push_str(&control(cell));
+    text
+}
+
+/// One measure; none where nothing was measured.
+fn row(metric: &MetricComparison) -> Option<String> {
+    let label =
+        if metric.primary { format!("**{}**", metric.measure.label()) } else { metric.measure.label() };
+    let within = format!("±{}", tolerance(metric.tolerance));
+    match &metric.outcome {
+        Outcome::Missing { .. } => None,
+        Outcome::Hidden { exceedances } => Some(format!(
+            "| {label} | {NONE} | {NONE} | {NONE} | {NONE} | {within} | {NONE} | hidden: {exceedances} requests lie beyond it |\n"
+        )),
+        Outcome::Compared { comparison, decision, .. } => {
+            let effect = &comparison.effect;
+            let of = |baseline: bool| typical(metric, move |arm| arm.is_baseline() == baseline);
+            let small = if decision.small_but_real { " (small but real)" } else { "" };
+            Some(format!(
+                "| {label} | {} | {} | {} | {} | {within} | {} | {}{small} |\n",
+                of(true),
+                of(false),
+                change(metric, effect.delta, Unit::Said),
+                interval(metric, &effect.ci, Unit::Said),
+                percent(effect.mde.exp_m1()),
+                decision.verdict.name()
+            ))
+        }
+    }
+}
+
+fn typical(metric: &MetricComparison, of: impl Fn(contract::id::Arm) -> bool) -> String {
+    metric.typical(of).map_or_else(|| NONE.to_owned(), |typical| value(metric.measure, typical))
+}
+
+/// The baseline against itself, folded away.
+fn control(cell: &Cell) -> String {
+    let rows: Vec<String> = cell.metrics.iter().filter_map(control_row).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    format!(
+        "\n{}\n| measure | change | 95 % interval |\n|---|--:|--:|\n{}\n</details>\n",
+        summary("Control: the baseline once more against itself; it should not differ"),
+        rows.concat()
+    )
+}
+
+fn control_row(metric: &MetricComparison) -> Option<String> {
+    let Outcome::Compared { comparison, .. } = &metric.outcome else { return None };
+    let Estimate { delta, ci, .. } = comparison.control.as_ref()?;
+    let (change, range) = (change(metric, *delta, Unit::Said), interval(metric, ci, Unit::Said));
+    Some(format!("| {} | {change} | {range} |\n", metric.measure.label()))
+}
+
+fn summary(title: &str) -> String {
+    format!("<details><summary>{title}</summary>\n")
+}
+
+fn provenance(findings: &Findings) -> String {
+    let header = &findings.record.header;
+    let state = findings.state.map_or("unfinished", RunState::name);
+    let mut lines = vec![
+        format!("run `{}`, begun {} UTC, {state}", header.run, date(header.run.unix_ms())),
+        format!(
+            "plan {} (SHA-256 `{}`), {}, {}, seed {}",
+            plain(&findings.plan.name),
+            header.plan_digest.short(),
+            count(findings.plan.rounds.into(), "round"),
+            count(header.slots.into(), "slot"),
+            header.seed
+        ),
+        format!("tool {} ({})", plain(&header.tool_version), plain(&header.tool_git_sha)),
+    ];
+    if !header.model_digest.is_empty() {
+        lines.push(format!("model {}", plain(&header.model_digest)));
+    }
+    lines.extend(header.variants.iter().map(variant));
+    lines.extend(header.hosts.iter().map(|(agent, facts)| host(agent, facts)));
+    format!("\n{}\n{}\n</details>\n", summary("Where the numbers come from"), list(&lines))
+}
+
+fn variant(variant: &VariantRecord) -> String {
+    let flags = if variant.flags.is_empty() { "" } else { ", flags " };
+    format!(
+        "variant {}: SHA-256 `{}`, sources {}{flags}{}",
+        plain(&variant.name),
+        variant.sha256.short(),
+        plain(&variant.git_sha),
+        plain(&variant.flags)
+    )
+}
+
+fn host(agent: &str, host: &HostFacts) -> String {
+    let cores = count(host.cores.into(), "core");
+    plain(&format!("host {agent}: {}, {}, {cores}, kernel {}", host.hostname, host.cpu_model, host.kernel))
+}
+
+/// Text that Markdown, HTML, tables and GitHub's references leave as it is; one line.
+fn plain(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '$' => safe.extend(['\\', c]),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '&' => safe.push_str("&amp;"),
+            '@' | '#' => safe.extend([c, JOINER]),
+            c if c.is_control() => safe.push(' '),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_become_markup() {
+        assert_eq!(plain("a|b*c_d`e"), r"a\|b\*c\_d\`e");
+        assert_eq!(plain("<script> & [x](y)\n# z"), "&lt;script&gt; &amp; \\[x\\](y) #\u{2060} z");
+        assert_eq!(plain("@somebody"), "@\u{2060}somebody");
+        assert_eq!(plain("burst-100: 4.1 % lower"), "burst-100: 4.1 % lower");
+    }
+}
