@@ -82,7 +82,7 @@ fn case(cell: &Cell, metric: &MetricComparison) -> Case {
         _ if metric.primary && cell.verdict() == Some(Verdict::Invalid) => {
             Ending::Error { message: headline(cell), text: String::new() }
         }
-        Outcome::Hidden { exceedances } => Ending::Skipped {
+        Outcome::Hidden { exceedances, .. } => Ending::Skipped {
             message: format!("hidden: only {exceedances} requests of a round lie beyond the quantile"),
         },
         Outcome::Missing { reason } => Ending::Skipped { message: format!("nothing to compare: {reason}") },

@@ -76,7 +76,7 @@ fn row(metric: &MetricComparison) -> Option<String> {
     let within = format!("±{}", tolerance(metric.tolerance));
     match &metric.outcome {
         Outcome::Missing { .. } => None,
-        Outcome::Hidden { exceedances } => Some(format!(
+        Outcome::Hidden { exceedances, .. } => Some(format!(
             "| {label} | {NONE} | {NONE} | {NONE} | {NONE} | {within} | {NONE} | hidden: {exceedances} requests lie beyond it |\n"
         )),
         Outcome::Compared { comparison, decision, .. } => {
