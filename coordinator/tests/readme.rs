@@ -56,3 +56,28 @@ fn its_exit_codes_are_the_programs() {
     }
     assert!(!README.contains(&format!("\n| {} | ", codes.len())));
 }
+
+/// The table of reasons is the closed list, no more and no less, and the script provokes what the table says.
+#[test]
+fn every_reason_to_doubt_is_in_the_table() {
+    let read =
+        |path: &str| std::fs::read_to_string(format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let source = read("coordinator/stats/src/validity/reason.rs");
+    let code = |line: &str| {
+        Some(line.trim().strip_prefix("Self::")?.split_once("=> \"")?.1.strip_suffix("\",")?.to_owned())
+    };
+    let is_code = |code: &String| code.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+    let mut reasons: Vec<String> = source.lines().filter_map(code).filter(is_code).collect();
+    let table = read("docs/validity.md");
+    let row = |line: &str| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned());
+    let mut rows: Vec<String> = table.lines().filter_map(row).collect();
+    reasons.sort();
+    rows.sort();
+    assert!(reasons.len() > 20, "{reasons:?}");
+    assert_eq!(reasons, rows);
+    let script = read("scripts/provoke.sh");
+    for reason in rows {
+        let promised = table.contains(&format!("`scripts/provoke.sh {reason}`"));
+        assert_eq!(promised, script.contains(&format!("\n    {reason})")), "{reason}");
+    }
+}
