@@ -35,6 +35,6 @@ impl Journal for Keeper {
     }
 
     fn note(&self, notices: &[Notice]) -> Result<(), JournalError> {
-        notices.iter().try_for_each(|notice| told(self.store.put_notice(self.run, notice)))
+        told(self.store.put_notices(self.run, notices))
     }
 }

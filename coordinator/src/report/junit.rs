@@ -83,7 +83,10 @@ fn case(cell: &Cell, metric: &MetricComparison) -> Case {
             Ending::Error { message: headline(cell), text: String::new() }
         }
         Outcome::Hidden { exceedances, .. } => Ending::Skipped {
-            message: format!("hidden: only {exceedances} requests of a round lie beyond the quantile"),
+            message: format!(
+                "hidden: {} of a round beyond the quantile, too few",
+                count(*exceedances, "request")
+            ),
         },
         Outcome::Missing { reason } => Ending::Skipped { message: format!("nothing to compare: {reason}") },
     };

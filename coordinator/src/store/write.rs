@@ -95,9 +95,20 @@ impl Store {
     /// # Errors
     /// When its run was not begun or the store cannot be written.
     pub fn put_notice(&self, run: RunId, notice: &Notice) -> Result<(), StoreError> {
+        self.put_notices(run, std::slice::from_ref(notice))
+    }
+
+    /// Writes notices, all or none: a burst of losses costs one commit. Durable when it returns.
+    ///
+    /// # Errors
+    /// When their run was not begun or the store cannot be written.
+    pub fn put_notices(&self, run: RunId, notices: &[Notice]) -> Result<(), StoreError> {
+        if notices.is_empty() {
+            return Ok(());
+        }
         let mut ledger = self.writable()?;
         let mut change = Change::of(self.known_row(run)?);
-        self.add_notice(&mut change, notice)?;
+        notices.iter().try_for_each(|notice| self.add_notice(&mut change, notice))?;
         self.commit(&mut ledger, &change)
     }
 

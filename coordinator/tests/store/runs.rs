@@ -152,6 +152,18 @@ fn writing_twice_changes_nothing_and_writing_otherwise_is_refused() {
     assert_eq!((read.blocks.len(), read.parts.len(), read.superseded.len()), (1, 3, 1));
 }
 
+#[test]
+fn notices_that_come_together_are_kept_in_their_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    store.begin_run(&header(run(1))).unwrap();
+    store.put_notices(run(1), &[]).unwrap();
+    store.put_notices(run(1), &["one", "two"].map(notice)).unwrap();
+    store.put_notice(run(1), &notice("three")).unwrap();
+    assert_eq!(store.read_run(run(1)).unwrap().notices, ["one", "two", "three"].map(notice));
+    assert!(matches!(store.put_notices(run(9), &[notice("lost")]), Err(StoreError::NoSuchRun { .. })));
+}
+
 fn store_runs(store: &Store, numbers: &[u64]) {
     numbers.iter().for_each(|number| write_run(store, run(*number), 1).unwrap());
 }
