@@ -9,6 +9,8 @@ mod programs;
 #[path = "processes/tally.rs"]
 mod tally;
 
+#[path = "processes/doubts.rs"]
+mod doubts;
 #[path = "processes/errors.rs"]
 mod errors;
 #[path = "processes/interrupts.rs"]

@@ -1,0 +1,34 @@
+//! Reasons to doubt a measurement, by the script that users are told to run. Those that burn processors are left to it.
+
+use std::process::Command;
+
+use crate::ground::Ground;
+
+const REASONS: [&str; 7] = [
+    "simulated",
+    "failed-share",
+    "nothing-succeeded",
+    "lateness",
+    "start-skew",
+    "generator-busy",
+    "blocks-repeated",
+];
+
+#[test]
+fn the_script_provokes_what_it_says() {
+    let ground = Ground::new();
+    let script = |reason: &str| {
+        Command::new(format!("{}/../scripts/provoke.sh", env!("CARGO_MANIFEST_DIR")))
+            .arg(reason)
+            .env("BENCH_PROGRAMS", ground.path(""))
+            .output()
+            .unwrap()
+    };
+    for reason in REASONS {
+        let ended = script(reason);
+        assert!(ended.status.success(), "{reason}: {ended:?}");
+    }
+    // The twin: what it cannot provoke it does not claim to have provoked.
+    assert_eq!(script("steal").status.code(), Some(2));
+    ground.deserted();
+}
