@@ -35,6 +35,12 @@ pub enum Command {
     },
     /// Measure the engine in this process beside what the machine could do at best
     Bench(BenchArgs),
+    /// Measure what the load generator itself can do on one core, with an engine that does no work
+    Floor {
+        /// How to print
+        #[arg(long, default_value = "human")]
+        output: BenchOutput,
+    },
 }
 
 /// Flags of `bench`.
@@ -77,7 +83,7 @@ pub enum IsaName {
     Avx512,
 }
 
-/// Forms of the output of `bench`.
+/// Forms of the output of `bench` and `floor`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum BenchOutput {
     /// A table

@@ -24,6 +24,11 @@ pub enum WorkerError {
     /// The engine could not be measured.
     #[error(transparent)]
     Bench(#[from] BenchError),
+    /// The generator did not answer its own requests.
+    #[error(
+        "measure the generator's floor: requests were lost or timed out; try again on a less busy machine"
+    )]
+    Floor,
     /// A worker was not started by an agent.
     #[error(
         "read the environment variable {name}, which an agent sets for the workers it starts: run `worker agent`"

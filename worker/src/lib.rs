@@ -10,6 +10,7 @@ pub mod bench;
 pub mod cli;
 pub mod engine;
 pub mod error;
+pub mod floor;
 pub mod load;
 pub mod measure;
 pub mod os;

@@ -14,7 +14,7 @@ use worker::cli::{AgentArgs, BenchArgs, BenchOutput, Cli, Command, ModelCommand}
 use worker::error::{WorkerError, with_causes};
 use worker::measure::{Clock, ColdStart};
 use worker::session::join::{self, Handover, TOKEN};
-use worker::{agent, bench};
+use worker::{agent, bench, floor};
 
 fn main() -> ExitCode {
     let cold = ColdStart::at_main(&Clock::monotonic());
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Command::Join => run_worker(cold),
         Command::Model { command } => model(command),
         Command::Bench(args) => measure(args),
+        Command::Floor { output } => calibrate(output),
     };
     // Returning, not exiting: an instrumented build writes its profile on the way out of main.
     match outcome {
@@ -92,6 +93,15 @@ fn measure(args: BenchArgs) -> Result<(), WorkerError> {
     match output {
         BenchOutput::Human => print!("{report}"),
         BenchOutput::Json => println!("{:#}", report.json()),
+    }
+    Ok(())
+}
+
+fn calibrate(output: BenchOutput) -> Result<(), WorkerError> {
+    let floor = floor::measure().ok_or(WorkerError::Floor)?;
+    match output {
+        BenchOutput::Human => print!("{floor}"),
+        BenchOutput::Json => println!("{:#}", floor.json()),
     }
     Ok(())
 }

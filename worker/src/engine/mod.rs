@@ -5,6 +5,7 @@
 mod inline;
 mod memory;
 mod native;
+mod null;
 mod sim;
 mod threaded;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use contract::message::{Failure, LoadReport};
 use contract::spec::{Demand, EngineSpec};
+pub use null::null;
 
 /// An engine that is open. Dropping it cancels what it holds and frees everything.
 pub trait Engine: Send {
