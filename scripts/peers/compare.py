@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""Our engine and llama.cpp in one sitting: the same weights, the same threads, in turns round by round.
+
+    python3 -m venv venv && venv/bin/pip install llama-cpp-python gguf numpy
+    venv/bin/python scripts/peers/to_gguf.py models/default model-bf16.gguf
+    venv/bin/python scripts/peers/compare.py --worker target/bench/bin/baseline --model models/default \\
+        --gguf model-bf16.gguf --json peers.json
+
+Each round runs both once, in alternating order. Prints medians with least and greatest, the ratio of each round, and how
+much of the processors others took. Run by hand, on a quiet machine.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+
+# What the engine is held to, as ratios to llama.cpp.
+WANTED = {"prefill": 1.4, "decode 1": 1.1, "decode 8": 1.4, "decode 32": 1.7}
+
+
+def busy():
+    """Seconds in which the machine's processors worked, and those that passed, by all of them."""
+    fields = [int(word) for word in pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    ticks = os.sysconf("SC_CLK_TCK")
+    return (sum(fields) - fields[3] - fields[4]) / ticks, sum(fields) / ticks
+
+
+def own(peer):
+    """Processor seconds of this process, of the children it waited for and of the peer."""
+    fields = pathlib.Path(f"/proc/{peer}/stat").read_text().rsplit(")", 1)[1].split()
+    times = os.times()
+    return sum(times[:4]) + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def ours(args):
+    command = [args.worker, "bench", "--model", args.model, "--threads", str(args.threads), "--prompt", str(args.prompt)]
+    command += ["--batches", args.batches, "--repeat", "1", "--output", "json"]
+    run = subprocess.run(command, capture_output=True, text=True)
+    if run.returncode != 0:
+        raise SystemExit(f"`{' '.join(command)}` failed: {run.stderr}")
+    found = json.loads(run.stdout)
+    rates = {"prefill": found["prefill"]["tokens_per_second"]["median"]}
+    rates.update({f"decode {row['batch']}": row["tokens_per_second"]["median"] for row in found["decode"]})
+    shares = {"prefill of FMA peak": found["prefill"]["multiply_add_share"]}
+    shares.update({f"decode {row['batch']} of read bandwidth": row["read_share"] for row in found["decode"][:1]})
+    return rates, shares, found["kernels"]
+
+
+def peer(process):
+    process.stdin.write("round\n")
+    process.stdin.flush()
+    return json.loads(process.stdout.readline())
+
+
+def spread(values, digits):
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}..{max(values):.{digits}f})"
+
+
+def rounds(args, process):
+    found = []
+    for number in range(args.rounds):
+        (work, all_before), mine = busy(), own(process.pid)
+        if number % 2 == 0:
+            first, second = ours(args), peer(process)
+        else:
+            second, first = peer(process), ours(args)
+        (work_after, all_after), mine_after = busy(), own(process.pid)
+        others = max(0.0, (work_after - work - (mine_after - mine)) / (all_after - all_before))
+        rates, shares, kernels = first
+        found.append({"ours": rates, "shares": shares, "kernels": kernels, "peer": second, "others": others})
+        print(f"round {number + 1} of {args.rounds}: others took {100 * others:.1f} % of the processors", file=sys.stderr)
+    return found
+
+
+def table(found, system):
+    print(f"kernels {found[0]['kernels']}; llama.cpp {system}")
+    print(f"{'measure':<10} {'ours, tokens/s':>26} {'llama.cpp, tokens/s':>26} {'ratio by round':>20}  wanted")
+    for name in found[0]["ours"]:
+        mine, theirs = [r["ours"][name] for r in found], [r["peer"][name] for r in found]
+        ratios = [a / b for a, b in zip(mine, theirs)]
+        wanted = WANTED.get(name)
+        verdict = "" if wanted is None else f">= {wanted} {'yes' if statistics.median(ratios) >= wanted else 'NO'}"
+        print(f"{name:<10} {spread(mine, 1):>26} {spread(theirs, 1):>26} {spread(ratios, 2):>20}  {verdict}")
+    for name in found[0]["shares"]:
+        print(f"{name}: {spread([100 * r['shares'][name] for r in found], 1)} %")
+    others = [100 * r["others"] for r in found]
+    print(f"{len(found)} rounds, median (least..greatest); others took {spread(others, 1)} % of the processors")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--worker", required=True)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--gguf", required=True)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--prompt", type=int, default=512)
+    parser.add_argument("--batches", default="1,8,32")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", help="also write everything measured here")
+    args = parser.parse_args()
+    script = pathlib.Path(__file__).with_name("llama.py")
+    command = [sys.executable, str(script), args.gguf, "--threads", str(args.threads), "--prompt", str(args.prompt)]
+    command += ["--batches", args.batches]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        about = json.loads(process.stdout.readline())
+        found = rounds(args, process)
+        process.stdin.close()
+    table(found, f"{about['version']}, {about['system']}")
+    if args.json:
+        document = {"rounds": found, "peer": about, "threads": args.threads, "load": os.getloadavg()}
+        pathlib.Path(args.json).write_text(json.dumps(document, indent=1) + "\n")
+
+
+main()
