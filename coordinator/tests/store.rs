@@ -4,6 +4,8 @@
 #[path = "store/sample.rs"]
 mod sample;
 
+#[path = "store/addenda.rs"]
+mod addenda;
 #[path = "store/archives.rs"]
 mod archives;
 #[path = "store/crash.rs"]

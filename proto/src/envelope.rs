@@ -21,6 +21,10 @@ pub enum Kind {
     Notice,
     /// The end of a run.
     RunEnd,
+    /// Something a person said of a run.
+    Annotation,
+    /// Noise floors.
+    NoiseFloors,
 }
 
 /// Why bytes are not a record.
@@ -64,6 +68,8 @@ impl Kind {
             Self::BlockDone => 3,
             Self::Notice => 4,
             Self::RunEnd => 5,
+            Self::Annotation => 6,
+            Self::NoiseFloors => 7,
         }
     }
 }

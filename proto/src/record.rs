@@ -2,11 +2,13 @@
 //! generated types of `bench.record.v1`; both the worker, which sends its part sealed, and the coordinator's store
 //! use it.
 
+mod addendum;
 mod part;
 mod run;
 
 use prost::Message;
 
+use crate::addendum::{Annotation, NoiseFloors};
 use crate::envelope::{self, EnvelopeError, Kind};
 use crate::histogram::HistogramError;
 use crate::part::Part;
@@ -73,3 +75,11 @@ record!(RunHeader, Kind::RunHeader, pb::RunHeader, run::encode_header, run::deco
 record!(BlockDone, Kind::BlockDone, pb::BlockDone, run::encode_block, run::decode_block);
 record!(Notice, Kind::Notice, pb::Notice, run::encode_notice, run::decode_notice);
 record!(RunEnd, Kind::RunEnd, pb::RunEnd, run::encode_end, run::decode_end);
+record!(
+    Annotation,
+    Kind::Annotation,
+    pb::Annotation,
+    addendum::encode_annotation,
+    addendum::decode_annotation
+);
+record!(NoiseFloors, Kind::NoiseFloors, pb::NoiseFloors, addendum::encode_floors, addendum::decode_floors);

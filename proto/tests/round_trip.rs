@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use contract::addendum::{Annotation, AnnotationKind, NoiseFloor, NoiseFloors};
 use contract::id::{Arm, Attempt, RunId, Ticket, TrialKey};
 use contract::identity::{BuildInfo, HostFacts, Sha256};
 use contract::message::{
@@ -285,5 +286,14 @@ fn every_record_survives_its_envelope() {
         validity: "VALID".into(),
         summary_json: "{}".into(),
         reason: "r".into(),
+    });
+    check(&Annotation { unix_ms: 1, kind: AnnotationKind::Expected, text: "t".into() });
+    check(&NoiseFloors {
+        unix_ms: 1,
+        series: "s".into(),
+        host_class: "c".into(),
+        baseline: Sha256([6; 32]),
+        runs: 20,
+        floors: vec![NoiseFloor { scenario: "n".into(), measure: "e2e-p50".into(), share: 0.01 }],
     });
 }

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use contract::addendum::{Annotation, AnnotationKind};
+
 use super::{App, Verdict};
 use crate::cli::{CompareArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsVerify};
 use crate::compare::{self, Findings};
+use crate::dispatch::driver::unix_ms;
 use crate::error::{AppError, exit};
 use crate::store::{Imported, Store, read_archive};
 
@@ -27,8 +30,9 @@ fn findings(app: &mut App<'_>, wanted: &RunRef) -> Result<Findings, AppError> {
 
 pub(super) fn runs(app: &mut App<'_>, command: &RunsCommand) -> Result<Verdict, AppError> {
     match command {
-        RunsCommand::List(_) => {
+        RunsCommand::List(args) => {
             let mut runs = app.store()?.runs()?;
+            runs.retain(|run| args.tag.iter().all(|tag| run.tags.contains(tag)));
             runs.reverse();
             app.reporter.runs(&runs)?;
         }
@@ -37,11 +41,31 @@ pub(super) fn runs(app: &mut App<'_>, command: &RunsCommand) -> Result<Verdict, 
             let record = store.read_run(store.find(&args.run.run)?)?;
             app.reporter.shown(&record)?;
         }
+        RunsCommand::Tag(args) => {
+            let kind = if args.remove { AnnotationKind::Untag } else { AnnotationKind::Tag };
+            annotate(app, &args.run, kind, &args.tag)?;
+        }
+        RunsCommand::Note(args) => {
+            let kind = if args.expected { AnnotationKind::Expected } else { AnnotationKind::Note };
+            annotate(app, &args.run, kind, &args.text)?;
+        }
         RunsCommand::Export(args) => export(app, args)?,
         RunsCommand::Import(args) => import(app, args)?,
         RunsCommand::Verify(args) => return verify(app, args),
     }
     Ok(exit::OK)
+}
+
+fn annotate(app: &mut App<'_>, wanted: &str, kind: AnnotationKind, text: &str) -> Result<(), AppError> {
+    let store = app.store()?;
+    let run = store.find(wanted)?;
+    store.annotate(run, &Annotation { unix_ms: unix_ms(), kind, text: text.to_owned() })?;
+    // The archive beside the database is what a lost database is rebuilt from.
+    if store.archive_path(run).exists() {
+        store.export(run)?;
+    }
+    app.reporter.line(run.as_str())?;
+    Ok(())
 }
 
 fn export(app: &mut App<'_>, args: &RunsExport) -> Result<(), AppError> {
@@ -68,6 +92,7 @@ fn import(app: &mut App<'_>, args: &RunsImport) -> Result<(), AppError> {
         let line = match store.import(path)? {
             Imported::New(run) => run.to_string(),
             Imported::Known(run) => format!("{run} (was already there)"),
+            Imported::Joined(run) => format!("{run} (was already there; its annotations were joined)"),
         };
         app.reporter.line(&line)?;
     }

@@ -13,7 +13,8 @@ mod values;
 pub use build::BuildArgs;
 pub use run::RunArgs;
 pub use runs::{
-    CompareArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsList, RunsShow, RunsVerify,
+    CompareArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsList, RunsNote, RunsShow,
+    RunsTag, RunsVerify,
 };
 pub use values::{ComparisonOutputArgs, Format, GateArgs, Inconclusive, OutputArgs};
 

@@ -46,6 +46,10 @@ pub enum RunsCommand {
     List(RunsList),
     /// Show how a run was made and what became of it
     Show(RunsShow),
+    /// Give a run a tag, or take it off
+    Tag(RunsTag),
+    /// Write a remark beside a run
+    Note(RunsNote),
     /// Write a run with all its parts to one file
     Export(RunsExport),
     /// Take runs from exported files into the store
@@ -57,6 +61,9 @@ pub enum RunsCommand {
 /// Arguments of `runs list`.
 #[derive(Debug, Args)]
 pub struct RunsList {
+    /// Only runs with this tag; given more than once, with all of them
+    #[arg(long, value_name = "TAG")]
+    pub tag: Vec<String>,
     /// How to print it.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -71,6 +78,56 @@ pub struct RunsShow {
     /// How to print it.
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Arguments of `runs tag`.
+#[derive(Debug, Args)]
+pub struct RunsTag {
+    /// Its id, the beginning of one, or `latest`
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// One word: no spaces, no commas
+    #[arg(value_name = "TAG", value_parser = tag)]
+    pub tag: String,
+    /// Take the tag off
+    #[arg(long)]
+    pub remove: bool,
+}
+
+/// Arguments of `runs note`.
+#[derive(Debug, Args)]
+pub struct RunsNote {
+    /// Its id, the beginning of one, or `latest`
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// One line
+    #[arg(value_name = "TEXT", value_parser = line)]
+    pub text: String,
+    /// A new level is expected to begin with this run, for the reason given; `trend` starts anew there
+    #[arg(long)]
+    pub expected: bool,
+}
+
+/// Longest tag and longest remark, characters.
+const LONGEST: (usize, usize) = (40, 500);
+
+fn tag(text: &str) -> Result<String, String> {
+    let odd = |c: char| c.is_whitespace() || c.is_control() || c == ',';
+    match text.chars().count() {
+        1.. if text.contains(odd) => Err("a tag is one word, without spaces and commas".to_owned()),
+        0 => Err("a tag is one word".to_owned()),
+        n if n > LONGEST.0 => Err(format!("a tag has at most {} characters", LONGEST.0)),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+fn line(text: &str) -> Result<String, String> {
+    match text.trim().chars().count() {
+        0 => Err("the remark is empty".to_owned()),
+        n if n > LONGEST.1 => Err(format!("a remark has at most {} characters", LONGEST.1)),
+        _ if text.trim().contains(char::is_control) => Err("a remark is one line".to_owned()),
+        _ => Ok(text.trim().to_owned()),
+    }
 }
 
 /// Arguments of `runs export`.

@@ -1,6 +1,6 @@
 //! Export files: one run, self-contained. Owns their layout; must not know the database.
 //!
-//! Layout 1, integers big-endian:
+//! Integers big-endian:
 //!
 //! ```text
 //! "PGOBRUN\n"                 8 bytes
@@ -11,9 +11,10 @@
 //! BLAKE3 of all before        32 bytes
 //! ```
 //!
-//! Sections come in ascending order: 1 header, 2 block, 3 notice, 4 end of the run, 16 accepted part, 17 superseded
-//! part; within one, records are in the order of their keys, so that equal runs give equal files. Later layouts keep
-//! the first twelve bytes. History: 1, the first.
+//! Sections come in ascending order: 1 header, 2 block, 3 notice, 4 end of the run, 5 noise floors it is judged by,
+//! 8 annotation, 9 calibration, 16 accepted part, 17 superseded part; within one, records are in the order of their
+//! keys, so that equal runs give equal files. Later layouts keep the first twelve bytes. History: 1, the first; 2 has
+//! sections 5, 8 and 9, and is written only where one of them is needed, so that older programs read the others.
 
 use std::path::Path;
 
@@ -22,13 +23,17 @@ use contract::part::Part;
 use contract::record::Record;
 use contract::run::BlockDone;
 
+use super::addenda;
 use super::error::{Damage, StoreError};
 use super::key::{self, Entry};
 use super::raw::{RawRun, RunRecord};
 use super::rows::Row;
 
 const MAGIC: &[u8; 8] = b"PGOBRUN\n";
-const LAYOUT: u32 = 1;
+/// The newest layout that is read.
+const LAYOUT: u32 = 2;
+/// The layout of files without any of the sections that came later.
+const FIRST: u32 = 1;
 const END: u8 = 0;
 const ACCEPTED: u8 = 16;
 const SUPERSEDED: u8 = 17;
@@ -57,14 +62,14 @@ pub(super) fn load(path: &Path) -> Result<(RunId, RawRun), StoreError> {
 /// The bytes of a run's export file. Superseded parts that do not open are left out: nothing rests on them.
 pub(super) fn encode(run: RunId, raw: &RawRun) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
-    bytes.extend_from_slice(&LAYOUT.to_be_bytes());
+    bytes.extend_from_slice(&layout_of(raw).to_be_bytes());
     bytes.extend_from_slice(run.as_str().as_bytes());
     let mut frames = 0;
     let mut push = |section: u8, record: &[u8]| {
         frame(&mut bytes, section, record);
         frames += 1;
     };
-    for (key, record) in &raw.entries {
+    for (key, record) in raw.entries.iter().chain(&raw.addenda) {
         push(key::entry_of(key).expect("entries have keys of entries") as u8, record);
     }
     raw.parts.iter().for_each(|(_, part)| push(ACCEPTED, part));
@@ -74,6 +79,11 @@ pub(super) fn encode(run: RunId, raw: &RawRun) -> Vec<u8> {
     let hash = blake3::hash(&bytes);
     bytes.extend_from_slice(hash.as_bytes());
     bytes
+}
+
+fn layout_of(raw: &RawRun) -> u32 {
+    let newer = !raw.addenda.is_empty() || raw.of(Entry::Floors).next().is_some();
+    if newer { LAYOUT } else { FIRST }
 }
 
 fn frame(bytes: &mut Vec<u8>, section: u8, record: &[u8]) {
@@ -124,7 +134,10 @@ fn place_frame(raw: &mut RawRun, run: RunId, section: u8, record: &[u8]) -> Resu
     let entry =
         Entry::from_number(section).ok_or(Damage::Contradiction("it has a section that is unknown"))?;
     let number = match entry {
-        Entry::Header | Entry::End => 0,
+        Entry::Annotation | Entry::Calibration => {
+            return push_sorted(&mut raw.addenda, (addenda::key_of(run, entry, record), record.to_vec()));
+        }
+        Entry::Header | Entry::End | Entry::Floors => 0,
         Entry::Block => {
             let block = BlockDone::open(record)?;
             key::block_number(block.scenario, block.round)
@@ -148,7 +161,8 @@ fn push_sorted(rows: &mut Vec<Row>, row: Row) -> Result<(), Damage> {
 /// All records are this run's, and parts are accepted where the blocks say so.
 fn check_together(run: RunId, raw: &RawRun) -> Result<(), Damage> {
     raw.header(run)?;
-    let mut sorted = RawRun { entries: raw.entries.clone(), ..RawRun::default() };
+    let mut sorted =
+        RawRun { entries: raw.entries.clone(), addenda: raw.addenda.clone(), ..RawRun::default() };
     sorted.sort_parts([raw.parts.clone(), raw.superseded.clone()].concat())?;
     let mine = key::run(run);
     let foreign = raw.parts.iter().chain(&raw.superseded).any(|(key, _)| !key.starts_with(&mine));

@@ -44,9 +44,12 @@ pub struct RunSummary {
     /// What a person called it.
     #[serde(default)]
     pub tags: Vec<String>,
-    /// What a person wrote about it.
+    /// What a person wrote about it last.
     #[serde(default)]
     pub note: String,
+    /// Why a new level was expected to begin with it; empty where none was.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub expected: String,
 }
 
 /// What a listing shows of a run's end.
@@ -74,6 +77,18 @@ pub(super) struct Row {
     pub(super) notices: u64,
     /// Hash of the committed records under their keys.
     pub(super) content: SetHash,
+    /// What was added beside them. Left out where there is nothing, so that rows of older programs keep their bytes.
+    #[serde(default, skip_serializing_if = "AddendaTally::is_empty")]
+    pub(super) addenda: AddendaTally,
+}
+
+/// How much was added beside a run, which its content does not cover.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct AddendaTally {
+    /// Annotations and calibrations.
+    pub(super) count: u64,
+    /// Their hash, under their keys.
+    pub(super) hash: SetHash,
 }
 
 impl RunSummary {
@@ -107,8 +122,10 @@ impl Row {
             end: None,
             tags: Vec::new(),
             note: String::new(),
+            expected: String::new(),
         };
-        Self { summary, records: 0, notices: 0, content: SetHash::default() }
+        let content = SetHash::default();
+        Self { summary, records: 0, notices: 0, content, addenda: AddendaTally::default() }
     }
 
     /// A record was committed.
@@ -150,7 +167,33 @@ impl Row {
     }
 }
 
+impl AddendaTally {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 fn plan_name(plan_json: &str) -> String {
     let plan: serde_json::Value = serde_json::from_str(plan_json).unwrap_or_default();
     plan["name"].as_str().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tally hashes rows as they are written again: a byte more would make every older store look damaged.
+    #[test]
+    fn rows_of_older_programs_keep_their_bytes() {
+        let row = format!(
+            r#"{{"summary":{{"run":"{}","plan":"p","plan_digest":"{zero}","variants":[],"hosts":[],"cpu_models":[],"slots":1,"simulated":true,"model_digest":"","labels":[],"blocks":0,"parts":0,"requests":0,"end":null,"tags":[],"note":""}},"records":1,"notices":0,"content":"{zero}"}}"#,
+            RunId::new(1, [1; 10]),
+            zero = "0".repeat(64)
+        );
+        let mut read = Row::from_bytes(row.as_bytes()).expect("it is a row");
+        assert_eq!(String::from_utf8(read.to_bytes()).expect("it is text"), row);
+        // The twin: what is new does show.
+        read.summary.expected = "e".into();
+        assert_ne!(String::from_utf8(read.to_bytes()).expect("it is text"), row);
+    }
 }

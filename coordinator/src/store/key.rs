@@ -24,10 +24,29 @@ pub(super) enum Entry {
     Notice = 3,
     /// The one end.
     End = 4,
+    /// The noise floors it is judged by, once.
+    Floors = 5,
+    /// What a person said, numbered by its hash.
+    Annotation = 8,
+    /// Noise floors found by a calibration that ended here, numbered by their hash.
+    Calibration = 9,
 }
 
 impl Entry {
-    const ALL: [Self; 4] = [Self::Header, Self::Block, Self::Notice, Self::End];
+    const ALL: [Self; 7] = [
+        Self::Header,
+        Self::Block,
+        Self::Notice,
+        Self::End,
+        Self::Floors,
+        Self::Annotation,
+        Self::Calibration,
+    ];
+
+    /// Added beside the run: no part of its content.
+    pub(super) fn is_addendum(self) -> bool {
+        matches!(self, Self::Annotation | Self::Calibration)
+    }
 
     pub(super) fn from_number(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|entry| *entry as u8 == number)
@@ -44,10 +63,16 @@ pub(super) fn run_of(key: &[u8]) -> Option<RunId> {
     std::str::from_utf8(key.get(..RUN)?).ok()?.parse().ok()
 }
 
-/// Run 26, entry 1, number 8.
-pub(super) fn entry(of: RunId, entry: Entry, number: u64) -> Vec<u8> {
+/// All entries of a kind begin with this.
+pub(super) fn entries(of: RunId, entry: Entry) -> Vec<u8> {
     let mut key = run(of);
     key.push(entry as u8);
+    key
+}
+
+/// Run 26, entry 1, number 8.
+pub(super) fn entry(of: RunId, entry: Entry, number: u64) -> Vec<u8> {
+    let mut key = entries(of, entry);
     key.extend_from_slice(&number.to_be_bytes());
     key
 }

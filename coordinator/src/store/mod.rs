@@ -14,6 +14,7 @@
 //! synced, and only then the witness follows. Parts alone are buffered until the block they belong to is committed;
 //! parts of a block that never was stay stored as superseded and are not read with the others.
 
+mod addenda;
 mod archive;
 mod digest;
 mod durable;
@@ -36,6 +37,7 @@ use std::sync::Mutex;
 
 use contract::id::RunId;
 
+pub use addenda::Addenda;
 pub use archive::read_archive;
 pub use error::{Damage, StoreError};
 pub use index::{EndSummary, RunSummary};
@@ -63,7 +65,7 @@ pub struct Store {
 struct Trees {
     /// One row a run.
     index: sled::Tree,
-    /// Headers, blocks, notices, ends.
+    /// Headers, blocks, notices, ends, noise floors; annotations and calibrations.
     entries: sled::Tree,
     /// Parts.
     parts: sled::Tree,

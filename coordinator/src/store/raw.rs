@@ -8,8 +8,10 @@ use contract::part::{Part, Place};
 use contract::record::Record;
 use contract::run::{BlockDone, Notice, RunEnd, RunHeader};
 
+use super::addenda::{self, Addenda};
+use super::digest::SetHash;
 use super::error::Damage;
-use super::index::Row as IndexRow;
+use super::index::{AddendaTally, Row as IndexRow};
 use super::key::{self, Entry};
 use super::rows::Row;
 use super::witness::count;
@@ -29,6 +31,8 @@ pub struct RunRecord {
     pub notices: Vec<Notice>,
     /// How it ended; `None` while it runs, and after a crash.
     pub end: Option<RunEnd>,
+    /// What was added beside it.
+    pub addenda: Addenda,
 }
 
 /// Where an interrupted run goes on.
@@ -45,12 +49,14 @@ pub struct Resume {
 /// Sealed records under their keys, in the order of those.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct RawRun {
-    /// Header, blocks, notices, end.
+    /// Header, blocks, notices, end, noise floors.
     pub(super) entries: Vec<Row>,
     /// Accepted parts.
     pub(super) parts: Vec<Row>,
     /// Other parts. No content hash covers them.
     pub(super) superseded: Vec<Row>,
+    /// Annotations and calibrations. A hash of their own covers them.
+    pub(super) addenda: Vec<Row>,
 }
 
 impl RawRun {
@@ -86,6 +92,7 @@ impl RawRun {
             superseded: self.superseded.iter().filter_map(|(key, _)| key::place_of(key)).collect(),
             notices,
             end: self.end()?,
+            addenda: addenda::opened(self)?,
         })
     }
 
@@ -111,7 +118,7 @@ impl RawRun {
         self.open_parts().try_for_each(|part| part.map(drop))
     }
 
-    /// The index row these records amount to, tags and note aside.
+    /// The index row these records amount to.
     pub(super) fn index_row(&self, run: RunId) -> Result<IndexRow, Damage> {
         let mut row = IndexRow::new(&self.header(run)?);
         self.entries.iter().chain(&self.parts).for_each(|(key, sealed)| row.add(key, sealed));
@@ -122,16 +129,32 @@ impl RawRun {
         }
         row.notices = self.of(Entry::Notice).count() as u64;
         row.set_end(self.end()?.as_ref());
+        addenda::set(&mut row, self)?;
         Ok(row)
     }
 
     /// An error unless these are the records the index row was written for.
     pub(super) fn check(&self, row: &IndexRow) -> Result<(), Damage> {
-        let mut content = super::digest::SetHash::default();
+        let mut content = SetHash::default();
         self.entries.iter().chain(&self.parts).for_each(|(key, sealed)| content.toggle(key, sealed));
         count("accepted parts", self.parts.len() as u64, row.summary.parts)?;
         count("records", (self.entries.len() + self.parts.len()) as u64, row.records)?;
-        if content == row.content { Ok(()) } else { Err(Damage::Content) }
+        let addenda = self.addenda_tally();
+        count("annotations and calibrations", addenda.count, row.addenda.count)?;
+        if content == row.content && addenda == row.addenda { Ok(()) } else { Err(Damage::Content) }
+    }
+
+    /// Entries into those of the run itself and addenda.
+    pub(super) fn sort_entries(&mut self, entries: Vec<Row>) {
+        let added = |row: &Row| key::entry_of(&row.0).is_some_and(Entry::is_addendum);
+        (self.addenda, self.entries) = entries.into_iter().partition(added);
+    }
+
+    /// How much was added.
+    pub(super) fn addenda_tally(&self) -> AddendaTally {
+        let mut hash = SetHash::default();
+        self.addenda.iter().for_each(|(key, sealed)| hash.toggle(key, sealed));
+        AddendaTally { count: self.addenda.len() as u64, hash }
     }
 
     /// Parts into accepted and superseded, as the blocks say.
@@ -145,9 +168,10 @@ impl RawRun {
         Ok(())
     }
 
-    fn of(&self, entry: Entry) -> impl Iterator<Item = &[u8]> {
+    pub(super) fn of(&self, entry: Entry) -> impl Iterator<Item = &[u8]> {
         self.entries
             .iter()
+            .chain(&self.addenda)
             .filter(move |(key, _)| key::entry_of(key) == Some(entry))
             .map(|(_, v)| v.as_slice())
     }

@@ -113,10 +113,8 @@ impl Store {
         let row = self.known_row(run)?;
         self.reading(run, || {
             let prefix = key::run(run);
-            let mut raw = RawRun {
-                entries: rows::scan(&self.trees.entries, &prefix).collect::<Result<_, _>>()?,
-                ..RawRun::default()
-            };
+            let mut raw = RawRun::default();
+            raw.sort_entries(rows::scan(&self.trees.entries, &prefix).collect::<Result<_, _>>()?);
             raw.sort_parts(rows::scan(&self.trees.parts, &prefix).collect::<Result<_, _>>()?)?;
             raw.check(&row)?;
             Ok(raw)

@@ -19,6 +19,8 @@ pub enum Imported {
     New(RunId),
     /// The same run was stored already.
     Known(RunId),
+    /// The same run was stored already, without some annotations that now stand beside it.
+    Joined(RunId),
 }
 
 /// What a check of everything found.
@@ -34,7 +36,7 @@ impl Imported {
     /// The run, either way.
     #[must_use]
     pub fn run(self) -> RunId {
-        let (Self::New(run) | Self::Known(run)) = self;
+        let (Self::New(run) | Self::Known(run) | Self::Joined(run)) = self;
         run
     }
 }
@@ -59,7 +61,7 @@ impl Store {
     }
 
     /// Takes in a run from an export file; all of it is checked first. Durable when it returns. Doing it again changes
-    /// nothing.
+    /// nothing. Of a run that is stored already, annotations and calibrations are joined.
     ///
     /// # Errors
     /// When the file cannot be read, is damaged or from a newer program, when the store holds another state of the
@@ -71,8 +73,11 @@ impl Store {
         let mut ledger = self.writable()?;
         if let Some(there) = self.row(run)? {
             let same = there.content == row.content;
-            let differs = || StoreError::Differs { path: path.to_owned(), run };
-            return same.then_some(Imported::Known(run)).ok_or_else(differs);
+            if !same {
+                return Err(StoreError::Differs { path: path.to_owned(), run });
+            }
+            let joined = self.join(&mut ledger, run, raw.addenda)?;
+            return Ok(if joined { Imported::Joined(run) } else { Imported::Known(run) });
         }
         self.take_in(&mut ledger, row, &raw)?;
         Ok(Imported::New(run))
@@ -102,7 +107,8 @@ impl Store {
         }
         let mut entries = Batch::default();
         let tree = &self.trees.entries;
-        let mut put = || raw.entries.iter().try_for_each(|(key, v)| rows::put(tree, &mut entries, key, v));
+        let all = raw.entries.iter().chain(&raw.addenda);
+        let mut put = || all.clone().try_for_each(|(key, v)| rows::put(tree, &mut entries, key, v));
         self.reading(run, &mut put)?;
         self.commit(ledger, &Change::imported(row, entries))
     }

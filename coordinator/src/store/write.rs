@@ -26,8 +26,8 @@ pub(super) struct Change {
     /// The index row as it was, `None` for a new run.
     old: Option<Row>,
     /// As it will be.
-    row: Row,
-    entries: Batch,
+    pub(super) row: Row,
+    pub(super) entries: Batch,
 }
 
 impl Store {
@@ -150,7 +150,7 @@ impl Store {
     }
 
     /// Adds a record to a change.
-    fn add(&self, change: &mut Change, key: &[u8], sealed: &[u8]) -> Result<(), StoreError> {
+    pub(super) fn add(&self, change: &mut Change, key: &[u8], sealed: &[u8]) -> Result<(), StoreError> {
         self.reading(change.run, || rows::put(&self.trees.entries, &mut change.entries, key, sealed))?;
         change.row.add(key, sealed);
         Ok(())
@@ -273,7 +273,7 @@ impl Change {
     }
 
     /// A further one of a run.
-    fn of(row: Row) -> Self {
+    pub(super) fn of(row: Row) -> Self {
         Self { run: row.summary.run, old: Some(row.clone()), row, entries: Batch::default() }
     }
 

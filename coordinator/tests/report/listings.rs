@@ -26,6 +26,7 @@ fn summary(end: Option<EndSummary>) -> RunSummary {
         end,
         tags: Vec::new(),
         note: String::new(),
+        expected: String::new(),
     }
 }
 

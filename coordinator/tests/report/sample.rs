@@ -12,7 +12,7 @@ use coordinator::compare::{self, Findings};
 use coordinator::plan::{self, EngineKind, Overrides, Plan, Source};
 use coordinator::report::{Reporter, Streams, reporter};
 use coordinator::schedule::{self, Block, Lineup};
-use coordinator::store::RunRecord;
+use coordinator::store::{Addenda, RunRecord};
 use stats::rng::Seed;
 
 /// What is to have happened.
@@ -100,6 +100,7 @@ impl Story {
             superseded: Vec::new(),
             end: self.state.map(end),
             notices: self.notices,
+            addenda: Addenda::default(),
         }
     }
 

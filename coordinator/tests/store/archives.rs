@@ -80,9 +80,9 @@ fn an_export_file_of_a_newer_program_is_refused_as_such() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
     let path = dir.path().join("newer.bench");
-    std::fs::write(&path, [b"PGOBRUN\n", &2_u32.to_be_bytes()[..], b"whatever comes then"].concat()).unwrap();
+    std::fs::write(&path, [b"PGOBRUN\n", &3_u32.to_be_bytes()[..], b"whatever comes then"].concat()).unwrap();
     let error = store.import(&path).unwrap_err();
-    assert!(matches!(error, StoreError::Newer { found: 2, known: 1, .. }), "{error}");
+    assert!(matches!(error, StoreError::Newer { found: 3, known: 2, .. }), "{error}");
     std::fs::write(&path, b"no such thing at all, but long enough to have a hash").unwrap();
     let error = store.import(&path).unwrap_err();
     assert!(matches!(error, StoreError::ArchiveDamaged { damage: Damage::NotAnArchive, .. }), "{error}");

@@ -34,6 +34,20 @@ pub(super) fn runs(page: &mut Page, runs: &[RunSummary]) {
         table.row([run.run.to_string(), begun, cut(&run.plan, 10), variants, ended.to_owned()]);
     }
     table.print(page);
+    let said: Vec<_> = runs.iter().filter_map(|run| Some((run.run, said(run)?))).collect();
+    if !said.is_empty() {
+        page.gap();
+    }
+    said.iter().for_each(|(run, said)| page.sentence(&format!("{run}  {said}"), 2, 4));
+}
+
+/// Tags and remarks of a run, where it has any.
+fn said(run: &RunSummary) -> Option<String> {
+    let tags = (!run.tags.is_empty()).then(|| format!("[{}]", run.tags.join(", ")));
+    let note = (!run.note.is_empty()).then(|| run.note.clone());
+    let expected = (!run.expected.is_empty()).then(|| format!("expected change: {}", run.expected));
+    let all: Vec<String> = [tags, note, expected].into_iter().flatten().collect();
+    (!all.is_empty()).then(|| all.join(" · "))
 }
 
 /// How a run was made and what became of it.
@@ -58,6 +72,18 @@ pub(super) fn shown(page: &mut Page, record: &RunRecord) {
         Err(error) => page.item(&format!("its plan cannot be read: {error}")),
     }
     notices(page, record);
+    annotations(page, record);
+}
+
+fn annotations(page: &mut Page, record: &RunRecord) {
+    if record.addenda.annotations.is_empty() {
+        return;
+    }
+    page.heading("What was said of it");
+    for annotation in &record.addenda.annotations {
+        let kind = annotation.kind.name();
+        page.item(&format!("{} UTC, {kind}: {}", date(annotation.unix_ms), annotation.text));
+    }
 }
 
 fn notices(page: &mut Page, record: &RunRecord) {

@@ -3,6 +3,7 @@
 mod metrics;
 mod parts;
 
+use contract::addendum::Annotation;
 use contract::histogram::HistogramError;
 use contract::id::Arm;
 use contract::identity::{HostFacts, Sha256};
@@ -68,7 +69,12 @@ pub(super) fn making(record: &RunRecord) -> Value {
         "parts": record.parts.len(),
         "superseded_parts": record.superseded.len(),
         "notices": record.notices.iter().map(notice).collect::<Vec<_>>(),
+        "annotations": record.addenda.annotations.iter().map(annotation).collect::<Vec<_>>(),
     })
+}
+
+fn annotation(annotation: &Annotation) -> Value {
+    json!({ "unix_ms": annotation.unix_ms, "kind": annotation.kind.name(), "text": annotation.text })
 }
 
 fn run(findings: &Findings) -> doc::Run {

@@ -1,0 +1,150 @@
+//! What is added beside a run: annotations and calibrations, which the content hash does not cover, and the noise
+//! floors a run is judged by, which it does. An addendum is kept under the hash of its bytes, so that two stores with
+//! the same run can be joined. Owns their meaning for the index; must not know how a floor is found.
+
+use contract::addendum::{Annotation, AnnotationKind, NoiseFloors};
+use contract::id::RunId;
+use contract::record::Record;
+use sled::Batch;
+
+use super::error::{Damage, StoreError};
+use super::index::{Row as IndexRow, RunSummary};
+use super::key::{self, Entry};
+use super::raw::RawRun;
+use super::rows::{self, Row};
+use super::write::Change;
+use super::{Ledger, Store};
+
+/// What stands beside the measurement of a run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Addenda {
+    /// The noise floors it is judged by, fixed before its findings were concluded; `None` where there were none.
+    pub floors: Option<NoiseFloors>,
+    /// What people said of it, in the order they said it.
+    pub annotations: Vec<Annotation>,
+    /// Calibrations that ended with it, oldest first.
+    pub calibrations: Vec<NoiseFloors>,
+}
+
+/// The key of an addendum: the number is the beginning of its hash.
+pub(super) fn key_of(run: RunId, entry: Entry, sealed: &[u8]) -> Vec<u8> {
+    let hash = blake3::hash(sealed);
+    let number = hash.as_bytes().first_chunk().expect("a hash is longer than a number");
+    key::entry(run, entry, u64::from_be_bytes(*number))
+}
+
+/// Opens addenda.
+pub(super) fn opened(raw: &RawRun) -> Result<Addenda, Damage> {
+    let mut annotations = raw.of(Entry::Annotation).map(Annotation::open).collect::<Result<Vec<_>, _>>()?;
+    annotations.sort_by(|a, b| (a.unix_ms, a.kind, &a.text).cmp(&(b.unix_ms, b.kind, &b.text)));
+    let mut calibrations =
+        raw.of(Entry::Calibration).map(NoiseFloors::open).collect::<Result<Vec<_>, _>>()?;
+    calibrations.sort_by_key(|floors| floors.unix_ms);
+    let floors = raw.of(Entry::Floors).next().map(NoiseFloors::open).transpose()?;
+    Ok(Addenda { floors, annotations, calibrations })
+}
+
+impl RunSummary {
+    /// Takes over what annotations, oldest first, amount to.
+    pub(super) fn annotate(&mut self, annotations: &[Annotation]) {
+        (self.tags, self.note, self.expected) = Default::default();
+        for Annotation { kind, text, .. } in annotations {
+            match kind {
+                AnnotationKind::Tag if !self.tags.contains(text) => self.tags.push(text.clone()),
+                AnnotationKind::Tag => {}
+                AnnotationKind::Untag => self.tags.retain(|tag| tag != text),
+                AnnotationKind::Note => self.note.clone_from(text),
+                AnnotationKind::Expected => self.expected.clone_from(text),
+            }
+        }
+    }
+}
+
+impl Store {
+    /// Adds what a person says of a run. Durable when it returns; saying the same again changes nothing.
+    ///
+    /// # Errors
+    /// When there is no such run, it is damaged, or the store cannot be written.
+    pub fn annotate(&self, run: RunId, annotation: &Annotation) -> Result<(), StoreError> {
+        let sealed = annotation.seal()?;
+        let mut ledger = self.writable()?;
+        self.join(&mut ledger, run, vec![(key_of(run, Entry::Annotation, &sealed), sealed)]).map(drop)
+    }
+
+    /// Adds the noise floors of a calibration to the last of its runs. Durable when it returns.
+    ///
+    /// # Errors
+    /// When there is no such run, it is damaged, or the store cannot be written.
+    pub fn put_calibration(&self, run: RunId, floors: &NoiseFloors) -> Result<(), StoreError> {
+        let sealed = floors.seal()?;
+        let mut ledger = self.writable()?;
+        self.join(&mut ledger, run, vec![(key_of(run, Entry::Calibration, &sealed), sealed)]).map(drop)
+    }
+
+    /// Fixes the noise floors that a run is judged by; those it has stay. Durable when it returns.
+    ///
+    /// # Errors
+    /// When the run was not begun or the store cannot be written.
+    pub fn put_floors(&self, run: RunId, floors: &NoiseFloors) -> Result<(), StoreError> {
+        let mut ledger = self.writable()?;
+        let mut change = Change::of(self.known_row(run)?);
+        let key = key::entry(run, Entry::Floors, 0);
+        if self.reading(run, || rows::get(&self.trees.entries, &key))?.is_some() {
+            return Ok(());
+        }
+        self.add(&mut change, &key, &floors.seal()?)?;
+        self.commit(&mut ledger, &change)
+    }
+
+    /// Every calibration that is stored, oldest first. Reads the index, and the addenda of runs that have some.
+    ///
+    /// # Errors
+    /// When the store is damaged or cannot be read.
+    pub fn calibrations(&self) -> Result<Vec<NoiseFloors>, StoreError> {
+        let mut found = Vec::new();
+        for run in self.ids()? {
+            if self.known_row(run)?.addenda.count > 0 {
+                let prefix = key::entries(run, Entry::Calibration);
+                found.extend(self.reading(run, || {
+                    rows::scan(&self.trees.entries, &prefix)
+                        .map(|row| Ok(NoiseFloors::open(&row?.1)?))
+                        .collect::<Result<Vec<_>, Damage>>()
+                })?);
+            }
+        }
+        found.sort_by_key(|floors| floors.unix_ms);
+        Ok(found)
+    }
+
+    /// Joins addenda to those a run has; tells whether any was new.
+    pub(super) fn join(
+        &self,
+        ledger: &mut Ledger,
+        run: RunId,
+        addenda: Vec<Row>,
+    ) -> Result<bool, StoreError> {
+        let mut raw = self.raw_run(run)?;
+        let row = self.known_row(run)?;
+        let new: Vec<Row> = addenda.into_iter().filter(|row| !raw.addenda.contains(row)).collect();
+        if new.is_empty() {
+            return Ok(false);
+        }
+        let mut change = Change::of(row);
+        let mut batch = Batch::default();
+        let mut put = || new.iter().try_for_each(|(k, v)| rows::put(&self.trees.entries, &mut batch, k, v));
+        self.reading(run, &mut put)?;
+        change.entries = batch;
+        raw.addenda.extend(new);
+        raw.addenda.sort();
+        self.reading(run, || set(&mut change.row, &raw))?;
+        self.commit(ledger, &change)?;
+        Ok(true)
+    }
+}
+
+/// Makes an index row say what the addenda of its run are.
+pub(super) fn set(row: &mut IndexRow, raw: &RawRun) -> Result<(), Damage> {
+    row.summary.annotate(&opened(raw)?.annotations);
+    row.addenda = raw.addenda_tally();
+    Ok(())
+}
