@@ -81,6 +81,8 @@ pub enum IsaName {
     Avx2,
     /// AVX-512F and VL
     Avx512,
+    /// AVX-512, and AMX for products with BF16 weights
+    Amx,
 }
 
 /// Forms of the output of `bench` and `floor`.
@@ -182,6 +184,7 @@ impl IsaName {
             Self::Portable => Isa::Portable,
             Self::Avx2 => Isa::Avx2,
             Self::Avx512 => Isa::Avx512,
+            Self::Amx => Isa::Amx,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::config::{Config, KvFormat};
 use crate::error::LoadError;
 use crate::forward::{Engine, activation_bytes};
 use crate::kv::{KvCache, PageTable, page_bytes, pages_for};
-use crate::model::Model;
+use crate::model::{Model, copied_bytes};
 use crate::pass::Batch;
 use crate::request::{BatchOptions, Event, Fault, FinishReason, Refusal, Request, StepReport};
 use crate::sampling::{Sampler, Sampling, SplitMix};
@@ -69,7 +69,7 @@ fn pages_needed(request: &Request) -> usize {
 }
 
 /// Bytes a process needs to serve `concurrency` requests of `tokens` tokens each (prompt and output) at once:
-/// weights, their keys and values, and the activations of the largest pass.
+/// weights and what kernels lay out anew of them, their keys and values, and the activations of the largest pass.
 pub fn memory_needed(
     config: &Config,
     weight_bytes: u64,
@@ -81,7 +81,7 @@ pub fn memory_needed(
     let pages = pages_for(tokens) * at_once;
     let cache = pages as u64 * page_bytes(config, options.kv_format) as u64;
     let pass = at_once + options.prefill_chunk.max(1);
-    weight_bytes + cache + activation_bytes(config, pass, at_once) as u64
+    weight_bytes + copied_bytes(config, weight_bytes) + cache + activation_bytes(config, pass, at_once) as u64
 }
 
 /// Bytes of cache for `concurrency` requests of `tokens` tokens each at once.

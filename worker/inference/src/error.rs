@@ -35,6 +35,12 @@ pub enum LoadError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The system has no memory for weights laid out for the kernels in use.
+    #[error("no memory for the weights: {source}")]
+    Memory {
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// JSON that does not parse or lacks a field.
     #[error("{path} is not valid: {reason}")]
     Json {

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use crate::aligned::Aligned;
 use crate::config::Config;
 use crate::error::LoadError;
-use crate::kernels::{Attention, PAGE, SCRATCH};
+use crate::kernels::{Attention, PAGE};
 use crate::kv::KvCache;
 use crate::model::{Layer, Model, padded};
 use crate::pass::{Batch, RUN};
-use crate::products::{multiply, multiply_gated, normalise, per_token, product, rotate};
+use crate::products::{Space, multiply, multiply_gated, normalise, per_token, product, rotate};
 use crate::shared::Shared;
 use crate::team::Team;
 
@@ -38,8 +38,7 @@ struct Activations {
     sines: Aligned<f32>,
     last: Aligned<f32>,
     logits: Aligned<f32>,
-    /// One part per worker.
-    scratch: Aligned<f32>,
+    space: Space,
     /// One part per worker.
     scores: Aligned<f32>,
     score_stride: usize,
@@ -64,7 +63,7 @@ impl Activations {
             sines: Aligned::new(tokens * config.head_dim / 2),
             last: Aligned::new(logits * padded(config.hidden_size)),
             logits: Aligned::new(logits * config.vocab_size),
-            scratch: Aligned::new(model.threads() * SCRATCH),
+            space: Space::new(model.kernels, model.threads(), tokens, widest(config)),
             scores: Aligned::new(model.threads() * RUN * config.group() * score_stride),
             score_stride,
         }
@@ -79,6 +78,11 @@ impl Activations {
             + config.head_dim;
         size_of::<f32>() * (tokens * per_token + logits * (padded(config.hidden_size) + config.vocab_size))
     }
+}
+
+/// Columns of the widest matrix.
+fn widest(config: &Config) -> usize {
+    config.hidden_size.max(config.intermediate_size).max(config.heads * config.head_dim)
 }
 
 /// Bytes of activations for passes of `tokens` tokens of which `logits` ask for logits.
@@ -153,12 +157,12 @@ impl Engine {
         let work = &mut self.work;
         let count = batch.len();
         normalise(&mut self.team, model, &mut work.stream, &layer.attention_norm, &mut work.normed, count);
-        let jobs = [
+        let mut jobs = [
             product(&layer.q, &work.normed, &mut work.queries, count, false),
             product(&layer.k, &work.normed, &mut work.keys, count, false),
             product(&layer.v, &work.normed, &mut work.values, count, false),
         ];
-        multiply(&mut self.team, model.kernels, &jobs, &mut work.scratch);
+        multiply(&mut self.team, model.kernels, &mut jobs, &mut work.space);
     }
 
     /// Rotates queries and keys and writes keys and values into the cache.
@@ -221,7 +225,7 @@ impl Engine {
     fn attention_output(&mut self, layer: &Layer, batch: &Batch) {
         let work = &mut self.work;
         let job = product(&layer.o, &work.mixed, &mut work.stream, batch.len(), true);
-        multiply(&mut self.team, self.model.kernels, &[job], &mut work.scratch);
+        multiply(&mut self.team, self.model.kernels, &mut [job], &mut work.space);
     }
 
     fn feed_forward(&mut self, model: &Model, layer: &Layer, batch: &Batch) {
@@ -230,9 +234,9 @@ impl Engine {
         normalise(&mut self.team, model, &mut work.stream, &layer.feed_norm, &mut work.normed, count);
         let gate = product(&layer.gate, &work.normed, &mut work.gate, count, false);
         let up = product(&layer.up, &work.normed, &mut work.up, count, false);
-        multiply_gated(&mut self.team, model.kernels, &gate, &up, &mut work.scratch);
+        multiply_gated(&mut self.team, model.kernels, [gate, up], &mut work.space);
         let down = product(&layer.down, &work.gate, &mut work.stream, count, true);
-        multiply(&mut self.team, model.kernels, &[down], &mut work.scratch);
+        multiply(&mut self.team, model.kernels, &mut [down], &mut work.space);
     }
 
     /// Final norm and output head for the tokens that asked for logits.
@@ -251,6 +255,6 @@ impl Engine {
         }
         let mut head = product(&model.head, &work.last, &mut work.logits, batch.wanted.len(), false);
         head.0.y_stride = model.config.vocab_size;
-        multiply(&mut self.team, model.kernels, &[head], &mut work.scratch);
+        multiply(&mut self.team, model.kernels, &mut [head], &mut work.space);
     }
 }

@@ -1,4 +1,5 @@
-//! Read-only memory maps of weight files: the only file that maps memory. It must not know what the bytes mean.
+//! Memory maps: weight files, read-only, and anonymous memory in huge pages for weights laid out anew. The only file
+//! that maps memory. It must not know what the bytes mean.
 #![expect(unsafe_code, reason = "mapping a file is inherently unsafe; this file is made for it")]
 
 use std::fs::File;
@@ -10,6 +11,31 @@ use crate::error::LoadError;
 #[derive(Debug)]
 pub(crate) struct Mapping {
     map: memmap2::Mmap,
+}
+
+/// Zeroed memory that begins at a page.
+#[derive(Debug)]
+pub(crate) struct Anonymous {
+    map: memmap2::MmapMut,
+}
+
+impl Anonymous {
+    /// `length` bytes, in huge pages where the system has them.
+    pub(crate) fn new(length: usize) -> std::io::Result<Self> {
+        let map = memmap2::MmapMut::map_anon(length)?;
+        // Advice: without huge pages it is as right, and slower.
+        #[cfg(target_os = "linux")]
+        let _ = map.advise(memmap2::Advice::HugePage);
+        Ok(Self { map })
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.map
+    }
+
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.map
+    }
 }
 
 impl Mapping {

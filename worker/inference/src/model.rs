@@ -84,7 +84,8 @@ impl Model {
         let facts = files.facts()?;
         let weights = Weights::map(&files)?;
         phase(LoadPhase::Mapped);
-        let model = Self::assemble(config, &weights, kernels, facts, options.threads.max(1))?;
+        let mut model = Self::assemble(config, &weights, kernels, facts, options.threads.max(1))?;
+        model.pack().map_err(|source| LoadError::Memory { source })?;
         weights.regions().for_each(touch);
         phase(LoadPhase::Weights);
         Ok(model)
@@ -108,6 +109,29 @@ impl Model {
     /// Threads that compute, the caller included.
     pub fn threads(&self) -> usize {
         self.threads
+    }
+
+    /// Lays out every matrix of a product for kernels that want that, shared between as many threads as will compute.
+    fn pack(&mut self) -> std::io::Result<()> {
+        let Some(tiles) = self.kernels.tiles else { return Ok(()) };
+        let mut matrices: Vec<&mut Matrix> = self.layers.iter_mut().flat_map(Layer::matrices).collect();
+        matrices.push(&mut self.head);
+        // The head is by far the largest; the shares are evened out by taking turns from there.
+        matrices.reverse();
+        let mut shares: Vec<Vec<&mut Matrix>> = (0..self.threads).map(|_| Vec::new()).collect();
+        for matrix in matrices {
+            let size =
+                |share: &&mut Vec<&mut Matrix>| share.iter().map(|m| m.rows * m.columns).sum::<usize>();
+            shares.iter_mut().min_by_key(size).expect("there is a thread").push(matrix);
+        }
+        std::thread::scope(|scope| {
+            let pack =
+                |mut share: Vec<&mut Matrix>| share.iter_mut().try_for_each(|matrix| matrix.pack(&tiles));
+            let threads: Vec<_> = shares.into_iter().map(|share| scope.spawn(move || pack(share))).collect();
+            threads
+                .into_iter()
+                .try_for_each(|thread| thread.join().expect("laying out weights does not panic"))
+        })
     }
 
     fn assemble(
@@ -141,6 +165,10 @@ impl Model {
 }
 
 impl Layer {
+    fn matrices(&mut self) -> [&mut Matrix; 7] {
+        [&mut self.q, &mut self.k, &mut self.v, &mut self.o, &mut self.gate, &mut self.up, &mut self.down]
+    }
+
     fn find(config: &Config, weights: &Weights, index: usize) -> Result<Self, LoadError> {
         let name = |part: &str| format!("model.layers.{index}.{part}.weight");
         let matrix = |part: &str, rows, columns| weights.matrix(&name(part), rows, columns);
@@ -165,6 +193,11 @@ fn norm(weights: &Weights, name: &str, length: usize) -> Result<Vec<f32>, LoadEr
     let mut values = weights.vector(name, length)?;
     values.resize(padded(length), 0.0);
     Ok(values)
+}
+
+/// Bytes that the widest kernels lay out anew of `weight_bytes`, at most: none, or a copy of all.
+pub fn copied_bytes(config: &Config, weight_bytes: u64) -> u64 {
+    choose(None, config).ok().and_then(|kernels| kernels.tiles).map_or(0, |_| weight_bytes)
 }
 
 /// The kernels asked for, or the widest that this machine has and whose vectors divide a head.

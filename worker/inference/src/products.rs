@@ -2,6 +2,7 @@
 //! results. It must not know what the products are for.
 #![expect(unsafe_code, reason = "kernels take addresses; the splits that make that sound are made here")]
 
+use crate::aligned::Aligned;
 use crate::kernels::{Kernels, MatMul, SCRATCH};
 use crate::model::{Model, padded};
 use crate::shared::Shared;
@@ -12,6 +13,8 @@ use crate::weights::Matrix;
 const MAX_ROWS: usize = 256;
 /// Tasks a thread gets per region, so that a disturbed thread delays the others little.
 const TASKS_PER_THREAD: usize = 8;
+/// Rows of x up to which laying them out is less work than sharing it.
+const ALONE: usize = 2;
 /// Tokens in one task of the small kernels.
 const TOKENS_PER_TASK: usize = 8;
 
@@ -57,6 +60,50 @@ pub(crate) fn normalise(
 /// A product and the rows of its matrix.
 pub(crate) type Job = (MatMul, usize);
 
+/// What kernels need beside the operands.
+pub(crate) struct Space {
+    /// One part per worker.
+    scratch: Aligned<f32>,
+    /// Rows of x laid out anew, for kernels that want that.
+    split: Aligned<u8>,
+}
+
+impl Space {
+    /// Room for products with at most `batch` rows of x, none wider than `columns`.
+    pub(crate) fn new(kernels: &Kernels, threads: usize, batch: usize, columns: usize) -> Self {
+        let split = kernels.tiles.map_or(0, |tiles| batch * (tiles.split_bytes)(columns));
+        Self { scratch: Aligned::new(threads * SCRATCH), split: Aligned::new(split) }
+    }
+
+    /// Lays out the x that all of `jobs` share, if any of them wants that.
+    fn split(&mut self, team: &mut Team, kernels: &Kernels, jobs: &mut [Job]) {
+        let Some(tiles) = kernels.tiles.filter(|_| jobs.iter().any(|job| !job.0.packed.is_null())) else {
+            return;
+        };
+        let job = jobs[0].0;
+        debug_assert!(
+            jobs.iter().all(|other| other.0.x == job.x),
+            "products computed together share their x"
+        );
+        let (batch, bytes) = (job.batch, (tiles.split_bytes)(job.columns));
+        let to = Shared::new(&mut self.split);
+        let body = |token: usize| {
+            let job = &job;
+            // SAFETY: `product` checked that these rows of x exist, padded; each token's parts are one task's.
+            unsafe {
+                let parts = to.slice(token * bytes, bytes).as_mut_ptr();
+                (tiles.split)(job.x.add(token * job.x_stride), job.columns, parts);
+            }
+        };
+        if batch <= ALONE {
+            (0..batch).for_each(body);
+        } else {
+            per_token(team, batch, &body);
+        }
+        jobs.iter_mut().for_each(|job| job.0.split = self.split.as_ptr());
+    }
+}
+
 /// Describes a product with a whole matrix.
 pub(crate) fn product(matrix: &Matrix, x: &[f32], y: &mut [f32], batch: usize, accumulate: bool) -> Job {
     let (x_stride, y_stride) = (padded(matrix.columns), padded(matrix.rows));
@@ -65,8 +112,10 @@ pub(crate) fn product(matrix: &Matrix, x: &[f32], y: &mut [f32], batch: usize, a
         w: matrix.bytes().as_ptr(),
         format: matrix.format,
         columns: matrix.columns,
+        packed: matrix.packed().map_or(std::ptr::null(), <[u8]>::as_ptr),
         x: x.as_ptr(),
         x_stride,
+        split: std::ptr::null(),
         batch,
         y: y.as_mut_ptr(),
         y_stride,
@@ -76,16 +125,18 @@ pub(crate) fn product(matrix: &Matrix, x: &[f32], y: &mut [f32], batch: usize, a
 }
 
 /// Rows per task: whole tiles and whole vectors, enough tasks for every thread.
-fn rows_per_task(rows: usize, threads: usize) -> usize {
-    rows.div_ceil(threads * TASKS_PER_THREAD).next_multiple_of(16).min(MAX_ROWS)
+fn rows_per_task(rows: usize, threads: usize, kernels: &Kernels) -> usize {
+    let whole = kernels.tiles.map_or(16, |tiles| tiles.rows);
+    rows.div_ceil(threads * TASKS_PER_THREAD).next_multiple_of(whole).min(MAX_ROWS)
 }
 
-/// Computes products, their rows split over the team.
-pub(crate) fn multiply(team: &mut Team, kernels: &Kernels, jobs: &[Job], scratch: &mut [f32]) {
+/// Computes products of the same x, their rows split over the team.
+pub(crate) fn multiply(team: &mut Team, kernels: &Kernels, jobs: &mut [Job], space: &mut Space) {
+    space.split(team, kernels, jobs);
     let rows = jobs.iter().map(|job| job.1).sum();
-    let step = rows_per_task(rows, team.threads());
+    let step = rows_per_task(rows, team.threads(), kernels);
     let tasks = jobs.iter().map(|job| job.1.div_ceil(step)).sum();
-    let scratch = Shared::new(scratch);
+    let (jobs, scratch) = (&*jobs, Shared::new(&mut space.scratch));
     team.run(tasks, &|task| {
         let mut index = task.index;
         for (job, rows) in jobs {
@@ -102,14 +153,14 @@ pub(crate) fn multiply(team: &mut Team, kernels: &Kernels, jobs: &[Job], scratch
     });
 }
 
-/// gate = silu(gate product) × up product, each task finishing its own columns.
-pub(crate) fn multiply_gated(team: &mut Team, kernels: &Kernels, gate: &Job, up: &Job, scratch: &mut [f32]) {
-    let rows = gate.1;
-    let step = rows_per_task(rows, team.threads());
-    let scratch = Shared::new(scratch);
-    let (gate, up) = (&gate.0, &up.0);
+/// gate = silu(gate product) × up product, each task finishing its own columns. The jobs are gate and up.
+pub(crate) fn multiply_gated(team: &mut Team, kernels: &Kernels, mut jobs: [Job; 2], space: &mut Space) {
+    space.split(team, kernels, &mut jobs);
+    let [(gate, rows), (up, _)] = &jobs;
+    let step = rows_per_task(*rows, team.threads(), kernels);
+    let scratch = Shared::new(&mut space.scratch);
     team.run(rows.div_ceil(step), &|task| {
-        let (first, last) = (task.index * step, rows.min((task.index + 1) * step));
+        let (first, last) = (task.index * step, (*rows).min((task.index + 1) * step));
         let scratch = scratch.pointer(task.worker * SCRATCH);
         // SAFETY: as in `multiply`; `step` is a multiple of 16, so rounding a task's columns up to whole
         // vectors reaches only into the padding of the last one.

@@ -9,7 +9,8 @@ use safetensors::tensor::{Dtype, Metadata, SafeTensorError, SafeTensors};
 
 use crate::error::LoadError;
 use crate::files::ModelFiles;
-use crate::mapping::Mapping;
+use crate::kernels::Tiles;
+use crate::mapping::{Anonymous, Mapping};
 
 /// How weights are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub(crate) struct Matrix {
     pub(crate) format: WeightFormat,
     pub(crate) rows: usize,
     pub(crate) columns: usize,
+    /// The same weights laid out for the kernels in use, where they want that.
+    packed: Option<Arc<Anonymous>>,
 }
 
 /// All mapped shards of a model.
@@ -67,6 +70,24 @@ impl Matrix {
     pub(crate) fn bytes(&self) -> &[u8] {
         let length = self.rows * self.columns * self.format.bytes();
         &self.map.bytes()[self.offset..self.offset + length]
+    }
+
+    /// Lays the weights out for kernels that take them in tiles, if they can be: whole tasks of BF16 rows.
+    ///
+    /// # Errors
+    /// When there is no memory for them.
+    pub(crate) fn pack(&mut self, tiles: &Tiles) -> std::io::Result<()> {
+        if self.format == WeightFormat::Bf16 && self.rows.is_multiple_of(tiles.rows) {
+            let mut packed = Anonymous::new((tiles.packed_bytes)(self.rows, self.columns))?;
+            (tiles.pack)(self.bytes(), self.columns, packed.bytes_mut());
+            self.packed = Some(Arc::new(packed));
+        }
+        Ok(())
+    }
+
+    /// The weights as [`Matrix::pack`] laid them out, at the start of a page.
+    pub(crate) fn packed(&self) -> Option<&[u8]> {
+        self.packed.as_deref().map(Anonymous::bytes)
     }
 
     /// Widens one row to f32.
@@ -128,6 +149,7 @@ impl Weights {
             format: WeightFormat::of(name, info.dtype)?,
             rows: expected.iter().product::<usize>() / columns,
             columns,
+            packed: None,
         })
     }
 }

@@ -26,8 +26,12 @@ pub(crate) struct MatMul {
     pub(crate) format: WeightFormat,
     /// Columns of W.
     pub(crate) columns: usize,
+    /// W in the tiles of [`super::amx`], or null.
+    pub(crate) packed: *const u8,
     pub(crate) x: *const f32,
     pub(crate) x_stride: usize,
+    /// What [`super::amx::split`] made of x, used with `packed`.
+    pub(crate) split: *const u8,
     /// Rows of x and of y.
     pub(crate) batch: usize,
     pub(crate) y: *mut f32,

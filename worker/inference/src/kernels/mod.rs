@@ -7,6 +7,8 @@
     reason = "indices into register tiles unroll; iterator closures may not inline"
 )]
 
+#[cfg(target_arch = "x86_64")]
+mod amx;
 mod attention;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -35,6 +37,8 @@ pub enum Isa {
     Avx2,
     /// AVX-512F and VL.
     Avx512,
+    /// AVX-512, and AMX for products with BF16 weights.
+    Amx,
 }
 
 /// The kernels of one instruction set. Each pointer carries the safety contract of the function it names.
@@ -55,6 +59,23 @@ pub(crate) struct Kernels {
     multiply_add: unsafe fn(usize) -> f32,
     /// Accumulators of the widest matrix tile.
     tile: usize,
+    /// How BF16 weights are laid out anew for products, where the set wants that.
+    pub(crate) tiles: Option<Tiles>,
+}
+
+/// Another layout of weights and of the x they are multiplied with.
+#[derive(Clone, Copy)]
+pub(crate) struct Tiles {
+    /// Rows of W in one task are a multiple of this.
+    pub(crate) rows: usize,
+    /// Bytes of W with so many rows and columns.
+    pub(crate) packed_bytes: fn(usize, usize) -> usize,
+    /// Lays out rows of W, of so many columns, in zeroed memory.
+    pub(crate) pack: fn(&[u8], usize, &mut [u8]),
+    /// Bytes of one row of x with so many columns.
+    pub(crate) split_bytes: fn(usize) -> usize,
+    /// Lays out one row of x, of so many columns and zero up to the next multiple of 16.
+    pub(crate) split: unsafe fn(*const f32, usize, *mut u8),
 }
 
 impl Isa {
@@ -64,12 +85,16 @@ impl Isa {
             Self::Portable => "portable",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
+            Self::Amx => "amx",
         }
     }
 
     /// The sets this machine has, widest last.
     pub fn available() -> Vec<Self> {
-        [Self::Portable, Self::Avx2, Self::Avx512].into_iter().filter(|isa| isa.detected()).collect()
+        [Self::Portable, Self::Avx2, Self::Avx512, Self::Amx]
+            .into_iter()
+            .filter(|isa| isa.detected())
+            .collect()
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -87,6 +112,7 @@ impl Isa {
                     && is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512vl")
             }
+            Self::Amx => Self::Avx512.detected() && amx::granted(),
         }
     }
 
@@ -99,7 +125,7 @@ impl Isa {
     pub(crate) fn lanes(self) -> usize {
         match self {
             Self::Portable | Self::Avx2 => 8,
-            Self::Avx512 => 16,
+            Self::Avx512 | Self::Amx => 16,
         }
     }
 
@@ -114,8 +140,10 @@ impl Isa {
             Self::Avx2 => Some(&avx2_path::KERNELS),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => Some(&avx512_path::KERNELS),
+            #[cfg(target_arch = "x86_64")]
+            Self::Amx => Some(&amx_path::KERNELS),
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 | Self::Avx512 => None,
+            Self::Avx2 | Self::Avx512 | Self::Amx => None,
         }
     }
 }
@@ -138,14 +166,14 @@ impl Kernels {
 
 /// Copies of every kernel for one set, compiled with its instructions enabled, and their table.
 macro_rules! path {
-    ($module:ident, $isa:ident, $simd:ty, #[$($enable:tt)*]) => {
+    ($module:ident, $isa:ident, $simd:ty, $rows:path, $tiles:expr, #[$($enable:tt)*]) => {
         mod $module {
             use super::*;
 
             #[$($enable)*]
             unsafe fn matmul_rows(job: &MatMul, first: usize, last: usize, scratch: *mut f32) {
                 // SAFETY: passed on to the caller, here and below.
-                unsafe { matmul::rows::<$simd>(job, first, last, scratch) }
+                unsafe { $rows(job, first, last, scratch) }
             }
 
             #[$($enable)*]
@@ -201,13 +229,47 @@ macro_rules! path {
                 read,
                 multiply_add,
                 tile: <$simd as simd::Simd>::TILE_ROWS * <$simd as simd::Simd>::TILE_COLUMNS,
+                tiles: $tiles,
             };
         }
     };
 }
 
-path!(portable_path, Portable, portable::Portable, #[inline(never)]);
+path!(portable_path, Portable, portable::Portable, matmul::rows::<portable::Portable>, None, #[inline(never)]);
 #[cfg(target_arch = "x86_64")]
-path!(avx2_path, Avx2, avx2::Avx2, #[target_feature(enable = "avx2,fma,f16c")]);
+path!(avx2_path, Avx2, avx2::Avx2, matmul::rows::<avx2::Avx2>, None, #[target_feature(enable = "avx2,fma,f16c")]);
 #[cfg(target_arch = "x86_64")]
-path!(avx512_path, Avx512, avx512::Avx512, #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512vl")]);
+path!(
+    avx512_path,
+    Avx512,
+    avx512::Avx512,
+    matmul::rows::<avx512::Avx512>,
+    None,
+    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512vl")]
+);
+#[cfg(target_arch = "x86_64")]
+path!(
+    amx_path,
+    Amx,
+    avx512::Avx512,
+    tiles_or_vectors,
+    Some(amx::TILES),
+    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512vl")]
+);
+
+/// [`amx::rows`] where the weights lie in tiles, else [`matmul::rows`]: a property of the matrix, never of the batch.
+///
+/// # Safety
+/// As both.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn tiles_or_vectors(job: &MatMul, first: usize, last: usize, scratch: *mut f32) {
+    // SAFETY: passed on.
+    unsafe {
+        if job.packed.is_null() {
+            matmul::rows::<avx512::Avx512>(job, first, last, scratch);
+        } else {
+            amx::rows(job, first, last);
+        }
+    }
+}

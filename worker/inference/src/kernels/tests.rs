@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::aligned::Aligned;
 use crate::weights::WeightFormat;
 
 /// Numbers of moderate size from a seed.
@@ -68,10 +69,13 @@ impl Product {
         let (bytes, _, x) = self.inputs();
         let mut y = vec![1.0; batch * self.rows];
         let mut scratch = vec![f32::NAN; SCRATCH];
+        let (packed, split) = self.laid_out(kernels, &bytes[1..], &x[from * self.stride()..], batch);
         let job = MatMul {
             w: bytes[1..].as_ptr(),
             format: self.format,
             columns: self.columns,
+            packed: packed.as_ref().map_or(std::ptr::null(), |packed| packed.as_ptr()),
+            split: split.as_ptr(),
             x: x[from * self.stride()..].as_ptr(),
             x_stride: self.stride(),
             batch,
@@ -82,6 +86,27 @@ impl Product {
         // SAFETY: the buffers have the shapes stated, and the path was detected.
         unsafe { (kernels.matmul)(&job, first, self.rows, scratch.as_mut_ptr()) };
         y
+    }
+
+    /// W and x as the path wants them laid out, if it does for this matrix.
+    fn laid_out(
+        &self,
+        kernels: &Kernels,
+        w: &[u8],
+        x: &[f32],
+        batch: usize,
+    ) -> (Option<Aligned<u8>>, Aligned<u8>) {
+        let wants = |tiles: &Tiles| self.format == WeightFormat::Bf16 && self.rows.is_multiple_of(tiles.rows);
+        let Some(tiles) = kernels.tiles.filter(wants) else { return (None, Aligned::new(0)) };
+        let mut packed = Aligned::new((tiles.packed_bytes)(self.rows, self.columns));
+        (tiles.pack)(w, self.columns, &mut packed);
+        let bytes = (tiles.split_bytes)(self.columns);
+        let mut split = Aligned::new(batch * bytes);
+        for (row, parts) in x.chunks(self.stride()).zip(split.chunks_mut(bytes)) {
+            // SAFETY: rows are padded to 16 elements, parts have their length, and the path was detected.
+            unsafe { (tiles.split)(row.as_ptr(), self.columns, parts.as_mut_ptr()) };
+        }
+        (Some(packed), split)
     }
 
     /// Each exact output, batch by batch, with the sum of magnitudes, which bounds the rounding error.
@@ -103,7 +128,9 @@ fn formats() -> impl Strategy<Value = WeightFormat> {
 
 fn products() -> impl Strategy<Value = Product> {
     let columns = prop_oneof![1usize..70, Just(576), Just(800), Just(1536), Just(1601)];
-    (1usize..40, columns, 1usize..12, formats(), any::<bool>(), 0u64..1000).prop_map(
+    let rows = prop_oneof![1usize..40, Just(32), Just(64), Just(96)];
+    let batch = prop_oneof![1usize..12, 12usize..70, Just(150)];
+    (rows, columns, batch, formats(), any::<bool>(), 0u64..1000).prop_map(
         |(rows, columns, batch, format, accumulate, seed)| Product {
             rows,
             columns,
@@ -127,8 +154,9 @@ proptest! {
                 let error = (f64::from(value) - exact).abs();
                 prop_assert!(error <= 1e-6 * size, "{} off by {error}", kernels.isa.name());
             }
-            let first = product.rows / 3;
-            for column in 0..product.batch {
+            // Where weights lie in tiles, tasks begin at whole ones.
+            let first = product.rows / 3 / 32 * 32;
+            for column in (0..product.batch).step_by(product.batch.div_ceil(12)) {
                 let alone = product.compute(kernels, first, column, 1);
                 let same = &whole[column * product.rows..][..product.rows];
                 prop_assert_eq!(&alone[first..], &same[first..], "{}", kernels.isa.name());
