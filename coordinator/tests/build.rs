@@ -9,7 +9,7 @@ use std::path::Path;
 
 use build_fixture::{DirectTrainer, Fixture, run};
 use coordinator::build::{
-    BuildError, BuildProgress, Manifest, ProfileOrigin, Scope, Toolchain, VariantName, profile_pattern,
+    BuildError, BuildProgress, Manifest, ProfileOrigin, Toolchain, VariantName, profile_pattern,
 };
 use object::{Object, ObjectSymbol, SymbolKind};
 
@@ -31,7 +31,7 @@ fn builds_once_and_then_does_nothing() {
         .map(|record| record.artifact.text_sha256.clone())
         .collect();
     assert!(codes.len() >= 3, "baseline, pgo and controls differ: {codes:?}");
-    let report = &first.manifest.profile.as_ref().expect("a profile").report;
+    let report = &first.manifest.profile_of(VariantName::Pgo).expect("a profile").report;
     assert_eq!((report.raw_files, report.missing, report.mismatched), (2, 0, 0));
     assert!(report.covered > 3 && report.hottest[0].name.starts_with("engine::"), "{report:?}");
     assert_eq!(report.overlap_percent, Some(100.0));
@@ -72,7 +72,7 @@ fn readers_name_the_command_and_notice_changed_binaries() {
     let whole = fs::read_to_string(&path).expect("the manifest");
     fs::write(&path, &whole[..whole.len() / 2]).expect("file");
     assert!(matches!(Manifest::read(&out), Err(BuildError::BadManifest { .. })));
-    fs::write(&path, whole.replacen("\"format\": 1", "\"format\": 99", 1)).expect("file");
+    fs::write(&path, whole.replacen("\"format\": 2", "\"format\": 99", 1)).expect("file");
     assert!(Manifest::read(&out).expect_err("newer").to_string().contains("format 99"));
 }
 
@@ -119,16 +119,20 @@ fn a_damaged_raw_profile_fails_the_merge_unless_losses_are_accepted() {
     assert!(error.to_string().contains("--tolerate-damaged-profiles"), "{error}");
     fixture.options.tolerate_damaged = true;
     let manifest = fixture.build(&mut trainer).expect("what is whole is merged").manifest;
-    let report = &manifest.profile.as_ref().expect("a profile").report;
+    let report = &manifest.profile_of(VariantName::Pgo).expect("a profile").report;
     assert!(report.total_count > 0 && !report.lost.is_empty(), "{report:?}");
-    assert!(manifest.warnings.iter().any(|warning| warning.contains("lost")), "{:?}", manifest.warnings);
+    assert!(
+        manifest.warnings["pgo"].iter().any(|warning| warning.contains("lost")),
+        "{:?}",
+        manifest.warnings
+    );
 }
 
 #[test]
 fn damaged_foreign_and_stale_profiles_are_refused_with_the_reason() {
     let mut fixture = Fixture::new();
     let manifest = fixture.build(&mut DirectTrainer::new()).expect("a first build").manifest;
-    let profile = fixture.options.out.join(&manifest.profile.expect("a profile").path);
+    let profile = fixture.options.out.join(&manifest.profile_of(VariantName::Pgo).expect("a profile").path);
     let whole = fs::read(&profile).expect("the profile");
     let keep = fixture.root().join("kept.profdata");
     fs::write(&keep, &whole).expect("file");
@@ -164,10 +168,13 @@ fn only_an_accepted_profile_is_a_reference_and_a_deleted_one_is_trained_again() 
     let error = fixture.build(&mut disturbed).expect_err("the source changed meanwhile");
     assert!(matches!(error, BuildError::SourceChanged { .. }), "{error}");
     let refused = Manifest::read(&fixture.options.out).expect("a manifest");
-    assert!(refused.profile.is_some() && refused.accepted_totals.is_empty(), "{refused:?}");
+    assert!(
+        refused.profile_of(VariantName::Pgo).is_some() && refused.accepted_totals.is_empty(),
+        "{refused:?}"
+    );
 
     let accepted = fixture.build(&mut DirectTrainer::new()).expect("undisturbed").manifest;
-    let profile = accepted.profile.expect("a profile");
+    let profile = accepted.profile_of(VariantName::Pgo).expect("a profile");
     assert!(accepted.accepted_totals.values().eq([&profile.report.total_count]));
 
     fs::remove_file(fixture.options.out.join(&profile.path)).expect("the profile was there");
@@ -180,7 +187,7 @@ fn a_renamed_function_is_missing_and_weighed() {
     let mut fixture = Fixture::new();
     fixture.build(&mut DirectTrainer::new()).expect("a first build");
     let manifest = Manifest::read(&fixture.options.out).expect("a manifest");
-    let profile = fixture.options.out.join(manifest.profile.expect("a profile").path);
+    let profile = fixture.options.out.join(&manifest.profile_of(VariantName::Pgo).expect("a profile").path);
     fixture.options.profile = ProfileOrigin::File(profile);
     // Another version gives every symbol of the crate another hash.
     fixture.edit("engine/Cargo.toml", "0.1.0", "0.2.0");
@@ -193,7 +200,10 @@ fn the_instrumented_build_keeps_every_symbol() {
     let mut fixture = Fixture::as_the_product();
     fixture.build(&mut DirectTrainer::new()).expect("a first build");
     let manifest = Manifest::read(&fixture.options.out).expect("a manifest");
-    let instrumented = fixture.options.out.join(manifest.instrumented.expect("instrumented").artifact.path);
+    let instrumented = fixture
+        .options
+        .out
+        .join(manifest.instrumented.into_values().next().expect("instrumented").artifact.path);
     let baseline = fixture.options.out.join("bin/baseline");
     let compared = differing_symbols(&baseline, &instrumented);
     assert!(compared.0 >= 3, "functions of the workspace are in both");
@@ -207,22 +217,48 @@ fn the_instrumented_build_keeps_every_symbol() {
 }
 
 #[test]
-fn a_program_wide_profile_is_another_build() {
+fn variants_of_both_scopes_stand_side_by_side() {
     let mut fixture = Fixture::new();
-    fixture.options.scope = Scope::Program;
-    let manifest = fixture.build(&mut DirectTrainer::new()).expect("a first build").manifest;
-    assert_eq!(manifest.settings.scope, Scope::Program);
-    assert!(manifest.warnings.iter().any(|w| w.contains("scope `program`")), "{:?}", manifest.warnings);
-    manifest.check_distinct(VariantName::Baseline, VariantName::Pgo).expect("other code");
-    fixture.options.scope = Scope::Workspace;
-    let second = fixture.build(&mut DirectTrainer::new()).expect("the other scope");
-    assert_eq!(second.done, ["baseline", "instrumented", "training", "pgo"]);
-    assert!(second.manifest.warnings.is_empty(), "{:?}", second.manifest.warnings);
-    assert_eq!(
-        second.manifest.variants["baseline"].artifact.text_sha256,
-        manifest.variants["baseline"].artifact.text_sha256,
-        "the baseline has no scope"
-    );
+    let both = [VariantName::Baseline, VariantName::Pgo, VariantName::PgoProgram];
+    fixture.options.variants = vec![VariantName::Baseline, VariantName::PgoProgram];
+    let first = fixture.build(&mut DirectTrainer::new()).expect("a first build");
+    assert_eq!(first.done, ["baseline", "instrumented-program", "training-program", "pgo-program"]);
+    fixture.options.variants = both.to_vec();
+    let second = fixture.build(&mut DirectTrainer::new()).expect("one variant more");
+    assert_eq!(second.done, ["instrumented", "training", "pgo"], "nothing is built twice");
+    let manifest = second.manifest;
+    assert!(manifest.warnings["pgo-program"][0].contains("dependencies"), "{:?}", manifest.warnings);
+    assert!(!manifest.warnings.contains_key("pgo"), "{:?}", manifest.warnings);
+    assert_eq!(manifest.variants["pgo-program"], first.manifest.variants["pgo-program"]);
+    let [pgo, program] = [VariantName::Pgo, VariantName::PgoProgram]
+        .map(|variant| manifest.profile_of(variant).expect("a profile of its own"));
+    assert_ne!(pgo.settings_digest, program.settings_digest);
+    for variant in &both[1..] {
+        manifest.check_distinct(VariantName::Baseline, *variant).expect("other code");
+        manifest.verified_binary(&fixture.options.out, *variant).expect("its binary");
+    }
+
+    let of_program = fixture.root().join("program.profdata");
+    let kept = fixture.options.out.join(&program.path);
+    fs::copy(&kept, &of_program).expect("a copy");
+    fs::copy(kept.with_extension("json"), of_program.with_extension("json")).expect("its record");
+    fixture.options.profile = ProfileOrigin::File(of_program);
+    let error = fixture.build(&mut DirectTrainer::new()).expect_err("a profile of the other scope");
+    assert!(matches!(error, BuildError::ProfileOfOtherSettings { .. }), "{error}");
+}
+
+#[test]
+fn an_older_manifest_is_refused_by_readers_and_replaced_by_a_build() {
+    let mut fixture = Fixture::new();
+    fixture.options.variants = vec![VariantName::Baseline];
+    fixture.build(&mut DirectTrainer::new()).expect("a build");
+    let path = fixture.options.out.join("manifest.json");
+    let text = fs::read_to_string(&path).expect("the manifest");
+    fs::write(&path, text.replacen("\"format\": 2", "\"format\": 1", 1)).expect("file");
+    let error = Manifest::read(&fixture.options.out).expect_err("older").to_string();
+    assert!(error.contains("format 1") && error.contains("coordinator build"), "{error}");
+    let outcome = fixture.build(&mut DirectTrainer::new()).expect("built again");
+    assert_eq!(outcome.done, ["baseline"]);
 }
 
 #[test]

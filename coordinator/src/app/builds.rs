@@ -22,11 +22,10 @@ pub(super) fn build(app: &mut App<'_>, args: &BuildArgs) -> Result<Verdict, AppE
     let overrides = Overrides { model: args.model.clone(), ..Overrides::default() };
     let plan = plan::resolve(&source, &overrides, TRAINING_SEED)?;
     // Without a training there is no need for a model.
-    let trains = variants.contains(&VariantName::Pgo) && args.profile.is_none();
+    let trains = variants.iter().any(|variant| variant.scope().is_some()) && args.profile.is_none();
     let model = if trains { prepare::model(&plan)? } else { String::new() };
     let options = BuildOptions {
         variants,
-        scope: args.scope,
         controls: args.controls,
         profile: args.profile_origin(),
         retrain: args.retrain,

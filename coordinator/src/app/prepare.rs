@@ -94,7 +94,7 @@ fn record(manifest: &Manifest, variant: VariantName) -> Result<VariantRecord, Ap
     let built = manifest.variant(variant)?;
     let hash =
         |hex: &str| Sha256::from_hex(hex).ok_or(AppError::ManifestHash { variant: variant.to_string() });
-    let profile = manifest.profile.as_ref().filter(|_| variant == VariantName::Pgo);
+    let profile = manifest.profile_of(variant);
     let git = manifest.git.as_ref();
     Ok(VariantRecord {
         name: variant.to_string(),

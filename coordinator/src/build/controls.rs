@@ -6,30 +6,43 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::BuildError;
-use super::flags::{Recipe, VariantName};
+use super::flags::{Recipe, Scope, VariantName};
 use super::pipeline::{Compiled, Pipeline};
 use super::profdata::MergeMode;
 
-/// Built with a file that is no profile.
-const UNREADABLE: &str = "control-unreadable";
-/// Built with a valid profile that counts nothing.
-const EMPTY: &str = "control-empty";
+/// A profile that must not help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Worthless {
+    /// A file that is no profile.
+    Unreadable,
+    /// A valid profile that counts nothing.
+    Empty,
+}
+
+/// Every control with the profile it is built with and the crates that get it.
+const CONTROLS: [(&str, Scope, Worthless); 4] = [
+    ("control-unreadable", Scope::Workspace, Worthless::Unreadable),
+    ("control-empty", Scope::Workspace, Worthless::Empty),
+    ("control-program-unreadable", Scope::Program, Worthless::Unreadable),
+    ("control-program-empty", Scope::Program, Worthless::Empty),
+];
 /// The smallest text of an instrumentation profile. One function that does not exist, because a merge of nothing
 /// is not marked as a profile of the compiler's instrumentation.
 const EMPTY_TEXT: &str = ":ir\nno_such_function\n1\n1\n0\n\n";
 
 impl Pipeline<'_> {
-    /// Builds both controls, unless they are there.
+    /// Builds both controls of every scope that is wanted, unless they are there.
     pub(super) fn controls(&mut self) -> Result<(), BuildError> {
-        for name in [UNREADABLE, EMPTY] {
-            let recipe = Recipe::Control { name, profile: self.worthless_profile(name)? };
+        let wanted = self.options.scopes();
+        for (name, scope, worthless) in CONTROLS.into_iter().filter(|(_, scope, _)| wanted.contains(scope)) {
+            let recipe = Recipe::Control { name, scope, profile: self.worthless_profile(name, worthless)? };
             if self.fits(self.manifest.controls.get(name), &recipe) {
                 self.reused(name)?;
                 continue;
             }
             let Recipe::Control { profile, .. } = &recipe else { unreachable!("made just above") };
             let compiled = self.compile(&recipe, Some(profile))?;
-            check_noticed(name, &compiled)?;
+            check_noticed(name, worthless, &compiled)?;
             let record = self.install(compiled)?;
             self.manifest.controls.insert(name.to_owned(), record);
             self.manifest.write(&self.options.out)?;
@@ -37,11 +50,16 @@ impl Pipeline<'_> {
         Ok(())
     }
 
-    /// Holds the optimised variant against the baseline and every control that was built; withdraws it when it
-    /// equals one.
+    /// Holds every optimised variant against the baseline and all controls that were built; withdraws one that
+    /// equals any of them.
     pub(super) fn check_controls(&mut self) -> Result<(), BuildError> {
-        let variant = VariantName::Pgo.as_str();
-        let (Some(pgo), Some(_)) = (self.manifest.variants.get(variant), &self.manifest.profile) else {
+        VariantName::ALL.into_iter().try_for_each(|variant| self.check_control_of(variant))
+    }
+
+    fn check_control_of(&mut self, name: VariantName) -> Result<(), BuildError> {
+        let variant = name.as_str();
+        let (Some(pgo), Some(_)) = (self.manifest.variants.get(variant), self.manifest.profile_of(name))
+        else {
             return Ok(());
         };
         if self.manifest.controls.is_empty() {
@@ -55,18 +73,18 @@ impl Pipeline<'_> {
         let Some(control) = same.map(|(control, _)| control.clone()) else {
             return Ok(());
         };
-        self.withdraw(VariantName::Pgo)?;
+        self.withdraw(name)?;
         Err(BuildError::NullProfile { variant: variant.to_owned(), control })
     }
 
-    fn worthless_profile(&self, name: &str) -> Result<PathBuf, BuildError> {
+    fn worthless_profile(&self, name: &str, worthless: Worthless) -> Result<PathBuf, BuildError> {
         let dir = self.options.out.join("not-variants");
         fs::create_dir_all(&dir).map_err(BuildError::io(&dir))?;
         let profile = dir.join(format!("{name}.profdata"));
-        if name == UNREADABLE {
+        if worthless == Worthless::Unreadable {
             return write(&profile, "this is no profile").map(|()| profile);
         }
-        let text = dir.join("control-empty.proftext");
+        let text = dir.join(format!("{name}.proftext"));
         write(&text, EMPTY_TEXT)?;
         self.tools.profdata.merge(&[text], &profile, MergeMode::Strict)?;
         Ok(profile)
@@ -74,10 +92,10 @@ impl Pipeline<'_> {
 }
 
 /// The controls are also the proof that the compiler's complaints are still understood.
-fn check_noticed(name: &'static str, compiled: &Compiled) -> Result<(), BuildError> {
-    let noticed = match name {
-        UNREADABLE => compiled.findings.unreadable.is_some(),
-        _ => !compiled.findings.missing.is_empty(),
+fn check_noticed(name: &'static str, worthless: Worthless, compiled: &Compiled) -> Result<(), BuildError> {
+    let noticed = match worthless {
+        Worthless::Unreadable => compiled.findings.unreadable.is_some(),
+        Worthless::Empty => !compiled.findings.missing.is_empty(),
     };
     if noticed { Ok(()) } else { Err(BuildError::ControlUnnoticed { control: name }) }
 }

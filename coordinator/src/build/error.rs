@@ -225,12 +225,6 @@ pub enum BuildError {
         /// What exists.
         known: Vec<&'static str>,
     },
-    /// A scope that does not exist.
-    #[error("there is no profile scope `{name}`; known are workspace, program")]
-    UnknownScope {
-        /// What was asked for.
-        name: String,
-    },
     /// A binary on disk is not the one that was built.
     #[error("{} is not the binary that was built as `{variant}` (SHA-256 {found}, recorded {expected}): coordinator build --variants baseline,{variant} --force", path.display())]
     BinaryChanged {

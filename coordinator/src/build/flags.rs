@@ -11,25 +11,25 @@ use serde::{Deserialize, Serialize};
 use super::{BuildError, digest};
 
 /// Which crates a profile is collected for and applied to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// Workspace crates alone (with what they instantiate of their dependencies); dependencies are built once for
     /// all variants.
-    #[default]
     Workspace,
     /// Every crate of the program; dependencies are compiled anew for each build.
     Program,
 }
 
 /// A variant that can be asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum VariantName {
     /// No profile: what every other variant is compared with.
     Baseline,
-    /// Optimised with the profile of a training.
+    /// Optimised with the profile of a training, over the crates of this workspace.
     Pgo,
+    /// The same over every crate of the program: what switching PGO on for all of it gives.
+    PgoProgram,
 }
 
 /// One build that is made on the way: a variant, the instrumented program, or a control.
@@ -37,15 +37,18 @@ pub enum VariantName {
 pub(super) enum Recipe {
     Baseline,
     Instrumented {
+        scope: Scope,
         atomic_counters: bool,
     },
-    /// Optimised with the profile at `path`; without one it is the baseline under another name.
+    /// Optimised with the profile at `profile`; without one it is the baseline under another name.
     Optimised {
+        variant: VariantName,
         profile: Option<PathBuf>,
     },
     /// As `Optimised`, but with a profile that must not help.
     Control {
         name: &'static str,
+        scope: Scope,
         profile: PathBuf,
     },
 }
@@ -61,7 +64,7 @@ pub(super) struct Flags {
 
 impl VariantName {
     /// All variants, in the order in which they are built.
-    pub const ALL: [Self; 2] = [Self::Baseline, Self::Pgo];
+    pub const ALL: [Self; 3] = [Self::Baseline, Self::Pgo, Self::PgoProgram];
 
     /// The word used in commands, reports and file names.
     #[must_use]
@@ -69,6 +72,35 @@ impl VariantName {
         match self {
             Self::Baseline => "baseline",
             Self::Pgo => "pgo",
+            Self::PgoProgram => "pgo-program",
+        }
+    }
+
+    /// Which crates its profile covers; `None` without a profile.
+    #[must_use]
+    pub fn scope(self) -> Option<Scope> {
+        match self {
+            Self::Baseline => None,
+            Self::Pgo => Some(Scope::Workspace),
+            Self::PgoProgram => Some(Scope::Program),
+        }
+    }
+}
+
+impl Scope {
+    /// The word used in records.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Workspace => "workspace",
+            Self::Program => "program",
+        }
+    }
+
+    /// The step that trains for it.
+    pub(super) fn training(self) -> &'static str {
+        match self {
+            Self::Workspace => "training",
+            Self::Program => "training-program",
         }
     }
 }
@@ -91,22 +123,7 @@ impl FromStr for VariantName {
 
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Workspace => "workspace",
-            Self::Program => "program",
-        })
-    }
-}
-
-impl FromStr for Scope {
-    type Err = BuildError;
-
-    fn from_str(name: &str) -> Result<Self, BuildError> {
-        match name {
-            "workspace" => Ok(Self::Workspace),
-            "program" => Ok(Self::Program),
-            _ => Err(BuildError::UnknownScope { name: name.to_owned() }),
-        }
+        f.write_str(self.as_str())
     }
 }
 
@@ -115,18 +132,29 @@ impl Recipe {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Baseline => "baseline",
-            Self::Instrumented { .. } => "instrumented",
-            Self::Optimised { .. } => "pgo",
+            Self::Instrumented { scope: Scope::Workspace, .. } => "instrumented",
+            Self::Instrumented { scope: Scope::Program, .. } => "instrumented-program",
+            Self::Optimised { variant, .. } => variant.as_str(),
             Self::Control { name, .. } => name,
         }
     }
 
+    /// The crates that profile flags go to; `None` where there are none.
+    fn scope(&self) -> Option<Scope> {
+        match self {
+            Self::Baseline => None,
+            Self::Optimised { variant, .. } => variant.scope(),
+            Self::Instrumented { scope, .. } | Self::Control { scope, .. } => Some(*scope),
+        }
+    }
+
     /// The flags of this build: those of the user for every crate, the profile's by scope.
-    pub(super) fn flags(&self, scope: Scope, user: &[String]) -> Flags {
+    pub(super) fn flags(&self, user: &[String]) -> Flags {
         let mut flags = Flags { workspace: Vec::new(), program: user.to_vec() };
-        match scope {
-            Scope::Workspace => flags.workspace.extend(self.profile_flags()),
-            Scope::Program => flags.program.extend(self.profile_flags()),
+        match self.scope() {
+            Some(Scope::Workspace) => flags.workspace.extend(self.profile_flags()),
+            Some(Scope::Program) => flags.program.extend(self.profile_flags()),
+            None => {}
         }
         if matches!(self, Self::Instrumented { .. }) {
             // Only workspace crates know this switch; a cargo feature would change every symbol's hash.
@@ -137,13 +165,15 @@ impl Recipe {
 
     fn profile_flags(&self) -> Vec<String> {
         match self {
-            Self::Baseline | Self::Optimised { profile: None } => Vec::new(),
-            Self::Instrumented { atomic_counters } => {
+            Self::Baseline | Self::Optimised { profile: None, .. } => Vec::new(),
+            Self::Instrumented { atomic_counters, .. } => {
                 let atomic =
                     atomic_counters.then(|| "-Cllvm-args=-instrprof-atomic-counter-update-all".to_owned());
                 std::iter::once("-Cprofile-generate".to_owned()).chain(atomic).collect()
             }
-            Self::Optimised { profile: Some(profile) } | Self::Control { profile, .. } => use_flags(profile),
+            Self::Optimised { profile: Some(profile), .. } | Self::Control { profile, .. } => {
+                use_flags(profile)
+            }
         }
     }
 }
@@ -172,32 +202,35 @@ fn use_flags(profile: &Path) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn optimised() -> Recipe {
-        Recipe::Optimised { profile: Some(PathBuf::from("/p/x.profdata")) }
+    fn optimised(variant: VariantName) -> Recipe {
+        Recipe::Optimised { variant, profile: Some(PathBuf::from("/p/x.profdata")) }
     }
 
     #[test]
     fn builds_differ_in_profile_flags_alone() {
         let user = vec!["-Ctarget-cpu=native".to_owned()];
-        let baseline = Recipe::Baseline.flags(Scope::Workspace, &user);
-        let pgo = optimised().flags(Scope::Workspace, &user);
+        let baseline = Recipe::Baseline.flags(&user);
+        let pgo = optimised(VariantName::Pgo).flags(&user);
         assert_eq!(baseline.program, pgo.program, "dependencies are shared");
         assert!(baseline.workspace.is_empty());
         assert!(pgo.workspace.iter().all(|flag| flag.contains("profile-use") || flag.contains("pgo-warn")));
-        assert_eq!(Recipe::Optimised { profile: None }.flags(Scope::Workspace, &user), baseline);
+        let without = Recipe::Optimised { variant: VariantName::Pgo, profile: None };
+        assert_eq!(without.flags(&user), baseline);
         assert_ne!(pgo.digest(), baseline.digest());
     }
 
     #[test]
     fn scope_decides_the_road_and_only_the_instrumented_build_has_the_hook() {
-        let pgo = optimised().flags(Scope::Program, &[]);
+        let pgo = optimised(VariantName::PgoProgram).flags(&[]);
         assert!(pgo.workspace.is_empty() && pgo.program.len() == 2);
-        assert_ne!(pgo.digest(), optimised().flags(Scope::Workspace, &[]).digest());
+        assert_ne!(pgo.digest(), optimised(VariantName::Pgo).flags(&[]).digest());
         let hook = "profile_hook".to_owned();
         for scope in [Scope::Workspace, Scope::Program] {
-            let instrumented = Recipe::Instrumented { atomic_counters: false }.flags(scope, &[]);
+            let instrumented = Recipe::Instrumented { scope, atomic_counters: false }.flags(&[]);
             assert!(instrumented.workspace.contains(&hook) && !instrumented.program.contains(&hook));
-            assert!(!optimised().flags(scope, &[]).all().contains(&hook));
+        }
+        for variant in VariantName::ALL {
+            assert!(!optimised(variant).flags(&[]).all().contains(&hook));
         }
     }
 
@@ -207,9 +240,5 @@ mod tests {
             assert_eq!(variant.as_str().parse::<VariantName>().expect("known"), variant);
         }
         assert!("pgo2".parse::<VariantName>().is_err());
-        for scope in [Scope::Workspace, Scope::Program] {
-            assert_eq!(scope.to_string().parse::<Scope>().expect("known"), scope);
-        }
-        assert!("crate".parse::<Scope>().is_err());
     }
 }

@@ -33,7 +33,6 @@ pub(super) fn settings(options: &BuildOptions, tools: &Toolchain) -> Result<Sett
         rustc: tools.rustc.version.clone(),
         llvm: tools.rustc.llvm.clone(),
         cargo: tools.cargo.clone(),
-        scope: options.scope,
         rustflags: options.rustflags.clone(),
     })
 }
@@ -56,10 +55,10 @@ pub(super) fn empty(settings: Settings) -> Manifest {
         git: None,
         sources: Sources::default(),
         variants: BTreeMap::new(),
-        instrumented: None,
+        instrumented: BTreeMap::new(),
         controls: BTreeMap::new(),
-        profile: None,
+        profiles: BTreeMap::new(),
         accepted_totals: BTreeMap::new(),
-        warnings: Vec::new(),
+        warnings: BTreeMap::new(),
     }
 }

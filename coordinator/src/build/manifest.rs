@@ -14,8 +14,8 @@ use super::sources::{GitState, Sources};
 use super::training::TrainingReport;
 use super::{BuildError, digest};
 
-/// Format of the manifest. 1: first.
-pub const FORMAT: u32 = 1;
+/// Format of the manifest. 1: first, one scope for all variants. 2: scope is a property of the variant.
+pub const FORMAT: u32 = 2;
 /// Name of the file.
 pub const FILE_NAME: &str = "manifest.json";
 
@@ -32,19 +32,19 @@ pub struct Manifest {
     pub sources: Sources,
     /// Built variants by name.
     pub variants: BTreeMap<String, VariantRecord>,
-    /// The program that was trained. It is not a variant: nothing it measures may be recorded.
-    pub instrumented: Option<VariantRecord>,
+    /// The programs that were trained, by scope. They are no variants: nothing they measure may be recorded.
+    pub instrumented: BTreeMap<Scope, VariantRecord>,
     /// Builds with profiles that must not help, by name.
     pub controls: BTreeMap<String, VariantRecord>,
-    /// The profile of `pgo`.
-    pub profile: Option<ProfileRecord>,
+    /// The profiles of optimised variants, by scope.
+    pub profiles: BTreeMap<Scope, ProfileRecord>,
     /// Total count of the last accepted profile by training, kept over changes of the sources.
     pub accepted_totals: BTreeMap<String, u64>,
-    /// What deserves attention without being an error.
-    pub warnings: Vec<String>,
+    /// What deserves attention without being an error, by the variant it is about.
+    pub warnings: BTreeMap<String, Vec<String>>,
 }
 
-/// What all builds of one manifest have in common; its digest is stored with each profile.
+/// What all builds of one manifest have in common; its digest with a scope is stored with each profile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// Package built.
@@ -63,8 +63,6 @@ pub struct Settings {
     pub llvm: String,
     /// Cargo's version line.
     pub cargo: String,
-    /// Which crates the profile covers.
-    pub scope: Scope,
     /// Flags for every crate of every build.
     pub rustflags: Vec<String>,
 }
@@ -101,11 +99,11 @@ pub struct ProfileRecord {
 }
 
 impl Settings {
-    /// Digest of everything that has to be equal for a profile to fit.
+    /// Digest of everything that has to be equal for a profile of these crates to fit.
     #[must_use]
-    pub fn digest(&self) -> String {
+    pub fn digest(&self, scope: Scope) -> String {
         let text = serde_json::to_string(self).expect("settings are plain data");
-        digest::Fields::new("settings").field("json", &text).hex()
+        digest::Fields::new("settings").field("json", &text).field("scope", scope.as_str()).hex()
     }
 }
 
@@ -147,6 +145,12 @@ impl Manifest {
     /// [`BuildError::NotBuilt`] with the command that builds it.
     pub fn variant(&self, name: VariantName) -> Result<&VariantRecord, BuildError> {
         self.variants.get(name.as_str()).ok_or_else(|| BuildError::NotBuilt { variant: name.to_string() })
+    }
+
+    /// The profile a variant was optimised with, if it was.
+    #[must_use]
+    pub fn profile_of(&self, name: VariantName) -> Option<&ProfileRecord> {
+        self.profiles.get(&name.scope()?)
     }
 
     /// Path of a variant's binary, after checking that it is the one that was built.

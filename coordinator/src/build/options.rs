@@ -1,5 +1,6 @@
 //! What a build is asked for, what it says on the way and what it returns. Plain data; does nothing.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::flags::{Scope, VariantName};
@@ -21,11 +22,9 @@ pub struct BuildOptions {
     pub cargo_profile: String,
     /// Variants wanted; `baseline` is always built, every other variant is compared with it.
     pub variants: Vec<VariantName>,
-    /// Which crates a profile covers.
-    pub scope: Scope,
     /// Flags for every crate of every build, such as `-Ctarget-cpu=native`. Flags from the environment do not count.
     pub rustflags: Vec<String>,
-    /// Where the profile comes from.
+    /// Where profiles come from.
     pub profile: ProfileOrigin,
     /// Train even though the profile at hand still fits.
     pub retrain: bool,
@@ -43,7 +42,7 @@ pub struct BuildOptions {
     pub offline: bool,
 }
 
-/// Where the profile of `pgo` comes from.
+/// Where the profile of an optimised variant comes from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum ProfileOrigin {
     /// From a training of the instrumented build.
@@ -98,7 +97,7 @@ pub struct Outcome {
 }
 
 impl BuildOptions {
-    /// The worker of the workspace at `root` with all defaults: both variants, workspace scope.
+    /// The worker of the workspace at `root` with all defaults: `baseline` and `pgo`.
     #[must_use]
     pub fn new(root: &Path) -> Self {
         Self {
@@ -107,8 +106,7 @@ impl BuildOptions {
             package: "worker".to_owned(),
             binary: "worker".to_owned(),
             cargo_profile: "variant".to_owned(),
-            variants: VariantName::ALL.to_vec(),
-            scope: Scope::default(),
+            variants: vec![VariantName::Baseline, VariantName::Pgo],
             rustflags: Vec::new(),
             profile: ProfileOrigin::default(),
             retrain: false,
@@ -119,6 +117,11 @@ impl BuildOptions {
             accept_thin: false,
             offline: false,
         }
+    }
+
+    /// The scopes of the variants wanted.
+    pub(super) fn scopes(&self) -> BTreeSet<Scope> {
+        self.variants.iter().filter_map(|variant| variant.scope()).collect()
     }
 
     pub(super) fn target_dir(&self) -> PathBuf {

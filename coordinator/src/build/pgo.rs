@@ -16,27 +16,32 @@ use super::{BuildError, BuildProgress, ProfileOrigin};
 
 impl Pipeline<'_> {
     /// The profile to optimise with; `None` when the variant is asked for without one.
-    pub(super) fn profile(&mut self, trainer: &mut dyn Trainer) -> Result<Option<Profile>, BuildError> {
+    pub(super) fn profile(
+        &mut self,
+        scope: Scope,
+        trainer: &mut dyn Trainer,
+    ) -> Result<Option<Profile>, BuildError> {
         match &self.options.profile {
             ProfileOrigin::Nothing => {
-                self.manifest.profile = None;
+                self.manifest.profiles.remove(&scope);
                 Ok(None)
             }
-            ProfileOrigin::File(path) => self.given(&path.clone()).map(Some),
-            ProfileOrigin::Training => match self.recorded(&trainer.digest())? {
+            ProfileOrigin::File(path) => self.given(scope, &path.clone()).map(Some),
+            ProfileOrigin::Training => match self.recorded(scope, &trainer.digest())? {
                 Some(profile) => Ok(Some(profile)),
-                None => self.trained(trainer).map(Some),
+                None => self.trained(scope, trainer).map(Some),
             },
         }
     }
 
     /// The recorded profile, when it is of this training and whole.
-    fn recorded(&mut self, plan_digest: &str) -> Result<Option<Profile>, BuildError> {
-        let Some(record) = self.manifest.profile.clone().filter(|_| !self.options.retrain) else {
+    fn recorded(&mut self, scope: Scope, plan_digest: &str) -> Result<Option<Profile>, BuildError> {
+        let Some(record) = self.manifest.profiles.get(&scope).cloned().filter(|_| !self.options.retrain)
+        else {
             return Ok(None);
         };
         let same_plan = record.training.as_ref().is_some_and(|training| training.plan_digest == plan_digest);
-        if !same_plan || record.settings_digest != self.manifest.settings.digest() {
+        if !same_plan || record.settings_digest != self.manifest.settings.digest(scope) {
             return Ok(None);
         }
         let path = match record.verify(&self.options.out) {
@@ -45,29 +50,30 @@ impl Pipeline<'_> {
             Err(BuildError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
             Err(other) => return Err(other),
         };
-        self.reused("training")?;
+        self.reused(scope.training())?;
         Ok(Some(Profile { path, sha256: record.sha256, report: record.report }))
     }
 
-    fn trained(&mut self, trainer: &mut dyn Trainer) -> Result<Profile, BuildError> {
-        let recipe = Recipe::Instrumented { atomic_counters: self.options.atomic_counters };
-        if self.fits(self.manifest.instrumented.as_ref(), &recipe) {
+    fn trained(&mut self, scope: Scope, trainer: &mut dyn Trainer) -> Result<Profile, BuildError> {
+        let recipe = Recipe::Instrumented { scope, atomic_counters: self.options.atomic_counters };
+        if self.fits(self.manifest.instrumented.get(&scope), &recipe) {
             self.reused(recipe.name())?;
         } else {
             let compiled = self.compile(&recipe, None)?;
-            self.manifest.instrumented = Some(self.install(compiled)?);
+            let record = self.install(compiled)?;
+            self.manifest.instrumented.insert(scope, record);
             self.manifest.write(&self.options.out)?;
         }
-        let instrumented = self.manifest.instrumented.as_ref().expect("compiled or reused just above");
+        let instrumented = &self.manifest.instrumented[&scope];
         let program = self.options.out.join(&instrumented.artifact.path);
-        self.manifest.warnings.clear();
-        let (training, profile) = self.train(trainer, &program)?;
-        self.record_profile(&profile, Some(training))?;
+        let (training, profile) = self.train(scope, trainer, &program)?;
+        self.record_profile(scope, &profile, Some(training))?;
         Ok(profile)
     }
 
     fn train(
         &mut self,
+        scope: Scope,
         trainer: &mut dyn Trainer,
         program: &Path,
     ) -> Result<(TrainingReport, Profile), BuildError> {
@@ -76,58 +82,53 @@ impl Pipeline<'_> {
             fs::remove_dir_all(&raw_dir).map_err(BuildError::io(&raw_dir))?;
         }
         fs::create_dir_all(&raw_dir).map_err(BuildError::io(&raw_dir))?;
-        let begin = self.started("training");
+        let begin = self.started(scope.training());
         let training = trainer.train(program, &raw_dir).map_err(|source| BuildError::Training { source })?;
         let demands = Demands {
             workers: training.workers,
             tolerate_damaged: self.options.tolerate_damaged,
-            previous_total: self.previous_total(&training),
+            previous_total: self.previous_total(scope, &training),
         };
         let profiles = self.options.out.join("profiles");
         let profile = Profile::collect(&self.tools.profdata, &raw_dir, &profiles, demands)?;
         fs::remove_dir_all(&raw_dir).map_err(BuildError::io(&raw_dir))?;
-        self.finished("training", begin);
+        self.finished(scope.training(), begin);
         Ok((training, profile))
     }
 
-    fn previous_total(&self, training: &TrainingReport) -> Option<u64> {
-        let previous = self.manifest.accepted_totals.get(&self.training_key(training)).copied();
+    fn previous_total(&self, scope: Scope, training: &TrainingReport) -> Option<u64> {
+        let previous = self.manifest.accepted_totals.get(&training_key(scope, training)).copied();
         previous.filter(|_| !self.options.accept_thin)
     }
 
-    /// Totals are compared for the same plan over the same crates; anything else counts something else.
-    fn training_key(&self, training: &TrainingReport) -> String {
-        format!("{} {}", self.manifest.settings.scope, training.plan_digest)
-    }
-
     /// A profile from elsewhere. Its settings are known only when it was recorded by a build like this one.
-    fn given(&mut self, path: &Path) -> Result<Profile, BuildError> {
-        let current = self.manifest.settings.digest();
+    fn given(&mut self, scope: Scope, path: &Path) -> Result<Profile, BuildError> {
+        let current = self.manifest.settings.digest(scope);
         let recorded = sidecar(path).map(|record| record.settings_digest);
         if let Some(recorded) = recorded.clone().filter(|recorded| *recorded != current) {
             return Err(BuildError::ProfileOfOtherSettings { path: path.to_owned(), recorded, current });
         }
         let profile = Profile::keep(&self.tools.profdata, path, &self.options.out.join("profiles"))?;
-        if self.manifest.profile.as_ref().is_some_and(|known| known.sha256 == profile.sha256) {
+        if self.manifest.profiles.get(&scope).is_some_and(|known| known.sha256 == profile.sha256) {
             return Ok(profile);
         }
-        self.manifest.warnings.clear();
         if recorded.is_none() {
-            self.warn(format!("{}: the settings of this profile are unknown", path.display()));
+            self.warn("profile", format!("{}: the settings of this profile are unknown", path.display()));
         }
-        self.record_profile(&profile, None)?;
+        self.record_profile(scope, &profile, None)?;
         Ok(profile)
     }
 
     fn record_profile(
         &mut self,
+        scope: Scope,
         profile: &Profile,
         training: Option<TrainingReport>,
     ) -> Result<(), BuildError> {
         let record = ProfileRecord {
             path: profile.path.strip_prefix(&self.options.out).unwrap_or(&profile.path).to_owned(),
             sha256: profile.sha256.clone(),
-            settings_digest: self.manifest.settings.digest(),
+            settings_digest: self.manifest.settings.digest(scope),
             llvm_profdata: self.tools.profdata.major,
             training,
             report: profile.report.clone(),
@@ -135,50 +136,58 @@ impl Pipeline<'_> {
         let beside = profile.path.with_extension("json");
         let text = serde_json::to_string_pretty(&record).expect("a record is plain data");
         fs::write(&beside, text).map_err(BuildError::io(&beside))?;
-        self.manifest.profile = Some(record);
+        self.manifest.profiles.insert(scope, record);
         self.manifest.write(&self.options.out)
     }
 
-    pub(super) fn optimised(&mut self, profile: Option<Profile>) -> Result<(), BuildError> {
-        let name = VariantName::Pgo.as_str();
-        let recipe = Recipe::Optimised { profile: profile.as_ref().map(|profile| profile.path.clone()) };
+    pub(super) fn optimised(
+        &mut self,
+        variant: VariantName,
+        scope: Scope,
+        profile: Option<Profile>,
+    ) -> Result<(), BuildError> {
+        let name = variant.as_str();
+        let recipe =
+            Recipe::Optimised { variant, profile: profile.as_ref().map(|profile| profile.path.clone()) };
         if self.fits(self.manifest.variants.get(name), &recipe) {
-            self.accept_total();
+            self.accept_total(scope);
             self.manifest.write(&self.options.out)?;
             return self.reused(name);
         }
-        self.withdraw(VariantName::Pgo)?;
+        self.withdraw(variant)?;
         let compiled = self.compile(&recipe, profile.as_ref().map(|profile| profile.path.as_path()))?;
         if let Some(mut profile) = profile {
             profile.judge(&self.tools.profdata, &compiled.findings)?;
-            profile.warning().into_iter().for_each(|warning| self.warn(warning));
-            let training = self.manifest.profile.take().and_then(|record| record.training);
-            self.record_profile(&profile, training)?;
-            self.accept_total();
-            self.warn_of_scope();
+            profile.warning().into_iter().for_each(|warning| self.warn(name, warning));
+            let training = self.manifest.profiles.remove(&scope).and_then(|record| record.training);
+            self.record_profile(scope, &profile, training)?;
+            self.accept_total(scope);
+            self.warn_of_scope(variant);
             (self.progress)(BuildProgress::Profile(Box::new(profile.report)));
         }
         let mut record = self.install(compiled)?;
         record.identical_to = self.same_code_as(&record.artifact);
         if let Some(other) = &record.identical_to {
-            self.warn(format!("`{name}` is the same code as `{other}`"));
+            let same = format!("the same code as `{other}`");
+            self.warn(name, same);
         }
         self.manifest.variants.insert(name.to_owned(), record);
         self.manifest.write(&self.options.out)
     }
 
     /// Later trainings are held against this one's total, now that the compiler has taken its profile.
-    fn accept_total(&mut self) {
-        let Some(record) = &self.manifest.profile else { return };
+    fn accept_total(&mut self, scope: Scope) {
+        let Some(record) = self.manifest.profiles.get(&scope) else { return };
         let Some(training) = &record.training else { return };
-        let (key, total) = (self.training_key(training), record.report.total_count);
+        let (key, total) = (training_key(scope, training), record.report.total_count);
         self.manifest.accepted_totals.insert(key, total);
     }
 
-    fn warn_of_scope(&mut self) {
-        if self.options.scope == Scope::Program {
+    fn warn_of_scope(&mut self, variant: VariantName) {
+        if variant.scope() == Some(Scope::Program) {
             self.warn(
-                "scope `program`: Cargo hides the compiler's warnings about dependencies, so functions of theirs \
+                variant.as_str(),
+                "Cargo hides the compiler's warnings about dependencies, so functions of theirs \
                  that do not fit the profile are not counted as missing or changed"
                     .to_owned(),
             );
@@ -189,6 +198,11 @@ impl Pipeline<'_> {
         let same = |record: &VariantRecord| record.artifact.text_sha256 == artifact.text_sha256;
         self.manifest.variants.iter().find(|(_, record)| same(record)).map(|(name, _)| name.clone())
     }
+}
+
+/// Totals are compared for the same plan over the same crates; anything else counts something else.
+fn training_key(scope: Scope, training: &TrainingReport) -> String {
+    format!("{scope} {}", training.plan_digest)
 }
 
 /// The record beside a profile that an earlier build left.

@@ -33,9 +33,10 @@ pub fn build(
     let _lock = Lock::take(&options.out)?;
     let mut pipeline = Pipeline::start(options, progress)?;
     pipeline.baseline()?;
-    if options.variants.contains(&VariantName::Pgo) {
-        let profile = pipeline.profile(trainer)?;
-        pipeline.optimised(profile)?;
+    for variant in VariantName::ALL.into_iter().filter(|variant| options.variants.contains(variant)) {
+        let Some(scope) = variant.scope() else { continue };
+        let profile = pipeline.profile(scope, trainer)?;
+        pipeline.optimised(variant, scope, profile)?;
     }
     if options.controls {
         pipeline.controls()?;
@@ -94,7 +95,8 @@ impl<'a> Pipeline<'a> {
         let compiled = self.compile(&Recipe::Baseline, None)?;
         let record = self.install(compiled)?;
         self.manifest.variants.insert(name.to_owned(), record);
-        self.withdraw(VariantName::Pgo)
+        let others = VariantName::ALL.into_iter().filter(|other| *other != VariantName::Baseline);
+        others.into_iter().try_for_each(|other| self.withdraw(other))
     }
 
     /// Builds one recipe. Its binary stays in Cargo's directory until [`Pipeline::install`].
@@ -105,7 +107,7 @@ impl<'a> Pipeline<'a> {
     ) -> Result<Compiled, BuildError> {
         let options = self.options;
         let step = recipe.name();
-        let flags = recipe.flags(options.scope, &options.rustflags);
+        let flags = recipe.flags(&options.rustflags);
         let (triple, target_dir) = (self.manifest.settings.target.clone(), options.target_dir());
         let (begin, since) = (self.started(step), SystemTime::now());
         let job = Job {
@@ -119,7 +121,7 @@ impl<'a> Pipeline<'a> {
         };
         let built = job.run(step, &flags, profile, &self.wrapper, self.progress)?;
         self.note_sources(&built.executable, since)?;
-        self.note_native_libraries(&built);
+        self.note_native_libraries(step, &built);
         Ok(Compiled {
             findings: built.findings,
             executable: built.executable,
@@ -139,6 +141,7 @@ impl<'a> Pipeline<'a> {
     /// Takes a variant out of the manifest and its binary off the disk, so that neither is there without the other.
     pub(super) fn withdraw(&mut self, name: VariantName) -> Result<(), BuildError> {
         self.manifest.variants.remove(name.as_str());
+        self.manifest.warnings.remove(name.as_str());
         self.manifest.write(&self.options.out)?;
         let binary = self.options.out.join("bin").join(name.as_str());
         match fs::remove_file(&binary) {
@@ -163,26 +166,28 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
-    fn note_native_libraries(&mut self, built: &Built) {
+    fn note_native_libraries(&mut self, step: &str, built: &Built) {
         if built.native_libraries.is_empty() {
             return;
         }
         let libraries = built.native_libraries.join(", ");
-        self.warn(format!("native libraries are linked, which no profile reaches: {libraries}"));
+        self.warn(step, format!("native libraries are linked, which no profile reaches: {libraries}"));
     }
 
     /// Whether `record` was built as `recipe` says and its binary is still there, whole.
     pub(super) fn fits(&self, record: Option<&VariantRecord>, recipe: &Recipe) -> bool {
-        let flags = recipe.flags(self.options.scope, &self.options.rustflags).all();
+        let flags = recipe.flags(&self.options.rustflags).all();
         record.is_some_and(|record| {
             record.flags == flags && record.verify(&self.options.out, recipe.name()).is_ok()
         })
     }
 
-    pub(super) fn warn(&mut self, warning: String) {
-        (self.progress)(BuildProgress::Warning(warning.clone()));
-        if !self.manifest.warnings.contains(&warning) {
-            self.manifest.warnings.push(warning);
+    /// Says and records what deserves attention in the variant or step called `about`.
+    pub(super) fn warn(&mut self, about: &str, warning: String) {
+        (self.progress)(BuildProgress::Warning(format!("{about}: {warning}")));
+        let known = self.manifest.warnings.entry(about.to_owned()).or_default();
+        if !known.contains(&warning) {
+            known.push(warning);
         }
     }
 

@@ -5,20 +5,17 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::OutputArgs;
-use crate::build::{ProfileOrigin, Scope};
+use crate::build::ProfileOrigin;
 
 /// Arguments of `build`.
 #[derive(Debug, Args)]
 pub struct BuildArgs {
-    /// Which to build
+    /// Which to build: baseline; pgo (a profile over this workspace's crates); pgo-program (over every crate)
     #[arg(long, value_delimiter = ',', value_name = "NAMES", default_value = "baseline,pgo")]
     pub variants: Vec<String>,
     /// Also build with an unreadable and with an empty profile, which proves that a profile was applied
     #[arg(long)]
     pub controls: bool,
-    /// Which crates the profile is collected for and applied to
-    #[arg(long, value_enum, value_name = "SCOPE", default_value = "workspace")]
-    pub scope: Scope,
     /// The plan that trains the instrumented build [default: the preset training]
     #[arg(long, value_name = "PLAN")]
     pub training: Option<PathBuf>,

@@ -3,7 +3,6 @@
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
-use crate::build::Scope;
 use crate::plan::{EngineKind, OnLoss};
 
 /// How results are printed. Data goes to stdout, progress to stderr.
@@ -92,21 +91,6 @@ impl ValueEnum for EngineKind {
             Self::Sim => "A seeded model of one: nothing need be built, variants are labels",
         };
         Some(PossibleValue::new(self.name()).help(help))
-    }
-}
-
-impl ValueEnum for Scope {
-    fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Workspace, Self::Program]
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(match self {
-            Self::Workspace => {
-                PossibleValue::new("workspace").help("The crates of this workspace; fast to build")
-            }
-            Self::Program => PossibleValue::new("program").help("Every crate, dependencies included"),
-        })
     }
 }
 

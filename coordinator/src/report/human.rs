@@ -13,7 +13,7 @@ pub(super) mod words;
 
 use std::io;
 
-pub(super) use listings::profile_line;
+pub(super) use listings::{HOT, hot_line, profile_line};
 pub(super) use provenance::labels;
 pub(super) use validity::doubts;
 pub(super) use verdict::headline;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::human::{profile_line, wait};
+use super::human::{HOT, hot_line, profile_line, wait};
 use super::{BuildSteps, Progress};
 use crate::build::BuildProgress;
 use crate::dispatch::event::Sight;
@@ -179,7 +179,12 @@ fn step_line(step: &BuildProgress) -> Option<String> {
         BuildProgress::Started { step } => format!("{step} …"),
         BuildProgress::Finished { step, seconds } => format!("{step} done in {seconds:.0} s"),
         BuildProgress::Reused { step } => format!("{step} is there and still fits"),
-        BuildProgress::Profile(report) => format!("profile: {}", profile_line(report).replace('\u{a0}', " ")),
+        BuildProgress::Profile(report) => {
+            let hottest = report.hottest.iter().take(HOT).map(hot_line);
+            let lines: Vec<String> =
+                std::iter::once(format!("profile: {}", profile_line(report))).chain(hottest).collect();
+            lines.join("\n  ").replace('\u{a0}', " ")
+        }
         BuildProgress::Warning(text) => format!("warning: {text}"),
     })
 }

@@ -139,13 +139,13 @@ fn manifest(ground: &Ground, variants: &[&str]) {
     let variants: serde_json::Map<_, _> =
         variants.iter().map(|name| ((*name).to_owned(), variant.clone())).collect();
     let manifest = serde_json::json!({
-        "format": 1,
+        "format": 2,
         "settings": {
             "package": "worker", "binary": "worker", "cargo_profile": "variant", "cargo_profiles_digest": "",
-            "target": "", "rustc": "", "llvm": "", "cargo": "", "scope": "workspace", "rustflags": [],
+            "target": "", "rustc": "", "llvm": "", "cargo": "", "rustflags": [],
         },
-        "git": null, "sources": { "digest": "", "files": [] }, "variants": variants, "instrumented": null, "controls": {}, "profile": null,
-        "accepted_totals": {}, "warnings": [],
+        "git": null, "sources": { "digest": "", "files": [] }, "variants": variants, "instrumented": {}, "controls": {}, "profiles": {},
+        "accepted_totals": {}, "warnings": {},
     });
     fs::write(dir.join("manifest.json"), manifest.to_string()).unwrap();
 }

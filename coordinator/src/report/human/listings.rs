@@ -111,19 +111,27 @@ pub(super) fn built(page: &mut Page, outcome: &build::Outcome) {
     }
     page.gap();
     variants(manifest).print(page);
-    if let Some(profile) = &manifest.profile {
+    for (scope, profile) in &manifest.profiles {
         page.gap();
-        page.sentence(
-            &format!("profile {}: {}", short(&profile.sha256), profile_line(&profile.report)),
-            2,
-            4,
-        );
+        let (sha, facts) = (short(&profile.sha256), profile_line(&profile.report));
+        page.sentence(&format!("profile {sha} of scope {scope}: {facts}"), 2, 4);
+        for hot in profile.report.hottest.iter().take(HOT) {
+            page.sentence(&hot_line(hot), 4, 12);
+        }
     }
-    for warning in &manifest.warnings {
-        page.item(warning);
+    for (about, warning) in
+        manifest.warnings.iter().flat_map(|(about, all)| all.iter().map(move |w| (about, w)))
+    {
+        page.item(&format!("{about}: {warning}"));
     }
     page.heading("Next");
-    page.line("  coordinator run --preset demo --variants baseline,pgo");
+    let built: Vec<&str> = manifest.variants.keys().map(String::as_str).collect();
+    page.line(&format!("  coordinator run --preset demo --variants {}", built.join(",")));
+}
+
+/// A function and its share of all counts.
+pub(in crate::report) fn hot_line(hot: &build::HotFunction) -> String {
+    format!("{:>5.1}\u{a0}%  {}", 100.0 * hot.share, hot.name)
 }
 
 fn variants(manifest: &Manifest) -> Table {
@@ -137,6 +145,9 @@ fn variants(manifest: &Manifest) -> Table {
     }
     table
 }
+
+/// Functions of a profile that are named; `--output json` has more.
+pub(in crate::report) const HOT: usize = 5;
 
 fn short(hex: &str) -> &str {
     hex.get(..12).unwrap_or(hex)
