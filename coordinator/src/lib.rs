@@ -10,6 +10,7 @@ pub mod dispatch;
 pub mod doctor;
 pub mod error;
 pub mod fleet;
+pub mod history;
 pub mod plan;
 pub mod record;
 pub mod report;

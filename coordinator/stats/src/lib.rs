@@ -10,7 +10,7 @@
 //! | may a quantile be shown | [`validity::claim`] |
 //! | B against A | [`compare::cost_ln`] → [`compare::Block::new`] → [`compare::compare`] → [`compare::holm`] → [`compare::decide`] |
 //! | secondary views | [`resample::jackknife`], [`resample::bootstrap_pooled`], [`resample::bootstrap_mean`] |
-//! | steps in a history | [`drift::change_points`] |
+//! | steps in a history, and how large one is | [`drift::change_points`], [`drift::step_interval`] |
 //! | drift banner, first round | [`drift::mann_kendall`], [`drift::first_round_outlier`] |
 //! | movement inside a window, independent values in it | [`series::movement`], [`series::effective_size`] |
 //!

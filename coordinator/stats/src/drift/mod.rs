@@ -3,8 +3,10 @@
 
 mod changepoint;
 mod outlier;
+mod step;
 mod trend;
 
 pub use changepoint::{ChangePoint, ChangeSettings, change_points};
 pub use outlier::first_round_outlier;
+pub use step::step_interval;
 pub use trend::{Trend, lag1, mann_kendall};

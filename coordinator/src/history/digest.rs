@@ -1,0 +1,108 @@
+//! What the index keeps of a run for its history: the series it belongs to and one figure a scenario, variant and
+//! measure. JSON whose absent fields have defaults. Owns its derivation from findings; must not know other runs.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use stats::compare::Verdict;
+
+use super::{class, series};
+use crate::compare::{Cell, Findings, Outcome};
+
+/// By scenario, variant and measure.
+type Values = BTreeMap<String, BTreeMap<String, BTreeMap<String, f64>>>;
+
+/// One run in its history.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Digest {
+    /// Key of plan and model.
+    pub series: String,
+    /// Key of the plan alone.
+    pub plan: String,
+    /// Class of the hosts.
+    pub host_class: String,
+    /// Kernel, microcode, governor of the hosts.
+    pub ground: Vec<String>,
+    /// SHA-256 of the baseline's file.
+    pub baseline: String,
+    /// Name of the primary measure.
+    pub primary: String,
+    /// ln of the geometric mean over rounds, in the measure's own unit.
+    pub values: Values,
+    /// Of an A/A run: what each comparison found, by scenario and measure.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub effects: BTreeMap<String, BTreeMap<String, Effect>>,
+}
+
+/// What a comparison found.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Effect {
+    /// δ̂, a log ratio; more is slower.
+    pub delta: f64,
+    /// Lower bound of the 95 % interval.
+    pub low: f64,
+    /// Upper bound.
+    pub high: f64,
+    /// FASTER or SLOWER was said.
+    pub found: bool,
+}
+
+/// Where the summary of a run's end keeps it.
+const KEY: &str = "history";
+
+impl Digest {
+    /// Derives it.
+    #[must_use]
+    pub fn of(findings: &Findings) -> Self {
+        let header = &findings.record.header;
+        let a_a = header.labels.iter().any(|label| label == Findings::A_A);
+        let mut values = Values::new();
+        findings.cells.iter().for_each(|cell| add(&mut values, cell));
+        let effects = findings.cells.iter().filter(|_| a_a).map(|cell| (cell.scenario.clone(), effects(cell)));
+        Self {
+            series: series::series_key(&findings.plan, &header.model_digest),
+            plan: series::plan_key(&findings.plan),
+            host_class: class::host_class(&header.hosts),
+            ground: class::ground(&header.hosts),
+            baseline: header.variants.first().map_or_else(String::new, |variant| variant.sha256.to_string()),
+            primary: findings.plan.primary.name().to_owned(),
+            values,
+            effects: effects.collect(),
+        }
+    }
+
+    /// Reads it out of the summary of a run's end; `None` where an older program wrote that.
+    #[must_use]
+    pub fn read(summary_json: &str) -> Option<Self> {
+        let mut summary: serde_json::Value = serde_json::from_str(summary_json).ok()?;
+        serde_json::from_value(summary.get_mut(KEY)?.take()).ok()
+    }
+}
+
+/// The baseline of several candidates was measured beside each of them; the first stands for it.
+fn add(values: &mut Values, cell: &Cell) {
+    let here = values.entry(cell.scenario.clone()).or_default();
+    for metric in &cell.metrics {
+        let name = metric.measure.name();
+        let mut put = |variant: &str, value: Option<f64>| {
+            if let Some(value) = value {
+                here.entry(variant.to_owned()).or_default().entry(name.clone()).or_insert(value.ln());
+            }
+        };
+        put(&cell.baseline, metric.typical(|arm| arm.is_baseline()));
+        let candidate = cell.candidate.as_ref().filter(|candidate| **candidate != cell.baseline);
+        if let Some(candidate) = candidate {
+            put(candidate, metric.typical(|arm| !arm.is_baseline()));
+        }
+    }
+}
+
+fn effects(cell: &Cell) -> BTreeMap<String, Effect> {
+    let effect = |metric: &crate::compare::MetricComparison| {
+        let Outcome::Compared { comparison, decision, .. } = &metric.outcome else { return None };
+        let (delta, ci) = (comparison.effect.delta, comparison.effect.ci);
+        let found = matches!(decision.verdict, Verdict::Slower | Verdict::Faster);
+        Some((metric.measure.name(), Effect { delta, low: ci.low, high: ci.high, found }))
+    };
+    cell.metrics.iter().filter_map(effect).collect()
+}

@@ -1,0 +1,10 @@
+//! Many runs side by side: which belong into one series, where its level steps. Pure over index rows, each of which
+//! carries a [`Digest`] of its run; it must not know where rows are kept or how a trend is shown.
+
+mod class;
+mod digest;
+mod series;
+mod trend;
+
+pub use digest::{Digest, Effect};
+pub use trend::{Line, Point, Query, Step, Trend, TrendError, trend};

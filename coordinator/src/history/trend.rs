@@ -1,0 +1,289 @@
+//! A series over time: one point a run, the steps between its levels, what may explain each. Owns the choice of runs and
+//! the cutting at changes that people expected; must not know how it is shown.
+
+use std::collections::BTreeSet;
+
+use contract::id::RunId;
+use stats::compare::Interval;
+use stats::drift::{ChangeSettings, change_points, step_interval};
+
+use super::Digest;
+use crate::compare::Measure;
+use crate::store::RunSummary;
+
+/// α of a step's interval.
+const ALPHA: f64 = 0.05;
+
+/// What is asked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Query {
+    /// Name of the plan; without it that of the newest run.
+    pub plan: Option<String>,
+    /// One variant; without it all.
+    pub variant: Option<String>,
+    /// Name of a measure; without it the plan's primary.
+    pub metric: Option<String>,
+    /// A part of the class's name; without it the class of the newest run.
+    pub host_class: Option<String>,
+    /// Runs that began then or later, milliseconds since 1970.
+    pub since: Option<u64>,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trend {
+    /// Name of the plan.
+    pub plan: String,
+    /// Key of plan and model.
+    pub series: String,
+    /// Class of the hosts.
+    pub host_class: String,
+    /// One a scenario and variant.
+    pub lines: Vec<Line>,
+    /// Runs left out because they are INVALID.
+    pub invalid: usize,
+    /// Runs left out because they did not complete.
+    pub unfinished: usize,
+    /// Runs of the same plan's name that belong to other series: another load, model or class of hosts.
+    pub apart: usize,
+}
+
+/// One scenario and variant over time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// The scenario.
+    pub scenario: String,
+    /// The variant.
+    pub variant: String,
+    /// What is shown.
+    pub measure: Measure,
+    /// Oldest first.
+    pub points: Vec<Point>,
+    /// In order.
+    pub steps: Vec<Step>,
+}
+
+/// One run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Point {
+    /// Which.
+    pub run: RunId,
+    /// ln of the value in the measure's unit.
+    pub ln: f64,
+    /// Why a new level was expected to begin here; empty where none was.
+    pub expected: String,
+    /// Kernel, microcode, governor.
+    pub ground: Vec<String>,
+}
+
+/// From one level to the next.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// Index of the first point of the new level.
+    pub at: usize,
+    /// Median before and after, in the measure's unit.
+    pub medians: (f64, f64),
+    /// Difference of the means of ln; 0.05 is 5 % more.
+    pub change: f64,
+    /// Its 95 % interval; `None` with fewer than three points.
+    pub interval: Option<Interval>,
+    /// p of the step; `None` where it was expected.
+    pub p: Option<f64>,
+    /// Why it was expected; empty where it was found.
+    pub expected: String,
+    /// What else changed between the two runs: kernel, microcode, governor.
+    pub ground: Vec<String>,
+}
+
+/// Why there is no trend.
+#[derive(Debug, thiserror::Error)]
+pub enum TrendError {
+    /// Nothing fits.
+    #[error("find complete runs that fit: {}", known(.plans))]
+    Nothing {
+        /// Plans that have complete runs.
+        plans: Vec<String>,
+    },
+    /// The runs there are know no such variant.
+    #[error("find the variant `{wanted}` in these runs: they have {}", .known.join(", "))]
+    NoVariant {
+        /// Asked for.
+        wanted: String,
+        /// There.
+        known: Vec<String>,
+    },
+}
+
+fn known(plans: &[String]) -> String {
+    match plans {
+        [] => "none is stored; `coordinator run` makes one".to_owned(),
+        _ => format!("there are runs of {} (see `coordinator runs list`)", plans.join(", ")),
+    }
+}
+
+/// The trend over these runs, oldest first, each with its digest where it has one.
+///
+/// # Errors
+/// When no complete run fits.
+pub fn trend(runs: &[(RunSummary, Option<Digest>)], query: &Query) -> Result<Trend, TrendError> {
+    let of_plan = |run: &RunSummary| query.plan.as_ref().is_none_or(|plan| *plan == run.plan);
+    let in_class = |class: &str| query.host_class.as_ref().is_none_or(|part| class.contains(part.as_str()));
+    let fits = |(run, digest): &&(RunSummary, Option<Digest>)| {
+        of_plan(run) && digest.as_ref().is_some_and(|digest| in_class(&digest.host_class))
+    };
+    let nothing = || TrendError::Nothing { plans: plans(runs) };
+    let (newest, model) = runs.iter().rfind(fits).ok_or_else(nothing)?;
+    let model = model.as_ref().ok_or_else(nothing)?;
+    let since = query.since.unwrap_or(0);
+    let named = |(run, _): &&(RunSummary, Option<Digest>)| run.plan == newest.plan && run.run.unix_ms() >= since;
+    let mut trend = Trend {
+        plan: newest.plan.clone(),
+        series: model.series.clone(),
+        host_class: model.host_class.clone(),
+        lines: Vec::new(),
+        invalid: 0,
+        unfinished: 0,
+        apart: 0,
+    };
+    let mut members = Vec::new();
+    for (run, digest) in runs.iter().filter(named) {
+        match digest {
+            None => trend.unfinished += 1,
+            Some(d) if d.series != model.series || d.host_class != model.host_class => trend.apart += 1,
+            Some(_) if run.end.as_ref().is_some_and(|end| end.validity == "INVALID") => trend.invalid += 1,
+            Some(digest) => members.push((run, digest)),
+        }
+    }
+    trend.lines = lines(&members, query, &model.primary)?;
+    if trend.lines.is_empty() { Err(nothing()) } else { Ok(trend) }
+}
+
+fn plans(runs: &[(RunSummary, Option<Digest>)]) -> Vec<String> {
+    let names: BTreeSet<_> =
+        runs.iter().filter(|(_, digest)| digest.is_some()).map(|(run, _)| run.plan.clone()).collect();
+    names.into_iter().collect()
+}
+
+fn lines(members: &[(&RunSummary, &Digest)], query: &Query, primary: &str) -> Result<Vec<Line>, TrendError> {
+    let wanted = query.metric.as_deref().unwrap_or(primary);
+    let Some(measure) = Measure::ALL.into_iter().find(|measure| measure.name() == wanted) else {
+        return Ok(Vec::new());
+    };
+    let mut keys = BTreeSet::new();
+    for (_, digest) in members {
+        for (scenario, variants) in &digest.values {
+            keys.extend(variants.keys().map(|variant| (scenario.clone(), variant.clone())));
+        }
+    }
+    if let Some(variant) = &query.variant {
+        let known: BTreeSet<String> = keys.iter().map(|(_, variant)| variant.clone()).collect();
+        if !known.is_empty() && !known.contains(variant) {
+            let known = known.into_iter().collect();
+            return Err(TrendError::NoVariant { wanted: variant.clone(), known });
+        }
+        keys.retain(|(_, key)| key == variant);
+    }
+    let line = |(scenario, variant): (String, String)| {
+        let points = points(members, &scenario, &variant, wanted);
+        let steps = steps(&points);
+        Line { scenario, variant, measure, points, steps }
+    };
+    Ok(keys.into_iter().map(line).filter(|line| !line.points.is_empty()).collect())
+}
+
+fn points(members: &[(&RunSummary, &Digest)], scenario: &str, variant: &str, measure: &str) -> Vec<Point> {
+    let point = |(run, digest): &(&RunSummary, &Digest)| {
+        let ln = *digest.values.get(scenario)?.get(variant)?.get(measure)?;
+        let (expected, ground) = (run.expected.clone(), digest.ground.clone());
+        Some(Point { run: run.run, ln, expected, ground })
+    };
+    members.iter().filter_map(point).collect()
+}
+
+/// Where people expected a new level, and within what lies between, where one was found.
+fn steps(points: &[Point]) -> Vec<Step> {
+    let lns: Vec<f64> = points.iter().map(|point| point.ln).collect();
+    let expected: Vec<usize> = (1..points.len()).filter(|at| !points[*at].expected.is_empty()).collect();
+    let starts: Vec<usize> = std::iter::once(0).chain(expected.iter().copied()).collect();
+    let mut found: Vec<(usize, Option<f64>)> = expected.iter().map(|at| (*at, None)).collect();
+    for (k, start) in starts.iter().enumerate() {
+        let end = starts.get(k + 1).copied().unwrap_or(lns.len());
+        let changes = change_points(&lns[*start..end], &ChangeSettings::default());
+        found.extend(changes.iter().map(|change| (start + change.index, Some(change.p))));
+    }
+    found.sort_by_key(|(at, _)| *at);
+    let edge = |k: Option<usize>, none: usize| k.and_then(|k| found.get(k)).map_or(none, |(at, _)| *at);
+    let step = |(k, (at, p)): (usize, &(usize, Option<f64>))| {
+        let before = &lns[edge(k.checked_sub(1), 0)..*at];
+        let after = &lns[*at..edge(Some(k + 1), lns.len())];
+        Step {
+            at: *at,
+            medians: (median(before).exp(), median(after).exp()),
+            change: mean(after) - mean(before),
+            interval: step_interval(before, after, ALPHA),
+            p: *p,
+            expected: if p.is_none() { points[*at].expected.clone() } else { String::new() },
+            ground: changed(&points[*at - 1].ground, &points[*at].ground),
+        }
+    };
+    found.iter().enumerate().map(step).collect()
+}
+
+/// What holds after and did not before.
+fn changed(before: &[String], after: &[String]) -> Vec<String> {
+    after.iter().filter(|fact| !before.contains(fact)).cloned().collect()
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let n = sorted.len();
+    if n % 2 == 1 { sorted[n / 2] } else { f64::midpoint(sorted[n / 2 - 1], sorted[n / 2]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(at: u64, ln: f64, expected: &str) -> Point {
+        let ground = vec![if at < 10 { "kernel 1" } else { "kernel 2" }.to_owned()];
+        Point { run: RunId::new(at, [0; 10]), ln, expected: expected.into(), ground }
+    }
+
+    fn series(expected_at: Option<u64>) -> Vec<Point> {
+        let noise = |at: u64| 0.001 * (at * 7 % 5) as f64;
+        let level = |at: u64| if at < 10 { 1.0 } else { 1.05 };
+        let said = |at| if Some(at) == expected_at { "new kernels" } else { "" };
+        (0..20).map(|at| point(at, level(at) + noise(at), said(at))).collect()
+    }
+
+    #[test]
+    fn a_step_is_found_with_its_size_and_what_else_changed() {
+        let [step] = &steps(&series(None))[..] else { panic!("one step") };
+        assert_eq!((step.at, step.expected.as_str()), (10, ""));
+        assert!((step.change - 0.05).abs() < 1e-9, "{}", step.change);
+        assert!(step.interval.is_some_and(|interval| interval.contains(0.05) && interval.low > 0.04));
+        assert!(step.p.is_some_and(|p| p < 1e-6));
+        assert_eq!(step.ground, ["kernel 2"]);
+    }
+
+    #[test]
+    fn an_expected_step_is_not_found_again_and_a_wrongly_expected_one_shows_none() {
+        let [step] = &steps(&series(Some(10)))[..] else { panic!("one step") };
+        assert_eq!((step.at, step.expected.as_str(), step.p), (10, "new kernels", None));
+        let both = steps(&series(Some(5)));
+        assert_eq!(both.iter().map(|step| step.at).collect::<Vec<_>>(), [5, 10]);
+        assert!(both[0].interval.is_some_and(|interval| interval.contains(0.0)));
+    }
+
+    #[test]
+    fn a_flat_series_has_no_step() {
+        let flat: Vec<Point> = series(None).into_iter().take(10).collect();
+        assert_eq!(steps(&flat), []);
+        assert_eq!(steps(&flat[..1]), []);
+    }
+}
