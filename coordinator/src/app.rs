@@ -4,6 +4,7 @@
 mod builds;
 mod entropy;
 mod execute;
+mod history;
 mod keep;
 mod prepare;
 mod run;
@@ -47,6 +48,7 @@ pub fn carry_out(cli: Cli, reporter: &mut dyn Reporter) -> Result<u8, AppError> 
         Command::Build(args) => builds::build(&mut app, args),
         Command::Compare(args) => stored::compare(&mut app, args),
         Command::Report(args) => stored::report(&mut app, args),
+        Command::Trend(args) => history::trend(&mut app, args),
         Command::Runs(command) => stored::runs(&mut app, command),
         Command::Plan(PlanCommand::Show(args)) => {
             app.reporter.line(plan::preset::toml(&args.preset)?.trim_end())?;

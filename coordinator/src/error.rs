@@ -17,6 +17,7 @@ use contract::message::Failure;
 use crate::app::{ExecuteError, TrainError};
 use crate::build::BuildError;
 use crate::compare::CompareError;
+use crate::history::TrendError;
 use crate::plan::PlanError;
 use crate::plan::model::ModelNotFound;
 use crate::schedule::LineupError;
@@ -49,6 +50,9 @@ pub enum AppError {
     /// The record.
     #[error("failed to {0}")]
     Compare(#[from] CompareError),
+    /// The history.
+    #[error("failed to {0}")]
+    Trend(#[from] TrendError),
     /// A worker cannot do what is asked, however often it is asked.
     #[error("{0}")]
     Worker(Failure),

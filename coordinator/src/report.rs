@@ -19,6 +19,7 @@ use crate::compare::Findings;
 use crate::dispatch::event::Sight;
 use crate::doctor::Check;
 use crate::error::AppError;
+use crate::history::Trend;
 use crate::plan::Plan;
 use crate::store::{Rebuilt, RunRecord, RunSummary, Verified};
 
@@ -46,6 +47,11 @@ pub trait Reporter {
     /// # Errors
     /// When stdout cannot be written.
     fn full(&mut self, findings: &Findings) -> io::Result<()>;
+    /// A plan's history.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    fn trend(&mut self, trend: &Trend) -> io::Result<()>;
     /// A list of runs, newest first.
     ///
     /// # Errors

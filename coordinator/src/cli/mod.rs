@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 mod build;
+mod history;
 mod run;
 mod runs;
 mod values;
 
 pub use build::BuildArgs;
+pub use history::TrendArgs;
 pub use run::RunArgs;
 pub use runs::{
     CompareArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsList, RunsNote, RunsShow,
@@ -42,7 +44,9 @@ pub enum Command {
     Compare(CompareArgs),
     /// Show everything a stored run measured
     Report(ReportArgs),
-    /// List, show and move stored runs
+    /// Show a plan's history on one class of hosts: where does its level step?
+    Trend(TrendArgs),
+    /// List, show, tag and move stored runs
     #[command(subcommand)]
     Runs(RunsCommand),
     /// Print and check plans
@@ -64,6 +68,7 @@ impl Cli {
         let output = match &self.command {
             Command::Build(args) => Some(args.output),
             Command::Report(args) => Some(args.output),
+            Command::Trend(args) => Some(args.output),
             Command::Runs(RunsCommand::List(args)) => Some(args.output),
             Command::Runs(RunsCommand::Show(args)) => Some(args.output),
             Command::Plan(PlanCommand::Check(args)) => Some(args.output),

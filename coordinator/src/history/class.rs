@@ -13,7 +13,8 @@ const NOISE: [&str; 6] = ["cpu", "processor", "(r)", "(tm)", "gen", "with"];
 pub(super) fn host_class(hosts: &[(String, HostFacts)]) -> String {
     let mut classes: BTreeMap<String, usize> = BTreeMap::new();
     hosts.iter().for_each(|(_, host)| *classes.entry(of_host(host)).or_default() += 1);
-    let counted = |(class, count): (String, usize)| if count == 1 { class } else { format!("{count}x {class}") };
+    let counted =
+        |(class, count): (String, usize)| if count == 1 { class } else { format!("{count}x {class}") };
     classes.into_iter().map(counted).collect::<Vec<_>>().join(" + ")
 }
 

@@ -58,7 +58,8 @@ impl Digest {
         let a_a = header.labels.iter().any(|label| label == Findings::A_A);
         let mut values = Values::new();
         findings.cells.iter().for_each(|cell| add(&mut values, cell));
-        let effects = findings.cells.iter().filter(|_| a_a).map(|cell| (cell.scenario.clone(), effects(cell)));
+        let effects =
+            findings.cells.iter().filter(|_| a_a).map(|cell| (cell.scenario.clone(), effects(cell)));
         Self {
             series: series::series_key(&findings.plan, &header.model_digest),
             plan: series::plan_key(&findings.plan),

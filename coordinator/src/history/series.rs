@@ -8,7 +8,16 @@ use crate::plan::Plan;
 /// Keys of a plan that change how often is measured or how it is judged, but not what; and what a simulated engine
 /// is told, which stands for the code under test.
 const FREE: [&str; 10] = [
-    "seed", "rounds", "control", "tolerance", "validity", "timeouts", "primary", "on_loss", "max_attempts", "sim",
+    "seed",
+    "rounds",
+    "control",
+    "tolerance",
+    "validity",
+    "timeouts",
+    "primary",
+    "on_loss",
+    "max_attempts",
+    "sim",
 ];
 /// Digits of a key.
 const DIGITS: usize = 16;
@@ -65,7 +74,10 @@ mod tests {
     #[test]
     fn how_often_and_how_strictly_makes_no_other_series() {
         let key = plan_key(&plan(|_| {}));
-        assert_eq!(key, plan_key(&plan(|o| (o.seed, o.rounds, o.control) = (Some(9), Some(30), Some(false)))));
+        assert_eq!(
+            key,
+            plan_key(&plan(|o| (o.seed, o.rounds, o.control) = (Some(9), Some(30), Some(false))))
+        );
         let mut strict = plan(|_| {});
         strict.tolerance.latency = 0.5;
         strict.scenarios[0].timeout *= 2;

@@ -135,7 +135,8 @@ pub fn trend(runs: &[(RunSummary, Option<Digest>)], query: &Query) -> Result<Tre
     let (newest, model) = runs.iter().rfind(fits).ok_or_else(nothing)?;
     let model = model.as_ref().ok_or_else(nothing)?;
     let since = query.since.unwrap_or(0);
-    let named = |(run, _): &&(RunSummary, Option<Digest>)| run.plan == newest.plan && run.run.unix_ms() >= since;
+    let named =
+        |(run, _): &&(RunSummary, Option<Digest>)| run.plan == newest.plan && run.run.unix_ms() >= since;
     let mut trend = Trend {
         plan: newest.plan.clone(),
         series: model.series.clone(),

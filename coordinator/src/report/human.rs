@@ -6,6 +6,7 @@ mod listings;
 mod page;
 mod provenance;
 mod table;
+mod trend;
 mod validity;
 mod verdict;
 mod views;
@@ -26,6 +27,7 @@ use super::{BuildSteps, Progress, Reporter, Streams, progress};
 use crate::build;
 use crate::compare::Findings;
 use crate::doctor::Check;
+use crate::history::Trend;
 use crate::plan::Plan;
 use crate::store::{Rebuilt, RunRecord, RunSummary, Verified};
 
@@ -79,6 +81,10 @@ impl Reporter for Human<'_> {
 
     fn full(&mut self, findings: &Findings) -> io::Result<()> {
         self.page(|page| full(page, findings))
+    }
+
+    fn trend(&mut self, trend: &Trend) -> io::Result<()> {
+        self.page(|page| trend::print(page, trend))
     }
 
     fn runs(&mut self, runs: &[RunSummary]) -> io::Result<()> {

@@ -2,6 +2,7 @@
 //! small; [`super::document`] owns the run's shape and [`convert`] fills it.
 
 mod convert;
+mod history;
 
 use std::io;
 
@@ -14,6 +15,7 @@ use super::{BuildSteps, Progress, Reporter, Streams, progress};
 use crate::build;
 use crate::compare::Findings;
 use crate::doctor::{Check, State};
+use crate::history::{Digest, Trend};
 use crate::plan::Plan;
 use crate::store::{Rebuilt, RunRecord, RunSummary, Verified};
 
@@ -43,6 +45,10 @@ impl Reporter for Json<'_> {
     fn full(&mut self, findings: &Findings) -> io::Result<()> {
         let document = document(findings).map_err(io::Error::other)?;
         self.print(&document)
+    }
+
+    fn trend(&mut self, trend: &Trend) -> io::Result<()> {
+        self.answer("trend", history::trend(trend))
     }
 
     fn runs(&mut self, runs: &[RunSummary]) -> io::Result<()> {
@@ -114,5 +120,7 @@ pub fn summary_json(findings: &Findings) -> String {
     };
     let cells: Vec<Value> = findings.cells.iter().map(cell).collect();
     let state = findings.state.map(RunState::name);
-    json!({ "schema_version": SCHEMA_VERSION, "state": state, "cells": cells }).to_string()
+    let history = Digest::of(findings);
+    json!({ "schema_version": SCHEMA_VERSION, "state": state, "cells": cells, "history": history })
+        .to_string()
 }

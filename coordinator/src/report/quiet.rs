@@ -6,6 +6,7 @@ use super::{BuildSteps, Progress, Reporter, Streams, progress};
 use crate::build::{self, BuildProgress};
 use crate::compare::Findings;
 use crate::doctor::{Check, State};
+use crate::history::Trend;
 use crate::plan::Plan;
 use crate::store::{Rebuilt, RunRecord, RunSummary, Verified};
 
@@ -36,6 +37,17 @@ impl Reporter for Quiet<'_> {
 
     fn full(&mut self, findings: &Findings) -> io::Result<()> {
         self.findings(findings)
+    }
+
+    /// One line a step: the scenario, the variant, the first run of the new level.
+    fn trend(&mut self, trend: &Trend) -> io::Result<()> {
+        let steps = |line: &crate::history::Line| {
+            let (scenario, variant) = (line.scenario.clone(), line.variant.clone());
+            let run = |at: usize| line.points[at].run;
+            let text = |step: &crate::history::Step| format!("{scenario} {variant} {}", run(step.at));
+            line.steps.iter().map(text).collect::<Vec<_>>()
+        };
+        self.lines(trend.lines.iter().flat_map(steps))
     }
 
     fn runs(&mut self, runs: &[RunSummary]) -> io::Result<()> {

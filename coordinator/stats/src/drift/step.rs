@@ -33,6 +33,8 @@ mod tests {
         let interval = step_interval(&[1.0, 2.0, 3.0], &[5.0, 7.0, 9.0], 0.05).expect("four degrees");
         let half = 2.776_445_105_198 * (2.5_f64 * 2.0 / 3.0).sqrt();
         assert!((interval.low - (5.0 - half)).abs() < 1e-9 && (interval.high - (5.0 + half)).abs() < 1e-9);
-        assert!(step_interval(&[1.0], &[2.0], 0.05).is_none() && step_interval(&[], &[1.0; 5], 0.05).is_none());
+        assert!(
+            step_interval(&[1.0], &[2.0], 0.05).is_none() && step_interval(&[], &[1.0; 5], 0.05).is_none()
+        );
     }
 }

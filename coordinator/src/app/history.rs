@@ -1,0 +1,42 @@
+//! Questions about many runs at once.
+
+use super::{App, Verdict};
+use crate::cli::TrendArgs;
+use crate::compare;
+use crate::error::{AppError, exit};
+use crate::history::{self, Digest, Query};
+use crate::store::{RunSummary, Store};
+
+pub(super) fn trend(app: &mut App<'_>, args: &TrendArgs) -> Result<Verdict, AppError> {
+    let query = Query {
+        plan: args.plan.clone(),
+        variant: args.variant.clone(),
+        metric: args.metric.clone(),
+        host_class: args.host_class.clone(),
+        since: args.since,
+    };
+    let runs = digests(&*app.store()?)?;
+    let trend = history::trend(&runs, &query)?;
+    app.reporter.trend(&trend)?;
+    Ok(exit::OK)
+}
+
+/// Every run with its digest; one that did not complete has none.
+pub(super) fn digests(store: &Store) -> Result<Vec<(RunSummary, Option<Digest>)>, AppError> {
+    let with = |run: RunSummary| {
+        let digest = digest(store, &run)?;
+        Ok((run, digest))
+    };
+    store.runs()?.into_iter().map(with).collect()
+}
+
+fn digest(store: &Store, run: &RunSummary) -> Result<Option<Digest>, AppError> {
+    let Some(end) = run.end.as_ref().filter(|end| end.state == "complete") else { return Ok(None) };
+    if let Some(digest) = Digest::read(&end.summary_json) {
+        return Ok(Some(digest));
+    }
+    // An older program wrote the end: the parts tell the same.
+    let record = store.read_run(run.run)?;
+    // A plan that this program cannot read belongs to no series it knows.
+    Ok(compare::findings(record).ok().map(|findings| Digest::of(&findings)))
+}

@@ -1,0 +1,66 @@
+//! `trend` and `calibrate`. Owns their flags; must not know how runs are kept or judged.
+
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+
+use super::OutputArgs;
+use crate::compare::Measure;
+
+/// Arguments of `trend`.
+#[derive(Debug, Args)]
+pub struct TrendArgs {
+    /// Name of the plan [default: that of the newest run]
+    #[arg(value_name = "PLAN")]
+    pub plan: Option<String>,
+    /// Only this variant [default: every variant]
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
+    /// The measure to follow [default: the plan's primary]
+    #[arg(long, value_name = "NAME", value_parser = measures())]
+    pub metric: Option<String>,
+    /// A part of the name of a class of hosts [default: that of the newest run]
+    #[arg(long, value_name = "CLASS")]
+    pub host_class: Option<String>,
+    /// Only runs of that day (UTC) and later
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
+    pub since: Option<u64>,
+    /// How to print it.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+fn measures() -> PossibleValuesParser {
+    PossibleValuesParser::new(Measure::ALL.map(|measure| &*measure.name().leak()))
+}
+
+/// A day as milliseconds since 1970 (Hinnant, "chrono-compatible low-level date algorithms").
+fn day(text: &str) -> Result<u64, String> {
+    let wrong = || "a day is written as 2026-01-31".to_owned();
+    let parts: Vec<i64> = text.split('-').map(str::parse).collect::<Result<_, _>>().map_err(|_| wrong())?;
+    let [year, month @ 1..=12, day @ 1..=31] = parts[..] else { return Err(wrong()) };
+    if !(1970..10_000).contains(&year) {
+        return Err(wrong());
+    }
+    let year = year - i64::from(month <= 2);
+    let era = year.div_euclid(400);
+    let of_era = year - era * 400;
+    let from_march = (month + 9) % 12;
+    let of_year = (153 * from_march + 2) / 5 + day - 1;
+    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
+    u64::try_from(days * 86_400_000).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        assert_eq!(day("1970-01-01"), Ok(0));
+        assert_eq!(day("2000-02-29"), Ok(951_782_400_000));
+        assert_eq!(day("2023-11-14"), Ok(1_699_920_000_000));
+        for wrong in ["yesterday", "2023-13-01", "2023-11", "1969-12-31", "2023-11-14-1"] {
+            assert!(day(wrong).is_err(), "{wrong}");
+        }
+    }
+}
