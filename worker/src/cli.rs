@@ -36,11 +36,7 @@ pub enum Command {
     /// Measure the engine in this process beside what the machine could do at best
     Bench(BenchArgs),
     /// Measure what the load generator itself can do on one core, with an engine that does no work
-    Floor {
-        /// How to print
-        #[arg(long, default_value = "human")]
-        output: BenchOutput,
-    },
+    Floor(FloorArgs),
 }
 
 /// Flags of `bench`.
@@ -67,6 +63,23 @@ pub struct BenchArgs {
     /// Repetitions of everything
     #[arg(long, default_value = "5", value_parser = positive)]
     pub repeat: usize,
+    /// How to print
+    #[arg(long, default_value = "human")]
+    pub output: BenchOutput,
+}
+
+/// Flags of `floor`.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct FloorArgs {
+    /// Repetitions of everything but pacing
+    #[arg(long, default_value = "5", value_parser = positive)]
+    pub repeat: usize,
+    /// Also measure how punctually requests are sent at this many a second, Poisson
+    #[arg(long, value_name = "PER_SECOND", value_parser = rate)]
+    pub pace: Option<f64>,
+    /// For how long to send at that rate
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds, requires = "pace")]
+    pub seconds: Duration,
     /// How to print
     #[arg(long, default_value = "human")]
     pub output: BenchOutput,
@@ -192,6 +205,11 @@ impl IsaName {
 fn positive(text: &str) -> Result<usize, String> {
     let number = text.trim().parse::<std::num::NonZero<usize>>();
     number.map(std::num::NonZero::get).map_err(|_| "a positive number is expected".to_owned())
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| "a number is expected".to_owned())?;
+    (0.1..=1e6).contains(&rate).then_some(rate).ok_or_else(|| "0.1 to 1000000 is expected".to_owned())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

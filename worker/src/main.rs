@@ -10,7 +10,7 @@ use clap::Parser;
 use inference::files::ModelFiles;
 use inference::{import, synth};
 use tokio::runtime::{Builder, Runtime};
-use worker::cli::{AgentArgs, BenchArgs, BenchOutput, Cli, Command, ModelCommand};
+use worker::cli::{AgentArgs, BenchArgs, BenchOutput, Cli, Command, FloorArgs, ModelCommand};
 use worker::error::{WorkerError, with_causes};
 use worker::measure::{Clock, ColdStart};
 use worker::session::join::{self, Handover, TOKEN};
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         Command::Join => run_worker(cold),
         Command::Model { command } => model(command),
         Command::Bench(args) => measure(args),
-        Command::Floor { output } => calibrate(output),
+        Command::Floor(args) => calibrate(args),
     };
     // Returning, not exiting: an instrumented build writes its profile on the way out of main.
     match outcome {
@@ -97,11 +97,13 @@ fn measure(args: BenchArgs) -> Result<(), WorkerError> {
     Ok(())
 }
 
-fn calibrate(output: BenchOutput) -> Result<(), WorkerError> {
-    let floor = floor::measure().ok_or(WorkerError::Floor)?;
-    match output {
-        BenchOutput::Human => print!("{floor}"),
-        BenchOutput::Json => println!("{:#}", floor.json()),
+fn calibrate(args: FloorArgs) -> Result<(), WorkerError> {
+    let floor = floor::measure(args.repeat).ok_or(WorkerError::Floor)?;
+    let pace = |rate| floor::Pacing::measure(rate, args.seconds.as_secs_f64()).ok_or(WorkerError::Floor);
+    let report = floor::Report { floor, repeats: args.repeat, pacing: args.pace.map(pace).transpose()? };
+    match args.output {
+        BenchOutput::Human => print!("{report}"),
+        BenchOutput::Json => println!("{:#}", report.json()),
     }
     Ok(())
 }

@@ -14,6 +14,8 @@ pub enum Purpose {
     Noise = 4,
     /// The prompts of a warm-up; indexed by request.
     WarmUp = 5,
+    /// The arrivals that pacing is measured with.
+    Floor = 60,
 }
 
 /// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).

@@ -128,7 +128,7 @@ impl Rig {
     /// Listens until it has heard enough, or for so long that nothing can be expected any more.
     fn listen(&mut self, enough: impl Fn(&[Stamped]) -> bool) -> Verdict {
         let patience = self.clock.now() + Duration::from_secs(20);
-        let (pacer, mut news) = (Pacer::new(&self.clock), Vec::new());
+        let (mut pacer, mut news) = (Pacer::new(&self.clock), Vec::new());
         loop {
             self.inbox.take(&mut news);
             self.heard.append(&mut news);

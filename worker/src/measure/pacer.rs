@@ -1,14 +1,19 @@
-//! Waiting until an instant, better than the kernel's timers alone would: sleep until shortly before, then spin. The
-//! spin is bounded, and its cost is in the driver's processor time. In virtual time nothing waits: the clock jumps
-//! from event to event. It must not know what is waited for.
+//! Waiting until an instant, better than the kernel's timers alone would: sleep until shortly before, then spin. How
+//! long before is learnt from how late this machine wakes a sleeper, within bounds; what it costs is in the driver's
+//! processor time. In virtual time nothing waits: the clock jumps from event to event. It must not know what is waited
+//! for.
 
 use std::time::Duration;
 
 use super::clock::Clock;
 use crate::engine::{Engine, Time};
 
-/// Distance to the instant below which the pacer spins.
-const SPIN: Duration = Duration::from_micros(150);
+/// Longest spin before an instant. Who is woken later than this was not woken late but had no processor, against which
+/// no spin helps.
+const LONGEST: Duration = Duration::from_micros(250);
+
+/// Shortest.
+const SHORTEST: Duration = Duration::from_micros(20);
 
 /// Longest sleep, so that progress is shown while nothing happens.
 const NAP: Duration = Duration::from_millis(200);
@@ -26,34 +31,49 @@ pub enum Wake {
 
 /// Waits by a clock.
 #[derive(Clone, Debug)]
-pub struct Pacer(Clock);
+pub struct Pacer {
+    clock: Clock,
+    margin: Margin,
+}
+
+/// How long before an instant a sleep is to end: so long that one sleeper in fifty is woken later than that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Margin(Duration);
 
 impl Pacer {
     /// The pacer of a clock.
     #[must_use]
     pub fn new(clock: &Clock) -> Self {
-        Self(clock.clone())
+        Self { clock: clock.clone(), margin: Margin(LONGEST) }
     }
 
     /// Returns at the instant or earlier: when the thread is unparked, or to let the caller look around. Callers
     /// loop. An engine in virtual time is moved on meanwhile.
-    pub fn wait(&self, wake: Wake, engine: &mut dyn Engine) {
-        if self.0.is_virtual() { self.jump(wake, engine) } else { self.sleep(wake) }
+    pub fn wait(&mut self, wake: Wake, engine: &mut dyn Engine) {
+        if self.clock.is_virtual() { self.jump(wake, engine) } else { self.sleep(wake) }
     }
 
-    fn sleep(&self, wake: Wake) {
-        let rest = |until: Duration| until.saturating_sub(self.0.now());
+    fn sleep(&mut self, wake: Wake) {
+        let rest = |until: Duration| until.saturating_sub(self.clock.now());
         match wake {
             Wake::Called => std::thread::park_timeout(NAP),
             Wake::After(until) => std::thread::park_timeout(rest(until).min(NAP)),
             Wake::Exactly(until) => match rest(until) {
-                far if far > SPIN => std::thread::park_timeout((far - SPIN).min(NAP)),
+                far if far > self.margin.0 => self.sleep_until(until - self.margin.0, far - self.margin.0),
                 _ => {
-                    while self.0.now() < until {
+                    while self.clock.now() < until {
                         std::hint::spin_loop();
                     }
                 }
             },
+        }
+    }
+
+    /// Sleeps for `rest`, which ends at `aim`, and learns from how much later that was.
+    fn sleep_until(&mut self, aim: Duration, rest: Duration) {
+        std::thread::park_timeout(rest.min(NAP));
+        if let Some(late) = self.clock.now().checked_sub(aim) {
+            self.margin.learn(late);
         }
     }
 
@@ -66,9 +86,49 @@ impl Pacer {
         let mut simulated = engine.simulated();
         let event = simulated.as_ref().and_then(|engine| engine.next_at());
         let next = asked.into_iter().chain(event).min().expect("in virtual time something must come next");
-        self.0.move_to(next);
+        self.clock.move_to(next);
         if let Some(engine) = simulated.as_mut() {
             engine.advance(next);
         }
+    }
+}
+
+impl Margin {
+    /// A step up for every sleep that outlasted the margin, a fiftieth of it down for every other (the quantile by
+    /// stochastic approximation: Robbins and Monro, 1951).
+    fn learn(&mut self, late: Duration) {
+        let next = match late {
+            _ if late > LONGEST => return,
+            _ if late > self.0 => self.0 + self.0 / 4,
+            _ => self.0 - self.0 / 200,
+        };
+        self.0 = next.clamp(SHORTEST, LONGEST);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const US: Duration = Duration::from_micros(1);
+
+    fn after(mut margin: Margin, lates: impl Iterator<Item = Duration>) -> Duration {
+        lates.for_each(|late| margin.learn(late));
+        margin.0
+    }
+
+    #[test]
+    fn the_margin_settles_where_one_sleep_in_fifty_outlasts_it() {
+        // 1 to 100 µs, each as often as any other, in an order that jumps about.
+        let lates = (0..10_000u32).map(|n| (n * 37 % 100 + 1) * US);
+        let settled = after(Margin(LONGEST), lates);
+        assert!((85 * US..125 * US).contains(&settled), "{settled:?}");
+    }
+
+    #[test]
+    fn the_margin_is_bounded_and_learns_nothing_from_a_taken_processor() {
+        assert_eq!(after(Margin(LONGEST), (0..10_000).map(|_| Duration::ZERO)), SHORTEST);
+        assert_eq!(after(Margin(240 * US), std::iter::once(245 * US)), LONGEST);
+        assert_eq!(after(Margin(50 * US), (0..9).map(|_| Duration::from_millis(5))), 50 * US);
     }
 }

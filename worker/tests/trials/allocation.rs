@@ -4,15 +4,18 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::rig;
-use contract::spec::{Demand, EngineSpec, Shape, SimSpec};
-use worker::engine;
+use contract::spec::{Demand, EngineSpec, Shape, Share, SimSpec};
+use worker::engine::{self, EngineRequest};
+use worker::load::arrival::Arrivals;
 use worker::load::control::Control;
 use worker::load::driver::{Bench, DriveEnd, Driver};
 use worker::load::inbox::Inbox;
-use worker::load::phase::Phase;
-use worker::measure::Clock;
+use worker::load::phase::{Phase, PhaseKind};
+use worker::load::stop::Stop;
+use worker::measure::{Clock, Plan};
 
 struct Counting;
 
@@ -55,6 +58,44 @@ fn allocations(shape: Shape, waste: fn()) -> u64 {
     let counted = ALLOCATIONS.get() - before;
     assert_eq!(driver.into_recorder().outcomes().ok, 200);
     counted
+}
+
+/// Allocations while 300 requests of 64 tokens are answered at once, by an engine with room for `events`.
+fn allocations_of_floor(events: usize) -> u64 {
+    let (clock, inbox, control) = (Clock::monotonic(), Inbox::default(), Control::new());
+    let mut engine = engine::null(inbox.sink(&clock), events);
+    let request = |index| EngineRequest { index, prompt: vec![1], max_new_tokens: 64 };
+    let phase = Phase {
+        kind: PhaseKind::Measured,
+        requests: (0..300).map(request).collect(),
+        arrivals: Arrivals::closed(8),
+        stop: Stop::Requests(300),
+        plan: Plan {
+            share: Share { index: 0, of: 1 },
+            requests: 300,
+            in_flight: 8,
+            output_tokens: 64,
+            timeout: Duration::from_secs(3600),
+            start: Duration::ZERO,
+        },
+    };
+    let bench = Bench { engine: &mut *engine, inbox: &inbox, clock: &clock, control: &control };
+    let mut driver = Driver::new(bench, phase, clock.now());
+    let before = ALLOCATIONS.get();
+    assert_eq!(driver.run(&mut |_| ()), DriveEnd::Done);
+    let counted = ALLOCATIONS.get() - before;
+    assert_eq!(driver.into_recorder().tokens_so_far(), 300 * 64);
+    counted
+}
+
+#[test]
+fn nineteen_thousand_tokens_on_the_monotonic_clock_allocate_nothing() {
+    assert_eq!(allocations_of_floor(8 * 66), 0);
+}
+
+#[test]
+fn an_engine_without_room_for_its_events_would_be_caught_allocating() {
+    assert!(allocations_of_floor(0) > 0);
 }
 
 #[test]

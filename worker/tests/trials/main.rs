@@ -2,6 +2,7 @@
 
 mod allocation;
 mod broken;
+mod half_hour;
 mod real_time;
 mod requests;
 mod rig;
