@@ -109,6 +109,7 @@ error_rate = 0.05' "$burst" && expect failures-differ 4 ;;
     clock-uncertainty)
       slots=2 plan $'max_start_skew = 0.0\nmax_lateness_share = 0.0' '' "$burst" && expect clock-uncertainty 4 ;;
     generator-busy) plan 'max_generator_share = 0.0001' '' "$loop" && expect generator-busy 3 ;;
+    near-floor) plan 'max_floor_share = 0.0000001' '' "$loop" && expect near-floor 3 ;;
     too-short) plan 'min_duration = 5.0' '' "$loop" && expect too-short 3 ;;
     not-stationary)
       # The second half of the window stands still for half of the time.
@@ -125,7 +126,7 @@ error_rate = 0.05' "$burst" && expect failures-differ 4 ;;
 }
 
 all=(simulated some-failed failed-share nothing-succeeded failures-differ tokens-unchecked lateness others-busy
-  start-skew clock-uncertainty generator-busy too-short not-stationary workers-lost blocks-repeated)
+  start-skew clock-uncertainty generator-busy near-floor too-short not-stationary workers-lost blocks-repeated)
 [ $# -gt 0 ] || set -- "${all[@]}"
 for reason in "$@"; do provoke "$reason"; done
 exit "$failed"

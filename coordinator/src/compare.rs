@@ -4,6 +4,7 @@
 //! Everything here is derived: whoever doubts a number recomputes it from the parts.
 
 mod facts;
+mod limits;
 mod measure;
 mod metrics;
 mod summary;

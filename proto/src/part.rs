@@ -158,7 +158,7 @@ pub struct ColdPhase {
 }
 
 /// Spent within the measured window.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
     /// Length of the window.
     pub wall: Duration,
@@ -180,6 +180,20 @@ pub struct Usage {
     pub host_steal_ticks: u64,
     /// Of those, ticks spent on any process, this one included.
     pub host_busy_ticks: u64,
+    /// What the processors' clocks showed just before and just after the window, where the kernel tells.
+    pub frequency: Option<Frequency>,
+    /// Requests a second that this process drove through an engine that does no work, before it opened its own: what
+    /// its generator can do at most. Not measured in virtual time.
+    pub floor: Option<f64>,
+}
+
+/// Range of the processors' frequencies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frequency {
+    /// Lowest of any processor, kHz.
+    pub low_khz: u64,
+    /// Highest of any, kHz.
+    pub high_khz: u64,
 }
 
 /// What the engine says of itself.

@@ -11,7 +11,8 @@ use contract::message::{
 };
 use contract::metric::Metric;
 use contract::part::{
-    ColdPhase, EngineFacts, Histograms, Origin, Outcome, Outcomes, Part, Place, RequestRecord, Usage, Window,
+    ColdPhase, EngineFacts, Frequency, Histograms, Origin, Outcome, Outcomes, Part, Place, RequestRecord,
+    Usage, Window,
 };
 use contract::record::Record;
 use contract::run::{BlockDone, Notice, NoticeKind, RunEnd, RunHeader, RunState, VariantRecord};
@@ -95,6 +96,8 @@ fn part() -> Part {
             host_ticks: 8,
             host_steal_ticks: 9,
             host_busy_ticks: 10,
+            frequency: Some(Frequency { low_khz: 11, high_khz: 12 }),
+            floor: Some(13.5),
         },
         engine: EngineFacts {
             model_digest: "d".into(),

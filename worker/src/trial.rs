@@ -10,13 +10,14 @@ use contract::metric::Metric;
 use contract::part::{EngineFacts, Origin, Part, Place, Usage, Window};
 use contract::spec::{Assignment, Demand, EngineSpec};
 
-use crate::engine::{self, Engine, Opened, WindowStart};
+use crate::engine::{self, Engine, Opened, Time, WindowStart};
+use crate::floor;
 pub use crate::load::control::Control;
 use crate::load::driver::{Bench, DriveEnd, Driver};
 use crate::load::inbox::Inbox;
 use crate::load::phase::{self, Phase, PhaseError};
 use crate::load::stop::Reason;
-use crate::measure::{Clock, ColdStart, Measured, Meter, Wake};
+use crate::measure::{self, Clock, ColdStart, Measured, Meter, Wake};
 use crate::os;
 use crate::stream::{Purpose, Stream};
 
@@ -31,6 +32,8 @@ pub struct OpenEngine {
     clock: Clock,
     inbox: Inbox,
     cold: Cold,
+    /// What the generator of this process can do, requests a second.
+    floor: Option<f64>,
     /// Set once the engine is of no use any more.
     broken: Option<Reason>,
     /// The window of the assignment that was warmed up for.
@@ -93,12 +96,15 @@ impl OpenEngine {
         mut cold: ColdStart,
     ) -> Result<Self, Failure> {
         let inbox = Inbox::default();
+        // While nothing else of this process runs.
+        let floor = if clock.is_virtual() { None } else { floor::requests_per_second() };
         cold.skip();
         let sink = inbox.sink(clock);
         let Opened { engine, report, kernels } =
             engine::open(spec, demand, slots, Arc::new(clock.clone()), sink, &mut |name| cold.mark(name))?;
         let cold = Cold::Starting(cold);
-        Ok(Self { engine, report, kernels, clock: clock.clone(), inbox, cold, broken: None, prepared: None })
+        let clock = clock.clone();
+        Ok(Self { engine, report, kernels, clock, inbox, cold, floor, broken: None, prepared: None })
     }
 
     /// What was opened.
@@ -226,7 +232,7 @@ impl OpenEngine {
                 clock_uncertainty: start.uncertainty,
             },
             cold: self.tell_cold(),
-            usage,
+            usage: Usage { floor: self.floor, ..usage },
             engine: self.facts(),
         }
     }
@@ -259,6 +265,7 @@ fn drive(mut driver: Driver<'_>, start: Duration, on_started: &mut dyn FnMut()) 
     if !driver.wait_until(Wake::After(start.saturating_sub(METER_LEAD))) {
         return Err(NoResult::Cancelled);
     }
+    let frequency = measure::frequency(&clock);
     let before = Meter::read(&clock);
     if !driver.wait_until(Wake::Exactly(start)) {
         return Err(NoResult::Cancelled);
@@ -269,13 +276,14 @@ fn drive(mut driver: Driver<'_>, start: Duration, on_started: &mut dyn FnMut()) 
         on_started();
     });
     let after = Meter::read(&clock);
+    let frequency = measure::span(frequency, measure::frequency(&clock));
     match (end, driver.settle()) {
         (DriveEnd::Failed(reason), _) => Err(NoResult::Failed(reason)),
         (_, false) => Err(NoResult::Failed(Reason::Stuck)),
         (DriveEnd::Cancelled, true) => Err(NoResult::Cancelled),
         (DriveEnd::Done, true) => {
             let measured = driver.into_recorder().finish();
-            let usage = after.since(&before, measured.wall);
+            let usage = Usage { frequency, ..after.since(&before, measured.wall) };
             Ok(Ran { measured, start_late, usage })
         }
     }

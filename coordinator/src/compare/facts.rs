@@ -14,9 +14,9 @@ use stats::validity::{
     self, Checked, CodeIdentity, Finding, PairingFacts, Thresholds, TrialFacts, check_pairing, checked_trial,
 };
 
-use super::Findings;
 use super::trials::{Round, Trial};
 use super::window;
+use super::{Findings, limits};
 use crate::schedule::Block;
 use crate::store::RunRecord;
 
@@ -80,9 +80,10 @@ fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial<'_>], median_e2e: D
         start_skew: many.then(|| median(trials.iter().map(|trial| skew(trial)).collect())),
         clock_uncertainty: many.then(|| median(parts().map(|part| part.window.clock_uncertainty).collect())),
         generator_share: generator_share(trials),
+        floor_share: limits::floor_share(trials),
         steal_share: (ticks > 0).then(|| steal as f64 / ticks as f64),
         others_share: others_share(trials),
-        frequency_range: None,
+        frequency_range: limits::frequency_range(trials),
         duration: window::shortest(trials),
         offered: None,
         little: window::little(trials),

@@ -23,6 +23,8 @@ pub struct Limits {
     pub max_error_difference: f64,
     /// Busy share of the generator's thread.
     pub max_generator_share: f64,
+    /// Requests a second ÷ what the generator can do.
+    pub max_floor_share: f64,
     /// Processor time that the hypervisor took: worth a warning.
     pub warn_steal: f64,
     /// … and too much.
@@ -61,6 +63,7 @@ impl Limits {
             failed_share: self.max_error_rate,
             failed_difference: self.max_error_difference,
             generator_share: self.max_generator_share,
+            floor_share: self.max_floor_share,
             steal_warn: self.warn_steal,
             steal_share: self.max_steal,
             others_warn: self.warn_others,
@@ -75,7 +78,7 @@ impl Limits {
 
     /// Each limit that is not a count, with its key and the range it must lie in.
     #[must_use]
-    pub(super) fn ranges(&self) -> [(&'static str, f64, f64, f64); 15] {
+    pub(super) fn ranges(&self) -> [(&'static str, f64, f64, f64); 16] {
         let share = |key, value| (key, value, 0.0, 1.0);
         [
             ("max_lateness", self.max_lateness, 0.0, 3600.0),
@@ -84,6 +87,7 @@ impl Limits {
             share("max_error_rate", self.max_error_rate),
             share("max_error_difference", self.max_error_difference),
             share("max_generator_share", self.max_generator_share),
+            share("max_floor_share", self.max_floor_share),
             share("warn_steal", self.warn_steal),
             share("max_steal", self.max_steal),
             share("warn_others", self.warn_others),
@@ -108,6 +112,7 @@ impl Default for Limits {
             max_error_rate: t.failed_share,
             max_error_difference: t.failed_difference,
             max_generator_share: t.generator_share,
+            max_floor_share: t.floor_share,
             warn_steal: t.steal_warn,
             max_steal: t.steal_share,
             warn_others: t.others_warn,

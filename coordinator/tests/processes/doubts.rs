@@ -4,13 +4,14 @@ use std::process::Command;
 
 use crate::ground::Ground;
 
-const REASONS: [&str; 7] = [
+const REASONS: [&str; 8] = [
     "simulated",
     "failed-share",
     "nothing-succeeded",
     "lateness",
     "start-skew",
     "generator-busy",
+    "near-floor",
     "blocks-repeated",
 ];
 

@@ -8,7 +8,8 @@ use crate::id::{Arm, Attempt, TrialKey};
 use crate::identity::Sha256;
 use crate::metric::Metric;
 use crate::part::{
-    ColdPhase, EngineFacts, Histograms, Origin, Outcome, Outcomes, Part, Place, RequestRecord, Usage, Window,
+    ColdPhase, EngineFacts, Frequency, Histograms, Origin, Outcome, Outcomes, Part, Place, RequestRecord,
+    Usage, Window,
 };
 
 pub(super) fn encode(part: &Part) -> Result<pb::Part, RecordError> {
@@ -187,6 +188,9 @@ fn encode_usage(usage: Usage) -> pb::Usage {
         host_steal_ticks: usage.host_steal_ticks,
         host_busy_ticks: usage.host_busy_ticks,
         major_faults: usage.major_faults,
+        cpu_khz_low: usage.frequency.map_or(0, |f| f.low_khz),
+        cpu_khz_high: usage.frequency.map_or(0, |f| f.high_khz),
+        floor_requests_per_second: usage.floor.unwrap_or(0.0),
     }
 }
 
@@ -202,6 +206,9 @@ fn decode_usage(usage: &pb::Usage) -> Usage {
         host_ticks: usage.host_ticks,
         host_steal_ticks: usage.host_steal_ticks,
         host_busy_ticks: usage.host_busy_ticks,
+        frequency: (usage.cpu_khz_low > 0)
+            .then_some(Frequency { low_khz: usage.cpu_khz_low, high_khz: usage.cpu_khz_high }),
+        floor: (usage.floor_requests_per_second > 0.0).then_some(usage.floor_requests_per_second),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod clock;
 mod cold;
+mod frequency;
 mod host;
 mod pacer;
 mod recorder;
@@ -10,6 +11,8 @@ mod usage;
 
 pub use clock::Clock;
 pub use cold::ColdStart;
+pub use frequency::frequency;
+pub(crate) use frequency::span;
 pub(crate) use host::file_sha256;
 pub use host::{build_info, exe_sha256, host_facts};
 pub use pacer::{Pacer, Wake};

@@ -51,6 +51,7 @@ impl Meter {
             host_ticks: self.host.all.saturating_sub(before.host.all),
             host_steal_ticks: self.host.steal.saturating_sub(before.host.steal),
             host_busy_ticks: self.host.busy.saturating_sub(before.host.busy),
+            ..Usage::default()
         }
     }
 }

@@ -44,6 +44,8 @@ pub struct TrialFacts {
     pub clock_uncertainty: Option<Duration>,
     /// Busy share of the busiest generator thread.
     pub generator_share: Option<f64>,
+    /// Requests per second of the worker that comes nearest to what its generator can do ÷ that limit.
+    pub floor_share: Option<f64>,
     /// Share of CPU time stolen by the hypervisor.
     pub steal_share: Option<f64>,
     /// Share of the host's CPU time that other programs took.

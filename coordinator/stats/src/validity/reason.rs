@@ -64,6 +64,8 @@ pub enum Reason {
     ClockUncertainty { uncertainty: Duration, limit: Duration },
     /// The generator was nearly out of CPU.
     GeneratorBusy { share: f64, limit: f64 },
+    /// The load came near what the generator can do at all.
+    NearFloor { share: f64, limit: f64 },
     /// The hypervisor took much CPU time.
     Steal { share: f64, limit: f64 },
     /// The hypervisor took some CPU time.
@@ -116,6 +118,7 @@ impl Reason {
             Self::TokensUnchecked { rounds, of } if rounds == of => Severity::Inconclusive,
             Self::ClockUncertainty { .. }
             | Self::GeneratorBusy { .. }
+            | Self::NearFloor { .. }
             | Self::Steal { .. }
             | Self::TooShort { .. }
             | Self::NotStationary { .. }
@@ -148,6 +151,7 @@ impl Reason {
             Self::StartSkew { .. } => "start-skew",
             Self::ClockUncertainty { .. } => "clock-uncertainty",
             Self::GeneratorBusy { .. } => "generator-busy",
+            Self::NearFloor { .. } => "near-floor",
             Self::Steal { .. } => "steal",
             Self::SomeSteal { .. } => "some-steal",
             Self::OthersBusy { .. } => "others-busy",
@@ -184,7 +188,9 @@ impl Reason {
             }
             Self::StartSkew { .. } => "look for an overloaded host; use fewer slots on it",
             Self::ClockUncertainty { .. } => "use a quieter network, or longer requests",
-            Self::GeneratorBusy { .. } => "spread the load over more workers or hosts",
+            Self::GeneratorBusy { .. } | Self::NearFloor { .. } => {
+                "spread the load over more workers or hosts"
+            }
             Self::Steal { .. } | Self::SomeSteal { .. } => {
                 "use a host of your own, or more rounds at another time of day"
             }
@@ -257,6 +263,10 @@ impl fmt::Display for Reason {
             }
             Self::GeneratorBusy { share, limit } => {
                 write!(f, "generator busy {}, limit {}", Share(*share), Share(*limit))
+            }
+            Self::NearFloor { share, limit } => {
+                let (share, limit) = (Share(*share), Share(*limit));
+                write!(f, "requests/s at {share} of what the generator can do, limit {limit}")
             }
             Self::Steal { share, limit } | Self::SomeSteal { share, limit } => {
                 write!(f, "{} of CPU time stolen, limit {}", Share(*share), Share(*limit))

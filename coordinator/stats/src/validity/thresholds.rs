@@ -21,6 +21,8 @@ pub struct Thresholds {
     pub failed_difference: f64,
     /// Busy share of the generator's own thread.
     pub generator_share: f64,
+    /// Requests per second ÷ what the generator can do with an engine that does no work.
+    pub floor_share: f64,
     /// CPU time stolen by the hypervisor, worth a warning.
     pub steal_warn: f64,
     /// CPU time stolen by the hypervisor, beyond which the trial shows nothing.
@@ -52,6 +54,7 @@ impl Default for Thresholds {
             failed_share: 0.01,
             failed_difference: 0.005,
             generator_share: 0.8,
+            floor_share: 0.5,
             steal_warn: 0.02,
             others_warn: 0.05,
             steal_share: 0.25,

@@ -78,6 +78,7 @@ const EVERY_SHAPE: &[Check] = &[
     ("generator-busy", Some("max_generator_share"), generator, |f, t| {
         share(f.generator_share, t.generator_share)
     }),
+    ("near-floor", Some("max_floor_share"), floor, |f, t| share(f.floor_share, t.floor_share)),
     ("steal", Some("max_steal"), steal, |f, t| share(f.steal_share, t.steal_share)),
     ("others-busy", Some("warn_others"), others, |f, t| share(f.others_share, t.others_warn)),
     ("frequency-drift", Some("warn_frequency_drift"), frequency, |f, t| {
@@ -201,6 +202,11 @@ fn clock_uncertainty(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reas
 fn generator(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let limit = thresholds.generator_share;
     facts.generator_share.filter(|&s| s > limit).map(|share| Reason::GeneratorBusy { share, limit })
+}
+
+fn floor(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
+    let limit = thresholds.floor_share;
+    facts.floor_share.filter(|&s| s > limit).map(|share| Reason::NearFloor { share, limit })
 }
 
 fn steal(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
