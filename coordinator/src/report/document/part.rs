@@ -105,16 +105,13 @@ pub struct Usage {
     pub host_steal_ticks: u64,
     /// Of those, ticks spent on any process, this one included.
     pub host_busy_ticks: u64,
-    /// Lowest frequency of the fastest processor, just before and just after the window, kHz; absent where the kernel
+    /// Lowest frequency of the fastest processor, just before and just after the window, kHz; null where the kernel
     /// does not measure it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_khz_low: Option<u64>,
     /// Highest, likewise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_khz_high: Option<u64>,
-    /// Requests a second that this process drove through an engine that does no work: its generator's limit. Absent in
+    /// Requests a second that this process drove through an engine that does no work: its generator's limit. Null in
     /// parts recorded before it was measured.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub floor_requests_per_second: Option<f64>,
 }
 
