@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use contract::identity::Sha256;
 use contract::metric::Metric;
-use contract::part::{Histograms, Outcomes};
+use contract::part::{Histograms, Outcomes, RequestRecord};
 use contract::spec::{Demand, EngineSpec, Share, SimSpec};
 use worker::engine::{self, EngineRequest};
 use worker::load::arrival::Arrivals;
@@ -65,27 +66,26 @@ fn worker(index: u32, seed: u64) -> Measured {
     driver.into_recorder().finish()
 }
 
-/// Everything that is measured, merged, and each worker's tokens.
-fn fleet(seed: u64) -> (Histograms, Outcomes, Vec<[u8; 32]>) {
-    let (mut histograms, mut outcomes, mut digests) = Default::default();
+/// Everything that is measured, merged, and each worker's tokens and first requests.
+fn fleet(seed: u64) -> (Histograms, Outcomes, Vec<(Sha256, Vec<RequestRecord>)>) {
+    let (mut histograms, mut outcomes, mut each) = (Histograms::default(), Outcomes::default(), Vec::new());
     for index in 0..WORKERS {
         let measured = worker(index, seed);
-        Histograms::add(&mut histograms, &measured.histograms);
-        Outcomes::add(&mut outcomes, &measured.outcomes);
-        Vec::push(&mut digests, measured.token_digest.0);
+        histograms.add(&measured.histograms);
+        outcomes.add(&measured.outcomes);
+        each.push((measured.token_digest, measured.requests));
     }
-    (histograms, outcomes, digests)
+    (histograms, outcomes, each)
 }
 
 #[test]
 fn half_an_hour_of_sixteen_workers_is_the_same_twice_and_differs_for_another_load() {
     let (once, twice) = (fleet(0), fleet(0));
-    assert_eq!(once, twice);
+    assert!(once == twice, "the same to the bit");
     assert_eq!((once.1.planned, once.1.ok), (REQUESTS.into(), REQUESTS.into()));
     let lateness = once.0.get(Metric::Lateness).exact();
     assert_eq!((lateness.count, lateness.max), (REQUESTS.into(), 1), "in virtual time nobody is late");
     let last = due(REQUESTS - 1);
     assert!((SECONDS - 1.0..=SECONDS).contains(&last), "{last}");
-    let other = worker(0, 1);
-    assert_ne!(other.histograms, worker(0, 0).histograms);
+    assert!(worker(0, 1).requests != worker(0, 0).requests, "a shifted load would be seen");
 }
