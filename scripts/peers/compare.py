@@ -1,25 +1,28 @@
 #!/usr/bin/env python3
 """Our engine and llama.cpp in one sitting: the same weights, the same threads, in turns round by round.
 
-    python3 -m venv venv && venv/bin/pip install llama-cpp-python gguf numpy
-    venv/bin/python scripts/peers/to_gguf.py models/default model-bf16.gguf
-    venv/bin/python scripts/peers/compare.py --worker target/bench/bin/baseline --model models/default \\
-        --gguf model-bf16.gguf --json peers.json
+    compare.py --worker WORKER --model DIR --gguf MODEL.gguf [--json FILE]
 
 Each round runs both once, in alternating order. Prints medians with least and greatest, the ratio of each round, and how
 much of the processors others took. Run by hand, on a quiet machine.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
+import signal
 import statistics
 import subprocess
 import sys
 
 # What the engine is held to, as ratios to llama.cpp.
 WANTED = {"prefill": 1.4, "decode 1": 1.1, "decode 8": 1.4, "decode 32": 1.7}
+
+
+# What llama.cpp is fastest with, figure by figure (`docs/peers.md` has the table).
+BEST = [["--batches", "1"], ["--batches", "1", "--flash", "off"], ["--batches", "8,32", "--kv", "bf16"]]
 
 
 def busy():
@@ -29,11 +32,15 @@ def busy():
     return (sum(fields) - fields[3] - fields[4]) / ticks, sum(fields) / ticks
 
 
-def own(peer):
-    """Processor seconds of this process, of the children it waited for and of the peer."""
-    fields = pathlib.Path(f"/proc/{peer}/stat").read_text().rsplit(")", 1)[1].split()
-    times = os.times()
-    return sum(times[:4]) + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def used(process):
+    """Processor seconds of a process."""
+    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def own(peers):
+    """Processor seconds of this process, of the children it waited for and of the peers."""
+    return sum(os.times()[:4]) + sum(used(process) for process in peers)
 
 
 def ours(args):
@@ -50,25 +57,33 @@ def ours(args):
     return rates, shares, found["kernels"]
 
 
-def peer(process):
-    process.stdin.write("round\n")
-    process.stdin.flush()
-    return json.loads(process.stdout.readline())
+def theirs(peers):
+    """One round of every peer, each stopped again after it so that no thread of it keeps spinning; the best of each
+    figure is what counts."""
+    best = {}
+    for process in peers:
+        process.send_signal(signal.SIGCONT)
+        process.stdin.write("round\n")
+        process.stdin.flush()
+        for name, rate in json.loads(process.stdout.readline()).items():
+            best[name] = max(rate, best.get(name, 0.0))
+        process.send_signal(signal.SIGSTOP)
+    return best
 
 
 def spread(values, digits):
     return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}..{max(values):.{digits}f})"
 
 
-def rounds(args, process):
+def rounds(args, peers):
     found = []
     for number in range(args.rounds):
-        (work, all_before), mine = busy(), own(process.pid)
+        (work, all_before), mine = busy(), own(peers)
         if number % 2 == 0:
-            first, second = ours(args), peer(process)
+            first, second = ours(args), theirs(peers)
         else:
-            second, first = peer(process), ours(args)
-        (work_after, all_after), mine_after = busy(), own(process.pid)
+            second, first = theirs(peers), ours(args)
+        (work_after, all_after), mine_after = busy(), own(peers)
         others = max(0.0, (work_after - work - (mine_after - mine)) / (all_after - all_before))
         rates, shares, kernels = first
         found.append({"ours": rates, "shares": shares, "kernels": kernels, "peer": second, "others": others})
@@ -76,19 +91,36 @@ def rounds(args, process):
     return found
 
 
-def table(found, system):
-    print(f"kernels {found[0]['kernels']}; llama.cpp {system}")
-    print(f"{'measure':<10} {'ours, tokens/s':>26} {'llama.cpp, tokens/s':>26} {'ratio by round':>20}  wanted")
+def table(found, about):
+    print(f"kernels {found[0]['kernels']}; peer {about['version']}, {about['system']}")
+    print(f"{'measure':<12} {'ours, tokens/s':>26} {'peer, tokens/s':>26} {'ratio by round':>20}  wanted")
     for name in found[0]["ours"]:
-        mine, theirs = [r["ours"][name] for r in found], [r["peer"][name] for r in found]
-        ratios = [a / b for a, b in zip(mine, theirs)]
+        mine, others = [r["ours"][name] for r in found], [r["peer"][name] for r in found]
+        ratios = [a / b for a, b in zip(mine, others)]
         wanted = WANTED.get(name)
         verdict = "" if wanted is None else f">= {wanted} {'yes' if statistics.median(ratios) >= wanted else 'NO'}"
-        print(f"{name:<10} {spread(mine, 1):>26} {spread(theirs, 1):>26} {spread(ratios, 2):>20}  {verdict}")
+        print(f"{name:<12} {spread(mine, 1):>26} {spread(others, 1):>26} {spread(ratios, 2):>20}  {verdict}")
     for name in found[0]["shares"]:
         print(f"{name}: {spread([100 * r['shares'][name] for r in found], 1)} %")
     others = [100 * r["others"] for r in found]
     print(f"{len(found)} rounds, median (least..greatest); others took {spread(others, 1)} % of the processors")
+
+
+def commands(args):
+    """The processes that make up the peer: one for each setting."""
+    script = str(pathlib.Path(__file__).with_name("llama.py"))
+    fixed = [sys.executable, script, args.gguf, "--threads", str(args.threads), "--prompt", str(args.prompt)]
+    return [fixed + best for best in BEST]
+
+
+def start(stack, command):
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    stack.enter_context(process)
+    stack.callback(process.stdin.close)
+    stack.callback(process.send_signal, signal.SIGCONT)
+    about = json.loads(process.stdout.readline())
+    process.send_signal(signal.SIGSTOP)
+    return process, about
 
 
 def main():
@@ -98,20 +130,17 @@ def main():
     parser.add_argument("--gguf", required=True)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--prompt", type=int, default=512)
-    parser.add_argument("--batches", default="1,8,32")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", help="also write everything measured here")
     args = parser.parse_args()
-    script = pathlib.Path(__file__).with_name("llama.py")
-    command = [sys.executable, str(script), args.gguf, "--threads", str(args.threads), "--prompt", str(args.prompt)]
-    command += ["--batches", args.batches]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        about = json.loads(process.stdout.readline())
-        found = rounds(args, process)
-        process.stdin.close()
-    table(found, f"{about['version']}, {about['system']}")
+    args.batches = "1,8,32"
+    with contextlib.ExitStack() as stack:
+        started = [start(stack, command) for command in commands(args)]
+        found = rounds(args, [process for process, _ in started])
+    about = started[0][1]
+    table(found, about)
     if args.json:
-        document = {"rounds": found, "peer": about, "threads": args.threads, "load": os.getloadavg()}
+        document = {"rounds": found, "peer": [about for _, about in started], "load": os.getloadavg(), **vars(args)}
         pathlib.Path(args.json).write_text(json.dumps(document, indent=1) + "\n")
 
 

@@ -2,10 +2,13 @@
 """llama.cpp through its C API (pip install llama-cpp-python), measured as `worker bench` measures: a prompt alone, and
 batches of sequences that only decode, after prompts of 128 tokens, 32 steps at a time.
 
-    llama.py MODEL.gguf [--threads 2] [--prompt 512] [--batches 1,8,32]
+    llama.py MODEL.gguf [--threads 2] [--prompt 512] [--batches 1,8,32] [--kv f16] [--flash on] [--wait brief]
 
 Loads once, then measures everything once for every line on standard input and answers each with one line of JSON:
-tokens per second by figure. A line `tokens ID,ID,...` is answered with the 32 greedy tokens that continue that prompt.
+tokens per second by figure. A line `tokens ID,ID,...` is answered with the most likely token
+after each of these.
+Every batch size has a context of its own, sized for it. `docs/peers.md` says what each
+setting does for it.
 """
 
 import argparse
@@ -15,36 +18,70 @@ import os
 import sys
 import time
 
-# Waiting threads must not spin: they would take the processors from whoever is measured in turn.
-os.environ["OMP_WAIT_POLICY"] = "passive"
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--prompt", type=int, default=512)
+    parser.add_argument("--batches", default="1,8,32")
+    parser.add_argument("--kv", choices=["f16", "bf16", "f32"], default="f16", help="how keys and values are kept")
+    parser.add_argument("--flash", choices=["auto", "on", "off"], default="auto", help="attention in one operation")
+    parser.add_argument("--wait", choices=["active", "brief", "passive"], default="brief", help="how threads wait")
+    parser.add_argument("--unified", action="store_true", help="one cache for all sequences instead of one each")
+    parser.add_argument("--ubatch", type=int, default=512, help="tokens of one pass at most")
+    return parser.parse_args()
+
+
+ARGS = options()
+# The runtime of OpenMP reads these when it is loaded. `brief` is its own default: some milliseconds, then sleep.
+if ARGS.wait != "brief":
+    os.environ["OMP_WAIT_POLICY"] = ARGS.wait
+os.environ["OMP_NUM_THREADS"] = str(ARGS.threads)
 
 import llama_cpp as c
 import numpy
 
 PROMPT, STEPS = 128, 32
+KEPT = {"f32": 0, "f16": 1, "bf16": 30}
+FLASH = {"auto": -1, "off": 0, "on": 1}
+
+
+def context(model, args, sequences, length):
+    """A context for so many sequences of so many tokens each."""
+    params = c.llama_context_default_params()
+    params.n_ctx = sequences * -(-length // 256) * 256
+    params.n_batch = max(args.prompt, PROMPT, sequences)
+    params.n_ubatch = min(args.ubatch, params.n_batch)
+    params.n_seq_max = sequences
+    params.n_threads = params.n_threads_batch = args.threads
+    params.type_k = params.type_v = KEPT[args.kv]
+    params.flash_attn_type = FLASH[args.flash]
+    params.kv_unified = args.unified
+    params.no_perf = True
+    made = c.llama_init_from_model(model, params)
+    if not made:
+        raise SystemExit("llama.cpp refuses these settings")
+    return made
 
 
 class Engine:
-    def __init__(self, path, threads, prompt, batches):
+    def __init__(self, args, batches):
         silent = c.llama_log_callback(lambda level, text, data: None)
         self.keep = silent
         c.llama_log_set(silent, ctypes.c_void_p(0))
         c.llama_backend_init()
-        self.model = c.llama_model_load_from_file(path.encode(), c.llama_model_default_params())
+        self.model = c.llama_model_load_from_file(args.model.encode(), c.llama_model_default_params())
         if not self.model:
-            raise SystemExit(f"{path} cannot be loaded by llama.cpp")
+            raise SystemExit(f"{args.model} cannot be loaded by llama.cpp")
         self.vocabulary = c.llama_vocab_n_tokens(c.llama_model_get_vocab(self.model))
-        largest = max(batches)
-        params = c.llama_context_default_params()
-        params.n_ctx = max(largest * (PROMPT + STEPS + 8), prompt + 8)
-        params.n_batch = max(prompt, PROMPT, largest)
-        params.n_ubatch = params.n_batch
-        params.n_seq_max = largest
-        params.n_threads = params.n_threads_batch = threads
-        params.kv_unified = True
-        params.no_perf = True
-        self.context = c.llama_init_from_model(self.model, params)
-        self.batch = c.llama_batch_init(params.n_batch, 0, 1)
+        self.alone = context(self.model, args, 1, args.prompt + STEPS + 8)
+        self.contexts = {count: context(self.model, args, count, PROMPT + STEPS + 8) for count in batches}
+        self.batch = c.llama_batch_init(max(args.prompt, PROMPT, *batches), 0, 1)
+
+    def use(self, chosen):
+        self.context = chosen
+        c.llama_memory_clear(c.llama_get_memory(chosen), True)
 
     def decode(self, tokens, positions, sequences, wanted):
         batch = self.batch
@@ -54,9 +91,6 @@ class Engine:
             batch.n_seq_id[i], batch.seq_id[i][0], batch.logits[i] = 1, sequence, want
         if c.llama_decode(self.context, batch) != 0:
             raise SystemExit("llama_decode failed")
-
-    def clear(self):
-        c.llama_memory_clear(c.llama_get_memory(self.context), True)
 
     def greedy(self, row):
         logits = c.llama_get_logits_ith(self.context, row)
@@ -71,14 +105,14 @@ class Engine:
         return self.greedy(last)
 
     def prefill_rate(self, length):
-        self.clear()
+        self.use(self.alone)
         tokens = self.ids(length, 0)
         start = time.perf_counter()
         self.take_in(tokens, 0)
         return length / (time.perf_counter() - start)
 
     def decode_rate(self, count):
-        self.clear()
+        self.use(self.contexts[count])
         tokens = [self.take_in(self.ids(PROMPT, sequence), sequence) for sequence in range(count)]
         start = time.perf_counter()
         for step in range(STEPS):
@@ -86,31 +120,24 @@ class Engine:
             tokens = [self.greedy(row) for row in range(count)]
         return count * STEPS / (time.perf_counter() - start)
 
-    def continued(self, prompt):
-        self.clear()
-        out = [self.take_in(prompt, 0)]
-        while len(out) < STEPS:
-            self.decode([out[-1]], [len(prompt) + len(out) - 1], [0], [True])
-            out.append(self.greedy(0))
-        return out
+    def best(self, tokens):
+        """The most likely next token after each of these."""
+        self.use(self.alone)
+        self.decode(tokens, range(len(tokens)), [0] * len(tokens), [True] * len(tokens))
+        return [self.greedy(row) for row in range(len(tokens))]
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--prompt", type=int, default=512)
-    parser.add_argument("--batches", default="1,8,32")
-    args = parser.parse_args()
-    batches = [int(word) for word in args.batches.split(",")]
-    engine = Engine(args.model, args.threads, args.prompt, batches)
-    engine.prefill_rate(args.prompt)
-    print(json.dumps({"version": c.__version__, "system": c.llama_print_system_info().decode()}), flush=True)
+    batches = [int(word) for word in ARGS.batches.split(",") if word]
+    engine = Engine(ARGS, batches)
+    engine.prefill_rate(ARGS.prompt)
+    about = {"version": c.__version__, "system": c.llama_print_system_info().decode(), "settings": vars(ARGS)}
+    print(json.dumps(about), flush=True)
     for line in sys.stdin:
         if line.startswith("tokens "):
-            print(json.dumps(engine.continued([int(word) for word in line[7:].split(",")])), flush=True)
+            print(json.dumps(engine.best([int(word) for word in line[7:].split(",")])), flush=True)
             continue
-        rates = {"prefill": engine.prefill_rate(args.prompt)}
+        rates = {"prefill": engine.prefill_rate(ARGS.prompt)}
         rates.update({f"decode {count}": engine.decode_rate(count) for count in batches})
         print(json.dumps(rates), flush=True)
 

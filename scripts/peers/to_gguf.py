@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Writes the BF16 weights of a Llama-shaped model directory as a BF16 GGUF, bit for bit (pip install gguf numpy).
 
-    to_gguf.py models/default OUT.gguf
+    to_gguf.py models/default OUT.gguf [bf16|f16|f32]
 
-llama.cpp wants the rows of q and k interleaved for its rotation; everything else is copied as it is. Norms are widened
+F32 holds the same values; F16 rounds those it cannot hold, and how many is printed. llama.cpp wants the rows of q and k
+interleaved for its rotation; everything else is copied as it is. Norms are widened
 to F32, which is exact.
 """
 
@@ -48,6 +49,18 @@ def interleaved(values, heads):
     return values.reshape(heads, 2, rows // heads // 2, columns).swapaxes(1, 2).reshape(rows, columns)
 
 
+def stored(values, form):
+    """The bytes and the type of a matrix in the form asked for, and how many of its values that form had to round."""
+    kind = gguf.GGMLQuantizationType
+    if form == "bf16":
+        return numpy.ascontiguousarray(values).view(numpy.uint8), kind.BF16, 0
+    wide = (numpy.ascontiguousarray(values).astype(numpy.uint32) << 16).view(numpy.float32)
+    if form == "f32":
+        return wide, kind.F32, 0
+    half = wide.astype(numpy.float16)
+    return half, kind.F16, int((half.astype(numpy.float32) != wide).sum())
+
+
 def metadata(writer, config, tokenizer):
     heads = config["num_attention_heads"]
     writer.add_block_count(config["num_hidden_layers"])
@@ -76,6 +89,7 @@ def metadata(writer, config, tokenizer):
 
 def main():
     model, out = pathlib.Path(sys.argv[1]), sys.argv[2]
+    form, rounded = sys.argv[3] if len(sys.argv) > 3 else "bf16", 0
     config = json.loads((model / "config.json").read_text())
     writer = gguf.GGUFWriter(out, "llama")
     metadata(writer, config, json.loads((model / "tokenizer.json").read_text()))
@@ -88,12 +102,14 @@ def main():
         part = name.split(".")[-2]
         if part in heads:
             values = interleaved(values, heads[part])
-        raw = numpy.ascontiguousarray(values).view(numpy.uint8)
-        writer.add_tensor(target(name), raw, raw_dtype=gguf.GGMLQuantizationType.BF16)
+        raw, kind, lost = stored(values, form)
+        rounded += lost
+        writer.add_tensor(target(name), raw, raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+    print(f"{out}: {form}, {rounded} values rounded")
 
 
 main()
