@@ -13,6 +13,7 @@ pub mod error;
 pub mod files;
 mod forward;
 pub mod import;
+mod int8;
 pub mod kernels;
 mod kv;
 mod mapping;

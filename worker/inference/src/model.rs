@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::config::Config;
 use crate::error::LoadError;
 use crate::files::{ModelFiles, WeightFacts};
+use crate::int8;
 use crate::kernels::{Isa, Kernels};
 use crate::rope::Rope;
 use crate::weights::{Matrix, Weights};
@@ -20,11 +21,41 @@ pub struct LoadOptions {
     pub threads: usize,
     /// Instruction set to use; `None` takes the widest the machine has and the model fits.
     pub isa: Option<Isa>,
+    /// Form in which the matrices are kept.
+    pub form: WeightForm,
+}
+
+/// Forms of the matrices in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WeightForm {
+    /// As the file has them, mapped.
+    #[default]
+    AsStored,
+    /// Rounded to eight bits with one factor a row, in memory of their own. Changes the results.
+    Int8,
+}
+
+impl WeightForm {
+    /// A name for plans and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AsStored => "as-stored",
+            Self::Int8 => "int8",
+        }
+    }
+
+    /// Bytes that the matrices of a model take beside its file.
+    pub fn extra_bytes(self, config: &Config) -> u64 {
+        match self {
+            Self::AsStored => 0,
+            Self::Int8 => int8::bytes(config) as u64,
+        }
+    }
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { threads: 1, isa: None }
+        Self { threads: 1, isa: None, form: WeightForm::AsStored }
     }
 }
 
@@ -48,6 +79,7 @@ pub struct Model {
     pub(crate) kernels: &'static Kernels,
     facts: WeightFacts,
     threads: usize,
+    form: WeightForm,
 }
 
 /// One decoder layer.
@@ -85,8 +117,13 @@ impl Model {
         let weights = Weights::map(&files)?;
         phase(LoadPhase::Mapped);
         let mut model = Self::assemble(config, &weights, kernels, facts, options.threads.max(1))?;
-        model.pack().map_err(|source| LoadError::Memory { source })?;
-        weights.regions().for_each(touch);
+        match options.form {
+            WeightForm::AsStored => {
+                model.pack().map_err(|source| LoadError::Memory { source })?;
+                weights.regions().for_each(touch);
+            }
+            WeightForm::Int8 => model.round(),
+        }
         phase(LoadPhase::Weights);
         Ok(model)
     }
@@ -114,7 +151,7 @@ impl Model {
     /// Lays out every matrix of a product for kernels that want that, shared between as many threads as will compute.
     fn pack(&mut self) -> std::io::Result<()> {
         let Some(tiles) = self.kernels.tiles else { return Ok(()) };
-        let mut matrices: Vec<&mut Matrix> = self.layers.iter_mut().flat_map(Layer::matrices).collect();
+        let mut matrices: Vec<&mut Matrix> = self.layers.iter_mut().flat_map(Layer::matrices_mut).collect();
         matrices.push(&mut self.head);
         // The head is by far the largest; the shares are evened out by taking turns from there.
         matrices.reverse();
@@ -132,6 +169,24 @@ impl Model {
                 .into_iter()
                 .try_for_each(|thread| thread.join().expect("laying out weights does not panic"))
         })
+    }
+
+    /// The form of its matrices.
+    pub fn form(&self) -> WeightForm {
+        self.form
+    }
+
+    /// Bytes of matrices that a decode step reads: all layers and the head.
+    pub fn step_bytes(&self) -> usize {
+        let layers = self.layers.iter().flat_map(Layer::matrices);
+        layers.chain([&self.head]).map(Matrix::bytes_read).sum()
+    }
+
+    /// Rounds all matrices to eight bits. The embedding stays as it is: single rows of it are read.
+    fn round(&mut self) {
+        let layers = self.layers.iter_mut().flat_map(Layer::matrices_mut);
+        layers.chain([&mut self.head]).for_each(|matrix| *matrix = int8::rounded(matrix));
+        self.form = WeightForm::Int8;
     }
 
     fn assemble(
@@ -159,14 +214,20 @@ impl Model {
             kernels,
             facts,
             threads,
+            form: WeightForm::AsStored,
             config,
         })
     }
 }
 
 impl Layer {
-    fn matrices(&mut self) -> [&mut Matrix; 7] {
-        [&mut self.q, &mut self.k, &mut self.v, &mut self.o, &mut self.gate, &mut self.up, &mut self.down]
+    fn matrices(&self) -> [&Matrix; 7] {
+        [&self.q, &self.k, &self.v, &self.o, &self.gate, &self.up, &self.down]
+    }
+
+    fn matrices_mut(&mut self) -> [&mut Matrix; 7] {
+        let Self { q, k, v, o, gate, up, down, .. } = self;
+        [q, k, v, o, gate, up, down]
     }
 
     fn find(config: &Config, weights: &Weights, index: usize) -> Result<Self, LoadError> {

@@ -111,6 +111,7 @@ pub(crate) fn product(matrix: &Matrix, x: &[f32], y: &mut [f32], batch: usize, a
     let job = MatMul {
         w: matrix.bytes().as_ptr(),
         format: matrix.format,
+        factors: matrix.factors().map_or(std::ptr::null(), <[f32]>::as_ptr),
         columns: matrix.columns,
         packed: matrix.packed().map_or(std::ptr::null(), <[u8]>::as_ptr),
         x: x.as_ptr(),

@@ -1,5 +1,5 @@
 //! The tensors of a model as they lie in the mapped files: looked up by name, checked for shape and form,
-//! and handed out as matrices that keep their map alive. It must not know what a tensor is used for.
+//! and handed out as matrices that keep their map, or memory of their own, alive. It must not know what a tensor is used for.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata, SafeTensorError, SafeTensors};
 
+use crate::aligned::Aligned;
 use crate::error::LoadError;
 use crate::files::ModelFiles;
 use crate::kernels::Tiles;
@@ -21,18 +22,30 @@ pub enum WeightFormat {
     F16,
     /// Brain float.
     Bf16,
+    /// Whole numbers of eight bits with one factor a row: never in a file, made while loading.
+    Int8,
 }
 
-/// A row-major matrix inside a mapped file; its bytes need not be aligned to its element.
-#[derive(Debug, Clone)]
+/// A row-major matrix; its bytes need not be aligned to its element.
+#[derive(Clone)]
 pub(crate) struct Matrix {
-    map: Arc<Mapping>,
-    offset: usize,
+    place: Place,
+    /// One factor a row, for formats that have them.
+    factors: Option<Arc<[f32]>>,
     pub(crate) format: WeightFormat,
     pub(crate) rows: usize,
     pub(crate) columns: usize,
     /// The same weights laid out for the kernels in use, where they want that.
     packed: Option<Arc<Anonymous>>,
+}
+
+/// Where the bytes of a matrix are.
+#[derive(Clone)]
+enum Place {
+    /// In a mapped file, from this offset on.
+    Mapped(Arc<Mapping>, usize),
+    /// In memory of its own.
+    Owned(Arc<Aligned<u8>>),
 }
 
 /// All mapped shards of a model.
@@ -52,6 +65,7 @@ impl WeightFormat {
         match self {
             Self::F32 => 4,
             Self::F16 | Self::Bf16 => 2,
+            Self::Int8 => 1,
         }
     }
 
@@ -69,7 +83,38 @@ impl Matrix {
     /// The stored bytes of the whole matrix.
     pub(crate) fn bytes(&self) -> &[u8] {
         let length = self.rows * self.columns * self.format.bytes();
-        &self.map.bytes()[self.offset..self.offset + length]
+        match &self.place {
+            Place::Mapped(map, offset) => &map.bytes()[*offset..*offset + length],
+            Place::Owned(bytes) => &bytes[..length],
+        }
+    }
+
+    /// A matrix in memory of its own.
+    pub(crate) fn owned(
+        bytes: Aligned<u8>,
+        format: WeightFormat,
+        rows: usize,
+        columns: usize,
+        factors: Arc<[f32]>,
+    ) -> Self {
+        Self {
+            place: Place::Owned(Arc::new(bytes)),
+            factors: Some(factors),
+            packed: None,
+            format,
+            rows,
+            columns,
+        }
+    }
+
+    /// The factor of each row, if the format has them.
+    pub(crate) fn factors(&self) -> Option<&[f32]> {
+        self.factors.as_deref()
+    }
+
+    /// Bytes that a product with the whole matrix reads.
+    pub(crate) fn bytes_read(&self) -> usize {
+        self.bytes().len() + self.factors().map_or(0, size_of_val)
     }
 
     /// Lays the weights out for kernels that take them in tiles, if they can be: whole tasks of BF16 rows.
@@ -98,6 +143,10 @@ impl Matrix {
             WeightFormat::F32 => widen(bytes, out, f32::from_le_bytes),
             WeightFormat::F16 => widen(bytes, out, |b| f16::from_le_bytes(b).to_f32()),
             WeightFormat::Bf16 => widen(bytes, out, |b| bf16::from_le_bytes(b).to_f32()),
+            WeightFormat::Int8 => {
+                let factor = self.factors().map_or(1.0, |factors| factors[row]);
+                widen(bytes, out, |b| f32::from(i8::from_le_bytes(b)) * factor);
+            }
         }
     }
 }
@@ -144,8 +193,8 @@ impl Weights {
         }
         let columns = *expected.last().expect("shapes asked for are never empty");
         Ok(Matrix {
-            map: Arc::clone(&shard.map),
-            offset: shard.data_start + info.data_offsets.0,
+            place: Place::Mapped(Arc::clone(&shard.map), shard.data_start + info.data_offsets.0),
+            factors: None,
             format: WeightFormat::of(name, info.dtype)?,
             rows: expected.iter().product::<usize>() / columns,
             columns,

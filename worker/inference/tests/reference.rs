@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use inference::config::KvFormat;
 use inference::kernels::Isa;
-use inference::model::{LoadOptions, Model};
+use inference::model::{LoadOptions, Model, WeightForm};
 use inference::synth::{self, Preset};
 use reference_logits::{Agreement, Limits, Reference, fingerprint};
 use tempfile::TempDir;
@@ -27,7 +27,7 @@ const SYNTHETIC_BF16: Limits = Limits { margin: 0.02, difference: 0.03, mean: 0.
 
 fn load(dir: &Path, isa: Option<Isa>) -> Arc<Model> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let options = LoadOptions { threads, isa };
+    let options = LoadOptions { threads, isa, ..LoadOptions::default() };
     Arc::new(Model::load(dir, &options, &mut |_| ()).expect("a model that loads"))
 }
 
@@ -93,6 +93,21 @@ fn the_real_model_agrees() {
         let agreement = reference.judge(&model, kv, usize::MAX, limits);
         note(&format!("real {kv:?}"), &agreement);
         agreement.keeps(limits).unwrap();
+    }
+}
+
+/// What eight bits cost. The twin: as stored, the same limits are kept many times over.
+#[test]
+fn eight_bits_cost_what_is_documented() {
+    let Some(dir) = real_model::dir() else { return };
+    let reference = reference_of("smollm2-135m", &dir);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    for isa in Isa::available() {
+        let options = LoadOptions { threads, isa: Some(isa), form: WeightForm::Int8 };
+        let model = Arc::new(Model::load(&dir, &options, &mut |_| ()).expect("a model that loads"));
+        let agreement = reference.judge(&model, KvFormat::F32, usize::MAX, REAL_F32);
+        note(&format!("real int8 {}", isa.name()), &agreement);
+        agreement.keeps(REAL_F32).unwrap_err();
     }
 }
 

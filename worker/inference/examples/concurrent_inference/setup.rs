@@ -95,7 +95,7 @@ pub(crate) fn open(args: &Args, age: Option<Duration>) -> Result<Opened, Trouble
 
 /// A path that exists but holds no model is told as a missing model too.
 fn load(path: &Path, threads: usize) -> Result<Model, Trouble> {
-    let options = LoadOptions { threads, isa: None };
+    let options = LoadOptions { threads, ..LoadOptions::default() };
     Model::load(path, &options, &mut |_| {}).map_err(|error| match error {
         LoadError::PathMissing { path } => ModelNotFound { tried: path }.into(),
         LoadError::FileMissing { folder, file } => ModelNotFound { tried: folder.join(file) }.into(),

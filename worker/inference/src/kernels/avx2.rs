@@ -59,6 +59,11 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn load_i8(from: *const i8) -> __m256 {
+        avx!(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast()))))
+    }
+
+    #[inline(always)]
     unsafe fn store(to: *mut f32, value: __m256) {
         avx!(_mm256_storeu_ps(to, value));
     }

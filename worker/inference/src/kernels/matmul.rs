@@ -2,7 +2,7 @@
 //! columns, taken in an order that depends on the matrix width alone: never on the batch, on the tile or on
 //! who computes it. That is what makes results independent of the company a request keeps.
 
-use super::simd::{Bf16, Element, F16, F32, Simd, unrolled};
+use super::simd::{Bf16, Element, F16, F32, Int8, Simd, unrolled};
 use crate::weights::WeightFormat;
 
 /// Columns of W summed in one accumulator before they are folded into the output. Eight widened rows of this
@@ -24,6 +24,8 @@ pub(crate) struct MatMul {
     /// First stored byte of W.
     pub(crate) w: *const u8,
     pub(crate) format: WeightFormat,
+    /// Factor of each row's sums, or null where the format has none.
+    pub(crate) factors: *const f32,
     /// Columns of W.
     pub(crate) columns: usize,
     /// W in the tiles of [`super::amx`], or null.
@@ -46,7 +48,7 @@ unsafe impl Sync for MatMul {}
 /// Computes the outputs of W's rows `first .. last`.
 ///
 /// # Safety
-/// The machine has `S`. The addresses in `job` are valid for the shapes it states, `scratch` for [`SCRATCH`]
+/// The machine has `S`. The addresses in `job`, but null ones, are valid for the shapes it states, `scratch` for [`SCRATCH`]
 /// elements, and nobody else touches scratch or these outputs meanwhile.
 #[inline(always)]
 pub(crate) unsafe fn rows<S: Simd>(job: &MatMul, first: usize, last: usize, scratch: *mut f32) {
@@ -62,6 +64,7 @@ pub(crate) unsafe fn rows<S: Simd>(job: &MatMul, first: usize, last: usize, scra
                 WeightFormat::F32 => rows_of::<S, F32>(&panel, first, last, scratch),
                 WeightFormat::F16 => rows_of::<S, F16>(&panel, first, last, scratch),
                 WeightFormat::Bf16 => rows_of::<S, Bf16>(&panel, first, last, scratch),
+                WeightFormat::Int8 => rows_of::<S, Int8>(&panel, first, last, scratch),
             }
         }
         done += batch;
@@ -111,6 +114,7 @@ unsafe fn group<S: Simd, E: Element, const R: usize>(
                 x: job.x.add(start),
                 x_stride: job.x_stride,
                 length: padded,
+                factors: if job.factors.is_null() { job.factors } else { job.factors.add(row) },
                 y: job.y.add(row),
                 y_stride: job.y_stride,
                 accumulate: job.accumulate || start > 0,
@@ -137,6 +141,8 @@ struct Part {
     x: *const f32,
     x_stride: usize,
     length: usize,
+    /// Of these rows' sums, or null.
+    factors: *const f32,
     y: *mut f32,
     y_stride: usize,
     accumulate: bool,
@@ -211,6 +217,12 @@ unsafe fn tile<S: Simd, E: Element, const R: usize, const C: usize>(
                 unrolled!(c < C, { sums[r][c] = S::fma(weights, xs[c], sums[r][c]) });
             });
             at += S::LANES;
+        }
+        if !part.factors.is_null() {
+            unrolled!(r < R, {
+                let factor = S::splat(*part.factors.add(r));
+                unrolled!(c < C, { sums[r][c] = S::mul(sums[r][c], factor) });
+            });
         }
         unrolled!(c < C, {
             let y = part.y.add((column + c) * part.y_stride);

@@ -50,6 +50,13 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    unsafe fn load_i8(from: *const i8) -> Lanes {
+        // SAFETY: valid for eight elements by the trait's contract.
+        let raw = unsafe { from.cast::<[i8; 8]>().read_unaligned() };
+        Lanes(raw.map(f32::from))
+    }
+
+    #[inline(always)]
     unsafe fn store(to: *mut f32, value: Lanes) {
         // SAFETY: valid for eight elements by the trait's contract.
         unsafe { to.cast::<[f32; 8]>().write_unaligned(value.0) }

@@ -39,6 +39,7 @@ pub(crate) trait Simd: Copy {
     unsafe fn load(from: *const f32) -> Self::V;
     unsafe fn load_bf16(from: *const u16) -> Self::V;
     unsafe fn load_f16(from: *const u16) -> Self::V;
+    unsafe fn load_i8(from: *const i8) -> Self::V;
     unsafe fn store(to: *mut f32, value: Self::V);
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
@@ -121,6 +122,8 @@ pub(crate) struct F32;
 pub(crate) struct F16;
 /// Brain float.
 pub(crate) struct Bf16;
+/// Whole numbers of eight bits.
+pub(crate) struct Int8;
 
 macro_rules! element {
     ($name:ident, $bytes:literal, $load:ident, $raw:ty, $to:expr, $from:expr) => {
@@ -152,5 +155,6 @@ macro_rules! element {
 
 element!(F32, 4, load, f32, |value| value, |raw| raw);
 element!(F16, 2, load_f16, u16, |v| half::f16::from_f32(v).to_bits(), |r| half::f16::from_bits(r).to_f32());
+element!(Int8, 1, load_i8, i8, |v| v.round_ties_even() as i8, f32::from);
 element!(Bf16, 2, load_bf16, u16, |v| half::bf16::from_f32(v).to_bits(), |r| half::bf16::from_bits(r)
     .to_f32());

@@ -25,11 +25,13 @@ fn stored(values: &[f32], format: WeightFormat) -> (Vec<u8>, Vec<f32>) {
             WeightFormat::F32 => bytes.extend(value.to_le_bytes()),
             WeightFormat::F16 => bytes.extend(half::f16::from_f32(value).to_le_bytes()),
             WeightFormat::Bf16 => bytes.extend(half::bf16::from_f32(value).to_le_bytes()),
+            WeightFormat::Int8 => bytes.extend(((value * 127.0).round() as i8).to_le_bytes()),
         }
         held.push(match format {
             WeightFormat::F32 => value,
             WeightFormat::F16 => half::f16::from_f32(value).to_f32(),
             WeightFormat::Bf16 => half::bf16::from_f32(value).to_f32(),
+            WeightFormat::Int8 => (value * 127.0).round(),
         });
     }
     (bytes, held)
@@ -68,11 +70,13 @@ impl Product {
     fn compute(&self, kernels: &Kernels, first: usize, from: usize, batch: usize) -> Vec<f32> {
         let (bytes, _, x) = self.inputs();
         let mut y = vec![1.0; batch * self.rows];
+        let factors = self.factors();
         let mut scratch = vec![f32::NAN; SCRATCH];
         let (packed, split) = self.laid_out(kernels, &bytes[1..], &x[from * self.stride()..], batch);
         let job = MatMul {
             w: bytes[1..].as_ptr(),
             format: self.format,
+            factors: factors.as_ref().map_or(std::ptr::null(), Vec::as_ptr),
             columns: self.columns,
             packed: packed.as_ref().map_or(std::ptr::null(), |packed| packed.as_ptr()),
             split: split.as_ptr(),
@@ -109,21 +113,30 @@ impl Product {
         (Some(packed), split)
     }
 
+    /// Different ones, so that a neighbour's would be noticed.
+    fn factors(&self) -> Option<Vec<f32>> {
+        let some = self.format == WeightFormat::Int8;
+        some.then(|| (0..self.rows).map(|row| (1.0 + row as f32) / (127.0 * self.rows as f32)).collect())
+    }
+
     /// Each exact output, batch by batch, with the sum of magnitudes, which bounds the rounding error.
     fn exact(&self) -> Vec<(f64, f64)> {
         let (_, w, x) = self.inputs();
         let start = if self.accumulate { 1.0 } else { 0.0 };
-        let dot = |x: &[f32], w: &[f32]| {
-            let terms = w.iter().zip(x).map(|(&w, &x)| f64::from(w) * f64::from(x));
+        let factors = self.factors().unwrap_or_else(|| vec![1.0; self.rows]);
+        let dot = |x: &[f32], w: &[f32], factor: f32| {
+            let terms = w.iter().zip(x).map(|(&w, &x)| f64::from(factor) * f64::from(w) * f64::from(x));
             terms.fold((start, 1.0), |(sum, size), term| (sum + term, size + term.abs()))
         };
-        let dots = x.chunks(self.stride()).flat_map(|x| w.chunks(self.columns).map(move |w| (x, w)));
-        dots.map(|(x, w)| dot(x, w)).collect()
+        let rows = || w.chunks(self.columns).zip(&factors);
+        let dots = x.chunks(self.stride()).flat_map(|x| rows().map(move |(w, &factor)| (x, w, factor)));
+        dots.map(|(x, w, factor)| dot(x, w, factor)).collect()
     }
 }
 
 fn formats() -> impl Strategy<Value = WeightFormat> {
-    prop_oneof![Just(WeightFormat::F32), Just(WeightFormat::F16), Just(WeightFormat::Bf16)]
+    use WeightFormat::{Bf16, F16, F32, Int8};
+    prop_oneof![Just(F32), Just(F16), Just(Bf16), Just(Int8)]
 }
 
 fn products() -> impl Strategy<Value = Product> {

@@ -140,6 +140,9 @@ impl Shape {
         let folder = tempfile::tempdir().unwrap();
         self.write(folder.path());
         // The map keeps the file alive after the folder is gone.
-        Arc::new(Model::load(folder.path(), &LoadOptions { threads, isa }, &mut |_| ()).unwrap())
+        Arc::new(
+            Model::load(folder.path(), &LoadOptions { threads, isa, ..LoadOptions::default() }, &mut |_| ())
+                .unwrap(),
+        )
     }
 }
