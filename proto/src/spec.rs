@@ -104,6 +104,20 @@ pub struct NativeSpec {
     /// Cache in F32 instead of BF16.
     #[serde(default)]
     pub kv_f32: bool,
+    /// Form in which the matrices are kept.
+    #[serde(default)]
+    pub weights: WeightForm,
+}
+
+/// Forms of a model's matrices in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WeightForm {
+    /// As the file has them.
+    #[default]
+    AsStored,
+    /// Rounded to eight bits with a factor for each row: faster to read, and other results.
+    Int8,
 }
 
 /// A simulated engine: continuous batching where a step lasts

@@ -195,6 +195,7 @@ fn downs() -> Vec<Down> {
         max_batch: 3,
         prefill_chunk: 4,
         kv_f32: true,
+        weights: contract::spec::WeightForm::Int8,
     };
     let sim = SimSpec { stalls: vec![Stall { at_ns: 1, for_ns: 2 }], error_rate: 0.5, ..SimSpec::default() };
     let demand = Demand { concurrency: 1, tokens_per_request: 2 };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use inference::kernels::Isa;
+use inference::model::WeightForm;
 use inference::synth::Preset;
 
 use crate::agent::Settings;
@@ -51,6 +52,9 @@ pub struct BenchArgs {
     /// Kernels to use [default: the widest that machine and model have]
     #[arg(long)]
     isa: Option<IsaName>,
+    /// Form in which the matrices are kept; what another than the file's costs in accuracy is measured too
+    #[arg(long, default_value = "as-stored", value_name = "FORM")]
+    weights: FormName,
     /// Batch sizes that decode is measured with
     #[arg(long, value_delimiter = ',', default_value = "1,8,32,128", value_parser = positive)]
     batches: Vec<usize>,
@@ -96,6 +100,15 @@ pub enum IsaName {
     Avx512,
     /// AVX-512, and AMX for products with BF16 weights
     Amx,
+}
+
+/// Forms of a model's matrices in memory.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum FormName {
+    /// As the file has them
+    AsStored,
+    /// Rounded to eight bits with a factor for each row
+    Int8,
 }
 
 /// Forms of the output of `bench` and `floor`.
@@ -179,6 +192,7 @@ impl BenchArgs {
             model,
             threads: self.threads.unwrap_or_else(processors),
             isa: self.isa.map(IsaName::isa),
+            form: self.weights.form(),
             prompt: self.prompt,
             batches: self.batches,
             decode_prompt: 128,
@@ -187,6 +201,15 @@ impl BenchArgs {
             memory_bytes: self
                 .buffer
                 .map_or_else(bench::beyond_caches, |megabytes| megabytes.saturating_mul(1_000_000)),
+        }
+    }
+}
+
+impl FormName {
+    fn form(self) -> WeightForm {
+        match self {
+            Self::AsStored => WeightForm::AsStored,
+            Self::Int8 => WeightForm::Int8,
         }
     }
 }

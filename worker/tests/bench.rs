@@ -4,6 +4,7 @@
 use std::process::{Command, Output};
 
 use inference::kernels::Isa;
+use inference::model::WeightForm;
 use inference::synth::{self, Preset};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -17,6 +18,7 @@ fn tiny(preset: Preset) -> (TempDir, Settings) {
         model,
         threads: 2,
         isa: None,
+        form: WeightForm::AsStored,
         prompt: 20,
         batches: vec![1, 3],
         decode_prompt: 5,
@@ -59,6 +61,20 @@ fn every_figure_is_in_the_json_of_every_path() {
         check_document(&report.json(), isa);
         check_table(&report.to_string(), isa);
     }
+}
+
+/// The twin: as stored nothing is compared, see the keys below.
+#[test]
+fn another_form_of_the_weights_is_named_and_its_cost_measured() {
+    let (_folder, settings) = tiny(Preset::Tiny);
+    let settings = Settings { form: WeightForm::Int8, repeats: 1, ..settings };
+    let report = bench::run(&settings, &mut |_| ()).unwrap();
+    let (json, table) = (report.json(), report.to_string());
+    assert_eq!(json["model"]["weights"], "int8");
+    assert!(number(&json["model"]["bytes_per_step"]) < 0.6 * number(&json["model"]["bytes"]));
+    assert!(number(&json["accuracy"]["positions"]) > 100.0);
+    assert!(number(&json["accuracy"]["logit_difference"]["worst"]) > 0.0);
+    assert!(table.contains("parameters int8") && table.contains("perplexity"), "{table}");
 }
 
 fn check_document(json: &Value, isa: Isa) {

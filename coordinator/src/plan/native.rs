@@ -1,7 +1,7 @@
 //! Options of the native engine as a plan gives them. Owns their defaults; must not know where models lie
 //! ([`super::model`] finds them) nor what the engine does with the options.
 
-use contract::spec::NativeSpec;
+use contract::spec::{NativeSpec, WeightForm};
 use serde::{Deserialize, Serialize};
 
 /// The native engine's options. All have defaults.
@@ -21,6 +21,9 @@ pub struct NativePlan {
     pub prefill_chunk: u32,
     /// Cache in F32 instead of BF16.
     pub kv_f32: bool,
+    /// Form in which the matrices are kept: `as-stored` or `int8`.
+    #[serde(skip_serializing_if = "as_stored")]
+    pub weights: WeightForm,
 }
 
 impl NativePlan {
@@ -34,12 +37,27 @@ impl NativePlan {
             max_batch: self.max_batch,
             prefill_chunk: self.prefill_chunk,
             kv_f32: self.kv_f32,
+            weights: self.weights,
         }
     }
 }
 
+/// Plans of the default form are written as they always were.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn as_stored(form: &WeightForm) -> bool {
+    *form == WeightForm::AsStored
+}
+
 impl Default for NativePlan {
     fn default() -> Self {
-        Self { model: None, threads: 0, kv_bytes: 0, max_batch: 256, prefill_chunk: 512, kv_f32: false }
+        Self {
+            model: None,
+            threads: 0,
+            kv_bytes: 0,
+            max_batch: 256,
+            prefill_chunk: 512,
+            kv_f32: false,
+            weights: WeightForm::AsStored,
+        }
     }
 }

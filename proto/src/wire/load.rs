@@ -6,21 +6,12 @@ use super::{WireError, pb, required};
 use crate::id::{Arm, TrialKey};
 use crate::spec::{
     Assignment, Demand, EngineSpec, NativeSpec, PromptSet, PromptSpec, Scenario, Shape, Share, SimSpec,
-    Stall, Warmup,
+    Stall, Warmup, WeightForm,
 };
 
 pub(super) fn engine_to(engine: &EngineSpec) -> pb::EngineSpec {
     let kind = match engine.clone() {
-        EngineSpec::Native(NativeSpec { model, threads, kv_bytes, max_batch, prefill_chunk, kv_f32 }) => {
-            pb::engine_spec::Kind::Native(pb::NativeEngine {
-                model,
-                threads,
-                kv_bytes,
-                max_batch,
-                prefill_chunk,
-                kv_f32,
-            })
-        }
+        EngineSpec::Native(native) => pb::engine_spec::Kind::Native(native_to(native)),
         EngineSpec::Sim(sim) => pb::engine_spec::Kind::Sim(sim_to(sim)),
     };
     pb::EngineSpec { kind: Some(kind) }
@@ -28,16 +19,22 @@ pub(super) fn engine_to(engine: &EngineSpec) -> pb::EngineSpec {
 
 pub(super) fn engine_from(engine: Option<pb::EngineSpec>) -> Result<EngineSpec, WireError> {
     Ok(match required(engine.and_then(|e| e.kind), "engine")? {
-        pb::engine_spec::Kind::Native(pb::NativeEngine {
-            model,
-            threads,
-            kv_bytes,
-            max_batch,
-            prefill_chunk,
-            kv_f32,
-        }) => EngineSpec::Native(NativeSpec { model, threads, kv_bytes, max_batch, prefill_chunk, kv_f32 }),
+        pb::engine_spec::Kind::Native(native) => EngineSpec::Native(native_from(native)),
         pb::engine_spec::Kind::Sim(sim) => EngineSpec::Sim(sim_from(sim)),
     })
+}
+
+fn native_to(native: NativeSpec) -> pb::NativeEngine {
+    let NativeSpec { model, threads, kv_bytes, max_batch, prefill_chunk, kv_f32, weights } = native;
+    let weights_int8 = weights == WeightForm::Int8;
+    pb::NativeEngine { model, threads, kv_bytes, max_batch, prefill_chunk, kv_f32, weights_int8 }
+}
+
+fn native_from(native: pb::NativeEngine) -> NativeSpec {
+    let pb::NativeEngine { model, threads, kv_bytes, max_batch, prefill_chunk, kv_f32, weights_int8 } =
+        native;
+    let weights = if weights_int8 { WeightForm::Int8 } else { WeightForm::AsStored };
+    NativeSpec { model, threads, kv_bytes, max_batch, prefill_chunk, kv_f32, weights }
 }
 
 fn sim_to(sim: SimSpec) -> pb::SimEngine {

@@ -22,6 +22,8 @@ use tempfile::TempDir;
 // less clearly than trained ones.
 const REAL_F32: Limits = Limits { margin: 0.001, difference: 0.001, mean: 0.0001, excluded: 0.01 };
 const REAL_BF16: Limits = Limits { margin: 0.02, difference: 0.5, mean: 0.025, excluded: 0.01 };
+// Measured: 0.2111 and 1.394, and 47 of 1509 best tokens another, where the reference's two best are up to 0.45 apart.
+const REAL_INT8: Limits = Limits { margin: 0.6, difference: 2.0, mean: 0.25, excluded: 1.0 };
 const SYNTHETIC_F32: Limits = Limits { margin: 0.001, difference: 0.0001, mean: 0.00001, excluded: 0.01 };
 const SYNTHETIC_BF16: Limits = Limits { margin: 0.02, difference: 0.03, mean: 0.005, excluded: 0.1 };
 
@@ -96,19 +98,18 @@ fn the_real_model_agrees() {
     }
 }
 
-/// What eight bits cost. The twin: as stored, the same limits are kept many times over.
+/// The twin: what eight bits cost is far outside the limits that the stored weights keep.
 #[test]
 fn eight_bits_cost_what_is_documented() {
     let Some(dir) = real_model::dir() else { return };
     let reference = reference_of("smollm2-135m", &dir);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    for isa in Isa::available() {
-        let options = LoadOptions { threads, isa: Some(isa), form: WeightForm::Int8 };
-        let model = Arc::new(Model::load(&dir, &options, &mut |_| ()).expect("a model that loads"));
-        let agreement = reference.judge(&model, KvFormat::F32, usize::MAX, REAL_F32);
-        note(&format!("real int8 {}", isa.name()), &agreement);
-        agreement.keeps(REAL_F32).unwrap_err();
-    }
+    let options = LoadOptions { threads, isa: None, form: WeightForm::Int8 };
+    let model = Arc::new(Model::load(&dir, &options, &mut |_| ()).expect("a model that loads"));
+    let agreement = reference.judge(&model, KvFormat::F32, usize::MAX, REAL_INT8);
+    note(&format!("real int8 {}", model.isa().name()), &agreement);
+    agreement.keeps(REAL_INT8).unwrap();
+    agreement.keeps(REAL_F32).unwrap_err();
 }
 
 /// The twins: each small fault of an engine breaks the agreement.

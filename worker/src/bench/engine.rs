@@ -50,7 +50,8 @@ impl Bench {
             max_queue: largest.max(own.max_queue),
             ..own
         };
-        let batcher = Batcher::new(model, options)?;
+        let mut batcher = Batcher::new(model, options)?;
+        batcher.touch_cache();
         Ok(Self { batcher, events: Vec::with_capacity(4 * largest), clock, prompt, steps })
     }
 

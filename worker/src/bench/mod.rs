@@ -5,6 +5,7 @@
 //! Each repetition measures everything once, beginning one place further than the repetition before, so that whatever
 //! disturbs the machine for a while touches all figures alike.
 
+mod accuracy;
 mod engine;
 mod floors;
 mod place;
@@ -16,11 +17,12 @@ use std::sync::Arc;
 
 use inference::error::LoadError;
 use inference::kernels::Isa;
-use inference::model::{LoadOptions, Model};
+use inference::model::{LoadOptions, Model, WeightForm};
 use inference::request::Refusal;
 
 use crate::measure::Clock;
 use crate::os::process_usage;
+use accuracy::Accuracy;
 use engine::Bench;
 use floors::Floors;
 pub use floors::beyond_caches;
@@ -38,6 +40,8 @@ pub struct Settings {
     pub threads: usize,
     /// Kernels to use; `None` takes the widest.
     pub isa: Option<Isa>,
+    /// Form in which the matrices are kept.
+    pub form: WeightForm,
     /// Tokens of the prompt that prefill is measured with.
     pub prompt: usize,
     /// Batch sizes that decode is measured with.
@@ -71,6 +75,12 @@ pub enum BenchError {
         path: PathBuf,
         /// Why.
         source: LoadError,
+    },
+    /// The model's tokenizer, which accuracy needs, cannot be read or used.
+    #[error("compare accuracy: {reason}")]
+    Tokenizer {
+        /// Why.
+        reason: String,
     },
     /// The model cannot serve what is to be measured.
     #[error("measure: {0}")]
@@ -108,16 +118,18 @@ struct Samples {
 /// Anything [`BenchError`] names.
 pub fn run(settings: &Settings, progress: &mut dyn FnMut(usize)) -> Result<Report, BenchError> {
     let refused = |source| BenchError::Load { path: settings.model.clone(), source };
-    let options = LoadOptions { threads: settings.threads, isa: settings.isa };
+    let options = LoadOptions { threads: settings.threads, isa: settings.isa, form: settings.form };
     let model = Arc::new(Model::load(&settings.model, &options, &mut |_| ()).map_err(refused)?);
-    let work = Work::of(model.config(), model.facts());
+    let work = Work::of(model.config(), model.step_bytes());
+    let accuracy = Accuracy::of(&model, settings)?;
     let clock = Clock::monotonic();
     let mut engine = Bench::new(Arc::clone(&model), settings, clock.clone()).map_err(refused)?;
     let floors = Floors::new(model.isa(), settings.threads, work.step_bytes(), settings.memory_bytes, clock);
     let mut machine = Machine::before(process_usage().involuntary_switches);
     let samples = repeat(settings, &mut engine, &floors, progress)?;
     machine.after(process_usage().involuntary_switches);
-    Ok(summarise(settings, &model, &work, &floors, machine, samples))
+    let report = summarise(settings, &model, &work, &floors, machine, samples);
+    Ok(Report { accuracy, ..report })
 }
 
 fn figures(settings: &Settings) -> Vec<Figure> {
@@ -197,6 +209,7 @@ fn summarise(
         settings: settings.clone(),
         kernels: model.isa().name(),
         facts: model.facts().clone(),
+        accuracy: None,
         step_bytes: work.step_bytes(),
         memory_bytes: floors.memory_bytes(),
         machine,

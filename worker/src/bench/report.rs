@@ -9,6 +9,7 @@ use inference::files::WeightFacts;
 use serde_json::{Value, json};
 
 use super::Settings;
+use super::accuracy::Accuracy;
 use super::shares::Spread;
 
 /// Name of the JSON's shape; another shape gets another number.
@@ -20,6 +21,8 @@ pub struct Report {
     pub(super) settings: Settings,
     pub(super) kernels: &'static str,
     pub(super) facts: WeightFacts,
+    /// What the form of the weights costs, unless it is the file's.
+    pub(super) accuracy: Option<Accuracy>,
     pub(super) step_bytes: usize,
     pub(super) memory_bytes: usize,
     pub(super) machine: Machine,
@@ -85,11 +88,11 @@ impl Report {
                 "multiply_add_share": line.multiply_add_share, "planning_share": line.planning_share,
             })
         });
-        json!({
+        let mut document = json!({
             "format": FORMAT, "version": VERSION, "kernels": self.kernels, "threads": threads, "repeats": repeats,
             "model": {
                 "path": model, "digest": self.facts.digest, "parameters": self.facts.parameters,
-                "bytes": self.facts.bytes, "bytes_per_step": self.step_bytes,
+                "bytes": self.facts.bytes, "weights": self.settings.form.name(), "bytes_per_step": self.step_bytes,
             },
             "machine": {
                 "load_before": self.machine.before, "load_after": self.machine.after,
@@ -105,16 +108,21 @@ impl Report {
                 "multiply_add_share": self.prefill.multiply_add_share,
             },
             "decode": decode.collect::<Vec<_>>(),
-        })
+        });
+        if let Some(accuracy) = &self.accuracy {
+            document["accuracy"] = accuracy.json();
+        }
+        document
     }
 
     fn heading(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (settings, facts) = (&self.settings, &self.facts);
         writeln!(
             f,
-            "{}: {} parameters, {:.1} MB a decode step; {} kernels, {} threads, {} repetitions",
+            "{}: {} parameters {}, {:.1} MB a decode step; {} kernels, {} threads, {} repetitions",
             settings.model.display(),
             facts.parameters,
+            settings.form.name(),
             self.step_bytes as f64 / 1e6,
             self.kernels,
             settings.threads,
@@ -148,6 +156,9 @@ impl Report {
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.heading(f)?;
+        if let Some(accuracy) = &self.accuracy {
+            writeln!(f, "{accuracy}\n")?;
+        }
         self.floors(f)?;
         let columns = ("tokens/s", "median", "min – max", "of reading", "of FMA", "planning");
         let (name, median, range, read, peak, planning) = columns;

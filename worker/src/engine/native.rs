@@ -6,12 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use contract::message::{Failure, FailureKind, LoadReport};
-use contract::spec::{Demand, NativeSpec};
+use contract::spec::{self, Demand, NativeSpec};
 use inference::batcher::{Batcher, kv_bytes_needed, memory_needed};
 use inference::config::{Config, KvFormat};
 use inference::error::LoadError;
 use inference::files::{ModelFiles, WeightFacts};
-use inference::model::{LoadOptions, LoadPhase, Model};
+use inference::model::{LoadOptions, LoadPhase, Model, WeightForm};
 use inference::request::{BatchOptions, Event, Refusal, Request};
 use inference::sampling::Sampling;
 use inference::tokenizer::{Tokenizer, TokenizerError};
@@ -55,7 +55,8 @@ pub(super) fn open(
     let plan = Plan::make(spec, demand, path)?;
     fits(plan.facts.bytes, plan.needed, slots, free_memory(), demand)?;
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let options = LoadOptions { threads: threads(spec.threads, cores, slots), isa: None };
+    let threads = threads(spec.threads, cores, slots);
+    let options = LoadOptions { threads, isa: None, form: form(spec.weights) };
     let mut loaded = |border| {
         phase(match border {
             LoadPhase::Mapped => "map",
@@ -66,7 +67,7 @@ pub(super) fn open(
     let folder = plan.files.config.parent().expect("a located file lies in a folder");
     let tokenizer = Tokenizer::read(folder).map_err(|error| unreadable(&error))?;
     phase("tokenizer");
-    let (report, kernels) = (plan.report(&model), model.isa().name().to_owned());
+    let (report, kernels) = (plan.report(&model), kernels(&model));
     let native = Native::new(model, &plan, demand).map_err(|error| refused(path, &error))?;
     let encode = move |text: &str| {
         tokenizer.encode(text).map_err(|error| EngineError::Encode { reason: error.to_string() })
@@ -118,8 +119,25 @@ fn budget(spec: &NativeSpec, demand: Demand, config: &Config, weight_bytes: u64)
         prefill_chunk: spec.prefill_chunk as usize,
     };
     let needed = memory_needed(config, weight_bytes, concurrency, tokens, &options);
+    let needed = needed + form(spec.weights).extra_bytes(config);
     // The cache is taken as a whole, whatever its requests would need.
     (options, (needed + kv_bytes as u64).saturating_sub(all as u64))
+}
+
+fn form(form: spec::WeightForm) -> WeightForm {
+    match form {
+        spec::WeightForm::AsStored => WeightForm::AsStored,
+        spec::WeightForm::Int8 => WeightForm::Int8,
+    }
+}
+
+/// What computes, as the record names it: with the form of the weights where it is not the file's.
+fn kernels(model: &Model) -> String {
+    let isa = model.isa().name();
+    match model.form() {
+        WeightForm::AsStored => isa.to_owned(),
+        form => format!("{isa}, {} weights", form.name()),
+    }
 }
 
 /// Left open, the cores this process may use (affinity and quota of its control group count) are divided by the slots
@@ -329,8 +347,33 @@ mod tests {
         assert_eq!(bounded.needed - open.needed, (1 << 30) - open.options.kv_bytes as u64);
     }
 
+    #[test]
+    fn rounded_weights_are_counted_and_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("m");
+        inference::synth::write(inference::synth::Preset::Tiny, 1, &path).unwrap();
+        let rounded = NativeSpec { weights: spec::WeightForm::Int8, ..spec(&path) };
+        let needed = |spec| Plan::make(spec, DEMAND, &path).ok().unwrap().needed;
+        let model = |form| {
+            let options = LoadOptions { form, ..LoadOptions::default() };
+            Model::load(&path, &options, &mut |_| ()).unwrap()
+        };
+        let eight = model(WeightForm::Int8);
+        assert_eq!(needed(&rounded) - needed(&spec(&path)), eight.step_bytes() as u64);
+        assert!(kernels(&eight).ends_with(", int8 weights"));
+        assert_eq!(kernels(&model(WeightForm::AsStored)), eight.isa().name());
+    }
+
     fn spec(path: &Path) -> NativeSpec {
         let model = path.to_str().unwrap().to_owned();
-        NativeSpec { model, threads: 1, kv_bytes: 0, max_batch: 256, prefill_chunk: 64, kv_f32: false }
+        NativeSpec {
+            model,
+            threads: 1,
+            kv_bytes: 0,
+            max_batch: 256,
+            prefill_chunk: 64,
+            kv_f32: false,
+            weights: spec::WeightForm::AsStored,
+        }
     }
 }

@@ -10,3 +10,5 @@ pub mod phase;
 pub mod prompt;
 pub mod stop;
 mod texts;
+
+pub(crate) use texts::EVALUATION;

@@ -2,7 +2,7 @@
 //! so that a profile is never trained on what is measured. Plain data.
 
 /// For measurements.
-pub(super) const EVALUATION: &[&str] = &[
+pub(crate) const EVALUATION: &[&str] = &[
     "The harbour was quiet that morning, and the fishing boats lay still between thin sheets of fog.",
     "Explain in simple words why the sky turns red in the evening but stays blue at noon.",
     "My grandmother kept her recipes in a tin box, each card stained with the dish it described.",

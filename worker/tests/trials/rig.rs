@@ -55,6 +55,7 @@ pub(super) fn native(dir: &std::path::Path) -> EngineSpec {
         max_batch: 256,
         prefill_chunk: 64,
         kv_f32: false,
+        weights: contract::spec::WeightForm::AsStored,
     })
 }
 
