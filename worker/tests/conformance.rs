@@ -329,8 +329,15 @@ fn the_native_engine_conforms() {
     let place = dir.path().join("model");
     inference::synth::write(inference::synth::Preset::Tiny, 1, &place).unwrap();
     let model = place.to_str().unwrap().to_owned();
-    let spec =
-        NativeSpec { model, threads: 1, kv_bytes: 0, max_batch: 256, prefill_chunk: 64, kv_f32: false };
+    let spec = NativeSpec {
+        model,
+        threads: 1,
+        kv_bytes: 0,
+        max_batch: 256,
+        prefill_chunk: 64,
+        kv_f32: false,
+        weights: contract::spec::WeightForm::AsStored,
+    };
     assert_eq!(failures(&EngineSpec::Native(spec), &Clock::monotonic(), None), []);
 }
 

@@ -27,6 +27,7 @@ fn native(model: &Path) -> Down {
         max_batch: 8,
         prefill_chunk: 16,
         kv_f32: false,
+        weights: contract::spec::WeightForm::AsStored,
     };
     let demand = Demand { concurrency: 15, tokens_per_request: 12 };
     Down::Load { attempt: ONE, engine: EngineSpec::Native(spec), demand }
