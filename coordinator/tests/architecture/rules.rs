@@ -22,7 +22,8 @@ pub(crate) const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("coordinator/stats/Cargo.toml", &["hdrhistogram", "statrs"]),
     (
         "worker/inference/Cargo.toml",
-        &["half", "memmap2", "safetensors", "serde", "serde_json", "thiserror", "tokenizers"],
+        // libc for one system call: leave to use AMX.
+        &["half", "libc", "memmap2", "safetensors", "serde", "serde_json", "thiserror", "tokenizers"],
     ),
 ];
 
