@@ -7,6 +7,7 @@ mod facts;
 mod limits;
 mod measure;
 mod metrics;
+mod slices;
 mod summary;
 mod trials;
 mod window;

@@ -24,4 +24,4 @@ pub mod record;
 pub mod wire;
 
 /// The session protocol's number. Raised whenever an older peer could misunderstand a newer one.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;

@@ -34,6 +34,16 @@ pub struct Part {
     pub prompt_tokens: u64,
     /// Output tokens of successful requests.
     pub output_tokens: u64,
+    /// Requests the shape called for. Equals `outcomes.planned` unless a stop rule ended the window early.
+    pub offered: u64,
+    /// Why the window was over.
+    pub stopped: StopCause,
+    /// Successful requests that met every objective of the scenario; unset where it has none.
+    pub good: Option<u64>,
+    /// Requests sent before the window began, under way into it, and counted nowhere else.
+    pub run_in: u64,
+    /// The window in slices of time.
+    pub series: Series,
     /// The measured window.
     pub window: Window,
     /// Cold start, phase by phase, in order. Never mixed into warm numbers.
@@ -42,6 +52,51 @@ pub struct Part {
     pub usage: Usage,
     /// What the engine says of itself.
     pub engine: EngineFacts,
+}
+
+/// Why a window was over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopCause {
+    /// Everything planned was sent and has ended.
+    #[default]
+    AsPlanned,
+    /// Requests in flight and time to first token grew without end.
+    OverSaturated,
+    /// Too many requests ended without an answer.
+    ErrorRate,
+}
+
+/// The window in slices of equal length, from the start instant on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Series {
+    /// Of one slice: [`Series::FINEST`] times a power of two, so that the series of many parts can be merged.
+    pub width: Duration,
+    /// At most [`Series::MOST`].
+    pub buckets: Vec<Bucket>,
+}
+
+/// One slice of a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bucket {
+    /// Requests whose intended time lies in it, of those sent.
+    pub offered: u64,
+    /// Requests sent in it.
+    pub issued: u64,
+    /// Requests that ended in it, in whatever way.
+    pub ended: u64,
+    /// Of those, answered in full.
+    pub ok: u64,
+    /// Output tokens of the latter.
+    pub tokens: u64,
+    /// Successful requests whose intended time lies in it.
+    pub intended_ok: u64,
+    /// Sum of their E2E, nanoseconds.
+    pub e2e_sum_ns: u64,
+    /// Sum of their TTFT, nanoseconds.
+    pub ttft_sum_ns: u64,
+    /// Requests in flight, from sending to end, integrated over the slice, nanoseconds.
+    pub in_flight_ns: u64,
 }
 
 /// Where a part belongs.
@@ -273,6 +328,34 @@ impl Outcomes {
         self.cancelled += other.cancelled;
         self.timed_out += other.timed_out;
         self.disconnected += other.disconnected;
+    }
+}
+
+impl Series {
+    /// The shortest slice.
+    pub const FINEST: Duration = Duration::from_millis(10);
+
+    /// Slices a series has at most; when they are full, pairs become one.
+    pub const MOST: usize = 256;
+}
+
+impl StopCause {
+    /// Every cause, in the order of their stored numbers.
+    pub const ALL: [Self; 3] = [Self::AsPlanned, Self::OverSaturated, Self::ErrorRate];
+}
+
+impl Bucket {
+    /// Adds another slice's counts.
+    pub fn add(&mut self, other: &Self) {
+        self.offered += other.offered;
+        self.issued += other.issued;
+        self.ended += other.ended;
+        self.ok += other.ok;
+        self.tokens += other.tokens;
+        self.intended_ok += other.intended_ok;
+        self.e2e_sum_ns += other.e2e_sum_ns;
+        self.ttft_sum_ns += other.ttft_sum_ns;
+        self.in_flight_ns += other.in_flight_ns;
     }
 }
 

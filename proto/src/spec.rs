@@ -7,6 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{Arm, RunId, TrialKey};
 
+mod length;
+mod prompt;
+mod seconds;
+mod shape;
+mod stop;
+
+pub use length::{Distribution, Length, NAMED};
+pub use prompt::{MixPart, PrefixSpec, PromptSet, PromptSpec};
+pub use shape::{Level, Offer, Piece, Shape, ShapeKind, Spacing};
+pub use stop::{Objectives, Planned, StopSpec};
+
 /// One load: its shape, its prompts and how long answers are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,53 +29,22 @@ pub struct Scenario {
     /// What they ask.
     pub prompt: PromptSpec,
     /// Output tokens of every request; end-of-sequence is ignored so that all arms do the same work.
-    pub output_tokens: u32,
+    pub output_tokens: Length,
+    /// Several kinds of requests, drawn by weight; none means that all are alike.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mix: Vec<MixPart>,
+    /// When the window is over.
+    #[serde(default, skip_serializing_if = "StopSpec::is_default")]
+    pub stop: StopSpec,
+    /// What a request is to achieve to count towards goodput.
+    #[serde(default, skip_serializing_if = "Objectives::is_none")]
+    pub objectives: Objectives,
     /// What precedes the measured window.
     #[serde(default)]
     pub warmup: Warmup,
     /// A request that is not done this long after its intended time is cancelled and counted as timed out.
     #[serde(default = "Scenario::default_timeout", with = "seconds")]
     pub timeout: Duration,
-}
-
-/// When requests are sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Shape {
-    /// All at once: the seed's "N concurrent requests".
-    Burst {
-        /// How many, over all slots.
-        requests: u32,
-    },
-    /// A fixed number in flight: the next is sent when one ends.
-    ClosedLoop {
-        /// In flight, over all slots.
-        concurrency: u32,
-        /// How many in total, over all slots.
-        requests: u32,
-    },
-}
-
-/// Which prompts: drawn from the built-in texts, cut to a length in the model's own tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PromptSpec {
-    /// Training and evaluation never share a text.
-    #[serde(default)]
-    pub set: PromptSet,
-    /// Length in tokens.
-    pub tokens: u32,
-}
-
-/// Which pool of texts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PromptSet {
-    /// For every measurement.
-    #[default]
-    Evaluation,
-    /// For collecting profiles, and for warming up.
-    Training,
 }
 
 /// Load before the measured window, all at once, with prompts of the training set.
@@ -75,6 +55,10 @@ pub struct Warmup {
     pub requests: Option<u32>,
     /// Output tokens of each.
     pub output_tokens: u32,
+    /// Seconds for which the window's own load is offered before the window begins, so that it begins under way and
+    /// nothing drains in between; requests of it do not count. Unset means [`Scenario::run_in`]'s choice.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "seconds::optional")]
+    pub run_in: Option<Duration>,
 }
 
 /// The engine a worker is to open.
@@ -199,27 +183,114 @@ impl Scenario {
         Duration::from_secs(600)
     }
 
-    /// Requests over all slots.
+    /// The most requests of a closed loop that time ends, where the plan does not say.
+    pub const MOST_UNCOUNTED: u32 = 100_000;
+
+    /// In flight at most where arrivals do not wait for answers, for the size of caches: more can be, and queue.
+    pub const OPEN_IN_FLIGHT: u32 = 256;
+
+    /// Requests over all slots: exact for everything but closed loops that time ends.
+    #[must_use]
+    pub fn planned(&self) -> Planned {
+        let stop = &self.stop;
+        match &self.shape {
+            Shape::Burst { requests } => Planned::Exactly(*requests),
+            Shape::ClosedLoop { requests, .. } if self.window().is_none() && stop.min_duration.is_none() => {
+                Planned::Exactly(requests.or(stop.requests).unwrap_or(0))
+            }
+            Shape::ClosedLoop { requests, .. } => {
+                Planned::AtMost(requests.or(stop.requests).unwrap_or(Self::MOST_UNCOUNTED))
+            }
+            Shape::Ladder { .. } => Planned::AtMost(stop.requests.unwrap_or(Self::MOST_UNCOUNTED)),
+            _ => Planned::Exactly(self.arrivals()),
+        }
+    }
+
+    /// Requests over all slots at most.
     #[must_use]
     pub fn requests(&self) -> u32 {
-        match self.shape {
-            Shape::Burst { requests } | Shape::ClosedLoop { requests, .. } => requests,
+        self.planned().most()
+    }
+
+    /// How many arrivals an open loop has: the rate's integral over its window, rounded, so that every round and
+    /// every arm has the same number.
+    fn arrivals(&self) -> u32 {
+        if let Some(requests) = self.stop.requests {
+            return requests;
+        }
+        let window = self.window().or(self.stop.min_duration).unwrap_or_default();
+        let count = self.arrivals_within(window).round();
+        // Saturates: `check` refuses plans of that size.
+        (count as u32).max(self.stop.min_requests.unwrap_or(0))
+    }
+
+    /// Expected arrivals of an open loop in the first `window`.
+    fn arrivals_within(&self, window: Duration) -> f64 {
+        let Offer::Along { profile, .. } = self.shape.offer() else { return 0.0 };
+        let mut left = window;
+        let pieces = profile.iter().map(|piece| {
+            let requests = piece.requests(left);
+            left = left.saturating_sub(piece.over.unwrap_or(left));
+            requests
+        });
+        pieces.sum()
+    }
+
+    /// How long requests are sent, where that is fixed.
+    #[must_use]
+    pub fn window(&self) -> Option<Duration> {
+        match (self.stop.duration, self.shape.length()) {
+            (Some(stop), Some(shape)) => Some(stop.min(shape)),
+            (stop, shape) => stop.or(shape),
         }
     }
 
-    /// Requests in flight at most, over all slots.
+    /// For how long the load runs before the window begins. Where the plan does not say, a tenth of a steady window
+    /// that has a duration, at most five seconds: other loads show their beginning.
+    #[must_use]
+    pub fn run_in(&self) -> Duration {
+        let chosen = || {
+            let steady = self.shape.is_steady();
+            let window = self.stop.duration.filter(|_| steady).unwrap_or_default();
+            (window / 10).min(Duration::from_secs(5))
+        };
+        self.warmup.run_in.unwrap_or_else(chosen)
+    }
+
+    /// Requests in flight at most, over all slots; of open loops a bound for sizing.
     #[must_use]
     pub fn concurrency(&self) -> u32 {
-        match self.shape {
-            Shape::Burst { requests } => requests,
-            Shape::ClosedLoop { concurrency, .. } => concurrency,
+        match &self.shape {
+            Shape::Burst { requests } => *requests,
+            Shape::ClosedLoop { concurrency, .. } => *concurrency,
+            Shape::Ladder { concurrency, .. } => concurrency.iter().copied().max().unwrap_or(0),
+            _ => self.requests().min(Self::OPEN_IN_FLIGHT),
         }
     }
 
-    /// Prompt and output of one request, tokens.
+    /// Every kind of request it has, with its weight.
+    pub fn asks(&self) -> impl Iterator<Item = (f64, &PromptSpec, Length)> {
+        let alike = self.mix.is_empty().then_some((1.0, &self.prompt, self.output_tokens));
+        let mixed = self.mix.iter().map(|part| {
+            let prompt = part.prompt.as_ref().unwrap_or(&self.prompt);
+            (part.weight, prompt, part.output_tokens.unwrap_or(self.output_tokens))
+        });
+        alike.into_iter().chain(mixed)
+    }
+
+    /// Output tokens of the longest answer.
+    #[must_use]
+    pub fn longest_answer(&self) -> u32 {
+        self.asks().map(|(_, _, output)| output.max()).max().unwrap_or(0)
+    }
+
+    /// Prompt and output of the longest request, tokens.
     #[must_use]
     pub fn tokens_per_request(&self) -> u32 {
-        self.prompt.tokens + self.output_tokens.max(self.warmup.output_tokens)
+        let warm = self.warmup.output_tokens;
+        let asked =
+            self.asks().map(|(_, prompt, output)| prompt.longest().saturating_add(output.max().max(warm)));
+        asked.max().unwrap_or(0)
     }
 }
 
@@ -238,7 +309,7 @@ impl Share {
 
 impl Default for Warmup {
     fn default() -> Self {
-        Self { requests: None, output_tokens: 2 }
+        Self { requests: None, output_tokens: 2, run_in: None }
     }
 }
 
@@ -264,21 +335,6 @@ impl Assignment {
     #[must_use]
     pub fn arm(&self) -> Arm {
         self.key.arm
-    }
-}
-
-/// Durations in plans are seconds.
-mod seconds {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64(value.as_secs_f64())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
 

@@ -11,14 +11,14 @@ use contract::message::{
 };
 use contract::metric::Metric;
 use contract::part::{
-    ColdPhase, EngineFacts, Frequency, Histograms, Origin, Outcome, Outcomes, Part, Place, RequestRecord,
-    Usage, Window,
+    Bucket, ColdPhase, EngineFacts, Frequency, Histograms, Origin, Outcome, Outcomes, Part, Place,
+    RequestRecord, Series, StopCause, Usage, Window,
 };
 use contract::record::Record;
 use contract::run::{BlockDone, Notice, NoticeKind, RunEnd, RunHeader, RunState, VariantRecord};
 use contract::spec::{
-    Assignment, Demand, EngineSpec, NativeSpec, PromptSet, PromptSpec, Scenario, Shape, Share, SimSpec,
-    Stall, Warmup,
+    Assignment, Demand, EngineSpec, NativeSpec, Objectives, PromptSet, PromptSpec, Scenario, Shape, Share,
+    SimSpec, Stall, StopSpec, Warmup,
 };
 use contract::wire::{DownItem, UpItem};
 
@@ -38,6 +38,18 @@ fn host() -> HostFacts {
         cgroup_cpus: 1.5,
     }
 }
+
+const BUCKET: Bucket = Bucket {
+    offered: 1,
+    issued: 2,
+    ended: 3,
+    ok: 4,
+    tokens: 5,
+    intended_ok: 6,
+    e2e_sum_ns: 7,
+    ttft_sum_ns: 8,
+    in_flight_ns: 9,
+};
 
 fn part() -> Part {
     let mut histograms = Histograms::default();
@@ -78,6 +90,11 @@ fn part() -> Part {
         token_digest: Sha256([8; 32]),
         prompt_tokens: 10,
         output_tokens: 11,
+        offered: 7,
+        stopped: StopCause::ErrorRate,
+        good: Some(1),
+        run_in: 12,
+        series: Series { width: Duration::from_nanos(5), buckets: vec![BUCKET] },
         window: Window {
             first_completion: Duration::from_nanos(1),
             last_completion: Duration::from_nanos(2),
@@ -119,10 +136,13 @@ fn assignment() -> Assignment {
         slot: 2,
         scenario: Scenario {
             name: "loop".into(),
-            shape: Shape::ClosedLoop { concurrency: 4, requests: 40 },
-            prompt: PromptSpec { set: PromptSet::Training, tokens: 16 },
-            output_tokens: 8,
-            warmup: Warmup { requests: Some(3), output_tokens: 2 },
+            shape: Shape::ClosedLoop { concurrency: 4, requests: Some(40) },
+            prompt: PromptSpec::of(PromptSet::Training, 16),
+            output_tokens: 8.into(),
+            mix: Vec::new(),
+            stop: StopSpec::default(),
+            objectives: Objectives::default(),
+            warmup: Warmup { requests: Some(3), output_tokens: 2, run_in: None },
             timeout: Duration::from_secs(3),
         },
         share: Share { index: 1, of: 4 },

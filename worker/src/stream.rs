@@ -14,6 +14,12 @@ pub enum Purpose {
     Noise = 4,
     /// The prompts of a warm-up; indexed by request.
     WarmUp = 5,
+    /// When requests of an open loop are due; indexed by share.
+    Arrival = 6,
+    /// What kind of request it is and how long; indexed by request.
+    Kind = 7,
+    /// Which sentences a shared beginning is made of; indexed by group.
+    Prefix = 8,
     /// The arrivals that pacing is measured with.
     Floor = 60,
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use contract::id::Attempt;
 use contract::message::{Failure, FailureKind, LoadReport};
 use contract::metric::Metric;
-use contract::part::{EngineFacts, Origin, Part, Place, Usage, Window};
+use contract::part::{EngineFacts, Origin, Part, Place, StopCause, Usage, Window};
 use contract::spec::{Assignment, Demand, EngineSpec};
 
 use crate::engine::{self, Engine, Opened, Time, WindowStart};
@@ -225,6 +225,11 @@ impl OpenEngine {
             token_digest: measured.token_digest,
             prompt_tokens: measured.prompt_tokens,
             output_tokens: measured.output_tokens,
+            offered: measured.outcomes.planned,
+            stopped: StopCause::AsPlanned,
+            good: measured.good,
+            run_in: 0,
+            series: measured.series,
             window: Window {
                 first_completion: measured.first_completion,
                 last_completion: measured.last_completion,

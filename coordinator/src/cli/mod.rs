@@ -93,7 +93,7 @@ pub enum PlanCommand {
 /// Arguments of `plan show`.
 #[derive(Debug, Args)]
 pub struct PlanShow {
-    /// single, medium, high, demo, closed-loop or training
+    /// single, medium, high, demo, closed-loop, steady or training
     #[arg(value_name = "NAME")]
     pub preset: String,
 }

@@ -13,7 +13,7 @@ pub struct RunArgs {
     /// The TOML file of a plan (`plan show` prints one to start from)
     #[arg(value_name = "PLAN", conflicts_with = "preset", required_unless_present_any = ["preset", "resume"])]
     pub plan: Option<PathBuf>,
-    /// A built-in plan: single, medium, high, demo, closed-loop or training
+    /// A built-in plan: single, medium, high, demo, closed-loop, steady or training
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
     /// Go on with an interrupted run, by id, the beginning of one, or `latest`

@@ -8,15 +8,14 @@ use contract::id::Arm;
 use contract::metric::Metric;
 use contract::part::Part;
 use contract::run::{BlockDone, Notice, NoticeKind, RunState};
-use contract::spec::{Scenario, Shape};
+use contract::spec::{Scenario, Shape, ShapeKind};
 use stats::order;
 use stats::validity::{
     self, Checked, CodeIdentity, Finding, PairingFacts, Thresholds, TrialFacts, check_pairing, checked_trial,
 };
 
 use super::trials::{Round, Trial};
-use super::window;
-use super::{Findings, limits};
+use super::{Findings, limits, slices, window};
 use crate::schedule::Block;
 use crate::store::RunRecord;
 
@@ -32,9 +31,10 @@ pub(super) fn check(
     thresholds: &Thresholds,
 ) -> (Vec<Finding>, Vec<(Arm, Checked)>) {
     let median_e2e = median_e2e(rounds);
-    let shape = match scenario.shape {
-        Shape::Burst { .. } => validity::Shape::Burst,
-        Shape::ClosedLoop { .. } => validity::Shape::Closed,
+    let shape = match scenario.shape.kind() {
+        ShapeKind::Burst => validity::Shape::Burst,
+        ShapeKind::Closed => validity::Shape::Closed,
+        ShapeKind::Open => validity::Shape::Open,
     };
     let mut checks = Vec::new();
     for arm in Arm::ALL {
@@ -66,6 +66,10 @@ fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial<'_>], median_e2e: D
     let late = merged(trials, Metric::Lateness);
     let overflow = |metric: &Metric| merged(trials, *metric).exact().overflow;
     let many = trials.iter().any(|trial| trial.parts.len() > 1);
+    let open = scenario.shape.kind() == ShapeKind::Open;
+    // A load that changes may well take the engine with it.
+    let lasting = trials.iter().filter(|_| open && scenario.shape.is_steady());
+    let (ttft_windows, in_flight_windows) = lasting.filter_map(|trial| slices::pressure(trial)).unzip();
     TrialFacts {
         arm: own(arm),
         round: None,
@@ -85,22 +89,23 @@ fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial<'_>], median_e2e: D
         others_share: others_share(trials),
         frequency_range: limits::frequency_range(trials),
         duration: window::shortest(trials),
-        offered: None,
+        offered: open.then(|| sum(|part| part.offered)),
         little: window::little(trials),
         latency_windows: latency_windows(scenario, trials),
-        ttft_windows: Vec::new(),
-        in_flight_windows: Vec::new(),
+        ttft_windows,
+        in_flight_windows,
     }
 }
 
 /// Of shapes that have a window at all.
 fn latency_windows(scenario: &Scenario, trials: &[&Trial<'_>]) -> Vec<Vec<f64>> {
-    match scenario.shape {
-        Shape::Burst { .. } => Vec::new(),
-        Shape::ClosedLoop { concurrency, .. } => {
-            trials.iter().filter_map(|trial| window::latency(trial, concurrency as usize)).collect()
-        }
-    }
+    let margin = match scenario.shape {
+        Shape::ClosedLoop { concurrency, .. } => concurrency as usize,
+        // Nobody expects one latency under a load that changes.
+        _ if !scenario.shape.is_steady() => return Vec::new(),
+        _ => 0,
+    };
+    trials.iter().filter_map(|trial| window::latency(trial, margin)).collect()
 }
 
 fn merged(trials: &[&Trial<'_>], metric: Metric) -> LatencyHistogram {

@@ -90,7 +90,7 @@ mod tests {
         let key = plan_key(&plan(|_| {}));
         assert_ne!(key, plan_key(&plan(|o| o.slots = Some(2))));
         let mut longer = plan(|_| {});
-        longer.scenarios[0].output_tokens += 1;
+        longer.scenarios[0].output_tokens = (longer.scenarios[0].longest_answer() + 1).into();
         assert_ne!(key, plan_key(&longer));
         assert_ne!(series_key(&longer, "a"), series_key(&longer, "b"));
     }

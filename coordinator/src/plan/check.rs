@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use contract::spec::{Scenario, Shape};
+use contract::spec::{Scenario, ShapeKind};
 
+use super::load::{self, LoadProblem};
 use super::{EnginePlan, Plan, PlanError, SimPlan};
 
 /// One thing that makes a plan senseless.
@@ -53,6 +54,14 @@ pub enum Problem {
         at_once: u32,
         /// Slots of the plan.
         slots: u32,
+    },
+    /// A load that contradicts itself.
+    #[error("the scenario `{scenario}` {problem}")]
+    Load {
+        /// Its name.
+        scenario: String,
+        /// How.
+        problem: LoadProblem,
     },
     /// A closed loop that never fills.
     #[error(
@@ -171,18 +180,20 @@ impl Ledger {
     fn scenario(&mut self, at: &str, scenario: &Scenario) {
         self.name(&format!("{at}.name"), &scenario.name);
         self.range(&format!("{at}.shape.requests"), scenario.requests(), 1, 10_000_000);
-        self.range(&format!("{at}.prompt.tokens"), scenario.prompt.tokens, 1, 1_000_000);
-        self.range(&format!("{at}.output_tokens"), scenario.output_tokens, 1, 1_000_000);
         self.range(&format!("{at}.warmup.output_tokens"), scenario.warmup.output_tokens, 1, 1_000_000);
         self.range(&format!("{at}.warmup.requests"), scenario.warmup.requests.unwrap_or(0), 0, 1_000_000);
         self.real(&format!("{at}.timeout"), scenario.timeout.as_secs_f64(), 0.001, 604_800.0);
+        for (key, value, low, high) in load::ranges(scenario) {
+            self.real(&format!("{at}.{key}"), value, low, high);
+        }
+        let told = |problem| Problem::Load { scenario: scenario.name.clone(), problem };
+        self.problems.extend(load::problems(scenario).into_iter().map(told));
     }
 
     fn spread(&mut self, scenario: &Scenario, slots: u32) {
         let (at_once, name) = (scenario.concurrency(), scenario.name.clone());
-        if let Shape::ClosedLoop { concurrency, requests } = scenario.shape
-            && requests < concurrency
-        {
+        let (requests, concurrency) = (scenario.requests(), at_once);
+        if scenario.shape.kind() == ShapeKind::Closed && requests < concurrency {
             self.problems.push(Problem::NeverFull { scenario: name, requests, concurrency });
         } else if at_once < slots {
             self.problems.push(Problem::IdleSlots { scenario: name, at_once, slots });

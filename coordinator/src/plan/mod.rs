@@ -13,6 +13,7 @@ mod check;
 mod error;
 mod file;
 mod flags;
+mod load;
 mod measure;
 pub mod model;
 mod native;
@@ -139,7 +140,9 @@ impl Plan {
     #[must_use]
     pub fn trial_limit(&self, scenario: &Scenario) -> Duration {
         let waves = scenario.requests().div_ceil(scenario.concurrency().max(1));
-        (scenario.timeout * waves).min(self.timeouts.trial) + self.timeouts.report
+        // An open loop sends until its window is over, and then everything has the same time to end.
+        let sending = scenario.window().or(scenario.stop.min_duration).unwrap_or_default();
+        sending + (scenario.timeout * waves).min(self.timeouts.trial) + self.timeouts.report
     }
 }
 

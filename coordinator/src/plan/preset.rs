@@ -4,7 +4,7 @@ use super::file::PlanFile;
 use super::{Overrides, Plan, PlanError, Source, nearest, resolve};
 
 /// Every preset's name, in the order of listings.
-pub const NAMES: [&str; 6] = ["single", "medium", "high", "demo", "closed-loop", "training"];
+pub const NAMES: [&str; 7] = ["single", "medium", "high", "demo", "closed-loop", "steady", "training"];
 
 const TEXTS: [&str; NAMES.len()] = [
     include_str!("presets/single.toml"),
@@ -12,6 +12,7 @@ const TEXTS: [&str; NAMES.len()] = [
     include_str!("presets/high.toml"),
     include_str!("presets/demo.toml"),
     include_str!("presets/closed-loop.toml"),
+    include_str!("presets/steady.toml"),
     include_str!("presets/training.toml"),
 ];
 

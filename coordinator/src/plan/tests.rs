@@ -51,14 +51,17 @@ fn a_printed_preset_run_from_a_file_is_the_same_plan() {
 fn presets_offer_the_loads_of_the_seed() {
     let bursts = |name: &str| {
         let shapes = preset::plan(name, 1).expect(name).scenarios;
-        shapes.iter().map(|s| (s.shape, s.prompt.tokens, s.output_tokens)).collect::<Vec<_>>()
+        shapes
+            .iter()
+            .map(|s| (s.shape.clone(), s.prompt.tokens.max(), s.longest_answer()))
+            .collect::<Vec<_>>()
     };
     let burst = |requests| Shape::Burst { requests };
     assert_eq!(bursts("high"), [(burst(100), 32, 32), (burst(200), 32, 32)]);
     assert_eq!(bursts("medium"), [(burst(10), 32, 32), (burst(25), 32, 32), (burst(50), 32, 32)]);
     assert_eq!(bursts("demo"), [(burst(100), 16, 8), (burst(200), 16, 8)]);
     let single = preset::plan("single", 1).expect("single");
-    assert_eq!(single.scenarios.iter().map(|s| s.prompt.tokens).collect::<Vec<_>>(), [16, 128, 512]);
+    assert_eq!(single.scenarios.iter().map(|s| s.prompt.tokens.max()).collect::<Vec<_>>(), [16, 128, 512]);
     assert_eq!(single.demand(1).concurrency, 2);
     assert_eq!((preset::plan("demo", 1).expect("demo").rounds, single.rounds), (6, DEFAULT_ROUNDS));
 }
@@ -68,8 +71,7 @@ fn training_uses_its_own_prompts_alone_and_fits_a_minute_at_300_tokens_a_second(
     let plan = preset::plan("training", 1).expect("training");
     assert!(plan.scenarios.iter().all(|s| s.prompt.set == PromptSet::Training));
     let tokens: u32 =
-        plan.scenarios.iter().map(|s| s.requests() * (s.prompt.tokens + s.output_tokens)).sum::<u32>()
-            * plan.rounds;
+        plan.scenarios.iter().map(|s| s.requests() * s.tokens_per_request()).sum::<u32>() * plan.rounds;
     assert!((10_000..18_000).contains(&tokens), "{tokens} tokens");
     for name in preset::NAMES.into_iter().filter(|name| *name != "training") {
         let plan = preset::plan(name, 1).expect(name);
@@ -264,4 +266,55 @@ fn patience_and_limits_follow_the_plan() {
 fn nearest_offers_only_what_could_be_meant() {
     assert_eq!(nearest("Hihg", ["single", "high"]), Some("high"));
     assert_eq!(nearest("zzz", ["single", "high"]), None);
+}
+
+/// The TOML blocks of the page about loads.
+fn documented() -> Vec<&'static str> {
+    let page = include_str!("../../../docs/load.md");
+    let blocks: Vec<_> =
+        page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(blocks.len(), 9);
+    blocks
+}
+
+#[test]
+fn every_documented_load_is_a_plan_and_comes_back_from_its_own_text() {
+    for block in documented() {
+        let plan = read(&format!("name = \"documented\"\n{block}")).expect(block);
+        assert_eq!(read(&plan.to_toml()).expect(block).scenarios, plan.scenarios);
+    }
+}
+
+#[test]
+fn loads_that_contradict_themselves_have_one_sentence_each() {
+    let cases = [
+        ("shape = { kind = \"poisson\", rate = 5.0 }", "never ends"),
+        (
+            "shape = { kind = \"poisson\", rate = 0.0 }\nstop = { duration = 5.0 }",
+            "`scenario[0].shape.rate` is 0",
+        ),
+        ("shape = { kind = \"closed-loop\", concurrency = 2 }", "never ends"),
+        (
+            "shape = { kind = \"closed-loop\", concurrency = 2 }\nstop = { duration = 5.0 }",
+            "is a closed loop that time",
+        ),
+        ("shape = { kind = \"ladder\", concurrency = [1, 2], each = 1.0 }", "is a closed loop that time"),
+        ("shape = { kind = \"burst\", requests = 9 }\nstop = { duration = 5.0 }", "is a burst"),
+        ("shape = { kind = \"steps\", rates = [0.0], each = 5.0 }", "has no rate above zero"),
+        ("shape = { kind = \"constant\", rate = 5.0 }\nstop = { requests = 3, duration = 5.0 }", "has both"),
+        (
+            "shape = { kind = \"constant\", rate = 5.0 }\nstop = { requests = 3, over_saturation = true }",
+            "leave `stop.over_saturation` out",
+        ),
+    ];
+    for (load, expected) in cases {
+        let text = format!(
+            "name = \"x\"\n[[scenario]]\nname = \"s\"\n{load}\nprompt = {{ tokens = 2 }}\noutput_tokens = 2\n"
+        );
+        let message = refusal(&text);
+        assert!(message.contains(expected), "{message}");
+    }
+    let crossed = "name = \"x\"\n[[scenario]]\nname = \"s\"\nshape = { kind = \"burst\", requests = 9 }\n\
+                   prompt = { tokens = { kind = \"uniform\", min = 9, max = 2 } }\noutput_tokens = 2\n";
+    assert!(refusal(crossed).contains("`min` above `max`"));
 }

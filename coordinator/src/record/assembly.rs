@@ -142,7 +142,9 @@ fn check(part: &Part, expected: &Expected) -> Result<(), BadPart> {
 #[cfg(test)]
 mod tests {
     use contract::id::{Arm, Attempt, RunId, TrialKey};
-    use contract::part::{EngineFacts, Histograms, Origin, Outcomes, Place, Usage, Window};
+    use contract::part::{
+        EngineFacts, Histograms, Origin, Outcomes, Place, Series, StopCause, Usage, Window,
+    };
 
     use super::*;
 
@@ -172,6 +174,11 @@ mod tests {
             token_digest: Sha256::default(),
             prompt_tokens: 1,
             output_tokens: 1,
+            offered: 3,
+            stopped: StopCause::AsPlanned,
+            good: None,
+            run_in: 0,
+            series: Series::default(),
             window: Window::default(),
             cold: Vec::new(),
             usage: Usage::default(),

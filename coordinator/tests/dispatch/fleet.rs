@@ -6,7 +6,9 @@ use std::time::Duration;
 use contract::id::{Arm, Attempt, RunId, Ticket, TrialKey};
 use contract::identity::Sha256;
 use contract::message::{Exit, LoadReport};
-use contract::part::{EngineFacts, Histograms, Origin, Outcomes, Part, Place, Usage, Window};
+use contract::part::{
+    EngineFacts, Histograms, Origin, Outcomes, Part, Place, Series, StopCause, Usage, Window,
+};
 use contract::run::{BlockDone, NoticeKind, RunState};
 use coordinator::dispatch::core::{Core, Limits, Script};
 use coordinator::dispatch::event::{AgentId, Delivery, Effect, Ending, Event, Order, Word};
@@ -190,6 +192,11 @@ pub(crate) fn delivery(key: TrialKey, slot: u32, attempt: Attempt) -> Delivery {
         token_digest: Sha256::default(),
         prompt_tokens: 0,
         output_tokens: 0,
+        offered: 0,
+        stopped: StopCause::AsPlanned,
+        good: None,
+        run_in: 0,
+        series: Series::default(),
         window: Window::default(),
         cold: Vec::new(),
         usage: Usage::default(),

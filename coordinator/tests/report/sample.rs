@@ -5,7 +5,9 @@ use std::time::Duration;
 use contract::id::{Arm, Attempt, RunId, TrialKey};
 use contract::identity::{HostFacts, Sha256};
 use contract::metric::Metric;
-use contract::part::{ColdPhase, EngineFacts, Histograms, Origin, Outcomes, Part, Place, Usage, Window};
+use contract::part::{
+    ColdPhase, EngineFacts, Histograms, Origin, Outcomes, Part, Place, Series, StopCause, Usage, Window,
+};
 use contract::run::{BlockDone, Notice, NoticeKind, RunEnd, RunHeader, RunState, VariantRecord};
 use coordinator::cli::Format;
 use coordinator::compare::{self, Findings};
@@ -191,6 +193,11 @@ impl Story {
             token_digest: Sha256([8; 32]),
             prompt_tokens: 32 * ok,
             output_tokens: 32 * ok,
+            offered: requests,
+            stopped: StopCause::AsPlanned,
+            good: None,
+            run_in: 0,
+            series: Series::default(),
             window: Window { first_completion: last / 2, last_completion: last, ..Window::default() },
             cold: cold(),
             usage: Usage { wall: last, cpu_user: last, peak_rss_bytes: 300 << 20, ..Usage::default() },

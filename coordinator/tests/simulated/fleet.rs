@@ -7,7 +7,9 @@ use std::time::Duration;
 use contract::id::{Attempt, Ticket};
 use contract::identity::Sha256;
 use contract::message::{Down, Exit, LoadReport, PART_CHUNK, PartChunk, Role, Up};
-use contract::part::{EngineFacts, Histograms, Origin, Outcomes, Part, Place, Usage, Window};
+use contract::part::{
+    EngineFacts, Histograms, Origin, Outcomes, Part, Place, Series, StopCause, Usage, Window,
+};
 use contract::record::Record;
 use contract::spec::Assignment;
 use tokio::sync::mpsc;
@@ -167,6 +169,11 @@ fn part(attempt: Attempt, share: &Assignment, manner: Manner) -> Part {
         token_digest: Sha256::default(),
         prompt_tokens: 0,
         output_tokens: 0,
+        offered: planned,
+        stopped: StopCause::AsPlanned,
+        good: None,
+        run_in: 0,
+        series: Series::default(),
         window: Window::default(),
         cold: Vec::new(),
         usage: Usage::default(),

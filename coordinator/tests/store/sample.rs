@@ -5,7 +5,9 @@ use std::path::Path;
 use contract::id::{Arm, Attempt, RunId, TrialKey};
 use contract::identity::{HostFacts, Sha256};
 use contract::metric::Metric;
-use contract::part::{EngineFacts, Histograms, Origin, Outcome, Outcomes, Part, Place, RequestRecord};
+use contract::part::{
+    EngineFacts, Histograms, Origin, Outcome, Outcomes, Part, Place, RequestRecord, Series, StopCause,
+};
 use contract::record::Record;
 use contract::run::{BlockDone, Notice, NoticeKind, RunEnd, RunHeader, RunState, VariantRecord};
 use coordinator::store::{Store, StoreError};
@@ -73,6 +75,11 @@ pub(crate) fn part(place: Place, requests: u32) -> Part {
         token_digest: Sha256([8; 32]),
         prompt_tokens: 10,
         output_tokens: 11,
+        offered: planned,
+        stopped: StopCause::AsPlanned,
+        good: None,
+        run_in: 0,
+        series: Series::default(),
         window: contract::part::Window::default(),
         cold: Vec::new(),
         usage: contract::part::Usage::default(),

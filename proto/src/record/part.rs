@@ -8,8 +8,8 @@ use crate::id::{Arm, Attempt, TrialKey};
 use crate::identity::Sha256;
 use crate::metric::Metric;
 use crate::part::{
-    ColdPhase, EngineFacts, Frequency, Histograms, Origin, Outcome, Outcomes, Part, Place, RequestRecord,
-    Usage, Window,
+    Bucket, ColdPhase, EngineFacts, Frequency, Histograms, Origin, Outcome, Outcomes, Part, Place,
+    RequestRecord, Series, StopCause, Usage, Window,
 };
 
 pub(super) fn encode(part: &Part) -> Result<pb::Part, RecordError> {
@@ -39,6 +39,12 @@ pub(super) fn encode(part: &Part) -> Result<pb::Part, RecordError> {
         cold: part.cold.iter().map(|c| pb::ColdPhase { name: c.name.clone(), ns: ns(c.took) }).collect(),
         usage: Some(encode_usage(part.usage)),
         engine: Some(encode_engine(&part.engine)),
+        offered: Some(part.offered),
+        stopped: part.stopped as u32,
+        good: part.good,
+        run_in: part.run_in,
+        series_width_ns: ns(part.series.width),
+        series: part.series.buckets.iter().map(encode_bucket).collect(),
     })
 }
 
@@ -58,6 +64,15 @@ pub(super) fn decode(part: pb::Part) -> Result<Part, RecordError> {
             hostname: part.hostname,
         },
         histograms: decode_histograms(part.histograms)?,
+        // Parts of before there was a field for it offered what was issued.
+        offered: part.offered.unwrap_or(part.outcomes.map_or(0, |outcomes| outcomes.planned)),
+        stopped: *StopCause::ALL.get(part.stopped as usize).ok_or(RecordError::Field("stopped"))?,
+        good: part.good,
+        run_in: part.run_in,
+        series: Series {
+            width: Duration::from_nanos(part.series_width_ns),
+            buckets: part.series.iter().map(decode_bucket).collect(),
+        },
         outcomes: decode_outcomes(part.outcomes.unwrap_or_default()),
         requests: part.requests.iter().map(decode_request).collect::<Result<_, _>>()?,
         requests_not_kept: part.requests_not_kept,
@@ -135,6 +150,27 @@ fn decode_histograms(stored: Vec<pb::MetricHistogram>) -> Result<Histograms, Rec
             .map_err(|source| RecordError::Histogram { metric: one.metric, source })?;
     }
     Ok(histograms)
+}
+
+fn encode_bucket(bucket: &Bucket) -> pb::Bucket {
+    let &Bucket { offered, issued, ended, ok, tokens, intended_ok, e2e_sum_ns, ttft_sum_ns, in_flight_ns } =
+        bucket;
+    pb::Bucket { offered, issued, ended, ok, tokens, intended_ok, e2e_sum_ns, ttft_sum_ns, in_flight_ns }
+}
+
+fn decode_bucket(bucket: &pb::Bucket) -> Bucket {
+    let &pb::Bucket {
+        offered,
+        issued,
+        ended,
+        ok,
+        tokens,
+        intended_ok,
+        e2e_sum_ns,
+        ttft_sum_ns,
+        in_flight_ns,
+    } = bucket;
+    Bucket { offered, issued, ended, ok, tokens, intended_ok, e2e_sum_ns, ttft_sum_ns, in_flight_ns }
 }
 
 fn encode_outcomes(outcomes: Outcomes) -> pb::Outcomes {

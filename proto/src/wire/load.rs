@@ -1,12 +1,9 @@
 //! Engines, scenarios and assignments to their messages and back.
 
-use std::time::Duration;
-
 use super::{WireError, pb, required};
 use crate::id::{Arm, TrialKey};
 use crate::spec::{
-    Assignment, Demand, EngineSpec, NativeSpec, PromptSet, PromptSpec, Scenario, Shape, Share, SimSpec,
-    Stall, Warmup, WeightForm,
+    Assignment, Demand, EngineSpec, NativeSpec, Scenario, Share, SimSpec, Stall, WeightForm,
 };
 
 pub(super) fn engine_to(engine: &EngineSpec) -> pb::EngineSpec {
@@ -110,7 +107,7 @@ pub(super) fn assignment_to(assignment: &Assignment) -> pb::Assignment {
         arm: assignment.key.arm.number(),
         variant: assignment.variant.clone(),
         slot: assignment.slot,
-        scenario: Some(scenario_to(&assignment.scenario)),
+        scenario_json: scenario_to(&assignment.scenario),
         share: assignment.share.index,
         shares: assignment.share.of,
         seed: assignment.seed,
@@ -132,56 +129,17 @@ pub(super) fn assignment_from(assignment: Option<pb::Assignment>) -> Result<Assi
         },
         variant: a.variant,
         slot: a.slot,
-        scenario: scenario_from(required(a.scenario, "scenario")?)?,
+        scenario: scenario_from(&a.scenario_json)?,
         share,
         seed: a.seed,
     })
 }
 
-fn scenario_to(scenario: &Scenario) -> pb::Scenario {
-    let shape = match scenario.shape {
-        Shape::Burst { requests } => pb::scenario::Shape::Burst(pb::Burst { requests }),
-        Shape::ClosedLoop { concurrency, requests } => {
-            pb::scenario::Shape::ClosedLoop(pb::ClosedLoop { concurrency, requests })
-        }
-    };
-    let set = match scenario.prompt.set {
-        PromptSet::Evaluation => pb::PromptSet::Evaluation,
-        PromptSet::Training => pb::PromptSet::Training,
-    };
-    pb::Scenario {
-        name: scenario.name.clone(),
-        shape: Some(shape),
-        prompt: Some(pb::PromptSpec { set: set.into(), tokens: scenario.prompt.tokens }),
-        output_tokens: scenario.output_tokens,
-        warmup_requests: scenario.warmup.requests.unwrap_or_else(|| scenario.concurrency()),
-        warmup_output_tokens: scenario.warmup.output_tokens,
-        timeout_ns: u64::try_from(scenario.timeout.as_nanos()).unwrap_or(u64::MAX),
-    }
+/// A scenario travels in the plan's own format, so that there is one translation of it and not two.
+fn scenario_to(scenario: &Scenario) -> String {
+    serde_json::to_string(scenario).expect("a scenario holds finite numbers and string keys")
 }
 
-fn scenario_from(scenario: pb::Scenario) -> Result<Scenario, WireError> {
-    let shape = match required(scenario.shape, "shape")? {
-        pb::scenario::Shape::Burst(burst) => Shape::Burst { requests: burst.requests },
-        pb::scenario::Shape::ClosedLoop(pb::ClosedLoop { concurrency, requests }) => {
-            Shape::ClosedLoop { concurrency, requests }
-        }
-    };
-    let prompt = required(scenario.prompt, "prompt")?;
-    let set = match prompt.set() {
-        pb::PromptSet::Evaluation => PromptSet::Evaluation,
-        pb::PromptSet::Training => PromptSet::Training,
-        pb::PromptSet::Unspecified => return Err(WireError("prompt.set")),
-    };
-    Ok(Scenario {
-        name: scenario.name,
-        shape,
-        prompt: PromptSpec { set, tokens: prompt.tokens },
-        output_tokens: scenario.output_tokens,
-        warmup: Warmup {
-            requests: Some(scenario.warmup_requests),
-            output_tokens: scenario.warmup_output_tokens,
-        },
-        timeout: Duration::from_nanos(scenario.timeout_ns),
-    })
+fn scenario_from(json: &str) -> Result<Scenario, WireError> {
+    serde_json::from_str(json).map_err(|_| WireError("scenario"))
 }

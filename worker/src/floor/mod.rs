@@ -8,7 +8,7 @@ mod report;
 use std::time::Duration;
 
 use contract::metric::Metric;
-use contract::spec::Share;
+use contract::spec::{Objectives, Share};
 
 use crate::engine::{self, Ending, EngineEvent, EngineRequest};
 use crate::load::arrival::Arrivals;
@@ -17,7 +17,7 @@ use crate::load::driver::{Bench, DriveEnd, Driver};
 use crate::load::inbox::Inbox;
 use crate::load::phase::{Phase, PhaseKind};
 use crate::load::stop::Stop;
-use crate::measure::{Clock, Measured, Plan, Recorder};
+use crate::measure::{Asked, Clock, Measured, Plan, Recorder};
 pub use pacing::Pacing;
 pub use report::Report;
 
@@ -111,7 +111,8 @@ fn record(case: Case) -> f64 {
     let mut bits = 1u32;
     let before = clock.now();
     for index in 0..case.requests {
-        recorder.sent(index, 1, at, at);
+        let asked = Asked { prompt_tokens: 1, output_tokens: case.output_tokens };
+        recorder.sent(index, asked, at, at);
         recorder.event(at, EngineEvent::Started { index });
         for token in 0..case.output_tokens {
             bits = bits.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -127,7 +128,8 @@ fn record(case: Case) -> f64 {
 impl Case {
     fn plan(self, start: Duration) -> Plan {
         let Self { requests, in_flight, output_tokens } = self;
-        Plan { share: WHOLE, requests, in_flight, output_tokens, timeout: Duration::from_secs(60), start }
+        let (timeout, objectives) = (Duration::from_secs(60), Objectives::default());
+        Plan { share: WHOLE, requests, in_flight, output_tokens, timeout, objectives, start }
     }
 
     fn phase(self, arrivals: Arrivals) -> Phase {

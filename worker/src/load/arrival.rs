@@ -4,7 +4,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use contract::spec::{Shape, Share};
+use contract::spec::{Offer, Scenario, Share};
+
+use super::schedule::Schedule;
+use crate::stream::{Purpose, Stream};
 
 /// Intended times of one share, offsets from the start instant, in order.
 pub struct Arrivals {
@@ -15,13 +18,25 @@ pub struct Arrivals {
 }
 
 impl Arrivals {
-    /// The arrivals of one share of a shape. A closed loop has the share's part of its concurrency.
+    /// The arrivals of one share of a scenario. A closed loop has the share's part of its concurrency.
     #[must_use]
-    pub fn of(shape: Shape, share: Share) -> Self {
-        match shape {
-            Shape::Burst { requests } => Self::fixed(at_once(share.count(requests))),
-            Shape::ClosedLoop { concurrency, .. } => Self::closed(share.count(concurrency)),
+    pub fn of(scenario: &Scenario, share: Share, seed: u64) -> Self {
+        match scenario.shape.offer() {
+            Offer::AtOnce(requests) => Self::at_once(share.count(requests)),
+            Offer::InFlight(levels) => {
+                Self::closed(levels.first().map_or(0, |level| share.count(level.concurrency)))
+            }
+            Offer::Along { profile, cv } => {
+                let stream = Stream::new(seed, Purpose::Arrival, share.index.into());
+                Self::fixed(Schedule::new(profile, cv, scenario.requests(), share, stream))
+            }
         }
+    }
+
+    /// So many at the start.
+    #[must_use]
+    pub fn at_once(requests: u32) -> Self {
+        Self::fixed(at_once(requests))
     }
 
     /// Times known beforehand: bursts and every open loop. They are not computed before they are needed.
@@ -75,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_burst_is_due_at_once_and_ends_free_nothing() {
-        let mut arrivals = Arrivals::of(Shape::Burst { requests: 5 }, HALF);
+        let mut arrivals = Arrivals::at_once(HALF.count(5));
         assert_eq!([arrivals.due(MS), arrivals.due(MS)], [Some(Duration::ZERO); 2]);
         arrivals.ended(MS);
         assert_eq!(arrivals.due(9 * MS), None);
@@ -83,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_closed_loop_is_due_when_another_ends() {
-        let mut arrivals = Arrivals::of(Shape::ClosedLoop { concurrency: 4, requests: 100 }, HALF);
+        let mut arrivals = Arrivals::closed(HALF.count(4));
         assert_eq!(
             [arrivals.due(MS), arrivals.due(MS), arrivals.due(MS)],
             [Some(Duration::ZERO), Some(Duration::ZERO), None]

@@ -13,7 +13,7 @@ use super::inbox::{Inbox, Stamped};
 use super::phase::{Phase, PhaseKind};
 use super::stop::{Answer, Reason, Stop, Tally};
 use crate::engine::{Engine, EngineEvent, EngineRequest};
-use crate::measure::{Clock, Ended, Pacer, Recorder, Wake};
+use crate::measure::{Asked, Clock, Ended, Pacer, Recorder, Wake};
 
 /// How long an engine may take to let go of what was cancelled.
 const SETTLE: Duration = Duration::from_secs(60);
@@ -229,7 +229,8 @@ impl<'a> Driver<'a> {
         {
             let request = self.requests.next().expect("there is one by the condition above");
             let prompt_tokens = u32::try_from(request.prompt.len()).unwrap_or(u32::MAX);
-            self.recorder.sent(request.index, prompt_tokens, self.start + intended, now);
+            let asked = Asked { prompt_tokens, output_tokens: request.max_new_tokens };
+            self.recorder.sent(request.index, asked, self.start + intended, now);
             self.deadlines.push_back((self.start + intended + self.timeout, request.index));
             self.batch.push(request);
         }

@@ -4,10 +4,12 @@
 
 pub mod arrival;
 pub mod control;
+mod draw;
 pub mod driver;
 pub mod inbox;
 pub mod phase;
 pub mod prompt;
+mod schedule;
 pub mod stop;
 mod texts;
 

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use contract::spec::{Assignment, PromptSet, Scenario, Shape};
+use contract::spec::{Assignment, Length, PromptSet, PromptSpec, Scenario, ShapeKind};
 
 use super::arrival::Arrivals;
+use super::draw;
 use super::prompt::{self, PromptError};
 use super::stop::Stop;
 use crate::engine::{Engine, EngineRequest};
@@ -82,13 +83,14 @@ impl Phase {
     /// When a prompt cannot be made.
     pub fn measured(assignment: &Assignment, engine: &dyn Engine) -> Result<Self, PhaseError> {
         let scenario = &assignment.scenario;
-        let ask = Ask {
-            purpose: Purpose::Prompt,
-            set: scenario.prompt.set,
-            output_tokens: scenario.output_tokens,
-            shape: scenario.shape,
-        };
-        Self::prepare(PhaseKind::Measured, assignment, &ask, engine)
+        let requests = scenario.requests();
+        // Nothing bounds what is in flight where arrivals do not wait for answers.
+        let open = scenario.shape.kind() == ShapeKind::Open;
+        let in_flight = if open { requests } else { scenario.concurrency() };
+        let arrivals = Arrivals::of(scenario, assignment.share, assignment.seed);
+        let sizes = Sizes { requests, in_flight, output_tokens: scenario.longest_answer() };
+        let request = |index| measured(index, assignment, engine);
+        Self::prepare(PhaseKind::Measured, assignment, sizes, arrivals, request)
     }
 
     /// The warm-up of an assignment: all at once, with texts of the training set.
@@ -98,66 +100,65 @@ impl Phase {
     pub fn warm_up(assignment: &Assignment, engine: &dyn Engine) -> Result<Self, PhaseError> {
         let scenario = &assignment.scenario;
         let requests = scenario.warmup.requests.unwrap_or_else(|| scenario.concurrency());
-        let ask = Ask {
-            purpose: Purpose::WarmUp,
-            set: PromptSet::Training,
-            output_tokens: scenario.warmup.output_tokens,
-            shape: Shape::Burst { requests },
-        };
-        Self::prepare(PhaseKind::WarmUp, assignment, &ask, engine)
+        let sizes = Sizes { requests, in_flight: requests, output_tokens: scenario.warmup.output_tokens };
+        let arrivals = Arrivals::at_once(assignment.share.count(requests));
+        let request = |index| warming(index, assignment, engine);
+        Self::prepare(PhaseKind::WarmUp, assignment, sizes, arrivals, request)
     }
 
     fn prepare(
         kind: PhaseKind,
         assignment: &Assignment,
-        ask: &Ask,
-        engine: &dyn Engine,
+        sizes: Sizes,
+        arrivals: Arrivals,
+        request: impl Fn(u32) -> Result<EngineRequest, PromptError>,
     ) -> Result<Self, PhaseError> {
-        let (total, in_flight) = ask.totals();
-        let share = assignment.share;
-        let request = |index| ask.request(index, assignment, engine);
-        let requests = share.indices(total).map(request).collect::<Result<Vec<_>, _>>()?;
+        let (share, scenario) = (assignment.share, &assignment.scenario);
+        let requests = share.indices(sizes.requests).map(request).collect::<Result<Vec<_>, _>>()?;
         let plan = Plan {
             share,
-            requests: share.count(total),
-            in_flight: share.count(in_flight),
-            output_tokens: ask.output_tokens,
-            timeout: assignment.scenario.timeout,
+            requests: share.count(sizes.requests),
+            in_flight: share.count(sizes.in_flight),
+            output_tokens: sizes.output_tokens,
+            timeout: scenario.timeout,
+            objectives: scenario.objectives,
             start: Duration::ZERO,
         };
-        let arrivals = Arrivals::of(ask.shape, share);
         Ok(Self { kind, requests, arrivals, stop: Stop::Requests(plan.requests.into()), plan })
     }
 }
 
-/// What a phase takes from its scenario.
-struct Ask {
-    purpose: Purpose,
-    set: PromptSet,
+/// What there has to be room for, over all slots.
+struct Sizes {
+    requests: u32,
+    in_flight: u32,
     output_tokens: u32,
-    shape: Shape,
 }
 
-impl Ask {
-    /// Requests in total and in flight, over all slots.
-    fn totals(&self) -> (u32, u32) {
-        match self.shape {
-            Shape::Burst { requests } => (requests, requests),
-            Shape::ClosedLoop { concurrency, requests } => (requests, concurrency),
+/// Depends on seed, scenario and index only, so that it is equal for every arm and number of slots.
+fn measured(index: u32, of: &Assignment, engine: &dyn Engine) -> Result<EngineRequest, PromptError> {
+    let drawn = draw::request(&of.scenario, of.seed, index);
+    let set = drawn.prompt.set;
+    let mut text = Stream::new(of.seed, Purpose::Prompt, index.into());
+    let own = prompt::compose(set, drawn.prompt_tokens, &mut text, engine)?;
+    let prompt = match drawn.prompt.prefix {
+        None => own,
+        Some(prefix) => {
+            let mut text = Stream::new(of.seed, Purpose::Prefix, drawn.group.into());
+            let shared = prompt::compose(set, prefix.tokens, &mut text, engine)?;
+            [shared, own].concat()
         }
-    }
+    };
+    Ok(EngineRequest { index, prompt, max_new_tokens: drawn.output_tokens })
+}
 
-    /// Depends on seed, scenario and index only, so that it is equal for every arm and number of slots.
-    fn request(
-        &self,
-        index: u32,
-        assignment: &Assignment,
-        engine: &dyn Engine,
-    ) -> Result<EngineRequest, PromptError> {
-        let mut stream = Stream::new(assignment.seed, self.purpose, index.into());
-        let prompt = prompt::compose(self.set, assignment.scenario.prompt.tokens, &mut stream, engine)?;
-        Ok(EngineRequest { index, prompt, max_new_tokens: self.output_tokens })
-    }
+/// As long as the measured one of this index, with a text of its own.
+fn warming(index: u32, of: &Assignment, engine: &dyn Engine) -> Result<EngineRequest, PromptError> {
+    let drawn = draw::request(&of.scenario, of.seed, index);
+    let tokens = drawn.prompt.prefix.map_or(0, |prefix| prefix.tokens) + drawn.prompt_tokens;
+    let mut text = Stream::new(of.seed, Purpose::WarmUp, index.into());
+    let prompt = prompt::compose(PromptSet::Training, tokens, &mut text, engine)?;
+    Ok(EngineRequest { index, prompt, max_new_tokens: of.scenario.warmup.output_tokens })
 }
 
 /// Whether an assignment can be carried out by an engine with this context.
@@ -182,10 +183,11 @@ pub fn check(assignment: &Assignment, max_context: u32) -> Result<(), PhaseError
 }
 
 fn nothing(scenario: &Scenario) -> Result<(), PhaseError> {
+    let shortest = |pick: fn(&PromptSpec, Length) -> u32| scenario.asks().map(|(_, p, o)| pick(p, o)).min();
     let needed = [
-        (scenario.prompt.tokens, "prompt tokens"),
-        (scenario.output_tokens, "output tokens"),
-        (scenario.warmup.output_tokens, "output tokens in the warm-up"),
+        (shortest(|prompt, _| prompt.tokens.min()), "prompt tokens"),
+        (shortest(|_, output| output.min()), "output tokens"),
+        (Some(scenario.warmup.output_tokens), "output tokens in the warm-up"),
     ];
-    needed.iter().find(|(n, _)| *n == 0).map_or(Ok(()), |&(_, what)| Err(PhaseError::Nothing { what }))
+    needed.iter().find(|(n, _)| *n == Some(0)).map_or(Ok(()), |&(_, what)| Err(PhaseError::Nothing { what }))
 }

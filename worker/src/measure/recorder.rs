@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use contract::identity::Sha256;
 use contract::metric::Metric;
-use contract::part::{Histograms, Outcome, Outcomes, REQUESTS_KEPT, RequestRecord};
-use contract::spec::Share;
+use contract::part::{Histograms, Outcome, Outcomes, REQUESTS_KEPT, RequestRecord, Series};
+use contract::spec::{Objectives, Share};
 use sha2::Digest;
 
 use crate::engine::{Ending, EngineEvent};
+
+mod series;
 
 /// What is going to be recorded.
 #[derive(Clone, Copy, Debug)]
@@ -20,12 +22,23 @@ pub struct Plan {
     pub requests: u32,
     /// How many of them are in flight at most.
     pub in_flight: u32,
-    /// Tokens of a full answer.
+    /// Tokens of the longest answer.
     pub output_tokens: u32,
     /// Later than this after its intended time, a full answer is a timeout.
     pub timeout: Duration,
+    /// What a good request achieves.
+    pub objectives: Objectives,
     /// The instant all offsets count from.
     pub start: Duration,
+}
+
+/// The size of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Tokens of its prompt.
+    pub prompt_tokens: u32,
+    /// Tokens of a full answer, at most the plan's.
+    pub output_tokens: u32,
 }
 
 /// Follows every request of a phase.
@@ -47,6 +60,7 @@ pub struct Recorder {
 struct Trace {
     state: State,
     prompt_tokens: u32,
+    asked: u32,
     intended: u64,
     sent: u64,
     started: u64,
@@ -92,6 +106,10 @@ pub struct Measured {
     pub prompt_tokens: u64,
     /// Of successful requests.
     pub output_tokens: u64,
+    /// Successful requests that met every objective; unset where there is none.
+    pub good: Option<u64>,
+    /// The window in slices.
+    pub series: Series,
     /// Offset of the first successful completion.
     pub first_completion: Duration,
     /// Offset of the last successful completion.
@@ -118,13 +136,15 @@ impl Recorder {
     }
 
     /// A request was handed to the engine.
-    pub fn sent(&mut self, index: u32, prompt_tokens: u32, intended: Duration, now: Duration) {
+    pub fn sent(&mut self, index: u32, asked: Asked, intended: Duration, now: Duration) {
         let lane = self.free.pop().expect("no more requests are in flight than planned");
         let (intended, sent) = (self.offset(intended), self.offset(now));
         self.histograms.get_mut(Metric::Lateness).record_ns(sent.saturating_sub(intended));
         let at = self.place(index);
+        let Asked { prompt_tokens, output_tokens } = asked;
+        let state = State::InFlight(lane);
         self.traces[at] =
-            Trace { state: State::InFlight(lane), prompt_tokens, intended, sent, ..Trace::default() };
+            Trace { state, prompt_tokens, asked: output_tokens, intended, sent, ..Trace::default() };
     }
 
     /// Something happened to a request. An end is returned the first time only: whatever comes after it is ignored.
@@ -180,7 +200,10 @@ impl Recorder {
             State::Ended(_, at) => Some(Duration::from_nanos(at)),
             _ => None,
         });
+        let wall = ends.max().unwrap_or_default();
         Measured {
+            good: self.good(),
+            series: series::of(&self.traces, wall),
             requests: self.records(),
             requests_not_kept: self.traces.len().saturating_sub(REQUESTS_KEPT) as u64,
             token_digest: self.digest(),
@@ -188,7 +211,7 @@ impl Recorder {
             output_tokens: ok().map(|trace| u64::from(trace.made)).sum(),
             first_completion: completions().min().unwrap_or_default(),
             last_completion: completions().max().unwrap_or_default(),
-            wall: ends.max().unwrap_or_default(),
+            wall,
             outcomes: self.outcomes,
             histograms: *self.histograms,
         }
@@ -206,7 +229,7 @@ impl Recorder {
         let (place, at, answer) = (self.place(index), self.offset(at), self.plan.output_tokens);
         let trace = &mut self.traces[place];
         let State::InFlight(lane) = trace.state else { return };
-        if trace.made < answer {
+        if trace.made < trace.asked {
             self.times[(lane * answer + trace.made) as usize] = at;
             self.tokens[place * answer as usize + trace.made as usize] = token;
         }
@@ -223,7 +246,7 @@ impl Recorder {
         let trace = &self.traces[self.place(index)];
         let late = trace.last.saturating_sub(trace.intended) > nanos(self.plan.timeout);
         match ending {
-            Ending::Finished if trace.made != self.plan.output_tokens => Outcome::Failed,
+            Ending::Finished if trace.made != trace.asked => Outcome::Failed,
             Ending::Finished if late => Outcome::TimedOut,
             Ending::Finished => Outcome::Ok,
             Ending::Cancelled => Outcome::Cancelled,
@@ -251,6 +274,12 @@ impl Recorder {
         times.windows(2).for_each(|pair| record(Metric::Itl, span(pair[0], pair[1])));
     }
 
+    fn good(&self) -> Option<u64> {
+        let objectives = self.plan.objectives;
+        let good = || self.traces.iter().filter(|trace| trace.meets(&objectives)).count() as u64;
+        (!objectives.is_none()).then(good)
+    }
+
     fn records(&self) -> Vec<RequestRecord> {
         let kept = self.traces.iter().take(REQUESTS_KEPT).enumerate();
         kept.filter_map(|(at, trace)| trace.record(self.index(at))).collect()
@@ -262,7 +291,7 @@ impl Recorder {
         for (at, trace) in self.traces.iter().enumerate() {
             if matches!(trace.state, State::Ended(Outcome::Ok, _)) {
                 hasher.update(self.index(at).to_le_bytes());
-                self.tokens[at * answer..][..answer]
+                self.tokens[at * answer..][..trace.made as usize]
                     .iter()
                     .for_each(|token| hasher.update(token.to_le_bytes()));
             }
@@ -285,6 +314,17 @@ impl Recorder {
 }
 
 impl Trace {
+    fn meets(&self, objectives: &Objectives) -> bool {
+        let within = |limit: Option<Duration>, from: u64, to: u64| {
+            limit.is_none_or(|limit| to.saturating_sub(from) <= nanos(limit))
+        };
+        let gaps = u64::from(self.made.saturating_sub(1)).max(1);
+        matches!(self.state, State::Ended(Outcome::Ok, _))
+            && within(objectives.ttft, self.intended, self.first)
+            && within(objectives.e2e, self.intended, self.last)
+            && within(objectives.tpot, 0, self.last.saturating_sub(self.first) / gaps)
+    }
+
     /// `None` for a request that was never sent.
     fn record(&self, index: u32) -> Option<RequestRecord> {
         let State::Ended(outcome, done_ns) = self.state else { return None };

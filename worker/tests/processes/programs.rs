@@ -8,7 +8,8 @@ use contract::id::{Arm, Attempt, RunId, Ticket, TrialKey};
 use contract::identity::Sha256;
 use contract::message::{Down, Spawn};
 use contract::spec::{
-    Assignment, Demand, EngineSpec, PromptSet, PromptSpec, Scenario, Shape, Share, SimSpec, Warmup,
+    Assignment, Demand, EngineSpec, Objectives, PromptSet, PromptSpec, Scenario, Shape, Share, SimSpec,
+    StopSpec, Warmup,
 };
 use sha2::Digest;
 use tokio::process::{Child, Command};
@@ -116,9 +117,12 @@ pub(crate) fn assignment(output_tokens: u32, warmup_tokens: u32) -> Box<Assignme
         scenario: Scenario {
             name: "burst".into(),
             shape: Shape::Burst { requests: 30 },
-            prompt: PromptSpec { set: PromptSet::Evaluation, tokens: 8 },
-            output_tokens,
-            warmup: Warmup { requests: Some(2), output_tokens: warmup_tokens },
+            prompt: PromptSpec::of(PromptSet::Evaluation, 8),
+            output_tokens: output_tokens.into(),
+            mix: Vec::new(),
+            stop: StopSpec::default(),
+            objectives: Objectives::default(),
+            warmup: Warmup { requests: Some(2), output_tokens: warmup_tokens, run_in: None },
             timeout: Duration::from_secs(60),
         },
         share: Share { index: 1, of: 2 },

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::rig;
-use contract::spec::{Demand, EngineSpec, Shape, Share, SimSpec};
+use contract::spec::{Demand, EngineSpec, Objectives, Shape, Share, SimSpec};
 use worker::engine::{self, EngineRequest};
 use worker::load::arrival::Arrivals;
 use worker::load::control::Control;
@@ -76,6 +76,7 @@ fn allocations_of_floor(events: usize) -> u64 {
             in_flight: 8,
             output_tokens: 64,
             timeout: Duration::from_secs(3600),
+            objectives: Objectives::default(),
             start: Duration::ZERO,
         },
     };
@@ -101,7 +102,7 @@ fn an_engine_without_room_for_its_events_would_be_caught_allocating() {
 #[test]
 fn the_measured_path_allocates_nothing() {
     assert_eq!(allocations(Shape::Burst { requests: 200 }, || ()), 0);
-    assert_eq!(allocations(Shape::ClosedLoop { concurrency: 50, requests: 200 }, || ()), 0);
+    assert_eq!(allocations(Shape::ClosedLoop { concurrency: 50, requests: Some(200) }, || ()), 0);
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn drive(shape: Shape, breaks_at: Option<Duration>, down: bool) -> (DriveEnd, bo
 
 #[test]
 fn a_breakdown_fails_the_phase_and_all_that_was_in_flight() {
-    let loops = Shape::ClosedLoop { concurrency: 4, requests: 10 };
+    let loops = Shape::ClosedLoop { concurrency: 4, requests: Some(10) };
     for (shape, failed) in [(Shape::Burst { requests: 10 }, 10), (loops, 4)] {
         let (end, settled, recorder) = drive(shape, Some(5 * MS), false);
         assert_eq!((end, settled), (DriveEnd::Failed(Reason::EngineDown), true));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use contract::identity::Sha256;
 use contract::metric::Metric;
 use contract::part::{Histograms, Outcomes, RequestRecord};
-use contract::spec::{Demand, EngineSpec, Share, SimSpec};
+use contract::spec::{Demand, EngineSpec, Objectives, Share, SimSpec};
 use worker::engine::{self, EngineRequest};
 use worker::load::arrival::Arrivals;
 use worker::load::control::Control;
@@ -49,6 +49,7 @@ fn phase(share: Share, seed: u64) -> Phase {
             in_flight: IN_FLIGHT,
             output_tokens: 1,
             timeout: Duration::from_secs(60),
+            objectives: Objectives::default(),
             start: Duration::ZERO,
         },
     }

@@ -3,6 +3,7 @@
 mod allocation;
 mod broken;
 mod half_hour;
+mod open_loops;
 mod real_time;
 mod requests;
 mod rig;

@@ -21,7 +21,8 @@ fn the_native_engine_answers_a_burst_and_a_closed_loop_with_the_same_tokens() {
     assert_eq!(names, ["map", "weights", "tokenizer", "engine", "first_token"]);
     assert!(part.usage.cpu_user > Duration::ZERO && part.usage.peak_rss_bytes > 0);
     assert!(part.engine.steps >= 8 && part.engine.peak_kv_bytes > 0 && !part.engine.kernels.is_empty());
-    let closed = trial(&spec, &whole(scenario(Shape::ClosedLoop { concurrency: 3, requests: 30 })), &clock);
+    let closed =
+        trial(&spec, &whole(scenario(Shape::ClosedLoop { concurrency: 3, requests: Some(30) })), &clock);
     check(&closed, 30);
     assert_eq!(closed.token_digest, part.token_digest);
     assert!(closed.engine.peak_running <= 3);
@@ -81,7 +82,7 @@ fn a_request_longer_than_the_context_is_a_bad_assignment() {
     let (spec, clock) = (native(&dir.path().join("m")), Clock::monotonic());
     let mut engine = open(&spec, &whole(burst(1)), &clock);
     let mut long = burst(1);
-    long.prompt.tokens = engine.report().max_context;
+    long.prompt.tokens = engine.report().max_context.into();
     let failure = engine.warm_up(&whole(long), &Control::new()).unwrap_err();
     assert_eq!(failure.kind, FailureKind::BadAssignment);
     assert!(failure.message.contains("shorten"), "{failure}");

@@ -7,8 +7,8 @@ use contract::identity::Sha256;
 use contract::metric::Metric;
 use contract::part::{Origin, Outcome, Part, RequestRecord};
 use contract::spec::{
-    Assignment, Demand, EngineSpec, NativeSpec, PromptSet, PromptSpec, Scenario, Shape, Share, SimSpec,
-    Warmup,
+    Assignment, Demand, EngineSpec, NativeSpec, Objectives, PromptSet, PromptSpec, Scenario, Shape, Share,
+    SimSpec, StopSpec, Warmup,
 };
 use worker::measure::{Clock, ColdStart};
 use worker::trial::{Control, OpenEngine, StartAt, TrialEnd};
@@ -19,8 +19,11 @@ pub(super) fn scenario(shape: Shape) -> Scenario {
     Scenario {
         name: "test".to_owned(),
         shape,
-        prompt: PromptSpec { set: PromptSet::Evaluation, tokens: 16 },
-        output_tokens: 8,
+        prompt: PromptSpec::of(PromptSet::Evaluation, 16),
+        output_tokens: 8.into(),
+        mix: Vec::new(),
+        stop: StopSpec::default(),
+        objectives: Objectives::default(),
         warmup: Warmup::default(),
         timeout: Duration::from_secs(600),
     }

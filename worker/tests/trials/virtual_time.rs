@@ -70,7 +70,7 @@ fn a_slot_without_a_request_has_an_empty_part() {
 
 #[test]
 fn a_closed_loop_keeps_its_concurrency_and_is_due_when_another_ends() {
-    let part = simulated(even(), &whole(scenario(Shape::ClosedLoop { concurrency: 7, requests: 50 })));
+    let part = simulated(even(), &whole(scenario(Shape::ClosedLoop { concurrency: 7, requests: Some(50) })));
     check(&part, 50);
     let ends: Vec<_> = part.requests.iter().map(|r| r.done_ns).collect();
     for request in &part.requests {
@@ -108,7 +108,7 @@ fn faults_are_counted_by_kind_and_stay_out_of_latency() {
 #[test]
 fn what_takes_too_long_is_cancelled_counted_and_replaced() {
     let stall = Stall { at_ns: 20_500_000, for_ns: 1_000_000_000 };
-    let mut load = scenario(Shape::ClosedLoop { concurrency: 2, requests: 20 });
+    let mut load = scenario(Shape::ClosedLoop { concurrency: 2, requests: Some(20) });
     load.timeout = 50 * MS;
     let part = simulated(SimSpec { stalls: vec![stall], ..even() }, &whole(load));
     check(&part, 20);
@@ -171,9 +171,9 @@ fn starting_late_is_told_and_counts_against_every_request() {
 
 #[test]
 fn contradictions_are_refused_with_a_way_out() {
-    let loop_of_two = scenario(Shape::ClosedLoop { concurrency: 2, requests: 100 });
+    let loop_of_two = scenario(Shape::ClosedLoop { concurrency: 2, requests: Some(100) });
     let mut silent = burst(1);
-    silent.output_tokens = 0;
+    silent.output_tokens = 0.into();
     let cases = [
         (assignment(loop_of_two, Arm::A, Share { index: 3, of: 4 }), "at most 2 slots"),
         (assignment(burst(1), Arm::A, Share { index: 1, of: 1 }), "counted from zero"),

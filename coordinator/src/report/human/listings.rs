@@ -212,15 +212,27 @@ pub(super) fn plan(page: &mut Page, plan: &Plan) {
     plan.to_toml().lines().for_each(|line| page.line(line));
 }
 
+fn along<T: ToString>(levels: &[T]) -> String {
+    levels.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
+}
+
 pub(super) fn offered(scenario: &Scenario) -> String {
-    let shape = match scenario.shape {
-        Shape::Burst { requests } => format!("{} released together", count(requests.into(), "request")),
-        Shape::ClosedLoop { concurrency, requests } => {
-            format!("{} with {concurrency} in flight", count(requests.into(), "request"))
-        }
+    let requests = count(scenario.requests().into(), "request");
+    let shape = match &scenario.shape {
+        Shape::Burst { .. } => "released together".to_owned(),
+        Shape::ClosedLoop { concurrency, .. } => format!("with {concurrency} in flight"),
+        Shape::Ladder { concurrency, .. } => format!("with {} in flight", along(concurrency)),
+        Shape::Constant { rate } => format!("evenly at {rate} a second"),
+        Shape::Poisson { rate } => format!("independently at {rate} a second"),
+        Shape::Gamma { rate, cv } => format!("at {rate} a second, gaps varying by {cv}"),
+        Shape::Ramp { from, to, .. } => format!("at {from} rising to {to} a second"),
+        Shape::Steps { rates, .. } => format!("at {} a second", along(rates)),
     };
-    let (prompt, output) = (scenario.prompt.tokens, scenario.output_tokens);
-    format!("{}: {shape}, {prompt} prompt and {output} output tokens each", scenario.name)
+    let tokens = match scenario.mix.len() {
+        0 => format!("{} prompt and {} output tokens each", scenario.prompt.tokens, scenario.output_tokens),
+        kinds => format!("a mixture of {}", count(kinds as u64, "kind")),
+    };
+    format!("{}: {requests} {shape}, {tokens}", scenario.name)
 }
 
 /// Which stored runs are sound.

@@ -1,7 +1,7 @@
 //! One test per edge of the diagram, and one that holds the invariants under any order of inputs.
 
 use contract::id::{Arm, RunId, TrialKey};
-use contract::spec::{PromptSet, PromptSpec, Scenario, Shape, Share, SimSpec, Warmup};
+use contract::spec::{Objectives, PromptSet, PromptSpec, Scenario, Shape, Share, SimSpec, StopSpec, Warmup};
 
 use super::*;
 use crate::stream::{Purpose, Stream};
@@ -18,8 +18,11 @@ fn arm(attempt: Attempt) -> Input {
     let scenario = Scenario {
         name: "s".into(),
         shape: Shape::Burst { requests: 1 },
-        prompt: PromptSpec { set: PromptSet::Evaluation, tokens: 1 },
-        output_tokens: 1,
+        prompt: PromptSpec::of(PromptSet::Evaluation, 1),
+        output_tokens: 1.into(),
+        mix: Vec::new(),
+        stop: StopSpec::default(),
+        objectives: Objectives::default(),
         warmup: Warmup::default(),
         timeout: Duration::from_secs(1),
     };

@@ -1,0 +1,79 @@
+//! The inside of a measured window from the slices that parts keep of it: however long a window is, whether it held out.
+//! Must not judge.
+
+use contract::part::{Bucket, Series};
+
+use super::trials::Trial;
+
+/// Pieces of a window.
+const PIECES: usize = 40;
+
+/// Of a window's pieces, the first that are left out: every open loop begins with an idle engine.
+const FILLING: usize = PIECES / 10;
+
+/// ln of the mean TTFT and of the mean number in flight, piece by piece while requests were still sent; `None` where
+/// parts kept no slices, or a piece has none to speak of.
+pub(super) fn pressure(trial: &Trial<'_>) -> Option<(Vec<f64>, Vec<f64>)> {
+    let all = merged(trial.parts.iter().map(|part| &part.series))?;
+    let sending = all.buckets.iter().rposition(|bucket| bucket.offered > 0)?;
+    let width = all.width.as_nanos() as f64;
+    let (mut ttft, mut in_flight) = (Vec::new(), Vec::new());
+    for piece in pieces(&all.buckets[..sending]).skip(FILLING) {
+        if piece.1.intended_ok == 0 || piece.1.in_flight_ns == 0 {
+            return None;
+        }
+        ttft.push((piece.1.ttft_sum_ns as f64 / piece.1.intended_ok as f64).ln());
+        in_flight.push((piece.1.in_flight_ns as f64 / (piece.0 as f64 * width)).ln());
+    }
+    (!ttft.is_empty()).then_some((ttft, in_flight))
+}
+
+/// Slices in pieces of equal length, each with how many slices it has; what is left over at the end is left out.
+fn pieces(buckets: &[Bucket]) -> impl Iterator<Item = (usize, Bucket)> {
+    let size = (buckets.len() / PIECES).max(1);
+    buckets.chunks_exact(size).map(move |chunk| {
+        let mut sum = Bucket::default();
+        chunk.iter().for_each(|bucket| sum.add(bucket));
+        (size, sum)
+    })
+}
+
+/// All series in slices of the widest; `None` where one has none.
+fn merged<'a>(all: impl Iterator<Item = &'a Series> + Clone) -> Option<Series> {
+    let width = all.clone().map(|series| series.width).max()?;
+    let mut sum = Series { width, buckets: Vec::new() };
+    for series in all {
+        let times = width.as_nanos().checked_div(series.width.as_nanos())?;
+        for (at, bucket) in series.buckets.iter().enumerate() {
+            let at = at / usize::try_from(times).ok()?;
+            sum.buckets.resize(sum.buckets.len().max(at + 1), Bucket::default());
+            sum.buckets[at].add(bucket);
+        }
+    }
+    Some(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(slices: usize, fineness: u32) -> Series {
+        let bucket = Bucket { offered: 1, in_flight_ns: 3, ..Bucket::default() };
+        Series { width: Series::FINEST * fineness, buckets: vec![bucket; slices] }
+    }
+
+    #[test]
+    fn series_of_different_widths_add_up_in_the_widest() {
+        let (fine, wide) = (series(7, 1), series(3, 4));
+        let sum = merged([&fine, &wide].into_iter()).expect("both have slices");
+        assert_eq!(sum.width, wide.width);
+        assert_eq!(sum.buckets.iter().map(|b| b.offered).collect::<Vec<_>>(), [5, 4, 1]);
+        assert_eq!(merged([&fine, &Series::default()].into_iter()), None);
+    }
+
+    #[test]
+    fn pieces_are_of_equal_length() {
+        let sizes: Vec<_> = pieces(&series(83, 1).buckets).map(|(size, sum)| (size, sum.offered)).collect();
+        assert_eq!(sizes, vec![(2, 2); 41]);
+    }
+}

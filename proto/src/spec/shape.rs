@@ -1,0 +1,213 @@
+//! When requests are sent: the shapes of a plan, and the few parts all of them are made of. Every shape is one
+//! [`Offer`]: at once, so many in flight, or arrivals along a rate. Must not know when it is over ([`super::stop`]).
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::seconds;
+
+/// When requests are sent. Rates are requests per second over all slots.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Shape {
+    /// All at once: the seed's "N concurrent requests".
+    Burst {
+        /// How many, over all slots.
+        requests: u32,
+    },
+    /// A fixed number in flight: the next is sent when one ends.
+    ClosedLoop {
+        /// In flight, over all slots.
+        concurrency: u32,
+        /// How many in total, over all slots; unset where the stop rule has a duration.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        requests: Option<u32>,
+    },
+    /// Evenly spaced.
+    Constant {
+        /// Requests per second.
+        rate: f64,
+    },
+    /// Independent of each other: exponential gaps.
+    Poisson {
+        /// Requests per second.
+        rate: f64,
+    },
+    /// Gamma gaps: more regular than Poisson below a `cv` of one, in clumps above it.
+    Gamma {
+        /// Requests per second.
+        rate: f64,
+        /// Standard deviation of a gap over its mean.
+        cv: f64,
+    },
+    /// A rate that changes evenly.
+    Ramp {
+        /// Requests per second at the start.
+        from: f64,
+        /// Requests per second at the end.
+        to: f64,
+        /// Length, seconds.
+        #[serde(with = "seconds")]
+        over: Duration,
+        /// How requests lie along the rate.
+        #[serde(default)]
+        arrivals: Spacing,
+    },
+    /// Rates one after another.
+    Steps {
+        /// Requests per second.
+        rates: Vec<f64>,
+        /// Length of each, seconds.
+        #[serde(with = "seconds")]
+        each: Duration,
+        /// How requests lie along the rate.
+        #[serde(default)]
+        arrivals: Spacing,
+    },
+    /// Closed loops one after another.
+    Ladder {
+        /// In flight, over all slots.
+        concurrency: Vec<u32>,
+        /// Length of each, seconds.
+        #[serde(with = "seconds")]
+        each: Duration,
+    },
+}
+
+/// How arrivals lie along a rate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Spacing {
+    /// Evenly.
+    Constant,
+    /// Independently of each other.
+    #[default]
+    Poisson,
+}
+
+/// What kind of load a shape is: which rules of validity it falls under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShapeKind {
+    /// All at once.
+    Burst,
+    /// The next is sent when one ends.
+    Closed,
+    /// Sent whatever the engine does.
+    Open,
+}
+
+/// What a shape comes down to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Offer {
+    /// So many at once.
+    AtOnce(u32),
+    /// So many in flight, one level after another; the last goes on until the stop rule ends it.
+    InFlight(Vec<Level>),
+    /// Arrivals along a rate.
+    Along {
+        /// The rate; the last piece goes on for as long as is needed.
+        profile: Vec<Piece>,
+        /// Standard deviation of a gap over its mean: zero evenly, one Poisson.
+        cv: f64,
+    },
+}
+
+/// A stretch of a closed loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// In flight, over all slots.
+    pub concurrency: u32,
+    /// When it begins, from the start of the window.
+    pub from: Duration,
+}
+
+/// A stretch of a rate that changes evenly.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Piece {
+    /// Requests per second where it begins.
+    pub from: f64,
+    /// Requests per second where it ends.
+    pub to: f64,
+    /// Its length; unset goes on for ever.
+    pub over: Option<Duration>,
+}
+
+impl Shape {
+    /// Which rules of validity it falls under.
+    #[must_use]
+    pub fn kind(&self) -> ShapeKind {
+        match self {
+            Self::Burst { .. } => ShapeKind::Burst,
+            Self::ClosedLoop { .. } | Self::Ladder { .. } => ShapeKind::Closed,
+            _ => ShapeKind::Open,
+        }
+    }
+
+    /// Whether the load is the same at any time, so that a stationary window can be expected.
+    #[must_use]
+    pub fn is_steady(&self) -> bool {
+        use Shape::{ClosedLoop, Constant, Gamma, Poisson};
+        matches!(self, ClosedLoop { .. } | Constant { .. } | Poisson { .. } | Gamma { .. })
+    }
+
+    /// What it comes down to.
+    #[must_use]
+    pub fn offer(&self) -> Offer {
+        let along = |profile, cv| Offer::Along { profile, cv };
+        let flat = |rate: f64, over| Piece { from: rate, to: rate, over };
+        match self {
+            Self::Burst { requests } => Offer::AtOnce(*requests),
+            &Self::ClosedLoop { concurrency, .. } => {
+                Offer::InFlight(vec![Level { concurrency, from: Duration::ZERO }])
+            }
+            Self::Ladder { concurrency, each } => Offer::InFlight(levels(concurrency, *each)),
+            &Self::Constant { rate } => along(vec![flat(rate, None)], 0.0),
+            &Self::Poisson { rate } => along(vec![flat(rate, None)], 1.0),
+            &Self::Gamma { rate, cv } => along(vec![flat(rate, None)], cv),
+            &Self::Ramp { from, to, over, arrivals } => {
+                along(vec![Piece { from, to, over: Some(over) }], arrivals.cv())
+            }
+            Self::Steps { rates, each, arrivals } => {
+                along(rates.iter().map(|rate| flat(*rate, Some(*each))).collect(), arrivals.cv())
+            }
+        }
+    }
+
+    /// How long it lasts by itself, where it says so.
+    #[must_use]
+    pub fn length(&self) -> Option<Duration> {
+        let times = |each: &Duration, n: usize| *each * u32::try_from(n).unwrap_or(u32::MAX);
+        match self {
+            Self::Ramp { over, .. } => Some(*over),
+            Self::Steps { rates, each, .. } => Some(times(each, rates.len())),
+            Self::Ladder { concurrency, each } => Some(times(each, concurrency.len())),
+            _ => None,
+        }
+    }
+}
+
+impl Spacing {
+    fn cv(self) -> f64 {
+        match self {
+            Self::Constant => 0.0,
+            Self::Poisson => 1.0,
+        }
+    }
+}
+
+impl Piece {
+    /// Requests from its beginning until `time` after it.
+    #[must_use]
+    pub fn requests(&self, time: Duration) -> f64 {
+        let t = self.over.map_or(time, |over| time.min(over)).as_secs_f64();
+        let slope = self.over.map_or(0.0, |over| (self.to - self.from) / over.as_secs_f64());
+        self.from * t + slope * t * t / 2.0
+    }
+}
+
+fn levels(concurrency: &[u32], each: Duration) -> Vec<Level> {
+    let level = |(concurrency, at): (&u32, u32)| Level { concurrency: *concurrency, from: each * at };
+    concurrency.iter().zip(0..).map(level).collect()
+}
