@@ -2,9 +2,7 @@
 
 use super::{WireError, pb, required};
 use crate::id::{Arm, TrialKey};
-use crate::spec::{
-    Assignment, Demand, EngineSpec, NativeSpec, Scenario, Share, SimSpec, Stall, WeightForm,
-};
+use crate::spec::{Assignment, Demand, EngineSpec, NativeSpec, Scenario, Share, SimSpec, Stall, WeightForm};
 
 pub(super) fn engine_to(engine: &EngineSpec) -> pb::EngineSpec {
     let kind = match engine.clone() {

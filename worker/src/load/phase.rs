@@ -129,6 +129,7 @@ impl Phase {
 }
 
 /// What there has to be room for, over all slots.
+#[derive(Clone, Copy)]
 struct Sizes {
     requests: u32,
     in_flight: u32,
