@@ -3,27 +3,35 @@
 //!
 //! Everything here is derived: whoever doubts a number recomputes it from the parts.
 
+mod explain;
 mod facts;
 mod limits;
 mod measure;
 mod metrics;
 mod slices;
+mod places;
+mod signals;
 mod summary;
 mod trials;
 mod window;
 
+pub use explain::{Derivation, Explanation, NoSuchMetric, explain};
 pub use measure::Measure;
 pub use metrics::{MetricComparison, Outcome, RoundValues};
+pub use places::{OddPlace, Place, PlaceEffect, Places};
+pub use signals::Signals;
 pub use summary::{ArmSummary, Cold, Latency, Views};
 pub use trials::{Round, Trial, Trials};
 pub use window::FirstRequest;
+
+use metrics::Draft;
 
 use contract::id::Arm;
 use contract::run::{Notice, NoticeKind, RunState};
 use stats::compare::Settings;
 use stats::compare::Verdict;
 use stats::rng::Seed;
-use stats::validity::{Assessment, Checked, Validity};
+use stats::validity::{Assessment, Checked, Thresholds, Validity};
 
 use crate::plan::Plan;
 use crate::schedule::{Block, Lineup};
@@ -71,6 +79,10 @@ pub struct Cell {
     pub arms: Vec<ArmSummary>,
     /// One comparison a measure, the primary first.
     pub metrics: Vec<MetricComparison>,
+    /// The primary measure slot by slot, where there are several.
+    pub places: Option<Places>,
+    /// What the rounds say of the host over time.
+    pub signals: Signals,
 }
 
 /// Why a run cannot be read as one.
@@ -111,8 +123,11 @@ pub fn findings(record: RunRecord) -> Result<Findings, CompareError> {
     let blocks = crate::schedule::blocks(&plan, &lineup);
     let trials = Trials::of(&record);
     let settings = Settings::default();
-    let of_block = |block: &Block| cell(&record, &plan, &settings, block, &trials);
-    let cells: Vec<Cell> = cells(&blocks).into_iter().map(of_block).collect();
+    let cells = {
+        let thresholds = plan.validity.thresholds();
+        let room = Room { record: &record, plan: &plan, settings, thresholds, trials };
+        room.cells(&cells(&blocks))
+    };
     let state = record.end.as_ref().map(|end| end.state);
     let reasons = reasons(&record, &blocks, state);
     let validity = overall(&cells, &reasons, state);
@@ -133,26 +148,53 @@ fn cells(blocks: &[Block]) -> Vec<&Block> {
     first
 }
 
-fn cell(record: &RunRecord, plan: &Plan, settings: &Settings, block: &Block, trials: &Trials) -> Cell {
-    let scenario = &plan.scenarios[block.scenario as usize];
-    let thresholds = plan.validity.thresholds();
-    let rounds = trials.rounds(block.cell);
-    let (found, checks) = facts::check(record, scenario, block, &rounds, &thresholds);
-    let assessment = Assessment::of(found);
-    let seed = seed(plan).nth(block.cell.into());
-    let metrics = metrics::compare(plan, &rounds, &assessment.validity, settings, &thresholds, seed);
-    let done = u32::try_from(rounds.len()).unwrap_or(u32::MAX);
-    Cell {
-        index: block.cell,
-        scenario: scenario.name.clone(),
-        requests: scenario.requests(),
-        baseline: block.baseline.clone(),
-        candidate: block.candidate.clone(),
-        rounds: (done, plan.rounds),
-        assessment,
-        checks,
-        arms: summary::arms(block, &rounds, &thresholds),
-        metrics,
+/// What every cell is derived from.
+struct Room<'a> {
+    record: &'a RunRecord,
+    plan: &'a Plan,
+    settings: Settings,
+    thresholds: Thresholds,
+    trials: Trials<'a>,
+}
+
+impl Room<'_> {
+    /// All cells are estimated before the first is decided: their primary measures are one family of questions.
+    fn cells(&self, blocks: &[&Block]) -> Vec<Cell> {
+        let drafts: Vec<Vec<Draft>> = blocks.iter().map(|block| self.drafts(block)).collect();
+        let primaries = metrics::primaries(&drafts);
+        let questions = blocks.iter().zip(drafts).zip(primaries);
+        questions.map(|((block, drafts), primary)| self.cell(block, drafts, primary)).collect()
+    }
+
+    fn drafts(&self, block: &Block) -> Vec<Draft> {
+        let seed = seed(self.plan).nth(block.cell.into());
+        metrics::estimates(self.plan, &self.trials.rounds(block.cell), &self.settings, &self.thresholds, seed)
+    }
+
+    fn cell(&self, block: &Block, drafts: Vec<Draft>, primary: Option<f64>) -> Cell {
+        let scenario = &self.plan.scenarios[block.scenario as usize];
+        let rounds = self.trials.rounds(block.cell);
+        let (found, checks) = facts::check(self.record, scenario, block, &rounds, &self.thresholds);
+        let assessment = Assessment::of(found);
+        let metrics = metrics::decided(drafts, primary, &assessment.validity, &self.settings);
+        let primary = metrics.iter().find(|metric| metric.primary && block.candidate.is_some());
+        let of_places = |metric: &MetricComparison| {
+            places::places(metric.measure, &rounds, metric.tolerance.ln_1p(), &self.settings)
+        };
+        Cell {
+            index: block.cell,
+            scenario: scenario.name.clone(),
+            requests: scenario.requests(),
+            baseline: block.baseline.clone(),
+            candidate: block.candidate.clone(),
+            rounds: (u32::try_from(rounds.len()).unwrap_or(u32::MAX), self.plan.rounds),
+            assessment,
+            checks,
+            arms: summary::arms(block, &rounds, &self.thresholds),
+            places: primary.and_then(of_places),
+            signals: primary.map(signals::signals).unwrap_or_default(),
+            metrics,
+        }
     }
 }
 

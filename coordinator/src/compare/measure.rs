@@ -1,9 +1,12 @@
 //! What is compared: quantiles of times, and rates. The closed list, with names, directions and tolerances.
 
+use contract::histogram::LatencyHistogram;
 use contract::id::Arm;
 use contract::metric::{Direction, Metric};
+use contract::part::Part;
+use stats::compare::{Block, Seat};
 
-use super::trials::{Round, Trial};
+use super::trials::{Round, Trial, rate};
 use crate::plan::{Primary, Tolerances};
 
 /// One figure of a trial that builds are compared by.
@@ -96,9 +99,41 @@ impl Measure {
         counts.map(|trial| trial.histograms.get(metric).exact().count).min()
     }
 
-    /// Its value in one arm of a round as `stats` wants it: a logarithm in which more is worse.
-    pub(super) fn cost(self, round: &Round<'_>, arm: Arm) -> Option<f64> {
-        let value = self.value(round.arms.get(&arm)?)?;
+    /// Its value over some parts of a trial, if it has one.
+    pub(super) fn of_parts(self, parts: &[&Part]) -> Option<f64> {
+        let wall = || parts.iter().map(|part| part.usage.wall).max().unwrap_or_default();
+        match self {
+            Self::Quantile(metric, q) => {
+                let mut merged = LatencyHistogram::default();
+                parts.iter().for_each(|part| merged.add(part.histograms.get(metric)));
+                stats::summary::quantile(merged.buckets(), q)
+            }
+            Self::TokensPerSecond => rate(parts.iter().map(|part| part.output_tokens).sum(), wall()),
+            Self::RequestsPerSecond => rate(parts.iter().map(|part| part.outcomes.ok).sum(), wall()),
+        }
+    }
+
+    /// One round as `stats` wants it, each arm a logarithm in which more is worse; `None` where an arm has no value.
+    pub(super) fn block(self, round: &Round<'_>) -> Option<Block> {
+        self.block_of(round, |trial| self.value(trial))
+    }
+
+    /// The same with a value of the caller's choice.
+    pub(super) fn block_of(
+        self,
+        round: &Round<'_>,
+        value: impl Fn(&Trial<'_>) -> Option<f64>,
+    ) -> Option<Block> {
+        let seat = |arm| {
+            let cost = self.cost(value(round.arms.get(&arm)?)?)?;
+            Some(Seat { cost, position: round.position(arm)? })
+        };
+        let a2 = if round.arms.contains_key(&Arm::A2) { Some(seat(Arm::A2)?) } else { None };
+        Some(Block { a: seat(Arm::A)?, b: seat(Arm::B)?, a2 })
+    }
+
+    /// A value as `stats` wants it: a logarithm in which more is worse.
+    pub(super) fn cost(self, value: f64) -> Option<f64> {
         stats::compare::cost_ln(value, direction(self.direction()))
     }
 }

@@ -3,7 +3,7 @@
 use contract::id::Arm;
 use hdrhistogram::Histogram;
 use stats::compare::{
-    Block, Comparison, Decision, Question, Role, Seat, Settings, Tolerance, change, decide, holm,
+    Block, Comparison, Decision, Question, Role, Settings, Tolerance, change, decide, holm,
 };
 use stats::resample::{Pooled, Rounds, jackknife};
 use stats::rng::Seed;
@@ -32,6 +32,17 @@ pub struct MetricComparison {
     pub outcome: Outcome,
 }
 
+/// What one measure's rounds say, before it is decided among how many questions it is one.
+pub(super) struct Draft {
+    measure: Measure,
+    primary: bool,
+    tolerance: f64,
+    rounds: Vec<RoundValues>,
+    seed: Seed,
+    pooled: Option<Pooled>,
+    estimated: Estimated,
+}
+
 /// One round of one measure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RoundValues {
@@ -48,7 +59,8 @@ pub enum Outcome {
     Compared {
         /// Effect, control and exact check.
         comparison: Box<Comparison>,
-        /// p after Holm's correction, for secondary measures.
+        /// p after Holm's correction, where several questions are asked together: the secondary measures of a cell, and
+        /// the primary ones of several cells.
         adjusted_p: Option<f64>,
         /// The pooled ratio with its jackknife interval, for quantiles.
         pooled: Option<Pooled>,
@@ -69,40 +81,84 @@ pub enum Outcome {
     },
 }
 
-/// Compares every measure, the primary first.
-pub(super) fn compare(
+/// Estimates every measure, the primary first.
+pub(super) fn estimates(
     plan: &Plan,
     rounds: &[&Round<'_>],
-    validity: &Validity,
     settings: &Settings,
     thresholds: &Thresholds,
     seed: Seed,
-) -> Vec<MetricComparison> {
+) -> Vec<Draft> {
     let mut measures = Measure::ALL;
     measures.sort_by_key(|measure| !measure.is(plan.primary));
-    let estimates: Vec<Estimated> =
-        measures.iter().map(|measure| estimate(*measure, rounds, settings, thresholds, seed)).collect();
-    let adjusted = adjust(&measures, &estimates, plan);
-    let mut metrics = Vec::new();
-    for ((measure, estimated), adjusted_p) in measures.into_iter().zip(estimates).zip(adjusted) {
-        let tolerance = measure.tolerance(&plan.tolerance);
+    let draft = |measure: Measure| Draft {
+        measure,
+        primary: measure.is(plan.primary),
+        tolerance: measure.tolerance(&plan.tolerance),
+        rounds: values(measure, rounds),
+        seed: seed.child(&measure.name()),
+        pooled: pooled(measure, rounds, settings.alpha),
+        estimated: estimate(measure, rounds, settings, thresholds, seed),
+    };
+    measures.into_iter().map(draft).collect()
+}
+
+/// Holm over the primary measures of all cells, in their order. A single question needs no correction.
+pub(super) fn primaries(cells: &[Vec<Draft>]) -> Vec<Option<f64>> {
+    let primary = |drafts: &Vec<Draft>| drafts.iter().find(|draft| draft.primary).and_then(Draft::p);
+    let found: Vec<Option<f64>> = cells.iter().map(primary).collect();
+    if found.iter().flatten().count() < 2 {
+        return vec![None; found.len()];
+    }
+    corrected(&found)
+}
+
+/// Holm's correction of those that there are.
+fn corrected(found: &[Option<f64>]) -> Vec<Option<f64>> {
+    let family: Vec<f64> = found.iter().flatten().copied().collect();
+    let mut adjusted = holm(&family).into_iter();
+    found.iter().map(|p| p.and_then(|_| adjusted.next())).collect()
+}
+
+/// Decides every measure of a cell: the primary with its p among the primaries of all cells, the others among
+/// themselves.
+pub(super) fn decided(
+    drafts: Vec<Draft>,
+    primary: Option<f64>,
+    validity: &Validity,
+    settings: &Settings,
+) -> Vec<MetricComparison> {
+    let secondary = |draft: &Draft| draft.p().filter(|_| !draft.primary);
+    let mut adjusted = corrected(&drafts.iter().map(secondary).collect::<Vec<_>>());
+    for (draft, p) in drafts.iter().zip(&mut adjusted) {
+        *p = if draft.primary { primary } else { *p };
+    }
+    let decide = |(draft, p): (Draft, Option<f64>)| draft.decided(p, validity, settings);
+    drafts.into_iter().zip(adjusted).map(decide).collect()
+}
+
+impl Draft {
+    fn p(&self) -> Option<f64> {
+        match &self.estimated {
+            Estimated::Open { comparison, .. } => Some(comparison.effect.p),
+            Estimated::Settled(_) => None,
+        }
+    }
+
+    fn decided(self, adjusted_p: Option<f64>, validity: &Validity, settings: &Settings) -> MetricComparison {
+        let Self { measure, primary, tolerance, rounds, seed, pooled, estimated } = self;
         let (warning, outcome) = match estimated {
             Estimated::Settled(outcome) => (None, outcome),
             Estimated::Open { warning, comparison } => {
-                let role = adjusted_p.map_or(Role::Primary, |adjusted_p| Role::Secondary { adjusted_p });
+                let role = adjusted_p.map_or(Role::Primary, |adjusted_p| Role::Among { adjusted_p });
                 let tolerance = Tolerance { tau: tolerance, noise_floor: 0.0 };
                 let question = Question { validity, tolerance, role, settings: *settings };
                 let decision = decide(&comparison, &question);
-                let pooled = pooled(measure, rounds, settings.alpha);
                 (warning, Outcome::Compared { comparison, adjusted_p, pooled, decision })
             }
         };
-        let primary = measure.is(plan.primary);
-        let rounds = values(measure, rounds);
-        let seed = seed.child(&measure.name());
-        metrics.push(MetricComparison { measure, primary, tolerance, warning, rounds, seed, outcome });
+        MetricComparison { measure, primary, tolerance, warning, rounds, seed, outcome }
     }
-    metrics
 }
 
 enum Estimated {
@@ -130,7 +186,7 @@ fn estimate(
             }
         }
     }
-    let blocks: Option<Vec<Block>> = rounds.iter().map(|round| block(measure, round)).collect();
+    let blocks: Option<Vec<Block>> = rounds.iter().map(|round| measure.block(round)).collect();
     let Some(blocks) = blocks else { return missing("an arm has no value in some round") };
     match stats::compare::compare(&blocks, settings, seed.child(&measure.name())) {
         Ok(comparison) => Estimated::Open { warning, comparison: Box::new(comparison) },
@@ -151,31 +207,6 @@ fn pooled_enough(measure: Measure, rounds: &[&Round<'_>], q: f64, thresholds: &T
 
 fn missing(reason: &str) -> Estimated {
     Estimated::Settled(Outcome::Missing { reason: reason.to_owned() })
-}
-
-/// One round as `stats` wants it; `None` where an arm has no value.
-fn block(measure: Measure, round: &Round<'_>) -> Option<Block> {
-    let seat = |arm| Some(Seat { cost: measure.cost(round, arm)?, position: round.position(arm)? });
-    let a2 = if round.arms.contains_key(&Arm::A2) { Some(seat(Arm::A2)?) } else { None };
-    Some(Block { a: seat(Arm::A)?, b: seat(Arm::B)?, a2 })
-}
-
-/// Holm over the secondary measures; `None` for the primary and for what was not compared.
-fn adjust(measures: &[Measure], estimates: &[Estimated], plan: &Plan) -> Vec<Option<f64>> {
-    let secondary = |at: &usize| !measures[*at].is(plan.primary);
-    let mut family = Vec::new();
-    let mut members = Vec::new();
-    for at in (0..measures.len()).filter(secondary) {
-        if let Estimated::Open { comparison, .. } = &estimates[at] {
-            family.push(comparison.effect.p);
-            members.push(at);
-        }
-    }
-    let mut adjusted = vec![None; measures.len()];
-    for (at, p) in members.into_iter().zip(holm(&family)) {
-        adjusted[at] = Some(p);
-    }
-    adjusted
 }
 
 /// What people see on a plot: the ratio of the pooled quantiles, with the delete-one-round interval.

@@ -107,7 +107,7 @@ impl<'a> Trial<'a> {
     }
 }
 
-fn rate(count: u64, wall: Duration) -> Option<f64> {
+pub(super) fn rate(count: u64, wall: Duration) -> Option<f64> {
     (count > 0 && !wall.is_zero()).then(|| count as f64 / wall.as_secs_f64())
 }
 

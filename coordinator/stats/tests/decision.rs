@@ -128,7 +128,7 @@ fn an_exact_check_that_disagrees_leaves_it_open() {
 fn holm_binds_secondary_metrics_only() {
     let comparison = compared(&blocks(10, 0.05, 0.0, 0.002));
     let verdict = |p| {
-        let role = Role::Secondary { adjusted_p: p };
+        let role = Role::Among { adjusted_p: p };
         decided(&comparison, &Validity::Valid, role).verdict
     };
     assert_eq!((verdict(0.04), verdict(0.06)), (Verdict::Slower, Verdict::Undecided));

@@ -44,6 +44,19 @@ pub struct Paired {
     pub covariate: Vec<f64>,
 }
 
+/// The sums of the least squares d = δ + γx, so that whoever doubts an estimate can follow it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sums {
+    /// d̄.
+    pub d_mean: f64,
+    /// x̄.
+    pub x_mean: f64,
+    /// Σ(x−x̄)².
+    pub sxx: f64,
+    /// Σ(x−x̄)(d−d̄).
+    pub sxd: f64,
+}
+
 /// Why values cannot be compared.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CompareError {
@@ -100,6 +113,12 @@ impl Block {
         Some(Self { a: seat(Arm::A, a)?, b: seat(Arm::B, b)?, a2 })
     }
 
+    /// The baseline's cost: with the control the mean of A and A2.
+    #[must_use]
+    pub fn baseline(&self) -> f64 {
+        0.5 * (self.a.cost + self.a2.unwrap_or(self.a).cost)
+    }
+
     fn costs(&self) -> impl Iterator<Item = f64> {
         [Some(self.a), Some(self.b), self.a2].into_iter().flatten().map(|seat| seat.cost)
     }
@@ -125,6 +144,20 @@ impl Paired {
             let a2 = block.a2?;
             Some((a2.cost - block.a.cost, a2.position as f64 - block.a.position as f64))
         }))
+    }
+
+    /// The sums that the estimate rests on. Both lists have one entry per round.
+    #[must_use]
+    pub fn sums(&self) -> Sums {
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let (d_mean, x_mean) = (mean(&self.differences), mean(&self.covariate));
+        let pairs = || self.covariate.iter().zip(&self.differences);
+        Sums {
+            d_mean,
+            x_mean,
+            sxx: pairs().map(|(x, _)| (x - x_mean).powi(2)).sum(),
+            sxd: pairs().map(|(x, d)| (x - x_mean) * (d - d_mean)).sum(),
+        }
     }
 
     fn collect(pairs: impl Iterator<Item = (f64, f64)>) -> Self {

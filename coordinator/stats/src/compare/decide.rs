@@ -3,7 +3,7 @@
 //!
 //! INVALID (measurement, control) → what forbids an answer (inconclusive measurement, exact check disagrees) →
 //! SLOWER (lower > τ′) → FASTER (upper < −τ′) → SAME (90 % interval inside ±τ′) → UNDECIDED.
-//! A row that would say SLOWER or FASTER needs six rounds and, for a secondary metric, Holm's agreement.
+//! A row that would say SLOWER or FASTER needs six rounds and, where several questions are asked together, Holm's agreement.
 
 use super::row::{Row, Step};
 use super::{Comparison, LEAST_ROUNDS, Settings};
@@ -36,10 +36,11 @@ pub struct Tolerance {
 /// The metric's part in the answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Role {
-    /// The one metric declared before the run.
+    /// The one metric declared before the run, asked once.
     Primary,
-    /// One of the others, with its p after Holm's correction ([`super::holm`]).
-    Secondary {
+    /// One of several questions asked together, with its p after Holm's correction over them ([`super::holm`]): a
+    /// secondary metric, or the primary of a run with several scenarios or candidates.
+    Among {
         /// The adjusted p.
         adjusted_p: f64,
     },
@@ -171,7 +172,7 @@ impl<'a> Table<'a> {
         if self.row(Row::TooFewRounds { rounds, least: LEAST_ROUNDS }, rounds < LEAST_ROUNDS) {
             return Verdict::Undecided;
         }
-        let Role::Secondary { adjusted_p } = self.question.role else { return verdict };
+        let Role::Among { adjusted_p } = self.question.role else { return verdict };
         let alpha = self.question.settings.alpha;
         let disagrees = self.row(Row::HolmDisagrees { adjusted: adjusted_p, alpha }, adjusted_p > alpha);
         if disagrees { Verdict::Undecided } else { verdict }

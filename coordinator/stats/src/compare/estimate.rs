@@ -1,7 +1,7 @@
 //! The primary interval: paired t on per-round log ratios with the order covariate (METHOD 2.2.3–4). Owns the
 //! least squares; what floor and guard do to the standard error is beside it; must not know what is compared.
 
-use super::block::{CompareError, Paired};
+use super::block::{CompareError, Paired, Sums};
 use super::guard::{Correction, Guard};
 use super::power;
 use crate::student::{t_upper, two_sided_p};
@@ -98,11 +98,11 @@ impl Estimate {
     /// Fewer than two rounds, lists of unequal length, or values that are not finite.
     pub fn of(paired: &Paired, settings: &Settings) -> Result<Self, CompareError> {
         check(paired)?;
-        let Paired { differences: d, covariate: x } = paired;
+        let d = &paired.differences;
         let rounds = d.len();
-        let fit = Fit::with_covariate(d, x).unwrap_or_else(|| Fit::plain(d));
+        let fit = Fit::with_covariate(paired).unwrap_or_else(|| Fit::plain(d));
         let correction = Correction::of((fit.se, fit.df), &fit.residuals, settings.guard);
-        let (se, df) = (correction.se(rounds), correction.df(rounds));
+        let (se, df) = (correction.se(), correction.df(rounds));
         let t = fit.delta / se;
         Ok(Self {
             rounds,
@@ -140,13 +140,13 @@ impl Fit {
     }
 
     /// Least squares of d = δ + γx; `None` with few rounds or an order that never varies.
-    fn with_covariate(d: &[f64], x: &[f64]) -> Option<Self> {
-        let (n, d_mean, x_mean) = (d.len() as f64, mean(d), mean(x));
-        let sxx: f64 = x.iter().map(|v| (v - x_mean).powi(2)).sum();
+    fn with_covariate(paired: &Paired) -> Option<Self> {
+        let Paired { differences: d, covariate: x } = paired;
+        let n = d.len() as f64;
+        let Sums { d_mean, x_mean, sxx, sxd } = paired.sums();
         if d.len() < LEAST_ROUNDS || sxx <= 0.0 {
             return None;
         }
-        let sxd: f64 = x.iter().zip(d).map(|(xv, dv)| (xv - x_mean) * (dv - d_mean)).sum();
         let gamma = sxd / sxx;
         let delta = d_mean - gamma * x_mean;
         let residuals: Vec<f64> = x.iter().zip(d).map(|(xv, dv)| dv - delta - gamma * xv).collect();

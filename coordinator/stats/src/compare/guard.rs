@@ -46,7 +46,9 @@ pub struct Correction {
     pub plain_se: f64,
     /// R − 2 with the covariate, R − 1 without.
     pub plain_df: f64,
-    /// The floor for quantised ties was higher.
+    /// The floor for quantised ties: what the standard error is at least.
+    pub floor: f64,
+    /// The floor was higher than the plain standard error.
     pub floored: bool,
     /// Lag-1 autocorrelation r₁ of the residuals.
     pub lag1: f64,
@@ -72,6 +74,7 @@ impl Correction {
         Self {
             plain_se,
             plain_df,
+            floor: floor(residuals.len()),
             floored: plain_se < floor(residuals.len()),
             lag1: r1,
             lag1_corrected: corrected,
@@ -83,8 +86,8 @@ impl Correction {
     }
 
     /// The standard error that the interval uses.
-    pub(super) fn se(&self, rounds: usize) -> f64 {
-        self.plain_se.max(floor(rounds)) * self.inflation
+    pub(super) fn se(&self) -> f64 {
+        self.plain_se.max(self.floor) * self.inflation
     }
 
     /// The degrees of freedom that the interval uses.
@@ -135,7 +138,7 @@ mod tests {
         // r₁c = 1/8 + (1 + 3/8)/8 = 0.296875; inflation √(1.296875/0.703125)
         let c = Correction::of((0.01, 6.0), &[1.0, 1.0, -1.0, -1.0, 1.0, 1.0, -1.0, -1.0], Guard::Full);
         assert!((c.lag1 - 0.125).abs() < 1e-15 && (c.lag1_corrected - 0.296_875).abs() < 1e-15);
-        assert!((c.se(8) - 0.01 * (1.296_875_f64 / 0.703_125).sqrt()).abs() < 1e-15);
+        assert!((c.se() - 0.01 * (1.296_875_f64 / 0.703_125).sqrt()).abs() < 1e-15);
         assert!((c.df(8) - (8.0 * 0.703_125 / 1.296_875 - 1.0)).abs() < 1e-12 && !c.flagged);
     }
 }

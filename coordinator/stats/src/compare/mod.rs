@@ -6,14 +6,16 @@ mod decide;
 mod estimate;
 mod guard;
 mod holm;
+mod places;
 mod power;
 mod row;
 
-pub use block::{Block, CompareError, Direction, Paired, Seat, change, cost_ln};
+pub use block::{Block, CompareError, Direction, Paired, Seat, Sums, change, cost_ln};
 pub use decide::{Decision, Question, Role, Tolerance, Verdict, decide};
 pub use estimate::{Estimate, Interval, LEAST_ROUNDS, Settings};
 pub use guard::{BUCKET_WIDTH, Correction, Guard};
 pub use holm::holm;
+pub use places::{LEAST_SAMPLE, Odd, Sample, odd_one, sample_of_hosts};
 pub use power::{deviation_limit, mde, rounds_needed};
 pub use row::{Row, Step};
 

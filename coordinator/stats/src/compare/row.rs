@@ -64,7 +64,7 @@ pub enum Row {
         /// The least that will do.
         least: usize,
     },
-    /// Not significant among the secondary metrics.
+    /// Not significant among the questions that were asked together.
     HolmDisagrees {
         /// Adjusted p.
         adjusted: f64,

@@ -20,6 +20,10 @@ pub struct PermutationTest {
     pub p: f64,
     /// How it was computed.
     pub method: Method,
+    /// Assignments whose |sum| reaches the observed one, of those looked at.
+    pub hits: u64,
+    /// Assignments looked at: all there are, or the draws.
+    pub of: u64,
 }
 
 /// Which assignments were looked at.
@@ -41,8 +45,8 @@ pub enum Method {
 pub fn permutation_test(blocks: &[Block], seed: Seed) -> PermutationTest {
     match blocks.iter().map(candidates).collect::<Option<Vec<_>>>() {
         Some(rounds) => {
-            let (p, draws) = test(&rounds, ENUMERATED_LABELS, seed);
-            PermutationTest { p, method: draws.map_or(Method::AllLabels, Method::DrawnLabels) }
+            let count = test(&rounds, ENUMERATED_LABELS, seed);
+            count.answer(if count.drawn { Method::DrawnLabels(count.of) } else { Method::AllLabels })
         }
         None => {
             let differences: Vec<f64> = blocks.iter().map(|b| b.b.cost - b.a.cost).collect();
@@ -55,8 +59,8 @@ pub fn permutation_test(blocks: &[Block], seed: Seed) -> PermutationTest {
 #[must_use]
 pub fn sign_flip(differences: &[f64], seed: Seed) -> PermutationTest {
     let rounds: Vec<[f64; 2]> = differences.iter().map(|&d| [d, -d]).collect();
-    let (p, draws) = test(&rounds, ENUMERATED_SIGNS, seed);
-    PermutationTest { p, method: draws.map_or(Method::AllSigns, Method::DrawnSigns) }
+    let count = test(&rounds, ENUMERATED_SIGNS, seed);
+    count.answer(if count.drawn { Method::DrawnSigns(count.of) } else { Method::AllSigns })
 }
 
 /// The round's difference if B's label had been on B (first, the observed one), on A or on A2.
@@ -66,19 +70,38 @@ fn candidates(block: &Block) -> Option<[f64; 3]> {
     Some([against(b, a, a2), against(a, b, a2), against(a2, a, b)])
 }
 
-/// p, and the number of draws unless all assignments were enumerated.
-fn test<const K: usize>(rounds: &[[f64; K]], enumerated: usize, seed: Seed) -> (f64, Option<u64>) {
+/// What was counted over which assignments.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Count {
+    hits: u64,
+    of: u64,
+    drawn: bool,
+}
+
+impl Count {
+    /// Hits over all assignments; of draws (1 + hits)/(1 + draws), since the observed one is an assignment too.
+    fn p(self) -> f64 {
+        let one = if self.drawn { 1.0 } else { 0.0 };
+        (one + self.hits as f64) / (one + self.of as f64)
+    }
+
+    fn answer(self, method: Method) -> PermutationTest {
+        PermutationTest { p: self.p(), method, hits: self.hits, of: self.of }
+    }
+}
+
+fn test<const K: usize>(rounds: &[[f64; K]], enumerated: usize, seed: Seed) -> Count {
     let observed: f64 = rounds.iter().map(|r| r[0]).sum();
     let scale: f64 = rounds.iter().map(|r| r[0].abs()).sum();
     let bar = observed.abs() - 1e-12 * scale;
     if rounds.len() <= enumerated {
-        let all = (K as f64).powi(rounds.len() as i32);
-        return (count(rounds, 0.0, bar) as f64 / all, None);
+        let of = (K as u64).pow(rounds.len() as u32);
+        return Count { hits: count(rounds, 0.0, bar), of, drawn: false };
     }
     let mut rng = seed.rng();
     let hits =
         (0..DRAWS).filter(|_| rounds.iter().map(|r| r[rng.below(K)]).sum::<f64>().abs() >= bar).count();
-    ((1.0 + hits as f64) / (1.0 + DRAWS as f64), Some(DRAWS))
+    Count { hits: hits as u64, of: DRAWS, drawn: true }
 }
 
 /// How many assignments of the remaining rounds bring |sum| to the bar.
@@ -154,11 +177,12 @@ mod tests {
         let sixteen: Vec<f64> = two_arms(&blocks(3, 16, 0.002)).iter().map(|b| b.b.cost - b.a.cost).collect();
         let exact = sign_flip(&sixteen, Seed(1)).p;
         let rows: Vec<[f64; 2]> = sixteen.iter().map(|&d| [d, -d]).collect();
-        let (drawn, draws) = test(&rows, 0, Seed(1));
-        assert_eq!(draws, Some(DRAWS));
+        let count = test(&rows, 0, Seed(1));
+        let drawn = count.p();
+        assert_eq!((count.of, count.drawn), (DRAWS, true));
         assert!((drawn - exact).abs() < 4.0 * (exact * (1.0 - exact) / 20_000.0).sqrt(), "{drawn} {exact}");
-        assert_eq!(test(&rows, 0, Seed(1)).0, drawn);
-        assert_ne!(test(&rows, 0, Seed(2)).0, drawn);
+        assert_eq!(test(&rows, 0, Seed(1)), count);
+        assert_ne!(test(&rows, 0, Seed(2)), count);
     }
 
     #[test]

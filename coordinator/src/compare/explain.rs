@@ -1,0 +1,101 @@
+//! One metric's answer laid open: the rounds, their differences, every sum on the way to the interval, and the path
+//! through the decision table. Derives nothing new: the figures are those the answer was made of. It must not know how
+//! they are shown.
+
+use stats::compare::{Block, Comparison, Decision, Paired, Settings, Sums};
+
+use super::metrics::{MetricComparison, Outcome};
+use super::{Cell, Findings, Measure};
+
+/// One metric of one scenario with one candidate.
+#[derive(Debug)]
+pub struct Explanation<'a> {
+    /// The scenario with its candidate.
+    pub cell: &'a Cell,
+    /// The metric.
+    pub metric: &'a MetricComparison,
+    /// How it was estimated.
+    pub settings: &'a Settings,
+    /// How the answer came about; `None` where nothing was compared.
+    pub derivation: Option<Derivation<'a>>,
+}
+
+/// From rounds to a verdict.
+#[derive(Debug)]
+pub struct Derivation<'a> {
+    /// Each round's costs, in the order of [`MetricComparison::rounds`].
+    pub blocks: Vec<Block>,
+    /// d_r and x_r of B against the baseline.
+    pub effect: Paired,
+    /// Their sums.
+    pub effect_sums: Sums,
+    /// d_r and x_r of A2 against A; `None` without the control.
+    pub control: Option<(Paired, Sums)>,
+    /// The figures.
+    pub comparison: &'a Comparison,
+    /// p after Holm's correction, where several questions were asked together.
+    pub adjusted_p: Option<f64>,
+    /// The verdict and its path.
+    pub decision: &'a Decision,
+}
+
+/// There is no such metric.
+#[derive(Debug, thiserror::Error)]
+#[error("find metric `{wanted}`{}: there are {known}", hint(nearest))]
+pub struct NoSuchMetric {
+    /// What was asked for.
+    pub wanted: String,
+    /// The nearest name.
+    pub nearest: Option<String>,
+    /// All names.
+    pub known: String,
+}
+
+fn hint(nearest: &Option<String>) -> String {
+    nearest.as_ref().map_or_else(String::new, |name| format!(", did you mean `{name}`?"))
+}
+
+/// Lays a metric open, in every cell; `primary` is the plan's primary metric.
+///
+/// # Errors
+/// When there is no metric of that name.
+pub fn explain<'a>(findings: &'a Findings, wanted: &str) -> Result<Vec<Explanation<'a>>, NoSuchMetric> {
+    let names: Vec<String> = Measure::ALL.iter().map(|measure| measure.name()).collect();
+    if wanted != "primary" && !names.iter().any(|name| name == wanted) {
+        let nearest = crate::plan::nearest(wanted, names.iter().map(String::as_str)).map(str::to_owned);
+        return Err(NoSuchMetric { wanted: wanted.to_owned(), nearest, known: names.join(", ") });
+    }
+    let asked = |metric: &&MetricComparison| match wanted {
+        "primary" => metric.primary,
+        name => metric.measure.name() == name,
+    };
+    let of_cell = |cell: &'a Cell| {
+        let metric = cell.metrics.iter().find(asked)?;
+        let derivation = metric.derivation();
+        Some(Explanation { cell, metric, settings: &findings.settings, derivation })
+    };
+    Ok(findings.cells.iter().filter_map(of_cell).collect())
+}
+
+impl MetricComparison {
+    fn derivation(&self) -> Option<Derivation<'_>> {
+        let Outcome::Compared { comparison, adjusted_p, decision, .. } = &self.outcome else { return None };
+        let blocks = self.blocks()?;
+        let effect = Paired::effect(&blocks);
+        let control = Paired::control(&blocks);
+        let effect_sums = effect.sums();
+        let control = (!control.differences.is_empty()).then(|| {
+            let sums = control.sums();
+            (control, sums)
+        });
+        Some(Derivation {
+            blocks,
+            effect,
+            effect_sums,
+            control,
+            comparison,
+            adjusted_p: *adjusted_p,
+            decision,
+        })
+    }
+}

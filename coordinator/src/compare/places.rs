@@ -1,0 +1,114 @@
+//! The primary measure slot by slot and host by host: whether one of them tells another story, and what the answer is
+//! without it (METHOD 2.7). Slots of one host share its noise and are no replicates: nothing here enters the verdict.
+
+use std::collections::BTreeSet;
+
+use contract::part::Part;
+use stats::compare::{Block, Estimate, Paired, Sample, Settings, odd_one, sample_of_hosts};
+
+use super::measure::Measure;
+use super::trials::{Round, Trial};
+
+/// One slot or host.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Host name.
+    pub host: String,
+    /// Slot, over the whole fleet; `None` for the host as a whole.
+    pub slot: Option<u32>,
+}
+
+/// What one place says of B against the baseline.
+#[derive(Clone, Debug)]
+pub struct PlaceEffect {
+    /// Which.
+    pub place: Place,
+    /// B against the baseline there.
+    pub effect: Estimate,
+}
+
+/// A place that tells another story than the others.
+#[derive(Clone, Debug)]
+pub struct OddPlace {
+    /// Which; of two nobody can say which one is odd, and this is the first.
+    pub place: Place,
+    /// Its difference less the others'.
+    pub contrast: Estimate,
+    /// p of the contrast after Holm's correction over the places.
+    pub adjusted_p: f64,
+    /// The answer without it; `None` where the rest gives none.
+    pub without: Option<Estimate>,
+}
+
+/// The primary measure over the places of a fleet.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// Slot by slot.
+    pub slots: Vec<PlaceEffect>,
+    /// Host by host, where there are several.
+    pub hosts: Vec<PlaceEffect>,
+    /// The odd one out.
+    pub odd: Option<OddPlace>,
+    /// The hosts as a sample of hosts, from five.
+    pub sample: Option<Sample>,
+}
+
+/// Looks at every place. `None` with a single slot, and where some slot has no value in some round.
+pub(super) fn places(
+    measure: Measure,
+    rounds: &[&Round<'_>],
+    tau_ln: f64,
+    settings: &Settings,
+) -> Option<Places> {
+    let slots = all(rounds, |part| Some(part.place.slot));
+    if slots.len() < 2 {
+        return None;
+    }
+    let paired = paired(measure, rounds, &slots)?;
+    let hosts = all(rounds, |_| None);
+    let several = hosts.len() > 1;
+    let by_host = if several { self::paired(measure, rounds, &hosts)? } else { Vec::new() };
+    let odd = odd_one(&paired, tau_ln, settings).ok()?.map(|odd| {
+        let place = slots[odd.place].clone();
+        let without = paired_over(measure, rounds, |part| !place.holds(part));
+        let without = without.and_then(|rest| Estimate::of(&rest, settings).ok());
+        OddPlace { place, contrast: odd.contrast, adjusted_p: odd.adjusted_p, without }
+    });
+    Some(Places {
+        odd,
+        sample: sample_of_hosts(&by_host, settings),
+        slots: effects(slots, &paired, settings)?,
+        hosts: if several { effects(hosts, &by_host, settings)? } else { Vec::new() },
+    })
+}
+
+fn all(rounds: &[&Round<'_>], slot: impl Fn(&Part) -> Option<u32>) -> Vec<Place> {
+    let parts = rounds.iter().flat_map(|round| round.arms.values()).flat_map(|trial| &trial.parts);
+    let places: BTreeSet<Place> =
+        parts.map(|part| Place { host: part.origin.hostname.clone(), slot: slot(part) }).collect();
+    places.into_iter().collect()
+}
+
+fn paired(measure: Measure, rounds: &[&Round<'_>], places: &[Place]) -> Option<Vec<Paired>> {
+    places.iter().map(|place| paired_over(measure, rounds, |part| place.holds(part))).collect()
+}
+
+fn paired_over(measure: Measure, rounds: &[&Round<'_>], here: impl Fn(&Part) -> bool) -> Option<Paired> {
+    let value = |trial: &Trial<'_>| {
+        let parts: Vec<&Part> = trial.parts.iter().copied().filter(|part| here(part)).collect();
+        measure.of_parts(&parts)
+    };
+    let blocks: Option<Vec<Block>> = rounds.iter().map(|round| measure.block_of(round, value)).collect();
+    blocks.map(|blocks| Paired::effect(&blocks))
+}
+
+fn effects(places: Vec<Place>, paired: &[Paired], settings: &Settings) -> Option<Vec<PlaceEffect>> {
+    let effect = |(place, paired)| Some(PlaceEffect { place, effect: Estimate::of(paired, settings).ok()? });
+    places.into_iter().zip(paired).map(effect).collect()
+}
+
+impl Place {
+    fn holds(&self, part: &Part) -> bool {
+        self.host == part.origin.hostname && self.slot.is_none_or(|slot| slot == part.place.slot)
+    }
+}
