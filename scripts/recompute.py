@@ -289,13 +289,16 @@ def fixture_round(rng, r, arms, effect, wave):
 
 
 def of_run(document):
-    """The run's comparisons in the format above, one family a cell; the primary metric stands outside its family."""
+    """The run's comparisons in the format above: the primary metrics of all cells are one family, the secondary metrics
+    of each cell another."""
     settings = {key: document["settings"][key] for key in ("alpha", "power", "guard")}
+    family = lambda metrics: {"format": "rounds/1", "settings": settings, "metrics": metrics}
+    compared = lambda cell, primary: [
+        of_metric(cell, m) for m in cell["metrics"] if m["effect"] and m["primary"] == primary
+    ]
+    yield family([m for cell in document["cells"] for m in compared(cell, True)])
     for cell in document["cells"]:
-        compared = [m for m in cell["metrics"] if m["effect"]]
-        for primary in (True, False):
-            metrics = [of_metric(cell, m) for m in compared if m["primary"] == primary]
-            yield {"format": "rounds/1", "settings": settings, "metrics": metrics}
+        yield family(compared(cell, False))
 
 
 def of_metric(cell, metric):
@@ -306,13 +309,13 @@ def of_metric(cell, metric):
         "control": of_estimate(metric["control"]),
         "exact_p": metric["exact"]["p"],
     }
-    if not metric["primary"]:
+    if metric["adjusted_p"] is not None:
         found["holm_p"] = metric["adjusted_p"]
     if metric["verdict"] == "UNDECIDED":
         found["rounds_needed"] = metric["rounds_needed"]
     return {
         "name": f"{cell['scenario']} {metric['name']}",
-        "tau": metric["tolerance"],
+        "tau": max(metric["tolerance"], metric["noise_floor"]),
         "seed": metric["exact"]["seed"],
         "rounds": [{v["arm"].lower(): seat(v) for v in row["values"]} for row in metric["rounds"]],
         "found": found,

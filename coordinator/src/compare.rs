@@ -24,8 +24,6 @@ pub use summary::{ArmSummary, Cold, Latency, Views};
 pub use trials::{Round, Trial, Trials};
 pub use window::FirstRequest;
 
-use metrics::Draft;
-
 use contract::id::Arm;
 use contract::run::{Notice, NoticeKind, RunState};
 use stats::compare::Settings;
@@ -36,6 +34,8 @@ use stats::validity::{Assessment, Checked, Thresholds, Validity};
 use crate::plan::Plan;
 use crate::schedule::{Block, Lineup};
 use crate::store::RunRecord;
+
+use metrics::Draft;
 
 /// All that a run says.
 #[derive(Clone, Debug)]
@@ -168,7 +168,11 @@ impl Room<'_> {
 
     fn drafts(&self, block: &Block) -> Vec<Draft> {
         let seed = seed(self.plan).nth(block.cell.into());
-        metrics::estimates(self.plan, &self.trials.rounds(block.cell), &self.settings, &self.thresholds, seed)
+        let scenario = &self.plan.scenarios[block.scenario as usize].name;
+        let floors = self.record.addenda.floors.as_ref();
+        let floor = |measure: Measure| floors.map_or(0.0, |floors| floors.share(scenario, &measure.name()));
+        let rounds = self.trials.rounds(block.cell);
+        metrics::estimates(self.plan, &rounds, &self.settings, &self.thresholds, floor, seed)
     }
 
     fn cell(&self, block: &Block, drafts: Vec<Draft>, primary: Option<f64>) -> Cell {
@@ -179,7 +183,7 @@ impl Room<'_> {
         let metrics = metrics::decided(drafts, primary, &assessment.validity, &self.settings);
         let primary = metrics.iter().find(|metric| metric.primary && block.candidate.is_some());
         let of_places = |metric: &MetricComparison| {
-            places::places(metric.measure, &rounds, metric.tolerance.ln_1p(), &self.settings)
+            places::places(metric.measure, &rounds, metric.within().ln_1p(), &self.settings)
         };
         Cell {
             index: block.cell,

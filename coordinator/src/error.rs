@@ -16,7 +16,7 @@ use contract::message::Failure;
 
 use crate::app::{ExecuteError, TrainError};
 use crate::build::BuildError;
-use crate::compare::CompareError;
+use crate::compare::{CompareError, NoSuchMetric};
 use crate::history::TrendError;
 use crate::plan::PlanError;
 use crate::plan::model::ModelNotFound;
@@ -50,6 +50,9 @@ pub enum AppError {
     /// The record.
     #[error("failed to {0}")]
     Compare(#[from] CompareError),
+    /// The metric to explain.
+    #[error("failed to {0}")]
+    Explain(#[from] NoSuchMetric),
     /// The history.
     #[error("failed to {0}")]
     Trend(#[from] TrendError),

@@ -15,7 +15,7 @@ use std::io::{self, Write};
 
 use crate::build::{self, BuildProgress};
 use crate::cli::Format;
-use crate::compare::Findings;
+use crate::compare::{Explanation, Findings};
 use crate::dispatch::event::Sight;
 use crate::doctor::Check;
 use crate::error::AppError;
@@ -42,6 +42,11 @@ pub trait Reporter {
     /// # Errors
     /// When stdout cannot be written.
     fn findings(&mut self, findings: &Findings) -> io::Result<()>;
+    /// How the answer about one metric came about, in every scenario.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    fn explained(&mut self, findings: &Findings, explanations: &[Explanation<'_>]) -> io::Result<()>;
     /// Everything a run measured.
     ///
     /// # Errors

@@ -8,6 +8,8 @@ mod sample;
 mod documents;
 #[path = "report/elsewhere.rs"]
 mod elsewhere;
+#[path = "report/explain.rs"]
+mod explain;
 #[path = "report/gate.rs"]
 mod gate;
 #[path = "report/listings.rs"]

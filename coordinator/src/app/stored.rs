@@ -13,7 +13,10 @@ use crate::store::{Imported, Store, read_archive};
 
 pub(super) fn compare(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, AppError> {
     let findings = findings(app, &args.run)?;
-    app.show_findings(&findings, super::verdict(&findings, args.gate))
+    let code = super::verdict(&findings, args.gate);
+    let Some(metric) = &args.explain else { return app.show_findings(&findings, code) };
+    app.reporter.explained(&findings, &compare::explain(&findings, metric)?)?;
+    Ok(code)
 }
 
 pub(super) fn report(app: &mut App<'_>, args: &ReportArgs) -> Result<Verdict, AppError> {

@@ -20,6 +20,10 @@ pub struct CompareArgs {
     /// Which run.
     #[command(flatten)]
     pub run: RunRef,
+    /// Lay one metric's answer open: rounds, differences, every formula with its figures, the way through the decision
+    /// table; `primary` is the plan's own
+    #[arg(long, value_name = "METRIC")]
+    pub explain: Option<String>,
     /// How the answer becomes an exit code.
     #[command(flatten)]
     pub gate: GateArgs,

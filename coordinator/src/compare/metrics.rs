@@ -22,6 +22,9 @@ pub struct MetricComparison {
     pub primary: bool,
     /// The share by which it may differ without mattering.
     pub tolerance: f64,
+    /// What A/A comparisons on this class of hosts showed without any difference, as a share; 0 where none was
+    /// calibrated.
+    pub noise_floor: f64,
     /// A sentence where the quantile rests on few values.
     pub warning: Option<String>,
     /// Each round's values, in the measure's own unit, with the arms' places.
@@ -36,7 +39,7 @@ pub struct MetricComparison {
 pub(super) struct Draft {
     measure: Measure,
     primary: bool,
-    tolerance: f64,
+    tolerance: Tolerance,
     rounds: Vec<RoundValues>,
     seed: Seed,
     pooled: Option<Pooled>,
@@ -87,6 +90,7 @@ pub(super) fn estimates(
     rounds: &[&Round<'_>],
     settings: &Settings,
     thresholds: &Thresholds,
+    floor: impl Fn(Measure) -> f64,
     seed: Seed,
 ) -> Vec<Draft> {
     let mut measures = Measure::ALL;
@@ -94,7 +98,7 @@ pub(super) fn estimates(
     let draft = |measure: Measure| Draft {
         measure,
         primary: measure.is(plan.primary),
-        tolerance: measure.tolerance(&plan.tolerance),
+        tolerance: Tolerance { tau: measure.tolerance(&plan.tolerance), noise_floor: floor(measure) },
         rounds: values(measure, rounds),
         seed: seed.child(&measure.name()),
         pooled: pooled(measure, rounds, settings.alpha),
@@ -151,13 +155,13 @@ impl Draft {
             Estimated::Settled(outcome) => (None, outcome),
             Estimated::Open { warning, comparison } => {
                 let role = adjusted_p.map_or(Role::Primary, |adjusted_p| Role::Among { adjusted_p });
-                let tolerance = Tolerance { tau: tolerance, noise_floor: 0.0 };
                 let question = Question { validity, tolerance, role, settings: *settings };
                 let decision = decide(&comparison, &question);
                 (warning, Outcome::Compared { comparison, adjusted_p, pooled, decision })
             }
         };
-        MetricComparison { measure, primary, tolerance, warning, rounds, seed, outcome }
+        let Tolerance { tau, noise_floor } = tolerance;
+        MetricComparison { measure, primary, tolerance: tau, noise_floor, warning, rounds, seed, outcome }
     }
 }
 
@@ -237,6 +241,12 @@ impl MetricComparison {
         let lns = values.filter(|(arm, _, value)| of(*arm) && *value > 0.0).map(|(_, _, value)| value.ln());
         let (sum, count) = lns.fold((0.0, 0_u32), |(sum, count), ln| (sum + ln, count + 1));
         (count > 0).then(|| (sum / f64::from(count)).exp())
+    }
+
+    /// The share by which it may differ without mattering: the plan's, or the noise floor where that is higher.
+    #[must_use]
+    pub fn within(&self) -> f64 {
+        self.tolerance.max(self.noise_floor)
     }
 
     /// A log ratio of this measure as a change in the measure's own sense: 0.05 is "5 % more".

@@ -5,11 +5,13 @@
 mod cell;
 mod metric;
 mod part;
+mod places;
 mod run;
 
 pub use cell::{Arm, Cell, Check, Cold, FirstRequest, Latency, Outcomes, Quantile, Views};
 pub use metric::{Estimate, Exact, Interval, Metric, Pooled, Round, Value};
 pub use part::{Engine, Histogram, Part, Usage, Window};
+pub use places::{HostSample, Odd, PlaceEffect, Places, Signals};
 pub use run::{Host, Measurement, Notice, Reason, Run, RunDocument, Settings, Variant};
 
 /// Version of the document. Raised when a reader of the last one could misunderstand this one. 1: first.

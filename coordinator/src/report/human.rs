@@ -2,8 +2,10 @@
 //! part of it has a file of its own.
 
 mod comparison;
+mod explain;
 mod listings;
 mod page;
+mod places;
 mod provenance;
 mod table;
 mod trend;
@@ -15,6 +17,7 @@ pub(super) mod words;
 use std::io;
 
 pub(super) use listings::{HOT, hot_line, profile_line};
+pub(super) use places::notes;
 pub(super) use provenance::labels;
 pub(super) use validity::doubts;
 pub(super) use verdict::headline;
@@ -25,7 +28,7 @@ use page::Page;
 
 use super::{BuildSteps, Progress, Reporter, Streams, progress};
 use crate::build;
-use crate::compare::Findings;
+use crate::compare::{Explanation, Findings};
 use crate::doctor::Check;
 use crate::history::Trend;
 use crate::plan::Plan;
@@ -77,6 +80,14 @@ impl Reporter for Human<'_> {
             return self.streams.out.write_all(document(findings).as_bytes());
         }
         self.page(|page| short(page, findings))
+    }
+
+    fn explained(&mut self, findings: &Findings, explanations: &[Explanation<'_>]) -> io::Result<()> {
+        self.page(|page| {
+            provenance::title(page, findings);
+            verdict::headlines(page, &findings.cells);
+            explanations.iter().for_each(|explanation| explain::print(page, explanation));
+        })
     }
 
     fn full(&mut self, findings: &Findings) -> io::Result<()> {

@@ -2,6 +2,7 @@
 //! small; [`super::document`] owns the run's shape and [`convert`] fills it.
 
 mod convert;
+mod explain;
 mod history;
 
 use std::io;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use super::document::SCHEMA_VERSION;
 use super::{BuildSteps, Progress, Reporter, Streams, progress};
 use crate::build;
-use crate::compare::Findings;
+use crate::compare::{Explanation, Findings};
 use crate::doctor::{Check, State};
 use crate::history::{Digest, Trend};
 use crate::plan::Plan;
@@ -45,6 +46,12 @@ impl Reporter for Json<'_> {
     fn full(&mut self, findings: &Findings) -> io::Result<()> {
         let document = document(findings).map_err(io::Error::other)?;
         self.print(&document)
+    }
+
+    fn explained(&mut self, findings: &Findings, explanations: &[Explanation<'_>]) -> io::Result<()> {
+        let run = findings.record.header.run.to_string();
+        let metrics: Vec<Value> = explanations.iter().map(explain::explanation).collect();
+        self.answer("explanation", json!({ "run": run, "metrics": metrics }))
     }
 
     fn trend(&mut self, trend: &Trend) -> io::Result<()> {

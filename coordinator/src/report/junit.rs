@@ -72,7 +72,7 @@ fn case(cell: &Cell, metric: &MetricComparison) -> Case {
                 decision.verdict.name(),
                 change(metric, effect.delta, Unit::Said),
                 interval(metric, &effect.ci, Unit::Said),
-                tolerance(metric.tolerance),
+                tolerance(metric.within()),
                 percent(effect.mde.exp_m1()),
                 count(effect.rounds as u64, "round")
             );

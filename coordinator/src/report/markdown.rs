@@ -7,7 +7,7 @@ use stats::compare::Estimate;
 use stats::validity::Finding;
 
 use super::human::words::{NBSP, NONE, Unit, change, count, date, interval, percent, tolerance, value};
-use super::human::{doubts, headline, labels};
+use super::human::{doubts, headline, labels, notes};
 use crate::compare::{Cell, Findings, MetricComparison, Outcome};
 
 /// Keeps GitHub from reading a mention or a reference into a name.
@@ -39,6 +39,7 @@ fn reasons(findings: &Findings) -> String {
         let labelled = |finding: &&Finding| finding.reason.code() != "simulated";
         let warnings = cell.assessment.warnings.iter().filter(labelled);
         lines.extend(warnings.map(|finding| doubt(cell, finding, "note: ")));
+        lines.extend(notes(cell).iter().map(|note| plain(&format!("{}: note: {note}", cell.scenario))));
     }
     let losses = findings.losses().map(|notice| format!("lost: {}", plain(&notice.message)));
     lines.extend(losses);
@@ -73,7 +74,7 @@ fn scenario(cell: &Cell) -> String {
 fn row(metric: &MetricComparison) -> Option<String> {
     let label =
         if metric.primary { format!("**{}**", metric.measure.label()) } else { metric.measure.label() };
-    let within = format!("±{}", tolerance(metric.tolerance));
+    let within = format!("±{}", tolerance(metric.within()));
     match &metric.outcome {
         Outcome::Missing { .. } => None,
         Outcome::Hidden { exceedances, .. } => Some(format!(

@@ -4,7 +4,7 @@ use std::io;
 
 use super::{BuildSteps, Progress, Reporter, Streams, progress};
 use crate::build::{self, BuildProgress};
-use crate::compare::Findings;
+use crate::compare::{Explanation, Findings};
 use crate::doctor::{Check, State};
 use crate::history::Trend;
 use crate::plan::Plan;
@@ -33,6 +33,16 @@ impl Reporter for Quiet<'_> {
             }
         }
         Ok(())
+    }
+
+    /// One line a scenario: its name, the metric, the verdict.
+    fn explained(&mut self, _: &Findings, explanations: &[Explanation<'_>]) -> io::Result<()> {
+        self.lines(explanations.iter().map(|explanation| {
+            let (cell, metric) = (explanation.cell, explanation.metric);
+            let decision = explanation.derivation.as_ref().map(|derivation| derivation.decision.verdict);
+            let word = decision.map_or("MISSING", stats::compare::Verdict::name);
+            format!("{} {} {word}", cell.scenario, metric.measure.name())
+        }))
     }
 
     fn full(&mut self, findings: &Findings) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use contract::addendum::{NoiseFloor, NoiseFloors};
 use contract::id::{Arm, Attempt, RunId, TrialKey};
 use contract::identity::{HostFacts, Sha256};
 use contract::metric::Metric;
@@ -34,6 +35,15 @@ pub(crate) struct Story {
     pub(crate) state: Option<RunState>,
     pub(crate) notices: Vec<Notice>,
     pub(crate) simulated: bool,
+    pub(crate) slots: u32,
+    /// A slot where B is so many times slower than elsewhere.
+    pub(crate) odd: Option<(u32, f64)>,
+    /// Slowing of every arm from the first round to the last.
+    pub(crate) drift: f64,
+    /// A slow wave in B alone, this high.
+    pub(crate) wave: f64,
+    /// A noise floor of E2E p50, as a share.
+    pub(crate) floor: Option<f64>,
 }
 
 impl Default for Story {
@@ -49,6 +59,11 @@ impl Default for Story {
             state: Some(RunState::Complete),
             notices: Vec::new(),
             simulated: false,
+            slots: SLOTS,
+            odd: None,
+            drift: 0.0,
+            wave: 0.0,
+            floor: None,
         }
     }
 }
@@ -102,14 +117,14 @@ impl Story {
             superseded: Vec::new(),
             end: self.state.map(end),
             notices: self.notices,
-            addenda: Addenda::default(),
+            addenda: Addenda { floors: self.floor.map(floors), ..Addenda::default() },
         }
     }
 
     fn plan(&self) -> Plan {
         let overrides = Overrides {
             rounds: Some(self.rounds),
-            slots: Some(SLOTS),
+            slots: Some(self.slots),
             engine: Some(EngineKind::Sim),
             ..Overrides::default()
         };
@@ -141,7 +156,7 @@ impl Story {
             seed: plan.seed,
             variants: vec![variant("baseline", 0x10), variant("pgo", 0x20)],
             hosts: vec![("local".to_owned(), host)],
-            slots: SLOTS,
+            slots: self.slots,
             simulated: self.simulated,
             model_digest: "tiny-llama-test".to_owned(),
             labels: Vec::new(),
@@ -156,12 +171,12 @@ impl Story {
     }
 
     fn parts(&self, plan: &Plan, block: &Block) -> Vec<Part> {
-        let requests = plan.scenarios[block.scenario as usize].requests() / SLOTS;
+        let requests = plan.scenarios[block.scenario as usize].requests() / self.slots;
         let one = |arm: Arm, slot| self.part(block, arm, slot, u64::from(requests));
         block
             .order
             .iter()
-            .flat_map(|arm| (0..SLOTS).map(|slot| one(*arm, slot)).collect::<Vec<_>>())
+            .flat_map(|arm| (0..self.slots).map(|slot| one(*arm, slot)).collect::<Vec<_>>())
             .collect()
     }
 
@@ -173,7 +188,10 @@ impl Story {
             Arm::A2 => self.a2,
         };
         let draw = Seed(u64::from(key.scenario)).nth(key.round.into()).nth(arm.number().into()).rng().unit();
-        let factor = factor * (self.scatter * (2.0 * draw - 1.0)).exp();
+        let wave = if arm == Arm::B { self.wave * (f64::from(key.round) / 2.5).sin() } else { 0.0 };
+        let odd = self.odd.filter(|(odd, _)| arm == Arm::B && *odd == slot).map_or(1.0, |(_, factor)| factor);
+        let drift = 1.0 + self.drift * f64::from(key.round) / f64::from(self.rounds);
+        let factor = factor * odd * drift * (wave + self.scatter * (2.0 * draw - 1.0)).exp();
         let failed = if arm == Arm::B { self.failures.min(requests) } else { 0 };
         let ok = requests - failed;
         let histograms = self.histograms(ok, 400e6 * factor);
@@ -225,6 +243,19 @@ impl Story {
             histograms.get_mut(Metric::Lateness).record(self.late);
         }
         histograms
+    }
+}
+
+fn floors(share: f64) -> NoiseFloors {
+    let floor =
+        |scenario: &str| NoiseFloor { scenario: scenario.to_owned(), measure: "e2e-p50".to_owned(), share };
+    NoiseFloors {
+        unix_ms: 1,
+        series: "s".to_owned(),
+        host_class: "c".to_owned(),
+        baseline: Sha256([0x10; 32]),
+        runs: 20,
+        floors: ["burst-100", "burst-200"].map(floor).to_vec(),
     }
 }
 

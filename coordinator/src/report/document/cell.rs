@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Measurement, Metric};
+use super::{Measurement, Metric, Places, Signals};
 
 /// One scenario with one candidate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,6 +33,10 @@ pub struct Cell {
     pub arms: Vec<Arm>,
     /// One comparison a metric, the primary first.
     pub metrics: Vec<Metric>,
+    /// The primary metric worker by worker; null with a single worker.
+    pub places: Option<Places>,
+    /// What the rounds of the primary metric say of the host over time.
+    pub signals: Signals,
 }
 
 /// All rounds of one arm together.

@@ -17,6 +17,9 @@ pub struct Metric {
     pub primary: bool,
     /// The share by which it may differ without mattering.
     pub tolerance: f64,
+    /// What A/A comparisons on this class of hosts showed without any difference, as a share; the verdict uses the
+    /// greater of the two. 0 where none was calibrated.
+    pub noise_floor: f64,
     /// A sentence where the quantile rests on few values.
     pub warning: Option<String>,
     /// Why there is no comparison: too few values beyond the quantile, or none at all.
@@ -35,7 +38,8 @@ pub struct Metric {
     pub control: Option<Estimate>,
     /// The exact check of the effect.
     pub exact: Option<Exact>,
-    /// p of the effect after Holm's correction; secondary metrics only.
+    /// p of the effect after Holm's correction: over the secondary metrics of the cell; of the primary over all cells,
+    /// null where there is only one.
     pub adjusted_p: Option<f64>,
     /// The ratio of the quantiles of all rounds together; quantiles only.
     pub pooled: Option<Pooled>,

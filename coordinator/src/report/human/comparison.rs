@@ -7,8 +7,9 @@ use stats::compare::{Estimate, Verdict};
 
 use super::listings::offered;
 use super::page::Page;
+use super::places;
 use super::table::{Table, cut};
-use super::words::{NONE, Unit, change, interval, value};
+use super::words::{NONE, Unit, change, interval, percent, tolerance, value};
 use crate::compare::{Cell, Measure, MetricComparison, Outcome};
 use crate::plan::Plan;
 use crate::schedule;
@@ -56,7 +57,10 @@ pub(super) fn print(page: &mut Page, plan: &Plan, cell: &Cell, depth: Depth) {
         page.line("  control: the baseline once more (A2) against itself (A); it should not differ");
         control.print(page);
     }
-    footnotes(page, plan, &shown);
+    if depth == Depth::Full {
+        places::table(page, cell);
+    }
+    footnotes(page, plan, cell, &shown);
 }
 
 fn effects(shown: &[&MetricComparison], baseline: &str, candidate: &str) -> Table {
@@ -126,15 +130,45 @@ fn control_word(control: &Estimate, tau: f64) -> &'static str {
     }
 }
 
+/// What each undecided secondary measure could have seen, and the rounds it would need; the headline says it of the
+/// primary.
+fn undecided(shown: &[&MetricComparison]) -> Option<String> {
+    let open = |metric: &&MetricComparison| {
+        let Outcome::Compared { comparison, decision, .. } = &metric.outcome else { return None };
+        if metric.primary || decision.verdict != Verdict::Undecided {
+            return None;
+        }
+        let (label, seen) = (metric.measure.label(), percent(comparison.effect.mde.exp_m1()));
+        let needed = decision.rounds_needed.map_or_else(|| "no number of".to_owned(), |n| n.to_string());
+        Some(format!("{label} {seen} ({needed} rounds)"))
+    };
+    let open: Vec<String> = shown.iter().filter_map(open).collect();
+    (!open.is_empty()).then(|| {
+        format!("UNDECIDED: could have seen (and would see its tolerance after): {}", open.join(", "))
+    })
+}
+
+/// Which tolerances the noise floor of the hosts stands in for.
+fn floors(shown: &[&MetricComparison]) -> Option<String> {
+    let raised = shown.iter().filter(|metric| metric.noise_floor > metric.tolerance);
+    let raised: Vec<String> =
+        raised.map(|m| format!("{} ±{}", m.measure.label(), tolerance(m.noise_floor))).collect();
+    (!raised.is_empty()).then(|| {
+        format!("tolerances raised to what A/A comparisons on these hosts showed: {}", raised.join(", "))
+    })
+}
+
 /// Each thing once, however many measures it concerns.
-fn footnotes(page: &mut Page, plan: &Plan, shown: &[&MetricComparison]) {
+fn footnotes(page: &mut Page, plan: &Plan, cell: &Cell, shown: &[&MetricComparison]) {
     let labels = |pick: &dyn Fn(&MetricComparison) -> bool| {
         let labels: Vec<String> = shown.iter().filter(|m| pick(m)).map(|m| m.measure.label()).collect();
         (!labels.is_empty()).then(|| labels.join(", "))
     };
     let real = |m: &MetricComparison| matches!(&m.outcome, Outcome::Compared { decision, .. } if decision.small_but_real);
     let limits = plan.validity.thresholds();
-    let mut notes = Vec::new();
+    let mut notes = places::notes(cell);
+    notes.extend(undecided(shown));
+    notes.extend(floors(shown));
     if labels(&real).is_some() {
         notes.push("* within the tolerance, but real: the 95 % interval excludes no change".to_owned());
     }

@@ -45,7 +45,7 @@ fn word(cell: &Cell) -> &'static str {
 
 fn compared(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision: &Decision) -> String {
     let figure = figure(metric, found);
-    let within = tolerance(metric.tolerance);
+    let within = tolerance(metric.within());
     match decision.verdict {
         Verdict::Faster => format!("{}: {figure}", names(cell, "is FASTER than")),
         Verdict::Slower => format!("{}: {figure}", names(cell, "is SLOWER than")),
@@ -54,7 +54,7 @@ fn compared(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision
             format!("{} (within ±{within}): {figure}{real}", names(cell, "is the SAME as"))
         }
         Verdict::Undecided => {
-            let why = why_open(cell, metric, decision);
+            let why = why_open(cell, metric, found, decision);
             let lean = if found.effect.delta > 0.0 { "is slower than" } else { "is faster than" };
             format!("UNDECIDED whether {}: {figure}; {why}", names(cell, lean))
         }
@@ -88,8 +88,9 @@ fn deciding(decision: &Decision) -> Option<&Row> {
     decision.path.iter().rev().find(|step| step.applies).map(|step| &step.row)
 }
 
-fn why_open(cell: &Cell, metric: &MetricComparison, decision: &Decision) -> String {
-    match deciding(decision) {
+fn why_open(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision: &Decision) -> String {
+    let sight = sight(metric, found.effect.mde, decision.rounds_needed, cell.rounds.0);
+    let why = match deciding(decision) {
         Some(Row::TooFewRounds { rounds, least }) => {
             format!("{} can never say FASTER or SLOWER, {least} can", count(*rounds as u64, "round"))
         }
@@ -101,21 +102,25 @@ fn why_open(cell: &Cell, metric: &MetricComparison, decision: &Decision) -> Stri
                 "the interval (p = {t:.3}) and the exact check (p = {exact:.3}) disagree: run more rounds"
             )
         }
+        Some(Row::HolmDisagrees { adjusted, .. }) if metric.primary => {
+            format!("not significant among all scenarios and candidates (p = {adjusted:.3})")
+        }
         Some(Row::HolmDisagrees { adjusted, .. }) => {
             format!("not significant among all measures (p = {adjusted:.3})")
         }
-        Some(Row::Open { mde, rounds_needed }) => open(metric, *mde, *rounds_needed, cell.rounds.0),
-        _ => "nothing settles it".to_owned(),
-    }
+        _ => return sight,
+    };
+    format!("{why}; {sight}")
 }
 
-fn open(metric: &MetricComparison, mde: f64, needed: Option<u64>, done: u32) -> String {
+/// What the rounds could have seen, and how many would be needed.
+fn sight(metric: &MetricComparison, mde: f64, needed: Option<u64>, done: u32) -> String {
     let seen = percent(mde.exp_m1());
     match needed {
         None => format!("could have seen {seen}; no number of rounds would settle it on so noisy a host"),
         Some(rounds) if rounds <= u64::from(done) => format!(
             "could have seen {seen}, but it lies too near the tolerance of {} to say on which side: run more rounds",
-            tolerance(metric.tolerance)
+            tolerance(metric.within())
         ),
         Some(rounds) if rounds > PATIENCE => format!(
             "could have seen {seen}; about {} would settle it on a host this noisy: quiet it first",
@@ -138,7 +143,7 @@ fn why_invalid(cell: &Cell, metric: &MetricComparison, found: &Comparison, decis
             metric.measure.label(),
             change(metric, control.delta, Unit::Said),
             interval(metric, &control.ci, Unit::Said),
-            tolerance(metric.tolerance)
+            tolerance(metric.within())
         ),
         None => format!("what was measured must not be believed: {}", first(cell)),
     }

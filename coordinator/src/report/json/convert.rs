@@ -2,6 +2,7 @@
 
 mod metrics;
 mod parts;
+mod places;
 
 use contract::addendum::Annotation;
 use contract::histogram::HistogramError;
@@ -15,6 +16,8 @@ use stats::validity::{Assessment, Checked, Finding, Quantity, Validity};
 use crate::compare::{ArmSummary, Cell, Findings, Latency, Views};
 use crate::report::document as doc;
 use crate::store::RunRecord;
+
+pub(super) use metrics::metric;
 
 /// The document of a run.
 ///
@@ -200,7 +203,9 @@ fn cell(cell: &Cell) -> doc::Cell {
         measurement: assessed(&cell.assessment),
         checks: cell.checks.iter().map(|(arm, checked)| check(*arm, checked)).collect(),
         arms: cell.arms.iter().map(arm).collect(),
-        metrics: cell.metrics.iter().map(metrics::metric).collect(),
+        metrics: cell.metrics.iter().map(metric).collect(),
+        places: cell.places.as_ref().map(places::places),
+        signals: places::signals(&cell.signals),
     }
 }
 

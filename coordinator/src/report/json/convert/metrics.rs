@@ -8,7 +8,7 @@ use stats::rng::Seed;
 use crate::compare::{Measure, MetricComparison, Outcome, RoundValues};
 use crate::report::document as doc;
 
-pub(super) fn metric(metric: &MetricComparison) -> doc::Metric {
+pub(in crate::report::json) fn metric(metric: &MetricComparison) -> doc::Metric {
     let measure = metric.measure;
     let better = match measure.direction() {
         Direction::LowerIsBetter => "lower",
@@ -21,6 +21,7 @@ pub(super) fn metric(metric: &MetricComparison) -> doc::Metric {
         better: better.to_owned(),
         primary: metric.primary,
         tolerance: metric.tolerance,
+        noise_floor: metric.noise_floor,
         warning: metric.warning.clone(),
         missing: missing(&metric.outcome),
         verdict: None,
@@ -86,7 +87,7 @@ fn estimate(metric: &MetricComparison, estimate: &compare::Estimate) -> doc::Est
     }
 }
 
-fn interval(interval: compare::Interval) -> doc::Interval {
+pub(super) fn interval(interval: compare::Interval) -> doc::Interval {
     doc::Interval { low: interval.low, high: interval.high }
 }
 

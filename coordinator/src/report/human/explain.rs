@@ -1,0 +1,275 @@
+//! One metric's answer laid open: the rounds, every sum on the way to the interval, the checks, and the path through the
+//! decision table. Owns the formulas' spelling; every figure is the one that the answer was made of.
+
+use contract::id::Arm;
+use contract::metric::Direction;
+use stats::compare::{Correction, Estimate, Paired, Settings, Sums};
+use stats::resample::{Method, PermutationTest, Pooled};
+
+use super::page::Page;
+use super::table::Table;
+use super::words::{NONE, Unit, change, count, interval, percent, tolerance, value};
+use crate::compare::{Derivation, Explanation, MetricComparison, Outcome};
+
+/// Where the text beside a name begins.
+const COLUMN: usize = 13;
+
+/// Prints it.
+pub(super) fn print(page: &mut Page, explanation: &Explanation<'_>) {
+    let Explanation { cell, metric, settings, derivation } = explanation;
+    let candidate = cell.candidate.as_deref().unwrap_or("nothing");
+    let label = metric.measure.label();
+    page.heading(&format!("{}: {label}, {candidate} (B) against {} (A)", cell.scenario, cell.baseline));
+    page.sentence(&declared(metric), 2, 2);
+    let Some(derivation) = derivation else { return uncompared(page, metric) };
+    rounds(page, metric, derivation);
+    page.heading("B against the baseline");
+    let against = if derivation.control.is_some() { "½(ln A + ln A2)" } else { "ln A" };
+    fact(page, "d_r", &format!("cost of B − {against}; x_r: place of B − mean place of the baseline"));
+    estimate(page, metric, &derivation.comparison.effect, &derivation.effect_sums, settings);
+    exact(page, &derivation.comparison.exact, &derivation.effect);
+    if let Some(adjusted) = derivation.adjusted_p {
+        let family =
+            if metric.primary { "the primary measures of the run" } else { "the secondary measures" };
+        fact(page, "Holm", &format!("p = {} among {family}", probability(adjusted)));
+    }
+    if let (Some((_, sums)), Some(control)) = (&derivation.control, &derivation.comparison.control) {
+        page.heading("Control: A2 against A, two turns of one build");
+        fact(page, "a_r", "cost of A2 − cost of A; x_r: place of A2 − place of A");
+        estimate(page, metric, control, sums, settings);
+    }
+    pooled(page, metric);
+    path(page, metric, derivation);
+}
+
+fn fact(page: &mut Page, name: &str, text: &str) {
+    page.entry(name, text, 2, COLUMN);
+}
+
+fn declared(metric: &MetricComparison) -> String {
+    let cost = match metric.measure.direction() {
+        Direction::LowerIsBetter => "lower is better, cost = ln(value)",
+        Direction::HigherIsBetter => "higher is better, cost = −ln(value)",
+    };
+    let role = if metric.primary { "the measure declared before the run" } else { "a secondary measure" };
+    let within = tolerance(metric.within());
+    let floor = match metric.noise_floor > metric.tolerance {
+        true => format!(
+            " (the noise floor of this class of hosts; the plan says ±{})",
+            tolerance(metric.tolerance)
+        ),
+        false => String::new(),
+    };
+    format!("{role}; {cost}: more is worse; tolerance ±{within}{floor}")
+}
+
+fn uncompared(page: &mut Page, metric: &MetricComparison) {
+    let why = match &metric.outcome {
+        Outcome::Hidden { exceedances, .. } => format!(
+            "hidden: only {} of an arm and round lie beyond the quantile, 10 are the least",
+            count(*exceedances, "request")
+        ),
+        Outcome::Missing { reason } => format!("nothing to compare: {reason}"),
+        Outcome::Compared { .. } => "an arm has no value in some round".to_owned(),
+    };
+    page.gap();
+    page.sentence(&why, 2, 2);
+    pooled(page, metric);
+}
+
+fn rounds(page: &mut Page, metric: &MetricComparison, derivation: &Derivation<'_>) {
+    page.gap();
+    let control = derivation.control.as_ref().map(|(paired, _)| paired);
+    let mut table = Table::new(["round", "order", "A", "B", "A2", "d_r", "x_r", "a_r"]).left(&[1]);
+    for (at, round) in metric.rounds.iter().enumerate() {
+        let shown = |arm| {
+            let found = round.values.iter().find(|(one, ..)| *one == arm);
+            found.map_or_else(|| NONE.to_owned(), |(_, _, v)| value(metric.measure, *v))
+        };
+        let mut order: Vec<_> =
+            round.values.iter().map(|(arm, place, _)| (*place, arm.to_string())).collect();
+        order.sort();
+        let order = order.into_iter().map(|(_, arm)| arm).collect::<Vec<_>>().join(" ");
+        let of = |paired: &Paired| figure(paired.differences[at]);
+        table.row([
+            (round.round + 1).to_string(),
+            order,
+            shown(Arm::A),
+            shown(Arm::B),
+            shown(Arm::A2),
+            of(&derivation.effect),
+            format!("{:+.1}", derivation.effect.covariate[at]).replace('-', "−"),
+            control.map_or_else(|| NONE.to_owned(), of),
+        ]);
+    }
+    table.print(page);
+}
+
+fn estimate(page: &mut Page, metric: &MetricComparison, found: &Estimate, sums: &Sums, settings: &Settings) {
+    let Correction { plain_se, plain_df, .. } = found.correction;
+    fact(
+        page,
+        "means",
+        &format!(
+            "d̄ = {}, x̄ = {} over {}",
+            figure(sums.d_mean),
+            figure(sums.x_mean),
+            count(found.rounds as u64, "round")
+        ),
+    );
+    match found.gamma {
+        Some(gamma) => {
+            let (sxd, sxx) = (figure(sums.sxd), figure(sums.sxx));
+            fact(page, "γ̂", &format!("Σ(x−x̄)(d−d̄) ÷ Σ(x−x̄)² = {sxd} ÷ {sxx} = {} a place", figure(gamma)));
+            fact(
+                page,
+                "δ̂",
+                &format!("d̄ − γ̂·x̄ = {}: {}", figure(found.delta), change(metric, found.delta, Unit::Said)),
+            );
+            fact(
+                page,
+                "s",
+                &format!(
+                    "√(Σε̂² ÷ (R−2)) = {} (of the d_r themselves {})",
+                    figure(found.s_residual),
+                    figure(found.s_d)
+                ),
+            );
+            fact(
+                page,
+                "SE",
+                &format!("s·√(1/R + x̄²/Σ(x−x̄)²) = {}, {plain_df} degrees of freedom", figure(plain_se)),
+            );
+        }
+        None => {
+            fact(page, "γ̂", "not used: fewer than 6 rounds, or an order that never varies");
+            fact(
+                page,
+                "δ̂",
+                &format!("d̄ = {}: {}", figure(found.delta), change(metric, found.delta, Unit::Said)),
+            );
+            fact(
+                page,
+                "SE",
+                &format!(
+                    "s ÷ √R = {} ÷ √{} = {}, {plain_df} degrees of freedom",
+                    figure(found.s_d),
+                    found.rounds,
+                    figure(plain_se)
+                ),
+            );
+        }
+    }
+    corrections(page, &found.correction);
+    intervals(page, metric, found, settings);
+}
+
+/// What floor and guard did.
+fn corrections(page: &mut Page, correction: &Correction) {
+    let verb = if correction.floored { "higher than SE: taken for it" } else { "lower than SE: not used" };
+    fact(page, "floor", &format!("of ties, 0.000977 ÷ √(6R) = {}, {verb}", figure(correction.floor)));
+    let flag = if correction.flagged { ", which stands out" } else { "" };
+    let used = match correction.lag1_used > 0.0 {
+        true => format!("{} of it is used: SE × {:.4}", figure(correction.lag1_used), correction.inflation),
+        false => "none of it is used".to_owned(),
+    };
+    let (lag1, corrected) = (figure(correction.lag1), figure(correction.lag1_corrected));
+    fact(page, "guard", &format!("r₁ = {lag1} between neighbouring rounds{flag}, r₁c = {corrected}; {used}"));
+}
+
+fn intervals(page: &mut Page, metric: &MetricComparison, found: &Estimate, settings: &Settings) {
+    let (se, df) = (figure(found.se), format!("{:.4}", found.df));
+    let df = df.trim_end_matches('0').trim_end_matches('.');
+    let t = |range: &stats::compare::Interval| (range.high - range.low) / (2.0 * found.se);
+    let mut range = |name: &str, ci: &stats::compare::Interval| {
+        let said = interval(metric, ci, Unit::Said);
+        let (low, high) = (figure(ci.low), figure(ci.high));
+        fact(page, name, &format!("δ̂ ± {:.4}·{se} = {low} … {high}: {said}", t(ci)));
+    };
+    range(&format!("{:.0} %", 100.0 * (1.0 - settings.alpha)), &found.ci);
+    range(&format!("{:.0} %", 100.0 * (1.0 - 2.0 * settings.alpha)), &found.tost);
+    let score = figure((found.delta / found.se).abs());
+    fact(page, "p", &format!("P(|t| ≥ |δ̂| ÷ SE = {score}; df {df}) = {}", probability(found.p)));
+    let beta = found.mde / found.se - t(&found.ci);
+    fact(
+        page,
+        "MDE",
+        &format!(
+            "({:.4} + {beta:.4})·{se} = {}: {} would have been found {:.0} times in 100",
+            t(&found.ci),
+            figure(found.mde),
+            percent(found.mde.exp_m1()),
+            100.0 * settings.power
+        ),
+    );
+}
+
+fn exact(page: &mut Page, test: &PermutationTest, effect: &Paired) {
+    let rounds = effect.differences.len();
+    let of = test.of;
+    let how = match test.method {
+        Method::AllSigns => {
+            format!("of all {of} = 2^{rounds} signs {} reach |Σd|: p = hits ÷ all", test.hits)
+        }
+        Method::AllLabels => {
+            format!("of all {of} = 3^{rounds} places of B's label {} reach |Σd|: p = hits ÷ all", test.hits)
+        }
+        Method::DrawnSigns(_) => {
+            format!("of {of} drawn signs {} reach |Σd|: p = (1 + hits) ÷ (1 + draws)", test.hits)
+        }
+        Method::DrawnLabels(_) => {
+            format!(
+                "of {of} drawn places of B's label {} reach |Σd|: p = (1 + hits) ÷ (1 + draws)",
+                test.hits
+            )
+        }
+    };
+    fact(page, "exact", &format!("{how} = {}", probability(test.p)));
+}
+
+fn pooled(page: &mut Page, metric: &MetricComparison) {
+    let (Outcome::Compared { pooled: Some(pooled), .. } | Outcome::Hidden { pooled: Some(pooled), .. }) =
+        &metric.outcome
+    else {
+        return;
+    };
+    page.heading("Beside it: all rounds together");
+    let Pooled { theta, se, ci } = pooled;
+    let se = se.map_or_else(|| NONE.to_owned(), figure);
+    fact(
+        page,
+        "pooled",
+        &format!(
+            "θ̂ = ln Q(⊕B) − ln Q(⊕A) = {}: {}; delete-one-round SE {se}, 95 % interval {}; it decides nothing",
+            figure(*theta),
+            change(metric, *theta, Unit::Said),
+            interval(metric, ci, Unit::Said)
+        ),
+    );
+}
+
+fn path(page: &mut Page, metric: &MetricComparison, derivation: &Derivation<'_>) {
+    page.heading("Through the decision table");
+    for step in &derivation.decision.path {
+        fact(page, if step.applies { "yes" } else { "no" }, &step.row.to_string());
+    }
+    let decision = derivation.decision;
+    let small = if decision.small_but_real { ", small but real" } else { "" };
+    let needed = decision.rounds_needed.map_or_else(String::new, |rounds| {
+        format!("; {} for an MDE of {}", count(rounds, "round"), tolerance(metric.within()))
+    });
+    page.sentence(&format!("→ {}{small}{needed}", decision.verdict.name()), 2, 4);
+}
+
+/// Six decimals; below a millionth in powers of ten.
+fn figure(value: f64) -> String {
+    let text = match value.abs() {
+        x if x > 0.0 && x < 1e-6 => format!("{value:.2e}"),
+        _ => format!("{value:.6}"),
+    };
+    text.replace('-', "−")
+}
+
+fn probability(p: f64) -> String {
+    if p < 1e-4 { format!("{p:.2e}").replace('-', "−") } else { format!("{p:.6}") }
+}

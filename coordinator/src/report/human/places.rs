@@ -1,0 +1,120 @@
+//! What single workers and hosts show, and what the rounds say of the host over time. Must not decide anything: the
+//! verdict rests on all of them together.
+
+use stats::compare::Estimate;
+
+use super::page::Page;
+use super::table::{Table, cut};
+use super::words::{Unit, change, count, interval};
+use crate::compare::{Cell, MetricComparison, Place, PlaceEffect, Places, Signals};
+
+/// Longest name of a host in the table.
+const NAME: usize = 24;
+
+/// Prints the table of workers and hosts.
+pub(super) fn table(page: &mut Page, cell: &Cell) {
+    let (Some(places), Some(primary)) = (&cell.places, cell.primary()) else { return };
+    page.gap();
+    page.line(&format!("  {} worker by worker", primary.measure.label()));
+    effects(primary, &places.slots).print(page);
+    if !places.hosts.is_empty() {
+        page.gap();
+        page.line(&format!("  {} host by host", primary.measure.label()));
+        effects(primary, &places.hosts).print(page);
+    }
+}
+
+fn effects(metric: &MetricComparison, places: &[PlaceEffect]) -> Table {
+    let mut table = Table::new(["place", "change, %", "95 % interval, %"]);
+    for PlaceEffect { place, effect } in places {
+        let (change, interval) =
+            (change(metric, effect.delta, Unit::InHeading), interval(metric, &effect.ci, Unit::InHeading));
+        table.row([name(place), change, interval]);
+    }
+    table
+}
+
+fn name(place: &Place) -> String {
+    match place.slot {
+        Some(slot) => format!("{}, slot {slot}", cut(&place.host, NAME)),
+        None => cut(&place.host, NAME),
+    }
+}
+
+/// Sentences about what stands out, of places and of time.
+pub(in crate::report) fn notes(cell: &Cell) -> Vec<String> {
+    let Some(primary) = cell.primary() else { return Vec::new() };
+    let mut notes = signals(&cell.signals, primary);
+    if let Some(places) = &cell.places {
+        notes.extend(odd(places, primary));
+        notes.extend(sample(places, primary));
+    }
+    notes
+}
+
+fn said(metric: &MetricComparison, estimate: &Estimate) -> String {
+    let (change, range) =
+        (change(metric, estimate.delta, Unit::Said), interval(metric, &estimate.ci, Unit::Said));
+    format!("{change} (95\u{a0}% interval {range})")
+}
+
+fn odd(places: &Places, metric: &MetricComparison) -> Option<String> {
+    let odd = places.odd.as_ref()?;
+    let label = metric.measure.label();
+    let here = places.slots.iter().find(|slot| slot.place == odd.place)?;
+    let which = match places.slots.len() {
+        2 => "the two workers disagree, and nobody can say which of them is odd:",
+        _ => "one worker tells another story than the others:",
+    };
+    let without = odd
+        .without
+        .as_ref()
+        .map_or_else(String::new, |rest| format!("; without it {label} is {}", said(metric, rest)));
+    Some(format!(
+        "{which} on {} {label} is {}{without}; look at that host before you believe the whole",
+        name(&odd.place),
+        said(metric, &here.effect)
+    ))
+}
+
+fn sample(places: &Places, metric: &MetricComparison) -> Option<String> {
+    let sample = places.sample.as_ref()?;
+    let label = metric.measure.label();
+    Some(format!(
+        "the verdict holds for these {}; taken as a sample of hosts {label} is {} (95\u{a0}% interval {}), the \
+         effect itself scatters by {:.2}\u{a0}% between hosts",
+        count(places.hosts.len() as u64, "host"),
+        change(metric, sample.delta, Unit::Said),
+        interval(metric, &sample.ci, Unit::Said),
+        100.0 * sample.between
+    ))
+}
+
+fn signals(signals: &Signals, metric: &MetricComparison) -> Vec<String> {
+    let label = metric.measure.label();
+    let mut notes = Vec::new();
+    if let Some(trend) = &signals.drift {
+        let change = change(metric, trend.slope, Unit::Said);
+        notes.push(format!(
+            "DRIFT: {label} of the baseline moved over the run, {change} from round to round (Mann–Kendall, p = \
+             {:.3}); balanced order keeps that out of the answer, a host at rest would narrow the interval",
+            trend.p
+        ));
+    }
+    if signals.first_round.is_some() {
+        notes.push(format!(
+            "the first round of the baseline is unlike the others in {label}: a longer warm-up would help"
+        ));
+    }
+    if let Some(correction) = &signals.correlated {
+        let done = match correction.inflation > 1.0 {
+            true => format!("the interval was widened by {:.2}", correction.inflation),
+            false => "the interval was left as it is".to_owned(),
+        };
+        notes.push(format!(
+            "neighbouring rounds resemble each other in {label} (r₁ = {:.2}): {done}; leave more time between rounds",
+            correction.lag1
+        ));
+    }
+    notes
+}

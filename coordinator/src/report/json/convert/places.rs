@@ -1,0 +1,48 @@
+//! Workers, hosts and what the rounds say of the host over time, to their place in the document.
+
+use super::metrics::interval;
+use crate::compare::{self, PlaceEffect};
+use crate::report::document as doc;
+
+pub(super) fn places(places: &compare::Places) -> doc::Places {
+    doc::Places {
+        slots: places.slots.iter().map(effect).collect(),
+        hosts: places.hosts.iter().map(effect).collect(),
+        odd: places.odd.as_ref().map(|odd| doc::Odd {
+            host: odd.place.host.clone(),
+            slot: odd.place.slot,
+            contrast: odd.contrast.delta,
+            contrast_ci95: interval(odd.contrast.ci),
+            adjusted_p: odd.adjusted_p,
+            without: odd.without.as_ref().map(|rest| rest.delta),
+            without_ci95: odd.without.as_ref().map(|rest| interval(rest.ci)),
+        }),
+        sample: places.sample.as_ref().map(|sample| doc::HostSample {
+            delta: sample.delta,
+            ci95: interval(sample.ci),
+            se: sample.se,
+            df: sample.df,
+            between: sample.between,
+            within: sample.within,
+        }),
+    }
+}
+
+fn effect(found: &PlaceEffect) -> doc::PlaceEffect {
+    doc::PlaceEffect {
+        host: found.place.host.clone(),
+        slot: found.place.slot,
+        delta: found.effect.delta,
+        ci95: interval(found.effect.ci),
+    }
+}
+
+pub(super) fn signals(signals: &compare::Signals) -> doc::Signals {
+    doc::Signals {
+        drift_slope: signals.drift.map(|trend| trend.slope),
+        drift_p: signals.drift.map(|trend| trend.p),
+        first_round_score: signals.first_round.filter(|score| score.is_finite()),
+        lag1: signals.correlated.map(|correction| correction.lag1),
+        inflation: signals.correlated.map(|correction| correction.inflation),
+    }
+}
