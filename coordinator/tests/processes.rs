@@ -13,6 +13,8 @@ mod tally;
 mod doubts;
 #[path = "processes/errors.rs"]
 mod errors;
+#[path = "processes/history.rs"]
+mod history;
 #[path = "processes/interrupts.rs"]
 mod interrupts;
 #[path = "processes/losses.rs"]

@@ -1,0 +1,52 @@
+//! Histories through the real program: tags and remarks, and a step of the simulated engine found where it is.
+
+use serde_json::Value;
+
+use crate::ground::{Ended, Ground};
+
+/// A short run whose every duration is multiplied. A late start says nothing here, and hosts of tests are busy.
+fn plan(scale: f64) -> String {
+    format!(
+        "name = 'nightly'\nrounds = 2\ncontrol = false\nengine = 'sim'\n\
+         [[scenario]]\nname = 'burst-4'\nshape = {{ kind = 'burst', requests = 4 }}\n\
+         prompt = {{ tokens = 8 }}\noutput_tokens = 4\n\
+         [validity]\nmax_lateness = 1.0\nmax_lateness_share = 1.0\n\
+         [sim.all]\nscale = {scale}\nstep_base_ns = 40000000\nround_sd = 0.001\n"
+    )
+}
+
+fn ok(ended: &Ended) -> &str {
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    &ended.stdout
+}
+
+fn document(ended: &Ended) -> Value {
+    serde_json::from_str(ok(ended)).unwrap()
+}
+
+#[test]
+fn a_step_is_found_and_an_expected_one_is_told_apart() {
+    let ground = Ground::new();
+    for scale in [1.0, 1.0, 1.0, 1.0, 3.0, 3.0, 3.0, 3.0] {
+        let path = ground.plan(&plan(scale));
+        ground.run(&["run", &path, "--a-a"]);
+    }
+    let trend = document(&ground.run(&["trend", "nightly", "--output", "json"]));
+    let line = &trend["trend"]["lines"][0];
+    assert_eq!(line["points"].as_array().map(Vec::len), Some(8), "{trend}");
+    let [step] = &line["steps"].as_array().unwrap()[..] else { panic!("{trend}") };
+    assert_eq!(step["index"], 4);
+    assert!(step["change"].as_f64().unwrap() > 0.5, "{step}");
+
+    let first = step["run"].as_str().unwrap().to_owned();
+    ok(&ground.run(&["runs", "tag", &first, "slow"]));
+    ok(&ground.run(&["runs", "note", &first, "sim scale 3", "--expected"]));
+    let listed = ok(&ground.run(&["runs", "list", "--tag", "slow", "--output", "quiet"])).to_owned();
+    assert_eq!(listed.trim(), first);
+    let trend = ground.run(&["trend"]);
+    assert!(ok(&trend).contains("expected (sim scale 3)"), "{trend:?}");
+    assert!(trend.stdout.lines().all(|line| line.chars().count() <= 80), "{}", trend.stdout);
+    // The twin: what nobody ran has no history, and a tag is one word.
+    assert_eq!(ground.run(&["trend", "weekly"]).code, Some(2));
+    assert_eq!(ground.run(&["runs", "tag", "latest", "two words"]).code, Some(2));
+}
