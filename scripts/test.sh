@@ -19,9 +19,9 @@ fi
 
 say "Another implementation to compare with"
 export BENCH_PYTHON=$PWD/target/python/bin/python
-if ! "$BENCH_PYTHON" -c 'import scipy, hdrh' 2>/dev/null; then
+if ! "$BENCH_PYTHON" -c 'import scipy, hdrh, prometheus_client' 2>/dev/null; then
   python3 -m venv target/python
-  target/python/bin/pip install --quiet --disable-pip-version-check scipy hdrhistogram
+  target/python/bin/pip install --quiet --disable-pip-version-check scipy hdrhistogram prometheus_client
 fi
 
 say "Tests"

@@ -20,6 +20,7 @@ use crate::compare::{CompareError, NoSuchMetric};
 use crate::history::TrendError;
 use crate::plan::PlanError;
 use crate::plan::model::ModelNotFound;
+use crate::report::export::ExportError;
 use crate::schedule::LineupError;
 use crate::store::StoreError;
 
@@ -56,6 +57,15 @@ pub enum AppError {
     /// The history.
     #[error("failed to {0}")]
     Trend(#[from] TrendError),
+    /// A file for another tool.
+    #[error("failed to {0}")]
+    Export(#[from] ExportError),
+    /// Part of a run was selected for a page that shows all of it.
+    #[error(
+        "failed to select: --scenario, --candidate, --arm, --round and --metric go with --output csv, hlog, hgrm, \
+         openmetrics or trace"
+    )]
+    NothingToSelect,
     /// A worker cannot do what is asked, however often it is asked.
     #[error("{0}")]
     Worker(Failure),

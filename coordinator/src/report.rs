@@ -1,9 +1,11 @@
 //! The only room that prints. Owns how findings, listings, progress and errors look to people, to programs and to
 //! scripts: [`human`], [`json`] and [`quiet`] are three implementations of one trait; [`markdown`] and [`junit`] are two
-//! more forms of a comparison. Data goes to stdout, progress and errors to stderr. It derives nothing: every figure comes
+//! more forms of a comparison, and
+//! [`export`] writes the formats of other tools. Data goes to stdout, progress and errors to stderr. It derives nothing: every figure comes
 //! from the rooms that own it. [`document`] is the published shape of a run in JSON.
 
 pub mod document;
+pub mod export;
 mod human;
 mod json;
 mod junit;
@@ -97,6 +99,11 @@ pub trait Reporter {
     /// # Errors
     /// When stdout cannot be written.
     fn line(&mut self, text: &str) -> io::Result<()>;
+    /// A file's bytes as they are.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()>;
     /// Live progress of a run, on stderr.
     fn progress(&mut self, plan: &Plan) -> Box<dyn Progress>;
     /// Live progress of a build, on stderr.
@@ -121,7 +128,9 @@ pub trait BuildSteps {
 #[must_use]
 pub fn reporter<'a>(format: Format, streams: Streams<'a>) -> Box<dyn Reporter + 'a> {
     match format {
-        Format::Human => Box::new(human::Human { streams, document: None }),
+        Format::Human | Format::Hlog | Format::Hgrm | Format::Csv | Format::OpenMetrics | Format::Trace => {
+            Box::new(human::Human { streams, document: None })
+        }
         Format::Markdown => Box::new(human::Human { streams, document: Some(markdown::comment) }),
         Format::Junit => Box::new(human::Human { streams, document: Some(junit::results) }),
         Format::Json => Box::new(json::Json { streams }),

@@ -10,6 +10,8 @@ mod documents;
 mod elsewhere;
 #[path = "report/explain.rs"]
 mod explain;
+#[path = "report/exports.rs"]
+mod exports;
 #[path = "report/gate.rs"]
 mod gate;
 #[path = "report/listings.rs"]

@@ -12,6 +12,8 @@ use crate::metric::Metric;
 
 /// Single requests kept in a part; those beyond are counted.
 pub const REQUESTS_KEPT: usize = 4096;
+/// Engine steps kept in a part; those beyond are counted. Six kilobytes when stored.
+pub const STEPS_KEPT: usize = 1024;
 
 /// What one worker measured in one trial.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +30,8 @@ pub struct Part {
     pub requests: Vec<RequestRecord>,
     /// Requests beyond those.
     pub requests_not_kept: u64,
+    /// The first [`STEPS_KEPT`] engine steps.
+    pub steps: StepLog,
     /// SHA-256 over the output tokens of successful requests in order of index.
     pub token_digest: Sha256,
     /// Prompt tokens of successful requests.
@@ -187,6 +191,24 @@ pub struct RequestRecord {
     pub prompt_tokens: u32,
     /// Tokens that came.
     pub output_tokens: u32,
+}
+
+/// When output tokens came. The engine hands over all tokens of a step at one instant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StepLog {
+    /// In order of time.
+    pub kept: Vec<Step>,
+    /// Steps beyond those.
+    pub not_kept: u64,
+}
+
+/// One engine step that gave tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// When its tokens came: its end. Offset from the start instant, nanoseconds.
+    pub at_ns: u64,
+    /// Output tokens that came then, of all requests.
+    pub tokens: u32,
 }
 
 /// The measured window, offsets from the start instant.

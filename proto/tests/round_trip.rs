@@ -12,7 +12,7 @@ use contract::message::{
 use contract::metric::Metric;
 use contract::part::{
     Bucket, ColdPhase, EngineFacts, Frequency, Histograms, Origin, Outcome, Outcomes, Part, Place,
-    RequestRecord, Series, StopCause, Usage, Window,
+    RequestRecord, Series, Step, StepLog, StopCause, Usage, Window,
 };
 use contract::record::Record;
 use contract::run::{BlockDone, Notice, NoticeKind, RunEnd, RunHeader, RunState, VariantRecord};
@@ -87,6 +87,10 @@ fn part() -> Part {
         },
         requests: vec![request],
         requests_not_kept: 5,
+        steps: StepLog {
+            kept: vec![Step { at_ns: 7, tokens: 3 }, Step { at_ns: 9_000_000_000, tokens: 1 }],
+            not_kept: 4,
+        },
         token_digest: Sha256([8; 32]),
         prompt_tokens: 10,
         output_tokens: 11,

@@ -222,6 +222,7 @@ impl OpenEngine {
             outcomes: measured.outcomes,
             requests: measured.requests,
             requests_not_kept: measured.requests_not_kept,
+            steps: measured.steps,
             token_digest: measured.token_digest,
             prompt_tokens: measured.prompt_tokens,
             output_tokens: measured.output_tokens,

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use contract::addendum::{Annotation, AnnotationKind};
 
 use super::{App, Verdict};
-use crate::cli::{CompareArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsVerify};
+use crate::cli::{
+    CompareArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsVerify, SelectionArgs,
+};
 use crate::compare::{self, Findings};
 use crate::dispatch::driver::unix_ms;
 use crate::error::{AppError, exit};
+use crate::report::export::{self, Selection};
 use crate::store::{Imported, Store, read_archive};
 
 pub(super) fn compare(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, AppError> {
@@ -21,7 +24,13 @@ pub(super) fn compare(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, 
 
 pub(super) fn report(app: &mut App<'_>, args: &ReportArgs) -> Result<Verdict, AppError> {
     let findings = findings(app, &args.run)?;
-    app.reporter.full(&findings)?;
+    let SelectionArgs { scenario, candidate, arm, round, metric } = args.selection.clone();
+    let selection = Selection { scenario, candidate, arm, round, metric };
+    match export::Kind::of(args.output.format) {
+        Some(kind) => app.reporter.bytes(&export::render(kind, &findings, &selection)?)?,
+        None if selection != Selection::default() => return Err(AppError::NothingToSelect),
+        None => app.reporter.full(&findings)?,
+    }
     Ok(exit::OK)
 }
 

@@ -16,9 +16,9 @@ pub use history::TrendArgs;
 pub use run::RunArgs;
 pub use runs::{
     CompareArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsList, RunsNote, RunsShow,
-    RunsTag, RunsVerify,
+    RunsTag, RunsVerify, SelectionArgs,
 };
-pub use values::{ComparisonOutputArgs, Format, GateArgs, Inconclusive, OutputArgs};
+pub use values::{ComparisonOutputArgs, Format, GateArgs, Inconclusive, OutputArgs, ReportOutputArgs};
 
 /// Is the profile-guided build faster? Runs stress tests on builds of the inference worker, keeps every measurement,
 /// and compares.
@@ -63,17 +63,21 @@ impl Cli {
         match &self.command {
             Command::Run(args) => return args.output.format,
             Command::Compare(args) => return args.output.format,
+            Command::Report(args) => return args.output.format,
             _ => {}
         }
         let output = match &self.command {
             Command::Build(args) => Some(args.output),
-            Command::Report(args) => Some(args.output),
             Command::Trend(args) => Some(args.output),
             Command::Runs(RunsCommand::List(args)) => Some(args.output),
             Command::Runs(RunsCommand::Show(args)) => Some(args.output),
             Command::Plan(PlanCommand::Check(args)) => Some(args.output),
             Command::Doctor(args) => Some(args.output),
-            Command::Run(_) | Command::Compare(_) | Command::Runs(_) | Command::Plan(_) => None,
+            Command::Run(_)
+            | Command::Compare(_)
+            | Command::Report(_)
+            | Command::Runs(_)
+            | Command::Plan(_) => None,
         };
         output.map_or(Format::Human, |output| output.format)
     }

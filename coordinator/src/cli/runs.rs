@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
+use contract::id::Arm;
+use contract::metric::Metric;
 
-use super::{ComparisonOutputArgs, GateArgs, OutputArgs};
+use super::{ComparisonOutputArgs, GateArgs, OutputArgs, ReportOutputArgs};
 
 /// One stored run.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -40,7 +43,45 @@ pub struct ReportArgs {
     pub run: RunRef,
     /// How to print it.
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub output: ReportOutputArgs,
+    /// What of it goes into a file for another tool.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+}
+
+/// What of a run goes into a file for another tool.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(next_help_heading = "What goes into csv, hlog, hgrm, openmetrics and trace")]
+pub struct SelectionArgs {
+    /// Only this scenario [default: all; hgrm and trace: the last]
+    #[arg(long, value_name = "NAME")]
+    pub scenario: Option<String>,
+    /// Only the comparison with this candidate [default: all; hgrm: the first]
+    #[arg(long, value_name = "VARIANT")]
+    pub candidate: Option<String>,
+    /// Only this arm: A, B or A2 [default: all; hgrm and trace: B]
+    #[arg(long, value_parser = arms(), hide_possible_values = true, value_name = "ARM")]
+    pub arm: Option<Arm>,
+    /// Only this round, counted from 0 [default: all; trace: the last]
+    #[arg(long, value_name = "N")]
+    pub round: Option<u32>,
+    /// Only this metric: e2e, ttft, itl, tpot, queue, prefill, decode, service or lateness [default: all; hgrm: e2e]
+    #[arg(long, value_parser = metrics(), hide_possible_values = true, value_name = "NAME")]
+    pub metric: Option<Metric>,
+}
+
+fn arms() -> impl TypedValueParser<Value = Arm> {
+    let all = ["A", "B", "A2"];
+    PossibleValuesParser::new(all).map(move |name| {
+        let at =
+            all.iter().position(|known| *known == name).expect("the parser lets known names through alone");
+        Arm::ALL[at]
+    })
+}
+
+fn metrics() -> impl TypedValueParser<Value = Metric> {
+    PossibleValuesParser::new(Metric::ALL.map(Metric::name))
+        .map(|name| Metric::from_name(&name).expect("the parser lets known names through alone"))
 }
 
 /// Verbs about stored runs.

@@ -20,6 +20,21 @@ pub enum Format {
     /// Test results for a build server; comparisons only
     #[value(skip)]
     Junit,
+    /// HdrHistogram interval log; reports only
+    #[value(skip)]
+    Hlog,
+    /// HdrHistogram percentile distribution; reports only
+    #[value(skip)]
+    Hgrm,
+    /// One row a value; reports only
+    #[value(skip)]
+    Csv,
+    /// OpenMetrics text; reports only
+    #[value(skip)]
+    OpenMetrics,
+    /// Chrome trace events; reports only
+    #[value(skip)]
+    Trace,
 }
 
 /// What an undecided comparison means to a gate.
@@ -46,7 +61,23 @@ pub struct ComparisonOutputArgs {
     #[arg(
         long = "output",
         short = 'o',
-        value_parser = comparison_formats(),
+        value_parser = formats(&COMPARISON_FORMATS),
+        default_value = "human",
+        hide_possible_values = true,
+        value_name = "FORMAT"
+    )]
+    pub format: Format,
+}
+
+/// The output flag of `report`, which also writes the formats of other tools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
+pub struct ReportOutputArgs {
+    /// How to print it: human, json, quiet, csv (one row a value), hlog or hgrm (HdrHistogram), openmetrics, or trace
+    /// (one trial, for Perfetto)
+    #[arg(
+        long = "output",
+        short = 'o',
+        value_parser = formats(&REPORT_FORMATS),
         default_value = "human",
         hide_possible_values = true,
         value_name = "FORMAT"
@@ -62,9 +93,20 @@ const COMPARISON_FORMATS: [(&str, Format); 5] = [
     ("junit", Format::Junit),
 ];
 
-fn comparison_formats() -> impl TypedValueParser<Value = Format> {
-    PossibleValuesParser::new(COMPARISON_FORMATS.map(|(name, _)| name)).map(|name| {
-        let found = COMPARISON_FORMATS.iter().find(|(known, _)| *known == name);
+const REPORT_FORMATS: [(&str, Format); 8] = [
+    ("human", Format::Human),
+    ("json", Format::Json),
+    ("quiet", Format::Quiet),
+    ("csv", Format::Csv),
+    ("hlog", Format::Hlog),
+    ("hgrm", Format::Hgrm),
+    ("openmetrics", Format::OpenMetrics),
+    ("trace", Format::Trace),
+];
+
+fn formats(all: &'static [(&'static str, Format)]) -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(all.iter().map(|(name, _)| *name)).map(move |name| {
+        let found = all.iter().find(|(known, _)| *known == name);
         found.expect("the parser lets known names through alone").1
     })
 }

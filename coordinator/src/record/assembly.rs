@@ -171,6 +171,7 @@ mod tests {
             outcomes: Outcomes { planned: 3, ok: 2, failed: 1, ..Outcomes::default() },
             requests: Vec::new(),
             requests_not_kept: 3,
+            steps: contract::part::StepLog::default(),
             token_digest: Sha256::default(),
             prompt_tokens: 1,
             output_tokens: 1,

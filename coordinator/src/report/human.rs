@@ -130,6 +130,10 @@ impl Reporter for Human<'_> {
         writeln!(self.streams.out, "{text}")
     }
 
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.streams.out.write_all(bytes)
+    }
+
     fn progress(&mut self, plan: &Plan) -> Box<dyn Progress> {
         progress::of_run(plan, self.streams.terminal)
     }

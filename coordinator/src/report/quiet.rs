@@ -92,6 +92,10 @@ impl Reporter for Quiet<'_> {
         writeln!(self.streams.out, "{text}")
     }
 
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.streams.out.write_all(bytes)
+    }
+
     fn progress(&mut self, plan: &Plan) -> Box<dyn Progress> {
         progress::losses_only(plan)
     }

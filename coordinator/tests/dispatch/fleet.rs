@@ -189,6 +189,7 @@ pub(crate) fn delivery(key: TrialKey, slot: u32, attempt: Attempt) -> Delivery {
         outcomes: Outcomes::default(),
         requests: Vec::new(),
         requests_not_kept: 0,
+        steps: contract::part::StepLog::default(),
         token_digest: Sha256::default(),
         prompt_tokens: 0,
         output_tokens: 0,

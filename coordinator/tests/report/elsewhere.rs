@@ -16,7 +16,7 @@ fn script(name: &str) -> PathBuf {
 }
 
 /// An interpreter that has the modules; `None`, with the reason printed, where there is none.
-fn python(modules: &str) -> Option<String> {
+pub(crate) fn python(modules: &str) -> Option<String> {
     let python = std::env::var("BENCH_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let probe = Command::new(&python).args(["-c", &format!("import {modules}")]).output();
     if probe.is_ok_and(|output| output.status.success()) {
@@ -27,6 +27,11 @@ fn python(modules: &str) -> Option<String> {
     writeln!(err, "skipped: {python} cannot import {modules} (BENCH_PYTHON names another interpreter)")
         .unwrap();
     None
+}
+
+/// The script's answer about files that begin with a path.
+pub(crate) fn ask_file(python: &str, name: &str, path: &Path) -> Output {
+    Command::new(python).arg(script(name)).arg(path).output().unwrap()
 }
 
 fn ask(python: &str, name: &str, document: &Value) -> Output {

@@ -208,6 +208,7 @@ impl Story {
             outcomes: Outcomes { planned: requests, ok, failed, ..Outcomes::default() },
             requests: Vec::new(),
             requests_not_kept: 0,
+            steps: contract::part::StepLog::default(),
             token_digest: Sha256([8; 32]),
             prompt_tokens: 32 * ok,
             output_tokens: 32 * ok,

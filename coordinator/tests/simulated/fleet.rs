@@ -166,6 +166,7 @@ fn part(attempt: Attempt, share: &Assignment, manner: Manner) -> Part {
         outcomes: Outcomes { planned, refused, ..Outcomes::default() },
         requests: Vec::new(),
         requests_not_kept: planned,
+        steps: contract::part::StepLog::default(),
         token_digest: Sha256::default(),
         prompt_tokens: 0,
         output_tokens: 0,

@@ -72,6 +72,7 @@ pub(crate) fn part(place: Place, requests: u32) -> Part {
         outcomes: Outcomes { planned, ok: planned, ..Outcomes::default() },
         requests,
         requests_not_kept: 0,
+        steps: contract::part::StepLog::default(),
         token_digest: Sha256([8; 32]),
         prompt_tokens: 10,
         output_tokens: 11,

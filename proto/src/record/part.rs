@@ -9,7 +9,7 @@ use crate::identity::Sha256;
 use crate::metric::Metric;
 use crate::part::{
     Bucket, ColdPhase, EngineFacts, Frequency, Histograms, Origin, Outcome, Outcomes, Part, Place,
-    RequestRecord, Series, StopCause, Usage, Window,
+    RequestRecord, Series, Step, StepLog, StopCause, Usage, Window,
 };
 
 pub(super) fn encode(part: &Part) -> Result<pb::Part, RecordError> {
@@ -45,6 +45,9 @@ pub(super) fn encode(part: &Part) -> Result<pb::Part, RecordError> {
         run_in: part.run_in,
         series_width_ns: ns(part.series.width),
         series: part.series.buckets.iter().map(encode_bucket).collect(),
+        step_gaps_ns: step_gaps(&part.steps.kept),
+        step_tokens: part.steps.kept.iter().map(|step| step.tokens).collect(),
+        steps_not_kept: part.steps.not_kept,
     })
 }
 
@@ -76,6 +79,7 @@ pub(super) fn decode(part: pb::Part) -> Result<Part, RecordError> {
         outcomes: decode_outcomes(part.outcomes.unwrap_or_default()),
         requests: part.requests.iter().map(decode_request).collect::<Result<_, _>>()?,
         requests_not_kept: part.requests_not_kept,
+        steps: decode_steps(&part.step_gaps_ns, &part.step_tokens, part.steps_not_kept)?,
         token_digest: hash(&part.token_digest, "token_digest")?,
         prompt_tokens: part.prompt_tokens,
         output_tokens: part.output_tokens,
@@ -210,6 +214,24 @@ fn decode_request(r: &pb::RequestRecord) -> Result<RequestRecord, RecordError> {
         prompt_tokens: r.prompt_tokens,
         output_tokens: r.output_tokens,
     })
+}
+
+/// Gaps are small numbers, which take few bytes.
+fn step_gaps(steps: &[Step]) -> Vec<u64> {
+    let before = std::iter::once(0).chain(steps.iter().map(|step| step.at_ns));
+    steps.iter().zip(before).map(|(step, before)| step.at_ns.saturating_sub(before)).collect()
+}
+
+fn decode_steps(gaps: &[u64], tokens: &[u32], not_kept: u64) -> Result<StepLog, RecordError> {
+    if gaps.len() != tokens.len() {
+        return Err(RecordError::Field("step_tokens"));
+    }
+    let mut at_ns = 0_u64;
+    let kept = gaps.iter().zip(tokens).map(|(gap, tokens)| {
+        at_ns = at_ns.saturating_add(*gap);
+        Step { at_ns, tokens: *tokens }
+    });
+    Ok(StepLog { kept: kept.collect(), not_kept })
 }
 
 fn encode_usage(usage: Usage) -> pb::Usage {

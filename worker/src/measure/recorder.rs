@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use contract::identity::Sha256;
 use contract::metric::Metric;
-use contract::part::{Histograms, Outcome, Outcomes, REQUESTS_KEPT, RequestRecord, Series};
+use contract::part::{
+    Histograms, Outcome, Outcomes, REQUESTS_KEPT, RequestRecord, STEPS_KEPT, Series, Step, StepLog,
+};
 use contract::spec::{Objectives, Share};
 use sha2::Digest;
 
@@ -50,6 +52,8 @@ pub struct Recorder {
     /// Their instants, `output_tokens` places for each request in flight.
     times: Vec<u64>,
     free: Vec<u32>,
+    steps: StepLog,
+    last_step: Option<u64>,
     histograms: Box<Histograms>,
     outcomes: Outcomes,
     output_tokens: u64,
@@ -100,6 +104,8 @@ pub struct Measured {
     pub requests: Vec<RequestRecord>,
     /// Those beyond.
     pub requests_not_kept: u64,
+    /// The first [`STEPS_KEPT`] moments at which tokens came.
+    pub steps: StepLog,
     /// Over successful requests in order of index: index, then tokens, each as four bytes, least significant first.
     pub token_digest: Sha256,
     /// Of successful requests.
@@ -128,6 +134,8 @@ impl Recorder {
             tokens: vec![0; requests * answer],
             times: vec![0; plan.in_flight as usize * answer],
             free: (0..plan.in_flight).rev().collect(),
+            steps: StepLog { kept: Vec::with_capacity((requests * answer).min(STEPS_KEPT)), not_kept: 0 },
+            last_step: None,
             histograms: Box::default(),
             outcomes: Outcomes { planned: plan.requests.into(), ..Outcomes::default() },
             output_tokens: 0,
@@ -214,6 +222,7 @@ impl Recorder {
             wall,
             outcomes: self.outcomes,
             histograms: *self.histograms,
+            steps: self.steps,
         }
     }
 
@@ -239,6 +248,19 @@ impl Recorder {
         trace.last = at;
         trace.made += 1;
         self.output_tokens += 1;
+        self.step(at);
+    }
+
+    /// Tokens of one step come at one instant.
+    fn step(&mut self, at_ns: u64) {
+        let same = std::mem::replace(&mut self.last_step, Some(at_ns)) == Some(at_ns);
+        let room = self.steps.kept.len() < STEPS_KEPT.min(self.tokens.len());
+        match (same, self.steps.kept.last_mut()) {
+            (true, Some(last)) if self.steps.not_kept == 0 => last.tokens += 1,
+            (true, _) => {}
+            (false, _) if room => self.steps.kept.push(Step { at_ns, tokens: 1 }),
+            (false, _) => self.steps.not_kept += 1,
+        }
     }
 
     /// An answer that is not exactly as long as asked is not the same work and counts as failed.

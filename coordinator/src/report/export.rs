@@ -1,0 +1,205 @@
+//! A run in the formats of other tools. Owns which trials a file holds, their place in time and their names in it;
+//! each format has a file of its own. It derives nothing but what the findings already hold.
+
+mod csv;
+mod hgrm;
+mod hlog;
+mod openmetrics;
+mod trace;
+
+use std::time::Duration;
+
+use contract::id::Arm;
+use contract::metric::Metric;
+
+use crate::cli::Format;
+use crate::compare::{Findings, Trial, Trials};
+use crate::schedule;
+
+/// A format of another tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// HdrHistogram's interval log.
+    Hlog,
+    /// HdrHistogram's percentile distribution.
+    Hgrm,
+    /// One row a value.
+    Csv,
+    /// OpenMetrics text.
+    OpenMetrics,
+    /// Chrome trace events.
+    Trace,
+}
+
+/// Which part of a run is wanted; what is not said is all of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Name of the scenario.
+    pub scenario: Option<String>,
+    /// Name of the candidate that B is.
+    pub candidate: Option<String>,
+    /// Arm.
+    pub arm: Option<Arm>,
+    /// Round, from zero.
+    pub round: Option<u32>,
+    /// Metric.
+    pub metric: Option<Metric>,
+}
+
+/// Why there is no file.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The run has no such trial.
+    #[error("export a run: none of its trials is {wanted}; it has {known}")]
+    NoTrial {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        known: String,
+    },
+    /// Nothing was recorded of it.
+    #[error("export a run: nothing was recorded for {metric} in {wanted}")]
+    NoValues {
+        /// The metric.
+        metric: &'static str,
+        /// The trials.
+        wanted: String,
+    },
+    /// A histogram cannot be encoded.
+    #[error("export a run: {0}")]
+    Histogram(String),
+}
+
+/// One trial and what names it.
+struct Item<'a> {
+    cell: u32,
+    scenario: &'a str,
+    variant: &'a str,
+    arm: Arm,
+    round: u32,
+    /// Place in the order of its round, from zero.
+    position: usize,
+    attempt: u32,
+    /// Wall clock at which it began, since 1970. Derived: a block's end is stored, and its trials are laid end to end
+    /// before that.
+    began: Duration,
+    trial: Trial<'a>,
+}
+
+impl Kind {
+    /// The format that another tool reads, if it is one of those.
+    #[must_use]
+    pub fn of(format: Format) -> Option<Self> {
+        match format {
+            Format::Hlog => Some(Self::Hlog),
+            Format::Hgrm => Some(Self::Hgrm),
+            Format::Csv => Some(Self::Csv),
+            Format::OpenMetrics => Some(Self::OpenMetrics),
+            Format::Trace => Some(Self::Trace),
+            Format::Human | Format::Json | Format::Quiet | Format::Markdown | Format::Junit => None,
+        }
+    }
+}
+
+/// The bytes of a file.
+///
+/// # Errors
+/// When nothing of the run was selected.
+pub fn render(kind: Kind, findings: &Findings, selection: &Selection) -> Result<Vec<u8>, ExportError> {
+    let items = select(findings, selection)?;
+    match kind {
+        Kind::Hlog => hlog::render(findings, &items, selection.metric),
+        Kind::Hgrm => hgrm::render(&items, selection),
+        Kind::Csv => Ok(csv::render(findings, &items, selection.metric).into_bytes()),
+        Kind::OpenMetrics => Ok(openmetrics::render(findings, &items, selection.metric).into_bytes()),
+        Kind::Trace => Ok(trace::render(findings, trace::choose(&items))),
+    }
+}
+
+/// The selected trials, by time.
+fn select<'a>(findings: &'a Findings, selection: &Selection) -> Result<Vec<Item<'a>>, ExportError> {
+    let mut items = items(findings);
+    let known = known(&items);
+    items.retain(|item| selection.takes(findings, item));
+    if items.is_empty() {
+        return Err(ExportError::NoTrial { wanted: selection.words(), known });
+    }
+    items.sort_by_key(|item| (item.began, item.cell, item.round, item.position));
+    Ok(items)
+}
+
+fn items(findings: &Findings) -> Vec<Item<'_>> {
+    let trials = Trials::of(&findings.record);
+    let mut items = Vec::new();
+    for block in &findings.record.blocks {
+        let (scenario, _) = schedule::of_cell(&findings.plan, block.scenario);
+        let scenario = findings.plan.scenarios.get(scenario).map_or("?", |scenario| &scenario.name);
+        let mut rounds = trials.rounds(block.scenario).into_iter();
+        let Some(round) = rounds.find(|round| round.index == block.round) else { continue };
+        let mut end = Duration::from_millis(block.finished_unix_ms);
+        for (position, arm) in block.order.iter().enumerate().rev() {
+            let trial = round.arms[arm].clone();
+            end = end.saturating_sub(trial.wall);
+            items.push(Item {
+                cell: block.scenario,
+                scenario,
+                variant: trial.parts.first().map_or("?", |part| &part.origin.variant),
+                arm: *arm,
+                round: block.round,
+                position,
+                attempt: block.attempt.0,
+                began: end,
+                trial,
+            });
+        }
+    }
+    items
+}
+
+fn known(items: &[Item<'_>]) -> String {
+    let mut scenarios: Vec<&str> = items.iter().map(|item| item.scenario).collect();
+    scenarios.sort_unstable();
+    scenarios.dedup();
+    let rounds = items.iter().map(|item| item.round + 1).max().unwrap_or(0);
+    let mut arms: Vec<String> = items.iter().map(|item| item.arm.to_string()).collect();
+    arms.sort();
+    arms.dedup();
+    match rounds {
+        0 => "no finished block yet".to_owned(),
+        _ => format!(
+            "the scenarios {}, rounds 0 to {}, arms {}",
+            scenarios.join(", "),
+            rounds - 1,
+            arms.join(", ")
+        ),
+    }
+}
+
+impl Selection {
+    fn takes(&self, findings: &Findings, item: &Item<'_>) -> bool {
+        let candidate = || {
+            let cell = findings.cells.iter().find(|cell| cell.index == item.cell);
+            cell.and_then(|cell| cell.candidate.as_deref())
+        };
+        self.scenario.as_deref().is_none_or(|wanted| wanted == item.scenario)
+            && self.candidate.as_deref().is_none_or(|wanted| candidate() == Some(wanted))
+            && self.arm.is_none_or(|wanted| wanted == item.arm)
+            && self.round.is_none_or(|wanted| wanted == item.round)
+    }
+
+    fn words(&self) -> String {
+        let words = [
+            self.scenario.as_ref().map(|name| format!("scenario {name}")),
+            self.candidate.as_ref().map(|name| format!("candidate {name}")),
+            self.arm.map(|arm| format!("arm {arm}")),
+            self.round.map(|round| format!("round {round}")),
+        ];
+        let words: Vec<String> = words.into_iter().flatten().collect();
+        if words.is_empty() { "finished".to_owned() } else { words.join(", ") }
+    }
+
+    /// The metrics a file holds.
+    fn metrics(wanted: Option<Metric>) -> impl Iterator<Item = Metric> {
+        Metric::ALL.into_iter().filter(move |metric| wanted.is_none_or(|wanted| wanted == *metric))
+    }
+}

@@ -1,0 +1,143 @@
+//! One row a value: what every part measured, in a table that any tool can group, filter and turn into columns. Owns
+//! the columns, whose names and types stay; RFC 4180. Absent values have no row.
+
+use contract::metric::Metric;
+use contract::part::Part;
+
+use super::{Item, Selection};
+use crate::compare::Findings;
+
+/// Shown of every histogram.
+const QUANTILES: [(&str, f64); 6] =
+    [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999)];
+
+const COLUMNS: &str = "run,begun_unix_ms,plan,simulated,scenario,cell,round,position,attempt,arm,variant,slot,\
+                       hostname,kind,name,statistic,unit,value\n";
+
+pub(super) fn render(findings: &Findings, items: &[Item<'_>], metric: Option<Metric>) -> String {
+    let header = &findings.record.header;
+    let run = format!(
+        "{},{},{},{}",
+        header.run,
+        header.run.unix_ms(),
+        quoted(&findings.plan.name),
+        header.simulated
+    );
+    let mut text = COLUMNS.to_owned();
+    for item in items {
+        for part in &item.trial.parts {
+            let place = [
+                quoted(item.scenario),
+                item.cell.to_string(),
+                item.round.to_string(),
+                item.position.to_string(),
+                item.attempt.to_string(),
+                item.arm.to_string(),
+                quoted(item.variant),
+                part.place.slot.to_string(),
+                quoted(&part.origin.hostname),
+            ];
+            let mut table = Table { before: format!("{run},{}", place.join(",")), text: &mut text };
+            latencies(&mut table, part, metric);
+            if metric.is_none() {
+                counts(&mut table, part);
+                usage(&mut table, part);
+            }
+        }
+    }
+    text
+}
+
+struct Table<'a> {
+    /// The columns that are the same for a whole part.
+    before: String,
+    text: &'a mut String,
+}
+
+impl Table<'_> {
+    fn row(&mut self, kind: &str, name: &str, statistic: &str, unit: &str, value: impl std::fmt::Display) {
+        let name = quoted(name);
+        self.text.push_str(&format!("{},{kind},{name},{statistic},{unit},{value}\n", self.before));
+    }
+}
+
+fn latencies(table: &mut Table<'_>, part: &Part, metric: Option<Metric>) {
+    for metric in Selection::metrics(metric) {
+        let histogram = part.histograms.get(metric);
+        let exact = histogram.exact();
+        if exact.count == 0 {
+            continue;
+        }
+        let name = metric.name();
+        table.row("latency", name, "count", "1", exact.count);
+        table.row("latency", name, "overflow", "1", exact.overflow);
+        table.row("latency", name, "min", "ns", exact.min);
+        table.row("latency", name, "max", "ns", exact.max);
+        table.row("latency", name, "mean", "ns", exact.sum as f64 / exact.count as f64);
+        for (statistic, q) in QUANTILES {
+            let value = stats::summary::quantile(histogram.buckets(), q).unwrap_or_default();
+            table.row("latency", name, statistic, "ns", value.clamp(exact.min as f64, exact.max as f64));
+        }
+    }
+}
+
+fn counts(table: &mut Table<'_>, part: &Part) {
+    let outcomes = part.outcomes;
+    let requests = [
+        ("planned", outcomes.planned),
+        ("ok", outcomes.ok),
+        ("refused", outcomes.refused),
+        ("failed", outcomes.failed),
+        ("cancelled", outcomes.cancelled),
+        ("timed_out", outcomes.timed_out),
+        ("disconnected", outcomes.disconnected),
+    ];
+    requests.iter().for_each(|(name, count)| table.row("requests", name, "count", "1", count));
+    table.row("tokens", "prompt", "count", "1", part.prompt_tokens);
+    table.row("tokens", "output", "count", "1", part.output_tokens);
+}
+
+fn usage(table: &mut Table<'_>, part: &Part) {
+    let usage = part.usage;
+    let times = [
+        ("wall", usage.wall),
+        ("cpu_user", usage.cpu_user),
+        ("cpu_system", usage.cpu_system),
+        ("driver_cpu", usage.driver_cpu),
+        ("first_completion", part.window.first_completion),
+        ("last_completion", part.window.last_completion),
+        ("start_late", part.window.start_late),
+    ];
+    times.iter().for_each(|(name, time)| table.row("window", name, "value", "ns", time.as_nanos()));
+    table.row("usage", "peak_rss", "value", "bytes", usage.peak_rss_bytes);
+    table.row("usage", "involuntary_switches", "count", "1", usage.involuntary_switches);
+    table.row("usage", "major_faults", "count", "1", usage.major_faults);
+    table.row("usage", "host_ticks", "count", "1", usage.host_ticks);
+    table.row("usage", "host_steal_ticks", "count", "1", usage.host_steal_ticks);
+    table.row("usage", "host_busy_ticks", "count", "1", usage.host_busy_ticks);
+    table.row("engine", "threads", "count", "1", part.engine.threads);
+    table.row("engine", "steps", "count", "1", part.engine.steps);
+    table.row("engine", "peak_running", "count", "1", part.engine.peak_running);
+    table.row("engine", "peak_waiting", "count", "1", part.engine.peak_waiting);
+    part.cold.iter().for_each(|phase| table.row("cold", &phase.name, "value", "ns", phase.took.as_nanos()));
+}
+
+/// A field, in quotes where it needs them.
+fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_quoted_only_where_they_must_be() {
+        assert_eq!(quoted("burst-200"), "burst-200");
+        assert_eq!(quoted("a,\"b\""), "\"a,\"\"b\"\"\"");
+    }
+}

@@ -1,0 +1,241 @@
+//! OpenMetrics 1.0 text of one run: what a Prometheus or a textfile collector takes in. Base units (seconds, bytes);
+//! no time stamps, which collectors refuse. Owns names and labels.
+
+use std::collections::BTreeMap;
+
+use contract::histogram::LatencyHistogram;
+use contract::id::Arm;
+use contract::metric::Metric;
+use contract::part::Outcomes;
+
+use super::{Item, Selection};
+use crate::compare::{Cell, Findings, Outcome};
+
+const QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
+const VALIDITIES: [&str; 3] = ["VALID", "INCONCLUSIVE", "INVALID"];
+const VERDICTS: [&str; 5] = ["FASTER", "SLOWER", "SAME", "UNDECIDED", "INVALID"];
+
+pub(super) fn render(findings: &Findings, items: &[Item<'_>], metric: Option<Metric>) -> String {
+    let mut text = Text(String::new());
+    run(&mut text, findings);
+    let groups = groups(items);
+    latency(&mut text, &groups, metric);
+    requests(&mut text, &groups);
+    rates(&mut text, findings);
+    changes(&mut text, findings);
+    verdicts(&mut text, findings);
+    text.0.push_str("# EOF\n");
+    text.0
+}
+
+struct Text(String);
+
+impl Text {
+    fn family(&mut self, name: &str, kind: &str, unit: &str, help: &str) {
+        self.0.push_str(&format!("# TYPE {name} {kind}\n"));
+        if !unit.is_empty() {
+            self.0.push_str(&format!("# UNIT {name} {unit}\n"));
+        }
+        self.0.push_str(&format!("# HELP {name} {help}\n"));
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        let labels: Vec<String> =
+            labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+        self.0.push_str(&format!("{name}{{{}}} {value}\n", labels.join(",")));
+    }
+}
+
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+/// All selected rounds of one arm.
+struct Group<'a> {
+    scenario: &'a str,
+    variant: &'a str,
+    arm: Arm,
+    histograms: contract::part::Histograms,
+    outcomes: Outcomes,
+    tokens: u64,
+}
+
+fn groups<'a>(items: &[Item<'a>]) -> Vec<Group<'a>> {
+    let mut groups: BTreeMap<(u32, Arm), Group<'a>> = BTreeMap::new();
+    for item in items {
+        let group = groups.entry((item.cell, item.arm)).or_insert_with(|| Group {
+            scenario: item.scenario,
+            variant: item.variant,
+            arm: item.arm,
+            histograms: contract::part::Histograms::default(),
+            outcomes: Outcomes::default(),
+            tokens: 0,
+        });
+        group.histograms.add(&item.trial.histograms);
+        group.outcomes.add(&item.trial.outcomes);
+        group.tokens += item.trial.output_tokens;
+    }
+    groups.into_values().collect()
+}
+
+impl Group<'_> {
+    fn labelled<'b>(&'b self, arm: &'b str) -> Vec<(&'b str, &'b str)> {
+        vec![("scenario", self.scenario), ("arm", arm), ("variant", self.variant)]
+    }
+}
+
+fn run(text: &mut Text, findings: &Findings) {
+    let header = &findings.record.header;
+    text.family("pgo_benchmarks_run", "info", "", "The run that everything here is of.");
+    let simulated = header.simulated.to_string();
+    let labels = [
+        ("run", header.run.as_str()),
+        ("plan", &findings.plan.name),
+        ("version", &header.tool_version),
+        ("simulated", &simulated),
+    ];
+    text.sample("pgo_benchmarks_run_info", &labels, 1);
+    text.family(
+        "pgo_benchmarks_begun_timestamp_seconds",
+        "gauge",
+        "seconds",
+        "When the run began, since 1970.",
+    );
+    let begun = header.run.unix_ms() as f64 / 1e3;
+    text.sample("pgo_benchmarks_begun_timestamp_seconds", &[], begun);
+    let name = "pgo_benchmarks_measurement";
+    text.family(name, "stateset", "", "Whether the measurement is to be believed.");
+    states(text, name, &[], &VALIDITIES, findings.validity.name());
+}
+
+fn states(text: &mut Text, name: &str, labels: &[(&str, &str)], all: &[&str], is: &str) {
+    for state in all {
+        let labels = [labels, &[(name, *state)]].concat();
+        text.sample(name, &labels, u8::from(*state == is));
+    }
+}
+
+fn latency(text: &mut Text, groups: &[Group<'_>], metric: Option<Metric>) {
+    let name = "pgo_benchmarks_latency_seconds";
+    text.family(
+        name,
+        "summary",
+        "seconds",
+        "Times of requests and tokens, all rounds and slots of an arm merged.",
+    );
+    for group in groups {
+        let arm = group.arm.to_string();
+        for metric in Selection::metrics(metric) {
+            let histogram = group.histograms.get(metric);
+            let labels = [&group.labelled(&arm)[..], &[("metric", metric.name())]].concat();
+            if !histogram.is_empty() {
+                summary(text, name, &labels, histogram);
+            }
+        }
+    }
+}
+
+fn summary(text: &mut Text, name: &str, labels: &[(&str, &str)], histogram: &LatencyHistogram) {
+    let exact = histogram.exact();
+    for q in QUANTILES {
+        let ns = stats::summary::quantile(histogram.buckets(), q).unwrap_or_default();
+        let quantile = q.to_string();
+        let labels = [labels, &[("quantile", &*quantile)]].concat();
+        text.sample(name, &labels, ns.clamp(exact.min as f64, exact.max as f64) / 1e9);
+    }
+    text.sample(&format!("{name}_count"), labels, exact.count);
+    text.sample(&format!("{name}_sum"), labels, exact.sum as f64 / 1e9);
+}
+
+fn requests(text: &mut Text, groups: &[Group<'_>]) {
+    text.family("pgo_benchmarks_requests", "counter", "", "Requests by what became of them.");
+    for group in groups {
+        let arm = group.arm.to_string();
+        let all = group.outcomes;
+        let outcomes = [
+            ("ok", all.ok),
+            ("refused", all.refused),
+            ("failed", all.failed),
+            ("cancelled", all.cancelled),
+            ("timed_out", all.timed_out),
+            ("disconnected", all.disconnected),
+        ];
+        for (outcome, count) in outcomes {
+            let labels = [&group.labelled(&arm)[..], &[("outcome", outcome)]].concat();
+            text.sample("pgo_benchmarks_requests_total", &labels, count);
+        }
+    }
+    text.family("pgo_benchmarks_output_tokens", "counter", "", "Output tokens of successful requests.");
+    for group in groups {
+        let arm = group.arm.to_string();
+        text.sample("pgo_benchmarks_output_tokens_total", &group.labelled(&arm), group.tokens);
+    }
+}
+
+fn rates(text: &mut Text, findings: &Findings) {
+    let arms = || findings.cells.iter().flat_map(|cell| cell.arms.iter().map(move |arm| (cell, arm)));
+    let mut family = |name: &str, unit: &str, help: &str, pick: fn(&crate::compare::Views) -> f64| {
+        text.family(name, "gauge", unit, help);
+        for (cell, arm) in arms() {
+            let label = arm.arm.to_string();
+            let labels = [("scenario", &*cell.scenario), ("arm", &label), ("variant", &arm.variant)];
+            text.sample(name, &labels, pick(&arm.views));
+        }
+    };
+    family("pgo_benchmarks_tokens_per_second", "", "Output tokens per second, median over rounds.", |v| {
+        v.tokens_per_second
+    });
+    family(
+        "pgo_benchmarks_requests_per_second",
+        "",
+        "Successful requests per second, median over rounds.",
+        |v| v.requests_per_second,
+    );
+    family("pgo_benchmarks_peak_resident_bytes", "bytes", "Largest resident set of a worker.", |v| {
+        v.peak_rss_bytes
+    });
+}
+
+/// Who is compared, and in what.
+fn compared<'a>(cell: &'a Cell, measure: &'a str) -> Vec<(&'static str, &'a str)> {
+    let candidate = cell.candidate.as_deref().unwrap_or_default();
+    vec![
+        ("scenario", &cell.scenario),
+        ("baseline", &cell.baseline),
+        ("candidate", candidate),
+        ("measure", measure),
+    ]
+}
+
+fn changes(text: &mut Text, findings: &Findings) {
+    let name = "pgo_benchmarks_change_ratio";
+    text.family(
+        name,
+        "gauge",
+        "ratio",
+        "Candidate over baseline minus one, with its 95 % interval: 0.02 is 2 % higher.",
+    );
+    for cell in &findings.cells {
+        for metric in &cell.metrics {
+            let Outcome::Compared { comparison, .. } = &metric.outcome else { continue };
+            let (effect, measure) = (&comparison.effect, metric.measure.name());
+            let (a, b) = (metric.change(effect.ci.low), metric.change(effect.ci.high));
+            let bounds = [("estimate", metric.change(effect.delta)), ("low", a.min(b)), ("high", a.max(b))];
+            for (bound, value) in bounds {
+                text.sample(name, &[&compared(cell, &measure)[..], &[("bound", bound)]].concat(), value);
+            }
+        }
+    }
+}
+
+fn verdicts(text: &mut Text, findings: &Findings) {
+    let name = "pgo_benchmarks_verdict";
+    text.family(name, "stateset", "", "What each comparison concludes.");
+    for cell in &findings.cells {
+        for metric in &cell.metrics {
+            let Outcome::Compared { decision, .. } = &metric.outcome else { continue };
+            let measure = metric.measure.name();
+            states(text, name, &compared(cell, &measure), &VERDICTS, decision.verdict.name());
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Files for other tools, read by those tools' own readers.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Output;
+
+use contract::id::Arm;
+use contract::metric::Metric;
+use contract::part::{Outcome, Part, RequestRecord, Step, StepLog};
+use coordinator::compare::{self, Findings};
+use coordinator::report::export::{ExportError, Kind, Selection, render};
+use coordinator::report::run_document;
+use serde_json::Value;
+
+use super::elsewhere::{ask_file, python};
+use super::sample::{ROUNDS, Story};
+
+const KINDS: [(Kind, &str); 5] = [
+    (Kind::Hlog, "hlog"),
+    (Kind::Hgrm, "hgrm"),
+    (Kind::Csv, "csv"),
+    (Kind::OpenMetrics, "openmetrics"),
+    (Kind::Trace, "trace"),
+];
+
+/// Findings whose parts also keep requests and steps.
+fn findings() -> Findings {
+    let mut record = Story { b: 0.97, scatter: 0.02, failures: 1, ..Story::default() }.record();
+    record.parts.iter_mut().for_each(keep_requests);
+    compare::findings(record).unwrap()
+}
+
+fn keep_requests(part: &mut Part) {
+    let of = |index: u32| {
+        let failed = u64::from(index) >= part.outcomes.ok;
+        let sent_ns = 1_000 + u64::from(index);
+        RequestRecord {
+            index,
+            outcome: if failed { Outcome::Failed } else { Outcome::Ok },
+            intended_ns: u64::from(index),
+            sent_ns,
+            started_ns: sent_ns + 5_000_000,
+            first_token_ns: if failed { 0 } else { sent_ns + 9_000_000 },
+            done_ns: sent_ns + 40_000_000,
+            prompt_tokens: 32,
+            output_tokens: if failed { 0 } else { 32 },
+        }
+    };
+    part.requests = (0..part.outcomes.planned as u32).map(of).collect();
+    let step = |n: u64| Step { at_ns: 9_000_000 + n * 1_000_000, tokens: 50 };
+    part.steps = StepLog { kept: (0..32).map(step).collect(), not_kept: 0 };
+}
+
+fn text(kind: Kind, selection: &Selection) -> String {
+    String::from_utf8(render(kind, &findings(), selection).unwrap()).unwrap()
+}
+
+fn write_all(findings: &Findings, dir: &Path) {
+    let document = serde_json::to_string(&run_document(findings).unwrap()).unwrap();
+    std::fs::write(dir.join("run.json"), document).unwrap();
+    for (kind, name) in KINDS {
+        let bytes = render(kind, findings, &Selection::default()).unwrap();
+        std::fs::write(dir.join("run").with_extension(name), bytes).unwrap();
+    }
+}
+
+fn check(python: &str, dir: &Path) -> Output {
+    ask_file(python, "check_exports.py", &dir.join("run"))
+}
+
+#[test]
+fn other_tools_readers_find_the_same_in_every_file() {
+    let Some(python) = python("hdrh, prometheus_client") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    write_all(&findings(), dir.path());
+    let whole = check(&python, dir.path());
+    assert!(whole.status.success(), "{}", String::from_utf8_lossy(&whole.stderr));
+    assert_eq!(String::from_utf8_lossy(&whole.stdout).lines().count(), KINDS.len());
+    // The twin: a line of the log is lost, a metric misspelt.
+    for (name, from, to) in
+        [("run.hlog", "Tag=burst-200/B", "Tag=burst-20/B"), ("run.openmetrics", "# EOF\n", "# END\n")]
+    {
+        write_all(&findings(), dir.path());
+        let path = dir.path().join(name);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+        assert!(!check(&python, dir.path()).status.success(), "{name}");
+    }
+}
+
+#[test]
+fn the_table_has_one_shape_and_a_selection_takes_rows_away() {
+    let all = text(Kind::Csv, &Selection::default());
+    let columns = all.lines().next().unwrap().split(',').count();
+    assert!(all.lines().all(|line| line.split(',').count() == columns));
+    let selection = Selection {
+        scenario: Some("burst-200".into()),
+        arm: Some(Arm::A2),
+        round: Some(1),
+        metric: Some(Metric::Ttft),
+        ..Selection::default()
+    };
+    let some = text(Kind::Csv, &selection);
+    assert!(some.lines().skip(1).all(|row| row.contains(",burst-200,1,1,") && row.contains(",A2,baseline,")));
+    assert!(some.lines().skip(1).all(|row| row.contains(",latency,ttft,")));
+    // Two slots, eleven statistics.
+    assert_eq!(some.lines().count(), 1 + 2 * 11);
+}
+
+#[test]
+fn what_no_trial_is_like_is_refused_with_what_there_is() {
+    let selection = Selection { scenario: Some("burst-300".into()), ..Selection::default() };
+    let error = render(Kind::Csv, &findings(), &selection).unwrap_err();
+    assert!(matches!(error, ExportError::NoTrial { .. }));
+    let known = format!("burst-100, burst-200, rounds 0 to {}, arms A, A2, B", ROUNDS - 1);
+    assert!(
+        error.to_string().contains("scenario burst-300") && error.to_string().contains(&known),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_trace_has_every_phase_of_every_request_and_the_steps() {
+    let trace: Value = serde_json::from_str(&text(Kind::Trace, &Selection::default())).unwrap();
+    let mut slices: BTreeMap<&str, usize> = BTreeMap::new();
+    for event in trace["traceEvents"].as_array().unwrap() {
+        if event["ph"] == "X" {
+            let name = event["name"].as_str().unwrap();
+            *slices.entry(name.split(' ').next().unwrap()).or_default() += 1;
+        }
+    }
+    // 200 requests over two slots, the last of each slot failed before its first token.
+    let expected = BTreeMap::from([
+        ("request", 200),
+        ("late", 200),
+        ("queue", 200),
+        ("prefill", 200),
+        ("decode", 198),
+        ("step", 64),
+    ]);
+    assert_eq!(slices, expected);
+    assert!(trace["otherData"]["trial"].as_str().unwrap().starts_with("burst-200, round 5, arm B (pgo)"));
+}
+
+#[test]
+fn an_interval_log_names_each_trial_once() {
+    let log = text(Kind::Hlog, &Selection { metric: Some(Metric::E2e), ..Selection::default() });
+    assert!(log.starts_with("#[pgo-benchmarks 0.1.0 run "), "{log}");
+    let tags = log.lines().filter(|line| line.starts_with("Tag=")).count();
+    assert_eq!(tags, (2 * 3 * ROUNDS) as usize);
+    let distribution = text(Kind::Hgrm, &Selection::default());
+    assert!(distribution.ends_with("SubBuckets     =         2048]\n"), "{distribution}");
+}
