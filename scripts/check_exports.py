@@ -8,7 +8,7 @@
 Reads NAME.json (the run's document) and whichever of the others are there, and checks that
   * the interval log, read by the HdrHistogram package, gives for each scenario, arm and metric as many values as the
     document states, and every stated quantile lies in the very bucket that the package finds;
-  * the percentile distribution is line by line what the package writes for those histograms;
+  * each line of the percentile distribution stands for as many values as the package counts up to its value;
   * the table has its columns, numbers where numbers belong, and the requests of the document;
   * the OpenMetrics text is accepted by the Prometheus client's parser and tells the same counts;
   * the trace holds, for each request, phases that lie end to end inside it.
@@ -17,7 +17,6 @@ Prints one line a file; exit code 1 with the differences on stderr. Not needed a
 
 import collections
 import csv
-import io
 import json
 import math
 import os
@@ -80,19 +79,22 @@ def check_hgrm(document, path, wrong):
     merged, _ = read_log(os.path.splitext(path)[0] + ".hlog")
     cell = document["cells"][-1]
     arm = next((arm for arm in cell["arms"] if arm["arm"] == "B"), cell["arms"][0])
-    text = io.BytesIO()
-    merged[f"{cell['scenario']}/{arm['arm']}/{arm['variant']}/e2e"].output_percentile_distribution(text, 1e6)
-    theirs = [line for line in text.getvalue().decode().split("\n") if line[:1] not in "#" and line.split()]
+    histogram = merged[f"{cell['scenario']}/{arm['arm']}/{arm['variant']}/e2e"]
+    seen, below = 0, {}
+    for index, count in enumerate(histogram.counts):
+        seen += count
+        if count:
+            value = histogram.get_highest_equivalent_value(histogram.get_value_from_index(index))
+            below[f"{value / 1e6:.3f}"] = seen
     with open(path, encoding="utf-8") as file:
-        ours = [line for line in file.read().split("\n") if line[:1] not in "#" and line.split()]
-    rows = list(zip([line.split() for line in theirs[1:]], [line.split() for line in ours[1:]]))
-    for theirs_row, ours_row in rows:
-        # The package prints "inf" where the format has an end; and its first step may stand for no value at all.
-        if [float(x) for x in theirs_row[:3]] != [float(x) for x in ours_row[:3]]:
-            wrong.append(f"hgrm: {ours_row}, the package writes {theirs_row}")
-    if abs(len(theirs) - len(ours)) > 1:
-        wrong.append(f"hgrm: {len(ours)} lines, the package writes {len(theirs)}")
-    return f"{len(rows)} lines as the package writes them"
+        rows = [line.split() for line in file if line[:1] not in "#\n"][1:]
+    for row in rows:
+        share = row[3:] in ([], [f"{1 / (1 - float(row[1])):.2f}"]) if row[1] != "1.000000000000" else not row[3:]
+        if below.get(row[0]) != int(row[2]) or int(row[2]) < float(row[1]) * seen - 1e-6 or not share:
+            wrong.append(f"hgrm: {row}, the package counts {below.get(row[0])} of {seen} up to there")
+    if int(rows[-1][2]) != seen:
+        wrong.append(f"hgrm: it ends at {rows[-1][2]} of {seen}")
+    return f"{len(rows)} lines, each with as many values up to it as the package counts"
 
 
 def check_csv(document, path, wrong):

@@ -6,6 +6,12 @@ use coordinator::cli::Cli;
 use coordinator::error::exit;
 
 const README: &str = include_str!("../../README.md");
+/// Pages whose commands are commands, too.
+const PAGES: [(&str, &str); 3] = [
+    ("ci.md", include_str!("../../docs/ci.md")),
+    ("exports.md", include_str!("../../docs/exports.md")),
+    ("pgo.md", include_str!("../../docs/pgo.md")),
+];
 
 /// Lines of the fenced blocks in shell, without their comments.
 fn commands(text: &str) -> Vec<&str> {
@@ -25,10 +31,18 @@ fn commands(text: &str) -> Vec<&str> {
 fn every_coordinator_command_parses() {
     let lines: Vec<&str> = commands(README).into_iter().filter(|l| l.starts_with("coordinator ")).collect();
     assert!(lines.len() >= 8, "{lines:?}");
+    parse("README.md", &lines);
+    for (page, text) in PAGES {
+        let lines: Vec<&str> = commands(text).into_iter().filter(|l| l.starts_with("coordinator ")).collect();
+        parse(page, &lines);
+    }
+}
+
+fn parse(page: &str, lines: &[&str]) {
     for line in lines {
         let words = line.split('>').next().unwrap_or(line).split_whitespace();
         if let Err(error) = Cli::try_parse_from(words) {
-            panic!("`{line}` does not parse: {error}");
+            panic!("{page}: `{line}` does not parse: {error}");
         }
     }
 }

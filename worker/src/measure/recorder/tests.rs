@@ -104,3 +104,22 @@ fn the_digest_sees_index_and_tokens() {
     other.tokens[0] ^= 1;
     assert_ne!(digest(answered(1)), digest(other));
 }
+
+#[test]
+fn tokens_of_one_instant_are_one_step_and_only_so_many_steps_are_kept() {
+    let steps = answered(4).finish().steps;
+    let of = |ms: u64| Step { at_ns: ms * 1_000_000, tokens: 1 };
+    assert_eq!((steps.kept, steps.not_kept), (vec![of(10), of(14), of(24)], 0));
+
+    let mut recorder = recorder(STEPS_KEPT as u32);
+    [1, 4].iter().for_each(|index| recorder.sent(*index, 5, 1000 * MS, 1000 * MS));
+    for step in 1..=STEPS_KEPT as u32 + 2 {
+        let at = (1000 + step) * MS;
+        [1, 4]
+            .iter()
+            .for_each(|index| drop(recorder.event(at, EngineEvent::Token { index: *index, token: 7 })));
+    }
+    let steps = recorder.finish().steps;
+    assert_eq!((steps.kept.len(), steps.not_kept), (STEPS_KEPT, 2));
+    assert!(steps.kept.iter().all(|step| step.tokens == 2));
+}
