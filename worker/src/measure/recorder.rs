@@ -253,7 +253,7 @@ impl Recorder {
 
     /// Tokens of one step come at one instant.
     fn step(&mut self, at_ns: u64) {
-        let same = std::mem::replace(&mut self.last_step, Some(at_ns)) == Some(at_ns);
+        let same = self.last_step.replace(at_ns) == Some(at_ns);
         let room = self.steps.kept.len() < STEPS_KEPT.min(self.tokens.len());
         match (same, self.steps.kept.last_mut()) {
             (true, Some(last)) if self.steps.not_kept == 0 => last.tokens += 1,
