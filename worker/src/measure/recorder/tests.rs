@@ -112,12 +112,12 @@ fn tokens_of_one_instant_are_one_step_and_only_so_many_steps_are_kept() {
     assert_eq!((steps.kept, steps.not_kept), (vec![of(10), of(14), of(24)], 0));
 
     let mut recorder = recorder(STEPS_KEPT as u32);
-    [1, 4].iter().for_each(|index| recorder.sent(*index, 5, 1000 * MS, 1000 * MS));
+    let both = [1, 4];
+    both.iter().for_each(|index| recorder.sent(*index, asked(5, 9), 1000 * MS, 1000 * MS));
     for step in 1..=STEPS_KEPT as u32 + 2 {
-        let at = (1000 + step) * MS;
-        [1, 4]
-            .iter()
-            .for_each(|index| drop(recorder.event(at, EngineEvent::Token { index: *index, token: 7 })));
+        for index in both {
+            recorder.event((1000 + step) * MS, EngineEvent::Token { index, token: 7 });
+        }
     }
     let steps = recorder.finish().steps;
     assert_eq!((steps.kept.len(), steps.not_kept), (STEPS_KEPT, 2));
