@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Recompute a comparison with scipy, independently of the Rust crate `stats`.
 
-    python3 -m venv venv && venv/bin/pip install scipy
+    python3 -m venv venv && venv/bin/pip install scipy hdrhistogram
     venv/bin/python scripts/recompute.py ROUNDS.json          # recompute, compare with "found", exit 1 if they differ
     coordinator compare latest --output json | venv/bin/python scripts/recompute.py -     # the same of a stored run
     venv/bin/python scripts/recompute.py --fixture > coordinator/stats/tests/fixtures/rounds.json
@@ -21,7 +21,9 @@ family, or one JSON object:
 "cost" is the natural logarithm of the value where lower is better and minus that where higher is better, so
 that more is worse. "position" is the arm's 0-based place in the round's order. "seed" (a decimal string, 64
 bits) is the one the exact check and the bootstrap draw from; the generator below is the crate's own, so drawn
-p values and bootstrap intervals are replayed bit by bit. Results are compared to 1e-9 relative.
+p values and bootstrap intervals are replayed bit by bit. Results are compared to 1e-9 relative. In a run's document
+the histograms of every part are there too: the pooled ratio of the primary metric, its jackknife and its bootstrap are
+recomputed from them (this needs `hdrhistogram`).
 """
 
 import itertools
@@ -190,6 +192,64 @@ def bootstrap_mean(d, alpha, seed):
     return [float(v) for v in np.quantile(means, [tail, 1 - tail])]
 
 
+def edges(value):
+    """The bucket of a value in the crate's layout: 1 ns to 1 h at 3 digits, 2048 sub-buckets."""
+    width = 1 << max(0, value.bit_length() - 11)
+    low = value - value % width
+    return low, low + width
+
+
+def interpolated(table, weights, q):
+    """Quantile of the rounds taken `weights` times, linear inside the bucket; table: edges and counts per round."""
+    lows, highs, counts = table
+    merged = counts @ weights
+    used = merged > 0
+    total = np.cumsum(merged[used])
+    rank = q * total[-1]
+    at = int(np.searchsorted(total, rank, side="left"))
+    before = total[at - 1] if at else 0
+    low, high = lows[used][at], highs[used][at]
+    return low + (high - low) * (rank - before) / (total[at] - before)
+
+
+def pooled(pools, alpha, seed):
+    """Ratio of the quantiles of all rounds together, its jackknife, and the bootstrap of whole rounds."""
+    tables = [table(pools[arm]) for arm in ("b", "a", "a2") if arm in pools]
+    n, q = tables[0][2].shape[1], pools["q"]
+
+    def theta(weights):
+        lns = [math.log(interpolated(t, weights, q)) for t in tables]
+        return lns[0] - sum(lns[1:]) / len(lns[1:])
+
+    whole = theta(np.ones(n, dtype=np.int64))
+    without = np.array([theta(np.arange(n) != j) for j in range(n)])
+    se = math.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum())
+    half = stats.t.isf(alpha / 2, n - 1) * se
+    rng = Rng(seed)
+    drawn = sorted(
+        theta(np.bincount([rng.below(n) for _ in range(n)], minlength=n)) for _ in range(BOOTSTRAP_DRAWS)
+    )
+    tail = stats.norm.cdf(-math.sqrt(n / (n - 1)) * stats.t.isf(alpha / 2, n - 1))
+    return {
+        "theta": whole,
+        "se": se,
+        "ci": [whole - half, whole + half],
+        "bootstrap": [float(v) for v in np.quantile(drawn, [tail, 1 - tail])],
+    }
+
+
+def table(rounds):
+    """Edges of every bucket in use and its count in each round; rounds: value to count."""
+    buckets = sorted({edges(value) for counts in rounds for value in counts})
+    row = {bucket: at for at, bucket in enumerate(buckets)}
+    counts = np.zeros((len(buckets), len(rounds)), dtype=np.int64)
+    for number, of_round in enumerate(rounds):
+        for value, count in of_round.items():
+            counts[row[edges(value)], number] += count
+    lows, highs = (np.array([b[side] for b in buckets], dtype=float) for side in (0, 1))
+    return lows, highs, counts
+
+
 def holm(ps):
     order = sorted(range(len(ps)), key=lambda i: ps[i])
     adjusted, largest = [1.0] * len(ps), 0.0
@@ -212,7 +272,8 @@ def recompute(metric, settings):
         "control": estimate(*pair(rounds, "a2", ("a",)), settings) if len(arms) == 2 else None,
         "exact_p": permutation_p(candidates(rounds, ("b",) + arms), seed),
         "rounds_needed": rounds_needed(effect, len(rounds), metric["tau"], settings),
-        "bootstrap": bootstrap_mean(d, settings["alpha"], seed),
+        "bootstrap": bootstrap_mean(d, settings["alpha"], int(metric.get("bootstrap_seed", seed))),
+        **({"pooled": pooled(metric["pools"], settings["alpha"], int(metric["bootstrap_seed"]))} if "pools" in metric else {}),
     }
 
 
@@ -288,20 +349,45 @@ def fixture_round(rng, r, arms, effect, wave):
 # --- the document of a run --------------------------------------------------------------------------------
 
 
+def decoded(base64):
+    """Value to count of an exported histogram."""
+    from hdrh.histogram import HdrHistogram
+
+    histogram = HdrHistogram.decode(base64)
+    return {item.value_iterated_to: item.count_added_in_this_iter_step for item in histogram.get_recorded_iterator()}
+
+
+def pools_of(document, cell, name):
+    """The merged histograms of each arm, round by round; None for rates."""
+    metric, _, percent = name.rpartition("-p")
+    if not metric:
+        return None
+    pools = {}
+    for part in document["parts"]:
+        if part["cell"] != cell["index"]:
+            continue
+        rounds = pools.setdefault(part["arm"].lower(), {})
+        merged = rounds.setdefault(part["round"], {})
+        for value, count in decoded(part["histograms"][metric]["hdr_v2_deflate_base64"]).items():
+            merged[value] = merged.get(value, 0) + count
+    ordered = {arm: [rounds[number] for number in sorted(rounds)] for arm, rounds in pools.items()}
+    return {"q": float(percent) / 100, **ordered}
+
+
 def of_run(document):
     """The run's comparisons in the format above: the primary metrics of all cells are one family, the secondary metrics
     of each cell another."""
     settings = {key: document["settings"][key] for key in ("alpha", "power", "guard")}
     family = lambda metrics: {"format": "rounds/1", "settings": settings, "metrics": metrics}
     compared = lambda cell, primary: [
-        of_metric(cell, m) for m in cell["metrics"] if m["effect"] and m["primary"] == primary
+        of_metric(document, cell, m) for m in cell["metrics"] if m["effect"] and m["primary"] == primary
     ]
     yield family([m for cell in document["cells"] for m in compared(cell, True)])
     for cell in document["cells"]:
         yield family(compared(cell, False))
 
 
-def of_metric(cell, metric):
+def of_metric(document, cell, metric):
     sign = 1 if metric["better"] == "lower" else -1
     seat = lambda v: {"cost": sign * math.log(v["value"]), "position": v["position"]}
     found = {
@@ -313,7 +399,21 @@ def of_metric(cell, metric):
         found["holm_p"] = metric["adjusted_p"]
     if metric["verdict"] == "UNDECIDED":
         found["rounds_needed"] = metric["rounds_needed"]
+    drawn, ratio, more = metric["bootstrap"], metric["pooled"], {}
+    if drawn:
+        found["bootstrap"] = [drawn["mean_ci95"]["low"], drawn["mean_ci95"]["high"]]
+        more["bootstrap_seed"] = drawn["seed"]
+    # The primary metric alone: drawing histograms takes its time here.
+    if drawn and ratio and metric["primary"]:
+        more["pools"] = pools_of(document, cell, metric["name"])
+        found["pooled"] = {
+            "theta": ratio["theta"],
+            "se": ratio["se"],
+            "ci": [ratio["ci95"]["low"], ratio["ci95"]["high"]],
+            "bootstrap": [drawn["pooled_ci95"]["low"], drawn["pooled_ci95"]["high"]],
+        }
     return {
+        **more,
         "name": f"{cell['scenario']} {metric['name']}",
         "tau": max(metric["tolerance"], metric["noise_floor"]),
         "seed": metric["exact"]["seed"],

@@ -17,7 +17,7 @@ mod window;
 
 pub use explain::{Derivation, Explanation, NoSuchMetric, explain};
 pub use measure::Measure;
-pub use metrics::{MetricComparison, Outcome, RoundValues};
+pub use metrics::{MetricComparison, Outcome, Resampled, RoundValues};
 pub use places::{OddPlace, Place, PlaceEffect, Places};
 pub use signals::Signals;
 pub use summary::{ArmSummary, Cold, Latency, Views};

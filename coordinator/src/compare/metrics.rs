@@ -3,9 +3,9 @@
 use contract::id::Arm;
 use hdrhistogram::Histogram;
 use stats::compare::{
-    Block, Comparison, Decision, Question, Role, Settings, Tolerance, change, decide, holm,
+    Block, Comparison, Decision, Interval, Paired, Question, Role, Settings, Tolerance, change, decide, holm,
 };
-use stats::resample::{Pooled, Rounds, jackknife};
+use stats::resample::{Pooled, Rounds, bootstrap_mean, bootstrap_pooled, jackknife};
 use stats::rng::Seed;
 use stats::validity::{Claim, Thresholds, Validity, claim};
 
@@ -43,6 +43,7 @@ pub(super) struct Draft {
     rounds: Vec<RoundValues>,
     seed: Seed,
     pooled: Option<Pooled>,
+    resampled: Option<Resampled>,
     estimated: Estimated,
 }
 
@@ -53,6 +54,17 @@ pub struct RoundValues {
     pub round: u32,
     /// Arm, its place in the order, its value.
     pub values: Vec<(Arm, usize, f64)>,
+}
+
+/// The secondary intervals that come from drawing whole rounds, all arms together, at expanded percentiles.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Resampled {
+    /// Of the mean difference.
+    pub mean: Interval,
+    /// Of the pooled ratio, for quantiles.
+    pub pooled: Option<Interval>,
+    /// Where both draw from.
+    pub seed: Seed,
 }
 
 /// What came of a comparison.
@@ -67,6 +79,8 @@ pub enum Outcome {
         adjusted_p: Option<f64>,
         /// The pooled ratio with its jackknife interval, for quantiles.
         pooled: Option<Pooled>,
+        /// Intervals from drawn rounds.
+        resampled: Option<Resampled>,
         /// The verdict and the way to it.
         decision: Decision,
     },
@@ -102,6 +116,7 @@ pub(super) fn estimates(
         rounds: values(measure, rounds),
         seed: seed.child(&measure.name()),
         pooled: pooled(measure, rounds, settings.alpha),
+        resampled: resampled(measure, rounds, settings.alpha, seed.child(&measure.name()).child("bootstrap")),
         estimated: estimate(measure, rounds, settings, thresholds, seed),
     };
     measures.into_iter().map(draft).collect()
@@ -150,14 +165,14 @@ impl Draft {
     }
 
     fn decided(self, adjusted_p: Option<f64>, validity: &Validity, settings: &Settings) -> MetricComparison {
-        let Self { measure, primary, tolerance, rounds, seed, pooled, estimated } = self;
+        let Self { measure, primary, tolerance, rounds, seed, pooled, resampled, estimated } = self;
         let (warning, outcome) = match estimated {
             Estimated::Settled(outcome) => (None, outcome),
             Estimated::Open { warning, comparison } => {
                 let role = adjusted_p.map_or(Role::Primary, |adjusted_p| Role::Among { adjusted_p });
                 let question = Question { validity, tolerance, role, settings: *settings };
                 let decision = decide(&comparison, &question);
-                (warning, Outcome::Compared { comparison, adjusted_p, pooled, decision })
+                (warning, Outcome::Compared { comparison, adjusted_p, pooled, resampled, decision })
             }
         };
         let Tolerance { tau, noise_floor } = tolerance;
@@ -215,12 +230,29 @@ fn missing(reason: &str) -> Estimated {
 
 /// What people see on a plot: the ratio of the pooled quantiles, with the delete-one-round interval.
 fn pooled(measure: Measure, rounds: &[&Round<'_>], alpha: f64) -> Option<Pooled> {
+    with_pools(measure, rounds, |pools, q| jackknife(pools, q, alpha).ok())
+}
+
+fn resampled(measure: Measure, rounds: &[&Round<'_>], alpha: f64, seed: Seed) -> Option<Resampled> {
+    let blocks: Vec<Block> = rounds.iter().map(|round| measure.block(round)).collect::<Option<_>>()?;
+    let mean = bootstrap_mean(&Paired::effect(&blocks).differences, alpha, seed)?;
+    let drawn = |pools: &Rounds<'_>, q| bootstrap_pooled(pools, q, alpha, seed).ok();
+    let pooled = with_pools(measure, rounds, drawn).map(|pooled| pooled.ci);
+    Some(Resampled { mean, pooled, seed })
+}
+
+/// Does something with the histograms of every arm and round; `None` for rates and where an arm is missing.
+fn with_pools<T>(
+    measure: Measure,
+    rounds: &[&Round<'_>],
+    with: impl Fn(&Rounds<'_>, f64) -> Option<T>,
+) -> Option<T> {
     let Measure::Quantile(metric, q) = measure else { return None };
-    let of = |arm: Arm| -> Option<Vec<Histogram<u64>>> {
-        rounds.iter().map(|r| Some(r.arms.get(&arm)?.histograms.get(metric).buckets().clone())).collect()
+    let of = |arm: Arm| -> Option<Vec<&Histogram<u64>>> {
+        rounds.iter().map(|r| Some(r.arms.get(&arm)?.histograms.get(metric).buckets())).collect()
     };
     let (a, b, a2) = (of(Arm::A)?, of(Arm::B)?, of(Arm::A2));
-    jackknife(&Rounds { a: &a, b: &b, a2: a2.as_deref() }, q, alpha).ok()
+    with(&Rounds { a: &a, b: &b, a2: a2.as_deref() }, q)
 }
 
 fn values(measure: Measure, rounds: &[&Round<'_>]) -> Vec<RoundValues> {

@@ -9,7 +9,7 @@ mod places;
 mod run;
 
 pub use cell::{Arm, Cell, Check, Cold, FirstRequest, Latency, Outcomes, Quantile, Views};
-pub use metric::{Estimate, Exact, Interval, Metric, Pooled, Round, Value};
+pub use metric::{Bootstrap, Estimate, Exact, Interval, Metric, Pooled, Round, Value};
 pub use part::{Engine, Histogram, Part, Usage, Window};
 pub use places::{HostSample, Odd, PlaceEffect, Places, Signals};
 pub use run::{Host, Measurement, Notice, Reason, Run, RunDocument, Settings, Variant};

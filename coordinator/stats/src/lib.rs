@@ -4,7 +4,7 @@
 //! | for | use |
 //! |---|---|
 //! | the blocks' orders | [`order::Order::balanced`], seeds by [`rng::Seed`] |
-//! | merging parts | [`merge::merge`], [`merge::subtract`] |
+//! | merging parts | [`merge::merge`] |
 //! | quantiles, means | [`summary::quantile`], [`summary::Summary`], [`summary::exceedances`] |
 //! | is the measurement to be believed | [`validity::check_trial`], [`validity::check_pairing`], [`validity::Assessment::of`] |
 //! | may a quantile be shown | [`validity::claim`] |

@@ -37,8 +37,6 @@ pub enum MergeError {
         /// Count of the result.
         found: u64,
     },
-    /// The part to take away is not contained in the whole.
-    NotContained,
 }
 
 impl Layout {
@@ -78,19 +76,6 @@ pub fn add(whole: &mut Histogram<u64>, part: &Histogram<u64>) -> Result<(), Merg
     check_total(expected, whole.len())
 }
 
-/// The whole without one part: what delete-one estimates need, at the cost of one subtraction.
-///
-/// # Errors
-/// When layouts differ or `part` has counts that `whole` lacks.
-pub fn subtract(whole: &Histogram<u64>, part: &Histogram<u64>) -> Result<Histogram<u64>, MergeError> {
-    check_layouts(whole, part)?;
-    let expected = whole.len().checked_sub(part.len()).ok_or(MergeError::NotContained)?;
-    let mut rest = whole.clone();
-    rest.subtract(part).map_err(|_| MergeError::NotContained)?;
-    check_total(expected, rest.len())?;
-    Ok(rest)
-}
-
 fn check_layouts(whole: &Histogram<u64>, part: &Histogram<u64>) -> Result<(), MergeError> {
     let (expected, found) = (Layout::of(whole), Layout::of(part));
     if expected == found { Ok(()) } else { Err(MergeError::Layout { expected, found }) }
@@ -116,7 +101,6 @@ impl fmt::Display for MergeError {
             Self::Total { expected, found } => {
                 write!(f, "counts lost in the merge: expected {expected}, found {found}")
             }
-            Self::NotContained => write!(f, "the part to take away is not contained in the whole"),
         }
     }
 }
@@ -149,22 +133,12 @@ mod tests {
     }
 
     #[test]
-    fn subtracting_undoes_merging() {
-        let all = values(900);
-        let (a, b) = (histogram(&all[..400]), histogram(&all[400..]));
-        let whole = merge([&a, &b]).unwrap();
-        assert_eq!(subtract(&whole, &b).unwrap(), a);
-        assert_eq!(subtract(&a, &b), Err(MergeError::NotContained));
-    }
-
-    #[test]
     fn other_digits_or_range_are_refused() {
         let h = histogram(&[5]);
         for (high, digits) in [(HOUR, 2), (HOUR / 2, 3)] {
             let mut other = Histogram::new_with_bounds(1, high, digits).unwrap();
             other.record(7).unwrap();
             assert!(matches!(merge([&h, &other]), Err(MergeError::Layout { .. })), "{high} {digits}");
-            assert!(matches!(subtract(&h, &other), Err(MergeError::Layout { .. })));
         }
     }
 

@@ -72,12 +72,29 @@ fn a_lost_value_is_noticed_by_another_implementation() {
 }
 
 #[test]
-fn scipy_finds_the_same_intervals_and_probabilities() {
-    let Some(python) = python("scipy") else { return };
+fn scipy_finds_the_same_figures_and_notices_each_one_that_was_changed() {
+    let Some(python) = python("scipy, hdrh") else { return };
     // From eleven rounds on the exact check draws: the draws must be the same, too.
-    let mut document = document(11);
+    let document = document(11);
     agrees(&ask(&python, "recompute.py", &document), true);
-    let high = document.pointer_mut("/cells/1/metrics/3/effect/ci95/high").unwrap();
-    *high = (high.as_f64().unwrap() + 1e-6).into();
-    agrees(&ask(&python, "recompute.py", &document), false);
+    let figures = [
+        "/cells/1/metrics/3/effect/ci95/high",
+        "/cells/0/metrics/0/effect/p",
+        "/cells/0/metrics/0/effect/mde",
+        "/cells/0/metrics/0/adjusted_p",
+        "/cells/1/metrics/0/exact/p",
+        "/cells/0/metrics/0/pooled/se",
+        "/cells/0/metrics/0/bootstrap/pooled_ci95/low",
+        "/cells/0/metrics/5/bootstrap/mean_ci95/high",
+    ];
+    // All at once: each must be named.
+    let mut tampered = document;
+    for figure in figures {
+        let figure = tampered.pointer_mut(figure).unwrap();
+        *figure = (figure.as_f64().unwrap() * (1.0 + 1e-6) + 1e-8).into();
+    }
+    let output = ask(&python, "recompute.py", &tampered);
+    agrees(&output, false);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said.lines().count(), figures.len(), "{said}");
 }

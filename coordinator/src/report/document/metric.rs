@@ -43,6 +43,8 @@ pub struct Metric {
     pub adjusted_p: Option<f64>,
     /// The ratio of the quantiles of all rounds together; quantiles only.
     pub pooled: Option<Pooled>,
+    /// Intervals from drawn rounds.
+    pub bootstrap: Option<Bootstrap>,
     /// What each round showed.
     pub rounds: Vec<Round>,
 }
@@ -109,6 +111,20 @@ pub struct Pooled {
     pub se: Option<f64>,
     /// 95 % interval.
     pub ci95: Interval,
+}
+
+/// Secondary intervals: whole rounds are drawn with replacement, all arms together, at expanded percentiles.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Bootstrap {
+    /// Draws.
+    pub draws: u64,
+    /// The seed both intervals draw from, 64 bits in decimal.
+    pub seed: String,
+    /// 95 % interval of the mean log ratio.
+    pub mean_ci95: Interval,
+    /// 95 % interval of the pooled log ratio; quantiles only.
+    pub pooled_ci95: Option<Interval>,
 }
 
 /// One round.

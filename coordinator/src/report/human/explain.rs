@@ -4,7 +4,7 @@
 use contract::id::Arm;
 use contract::metric::Direction;
 use stats::compare::{Correction, Estimate, Paired, Settings, Sums};
-use stats::resample::{Method, PermutationTest, Pooled};
+use stats::resample::{BOOTSTRAP_DRAWS, Method, PermutationTest, Pooled};
 
 use super::page::Page;
 use super::table::Table;
@@ -38,7 +38,7 @@ pub(super) fn print(page: &mut Page, explanation: &Explanation<'_>) {
         fact(page, "a_r", "cost of A2 − cost of A; x_r: place of A2 − place of A");
         estimate(page, metric, control, sums, settings);
     }
-    pooled(page, metric);
+    beside(page, metric);
     path(page, metric, derivation);
 }
 
@@ -74,7 +74,7 @@ fn uncompared(page: &mut Page, metric: &MetricComparison) {
     };
     page.gap();
     page.sentence(&why, 2, 2);
-    pooled(page, metric);
+    beside(page, metric);
 }
 
 fn rounds(page: &mut Page, metric: &MetricComparison, derivation: &Derivation<'_>) {
@@ -227,25 +227,37 @@ fn exact(page: &mut Page, test: &PermutationTest, effect: &Paired) {
     fact(page, "exact", &format!("{how} = {}", probability(test.p)));
 }
 
-fn pooled(page: &mut Page, metric: &MetricComparison) {
-    let (Outcome::Compared { pooled: Some(pooled), .. } | Outcome::Hidden { pooled: Some(pooled), .. }) =
-        &metric.outcome
-    else {
-        return;
+/// What stands beside the answer and decides nothing.
+fn beside(page: &mut Page, metric: &MetricComparison) {
+    let (pooled, resampled) = match &metric.outcome {
+        Outcome::Compared { pooled, resampled, .. } => (*pooled, *resampled),
+        Outcome::Hidden { pooled, .. } => (*pooled, None),
+        Outcome::Missing { .. } => return,
     };
-    page.heading("Beside it: all rounds together");
-    let Pooled { theta, se, ci } = pooled;
-    let se = se.map_or_else(|| NONE.to_owned(), figure);
-    fact(
-        page,
-        "pooled",
-        &format!(
-            "θ̂ = ln Q(⊕B) − ln Q(⊕A) = {}: {}; delete-one-round SE {se}, 95 % interval {}; it decides nothing",
-            figure(*theta),
-            change(metric, *theta, Unit::Said),
-            interval(metric, ci, Unit::Said)
-        ),
-    );
+    page.heading("Beside it (these decide nothing)");
+    if let Some(Pooled { theta, se, ci }) = pooled {
+        let (ratio, se) = (figure(theta), se.map_or_else(|| NONE.to_owned(), figure));
+        let said = (change(metric, theta, Unit::Said), interval(metric, &ci, Unit::Said));
+        let control = metric.rounds.iter().flat_map(|round| &round.values).any(|(arm, ..)| *arm == Arm::A2);
+        let against = if control { "½(ln Q(⊕A) + ln Q(⊕A2))" } else { "ln Q(⊕A)" };
+        fact(page, "pooled", &format!("θ̂ = ln Q(⊕B) − {against} = {ratio}: {}", said.0));
+        fact(
+            page,
+            "jackknife",
+            &format!("of θ̂, one round left out at a time: SE {se}, 95 % interval {}", said.1),
+        );
+    }
+    if let Some(drawn) = resampled {
+        let mean = interval(metric, &drawn.mean, Unit::Said);
+        let pooled = drawn
+            .pooled
+            .map_or_else(String::new, |ci| format!("; of θ̂ {}", interval(metric, &ci, Unit::Said)));
+        fact(
+            page,
+            "bootstrap",
+            &format!("{BOOTSTRAP_DRAWS} draws of whole rounds, seed {}: of d̄ {mean}{pooled}", drawn.seed.0),
+        );
+    }
 }
 
 fn path(page: &mut Page, metric: &MetricComparison, derivation: &Derivation<'_>) {

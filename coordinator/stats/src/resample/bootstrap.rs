@@ -3,7 +3,7 @@
 //! looked up in cumulative counts, so that a draw costs a binary search and not R merges.
 
 use super::cumulative::Cumulative;
-use super::jackknife::{Pooled, PooledError, Rounds, contrast};
+use super::jackknife::{Pooled, PooledError, Rounds, contrast, ln_quantile};
 use crate::compare::Interval;
 use crate::rng::{Rng, Seed};
 use crate::student::{normal_cdf, t_upper};
@@ -39,10 +39,7 @@ pub fn bootstrap_mean(differences: &[f64], alpha: f64, seed: Seed) -> Option<Int
 pub fn bootstrap_pooled(rounds: &Rounds<'_>, q: f64, alpha: f64, seed: Seed) -> Result<Pooled, PooledError> {
     let count = rounds.count()?;
     let arms = rounds.arms().map(Cumulative::of).collect::<Result<Vec<_>, _>>()?;
-    let theta = |weights: &[u64]| {
-        let lns = arms.iter().map(|arm| arm.quantile(weights, q).map(f64::ln).ok_or(PooledError::NoQuantile));
-        contrast(lns)
-    };
+    let theta = |weights: &[u64]| contrast(arms.iter().map(|arm| ln_quantile(arm, weights, q)));
     let mut rng = seed.rng();
     let mut thetas =
         (0..BOOTSTRAP_DRAWS).map(|_| theta(&draw(count, &mut rng))).collect::<Result<Vec<_>, _>>()?;

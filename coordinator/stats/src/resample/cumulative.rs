@@ -17,8 +17,8 @@ pub(super) struct Cumulative {
 }
 
 impl Cumulative {
-    pub(super) fn of(rounds: &[Histogram<u64>]) -> Result<Self, MergeError> {
-        let pool = merge::merge(rounds)?;
+    pub(super) fn of(rounds: &[&Histogram<u64>]) -> Result<Self, MergeError> {
+        let pool = merge::merge(rounds.iter().copied())?;
         let mut running = vec![0; rounds.len()];
         let mut whole = Self { rounds: rounds.len(), buckets: Vec::new(), upto: Vec::new() };
         for step in pool.iter_recorded() {
@@ -76,7 +76,7 @@ mod tests {
                 h
             })
             .collect();
-        let cumulative = Cumulative::of(&rounds).unwrap();
+        let cumulative = Cumulative::of(&rounds.iter().collect::<Vec<_>>()).unwrap();
         for _ in 0..200 {
             let weights: Vec<u64> = (0..5).map(|_| rng.below(4) as u64).collect();
             let repeated = rounds.iter().zip(&weights).flat_map(|(h, &w)| (0..w).map(move |_| h));

@@ -3,20 +3,20 @@
 
 use hdrhistogram::Histogram;
 
+use super::cumulative::Cumulative;
 use crate::compare::{CompareError, Interval};
-use crate::merge::{self, MergeError};
+use crate::merge::MergeError;
 use crate::student::t_upper;
-use crate::summary::quantile;
 
 /// The histograms of each arm, one per round, merged over workers.
 #[derive(Debug, Clone, Copy)]
 pub struct Rounds<'a> {
     /// The baseline.
-    pub a: &'a [Histogram<u64>],
+    pub a: &'a [&'a Histogram<u64>],
     /// The candidate.
-    pub b: &'a [Histogram<u64>],
+    pub b: &'a [&'a Histogram<u64>],
     /// The baseline once more, in runs that have the control.
-    pub a2: Option<&'a [Histogram<u64>]>,
+    pub a2: Option<&'a [&'a Histogram<u64>]>,
 }
 
 /// The pooled log ratio. More than zero is SLOWER.
@@ -61,23 +61,26 @@ impl<'a> Rounds<'a> {
     }
 
     /// B first, then the baseline arms.
-    pub(super) fn arms(&self) -> impl Iterator<Item = &'a [Histogram<u64>]> {
+    pub(super) fn arms(&self) -> impl Iterator<Item = &'a [&'a Histogram<u64>]> {
         [Some(self.b), Some(self.a), self.a2].into_iter().flatten()
     }
 }
 
 /// Pooled ratio of the `q` quantiles with its jackknife interval: θ̂ ± t_{1−α/2,R−1}·SE_J and
-/// SE_J = √((R−1)/R·Σ(θ̂₍₋ⱼ₎ − θ̄)²). Histograms hold times, so lower is better.
+/// SE_J = √((R−1)/R·Σ(θ̂₍₋ⱼ₎ − θ̄)²). Histograms hold times, so lower is better. A round is left out by giving it no
+/// weight in cumulative counts, so that nothing is merged twice.
 ///
 /// # Errors
 /// Rounds or layouts that do not fit together, or an arm without values.
 pub fn jackknife(rounds: &Rounds<'_>, q: f64, alpha: f64) -> Result<Pooled, PooledError> {
     let count = rounds.count()?;
-    let pools = rounds.arms().map(merge::merge).collect::<Result<Vec<_>, _>>()?;
-    let theta = contrast(pools.iter().map(|pool| ln_quantile(pool, q)))?;
+    let arms = rounds.arms().map(Cumulative::of).collect::<Result<Vec<_>, _>>()?;
+    let theta_of = |weights: &[u64]| contrast(arms.iter().map(|arm| ln_quantile(arm, weights, q)));
+    let theta = theta_of(&vec![1; count])?;
     let without = |j: usize| {
-        let arms = rounds.arms().zip(&pools);
-        contrast(arms.map(|(arm, pool)| ln_quantile(&merge::subtract(pool, &arm[j])?, q)))
+        let mut weights = vec![1; count];
+        weights[j] = 0;
+        theta_of(&weights)
     };
     let thetas = (0..count).map(without).collect::<Result<Vec<f64>, _>>()?;
     let n = count as f64;
@@ -86,8 +89,8 @@ pub fn jackknife(rounds: &Rounds<'_>, q: f64, alpha: f64) -> Result<Pooled, Pool
     Ok(Pooled { theta, se: Some(se), ci: Interval::around(theta, t_upper(alpha / 2.0, n - 1.0) * se) })
 }
 
-fn ln_quantile(pool: &Histogram<u64>, q: f64) -> Result<f64, PooledError> {
-    quantile(pool, q).map(f64::ln).filter(|ln| ln.is_finite()).ok_or(PooledError::NoQuantile)
+pub(super) fn ln_quantile(arm: &Cumulative, weights: &[u64], q: f64) -> Result<f64, PooledError> {
+    arm.quantile(weights, q).map(f64::ln).filter(|ln| ln.is_finite()).ok_or(PooledError::NoQuantile)
 }
 
 /// The first value minus the mean of the others.

@@ -2,10 +2,10 @@
 
 use contract::metric::Direction;
 use stats::compare::{self, Comparison};
-use stats::resample::{Method, PermutationTest, Pooled};
+use stats::resample::{BOOTSTRAP_DRAWS, Method, PermutationTest, Pooled};
 use stats::rng::Seed;
 
-use crate::compare::{Measure, MetricComparison, Outcome, RoundValues};
+use crate::compare::{Measure, MetricComparison, Outcome, Resampled, RoundValues};
 use crate::report::document as doc;
 
 pub(in crate::report::json) fn metric(metric: &MetricComparison) -> doc::Metric {
@@ -33,6 +33,7 @@ pub(in crate::report::json) fn metric(metric: &MetricComparison) -> doc::Metric 
         exact: None,
         adjusted_p: None,
         pooled: None,
+        bootstrap: None,
         rounds: metric.rounds.iter().map(round).collect(),
     };
     compared(metric, bare)
@@ -54,7 +55,9 @@ fn compared(metric: &MetricComparison, bare: doc::Metric) -> doc::Metric {
     if let Outcome::Hidden { pooled, .. } = &metric.outcome {
         return doc::Metric { pooled: pooled.as_ref().map(in_document), ..bare };
     }
-    let Outcome::Compared { comparison, adjusted_p, pooled, decision } = &metric.outcome else { return bare };
+    let Outcome::Compared { comparison, adjusted_p, pooled, resampled, decision } = &metric.outcome else {
+        return bare;
+    };
     let step = |step: &compare::Step| format!("{}: {}", step.row, if step.applies { "yes" } else { "no" });
     let Comparison { effect, control, exact } = &**comparison;
     doc::Metric {
@@ -67,7 +70,17 @@ fn compared(metric: &MetricComparison, bare: doc::Metric) -> doc::Metric {
         exact: Some(exact_check(exact, metric.seed)),
         adjusted_p: *adjusted_p,
         pooled: pooled.as_ref().map(in_document),
+        bootstrap: resampled.as_ref().map(bootstrap),
         ..bare
+    }
+}
+
+fn bootstrap(drawn: &Resampled) -> doc::Bootstrap {
+    doc::Bootstrap {
+        draws: BOOTSTRAP_DRAWS as u64,
+        seed: drawn.seed.0.to_string(),
+        mean_ci95: interval(drawn.mean),
+        pooled_ci95: drawn.pooled.map(interval),
     }
 }
 

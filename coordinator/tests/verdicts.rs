@@ -1,0 +1,8 @@
+//! Whole experiments in virtual time, from the plan over simulated engines, parts and store to the verdict and the exit
+//! code: what is there is found, what is not there is seldom found, and a disturbed host is refused.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+#[path = "verdicts/experiments.rs"]
+mod experiments;
+#[path = "verdicts/lab.rs"]
+mod lab;

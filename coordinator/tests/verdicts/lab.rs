@@ -1,0 +1,170 @@
+//! Runs on simulated engines in virtual time: the schedule of the coordinator, the driver and recorder of the worker, and
+//! nothing between them but the assignments.
+
+use std::time::Duration;
+
+use contract::id::{Arm, Attempt, RunId};
+use contract::identity::{HostFacts, Sha256};
+use contract::part::{Origin, Part, Usage};
+use contract::record::Record;
+use contract::run::{BlockDone, RunEnd, RunHeader, RunState, VariantRecord};
+use contract::spec::{EngineSpec, SimSpec, Stall};
+use coordinator::compare::{self, Findings};
+use coordinator::plan::{EnginePlan, Plan};
+use coordinator::schedule::{self, Block, Lineup};
+use coordinator::store::{Addenda, RunRecord, Store};
+use worker::measure::{Clock, ColdStart};
+use worker::trial::{Control, OpenEngine, StartAt, TrialEnd};
+
+/// What is true of the host and of the builds.
+#[derive(Clone, Copy)]
+pub(crate) struct Truth {
+    /// B/A.
+    pub(crate) ratio: f64,
+    /// Slowing from the first trial to the last.
+    pub(crate) drift: f64,
+    /// Standard deviation of d_r; steps have none of their own.
+    pub(crate) scatter: f64,
+    /// Nothing moves for so long in every trial of A2.
+    pub(crate) stall: Duration,
+    /// The build is compared with itself.
+    pub(crate) a_a: bool,
+}
+
+pub(crate) const QUIET: Truth =
+    Truth { ratio: 1.0, drift: 0.0, scatter: 0.02, stall: Duration::ZERO, a_a: false };
+
+pub(crate) const ROUNDS: u32 = 10;
+
+impl Truth {
+    pub(crate) fn plan(&self, seed: u64) -> Plan {
+        // d = b − ½(a + a2) has 1.5 times the variance of one trial.
+        let sd = self.scatter / 1.5_f64.sqrt();
+        let (drift, ratio) = (self.drift, self.ratio);
+        let text = format!(
+            r#"{{"name":"virtual","rounds":{ROUNDS},"seed":{seed},"engine":"sim",
+            "sim":{{"all":{{"step_base_ns":10000000,"jitter":0.0,"drift":{drift},"round_sd":{sd}}},"pgo":{{"scale":{ratio}}}}},
+            "scenario":[{{"name":"burst-24","shape":{{"kind":"burst","requests":24}},"prompt":{{"tokens":4}},
+            "output_tokens":4}}]}}"#
+        );
+        Plan::from_json(&text).unwrap()
+    }
+
+    fn lineup(&self) -> Lineup {
+        let names: &[&str] = if self.a_a { &["baseline"] } else { &["baseline", "pgo"] };
+        Lineup::new(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), self.a_a).unwrap()
+    }
+
+    pub(crate) fn findings(&self, seed: u64) -> Findings {
+        compare::findings(self.record(seed)).unwrap()
+    }
+
+    pub(crate) fn record(&self, seed: u64) -> RunRecord {
+        let (plan, lineup) = (self.plan(seed), self.lineup());
+        let run = RunId::new(1_700_000_000_000 + seed, [7; 10]);
+        let blocks = schedule::blocks(&plan, &lineup);
+        let part = |block: &Block, arm: Arm| self.part(&plan, block, arm, run);
+        let of_block = |block: &Block| block.order.iter().map(|arm| part(block, *arm)).collect::<Vec<_>>();
+        let mut parts: Vec<Part> = blocks.iter().flat_map(of_block).collect();
+        parts.sort_by_key(|part| part.place.key);
+        RunRecord {
+            header: header(&plan, &lineup, run),
+            blocks: blocks.iter().map(|block| done(block, &plan)).collect(),
+            parts,
+            superseded: Vec::new(),
+            notices: Vec::new(),
+            end: Some(end("{}".to_owned())),
+            addenda: Addenda::default(),
+        }
+    }
+
+    fn part(&self, plan: &Plan, block: &Block, arm: Arm, run: RunId) -> Part {
+        let EnginePlan::Sim(sim) = &plan.engine else { panic!("a simulated engine") };
+        let spec = schedule::sim_spec(plan, sim, block, arm);
+        let stall = Stall { at_ns: 15_000_000, for_ns: self.stall.as_nanos() as u64 };
+        let stalls = if arm == Arm::A2 && !self.stall.is_zero() { vec![stall] } else { Vec::new() };
+        let spec = SimSpec { stalls, ..spec };
+        let assignment = block.assignments(plan, run, arm, 1).remove(0);
+        let clock = Clock::simulated();
+        let cold = ColdStart::begin(&clock);
+        let mut engine = OpenEngine::open(&EngineSpec::Sim(spec), plan.demand(1), 1, &clock, cold).unwrap();
+        let start = StartAt { at: clock.now() + Duration::from_millis(10), uncertainty: Duration::ZERO };
+        let origin = Origin {
+            variant: block.variant(arm).to_owned(),
+            exe_sha256: Sha256([7; 32]),
+            instrumented: false,
+            hostname: "virtual".to_owned(),
+        };
+        match engine.run(&assignment, start, origin, Attempt(1), &Control::new(), &mut || ()) {
+            // The real host's counters have no place in virtual time.
+            TrialEnd::Part(part) => {
+                Part { usage: Usage { wall: part.usage.wall, ..Usage::default() }, ..*part }
+            }
+            other => panic!("there is no part: {other:?}"),
+        }
+    }
+}
+
+fn header(plan: &Plan, lineup: &Lineup, run: RunId) -> RunHeader {
+    let variant = |name: &str| VariantRecord {
+        name: name.to_owned(),
+        sha256: Sha256([7; 32]),
+        ..VariantRecord::default()
+    };
+    let host = HostFacts { hostname: "virtual".to_owned(), cores: 2, ..HostFacts::default() };
+    RunHeader {
+        run,
+        tool_version: "0.1.0".to_owned(),
+        tool_git_sha: "unknown".to_owned(),
+        plan_json: plan.to_json(),
+        plan_digest: Sha256([3; 32]),
+        seed: plan.seed,
+        variants: lineup.variants().into_iter().map(variant).collect(),
+        hosts: vec![("local".to_owned(), host)],
+        slots: 1,
+        simulated: true,
+        model_digest: "simulated".to_owned(),
+        labels: lineup.is_a_a().then(|| Findings::A_A.to_owned()).into_iter().collect(),
+    }
+}
+
+fn done(block: &Block, plan: &Plan) -> BlockDone {
+    BlockDone {
+        scenario: block.cell,
+        round: block.round,
+        attempt: Attempt(1),
+        order: block.order.clone(),
+        finished_unix_ms: 5,
+        planned_requests: block.planned_requests(plan),
+    }
+}
+
+pub(crate) fn end(summary_json: String) -> RunEnd {
+    RunEnd {
+        unix_ms: 1_700_000_600_000,
+        state: RunState::Complete,
+        validity: "VALID".to_owned(),
+        summary_json,
+        reason: String::new(),
+    }
+}
+
+/// Keeps a run as the coordinator would.
+pub(crate) fn keep(store: &Store, record: &RunRecord) {
+    let run = record.header.run;
+    store.begin_run(&record.header).unwrap();
+    record.parts.iter().for_each(|part| store.put_part(&part.place, &part.seal().unwrap()).unwrap());
+    record.blocks.iter().for_each(|block| store.commit_block(run, block, &[]).unwrap());
+    store.end_run(run, record.end.as_ref().unwrap()).unwrap();
+}
+
+/// What comes of each of so many seeds, on two threads.
+pub(crate) fn each<T: Send>(seeds: u64, find: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    let of = |first: u64| (first..seeds).step_by(2).map(&find).collect::<Vec<_>>();
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| of(1));
+        let mut all = of(0);
+        all.extend(other.join().unwrap());
+        all
+    })
+}
