@@ -21,9 +21,9 @@ use crate::compare::{Explanation, Findings};
 use crate::dispatch::event::Sight;
 use crate::doctor::Check;
 use crate::error::AppError;
-use crate::history::Trend;
+use crate::history::{Fate, Trend};
 use crate::plan::Plan;
-use crate::store::{Rebuilt, RunRecord, RunSummary, Verified};
+use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
 
 pub use json::{document as run_document, summary_json};
 
@@ -94,6 +94,16 @@ pub trait Reporter {
     /// # Errors
     /// When stdout cannot be written.
     fn rebuilt(&mut self, rebuilt: &Rebuilt) -> io::Result<()>;
+    /// Which runs went, or would go.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    fn pruned(&mut self, runs: &[RunSummary], fates: &[Fate], gone: bool) -> io::Result<()>;
+    /// How much smaller the database became.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    fn compacted(&mut self, compacted: &Compacted) -> io::Result<()>;
     /// One line of data.
     ///
     /// # Errors

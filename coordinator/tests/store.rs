@@ -14,5 +14,9 @@ mod crash;
 mod damage;
 #[path = "store/full.rs"]
 mod full;
+#[path = "store/hostile.rs"]
+mod hostile;
+#[path = "store/housekeeping.rs"]
+mod housekeeping;
 #[path = "store/runs.rs"]
 mod runs;

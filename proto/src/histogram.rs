@@ -146,6 +146,7 @@ impl LatencyHistogram {
     /// # Errors
     /// When the bytes are not a histogram, have another layout, or disagree with `exact`.
     pub fn from_v2_deflate(bytes: &[u8], exact: Exact) -> Result<Self, HistogramError> {
+        check_header(bytes)?;
         let buckets: Histogram<u64> = Deserializer::new()
             .deserialize(&mut std::io::Cursor::new(bytes))
             .map_err(|error| HistogramError::Decode(error.to_string()))?;
@@ -158,6 +159,35 @@ impl LatencyHistogram {
         }
         Ok(Self { buckets, exact })
     }
+}
+
+/// Bytes of the codec's outer header (cookie, length) and of the inner one (cookie, payload length, offset, digits,
+/// lowest and highest value, ratio), which is deflated.
+const HEADERS: (usize, usize) = (8, 40);
+/// Longest counts that the layout can have: 33,792 bins of at most nine bytes.
+const LONGEST: u32 = 33_792 * 9;
+
+/// An error unless the header names the layout. The codec trusts it: another range would have it allocate a hundred
+/// times as much before anything can be checked.
+fn check_header(bytes: &[u8]) -> Result<(), HistogramError> {
+    use std::io::Read;
+    let short = || HistogramError::Decode("it ends within its header".to_owned());
+    let deflated = bytes.get(HEADERS.0..).ok_or_else(short)?;
+    let mut header = [0; HEADERS.1];
+    flate2::read::ZlibDecoder::new(deflated).read_exact(&mut header).map_err(|_| short())?;
+    let word = |at: usize| u32::from_be_bytes(header[at..at + 4].try_into().expect("four bytes"));
+    let long = |at: usize| u64::from_be_bytes(header[at..at + 8].try_into().expect("eight bytes"));
+    let (low, high, digits) = (long(16), long(24), word(12));
+    if (low, high, digits) != (LOWEST, HIGHEST, u32::from(DIGITS)) {
+        return Err(HistogramError::Layout { low, high, digits: u8::try_from(digits).unwrap_or(u8::MAX) });
+    }
+    if word(4) > LONGEST {
+        return Err(HistogramError::Decode(format!(
+            "{} bytes of counts are more than the layout has",
+            word(4)
+        )));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

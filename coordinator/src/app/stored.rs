@@ -6,11 +6,13 @@ use contract::addendum::{Annotation, AnnotationKind};
 
 use super::{App, Verdict};
 use crate::cli::{
-    CompareArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsVerify, SelectionArgs,
+    CompareArgs, FilterArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsPrune, RunsVerify,
+    SelectionArgs,
 };
 use crate::compare::{self, Findings};
 use crate::dispatch::driver::unix_ms;
 use crate::error::{AppError, exit};
+use crate::history::{self, Fate, Filter, Retention};
 use crate::report::export::{self, Selection};
 use crate::store::{Imported, Store, read_archive};
 
@@ -44,8 +46,10 @@ pub(super) fn runs(app: &mut App<'_>, command: &RunsCommand) -> Result<Verdict, 
     match command {
         RunsCommand::List(args) => {
             let mut runs = app.store()?.runs()?;
-            runs.retain(|run| args.tag.iter().all(|tag| run.tags.contains(tag)));
+            let filter = filter(&args.filter);
+            runs.retain(|run| filter.takes(run));
             runs.reverse();
+            runs.truncate(args.limit.unwrap_or(usize::MAX));
             app.reporter.runs(&runs)?;
         }
         RunsCommand::Show(args) => {
@@ -64,8 +68,33 @@ pub(super) fn runs(app: &mut App<'_>, command: &RunsCommand) -> Result<Verdict, 
         RunsCommand::Export(args) => export(app, args)?,
         RunsCommand::Import(args) => import(app, args)?,
         RunsCommand::Verify(args) => return verify(app, args),
+        RunsCommand::Prune(args) => prune(app, args)?,
+        RunsCommand::Compact => {
+            let compacted = Store::compact(&app.store_dir()?)?;
+            app.reporter.compacted(&compacted)?;
+        }
     }
     Ok(exit::OK)
+}
+
+fn filter(args: &FilterArgs) -> Filter {
+    let FilterArgs { plan, variant, host_class, tag, since, before, verdict } = args.clone();
+    Filter { plan, variant, host_class, tags: tag, since, before, verdict }
+}
+
+fn prune(app: &mut App<'_>, args: &RunsPrune) -> Result<(), AppError> {
+    let store = app.store()?;
+    let runs = store.runs()?;
+    let retention = Retention { newest: args.keep, days: args.days };
+    let fates = history::judge(&runs, &store.calibrated_runs()?, retention, unix_ms());
+    if args.yes {
+        let going = runs.iter().zip(&fates).filter(|(_, fate)| **fate == Fate::Goes);
+        for (run, _) in going {
+            store.remove_run(run.run)?;
+        }
+    }
+    app.reporter.pruned(&runs, &fates, args.yes)?;
+    Ok(())
 }
 
 fn annotate(app: &mut App<'_>, wanted: &str, kind: AnnotationKind, text: &str) -> Result<(), AppError> {

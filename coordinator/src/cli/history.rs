@@ -34,7 +34,7 @@ fn measures() -> PossibleValuesParser {
 }
 
 /// A day as milliseconds since 1970 (Hinnant, "chrono-compatible low-level date algorithms").
-fn day(text: &str) -> Result<u64, String> {
+pub(super) fn day(text: &str) -> Result<u64, String> {
     let wrong = || "a day is written as 2026-01-31".to_owned();
     let parts: Vec<i64> = text.split('-').map(str::parse).collect::<Result<_, _>>().map_err(|_| wrong())?;
     let [year, month @ 1..=12, day @ 1..=31] = parts[..] else { return Err(wrong()) };

@@ -15,8 +15,8 @@ pub use build::BuildArgs;
 pub use history::TrendArgs;
 pub use run::RunArgs;
 pub use runs::{
-    CompareArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsList, RunsNote, RunsShow,
-    RunsTag, RunsVerify, SelectionArgs,
+    CompareArgs, FilterArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsList, RunsNote,
+    RunsPrune, RunsShow, RunsTag, RunsVerify, SelectionArgs,
 };
 pub use values::{ComparisonOutputArgs, Format, GateArgs, Inconclusive, OutputArgs, ReportOutputArgs};
 

@@ -7,6 +7,9 @@ use clap::{Args, Subcommand};
 use contract::id::Arm;
 use contract::metric::Metric;
 
+use crate::history::VERDICTS;
+
+use super::history::day;
 use super::{ComparisonOutputArgs, GateArgs, OutputArgs, ReportOutputArgs};
 
 /// One stored run.
@@ -99,19 +102,70 @@ pub enum RunsCommand {
     Export(RunsExport),
     /// Take runs from exported files into the store
     Import(RunsImport),
+    /// Remove old runs that nobody marked
+    ///
+    /// Kept are runs with a tag or a remark, runs that can be resumed, runs that noise floors hang on, the newest of each
+    /// plan and kind of host, and young ones. Without --yes nothing is removed: it is only said what would go.
+    Prune(RunsPrune),
     /// Read everything and check it against its checksums
     Verify(RunsVerify),
+    /// Copy the database into a new one without the room that removed runs left
+    Compact,
 }
 
 /// Arguments of `runs list`.
 #[derive(Debug, Args)]
 pub struct RunsList {
-    /// Only runs with this tag; given more than once, with all of them
-    #[arg(long, value_name = "TAG")]
-    pub tag: Vec<String>,
+    /// Which runs.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
     /// How to print it.
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Which runs are listed: those that meet every condition given.
+#[derive(Debug, Clone, Args)]
+pub struct FilterArgs {
+    /// Only runs of this plan
+    #[arg(long, value_name = "NAME")]
+    pub plan: Option<String>,
+    /// Only runs with this variant
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
+    /// Only runs on this class of hosts; a part of its name will do
+    #[arg(long, value_name = "CLASS")]
+    pub host_class: Option<String>,
+    /// Only runs with this tag; given more than once, with all of them
+    #[arg(long, value_name = "TAG")]
+    pub tag: Vec<String>,
+    /// Only runs begun that day (UTC) or later
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
+    pub since: Option<u64>,
+    /// Only runs begun before that day (UTC)
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
+    pub before: Option<u64>,
+    /// Only runs that came to this: valid, inconclusive, invalid, faster, slower, same, undecided, unfinished, stopped
+    /// or failed
+    #[arg(long, value_name = "WORD", ignore_case = true, hide_possible_values = true, value_parser = PossibleValuesParser::new(VERDICTS))]
+    pub verdict: Option<String>,
+}
+
+/// Arguments of `runs prune`.
+#[derive(Debug, Args)]
+pub struct RunsPrune {
+    /// Keep the newest so many of each plan and kind of host
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub keep: usize,
+    /// Keep what is younger
+    #[arg(long, value_name = "DAYS", default_value_t = 90)]
+    pub days: u64,
+    /// Remove them; without this flag it is only said what would go
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// Arguments of `runs show`.

@@ -1,10 +1,17 @@
-//! Many runs side by side: which belong into one series, where its level steps. Pure over index rows, each of which
+//! Many runs side by side: which belong into one series, where its level steps, which of them
+//! are wanted and which may go. Pure over index rows, each of which
 //! carries a [`Digest`] of its run; it must not know where rows are kept or how a trend is shown.
 
 mod class;
 mod digest;
+mod filter;
+mod retention;
+#[cfg(test)]
+mod sample;
 mod series;
 mod trend;
 
 pub use digest::{Digest, Effect};
+pub use filter::{Filter, VERDICTS};
+pub use retention::{Fate, Retention, judge};
 pub use trend::{Line, Point, Query, Step, Trend, TrendError, trend};

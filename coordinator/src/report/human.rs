@@ -30,9 +30,9 @@ use super::{BuildSteps, Progress, Reporter, Streams, progress};
 use crate::build;
 use crate::compare::{Explanation, Findings};
 use crate::doctor::Check;
-use crate::history::Trend;
+use crate::history::{Fate, Trend};
 use crate::plan::Plan;
-use crate::store::{Rebuilt, RunRecord, RunSummary, Verified};
+use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
 
 pub(super) struct Human<'a> {
     pub(super) streams: Streams<'a>,
@@ -124,6 +124,14 @@ impl Reporter for Human<'_> {
 
     fn rebuilt(&mut self, rebuilt: &Rebuilt) -> io::Result<()> {
         self.page(|page| listings::rebuilt(page, rebuilt))
+    }
+
+    fn pruned(&mut self, runs: &[RunSummary], fates: &[Fate], gone: bool) -> io::Result<()> {
+        self.page(|page| listings::pruned(page, runs, fates, gone))
+    }
+
+    fn compacted(&mut self, compacted: &Compacted) -> io::Result<()> {
+        self.page(|page| listings::compacted(page, compacted))
     }
 
     fn line(&mut self, text: &str) -> io::Result<()> {

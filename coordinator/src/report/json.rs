@@ -16,9 +16,9 @@ use super::{BuildSteps, Progress, Reporter, Streams, progress};
 use crate::build;
 use crate::compare::{Explanation, Findings};
 use crate::doctor::{Check, State};
-use crate::history::{Digest, Trend};
+use crate::history::{Digest, Fate, Trend};
 use crate::plan::Plan;
-use crate::store::{Rebuilt, RunRecord, RunSummary, Verified};
+use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
 
 pub use convert::document;
 
@@ -91,6 +91,16 @@ impl Reporter for Json<'_> {
         let refused = |(path, error): &(std::path::PathBuf, crate::store::StoreError)| json!({ "path": path, "reason": error.to_string() });
         let refused: Vec<Value> = rebuilt.refused.iter().map(refused).collect();
         self.answer("rebuilt", json!({ "imported": imported, "refused": refused, "aside": rebuilt.aside }))
+    }
+
+    fn pruned(&mut self, runs: &[RunSummary], fates: &[Fate], gone: bool) -> io::Result<()> {
+        let one = |(run, fate): (&RunSummary, &Fate)| json!({ "run": run.run, "fate": fate.name() });
+        let runs: Vec<Value> = runs.iter().zip(fates).map(one).collect();
+        self.answer("pruned", json!({ "gone": gone, "runs": runs }))
+    }
+
+    fn compacted(&mut self, compacted: &Compacted) -> io::Result<()> {
+        self.answer("compacted", json!({ "before_bytes": compacted.before, "after_bytes": compacted.after }))
     }
 
     fn line(&mut self, text: &str) -> io::Result<()> {

@@ -6,9 +6,9 @@ use super::{BuildSteps, Progress, Reporter, Streams, progress};
 use crate::build::{self, BuildProgress};
 use crate::compare::{Explanation, Findings};
 use crate::doctor::{Check, State};
-use crate::history::Trend;
+use crate::history::{Fate, Trend};
 use crate::plan::Plan;
-use crate::store::{Rebuilt, RunRecord, RunSummary, Verified};
+use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
 
 pub(super) struct Quiet<'a> {
     pub(super) streams: Streams<'a>,
@@ -86,6 +86,15 @@ impl Reporter for Quiet<'_> {
 
     fn rebuilt(&mut self, rebuilt: &Rebuilt) -> io::Result<()> {
         self.lines(&rebuilt.imported)
+    }
+
+    fn pruned(&mut self, runs: &[RunSummary], fates: &[Fate], _: bool) -> io::Result<()> {
+        let going = runs.iter().zip(fates).filter(|(_, fate)| **fate == Fate::Goes);
+        self.lines(going.map(|(run, _)| run.run))
+    }
+
+    fn compacted(&mut self, _: &Compacted) -> io::Result<()> {
+        Ok(())
     }
 
     fn line(&mut self, text: &str) -> io::Result<()> {

@@ -49,6 +49,15 @@ pub fn read_archive(path: &Path) -> Result<RunRecord, StoreError> {
     raw.open(run).map_err(|damage| StoreError::ArchiveDamaged { path: path.to_owned(), damage })
 }
 
+/// Reads a run from the bytes of an export file, checking all of it. Newer layouts count as damage here.
+///
+/// # Errors
+/// When the bytes are not those of an export file.
+pub fn decode_archive(bytes: &[u8]) -> Result<RunRecord, Damage> {
+    let (run, raw) = decode(bytes)?;
+    raw.open(run)
+}
+
 /// Reads the records of an export file and checks that they belong together.
 pub(super) fn load(path: &Path) -> Result<(RunId, RawRun), StoreError> {
     let bytes = std::fs::read(path).map_err(|source| StoreError::io("read", path, source))?;

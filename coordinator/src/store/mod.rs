@@ -8,6 +8,7 @@
 //! DIR/lock              held while the store is open, with the holder's process id
 //! DIR/runs/<id>.bench   export files, each a whole run
 //! DIR/db.corrupt-*/     databases that were set aside when the store was rebuilt
+//! DIR/compact, db.old   while the database is compacted
 //! ```
 //!
 //! A write that has returned survives the loss of the process and of power: the database is flushed *and* its file
@@ -16,6 +17,7 @@
 
 mod addenda;
 mod archive;
+mod compact;
 mod digest;
 mod durable;
 mod error;
@@ -24,6 +26,7 @@ mod index;
 mod key;
 mod lock;
 mod open;
+mod prune;
 mod raw;
 mod read;
 mod rebuild;
@@ -38,7 +41,8 @@ use std::sync::Mutex;
 use contract::id::RunId;
 
 pub use addenda::Addenda;
-pub use archive::read_archive;
+pub use archive::{decode_archive, read_archive};
+pub use compact::Compacted;
 pub use error::{Damage, StoreError};
 pub use index::{EndSummary, RunSummary};
 pub use raw::{Resume, RunRecord};

@@ -10,7 +10,7 @@ use super::error::{Damage, StoreError};
 use super::guard::guarded;
 use super::lock::{self, Lock};
 use super::witness::{self, Tally, count};
-use super::{DB_DIR, Ledger, RUNS_DIR, Store, Trees, durable, rows};
+use super::{DB_DIR, Ledger, RUNS_DIR, Store, Trees, compact, durable, rows};
 
 /// How long an open waits for another process to be done.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
@@ -50,6 +50,7 @@ impl Store {
 
     pub(super) fn open_locked(dir: &Path, lock: Lock) -> Result<Self, StoreError> {
         let witness = witness::load(dir)?;
+        compact::settle(dir)?;
         let damaged = |damage| StoreError::Damaged { dir: dir.to_owned(), damage };
         let witnessed = witness.unwrap_or_default().commit;
         if witnessed > 0 && !dir.join(DB_DIR).exists() {
@@ -82,7 +83,7 @@ impl Store {
 
 impl Trees {
     /// What the database says is in it, checked against the index that is in it.
-    fn tally(&self) -> Result<Tally, Damage> {
+    pub(super) fn tally(&self) -> Result<Tally, Damage> {
         let stored = self.meta.get(TALLY).map_err(Damage::Engine)?;
         let tally: Tally = match stored {
             Some(bytes) => serde_json::from_slice(&bytes).map_err(|_| Damage::Index)?,

@@ -24,7 +24,7 @@ fn see(dir: &Path) -> Result<Seen, StoreError> {
     Ok(Seen(seen))
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -10,8 +10,9 @@ use super::table::{Table, cut};
 use super::words::{bytes, count, date, percent, tolerance};
 use crate::build::{self, Manifest};
 use crate::doctor::{Check, State};
+use crate::history::Fate;
 use crate::plan::Plan;
-use crate::store::{Rebuilt, RunRecord, RunSummary, Verified};
+use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
 
 /// Newest first.
 pub(super) fn runs(page: &mut Page, runs: &[RunSummary]) {
@@ -253,6 +254,47 @@ pub(super) fn rebuilt(page: &mut Page, rebuilt: &Rebuilt) {
     for (path, error) in &rebuilt.refused {
         page.item(&format!("{} could not be read: failed to {error}", shown_path(path)));
     }
+}
+
+/// Which runs went, or would go.
+pub(super) fn pruned(page: &mut Page, runs: &[RunSummary], fates: &[Fate], gone: bool) {
+    let of = |wanted: Fate| fates.iter().filter(|fate| **fate == wanted).count() as u64;
+    let going: Vec<&RunSummary> =
+        runs.iter().zip(fates).filter(|(_, fate)| **fate == Fate::Goes).map(|(run, _)| run).collect();
+    if !going.is_empty() {
+        let mut table = Table::new(["run", "begun (UTC)", "plan"]).left(&[1, 2]);
+        going.iter().for_each(|run| {
+            table.row([run.run.to_string(), date(run.run.unix_ms()), cut(&run.plan, 30)]);
+        });
+        table.print(page);
+        page.gap();
+    }
+    let why = [
+        (Fate::Marked, "marked"),
+        (Fate::Unfinished, "unfinished"),
+        (Fate::Calibration, "with noise floors"),
+        (Fate::Newest, "among the newest"),
+        (Fate::Young, "young"),
+    ];
+    let why: Vec<String> = why
+        .into_iter()
+        .filter(|(fate, _)| of(*fate) > 0)
+        .map(|(fate, word)| format!("{} {word}", of(fate)))
+        .collect();
+    let stay = if why.is_empty() { "none stays".to_owned() } else { format!("{} stay", why.join(", ")) };
+    let went = count(going.len() as u64, "run");
+    let sentence = match (going.len(), gone) {
+        (0, _) => format!("No run goes: {stay}."),
+        (_, true) => format!("{went} removed; {stay}. `coordinator runs compact` gives their room back."),
+        (_, false) => format!("{went} would go; {stay}. Nothing was removed: --yes does it."),
+    };
+    page.sentence(&sentence, 0, 2);
+}
+
+/// How much smaller the database became.
+pub(super) fn compacted(page: &mut Page, compacted: &Compacted) {
+    let [before, after] = [compacted.before, compacted.after].map(|size| bytes(size as f64));
+    page.sentence(&format!("The database takes {after} instead of {before}."), 0, 2);
 }
 
 fn shown_path(path: &Path) -> String {

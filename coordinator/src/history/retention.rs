@@ -1,0 +1,145 @@
+//! Which runs may go. Owns the policy, a pure function of the index; must not know how a run is removed.
+//!
+//! | kept | because |
+//! |---|---|
+//! | what somebody tagged or wrote about | it was meant to stay |
+//! | a run without an end, or stopped | it can be resumed |
+//! | a run that a calibration ended with | verdicts rest on its noise floors |
+//! | the newest of each plan and kind of host | the next one is compared with them |
+//! | what is younger than so many days | it may still be looked at |
+//!
+//! All others may go.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use contract::id::RunId;
+use contract::run::RunState;
+
+use crate::store::RunSummary;
+
+const DAY_MS: u64 = 86_400_000;
+
+/// How much stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// So many of the newest of each plan and kind of host.
+    pub newest: usize,
+    /// Whatever is younger.
+    pub days: u64,
+}
+
+/// What becomes of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Somebody tagged it or wrote about it.
+    Marked,
+    /// It can be resumed.
+    Unfinished,
+    /// Noise floors hang on it.
+    Calibration,
+    /// Among the newest.
+    Newest,
+    /// Younger than the days given.
+    Young,
+    /// Nothing keeps it.
+    Goes,
+}
+
+impl Fate {
+    /// Why it stays, or that it goes.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Marked => "marked",
+            Self::Unfinished => "unfinished",
+            Self::Calibration => "calibration",
+            Self::Newest => "newest",
+            Self::Young => "young",
+            Self::Goes => "goes",
+        }
+    }
+}
+
+/// The fate of every run, in the order given. `calibrations` are runs that noise floors hang on.
+#[must_use]
+pub fn judge(
+    runs: &[RunSummary],
+    calibrations: &BTreeSet<RunId>,
+    retention: Retention,
+    now_unix_ms: u64,
+) -> Vec<Fate> {
+    let ranks = ranks(runs);
+    let oldest = now_unix_ms.saturating_sub(retention.days.saturating_mul(DAY_MS));
+    let of = |(at, run): (usize, &RunSummary)| match run {
+        run if is_marked(run) => Fate::Marked,
+        run if !matches!(run.state(), Some(RunState::Complete | RunState::Failed)) => Fate::Unfinished,
+        run if calibrations.contains(&run.run) => Fate::Calibration,
+        _ if ranks[at] < retention.newest => Fate::Newest,
+        run if run.run.unix_ms() >= oldest => Fate::Young,
+        _ => Fate::Goes,
+    };
+    runs.iter().enumerate().map(of).collect()
+}
+
+fn is_marked(run: &RunSummary) -> bool {
+    !(run.tags.is_empty() && run.note.is_empty() && run.expected.is_empty())
+}
+
+/// How many runs of the same kind are newer than each; marked and unfinished ones take nobody's place.
+fn ranks(runs: &[RunSummary]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..runs.len()).collect();
+    order.sort_by_key(|at| std::cmp::Reverse(runs[*at].run));
+    let (mut seen, mut ranks) = (BTreeMap::new(), vec![0; runs.len()]);
+    for at in order {
+        let run = &runs[at];
+        let newer: &mut usize = seen.entry((&run.plan, &run.cpu_models)).or_default();
+        ranks[at] = *newer;
+        *newer += usize::from(!is_marked(run) && run.state() == Some(RunState::Complete));
+    }
+    ranks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::run;
+    use super::*;
+
+    const NOW: u64 = 1_000 * DAY_MS;
+
+    fn days_old(days: u64, plan: &str) -> RunSummary {
+        run(NOW - days * DAY_MS, plan, "SAME")
+    }
+
+    fn fates(runs: &[RunSummary], newest: usize, days: u64) -> Vec<Fate> {
+        judge(runs, &BTreeSet::new(), Retention { newest, days }, NOW)
+    }
+
+    #[test]
+    fn the_newest_of_each_plan_and_the_young_stay() {
+        let runs =
+            [days_old(400, "a"), days_old(300, "a"), days_old(200, "b"), days_old(5, "a"), days_old(1, "a")];
+        assert_eq!(fates(&runs, 1, 10), [Fate::Goes, Fate::Goes, Fate::Newest, Fate::Young, Fate::Newest]);
+        assert_eq!(fates(&runs, 0, 0), [Fate::Goes; 5]);
+        assert_eq!(fates(&runs, 9, 0), [Fate::Newest; 5]);
+    }
+
+    #[test]
+    fn what_somebody_marked_and_what_can_be_resumed_stays_and_takes_no_place() {
+        let mut runs = [days_old(400, "a"), days_old(300, "a"), days_old(200, "a"), days_old(100, "a")];
+        runs[1].tags = vec!["release".into()];
+        runs[2].end = None;
+        runs[3].note = "the one with the fix".into();
+        assert_eq!(fates(&runs, 1, 0), [Fate::Newest, Fate::Marked, Fate::Unfinished, Fate::Marked]);
+        runs[3].note.clear();
+        runs[3].end.as_mut().expect("it has an end").state = "stopped".into();
+        assert_eq!(fates(&runs, 1, 0)[3], Fate::Unfinished);
+    }
+
+    #[test]
+    fn noise_floors_keep_the_run_they_hang_on() {
+        let runs = [days_old(400, "a"), days_old(300, "a")];
+        let calibrations = BTreeSet::from([runs[0].run]);
+        let fates = judge(&runs, &calibrations, Retention { newest: 0, days: 0 }, NOW);
+        assert_eq!(fates, [Fate::Calibration, Fate::Goes]);
+    }
+}

@@ -1,0 +1,108 @@
+//! Removing runs. Owns the order that never leaves less than what the witness tells: the index row goes with the
+//! records in one transaction, then the parts, which nothing names any more, then the export file, from which a rebuild
+//! would bring the run back. Must not know which runs may go.
+
+use std::collections::BTreeSet;
+
+use contract::id::RunId;
+use sled::transaction::{TransactionError, TransactionResult};
+use sled::{Batch, Transactional, Tree};
+
+use super::error::{Damage, StoreError};
+use super::guard::guarded;
+use super::key::{self, Entry};
+use super::open::TALLY;
+use super::witness::{self, Tally};
+use super::{Ledger, RUNS_DIR, Store, durable, rows};
+
+/// Pieces removed at once.
+const BATCH: usize = 512;
+
+impl Store {
+    /// Removes a run, whatever state its records are in, with its export file in the store. Durable when it returns. The
+    /// database does not become smaller; see [`Self::compact`].
+    ///
+    /// # Errors
+    /// When there is no such run, or the store cannot be written.
+    pub fn remove_run(&self, run: RunId) -> Result<(), StoreError> {
+        let mut ledger = self.writable()?;
+        let row = self.known_row(run)?;
+        let prefix = key::run(run);
+        let mut tally = ledger.tally;
+        tally.index.toggle(&prefix, &row.to_bytes());
+        tally.runs -= 1;
+        tally.records -= row.records;
+        tally.commit += 1;
+        let removal = |tree: &Tree| self.reading(run, || pieces(tree, &prefix, usize::MAX));
+        let (index, entries) = (removal(&self.trees.index)?, removal(&self.trees.entries)?);
+        ledger.broken = true;
+        guarded(|| self.transact_removal(&index, &entries, tally))
+            .map_err(|damage| self.damaged(damage))??;
+        self.make_durable()?;
+        witness::save(self.dir(), tally)?;
+        *ledger = Ledger { tally, broken: false };
+        self.remove_parts(run, &prefix)?;
+        self.remove_archive(run)
+    }
+
+    /// Runs that noise floors hang on. Reads the index, and the keys of runs to which something was added.
+    ///
+    /// # Errors
+    /// When the store is damaged or cannot be read.
+    pub fn calibrated_runs(&self) -> Result<BTreeSet<RunId>, StoreError> {
+        let mut found = BTreeSet::new();
+        for run in self.ids()? {
+            let added = self.known_row(run)?.addenda.count > 0;
+            let prefix = key::entries(run, Entry::Calibration);
+            if added && self.reading(run, || Ok(rows::scan(&self.trees.entries, &prefix).next().is_some()))? {
+                found.insert(run);
+            }
+        }
+        Ok(found)
+    }
+
+    fn transact_removal(&self, index: &Batch, entries: &Batch, tally: Tally) -> Result<(), StoreError> {
+        let tally = serde_json::to_vec(&tally).expect("a tally holds only numbers and text");
+        let trees = (&self.trees.index, &self.trees.entries, &self.trees.meta);
+        let result: TransactionResult<()> = trees.transaction(|(rows, records, meta)| {
+            rows.apply_batch(index)?;
+            records.apply_batch(entries)?;
+            meta.insert(TALLY, tally.as_slice())?;
+            Ok(())
+        });
+        result.map_err(|e| match e {
+            TransactionError::Abort(()) => unreachable!("the transaction never aborts"),
+            TransactionError::Storage(source) => StoreError::engine("remove a run", self.dir(), source),
+        })
+    }
+
+    fn remove_parts(&self, run: RunId, prefix: &[u8]) -> Result<(), StoreError> {
+        self.reading(run, || {
+            while self.trees.parts.scan_prefix(prefix).next().is_some() {
+                self.trees
+                    .parts
+                    .apply_batch(pieces(&self.trees.parts, prefix, BATCH)?)
+                    .map_err(Damage::Engine)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn remove_archive(&self, run: RunId) -> Result<(), StoreError> {
+        let path = self.archive_path(run);
+        match std::fs::remove_file(&path) {
+            Ok(()) => durable::sync_dir(&self.dir().join(RUNS_DIR)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(StoreError::io("remove", &path, source)),
+        }
+    }
+}
+
+/// The removal of at most so many pieces under a prefix.
+fn pieces(tree: &Tree, prefix: &[u8], most: usize) -> Result<Batch, Damage> {
+    let mut batch = Batch::default();
+    for key in tree.scan_prefix(prefix).keys().take(most) {
+        batch.remove(key.map_err(Damage::Engine)?);
+    }
+    Ok(batch)
+}

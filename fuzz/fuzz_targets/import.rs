@@ -1,0 +1,11 @@
+//! Any bytes as an export file. Behind the hash at its end nothing would ever be reached, so it is made to match.
+#![no_main]
+
+use coordinator::store::decode_archive;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = decode_archive(bytes);
+    let hash = blake3::hash(bytes);
+    let _ = decode_archive(&[bytes, &hash.as_bytes()[..]].concat());
+});
