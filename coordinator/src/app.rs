@@ -6,6 +6,7 @@ mod entropy;
 mod execute;
 mod history;
 mod keep;
+mod manual;
 mod prepare;
 mod run;
 mod signals;
@@ -60,6 +61,8 @@ pub fn carry_out(cli: Cli, reporter: &mut dyn Reporter) -> Result<u8, AppError> 
             Ok(exit::OK)
         }
         Command::Doctor(_) => builds::doctor(&mut app),
+        Command::Completions(args) => manual::completions(&mut app, args),
+        Command::Man(args) => manual::man(&mut app, args),
     }
 }
 

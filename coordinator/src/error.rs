@@ -117,6 +117,14 @@ pub enum AppError {
         /// Why.
         source: std::io::Error,
     },
+    /// A file.
+    #[error("failed to write {}: {source}", path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The results cannot be shown.
     #[error("failed to print the results: {0}")]
     Print(#[from] std::io::Error),

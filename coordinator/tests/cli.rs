@@ -133,3 +133,49 @@ fn every_argument_has_help() {
     let bare = clap::Command::new("x").arg(clap::Arg::new("silent").long("silent"));
     assert_eq!(missing(&bare, ""), [" silent"], "the check itself can fail");
 }
+
+#[test]
+fn every_help_text_fits_its_page_and_names_no_flag_that_is_not_there() {
+    fn visit(command: &mut clap::Command, flags: &[String]) {
+        let name = command.get_name().to_owned();
+        let text = command.render_long_help().to_string();
+        let own: Vec<String> =
+            command.get_arguments().filter_map(|arg| Some(format!("--{}", arg.get_long()?))).collect();
+        let known = [flags, &own].concat();
+        for word in text
+            .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+            .filter(|word| word.starts_with("--"))
+        {
+            assert!(known.iter().any(|flag| flag == word), "{name}: {word} in\n{text}");
+        }
+        command.get_subcommands_mut().for_each(|sub| visit(sub, &known));
+    }
+    let mut root = Cli::command().term_width(80);
+    root.build();
+    let global = ["--help", "--version", "--store", "--"].map(str::to_owned);
+    visit(&mut root, &global);
+}
+
+#[test]
+fn listings_are_filtered_by_what_people_ask_for() {
+    let line = "runs list --plan high --variant pgo --host-class xeon --tag a --tag b --since 2026-01-01 \
+                --before 2026-02-01 --verdict Slower --limit 3";
+    let Ok(Command::Runs(RunsCommand::List(args))) = parse(line) else { panic!("list") };
+    assert_eq!((args.filter.tag, args.limit), (vec!["a".to_owned(), "b".to_owned()], Some(3)));
+    assert_eq!(args.filter.before.zip(args.filter.since).map(|(b, s)| b - s), Some(31 * 86_400_000));
+    assert!(parse("runs list --verdict quick").is_err() && parse("runs list --since yesterday").is_err());
+}
+
+#[test]
+fn every_shell_gets_a_script_that_knows_the_verbs() {
+    use clap::ValueEnum;
+    for shell in clap_complete::Shell::value_variants() {
+        let mut script = Vec::new();
+        clap_complete::generate(*shell, &mut Cli::command(), "coordinator", &mut script);
+        let script = String::from_utf8(script).expect("it is text");
+        assert!(
+            ["compare", "runs", "prune", "completions"].iter().all(|verb| script.contains(verb)),
+            "{shell}"
+        );
+    }
+}

