@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Everything that must hold: format, lints, all tests. Sets up what it needs: a small real model, and a Python with
-# scipy and hdrhistogram, which recompute what this project computes.
+# Everything that must hold: format, lints, all tests. Sets up what it needs: a small real model, a Python with
+# scipy and hdrhistogram, which recompute what this project computes, and a browser that opens its pages.
 set -euo pipefail
 . "$(dirname "$0")/setup.sh"
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
@@ -23,6 +23,16 @@ if ! "$BENCH_PYTHON" -c 'import scipy, hdrh, prometheus_client' 2>/dev/null; the
   python3 -m venv target/python
   target/python/bin/pip install --quiet --disable-pip-version-check scipy hdrhistogram prometheus_client
 fi
+
+say "A browser"
+if ! python3 scripts/check_page.py --probe; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null || true
+  else
+    echo "only root can install one here: the pages are tested without" >&2
+  fi
+fi
+if python3 scripts/check_page.py --probe >/dev/null 2>&1; then export REQUIRE_BROWSER=1; fi
 
 say "Tests"
 REQUIRE_MODEL=1 REQUIRE_PYTHON=1 cargo test --workspace --all-features --locked

@@ -1,11 +1,12 @@
 //! The only room that prints. Owns how findings, listings, progress and errors look to people, to programs and to
 //! scripts: [`human`], [`json`] and [`quiet`] are three implementations of one trait; [`markdown`] and [`junit`] are two
-//! more forms of a comparison, and
-//! [`export`] writes the formats of other tools. Data goes to stdout, progress and errors to stderr. It derives nothing: every figure comes
-//! from the rooms that own it. [`document`] is the published shape of a run in JSON.
+//! more forms of a comparison, [`html`] is a page of everything, and [`export`] writes the formats of other tools. Data
+//! goes to stdout, progress and errors to stderr. It derives nothing: every figure comes from the rooms that own it.
+//! [`document`] is the published shape of a run in JSON.
 
 pub mod document;
 pub mod export;
+mod html;
 mod human;
 mod json;
 mod junit;
@@ -25,6 +26,7 @@ use crate::history::{Fate, Trend};
 use crate::plan::Plan;
 use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
 
+pub use html::page;
 pub use json::{document as run_document, summary_json};
 
 /// Where things are printed.

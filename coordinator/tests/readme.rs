@@ -7,11 +7,12 @@ use coordinator::error::exit;
 
 const README: &str = include_str!("../../README.md");
 /// Pages whose commands are commands, too.
-const PAGES: [(&str, &str); 4] = [
+const PAGES: [(&str, &str); 5] = [
     ("ci.md", include_str!("../../docs/ci.md")),
     ("exports.md", include_str!("../../docs/exports.md")),
     ("pgo.md", include_str!("../../docs/pgo.md")),
     ("store.md", include_str!("../../docs/store.md")),
+    ("report.md", include_str!("../../docs/report.md")),
 ];
 
 /// Lines of the fenced blocks in shell, without their comments.

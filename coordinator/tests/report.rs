@@ -16,6 +16,8 @@ mod exports;
 mod gate;
 #[path = "report/listings.rs"]
 mod listings;
+#[path = "report/pages.rs"]
+mod pages;
 #[path = "report/people.rs"]
 mod people;
 #[path = "report/scripts.rs"]

@@ -13,6 +13,7 @@ use crate::compare::{self, Findings};
 use crate::dispatch::driver::unix_ms;
 use crate::error::{AppError, exit};
 use crate::history::{self, Fate, Filter, Retention};
+use crate::report;
 use crate::report::export::{self, Selection};
 use crate::store::{Imported, Store, read_archive};
 
@@ -28,6 +29,12 @@ pub(super) fn report(app: &mut App<'_>, args: &ReportArgs) -> Result<Verdict, Ap
     let findings = findings(app, &args.run)?;
     let SelectionArgs { scenario, candidate, arm, round, metric } = args.selection.clone();
     let selection = Selection { scenario, candidate, arm, round, metric };
+    if let Some(path) = &args.html {
+        let write = |source| AppError::Write { path: path.clone(), source };
+        std::fs::write(path, report::page(&findings)).map_err(write)?;
+        app.reporter.line(&path.display().to_string())?;
+        return Ok(exit::OK);
+    }
     match export::Kind::of(args.output.format) {
         Some(kind) => app.reporter.bytes(&export::render(kind, &findings, &selection)?)?,
         None if selection != Selection::default() => return Err(AppError::NothingToSelect),

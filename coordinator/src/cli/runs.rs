@@ -44,6 +44,9 @@ pub struct ReportArgs {
     /// Which run.
     #[command(flatten)]
     pub run: RunRef,
+    /// Write a page with charts to this file instead; it needs nothing else
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["format", "scenario", "candidate", "arm", "round", "metric"])]
+    pub html: Option<PathBuf>,
     /// How to print it.
     #[command(flatten)]
     pub output: ReportOutputArgs,

@@ -255,7 +255,7 @@ fn with_pools<T>(
     with(&Rounds { a: &a, b: &b, a2: a2.as_deref() }, q)
 }
 
-fn values(measure: Measure, rounds: &[&Round<'_>]) -> Vec<RoundValues> {
+pub(super) fn values(measure: Measure, rounds: &[&Round<'_>]) -> Vec<RoundValues> {
     let of_round = |round: &&Round<'_>| {
         let arms = round.order.iter().enumerate();
         let value = |(place, arm): (usize, &Arm)| Some((*arm, place, measure.value(round.arms.get(arm)?)?));

@@ -82,7 +82,8 @@ pub(super) fn places(
     })
 }
 
-fn all(rounds: &[&Round<'_>], slot: impl Fn(&Part) -> Option<u32>) -> Vec<Place> {
+/// Every place that took part.
+pub(super) fn all(rounds: &[&Round<'_>], slot: impl Fn(&Part) -> Option<u32>) -> Vec<Place> {
     let parts = rounds.iter().flat_map(|round| round.arms.values()).flat_map(|trial| &trial.parts);
     let places: BTreeSet<Place> =
         parts.map(|part| Place { host: part.origin.hostname.clone(), slot: slot(part) }).collect();
@@ -108,7 +109,8 @@ fn effects(places: Vec<Place>, paired: &[Paired], settings: &Settings) -> Option
 }
 
 impl Place {
-    fn holds(&self, part: &Part) -> bool {
+    /// Whether a part was measured there.
+    pub(super) fn holds(&self, part: &Part) -> bool {
         self.host == part.origin.hostname && self.slot.is_none_or(|slot| slot == part.place.slot)
     }
 }

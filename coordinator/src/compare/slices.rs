@@ -39,7 +39,7 @@ fn pieces(buckets: &[Bucket]) -> impl Iterator<Item = (usize, Bucket)> {
 }
 
 /// All series in slices of the widest; `None` where one has none.
-fn merged<'a>(all: impl Iterator<Item = &'a Series> + Clone) -> Option<Series> {
+pub(super) fn merged<'a>(all: impl Iterator<Item = &'a Series> + Clone) -> Option<Series> {
     let width = all.clone().map(|series| series.width).max()?;
     let mut sum = Series { width, buckets: Vec::new() };
     for series in all {

@@ -71,7 +71,7 @@ impl<'a> Trials<'a> {
 }
 
 impl<'a> Trial<'a> {
-    fn of(parts: Vec<&'a Part>) -> Self {
+    pub(super) fn of(parts: Vec<&'a Part>) -> Self {
         let mut trial = Self {
             parts: Vec::new(),
             histograms: Histograms::default(),

@@ -11,15 +11,16 @@ mod table;
 mod trend;
 mod validity;
 mod verdict;
-mod views;
+pub(super) mod views;
 pub(super) mod words;
 
 use std::io;
 
-pub(super) use listings::{HOT, hot_line, profile_line};
+pub(super) use comparison::control_word;
+pub(super) use listings::{HOT, hot_line, load, profile_line};
 pub(super) use places::notes;
 pub(super) use provenance::labels;
-pub(super) use validity::doubts;
+pub(super) use validity::{doubts, loss, worst};
 pub(super) use verdict::headline;
 pub(super) use words::wait;
 

@@ -7,7 +7,8 @@ use contract::id::{Arm, Attempt, RunId, TrialKey};
 use contract::identity::{HostFacts, Sha256};
 use contract::metric::Metric;
 use contract::part::{
-    ColdPhase, EngineFacts, Histograms, Origin, Outcomes, Part, Place, Series, StopCause, Usage, Window,
+    Bucket, ColdPhase, EngineFacts, Histograms, Origin, Outcomes, Part, Place, Series, StopCause, Usage,
+    Window,
 };
 use contract::run::{BlockDone, Notice, NoticeKind, RunEnd, RunHeader, RunState, VariantRecord};
 use coordinator::cli::Format;
@@ -21,6 +22,12 @@ use stats::rng::Seed;
 /// What is to have happened.
 pub(crate) struct Story {
     pub(crate) rounds: u32,
+    /// Variants beside the baseline.
+    pub(crate) candidates: Vec<&'static str>,
+    /// Workers side by side are in turn on each of these hosts.
+    pub(crate) hosts: Vec<&'static str>,
+    /// Whether parts keep their windows in slices.
+    pub(crate) sliced: bool,
     /// Latency of B and of A2, as multiples of A's.
     pub(crate) b: f64,
     pub(crate) a2: f64,
@@ -50,6 +57,9 @@ impl Default for Story {
     fn default() -> Self {
         Self {
             rounds: ROUNDS,
+            candidates: vec!["pgo"],
+            hosts: vec!["bench-1"],
+            sliced: false,
             b: 1.0,
             a2: 1.0,
             scatter: 0.0002,
@@ -97,7 +107,7 @@ impl Story {
 
     pub(crate) fn record(self) -> RunRecord {
         let plan = self.plan();
-        let lineup = Lineup::new(&["baseline".to_owned(), "pgo".to_owned()], false).unwrap();
+        let lineup = Lineup::new(&self.variants(), false).unwrap();
         let mut blocks = schedule::blocks(&plan, &lineup);
         blocks.truncate(self.blocks.unwrap_or(usize::MAX));
         let mut parts: Vec<Part> = blocks.iter().flat_map(|block| self.parts(&plan, block)).collect();
@@ -121,6 +131,14 @@ impl Story {
         }
     }
 
+    fn variants(&self) -> Vec<String> {
+        std::iter::once("baseline").chain(self.candidates.iter().copied()).map(str::to_owned).collect()
+    }
+
+    fn host(&self, slot: u32) -> String {
+        self.hosts[slot as usize % self.hosts.len()].to_owned()
+    }
+
     fn plan(&self) -> Plan {
         let overrides = Overrides {
             rounds: Some(self.rounds),
@@ -140,8 +158,8 @@ impl Story {
             flags: "-Ctarget-cpu=x86-64-v3 -Cprofile-use=merged.profdata".to_owned(),
             profile_sha256: Sha256([salt / 2; 32]),
         };
-        let host = HostFacts {
-            hostname: "bench-1".to_owned(),
+        let host = |name: &&str| HostFacts {
+            hostname: (*name).to_owned(),
             cpu_model: "Example Processor 9000 @ 3.00GHz".to_owned(),
             cores: 8,
             memory_bytes: 16 << 30,
@@ -154,8 +172,8 @@ impl Story {
             plan_json: plan.to_json(),
             plan_digest: Sha256([3; 32]),
             seed: plan.seed,
-            variants: vec![variant("baseline", 0x10), variant("pgo", 0x20)],
-            hosts: vec![("local".to_owned(), host)],
+            variants: (1_u8..).zip(self.variants()).map(|(at, name)| variant(&name, 0x10 * at)).collect(),
+            hosts: self.hosts.iter().map(|name| ("local".to_owned(), host(name))).collect(),
             slots: self.slots,
             simulated: self.simulated,
             model_digest: "tiny-llama-test".to_owned(),
@@ -202,7 +220,7 @@ impl Story {
                 variant: block.variant(arm).to_owned(),
                 exe_sha256: Sha256([7; 32]),
                 instrumented: false,
-                hostname: "bench-1".to_owned(),
+                hostname: self.host(slot),
             },
             histograms,
             outcomes: Outcomes { planned: requests, ok, failed, ..Outcomes::default() },
@@ -216,7 +234,7 @@ impl Story {
             stopped: StopCause::AsPlanned,
             good: None,
             run_in: 0,
-            series: Series::default(),
+            series: if self.sliced { series(ok, 400e6 * factor) } else { Series::default() },
             window: Window { first_completion: last / 2, last_completion: last, ..Window::default() },
             cold: cold(),
             usage: Usage { wall: last, cpu_user: last, peak_rss_bytes: 300 << 20, ..Usage::default() },
@@ -258,6 +276,24 @@ fn floors(share: f64) -> NoiseFloors {
         runs: 20,
         floors: ["burst-100", "burst-200"].map(floor).to_vec(),
     }
+}
+
+/// The requests of [`Story::histograms`] as an open loop would have them: one due after the other.
+fn series(requests: u64, middle_ns: f64) -> Series {
+    let width = Series::FINEST.as_nanos() as u64;
+    let mut buckets = vec![Bucket::default(); 130];
+    for i in 0..requests {
+        let share = i as f64 / requests as f64;
+        let (due, took) = ((share * 200e6) as u64, (middle_ns * (1.0 + share)) as u64);
+        let due_in = &mut buckets[(due / width) as usize];
+        due_in.offered += 1;
+        due_in.intended_ok += 1;
+        due_in.ttft_sum_ns += took / 5;
+        let done = (due + took) / width;
+        buckets[done as usize].tokens += 32;
+        (due / width..done).for_each(|at| buckets[at as usize].in_flight_ns += width);
+    }
+    Series { width: Series::FINEST, buckets }
 }
 
 fn cold() -> Vec<ColdPhase> {

@@ -119,7 +119,7 @@ fn controls(shown: &[&MetricComparison]) -> Table {
 }
 
 /// Whether two runs of one build could be told apart.
-fn control_word(control: &Estimate, tau: f64) -> &'static str {
+pub(in crate::report) fn control_word(control: &Estimate, tau: f64) -> &'static str {
     let limit = tau / 2.0;
     if control.ci.low > limit || control.ci.high < -limit {
         "DIFFERS"

@@ -218,6 +218,11 @@ fn along<T: ToString>(levels: &[T]) -> String {
 }
 
 pub(super) fn offered(scenario: &Scenario) -> String {
+    format!("{}: {}", scenario.name, load(scenario))
+}
+
+/// What a scenario asks, and when.
+pub(in crate::report) fn load(scenario: &Scenario) -> String {
     let requests = count(scenario.requests().into(), "request");
     let shape = match &scenario.shape {
         Shape::Burst { .. } => "released together".to_owned(),
@@ -233,7 +238,7 @@ pub(super) fn offered(scenario: &Scenario) -> String {
         0 => format!("{} prompt and {} output tokens each", scenario.prompt.tokens, scenario.output_tokens),
         kinds => format!("a mixture of {}", count(kinds as u64, "kind")),
     };
-    format!("{}: {requests} {shape}, {tokens}", scenario.name)
+    format!("{requests} {shape}, {tokens}")
 }
 
 /// Which stored runs are sound.

@@ -65,7 +65,8 @@ pub(super) fn checks(page: &mut Page, cell: &Cell) {
     table.print(page);
 }
 
-fn worst(cell: &Cell, check: &str) -> [String; 5] {
+/// The row of a check: of all arms the one that came worst.
+pub(in crate::report) fn worst(cell: &Cell, check: &str) -> [String; 5] {
     let rank = |checked: &Checked| match checked.result {
         CheckResult::Passed => (0, Severity::Warning),
         CheckResult::Unknown => (1, Severity::Warning),
@@ -108,7 +109,8 @@ pub(super) fn losses(page: &mut Page, findings: &Findings) {
     }
 }
 
-fn loss(findings: &Findings, notice: &Notice) -> String {
+/// What was lost, where, and what became of its block.
+pub(in crate::report) fn loss(findings: &Findings, notice: &Notice) -> String {
     let (key, attempt) = (notice.key, notice.attempt.0);
     let scenario = findings.cells.iter().find(|cell| cell.index == key.scenario);
     let scenario = scenario.map_or("?", |cell| &cell.scenario);

@@ -12,9 +12,10 @@ use crate::compare::{ArmSummary, Cell, Latency, Views};
 /// Longest name in a heading.
 const NAME: usize = 14;
 
-type Figure = (&'static str, fn(&Views) -> String);
+pub(in crate::report) type Figure = (&'static str, fn(&Views) -> String);
 
-const FIGURES: [Figure; 11] = [
+/// What an arm is described by: names, and how each is read.
+pub(in crate::report) const FIGURES: [Figure; 11] = [
     ("tokens/s", |v| digits(v.tokens_per_second)),
     ("requests/s", |v| digits(v.requests_per_second)),
     ("first completion after", |v| seconds(v.first_completion)),
@@ -28,9 +29,10 @@ const FIGURES: [Figure; 11] = [
     ("most sequences in a step", |v| format!("{:.0}", v.peak_running)),
 ];
 
-type Kind = (&'static str, fn(&Outcomes) -> u64);
+pub(in crate::report) type Kind = (&'static str, fn(&Outcomes) -> u64);
 
-const KINDS: [Kind; 7] = [
+/// What can become of a request.
+pub(in crate::report) const KINDS: [Kind; 7] = [
     ("requests planned", |o| o.planned),
     ("answered", |o| o.ok),
     ("refused", |o| o.refused),

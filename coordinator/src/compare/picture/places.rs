@@ -1,0 +1,47 @@
+//! One measure round by round on every host and in every slot: what a place's own requests showed. What follows from it
+//! is derived in [`places`](super::super::places).
+
+use contract::part::Part;
+
+use super::super::metrics::RoundValues;
+use super::super::places::{Place, PlaceEffect, Places, all};
+use super::super::trials::Round;
+use crate::compare::Measure;
+
+/// One host, or one slot.
+#[derive(Clone, Debug)]
+pub struct Spot {
+    /// Which.
+    pub place: Place,
+    /// What its own requests showed, round by round.
+    pub rounds: Vec<RoundValues>,
+    /// B against A here alone; `None` where nothing can be compared.
+    pub effect: Option<PlaceEffect>,
+}
+
+/// Every host.
+pub(super) fn hosts(measure: Measure, rounds: &[&Round<'_>], known: Option<&Places>) -> Vec<Spot> {
+    let known = known.map_or(&[][..], |places| &places.hosts);
+    all(rounds, |_| None).into_iter().map(|place| spot(measure, rounds, known, place)).collect()
+}
+
+/// Every slot.
+pub(super) fn workers(measure: Measure, rounds: &[&Round<'_>], known: Option<&Places>) -> Vec<Spot> {
+    let known = known.map_or(&[][..], |places| &places.slots);
+    let slots = all(rounds, |part| Some(part.place.slot));
+    slots.into_iter().map(|place| spot(measure, rounds, known, place)).collect()
+}
+
+fn spot(measure: Measure, rounds: &[&Round<'_>], known: &[PlaceEffect], place: Place) -> Spot {
+    let of_round = |round: &&Round<'_>| {
+        let value = |(at, arm)| {
+            let trial = round.arms.get(arm)?;
+            let own: Vec<&Part> = trial.parts.iter().copied().filter(|part| place.holds(part)).collect();
+            Some((*arm, at, measure.of_parts(&own)?))
+        };
+        RoundValues { round: round.index, values: round.order.iter().enumerate().filter_map(value).collect() }
+    };
+    let rounds = rounds.iter().map(of_round).collect();
+    let effect = known.iter().find(|effect| effect.place == place).cloned();
+    Spot { place, rounds, effect }
+}

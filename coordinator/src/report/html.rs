@@ -1,0 +1,176 @@
+//! A run as one HTML file that needs nothing else: no script, no request, light and dark, on paper too. Owns the order of
+//! the page; each part of it has a file of its own. Pure: findings in, text out. What it draws comes from
+//! [`compare::pictures`]; it derives nothing itself.
+//!
+//! Everything that came from outside (names, flags, messages, plans) goes through maud's escaping; the page's policy
+//! forbids scripts and requests besides.
+
+mod answer;
+mod arms;
+mod bars;
+mod card;
+mod chart;
+mod curves;
+mod forest;
+mod inside;
+mod ladder;
+mod mark;
+mod origin;
+mod places;
+mod scale;
+mod table;
+mod trials;
+mod trust;
+
+use contract::id::Arm;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::human::words::{count, date};
+use super::human::{load, notes};
+use crate::compare::{Cell, Findings, Picture, pictures};
+use crate::schedule;
+
+const STYLE: &str = include_str!("html/style.css");
+
+/// Nothing but the page's own style.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+
+/// One cell with what its drawings need.
+struct Scene<'a> {
+    findings: &'a Findings,
+    cell: &'a Cell,
+    picture: &'a Picture,
+}
+
+impl Scene<'_> {
+    /// A name that is unique on the page.
+    fn id(&self, what: &str) -> String {
+        format!("c{}-{what}", self.cell.index)
+    }
+}
+
+/// The page of a run.
+#[must_use]
+pub fn page(findings: &Findings) -> String {
+    let pictures = pictures(findings);
+    let scenes: Vec<Scene<'_>> = findings
+        .cells
+        .iter()
+        .zip(&pictures)
+        .map(|(cell, picture)| Scene { findings, cell, picture })
+        .collect();
+    let title = format!("{} · {}", findings.plan.name, findings.record.header.run);
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="color-scheme" content="light dark";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body { (body(findings, &scenes)) }
+        }
+    };
+    page.into_string()
+}
+
+fn body(findings: &Findings, scenes: &[Scene<'_>]) -> Markup {
+    html! {
+        (head(findings))
+        main {
+            (answer::lead(findings))
+            section id="answers" {
+                h2 { "Load by load" }
+                div class="cards" { @for cell in &findings.cells { (card::draw(findings, cell)) } }
+            }
+            (trust::draw(findings))
+            @for scene in scenes { (scenario(scene)) }
+            (origin::draw(findings))
+            (origin::words())
+        }
+        (foot(findings))
+    }
+}
+
+fn head(findings: &Findings) -> Markup {
+    let header = &findings.record.header;
+    html! {
+        header {
+            p class="run" {
+                strong { (findings.plan.name) } " · run " code { (header.run) } " · "
+                (date(header.run.unix_ms())) " UTC"
+                @for label in super::human::labels(header) { " " span class="label" { (label) } }
+            }
+            @if header.simulated {
+                p class="caution" {
+                    "Service times come from a model, not from an engine: this says nothing about builds."
+                }
+            }
+        }
+    }
+}
+
+/// Everything about one cell.
+fn scenario(scene: &Scene<'_>) -> Markup {
+    let Scene { findings, cell, .. } = scene;
+    let (at, _) = schedule::of_cell(&findings.plan, cell.index);
+    let (done, planned) = cell.rounds;
+    html! {
+        section class="scenario" id=(scene.id("all")) {
+            h2 { (name(findings, cell)) }
+            p class="about" {
+                (load(&findings.plan.scenarios[at])) "; " (done) " of " (count(planned.into(), "round")) "."
+            }
+            @let notes = notes(cell);
+            @if !notes.is_empty() { ul class="reasons" { @for note in &notes { li { (note) } } } }
+            (forest::draw(scene))
+            div class="charts" {
+                (ladder::draw(scene))
+                (trials::draw(scene))
+                (curves::draw(scene))
+                (inside::draw(scene))
+                (bars::draw(scene))
+            }
+            (places::draw(scene))
+            (arms::draw(scene))
+            (trust::checks(scene))
+        }
+    }
+}
+
+fn foot(findings: &Findings) -> Markup {
+    let run = findings.record.header.run;
+    html! {
+        footer {
+            p { "The same in other forms:" }
+            ul {
+                li { code { "coordinator report " (run) } " in a terminal" }
+                li { code { "coordinator report " (run) " -o json" } " for programs, with every histogram" }
+                li { code { "coordinator runs export " (run) } " to take it elsewhere and recompute it" }
+            }
+        }
+    }
+}
+
+/// What a cell is called: its load, and the candidate where there are several.
+fn name(findings: &Findings, cell: &Cell) -> String {
+    let alike = findings.cells.iter().filter(|other| other.scenario == cell.scenario).count();
+    match &cell.candidate {
+        Some(candidate) if alike > 1 => format!("{}: {candidate}", cell.scenario),
+        _ => cell.scenario.clone(),
+    }
+}
+
+/// The arms of a cell with the names of their variants.
+fn arm_names(cell: &Cell) -> Vec<(Arm, &str)> {
+    cell.arms.iter().map(|arm| (arm.arm, arm.variant.as_str())).collect()
+}
+
+/// "baseline A": an arm with its variant, for headings.
+fn heading(cell: &Cell, arm: Arm) -> String {
+    let variant = cell.arms.iter().find(|one| one.arm == arm).map_or("", |one| one.variant.as_str());
+    format!("{variant} {arm}")
+}

@@ -1,0 +1,207 @@
+//! The answer above everything, in the words of whoever must decide: yes, no, no difference, not settled, or that this
+//! run cannot say. Must not decide anything: verdicts come with the findings.
+
+use maud::{Markup, html};
+use stats::compare::Verdict;
+use stats::validity::Validity;
+
+use super::super::human::words::{Unit, change, value};
+use super::super::human::{doubts, words};
+use crate::compare::{Cell, Findings, Measure, MetricComparison, Outcome};
+
+/// The look of an answer: a class, and a sign beside the word so that colour is never alone.
+pub(super) struct Tone {
+    pub(super) class: &'static str,
+    pub(super) sign: &'static str,
+    pub(super) word: &'static str,
+}
+
+/// What is said of one candidate.
+struct Said {
+    tone: Tone,
+    lead: String,
+    more: Vec<String>,
+}
+
+/// The tone of a verdict.
+pub(super) fn tone(verdict: Verdict) -> Tone {
+    let (class, sign) = match verdict {
+        Verdict::Faster => ("good", "✓"),
+        Verdict::Slower => ("bad", "✕"),
+        Verdict::Same => ("same", "="),
+        Verdict::Undecided => ("open", "?"),
+        Verdict::Invalid => ("bad", "!"),
+    };
+    Tone { class, sign, word: verdict.name() }
+}
+
+/// The word of a tone with its sign.
+pub(super) fn badge(tone: &Tone) -> Markup {
+    html! { span class=(format!("badge {}", tone.class)) { span aria-hidden="true" { (tone.sign) } " " (tone.word) } }
+}
+
+/// The heading of the page and one answer a candidate.
+pub(super) fn lead(findings: &Findings) -> Markup {
+    let candidates = candidates(findings);
+    let baseline = findings.cells.first().map_or("", |cell| cell.baseline.as_str());
+    let all = candidates.iter().map(|c| c.unwrap_or_default()).collect::<Vec<_>>().join(" or ");
+    let question = match candidates[..] {
+        [] | [None] => format!("How fast is {baseline}?"),
+        [Some(one)] if one == baseline => format!("Can {baseline} be told from itself?"),
+        _ => format!("Is {all} faster than {baseline}?"),
+    };
+    html! {
+        section class="lead" {
+            h1 { (question) }
+            @for candidate in &candidates { (block(&said(findings, *candidate))) }
+        }
+    }
+}
+
+fn block(said: &Said) -> Markup {
+    html! {
+        div class=(format!("answer {}", said.tone.class)) {
+            p class="verdict" { (badge(&said.tone)) " " (said.lead) }
+            @for sentence in &said.more { p { (sentence) } }
+        }
+    }
+}
+
+/// Candidates in the order of the plan; one `None` where nothing is compared.
+fn candidates(findings: &Findings) -> Vec<Option<&str>> {
+    let mut all: Vec<Option<&str>> = Vec::new();
+    for cell in &findings.cells {
+        if !all.contains(&cell.candidate.as_deref()) {
+            all.push(cell.candidate.as_deref());
+        }
+    }
+    all
+}
+
+fn said(findings: &Findings, candidate: Option<&str>) -> Said {
+    let cells: Vec<&Cell> =
+        findings.cells.iter().filter(|cell| cell.candidate.as_deref() == candidate).collect();
+    match (&findings.validity, candidate) {
+        (Validity::Invalid(_), _) => {
+            doubtful(findings, "bad", "!", "No answer: this measurement must not be believed.")
+        }
+        (Validity::Inconclusive(_), _) => {
+            doubtful(findings, "open", "?", "No answer yet: the measurement does not show that it is right.")
+        }
+        (Validity::Valid, None) => alone(&cells),
+        (Validity::Valid, Some(candidate)) => compared(&cells, candidate),
+    }
+}
+
+fn doubtful(findings: &Findings, class: &'static str, sign: &'static str, lead: &str) -> Said {
+    let firsts = || findings.cells.iter().filter_map(|cell| Some((cell, doubts(cell).first()?))).take(3);
+    let mut more = findings.reasons.clone();
+    more.extend(firsts().map(|(cell, finding)| format!("{}: {finding}.", cell.scenario)));
+    let mut advice: Vec<&str> = firsts().map(|(_, finding)| finding.reason.advice()).collect();
+    advice.dedup();
+    if !advice.is_empty() {
+        more.push(format!("What to do: {}.", advice.join("; ")));
+    }
+    Said { tone: Tone { class, sign, word: findings.validity.name() }, lead: lead.to_owned(), more }
+}
+
+fn alone(cells: &[&Cell]) -> Said {
+    let figure = |cell: &&Cell| {
+        let primary = cell.primary()?;
+        let typical = primary.typical(|arm| arm.is_baseline())?;
+        Some(format!("{}: {} {}.", cell.scenario, primary.measure.label(), value(primary.measure, typical)))
+    };
+    Said {
+        tone: Tone { class: "same", sign: "✓", word: "VALID" },
+        lead: "One build was measured alone; nothing is compared.".to_owned(),
+        more: cells.iter().filter_map(figure).collect(),
+    }
+}
+
+fn compared(cells: &[&Cell], candidate: &str) -> Said {
+    let mut verdicts: Vec<Verdict> = cells.iter().filter_map(|cell| cell.verdict()).collect();
+    let count = verdicts.len();
+    verdicts.dedup();
+    let baseline = cells.first().map_or("", |cell| cell.baseline.as_str());
+    let itself = candidate == baseline;
+    let (tone, lead) = match verdicts[..] {
+        [one] => (tone(one), unanimous(one, candidate, baseline, itself, count)),
+        _ => (mixed(cells), divided(cells, candidate)),
+    };
+    Said { tone, lead, more: cells.iter().filter_map(|cell| sentence(cell)).collect() }
+}
+
+fn unanimous(verdict: Verdict, candidate: &str, baseline: &str, itself: bool, loads: usize) -> String {
+    let everywhere = if loads > 1 { " under every load that was tried" } else { "" };
+    match verdict {
+        Verdict::Faster | Verdict::Slower if itself => {
+            "A build differs from itself here: what this plan finds on this host is not only the build."
+                .to_owned()
+        }
+        Verdict::Same if itself => "As it should be: the build does not differ from itself.".to_owned(),
+        Verdict::Faster => format!("Yes: {candidate} is faster{everywhere}."),
+        Verdict::Slower => format!("No: {candidate} is slower{everywhere}."),
+        Verdict::Same => {
+            format!("No difference that matters between {candidate} and {baseline}{everywhere}.")
+        }
+        Verdict::Undecided => "Not settled: what was measured allows both.".to_owned(),
+        Verdict::Invalid => "No answer: the control shows that differences cannot be read here.".to_owned(),
+    }
+}
+
+/// Loads that say different things.
+fn divided(cells: &[&Cell], candidate: &str) -> String {
+    let of = |verdict: Verdict, words: &str| {
+        let loads: Vec<&str> =
+            cells.iter().filter(|c| c.verdict() == Some(verdict)).map(|c| c.scenario.as_str()).collect();
+        (!loads.is_empty()).then(|| format!("{words} under {}", loads.join(" and ")))
+    };
+    let parts = [
+        (Verdict::Slower, "slower"),
+        (Verdict::Faster, "faster"),
+        (Verdict::Same, "the same"),
+        (Verdict::Undecided, "not settled"),
+        (Verdict::Invalid, "not to be believed"),
+    ];
+    let said: Vec<String> = parts.into_iter().filter_map(|(verdict, words)| of(verdict, words)).collect();
+    format!("It depends on the load: {candidate} is {}.", said.join(", "))
+}
+
+/// The tone of the worst, with a word that says that not all agree.
+fn mixed(cells: &[&Cell]) -> Tone {
+    let has = |verdict| cells.iter().any(|cell| cell.verdict() == Some(verdict));
+    let worst = [Verdict::Invalid, Verdict::Slower, Verdict::Undecided, Verdict::Same, Verdict::Faster];
+    let worst = worst.into_iter().find(|verdict| has(*verdict)).unwrap_or(Verdict::Undecided);
+    let Tone { class, sign, .. } = tone(worst);
+    Tone { class, sign, word: "MIXED" }
+}
+
+/// What a load's primary measure showed, in one sentence.
+fn sentence(cell: &Cell) -> Option<String> {
+    let metric = cell.primary()?;
+    let Outcome::Compared { comparison, decision, .. } = &metric.outcome else { return None };
+    let (a, b) = (metric.typical(|arm| arm.is_baseline())?, metric.typical(|arm| !arm.is_baseline())?);
+    if decision.verdict == Verdict::Invalid {
+        return None;
+    }
+    let effect = &comparison.effect;
+    Some(format!(
+        "{}: {}, {} (95\u{a0}% interval {}).",
+        cell.scenario,
+        instead(metric, value(metric.measure, b), value(metric.measure, a)),
+        change(metric, effect.delta, Unit::Said),
+        words::interval(metric, &effect.ci, Unit::Said)
+    ))
+}
+
+fn instead(metric: &MetricComparison, now: String, before: String) -> String {
+    let quantile = match metric.measure {
+        Measure::Quantile(..) => metric.measure.label(),
+        _ => return format!("{now} {} instead of {before}", metric.measure.label()),
+    };
+    match quantile.as_str() {
+        "E2E p50" => format!("half of all requests are answered within {now} instead of {before}"),
+        "TTFT p50" => format!("half of all requests have their first token within {now} instead of {before}"),
+        other => format!("{other} is {now} instead of {before}"),
+    }
+}

@@ -1,0 +1,125 @@
+//! Where the numbers come from (run, plan, builds, hosts, model, tool), and what the words mean. Must not know any
+//! figure.
+
+use contract::identity::{HostFacts, Sha256};
+use contract::run::{RunState, VariantRecord};
+use maud::{Markup, html};
+
+use super::super::human::words::{NONE, bytes, count, date};
+use super::table::Table;
+use crate::compare::Findings;
+
+/// The section at the end.
+pub(super) fn draw(findings: &Findings) -> Markup {
+    let header = &findings.record.header;
+    html! {
+        section id="origin" {
+            h2 { "Where the numbers come from" }
+            dl class="facts" { @for (name, fact) in facts(findings) { div { dt { (name) } dd { (fact) } } } }
+            h3 { "Builds" }
+            (builds(&header.variants).draw())
+            h3 { "Hosts" }
+            (hosts(&header.hosts).draw())
+            details class="data" {
+                summary { "The plan as it was carried out" }
+                pre tabindex="0" { (findings.plan.to_toml()) }
+            }
+        }
+    }
+}
+
+fn facts(findings: &Findings) -> Vec<(&'static str, String)> {
+    let (header, plan) = (&findings.record.header, &findings.plan);
+    let ended = findings.record.end.as_ref().map(|end| format!("{} UTC", date(end.unix_ms)));
+    let state = findings.state.map_or("unfinished", RunState::name);
+    let model = if header.model_digest.is_empty() { NONE.to_owned() } else { header.model_digest.clone() };
+    vec![
+        ("run", header.run.to_string()),
+        ("begun", format!("{} UTC", date(header.run.unix_ms()))),
+        ("ended", ended.map_or_else(|| state.to_owned(), |ended| format!("{ended}, {state}"))),
+        ("plan", format!("{} (SHA-256 {})", plan.name, header.plan_digest)),
+        (
+            "rounds and slots",
+            format!("{}, {}", count(plan.rounds.into(), "round"), count(header.slots.into(), "slot")),
+        ),
+        ("requests", format!("{} a round and arm", count(plan.requests_per_round(), "request"))),
+        ("seed", header.seed.to_string()),
+        ("engine", plan.engine_kind().name().to_owned()),
+        ("model", model),
+        ("tool", format!("{} ({})", header.tool_version, header.tool_git_sha)),
+    ]
+}
+
+fn builds(variants: &[VariantRecord]) -> Table {
+    let hash = |hash: &Sha256| if *hash == Sha256::default() { NONE.to_owned() } else { hash.to_string() };
+    let row = |variant: &VariantRecord| {
+        let flags = if variant.flags.is_empty() { NONE.to_owned() } else { variant.flags.clone() };
+        let hashes = [&variant.sha256, &variant.text_sha256, &variant.profile_sha256].map(hash);
+        let [file, code, profile] = hashes;
+        vec![variant.name.clone(), flags, variant.git_sha.clone(), file, code, profile]
+    };
+    let headings = ["variant", "flags", "sources", "SHA-256 of the file", "of its code", "of its profile"];
+    Table::new("Builds, baseline first", headings).words(&[1, 2, 3, 4, 5]).with(variants.iter().map(row))
+}
+
+fn hosts(hosts: &[(String, HostFacts)]) -> Table {
+    let known = |text: &str| if text.is_empty() { NONE.to_owned() } else { text.to_owned() };
+    let row = |(agent, host): &(String, HostFacts)| {
+        vec![
+            agent.clone(),
+            host.hostname.clone(),
+            host.cpu_model.clone(),
+            host.cores.to_string(),
+            bytes(host.memory_bytes as f64),
+            known(&host.kernel),
+            known(&host.microcode),
+            known(&host.governor),
+        ]
+    };
+    let headings = ["agent", "host", "processor", "cores", "memory", "kernel", "microcode", "governor"];
+    Table::new("Hosts", headings).words(&[1, 2, 5, 6, 7]).with(hosts.iter().map(row))
+}
+
+/// Words and how they are meant.
+const WORDS: [(&str, &str); 9] = [
+    (
+        "A, B, A2",
+        "The baseline, the candidate, and the baseline once more as a control. They take turns in every round on the same hosts, each trial in fresh processes. What A2 shows against A is what no change at all looks like here.",
+    ),
+    (
+        "FASTER, SLOWER",
+        "The whole 95 % interval lies beyond the tolerance. Fewer than six rounds never say so.",
+    ),
+    ("SAME", "The 90 % interval lies within the tolerance: whatever difference there is does not matter."),
+    (
+        "UNDECIDED",
+        "The rounds allow more than one of these answers. Beside it stands the difference that could have been seen, and the rounds that would settle it.",
+    ),
+    (
+        "VALID, INCONCLUSIVE, INVALID",
+        "Of the measurement, before any comparison: it is to be believed; it does not show that it is; it must not be.",
+    ),
+    (
+        "95 % interval",
+        "From the differences of whole rounds, which carry all noise of the host between them. Of a hundred such intervals about 95 contain the true difference.",
+    ),
+    (
+        "E2E, TTFT, ITL, TPOT",
+        "Of a request: until its last token; until its first; the gap between two tokens; the mean gap. The first two count from the instant the request was due, however late it was sent.",
+    ),
+    (
+        "p50, p90, p99",
+        "Half, nine in ten, ninety-nine in a hundred requests took no longer. A percentile beyond which fewer than ten requests lie is not shown.",
+    ),
+    ("pooled", "All rounds together, where no single round has requests enough. It decides nothing."),
+];
+
+/// What the words mean.
+pub(super) fn words() -> Markup {
+    html! {
+        section id="words" {
+            h2 { "How to read this page" }
+            dl class="facts" { @for (word, meaning) in WORDS { div { dt { (word) } dd { (meaning) } } } }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Small multiples: the primary measure on every host and in every slot, on one common scale, so that one that differs
+//! from the others is seen at once. Must not derive a figure.
+
+use contract::id::Arm;
+use maud::{Markup, html};
+
+use super::super::human::words::{NBSP, NONE, Unit, change, count, interval, value};
+use super::ladder::better;
+use super::mark;
+use super::scale::{self, Scale};
+use super::table::Table;
+use super::{Scene, heading};
+use crate::compare::{Measure, MetricComparison, Spot};
+
+pub(super) fn draw(scene: &Scene<'_>) -> Markup {
+    let Some(metric) = scene.cell.primary() else { return html! {} };
+    html! {
+        (group(scene, metric, &scene.picture.hosts, "hosts", "Host by host"))
+        (group(scene, metric, &scene.picture.workers, "workers", "Worker by worker"))
+    }
+}
+
+/// One place alone has nothing to differ from.
+fn group(scene: &Scene<'_>, metric: &MetricComparison, spots: &[Spot], id: &str, title: &str) -> Markup {
+    let values = || spots.iter().flat_map(|spot| &spot.rounds).flat_map(|round| &round.values);
+    if spots.len() < 2 || values().next().is_none() {
+        return html! {};
+    }
+    let label = metric.measure.label();
+    let unit = match metric.measure {
+        Measure::Quantile(..) => scale::Unit::Time,
+        Measure::TokensPerSecond | Measure::RequestsPerSecond => scale::Unit::Number,
+    };
+    let y = Scale::around(values().map(|(.., value)| *value), unit);
+    let arms: Vec<(Arm, &str)> = super::arm_names(scene.cell);
+    html! {
+        figure class="chart" id=(scene.id(id)) {
+            figcaption {
+                h3 { (title) ": " (label) }
+                p class="about" { (about(metric, values().map(|(.., value)| *value))) }
+            }
+            ul class="legend" { @for (key, text) in super::chart::legend(&arms, true) { li { (key) " " (text) } } }
+            div class="multiples" { @for spot in spots { (panel(metric, spot, &y)) } }
+            details class="data" {
+                summary { "Figures: " (title) }
+                (table(scene, metric, spots, title).draw())
+            }
+        }
+    }
+}
+
+fn about(metric: &MetricComparison, values: impl Iterator<Item = f64>) -> String {
+    let (low, high) = values.fold((f64::INFINITY, 0.0_f64), |(low, high), v| (low.min(v), high.max(v)));
+    format!(
+        "Round by round from left to right; every panel from {} to {}; {}. Places of one round share its noise: their \
+         intervals are no independent evidence.",
+        value(metric.measure, low),
+        value(metric.measure, high),
+        better(metric)
+    )
+}
+
+fn panel(metric: &MetricComparison, spot: &Spot, y: &Scale) -> Markup {
+    let rounds = spot.rounds.len().max(1) as f64;
+    let points = |arm: Arm| {
+        let value =
+            move |values: &[(Arm, usize, f64)]| values.iter().find(|(one, ..)| *one == arm).map(|v| v.2);
+        let point = move |(at, round): (usize, &crate::compare::RoundValues)| {
+            Some((100.0 * (at as f64 + 0.5) / rounds, y.down(value(&round.values)?)))
+        };
+        spot.rounds.iter().enumerate().filter_map(point).collect::<Vec<_>>()
+    };
+    html! {
+        div class="panel" {
+            p { strong { (called(spot)) } " " (found(metric, spot)) }
+            svg class="plot" role="img" viewBox="0 0 100 100" preserveAspectRatio="none" {
+                title { (called(spot)) ": " (found(metric, spot)) }
+                (mark::level("grid", 0.0))
+                (mark::level("grid", 100.0))
+                @for arm in [Arm::A2, Arm::A, Arm::B] { @let points = points(arm); @if !points.is_empty() {
+                    (mark::line(mark::class(arm), points.iter().copied()))
+                    (mark::dot(arm, points[points.len() - 1], ""))
+                } }
+            }
+        }
+    }
+}
+
+fn called(spot: &Spot) -> String {
+    match spot.place.slot {
+        Some(slot) => format!("slot{NBSP}{slot} · {}", spot.place.host),
+        None => spot.place.host.clone(),
+    }
+}
+
+/// What the place says by itself.
+fn found(metric: &MetricComparison, spot: &Spot) -> String {
+    match &spot.effect {
+        Some(there) => change(metric, there.effect.delta, Unit::Said),
+        None => typical(metric.measure, spot, Arm::A),
+    }
+}
+
+/// The median over rounds would be another figure: the geometric mean is what ratios are about.
+fn typical(measure: Measure, spot: &Spot, arm: Arm) -> String {
+    let lns: Vec<f64> = spot
+        .rounds
+        .iter()
+        .flat_map(|round| &round.values)
+        .filter(|(one, _, value)| *one == arm && *value > 0.0)
+        .map(|(.., value)| value.ln())
+        .collect();
+    if lns.is_empty() {
+        NONE.to_owned()
+    } else {
+        value(measure, (lns.iter().sum::<f64>() / lns.len() as f64).exp())
+    }
+}
+
+fn table(scene: &Scene<'_>, metric: &MetricComparison, spots: &[Spot], title: &str) -> Table {
+    let arms: Vec<Arm> = scene.cell.arms.iter().map(|arm| arm.arm).collect();
+    let mut headings = vec!["place".to_owned()];
+    headings.extend(arms.iter().map(|arm| heading(scene.cell, *arm)));
+    headings.extend(["change".to_owned(), "95\u{a0}% interval".to_owned(), "rounds".to_owned()]);
+    let row = |spot: &Spot| {
+        let mut row = vec![called(spot)];
+        row.extend(arms.iter().map(|arm| typical(metric.measure, spot, *arm)));
+        let (change, range) = spot.effect.as_ref().map_or_else(
+            || (NONE.to_owned(), NONE.to_owned()),
+            |there| {
+                (
+                    change(metric, there.effect.delta, Unit::Said),
+                    interval(metric, &there.effect.ci, Unit::Said),
+                )
+            },
+        );
+        row.extend([change, range, count(spot.rounds.len() as u64, "round")]);
+        row
+    };
+    Table::new(format!("{title}: {}, geometric mean over rounds", metric.measure.label()), headings)
+        .with(spots.iter().map(row))
+}

@@ -1,0 +1,120 @@
+//! Whether the measurement is to be believed: the verdict with all reasons and what to do, what was lost on the way, and
+//! every check with its figure and limit. Must not judge.
+
+use maud::{Markup, html};
+use stats::validity::{CheckResult, Finding, Severity, Validity};
+
+use super::super::human::{doubts, loss, worst};
+use super::answer::{Tone, badge};
+use super::table::Table;
+use super::{Scene, name};
+use crate::compare::{Cell, Findings};
+
+/// The section above the figures.
+pub(super) fn draw(findings: &Findings) -> Markup {
+    let (class, sign) = match findings.validity {
+        Validity::Valid => ("good", "✓"),
+        Validity::Inconclusive(_) => ("open", "?"),
+        Validity::Invalid(_) => ("bad", "!"),
+    };
+    let tone = Tone { class, sign, word: findings.validity.name() };
+    let losses: Vec<String> = findings.losses().map(|notice| loss(findings, notice)).collect();
+    html! {
+        section id="measurement" {
+            h2 { "Is the measurement to be believed? " (badge(&tone)) }
+            (reasons(findings))
+            @if !losses.is_empty() {
+                h3 { "Lost on the way" }
+                p class="about" { "Never counted, never compared." }
+                ul { @for loss in &losses { li { (loss) } } }
+            }
+        }
+    }
+}
+
+fn reasons(findings: &Findings) -> Markup {
+    let items: Vec<Markup> = findings.cells.iter().flat_map(|cell| of_cell(findings, cell)).collect();
+    html! {
+        @if items.is_empty() && findings.reasons.is_empty() {
+            p { "Every check that applies was passed, and nothing else speaks against it." }
+        } @else {
+            ul class="reasons" {
+                @for reason in &findings.reasons { li { (reason) } }
+                @for item in &items { (item) }
+            }
+        }
+    }
+}
+
+/// Doubts and notes of one cell.
+fn of_cell(findings: &Findings, cell: &Cell) -> Vec<Markup> {
+    let title = name(findings, cell);
+    let labelled = |finding: &&Finding| finding.reason.code() != "simulated";
+    let warnings: Vec<&Finding> = cell.assessment.warnings.iter().filter(labelled).collect();
+    let doubts: Vec<&Finding> = doubts(cell).iter().collect();
+    let word = cell.assessment.validity.name();
+    [items(&format!("{title}, {word}"), &doubts), items(&format!("{title}, note"), &warnings)].concat()
+}
+
+/// One item a kind of reason, with what was found of every arm.
+fn items(title: &str, findings: &[&Finding]) -> Vec<Markup> {
+    let item = |alike: &[&Finding]| {
+        let found = alike.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        html! {
+            li {
+                (title) ": " (found) "."
+                span class="advice" { "→ " (alike[0].reason.advice()) }
+            }
+        }
+    };
+    findings.chunk_by(|one, other| one.reason.code() == other.reason.code()).map(item).collect()
+}
+
+/// Every check that applied to a cell, of each the arm that came worst.
+pub(super) fn checks(scene: &Scene<'_>) -> Markup {
+    let mut seen: Vec<&str> = Vec::new();
+    for (_, checked) in &scene.cell.checks {
+        if !seen.contains(&checked.check) {
+            seen.push(checked.check);
+        }
+    }
+    if seen.is_empty() {
+        return html! {};
+    }
+    let row = |check: &&str| {
+        let (result, [name, arm, figure, limit, word]) =
+            (result(scene.cell, check), worst(scene.cell, check));
+        vec![name, arm, figure, limit, format!("{} {word}", sign(result))]
+    };
+    let headings = ["check", "worst arm", "figure", "limit", "result"];
+    let table = Table::new("Each check of the arm that came worst", headings)
+        .words(&[1, 4])
+        .with(seen.iter().map(row));
+    html! {
+        h3 { "What the measurement was held to" }
+        (table.draw())
+    }
+}
+
+/// The worst result of a check over the arms.
+fn result(cell: &Cell, check: &str) -> CheckResult {
+    let rank = |result: &CheckResult| match result {
+        CheckResult::Passed => 0,
+        CheckResult::Unknown => 1,
+        CheckResult::Found(Severity::Warning) => 2,
+        CheckResult::Found(Severity::Inconclusive) => 3,
+        CheckResult::Found(Severity::Invalid) => 4,
+    };
+    let of_check = cell.checks.iter().filter(|(_, checked)| checked.check == check);
+    of_check.map(|(_, checked)| checked.result).max_by_key(rank).unwrap_or(CheckResult::Unknown)
+}
+
+fn sign(result: CheckResult) -> &'static str {
+    match result {
+        CheckResult::Passed => "✓",
+        CheckResult::Unknown => "–",
+        CheckResult::Found(Severity::Warning) => "!",
+        CheckResult::Found(Severity::Inconclusive) => "?",
+        CheckResult::Found(Severity::Invalid) => "✕",
+    }
+}
