@@ -7,9 +7,9 @@
 
 mod answer;
 mod arms;
-mod bars;
 mod card;
 mod chart;
+mod cold;
 mod curves;
 mod forest;
 mod inside;
@@ -18,6 +18,7 @@ mod mark;
 mod origin;
 mod places;
 mod scale;
+mod service;
 mod table;
 mod trials;
 mod trust;
@@ -132,7 +133,8 @@ fn scenario(scene: &Scene<'_>) -> Markup {
                 (trials::draw(scene))
                 (curves::draw(scene))
                 (inside::draw(scene))
-                (bars::draw(scene))
+                (service::draw(scene))
+                (cold::draw(scene))
             }
             (places::draw(scene))
             (arms::draw(scene))

@@ -188,13 +188,13 @@ fn sentence(cell: &Cell) -> Option<String> {
     Some(format!(
         "{}: {}, {} (95\u{a0}% interval {}).",
         cell.scenario,
-        instead(metric, value(metric.measure, b), value(metric.measure, a)),
+        instead(metric, &value(metric.measure, b), &value(metric.measure, a)),
         change(metric, effect.delta, Unit::Said),
         words::interval(metric, &effect.ci, Unit::Said)
     ))
 }
 
-fn instead(metric: &MetricComparison, now: String, before: String) -> String {
+fn instead(metric: &MetricComparison, now: &str, before: &str) -> String {
     let quantile = match metric.measure {
         Measure::Quantile(..) => metric.measure.label(),
         _ => return format!("{now} {} instead of {before}", metric.measure.label()),

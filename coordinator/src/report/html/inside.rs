@@ -99,11 +99,10 @@ fn described(quantity: &Quantity, lines: &[(Arm, Timeline)]) -> String {
     let of = |(arm, line): &(Arm, Timeline)| {
         let values = || line.slices.iter().filter_map(quantity.of);
         let most = (quantity.shown)(values().fold(0.0, f64::max));
-        let last = values().last().map_or_else(|| NONE.to_owned(), quantity.shown);
+        let last = values().next_back().map_or_else(|| NONE.to_owned(), quantity.shown);
         format!("{arm}: at most {most}, at the end {last}")
     };
-    let lines = lines.iter().map(of).collect::<Vec<_>>().join("; ");
-    lines
+    lines.iter().map(of).collect::<Vec<_>>().join("; ")
 }
 
 /// Every slice, or every second one and so on: the curve has them all.
