@@ -2,6 +2,7 @@
 //! which room does what.
 
 mod builds;
+mod calibrate;
 mod entropy;
 mod execute;
 mod history;
@@ -50,6 +51,7 @@ pub fn carry_out(cli: Cli, reporter: &mut dyn Reporter) -> Result<u8, AppError> 
         Command::Compare(args) => stored::compare(&mut app, args),
         Command::Report(args) => stored::report(&mut app, args),
         Command::Trend(args) => history::trend(&mut app, args),
+        Command::Calibrate(args) => calibrate::calibrate(&mut app, args),
         Command::Runs(command) => stored::runs(&mut app, command),
         Command::Plan(PlanCommand::Show(args)) => {
             app.reporter.line(plan::preset::toml(&args.preset)?.trim_end())?;

@@ -22,7 +22,7 @@ use crate::compare::{Explanation, Findings};
 use crate::dispatch::event::Sight;
 use crate::doctor::Check;
 use crate::error::AppError;
-use crate::history::{Fate, Trend};
+use crate::history::{Calibration, Fate, Trend};
 use crate::plan::Plan;
 use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
 
@@ -61,6 +61,11 @@ pub trait Reporter {
     /// # Errors
     /// When stdout cannot be written.
     fn trend(&mut self, trend: &Trend) -> io::Result<()>;
+    /// How much noise a host makes.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    fn calibrated(&mut self, calibration: &Calibration) -> io::Result<()>;
     /// A list of runs, newest first.
     ///
     /// # Errors

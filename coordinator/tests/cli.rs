@@ -34,7 +34,7 @@ fn a_preset_runs_baseline_against_pgo() {
 fn every_flag_of_run_reaches_the_plan() {
     let args = run(
         "run my.toml --variants a,b,c --slots 4 --rounds 5 --seed 9 --engine sim --model /m --threads 2 \
-         --no-aa --resident --on-loss fail --output json --gate --inconclusive=pass",
+         --no-aa --handicap 3 --resident --on-loss fail --output json --gate --inconclusive=pass",
     );
     assert_eq!(args.source(), Some(Source::File("my.toml".into())));
     assert_eq!(args.lineup.names(), ["a", "b", "c"]);
@@ -48,6 +48,7 @@ fn every_flag_of_run_reaches_the_plan() {
         engine: Some(EngineKind::Sim),
         model: Some("/m".into()),
         threads: Some(2),
+        handicap: Some(0.03),
     };
     assert_eq!(args.changes.overrides(), expected);
     assert_eq!((args.output.format, args.gate.inconclusive), (Format::Json, Inconclusive::Pass));

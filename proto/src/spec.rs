@@ -72,7 +72,7 @@ pub enum EngineSpec {
 }
 
 /// Options of the native engine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NativeSpec {
     /// Directory or file of the model, as the worker's host sees it.
@@ -91,6 +91,9 @@ pub struct NativeSpec {
     /// Form in which the matrices are kept.
     #[serde(default)]
     pub weights: WeightForm,
+    /// After each step a busy loop of this share of it, for a difference whose size is known.
+    #[serde(default)]
+    pub handicap: f64,
 }
 
 /// Forms of a model's matrices in memory.

@@ -220,6 +220,7 @@ fn downs() -> Vec<Down> {
         prefill_chunk: 4,
         kv_f32: true,
         weights: contract::spec::WeightForm::Int8,
+        handicap: 0.03,
     };
     let sim = SimSpec { stalls: vec![Stall { at_ns: 1, for_ns: 2 }], error_rate: 0.5, ..SimSpec::default() };
     let demand = Demand { concurrency: 1, tokens_per_request: 2 };

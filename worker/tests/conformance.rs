@@ -337,6 +337,7 @@ fn the_native_engine_conforms() {
         prefill_chunk: 64,
         kv_f32: false,
         weights: contract::spec::WeightForm::AsStored,
+        handicap: 0.0,
     };
     assert_eq!(failures(&EngineSpec::Native(spec), &Clock::monotonic(), None), []);
 }

@@ -155,7 +155,14 @@ pub(super) fn new_run(plan: Plan, lineup: &Lineup, builds: Builds, model: String
 /// What a reader must see beside every number.
 fn run_labels(plan: &Plan, lineup: &Lineup) -> Vec<String> {
     let labels = [(lineup.is_a_a(), Findings::A_A), (plan.resident, "resident")];
-    labels.into_iter().filter(|(on, _)| *on).map(|(_, label)| label.to_owned()).collect()
+    let labels = labels.into_iter().filter(|(on, _)| *on).map(|(_, label)| label.to_owned());
+    labels.chain(handicap(plan)).collect()
+}
+
+/// A run whose difference was made is never to be taken for one of builds.
+fn handicap(plan: &Plan) -> Option<String> {
+    let EnginePlan::Native(native) = &plan.engine else { return None };
+    (native.handicap > 0.0).then(|| format!("B slowed by {} % on purpose", 100.0 * native.handicap))
 }
 
 /// The job for these blocks of a plan.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use contract::addendum::NoiseFloors;
 use contract::id::{Attempt, RunId};
 use contract::run::{Notice, NoticeKind, RunEnd};
 
@@ -14,31 +15,55 @@ use crate::compare::{self, Findings};
 use crate::dispatch::driver::{Begun, Job, unix_ms};
 use crate::dispatch::event::{Cause, Ending};
 use crate::error::AppError;
-use crate::plan::{self, Plan};
+use crate::history;
+use crate::plan::{self, Overrides, Plan, Source};
 use crate::schedule::{self, Block, Lineup};
-use crate::store::{Store, StoreError};
+use crate::store::{RunRecord, Store, StoreError};
+
+/// What came of carrying a run out.
+pub(super) struct Measured {
+    /// What it found.
+    pub findings: Findings,
+    /// How it ended.
+    pub ending: Ending,
+}
 
 /// Carries a run out and shows what it found.
 pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<Verdict, AppError> {
     let prepared = match &args.resume {
         Some(wanted) => resumed(&*app.store()?, wanted)?,
-        None => new(args)?,
+        None => {
+            let source =
+                args.source().expect("the command line asks for a plan, a preset or a run to resume");
+            let names = args.lineup.names().join(",");
+            new(&source, &args.changes.overrides(), &names, args.lineup.a_a)?
+        }
     };
     let store = app.store()?;
+    let run = prepared.run;
+    let measured = measured(app, prepared, &store)?;
+    let code = super::verdict(&measured.findings, args.gate);
+    app.show_findings(&measured.findings, code)?;
+    keep(&store, run, &measured)?;
+    Ok(code)
+}
+
+/// Carries out what was prepared and derives its findings; [`keep`] is to follow.
+pub(super) fn measured(
+    app: &mut App<'_>,
+    prepared: Prepared,
+    store: &Arc<Store>,
+) -> Result<Measured, AppError> {
     let run = prepared.run;
     let ending = if prepared.job.script.blocks.is_empty() {
         Ending { cause: Cause::Done, reason: String::new() }
     } else {
-        carried_out(app, prepared, &store)?
+        carried_out(app, prepared, store)?
     };
-    if let Some(error) = cannot_be(&store, run, &ending) {
+    if let Some(error) = cannot_be(store, run, &ending) {
         return Err(error);
     }
-    let findings = conclude(&store, run, &ending)?;
-    let code = super::verdict(&findings, args.gate);
-    app.show_findings(&findings, code)?;
-    keep(&store, run, &ending, &findings)?;
-    Ok(code)
+    Ok(Measured { findings: conclude(store, run, &ending)?, ending })
 }
 
 fn carried_out(app: &mut App<'_>, prepared: Prepared, store: &Arc<Store>) -> Result<Ending, AppError> {
@@ -56,11 +81,17 @@ fn carried_out(app: &mut App<'_>, prepared: Prepared, store: &Arc<Store>) -> Res
     Ok(ending?)
 }
 
-fn new(args: &RunArgs) -> Result<Prepared, AppError> {
-    let source = args.source().expect("the command line asks for a plan, a preset or a run to resume");
+/// A run of these variants, baseline first, separated by commas.
+pub(super) fn new(
+    source: &Source,
+    overrides: &Overrides,
+    variants: &str,
+    a_a: bool,
+) -> Result<Prepared, AppError> {
     let fresh = u64::from_le_bytes(super::entropy::entropy());
-    let plan = plan::resolve(&source, &args.changes.overrides(), fresh)?;
-    let lineup = Lineup::new(&args.lineup.names(), args.lineup.a_a)?;
+    let plan = plan::resolve(source, overrides, fresh)?;
+    let names: Vec<String> = variants.split(',').map(str::to_owned).collect();
+    let lineup = Lineup::new(&names, a_a)?;
     lineup.fits(&plan)?;
     let model = prepare::model(&plan)?;
     let builds = prepare::builds(&plan, &lineup)?;
@@ -125,7 +156,19 @@ fn conclude(store: &Store, run: RunId, ending: &Ending) -> Result<Findings, AppE
         Err(error) => return Err(error.into()),
     };
     record.end = Some(run_end(ending, String::new(), "{}".to_owned()));
+    if record.addenda.floors.is_none() {
+        record.addenda.floors = fix_floors(store, &record)?;
+    }
     Ok(compare::findings(record)?)
+}
+
+/// Fixes the noise floors that the run is judged by, before anything is concluded from it.
+fn fix_floors(store: &Store, record: &RunRecord) -> Result<Option<NoiseFloors>, AppError> {
+    let plan = Plan::from_json(&record.header.plan_json)?;
+    let calibrations = store.calibrations()?;
+    let Some(floors) = history::floors_of(&record.header, &plan, &calibrations) else { return Ok(None) };
+    store.put_floors(record.header.run, floors)?;
+    Ok(Some(floors.clone()))
 }
 
 fn never_began(ending: &Ending) -> AppError {
@@ -139,7 +182,8 @@ fn never_began(ending: &Ending) -> AppError {
 
 /// Writes the end and keeps the archive beside the database. The findings have been shown by then: a store that fails
 /// now hides nothing that was measured.
-fn keep(store: &Store, run: RunId, ending: &Ending, findings: &Findings) -> Result<(), AppError> {
+pub(super) fn keep(store: &Store, run: RunId, measured: &Measured) -> Result<(), AppError> {
+    let Measured { findings, ending } = measured;
     if ending.cause == Cause::Store {
         return Err(AppError::Kept { reason: ending.reason.clone() });
     }

@@ -1,10 +1,14 @@
 //! `trend` and `calibrate`. Owns their flags; must not know how runs are kept or judged.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 
 use super::OutputArgs;
+use super::run::Changes;
 use crate::compare::Measure;
+use crate::plan::Source;
 
 /// Arguments of `trend`.
 #[derive(Debug, Args)]
@@ -27,6 +31,39 @@ pub struct TrendArgs {
     /// How to print it.
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Arguments of `calibrate`.
+#[derive(Debug, Args)]
+pub struct CalibrateArgs {
+    /// The TOML file of a plan
+    #[arg(value_name = "PLAN", conflicts_with = "preset", required_unless_present = "preset")]
+    pub plan: Option<PathBuf>,
+    /// A built-in plan: single, medium, high, demo, closed-loop or training
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
+    /// A/A comparisons wanted; those that are stored already count, and one is made at least
+    #[arg(long, value_name = "K", default_value_t = 20)]
+    pub aa: u32,
+    /// The build that is compared with itself
+    #[arg(long, value_name = "NAME", default_value = "baseline")]
+    pub variant: String,
+    /// What differs from the plan as written.
+    #[command(flatten)]
+    pub changes: Changes,
+    /// How to print it.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+impl CalibrateArgs {
+    /// Where the plan comes from.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        let file = self.plan.clone().map(Source::File);
+        let preset = || self.preset.clone().map(Source::Preset);
+        file.or_else(preset).expect("the command line asks for a plan or a preset")
+    }
 }
 
 fn measures() -> PossibleValuesParser {

@@ -12,7 +12,7 @@ mod runs;
 mod values;
 
 pub use build::BuildArgs;
-pub use history::TrendArgs;
+pub use history::{CalibrateArgs, TrendArgs};
 pub use run::RunArgs;
 pub use runs::{
     CompareArgs, FilterArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsList, RunsNote,
@@ -46,6 +46,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Show a plan's history on one class of hosts: where does its level step?
     Trend(TrendArgs),
+    /// Compare a build with itself again and again: how much noise does this host make?
+    Calibrate(CalibrateArgs),
     /// List, show, tag and move stored runs
     #[command(subcommand)]
     Runs(RunsCommand),
@@ -77,6 +79,7 @@ impl Cli {
         let output = match &self.command {
             Command::Build(args) => Some(args.output),
             Command::Trend(args) => Some(args.output),
+            Command::Calibrate(args) => Some(args.output),
             Command::Runs(RunsCommand::List(args)) => Some(args.output),
             Command::Runs(RunsCommand::Show(args)) => Some(args.output),
             Command::Plan(PlanCommand::Check(args)) => Some(args.output),

@@ -67,6 +67,10 @@ pub struct Changes {
     /// Engine threads of each worker [default: cores / slots]
     #[arg(long, value_name = "N")]
     pub threads: Option<u32>,
+    /// Slow arm B by a busy loop of that many per cent of each step: is a difference of this size found here? The run is
+    /// labelled
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub handicap: Option<f64>,
     /// Leave out the control, the baseline's second turn in every block
     #[arg(long)]
     pub no_aa: bool,
@@ -76,6 +80,12 @@ pub struct Changes {
     /// What to do when a worker is lost
     #[arg(long, value_enum, value_name = "HOW")]
     pub on_loss: Option<OnLoss>,
+}
+
+/// Per cent as a share.
+fn percent(text: &str) -> Result<f64, String> {
+    let share = text.trim_end_matches('%').trim().parse::<f64>().map(|percent| percent / 100.0);
+    share.map_err(|_| "a number of per cent, such as 3".to_owned())
 }
 
 impl RunArgs {
@@ -113,6 +123,7 @@ impl Changes {
             engine: self.engine,
             model: self.model.clone(),
             threads: self.threads,
+            handicap: self.handicap,
         }
     }
 }

@@ -45,7 +45,7 @@ impl Orders {
     fn engine(&self, block: &Block, arm: Arm) -> EngineSpec {
         match &self.plan.engine {
             // Threads left open stay so: only the worker knows which cores it may use.
-            EnginePlan::Native(native) => EngineSpec::Native(native.spec(&self.model)),
+            EnginePlan::Native(native) => EngineSpec::Native(native.spec(&self.model, arm)),
             EnginePlan::Sim(sim) => EngineSpec::Sim(schedule::sim_spec(&self.plan, sim, block, arm)),
         }
     }

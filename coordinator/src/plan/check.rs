@@ -63,6 +63,9 @@ pub enum Problem {
         /// How.
         problem: LoadProblem,
     },
+    /// Resident workers would be shared by a slowed and an unhindered arm.
+    #[error("`native.handicap` needs workers of each arm's own: leave out `resident`")]
+    SharedHandicap,
     /// A closed loop that never fills.
     #[error(
         "the scenario `{scenario}` has {requests} requests but a concurrency of {concurrency}, it must have at least as many"
@@ -127,6 +130,10 @@ impl Plan {
                 ledger.range("native.threads", native.threads, 0, 1024);
                 ledger.range("native.max_batch", native.max_batch, 1, 65_536);
                 ledger.range("native.prefill_chunk", native.prefill_chunk, 1, 65_536);
+                ledger.real("native.handicap", native.handicap, 0.0, 10.0);
+                if native.handicap > 0.0 && self.resident {
+                    ledger.problems.push(Problem::SharedHandicap);
+                }
             }
             EnginePlan::Sim(sim) => ledger.sim(sim),
         }

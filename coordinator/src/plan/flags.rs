@@ -16,7 +16,7 @@ pub enum Source {
 }
 
 /// What flags say. Unset leaves the plan's own value.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Overrides {
     /// Repetitions of every block.
     pub rounds: Option<u32>,
@@ -36,6 +36,8 @@ pub struct Overrides {
     pub model: Option<String>,
     /// Engine threads; concerns the native engine.
     pub threads: Option<u32>,
+    /// Slowing of arm B, a share; concerns the native engine.
+    pub handicap: Option<f64>,
 }
 
 /// The checked plan of `source` under `flags`. `fresh_seed` (its lower 53 bits) is used where neither gives a seed.
@@ -61,10 +63,11 @@ impl PlanFile {
         self.resident = flags.resident.unwrap_or(self.resident);
         self.on_loss = flags.on_loss.unwrap_or(self.on_loss);
         self.engine = flags.engine.unwrap_or(self.engine);
-        if flags.model.is_some() || flags.threads.is_some() {
+        if flags.model.is_some() || flags.threads.is_some() || flags.handicap.is_some() {
             let native = self.native.get_or_insert_default();
             native.model = flags.model.clone().or(native.model.take());
             native.threads = flags.threads.unwrap_or(native.threads);
+            native.handicap = flags.handicap.unwrap_or(native.handicap);
         }
         self
     }

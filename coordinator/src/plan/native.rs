@@ -1,11 +1,12 @@
 //! Options of the native engine as a plan gives them. Owns their defaults; must not know where models lie
 //! ([`super::model`] finds them) nor what the engine does with the options.
 
+use contract::id::Arm;
 use contract::spec::{NativeSpec, WeightForm};
 use serde::{Deserialize, Serialize};
 
 /// The native engine's options. All have defaults.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NativePlan {
     /// Directory or file of the model; unset means the default places.
@@ -24,12 +25,16 @@ pub struct NativePlan {
     /// Form in which the matrices are kept: `as-stored` or `int8`.
     #[serde(skip_serializing_if = "as_stored")]
     pub weights: WeightForm,
+    /// Makes arm B slower by a busy loop of this share of each step: a difference whose size is known, to prove that it
+    /// is found. The run is labelled.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub handicap: f64,
 }
 
 impl NativePlan {
-    /// What a worker is told, with the model at `model` as its host sees it.
+    /// What a worker is told, with the model at `model` as its host sees it; the handicap is arm B's alone.
     #[must_use]
-    pub fn spec(&self, model: &str) -> NativeSpec {
+    pub fn spec(&self, model: &str, arm: Arm) -> NativeSpec {
         NativeSpec {
             model: model.to_owned(),
             threads: self.threads,
@@ -38,6 +43,7 @@ impl NativePlan {
             prefill_chunk: self.prefill_chunk,
             kv_f32: self.kv_f32,
             weights: self.weights,
+            handicap: if arm == Arm::B { self.handicap } else { 0.0 },
         }
     }
 }
@@ -46,6 +52,11 @@ impl NativePlan {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 fn as_stored(form: &WeightForm) -> bool {
     *form == WeightForm::AsStored
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(share: &f64) -> bool {
+    *share == 0.0
 }
 
 impl Default for NativePlan {
@@ -58,6 +69,7 @@ impl Default for NativePlan {
             prefill_chunk: 512,
             kv_f32: false,
             weights: WeightForm::AsStored,
+            handicap: 0.0,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use contract::id::Arm;
 use contract::spec::{PromptSet, Shape};
 
 use super::*;
@@ -109,7 +110,9 @@ fn flags_win_over_the_plan() {
     let plan = resolve(&Source::Preset("high".into()), &flags, 7).expect("high");
     let EnginePlan::Native(native) = plan.engine else { panic!("native is the default") };
     assert_eq!((native.model.as_deref(), native.threads), (Some("/m"), 3));
-    assert_eq!(native.spec("/found").model, "/found");
+    assert_eq!(native.spec("/found", Arm::A).model, "/found");
+    let slowed = NativePlan { handicap: 0.03, ..native };
+    assert_eq!(Arm::ALL.map(|arm| slowed.spec("/found", arm).handicap), [0.0, 0.03, 0.0]);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use super::{BuildSteps, Progress, Reporter, Streams, progress};
 use crate::build;
 use crate::compare::{Explanation, Findings};
 use crate::doctor::{Check, State};
-use crate::history::{Digest, Fate, Trend};
+use crate::history::{Calibration, Digest, Fate, Trend};
 use crate::plan::Plan;
 use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
 
@@ -52,6 +52,10 @@ impl Reporter for Json<'_> {
         let run = findings.record.header.run.to_string();
         let metrics: Vec<Value> = explanations.iter().map(explain::explanation).collect();
         self.answer("explanation", json!({ "run": run, "metrics": metrics }))
+    }
+
+    fn calibrated(&mut self, calibration: &Calibration) -> io::Result<()> {
+        self.answer("calibration", history::calibration(calibration))
     }
 
     fn trend(&mut self, trend: &Trend) -> io::Result<()> {

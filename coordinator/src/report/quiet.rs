@@ -6,7 +6,7 @@ use super::{BuildSteps, Progress, Reporter, Streams, progress};
 use crate::build::{self, BuildProgress};
 use crate::compare::{Explanation, Findings};
 use crate::doctor::{Check, State};
-use crate::history::{Fate, Trend};
+use crate::history::{Calibration, Fate, Trend};
 use crate::plan::Plan;
 use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
 
@@ -47,6 +47,12 @@ impl Reporter for Quiet<'_> {
 
     fn full(&mut self, findings: &Findings) -> io::Result<()> {
         self.findings(findings)
+    }
+
+    /// One line a scenario and measure: the noise floor as a share.
+    fn calibrated(&mut self, calibration: &Calibration) -> io::Result<()> {
+        let rows = calibration.rows.iter();
+        self.lines(rows.map(|row| format!("{} {} {:.6}", row.scenario, row.measure, row.floor)))
     }
 
     /// One line a step: the scenario, the variant, the first run of the new level.

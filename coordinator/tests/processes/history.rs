@@ -25,6 +25,23 @@ fn document(ended: &Ended) -> Value {
 }
 
 #[test]
+fn a_calibrated_host_raises_the_tolerance_of_later_runs() {
+    let ground = Ground::new();
+    let path = ground.plan(&plan(1.0));
+    let made = ground.run(&["calibrate", &path, "--aa", "2", "--output", "json"]);
+    assert!(matches!(made.code, Some(0 | 4)), "{made:?}");
+    let made: Value = serde_json::from_str(&made.stdout).unwrap();
+    assert_eq!(made["calibration"]["runs"], 2, "{made}");
+    let floor = |document: &Value| document["cells"][0]["metrics"][0]["noise_floor"].as_f64().unwrap();
+    let of_last = || serde_json::from_str(&ground.run(&["compare", "--output", "json"]).stdout).unwrap();
+    assert_eq!(floor(&of_last()), 0.0, "an A/A run is judged without");
+    ground.run(&["run", &path]);
+    let wanted =
+        made["calibration"]["measures"].as_array().unwrap().iter().find(|row| row["primary"] == true);
+    assert!((floor(&of_last()) - wanted.unwrap()["noise_floor"].as_f64().unwrap()).abs() < 1e-12);
+}
+
+#[test]
 fn a_step_is_found_and_an_expected_one_is_told_apart() {
     let ground = Ground::new();
     for scale in [1.0, 1.0, 1.0, 1.0, 3.0, 3.0, 3.0, 3.0] {

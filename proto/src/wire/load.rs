@@ -20,16 +20,24 @@ pub(super) fn engine_from(engine: Option<pb::EngineSpec>) -> Result<EngineSpec, 
 }
 
 fn native_to(native: NativeSpec) -> pb::NativeEngine {
-    let NativeSpec { model, threads, kv_bytes, max_batch, prefill_chunk, kv_f32, weights } = native;
+    let NativeSpec { model, threads, kv_bytes, max_batch, prefill_chunk, kv_f32, weights, handicap } = native;
     let weights_int8 = weights == WeightForm::Int8;
-    pb::NativeEngine { model, threads, kv_bytes, max_batch, prefill_chunk, kv_f32, weights_int8 }
+    pb::NativeEngine { model, threads, kv_bytes, max_batch, prefill_chunk, kv_f32, weights_int8, handicap }
 }
 
 fn native_from(native: pb::NativeEngine) -> NativeSpec {
-    let pb::NativeEngine { model, threads, kv_bytes, max_batch, prefill_chunk, kv_f32, weights_int8 } =
-        native;
+    let pb::NativeEngine {
+        model,
+        threads,
+        kv_bytes,
+        max_batch,
+        prefill_chunk,
+        kv_f32,
+        weights_int8,
+        handicap,
+    } = native;
     let weights = if weights_int8 { WeightForm::Int8 } else { WeightForm::AsStored };
-    NativeSpec { model, threads, kv_bytes, max_batch, prefill_chunk, kv_f32, weights }
+    NativeSpec { model, threads, kv_bytes, max_batch, prefill_chunk, kv_f32, weights, handicap }
 }
 
 fn sim_to(sim: SimSpec) -> pb::SimEngine {

@@ -7,6 +7,7 @@ mod memory;
 mod native;
 mod null;
 mod sim;
+mod slowed;
 mod threaded;
 
 use std::sync::Arc;

@@ -17,6 +17,7 @@ use inference::sampling::Sampling;
 use inference::tokenizer::{Tokenizer, TokenizerError};
 
 use super::memory::free_memory;
+use super::slowed::Slowed;
 use super::threaded::{Halt, Stepper, Threaded};
 use super::{
     Ending, EngineError, EngineEvent, EngineRequest, ErrorKind, Opened, StepLoad, StepSink, WindowStart,
@@ -72,7 +73,11 @@ pub(super) fn open(
     let encode = move |text: &str| {
         tokenizer.encode(text).map_err(|error| EngineError::Encode { reason: error.to_string() })
     };
-    let engine = Threaded::start(move || native, Box::new(encode), sink, demand.concurrency as usize);
+    let (slowed, in_flight) = (spec.handicap, demand.concurrency as usize);
+    let engine = match slowed > 0.0 {
+        true => Threaded::start(move || Slowed::new(native, slowed), Box::new(encode), sink, in_flight),
+        false => Threaded::start(move || native, Box::new(encode), sink, in_flight),
+    };
     let engine =
         engine.map_err(|error| broken(&format!("the engine's thread could not be started: {error}")))?;
     phase("engine");
@@ -374,6 +379,7 @@ mod tests {
             prefill_chunk: 64,
             kv_f32: false,
             weights: spec::WeightForm::AsStored,
+            handicap: 0.0,
         }
     }
 }

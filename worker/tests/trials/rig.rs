@@ -59,6 +59,7 @@ pub(super) fn native(dir: &std::path::Path) -> EngineSpec {
         prefill_chunk: 64,
         kv_f32: false,
         weights: contract::spec::WeightForm::AsStored,
+        handicap: 0.0,
     })
 }
 

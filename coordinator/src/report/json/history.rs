@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::history::{Line, Trend};
+use crate::history::{Calibrated, Calibration, Line, Trend};
 
 pub(super) fn trend(trend: &Trend) -> Value {
     json!({
@@ -11,6 +11,30 @@ pub(super) fn trend(trend: &Trend) -> Value {
         "host_class": trend.host_class,
         "left_out": { "invalid": trend.invalid, "unfinished": trend.unfinished, "other_series": trend.apart },
         "lines": trend.lines.iter().map(line).collect::<Vec<_>>(),
+    })
+}
+
+pub(super) fn calibration(calibration: &Calibration) -> Value {
+    let row = |row: &Calibrated| {
+        json!({
+            "scenario": row.scenario,
+            "metric": row.measure,
+            "primary": row.primary,
+            "comparisons": row.comparisons,
+            "intervals_without_zero": row.without_zero,
+            "chance": row.allowed,
+            "faster_or_slower": row.found,
+            "slower": row.slower,
+            "noise_floor": row.floor,
+        })
+    };
+    json!({
+        "series": calibration.series,
+        "host_class": calibration.host_class,
+        "baseline_sha256": calibration.baseline,
+        "runs": calibration.runs,
+        "sound": calibration.is_sound(),
+        "measures": calibration.rows.iter().map(row).collect::<Vec<_>>(),
     })
 }
 

@@ -2,6 +2,7 @@
 //! its path; must not know metrics by name, hosts, or how anything is shown.
 
 mod block;
+mod calibrate;
 mod decide;
 mod estimate;
 mod guard;
@@ -11,6 +12,7 @@ mod power;
 mod row;
 
 pub use block::{Block, CompareError, Direction, Paired, Seat, Sums, change, cost_ln};
+pub use calibrate::{most_findings, noise_floor};
 pub use decide::{Decision, Question, Role, Tolerance, Verdict, decide};
 pub use estimate::{Estimate, Interval, LEAST_ROUNDS, Settings};
 pub use guard::{BUCKET_WIDTH, Correction, Guard};

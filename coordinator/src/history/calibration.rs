@@ -1,0 +1,134 @@
+//! What the A/A runs of one plan on one class of hosts amount to: the noise floor of each measure, and whether they found
+//! more than chance does. Pure over digests; must not know how runs are made or kept.
+
+use contract::addendum::{NoiseFloor, NoiseFloors};
+use contract::identity::Sha256;
+use contract::run::RunHeader;
+use stats::compare::{most_findings, noise_floor};
+
+use super::{Digest, Effect, class, series};
+use crate::compare::Findings;
+use crate::plan::Plan;
+use crate::store::RunSummary;
+
+/// The A/A runs of one series, class of hosts and build.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Calibration {
+    /// Key of plan and model.
+    pub series: String,
+    /// Class of the hosts.
+    pub host_class: String,
+    /// SHA-256 of the build that was compared with itself, in hex.
+    pub baseline: String,
+    /// Runs it rests on.
+    pub runs: u32,
+    /// One a scenario and measure that was compared.
+    pub rows: Vec<Calibrated>,
+}
+
+/// One scenario and measure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Calibrated {
+    /// Name of the scenario.
+    pub scenario: String,
+    /// Name of the measure.
+    pub measure: String,
+    /// Whether the plan declares it the one that decides.
+    pub primary: bool,
+    /// Comparisons.
+    pub comparisons: u64,
+    /// Of them with a 95 % interval without zero.
+    pub without_zero: u64,
+    /// So many would be chance.
+    pub allowed: u64,
+    /// Of them called FASTER or SLOWER.
+    pub found: u64,
+    /// Of them with a positive δ̂: of a fair comparison about half.
+    pub slower: u64,
+    /// The noise floor, a share.
+    pub floor: f64,
+}
+
+/// Gathers the A/A runs like `like`, oldest first; INVALID and unfinished ones are left out.
+#[must_use]
+pub fn calibration(runs: &[(RunSummary, Option<Digest>)], like: &Digest) -> Calibration {
+    let valid = |run: &RunSummary| run.end.as_ref().is_some_and(|end| end.validity != "INVALID");
+    let same = |digest: &&Digest| {
+        !digest.effects.is_empty()
+            && digest.series == like.series
+            && digest.host_class == like.host_class
+            && digest.baseline == like.baseline
+    };
+    let members = runs.iter().filter(|(run, _)| valid(run)).filter_map(|(_, digest)| digest.as_ref());
+    let members: Vec<&Digest> = members.filter(same).collect();
+    let rows = like.effects.iter().flat_map(|(scenario, measures)| {
+        measures.keys().filter_map(|measure| row(&members, like, scenario, measure))
+    });
+    Calibration {
+        series: like.series.clone(),
+        host_class: like.host_class.clone(),
+        baseline: like.baseline.clone(),
+        runs: u32::try_from(members.len()).unwrap_or(u32::MAX),
+        rows: rows.collect(),
+    }
+}
+
+fn row(members: &[&Digest], like: &Digest, scenario: &str, measure: &str) -> Option<Calibrated> {
+    let effect = |digest: &&Digest| digest.effects.get(scenario)?.get(measure).copied();
+    let effects: Vec<Effect> = members.iter().filter_map(effect).collect();
+    let deltas: Vec<f64> = effects.iter().map(|effect| effect.delta).collect();
+    let count = |pick: fn(&Effect) -> bool| effects.iter().filter(|effect| pick(effect)).count() as u64;
+    Some(Calibrated {
+        scenario: scenario.to_owned(),
+        measure: measure.to_owned(),
+        primary: measure == like.primary,
+        comparisons: effects.len() as u64,
+        without_zero: count(|effect| effect.low > 0.0 || effect.high < 0.0),
+        allowed: most_findings(effects.len() as u64),
+        found: count(|effect| effect.found),
+        slower: count(|effect| effect.delta > 0.0),
+        floor: noise_floor(&deltas)?,
+    })
+}
+
+impl Calibration {
+    /// Whether no primary measure found more than chance does. The others are many, and some exceed it by chance.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.rows.iter().filter(|row| row.primary).all(|row| row.without_zero <= row.allowed)
+    }
+
+    /// As it is kept.
+    #[must_use]
+    pub fn floors(&self, unix_ms: u64) -> NoiseFloors {
+        let floor = |row: &Calibrated| NoiseFloor {
+            scenario: row.scenario.clone(),
+            measure: row.measure.clone(),
+            share: row.floor,
+        };
+        NoiseFloors {
+            unix_ms,
+            series: self.series.clone(),
+            host_class: self.host_class.clone(),
+            baseline: Sha256::from_hex(&self.baseline).unwrap_or_default(),
+            runs: self.runs,
+            floors: self.rows.iter().map(floor).collect(),
+        }
+    }
+}
+
+/// The floors that a run is judged by: those of the last calibration of its plan, model and class of hosts. An A/A run is
+/// judged without, for it is what floors come from.
+#[must_use]
+pub fn floors_of<'a>(
+    header: &RunHeader,
+    plan: &Plan,
+    calibrations: &'a [NoiseFloors],
+) -> Option<&'a NoiseFloors> {
+    if header.labels.iter().any(|label| label == Findings::A_A) {
+        return None;
+    }
+    let series = series::series_key(plan, &header.model_digest);
+    let class = class::host_class(&header.hosts);
+    calibrations.iter().rev().find(|floors| floors.series == series && floors.host_class == class)
+}
