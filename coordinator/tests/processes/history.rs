@@ -5,10 +5,10 @@ use serde_json::Value;
 use crate::ground::{Ended, Ground};
 
 /// A short run whose every duration is multiplied. A late start says nothing here, and hosts of tests are busy.
-fn plan(scale: f64) -> String {
+fn plan(scale: f64, requests: u32) -> String {
     format!(
         "name = 'nightly'\nrounds = 2\ncontrol = false\nengine = 'sim'\n\
-         [[scenario]]\nname = 'burst-4'\nshape = {{ kind = 'burst', requests = 4 }}\n\
+         [[scenario]]\nname = 'burst'\nshape = {{ kind = 'burst', requests = {requests} }}\n\
          prompt = {{ tokens = 8 }}\noutput_tokens = 4\n\
          [validity]\nmax_lateness = 1.0\nmax_lateness_share = 1.0\n\
          [sim.all]\nscale = {scale}\nstep_base_ns = 40000000\nround_sd = 0.001\n"
@@ -27,7 +27,8 @@ fn document(ended: &Ended) -> Value {
 #[test]
 fn a_calibrated_host_raises_the_tolerance_of_later_runs() {
     let ground = Ground::new();
-    let path = ground.plan(&plan(1.0));
+    // Enough requests for the primary measure to be compared.
+    let path = ground.plan(&plan(1.0, 24));
     let made = ground.run(&["calibrate", &path, "--aa", "2", "--output", "json"]);
     assert!(matches!(made.code, Some(0 | 4)), "{made:?}");
     let made: Value = serde_json::from_str(&made.stdout).unwrap();
@@ -45,7 +46,7 @@ fn a_calibrated_host_raises_the_tolerance_of_later_runs() {
 fn a_step_is_found_and_an_expected_one_is_told_apart() {
     let ground = Ground::new();
     for scale in [1.0, 1.0, 1.0, 1.0, 3.0, 3.0, 3.0, 3.0] {
-        let path = ground.plan(&plan(scale));
+        let path = ground.plan(&plan(scale, 4));
         ground.run(&["run", &path, "--a-a"]);
     }
     let trend = document(&ground.run(&["trend", "nightly", "--output", "json"]));
