@@ -100,13 +100,17 @@ impl App<'_> {
 
 /// The exit code of findings. Without a gate any comparison that can be believed is a success, whatever it found.
 fn verdict(findings: &Findings, gate: GateArgs) -> Verdict {
+    exit_code(&findings.validity, findings.verdict(), gate)
+}
+
+fn exit_code(validity: &Validity, found: Option<stats::compare::Verdict>, gate: GateArgs) -> Verdict {
     use stats::compare::Verdict as Found;
-    match findings.validity {
+    match validity {
         Validity::Invalid(_) => return exit::INVALID,
         Validity::Inconclusive(_) => return exit::INCONCLUSIVE,
         Validity::Valid => {}
     }
-    match findings.verdict() {
+    match found {
         // The control differed: no gate is needed to distrust that.
         Some(Found::Invalid) => exit::INVALID,
         Some(Found::Slower) if gate.gate => exit::SLOWER,

@@ -17,7 +17,7 @@ use contract::message::Failure;
 use crate::app::{ExecuteError, TrainError};
 use crate::build::BuildError;
 use crate::compare::{CompareError, NoSuchMetric};
-use crate::history::TrendError;
+use crate::history::{AcrossError, TrendError};
 use crate::plan::PlanError;
 use crate::plan::model::ModelNotFound;
 use crate::report::export::ExportError;
@@ -51,6 +51,9 @@ pub enum AppError {
     /// The record.
     #[error("failed to {0}")]
     Compare(#[from] CompareError),
+    /// Runs of different times.
+    #[error("failed to {0}")]
+    Across(#[from] AcrossError),
     /// The metric to explain.
     #[error("failed to {0}")]
     Explain(#[from] NoSuchMetric),

@@ -22,7 +22,7 @@ use crate::compare::{Explanation, Findings};
 use crate::dispatch::event::Sight;
 use crate::doctor::Check;
 use crate::error::AppError;
-use crate::history::{Calibration, Fate, Trend};
+use crate::history::{Across, Calibration, Fate, Trend};
 use crate::plan::Plan;
 use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
 
@@ -61,6 +61,11 @@ pub trait Reporter {
     /// # Errors
     /// When stdout cannot be written.
     fn trend(&mut self, trend: &Trend) -> io::Result<()>;
+    /// Runs of different times side by side.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    fn across(&mut self, across: &Across) -> io::Result<()>;
     /// How much noise a host makes.
     ///
     /// # Errors

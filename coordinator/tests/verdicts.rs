@@ -2,6 +2,8 @@
 //! code: what is there is found, what is not there is seldom found, and a disturbed host is refused.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "verdicts/across.rs"]
+mod across;
 #[path = "verdicts/calibration.rs"]
 mod calibration;
 #[path = "verdicts/experiments.rs"]

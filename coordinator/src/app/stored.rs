@@ -12,17 +12,32 @@ use crate::cli::{
 use crate::compare::{self, Findings};
 use crate::dispatch::driver::unix_ms;
 use crate::error::{AppError, exit};
-use crate::history::{self, Fate, Filter, Retention};
+use crate::history::{self, Fate, Filter, Retention, Sketch};
 use crate::report;
 use crate::report::export::{self, Selection};
 use crate::store::{Imported, Store, read_archive};
 
 pub(super) fn compare(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, AppError> {
+    if !args.against.is_empty() {
+        return across(app, args);
+    }
     let findings = findings(app, &args.run)?;
     let code = super::verdict(&findings, args.gate);
     let Some(metric) = &args.explain else { return app.show_findings(&findings, code) };
     app.reporter.explained(&findings, &compare::explain(&findings, metric)?)?;
     Ok(code)
+}
+
+/// Runs of different times. They are read one after the other: what counts of each is small.
+fn across(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, AppError> {
+    let mut group = |wanted: &mut dyn Iterator<Item = &str>| -> Result<Vec<Sketch>, AppError> {
+        wanted.map(|run| Ok(Sketch::of(&findings(app, &RunRef { run: run.to_owned() })?))).collect()
+    };
+    let new = group(&mut args.run.run.split(','))?;
+    let old = group(&mut args.against.iter().map(String::as_str))?;
+    let found = history::across(&old, &new, args.unlike)?;
+    app.reporter.across(&found)?;
+    Ok(super::exit_code(&found.validity, Some(found.verdict()), args.gate))
 }
 
 pub(super) fn report(app: &mut App<'_>, args: &ReportArgs) -> Result<Verdict, AppError> {

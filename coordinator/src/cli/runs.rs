@@ -26,6 +26,13 @@ pub struct CompareArgs {
     /// Which run.
     #[command(flatten)]
     pub run: RunRef,
+    /// Compare the run (or several, separated by commas) with these runs of other times, by id or the beginning of one; runs
+    /// are then the replicates, and three a side are the least that can say FASTER or SLOWER
+    #[arg(long, value_name = "RUNS", value_delimiter = ',', conflicts_with = "explain")]
+    pub against: Vec<String>,
+    /// Compare runs of unlike hosts, models, loads or engines nevertheless; the answer is labelled
+    #[arg(long, requires = "against")]
+    pub unlike: bool,
     /// Lay one metric's answer open: rounds, differences, every formula with its figures, the way through the decision
     /// table; `primary` is the plan's own
     #[arg(long, value_name = "METRIC")]

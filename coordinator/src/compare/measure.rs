@@ -133,14 +133,31 @@ impl Measure {
     }
 
     /// A value as `stats` wants it: a logarithm in which more is worse.
-    pub(super) fn cost(self, value: f64) -> Option<f64> {
+    pub(crate) fn cost(self, value: f64) -> Option<f64> {
         stats::compare::cost_ln(value, direction(self.direction()))
+    }
+}
+
+impl Measure {
+    /// The value that a cost stands for.
+    #[must_use]
+    pub fn value_of(self, cost: f64) -> f64 {
+        match self.direction() {
+            Direction::LowerIsBetter => cost.exp(),
+            Direction::HigherIsBetter => (-cost).exp(),
+        }
+    }
+
+    /// A log ratio as a change in the measure's own sense: 0.05 is "5 % more".
+    #[must_use]
+    pub fn change(self, delta: f64) -> f64 {
+        stats::compare::change(delta, direction(self.direction()))
     }
 }
 
 /// The contract's direction in `stats`' words.
 #[must_use]
-pub(super) const fn direction(direction: Direction) -> stats::compare::Direction {
+const fn direction(direction: Direction) -> stats::compare::Direction {
     match direction {
         Direction::LowerIsBetter => stats::compare::Direction::LowerIsBetter,
         Direction::HigherIsBetter => stats::compare::Direction::HigherIsBetter,

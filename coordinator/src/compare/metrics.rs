@@ -3,13 +3,13 @@
 use contract::id::Arm;
 use hdrhistogram::Histogram;
 use stats::compare::{
-    Block, Comparison, Decision, Interval, Paired, Question, Role, Settings, Tolerance, change, decide, holm,
+    Block, Comparison, Decision, Interval, Paired, Question, Role, Settings, Tolerance, decide, holm,
 };
 use stats::resample::{Pooled, Rounds, bootstrap_mean, bootstrap_pooled, jackknife};
 use stats::rng::Seed;
 use stats::validity::{Claim, Thresholds, Validity, claim};
 
-use super::measure::{Measure, direction};
+use super::measure::Measure;
 use super::trials::Round;
 use crate::plan::Plan;
 
@@ -284,6 +284,6 @@ impl MetricComparison {
     /// A log ratio of this measure as a change in the measure's own sense: 0.05 is "5 % more".
     #[must_use]
     pub fn change(&self, delta: f64) -> f64 {
-        change(delta, direction(self.measure.direction()))
+        self.measure.change(delta)
     }
 }

@@ -2,6 +2,7 @@
 //! are wanted and which may go. Pure over index rows, each of which
 //! carries a [`Digest`] of its run; it must not know where rows are kept or how a trend is shown.
 
+mod across;
 mod calibration;
 mod class;
 mod digest;
@@ -12,6 +13,7 @@ mod sample;
 mod series;
 mod trend;
 
+pub use across::{Across, AcrossError, AcrossLine, Sketch, across};
 pub use calibration::{Calibrated, Calibration, calibration, floors_of};
 pub use digest::{Digest, Effect};
 pub use filter::{Filter, VERDICTS};

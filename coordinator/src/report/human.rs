@@ -1,6 +1,7 @@
 //! For people: verdict first, then tables, at most 80 columns, every change in words. Owns the order of the page; each
 //! part of it has a file of its own.
 
+mod across;
 mod calibration;
 mod comparison;
 mod explain;
@@ -32,7 +33,7 @@ use super::{BuildSteps, Progress, Reporter, Streams, progress};
 use crate::build;
 use crate::compare::{Explanation, Findings};
 use crate::doctor::Check;
-use crate::history::{Calibration, Fate, Trend};
+use crate::history::{Across, Calibration, Fate, Trend};
 use crate::plan::Plan;
 use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
 
@@ -94,6 +95,10 @@ impl Reporter for Human<'_> {
 
     fn full(&mut self, findings: &Findings) -> io::Result<()> {
         self.page(|page| full(page, findings))
+    }
+
+    fn across(&mut self, across: &Across) -> io::Result<()> {
+        self.page(|page| across::print(page, across))
     }
 
     fn calibrated(&mut self, calibration: &Calibration) -> io::Result<()> {

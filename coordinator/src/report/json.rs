@@ -16,7 +16,7 @@ use super::{BuildSteps, Progress, Reporter, Streams, progress};
 use crate::build;
 use crate::compare::{Explanation, Findings};
 use crate::doctor::{Check, State};
-use crate::history::{Calibration, Digest, Fate, Trend};
+use crate::history::{Across, Calibration, Digest, Fate, Trend};
 use crate::plan::Plan;
 use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
 
@@ -52,6 +52,10 @@ impl Reporter for Json<'_> {
         let run = findings.record.header.run.to_string();
         let metrics: Vec<Value> = explanations.iter().map(explain::explanation).collect();
         self.answer("explanation", json!({ "run": run, "metrics": metrics }))
+    }
+
+    fn across(&mut self, across: &Across) -> io::Result<()> {
+        self.answer("across", history::across(across))
     }
 
     fn calibrated(&mut self, calibration: &Calibration) -> io::Result<()> {

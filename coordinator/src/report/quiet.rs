@@ -6,7 +6,7 @@ use super::{BuildSteps, Progress, Reporter, Streams, progress};
 use crate::build::{self, BuildProgress};
 use crate::compare::{Explanation, Findings};
 use crate::doctor::{Check, State};
-use crate::history::{Calibration, Fate, Trend};
+use crate::history::{Across, Calibration, Fate, Trend};
 use crate::plan::Plan;
 use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
 
@@ -47,6 +47,12 @@ impl Reporter for Quiet<'_> {
 
     fn full(&mut self, findings: &Findings) -> io::Result<()> {
         self.findings(findings)
+    }
+
+    /// One line a scenario and variant: the verdict of the primary measure.
+    fn across(&mut self, across: &Across) -> io::Result<()> {
+        let lines = across.lines.iter().filter(|line| line.primary);
+        self.lines(lines.map(|line| format!("{} {} {}", line.scenario, line.verdict.name(), line.variant)))
     }
 
     /// One line a scenario and measure: the noise floor as a share.

@@ -9,6 +9,8 @@
 //! | is the measurement to be believed | [`validity::check_trial`], [`validity::check_pairing`], [`validity::Assessment::of`] |
 //! | may a quantile be shown | [`validity::claim`] |
 //! | B against A | [`compare::cost_ln`] → [`compare::Block::new`] → [`compare::compare`] → [`compare::holm`] → [`compare::decide`] |
+//! | runs of different times | [`compare::unpaired`] |
+//! | noise of a host | [`compare::noise_floor`], [`compare::most_findings`] |
 //! | secondary views | [`resample::jackknife`], [`resample::bootstrap_pooled`], [`resample::bootstrap_mean`] |
 //! | steps in a history, and how large one is | [`drift::change_points`], [`drift::step_interval`] |
 //! | drift banner, first round | [`drift::mann_kendall`], [`drift::first_round_outlier`] |

@@ -25,6 +25,8 @@ pub(crate) struct Truth {
     pub(crate) drift: f64,
     /// Standard deviation of d_r; steps have none of their own.
     pub(crate) scatter: f64,
+    /// How slow everything is.
+    pub(crate) speed: f64,
     /// Nothing moves for so long in every trial of A2.
     pub(crate) stall: Duration,
     /// The build is compared with itself.
@@ -32,7 +34,7 @@ pub(crate) struct Truth {
 }
 
 pub(crate) const QUIET: Truth =
-    Truth { ratio: 1.0, drift: 0.0, scatter: 0.02, stall: Duration::ZERO, a_a: false };
+    Truth { ratio: 1.0, drift: 0.0, scatter: 0.02, speed: 1.0, stall: Duration::ZERO, a_a: false };
 
 pub(crate) const ROUNDS: u32 = 10;
 
@@ -40,10 +42,10 @@ impl Truth {
     pub(crate) fn plan(&self, seed: u64) -> Plan {
         // d = b − ½(a + a2) has 1.5 times the variance of one trial.
         let sd = self.scatter / 1.5_f64.sqrt();
-        let (drift, ratio) = (self.drift, self.ratio);
+        let (drift, all, pgo) = (self.drift, self.speed, self.speed * self.ratio);
         let text = format!(
             r#"{{"name":"virtual","rounds":{ROUNDS},"seed":{seed},"engine":"sim",
-            "sim":{{"all":{{"step_base_ns":10000000,"jitter":0.0,"drift":{drift},"round_sd":{sd}}},"pgo":{{"scale":{ratio}}}}},
+            "sim":{{"all":{{"step_base_ns":10000000,"jitter":0.0,"scale":{all},"drift":{drift},"round_sd":{sd}}},"pgo":{{"scale":{pgo}}}}},
             "scenario":[{{"name":"burst-24","shape":{{"kind":"burst","requests":24}},"prompt":{{"tokens":4}},
             "output_tokens":4}}]}}"#
         );

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::history::{Calibrated, Calibration, Line, Trend};
+use crate::history::{Across, AcrossLine, Calibrated, Calibration, Line, Trend};
 
 pub(super) fn trend(trend: &Trend) -> Value {
     json!({
@@ -11,6 +11,41 @@ pub(super) fn trend(trend: &Trend) -> Value {
         "host_class": trend.host_class,
         "left_out": { "invalid": trend.invalid, "unfinished": trend.unfinished, "other_series": trend.apart },
         "lines": trend.lines.iter().map(line).collect::<Vec<_>>(),
+    })
+}
+
+pub(super) fn across(across: &Across) -> Value {
+    let ids = |runs: &[contract::id::RunId]| runs.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let line = |line: &AcrossLine| {
+        let found = &line.estimate;
+        json!({
+            "scenario": line.scenario,
+            "variant": line.variant,
+            "metric": line.measure.name(),
+            "primary": line.primary,
+            "tolerance": line.tolerance,
+            "old": line.values.0,
+            "new": line.values.1,
+            "change": line.measure.change(found.delta),
+            "delta": found.delta,
+            "ci95": { "low": found.ci.low, "high": found.ci.high },
+            "ci90": { "low": found.tost.low, "high": found.tost.high },
+            "se": found.se,
+            "df": found.df,
+            "p": found.p,
+            "mde": found.mde,
+            "sd_between_runs": found.between,
+            "sd_within_runs": found.within,
+            "verdict": line.verdict.name(),
+        })
+    };
+    json!({
+        "old": ids(&across.old),
+        "new": ids(&across.new),
+        "unlike": across.unlike,
+        "measurement": across.validity.name(),
+        "verdict": across.verdict().name(),
+        "lines": across.lines.iter().map(line).collect::<Vec<_>>(),
     })
 }
 

@@ -10,6 +10,7 @@ mod holm;
 mod places;
 mod power;
 mod row;
+mod unpaired;
 
 pub use block::{Block, CompareError, Direction, Paired, Seat, Sums, change, cost_ln};
 pub use calibrate::{most_findings, noise_floor};
@@ -20,6 +21,7 @@ pub use holm::holm;
 pub use places::{LEAST_SAMPLE, Odd, Sample, odd_one, sample_of_hosts};
 pub use power::{deviation_limit, mde, rounds_needed};
 pub use row::{Row, Step};
+pub use unpaired::{LEAST_RUNS, RunMean, Unpaired, unpaired};
 
 use crate::resample::{PermutationTest, permutation_test};
 use crate::rng::Seed;

@@ -1,0 +1,140 @@
+//! Runs made at different times, compared without pairs: the run is the replicate, because everything that differs from
+//! day to day differs between runs and not between their rounds. Owns the pooled t over run means and the share of the
+//! scatter that lies between runs; must not know what was run.
+
+use super::estimate::{Interval, Settings};
+use super::power;
+use crate::student::{t_upper, two_sided_p};
+
+/// Fewest runs a side that may say FASTER or SLOWER.
+pub const LEAST_RUNS: usize = 3;
+
+/// One run of one measure.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RunMean {
+    /// Mean over its rounds of the cost, a logarithm in which more is worse.
+    pub mean: f64,
+    /// Variance of that mean, from the scatter of its rounds.
+    pub variance: f64,
+    /// Its rounds.
+    pub rounds: usize,
+}
+
+/// The new runs against the old. More than zero is SLOWER.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unpaired {
+    /// Runs: old, new.
+    pub runs: (usize, usize),
+    /// Difference of the means.
+    pub delta: f64,
+    /// Standard error.
+    pub se: f64,
+    /// Degrees of freedom.
+    pub df: f64,
+    /// Interval at 1−α.
+    pub ci: Interval,
+    /// Interval at 1−2α.
+    pub tost: Interval,
+    /// Two-sided p of no difference.
+    pub p: f64,
+    /// Smallest difference that would have been found with the wanted power.
+    pub mde: f64,
+    /// Standard deviation that a run's mean has from its own rounds.
+    pub within: f64,
+    /// Standard deviation between runs beyond that, 0 where the rounds explain all; `None` with one run a side, where
+    /// nobody can know it and the interval leaves it out.
+    pub between: Option<f64>,
+}
+
+/// Compares two groups of runs. `None` where a group is empty, a value is not finite, or one run a side has fewer than
+/// two rounds.
+#[must_use]
+pub fn unpaired(old: &[RunMean], new: &[RunMean], settings: &Settings) -> Option<Unpaired> {
+    let all = || old.iter().chain(new);
+    if old.is_empty() || new.is_empty() || !all().all(|run| run.mean.is_finite() && run.variance.is_finite())
+    {
+        return None;
+    }
+    let (n, m) = (old.len() as f64, new.len() as f64);
+    let within = all().map(|run| run.variance).sum::<f64>() / (n + m);
+    let (variance, df, between) = if n + m > 2.0 {
+        let df = n + m - 2.0;
+        let variance = (squares(old) + squares(new)) / df;
+        (variance, df, Some((variance - within).max(0.0).sqrt()))
+    } else {
+        let rounds: usize = all().map(|run| run.rounds.saturating_sub(1)).sum();
+        (within, rounds as f64, None)
+    };
+    if df < 1.0 {
+        return None;
+    }
+    let delta = mean(new) - mean(old);
+    let se = (variance * (1.0 / n + 1.0 / m)).sqrt().max(f64::MIN_POSITIVE);
+    Some(Unpaired {
+        runs: (old.len(), new.len()),
+        delta,
+        se,
+        df,
+        ci: Interval::around(delta, t_upper(settings.alpha / 2.0, df) * se),
+        tost: Interval::around(delta, t_upper(settings.alpha, df) * se),
+        p: two_sided_p(delta / se, df),
+        mde: power::mde(se, df, settings),
+        within: within.sqrt(),
+        between,
+    })
+}
+
+fn mean(runs: &[RunMean]) -> f64 {
+    runs.iter().map(|run| run.mean).sum::<f64>() / runs.len() as f64
+}
+
+fn squares(runs: &[RunMean]) -> f64 {
+    let centre = mean(runs);
+    runs.iter().map(|run| (run.mean - centre).powi(2)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Seed;
+
+    fn runs(means: &[f64], variance: f64) -> Vec<RunMean> {
+        means.iter().map(|mean| RunMean { mean: *mean, variance, rounds: 10 }).collect()
+    }
+
+    /// 1 2 3 against 5 7 9: difference 5, pooled variance (2 + 8)/4, SE² = 2.5·2/3, df = 4; of 2.5 a half is the rounds'.
+    #[test]
+    fn by_hand() {
+        let found =
+            unpaired(&runs(&[1.0, 2.0, 3.0], 1.25), &runs(&[5.0, 7.0, 9.0], 1.25), &Settings::default())
+                .unwrap();
+        assert!((found.delta - 5.0).abs() < 1e-12 && found.df == 4.0);
+        assert!((found.se - (5.0_f64 / 3.0).sqrt()).abs() < 1e-12);
+        assert!((found.between.unwrap() - 1.25_f64.sqrt()).abs() < 1e-12);
+        assert!((found.ci.high - (5.0 + 2.776_445_105_197_793 * found.se)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn one_run_a_side_knows_nothing_of_the_days_between() {
+        let found = unpaired(&runs(&[1.0], 0.01), &runs(&[1.1], 0.01), &Settings::default()).unwrap();
+        assert_eq!((found.between, found.df), (None, 18.0));
+        assert!((found.se - 0.02_f64.sqrt()).abs() < 1e-12);
+        assert_eq!(unpaired(&[], &runs(&[1.0], 0.01), &Settings::default()), None);
+    }
+
+    /// Days differ by 3 %, rounds hardly: only an interval over runs covers. The twin takes rounds for replicates.
+    #[test]
+    fn intervals_over_runs_cover_and_intervals_over_rounds_do_not() {
+        let mut rng = Seed(31).rng();
+        let mut normal = || (0..12).map(|_| rng.unit()).sum::<f64>() - 6.0;
+        let (mut covered, mut naive) = (0, 0);
+        for _ in 0..1000 {
+            let mut day = || RunMean { mean: 0.03 * normal(), variance: 1e-6, rounds: 10 };
+            let (old, new) = ([day(), day(), day(), day()], [day(), day(), day(), day()]);
+            let of = |old, new| unpaired(old, new, &Settings::default()).unwrap();
+            covered += usize::from(of(&old[..], &new[..]).ci.contains(0.0));
+            naive += usize::from(of(&old[..1], &new[..1]).ci.contains(0.0));
+        }
+        assert!((930..=970).contains(&covered) && naive < 200, "{covered} {naive}");
+    }
+}

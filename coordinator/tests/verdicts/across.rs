@@ -1,0 +1,72 @@
+//! Runs of different times: the days between them count, one run a side decides nothing, and what is not alike is refused.
+
+use coordinator::compare;
+use coordinator::history::{Across, AcrossError, Sketch, across};
+use coordinator::store::RunRecord;
+use stats::compare::Verdict;
+use stats::validity::Validity;
+
+use crate::lab::{QUIET, Truth, each};
+
+const RUNS: u64 = 4;
+
+/// Four runs of days that differ by `day` from one to the next.
+fn runs(truth: Truth, seed: u64, day: f64) -> Vec<Sketch> {
+    each(RUNS, |run| {
+        let mut truth = truth;
+        // One day is slow, the next is fast.
+        truth.speed *= 1.0 + if run % 2 == 0 { day } else { -day };
+        Sketch::of(&truth.findings(seed + run))
+    })
+}
+
+fn primary(across: &Across) -> Verdict {
+    assert!(matches!(across.validity, Validity::Valid));
+    across.verdict()
+}
+
+#[test]
+fn a_slower_build_of_today_is_found_where_days_are_alike() {
+    let quiet = Truth { scatter: 0.005, ..QUIET };
+    let old = runs(quiet, 0, 0.002);
+    let slower = runs(Truth { speed: 1.06, ..quiet }, 50, 0.002);
+    assert_eq!(primary(&across(&old, &slower, false).unwrap()), Verdict::Slower);
+    assert_eq!(primary(&across(&slower, &old, false).unwrap()), Verdict::Faster);
+    assert_eq!(primary(&across(&old, &runs(quiet, 90, 0.002), false).unwrap()), Verdict::Same);
+    let one = across(&old[..1], &slower[..1], false).unwrap();
+    assert_eq!(primary(&one), Verdict::Undecided);
+    assert!(one.lines.iter().all(|line| line.estimate.between.is_none()));
+}
+
+/// The twin: where days differ by more than the build does, the same change is not found, and the spread is shown.
+#[test]
+fn days_that_differ_hide_it() {
+    let quiet = Truth { scatter: 0.005, ..QUIET };
+    let found =
+        across(&runs(quiet, 0, 0.08), &runs(Truth { speed: 1.06, ..quiet }, 50, 0.08), false).unwrap();
+    assert_eq!(primary(&found), Verdict::Undecided);
+    let line = found.lines.iter().find(|line| line.primary).unwrap();
+    assert!(line.estimate.between.unwrap() > 0.05 && line.estimate.within < 0.005, "{line:?}");
+}
+
+fn sketch(change: impl FnOnce(&mut RunRecord)) -> Vec<Sketch> {
+    let mut record = QUIET.record(3);
+    change(&mut record);
+    vec![Sketch::of(&compare::findings(record).unwrap())]
+}
+
+#[test]
+fn what_is_not_alike_is_refused_unless_asked_for_and_then_labelled() {
+    let one = sketch(|_| {});
+    assert!(across(&one, &sketch(|_| {}), false).unwrap().unlike.is_empty());
+    let hosts = sketch(|record| record.header.hosts[0].1.cores = 64);
+    let model = sketch(|record| record.header.model_digest = "another".to_owned());
+    let load = sketch(|record| {
+        record.header.plan_json = record.header.plan_json.replace("\"slots\":1", "\"slots\":2");
+    });
+    for (other, word) in [(hosts, "hosts"), (model, "model"), (load, "load")] {
+        let AcrossError::Unlike(why) = across(&one, &other, false).unwrap_err() else { panic!("{word}") };
+        assert!(why.len() == 1 && why[0].starts_with(word), "{why:?}");
+        assert_eq!(across(&one, &other, true).unwrap().unlike, why);
+    }
+}
