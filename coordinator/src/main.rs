@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     let terminal = std::io::stderr().is_terminal();
     let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let format = cli.format();
-    let streams = report::Streams { out: &mut out, colour, terminal };
+    let streams = report::Streams { out: &mut out, colour, terminal, quiet: cli.quiet };
     let mut reporter = report::reporter(format, streams);
     match app::carry_out(cli, &mut *reporter) {
         Ok(code) => ExitCode::from(code),

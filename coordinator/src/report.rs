@@ -37,6 +37,8 @@ pub struct Streams<'a> {
     pub colour: bool,
     /// Whether progress may be drawn over on stderr.
     pub terminal: bool,
+    /// Whether progress is wanted at all; what goes wrong is said anyway.
+    pub quiet: bool,
 }
 
 /// Shows what commands found.

@@ -187,6 +187,8 @@ pub struct Progress {
     pub failed: u64,
     /// Output tokens.
     pub output_tokens: u64,
+    /// Largest lateness, ns; zero from older workers.
+    pub late_ns: u64,
 }
 
 /// How a process ended.

@@ -173,7 +173,7 @@ fn ups() -> Vec<Up> {
     };
     let attempt = Attempt(3);
     let ticket = Ticket(8);
-    let progress = Progress { attempt, issued: 1, completed: 2, failed: 3, output_tokens: 4 };
+    let progress = Progress { attempt, issued: 1, completed: 2, failed: 3, output_tokens: 4, late_ns: 5 };
     let report = LoadReport {
         model_digest: "d".into(),
         parameters: 1,

@@ -28,6 +28,9 @@ pub struct Cli {
     /// Where runs are kept [default: pgo-benchmarks in the user's data directory]
     #[arg(long, global = true, env = "PGO_BENCH_STORE", value_name = "DIR", hide_env_values = true)]
     pub store: Option<PathBuf>,
+    /// No progress on stderr, only what goes wrong
+    #[arg(long, short = 'q', global = true)]
+    pub quiet: bool,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,

@@ -114,6 +114,9 @@ pub async fn drive(
             biased;
             Some(()) = sources.interrupts.recv() => Some(Event::Interrupt),
             Some(incoming) = sources.incoming.recv() => {
+                if let Some(live) = driver.roster.live(incoming.session, &incoming.what) {
+                    (driver.show)(Sight::Live(live));
+                }
                 driver.roster.translate(incoming.session, incoming.what)
             }
             Some(exit) = sources.agents.recv() => Some(Event::AgentEnded(exit)),

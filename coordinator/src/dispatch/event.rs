@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contract::id::{Arm, Attempt, Ticket, TrialKey};
-use contract::message::{Exit, Failure, LoadReport};
+use contract::message::{Exit, Failure, LoadReport, Progress};
 use contract::part::Part;
 use contract::run::{BlockDone, Notice, NoticeKind, RunState};
 
@@ -216,6 +216,8 @@ pub enum Sight {
     },
     /// The trial's workers have reached a phase.
     Phase(&'static str),
+    /// How far the trial is, all its workers together, about once a second.
+    Live(Progress),
     /// The first engine of a run is open.
     Loaded(LoadReport),
     /// Something worth knowing.

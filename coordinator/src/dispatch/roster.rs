@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use contract::id::{Attempt, Ticket};
 use contract::identity::HostFacts;
-use contract::message::{Down, Exit, Hello, PartChunk, Role, Up};
+use contract::message::{Down, Exit, Hello, PartChunk, Progress, Role, Up};
 
 use super::event::{AgentId, Delivery, Event, Word};
 use crate::fleet::session::{Peer, SessionEvent};
@@ -32,12 +32,21 @@ struct Worker {
     expected: Expected,
     peer: Option<Peer>,
     assembly: Assembly,
+    /// What it last said of the attempt.
+    live: Progress,
 }
 
 impl Roster {
     /// Notes that a worker will dial in, and what its part must say.
     pub(super) fn expect(&mut self, ticket: Ticket, agent: AgentId, attempt: Attempt, expected: Expected) {
-        let worker = Worker { agent, attempt, expected, peer: None, assembly: Assembly::default() };
+        let worker = Worker {
+            agent,
+            attempt,
+            expected,
+            peer: None,
+            assembly: Assembly::default(),
+            live: Progress::default(),
+        };
         self.workers.insert(ticket, worker);
     }
 
@@ -47,7 +56,24 @@ impl Roster {
             worker.attempt = attempt;
             worker.expected.planned = planned;
             worker.assembly = Assembly::default();
+            worker.live = Progress::default();
         }
+    }
+
+    /// How far all workers of an attempt are, where this is a sign of life that tells of one.
+    pub(super) fn live(&mut self, session: u64, what: &SessionEvent) -> Option<Progress> {
+        let SessionEvent::Said(Up::Beat(Some(said))) = what else { return None };
+        let worker = self.workers.get_mut(self.sessions.get(&session)?)?;
+        worker.live = *said;
+        let mut sum = Progress { attempt: said.attempt, ..Progress::default() };
+        for one in self.workers.values().map(|worker| worker.live).filter(|one| one.attempt == said.attempt) {
+            sum.issued += one.issued;
+            sum.completed += one.completed;
+            sum.failed += one.failed;
+            sum.output_tokens += one.output_tokens;
+            sum.late_ns = sum.late_ns.max(one.late_ns);
+        }
+        Some(sum)
     }
 
     /// What a session's event means to the core, if anything.

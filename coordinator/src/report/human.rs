@@ -154,7 +154,7 @@ impl Reporter for Human<'_> {
     }
 
     fn progress(&mut self, plan: &Plan) -> Box<dyn Progress> {
-        progress::of_run(plan, self.streams.terminal)
+        progress::of_run(plan, &self.streams)
     }
 
     fn build_progress(&mut self) -> Box<dyn BuildSteps> {

@@ -333,7 +333,7 @@ pub(crate) fn print(format: Format, show: impl FnOnce(&mut dyn Reporter)) -> Str
 pub(crate) fn painted(format: Format, colour: bool, show: impl FnOnce(&mut dyn Reporter)) -> String {
     let mut out = Vec::new();
     {
-        let mut reporter = reporter(format, Streams { out: &mut out, colour, terminal: false });
+        let mut reporter = reporter(format, Streams { out: &mut out, colour, terminal: false, quiet: false });
         show(&mut *reporter);
     }
     String::from_utf8(out).unwrap()

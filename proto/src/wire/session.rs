@@ -245,13 +245,13 @@ fn host_from(host: pb::HostFacts) -> HostFacts {
 }
 
 fn progress_to(progress: Progress) -> pb::Progress {
-    let Progress { attempt, issued, completed, failed, output_tokens } = progress;
-    pb::Progress { attempt: attempt.0, issued, completed, failed, output_tokens }
+    let Progress { attempt, issued, completed, failed, output_tokens, late_ns } = progress;
+    pb::Progress { attempt: attempt.0, issued, completed, failed, output_tokens, late_ns }
 }
 
 fn progress_from(progress: &pb::Progress) -> Progress {
-    let pb::Progress { attempt, issued, completed, failed, output_tokens } = *progress;
-    Progress { attempt: Attempt(attempt), issued, completed, failed, output_tokens }
+    let pb::Progress { attempt, issued, completed, failed, output_tokens, late_ns } = *progress;
+    Progress { attempt: Attempt(attempt), issued, completed, failed, output_tokens, late_ns }
 }
 
 fn report_to(report: LoadReport) -> pb::LoadReport {

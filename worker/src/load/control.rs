@@ -18,6 +18,7 @@ pub struct Control {
     completed: AtomicU64,
     failed: AtomicU64,
     output_tokens: AtomicU64,
+    late_ns: AtomicU64,
 }
 
 impl Control {
@@ -45,6 +46,7 @@ impl Control {
             completed: load(&self.completed),
             failed: load(&self.failed),
             output_tokens: load(&self.output_tokens),
+            late_ns: load(&self.late_ns),
         }
     }
 
@@ -59,10 +61,11 @@ impl Control {
         *self.driver.lock().unwrap_or_else(PoisonError::into_inner) = Some(std::thread::current());
     }
 
-    pub(super) fn show(&self, issued: u64, outcomes: &Outcomes, output_tokens: u64) {
+    pub(super) fn show(&self, issued: u64, outcomes: &Outcomes, output_tokens: u64, late_ns: u64) {
         self.issued.store(issued, Ordering::Relaxed);
         self.completed.store(outcomes.ok, Ordering::Relaxed);
         self.failed.store(outcomes.not_ok(), Ordering::Relaxed);
         self.output_tokens.store(output_tokens, Ordering::Relaxed);
+        self.late_ns.store(late_ns, Ordering::Relaxed);
     }
 }

@@ -158,7 +158,9 @@ impl<'a> Driver<'a> {
 
     fn show(&self) {
         if self.show {
-            self.bench.control.show(self.issued, self.recorder.outcomes(), self.recorder.tokens_so_far());
+            let recorder = &self.recorder;
+            let (tokens, late) = (recorder.tokens_so_far(), recorder.latest_ns());
+            self.bench.control.show(self.issued, recorder.outcomes(), tokens, late);
         }
     }
 

@@ -199,6 +199,12 @@ impl Recorder {
         self.output_tokens
     }
 
+    /// Largest lateness so far, ns.
+    #[must_use]
+    pub fn latest_ns(&self) -> u64 {
+        self.histograms.get(Metric::Lateness).exact().max
+    }
+
     /// The figures.
     #[must_use]
     pub fn finish(self) -> Measured {
