@@ -20,3 +20,5 @@ mod hostile;
 mod housekeeping;
 #[path = "store/runs.rs"]
 mod runs;
+#[path = "store/versions.rs"]
+mod versions;

@@ -1,0 +1,76 @@
+//! Writers and readers of different ages: everything that was ever written stays readable, what is newer is refused as
+//! such. The files of the first layout were written by programs of that time.
+
+use std::path::Path;
+use std::process::Command;
+
+use contract::addendum::{Annotation, AnnotationKind};
+use contract::envelope::{self, Kind};
+use contract::part::Part;
+use contract::record::Record;
+use coordinator::store::{Store, StoreError, decode_archive, read_archive};
+
+use crate::sample::{run, store_with, write_run};
+
+/// The directory of a store that a program of the first layout closed.
+fn of_the_first_layout(dir: &Path) {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/store/layout-1-store.tar.gz");
+    let unpacked = Command::new("tar").arg("-xzf").arg(fixture).arg("-C").arg(dir).status().unwrap();
+    assert!(unpacked.success());
+    std::fs::create_dir(dir.join("runs")).unwrap();
+}
+
+fn manifest(dir: &Path) -> String {
+    std::fs::read_to_string(dir.join("manifest")).unwrap()
+}
+
+#[test]
+fn a_directory_of_the_first_layout_is_read_and_goes_on_in_the_newest() {
+    let dir = tempfile::tempdir().unwrap();
+    of_the_first_layout(dir.path());
+    assert!(manifest(dir.path()).starts_with("pgo-benchmarks store, layout 1\n"));
+    let store = Store::open(dir.path()).unwrap();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/store/layout-1.bench");
+    assert_eq!(store.read_run(run(1)).unwrap(), read_archive(&file).unwrap());
+    write_run(&store, run(2), 1).unwrap();
+    assert!(manifest(dir.path()).starts_with("pgo-benchmarks store, layout 2\n"));
+    store.close().unwrap();
+    assert_eq!(Store::open(dir.path()).unwrap().verify().unwrap().sound, [run(1), run(2)]);
+}
+
+#[test]
+fn a_directory_of_a_newer_program_is_refused_and_not_touched() {
+    let dir = tempfile::tempdir().unwrap();
+    store_with(dir.path(), 1, 1);
+    let body = manifest(dir.path()).replace("layout 2", "layout 3");
+    let body = &body[..body.rfind("crc ").unwrap()];
+    let newer = format!("{body}crc {:08x}\n", crc32fast::hash(body.as_bytes()));
+    std::fs::write(dir.path().join("manifest"), &newer).unwrap();
+    let error = Store::open(dir.path()).unwrap_err();
+    assert!(matches!(error, StoreError::Newer { found: 3, known: 2, .. }), "{error}");
+    assert!(error.to_string().ends_with("use a newer one"), "{error}");
+    assert_eq!(manifest(dir.path()), newer);
+}
+
+/// A run without remarks is exported in the first layout, so that older programs read it.
+#[test]
+fn an_export_file_is_as_old_as_what_is_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    store_with(dir.path(), 1, 1);
+    let store = Store::open(dir.path()).unwrap();
+    let layout = || std::fs::read(store.export(run(1)).unwrap()).unwrap()[8..12].to_vec();
+    assert_eq!(layout(), [0, 0, 0, 1]);
+    let note = Annotation { unix_ms: 1, kind: AnnotationKind::Note, text: "quiet host".into() };
+    store.annotate(run(1), &note).unwrap();
+    assert_eq!(layout(), [0, 0, 0, 2]);
+    assert!(read_archive(&store.archive_path(run(1))).is_ok());
+}
+
+#[test]
+fn a_record_of_a_newer_envelope_says_so() {
+    let mut sealed = envelope::seal(Kind::Part, b"whatever it may be");
+    sealed[7] = 2;
+    let error = Part::open(&sealed).unwrap_err().to_string();
+    assert!(error.contains("version 2") && error.contains("use a newer one"), "{error}");
+    assert!(decode_archive(&sealed).is_err());
+}
