@@ -102,9 +102,8 @@ impl Store {
 
     /// The ids of all runs, oldest first.
     pub(super) fn ids(&self) -> Result<Vec<RunId>, StoreError> {
-        let read = || {
-            rows::scan(&self.trees.index, b"").map(|row| key::run_of(&row?.0).ok_or(Damage::Index)).collect()
-        };
+        let read =
+            || rows::keys(&self.trees.index).map(|key| key::run_of(&key?).ok_or(Damage::Index)).collect();
         guarded(read).and_then(|ids| ids).map_err(|damage| self.damaged(damage))
     }
 

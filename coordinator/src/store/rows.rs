@@ -54,6 +54,17 @@ pub(super) fn scan(tree: &Tree, prefix: &[u8]) -> impl Iterator<Item = Result<Ro
     })
 }
 
+/// The keys of all values, in order, without reading those.
+pub(super) fn keys(tree: &Tree) -> impl Iterator<Item = Result<Vec<u8>, Damage>> + use<> {
+    tree.iter().keys().filter_map(|piece| {
+        let whole = piece.map_err(Damage::Engine).and_then(|piece| {
+            let (key, sequence) = split(&piece)?;
+            Ok((sequence == 0).then(|| key.to_vec()))
+        });
+        whole.transpose()
+    })
+}
+
 type Pieces = std::iter::Peekable<sled::Iter>;
 type Piece = Result<(sled::IVec, sled::IVec), sled::Error>;
 
@@ -146,5 +157,7 @@ mod tests {
         let rows: Vec<_> = scan(&tree, b"a").map(Result::unwrap).collect();
         assert_eq!(rows, [(b"a1".to_vec(), vec![1; PIECE + 1]), (b"a2".to_vec(), b"two".to_vec())]);
         assert_eq!(get(&tree, b"a").unwrap(), None);
+        let keys: Vec<_> = keys(&tree).map(Result::unwrap).collect();
+        assert_eq!(keys, [b"a1".to_vec(), b"a2".to_vec(), b"b".to_vec()]);
     }
 }
