@@ -290,6 +290,12 @@ pub struct EngineFacts {
     pub peak_kv_bytes: u64,
     /// Which kernels ran.
     pub kernels: String,
+    /// Bound of the key/value cache, bytes; `None` where there is no cache.
+    pub kv_bytes_total: Option<u64>,
+    /// Time of all steps together; `None` where the engine does not compute.
+    pub stepping: Option<Duration>,
+    /// Of that, the time in which the scheduler composed passes and handed out what came of them.
+    pub scheduling: Option<Duration>,
 }
 
 impl Default for Histograms {

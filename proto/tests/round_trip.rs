@@ -128,6 +128,9 @@ fn part() -> Part {
             peak_waiting: 4,
             peak_kv_bytes: 5,
             kernels: "avx2".into(),
+            kv_bytes_total: Some(6),
+            stepping: Some(Duration::from_nanos(7)),
+            scheduling: Some(Duration::from_nanos(8)),
         },
     }
 }

@@ -252,6 +252,7 @@ impl OpenEngine {
 
     fn facts(&self) -> EngineFacts {
         let counters = self.engine.counters();
+        let computes = !counters.computing.is_zero();
         EngineFacts {
             model_digest: self.report.model_digest.clone(),
             threads: self.report.threads,
@@ -260,6 +261,9 @@ impl OpenEngine {
             peak_waiting: counters.peak_waiting,
             peak_kv_bytes: counters.peak_kv_bytes,
             kernels: self.kernels.clone(),
+            kv_bytes_total: Some(counters.kv_bytes_total).filter(|bytes| *bytes > 0),
+            stepping: computes.then_some(counters.stepping),
+            scheduling: computes.then_some(counters.stepping.saturating_sub(counters.computing)),
         }
     }
 }

@@ -84,7 +84,7 @@ fn check_document(json: &Value, isa: Isa) {
         "version",
     ];
     assert_eq!(keys, expected);
-    assert_eq!(json["format"], "worker-bench/1");
+    assert_eq!(json["format"], "worker-bench/2");
     assert_eq!(json["kernels"], isa.name());
     for floor in ["read_weights", "read_memory"] {
         assert!(number(&json["floors"][floor]["bytes"]) > 0.0);
@@ -97,10 +97,10 @@ fn check_document(json: &Value, isa: Isa) {
     assert_eq!(decode.iter().map(|line| number(&line["batch"])).collect::<Vec<_>>(), [1.0, 3.0]);
     for line in decode {
         check_spread(&line["tokens_per_second"]);
-        for share in ["read_share", "multiply_add_share", "planning_share"] {
+        for share in ["read_share", "multiply_add_share", "scheduling_share"] {
             assert!(number(&line[share]) > 0.0, "{share} in {line}");
         }
-        assert!(number(&line["planning_share"]) < 1.0);
+        assert!(number(&line["scheduling_share"]) < 1.0);
     }
     assert!(json["model"]["bytes_per_step"].as_u64() <= json["model"]["bytes"].as_u64());
 }

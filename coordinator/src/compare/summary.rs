@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use contract::id::Arm;
 use contract::metric::Metric;
-use contract::part::{Histograms, Outcomes};
+use contract::part::{EngineFacts, Histograms, Outcomes};
 use stats::validity::{Claim, Thresholds, claim};
 
 use super::trials::{Round, Trial};
@@ -70,6 +70,12 @@ pub struct Views {
     pub parallel_efficiency: f64,
     /// Largest resident set of a worker, bytes.
     pub peak_rss_bytes: f64,
+    /// Most bytes of a worker's key/value cache in use.
+    pub peak_kv_bytes: f64,
+    /// Bound of a worker's key/value cache, bytes; `None` where there is none.
+    pub kv_bytes_total: Option<f64>,
+    /// Share of the steps' time outside the passes through the model; `None` where the engine does not compute.
+    pub scheduling_share: Option<f64>,
     /// Most requests waiting in an engine.
     pub peak_waiting: f64,
     /// Most sequences in one step.
@@ -160,9 +166,28 @@ fn views(trials: &[&Trial<'_>]) -> Views {
             cpu_seconds(t) / (longest.as_secs_f64() * f64::from(threads)).max(1e-9)
         }),
         peak_rss_bytes: over(&|t| most(t, |p| p.usage.peak_rss_bytes)),
+        peak_kv_bytes: over(&|t| most(t, |p| p.engine.peak_kv_bytes)),
+        kv_bytes_total: known(trials, &|t| {
+            t.parts.iter().filter_map(|p| p.engine.kv_bytes_total).max().map(|b| b as f64)
+        }),
+        scheduling_share: known(trials, &scheduling_share),
         peak_waiting: over(&|t| most(t, |p| p.engine.peak_waiting.into())),
         peak_running: over(&|t| most(t, |p| p.engine.peak_running.into())),
     }
+}
+
+/// The median over the trials that say something.
+fn known(trials: &[&Trial<'_>], pick: &dyn Fn(&Trial<'_>) -> Option<f64>) -> Option<f64> {
+    let values: Vec<f64> = trials.iter().filter_map(|trial| pick(trial)).collect();
+    (!values.is_empty()).then(|| median(values))
+}
+
+fn scheduling_share(trial: &Trial<'_>) -> Option<f64> {
+    let sum = |pick: fn(&EngineFacts) -> Option<Duration>| {
+        trial.parts.iter().filter_map(|part| pick(&part.engine)).sum::<Duration>().as_secs_f64()
+    };
+    let steps = sum(|engine| engine.stepping);
+    (steps > 0.0).then(|| sum(|engine| engine.scheduling) / steps)
 }
 
 fn most(trial: &Trial<'_>, pick: fn(&contract::part::Part) -> u64) -> f64 {

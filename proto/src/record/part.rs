@@ -271,13 +271,32 @@ fn decode_usage(usage: &pb::Usage) -> Usage {
 }
 
 fn encode_engine(engine: &EngineFacts) -> pb::EngineFacts {
-    let EngineFacts { model_digest, threads, steps, peak_running, peak_waiting, peak_kv_bytes, kernels } =
-        engine.clone();
-    pb::EngineFacts { model_digest, threads, steps, peak_running, peak_waiting, peak_kv_bytes, kernels }
+    let EngineFacts { model_digest, threads, steps, peak_running, peak_waiting, .. } = engine.clone();
+    pb::EngineFacts {
+        model_digest,
+        threads,
+        steps,
+        peak_running,
+        peak_waiting,
+        peak_kv_bytes: engine.peak_kv_bytes,
+        kernels: engine.kernels.clone(),
+        kv_bytes_total: engine.kv_bytes_total,
+        step_ns: engine.stepping.map(ns),
+        scheduling_ns: engine.scheduling.map(ns),
+    }
 }
 
 fn decode_engine(engine: pb::EngineFacts) -> EngineFacts {
-    let pb::EngineFacts { model_digest, threads, steps, peak_running, peak_waiting, peak_kv_bytes, kernels } =
-        engine;
-    EngineFacts { model_digest, threads, steps, peak_running, peak_waiting, peak_kv_bytes, kernels }
+    EngineFacts {
+        model_digest: engine.model_digest,
+        threads: engine.threads,
+        steps: engine.steps,
+        peak_running: engine.peak_running,
+        peak_waiting: engine.peak_waiting,
+        peak_kv_bytes: engine.peak_kv_bytes,
+        kernels: engine.kernels,
+        kv_bytes_total: engine.kv_bytes_total,
+        stepping: engine.step_ns.map(Duration::from_nanos),
+        scheduling: engine.scheduling_ns.map(Duration::from_nanos),
+    }
 }

@@ -164,15 +164,16 @@ impl Batcher {
         self.waiting.is_empty() && self.running.is_empty()
     }
 
-    /// One step: [`Batcher::begin_step`], then [`Batcher::finish_step`].
+    /// One step: [`Batcher::begin_step`], [`Batcher::compute`], then [`Batcher::finish_step`].
     pub fn step(&mut self, events: &mut Vec<Event>) -> StepReport {
         self.begin_step(events);
+        self.compute();
         self.finish_step(events)
     }
 
     /// Admits requests and composes the next pass. Emits `Started` before any work on it is done, so that a
-    /// caller may read its clock between the two halves. Call [`Batcher::finish_step`] next, without
-    /// cancelling in between.
+    /// caller may read its clock in between. Call [`Batcher::compute`] and [`Batcher::finish_step`] next,
+    /// without cancelling in between.
     pub fn begin_step(&mut self, events: &mut Vec<Event>) {
         self.admit();
         self.batch.clear();
@@ -183,11 +184,17 @@ impl Batcher {
         self.plan_prefill(events);
     }
 
-    /// Computes the pass, chooses tokens and emits what came of it.
-    pub fn finish_step(&mut self, events: &mut Vec<Event>) -> StepReport {
+    /// Computes the pass: everything of a step that is not the scheduler's own work.
+    pub fn compute(&mut self) {
         if self.batch.len() > 0 {
             self.engine.forward(&self.batch);
             self.engine.greedy(&mut self.choices[..self.due.len()]);
+        }
+    }
+
+    /// Hands out the tokens of the pass, emits what became of the requests and frees what ended.
+    pub fn finish_step(&mut self, events: &mut Vec<Event>) -> StepReport {
+        if self.batch.len() > 0 {
             (0..self.due.len()).for_each(|row| self.settle(row, events));
             self.retire();
         }

@@ -109,7 +109,7 @@ enum Figure {
 #[derive(Debug, Default)]
 struct Samples {
     rates: Vec<f64>,
-    planning: Vec<f64>,
+    scheduling: Vec<f64>,
 }
 
 /// Measures, telling `progress` each repetition that begins, counted from 1.
@@ -172,7 +172,7 @@ fn measure(
         Figure::Prefill => settings.prompt as f64 / engine.prefill(settings.prompt)?.as_secs_f64(),
         Figure::Decode(batch) => {
             let decoded = engine.decode(batch)?;
-            samples.planning.push(decoded.planning.as_secs_f64() / decoded.total.as_secs_f64());
+            samples.scheduling.push(decoded.scheduling.as_secs_f64() / decoded.total.as_secs_f64());
             (batch * settings.decode_steps) as f64 / decoded.total.as_secs_f64()
         }
     };
@@ -188,19 +188,19 @@ fn summarise(
     machine: Machine,
     samples: Vec<Samples>,
 ) -> Report {
-    let mut spreads = samples.into_iter().map(|s| (Spread::of(s.rates), Spread::of(s.planning)));
+    let mut spreads = samples.into_iter().map(|s| (Spread::of(s.rates), Spread::of(s.scheduling)));
     let mut next = || spreads.next().expect("a figure has samples");
     let (read_weights, read_memory, multiply_add) = (next().0, next().0, next().0);
     let rate = next().0;
     let prefill_share = work.prefill_share(settings.prompt, rate.median, multiply_add.median);
     let prefill = Prefill { tokens: settings.prompt, rate, multiply_add_share: prefill_share };
     let decode = settings.batches.iter().map(|&batch| {
-        let (rate, planning) = next();
+        let (rate, scheduling) = next();
         Decode {
             batch,
             read_share: work.read_share(batch, rate.median, read_weights.median.max(read_memory.median)),
             multiply_add_share: work.decode_share(rate.median, multiply_add.median),
-            planning_share: planning.median,
+            scheduling_share: scheduling.median,
             rate,
         }
     });

@@ -13,7 +13,7 @@ use super::accuracy::Accuracy;
 use super::shares::Spread;
 
 /// Name of the JSON's shape; another shape gets another number.
-const FORMAT: &str = "worker-bench/1";
+const FORMAT: &str = "worker-bench/2";
 
 /// Everything measured. Read and written rates are in GB/s (10⁹ bytes), operations in GFLOP/s, tokens per second.
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ pub(super) struct Decode {
     pub(super) rate: Spread,
     pub(super) read_share: f64,
     pub(super) multiply_add_share: f64,
-    pub(super) planning_share: f64,
+    pub(super) scheduling_share: f64,
 }
 
 impl Machine {
@@ -85,7 +85,7 @@ impl Report {
             json!({
                 "batch": line.batch, "prompt": decode_prompt, "steps": decode_steps,
                 "tokens_per_second": spread(&line.rate), "read_share": line.read_share,
-                "multiply_add_share": line.multiply_add_share, "planning_share": line.planning_share,
+                "multiply_add_share": line.multiply_add_share, "scheduling_share": line.scheduling_share,
             })
         });
         let mut document = json!({
@@ -160,21 +160,21 @@ impl Display for Report {
             writeln!(f, "{accuracy}\n")?;
         }
         self.floors(f)?;
-        let columns = ("tokens/s", "median", "min – max", "of reading", "of FMA", "planning");
-        let (name, median, range, read, peak, planning) = columns;
-        writeln!(f, "{name:<28}{median:>10}{range:>22}{read:>12}{peak:>10}{planning:>10}")?;
+        let columns = ("tokens/s", "median", "min – max", "of reading", "of FMA", "scheduling");
+        let (name, median, range, read, peak, scheduling) = columns;
+        writeln!(f, "{name:<28}{median:>10}{range:>22}{read:>12}{peak:>10}{scheduling:>12}")?;
         let Prefill { tokens, rate, multiply_add_share } = &self.prefill;
         let name = format!("prefill {tokens}");
         writeln!(f, "{name:<28}{}{:>12}{:>10}", figures(rate), "", percent(*multiply_add_share, 1))?;
         for line in &self.decode {
             writeln!(
                 f,
-                "{:<28}{}{:>12}{:>10}{:>10}",
+                "{:<28}{}{:>12}{:>10}{:>12}",
                 format!("decode, batch {}", line.batch),
                 figures(&line.rate),
                 percent(line.read_share, 1),
                 percent(line.multiply_add_share, 1),
-                percent(line.planning_share, 2)
+                percent(line.scheduling_share, 2)
             )?;
         }
         Ok(())

@@ -181,6 +181,12 @@ pub struct Counters {
     pub peak_waiting: u32,
     /// Most bytes of the key/value cache in use.
     pub peak_kv_bytes: u64,
+    /// Bytes of the key/value cache, used or not.
+    pub kv_bytes_total: u64,
+    /// Time of all steps; zero where the engine does not compute.
+    pub stepping: Duration,
+    /// Of that, the time of the passes through the model.
+    pub computing: Duration,
 }
 
 /// An engine and what it says of itself.
@@ -216,6 +222,8 @@ impl Counters {
     /// Counts one step.
     fn step(&mut self, load: StepLoad) {
         self.steps += 1;
+        self.stepping += load.stepping;
+        self.computing += load.computing;
         self.see(load);
     }
 
@@ -224,6 +232,7 @@ impl Counters {
         self.peak_running = self.peak_running.max(load.running);
         self.peak_waiting = self.peak_waiting.max(load.waiting);
         self.peak_kv_bytes = self.peak_kv_bytes.max(load.kv_bytes);
+        self.kv_bytes_total = self.kv_bytes_total.max(load.kv_bytes_total);
     }
 }
 
@@ -233,6 +242,10 @@ struct StepLoad {
     running: u32,
     waiting: u32,
     kv_bytes: u64,
+    kv_bytes_total: u64,
+    stepping: Duration,
+    /// Of the step, the pass through the model.
+    computing: Duration,
 }
 
 /// Opens an engine that can carry `demand` on a host that `slots` workers share, and tells `phase` the name of each phase of loading as it ends.

@@ -1,9 +1,11 @@
 //! The inference engine linked into this binary: checks that the demand fits before anything large is allocated,
-//! loads the model, and translates between the engine border and the batcher. It must not know load or clocks.
+//! loads the model, and translates between the engine border and the batcher. Its own stopwatch tells the scheduler's
+//! share of a step; it must not know load or the clock that requests are timed by.
 
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use contract::message::{Failure, FailureKind, LoadReport};
 use contract::spec::{self, Demand, NativeSpec};
@@ -244,13 +246,21 @@ impl Stepper for Native {
     }
 
     fn step(&mut self, events: &mut Vec<EngineEvent>, _: &Halt) -> StepLoad {
-        let report = self.batcher.step(&mut self.events);
+        let begin = Instant::now();
+        self.batcher.begin_step(&mut self.events);
+        let composed = Instant::now();
+        self.batcher.compute();
+        let computing = composed.elapsed();
+        let report = self.batcher.finish_step(&mut self.events);
         events.extend(self.events.drain(..).map(translated));
         StepLoad {
             // What it did rather than what is left: finished sequences were in the step too.
             running: saturated(report.held),
             waiting: saturated(report.waiting),
             kv_bytes: report.kv_pages_held as u64 * self.page_bytes,
+            kv_bytes_total: report.kv_pages_total as u64 * self.page_bytes,
+            stepping: begin.elapsed(),
+            computing,
         }
     }
 }

@@ -188,7 +188,7 @@ impl Core {
         let running = u32::try_from(self.running.len()).expect("bounded by max_batch");
         let waiting = u32::try_from(self.waiting.len()).expect("indices are u32");
         self.running.retain_mut(|work| work.advance(events));
-        StepLoad { running, waiting, kv_bytes: 0 }
+        StepLoad { running, waiting, ..StepLoad::default() }
     }
 
     /// The duration of a step as [`SimSpec`] defines it.

@@ -161,6 +161,12 @@ pub struct Views {
     pub parallel_efficiency: f64,
     /// Largest resident set of a worker, bytes.
     pub peak_rss_bytes: f64,
+    /// Most bytes of a worker's key/value cache in use.
+    pub peak_kv_bytes: f64,
+    /// Bound of a worker's key/value cache, bytes; null where there is none.
+    pub kv_bytes_total: Option<f64>,
+    /// Share of the steps' time outside the passes through the model; null where the engine does not compute.
+    pub scheduling_share: Option<f64>,
     /// Most requests waiting in an engine.
     pub peak_waiting: f64,
     /// Most sequences in one step.

@@ -133,4 +133,10 @@ pub struct Engine {
     pub peak_kv_bytes: u64,
     /// Which kernels ran.
     pub kernels: String,
+    /// Bound of the key/value cache, bytes; null where there is none.
+    pub kv_bytes_total: Option<u64>,
+    /// Time of all steps together, ns; null where the engine does not compute.
+    pub step_ns: Option<u64>,
+    /// Of that, the time in which the scheduler composed passes and handed out what came of them, ns.
+    pub scheduling_ns: Option<u64>,
 }

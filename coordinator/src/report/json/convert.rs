@@ -264,6 +264,9 @@ fn views(views: &Views) -> doc::Views {
         cpu_seconds: views.cpu_seconds,
         parallel_efficiency: views.parallel_efficiency,
         peak_rss_bytes: views.peak_rss_bytes,
+        peak_kv_bytes: views.peak_kv_bytes,
+        kv_bytes_total: views.kv_bytes_total,
+        scheduling_share: views.scheduling_share,
         peak_waiting: views.peak_waiting,
         peak_running: views.peak_running,
     }

@@ -62,6 +62,7 @@ pub(crate) fn run(batcher: &mut Batcher, prompt: &[u32], concurrent: usize, max_
     while !batcher.is_idle() {
         batcher.begin_step(&mut events);
         note(&mut events, released.elapsed(), &mut progress);
+        batcher.compute();
         batcher.finish_step(&mut events);
         note(&mut events, released.elapsed(), &mut progress);
     }

@@ -113,5 +113,8 @@ fn engine(engine: &EngineFacts) -> doc::Engine {
         peak_waiting: engine.peak_waiting,
         peak_kv_bytes: engine.peak_kv_bytes,
         kernels: engine.kernels.clone(),
+        kv_bytes_total: engine.kv_bytes_total,
+        step_ns: engine.stepping.map(ns),
+        scheduling_ns: engine.scheduling.map(ns),
     }
 }
