@@ -67,6 +67,10 @@ pub struct BenchArgs {
     /// Repetitions of everything
     #[arg(long, default_value = "5", value_parser = positive)]
     pub repeat: usize,
+    /// Instead of measuring, check in this many random compositions of batch, chunk size, threads and kernels that
+    /// every request gets the tokens it gets alone
+    #[arg(long, value_name = "COMPOSITIONS", value_parser = positive)]
+    pub invariance: Option<usize>,
     /// How to print
     #[arg(long, default_value = "human")]
     pub output: BenchOutput,

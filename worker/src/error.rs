@@ -3,6 +3,7 @@
 //! | code | meaning |
 //! |---|---|
 //! | 0 | left as asked |
+//! | 1 | `bench --invariance` found tokens that depend on a request's company |
 //! | 2 | wrong usage, missing environment, unusable model file, or the operating system refused |
 //! | 3 | the coordinator refused this process; trying again cannot help |
 //! | 4 | the coordinator could not be reached in time |
@@ -24,6 +25,16 @@ pub enum WorkerError {
     /// The engine could not be measured.
     #[error(transparent)]
     Bench(#[from] BenchError),
+    /// A request's tokens depend on its company.
+    #[error(
+        "find {compositions} compositions invariant: {differing} tokens differ from those a request gets alone"
+    )]
+    Variant {
+        /// Compositions checked.
+        compositions: usize,
+        /// Tokens that differ.
+        differing: usize,
+    },
     /// The generator did not answer its own requests.
     #[error(
         "measure the generator's floor: requests were lost or timed out; try again on a less busy machine"
@@ -81,6 +92,7 @@ impl WorkerError {
             Self::Link(LinkError::Refused { .. }) => 3,
             Self::Link(LinkError::Unreachable { .. }) => 4,
             Self::Link(LinkError::Silent { .. } | LinkError::Broken { .. }) => 5,
+            Self::Variant { .. } => 1,
             Self::Panicked => 101,
             _ => 2,
         }

@@ -86,15 +86,35 @@ fn model(command: ModelCommand) -> Result<(), WorkerError> {
 }
 
 fn measure(args: BenchArgs) -> Result<(), WorkerError> {
-    let (output, repeats) = (args.output, args.repeat);
+    let (output, repeats, invariance) = (args.output, args.repeat, args.invariance);
     let model = bench::locate(args.model.as_deref())?;
     let settings = args.settings(model);
+    if let Some(compositions) = invariance {
+        return check_invariance(&settings, compositions, output);
+    }
     let report = bench::run(&settings, &mut |repetition| eprintln!("repetition {repetition} of {repeats}"))?;
     match output {
         BenchOutput::Human => print!("{report}"),
         BenchOutput::Json => println!("{:#}", report.json()),
     }
     Ok(())
+}
+
+fn check_invariance(
+    settings: &bench::Settings,
+    compositions: usize,
+    output: BenchOutput,
+) -> Result<(), WorkerError> {
+    let progress = &mut |kernels: &'static str, threads| eprintln!("{kernels} kernels, {threads} threads");
+    let found = bench::invariance(settings, compositions, progress)?;
+    match output {
+        BenchOutput::Human => print!("{found}"),
+        BenchOutput::Json => println!("{:#}", found.json()),
+    }
+    match found.differing() {
+        Some(differing) => Err(WorkerError::Variant { compositions, differing }),
+        None => Ok(()),
+    }
 }
 
 fn calibrate(args: FloorArgs) -> Result<(), WorkerError> {

@@ -147,6 +147,8 @@ fn the_full_report_has_the_seeds_views_and_the_provenance() {
         "queue wait, share of service 5.0 %",
         "parallel efficiency",
         "peak resident memory 300.0 MiB",
+        "peak cache, of its bound 30.00 MiB of 40.00 MiB",
+        "scheduler, share of a step 1.0 %",
         "cold start, median over worker processes",
         "first token 40.00 ms",
         "SHA-256 101010101010",

@@ -238,7 +238,15 @@ impl Story {
             window: Window { first_completion: last / 2, last_completion: last, ..Window::default() },
             cold: cold(),
             usage: Usage { wall: last, cpu_user: last, peak_rss_bytes: 300 << 20, ..Usage::default() },
-            engine: EngineFacts { threads: 4, peak_running: 50, ..EngineFacts::default() },
+            engine: EngineFacts {
+                threads: 4,
+                peak_running: 50,
+                peak_kv_bytes: 30 << 20,
+                kv_bytes_total: Some(40 << 20),
+                stepping: Some(last / 2),
+                scheduling: Some(last / 200),
+                ..EngineFacts::default()
+            },
         }
     }
 

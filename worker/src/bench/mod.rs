@@ -8,6 +8,7 @@
 mod accuracy;
 mod engine;
 mod floors;
+mod invariance;
 mod place;
 mod report;
 mod shares;
@@ -26,6 +27,7 @@ use accuracy::Accuracy;
 use engine::Bench;
 use floors::Floors;
 pub use floors::beyond_caches;
+pub use invariance::{Invariance, invariance};
 pub use place::locate;
 pub use report::Report;
 use report::{Decode, Machine, Prefill};
