@@ -124,6 +124,20 @@ fn a_long_prompt_does_not_stall_decoding() {
     assert!(matches!(events[events.len() - 1], Event::Token { id: 1, .. }));
 }
 
+/// The twin: with chunks as long as the prompt, one step holds the whole of it and the test above would notice.
+#[test]
+fn without_chunks_a_long_prompt_stalls_decoding() {
+    let model = model();
+    let options = BatchOptions { prefill_chunk: 1000, ..with_pages(&model, 40) };
+    let mut batcher = Batcher::new(model, options).unwrap();
+    let mut events = Vec::new();
+    batcher.submit(request(0, 4, 30)).unwrap();
+    batcher.step(&mut events);
+    batcher.submit(request(1, 200, 2)).unwrap();
+    let report = batcher.step(&mut events);
+    assert_eq!((report.prefill_tokens, report.decode_tokens), (200, 1));
+}
+
 #[test]
 fn cancelling_works_in_every_state_and_disturbs_nobody() {
     let undisturbed: Vec<_> = {
