@@ -47,23 +47,23 @@ pub fn invariance(
     compositions: usize,
     progress: &mut dyn FnMut(&'static str, usize),
 ) -> Result<Invariance, BenchError> {
-    let kernels =
-        settings.isa.map_or_else(|| Isa::available().into_iter().collect::<Vec<_>>(), |isa| vec![isa]);
+    let paths = paths(settings)?;
     let mut threads = vec![1, settings.threads, settings.threads + 1];
     threads.dedup();
-    let parts = kernels.len() * threads.len();
+    let parts = paths.len() * threads.len();
     let mut found = Invariance { threads: threads.clone(), ..Invariance::default() };
     let mut random = Stream::new(0, Purpose::Token, 0);
-    for (path, &isa) in kernels.iter().enumerate() {
+    for (path, lone) in paths.iter().enumerate() {
+        let isa = lone.isa();
         found.kernels.push(isa.name());
-        let lone = load(&settings.model, 1, isa)?;
-        let requests = requests(&lone, &mut random);
-        let expected = alone(&settings.model, &lone, &requests)?;
+        let requests = requests(lone, &mut random);
+        let expected = alone(&settings.model, lone, &requests)?;
         for (at, &count) in threads.iter().enumerate() {
             progress(isa.name(), count);
             let part = path * threads.len() + at;
             let share = compositions / parts + usize::from(part < compositions % parts);
-            let model = if count == 1 { Arc::clone(&lone) } else { load(&settings.model, count, isa, settings.form)? };
+            let model =
+                if count == 1 { Arc::clone(lone) } else { load(&settings.model, count, isa, settings.form)? };
             found.check(&settings.model, &model, &requests, &expected, share, &mut random)?;
         }
     }
@@ -130,6 +130,21 @@ impl Display for Invariance {
             threads.join(", ")
         )
     }
+}
+
+/// The model with one thread, once for each path of kernels that it fits.
+fn paths(settings: &Settings) -> Result<Vec<Arc<Model>>, BenchError> {
+    if let Some(isa) = settings.isa {
+        return Ok(vec![load(&settings.model, 1, isa, settings.form)?]);
+    }
+    let mut models = Vec::new();
+    for isa in Isa::available() {
+        match load(&settings.model, 1, isa, settings.form) {
+            Err(BenchError::Load { source: LoadError::IsaUnavailable { .. }, .. }) => {}
+            model => models.push(model?),
+        }
+    }
+    Ok(models)
 }
 
 fn load(path: &Path, threads: usize, isa: Isa, form: WeightForm) -> Result<Arc<Model>, BenchError> {
@@ -212,7 +227,8 @@ mod tests {
     fn differing(expected: u64, measured: u64) -> Invariance {
         let (a, b) = (tiny(expected), tiny(measured));
         let isa = Isa::available().into_iter().next().expect("the portable path");
-        let (lone, other) = (load(&a.1, 1, isa, WeightForm::AsStored).unwrap(), load(&b.1, 2, isa, WeightForm::AsStored).unwrap());
+        let load = |path, threads| load(path, threads, isa, WeightForm::AsStored).unwrap();
+        let (lone, other) = (load(&a.1, 1), load(&b.1, 2));
         let mut random = Stream::new(1, Purpose::Token, 0);
         let requests = requests(&lone, &mut random);
         let expected = alone(&a.1, &lone, &requests).unwrap();
