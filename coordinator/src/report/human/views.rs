@@ -15,7 +15,7 @@ const NAME: usize = 14;
 pub(in crate::report) type Figure = (&'static str, fn(&Views) -> String);
 
 /// What an arm is described by: names, and how each is read.
-pub(in crate::report) const FIGURES: [Figure; 13] = [
+pub(in crate::report) const FIGURES: [Figure; 14] = [
     ("tokens/s", |v| digits(v.tokens_per_second)),
     ("requests/s", |v| digits(v.requests_per_second)),
     ("first completion after", |v| seconds(v.first_completion)),
@@ -25,16 +25,12 @@ pub(in crate::report) const FIGURES: [Figure; 13] = [
     ("processor time", |v| seconds(v.cpu_seconds)),
     ("parallel efficiency", |v| percent(v.parallel_efficiency)),
     ("peak resident memory", |v| bytes(v.peak_rss_bytes)),
-    ("peak cache, of its bound", cache),
+    ("peak key/value cache", |v| bytes(v.peak_kv_bytes)),
+    ("bound of that cache", |v| v.kv_bytes_total.map_or_else(|| NONE.to_owned(), bytes)),
     ("scheduler, share of a step", |v| v.scheduling_share.map_or_else(|| NONE.to_owned(), percent)),
     ("most requests waiting", |v| format!("{:.0}", v.peak_waiting)),
     ("most sequences in a step", |v| format!("{:.0}", v.peak_running)),
 ];
-
-fn cache(views: &Views) -> String {
-    let Some(bound) = views.kv_bytes_total else { return NONE.to_owned() };
-    format!("{} of {}", bytes(views.peak_kv_bytes), bytes(bound))
-}
 
 pub(in crate::report) type Kind = (&'static str, fn(&Outcomes) -> u64);
 
