@@ -2,12 +2,14 @@
 //! Immutable and shared by everything that computes with it. It must not know requests or caches.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::config::Config;
 use crate::error::LoadError;
 use crate::files::{ModelFiles, WeightFacts};
 use crate::int8;
-use crate::kernels::{Isa, Kernels};
+use crate::kernels::{Isa, Kernels, Tiles};
+use crate::mapping::Anonymous;
 use crate::rope::Rope;
 use crate::weights::{Matrix, Weights};
 
@@ -148,27 +150,31 @@ impl Model {
         self.threads
     }
 
-    /// Lays out every matrix of a product for kernels that want that, shared between as many threads as will compute.
+    /// Lays out every matrix of a product for kernels that want that, in the order of their use and in one stretch
+    /// of memory, so that huge pages hold them and reading runs on from one into the next.
     fn pack(&mut self) -> std::io::Result<()> {
         let Some(tiles) = self.kernels.tiles else { return Ok(()) };
-        let mut matrices: Vec<&mut Matrix> = self.layers.iter_mut().flat_map(Layer::matrices_mut).collect();
-        matrices.push(&mut self.head);
-        // The head is by far the largest; the shares are evened out by taking turns from there.
-        matrices.reverse();
-        let mut shares: Vec<Vec<&mut Matrix>> = (0..self.threads).map(|_| Vec::new()).collect();
-        for matrix in matrices {
-            let size =
-                |share: &&mut Vec<&mut Matrix>| share.iter().map(|m| m.rows * m.columns).sum::<usize>();
-            shares.iter_mut().min_by_key(size).expect("there is a thread").push(matrix);
+        let (threads, layers) = (self.threads, self.layers.iter_mut().flat_map(Layer::matrices_mut));
+        let wanted = layers.chain([&mut self.head]);
+        let wanted: Vec<_> =
+            wanted.filter_map(|matrix| Some((matrix.packed_bytes(&tiles)?, matrix))).collect();
+        if wanted.is_empty() {
+            return Ok(());
         }
-        std::thread::scope(|scope| {
-            let pack =
-                |mut share: Vec<&mut Matrix>| share.iter_mut().try_for_each(|matrix| matrix.pack(&tiles));
-            let threads: Vec<_> = shares.into_iter().map(|share| scope.spawn(move || pack(share))).collect();
-            threads
-                .into_iter()
-                .try_for_each(|thread| thread.join().expect("laying out weights does not panic"))
-        })
+        let mut memory = Anonymous::new(wanted.iter().map(|(bytes, _)| bytes).sum())?;
+        let (mut rest, mut pieces) = (memory.bytes_mut(), Vec::new());
+        for (bytes, matrix) in &wanted {
+            let (piece, behind) = rest.split_at_mut(*bytes);
+            pieces.push((&**matrix, piece));
+            rest = behind;
+        }
+        lay_out(pieces, &tiles, threads);
+        let (memory, mut offset) = (Arc::new(memory), 0);
+        for (bytes, matrix) in wanted {
+            matrix.use_packed(&memory, offset);
+            offset += bytes;
+        }
+        Ok(())
     }
 
     /// The form of its matrices.
@@ -273,6 +279,25 @@ fn choose(wanted: Option<Isa>, config: &Config) -> Result<&'static Kernels, Load
         return Err(refuse("its vectors do not divide the model's heads"));
     }
     isa.kernels().ok_or_else(|| refuse("this machine does not have it"))
+}
+
+/// Lays matrices out where they are to lie, shared between as many threads as will compute.
+fn lay_out(mut pieces: Vec<(&Matrix, &mut [u8])>, tiles: &Tiles, threads: usize) {
+    // The head is by far the largest; the shares are evened out by taking turns from there.
+    pieces.reverse();
+    let mut shares: Vec<Vec<_>> = (0..threads).map(|_| Vec::new()).collect();
+    for piece in pieces {
+        let size =
+            |share: &&mut Vec<(&Matrix, &mut [u8])>| share.iter().map(|(_, to)| to.len()).sum::<usize>();
+        shares.iter_mut().min_by_key(size).expect("there is a thread").push(piece);
+    }
+    std::thread::scope(|scope| {
+        for share in shares {
+            scope.spawn(|| {
+                share.into_iter().for_each(|(matrix, to)| (tiles.pack)(matrix.bytes(), matrix.columns, to))
+            });
+        }
+    });
 }
 
 /// Brings a mapped region into memory, so that the first token does not pay for it.

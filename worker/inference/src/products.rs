@@ -12,7 +12,7 @@ use crate::weights::Matrix;
 /// Rows of a matrix in one task, at most.
 const MAX_ROWS: usize = 256;
 /// Tasks a thread gets per region, so that a disturbed thread delays the others little.
-const TASKS_PER_THREAD: usize = 8;
+const TASKS_PER_THREAD: usize = 16;
 /// Rows of x up to which laying them out is less work than sharing it.
 const ALONE: usize = 2;
 /// Tokens in one task of the small kernels.
@@ -121,6 +121,7 @@ pub(crate) fn product(matrix: &Matrix, x: &[f32], y: &mut [f32], batch: usize, a
         y: y.as_mut_ptr(),
         y_stride,
         accumulate,
+        then: std::ptr::null(),
     };
     (job, matrix.rows)
 }
@@ -131,6 +132,32 @@ fn rows_per_task(rows: usize, threads: usize, kernels: &Kernels) -> usize {
     rows.div_ceil(threads * TASKS_PER_THREAD).next_multiple_of(whole).min(MAX_ROWS)
 }
 
+/// A range of rows of one matrix.
+type Rows<'a> = (&'a MatMul, std::ops::Range<usize>);
+
+/// The rows of a task: those of each matrix are numbered on from those of the matrix before.
+fn rows_of(jobs: &[Job], step: usize, task: usize) -> Rows<'_> {
+    let mut index = task;
+    for (job, rows) in jobs {
+        let here = rows.div_ceil(step);
+        if index < here {
+            return (job, index * step..(*rows).min((index + 1) * step));
+        }
+        index -= here;
+    }
+    unreachable!("tasks are counted from the jobs")
+}
+
+/// Where a row's weights begin.
+fn place(kernels: &Kernels, job: &MatMul, row: usize) -> *const u8 {
+    match kernels.tiles {
+        Some(tiles) if !job.packed.is_null() => {
+            job.packed.wrapping_add((tiles.packed_bytes)(row, job.columns))
+        }
+        _ => job.w.wrapping_add(row * job.columns * job.format.bytes()),
+    }
+}
+
 /// Computes products of the same x, their rows split over the team.
 pub(crate) fn multiply(team: &mut Team, kernels: &Kernels, jobs: &mut [Job], space: &mut Space) {
     space.split(team, kernels, jobs);
@@ -139,18 +166,15 @@ pub(crate) fn multiply(team: &mut Team, kernels: &Kernels, jobs: &mut [Job], spa
     let tasks = jobs.iter().map(|job| job.1.div_ceil(step)).sum();
     let (jobs, scratch) = (&*jobs, Shared::new(&mut space.scratch));
     team.run(tasks, &|task| {
-        let mut index = task.index;
-        for (job, rows) in jobs {
-            let here = rows.div_ceil(step);
-            if index < here {
-                let (first, last) = (index * step, (*rows).min((index + 1) * step));
-                // SAFETY: `product` took the addresses from buffers that outlive this region; tasks have
-                // disjoint rows of W and so disjoint outputs; the scratch is this worker's.
-                unsafe { (kernels.matmul)(job, first, last, scratch.pointer(task.worker * SCRATCH)) };
-                return;
-            }
-            index -= here;
-        }
+        let (job, rows) = rows_of(jobs, step, task.index);
+        let then = task.next.map_or(std::ptr::null(), |next| {
+            let (job, rows) = rows_of(jobs, step, next);
+            place(kernels, job, rows.start)
+        });
+        let job = MatMul { then, ..*job };
+        // SAFETY: `product` took the addresses from buffers that outlive this region; tasks have disjoint rows of
+        // W and so disjoint outputs; the scratch is this worker's.
+        unsafe { (kernels.matmul)(&job, rows.start, rows.end, scratch.pointer(task.worker * SCRATCH)) };
     });
 }
 
@@ -158,16 +182,18 @@ pub(crate) fn multiply(team: &mut Team, kernels: &Kernels, jobs: &mut [Job], spa
 pub(crate) fn multiply_gated(team: &mut Team, kernels: &Kernels, mut jobs: [Job; 2], space: &mut Space) {
     space.split(team, kernels, &mut jobs);
     let [(gate, rows), (up, _)] = &jobs;
-    let step = rows_per_task(*rows, team.threads(), kernels);
+    let step = rows_per_task(*rows, 2 * team.threads(), kernels);
     let scratch = Shared::new(&mut space.scratch);
     team.run(rows.div_ceil(step), &|task| {
         let (first, last) = (task.index * step, (*rows).min((task.index + 1) * step));
         let scratch = scratch.pointer(task.worker * SCRATCH);
+        let then = task.next.map_or(std::ptr::null(), |next| place(kernels, gate, next * step));
+        let (gate, up) = (MatMul { then: place(kernels, up, first), ..*gate }, MatMul { then, ..*up });
         // SAFETY: as in `multiply`; `step` is a multiple of 16, so rounding a task's columns up to whole
         // vectors reaches only into the padding of the last one.
         unsafe {
-            (kernels.matmul)(gate, first, last, scratch);
-            (kernels.matmul)(up, first, last, scratch);
+            (kernels.matmul)(&gate, first, last, scratch);
+            (kernels.matmul)(&up, first, last, scratch);
             for token in 0..gate.batch {
                 let (g, u) =
                     (gate.y.add(token * gate.y_stride + first), up.y.add(token * up.y_stride + first));

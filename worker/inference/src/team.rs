@@ -1,6 +1,7 @@
-//! A team of engine threads: the caller and its helpers share the tasks of one parallel region at a time.
-//! Which thread takes which task is open, so tasks must write disjoint results; nothing else here depends on
-//! timing. Helpers spin for some microseconds between regions of a step, then sleep. The caller never waits
+//! A team of engine threads: the caller and its helpers share the tasks of one parallel region at a time. Each
+//! thread has a share of neighbouring tasks, so that it goes through memory in order, and who has done its own
+//! takes from the ends of the others'. Which thread does which task is therefore open, and tasks must write
+//! disjoint results; nothing else here depends on timing. Helpers spin for some microseconds between regions of a step, then sleep. The caller never waits
 //! for a helper that has not joined a region, so an overloaded machine costs speed and nothing else.
 #![expect(unsafe_code, reason = "a region's closure is lent to other threads; this file is made for it")]
 
@@ -27,7 +28,14 @@ pub(crate) struct Task {
     pub(crate) index: usize,
     /// 0 (the caller) .. threads; two tasks with the same worker never overlap.
     pub(crate) worker: usize,
+    /// What this thread most likely does next in this region.
+    pub(crate) next: Option<usize>,
 }
+
+/// Tasks of one thread that nobody has taken: the first in the upper half, the end in the lower. On a cache line
+/// of its own, for its owner changes it all the time.
+#[repr(align(64))]
+struct Rest(AtomicU64);
 
 /// The caller's handle; dropping it ends the helpers.
 pub(crate) struct Team {
@@ -39,8 +47,9 @@ type Job = *const (dyn Fn(Task) + Sync);
 
 struct Inner {
     gate: AtomicU64,
-    next: AtomicUsize,
-    job: UnsafeCell<Option<(Job, usize)>>,
+    /// One a thread.
+    rests: Box<[Rest]>,
+    job: UnsafeCell<Option<Job>>,
     sleepers: AtomicUsize,
     caller_sleeps: AtomicBool,
     panicked: AtomicBool,
@@ -58,7 +67,7 @@ unsafe impl Send for Inner {}
 impl Team {
     /// A team of `threads` threads, the caller included.
     pub(crate) fn new(threads: usize) -> std::io::Result<Self> {
-        let shared = Arc::new(Inner::new());
+        let shared = Arc::new(Inner::new(threads.max(1)));
         let mut team = Self { shared, helpers: Vec::new() };
         for worker in 1..threads {
             let inner = Arc::clone(&team.shared);
@@ -79,11 +88,12 @@ impl Team {
     /// When a task panics, on whichever thread.
     pub(crate) fn run(&mut self, tasks: usize, body: &(dyn Fn(Task) + Sync)) {
         if self.helpers.is_empty() || tasks < 2 {
-            (0..tasks).for_each(|index| body(Task { index, worker: 0 }));
+            let next = |index| Some(index + 1).filter(|&next| next < tasks);
+            (0..tasks).for_each(|index| body(Task { index, worker: 0, next: next(index) }));
             return;
         }
         self.shared.open(tasks, body);
-        let mine = catch_unwind(AssertUnwindSafe(|| self.shared.drain(0, body, tasks)));
+        let mine = catch_unwind(AssertUnwindSafe(|| self.shared.drain(0, body)));
         self.shared.close();
         let theirs = self.shared.panicked.swap(false, Ordering::Relaxed);
         if let Err(payload) = mine {
@@ -104,11 +114,39 @@ impl Drop for Team {
     }
 }
 
+impl Rest {
+    fn set(&self, first: usize, end: usize) {
+        debug_assert!(end <= u32::MAX as usize, "a region has fewer tasks than fit");
+        self.0.store((first as u64) << 32 | end as u64, Ordering::Relaxed);
+    }
+
+    /// Takes the first task and tells the one after it.
+    fn first(&self) -> Option<(usize, Option<usize>)> {
+        let (first, end) = self.take(|first, end| (first + 1, end))?;
+        Some((first, Some(first + 1).filter(|&next| next < end)))
+    }
+
+    /// Takes the last task.
+    fn last(&self) -> Option<usize> {
+        self.take(|first, end| (first, end - 1)).map(|(_, end)| end - 1)
+    }
+
+    /// What was left before, if anything.
+    fn take(&self, change: fn(u64, u64) -> (u64, u64)) -> Option<(usize, usize)> {
+        let halves = |rest: u64| (rest >> 32, rest & u64::from(u32::MAX));
+        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |rest| {
+            let (first, end) = halves(rest);
+            (first < end).then(|| change(first, end)).map(|(first, end)| first << 32 | end)
+        });
+        taken.ok().map(halves).map(|(first, end)| (first as usize, end as usize))
+    }
+}
+
 impl Inner {
-    fn new() -> Self {
+    fn new(threads: usize) -> Self {
         Self {
             gate: AtomicU64::new(0),
-            next: AtomicUsize::new(0),
+            rests: (0..threads).map(|_| Rest(AtomicU64::new(0))).collect(),
             job: UnsafeCell::new(None),
             sleepers: AtomicUsize::new(0),
             caller_sleeps: AtomicBool::new(false),
@@ -128,8 +166,11 @@ impl Inner {
         // the borrow ends.
         let job = unsafe { std::mem::transmute::<&(dyn Fn(Task) + Sync), Job>(body) };
         // SAFETY: the gate is closed and nobody is inside, so no helper reads `job` now.
-        unsafe { *self.job.get() = Some((job, tasks)) };
-        self.next.store(0, Ordering::Relaxed);
+        unsafe { *self.job.get() = Some(job) };
+        let threads = self.rests.len();
+        for (worker, rest) in self.rests.iter().enumerate() {
+            rest.set(tasks * worker / threads, tasks * (worker + 1) / threads);
+        }
         let region = self.gate.load(Ordering::Relaxed);
         self.gate.store(region.wrapping_add(REGION) | OPEN, Ordering::SeqCst);
         if self.sleepers.load(Ordering::SeqCst) > 0 {
@@ -153,13 +194,16 @@ impl Inner {
         self.caller_sleeps.store(false, Ordering::SeqCst);
     }
 
-    fn drain(&self, worker: usize, body: &(dyn Fn(Task) + Sync), tasks: usize) {
-        loop {
-            let index = self.next.fetch_add(1, Ordering::Relaxed);
-            if index >= tasks {
-                return;
+    /// Does the tasks of one's own share, then what is left of the others'.
+    fn drain(&self, worker: usize, body: &(dyn Fn(Task) + Sync)) {
+        while let Some((index, next)) = self.rests[worker].first() {
+            body(Task { index, worker, next });
+        }
+        let threads = self.rests.len();
+        for other in (worker + 1..worker + threads).map(|other| &self.rests[other % threads]) {
+            while let Some(index) = other.last() {
+                body(Task { index, worker, next: None });
             }
-            body(Task { index, worker });
         }
     }
 
@@ -190,11 +234,8 @@ impl Inner {
     fn take_part(&self, worker: usize) {
         // SAFETY: this helper is inside the open region, so `job` is set and not written, and the closure
         // outlives the region.
-        let (body, tasks) = unsafe {
-            let (job, tasks) = (*self.job.get()).expect("an open region has a job");
-            (&*job, tasks)
-        };
-        if catch_unwind(AssertUnwindSafe(|| self.drain(worker, body, tasks))).is_err() {
+        let body = unsafe { &*(*self.job.get()).expect("an open region has a job") };
+        if catch_unwind(AssertUnwindSafe(|| self.drain(worker, body))).is_err() {
             self.panicked.store(true, Ordering::Relaxed);
         }
         let before = self.gate.fetch_sub(INSIDE, Ordering::SeqCst);
@@ -264,6 +305,18 @@ mod tests {
             assert!(outcome.is_err());
             assert_eq!(sum_over(&mut team, 10), 55);
         }
+    }
+
+    #[test]
+    fn a_thread_goes_through_its_share_in_order_and_the_others_take_from_its_end() {
+        let rest = Rest(AtomicU64::new(0));
+        assert_eq!((rest.first(), rest.last()), (None, None));
+        rest.set(3, 7);
+        assert_eq!(rest.first(), Some((3, Some(4))));
+        assert_eq!(rest.last(), Some(6));
+        assert_eq!(rest.first(), Some((4, Some(5))));
+        assert_eq!(rest.first(), Some((5, None)));
+        assert_eq!((rest.first(), rest.last()), (None, None));
     }
 
     #[test]

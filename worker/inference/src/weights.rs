@@ -35,8 +35,8 @@ pub(crate) struct Matrix {
     pub(crate) format: WeightFormat,
     pub(crate) rows: usize,
     pub(crate) columns: usize,
-    /// The same weights laid out for the kernels in use, where they want that.
-    packed: Option<Arc<Anonymous>>,
+    /// The same weights laid out for the kernels in use, where they want that: from this offset on.
+    packed: Option<(Arc<Anonymous>, usize)>,
 }
 
 /// Where the bytes of a matrix are.
@@ -117,22 +117,21 @@ impl Matrix {
         self.bytes().len() + self.factors().map_or(0, size_of_val)
     }
 
-    /// Lays the weights out for kernels that take them in tiles, if they can be: whole tasks of BF16 rows.
-    ///
-    /// # Errors
-    /// When there is no memory for them.
-    pub(crate) fn pack(&mut self, tiles: &Tiles) -> std::io::Result<()> {
-        if self.format == WeightFormat::Bf16 && self.rows.is_multiple_of(tiles.rows) {
-            let mut packed = Anonymous::new((tiles.packed_bytes)(self.rows, self.columns))?;
-            (tiles.pack)(self.bytes(), self.columns, packed.bytes_mut());
-            self.packed = Some(Arc::new(packed));
-        }
-        Ok(())
+    /// Bytes that the weights take when laid out for kernels that take them in tiles; `None` where they cannot be:
+    /// those kernels want whole tasks of BF16 rows.
+    pub(crate) fn packed_bytes(&self, tiles: &Tiles) -> Option<usize> {
+        let fits = self.format == WeightFormat::Bf16 && self.rows.is_multiple_of(tiles.rows);
+        fits.then(|| (tiles.packed_bytes)(self.rows, self.columns))
     }
 
-    /// The weights as [`Matrix::pack`] laid them out, at the start of a page.
+    /// Takes the weights from where they were laid out.
+    pub(crate) fn use_packed(&mut self, memory: &Arc<Anonymous>, offset: usize) {
+        self.packed = Some((Arc::clone(memory), offset));
+    }
+
+    /// The weights as they were laid out, and what lies behind them.
     pub(crate) fn packed(&self) -> Option<&[u8]> {
-        self.packed.as_deref().map(Anonymous::bytes)
+        self.packed.as_ref().map(|(memory, offset)| &memory.bytes()[*offset..])
     }
 
     /// Widens one row to f32.

@@ -40,6 +40,8 @@ pub(crate) struct MatMul {
     pub(crate) y_stride: usize,
     /// Whether to add to y instead of replacing it.
     pub(crate) accumulate: bool,
+    /// Where weights lie that are likely to be wanted after these rows, to be asked for on the way; any address.
+    pub(crate) then: *const u8,
 }
 
 // SAFETY: a job is a description; using its addresses needs `unsafe` and the promise made there.

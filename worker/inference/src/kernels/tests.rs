@@ -86,6 +86,7 @@ impl Product {
             y: y.as_mut_ptr(),
             y_stride: self.rows,
             accumulate: self.accumulate,
+            then: std::ptr::null(),
         };
         // SAFETY: the buffers have the shapes stated, and the path was detected.
         unsafe { (kernels.matmul)(&job, first, self.rows, scratch.as_mut_ptr()) };
