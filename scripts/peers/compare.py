@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Our engine and llama.cpp in one sitting: the same weights, the same threads, in turns round by round.
+"""Our engine and another in one sitting: the same weights, the same threads, in turns round by round.
 
-    compare.py --worker WORKER --model DIR --gguf MODEL.gguf [--json FILE]
+    compare.py --worker WORKER --model DIR --gguf MODEL.gguf [--json FILE]       llama.cpp, its best setting each
+    compare.py --worker WORKER --model DIR --candle candle-peer [--json FILE]    candle, 100 requests at once
 
 Each round runs both once, in alternating order. Prints medians with least and greatest, the ratio of each round, and how
 much of the processors others took. Run by hand, on a quiet machine.
@@ -17,8 +18,8 @@ import statistics
 import subprocess
 import sys
 
-# What the engine is held to, as ratios to llama.cpp.
-WANTED = {"prefill": 1.4, "decode 1": 1.1, "decode 8": 1.4, "decode 32": 1.7}
+# What the engine is held to, as ratios to llama.cpp and (100 at once) to candle.
+WANTED = {"prefill": 1.4, "decode 1": 1.1, "decode 8": 1.4, "decode 32": 1.7, "decode 100": 10}
 
 
 # What llama.cpp is fastest with, figure by figure (`docs/peers.md` has the table).
@@ -95,6 +96,8 @@ def table(found, about):
     print(f"kernels {found[0]['kernels']}; peer {about['version']}, {about['system']}")
     print(f"{'measure':<12} {'ours, tokens/s':>26} {'peer, tokens/s':>26} {'ratio by round':>20}  wanted")
     for name in found[0]["ours"]:
+        if name not in found[0]["peer"]:
+            continue
         mine, others = [r["ours"][name] for r in found], [r["peer"][name] for r in found]
         ratios = [a / b for a, b in zip(mine, others)]
         wanted = WANTED.get(name)
@@ -107,14 +110,19 @@ def table(found, about):
 
 
 def commands(args):
-    """The processes that make up the peer: one for each setting."""
+    """The processes that make up the peer, one for each setting, and the threads of each operation in it."""
+    if args.candle:
+        fixed = [args.candle, args.model, args.batches, str(args.prompt), str(args.steps)]
+        # All threads in each operation of one request after another, or one thread to a request.
+        return [(fixed + ["1"], args.threads), (fixed + [str(args.threads)], 1)]
     script = str(pathlib.Path(__file__).with_name("llama.py"))
     fixed = [sys.executable, script, args.gguf, "--threads", str(args.threads), "--prompt", str(args.prompt)]
-    return [fixed + best for best in BEST]
+    return [(fixed + best, args.threads) for best in BEST]
 
 
-def start(stack, command):
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def start(stack, command, threads):
+    environment = {**os.environ, "RAYON_NUM_THREADS": str(threads)}
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
     stack.enter_context(process)
     stack.callback(process.stdin.close)
     stack.callback(process.send_signal, signal.SIGCONT)
@@ -127,15 +135,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--worker", required=True)
     parser.add_argument("--model", required=True)
-    parser.add_argument("--gguf", required=True)
+    peer = parser.add_mutually_exclusive_group(required=True)
+    peer.add_argument("--gguf", help="compare with llama.cpp, which reads this")
+    peer.add_argument("--candle", help="compare with this program, built from scripts/peers/candle")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--prompt", type=int, default=512)
+    parser.add_argument("--steps", type=int, default=4, help="steps of decode of each of candle's requests")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", help="also write everything measured here")
     args = parser.parse_args()
-    args.batches = "1,8,32"
+    args.batches, args.prompt = ("100", 32) if args.candle else ("1,8,32", 512)
     with contextlib.ExitStack() as stack:
-        started = [start(stack, command) for command in commands(args)]
+        started = [start(stack, command, threads) for command, threads in commands(args)]
         found = rounds(args, [process for process, _ in started])
     about = started[0][1]
     table(found, about)
