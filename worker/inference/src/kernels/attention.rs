@@ -71,6 +71,11 @@ pub(crate) unsafe fn attend<S: Simd, E: Element>(job: &Attention) {
         for index in 0..job.longest().div_ceil(PAGE) {
             let page = *job.pages.add(index) as usize;
             let keys = job.keys.add(page * job.page_stride);
+            // Pages lie apart, so nothing but this code knows which comes next.
+            if (index + 1) * PAGE < job.longest() {
+                ask::<S, E>(job.keys.add(*job.pages.add(index + 1) as usize * job.page_stride), job.head);
+            }
+            ask::<S, E>(job.values.add(page * job.page_stride), job.head);
             for row in (0..job.rows()).step_by(TILE) {
                 match job.rows() - row {
                     1 => score::<S, E, 1>(job, row, keys, index * PAGE),
@@ -91,6 +96,15 @@ pub(crate) unsafe fn attend<S: Simd, E: Element>(job: &Attention) {
                 _ => mix::<S, E, TILE>(job, row),
             }
         }
+    }
+}
+
+/// Asks for a page's keys or values of one head.
+#[inline(always)]
+unsafe fn ask<S: Simd, E: Element>(block: *const u8, head: usize) {
+    for line in (0..PAGE * head * E::BYTES).step_by(64) {
+        // SAFETY: prefetching takes any address; the machine has `S`.
+        unsafe { S::prefetch(block.wrapping_add(line)) };
     }
 }
 
