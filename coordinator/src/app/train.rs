@@ -14,7 +14,7 @@ use contract::spec::PromptSet;
 use super::entropy::entropy;
 use super::execute::{Ground, on_this_host, sibling_worker};
 use super::prepare;
-use crate::build::{self, BuildError, Trainer, TrainingFailure, TrainingReport, profile_pattern};
+use crate::build::{self, BuildError, Counting, Trainer, TrainingFailure, TrainingReport, profile_pattern};
 use crate::dispatch::core::Script;
 use crate::dispatch::driver::{Binary, Job, unix_ms};
 use crate::dispatch::event::Sight;
@@ -87,7 +87,12 @@ impl<'a> PlanTrainer<'a> {
         Ok(Self { plan: plan.with_patience(PATIENCE), model, model_digest, show })
     }
 
-    fn job(&self, instrumented: &Path, profile_dir: &Path) -> Result<Job, TrainingFailure> {
+    fn job(
+        &self,
+        instrumented: &Path,
+        profile_dir: &Path,
+        counting: Counting,
+    ) -> Result<Job, TrainingFailure> {
         let lineup = Lineup::new(&[INSTRUMENTED.to_owned()], false)?;
         let path = whole(instrumented)?;
         let sha256 = build::file_sha256(&path).map_err(TrainError::Program)?;
@@ -99,9 +104,9 @@ impl<'a> PlanTrainer<'a> {
         let pattern = profile_pattern(&profile_dir).display().to_string();
         Ok(Job {
             // A lost worker would be a lost profile: the training is begun anew instead.
-            script: Script { flush: true, max_attempts: 1, ..job.script },
+            script: Script { flush: counting == Counting::Runtime, max_attempts: 1, ..job.script },
             env: vec![("LLVM_PROFILE_FILE".to_owned(), pattern)],
-            instrumented: true,
+            instrumented: counting == Counting::Runtime,
             ..job
         })
     }
@@ -113,8 +118,13 @@ impl Trainer for PlanTrainer<'_> {
         build::sha256(text.as_bytes()).to_string()
     }
 
-    fn train(&mut self, instrumented: &Path, profile_dir: &Path) -> Result<TrainingReport, TrainingFailure> {
-        let job = self.job(instrumented, profile_dir)?;
+    fn train(
+        &mut self,
+        instrumented: &Path,
+        profile_dir: &Path,
+        counting: Counting,
+    ) -> Result<TrainingReport, TrainingFailure> {
+        let job = self.job(instrumented, profile_dir, counting)?;
         let trials: usize = job.script.blocks.iter().map(|block| block.order.len()).sum();
         let workers = u32::try_from(trials).unwrap_or(u32::MAX) * self.plan.slots;
         let lease = self.plan.timeouts.lease;

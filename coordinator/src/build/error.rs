@@ -49,6 +49,32 @@ pub enum BuildError {
         /// Programs that were found but cannot be used, with their version.
         rejected: Vec<String>,
     },
+    /// The variant `pgo+bolt` needs programs that are not there.
+    #[error(
+        "`pgo+bolt` needs `llvm-bolt` and `merge-fdata`, which are not found; install Debian's `bolt-19` (or a newer \
+         one), or build without it: coordinator build --variants baseline,pgo"
+    )]
+    NoBolt,
+    /// Processes of BOLT's training left no counts.
+    #[error(
+        "{found} of {expected} workers left counts for BOLT; look at the end of the workers' output and build again"
+    )]
+    BoltCounts {
+        /// Workers that were started.
+        expected: u32,
+        /// Files that were found.
+        found: usize,
+    },
+    /// BOLT wrote a program that does not do what the one before it does.
+    #[error(
+        "the program that BOLT wrote answers `{found}` where it should answer `{expected}`; build without `pgo+bolt`"
+    )]
+    BoltBroke {
+        /// What the program answered before.
+        expected: String,
+        /// What it answers now.
+        found: String,
+    },
     /// Another build is at work in the same directory.
     #[error("another build holds {}; wait for it to end", path.display())]
     Locked {

@@ -28,7 +28,9 @@ pub enum VariantName {
     Baseline,
     /// Optimised with the profile of a training, over the crates of this workspace.
     Pgo,
-    /// The same over every crate of the program: what switching PGO on for all of it gives.
+    /// `pgo`, its finished program laid out anew by BOLT.
+    PgoBolt,
+    /// The same as `pgo` over every crate of the program: what switching PGO on for all of it gives.
     PgoProgram,
 }
 
@@ -64,7 +66,7 @@ pub(super) struct Flags {
 
 impl VariantName {
     /// All variants, in the order in which they are built.
-    pub const ALL: [Self; 3] = [Self::Baseline, Self::Pgo, Self::PgoProgram];
+    pub const ALL: [Self; 4] = [Self::Baseline, Self::Pgo, Self::PgoBolt, Self::PgoProgram];
 
     /// The word used in commands, reports and file names.
     #[must_use]
@@ -72,6 +74,7 @@ impl VariantName {
         match self {
             Self::Baseline => "baseline",
             Self::Pgo => "pgo",
+            Self::PgoBolt => "pgo+bolt",
             Self::PgoProgram => "pgo-program",
         }
     }
@@ -81,7 +84,7 @@ impl VariantName {
     pub fn scope(self) -> Option<Scope> {
         match self {
             Self::Baseline => None,
-            Self::Pgo => Some(Scope::Workspace),
+            Self::Pgo | Self::PgoBolt => Some(Scope::Workspace),
             Self::PgoProgram => Some(Scope::Program),
         }
     }
@@ -160,6 +163,10 @@ impl Recipe {
             // Only workspace crates know this switch; a cargo feature would change every symbol's hash.
             flags.workspace.extend(["--cfg".to_owned(), "profile_hook".to_owned()]);
         }
+        if matches!(self, Self::Optimised { variant: VariantName::PgoBolt, .. }) {
+            // What BOLT moves it must be able to find: relocations and symbols stay in the file. Code is unchanged.
+            flags.workspace.extend(["-Cstrip=none".to_owned(), "-Clink-arg=-Wl,-q".to_owned()]);
+        }
         flags
     }
 
@@ -231,6 +238,15 @@ mod tests {
         }
         for variant in VariantName::ALL {
             assert!(!optimised(variant).flags(&[]).all().contains(&hook));
+        }
+    }
+
+    #[test]
+    fn what_bolt_needs_is_kept_in_its_build_alone() {
+        let relocations = "-Clink-arg=-Wl,-q".to_owned();
+        for variant in VariantName::ALL {
+            let kept = optimised(variant).flags(&[]).all().contains(&relocations);
+            assert_eq!(kept, variant == VariantName::PgoBolt, "{variant}");
         }
     }
 

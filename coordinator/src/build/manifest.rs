@@ -79,6 +79,22 @@ pub struct VariantRecord {
     pub build_seconds: f64,
     /// The earlier build whose code is the same, if one is.
     pub identical_to: Option<String>,
+    /// What BOLT laid it out by, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bolt: Option<BoltRecord>,
+}
+
+/// The counts a finished program was laid out anew by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoltRecord {
+    /// Version of LLVM that BOLT is part of.
+    pub version: String,
+    /// Path of the merged counts relative to the directory of the manifest.
+    pub path: PathBuf,
+    /// SHA-256 of that file.
+    pub sha256: String,
+    /// The training.
+    pub training: TrainingReport,
 }
 
 /// The profile a variant was optimised with.

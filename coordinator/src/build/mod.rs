@@ -4,6 +4,7 @@
 //! trainer and hears of progress through a callback.
 
 mod artifact;
+mod bolt;
 mod cargo;
 mod controls;
 mod counts;
@@ -30,11 +31,11 @@ pub use counts::HotFunction;
 pub use digest::{file_sha256, sha256};
 pub use error::{BuildError, TrainingFailure};
 pub use flags::{Scope, VariantName};
-pub use manifest::{FILE_NAME, FORMAT, Manifest, ProfileRecord, Settings, VariantRecord};
+pub use manifest::{BoltRecord, FILE_NAME, FORMAT, Manifest, ProfileRecord, Settings, VariantRecord};
 pub use options::{BuildOptions, BuildProgress, Outcome, ProfileOrigin};
 pub use pipeline::build;
 pub use profdata::Profdata;
 pub use profile::ProfileReport;
 pub use sources::{GitState, SourceFile, Sources};
 pub use toolchain::{Rustc, Toolchain, cargo_version};
-pub use training::{Trainer, TrainingReport, profile_pattern};
+pub use training::{Counting, Trainer, TrainingReport, profile_pattern};

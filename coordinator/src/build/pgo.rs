@@ -9,9 +9,9 @@ use std::path::Path;
 use super::artifact::Artifact;
 use super::flags::{Recipe, Scope, VariantName};
 use super::manifest::{ProfileRecord, VariantRecord};
-use super::pipeline::Pipeline;
+use super::pipeline::{Compiled, Pipeline};
 use super::profile::{Demands, Profile};
-use super::training::{Trainer, TrainingReport};
+use super::training::{Counting, Trainer, TrainingReport};
 use super::{BuildError, BuildProgress, ProfileOrigin};
 
 impl Pipeline<'_> {
@@ -83,7 +83,9 @@ impl Pipeline<'_> {
         }
         fs::create_dir_all(&raw_dir).map_err(BuildError::io(&raw_dir))?;
         let begin = self.started(scope.training());
-        let training = trainer.train(program, &raw_dir).map_err(|source| BuildError::Training { source })?;
+        let training = trainer
+            .train(program, &raw_dir, Counting::Runtime)
+            .map_err(|source| BuildError::Training { source })?;
         let demands = Demands {
             workers: training.workers,
             tolerate_damaged: self.options.tolerate_damaged,
@@ -156,16 +158,38 @@ impl Pipeline<'_> {
         }
         self.withdraw(variant)?;
         let compiled = self.compile(&recipe, profile.as_ref().map(|profile| profile.path.as_path()))?;
-        if let Some(mut profile) = profile {
-            profile.judge(&self.tools.profdata, &compiled.findings)?;
-            profile.warning().into_iter().for_each(|warning| self.warn(name, warning));
-            let training = self.manifest.profiles.remove(&scope).and_then(|record| record.training);
-            self.record_profile(scope, &profile, training)?;
-            self.accept_total(scope);
-            self.warn_of_scope(variant);
-            (self.progress)(BuildProgress::Profile(Box::new(profile.report)));
+        if let Some(profile) = profile {
+            self.judge(variant, scope, profile, &compiled)?;
         }
-        let mut record = self.install(compiled)?;
+        let record = self.install(compiled)?;
+        self.record_variant(variant, record)
+    }
+
+    /// Holds a profile against what the compiler said of it, and records it.
+    pub(super) fn judge(
+        &mut self,
+        variant: VariantName,
+        scope: Scope,
+        mut profile: Profile,
+        compiled: &Compiled,
+    ) -> Result<(), BuildError> {
+        profile.judge(&self.tools.profdata, &compiled.findings)?;
+        profile.warning().into_iter().for_each(|warning| self.warn(variant.as_str(), warning));
+        let training = self.manifest.profiles.remove(&scope).and_then(|record| record.training);
+        self.record_profile(scope, &profile, training)?;
+        self.accept_total(scope);
+        self.warn_of_scope(variant);
+        (self.progress)(BuildProgress::Profile(Box::new(profile.report)));
+        Ok(())
+    }
+
+    /// Takes an installed binary into the manifest.
+    pub(super) fn record_variant(
+        &mut self,
+        variant: VariantName,
+        mut record: VariantRecord,
+    ) -> Result<(), BuildError> {
+        let name = variant.as_str();
         record.identical_to = self.same_code_as(&record.artifact);
         if let Some(other) = &record.identical_to {
             let same = format!("the same code as `{other}`");

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use super::artifact::Artifact;
+use super::bolt::Bolt;
 use super::cargo::{Built, Job};
 use super::diagnostics::Findings;
 use super::flags::{Recipe, VariantName};
@@ -31,12 +32,17 @@ pub fn build(
 ) -> Result<Outcome, BuildError> {
     let options = &absolute(options)?;
     let _lock = Lock::take(&options.out)?;
+    // Looked for before anything is built: its absence is known at once and not after minutes.
+    let bolt = options.variants.contains(&VariantName::PgoBolt).then(Bolt::discover).transpose()?;
     let mut pipeline = Pipeline::start(options, progress)?;
     pipeline.baseline()?;
     for variant in VariantName::ALL.into_iter().filter(|variant| options.variants.contains(variant)) {
         let Some(scope) = variant.scope() else { continue };
         let profile = pipeline.profile(scope, trainer)?;
-        pipeline.optimised(variant, scope, profile)?;
+        match bolt.as_ref().filter(|_| variant == VariantName::PgoBolt) {
+            Some(bolt) => pipeline.bolted(bolt, profile, trainer)?,
+            None => pipeline.optimised(variant, scope, profile)?,
+        }
     }
     if options.controls {
         pipeline.controls()?;
@@ -59,10 +65,10 @@ pub(super) struct Pipeline<'a> {
 /// What one compiled step left in Cargo's directory; nothing is installed before it is judged.
 pub(super) struct Compiled {
     pub(super) findings: Findings,
-    executable: PathBuf,
+    pub(super) executable: PathBuf,
     place: PathBuf,
-    flags: Vec<String>,
-    build_seconds: f64,
+    pub(super) flags: Vec<String>,
+    pub(super) build_seconds: f64,
 }
 
 impl<'a> Pipeline<'a> {
@@ -135,7 +141,7 @@ impl<'a> Pipeline<'a> {
     pub(super) fn install(&self, compiled: Compiled) -> Result<VariantRecord, BuildError> {
         let artifact = Artifact::install(&compiled.executable, &self.options.out, &compiled.place)?;
         let Compiled { flags, build_seconds, .. } = compiled;
-        Ok(VariantRecord { artifact, flags, build_seconds, identical_to: None })
+        Ok(VariantRecord { artifact, flags, build_seconds, identical_to: None, bolt: None })
     }
 
     /// Takes a variant out of the manifest and its binary off the disk, so that neither is there without the other.

@@ -13,11 +13,26 @@ pub trait Trainer {
     fn digest(&self) -> String;
 
     /// Trains. Every worker process has to be started with `LLVM_PROFILE_FILE` set to [`profile_pattern`] of
-    /// `profile_dir` and to write its profile before it ends.
+    /// `profile_dir` and to write its profile before it ends. With [`Counting::Inserted`] the program has no profile
+    /// hook and knows its place by itself; it must be let go to its end.
     ///
     /// # Errors
     /// Whatever kept the training from completing, worded to follow "the training failed to"; a training with failed requests has not completed.
-    fn train(&mut self, instrumented: &Path, profile_dir: &Path) -> Result<TrainingReport, TrainingFailure>;
+    fn train(
+        &mut self,
+        instrumented: &Path,
+        profile_dir: &Path,
+        counting: Counting,
+    ) -> Result<TrainingReport, TrainingFailure>;
+}
+
+/// Who counts while a program is trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counting {
+    /// The compiler's runtime, which writes when the profile hook is told to and when the process ends.
+    Runtime,
+    /// Counters put into the finished program, written when the process ends.
+    Inserted,
 }
 
 /// What was trained, as the trainer says. That the prompts were not those of the evaluation is the trainer's duty: it

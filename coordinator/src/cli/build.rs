@@ -10,7 +10,8 @@ use crate::build::ProfileOrigin;
 /// Arguments of `build`.
 #[derive(Debug, Args)]
 pub struct BuildArgs {
-    /// Which to build: baseline; pgo (a profile over this workspace's crates); pgo-program (over every crate)
+    /// Which to build: baseline; pgo (a profile over this workspace's crates); pgo-program (over every crate);
+    /// pgo+bolt (pgo, laid out anew by BOLT)
     #[arg(long, value_delimiter = ',', value_name = "NAMES", default_value = "baseline,pgo")]
     pub variants: Vec<String>,
     /// Also build with an unreadable and with an empty profile, which proves that a profile was applied

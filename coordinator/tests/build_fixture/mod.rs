@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use coordinator::build::{
-    BuildError, BuildOptions, BuildProgress, Outcome, Trainer, TrainingFailure, TrainingReport, build,
-    profile_pattern,
+    BuildError, BuildOptions, BuildProgress, Counting, Outcome, Trainer, TrainingFailure, TrainingReport,
+    build, profile_pattern,
 };
 use tempfile::TempDir;
 
@@ -144,7 +144,12 @@ impl Trainer for DirectTrainer {
         format!("{} {}", self.mode, self.workers)
     }
 
-    fn train(&mut self, instrumented: &Path, dir: &Path) -> Result<TrainingReport, TrainingFailure> {
+    fn train(
+        &mut self,
+        instrumented: &Path,
+        dir: &Path,
+        _: Counting,
+    ) -> Result<TrainingReport, TrainingFailure> {
         self.trainings += 1;
         for _ in 0..self.workers {
             run(instrumented, self.mode, self.turns, &profile_pattern(dir));

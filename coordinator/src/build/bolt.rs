@@ -1,0 +1,202 @@
+//! BOLT on top of a profile: the finished `pgo` program is linked with its relocations, counts its own branches under
+//! the same training, and is laid out anew by them. Owns the tool, its options and the checks on what it made; where
+//! the compiler's profile comes from is `pgo`'s.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::flags::{Recipe, Scope, VariantName};
+use super::manifest::{BoltRecord, VariantRecord};
+use super::pipeline::{Compiled, Pipeline};
+use super::profile::Profile;
+use super::toolchain::major;
+use super::training::{Counting, Trainer};
+use super::{BuildError, digest, tool};
+
+/// The command that brings both programs.
+const REMEDY: &str = "install Debian's `bolt-19`, or build without `pgo+bolt`";
+/// Newest version that is looked for by name.
+const NEWEST: u32 = 25;
+/// How the program is laid out anew.
+const LAYOUT: [&str; 5] = [
+    "-reorder-blocks=ext-tsp",
+    "-reorder-functions=cdsort",
+    "-split-functions",
+    "-split-all-cold",
+    "-use-gnu-stack",
+];
+
+/// `llvm-bolt` and `merge-fdata` of one version.
+#[derive(Debug, Clone)]
+pub(super) struct Bolt {
+    optimiser: PathBuf,
+    merger: PathBuf,
+    version: String,
+}
+
+impl Bolt {
+    /// The first version found: in `PATH`, then where Debian keeps them.
+    ///
+    /// # Errors
+    /// When there is none, with the command that brings it.
+    pub(super) fn discover() -> Result<Self, BuildError> {
+        candidates()
+            .into_iter()
+            .find_map(|(optimiser, merger)| Self::at(optimiser, merger))
+            .ok_or(BuildError::NoBolt)
+    }
+
+    fn at(optimiser: PathBuf, merger: PathBuf) -> Option<Self> {
+        let text = tool::stdout(Command::new(&optimiser).arg("--version"), REMEDY).ok()?;
+        let version = text.lines().find_map(|line| line.trim().strip_prefix("LLVM version "))?;
+        major(version)?;
+        tool::output(Command::new(&merger).arg("--version"), REMEDY).ok()?;
+        Some(Self { optimiser, merger, version: version.trim().to_owned() })
+    }
+
+    /// Puts counters into `program`; each process that ends leaves its counts at `counts` with its number appended.
+    fn instrument(&self, program: &Path, counts: &Path, output: &Path) -> Result<(), BuildError> {
+        let mut command = Command::new(&self.optimiser);
+        command.arg(program).arg("-o").arg(output).args(["-instrument", "--instrumentation-file-append-pid"]);
+        command.arg(format!("-instrumentation-file={}", counts.display()));
+        tool::stdout(&mut command, REMEDY).map(drop)
+    }
+
+    fn merge(&self, counts: &[PathBuf], output: &Path) -> Result<(), BuildError> {
+        let text = tool::stdout(Command::new(&self.merger).args(counts), REMEDY)?;
+        fs::write(output, text).map_err(BuildError::io(output))
+    }
+
+    fn lay_out(&self, program: &Path, counts: &Path, output: &Path) -> Result<(), BuildError> {
+        let mut command = Command::new(&self.optimiser);
+        command.arg(program).arg("-o").arg(output).arg(format!("-data={}", counts.display())).args(LAYOUT);
+        tool::stdout(&mut command, REMEDY).map(drop)
+    }
+}
+
+impl Pipeline<'_> {
+    /// Builds `pgo+bolt`, unless it is there and of the same profile and training.
+    pub(super) fn bolted(
+        &mut self,
+        bolt: &Bolt,
+        profile: Option<Profile>,
+        trainer: &mut dyn Trainer,
+    ) -> Result<(), BuildError> {
+        let variant = VariantName::PgoBolt;
+        let path = profile.as_ref().map(|profile| profile.path.clone());
+        let recipe = Recipe::Optimised { variant, profile: path.clone() };
+        if self.bolt_fits(&recipe, bolt, &trainer.digest()) {
+            return self.reused(variant.as_str());
+        }
+        self.withdraw(variant)?;
+        let mut compiled = self.compile(&recipe, path.as_deref())?;
+        if let Some(profile) = profile {
+            self.judge(variant, Scope::Workspace, profile, &compiled)?;
+        }
+        let counted = self.counted(bolt, &compiled.executable, trainer)?;
+        let begin = self.started("bolt");
+        let output = self.options.out.join("not-variants/bolt-output");
+        bolt.lay_out(&compiled.executable, &self.options.out.join(&counted.path), &output)?;
+        check_runs(&compiled, &output)?;
+        compiled.executable = output;
+        compiled.flags.extend(LAYOUT.map(str::to_owned));
+        compiled.build_seconds += self.finished("bolt", begin);
+        let record = VariantRecord { bolt: Some(counted), ..self.install(compiled)? };
+        self.record_variant(variant, record)
+    }
+
+    fn bolt_fits(&self, recipe: &Recipe, bolt: &Bolt, training: &str) -> bool {
+        let Some(record) = self.manifest.variants.get(recipe.name()) else { return false };
+        let flags =
+            [recipe.flags(&self.options.rustflags).all(), LAYOUT.map(str::to_owned).to_vec()].concat();
+        let same =
+            |known: &BoltRecord| known.version == bolt.version && known.training.plan_digest == training;
+        record.flags == flags
+            && record.bolt.as_ref().is_some_and(same)
+            && !self.options.retrain
+            && record.verify(&self.options.out, recipe.name()).is_ok()
+    }
+
+    /// The branches of `program` under the training.
+    fn counted(
+        &mut self,
+        bolt: &Bolt,
+        program: &Path,
+        trainer: &mut dyn Trainer,
+    ) -> Result<BoltRecord, BuildError> {
+        let dir = self.options.out.join("training");
+        if dir.exists() {
+            fs::remove_dir_all(&dir).map_err(BuildError::io(&dir))?;
+        }
+        fs::create_dir_all(&dir).map_err(BuildError::io(&dir))?;
+        let instrumented = self.options.out.join("not-variants/bolt-instrumented");
+        let begin = self.started("training-bolt");
+        create_parent(&instrumented)?;
+        bolt.instrument(program, &dir.join("counts"), &instrumented)?;
+        let training = trainer
+            .train(&instrumented, &dir, Counting::Inserted)
+            .map_err(|source| BuildError::Training { source })?;
+        let counts = files(&dir)?;
+        if counts.len() != training.workers as usize {
+            return Err(BuildError::BoltCounts { expected: training.workers, found: counts.len() });
+        }
+        let path = Path::new("profiles/bolt.fdata");
+        create_parent(&self.options.out.join(path))?;
+        bolt.merge(&counts, &self.options.out.join(path))?;
+        fs::remove_dir_all(&dir).map_err(BuildError::io(&dir))?;
+        self.finished("training-bolt", begin);
+        let sha256 = digest::file(&self.options.out.join(path))?;
+        Ok(BoltRecord { version: bolt.version.clone(), path: path.to_owned(), sha256, training })
+    }
+}
+
+/// Both programs by each name they may have.
+fn candidates() -> Vec<(PathBuf, PathBuf)> {
+    let plain = (PathBuf::from("llvm-bolt"), PathBuf::from("merge-fdata"));
+    let numbered = (15..=NEWEST).rev().flat_map(|version| {
+        let suffixed = |name: &str| PathBuf::from(format!("{name}-{version}"));
+        let debian = |name: &str| PathBuf::from(format!("/usr/lib/llvm-{version}/bin/{name}"));
+        [(suffixed("llvm-bolt"), suffixed("merge-fdata")), (debian("llvm-bolt"), debian("merge-fdata"))]
+    });
+    std::iter::once(plain).chain(numbered).collect()
+}
+
+fn create_parent(path: &Path) -> Result<(), BuildError> {
+    let folder = path.parent().expect("a file is always inside a folder");
+    fs::create_dir_all(folder).map_err(BuildError::io(folder))
+}
+
+/// What the trained processes left.
+fn files(dir: &Path) -> Result<Vec<PathBuf>, BuildError> {
+    let entries = fs::read_dir(dir).map_err(BuildError::io(dir))?;
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    Ok(files)
+}
+
+/// BOLT has been known to write programs that crash: this one must at least say what the one before it says.
+fn check_runs(before: &Compiled, after: &Path) -> Result<(), BuildError> {
+    let says = |program: &Path| tool::stdout(Command::new(program).arg("--version"), REMEDY);
+    let (expected, found) = (says(&before.executable)?, says(after)?);
+    if expected == found { Ok(()) } else { Err(BuildError::BoltBroke { expected, found }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_is_no_bolt_is_not_taken_for_one() {
+        assert!(Bolt::at(PathBuf::from("/bin/true"), PathBuf::from("/bin/true")).is_none());
+        assert!(Bolt::at(PathBuf::from("/no/such/llvm-bolt"), PathBuf::from("/bin/true")).is_none());
+    }
+
+    #[test]
+    fn names_without_a_number_come_first_and_newer_versions_before_older() {
+        let found = candidates();
+        assert_eq!(found[0].0, Path::new("llvm-bolt"));
+        let at = |name: &str| found.iter().position(|(path, _)| path == Path::new(name)).expect("listed");
+        assert!(at("/usr/lib/llvm-20/bin/llvm-bolt") < at("llvm-bolt-19"));
+    }
+}
