@@ -296,6 +296,8 @@ pub struct EngineFacts {
     pub stepping: Option<Duration>,
     /// Of that, the time in which the scheduler composed passes and handed out what came of them.
     pub scheduling: Option<Duration>,
+    /// Prompt tokens not computed because an earlier prompt began alike; `None` where there were none.
+    pub prefix_hit_tokens: Option<u64>,
 }
 
 impl Default for Histograms {

@@ -94,6 +94,9 @@ pub struct NativeSpec {
     /// After each step a busy loop of this share of it, for a difference whose size is known.
     #[serde(default)]
     pub handicap: f64,
+    /// Whether prompts take over the cache of an earlier prompt's equal beginning. It changes what is measured.
+    #[serde(default)]
+    pub prefix_reuse: bool,
 }
 
 /// Forms of a model's matrices in memory.

@@ -131,6 +131,7 @@ fn part() -> Part {
             kv_bytes_total: Some(6),
             stepping: Some(Duration::from_nanos(7)),
             scheduling: Some(Duration::from_nanos(8)),
+            prefix_hit_tokens: Some(9),
         },
     }
 }
@@ -224,6 +225,7 @@ fn downs() -> Vec<Down> {
         kv_f32: true,
         weights: contract::spec::WeightForm::Int8,
         handicap: 0.03,
+        prefix_reuse: true,
     };
     let sim = SimSpec { stalls: vec![Stall { at_ns: 1, for_ns: 2 }], error_rate: 0.5, ..SimSpec::default() };
     let demand = Demand { concurrency: 1, tokens_per_request: 2 };

@@ -263,6 +263,7 @@ impl OpenEngine {
             kernels: self.kernels.clone(),
             kv_bytes_total: Some(counters.kv_bytes_total).filter(|bytes| *bytes > 0),
             stepping: computes.then_some(counters.stepping),
+            prefix_hit_tokens: Some(counters.prefix_hit_tokens).filter(|tokens| *tokens > 0),
             scheduling: computes.then_some(counters.stepping.saturating_sub(counters.computing)),
         }
     }

@@ -338,6 +338,7 @@ fn the_native_engine_conforms() {
         kv_f32: false,
         weights: contract::spec::WeightForm::AsStored,
         handicap: 0.0,
+        prefix_reuse: false,
     };
     assert_eq!(failures(&EngineSpec::Native(spec), &Clock::monotonic(), None), []);
 }

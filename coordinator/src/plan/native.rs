@@ -29,6 +29,9 @@ pub struct NativePlan {
     /// is found. The run is labelled.
     #[serde(skip_serializing_if = "is_zero")]
     pub handicap: f64,
+    /// Whether prompts take over the cache of an earlier prompt's equal beginning. It changes what is measured.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub prefix_reuse: bool,
 }
 
 impl NativePlan {
@@ -44,6 +47,7 @@ impl NativePlan {
             kv_f32: self.kv_f32,
             weights: self.weights,
             handicap: if arm == Arm::B { self.handicap } else { 0.0 },
+            prefix_reuse: self.prefix_reuse,
         }
     }
 }
@@ -70,6 +74,7 @@ impl Default for NativePlan {
             kv_f32: false,
             weights: WeightForm::AsStored,
             handicap: 0.0,
+            prefix_reuse: false,
         }
     }
 }

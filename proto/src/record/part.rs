@@ -283,6 +283,7 @@ fn encode_engine(engine: &EngineFacts) -> pb::EngineFacts {
         kv_bytes_total: engine.kv_bytes_total,
         step_ns: engine.stepping.map(ns),
         scheduling_ns: engine.scheduling.map(ns),
+        prefix_hit_tokens: engine.prefix_hit_tokens,
     }
 }
 
@@ -298,5 +299,6 @@ fn decode_engine(engine: pb::EngineFacts) -> EngineFacts {
         kv_bytes_total: engine.kv_bytes_total,
         stepping: engine.step_ns.map(Duration::from_nanos),
         scheduling: engine.scheduling_ns.map(Duration::from_nanos),
+        prefix_hit_tokens: engine.prefix_hit_tokens,
     }
 }

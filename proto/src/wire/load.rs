@@ -20,9 +20,29 @@ pub(super) fn engine_from(engine: Option<pb::EngineSpec>) -> Result<EngineSpec, 
 }
 
 fn native_to(native: NativeSpec) -> pb::NativeEngine {
-    let NativeSpec { model, threads, kv_bytes, max_batch, prefill_chunk, kv_f32, weights, handicap } = native;
+    let NativeSpec {
+        model,
+        threads,
+        kv_bytes,
+        max_batch,
+        prefill_chunk,
+        kv_f32,
+        weights,
+        handicap,
+        prefix_reuse,
+    } = native;
     let weights_int8 = weights == WeightForm::Int8;
-    pb::NativeEngine { model, threads, kv_bytes, max_batch, prefill_chunk, kv_f32, weights_int8, handicap }
+    pb::NativeEngine {
+        model,
+        threads,
+        kv_bytes,
+        max_batch,
+        prefill_chunk,
+        kv_f32,
+        weights_int8,
+        handicap,
+        prefix_reuse,
+    }
 }
 
 fn native_from(native: pb::NativeEngine) -> NativeSpec {
@@ -35,9 +55,10 @@ fn native_from(native: pb::NativeEngine) -> NativeSpec {
         kv_f32,
         weights_int8,
         handicap,
+        prefix_reuse,
     } = native;
     let weights = if weights_int8 { WeightForm::Int8 } else { WeightForm::AsStored };
-    NativeSpec { model, threads, kv_bytes, max_batch, prefill_chunk, kv_f32, weights, handicap }
+    NativeSpec { model, threads, kv_bytes, max_batch, prefill_chunk, kv_f32, weights, handicap, prefix_reuse }
 }
 
 fn sim_to(sim: SimSpec) -> pb::SimEngine {

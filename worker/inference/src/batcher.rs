@@ -12,8 +12,10 @@ use std::sync::Arc;
 use crate::config::{Config, KvFormat};
 use crate::error::LoadError;
 use crate::forward::{Engine, activation_bytes};
+use crate::kernels::PAGE;
 use crate::kv::{KvCache, PageTable, page_bytes, pages_for};
 use crate::model::{Model, copied_bytes};
+use crate::pages::{Node, PagePool};
 use crate::pass::Batch;
 use crate::request::{BatchOptions, Event, Fault, FinishReason, Refusal, Request, StepReport};
 use crate::sampling::{Sampler, Sampling, SplitMix};
@@ -46,6 +48,8 @@ struct Sequence {
     pages: PageTable,
     /// Tokens whose keys and values are in the cache or in the pass being computed.
     computed: usize,
+    /// The beginning made up of its first pages that are known, and how many; `None` once it is not to be told on.
+    known: Option<(Node, usize)>,
     generated: usize,
     last: u32,
     stream: SplitMix,
@@ -55,7 +59,26 @@ struct Sequence {
 impl Sequence {
     fn new(request: Request, pages: PageTable) -> Self {
         let stream = request.sampling.stream();
-        Self { request, pages, computed: 0, generated: 0, last: 0, stream, ended: false }
+        Self { request, pages, computed: 0, known: None, generated: 0, last: 0, stream, ended: false }
+    }
+
+    /// Before its first tokens are planned: takes over the pages of a known beginning.
+    fn adopt(&mut self, pool: &mut PagePool) {
+        let (count, node) = pool.adopt(&self.request.prompt, &mut self.pages);
+        self.computed = count * PAGE;
+        self.known = Some((node, count));
+    }
+
+    /// Makes the pages known that its prompt fills with what is planned. A page is written in the pass before anything
+    /// is read from it, so others may take it over in the same pass.
+    fn register(&mut self, pool: &mut PagePool) {
+        let (prompt, _) = self.request.prompt.as_chunks::<PAGE>();
+        while let Some((node, count)) = self.known
+            && count < (self.computed / PAGE).min(prompt.len())
+        {
+            let next = pool.register(node, prompt[count], self.pages[count]);
+            self.known = next.map(|next| (next, count + 1));
+        }
     }
 
     fn prefilling(&self) -> bool {
@@ -98,7 +121,10 @@ impl Batcher {
         let max_batch = options.max_batch.max(1);
         let options = BatchOptions { max_batch, prefill_chunk: options.prefill_chunk.max(1), ..options };
         let cache = KvCache::new(model.config(), options.kv_format, options.kv_bytes);
-        let (tokens, pages) = (max_batch + options.prefill_chunk, cache.total());
+        let tokens = max_batch + options.prefill_chunk;
+        // Sequences that share pages list each of them.
+        let longest = pages_for(model.config().context).min(cache.total());
+        let pages = if options.prefix_reuse { max_batch * longest } else { cache.total() };
         let vocab = model.config().vocab_size;
         let queue = options.max_queue.min(MAX_ROOM);
         Ok(Self {
@@ -120,6 +146,12 @@ impl Batcher {
     /// the first step.
     pub fn touch_cache(&mut self) {
         self.engine.cache.touch();
+    }
+
+    /// Forgets what pages hold, so that what follows does not depend on what was before. To be called between steps.
+    pub fn forget_prefixes(&mut self) {
+        self.engine.cache.pool.forget_all();
+        self.running.iter_mut().for_each(|sequence| sequence.known = None);
     }
 
     /// The model in use.
@@ -267,6 +299,14 @@ impl Batcher {
             if budget == 0 {
                 break;
             }
+            let reuse = self.options.prefix_reuse;
+            if reuse && sequence.computed == 0 {
+                sequence.adopt(&mut self.engine.cache.pool);
+                self.report.prefix_hit_tokens += sequence.computed;
+                if sequence.computed > 0 {
+                    events.push(Event::Started { id: sequence.request.id });
+                }
+            }
             // Sequences that decode in this pass have no prompt left, so they are not taken twice.
             let rest = &sequence.request.prompt[sequence.computed.min(sequence.request.prompt.len())..];
             let count = rest.len().min(budget);
@@ -282,6 +322,7 @@ impl Batcher {
                 self.due.push(index);
             }
             sequence.computed += count;
+            sequence.register(&mut self.engine.cache.pool);
             budget -= count;
         }
         self.report.prefill_tokens = self.options.prefill_chunk - budget;

@@ -1,10 +1,12 @@
 //! The paged key/value cache: a fixed number of pages of sixteen tokens, each holding every layer and head.
-//! It owns the memory, the free list and the layout; who gets pages, and when, is the scheduler's business.
+//! It owns the memory and the layout; [`crate::pages`] knows who holds which page, and who gets pages, and when, is the
+//! scheduler's business.
 #![expect(unsafe_code, reason = "kernels read pages by address and threads write disjoint tokens")]
 
 use crate::aligned::Aligned;
 use crate::config::{Config, KvFormat};
 use crate::kernels::{Bf16, Element, F32, PAGE};
+use crate::pages::PagePool;
 
 /// Page numbers of one sequence, in order of position.
 pub(crate) type PageTable = Vec<u32>;
@@ -16,7 +18,7 @@ pub(crate) struct KvCache {
     // Bytes, because the format is chosen at run time; kernels need no alignment.
     keys: Aligned<u8>,
     values: Aligned<u8>,
-    free: Vec<u32>,
+    pub(crate) pool: PagePool,
     total: usize,
     heads: usize,
     head: usize,
@@ -42,8 +44,7 @@ impl KvCache {
             format,
             keys: Aligned::new(half),
             values: Aligned::new(half),
-            // Popped from the end: low pages first.
-            free: (0..total as u32).rev().collect(),
+            pool: PagePool::new(total as u32),
             total,
             heads: config.kv_heads,
             head: config.head_dim,
@@ -67,18 +68,17 @@ impl KvCache {
     }
 
     pub(crate) fn used(&self) -> usize {
-        self.total - self.free.len()
+        self.pool.used()
     }
 
     /// Takes `count` pages, or none if there are fewer.
     pub(crate) fn take(&mut self, count: usize) -> Option<PageTable> {
-        let rest = self.free.len().checked_sub(count)?;
-        Some(self.free.drain(rest..).rev().collect())
+        self.pool.take(count)
     }
 
     /// Gives pages back.
     pub(crate) fn give_back(&mut self, pages: &[u32]) {
-        self.free.extend(pages.iter().rev());
+        self.pool.give_back(pages);
     }
 
     /// Bytes from one page to the next, of keys or of values.

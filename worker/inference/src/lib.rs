@@ -18,6 +18,7 @@ pub mod kernels;
 mod kv;
 mod mapping;
 pub mod model;
+mod pages;
 mod pass;
 mod products;
 pub mod request;

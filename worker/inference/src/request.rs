@@ -130,6 +130,8 @@ pub struct BatchOptions {
     pub max_queue: usize,
     /// Prompt tokens in one step at most, so that a long prompt does not stall others; 0 counts as 1.
     pub prefill_chunk: usize,
+    /// Whether a prompt that begins like an earlier one takes over the pages of that beginning.
+    pub prefix_reuse: bool,
 }
 
 impl Default for BatchOptions {
@@ -140,6 +142,7 @@ impl Default for BatchOptions {
             max_batch: 256,
             max_queue: 4096,
             prefill_chunk: 256,
+            prefix_reuse: false,
         }
     }
 }
@@ -149,6 +152,8 @@ impl Default for BatchOptions {
 pub struct StepReport {
     /// Prompt tokens computed.
     pub prefill_tokens: usize,
+    /// Prompt tokens that were not computed because their pages were known.
+    pub prefix_hit_tokens: usize,
     /// Sequences that were advanced by one token.
     pub decode_tokens: usize,
     /// Requests being worked on after the step.

@@ -187,6 +187,8 @@ pub struct Counters {
     pub stepping: Duration,
     /// Of that, the time of the passes through the model.
     pub computing: Duration,
+    /// Prompt tokens not computed because an earlier prompt began alike.
+    pub prefix_hit_tokens: u64,
 }
 
 /// An engine and what it says of itself.
@@ -224,6 +226,7 @@ impl Counters {
         self.steps += 1;
         self.stepping += load.stepping;
         self.computing += load.computing;
+        self.prefix_hit_tokens += load.prefix_hit_tokens;
         self.see(load);
     }
 
@@ -246,6 +249,7 @@ struct StepLoad {
     stepping: Duration,
     /// Of the step, the pass through the model.
     computing: Duration,
+    prefix_hit_tokens: u64,
 }
 
 /// Opens an engine that can carry `demand` on a host that `slots` workers share, and tells `phase` the name of each phase of loading as it ends.

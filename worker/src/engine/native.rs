@@ -124,6 +124,7 @@ fn budget(spec: &NativeSpec, demand: Demand, config: &Config, weight_bytes: u64)
         max_batch,
         max_queue,
         prefill_chunk: spec.prefill_chunk as usize,
+        prefix_reuse: spec.prefix_reuse,
     };
     let needed = memory_needed(config, weight_bytes, concurrency, tokens, &options);
     let needed = needed + form(spec.weights).extra_bytes(config);
@@ -239,7 +240,10 @@ impl Stepper for Native {
         self.batcher.cancel(index.into())
     }
 
-    fn begin_window(&mut self, _: WindowStart) {}
+    fn begin_window(&mut self, _: WindowStart) {
+        // What the warm-up left must not decide what the window finds.
+        self.batcher.forget_prefixes();
+    }
 
     fn is_idle(&self) -> bool {
         self.batcher.is_idle()
@@ -261,6 +265,7 @@ impl Stepper for Native {
             kv_bytes_total: report.kv_pages_total as u64 * self.page_bytes,
             stepping: begin.elapsed(),
             computing,
+            prefix_hit_tokens: report.prefix_hit_tokens as u64,
         }
     }
 }
@@ -390,6 +395,7 @@ mod tests {
             kv_f32: false,
             weights: spec::WeightForm::AsStored,
             handicap: 0.0,
+            prefix_reuse: false,
         }
     }
 }

@@ -29,6 +29,7 @@ fn native(model: &Path) -> Down {
         kv_f32: false,
         weights: contract::spec::WeightForm::AsStored,
         handicap: 0.0,
+        prefix_reuse: false,
     };
     let demand = Demand { concurrency: 15, tokens_per_request: 12 };
     Down::Load { attempt: ONE, engine: EngineSpec::Native(spec), demand }

@@ -60,6 +60,7 @@ pub(super) fn native(dir: &std::path::Path) -> EngineSpec {
         kv_f32: false,
         weights: contract::spec::WeightForm::AsStored,
         handicap: 0.0,
+        prefix_reuse: false,
     })
 }
 

@@ -139,4 +139,6 @@ pub struct Engine {
     pub step_ns: Option<u64>,
     /// Of that, the time in which the scheduler composed passes and handed out what came of them, ns.
     pub scheduling_ns: Option<u64>,
+    /// Prompt tokens not computed because an earlier prompt began alike; null where there were none.
+    pub prefix_hit_tokens: Option<u64>,
 }

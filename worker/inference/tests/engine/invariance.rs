@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::random_model::{Random, SMALL, Shape};
-use inference::batcher::Batcher;
+use inference::batcher::{Batcher, kv_bytes_needed};
+use inference::config::KvFormat;
 use inference::kernels::Isa;
 use inference::model::Model;
 use inference::request::{BatchOptions, Event, Request};
@@ -39,17 +40,22 @@ fn serve(
     requests: &[Request],
     gap: usize,
 ) -> BTreeMap<u64, Vec<u32>> {
-    let mut batcher = Batcher::new(Arc::clone(model), options).unwrap();
+    drain(&mut Batcher::new(Arc::clone(model), options).unwrap(), requests, gap).0
+}
+
+/// The tokens of each request, and how many tokens of prompts were not computed.
+fn drain(batcher: &mut Batcher, requests: &[Request], gap: usize) -> (BTreeMap<u64, Vec<u32>>, usize) {
     let (mut events, mut tokens) = (Vec::new(), BTreeMap::<u64, Vec<u32>>::new());
+    let mut hits = 0;
     let mut rest = requests.iter();
     loop {
         for request in rest.by_ref().take(gap) {
             batcher.submit(request.clone()).unwrap();
         }
         if batcher.is_idle() {
-            return tokens;
+            return (tokens, hits);
         }
-        batcher.step(&mut events);
+        hits += batcher.step(&mut events).prefix_hit_tokens;
         for event in events.drain(..) {
             if let Event::Token { id, token } = event {
                 tokens.entry(id).or_default().push(token);
@@ -61,6 +67,51 @@ fn serve(
 fn alone(model: &Arc<Model>, requests: &[Request]) -> BTreeMap<u64, Vec<u32>> {
     let options = BatchOptions { kv_bytes: 1 << 20, max_batch: 1, prefill_chunk: 1000, ..Default::default() };
     requests.iter().flat_map(|request| serve(model, options, std::slice::from_ref(request), 1)).collect()
+}
+
+/// Prompts that begin alike in different lengths, among them twice the same.
+fn alike(vocab: usize) -> Vec<Request> {
+    let mut random = Random(5);
+    let stem = random.tokens(64, vocab);
+    let make = |id: u64| {
+        let own = random.below(20);
+        let mut prompt = stem[..8 * (id as usize % 9)].to_vec();
+        prompt.extend(random.tokens(own + 1, vocab));
+        let base = Request { prompt, ..request(id, &mut random, vocab) };
+        if id % 5 == 4 { Request { prompt: stem[..48].to_vec(), ..base } } else { base }
+    };
+    (0..24).map(make).collect()
+}
+
+/// Tokens and hits of random compositions with reuse of prefixes, and the tokens of each prompt alone without.
+fn with_reuse(prefix_reuse: bool, compositions: usize) -> usize {
+    let model = SMALL.load(2, None);
+    let requests = alike(SMALL.vocab);
+    let expected = alone(&model, &requests);
+    let (mut random, mut hits) = (Random(12), 0);
+    for composition in 0..compositions {
+        let mut chosen = requests.clone();
+        chosen.rotate_left(random.below(24));
+        // Small caches force pages to be forgotten.
+        let kv_bytes = [1 << 20, kv_bytes_needed(model.config(), KvFormat::Bf16, 2, 110)][composition % 2];
+        let mut batcher =
+            Batcher::new(Arc::clone(&model), BatchOptions { prefix_reuse, kv_bytes, ..options(&mut random) })
+                .unwrap();
+        for pass in 0..2 {
+            let gap = 1 + random.below(8);
+            let (got, hit) = drain(&mut batcher, &chosen, gap);
+            hits += hit;
+            assert_eq!(got, expected, "composition {composition}, pass {pass}");
+        }
+        batcher.forget_prefixes();
+    }
+    hits
+}
+
+#[test]
+fn reuse_of_prefixes_changes_no_token() {
+    assert!(with_reuse(true, 30) > 0, "prefixes were reused");
+    assert_eq!(with_reuse(false, 2), 0, "the twin: nothing is reused unasked");
 }
 
 fn check(shape: Shape, isa: Isa, compositions: usize) {

@@ -116,5 +116,6 @@ fn engine(engine: &EngineFacts) -> doc::Engine {
         kv_bytes_total: engine.kv_bytes_total,
         step_ns: engine.stepping.map(ns),
         scheduling_ns: engine.scheduling.map(ns),
+        prefix_hit_tokens: engine.prefix_hit_tokens,
     }
 }
