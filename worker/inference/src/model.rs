@@ -293,8 +293,10 @@ fn lay_out(mut pieces: Vec<(&Matrix, &mut [u8])>, tiles: &Tiles, threads: usize)
     }
     std::thread::scope(|scope| {
         for share in shares {
-            scope.spawn(|| {
-                share.into_iter().for_each(|(matrix, to)| (tiles.pack)(matrix.bytes(), matrix.columns, to))
+            scope.spawn(move || {
+                for (matrix, to) in share {
+                    (tiles.pack)(matrix.bytes(), matrix.columns, to);
+                }
             });
         }
     });

@@ -124,8 +124,14 @@ fn budget(
 ) -> Result<BatchOptions, Trouble> {
     let (kv_format, max_batch) = (KvFormat::default(), concurrent.min(MAX_BATCH));
     let kv_bytes = kv_bytes_needed(model.config(), kv_format, max_batch, tokens);
-    let options =
-        BatchOptions { kv_bytes, kv_format, max_batch, max_queue: concurrent, prefill_chunk: PREFILL_CHUNK };
+    let options = BatchOptions {
+        kv_bytes,
+        kv_format,
+        max_batch,
+        max_queue: concurrent,
+        prefill_chunk: PREFILL_CHUNK,
+        prefix_reuse: false,
+    };
     // The weights are in memory already.
     let needed = memory_needed(model.config(), 0, concurrent, tokens, &options);
     match free.filter(|free| *free < needed) {
