@@ -97,6 +97,9 @@ pub struct NativeSpec {
     /// Whether prompts take over the cache of an earlier prompt's equal beginning. It changes what is measured.
     #[serde(default)]
     pub prefix_reuse: bool,
+    /// Whether the engine's threads and the load's are kept on processors of their own.
+    #[serde(default)]
+    pub pin: bool,
 }
 
 /// Forms of a model's matrices in memory.

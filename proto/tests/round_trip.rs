@@ -132,6 +132,8 @@ fn part() -> Part {
             stepping: Some(Duration::from_nanos(7)),
             scheduling: Some(Duration::from_nanos(8)),
             prefix_hit_tokens: Some(9),
+            engine_processors: vec![0, 2],
+            load_processors: vec![3],
         },
     }
 }
@@ -226,6 +228,7 @@ fn downs() -> Vec<Down> {
         weights: contract::spec::WeightForm::Int8,
         handicap: 0.03,
         prefix_reuse: true,
+        pin: true,
     };
     let sim = SimSpec { stalls: vec![Stall { at_ns: 1, for_ns: 2 }], error_rate: 0.5, ..SimSpec::default() };
     let demand = Demand { concurrency: 1, tokens_per_request: 2 };

@@ -4,6 +4,9 @@
 
 use std::time::Duration;
 
+/// Processors that a set has room for.
+const SET: usize = libc::CPU_SETSIZE as usize;
+
 /// What the kernel counted for this process, all threads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProcessUsage {
@@ -65,6 +68,48 @@ pub fn sharpen_timers() {
     }
 }
 
+/// Processors that the calling thread may run on, in ascending order; empty where the system does not say.
+#[must_use]
+pub fn processors() -> Vec<u32> {
+    processors_of(0)
+}
+
+/// The same for this process's first thread, which nobody moves.
+#[must_use]
+pub fn process_processors() -> Vec<u32> {
+    processors_of(std::process::id().cast_signed())
+}
+
+fn processors_of(thread: libc::pid_t) -> Vec<u32> {
+    let mut set = std::mem::MaybeUninit::<libc::cpu_set_t>::zeroed();
+    // SAFETY: the pointer is to a whole set of the size given; all-zero bytes are the empty set, should the call fail.
+    let set = unsafe {
+        libc::sched_getaffinity(thread, size_of::<libc::cpu_set_t>(), set.as_mut_ptr());
+        set.assume_init()
+    };
+    // SAFETY: every number is below the set's size.
+    (0..SET)
+        .filter(|&index| unsafe { libc::CPU_ISSET(index, &set) })
+        .filter_map(|i| u32::try_from(i).ok())
+        .collect()
+}
+
+/// Keeps the calling thread, and threads it starts from now on, on these processors; whether the system agreed.
+#[must_use]
+pub fn keep_on(processors: &[u32]) -> bool {
+    let mut set = std::mem::MaybeUninit::<libc::cpu_set_t>::zeroed();
+    // SAFETY: all-zero bytes are the empty set.
+    let set = unsafe { set.assume_init_mut() };
+    for index in
+        processors.iter().filter_map(|&index| usize::try_from(index).ok()).filter(|&index| index < SET)
+    {
+        // SAFETY: the number is below the set's size.
+        unsafe { libc::CPU_SET(index, set) };
+    }
+    // SAFETY: the pointer is to a whole set of the size given.
+    unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), set) == 0 }
+}
+
 fn read_clock(clock: libc::clockid_t) -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointer is to a whole `timespec`, which stays zero should the call fail.
@@ -82,6 +127,20 @@ fn of_timeval(time: libc::timeval) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// On a thread of its own: the test's other threads stay where they are.
+    #[test]
+    fn a_thread_is_kept_where_it_is_put_and_so_are_its_children() {
+        let here = processors();
+        assert!(!here.is_empty());
+        let last = [*here.last().expect("one at least")];
+        let kept = std::thread::spawn(move || {
+            assert!(keep_on(&last) && !keep_on(&[]));
+            (processors(), std::thread::spawn(processors).join().expect("a list"))
+        });
+        assert_eq!(kept.join().expect("two lists"), (last.to_vec(), last.to_vec()));
+        assert_eq!(processors(), here);
+    }
 
     #[test]
     fn usage_is_plausible_and_grows() {

@@ -29,6 +29,7 @@ pub struct OpenEngine {
     engine: Box<dyn Engine>,
     report: LoadReport,
     kernels: String,
+    processors: Vec<u32>,
     clock: Clock,
     inbox: Inbox,
     cold: Cold,
@@ -100,11 +101,22 @@ impl OpenEngine {
         let floor = if clock.is_virtual() { None } else { floor::requests_per_second() };
         cold.skip();
         let sink = inbox.sink(clock);
-        let Opened { engine, report, kernels } =
+        let Opened { engine, report, kernels, processors } =
             engine::open(spec, demand, slots, Arc::new(clock.clone()), sink, &mut |name| cold.mark(name))?;
         let cold = Cold::Starting(cold);
         let clock = clock.clone();
-        Ok(Self { engine, report, kernels, clock, inbox, cold, floor, broken: None, prepared: None })
+        Ok(Self {
+            engine,
+            report,
+            kernels,
+            processors,
+            clock,
+            inbox,
+            cold,
+            floor,
+            broken: None,
+            prepared: None,
+        })
     }
 
     /// What was opened.
@@ -264,6 +276,8 @@ impl OpenEngine {
             kv_bytes_total: Some(counters.kv_bytes_total).filter(|bytes| *bytes > 0),
             stepping: computes.then_some(counters.stepping),
             prefix_hit_tokens: Some(counters.prefix_hit_tokens).filter(|tokens| *tokens > 0),
+            engine_processors: self.processors.clone(),
+            load_processors: if self.processors.is_empty() { Vec::new() } else { os::processors() },
             scheduling: computes.then_some(counters.stepping.saturating_sub(counters.computing)),
         }
     }

@@ -339,6 +339,7 @@ fn the_native_engine_conforms() {
         weights: contract::spec::WeightForm::AsStored,
         handicap: 0.0,
         prefix_reuse: false,
+        pin: false,
     };
     assert_eq!(failures(&EngineSpec::Native(spec), &Clock::monotonic(), None), []);
 }

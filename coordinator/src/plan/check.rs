@@ -66,6 +66,14 @@ pub enum Problem {
     /// Resident workers would be shared by a slowed and an unhindered arm.
     #[error("`native.handicap` needs workers of each arm's own: leave out `resident`")]
     SharedHandicap,
+    /// Processors of their own for each of several workers on a host.
+    #[error(
+        "native.pin keeps threads on processors of their own, which takes a host for itself; lower --slots from {slots} to 1"
+    )]
+    PinnedSlots {
+        /// Slots of the plan.
+        slots: u32,
+    },
     /// A closed loop that never fills.
     #[error(
         "the scenario `{scenario}` has {requests} requests but a concurrency of {concurrency}, it must have at least as many"
@@ -133,6 +141,9 @@ impl Plan {
                 ledger.real("native.handicap", native.handicap, 0.0, 10.0);
                 if native.handicap > 0.0 && self.resident {
                     ledger.problems.push(Problem::SharedHandicap);
+                }
+                if native.pin && self.slots > 1 {
+                    ledger.problems.push(Problem::PinnedSlots { slots: self.slots });
                 }
             }
             EnginePlan::Sim(sim) => ledger.sim(sim),

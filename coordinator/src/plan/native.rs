@@ -32,6 +32,9 @@ pub struct NativePlan {
     /// Whether prompts take over the cache of an earlier prompt's equal beginning. It changes what is measured.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub prefix_reuse: bool,
+    /// Whether the engine's threads and the load's are kept on processors of their own. Takes a host's only slot.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub pin: bool,
 }
 
 impl NativePlan {
@@ -48,6 +51,7 @@ impl NativePlan {
             weights: self.weights,
             handicap: if arm == Arm::B { self.handicap } else { 0.0 },
             prefix_reuse: self.prefix_reuse,
+            pin: self.pin,
         }
     }
 }
@@ -75,6 +79,7 @@ impl Default for NativePlan {
             weights: WeightForm::AsStored,
             handicap: 0.0,
             prefix_reuse: false,
+            pin: false,
         }
     }
 }

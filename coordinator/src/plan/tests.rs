@@ -30,6 +30,13 @@ fn with(line: &str) -> String {
 }
 
 #[test]
+fn pinning_takes_the_only_slot() {
+    let pinned = |slots| format!("slots = {slots}\n{SMALL}[native]\npin = true\n");
+    assert!(read(&pinned(1)).is_ok());
+    assert!(refusal(&pinned(2)).contains("lower --slots from 2 to 1"));
+}
+
+#[test]
 fn every_preset_is_valid_and_named_as_it_is_called() {
     for name in preset::NAMES {
         let plan = preset::plan(name, 1).expect(name);

@@ -284,6 +284,8 @@ fn encode_engine(engine: &EngineFacts) -> pb::EngineFacts {
         step_ns: engine.stepping.map(ns),
         scheduling_ns: engine.scheduling.map(ns),
         prefix_hit_tokens: engine.prefix_hit_tokens,
+        engine_processors: engine.engine_processors.clone(),
+        load_processors: engine.load_processors.clone(),
     }
 }
 
@@ -300,5 +302,7 @@ fn decode_engine(engine: pb::EngineFacts) -> EngineFacts {
         stepping: engine.step_ns.map(Duration::from_nanos),
         scheduling: engine.scheduling_ns.map(Duration::from_nanos),
         prefix_hit_tokens: engine.prefix_hit_tokens,
+        engine_processors: engine.engine_processors,
+        load_processors: engine.load_processors,
     }
 }

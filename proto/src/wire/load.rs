@@ -30,6 +30,7 @@ fn native_to(native: NativeSpec) -> pb::NativeEngine {
         weights,
         handicap,
         prefix_reuse,
+        pin,
     } = native;
     let weights_int8 = weights == WeightForm::Int8;
     pb::NativeEngine {
@@ -42,6 +43,7 @@ fn native_to(native: NativeSpec) -> pb::NativeEngine {
         weights_int8,
         handicap,
         prefix_reuse,
+        pin,
     }
 }
 
@@ -56,9 +58,21 @@ fn native_from(native: pb::NativeEngine) -> NativeSpec {
         weights_int8,
         handicap,
         prefix_reuse,
+        pin,
     } = native;
     let weights = if weights_int8 { WeightForm::Int8 } else { WeightForm::AsStored };
-    NativeSpec { model, threads, kv_bytes, max_batch, prefill_chunk, kv_f32, weights, handicap, prefix_reuse }
+    NativeSpec {
+        model,
+        threads,
+        kv_bytes,
+        max_batch,
+        prefill_chunk,
+        kv_f32,
+        weights,
+        handicap,
+        prefix_reuse,
+        pin,
+    }
 }
 
 fn sim_to(sim: SimSpec) -> pb::SimEngine {

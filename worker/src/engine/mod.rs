@@ -6,6 +6,7 @@ mod inline;
 mod memory;
 mod native;
 mod null;
+mod places;
 mod sim;
 mod slowed;
 mod threaded;
@@ -199,6 +200,8 @@ pub struct Opened {
     pub report: LoadReport,
     /// Which kernels run.
     pub kernels: String,
+    /// Processors that the engine's threads may run on; empty where it has none that compute.
+    pub processors: Vec<u32>,
 }
 
 impl EngineError {

@@ -19,6 +19,7 @@ use inference::sampling::Sampling;
 use inference::tokenizer::{Tokenizer, TokenizerError};
 
 use super::memory::free_memory;
+use super::places::Places;
 use super::slowed::Slowed;
 use super::threaded::{Halt, Stepper, Threaded};
 use super::{
@@ -71,6 +72,8 @@ pub(super) fn open(
     let tokenizer = Tokenizer::read(folder).map_err(|error| unreadable(&error))?;
     phase("tokenizer");
     let (report, kernels) = (plan.report(&model), kernels(&model));
+    // Threads started from here on, the engine's, stay where this one is now.
+    let places = Places::take(spec.pin, threads, slots)?;
     let native = Native::new(model, &plan, demand).map_err(|error| refused(path, &error))?;
     let encode = move |text: &str| {
         tokenizer.encode(text).map_err(|error| EngineError::Encode { reason: error.to_string() })
@@ -82,8 +85,9 @@ pub(super) fn open(
     };
     let engine =
         engine.map_err(|error| broken(&format!("the engine's thread could not be started: {error}")))?;
+    let processors = places.leave()?;
     phase("engine");
-    Ok(Opened { engine: Box::new(engine), report, kernels })
+    Ok(Opened { engine: Box::new(engine), report, kernels, processors })
 }
 
 impl Plan {
@@ -396,6 +400,7 @@ mod tests {
             weights: spec::WeightForm::AsStored,
             handicap: 0.0,
             prefix_reuse: false,
+            pin: false,
         }
     }
 }

@@ -97,7 +97,7 @@ pub(super) fn open(
         threads: 1,
         ..LoadReport::default()
     };
-    Ok(Opened { engine, report, kernels: "simulated".to_owned() })
+    Ok(Opened { engine, report, kernels: "simulated".to_owned(), processors: Vec::new() })
 }
 
 fn check(spec: &SimSpec) -> Result<(), Failure> {

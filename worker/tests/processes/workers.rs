@@ -30,6 +30,7 @@ fn native(model: &Path) -> Down {
         weights: contract::spec::WeightForm::AsStored,
         handicap: 0.0,
         prefix_reuse: false,
+        pin: false,
     };
     let demand = Demand { concurrency: 15, tokens_per_request: 12 };
     Down::Load { attempt: ONE, engine: EngineSpec::Native(spec), demand }

@@ -61,6 +61,7 @@ pub(super) fn native(dir: &std::path::Path) -> EngineSpec {
         weights: contract::spec::WeightForm::AsStored,
         handicap: 0.0,
         prefix_reuse: false,
+        pin: false,
     })
 }
 

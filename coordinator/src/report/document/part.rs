@@ -141,4 +141,8 @@ pub struct Engine {
     pub scheduling_ns: Option<u64>,
     /// Prompt tokens not computed because an earlier prompt began alike; null where there were none.
     pub prefix_hit_tokens: Option<u64>,
+    /// Processors that the engine's threads may run on; empty where unknown.
+    pub engine_processors: Vec<u32>,
+    /// Processors that the load's thread may run on; empty where unknown.
+    pub load_processors: Vec<u32>,
 }

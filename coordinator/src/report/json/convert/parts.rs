@@ -117,5 +117,7 @@ fn engine(engine: &EngineFacts) -> doc::Engine {
         step_ns: engine.stepping.map(ns),
         scheduling_ns: engine.scheduling.map(ns),
         prefix_hit_tokens: engine.prefix_hit_tokens,
+        engine_processors: engine.engine_processors.clone(),
+        load_processors: engine.load_processors.clone(),
     }
 }
