@@ -18,12 +18,14 @@ mod floors;
 mod matmul;
 mod pointwise;
 mod portable;
+mod sample;
 mod simd;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use attention::{Attention, PAGE};
 pub(crate) use matmul::{MatMul, SCRATCH};
+pub use sample::SampleProduct;
 pub(crate) use simd::{Bf16, Element, F32};
 
 use crate::config::KvFormat;
