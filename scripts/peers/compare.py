@@ -139,11 +139,11 @@ def main():
     peer.add_argument("--gguf", help="compare with llama.cpp, which reads this")
     peer.add_argument("--candle", help="compare with this program, built from scripts/peers/candle")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=4, help="steps of decode of each of candle's requests")
+    parser.add_argument("--steps", type=int, default=2, help="steps of decode of each of candle's requests")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", help="also write everything measured here")
     args = parser.parse_args()
-    args.batches, args.prompt = ("100", 32) if args.candle else ("1,8,32", 512)
+    args.batches, args.prompt = ("100", 8) if args.candle else ("1,8,32", 512)
     with contextlib.ExitStack() as stack:
         started = [start(stack, command, threads) for command, threads in commands(args)]
         found = rounds(args, [process for process, _ in started])
