@@ -49,10 +49,9 @@ impl Bolt {
 
     fn at(optimiser: PathBuf, merger: PathBuf) -> Option<Self> {
         let text = tool::stdout(Command::new(&optimiser).arg("--version"), REMEDY).ok()?;
-        let version = text.lines().find_map(|line| line.trim().strip_prefix("LLVM version "))?;
-        major(version)?;
+        let version = version(&text)?;
         tool::output(Command::new(&merger).arg("--version"), REMEDY).ok()?;
-        Some(Self { optimiser, merger, version: version.trim().to_owned() })
+        Some(Self { optimiser, merger, version })
     }
 
     /// Puts counters into `program`; each process that ends leaves its counts at `counts` with its number appended.
@@ -151,6 +150,12 @@ impl Pipeline<'_> {
     }
 }
 
+/// The version in the answer of `llvm-bolt`; distributions put their name before it.
+fn version(answer: &str) -> Option<String> {
+    let (_, version) = answer.lines().find_map(|line| line.split_once("LLVM version "))?;
+    major(version).filter(|_| answer.contains("BOLT")).map(|_| version.trim().to_owned())
+}
+
 /// Both programs by each name they may have.
 fn candidates() -> Vec<(PathBuf, PathBuf)> {
     let plain = (PathBuf::from("llvm-bolt"), PathBuf::from("merge-fdata"));
@@ -190,6 +195,14 @@ mod tests {
     fn a_program_that_is_no_bolt_is_not_taken_for_one() {
         assert!(Bolt::at(PathBuf::from("/bin/true"), PathBuf::from("/bin/true")).is_none());
         assert!(Bolt::at(PathBuf::from("/no/such/llvm-bolt"), PathBuf::from("/bin/true")).is_none());
+    }
+
+    #[test]
+    fn the_version_is_found_behind_a_distribution_s_name() {
+        let debian = "Debian LLVM version 19.1.7\n  Optimized build.\nBOLT revision <unknown>\n";
+        assert_eq!(version(debian).as_deref(), Some("19.1.7"));
+        assert_eq!(version(&debian.replace("BOLT", "tool")), None);
+        assert_eq!(version("LLVM version unknown\nBOLT"), None);
     }
 
     #[test]
