@@ -2,19 +2,19 @@
 //! figures, and what process and host spent. It must not know load shapes or sessions.
 
 mod clock;
-mod cold;
 mod frequency;
 mod host;
 mod pacer;
 mod recorder;
+mod start;
 mod usage;
 
 pub use clock::Clock;
-pub use cold::ColdStart;
 pub use frequency::frequency;
 pub(crate) use frequency::span;
 pub(crate) use host::file_sha256;
 pub use host::{build_info, exe_sha256, host_facts};
 pub use pacer::{Pacer, Wake};
 pub use recorder::{Asked, Ended, Measured, Plan, Recorder};
+pub use start::ColdStart;
 pub use usage::Meter;

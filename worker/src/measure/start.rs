@@ -1,4 +1,6 @@
 //! The cold start as named phases, each a duration of its own, in order. It must not know what happens in them.
+//!
+//! The file is not called `cold`: BOLT takes every symbol with `.cold.` in its name for a part split off a function.
 
 use std::time::Duration;
 
