@@ -166,6 +166,13 @@ fn name(findings: &Findings, cell: &Cell) -> String {
     }
 }
 
+/// A sentence whose commands, between backticks, are set as such.
+fn prose(text: &str) -> Markup {
+    html! { @for (at, piece) in text.split('`').enumerate() {
+        @if at % 2 == 1 { code { (piece) } } @else { (piece) }
+    } }
+}
+
 /// The arms of a cell with the names of their variants.
 fn arm_names(cell: &Cell) -> Vec<(Arm, &str)> {
     cell.arms.iter().map(|arm| (arm.arm, arm.variant.as_str())).collect()

@@ -7,6 +7,7 @@ use stats::validity::Validity;
 
 use super::super::human::words::{Unit, change, value};
 use super::super::human::{doubts, words};
+use super::{name, prose};
 use crate::compare::{Cell, Findings, Measure, MetricComparison, Outcome};
 
 /// The look of an answer: a class, and a sign beside the word so that colour is never alone.
@@ -53,7 +54,11 @@ pub(super) fn lead(findings: &Findings) -> Markup {
     html! {
         section class="lead" {
             h1 { (question) }
-            @for candidate in &candidates { (block(&said(findings, *candidate))) }
+            @if matches!(findings.validity, Validity::Valid) {
+                @for candidate in &candidates { (block(&said(findings, *candidate))) }
+            } @else {
+                (block(&doubtful(findings)))
+            }
         }
     }
 }
@@ -62,7 +67,7 @@ fn block(said: &Said) -> Markup {
     html! {
         div class=(format!("answer {}", said.tone.class)) {
             p class="verdict" { (badge(&said.tone)) " " (said.lead) }
-            @for sentence in &said.more { p { (sentence) } }
+            @for sentence in &said.more { p { (prose(sentence)) } }
         }
     }
 }
@@ -81,22 +86,21 @@ fn candidates(findings: &Findings) -> Vec<Option<&str>> {
 fn said(findings: &Findings, candidate: Option<&str>) -> Said {
     let cells: Vec<&Cell> =
         findings.cells.iter().filter(|cell| cell.candidate.as_deref() == candidate).collect();
-    match (&findings.validity, candidate) {
-        (Validity::Invalid(_), _) => {
-            doubtful(findings, "bad", "!", "No answer: this measurement must not be believed.")
-        }
-        (Validity::Inconclusive(_), _) => {
-            doubtful(findings, "open", "?", "No answer yet: the measurement does not show that it is right.")
-        }
-        (Validity::Valid, None) => alone(&cells),
-        (Validity::Valid, Some(candidate)) => compared(&cells, candidate),
+    match candidate {
+        None => alone(&cells),
+        Some(candidate) => compared(&cells, candidate),
     }
 }
 
-fn doubtful(findings: &Findings, class: &'static str, sign: &'static str, lead: &str) -> Said {
+/// Of a measurement that is not VALID, whatever the comparison would say.
+fn doubtful(findings: &Findings) -> Said {
+    let (class, sign, lead) = match findings.validity {
+        Validity::Invalid(_) => ("bad", "!", "No answer: this measurement must not be believed."),
+        _ => ("open", "?", "No answer yet: the measurement does not show that it is right."),
+    };
     let firsts = || findings.cells.iter().filter_map(|cell| Some((cell, doubts(cell).first()?))).take(3);
-    let mut more = findings.reasons.clone();
-    more.extend(firsts().map(|(cell, finding)| format!("{}: {finding}.", cell.scenario)));
+    let mut more: Vec<String> = findings.reasons.iter().map(|reason| format!("{reason}.")).collect();
+    more.extend(firsts().map(|(cell, finding)| format!("{}: {finding}.", name(findings, cell))));
     let mut advice: Vec<&str> = firsts().map(|(_, finding)| finding.reason.advice()).collect();
     advice.dedup();
     if !advice.is_empty() {

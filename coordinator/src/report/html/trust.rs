@@ -7,7 +7,7 @@ use stats::validity::{CheckResult, Finding, Severity, Validity};
 use super::super::human::{doubts, loss, worst};
 use super::answer::{Tone, badge};
 use super::table::Table;
-use super::{Scene, name};
+use super::{Scene, name, prose};
 use crate::compare::{Cell, Findings};
 
 /// The section above the figures.
@@ -39,7 +39,7 @@ fn reasons(findings: &Findings) -> Markup {
             p { "Every check that applies was passed, and nothing else speaks against it." }
         } @else {
             ul class="reasons" {
-                @for reason in &findings.reasons { li { (reason) } }
+                @for reason in &findings.reasons { li { (prose(reason)) "." } }
                 @for item in &items { (item) }
             }
         }
