@@ -2,6 +2,8 @@
 //! results. It must not know what the products are for.
 #![expect(unsafe_code, reason = "kernels take addresses; the splits that make that sound are made here")]
 
+use std::ops::Range;
+
 use crate::aligned::Aligned;
 use crate::kernels::{Kernels, MatMul, SCRATCH};
 use crate::model::{Model, padded};
@@ -13,6 +15,9 @@ use crate::weights::Matrix;
 const MAX_ROWS: usize = 256;
 /// Tasks a thread gets per region, so that a disturbed thread delays the others little.
 const TASKS_PER_THREAD: usize = 16;
+/// Rows of x in one task, at most: with what kernels lay out of them they stay in a second-level cache while all of W
+/// passes by.
+const PANEL: usize = 128;
 /// Rows of x up to which laying them out is less work than sharing it.
 const ALONE: usize = 2;
 /// Tokens in one task of the small kernels.
@@ -132,20 +137,64 @@ fn rows_per_task(rows: usize, threads: usize, kernels: &Kernels) -> usize {
     rows.div_ceil(threads * TASKS_PER_THREAD).next_multiple_of(whole).min(MAX_ROWS)
 }
 
-/// A range of rows of one matrix.
-type Rows<'a> = (&'a MatMul, std::ops::Range<usize>);
+/// How products of the same x are cut into tasks: panel by panel of x, and in each by rows of W, those of each matrix
+/// numbered on from those of the matrix before.
+struct Cut<'a> {
+    kernels: &'a Kernels,
+    jobs: &'a [Job],
+    /// Rows of W in a task.
+    step: usize,
+    /// Tasks of a panel.
+    tasks: usize,
+}
 
-/// The rows of a task: those of each matrix are numbered on from those of the matrix before.
-fn rows_of(jobs: &[Job], step: usize, task: usize) -> Rows<'_> {
-    let mut index = task;
-    for (job, rows) in jobs {
-        let here = rows.div_ceil(step);
-        if index < here {
-            return (job, index * step..(*rows).min((index + 1) * step));
-        }
-        index -= here;
+impl<'a> Cut<'a> {
+    fn new(kernels: &'a Kernels, jobs: &'a [Job], step: usize) -> Self {
+        let tasks = jobs.iter().map(|job| job.1.div_ceil(step)).sum();
+        Self { kernels, jobs, step, tasks }
     }
-    unreachable!("tasks are counted from the jobs")
+
+    /// Tasks of all panels.
+    fn len(&self) -> usize {
+        self.jobs[0].0.batch.div_ceil(PANEL) * self.tasks
+    }
+
+    /// The part of x and y that a task works on, and its rows of W.
+    fn task(&self, index: usize) -> (MatMul, Range<usize>) {
+        let (job, rows) = self.rows(index % self.tasks);
+        (panel(self.kernels, job, index / self.tasks), rows)
+    }
+
+    /// Where the weights of a task begin.
+    fn place(&self, index: usize) -> *const u8 {
+        let (job, rows) = self.rows(index % self.tasks);
+        place(self.kernels, job, rows.start)
+    }
+
+    fn rows(&self, index: usize) -> (&MatMul, Range<usize>) {
+        let (mut index, step) = (index, self.step);
+        for (job, rows) in self.jobs {
+            let here = rows.div_ceil(step);
+            if index < here {
+                return (job, index * step..(*rows).min((index + 1) * step));
+            }
+            index -= here;
+        }
+        unreachable!("tasks are counted from the jobs")
+    }
+}
+
+/// A product with one panel of x.
+fn panel(kernels: &Kernels, job: &MatMul, index: usize) -> MatMul {
+    let first = index * PANEL;
+    let split = kernels.tiles.map_or(0, |tiles| first * (tiles.split_bytes)(job.columns));
+    MatMul {
+        x: job.x.wrapping_add(first * job.x_stride),
+        y: job.y.wrapping_add(first * job.y_stride),
+        split: job.split.wrapping_add(split),
+        batch: PANEL.min(job.batch - first),
+        ..*job
+    }
 }
 
 /// Where a row's weights begin.
@@ -163,17 +212,13 @@ pub(crate) fn multiply(team: &mut Team, kernels: &Kernels, jobs: &mut [Job], spa
     space.split(team, kernels, jobs);
     let rows = jobs.iter().map(|job| job.1).sum();
     let step = rows_per_task(rows, team.threads(), kernels);
-    let tasks = jobs.iter().map(|job| job.1.div_ceil(step)).sum();
-    let (jobs, scratch) = (&*jobs, Shared::new(&mut space.scratch));
-    team.run(tasks, &|task| {
-        let (job, rows) = rows_of(jobs, step, task.index);
-        let then = task.next.map_or(std::ptr::null(), |next| {
-            let (job, rows) = rows_of(jobs, step, next);
-            place(kernels, job, rows.start)
-        });
-        let job = MatMul { then, ..*job };
+    let (cut, scratch) = (Cut::new(kernels, jobs, step), Shared::new(&mut space.scratch));
+    team.run(cut.len(), &|task| {
+        let (job, rows) = cut.task(task.index);
+        let then = task.next.map_or(std::ptr::null(), |next| cut.place(next));
+        let job = MatMul { then, ..job };
         // SAFETY: `product` took the addresses from buffers that outlive this region; tasks have disjoint rows of
-        // W and so disjoint outputs; the scratch is this worker's.
+        // x or of W and so disjoint outputs; the scratch is this worker's.
         unsafe { (kernels.matmul)(&job, rows.start, rows.end, scratch.pointer(task.worker * SCRATCH)) };
     });
 }
@@ -181,14 +226,15 @@ pub(crate) fn multiply(team: &mut Team, kernels: &Kernels, jobs: &mut [Job], spa
 /// gate = silu(gate product) × up product, each task finishing its own columns. The jobs are gate and up.
 pub(crate) fn multiply_gated(team: &mut Team, kernels: &Kernels, mut jobs: [Job; 2], space: &mut Space) {
     space.split(team, kernels, &mut jobs);
-    let [(gate, rows), (up, _)] = &jobs;
-    let step = rows_per_task(*rows, 2 * team.threads(), kernels);
+    let step = rows_per_task(jobs[0].1, 2 * team.threads(), kernels);
+    let [gates, ups] = [0, 1].map(|index| Cut::new(kernels, &jobs[index..=index], step));
     let scratch = Shared::new(&mut space.scratch);
-    team.run(rows.div_ceil(step), &|task| {
-        let (first, last) = (task.index * step, (*rows).min((task.index + 1) * step));
+    team.run(gates.len(), &|task| {
+        let ((gate, rows), (up, _)) = (gates.task(task.index), ups.task(task.index));
+        let (first, last) = (rows.start, rows.end);
         let scratch = scratch.pointer(task.worker * SCRATCH);
-        let then = task.next.map_or(std::ptr::null(), |next| place(kernels, gate, next * step));
-        let (gate, up) = (MatMul { then: place(kernels, up, first), ..*gate }, MatMul { then, ..*up });
+        let then = task.next.map_or(std::ptr::null(), |next| gates.place(next));
+        let (gate, up) = (MatMul { then: ups.place(task.index), ..gate }, MatMul { then, ..up });
         // SAFETY: as in `multiply`; `step` is a multiple of 16, so rounding a task's columns up to whole
         // vectors reaches only into the padding of the last one.
         unsafe {
