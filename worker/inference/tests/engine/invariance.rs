@@ -131,6 +131,13 @@ fn check(shape: Shape, isa: Isa, compositions: usize) {
             assert_eq!(tokens, expected[&id], "request {id} in composition {composition} on {isa:?}");
         }
     }
+    // All prompts in one pass: more tokens than a task takes.
+    assert!(requests.iter().map(|request| request.prompt.len()).sum::<usize>() > 300);
+    let at_once =
+        BatchOptions { kv_bytes: 1 << 22, max_batch: 24, prefill_chunk: 5000, ..Default::default() };
+    for model in &models {
+        assert_eq!(serve(model, at_once, &requests, 24), expected, "all at once on {isa:?}");
+    }
 }
 
 #[test]
@@ -138,6 +145,8 @@ fn tokens_do_not_depend_on_company_chunking_or_threads() {
     for isa in Isa::available() {
         check(SMALL, isa, COMPOSITIONS);
         check(Shape { format: "F32", odd: false, tied: true, hidden: 64, feed: 800, ..SMALL }, isa, 10);
+        // What AMX lays out in tiles.
+        check(Shape { odd: false, hidden: 64, feed: 96, heads: 4, vocab: 160, ..SMALL }, isa, 10);
         check(Shape { format: "F16", heads: 4, kv_heads: 4, head: 32, ..SMALL }, isa, 10);
     }
 }
