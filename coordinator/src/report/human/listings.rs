@@ -17,11 +17,7 @@ use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
 /// Newest first.
 pub(super) fn runs(page: &mut Page, runs: &[RunSummary]) {
     if runs.is_empty() {
-        page.sentence(
-            "No runs are stored yet: `coordinator run --preset demo --engine sim` makes one.",
-            0,
-            0,
-        );
+        page.sentence("No such run is stored: `coordinator run --preset demo --engine sim` makes one.", 0, 0);
         return;
     }
     let mut table = Table::new(["run", "begun (UTC)", "plan", "variants", "measurement"]).left(&[1, 2, 3, 4]);
