@@ -31,6 +31,7 @@ plan() {
     printf '[timeouts]\nstart = 20\nstop = 2\nlease = 10\n[sim.all]\nload_ns = 1000\nstep_base_ns = 200000\n%s\n' "$2"
     printf '[[scenario]]\nname = "load"\nshape = %s\nprompt = { tokens = 4 }\n' "$3"
     printf 'output_tokens = %s\nwarmup = { requests = 2, output_tokens = 1 }\n' "${tokens:-2}"
+    printf '%s\n' "${more:-}"
   } >"$ground/plan.toml"
 }
 
@@ -58,6 +59,7 @@ verdict() {
 
 burst='{ kind = "burst", requests = 200 }'
 loop='{ kind = "closed-loop", concurrency = 8, requests = 1200 }'
+open_loop='{ kind = "poisson", rate = 1000.0 }'
 
 burn() {
   for _ in $(seq "$(nproc)"); do
@@ -99,6 +101,23 @@ error_rate = 0.05' "$burst" && expect failures-differ 4 ;;
     tokens-unchecked) plan '' 'error_rate = 0.2' "$burst" && expect tokens-unchecked 3 ;;
     # A limit that no driver meets: how late a burdened one is depends on the machine.
     lateness) plan $'max_lateness = 0.000001\nmax_lateness_share = 0.0' '' "$loop" && expect lateness 4 ;;
+    # The same by real lateness: twice as many burners as processors, and the plan's default limit.
+    lateness-burnt)
+      burn
+      burn
+      more='stop = { duration = 5.0 }' plan $'max_lateness = 0.001\nmax_lateness_share = 0.01' '' "$open_loop" && expect lateness 4
+      for pid in "${burners[@]}"; do kill "$pid"; done
+      burners=() ;;
+    # One in flight at a time is slower than what is offered: most is sent after the window.
+    not-achieved)
+      more=$'stop = { duration = 2.0 }\nmax_in_flight = 1' plan '' '' '{ kind = "constant", rate = 4000.0 }' &&
+        expect not-achieved 4 ;;
+    over-saturated)
+      more='stop = { duration = 4.0 }' plan 'max_movement = 0.05' 'max_batch = 4' '{ kind = "poisson", rate = 8000.0 }' &&
+        expect over-saturated 3 ;;
+    stopped-early)
+      more='stop = { duration = 5.0, max_error_rate = 0.1 }' plan '' 'error_rate = 0.5' "$open_loop" &&
+        expect stopped-early 4 ;;
     others-busy)
       burn
       plan 'warn_others = 0.05' '' "$loop" && expect others-busy 0
@@ -126,7 +145,8 @@ error_rate = 0.05' "$burst" && expect failures-differ 4 ;;
 }
 
 all=(simulated some-failed failed-share nothing-succeeded failures-differ tokens-unchecked lateness others-busy
-  start-skew clock-uncertainty generator-busy near-floor too-short not-stationary workers-lost blocks-repeated)
+  lateness-burnt start-skew clock-uncertainty generator-busy near-floor too-short not-stationary not-achieved
+  over-saturated stopped-early workers-lost blocks-repeated)
 [ $# -gt 0 ] || set -- "${all[@]}"
 for reason in "$@"; do provoke "$reason"; done
 exit "$failed"

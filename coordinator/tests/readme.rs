@@ -93,8 +93,28 @@ fn every_reason_to_doubt_is_in_the_table() {
     assert!(reasons.len() > 20, "{reasons:?}");
     assert_eq!(reasons, rows);
     let script = read("scripts/provoke.sh");
-    for reason in rows {
+    // A name of its own for another way to the same reason.
+    for reason in rows.into_iter().chain(["lateness-burnt".to_owned()]) {
         let promised = table.contains(&format!("`scripts/provoke.sh {reason}`"));
         assert_eq!(promised, script.contains(&format!("\n    {reason})")), "{reason}");
     }
+}
+
+/// Every time and every measure has its exact definition.
+#[test]
+fn every_metric_is_defined() {
+    let page = include_str!("../../docs/metrics.md");
+    let times = contract::metric::Metric::ALL.map(|metric| metric.name().to_owned());
+    let rates = coordinator::compare::Measure::ALL.map(coordinator::compare::Measure::name);
+    let rates = rates.into_iter().filter(|name| name.ends_with("-per-second"));
+    let missing = |page: &str| {
+        let defined = |name: &String| page.contains(&format!("\n| `{name}` | "));
+        times.iter().cloned().chain(rates.clone()).filter(|name| !defined(name)).collect::<Vec<_>>()
+    };
+    assert_eq!(missing(page), Vec::<String>::new());
+    assert_eq!(
+        missing(&page.replace("`tpot`", "`TPOT`")),
+        ["tpot"],
+        "a metric without a line would be noticed"
+    );
 }

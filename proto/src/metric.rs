@@ -25,7 +25,8 @@ pub enum Metric {
     Decode,
     /// End to end as the server saw it: `tn − sent`.
     Service,
-    /// The generator's own error: `sent − intended`, of every request sent whatever became of it.
+    /// The generator's own error: `sent − intended`, of every request sent whatever became of it. Where the plan
+    /// bounds requests in flight and one waited for a place: from when there was one.
     Lateness,
 }
 

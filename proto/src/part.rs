@@ -40,6 +40,9 @@ pub struct Part {
     pub output_tokens: u64,
     /// Requests the shape called for. Equals `outcomes.planned` unless a stop rule ended the window early.
     pub offered: u64,
+    /// Of those, sent before the window ended; what was due and had no place in flight is sent later. Unset where a
+    /// window's end is not known beforehand, and in parts of before there was a difference.
+    pub in_time: Option<u64>,
     /// Why the window was over.
     pub stopped: StopCause,
     /// Successful requests that met every objective of the scenario; unset where it has none.

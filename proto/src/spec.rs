@@ -7,12 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{Arm, RunId, TrialKey};
 
+mod file;
 mod length;
 mod prompt;
 mod seconds;
 mod shape;
 mod stop;
 
+pub use file::{FileSpec, TraceFacts};
 pub use length::{Distribution, Length, NAMED};
 pub use prompt::{MixPart, PrefixSpec, PromptSet, PromptSpec};
 pub use shape::{Level, Offer, Piece, Shape, ShapeKind, Spacing};
@@ -36,6 +38,10 @@ pub struct Scenario {
     /// When the window is over.
     #[serde(default, skip_serializing_if = "StopSpec::is_default")]
     pub stop: StopSpec,
+    /// Of an open loop: so many in flight over all slots at most. What is due beyond waits for a place, and its latency
+    /// counts from its intended time all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_in_flight: Option<u32>,
     /// What a request is to achieve to count towards goodput.
     #[serde(default, skip_serializing_if = "Objectives::is_none")]
     pub objectives: Objectives,
@@ -215,6 +221,18 @@ impl Scenario {
         }
     }
 
+    /// Requests that every arm sends for certain, and whose answers the arms are held to: the first ones.
+    #[must_use]
+    pub fn compared(&self) -> u32 {
+        match (self.planned(), self.shape.offer()) {
+            (Planned::AtMost(most), Offer::InFlight(levels)) => {
+                let first = levels.first().map_or(0, |level| level.concurrency);
+                most.min(first.max(self.stop.min_requests.unwrap_or(0)))
+            }
+            (planned, _) => planned.most(),
+        }
+    }
+
     /// Requests over all slots at most.
     #[must_use]
     pub fn requests(&self) -> u32 {
@@ -224,6 +242,10 @@ impl Scenario {
     /// How many arrivals an open loop has: the rate's integral over its window, rounded, so that every round and
     /// every arm has the same number.
     fn arrivals(&self) -> u32 {
+        if let Shape::Trace { facts, .. } = &self.shape {
+            let all = facts.map_or(0, |facts| facts.requests);
+            return all.min(self.stop.requests.unwrap_or(all));
+        }
         if let Some(requests) = self.stop.requests {
             return requests;
         }
@@ -263,7 +285,19 @@ impl Scenario {
             let window = self.stop.duration.filter(|_| steady).unwrap_or_default();
             (window / 10).min(Duration::from_secs(5))
         };
-        self.warmup.run_in.unwrap_or_else(chosen)
+        match self.shape.kind() {
+            ShapeKind::Burst => Duration::ZERO,
+            ShapeKind::Closed | ShapeKind::Open => self.warmup.run_in.unwrap_or_else(chosen),
+        }
+    }
+
+    /// Requests of an open loop before its window begins, over all slots, at the rate it begins with.
+    #[must_use]
+    pub fn run_in_arrivals(&self) -> u32 {
+        let Offer::Along { profile, .. } = self.shape.offer() else { return 0 };
+        let rate = profile.first().map_or(0.0, |piece| piece.from);
+        // Saturates: `check` refuses plans of that size.
+        (rate * self.run_in().as_secs_f64()).round() as u32
     }
 
     /// Requests in flight at most, over all slots; of open loops a bound for sizing.
@@ -273,7 +307,7 @@ impl Scenario {
             Shape::Burst { requests } => *requests,
             Shape::ClosedLoop { concurrency, .. } => *concurrency,
             Shape::Ladder { concurrency, .. } => concurrency.iter().copied().max().unwrap_or(0),
-            _ => self.requests().min(Self::OPEN_IN_FLIGHT),
+            _ => self.requests().min(self.max_in_flight.unwrap_or(Self::OPEN_IN_FLIGHT)),
         }
     }
 

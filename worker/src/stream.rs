@@ -20,6 +20,10 @@ pub enum Purpose {
     Kind = 7,
     /// Which sentences a shared beginning is made of; indexed by group.
     Prefix = 8,
+    /// When requests before the window of an open loop are due; indexed by share.
+    RunIn = 9,
+    /// Where in a file of prompts a round begins.
+    File = 10,
     /// The arrivals that pacing is measured with.
     Floor = 60,
 }

@@ -8,12 +8,12 @@ use contract::id::Attempt;
 use contract::message::{Failure, FailureKind, LoadReport};
 use contract::metric::Metric;
 use contract::part::{EngineFacts, Origin, Part, Place, StopCause, Usage, Window};
-use contract::spec::{Assignment, Demand, EngineSpec};
+use contract::spec::{Assignment, Demand, EngineSpec, Planned};
 
 use crate::engine::{self, Engine, Opened, Time, WindowStart};
 use crate::floor;
 pub use crate::load::control::Control;
-use crate::load::driver::{Bench, DriveEnd, Driver};
+use crate::load::driver::{Bench, DriveEnd, Driver, Mark};
 use crate::load::inbox::Inbox;
 use crate::load::phase::{self, Phase, PhaseError};
 use crate::load::stop::Reason;
@@ -74,6 +74,7 @@ pub enum TrialEnd {
 /// A phase that went as planned.
 struct Ran {
     measured: Measured,
+    stopped: StopCause,
     start_late: Duration,
     usage: Usage,
 }
@@ -152,8 +153,13 @@ impl OpenEngine {
         if let Err(error) = self.prepare(assignment) {
             return TrialEnd::Failed(bad_assignment(error));
         }
-        let (_, phase) = self.prepared.take().expect("it was prepared above");
-        self.engine.begin_window(window_start(assignment, start.at));
+        let (_, mut phase) = self.prepared.take().expect("it was prepared above");
+        let window = window_start(assignment, start.at + phase.opens);
+        if phase.opens.is_zero() {
+            self.engine.begin_window(window);
+        } else {
+            phase.opening = Some(window);
+        }
         match self.offer(phase, start.at, control, on_started) {
             Ok(ran) => TrialEnd::Part(Box::new(self.part(assignment, start, origin, attempt, ran))),
             Err(NoResult::Cancelled) => TrialEnd::Cancelled,
@@ -225,7 +231,9 @@ impl OpenEngine {
         attempt: Attempt,
         ran: Ran,
     ) -> Part {
-        let Ran { measured, start_late, usage } = ran;
+        let Ran { measured, stopped, start_late, usage } = ran;
+        let planned = u64::from(assignment.share.count(assignment.scenario.requests()));
+        let exact = matches!(assignment.scenario.planned(), Planned::Exactly(_));
         let place = Place { run: assignment.run, key: assignment.key, slot: assignment.slot, attempt };
         Part {
             place,
@@ -238,10 +246,11 @@ impl OpenEngine {
             token_digest: measured.token_digest,
             prompt_tokens: measured.prompt_tokens,
             output_tokens: measured.output_tokens,
-            offered: measured.outcomes.planned,
-            stopped: StopCause::AsPlanned,
+            offered: if exact { planned } else { measured.outcomes.planned },
+            in_time: measured.in_time,
+            stopped,
             good: measured.good,
-            run_in: 0,
+            run_in: measured.run_in,
             series: measured.series,
             window: Window {
                 first_completion: measured.first_completion,
@@ -291,27 +300,32 @@ fn drive(mut driver: Driver<'_>, start: Duration, on_started: &mut dyn FnMut()) 
         return Err(NoResult::Cancelled);
     }
     let frequency = measure::frequency(&clock);
-    let before = Meter::read(&clock);
+    let mut before = Meter::read(&clock);
     if !driver.wait_until(Wake::Exactly(start)) {
         return Err(NoResult::Cancelled);
     }
     let mut start_late = Duration::ZERO;
-    let end = driver.run(&mut |now| {
-        start_late = now.saturating_sub(start);
-        on_started();
+    let end = driver.run(&mut |mark, now| match mark {
+        Mark::Began => {
+            start_late = now.saturating_sub(start);
+            on_started();
+        }
+        Mark::Opens => before = Meter::read(&clock),
     });
     let after = Meter::read(&clock);
     let frequency = measure::span(frequency, measure::frequency(&clock));
-    match (end, driver.settle()) {
-        (DriveEnd::Failed(reason), _) => Err(NoResult::Failed(reason)),
-        (_, false) => Err(NoResult::Failed(Reason::Stuck)),
-        (DriveEnd::Cancelled, true) => Err(NoResult::Cancelled),
-        (DriveEnd::Done, true) => {
-            let measured = driver.into_recorder().finish();
-            let usage = Usage { frequency, ..after.since(&before, measured.wall) };
-            Ok(Ran { measured, start_late, usage })
-        }
+    let settled = driver.settle();
+    let stopped = match end {
+        DriveEnd::Failed(reason) => reason.cause().ok_or(NoResult::Failed(reason))?,
+        DriveEnd::Cancelled if settled => return Err(NoResult::Cancelled),
+        DriveEnd::Cancelled | DriveEnd::Done => StopCause::AsPlanned,
+    };
+    if !settled {
+        return Err(NoResult::Failed(Reason::Stuck));
     }
+    let measured = driver.into_recorder().finish();
+    let usage = Usage { frequency, ..after.since(&before, measured.wall) };
+    Ok(Ran { measured, stopped, start_late, usage })
 }
 
 /// Fates and tokens of simulated requests are the same for every arm; the noise of each slot and arm is its own.

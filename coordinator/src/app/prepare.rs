@@ -179,7 +179,7 @@ pub(super) fn job(
     let script = Script {
         blocks,
         slots,
-        requests: plan.scenarios.iter().map(contract::spec::Scenario::requests).collect(),
+        requests: plan.scenarios.iter().map(contract::spec::Scenario::planned).collect(),
         max_attempts: if plan.on_loss == OnLoss::Fail { 1 } else { plan.max_attempts },
         first_attempt,
         resident: plan.resident,

@@ -6,9 +6,9 @@ use std::time::Duration;
 use contract::histogram::LatencyHistogram;
 use contract::id::Arm;
 use contract::metric::Metric;
-use contract::part::Part;
+use contract::part::{Part, StopCause};
 use contract::run::{BlockDone, Notice, NoticeKind, RunState};
-use contract::spec::{Scenario, Shape, ShapeKind};
+use contract::spec::{Planned, Scenario, Shape, ShapeKind};
 use stats::order;
 use stats::validity::{
     self, Checked, CodeIdentity, Finding, PairingFacts, Thresholds, TrialFacts, check_pairing, checked_trial,
@@ -65,6 +65,7 @@ fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial<'_>], median_e2e: D
     let steal = sum(|part| part.usage.host_steal_ticks);
     let late = merged(trials, Metric::Lateness);
     let overflow = |metric: &Metric| merged(trials, *metric).exact().overflow;
+    let stopped = sum(|part| u64::from(part.stopped != StopCause::AsPlanned));
     let many = trials.iter().any(|trial| trial.parts.len() > 1);
     let open = scenario.shape.kind() == ShapeKind::Open;
     // A load that changes may well take the engine with it.
@@ -73,8 +74,13 @@ fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial<'_>], median_e2e: D
     TrialFacts {
         arm: own(arm),
         round: None,
-        planned: u64::from(scenario.requests()) * trials.len() as u64,
+        planned: match scenario.planned() {
+            Planned::Exactly(requests) if stopped == 0 => u64::from(requests) * trials.len() as u64,
+            // Every part was held to what its plan allows when it was accepted.
+            _ => sum(|part| part.outcomes.planned),
+        },
         issued: sum(|part| part.outcomes.ended()),
+        stopped: (stopped, parts().count() as u64),
         succeeded: sum(|part| part.outcomes.ok),
         failed: sum(|part| part.outcomes.not_ok()),
         overflowed: Metric::ALL.iter().map(overflow).sum(),
@@ -89,12 +95,17 @@ fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial<'_>], median_e2e: D
         others_share: others_share(trials),
         frequency_range: limits::frequency_range(trials),
         duration: window::shortest(trials),
-        offered: open.then(|| sum(|part| part.offered)),
+        offered: open.then(|| (sum(|part| part.offered), sum(sent_in_time))),
         little: window::little(trials),
         latency_windows: latency_windows(scenario, trials),
         ttft_windows,
         in_flight_windows,
     }
+}
+
+/// Parts of before there was a difference sent all they were to send.
+fn sent_in_time(part: &Part) -> u64 {
+    part.in_time.unwrap_or(part.outcomes.planned)
 }
 
 /// Of shapes that have a window at all.

@@ -18,11 +18,13 @@ pub enum Measure {
     TokensPerSecond,
     /// Successful requests ÷ window.
     RequestsPerSecond,
+    /// Requests that met every objective ÷ window.
+    GoodputPerSecond,
 }
 
 impl Measure {
     /// Every measure, in the order of reports.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Quantile(Metric::E2e, 0.5),
         Self::Quantile(Metric::E2e, 0.9),
         Self::Quantile(Metric::E2e, 0.99),
@@ -36,6 +38,7 @@ impl Measure {
         Self::Quantile(Metric::Decode, 0.5),
         Self::TokensPerSecond,
         Self::RequestsPerSecond,
+        Self::GoodputPerSecond,
     ];
 
     /// The stable name.
@@ -45,6 +48,7 @@ impl Measure {
             Self::Quantile(metric, q) => format!("{}-p{}", metric.name(), percent(q)),
             Self::TokensPerSecond => "tokens-per-second".to_owned(),
             Self::RequestsPerSecond => "requests-per-second".to_owned(),
+            Self::GoodputPerSecond => "goodput-per-second".to_owned(),
         }
     }
 
@@ -55,6 +59,7 @@ impl Measure {
             Self::Quantile(metric, q) => format!("{} p{}", metric.label(), percent(q)),
             Self::TokensPerSecond => "tokens/s".to_owned(),
             Self::RequestsPerSecond => "requests/s".to_owned(),
+            Self::GoodputPerSecond => "goodput/s".to_owned(),
         }
     }
 
@@ -63,7 +68,9 @@ impl Measure {
     pub const fn direction(self) -> Direction {
         match self {
             Self::Quantile(metric, _) => metric.direction(),
-            Self::TokensPerSecond | Self::RequestsPerSecond => Direction::HigherIsBetter,
+            Self::TokensPerSecond | Self::RequestsPerSecond | Self::GoodputPerSecond => {
+                Direction::HigherIsBetter
+            }
         }
     }
 
@@ -78,7 +85,7 @@ impl Measure {
     pub fn tolerance(self, tolerances: &Tolerances) -> f64 {
         match self {
             Self::Quantile(_, q) => tolerances.of_quantile(q),
-            Self::TokensPerSecond | Self::RequestsPerSecond => tolerances.throughput,
+            Self::TokensPerSecond | Self::RequestsPerSecond | Self::GoodputPerSecond => tolerances.throughput,
         }
     }
 
@@ -89,6 +96,7 @@ impl Measure {
             Self::Quantile(metric, q) => trial.quantile(metric, q),
             Self::TokensPerSecond => trial.tokens_per_second(),
             Self::RequestsPerSecond => trial.requests_per_second(),
+            Self::GoodputPerSecond => trial.goodput_per_second(),
         }
     }
 
@@ -110,6 +118,7 @@ impl Measure {
             }
             Self::TokensPerSecond => rate(parts.iter().map(|part| part.output_tokens).sum(), wall()),
             Self::RequestsPerSecond => rate(parts.iter().map(|part| part.outcomes.ok).sum(), wall()),
+            Self::GoodputPerSecond => rate(parts.iter().map(|part| part.good).sum::<Option<u64>>()?, wall()),
         }
     }
 

@@ -58,6 +58,10 @@ pub struct Views {
     pub tokens_per_second: f64,
     /// Successful requests per second.
     pub requests_per_second: f64,
+    /// Requests per second that met every objective; none without objectives.
+    pub goodput_per_second: Option<f64>,
+    /// Requests of an open loop sent within its window ÷ offered.
+    pub achieved: Option<f64>,
     /// From the start until the first request was done, seconds.
     pub first_completion: f64,
     /// From the start until the last request was done, seconds.
@@ -147,9 +151,15 @@ fn latency(metric: Metric, pooled: &Histograms, thresholds: &Thresholds) -> Opti
 
 fn views(trials: &[&Trial<'_>]) -> Views {
     let over = |pick: &dyn Fn(&Trial<'_>) -> f64| median(trials.iter().map(|trial| pick(trial)).collect());
+    let some = |pick: &dyn Fn(&Trial<'_>) -> Option<f64>| {
+        let known: Option<Vec<f64>> = trials.iter().map(|trial| pick(trial)).collect();
+        known.filter(|values| !values.is_empty()).map(median)
+    };
     Views {
         tokens_per_second: over(&|t| t.tokens_per_second().unwrap_or(0.0)),
         requests_per_second: over(&|t| t.requests_per_second().unwrap_or(0.0)),
+        goodput_per_second: some(&|t| t.goodput_per_second()),
+        achieved: some(&|t| t.achieved()),
         first_completion: over(&|t| {
             let firsts = t.parts.iter().filter(|p| p.outcomes.ok > 0).map(|p| p.window.first_completion);
             firsts.min().unwrap_or_default().as_secs_f64()

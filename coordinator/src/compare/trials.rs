@@ -105,6 +105,21 @@ impl<'a> Trial<'a> {
     pub fn requests_per_second(&self) -> Option<f64> {
         rate(self.outcomes.ok, self.wall)
     }
+
+    /// Requests that met every objective per second of the window; none where the scenario has no objectives.
+    #[must_use]
+    pub fn goodput_per_second(&self) -> Option<f64> {
+        let good = self.parts.iter().map(|part| part.good).sum::<Option<u64>>()?;
+        rate(good, self.wall)
+    }
+
+    /// Requests of an open loop sent within its window ÷ offered.
+    #[must_use]
+    pub fn achieved(&self) -> Option<f64> {
+        let in_time = self.parts.iter().map(|part| part.in_time).sum::<Option<u64>>()?;
+        let offered: u64 = self.parts.iter().map(|part| part.offered).sum();
+        (offered > 0).then(|| in_time as f64 / offered as f64)
+    }
 }
 
 pub(super) fn rate(count: u64, wall: Duration) -> Option<f64> {

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use contract::id::{Attempt, Ticket, TrialKey};
 use contract::run::{BlockDone, NoticeKind};
+use contract::spec::Planned;
 
 use self::loss::INTERRUPTED;
 use super::event::{Cause, Delivery, Effect, Ending, Event, Noted, Order, Sight, SpawnOrder, Word};
@@ -30,7 +31,7 @@ pub struct Script {
     /// Slots the plan asks for.
     pub slots: u32,
     /// Requests planned for a scenario, by index.
-    pub requests: Vec<u32>,
+    pub requests: Vec<Planned>,
     /// Tries of a block before the run fails; 1 means that any loss ends it.
     pub max_attempts: u32,
     /// The first attempt number: above those of an earlier, interrupted go.
@@ -72,6 +73,8 @@ pub struct Core {
     arm: usize,
     attempt: Attempt,
     tries: u32,
+    /// Requests in the parts of this attempt of the block.
+    issued: u64,
     crew: Crew,
     /// Workers kept for their next turn (`resident`).
     parked: Vec<Member>,
@@ -111,6 +114,7 @@ impl Core {
             arm: 0,
             attempt,
             tries: 1,
+            issued: 0,
             crew: Crew::default(),
             parked: Vec::new(),
             deadline,
@@ -268,7 +272,10 @@ impl Core {
             attempt: self.attempt,
             order: block.order.clone(),
             finished_unix_ms: 0,
-            planned_requests: u64::from(requests) * block.order.len() as u64,
+            planned_requests: match requests {
+                Planned::Exactly(requests) => u64::from(requests) * block.order.len() as u64,
+                Planned::AtMost(_) => self.issued,
+            },
         }));
     }
 
@@ -283,6 +290,7 @@ impl Core {
         }
         self.block += 1;
         self.arm = 0;
+        self.issued = 0;
         self.tries = 1;
         if self.block == self.script.blocks.len() {
             self.end(now, Cause::Done, String::new(), effects);
@@ -349,6 +357,7 @@ impl Core {
             return self.lost(now, NoticeKind::BadPart, &message, effects);
         }
         self.set(ticket, Step::Reported);
+        self.issued += delivery.part.outcomes.planned;
         effects.push(Effect::Keep(delivery));
         effects.push(Effect::Tell { ticket, order: Order::PartStored(self.attempt) });
     }

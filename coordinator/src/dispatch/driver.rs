@@ -10,7 +10,7 @@ use contract::id::{Attempt, Ticket};
 use contract::identity::{HostFacts, Sha256};
 use contract::message::{Down, Exit, Spawn};
 use contract::run::{BlockDone, Notice, RunHeader};
-use contract::spec::Share;
+use contract::spec::{Planned, Share};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -195,7 +195,7 @@ impl Driver<'_> {
             variant: order.variant,
             exe_sha256: binary.sha256,
             instrumented: self.job.instrumented,
-            planned: 0,
+            planned: Planned::Exactly(0),
         };
         self.roster.expect(order.ticket, order.agent, Attempt::default(), expected);
         if let Some(peer) = self.roster.agent(order.agent) {
@@ -213,7 +213,7 @@ impl Driver<'_> {
         if let Order::Arm { attempt, block, slot, .. } = order {
             let share = Share { index: *slot, of: self.job.script.slots };
             let requests = self.job.script.requests[block.scenario as usize];
-            self.roster.renew(ticket, *attempt, u64::from(share.count(requests)));
+            self.roster.renew(ticket, *attempt, requests.of(share));
         }
         let down = self.job.orders.message(order);
         if let Some(peer) = self.roster.worker(ticket) {

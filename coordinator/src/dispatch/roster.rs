@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use contract::id::{Attempt, Ticket};
 use contract::identity::HostFacts;
 use contract::message::{Down, Exit, Hello, PartChunk, Progress, Role, Up};
+use contract::spec::Planned;
 
 use super::event::{AgentId, Delivery, Event, Word};
 use crate::fleet::session::{Peer, SessionEvent};
@@ -51,7 +52,7 @@ impl Roster {
     }
 
     /// A worker begins another attempt or trial: what its next part must say.
-    pub(super) fn renew(&mut self, ticket: Ticket, attempt: Attempt, planned: u64) {
+    pub(super) fn renew(&mut self, ticket: Ticket, attempt: Attempt, planned: Planned) {
         if let Some(worker) = self.workers.get_mut(&ticket) {
             worker.attempt = attempt;
             worker.expected.planned = planned;

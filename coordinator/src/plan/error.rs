@@ -16,6 +16,22 @@ pub enum PlanError {
         /// Why not.
         source: std::io::Error,
     },
+    /// A trace or a file of prompts that is not there.
+    #[error("read {path}, which the plan names: {source}; paths count from the plan's own place")]
+    ReadListed {
+        /// What was asked for.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A trace or a file of prompts that is not understood.
+    #[error("use {path}, which the plan names: failed to {source}")]
+    Listed {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        source: contract::listed::ListedError,
+    },
     /// No built-in plan has this name.
     #[error("find the preset `{name}`{}: the presets are {}", did_you_mean(.nearest.as_deref()), .known.join(", "))]
     UnknownPreset {

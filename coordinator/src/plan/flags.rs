@@ -1,7 +1,7 @@
 //! From what was asked for to a plan: preset or file, changed by flags, checked. Owns the precedence (flag over file);
 //! must not know how flags are spelt or where a seed comes from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::file::PlanFile;
 use super::{EngineKind, OnLoss, Plan, PlanError, preset};
@@ -42,16 +42,18 @@ pub struct Overrides {
 
 /// The checked plan of `source` under `flags`. `fresh_seed` (its lower 53 bits) is used where neither gives a seed.
 pub fn resolve(source: &Source, flags: &Overrides, fresh_seed: u64) -> Result<Plan, PlanError> {
+    let mut place = Path::new("");
     let (file, origin) = match source {
         Source::Preset(name) => preset::file(name)?,
         Source::File(path) => {
+            place = path.parent().unwrap_or(place);
             let origin = format!("the plan `{}`", path.display());
             let text = std::fs::read_to_string(path)
                 .map_err(|source| PlanError::Read { path: path.clone(), source })?;
             (PlanFile::from_toml(&text, &origin)?, origin)
         }
     };
-    file.with(flags).into_plan(fresh_seed).checked(&origin)
+    file.with(flags).into_plan(fresh_seed).with_files(place)?.checked(&origin)
 }
 
 impl PlanFile {

@@ -18,17 +18,12 @@ pub enum LoadProblem {
     /// An open loop, or a closed one, without an end.
     #[error("never ends; give it `stop = {{ duration = … }}` in seconds, or `stop = {{ requests = … }}`")]
     NoEnd,
-    /// Closed loops end by count.
-    #[error("is a closed loop that time is to end, which workers do not do; give it `requests` instead")]
-    TimedLoop,
-    /// A stop rule that looks at what happens.
-    #[error(
-        "has a stop rule that looks at errors or saturation, which workers do not do; leave `{key}` out and read the run's validity"
-    )]
-    WatchedStop {
-        /// The key.
-        key: &'static str,
-    },
+    /// A closed loop has no arrivals that could run away.
+    #[error("is a closed loop, which cannot be over-saturated; leave `stop.over_saturation` out")]
+    Saturated,
+    /// A bound where there is one already.
+    #[error("has `max_in_flight`, which is for open loops: this shape says itself how many are in flight")]
+    Bounded,
     /// A stop rule for a burst.
     #[error("is a burst, which ends when all is answered; leave `stop` out")]
     StoppedBurst,
@@ -36,8 +31,17 @@ pub enum LoadProblem {
     #[error("has both `stop.requests` and `stop.duration`; give one of them")]
     TwoEnds,
     /// Load before the window.
-    #[error("asks for a run-in, which workers do not do; leave `warmup.run_in` out")]
+    #[error("is a burst, before which nothing can be under way; leave `warmup.run_in` out")]
     RunIn,
+    /// A trace has its own time.
+    #[error("replays a trace, which says itself how long it lasts; give it `stop.requests` or nothing")]
+    TimedTrace,
+    /// Turns of what is no conversation.
+    #[error("asks for several turns of the built-in texts; give it a `prompt.file` of conversations")]
+    Turns,
+    /// Levels without an end.
+    #[error("has no number in flight above zero; raise one")]
+    NoLevel,
     /// A distribution whose bounds are the wrong way round.
     #[error("draws lengths with `min` above `max`; swap them")]
     Bounds,
@@ -62,6 +66,7 @@ pub(super) fn ranges(scenario: &Scenario) -> Vec<(String, f64, f64, f64)> {
                 .into_iter()
                 .for_each(|(name, value, range)| add(&format!("{key}.{name}"), value, range));
         }
+        add("prompt.turns", prompt.turns.into(), (1.0, 1e4));
         if let Some(prefix) = prompt.prefix {
             add("prompt.prefix.groups", prefix.groups.into(), (1.0, 1e6));
             add("prompt.prefix.tokens", prefix.tokens.into(), TOKENS);
@@ -72,6 +77,10 @@ pub(super) fn ranges(scenario: &Scenario) -> Vec<(String, f64, f64, f64)> {
     for (key, length) in [("stop.duration", stop.duration), ("stop.min_duration", stop.min_duration)] {
         length.into_iter().for_each(|length| add(key, length.as_secs_f64(), LENGTH));
     }
+    let run_in = scenario.warmup.run_in;
+    run_in.into_iter().for_each(|length| add("warmup.run_in", length.as_secs_f64(), (0.0, LENGTH.1)));
+    stop.max_error_rate.into_iter().for_each(|rate| add("stop.max_error_rate", rate, (0.0, 1.0)));
+    scenario.max_in_flight.into_iter().for_each(|most| add("max_in_flight", most.into(), (1.0, 1e6)));
     all
 }
 
@@ -99,6 +108,7 @@ fn rates(shape: &Shape) -> Vec<(&'static str, f64, (f64, f64))> {
             let rates = rates.iter().map(|rate| ("shape.rates", *rate, zero));
             rates.chain([("shape.each", each.as_secs_f64(), LENGTH)]).collect()
         }
+        &Shape::Trace { speed, .. } => vec![("shape.speed", speed, (0.001, 1000.0))],
         Shape::Ladder { each, .. } => vec![("shape.each", each.as_secs_f64(), LENGTH)],
     }
 }
@@ -113,16 +123,27 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<LoadProblem> {
         Shape::Steps { rates, .. } => rates.iter().sum::<f64>() == 0.0,
         _ => false,
     };
+    let level = match &scenario.shape {
+        Shape::Ladder { concurrency, .. } => concurrency.iter().any(|level| *level > 0),
+        _ => true,
+    };
+    let traced = matches!(scenario.shape, Shape::Trace { .. });
+    let (closed, open) = (kind == ShapeKind::Closed, kind == ShapeKind::Open);
     let timed = matches!(scenario.planned(), Planned::AtMost(_));
-    let ended = kind != ShapeKind::Open || stop.requests.is_some() || window.is_some();
+    let ended = !open || stop.requests.is_some() || window.is_some();
     let found = [
-        (!ended || (kind == ShapeKind::Closed && !timed && scenario.requests() == 0), LoadProblem::NoEnd),
-        (timed, LoadProblem::TimedLoop),
-        (stop.max_error_rate.is_some(), LoadProblem::WatchedStop { key: "stop.max_error_rate" }),
-        (stop.over_saturation, LoadProblem::WatchedStop { key: "stop.over_saturation" }),
+        (!ended || (closed && !timed && scenario.requests() == 0), LoadProblem::NoEnd),
+        (closed && stop.over_saturation, LoadProblem::Saturated),
+        (!open && scenario.max_in_flight.is_some(), LoadProblem::Bounded),
         (kind == ShapeKind::Burst && !stop.is_default(), LoadProblem::StoppedBurst),
-        (stop.requests.is_some() && stop.duration.is_some(), LoadProblem::TwoEnds),
-        (scenario.warmup.run_in.is_some(), LoadProblem::RunIn),
+        (open && stop.requests.is_some() && stop.duration.is_some(), LoadProblem::TwoEnds),
+        (kind == ShapeKind::Burst && scenario.warmup.run_in.is_some(), LoadProblem::RunIn),
+        (!level, LoadProblem::NoLevel),
+        (traced && (stop.duration.is_some() || stop.min_duration.is_some()), LoadProblem::TimedTrace),
+        (
+            scenario.asks().any(|(_, prompt, _)| prompt.turns != 1 && prompt.file.is_none()),
+            LoadProblem::Turns,
+        ),
         (
             scenario.asks().any(|(_, prompt, output)| crossed(prompt.tokens) || crossed(output)),
             LoadProblem::Bounds,

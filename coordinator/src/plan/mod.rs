@@ -7,11 +7,12 @@
 
 use std::time::Duration;
 
-use contract::spec::{Demand, Scenario};
+use contract::spec::{Demand, Planned, Scenario};
 
 mod check;
 mod error;
 mod file;
+mod files;
 mod flags;
 mod load;
 mod measure;
@@ -139,9 +140,13 @@ impl Plan {
     /// The longest a trial of `scenario` may last, from the start instant until every part has come.
     #[must_use]
     pub fn trial_limit(&self, scenario: &Scenario) -> Duration {
-        let waves = scenario.requests().div_ceil(scenario.concurrency().max(1));
-        // An open loop sends until its window is over, and then everything has the same time to end.
-        let sending = scenario.window().or(scenario.stop.min_duration).unwrap_or_default();
+        // Where time ends the sending, everything then has the same time to end.
+        let waves = match scenario.planned() {
+            Planned::Exactly(requests) => requests.div_ceil(scenario.concurrency().max(1)),
+            Planned::AtMost(_) => 1,
+        };
+        let sending =
+            scenario.run_in() + scenario.window().or(scenario.stop.min_duration).unwrap_or_default();
         sending + (scenario.timeout * waves).min(self.timeouts.trial) + self.timeouts.report
     }
 }

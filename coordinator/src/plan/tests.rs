@@ -283,7 +283,7 @@ fn documented() -> Vec<&'static str> {
     let page = include_str!("../../../docs/load.md");
     let blocks: Vec<_> =
         page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(blocks.len(), 9);
+    assert_eq!(blocks.len(), 11);
     blocks
 }
 
@@ -296,6 +296,12 @@ fn every_documented_load_is_a_plan_and_comes_back_from_its_own_text() {
 }
 
 #[test]
+fn the_stalled_load_of_the_page_is_a_plan() {
+    let plan = read(include_str!("../../../docs/stall.toml")).expect("it is sound");
+    assert_eq!(plan.scenarios[0].max_in_flight, Some(16));
+}
+
+#[test]
 fn loads_that_contradict_themselves_have_one_sentence_each() {
     let cases = [
         ("shape = { kind = \"poisson\", rate = 5.0 }", "never ends"),
@@ -305,17 +311,18 @@ fn loads_that_contradict_themselves_have_one_sentence_each() {
         ),
         ("shape = { kind = \"closed-loop\", concurrency = 2 }", "never ends"),
         (
-            "shape = { kind = \"closed-loop\", concurrency = 2 }\nstop = { duration = 5.0 }",
-            "is a closed loop that time",
+            "shape = { kind = \"closed-loop\", concurrency = 2 }\nstop = { duration = 5.0, over_saturation = true }",
+            "cannot be over-saturated",
         ),
-        ("shape = { kind = \"ladder\", concurrency = [1, 2], each = 1.0 }", "is a closed loop that time"),
+        ("shape = { kind = \"ladder\", concurrency = [0, 0], each = 1.0 }", "has no number in flight"),
+        ("shape = { kind = \"burst\", requests = 9 }\nmax_in_flight = 3", "is for open loops"),
+        (
+            "shape = { kind = \"burst\", requests = 9 }\nwarmup = { output_tokens = 1, run_in = 3.0 }",
+            "under way",
+        ),
         ("shape = { kind = \"burst\", requests = 9 }\nstop = { duration = 5.0 }", "is a burst"),
         ("shape = { kind = \"steps\", rates = [0.0], each = 5.0 }", "has no rate above zero"),
         ("shape = { kind = \"constant\", rate = 5.0 }\nstop = { requests = 3, duration = 5.0 }", "has both"),
-        (
-            "shape = { kind = \"constant\", rate = 5.0 }\nstop = { requests = 3, over_saturation = true }",
-            "leave `stop.over_saturation` out",
-        ),
     ];
     for (load, expected) in cases {
         let text = format!(

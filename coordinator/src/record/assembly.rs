@@ -4,8 +4,9 @@
 use contract::identity::Sha256;
 use contract::message::PartChunk;
 use contract::metric::Metric;
-use contract::part::Part;
+use contract::part::{Part, StopCause};
 use contract::record::{Record, RecordError};
+use contract::spec::Planned;
 
 /// Bytes of one part at most; a part with all histograms full is a fraction of that.
 const LIMIT: usize = 32 * 1024 * 1024;
@@ -27,7 +28,7 @@ pub struct Expected {
     /// Whether this run is for collecting profiles.
     pub instrumented: bool,
     /// Requests of the worker's share.
-    pub planned: u64,
+    pub planned: Planned,
 }
 
 /// Why a part is not kept.
@@ -62,14 +63,14 @@ pub enum BadPart {
         found: &'static str,
     },
     /// Requests were lost or counted twice.
-    #[error("accept a part: {ended} of {planned} planned requests have an end (expected {expected})")]
+    #[error("accept a part: {ended} of {planned} issued requests have an end (expected {expected})")]
     Counts {
         /// With a known end.
         ended: u64,
         /// By the part.
         planned: u64,
         /// By the plan.
-        expected: u64,
+        expected: Planned,
     },
     /// A histogram of successes does not hold one value per success.
     #[error("accept a part: {metric} holds {found} values for {ok} successful requests")]
@@ -125,7 +126,12 @@ fn check(part: &Part, expected: &Expected) -> Result<(), BadPart> {
         return Err(BadPart::Instrumented { found: if origin.instrumented { "on" } else { "off" } });
     }
     let (ended, planned) = (part.outcomes.ended(), part.outcomes.planned);
-    if ended != planned || planned != expected.planned {
+    // A window that its own stop rule ended has fewer, and its verdict says so.
+    let allowed = match part.stopped {
+        StopCause::AsPlanned => expected.planned.allows(planned),
+        StopCause::ErrorRate | StopCause::OverSaturated => planned <= expected.planned.most().into(),
+    };
+    if ended != planned || !allowed {
         return Err(BadPart::Counts { ended, planned, expected: expected.planned });
     }
     let ok = part.outcomes.ok;
@@ -142,9 +148,7 @@ fn check(part: &Part, expected: &Expected) -> Result<(), BadPart> {
 #[cfg(test)]
 mod tests {
     use contract::id::{Arm, Attempt, RunId, TrialKey};
-    use contract::part::{
-        EngineFacts, Histograms, Origin, Outcomes, Place, Series, StopCause, Usage, Window,
-    };
+    use contract::part::{EngineFacts, Histograms, Origin, Outcomes, Place, Series, Usage, Window};
 
     use super::*;
 
@@ -176,6 +180,7 @@ mod tests {
             prompt_tokens: 1,
             output_tokens: 1,
             offered: 3,
+            in_time: None,
             stopped: StopCause::AsPlanned,
             good: None,
             run_in: 0,
@@ -188,7 +193,12 @@ mod tests {
     }
 
     fn expected() -> Expected {
-        Expected { variant: "baseline".into(), exe_sha256: Sha256([7; 32]), instrumented: false, planned: 3 }
+        Expected {
+            variant: "baseline".into(),
+            exe_sha256: Sha256([7; 32]),
+            instrumented: false,
+            planned: Planned::Exactly(3),
+        }
     }
 
     fn deliver(part: &Part, piece: usize) -> Result<Option<(Part, Vec<u8>)>, BadPart> {

@@ -43,7 +43,7 @@ pub(crate) fn script(blocks: u32, slots: u32) -> Script {
     Script {
         blocks: (0..blocks).map(block).collect(),
         slots,
-        requests: vec![10],
+        requests: vec![contract::spec::Planned::Exactly(10)],
         max_attempts: 3,
         first_attempt: Attempt(1),
         resident: false,
@@ -194,6 +194,7 @@ pub(crate) fn delivery(key: TrialKey, slot: u32, attempt: Attempt) -> Delivery {
         prompt_tokens: 0,
         output_tokens: 0,
         offered: 0,
+        in_time: None,
         stopped: StopCause::AsPlanned,
         good: None,
         run_in: 0,

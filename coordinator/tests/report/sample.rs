@@ -231,6 +231,7 @@ impl Story {
             prompt_tokens: 32 * ok,
             output_tokens: 32 * ok,
             offered: requests,
+            in_time: None,
             stopped: StopCause::AsPlanned,
             good: None,
             run_in: 0,

@@ -171,6 +171,7 @@ fn part(attempt: Attempt, share: &Assignment, manner: Manner) -> Part {
         prompt_tokens: 0,
         output_tokens: 0,
         offered: planned,
+        in_time: None,
         stopped: StopCause::AsPlanned,
         good: None,
         run_in: 0,

@@ -118,7 +118,7 @@ fn job(resident: bool) -> Job {
     let script = Script {
         blocks: schedule::blocks(&plan, &lineup),
         slots: SLOTS,
-        requests: vec![10],
+        requests: vec![contract::spec::Planned::Exactly(10)],
         max_attempts: 3,
         first_attempt: Attempt(1),
         resident,

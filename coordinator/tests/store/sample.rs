@@ -77,6 +77,7 @@ pub(crate) fn part(place: Place, requests: u32) -> Part {
         prompt_tokens: 10,
         output_tokens: 11,
         offered: planned,
+        in_time: None,
         stopped: StopCause::AsPlanned,
         good: None,
         run_in: 0,

@@ -45,6 +45,7 @@ pub(super) fn encode(part: &Part) -> Result<pb::Part, RecordError> {
         run_in: part.run_in,
         series_width_ns: ns(part.series.width),
         series: part.series.buckets.iter().map(encode_bucket).collect(),
+        in_time: part.in_time,
         step_gaps_ns: step_gaps(&part.steps.kept),
         step_tokens: part.steps.kept.iter().map(|step| step.tokens).collect(),
         steps_not_kept: part.steps.not_kept,
@@ -70,6 +71,7 @@ pub(super) fn decode(part: pb::Part) -> Result<Part, RecordError> {
         // Parts of before there was a field for it offered what was issued.
         offered: part.offered.unwrap_or(part.outcomes.map_or(0, |outcomes| outcomes.planned)),
         stopped: *StopCause::ALL.get(part.stopped as usize).ok_or(RecordError::Field("stopped"))?,
+        in_time: part.in_time,
         good: part.good,
         run_in: part.run_in,
         series: Series {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Length;
+use super::{FileSpec, Length};
 
 /// Which prompts: built-in texts, cut to a length in the model's own tokens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,6 +13,12 @@ pub struct PromptSpec {
     pub set: PromptSet,
     /// Length in tokens; beside a shared prefix, of what follows it.
     pub tokens: Length,
+    /// A file of prompts in place of the built-in texts; what is longer than `tokens` is cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileSpec>,
+    /// Of a conversation in the file: how many of its questions are asked, each with all that was said before it.
+    #[serde(default = "PromptSpec::one_turn", skip_serializing_if = "PromptSpec::is_one_turn")]
+    pub turns: u32,
     /// Groups of requests that begin alike.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<PrefixSpec>,
@@ -57,7 +63,16 @@ impl PromptSpec {
     /// Built-in texts of this length.
     #[must_use]
     pub fn of(set: PromptSet, tokens: impl Into<Length>) -> Self {
-        Self { set, tokens: tokens.into(), prefix: None }
+        Self { set, tokens: tokens.into(), file: None, turns: 1, prefix: None }
+    }
+
+    fn one_turn() -> u32 {
+        1
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference to the field")]
+    fn is_one_turn(turns: &u32) -> bool {
+        *turns == 1
     }
 
     /// Tokens of the longest prompt.

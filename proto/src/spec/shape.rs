@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::seconds;
+use super::{FileSpec, TraceFacts, seconds};
 
 /// When requests are sent. Rates are requests per second over all slots.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,6 +65,17 @@ pub enum Shape {
         #[serde(default)]
         arrivals: Spacing,
     },
+    /// A recorded trace: its times, its lengths and what its prompts share.
+    Trace {
+        /// Where it is.
+        file: FileSpec,
+        /// How many times faster than recorded it is replayed.
+        #[serde(default = "Shape::as_recorded")]
+        speed: f64,
+        /// Filled in when the plan is read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        facts: Option<TraceFacts>,
+    },
     /// Closed loops one after another.
     Ladder {
         /// In flight, over all slots.
@@ -105,6 +116,11 @@ pub enum Offer {
     AtOnce(u32),
     /// So many in flight, one level after another; the last goes on until the stop rule ends it.
     InFlight(Vec<Level>),
+    /// Arrivals that a file lists.
+    Listed {
+        /// How many times faster than listed.
+        speed: f64,
+    },
     /// Arrivals along a rate.
     Along {
         /// The rate; the last piece goes on for as long as is needed.
@@ -135,6 +151,10 @@ pub struct Piece {
 }
 
 impl Shape {
+    fn as_recorded() -> f64 {
+        1.0
+    }
+
     /// Which rules of validity it falls under.
     #[must_use]
     pub fn kind(&self) -> ShapeKind {
@@ -162,6 +182,7 @@ impl Shape {
             &Self::ClosedLoop { concurrency, .. } => {
                 Offer::InFlight(vec![Level { concurrency, from: Duration::ZERO }])
             }
+            &Self::Trace { speed, .. } => Offer::Listed { speed },
             Self::Ladder { concurrency, each } => Offer::InFlight(levels(concurrency, *each)),
             &Self::Constant { rate } => along(vec![flat(rate, None)], 0.0),
             &Self::Poisson { rate } => along(vec![flat(rate, None)], 1.0),
@@ -182,6 +203,7 @@ impl Shape {
         match self {
             Self::Ramp { over, .. } => Some(*over),
             Self::Steps { rates, each, .. } => Some(times(each, rates.len())),
+            Self::Trace { speed, facts, .. } => facts.map(|facts| facts.over.div_f64(speed.max(1e-9))),
             Self::Ladder { concurrency, each } => Some(times(each, concurrency.len())),
             _ => None,
         }

@@ -1,10 +1,11 @@
 //! When a measured window is over, and what its requests are to achieve. Must not know how either is found out.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::seconds;
+use super::{Share, seconds};
 
 /// When a window is over. Both minimums hold together, in the manner of MLPerf.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -70,12 +71,30 @@ impl Objectives {
     }
 }
 
+impl fmt::Display for Planned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(requests) => write!(f, "{requests}"),
+            Self::AtMost(requests) => write!(f, "at most {requests}"),
+        }
+    }
+}
+
 impl Planned {
     /// The greatest number it can be.
     #[must_use]
     pub fn most(self) -> u32 {
         match self {
             Self::Exactly(requests) | Self::AtMost(requests) => requests,
+        }
+    }
+
+    /// What of it falls to one share.
+    #[must_use]
+    pub fn of(self, share: Share) -> Self {
+        match self {
+            Self::Exactly(requests) => Self::Exactly(share.count(requests)),
+            Self::AtMost(requests) => Self::AtMost(share.count(requests)),
         }
     }
 

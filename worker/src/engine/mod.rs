@@ -85,7 +85,7 @@ pub struct EngineRequest {
     /// Names it in every event. Free again once it has ended.
     pub index: u32,
     /// What is asked.
-    pub prompt: Vec<u32>,
+    pub prompt: Arc<[u32]>,
     /// Tokens to answer, exactly.
     pub max_new_tokens: u32,
 }

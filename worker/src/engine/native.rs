@@ -232,7 +232,7 @@ impl Stepper for Native {
     fn submit(&mut self, request: EngineRequest) -> Result<(), ErrorKind> {
         let request = Request {
             id: request.index.into(),
-            prompt: request.prompt,
+            prompt: request.prompt.to_vec(),
             max_new_tokens: request.max_new_tokens as usize,
             sampling: Sampling::Greedy,
             stop_on_eos: false,

@@ -285,7 +285,7 @@ mod tests {
         let encode: Encode = Box::new(|_| Ok(Vec::new()));
         let mut engine =
             Threaded::start(|| Fragile(Vec::new()), encode, Box::new(Teller(tell)), 1).expect("it starts");
-        let request = EngineRequest { index: 0, prompt: vec![1], max_new_tokens: 1 };
+        let request = EngineRequest { index: 0, prompt: [1].into(), max_new_tokens: 1 };
         engine.submit(&mut vec![request.clone()]).expect("it still runs");
         assert_eq!(told.recv(), Ok(EngineEvent::Down));
         let mut batch = vec![request];

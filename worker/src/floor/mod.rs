@@ -5,6 +5,8 @@
 mod pacing;
 mod report;
 
+use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use contract::metric::Metric;
@@ -16,8 +18,8 @@ use crate::load::control::Control;
 use crate::load::driver::{Bench, DriveEnd, Driver};
 use crate::load::inbox::Inbox;
 use crate::load::phase::{Phase, PhaseKind};
-use crate::load::stop::Stop;
-use crate::measure::{Asked, Clock, Measured, Plan, Recorder};
+use crate::load::requests::{DIFFERENT, Requests};
+use crate::measure::{Asked, Clock, Due, Measured, Plan, Recorder};
 pub use pacing::Pacing;
 pub use report::Report;
 
@@ -112,7 +114,7 @@ fn record(case: Case) -> f64 {
     let before = clock.now();
     for index in 0..case.requests {
         let asked = Asked { prompt_tokens: 1, output_tokens: case.output_tokens };
-        recorder.sent(index, asked, at, at);
+        recorder.sent(index, asked, Due { intended: at, possible: at }, at);
         recorder.event(at, EngineEvent::Started { index });
         for token in 0..case.output_tokens {
             bits = bits.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -129,18 +131,28 @@ impl Case {
     fn plan(self, start: Duration) -> Plan {
         let Self { requests, in_flight, output_tokens } = self;
         let (timeout, objectives) = (Duration::from_secs(60), Objectives::default());
-        Plan { share: WHOLE, requests, in_flight, output_tokens, timeout, objectives, start }
+        Plan {
+            share: WHOLE,
+            requests,
+            run_in: 0,
+            compared: requests,
+            in_flight,
+            output_tokens,
+            timeout,
+            objectives,
+            start,
+            ends: None,
+        }
     }
 
     fn phase(self, arrivals: Arrivals) -> Phase {
-        let request = |index| EngineRequest { index, prompt: vec![1], max_new_tokens: self.output_tokens };
-        Phase {
-            kind: PhaseKind::Measured,
-            requests: (0..self.requests).map(request).collect(),
-            arrivals,
-            stop: Stop::Requests(self.requests.into()),
-            plan: self.plan(Duration::ZERO),
-        }
+        let prompt: Arc<[u32]> = [1].into();
+        let request = |index| {
+            let (prompt, max_new_tokens) = (prompt.clone(), self.output_tokens);
+            Ok::<_, Infallible>(EngineRequest { index, prompt, max_new_tokens })
+        };
+        let Ok(requests) = Requests::prepare(self.requests, 0, WHOLE, DIFFERENT, request);
+        Phase { arrivals, ..Phase::simple(PhaseKind::Measured, requests, self.plan(Duration::ZERO)) }
     }
 
     fn drive(self) -> Option<Measured> {
@@ -155,7 +167,7 @@ impl Case {
         let bench = Bench { engine: &mut *engine, inbox: &inbox, clock: &clock, control: &control };
         let start = clock.now();
         let mut driver = Driver::new(bench, phase, start);
-        let done = driver.run(&mut |_| ()) == DriveEnd::Done;
+        let done = driver.run(&mut |_, _| ()) == DriveEnd::Done;
         let measured = driver.into_recorder().finish();
         (done && measured.outcomes.ok == u64::from(self.requests)).then_some(measured)
     }

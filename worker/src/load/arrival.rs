@@ -4,31 +4,47 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use contract::spec::{Offer, Scenario, Share};
+use contract::listed::Entry;
+use contract::spec::{Level, Offer, Piece, Scenario, Share};
 
 use super::schedule::Schedule;
 use crate::stream::{Purpose, Stream};
 
-/// Intended times of one share, offsets from the start instant, in order.
+/// Intended times of one share, offsets from when its load begins, in order.
 pub struct Arrivals {
     fixed: Box<dyn Iterator<Item = Duration> + Send>,
-    freed: VecDeque<Duration>,
-    closed: bool,
     next: Option<Duration>,
+    freed: VecDeque<Duration>,
+    /// Of a closed loop: when fewer are to be in flight, and how many fewer. In order.
+    falls: VecDeque<(Duration, u32)>,
+    /// Ends that free nothing, because fewer are to be in flight.
+    surplus: u32,
+    closed: bool,
 }
 
 impl Arrivals {
-    /// The arrivals of one share of a scenario. A closed loop has the share's part of its concurrency.
+    /// The arrivals of one share of a scenario, its run-in first. A closed loop has the share's part of its
+    /// concurrency.
     #[must_use]
-    pub fn of(scenario: &Scenario, share: Share, seed: u64) -> Self {
+    pub fn of(scenario: &Scenario, share: Share, seed: u64, trace: Option<&[Entry]>) -> Self {
+        let opens = scenario.run_in();
         match scenario.shape.offer() {
             Offer::AtOnce(requests) => Self::at_once(share.count(requests)),
-            Offer::InFlight(levels) => {
-                Self::closed(levels.first().map_or(0, |level| share.count(level.concurrency)))
+            Offer::Listed { speed } => {
+                let entries = trace.unwrap_or_default();
+                let of_share = entries.iter().skip(share.index as usize).step_by(share.of as usize);
+                let times: Vec<Duration> = of_share.map(|entry| opens + entry.at.div_f64(speed)).collect();
+                Self::fixed(times.into_iter())
             }
+            Offer::InFlight(levels) => Self::levels(&levels, share, opens),
             Offer::Along { profile, cv } => {
-                let stream = Stream::new(seed, Purpose::Arrival, share.index.into());
-                Self::fixed(Schedule::new(profile, cv, scenario.requests(), share, stream))
+                let stream = |purpose| Stream::new(seed, purpose, share.index.into());
+                let rate = profile.first().map_or(0.0, |piece| piece.from);
+                let flat = vec![Piece { from: rate, to: rate, over: None }];
+                let early = scenario.run_in_arrivals();
+                let early = Schedule::new(flat, cv, early, share, stream(Purpose::RunIn));
+                let window = Schedule::new(profile, cv, scenario.requests(), share, stream(Purpose::Arrival));
+                Self::fixed(early.chain(window.map(move |at| opens + at)))
             }
         }
     }
@@ -36,49 +52,81 @@ impl Arrivals {
     /// So many at the start.
     #[must_use]
     pub fn at_once(requests: u32) -> Self {
-        Self::fixed(at_once(requests))
+        Self::fixed(std::iter::repeat_n(Duration::ZERO, requests as usize))
     }
 
     /// Times known beforehand: bursts and every open loop. They are not computed before they are needed.
     pub fn fixed(times: impl Iterator<Item = Duration> + Send + 'static) -> Self {
         let mut times = Box::new(times);
         let next = times.next();
-        Self { fixed: times, freed: VecDeque::new(), closed: false, next }
+        let (freed, falls) = (VecDeque::new(), VecDeque::new());
+        Self { fixed: times, next, freed, falls, surplus: 0, closed: false }
     }
 
     /// A fixed number in flight: the first are due at once, each further one when another ends.
     #[must_use]
     pub fn closed(concurrency: u32) -> Self {
-        let freed = VecDeque::with_capacity(concurrency as usize + 1);
-        Self { freed, closed: true, ..Self::fixed(at_once(concurrency)) }
+        let level = Level { concurrency, from: Duration::ZERO };
+        Self::levels(&[level], Share { index: 0, of: 1 }, Duration::ZERO)
+    }
+
+    /// One number in flight after another; the first begins at once, the others `opens` later than they say.
+    #[must_use]
+    fn levels(levels: &[Level], share: Share, opens: Duration) -> Self {
+        let (mut rises, mut falls, mut before, mut most) = (Vec::new(), VecDeque::new(), 0, 0);
+        for level in levels {
+            let (now, from) = (share.count(level.concurrency), opens + level.from);
+            let from = if level.from.is_zero() { Duration::ZERO } else { from };
+            if now > before {
+                rises.push((from, now - before));
+            } else {
+                falls.push_back((from, before - now));
+            }
+            (before, most) = (now, most.max(now));
+        }
+        let due = rises.into_iter().flat_map(|(at, more)| std::iter::repeat_n(at, more as usize));
+        Self { falls, closed: true, freed: VecDeque::with_capacity(most as usize + 1), ..Self::fixed(due) }
     }
 
     /// When the next request is due; `None` while that is not known.
     #[must_use]
     pub fn peek(&self) -> Option<Duration> {
-        self.next
+        match (self.next, self.freed.front()) {
+            (Some(fixed), Some(freed)) => Some(fixed.min(*freed)),
+            (fixed, freed) => fixed.or(freed.copied()),
+        }
     }
 
     /// Takes the next time if it is due by `now`.
     pub fn due(&mut self, now: Duration) -> Option<Duration> {
-        let due = self.next.filter(|next| *next <= now)?;
-        self.next = self.fixed.next().or_else(|| self.freed.pop_front());
+        let due = self.peek().filter(|next| *next <= now)?;
+        if self.freed.front() == Some(&due) {
+            return self.freed.pop_front();
+        }
+        self.next = self.fixed.next();
         Some(due)
     }
 
-    /// A request ended: in a closed loop that is when another is due.
+    /// A request ended: in a closed loop that is when another is due, unless fewer are to be in flight from then on.
     pub fn ended(&mut self, at: Duration) {
-        if self.closed {
-            match self.next {
-                Some(_) => self.freed.push_back(at),
-                None => self.next = Some(at),
-            }
+        if !self.closed {
+            return;
+        }
+        while let Some((_, fewer)) = self.falls.pop_front_if(|(from, _)| *from <= at) {
+            self.surplus += fewer;
+        }
+        match self.surplus.checked_sub(1) {
+            Some(left) => self.surplus = left,
+            None => self.freed.push_back(at),
         }
     }
 }
 
-fn at_once(requests: u32) -> impl Iterator<Item = Duration> + Send {
-    (0..requests).map(|_| Duration::ZERO)
+/// When a profile has had so many requests: the end of an open loop's window, where nothing else says it.
+#[must_use]
+pub(super) fn length(profile: Vec<Piece>, total: u32) -> Duration {
+    let whole = Share { index: 0, of: 1 };
+    Schedule::new(profile, 0.0, total, whole, Stream::new(0, Purpose::Arrival, 0)).when(total.into())
 }
 
 #[cfg(test)]
@@ -117,5 +165,21 @@ mod tests {
         let mut arrivals = Arrivals::fixed([MS, 3 * MS].into_iter());
         assert_eq!((arrivals.due(2 * MS), arrivals.due(2 * MS)), (Some(MS), None));
         assert_eq!(arrivals.peek(), Some(3 * MS));
+    }
+
+    #[test]
+    fn a_ladder_rises_by_itself_and_falls_by_ends_that_free_nothing() {
+        let level = |concurrency, from| Level { concurrency, from };
+        let levels = [level(2, Duration::ZERO), level(6, 10 * MS), level(3, 20 * MS)];
+        let mut arrivals = Arrivals::levels(&levels, Share { index: 0, of: 1 }, 5 * MS);
+        let due = |arrivals: &mut Arrivals, at: Duration| {
+            std::iter::from_fn(|| arrivals.due(at)).collect::<Vec<_>>()
+        };
+        assert_eq!(due(&mut arrivals, Duration::ZERO), [Duration::ZERO; 2]);
+        arrivals.ended(14 * MS);
+        assert_eq!(due(&mut arrivals, 15 * MS), [14 * MS, 15 * MS, 15 * MS, 15 * MS, 15 * MS]);
+        // Six in flight; from 25 ms on three are too many.
+        (0..5).for_each(|n| arrivals.ended((24 + n) * MS));
+        assert_eq!(due(&mut arrivals, 30 * MS), [24 * MS, 28 * MS]);
     }
 }

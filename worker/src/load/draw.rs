@@ -78,6 +78,7 @@ mod tests {
             output_tokens,
             mix: Vec::new(),
             stop: StopSpec::default(),
+            max_in_flight: None,
             objectives: Objectives::default(),
             warmup: Warmup::default(),
             timeout: Duration::from_secs(1),

@@ -11,12 +11,16 @@ use super::arrival::Arrivals;
 use super::control::Control;
 use super::inbox::{Inbox, Stamped};
 use super::phase::{Phase, PhaseKind};
+use super::requests::Requests;
 use super::stop::{Answer, Reason, Stop, Tally};
-use crate::engine::{Engine, EngineEvent, EngineRequest};
-use crate::measure::{Asked, Clock, Ended, Pacer, Recorder, Wake};
+use crate::engine::{Engine, EngineEvent, EngineRequest, WindowStart};
+use crate::measure::{Asked, Clock, Due, Ended, Pacer, Recorder, Wake};
 
 /// How long an engine may take to let go of what was cancelled.
 const SETTLE: Duration = Duration::from_secs(60);
+
+/// The window is opened so long before its first request is due: what is read then is not in it.
+const LEAD: Duration = Duration::from_millis(5);
 
 /// Most events that wait between two turns of the driver without allocating.
 const INBOX: usize = 1 << 16;
@@ -40,8 +44,17 @@ pub enum DriveEnd {
     Done,
     /// As asked.
     Cancelled,
-    /// Without a result.
+    /// Before its time.
     Failed(Reason),
+}
+
+/// What is told while a phase runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// The first turn has sent what was due.
+    Began,
+    /// The window opens after a run-in: its first request is about to be due.
+    Opens,
 }
 
 /// A phase under way.
@@ -50,8 +63,21 @@ pub struct Driver<'a> {
     pacer: Pacer,
     start: Duration,
     show: bool,
-    requests: std::vec::IntoIter<EngineRequest>,
+    /// Before the window.
+    run_in: Requests,
+    requests: Requests,
+    /// How long after the start the window opens.
+    opens: Duration,
+    /// Told to the engine when it does; unset once it was, or where there is no run-in.
+    opening: Option<WindowStart>,
     arrivals: Arrivals,
+    max_in_flight: u32,
+    /// The stop rule takes nothing more.
+    over: bool,
+    /// The last turn, as far as the arrivals are concerned, in which something due found no place in flight.
+    held_at: Option<Duration>,
+    /// When the last request ended.
+    freed_at: Duration,
     stop: Stop,
     timeout: Duration,
     recorder: Recorder,
@@ -59,18 +85,17 @@ pub struct Driver<'a> {
     deadlines: VecDeque<(Duration, u32)>,
     batch: Vec<EngineRequest>,
     events: Vec<Stamped>,
-    issued: u64,
     /// Ends the engine has not told yet.
     owed: u64,
     down: bool,
 }
 
 impl<'a> Driver<'a> {
-    /// Allocates all there is to allocate. The phase's recorder counts from `start`.
+    /// Allocates all there is to allocate. The load begins at `start`, and the window as much later as the phase says.
     #[must_use]
     pub fn new(bench: Bench<'a>, phase: Phase, start: Duration) -> Self {
-        let plan = crate::measure::Plan { start, ..phase.plan };
-        let (requests, in_flight) = (plan.requests as usize, plan.in_flight as usize);
+        let plan = crate::measure::Plan { start: start + phase.opens, ..phase.plan };
+        let (requests, in_flight) = ((plan.requests + plan.run_in) as usize, plan.in_flight as usize);
         // Each request brings its tokens, a start and an end; one step at most two events a sequence beyond tokens.
         let events = (requests * (plan.output_tokens as usize + 2)).min(INBOX.max(8 * in_flight)) + 8;
         bench.inbox.attach(2 * events);
@@ -80,15 +105,21 @@ impl<'a> Driver<'a> {
             bench,
             start,
             show: phase.kind == PhaseKind::Measured,
-            requests: phase.requests.into_iter(),
+            run_in: phase.run_in,
+            requests: phase.requests,
+            opens: phase.opens,
+            opening: phase.opening,
             arrivals: phase.arrivals,
+            max_in_flight: plan.in_flight,
+            over: false,
+            held_at: None,
+            freed_at: Duration::ZERO,
             stop: phase.stop,
             timeout: plan.timeout,
             recorder: Recorder::new(plan),
             deadlines: VecDeque::with_capacity(requests),
             batch: Vec::with_capacity(in_flight),
             events: Vec::with_capacity(2 * events),
-            issued: 0,
             owed: 0,
             down: false,
         }
@@ -112,26 +143,34 @@ impl<'a> Driver<'a> {
         false
     }
 
-    /// Offers the whole phase. `on_started` is called once, after the first turn has sent what was due.
-    pub fn run(&mut self, on_started: &mut dyn FnMut(Duration)) -> DriveEnd {
-        let mut on_started = Some(on_started);
+    /// Offers the whole phase. A phase that its own stop rule ends is [`DriveEnd::Failed`], and what was in flight is
+    /// cancelled.
+    pub fn run(&mut self, on: &mut dyn FnMut(Mark, Duration)) -> DriveEnd {
+        let mut began = false;
         loop {
             let now = self.bench.clock.now();
             self.absorb();
             self.expire(now);
+            self.open(now, on);
             self.send(now);
-            if let Some(tell) = on_started.take() {
-                tell(now);
+            let tally = self.tally(now);
+            self.over |= !self.stop.admits(tally.issued, tally.since);
+            if !began {
+                on(Mark::Began, now);
+                began = true;
             }
             self.show();
             if self.bench.control.is_cancelled() {
                 self.abandon(now);
                 return DriveEnd::Cancelled;
             }
-            match self.stop.ask(self.tally()) {
+            match self.stop.ask(tally) {
                 Answer::GoOn => self.pacer.wait(self.wake(), self.bench.engine),
                 Answer::Done => return DriveEnd::Done,
-                Answer::Failed(reason) => return DriveEnd::Failed(reason),
+                Answer::Failed(reason) => {
+                    self.abandon(now);
+                    return DriveEnd::Failed(reason);
+                }
             }
         }
     }
@@ -152,27 +191,48 @@ impl<'a> Driver<'a> {
         self.recorder
     }
 
-    fn tally(&self) -> Tally {
-        Tally { ended: self.recorder.outcomes().ended(), engine_down: self.down }
+    fn tally(&self, now: Duration) -> Tally {
+        let outcomes = self.recorder.outcomes();
+        Tally {
+            since: now.saturating_sub(self.start + self.opens),
+            issued: outcomes.planned,
+            ended: outcomes.ended(),
+            not_ok: outcomes.not_ok(),
+            in_flight: self.recorder.in_flight().into(),
+            engine_down: self.down,
+        }
     }
 
     fn show(&self) {
         if self.show {
             let recorder = &self.recorder;
-            let (tokens, late) = (recorder.tokens_so_far(), recorder.latest_ns());
-            self.bench.control.show(self.issued, recorder.outcomes(), tokens, late);
+            let (outcomes, tokens, late) =
+                (recorder.outcomes(), recorder.tokens_so_far(), recorder.latest_ns());
+            self.bench.control.show(outcomes.planned, outcomes, tokens, late);
         }
     }
 
-    /// When the next turn is needed without being called: the next request, or the next deadline.
+    /// When the next turn is needed without being called: the next request, or whatever else time brings.
     fn wake(&self) -> Wake {
-        let due = self.arrivals.peek().filter(|_| self.requests.len() > 0).map(|at| self.start + at);
+        let sending = !self.over && !self.is_full() && self.requests.left() > 0;
+        let due = self.arrivals.peek().filter(|_| sending).map(|at| self.start + at);
         let deadline = self.deadlines.front().map(|(at, _)| *at);
-        match (due, deadline) {
-            (Some(due), Some(deadline)) if deadline < due => Wake::After(deadline),
+        let opening = self.opening.map(|window| window.at.saturating_sub(LEAD));
+        let over = self.stop.until().map(|until| self.start + self.opens + until);
+        let other = [deadline, opening, over.filter(|_| sending)].into_iter().flatten().min();
+        match (due, other) {
+            (Some(due), Some(other)) if other < due => Wake::After(other),
             (Some(due), _) => Wake::Exactly(due),
-            (None, Some(deadline)) => Wake::After(deadline),
+            (None, Some(other)) => Wake::After(other),
             (None, None) => Wake::Called,
+        }
+    }
+
+    /// Opens the window in time.
+    fn open(&mut self, now: Duration, on: &mut dyn FnMut(Mark, Duration)) {
+        if let Some(window) = self.opening.take_if(|window| window.at <= now + LEAD) {
+            self.bench.engine.begin_window(window);
+            on(Mark::Opens, now);
         }
     }
 
@@ -192,10 +252,14 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// In a closed loop an end is when another request is due.
+    /// In a closed loop an end is when another request is due; in any other it makes room for one.
     fn free(&mut self, ended: Option<Ended>) {
         if let Some(ended) = ended {
+            self.freed_at = ended.at;
             self.arrivals.ended(ended.at.saturating_sub(self.start));
+            if let Some(ttft) = ended.ttft {
+                self.stop.answered(ttft);
+            }
         }
     }
 
@@ -226,14 +290,12 @@ impl<'a> Driver<'a> {
     /// Sends what is due, all of it visible to the engine at once.
     fn send(&mut self, now: Duration) {
         let offset = now.saturating_sub(self.start);
-        while self.requests.len() > 0
-            && let Some(intended) = self.arrivals.due(offset)
-        {
-            let request = self.requests.next().expect("there is one by the condition above");
+        while let Some((intended, request)) = self.next(offset) {
             let prompt_tokens = u32::try_from(request.prompt.len()).unwrap_or(u32::MAX);
             let asked = Asked { prompt_tokens, output_tokens: request.max_new_tokens };
-            self.recorder.sent(request.index, asked, self.start + intended, now);
-            self.deadlines.push_back((self.start + intended + self.timeout, request.index));
+            let due = self.due(intended);
+            self.recorder.sent(request.index, asked, due, now);
+            self.deadlines.push_back((due.intended + self.timeout, request.index));
             self.batch.push(request);
         }
         if !self.batch.is_empty() {
@@ -241,9 +303,44 @@ impl<'a> Driver<'a> {
         }
     }
 
+    /// The next request that is due and may be sent, and when it was intended.
+    fn next(&mut self, offset: Duration) -> Option<(Duration, EngineRequest)> {
+        loop {
+            let intended = self.arrivals.peek().filter(|at| *at <= offset)?;
+            if self.is_full() {
+                self.held_at = Some(offset);
+                return None;
+            }
+            let since = intended.checked_sub(self.opens);
+            self.over |=
+                since.is_some_and(|since| !self.stop.admits(self.recorder.outcomes().planned, since));
+            if self.over {
+                return None;
+            }
+            self.arrivals.due(offset);
+            let source = if since.is_some() { &mut self.requests } else { &mut self.run_in };
+            match source.next() {
+                Some(request) => return Some((intended, request)),
+                // More than was prepared fit before the window: this one waits for it to open.
+                None if since.is_none() => self.arrivals.ended(self.opens),
+                None => return None,
+            }
+        }
+    }
+
+    /// What waited for a place in flight could not be sent before there was one.
+    fn due(&self, intended: Duration) -> Due {
+        let held = self.held_at.is_some_and(|at| intended <= at);
+        let intended = self.start + intended;
+        Due { intended, possible: if held { intended.max(self.freed_at) } else { intended } }
+    }
+
+    fn is_full(&self) -> bool {
+        self.recorder.in_flight() >= self.max_in_flight
+    }
+
     fn hand_over(&mut self, now: Duration) {
         let sent = self.batch.len() as u64;
-        self.issued += sent;
         if self.bench.engine.submit(&mut self.batch).is_ok() {
             self.owed += sent;
         } else {

@@ -3,23 +3,31 @@
 
 use std::time::Duration;
 
-use contract::spec::{Assignment, Length, PromptSet, PromptSpec, Scenario, ShapeKind};
+use contract::listed::Entry;
+use contract::spec::{Assignment, Length, Objectives, Offer, PromptSpec, Scenario, ShapeKind, Share};
 
-use super::arrival::Arrivals;
-use super::draw;
-use super::prompt::{self, PromptError};
+use super::arrival::{self, Arrivals};
+use super::files::FileError;
+use super::maker::Maker;
+use super::prompt::PromptError;
+use super::requests::{DIFFERENT, Requests};
 use super::stop::Stop;
-use crate::engine::{Engine, EngineRequest};
-use crate::measure::Plan;
-use crate::stream::{Purpose, Stream};
+use crate::engine::{Engine, WindowStart};
+use crate::measure::{Plan, RUN_IN};
 
 /// A stretch of load of one share, ready to be offered.
 pub struct Phase {
     /// Whether it shows in [`super::control::Control::progress`].
     pub kind: PhaseKind,
-    /// What is sent, in this order.
-    pub requests: Vec<EngineRequest>,
-    /// When.
+    /// How long after the load begins the window opens: the run-in.
+    pub opens: Duration,
+    /// What is sent until then, in this order.
+    pub run_in: Requests,
+    /// What is told to the engine when the window opens after a run-in.
+    pub opening: Option<WindowStart>,
+    /// What is sent from then on, in this order.
+    pub requests: Requests,
+    /// When, from when the load begins.
     pub arrivals: Arrivals,
     /// Until when.
     pub stop: Stop,
@@ -71,26 +79,44 @@ pub enum PhaseError {
         /// Longest sequence.
         limit: u32,
     },
+    /// A file of it cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A prompt could not be made.
     #[error(transparent)]
     Prompt(#[from] PromptError),
 }
 
 impl Phase {
-    /// The measured window of an assignment.
+    /// The measured window of an assignment, with its run-in.
     ///
     /// # Errors
     /// When a prompt cannot be made.
     pub fn measured(assignment: &Assignment, engine: &dyn Engine) -> Result<Self, PhaseError> {
-        let scenario = &assignment.scenario;
-        let requests = scenario.requests();
-        // Nothing bounds what is in flight where arrivals do not wait for answers.
-        let open = scenario.shape.kind() == ShapeKind::Open;
-        let in_flight = if open { requests } else { scenario.concurrency() };
-        let arrivals = Arrivals::of(scenario, assignment.share, assignment.seed);
-        let sizes = Sizes { requests, in_flight, output_tokens: scenario.longest_answer() };
-        let request = |index| measured(index, assignment, engine);
-        Self::prepare(PhaseKind::Measured, assignment, sizes, arrivals, request)
+        let (share, scenario) = (assignment.share, &assignment.scenario);
+        let total = scenario.requests();
+        let early = run_in_most(scenario);
+        let mut maker = Maker::new(assignment, engine)?;
+        let run_in = Requests::prepare(early, RUN_IN, share, DIFFERENT, |kind| maker.warming(kind, None))?;
+        // A trace asks what it says, to its end.
+        let different = if maker.files.trace.is_some() { u32::MAX } else { DIFFERENT };
+        let requests = Requests::prepare(total, 0, share, different, |kind| maker.measured(kind))?;
+        let trace = maker.files.trace.as_deref();
+        let plan = Plan {
+            run_in: share.count(early),
+            compared: share.count(scenario.compared()),
+            in_flight: in_flight(scenario, share),
+            ends: ends(scenario, trace),
+            objectives: scenario.objectives,
+            ..plan(assignment, total, scenario.longest_answer())
+        };
+        Ok(Self {
+            opens: scenario.run_in(),
+            run_in,
+            arrivals: Arrivals::of(scenario, share, assignment.seed, trace),
+            stop: Stop::of(scenario, share),
+            ..Self::simple(PhaseKind::Measured, requests, plan)
+        })
     }
 
     /// The warm-up of an assignment: all at once, with texts of the training set.
@@ -98,68 +124,81 @@ impl Phase {
     /// # Errors
     /// When a prompt cannot be made.
     pub fn warm_up(assignment: &Assignment, engine: &dyn Engine) -> Result<Self, PhaseError> {
-        let scenario = &assignment.scenario;
-        let requests = scenario.warmup.requests.unwrap_or_else(|| scenario.concurrency());
-        let sizes = Sizes { requests, in_flight: requests, output_tokens: scenario.warmup.output_tokens };
-        let arrivals = Arrivals::at_once(assignment.share.count(requests));
-        let request = |index| warming(index, assignment, engine);
-        Self::prepare(PhaseKind::WarmUp, assignment, sizes, arrivals, request)
-    }
-
-    fn prepare(
-        kind: PhaseKind,
-        assignment: &Assignment,
-        sizes: Sizes,
-        arrivals: Arrivals,
-        request: impl Fn(u32) -> Result<EngineRequest, PromptError>,
-    ) -> Result<Self, PhaseError> {
         let (share, scenario) = (assignment.share, &assignment.scenario);
-        let requests = share.indices(sizes.requests).map(request).collect::<Result<Vec<_>, _>>()?;
-        let plan = Plan {
-            share,
-            requests: share.count(sizes.requests),
-            in_flight: share.count(sizes.in_flight),
-            output_tokens: sizes.output_tokens,
-            timeout: scenario.timeout,
-            objectives: scenario.objectives,
-            start: Duration::ZERO,
-        };
-        Ok(Self { kind, requests, arrivals, stop: Stop::Requests(plan.requests.into()), plan })
+        let (total, output) = (
+            scenario.warmup.requests.unwrap_or_else(|| scenario.concurrency()),
+            scenario.warmup.output_tokens,
+        );
+        let mut maker = Maker::new(assignment, engine)?;
+        let requests =
+            Requests::prepare(total, 0, share, DIFFERENT, |kind| maker.warming(kind, Some(output)))?;
+        Ok(Self::simple(PhaseKind::WarmUp, requests, plan(assignment, total, output)))
+    }
+
+    /// Everything at once, over when all of it has ended.
+    #[must_use]
+    pub fn simple(kind: PhaseKind, requests: Requests, plan: Plan) -> Self {
+        Self {
+            kind,
+            opens: Duration::ZERO,
+            run_in: Requests::none(),
+            opening: None,
+            arrivals: Arrivals::at_once(plan.requests),
+            stop: Stop::after(plan.requests.into()),
+            requests,
+            plan,
+        }
     }
 }
 
-/// What there has to be room for, over all slots.
-#[derive(Clone, Copy)]
-struct Sizes {
-    requests: u32,
-    in_flight: u32,
-    output_tokens: u32,
+/// How `total` requests over all slots are recorded that may all be in flight together.
+fn plan(assignment: &Assignment, total: u32, output_tokens: u32) -> Plan {
+    let share = assignment.share;
+    let requests = share.count(total);
+    Plan {
+        share,
+        requests,
+        run_in: 0,
+        compared: requests,
+        in_flight: requests,
+        output_tokens,
+        timeout: assignment.scenario.timeout,
+        objectives: Objectives::default(),
+        start: Duration::ZERO,
+        ends: None,
+    }
 }
 
-/// Depends on seed, scenario and index only, so that it is equal for every arm and number of slots.
-fn measured(index: u32, of: &Assignment, engine: &dyn Engine) -> Result<EngineRequest, PromptError> {
-    let drawn = draw::request(&of.scenario, of.seed, index);
-    let set = drawn.prompt.set;
-    let mut text = Stream::new(of.seed, Purpose::Prompt, index.into());
-    let own = prompt::compose(set, drawn.prompt_tokens, &mut text, engine)?;
-    let prompt = match drawn.prompt.prefix {
-        None => own,
-        Some(prefix) => {
-            let mut text = Stream::new(of.seed, Purpose::Prefix, drawn.group.into());
-            let shared = prompt::compose(set, prefix.tokens, &mut text, engine)?;
-            [shared, own].concat()
+/// Nothing but the plan bounds what is in flight where arrivals do not wait for answers.
+fn in_flight(scenario: &Scenario, share: Share) -> u32 {
+    match (scenario.shape.kind(), scenario.max_in_flight) {
+        (ShapeKind::Open, Some(most)) => share.count(most),
+        (ShapeKind::Open, None) => share.count(scenario.requests()) + share.count(run_in_most(scenario)),
+        (ShapeKind::Burst | ShapeKind::Closed, _) => share.count(scenario.concurrency()),
+    }
+}
+
+/// Requests before the window: a closed loop sends as many as fit.
+fn run_in_most(scenario: &Scenario) -> u32 {
+    match scenario.shape.kind() {
+        ShapeKind::Closed if !scenario.run_in().is_zero() => Scenario::MOST_UNCOUNTED,
+        _ => scenario.run_in_arrivals(),
+    }
+}
+
+/// When the window of an open loop is over. That of a trace is as much longer than its last arrival as a mean gap.
+fn ends(scenario: &Scenario, trace: Option<&[Entry]>) -> Option<Duration> {
+    match scenario.shape.offer() {
+        Offer::Along { profile, .. } => {
+            scenario.window().or_else(|| Some(arrival::length(profile, scenario.requests())))
         }
-    };
-    Ok(EngineRequest { index, prompt, max_new_tokens: drawn.output_tokens })
-}
-
-/// As long as the measured one of this index, with a text of its own.
-fn warming(index: u32, of: &Assignment, engine: &dyn Engine) -> Result<EngineRequest, PromptError> {
-    let drawn = draw::request(&of.scenario, of.seed, index);
-    let tokens = drawn.prompt.prefix.map_or(0, |prefix| prefix.tokens) + drawn.prompt_tokens;
-    let mut text = Stream::new(of.seed, Purpose::WarmUp, index.into());
-    let prompt = prompt::compose(PromptSet::Training, tokens, &mut text, engine)?;
-    Ok(EngineRequest { index, prompt, max_new_tokens: of.scenario.warmup.output_tokens })
+        Offer::Listed { speed } => {
+            let entries = trace?;
+            let last = entries.last()?.at.div_f64(speed);
+            Some(last + last / u32::try_from(entries.len()).unwrap_or(u32::MAX))
+        }
+        Offer::AtOnce(_) | Offer::InFlight(_) => None,
+    }
 }
 
 /// Whether an assignment can be carried out by an engine with this context.

@@ -63,6 +63,16 @@ pub fn compose(
     }
 }
 
+/// At most `tokens` tokens of a given text, and one at least.
+///
+/// # Errors
+/// When the tokenizer refuses or makes nothing of it.
+pub fn encode(text: &str, tokens: u32, engine: &dyn Engine) -> Result<Vec<u32>, PromptError> {
+    let mut prompt = engine.encode(text)?;
+    prompt.truncate(tokens as usize);
+    if prompt.is_empty() { Err(PromptError::NoTokens { bytes: text.len(), tokens: 0 }) } else { Ok(prompt) }
+}
+
 fn extend(text: &mut String, goal: usize, sentences: &[&str], stream: &mut Stream) {
     while text.len() < goal {
         if !text.is_empty() {

@@ -43,7 +43,7 @@ impl Schedule {
     }
 
     /// When so many requests are due along the profile; its last rate goes on.
-    fn when(&self, mut requests: f64) -> Duration {
+    pub(super) fn when(&self, mut requests: f64) -> Duration {
         let mut passed = Duration::ZERO;
         for piece in &self.profile {
             let here = piece.over.map_or(f64::INFINITY, |over| piece.requests(over));

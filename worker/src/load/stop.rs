@@ -1,10 +1,29 @@
-//! When a phase is over, with three answers: go on, done, failed. It must not know how load is offered.
+//! When a phase is over, with three answers: go on, done, failed. Rules are small and hold together: a count, a time,
+//! two minimums, a bound on errors, and over-saturation. It must not know how load is offered.
+
+use std::time::Duration;
+
+use contract::part::StopCause;
+use contract::spec::{Planned, Scenario, ShapeKind, Share};
+
+use super::saturation::Saturation;
+
+/// With fewer ends than this the share of errors is taken of this many: the first failure alone stops nothing.
+const LEAST_ENDED: u64 = 50;
 
 /// What a stop rule may look at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Requests that have ended, in whatever way.
+    /// Since the window opened; zero before.
+    pub since: Duration,
+    /// Requests of the window that were sent.
+    pub issued: u64,
+    /// Of those, that have ended, in whatever way.
     pub ended: u64,
+    /// Of those, without an answer.
+    pub not_ok: u64,
+    /// Requests in flight, of the window or before it.
+    pub in_flight: u64,
     /// The engine has broken down.
     pub engine_down: bool,
 }
@@ -16,11 +35,11 @@ pub enum Answer {
     GoOn,
     /// Ended as planned.
     Done,
-    /// Ended without a result.
+    /// Ended before its time.
     Failed(Reason),
 }
 
-/// Why there is no result.
+/// Why a phase ended before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     /// Nothing it is asked can be answered any more.
@@ -29,27 +48,102 @@ pub enum Reason {
     /// It did not give back cancelled requests.
     #[error("the engine did not let go of cancelled requests")]
     Stuck,
+    /// The load's own rule: too many requests ended without an answer.
+    #[error("more requests failed than the stop rule allows")]
+    Errors,
+    /// The load's own rule: the engine fell ever further behind.
+    #[error("requests in flight and time to first token grew without end")]
+    OverSaturated,
 }
 
-/// A stop rule: every phase has one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// When this many requests have ended.
-    Requests(u64),
+/// The stop rules of a phase.
+#[derive(Clone, Debug)]
+pub struct Stop {
+    /// Requests at most.
+    most: u64,
+    /// Nothing is sent any more from here on, since the window opened.
+    until: Option<Duration>,
+    /// Nothing is sent any more from where both are reached.
+    least: Option<(u64, Duration)>,
+    max_error_rate: Option<f64>,
+    saturation: Option<Box<Saturation>>,
 }
 
 impl Stop {
-    /// Asks the rule.
+    /// When this many requests have ended.
     #[must_use]
-    pub fn ask(self, tally: Tally) -> Answer {
-        let Self::Requests(planned) = self;
+    pub fn after(requests: u64) -> Self {
+        Self { most: requests, until: None, least: None, max_error_rate: None, saturation: None }
+    }
+
+    /// The rules of a share's window.
+    #[must_use]
+    pub fn of(scenario: &Scenario, share: Share) -> Self {
+        let stop = &scenario.stop;
+        let watched = Self {
+            max_error_rate: stop.max_error_rate,
+            saturation: stop.over_saturation.then(Box::default),
+            ..Self::after(share.count(scenario.requests()).into())
+        };
+        // Open loops and bursts have a number, into which everything else went.
+        if scenario.shape.kind() != ShapeKind::Closed || matches!(scenario.planned(), Planned::Exactly(_)) {
+            return watched;
+        }
+        let least = stop.min_requests.map(|requests| u64::from(share.count(requests)));
+        let least = (least.is_some() || stop.min_duration.is_some())
+            .then(|| (least.unwrap_or(0), stop.min_duration.unwrap_or_default()));
+        Self { until: scenario.window(), least, ..watched }
+    }
+
+    /// Whether a request may still be sent that is intended so long after the window opened.
+    #[must_use]
+    pub fn admits(&self, issued: u64, intended: Duration) -> bool {
+        let enough = |(requests, time): (u64, Duration)| issued >= requests && intended >= time;
+        issued < self.most
+            && self.until.is_none_or(|until| intended < until)
+            && !self.least.is_some_and(enough)
+    }
+
+    /// When nothing will be sent any more, where time says so.
+    #[must_use]
+    pub fn until(&self) -> Option<Duration> {
+        self.until
+    }
+
+    /// Asks the rules.
+    pub fn ask(&mut self, tally: Tally) -> Answer {
         if tally.engine_down {
             // Even if nothing is left to do: what was in flight has failed for a reason that is not the load's.
-            Answer::Failed(Reason::EngineDown)
-        } else if tally.ended >= planned {
-            Answer::Done
-        } else {
-            Answer::GoOn
+            return Answer::Failed(Reason::EngineDown);
+        }
+        if self.max_error_rate.is_some_and(|most| {
+            tally.not_ok > 0 && tally.not_ok as f64 > most * tally.ended.max(LEAST_ENDED) as f64
+        }) {
+            return Answer::Failed(Reason::Errors);
+        }
+        let sending = self.admits(tally.issued, tally.since);
+        if sending && self.saturation.as_mut().is_some_and(|seen| seen.see(tally.since, tally.in_flight)) {
+            return Answer::Failed(Reason::OverSaturated);
+        }
+        if sending || tally.in_flight > 0 { Answer::GoOn } else { Answer::Done }
+    }
+
+    /// A request of the window was answered, its first token this long after its intended time.
+    pub fn answered(&mut self, ttft: Duration) {
+        if let Some(saturation) = &mut self.saturation {
+            saturation.answered(ttft);
+        }
+    }
+}
+
+impl Reason {
+    /// What a part says of it; `None` where there is no part, because the engine is at fault.
+    #[must_use]
+    pub fn cause(self) -> Option<StopCause> {
+        match self {
+            Self::EngineDown | Self::Stuck => None,
+            Self::Errors => Some(StopCause::ErrorRate),
+            Self::OverSaturated => Some(StopCause::OverSaturated),
         }
     }
 }
@@ -58,12 +152,46 @@ impl Stop {
 mod tests {
     use super::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn tally(issued: u64, ended: u64) -> Tally {
+        Tally { issued, ended, in_flight: issued - ended, ..Tally::default() }
+    }
+
     #[test]
-    fn each_answer_has_its_cause() {
-        let stop = Stop::Requests(2);
-        let ask = |ended, engine_down| stop.ask(Tally { ended, engine_down });
-        assert_eq!(ask(1, false), Answer::GoOn);
-        assert_eq!(ask(2, false), Answer::Done);
-        assert_eq!([ask(1, true), ask(2, true)], [Answer::Failed(Reason::EngineDown); 2]);
+    fn a_count_is_done_when_all_of_it_has_ended_and_fails_with_its_engine() {
+        let mut stop = Stop::after(2);
+        assert_eq!(stop.ask(tally(1, 1)), Answer::GoOn);
+        assert_eq!(stop.ask(tally(2, 1)), Answer::GoOn);
+        assert_eq!(stop.ask(tally(2, 2)), Answer::Done);
+        let down = Tally { engine_down: true, ..tally(2, 2) };
+        assert_eq!(stop.ask(down), Answer::Failed(Reason::EngineDown));
+    }
+
+    #[test]
+    fn time_ends_sending_and_then_waits_for_what_is_in_flight() {
+        let mut stop = Stop { until: Some(3 * SECOND), ..Stop::after(1000) };
+        assert!(stop.admits(999, 2 * SECOND) && !stop.admits(0, 3 * SECOND) && !stop.admits(1000, SECOND));
+        let at = |seconds, ended| Tally { since: seconds * SECOND, ..tally(10, ended) };
+        assert_eq!(stop.ask(at(2, 10)), Answer::GoOn);
+        assert_eq!(stop.ask(at(3, 9)), Answer::GoOn);
+        assert_eq!(stop.ask(at(3, 10)), Answer::Done);
+    }
+
+    #[test]
+    fn both_minimums_hold_together() {
+        let stop = Stop { least: Some((100, 3 * SECOND)), ..Stop::after(1000) };
+        assert!(stop.admits(100, 2 * SECOND) && stop.admits(99, 9 * SECOND) && !stop.admits(100, 3 * SECOND));
+    }
+
+    #[test]
+    fn errors_beyond_the_share_fail_the_window_but_the_first_alone_does_not() {
+        let mut stop = Stop { max_error_rate: Some(0.1), ..Stop::after(1000) };
+        let failing = |ended, not_ok| Tally { not_ok, ..tally(500, ended) };
+        assert_eq!(stop.ask(failing(1, 1)), Answer::GoOn);
+        assert_eq!(stop.ask(failing(20, 5)), Answer::GoOn);
+        assert_eq!(stop.ask(failing(20, 6)), Answer::Failed(Reason::Errors));
+        assert_eq!(stop.ask(failing(200, 20)), Answer::GoOn);
+        assert_eq!(stop.ask(failing(200, 21)), Answer::Failed(Reason::Errors));
     }
 }

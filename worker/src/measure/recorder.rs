@@ -20,9 +20,13 @@ mod series;
 pub struct Plan {
     /// Whose requests: those with an index of this share.
     pub share: Share,
-    /// How many.
+    /// How many belong to the window, at most.
     pub requests: u32,
-    /// How many of them are in flight at most.
+    /// How many come before it, at most: those with indices from [`RUN_IN`] on. They are followed and not recorded.
+    pub run_in: u32,
+    /// How many of the window are certain to be sent: their tokens go into the digest.
+    pub compared: u32,
+    /// How many requests are in flight at most.
     pub in_flight: u32,
     /// Tokens of the longest answer.
     pub output_tokens: u32,
@@ -30,8 +34,22 @@ pub struct Plan {
     pub timeout: Duration,
     /// What a good request achieves.
     pub objectives: Objectives,
-    /// The instant all offsets count from.
+    /// The instant the window opens, from which all offsets count.
     pub start: Duration,
+    /// How long after it the last request is due, where that is known.
+    pub ends: Option<Duration>,
+}
+
+/// Requests before the window have indices from here on.
+pub const RUN_IN: u32 = 1 << 31;
+
+/// When a request was to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// By the load's shape.
+    pub intended: Duration,
+    /// When it could be: later where it waited for a place in flight.
+    pub possible: Duration,
 }
 
 /// The size of a request.
@@ -47,7 +65,7 @@ pub struct Asked {
 pub struct Recorder {
     plan: Plan,
     traces: Vec<Trace>,
-    /// Output tokens, `output_tokens` places a request.
+    /// Output tokens, `output_tokens` places a request whose tokens are compared.
     tokens: Vec<u32>,
     /// Their instants, `output_tokens` places for each request in flight.
     times: Vec<u64>,
@@ -57,6 +75,8 @@ pub struct Recorder {
     histograms: Box<Histograms>,
     outcomes: Outcomes,
     output_tokens: u64,
+    in_flight: u32,
+    run_in: u64,
 }
 
 /// One request; offsets from the start instant, nanoseconds.
@@ -91,6 +111,8 @@ pub struct Ended {
     pub outcome: Outcome,
     /// When.
     pub at: Duration,
+    /// Time to first token, of answered requests of the window.
+    pub ttft: Option<Duration>,
 }
 
 /// The figures of a phase.
@@ -112,6 +134,10 @@ pub struct Measured {
     pub prompt_tokens: u64,
     /// Of successful requests.
     pub output_tokens: u64,
+    /// Requests sent by the end of the window, where that is known.
+    pub in_time: Option<u64>,
+    /// Requests sent before the window.
+    pub run_in: u64,
     /// Successful requests that met every objective; unset where there is none.
     pub good: Option<u64>,
     /// The window in slices.
@@ -124,31 +150,45 @@ pub struct Measured {
     pub wall: Duration,
 }
 
+impl Plan {
+    fn steps_kept(&self) -> usize {
+        (self.requests as usize * self.output_tokens as usize).min(STEPS_KEPT)
+    }
+}
+
 impl Recorder {
     /// A recorder with room for the whole plan.
     #[must_use]
     pub fn new(plan: Plan) -> Self {
         let (requests, answer) = (plan.requests as usize, plan.output_tokens as usize);
         Self {
-            traces: vec![Trace::default(); requests],
-            tokens: vec![0; requests * answer],
+            traces: vec![Trace::default(); requests + plan.run_in as usize],
+            tokens: vec![0; plan.compared as usize * answer],
             times: vec![0; plan.in_flight as usize * answer],
             free: (0..plan.in_flight).rev().collect(),
-            steps: StepLog { kept: Vec::with_capacity((requests * answer).min(STEPS_KEPT)), not_kept: 0 },
+            steps: StepLog { kept: Vec::with_capacity(plan.steps_kept()), not_kept: 0 },
             last_step: None,
             histograms: Box::default(),
-            outcomes: Outcomes { planned: plan.requests.into(), ..Outcomes::default() },
+            outcomes: Outcomes::default(),
             output_tokens: 0,
+            in_flight: 0,
+            run_in: 0,
             plan,
         }
     }
 
     /// A request was handed to the engine.
-    pub fn sent(&mut self, index: u32, asked: Asked, intended: Duration, now: Duration) {
+    pub fn sent(&mut self, index: u32, asked: Asked, due: Due, now: Duration) {
         let lane = self.free.pop().expect("no more requests are in flight than planned");
-        let (intended, sent) = (self.offset(intended), self.offset(now));
-        self.histograms.get_mut(Metric::Lateness).record_ns(sent.saturating_sub(intended));
+        let (intended, sent) = (self.offset(due.intended), self.offset(now));
         let at = self.place(index);
+        self.in_flight += 1;
+        if self.is_of_window(at) {
+            self.outcomes.planned += 1;
+            self.histograms.get_mut(Metric::Lateness).record_ns(nanos(now.saturating_sub(due.possible)));
+        } else {
+            self.run_in += 1;
+        }
         let Asked { prompt_tokens, output_tokens } = asked;
         let state = State::InFlight(lane);
         self.traces[at] =
@@ -174,11 +214,22 @@ impl Recorder {
         let done = if outcome == Outcome::Ok { trace.last } else { self.offset(at) };
         self.traces[place].state = State::Ended(outcome, done);
         self.free.push(lane);
-        self.outcomes.count(outcome);
-        if outcome == Outcome::Ok {
-            self.record(trace, lane);
+        self.in_flight -= 1;
+        let mut ended = Ended { index, outcome, at, ttft: None };
+        if self.is_of_window(place) {
+            self.outcomes.count(outcome);
+            if outcome == Outcome::Ok {
+                self.record(trace, lane);
+                ended.ttft = Some(Duration::from_nanos(trace.first.saturating_sub(trace.intended)));
+            }
         }
-        Some(Ended { index, outcome, at })
+        Some(ended)
+    }
+
+    /// Requests in flight, of the window or before it.
+    #[must_use]
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight
     }
 
     /// Whether a request was sent and has not ended.
@@ -207,7 +258,9 @@ impl Recorder {
 
     /// The figures.
     #[must_use]
-    pub fn finish(self) -> Measured {
+    pub fn finish(mut self) -> Measured {
+        // Requests are sent in order: what is behind belongs to the run-in, or was never sent.
+        self.traces.truncate(usize::try_from(self.outcomes.planned).expect("it was counted in memory"));
         let ok = || self.traces.iter().filter(|trace| matches!(trace.state, State::Ended(Outcome::Ok, _)));
         let completions = || ok().map(|trace| Duration::from_nanos(trace.last));
         let ends = self.traces.iter().filter_map(|trace| match trace.state {
@@ -217,6 +270,8 @@ impl Recorder {
         let wall = ends.max().unwrap_or_default();
         Measured {
             good: self.good(),
+            in_time: self.sent_in_time(),
+            run_in: self.run_in,
             series: series::of(&self.traces, wall),
             requests: self.records(),
             requests_not_kept: self.traces.len().saturating_sub(REQUESTS_KEPT) as u64,
@@ -246,21 +301,25 @@ impl Recorder {
         let State::InFlight(lane) = trace.state else { return };
         if trace.made < trace.asked {
             self.times[(lane * answer + trace.made) as usize] = at;
-            self.tokens[place * answer as usize + trace.made as usize] = token;
+            if place < self.plan.compared as usize {
+                self.tokens[place * answer as usize + trace.made as usize] = token;
+            }
         }
         if trace.made == 0 {
             trace.first = at;
         }
         trace.last = at;
         trace.made += 1;
-        self.output_tokens += 1;
-        self.step(at);
+        if self.is_of_window(place) {
+            self.output_tokens += 1;
+            self.step(at);
+        }
     }
 
     /// Tokens of one step come at one instant.
     fn step(&mut self, at_ns: u64) {
         let same = self.last_step.replace(at_ns) == Some(at_ns);
-        let room = self.steps.kept.len() < STEPS_KEPT.min(self.tokens.len());
+        let room = self.steps.kept.len() < self.plan.steps_kept();
         match (same, self.steps.kept.last_mut()) {
             (true, Some(last)) if self.steps.not_kept == 0 => last.tokens += 1,
             (true, _) => {}
@@ -314,9 +373,9 @@ impl Recorder {
     }
 
     fn digest(&self) -> Sha256 {
-        let answer = self.plan.output_tokens as usize;
+        let (answer, compared) = (self.plan.output_tokens as usize, self.plan.compared as usize);
         let mut hasher = sha2::Sha256::new();
-        for (at, trace) in self.traces.iter().enumerate() {
+        for (at, trace) in self.traces.iter().enumerate().take(compared) {
             if matches!(trace.state, State::Ended(Outcome::Ok, _)) {
                 hasher.update(self.index(at).to_le_bytes());
                 self.tokens[at * answer..][..trace.made as usize]
@@ -331,8 +390,21 @@ impl Recorder {
         nanos(at.saturating_sub(self.plan.start))
     }
 
+    /// Those before the window come behind those of it.
     fn place(&self, index: u32) -> usize {
-        ((index - self.plan.share.index) / self.plan.share.of) as usize
+        let share = self.plan.share;
+        let (from, index) = if index < RUN_IN { (0, index) } else { (self.plan.requests, index - RUN_IN) };
+        (from + (index - share.index) / share.of) as usize
+    }
+
+    fn is_of_window(&self, place: usize) -> bool {
+        place < self.plan.requests as usize
+    }
+
+    fn sent_in_time(&self) -> Option<u64> {
+        let ends = nanos(self.plan.ends?);
+        let in_time = |trace: &&Trace| trace.state != State::Unsent && trace.sent <= ends;
+        Some(self.traces.iter().filter(in_time).count() as u64)
     }
 
     fn index(&self, place: usize) -> u32 {

@@ -121,6 +121,7 @@ pub(crate) fn assignment(output_tokens: u32, warmup_tokens: u32) -> Box<Assignme
             output_tokens: output_tokens.into(),
             mix: Vec::new(),
             stop: StopSpec::default(),
+            max_in_flight: None,
             objectives: Objectives::default(),
             warmup: Warmup { requests: Some(2), output_tokens: warmup_tokens, run_in: None },
             timeout: Duration::from_secs(60),

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::rig;
-use contract::spec::{Demand, EngineSpec, Objectives, Shape, Share, SimSpec};
+use contract::spec::{Demand, EngineSpec, Objectives, Scenario, Shape, Share, SimSpec, StopSpec, Warmup};
 use worker::engine::{self, EngineRequest};
 use worker::load::arrival::Arrivals;
 use worker::load::control::Control;
 use worker::load::driver::{Bench, DriveEnd, Driver};
 use worker::load::inbox::Inbox;
 use worker::load::phase::{Phase, PhaseKind};
-use worker::load::stop::Stop;
+use worker::load::requests::{DIFFERENT, Requests};
 use worker::measure::{Clock, Plan};
 
 struct Counting;
@@ -43,8 +43,12 @@ unsafe impl GlobalAlloc for Counting {
 /// Allocations of a whole phase in virtual time, where the engine runs on the driver's thread too; `waste` is called
 /// once within it.
 fn allocations(shape: Shape, waste: fn()) -> u64 {
+    allocations_of(rig::scenario(shape), waste)
+}
+
+fn allocations_of(scenario: Scenario, waste: fn()) -> u64 {
     let (clock, inbox, control) = (Clock::simulated(), Inbox::default(), Control::new());
-    let work = rig::whole(rig::scenario(shape));
+    let work = rig::whole(scenario);
     let demand = Demand { concurrency: 100, tokens_per_request: 24 };
     let spec = EngineSpec::Sim(SimSpec::default());
     let mut opened = engine::open(&spec, demand, 1, Arc::new(clock.clone()), inbox.sink(&clock), &mut |_| ())
@@ -54,7 +58,7 @@ fn allocations(shape: Shape, waste: fn()) -> u64 {
     let start = clock.now();
     let mut driver = Driver::new(bench, phase, start);
     let before = ALLOCATIONS.get();
-    assert_eq!(driver.run(&mut |_| waste()), DriveEnd::Done);
+    assert_eq!(driver.run(&mut |_, _| waste()), DriveEnd::Done);
     let counted = ALLOCATIONS.get() - before;
     assert_eq!(driver.into_recorder().outcomes().ok, 200);
     counted
@@ -64,26 +68,26 @@ fn allocations(shape: Shape, waste: fn()) -> u64 {
 fn allocations_of_floor(events: usize) -> u64 {
     let (clock, inbox, control) = (Clock::monotonic(), Inbox::default(), Control::new());
     let mut engine = engine::null(inbox.sink(&clock), events);
-    let request = |index| EngineRequest { index, prompt: vec![1], max_new_tokens: 64 };
-    let phase = Phase {
-        kind: PhaseKind::Measured,
-        requests: (0..300).map(request).collect(),
-        arrivals: Arrivals::closed(8),
-        stop: Stop::Requests(300),
-        plan: Plan {
-            share: Share { index: 0, of: 1 },
-            requests: 300,
-            in_flight: 8,
-            output_tokens: 64,
-            timeout: Duration::from_secs(3600),
-            objectives: Objectives::default(),
-            start: Duration::ZERO,
-        },
+    let share = Share { index: 0, of: 1 };
+    let request = |index| Ok::<_, ()>(EngineRequest { index, prompt: [1].into(), max_new_tokens: 64 });
+    let requests = Requests::prepare(300, 0, share, DIFFERENT, request).expect("it is made");
+    let plan = Plan {
+        share,
+        requests: 300,
+        run_in: 0,
+        compared: 300,
+        in_flight: 8,
+        output_tokens: 64,
+        timeout: Duration::from_secs(3600),
+        objectives: Objectives::default(),
+        start: Duration::ZERO,
+        ends: None,
     };
+    let phase = Phase { arrivals: Arrivals::closed(8), ..Phase::simple(PhaseKind::Measured, requests, plan) };
     let bench = Bench { engine: &mut *engine, inbox: &inbox, clock: &clock, control: &control };
     let mut driver = Driver::new(bench, phase, clock.now());
     let before = ALLOCATIONS.get();
-    assert_eq!(driver.run(&mut |_| ()), DriveEnd::Done);
+    assert_eq!(driver.run(&mut |_, _| ()), DriveEnd::Done);
     let counted = ALLOCATIONS.get() - before;
     assert_eq!(driver.into_recorder().tokens_so_far(), 300 * 64);
     counted
@@ -103,6 +107,13 @@ fn an_engine_without_room_for_its_events_would_be_caught_allocating() {
 fn the_measured_path_allocates_nothing() {
     assert_eq!(allocations(Shape::Burst { requests: 200 }, || ()), 0);
     assert_eq!(allocations(Shape::ClosedLoop { concurrency: 50, requests: Some(200) }, || ()), 0);
+    let open = Scenario {
+        stop: StopSpec { requests: Some(200), over_saturation: true, ..StopSpec::default() },
+        warmup: Warmup { run_in: Some(Duration::from_millis(100)), ..Warmup::default() },
+        max_in_flight: Some(4),
+        ..rig::scenario(Shape::Poisson { rate: 500.0 })
+    };
+    assert_eq!(allocations_of(open, || ()), 0, "with everything an open loop can have");
 }
 
 #[test]

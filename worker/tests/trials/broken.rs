@@ -68,7 +68,7 @@ fn drive(shape: Shape, breaks_at: Option<Duration>, down: bool) -> (DriveEnd, bo
     let phase = Phase::measured(&whole(scenario(shape)), &engine).expect("bytes are tokens");
     let bench = Bench { engine: &mut engine, inbox: &inbox, clock: &clock, control: &control };
     let mut driver = Driver::new(bench, phase, clock.now());
-    let end = driver.run(&mut |_| ());
+    let end = driver.run(&mut |_, _| ());
     let settled = driver.settle();
     (end, settled, driver.into_recorder())
 }

@@ -2,9 +2,10 @@
 
 mod allocation;
 mod broken;
-mod half_hour;
 mod open_loops;
 mod real_time;
+mod replay;
 mod requests;
 mod rig;
+mod stops;
 mod virtual_time;

@@ -19,8 +19,18 @@ fn open(spec: &EngineSpec) -> Box<dyn Engine> {
     engine::open(spec, demand, 1, Arc::new(clock), sink, &mut |_| ()).expect("it opens").engine
 }
 
+/// What every request of the window asks.
+pub(super) fn prompts(work: &Assignment, spec: &EngineSpec, clock: &Clock) -> Vec<Vec<u32>> {
+    let demand = Demand { concurrency: 4, tokens_per_request: 32 };
+    let sink = Inbox::default().sink(clock);
+    let opened = engine::open(spec, demand, 1, Arc::new(clock.clone()), sink, &mut |_| ()).expect("it opens");
+    let phase = Phase::measured(work, &*opened.engine).expect("it can be prepared");
+    phase.requests.map(|request| request.prompt.to_vec()).collect()
+}
+
 fn requests(work: &Assignment) -> Vec<EngineRequest> {
-    Phase::measured(work, &*open(&EngineSpec::Sim(SimSpec::default()))).expect("it can be prepared").requests
+    let engine = open(&EngineSpec::Sim(SimSpec::default()));
+    Phase::measured(work, &*engine).expect("it can be prepared").requests.collect()
 }
 
 #[test]
@@ -39,9 +49,10 @@ fn a_request_depends_on_seed_and_index_only() {
 fn warming_up_asks_other_things_than_the_window() {
     let (work, engine) = (whole(burst(30)), open(&EngineSpec::Sim(SimSpec::default())));
     let warm_up = Phase::warm_up(&work, &*engine).expect("it can be prepared");
-    assert_eq!((warm_up.requests.len(), warm_up.requests[0].max_new_tokens), (30, 2));
+    let warm_up: Vec<_> = warm_up.requests.collect();
+    assert_eq!((warm_up.len(), warm_up[0].max_new_tokens), (30, 2));
     let window = requests(&work);
-    assert!(warm_up.requests.iter().all(|warm| window.iter().all(|r| r.prompt != warm.prompt)));
+    assert!(warm_up.iter().all(|warm| window.iter().all(|r| r.prompt != warm.prompt)));
 }
 
 #[test]

@@ -99,6 +99,7 @@ impl Core {
         } else {
             self.tries += 1;
             self.attempt = Attempt(self.attempt.0 + 1);
+            self.issued = 0;
             self.arm = 0;
             self.clear(now, Next::Again, effects);
         }

@@ -149,6 +149,10 @@ pub struct Views {
     pub tokens_per_second: f64,
     /// Successful requests per second.
     pub requests_per_second: f64,
+    /// Requests per second that met every objective; null without objectives.
+    pub goodput_per_second: Option<f64>,
+    /// Requests of an open loop sent within its window ÷ offered; null for other shapes.
+    pub achieved: Option<f64>,
     /// From the start until the first request was done, seconds.
     pub first_completion_seconds: f64,
     /// From the start until the last request was done, seconds.

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use contract::spec::{Scenario, Shape};
+use contract::spec::{Planned, Scenario, Shape};
 
 use super::page::Page;
 use super::provenance;
 use super::table::{Table, cut};
-use super::words::{bytes, count, date, percent, tolerance};
+use super::words::{bytes, count, date, percent, seconds, tolerance};
 use crate::build::{self, Manifest};
 use crate::doctor::{Check, State};
 use crate::history::Fate;
@@ -219,7 +219,13 @@ pub(super) fn offered(scenario: &Scenario) -> String {
 
 /// What a scenario asks, and when.
 pub(in crate::report) fn load(scenario: &Scenario) -> String {
-    let requests = count(scenario.requests().into(), "request");
+    let requests = match scenario.planned() {
+        Planned::Exactly(requests) => count(requests.into(), "request"),
+        Planned::AtMost(_) => {
+            let sending = scenario.window().or(scenario.stop.min_duration).unwrap_or_default();
+            format!("requests for {}", seconds(sending.as_secs_f64()))
+        }
+    };
     let shape = match &scenario.shape {
         Shape::Burst { .. } => "released together".to_owned(),
         Shape::ClosedLoop { concurrency, .. } => format!("with {concurrency} in flight"),
@@ -227,6 +233,7 @@ pub(in crate::report) fn load(scenario: &Scenario) -> String {
         Shape::Constant { rate } => format!("evenly at {rate} a second"),
         Shape::Poisson { rate } => format!("independently at {rate} a second"),
         Shape::Gamma { rate, cv } => format!("at {rate} a second, gaps varying by {cv}"),
+        Shape::Trace { file, speed, .. } => format!("replayed from {} at {speed} times its speed", file.path),
         Shape::Ramp { from, to, .. } => format!("at {from} rising to {to} a second"),
         Shape::Steps { rates, .. } => format!("at {} a second", along(rates)),
     };

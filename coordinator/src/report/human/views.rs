@@ -2,6 +2,7 @@
 //! start. The seed's views. Must not compare.
 
 use contract::id::Arm;
+use contract::metric::Metric;
 use contract::part::Outcomes;
 
 use super::page::Page;
@@ -15,9 +16,11 @@ const NAME: usize = 14;
 pub(in crate::report) type Figure = (&'static str, fn(&Views) -> String);
 
 /// What an arm is described by: names, and how each is read.
-pub(in crate::report) const FIGURES: [Figure; 14] = [
+pub(in crate::report) const FIGURES: [Figure; 16] = [
     ("tokens/s", |v| digits(v.tokens_per_second)),
     ("requests/s", |v| digits(v.requests_per_second)),
+    ("goodput/s", |v| v.goodput_per_second.map_or_else(|| NONE.to_owned(), digits)),
+    ("sent in time, of those offered", |v| v.achieved.map_or_else(|| NONE.to_owned(), percent)),
     ("first completion after", |v| seconds(v.first_completion)),
     ("last completion after", |v| seconds(v.last_completion)),
     ("queue wait, share of service", |v| percent(v.queue_share)),
@@ -53,7 +56,11 @@ pub(super) fn print(page: &mut Page, cell: &Cell) {
     page.heading(&format!("{}: each arm, median over its trials", cell.scenario));
     let mut table = by_arm(cell);
     for (name, figure) in FIGURES {
-        table.row(std::iter::once(name.to_owned()).chain(cell.arms.iter().map(|arm| figure(&arm.views))));
+        let figures: Vec<String> = cell.arms.iter().map(|arm| figure(&arm.views)).collect();
+        // Some figures belong to some shapes.
+        if figures.iter().any(|figure| figure != NONE) {
+            table.row(std::iter::once(name.to_owned()).chain(figures));
+        }
     }
     table.print(page);
     page.heading(&format!("{}: requests of all rounds, by what became of them", cell.scenario));
@@ -92,7 +99,8 @@ fn latencies(cell: &Cell) -> Table {
     headings.push("max".to_owned());
     let mut table = Table::new(headings).left(&[1]);
     let mut seen: Vec<_> = latencies_of(cell).map(|latency| latency.metric).collect();
-    seen.sort_unstable();
+    // What a request took from when it was sent stands beside what it took from when it was due.
+    seen.sort_unstable_by_key(|metric| (*metric != Metric::E2e && *metric != Metric::Service, *metric));
     seen.dedup();
     for metric in seen {
         let mut label = metric.label();

@@ -40,7 +40,7 @@ pub(in crate::report) fn wait(seconds: f64) -> String {
 pub(in crate::report) fn value(measure: Measure, value: f64) -> String {
     match measure {
         Measure::Quantile(..) => nanos(value),
-        Measure::TokensPerSecond | Measure::RequestsPerSecond => digits(value),
+        Measure::TokensPerSecond | Measure::RequestsPerSecond | Measure::GoodputPerSecond => digits(value),
     }
 }
 

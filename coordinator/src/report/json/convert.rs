@@ -258,6 +258,8 @@ fn views(views: &Views) -> doc::Views {
     doc::Views {
         tokens_per_second: views.tokens_per_second,
         requests_per_second: views.requests_per_second,
+        goodput_per_second: views.goodput_per_second,
+        achieved: views.achieved,
         first_completion_seconds: views.first_completion,
         last_completion_seconds: views.last_completion,
         queue_share: views.queue_share,

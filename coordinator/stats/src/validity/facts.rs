@@ -54,8 +54,10 @@ pub struct TrialFacts {
     pub frequency_range: Option<f64>,
     /// Length of the measured window.
     pub duration: Duration,
-    /// Requests the shape offered in the window; open shapes only.
-    pub offered: Option<u64>,
+    /// Requests the shape offered in the window, and those sent in it; open shapes only.
+    pub offered: Option<(u64, u64)>,
+    /// Parts whose window its own stop rule ended, of all parts.
+    pub stopped: (u64, u64),
     /// Mean number in flight N, throughput X (1/s), mean residence R̄ (s).
     pub little: Option<(f64, f64, f64)>,
     /// ln of the mean E2E in consecutive pieces of the measured window, one list a round.

@@ -42,6 +42,8 @@ pub enum Reason {
     CountMismatch { planned: u64, issued: u64 },
     /// Succeeded + failed ≠ issued.
     OutcomeMismatch { issued: u64, succeeded: u64, failed: u64 },
+    /// Windows that their own stop rule ended: too many errors, or over-saturation.
+    StoppedEarly { parts: u64, of: u64 },
     /// Values did not fit a histogram.
     Overflow { values: u64 },
     /// Workers vanished and their blocks were never done.
@@ -103,6 +105,7 @@ impl Reason {
         match self {
             Self::CountMismatch { .. }
             | Self::OutcomeMismatch { .. }
+            | Self::StoppedEarly { .. }
             | Self::Overflow { .. }
             | Self::WorkersLost { .. }
             | Self::NothingSucceeded { .. }
@@ -140,6 +143,7 @@ impl Reason {
         match self {
             Self::CountMismatch { .. } => "count-mismatch",
             Self::OutcomeMismatch { .. } => "outcome-mismatch",
+            Self::StoppedEarly { .. } => "stopped-early",
             Self::Overflow { .. } => "histogram-overflow",
             Self::WorkersLost { .. } => "workers-lost",
             Self::BlocksRepeated { .. } => "blocks-repeated",
@@ -175,6 +179,9 @@ impl Reason {
         match self {
             Self::CountMismatch { .. } | Self::OutcomeMismatch { .. } => {
                 "requests were lost or counted twice: report a bug with the run's export"
+            }
+            Self::StoppedEarly { .. } => {
+                "the engine cannot carry this load: offer less, or mend the failures by kind"
             }
             Self::Overflow { .. } => "shorten the requests, or set a timeout below one hour",
             Self::WorkersLost { .. } => "look at the lost workers' logs, then resume the run",
@@ -235,6 +242,9 @@ impl fmt::Display for Reason {
             Self::OutcomeMismatch { issued, succeeded, failed } => {
                 write!(f, "{issued} requests issued, but {succeeded} succeeded and {failed} failed")
             }
+            Self::StoppedEarly { parts, of } => {
+                write!(f, "{parts} of {of} windows ended by their stop rule, for errors or over-saturation")
+            }
             Self::Overflow { values } => write!(f, "{values} values did not fit a histogram"),
             Self::WorkersLost { workers } => {
                 write!(f, "{workers} workers lost, their blocks were never done")
@@ -281,7 +291,11 @@ impl fmt::Display for Reason {
                 write!(f, "measured {duration:.1?}, at least {limit:.1?} wanted")
             }
             Self::NotAchieved { offered, issued, limit } => {
-                write!(f, "{issued} of {offered} offered requests issued, at least {} wanted", Share(*limit))
+                write!(
+                    f,
+                    "{issued} of {offered} offered requests sent in the window, at least {} wanted",
+                    Share(*limit)
+                )
             }
             Self::LittlesLaw { in_flight, expected, limit } => {
                 write!(f, "{in_flight:.2} in flight, X·R = {expected:.2}, limit {}", Share(*limit))

@@ -66,6 +66,7 @@ const EVERY_SHAPE: &[Check] = &[
     ("outcome-mismatch", None, outcomes, |f, _| {
         at_most(Quantity::Count(f.succeeded + f.failed), Quantity::Count(f.issued))
     }),
+    ("stopped-early", None, stopped, |f, _| at_most(Quantity::Count(f.stopped.0), Quantity::Count(0))),
     ("histogram-overflow", None, overflow, |f, _| at_most(Quantity::Count(f.overflowed), Quantity::Count(0))),
     ("failed-share", Some("max_error_rate"), failures, |f, t| {
         share((f.issued > 0).then(|| f.failed as f64 / f.issued as f64), t.failed_share)
@@ -98,7 +99,7 @@ const WINDOWED: &[Check] = &[
 
 const OFFERED: &[Check] = &[
     ("not-achieved", Some("min_achieved"), achieved, |f, t| {
-        share(f.offered.map(|offered| f.issued as f64 / offered.max(1) as f64), t.achieved_share)
+        share(f.offered.map(|(offered, sent)| sent as f64 / offered.max(1) as f64), t.achieved_share)
     }),
     ("over-saturated", None, saturation, |f, t| {
         let rose = movement(&f.in_flight_windows, t.movement_alpha)?;
@@ -167,6 +168,11 @@ fn outcomes(facts: &TrialFacts, _: &Thresholds) -> Option<Reason> {
     (succeeded + failed != issued).then_some(Reason::OutcomeMismatch { issued, succeeded, failed })
 }
 
+fn stopped(facts: &TrialFacts, _: &Thresholds) -> Option<Reason> {
+    let (parts, of) = facts.stopped;
+    (parts > 0).then_some(Reason::StoppedEarly { parts, of })
+}
+
 fn overflow(facts: &TrialFacts, _: &Thresholds) -> Option<Reason> {
     (facts.overflowed > 0).then_some(Reason::Overflow { values: facts.overflowed })
 }
@@ -233,7 +239,7 @@ fn duration(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
 }
 
 fn achieved(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
-    let (offered, issued, limit) = (facts.offered?, facts.issued, thresholds.achieved_share);
+    let ((offered, issued), limit) = (facts.offered?, thresholds.achieved_share);
     ((issued as f64) < limit * offered as f64).then_some(Reason::NotAchieved { offered, issued, limit })
 }
 

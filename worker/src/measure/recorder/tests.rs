@@ -8,24 +8,40 @@ fn recorder(output_tokens: u32) -> Recorder {
     let share = Share { index: 1, of: 3 };
     let timeout = 100 * MS;
     let (objectives, start) = (Objectives::default(), 1000 * MS);
-    Recorder::new(Plan { share, requests: 2, in_flight: 2, output_tokens, timeout, objectives, start })
+    let (requests, run_in, compared, in_flight, ends) = (2, 1, 2, 2, Some(50 * MS));
+    Recorder::new(Plan {
+        share,
+        requests,
+        run_in,
+        compared,
+        in_flight,
+        output_tokens,
+        timeout,
+        objectives,
+        start,
+        ends,
+    })
 }
 
 fn asked(prompt_tokens: u32, output_tokens: u32) -> Asked {
     Asked { prompt_tokens, output_tokens }
 }
 
+fn due(at: Duration) -> Due {
+    Due { intended: at, possible: at }
+}
+
 /// Intended at 0, sent at 1, started at 3, tokens at 10, 14, 24 ms.
 fn answered(index: u32) -> Recorder {
     let mut recorder = recorder(3);
     let at = |ms: u32| (1000 + ms) * MS;
-    recorder.sent(index, asked(5, 3), at(0), at(1));
+    recorder.sent(index, asked(5, 3), due(at(0)), at(1));
     recorder.event(at(3), EngineEvent::Started { index });
     for (ms, token) in [(10, 7), (14, 8), (24, 9)] {
         assert_eq!(recorder.event(at(ms), EngineEvent::Token { index, token }), None);
     }
     let ended = recorder.event(at(24), EngineEvent::Ended { index, ending: Ending::Finished });
-    assert_eq!(ended, Some(Ended { index, outcome: Outcome::Ok, at: at(24) }));
+    assert_eq!(ended, Some(Ended { index, outcome: Outcome::Ok, at: at(24), ttft: Some(10 * MS) }));
     recorder
 }
 
@@ -66,7 +82,7 @@ fn what_did_not_succeed_is_counted_and_kept_out_of_latency() {
     ];
     for (ending, outcome) in endings {
         let mut recorder = recorder(2);
-        recorder.sent(1, asked(5, 2), 1000 * MS, 1000 * MS);
+        recorder.sent(1, asked(5, 2), due(1000 * MS), 1000 * MS);
         recorder.event(1001 * MS, EngineEvent::Token { index: 1, token: 1 });
         let ended = recorder.event(1002 * MS, EngineEvent::Ended { index: 1, ending }).unwrap();
         assert_eq!(ended.outcome, outcome);
@@ -80,7 +96,7 @@ fn what_did_not_succeed_is_counted_and_kept_out_of_latency() {
 #[test]
 fn a_full_answer_after_the_timeout_is_a_timeout() {
     let mut recorder = recorder(1);
-    recorder.sent(1, asked(5, 1), 1000 * MS, 1000 * MS);
+    recorder.sent(1, asked(5, 1), due(1000 * MS), 1000 * MS);
     recorder.event(1101 * MS, EngineEvent::Token { index: 1, token: 1 });
     let ended = recorder.event(1101 * MS, EngineEvent::Ended { index: 1, ending: Ending::Finished });
     assert_eq!(ended.map(|ended| ended.outcome), Some(Outcome::TimedOut));

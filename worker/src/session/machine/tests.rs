@@ -22,6 +22,7 @@ fn arm(attempt: Attempt) -> Input {
         output_tokens: 1.into(),
         mix: Vec::new(),
         stop: StopSpec::default(),
+        max_in_flight: None,
         objectives: Objectives::default(),
         warmup: Warmup::default(),
         timeout: Duration::from_secs(1),

@@ -1,0 +1,96 @@
+//! What a phase sends, in order, in bounded memory: so many different requests, prepared beforehand and shared, and
+//! after them the same again. It must not know when they are sent.
+
+use contract::spec::Share;
+
+use crate::engine::EngineRequest;
+
+/// Different requests of a load over all slots: request `n` asks what request `n mod DIFFERENT` asks.
+pub const DIFFERENT: u32 = 4096;
+
+/// The requests of one share, prepared to the last token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requests {
+    /// The first ones, in order.
+    pool: Vec<EngineRequest>,
+    share: Share,
+    /// Index of the first request over all shares.
+    base: u32,
+    most: u32,
+    taken: u32,
+}
+
+impl Requests {
+    /// None at all.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { pool: Vec::new(), share: Share { index: 0, of: 1 }, base: 0, most: 0, taken: 0 }
+    }
+
+    /// A share of `total` requests with indices from `base` on, `different` of which differ over all slots. `make` is
+    /// told which of them it is and must not depend on anything else.
+    ///
+    /// # Errors
+    /// The first of `make`.
+    pub fn prepare<E>(
+        total: u32,
+        base: u32,
+        share: Share,
+        different: u32,
+        make: impl FnMut(u32) -> Result<EngineRequest, E>,
+    ) -> Result<Self, E> {
+        let most = share.count(total);
+        let kinds = (0..most.min(different)).map(|at| (share.index + at * share.of) % different);
+        Ok(Self { pool: kinds.map(make).collect::<Result<_, _>>()?, share, base, most, taken: 0 })
+    }
+
+    /// How many are left.
+    #[must_use]
+    pub fn left(&self) -> u32 {
+        self.most - self.taken
+    }
+}
+
+impl Iterator for Requests {
+    type Item = EngineRequest;
+
+    fn next(&mut self) -> Option<EngineRequest> {
+        let at = (self.taken < self.most).then_some(self.taken)?;
+        self.taken += 1;
+        // What repeats over all shares repeats in each of them after as many.
+        let kind = &self.pool[at as usize % self.pool.len()];
+        Some(EngineRequest { index: self.base + self.share.index + at * self.share.of, ..kind.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requests(total: u32, share: Share) -> Requests {
+        let make = |kind: u32| {
+            Ok::<_, ()>(EngineRequest { index: 0, prompt: [kind].into(), max_new_tokens: kind % 7 })
+        };
+        Requests::prepare(total, 0, share, DIFFERENT, make).expect("it is made")
+    }
+
+    #[test]
+    fn requests_repeat_after_the_different_ones_under_any_number_of_slots() {
+        for of in [1, 3, 16] {
+            for index in 0..of {
+                let all: Vec<_> = requests(10_000, Share { index, of }).collect();
+                assert!(all.iter().all(|r| *r.prompt == [r.index % DIFFERENT]), "{index} of {of}");
+                assert!(all.iter().map(|r| r.index).eq(Share { index, of }.indices(10_000)));
+            }
+        }
+    }
+
+    #[test]
+    fn prompts_are_shared_and_not_copied() {
+        let mut requests = requests(2 * DIFFERENT, Share { index: 0, of: 1 });
+        let first = requests.next().expect("the first");
+        let again = requests.nth(DIFFERENT as usize - 1).expect("the first again");
+        assert_eq!((again.index, requests.left()), (DIFFERENT, DIFFERENT - 1));
+        assert!(std::sync::Arc::ptr_eq(&first.prompt, &again.prompt));
+    }
+}
