@@ -94,11 +94,13 @@ fn by_arm(scene: &Scene<'_>, caption: &str, first: &str) -> Table {
 }
 
 fn views(scene: &Scene<'_>) -> Table {
+    // Some figures belong to some shapes.
     let row = |(name, figure): &(&str, fn(&crate::compare::Views) -> String)| {
-        let cells = scene.cell.arms.iter().map(|arm| figure(&arm.views));
-        std::iter::once((*name).to_owned()).chain(cells).collect::<Vec<_>>()
+        let cells: Vec<String> = scene.cell.arms.iter().map(|arm| figure(&arm.views)).collect();
+        let known = cells.iter().any(|cell| cell != NONE);
+        known.then(|| std::iter::once((*name).to_owned()).chain(cells).collect::<Vec<_>>())
     };
-    by_arm(scene, "Median over trials", "figure").with(FIGURES.iter().map(row))
+    by_arm(scene, "Median over trials", "figure").with(FIGURES.iter().filter_map(row))
 }
 
 /// Kinds that nobody met are left out.

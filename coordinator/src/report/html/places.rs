@@ -29,7 +29,9 @@ fn group(scene: &Scene<'_>, metric: &MetricComparison, spots: &[Spot], id: &str,
     let label = metric.measure.label();
     let unit = match metric.measure {
         Measure::Quantile(..) => scale::Unit::Time,
-        Measure::TokensPerSecond | Measure::RequestsPerSecond => scale::Unit::Number,
+        Measure::TokensPerSecond | Measure::RequestsPerSecond | Measure::GoodputPerSecond => {
+            scale::Unit::Number
+        }
     };
     let y = Scale::around(values().map(|(.., value)| *value), unit);
     let arms: Vec<(Arm, &str)> = super::arm_names(scene.cell);

@@ -45,7 +45,7 @@ fn shots(metric: &MetricComparison) -> Vec<Shot> {
 fn chart(scene: &Scene<'_>, metric: &MetricComparison, shots: &[Shot]) -> Chart {
     let unit = match metric.measure {
         Measure::Quantile(..) => Unit::Time,
-        Measure::TokensPerSecond | Measure::RequestsPerSecond => Unit::Number,
+        Measure::TokensPerSecond | Measure::RequestsPerSecond | Measure::GoodputPerSecond => Unit::Number,
     };
     let y = Scale::around(shots.iter().map(|shot| shot.value), unit);
     let x = |at: usize| 100.0 * (at as f64 + 0.5) / shots.len() as f64;

@@ -129,7 +129,7 @@ fn tokens_of_one_instant_are_one_step_and_only_so_many_steps_are_kept() {
 
     let mut recorder = recorder(STEPS_KEPT as u32);
     let both = [1, 4];
-    both.iter().for_each(|index| recorder.sent(*index, asked(5, 9), 1000 * MS, 1000 * MS));
+    both.iter().for_each(|index| recorder.sent(*index, asked(5, 9), due(1000 * MS), 1000 * MS));
     for step in 1..=STEPS_KEPT as u32 + 2 {
         for index in both {
             recorder.event((1000 + step) * MS, EngineEvent::Token { index, token: 7 });
