@@ -35,11 +35,11 @@ fn a_trace_is_sent_as_it_says_by_any_number_of_slots() {
     let dir = tempfile::tempdir().expect("a directory");
     let text = "{\"at\": 5.0, \"prompt_tokens\": 7, \"output_tokens\": 2}\n\
                 {\"at\": 5.5, \"prompt_tokens\": 900, \"output_tokens\": 50}\n\
-                {\"at\": 7.0, \"prompt_tokens\": 1, \"output_tokens\": 1}\n";
+                {\"at\": 7.0, \"prompt_tokens\": 1, \"output_tokens\": 2}\n";
     let load = replaying(write(dir.path(), "t.jsonl", text), text, 2.0);
     let part = simulated(SimSpec::default(), &whole(load.clone()));
     check(&part, 3);
-    assert_eq!(sent(&part), [(0, 7, 2), (250, 600, 20), (1000, 1, 1)], "the second is cut");
+    assert_eq!(sent(&part), [(0, 7, 2), (250, 600, 20), (1000, 1, 2)], "the second is cut");
     assert_eq!((part.in_time, part.offered), (Some(3), 3));
     let of = |index| {
         simulated(SimSpec::default(), &assignment(load.clone(), part.place.key.arm, Share { index, of: 2 }))
