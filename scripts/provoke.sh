@@ -138,6 +138,8 @@ error_rate = 0.05' "$burst" && expect failures-differ 4 ;;
       tokens=4000 plan '' '' '{ kind = "burst", requests = 4 }' && kill_worker workers-lost 4 --on-loss fail ;;
     blocks-repeated)
       tokens=4000 plan '' '' '{ kind = "burst", requests = 4 }' && kill_worker blocks-repeated 0 ;;
+    load-shrunk)
+      tokens=4000 plan '' '' '{ kind = "burst", requests = 4 }' && kill_worker load-shrunk 0 --on-loss shrink --slots 2 ;;
     *)
       echo "error: nothing here provokes $1: docs/validity.md says what does" >&2
       exit 2 ;;
@@ -146,7 +148,7 @@ error_rate = 0.05' "$burst" && expect failures-differ 4 ;;
 
 all=(simulated some-failed failed-share nothing-succeeded failures-differ tokens-unchecked lateness others-busy
   lateness-burnt start-skew clock-uncertainty generator-busy near-floor too-short not-stationary not-achieved
-  over-saturated stopped-early workers-lost blocks-repeated)
+  over-saturated stopped-early workers-lost blocks-repeated load-shrunk)
 [ $# -gt 0 ] || set -- "${all[@]}"
 for reason in "$@"; do provoke "$reason"; done
 exit "$failed"

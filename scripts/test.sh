@@ -34,5 +34,20 @@ if ! python3 scripts/check_page.py --probe; then
 fi
 if python3 scripts/check_page.py --probe >/dev/null 2>&1; then export REQUIRE_BROWSER=1; fi
 
+say "Hosts to test on"
+# Network namespaces with an sshd and a Slurm node each; what is not there is skipped by its tests, with the reason.
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  missing=()
+  for pair in ip:iproute2 sshd:openssh-server ssh:openssh-client slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client munged:munge; do
+    PATH=$PATH:/usr/sbin command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+  done
+  if [ ${#missing[@]} -gt 0 ]; then
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } \
+      >/dev/null || echo "not installable here: ${missing[*]}; their tests are skipped" >&2
+  fi
+else
+  echo "not root on Debian: tests on several hosts are skipped where their programs are missing" >&2
+fi
+
 say "Tests"
 REQUIRE_MODEL=1 REQUIRE_PYTHON=1 cargo test --workspace --all-features --locked

@@ -3,18 +3,22 @@
 
 mod builds;
 mod calibrate;
+mod certs;
 mod entropy;
 mod execute;
+mod ground;
 mod history;
 mod keep;
 mod manual;
 mod prepare;
 mod run;
+mod serve;
 mod signals;
 mod stored;
 mod train;
 
 pub use execute::ExecuteError;
+pub use serve::DoorError;
 pub use train::TrainError;
 
 use std::path::PathBuf;
@@ -62,6 +66,7 @@ pub fn carry_out(cli: Cli, reporter: &mut dyn Reporter) -> Result<u8, AppError> 
             app.reporter.plan(&plan)?;
             Ok(exit::OK)
         }
+        Command::Certs(command) => certs::certs(&mut app, command),
         Command::Doctor(_) => builds::doctor(&mut app),
         Command::Completions(args) => manual::completions(&mut app, args),
         Command::Man(args) => manual::man(&mut app, args),

@@ -14,8 +14,9 @@ use std::path::PathBuf;
 use contract::identity::Sha256;
 use contract::message::Failure;
 
-use crate::app::{ExecuteError, TrainError};
+use crate::app::{DoorError, ExecuteError, TrainError};
 use crate::build::BuildError;
+use crate::certs::CertsError;
 use crate::compare::{CompareError, NoSuchMetric};
 use crate::history::{AcrossError, TrendError};
 use crate::plan::PlanError;
@@ -45,6 +46,22 @@ pub enum AppError {
     /// The host.
     #[error("failed to {0}")]
     Execute(#[from] ExecuteError),
+    /// The fleet.
+    #[error("failed to {0}")]
+    Door(#[from] DoorError),
+    /// The certificates.
+    #[error("failed to {0}")]
+    Certs(#[from] CertsError),
+    /// A run goes on with as many slots as it began with.
+    #[error(
+        "failed to resume on {now} slots: the run began on {then}; give the same --launcher, --hosts or --agents"
+    )]
+    OtherFleet {
+        /// Slots of the run.
+        then: u32,
+        /// Slots of this command.
+        now: u32,
+    },
     /// The training.
     #[error("failed to {0}")]
     Train(#[from] TrainError),

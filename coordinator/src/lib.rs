@@ -4,6 +4,7 @@
 
 pub mod app;
 pub mod build;
+pub mod certs;
 pub mod cli;
 pub mod compare;
 pub mod dispatch;

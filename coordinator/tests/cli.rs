@@ -11,7 +11,7 @@ fn parse(line: &str) -> Result<Command, String> {
 
 fn run(line: &str) -> RunArgs {
     match parse(line).expect(line) {
-        Command::Run(args) => args,
+        Command::Run(args) => *args,
         other => panic!("{other:?}"),
     }
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::credentials::Token;
 use crate::id::{Attempt, Ticket};
 use crate::identity::{BuildInfo, HostFacts, Sha256};
 use crate::spec::{Assignment, Demand, EngineSpec};
@@ -41,6 +42,22 @@ pub enum Up {
         ticket: Ticket,
         /// How.
         exit: Exit,
+    },
+    /// Agent: the next piece of a build that it lacks, please.
+    FetchBuild {
+        /// Which.
+        sha256: Sha256,
+        /// From which byte on.
+        offset: u64,
+    },
+    /// Agent: a build has come whole and is what its hash says.
+    FetchedBuild {
+        /// Which.
+        sha256: Sha256,
+        /// Bytes.
+        size: u64,
+        /// The copy that was kept here was damaged, and is replaced.
+        replaced: bool,
     },
     /// Worker: the engine is open.
     Loaded {
@@ -94,6 +111,8 @@ pub enum Down {
         /// Time to end by itself.
         grace: Duration,
     },
+    /// Agent: a piece of a build.
+    BuildChunk(BuildChunk),
     /// Worker: open the engine.
     Load {
         /// Which try.
@@ -135,7 +154,7 @@ pub struct Hello {
     /// [`crate::PROTOCOL`] of the sender.
     pub protocol: u32,
     /// Shared secret of the run.
-    pub token: String,
+    pub token: Token,
     /// Process id.
     pub pid: u32,
     /// Which build it is.
@@ -247,7 +266,20 @@ pub struct PartChunk {
     pub bytes: Vec<u8>,
 }
 
-/// Bytes in one piece of a part, far below gRPC's message limit.
+/// A piece of a build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildChunk {
+    /// Which.
+    pub sha256: Sha256,
+    /// From which byte on.
+    pub offset: u64,
+    /// At most [`PART_CHUNK`] bytes, or why there are none.
+    pub bytes: Result<Vec<u8>, String>,
+    /// Whether it is the last.
+    pub last: bool,
+}
+
+/// Bytes in one piece of a part or build, far below gRPC's message limit.
 pub const PART_CHUNK: usize = 256 * 1024;
 
 /// Why an attempt cannot go on.

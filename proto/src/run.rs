@@ -65,6 +65,8 @@ pub struct BlockDone {
     pub finished_unix_ms: u64,
     /// Requests planned over all its parts.
     pub planned_requests: u64,
+    /// Requests that were not sent because their slots were lost; they are not among the planned ones.
+    pub lost_requests: u64,
 }
 
 /// Something a reader of the results must know.
@@ -105,6 +107,10 @@ pub enum NoticeKind {
     Resumed,
     /// Stopped by the user.
     Interrupted,
+    /// A block goes on without some of its slots.
+    Shrunk,
+    /// A host's monotonic clock jumped: what was measured across the jump means nothing.
+    ClockJumped,
 }
 
 /// The end of a run, whichever way.
@@ -134,7 +140,7 @@ pub enum RunState {
 }
 
 impl NoticeKind {
-    const NAMES: [(Self, &'static str); 10] = [
+    const NAMES: [(Self, &'static str); 12] = [
         (Self::WorkerLost, "worker_lost"),
         (Self::WorkerSilent, "worker_silent"),
         (Self::SpawnFailed, "spawn_failed"),
@@ -145,6 +151,8 @@ impl NoticeKind {
         (Self::BadPart, "bad_part"),
         (Self::Resumed, "resumed"),
         (Self::Interrupted, "interrupted"),
+        (Self::Shrunk, "shrunk"),
+        (Self::ClockJumped, "clock_jumped"),
     ];
 
     /// The stable name.

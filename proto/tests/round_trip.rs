@@ -7,7 +7,8 @@ use contract::addendum::{Annotation, AnnotationKind, NoiseFloor, NoiseFloors};
 use contract::id::{Arm, Attempt, RunId, Ticket, TrialKey};
 use contract::identity::{BuildInfo, HostFacts, Sha256};
 use contract::message::{
-    Down, Exit, Failure, FailureKind, Hello, LoadReport, PartChunk, Progress, Role, Spawn, Up, Welcome,
+    BuildChunk, Down, Exit, Failure, FailureKind, Hello, LoadReport, PartChunk, Progress, Role, Spawn, Up,
+    Welcome,
 };
 use contract::metric::Metric;
 use contract::part::{
@@ -198,6 +199,8 @@ fn ups() -> Vec<Up> {
         Up::Beat(None),
         Up::Beat(Some(progress)),
         Up::Spawned { ticket, pid: 4 },
+        Up::FetchBuild { sha256: Sha256([3; 32]), offset: 1 << 40 },
+        Up::FetchedBuild { sha256: Sha256([3; 32]), size: 9, replaced: true },
         Up::SpawnFailed { ticket, message: "m".into() },
         Up::Exited { ticket, exit: Exit { code: Some(1), signal: None, tail: "t".into() } },
         Up::Exited { ticket, exit: Exit { code: None, signal: Some(9), tail: String::new() } },
@@ -244,6 +247,18 @@ fn downs() -> Vec<Down> {
     vec![
         Down::Welcome(Welcome { session: 1, lease: second, beat: second }),
         Down::Refused { message: "m".into(), last: true },
+        Down::BuildChunk(BuildChunk {
+            sha256: Sha256([3; 32]),
+            offset: 7,
+            bytes: Ok(vec![1, 2]),
+            last: true,
+        }),
+        Down::BuildChunk(BuildChunk {
+            sha256: Sha256([3; 32]),
+            offset: 7,
+            bytes: Err("no".into()),
+            last: true,
+        }),
         Down::Ping { seq: 1 },
         Down::Spawn(spawn),
         Down::Stop { ticket, grace: second },
@@ -311,6 +326,7 @@ fn every_record_survives_its_envelope() {
         order: vec![Arm::B, Arm::A],
         finished_unix_ms: 4,
         planned_requests: 5,
+        lost_requests: 0,
     });
     check(&Notice {
         unix_ms: 1,

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use contract::credentials::Secrets;
 use inference::kernels::Isa;
 use inference::model::WeightForm;
 use inference::synth::Preset;
 
-use crate::agent::Settings;
+use crate::agent::{Builds, Settings};
 use crate::bench;
-use crate::session::join::COORDINATOR;
+use crate::session::access::{Access, COORDINATOR};
 
 /// One measured process, or the agent of a host that starts such processes.
 #[derive(Debug, Parser)]
@@ -127,7 +128,7 @@ pub enum BenchOutput {
 /// Flags of `agent`.
 #[derive(Debug, Args)]
 pub struct AgentArgs {
-    /// Address of the coordinator, like http://127.0.0.1:4100
+    /// Address of the coordinator, like http://127.0.0.1:4100 or https://coordinator:4100
     #[arg(long, env = COORDINATOR, hide_env_values = true, value_name = "URL")]
     coordinator: String,
     /// Name of this host in the fleet [default: the host's name]
@@ -145,6 +146,21 @@ pub struct AgentArgs {
     /// End when standard input does: for launchers that hold the other end
     #[arg(long)]
     until_stdin_closes: bool,
+    /// Directory with ca.pem, cert.pem, key.pem and token, as `coordinator certs` writes it
+    #[arg(long, env = "PGO_BENCH_CREDENTIALS", value_name = "DIR")]
+    pub credentials: Option<PathBuf>,
+    /// Take token and credentials as one line of JSON from standard input: for launchers
+    #[arg(long, conflicts_with = "credentials")]
+    pub secrets_from_stdin: bool,
+    /// Directory with builds that were put there beforehand, named as variants or by their SHA-256
+    #[arg(long, value_name = "DIR")]
+    builds_dir: Option<PathBuf>,
+    /// Take no builds from the coordinator: start only this program and what is in --builds-dir
+    #[arg(long)]
+    no_upload: bool,
+    /// Speak to another host without TLS, so that everybody on the way can read the token
+    #[arg(long)]
+    pub insecure: bool,
 }
 
 /// The verbs of `model`.
@@ -175,15 +191,17 @@ pub enum ModelCommand {
     },
 }
 
-const NOTES: &str = "The agent takes the run's token from PGO_BENCH_TOKEN.\nExit codes: 0 left as asked, 2 wrong usage or I/O, 3 refused by the coordinator, \
+const NOTES: &str = "The agent takes the fleet's token from PGO_BENCH_TOKEN, or from the directory of --credentials.\nExit codes: 0 left as asked, 2 wrong usage or I/O, 3 refused by the coordinator, \
                           4 coordinator not reached in time, 5 session lost";
 
 impl AgentArgs {
-    /// With the token from the environment, if it is there.
+    /// With the secrets, wherever they came from.
     #[must_use]
-    pub fn settings(self, token: String) -> Settings {
-        let Self { coordinator, name, slots, patience, keep, until_stdin_closes } = self;
-        Settings { coordinator, token, name, slots, patience, keep, until_stdin_closes }
+    pub fn settings(self, secrets: Secrets) -> Settings {
+        let Self { coordinator, name, slots, patience, keep, until_stdin_closes, .. } = self;
+        let access = Access { coordinator, secrets };
+        let builds = Builds::new(self.builds_dir, !self.no_upload, std::env::home_dir());
+        Settings { access, name, slots, builds, patience, keep, until_stdin_closes }
     }
 }
 

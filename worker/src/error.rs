@@ -13,6 +13,8 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use contract::credentials::CredentialsError;
+
 use crate::bench::BenchError;
 use crate::session::link::LinkError;
 
@@ -49,11 +51,26 @@ pub enum WorkerError {
         name: &'static str,
     },
     /// The agent has no token.
-    #[error("read the run's token: set the environment variable {name}")]
+    #[error("read the fleet's token: set the environment variable {name}, or give --credentials DIR")]
     NoToken {
         /// Where it should be.
         name: &'static str,
     },
+    /// Secrets would be sent in the clear.
+    #[error(
+        "use the coordinator's address `{address}`: secrets are not sent over a network in the clear; use https:// with \
+         --credentials DIR, or say --insecure"
+    )]
+    InTheClear {
+        /// As given.
+        address: String,
+    },
+    /// A file of the credentials cannot be read.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// Standard input does not begin with secrets.
+    #[error("read token and credentials from standard input: a launcher writes them there as its first line")]
+    NoHandover,
     /// No signal handlers.
     #[error("catch signals: {0}")]
     Signals(std::io::Error),

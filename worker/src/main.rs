@@ -7,13 +7,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
+use contract::credentials::{Credentials, Secrets, TOKEN_VARIABLE, Token};
 use inference::files::ModelFiles;
 use inference::{import, synth};
 use tokio::runtime::{Builder, Runtime};
 use worker::cli::{AgentArgs, BenchArgs, BenchOutput, Cli, Command, FloorArgs, ModelCommand};
 use worker::error::{WorkerError, with_causes};
 use worker::measure::{Clock, ColdStart};
-use worker::session::join::{self, Handover, TOKEN};
+use worker::session::join::{self, Handover};
 use worker::{agent, bench, floor};
 
 fn main() -> ExitCode {
@@ -36,8 +37,28 @@ fn main() -> ExitCode {
 }
 
 fn run_agent(args: AgentArgs) -> Result<(), WorkerError> {
-    let token = variable(TOKEN).ok_or(WorkerError::NoToken { name: TOKEN })?;
-    runtime()?.block_on(agent::run(&args.settings(token)))
+    let secrets = secrets(&args)?;
+    let insecure = args.insecure;
+    let settings = args.settings(secrets);
+    if !insecure {
+        settings.access.must_be_private()?;
+    }
+    runtime()?.block_on(agent::run(&settings))
+}
+
+/// From standard input, a directory, or the environment; a token in the environment goes before one in a directory.
+fn secrets(args: &AgentArgs) -> Result<Secrets, WorkerError> {
+    if args.secrets_from_stdin {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).map_err(|_| WorkerError::NoHandover)?;
+        return serde_json::from_str(&line).map_err(|_| WorkerError::NoHandover);
+    }
+    let Some(directory) = &args.credentials else {
+        return Secrets::from_env(variable).map_err(|name| WorkerError::NoToken { name });
+    };
+    let token =
+        variable(TOKEN_VARIABLE).map_or_else(|| Token::read(directory), |token| Ok(Token::new(&token)));
+    Ok(Secrets { token: token?, credentials: Some(Credentials::read(directory)?) })
 }
 
 fn run_worker(mut cold: ColdStart) -> Result<(), WorkerError> {

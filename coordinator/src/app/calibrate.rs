@@ -14,7 +14,7 @@ pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<Verdi
     let store = app.store()?;
     loop {
         let source = args.source();
-        let prepared = run::new(&source, &args.changes.overrides(), &args.variant, true)?;
+        let prepared = run::new(&source, &args.changes.overrides(), &args.variant, true, None)?;
         let id = prepared.run;
         let measured = run::measured(app, prepared, &store)?;
         run::keep(&store, id, &measured)?;

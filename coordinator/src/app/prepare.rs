@@ -10,14 +10,14 @@ use contract::identity::Sha256;
 use contract::run::{RunHeader, VariantRecord};
 
 use super::entropy::entropy;
-use super::execute::{ExecuteError, sibling_worker};
-use crate::build::{self, Manifest, VariantName};
+use super::execute::{ExecuteError, Ground, sibling_worker};
+use crate::build::{self, Manifest, VariantName, microarchitecture};
 use crate::compare::Findings;
 use crate::dispatch::core::{Limits, Script};
 use crate::dispatch::driver::{Binary, Job, unix_ms};
 use crate::dispatch::orders::Orders;
 use crate::error::AppError;
-use crate::fleet::launch::local::LaunchError;
+use crate::fleet::launch::LaunchError;
 use crate::plan::{EnginePlan, OnLoss, Plan, model};
 use crate::schedule::{Block, Lineup};
 
@@ -61,7 +61,7 @@ fn labels(lineup: &Lineup) -> Result<Builds, AppError> {
     let sha256 = build::file_sha256(&path)?;
     let mut builds = Builds { binaries: BTreeMap::new(), records: Vec::new() };
     for name in lineup.variants() {
-        builds.binaries.insert(name.to_owned(), Binary { path: path.clone(), sha256 });
+        builds.binaries.insert(name.to_owned(), Binary { path: path.clone(), sha256, needs: Vec::new() });
         builds.records.push(VariantRecord {
             name: name.to_owned(),
             sha256,
@@ -75,6 +75,7 @@ fn labels(lineup: &Lineup) -> Result<Builds, AppError> {
 fn built(lineup: &Lineup, dir: &Path) -> Result<Builds, AppError> {
     let manifest = Manifest::read(dir)?;
     let baseline: VariantName = lineup.baseline().parse()?;
+    let here = own_features();
     let mut builds = Builds { binaries: BTreeMap::new(), records: Vec::new() };
     for name in lineup.variants() {
         let variant: VariantName = name.parse()?;
@@ -84,10 +85,18 @@ fn built(lineup: &Lineup, dir: &Path) -> Result<Builds, AppError> {
         }
         let record = record(&manifest, variant)?;
         let path = path.canonicalize().map_err(|source| AppError::Io { path, source })?;
-        builds.binaries.insert(name.to_owned(), Binary { path, sha256: record.sha256 });
+        let needs = microarchitecture::needs(&record.flags, &here);
+        builds.binaries.insert(name.to_owned(), Binary { path, sha256: record.sha256, needs });
         builds.records.push(record);
     }
     Ok(builds)
+}
+
+/// Features of this host's processor.
+fn own_features() -> Vec<String> {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let flags = cpu.lines().find_map(|line| line.strip_prefix("flags")).and_then(|line| line.split_once(':'));
+    flags.map_or_else(Vec::new, |(_, flags)| flags.split_ascii_whitespace().map(str::to_owned).collect())
 }
 
 fn record(manifest: &Manifest, variant: VariantName) -> Result<VariantRecord, AppError> {
@@ -126,11 +135,20 @@ pub(super) struct Prepared {
     pub run: RunId,
     /// What to carry out.
     pub job: Job,
+    /// Where.
+    pub ground: Ground,
 }
 
 /// Puts a new run together.
 #[must_use]
-pub(super) fn new_run(plan: Plan, lineup: &Lineup, builds: Builds, model: String) -> Prepared {
+pub(super) fn new_run(
+    plan: Plan,
+    lineup: &Lineup,
+    builds: Builds,
+    model: String,
+    ground: Ground,
+) -> Prepared {
+    let slots = ground.all_slots();
     let run = RunId::new(unix_ms(), entropy());
     let plan_json = plan.to_json();
     let header = RunHeader {
@@ -142,14 +160,14 @@ pub(super) fn new_run(plan: Plan, lineup: &Lineup, builds: Builds, model: String
         seed: plan.seed,
         variants: builds.records,
         hosts: Vec::new(),
-        slots: plan.slots,
+        slots,
         simulated: matches!(plan.engine, EnginePlan::Sim(_)),
         model_digest: String::new(),
         labels: run_labels(&plan, lineup),
     };
     let blocks = crate::schedule::blocks(&plan, lineup);
-    let job = job(run, plan, blocks, builds.binaries, model, Attempt(1));
-    Prepared { run, job: Job { header: Some(header), ..job } }
+    let job = job(run, plan, blocks, builds.binaries, model, Attempt(1), slots);
+    Prepared { run, job: Job { header: Some(header), ..job }, ground }
 }
 
 /// What a reader must see beside every number.
@@ -174,13 +192,14 @@ pub(super) fn job(
     binaries: BTreeMap<String, Binary>,
     model: String,
     first_attempt: Attempt,
+    slots: u32,
 ) -> Job {
-    let slots = plan.slots;
     let script = Script {
         blocks,
         slots,
         requests: plan.scenarios.iter().map(contract::spec::Scenario::planned).collect(),
         max_attempts: if plan.on_loss == OnLoss::Fail { 1 } else { plan.max_attempts },
+        shrink: plan.on_loss == OnLoss::Shrink,
         first_attempt,
         resident: plan.resident,
         flush: false,

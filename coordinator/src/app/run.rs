@@ -6,11 +6,12 @@ use contract::addendum::NoiseFloors;
 use contract::id::{Attempt, RunId};
 use contract::run::{Notice, NoticeKind, RunEnd};
 
-use super::execute::{Ground, on_this_host, sibling_worker};
+use super::execute::{Ground, on_fleet};
+use super::ground;
 use super::keep::Keeper;
 use super::prepare::{self, Prepared};
 use super::{App, Verdict};
-use crate::cli::RunArgs;
+use crate::cli::{FleetArgs, RunArgs};
 use crate::compare::{self, Findings};
 use crate::dispatch::driver::{Begun, Job, unix_ms};
 use crate::dispatch::event::{Cause, Ending};
@@ -31,12 +32,12 @@ pub(super) struct Measured {
 /// Carries a run out and shows what it found.
 pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<Verdict, AppError> {
     let prepared = match &args.resume {
-        Some(wanted) => resumed(&*app.store()?, wanted)?,
+        Some(wanted) => resumed(&*app.store()?, wanted, &args.fleet)?,
         None => {
             let source =
                 args.source().expect("the command line asks for a plan, a preset or a run to resume");
             let names = args.lineup.names().join(",");
-            new(&source, &args.changes.overrides(), &names, args.lineup.a_a)?
+            new(&source, &args.changes.overrides(), &names, args.lineup.a_a, Some(&args.fleet))?
         }
     };
     let store = app.store()?;
@@ -68,7 +69,6 @@ pub(super) fn measured(
 
 fn carried_out(app: &mut App<'_>, prepared: Prepared, store: &Arc<Store>) -> Result<Ending, AppError> {
     let plan = Arc::clone(&prepared.job.orders.plan);
-    let ground = Ground { agent: sibling_worker(), slots: plan.slots, lease: plan.timeouts.lease };
     if let Some(first) = prepared.job.script.blocks.first().filter(|_| prepared.job.header.is_none()) {
         // Nothing is refused from here on: only now is the end taken back that the run may have had.
         let done = store.resume_run(prepared.run)?.blocks.len();
@@ -76,30 +76,36 @@ fn carried_out(app: &mut App<'_>, prepared: Prepared, store: &Arc<Store>) -> Res
     }
     let keeper = Keeper { store: Arc::clone(store), run: prepared.run };
     let mut progress = app.reporter.progress(&plan);
-    let ending = on_this_host(prepared.job, &ground, Arc::new(keeper), &mut |sight| progress.sight(&sight));
+    let ending =
+        on_fleet(prepared.job, &prepared.ground, Arc::new(keeper), &mut |sight| progress.sight(&sight));
     progress.finish();
     Ok(ending?)
 }
 
-/// A run of these variants, baseline first, separated by commas.
+/// A run of these variants, baseline first, separated by commas; on this host where no fleet is named.
 pub(super) fn new(
     source: &Source,
     overrides: &Overrides,
     variants: &str,
     a_a: bool,
+    fleet: Option<&FleetArgs>,
 ) -> Result<Prepared, AppError> {
     let fresh = u64::from_le_bytes(super::entropy::entropy());
     let plan = plan::resolve(source, overrides, fresh)?;
     let names: Vec<String> = variants.split(',').map(str::to_owned).collect();
     let lineup = Lineup::new(&names, a_a)?;
     lineup.fits(&plan)?;
+    let ground = match fleet {
+        Some(fleet) => ground::of(fleet, &plan)?,
+        None => Ground::this_host(plan.slots, plan.timeouts.lease),
+    };
     let model = prepare::model(&plan)?;
     let builds = prepare::builds(&plan, &lineup)?;
-    Ok(prepare::new_run(plan, &lineup, builds, model))
+    Ok(prepare::new_run(plan, &lineup, builds, model, ground))
 }
 
 /// The rest of a run: the same plan, seed and builds; blocks that are done are not run again.
-fn resumed(store: &Store, wanted: &str) -> Result<Prepared, AppError> {
+fn resumed(store: &Store, wanted: &str, fleet: &FleetArgs) -> Result<Prepared, AppError> {
     let run = store.find(wanted)?;
     let resume = store.progress(run)?;
     let header = &resume.header;
@@ -119,9 +125,14 @@ fn resumed(store: &Store, wanted: &str) -> Result<Prepared, AppError> {
     }
     let blocks = schedule::remaining(schedule::blocks(&plan, &lineup), &resume.blocks);
     let last = resume.next_attempts.values().map(|attempt| attempt.0).max();
-    let job = prepare::job(run, plan, blocks, builds.binaries, model, Attempt(last.unwrap_or(1)));
+    let ground = ground::of(fleet, &plan)?;
+    let slots = ground.all_slots();
+    if slots != header.slots {
+        return Err(AppError::OtherFleet { then: header.slots, now: slots });
+    }
+    let job = prepare::job(run, plan, blocks, builds.binaries, model, Attempt(last.unwrap_or(1)), slots);
     let begun = Begun { model_digest: header.model_digest.clone(), hosts: header.hosts.clone() };
-    Ok(Prepared { run, job: Job { begun: Some(begun), ..job } })
+    Ok(Prepared { run, job: Job { begun: Some(begun), ..job }, ground })
 }
 
 /// What a reader must know of a run that was not made in one go.

@@ -12,7 +12,7 @@ use contract::run::RunState;
 use contract::spec::PromptSet;
 
 use super::entropy::entropy;
-use super::execute::{Ground, on_this_host, sibling_worker};
+use super::execute::{Ground, on_fleet};
 use super::prepare;
 use crate::build::{self, BuildError, Counting, Trainer, TrainingFailure, TrainingReport, profile_pattern};
 use crate::dispatch::core::Script;
@@ -96,10 +96,19 @@ impl<'a> PlanTrainer<'a> {
         let lineup = Lineup::new(&[INSTRUMENTED.to_owned()], false)?;
         let path = whole(instrumented)?;
         let sha256 = build::file_sha256(&path).map_err(TrainError::Program)?;
-        let binaries = BTreeMap::from([(INSTRUMENTED.to_owned(), Binary { path, sha256 })]);
+        let binaries =
+            BTreeMap::from([(INSTRUMENTED.to_owned(), Binary { path, sha256, needs: Vec::new() })]);
         let run = RunId::new(unix_ms(), entropy());
         let blocks = schedule::blocks(&self.plan, &lineup);
-        let job = prepare::job(run, self.plan.clone(), blocks, binaries, self.model.clone(), Attempt(1));
+        let job = prepare::job(
+            run,
+            self.plan.clone(),
+            blocks,
+            binaries,
+            self.model.clone(),
+            Attempt(1),
+            self.plan.slots,
+        );
         let profile_dir = whole(profile_dir)?;
         let pattern = profile_pattern(&profile_dir).display().to_string();
         Ok(Job {
@@ -128,9 +137,9 @@ impl Trainer for PlanTrainer<'_> {
         let trials: usize = job.script.blocks.iter().map(|block| block.order.len()).sum();
         let workers = u32::try_from(trials).unwrap_or(u32::MAX) * self.plan.slots;
         let lease = self.plan.timeouts.lease;
-        let ground = Ground { agent: sibling_worker(), slots: self.plan.slots, lease };
+        let ground = Ground::this_host(self.plan.slots, lease);
         let journal = Arc::new(Discard::default());
-        let ending = on_this_host(job, &ground, journal.clone(), self.show)?;
+        let ending = on_fleet(job, &ground, journal.clone(), self.show)?;
         if ending.state() != RunState::Complete {
             return Err(TrainError::Unfinished { reason: ending.reason }.into());
         }

@@ -15,6 +15,7 @@ mod flags;
 mod ground;
 mod lock;
 mod manifest;
+pub mod microarchitecture;
 mod options;
 mod pgo;
 mod pipeline;

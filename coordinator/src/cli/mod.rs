@@ -6,12 +6,16 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 mod build;
+mod certs;
+mod fleet;
 mod history;
 mod run;
 mod runs;
 mod values;
 
 pub use build::BuildArgs;
+pub use certs::{CertsCommand, CertsInit, CertsIssue, CertsRotate};
+pub use fleet::{FleetArgs, LauncherName};
 pub use history::{CalibrateArgs, TrendArgs};
 pub use run::RunArgs;
 pub use runs::{
@@ -42,7 +46,7 @@ pub enum Command {
     /// Build the variants of the worker that runs compare
     Build(BuildArgs),
     /// Offer a plan's load to the variants in turn, and compare them
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Answer from a stored run: is the candidate faster?
     Compare(CompareArgs),
     /// Show everything a stored run measured
@@ -57,6 +61,9 @@ pub enum Command {
     /// Print and check plans
     #[command(subcommand)]
     Plan(PlanCommand),
+    /// Make, issue and replace the certificates that let hosts into a fleet
+    #[command(subcommand)]
+    Certs(CertsCommand),
     /// Say what is missing on this machine, and how to get it
     Doctor(DoctorArgs),
     /// Print the completions of a shell
@@ -92,6 +99,7 @@ impl Cli {
             | Command::Report(_)
             | Command::Runs(_)
             | Command::Plan(_)
+            | Command::Certs(_)
             | Command::Completions(_)
             | Command::Man(_) => None,
         };

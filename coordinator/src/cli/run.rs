@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{ComparisonOutputArgs, GateArgs};
+use super::{ComparisonOutputArgs, FleetArgs, GateArgs};
 use crate::plan::{EngineKind, OnLoss, Overrides, Source};
 
 /// Arguments of `run`.
@@ -25,6 +25,9 @@ pub struct RunArgs {
     /// What differs from the plan as written.
     #[command(flatten)]
     pub changes: Changes,
+    /// Where it runs.
+    #[command(flatten)]
+    pub fleet: FleetArgs,
     /// How the answer becomes an exit code.
     #[command(flatten)]
     pub gate: GateArgs,

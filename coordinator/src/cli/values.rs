@@ -145,6 +145,7 @@ impl ValueEnum for OnLoss {
         let help = match self {
             Self::Fail => "End the run",
             Self::Repeat => "Run the block again, whole",
+            Self::Shrink => "Go on without the lost slots until the block's end, and say so",
         };
         Some(PossibleValue::new(self.name()).help(help))
     }

@@ -75,7 +75,9 @@ fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial<'_>], median_e2e: D
         arm: own(arm),
         round: None,
         planned: match scenario.planned() {
-            Planned::Exactly(requests) if stopped == 0 => u64::from(requests) * trials.len() as u64,
+            Planned::Exactly(requests) if stopped == 0 => {
+                trials.iter().map(|trial| trial.left.unwrap_or(requests.into())).sum()
+            }
             // Every part was held to what its plan allows when it was accepted.
             _ => sum(|part| part.outcomes.planned),
         },
@@ -183,6 +185,7 @@ fn pairing_facts(record: &RunRecord, block: &Block, rounds: &[&Round<'_>]) -> Pa
     PairingFacts {
         code: code(record, block),
         losses: losses(record, block),
+        shrunk: shrunk(record, block),
         greedy: true,
         token_mismatches: rounds.iter().filter(mismatched).map(|round| round.index as usize).collect(),
         tokens_unchecked: (unchecked, rounds.len()),
@@ -217,11 +220,17 @@ fn losses(record: &RunRecord, block: &Block) -> (u64, u64) {
         .filter(|notice| notice.kind == NoticeKind::WorkerLost && notice.key.scenario == block.cell);
     let done = |notice: &&Notice| {
         let again = |b: &&BlockDone| (b.scenario, b.round) == (notice.key.scenario, notice.key.round);
-        record.blocks.iter().find(again).is_some_and(|b| b.attempt > notice.attempt)
+        // Where a run may shrink its block was done all the same, without that worker.
+        record.blocks.iter().find(again).is_some_and(|b| b.attempt > notice.attempt || b.lost_requests > 0)
     };
     let (repeated, gone): (Vec<_>, Vec<_>) = lost.partition(done);
     let given_up = record.end.as_ref().is_some_and(|end| end.state == RunState::Failed);
     (repeated.len() as u64, if given_up { gone.len() as u64 } else { 0 })
+}
+
+/// Requests of a cell that nobody sent.
+fn shrunk(record: &RunRecord, block: &Block) -> u64 {
+    record.blocks.iter().filter(|done| done.scenario == block.cell).map(|done| done.lost_requests).sum()
 }
 
 fn code(record: &RunRecord, block: &Block) -> CodeIdentity {

@@ -1,12 +1,13 @@
 //! Parts to trials: the parts of all slots of one arm in one round, merged exactly. A round is the unit of
 //! comparison; slots of one host share its noise and are not replicates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use contract::id::Arm;
 use contract::metric::Metric;
 use contract::part::{Histograms, Outcomes, Part};
+use contract::run::BlockDone;
 
 use crate::store::RunRecord;
 
@@ -17,6 +18,8 @@ pub struct Trial<'a> {
     pub parts: Vec<&'a Part>,
     /// Their histograms merged.
     pub histograms: Histograms,
+    /// Requests that were left to these parts, where a block went on without some slots.
+    pub left: Option<u64>,
     /// Their counts added.
     pub outcomes: Outcomes,
     /// Output tokens of successful requests.
@@ -49,12 +52,16 @@ impl<'a> Trials<'a> {
     pub fn of(record: &'a RunRecord) -> Self {
         let mut rounds = BTreeMap::new();
         for block in &record.blocks {
+            let slots = whole_slots(record, block);
             let of_arm = |arm: Arm| {
                 let here = |part: &&Part| {
                     let key = part.place.key;
                     (key.scenario, key.round, key.arm) == (block.scenario, block.round, arm)
+                        && slots.as_ref().is_none_or(|slots| slots.contains(&part.place.slot))
                 };
-                (arm, Trial::of(record.parts.iter().filter(here).collect()))
+                let trial = Trial::of(record.parts.iter().filter(here).collect());
+                let left = slots.as_ref().map(|_| trial.parts.iter().map(|part| part.outcomes.planned).sum());
+                (arm, Trial { left, ..trial })
             };
             let arms = block.order.iter().copied().map(of_arm).collect();
             let round = Round { index: block.round, order: block.order.clone(), arms };
@@ -70,10 +77,27 @@ impl<'a> Trials<'a> {
     }
 }
 
+/// Of a block that went on without some slots: those that took part in every arm. Arms are compared on the same slots or
+/// not at all. `None` where nothing was lost.
+fn whole_slots(record: &RunRecord, block: &BlockDone) -> Option<BTreeSet<u32>> {
+    if block.lost_requests == 0 {
+        return None;
+    }
+    let of_arm = |arm: &Arm| -> BTreeSet<u32> {
+        let here = |part: &&Part| {
+            let key = part.place.key;
+            (key.scenario, key.round, key.arm) == (block.scenario, block.round, *arm)
+        };
+        record.parts.iter().filter(here).map(|part| part.place.slot).collect()
+    };
+    block.order.iter().map(of_arm).reduce(|all, these| &all & &these)
+}
+
 impl<'a> Trial<'a> {
     pub(super) fn of(parts: Vec<&'a Part>) -> Self {
         let mut trial = Self {
             parts: Vec::new(),
+            left: None,
             histograms: Histograms::default(),
             outcomes: Outcomes::default(),
             output_tokens: 0,

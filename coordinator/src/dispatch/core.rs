@@ -5,12 +5,16 @@
 //!     Trial ─(loss)→ Clearing{again} ─(all gone)→ Gathering         (same block, next attempt, until max_attempts)
 //!     Trial ─(Ctrl-C | cannot go on)→ Clearing{end} ─(all gone)→ Done
 //!     any   ─(second Ctrl-C)→ Done, everything killed
+//!     Trial ─(loss, where the run may shrink and a worker is left)→ Trial, without that slot until the block's end
 //! ```
 //! The block is the unit of repetition: what an aborted attempt measured is superseded, never merged. It must not know
 //! what a part contains beyond its place, nor how anything is sent or stored.
 
 mod loss;
+mod shrink;
+mod words;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use contract::id::{Attempt, Ticket, TrialKey};
@@ -18,7 +22,7 @@ use contract::run::{BlockDone, NoticeKind};
 use contract::spec::Planned;
 
 use self::loss::INTERRUPTED;
-use super::event::{Cause, Delivery, Effect, Ending, Event, Noted, Order, Sight, SpawnOrder, Word};
+use super::event::{Cause, Effect, Ending, Event, Noted, Order, Sight, SpawnOrder};
 use super::seats::{Seat, Seats};
 use super::trial::{Crew, Member, Step};
 use crate::schedule::Block;
@@ -34,6 +38,8 @@ pub struct Script {
     pub requests: Vec<Planned>,
     /// Tries of a block before the run fails; 1 means that any loss ends it.
     pub max_attempts: u32,
+    /// Go on without lost slots, as long as one is left.
+    pub shrink: bool,
     /// The first attempt number: above those of an earlier, interrupted go.
     pub first_attempt: Attempt,
     /// Keep worker processes from trial to trial.
@@ -78,6 +84,10 @@ pub struct Core {
     crew: Crew,
     /// Workers kept for their next turn (`resident`).
     parked: Vec<Member>,
+    /// Slots without which the block goes on, so that all its later arms run in the same places.
+    out: BTreeSet<u32>,
+    /// Requests of this attempt that nobody sends.
+    lost_requests: u64,
     deadline: Duration,
     next_ticket: u64,
     interrupts: u32,
@@ -117,6 +127,8 @@ impl Core {
             issued: 0,
             crew: Crew::default(),
             parked: Vec::new(),
+            out: BTreeSet::new(),
+            lost_requests: 0,
             deadline,
             next_ticket: 1,
             interrupts: 0,
@@ -137,18 +149,24 @@ impl Core {
             return effects;
         }
         match event {
-            Event::AgentJoined { agent, slots } => {
-                self.seats.join(agent, slots);
+            Event::AgentJoined { agent, name, slots } => {
+                self.seats.join(agent, name, slots);
                 let (have, want) = (self.seats.count(), self.script.slots);
                 effects.push(Effect::Show(Sight::Gathering { have, want }));
             }
             Event::AgentLost(agent) => self.agent_lost(now, agent, &mut effects),
-            Event::AgentEnded(how) => self.agent_ended(now, &how, &mut effects),
+            Event::AgentEnded(lost) => self.agent_ended(now, &lost, &mut effects),
             Event::SpawnFailed { ticket, message } => self.spawn_failed(now, ticket, &message, &mut effects),
             Event::Exited { ticket, exit } => self.exited(now, ticket, &exit.to_string(), &mut effects),
             Event::WorkerJoined(ticket) => self.worker_joined(now, ticket, &mut effects),
             Event::WorkerSilent(ticket) => self.worker_silent(now, ticket, &mut effects),
+            Event::ClockJumped { ticket, by } => self.clock_jumped(now, ticket, by, &mut effects),
             Event::Said { ticket, attempt, word } => self.said(now, ticket, attempt, word, &mut effects),
+            Event::LatePart => {
+                let message = "a part of a worker that had been given up came and was dropped".to_owned();
+                self.note(NoticeKind::Late, message, &mut effects);
+            }
+            Event::Told(line) => effects.push(Effect::Show(Sight::Told(line))),
             Event::Committed => self.committed(now, &mut effects),
             Event::StoreFailed(reason) => self.end(now, Cause::Store, reason, &mut effects),
             Event::Interrupt => self.interrupt(now, &mut effects),
@@ -162,7 +180,7 @@ impl Core {
     fn advance(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         match &self.phase {
             Phase::Gathering if self.script.blocks.is_empty() => self.finish(complete(), effects),
-            Phase::Gathering if self.seats.count() >= self.script.slots => self.begin_trial(now, effects),
+            Phase::Gathering if self.may_begin() => self.begin_trial(now, effects),
             Phase::Trial => self.advance_trial(now, effects),
             Phase::Clearing(next) if self.crew.living().next().is_none() => {
                 let next = next.clone();
@@ -175,6 +193,12 @@ impl Core {
             }
             _ => {}
         }
+    }
+
+    /// Whether the slots are there; those that were lost are not waited for where a run may shrink.
+    fn may_begin(&self) -> bool {
+        let have = self.seats.count();
+        have >= self.script.slots || (self.script.shrink && self.greeted && have > 0)
     }
 
     fn gather(&mut self, now: Duration) {
@@ -194,14 +218,21 @@ impl Core {
         }));
         self.phase = Phase::Trial;
         self.deadline = now + self.script.limits.spawn;
-        for (slot, seat) in self.seats.first(self.script.slots).into_iter().enumerate() {
-            let slot = u32::try_from(slot).expect("slots are counted in u32");
+        for (slot, seat) in (0..).zip(self.seats.places(self.script.slots)) {
+            let Some(seat) = seat.filter(|_| !self.out.contains(&slot)) else {
+                self.leave_out(slot, effects);
+                continue;
+            };
             let parked = self.parked.iter().position(|m| m.seat == seat && m.variant == variant);
             let member = match parked {
-                Some(at) => Member { step: Step::Ready, ..self.parked.swap_remove(at) },
+                Some(at) => Member { step: Step::Ready, reported: false, ..self.parked.swap_remove(at) },
                 None => self.spawn(slot, seat, &variant, effects),
             };
             self.crew.members.push(member);
+        }
+        if self.crew.members.is_empty() {
+            let message = "none of the block's slots is left";
+            return self.lost(now, &[], NoticeKind::AgentLost, message, effects);
         }
         // Workers that were kept are ready at once.
         self.advance_trial(now, effects);
@@ -216,7 +247,7 @@ impl Core {
             local_slot: seat.local,
             variant: variant.to_owned(),
         }));
-        Member { ticket, seat, slot, variant: variant.to_owned(), step: Step::Spawning }
+        Member { ticket, seat, slot, variant: variant.to_owned(), step: Step::Spawning, reported: false }
     }
 
     /// The barriers of a trial: everybody ready → arm; everybody armed → start; everybody reported → leave.
@@ -273,9 +304,12 @@ impl Core {
             order: block.order.clone(),
             finished_unix_ms: 0,
             planned_requests: match requests {
-                Planned::Exactly(requests) => u64::from(requests) * block.order.len() as u64,
+                Planned::Exactly(requests) => {
+                    u64::from(requests) * block.order.len() as u64 - self.lost_requests
+                }
                 Planned::AtMost(_) => self.issued,
             },
+            lost_requests: self.lost_requests,
         }));
     }
 
@@ -292,6 +326,7 @@ impl Core {
         self.arm = 0;
         self.issued = 0;
         self.tries = 1;
+        self.make_whole();
         if self.block == self.script.blocks.len() {
             self.end(now, Cause::Done, String::new(), effects);
         } else if self.interrupts > 0 {
@@ -299,67 +334,6 @@ impl Core {
         } else {
             self.gather(now);
         }
-    }
-
-    fn worker_joined(&mut self, now: Duration, ticket: Ticket, effects: &mut Vec<Effect>) {
-        let order = self.load_order();
-        let limit = self.script.limits.load;
-        if let Some(member) = self.crew.get_mut(ticket).filter(|m| m.step == Step::Spawning) {
-            member.step = Step::Loading;
-            effects.push(Effect::Tell { ticket, order });
-            self.deadline = now + limit;
-        }
-    }
-
-    fn said(
-        &mut self,
-        now: Duration,
-        ticket: Ticket,
-        attempt: Attempt,
-        word: Word,
-        effects: &mut Vec<Effect>,
-    ) {
-        // A flush is asked after the part and carries no attempt of its own; who is stopped says so in the old one.
-        if attempt != self.attempt && !matches!(word, Word::Flushed | Word::Stopped) {
-            let message =
-                format!("a message of attempt {} came during attempt {}", attempt.0, self.attempt.0);
-            return self.note(NoticeKind::Late, message, effects);
-        }
-        let Some(step) = self.crew.get_mut(ticket).map(|member| member.step) else { return };
-        match (word, step) {
-            (Word::Loaded(report), Step::Loading) => {
-                if !self.greeted {
-                    self.greeted = true;
-                    effects.push(Effect::Show(Sight::Loaded(report)));
-                }
-                self.set(ticket, Step::Ready);
-            }
-            (Word::Armed, Step::Arming) => self.set(ticket, Step::Armed),
-            (Word::Part(delivery), Step::Running) => self.delivered(now, ticket, delivery, effects),
-            (Word::BadPart(message), Step::Running) => {
-                self.lost(now, NoticeKind::BadPart, &message, effects);
-            }
-            (Word::Flushed, Step::Flushing) => {
-                self.set(ticket, Step::Leaving);
-                effects.push(Effect::Tell { ticket, order: Order::Drain });
-            }
-            (Word::Failed(failure), step) if step != Step::Gone => self.failed(now, failure, effects),
-            _ => {}
-        }
-    }
-
-    fn delivered(&mut self, now: Duration, ticket: Ticket, delivery: Delivery, effects: &mut Vec<Effect>) {
-        let Some(member) = self.crew.get_mut(ticket) else { return };
-        let slot = member.slot;
-        let place = &delivery.part.place;
-        if place.slot != slot || place.key != self.key() || place.attempt != self.attempt {
-            let message = format!("slot {slot} sent a part of {} slot {}", place.key, place.slot);
-            return self.lost(now, NoticeKind::BadPart, &message, effects);
-        }
-        self.set(ticket, Step::Reported);
-        self.issued += delivery.part.outcomes.planned;
-        effects.push(Effect::Keep(delivery));
-        effects.push(Effect::Tell { ticket, order: Order::PartStored(self.attempt) });
     }
 
     fn finish(&mut self, ending: Ending, effects: &mut Vec<Effect>) {

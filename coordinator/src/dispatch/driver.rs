@@ -1,6 +1,8 @@
 //! The one loop of a run: every source of events — sessions, timers, Ctrl-C — goes into the core one at a time, and its
 //! effects are carried out before the next. It decides nothing.
 
+mod builds;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,19 +10,21 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use contract::id::{Attempt, Ticket};
 use contract::identity::{HostFacts, Sha256};
-use contract::message::{Down, Exit, Spawn};
+use contract::message::{Down, Spawn, Up};
 use contract::run::{BlockDone, Notice, RunHeader};
 use contract::spec::{Planned, Share};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::core::{Core, Script};
-use super::event::{Cause, Delivery, Effect, Ending, Event, Order, Sight, SpawnOrder, Word};
+use super::event::{
+    AgentId, Cause, Delivery, Effect, Ending, Event, LostAgent, Order, Sight, SpawnOrder, Word,
+};
 use super::journal::{Journal, JournalError};
 use super::orders::Orders;
 use super::roster::Roster;
 use super::vet;
-use crate::fleet::session::Incoming;
+use crate::fleet::session::{Incoming, SessionEvent};
 use crate::record::Expected;
 
 /// From the decision to start until the start instant: enough for the message to reach every worker.
@@ -60,6 +64,8 @@ pub struct Binary {
     pub path: PathBuf,
     /// What it must hash to.
     pub sha256: Sha256,
+    /// Processor features without which it does not run.
+    pub needs: Vec<String>,
 }
 
 /// Where events come from.
@@ -69,7 +75,7 @@ pub struct Sources {
     /// One message a Ctrl-C.
     pub interrupts: mpsc::Receiver<()>,
     /// How an agent ended that was started from here.
-    pub agents: mpsc::Receiver<Exit>,
+    pub agents: mpsc::Receiver<LostAgent>,
     /// Zero of the coordinator's clock, the same as the desk's.
     pub epoch: Instant,
 }
@@ -117,9 +123,9 @@ pub async fn drive(
                 if let Some(live) = driver.roster.live(incoming.session, &incoming.what) {
                     (driver.show)(Sight::Live(live));
                 }
-                driver.roster.translate(incoming.session, incoming.what)
+                driver.heard(incoming).await
             }
-            Some(exit) = sources.agents.recv() => Some(Event::AgentEnded(exit)),
+            Some(lost) = sources.agents.recv() => Some(Event::AgentEnded(lost)),
             () = sleep_until(deadline) => Some(Event::Tick),
         };
     }
@@ -133,6 +139,21 @@ async fn sleep_until(deadline: Option<Instant>) {
 }
 
 impl Driver<'_> {
+    /// What a session's event means to the core, if anything. Builds are handed out here: the core need not know.
+    async fn heard(&mut self, incoming: Incoming) -> Option<Event> {
+        let Incoming { session, what } = incoming;
+        match what {
+            SessionEvent::Said(Up::FetchBuild { sha256, offset }) => {
+                if let Some(peer) = self.roster.agent(AgentId(session)).cloned() {
+                    let piece = builds::piece(&self.job.binaries, sha256, offset).await;
+                    peer.send(Down::BuildChunk(piece));
+                }
+                None
+            }
+            what => self.roster.translate(session, what),
+        }
+    }
+
     /// Feeds one event and all that follow from carrying out its effects. The ending, once there is one.
     async fn feed(&mut self, event: Option<Event>) -> Option<Ending> {
         let mut next = event;
@@ -172,7 +193,7 @@ impl Driver<'_> {
 
     async fn perform(&mut self, effect: Effect) -> Done {
         match effect {
-            Effect::Spawn(order) => self.spawn(order),
+            Effect::Spawn(order) => return self.spawn(order),
             Effect::Stop { agent, ticket, grace } => {
                 if let Some(peer) = self.roster.agent(agent) {
                     peer.send(Down::Stop { ticket, grace });
@@ -189,8 +210,11 @@ impl Driver<'_> {
         Done::Nothing
     }
 
-    fn spawn(&mut self, order: SpawnOrder) {
-        let Some(binary) = self.job.binaries.get(&order.variant).cloned() else { return };
+    fn spawn(&mut self, order: SpawnOrder) -> Done {
+        let Some(binary) = self.job.binaries.get(&order.variant).cloned() else { return Done::Nothing };
+        if let Some(message) = self.roster.unfit(order.agent, &order.variant, &binary.needs) {
+            return Done::Follow(Event::SpawnFailed { ticket: order.ticket, message });
+        }
         let expected = Expected {
             variant: order.variant,
             exe_sha256: binary.sha256,
@@ -207,6 +231,7 @@ impl Driver<'_> {
                 env: self.job.env.clone(),
             }));
         }
+        Done::Nothing
     }
 
     fn tell(&mut self, ticket: Ticket, order: &Order) {

@@ -20,13 +20,15 @@ pub enum Event {
     AgentJoined {
         /// Session.
         agent: AgentId,
+        /// Its name, unique in the fleet.
+        name: String,
         /// Places where it can run a worker.
         slots: u32,
     },
     /// An agent's session ended or was silent too long.
     AgentLost(AgentId),
     /// The process of an agent that was started from here has ended, and nobody starts another.
-    AgentEnded(Exit),
+    AgentEnded(LostAgent),
     /// An agent could not start a process.
     SpawnFailed {
         /// Which.
@@ -45,6 +47,13 @@ pub enum Event {
     WorkerJoined(Ticket),
     /// A worker's session ended or was silent too long while its process may still live.
     WorkerSilent(Ticket),
+    /// The monotonic clock under a worker jumped.
+    ClockJumped {
+        /// Which.
+        ticket: Ticket,
+        /// By how much.
+        by: Duration,
+    },
     /// A worker spoke.
     Said {
         /// Which.
@@ -54,6 +63,10 @@ pub enum Event {
         /// What.
         word: Word,
     },
+    /// A part came from a worker that had been given up; it was dropped.
+    LatePart,
+    /// Something worth a line from which nothing follows: somebody was turned away, a build was fetched.
+    Told(String),
     /// The block's parts and marker are durable.
     Committed,
     /// The store could not make something durable.
@@ -62,6 +75,15 @@ pub enum Event {
     Interrupt,
     /// Time passed.
     Tick,
+}
+
+/// An agent that was started from here and has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostAgent {
+    /// On which host.
+    pub host: String,
+    /// How.
+    pub exit: Exit,
 }
 
 /// What a worker says about its attempt.
@@ -222,6 +244,8 @@ pub enum Sight {
     Loaded(LoadReport),
     /// Something worth knowing.
     Note(Noted),
+    /// A line about the fleet from which nothing follows.
+    Told(String),
     /// Stopping as asked.
     Stopping,
 }

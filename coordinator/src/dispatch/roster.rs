@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use contract::id::{Attempt, Ticket};
-use contract::identity::HostFacts;
+use contract::identity::{HostFacts, Sha256};
 use contract::message::{Down, Exit, Hello, PartChunk, Progress, Role, Up};
 use contract::spec::Planned;
 
@@ -18,6 +18,8 @@ pub(super) struct Roster {
     agents: BTreeMap<AgentId, Agent>,
     sessions: BTreeMap<u64, Ticket>,
     workers: BTreeMap<Ticket, Worker>,
+    /// Agents that came under a name that was taken.
+    duplicates: u64,
 }
 
 struct Agent {
@@ -82,16 +84,28 @@ impl Roster {
         match what {
             SessionEvent::Opened(hello, peer) => self.opened(session, *hello, peer),
             SessionEvent::Said(up) => self.said(session, up),
-            SessionEvent::Closed => self.closed(session),
+            SessionEvent::Closed | SessionEvent::Silent => self.closed(session),
+            SessionEvent::ClockJumped(by) => {
+                self.sessions.get(&session).map(|ticket| Event::ClockJumped { ticket: *ticket, by })
+            }
+            SessionEvent::LatePart => Some(Event::LatePart),
+            SessionEvent::Refused(line) => Some(Event::Told(line)),
         }
     }
 
     fn opened(&mut self, session: u64, hello: Hello, peer: Peer) -> Option<Event> {
         match hello.role {
             Role::Agent { name, slots } => {
+                if self.agents.values().any(|agent| agent.name == name) {
+                    let message =
+                        format!("an agent named `{name}` is here already: give each its own --name");
+                    peer.send(Down::Refused { message: message.clone(), last: true });
+                    self.duplicates += 1;
+                    return self.duplicates.is_power_of_two().then_some(Event::Told(message));
+                }
                 let agent = AgentId(session);
-                self.agents.insert(agent, Agent { name, host: hello.host, peer });
-                Some(Event::AgentJoined { agent, slots })
+                self.agents.insert(agent, Agent { name: name.clone(), host: hello.host, peer });
+                Some(Event::AgentJoined { agent, name, slots })
             }
             Role::Worker { ticket } => {
                 let refuse = |message: &str| {
@@ -125,6 +139,9 @@ impl Roster {
         match up {
             Up::SpawnFailed { ticket, message } => return Some(Event::SpawnFailed { ticket, message }),
             Up::Exited { ticket, exit } => return Some(self.exited(ticket, exit)),
+            Up::FetchedBuild { sha256, size, replaced } => {
+                return self.fetched(session, sha256, size, replaced);
+            }
             _ => {}
         }
         let ticket = *self.sessions.get(&session)?;
@@ -139,6 +156,13 @@ impl Roster {
             _ => return None,
         };
         Some(Event::Said { ticket, attempt, word })
+    }
+
+    fn fetched(&self, session: u64, sha256: Sha256, size: u64, replaced: bool) -> Option<Event> {
+        let agent = &self.agents.get(&AgentId(session))?.name;
+        let was = if replaced { "; its own copy was damaged and is replaced" } else { "" };
+        let build = sha256.short();
+        Some(Event::Told(format!("the agent of {agent} has fetched the build {build} ({size} bytes){was}")))
     }
 
     fn piece(&mut self, ticket: Ticket, chunk: &PartChunk) -> Option<Word> {
@@ -174,6 +198,21 @@ impl Roster {
 
     pub(super) fn worker(&self, ticket: Ticket) -> Option<&Peer> {
         self.workers.get(&ticket)?.peer.as_ref()
+    }
+
+    /// Why a build cannot run on an agent's host, if so.
+    pub(super) fn unfit(&self, agent: AgentId, variant: &str, needs: &[String]) -> Option<String> {
+        let agent = self.agents.get(&agent)?;
+        let lacks: Vec<&str> =
+            needs.iter().filter(|need| !agent.host.cpu_flags.contains(need)).map(String::as_str).collect();
+        (!lacks.is_empty()).then(|| {
+            format!(
+                "the build `{variant}` does not run on {}: its processor lacks {}; build without `target-cpu`, or leave \
+                 that host out",
+                agent.name,
+                lacks.join(", ")
+            )
+        })
     }
 
     /// Every agent's name and host.

@@ -34,6 +34,8 @@ pub(super) struct Member {
     pub slot: u32,
     pub variant: String,
     pub step: Step,
+    /// Its part of this trial is here.
+    pub reported: bool,
 }
 
 /// The workers of a trial.

@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+/// What two sound clocks may drift apart over the longest session: a jump is more.
+const DRIFT: Duration = Duration::from_millis(200);
+
 /// The best estimate so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ClockFilter {
@@ -19,16 +22,23 @@ pub struct Estimate {
 }
 
 impl ClockFilter {
-    /// Takes one round trip: sent and received on our clock, answered on the peer's.
-    pub fn take(&mut self, sent: Duration, peer: Duration, received: Duration) {
+    /// Takes one round trip: sent and received on our clock, answered on the peer's. Gives by how much the peer's clock
+    /// has jumped since the best round trip, if it has; the estimate begins anew then.
+    pub fn take(&mut self, sent: Duration, peer: Duration, received: Duration) -> Option<Duration> {
         let trip = received.saturating_sub(sent);
         let uncertainty = trip / 2;
-        if self.best.is_some_and(|best| best.uncertainty <= uncertainty) {
-            return;
-        }
         let middle = sent + uncertainty;
         let offset_ns = peer.as_nanos() as i128 - middle.as_nanos() as i128;
-        self.best = Some(Estimate { offset_ns, uncertainty });
+        let new = Estimate { offset_ns, uncertainty };
+        let moved = self.best.map(|best| {
+            let by = u64::try_from((offset_ns - best.offset_ns).unsigned_abs()).unwrap_or(u64::MAX);
+            (Duration::from_nanos(by), best.uncertainty + uncertainty + DRIFT)
+        });
+        let jump = moved.filter(|(by, explained)| by > explained).map(|(by, _)| by);
+        if jump.is_some() || self.best.is_none_or(|best| uncertainty < best.uncertainty) {
+            self.best = Some(new);
+        }
+        jump
     }
 
     /// The best estimate, once there was a round trip.
@@ -75,5 +85,16 @@ mod tests {
         let mut filter = ClockFilter::default();
         filter.take(us(7000), us(10), us(7002));
         assert_eq!(filter.estimate().expect("one trip").on_peer(us(7001)), us(10));
+    }
+
+    #[test]
+    fn a_clock_that_jumps_is_told_from_a_slow_answer_and_from_drift() {
+        let mut filter = ClockFilter::default();
+        assert_eq!(filter.take(us(0), us(100), us(20)), None);
+        assert_eq!(filter.take(us(1_000_000), us(1_150_100), us(1_000_020)), None, "drift");
+        assert_eq!(filter.take(us(2_000_000), us(3_000_000), us(3_999_980)), None, "a slow answer");
+        let jump = filter.take(us(5_000_000), us(6_000_100), us(5_000_020)).expect("a second is no drift");
+        assert!(jump.abs_diff(us(1_000_000)) < us(100), "{jump:?}");
+        assert_eq!(filter.take(us(6_000_000), us(7_000_100), us(6_000_020)), None, "it has begun anew");
     }
 }

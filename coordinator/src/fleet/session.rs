@@ -1,13 +1,21 @@
-//! The coordinator's end of every session: the gRPC service that agents and workers dial. It checks who knocks, keeps
-//! three limits on every stream (first message, silence, size), measures the peer's clock, and hands messages on. It
-//! starts nothing and decides nothing.
+//! The coordinator's end of every session: the gRPC service that agents and workers dial. It checks who knocks ([`open`]
+//! the connection, [`Desk`] the hello), keeps three limits on every stream (first message, silence, size), measures the
+//! peer's clock, and hands messages on. It starts nothing and decides nothing.
 
 mod desk;
+mod gate;
+mod guest;
 mod pump;
+mod refusal;
+mod tls;
 
 pub use desk::{Desk, DeskLimits};
+pub use gate::{GateLimits, open};
+pub use refusal::{Refusal, Refusals};
+pub use tls::{TlsError, acceptor};
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use contract::message::{Down, Hello, Up};
 use tokio::sync::mpsc;
@@ -30,8 +38,16 @@ pub enum SessionEvent {
     Opened(Box<Hello>, Peer),
     /// It said something.
     Said(Up),
-    /// The stream ended, or nothing came for too long. Its own end of the stream is closed by then.
+    /// The stream ended. Its own end of the stream is closed by then.
     Closed,
+    /// Nothing came for too long, and the session was ended from here.
+    Silent,
+    /// A part came over a session that was ended for silence; it was dropped.
+    LatePart,
+    /// The peer's monotonic clock has jumped by so much.
+    ClockJumped(Duration),
+    /// Somebody was turned away, in one line.
+    Refused(String),
 }
 
 /// The way to a peer. Whoever holds one keeps no session open: that is the pump's alone.

@@ -86,6 +86,9 @@ pub enum OnLoss {
     /// Run the block again, whole, under a new attempt.
     #[default]
     Repeat,
+    /// Go on without the lost slots until the block's end. Their requests are not sent by others; they are counted as
+    /// lost, and those slots are left out of the block's comparison.
+    Shrink,
 }
 
 /// Which engine, without its options.
@@ -166,8 +169,8 @@ impl EngineKind {
 }
 
 impl OnLoss {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Fail, Self::Repeat];
+    /// All.
+    pub const ALL: [Self; 3] = [Self::Fail, Self::Repeat, Self::Shrink];
 
     /// The name in plans and flags.
     #[must_use]
@@ -175,6 +178,7 @@ impl OnLoss {
         match self {
             Self::Fail => "fail",
             Self::Repeat => "repeat",
+            Self::Shrink => "shrink",
         }
     }
 }

@@ -44,7 +44,7 @@ struct Lines {
 
 impl Progress for Lines {
     fn sight(&mut self, sight: &Sight) {
-        if !self.trials && !matches!(sight, Sight::Note(_) | Sight::Stopping) {
+        if !self.trials && !matches!(sight, Sight::Note(_) | Sight::Told(_) | Sight::Stopping) {
             return;
         }
         let at = self.begun.elapsed();

@@ -123,6 +123,7 @@ fn done(block: &Block) -> BlockDone {
         order: block.order.clone(),
         finished_unix_ms: 0,
         planned_requests: 0,
+        lost_requests: 0,
     }
 }
 

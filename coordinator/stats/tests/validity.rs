@@ -53,6 +53,7 @@ fn pair() -> PairingFacts {
         token_mismatches: vec![],
         tokens_unchecked: (0, 10),
         losses: (0, 0),
+        shrunk: 0,
         failures: vec![(Arm::A, 1000, 2), (Arm::B, 1000, 4), (Arm::A2, 1000, 3)],
     }
 }
@@ -202,6 +203,7 @@ fn the_pair_is_checked() {
     assert_eq!([9, 10].map(weight), [Severity::Warning, Severity::Inconclusive]);
     assert_eq!(codes(|f| f.losses = (2, 0)), ["blocks-repeated"]);
     assert_eq!(codes(|f| f.losses = (0, 1)), ["workers-lost"]);
+    assert_eq!(codes(|f| f.shrunk = 7), ["load-shrunk"]);
     assert_eq!(codes(|f| f.failures[1].2 = 8), ["failures-differ"]);
     assert!(codes(|f| f.failures.clear()).is_empty());
 }

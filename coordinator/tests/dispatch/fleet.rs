@@ -11,10 +11,20 @@ use contract::part::{
 };
 use contract::run::{BlockDone, NoticeKind, RunState};
 use coordinator::dispatch::core::{Core, Limits, Script};
-use coordinator::dispatch::event::{AgentId, Delivery, Effect, Ending, Event, Order, Word};
+use coordinator::dispatch::event::{AgentId, Delivery, Effect, Ending, Event, LostAgent, Order, Word};
 use coordinator::schedule::Block;
 
 pub(crate) const HOST: AgentId = AgentId(1);
+
+/// An agent joins under a name that sorts as its number does.
+pub(crate) fn joined(agent: AgentId, slots: u32) -> Event {
+    Event::AgentJoined { agent, name: format!("host-{:04}", agent.0), slots }
+}
+
+/// The agent that was started from here has ended.
+pub(crate) fn ended(exit: Exit) -> Event {
+    Event::AgentEnded(LostAgent { host: "this host".into(), exit })
+}
 
 pub(crate) fn limits() -> Limits {
     let seconds = Duration::from_secs;
@@ -45,6 +55,7 @@ pub(crate) fn script(blocks: u32, slots: u32) -> Script {
         slots,
         requests: vec![contract::spec::Planned::Exactly(10)],
         max_attempts: 3,
+        shrink: false,
         first_attempt: Attempt(1),
         resident: false,
         flush: false,
@@ -82,6 +93,15 @@ impl Fleet {
             stops: Vec::new(),
             ending: None,
         }
+    }
+
+    /// A worker is gone: nothing it had to say is said any more.
+    pub(crate) fn forget(&mut self, ticket: Ticket) {
+        self.spawned.remove(&ticket);
+        self.answers.retain(|event| match event {
+            Event::Said { ticket: who, .. } | Event::WorkerJoined(who) => *who != ticket,
+            _ => true,
+        });
     }
 
     pub(crate) fn feed(&mut self, event: Event) {

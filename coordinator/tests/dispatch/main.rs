@@ -2,6 +2,7 @@
 
 mod fleet;
 mod random;
+mod shrink;
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use contract::run::{NoticeKind, RunState};
 use coordinator::dispatch::core::Script;
 use coordinator::dispatch::event::{AgentId, Cause, Event, Word};
 
-use self::fleet::{Fleet, HOST, delivery, killed, limits, said, script};
+use self::fleet::{Fleet, HOST, delivery, ended, joined, killed, limits, said, script};
 
 fn is_loaded(event: &Event) -> bool {
     matches!(event, Event::Said { word: Word::Loaded(_), .. })
@@ -23,7 +24,7 @@ fn is_part(event: &Event) -> bool {
 
 fn started(blocks: u32, slots: u32) -> Fleet {
     let mut fleet = Fleet::new(script(blocks, slots));
-    fleet.feed(Event::AgentJoined { agent: HOST, slots });
+    fleet.feed(joined(HOST, slots));
     fleet
 }
 
@@ -46,7 +47,7 @@ fn a_quiet_run_does_every_trial_once_in_the_planned_order() {
 #[test]
 fn nothing_starts_before_enough_slots_are_there_and_nobody_waits_for_ever() {
     let mut fleet = Fleet::new(script(1, 4));
-    fleet.feed(Event::AgentJoined { agent: HOST, slots: 2 });
+    fleet.feed(joined(HOST, 2));
     assert!(fleet.spawned.is_empty());
     fleet.now = limits().gather;
     fleet.feed(Event::Tick);
@@ -190,7 +191,7 @@ fn a_lost_host_takes_its_workers_along_and_the_block_waits_for_slots() {
     fleet.feed(Event::AgentLost(HOST));
     assert_eq!(fleet.notes, [NoticeKind::AgentLost]);
     assert!(fleet.spawned.is_empty());
-    fleet.feed(Event::AgentJoined { agent: AgentId(2), slots: 2 });
+    fleet.feed(joined(AgentId(2), 2));
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Complete);
     assert!(fleet.committed.iter().all(|b| b.attempt == Attempt(2)));
@@ -206,7 +207,7 @@ fn an_agent_that_nobody_starts_again_ends_the_run_and_is_named() {
         if session_first {
             fleet.feed(Event::AgentLost(HOST));
         }
-        fleet.feed(Event::AgentEnded(Exit { code: None, signal: Some(9), tail: String::new() }));
+        fleet.feed(ended(Exit { code: None, signal: Some(9), tail: String::new() }));
         if !session_first {
             fleet.feed(Event::AgentLost(HOST));
         }
@@ -221,7 +222,7 @@ fn an_agent_that_ends_while_the_run_is_stopped_changes_nothing() {
     let mut fleet = started(1, 1);
     fleet.until(is_part);
     fleet.feed(Event::Interrupt);
-    fleet.feed(Event::AgentEnded(Exit::default()));
+    fleet.feed(ended(Exit::default()));
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Stopped);
 }
@@ -298,7 +299,7 @@ fn a_store_that_fails_ends_the_run_and_says_why() {
 #[test]
 fn training_has_every_profile_written_before_a_worker_leaves() {
     let mut fleet = Fleet::new(Script { flush: true, ..script(1, 2) });
-    fleet.feed(Event::AgentJoined { agent: HOST, slots: 2 });
+    fleet.feed(joined(HOST, 2));
     let mut flushed = 0;
     while let Some(event) = (!fleet.answers.is_empty()).then(|| fleet.answers.remove(0)) {
         flushed += u32::from(matches!(event, Event::Said { word: Word::Flushed, .. }));
@@ -310,7 +311,7 @@ fn training_has_every_profile_written_before_a_worker_leaves() {
 #[test]
 fn resident_workers_are_started_once_a_variant_and_slot() {
     let mut fleet = Fleet::new(Script { resident: true, ..script(3, 2) });
-    fleet.feed(Event::AgentJoined { agent: HOST, slots: 2 });
+    fleet.feed(joined(HOST, 2));
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Complete);
     assert_eq!(fleet.places.len(), 4, "two variants in two slots");

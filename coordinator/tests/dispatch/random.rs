@@ -9,7 +9,7 @@ use coordinator::dispatch::core::Script;
 use coordinator::dispatch::event::{AgentId, Event, Word};
 use stats::rng::Seed;
 
-use super::fleet::{Fleet, HOST, killed, said, script};
+use super::fleet::{Fleet, HOST, joined, killed, said, script};
 
 /// A fleet that answers in random order, loses workers and hosts, repeats old messages and hangs.
 fn random_run(seed: u64) -> Fleet {
@@ -17,7 +17,7 @@ fn random_run(seed: u64) -> Fleet {
     let slots = 1 + rng.below(3) as u32;
     let resident = rng.below(4) == 0;
     let mut fleet = Fleet::new(Script { resident, flush: rng.flip(), max_attempts: 4, ..script(3, slots) });
-    fleet.feed(Event::AgentJoined { agent: HOST, slots });
+    fleet.feed(joined(HOST, slots));
     let mut hosts = 1;
     for step in 0..10_000 {
         if fleet.ending.is_some() {
@@ -43,7 +43,7 @@ fn random_run(seed: u64) -> Fleet {
                 fleet.spawned.clear();
                 fleet.answers.clear();
                 fleet.feed(Event::AgentLost(host));
-                fleet.feed(Event::AgentJoined { agent: AgentId(hosts), slots });
+                fleet.feed(joined(AgentId(hosts), slots));
             }
             3 => fleet.feed(said(Ticket(1), Attempt(1), Word::Armed)),
             4 if rng.below(20) == 0 => fleet.feed(Event::Interrupt),

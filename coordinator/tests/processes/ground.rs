@@ -170,8 +170,13 @@ impl Running {
     }
 
     /// Waits for its end.
-    pub(crate) fn end(mut self) -> Ended {
-        let status = eventually("the coordinator ends", || self.child.try_wait().unwrap());
+    pub(crate) fn end(self) -> Ended {
+        self.end_within(DEADLINE)
+    }
+
+    /// Waits so long for its end.
+    pub(crate) fn end_within(mut self, limit: Duration) -> Ended {
+        let status = within(limit, "the coordinator ends", || self.child.try_wait().unwrap());
         let read = |name: &str| fs::read_to_string(self.output.with_extension(name)).unwrap();
         Ended { code: status.code(), stdout: read("out"), stderr: read("err") }
     }
@@ -197,13 +202,17 @@ pub(crate) fn signal(pid: u32, name: &str) {
 }
 
 /// Looks again and again until there is something; fails when there is nothing for too long.
-pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + DEADLINE;
+pub(crate) fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    within(DEADLINE, what, look)
+}
+
+fn within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + limit;
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(Instant::now() < deadline, "{what}: not within {DEADLINE:?}");
+        assert!(Instant::now() < deadline, "{what}: not within {limit:?}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }

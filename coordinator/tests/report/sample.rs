@@ -119,6 +119,7 @@ impl Story {
             order: block.order.clone(),
             finished_unix_ms: 5,
             planned_requests: block.planned_requests(&plan),
+            lost_requests: 0,
         };
         RunRecord {
             header: self.header(&plan),

@@ -30,6 +30,8 @@ pub(crate) enum Manner {
     Silent,
     /// Dies when it is told to start.
     Dies,
+    /// Its clock is a minute ahead once it was told to start.
+    Jumps,
     /// Its part says that some requests have no end.
     Miscounts,
 }
@@ -97,6 +99,9 @@ async fn worker(host: Host, ticket: Ticket) {
     let mut caller = host.door.join(hello(Role::Worker { ticket })).await;
     let mut beat = interval(BEAT);
     let mut assignment = None;
+    let mut ahead = Duration::ZERO;
+    let born = tokio::time::Instant::now();
+    let clock = move |ahead: Duration| Duration::from_secs(1) + born.elapsed() + ahead;
     let signal = loop {
         let down = tokio::select! {
             down = caller.hear() => down,
@@ -106,7 +111,7 @@ async fn worker(host: Host, ticket: Ticket) {
             }
         };
         match down {
-            Some(Down::Ping { seq }) => caller.say(Up::Pong { seq, mono: Duration::from_secs(1) }).await,
+            Some(Down::Ping { seq }) => caller.say(Up::Pong { seq, mono: clock(ahead) }).await,
             Some(Down::Load { attempt, .. }) if manner != Manner::Stuck => {
                 caller
                     .say(Up::Loaded {
@@ -120,6 +125,7 @@ async fn worker(host: Host, ticket: Ticket) {
                 caller.say(Up::Armed(attempt)).await;
             }
             Some(Down::Start { .. }) if manner == Manner::Silent => std::future::pending().await,
+            Some(Down::Start { .. }) if manner == Manner::Jumps => ahead = Duration::from_secs(60),
             Some(Down::Start { .. }) if manner == Manner::Dies => break Some(9),
             Some(Down::Start { attempt, .. }) => {
                 let share = assignment.clone().expect("armed before started");

@@ -42,7 +42,7 @@ pub(crate) fn desk(queue: usize) -> (Door, mpsc::Receiver<Incoming>, Instant) {
     let epoch = Instant::now();
     let (events, incoming) = mpsc::channel(queue);
     let limits = DeskLimits { hello: HELLO, lease: LEASE, beat: BEAT };
-    let desk = Desk::new(TOKEN, limits, epoch, events);
+    let desk = Desk::new(TOKEN.into(), limits, epoch, events);
     let (pipes, incoming_pipes) = mpsc::channel(4);
     let service = BenchServer::new(desk).max_decoding_message_size(MESSAGE_LIMIT);
     let server = Server::builder().add_service(service);
@@ -53,7 +53,7 @@ pub(crate) fn desk(queue: usize) -> (Door, mpsc::Receiver<Incoming>, Instant) {
 pub(crate) fn hello(role: Role) -> Hello {
     Hello {
         protocol: contract::PROTOCOL,
-        token: TOKEN.to_owned(),
+        token: TOKEN.into(),
         pid: 1,
         build: BuildInfo { exe_sha256: SHA, ..BuildInfo::default() },
         host: HostFacts { cores: 2, ..HostFacts::default() },

@@ -9,7 +9,7 @@ use contract::message::Exit;
 use contract::run::{BlockDone, Notice, NoticeKind, RunHeader, RunState};
 use coordinator::dispatch::core::{Limits, Script};
 use coordinator::dispatch::driver::{Binary, Job, Sources, drive};
-use coordinator::dispatch::event::{Delivery, Ending};
+use coordinator::dispatch::event::{Delivery, Ending, LostAgent};
 use coordinator::dispatch::journal::{Journal, JournalError};
 use coordinator::dispatch::orders::Orders;
 use coordinator::plan::Plan;
@@ -114,11 +114,12 @@ fn job(resident: bool) -> Job {
         "shape":{"kind":"burst","requests":10},"prompt":{"tokens":4},"output_tokens":4}]}"#;
     let plan = Plan::from_json(plan).unwrap();
     let lineup = Lineup::new(&["baseline".to_owned(), "pgo".to_owned()], false).unwrap();
-    let binary = Binary { path: "worker".into(), sha256: SHA };
+    let binary = Binary { path: "worker".into(), sha256: SHA, needs: Vec::new() };
     let script = Script {
         blocks: schedule::blocks(&plan, &lineup),
         slots: SLOTS,
         requests: vec![contract::spec::Planned::Exactly(10)],
+        shrink: false,
         max_attempts: 3,
         first_attempt: Attempt(1),
         resident,
@@ -165,7 +166,8 @@ async fn carry_out(setting: Setting, manner: impl Fn(Ticket) -> Manner + Send + 
     let (door, incoming, epoch) = desk(64);
     let started = host(&door, SLOTS, manner);
     let notebook = Arc::new(Notebook { fails: setting.fails, ..Notebook::default() });
-    let killed = Exit { code: None, signal: Some(9), tail: String::new() };
+    let exit = Exit { code: None, signal: Some(9), tail: String::new() };
+    let killed = LostAgent { host: "this host".into(), exit };
     let sources = Sources {
         incoming,
         interrupts: later(setting.interrupt, ()),
@@ -266,4 +268,11 @@ async fn an_agent_that_has_ended_is_not_waited_for() {
     assert_eq!((run.ending.state(), run.notebook.notices()), (RunState::Failed, vec![NoticeKind::AgentLost]));
     assert_eq!(run.ending.reason, "the agent of this host ended (killed by signal 9)");
     assert!(run.took < 5 * WINDOW + limits().leave, "{:?}", run.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_under_a_worker_costs_its_block_an_attempt() {
+    let run = carry_out(PLAIN, one(3, Manner::Jumps)).await;
+    assert_eq!((run.ending.state(), run.notebook.requests()), (RunState::Complete, REQUESTS));
+    assert_eq!(run.notebook.notices(), [NoticeKind::ClockJumped]);
 }

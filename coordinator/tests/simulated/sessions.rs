@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use contract::id::{Attempt, Ticket};
-use contract::message::{Down, Failure, FailureKind, Role, Up};
+use contract::message::{Down, Failure, FailureKind, PartChunk, Role, Up};
+use contract::wire::MESSAGE_LIMIT;
 use coordinator::fleet::session::{Incoming, SessionEvent};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -11,8 +12,14 @@ use tonic::Code;
 
 use crate::peer::{BEAT, Caller, HELLO, LEASE, desk, hello, worker};
 
+/// What happens next, but for lines about who was turned away.
 async fn next(incoming: &mut mpsc::Receiver<Incoming>) -> SessionEvent {
-    incoming.recv().await.unwrap().what
+    loop {
+        match incoming.recv().await.unwrap().what {
+            SessionEvent::Refused(_) => {}
+            what => return what,
+        }
+    }
 }
 
 /// A word of so many bytes.
@@ -41,7 +48,7 @@ async fn who_begins_with_anything_else_is_told_so_for_good() {
 async fn a_wrong_token_or_protocol_is_refused_with_a_sentence_and_nobody_hears_of_it() {
     let (door, mut incoming, _) = desk(8);
     let mut wrong = [worker(), worker(), worker()];
-    wrong[0].token = "another".to_owned();
+    wrong[0].token = "another".into();
     wrong[1].protocol += 1;
     wrong[2].protocol -= 1;
     for (hello, says) in wrong.into_iter().zip(["token", "coordinator is too old", "worker is too old"]) {
@@ -63,8 +70,10 @@ async fn the_silent_are_given_up_after_their_lease_and_no_sooner() {
     let heard = caller.rest().await;
     let silence = before.elapsed();
     assert!(LEASE <= silence && silence <= LEASE + 2 * BEAT, "{silence:?}");
-    assert!(heard.iter().all(|down| matches!(down, Down::Ping { .. })) && heard.len() > 8, "{heard:?}");
-    assert!(matches!(next(&mut incoming).await, SessionEvent::Closed));
+    let (last, pings) = heard.split_last().unwrap();
+    assert!(matches!(last, Down::Refused { .. }), "{last:?}");
+    assert!(pings.iter().all(|down| matches!(down, Down::Ping { .. })) && pings.len() > 8, "{heard:?}");
+    assert!(matches!(next(&mut incoming).await, SessionEvent::Silent));
 }
 
 #[tokio::test(start_paused = true)]
@@ -110,17 +119,6 @@ async fn pings_tell_how_a_peers_clock_stands() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_above_the_limit_ends_its_session() {
-    let (door, mut incoming, _) = desk(8);
-    let caller = door.join(worker()).await;
-    next(&mut incoming).await;
-    caller.say(long(1, 500_000)).await;
-    assert!(matches!(next(&mut incoming).await, SessionEvent::Said(Up::Failed { .. })));
-    caller.say(long(1, 2_000_000)).await;
-    assert!(matches!(next(&mut incoming).await, SessionEvent::Closed));
-}
-
-#[tokio::test(start_paused = true)]
 async fn who_never_reads_costs_a_bounded_queue_and_keeps_nobody_waiting() {
     const SENT: usize = 20_000;
     let (door, mut incoming, _) = desk(8);
@@ -135,7 +133,7 @@ async fn who_never_reads_costs_a_bounded_queue_and_keeps_nobody_waiting() {
     let heard = caller.rest().await.len();
     // What the reader's own window of 2 MiB and the queue hold.
     assert!((64..3000).contains(&heard), "{heard} of {SENT}");
-    assert!(matches!(next(&mut incoming).await, SessionEvent::Closed), "its silence is seen all the same");
+    assert!(matches!(next(&mut incoming).await, SessionEvent::Silent), "its silence is seen all the same");
 }
 
 #[tokio::test(start_paused = true)]
@@ -169,4 +167,42 @@ async fn an_agent_of_many_slots_gets_every_order_of_a_trial() {
     }
     let heard = caller.rest().await;
     assert_eq!(heard.iter().filter(|down| matches!(down, Down::Stop { .. })).count(), SLOTS as usize);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_given_up_is_told_so_and_the_part_it_still_sends_is_counted() {
+    let (door, mut incoming, _) = desk(64);
+    let mut caller = door.join(worker()).await;
+    assert!(matches!(next(&mut incoming).await, SessionEvent::Opened(..)));
+    // Cut off for longer than the lease, with a part on the way.
+    assert!(matches!(next(&mut incoming).await, SessionEvent::Silent));
+    let heard = caller.rest().await;
+    let Some(Down::Refused { message, last: true }) = heard.last() else { panic!("{heard:?}") };
+    assert!(message.contains("given up"), "{message}");
+    let chunk = PartChunk { attempt: Attempt(1), seq: 0, last: true, bytes: vec![1] };
+    caller.say(Up::Part(chunk)).await;
+    assert!(matches!(next(&mut incoming).await, SessionEvent::LatePart));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_too_large_ends_its_session_and_no_other() {
+    let (door, mut incoming, _) = desk(64);
+    let mut caller = door.join(worker()).await;
+    let other = door.join(worker()).await;
+    caller.say(long(1, MESSAGE_LIMIT / 2)).await;
+    caller.say(long(1, 2 * MESSAGE_LIMIT)).await;
+    let heard = caller.rest().await;
+    assert!(
+        matches!(heard.last(), Some(Down::Refused { message, .. }) if message.contains("larger than")),
+        "{heard:?}"
+    );
+    other.say(Up::Armed(Attempt(4))).await;
+    let mut seen = Vec::new();
+    while !matches!(seen.last(), Some(SessionEvent::Said(Up::Armed(Attempt(4))))) {
+        seen.push(incoming.recv().await.unwrap().what);
+    }
+    assert!(
+        seen.iter().any(|what| matches!(what, SessionEvent::Refused(line) if line.contains("larger"))),
+        "{seen:?}"
+    );
 }

@@ -103,6 +103,7 @@ pub(crate) fn block(scenario: u32, round: u32, attempt: u32) -> BlockDone {
         order: ORDER.to_vec(),
         finished_unix_ms: 5,
         planned_requests: 30,
+        lost_requests: 0,
     }
 }
 

@@ -138,6 +138,7 @@ fn done(block: &Block, plan: &Plan) -> BlockDone {
         order: block.order.clone(),
         finished_unix_ms: 5,
         planned_requests: block.planned_requests(plan),
+        lost_requests: 0,
     }
 }
 

@@ -104,6 +104,7 @@ pub(super) fn encode_block(block: &BlockDone) -> Result<pb::BlockDone, RecordErr
         order: block.order.iter().map(|arm| arm.number()).collect(),
         finished_unix_ms: block.finished_unix_ms,
         planned_requests: block.planned_requests,
+        lost_requests: block.lost_requests,
     })
 }
 
@@ -115,6 +116,7 @@ pub(super) fn decode_block(block: pb::BlockDone) -> Result<BlockDone, RecordErro
         order: block.order.into_iter().map(arm).collect::<Result<_, _>>()?,
         finished_unix_ms: block.finished_unix_ms,
         planned_requests: block.planned_requests,
+        lost_requests: block.lost_requests,
     })
 }
 

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use super::load::{assignment_from, assignment_to, demand_from, demand_to, engine_from, engine_to};
 use super::{DownItem, UpItem, WireError, pb, required};
+use crate::credentials::Token;
 use crate::id::{Attempt, Ticket};
 use crate::identity::{BuildInfo, HostFacts, Sha256};
 use crate::message::{
-    Down, Exit, Failure, FailureKind, Hello, LoadReport, PartChunk, Progress, Role, Spawn, Up, Welcome,
+    BuildChunk, Down, Exit, Failure, FailureKind, Hello, LoadReport, PartChunk, Progress, Role, Spawn, Up,
+    Welcome,
 };
 
 const KINDS: [(FailureKind, pb::FailureKind); 6] = [
@@ -32,6 +34,12 @@ impl From<Up> for UpItem {
             }
             Up::Exited { ticket, exit: Exit { code, signal, tail } } => {
                 Kind::Exited(pb::Exited { ticket: ticket.0, code, signal, tail })
+            }
+            Up::FetchBuild { sha256, offset } => {
+                Kind::FetchBuild(pb::FetchBuild { sha256: sha256.0.to_vec(), offset })
+            }
+            Up::FetchedBuild { sha256, size, replaced } => {
+                Kind::FetchedBuild(pb::FetchedBuild { sha256: sha256.0.to_vec(), size, replaced })
             }
             Up::Loaded { attempt, report } => {
                 Kind::Loaded(pb::Loaded { attempt: attempt.0, report: Some(report_to(report)) })
@@ -69,6 +77,14 @@ impl TryFrom<UpItem> for Up {
             Kind::Exited(pb::Exited { ticket, code, signal, tail }) => {
                 Self::Exited { ticket: Ticket(ticket), exit: Exit { code, signal, tail } }
             }
+            Kind::FetchBuild(fetch) => {
+                Self::FetchBuild { sha256: sha256(&fetch.sha256)?, offset: fetch.offset }
+            }
+            Kind::FetchedBuild(fetched) => Self::FetchedBuild {
+                sha256: sha256(&fetched.sha256)?,
+                size: fetched.size,
+                replaced: fetched.replaced,
+            },
             Kind::Loaded(loaded) => Self::Loaded {
                 attempt: Attempt(loaded.attempt),
                 report: report_from(required(loaded.report, "report")?),
@@ -99,6 +115,7 @@ impl From<Down> for DownItem {
             Down::Ping { seq } => Kind::Ping(pb::Ping { seq }),
             Down::Spawn(spawn) => Kind::Spawn(spawn_to(spawn)),
             Down::Stop { ticket, grace } => Kind::Stop(pb::Stop { ticket: ticket.0, grace_ms: ms(grace) }),
+            Down::BuildChunk(chunk) => Kind::BuildChunk(chunk_to(chunk)),
             Down::Load { attempt, engine, demand } => Kind::Load(pb::Load {
                 attempt: attempt.0,
                 engine: Some(engine_to(&engine)),
@@ -134,6 +151,7 @@ impl TryFrom<DownItem> for Down {
             Kind::Ping(ping) => Self::Ping { seq: ping.seq },
             Kind::Spawn(spawn) => Self::Spawn(spawn_from(spawn)?),
             Kind::Stop(stop) => Self::Stop { ticket: Ticket(stop.ticket), grace: millis(stop.grace_ms) },
+            Kind::BuildChunk(chunk) => Self::BuildChunk(chunk_from(chunk)?),
             Kind::Load(load) => Self::Load {
                 attempt: Attempt(load.attempt),
                 engine: engine_from(load.engine)?,
@@ -154,6 +172,24 @@ impl TryFrom<DownItem> for Down {
             Kind::Drain(pb::Drain {}) => Self::Drain,
         })
     }
+}
+
+fn sha256(bytes: &[u8]) -> Result<Sha256, WireError> {
+    Sha256::from_slice(bytes).ok_or(WireError("sha256"))
+}
+
+fn chunk_to(chunk: BuildChunk) -> pb::BuildChunk {
+    let BuildChunk { sha256, offset, bytes, last } = chunk;
+    let (bytes, refused) = match bytes {
+        Ok(bytes) => (bytes, String::new()),
+        Err(refused) => (Vec::new(), refused),
+    };
+    pb::BuildChunk { sha256: sha256.0.to_vec(), offset, bytes, last, refused }
+}
+
+fn chunk_from(chunk: pb::BuildChunk) -> Result<BuildChunk, WireError> {
+    let bytes = if chunk.refused.is_empty() { Ok(chunk.bytes) } else { Err(chunk.refused) };
+    Ok(BuildChunk { sha256: sha256(&chunk.sha256)?, offset: chunk.offset, bytes, last: chunk.last })
 }
 
 fn ns(duration: Duration) -> u64 {
@@ -185,7 +221,7 @@ fn hello_to(hello: Hello) -> pb::Hello {
     };
     pb::Hello {
         protocol: hello.protocol,
-        token: hello.token,
+        token: hello.token.expose().to_owned(),
         pid: hello.pid,
         build: Some(build),
         host: Some(host_to(hello.host)),
@@ -201,7 +237,7 @@ fn hello_from(hello: pb::Hello) -> Result<Hello, WireError> {
     };
     Ok(Hello {
         protocol: hello.protocol,
-        token: hello.token,
+        token: Token::new(&hello.token),
         pid: hello.pid,
         build: BuildInfo {
             version: build.version,

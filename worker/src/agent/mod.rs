@@ -8,7 +8,9 @@
 //! ending: every process gets SIGTERM and, after a grace, SIGKILL; the agent goes only when all have been reaped.
 //! ```
 
+mod builds;
 mod child;
+mod fetch;
 mod process;
 mod tail;
 
@@ -25,10 +27,13 @@ use tokio::time::sleep;
 use crate::error::WorkerError;
 use crate::measure;
 use crate::profile;
+use crate::session::access::Access;
 use crate::session::join;
 use crate::session::link::{Event, Link, LinkError};
 use crate::signals::Signals;
+pub use builds::Builds;
 use child::Hold;
+use fetch::{Fetching, Next, Searched};
 
 /// Time for the processes to end by themselves when the agent ends; writing a profile fits into it.
 const GRACE: Duration = Duration::from_secs(3);
@@ -38,14 +43,14 @@ const REDIAL: Duration = Duration::from_millis(200);
 /// How an agent is run.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Address of the coordinator, `http://host:port`.
-    pub coordinator: String,
-    /// Shared secret of the run.
-    pub token: String,
+    /// The coordinator, and what opens its door.
+    pub access: Access,
     /// Its name, unique in the fleet; the host's name if unset.
     pub name: Option<String>,
     /// Places where it can run a worker.
     pub slots: u32,
+    /// Where the binaries come from that it starts.
+    pub builds: Builds,
     /// How long to dial a coordinator that does not answer.
     pub patience: Duration,
     /// Dial again, without end, when a session is lost.
@@ -65,6 +70,8 @@ struct Agent<'a> {
     settings: &'a Settings,
     link: Link,
     processes: BTreeMap<Ticket, Hold>,
+    fetching: Fetching,
+    searched: UnboundedReceiver<Searched>,
     told: UnboundedSender<Up>,
     events: UnboundedReceiver<Up>,
 }
@@ -80,7 +87,7 @@ pub async fn run(settings: &Settings) -> Result<(), WorkerError> {
     let patience = (!settings.keep).then_some(settings.patience);
     loop {
         let link = tokio::select! {
-            link = Link::dial(&settings.coordinator, &hello, patience) => link?,
+            link = Link::dial(&settings.access, &hello, patience) => link?,
             () = leave.asked() => return Ok(()),
         };
         match Agent::new(settings, link).serve(&mut leave).await {
@@ -95,7 +102,7 @@ fn hello(settings: &Settings) -> Hello {
     let name = settings.name.clone().unwrap_or_else(|| host.hostname.clone());
     Hello {
         protocol: PROTOCOL,
-        token: settings.token.clone(),
+        token: settings.access.secrets.token.clone(),
         pid: std::process::id(),
         build: measure::build_info(profile::is_instrumented()),
         host,
@@ -106,7 +113,9 @@ fn hello(settings: &Settings) -> Hello {
 impl<'a> Agent<'a> {
     fn new(settings: &'a Settings, link: Link) -> Self {
         let (told, events) = unbounded_channel();
-        Self { settings, link, processes: BTreeMap::new(), told, events }
+        let (searching, searched) = unbounded_channel();
+        let fetching = Fetching::new(settings.builds.clone(), searching);
+        Self { settings, link, processes: BTreeMap::new(), fetching, searched, told, events }
     }
 
     async fn serve(mut self, leave: &mut Leave) -> Result<(), LinkError> {
@@ -120,6 +129,10 @@ impl<'a> Agent<'a> {
                     Err(error) => break Err(error),
                 },
                 Some(up) = self.events.recv() => self.report(up),
+                Some(searched) = self.searched.recv() => {
+                    let next = self.fetching.searched(searched);
+                    self.carry_out(next);
+                }
                 () = leave.asked() => break Ok(()),
             }
         };
@@ -135,7 +148,13 @@ impl<'a> Agent<'a> {
                 // One that is not there has ended, and that has been told.
                 if let Some(process) = self.processes.get(&ticket) {
                     process.stop(grace);
+                } else if let Some(stopped) = self.fetching.stop(ticket) {
+                    self.link.send(stopped);
                 }
+            }
+            Down::BuildChunk(chunk) => {
+                let next = self.fetching.chunk(&chunk);
+                self.carry_out(next);
             }
             // Words for workers ask nothing of an agent.
             _ => {}
@@ -149,13 +168,23 @@ impl<'a> Agent<'a> {
             let why = format!("use slot {}: this host offers {slots}, counted from zero", order.slot);
             return self.link.send(child::failed(ticket, &why));
         }
-        if self.processes.contains_key(&ticket) {
+        if self.processes.contains_key(&ticket) || self.fetching.is_waiting(ticket) {
             let why = format!("start a second process for ticket {}", ticket.0);
             return self.link.send(child::failed(ticket, &why));
         }
-        let Settings { coordinator, token, .. } = self.settings;
-        order.env.extend(join::environment(coordinator, token, ticket, slots));
-        self.processes.insert(ticket, Hold::spawn(order, self.told.clone()));
+        order.env.extend(join::environment(&self.settings.access, ticket, slots));
+        self.fetching.take(order);
+    }
+
+    fn carry_out(&mut self, next: Vec<Next>) {
+        for next in next {
+            match next {
+                Next::Say(up) => self.link.send(up),
+                Next::Start(order) => {
+                    self.processes.insert(order.ticket, Hold::spawn(order, self.told.clone()));
+                }
+            }
+        }
     }
 
     fn report(&mut self, up: Up) {

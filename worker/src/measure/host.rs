@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use contract::identity::{BuildInfo, HostFacts, Sha256, VERSION};
 use sha2::Digest;
@@ -42,9 +43,13 @@ pub fn build_info(instrumented: bool) -> BuildInfo {
 /// no manifest accepts.
 #[must_use]
 pub fn exe_sha256() -> Sha256 {
-    file_sha256(Path::new("/proc/self/exe"))
-        .or_else(|_| file_sha256(&std::env::current_exe()?))
-        .unwrap_or_default()
+    static OWN: OnceLock<Sha256> = OnceLock::new();
+    let read = || {
+        file_sha256(Path::new("/proc/self/exe"))
+            .or_else(|_| file_sha256(&std::env::current_exe()?))
+            .unwrap_or_default()
+    };
+    *OWN.get_or_init(read)
 }
 
 /// Hash of a file's contents.

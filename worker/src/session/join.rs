@@ -9,6 +9,7 @@ use contract::message::{Failure, FailureKind, Hello, Role, Up};
 use contract::part::Origin;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::access::Access;
 use super::link::{Event, Link, LinkError};
 use super::machine::{Action, Done, Input, Machine};
 use super::measuring::{Identity, Measuring};
@@ -17,10 +18,6 @@ use crate::measure::{self, ColdStart};
 use crate::profile;
 use crate::signals::Signals;
 
-/// Address of the coordinator.
-pub const COORDINATOR: &str = "PGO_BENCH_COORDINATOR";
-/// Shared secret of the run. Never an argument: those are visible to every user of a host.
-pub const TOKEN: &str = "PGO_BENCH_TOKEN";
 /// The number that ties this process to its slot.
 pub const TICKET: &str = "PGO_BENCH_TICKET";
 /// Workers that may run on this host at a time, this one included; one if unset.
@@ -32,8 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What an agent hands over to a worker.
 #[derive(Clone, Debug)]
 pub struct Handover {
-    coordinator: String,
-    token: String,
+    access: Access,
     ticket: Ticket,
     slots: u32,
 }
@@ -53,19 +49,10 @@ struct Worker {
 }
 
 /// The variables of a handover.
-pub(crate) fn environment(
-    coordinator: &str,
-    token: &str,
-    ticket: Ticket,
-    slots: u32,
-) -> [(String, String); 4] {
-    [
-        (COORDINATOR, coordinator.to_owned()),
-        (TOKEN, token.to_owned()),
-        (TICKET, ticket.0.to_string()),
-        (SLOTS, slots.to_string()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
+pub(crate) fn environment(access: &Access, ticket: Ticket, slots: u32) -> Vec<(String, String)> {
+    let own = [(TICKET, ticket.0.to_string()), (SLOTS, slots.to_string())];
+    let own = own.map(|(name, value)| (name.to_owned(), value));
+    access.environment().into_iter().chain(own).collect()
 }
 
 impl Handover {
@@ -78,7 +65,7 @@ impl Handover {
         let ticket = get(TICKET)?.parse().map_err(|_| WorkerError::Environment { name: TICKET })?;
         let slots = variable(SLOTS).map_or(Ok(1), |slots| slots.parse());
         let slots = slots.map_err(|_| WorkerError::Environment { name: SLOTS })?;
-        Ok(Self { coordinator: get(COORDINATOR)?, token: get(TOKEN)?, ticket: Ticket(ticket), slots })
+        Ok(Self { access: Access::from_env(variable)?, ticket: Ticket(ticket), slots })
     }
 }
 
@@ -90,7 +77,7 @@ pub async fn run(handover: &Handover, cold: ColdStart) -> Result<Summary, Worker
     let mut signals = Signals::catch().map_err(WorkerError::Signals)?;
     let hello = hello(handover);
     let link = tokio::select! {
-        link = Link::dial(&handover.coordinator, &hello, Some(PATIENCE)) => link?,
+        link = Link::dial(&handover.access, &hello, Some(PATIENCE)) => link?,
         () = signals.next() => return Ok(Summary::default()),
     };
     let origin = Origin {
@@ -107,7 +94,7 @@ pub async fn run(handover: &Handover, cold: ColdStart) -> Result<Summary, Worker
 fn hello(handover: &Handover) -> Hello {
     Hello {
         protocol: PROTOCOL,
-        token: handover.token.clone(),
+        token: handover.access.secrets.token.clone(),
         pid: std::process::id(),
         build: measure::build_info(profile::is_instrumented()),
         host: measure::host_facts(),
@@ -186,20 +173,14 @@ impl Worker {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use contract::credentials::TOKEN_VARIABLE;
 
-    #[test]
-    fn what_an_agent_hands_over_is_what_a_worker_takes() {
-        let handed = environment("http://h:1", "t", Ticket(7), 4);
-        let find = |name: &str| handed.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
-        let taken = Handover::from_env(find).unwrap();
-        assert_eq!((taken.coordinator.as_str(), taken.token.as_str()), ("http://h:1", "t"));
-        assert_eq!((taken.ticket, taken.slots), (Ticket(7), 4));
-    }
+    use super::*;
+    use crate::session::access::COORDINATOR;
 
     #[test]
     fn a_missing_or_wrong_variable_is_named() {
-        for missing in [COORDINATOR, TOKEN, TICKET] {
+        for missing in [COORDINATOR, TOKEN_VARIABLE, TICKET] {
             let wrong = Handover::from_env(|name| (name != missing).then(|| "7".to_owned()));
             assert!(matches!(wrong, Err(WorkerError::Environment { name }) if name == missing));
         }

@@ -17,6 +17,7 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::transport::Endpoint;
 use tonic::{Code, Status, Streaming};
 
+use super::access::{Access, distrust};
 use crate::error::with_causes;
 use crate::measure::Clock;
 
@@ -100,11 +101,12 @@ enum Miss {
 impl Link {
     /// Dials until the coordinator welcomes this peer, it refuses it for good, or the patience is over (`None`: never).
     pub(crate) async fn dial(
-        address: &str,
+        access: &Access,
         hello: &Hello,
         patience: Option<Duration>,
     ) -> Result<Self, LinkError> {
-        let endpoint = endpoint(address)?;
+        let address = access.coordinator.as_str();
+        let endpoint = access.endpoint()?.connect_timeout(FIRST_WORD);
         let began = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
@@ -122,7 +124,7 @@ impl Link {
     }
 
     async fn open(address: &str, endpoint: &Endpoint, hello: &Hello) -> Result<Self, Miss> {
-        let channel = endpoint.connect().await.map_err(|error| Miss::Transient(with_causes(&error)))?;
+        let channel = endpoint.connect().await.map_err(|error| distrusted(address, with_causes(&error)))?;
         let mut client = BenchClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT);
         let (up, outgoing) = unbounded_channel();
         up.send(Up::Hello(Box::new(hello.clone())).into()).expect("the receiver is held here");
@@ -192,12 +194,13 @@ impl Link {
     }
 }
 
-fn endpoint(address: &str) -> Result<Endpoint, LinkError> {
-    let wrong = |reason: String| LinkError::Address { address: address.to_owned(), reason };
-    let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|error| wrong(with_causes(&error)))?;
-    match (endpoint.uri().scheme_str(), endpoint.uri().host()) {
-        (Some("http"), Some(_)) => Ok(endpoint.tcp_nodelay(true).connect_timeout(FIRST_WORD)),
-        _ => Err(wrong("an address like http://127.0.0.1:4100 is expected".to_owned())),
+/// A handshake that fails for want of trust fails every time; everything else may pass.
+fn distrusted(address: &str, reason: String) -> Miss {
+    match distrust(&reason) {
+        Some(message) => {
+            Miss::Final(LinkError::Refused { address: address.to_owned(), message: message.to_owned() })
+        }
+        None => Miss::Transient(reason),
     }
 }
 
@@ -224,7 +227,8 @@ fn miss(address: &str, status: &Status) -> Miss {
         | Code::OutOfRange => {
             Miss::Final(LinkError::Refused { address: address.to_owned(), message: sentence(status) })
         }
-        _ => Miss::Transient(sentence(status)),
+        // The other side checks a certificate only after this one has begun to speak.
+        _ => distrusted(address, with_causes(status)),
     }
 }
 

@@ -336,6 +336,7 @@ fn name(down: &Down) -> &'static str {
         Down::Ping { .. } => "ping",
         Down::Spawn(_) => "spawn",
         Down::Stop { .. } => "stop",
+        Down::BuildChunk(_) => "build chunk",
         Down::Load { .. } => "load",
         Down::Arm { .. } => "arm",
         Down::Start { .. } => "start",

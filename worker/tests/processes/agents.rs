@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use contract::id::Ticket;
 use contract::identity::Sha256;
-use contract::message::{Down, Exit, Role, Spawn, Up};
+use contract::message::{BuildChunk, Down, Exit, PART_CHUNK, Role, Spawn, Up};
+use sha2::Digest;
 
 use crate::coordinator::{Coordinator, DEADLINE, Session, welcome};
-use crate::programs::{ONE, agent, arm, ended, gone, load, runs, signal, slow, spawn, start};
+use crate::programs::{
+    ONE, WORKER, agent, agent_at, arm, ended, gone, load, runs, signal, slow, spawn, start,
+};
 
 /// Has a worker started; its session and process id.
 async fn spawned(coordinator: &mut Coordinator, agent: &mut Session, order: Spawn) -> (Session, u32) {
@@ -59,15 +62,92 @@ async fn what_must_not_or_cannot_be_started_is_refused_with_a_sentence() {
     let mut coordinator = Coordinator::start();
     let _process = agent(&coordinator, &[]);
     let mut session = coordinator.session().await;
-    let message = refused(&mut session, Spawn { sha256: Sha256([1; 32]), ..spawn(1) }).await;
-    assert!(message.contains("is not the variant's binary") && message.contains("0101"), "{message}");
-    let message = refused(&mut session, Spawn { binary: "/no/such/file".into(), ..spawn(2) }).await;
-    assert!(message.contains("/no/such/file: No such file"), "{message}");
+    let other = Sha256([1; 32]);
+    session.say(Down::Spawn(Spawn { sha256: other, ..spawn(1) }));
+    assert_eq!(
+        session.hear().await,
+        Some(Up::FetchBuild { sha256: other, offset: 0 }),
+        "it has no such file"
+    );
+    let bytes = Err("it is no build of this run".to_owned());
+    session.say(Down::BuildChunk(BuildChunk { sha256: other, offset: 0, bytes, last: true }));
+    let Some(Up::SpawnFailed { message, .. }) = session.hear().await else { panic!("not refused") };
+    assert!(message.contains("it is no build of this run") && message.contains("0101"), "{message}");
     let message = refused(&mut session, Spawn { slot: 2, ..spawn(3) }).await;
     assert!(message.contains("this host offers 2"), "{message}");
     let (_worker, _) = spawned(&mut coordinator, &mut session, spawn(4)).await;
     let message = refused(&mut session, spawn(4)).await;
     assert!(message.contains("second process for ticket 4"), "{message}");
+}
+
+/// This worker with a byte more: another build that runs.
+fn other_build() -> Vec<u8> {
+    let mut bytes = std::fs::read(WORKER).expect("the worker program");
+    bytes.push(b'\n');
+    bytes
+}
+
+/// Answers for pieces of this build until it has come; gives whether it replaced another.
+async fn supply(session: &mut Session, build: &[u8]) -> bool {
+    loop {
+        match session.hear().await {
+            Some(Up::FetchBuild { sha256, offset }) => {
+                let rest = &build[usize::try_from(offset).expect("it fits")..];
+                let bytes = rest[..rest.len().min(PART_CHUNK)].to_vec();
+                let last = bytes.len() == rest.len();
+                session.say(Down::BuildChunk(BuildChunk { sha256, offset, bytes: Ok(bytes), last }));
+            }
+            Some(Up::FetchedBuild { size, replaced, .. }) => {
+                assert_eq!(size, build.len() as u64);
+                return replaced;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_build_travels_once_and_a_damaged_copy_is_fetched_again() {
+    let home = tempfile::tempdir().expect("a place for the cache");
+    let mut coordinator = Coordinator::start();
+    let _process = agent_at(&coordinator, home.path(), &[]);
+    let mut session = coordinator.session().await;
+    let build = other_build();
+    let sha256 = Sha256(sha2::Sha256::digest(&build).into());
+    let order = |ticket| Spawn { sha256, binary: "/elsewhere/pgo".into(), ..spawn(ticket) };
+    session.say(Down::Spawn(order(1)));
+    assert!(!supply(&mut session, &build).await);
+    assert!(matches!(session.hear().await, Some(Up::Spawned { .. })));
+    assert_eq!(coordinator.session().await.hello.build.exe_sha256, sha256, "what runs is what came");
+    session.say(Down::Stop { ticket: Ticket(1), grace: Duration::ZERO });
+    assert!(matches!(session.hear().await, Some(Up::Exited { .. })));
+    let (_worker, _) = spawned(&mut coordinator, &mut session, order(2)).await;
+
+    let kept = home.path().join(".cache/pgo-benchmarks/builds").join(sha256.to_string());
+    std::fs::remove_file(&kept).expect("it is kept there");
+    std::fs::write(&kept, &build[..1000]).expect("writable");
+    session.say(Down::Spawn(Spawn { slot: 1, ..order(3) }));
+    assert!(supply(&mut session, &build).await, "the damage is told");
+    assert!(matches!(session.hear().await, Some(Up::Spawned { .. })));
+    assert_eq!(std::fs::read(&kept).expect("it is there"), build);
+}
+
+#[tokio::test]
+async fn an_agent_that_takes_no_uploads_starts_only_what_it_was_given() {
+    let home = tempfile::tempdir().expect("a place for builds");
+    let mut coordinator = Coordinator::start();
+    let folder = home.path().display().to_string();
+    let _process = agent_at(&coordinator, home.path(), &["--no-upload", "--builds-dir", &folder]);
+    let mut session = coordinator.session().await;
+    let build = other_build();
+    let sha256 = Sha256(sha2::Sha256::digest(&build).into());
+    let order = |ticket| Spawn { sha256, binary: "/elsewhere/pgo".into(), ..spawn(ticket) };
+    let message = refused(&mut session, order(1)).await;
+    assert!(message.contains("--no-upload") && message.contains("--builds-dir"), "{message}");
+    let path = home.path().join("pgo");
+    std::fs::copy(WORKER, &path).expect("writable");
+    std::fs::write(&path, &build).expect("writable");
+    spawned(&mut coordinator, &mut session, order(2)).await;
 }
 
 #[tokio::test]
@@ -203,7 +283,7 @@ async fn a_coordinator_that_is_not_there_is_given_up_after_the_patience() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = format!("http://{}", listener.local_addr().expect("it is bound"));
     drop(listener);
-    let output = tokio::process::Command::new(crate::programs::WORKER)
+    let output = tokio::process::Command::new(WORKER)
         .args(["agent", "--coordinator", &address, "--patience", "0.2"])
         .env("PGO_BENCH_TOKEN", "t")
         .output();
@@ -220,7 +300,7 @@ async fn wrong_usage_is_told_before_anything_is_dialled() {
         (vec!["agent", "--coordinator", "http://127.0.0.1:1"], None, "PGO_BENCH_TOKEN"),
         (vec!["agent", "--coordinator", "http://127.0.0.1:1", "--slots", "0"], Some("t"), "--slots"),
     ] {
-        let mut command = tokio::process::Command::new(crate::programs::WORKER);
+        let mut command = tokio::process::Command::new(WORKER);
         command.args(arguments).env_remove("PGO_BENCH_TOKEN").envs(token.map(|t| ("PGO_BENCH_TOKEN", t)));
         let output = crate::coordinator::within(command.output()).await.expect("it starts");
         let stderr = String::from_utf8_lossy(&output.stderr);

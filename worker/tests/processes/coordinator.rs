@@ -55,7 +55,7 @@ impl Coordinator {
     /// Welcomes everybody who knows the token, with a lease that no test outlives.
     pub(crate) fn start() -> Self {
         Self::greeting(|hello| {
-            if hello.token == TOKEN {
+            if hello.token.expose() == TOKEN {
                 return welcome(DEADLINE * 2);
             }
             Down::Refused { message: "the token is not that of this run".into(), last: true }

@@ -21,10 +21,16 @@ pub(crate) const ONE: Attempt = Attempt(1);
 
 /// An agent of two slots.
 pub(crate) fn agent(coordinator: &Coordinator, flags: &[&str]) -> Child {
+    agent_at(coordinator, Path::new(env!("CARGO_TARGET_TMPDIR")), flags)
+}
+
+/// An agent of two slots, at home here.
+pub(crate) fn agent_at(coordinator: &Coordinator, home: &Path, flags: &[&str]) -> Child {
     Command::new(WORKER)
         .args(["agent", "--coordinator", &coordinator.address, "--slots", "2"])
         .args(flags)
         .env("PGO_BENCH_TOKEN", TOKEN)
+        .env("HOME", home)
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true)

@@ -3,23 +3,29 @@
 use std::time::Duration;
 
 use contract::id::{Attempt, Ticket};
-use contract::message::{Exit, Failure};
+use contract::message::Failure;
 use contract::run::NoticeKind;
 
-use super::super::event::{AgentId, Cause, Effect, Ending, Sight};
+use super::super::event::{AgentId, Cause, Effect, Ending, LostAgent, Sight};
 use super::super::trial::{Member, Step};
 use super::{Core, Next, Phase};
 
 pub(super) const INTERRUPTED: &str = "stopped by the user";
 
 impl Core {
-    pub(super) fn failed(&mut self, now: Duration, failure: Failure, effects: &mut Vec<Effect>) {
+    pub(super) fn failed(
+        &mut self,
+        now: Duration,
+        ticket: Ticket,
+        failure: Failure,
+        effects: &mut Vec<Effect>,
+    ) {
         if failure.kind.is_deterministic() {
             self.note(NoticeKind::WorkerFailed, failure.message.clone(), effects);
             let reason = failure.message.clone();
             return self.end(now, Cause::Worker(failure), reason, effects);
         }
-        self.lost(now, NoticeKind::WorkerFailed, &failure.message, effects);
+        self.lost(now, &[ticket], NoticeKind::WorkerFailed, &failure.message, effects);
     }
 
     pub(super) fn exited(&mut self, now: Duration, ticket: Ticket, how: &str, effects: &mut Vec<Effect>) {
@@ -29,7 +35,7 @@ impl Core {
         member.step = Step::Gone;
         if self.phase == Phase::Trial && step < Step::Leaving {
             let message = format!("the worker in slot {slot} ended before its part came ({how})");
-            self.lost(now, NoticeKind::WorkerLost, &message, effects);
+            self.lost(now, &[ticket], NoticeKind::WorkerLost, &message, effects);
         }
     }
 
@@ -41,8 +47,27 @@ impl Core {
         // A worker that was told to leave closes its session before its process has ended.
         if self.phase == Phase::Trial && member.step < Step::Leaving {
             let message = format!("the worker in slot {} fell silent", member.slot);
-            self.lost(now, NoticeKind::WorkerSilent, &message, effects);
+            self.lost(now, &[ticket], NoticeKind::WorkerSilent, &message, effects);
         }
+    }
+
+    /// Start instants and latencies are told on that clock.
+    pub(super) fn clock_jumped(
+        &mut self,
+        now: Duration,
+        ticket: Ticket,
+        by: Duration,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(member) = self.crew.get_mut(ticket).filter(|member| member.step < Step::Leaving) else {
+            return;
+        };
+        let message = format!(
+            "the clock of the host of slot {} jumped by {:.1} s: it was suspended, or its clock is broken",
+            member.slot,
+            by.as_secs_f64()
+        );
+        self.lost(now, &[ticket], NoticeKind::ClockJumped, &message, effects);
     }
 
     pub(super) fn spawn_failed(
@@ -54,43 +79,59 @@ impl Core {
     ) {
         if self.crew.get_mut(ticket).is_some() {
             self.set(ticket, Step::Gone);
-            self.lost(now, NoticeKind::SpawnFailed, message, effects);
+            self.lost(now, &[ticket], NoticeKind::SpawnFailed, message, effects);
         }
     }
 
     pub(super) fn agent_lost(&mut self, now: Duration, agent: AgentId, effects: &mut Vec<Effect>) {
-        self.seats.leave(agent);
+        let host = self.seats.leave(agent).unwrap_or("?").to_owned();
         self.parked.retain(|member| member.seat.agent != agent);
         let here = |member: &&mut Member| member.seat.agent == agent && member.step != Step::Gone;
-        let mut hit = false;
+        let mut hit = Vec::new();
         for member in self.crew.members.iter_mut().filter(here) {
-            hit = true;
+            // Who was leaving anyway has done what it had to do.
+            if member.step < Step::Leaving {
+                hit.push(member.ticket);
+            }
             member.step = Step::Gone;
         }
-        if hit {
-            let message = "the agent of a host was lost, and its workers with it";
-            self.lost(now, NoticeKind::AgentLost, message, effects);
+        if !hit.is_empty() {
+            let message = format!("the agent of {host} was lost, and its workers with it");
+            self.lost(now, &hit, NoticeKind::AgentLost, &message, effects);
         }
     }
 
-    /// Without an agent nothing can go on, however long it is waited for.
-    pub(super) fn agent_ended(&mut self, now: Duration, exit: &Exit, effects: &mut Vec<Effect>) {
-        if matches!(self.phase, Phase::Clearing(Next::End(_))) {
+    /// Without all its agents a run cannot go on, however long it is waited for, unless it may shrink.
+    pub(super) fn agent_ended(&mut self, now: Duration, lost: &LostAgent, effects: &mut Vec<Effect>) {
+        if matches!(self.phase, Phase::Clearing(Next::End(_)))
+            || (self.script.shrink && self.greeted && self.script.slots > 1)
+        {
             return;
         }
-        let reason = format!("the agent of this host ended ({exit})");
+        let reason = format!("the agent of {} ended ({})", lost.host, lost.exit);
         if self.phase == Phase::Trial {
             self.note(NoticeKind::AgentLost, reason.clone(), effects);
         }
         self.end(now, Cause::Losses, reason, effects);
     }
 
-    /// A worker's part of the block is lost: the block is run again whole, or the run ends.
-    pub(super) fn lost(&mut self, now: Duration, kind: NoticeKind, message: &str, effects: &mut Vec<Effect>) {
+    /// These workers' parts of the block are lost: the block goes on without their slots, is run again whole, or the run
+    /// ends.
+    pub(super) fn lost(
+        &mut self,
+        now: Duration,
+        who: &[Ticket],
+        kind: NoticeKind,
+        message: &str,
+        effects: &mut Vec<Effect>,
+    ) {
         if self.phase != Phase::Trial {
             return;
         }
         self.note(kind, message.to_owned(), effects);
+        if self.interrupts == 0 && self.shrunk(who, effects) {
+            return;
+        }
         if self.interrupts > 0 {
             self.end(now, Cause::User, INTERRUPTED.to_owned(), effects);
         } else if self.tries >= self.script.max_attempts {
@@ -101,6 +142,7 @@ impl Core {
             self.attempt = Attempt(self.attempt.0 + 1);
             self.issued = 0;
             self.arm = 0;
+            self.make_whole();
             self.clear(now, Next::Again, effects);
         }
     }
@@ -176,7 +218,7 @@ impl Core {
         }
         let Some(late) = self.crew.slowest().cloned() else { return };
         let message = format!("the worker in slot {} {} in time", late.slot, late.step.overdue());
-        self.lost(now, NoticeKind::Overdue, &message, effects);
+        self.lost(now, &[late.ticket], NoticeKind::Overdue, &message, effects);
     }
 
     fn kill_all(&self, effects: &mut Vec<Effect>) {

@@ -1,19 +1,25 @@
 //! The service itself: who may come in.
 
+use std::cmp::Ordering;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use contract::credentials::Token;
 use contract::message::{Down, Hello, Role, Up, Welcome};
 use contract::wire::{Bench, DownItem, UpItem};
+use subtle::ConstantTimeEq;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 
+use super::gate::Admission;
 use super::pump::Pump;
+use super::refusal::{Refusal, Refusals};
 use super::{Incoming, Peer, SessionEvent};
 
 /// Messages that may wait for one peer.
@@ -37,7 +43,8 @@ pub struct DeskLimits {
 /// Accepts sessions and hands their messages on.
 #[derive(Clone)]
 pub struct Desk {
-    token: Arc<str>,
+    token: Token,
+    refusals: Refusals,
     limits: DeskLimits,
     epoch: Instant,
     next: Arc<AtomicU64>,
@@ -47,29 +54,42 @@ pub struct Desk {
 impl Desk {
     /// A desk that reports to `events`; `epoch` is the zero of the coordinator's clock.
     #[must_use]
-    pub fn new(token: &str, limits: DeskLimits, epoch: Instant, events: mpsc::Sender<Incoming>) -> Self {
-        Self { token: token.into(), limits, epoch, next: Arc::new(AtomicU64::new(1)), events }
+    pub fn new(token: Token, limits: DeskLimits, epoch: Instant, events: mpsc::Sender<Incoming>) -> Self {
+        let refusals = Refusals::new(events.clone());
+        Self { token, refusals, limits, epoch, next: Arc::new(AtomicU64::new(1)), events }
     }
 
-    async fn greet(&self, stream: &mut Streaming<UpItem>) -> Result<Hello, Status> {
+    /// Where refusals are counted, for the gate to count with.
+    #[must_use]
+    pub fn refusals(&self) -> Refusals {
+        self.refusals.clone()
+    }
+
+    async fn greet(&self, stream: &mut Streaming<UpItem>) -> Result<Hello, Refusal> {
         let first = tokio::time::timeout(self.limits.hello, stream.next())
             .await
-            .map_err(|_| Status::deadline_exceeded("no hello came in time"))?
-            .ok_or_else(|| Status::invalid_argument("the stream ended before a hello"))?
-            .map_err(|_| foreign())?;
-        match Up::try_from(first) {
-            Ok(Up::Hello(hello)) => Ok(*hello),
-            Ok(_) => Err(Status::invalid_argument("the first message of a session is a hello")),
-            Err(_) => Err(foreign()),
-        }
+            .map_err(|_| Refusal::Silent)?
+            .ok_or(Refusal::NoHello)?
+            .map_err(|status| unreadable(&status))?;
+        let Ok(Up::Hello(hello)) = Up::try_from(first) else { return Err(Refusal::NoHello) };
+        Ok(*hello)
     }
 }
 
-/// A hello that cannot be read at all is older or newer than every protocol number.
-fn foreign() -> Status {
-    Status::failed_precondition(
-        "coordinator and worker do not understand each other: build both from the same sources",
-    )
+/// Why a message cannot be read.
+pub(super) fn unreadable(status: &Status) -> Refusal {
+    if status.code() == Code::OutOfRange { Refusal::TooLarge } else { Refusal::Foreign }
+}
+
+/// A refusal before the session is open.
+fn turned_away(why: Refusal) -> Status {
+    let message = format!("this side {why}");
+    match why {
+        Refusal::Silent => Status::deadline_exceeded(message),
+        Refusal::TooLarge => Status::out_of_range(message),
+        Refusal::Foreign => Status::failed_precondition(message),
+        _ => Status::invalid_argument(message),
+    }
 }
 
 fn queue(role: &Role) -> usize {
@@ -80,22 +100,17 @@ fn queue(role: &Role) -> usize {
 }
 
 /// Why a peer is turned away for good, if it is.
-fn objection(hello: &Hello, token: &str) -> Option<String> {
-    if hello.protocol != contract::PROTOCOL {
-        let older = if hello.protocol < contract::PROTOCOL { "worker" } else { "coordinator" };
-        return Some(format!(
-            "the worker speaks protocol {}, the coordinator {}: the {older} is too old",
-            hello.protocol,
-            contract::PROTOCOL
-        ));
+fn objection(hello: &Hello, token: &Token) -> Option<Refusal> {
+    match hello.protocol.cmp(&contract::PROTOCOL) {
+        Ordering::Less => Some(Refusal::TooOld),
+        Ordering::Greater => Some(Refusal::TooNew),
+        Ordering::Equal => (!same(&hello.token, token)).then_some(Refusal::Token),
     }
-    (!same(hello.token.as_bytes(), token.as_bytes()))
-        .then(|| "the token is not this coordinator's".to_owned())
 }
 
 /// Compares in time that depends on the lengths alone.
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |diff, (x, y)| diff | (x ^ y)) == 0
+fn same(a: &Token, b: &Token) -> bool {
+    a.expose().as_bytes().ct_eq(b.expose().as_bytes()).into()
 }
 
 #[tonic::async_trait]
@@ -106,22 +121,33 @@ impl Bench for Desk {
         &self,
         request: Request<Streaming<UpItem>>,
     ) -> Result<Response<Self::SessionStream>, Status> {
+        let pass = request.extensions().get::<Admission>().cloned();
+        let from = pass.as_ref().map(|pass| pass.0.from.ip());
         let mut stream = request.into_inner();
-        let hello = self.greet(&mut stream).await?;
+        let hello = self.greet(&mut stream).await.map_err(|why| {
+            self.refusals.count(why, from);
+            turned_away(why)
+        })?;
         let (down, outbox) = mpsc::channel(queue(&hello.role));
         let answers = Box::pin(ReceiverStream::new(outbox).map(|down: Down| Ok(DownItem::from(down))));
-        if let Some(message) = objection(&hello, &self.token) {
+        if let Some(why) = objection(&hello, &self.token) {
+            self.refusals.count(why, from);
+            let message = format!("this side {why}");
             // The stream ends after this one message.
             drop(down.try_send(Down::Refused { message, last: true }));
             return Ok(Response::new(answers));
         }
-        let session = self.next.fetch_add(1, Ordering::Relaxed);
+        if let Some(Admission(pass)) = pass {
+            pass.admit();
+        }
+        let session = self.next.fetch_add(1, Relaxed);
         let DeskLimits { lease, beat, .. } = self.limits;
         drop(down.try_send(Down::Welcome(Welcome { session, lease, beat })));
         let peer = Peer { down: down.downgrade(), clock: Arc::default() };
         let opened = Incoming { session, what: SessionEvent::Opened(Box::new(hello), peer.clone()) };
         self.events.send(opened).await.map_err(|_| Status::unavailable("the run is over"))?;
-        let pump = Pump { session, down, peer, events: self.events.clone(), lease, beat, epoch: self.epoch };
+        let (events, refusals) = (self.events.clone(), self.refusals.clone());
+        let pump = Pump { session, from, down, peer, events, refusals, lease, beat, epoch: self.epoch };
         tokio::spawn(pump.run(stream));
         Ok(Response::new(answers))
     }
@@ -147,9 +173,10 @@ mod tests {
     #[test]
     fn only_the_right_protocol_and_token_come_in() {
         let now = contract::PROTOCOL;
-        assert_eq!(objection(&hello(now, "secret"), "secret"), None);
-        for wrong in ["", "secreT", "secret "] {
-            assert!(objection(&hello(now, wrong), "secret").is_some(), "{wrong:?}");
+        let token = Token::new("secret");
+        assert_eq!(objection(&hello(now, "secret"), &token), None);
+        for wrong in ["", "secreT", "secret!"] {
+            assert_eq!(objection(&hello(now, wrong), &token), Some(Refusal::Token), "{wrong:?}");
         }
     }
 
@@ -163,9 +190,10 @@ mod tests {
     #[test]
     fn a_mismatch_says_which_side_is_too_old() {
         let now = contract::PROTOCOL;
-        let old = objection(&hello(now - 1, "s"), "s").expect("refused");
+        let token = Token::new("s");
+        let old = objection(&hello(now - 1, "s"), &token).expect("refused").to_string();
         assert!(old.ends_with("the worker is too old"), "{old}");
-        let new = objection(&hello(now + 1, "s"), "s").expect("refused");
+        let new = objection(&hello(now + 1, "s"), &token).expect("refused").to_string();
         assert!(new.ends_with("the coordinator is too old"), "{new}");
     }
 }

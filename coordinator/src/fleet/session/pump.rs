@@ -1,15 +1,19 @@
-//! Moves one accepted session's messages, pings the peer, and notices when it falls silent.
+//! Moves one accepted session's messages, pings the peer, and notices when it falls silent. A silent peer is fenced: it
+//! is told so, and what it still says is dropped and counted.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use contract::message::{Down, Up};
 use contract::wire::UpItem;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_stream::StreamExt;
-use tonic::Streaming;
+use tonic::{Status, Streaming};
 
+use super::desk::unreadable;
+use super::refusal::{Refusal, Refusals};
 use super::{Incoming, Peer, SessionEvent};
 
 /// Pings sent in quick succession when a session opens, so that the first trial already knows the clock well; from
@@ -21,21 +25,50 @@ const OUTSTANDING: usize = 16;
 /// A process that has died is told of twice: by the end of its session, and by its agent, who knows how it died. The
 /// agent goes first if it comes so soon.
 const LAST_WORD: Duration = Duration::from_secs(1);
+/// Leases for which a fenced peer is still listened to, so that what comes late is counted.
+const LINGER: u32 = 10;
 
 pub(super) struct Pump {
     pub session: u64,
+    pub from: Option<IpAddr>,
     /// The only thing that holds the session open.
     pub down: mpsc::Sender<Down>,
     pub peer: Peer,
     pub events: mpsc::Sender<Incoming>,
+    pub refusals: Refusals,
     pub lease: Duration,
     pub beat: Duration,
     pub epoch: Instant,
 }
 
+/// Why a session is over.
+enum End {
+    /// The stream ended or broke.
+    Left,
+    /// It said something that cannot be read.
+    Unreadable(Refusal),
+    /// Nothing came for the length of the lease.
+    Silent,
+    /// Nobody listens any more.
+    Deaf,
+}
+
 impl Pump {
     /// Runs until the stream ends, the peer is silent for its lease, or nobody listens any more.
     pub(super) async fn run(self, mut stream: Streaming<UpItem>) {
+        match self.carry(&mut stream).await {
+            End::Deaf => {}
+            End::Left => self.close().await,
+            End::Unreadable(why) => {
+                self.refusals.count(why, self.from);
+                self.peer.send(Down::Refused { message: format!("this side {why}"), last: true });
+                self.close().await;
+            }
+            End::Silent => self.fence(stream).await,
+        }
+    }
+
+    async fn carry(&self, stream: &mut Streaming<UpItem>) -> End {
         let mut pause = OPENING_PAUSE;
         let mut due = Instant::now();
         let mut sent = BTreeMap::new();
@@ -45,14 +78,17 @@ impl Pump {
             tokio::select! {
                 item = stream.next() => {
                     heard = Instant::now();
-                    let Some(up) = item.and_then(Result::ok).and_then(|item| Up::try_from(item).ok()) else { break };
+                    let up = match read(item) {
+                        Ok(up) => up,
+                        Err(end) => return end,
+                    };
                     if !self.take(up, &mut sent).await {
-                        return;
+                        return End::Deaf;
                     }
                 }
                 () = sleep_until(due) => {
                     if heard.elapsed() > self.lease {
-                        break;
+                        return End::Silent;
                     }
                     seq += 1;
                     if seq >= OPENING_PINGS {
@@ -67,7 +103,6 @@ impl Pump {
                 }
             }
         }
-        self.close().await;
     }
 
     async fn close(self) {
@@ -77,15 +112,47 @@ impl Pump {
         drop(events.send(Incoming { session, what: SessionEvent::Closed }).await);
     }
 
+    /// Ends the session from this side. The peer may only be cut off: it learns of it when the way is free again.
+    async fn fence(self, mut stream: Streaming<UpItem>) {
+        let Self { session, down, peer, events, lease, .. } = self;
+        let message = format!(
+            "nothing was heard from this side for {} s: it was given up, and the run goes on without what it did",
+            lease.as_secs_f64()
+        );
+        peer.send(Down::Refused { message, last: true });
+        drop(down);
+        drop(events.send(Incoming { session, what: SessionEvent::Silent }).await);
+        let until = Instant::now() + lease * LINGER;
+        while let Ok(Some(Ok(item))) = timeout_at(until, stream.next()).await {
+            if matches!(Up::try_from(item), Ok(Up::Part(chunk)) if chunk.last) {
+                drop(events.send(Incoming { session, what: SessionEvent::LatePart }).await);
+            }
+        }
+    }
+
+    fn tick(&self, sent: Duration, peer: Duration) -> Option<Duration> {
+        let mut clock = self.peer.clock.lock().expect("no one panics while holding the filter");
+        clock.take(sent, peer, self.epoch.elapsed())
+    }
+
     /// Keeps pongs for the clock, hands everything else on. False when nobody listens any more.
     async fn take(&self, up: Up, sent: &mut BTreeMap<u32, Duration>) -> bool {
         if let Up::Pong { seq, mono } = up {
-            if let Some(at) = sent.remove(&seq) {
-                let mut clock = self.peer.clock.lock().expect("no one panics while holding the filter");
-                clock.take(at, mono, self.epoch.elapsed());
-            }
-            return true;
+            let Some(at) = sent.remove(&seq) else { return true };
+            let Some(jump) = self.tick(at, mono) else { return true };
+            let what = SessionEvent::ClockJumped(jump);
+            return self.events.send(Incoming { session: self.session, what }).await.is_ok();
         }
         self.events.send(Incoming { session: self.session, what: SessionEvent::Said(up) }).await.is_ok()
+    }
+}
+
+fn read(item: Option<Result<UpItem, Status>>) -> Result<Up, End> {
+    match item {
+        Some(Ok(item)) => Up::try_from(item).map_err(|_| End::Unreadable(Refusal::Foreign)),
+        Some(Err(status)) if unreadable(&status) == Refusal::TooLarge => {
+            Err(End::Unreadable(Refusal::TooLarge))
+        }
+        Some(Err(_)) | None => Err(End::Left),
     }
 }

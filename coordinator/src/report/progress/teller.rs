@@ -65,6 +65,7 @@ impl Teller {
                 let place = self.place(noted.key.scenario, noted.key.round);
                 Some(format!("{place}, arm {}: {}", noted.key.arm, noted.message))
             }
+            Sight::Told(line) => Some(line.clone()),
             Sight::Stopping => Some("stopping; what is done is kept (Ctrl-C again to hurry)".to_owned()),
             Sight::Phase(phase) => {
                 self.phase = (phase, at);

@@ -94,6 +94,8 @@ pub struct PairingFacts {
     pub tokens_unchecked: (usize, usize),
     /// Workers lost in blocks that were done again whole, and in blocks that never were.
     pub losses: (u64, u64),
+    /// Requests that nobody sent because their workers were lost and the run went on without them.
+    pub shrunk: u64,
     /// Requests issued and failed per arm, over all rounds.
     pub failures: Vec<(Arm, u64, u64)>,
 }

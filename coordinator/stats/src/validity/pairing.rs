@@ -9,7 +9,8 @@ pub fn check_pairing(facts: &PairingFacts, thresholds: &Thresholds) -> Vec<Findi
     let (repeated, gone) = facts.losses;
     let lost = (gone > 0).then_some(Reason::WorkersLost { workers: gone });
     let again = (repeated > 0).then_some(Reason::BlocksRepeated { workers: repeated });
-    [code(facts), tokens(facts), failures(facts, thresholds), lost, again]
+    let shrunk = (facts.shrunk > 0).then_some(Reason::LoadShrunk { requests: facts.shrunk });
+    [code(facts), tokens(facts), failures(facts, thresholds), lost, again, shrunk]
         .into_iter()
         .flatten()
         .map(|reason| Finding { place: None, reason })

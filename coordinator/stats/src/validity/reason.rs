@@ -50,6 +50,8 @@ pub enum Reason {
     WorkersLost { workers: u64 },
     /// Workers vanished and their blocks were done again, whole.
     BlocksRepeated { workers: u64 },
+    /// Blocks went on without lost workers, whose requests nobody sent.
+    LoadShrunk { requests: u64 },
     /// Nothing succeeded.
     NothingSucceeded { issued: u64 },
     /// Too many requests failed.
@@ -127,6 +129,7 @@ impl Reason {
             | Self::NotStationary { .. }
             | Self::OverSaturated { .. } => Severity::Inconclusive,
             Self::BlocksRepeated { .. }
+            | Self::LoadShrunk { .. }
             | Self::SomeFailed { .. }
             | Self::SomeSteal { .. }
             | Self::OthersBusy { .. }
@@ -147,6 +150,7 @@ impl Reason {
             Self::Overflow { .. } => "histogram-overflow",
             Self::WorkersLost { .. } => "workers-lost",
             Self::BlocksRepeated { .. } => "blocks-repeated",
+            Self::LoadShrunk { .. } => "load-shrunk",
             Self::NothingSucceeded { .. } => "nothing-succeeded",
             Self::FailedShare { .. } => "failed-share",
             Self::SomeFailed { .. } => "some-failed",
@@ -186,6 +190,9 @@ impl Reason {
             Self::Overflow { .. } => "shorten the requests, or set a timeout below one hour",
             Self::WorkersLost { .. } => "look at the lost workers' logs, then resume the run",
             Self::BlocksRepeated { .. } => "look at the lost workers' logs; the repeated blocks count alone",
+            Self::LoadShrunk { .. } => {
+                "the blocks' other slots are compared alone; --on-loss repeat runs them again whole"
+            }
             Self::NothingSucceeded { .. } => "look at the failures by kind; nothing was measured",
             Self::FailedShare { .. } => "lower the load or mend the cause of the failures by kind",
             Self::SomeFailed { .. } => "look at the failures by kind; they are not in the latencies",
@@ -251,6 +258,9 @@ impl fmt::Display for Reason {
             }
             Self::BlocksRepeated { workers } => {
                 write!(f, "{workers} workers lost, their blocks were done again")
+            }
+            Self::LoadShrunk { requests } => {
+                write!(f, "{requests} requests were not sent, for their workers were lost")
             }
             Self::NothingSucceeded { issued } => write!(f, "none of {issued} requests succeeded"),
             Self::FailedShare { failed, issued, limit } => {

@@ -1,0 +1,49 @@
+//! From the fleet's flags to the ground a job runs on. Decides nothing about measurements.
+
+use contract::credentials::{TOKEN_VARIABLE, Token};
+
+use super::execute::{Ground, sibling_worker};
+use super::serve::{Door, DoorError, DoorWishes};
+use crate::cli::{FleetArgs, LauncherName};
+use crate::error::AppError;
+use crate::fleet::launch::{Launcher, Slurm, Ssh};
+use crate::plan::Plan;
+
+/// Set by Slurm inside of an allocation.
+const ALLOCATION: &str = "SLURM_JOB_ID";
+
+/// The ground that these flags ask for.
+///
+/// # Errors
+/// When it would be open to everybody, or a file is missing.
+pub(super) fn of(args: &FleetArgs, plan: &Plan) -> Result<Ground, AppError> {
+    let token = std::env::var(TOKEN_VARIABLE).ok().map(|text| Token::new(&text));
+    let known = token.is_some() || args.credentials.is_some();
+    let launcher = match args.launcher {
+        LauncherName::Local => Launcher::Local,
+        LauncherName::Attach if !known => return Err(DoorError::NoToken.into()),
+        LauncherName::Attach => Launcher::Attach { agents: args.agents.unwrap_or(1) },
+        LauncherName::Slurm => Launcher::Slurm(Slurm {
+            agents: args.agents.unwrap_or(1),
+            arguments: args.slurm_args.clone(),
+            inside: std::env::var_os(ALLOCATION).is_some(),
+        }),
+        LauncherName::Ssh => {
+            Launcher::Ssh(Ssh { hosts: args.hosts.clone(), config: args.ssh_config.clone(), dial_back: None })
+        }
+    };
+    let door = Door::new(&DoorWishes {
+        listen: args.listen,
+        advertise: args.advertise.as_deref(),
+        credentials: args.credentials.as_deref(),
+        token,
+        insecure: args.insecure,
+    })?;
+    Ok(Ground {
+        launcher,
+        door,
+        program: args.worker_path.clone().unwrap_or_else(sibling_worker),
+        slots: plan.slots,
+        lease: plan.timeouts.lease,
+    })
+}

@@ -1,0 +1,206 @@
+//! The address that agents and workers dial: bound, with or without TLS, and served until the guard is dropped.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use contract::credentials::{Credentials, CredentialsError, Secrets, Token};
+use contract::wire::{BenchServer, DESCRIPTORS, MESSAGE_LIMIT};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tonic::transport::Server;
+
+use super::entropy::entropy;
+use super::execute::ExecuteError;
+use crate::certs;
+use crate::fleet::session::{self, Desk, GateLimits};
+
+/// Callers that may be inside without having introduced themselves.
+const WAITING: usize = 256;
+/// Connections in all: a thousand hosts of a few slots each.
+const CONNECTIONS: usize = 8192;
+/// From the connection to an accepted hello, and from a stream to its hello.
+pub(super) const HELLO_LIMIT: Duration = Duration::from_secs(10);
+/// Streams that one connection may have open: a session, and a look at health or reflection.
+const STREAMS: u32 = 8;
+/// Bytes that a peer may send before anybody has read them, on each stream and connection.
+const WINDOW: u32 = 1024 * 1024;
+/// Bytes of headers.
+const HEADERS: u32 = 16 * 1024;
+
+/// Where a coordinator is reached, and by whom.
+#[derive(Clone, Debug)]
+pub(super) struct Door {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The host's name or address, as agents see it.
+    pub advertise: String,
+    /// What the coordinator shows, and the fleet's token.
+    pub secrets: Secrets,
+    /// What agents that are started from here are given.
+    pub agents: Secrets,
+    /// Others may listen on the way.
+    pub insecure: bool,
+}
+
+/// What the command line says of it.
+pub(super) struct DoorWishes<'a> {
+    pub listen: SocketAddr,
+    pub advertise: Option<&'a str>,
+    /// The coordinator's directory as `certs` writes it.
+    pub credentials: Option<&'a Path>,
+    /// A token from the environment.
+    pub token: Option<Token>,
+    pub insecure: bool,
+}
+
+/// Why an address may not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DoorError {
+    /// Everybody could come in.
+    #[error(
+        "listen on {address}: anything but loopback needs --credentials DIR (`coordinator certs init` writes one), or \
+         --insecure"
+    )]
+    Open {
+        /// Which.
+        address: SocketAddr,
+    },
+    /// Agents would not know where to dial.
+    #[error("listen on {address}: agents need a name or address to dial, give --advertise HOST")]
+    NoName {
+        /// Which.
+        address: SocketAddr,
+    },
+    /// Agents elsewhere could not know the token.
+    #[error(
+        "wait for agents that run already: they must know the token, set PGO_BENCH_TOKEN or give --credentials DIR"
+    )]
+    NoToken,
+    /// A file.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+}
+
+impl Door {
+    /// On loopback, with a secret of its own.
+    pub(super) fn of_this_host() -> Self {
+        let secrets = Secrets { token: fresh_token(), credentials: None };
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self { listen, advertise: listen.ip().to_string(), agents: secrets.clone(), secrets, insecure: false }
+    }
+
+    /// As wished, if that is safe or asked for all the same.
+    ///
+    /// # Errors
+    /// When it is not, or a file is missing.
+    pub(super) fn new(wishes: &DoorWishes<'_>) -> Result<Self, DoorError> {
+        let address = wishes.listen;
+        if !address.ip().is_loopback() && wishes.credentials.is_none() && !wishes.insecure {
+            return Err(DoorError::Open { address });
+        }
+        let advertise = match wishes.advertise {
+            Some(name) => name.to_owned(),
+            None if address.ip().is_unspecified() => return Err(DoorError::NoName { address }),
+            None => bracketed(address.ip()),
+        };
+        let credentials = wishes.credentials.map(Credentials::read).transpose()?;
+        let token = match (&wishes.token, wishes.credentials) {
+            (Some(token), _) => token.clone(),
+            (None, Some(directory)) => Token::read(directory)?,
+            (None, None) => fresh_token(),
+        };
+        let agents = wishes.credentials.map(|own| Credentials::read(&beside(own))).transpose();
+        // Only agents that are started from here need it; those that run already have their own.
+        let agents = Secrets { token: token.clone(), credentials: agents.unwrap_or(None) };
+        let secrets = Secrets { token, credentials };
+        Ok(Self { listen: address, advertise, secrets, agents, insecure: wishes.insecure })
+    }
+
+    /// How agents dial a port of it.
+    pub(super) fn url(&self, port: u16) -> String {
+        let scheme = if self.secrets.credentials.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}:{port}", self.advertise)
+    }
+}
+
+/// The agents' directory beside the coordinator's.
+fn beside(coordinator: &Path) -> PathBuf {
+    coordinator.parent().unwrap_or(Path::new("")).join(certs::AGENT)
+}
+
+fn bracketed(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
+
+/// A secret for one run, or for a fleet.
+pub(super) fn fresh_token() -> Token {
+    Token::new(&entropy::<32>().iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+}
+
+/// Serves until the returned guard is dropped; gives the port.
+pub(super) async fn serve(desk: Desk, door: &Door) -> Result<(u16, oneshot::Sender<()>), ExecuteError> {
+    let bind = |source| ExecuteError::Bind { address: door.listen, source };
+    let listener = TcpListener::bind(door.listen).await.map_err(bind)?;
+    let port = listener.local_addr().map_err(bind)?.port();
+    let tls = door.secrets.credentials.as_ref().map(session::acceptor).transpose()?;
+    let limits = GateLimits { introduce: HELLO_LIMIT, waiting: WAITING, connections: CONNECTIONS };
+    let guests = session::open(listener, tls, limits, desk.refusals());
+    let (health, health_service) = tonic_health::server::health_reporter();
+    let bench = BenchServer::new(desk).max_decoding_message_size(MESSAGE_LIMIT);
+    health.set_serving::<BenchServer<Desk>>().await;
+    let reflect =
+        || tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS);
+    let refused = |error: tonic_reflection::server::Error| ExecuteError::Serve(error.to_string());
+    // Clients of either age: the older protocol is the same under another name.
+    let (reflection, older) =
+        (reflect().build_v1().map_err(refused)?, reflect().build_v1alpha().map_err(refused)?);
+    let (guard, ended) = oneshot::channel::<()>();
+    let server = Server::builder()
+        .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .http2_max_header_list_size(HEADERS)
+        .add_service(bench)
+        .add_service(health_service)
+        .add_service(reflection)
+        .add_service(older)
+        .serve_with_incoming_shutdown(guests, async {
+            // Resolves when the guard is dropped; the message itself is never sent.
+            drop(ended.await);
+        });
+    tokio::spawn(server);
+    Ok((port, guard))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wishes(listen: &str) -> DoorWishes<'static> {
+        let listen = listen.parse().expect("an address");
+        DoorWishes { listen, advertise: None, credentials: None, token: None, insecure: false }
+    }
+
+    #[test]
+    fn nothing_but_loopback_is_open_without_being_asked_for() {
+        for open in ["0.0.0.0:1", "10.0.0.1:1", "[::]:1"] {
+            assert!(matches!(Door::new(&wishes(open)), Err(DoorError::Open { .. })), "{open}");
+            let named = DoorWishes { insecure: true, advertise: Some("h"), ..wishes(open) };
+            assert_eq!(Door::new(&named).expect("asked for").url(7), "http://h:7");
+        }
+        assert_eq!(Door::new(&wishes("[::1]:0")).expect("loopback").url(7), "http://[::1]:7");
+        let nowhere = DoorWishes { insecure: true, ..wishes("0.0.0.0:1") };
+        assert!(matches!(Door::new(&nowhere), Err(DoorError::NoName { .. })));
+    }
+
+    #[test]
+    fn every_run_of_this_host_has_a_token_of_its_own() {
+        let (one, two) = (Door::of_this_host(), Door::of_this_host());
+        assert_ne!(one.secrets.token, two.secrets.token);
+        assert_eq!(one.secrets, one.agents);
+    }
+}

@@ -1,0 +1,76 @@
+//! What workers say, and what follows while all goes well.
+
+use std::time::Duration;
+
+use contract::id::{Attempt, Ticket};
+use contract::run::NoticeKind;
+
+use super::super::event::{Delivery, Effect, Order, Sight, Word};
+use super::super::trial::Step;
+use super::Core;
+
+impl Core {
+    pub(super) fn worker_joined(&mut self, now: Duration, ticket: Ticket, effects: &mut Vec<Effect>) {
+        let order = self.load_order();
+        let limit = self.script.limits.load;
+        if let Some(member) = self.crew.get_mut(ticket).filter(|m| m.step == Step::Spawning) {
+            member.step = Step::Loading;
+            effects.push(Effect::Tell { ticket, order });
+            self.deadline = now + limit;
+        }
+    }
+
+    pub(super) fn said(
+        &mut self,
+        now: Duration,
+        ticket: Ticket,
+        attempt: Attempt,
+        word: Word,
+        effects: &mut Vec<Effect>,
+    ) {
+        // A flush is asked after the part and carries no attempt of its own; who is stopped says so in the old one.
+        if attempt != self.attempt && !matches!(word, Word::Flushed | Word::Stopped) {
+            let message =
+                format!("a message of attempt {} came during attempt {}", attempt.0, self.attempt.0);
+            return self.note(NoticeKind::Late, message, effects);
+        }
+        let Some(step) = self.crew.get_mut(ticket).map(|member| member.step) else { return };
+        match (word, step) {
+            (Word::Loaded(report), Step::Loading) => {
+                if !self.greeted {
+                    self.greeted = true;
+                    effects.push(Effect::Show(Sight::Loaded(report)));
+                }
+                self.set(ticket, Step::Ready);
+            }
+            (Word::Armed, Step::Arming) => self.set(ticket, Step::Armed),
+            (Word::Part(delivery), Step::Running) => self.delivered(now, ticket, delivery, effects),
+            (Word::BadPart(message), Step::Running) => {
+                self.lost(now, &[ticket], NoticeKind::BadPart, &message, effects);
+            }
+            (Word::Flushed, Step::Flushing) => {
+                self.set(ticket, Step::Leaving);
+                effects.push(Effect::Tell { ticket, order: Order::Drain });
+            }
+            (Word::Failed(failure), step) if step != Step::Gone => self.failed(now, ticket, failure, effects),
+            _ => {}
+        }
+    }
+
+    fn delivered(&mut self, now: Duration, ticket: Ticket, delivery: Delivery, effects: &mut Vec<Effect>) {
+        let (key, attempt) = (self.key(), self.attempt);
+        let Some(member) = self.crew.get_mut(ticket) else { return };
+        let place = &delivery.part.place;
+        let fits = place.slot == member.slot && place.key == key && place.attempt == attempt;
+        if !fits {
+            let (slot, place) = (member.slot, &delivery.part.place);
+            let message = format!("slot {slot} sent a part of {} slot {}", place.key, place.slot);
+            return self.lost(now, &[ticket], NoticeKind::BadPart, &message, effects);
+        }
+        member.step = Step::Reported;
+        member.reported = true;
+        self.issued += delivery.part.outcomes.planned;
+        effects.push(Effect::Keep(delivery));
+        effects.push(Effect::Tell { ticket, order: Order::PartStored(self.attempt) });
+    }
+}

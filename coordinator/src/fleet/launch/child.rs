@@ -1,0 +1,90 @@
+//! A child process that lives as long as its standard input stays open. Secrets go in there as its first line, never
+//! into arguments.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
+use std::time::Duration;
+
+use contract::credentials::Secrets;
+use contract::message::Exit;
+use tokio::io::AsyncReadExt;
+use tokio::process::{Child, ChildStderr, ChildStdin, Command};
+use tokio::task::JoinHandle;
+
+use super::LaunchError;
+
+/// Bytes kept of what a child says last.
+const TAIL: usize = 2048;
+
+/// A started child.
+#[derive(Debug)]
+pub(super) struct Leashed {
+    child: Child,
+    /// Held apart: waiting for a child closes what it still holds of it.
+    stdin: Option<File>,
+    stderr: Option<JoinHandle<String>>,
+}
+
+impl Leashed {
+    /// Starts it and hands it the secrets. Its standard error is this process's own, or kept as its last words.
+    pub(super) fn start(
+        mut command: Command,
+        secrets: &Secrets,
+        keep_last_words: bool,
+    ) -> Result<Self, LaunchError> {
+        let path = command.as_std().get_program().into();
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(if keep_last_words { Stdio::piped() } else { Stdio::inherit() })
+            // The terminal's Ctrl-C is for the coordinator, which then tells its agents.
+            .process_group(0)
+            .kill_on_drop(true);
+        let mut child = command.spawn().map_err(|source| LaunchError::Spawn { path, source })?;
+        let stderr = child.stderr.take().map(|stderr| tokio::spawn(last_words(stderr)));
+        let stdin = child.stdin.take().and_then(|pipe| handed_over(pipe, secrets).ok());
+        Ok(Self { child, stdin, stderr })
+    }
+
+    /// Waits until it ends without having been told to. May be dropped and called again.
+    pub(super) async fn ended(&mut self) -> Exit {
+        let status = self.child.wait().await;
+        let (code, signal) = status.map_or((None, None), |status| (status.code(), status.signal()));
+        let tail = match self.stderr.take() {
+            Some(stderr) => stderr.await.unwrap_or_default(),
+            None => String::new(),
+        };
+        Exit { code, signal, tail }
+    }
+
+    /// Lets it end by itself, then insists.
+    pub(super) async fn stop(mut self, grace: Duration) {
+        drop(self.stdin.take());
+        if tokio::time::timeout(grace, self.child.wait()).await.is_err() {
+            // It is gone or about to be; there is nobody left to tell.
+            drop(self.child.kill().await);
+        }
+    }
+}
+
+/// Writes the secrets into the pipe and gives it back. A pipe that was just made takes so little at once; a child that
+/// is gone by now is noticed elsewhere.
+fn handed_over(pipe: ChildStdin, secrets: &Secrets) -> std::io::Result<File> {
+    let mut pipe = File::from(pipe.into_owned_fd()?);
+    let line = serde_json::to_string(secrets).expect("secrets are text") + "\n";
+    pipe.write_all(line.as_bytes())?;
+    Ok(pipe)
+}
+
+async fn last_words(mut stderr: ChildStderr) -> String {
+    let mut kept = Vec::new();
+    let mut buffer = [0; 1024];
+    while let Ok(read @ 1..) = stderr.read(&mut buffer).await {
+        kept.extend_from_slice(&buffer[..read]);
+        let excess = kept.len().saturating_sub(TAIL);
+        kept.drain(..excess);
+    }
+    String::from_utf8_lossy(&kept).trim().to_owned()
+}

@@ -1,0 +1,218 @@
+//! Agents by Slurm. Outside of an allocation: one array job, an element for each agent, placed whenever and wherever
+//! Slurm decides. Inside of one: one step with a task on each node. Nothing is queued again by itself (`--no-requeue`):
+//! an agent that was started a second time would be another one.
+//!
+//! ```text
+//! queued ─(Slurm has room)→ running ─(told to leave, or by its lease)→ gone
+//!    └──────────(cancelled | node failed | script failed)→ lost
+//! ```
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use contract::message::Exit;
+use serde::Deserialize;
+use tokio::process::Command;
+use tokio::time::sleep;
+
+use super::child::Leashed;
+use super::{LaunchError, Launched, Lost, Orders, Task};
+
+/// Between two looks at the queue.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// How Slurm is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Slurm {
+    /// How many agents.
+    pub agents: u32,
+    /// Further words for `sbatch` or `srun`: partition, account, exclusiveness.
+    pub arguments: Vec<String>,
+    /// Whether this process runs inside of an allocation.
+    pub inside: bool,
+}
+
+/// An array job.
+struct Job {
+    id: String,
+    /// Looks that did not show it: the last one that did may have been too early or too late.
+    unseen: u32,
+}
+
+/// A step of the allocation.
+struct Step(Leashed);
+
+impl Slurm {
+    pub(super) fn start(&self, orders: &Orders) -> Result<Box<dyn Launched>, LaunchError> {
+        if self.inside { self.step(orders) } else { self.submit(orders) }
+    }
+
+    /// Standard input goes to every task, and so does its end.
+    fn step(&self, orders: &Orders) -> Result<Box<dyn Launched>, LaunchError> {
+        let mut command = Command::new("srun");
+        let count = self.agents.to_string();
+        command.args(["--overlap", "--nodes", &count, "--ntasks", &count, "--ntasks-per-node=1"]);
+        // One that ends takes no other along.
+        command.args(["--kill-on-bad-exit=0", "--no-kill", "--input=all", "--quiet"]).args(&self.arguments);
+        command.arg(&orders.program).args(orders.arguments(None));
+        Ok(Box::new(Step(Leashed::start(command, &orders.secrets, true)?)))
+    }
+
+    fn submit(&self, orders: &Orders) -> Result<Box<dyn Launched>, LaunchError> {
+        let path = PathBuf::from("sbatch");
+        let mut command = std::process::Command::new(&path);
+        let array = format!("--array=0-{}", self.agents.saturating_sub(1));
+        command.args([&array, "--no-requeue", "--parsable", "--nodes=1", "--ntasks=1"]);
+        command.args(["--job-name=pgo-benchmarks", "--output=/dev/null", "--error=/dev/null"]);
+        let variables = orders.secrets.environment();
+        let names: Vec<&str> =
+            variables.iter().map(|(name, _)| name.as_str()).chain(["PATH", "HOME"]).collect();
+        command.arg(format!("--export={}", names.join(","))).args(&self.arguments);
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
+        let words = std::iter::once(orders.program.display().to_string()).chain(orders.words());
+        let line: Vec<String> = words.map(|word| super::quoted(&word)).collect();
+        let name = "\"$(hostname -s)-${SLURM_ARRAY_TASK_ID:-0}\"";
+        let script = format!("#!/bin/sh\nexec {} --name {name}\n", line.join(" "));
+        let spawn = |source| LaunchError::Spawn { path: path.clone(), source };
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(spawn)?;
+        let mut stdin = child.stdin.take().expect("it is piped");
+        std::io::Write::write_all(&mut stdin, script.as_bytes()).map_err(spawn)?;
+        drop(stdin);
+        let output = child.wait_with_output().map_err(spawn)?;
+        if !output.status.success() {
+            let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            return Err(LaunchError::Batch { message });
+        }
+        // `JOB` or `JOB;CLUSTER`.
+        let text = String::from_utf8_lossy(&output.stdout);
+        let id = text.trim().split(';').next().unwrap_or_default().to_owned();
+        Ok(Box::new(Job { id, unseen: 0 }))
+    }
+}
+
+/// What `squeue --json` says, as far as it matters here.
+#[derive(Deserialize)]
+struct Queue {
+    jobs: Vec<Element>,
+}
+
+/// One element of an array job. A state is a word in older versions and a list of words in newer ones.
+#[derive(Deserialize)]
+struct Element {
+    job_state: serde_json::Value,
+    #[serde(default)]
+    nodes: Option<String>,
+}
+
+impl Element {
+    /// The word for an end that nobody asked for.
+    fn bad_end(&self) -> Option<String> {
+        let word = match &self.job_state {
+            serde_json::Value::Array(words) => words.first().and_then(|word| word.as_str()),
+            word => word.as_str(),
+        };
+        let bad = [
+            "FAILED",
+            "NODE_FAIL",
+            "CANCELLED",
+            "TIMEOUT",
+            "PREEMPTED",
+            "OUT_OF_MEMORY",
+            "BOOT_FAIL",
+            "DEADLINE",
+        ];
+        word.filter(|word| bad.contains(word)).map(str::to_owned)
+    }
+}
+
+impl Job {
+    async fn look(&self) -> Option<Vec<Element>> {
+        let mut command = Command::new("squeue");
+        command.args(["--json", "--jobs", &self.id]).stdin(Stdio::null()).kill_on_drop(true);
+        let output = command.output().await.ok()?;
+        serde_json::from_slice::<Queue>(&output.stdout).ok().map(|queue| queue.jobs)
+    }
+
+    async fn watch(&mut self) -> Lost {
+        loop {
+            sleep(LOOK).await;
+            let Some(elements) = self.look().await else { continue };
+            self.unseen = if elements.is_empty() { self.unseen + 1 } else { 0 };
+            let bad = elements.iter().find_map(|element| Some((element, element.bad_end()?)));
+            if let Some((element, word)) = bad {
+                let host = element.nodes.clone().filter(|nodes| !nodes.is_empty());
+                let tail = format!("Slurm's job {} is {word}", self.id);
+                let host = host.unwrap_or_else(|| "a Slurm node".to_owned());
+                return Lost { host, exit: Exit { tail, ..Exit::default() } };
+            }
+            if self.unseen > 2 {
+                let tail = format!("Slurm's job {} is no longer in the queue", self.id);
+                return Lost { host: "a Slurm node".to_owned(), exit: Exit { tail, ..Exit::default() } };
+            }
+        }
+    }
+}
+
+impl Launched for Job {
+    fn lost(&mut self) -> Task<'_, Lost> {
+        Box::pin(self.watch())
+    }
+
+    /// The agents have been told to leave; whatever is left of the job, or not yet begun, is cancelled.
+    fn stop(self: Box<Self>, grace: Duration) -> Task<'static, ()> {
+        Box::pin(async move {
+            let gone = async {
+                while self.look().await.is_none_or(|elements| elements.iter().any(|e| e.is_running())) {
+                    sleep(LOOK / 10).await;
+                }
+            };
+            // Those that run leave by themselves; those that wait for room never need to begin.
+            drop(tokio::time::timeout(grace.min(LOOK), gone).await);
+            let mut command = Command::new("scancel");
+            drop(command.arg(&self.id).stdin(Stdio::null()).stderr(Stdio::null()).status().await);
+        })
+    }
+}
+
+impl Element {
+    fn is_running(&self) -> bool {
+        self.job_state.to_string().contains("RUNNING")
+    }
+}
+
+impl Launched for Step {
+    fn lost(&mut self) -> Task<'_, Lost> {
+        Box::pin(async { Lost { host: "this allocation".to_owned(), exit: self.0.ended().await } })
+    }
+
+    fn stop(self: Box<Self>, grace: Duration) -> Task<'static, ()> {
+        Box::pin(self.0.stop(grace))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn element(state: &str) -> Element {
+        serde_json::from_str(&format!("{{\"job_state\": {state}, \"nodes\": \"n1\", \"other\": 1}}"))
+            .expect("JSON")
+    }
+
+    #[test]
+    fn states_of_older_and_newer_slurms_are_understood() {
+        for bad in ["\"NODE_FAIL\"", "[\"CANCELLED\"]", "[\"FAILED\", \"COMPLETING\"]"] {
+            assert!(element(bad).bad_end().is_some(), "{bad}");
+        }
+        for fine in ["\"RUNNING\"", "[\"PENDING\"]", "\"COMPLETED\"", "\"COMPLETING\""] {
+            assert_eq!(element(fine).bad_end(), None, "{fine}");
+        }
+        assert!(element("[\"RUNNING\"]").is_running() && !element("\"PENDING\"").is_running());
+    }
+}

@@ -1,0 +1,157 @@
+//! One agent on each of several hosts, over the user's own ssh: keys, jump hosts and certificates are ssh's business.
+//! An agent ends when its standard input does, and by its lease when the way to it is cut. Where the coordinator
+//! listens on loopback only, each connection carries its own way back (`-R`), and no port need be open anywhere.
+//!
+//! ```text
+//! started ─(ended within FIRST, or refused)→ lost: it never worked here
+//!    ↑  └──(ended later)→ pause ─┐        a cut link, a host that is restarted: it is tried until the run ends
+//!    └───────────────────────────┘
+//! ```
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use contract::message::Exit;
+use tokio::process::Command;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::child::Leashed;
+use super::{LaunchError, Launched, Lost, Orders, Task, quoted};
+
+/// An agent that ends sooner was never at work.
+const FIRST: Duration = Duration::from_secs(8);
+/// Before an agent that was at work is started again.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The agent's exit code when the coordinator does not want it.
+const REFUSED: i32 = 3;
+
+/// Which hosts, and how to get there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ssh {
+    /// As ssh knows them; also the agents' names.
+    pub hosts: Vec<String>,
+    /// Another configuration file than the user's.
+    pub config: Option<PathBuf>,
+    /// The coordinator's port on loopback, to be made reachable from each host; `None` where it is reachable.
+    pub dial_back: Option<u16>,
+}
+
+/// Agents that are kept running.
+struct Kept {
+    stop: watch::Sender<Option<Duration>>,
+    lost: mpsc::Receiver<Lost>,
+    keepers: JoinSet<()>,
+}
+
+impl Ssh {
+    /// Starts them all.
+    pub(super) fn start(&self, orders: &Orders) -> Result<impl Launched + use<>, LaunchError> {
+        let (stop, stopped) = watch::channel(None);
+        let (tell, lost) = mpsc::channel(self.hosts.len().max(1));
+        let mut keepers = JoinSet::new();
+        for host in &self.hosts {
+            let keeper = Keeper { ssh: self.clone(), host: host.clone(), orders: orders.clone() };
+            let first = keeper.agent()?;
+            keepers.spawn(keeper.keep(first, stopped.clone(), tell.clone()));
+        }
+        Ok(Kept { stop, lost, keepers })
+    }
+}
+
+/// Keeps one host's agent running.
+struct Keeper {
+    ssh: Ssh,
+    host: String,
+    orders: Orders,
+}
+
+impl Keeper {
+    fn agent(&self) -> Result<Leashed, LaunchError> {
+        let mut command = Command::new("ssh");
+        if let Some(config) = &self.ssh.config {
+            command.arg("-F").arg(config);
+        }
+        // No questions, no terminal; a connection that is dead is to be noticed.
+        for option in ["BatchMode=yes", "ServerAliveInterval=5", "ServerAliveCountMax=3", "LogLevel=ERROR"] {
+            command.args(["-o", option]);
+        }
+        if let Some(port) = self.ssh.dial_back {
+            command.args(["-o", "ExitOnForwardFailure=yes"]);
+            command.arg("-R").arg(format!("127.0.0.1:{port}:127.0.0.1:{port}"));
+        }
+        command.args(["-T", "--", &self.host]);
+        // The other side's shell reads this.
+        let program = self.orders.program.display().to_string();
+        let words = std::iter::once(program).chain(self.orders.arguments(Some(&self.host)));
+        command.arg("exec ".to_owned() + &words.map(|word| quoted(&word)).collect::<Vec<_>>().join(" "));
+        Leashed::start(command, &self.orders.secrets, true)
+    }
+
+    async fn keep(
+        self,
+        first: Leashed,
+        mut stopped: watch::Receiver<Option<Duration>>,
+        lost: mpsc::Sender<Lost>,
+    ) {
+        let mut agent = first;
+        let since = Instant::now();
+        loop {
+            let exit = tokio::select! {
+                exit = agent.ended() => exit,
+                grace = asked(&mut stopped) => return agent.stop(grace).await,
+            };
+            if since.elapsed() < FIRST || exit.code == Some(REFUSED) {
+                return self.give_up(exit, &lost).await;
+            }
+            if timeout(PAUSE, asked(&mut stopped)).await.is_ok() {
+                return;
+            }
+            agent = match self.agent() {
+                Ok(agent) => agent,
+                Err(error) => {
+                    let exit = Exit { tail: error.to_string(), ..exit };
+                    return self.give_up(exit, &lost).await;
+                }
+            };
+        }
+    }
+
+    async fn give_up(self, exit: Exit, lost: &mpsc::Sender<Lost>) {
+        // Without a receiver the run is over.
+        drop(lost.send(Lost { host: self.host, exit }).await);
+    }
+}
+
+/// The grace, once agents are to stop. A coordinator that is gone gives none.
+async fn asked(stopped: &mut watch::Receiver<Option<Duration>>) -> Duration {
+    let grace = stopped.wait_for(Option::is_some).await.ok().and_then(|grace| *grace);
+    grace.unwrap_or_default()
+}
+
+impl Launched for Kept {
+    fn lost(&mut self) -> Task<'_, Lost> {
+        Box::pin(async {
+            match self.lost.recv().await {
+                Some(lost) => lost,
+                // Every keeper has given up and has been told of.
+                None => std::future::pending().await,
+            }
+        })
+    }
+
+    fn stop(self: Box<Self>, grace: Duration) -> Task<'static, ()> {
+        let Self { stop, mut keepers, .. } = *self;
+        Box::pin(async move {
+            // Without a receiver every keeper has given up.
+            let _ = stop.send(Some(grace));
+            let all = async { while keepers.join_next().await.is_some() {} };
+            tokio::select! {
+                () = all => {}
+                // Each keeper insists after its grace; this is for the unforeseen.
+                () = sleep(grace + PAUSE) => {}
+            }
+        })
+    }
+}

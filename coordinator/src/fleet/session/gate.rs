@@ -1,0 +1,172 @@
+//! Who may come as far as the desk: accepts connections, does the TLS handshake, and bounds how many callers may be
+//! inside without having introduced themselves, and for how long. Must not know what a hello says.
+//!
+//! ```text
+//! connected ─(TLS handshake)→ inside ─(the desk has accepted a hello)→ admitted: no limit any more
+//!     └──────────┴─(too long | pushed out by newer callers)→ refused
+//! ```
+//! When too many wait, the *oldest* goes: an honest peer introduces itself within milliseconds, so a crowd that only
+//! waits cannot keep it out.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::guest::{Guest, Wire};
+use super::refusal::{Refusal, Refusals};
+
+/// Guests that may wait for the server to take them.
+const READY: usize = 64;
+/// Between two tries to accept when the system refuses: it is out of descriptors or memory, and both may come back.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// The bounds at the door.
+#[derive(Clone, Copy, Debug)]
+pub struct GateLimits {
+    /// From the connection until an accepted hello.
+    pub introduce: Duration,
+    /// Callers that may be inside without one.
+    pub waiting: usize,
+    /// Connections in all.
+    pub connections: usize,
+}
+
+/// One connection's standing.
+#[derive(Debug)]
+pub(super) struct Pass {
+    pub from: SocketAddr,
+    admitted: AtomicBool,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// The desk's hold on the connection that a session came over.
+#[derive(Clone, Debug)]
+pub struct Admission(pub(super) Arc<Pass>);
+
+struct Gate {
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    limits: GateLimits,
+    refusals: Refusals,
+    /// Callers that have not introduced themselves, oldest first, and the way to throw each out.
+    waiting: VecDeque<(Weak<Pass>, oneshot::Sender<()>)>,
+    seats: Arc<Semaphore>,
+    ready: mpsc::Sender<std::io::Result<Guest>>,
+}
+
+/// Opens the door. Guests come as they are ready; it closes when the stream is dropped.
+#[must_use]
+pub fn open(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    limits: GateLimits,
+    refusals: Refusals,
+) -> ReceiverStream<std::io::Result<Guest>> {
+    let (ready, guests) = mpsc::channel(READY);
+    let seats = Arc::new(Semaphore::new(limits.connections));
+    let gate = Gate { listener, tls, limits, refusals, waiting: VecDeque::new(), seats, ready };
+    tokio::spawn(gate.keep());
+    ReceiverStream::new(guests)
+}
+
+impl Pass {
+    pub(super) fn admit(&self) {
+        self.admitted.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_admitted(&self) -> bool {
+        self.admitted.load(Ordering::Relaxed)
+    }
+}
+
+impl Gate {
+    async fn keep(mut self) {
+        loop {
+            tokio::select! {
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, from)) => self.welcome(stream, from),
+                    Err(_) => sleep(BREATH).await,
+                },
+                () = self.ready.closed() => return,
+            }
+        }
+    }
+
+    fn welcome(&mut self, stream: TcpStream, from: SocketAddr) {
+        let Ok(permit) = Arc::clone(&self.seats).try_acquire_owned() else {
+            return self.refusals.count(Refusal::Crowded, Some(from.ip()));
+        };
+        let pass = Arc::new(Pass { from, admitted: AtomicBool::new(false), _permit: permit });
+        let (throw_out, thrown_out) = oneshot::channel();
+        self.make_room();
+        self.waiting.push_back((Arc::downgrade(&pass), throw_out));
+        // Small messages both ways, each of which somebody waits for.
+        drop(stream.set_nodelay(true));
+        tokio::spawn(usher(Caller {
+            stream,
+            pass,
+            thrown_out,
+            tls: self.tls.clone(),
+            limit: self.limits.introduce,
+            refusals: self.refusals.clone(),
+            ready: self.ready.clone(),
+        }));
+    }
+
+    /// Forgets who is admitted or gone; of the others the oldest goes when there are too many.
+    fn make_room(&mut self) {
+        if self.waiting.len() < self.limits.waiting {
+            return;
+        }
+        self.waiting.retain(|(pass, _)| pass.upgrade().is_some_and(|pass| !pass.is_admitted()));
+        while self.waiting.len() >= self.limits.waiting {
+            let Some((_, throw_out)) = self.waiting.pop_front() else { return };
+            // One that has just gone by itself needs no throwing out.
+            let _ = throw_out.send(());
+        }
+    }
+}
+
+/// A connection on its way in.
+struct Caller {
+    stream: TcpStream,
+    pass: Arc<Pass>,
+    thrown_out: oneshot::Receiver<()>,
+    tls: Option<TlsAcceptor>,
+    limit: Duration,
+    refusals: Refusals,
+    ready: mpsc::Sender<std::io::Result<Guest>>,
+}
+
+async fn usher(caller: Caller) {
+    let Caller { stream, pass, mut thrown_out, tls, limit, refusals, ready } = caller;
+    let wire = match tls {
+        None => Wire::Plain(stream),
+        Some(acceptor) => {
+            let handshake = timeout(limit, acceptor.accept(stream));
+            let outcome = tokio::select! {
+                done = handshake => match done {
+                    Ok(Ok(stream)) => Ok(Wire::Tls(Box::new(stream))),
+                    Ok(Err(error)) => Err(Refusal::of_handshake(&error)),
+                    Err(_) => Err(Refusal::Silent),
+                },
+                Ok(()) = &mut thrown_out => Err(Refusal::Crowded),
+            };
+            match outcome {
+                Ok(wire) => wire,
+                Err(why) => return refusals.count(why, Some(pass.from.ip())),
+            }
+        }
+    };
+    let guest = Guest::new(wire, pass, thrown_out, limit, refusals);
+    // Nobody takes guests any more: the run is over.
+    drop(ready.send(Ok(guest)).await);
+}

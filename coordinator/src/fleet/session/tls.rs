@@ -1,0 +1,48 @@
+//! The coordinator's side of mutual TLS, set up from PEM. TLS 1.3 only: both sides are ours.
+
+use std::sync::Arc;
+
+use contract::credentials::Credentials;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto, version};
+
+/// Credentials that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("use the credentials: {0}; `coordinator certs init` writes new ones")]
+pub struct TlsError(String);
+
+/// Shows `own` and lets only those in who show a certificate of its authority.
+///
+/// # Errors
+/// When the PEM texts are not what they should be, or do not fit together.
+pub fn acceptor(own: &Credentials) -> Result<TlsAcceptor, TlsError> {
+    let told = |error: &dyn std::fmt::Display| TlsError(error.to_string());
+    let mut roots = RootCertStore::empty();
+    for authority in certificates(&own.authority)? {
+        roots.add(authority).map_err(|error| told(&error))?;
+    }
+    let provider = Arc::new(crypto::ring::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+        .build()
+        .map_err(|error| told(&error))?;
+    let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).map_err(|error| told(&error))?;
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&version::TLS13])
+        .map_err(|error| told(&error))?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(certificates(&own.certificate)?, key)
+        .map_err(|error| told(&error))?;
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    // Nobody resumes a session here; nothing is kept for that.
+    config.send_tls13_tickets = 0;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    CertificateDer::pem_slice_iter(pem.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(|error| TlsError(error.to_string()))
+}

@@ -1,0 +1,26 @@
+//! Many hosts and whoever else knocks: real processes over TLS, ssh and batch systems, in network namespaces where this
+//! machine allows it. What cannot be had here is skipped, with the reason printed.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+#[path = "processes/ground.rs"]
+#[expect(dead_code, reason = "shared with the process tests, each of which uses its part")]
+mod ground;
+#[path = "processes/programs.rs"]
+mod programs;
+#[path = "processes/tally.rs"]
+#[expect(dead_code, reason = "shared with the process tests, each of which uses its part")]
+mod tally;
+
+#[path = "fleet/security.rs"]
+mod security;
+#[path = "fleet/strangers.rs"]
+mod strangers;
+
+#[path = "fleet/hosts.rs"]
+mod hosts;
+#[path = "fleet/scale.rs"]
+mod scale;
+#[path = "fleet/slurm.rs"]
+mod slurm;
+#[path = "fleet/ssh.rs"]
+mod ssh;

@@ -1,0 +1,248 @@
+//! One coordinator and very many workers: a real coordinator process, and a crowd of sessions that behave like workers
+//! from this process, each over a connection of its own. Ignored; `cargo test --test fleet -- --ignored scale --nocapture`
+//! prints what it costs, for 10, 100 and 1,000 workers.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::id::{Attempt, Ticket};
+use contract::identity::{BuildInfo, HostFacts, Sha256};
+use contract::message::{Down, Exit, Hello, LoadReport, PART_CHUNK, PartChunk, Role, Up};
+use contract::part::{
+    EngineFacts, Histograms, Origin, Outcomes, Part, Place, Series, StepLog, StopCause, Usage, Window,
+};
+use contract::record::Record;
+use contract::spec::Assignment;
+use contract::wire::{BenchClient, DownItem, UpItem};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, interval, sleep_until};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
+use tonic::transport::Endpoint;
+
+use crate::ground::{Ground, Running};
+use crate::security::free;
+
+const TOKEN: &str = "of the crowd";
+const BEAT: Duration = Duration::from_secs(3);
+
+/// What everybody in the crowd knows.
+struct Crowd {
+    address: String,
+    sha256: Sha256,
+    epoch: Instant,
+}
+
+struct Caller {
+    up: mpsc::Sender<UpItem>,
+    down: Streaming<DownItem>,
+}
+
+impl Crowd {
+    async fn join(&self, role: Role) -> Option<Caller> {
+        let endpoint = Endpoint::from_shared(self.address.clone()).unwrap().tcp_nodelay(true);
+        let channel = endpoint.connect().await.ok()?;
+        let (up, outgoing) = mpsc::channel(64);
+        let hello = Hello {
+            protocol: contract::PROTOCOL,
+            token: TOKEN.into(),
+            pid: 1,
+            build: BuildInfo { exe_sha256: self.sha256, ..BuildInfo::default() },
+            host: HostFacts { cores: 2, ..HostFacts::default() },
+            role,
+        };
+        up.send(Up::Hello(Box::new(hello)).into()).await.unwrap();
+        let down = BenchClient::new(channel).session(ReceiverStream::new(outgoing)).await.ok()?.into_inner();
+        Some(Caller { up, down })
+    }
+
+    fn clock(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    /// Every request of the share was refused, so that no histogram need be filled.
+    fn part(&self, share: Assignment, attempt: Attempt, window: Window) -> Part {
+        let planned = u64::from(share.share.count(share.scenario.requests()));
+        Part {
+            place: Place { run: share.run, key: share.key, slot: share.slot, attempt },
+            origin: Origin {
+                variant: share.variant,
+                exe_sha256: self.sha256,
+                instrumented: false,
+                hostname: "crowd".into(),
+            },
+            histograms: Histograms::default(),
+            outcomes: Outcomes { planned, refused: planned, ..Outcomes::default() },
+            requests: Vec::new(),
+            requests_not_kept: planned,
+            steps: StepLog::default(),
+            token_digest: Sha256::default(),
+            prompt_tokens: 0,
+            output_tokens: 0,
+            in_time: None,
+            offered: planned,
+            stopped: StopCause::AsPlanned,
+            good: None,
+            run_in: 0,
+            series: Series::default(),
+            window,
+            cold: Vec::new(),
+            usage: Usage::default(),
+            engine: EngineFacts::default(),
+        }
+    }
+}
+
+impl Caller {
+    async fn say(&self, up: Up) {
+        drop(self.up.send(up.into()).await);
+    }
+
+    async fn hear(&mut self) -> Option<Down> {
+        Down::try_from(self.down.message().await.ok()??).ok()
+    }
+}
+
+/// The agent of all: for every order to start a worker another session.
+async fn agent(crowd: Arc<Crowd>, slots: u32) {
+    let mut caller = loop {
+        if let Some(caller) = crowd.join(Role::Agent { name: "crowd".into(), slots }).await {
+            break caller;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let (ended, mut ends) = mpsc::channel(4096);
+    let mut beat = interval(BEAT);
+    loop {
+        tokio::select! {
+            down = caller.hear() => match down {
+                None | Some(Down::Drain) => return,
+                Some(Down::Ping { seq }) => caller.say(Up::Pong { seq, mono: crowd.clock() }).await,
+                Some(Down::Spawn(order)) => {
+                    tokio::spawn(worker(Arc::clone(&crowd), order.ticket, ended.clone()));
+                }
+                Some(_) => {}
+            },
+            Some(ticket) = ends.recv() => {
+                let exit = Exit { code: Some(0), ..Exit::default() };
+                caller.say(Up::Exited { ticket, exit }).await;
+            }
+            _ = beat.tick() => caller.say(Up::Beat(None)).await,
+        }
+    }
+}
+
+async fn worker(crowd: Arc<Crowd>, ticket: Ticket, ended: mpsc::Sender<Ticket>) {
+    if let Some(mut caller) = crowd.join(Role::Worker { ticket }).await {
+        let mut assignment = None;
+        while let Some(down) = caller.hear().await {
+            match down {
+                Down::Ping { seq } => caller.say(Up::Pong { seq, mono: crowd.clock() }).await,
+                Down::Load { attempt, .. } => {
+                    let report = LoadReport { max_context: 4096, ..LoadReport::default() };
+                    caller.say(Up::Loaded { attempt, report }).await;
+                }
+                Down::Arm { attempt, assignment: share } => {
+                    assignment = Some(*share);
+                    caller.say(Up::Armed(attempt)).await;
+                }
+                Down::Start { attempt, at, uncertainty } => {
+                    sleep_until(crowd.epoch + at).await;
+                    let late = crowd.clock().saturating_sub(at);
+                    caller.say(Up::Started(attempt)).await;
+                    let share = assignment.take().expect("armed before started");
+                    let window =
+                        Window { start_late: late, clock_uncertainty: uncertainty, ..Window::default() };
+                    let part = crowd.part(share, attempt, window);
+                    let sealed = part.seal().unwrap();
+                    assert!(sealed.len() < PART_CHUNK);
+                    caller.say(Up::Part(PartChunk { attempt, seq: 0, last: true, bytes: sealed })).await;
+                }
+                Down::Drain | Down::Refused { .. } => break,
+                _ => {}
+            }
+        }
+    }
+    // Without a receiver the agent is gone.
+    let _ = ended.send(ticket).await;
+}
+
+/// Whether a child has ended, reaped or not.
+fn over(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_none_or(|(_, rest)| rest.starts_with(" Z") || rest.starts_with(" X"))
+}
+
+/// Processor seconds and peak memory (kB) of a process, as long as it can be asked.
+fn cost(running: &Running) -> Option<(f64, u64)> {
+    let read = |name: &str| fs::read_to_string(format!("/proc/{}/{name}", running.pid())).ok();
+    let stat = read("stat")?;
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+    let status = read("status")?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some((ticks as f64 / 100.0, peak.trim().trim_end_matches(" kB").parse().ok()?))
+}
+
+/// What a crowd of this size costs.
+fn measure(workers: u32, rounds: u32) {
+    let ground = Ground::new();
+    let address = free();
+    let plan = ground.plan(&format!(
+        "name = 'crowd'\nrounds = {rounds}\nengine = 'sim'\nslots = {workers}\ncontrol = false\n\
+         timeouts = {{ start = 120, load = 120, warmup = 120, stop = 60, report = 120, lease = 60 }}\n\
+         [[scenario]]\nname = 'burst'\nshape = {{ kind = 'burst', requests = {workers} }}\n\
+         prompt = {{ tokens = 4 }}\noutput_tokens = 1\n"
+    ));
+    let listen = address.to_string();
+    let arguments =
+        ["run", &plan, "--seed", "1", "--launcher", "attach", "--agents", "1", "--listen", &listen];
+    let began = std::time::Instant::now();
+    let running = ground.start_with(&arguments, &[("PGO_BENCH_TOKEN", TOKEN)]);
+    let sha256 = coordinator::build::sha256(&fs::read(ground.path("worker")).unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let last = runtime.block_on(async {
+        let crowd = Arc::new(Crowd { address: format!("http://{address}"), sha256, epoch: Instant::now() });
+        let agent = tokio::spawn(agent(crowd, workers));
+        let mut last = (0.0, 0);
+        while !over(running.pid()) {
+            last = cost(&running).unwrap_or(last);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        agent.abort();
+        last
+    });
+    let wall = began.elapsed();
+    let ended = running.end();
+    let record = ground.latest();
+    assert_eq!(record.parts.len(), (workers * rounds * 2) as usize, "{ended:?}");
+    let mut lates: Vec<Duration> = record.parts.iter().map(|part| part.window.start_late).collect();
+    lates.sort_unstable();
+    let p99 = lates[lates.len() * 99 / 100];
+    #[expect(clippy::print_stdout, reason = "this is what it is run for")]
+    {
+        println!(
+            "{workers:>5} workers x {rounds} rounds x 2 arms: {:.1} s wall, coordinator {:.2} s CPU, {:.1} MB peak, \
+             start late p50 {:.2} ms, p99 {:.2} ms",
+            wall.as_secs_f64(),
+            last.0,
+            last.1 as f64 / 1e3,
+            lates[lates.len() / 2].as_secs_f64() * 1e3,
+            p99.as_secs_f64() * 1e3
+        );
+    }
+}
+
+#[test]
+fn a_small_crowd_loses_nobody() {
+    measure(20, 1);
+}
+
+#[test]
+#[ignore = "takes minutes, and the machine"]
+fn scale() {
+    for workers in [10, 100, 1000] {
+        measure(workers, 20);
+    }
+}

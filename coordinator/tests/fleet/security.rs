@@ -1,0 +1,238 @@
+//! A run over mutual TLS while strangers of every kind knock: each is refused with one line that says why, and the run
+//! is as if they were not there.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use contract::credentials::Token;
+use contract::message::{Failure, FailureKind, Up};
+use contract::run::RunState;
+
+use crate::ground::{Ground, Running, eventually};
+use crate::strangers::{endpoint, half_open, hello, say};
+use crate::tally::{plan, requests, state};
+
+const HUNDRED_MIB: usize = 100 << 20;
+const CROWD: usize = 1000;
+/// What a coordinator may take at most, kilobytes, whoever knocks; alone it takes about 20,000.
+const MEMORY_KB: u64 = 200_000;
+
+/// An agent started by hand.
+struct Agent(Child);
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        // A test that fails leaves nothing running.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn agent(ground: &Ground, url: &str, credentials: Option<&Path>, token: Option<&str>) -> Command {
+    let mut command = Command::new(ground.path("worker"));
+    command.args(["agent", "--coordinator", url, "--slots", "2", "--patience", "5"]);
+    if let Some(credentials) = credentials {
+        command.arg("--credentials").arg(credentials);
+    }
+    command.env_remove("PGO_BENCH_TOKEN").envs(token.map(|token| ("PGO_BENCH_TOKEN", token)));
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+/// Exit code and standard error of an agent that must not come in.
+fn turned_away(mut command: Command) -> (Option<i32>, String) {
+    let output = command.output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+pub(crate) fn init(ground: &Ground, name: &str) -> PathBuf {
+    init_for(ground, name, "localhost")
+}
+
+/// An authority whose coordinator is dialled at this address.
+pub(crate) fn init_for(ground: &Ground, name: &str, address: &str) -> PathBuf {
+    let made = ground.run_beside(&["certs", "init", name, "--name", address]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    ground.path(name)
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free() -> SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn told(running: &Running, line: &str) {
+    eventually(line, || running.progress().contains(line).then_some(()));
+}
+
+fn peak_memory_kb(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// A run that waits for strangers.
+struct Scene {
+    ground: Ground,
+    running: Running,
+    ours: PathBuf,
+    others: PathBuf,
+    address: SocketAddr,
+    url: String,
+}
+
+impl Scene {
+    fn set() -> Self {
+        let ground = Ground::new();
+        let (ours, others) = (init(&ground, "certs"), init(&ground, "others"));
+        let address = free();
+        let (url, listen) = (format!("https://{address}"), address.to_string());
+        let credentials = ours.join("coordinator").display().to_string();
+        let plan = ground.plan(&plan(4, 10, 30, 25).replace("start = 20", "start = 60"));
+        let run = ["run", &plan, "--seed", "1", "--launcher", "attach", "--agents", "1"];
+        let door = ["--listen", &listen, "--credentials", &credentials];
+        let running = ground.start(&[&run[..], &door].concat());
+        Self { ground, running, ours, others, address, url }
+    }
+
+    /// An agent that must not come in, refused with one line; gives the line.
+    fn refused(&self, url: &str, credentials: Option<&Path>, token: Option<&str>) -> String {
+        let (code, line) = turned_away(agent(&self.ground, url, credentials, token));
+        assert_eq!((code, line.lines().count()), (Some(3), 1), "{line}");
+        line
+    }
+
+    /// Certificates, seen by the stranger and by us.
+    fn certificates(&self) {
+        let Self { ground, running, ours, others, .. } = self;
+        let nobody = endpoint(self.address, &ours.join("agent"), None);
+        let (heard, status) = say(&nobody, vec![hello("x", String::new())]);
+        assert!(heard == 0 && status.is_some(), "{heard} {status:?}");
+        told(running, "it showed no certificate");
+        let line = self.refused(&self.url, Some(&others.join("agent")), None);
+        assert!(line.contains("not of the authority in ca.pem"), "{line}");
+        told(running, "it does not trust this coordinator's certificate");
+        let mixed = ground.path("mixed");
+        fs::create_dir(&mixed).unwrap();
+        for (from, name) in [(ours, "ca.pem"), (others, "cert.pem"), (others, "key.pem"), (ours, "token")] {
+            fs::copy(from.join("agent").join(name), mixed.join(name)).unwrap();
+        }
+        let line = self.refused(&self.url, Some(&mixed), None);
+        assert!(line.contains("does not know the authority"), "{line}");
+        told(running, "it showed a certificate of another authority");
+    }
+
+    fn token_and_text(&self) {
+        let line = self.refused(&self.url, Some(&self.ours.join("agent")), Some("wrong"));
+        assert!(line.contains("does not know this coordinator's token"), "{line}");
+        told(&self.running, "it does not know this coordinator's token");
+        let line = self.refused(&format!("http://{}", self.address), None, Some("token"));
+        assert!(line.contains("dial https://"), "{line}");
+        told(&self.running, "it does not speak TLS");
+    }
+
+    /// A hundred MiB before the hello, and after it.
+    fn sizes(&self) {
+        let mine = self.ours.join("agent");
+        let door = endpoint(self.address, &mine, Some(&mine));
+        let (_, status) = say(&door, vec![hello("x", "x".repeat(HUNDRED_MIB))]);
+        assert!(status.as_ref().is_some_and(|status| status.message().contains("larger than")), "{status:?}");
+        let failure = Failure { kind: FailureKind::Engine, message: "x".repeat(HUNDRED_MIB) };
+        let huge = Up::Failed { attempt: contract::id::Attempt(1), failure };
+        say(&door, vec![hello(Token::read(&mine).unwrap().expose(), String::new()), huge]);
+        told(&self.running, "it sent a message larger than 1048576 bytes (2 so far)");
+    }
+}
+
+#[test]
+fn strangers_are_refused_one_line_each_and_the_run_goes_on() {
+    let scene = Scene::set();
+    let mine = scene.ours.join("agent");
+    let mut insider = agent(&scene.ground, &scene.url, Some(&mine), None);
+    let insider = Agent(insider.stderr(Stdio::null()).spawn().unwrap());
+    scene.ground.busy_worker();
+    let crowd = half_open(scene.address, CROWD);
+    scene.certificates();
+    scene.token_and_text();
+    scene.sizes();
+    told(&scene.running, "while too many others waited");
+    let memory = peak_memory_kb(scene.running.pid());
+    let Scene { ground, running, .. } = scene;
+    let ended = running.end();
+    drop(crowd);
+    let record = ground.latest();
+    assert_eq!((state(&record), requests(&record)), (Some(RunState::Complete), 4 * 30), "{ended:?}");
+    assert_eq!(record.notices, [], "strangers are none of the run's business");
+    assert!(memory < MEMORY_KB, "{memory} kB");
+    for secret in [Token::read(&mine).unwrap().expose(), "BEGIN PRIVATE KEY"] {
+        assert!(!ended.stderr.contains(secret) && !ended.stdout.contains(secret));
+    }
+    drop(insider);
+    ground.deserted();
+}
+
+#[test]
+fn nothing_but_loopback_is_served_without_certificates() {
+    let ground = Ground::new();
+    let open = ["--launcher", "attach", "--agents", "1", "--listen", "0.0.0.0:0", "--advertise", "here"];
+    let arguments = |more: &[&'static str]| {
+        let all = ["run", "--preset", "high", "--engine", "sim"].into_iter().chain(open);
+        all.chain(more.iter().copied()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let run = |more: &[&'static str]| {
+        let words = arguments(more);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        ground.start_with(&words, &[("PGO_BENCH_TOKEN", "known")])
+    };
+    let ended = run(&[]).end();
+    assert_eq!((ended.code, ended.stderr.lines().count()), (Some(2), 1), "{ended:?}");
+    assert!(ended.stderr.contains("--credentials") && ended.stderr.contains("--insecure"), "{ended:?}");
+    // The twin: asked for, it listens.
+    let listening = run(&["--insecure"]);
+    eventually("it listens", || {
+        (listening.progress().contains("slots") || listens(listening.pid())).then_some(())
+    });
+    listening.kill();
+    let plain = turned_away(agent(&ground, "http://10.255.255.1:1", None, Some("known")));
+    assert_eq!(plain.0, Some(2), "{plain:?}");
+    assert!(plain.1.contains("in the clear"), "{plain:?}");
+}
+
+/// Whether the process has a listening socket.
+fn listens(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/net/tcp")).is_ok_and(|table| table.contains("00000000:0000 0A"))
+}
+
+#[test]
+fn secrets_are_in_no_argument_and_no_store() {
+    let ground = Ground::new();
+    let running = ground.start_with(
+        &["run", &ground.plan(&plan(1, 10, 30, 25)), "--seed", "1"],
+        &[("PGO_BENCH_TOKEN", "a-secret-to-be-kept")],
+    );
+    ground.busy_worker();
+    for pid in ground.agents().into_iter().chain(ground.workers()).chain([running.pid()]) {
+        let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        assert!(!contains(&arguments, b"a-secret-to-be-kept"));
+    }
+    let ended = running.end();
+    assert_eq!(requests(&ground.latest()), 30, "{ended:?}");
+    let mut seen = 0;
+    for entry in fs::read_dir(ground.path("store")).unwrap().flatten() {
+        for file in std::iter::once(entry.path())
+            .chain(fs::read_dir(entry.path()).into_iter().flatten().flatten().map(|e| e.path()))
+        {
+            if let Ok(bytes) = fs::read(&file) {
+                seen += bytes.len();
+                assert!(!contains(&bytes, b"a-secret-to-be-kept"), "{}", file.display());
+            }
+        }
+    }
+    assert!(seen > 1000, "there is a store: {seen} bytes");
+}
+
+fn contains(bytes: &[u8], text: &[u8]) -> bool {
+    bytes.windows(text.len()).any(|window| window == text)
+}

@@ -1,0 +1,210 @@
+//! Three nodes of a real Slurm, each a network namespace with a slurmd of its own: agents by array job and by a step
+//! inside of an allocation, a node that fails, and an empty queue afterwards.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use contract::run::RunState;
+
+use crate::ground::{Ground, eventually};
+use crate::hosts::{Hosts, obstacle, program, skip};
+use crate::security::{free, init_for};
+use crate::tally::{requests, state};
+
+const NODES: u32 = 3;
+
+/// A cluster that is gone when it is dropped.
+struct Cluster {
+    dir: PathBuf,
+    hosts: Option<Hosts>,
+    daemons: Vec<Child>,
+}
+
+impl Cluster {
+    fn up(dir: &Path) -> Option<Self> {
+        if let Some(why) = obstacle(&["ip", "munged", "slurmctld", "slurmd", "sbatch", "srun"]) {
+            skip(&why);
+            return None;
+        }
+        for name in ["run", "state", "spool", "log", "munge"] {
+            fs::create_dir_all(dir.join(name)).unwrap();
+        }
+        let hosts = Hosts::bare("ps", 14, NODES, dir);
+        let mut cluster = Self { dir: dir.to_owned(), hosts: Some(hosts), daemons: Vec::new() };
+        cluster.munge();
+        cluster.configure();
+        cluster.start();
+        let idle = || {
+            cluster.say("sinfo", &["-h", "-N", "-o", "%t"]).lines().filter(|state| *state == "idle").count()
+        };
+        eventually("every node is idle", || (idle() == NODES as usize).then_some(()));
+        Some(cluster)
+    }
+
+    fn at(&self, name: &str) -> String {
+        self.dir.join(name).display().to_string()
+    }
+
+    fn munge(&mut self) {
+        fs::write(self.dir.join("munge/key"), [42_u8; 1024]).unwrap();
+        private(&self.dir.join("munge/key"));
+        let flags = [
+            format!("--key-file={}", self.at("munge/key")),
+            format!("--socket={}", self.at("run/munge.socket")),
+            format!("--pid-file={}", self.at("run/munged.pid")),
+            format!("--log-file={}", self.at("log/munged.log")),
+            format!("--seed-file={}", self.at("munge/seed")),
+        ];
+        let mut munged = Command::new(program("munged").unwrap());
+        munged.args(["--foreground", "--force"]).args(flags);
+        self.daemon(&mut munged, "munged");
+        eventually("munged listens", || self.dir.join("run/munge.socket").exists().then_some(()));
+    }
+
+    fn configure(&self) {
+        let here = self.hosts.as_ref().unwrap().here();
+        let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+        let name = name.trim().split('.').next().unwrap();
+        let port = free().port();
+        let at = |name: &str| self.at(name);
+        let mut text = format!(
+            "ClusterName=test\nSlurmctldHost={name}({here})\nSlurmctldPort={port}\nSlurmUser=root\nSlurmdUser=root\n\
+             AuthType=auth/munge\nAuthInfo=socket={}\nCredType=cred/munge\nStateSaveLocation={}\nSlurmdSpoolDir={}/%n\n\
+             SlurmctldPidFile={}\nSlurmdPidFile={}/%n.pid\nProctrackType=proctrack/linuxproc\nTaskPlugin=task/none\n\
+             JobAcctGatherType=jobacct_gather/none\nAccountingStorageType=accounting_storage/none\n\
+             JobCompType=jobcomp/none\nMpiDefault=none\nSwitchType=switch/none\nSelectType=select/cons_tres\n\
+             SelectTypeParameters=CR_CPU\nSlurmdParameters=config_overrides\nReturnToService=2\nSlurmdTimeout=10\n\
+             MessageTimeout=5\nTCPTimeout=2\nKillWait=2\nMinJobAge=300\nInactiveLimit=0\nWaittime=0\n\
+             SchedulerParameters=batch_sched_delay=0,sched_min_interval=0,bf_interval=1\n",
+            at("run/munge.socket"),
+            at("state"),
+            at("spool"),
+            at("run/slurmctld.pid"),
+            at("run"),
+        );
+        for i in 1..=NODES {
+            let address = here.replace(".254", &format!(".{i}"));
+            let port = port.wrapping_add(1).max(1024);
+            text += &format!(
+                "NodeName=n{i} NodeHostname=n{i} NodeAddr={address} Port={port} CPUs=1 RealMemory=500 State=UNKNOWN\n"
+            );
+        }
+        text += &format!("PartitionName=test Nodes=n[1-{NODES}] Default=YES MaxTime=INFINITE State=UP\n");
+        fs::write(self.dir.join("slurm.conf"), text).unwrap();
+        fs::write(self.dir.join("cgroup.conf"), "CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n").unwrap();
+    }
+
+    fn start(&mut self) {
+        let config = self.at("slurm.conf");
+        let mut controller = Command::new(program("slurmctld").unwrap());
+        controller.args(["-D", "-c", "-f", &config]).env("SLURM_CONF", &config);
+        self.daemon(&mut controller, "slurmctld");
+        for i in 1..=NODES {
+            fs::create_dir_all(self.dir.join(format!("spool/n{i}"))).unwrap();
+            let slurmd = program("slurmd").unwrap();
+            let start = format!("hostname n{i}; exec {} -D -f {config} -N n{i}", slurmd.display());
+            let mut node = Command::new("ip");
+            node.args(["netns", "exec", &format!("ps{i}"), "unshare", "--uts", "sh", "-c", &start]);
+            node.env("SLURM_CONF", &config);
+            self.daemon(&mut node, &format!("n{i}"));
+        }
+    }
+
+    fn daemon(&mut self, command: &mut Command, name: &str) {
+        let log = fs::File::create(self.dir.join("log").join(format!("{name}.out"))).unwrap();
+        let child =
+            command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+        self.daemons.push(child);
+    }
+
+    /// What a command of Slurm's answers.
+    fn say(&self, name: &str, arguments: &[&str]) -> String {
+        let output =
+            Command::new(name).args(arguments).env("SLURM_CONF", self.at("slurm.conf")).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn emptied(&self) {
+        eventually("the queue is empty", || {
+            self.say("squeue", &["-h", "-t", "R,PD,CG"]).is_empty().then_some(())
+        });
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.say("scancel", &["--me"]);
+        for _ in 0..50 {
+            if self.say("squeue", &["-h"]).is_empty() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        for daemon in self.daemons.iter_mut().rev() {
+            let _ = daemon.kill();
+            let _ = daemon.wait();
+        }
+        // With the hosts goes all that a slurmd has left running.
+        drop(self.hosts.take());
+    }
+}
+
+fn private(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+const HIGH: [&str; 9] = ["run", "--preset", "high", "--engine", "sim", "--rounds", "1", "--seed", "7"];
+
+/// Flags for agents that Slurm starts and that dial this address.
+fn by_slurm<'a>(address: &'a str, credentials: &'a str) -> [&'a str; 8] {
+    ["--launcher", "slurm", "--agents", "3", "--listen", address, "--credentials", credentials]
+}
+
+/// Each element of the array has a node of its own: a node has one processor.
+fn by_array_job(ground: &Ground, cluster: &Cluster, fleet: &[&str]) {
+    let config = cluster.at("slurm.conf");
+    let ended = ground.start_with(&[&HIGH[..], fleet].concat(), &[("SLURM_CONF", &config)]).end();
+    let record = ground.latest();
+    assert_eq!((state(&record), requests(&record)), (Some(RunState::Complete), 900), "{ended:?}");
+    assert_eq!((record.header.slots, record.header.hosts.len()), (3, 3));
+    cluster.emptied();
+    ground.deserted();
+}
+
+/// The coordinator is a job itself, on the first node of its allocation, and starts its agents beside it.
+fn inside_an_allocation(ground: &Ground, cluster: &Cluster) {
+    let first = cluster.hosts.as_ref().unwrap().here().replace(".254", ".1");
+    let credentials = init_for(ground, "inside", &first).join("coordinator").display().to_string();
+    let address = format!("{first}:{}", free().port());
+    let words = [&HIGH[..], &by_slurm(&address, &credentials)].concat();
+    let line: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    let script = format!(
+        "#!/bin/sh\ncd '{}' && exec ./coordinator --store store {} >output.out 2>output.err\n",
+        ground.path("").display(),
+        line.join(" ")
+    );
+    fs::write(ground.path("job.sh"), script).unwrap();
+    let job = ground.path("job.sh").display().to_string();
+    let submitted = cluster.say("sbatch", &["--parsable", "-N3", "-n3", "--output=/dev/null", &job]);
+    assert!(submitted.trim().parse::<u32>().is_ok(), "{submitted:?}");
+    cluster.emptied();
+    let record = ground.latest();
+    let said = fs::read_to_string(ground.path("output.err")).unwrap_or_default();
+    assert_eq!((state(&record), requests(&record)), (Some(RunState::Complete), 900), "{said}");
+    assert_eq!(record.header.hosts.len(), 3, "{said}");
+    ground.deserted();
+}
+
+#[test]
+fn three_nodes_of_slurm_count_what_one_host_counts() {
+    let ground = Ground::new();
+    let Some(cluster) = Cluster::up(&ground.path("slurm")) else { return };
+    let here = cluster.hosts.as_ref().unwrap().here();
+    let address = format!("{here}:{}", free().port());
+    let credentials = init_for(&ground, "certs", &here).join("coordinator").display().to_string();
+    let fleet = by_slurm(&address, &credentials);
+    by_array_job(&ground, &cluster, &fleet);
+    inside_an_allocation(&ground, &cluster);
+}

@@ -1,0 +1,163 @@
+//! Four hosts over real ssh: what they count together, what becomes of a run when one is cut off, and that nothing is
+//! left behind.
+
+use std::time::Duration;
+
+use contract::run::{NoticeKind, RunState};
+
+use crate::ground::{Ended, Ground, Running, eventually};
+use crate::hosts::Hosts;
+use crate::security::{free, init};
+use crate::tally::{plan, requests, state};
+
+/// How long a host is cut off: longer than its lease and shorter than the run's patience.
+const CUT: Duration = Duration::from_secs(20);
+
+/// Flags that put a run on these hosts.
+fn over_ssh<'a>(hosts: &Hosts, config: &'a str, names: &'a str) -> Vec<&'a str> {
+    assert_eq!((hosts.config().as_str(), hosts.names().as_str()), (config, names));
+    vec!["--launcher", "ssh", "--hosts", names, "--ssh-config", config]
+}
+
+fn accepted(ground: &Ground) -> (u64, u32, usize) {
+    let record = ground.latest();
+    assert_eq!(state(&record), Some(RunState::Complete), "{:?}", record.end);
+    (requests(&record), record.header.slots, record.header.hosts.len())
+}
+
+#[test]
+fn four_hosts_over_ssh_count_what_one_host_counts() {
+    let ground = Ground::new();
+    let Some(hosts) = Hosts::up("pa", 10, 4, &ground.path("hosts")) else { return };
+    let (config, names) = (hosts.config(), hosts.names());
+    let high = ["run", "--preset", "high", "--engine", "sim", "--rounds", "1", "--seed", "7"];
+    let ended = ground.run(&[&high[..], &over_ssh(&hosts, &config, &names)].concat());
+    assert!(matches!(ended.code, Some(0 | 3 | 4)), "{ended:?}");
+    assert_eq!(accepted(&ground), (900, 4, 4), "{ended:?}");
+    let parts = ground.latest().parts;
+    let mut places: Vec<_> =
+        parts.iter().map(|part| (part.place.slot, part.origin.hostname.clone())).collect();
+    places.sort();
+    places.dedup();
+    let expected: Vec<_> = (0..4).map(|slot| (slot, format!("h{}", slot + 1))).collect();
+    assert_eq!(places, expected, "every variant took its turn in the same places");
+    ground.deserted();
+
+    // The same without a tunnel, over mutual TLS.
+    let address = format!("{}:{}", hosts.here(), free().port());
+    let made = ground.run_beside(&["certs", "init", "certs", "--name", &hosts.here()]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    let credentials = ground.path("certs/coordinator").display().to_string();
+    let direct = ["--listen", &address, "--credentials", &credentials];
+    let ended = ground.run(&[&high[..], &over_ssh(&hosts, &config, &names), &direct].concat());
+    assert_eq!(accepted(&ground), (900, 4, 4), "{ended:?}");
+
+    // One host counts the same.
+    let ended = ground.run(&[&high[..], &["--slots", "4"]].concat());
+    assert_eq!(accepted(&ground), (900, 4, 1), "{ended:?}");
+    ground.deserted();
+}
+
+#[test]
+fn a_host_that_cannot_be_reached_ends_the_run_by_name() {
+    let ground = Ground::new();
+    let Some(hosts) = Hosts::up("pb", 11, 1, &ground.path("hosts")) else { return };
+    let config = hosts.config();
+    let ended = ground.run(&[
+        "run",
+        "--preset",
+        "high",
+        "--engine",
+        "sim",
+        "--launcher",
+        "ssh",
+        "--hosts",
+        "h1,nowhere",
+        "--ssh-config",
+        &config,
+    ]);
+    assert!(ended.code == Some(4) && ended.stderr.contains("the agent of nowhere ended"), "{ended:?}");
+    ground.deserted();
+    assert!(init(&ground, "certs").is_dir(), "the twin of this test's last line: the place is usable");
+}
+
+/// A run of three rounds on four hosts under a policy.
+fn under(ground: &Ground, hosts: &Hosts, policy: &str) -> Running {
+    let text = plan(3, 20, 30, 40)
+        .replace("slots = 2", "slots = 1")
+        .replace("start = 20", "start = 90")
+        .replace("lease = 10", "lease = 3");
+    let (config, names) = (hosts.config(), hosts.names());
+    let plan = ground.plan(&text);
+    let run = ["run", &plan, "--seed", "3", "--on-loss", policy];
+    ground.start(&[&run[..], &over_ssh(hosts, &config, &names)].concat())
+}
+
+#[test]
+fn a_host_cut_off_for_a_while_costs_what_the_policy_says() {
+    let grounds = ["fail", "repeat", "shrink"].map(|policy| (policy, Ground::new()));
+    let Some(hosts) = Hosts::up("pc", 12, 4, &grounds[0].1.path("hosts")) else { return };
+    let running: Vec<Running> =
+        grounds.iter().map(|(policy, ground)| under(ground, &hosts, policy)).collect();
+    for (_, ground) in &grounds {
+        ground.busy_worker();
+    }
+    hosts.link(2, false);
+    std::thread::sleep(CUT);
+    hosts.link(2, true);
+    let ended: Vec<Ended> =
+        running.into_iter().map(|running| running.end_within(Duration::from_secs(150))).collect();
+    let full = 3 * 3 * 20;
+    for ((policy, ground), ended) in grounds.iter().zip(&ended) {
+        let record = ground.latest();
+        let lost: u64 = record.blocks.iter().map(|block| block.lost_requests).sum();
+        let hit = record.notices.iter().any(|notice| {
+            matches!(notice.kind, NoticeKind::AgentLost | NoticeKind::WorkerSilent)
+                && notice.message.contains("lost")
+                || notice.kind == NoticeKind::WorkerSilent
+        });
+        assert!(hit, "{policy}: {:?}", record.notices);
+        match *policy {
+            "fail" => assert_eq!((state(&record), lost), (Some(RunState::Failed), 0), "{ended:?}"),
+            "repeat" => {
+                assert_eq!(
+                    (state(&record), requests(&record), lost),
+                    (Some(RunState::Complete), full, 0),
+                    "{ended:?}"
+                );
+                assert!(record.blocks.iter().any(|block| block.attempt.0 > 1), "{:?}", record.blocks);
+            }
+            _ => {
+                assert_eq!(
+                    (state(&record), requests(&record) + lost),
+                    (Some(RunState::Complete), full),
+                    "{ended:?}"
+                );
+                assert!(
+                    lost > 0 && record.notices.iter().any(|n| n.kind == NoticeKind::Shrunk),
+                    "{:?}",
+                    record.notices
+                );
+            }
+        }
+        ground.deserted();
+    }
+}
+
+#[test]
+fn a_coordinator_that_is_killed_leaves_nothing_on_any_host() {
+    let ground = Ground::new();
+    let Some(hosts) = Hosts::up("pd", 13, 2, &ground.path("hosts")) else { return };
+    let (config, names) = (hosts.config(), hosts.names());
+    let idle: Vec<usize> = (1..=2).map(|host| hosts.processes(host).len()).collect();
+    let plan = ground.plan(&plan(3, 20, 30, 40));
+    let running =
+        ground.start(&[&["run", &plan, "--seed", "3"][..], &over_ssh(&hosts, &config, &names)].concat());
+    ground.busy_worker();
+    running.kill();
+    ground.deserted();
+    eventually("every login has ended", || {
+        let now: Vec<usize> = (1..=2).map(|host| hosts.processes(host).len()).collect();
+        (now == idle).then_some(())
+    });
+}

@@ -1,0 +1,176 @@
+//! What lets a process into a fleet: the shared [`Token`] and the [`Credentials`] of mutual TLS, with the names of their
+//! files. Neither is ever shown: their `Debug` says nothing of them. Must not know who checks them, nor how.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// The secret that everybody in a fleet shares.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Token(String);
+
+/// One party's certificate and key, and the authority it trusts. All PEM.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credentials {
+    /// Certificates of the authorities whose word is taken; several while one replaces another.
+    pub authority: String,
+    /// This party's certificate.
+    pub certificate: String,
+    /// Its private key.
+    pub key: String,
+}
+
+/// All that one party must keep to itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secrets {
+    /// Shared by the whole fleet.
+    pub token: Token,
+    /// For TLS; `None` on loopback, through an encrypted tunnel, and where insecurity was asked for.
+    pub credentials: Option<Credentials>,
+}
+
+/// A file of a party's directory cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("read {}: {source}; `coordinator certs init` writes such directories", path.display())]
+pub struct CredentialsError {
+    /// Which.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: std::io::Error,
+}
+
+/// The environment variable with the token. Never an argument: those are visible to every user of a host.
+pub const TOKEN_VARIABLE: &str = "PGO_BENCH_TOKEN";
+const AUTHORITY_VARIABLE: &str = "PGO_BENCH_TLS_CA";
+const CERTIFICATE_VARIABLE: &str = "PGO_BENCH_TLS_CERT";
+const KEY_VARIABLE: &str = "PGO_BENCH_TLS_KEY";
+
+/// The authority's certificates in a party's directory.
+pub const AUTHORITY_FILE: &str = "ca.pem";
+/// The certificate in a party's directory.
+pub const CERTIFICATE_FILE: &str = "cert.pem";
+/// The private key in a party's directory.
+pub const KEY_FILE: &str = "key.pem";
+/// The token in a party's directory.
+pub const TOKEN_FILE: &str = "token";
+
+impl Token {
+    /// A token of this text; space around it is not part of it.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.trim().to_owned())
+    }
+
+    /// The secret itself, for the wire, an environment or a comparison.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The token of a party's directory.
+    ///
+    /// # Errors
+    /// When its file cannot be read.
+    pub fn read(directory: &Path) -> Result<Self, CredentialsError> {
+        file(directory, TOKEN_FILE).map(|text| Self::new(&text))
+    }
+}
+
+impl Credentials {
+    /// Those of a party's directory.
+    ///
+    /// # Errors
+    /// When one of the files cannot be read.
+    pub fn read(directory: &Path) -> Result<Self, CredentialsError> {
+        Ok(Self {
+            authority: file(directory, AUTHORITY_FILE)?,
+            certificate: file(directory, CERTIFICATE_FILE)?,
+            key: file(directory, KEY_FILE)?,
+        })
+    }
+}
+
+impl Secrets {
+    /// As environment variables.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let mut variables = vec![(TOKEN_VARIABLE, self.token.expose())];
+        if let Some(Credentials { authority, certificate, key }) = &self.credentials {
+            variables.extend([
+                (AUTHORITY_VARIABLE, authority.as_str()),
+                (CERTIFICATE_VARIABLE, certificate),
+                (KEY_VARIABLE, key),
+            ]);
+        }
+        variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    /// From environment variables, or the name of the first that is missing.
+    ///
+    /// # Errors
+    /// When one is missing; those of TLS may be missing together.
+    pub fn from_env(variable: impl Fn(&str) -> Option<String>) -> Result<Self, &'static str> {
+        let get = |name| variable(name).ok_or(name);
+        let credentials = match variable(AUTHORITY_VARIABLE) {
+            Some(authority) => {
+                let (certificate, key) = (get(CERTIFICATE_VARIABLE)?, get(KEY_VARIABLE)?);
+                Some(Credentials { authority, certificate, key })
+            }
+            None => None,
+        };
+        Ok(Self { token: Token::new(&get(TOKEN_VARIABLE)?), credentials })
+    }
+
+    /// A party's whole directory.
+    ///
+    /// # Errors
+    /// When one of its files cannot be read.
+    pub fn read(directory: &Path) -> Result<Self, CredentialsError> {
+        Ok(Self { token: Token::read(directory)?, credentials: Some(Credentials::read(directory)?) })
+    }
+}
+
+fn file(directory: &Path, name: &str) -> Result<String, CredentialsError> {
+    let path = directory.join(name);
+    std::fs::read_to_string(&path).map_err(|source| CredentialsError { path, source })
+}
+
+impl From<&str> for Token {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_must_not_be_seen_is_not_shown() {
+        let secret = "s3cret";
+        let credentials =
+            Credentials { authority: secret.into(), certificate: secret.into(), key: secret.into() };
+        assert!(!format!("{:?} {credentials:?}", Token::new(secret)).contains(secret));
+    }
+
+    #[test]
+    fn a_directory_that_lacks_a_file_is_named_with_the_way_out() {
+        let error = Credentials::read(Path::new("/nowhere")).expect_err("there is no such directory");
+        assert!(error.to_string().starts_with("read /nowhere/ca.pem: "), "{error}");
+        assert!(error.to_string().contains("certs init"), "{error}");
+    }
+}

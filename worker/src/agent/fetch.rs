@@ -1,0 +1,126 @@
+//! From the order to start a worker until its binary is here: looks for it, fetches what is missing, one piece at a time,
+//! and gives the order back with the binary's place in it. Must not start anything.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use contract::id::Ticket;
+use contract::identity::Sha256;
+use contract::message::{BuildChunk, Spawn, Up};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::builds::{BuildError, Builds, Download, Found, Step};
+use super::child;
+
+/// What looking for a build found.
+#[derive(Debug)]
+pub(super) struct Searched {
+    ticket: Ticket,
+    found: Result<Found, BuildError>,
+}
+
+/// Orders that wait for their binaries.
+#[derive(Debug)]
+pub(super) struct Fetching {
+    builds: Builds,
+    waiting: BTreeMap<Ticket, Spawn>,
+    downloads: BTreeMap<Sha256, Download>,
+    searched: UnboundedSender<Searched>,
+}
+
+/// What an agent does next.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// Say this.
+    Say(Up),
+    /// Start this: the binary is where it says.
+    Start(Spawn),
+}
+
+impl Fetching {
+    pub(super) fn new(builds: Builds, searched: UnboundedSender<Searched>) -> Self {
+        Self { builds, waiting: BTreeMap::new(), downloads: BTreeMap::new(), searched }
+    }
+
+    pub(super) fn is_waiting(&self, ticket: Ticket) -> bool {
+        self.waiting.contains_key(&ticket)
+    }
+
+    /// Takes an order; the search for its binary reads whole files and is done aside.
+    pub(super) fn take(&mut self, order: Spawn) {
+        let (ticket, sha256, told) = (order.ticket, order.sha256, PathBuf::from(&order.binary));
+        self.waiting.insert(ticket, order);
+        let (builds, searched) = (self.builds.clone(), self.searched.clone());
+        tokio::task::spawn_blocking(move || {
+            // Without a receiver the agent is gone.
+            let _ = searched.send(Searched { ticket, found: builds.find(sha256, &told) });
+        });
+    }
+
+    /// Forgets an order that is not wanted any more.
+    pub(super) fn stop(&mut self, ticket: Ticket) -> Option<Up> {
+        let order = self.waiting.remove(&ticket)?;
+        if !self.waiting.values().any(|other| other.sha256 == order.sha256) {
+            self.downloads.remove(&order.sha256);
+        }
+        Some(child::failed(
+            ticket,
+            &format!("start {}: it was to be stopped before it was started", order.binary),
+        ))
+    }
+
+    /// The search for an order's binary is over.
+    pub(super) fn searched(&mut self, Searched { ticket, found }: Searched) -> Vec<Next> {
+        let Some(sha256) = self.waiting.get(&ticket).map(|order| order.sha256) else { return Vec::new() };
+        match found {
+            Ok(Found::At(path)) => self.start(ticket, &path).into_iter().collect(),
+            Ok(Found::Missing { .. }) if self.downloads.contains_key(&sha256) => Vec::new(),
+            Ok(Found::Missing { damaged }) => match self.builds.download(sha256, damaged) {
+                Ok(download) => {
+                    self.downloads.insert(sha256, download);
+                    vec![Next::Say(Up::FetchBuild { sha256, offset: 0 })]
+                }
+                Err(error) => self.give_up(sha256, &error),
+            },
+            Err(error) => self.give_up(sha256, &error),
+        }
+    }
+
+    /// A piece has come.
+    pub(super) fn chunk(&mut self, chunk: &BuildChunk) -> Vec<Next> {
+        let sha256 = chunk.sha256;
+        let kept = self.builds.kept(sha256);
+        let Some(download) = self.downloads.get_mut(&sha256) else { return Vec::new() };
+        match download.take(chunk, &kept) {
+            Ok(Step::Next(offset)) => vec![Next::Say(Up::FetchBuild { sha256, offset })],
+            Ok(Step::Whole { size, replaced }) => {
+                self.downloads.remove(&sha256);
+                let tickets = self.tickets(sha256);
+                let starts = tickets.into_iter().filter_map(|ticket| self.start(ticket, &kept));
+                let told = Next::Say(Up::FetchedBuild { sha256, size, replaced });
+                std::iter::once(told).chain(starts.collect::<Vec<_>>()).collect()
+            }
+            Err(error) => self.give_up(sha256, &error),
+        }
+    }
+
+    fn start(&mut self, ticket: Ticket, path: &Path) -> Option<Next> {
+        let order = self.waiting.remove(&ticket)?;
+        Some(Next::Start(Spawn { binary: path.display().to_string(), ..order }))
+    }
+
+    /// Nobody who waits for it will get it.
+    fn give_up(&mut self, sha256: Sha256, error: &BuildError) -> Vec<Next> {
+        self.downloads.remove(&sha256);
+        let tickets = self.tickets(sha256);
+        let fail = |ticket| {
+            self.waiting.remove(&ticket);
+            Next::Say(child::failed(ticket, &error.to_string()))
+        };
+        tickets.into_iter().map(fail).collect()
+    }
+
+    fn tickets(&self, sha256: Sha256) -> Vec<Ticket> {
+        self.waiting.values().filter(|order| order.sha256 == sha256).map(|order| order.ticket).collect()
+    }
+}

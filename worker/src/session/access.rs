@@ -1,0 +1,149 @@
+//! How a process reaches its coordinator: the address, and the secrets that open a session there. Passes them from an
+//! agent to its workers by environment, never by argument: those are visible to every user of a host. It must not know
+//! what is said once a session is open.
+
+use std::net::IpAddr;
+
+use contract::credentials::{Credentials, Secrets};
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
+
+use super::link::LinkError;
+use crate::error::{WorkerError, with_causes};
+
+/// Address of the coordinator.
+pub const COORDINATOR: &str = "PGO_BENCH_COORDINATOR";
+
+/// Where a coordinator is, and what opens its door.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// `http://host:port` or `https://host:port`.
+    pub coordinator: String,
+    /// This party's.
+    pub secrets: Secrets,
+}
+
+impl Access {
+    /// What an agent has put into the environment.
+    ///
+    /// # Errors
+    /// When a variable is missing.
+    pub fn from_env(variable: impl Fn(&str) -> Option<String>) -> Result<Self, WorkerError> {
+        let coordinator = variable(COORDINATOR).ok_or(WorkerError::Environment { name: COORDINATOR })?;
+        let secrets = Secrets::from_env(variable).map_err(|name| WorkerError::Environment { name })?;
+        Ok(Self { coordinator, secrets })
+    }
+
+    /// The same as variables.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let address = (COORDINATOR.to_owned(), self.coordinator.clone());
+        std::iter::once(address).chain(self.secrets.environment()).collect()
+    }
+
+    /// Refuses to send secrets over a network in the clear.
+    ///
+    /// # Errors
+    /// When the address is neither `https` nor on this host.
+    pub fn must_be_private(&self) -> Result<(), WorkerError> {
+        let endpoint = Endpoint::from_shared(self.coordinator.clone()).map_err(|error| self.wrong(&error))?;
+        let host = endpoint.uri().host().unwrap_or_default().trim_matches(['[', ']']);
+        let here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        if here || endpoint.uri().scheme_str() == Some("https") {
+            return Ok(());
+        }
+        Err(WorkerError::InTheClear { address: self.coordinator.clone() })
+    }
+
+    /// The connection to be made.
+    pub(super) fn endpoint(&self) -> Result<Endpoint, LinkError> {
+        let wrong = |reason: String| LinkError::Address { address: self.coordinator.clone(), reason };
+        let endpoint = Endpoint::from_shared(self.coordinator.clone()).map_err(|error| self.wrong(&error))?;
+        let endpoint = endpoint.tcp_nodelay(true);
+        let (scheme, host) = (endpoint.uri().scheme_str(), endpoint.uri().host());
+        match (scheme, host, &self.secrets.credentials) {
+            (Some("http"), Some(_), _) => Ok(endpoint),
+            (Some("https"), Some(_), Some(credentials)) => {
+                endpoint.tls_config(tls(credentials)).map_err(|error| wrong(with_causes(&error)))
+            }
+            (Some("https"), Some(_), None) => {
+                Err(wrong("https needs a certificate: give --credentials DIR".to_owned()))
+            }
+            _ => Err(wrong("an address like http://127.0.0.1:4100 is expected".to_owned())),
+        }
+    }
+
+    fn wrong(&self, error: &tonic::transport::Error) -> LinkError {
+        LinkError::Address { address: self.coordinator.clone(), reason: with_causes(error) }
+    }
+}
+
+fn tls(credentials: &Credentials) -> ClientTlsConfig {
+    ClientTlsConfig::new()
+        .ca_certificate(Certificate::from_pem(&credentials.authority))
+        .identity(Identity::from_pem(&credentials.certificate, &credentials.key))
+}
+
+/// What a failed handshake means, where trying again cannot help. TLS tells it by name only, in the text of an error
+/// deep below; `text` is that with all its causes.
+pub(super) fn distrust(text: &str) -> Option<&'static str> {
+    let has = |names: &[&str]| names.iter().any(|name| text.contains(name));
+    if has(&["CertificateRequired"]) {
+        Some("it wants a certificate: give --credentials DIR")
+    } else if has(&["CertificateExpired", "Expired"]) {
+        Some("a certificate has expired: `coordinator certs rotate` makes new ones")
+    } else if has(&["NotValidForName"]) {
+        Some(
+            "its certificate does not name this address: `coordinator certs issue coordinator --name` adds it",
+        )
+    } else if has(&["fatal alert: UnknownCA", "fatal alert: DecryptError", "fatal alert: BadCertificate"]) {
+        Some("it does not know the authority of this certificate: take the credentials it was set up with")
+    } else if has(&["UnknownIssuer", "BadSignature"]) {
+        Some("its certificate is not of the authority in ca.pem: take the credentials it was set up with")
+    } else if has(&["FRAME_SIZE_ERROR"]) {
+        Some("it does not speak plain text: dial https:// with --credentials DIR")
+    } else if has(&["InvalidContentType", "corrupt message"]) {
+        Some("it does not speak TLS: use http://, or start it with --credentials")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn access(coordinator: &str, credentials: bool) -> Access {
+        let pem = |text: &str| text.to_owned();
+        let credentials =
+            credentials.then(|| Credentials { authority: pem("a"), certificate: pem("c"), key: pem("k") });
+        Access { coordinator: coordinator.into(), secrets: Secrets { token: "t".into(), credentials } }
+    }
+
+    #[test]
+    fn what_an_agent_hands_over_is_what_a_worker_takes() {
+        for credentials in [false, true] {
+            let given = access("http://h:1", credentials);
+            let handed = given.environment();
+            let find = |name: &str| handed.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
+            let taken = Access::from_env(find).unwrap();
+            assert_eq!((taken.coordinator, taken.secrets), (given.coordinator, given.secrets));
+        }
+    }
+
+    #[test]
+    fn secrets_go_in_the_clear_to_this_host_alone() {
+        for fine in ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1", "https://10.0.0.1:1"] {
+            assert!(access(fine, false).must_be_private().is_ok(), "{fine}");
+        }
+        for wrong in ["http://10.0.0.1:1", "http://127.0.0.1.example:1", "http://fleet:1"] {
+            let error = access(wrong, false).must_be_private().unwrap_err().to_string();
+            assert!(error.contains("--credentials") && error.contains("--insecure"), "{error}");
+        }
+    }
+
+    #[test]
+    fn tls_without_a_certificate_is_no_address() {
+        let error = access("https://h:1", false).endpoint().unwrap_err().to_string();
+        assert!(error.contains("--credentials"), "{error}");
+    }
+}
