@@ -158,6 +158,7 @@ fn a_coordinator_that_is_killed_leaves_nothing_on_any_host() {
     ground.deserted();
     eventually("every login has ended", || {
         let now: Vec<usize> = (1..=2).map(|host| hosts.processes(host).len()).collect();
-        (now == idle).then_some(())
+        // The logins that found the hosts up may still have been ending when they were counted.
+        now.iter().zip(&idle).all(|(now, idle)| now <= idle).then_some(())
     });
 }
