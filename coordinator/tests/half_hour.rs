@@ -95,6 +95,7 @@ fn findings(plan: &Plan, block: &Block, sealed: &[Vec<u8>]) -> Findings {
         order: block.order.clone(),
         finished_unix_ms: 1,
         planned_requests: block.planned_requests(plan),
+        lost_requests: 0,
     };
     let end = RunEnd {
         unix_ms: 1,
