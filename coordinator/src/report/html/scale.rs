@@ -106,8 +106,9 @@ impl Scale {
         let raw = (self.high - self.low) / wanted.max(1) as f64;
         let size = 10_f64.powf(raw.log10().floor());
         let step = [1.0, 2.0, 5.0].into_iter().find(|m| m * size >= raw).unwrap_or(10.0) * size;
-        let first = (self.low / step).ceil() as i64;
-        let last = (self.high / step).floor() as i64;
+        // A limit that is a multiple of the step is one of them, whatever the division rounds to.
+        let first = (self.low / step - 1e-9).ceil() as i64;
+        let last = (self.high / step + 1e-9).floor() as i64;
         ((first..=last).map(|n| n as f64 * step).collect(), Some(step))
     }
 
