@@ -174,7 +174,7 @@ mod tests {
         let scale = Scale::straight(-0.031, 0.012, Unit::Change);
         assert_eq!(labels(&scale.along(4)), ["−2 %", "0 %"]);
         assert_eq!(labels(&Scale::straight(0.0, 0.6, Unit::Number).along(3)), ["0", "0.2", "0.4", "0.6"]);
-        assert_eq!(labels(&Scale::straight(0.0, 45e3, Unit::Number).along(2)), ["0 k", "20 k", "40 k"]);
+        assert_eq!(labels(&Scale::straight(0.0, 45e3, Unit::Number).along(3)), ["0 k", "20 k", "40 k"]);
     }
 
     #[test]
