@@ -12,8 +12,10 @@ use contract::spec::{Objectives, Share};
 use sha2::Digest;
 
 use crate::engine::{Ending, EngineEvent};
+use trace::{State, Trace};
 
 mod series;
+mod trace;
 
 /// What is going to be recorded.
 #[derive(Clone, Copy, Debug)]
@@ -77,29 +79,6 @@ pub struct Recorder {
     output_tokens: u64,
     in_flight: u32,
     run_in: u64,
-}
-
-/// One request; offsets from the start instant, nanoseconds.
-#[derive(Clone, Copy, Debug, Default)]
-struct Trace {
-    state: State,
-    prompt_tokens: u32,
-    asked: u32,
-    intended: u64,
-    sent: u64,
-    started: u64,
-    first: u64,
-    last: u64,
-    made: u32,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
-    #[default]
-    Unsent,
-    /// Its token instants are in this lane of `times`.
-    InFlight(u32),
-    Ended(Outcome, u64),
 }
 
 /// The end of a request, seen for the first time.
@@ -410,35 +389,6 @@ impl Recorder {
     fn index(&self, place: usize) -> u32 {
         let step = u32::try_from(place).expect("indices are u32");
         self.plan.share.index + step * self.plan.share.of
-    }
-}
-
-impl Trace {
-    fn meets(&self, objectives: &Objectives) -> bool {
-        let within = |limit: Option<Duration>, from: u64, to: u64| {
-            limit.is_none_or(|limit| to.saturating_sub(from) <= nanos(limit))
-        };
-        let gaps = u64::from(self.made.saturating_sub(1)).max(1);
-        matches!(self.state, State::Ended(Outcome::Ok, _))
-            && within(objectives.ttft, self.intended, self.first)
-            && within(objectives.e2e, self.intended, self.last)
-            && within(objectives.tpot, 0, self.last.saturating_sub(self.first) / gaps)
-    }
-
-    /// `None` for a request that was never sent.
-    fn record(&self, index: u32) -> Option<RequestRecord> {
-        let State::Ended(outcome, done_ns) = self.state else { return None };
-        Some(RequestRecord {
-            index,
-            outcome,
-            intended_ns: self.intended,
-            sent_ns: self.sent,
-            started_ns: self.started,
-            first_token_ns: self.first,
-            done_ns,
-            prompt_tokens: self.prompt_tokens,
-            output_tokens: self.made,
-        })
     }
 }
 

@@ -1,0 +1,62 @@
+//! One request as the recorder follows it, and what is kept of it. It must not know the others.
+
+use std::time::Duration;
+
+use contract::part::{Outcome, RequestRecord};
+use contract::spec::Objectives;
+
+use super::nanos;
+
+/// One request; offsets from the start instant, nanoseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Trace {
+    pub(super) state: State,
+    pub(super) prompt_tokens: u32,
+    pub(super) asked: u32,
+    pub(super) intended: u64,
+    pub(super) sent: u64,
+    pub(super) started: u64,
+    pub(super) first: u64,
+    pub(super) last: u64,
+    pub(super) made: u32,
+}
+
+/// How far it has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum State {
+    #[default]
+    Unsent,
+    /// Its token instants are in this lane of `times`.
+    InFlight(u32),
+    Ended(Outcome, u64),
+}
+
+impl Trace {
+    /// Whether it was answered, and within every objective.
+    pub(super) fn meets(&self, objectives: &Objectives) -> bool {
+        let within = |limit: Option<Duration>, from: u64, to: u64| {
+            limit.is_none_or(|limit| to.saturating_sub(from) <= nanos(limit))
+        };
+        let gaps = u64::from(self.made.saturating_sub(1)).max(1);
+        matches!(self.state, State::Ended(Outcome::Ok, _))
+            && within(objectives.ttft, self.intended, self.first)
+            && within(objectives.e2e, self.intended, self.last)
+            && within(objectives.tpot, 0, self.last.saturating_sub(self.first) / gaps)
+    }
+
+    /// `None` for a request that was never sent.
+    pub(super) fn record(&self, index: u32) -> Option<RequestRecord> {
+        let State::Ended(outcome, done_ns) = self.state else { return None };
+        Some(RequestRecord {
+            index,
+            outcome,
+            intended_ns: self.intended,
+            sent_ns: self.sent,
+            started_ns: self.started,
+            first_token_ns: self.first,
+            done_ns,
+            prompt_tokens: self.prompt_tokens,
+            output_tokens: self.made,
+        })
+    }
+}
