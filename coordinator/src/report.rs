@@ -78,11 +78,11 @@ pub trait Reporter {
     /// # Errors
     /// When stdout cannot be written.
     fn runs(&mut self, runs: &[RunSummary]) -> io::Result<()>;
-    /// How a run was made and what became of it.
+    /// How a run was made and what became of it; the record needs no parts.
     ///
     /// # Errors
     /// When stdout cannot be written.
-    fn shown(&mut self, record: &RunRecord) -> io::Result<()>;
+    fn shown(&mut self, record: &RunRecord, summary: &RunSummary) -> io::Result<()>;
     /// What a build left.
     ///
     /// # Errors

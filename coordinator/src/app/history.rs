@@ -1,5 +1,7 @@
 //! Questions about many runs at once.
 
+use contract::run::RunState;
+
 use super::{App, Verdict};
 use crate::cli::TrendArgs;
 use crate::compare;
@@ -31,8 +33,10 @@ pub(super) fn digests(store: &Store) -> Result<Vec<(RunSummary, Option<Digest>)>
 }
 
 fn digest(store: &Store, run: &RunSummary) -> Result<Option<Digest>, AppError> {
-    let Some(end) = run.end.as_ref().filter(|end| end.state == "complete") else { return Ok(None) };
-    if let Some(digest) = Digest::read(&end.summary_json) {
+    if run.state() != Some(RunState::Complete) {
+        return Ok(None);
+    }
+    if let Some(digest) = store.end(run.run)?.and_then(|end| Digest::read(&end.summary_json)) {
         return Ok(Some(digest));
     }
     // An older program wrote the end: the parts tell the same.

@@ -76,8 +76,10 @@ pub(super) fn runs(app: &mut App<'_>, command: &RunsCommand) -> Result<Verdict, 
         }
         RunsCommand::Show(args) => {
             let store = app.store()?;
-            let record = store.read_run(store.find(&args.run.run)?)?;
-            app.reporter.shown(&record)?;
+            let run = store.find(&args.run.run)?;
+            // Without the parts: they are large, and a report's business.
+            let (record, summary) = (store.read_outline(run)?, store.summary(run)?);
+            app.reporter.shown(&record, &summary)?;
         }
         RunsCommand::Tag(args) => {
             let kind = if args.remove { AnnotationKind::Untag } else { AnnotationKind::Tag };

@@ -1,8 +1,5 @@
 //! Which runs of a listing are wanted. Owns what each condition means; must not know where rows are kept.
 
-use serde_json::Value;
-
-use super::Digest;
 use crate::store::RunSummary;
 
 /// Conditions, all of which must hold; what is not said holds for every run.
@@ -55,21 +52,15 @@ impl Filter {
 
 /// The class that the run's end tells; before there is one, its processors.
 fn host_class(run: &RunSummary) -> String {
-    let digest = run.end.as_ref().and_then(|end| Digest::read(&end.summary_json));
-    digest.map_or_else(|| run.cpu_models.join(" + ").to_lowercase(), |digest| digest.host_class)
+    let told = run.end.as_ref().map(|end| &end.host_class).filter(|class| !class.is_empty());
+    told.cloned().unwrap_or_else(|| run.cpu_models.join(" + ").to_lowercase())
 }
 
 fn came_to(run: &RunSummary, verdict: &str) -> bool {
     let Some(end) = &run.end else { return verdict == "unfinished" };
     let named = |name: &str| name.eq_ignore_ascii_case(verdict);
-    named(&end.state) || (end.state == "complete" && named(&end.validity)) || found(&end.summary_json, named)
-}
-
-/// Whether any comparison of the run found it.
-fn found(summary_json: &str, named: impl Fn(&str) -> bool) -> bool {
-    let summary: Value = serde_json::from_str(summary_json).unwrap_or_default();
-    let cells = summary["cells"].as_array();
-    cells.into_iter().flatten().filter_map(|cell| cell["verdict"].as_str()).any(named)
+    let found = end.verdicts.iter().any(|found| named(found));
+    found || named(&end.state) || (end.state == "complete" && named(&end.validity))
 }
 
 #[cfg(test)]

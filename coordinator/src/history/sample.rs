@@ -2,18 +2,19 @@
 
 use contract::id::RunId;
 use contract::identity::Sha256;
+use contract::run::{RunEnd, RunState};
 
 use crate::store::{EndSummary, RunSummary};
 
 /// A complete, VALID run of a plan, created then, one of whose comparisons found that.
 pub(super) fn run(unix_ms: u64, plan: &str, found: &str) -> RunSummary {
-    let end = EndSummary {
+    let end = EndSummary::of(&RunEnd {
         unix_ms: unix_ms + 60_000,
-        state: "complete".into(),
+        state: RunState::Complete,
         validity: "VALID".into(),
-        reason: String::new(),
         summary_json: format!(r#"{{"cells":[{{"scenario":"s","verdict":"{found}"}}]}}"#),
-    };
+        reason: String::new(),
+    });
     RunSummary {
         run: RunId::new(unix_ms, [7; 10]),
         plan: plan.into(),

@@ -113,8 +113,8 @@ impl Reporter for Human<'_> {
         self.page(|page| listings::runs(page, runs))
     }
 
-    fn shown(&mut self, record: &RunRecord) -> io::Result<()> {
-        self.page(|page| listings::shown(page, record))
+    fn shown(&mut self, record: &RunRecord, summary: &RunSummary) -> io::Result<()> {
+        self.page(|page| listings::shown(page, record, summary))
     }
 
     fn built(&mut self, outcome: &build::Outcome) -> io::Result<()> {

@@ -70,8 +70,8 @@ impl Reporter for Json<'_> {
         self.answer("runs", runs)
     }
 
-    fn shown(&mut self, record: &RunRecord) -> io::Result<()> {
-        let shown = convert::making(record);
+    fn shown(&mut self, record: &RunRecord, summary: &RunSummary) -> io::Result<()> {
+        let shown = convert::making(record, summary);
         self.answer("run", shown)
     }
 

@@ -76,7 +76,7 @@ impl Reporter for Quiet<'_> {
         self.lines(runs.iter().map(|run| run.run))
     }
 
-    fn shown(&mut self, record: &RunRecord) -> io::Result<()> {
+    fn shown(&mut self, record: &RunRecord, _: &RunSummary) -> io::Result<()> {
         self.line(record.header.run.as_str())
     }
 

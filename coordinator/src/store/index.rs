@@ -63,8 +63,70 @@ pub struct EndSummary {
     pub validity: String,
     /// Why, where it did not complete.
     pub reason: String,
-    /// The derived summary as JSON.
-    pub summary_json: String,
+    /// Class of the hosts, where the end tells it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub host_class: String,
+    /// What its comparisons found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verdicts: Vec<String>,
+    /// The whole summary, which older programs copied into the row and which made listings slow. It is kept as it is:
+    /// rows are hashed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    summary_json: String,
+}
+
+/// Where every row of a listing finds the few things of a run's summary that it is filtered by.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Summary {
+    cells: Vec<SummaryCell>,
+    history: SummaryHistory,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct SummaryCell {
+    verdict: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct SummaryHistory {
+    host_class: String,
+}
+
+impl EndSummary {
+    /// What a listing needs of a run's end.
+    #[must_use]
+    pub fn of(end: &RunEnd) -> Self {
+        let mut row = Self {
+            unix_ms: end.unix_ms,
+            state: end.state.name().to_owned(),
+            validity: end.validity.clone(),
+            reason: end.reason.clone(),
+            host_class: String::new(),
+            verdicts: Vec::new(),
+            summary_json: String::new(),
+        };
+        row.digest(&end.summary_json);
+        row
+    }
+
+    /// Rows of older programs tell in the summary what newer ones spell out.
+    fn spelt_out(mut self) -> Self {
+        let summary = std::mem::take(&mut self.summary_json);
+        if !summary.is_empty() {
+            self.digest(&summary);
+        }
+        self
+    }
+
+    fn digest(&mut self, summary_json: &str) {
+        let summary: Summary = serde_json::from_str(summary_json).unwrap_or_default();
+        self.host_class = summary.history.host_class;
+        let verdicts = summary.cells.into_iter().map(|cell| cell.verdict);
+        self.verdicts = verdicts.filter(|verdict| !verdict.is_empty()).collect();
+    }
 }
 
 /// One row: the summary and what the store keeps to check the run by.
@@ -92,6 +154,12 @@ pub(super) struct AddendaTally {
 }
 
 impl RunSummary {
+    /// For a reader: what older programs wrote, as newer ones do.
+    pub(super) fn spelt_out(mut self) -> Self {
+        self.end = self.end.map(EndSummary::spelt_out);
+        self
+    }
+
     /// How it ended; `None` while it runs, after a crash, and for a state this program does not know.
     #[must_use]
     pub fn state(&self) -> Option<RunState> {
@@ -149,13 +217,7 @@ impl Row {
 
     /// The run ended, or goes on.
     pub(super) fn set_end(&mut self, end: Option<&RunEnd>) {
-        self.summary.end = end.map(|end| EndSummary {
-            unix_ms: end.unix_ms,
-            state: end.state.name().to_owned(),
-            validity: end.validity.clone(),
-            reason: end.reason.clone(),
-            summary_json: end.summary_json.clone(),
-        });
+        self.summary.end = end.map(EndSummary::of);
     }
 
     pub(super) fn to_bytes(&self) -> Vec<u8> {
@@ -195,5 +257,21 @@ mod tests {
         // The twin: what is new does show.
         read.summary.expected = "e".into();
         assert_ne!(String::from_utf8(read.to_bytes()).expect("it is text"), row);
+    }
+
+    #[test]
+    fn an_end_of_older_programs_keeps_its_bytes_and_tells_readers_what_newer_ones_spell_out() {
+        let old = r#"{"unix_ms":1,"state":"complete","validity":"VALID","reason":"","summary_json":"{\"cells\":[{\"verdict\":\"SAME\"}],\"history\":{\"host_class\":\"x/2c\"}}"}"#;
+        let read: EndSummary = serde_json::from_str(old).expect("it is an end");
+        assert_eq!(serde_json::to_string(&read).expect("it is text"), old);
+        let read = read.spelt_out();
+        assert_eq!((&*read.host_class, &*read.verdicts), ("x/2c", &["SAME".to_owned()][..]));
+        // The twin: the end of a newer program has it spelt out, and nothing else of the summary.
+        let new = serde_json::to_string(&read).expect("it is text");
+        assert!(
+            new.contains(r#""host_class":"x/2c","verdicts":["SAME"]"#) && !new.contains("cells"),
+            "{new}"
+        );
+        assert_eq!(serde_json::from_str::<EndSummary>(&new).expect("it is an end").spelt_out(), read);
     }
 }

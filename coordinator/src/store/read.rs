@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use contract::id::{Attempt, RunId};
 use contract::part::Part;
+use contract::record::Record;
+use contract::run::RunEnd;
 
 use super::error::{Damage, StoreError};
 use super::guard::guarded;
 use super::index::{Row, RunSummary};
+use super::key::Entry;
 use super::raw::{RawRun, Resume, RunRecord};
 use super::{Store, key, rows};
 
@@ -20,8 +23,11 @@ impl Store {
     /// # Errors
     /// When the store is damaged or cannot be read.
     pub fn runs(&self) -> Result<Vec<RunSummary>, StoreError> {
-        let read =
-            || rows::scan(&self.trees.index, b"").map(|row| Ok(Row::from_bytes(&row?.1)?.summary)).collect();
+        let read = || {
+            rows::scan(&self.trees.index, b"")
+                .map(|row| Ok(Row::from_bytes(&row?.1)?.summary.spelt_out()))
+                .collect()
+        };
         guarded(read).and_then(|runs| runs).map_err(|damage| self.damaged(damage))
     }
 
@@ -49,7 +55,16 @@ impl Store {
     /// # Errors
     /// When there is no such run or the store cannot be read.
     pub fn summary(&self, run: RunId) -> Result<RunSummary, StoreError> {
-        Ok(self.known_row(run)?.summary)
+        Ok(self.known_row(run)?.summary.spelt_out())
+    }
+
+    /// How a run ended; `None` while it runs, and after a crash. Reads nothing else of it.
+    ///
+    /// # Errors
+    /// When its record is damaged or the store cannot be read.
+    pub fn end(&self, run: RunId) -> Result<Option<RunEnd>, StoreError> {
+        let sealed = self.reading(run, || rows::get(&self.trees.entries, &key::entry(run, Entry::End, 0)))?;
+        self.reading(run, || Ok(sealed.as_deref().map(RunEnd::open).transpose()?))
     }
 
     /// A whole run, checked against what was committed. Its parts take some 1.5 MB each when open; see

@@ -1,6 +1,7 @@
 //! Short answers: lists of runs, prerequisites, how a run was made.
 
 use contract::identity::Sha256;
+use contract::run::{RunEnd, RunState};
 use coordinator::cli::Format;
 use coordinator::doctor::{Check, State};
 use coordinator::store::{EndSummary, RunSummary};
@@ -8,7 +9,7 @@ use serde_json::Value;
 
 use super::sample::{Story, flat, loss, print, run};
 
-fn summary(end: Option<EndSummary>) -> RunSummary {
+pub(crate) fn summary(end: Option<EndSummary>) -> RunSummary {
     RunSummary {
         run: run(),
         plan: "high".to_owned(),
@@ -31,13 +32,13 @@ fn summary(end: Option<EndSummary>) -> RunSummary {
 }
 
 fn ended(state: &str) -> Option<EndSummary> {
-    Some(EndSummary {
+    Some(EndSummary::of(&RunEnd {
         unix_ms: 1_700_000_600_000,
-        state: state.to_owned(),
+        state: RunState::from_name(state).unwrap(),
         validity: "VALID".to_owned(),
         reason: String::new(),
         summary_json: "{}".to_owned(),
-    })
+    }))
 }
 
 fn checks(state: State) -> [Check; 2] {
@@ -84,10 +85,10 @@ fn what_is_missing_comes_with_its_remedy() {
 #[test]
 fn how_a_run_was_made_tells_what_happened_on_the_way() {
     let record = Story { notices: vec![loss()], ..Story::default() }.record();
-    let text = print(Format::Human, |reporter| reporter.shown(&record).unwrap());
-    assert!(flat(&text).contains("12 blocks done, 72 parts accepted, 5400 requests"), "{text}");
+    let text = print(Format::Human, |reporter| reporter.shown(&record, &summary(None)).unwrap());
+    assert!(flat(&text).contains("20 blocks done, 120 parts accepted, 9000 requests"), "{text}");
     assert!(flat(&text).contains("worker lost: the worker of slot 1 ended by signal 9"), "{text}");
     let quiet = Story::default().record();
-    let text = print(Format::Human, |reporter| reporter.shown(&quiet).unwrap());
+    let text = print(Format::Human, |reporter| reporter.shown(&quiet, &summary(None)).unwrap());
     assert!(!text.contains("on the way"), "{text}");
 }

@@ -2,6 +2,7 @@
 
 use coordinator::cli::Format;
 
+use super::listings::summary;
 use super::sample::{Story, print, run};
 
 #[test]
@@ -16,5 +17,8 @@ fn one_id_and_one_verdict_a_scenario() {
 fn lists_are_ids_alone() {
     assert_eq!(print(Format::Quiet, |reporter| reporter.runs(&[]).unwrap()), "");
     let record = Story::default().record();
-    assert_eq!(print(Format::Quiet, |reporter| reporter.shown(&record).unwrap()), format!("{}\n", run()));
+    assert_eq!(
+        print(Format::Quiet, |reporter| reporter.shown(&record, &summary(None)).unwrap()),
+        format!("{}\n", run())
+    );
 }

@@ -22,7 +22,9 @@ fn calibrated(truth: Truth) -> (tempfile::TempDir, Store, Calibration) {
         record.end = Some(end(summary.clone()));
         keep(&store, &record);
     }
-    let digest = |run: &coordinator::store::RunSummary| Digest::read(&run.end.as_ref().unwrap().summary_json);
+    let digest = |run: &coordinator::store::RunSummary| {
+        Digest::read(&store.end(run.run).unwrap().unwrap().summary_json)
+    };
     let runs = store.runs().unwrap().into_iter().map(|run| (digest(&run), run));
     let runs: Vec<_> = runs.map(|(digest, run)| (run, digest)).collect();
     let calibration = history::calibration(&runs, &made[0].2);

@@ -48,14 +48,12 @@ fn said(run: &RunSummary) -> Option<String> {
 }
 
 /// How a run was made and what became of it.
-pub(super) fn shown(page: &mut Page, record: &RunRecord) {
+pub(super) fn shown(page: &mut Page, record: &RunRecord, summary: &RunSummary) {
     let header = &record.header;
     let labels: String = provenance::labels(header).iter().map(|label| format!(" · {label}")).collect();
     page.sentence(&format!("run {}{labels}", header.run), 0, 2);
-    let done = count(record.blocks.len() as u64, "block");
-    let parts = count(record.parts.len() as u64, "part");
-    let requests: u64 = record.parts.iter().map(|part| part.outcomes.planned).sum();
-    page.sentence(&format!("{done} done, {parts} accepted, {}", count(requests, "request")), 0, 2);
+    let [done, parts] = [count(summary.blocks, "block"), count(summary.parts, "part")];
+    page.sentence(&format!("{done} done, {parts} accepted, {}", count(summary.requests, "request")), 0, 2);
     match &record.end {
         Some(end) => {
             let why = if end.reason.is_empty() { String::new() } else { format!(" ({})", end.reason) };

@@ -15,7 +15,7 @@ use stats::validity::{Assessment, Checked, Finding, Quantity, Validity};
 
 use crate::compare::{ArmSummary, Cell, Findings, Latency, Views};
 use crate::report::document as doc;
-use crate::store::RunRecord;
+use crate::store::{RunRecord, RunSummary};
 
 pub(super) use metrics::metric;
 
@@ -47,7 +47,7 @@ pub(super) fn plan(text: &str) -> Value {
 }
 
 /// How a run was made and what became of it, without what was measured.
-pub(super) fn making(record: &RunRecord) -> Value {
+pub(super) fn making(record: &RunRecord, summary: &RunSummary) -> Value {
     let header = &record.header;
     let end = record.end.as_ref();
     json!({
@@ -69,7 +69,8 @@ pub(super) fn making(record: &RunRecord) -> Value {
         "variants": header.variants.iter().map(variant).collect::<Vec<_>>(),
         "hosts": header.hosts.iter().map(|(agent, facts)| host(agent, facts)).collect::<Vec<_>>(),
         "blocks_done": record.blocks.len(),
-        "parts": record.parts.len(),
+        "parts": summary.parts,
+        "requests": summary.requests,
         "superseded_parts": record.superseded.len(),
         "notices": record.notices.iter().map(notice).collect::<Vec<_>>(),
         "annotations": record.addenda.annotations.iter().map(annotation).collect::<Vec<_>>(),
