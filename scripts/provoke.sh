@@ -106,7 +106,7 @@ error_rate = 0.05' "$burst" && expect failures-differ 4 ;;
     lateness-burnt)
       burn
       burn
-      more='stop = { duration = 5.0 }' plan $'max_lateness = 0.001\nmax_lateness_share = 0.01' '' "$open_loop" && expect lateness 4
+      more='stop = { duration = 5.0 }' plan $'max_lateness = 0.00025\nmax_lateness_share = 0.01' '' "$open_loop" && expect lateness 4
       for pid in "${burners[@]}"; do kill "$pid"; done
       burners=() ;;
     # One in flight at a time is slower than what is offered: most is sent after the window.

@@ -48,7 +48,7 @@ impl Default for Thresholds {
         Self {
             hide_below: 10,
             warn_below: 100,
-            lateness_floor: Duration::from_millis(1),
+            lateness_floor: Duration::from_micros(250),
             lateness_share: 0.01,
             skew_floor: Duration::from_millis(5),
             failed_share: 0.01,
@@ -69,7 +69,7 @@ impl Default for Thresholds {
 }
 
 impl Thresholds {
-    /// max(1 ms, 1 % of the scenario's median E2E) (DESIGN 8.6).
+    /// max(floor, 1 % of the scenario's median E2E).
     #[must_use]
     pub fn lateness_limit(&self, median_e2e: Duration) -> Duration {
         self.lateness_floor.max(median_e2e.mul_f64(self.lateness_share))
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn lateness_limit_grows_with_the_requests() {
         let t = Thresholds::default();
-        assert_eq!(t.lateness_limit(Duration::from_millis(20)), Duration::from_millis(1));
+        assert_eq!(t.lateness_limit(Duration::from_millis(20)), Duration::from_micros(250));
         assert_eq!(t.lateness_limit(Duration::from_secs(4)), Duration::from_millis(40));
         assert_eq!(t.skew_limit(Duration::from_millis(20)), Duration::from_millis(5));
     }
