@@ -80,7 +80,7 @@ const EVERY_SHAPE: &[(&str, Change, Change)] = &[
     ("nothing-succeeded", |f| fail(f, 1000), |_| ()),
     ("failed-share", |f| fail(f, 11), |_| ()),
     ("some-failed", |f| fail(f, 10), |_| ()),
-    ("lateness", |f| f.lateness_p99 = micros(1001), |f| f.lateness_p99 = micros(1000)),
+    ("lateness", |f| f.lateness_p99 = micros(501), |f| f.lateness_p99 = micros(500)),
     ("start-skew", |f| f.start_skew = micros(5001), |f| f.start_skew = micros(5000)),
     ("clock-uncertainty", |f| f.clock_uncertainty = micros(5001), |f| f.clock_uncertainty = None),
     ("generator-busy", |f| f.generator_share = Some(0.81), |f| f.generator_share = Some(0.79)),

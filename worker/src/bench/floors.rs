@@ -1,5 +1,5 @@
 //! What the machine can do at best, with as many threads as the engine: gigabytes read and floating-point operations
-//! done in a second. Work is handed out in small tasks as the engine does it, so that a disturbed thread costs the
+//! done in a second. What is read lies in memory as the engine's weights do. Work is handed out in small tasks as the engine does it, so that a disturbed thread costs the
 //! floor no more than it costs the engine. It must not know what is compared with them.
 
 use std::fs;
@@ -7,7 +7,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use inference::kernels::Isa;
+use inference::kernels::{Isa, Stretch};
 
 use crate::measure::Clock;
 
@@ -28,7 +28,7 @@ const LEAST: usize = 1 << 28;
 pub(super) struct Floors {
     isa: Isa,
     threads: usize,
-    values: Vec<f32>,
+    stretch: Stretch,
     /// Of the values, how many make up what a decode step reads.
     weights: usize,
     memory: usize,
@@ -42,11 +42,10 @@ impl Floors {
         step_bytes: usize,
         memory_bytes: usize,
         clock: Clock,
-    ) -> Self {
+    ) -> std::io::Result<Self> {
         let (weights, memory) = (step_bytes.div_ceil(4).max(1), memory_bytes.div_ceil(4).max(1));
-        // Not zeros: those would all be one page that the system keeps for the purpose.
-        let values = vec![1.0; weights.max(memory)];
-        Self { isa, threads: threads.max(1), values, weights, memory, clock }
+        let stretch = Stretch::new(weights.max(memory))?;
+        Ok(Self { isa, threads: threads.max(1), stretch, weights, memory, clock })
     }
 
     /// Bytes of the buffer that [`Floors::read_memory`] reads.
@@ -56,12 +55,12 @@ impl Floors {
 
     /// Gigabytes a second over and over through as many bytes as a decode step reads of weights.
     pub(super) fn read_weights(&self) -> f64 {
-        self.read(&self.values[..self.weights])
+        self.read(&self.stretch.values()[..self.weights])
     }
 
     /// Gigabytes a second over and over through a buffer larger than the caches.
     pub(super) fn read_memory(&self) -> f64 {
-        self.read(&self.values[..self.memory])
+        self.read(&self.stretch.values()[..self.memory])
     }
 
     /// Floating-point operations in units of 10⁹ a second, each multiplication and each addition counting as one.

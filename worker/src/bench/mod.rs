@@ -126,7 +126,8 @@ pub fn run(settings: &Settings, progress: &mut dyn FnMut(usize)) -> Result<Repor
     let accuracy = Accuracy::of(&model, settings)?;
     let clock = Clock::monotonic();
     let mut engine = Bench::new(Arc::clone(&model), settings, clock.clone()).map_err(refused)?;
-    let floors = Floors::new(model.isa(), settings.threads, work.step_bytes(), settings.memory_bytes, clock);
+    let floors = Floors::new(model.isa(), settings.threads, work.step_bytes(), settings.memory_bytes, clock)
+        .map_err(|source| refused(LoadError::Memory { source }))?;
     let mut machine = Machine::before(process_usage().involuntary_switches);
     let samples = repeat(settings, &mut engine, &floors, progress)?;
     machine.after(process_usage().involuntary_switches);

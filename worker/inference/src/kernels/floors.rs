@@ -4,6 +4,7 @@
 
 use super::Isa;
 use super::simd::{Simd, unrolled};
+use crate::mapping::Anonymous;
 
 /// Bytes asked for ahead of the place being read.
 const AHEAD: usize = 512;
@@ -12,6 +13,34 @@ const AHEAD: usize = 512;
 const STREAMS: usize = 8;
 /// Vectors read from a place before the next one's turn: at least a cache line.
 const VECTORS: usize = 2;
+
+/// Memory to read from, laid out as the engine lays out weights: one stretch, in huge pages where the system has them.
+#[derive(Debug)]
+pub struct Stretch {
+    memory: Anonymous,
+}
+
+impl Stretch {
+    /// So many values, none of them zero: untouched memory would all be one page that the system keeps for zeros.
+    ///
+    /// # Errors
+    /// When the system does not have the memory.
+    pub fn new(values: usize) -> std::io::Result<Self> {
+        let mut memory = Anonymous::new(values * size_of::<f32>())?;
+        let one = 1.0_f32.to_ne_bytes();
+        memory.bytes_mut().chunks_exact_mut(one.len()).for_each(|value| value.copy_from_slice(&one));
+        Ok(Self { memory })
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn values(&self) -> &[f32] {
+        let bytes = self.memory.bytes();
+        // SAFETY: the memory begins at a page, so it is aligned; it is initialised, any bits are an `f32`, and the
+        // length is that of the bytes.
+        unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len() / size_of::<f32>()) }
+    }
+}
 
 impl Isa {
     /// Reads every value once and returns a sum of them, which keeps the reading from being optimised away. `None`

@@ -25,6 +25,7 @@ mod tests;
 
 pub(crate) use attention::{Attention, PAGE};
 pub(crate) use matmul::{MatMul, SCRATCH};
+pub use floors::Stretch;
 pub use sample::SampleProduct;
 pub(crate) use simd::{Bf16, Element, F32};
 
