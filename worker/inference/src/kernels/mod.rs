@@ -20,12 +20,12 @@ mod pointwise;
 mod portable;
 mod sample;
 mod simd;
-#[cfg(test)]
+#[cfg(all(test, feature = "property-tests"))]
 mod tests;
 
 pub(crate) use attention::{Attention, PAGE};
-pub(crate) use matmul::{MatMul, SCRATCH};
 pub use floors::Stretch;
+pub(crate) use matmul::{MatMul, SCRATCH};
 pub use sample::SampleProduct;
 pub(crate) use simd::{Bf16, Element, F32};
 
