@@ -19,6 +19,7 @@ fi
 
 say "Another implementation to compare with"
 export BENCH_PYTHON=$PWD/target/python/bin/python
+<<<<<<< HEAD
 if ! "$BENCH_PYTHON" -c 'import scipy, hdrh, prometheus_client' 2>/dev/null; then
   python3 -m venv target/python
   target/python/bin/pip install --quiet --disable-pip-version-check scipy hdrhistogram prometheus_client
@@ -47,6 +48,11 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   fi
 else
   echo "not root on Debian: tests on several hosts are skipped where their programs are missing" >&2
+=======
+if ! "$BENCH_PYTHON" -c 'import scipy, hdrh, kubernetes_validate' 2>/dev/null; then
+  python3 -m venv target/python
+  target/python/bin/pip install --quiet --disable-pip-version-check scipy hdrhistogram kubernetes-validate
+>>>>>>> 785d140 (Print manifests for a Job of agents (flags of the agent follow))
 fi
 
 say "Tests"

@@ -4,6 +4,7 @@
 mod builds;
 mod calibrate;
 mod certs;
+mod deploy;
 mod entropy;
 mod execute;
 mod ground;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 
 use stats::validity::Validity;
 
-use crate::cli::{Cli, Command, GateArgs, Inconclusive, PlanCommand};
+use crate::cli::{Cli, Command, DeployCommand, GateArgs, Inconclusive, PlanCommand};
 use crate::compare::Findings;
 use crate::error::{AppError, exit};
 use crate::plan::{self, Overrides, Source};
@@ -67,6 +68,7 @@ pub fn carry_out(cli: Cli, reporter: &mut dyn Reporter) -> Result<u8, AppError> 
             Ok(exit::OK)
         }
         Command::Certs(command) => certs::certs(&mut app, command),
+        Command::Deploy(DeployCommand::Kubernetes(args)) => deploy::kubernetes(&mut app, args),
         Command::Doctor(_) => builds::doctor(&mut app),
         Command::Completions(args) => manual::completions(&mut app, args),
         Command::Man(args) => manual::man(&mut app, args),

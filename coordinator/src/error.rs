@@ -18,6 +18,7 @@ use crate::app::{DoorError, ExecuteError, TrainError};
 use crate::build::BuildError;
 use crate::certs::CertsError;
 use crate::compare::{CompareError, NoSuchMetric};
+use crate::deploy::kubernetes::DeployError;
 use crate::history::{AcrossError, TrendError};
 use crate::plan::PlanError;
 use crate::plan::model::ModelNotFound;
@@ -86,6 +87,9 @@ pub enum AppError {
          openmetrics or trace"
     )]
     NothingToSelect,
+    /// The manifests.
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
     /// A worker cannot do what is asked, however often it is asked.
     #[error("{0}")]
     Worker(Failure),

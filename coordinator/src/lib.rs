@@ -7,6 +7,7 @@ pub mod build;
 pub mod certs;
 pub mod cli;
 pub mod compare;
+pub mod deploy;
 pub mod dispatch;
 pub mod doctor;
 pub mod error;

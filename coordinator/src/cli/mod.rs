@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 mod build;
 mod certs;
+mod deploy;
 mod fleet;
 mod history;
 mod run;
@@ -15,6 +16,7 @@ mod values;
 
 pub use build::BuildArgs;
 pub use certs::{CertsCommand, CertsInit, CertsIssue, CertsRotate};
+pub use deploy::{DeployCommand, KubernetesArgs};
 pub use fleet::{FleetArgs, LauncherName};
 pub use history::{CalibrateArgs, TrendArgs};
 pub use run::RunArgs;
@@ -64,6 +66,9 @@ pub enum Command {
     /// Make, issue and replace the certificates that let hosts into a fleet
     #[command(subcommand)]
     Certs(CertsCommand),
+    /// Print what other schedulers need to start agents
+    #[command(subcommand)]
+    Deploy(DeployCommand),
     /// Say what is missing on this machine, and how to get it
     Doctor(DoctorArgs),
     /// Print the completions of a shell
@@ -100,6 +105,7 @@ impl Cli {
             | Command::Runs(_)
             | Command::Plan(_)
             | Command::Certs(_)
+            | Command::Deploy(_)
             | Command::Completions(_)
             | Command::Man(_) => None,
         };
