@@ -5,7 +5,8 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use coordinator::deploy::kubernetes::{Agents, Credentials, DeployError, manifests};
+use contract::credentials::{Credentials, Token};
+use coordinator::deploy::kubernetes::{Agents, DeployError, manifests};
 
 fn agents() -> Agents {
     Agents {
@@ -17,9 +18,9 @@ fn agents() -> Agents {
         cpus: 8,
         memory: "8Gi".into(),
         model_claim: "models".into(),
+        token: Token::new("secret: \"{{namespace}}\" # \\ \u{1}"),
         credentials: Credentials {
-            token: "secret: \"{{namespace}}\" # \\ \u{1}".into(),
-            ca: "-----BEGIN CERTIFICATE-----\nQQ==\n-----END CERTIFICATE-----\n".into(),
+            authority: "-----BEGIN CERTIFICATE-----\nQQ==\n-----END CERTIFICATE-----\n".into(),
             certificate: "certificate\n".into(),
             key: "key\n---\nkind: Intruder\n".into(),
         },

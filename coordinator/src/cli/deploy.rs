@@ -12,7 +12,7 @@ pub enum DeployCommand {
     /// Print manifests for a Job of agents, to be read and handed to `kubectl apply -f -`
     ///
     /// For example: coordinator deploy kubernetes --image my/agent:1 --coordinator https://10.0.0.5:4100 --agents 4
-    /// --certs certs --token-file token --model-claim models | kubectl apply -f -
+    /// --credentials certs/agent --model-claim models | kubectl apply -f -
     Kubernetes(KubernetesArgs),
 }
 
@@ -28,12 +28,9 @@ pub struct KubernetesArgs {
     /// Agents, one on a node
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub agents: u32,
-    /// Directory that `coordinator certs` wrote
+    /// The agents' directory with ca.pem, cert.pem, key.pem and token, as `certs init` writes it
     #[arg(long, value_name = "DIR")]
-    pub certs: PathBuf,
-    /// File with the join token
-    #[arg(long, value_name = "FILE")]
-    pub token_file: PathBuf,
+    pub credentials: PathBuf,
     /// Claim of a volume with models; a plan finds them below /models
     #[arg(long, value_name = "NAME")]
     pub model_claim: String,

@@ -1,5 +1,7 @@
 //! The manifests of a Job of agents: a template with typed values. Owns what may stand in it and how it is quoted.
 
+use contract::credentials::{Credentials, Token};
+
 const TEMPLATE: &str = include_str!("../../../deploy/kubernetes.yaml");
 
 /// What the manifests are about.
@@ -22,6 +24,8 @@ pub struct Agents {
     /// The claim that holds the models.
     pub model_claim: String,
     /// What lets an agent in.
+    pub token: Token,
+    /// Its certificate and key.
     pub credentials: Credentials,
 }
 
@@ -30,19 +34,6 @@ pub struct Agents {
 pub struct Endpoint {
     host: String,
     port: u16,
-}
-
-/// The secret part.
-#[derive(Clone)]
-pub struct Credentials {
-    /// The join token.
-    pub token: String,
-    /// PEM of the authority that signed the coordinator's certificate.
-    pub ca: String,
-    /// PEM of the agents' certificate.
-    pub certificate: String,
-    /// PEM of its private key.
-    pub key: String,
 }
 
 /// Why there are no manifests.
@@ -62,13 +53,6 @@ pub enum DeployError {
     /// An empty image, or one with blanks.
     #[error("`{0}` is no image: write it like registry.example/pgo-benchmarks-agent:1.0")]
     Image(String),
-}
-
-/// Reveals neither token nor key.
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Credentials(..)")
-    }
 }
 
 impl std::str::FromStr for Endpoint {
@@ -112,8 +96,8 @@ pub fn manifests(agents: &Agents) -> Result<String, DeployError> {
 fn values(agents: &Agents) -> [(&'static str, String); 13] {
     [
         ("namespace", agents.namespace.clone()),
-        ("token", quoted(&agents.credentials.token)),
-        ("ca", quoted(&agents.credentials.ca)),
+        ("token", quoted(agents.token.expose())),
+        ("authority", quoted(&agents.credentials.authority)),
         ("certificate", quoted(&agents.credentials.certificate)),
         ("key", quoted(&agents.credentials.key)),
         ("port", agents.coordinator.port.to_string()),
