@@ -19,10 +19,9 @@ fi
 
 say "Another implementation to compare with"
 export BENCH_PYTHON=$PWD/target/python/bin/python
-<<<<<<< HEAD
-if ! "$BENCH_PYTHON" -c 'import scipy, hdrh, prometheus_client' 2>/dev/null; then
+if ! "$BENCH_PYTHON" -c 'import scipy, hdrh, prometheus_client, kubernetes_validate' 2>/dev/null; then
   python3 -m venv target/python
-  target/python/bin/pip install --quiet --disable-pip-version-check scipy hdrhistogram prometheus_client
+  target/python/bin/pip install --quiet --disable-pip-version-check scipy hdrhistogram prometheus_client kubernetes-validate
 fi
 
 say "A browser"
@@ -48,11 +47,6 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   fi
 else
   echo "not root on Debian: tests on several hosts are skipped where their programs are missing" >&2
-=======
-if ! "$BENCH_PYTHON" -c 'import scipy, hdrh, kubernetes_validate' 2>/dev/null; then
-  python3 -m venv target/python
-  target/python/bin/pip install --quiet --disable-pip-version-check scipy hdrhistogram kubernetes-validate
->>>>>>> 785d140 (Print manifests for a Job of agents (flags of the agent follow))
 fi
 
 say "Tests"

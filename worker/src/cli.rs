@@ -158,6 +158,9 @@ pub struct AgentArgs {
     /// Take no builds from the coordinator: start only this program and what is in --builds-dir
     #[arg(long)]
     no_upload: bool,
+    /// Write this file when joined and remove it when the session ends: for the probes of a scheduler
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
     /// Speak to another host without TLS, so that everybody on the way can read the token
     #[arg(long)]
     pub insecure: bool,
@@ -198,10 +201,10 @@ impl AgentArgs {
     /// With the secrets, wherever they came from.
     #[must_use]
     pub fn settings(self, secrets: Secrets) -> Settings {
-        let Self { coordinator, name, slots, patience, keep, until_stdin_closes, .. } = self;
+        let Self { coordinator, name, slots, patience, keep, until_stdin_closes, ready_file, .. } = self;
         let access = Access { coordinator, secrets };
         let builds = Builds::new(self.builds_dir, !self.no_upload, std::env::home_dir());
-        Settings { access, name, slots, builds, patience, keep, until_stdin_closes }
+        Settings { access, name, slots, builds, patience, keep, until_stdin_closes, ready_file }
     }
 }
 

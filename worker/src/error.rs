@@ -71,6 +71,14 @@ pub enum WorkerError {
     /// Standard input does not begin with secrets.
     #[error("read token and credentials from standard input: a launcher writes them there as its first line")]
     NoHandover,
+    /// The file of `--ready-file` cannot be written.
+    #[error("write {}, which says that this agent has joined: {source}", path.display())]
+    ReadyFile {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// No signal handlers.
     #[error("catch signals: {0}")]
     Signals(std::io::Error),

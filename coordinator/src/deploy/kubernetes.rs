@@ -103,7 +103,7 @@ fn values(agents: &Agents) -> [(&'static str, String); 13] {
         ("port", agents.coordinator.port.to_string()),
         ("agents", agents.count.to_string()),
         ("image", quoted(&agents.image)),
-        ("slots", quoted(&agents.slots.to_string())),
+        ("slots", agents.slots.to_string()),
         ("coordinator", quoted(&agents.coordinator.to_string())),
         ("cpus", quoted(&agents.cpus.to_string())),
         ("memory", quoted(&agents.memory)),

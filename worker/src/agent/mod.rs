@@ -12,10 +12,12 @@ mod builds;
 mod child;
 mod fetch;
 mod process;
+mod ready;
 mod tail;
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use contract::PROTOCOL;
@@ -34,6 +36,7 @@ use crate::signals::Signals;
 pub use builds::Builds;
 use child::Hold;
 use fetch::{Fetching, Next, Searched};
+use ready::Joined;
 
 /// Time for the processes to end by themselves when the agent ends; writing a profile fits into it.
 const GRACE: Duration = Duration::from_secs(3);
@@ -57,6 +60,8 @@ pub struct Settings {
     pub keep: bool,
     /// End when standard input does, so that the agent never outlives a launcher that holds the other end.
     pub until_stdin_closes: bool,
+    /// There while a session is open, for whoever asks whether this agent has joined.
+    pub ready_file: Option<PathBuf>,
 }
 
 /// Everything outside the session that ends an agent.
@@ -69,6 +74,7 @@ struct Leave {
 struct Agent<'a> {
     settings: &'a Settings,
     link: Link,
+    joined: Option<Joined>,
     processes: BTreeMap<Ticket, Hold>,
     fetching: Fetching,
     searched: UnboundedReceiver<Searched>,
@@ -84,13 +90,15 @@ struct Agent<'a> {
 pub async fn run(settings: &Settings) -> Result<(), WorkerError> {
     let mut leave = Leave::watch(settings.until_stdin_closes).map_err(WorkerError::Signals)?;
     let hello = hello(settings);
+    Joined::forget(settings.ready_file.as_deref());
     let patience = (!settings.keep).then_some(settings.patience);
     loop {
         let link = tokio::select! {
             link = Link::dial(&settings.access, &hello, patience) => link?,
             () = leave.asked() => return Ok(()),
         };
-        match Agent::new(settings, link).serve(&mut leave).await {
+        let joined = settings.ready_file.as_deref().map(Joined::mark).transpose()?;
+        match Agent::new(settings, link, joined).serve(&mut leave).await {
             Err(_) if settings.keep => sleep(REDIAL).await,
             ended => return Ok(ended?),
         }
@@ -111,11 +119,11 @@ fn hello(settings: &Settings) -> Hello {
 }
 
 impl<'a> Agent<'a> {
-    fn new(settings: &'a Settings, link: Link) -> Self {
+    fn new(settings: &'a Settings, link: Link, joined: Option<Joined>) -> Self {
         let (told, events) = unbounded_channel();
         let (searching, searched) = unbounded_channel();
         let fetching = Fetching::new(settings.builds.clone(), searching);
-        Self { settings, link, processes: BTreeMap::new(), fetching, searched, told, events }
+        Self { settings, link, joined, processes: BTreeMap::new(), fetching, searched, told, events }
     }
 
     async fn serve(mut self, leave: &mut Leave) -> Result<(), LinkError> {
@@ -136,6 +144,7 @@ impl<'a> Agent<'a> {
                 () = leave.asked() => break Ok(()),
             }
         };
+        self.joined = None;
         self.end_processes().await;
         self.link.close().await;
         ended

@@ -9,7 +9,7 @@ use sha2::Digest;
 
 use crate::coordinator::{Coordinator, DEADLINE, Session, welcome};
 use crate::programs::{
-    ONE, WORKER, agent, agent_at, arm, ended, gone, load, runs, signal, slow, spawn, start,
+    ONE, WORKER, agent, agent_at, arm, ended, gone, load, runs, signal, slow, spawn, start, until,
 };
 
 /// Has a worker started; its session and process id.
@@ -43,6 +43,33 @@ async fn busy(worker: &mut Session) {
     assert_eq!(worker.hear().await, Some(Up::Armed(ONE)));
     worker.say(start(Duration::ZERO));
     assert_eq!(worker.hear().await, Some(Up::Started(ONE)));
+}
+
+#[tokio::test]
+async fn the_ready_file_is_there_while_a_session_is() {
+    let mut coordinator = Coordinator::start();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ready");
+    std::fs::write(&file, "left by one that was killed").unwrap();
+    let process = agent(&coordinator, &["--keep", "--ready-file", &file.display().to_string()]);
+    let first = coordinator.session().await;
+    until(|| std::fs::read(&file).is_ok_and(|text| text == b"joined\n")).await;
+    drop(first);
+    let second = coordinator.session().await;
+    until(|| file.exists()).await;
+    second.say(Down::Drain);
+    assert_eq!(second.rest().await, []);
+    assert_eq!(ended(process).await, (Some(0), String::new()));
+    assert!(!file.exists());
+}
+
+#[tokio::test]
+async fn a_ready_file_that_cannot_be_written_is_told() {
+    let coordinator = Coordinator::start();
+    let process = agent(&coordinator, &["--ready-file", "/proc/nowhere/ready"]);
+    let (code, said) = ended(process).await;
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("/proc/nowhere/ready") && said.contains("joined"), "{said}");
 }
 
 #[tokio::test]

@@ -81,8 +81,13 @@ pub(crate) fn runs(pid: u32) -> bool {
 
 /// Waits until the process runs no more.
 pub(crate) async fn gone(pid: u32) {
+    until(|| !runs(pid)).await;
+}
+
+/// Waits until it is so.
+pub(crate) async fn until(is_so: impl Fn() -> bool) {
     within(async {
-        while runs(pid) {
+        while !is_so() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     })
