@@ -11,6 +11,7 @@
 
 use std::path::PathBuf;
 
+use contract::credentials::CredentialsError;
 use contract::identity::Sha256;
 use contract::message::Failure;
 
@@ -87,6 +88,9 @@ pub enum AppError {
          openmetrics or trace"
     )]
     NothingToSelect,
+    /// Credentials that are to be handed on.
+    #[error("failed to {0}")]
+    Credentials(#[from] CredentialsError),
     /// The manifests.
     #[error(transparent)]
     Deploy(#[from] DeployError),
