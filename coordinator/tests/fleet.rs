@@ -18,6 +18,8 @@ mod strangers;
 
 #[path = "fleet/hosts.rs"]
 mod hosts;
+#[path = "fleet/kills.rs"]
+mod kills;
 #[path = "fleet/scale.rs"]
 mod scale;
 #[path = "fleet/slurm.rs"]

@@ -3,7 +3,7 @@
 
 mod builds;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -156,17 +156,17 @@ impl Driver<'_> {
 
     /// Feeds one event and all that follow from carrying out its effects. The ending, once there is one.
     async fn feed(&mut self, event: Option<Event>) -> Option<Ending> {
-        let mut next = event;
+        let mut next: VecDeque<Event> = event.into_iter().collect();
         let mut ending = None;
-        while let Some(event) = next.take() {
+        while let Some(event) = next.pop_front() {
             let event = self.vetted(event);
             for effect in self.core.on_event(self.epoch.elapsed(), event) {
                 match self.perform(effect).await {
                     Done::Nothing => {}
-                    Done::Follow(event) => next = Some(event),
+                    Done::Follow(event) => next.push_back(event),
                     // A block whose part could not be kept must not be committed: what follows is void.
                     Done::Failed(error) => {
-                        next = Some(Event::StoreFailed(error.to_string()));
+                        next.push_back(Event::StoreFailed(error.to_string()));
                         break;
                     }
                     Done::Over(over) => ending = Some(over),

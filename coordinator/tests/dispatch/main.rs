@@ -87,6 +87,25 @@ fn a_worker_that_dies_while_loading_or_arming_repeats_its_block() {
 }
 
 #[test]
+fn who_joins_while_all_are_let_go_is_not_waited_for_longer() {
+    let mut fleet = started(1, 2);
+    let before = fleet.core.deadline();
+    fleet.answers.clear();
+    fleet.feed(killed(Ticket(1)));
+    // Its process neither ends nor says why: only the clock can go on.
+    fleet.answers.clear();
+    let clearing = fleet.core.deadline().expect("letting go has a deadline");
+    assert_eq!(clearing, fleet.now + limits().leave);
+    fleet.feed(Event::WorkerJoined(Ticket(2)));
+    assert_eq!(fleet.core.deadline(), Some(clearing), "{before:?}");
+    assert!(fleet.answers.is_empty(), "it is told nothing but to leave");
+    fleet.now = clearing;
+    fleet.feed(Event::Tick);
+    fleet.settle();
+    assert_eq!((fleet.ended(), fleet.committed[0].attempt), (RunState::Complete, Attempt(2)));
+}
+
+#[test]
 fn losses_beyond_the_allowed_tries_end_the_run_by_name() {
     let mut fleet = started(1, 1);
     for _ in 0..3 {

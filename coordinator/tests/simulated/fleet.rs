@@ -26,6 +26,8 @@ pub(crate) enum Manner {
     Good,
     /// Gives signs of life and never opens its engine.
     Stuck,
+    /// Takes far longer than it may for its requests, and gives signs of life all the while.
+    Slow,
     /// Falls silent when it is told to start.
     Silent,
     /// Dies when it is told to start.
@@ -143,7 +145,8 @@ async fn worker(host: Host, ticket: Ticket) {
 /// Gives signs of life while the window lasts, then reports.
 async fn measure(caller: &mut Caller, attempt: Attempt, share: &Assignment, manner: Manner) {
     caller.say(Up::Started(attempt)).await;
-    for _ in 0..WINDOW.as_secs() / BEAT.as_secs() + 1 {
+    let window = if manner == Manner::Slow { 100 * WINDOW } else { WINDOW };
+    for _ in 0..window.as_secs() / BEAT.as_secs() + 1 {
         sleep(BEAT).await;
         caller.say(Up::Beat(None)).await;
     }

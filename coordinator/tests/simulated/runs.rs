@@ -147,9 +147,12 @@ struct Setting {
     interrupt: Option<Duration>,
     /// The launcher's word that its agent has ended, after so long.
     agent_ends: Option<Duration>,
+    /// What a build needs that no host has.
+    needs: Option<&'static str>,
 }
 
-const PLAIN: Setting = Setting { resident: false, fails: None, interrupt: None, agent_ends: None };
+const PLAIN: Setting =
+    Setting { resident: false, fails: None, interrupt: None, agent_ends: None, needs: None };
 
 fn later<T: Send + 'static>(after: Option<Duration>, what: T) -> mpsc::Receiver<T> {
     let (sender, receiver) = mpsc::channel(1);
@@ -175,7 +178,11 @@ async fn carry_out(setting: Setting, manner: impl Fn(Ticket) -> Manner + Send + 
         epoch,
     };
     let before = Instant::now();
-    let driving = drive(job(setting.resident), sources, notebook.clone(), &mut |_| ()).await;
+    let mut job = job(setting.resident);
+    for binary in job.binaries.values_mut() {
+        binary.needs.extend(setting.needs.map(str::to_owned));
+    }
+    let driving = drive(job, sources, notebook.clone(), &mut |_| ()).await;
     let started = started.lock().unwrap().clone();
     Outcome { ending: driving.unwrap(), notebook, started, took: before.elapsed() }
 }
@@ -268,6 +275,24 @@ async fn an_agent_that_has_ended_is_not_waited_for() {
     assert_eq!((run.ending.state(), run.notebook.notices()), (RunState::Failed, vec![NoticeKind::AgentLost]));
     assert_eq!(run.ending.reason, "the agent of this host ended (killed by signal 9)");
     assert!(run.took < 5 * WINDOW + limits().leave, "{:?}", run.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_cannot_be_started_is_not_waited_for() {
+    let run = carry_out(Setting { needs: Some("a-feature"), ..PLAIN }, |_| Manner::Good).await;
+    assert_eq!((run.ending.state(), run.started.len()), (RunState::Failed, 0));
+    assert!(run.ending.reason.contains("its processor lacks a-feature"), "{}", run.ending.reason);
+    // Every order to start fails at once, each try's last one too.
+    assert!(run.took < Duration::from_secs(1), "{:?}", run.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_too_slow_for_a_phase_is_overdue_though_it_gives_signs_of_life() {
+    let run = carry_out(PLAIN, one(8, Manner::Slow)).await;
+    assert_eq!((run.ending.state(), run.notebook.requests()), (RunState::Complete, REQUESTS));
+    let notices = run.notebook.notices();
+    assert_eq!(notices.first(), Some(&NoticeKind::Overdue), "{notices:?}");
+    assert!(run.took > limits().run, "{:?}", run.took);
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,10 +7,14 @@ use contract::run::NoticeKind;
 
 use super::super::event::{Delivery, Effect, Order, Sight, Word};
 use super::super::trial::Step;
-use super::Core;
+use super::{Core, Phase};
 
 impl Core {
+    /// Who joins while every worker is let go has been told to leave, and changes nothing of when that must be done.
     pub(super) fn worker_joined(&mut self, now: Duration, ticket: Ticket, effects: &mut Vec<Effect>) {
+        if self.phase != Phase::Trial {
+            return;
+        }
         let order = self.load_order();
         let limit = self.script.limits.load;
         if let Some(member) = self.crew.get_mut(ticket).filter(|m| m.step == Step::Spawning) {

@@ -25,6 +25,7 @@ pub(super) struct Leashed {
     /// Held apart: waiting for a child closes what it still holds of it.
     stdin: Option<File>,
     stderr: Option<JoinHandle<String>>,
+    told: bool,
 }
 
 impl Leashed {
@@ -45,17 +46,22 @@ impl Leashed {
         let mut child = command.spawn().map_err(|source| LaunchError::Spawn { path, source })?;
         let stderr = child.stderr.take().map(|stderr| tokio::spawn(last_words(stderr)));
         let stdin = child.stdin.take().and_then(|pipe| handed_over(pipe, secrets).ok());
-        Ok(Self { child, stdin, stderr })
+        Ok(Self { child, stdin, stderr, told: false })
     }
 
-    /// Waits until it ends without having been told to. May be dropped and called again.
+    /// Waits until it ends without having been told to. May be dropped and called again; its end is told once, and who
+    /// asks again waits for ever instead of hearing it over and over.
     pub(super) async fn ended(&mut self) -> Exit {
+        if self.told {
+            return std::future::pending().await;
+        }
         let status = self.child.wait().await;
         let (code, signal) = status.map_or((None, None), |status| (status.code(), status.signal()));
         let tail = match self.stderr.take() {
             Some(stderr) => stderr.await.unwrap_or_default(),
             None => String::new(),
         };
+        self.told = true;
         Exit { code, signal, tail }
     }
 
@@ -87,4 +93,23 @@ async fn last_words(mut stderr: ChildStderr) -> String {
         kept.drain(..excess);
     }
     String::from_utf8_lossy(&kept).trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_end_is_told_once() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "exit 7"]);
+        let mut child = Leashed::start(command, &Secrets::default(), true).expect("there is a shell");
+        assert_eq!(child.ended().await.code, Some(7));
+        let again = std::future::poll_fn(|context| {
+            let polled = std::pin::pin!(child.ended()).poll(context);
+            std::task::Poll::Ready(polled.is_ready())
+        });
+        assert!(!again.await);
+        child.stop(Duration::ZERO).await;
+    }
 }

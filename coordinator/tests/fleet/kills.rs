@@ -1,0 +1,165 @@
+//! Kills at random moments of everything that runs — workers, their agent, the coordinator — over one long run that is
+//! taken up again and again: nothing is lost, nothing is counted twice. Moments and victims are drawn from one seed; when
+//! exactly a blow falls is the machine's.
+
+use std::collections::BTreeSet;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use contract::run::RunState;
+use serde_json::Value;
+use stats::rng::{Rng, Seed};
+
+use crate::ground::{Ground, Running, eventually};
+use crate::scale::over;
+use crate::tally::{Blocks, blocks, plan, requests, state};
+
+/// Kills in every run of the tests, and over a long one.
+const FEW: u32 = 12;
+const MANY: u32 = 200;
+const SEED: u64 = 6;
+/// Of each block, in three arms of two slots.
+const REQUESTS: u32 = 4;
+/// In which order the living are struck.
+const ORDER: [Victim; 5] =
+    [Victim::Worker, Victim::Worker, Victim::Agent, Victim::Worker, Victim::Coordinator];
+/// Workers that are let begin between two blows, at most; a block has six.
+const BETWEEN: usize = 9;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Victim {
+    Worker,
+    Agent,
+    Coordinator,
+}
+
+/// A run under attack.
+struct Siege {
+    ground: Ground,
+    rng: Rng,
+    kills: u32,
+    struck: Vec<Victim>,
+    /// What was committed when it was last looked at.
+    safe: Blocks,
+}
+
+impl Siege {
+    /// Waits for a drawn number of further workers, and then a moment; false if the run has ended meanwhile.
+    fn bide(&mut self, running: &Running) -> bool {
+        let wanted = 1 + self.rng.below(BETWEEN);
+        let known: BTreeSet<u32> = self.ground.workers().into_iter().collect();
+        let mut seen = BTreeSet::new();
+        eventually("so many workers begin", || {
+            seen.extend(self.ground.workers().into_iter().filter(|pid| !known.contains(pid)));
+            (seen.len() >= wanted || over(running.pid())).then_some(())
+        });
+        std::thread::sleep(Duration::from_millis(self.rng.below(60) as u64));
+        !over(running.pid())
+    }
+
+    /// Strikes who is next; `None` if nobody of the kind lives at this moment.
+    fn strike(&mut self, running: &Running) -> Option<Victim> {
+        let victim = ORDER[self.struck.len() % ORDER.len()];
+        let living = match victim {
+            Victim::Worker => self.ground.workers(),
+            // A process that an agent has forked looks like it until it becomes a worker.
+            Victim::Agent => {
+                Some(self.ground.agents()).filter(|agents| agents.len() == 1).unwrap_or_default()
+            }
+            Victim::Coordinator => vec![running.pid()],
+        };
+        let pid = living.get(self.rng.below(living.len().max(1)))?;
+        // It may have ended by itself in between.
+        let kill = Command::new("kill").args(["-s", "KILL", &pid.to_string()]).stderr(Stdio::null()).status();
+        kill.is_ok_and(|status| status.success()).then_some(victim)
+    }
+
+    /// Strikes until one blow ends the coordinator's work, or all have fallen.
+    fn attack(&mut self, running: &Running) {
+        while self.struck.len() < self.kills as usize && self.bide(running) {
+            let Some(victim) = self.strike(running) else { continue };
+            self.struck.push(victim);
+            if victim != Victim::Worker {
+                return;
+            }
+        }
+    }
+
+    /// What is stored so far, if the run has begun: all that was committed before is as it was.
+    fn state(&mut self) -> Option<RunState> {
+        if !self.ground.path("store").exists() {
+            return None;
+        }
+        let store = self.ground.store();
+        let begun = store.find("latest").is_ok();
+        store.close().unwrap();
+        if !begun {
+            return None;
+        }
+        let record = self.ground.latest();
+        requests(&record);
+        let now = blocks(&record);
+        self.safe
+            .iter()
+            .for_each(|(key, parts)| assert_eq!(now.get(key), Some(parts), "{key:?} {:?}", self.struck));
+        self.safe = now;
+        // A run whose coordinator was killed has no end; it can be taken up like one that failed.
+        Some(state(&record).unwrap_or(RunState::Failed))
+    }
+}
+
+/// The exported document, read by somebody who knows nothing of stores: each place once, and its requests.
+fn exported(ground: &Ground) -> (usize, u64) {
+    let shown = ground.run(&["report", "latest", "--output", "json"]);
+    let document: Value = serde_json::from_str(&shown.stdout).unwrap();
+    let parts = document["parts"].as_array().unwrap();
+    let place = |part: &Value| ["scenario", "round", "arm", "slot"].map(|key| part[key].to_string());
+    let places: BTreeSet<_> = parts.iter().map(place).collect();
+    assert_eq!(places.len(), parts.len(), "a part is there twice");
+    (places.len(), parts.iter().map(ended).sum())
+}
+
+/// Requests of a part that have an end, whichever.
+fn ended(part: &Value) -> u64 {
+    let kinds = part["outcomes"].as_object().unwrap().iter().filter(|(kind, _)| *kind != "planned");
+    kinds.map(|(_, count)| count.as_u64().unwrap()).sum()
+}
+
+fn besiege(kills: u32) {
+    // Between two blows at most a block and a half is done, and a few are left when the last has fallen.
+    let rounds = 2 + kills * 3 / 2;
+    let ground = Ground::new();
+    let text = format!("max_attempts = 1000\n{}", plan(rounds, REQUESTS, 6, 4));
+    let path = ground.plan(&text);
+    let mut siege = Siege { ground, rng: Seed(SEED).rng(), kills, struck: Vec::new(), safe: Blocks::new() };
+    let first = ["run", &path, "--seed", "1"];
+    let mut running = siege.ground.start(&first);
+    loop {
+        siege.attack(&running);
+        // Once the last blow has fallen the rest of the run is to be done: many seconds on a busy machine.
+        running.end_within(Duration::from_secs(60 + 5 * u64::from(rounds)));
+        siege.ground.deserted();
+        running = match siege.state() {
+            Some(RunState::Complete) => break,
+            Some(_) => siege.ground.start(&["run", "--resume", "latest"]),
+            None => siege.ground.start(&first),
+        };
+    }
+    let (parts, sent) = (rounds as usize * 3 * 2, u64::from(rounds * 3 * REQUESTS));
+    let record = siege.ground.latest();
+    assert_eq!((record.parts.len(), requests(&record)), (parts, sent), "{:?}", siege.struck);
+    assert_eq!(exported(&siege.ground), (parts, sent), "{:?}", siege.struck);
+    assert_eq!(siege.struck.len(), kills as usize, "the run ended before all blows had fallen");
+    siege.ground.deserted();
+}
+
+#[test]
+fn a_dozen_random_kills_lose_nothing_and_double_nothing() {
+    besiege(FEW);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn two_hundred_random_kills_lose_nothing_and_double_nothing() {
+    besiege(MANY);
+}
