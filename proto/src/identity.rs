@@ -20,7 +20,7 @@ pub struct BuildInfo {
     pub instrumented: bool,
 }
 
-/// What a host is. Unstable readings (frequency, load) are not part of it.
+/// What a host is, and how busy it was when it joined. What a trial changes (frequency, load) is measured with the trial.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HostFacts {
     /// Its name.
@@ -43,6 +43,21 @@ pub struct HostFacts {
     pub cgroup_memory_bytes: u64,
     /// Processor limit of the control group; zero where there is none.
     pub cgroup_cpus: f64,
+    /// Memory nodes (NUMA); zero where not visible.
+    #[serde(default)]
+    pub numa_nodes: u32,
+    /// Hardware threads online of the first core: 1 is no SMT; zero where not visible.
+    #[serde(default)]
+    pub threads_per_core: u32,
+    /// Whether processors may exceed their nominal frequency: `on` or `off`, empty where not visible.
+    #[serde(default)]
+    pub boost: String,
+    /// Processes that ran or waited for a processor before it joined, the kernel's mean over a minute.
+    #[serde(default)]
+    pub load_average: f64,
+    /// Share of all processor time since boot that the hypervisor gave to others, 0 to 1.
+    #[serde(default)]
+    pub stolen: f64,
 }
 
 /// Version of this package.

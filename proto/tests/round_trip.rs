@@ -37,6 +37,11 @@ fn host() -> HostFacts {
         governor: "g".into(),
         cgroup_memory_bytes: 4,
         cgroup_cpus: 1.5,
+        numa_nodes: 5,
+        threads_per_core: 6,
+        boost: "on".into(),
+        load_average: 0.5,
+        stolen: 0.25,
     }
 }
 

@@ -35,17 +35,42 @@ fn changed(report: &LoadReport, hosts: &[(String, HostFacts)], begun: &Begun) ->
         );
         return Some(Failure { kind: FailureKind::ModelInvalid, message });
     }
-    let other = |(name, now): &&(String, HostFacts)| {
-        let then = begun.hosts.iter().find(|(agent, _)| agent == name).map(|(_, host)| host);
-        then.is_some_and(|then| (&then.cpu_model, then.cores) != (&now.cpu_model, now.cores))
-    };
-    hosts.iter().find(other).map(|(name, now)| Failure {
+    let change = hosts.iter().find_map(|(name, now)| Some((name, stranger(name, now, begun)?)));
+    change.map(|(name, change)| Failure {
         kind: FailureKind::BadAssignment,
         message: format!(
-            "the host of agent `{name}` is not the one this run began on (now {} with {} cores): rounds of unlike hosts \
-             cannot be compared, start a new run",
-            now.cpu_model, now.cores
+            "the host of agent `{name}` is not like the one this run began on ({change}): rounds of unlike hosts cannot be \
+             compared, leave it out or start a new run"
         ),
+    })
+}
+
+/// What is unlike, of a host under a name that the run knows; and of one that came later, unless another is like it.
+fn stranger(name: &str, now: &HostFacts, begun: &Begun) -> Option<String> {
+    if let Some((_, then)) = begun.hosts.iter().find(|(agent, _)| agent == name) {
+        return unlike(then, now);
+    }
+    let mut changes = begun.hosts.iter().map(|(_, then)| unlike(then, now));
+    let first = changes.next()??;
+    changes.all(|change| change.is_some()).then_some(first)
+}
+
+/// What differs between two hosts that changes how fast they are. What one of them does not show is not judged.
+fn unlike(then: &HostFacts, now: &HostFacts) -> Option<String> {
+    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let number = |number: u32| (number > 0).then(|| number.to_string());
+    let facts = [
+        ("processor", text(&then.cpu_model), text(&now.cpu_model)),
+        ("cores", number(then.cores), number(now.cores)),
+        ("threads a core", number(then.threads_per_core), number(now.threads_per_core)),
+        ("NUMA nodes", number(then.numa_nodes), number(now.numa_nodes)),
+        ("microcode", text(&then.microcode), text(&now.microcode)),
+        ("governor", text(&then.governor), text(&now.governor)),
+        ("boost", text(&then.boost), text(&now.boost)),
+    ];
+    facts.into_iter().find_map(|(name, then, now)| match (then, now) {
+        (Some(then), Some(now)) if then != now => Some(format!("{name}: {then} then, {now} now")),
+        _ => None,
     })
 }
 
@@ -65,6 +90,40 @@ mod tests {
 
     fn report(digest: &str, max_context: u32) -> LoadReport {
         LoadReport { model_digest: digest.into(), max_context, ..LoadReport::default() }
+    }
+
+    /// A change of one fact, and what the refusal says of it.
+    fn refused(name: &str, change: impl Fn(&mut HostFacts)) -> Option<String> {
+        let (_, then) = host(2).remove(0);
+        let then = HostFacts { threads_per_core: 2, boost: "on".into(), ..then };
+        let mut now = then.clone();
+        change(&mut now);
+        let begun = Begun { model_digest: "m".into(), hosts: vec![("local".into(), then)] };
+        objection(&report("m", 2048), &[(name.to_owned(), now)], Some(&begun), &orders()).map(|f| f.message)
+    }
+
+    #[test]
+    fn what_changes_the_speed_of_a_host_is_named_and_what_is_not_shown_is_not_judged() {
+        for name in ["local", "a-newcomer"] {
+            assert_eq!(refused(name, |host| host.kernel = "6.9".into()), None, "{name}");
+            assert_eq!(refused(name, |host| host.boost.clear()), None, "{name}");
+            let smt = refused(name, |host| host.threads_per_core = 1).expect("unlike");
+            assert!(smt.contains(name) && smt.contains("threads a core: 2 then, 1 now"), "{smt}");
+            let boost = refused(name, |host| host.boost = "off".into()).expect("unlike");
+            assert!(boost.contains("boost: on then, off now"), "{boost}");
+        }
+    }
+
+    #[test]
+    fn a_newcomer_must_be_like_one_of_those_the_run_began_on() {
+        let known = [("a", 2), ("b", 4)].map(|(name, cores)| (name.to_owned(), host(cores).remove(0).1));
+        let begun = Begun { model_digest: "m".into(), hosts: known.to_vec() };
+        let may = |name: &str, cores: u32| {
+            let hosts = [(name.to_owned(), host(cores).remove(0).1)];
+            objection(&report("m", 2048), &hosts, Some(&begun), &orders()).is_none()
+        };
+        assert!(may("c", 2) && may("c", 4) && !may("c", 8));
+        assert!(may("a", 2) && !may("a", 4), "who is known must be who it was");
     }
 
     fn host(cores: u32) -> Vec<(String, HostFacts)> {

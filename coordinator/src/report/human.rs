@@ -8,7 +8,7 @@ mod explain;
 mod listings;
 mod page;
 mod places;
-mod provenance;
+pub(in crate::report) mod provenance;
 mod table;
 mod trend;
 mod validity;

@@ -6,6 +6,7 @@ use contract::run::{RunState, VariantRecord};
 use stats::compare::Estimate;
 use stats::validity::Finding;
 
+use super::human::provenance::{before, frequency, topology};
 use super::human::words::{NBSP, NONE, Unit, change, count, date, interval, percent, tolerance, value};
 use super::human::{doubts, headline, labels, notes};
 use crate::compare::{Cell, Findings, MetricComparison, Outcome};
@@ -161,7 +162,15 @@ fn variant(variant: &VariantRecord) -> String {
 
 fn host(agent: &str, host: &HostFacts) -> String {
     let cores = count(host.cores.into(), "core");
-    plain(&format!("host {agent}: {}, {}, {cores}, kernel {}", host.hostname, host.cpu_model, host.kernel))
+    plain(&format!(
+        "host {agent}: {}, {}, {cores}, {}; kernel {}, {}; before the run {}",
+        host.hostname,
+        host.cpu_model,
+        topology(host),
+        host.kernel,
+        frequency(host),
+        before(host)
+    ))
 }
 
 /// Text that Markdown, HTML, tables and GitHub's references leave as it is; one line.

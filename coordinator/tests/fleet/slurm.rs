@@ -1,28 +1,32 @@
 //! Three nodes of a real Slurm, each a network namespace with a slurmd of its own: agents by array job and by a step
-//! inside of an allocation, a node that fails, and an empty queue afterwards.
+//! inside of an allocation, one that is cancelled in the middle of a run, and an empty queue afterwards.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use contract::run::RunState;
+use contract::run::{NoticeKind, RunState};
 
 use crate::ground::{Ground, eventually};
 use crate::hosts::{Hosts, obstacle, program, skip};
 use crate::security::{free, init_for};
-use crate::tally::{requests, state};
+use crate::tally::{plan, requests, state};
 
 const NODES: u32 = 3;
 
 /// A cluster that is gone when it is dropped.
 struct Cluster {
+    prefix: &'static str,
     dir: PathBuf,
     hosts: Option<Hosts>,
     daemons: Vec<Child>,
 }
 
 impl Cluster {
-    fn up(dir: &Path) -> Option<Self> {
+    /// Each test has a prefix and a network of its own, as [`Hosts`] do.
+    fn up(prefix: &'static str, network: u8, dir: &Path) -> Option<Self> {
         if let Some(why) = obstacle(&["ip", "munged", "slurmctld", "slurmd", "sbatch", "srun"]) {
             skip(&why);
             return None;
@@ -30,8 +34,8 @@ impl Cluster {
         for name in ["run", "state", "spool", "log", "munge"] {
             fs::create_dir_all(dir.join(name)).unwrap();
         }
-        let hosts = Hosts::bare("ps", 14, NODES, dir);
-        let mut cluster = Self { dir: dir.to_owned(), hosts: Some(hosts), daemons: Vec::new() };
+        let hosts = Hosts::bare(prefix, network, NODES, dir);
+        let mut cluster = Self { prefix, dir: dir.to_owned(), hosts: Some(hosts), daemons: Vec::new() };
         cluster.munge();
         cluster.configure();
         cluster.start();
@@ -105,7 +109,16 @@ impl Cluster {
             let slurmd = program("slurmd").unwrap();
             let start = format!("hostname n{i}; exec {} -D -f {config} -N n{i}", slurmd.display());
             let mut node = Command::new("ip");
-            node.args(["netns", "exec", &format!("ps{i}"), "unshare", "--uts", "sh", "-c", &start]);
+            node.args([
+                "netns",
+                "exec",
+                &format!("{}{i}", self.prefix),
+                "unshare",
+                "--uts",
+                "sh",
+                "-c",
+                &start,
+            ]);
             node.env("SLURM_CONF", &config);
             self.daemon(&mut node, &format!("n{i}"));
         }
@@ -139,7 +152,7 @@ impl Drop for Cluster {
             if self.say("squeue", &["-h"]).is_empty() {
                 break;
             }
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(50));
         }
         for daemon in self.daemons.iter_mut().rev() {
             let _ = daemon.kill();
@@ -200,11 +213,72 @@ fn inside_an_allocation(ground: &Ground, cluster: &Cluster) {
 #[test]
 fn three_nodes_of_slurm_count_what_one_host_counts() {
     let ground = Ground::new();
-    let Some(cluster) = Cluster::up(&ground.path("slurm")) else { return };
+    let Some(cluster) = Cluster::up("ps", 14, &ground.path("slurm")) else { return };
     let here = cluster.hosts.as_ref().unwrap().here();
     let address = format!("{here}:{}", free().port());
     let credentials = init_for(&ground, "certs", &here).join("coordinator").display().to_string();
     let fleet = by_slurm(&address, &credentials);
     by_array_job(&ground, &cluster, &fleet);
     inside_an_allocation(&ground, &cluster);
+}
+
+/// A run of three rounds on the cluster, struck in its second trial: the agent on the second node is cancelled.
+fn cancelled(ground: &Ground, cluster: &Cluster, policy: &str, fleet: &[&str]) -> String {
+    let text = plan(3, 12, 30, 40).replace("slots = 2", "slots = 1").replace("start = 20", "start = 60");
+    let config = cluster.at("slurm.conf");
+    let words = ["run", &ground.plan(&text), "--seed", "3", "--on-loss", policy];
+    let running = ground.start_with(&[&words[..], fleet].concat(), &[("SLURM_CONF", &config)]);
+    let mut seen = BTreeSet::new();
+    eventually("the second trial begins", || {
+        seen.extend(ground.workers());
+        (seen.len() > NODES as usize).then_some(())
+    });
+    let queue = cluster.say("squeue", &["-h", "-r", "-t", "R", "-o", "%F_%K %N"]);
+    let (element, node) =
+        queue.lines().find_map(|line| line.split_once(' ').filter(|(_, node)| *node == "n2")).unwrap();
+    cluster.say("scancel", &[element]);
+    let ended = running.end_within(Duration::from_secs(180));
+    cluster.emptied();
+    ground.deserted();
+    let record = ground.latest();
+    let name = format!("the agent of {node}-{} was lost", element.split_once('_').unwrap().1);
+    let told = record.notices.iter().any(|n| n.kind == NoticeKind::AgentLost && n.message.contains(&name));
+    assert!(told, "{policy}, {name}: {:?} {ended:?}", record.notices);
+    record.end.unwrap().reason
+}
+
+#[test]
+fn an_agent_that_is_cancelled_in_the_middle_of_a_run_is_named_and_costs_what_the_policy_says() {
+    let ground = Ground::new();
+    let Some(cluster) = Cluster::up("pt", 15, &ground.path("slurm")) else { return };
+    let here = cluster.hosts.as_ref().unwrap().here();
+    let credentials = init_for(&ground, "certs", &here).join("coordinator").display().to_string();
+    let full = 3 * 3 * 12;
+    let outcome = |ground: &Ground| {
+        let record = ground.latest();
+        let lost: u64 = record.blocks.iter().map(|block| block.lost_requests).sum();
+        (state(&record).unwrap(), requests(&record) + lost, lost > 0)
+    };
+    for policy in ["fail", "repeat", "shrink"] {
+        let ground = Ground::new();
+        let address = format!("{here}:{}", free().port());
+        let reason = cancelled(&ground, &cluster, policy, &by_slurm(&address, &credentials));
+        let (ended, sent, lost) = outcome(&ground);
+        match policy {
+            "fail" => assert!(reason.contains("-1 was lost"), "{reason}"),
+            // Nobody starts the agent again, so the block that is to be repeated has nowhere to run.
+            "repeat" => assert!(reason.contains("n2") && reason.contains("is CANCELLED"), "{reason}"),
+            _ => assert_eq!((ended, sent, lost), (RunState::Complete, full, true), "{reason}"),
+        }
+        if policy != "shrink" {
+            assert_eq!(ended, RunState::Failed);
+            let config = cluster.at("slurm.conf");
+            let words = [&["run", "--resume", "latest"][..], &by_slurm(&address, &credentials)].concat();
+            let again =
+                ground.start_with(&words, &[("SLURM_CONF", &config)]).end_within(Duration::from_secs(180));
+            assert_eq!(outcome(&ground), (RunState::Complete, full, false), "{again:?}");
+            cluster.emptied();
+            ground.deserted();
+        }
+    }
 }

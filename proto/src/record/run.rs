@@ -77,6 +77,11 @@ fn encode_host((agent, host): &(String, HostFacts)) -> pb::HostRecord {
         cpu_flags: host.cpu_flags.clone(),
         cgroup_memory_bytes: host.cgroup_memory_bytes,
         cgroup_cpus: host.cgroup_cpus,
+        numa_nodes: host.numa_nodes,
+        threads_per_core: host.threads_per_core,
+        boost: host.boost.clone(),
+        load_average: host.load_average,
+        stolen: host.stolen,
     }
 }
 
@@ -92,6 +97,11 @@ fn decode_host(host: pb::HostRecord) -> (String, HostFacts) {
         governor: host.governor,
         cgroup_memory_bytes: host.cgroup_memory_bytes,
         cgroup_cpus: host.cgroup_cpus,
+        numa_nodes: host.numa_nodes,
+        threads_per_core: host.threads_per_core,
+        boost: host.boost,
+        load_average: host.load_average,
+        stolen: host.stolen,
     };
     (host.agent, facts)
 }

@@ -262,6 +262,11 @@ fn host_to(host: HostFacts) -> pb::HostFacts {
         governor: host.governor,
         cgroup_memory_bytes: host.cgroup_memory_bytes,
         cgroup_cpus: host.cgroup_cpus,
+        numa_nodes: host.numa_nodes,
+        threads_per_core: host.threads_per_core,
+        boost: host.boost,
+        load_average: host.load_average,
+        stolen: host.stolen,
     }
 }
 
@@ -277,6 +282,11 @@ fn host_from(host: pb::HostFacts) -> HostFacts {
         governor: host.governor,
         cgroup_memory_bytes: host.cgroup_memory_bytes,
         cgroup_cpus: host.cgroup_cpus,
+        numa_nodes: host.numa_nodes,
+        threads_per_core: host.threads_per_core,
+        boost: host.boost,
+        load_average: host.load_average,
+        stolen: host.stolen,
     }
 }
 

@@ -89,10 +89,11 @@ struct Agent<'a> {
 /// When it is refused, cannot reach the coordinator, or loses the session and is not to keep trying.
 pub async fn run(settings: &Settings) -> Result<(), WorkerError> {
     let mut leave = Leave::watch(settings.until_stdin_closes).map_err(WorkerError::Signals)?;
-    let hello = hello(settings);
     Joined::forget(settings.ready_file.as_deref());
     let patience = (!settings.keep).then_some(settings.patience);
     loop {
+        // Anew for every session: how busy the host is changes.
+        let hello = hello(settings);
         let link = tokio::select! {
             link = Link::dial(&settings.access, &hello, patience) => link?,
             () = leave.asked() => return Ok(()),

@@ -25,6 +25,15 @@ pub fn host_facts() -> HostFacts {
         governor: line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         cgroup_memory_bytes: line(own.join("memory.max")).parse().unwrap_or(0),
         cgroup_cpus: cpu_limit(&line(own.join("cpu.max"))),
+        numa_nodes: online(&line("/sys/devices/system/node/online")).unwrap_or(0),
+        threads_per_core: online(&line("/sys/devices/system/cpu/cpu0/topology/thread_siblings_list"))
+            .unwrap_or(0),
+        boost: boost(
+            &line("/sys/devices/system/cpu/cpufreq/boost"),
+            &line("/sys/devices/system/cpu/intel_pstate/no_turbo"),
+        ),
+        load_average: load_average(&line("/proc/loadavg")),
+        stolen: stolen(&read("/proc/stat")),
     }
 }
 
@@ -113,6 +122,30 @@ fn cpu_limit(text: &str) -> f64 {
     }
 }
 
+/// Drivers say it either way round: `boost` of most, `no_turbo` of Intel's.
+fn boost(boost: &str, no_turbo: &str) -> String {
+    match (boost, no_turbo) {
+        ("1", _) | ("", "0") => "on".to_owned(),
+        ("0", _) | ("", "1") => "off".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// The first of `/proc/loadavg`: the mean over a minute.
+fn load_average(text: &str) -> f64 {
+    text.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0.0)
+}
+
+/// Share of the time of all processors since boot: user, nice, system, idle, iowait, irq, softirq, steal; guest times
+/// are in user and nice already.
+fn stolen(stat: &str) -> f64 {
+    let all = stat.lines().next().unwrap_or_default();
+    let ticks: Vec<f64> =
+        all.split_whitespace().skip(1).take(8).filter_map(|ticks| ticks.parse().ok()).collect();
+    let sum: f64 = ticks.iter().sum();
+    ticks.get(7).map_or(0.0, |steal| steal / sum.max(1.0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +156,10 @@ mod tests {
         assert_eq!(online(""), None);
         assert_eq!(cpu_field("processor : 0\nmodel name\t: A: B\nmodel name : C", "model name"), "A: B");
         assert_eq!(memory_total("MemTotal:  2 kB\n"), 2048);
+        assert_eq!([("1", ""), ("", "0")].map(|(a, b)| boost(a, b)), ["on", "on"]);
+        assert_eq!([("0", "0"), ("", "1"), ("", "")].map(|(a, b)| boost(a, b)), ["off", "off", ""]);
+        assert_eq!((load_average("0.42 1 2 3/4 5"), load_average("")), (0.42, 0.0));
+        assert_eq!((stolen("cpu  10 10 10 50 5 5 0 10 99 99\ncpu0 1"), stolen("")), (0.1, 0.0));
         assert_eq!((cpu_limit("150000 100000"), cpu_limit("max 100000"), cpu_limit("")), (1.5, 0.0, 0.0));
     }
 

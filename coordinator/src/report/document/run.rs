@@ -116,6 +116,16 @@ pub struct Host {
     pub cgroup_memory_bytes: u64,
     /// Processor limit of the control group; 0 where there is none.
     pub cgroup_cpus: f64,
+    /// Memory nodes (NUMA); 0 where not visible.
+    pub numa_nodes: u32,
+    /// Hardware threads online of the first core: 1 is no SMT; 0 where not visible.
+    pub threads_per_core: u32,
+    /// Whether processors may exceed their nominal frequency: `on` or `off`; empty where not visible.
+    pub boost: String,
+    /// Processes that ran or waited for a processor in the minute before it joined.
+    pub load_average: f64,
+    /// Share of processor time since boot that the hypervisor gave to others, 0 to 1.
+    pub stolen: f64,
 }
 
 /// How intervals and checks were computed.

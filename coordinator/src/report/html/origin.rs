@@ -5,6 +5,7 @@ use contract::identity::{HostFacts, Sha256};
 use contract::run::{RunState, VariantRecord};
 use maud::{Markup, html};
 
+use super::super::human::provenance::{before, frequency, topology};
 use super::super::human::words::{NONE, bytes, count, date};
 use super::table::Table;
 use crate::compare::Findings;
@@ -70,14 +71,27 @@ fn hosts(hosts: &[(String, HostFacts)]) -> Table {
             host.hostname.clone(),
             host.cpu_model.clone(),
             host.cores.to_string(),
+            topology(host),
             bytes(host.memory_bytes as f64),
             known(&host.kernel),
             known(&host.microcode),
-            known(&host.governor),
+            frequency(host),
+            before(host),
         ]
     };
-    let headings = ["agent", "host", "processor", "cores", "memory", "kernel", "microcode", "governor"];
-    Table::new("Hosts", headings).words(&[1, 2, 5, 6, 7]).with(hosts.iter().map(row))
+    let headings = [
+        "agent",
+        "host",
+        "processor",
+        "cores",
+        "topology",
+        "memory",
+        "kernel",
+        "microcode",
+        "frequency",
+        "before the run",
+    ];
+    Table::new("Hosts", headings).words(&[1, 2, 4, 6, 7, 8, 9]).with(hosts.iter().map(row))
 }
 
 /// Words and how they are meant.

@@ -7,7 +7,7 @@ use stats::validity::Validity;
 
 use super::page::Page;
 use super::verdict::PATIENCE;
-use super::words::{bytes, count, date};
+use super::words::{bytes, count, date, digits, percent};
 use crate::compare::{Cell, Findings, Outcome};
 use crate::plan::Plan;
 
@@ -75,9 +75,39 @@ fn load(header: &RunHeader, plan: &Plan) -> String {
 }
 
 fn described(agent: &str, host: &HostFacts) -> String {
-    let governor = if host.governor.is_empty() { "unknown" } else { &host.governor };
     let memory = bytes(host.memory_bytes as f64);
-    format!("{agent}: {}, {memory}, kernel {}, governor {governor}", machine(host), host.kernel)
+    format!(
+        "{agent}: {}, {memory}, {}; kernel {}, {}; before the run {}",
+        machine(host),
+        topology(host),
+        host.kernel,
+        frequency(host),
+        before(host)
+    )
+}
+
+/// How processors share cores and memory.
+pub(in crate::report) fn topology(host: &HostFacts) -> String {
+    let smt = match host.threads_per_core {
+        0 => "SMT unknown".to_owned(),
+        1 => "no SMT".to_owned(),
+        threads => format!("SMT of {threads}"),
+    };
+    match host.numa_nodes {
+        0 => smt,
+        nodes => format!("{smt}, {}", count(nodes.into(), "NUMA node")),
+    }
+}
+
+/// What sets the clock of the processors.
+pub(in crate::report) fn frequency(host: &HostFacts) -> String {
+    let known = |text: &str| if text.is_empty() { "unknown".to_owned() } else { text.to_owned() };
+    format!("governor {}, boost {}", known(&host.governor), known(&host.boost))
+}
+
+/// How busy it was when it joined.
+pub(in crate::report) fn before(host: &HostFacts) -> String {
+    format!("load {}, stolen {}", digits(host.load_average), percent(host.stolen))
 }
 
 fn build(variant: &VariantRecord) -> String {

@@ -129,6 +129,11 @@ fn host(agent: &str, facts: &HostFacts) -> doc::Host {
         governor: facts.governor.clone(),
         cgroup_memory_bytes: facts.cgroup_memory_bytes,
         cgroup_cpus: facts.cgroup_cpus,
+        numa_nodes: facts.numa_nodes,
+        threads_per_core: facts.threads_per_core,
+        boost: facts.boost.clone(),
+        load_average: facts.load_average,
+        stolen: facts.stolen,
     }
 }
 
