@@ -16,6 +16,8 @@ mod security;
 #[path = "fleet/strangers.rs"]
 mod strangers;
 
+#[path = "fleet/full.rs"]
+mod full;
 #[path = "fleet/hosts.rs"]
 mod hosts;
 #[path = "fleet/kills.rs"]

@@ -6,24 +6,32 @@ use coordinator::cli::Cli;
 use coordinator::error::exit;
 
 const README: &str = include_str!("../../README.md");
+const FLEET: &str = include_str!("../../docs/fleet.md");
 /// Pages whose commands are commands, too.
-const PAGES: [(&str, &str); 5] = [
+const PAGES: [(&str, &str); 6] = [
     ("ci.md", include_str!("../../docs/ci.md")),
+    ("fleet.md", FLEET),
     ("exports.md", include_str!("../../docs/exports.md")),
     ("pgo.md", include_str!("../../docs/pgo.md")),
     ("store.md", include_str!("../../docs/store.md")),
     ("report.md", include_str!("../../docs/report.md")),
 ];
 
-/// Lines of the fenced blocks in shell, without their comments.
-fn commands(text: &str) -> Vec<&str> {
+/// Lines of the fenced blocks in shell, without their comments; one that goes on in the next is one.
+fn commands(text: &str) -> Vec<String> {
     let mut inside = false;
-    let mut commands = Vec::new();
+    let mut commands: Vec<String> = Vec::new();
+    let mut goes_on = false;
     for line in text.lines() {
         if let Some(fence) = line.strip_prefix("```") {
             inside = fence == "bash";
         } else if inside {
-            commands.push(line.split(" #").next().unwrap_or(line).trim());
+            let words = line.split(" #").next().unwrap_or(line).trim();
+            match commands.last_mut().filter(|_| goes_on) {
+                Some(last) => *last += words.trim_end_matches('\\'),
+                None => commands.push(words.trim_end_matches('\\').to_owned()),
+            }
+            goes_on = words.ends_with('\\');
         }
     }
     commands
@@ -31,19 +39,19 @@ fn commands(text: &str) -> Vec<&str> {
 
 #[test]
 fn every_coordinator_command_parses() {
-    let lines: Vec<&str> = commands(README).into_iter().filter(|l| l.starts_with("coordinator ")).collect();
+    let lines: Vec<String> = commands(README).into_iter().filter(|l| l.starts_with("coordinator ")).collect();
     assert!(lines.len() >= 8, "{lines:?}");
     parse("README.md", &lines);
     for (page, text) in PAGES {
-        let lines: Vec<&str> = commands(text).into_iter().filter(|l| l.starts_with("coordinator ")).collect();
+        let lines: Vec<String> = commands(text).into_iter().filter(|l| l.starts_with("coordinator ")).collect();
         parse(page, &lines);
     }
 }
 
-fn parse(page: &str, lines: &[&str]) {
+fn parse(page: &str, lines: &[String]) {
     for line in lines {
         let line = line.replace('"', "").replace("new kernel", "new-kernel");
-        let words = line.split('>').next().unwrap_or(&line).split_whitespace();
+        let words = line.split(['>', '|']).next().unwrap_or(&line).split_whitespace();
         if let Err(error) = Cli::try_parse_from(words) {
             panic!("{page}: `{line}` does not parse: {error}");
         }
@@ -52,7 +60,7 @@ fn parse(page: &str, lines: &[&str]) {
 
 #[test]
 fn a_command_with_a_wrong_flag_would_be_noticed() {
-    let line = commands("```bash\ncoordinator run --preset high --fast   # quick\n```")[0];
+    let line = commands("```bash\ncoordinator run --preset high --fast   # quick\n```")[0].clone();
     assert_eq!(line, "coordinator run --preset high --fast");
     assert!(Cli::try_parse_from(line.split_whitespace()).is_err());
 }
@@ -117,4 +125,31 @@ fn every_metric_is_defined() {
         ["tpot"],
         "a metric without a line would be noticed"
     );
+}
+
+/// Every kind of loss that a record can tell of has its line in the table of many hosts, with a test that provokes it.
+#[test]
+fn every_reason_of_loss_is_listed_with_a_test_that_provokes_it() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let row = |line: &str| -> Vec<String> { line.split('|').map(|cell| cell.trim().to_owned()).collect() };
+    let table = FLEET.split("| what happens |").nth(1).expect("there is the table");
+    let rows: Vec<Vec<String>> =
+        table.lines().skip(2).take_while(|line| line.starts_with('|')).map(row).collect();
+    assert!(rows.len() > 10, "{rows:?}");
+    let ticked = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let mut kinds = std::collections::BTreeSet::new();
+    for cells in &rows {
+        for name in ticked(&cells[2]) {
+            assert!(contract::run::NoticeKind::from_name(&name).is_some(), "{name} is no reason");
+            kinds.insert(name);
+        }
+        let tests = ticked(&cells[4]);
+        assert!(!tests.is_empty(), "{cells:?} names no test");
+        for name in tests {
+            let (file, test) = name.split_once("::").expect("FILE::TEST");
+            let text = std::fs::read_to_string(root.join(file)).unwrap_or_default();
+            assert!(text.contains(&format!("fn {test}(")), "there is no {name}");
+        }
+    }
+    assert_eq!(kinds.len(), 12, "{kinds:?}");
 }

@@ -47,9 +47,9 @@ pub(crate) fn must(line: &str) {
     assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Runs a command that may fail: there may be nothing to remove.
-fn may(line: &str) {
-    let _ = command(line);
+/// Runs a command that may fail, and tells whether it did not.
+pub(crate) fn may(line: &str) -> bool {
+    command(line).status.success()
 }
 
 fn command(line: &str) -> Output {

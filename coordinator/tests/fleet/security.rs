@@ -133,6 +133,15 @@ impl Scene {
         told(&self.running, "it does not speak TLS");
     }
 
+    /// One of ours under a name that is taken. Who has it may be about to go, so this is no word for ever.
+    fn namesake(&self) {
+        let mine = self.ours.join("agent");
+        let (code, line) = turned_away(agent(&self.ground, &self.url, Some(&mine), None));
+        assert_eq!((code, line.lines().count()), (Some(5), 1), "{line}");
+        assert!(line.contains("is here already: give each its own --name"), "{line}");
+        told(&self.running, "is here already");
+    }
+
     /// A hundred MiB before the hello, and after it.
     fn sizes(&self) {
         let mine = self.ours.join("agent");
@@ -156,6 +165,7 @@ fn strangers_are_refused_one_line_each_and_the_run_goes_on() {
     let crowd = half_open(scene.address, CROWD);
     scene.certificates();
     scene.token_and_text();
+    scene.namesake();
     scene.sizes();
     told(&scene.running, "while too many others waited");
     let memory = peak_memory_kb(scene.running.pid());

@@ -1,0 +1,73 @@
+//! A disk that is full in the middle of a run: the run ends and says so, and goes on where it was once there is room.
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+
+use contract::run::RunState;
+
+use crate::ground::Ground;
+use crate::hosts::{may, obstacle, skip};
+use crate::tally::{blocks, plan, requests, state};
+
+const ROUNDS: u32 = 30;
+
+/// A small file system in memory, gone when dropped.
+struct Mount(PathBuf);
+
+impl Mount {
+    fn at(path: PathBuf) -> Option<Self> {
+        fs::create_dir_all(&path).unwrap();
+        let line = format!("mount -t tmpfs -o size=24m tmpfs {}", path.display());
+        may(&line).then_some(Self(path))
+    }
+
+    /// Takes all the room there is.
+    fn fill(&self) -> PathBuf {
+        let path = self.0.join("ballast");
+        let mut file = fs::File::create(&path).unwrap();
+        while file.write_all(&[1; 4096]).is_ok() {}
+        path
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        // Lazily, since a test that fails may still have files open.
+        may(&format!("umount -l {}", self.0.display()));
+    }
+}
+
+#[test]
+fn a_full_disk_ends_the_run_which_goes_on_when_there_is_room() {
+    let ground = Ground::new();
+    let why = obstacle(&["mount", "umount"]);
+    let mount = if why.is_none() { Mount::at(ground.path("store")) } else { None };
+    let Some(mount) = mount else {
+        return skip(&why.unwrap_or_else(|| "nothing can be mounted here".to_owned()));
+    };
+    let running = ground.start(&["run", &ground.plan(&plan(ROUNDS, 4, 6, 4)), "--seed", "1"]);
+    ground.busy_worker();
+    let ballast = mount.fill();
+    let ended = running.end();
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    for words in ["failed to keep what was measured", "what was committed is safe"] {
+        assert!(ended.stderr.contains(words), "{ended:?}");
+    }
+    ground.deserted();
+    fs::remove_file(ballast).unwrap();
+    let before = ground.latest();
+    assert!(blocks(&before).len() < ROUNDS as usize, "it was full before the run was done");
+
+    let again = ground.run(&["run", "--resume", "latest"]);
+    let record = ground.latest();
+    assert_eq!(
+        (state(&record), requests(&record)),
+        (Some(RunState::Complete), u64::from(ROUNDS) * 3 * 4),
+        "{again:?}"
+    );
+    for (key, parts) in blocks(&before) {
+        assert_eq!(blocks(&record).get(&key), Some(&parts), "{key:?}");
+    }
+    ground.deserted();
+}
