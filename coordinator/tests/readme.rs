@@ -43,7 +43,8 @@ fn every_coordinator_command_parses() {
     assert!(lines.len() >= 8, "{lines:?}");
     parse("README.md", &lines);
     for (page, text) in PAGES {
-        let lines: Vec<String> = commands(text).into_iter().filter(|l| l.starts_with("coordinator ")).collect();
+        let lines: Vec<String> =
+            commands(text).into_iter().filter(|l| l.starts_with("coordinator ")).collect();
         parse(page, &lines);
     }
 }

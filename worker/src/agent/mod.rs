@@ -5,7 +5,9 @@
 //! dialling → serving ─Drain | signal | end of stdin→ ending → gone (no error)
 //!    ▲          └─lease over | session broken→ ending ─(keep)→ dialling, else gone (error)
 //!    └──────────────────────────────────────────────────┘
-//! ending: every process gets SIGTERM and, after a grace, SIGKILL; the agent goes only when all have been reaped.
+//! ending: every process gets SIGTERM and, after a grace, SIGKILL; the agent goes only when all have been reaped. Who
+//! leaves by a signal or the end of its input ends its session before: it is lost as a whole, under its name, and not
+//! by what becomes of one worker after the other.
 //! ```
 
 mod builds;
@@ -142,13 +144,31 @@ impl<'a> Agent<'a> {
                     let next = self.fetching.searched(searched);
                     self.carry_out(next);
                 }
-                () = leave.asked() => break Ok(()),
+                () = leave.asked() => return self.leave().await,
             }
         };
         self.joined = None;
-        self.end_processes().await;
+        self.processes.values().for_each(|process| process.stop(GRACE));
+        while !self.processes.is_empty() {
+            let up = self.events.recv().await.expect("one sender is held here");
+            self.report(up);
+        }
         self.link.close().await;
         ended
+    }
+
+    /// Leaves in the middle of whatever is under way.
+    async fn leave(self) -> Result<(), LinkError> {
+        let Self { link, joined, mut processes, mut events, .. } = self;
+        drop(joined);
+        link.close().await;
+        processes.values().for_each(|process| process.stop(GRACE));
+        while !processes.is_empty() {
+            let up = events.recv().await.expect("one sender is held here");
+            let (Up::SpawnFailed { ticket, .. } | Up::Exited { ticket, .. }) = up else { continue };
+            processes.remove(&ticket);
+        }
+        Ok(())
     }
 
     fn on(&mut self, down: Down) {
@@ -202,14 +222,6 @@ impl<'a> Agent<'a> {
             self.processes.remove(ticket);
         }
         self.link.send(up);
-    }
-
-    async fn end_processes(&mut self) {
-        self.processes.values().for_each(|process| process.stop(GRACE));
-        while !self.processes.is_empty() {
-            let up = self.events.recv().await.expect("one sender is held here");
-            self.report(up);
-        }
     }
 }
 
