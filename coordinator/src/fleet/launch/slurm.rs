@@ -102,15 +102,27 @@ struct Queue {
     jobs: Vec<Element>,
 }
 
-/// One element of an array job. A state is a word in older versions and a list of words in newer ones.
+/// One element of an array job. A state is a word in older versions and a list of words in newer ones; a number is
+/// plain in older and within an object in newer ones.
 #[derive(Deserialize)]
 struct Element {
     job_state: serde_json::Value,
+    #[serde(default)]
+    job_id: serde_json::Value,
+    #[serde(default)]
+    array_job_id: serde_json::Value,
     #[serde(default)]
     nodes: Option<String>,
 }
 
 impl Element {
+    /// Whether it is one of this job.
+    fn is_of(&self, job: &str) -> bool {
+        let number = |value: &serde_json::Value| value.as_u64().or_else(|| value.get("number")?.as_u64());
+        let wanted = job.parse().ok();
+        wanted.is_some() && [&self.array_job_id, &self.job_id].into_iter().any(|id| number(id) == wanted)
+    }
+
     /// The word for an end that nobody asked for.
     fn bad_end(&self) -> Option<String> {
         let word = match &self.job_state {
@@ -136,7 +148,10 @@ impl Job {
         let mut command = Command::new("squeue");
         command.args(["--json", "--jobs", &self.id]).stdin(Stdio::null()).kill_on_drop(true);
         let output = command.output().await.ok()?;
-        serde_json::from_slice::<Queue>(&output.stdout).ok().map(|queue| queue.jobs)
+        let mut jobs = serde_json::from_slice::<Queue>(&output.stdout).ok()?.jobs;
+        // `squeue --json` of Slurm 22.05 shows every job there is, whichever was asked for.
+        jobs.retain(|job| job.is_of(&self.id));
+        Some(jobs)
     }
 
     async fn watch(&mut self) -> Lost {
@@ -203,6 +218,21 @@ mod tests {
     fn element(state: &str) -> Element {
         serde_json::from_str(&format!("{{\"job_state\": {state}, \"nodes\": \"n1\", \"other\": 1}}"))
             .expect("JSON")
+    }
+
+    #[test]
+    fn another_job_is_none_of_ours_whatever_became_of_it() {
+        let of = |ids: &str, job| {
+            let text = format!("{{\"job_state\": \"CANCELLED\", {ids}}}");
+            serde_json::from_str::<Element>(&text).expect("JSON").is_of(job)
+        };
+        let older = r#""job_id": 6, "array_job_id": 4"#;
+        let newer = r#""job_id": 6, "array_job_id": {"set": true, "infinite": false, "number": 4}"#;
+        for ids in [older, newer] {
+            assert!(of(ids, "4") && of(ids, "6"), "{ids}");
+            assert!(!of(ids, "1") && !of(ids, "") && !of(ids, "0"), "{ids}");
+        }
+        assert!(!of(r#""job_id": 6, "array_job_id": 0"#, "4"), "a job that is no array");
     }
 
     #[test]
