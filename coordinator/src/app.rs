@@ -5,6 +5,7 @@ mod builds;
 mod calibrate;
 mod certs;
 mod deploy;
+mod descriptors;
 mod entropy;
 mod execute;
 mod ground;

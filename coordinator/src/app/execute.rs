@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::descriptors::{self, TooFew};
 use super::serve::{Door, DoorError, HELLO_LIMIT, serve};
 use super::signals::{self, interrupts};
 use crate::dispatch::driver::{Job, Sources, drive};
@@ -34,6 +35,9 @@ pub enum ExecuteError {
     /// The service could not be set up.
     #[error("serve sessions: {0}")]
     Serve(String),
+    /// More sessions than open files.
+    #[error(transparent)]
+    Descriptors(#[from] TooFew),
     /// The address may not be used.
     #[error(transparent)]
     Door(#[from] DoorError),
@@ -124,6 +128,8 @@ async fn execute(
     journal: Arc<dyn Journal>,
     show: &mut (dyn FnMut(Sight) + Send),
 ) -> Result<Ending, ExecuteError> {
+    // A session for each agent and each worker.
+    descriptors::allow(u64::from(ground.all_slots()) + u64::from(ground.launcher.agents()))?;
     let epoch = Instant::now();
     let (events, incoming) = mpsc::channel(EVENT_QUEUE);
     let limits = DeskLimits { hello: HELLO_LIMIT, lease: ground.lease, beat: ground.lease / 5 };

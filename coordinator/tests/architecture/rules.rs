@@ -23,7 +23,19 @@ pub(crate) const DEPENDENCIES: &[(&str, &[&str])] = &[
     (
         "worker/inference/Cargo.toml",
         // libc for one system call: leave to use AMX.
-        &["half", "libc", "memmap2", "safetensors", "serde", "serde_json", "thiserror", "tokenizers"],
+        // Criterion and proptest are optional, for its own benches and tests: development dependencies cannot be.
+        &[
+            "criterion",
+            "half",
+            "libc",
+            "memmap2",
+            "proptest",
+            "safetensors",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "tokenizers",
+        ],
     ),
 ];
 
