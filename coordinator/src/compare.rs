@@ -5,6 +5,8 @@
 
 mod explain;
 mod facts;
+mod gather;
+mod kept;
 mod limits;
 mod measure;
 mod metrics;
@@ -17,6 +19,7 @@ mod trials;
 mod window;
 
 pub use explain::{Derivation, Explanation, NoSuchMetric, explain};
+pub use kept::Kept;
 pub use measure::Measure;
 pub use metrics::{MetricComparison, Outcome, Resampled, RoundValues};
 pub use picture::{Curve, Picture, Slice, Spot, Timeline, pictures};
@@ -27,6 +30,7 @@ pub use trials::{Round, Trial, Trials};
 pub use window::FirstRequest;
 
 use contract::id::Arm;
+use contract::part::Part;
 use contract::run::{Notice, NoticeKind, RunState};
 use stats::compare::Settings;
 use stats::compare::Verdict;
@@ -37,12 +41,13 @@ use crate::plan::Plan;
 use crate::schedule::{Block, Lineup};
 use crate::store::RunRecord;
 
+use gather::Gather;
 use metrics::Draft;
 
 /// All that a run says.
 #[derive(Clone, Debug)]
 pub struct Findings {
-    /// What was measured, as stored.
+    /// How it began, went and ended. Its parts are in [`Findings::trials`].
     pub record: RunRecord,
     /// What was planned.
     pub plan: Plan,
@@ -56,6 +61,8 @@ pub struct Findings {
     pub settings: Settings,
     /// One comparison a scenario and candidate, in the plan's order.
     pub cells: Vec<Cell>,
+    /// What everything was derived from.
+    pub trials: Trials,
 }
 
 /// One scenario with one candidate.
@@ -113,27 +120,64 @@ fn seed(plan: &Plan) -> Seed {
     Seed(plan.seed).child("compare")
 }
 
-/// Derives everything from the parts.
+/// A run that is being read: its parts come one at a time, and none is held once it was merged into its trial.
+#[derive(Debug)]
+pub struct Reading {
+    record: RunRecord,
+    plan: Plan,
+    blocks: Vec<Block>,
+    gather: Gather,
+}
+
+impl Reading {
+    /// Begins with what a run is beside its parts; parts within the record are not looked at.
+    ///
+    /// # Errors
+    /// When the plan or the variants within the record cannot be understood.
+    pub fn of(outline: RunRecord) -> Result<Self, CompareError> {
+        let run = || outline.header.run.to_string();
+        let plan = Plan::from_json(&outline.header.plan_json)
+            .map_err(|source| CompareError::Plan { run: run(), source })?;
+        let lineup = lineup(&outline).map_err(|source| CompareError::Lineup { run: run(), source })?;
+        let blocks = crate::schedule::blocks(&plan, &lineup);
+        let cells = blocks.iter().map(|block| block.cell + 1).max().unwrap_or(0);
+        let gather = Gather::new(&plan, cells, &outline.blocks);
+        Ok(Self { record: outline, plan, blocks, gather })
+    }
+
+    /// Takes the next part; those of one trial come one after the other.
+    pub fn take(&mut self, part: Part) {
+        self.gather.take(part);
+    }
+
+    /// Derives everything once all parts have come.
+    #[must_use]
+    pub fn findings(self) -> Findings {
+        let Self { record, plan, blocks, gather } = self;
+        let trials = gather.finish();
+        let settings = Settings::default();
+        let thresholds = plan.validity.thresholds();
+        let cells = {
+            let room = Room { record: &record, plan: &plan, settings, thresholds, trials: &trials };
+            room.cells(&cells(&blocks))
+        };
+        let state = record.end.as_ref().map(|end| end.state);
+        let reasons = reasons(&record, &blocks, state);
+        let validity = overall(&cells, &reasons, state);
+        Findings { record, plan, state, validity, reasons, settings, cells, trials }
+    }
+}
+
+/// Derives everything from a run that is held whole.
 ///
 /// # Errors
-/// When the plan or the variants within the record cannot be understood.
-pub fn findings(record: RunRecord) -> Result<Findings, CompareError> {
-    let run = || record.header.run.to_string();
-    let plan = Plan::from_json(&record.header.plan_json)
-        .map_err(|source| CompareError::Plan { run: run(), source })?;
-    let lineup = lineup(&record).map_err(|source| CompareError::Lineup { run: run(), source })?;
-    let blocks = crate::schedule::blocks(&plan, &lineup);
-    let trials = Trials::of(&record);
-    let settings = Settings::default();
-    let cells = {
-        let thresholds = plan.validity.thresholds();
-        let room = Room { record: &record, plan: &plan, settings, thresholds, trials };
-        room.cells(&cells(&blocks))
-    };
-    let state = record.end.as_ref().map(|end| end.state);
-    let reasons = reasons(&record, &blocks, state);
-    let validity = overall(&cells, &reasons, state);
-    Ok(Findings { record, plan, state, validity, reasons, settings, cells })
+/// As [`Reading::of`].
+pub fn findings(mut record: RunRecord) -> Result<Findings, CompareError> {
+    let mut parts = std::mem::take(&mut record.parts);
+    parts.sort_by_key(|part| (part.place.key, part.place.slot));
+    let mut reading = Reading::of(record)?;
+    parts.into_iter().for_each(|part| reading.take(part));
+    Ok(reading.findings())
 }
 
 /// Who was compared with whom: the header names the builds, baseline first.
@@ -156,7 +200,7 @@ struct Room<'a> {
     plan: &'a Plan,
     settings: Settings,
     thresholds: Thresholds,
-    trials: Trials<'a>,
+    trials: &'a Trials,
 }
 
 impl Room<'_> {

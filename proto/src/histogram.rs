@@ -2,10 +2,14 @@
 //! with exact count, minimum, maximum and sum kept beside the buckets. Owns encoding and the checks that make a merge
 //! exact; knows no metric.
 
+mod folded;
+
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
+
+pub use folded::Folded;
 
 /// Largest value that is recorded in a bucket: one hour in nanoseconds.
 pub const HIGHEST: u64 = 3_600_000_000_000;
@@ -65,6 +69,24 @@ pub enum HistogramError {
     Encode(String),
 }
 
+impl Exact {
+    /// Of both together.
+    fn and(self, other: Self) -> Self {
+        let min = match (self.count, other.count) {
+            (0, _) => other.min,
+            (_, 0) => self.min,
+            _ => self.min.min(other.min),
+        };
+        Self {
+            count: self.count + other.count,
+            min,
+            max: self.max.max(other.max),
+            sum: self.sum + other.sum,
+            overflow: self.overflow + other.overflow,
+        }
+    }
+}
+
 impl Default for LatencyHistogram {
     fn default() -> Self {
         let buckets = Histogram::new_with_bounds(LOWEST, HIGHEST, DIGITS).expect("the layout is valid");
@@ -95,19 +117,7 @@ impl LatencyHistogram {
     /// Adds another histogram's counts: exact, associative, and independent of order.
     pub fn add(&mut self, other: &Self) {
         self.buckets.add(&other.buckets).expect("both have the fixed layout");
-        let (a, b) = (self.exact, other.exact);
-        let min = match (a.count, b.count) {
-            (0, _) => b.min,
-            (_, 0) => a.min,
-            _ => a.min.min(b.min),
-        };
-        self.exact = Exact {
-            count: a.count + b.count,
-            min,
-            max: a.max.max(b.max),
-            sum: a.sum + b.sum,
-            overflow: a.overflow + b.overflow,
-        };
+        self.exact = self.exact.and(other.exact);
     }
 
     /// The buckets, for quantiles.

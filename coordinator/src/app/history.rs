@@ -4,7 +4,7 @@ use contract::run::RunState;
 
 use super::{App, Verdict};
 use crate::cli::TrendArgs;
-use crate::compare;
+use crate::compare::Reading;
 use crate::error::{AppError, exit};
 use crate::history::{self, Digest, Query};
 use crate::store::{RunSummary, Store};
@@ -40,7 +40,9 @@ fn digest(store: &Store, run: &RunSummary) -> Result<Option<Digest>, AppError> {
         return Ok(Some(digest));
     }
     // An older program wrote the end: the parts tell the same.
-    let record = store.read_run(run.run)?;
+    let outline = store.read_outline(run.run)?;
     // A plan that this program cannot read belongs to no series it knows.
-    Ok(compare::findings(record).ok().map(|findings| Digest::of(&findings)))
+    let Ok(mut reading) = Reading::of(outline) else { return Ok(None) };
+    store.visit_parts(run.run, |part| reading.take(part))?;
+    Ok(Some(Digest::of(&reading.findings())))
 }

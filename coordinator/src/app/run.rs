@@ -10,9 +10,9 @@ use super::execute::{Ground, on_fleet};
 use super::ground;
 use super::keep::Keeper;
 use super::prepare::{self, Prepared};
-use super::{App, Verdict};
+use super::{App, Verdict, stored};
 use crate::cli::{FleetArgs, RunArgs};
-use crate::compare::{self, Findings};
+use crate::compare::Findings;
 use crate::dispatch::driver::{Begun, Job, unix_ms};
 use crate::dispatch::event::{Cause, Ending};
 use crate::error::AppError;
@@ -161,7 +161,7 @@ fn cannot_be(store: &Store, run: RunId, ending: &Ending) -> Option<AppError> {
 
 /// Derives the findings as they are with this ending.
 fn conclude(store: &Store, run: RunId, ending: &Ending) -> Result<Findings, AppError> {
-    let mut record = match store.read_run(run) {
+    let mut record = match store.read_outline(run) {
         Ok(record) => record,
         Err(StoreError::NoSuchRun { .. }) => return Err(never_began(ending)),
         Err(error) => return Err(error.into()),
@@ -170,7 +170,7 @@ fn conclude(store: &Store, run: RunId, ending: &Ending) -> Result<Findings, AppE
     if record.addenda.floors.is_none() {
         record.addenda.floors = fix_floors(store, &record)?;
     }
-    Ok(compare::findings(record)?)
+    stored::derived(store, record)
 }
 
 /// Fixes the noise floors that the run is judged by, before anything is concluded from it.

@@ -3,19 +3,21 @@
 use std::sync::Arc;
 
 use contract::addendum::{Annotation, AnnotationKind};
+use contract::id::{RunId, TrialKey};
+use contract::part::Part;
 
 use super::{App, Verdict};
 use crate::cli::{
     CompareArgs, FilterArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsPrune, RunsVerify,
     SelectionArgs,
 };
-use crate::compare::{self, Findings};
+use crate::compare::{self, Findings, Reading};
 use crate::dispatch::driver::unix_ms;
 use crate::error::{AppError, exit};
 use crate::history::{self, Fate, Filter, Retention, Sketch};
 use crate::report;
 use crate::report::export::{self, Selection};
-use crate::store::{Imported, Store, read_archive};
+use crate::store::{Imported, RunRecord, Store, StoreError, read_archive};
 
 pub(super) fn compare(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, AppError> {
     if !args.against.is_empty() {
@@ -51,7 +53,11 @@ pub(super) fn report(app: &mut App<'_>, args: &ReportArgs) -> Result<Verdict, Ap
         return Ok(exit::OK);
     }
     match export::Kind::of(args.output.format) {
-        Some(kind) => app.reporter.bytes(&export::render(kind, &findings, &selection)?)?,
+        Some(kind) => {
+            let (store, run) = (app.store()?, findings.record.header.run);
+            let whole = |trial| whole_parts(&store, run, trial);
+            app.reporter.bytes(&export::render(kind, &findings, &selection, &whole)?)?;
+        }
         None if selection != Selection::default() => return Err(AppError::NothingToSelect),
         None => app.reporter.full(&findings)?,
     }
@@ -60,8 +66,23 @@ pub(super) fn report(app: &mut App<'_>, args: &ReportArgs) -> Result<Verdict, Ap
 
 fn findings(app: &mut App<'_>, wanted: &RunRef) -> Result<Findings, AppError> {
     let store = app.store()?;
-    let record = store.read_run(store.find(&wanted.run)?)?;
-    Ok(compare::findings(record)?)
+    let outline = store.read_outline(store.find(&wanted.run)?)?;
+    derived(&store, outline)
+}
+
+/// What a run says whose parts are in the store: they are read one at a time, and the run is never held whole.
+pub(super) fn derived(store: &Store, outline: RunRecord) -> Result<Findings, AppError> {
+    let run = outline.header.run;
+    let mut reading = Reading::of(outline)?;
+    store.visit_parts(run, |part| reading.take(part))?;
+    Ok(reading.findings())
+}
+
+/// The whole parts of one trial.
+fn whole_parts(store: &Store, run: RunId, trial: TrialKey) -> Result<Vec<Part>, StoreError> {
+    let mut parts = Vec::new();
+    store.visit_parts(run, |part| parts.extend((part.place.key == trial).then_some(part)))?;
+    Ok(parts)
 }
 
 pub(super) fn runs(app: &mut App<'_>, command: &RunsCommand) -> Result<Verdict, AppError> {
@@ -168,7 +189,8 @@ fn verify(app: &mut App<'_>, args: &RunsVerify) -> Result<Verdict, AppError> {
     let store = app.store()?;
     if let Some(wanted) = &args.run {
         let run = store.find(wanted)?;
-        store.read_run(run)?;
+        store.read_outline(run)?;
+        store.visit_parts(run, drop)?;
         app.reporter.line(&format!("{run} sound"))?;
         return Ok(exit::OK);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use contract::histogram::LatencyHistogram;
 use contract::id::Arm;
 use contract::metric::Metric;
-use contract::part::{Part, StopCause};
+use contract::part::StopCause;
 use contract::run::{BlockDone, Notice, NoticeKind, RunState};
 use contract::spec::{Planned, Scenario, Shape, ShapeKind};
 use stats::order;
@@ -14,6 +14,7 @@ use stats::validity::{
     self, Checked, CodeIdentity, Finding, PairingFacts, Thresholds, TrialFacts, check_pairing, checked_trial,
 };
 
+use super::kept::Kept;
 use super::trials::{Round, Trial};
 use super::{Findings, limits, slices, window};
 use crate::schedule::Block;
@@ -27,7 +28,7 @@ pub(super) fn check(
     record: &RunRecord,
     scenario: &Scenario,
     block: &Block,
-    rounds: &[&Round<'_>],
+    rounds: &[&Round],
     thresholds: &Thresholds,
 ) -> (Vec<Finding>, Vec<(Arm, Checked)>) {
     let median_e2e = median_e2e(rounds);
@@ -38,7 +39,7 @@ pub(super) fn check(
     };
     let mut checks = Vec::new();
     for arm in Arm::ALL {
-        let trials: Vec<&Trial<'_>> = rounds.iter().filter_map(|round| round.arms.get(&arm)).collect();
+        let trials: Vec<&Trial> = rounds.iter().filter_map(|round| round.arms.get(&arm)).collect();
         if !trials.is_empty() {
             let facts = arm_facts(arm, scenario, &trials, median_e2e);
             checks.extend(checked_trial(&facts, shape, thresholds).into_iter().map(|checked| (arm, checked)));
@@ -51,16 +52,16 @@ pub(super) fn check(
     (findings, checks)
 }
 
-fn median_e2e(rounds: &[&Round<'_>]) -> Duration {
-    let trials: Vec<&Trial<'_>> = rounds.iter().flat_map(|round| round.arms.values()).collect();
+fn median_e2e(rounds: &[&Round]) -> Duration {
+    let trials: Vec<&Trial> = rounds.iter().flat_map(|round| round.arms.values()).collect();
     quantile(&merged(&trials, Metric::E2e), 0.5).unwrap_or_default()
 }
 
 /// All rounds of an arm together: one preempted trial of thirty is noise that the interval already carries, and the
 /// p99 of a burst of a hundred is nearly its maximum. What each part must satisfy was checked when it was accepted.
-fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial<'_>], median_e2e: Duration) -> TrialFacts {
+fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial], median_e2e: Duration) -> TrialFacts {
     let parts = || trials.iter().flat_map(|trial| &trial.parts);
-    let sum = |pick: fn(&Part) -> u64| parts().map(|part| pick(part)).sum::<u64>();
+    let sum = |pick: fn(&Kept) -> u64| parts().map(|part| pick(part)).sum::<u64>();
     let ticks = sum(|part| part.usage.host_ticks);
     let steal = sum(|part| part.usage.host_steal_ticks);
     let late = merged(trials, Metric::Lateness);
@@ -106,22 +107,18 @@ fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial<'_>], median_e2e: D
 }
 
 /// Parts of before there was a difference sent all they were to send.
-fn sent_in_time(part: &Part) -> u64 {
+fn sent_in_time(part: &Kept) -> u64 {
     part.in_time.unwrap_or(part.outcomes.planned)
 }
 
-/// Of shapes that have a window at all.
-fn latency_windows(scenario: &Scenario, trials: &[&Trial<'_>]) -> Vec<Vec<f64>> {
-    let margin = match scenario.shape {
-        Shape::ClosedLoop { concurrency, .. } => concurrency as usize,
-        // Nobody expects one latency under a load that changes.
-        _ if !scenario.shape.is_steady() => return Vec::new(),
-        _ => 0,
-    };
-    trials.iter().filter_map(|trial| window::latency(trial, margin)).collect()
+/// Nobody expects one latency under a load that changes.
+fn latency_windows(scenario: &Scenario, trials: &[&Trial]) -> Vec<Vec<f64>> {
+    let closed = matches!(scenario.shape, Shape::ClosedLoop { .. });
+    let lasting = trials.iter().filter(|_| closed || scenario.shape.is_steady());
+    lasting.filter_map(|trial| window::latency(trial)).collect()
 }
 
-fn merged(trials: &[&Trial<'_>], metric: Metric) -> LatencyHistogram {
+fn merged(trials: &[&Trial], metric: Metric) -> LatencyHistogram {
     let mut all = LatencyHistogram::default();
     trials.iter().for_each(|trial| all.add(trial.histograms.get(metric)));
     all
@@ -132,7 +129,7 @@ fn quantile(histogram: &LatencyHistogram, q: f64) -> Option<Duration> {
 }
 
 /// Latest minus earliest start over the workers of a trial.
-fn skew(trial: &Trial<'_>) -> Duration {
+fn skew(trial: &Trial) -> Duration {
     let lates = || trial.parts.iter().map(|part| part.window.start_late);
     lates().max().zip(lates().min()).map_or(Duration::ZERO, |(latest, earliest)| latest - earliest)
 }
@@ -143,7 +140,7 @@ fn median(mut values: Vec<Duration>) -> Duration {
 }
 
 /// Share of the hosts' processor time that went to other programs, all trials together.
-fn others_share(trials: &[&Trial<'_>]) -> Option<f64> {
+fn others_share(trials: &[&Trial]) -> Option<f64> {
     let (mut others, mut all) = (0.0, 0.0);
     for trial in trials {
         let mut hosts: BTreeMap<&str, (u64, u64, f64)> = BTreeMap::new();
@@ -163,7 +160,7 @@ fn others_share(trials: &[&Trial<'_>]) -> Option<f64> {
 }
 
 /// Busy share of the busiest slot's generator thread, all trials together.
-fn generator_share(trials: &[&Trial<'_>]) -> Option<f64> {
+fn generator_share(trials: &[&Trial]) -> Option<f64> {
     let mut slots: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
     for part in trials.iter().flat_map(|trial| &trial.parts) {
         let slot = slots.entry(part.place.slot).or_default();
@@ -173,8 +170,8 @@ fn generator_share(trials: &[&Trial<'_>]) -> Option<f64> {
     slots.values().filter(|(_, wall)| *wall > 0.0).map(|(busy, wall)| busy / wall).reduce(f64::max)
 }
 
-fn pairing_facts(record: &RunRecord, block: &Block, rounds: &[&Round<'_>]) -> PairingFacts {
-    let mismatched = |round: &&&Round<'_>| !tokens_agree(round);
+fn pairing_facts(record: &RunRecord, block: &Block, rounds: &[&Round]) -> PairingFacts {
+    let mismatched = |round: &&&Round| !tokens_agree(round);
     let mut failures: BTreeMap<Arm, (u64, u64)> = BTreeMap::new();
     for (arm, trial) in rounds.iter().flat_map(|round| &round.arms) {
         let entry = failures.entry(*arm).or_default();
@@ -194,7 +191,7 @@ fn pairing_facts(record: &RunRecord, block: &Block, rounds: &[&Round<'_>]) -> Pa
 }
 
 /// Whether every slot gave the same tokens under every arm, where all its requests were answered.
-fn tokens_agree(round: &Round<'_>) -> bool {
+fn tokens_agree(round: &Round) -> bool {
     let mut digests = BTreeMap::new();
     round.arms.values().flat_map(|trial| &trial.parts).all(|part| {
         part.outcomes.not_ok() > 0
@@ -203,7 +200,7 @@ fn tokens_agree(round: &Round<'_>) -> bool {
 }
 
 /// Whether some slot answered all its requests under the candidate and under a baseline arm.
-fn tokens_checked(round: &Round<'_>) -> bool {
+fn tokens_checked(round: &Round) -> bool {
     let whole = |arm: Arm| -> Vec<u32> {
         let parts = round.arms.get(&arm).into_iter().flat_map(|trial| &trial.parts);
         parts.filter(|part| part.outcomes.not_ok() == 0).map(|part| part.place.slot).collect()

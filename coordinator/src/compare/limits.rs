@@ -3,13 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use contract::part::Part;
-
+use super::kept::Kept;
 use super::trials::Trial;
 
 /// Of the slot that comes nearest: its requests a second over all trials ÷ its least floor. `None` where no floor was
 /// measured.
-pub(super) fn floor_share(trials: &[&Trial<'_>]) -> Option<f64> {
+pub(super) fn floor_share(trials: &[&Trial]) -> Option<f64> {
     let mut slots: BTreeMap<u32, (f64, f64, f64)> = BTreeMap::new();
     for part in parts(trials) {
         let Some(floor) = part.usage.floor else { continue };
@@ -23,7 +22,7 @@ pub(super) fn floor_share(trials: &[&Trial<'_>]) -> Option<f64> {
 }
 
 /// (highest − lowest) ÷ lowest of the host whose clock moved most. `None` where no kernel told.
-pub(super) fn frequency_range(trials: &[&Trial<'_>]) -> Option<f64> {
+pub(super) fn frequency_range(trials: &[&Trial]) -> Option<f64> {
     let mut hosts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for part in parts(trials) {
         let Some(seen) = part.usage.frequency else { continue };
@@ -34,6 +33,6 @@ pub(super) fn frequency_range(trials: &[&Trial<'_>]) -> Option<f64> {
     hosts.values().map(moved).reduce(f64::max)
 }
 
-fn parts<'a>(trials: &'a [&Trial<'_>]) -> impl Iterator<Item = &'a Part> {
-    trials.iter().flat_map(|trial| trial.parts.iter().copied())
+fn parts<'a>(trials: &'a [&Trial]) -> impl Iterator<Item = &'a Kept> {
+    trials.iter().flat_map(|trial| &trial.parts)
 }

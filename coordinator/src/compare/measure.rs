@@ -3,9 +3,9 @@
 use contract::histogram::LatencyHistogram;
 use contract::id::Arm;
 use contract::metric::{Direction, Metric};
-use contract::part::Part;
 use stats::compare::{Block, Seat};
 
+use super::kept::Kept;
 use super::trials::{Round, Trial, rate};
 use crate::plan::{Primary, Tolerances};
 
@@ -91,7 +91,7 @@ impl Measure {
 
     /// Its value in one trial, if it has one.
     #[must_use]
-    pub fn value(self, trial: &Trial<'_>) -> Option<f64> {
+    pub fn value(self, trial: &Trial) -> Option<f64> {
         match self {
             Self::Quantile(metric, q) => trial.quantile(metric, q),
             Self::TokensPerSecond => trial.tokens_per_second(),
@@ -101,19 +101,19 @@ impl Measure {
     }
 
     /// The fewest values that any arm of any round rests on; `None` for rates.
-    pub(super) fn least_count(self, rounds: &[&Round<'_>]) -> Option<u64> {
+    pub(super) fn least_count(self, rounds: &[&Round]) -> Option<u64> {
         let Self::Quantile(metric, _) = self else { return None };
         let counts = rounds.iter().flat_map(|round| round.arms.values());
         counts.map(|trial| trial.histograms.get(metric).exact().count).min()
     }
 
     /// Its value over some parts of a trial, if it has one.
-    pub(super) fn of_parts(self, parts: &[&Part]) -> Option<f64> {
+    pub(super) fn of_parts(self, parts: &[&Kept]) -> Option<f64> {
         let wall = || parts.iter().map(|part| part.usage.wall).max().unwrap_or_default();
         match self {
             Self::Quantile(metric, q) => {
                 let mut merged = LatencyHistogram::default();
-                parts.iter().for_each(|part| merged.add(part.histograms.get(metric)));
+                parts.iter().for_each(|part| merged.add_folded(part.folded(metric)));
                 stats::summary::quantile(merged.buckets(), q)
             }
             Self::TokensPerSecond => rate(parts.iter().map(|part| part.output_tokens).sum(), wall()),
@@ -123,15 +123,15 @@ impl Measure {
     }
 
     /// One round as `stats` wants it, each arm a logarithm in which more is worse; `None` where an arm has no value.
-    pub(super) fn block(self, round: &Round<'_>) -> Option<Block> {
+    pub(super) fn block(self, round: &Round) -> Option<Block> {
         self.block_of(round, |trial| self.value(trial))
     }
 
     /// The same with a value of the caller's choice.
     pub(super) fn block_of(
         self,
-        round: &Round<'_>,
-        value: impl Fn(&Trial<'_>) -> Option<f64>,
+        round: &Round,
+        value: impl Fn(&Trial) -> Option<f64>,
     ) -> Option<Block> {
         let seat = |arm| {
             let cost = self.cost(value(round.arms.get(&arm)?)?)?;

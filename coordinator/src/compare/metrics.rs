@@ -101,7 +101,7 @@ pub enum Outcome {
 /// Estimates every measure, the primary first.
 pub(super) fn estimates(
     plan: &Plan,
-    rounds: &[&Round<'_>],
+    rounds: &[&Round],
     settings: &Settings,
     thresholds: &Thresholds,
     floor: impl Fn(Measure) -> f64,
@@ -187,7 +187,7 @@ enum Estimated {
 
 fn estimate(
     measure: Measure,
-    rounds: &[&Round<'_>],
+    rounds: &[&Round],
     settings: &Settings,
     thresholds: &Thresholds,
     seed: Seed,
@@ -214,7 +214,7 @@ fn estimate(
 }
 
 /// Whether enough values of every arm lie beyond the quantile, all rounds together (DESIGN 8.6).
-fn pooled_enough(measure: Measure, rounds: &[&Round<'_>], q: f64, thresholds: &Thresholds) -> bool {
+fn pooled_enough(measure: Measure, rounds: &[&Round], q: f64, thresholds: &Thresholds) -> bool {
     let Measure::Quantile(metric, _) = measure else { return false };
     let count = |arm: Arm| -> u64 {
         let trials = rounds.iter().filter_map(|round| round.arms.get(&arm));
@@ -229,11 +229,11 @@ fn missing(reason: &str) -> Estimated {
 }
 
 /// What people see on a plot: the ratio of the pooled quantiles, with the delete-one-round interval.
-fn pooled(measure: Measure, rounds: &[&Round<'_>], alpha: f64) -> Option<Pooled> {
+fn pooled(measure: Measure, rounds: &[&Round], alpha: f64) -> Option<Pooled> {
     with_pools(measure, rounds, |pools, q| jackknife(pools, q, alpha).ok())
 }
 
-fn resampled(measure: Measure, rounds: &[&Round<'_>], alpha: f64, seed: Seed) -> Option<Resampled> {
+fn resampled(measure: Measure, rounds: &[&Round], alpha: f64, seed: Seed) -> Option<Resampled> {
     let blocks: Vec<Block> = rounds.iter().map(|round| measure.block(round)).collect::<Option<_>>()?;
     let mean = bootstrap_mean(&Paired::effect(&blocks).differences, alpha, seed)?;
     let drawn = |pools: &Rounds<'_>, q| bootstrap_pooled(pools, q, alpha, seed).ok();
@@ -244,7 +244,7 @@ fn resampled(measure: Measure, rounds: &[&Round<'_>], alpha: f64, seed: Seed) ->
 /// Does something with the histograms of every arm and round; `None` for rates and where an arm is missing.
 fn with_pools<T>(
     measure: Measure,
-    rounds: &[&Round<'_>],
+    rounds: &[&Round],
     with: impl Fn(&Rounds<'_>, f64) -> Option<T>,
 ) -> Option<T> {
     let Measure::Quantile(metric, q) = measure else { return None };
@@ -255,8 +255,8 @@ fn with_pools<T>(
     with(&Rounds { a: &a, b: &b, a2: a2.as_deref() }, q)
 }
 
-pub(super) fn values(measure: Measure, rounds: &[&Round<'_>]) -> Vec<RoundValues> {
-    let of_round = |round: &&Round<'_>| {
+pub(super) fn values(measure: Measure, rounds: &[&Round]) -> Vec<RoundValues> {
+    let of_round = |round: &&Round| {
         let arms = round.order.iter().enumerate();
         let value = |(place, arm): (usize, &Arm)| Some((*arm, place, measure.value(round.arms.get(arm)?)?));
         RoundValues { round: round.index, values: arms.filter_map(value).collect() }

@@ -12,7 +12,7 @@ use contract::id::Arm;
 use contract::metric::Metric;
 use stats::summary::quantiles;
 
-use super::trials::{Round, Trials};
+use super::trials::Round;
 use super::{Findings, Measure};
 
 /// What one cell's drawings need.
@@ -49,12 +49,11 @@ const FINENESS: u32 = 8;
 /// One picture a cell, in the order of [`Findings::cells`].
 #[must_use]
 pub fn pictures(findings: &Findings) -> Vec<Picture> {
-    let trials = Trials::of(&findings.record);
     let primary = Measure::ALL.into_iter().find(|measure| measure.is(findings.plan.primary));
     let primary = primary.expect("every primary is a measure");
     let least = findings.plan.validity.thresholds().hide_below;
     let picture = |cell: &super::Cell| {
-        let rounds = trials.rounds(cell.index);
+        let rounds = findings.trials.rounds(cell.index);
         Picture {
             curves: CURVES.into_iter().filter_map(|metric| curve(metric, &rounds, least)).collect(),
             timelines: timeline::of(&rounds),
@@ -65,13 +64,13 @@ pub fn pictures(findings: &Findings) -> Vec<Picture> {
     findings.cells.iter().map(picture).collect()
 }
 
-fn curve(metric: Metric, rounds: &[&Round<'_>], least: u64) -> Option<Curve> {
+fn curve(metric: Metric, rounds: &[&Round], least: u64) -> Option<Curve> {
     let line = |arm| Some((arm, points(&merged(metric, arm, rounds), least)?));
     let lines: Vec<_> = Arm::ALL.into_iter().filter_map(line).collect();
     (!lines.is_empty()).then_some(Curve { metric, lines })
 }
 
-fn merged(metric: Metric, arm: Arm, rounds: &[&Round<'_>]) -> LatencyHistogram {
+fn merged(metric: Metric, arm: Arm, rounds: &[&Round]) -> LatencyHistogram {
     let mut all = LatencyHistogram::default();
     rounds
         .iter()

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use contract::part::Part;
 use stats::compare::{Block, Estimate, Paired, Sample, Settings, odd_one, sample_of_hosts};
 
+use super::kept::Kept;
 use super::measure::Measure;
 use super::trials::{Round, Trial};
 
@@ -56,7 +56,7 @@ pub struct Places {
 /// Looks at every place. `None` with a single slot, and where some slot has no value in some round.
 pub(super) fn places(
     measure: Measure,
-    rounds: &[&Round<'_>],
+    rounds: &[&Round],
     tau_ln: f64,
     settings: &Settings,
 ) -> Option<Places> {
@@ -83,20 +83,20 @@ pub(super) fn places(
 }
 
 /// Every place that took part.
-pub(super) fn all(rounds: &[&Round<'_>], slot: impl Fn(&Part) -> Option<u32>) -> Vec<Place> {
+pub(super) fn all(rounds: &[&Round], slot: impl Fn(&Kept) -> Option<u32>) -> Vec<Place> {
     let parts = rounds.iter().flat_map(|round| round.arms.values()).flat_map(|trial| &trial.parts);
     let places: BTreeSet<Place> =
         parts.map(|part| Place { host: part.origin.hostname.clone(), slot: slot(part) }).collect();
     places.into_iter().collect()
 }
 
-fn paired(measure: Measure, rounds: &[&Round<'_>], places: &[Place]) -> Option<Vec<Paired>> {
+fn paired(measure: Measure, rounds: &[&Round], places: &[Place]) -> Option<Vec<Paired>> {
     places.iter().map(|place| paired_over(measure, rounds, |part| place.holds(part))).collect()
 }
 
-fn paired_over(measure: Measure, rounds: &[&Round<'_>], here: impl Fn(&Part) -> bool) -> Option<Paired> {
-    let value = |trial: &Trial<'_>| {
-        let parts: Vec<&Part> = trial.parts.iter().copied().filter(|part| here(part)).collect();
+fn paired_over(measure: Measure, rounds: &[&Round], here: impl Fn(&Kept) -> bool) -> Option<Paired> {
+    let value = |trial: &Trial| {
+        let parts: Vec<&Kept> = trial.parts.iter().filter(|part| here(part)).collect();
         measure.of_parts(&parts)
     };
     let blocks: Option<Vec<Block>> = rounds.iter().map(|round| measure.block_of(round, value)).collect();
@@ -110,7 +110,7 @@ fn effects(places: Vec<Place>, paired: &[Paired], settings: &Settings) -> Option
 
 impl Place {
     /// Whether a part was measured there.
-    pub(super) fn holds(&self, part: &Part) -> bool {
+    pub(super) fn holds(&self, part: &Kept) -> bool {
         self.host == part.origin.hostname && self.slot.is_none_or(|slot| slot == part.place.slot)
     }
 }

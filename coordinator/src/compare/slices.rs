@@ -1,6 +1,8 @@
 //! The inside of a measured window from the slices that parts keep of it: however long a window is, whether it held out.
 //! Must not judge.
 
+use std::borrow::Borrow;
+
 use contract::part::{Bucket, Series};
 
 use super::trials::Trial;
@@ -13,8 +15,8 @@ const FILLING: usize = PIECES / 10;
 
 /// ln of the mean TTFT and of the mean number in flight, piece by piece while requests were still sent; `None` where
 /// parts kept no slices, or a piece has none to speak of.
-pub(super) fn pressure(trial: &Trial<'_>) -> Option<(Vec<f64>, Vec<f64>)> {
-    let all = merged(trial.parts.iter().map(|part| &part.series))?;
+pub(super) fn pressure(trial: &Trial) -> Option<(Vec<f64>, Vec<f64>)> {
+    let all = trial.series.as_ref()?;
     let sending = all.buckets.iter().rposition(|bucket| bucket.offered > 0)?;
     let width = all.width.as_nanos() as f64;
     let (mut ttft, mut in_flight) = (Vec::new(), Vec::new());
@@ -39,10 +41,10 @@ fn pieces(buckets: &[Bucket]) -> impl Iterator<Item = (usize, Bucket)> {
 }
 
 /// All series in slices of the widest; `None` where one has none.
-pub(super) fn merged<'a>(all: impl Iterator<Item = &'a Series> + Clone) -> Option<Series> {
-    let width = all.clone().map(|series| series.width).max()?;
+pub(super) fn merged<S: Borrow<Series>>(all: &[S]) -> Option<Series> {
+    let width = all.iter().map(|series| series.borrow().width).max()?;
     let mut sum = Series { width, buckets: Vec::new() };
-    for series in all {
+    for series in all.iter().map(Borrow::borrow) {
         let times = width.as_nanos().checked_div(series.width.as_nanos())?;
         for (at, bucket) in series.buckets.iter().enumerate() {
             let at = at / usize::try_from(times).ok()?;
@@ -65,10 +67,10 @@ mod tests {
     #[test]
     fn series_of_different_widths_add_up_in_the_widest() {
         let (fine, wide) = (series(7, 1), series(3, 4));
-        let sum = merged([&fine, &wide].into_iter()).expect("both have slices");
+        let sum = merged(&[&fine, &wide]).expect("both have slices");
         assert_eq!(sum.width, wide.width);
         assert_eq!(sum.buckets.iter().map(|b| b.offered).collect::<Vec<_>>(), [5, 4, 1]);
-        assert_eq!(merged([&fine, &Series::default()].into_iter()), None);
+        assert_eq!(merged(&[&fine, &Series::default()]), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use contract::metric::Metric;
 use contract::part::{EngineFacts, Histograms, Outcomes};
 use stats::validity::{Claim, Thresholds, claim};
 
+use super::kept::Kept;
 use super::trials::{Round, Trial};
 use super::window::{self, FirstRequest};
 use crate::schedule::Block;
@@ -97,15 +98,15 @@ pub struct Cold {
 
 const QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
 
-pub(super) fn arms(block: &Block, rounds: &[&Round<'_>], thresholds: &Thresholds) -> Vec<ArmSummary> {
+pub(super) fn arms(block: &Block, rounds: &[&Round], thresholds: &Thresholds) -> Vec<ArmSummary> {
     let mut arms: Vec<Arm> = rounds.iter().flat_map(|round| round.arms.keys().copied()).collect();
     arms.sort_unstable();
     arms.dedup();
     arms.into_iter().map(|arm| summarise(arm, block.variant(arm), rounds, thresholds)).collect()
 }
 
-fn summarise(arm: Arm, variant: &str, rounds: &[&Round<'_>], thresholds: &Thresholds) -> ArmSummary {
-    let trials: Vec<&Trial<'_>> = rounds.iter().filter_map(|round| round.arms.get(&arm)).collect();
+fn summarise(arm: Arm, variant: &str, rounds: &[&Round], thresholds: &Thresholds) -> ArmSummary {
+    let trials: Vec<&Trial> = rounds.iter().filter_map(|round| round.arms.get(&arm)).collect();
     let mut pooled = Histograms::default();
     let mut outcomes = Outcomes::default();
     for trial in &trials {
@@ -149,9 +150,9 @@ fn latency(metric: Metric, pooled: &Histograms, thresholds: &Thresholds) -> Opti
     })
 }
 
-fn views(trials: &[&Trial<'_>]) -> Views {
-    let over = |pick: &dyn Fn(&Trial<'_>) -> f64| median(trials.iter().map(|trial| pick(trial)).collect());
-    let some = |pick: &dyn Fn(&Trial<'_>) -> Option<f64>| {
+fn views(trials: &[&Trial]) -> Views {
+    let over = |pick: &dyn Fn(&Trial) -> f64| median(trials.iter().map(|trial| pick(trial)).collect());
+    let some = |pick: &dyn Fn(&Trial) -> Option<f64>| {
         let known: Option<Vec<f64>> = trials.iter().map(|trial| pick(trial)).collect();
         known.filter(|values| !values.is_empty()).map(median)
     };
@@ -187,12 +188,12 @@ fn views(trials: &[&Trial<'_>]) -> Views {
 }
 
 /// The median over the trials that say something.
-fn known(trials: &[&Trial<'_>], pick: &dyn Fn(&Trial<'_>) -> Option<f64>) -> Option<f64> {
+fn known(trials: &[&Trial], pick: &dyn Fn(&Trial) -> Option<f64>) -> Option<f64> {
     let values: Vec<f64> = trials.iter().filter_map(|trial| pick(trial)).collect();
     (!values.is_empty()).then(|| median(values))
 }
 
-fn scheduling_share(trial: &Trial<'_>) -> Option<f64> {
+fn scheduling_share(trial: &Trial) -> Option<f64> {
     let sum = |pick: fn(&EngineFacts) -> Option<Duration>| {
         trial.parts.iter().filter_map(|part| pick(&part.engine)).sum::<Duration>().as_secs_f64()
     };
@@ -200,22 +201,22 @@ fn scheduling_share(trial: &Trial<'_>) -> Option<f64> {
     (steps > 0.0).then(|| sum(|engine| engine.scheduling) / steps)
 }
 
-fn most(trial: &Trial<'_>, pick: fn(&contract::part::Part) -> u64) -> f64 {
+fn most(trial: &Trial, pick: fn(&Kept) -> u64) -> f64 {
     trial.parts.iter().map(|part| pick(part)).max().unwrap_or(0) as f64
 }
 
-fn cpu_seconds(trial: &Trial<'_>) -> f64 {
+fn cpu_seconds(trial: &Trial) -> f64 {
     trial.parts.iter().map(|part| (part.usage.cpu_user + part.usage.cpu_system).as_secs_f64()).sum()
 }
 
 /// Mean queue ÷ mean service: how much of what a request waited for was not work on it.
-fn queue_share(trial: &Trial<'_>) -> f64 {
+fn queue_share(trial: &Trial) -> f64 {
     let sum = |metric| trial.histograms.get(metric).exact().sum as f64;
     let service = sum(Metric::Service);
     if service > 0.0 { sum(Metric::Queue) / service } else { 0.0 }
 }
 
-fn cold(trials: &[&Trial<'_>]) -> Vec<Cold> {
+fn cold(trials: &[&Trial]) -> Vec<Cold> {
     let mut phases: BTreeMap<(usize, String), Vec<f64>> = BTreeMap::new();
     for part in trials.iter().flat_map(|trial| &trial.parts) {
         for (place, phase) in part.cold.iter().enumerate() {

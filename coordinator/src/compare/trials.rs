@@ -1,21 +1,21 @@
-//! Parts to trials: the parts of all slots of one arm in one round, merged exactly. A round is the unit of
-//! comparison; slots of one host share its noise and are not replicates.
+//! Trials: the parts of all slots of one arm in one round, merged exactly. A round is the unit of comparison; slots of
+//! one host share its noise and are not replicates.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use contract::id::Arm;
 use contract::metric::Metric;
-use contract::part::{Histograms, Outcomes, Part};
-use contract::run::BlockDone;
+use contract::part::{Histograms, Outcomes, Part, Series};
 
-use crate::store::RunRecord;
+use super::kept::Kept;
+use super::window::Inside;
 
 /// One arm in one round, all slots together.
-#[derive(Clone, Debug)]
-pub struct Trial<'a> {
-    /// Its parts, by slot.
-    pub parts: Vec<&'a Part>,
+#[derive(Clone, Debug, Default)]
+pub struct Trial {
+    /// What is kept of its parts, by slot.
+    pub parts: Vec<Kept>,
     /// Their histograms merged.
     pub histograms: Histograms,
     /// Requests that were left to these parts, where a block went on without some slots.
@@ -27,89 +27,56 @@ pub struct Trial<'a> {
     /// From the start instant until the last request ended, whichever way, in any slot. Rates are over this, so that a
     /// build which loses its slowest requests gains nothing by it.
     pub wall: Duration,
+    /// What single requests tell of the window; `None` where not all were kept.
+    pub(super) inside: Option<Inside>,
+    /// The window in slices of time, all slots added; `None` where a part has none.
+    pub(super) series: Option<Series>,
 }
 
 /// One round of one cell: its arms and the order in which they ran.
 #[derive(Clone, Debug)]
-pub struct Round<'a> {
+pub struct Round {
     /// Round, from zero.
     pub index: u32,
     /// Arms in the order they ran.
     pub order: Vec<Arm>,
     /// What each did.
-    pub arms: BTreeMap<Arm, Trial<'a>>,
+    pub arms: BTreeMap<Arm, Trial>,
 }
 
 /// Every accepted trial of a run.
 #[derive(Clone, Debug)]
-pub struct Trials<'a> {
-    rounds: BTreeMap<(u32, u32), Round<'a>>,
+pub struct Trials {
+    pub(super) rounds: BTreeMap<(u32, u32), Round>,
+    /// Accepted parts of no trial: of slots that were lost before their block was over.
+    pub(super) left_out: Vec<Kept>,
 }
 
-impl<'a> Trials<'a> {
-    /// Merges the accepted parts. Blocks without a marker have none.
-    #[must_use]
-    pub fn of(record: &'a RunRecord) -> Self {
-        let mut rounds = BTreeMap::new();
-        for block in &record.blocks {
-            let slots = whole_slots(record, block);
-            let of_arm = |arm: Arm| {
-                let here = |part: &&Part| {
-                    let key = part.place.key;
-                    (key.scenario, key.round, key.arm) == (block.scenario, block.round, arm)
-                        && slots.as_ref().is_none_or(|slots| slots.contains(&part.place.slot))
-                };
-                let trial = Trial::of(record.parts.iter().filter(here).collect());
-                let left = slots.as_ref().map(|_| trial.parts.iter().map(|part| part.outcomes.planned).sum());
-                (arm, Trial { left, ..trial })
-            };
-            let arms = block.order.iter().copied().map(of_arm).collect();
-            let round = Round { index: block.round, order: block.order.clone(), arms };
-            rounds.insert((block.scenario, block.round), round);
-        }
-        Self { rounds }
-    }
-
+impl Trials {
     /// The done rounds of a cell, in order.
     #[must_use]
-    pub fn rounds(&self, cell: u32) -> Vec<&Round<'a>> {
+    pub fn rounds(&self, cell: u32) -> Vec<&Round> {
         self.rounds.range((cell, 0)..=(cell, u32::MAX)).map(|(_, round)| round).collect()
     }
-}
 
-/// Of a block that went on without some slots: those that took part in every arm. Arms are compared on the same slots or
-/// not at all. `None` where nothing was lost.
-fn whole_slots(record: &RunRecord, block: &BlockDone) -> Option<BTreeSet<u32>> {
-    if block.lost_requests == 0 {
-        return None;
+    /// Every accepted part, by scenario, round, arm and slot.
+    #[must_use]
+    pub fn parts(&self) -> Vec<&Kept> {
+        let merged = self.rounds.values().flat_map(|round| round.arms.values()).flat_map(|trial| &trial.parts);
+        let mut parts: Vec<&Kept> = merged.chain(&self.left_out).collect();
+        parts.sort_by_key(|part| (part.place.key, part.place.slot));
+        parts
     }
-    let of_arm = |arm: &Arm| -> BTreeSet<u32> {
-        let here = |part: &&Part| {
-            let key = part.place.key;
-            (key.scenario, key.round, key.arm) == (block.scenario, block.round, *arm)
-        };
-        record.parts.iter().filter(here).map(|part| part.place.slot).collect()
-    };
-    block.order.iter().map(of_arm).reduce(|all, these| &all & &these)
 }
 
-impl<'a> Trial<'a> {
-    pub(super) fn of(parts: Vec<&'a Part>) -> Self {
-        let mut trial = Self {
-            parts: Vec::new(),
-            left: None,
-            histograms: Histograms::default(),
-            outcomes: Outcomes::default(),
-            output_tokens: 0,
-            wall: Duration::ZERO,
-        };
-        for part in &parts {
-            trial.histograms.add(&part.histograms);
-            trial.outcomes.add(&part.outcomes);
-            trial.output_tokens += part.output_tokens;
-            trial.wall = trial.wall.max(part.usage.wall);
-        }
-        Self { parts, ..trial }
+impl Trial {
+    /// Merges a part and keeps what is small of it.
+    pub(super) fn add(&mut self, part: Part) {
+        self.histograms.add(&part.histograms);
+        self.outcomes.add(&part.outcomes);
+        self.output_tokens += part.output_tokens;
+        self.wall = self.wall.max(part.usage.wall);
+        self.parts.push(Kept::of(part));
     }
 
     /// A quantile in nanoseconds, interpolated within its bucket; `None` when there are no values.
@@ -150,7 +117,7 @@ pub(super) fn rate(count: u64, wall: Duration) -> Option<f64> {
     (count > 0 && !wall.is_zero()).then(|| count as f64 / wall.as_secs_f64())
 }
 
-impl Round<'_> {
+impl Round {
     /// Where an arm stood in the order.
     #[must_use]
     pub fn position(&self, arm: Arm) -> Option<usize> {

@@ -24,23 +24,45 @@ pub struct FirstRequest {
     pub ttft: f64,
 }
 
-/// Answered requests by intended time; `None` where not all were kept.
-fn answered(trial: &Trial<'_>) -> Option<Vec<RequestRecord>> {
-    let complete =
-        |part: &&Part| part.requests_not_kept == 0 && part.requests.len() as u64 == part.outcomes.ended();
-    if trial.parts.is_empty() || !trial.parts.iter().all(complete) {
-        return None;
-    }
-    let all = trial.parts.iter().flat_map(|part| &part.requests);
-    let mut answered: Vec<RequestRecord> = all.filter(|r| r.outcome == Outcome::Ok).copied().collect();
-    answered.sort_by_key(|request| (request.intended_ns, request.index));
-    Some(answered)
+/// What the single requests of one trial tell, once they are looked at and let go.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Inside {
+    /// ln of the mean E2E in pieces of equally many requests, by intended time.
+    latency: Option<Vec<f64>>,
+    /// Time between sending and end of all requests, seconds.
+    in_flight: f64,
+    /// E2E and TTFT of the first requests, nanoseconds.
+    first: Vec<(u64, u64)>,
+    /// Independent values among the latencies (batch means).
+    effective: Option<f64>,
 }
 
-/// ln of the mean E2E in pieces of equally many requests, by intended time. The first and the last `concurrency`
-/// requests are left out: a loop begins with all of them at once and ends with fewer and fewer.
-pub(super) fn latency(trial: &Trial<'_>, concurrency: usize) -> Option<Vec<f64>> {
-    pieces(&answered(trial)?, concurrency, |request| request.done_ns - request.intended_ns)
+impl Inside {
+    /// Of a trial's answered requests. The first and the last `margin` are left out of the latency: a closed loop begins
+    /// with all of them at once and ends with fewer and fewer.
+    pub(super) fn of(mut answered: Vec<RequestRecord>, margin: usize) -> Self {
+        answered.sort_by_key(|request| (request.intended_ns, request.index));
+        let e2e: Vec<f64> = answered.iter().map(|r| (r.done_ns - r.intended_ns) as f64).collect();
+        let first = answered.iter().take(FIRST);
+        Self {
+            latency: pieces(&answered, margin, |request| request.done_ns - request.intended_ns),
+            in_flight: answered.iter().map(|r| (r.done_ns - r.sent_ns) as f64 / 1e9).sum(),
+            first: first.map(|r| (r.done_ns - r.intended_ns, r.first_token_ns - r.intended_ns)).collect(),
+            effective: stats::series::effective_size(&e2e),
+        }
+    }
+}
+
+/// A part's answered requests, which it loses; `None` where not all were kept.
+pub(super) fn answered(part: &mut Part) -> Option<Vec<RequestRecord>> {
+    let all = std::mem::take(&mut part.requests);
+    let complete = part.requests_not_kept == 0 && all.len() as u64 == part.outcomes.ended();
+    complete.then(|| all.into_iter().filter(|r| r.outcome == Outcome::Ok).collect())
+}
+
+/// ln of the mean E2E in pieces of equally many requests, by intended time.
+pub(super) fn latency(trial: &Trial) -> Option<Vec<f64>> {
+    trial.inside.as_ref()?.latency.clone()
 }
 
 fn pieces(
@@ -56,11 +78,10 @@ fn pieces(
 
 /// Mean number in flight by the single requests, throughput by the counts, mean residence by the histogram: three
 /// accounts of one window that Little's law holds together. Of answered requests.
-pub(super) fn little(trials: &[&Trial<'_>]) -> Option<(f64, f64, f64)> {
+pub(super) fn little(trials: &[&Trial]) -> Option<(f64, f64, f64)> {
     let (mut flight, mut wall, mut ok, mut residence, mut count) = (0.0, 0.0, 0_u64, 0.0, 0_u64);
     for trial in trials {
-        let spans = answered(trial)?;
-        flight += spans.iter().map(|r| (r.done_ns - r.sent_ns) as f64 / 1e9).sum::<f64>();
+        flight += trial.inside.as_ref()?.in_flight;
         wall += trial.wall.as_secs_f64();
         ok += trial.outcomes.ok;
         let service = trial.histograms.get(Metric::Service).exact();
@@ -71,33 +92,25 @@ pub(super) fn little(trials: &[&Trial<'_>]) -> Option<(f64, f64, f64)> {
 }
 
 /// Independent values among the latencies of an arm: batch means over each trial's requests, all trials together.
-pub(super) fn effective_requests(trials: &[&Trial<'_>]) -> Option<f64> {
-    let size = |trial: &&Trial<'_>| {
-        let values: Vec<f64> = answered(trial)?.iter().map(|r| (r.done_ns - r.intended_ns) as f64).collect();
-        stats::series::effective_size(&values)
-    };
-    trials.iter().map(size).sum()
+pub(super) fn effective_requests(trials: &[&Trial]) -> Option<f64> {
+    trials.iter().map(|trial| trial.inside.as_ref()?.effective).sum()
 }
 
 /// How the first requests of a window fared, by intended time: the median over the trials that have so many.
-pub(super) fn first_requests(trials: &[&Trial<'_>]) -> Vec<FirstRequest> {
-    let known: Vec<Vec<RequestRecord>> = trials.iter().filter_map(|trial| answered(trial)).collect();
-    let least = known.iter().map(Vec::len).min().unwrap_or(0).min(FIRST);
-    let over = |at: usize, value: fn(&RequestRecord) -> u64| {
-        let mut values: Vec<u64> = known.iter().map(|requests| value(&requests[at])).collect();
+pub(super) fn first_requests(trials: &[&Trial]) -> Vec<FirstRequest> {
+    let known: Vec<&[(u64, u64)]> =
+        trials.iter().filter_map(|trial| Some(&*trial.inside.as_ref()?.first)).collect();
+    let least = known.iter().map(|first| first.len()).min().unwrap_or(0);
+    let over = |at: usize, value: fn((u64, u64)) -> u64| {
+        let mut values: Vec<u64> = known.iter().map(|requests| value(requests[at])).collect();
         values.sort_unstable();
         values[values.len() / 2] as f64
     };
-    (0..least)
-        .map(|at| FirstRequest {
-            e2e: over(at, |r| r.done_ns - r.intended_ns),
-            ttft: over(at, |r| r.first_token_ns - r.intended_ns),
-        })
-        .collect()
+    (0..least).map(|at| FirstRequest { e2e: over(at, |r| r.0), ttft: over(at, |r| r.1) }).collect()
 }
 
 /// The shortest window of an arm's trials: every worker's own is as long as its trial's.
-pub(super) fn shortest(trials: &[&Trial<'_>]) -> Duration {
+pub(super) fn shortest(trials: &[&Trial]) -> Duration {
     trials.iter().map(|trial| trial.wall).min().unwrap_or_default()
 }
 

@@ -9,12 +9,14 @@ mod trace;
 
 use std::time::Duration;
 
-use contract::id::Arm;
+use contract::id::{Arm, TrialKey};
 use contract::metric::Metric;
+use contract::part::Part;
 
 use crate::cli::Format;
-use crate::compare::{Findings, Trial, Trials};
+use crate::compare::{Findings, Trial};
 use crate::schedule;
+use crate::store::StoreError;
 
 /// A format of another tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +70,9 @@ pub enum ExportError {
     /// A histogram cannot be encoded.
     #[error("export a run: {0}")]
     Histogram(String),
+    /// Its parts cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// One trial and what names it.
@@ -83,7 +88,7 @@ struct Item<'a> {
     /// Wall clock at which it began, since 1970. Derived: a block's end is stored, and its trials are laid end to end
     /// before that.
     began: Duration,
-    trial: Trial<'a>,
+    trial: &'a Trial,
 }
 
 impl Kind {
@@ -101,18 +106,30 @@ impl Kind {
     }
 }
 
+/// Gives the whole parts of one trial: findings keep no single requests.
+pub type WholeParts<'a> = dyn Fn(TrialKey) -> Result<Vec<Part>, StoreError> + 'a;
+
 /// The bytes of a file.
 ///
 /// # Errors
-/// When nothing of the run was selected.
-pub fn render(kind: Kind, findings: &Findings, selection: &Selection) -> Result<Vec<u8>, ExportError> {
+/// When nothing of the run was selected, or its parts cannot be read.
+pub fn render(
+    kind: Kind,
+    findings: &Findings,
+    selection: &Selection,
+    whole: &WholeParts<'_>,
+) -> Result<Vec<u8>, ExportError> {
     let items = select(findings, selection)?;
     match kind {
         Kind::Hlog => hlog::render(findings, &items, selection.metric),
         Kind::Hgrm => hgrm::render(&items, selection),
         Kind::Csv => Ok(csv::render(findings, &items, selection.metric).into_bytes()),
         Kind::OpenMetrics => Ok(openmetrics::render(findings, &items, selection.metric).into_bytes()),
-        Kind::Trace => Ok(trace::render(findings, trace::choose(&items))),
+        Kind::Trace => {
+            let item = trace::choose(&items);
+            let key = TrialKey { scenario: item.cell, round: item.round, arm: item.arm };
+            Ok(trace::render(findings, item, &whole(key)?))
+        }
     }
 }
 
@@ -129,16 +146,15 @@ fn select<'a>(findings: &'a Findings, selection: &Selection) -> Result<Vec<Item<
 }
 
 fn items(findings: &Findings) -> Vec<Item<'_>> {
-    let trials = Trials::of(&findings.record);
     let mut items = Vec::new();
     for block in &findings.record.blocks {
         let (scenario, _) = schedule::of_cell(&findings.plan, block.scenario);
         let scenario = findings.plan.scenarios.get(scenario).map_or("?", |scenario| &scenario.name);
-        let mut rounds = trials.rounds(block.scenario).into_iter();
+        let mut rounds = findings.trials.rounds(block.scenario).into_iter();
         let Some(round) = rounds.find(|round| round.index == block.round) else { continue };
         let mut end = Duration::from_millis(block.finished_unix_ms);
         for (position, arm) in block.order.iter().enumerate().rev() {
-            let trial = round.arms[arm].clone();
+            let trial = &round.arms[arm];
             end = end.saturating_sub(trial.wall);
             items.push(Item {
                 cell: block.scenario,

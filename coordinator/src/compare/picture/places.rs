@@ -1,8 +1,7 @@
 //! One measure round by round on every host and in every slot: what a place's own requests showed. What follows from it
 //! is derived in [`places`](super::super::places).
 
-use contract::part::Part;
-
+use super::super::kept::Kept;
 use super::super::metrics::RoundValues;
 use super::super::places::{Place, PlaceEffect, Places, all};
 use super::super::trials::Round;
@@ -20,23 +19,23 @@ pub struct Spot {
 }
 
 /// Every host.
-pub(super) fn hosts(measure: Measure, rounds: &[&Round<'_>], known: Option<&Places>) -> Vec<Spot> {
+pub(super) fn hosts(measure: Measure, rounds: &[&Round], known: Option<&Places>) -> Vec<Spot> {
     let known = known.map_or(&[][..], |places| &places.hosts);
     all(rounds, |_| None).into_iter().map(|place| spot(measure, rounds, known, place)).collect()
 }
 
 /// Every slot.
-pub(super) fn workers(measure: Measure, rounds: &[&Round<'_>], known: Option<&Places>) -> Vec<Spot> {
+pub(super) fn workers(measure: Measure, rounds: &[&Round], known: Option<&Places>) -> Vec<Spot> {
     let known = known.map_or(&[][..], |places| &places.slots);
     let slots = all(rounds, |part| Some(part.place.slot));
     slots.into_iter().map(|place| spot(measure, rounds, known, place)).collect()
 }
 
-fn spot(measure: Measure, rounds: &[&Round<'_>], known: &[PlaceEffect], place: Place) -> Spot {
-    let of_round = |round: &&Round<'_>| {
+fn spot(measure: Measure, rounds: &[&Round], known: &[PlaceEffect], place: Place) -> Spot {
+    let of_round = |round: &&Round| {
         let value = |(at, arm)| {
             let trial = round.arms.get(arm)?;
-            let own: Vec<&Part> = trial.parts.iter().copied().filter(|part| place.holds(part)).collect();
+            let own: Vec<&Kept> = trial.parts.iter().filter(|part| place.holds(part)).collect();
             Some((*arm, at, measure.of_parts(&own)?))
         };
         RoundValues { round: round.index, values: round.order.iter().enumerate().filter_map(value).collect() }

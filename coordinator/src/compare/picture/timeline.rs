@@ -33,11 +33,11 @@ pub struct Slice {
 }
 
 /// Every arm whose parts kept slices.
-pub(super) fn of(rounds: &[&Round<'_>]) -> Vec<(Arm, Timeline)> {
+pub(super) fn of(rounds: &[&Round]) -> Vec<(Arm, Timeline)> {
     let of_arm = |arm: Arm| {
-        let trials: Vec<&Trial<'_>> = rounds.iter().filter_map(|round| round.arms.get(&arm)).collect();
-        let parts = trials.iter().flat_map(|trial| &trial.parts);
-        let all = slices::merged(parts.map(|part| &part.series))?;
+        let trials: Vec<&Trial> = rounds.iter().filter_map(|round| round.arms.get(&arm)).collect();
+        let all: Option<Vec<&Series>> = trials.iter().map(|trial| trial.series.as_ref()).collect();
+        let all = slices::merged(&all?)?;
         Some((arm, timeline(&all, trials.len())?))
     };
     Arm::ALL.into_iter().filter_map(of_arm).collect()

@@ -2,10 +2,9 @@
 //! the columns, whose names and types stay; RFC 4180. Absent values have no row.
 
 use contract::metric::Metric;
-use contract::part::Part;
 
 use super::{Item, Selection};
-use crate::compare::Findings;
+use crate::compare::{Findings, Kept};
 
 /// Shown of every histogram.
 const QUANTILES: [(&str, f64); 6] =
@@ -61,9 +60,9 @@ impl Table<'_> {
     }
 }
 
-fn latencies(table: &mut Table<'_>, part: &Part, metric: Option<Metric>) {
+fn latencies(table: &mut Table<'_>, part: &Kept, metric: Option<Metric>) {
     for metric in Selection::metrics(metric) {
-        let histogram = part.histograms.get(metric);
+        let histogram = part.histogram(metric);
         let exact = histogram.exact();
         if exact.count == 0 {
             continue;
@@ -81,7 +80,7 @@ fn latencies(table: &mut Table<'_>, part: &Part, metric: Option<Metric>) {
     }
 }
 
-fn counts(table: &mut Table<'_>, part: &Part) {
+fn counts(table: &mut Table<'_>, part: &Kept) {
     let outcomes = part.outcomes;
     let requests = [
         ("planned", outcomes.planned),
@@ -97,7 +96,7 @@ fn counts(table: &mut Table<'_>, part: &Part) {
     table.row("tokens", "output", "count", "1", part.output_tokens);
 }
 
-fn usage(table: &mut Table<'_>, part: &Part) {
+fn usage(table: &mut Table<'_>, part: &Kept) {
     let usage = part.usage;
     let times = [
         ("wall", usage.wall),

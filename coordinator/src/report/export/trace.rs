@@ -18,12 +18,12 @@ pub(super) fn choose<'a, 'b>(items: &'b [Item<'a>]) -> &'b Item<'a> {
     last.expect("something was selected")
 }
 
-pub(super) fn render(findings: &Findings, item: &Item<'_>) -> Vec<u8> {
+pub(super) fn render(findings: &Findings, item: &Item<'_>, parts: &[Part]) -> Vec<u8> {
     let header = &findings.record.header;
     let trial = format!("{}, round {}, arm {} ({})", item.scenario, item.round, item.arm, item.variant);
-    let events: Vec<Value> = item.trial.parts.iter().flat_map(|part| events(part)).collect();
-    let lost: u64 = item.trial.parts.iter().map(|part| part.requests_not_kept).sum();
-    let steps: u64 = item.trial.parts.iter().map(|part| part.steps.not_kept).sum();
+    let events: Vec<Value> = parts.iter().flat_map(events).collect();
+    let lost: u64 = parts.iter().map(|part| part.requests_not_kept).sum();
+    let steps: u64 = parts.iter().map(|part| part.steps.not_kept).sum();
     let document = json!({
         "displayTimeUnit": "ms",
         "otherData": {

@@ -37,7 +37,7 @@ pub fn document(findings: &Findings) -> Result<doc::RunDocument, HistogramError>
         measurement: overall(findings),
         notices: record.notices.iter().map(notice).collect(),
         cells: findings.cells.iter().map(cell).collect(),
-        parts: record.parts.iter().map(part).collect::<Result<_, _>>()?,
+        parts: findings.trials.parts().into_iter().map(part).collect::<Result<_, _>>()?,
     })
 }
 

@@ -7,13 +7,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use contract::histogram::{HistogramError, LatencyHistogram};
 use contract::metric::Metric;
-use contract::part::{ColdPhase, EngineFacts, Histograms, Outcomes, Part, Usage, Window};
+use contract::part::{ColdPhase, EngineFacts, Outcomes, Usage, Window};
 
+use crate::compare::Kept;
 use crate::plan::Plan;
 use crate::report::document as doc;
 use crate::schedule;
 
-pub(super) fn part(part: &Part, plan: &Plan) -> Result<doc::Part, HistogramError> {
+pub(super) fn part(part: &Kept, plan: &Plan) -> Result<doc::Part, HistogramError> {
     let key = part.place.key;
     let (scenario, _) = schedule::of_cell(plan, key.scenario);
     let cold = |phase: &ColdPhase| doc::Cold { phase: phase.name.clone(), ns: ns(phase.took) };
@@ -35,7 +36,7 @@ pub(super) fn part(part: &Part, plan: &Plan) -> Result<doc::Part, HistogramError
         cold: part.cold.iter().map(cold).collect(),
         usage: usage(&part.usage),
         engine: engine(&part.engine),
-        histograms: histograms(&part.histograms)?,
+        histograms: histograms(part)?,
     })
 }
 
@@ -56,12 +57,12 @@ pub(super) fn outcomes(outcomes: &Outcomes) -> doc::Outcomes {
     }
 }
 
-fn histograms(histograms: &Histograms) -> Result<BTreeMap<String, doc::Histogram>, HistogramError> {
+fn histograms(part: &Kept) -> Result<BTreeMap<String, doc::Histogram>, HistogramError> {
     let filled = |metric: &Metric| {
-        let exact = histograms.get(*metric).exact();
+        let exact = part.folded(*metric).exact();
         exact.count + exact.overflow > 0
     };
-    let named = |metric: Metric| Ok((metric.name().to_owned(), histogram(histograms.get(metric))?));
+    let named = |metric: Metric| Ok((metric.name().to_owned(), histogram(&part.histogram(metric))?));
     Metric::ALL.into_iter().filter(filled).map(named).collect()
 }
 
