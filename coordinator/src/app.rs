@@ -11,6 +11,7 @@ mod execute;
 mod ground;
 mod history;
 mod keep;
+mod look;
 mod manual;
 mod prepare;
 mod run;

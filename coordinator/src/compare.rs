@@ -8,6 +8,7 @@ mod facts;
 mod gather;
 mod kept;
 mod limits;
+mod look;
 mod measure;
 mod metrics;
 mod picture;
@@ -20,6 +21,7 @@ mod window;
 
 pub use explain::{Derivation, Explanation, NoSuchMetric, explain};
 pub use kept::Kept;
+pub use look::Planned;
 pub use measure::Measure;
 pub use metrics::{MetricComparison, Outcome, Resampled, RoundValues};
 pub use picture::{Curve, Picture, Slice, Spot, Timeline, pictures};
@@ -32,8 +34,7 @@ pub use window::FirstRequest;
 use contract::id::Arm;
 use contract::part::Part;
 use contract::run::{Notice, NoticeKind, RunState};
-use stats::compare::Settings;
-use stats::compare::Verdict;
+use stats::compare::{Settings, Stage, Verdict};
 use stats::rng::Seed;
 use stats::validity::{Assessment, Checked, Thresholds, Validity};
 
@@ -61,6 +62,8 @@ pub struct Findings {
     pub settings: Settings,
     /// One comparison a scenario and candidate, in the plan's order.
     pub cells: Vec<Cell>,
+    /// The look planned before the run, if there was one.
+    pub look: Option<Planned>,
     /// What everything was derived from.
     pub trials: Trials,
 }
@@ -78,6 +81,8 @@ pub struct Cell {
     pub baseline: String,
     /// Candidate's name, where there is one.
     pub candidate: Option<String>,
+    /// Two-sided error of every interval: 0.05, and another where a look was planned.
+    pub alpha: f64,
     /// Rounds that are done, of those planned.
     pub rounds: (u32, u32),
     /// Is this measurement to be believed?
@@ -145,6 +150,13 @@ impl Reading {
         Ok(Self { record: outline, plan, blocks, gather })
     }
 
+    /// Whether the run is just where its planned look is due.
+    #[must_use]
+    pub fn is_at_look(&self) -> bool {
+        let planned = look::planned(&self.plan, &self.blocks, &self.record.blocks);
+        planned.is_some_and(|look| look.stage == Stage::Look)
+    }
+
     /// Takes the next part; those of one trial come one after the other.
     pub fn take(&mut self, part: Part) {
         self.gather.take(part);
@@ -155,16 +167,18 @@ impl Reading {
     pub fn findings(self) -> Findings {
         let Self { record, plan, blocks, gather } = self;
         let trials = gather.finish();
-        let settings = Settings::default();
+        let look = look::planned(&plan, &blocks, &record.blocks);
+        let settings = look.map_or(Stage::Only, |look| look.stage).settings();
         let thresholds = plan.validity.thresholds();
         let cells = {
             let room = Room { record: &record, plan: &plan, settings, thresholds, trials: &trials };
             room.cells(&cells(&blocks))
         };
         let state = record.end.as_ref().map(|end| end.state);
-        let reasons = reasons(&record, &blocks, state);
+        let ended_at_look = state == Some(RunState::Complete) && look.is_some_and(|l| l.stage == Stage::Look);
+        let reasons = if ended_at_look { Vec::new() } else { reasons(&record, &blocks, state) };
         let validity = overall(&cells, &reasons, state);
-        Findings { record, plan, state, validity, reasons, settings, cells, trials }
+        Findings { record, plan, state, validity, reasons, settings, cells, look, trials }
     }
 }
 
@@ -235,6 +249,7 @@ impl Room<'_> {
             index: block.cell,
             scenario: scenario.name.clone(),
             requests: scenario.requests(),
+            alpha: self.settings.alpha,
             baseline: block.baseline.clone(),
             candidate: block.candidate.clone(),
             rounds: (u32::try_from(rounds.len()).unwrap_or(u32::MAX), self.plan.rounds),

@@ -33,13 +33,14 @@ fn a_preset_runs_baseline_against_pgo() {
 #[test]
 fn every_flag_of_run_reaches_the_plan() {
     let args = run(
-        "run my.toml --variants a,b,c --slots 4 --rounds 5 --seed 9 --engine sim --model /m --threads 2 \
+        "run my.toml --variants a,b,c --slots 4 --rounds 12 --look 6 --seed 9 --engine sim --model /m --threads 2 \
          --no-aa --handicap 3 --resident --on-loss fail --output json --gate --inconclusive=pass",
     );
     assert_eq!(args.source(), Some(Source::File("my.toml".into())));
     assert_eq!(args.lineup.names(), ["a", "b", "c"]);
     let expected = Overrides {
-        rounds: Some(5),
+        rounds: Some(12),
+        look: Some(6),
         seed: Some(9),
         control: Some(false),
         slots: Some(4),

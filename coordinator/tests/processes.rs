@@ -17,9 +17,13 @@ mod errors;
 mod history;
 #[path = "processes/interrupts.rs"]
 mod interrupts;
+#[path = "processes/look.rs"]
+mod look;
 #[path = "processes/losses.rs"]
 mod losses;
 #[path = "processes/modes.rs"]
 mod modes;
 #[path = "processes/resume.rs"]
 mod resume;
+#[path = "processes/variants.rs"]
+mod variants;

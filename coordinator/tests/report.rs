@@ -14,6 +14,8 @@ mod explain;
 mod exports;
 #[path = "report/gate.rs"]
 mod gate;
+#[path = "report/held.rs"]
+mod held;
 #[path = "report/listings.rs"]
 mod listings;
 #[path = "report/pages.rs"]

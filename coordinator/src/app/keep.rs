@@ -15,6 +15,8 @@ pub(super) struct Keeper {
     pub store: Arc<Store>,
     /// Which run.
     pub run: RunId,
+    /// Whether its plan has a look.
+    pub looks: bool,
 }
 
 fn told(result: Result<(), StoreError>) -> Result<(), JournalError> {
@@ -32,6 +34,13 @@ impl Journal for Keeper {
 
     fn commit(&self, block: &BlockDone, notices: &[Notice]) -> Result<(), JournalError> {
         told(self.store.commit_block(self.run, block, notices))
+    }
+
+    fn settled(&self) -> Result<Option<String>, JournalError> {
+        if !self.looks {
+            return Ok(None);
+        }
+        super::look::settled(&self.store, self.run).map_err(|error| JournalError(error.to_string()))
     }
 
     fn note(&self, notices: &[Notice]) -> Result<(), JournalError> {

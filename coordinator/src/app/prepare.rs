@@ -174,7 +174,8 @@ pub(super) fn new_run(
 fn run_labels(plan: &Plan, lineup: &Lineup) -> Vec<String> {
     let labels = [(lineup.is_a_a(), Findings::A_A), (plan.resident, "resident")];
     let labels = labels.into_iter().filter(|(on, _)| *on).map(|(_, label)| label.to_owned());
-    labels.chain(handicap(plan)).collect()
+    let look = plan.look.map(|look| format!("one look planned after {} of {} rounds", look.at, plan.rounds));
+    labels.chain(handicap(plan)).chain(look).collect()
 }
 
 /// A run whose difference was made is never to be taken for one of builds.

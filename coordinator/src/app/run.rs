@@ -10,7 +10,7 @@ use super::execute::{Ground, on_fleet};
 use super::ground;
 use super::keep::Keeper;
 use super::prepare::{self, Prepared};
-use super::{App, Verdict, stored};
+use super::{App, Verdict, look, stored};
 use crate::cli::{FleetArgs, RunArgs};
 use crate::compare::Findings;
 use crate::dispatch::driver::{Begun, Job, unix_ms};
@@ -57,7 +57,8 @@ pub(super) fn measured(
 ) -> Result<Measured, AppError> {
     let run = prepared.run;
     let ending = if prepared.job.script.blocks.is_empty() {
-        Ending { cause: Cause::Done, reason: String::new() }
+        let reason = look::settled(store, run)?.unwrap_or_default();
+        Ending { cause: Cause::Done, reason }
     } else {
         carried_out(app, prepared, store)?
     };
@@ -74,7 +75,7 @@ fn carried_out(app: &mut App<'_>, prepared: Prepared, store: &Arc<Store>) -> Res
         let done = store.resume_run(prepared.run)?.blocks.len();
         store.put_notice(prepared.run, &taken_up(first, done))?;
     }
-    let keeper = Keeper { store: Arc::clone(store), run: prepared.run };
+    let keeper = Keeper { store: Arc::clone(store), run: prepared.run, looks: plan.look.is_some() };
     let mut progress = app.reporter.progress(&plan);
     let ending =
         on_fleet(prepared.job, &prepared.ground, Arc::new(keeper), &mut |sight| progress.sight(&sight));
@@ -123,7 +124,10 @@ fn resumed(store: &Store, wanted: &str, fleet: &FleetArgs) -> Result<Prepared, A
             });
         }
     }
-    let blocks = schedule::remaining(schedule::blocks(&plan, &lineup), &resume.blocks);
+    let mut blocks = schedule::remaining(schedule::blocks(&plan, &lineup), &resume.blocks);
+    if plan.look.is_some() && look::settled(store, run)?.is_some() {
+        blocks.clear();
+    }
     let last = resume.next_attempts.values().map(|attempt| attempt.0).max();
     let ground = ground::of(fleet, &plan)?;
     let slots = ground.all_slots();
@@ -174,7 +178,7 @@ fn conclude(store: &Store, run: RunId, ending: &Ending) -> Result<Findings, AppE
 }
 
 /// Fixes the noise floors that the run is judged by, before anything is concluded from it.
-fn fix_floors(store: &Store, record: &RunRecord) -> Result<Option<NoiseFloors>, AppError> {
+pub(super) fn fix_floors(store: &Store, record: &RunRecord) -> Result<Option<NoiseFloors>, AppError> {
     let plan = Plan::from_json(&record.header.plan_json)?;
     let calibrations = store.calibrations()?;
     let Some(floors) = history::floors_of(&record.header, &plan, &calibrations) else { return Ok(None) };

@@ -58,6 +58,9 @@ pub struct Changes {
     /// Repetitions of every block; fewer than 6 never yield FASTER or SLOWER
     #[arg(long, value_name = "N")]
     pub rounds: Option<u32>,
+    /// Look once after so many rounds, and end there if every answer is clear at the stricter level of 0.5 %
+    #[arg(long, value_name = "ROUNDS")]
+    pub look: Option<u32>,
     /// The root of every random draw [default: drawn, and recorded]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -118,6 +121,7 @@ impl Changes {
     pub fn overrides(&self) -> Overrides {
         Overrides {
             rounds: self.rounds,
+            look: self.look,
             seed: self.seed,
             control: self.no_aa.then_some(false),
             slots: self.slots,

@@ -128,11 +128,7 @@ impl Measure {
     }
 
     /// The same with a value of the caller's choice.
-    pub(super) fn block_of(
-        self,
-        round: &Round,
-        value: impl Fn(&Trial) -> Option<f64>,
-    ) -> Option<Block> {
+    pub(super) fn block_of(self, round: &Round, value: impl Fn(&Trial) -> Option<f64>) -> Option<Block> {
         let seat = |arm| {
             let cost = self.cost(value(round.arms.get(&arm)?)?)?;
             Some(Seat { cost, position: round.position(arm)? })

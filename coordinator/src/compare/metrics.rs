@@ -25,6 +25,8 @@ pub struct MetricComparison {
     /// What A/A comparisons on this class of hosts showed without any difference, as a share; 0 where none was
     /// calibrated.
     pub noise_floor: f64,
+    /// Two-sided error of its intervals.
+    pub alpha: f64,
     /// A sentence where the quantile rests on few values.
     pub warning: Option<String>,
     /// Each round's values, in the measure's own unit, with the arms' places.
@@ -175,8 +177,18 @@ impl Draft {
                 (warning, Outcome::Compared { comparison, adjusted_p, pooled, resampled, decision })
             }
         };
-        let Tolerance { tau, noise_floor } = tolerance;
-        MetricComparison { measure, primary, tolerance: tau, noise_floor, warning, rounds, seed, outcome }
+        let (Tolerance { tau, noise_floor }, alpha) = (tolerance, settings.alpha);
+        MetricComparison {
+            measure,
+            primary,
+            tolerance: tau,
+            noise_floor,
+            alpha,
+            warning,
+            rounds,
+            seed,
+            outcome,
+        }
     }
 }
 

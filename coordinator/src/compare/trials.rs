@@ -62,7 +62,8 @@ impl Trials {
     /// Every accepted part, by scenario, round, arm and slot.
     #[must_use]
     pub fn parts(&self) -> Vec<&Kept> {
-        let merged = self.rounds.values().flat_map(|round| round.arms.values()).flat_map(|trial| &trial.parts);
+        let merged =
+            self.rounds.values().flat_map(|round| round.arms.values()).flat_map(|trial| &trial.parts);
         let mut parts: Vec<&Kept> = merged.chain(&self.left_out).collect();
         parts.sort_by_key(|part| (part.place.key, part.place.slot));
         parts

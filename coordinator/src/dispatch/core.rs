@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Gathering ─(slots are there)→ Trial ─(all parts)→ Trial … ─(block's last arm)→ Committing ─committed→ Gathering …
+//!     Committing ─settled→ Clearing{end} ─→ Done                    (a planned look found the answer)
 //!     Trial ─(loss)→ Clearing{again} ─(all gone)→ Gathering         (same block, next attempt, until max_attempts)
 //!     Trial ─(Ctrl-C | cannot go on)→ Clearing{end} ─(all gone)→ Done
 //!     any   ─(second Ctrl-C)→ Done, everything killed
@@ -167,7 +168,8 @@ impl Core {
                 self.note(NoticeKind::Late, message, &mut effects);
             }
             Event::Told(line) => effects.push(Effect::Show(Sight::Told(line))),
-            Event::Committed => self.committed(now, &mut effects),
+            Event::Committed => self.committed(now, None, &mut effects),
+            Event::Settled(why) => self.committed(now, Some(why), &mut effects),
             Event::StoreFailed(reason) => self.end(now, Cause::Store, reason, &mut effects),
             Event::Interrupt => self.interrupt(now, &mut effects),
             Event::Tick => self.tick(now, &mut effects),
@@ -318,7 +320,8 @@ impl Core {
         self.advance(now, effects);
     }
 
-    fn committed(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+    /// The block is durable; with `settled` its run has an answer already.
+    fn committed(&mut self, now: Duration, settled: Option<String>, effects: &mut Vec<Effect>) {
         if self.phase != Phase::Committing {
             return;
         }
@@ -327,8 +330,8 @@ impl Core {
         self.issued = 0;
         self.tries = 1;
         self.make_whole();
-        if self.block == self.script.blocks.len() {
-            self.end(now, Cause::Done, String::new(), effects);
+        if self.block == self.script.blocks.len() || settled.is_some() {
+            self.end(now, Cause::Done, settled.unwrap_or_default(), effects);
         } else if self.interrupts > 0 {
             self.end(now, Cause::User, INTERRUPTED.to_owned(), effects);
         } else {

@@ -268,7 +268,15 @@ impl Driver<'_> {
         let journal = Arc::clone(&self.journal);
         let notices = std::mem::take(&mut self.notices);
         let block = BlockDone { finished_unix_ms: unix_ms(), ..block };
-        follow(blocking(move || journal.commit(&block, &notices)).await, Some(Event::Committed))
+        let look = Arc::clone(&self.journal);
+        if let Err(error) = blocking(move || journal.commit(&block, &notices)).await {
+            return Done::Failed(error);
+        }
+        match blocking(move || look.settled()).await {
+            Ok(None) => Done::Follow(Event::Committed),
+            Ok(Some(why)) => Done::Follow(Event::Settled(why)),
+            Err(error) => Done::Failed(error),
+        }
     }
 
     /// The first open engine is when a run begins to exist: before, nothing was measured and nothing is stored.
@@ -311,9 +319,9 @@ fn follow(result: Result<(), JournalError>, event: Option<Event>) -> Done {
     }
 }
 
-async fn blocking(
-    work: impl FnOnce() -> Result<(), JournalError> + Send + 'static,
-) -> Result<(), JournalError> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, JournalError> + Send + 'static,
+) -> Result<T, JournalError> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| Err(JournalError(panic.to_string())))
 }
 

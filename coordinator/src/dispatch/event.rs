@@ -69,6 +69,8 @@ pub enum Event {
     Told(String),
     /// The block's parts and marker are durable.
     Committed,
+    /// They are, and the planned look finds the run's answer clear: it need not go on. Why, in words.
+    Settled(String),
     /// The store could not make something durable.
     StoreFailed(String),
     /// Ctrl-C.
@@ -146,7 +148,7 @@ pub enum Effect {
     },
     /// Keep an accepted part.
     Keep(Delivery),
-    /// Make the block durable, then say [`Event::Committed`].
+    /// Make the block durable, then say [`Event::Committed`] or [`Event::Settled`].
     Commit(BlockDone),
     /// Write down something that a reader of the results must know.
     Note(Noted),

@@ -31,6 +31,14 @@ pub trait Journal: Send + Sync {
     /// When it could not be written.
     fn commit(&self, block: &BlockDone, notices: &[Notice]) -> Result<(), JournalError>;
 
+    /// Whether a look planned beforehand ends the run with the block that was just committed: why, in words.
+    ///
+    /// # Errors
+    /// When what was measured cannot be read.
+    fn settled(&self) -> Result<Option<String>, JournalError> {
+        Ok(None)
+    }
+
     /// Writes down notices that no block will carry. Durable when it returns.
     ///
     /// # Errors

@@ -9,6 +9,12 @@ use contract::spec::{Scenario, ShapeKind};
 use super::load::{self, LoadProblem};
 use super::{EnginePlan, Plan, PlanError, SimPlan};
 
+/// Rounds from which a look can answer: with the control the exact check's least p is about 1/3^R, which is below .005
+/// from here on; fewer than six rounds never answer anyhow.
+const LEAST_LOOK: u32 = 6;
+/// The same without the control, where the least p is 2/2^R.
+const LEAST_LOOK_OF_TWO: u32 = 9;
+
 /// One thing that makes a plan senseless.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Problem {
@@ -33,6 +39,19 @@ pub enum Problem {
         key: String,
         /// What was given.
         name: String,
+    },
+    /// A look that could not answer, or none at all.
+    #[error(
+        "`look.at` is {at}: the planned look must come after at least {least} rounds, fewer cannot answer at its level, \
+         and before the last of {rounds}; raise --rounds or leave the look out"
+    )]
+    Look {
+        /// After how many rounds.
+        at: u32,
+        /// The fewest after which it can answer.
+        least: u32,
+        /// Rounds of the plan.
+        rounds: u32,
     },
     /// Nothing to do.
     #[error("there is no [[scenario]], at least one is needed")]
@@ -164,6 +183,14 @@ impl Ledger {
     fn plan(&mut self, plan: &Plan) {
         self.name("name", &plan.name);
         self.range("rounds", plan.rounds, 1, 10_000);
+        if let Some(look) = plan.look {
+            let least = if plan.control { LEAST_LOOK } else { LEAST_LOOK_OF_TWO };
+            self.problems.extend((!(least..plan.rounds).contains(&look.at)).then_some(Problem::Look {
+                at: look.at,
+                least,
+                rounds: plan.rounds,
+            }));
+        }
         self.range("slots", plan.slots, 1, 1024);
         self.range("max_attempts", plan.max_attempts, 1, 100);
         self.real("seed", plan.seed as f64, 0.0, Plan::SEED_MAX as f64);

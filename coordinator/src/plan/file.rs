@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DEFAULT_ROUNDS, EngineKind, EnginePlan, Limits, NativePlan, OnLoss, Plan, PlanError, Primary, SimParams,
-    SimPlan, Timeouts, Tolerances, Unknown, nearest,
+    DEFAULT_ROUNDS, EngineKind, EnginePlan, Limits, Look, NativePlan, OnLoss, Plan, PlanError, Primary,
+    SimParams, SimPlan, Timeouts, Tolerances, Unknown, nearest,
 };
 
 /// A plan as written, before it was checked.
@@ -35,6 +35,8 @@ pub(super) struct PlanFile {
     pub(super) max_attempts: u32,
     #[serde(default)]
     pub(super) engine: EngineKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) look: Option<Look>,
     #[serde(default)]
     pub(super) tolerance: Tolerances,
     #[serde(default)]
@@ -98,6 +100,7 @@ impl PlanFile {
             on_loss: plan.on_loss,
             max_attempts: plan.max_attempts,
             engine: plan.engine_kind(),
+            look: plan.look,
             tolerance: plan.tolerance,
             validity: plan.validity,
             timeouts: plan.timeouts,
@@ -116,6 +119,7 @@ impl PlanFile {
         Plan {
             name: self.name,
             rounds: self.rounds,
+            look: self.look,
             seed: self.seed.unwrap_or(fresh_seed & Plan::SEED_MAX),
             control: self.control,
             slots: self.slots,

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::file::PlanFile;
-use super::{EngineKind, OnLoss, Plan, PlanError, preset};
+use super::{EngineKind, Look, OnLoss, Plan, PlanError, preset};
 
 /// Where a plan comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Source {
 pub struct Overrides {
     /// Repetitions of every block.
     pub rounds: Option<u32>,
+    /// The planned look, after how many rounds.
+    pub look: Option<u32>,
     /// The root of every random draw.
     pub seed: Option<u64>,
     /// Whether comparisons carry arm A2.
@@ -59,6 +61,7 @@ pub fn resolve(source: &Source, flags: &Overrides, fresh_seed: u64) -> Result<Pl
 impl PlanFile {
     fn with(mut self, flags: &Overrides) -> Self {
         self.rounds = flags.rounds.unwrap_or(self.rounds);
+        self.look = flags.look.map(|at| Look { at }).or(self.look);
         self.seed = flags.seed.or(self.seed);
         self.control = flags.control.unwrap_or(self.control);
         self.slots = flags.slots.unwrap_or(self.slots);

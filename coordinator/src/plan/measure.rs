@@ -29,6 +29,15 @@ pub enum Primary {
     RequestsPerSecond,
 }
 
+/// One look planned before the run (METHOD 2.3): after so many rounds it ends if every primary answer is clear at a
+/// stricter level, and otherwise goes on to its last round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Look {
+    /// After how many rounds.
+    pub at: u32,
+}
+
 /// Relative differences that do not matter, as shares: 0.02 is 2 % (METHOD 2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -26,7 +26,7 @@ mod validity;
 pub use check::{Problem, Remark};
 pub use error::{PlanError, Unknown, nearest};
 pub use flags::{Overrides, Source, resolve};
-pub use measure::{Primary, Tolerances};
+pub use measure::{Look, Primary, Tolerances};
 pub use native::NativePlan;
 pub use sim::{SimParams, SimPlan};
 pub use timeouts::Timeouts;
@@ -42,6 +42,8 @@ pub struct Plan {
     pub name: String,
     /// Repetitions of every block.
     pub rounds: u32,
+    /// The look planned beforehand; without one the answer waits for the last round.
+    pub look: Option<Look>,
     /// The root of every random draw of the run. Below 2^53, so that every JSON reader keeps it.
     pub seed: u64,
     /// Whether comparisons carry the baseline once more (arm A2).

@@ -37,6 +37,24 @@ fn pinning_takes_the_only_slot() {
 }
 
 #[test]
+fn a_look_comes_when_it_can_answer_and_before_the_end() {
+    let look =
+        |at: u32, control: bool| with(&format!("rounds = 12\ncontrol = {control}\nlook = {{ at = {at} }}"));
+    let plan = read(&look(6, true)).expect("six rounds of three arms can answer");
+    assert_eq!(plan.look, Some(Look { at: 6 }));
+    assert_eq!(Plan::from_json(&plan.to_json()).expect("recorded").look, plan.look);
+    assert!(read(&look(9, false)).is_ok());
+    for (text, least) in [(look(5, true), 6), (look(12, true), 6), (look(8, false), 9)] {
+        let refusal = refusal(&text);
+        assert!(refusal.contains(&format!("at least {least} rounds")), "{refusal}");
+    }
+    assert!(
+        !read(SMALL).expect("no look").to_json().contains("look"),
+        "older programs read plans without one"
+    );
+}
+
+#[test]
 fn every_preset_is_valid_and_named_as_it_is_called() {
     for name in preset::NAMES {
         let plan = preset::plan(name, 1).expect(name);

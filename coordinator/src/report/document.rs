@@ -12,7 +12,7 @@ pub use cell::{Arm, Cell, Check, Cold, FirstRequest, Latency, Outcomes, Quantile
 pub use metric::{Bootstrap, Estimate, Exact, Interval, Metric, Pooled, Round, Value};
 pub use part::{Engine, Histogram, Part, Usage, Window};
 pub use places::{HostSample, Odd, PlaceEffect, Places, Signals};
-pub use run::{Host, Measurement, Notice, Reason, Run, RunDocument, Settings, Variant};
+pub use run::{Host, Look, Measurement, Notice, Reason, Run, RunDocument, Settings, Variant};
 
 /// Version of the document. Raised when a reader of the last one could misunderstand this one. 1: first.
 pub const SCHEMA_VERSION: u32 = 1;

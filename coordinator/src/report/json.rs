@@ -51,7 +51,7 @@ impl Reporter for Json<'_> {
     fn explained(&mut self, findings: &Findings, explanations: &[Explanation<'_>]) -> io::Result<()> {
         let run = findings.record.header.run.to_string();
         let metrics: Vec<Value> = explanations.iter().map(explain::explanation).collect();
-        self.answer("explanation", json!({ "run": run, "metrics": metrics }))
+        self.answer("explanation", json!({ "run": run, "look": convert::look(findings), "metrics": metrics }))
     }
 
     fn across(&mut self, across: &Across) -> io::Result<()> {

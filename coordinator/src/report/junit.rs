@@ -5,7 +5,7 @@
 use stats::compare::{Decision, Verdict};
 use stats::validity::Validity;
 
-use super::human::words::{NBSP, Unit, change, count, interval, percent, tolerance};
+use super::human::words::{NBSP, Unit, change, count, interval, percent, plain_level, tolerance};
 use super::human::{doubts, headline};
 use crate::compare::{Cell, Findings, MetricComparison, Outcome};
 
@@ -66,9 +66,9 @@ fn suite(cell: &Cell) -> Suite {
 fn case(cell: &Cell, metric: &MetricComparison) -> Case {
     let ending = match &metric.outcome {
         Outcome::Compared { comparison, decision, .. } => {
-            let effect = &comparison.effect;
+            let (effect, level) = (&comparison.effect, plain_level(metric.alpha));
             let message = format!(
-                "{}: {} (95 % interval {}), tolerance ±{}, could have seen {}, {}",
+                "{}: {} ({level} interval {}), tolerance ±{}, could have seen {}, {}",
                 decision.verdict.name(),
                 change(metric, effect.delta, Unit::Said),
                 interval(metric, &effect.ci, Unit::Said),

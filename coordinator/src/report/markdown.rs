@@ -7,7 +7,9 @@ use stats::compare::Estimate;
 use stats::validity::Finding;
 
 use super::human::provenance::{before, frequency, topology};
-use super::human::words::{NBSP, NONE, Unit, change, count, date, interval, percent, tolerance, value};
+use super::human::words::{
+    NBSP, NONE, Unit, change, count, date, interval, look, percent, plain_level, tolerance, value,
+};
 use super::human::{doubts, headline, labels, notes};
 use crate::compare::{Cell, Findings, MetricComparison, Outcome};
 
@@ -34,6 +36,7 @@ pub(super) fn comment(findings: &Findings) -> String {
 /// Why it is not VALID, what to do about it, and what was lost.
 fn reasons(findings: &Findings) -> String {
     let mut lines = Vec::new();
+    lines.extend(findings.look.as_ref().map(|planned| plain(&look(planned))));
     lines.extend(findings.reasons.iter().map(|reason| plain(reason)));
     for cell in &findings.cells {
         lines.extend(doubts(cell).iter().map(|finding| doubt(cell, finding, "")));
@@ -58,11 +61,11 @@ fn list(lines: &[String]) -> String {
 
 fn scenario(cell: &Cell) -> String {
     let candidate = cell.candidate.as_deref().unwrap_or_default();
-    let (done, planned) = cell.rounds;
+    let ((done, planned), level) = (cell.rounds, plain_level(cell.alpha));
     let (one, other) = (plain(&cell.baseline), plain(candidate));
     let mut text = format!(
         "\n#### {}: {other} against {one}, {done} of {planned} rounds\n\n\
-         | measure | {one} | {other} | change | 95 % interval | tolerance | could have seen | verdict |\n\
+         | measure | {one} | {other} | change | {level} interval | tolerance | could have seen | verdict |\n\
          |---|--:|--:|--:|--:|--:|--:|---|\n",
         plain(&cell.scenario)
     );
@@ -109,8 +112,9 @@ fn control(cell: &Cell) -> String {
         return String::new();
     }
     format!(
-        "\n{}\n| measure | change | 95 % interval |\n|---|--:|--:|\n{}\n</details>\n",
+        "\n{}\n| measure | change | {} interval |\n|---|--:|--:|\n{}\n</details>\n",
         summary("Control: the baseline once more against itself; it should not differ"),
+        plain_level(cell.alpha),
         rows.concat()
     )
 }

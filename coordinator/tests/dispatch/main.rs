@@ -274,6 +274,21 @@ fn ctrl_c_once_stops_cleanly_with_what_is_done() {
 }
 
 #[test]
+fn a_run_whose_look_found_the_answer_ends_complete_before_its_last_block() {
+    for resident in [false, true] {
+        let mut fleet = Fleet::new(Script { resident, ..script(3, 2) });
+        fleet.feed(joined(HOST, 2));
+        fleet.until(|e| matches!(e, Event::Committed));
+        fleet.answers.clear();
+        fleet.feed(Event::Settled("clear after 1 of 3 rounds".into()));
+        fleet.settle();
+        assert_eq!((fleet.ended(), fleet.committed.len()), (RunState::Complete, 1));
+        assert_eq!(fleet.ending.as_ref().expect("ended").reason, "clear after 1 of 3 rounds");
+        assert!(fleet.spawned.is_empty(), "nobody is left behind");
+    }
+}
+
+#[test]
 fn ctrl_c_during_a_commit_lets_it_finish() {
     let mut fleet = started(2, 1);
     fleet.until(|e| matches!(e, Event::Committed));

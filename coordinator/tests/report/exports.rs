@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Output;
 
-use contract::id::Arm;
+use contract::id::{Arm, TrialKey};
 use contract::metric::Metric;
 use contract::part::{Outcome, Part, RequestRecord, Step, StepLog};
 use coordinator::compare::{self, Findings};
 use coordinator::report::export::{ExportError, Kind, Selection, render};
 use coordinator::report::run_document;
+use coordinator::store::RunRecord;
 use serde_json::Value;
 
 use super::elsewhere::{ask_file, python};
@@ -26,12 +27,22 @@ const KINDS: [(Kind, &str); 5] = [
 /// Enough for every file, and quickly made up.
 const ROUNDS: u32 = 2;
 
-/// Findings whose parts also keep requests and steps.
-fn findings() -> Findings {
+/// A run whose parts also keep requests and steps.
+fn record() -> RunRecord {
     let mut record =
         Story { b: 0.97, scatter: 0.02, failures: 1, rounds: ROUNDS, ..Story::default() }.record();
     record.parts.iter_mut().for_each(keep_requests);
-    compare::findings(record).unwrap()
+    record
+}
+
+fn findings() -> Findings {
+    compare::findings(record()).unwrap()
+}
+
+fn rendered(kind: Kind, findings: &Findings, selection: &Selection) -> Result<Vec<u8>, ExportError> {
+    let whole =
+        |trial: TrialKey| Ok(record().parts.into_iter().filter(|part| part.place.key == trial).collect());
+    render(kind, findings, selection, &whole)
 }
 
 fn keep_requests(part: &mut Part) {
@@ -56,14 +67,14 @@ fn keep_requests(part: &mut Part) {
 }
 
 fn text(kind: Kind, selection: &Selection) -> String {
-    String::from_utf8(render(kind, &findings(), selection).unwrap()).unwrap()
+    String::from_utf8(rendered(kind, &findings(), selection).unwrap()).unwrap()
 }
 
 fn write_all(findings: &Findings, dir: &Path) {
     let document = serde_json::to_string(&run_document(findings).unwrap()).unwrap();
     std::fs::write(dir.join("run.json"), document).unwrap();
     for (kind, name) in KINDS {
-        let bytes = render(kind, findings, &Selection::default()).unwrap();
+        let bytes = rendered(kind, findings, &Selection::default()).unwrap();
         std::fs::write(dir.join("run").with_extension(name), bytes).unwrap();
     }
 }
@@ -114,7 +125,7 @@ fn the_table_has_one_shape_and_a_selection_takes_rows_away() {
 #[test]
 fn what_no_trial_is_like_is_refused_with_what_there_is() {
     let selection = Selection { scenario: Some("burst-300".into()), ..Selection::default() };
-    let error = render(Kind::Csv, &findings(), &selection).unwrap_err();
+    let error = rendered(Kind::Csv, &findings(), &selection).unwrap_err();
     assert!(matches!(error, ExportError::NoTrial { .. }));
     let known = format!("burst-100, burst-200, rounds 0 to {}, arms A, A2, B", ROUNDS - 1);
     assert!(

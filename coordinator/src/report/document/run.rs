@@ -138,6 +138,21 @@ pub struct Settings {
     pub power: f64,
     /// What autocorrelation between rounds does to the interval: `off`, `auto`, `full`.
     pub guard: String,
+    /// The look planned before the run; absent where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look: Option<Look>,
+}
+
+/// One look planned before the run, at a level of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Look {
+    /// After how many rounds.
+    pub after: u32,
+    /// Of how many.
+    pub rounds: u32,
+    /// Whose answer the document holds: `look` or `end`.
+    pub answer: String,
 }
 
 /// Whether a measurement is to be believed.

@@ -188,9 +188,9 @@ fn sentence(cell: &Cell) -> Option<String> {
     if decision.verdict == Verdict::Invalid {
         return None;
     }
-    let effect = &comparison.effect;
+    let (effect, level) = (&comparison.effect, words::level(metric.alpha));
     Some(format!(
-        "{}: {}, {} (95\u{a0}% interval {}).",
+        "{}: {}, {} ({level} interval {}).",
         cell.scenario,
         instead(metric, &value(metric.measure, b), &value(metric.measure, a)),
         change(metric, effect.delta, Unit::Said),

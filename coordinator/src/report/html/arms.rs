@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::super::human::control_word;
 use super::super::human::views::{FIGURES, KINDS};
-use super::super::human::words::{NONE, Unit, change, interval, nanos, percent, tolerance, value};
+use super::super::human::words::{NONE, Unit, change, interval, level, nanos, percent, tolerance, value};
 use super::table::Table;
 use super::{Scene, heading};
 use crate::compare::{ArmSummary, Latency, MetricComparison, Outcome};
@@ -29,8 +29,8 @@ pub(super) fn draw(scene: &Scene<'_>) -> Markup {
 /// Every measure, as the forest plot shows it.
 pub(super) fn comparison(scene: &Scene<'_>) -> Table {
     let (a, b) = (heading(scene.cell, Arm::A), heading(scene.cell, Arm::B));
-    let headings =
-        ["measure", &a, &b, "change", "95\u{a0}% interval", "tolerance", "could have seen", "verdict"];
+    let level = format!("{}\u{a0}interval", level(scene.cell.alpha));
+    let headings = ["measure", &a, &b, "change", &level, "tolerance", "could have seen", "verdict"];
     Table::new("Every measure of B against A", headings)
         .words(&[7])
         .with(scene.cell.metrics.iter().map(|metric| measure(metric).to_vec()))
@@ -82,7 +82,8 @@ pub(super) fn control(scene: &Scene<'_>) -> Table {
         let word = control_word(control, decision.tau_ln).to_owned();
         Some(vec![metric.measure.label(), of(Arm::A), of(Arm::A2), change, range, word])
     };
-    let headings = ["measure", "A", "A2", "change", "95\u{a0}% interval", "found"];
+    let level = format!("{}\u{a0}interval", level(scene.cell.alpha));
+    let headings = ["measure", "A", "A2", "change", &level, "found"];
     Table::new("The control: A2 against A; it should not differ", headings)
         .words(&[5])
         .with(scene.cell.metrics.iter().filter_map(row))

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use stats::compare::{Interval, Verdict};
 
 use super::super::human::headline;
-use super::super::human::words::{Unit, change, interval, value};
+use super::super::human::words::{Unit, change, interval, level, value};
 use super::answer::{badge, tone};
 use super::scale::Scale;
 use super::{mark, name, scale};
@@ -52,7 +52,7 @@ fn figures(cell: &Cell, metric: &MetricComparison) -> Markup {
 
 fn title(cell: &Cell, metric: &MetricComparison, ci: &Interval) -> String {
     let range = interval(metric, ci, Unit::Said);
-    format!("{}: 95\u{a0}% interval of {}: {range}", cell.scenario, metric.measure.label())
+    format!("{}: {} interval of {}: {range}", cell.scenario, level(metric.alpha), metric.measure.label())
 }
 
 /// The interval on a line of its own: the tolerance in grey, no change in the middle.

@@ -5,7 +5,7 @@ use contract::id::Arm;
 use maud::{Markup, html};
 use stats::compare::Interval;
 
-use super::super::human::words::{NONE, Unit, change, interval};
+use super::super::human::words::{NONE, Unit, change, interval, level, plain_level};
 use super::chart::{Axis, Chart, row, rows};
 use super::mark::{self, Point};
 use super::scale::{self, Scale};
@@ -56,7 +56,7 @@ fn chart(scene: &Scene<'_>, lines: &[Line<'_>]) -> Chart {
     let control = lines.iter().any(|line| line.control.is_some());
     Chart {
         id: scene.id("forest"),
-        title: "Every measure: change with its 95 % interval".to_owned(),
+        title: format!("Every measure: change with its {} interval", plain_level(scene.cell.alpha)),
         about: "Left of the middle is faster, right is slower; rates are turned round for it. Grey: the tolerance, \
                 within which a difference does not matter."
             .to_owned(),
@@ -133,7 +133,7 @@ fn legend(scene: &Scene<'_>, control: bool) -> Vec<(Markup, String)> {
 fn said(line: &Line<'_>) -> String {
     let Line { metric, delta, ci, .. } = line;
     let (change, range) = (change(metric, *delta, Unit::Said), interval(metric, ci, Unit::Said));
-    format!("{} {change}, 95\u{a0}% interval {range}", metric.measure.label())
+    format!("{} {change}, {} interval {range}", metric.measure.label(), level(metric.alpha))
 }
 
 fn beside(line: &Line<'_>) -> String {

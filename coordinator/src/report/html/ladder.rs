@@ -5,7 +5,7 @@ use contract::id::Arm;
 use maud::{Markup, html};
 use stats::compare::Block;
 
-use super::super::human::words::{NONE, Unit, change, count, value};
+use super::super::human::words::{NONE, Unit, change, count, level, value};
 use super::chart::{Axis, Chart};
 use super::mark;
 use super::scale::{self, Scale, Tick};
@@ -117,7 +117,7 @@ fn legend(scene: &Scene<'_>, metric: &MetricComparison, found: bool) -> Vec<(Mar
             (mark::rect("mean b", (0.0, 10.0), (100.0, 90.0)))
             (mark::level("mean b", 50.0))
         };
-        all.push((mark::swatch(&both), "mean with 95\u{a0}% interval".to_owned()));
+        all.push((mark::swatch(&both), format!("mean with {} interval", level(metric.alpha))));
     }
     all
 }

@@ -4,7 +4,7 @@
 use contract::id::Arm;
 use maud::{Markup, html};
 
-use super::super::human::words::{NBSP, NONE, Unit, change, count, interval, value};
+use super::super::human::words::{NBSP, NONE, Unit, change, count, interval, level, value};
 use super::ladder::better;
 use super::mark;
 use super::scale::{self, Scale};
@@ -123,7 +123,11 @@ fn table(scene: &Scene<'_>, metric: &MetricComparison, spots: &[Spot], title: &s
     let arms: Vec<Arm> = scene.cell.arms.iter().map(|arm| arm.arm).collect();
     let mut headings = vec!["place".to_owned()];
     headings.extend(arms.iter().map(|arm| heading(scene.cell, *arm)));
-    headings.extend(["change".to_owned(), "95\u{a0}% interval".to_owned(), "rounds".to_owned()]);
+    headings.extend([
+        "change".to_owned(),
+        format!("{}\u{a0}interval", level(metric.alpha)),
+        "rounds".to_owned(),
+    ]);
     let row = |spot: &Spot| {
         let mut row = vec![called(spot)];
         row.extend(arms.iter().map(|arm| typical(metric.measure, spot, *arm)));

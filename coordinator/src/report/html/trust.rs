@@ -4,6 +4,7 @@
 use maud::{Markup, html};
 use stats::validity::{CheckResult, Finding, Severity, Validity};
 
+use super::super::human::words::look;
 use super::super::human::{doubts, loss, worst};
 use super::answer::{Tone, badge};
 use super::table::Table;
@@ -23,6 +24,7 @@ pub(super) fn draw(findings: &Findings) -> Markup {
         section id="measurement" {
             h2 { "Is the measurement to be believed? " (badge(&tone)) }
             (reasons(findings))
+            @if let Some(planned) = &findings.look { p { (prose(&look(planned))) "." } }
             @if !losses.is_empty() {
                 h3 { "Lost on the way" }
                 p class="about" { "Never counted, never compared." }

@@ -9,7 +9,7 @@ use super::listings::offered;
 use super::page::Page;
 use super::places;
 use super::table::{Table, cut};
-use super::words::{NONE, Unit, change, interval, percent, tolerance, value};
+use super::words::{NONE, Unit, change, interval, percent, plain_level, tolerance, value};
 use crate::compare::{Cell, Measure, MetricComparison, Outcome};
 use crate::plan::Plan;
 use crate::schedule;
@@ -50,8 +50,8 @@ pub(super) fn print(page: &mut Page, plan: &Plan, cell: &Cell, depth: Depth) {
     let (done, planned) = cell.rounds;
     let (scenario, _) = schedule::of_cell(plan, cell.index);
     page.heading(&format!("{}; {done} of {planned} rounds", offered(&plan.scenarios[scenario])));
-    effects(&shown, &cell.baseline, candidate).print(page);
-    let control = controls(&shown);
+    effects(&shown, &cell.baseline, candidate, cell.alpha).print(page);
+    let control = controls(&shown, cell.alpha);
     if !control.is_empty() {
         page.gap();
         page.line("  control: the baseline once more (A2) against itself (A); it should not differ");
@@ -63,13 +63,14 @@ pub(super) fn print(page: &mut Page, plan: &Plan, cell: &Cell, depth: Depth) {
     footnotes(page, plan, cell, &shown);
 }
 
-fn effects(shown: &[&MetricComparison], baseline: &str, candidate: &str) -> Table {
+fn effects(shown: &[&MetricComparison], baseline: &str, candidate: &str, alpha: f64) -> Table {
     let (a, b) = if baseline == candidate {
         (format!("{} A", cut(baseline, NAME - 2)), format!("{} B", cut(candidate, NAME - 2)))
     } else {
         (cut(baseline, NAME), cut(candidate, NAME))
     };
-    let headings = ["measure", &a, &b, "change, %", "95 % interval, %", "verdict"];
+    let level = format!("{} interval, %", plain_level(alpha));
+    let headings = ["measure", &a, &b, "change, %", &level, "verdict"];
     let mut table = Table::new(headings).left(&[5]);
     for metric in shown {
         let (change, interval, verdict) = effect(metric);
@@ -105,8 +106,9 @@ fn estimate(metric: &MetricComparison, estimate: &Estimate) -> (String, String) 
     (change(metric, estimate.delta, Unit::InHeading), interval(metric, &estimate.ci, Unit::InHeading))
 }
 
-fn controls(shown: &[&MetricComparison]) -> Table {
-    let mut table = Table::new(["measure", "A", "A2", "change, %", "95 % interval, %", ""]).left(&[5]);
+fn controls(shown: &[&MetricComparison], alpha: f64) -> Table {
+    let level = format!("{} interval, %", plain_level(alpha));
+    let mut table = Table::new(["measure", "A", "A2", "change, %", &level, ""]).left(&[5]);
     for metric in shown {
         let Outcome::Compared { comparison, decision, .. } = &metric.outcome else { continue };
         let Some(control) = &comparison.control else { continue };
@@ -170,7 +172,8 @@ fn footnotes(page: &mut Page, plan: &Plan, cell: &Cell, shown: &[&MetricComparis
     notes.extend(undecided(shown));
     notes.extend(floors(shown));
     if labels(&real).is_some() {
-        notes.push("* within the tolerance, but real: the 95 % interval excludes no change".to_owned());
+        let level = plain_level(cell.alpha);
+        notes.push(format!("* within the tolerance, but real: the {level} interval excludes no change"));
     }
     if let Some(which) = labels(&|m| matches!(m.outcome, Outcome::Hidden { pooled: Some(_), .. })) {
         let least = limits.hide_below;

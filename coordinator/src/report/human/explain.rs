@@ -8,7 +8,7 @@ use stats::resample::{BOOTSTRAP_DRAWS, Method, PermutationTest, Pooled};
 
 use super::page::Page;
 use super::table::Table;
-use super::words::{NONE, Unit, change, count, interval, percent, tolerance, value};
+use super::words::{NONE, Unit, change, count, interval, percent, plain_level, tolerance, value};
 use crate::compare::{Derivation, Explanation, MetricComparison, Outcome};
 
 /// Where the text beside a name begins.
@@ -186,8 +186,8 @@ fn intervals(page: &mut Page, metric: &MetricComparison, found: &Estimate, setti
         let (low, high) = (figure(ci.low), figure(ci.high));
         fact(page, name, &format!("δ̂ ± {:.4}·{se} = {low} … {high}: {said}", t(ci)));
     };
-    range(&format!("{:.0} %", 100.0 * (1.0 - settings.alpha)), &found.ci);
-    range(&format!("{:.0} %", 100.0 * (1.0 - 2.0 * settings.alpha)), &found.tost);
+    range(&plain_level(settings.alpha), &found.ci);
+    range(&plain_level(2.0 * settings.alpha), &found.tost);
     let score = figure((found.delta / found.se).abs());
     fact(page, "p", &format!("P(|t| ≥ |δ̂| ÷ SE = {score}; df {df}) = {}", probability(found.p)));
     let beta = found.mde / found.se - t(&found.ci);
@@ -244,7 +244,11 @@ fn beside(page: &mut Page, metric: &MetricComparison) {
         fact(
             page,
             "jackknife",
-            &format!("of θ̂, one round left out at a time: SE {se}, 95 % interval {}", said.1),
+            &format!(
+                "of θ̂, one round left out at a time: SE {se}, {} interval {}",
+                plain_level(metric.alpha),
+                said.1
+            ),
         );
     }
     if let Some(drawn) = resampled {

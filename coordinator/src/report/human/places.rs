@@ -5,7 +5,7 @@ use stats::compare::Estimate;
 
 use super::page::Page;
 use super::table::{Table, cut};
-use super::words::{Unit, change, count, interval};
+use super::words::{Unit, change, count, interval, level, plain_level};
 use crate::compare::{Cell, MetricComparison, Place, PlaceEffect, Places, Signals};
 
 /// Longest name of a host in the table.
@@ -25,7 +25,8 @@ pub(super) fn table(page: &mut Page, cell: &Cell) {
 }
 
 fn effects(metric: &MetricComparison, places: &[PlaceEffect]) -> Table {
-    let mut table = Table::new(["place", "change, %", "95 % interval, %"]);
+    let level = format!("{} interval, %", plain_level(metric.alpha));
+    let mut table = Table::new(["place", "change, %", &level]);
     for PlaceEffect { place, effect } in places {
         let (change, interval) =
             (change(metric, effect.delta, Unit::InHeading), interval(metric, &effect.ci, Unit::InHeading));
@@ -55,7 +56,7 @@ pub(in crate::report) fn notes(cell: &Cell) -> Vec<String> {
 fn said(metric: &MetricComparison, estimate: &Estimate) -> String {
     let (change, range) =
         (change(metric, estimate.delta, Unit::Said), interval(metric, &estimate.ci, Unit::Said));
-    format!("{change} (95\u{a0}% interval {range})")
+    format!("{change} ({} interval {range})", level(metric.alpha))
 }
 
 fn odd(places: &Places, metric: &MetricComparison) -> Option<String> {
@@ -79,9 +80,9 @@ fn odd(places: &Places, metric: &MetricComparison) -> Option<String> {
 
 fn sample(places: &Places, metric: &MetricComparison) -> Option<String> {
     let sample = places.sample.as_ref()?;
-    let label = metric.measure.label();
+    let (label, level) = (metric.measure.label(), level(metric.alpha));
     Some(format!(
-        "the verdict holds for these {}; taken as a sample of hosts {label} is {} (95\u{a0}% interval {}), the \
+        "the verdict holds for these {}; taken as a sample of hosts {label} is {} ({level} interval {}), the \
          effect itself scatters by {:.2}\u{a0}% between hosts",
         count(places.hosts.len() as u64, "host"),
         change(metric, sample.delta, Unit::Said),

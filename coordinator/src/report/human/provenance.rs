@@ -7,7 +7,7 @@ use stats::validity::Validity;
 
 use super::page::Page;
 use super::verdict::PATIENCE;
-use super::words::{bytes, count, date, digits, percent};
+use super::words::{bytes, count, date, digits, look, percent};
 use crate::compare::{Cell, Findings, Outcome};
 use crate::plan::Plan;
 
@@ -28,6 +28,9 @@ pub(super) fn title(page: &mut Page, findings: &Findings) {
             0,
             0,
         );
+    }
+    if let Some(planned) = &findings.look {
+        page.sentence(&look(planned), 0, 2);
     }
     page.gap();
 }

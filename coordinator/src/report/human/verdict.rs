@@ -6,7 +6,7 @@ use stats::validity::Validity;
 
 use super::page::Page;
 use super::validity::doubts;
-use super::words::{Unit, change, count, interval, percent, tolerance, value};
+use super::words::{Unit, change, count, interval, level, percent, tolerance, value};
 use crate::compare::{Cell, MetricComparison, Outcome};
 
 /// More rounds than this nobody waits for: a quieter host is the better advice.
@@ -64,9 +64,9 @@ fn compared(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision
 
 /// "E2E p50 4.1 % lower (95 % interval 3.2 … 5.0 % lower), 10 rounds"
 fn figure(metric: &MetricComparison, found: &Comparison) -> String {
-    let effect = &found.effect;
+    let (effect, level) = (&found.effect, level(metric.alpha));
     format!(
-        "{} {} (95\u{a0}% interval {}), {}",
+        "{} {} ({level} interval {}), {}",
         metric.measure.label().replace(' ', "\u{a0}"),
         change(metric, effect.delta, Unit::Said),
         interval(metric, &effect.ci, Unit::Said),
@@ -135,9 +135,10 @@ fn sight(metric: &MetricComparison, mde: f64, needed: Option<u64>, done: u32) ->
 fn why_invalid(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision: &Decision) -> String {
     let control =
         found.control.as_ref().filter(|_| matches!(deciding(decision), Some(Row::ControlDiffers { .. })));
+    let level = level(metric.alpha);
     match control {
         Some(control) => format!(
-            "the baseline against itself is not the same: {} of the control {} (95\u{a0}% interval {}), which is \
+            "the baseline against itself is not the same: {} of the control {} ({level} interval {}), which is \
              more than half the tolerance of {}. No difference of builds can be read here: use a quieter host or \
              more rounds",
             metric.measure.label(),

@@ -3,9 +3,9 @@
 //!
 //! Within a figure the spaces do not break ([`NBSP`]); the page turns them into plain ones.
 
-use stats::compare::Interval;
+use stats::compare::{Interval, Stage};
 
-use crate::compare::{Measure, MetricComparison};
+use crate::compare::{Measure, MetricComparison, Planned};
 
 /// The space inside a figure.
 pub(in crate::report) const NBSP: char = '\u{a0}';
@@ -81,6 +81,31 @@ fn points(share: f64) -> String {
 pub(in crate::report) fn tolerance(share: f64) -> String {
     let text = format!("{:.2}", 100.0 * share);
     format!("{}{NBSP}%", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// What a planned look means for the answer that follows.
+pub(in crate::report) fn look(planned: &Planned) -> String {
+    let (look, last) = (tolerance(Stage::Look.alpha()), tolerance(Stage::Final.alpha()));
+    let whose = match planned.stage {
+        Stage::Look => "this is the look's answer",
+        Stage::Final | Stage::Only => "this is the answer of the end",
+    };
+    format!(
+        "one look was planned before the run, after {} of {}, with an error of {look}, which leaves {last} to the end: \
+         {whose}",
+        planned.at,
+        count(planned.rounds.into(), "round")
+    )
+}
+
+/// How sure an interval is: an error of 0.05 is "95 %".
+pub(in crate::report) fn level(alpha: f64) -> String {
+    tolerance(1.0 - alpha)
+}
+
+/// The same where lines are not broken: in headings of tables and in other tools' documents.
+pub(in crate::report) fn plain_level(alpha: f64) -> String {
+    level(alpha).replace(NBSP, " ")
 }
 
 /// Whether figures carry their "%", or stand in a column that says it.

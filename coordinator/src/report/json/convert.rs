@@ -10,10 +10,10 @@ use contract::id::Arm;
 use contract::identity::{HostFacts, Sha256};
 use contract::run::{Notice, RunState, VariantRecord};
 use serde_json::{Value, json};
-use stats::compare::{Guard, Settings, Verdict};
+use stats::compare::{Guard, Stage, Verdict};
 use stats::validity::{Assessment, Checked, Finding, Quantity, Validity};
 
-use crate::compare::{ArmSummary, Cell, Findings, Latency, Views};
+use crate::compare::{ArmSummary, Cell, Findings, Latency, Planned, Views};
 use crate::report::document as doc;
 use crate::store::{RunRecord, RunSummary};
 
@@ -33,7 +33,7 @@ pub fn document(findings: &Findings) -> Result<doc::RunDocument, HistogramError>
         plan: plan(&record.header.plan_json),
         variants: record.header.variants.iter().map(variant).collect(),
         hosts: record.header.hosts.iter().map(|(agent, facts)| host(agent, facts)).collect(),
-        settings: settings(&findings.settings),
+        settings: settings(findings),
         measurement: overall(findings),
         notices: record.notices.iter().map(notice).collect(),
         cells: findings.cells.iter().map(cell).collect(),
@@ -137,13 +137,26 @@ fn host(agent: &str, facts: &HostFacts) -> doc::Host {
     }
 }
 
-fn settings(settings: &Settings) -> doc::Settings {
+/// The planned look, and whose answer this is.
+pub(super) fn look(findings: &Findings) -> Option<doc::Look> {
+    let Planned { at, rounds, stage } = findings.look?;
+    let answer = if stage == Stage::Look { "look" } else { "end" };
+    Some(doc::Look { after: at, rounds, answer: answer.to_owned() })
+}
+
+fn settings(findings: &Findings) -> doc::Settings {
+    let settings = &findings.settings;
     let guard = match settings.guard {
         Guard::Off => "off",
         Guard::Auto => "auto",
         Guard::Full => "full",
     };
-    doc::Settings { alpha: settings.alpha, power: settings.power, guard: guard.to_owned() }
+    doc::Settings {
+        alpha: settings.alpha,
+        power: settings.power,
+        guard: guard.to_owned(),
+        look: look(findings),
+    }
 }
 
 /// The run's own reasons, then those of the cells that made it what it is.

@@ -1,0 +1,26 @@
+//! The look that a plan may have: whether a stored run has its answer where it stands. Must not know who asks, a run
+//! that goes on or one that is taken up again.
+
+use contract::id::RunId;
+
+use super::run::fix_floors;
+use crate::compare::Reading;
+use crate::error::AppError;
+use crate::store::Store;
+
+/// Why the run may end here, in words; `None` where no look is due or its answer is not clear.
+pub(super) fn settled(store: &Store, run: RunId) -> Result<Option<String>, AppError> {
+    let mut outline = store.read_outline(run)?;
+    if !Reading::of(outline.clone())?.is_at_look() {
+        return Ok(None);
+    }
+    // The level of the look is one thing that must not change afterwards, the noise floors are another.
+    if outline.addenda.floors.is_none() {
+        outline.addenda.floors = fix_floors(store, &outline)?;
+    }
+    let findings = super::stored::derived(store, outline)?;
+    let look = findings.look.filter(|_| findings.settles());
+    Ok(look.map(|look| {
+        format!("every answer was clear at the look planned after {} of {} rounds", look.at, look.rounds)
+    }))
+}

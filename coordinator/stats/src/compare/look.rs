@@ -1,0 +1,35 @@
+//! One look planned before the run, so that a clear answer need not wait for the last round (METHOD 2.3). Owns how the
+//! error is split between the look and the end: stopping at the first of many looks at 5 % would err far more often. It
+//! must not know what is looked at.
+
+use super::estimate::Settings;
+
+/// Where in a run of fixed length an answer is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// No look was planned: all of the error is for the end.
+    Only,
+    /// The planned look.
+    Look,
+    /// The end, after the look found nothing clear.
+    Final,
+}
+
+impl Stage {
+    /// The two-sided error that may be spent here: .05, or .005 and .048 after O'Brien and Fleming, which together keep
+    /// 5 % when the look is half-way.
+    #[must_use]
+    pub const fn alpha(self) -> f64 {
+        match self {
+            Self::Only => 0.05,
+            Self::Look => 0.005,
+            Self::Final => 0.048,
+        }
+    }
+
+    /// The estimate's settings at this stage.
+    #[must_use]
+    pub fn settings(self) -> Settings {
+        Settings { alpha: self.alpha(), ..Settings::default() }
+    }
+}
