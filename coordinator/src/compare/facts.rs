@@ -61,7 +61,7 @@ fn median_e2e(rounds: &[&Round]) -> Duration {
 /// p99 of a burst of a hundred is nearly its maximum. What each part must satisfy was checked when it was accepted.
 fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial], median_e2e: Duration) -> TrialFacts {
     let parts = || trials.iter().flat_map(|trial| &trial.parts);
-    let sum = |pick: fn(&Kept) -> u64| parts().map(|part| pick(part)).sum::<u64>();
+    let sum = |pick: fn(&Kept) -> u64| parts().map(pick).sum::<u64>();
     let ticks = sum(|part| part.usage.host_ticks);
     let steal = sum(|part| part.usage.host_steal_ticks);
     let late = merged(trials, Metric::Lateness);

@@ -202,7 +202,7 @@ fn scheduling_share(trial: &Trial) -> Option<f64> {
 }
 
 fn most(trial: &Trial, pick: fn(&Kept) -> u64) -> f64 {
-    trial.parts.iter().map(|part| pick(part)).max().unwrap_or(0) as f64
+    trial.parts.iter().map(pick).max().unwrap_or(0) as f64
 }
 
 fn cpu_seconds(trial: &Trial) -> f64 {

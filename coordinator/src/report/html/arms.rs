@@ -29,7 +29,7 @@ pub(super) fn draw(scene: &Scene<'_>) -> Markup {
 /// Every measure, as the forest plot shows it.
 pub(super) fn comparison(scene: &Scene<'_>) -> Table {
     let (a, b) = (heading(scene.cell, Arm::A), heading(scene.cell, Arm::B));
-    let level = format!("{}\u{a0}interval", level(scene.cell.alpha));
+    let level = format!("{} interval", level(scene.cell.alpha));
     let headings = ["measure", &a, &b, "change", &level, "tolerance", "could have seen", "verdict"];
     Table::new("Every measure of B against A", headings)
         .words(&[7])
@@ -82,7 +82,7 @@ pub(super) fn control(scene: &Scene<'_>) -> Table {
         let word = control_word(control, decision.tau_ln).to_owned();
         Some(vec![metric.measure.label(), of(Arm::A), of(Arm::A2), change, range, word])
     };
-    let level = format!("{}\u{a0}interval", level(scene.cell.alpha));
+    let level = format!("{} interval", level(scene.cell.alpha));
     let headings = ["measure", "A", "A2", "change", &level, "found"];
     Table::new("The control: A2 against A; it should not differ", headings)
         .words(&[5])

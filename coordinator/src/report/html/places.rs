@@ -125,7 +125,7 @@ fn table(scene: &Scene<'_>, metric: &MetricComparison, spots: &[Spot], title: &s
     headings.extend(arms.iter().map(|arm| heading(scene.cell, *arm)));
     headings.extend([
         "change".to_owned(),
-        format!("{}\u{a0}interval", level(metric.alpha)),
+        format!("{} interval", level(metric.alpha)),
         "rounds".to_owned(),
     ]);
     let row = |spot: &Spot| {
