@@ -123,11 +123,7 @@ fn table(scene: &Scene<'_>, metric: &MetricComparison, spots: &[Spot], title: &s
     let arms: Vec<Arm> = scene.cell.arms.iter().map(|arm| arm.arm).collect();
     let mut headings = vec!["place".to_owned()];
     headings.extend(arms.iter().map(|arm| heading(scene.cell, *arm)));
-    headings.extend([
-        "change".to_owned(),
-        format!("{} interval", level(metric.alpha)),
-        "rounds".to_owned(),
-    ]);
+    headings.extend(["change".to_owned(), format!("{} interval", level(metric.alpha)), "rounds".to_owned()]);
     let row = |spot: &Spot| {
         let mut row = vec![called(spot)];
         row.extend(arms.iter().map(|arm| typical(metric.measure, spot, *arm)));
