@@ -10,7 +10,7 @@ use coordinator::store::{Store, StoreError};
 use crate::sample::{ORDER, block, header, place, put, run};
 
 const DIR: &str = "STORE_TEST_DIR";
-const KILLS: u32 = 20;
+const KILLS: u32 = 100;
 
 /// Not a test of its own: what the others start, in a process that can be killed. Writes blocks for ever and says so
 /// when each is committed.
@@ -56,7 +56,7 @@ fn a_killed_writer_loses_nothing_that_was_acknowledged() {
         for _ in 0..2 {
             acknowledged = done(&lines.next().unwrap()) + 1;
         }
-        for moment in 0..kill * 20_000 {
+        for moment in 0..kill * 4_000 {
             std::hint::black_box(moment);
         }
         child.kill().unwrap();
