@@ -91,7 +91,9 @@ impl Reporter for Json<'_> {
         let sound: Vec<String> = verified.sound.iter().map(ToString::to_string).collect();
         let damaged = |(run, error): &(contract::id::RunId, crate::store::StoreError)| json!({ "run": run.to_string(), "reason": error.to_string() });
         let damaged: Vec<Value> = verified.damaged.iter().map(damaged).collect();
-        self.answer("verified", json!({ "sound": sound, "damaged": damaged }))
+        let file = |(path, error): &(std::path::PathBuf, crate::store::StoreError)| json!({ "path": path, "reason": error.to_string() });
+        let files: Vec<Value> = verified.files.iter().map(file).collect();
+        self.answer("verified", json!({ "sound": sound, "damaged": damaged, "damaged_files": files }))
     }
 
     fn rebuilt(&mut self, rebuilt: &Rebuilt) -> io::Result<()> {

@@ -93,7 +93,8 @@ impl Reporter for Quiet<'_> {
     }
 
     fn verified(&mut self, verified: &Verified) -> io::Result<()> {
-        self.lines(verified.damaged.iter().map(|(run, _)| run))
+        self.lines(verified.damaged.iter().map(|(run, _)| run))?;
+        self.lines(verified.files.iter().map(|(path, _)| path.display()))
     }
 
     fn rebuilt(&mut self, rebuilt: &Rebuilt) -> io::Result<()> {

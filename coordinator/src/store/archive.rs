@@ -16,7 +16,7 @@
 //! keys, so that equal runs give equal files. Later layouts keep the first twelve bytes. History: 1, the first; 2 has
 //! sections 5, 8 and 9, and is written only where one of them is needed, so that older programs read the others.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use contract::id::RunId;
 use contract::part::Part;
@@ -47,6 +47,21 @@ const HASH: usize = 32;
 pub fn read_archive(path: &Path) -> Result<RunRecord, StoreError> {
     let (run, raw) = load(path)?;
     raw.open(run).map_err(|damage| StoreError::ArchiveDamaged { path: path.to_owned(), damage })
+}
+
+/// All export files of a directory, sorted by name, hence by time.
+pub(super) fn beside(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let error = |source| StoreError::io("list", dir, source);
+    let entries = match std::fs::read_dir(dir) {
+        Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(error)?,
+    };
+    let paths =
+        entries.map(|entry| Ok(entry.map_err(error)?.path())).collect::<Result<Vec<_>, StoreError>>()?;
+    let mut paths: Vec<_> =
+        paths.into_iter().filter(|path| path.extension().is_some_and(|x| x == "bench")).collect();
+    paths.sort();
+    Ok(paths)
 }
 
 /// Reads a run from the bytes of an export file, checking all of it. Newer layouts count as damage here.

@@ -10,7 +10,7 @@ use contract::id::RunId;
 use super::error::StoreError;
 use super::guard::guarded;
 use super::transfer::Imported;
-use super::{DB_DIR, Ledger, RUNS_DIR, Store, durable, key, lock, open, rows, witness};
+use super::{DB_DIR, Ledger, RUNS_DIR, Store, archive, durable, key, lock, open, rows, witness};
 
 /// What a rebuild did.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Store {
         let aside = set_aside(dir)?;
         let store = Self::open_locked(dir, lock)?;
         let mut rebuilt = Rebuilt { store, aside, imported: Vec::new(), refused: Vec::new() };
-        for path in archives(&dir.join(RUNS_DIR))? {
+        for path in archive::beside(&dir.join(RUNS_DIR))? {
             let imported = rebuilt.store.import(&path);
             rebuilt.note(&path, imported.map(Imported::run))?;
         }
@@ -127,16 +127,4 @@ fn free_name(dir: &Path) -> PathBuf {
     let plain = dir.join(format!("{DB_DIR}.corrupt-{now}"));
     let numbered = (1..).map(|n| dir.join(format!("{DB_DIR}.corrupt-{now}-{n}")));
     std::iter::once(plain).chain(numbered).find(|path| !path.exists()).expect("numbers do not end")
-}
-
-/// All export files of a directory, sorted by name, hence by time.
-fn archives(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    let error = |source| StoreError::io("list", dir, source);
-    let entries = std::fs::read_dir(dir).map_err(error)?;
-    let paths =
-        entries.map(|entry| Ok(entry.map_err(error)?.path())).collect::<Result<Vec<_>, StoreError>>()?;
-    let mut paths: Vec<_> =
-        paths.into_iter().filter(|path| path.extension().is_some_and(|x| x == "bench")).collect();
-    paths.sort();
-    Ok(paths)
 }

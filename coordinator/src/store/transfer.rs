@@ -10,7 +10,7 @@ use super::error::StoreError;
 use super::index::Row;
 use super::raw::RawRun;
 use super::write::Change;
-use super::{Ledger, Store, archive, durable, rows};
+use super::{Ledger, RUNS_DIR, Store, archive, durable, rows};
 
 /// What an import did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct Verified {
     pub sound: Vec<RunId>,
     /// Runs that are not.
     pub damaged: Vec<(RunId, StoreError)>,
+    /// Export files beside the database that are not what was written: nothing could be rebuilt from them.
+    pub files: Vec<(PathBuf, StoreError)>,
 }
 
 impl Imported {
@@ -88,12 +90,17 @@ impl Store {
     /// # Errors
     /// When the index cannot be read; what is wrong with single runs is in the answer.
     pub fn verify(&self) -> Result<Verified, StoreError> {
-        let mut verified = Verified { sound: Vec::new(), damaged: Vec::new() };
+        let mut verified = Verified { sound: Vec::new(), damaged: Vec::new(), files: Vec::new() };
         for run in self.ids()? {
             let proved = self.raw_run(run).and_then(|raw| self.reading(run, || raw.prove(run)));
             match proved {
                 Ok(()) => verified.sound.push(run),
                 Err(error) => verified.damaged.push((run, error)),
+            }
+        }
+        for path in archive::beside(&self.dir.join(RUNS_DIR))? {
+            if let Err(error) = archive::read_archive(&path) {
+                verified.files.push((path, error));
             }
         }
         Ok(verified)

@@ -45,6 +45,23 @@ fn a_damaged_run_can_be_removed() {
 }
 
 #[test]
+fn a_damaged_export_file_is_found_while_its_run_can_still_be_written_again() {
+    let dir = tempfile::tempdir().unwrap();
+    store_with(dir.path(), 1, 1);
+    let store = Store::open(dir.path()).unwrap();
+    let path = store.export(run(1)).unwrap();
+    assert!(store.verify().unwrap().files.is_empty());
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let verified = store.verify().unwrap();
+    assert_eq!((verified.sound, verified.files.len()), (vec![run(1)], 1));
+    store.export(run(1)).unwrap();
+    assert!(store.verify().unwrap().files.is_empty());
+}
+
+#[test]
 fn compacting_changes_nothing_but_the_size() {
     let dir = tempfile::tempdir().unwrap();
     store_with(dir.path(), 12, 4);

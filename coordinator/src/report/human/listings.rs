@@ -248,6 +248,14 @@ pub(super) fn verified(page: &mut Page, verified: &Verified) {
     for (run, error) in &verified.damaged {
         page.item(&format!("{run}: failed to {error}"));
     }
+    for (_, error) in &verified.files {
+        page.item(&format!("failed to {error}"));
+    }
+    if !verified.files.is_empty() {
+        let files = count(verified.files.len() as u64, "export file");
+        let way = "where its run is sound, write it again: `coordinator runs export ID --to FILE`";
+        page.sentence(&format!("{files} damaged; {way}"), 0, 2);
+    }
 }
 
 /// What could be brought back.
