@@ -162,7 +162,8 @@ fn candidates() -> Vec<(PathBuf, PathBuf)> {
     let numbered = (15..=NEWEST).rev().flat_map(|version| {
         let suffixed = |name: &str| PathBuf::from(format!("{name}-{version}"));
         let debian = |name: &str| PathBuf::from(format!("/usr/lib/llvm-{version}/bin/{name}"));
-        [(suffixed("llvm-bolt"), suffixed("merge-fdata")), (debian("llvm-bolt"), debian("merge-fdata"))]
+        // Debian's names with a number are links, beside which BOLT looks for its runtime library in vain.
+        [(debian("llvm-bolt"), debian("merge-fdata")), (suffixed("llvm-bolt"), suffixed("merge-fdata"))]
     });
     std::iter::once(plain).chain(numbered).collect()
 }
@@ -211,5 +212,6 @@ mod tests {
         assert_eq!(found[0].0, Path::new("llvm-bolt"));
         let at = |name: &str| found.iter().position(|(path, _)| path == Path::new(name)).expect("listed");
         assert!(at("/usr/lib/llvm-20/bin/llvm-bolt") < at("llvm-bolt-19"));
+        assert!(at("/usr/lib/llvm-19/bin/llvm-bolt") < at("llvm-bolt-19"));
     }
 }
