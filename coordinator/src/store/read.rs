@@ -36,13 +36,13 @@ impl Store {
     /// # Errors
     /// When there is none, or more than one.
     pub fn find(&self, wanted: &str) -> Result<RunId, StoreError> {
-        let runs = self.ids()?;
-        let Some(newest) = runs.last() else { return Err(StoreError::NoRuns { dir: self.dir.clone() }) };
+        let newest = self.listed(b"", |ids| ids.next_back().transpose())?;
+        let Some(newest) = newest else { return Err(StoreError::NoRuns { dir: self.dir.clone() }) };
         if wanted == LATEST {
-            return Ok(*newest);
+            return Ok(newest);
         }
         let upper = wanted.to_ascii_uppercase();
-        let candidates: Vec<_> = runs.into_iter().filter(|run| run.as_str().starts_with(&upper)).collect();
+        let candidates: Vec<_> = self.listed(upper.as_bytes(), |ids| ids.collect())?;
         match candidates[..] {
             [one] if !wanted.is_empty() => Ok(one),
             [] => Err(StoreError::NoSuchRun { wanted: wanted.to_owned() }),
@@ -117,9 +117,18 @@ impl Store {
 
     /// The ids of all runs, oldest first.
     pub(super) fn ids(&self) -> Result<Vec<RunId>, StoreError> {
-        let read =
-            || rows::keys(&self.trees.index).map(|key| key::run_of(&key?).ok_or(Damage::Index)).collect();
-        guarded(read).and_then(|ids| ids).map_err(|damage| self.damaged(damage))
+        self.listed(b"", |ids| ids.collect())
+    }
+
+    /// Of the ids that begin so, in order, what is taken.
+    fn listed<T>(
+        &self,
+        beginning: &[u8],
+        take: impl FnOnce(&mut dyn DoubleEndedIterator<Item = Result<RunId, Damage>>) -> Result<T, Damage>,
+    ) -> Result<T, StoreError> {
+        let mut ids =
+            rows::keys(&self.trees.index, beginning).map(|key| key::run_of(&key?).ok_or(Damage::Index));
+        guarded(|| take(&mut ids)).and_then(|taken| taken).map_err(|damage| self.damaged(damage))
     }
 
     /// The sealed records of a run, checked against its index row.

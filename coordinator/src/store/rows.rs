@@ -54,9 +54,12 @@ pub(super) fn scan(tree: &Tree, prefix: &[u8]) -> impl Iterator<Item = Result<Ro
     })
 }
 
-/// The keys of all values, in order, without reading those.
-pub(super) fn keys(tree: &Tree) -> impl Iterator<Item = Result<Vec<u8>, Damage>> + use<> {
-    tree.iter().keys().filter_map(|piece| {
+/// The keys of all values whose keys begin with a prefix, without reading those; in order from both ends.
+pub(super) fn keys(
+    tree: &Tree,
+    prefix: &[u8],
+) -> impl DoubleEndedIterator<Item = Result<Vec<u8>, Damage>> + use<> {
+    tree.scan_prefix(prefix).keys().filter_map(|piece| {
         let whole = piece.map_err(Damage::Engine).and_then(|piece| {
             let (key, sequence) = split(&piece)?;
             Ok((sequence == 0).then(|| key.to_vec()))
@@ -157,7 +160,8 @@ mod tests {
         let rows: Vec<_> = scan(&tree, b"a").map(Result::unwrap).collect();
         assert_eq!(rows, [(b"a1".to_vec(), vec![1; PIECE + 1]), (b"a2".to_vec(), b"two".to_vec())]);
         assert_eq!(get(&tree, b"a").unwrap(), None);
-        let keys: Vec<_> = keys(&tree).map(Result::unwrap).collect();
+        let keys: Vec<_> = keys(&tree, b"").map(Result::unwrap).collect();
         assert_eq!(keys, [b"a1".to_vec(), b"a2".to_vec(), b"b".to_vec()]);
+        assert_eq!(super::keys(&tree, b"a").next_back().unwrap().unwrap(), b"a2");
     }
 }
