@@ -227,6 +227,16 @@ impl Row {
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, Damage> {
         serde_json::from_slice(bytes).map_err(|_| Damage::Index)
     }
+
+    /// Only what a listing shows, without a look at the rest of the row.
+    pub(super) fn summary_of(bytes: &[u8]) -> Result<RunSummary, Damage> {
+        #[derive(Deserialize)]
+        struct Shown {
+            summary: RunSummary,
+        }
+        let shown: Shown = serde_json::from_slice(bytes).map_err(|_| Damage::Index)?;
+        Ok(shown.summary.spelt_out())
+    }
 }
 
 impl AddendaTally {

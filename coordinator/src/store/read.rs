@@ -23,11 +23,7 @@ impl Store {
     /// # Errors
     /// When the store is damaged or cannot be read.
     pub fn runs(&self) -> Result<Vec<RunSummary>, StoreError> {
-        let read = || {
-            rows::scan(&self.trees.index, b"")
-                .map(|row| Ok(Row::from_bytes(&row?.1)?.summary.spelt_out()))
-                .collect()
-        };
+        let read = || rows::scan(&self.trees.index, b"").map(|row| Row::summary_of(&row?.1)).collect();
         guarded(read).and_then(|runs| runs).map_err(|damage| self.damaged(damage))
     }
 

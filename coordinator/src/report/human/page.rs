@@ -36,7 +36,11 @@ impl Page {
     pub(super) fn line(&mut self, line: &str) {
         let plain = line.replace(NBSP, " ");
         let plain = plain.trim_end();
-        self.text.push_str(&if self.colour { painted(plain) } else { plain.to_owned() });
+        if self.colour {
+            self.text.push_str(&painted(plain));
+        } else {
+            self.text.push_str(plain);
+        }
         self.text.push('\n');
     }
 
