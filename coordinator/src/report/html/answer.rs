@@ -24,6 +24,16 @@ struct Said {
     more: Vec<String>,
 }
 
+impl Said {
+    /// Among several candidates each is named.
+    fn of(mut self, candidate: Option<&str>, among: usize) -> Self {
+        if let Some(candidate) = candidate.filter(|_| among > 1) {
+            self.lead = format!("{candidate}: {}", self.lead);
+        }
+        self
+    }
+}
+
 /// The tone of a verdict.
 pub(super) fn tone(verdict: Verdict) -> Tone {
     let (class, sign) = match verdict {
@@ -45,7 +55,7 @@ pub(super) fn badge(tone: &Tone) -> Markup {
 pub(super) fn lead(findings: &Findings) -> Markup {
     let candidates = candidates(findings);
     let baseline = findings.cells.first().map_or("", |cell| cell.baseline.as_str());
-    let all = candidates.iter().map(|c| c.unwrap_or_default()).collect::<Vec<_>>().join(" or ");
+    let all = either(&candidates.iter().map(|c| c.unwrap_or_default()).collect::<Vec<_>>());
     let question = match candidates[..] {
         [] | [None] => format!("How fast is {baseline}?"),
         [Some(one)] if one == baseline => format!("Can {baseline} be told from itself?"),
@@ -55,11 +65,20 @@ pub(super) fn lead(findings: &Findings) -> Markup {
         section class="lead" {
             h1 { (question) }
             @if matches!(findings.validity, Validity::Valid) {
-                @for candidate in &candidates { (block(&said(findings, *candidate))) }
+                @for candidate in &candidates { (block(&said(findings, *candidate).of(*candidate, candidates.len()))) }
             } @else {
                 (block(&doubtful(findings)))
             }
         }
+    }
+}
+
+/// "a, b or c".
+fn either(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [before @ .., last] => format!("{} or {last}", before.join(", ")),
     }
 }
 
