@@ -29,6 +29,10 @@ use crate::record::Expected;
 
 /// From the decision to start until the start instant: enough for the message to reach every worker.
 const START_MARGIN: Duration = Duration::from_millis(100);
+/// How long a start waits for somebody's first answer to a ping.
+const CLOCK_PATIENCE: Duration = Duration::from_secs(5);
+/// Between two looks whether it is there.
+const CLOCK_PAUSE: Duration = Duration::from_millis(2);
 
 /// Everything a run needs but the fleet itself.
 pub struct Job {
@@ -89,6 +93,16 @@ struct Driver<'a> {
     show: &'a mut (dyn FnMut(Sight) + Send),
     /// Notices that wait for the run to begin or for a block to carry them.
     notices: Vec<Notice>,
+    /// A start that waits for a clock.
+    held: Option<Held>,
+}
+
+/// A start that cannot be told to everybody yet: who was quick to arm has not answered the first ping.
+struct Held {
+    attempt: Attempt,
+    tickets: Vec<Ticket>,
+    /// When whoever still has no clock is taken for silent.
+    until: Instant,
 }
 
 /// Carries out a job until it is over, whichever way. What was committed is durable when it returns.
@@ -103,8 +117,16 @@ pub async fn drive(
 ) -> Result<Ending, JournalError> {
     let epoch = sources.epoch;
     let core = Core::new(job.script.clone(), epoch.elapsed());
-    let mut driver =
-        Driver { core, roster: Roster::default(), job, journal, epoch, show, notices: Vec::new() };
+    let mut driver = Driver {
+        core,
+        roster: Roster::default(),
+        job,
+        journal,
+        epoch,
+        show,
+        notices: Vec::new(),
+        held: None,
+    };
     let mut event = Some(Event::Tick);
     loop {
         if let Some(ending) = driver.feed(event).await {
@@ -127,6 +149,7 @@ pub async fn drive(
             }
             Some(lost) = sources.agents.recv() => Some(Event::AgentEnded(lost)),
             () = sleep_until(deadline) => Some(Event::Tick),
+            () = tokio::time::sleep(CLOCK_PAUSE), if driver.held.is_some() => driver.start_held(),
         };
     }
 }
@@ -200,7 +223,11 @@ impl Driver<'_> {
                 }
             }
             Effect::Tell { ticket, order } => self.tell(ticket, &order),
-            Effect::StartAll { attempt, tickets } => return self.start_all(attempt, &tickets),
+            Effect::StartAll { attempt, tickets } => {
+                let until = Instant::now() + CLOCK_PATIENCE;
+                self.held = Some(Held { attempt, tickets, until });
+                return self.start_held().map_or(Done::Nothing, Done::Follow);
+            }
             Effect::Keep(delivery) => return self.keep(delivery).await,
             Effect::Commit(block) => return self.commit(block).await,
             Effect::Note(noted) => self.notices.push(noted.at(unix_ms())),
@@ -246,17 +273,24 @@ impl Driver<'_> {
         }
     }
 
-    /// One instant for everybody, told to each on its own clock.
-    fn start_all(&mut self, attempt: Attempt, tickets: &[Ticket]) -> Done {
-        let start = self.epoch.elapsed() + START_MARGIN;
-        for ticket in tickets {
-            let peer = self.roster.worker(*ticket);
-            let Some((peer, clock)) = peer.and_then(|peer| Some((peer, peer.clock()?))) else {
-                return Done::Follow(Event::WorkerSilent(*ticket));
-            };
-            peer.send(Down::Start { attempt, at: clock.on_peer(start), uncertainty: clock.uncertainty });
+    /// One instant for everybody, told to each on its own clock, once all clocks are known. Who left in the meantime is
+    /// passed over: its agent tells how it ended.
+    fn start_held(&mut self) -> Option<Event> {
+        let held = self.held.take()?;
+        let peers = || held.tickets.iter().filter_map(|ticket| Some((*ticket, self.roster.worker(*ticket)?)));
+        if let Some((ticket, _)) = peers().find(|(_, peer)| peer.clock().is_none()) {
+            if Instant::now() >= held.until {
+                return Some(Event::WorkerSilent(ticket));
+            }
+            self.held = Some(held);
+            return None;
         }
-        Done::Nothing
+        let start = self.epoch.elapsed() + START_MARGIN;
+        for (peer, clock) in peers().filter_map(|(_, peer)| Some((peer, peer.clock()?))) {
+            let (at, uncertainty) = (clock.on_peer(start), clock.uncertainty);
+            peer.send(Down::Start { attempt: held.attempt, at, uncertainty });
+        }
+        None
     }
 
     async fn keep(&mut self, delivery: Delivery) -> Done {
