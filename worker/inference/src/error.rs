@@ -62,9 +62,7 @@ pub enum LoadError {
         expected: &'static str,
     },
     /// The weights file is shorter or longer than its header says.
-    #[error(
-        "{path} is damaged: its header describes {expected} bytes, the file has {actual}; copy or download it again"
-    )]
+    #[error("{path} is damaged: its header describes {expected} bytes, the file has {actual}")]
     WrongSize {
         /// The weights file.
         path: PathBuf,

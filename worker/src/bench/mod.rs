@@ -21,6 +21,7 @@ use inference::kernels::Isa;
 use inference::model::{LoadOptions, Model, WeightForm};
 use inference::request::Refusal;
 
+use crate::engine::way_out;
 use crate::measure::Clock;
 use crate::os::process_usage;
 use accuracy::Accuracy;
@@ -71,7 +72,7 @@ pub enum BenchError {
         tried: PathBuf,
     },
     /// The model or its threads cannot be had.
-    #[error("load the model {}: {source}", path.display())]
+    #[error("load the model {}: {source}; {}", path.display(), way_out(source))]
     Load {
         /// Which model.
         path: PathBuf,

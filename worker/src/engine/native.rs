@@ -194,15 +194,24 @@ fn fits(weights: u64, needed: u64, slots: u32, free: Option<u64>, demand: Demand
 }
 
 fn refused(path: &Path, error: &LoadError) -> Failure {
-    let (kind, way_out) = match error {
+    let (kind, way_out) = judged(error);
+    Failure { kind, message: format!("the model {} cannot be loaded: {error}; {way_out}", path.display()) }
+}
+
+/// What to do about a model that cannot be loaded.
+pub(crate) fn way_out(error: &LoadError) -> &'static str {
+    judged(error).1
+}
+
+fn judged(error: &LoadError) -> (FailureKind, &'static str) {
+    match error {
         LoadError::PathMissing { .. } | LoadError::FileMissing { .. } => (
             FailureKind::ModelNotFound,
             "name a model with --model or BENCH_MODEL_PATH, or fetch one with scripts/fetch-model.sh",
         ),
         LoadError::Threads { .. } => (FailureKind::Engine, "allow this process more threads"),
         _ => (FailureKind::ModelInvalid, "fetch or import the model again, or name another with --model"),
-    };
-    Failure { kind, message: format!("the model {} cannot be loaded: {error}; {way_out}", path.display()) }
+    }
 }
 
 fn unreadable(error: &TokenizerError) -> Failure {
