@@ -128,13 +128,14 @@ async fn execute(
     journal: Arc<dyn Journal>,
     show: &mut (dyn FnMut(Sight) + Send),
 ) -> Result<Ending, ExecuteError> {
-    // A session for each agent and each worker.
-    descriptors::allow(u64::from(ground.all_slots()) + u64::from(ground.launcher.agents()))?;
+    // One for each agent and each worker.
+    let sessions = ground.all_slots().saturating_add(ground.launcher.agents());
+    descriptors::allow(sessions.into())?;
     let epoch = Instant::now();
     let (events, incoming) = mpsc::channel(EVENT_QUEUE);
     let limits = DeskLimits { hello: HELLO_LIMIT, lease: ground.lease, beat: ground.lease / 5 };
     let desk = Desk::new(ground.door.secrets.token.clone(), limits, epoch, events);
-    let (port, service) = serve(desk, &ground.door).await?;
+    let (port, service) = serve(desk, &ground.door, sessions as usize).await?;
     let mut launched = ground.launcher(port).launch(&ground.orders(port))?;
     let (lost, agents) = mpsc::channel(1);
     let sources = Sources { incoming, interrupts: interrupts(), agents, epoch };

@@ -15,7 +15,8 @@ use super::execute::ExecuteError;
 use crate::certs;
 use crate::fleet::session::{self, Desk, GateLimits};
 
-/// Callers that may be inside without having introduced themselves.
+/// Callers that may be inside without having introduced themselves, beside those who are expected: all workers of a
+/// fleet are started at the same moment.
 const WAITING: usize = 256;
 /// Connections in all: a thousand hosts of a few slots each.
 const CONNECTIONS: usize = 8192;
@@ -141,13 +142,18 @@ pub(super) fn fresh_token() -> Token {
     Token::new(&entropy::<32>().iter().map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
-/// Serves until the returned guard is dropped; gives the port.
-pub(super) async fn serve(desk: Desk, door: &Door) -> Result<(u16, oneshot::Sender<()>), ExecuteError> {
+/// Serves until the returned guard is dropped; gives the port. So many sessions are `expected`.
+pub(super) async fn serve(
+    desk: Desk,
+    door: &Door,
+    expected: usize,
+) -> Result<(u16, oneshot::Sender<()>), ExecuteError> {
     let bind = |source| ExecuteError::Bind { address: door.listen, source };
     let listener = TcpListener::bind(door.listen).await.map_err(bind)?;
     let port = listener.local_addr().map_err(bind)?.port();
     let tls = door.secrets.credentials.as_ref().map(session::acceptor).transpose()?;
-    let limits = GateLimits { introduce: HELLO_LIMIT, waiting: WAITING, connections: CONNECTIONS };
+    let waiting = WAITING + expected;
+    let limits = GateLimits { introduce: HELLO_LIMIT, waiting, connections: CONNECTIONS + expected };
     let guests = session::open(listener, tls, limits, desk.refusals());
     let (health, health_service) = tonic_health::server::health_reporter();
     let bench = BenchServer::new(desk).max_decoding_message_size(MESSAGE_LIMIT);
