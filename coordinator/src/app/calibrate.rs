@@ -10,8 +10,12 @@ use crate::dispatch::event::Cause;
 use crate::error::{AppError, exit};
 use crate::history::{self, Digest};
 
+/// So many INVALID runs, and more of them than of others, and a host is given up.
+const MOST_INVALID: u32 = 3;
+
 pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<Verdict, AppError> {
     let store = app.store()?;
+    let (mut made, mut invalid) = (0, 0);
     loop {
         let source = args.source();
         let prepared = run::new(&source, &args.changes.overrides(), &args.variant, true, None)?;
@@ -21,9 +25,16 @@ pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<Verdi
         if measured.ending.cause != Cause::Done {
             return Ok(exit::INCONCLUSIVE);
         }
-        // Nothing can be learnt of a host on which measurements must not be believed, however often it is tried.
-        if matches!(measured.findings.validity, Validity::Invalid(_)) {
+        let doubted = matches!(measured.findings.validity, Validity::Invalid(_));
+        made += 1;
+        invalid += u32::from(doubted);
+        // One disturbed run is left out and counted. Of a host on which most measurements must not be believed nothing
+        // can be learnt, however often it is tried.
+        if invalid >= MOST_INVALID && 2 * invalid > made {
             return app.show_findings(&measured.findings, exit::INVALID);
+        }
+        if doubted {
+            continue;
         }
         let last = Digest::of(&measured.findings);
         let calibration = history::calibration(&digests(&store)?, &last);

@@ -22,6 +22,8 @@ pub struct Calibration {
     pub baseline: String,
     /// Runs it rests on.
     pub runs: u32,
+    /// Runs that are left out because they are INVALID.
+    pub invalid: u32,
     /// One a scenario and measure that was compared.
     pub rows: Vec<Calibrated>,
 }
@@ -59,8 +61,11 @@ pub fn calibration(runs: &[(RunSummary, Option<Digest>)], like: &Digest) -> Cali
             && digest.host_class == like.host_class
             && digest.baseline == like.baseline
     };
-    let members = runs.iter().filter(|(run, _)| valid(run)).filter_map(|(_, digest)| digest.as_ref());
-    let members: Vec<&Digest> = members.filter(same).collect();
+    let ended = runs.iter().filter(|(run, _)| run.end.is_some());
+    let (members, invalid): (Vec<_>, Vec<_>) = ended
+        .filter(|(_, digest)| digest.as_ref().is_some_and(|d| same(&d)))
+        .partition(|(run, _)| valid(run));
+    let members: Vec<&Digest> = members.into_iter().filter_map(|(_, digest)| digest.as_ref()).collect();
     let rows = like.effects.iter().flat_map(|(scenario, measures)| {
         measures.keys().filter_map(|measure| row(&members, like, scenario, measure))
     });
@@ -69,6 +74,7 @@ pub fn calibration(runs: &[(RunSummary, Option<Digest>)], like: &Digest) -> Cali
         host_class: like.host_class.clone(),
         baseline: like.baseline.clone(),
         runs: u32::try_from(members.len()).unwrap_or(u32::MAX),
+        invalid: u32::try_from(invalid.len()).unwrap_or(u32::MAX),
         rows: rows.collect(),
     }
 }

@@ -42,6 +42,27 @@ fn a_calibrated_host_raises_the_tolerance_of_later_runs() {
     assert!((floor(&of_last()) - wanted.unwrap()["noise_floor"].as_f64().unwrap()).abs() < 1e-12);
 }
 
+/// Limits of validity are no part of what was measured: runs under others are of the same series.
+#[test]
+fn a_calibration_leaves_invalid_runs_out_and_gives_a_host_up_where_most_are() {
+    let ground = Ground::new();
+    let fair = plan(1.0, 24);
+    let strict = ground.plan(&fair.replace("= 1.0\nmax", "= 0.0\nmax").replace("share = 1.0", "share = 0.0"));
+    assert_eq!(ground.run(&["calibrate", &strict, "--aa", "2"]).code, Some(4), "each is INVALID");
+    assert_eq!(
+        ground.run(&["runs", "list", "--output", "quiet"]).stdout.lines().count(),
+        3,
+        "and then no more"
+    );
+    let fair = ground.plan(&fair);
+    let made = ground.run(&["calibrate", &fair, "--aa", "1", "--output", "json"]);
+    let made: Value = serde_json::from_str(&made.stdout).unwrap();
+    assert_eq!(
+        (&made["calibration"]["runs"], &made["calibration"]["left_out"]["invalid"]),
+        (&1.into(), &3.into())
+    );
+}
+
 #[test]
 fn a_step_is_found_and_an_expected_one_is_told_apart() {
     let ground = Ground::new();

@@ -7,7 +7,11 @@ use crate::history::{Calibrated, Calibration};
 
 pub(super) fn print(page: &mut Page, calibration: &Calibration) {
     let runs = count(calibration.runs.into(), "A/A comparison");
-    page.sentence(&format!("{runs} of one build with itself on {}", calibration.host_class), 0, 2);
+    let left_out = match calibration.invalid {
+        0 => String::new(),
+        invalid => format!("; {} left out", count(invalid.into(), "INVALID run")),
+    };
+    page.sentence(&format!("{runs} of one build with itself on {}{left_out}", calibration.host_class), 0, 2);
     page.gap();
     let mut table =
         Table::new(["scenario", "measure", "without 0", "chance", "found", "slower", "noise floor"])

@@ -68,6 +68,7 @@ pub(super) fn calibration(calibration: &Calibration) -> Value {
         "host_class": calibration.host_class,
         "baseline_sha256": calibration.baseline,
         "runs": calibration.runs,
+        "left_out": { "invalid": calibration.invalid },
         "sound": calibration.is_sound(),
         "measures": calibration.rows.iter().map(row).collect::<Vec<_>>(),
     })
