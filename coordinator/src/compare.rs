@@ -299,6 +299,8 @@ fn overall(cells: &[Cell], reasons: &[String], state: Option<RunState>) -> Valid
 impl Findings {
     /// The label of a run that compares a build with itself.
     pub const A_A: &str = "a/a";
+    /// The label of a run whose arms ran at the same time: what it found is about builds that press on each other.
+    pub const DUET: &str = "duet: A and B side by side";
 
     /// The verdict that a gate acts on: the worst of the primary verdicts.
     #[must_use]

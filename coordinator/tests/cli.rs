@@ -34,7 +34,7 @@ fn a_preset_runs_baseline_against_pgo() {
 fn every_flag_of_run_reaches_the_plan() {
     let args = run(
         "run my.toml --variants a,b,c --slots 4 --rounds 12 --look 6 --seed 9 --engine sim --model /m --threads 2 \
-         --no-aa --handicap 3 --resident --on-loss fail --output json --gate --inconclusive=pass",
+         --no-aa --handicap 3 --resident --duet --on-loss fail --output json --gate --inconclusive=pass",
     );
     assert_eq!(args.source(), Some(Source::File("my.toml".into())));
     assert_eq!(args.lineup.names(), ["a", "b", "c"]);
@@ -45,6 +45,7 @@ fn every_flag_of_run_reaches_the_plan() {
         control: Some(false),
         slots: Some(4),
         resident: Some(true),
+        duet: Some(true),
         on_loss: Some(OnLoss::Fail),
         engine: Some(EngineKind::Sim),
         model: Some("/m".into()),

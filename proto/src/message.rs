@@ -221,6 +221,9 @@ pub struct Exit {
     pub tail: String,
 }
 
+/// In a worker's environment: the processors of its host are divided among the slots, and it keeps to its own.
+pub const OWN_PROCESSORS: &str = "PGO_BENCH_OWN_PROCESSORS";
+
 /// Start a worker process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spawn {

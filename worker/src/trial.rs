@@ -104,6 +104,9 @@ impl OpenEngine {
         let sink = inbox.sink(clock);
         let Opened { engine, report, kernels, processors } =
             engine::open(spec, demand, slots, Arc::new(clock.clone()), sink, &mut |name| cold.mark(name))?;
+        // An engine that keeps to no processors runs wherever this process may.
+        let anywhere = processors.is_empty() && !clock.is_virtual();
+        let processors = if anywhere { os::processors() } else { processors };
         let cold = Cold::Starting(cold);
         let clock = clock.clone();
         Ok(Self {

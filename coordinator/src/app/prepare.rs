@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use contract::id::{Attempt, RunId};
 use contract::identity::Sha256;
+use contract::message::OWN_PROCESSORS;
 use contract::run::{RunHeader, VariantRecord};
 
 use super::entropy::entropy;
@@ -172,7 +173,7 @@ pub(super) fn new_run(
 
 /// What a reader must see beside every number.
 fn run_labels(plan: &Plan, lineup: &Lineup) -> Vec<String> {
-    let labels = [(lineup.is_a_a(), Findings::A_A), (plan.resident, "resident")];
+    let labels = [(lineup.is_a_a(), Findings::A_A), (plan.duet, Findings::DUET), (plan.resident, "resident")];
     let labels = labels.into_iter().filter(|(on, _)| *on).map(|(_, label)| label.to_owned());
     let look = plan.look.map(|look| format!("one look planned after {} of {} rounds", look.at, plan.rounds));
     labels.chain(handicap(plan)).chain(look).collect()
@@ -206,8 +207,10 @@ pub(super) fn job(
         flush: false,
         limits: limits(&plan),
     };
+    let apart = plan.duet.then(|| (OWN_PROCESSORS.to_owned(), "1".to_owned()));
+    let env = apart.into_iter().collect();
     let orders = Orders { run, plan: Arc::new(plan), slots, model };
-    Job { script, orders, header: None, begun: None, binaries, env: Vec::new(), instrumented: false }
+    Job { script, orders, header: None, begun: None, binaries, env, instrumented: false }
 }
 
 fn limits(plan: &Plan) -> Limits {

@@ -94,6 +94,7 @@ impl<'a> PlanTrainer<'a> {
         counting: Counting,
     ) -> Result<Job, TrainingFailure> {
         let lineup = Lineup::new(&[INSTRUMENTED.to_owned()], false)?;
+        lineup.fits(&self.plan)?;
         let path = whole(instrumented)?;
         let sha256 = build::file_sha256(&path).map_err(TrainError::Program)?;
         let binaries =
@@ -134,7 +135,7 @@ impl Trainer for PlanTrainer<'_> {
         counting: Counting,
     ) -> Result<TrainingReport, TrainingFailure> {
         let job = self.job(instrumented, profile_dir, counting)?;
-        let trials: usize = job.script.blocks.iter().map(|block| block.order.len()).sum();
+        let trials: usize = job.script.blocks.iter().map(|block| block.turns()).sum();
         let workers = u32::try_from(trials).unwrap_or(u32::MAX) * self.plan.slots;
         let lease = self.plan.timeouts.lease;
         let ground = Ground::this_host(self.plan.slots, lease);

@@ -83,6 +83,10 @@ pub struct Changes {
     /// Keep workers over all trials, for models too big to load anew; the run is labelled
     #[arg(long)]
     pub resident: bool,
+    /// Run A and B at the same time, each in half of a host's slots, on processors of their own: cancels the host's noise
+    /// where builds do not disturb each other; the run is labelled
+    #[arg(long)]
+    pub duet: bool,
     /// What to do when a worker is lost
     #[arg(long, value_enum, value_name = "HOW")]
     pub on_loss: Option<OnLoss>,
@@ -126,6 +130,7 @@ impl Changes {
             control: self.no_aa.then_some(false),
             slots: self.slots,
             resident: self.resident.then_some(true),
+            duet: self.duet.then_some(true),
             on_loss: self.on_loss,
             engine: self.engine,
             model: self.model.clone(),

@@ -41,7 +41,10 @@ pub(super) fn check(
     for arm in Arm::ALL {
         let trials: Vec<&Trial> = rounds.iter().filter_map(|round| round.arms.get(&arm)).collect();
         if !trials.is_empty() {
-            let facts = arm_facts(arm, scenario, &trials, median_e2e);
+            let facts = TrialFacts {
+                others_share: others_share(&at_once(arm, block, rounds)),
+                ..arm_facts(arm, scenario, &trials, median_e2e)
+            };
             checks.extend(checked_trial(&facts, shape, thresholds).into_iter().map(|checked| (arm, checked)));
         }
     }
@@ -95,7 +98,7 @@ fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial], median_e2e: Durat
         generator_share: generator_share(trials),
         floor_share: limits::floor_share(trials),
         steal_share: (ticks > 0).then(|| steal as f64 / ticks as f64),
-        others_share: others_share(trials),
+        others_share: None,
         frequency_range: limits::frequency_range(trials),
         duration: window::shortest(trials),
         offered: open.then(|| (sum(|part| part.offered), sum(sent_in_time))),
@@ -139,12 +142,20 @@ fn median(mut values: Vec<Duration>) -> Duration {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
+/// The trials of an arm, each with those that ran at the same time: the other arm of a duet is no other program.
+fn at_once<'a>(arm: Arm, block: &Block, rounds: &[&'a Round]) -> Vec<Vec<&'a Trial>> {
+    let of = |round: &&'a Round| {
+        round.arms.iter().filter(|(other, _)| block.duet || **other == arm).map(|(_, trial)| trial).collect()
+    };
+    rounds.iter().filter(|round| round.arms.contains_key(&arm)).map(of).collect()
+}
+
 /// Share of the hosts' processor time that went to other programs, all trials together.
-fn others_share(trials: &[&Trial]) -> Option<f64> {
+fn others_share(at_once: &[Vec<&Trial>]) -> Option<f64> {
     let (mut others, mut all) = (0.0, 0.0);
-    for trial in trials {
+    for trials in at_once {
         let mut hosts: BTreeMap<&str, (u64, u64, f64)> = BTreeMap::new();
-        for part in &trial.parts {
+        for part in trials.iter().flat_map(|trial| &trial.parts) {
             // Every slot of a host sees the whole host; their windows are nearly the same.
             let host = hosts.entry(&part.origin.hostname).or_default();
             host.0 = host.0.max(part.usage.host_busy_ticks);
@@ -190,23 +201,23 @@ fn pairing_facts(record: &RunRecord, block: &Block, rounds: &[&Round]) -> Pairin
     }
 }
 
-/// Whether every slot gave the same tokens under every arm, where all its requests were answered.
+/// Whether every share of the requests was given the same tokens under every arm, where all its requests were answered.
 fn tokens_agree(round: &Round) -> bool {
     let mut digests = BTreeMap::new();
     round.arms.values().flat_map(|trial| &trial.parts).all(|part| {
         part.outcomes.not_ok() > 0
-            || *digests.entry(part.place.slot).or_insert(part.token_digest) == part.token_digest
+            || *digests.entry(part.share).or_insert(part.token_digest) == part.token_digest
     })
 }
 
-/// Whether some slot answered all its requests under the candidate and under a baseline arm.
+/// Whether some share was answered as a whole under the candidate and under a baseline arm.
 fn tokens_checked(round: &Round) -> bool {
     let whole = |arm: Arm| -> Vec<u32> {
         let parts = round.arms.get(&arm).into_iter().flat_map(|trial| &trial.parts);
-        parts.filter(|part| part.outcomes.not_ok() == 0).map(|part| part.place.slot).collect()
+        parts.filter(|part| part.outcomes.not_ok() == 0).map(|part| part.share).collect()
     };
     let baseline = [whole(Arm::A), whole(Arm::A2)].concat();
-    whole(Arm::B).iter().any(|slot| baseline.contains(slot))
+    whole(Arm::B).iter().any(|share| baseline.contains(share))
 }
 
 /// Workers lost in blocks that were done in a later attempt; and, once the run was given up, in those that were not.

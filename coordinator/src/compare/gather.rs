@@ -22,6 +22,7 @@ pub(super) struct Gather {
     blocks: BTreeMap<(u32, u32), BlockDone>,
     /// By cell: requests at either end of a trial that do not speak for its middle.
     margins: Vec<usize>,
+    duet: bool,
     rounds: BTreeMap<(u32, u32), Round>,
     left_out: Vec<Kept>,
     open: Option<Open>,
@@ -52,6 +53,7 @@ impl Gather {
         Self {
             blocks: blocks.iter().map(|block| ((block.scenario, block.round), block.clone())).collect(),
             margins: (0..cells).map(margin).collect(),
+            duet: plan.duet,
             rounds: blocks.iter().map(empty).collect(),
             left_out: Vec::new(),
             open: None,
@@ -68,7 +70,7 @@ impl Gather {
         match self.blocks.get(&place(&part)) {
             Some(block) if block.lost_requests > 0 => self.waiting.push(part),
             Some(_) => self.merge(part),
-            None => self.left_out.push(Kept::of(part)),
+            None => self.leave_out(part),
         }
     }
 
@@ -99,7 +101,7 @@ impl Gather {
         for part in parts {
             match whole.contains(&part.place.slot) {
                 true => self.merge(part),
-                false => self.left_out.push(Kept::of(part)),
+                false => self.leave_out(part),
             }
         }
     }
@@ -110,7 +112,17 @@ impl Gather {
         }
         let key = part.place.key;
         let begin = || Open { key, trial: Trial::default(), requests: Some(Vec::new()), series: Vec::new() };
-        self.open.get_or_insert_with(begin).add(part);
+        let share = self.share(&part);
+        self.open.get_or_insert_with(begin).add(part, share);
+    }
+
+    fn leave_out(&mut self, part: Part) {
+        let share = self.share(&part);
+        self.left_out.push(Kept::of(part, share));
+    }
+
+    fn share(&self, part: &Part) -> u32 {
+        if self.duet { part.place.slot / 2 } else { part.place.slot }
     }
 
     fn close(&mut self) {
@@ -124,13 +136,13 @@ impl Gather {
 }
 
 impl Open {
-    fn add(&mut self, mut part: Part) {
+    fn add(&mut self, mut part: Part, share: u32) {
         self.requests = self.requests.take().and_then(|mut all| {
             all.append(&mut answered(&mut part)?);
             Some(all)
         });
         self.series.push(std::mem::take(&mut part.series));
-        self.trial.add(part);
+        self.trial.add(part, share);
     }
 
     fn closed(self, margin: usize) -> Trial {

@@ -13,6 +13,8 @@ use contract::part::{
 pub struct Kept {
     /// Where it belongs.
     pub place: Place,
+    /// Which share of an arm's requests it had, the same in every arm: its slot, or in a duet its pair of slots.
+    pub share: u32,
     /// Which process measured it.
     pub origin: Origin,
     /// What became of the requests.
@@ -44,10 +46,11 @@ pub struct Kept {
 
 impl Kept {
     /// What stays of a part.
-    pub(super) fn of(part: Part) -> Self {
+    pub(super) fn of(part: Part, share: u32) -> Self {
         let histograms = folded(&part.histograms);
         Self {
             place: part.place,
+            share,
             origin: part.origin,
             outcomes: part.outcomes,
             token_digest: part.token_digest,

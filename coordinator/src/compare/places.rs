@@ -14,7 +14,7 @@ use super::trials::{Round, Trial};
 pub struct Place {
     /// Host name.
     pub host: String,
-    /// Slot, over the whole fleet; `None` for the host as a whole.
+    /// Slot, over the whole fleet, or in a duet pair of slots; `None` for the host as a whole.
     pub slot: Option<u32>,
 }
 
@@ -60,7 +60,7 @@ pub(super) fn places(
     tau_ln: f64,
     settings: &Settings,
 ) -> Option<Places> {
-    let slots = all(rounds, |part| Some(part.place.slot));
+    let slots = all(rounds, |part| Some(part.share));
     if slots.len() < 2 {
         return None;
     }
@@ -111,6 +111,6 @@ fn effects(places: Vec<Place>, paired: &[Paired], settings: &Settings) -> Option
 impl Place {
     /// Whether a part was measured there.
     pub(super) fn holds(&self, part: &Kept) -> bool {
-        self.host == part.origin.hostname && self.slot.is_none_or(|slot| slot == part.place.slot)
+        self.host == part.origin.hostname && self.slot.is_none_or(|slot| slot == part.share)
     }
 }

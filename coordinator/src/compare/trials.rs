@@ -72,12 +72,12 @@ impl Trials {
 
 impl Trial {
     /// Merges a part and keeps what is small of it.
-    pub(super) fn add(&mut self, part: Part) {
+    pub(super) fn add(&mut self, part: Part, share: u32) {
         self.histograms.add(&part.histograms);
         self.outcomes.add(&part.outcomes);
         self.output_tokens += part.output_tokens;
         self.wall = self.wall.max(part.usage.wall);
-        self.parts.push(Kept::of(part));
+        self.parts.push(Kept::of(part, share));
     }
 
     /// A quantile in nanoseconds, interpolated within its bucket; `None` when there are no values.

@@ -8,6 +8,7 @@
 //!     any   ─(second Ctrl-C)→ Done, everything killed
 //!     Trial ─(loss, where the run may shrink and a worker is left)→ Trial, without that slot until the block's end
 //! ```
+//! Slots take turns arm by arm; in a duet all arms have theirs at once, each in slots of its own.
 //! The block is the unit of repetition: what an aborted attempt measured is superseded, never merged. It must not know
 //! what a part contains beyond its place, nor how anything is sent or stored.
 
@@ -76,8 +77,8 @@ pub struct Core {
     phase: Phase,
     /// Index of the current block in the script.
     block: usize,
-    /// Index of the current arm in the block's order.
-    arm: usize,
+    /// Turn of the block: the index of the current arm in its order, where arms take turns.
+    turn: usize,
     attempt: Attempt,
     tries: u32,
     /// Requests in the parts of this attempt of the block.
@@ -122,7 +123,7 @@ impl Core {
             seats: Seats::default(),
             phase: Phase::Gathering,
             block: 0,
-            arm: 0,
+            turn: 0,
             attempt,
             tries: 1,
             issued: 0,
@@ -210,11 +211,11 @@ impl Core {
 
     fn begin_trial(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         let (key, block) = (self.key(), self.current());
-        let variant = block.variant(key.arm).to_owned();
+        let arms = if block.duet { block.order.clone() } else { vec![key.arm] };
         effects.push(Effect::Show(Sight::Trial {
             key,
-            variant: variant.clone(),
-            done: block.trials_before + u32::try_from(self.arm).expect("at most three arms"),
+            arms: arms.into_iter().map(|arm| (arm, block.variant(arm).to_owned())).collect(),
+            done: block.trials_before + u32::try_from(self.turn).expect("at most three arms"),
             total: block.trials,
             attempt: self.attempt,
         }));
@@ -225,6 +226,8 @@ impl Core {
                 self.leave_out(slot, effects);
                 continue;
             };
+            let block = self.current();
+            let variant = block.variant(block.arm(self.turn, slot)).to_owned();
             let parked = self.parked.iter().position(|m| m.seat == seat && m.variant == variant);
             let member = match parked {
                 Some(at) => Member { step: Step::Ready, reported: false, ..self.parked.swap_remove(at) },
@@ -292,8 +295,8 @@ impl Core {
     }
 
     fn next_arm(&mut self, now: Duration, effects: &mut Vec<Effect>) {
-        self.arm += 1;
-        if self.arm < self.current().order.len() {
+        self.turn += 1;
+        if self.turn < self.current().turns() {
             return self.begin_or_gather(now, effects);
         }
         self.phase = Phase::Committing;
@@ -326,7 +329,7 @@ impl Core {
             return;
         }
         self.block += 1;
-        self.arm = 0;
+        self.turn = 0;
         self.issued = 0;
         self.tries = 1;
         self.make_whole();
@@ -345,10 +348,15 @@ impl Core {
     }
 
     fn note(&self, kind: NoticeKind, message: String, effects: &mut Vec<Effect>) {
+        self.note_in(0, kind, message, effects);
+    }
+
+    /// Notes what became of a slot.
+    fn note_in(&self, slot: u32, kind: NoticeKind, message: String, effects: &mut Vec<Effect>) {
         if self.script.blocks.is_empty() {
             return;
         }
-        let noted = Noted { key: self.key(), attempt: self.attempt, kind, message };
+        let noted = Noted { key: self.key_in(slot), attempt: self.attempt, kind, message };
         effects.push(Effect::Show(Sight::Note(noted.clone())));
         effects.push(Effect::Note(noted));
     }
@@ -364,20 +372,25 @@ impl Core {
         &self.script.blocks[self.block.min(self.script.blocks.len() - 1)]
     }
 
-    /// The trial whose turn it is; the block's last one once all are done.
+    /// The trial whose turn it is, of a duet that of the first slot; the block's last one once all are done.
     fn key(&self) -> TrialKey {
-        let block = self.current();
-        block.key(block.order[self.arm.min(block.order.len() - 1)])
+        self.key_in(0)
     }
 
-    fn load_order(&self) -> Order {
+    /// The trial that a slot takes part in.
+    fn key_in(&self, slot: u32) -> TrialKey {
+        let block = self.current();
+        block.key(block.arm(self.turn.min(block.turns() - 1), slot))
+    }
+
+    fn load_order(&self, slot: u32) -> Order {
         let block = Box::new(self.current().clone());
-        Order::Load { attempt: self.attempt, block, arm: self.key().arm }
+        Order::Load { attempt: self.attempt, block, arm: self.key_in(slot).arm }
     }
 
     fn arm_order(&self, member: &Member) -> Order {
         let block = Box::new(self.current().clone());
-        Order::Arm { attempt: self.attempt, block, arm: self.key().arm, slot: member.slot }
+        Order::Arm { attempt: self.attempt, block, arm: self.key_in(member.slot).arm, slot: member.slot }
     }
 }
 

@@ -12,7 +12,7 @@ use contract::id::{Attempt, Ticket};
 use contract::identity::{HostFacts, Sha256};
 use contract::message::{Down, Spawn, Up};
 use contract::run::{BlockDone, Notice, RunHeader};
-use contract::spec::{Planned, Share};
+use contract::spec::Planned;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -263,7 +263,7 @@ impl Driver<'_> {
 
     fn tell(&mut self, ticket: Ticket, order: &Order) {
         if let Order::Arm { attempt, block, slot, .. } = order {
-            let share = Share { index: *slot, of: self.job.script.slots };
+            let share = block.share(*slot, self.job.script.slots);
             let requests = self.job.script.requests[block.scenario as usize];
             self.roster.renew(ticket, *attempt, requests.of(share));
         }

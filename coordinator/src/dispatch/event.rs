@@ -227,10 +227,10 @@ pub enum Sight {
     },
     /// A trial begins.
     Trial {
-        /// Which.
+        /// Which; of a duet that of the first slot.
         key: TrialKey,
-        /// Its variant.
-        variant: String,
+        /// Its arm and that arm's variant; of a duet both.
+        arms: Vec<(Arm, String)>,
         /// Trials done, all blocks counted.
         done: u32,
         /// Trials in total.

@@ -33,8 +33,8 @@ impl Orders {
                 demand: self.plan.demand(self.slots),
             },
             Order::Arm { attempt, block, arm, slot } => {
-                let mut all = block.assignments(&self.plan, self.run, *arm, self.slots);
-                Down::Arm { attempt: *attempt, assignment: Box::new(all.swap_remove(*slot as usize)) }
+                let assignment = block.assignment(&self.plan, self.run, *arm, *slot, self.slots);
+                Down::Arm { attempt: *attempt, assignment: Box::new(assignment) }
             }
             Order::PartStored(attempt) => Down::PartStored(*attempt),
             Order::Flush => Down::Flush,

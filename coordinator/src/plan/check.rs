@@ -7,7 +7,7 @@ use std::fmt;
 use contract::spec::{Scenario, ShapeKind};
 
 use super::load::{self, LoadProblem};
-use super::{EnginePlan, Plan, PlanError, SimPlan};
+use super::{EnginePlan, OnLoss, Plan, PlanError, SimPlan};
 
 /// Rounds from which a look can answer: with the control the exact check's least p is about 1/3^R, which is below .005
 /// from here on; fewer than six rounds never answer anyhow.
@@ -93,6 +93,9 @@ pub enum Problem {
         /// Slots of the plan.
         slots: u32,
     },
+    /// Slots that cannot be halved, or a plan that needs what two arms at the same time cannot have.
+    #[error("`duet` runs A and B at the same time: {0}")]
+    Duet(&'static str),
     /// A closed loop that never fills.
     #[error(
         "the scenario `{scenario}` has {requests} requests but a concurrency of {concurrency}, it must have at least as many"
@@ -121,6 +124,8 @@ pub enum Remark {
     NoControl,
     /// Workers are not restarted.
     Resident,
+    /// Arms disturb each other.
+    Duet,
 }
 
 impl fmt::Display for Remark {
@@ -132,6 +137,9 @@ impl fmt::Display for Remark {
             Self::NoControl => f.write_str("without arm A2 nothing shows what no change at all looks like here"),
             Self::Resident => f.write_str(
                 "resident workers keep one address layout for the whole run, which the interval does not cover",
+            ),
+            Self::Duet => f.write_str(
+                "arms that run side by side share caches and memory: the answer is about builds that press on each other",
             ),
         }
     }
@@ -145,13 +153,15 @@ impl Plan {
         let few = (self.rounds < least).then_some(Remark::FewRounds { rounds: self.rounds, least });
         let no_control = (!self.control).then_some(Remark::NoControl);
         let resident = self.resident.then_some(Remark::Resident);
-        few.into_iter().chain(no_control).chain(resident).collect()
+        let duet = self.duet.then_some(Remark::Duet);
+        few.into_iter().chain(no_control).chain(resident).chain(duet).collect()
     }
 
     pub(super) fn checked(self, origin: &str) -> Result<Self, PlanError> {
         let mut ledger = Ledger::default();
         ledger.plan(&self);
         ledger.scenarios(&self);
+        ledger.duet(&self);
         match &self.engine {
             EnginePlan::Native(native) => {
                 ledger.range("native.threads", native.threads, 0, 1024);
@@ -215,11 +225,26 @@ impl Ledger {
         let mut names = BTreeSet::new();
         for (index, scenario) in plan.scenarios.iter().enumerate() {
             self.scenario(&format!("scenario[{index}]"), scenario);
-            self.spread(scenario, plan.slots);
+            self.spread(scenario, plan.slots_of_an_arm(plan.slots));
             if !names.insert(&scenario.name) {
                 self.problems.push(Problem::SameName { name: scenario.name.clone() });
             }
         }
+    }
+
+    fn duet(&mut self, plan: &Plan) {
+        let pinned = matches!(&plan.engine, EnginePlan::Native(native) if native.pin);
+        let wrong = [
+            (plan.slots % 2 != 0, "each has half of a host's slots, give an even number such as --slots 2"),
+            (plan.control, "there is no place for arm A2, the control, beside them; add --no-aa"),
+            (
+                plan.on_loss == OnLoss::Shrink,
+                "without its partner a slot has nothing to be compared with; take on_loss `repeat` or `fail`",
+            ),
+            (pinned, "all workers are kept on processors of their own by that; leave out native.pin"),
+        ];
+        let wrong = wrong.into_iter().filter(|(is, _)| *is && plan.duet);
+        self.problems.extend(wrong.map(|(_, why)| Problem::Duet(why)));
     }
 
     fn scenario(&mut self, at: &str, scenario: &Scenario) {

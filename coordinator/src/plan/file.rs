@@ -27,6 +27,9 @@ pub(super) struct PlanFile {
     pub(super) slots: u32,
     #[serde(default)]
     pub(super) resident: bool,
+    // Not written where it is off: the text of a plan is what its history goes by.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) duet: bool,
     #[serde(default)]
     pub(super) primary: Primary,
     #[serde(default)]
@@ -96,6 +99,7 @@ impl PlanFile {
             control: plan.control,
             slots: plan.slots,
             resident: plan.resident,
+            duet: plan.duet,
             primary: plan.primary,
             on_loss: plan.on_loss,
             max_attempts: plan.max_attempts,
@@ -124,6 +128,7 @@ impl PlanFile {
             control: self.control,
             slots: self.slots,
             resident: self.resident,
+            duet: self.duet,
             scenarios: self.scenarios,
             engine,
             primary: self.primary,

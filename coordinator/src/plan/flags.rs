@@ -30,6 +30,8 @@ pub struct Overrides {
     pub slots: Option<u32>,
     /// Keep workers over all trials.
     pub resident: Option<bool>,
+    /// Run A and B at the same time.
+    pub duet: Option<bool>,
     /// What to do when a worker is lost.
     pub on_loss: Option<OnLoss>,
     /// Which engine.
@@ -66,6 +68,7 @@ impl PlanFile {
         self.control = flags.control.unwrap_or(self.control);
         self.slots = flags.slots.unwrap_or(self.slots);
         self.resident = flags.resident.unwrap_or(self.resident);
+        self.duet = flags.duet.unwrap_or(self.duet);
         self.on_loss = flags.on_loss.unwrap_or(self.on_loss);
         self.engine = flags.engine.unwrap_or(self.engine);
         if flags.model.is_some() || flags.threads.is_some() || flags.handicap.is_some() {

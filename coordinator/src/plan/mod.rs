@@ -52,6 +52,8 @@ pub struct Plan {
     pub slots: u32,
     /// Keeps workers over all trials instead of starting them anew for each.
     pub resident: bool,
+    /// Runs A and B at the same time, each in half of every host's slots, on processors of their own.
+    pub duet: bool,
     /// The loads, in the order of reports. Not empty; names are unique.
     pub scenarios: Vec<Scenario>,
     /// What answers the requests.
@@ -105,12 +107,18 @@ pub enum EngineKind {
 }
 
 impl Plan {
-    /// The most that will be asked of one worker when the load is spread over `slots` workers: over all scenarios,
-    /// the warm-up included.
+    /// Of `slots`, those over which the load of one arm is spread.
+    #[must_use]
+    pub fn slots_of_an_arm(&self, slots: u32) -> u32 {
+        if self.duet { slots / 2 } else { slots }
+    }
+
+    /// The most that will be asked of one worker when there are `slots` of them: over all scenarios, the warm-up
+    /// included.
     #[must_use]
     pub fn demand(&self, slots: u32) -> Demand {
-        let at_once =
-            |s: &Scenario| s.concurrency().max(s.warmup.requests.unwrap_or(0)).div_ceil(slots.max(1));
+        let workers = self.slots_of_an_arm(slots).max(1);
+        let at_once = |s: &Scenario| s.concurrency().max(s.warmup.requests.unwrap_or(0)).div_ceil(workers);
         Demand {
             concurrency: self.scenarios.iter().map(at_once).max().unwrap_or(0),
             tokens_per_request: self.scenarios.iter().map(Scenario::tokens_per_request).max().unwrap_or(0),

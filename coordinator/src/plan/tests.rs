@@ -37,6 +37,28 @@ fn pinning_takes_the_only_slot() {
 }
 
 #[test]
+fn a_duet_halves_the_slots_and_has_no_control() {
+    let duet = |rest: &str| with(&format!("duet = true\n{rest}"));
+    let plan = read(&duet("slots = 2\ncontrol = false")).expect("two halves of one slot each");
+    assert_eq!(
+        (plan.slots_of_an_arm(2), plan.demand(4)),
+        (1, Plan { duet: false, ..plan.clone() }.demand(2))
+    );
+    assert_eq!(Plan::from_json(&plan.to_json()).expect("recorded"), plan);
+    assert_ne!(plan.remarks(), Plan { duet: false, ..plan }.remarks());
+    for (rest, told) in [
+        ("slots = 3\ncontrol = false", "such as --slots 2"),
+        ("slots = 2", "add --no-aa"),
+        ("slots = 2\ncontrol = false\non_loss = \"shrink\"", "on_loss `repeat`"),
+    ] {
+        assert!(refusal(&duet(rest)).contains(told), "{rest}");
+    }
+    let pinned = format!("duet = true\nslots = 2\ncontrol = false\n{SMALL}[native]\npin = true\n");
+    assert!(refusal(&pinned).contains("leave out native.pin"));
+    assert!(!read(SMALL).expect("none").to_json().contains("duet"), "histories go by the plan's text");
+}
+
+#[test]
 fn a_look_comes_when_it_can_answer_and_before_the_end() {
     let look =
         |at: u32, control: bool| with(&format!("rounds = 12\ncontrol = {control}\nlook = {{ at = {at} }}"));

@@ -30,6 +30,12 @@ pub enum LineupError {
         /// Given.
         count: usize,
     },
+    /// A duet of one.
+    #[error("choose variants: duet runs two builds at the same time, and `{name}` is alone")]
+    Alone {
+        /// The variant.
+        name: String,
+    },
     /// A name that the plan's sim tables use for something else.
     #[error("choose variants: `all` is what the plan calls the parameters of every simulated variant")]
     Reserved,
@@ -60,8 +66,11 @@ impl Lineup {
         Ok(Self { baseline: baseline.clone(), candidates })
     }
 
-    /// Refuses sim parameters that would go unused, most likely misspelt.
+    /// Refuses a duet of one, and sim parameters that would go unused, most likely misspelt.
     pub fn fits(&self, plan: &Plan) -> Result<(), LineupError> {
+        if plan.duet && self.candidates.is_empty() {
+            return Err(LineupError::Alone { name: self.baseline.clone() });
+        }
         let EnginePlan::Sim(sim) = &plan.engine else { return Ok(()) };
         if self.variants().contains(&SimPlan::ALL) {
             return Err(LineupError::Reserved);

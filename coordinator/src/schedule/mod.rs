@@ -29,17 +29,19 @@ pub struct Block {
     pub scenario: u32,
     /// Round, from zero.
     pub round: u32,
-    /// Arms in the order they run.
+    /// Arms in the order they run; of a duet those of the even and of the odd slots.
     pub order: Vec<Arm>,
+    /// Both arms run at the same time, in neighbouring slots.
+    pub duet: bool,
     /// Draws the request list: equal for all arms, and for all candidates of the same scenario and round.
     pub seed: u64,
     /// Name of the variant of arms A and A2.
     pub baseline: String,
     /// Name of the variant of arm B, where there is one.
     pub candidate: Option<String>,
-    /// Trials of the whole run that are planned before this block.
+    /// Turns of the whole run that are planned before this block.
     pub trials_before: u32,
-    /// Trials of the whole run.
+    /// Turns of the whole run: its trials, where no two run at the same time.
     pub trials: u32,
 }
 
@@ -95,24 +97,41 @@ impl Block {
     /// Where the arm's trial lies in the experiment: 0 the first, 1 the last.
     #[must_use]
     pub fn position(&self, arm: Arm) -> f64 {
-        let place = self.order.iter().position(|a| *a == arm).unwrap_or(0);
+        let place = self.order.iter().position(|a| *a == arm && !self.duet).unwrap_or(0);
         let last = self.trials.saturating_sub(1).max(1);
         (f64::from(self.trials_before) + place as f64) / f64::from(last)
     }
 
-    /// What each of `slots` workers is to do in the arm's trial.
+    /// How often its slots take part: once for each arm, or once for both.
     #[must_use]
-    pub fn assignments(&self, plan: &Plan, run: RunId, arm: Arm, slots: u32) -> Vec<Assignment> {
-        let one = |slot| Assignment {
+    pub fn turns(&self) -> usize {
+        if self.duet { 1 } else { self.order.len() }
+    }
+
+    /// Whose turn it is in a slot.
+    #[must_use]
+    pub fn arm(&self, turn: usize, slot: u32) -> Arm {
+        self.order[if self.duet { slot as usize % self.order.len() } else { turn }]
+    }
+
+    /// A slot's share of an arm's requests. In a duet neighbours have the same share.
+    #[must_use]
+    pub fn share(&self, slot: u32, slots: u32) -> Share {
+        if self.duet { Share { index: slot / 2, of: slots / 2 } } else { Share { index: slot, of: slots } }
+    }
+
+    /// What the worker in one of `slots` is to do in the arm's trial.
+    #[must_use]
+    pub fn assignment(&self, plan: &Plan, run: RunId, arm: Arm, slot: u32, slots: u32) -> Assignment {
+        Assignment {
             run,
             key: self.key(arm),
             variant: self.variant(arm).to_owned(),
             slot,
             scenario: plan.scenarios[self.scenario as usize].clone(),
-            share: Share { index: slot, of: slots },
+            share: self.share(slot, slots),
             seed: self.seed,
-        };
-        (0..slots).map(one).collect()
+        }
     }
 
     /// Requests over all its arms.
@@ -134,6 +153,7 @@ fn block(plan: &Plan, lineup: &Lineup, cell: u32, round: u32, order: Vec<Arm>) -
         cell,
         scenario,
         round,
+        duet: plan.duet && order.len() == 2,
         order,
         seed: request_seed(plan.seed, scenario, round),
         baseline: lineup.baseline().to_owned(),
@@ -144,7 +164,7 @@ fn block(plan: &Plan, lineup: &Lineup, cell: u32, round: u32, order: Vec<Arm>) -
 }
 
 fn number(blocks: &mut [Block]) {
-    let size = |block: &Block| u32::try_from(block.order.len()).expect("at most three arms");
+    let size = |block: &Block| u32::try_from(block.turns()).expect("at most three arms");
     let trials = blocks.iter().map(size).sum();
     let mut before = 0;
     for block in blocks {

@@ -132,13 +132,34 @@ fn assignments_share_out_every_request_once() {
     let plan = plan("high", 1);
     let block = &blocks(&plan, &lineup(&["a", "b"]))[0];
     let run = RunId::new(1, [0; 10]);
-    let parts = block.assignments(&plan, run, Arm::B, 3);
+    let parts: Vec<_> = (0..3).map(|slot| block.assignment(&plan, run, Arm::B, slot, 3)).collect();
     let total = plan.scenarios[block.scenario as usize].requests();
     let indices: BTreeSet<u32> =
         parts.iter().flat_map(|a| a.share.indices(total).collect::<Vec<_>>()).collect();
     assert_eq!((parts.len(), indices.len()), (3, total as usize));
     assert!(parts.iter().all(|a| a.variant == "b" && a.key == block.key(Arm::B) && a.seed == block.seed));
     assert_eq!(block.planned_requests(&plan), u64::from(total) * 3);
+}
+
+#[test]
+fn both_arms_of_a_duet_share_out_every_request_once_in_balanced_halves_of_the_slots() {
+    let plan = Plan { duet: true, control: false, slots: 4, ..plan("high", 1) };
+    let blocks = blocks(&plan, &lineup(&["a", "b"]));
+    let mut even = BTreeMap::<_, usize>::new();
+    for block in &blocks {
+        assert_eq!((block.turns(), block.trials), (1, 20), "one turn a block");
+        *even.entry((block.cell, block.arm(0, 0))).or_default() += 1;
+        for arm in [Arm::A, Arm::B] {
+            let slots = (0..4).filter(|slot| block.arm(0, *slot) == arm);
+            let shares: Vec<Share> = slots.map(|slot| block.share(slot, 4)).collect();
+            assert_eq!(shares, [Share { index: 0, of: 2 }, Share { index: 1, of: 2 }]);
+            assert_eq!(block.position(arm), block.position(Arm::A), "neither comes later");
+        }
+    }
+    assert!(even.len() == 4 && even.values().all(|rounds| *rounds == 5), "{even:?}");
+    assert!(!super::blocks(&plan, &lineup(&["a"])).iter().any(|block| block.duet), "one arm is no duet");
+    let alone = LineupError::Alone { name: "a".into() };
+    assert_eq!(lineup(&["a"]).fits(&plan), Err(alone));
 }
 
 #[test]

@@ -44,6 +44,7 @@ pub(crate) fn script(blocks: u32, slots: u32) -> Script {
         scenario: 0,
         round,
         order: vec![Arm::B, Arm::A],
+        duet: false,
         seed: 1,
         baseline: "baseline".into(),
         candidate: Some("pgo".into()),
@@ -75,6 +76,8 @@ pub(crate) struct Fleet {
     pub(crate) kept: Vec<Place>,
     pub(crate) committed: Vec<BlockDone>,
     pub(crate) notes: Vec<NoticeKind>,
+    /// Arm of each of them.
+    pub(crate) noted: Vec<Arm>,
     pub(crate) stops: Vec<(Ticket, Duration)>,
     pub(crate) ending: Option<Ending>,
 }
@@ -90,6 +93,7 @@ impl Fleet {
             kept: Vec::new(),
             committed: Vec::new(),
             notes: Vec::new(),
+            noted: Vec::new(),
             stops: Vec::new(),
             ending: None,
         }
@@ -133,7 +137,10 @@ impl Fleet {
                 self.committed.push(block);
                 self.answers.push(Event::Committed);
             }
-            Effect::Note(noted) => self.notes.push(noted.kind),
+            Effect::Note(noted) => {
+                self.notes.push(noted.kind);
+                self.noted.push(noted.key.arm);
+            }
             Effect::Show(_) => {}
             Effect::Finish(ending) => {
                 assert!(self.ending.replace(ending).is_none(), "a run ends once");

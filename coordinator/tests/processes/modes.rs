@@ -1,8 +1,10 @@
 //! Whole runs that nothing happens to, in every mode.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use contract::id::Arm;
 use contract::run::RunState;
+use coordinator::store::RunRecord;
 
 use crate::ground::Ground;
 use crate::tally::{notices, owed, plan, requests, state};
@@ -63,6 +65,42 @@ fn workers_are_started_anew_for_every_trial_unless_resident() {
         assert_eq!(record.header.labels, label.into_iter().collect::<Vec<_>>());
         ground.deserted();
     }
+}
+
+/// The processors that the workers of each arm ran on, round by round.
+fn processors(record: &RunRecord) -> BTreeMap<u32, BTreeMap<Arm, BTreeSet<u32>>> {
+    let mut rounds = BTreeMap::<_, BTreeMap<_, BTreeSet<u32>>>::new();
+    for part in &record.parts {
+        let arms = rounds.entry(part.place.key.round).or_default();
+        let engine = part.engine.engine_processors.iter().chain(&part.engine.load_processors);
+        arms.entry(part.place.key.arm).or_default().extend(engine);
+    }
+    rounds
+}
+
+#[test]
+fn a_duet_runs_both_builds_at_once_on_processors_of_their_own() {
+    let ground = Ground::new();
+    let path = ground.plan(&plan(2, 10, 4, 2));
+    let flags = ["run", &path, "--variants", "baseline,pgo", "--no-aa", "--seed", "1"];
+    let ended = ground.run(&[&flags[..], &["--duet"]].concat());
+    if std::thread::available_parallelism().unwrap().get() < 2 {
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(ended.stderr.contains("leave out duet"), "{ended:?}");
+        return;
+    }
+    let record = ground.latest();
+    assert_eq!((state(&record), requests(&record)), (Some(RunState::Complete), 40), "{ended:?}");
+    assert_eq!(record.header.labels, ["duet: A and B side by side"]);
+    assert!(ended.stdout.contains("duet: A and B side by side"), "{ended:?}");
+    assert!(ended.stderr.contains("arm A (baseline) beside arm B (pgo)"), "{ended:?}");
+    let rounds = processors(&record);
+    assert!(rounds.values().all(|arms| arms[&Arm::A].is_disjoint(&arms[&Arm::B])), "{rounds:?}");
+    assert_ne!(rounds[&0], rounds[&1], "the arms change sides");
+    // The twin: arms that take turns have the same processors.
+    let ended = ground.run(&flags);
+    let rounds = processors(&ground.latest());
+    assert!(rounds.values().all(|arms| arms[&Arm::A] == arms[&Arm::B]), "{ended:?}");
 }
 
 #[test]

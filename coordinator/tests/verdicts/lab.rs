@@ -86,7 +86,7 @@ impl Truth {
         let stall = Stall { at_ns: 15_000_000, for_ns: self.stall.as_nanos() as u64 };
         let stalls = if arm == Arm::A2 && !self.stall.is_zero() { vec![stall] } else { Vec::new() };
         let spec = SimSpec { stalls, ..spec };
-        let assignment = block.assignments(plan, run, arm, 1).remove(0);
+        let assignment = block.assignment(plan, run, arm, 0, 1);
         let clock = Clock::simulated();
         let cold = ColdStart::begin(&clock);
         let mut engine = OpenEngine::open(&EngineSpec::Sim(spec), plan.demand(1), 1, &clock, cold).unwrap();

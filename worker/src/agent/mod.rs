@@ -202,7 +202,7 @@ impl<'a> Agent<'a> {
             let why = format!("start a second process for ticket {}", ticket.0);
             return self.link.send(child::failed(ticket, &why));
         }
-        order.env.extend(join::environment(&self.settings.access, ticket, slots));
+        order.env.extend(join::environment(&self.settings.access, ticket, order.slot, slots));
         self.fetching.take(order);
     }
 

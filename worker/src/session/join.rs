@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use contract::PROTOCOL;
 use contract::id::{Attempt, Ticket};
-use contract::message::{Failure, FailureKind, Hello, Role, Up};
+use contract::message::{Failure, FailureKind, Hello, OWN_PROCESSORS, Role, Up};
 use contract::part::Origin;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -13,6 +13,7 @@ use super::access::Access;
 use super::link::{Event, Link, LinkError};
 use super::machine::{Action, Done, Input, Machine};
 use super::measuring::{Identity, Measuring};
+use super::processors::Processors;
 use crate::error::WorkerError;
 use crate::measure::{self, ColdStart};
 use crate::profile;
@@ -22,6 +23,8 @@ use crate::signals::Signals;
 pub const TICKET: &str = "PGO_BENCH_TICKET";
 /// Workers that may run on this host at a time, this one included; one if unset.
 pub const SLOTS: &str = "PGO_BENCH_SLOTS";
+/// Which of them this one is, from zero.
+pub const SLOT: &str = "PGO_BENCH_SLOT";
 
 /// How long to dial: the coordinator has just asked for this process.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,7 +34,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Handover {
     access: Access,
     ticket: Ticket,
+    slot: u32,
     slots: u32,
+    /// The host's processors are divided among its slots.
+    own_processors: bool,
 }
 
 /// What is left to say when a worker has ended as it should.
@@ -49,8 +55,8 @@ struct Worker {
 }
 
 /// The variables of a handover.
-pub(crate) fn environment(access: &Access, ticket: Ticket, slots: u32) -> Vec<(String, String)> {
-    let own = [(TICKET, ticket.0.to_string()), (SLOTS, slots.to_string())];
+pub(crate) fn environment(access: &Access, ticket: Ticket, slot: u32, slots: u32) -> Vec<(String, String)> {
+    let own = [(TICKET, ticket.0.to_string()), (SLOT, slot.to_string()), (SLOTS, slots.to_string())];
     let own = own.map(|(name, value)| (name.to_owned(), value));
     access.environment().into_iter().chain(own).collect()
 }
@@ -63,9 +69,14 @@ impl Handover {
     pub fn from_env(variable: impl Fn(&str) -> Option<String>) -> Result<Self, WorkerError> {
         let get = |name| variable(name).ok_or(WorkerError::Environment { name });
         let ticket = get(TICKET)?.parse().map_err(|_| WorkerError::Environment { name: TICKET })?;
-        let slots = variable(SLOTS).map_or(Ok(1), |slots| slots.parse());
-        let slots = slots.map_err(|_| WorkerError::Environment { name: SLOTS })?;
-        Ok(Self { access: Access::from_env(variable)?, ticket: Ticket(ticket), slots })
+        let number = |name, unset| {
+            let number = variable(name).map_or(Ok(unset), |number| number.parse());
+            number.map_err(|_| WorkerError::Environment { name })
+        };
+        let (slot, slots) = (number(SLOT, 0)?, number(SLOTS, 1)?);
+        let own_processors = variable(OWN_PROCESSORS).is_some();
+        let access = Access::from_env(variable)?;
+        Ok(Self { access, ticket: Ticket(ticket), slot, slots, own_processors })
     }
 }
 
@@ -74,6 +85,11 @@ impl Handover {
 /// # Errors
 /// When it is refused, cannot reach the coordinator, loses the session, or the measuring thread breaks down.
 pub async fn run(handover: &Handover, cold: ColdStart) -> Result<Summary, WorkerError> {
+    // Before any other thread is there: those to come stay where this one is.
+    let processors = match handover.own_processors {
+        true => Processors::take(handover.slot, handover.slots),
+        false => Processors::Shared,
+    };
     let mut signals = Signals::catch().map_err(WorkerError::Signals)?;
     let hello = hello(handover);
     let link = tokio::select! {
@@ -86,8 +102,8 @@ pub async fn run(handover: &Handover, cold: ColdStart) -> Result<Summary, Worker
         instrumented: hello.build.instrumented,
         hostname: hello.host.hostname,
     };
-    let (measuring, results) =
-        Measuring::start(Identity { origin, cold, slots: handover.slots }).map_err(WorkerError::Thread)?;
+    let (measuring, results) = Measuring::start(Identity { origin, cold, slots: handover.slots, processors })
+        .map_err(WorkerError::Thread)?;
     Worker { link, machine: Machine::default(), measuring }.serve(results, &mut signals).await
 }
 
@@ -184,7 +200,7 @@ mod tests {
             let wrong = Handover::from_env(|name| (name != missing).then(|| "7".to_owned()));
             assert!(matches!(wrong, Err(WorkerError::Environment { name }) if name == missing));
         }
-        for wrong in [TICKET, SLOTS] {
+        for wrong in [TICKET, SLOTS, SLOT] {
             let value = |name: &str| Some(if name == wrong { "x" } else { "7" }.to_owned());
             let wrongly = Handover::from_env(value);
             assert!(matches!(wrongly, Err(WorkerError::Environment { name }) if name == wrong));

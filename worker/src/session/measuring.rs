@@ -13,6 +13,7 @@ use contract::spec::Assignment;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::machine::{Command, Done};
+use super::processors::Processors;
 use crate::measure::{Clock, ColdStart};
 use crate::profile;
 use crate::trial::{Control, OpenEngine, StartAt, TrialEnd};
@@ -35,6 +36,8 @@ pub(super) struct Identity {
     pub cold: ColdStart,
     /// Workers that may run on this host at a time.
     pub slots: u32,
+    /// What it runs on.
+    pub processors: Processors,
 }
 
 struct Order {
@@ -104,7 +107,8 @@ impl Bench {
     fn carry_out(&mut self, command: Command, control: &Control) -> Result<Done, Failure> {
         match command {
             Command::Load { engine, demand } => {
-                let Identity { cold, slots, .. } = self.identity.clone();
+                let Identity { cold, slots, processors, .. } = self.identity.clone();
+                let engine = processors.fitted(engine)?;
                 let engine = OpenEngine::open(&engine, demand, slots, &Clock::monotonic(), cold)?;
                 let report = engine.report();
                 self.engine = Some(engine);

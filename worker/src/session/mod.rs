@@ -8,3 +8,4 @@ pub mod join;
 pub mod link;
 pub mod machine;
 mod measuring;
+mod processors;

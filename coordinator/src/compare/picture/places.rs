@@ -27,7 +27,7 @@ pub(super) fn hosts(measure: Measure, rounds: &[&Round], known: Option<&Places>)
 /// Every slot.
 pub(super) fn workers(measure: Measure, rounds: &[&Round], known: Option<&Places>) -> Vec<Spot> {
     let known = known.map_or(&[][..], |places| &places.slots);
-    let slots = all(rounds, |part| Some(part.place.slot));
+    let slots = all(rounds, |part| Some(part.share));
     slots.into_iter().map(|place| spot(measure, rounds, known, place)).collect()
 }
 

@@ -128,7 +128,8 @@ impl Core {
         if self.phase != Phase::Trial {
             return;
         }
-        self.note(kind, message.to_owned(), effects);
+        let slot = who.first().and_then(|ticket| self.crew.get_mut(*ticket)).map_or(0, |member| member.slot);
+        self.note_in(slot, kind, message.to_owned(), effects);
         if self.interrupts == 0 && self.shrunk(who, effects) {
             return;
         }
@@ -141,7 +142,7 @@ impl Core {
             self.tries += 1;
             self.attempt = Attempt(self.attempt.0 + 1);
             self.issued = 0;
-            self.arm = 0;
+            self.turn = 0;
             self.make_whole();
             self.clear(now, Next::Again, effects);
         }

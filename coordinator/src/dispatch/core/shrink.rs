@@ -4,7 +4,6 @@
 
 use contract::id::Ticket;
 use contract::run::NoticeKind;
-use contract::spec::Share;
 
 use super::super::event::Effect;
 use super::super::trial::{Member, Step};
@@ -19,7 +18,7 @@ impl Core {
 
     /// A slot takes no part in this trial, nor in the rest of the block.
     pub(super) fn leave_out(&mut self, slot: u32, effects: &mut Vec<Effect>) {
-        let share = Share { index: slot, of: self.script.slots };
+        let share = self.current().share(slot, self.script.slots);
         let requests = self.script.requests[self.current().scenario as usize].most();
         let lost = share.count(requests);
         self.lost_requests += u64::from(lost);

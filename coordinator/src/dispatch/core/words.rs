@@ -15,10 +15,11 @@ impl Core {
         if self.phase != Phase::Trial {
             return;
         }
-        let order = self.load_order();
         let limit = self.script.limits.load;
         if let Some(member) = self.crew.get_mut(ticket).filter(|m| m.step == Step::Spawning) {
             member.step = Step::Loading;
+            let slot = member.slot;
+            let order = self.load_order(slot);
             effects.push(Effect::Tell { ticket, order });
             self.deadline = now + limit;
         }
@@ -62,12 +63,13 @@ impl Core {
     }
 
     fn delivered(&mut self, now: Duration, ticket: Ticket, delivery: Delivery, effects: &mut Vec<Effect>) {
-        let (key, attempt) = (self.key(), self.attempt);
+        let attempt = self.attempt;
+        let Some(slot) = self.crew.get_mut(ticket).map(|member| member.slot) else { return };
+        let key = self.key_in(slot);
         let Some(member) = self.crew.get_mut(ticket) else { return };
         let place = &delivery.part.place;
         let fits = place.slot == member.slot && place.key == key && place.attempt == attempt;
         if !fits {
-            let (slot, place) = (member.slot, &delivery.part.place);
             let message = format!("slot {slot} sent a part of {} slot {}", place.key, place.slot);
             return self.lost(now, &[ticket], NoticeKind::BadPart, &message, effects);
         }

@@ -100,17 +100,18 @@ impl Teller {
     }
 
     fn trial(&mut self, sight: &Sight, at: Duration) -> Option<String> {
-        let Sight::Trial { key, variant, done, total, attempt } = sight else { return None };
+        let Sight::Trial { key, arms, done, total, attempt } = sight else { return None };
         (self.phase, self.counts, self.began) = ((LOADING, at), Counts::default(), at);
         self.left = self.pace.left(at, *done, *total);
         let left =
             self.left.map(|left| format!(", about {} left", wait(left.as_secs_f64()).replace('\u{a0}', " ")));
         let again = if attempt.0 > 1 { format!(", attempt {}", attempt.0) } else { String::new() };
+        let arms: Vec<String> = arms.iter().map(|(arm, variant)| format!("arm {arm} ({variant})")).collect();
         Some(format!(
-            "trial {} of {total}: {}, arm {} ({variant}){again}{}",
+            "trial {} of {total}: {}, {}{again}{}",
             done + 1,
             self.place(key.scenario, key.round),
-            key.arm,
+            arms.join(" beside "),
             left.unwrap_or_default()
         ))
     }
@@ -138,7 +139,8 @@ mod tests {
 
     fn trial(done: u32, attempt: u32) -> Sight {
         let key = TrialKey { scenario: 1, round: 2, arm: Arm::B };
-        Sight::Trial { key, variant: "pgo".to_owned(), done, total: 60, attempt: Attempt(attempt) }
+        let arms = vec![(key.arm, "pgo".to_owned())];
+        Sight::Trial { key, arms, done, total: 60, attempt: Attempt(attempt) }
     }
 
     #[test]

@@ -1,0 +1,119 @@
+//! Processors of a worker's own: where workers are measured side by side, those of a host are divided among its slots,
+//! core by core, so that no two share one. Owns the division; must not know who runs beside it.
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::thread::available_parallelism;
+
+use contract::message::{Failure, FailureKind};
+use contract::spec::EngineSpec;
+
+use crate::os;
+
+/// What a worker may run on.
+#[derive(Clone, Debug)]
+pub(super) enum Processors {
+    /// Whatever the host's slots share.
+    Shared,
+    /// Its own alone, with so many engine threads where the plan leaves them open.
+    Own { threads: u32 },
+    /// There are too few to divide, or the system refuses.
+    Refused(Failure),
+}
+
+impl Processors {
+    /// Takes the calling thread, and with it every thread it starts from now on, to this slot's own processors.
+    pub(super) fn take(slot: u32, slots: u32) -> Self {
+        // Counts quotas too, which the list of processors does not.
+        let cores = available_parallelism().map_or(1, NonZero::get);
+        let own = match divided(&cores_of(&os::process_processors()), slot, slots) {
+            Ok(own) => own,
+            Err(reason) => return Self::Refused(refused(&reason)),
+        };
+        if !os::keep_on(&own) {
+            return Self::Refused(refused("the system refuses"));
+        }
+        let share = (cores / slots.max(1) as usize).max(1);
+        Self::Own { threads: u32::try_from(share.min(own.len())).unwrap_or(1) }
+    }
+
+    /// The engine to open on them.
+    ///
+    /// # Errors
+    /// When there is nothing to open it on.
+    pub(super) fn fitted(&self, engine: EngineSpec) -> Result<EngineSpec, Failure> {
+        match (self, engine) {
+            (Self::Refused(failure), _) => Err(failure.clone()),
+            (Self::Own { threads }, EngineSpec::Native(mut native)) if native.threads == 0 => {
+                native.threads = *threads;
+                Ok(EngineSpec::Native(native))
+            }
+            (_, engine) => Ok(engine),
+        }
+    }
+}
+
+/// The processors of each core, in the order of packages and cores: neighbours share more than strangers.
+fn cores_of(processors: &[u32]) -> Vec<Vec<u32>> {
+    let mut cores: BTreeMap<(u32, u32), Vec<u32>> = BTreeMap::new();
+    for &processor in processors {
+        let fact = |name: &str| {
+            let path = format!("/sys/devices/system/cpu/cpu{processor}/topology/{name}");
+            std::fs::read_to_string(path).ok()?.trim().parse().ok()
+        };
+        // Where the system does not say, every processor is a core.
+        let core = (fact("physical_package_id").unwrap_or(0), fact("core_id").unwrap_or(processor));
+        cores.entry(core).or_default().push(processor);
+    }
+    cores.into_values().collect()
+}
+
+/// As many whole cores for every slot; what is left over stays idle, so that no slot has more than another.
+fn divided(cores: &[Vec<u32>], slot: u32, slots: u32) -> Result<Vec<u32>, String> {
+    let each = cores.len() / slots.max(1) as usize;
+    if each == 0 {
+        return Err(format!("this host lets them use {} for {slots} workers", cores.len()));
+    }
+    Ok(cores.iter().skip(slot as usize * each).take(each).flatten().copied().collect())
+}
+
+fn refused(reason: &str) -> Failure {
+    let message = format!(
+        "failed to keep workers on processor cores of their own: {reason}; take a host with more, lower --slots, or let \
+         the arms take turns (leave out duet)"
+    );
+    Failure { kind: FailureKind::BadAssignment, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_have_equally_many_whole_cores_and_none_in_common() {
+        let cores = [vec![0, 4], vec![1, 5], vec![2, 6], vec![3, 7], vec![8, 9]];
+        let of = |slot| divided(&cores, slot, 2).expect("enough");
+        assert_eq!((of(0), of(1)), (vec![0, 4, 1, 5], vec![2, 6, 3, 7]), "the fifth is left over");
+        assert!(divided(&cores, 0, 6).expect_err("too few").contains("5 for 6 workers"));
+    }
+
+    #[test]
+    fn siblings_are_one_core() {
+        let all = os::process_processors();
+        let cores = cores_of(&all);
+        assert_eq!(cores.iter().flatten().count(), all.len());
+        assert!(!cores.is_empty());
+    }
+
+    #[test]
+    fn threads_that_the_plan_leaves_open_are_the_slot_s_own() {
+        // On a thread of its own: the test's other threads stay where they are.
+        let run = std::thread::spawn(|| (Processors::take(0, 1), Processors::take(0, 100_000)));
+        let (own, none) = run.join().expect("ran");
+        let sim = EngineSpec::Sim(contract::spec::SimSpec::default());
+        assert!(matches!(own, Processors::Own { threads: 1.. }));
+        assert_eq!(own.fitted(sim.clone()), Ok(sim.clone()));
+        let failure = none.fitted(sim).expect_err("refused");
+        assert!(failure.message.contains("leave out duet"), "{}", failure.message);
+    }
+}
