@@ -7,6 +7,7 @@ mod explain;
 mod facts;
 mod gather;
 mod kept;
+mod layout;
 mod limits;
 mod look;
 mod measure;
@@ -21,6 +22,7 @@ mod window;
 
 pub use explain::{Derivation, Explanation, NoSuchMetric, explain};
 pub use kept::Kept;
+pub use layout::{LayoutControl, LayoutEffect, LayoutLabel, LayoutNoise};
 pub use look::Planned;
 pub use measure::Measure;
 pub use metrics::{MetricComparison, Outcome, Resampled, RoundValues};
@@ -60,8 +62,10 @@ pub struct Findings {
     pub reasons: Vec<String>,
     /// How everything was estimated.
     pub settings: Settings,
-    /// One comparison a scenario and candidate, in the plan's order.
+    /// One comparison a scenario and candidate, in the plan's order; those of layouts are apart.
     pub cells: Vec<Cell>,
+    /// The layout control, if the run has one.
+    pub layout: Option<LayoutControl>,
     /// The look planned before the run, if there was one.
     pub look: Option<Planned>,
     /// What everything was derived from.
@@ -125,6 +129,9 @@ fn seed(plan: &Plan) -> Seed {
     Seed(plan.seed).child("compare")
 }
 
+/// Why a run of layouts alone says nothing.
+const UNKNOWN_NOISE: &str = "fewer than two layouts can be believed: the code-layout noise is unknown";
+
 /// A run that is being read: its parts come one at a time, and none is held once it was merged into its trial.
 #[derive(Debug)]
 pub struct Reading {
@@ -170,15 +177,18 @@ impl Reading {
         let look = look::planned(&plan, &blocks, &record.blocks);
         let settings = look.map_or(Stage::Only, |look| look.stage).settings();
         let thresholds = plan.validity.thresholds();
-        let cells = {
+        let (cells, layout) = {
             let room = Room { record: &record, plan: &plan, settings, thresholds, trials: &trials };
-            room.cells(&cells(&blocks))
+            room.answers(&cells(&blocks))
         };
         let state = record.end.as_ref().map(|end| end.state);
         let ended_at_look = state == Some(RunState::Complete) && look.is_some_and(|l| l.stage == Stage::Look);
-        let reasons = if ended_at_look { Vec::new() } else { reasons(&record, &blocks, state) };
-        let validity = overall(&cells, &reasons, state);
-        Findings { record, plan, state, validity, reasons, settings, cells, look, trials }
+        let mut reasons = if ended_at_look { Vec::new() } else { reasons(&record, &blocks, state) };
+        // Layouts never speak against candidates; a run of nothing else must not read as a measurement where they fail.
+        let failed = layout.as_ref().filter(|control| cells.is_empty() && !control.is_known());
+        reasons.extend(failed.map(|_| UNKNOWN_NOISE.to_owned()));
+        let validity = overall(failed.map_or(&cells, |control| &control.cells), &reasons, state);
+        Findings { record, plan, state, validity, reasons, settings, cells, layout, look, trials }
     }
 }
 
@@ -218,6 +228,18 @@ struct Room<'a> {
 }
 
 impl Room<'_> {
+    /// The candidates' cells, and the control that they are labelled by.
+    fn answers(&self, blocks: &[&Block]) -> (Vec<Cell>, Option<LayoutControl>) {
+        let (layouts, compared): (Vec<&Block>, Vec<&Block>) =
+            blocks.iter().copied().partition(|block| block.layout().is_some());
+        let mut cells = self.cells(&compared);
+        // Controls ask no question of the family's.
+        let control = layouts.iter().map(|block| self.cell(block, self.drafts(block), None)).collect();
+        let control = LayoutControl::of(control);
+        control.iter().for_each(|control| control.label(&mut cells));
+        (cells, control)
+    }
+
     /// All cells are estimated before the first is decided: their primary measures are one family of questions.
     fn cells(&self, blocks: &[&Block]) -> Vec<Cell> {
         let drafts: Vec<Vec<Draft>> = blocks.iter().map(|block| self.drafts(block)).collect();

@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod error;
 pub mod fleet;
 pub mod history;
+pub mod layout;
 pub mod plan;
 pub mod record;
 pub mod report;

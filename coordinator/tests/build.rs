@@ -2,6 +2,8 @@
 //! guard with a case that trips it.
 
 mod build_fixture;
+#[path = "build/layouts.rs"]
+mod layouts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -17,6 +17,8 @@ mod errors;
 mod history;
 #[path = "processes/interrupts.rs"]
 mod interrupts;
+#[path = "processes/layouts.rs"]
+mod layouts;
 #[path = "processes/look.rs"]
 mod look;
 #[path = "processes/losses.rs"]

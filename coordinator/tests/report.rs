@@ -16,6 +16,8 @@ mod exports;
 mod gate;
 #[path = "report/held.rs"]
 mod held;
+#[path = "report/layouts.rs"]
+mod layouts;
 #[path = "report/listings.rs"]
 mod listings;
 #[path = "report/pages.rs"]

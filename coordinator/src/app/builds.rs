@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::train::PlanTrainer;
 use super::{App, Verdict, prepare};
-use crate::build::{self, BuildOptions, VariantName};
+use crate::build::{self, BuildError, BuildOptions, VariantName};
 use crate::cli::BuildArgs;
 use crate::doctor;
 use crate::error::{AppError, exit};
@@ -18,6 +18,9 @@ const TRAINING_SEED: u64 = 1;
 
 pub(super) fn build(app: &mut App<'_>, args: &BuildArgs) -> Result<Verdict, AppError> {
     let variants = args.variants.iter().map(|name| name.parse()).collect::<Result<Vec<VariantName>, _>>()?;
+    if let Some(VariantName::Layout(layout)) = variants.iter().find(|v| matches!(v, VariantName::Layout(_))) {
+        return Err(BuildError::LayoutByName { name: layout.name() }.into());
+    }
     let source = args.training.clone().map_or_else(|| Source::Preset(TRAINING.to_owned()), Source::File);
     let overrides = Overrides { model: args.model.clone(), ..Overrides::default() };
     let plan = plan::resolve(&source, &overrides, TRAINING_SEED)?;
@@ -26,6 +29,7 @@ pub(super) fn build(app: &mut App<'_>, args: &BuildArgs) -> Result<Verdict, AppE
     let model = if trains { prepare::model(&plan)? } else { String::new() };
     let options = BuildOptions {
         variants,
+        layouts: args.layout_arms,
         controls: args.controls,
         profile: args.profile_origin(),
         retrain: args.retrain,

@@ -95,6 +95,7 @@ pub(super) fn new(
     let plan = plan::resolve(source, overrides, fresh)?;
     let names: Vec<String> = variants.split(',').map(str::to_owned).collect();
     let lineup = Lineup::new(&names, a_a)?;
+    lineup.has_sound_layouts()?;
     lineup.fits(&plan)?;
     let ground = match fleet {
         Some(fleet) => ground::of(fleet, &plan)?,

@@ -85,7 +85,7 @@ impl Job<'_> {
         let status = child.wait().map_err(BuildError::io(self.root))?;
         let stderr = stderr.join().unwrap_or_default();
         if !status.success() || built.executable.as_os_str().is_empty() {
-            return Err(built.failure(step, &stderr, !profile.is_empty()));
+            return Err(built.failure(step, &stderr, advice(flags)));
         }
         check_arrived(step, &wrapper.calls()?, flags)?;
         Ok(built)
@@ -143,11 +143,23 @@ impl Built {
         }
     }
 
-    fn failure(&self, step: &str, stderr: &str, with_profile: bool) -> BuildError {
-        // The baseline compiled, so what fails here is the profile together with link-time optimisation.
-        let advice = if with_profile { "; retry with `lto = \"thin\"` in the cargo profile" } else { "" };
+    fn failure(&self, step: &str, stderr: &str, advice: &str) -> BuildError {
         let words = if self.errors.is_empty() { stderr.to_owned() } else { self.errors.join("\n") };
         BuildError::Compile { step: step.to_owned(), rendered: tool::tail(&words), advice: advice.to_owned() }
+    }
+}
+
+/// The way round what the flags can break. The baseline compiled, so what fails is what a build adds to it: a profile,
+/// together with link-time optimisation, or an option that the linker does not know.
+fn advice(flags: &Flags) -> &'static str {
+    let has = |part: &str| flags.all().iter().any(|flag| flag.contains(part));
+    match (has("-Cprofile-use"), has("--shuffle-sections")) {
+        (true, _) => "; retry with `lto = \"thin\"` in the cargo profile",
+        (_, true) => {
+            "; layouts need LLD as the linker, Rust's own default on x86-64 Linux: take another `linker` out of the cargo \
+             configuration, or build without --layout-arms"
+        }
+        _ => "",
     }
 }
 

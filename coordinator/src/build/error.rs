@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use crate::layout::Layout;
+
 /// The cause of a failed training, as the caller's trainer reports it.
 pub type TrainingFailure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -238,7 +240,7 @@ pub enum BuildError {
         reason: String,
     },
     /// The wanted variant is not in the manifest, or its binary is gone.
-    #[error("variant `{variant}` is not built: coordinator build --variants {}", if variant == "baseline" { "baseline".to_owned() } else { format!("baseline,{variant}") })]
+    #[error("variant `{variant}` is not built: coordinator build --variants {}", wanted(variant))]
     NotBuilt {
         /// The variant.
         variant: String,
@@ -251,8 +253,34 @@ pub enum BuildError {
         /// What exists.
         known: Vec<&'static str>,
     },
+    /// A layout that there is not.
+    #[error(
+        "there is no `{name}`: layouts are `baseline-layout1` to `baseline-layout8`, of the baseline alone, because \
+         shuffling undoes the order of hot and cold functions that a profile makes"
+    )]
+    NoSuchLayout {
+        /// What was asked for.
+        name: String,
+    },
+    /// A layout that was asked for by name.
+    #[error("`{name}` is not built by name: give --layout-arms with the number of layouts, from 2 to 8")]
+    LayoutByName {
+        /// What was asked for.
+        name: &'static str,
+    },
+    /// The linker did not do what it was told.
+    #[error(
+        "`{layout}` has the same code as `{other}`: the linker passed over `--shuffle-sections`; LLD knows it, Rust's own \
+         default on x86-64 Linux: take another `linker` out of the cargo configuration, or build without --layout-arms"
+    )]
+    NotShuffled {
+        /// The layout.
+        layout: &'static str,
+        /// What it equals.
+        other: String,
+    },
     /// A binary on disk is not the one that was built.
-    #[error("{} is not the binary that was built as `{variant}` (SHA-256 {found}, recorded {expected}): coordinator build --variants baseline,{variant} --force", path.display())]
+    #[error("{} is not the binary that was built as `{variant}` (SHA-256 {found}, recorded {expected}): coordinator build --variants {} --force", path.display(), wanted(variant))]
     BinaryChanged {
         /// The variant.
         variant: String,
@@ -275,6 +303,15 @@ pub enum BuildError {
         /// SHA-256 of both `.text` sections.
         text: String,
     },
+}
+
+/// What follows `coordinator build --variants` for a variant to be built.
+fn wanted(variant: &str) -> String {
+    match Layout::named(variant) {
+        Some(layout) => format!("baseline --layout-arms {}", layout.seed().max(2)),
+        None if variant == "baseline" => variant.to_owned(),
+        None => format!("baseline,{variant}"),
+    }
 }
 
 impl BuildError {

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{BuildError, digest};
+use crate::layout::Layout;
 
 /// Which crates a profile is collected for and applied to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -32,12 +33,16 @@ pub enum VariantName {
     PgoBolt,
     /// The same as `pgo` over every crate of the program: what switching PGO on for all of it gives.
     PgoProgram,
+    /// The baseline with its functions linked in a shuffled order: a control, of the baseline alone.
+    Layout(Layout),
 }
 
 /// One build that is made on the way: a variant, the instrumented program, or a control.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Recipe {
     Baseline,
+    /// The baseline, linked in another order of functions.
+    Layout(Layout),
     Instrumented {
         scope: Scope,
         atomic_counters: bool,
@@ -65,7 +70,7 @@ pub(super) struct Flags {
 }
 
 impl VariantName {
-    /// All variants, in the order in which they are built.
+    /// All variants that are built by name, in the order in which they are; layouts are built by their number.
     pub const ALL: [Self; 4] = [Self::Baseline, Self::Pgo, Self::PgoBolt, Self::PgoProgram];
 
     /// The word used in commands, reports and file names.
@@ -76,6 +81,7 @@ impl VariantName {
             Self::Pgo => "pgo",
             Self::PgoBolt => "pgo+bolt",
             Self::PgoProgram => "pgo-program",
+            Self::Layout(layout) => layout.name(),
         }
     }
 
@@ -83,7 +89,7 @@ impl VariantName {
     #[must_use]
     pub fn scope(self) -> Option<Scope> {
         match self {
-            Self::Baseline => None,
+            Self::Baseline | Self::Layout(_) => None,
             Self::Pgo | Self::PgoBolt => Some(Scope::Workspace),
             Self::PgoProgram => Some(Scope::Program),
         }
@@ -118,8 +124,14 @@ impl FromStr for VariantName {
     type Err = BuildError;
 
     fn from_str(name: &str) -> Result<Self, BuildError> {
-        Self::ALL.into_iter().find(|variant| variant.as_str() == name).ok_or_else(|| {
-            BuildError::UnknownVariant { name: name.to_owned(), known: Self::ALL.map(Self::as_str).to_vec() }
+        let layouts = Layout::all().map(Self::Layout);
+        let mut known = Self::ALL.into_iter().chain(layouts);
+        known.find(|variant| variant.as_str() == name).ok_or_else(|| match Layout::is_misnamed(name) {
+            true => BuildError::NoSuchLayout { name: name.to_owned() },
+            false => BuildError::UnknownVariant {
+                name: name.to_owned(),
+                known: Self::ALL.map(Self::as_str).to_vec(),
+            },
         })
     }
 }
@@ -135,6 +147,7 @@ impl Recipe {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Baseline => "baseline",
+            Self::Layout(layout) => layout.name(),
             Self::Instrumented { scope: Scope::Workspace, .. } => "instrumented",
             Self::Instrumented { scope: Scope::Program, .. } => "instrumented-program",
             Self::Optimised { variant, .. } => variant.as_str(),
@@ -145,7 +158,7 @@ impl Recipe {
     /// The crates that profile flags go to; `None` where there are none.
     fn scope(&self) -> Option<Scope> {
         match self {
-            Self::Baseline => None,
+            Self::Baseline | Self::Layout(_) => None,
             Self::Optimised { variant, .. } => variant.scope(),
             Self::Instrumented { scope, .. } | Self::Control { scope, .. } => Some(*scope),
         }
@@ -167,12 +180,16 @@ impl Recipe {
             // What BOLT moves it must be able to find: relocations and symbols stay in the file. Code is unchanged.
             flags.workspace.extend(["-Cstrip=none".to_owned(), "-Clink-arg=-Wl,-q".to_owned()]);
         }
+        if let Self::Layout(layout) = self {
+            // Every function has a section of its own; the linker alone reads this, so the compiler makes the same code.
+            flags.workspace.push(format!("-Clink-arg=-Wl,--shuffle-sections=.text*={}", layout.seed()));
+        }
         flags
     }
 
     fn profile_flags(&self) -> Vec<String> {
         match self {
-            Self::Baseline | Self::Optimised { profile: None, .. } => Vec::new(),
+            Self::Baseline | Self::Layout(_) | Self::Optimised { profile: None, .. } => Vec::new(),
             Self::Instrumented { atomic_counters, .. } => {
                 let atomic =
                     atomic_counters.then(|| "-Cllvm-args=-instrprof-atomic-counter-update-all".to_owned());
@@ -251,10 +268,28 @@ mod tests {
     }
 
     #[test]
-    fn names_are_read_back_and_others_refused() {
+    fn a_layout_is_the_baseline_but_for_its_seed_at_the_linker() {
+        let baseline = Recipe::Baseline.flags(&[]);
+        let mut seen = std::collections::BTreeSet::from([baseline.digest()]);
+        for layout in Layout::all() {
+            let flags = Recipe::Layout(layout).flags(&[]);
+            assert_eq!(flags.program, baseline.program, "dependencies are shared");
+            assert!(matches!(&flags.workspace[..], [flag] if flag.ends_with(&format!("={}", layout.seed()))));
+            assert!(seen.insert(flags.digest()), "{layout}");
+            assert_eq!(VariantName::Layout(layout).scope(), None, "no profile belongs to it");
+        }
         for variant in VariantName::ALL {
+            assert!(!optimised(variant).flags(&[]).all().iter().any(|flag| flag.contains("shuffle")));
+        }
+    }
+
+    #[test]
+    fn names_are_read_back_and_others_refused() {
+        for variant in VariantName::ALL.into_iter().chain(Layout::all().map(VariantName::Layout)) {
             assert_eq!(variant.as_str().parse::<VariantName>().expect("known"), variant);
         }
         assert!("pgo2".parse::<VariantName>().is_err());
+        let refused = "pgo-layout1".parse::<VariantName>().expect_err("of the baseline alone").to_string();
+        assert!(refused.contains("baseline-layout8") && refused.contains("hot"), "{refused}");
     }
 }

@@ -79,6 +79,9 @@ pub struct VariantRecord {
     pub build_seconds: f64,
     /// The earlier build whose code is the same, if one is.
     pub identical_to: Option<String>,
+    /// What the linker drew the order of its functions from, if it shuffled them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout_seed: Option<u32>,
     /// What BOLT laid it out by, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bolt: Option<BoltRecord>,

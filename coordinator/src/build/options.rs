@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::flags::{Scope, VariantName};
 use super::manifest::Manifest;
 use super::profile::ProfileReport;
+use crate::layout::Layouts;
 
 /// What to build and how.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct BuildOptions {
     pub cargo_profile: String,
     /// Variants wanted; `baseline` is always built, every other variant is compared with it.
     pub variants: Vec<VariantName>,
+    /// How many layouts of the baseline are built beside it, if any: the layout control.
+    pub layouts: Option<Layouts>,
     /// Flags for every crate of every build, such as `-Ctarget-cpu=native`. Flags from the environment do not count.
     pub rustflags: Vec<String>,
     /// Where profiles come from.
@@ -107,6 +110,7 @@ impl BuildOptions {
             binary: "worker".to_owned(),
             cargo_profile: "variant".to_owned(),
             variants: vec![VariantName::Baseline, VariantName::Pgo],
+            layouts: None,
             rustflags: Vec::new(),
             profile: ProfileOrigin::default(),
             retrain: false,

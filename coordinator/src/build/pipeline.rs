@@ -1,4 +1,4 @@
-//! The order of a build: baseline, then instrument → train → merge → optimise, then controls. Each step is skipped
+//! The order of a build: baseline and its layouts, then instrument → train → merge → optimise, then controls. Each step is skipped
 //! when its result is recorded and still fits; the manifest is written after each, so a failure keeps what is done.
 //! Owns that order and how one step is compiled; where a profile comes from is `pgo`'s.
 
@@ -20,6 +20,7 @@ use super::toolchain::Toolchain;
 use super::training::Trainer;
 use super::wrapper::Wrapper;
 use super::{BuildError, BuildOptions, BuildProgress, Outcome};
+use crate::layout::Layout;
 
 /// Builds the wanted variants, or finds that nothing has to be done. Blocks; the trainer is called on this thread.
 ///
@@ -36,6 +37,8 @@ pub fn build(
     let bolt = options.variants.contains(&VariantName::PgoBolt).then(Bolt::discover).transpose()?;
     let mut pipeline = Pipeline::start(options, progress)?;
     pipeline.baseline()?;
+    // Before any training: a linker that cannot shuffle is known at once and not after minutes.
+    pipeline.layouts()?;
     for variant in VariantName::ALL.into_iter().filter(|variant| options.variants.contains(variant)) {
         let Some(scope) = variant.scope() else { continue };
         let profile = pipeline.profile(scope, trainer)?;
@@ -102,7 +105,8 @@ impl<'a> Pipeline<'a> {
         let record = self.install(compiled)?;
         self.manifest.variants.insert(name.to_owned(), record);
         let others = VariantName::ALL.into_iter().filter(|other| *other != VariantName::Baseline);
-        others.into_iter().try_for_each(|other| self.withdraw(other))
+        let mut others = others.chain(Layout::all().map(VariantName::Layout));
+        others.try_for_each(|other| self.withdraw(other))
     }
 
     /// Builds one recipe. Its binary stays in Cargo's directory until [`Pipeline::install`].
@@ -141,7 +145,14 @@ impl<'a> Pipeline<'a> {
     pub(super) fn install(&self, compiled: Compiled) -> Result<VariantRecord, BuildError> {
         let artifact = Artifact::install(&compiled.executable, &self.options.out, &compiled.place)?;
         let Compiled { flags, build_seconds, .. } = compiled;
-        Ok(VariantRecord { artifact, flags, build_seconds, identical_to: None, bolt: None })
+        Ok(VariantRecord {
+            artifact,
+            flags,
+            build_seconds,
+            identical_to: None,
+            layout_seed: None,
+            bolt: None,
+        })
     }
 
     /// Takes a variant out of the manifest and its binary off the disk, so that neither is there without the other.
@@ -220,7 +231,7 @@ impl<'a> Pipeline<'a> {
 /// Variants lie in `bin/`; what must not be measured lies elsewhere.
 fn place_of(recipe: &Recipe) -> PathBuf {
     let folder = match recipe {
-        Recipe::Baseline | Recipe::Optimised { .. } => "bin",
+        Recipe::Baseline | Recipe::Layout(_) | Recipe::Optimised { .. } => "bin",
         Recipe::Instrumented { .. } | Recipe::Control { .. } => "not-variants",
     };
     Path::new(folder).join(recipe.name())

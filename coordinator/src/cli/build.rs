@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::OutputArgs;
 use crate::build::ProfileOrigin;
+use crate::layout::Layouts;
 
 /// Arguments of `build`.
 #[derive(Debug, Args)]
@@ -14,6 +15,10 @@ pub struct BuildArgs {
     /// pgo+bolt (pgo, laid out anew by BOLT)
     #[arg(long, value_delimiter = ',', value_name = "NAMES", default_value = "baseline,pgo")]
     pub variants: Vec<String>,
+    /// Also build so many layouts of the baseline (2 to 8): the same code with its functions shuffled by the linker, to see
+    /// what placement alone does to speed
+    #[arg(long, value_name = "K")]
+    pub layout_arms: Option<Layouts>,
     /// Also build with an unreadable and with an empty profile, which proves that a profile was applied
     #[arg(long)]
     pub controls: bool,

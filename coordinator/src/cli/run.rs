@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{ComparisonOutputArgs, FleetArgs, GateArgs};
+use crate::layout::Layouts;
 use crate::plan::{EngineKind, OnLoss, Overrides, Source};
 
 /// Arguments of `run`.
@@ -46,6 +47,10 @@ pub struct LineupArgs {
     /// Compare one build with itself, which must show no difference
     #[arg(long)]
     pub a_a: bool,
+    /// Run so many layouts of the baseline as well (2 to 8; `build --layout-arms K` makes them): a difference smaller than
+    /// theirs is labelled "within code-layout noise". They are controls, which no gate looks at
+    #[arg(long, value_name = "K", conflicts_with = "a_a")]
+    pub layout_arms: Option<Layouts>,
 }
 
 /// Flags that change the plan.
@@ -108,14 +113,18 @@ impl RunArgs {
 }
 
 impl LineupArgs {
-    /// The variants asked for, or the usual two; of an A/A comparison the baseline alone.
+    /// The variants asked for, or the usual two; of an A/A comparison the baseline alone. Layouts come last.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         let usual: &[&str] = if self.a_a { &["baseline"] } else { &["baseline", "pgo"] };
-        match self.variants.is_empty() {
+        let mut names = match self.variants.is_empty() {
             true => usual.iter().map(|name| (*name).to_owned()).collect(),
             false => self.variants.clone(),
-        }
+        };
+        names.extend(
+            self.layout_arms.into_iter().flat_map(Layouts::iter).map(|layout| layout.name().to_owned()),
+        );
+        names
     }
 }
 

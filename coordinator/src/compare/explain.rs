@@ -5,7 +5,7 @@
 use stats::compare::{Block, Comparison, Decision, Paired, Settings, Sums};
 
 use super::metrics::{MetricComparison, Outcome};
-use super::{Cell, Findings, Measure};
+use super::{Cell, Findings, LayoutNoise, Measure};
 
 /// One metric of one scenario with one candidate.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct Explanation<'a> {
     pub settings: &'a Settings,
     /// How the answer came about; `None` where nothing was compared.
     pub derivation: Option<Derivation<'a>>,
+    /// What layouts of the baseline did to it, in runs that have them.
+    pub layout: Option<&'a LayoutNoise>,
 }
 
 /// From rounds to a verdict.
@@ -72,7 +74,8 @@ pub fn explain<'a>(findings: &'a Findings, wanted: &str) -> Result<Vec<Explanati
     let of_cell = |cell: &'a Cell| {
         let metric = cell.metrics.iter().find(asked)?;
         let derivation = metric.derivation();
-        Some(Explanation { cell, metric, settings: &findings.settings, derivation })
+        let layout = findings.layout.as_ref().and_then(|l| l.noise(&cell.scenario, metric.measure));
+        Some(Explanation { cell, metric, settings: &findings.settings, derivation, layout })
     };
     Ok(findings.cells.iter().filter_map(of_cell).collect())
 }

@@ -9,6 +9,7 @@ use stats::resample::{Pooled, Rounds, bootstrap_mean, bootstrap_pooled, jackknif
 use stats::rng::Seed;
 use stats::validity::{Claim, Thresholds, Validity, claim};
 
+use super::layout::LayoutLabel;
 use super::measure::Measure;
 use super::trials::Round;
 use crate::plan::Plan;
@@ -33,6 +34,8 @@ pub struct MetricComparison {
     pub rounds: Vec<RoundValues>,
     /// Where the exact check draws from, when it must draw.
     pub seed: Seed,
+    /// How it compares with what the placement of code alone does, in runs that have the layout control.
+    pub layout: Option<LayoutLabel>,
     /// What came of it.
     pub outcome: Outcome,
 }
@@ -187,6 +190,7 @@ impl Draft {
             warning,
             rounds,
             seed,
+            layout: None,
             outcome,
         }
     }

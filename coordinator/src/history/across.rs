@@ -9,6 +9,7 @@ use stats::validity::Validity;
 
 use super::{class, series};
 use crate::compare::{Findings, Measure, MetricComparison};
+use crate::layout::Layout;
 
 /// What of one run is compared with other runs.
 #[derive(Clone, Debug)]
@@ -88,8 +89,10 @@ impl Sketch {
             tolerances: BTreeMap::new(),
             primary: findings.plan.primary.name().to_owned(),
         };
-        for cell in &findings.cells {
-            let candidate = cell.candidate.as_ref().filter(|name| **name != cell.baseline);
+        for cell in findings.all_cells() {
+            let other = cell.candidate.as_ref().filter(|name| **name != cell.baseline);
+            // Layouts are controls of their run.
+            let candidate = other.filter(|name| Layout::named(name).is_none());
             for metric in &cell.metrics {
                 let measure = metric.measure.name();
                 sketch.tolerances.insert((cell.scenario.clone(), measure.clone()), metric.within());
@@ -98,7 +101,7 @@ impl Sketch {
                     mean.map(|mean| sketch.means.entry(key).or_insert(mean));
                 };
                 // Of an A/A run both arms are the baseline.
-                put(&cell.baseline, mean(metric, |arm| arm.is_baseline() || candidate.is_none()));
+                put(&cell.baseline, mean(metric, |arm| arm.is_baseline() || other.is_none()));
                 if let Some(candidate) = candidate {
                     put(candidate, mean(metric, |arm| !arm.is_baseline()));
                 }

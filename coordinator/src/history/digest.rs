@@ -8,6 +8,7 @@ use stats::compare::Verdict;
 
 use super::{class, series};
 use crate::compare::{Cell, Findings, Outcome};
+use crate::layout::Layout;
 
 /// By scenario, variant and measure.
 type Values = BTreeMap<String, BTreeMap<String, BTreeMap<String, f64>>>;
@@ -57,7 +58,7 @@ impl Digest {
         let header = &findings.record.header;
         let a_a = header.labels.iter().any(|label| label == Findings::A_A);
         let mut values = Values::new();
-        findings.cells.iter().for_each(|cell| add(&mut values, cell));
+        findings.all_cells().for_each(|cell| add(&mut values, cell));
         let effects =
             findings.cells.iter().filter(|_| a_a).map(|cell| (cell.scenario.clone(), effects(cell)));
         Self {
@@ -80,7 +81,8 @@ impl Digest {
     }
 }
 
-/// The baseline of several candidates was measured beside each of them; the first stands for it.
+/// The baseline of several candidates was measured beside each of them; the first stands for it. Layouts are controls of
+/// their run and have no history.
 fn add(values: &mut Values, cell: &Cell) {
     let here = values.entry(cell.scenario.clone()).or_default();
     for metric in &cell.metrics {
@@ -91,7 +93,8 @@ fn add(values: &mut Values, cell: &Cell) {
             }
         };
         put(&cell.baseline, metric.typical(|arm| arm.is_baseline()));
-        let candidate = cell.candidate.as_ref().filter(|candidate| **candidate != cell.baseline);
+        let candidate = cell.candidate.as_ref().filter(|name| **name != cell.baseline);
+        let candidate = candidate.filter(|name| Layout::named(name).is_none());
         if let Some(candidate) = candidate {
             put(candidate, metric.typical(|arm| !arm.is_baseline()));
         }

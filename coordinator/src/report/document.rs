@@ -3,12 +3,14 @@
 //! unless a name says otherwise; log ratios are natural, and more than zero is slower.
 
 mod cell;
+mod layout;
 mod metric;
 mod part;
 mod places;
 mod run;
 
 pub use cell::{Arm, Cell, Check, Cold, FirstRequest, Latency, Outcomes, Quantile, Views};
+pub use layout::{Layout, LayoutArm, LayoutEffect, LayoutLabel, LayoutMetric, LayoutNoise, LeftOut};
 pub use metric::{Bootstrap, Estimate, Exact, Interval, Metric, Pooled, Round, Value};
 pub use part::{Engine, Histogram, Part, Usage, Window};
 pub use places::{HostSample, Odd, PlaceEffect, Places, Signals};

@@ -194,7 +194,7 @@ fn known(items: &[Item<'_>]) -> String {
 impl Selection {
     fn takes(&self, findings: &Findings, item: &Item<'_>) -> bool {
         let candidate = || {
-            let cell = findings.cells.iter().find(|cell| cell.index == item.cell);
+            let cell = findings.all_cells().find(|cell| cell.index == item.cell);
             cell.and_then(|cell| cell.candidate.as_deref())
         };
         self.scenario.as_deref().is_none_or(|wanted| wanted == item.scenario)

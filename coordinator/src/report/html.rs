@@ -14,6 +14,7 @@ mod curves;
 mod forest;
 mod inside;
 mod ladder;
+mod layouts;
 mod mark;
 mod origin;
 mod places;
@@ -83,11 +84,14 @@ fn body(findings: &Findings, scenes: &[Scene<'_>]) -> Markup {
         (head(findings))
         main {
             (answer::lead(findings))
-            section id="answers" {
-                h2 { "Load by load" }
-                div class="cards" { @for cell in &findings.cells { (card::draw(findings, cell)) } }
+            @if !findings.cells.is_empty() {
+                section id="answers" {
+                    h2 { "Load by load" }
+                    div class="cards" { @for cell in &findings.cells { (card::draw(findings, cell)) } }
+                }
             }
             (trust::draw(findings))
+            (layouts::draw(findings))
             @for scene in scenes { (scenario(scene)) }
             (origin::draw(findings))
             (origin::words())

@@ -5,6 +5,7 @@ mod across;
 mod calibration;
 mod comparison;
 mod explain;
+pub(super) mod layouts;
 mod listings;
 mod page;
 mod places;
@@ -58,6 +59,7 @@ fn short(page: &mut Page, findings: &Findings) {
     validity::print(page, findings);
     validity::losses(page, findings);
     findings.cells.iter().for_each(|cell| comparison::print(page, &findings.plan, cell, Depth::Short));
+    layouts::print(page, findings, Depth::Short);
     provenance::short(page, findings);
     provenance::next(page, findings, false);
 }
@@ -73,6 +75,7 @@ fn full(page: &mut Page, findings: &Findings) {
         views::print(page, cell);
         validity::checks(page, cell);
     }
+    layouts::print(page, findings, Depth::Full);
     provenance::full(page, &findings.record.header, &findings.plan);
     provenance::next(page, findings, true);
 }
@@ -90,6 +93,10 @@ impl Reporter for Human<'_> {
             provenance::title(page, findings);
             verdict::headlines(page, &findings.cells);
             explanations.iter().for_each(|explanation| explain::print(page, explanation));
+            // Of layouts alone there is no answer to lay open, only their spread.
+            if explanations.is_empty() {
+                layouts::print(page, findings, Depth::Full);
+            }
         })
     }
 

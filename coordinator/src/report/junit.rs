@@ -5,7 +5,7 @@
 use stats::compare::{Decision, Verdict};
 use stats::validity::Validity;
 
-use super::human::words::{NBSP, Unit, change, count, interval, percent, plain_level, tolerance};
+use super::human::words::{NBSP, Unit, change, count, interval, layout, percent, plain_level, tolerance};
 use super::human::{doubts, headline};
 use crate::compare::{Cell, Findings, MetricComparison, Outcome};
 
@@ -20,6 +20,8 @@ enum Ending {
 struct Case {
     name: String,
     ending: Ending,
+    /// Said beside it, whatever the ending.
+    beside: Option<String>,
 }
 
 struct Suite {
@@ -54,7 +56,10 @@ fn measurement(findings: &Findings) -> Suite {
         Validity::Inconclusive(_) => Ending::Skipped { message: format!("{message}: {}", why.join("; ")) },
         Validity::Invalid(_) => Ending::Error { message, text: why.join("\n") },
     };
-    Suite { name: "measurement".to_owned(), cases: vec![Case { name: "validity".to_owned(), ending }] }
+    Suite {
+        name: "measurement".to_owned(),
+        cases: vec![Case { name: "validity".to_owned(), ending, beside: None }],
+    }
 }
 
 fn suite(cell: &Cell) -> Suite {
@@ -90,7 +95,7 @@ fn case(cell: &Cell, metric: &MetricComparison) -> Case {
         },
         Outcome::Missing { reason } => Ending::Skipped { message: format!("nothing to compare: {reason}") },
     };
-    Case { name: metric.measure.name(), ending }
+    Case { name: metric.measure.name(), ending, beside: metric.layout.as_ref().and_then(layout) }
 }
 
 fn ended(message: String, decision: &Decision) -> Ending {
@@ -115,28 +120,30 @@ fn written(suite: &Suite) -> String {
         of(|ending| matches!(ending, Ending::Error { .. })),
         of(|ending| matches!(ending, Ending::Skipped { .. })),
     );
-    for case in &suite.cases {
-        let open = format!("    <testcase name=\"{}\" classname=\"{name}\"", escaped(&case.name));
-        xml.push_str(&match &case.ending {
-            Ending::Passed => format!("{open}/>\n"),
-            Ending::Skipped { message } => {
-                format!("{open}>\n      <skipped message=\"{}\"/>\n    </testcase>\n", escaped(message))
-            }
-            Ending::Failed { message, text } => {
-                format!("{open}>\n{}", body("failure", "SLOWER", message, text))
-            }
-            Ending::Error { message, text } => {
-                format!("{open}>\n{}", body("error", "INVALID", message, text))
-            }
-        });
-    }
+    suite.cases.iter().for_each(|case| xml.push_str(&written_case(case, &name)));
     xml.push_str("  </testsuite>\n");
     xml
 }
 
+fn written_case(case: &Case, suite: &str) -> String {
+    let open = format!("    <testcase name=\"{}\" classname=\"{suite}\"", escaped(&case.name));
+    let ending = match &case.ending {
+        Ending::Passed => String::new(),
+        Ending::Skipped { message } => format!("      <skipped message=\"{}\"/>\n", escaped(message)),
+        Ending::Failed { message, text } => body("failure", "SLOWER", message, text),
+        Ending::Error { message, text } => body("error", "INVALID", message, text),
+    };
+    let beside = case.beside.as_ref();
+    let beside = beside.map(|text| format!("      <system-out>{}</system-out>\n", escaped(text)));
+    match ending + &beside.unwrap_or_default() {
+        inside if inside.is_empty() => format!("{open}/>\n"),
+        inside => format!("{open}>\n{inside}    </testcase>\n"),
+    }
+}
+
 fn body(element: &str, kind: &str, message: &str, text: &str) -> String {
     let (message, text) = (escaped(message), escaped(text));
-    format!("      <{element} message=\"{message}\" type=\"{kind}\">{text}</{element}>\n    </testcase>\n")
+    format!("      <{element} message=\"{message}\" type=\"{kind}\">{text}</{element}>\n")
 }
 
 /// Text for an attribute or an element; what XML 1.0 cannot hold at all becomes U+FFFD.

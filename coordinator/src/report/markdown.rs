@@ -8,10 +8,11 @@ use stats::validity::Finding;
 
 use super::human::provenance::{before, frequency, topology};
 use super::human::words::{
-    NBSP, NONE, Unit, change, count, date, interval, look, percent, plain_level, tolerance, value,
+    NBSP, NONE, Unit, change, count, date, interval, layout_mark, look, percent, plain_level, tolerance,
+    value,
 };
-use super::human::{doubts, headline, labels, notes};
-use crate::compare::{Cell, Findings, MetricComparison, Outcome};
+use super::human::{doubts, headline, labels, layouts, notes};
+use crate::compare::{Cell, Findings, LayoutControl, MetricComparison, Outcome};
 
 /// Keeps GitHub from reading a mention or a reference into a name.
 const JOINER: char = '\u{2060}';
@@ -29,6 +30,7 @@ pub(super) fn comment(findings: &Findings) -> String {
     for cell in findings.cells.iter().filter(|cell| cell.candidate.is_some()) {
         text.push_str(&scenario(cell));
     }
+    text.push_str(&findings.layout.as_ref().map_or_else(String::new, layout_control));
     text.push_str(&provenance(findings));
     text.replace(NBSP, " ")
 }
@@ -89,13 +91,14 @@ fn row(metric: &MetricComparison) -> Option<String> {
             let of = |baseline: bool| typical(metric, move |arm| arm.is_baseline() == baseline);
             let small = if decision.small_but_real { " (small but real)" } else { "" };
             Some(format!(
-                "| {label} | {} | {} | {} | {} | {within} | {} | {}{small} |\n",
+                "| {label} | {} | {} | {} | {} | {within} | {} | {}{small}{} |\n",
                 of(true),
                 of(false),
                 change(metric, effect.delta, Unit::Said),
                 interval(metric, &effect.ci, Unit::Said),
                 percent(effect.mde.exp_m1()),
-                decision.verdict.name()
+                decision.verdict.name(),
+                layout_mark(metric)
             ))
         }
     }
@@ -124,6 +127,13 @@ fn control_row(metric: &MetricComparison) -> Option<String> {
     let Estimate { delta, ci, .. } = comparison.control.as_ref()?;
     let (change, range) = (change(metric, *delta, Unit::Said), interval(metric, ci, Unit::Said));
     Some(format!("| {} | {change} | {range} |\n", metric.measure.label()))
+}
+
+/// What placement of code alone does: no candidate, so folded away like the control.
+fn layout_control(control: &LayoutControl) -> String {
+    let primaries = control.noises.iter().filter(|noise| noise.primary).map(layouts::said);
+    let lines: Vec<String> = primaries.chain(layouts::left_out(control)).map(|line| plain(&line)).collect();
+    format!("\n{}\n{}\n</details>\n", summary(&plain(&layouts::title(control))), list(&lines))
 }
 
 fn summary(title: &str) -> String {

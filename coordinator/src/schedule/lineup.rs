@@ -1,6 +1,7 @@
-//! Who is compared with whom. Owns the rule that the first variant is the baseline and that a comparison of a build
-//! with itself must be asked for by name; must not know builds.
+//! Who is compared with whom. Owns the rules that the first variant is the baseline, that a comparison of a build with
+//! itself must be asked for by name, and that layouts of the baseline are controls and no candidates; must not know builds.
 
+use crate::layout::{self, Layout};
 use crate::plan::{EnginePlan, Plan, SimPlan, nearest};
 
 /// The baseline and its candidates. Without candidates nothing is compared.
@@ -36,6 +37,26 @@ pub enum LineupError {
         /// The variant.
         name: String,
     },
+    /// A control without a spread.
+    #[error("choose variants: one layout alone has no spread, give --layout-arms 2 or more")]
+    OneLayout,
+    /// Layouts of something that is not there.
+    #[error(
+        "choose variants: layouts are builds of `baseline`, which must come first and not `{first}`; there are none of \
+         optimised builds, because shuffling undoes the order of hot and cold functions that a profile makes"
+    )]
+    LayoutsOfOther {
+        /// What came first.
+        first: String,
+    },
+    /// A name like that of a control, which would be taken for a candidate.
+    #[error(
+        "choose variants: there is no layout `{name}`, they are `baseline-layout1` to `baseline-layout8`"
+    )]
+    NoSuchLayout {
+        /// The name.
+        name: String,
+    },
     /// A name that the plan's sim tables use for something else.
     #[error("choose variants: `all` is what the plan calls the parameters of every simulated variant")]
     Reserved,
@@ -66,6 +87,22 @@ impl Lineup {
         Ok(Self { baseline: baseline.clone(), candidates })
     }
 
+    /// Refuses layouts that cannot serve as a control: of a run that begins.
+    pub fn has_sound_layouts(&self) -> Result<(), LineupError> {
+        if let Some(name) = self.variants().into_iter().find(|name| Layout::is_misnamed(name)) {
+            return Err(LineupError::NoSuchLayout { name: name.to_owned() });
+        }
+        let is_layout = |name: &str| Layout::named(name).is_some();
+        match self.candidates.iter().filter(|name| is_layout(name)).count() {
+            0 if !is_layout(&self.baseline) => Ok(()),
+            _ if self.baseline != layout::ORIGIN => {
+                Err(LineupError::LayoutsOfOther { first: self.baseline.clone() })
+            }
+            1 => Err(LineupError::OneLayout),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses a duet of one, and sim parameters that would go unused, most likely misspelt.
     pub fn fits(&self, plan: &Plan) -> Result<(), LineupError> {
         if plan.duet && self.candidates.is_empty() {
@@ -88,7 +125,7 @@ impl Lineup {
         &self.baseline
     }
 
-    /// The variants that take turns as arm B.
+    /// The variants that take turns as arm B, layouts of the baseline among them.
     #[must_use]
     pub fn candidates(&self) -> &[String] {
         &self.candidates

@@ -12,6 +12,7 @@ use contract::spec::{Assignment, Share};
 use stats::order::{ArmSet, Order};
 use stats::rng::Seed;
 
+use crate::layout::Layout;
 use crate::plan::Plan;
 
 mod lineup;
@@ -92,6 +93,12 @@ impl Block {
             (Some(candidate), false) => candidate,
             _ => &self.baseline,
         }
+    }
+
+    /// The layout that is arm B, where the block belongs to the layout control and to no candidate.
+    #[must_use]
+    pub fn layout(&self) -> Option<Layout> {
+        self.candidate.as_deref().and_then(Layout::named)
     }
 
     /// Where the arm's trial lies in the experiment: 0 the first, 1 the last.

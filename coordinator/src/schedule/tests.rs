@@ -95,6 +95,27 @@ fn a_build_against_itself_is_asked_for_by_name() {
 }
 
 #[test]
+fn layouts_are_of_the_baseline_and_at_least_two() {
+    let sound = |variants: &[&str]| lineup(variants).has_sound_layouts();
+    let all = ["baseline", "pgo", "baseline-layout1", "baseline-layout2"];
+    assert_eq!(sound(&all), Ok(()));
+    assert_eq!(sound(&["baseline", "baseline-layout1", "baseline-layout2"]), Ok(()), "layouts alone");
+    assert_eq!(sound(&["a", "b"]), Ok(()), "none at all");
+    assert_eq!(sound(&all[..3]), Err(LineupError::OneLayout));
+    for wrong in [&all[1..], &all[2..]] {
+        let first = wrong[0].to_owned();
+        assert_eq!(sound(wrong), Err(LineupError::LayoutsOfOther { first }));
+    }
+    for name in ["pgo-layout1", "baseline-layout9"] {
+        assert_eq!(sound(&["baseline", name]), Err(LineupError::NoSuchLayout { name: name.to_owned() }));
+    }
+    let blocks = blocks(&plan("high", 1), &lineup(&all));
+    let of = |name: &str| blocks.iter().filter(|b| b.candidate.as_deref() == Some(name)).collect::<Vec<_>>();
+    assert!(of("pgo").iter().all(|block| block.layout().is_none()));
+    assert_eq!(of("baseline-layout2").iter().filter_map(|b| b.layout()).count(), 20, "like any candidate");
+}
+
+#[test]
 fn a_sim_table_of_no_variant_is_refused_with_the_nearest() {
     let (mut plan, _) = sim_plan(SimParams::default());
     plan.engine = EnginePlan::Sim(SimPlan(BTreeMap::from([("pgoo".to_owned(), SimParams::default())])));

@@ -10,6 +10,7 @@
 //! | may a quantile be shown | [`validity::claim`] |
 //! | B against A | [`compare::cost_ln`] → [`compare::Block::new`] → [`compare::compare`] → [`compare::holm`] → [`compare::decide`] |
 //! | runs of different times | [`compare::unpaired`] |
+//! | what the placement of code alone does | [`compare::layout_spread`] |
 //! | noise of a host | [`compare::noise_floor`], [`compare::most_findings`] |
 //! | secondary views | [`resample::jackknife`], [`resample::bootstrap_pooled`], [`resample::bootstrap_mean`] |
 //! | steps in a history, and how large one is | [`drift::change_points`], [`drift::step_interval`] |

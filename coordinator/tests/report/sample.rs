@@ -13,6 +13,7 @@ use contract::part::{
 use contract::run::{BlockDone, Notice, NoticeKind, RunEnd, RunHeader, RunState, VariantRecord};
 use coordinator::cli::Format;
 use coordinator::compare::{self, Findings};
+use coordinator::layout::Layout;
 use coordinator::plan::{self, EngineKind, Overrides, Plan, Source};
 use coordinator::report::{Reporter, Streams, reporter};
 use coordinator::schedule::{self, Block, Lineup};
@@ -24,6 +25,8 @@ pub(crate) struct Story {
     pub(crate) rounds: u32,
     /// Variants beside the baseline.
     pub(crate) candidates: Vec<&'static str>,
+    /// Layouts of the baseline, each with its latency as a multiple of A's.
+    pub(crate) layouts: Vec<f64>,
     /// Workers side by side are in turn on each of these hosts.
     pub(crate) hosts: Vec<&'static str>,
     /// Whether parts keep their windows in slices.
@@ -37,6 +40,8 @@ pub(crate) struct Story {
     pub(crate) late: Duration,
     /// Failures of every trial of B.
     pub(crate) failures: u64,
+    /// The only variants that fail; all when unset.
+    pub(crate) failing: Option<Vec<&'static str>>,
     /// Blocks done; all when unset.
     pub(crate) blocks: Option<usize>,
     pub(crate) state: Option<RunState>,
@@ -58,6 +63,7 @@ impl Default for Story {
         Self {
             rounds: ROUNDS,
             candidates: vec!["pgo"],
+            layouts: Vec::new(),
             hosts: vec!["bench-1"],
             sliced: false,
             b: 1.0,
@@ -65,6 +71,7 @@ impl Default for Story {
             scatter: 0.0002,
             late: Duration::from_micros(3),
             failures: 0,
+            failing: None,
             blocks: None,
             state: Some(RunState::Complete),
             notices: Vec::new(),
@@ -133,7 +140,9 @@ impl Story {
     }
 
     fn variants(&self) -> Vec<String> {
-        std::iter::once("baseline").chain(self.candidates.iter().copied()).map(str::to_owned).collect()
+        let layouts = Layout::all().take(self.layouts.len()).map(Layout::name);
+        let names = std::iter::once("baseline").chain(self.candidates.iter().copied()).chain(layouts);
+        names.map(str::to_owned).collect()
     }
 
     fn host(&self, slot: u32) -> String {
@@ -203,7 +212,7 @@ impl Story {
         let key = block.key(arm);
         let factor = match arm {
             Arm::A => 1.0,
-            Arm::B => self.b,
+            Arm::B => block.layout().map_or(self.b, |layout| self.layouts[layout.seed() as usize - 1]),
             Arm::A2 => self.a2,
         };
         let draw = Seed(u64::from(key.scenario)).nth(key.round.into()).nth(arm.number().into()).rng().unit();
@@ -211,7 +220,8 @@ impl Story {
         let odd = self.odd.filter(|(odd, _)| arm == Arm::B && *odd == slot).map_or(1.0, |(_, factor)| factor);
         let drift = 1.0 + self.drift * f64::from(key.round) / f64::from(self.rounds);
         let factor = factor * odd * drift * (wave + self.scatter * (2.0 * draw - 1.0)).exp();
-        let failed = if arm == Arm::B { self.failures.min(requests) } else { 0 };
+        let failing = self.failing.as_ref().is_none_or(|names| names.contains(&block.variant(arm)));
+        let failed = if arm == Arm::B && failing { self.failures.min(requests) } else { 0 };
         let ok = requests - failed;
         let histograms = self.histograms(ok, 400e6 * factor);
         let last = Duration::from_nanos(histograms.get(Metric::E2e).exact().max);

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::LayoutLabel;
+
 /// One metric's comparison of B with A.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -45,6 +47,9 @@ pub struct Metric {
     pub pooled: Option<Pooled>,
     /// Intervals from drawn rounds.
     pub bootstrap: Option<Bootstrap>,
+    /// How the effect compares with what placement of code alone does; absent in runs without the layout control.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<LayoutLabel>,
     /// What each round showed.
     pub rounds: Vec<Round>,
 }

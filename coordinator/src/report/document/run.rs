@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Cell, Part};
+use super::{Cell, Layout, Part};
 
 /// Everything about one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -28,8 +28,11 @@ pub struct RunDocument {
     pub measurement: Measurement,
     /// What was lost or late, and other things a reader must know, in the order they came.
     pub notices: Vec<Notice>,
-    /// One entry a scenario and candidate.
+    /// One entry a scenario and candidate. Layouts of the baseline are no candidates.
     pub cells: Vec<Cell>,
+    /// What shuffled builds of the baseline did; absent in runs without the layout control.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<Layout>,
     /// What every worker measured in every accepted trial: the truth that all else is derived from.
     pub parts: Vec<Part>,
 }

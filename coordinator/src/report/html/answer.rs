@@ -6,9 +6,9 @@ use stats::compare::Verdict;
 use stats::validity::Validity;
 
 use super::super::human::words::{Unit, change, value};
-use super::super::human::{doubts, words};
+use super::super::human::{doubts, layouts, words};
 use super::{name, prose};
-use crate::compare::{Cell, Findings, Measure, MetricComparison, Outcome};
+use crate::compare::{Cell, Findings, LayoutControl, Measure, MetricComparison, Outcome};
 
 /// The look of an answer: a class, and a sign beside the word so that colour is never alone.
 pub(super) struct Tone {
@@ -54,10 +54,11 @@ pub(super) fn badge(tone: &Tone) -> Markup {
 /// The heading of the page and one answer a candidate.
 pub(super) fn lead(findings: &Findings) -> Markup {
     let candidates = candidates(findings);
-    let baseline = findings.cells.first().map_or("", |cell| cell.baseline.as_str());
+    let baseline = findings.all_cells().next().map_or("", |cell| cell.baseline.as_str());
     let all = either(&candidates.iter().map(|c| c.unwrap_or_default()).collect::<Vec<_>>());
     let question = match candidates[..] {
-        [] | [None] => format!("How fast is {baseline}?"),
+        [] => format!("What does the placement of code alone do to {baseline}?"),
+        [None] => format!("How fast is {baseline}?"),
         [Some(one)] if one == baseline => format!("Can {baseline} be told from itself?"),
         _ => format!("Is {all} faster than {baseline}?"),
     };
@@ -65,6 +66,7 @@ pub(super) fn lead(findings: &Findings) -> Markup {
         section class="lead" {
             h1 { (question) }
             @if matches!(findings.validity, Validity::Valid) {
+                @if let Some(control) = findings.layout.as_ref().filter(|_| candidates.is_empty()) { (block(&placed(control))) }
                 @for candidate in &candidates { (block(&said(findings, *candidate).of(*candidate, candidates.len()))) }
             } @else {
                 (block(&doubtful(findings)))
@@ -126,6 +128,16 @@ fn doubtful(findings: &Findings) -> Said {
         more.push(format!("What to do: {}.", advice.join("; ")));
     }
     Said { tone: Tone { class, sign, word: findings.validity.name() }, lead: lead.to_owned(), more }
+}
+
+/// A run of layouts and nothing else.
+fn placed(control: &LayoutControl) -> Said {
+    let primaries = control.noises.iter().filter(|noise| noise.primary);
+    Said {
+        tone: Tone { class: "same", sign: "✓", word: "VALID" },
+        lead: "Layouts of one build were measured; no candidate is compared.".to_owned(),
+        more: primaries.map(|noise| format!("{}.", layouts::said(noise))).collect(),
+    }
 }
 
 fn alone(cells: &[&Cell]) -> Said {
@@ -208,12 +220,14 @@ fn sentence(cell: &Cell) -> Option<String> {
         return None;
     }
     let (effect, level) = (&comparison.effect, words::level(metric.alpha));
+    let layout = metric.layout.as_ref().and_then(words::layout);
     Some(format!(
-        "{}: {}, {} ({level} interval {}).",
+        "{}: {}, {} ({level} interval {}){}.",
         cell.scenario,
         instead(metric, &value(metric.measure, b), &value(metric.measure, a)),
         change(metric, effect.delta, Unit::Said),
-        words::interval(metric, &effect.ci, Unit::Said)
+        words::interval(metric, &effect.ci, Unit::Said),
+        layout.map_or_else(String::new, |label| format!("; {label}"))
     ))
 }
 

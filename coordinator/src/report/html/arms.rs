@@ -6,7 +6,9 @@ use maud::{Markup, html};
 
 use super::super::human::control_word;
 use super::super::human::views::{FIGURES, KINDS};
-use super::super::human::words::{NONE, Unit, change, interval, level, nanos, percent, tolerance, value};
+use super::super::human::words::{
+    NONE, Unit, change, interval, layout_mark, level, nanos, percent, tolerance, value,
+};
 use super::table::Table;
 use super::{Scene, heading};
 use crate::compare::{ArmSummary, Latency, MetricComparison, Outcome};
@@ -63,7 +65,7 @@ fn measure(metric: &MetricComparison) -> [String; 8] {
             let [change, range] = shown(effect.delta, &effect.ci);
             let small = if decision.small_but_real { " (small but real)" } else { "" };
             let care = if metric.warning.is_some() { " (few requests)" } else { "" };
-            let verdict = format!("{}{small}{care}", decision.verdict.name());
+            let verdict = format!("{}{small}{care}{}", decision.verdict.name(), layout_mark(metric));
             let seen = percent(effect.mde.exp_m1());
             [label, typical(true), typical(false), change, range, within, seen, verdict]
         }

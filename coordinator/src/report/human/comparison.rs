@@ -9,8 +9,8 @@ use super::listings::offered;
 use super::page::Page;
 use super::places;
 use super::table::{Table, cut};
-use super::words::{NONE, Unit, change, interval, percent, plain_level, tolerance, value};
-use crate::compare::{Cell, Measure, MetricComparison, Outcome};
+use super::words::{NONE, Unit, WITHIN_LAYOUT, change, interval, percent, plain_level, tolerance, value};
+use crate::compare::{Cell, LayoutLabel, Measure, MetricComparison, Outcome};
 use crate::plan::Plan;
 use crate::schedule;
 
@@ -39,7 +39,12 @@ const SHORT: [Measure; 7] = [
 
 impl Depth {
     fn shows(self, metric: &MetricComparison) -> bool {
-        self == Self::Full || metric.primary || SHORT.contains(&metric.measure)
+        self.takes(metric.measure, metric.primary)
+    }
+
+    /// Whether a measure is among those shown.
+    pub(super) fn takes(self, measure: Measure, primary: bool) -> bool {
+        self == Self::Full || primary || SHORT.contains(&measure)
     }
 }
 
@@ -160,6 +165,21 @@ fn floors(shown: &[&MetricComparison]) -> Option<String> {
     })
 }
 
+/// Which measures differ by less than what the placement of code alone does.
+fn within_layouts(shown: &[&MetricComparison]) -> Option<String> {
+    let mut over = 0;
+    let within: Vec<String> = shown
+        .iter()
+        .filter_map(|metric| {
+            let Some(LayoutLabel::Within(spread)) = metric.layout else { return None };
+            over = over.max(spread.layouts);
+            Some(format!("{} (±{})", metric.measure.label(), percent(spread.sd.exp_m1())))
+        })
+        .collect();
+    (!within.is_empty())
+        .then(|| format!("{WITHIN_LAYOUT}, the spread of {over} shuffled baselines: {}", within.join(", ")))
+}
+
 /// Each thing once, however many measures it concerns.
 fn footnotes(page: &mut Page, plan: &Plan, cell: &Cell, shown: &[&MetricComparison]) {
     let labels = |pick: &dyn Fn(&MetricComparison) -> bool| {
@@ -171,6 +191,7 @@ fn footnotes(page: &mut Page, plan: &Plan, cell: &Cell, shown: &[&MetricComparis
     let mut notes = places::notes(cell);
     notes.extend(undecided(shown));
     notes.extend(floors(shown));
+    notes.extend(within_layouts(shown));
     if labels(&real).is_some() {
         let level = plain_level(cell.alpha);
         notes.push(format!("* within the tolerance, but real: the {level} interval excludes no change"));

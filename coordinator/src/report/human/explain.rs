@@ -8,15 +8,17 @@ use stats::resample::{BOOTSTRAP_DRAWS, Method, PermutationTest, Pooled};
 
 use super::page::Page;
 use super::table::Table;
-use super::words::{NONE, Unit, change, count, interval, percent, plain_level, tolerance, value};
-use crate::compare::{Derivation, Explanation, MetricComparison, Outcome};
+use super::words::{
+    NONE, Unit, WITHIN_LAYOUT, change, count, interval, percent, plain_level, tolerance, value,
+};
+use crate::compare::{Derivation, Explanation, LayoutLabel, LayoutNoise, MetricComparison, Outcome};
 
 /// Where the text beside a name begins.
 const COLUMN: usize = 13;
 
 /// Prints it.
 pub(super) fn print(page: &mut Page, explanation: &Explanation<'_>) {
-    let Explanation { cell, metric, settings, derivation } = explanation;
+    let Explanation { cell, metric, settings, derivation, layout } = explanation;
     let candidate = cell.candidate.as_deref().unwrap_or("nothing");
     let label = metric.measure.label();
     page.heading(&format!("{}: {label}, {candidate} (B) against {} (A)", cell.scenario, cell.baseline));
@@ -39,6 +41,7 @@ pub(super) fn print(page: &mut Page, explanation: &Explanation<'_>) {
         estimate(page, metric, control, sums, settings);
     }
     beside(page, metric);
+    layout.iter().for_each(|noise| layouts(page, metric, noise));
     path(page, metric, derivation);
 }
 
@@ -262,6 +265,47 @@ fn beside(page: &mut Page, metric: &MetricComparison) {
             &format!("{BOOTSTRAP_DRAWS} draws of whole rounds, seed {}: of d̄ {mean}{pooled}", drawn.seed.0),
         );
     }
+}
+
+/// What layouts of the baseline did, and how the difference compares; a label that decides nothing.
+fn layouts(page: &mut Page, metric: &MetricComparison, noise: &LayoutNoise) {
+    page.heading("Layout control: the baseline's functions shuffled (a label, no verdict)");
+    for effect in &noise.counted {
+        let said = change(metric, effect.delta, Unit::Said);
+        fact(
+            page,
+            "δ̂",
+            &format!("{} ± SE {}: {said} ({})", figure(effect.delta), figure(effect.se), effect.layout),
+        );
+    }
+    for (layout, why) in &noise.left_out {
+        fact(page, "left out", &format!("{layout}: {why}"));
+    }
+    let Some(spread) = noise.spread else {
+        return fact(page, "SD", "none: fewer than two layouts can be believed");
+    };
+    let (sd, without) = (spread.sd, spread.without_error);
+    fact(page, "mean", &format!("{}: {}", figure(spread.mean), change(metric, spread.mean, Unit::Said)));
+    fact(
+        page,
+        "SD",
+        &format!("√(Σ(δ̂−mean)² ÷ ({}−1)) = {}: ±{}", spread.layouts, figure(sd), percent(sd.exp_m1())),
+    );
+    fact(
+        page,
+        "error",
+        &format!(
+            "of measuring taken out, √max(0, SD² − mean SE²) = {}: ±{}",
+            figure(without),
+            percent(without.exp_m1())
+        ),
+    );
+    let word = match metric.layout {
+        Some(LayoutLabel::Within(_)) => WITHIN_LAYOUT,
+        Some(LayoutLabel::Beyond(_)) => "no less than code-layout noise",
+        Some(LayoutLabel::Unknown { .. }) | None => "nothing is compared with it",
+    };
+    fact(page, "|δ̂| < SD?", word);
 }
 
 fn path(page: &mut Page, metric: &MetricComparison, derivation: &Derivation<'_>) {

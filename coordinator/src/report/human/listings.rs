@@ -11,6 +11,7 @@ use super::words::{bytes, count, date, percent, seconds, tolerance};
 use crate::build::{self, Manifest};
 use crate::doctor::{Check, State};
 use crate::history::Fate;
+use crate::layout::Layout;
 use crate::plan::Plan;
 use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
 
@@ -120,8 +121,10 @@ pub(super) fn built(page: &mut Page, outcome: &build::Outcome) {
         page.item(&format!("{about}: {warning}"));
     }
     page.heading("Next");
-    let built: Vec<&str> = manifest.variants.keys().map(String::as_str).collect();
-    page.line(&format!("  coordinator run --preset demo --variants {}", built.join(",")));
+    let (layouts, built): (Vec<&str>, Vec<&str>) =
+        manifest.variants.keys().map(String::as_str).partition(|name| Layout::named(name).is_some());
+    let beside = if layouts.is_empty() { String::new() } else { format!(" --layout-arms {}", layouts.len()) };
+    page.line(&format!("  coordinator run --preset demo --variants {}{beside}", built.join(",")));
 }
 
 /// A function and its share of all counts.
@@ -133,10 +136,18 @@ fn variants(manifest: &Manifest) -> Table {
     let mut table = Table::new(["variant", "SHA-256", "code", "size", "built in", ""]).left(&[1, 2, 5]);
     for (name, variant) in manifest.variants.iter().chain(&manifest.controls) {
         let same = variant.identical_to.as_ref().map(|other| format!("same code as {other}"));
+        let shuffled = variant.layout_seed.map(|seed| format!("shuffled, seed {seed}"));
         let artifact = &variant.artifact;
         let (sha, text) = (short(&artifact.sha256).to_owned(), short(&artifact.text_sha256).to_owned());
         let took = super::words::wait(variant.build_seconds);
-        table.row([name.clone(), sha, text, bytes(artifact.bytes as f64), took, same.unwrap_or_default()]);
+        table.row([
+            name.clone(),
+            sha,
+            text,
+            bytes(artifact.bytes as f64),
+            took,
+            same.or(shuffled).unwrap_or_default(),
+        ]);
     }
     table
 }

@@ -112,7 +112,7 @@ pub(super) fn losses(page: &mut Page, findings: &Findings) {
 /// What was lost, where, and what became of its block.
 pub(in crate::report) fn loss(findings: &Findings, notice: &Notice) -> String {
     let (key, attempt) = (notice.key, notice.attempt.0);
-    let scenario = findings.cells.iter().find(|cell| cell.index == key.scenario);
+    let scenario = findings.all_cells().find(|cell| cell.index == key.scenario);
     let scenario = scenario.map_or("?", |cell| &cell.scenario);
     let place = format!("{scenario}, round {}, arm {}", key.round + 1, key.arm);
     let message = &notice.message;

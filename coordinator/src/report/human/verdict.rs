@@ -6,7 +6,7 @@ use stats::validity::Validity;
 
 use super::page::Page;
 use super::validity::doubts;
-use super::words::{Unit, change, count, interval, level, percent, tolerance, value};
+use super::words::{Unit, change, count, interval, layout, level, percent, tolerance, value};
 use crate::compare::{Cell, MetricComparison, Outcome};
 
 /// More rounds than this nobody waits for: a quieter host is the better advice.
@@ -25,7 +25,9 @@ pub(in crate::report) fn headline(cell: &Cell) -> String {
     let Some(primary) = cell.primary().filter(|_| cell.candidate.is_some()) else { return alone(cell) };
     match &primary.outcome {
         Outcome::Compared { comparison, decision, .. } => {
-            format!("{scenario}: {}", compared(cell, primary, comparison, decision))
+            let beside =
+                primary.layout.as_ref().and_then(layout).map_or_else(String::new, |l| format!("; {l}"));
+            format!("{scenario}: {}{beside}", compared(cell, primary, comparison, decision))
         }
         Outcome::Hidden { exceedances, .. } => format!(
             "{scenario}: {} whether {}: {} rests on too few requests ({} beyond it)",

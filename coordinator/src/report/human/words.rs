@@ -5,7 +5,7 @@
 
 use stats::compare::{Interval, Stage};
 
-use crate::compare::{Measure, MetricComparison, Planned};
+use crate::compare::{LayoutLabel, Measure, MetricComparison, Planned};
 
 /// The space inside a figure.
 pub(in crate::report) const NBSP: char = '\u{a0}';
@@ -98,6 +98,29 @@ pub(in crate::report) fn look(planned: &Planned) -> String {
     )
 }
 
+/// How a difference compares with what the placement of code alone does; `None` where there is nothing to warn of.
+pub(in crate::report) fn layout(label: &LayoutLabel) -> Option<String> {
+    match label {
+        LayoutLabel::Within(spread) => {
+            let (sd, layouts) = (percent(spread.sd.exp_m1()), spread.layouts);
+            Some(format!("{WITHIN_LAYOUT} (±{sd} over {layouts} shuffled baselines)"))
+        }
+        LayoutLabel::Unknown { layouts } => Some(format!(
+            "code-layout noise unknown (fewer than two of {layouts} shuffled baselines can be believed)"
+        )),
+        LayoutLabel::Beyond(_) => None,
+    }
+}
+
+/// The label of a difference that layout alone could make.
+pub(in crate::report) const WITHIN_LAYOUT: &str = "within code-layout noise";
+
+/// The label behind a verdict in a table: in parentheses, or empty.
+pub(in crate::report) fn layout_mark(metric: &MetricComparison) -> String {
+    let within = matches!(metric.layout, Some(LayoutLabel::Within(_)));
+    if within { format!(" ({WITHIN_LAYOUT})") } else { String::new() }
+}
+
 /// How sure an interval is: an error of 0.05 is "95 %".
 pub(in crate::report) fn level(alpha: f64) -> String {
     tolerance(1.0 - alpha)
@@ -125,7 +148,12 @@ impl Unit {
 
 /// A change of a measure: "4.1 % lower".
 pub(in crate::report) fn change(metric: &MetricComparison, delta: f64, unit: Unit) -> String {
-    let change = metric.change(delta);
+    change_of(metric.measure, delta, unit)
+}
+
+/// The same of a measure.
+pub(in crate::report) fn change_of(measure: Measure, delta: f64, unit: Unit) -> String {
+    let change = measure.change(delta);
     match side(change) {
         Some(side) => format!("{}{NBSP}{side}", unit.of(change)),
         None => format!("no{NBSP}change"),

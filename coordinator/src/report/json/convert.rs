@@ -1,5 +1,6 @@
 //! Findings to the published document. Owns the mapping, nothing else; no figure is computed here.
 
+mod layouts;
 mod metrics;
 mod parts;
 mod places;
@@ -17,6 +18,7 @@ use crate::compare::{ArmSummary, Cell, Findings, Latency, Planned, Views};
 use crate::report::document as doc;
 use crate::store::{RunRecord, RunSummary};
 
+pub(super) use layouts::noise;
 pub(super) use metrics::metric;
 
 /// The document of a run.
@@ -37,6 +39,7 @@ pub fn document(findings: &Findings) -> Result<doc::RunDocument, HistogramError>
         measurement: overall(findings),
         notices: record.notices.iter().map(notice).collect(),
         cells: findings.cells.iter().map(cell).collect(),
+        layout: findings.layout.as_ref().map(layouts::control),
         parts: findings.trials.parts().into_iter().map(part).collect::<Result<_, _>>()?,
     })
 }
@@ -161,11 +164,13 @@ fn settings(findings: &Findings) -> doc::Settings {
 
 /// The run's own reasons, then those of the cells that made it what it is.
 fn overall(findings: &Findings) -> doc::Measurement {
-    let own = |text: &String| doc::Reason {
-        code: "unfinished".to_owned(),
-        text: text.clone(),
-        advice: "resume the run".to_owned(),
+    // Of a run that is done the only reason of its own is that its layouts say nothing.
+    let (code, advice) = match findings.state {
+        Some(RunState::Complete) => ("layout-noise-unknown", "run more layouts, or on a quieter host"),
+        _ => ("unfinished", "resume the run"),
     };
+    let own =
+        |text: &String| doc::Reason { code: code.to_owned(), text: text.clone(), advice: advice.to_owned() };
     let of_cells = reasons(&findings.validity).iter().map(reason);
     doc::Measurement {
         verdict: findings.validity.name().to_owned(),

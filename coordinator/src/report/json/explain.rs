@@ -24,6 +24,7 @@ pub(super) fn explanation(explanation: &Explanation<'_>) -> Value {
         "candidate": explanation.cell.candidate,
         "metric": convert::metric(explanation.metric),
         "derivation": derivation,
+        "layout": explanation.layout.map(convert::noise),
     })
 }
 

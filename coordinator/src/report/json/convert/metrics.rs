@@ -34,6 +34,7 @@ pub(in crate::report::json) fn metric(metric: &MetricComparison) -> doc::Metric 
         adjusted_p: None,
         pooled: None,
         bootstrap: None,
+        layout: metric.layout.as_ref().map(super::layouts::label),
         rounds: metric.rounds.iter().map(round).collect(),
     };
     compared(metric, bare)
@@ -84,7 +85,7 @@ fn bootstrap(drawn: &Resampled) -> doc::Bootstrap {
     }
 }
 
-fn estimate(metric: &MetricComparison, estimate: &compare::Estimate) -> doc::Estimate {
+pub(super) fn estimate(metric: &MetricComparison, estimate: &compare::Estimate) -> doc::Estimate {
     doc::Estimate {
         change: metric.change(estimate.delta),
         rounds: estimate.rounds as u64,
@@ -114,7 +115,7 @@ fn exact_check(test: &PermutationTest, seed: Seed) -> doc::Exact {
     doc::Exact { p: test.p, method: method.to_owned(), draws, seed: seed.0.to_string() }
 }
 
-fn round(round: &RoundValues) -> doc::Round {
+pub(super) fn round(round: &RoundValues) -> doc::Round {
     let value = |(arm, position, value): &(contract::id::Arm, usize, f64)| doc::Value {
         arm: arm.to_string(),
         position: *position as u64,

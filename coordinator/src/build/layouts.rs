@@ -1,0 +1,40 @@
+//! The layout control's builds: the baseline's recipe, linked with its functions in an order drawn from a seed. What they
+//! differ by is what placement alone does to speed (METHOD 2.1). Owns the check that the linker did shuffle; must not
+//! know profiles.
+
+use super::BuildError;
+use super::artifact::{Artifact, text_sha256};
+use super::flags::{Recipe, VariantName};
+use super::manifest::VariantRecord;
+use super::pipeline::{Compiled, Pipeline};
+use crate::layout::{Layout, Layouts};
+
+impl Pipeline<'_> {
+    /// Builds every layout that is wanted, unless it is there.
+    pub(super) fn layouts(&mut self) -> Result<(), BuildError> {
+        let mut wanted = self.options.layouts.into_iter().flat_map(Layouts::iter);
+        wanted.try_for_each(|layout| self.layout(layout))
+    }
+
+    fn layout(&mut self, layout: Layout) -> Result<(), BuildError> {
+        let (variant, recipe) = (VariantName::Layout(layout), Recipe::Layout(layout));
+        if self.fits(self.manifest.variants.get(layout.name()), &recipe) {
+            return self.reused(layout.name());
+        }
+        self.withdraw(variant)?;
+        let compiled = self.compile(&recipe, None)?;
+        self.check_shuffled(layout, &compiled)?;
+        let record = VariantRecord { layout_seed: Some(layout.seed()), ..self.install(compiled)? };
+        self.record_variant(variant, record)
+    }
+
+    /// A linker that passes over the option leaves the code where it was.
+    fn check_shuffled(&self, layout: Layout, compiled: &Compiled) -> Result<(), BuildError> {
+        let text = text_sha256(&compiled.executable)?;
+        let unshuffled = |artifact: &Artifact| artifact.text_sha256 == text;
+        let same = self.manifest.variants.iter().find(|(_, record)| unshuffled(&record.artifact));
+        same.map_or(Ok(()), |(other, _)| {
+            Err(BuildError::NotShuffled { layout: layout.name(), other: other.clone() })
+        })
+    }
+}

@@ -1,0 +1,172 @@
+//! The layout control of a run: what builds of the baseline that differ in nothing but the order of their functions did to
+//! its speed, measure by measure, and which differences of candidates are no greater (METHOD 2.1). A label and never a
+//! verdict: nothing here enters a gate, a family of questions or the run's validity. It must not know how it is shown.
+
+use stats::compare::{Spread, Verdict, layout_spread};
+use stats::validity::Validity;
+
+use super::metrics::{MetricComparison, Outcome};
+use super::{Cell, Findings, Measure};
+
+/// What the layouts of a run did.
+#[derive(Clone, Debug)]
+pub struct LayoutControl {
+    /// One a scenario and layout, compared with the baseline like a candidate and never judged.
+    pub cells: Vec<Cell>,
+    /// One a scenario and measure, the primary of each scenario first.
+    pub noises: Vec<LayoutNoise>,
+}
+
+/// What the layouts did to one measure of one scenario.
+#[derive(Clone, Debug)]
+pub struct LayoutNoise {
+    /// Name of the scenario.
+    pub scenario: String,
+    /// Which measure.
+    pub measure: Measure,
+    /// Declared before the run as the one that decides.
+    pub primary: bool,
+    /// The layouts that can be believed.
+    pub counted: Vec<LayoutEffect>,
+    /// Layouts that cannot, each with the reason.
+    pub left_out: Vec<(String, String)>,
+    /// Their spread; `None` of fewer than two.
+    pub spread: Option<Spread>,
+}
+
+/// One layout against the baseline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayoutEffect {
+    /// Its name.
+    pub layout: String,
+    /// δ̂, a log ratio; more is worse.
+    pub delta: f64,
+    /// Its standard error.
+    pub se: f64,
+}
+
+/// How a candidate's difference compares with what placement alone does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LayoutLabel {
+    /// It is smaller than the spread of the layouts.
+    Within(Spread),
+    /// It is not.
+    Beyond(Spread),
+    /// Fewer than two of so many layouts can be believed.
+    Unknown {
+        /// Layouts of the run.
+        layouts: usize,
+    },
+}
+
+impl LayoutControl {
+    /// Of the layouts' cells, in the plan's order; `None` without any.
+    pub(super) fn of(cells: Vec<Cell>) -> Option<Self> {
+        let first = cells.first()?.candidate.clone();
+        let scenarios = cells.iter().filter(|cell| cell.candidate == first);
+        let noises = scenarios.flat_map(|like| {
+            let alike: Vec<&Cell> = cells.iter().filter(|cell| cell.scenario == like.scenario).collect();
+            like.metrics.iter().map(|metric| noise(&alike, metric)).collect::<Vec<_>>()
+        });
+        Some(Self { noises: noises.collect(), cells })
+    }
+
+    /// Labels the measures of the candidates' cells.
+    pub(super) fn label(&self, cells: &mut [Cell]) {
+        for cell in cells {
+            for metric in &mut cell.metrics {
+                metric.layout =
+                    self.noise(&cell.scenario, metric.measure).and_then(|noise| noise.label(metric));
+            }
+        }
+    }
+
+    /// What the layouts did to a measure of a scenario.
+    #[must_use]
+    pub fn noise(&self, scenario: &str, measure: Measure) -> Option<&LayoutNoise> {
+        self.noises.iter().find(|noise| noise.scenario == scenario && noise.measure == measure)
+    }
+
+    /// Number of layouts of the run.
+    #[must_use]
+    pub fn layouts(&self) -> usize {
+        self.noises.first().map_or(0, LayoutNoise::layouts)
+    }
+
+    /// Whether every primary measure has its spread.
+    pub(super) fn is_known(&self) -> bool {
+        self.noises.iter().filter(|noise| noise.primary).all(|noise| noise.spread.is_some())
+    }
+}
+
+impl LayoutNoise {
+    /// Layouts that were measured, believed or not.
+    #[must_use]
+    pub fn layouts(&self) -> usize {
+        self.counted.len() + self.left_out.len()
+    }
+
+    /// The label of a candidate's comparison; `None` where nothing can be read of it.
+    fn label(&self, metric: &MetricComparison) -> Option<LayoutLabel> {
+        let Outcome::Compared { comparison, decision, .. } = &metric.outcome else { return None };
+        if decision.verdict == Verdict::Invalid {
+            return None;
+        }
+        Some(match self.spread {
+            None => LayoutLabel::Unknown { layouts: self.layouts() },
+            Some(spread) if spread.covers(comparison.effect.delta) => LayoutLabel::Within(spread),
+            Some(spread) => LayoutLabel::Beyond(spread),
+        })
+    }
+}
+
+fn noise(cells: &[&Cell], like: &MetricComparison) -> LayoutNoise {
+    let (mut counted, mut left_out) = (Vec::new(), Vec::new());
+    for cell in cells {
+        let layout = cell.candidate.clone().unwrap_or_default();
+        match believed(cell, like.measure) {
+            Ok((delta, se)) => counted.push(LayoutEffect { layout, delta, se }),
+            Err(why) => left_out.push((layout, why)),
+        }
+    }
+    let figures: Vec<(f64, f64)> = counted.iter().map(|effect| (effect.delta, effect.se)).collect();
+    LayoutNoise {
+        scenario: cells.first().map_or_else(String::new, |cell| cell.scenario.clone()),
+        measure: like.measure,
+        primary: like.primary,
+        counted,
+        left_out,
+        spread: layout_spread(&figures),
+    }
+}
+
+/// δ̂ and SE of a layout, or why it says nothing: it is held to what a candidate is held to.
+fn believed(cell: &Cell, measure: Measure) -> Result<(f64, f64), String> {
+    match &cell.assessment.validity {
+        Validity::Valid => {}
+        Validity::Inconclusive(reasons) | Validity::Invalid(reasons) => {
+            let (word, why) = (cell.assessment.validity.name(), reasons.first());
+            let why = why.map_or_else(String::new, |reason| format!(": {reason}"));
+            return Err(format!("its measurement is {word}{why}"));
+        }
+    }
+    let metric = cell.metrics.iter().find(|metric| metric.measure == measure);
+    match metric.map(|metric| &metric.outcome) {
+        Some(Outcome::Compared { decision, .. }) if decision.verdict == Verdict::Invalid => {
+            Err("the baseline beside it could be told from itself".to_owned())
+        }
+        Some(Outcome::Compared { comparison, .. }) => Ok((comparison.effect.delta, comparison.effect.se)),
+        Some(Outcome::Hidden { exceedances, .. }) => {
+            Err(format!("only {exceedances} requests of an arm and round lie beyond the quantile"))
+        }
+        Some(Outcome::Missing { reason }) => Err(reason.clone()),
+        None => Err("it was not measured".to_owned()),
+    }
+}
+
+impl Findings {
+    /// Every cell of the run, those of the layout control last.
+    pub fn all_cells(&self) -> impl Iterator<Item = &Cell> {
+        self.cells.iter().chain(self.layout.iter().flat_map(|control| &control.cells))
+    }
+}

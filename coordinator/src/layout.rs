@@ -1,0 +1,132 @@
+//! The names of the layout control: builds of the baseline's sources that differ in nothing but the order in which their
+//! functions are linked (METHOD 2.1). Owns number, name and seed of each, and how many there may be; must not know how
+//! they are built, run or judged.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// One build of the baseline with its functions shuffled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Layout(u8);
+
+/// How many of them stand beside the baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layouts(u8);
+
+/// Not a number of layouts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a number from {FEWEST} to {MOST}: fewer than {FEWEST} layouts have no spread")]
+pub struct NoLayouts;
+
+/// What they are layouts of. There are none of optimised variants: shuffling undoes the order of hot and cold functions
+/// that is part of what a profile does.
+pub const ORIGIN: &str = "baseline";
+
+/// Of a single layout there is no spread.
+const FEWEST: u8 = 2;
+const MOST: u8 = 8;
+
+/// What all names have before their number.
+const STEM: &str = "-layout";
+const NAMES: [&str; MOST as usize] = [
+    "baseline-layout1",
+    "baseline-layout2",
+    "baseline-layout3",
+    "baseline-layout4",
+    "baseline-layout5",
+    "baseline-layout6",
+    "baseline-layout7",
+    "baseline-layout8",
+];
+
+impl Layout {
+    /// All that may be built.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Layouts(MOST).iter()
+    }
+
+    /// The layout of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::all().find(|layout| layout.name() == name)
+    }
+
+    /// The name in commands, records and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        NAMES[usize::from(self.0) - 1]
+    }
+
+    /// What the linker draws the order of functions from: the number in the name, so that the same name is the same order
+    /// of the same functions wherever it is built.
+    #[must_use]
+    pub fn seed(self) -> u32 {
+        self.0.into()
+    }
+
+    /// Whether a name is made like that of a layout and is none: one too many, or one of another variant.
+    #[must_use]
+    pub fn is_misnamed(name: &str) -> bool {
+        let number = name.rsplit_once(STEM).map(|(_, number)| number);
+        number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+            && Self::named(name).is_none()
+    }
+}
+
+impl Layouts {
+    /// That many; `None` where there is no spread or no name.
+    #[must_use]
+    pub fn new(count: u8) -> Option<Self> {
+        (FEWEST..=MOST).contains(&count).then_some(Self(count))
+    }
+
+    /// Each of them, by number.
+    pub fn iter(self) -> impl Iterator<Item = Layout> {
+        (1..=self.0).map(Layout)
+    }
+}
+
+impl FromStr for Layouts {
+    type Err = NoLayouts;
+
+    fn from_str(text: &str) -> Result<Self, NoLayouts> {
+        text.trim().parse().ok().and_then(Self::new).ok_or(NoLayouts)
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_layout_is_found_by_its_name_and_has_a_seed_of_its_own() {
+        for (at, layout) in (1_u32..).zip(Layout::all()) {
+            assert_eq!((Layout::named(layout.name()), layout.seed()), (Some(layout), at));
+            assert_eq!(layout.name(), format!("{ORIGIN}{STEM}{at}"));
+        }
+        assert_eq!(Layout::all().count(), 8);
+    }
+
+    #[test]
+    fn there_are_two_to_eight_of_the_baseline_and_none_of_others() {
+        let count = |text: &str| text.parse::<Layouts>().map(|layouts| layouts.iter().count());
+        assert_eq!((count("2"), count("8")), (Ok(2), Ok(8)));
+        for wrong in ["0", "1", "9", "-1", "many", "300"] {
+            assert_eq!(count(wrong), Err(NoLayouts), "{wrong}");
+        }
+        for wrong in
+            ["pgo-layout1", "baseline-layout9", "baseline-layout0", "baseline-layout", "baseline-layout01"]
+        {
+            assert!(Layout::is_misnamed(wrong) && Layout::named(wrong).is_none(), "{wrong}");
+        }
+        for fine in ["baseline-layout1", "pgo", "my-layout-of-it"] {
+            assert!(!Layout::is_misnamed(fine), "{fine}");
+        }
+    }
+}
