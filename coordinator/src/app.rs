@@ -5,7 +5,6 @@ mod builds;
 mod calibrate;
 mod certs;
 mod deploy;
-mod descriptors;
 mod entropy;
 mod execute;
 mod ground;

@@ -2,7 +2,7 @@
 
 use clap::{CommandFactory, Parser};
 use coordinator::cli::{Cli, Command, Format, Inconclusive, PlanCommand, RunArgs, RunsCommand};
-use coordinator::plan::{EngineKind, OnLoss, Overrides, Source};
+use coordinator::plan::{EngineKind, OnLoss, Overrides, Source, Verify};
 
 fn parse(line: &str) -> Result<Command, String> {
     let words = std::iter::once("coordinator").chain(line.split_whitespace());
@@ -34,7 +34,8 @@ fn a_preset_runs_baseline_against_pgo() {
 fn every_flag_of_run_reaches_the_plan() {
     let args = run(
         "run my.toml --variants a,b,c --slots 4 --rounds 12 --look 6 --seed 9 --engine sim --model /m --threads 2 \
-         --no-aa --handicap 3 --resident --duet --on-loss fail --output json --gate --inconclusive=pass",
+         --no-aa --handicap 3 --verify-model --resident --duet --on-loss fail --output json --gate \
+         --inconclusive=pass",
     );
     assert_eq!(args.source(), Some(Source::File("my.toml".into())));
     assert_eq!(args.lineup.names(), ["a", "b", "c"]);
@@ -51,6 +52,7 @@ fn every_flag_of_run_reaches_the_plan() {
         model: Some("/m".into()),
         threads: Some(2),
         handicap: Some(0.03),
+        verify: Some(Verify::Full),
     };
     assert_eq!(args.changes.overrides(), expected);
     assert_eq!((args.output.format, args.gate.inconclusive), (Format::Json, Inconclusive::Pass));

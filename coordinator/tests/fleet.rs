@@ -5,6 +5,8 @@
 #[path = "processes/ground.rs"]
 #[expect(dead_code, reason = "shared with the process tests, each of which uses its part")]
 mod ground;
+#[path = "processes/native.rs"]
+mod native;
 #[path = "processes/programs.rs"]
 mod programs;
 #[path = "processes/tally.rs"]
@@ -18,10 +20,14 @@ mod strangers;
 
 #[path = "fleet/full.rs"]
 mod full;
+#[path = "fleet/high.rs"]
+mod high;
 #[path = "fleet/hosts.rs"]
 mod hosts;
 #[path = "fleet/kills.rs"]
 mod kills;
+#[path = "fleet/models.rs"]
+mod models;
 #[path = "fleet/scale.rs"]
 mod scale;
 #[path = "fleet/slurm.rs"]

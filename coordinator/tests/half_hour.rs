@@ -86,6 +86,7 @@ fn findings(plan: &Plan, block: &Block, sealed: &[Vec<u8>]) -> Findings {
         slots: WORKERS,
         simulated: true,
         model_digest: "simulated".to_owned(),
+        model_sha256: None,
         labels: Vec::new(),
     };
     let done = BlockDone {

@@ -4,6 +4,8 @@
 
 #[path = "processes/ground.rs"]
 mod ground;
+#[path = "processes/native.rs"]
+mod native;
 #[path = "processes/programs.rs"]
 mod programs;
 #[path = "processes/tally.rs"]

@@ -3,13 +3,14 @@
 //! Owns the words both sides share: [`id`]entities of runs, trials and slots, the [`spec`] of a load, the closed set
 //! of [`metric`]s with their [`histogram`]s, the measured [`part`], the [`identity`] of builds and hosts, and the
 //! session [`message`]s and the [`credentials`] that open one, what is written about a [`run`] and what is added to it
-//! later ([`addendum`]). With the feature `wire` it also owns the formats of
+//! later ([`addendum`]), and the [`descriptors`] that sessions take on either side. With the feature `wire` it also owns the formats of
 //! traces and prompt files ([`listed`]), the one translation of messages to protobuf ([`wire`]) and the stored
 //! [`record`]; generated types never leave those two modules. It must not know how load is generated, where records are
 //! kept, or what is concluded from them.
 
 pub mod addendum;
 pub mod credentials;
+pub mod descriptors;
 pub mod envelope;
 pub mod histogram;
 pub mod id;

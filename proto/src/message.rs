@@ -237,6 +237,8 @@ pub struct Spawn {
     pub sha256: Sha256,
     /// Environment beyond the agent's own.
     pub env: Vec<(String, String)>,
+    /// Model of which every byte is to be hashed first, as that host sees it.
+    pub model: Option<String>,
 }
 
 /// What an engine says once it is open.
@@ -254,6 +256,8 @@ pub struct LoadReport {
     pub threads: u32,
     /// What the demand needs, bytes.
     pub memory_needed: u64,
+    /// Digest over every byte of the model's files, where it was asked for.
+    pub model_sha256: Option<Sha256>,
 }
 
 /// A piece of an enveloped part.

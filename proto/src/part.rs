@@ -277,11 +277,20 @@ pub struct EngineFacts {
     pub engine_processors: Vec<u32>,
     /// Processors that the load's thread may run on; empty where unknown.
     pub load_processors: Vec<u32>,
+    /// Digest over every byte of the model's files, where it was asked for.
+    pub model_sha256: Option<Sha256>,
 }
 
 impl Default for Histograms {
     fn default() -> Self {
         Self(std::array::from_fn(|_| LatencyHistogram::default()))
+    }
+}
+
+impl From<[Option<LatencyHistogram>; Metric::ALL.len()]> for Histograms {
+    /// By the metrics' indices; what is missing is empty.
+    fn from(each: [Option<LatencyHistogram>; Metric::ALL.len()]) -> Self {
+        Self(each.map(Option::unwrap_or_default))
     }
 }
 

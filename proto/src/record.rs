@@ -11,7 +11,7 @@ use prost::Message;
 use crate::addendum::{Annotation, NoiseFloors};
 use crate::envelope::{self, EnvelopeError, Kind};
 use crate::histogram::HistogramError;
-use crate::part::Part;
+use crate::part::{Part, Place};
 use crate::run::{BlockDone, Notice, RunEnd, RunHeader};
 
 pub(crate) mod pb {
@@ -54,6 +54,15 @@ pub trait Record: Sized {
     /// # Errors
     /// When the bytes are not exactly one undamaged record of this type.
     fn open(bytes: &[u8]) -> Result<Self, RecordError>;
+}
+
+/// The place that a sealed part says it belongs to, without opening its histograms: frame and checksum say that it is what
+/// was sealed.
+///
+/// # Errors
+/// When the bytes are not exactly one undamaged part.
+pub fn place_of(sealed: &[u8]) -> Result<Place, RecordError> {
+    part::place(&pb::Part::decode(envelope::open(Kind::Part, sealed)?)?)
 }
 
 macro_rules! record {

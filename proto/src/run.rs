@@ -29,6 +29,8 @@ pub struct RunHeader {
     pub simulated: bool,
     /// Digest of the model's files.
     pub model_digest: String,
+    /// Digest over every byte of the model's files, the same on every host; `None` where nobody asked for it.
+    pub model_sha256: Option<Sha256>,
     /// What a reader must see beside every number (`resident`, `a/a`, …).
     pub labels: Vec<String>,
 }
@@ -111,6 +113,8 @@ pub enum NoticeKind {
     Shrunk,
     /// A host's monotonic clock jumped: what was measured across the jump means nothing.
     ClockJumped,
+    /// A host that came in the middle of a run was not let in: it is not like those that the run began on.
+    HostRefused,
 }
 
 /// The end of a run, whichever way.
@@ -140,7 +144,7 @@ pub enum RunState {
 }
 
 impl NoticeKind {
-    const NAMES: [(Self, &'static str); 12] = [
+    const NAMES: [(Self, &'static str); 13] = [
         (Self::WorkerLost, "worker_lost"),
         (Self::WorkerSilent, "worker_silent"),
         (Self::SpawnFailed, "spawn_failed"),
@@ -153,6 +157,7 @@ impl NoticeKind {
         (Self::Interrupted, "interrupted"),
         (Self::Shrunk, "shrunk"),
         (Self::ClockJumped, "clock_jumped"),
+        (Self::HostRefused, "host_refused"),
     ];
 
     /// The stable name.

@@ -129,6 +129,7 @@ fn part() -> Part {
         },
         engine: EngineFacts {
             model_digest: "d".into(),
+            model_sha256: Some(Sha256([5; 32])),
             threads: 1,
             steps: 2,
             peak_running: 3,
@@ -190,6 +191,7 @@ fn ups() -> Vec<Up> {
     let progress = Progress { attempt, issued: 1, completed: 2, failed: 3, output_tokens: 4, late_ns: 5 };
     let report = LoadReport {
         model_digest: "d".into(),
+        model_sha256: Some(Sha256([5; 32])),
         parameters: 1,
         weight_bytes: 2,
         max_context: 3,
@@ -248,6 +250,7 @@ fn downs() -> Vec<Down> {
         binary: "/b".into(),
         sha256: Sha256([3; 32]),
         env: vec![("A".into(), "1".into())],
+        model: Some("m".into()),
     };
     vec![
         Down::Welcome(Welcome { session: 1, lease: second, beat: second }),
@@ -322,6 +325,7 @@ fn every_record_survives_its_envelope() {
         slots: 4,
         simulated: true,
         model_digest: "m".into(),
+        model_sha256: Some(Sha256([5; 32])),
         labels: vec!["resident".into()],
     });
     check(&BlockDone {

@@ -191,6 +191,9 @@ pub enum ModelCommand {
     Digest {
         /// A model directory or file
         path: PathBuf,
+        /// Instead the SHA-256 of every byte of its files, which runs with `--verify-model` compare between hosts
+        #[arg(long)]
+        full: bool,
     },
 }
 

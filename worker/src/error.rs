@@ -14,6 +14,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use contract::credentials::CredentialsError;
+use contract::descriptors::TooFew;
 
 use crate::bench::BenchError;
 use crate::session::link::LinkError;
@@ -71,6 +72,14 @@ pub enum WorkerError {
     /// Standard input does not begin with secrets.
     #[error("read token and credentials from standard input: a launcher writes them there as its first line")]
     NoHandover,
+    /// More workers than open files.
+    #[error("watch over {slots} workers: {few}, or offer fewer --slots")]
+    Descriptors {
+        /// Slots offered.
+        slots: u32,
+        /// What is allowed.
+        few: TooFew,
+    },
     /// The file of `--ready-file` cannot be written.
     #[error("write {}, which says that this agent has joined: {source}", path.display())]
     ReadyFile {

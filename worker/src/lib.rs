@@ -13,6 +13,7 @@ pub mod error;
 pub mod floor;
 pub mod load;
 pub mod measure;
+pub mod model;
 pub mod os;
 pub mod profile;
 pub mod session;

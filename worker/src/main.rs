@@ -15,14 +15,14 @@ use worker::cli::{AgentArgs, BenchArgs, BenchOutput, Cli, Command, FloorArgs, Mo
 use worker::error::{WorkerError, with_causes};
 use worker::measure::{Clock, ColdStart};
 use worker::session::join::{self, Handover};
-use worker::{agent, bench, floor};
+use worker::{agent, bench, floor, model};
 
 fn main() -> ExitCode {
     let cold = ColdStart::at_main(&Clock::monotonic());
     let outcome = match Cli::parse().command {
         Command::Agent(args) => run_agent(args),
         Command::Join => run_worker(cold),
-        Command::Model { command } => model(command),
+        Command::Model { command } => on_model(command),
         Command::Bench(args) => measure(args),
         Command::Floor(args) => calibrate(args),
     };
@@ -72,7 +72,7 @@ fn run_worker(mut cold: ColdStart) -> Result<(), WorkerError> {
     Ok(())
 }
 
-fn model(command: ModelCommand) -> Result<(), WorkerError> {
+fn on_model(command: ModelCommand) -> Result<(), WorkerError> {
     match command {
         ModelCommand::Import { file, dir } => {
             let made = import::gguf(&file, &dir).map_err(|error| unwritten(&dir, &error))?;
@@ -95,15 +95,19 @@ fn model(command: ModelCommand) -> Result<(), WorkerError> {
                 made.vocabulary
             );
         }
-        ModelCommand::Digest { path } => {
-            let digest = ModelFiles::locate(&path).and_then(|files| files.digest());
-            println!(
-                "{}",
-                digest.map_err(|error| WorkerError::ReadModel { path, reason: with_causes(&error) })?
-            );
-        }
+        ModelCommand::Digest { path, full } => println!("{}", digest(&path, full)?),
     }
     Ok(())
+}
+
+fn digest(path: &Path, full: bool) -> Result<String, WorkerError> {
+    let unread =
+        |error: &dyn Error| WorkerError::ReadModel { path: path.to_owned(), reason: with_causes(error) };
+    let files = ModelFiles::locate(path).map_err(|error| unread(&error))?;
+    match full {
+        true => model::sha256(&files).map(|digest| digest.to_string()).map_err(|error| unread(&error)),
+        false => files.digest().map_err(|error| unread(&error)),
+    }
 }
 
 fn measure(args: BenchArgs) -> Result<(), WorkerError> {

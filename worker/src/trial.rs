@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::id::Attempt;
+use contract::identity::Sha256;
 use contract::message::{Failure, FailureKind, LoadReport};
 use contract::metric::Metric;
 use contract::part::{EngineFacts, Origin, Part, Place, StopCause, Usage, Window};
@@ -121,6 +122,13 @@ impl OpenEngine {
             broken: None,
             prepared: None,
         })
+    }
+
+    /// The same of a model whose every byte was hashed.
+    #[must_use]
+    pub fn of_verified(mut self, model: Option<Sha256>) -> Self {
+        self.report.model_sha256 = model;
+        self
     }
 
     /// What was opened.
@@ -279,6 +287,7 @@ impl OpenEngine {
         let computes = !counters.computing.is_zero();
         EngineFacts {
             model_digest: self.report.model_digest.clone(),
+            model_sha256: self.report.model_sha256,
             threads: self.report.threads,
             steps: counters.steps,
             peak_running: counters.peak_running,

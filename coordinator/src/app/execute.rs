@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use contract::descriptors::{self, TooFew};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::descriptors::{self, TooFew};
 use super::serve::{Door, DoorError, HELLO_LIMIT, serve};
 use super::signals::{self, interrupts};
 use crate::dispatch::driver::{Job, Sources, drive};
@@ -19,6 +19,8 @@ use crate::fleet::session::{Desk, DeskLimits, TlsError};
 
 /// Events that may wait for the driver. Sessions wait when it is full; nothing is lost.
 const EVENT_QUEUE: usize = 1024;
+/// Files open beside the sessions: the store, the launchers' pipes, the terminal.
+const FILES_BESIDE: u64 = 128;
 const AGENT_GRACE: Duration = Duration::from_secs(15);
 
 /// Why a job could not be carried out at all.
@@ -36,8 +38,13 @@ pub enum ExecuteError {
     #[error("serve sessions: {0}")]
     Serve(String),
     /// More sessions than open files.
-    #[error(transparent)]
-    Descriptors(#[from] TooFew),
+    #[error("serve {sessions} sessions, each of which is an open file: {few}, or ask for fewer slots")]
+    Descriptors {
+        /// Wished for.
+        sessions: u32,
+        /// What is allowed.
+        few: TooFew,
+    },
     /// The address may not be used.
     #[error(transparent)]
     Door(#[from] DoorError),
@@ -130,7 +137,8 @@ async fn execute(
 ) -> Result<Ending, ExecuteError> {
     // One for each agent and each worker.
     let sessions = ground.all_slots().saturating_add(ground.launcher.agents());
-    descriptors::allow(sessions.into())?;
+    let allowed = descriptors::allow(u64::from(sessions) + FILES_BESIDE);
+    allowed.map_err(|few| ExecuteError::Descriptors { sessions, few })?;
     let epoch = Instant::now();
     let (events, incoming) = mpsc::channel(EVENT_QUEUE);
     let limits = DeskLimits { hello: HELLO_LIMIT, lease: ground.lease, beat: ground.lease / 5 };

@@ -164,6 +164,7 @@ pub(super) fn new_run(
         slots,
         simulated: matches!(plan.engine, EnginePlan::Sim(_)),
         model_digest: String::new(),
+        model_sha256: None,
         labels: run_labels(&plan, lineup),
     };
     let blocks = crate::schedule::blocks(&plan, lineup);
@@ -215,9 +216,11 @@ pub(super) fn job(
 
 fn limits(plan: &Plan) -> Limits {
     let longest = plan.scenarios.iter().map(|scenario| plan.trial_limit(scenario)).max();
+    // A model is read by the agent as it is by the worker, and may take as long.
+    let hashing = if plan.verifies_model() { plan.timeouts.load } else { Duration::ZERO };
     Limits {
         gather: plan.timeouts.start,
-        spawn: plan.timeouts.start,
+        spawn: plan.timeouts.start + hashing,
         load: plan.timeouts.load,
         warm_up: plan.timeouts.warmup,
         run: longest.unwrap_or(Duration::ZERO),

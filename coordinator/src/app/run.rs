@@ -136,7 +136,12 @@ fn resumed(store: &Store, wanted: &str, fleet: &FleetArgs) -> Result<Prepared, A
         return Err(AppError::OtherFleet { then: header.slots, now: slots });
     }
     let job = prepare::job(run, plan, blocks, builds.binaries, model, Attempt(last.unwrap_or(1)), slots);
-    let begun = Begun { model_digest: header.model_digest.clone(), hosts: header.hosts.clone() };
+    let begun = Begun {
+        model_digest: header.model_digest.clone(),
+        model_sha256: header.model_sha256,
+        first: None,
+        hosts: header.hosts.clone(),
+    };
     Ok(Prepared { run, job: Job { begun: Some(begun), ..job }, ground })
 }
 

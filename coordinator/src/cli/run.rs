@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{ComparisonOutputArgs, FleetArgs, GateArgs};
 use crate::layout::Layouts;
-use crate::plan::{EngineKind, OnLoss, Overrides, Source};
+use crate::plan::{EngineKind, OnLoss, Overrides, Source, Verify};
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -82,6 +82,9 @@ pub struct Changes {
     /// labelled
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub handicap: Option<f64>,
+    /// Before anything is measured, have every host hash all of the model's files, and compare: a damaged byte shows
+    #[arg(long)]
+    pub verify_model: bool,
     /// Leave out the control, the baseline's second turn in every block
     #[arg(long)]
     pub no_aa: bool,
@@ -145,6 +148,7 @@ impl Changes {
             model: self.model.clone(),
             threads: self.threads,
             handicap: self.handicap,
+            verify: self.verify_model.then_some(Verify::Full),
         }
     }
 }

@@ -16,7 +16,7 @@ mod loss;
 mod shrink;
 mod words;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use contract::id::{Attempt, Ticket, TrialKey};
@@ -94,6 +94,8 @@ pub struct Core {
     next_ticket: u64,
     interrupts: u32,
     greeted: bool,
+    /// Agents that were not let in, and what is unlike of their hosts.
+    refused: BTreeMap<String, String>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -135,6 +137,7 @@ impl Core {
             next_ticket: 1,
             interrupts: 0,
             greeted: false,
+            refused: BTreeMap::new(),
         }
     }
 
@@ -152,10 +155,12 @@ impl Core {
         }
         match event {
             Event::AgentJoined { agent, name, slots } => {
+                self.refused.remove(&name);
                 self.seats.join(agent, name, slots);
                 let (have, want) = (self.seats.count(), self.script.slots);
                 effects.push(Effect::Show(Sight::Gathering { have, want }));
             }
+            Event::AgentRefused { name, why } => self.agent_refused(name, why, &mut effects),
             Event::AgentLost(agent) => self.agent_lost(now, agent, &mut effects),
             Event::AgentEnded(lost) => self.agent_ended(now, &lost, &mut effects),
             Event::SpawnFailed { ticket, message } => self.spawn_failed(now, ticket, &message, &mut effects),

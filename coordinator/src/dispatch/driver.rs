@@ -2,6 +2,7 @@
 //! effects are carried out before the next. It decides nothing.
 
 mod builds;
+mod vetting;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -10,20 +11,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use contract::id::{Attempt, Ticket};
 use contract::identity::{HostFacts, Sha256};
-use contract::message::{Down, Spawn, Up};
+use contract::message::{Down, LoadReport, Spawn, Up};
 use contract::run::{BlockDone, Notice, RunHeader};
 use contract::spec::Planned;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::core::{Core, Script};
-use super::event::{
-    AgentId, Cause, Delivery, Effect, Ending, Event, LostAgent, Order, Sight, SpawnOrder, Word,
-};
+use super::event::{AgentId, Cause, Delivery, Effect, Ending, Event, LostAgent, Order, Sight, SpawnOrder};
 use super::journal::{Journal, JournalError};
 use super::orders::Orders;
 use super::roster::Roster;
-use super::vet;
 use crate::fleet::session::{Incoming, SessionEvent};
 use crate::record::Expected;
 
@@ -57,6 +55,10 @@ pub struct Job {
 pub struct Begun {
     /// Digest of the model.
     pub model_digest: String,
+    /// Digest over every byte of it, where that is asked for.
+    pub model_sha256: Option<Sha256>,
+    /// The agent on whose host it was seen, unless that was in an earlier go.
+    pub first: Option<String>,
     /// The hosts, by agent name.
     pub hosts: Vec<(String, HostFacts)>,
 }
@@ -95,6 +97,8 @@ struct Driver<'a> {
     notices: Vec<Notice>,
     /// A start that waits for a clock.
     held: Option<Held>,
+    /// The agent whose worker was the first to open its engine.
+    first: Option<String>,
 }
 
 /// A start that cannot be told to everybody yet: who was quick to arm has not answered the first ping.
@@ -126,6 +130,7 @@ pub async fn drive(
         show,
         notices: Vec::new(),
         held: None,
+        first: None,
     };
     let mut event = Some(Event::Tick);
     loop {
@@ -165,6 +170,11 @@ impl Driver<'_> {
     /// What a session's event means to the core, if anything. Builds are handed out here: the core need not know.
     async fn heard(&mut self, incoming: Incoming) -> Option<Event> {
         let Incoming { session, what } = incoming;
+        if let SessionEvent::Opened(hello, peer) = &what
+            && let Some(refused) = self.turned_away(hello, peer)
+        {
+            return Some(refused);
+        }
         match what {
             SessionEvent::Said(Up::FetchBuild { sha256, offset }) => {
                 if let Some(peer) = self.roster.agent(AgentId(session)).cloned() {
@@ -197,21 +207,6 @@ impl Driver<'_> {
             }
         }
         ending
-    }
-
-    /// An engine that is not what the run began with, or that the plan does not fit, is a failure of its worker.
-    fn vetted(&self, event: Event) -> Event {
-        match event {
-            Event::Said { ticket, attempt, word: Word::Loaded(report) } => {
-                let hosts = self.roster.hosts();
-                let word = match vet::objection(&report, &hosts, self.job.begun.as_ref(), &self.job.orders) {
-                    Some(failure) => Word::Failed(failure),
-                    None => Word::Loaded(report),
-                };
-                Event::Said { ticket, attempt, word }
-            }
-            other => other,
-        }
     }
 
     async fn perform(&mut self, effect: Effect) -> Done {
@@ -256,6 +251,7 @@ impl Driver<'_> {
                 binary: binary.path.display().to_string(),
                 sha256: binary.sha256,
                 env: self.job.env.clone(),
+                model: self.job.orders.verified_model().map(str::to_owned),
             }));
         }
         Done::Nothing
@@ -315,14 +311,15 @@ impl Driver<'_> {
 
     /// The first open engine is when a run begins to exist: before, nothing was measured and nothing is stored.
     async fn show(&mut self, sight: Sight) -> Done {
-        let loaded =
-            if let Sight::Loaded(report) = &sight { Some(report.model_digest.clone()) } else { None };
+        let loaded = if let Sight::Loaded(report) = &sight { Some(report.clone()) } else { None };
         (self.show)(sight);
-        let Some(model_digest) = loaded else { return Done::Nothing };
+        let Some(LoadReport { model_digest, model_sha256, .. }) = loaded else { return Done::Nothing };
         let Some(header) = self.job.header.take() else { return Done::Nothing };
-        let begun = Begun { model_digest, hosts: self.roster.hosts() };
+        let begun =
+            Begun { model_digest, model_sha256, first: self.first.take(), hosts: self.roster.hosts() };
         self.job.begun = Some(begun.clone());
-        let header = RunHeader { hosts: begun.hosts, model_digest: begun.model_digest, ..header };
+        let Begun { model_digest, model_sha256, hosts, .. } = begun;
+        let header = RunHeader { hosts, model_digest, model_sha256, ..header };
         let journal = Arc::clone(&self.journal);
         follow(blocking(move || journal.begin(&header)).await, None)
     }

@@ -25,6 +25,13 @@ pub enum Event {
         /// Places where it can run a worker.
         slots: u32,
     },
+    /// An agent's host is not like those that the run began on: it was not let in.
+    AgentRefused {
+        /// Its name.
+        name: String,
+        /// What differs.
+        why: String,
+    },
     /// An agent's session ended or was silent too long.
     AgentLost(AgentId),
     /// The process of an agent that was started from here has ended, and nobody starts another.

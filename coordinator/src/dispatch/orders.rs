@@ -24,6 +24,11 @@ pub struct Orders {
 }
 
 impl Orders {
+    /// The model of which agents hash every byte, if they are to.
+    pub(super) fn verified_model(&self) -> Option<&str> {
+        self.plan.verifies_model().then_some(self.model.as_str())
+    }
+
     /// The message for a worker.
     pub(super) fn message(&self, order: &Order) -> Down {
         match order {

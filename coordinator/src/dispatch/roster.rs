@@ -99,7 +99,8 @@ impl Roster {
                 if self.agents.values().any(|agent| agent.name == name) {
                     let message =
                         format!("an agent named `{name}` is here already: give each its own --name");
-                    peer.send(Down::Refused { message: message.clone(), last: true });
+                    // Who has the name may be about to go.
+                    peer.send(Down::Refused { message: message.clone(), last: false });
                     self.duplicates += 1;
                     return self.duplicates.is_power_of_two().then_some(Event::Told(message));
                 }
@@ -198,6 +199,12 @@ impl Roster {
 
     pub(super) fn worker(&self, ticket: Ticket) -> Option<&Peer> {
         self.workers.get(&ticket)?.peer.as_ref()
+    }
+
+    /// The name of the agent that a worker belongs to.
+    pub(super) fn home(&self, ticket: Ticket) -> Option<&str> {
+        let agent = self.workers.get(&ticket)?.agent;
+        self.agents.get(&agent).map(|agent| agent.name.as_str())
     }
 
     /// Why a build cannot run on an agent's host, if so.

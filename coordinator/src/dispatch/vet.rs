@@ -1,5 +1,6 @@
-//! May this engine take part in the run? One run is one model on the same hosts, whatever was done to files and
-//! environment in the meantime; and a plan that cannot fit is refused before anything is measured. Pure.
+//! May this host, and this engine, take part in the run? One run is one model on hosts like those it began on, whatever
+//! was done to files and environment in the meantime; and a plan that cannot fit is refused before anything is measured.
+//! Pure.
 
 use contract::identity::HostFacts;
 use contract::message::{Failure, FailureKind, LoadReport};
@@ -7,10 +8,10 @@ use contract::message::{Failure, FailureKind, LoadReport};
 use super::driver::Begun;
 use super::orders::Orders;
 
-/// Why not, if so.
+/// Why not, if so, of an engine on the host of the agent `on`.
 pub(super) fn objection(
     report: &LoadReport,
-    hosts: &[(String, HostFacts)],
+    on: &str,
     begun: Option<&Begun>,
     orders: &Orders,
 ) -> Option<Failure> {
@@ -23,30 +24,39 @@ pub(super) fn objection(
         );
         return Some(Failure { kind: FailureKind::BadAssignment, message });
     }
-    begun.and_then(|begun| changed(report, hosts, begun))
+    if orders.plan.verifies_model() && report.model_sha256.is_none() {
+        let message = format!(
+            "the agent of {on} does not hash models as `verify = \"full\"` asks, so it is older than this coordinator: \
+             install the same version there, and build the variants anew"
+        );
+        return Some(Failure { kind: FailureKind::BadAssignment, message });
+    }
+    model(report, on, begun?)
 }
 
-fn changed(report: &LoadReport, hosts: &[(String, HostFacts)], begun: &Begun) -> Option<Failure> {
-    if report.model_digest != begun.model_digest {
-        let message = format!(
-            "the model is not the one this run began with (digest {} then, {} now): name that one with \
+fn model(report: &LoadReport, on: &str, begun: &Begun) -> Option<Failure> {
+    let first = begun.first.as_ref();
+    let then = first.map_or_else(|| "when this run began".to_owned(), |first| format!("on {first}"));
+    let message = match (begun.model_sha256, report.model_sha256) {
+        _ if report.model_digest != begun.model_digest => format!(
+            "the model on {on} is not the one this run began with (digest {} {then}, {} on {on}): name that one with \
              BENCH_MODEL_PATH, or start a new run",
             begun.model_digest, report.model_digest
-        );
-        return Some(Failure { kind: FailureKind::ModelInvalid, message });
-    }
-    let change = hosts.iter().find_map(|(name, now)| Some((name, stranger(name, now, begun)?)));
-    change.map(|(name, change)| Failure {
-        kind: FailureKind::BadAssignment,
-        message: format!(
-            "the host of agent `{name}` is not like the one this run began on ({change}): rounds of unlike hosts cannot be \
-             compared, leave it out or start a new run"
         ),
-    })
+        (Some(all), Some(now)) if all != now => format!(
+            "the model on {on} has the header, the size and the samples of the one this run began with, but not all of its \
+             bytes (SHA-256 {} {then}, {} on {on}): one copy is damaged, find it with `worker model digest --full` and \
+             fetch it again",
+            all.short(),
+            now.short()
+        ),
+        _ => return None,
+    };
+    Some(Failure { kind: FailureKind::ModelInvalid, message })
 }
 
 /// What is unlike, of a host under a name that the run knows; and of one that came later, unless another is like it.
-fn stranger(name: &str, now: &HostFacts, begun: &Begun) -> Option<String> {
+pub(super) fn stranger(name: &str, now: &HostFacts, begun: &Begun) -> Option<String> {
     if let Some((_, then)) = begun.hosts.iter().find(|(agent, _)| agent == name) {
         return unlike(then, now);
     }
@@ -79,12 +89,20 @@ mod tests {
     use std::sync::Arc;
 
     use contract::id::RunId;
+    use contract::identity::Sha256;
 
     use super::*;
-    use crate::plan::preset;
+    use crate::plan::{EnginePlan, Plan, Verify, preset};
+
+    fn begun(hosts: Vec<(String, HostFacts)>) -> Begun {
+        Begun { model_digest: "m".into(), model_sha256: None, first: Some("first".into()), hosts }
+    }
 
     fn orders() -> Orders {
-        let plan = preset::plan("high", 1).expect("a built-in plan is valid");
+        orders_of(preset::plan("high", 1).expect("a built-in plan is valid"))
+    }
+
+    fn orders_of(plan: Plan) -> Orders {
         Orders { run: RunId::new(1, [0; 10]), plan: Arc::new(plan), slots: 1, model: String::new() }
     }
 
@@ -98,8 +116,8 @@ mod tests {
         let then = HostFacts { threads_per_core: 2, boost: "on".into(), ..then };
         let mut now = then.clone();
         change(&mut now);
-        let begun = Begun { model_digest: "m".into(), hosts: vec![("local".into(), then)] };
-        objection(&report("m", 2048), &[(name.to_owned(), now)], Some(&begun), &orders()).map(|f| f.message)
+        let begun = begun(vec![("local".into(), then)]);
+        stranger(name, &now, &begun)
     }
 
     #[test]
@@ -108,20 +126,17 @@ mod tests {
             assert_eq!(refused(name, |host| host.kernel = "6.9".into()), None, "{name}");
             assert_eq!(refused(name, |host| host.boost.clear()), None, "{name}");
             let smt = refused(name, |host| host.threads_per_core = 1).expect("unlike");
-            assert!(smt.contains(name) && smt.contains("threads a core: 2 then, 1 now"), "{smt}");
+            assert_eq!(smt, "threads a core: 2 then, 1 now", "{name}");
             let boost = refused(name, |host| host.boost = "off".into()).expect("unlike");
-            assert!(boost.contains("boost: on then, off now"), "{boost}");
+            assert_eq!(boost, "boost: on then, off now", "{name}");
         }
     }
 
     #[test]
     fn a_newcomer_must_be_like_one_of_those_the_run_began_on() {
         let known = [("a", 2), ("b", 4)].map(|(name, cores)| (name.to_owned(), host(cores).remove(0).1));
-        let begun = Begun { model_digest: "m".into(), hosts: known.to_vec() };
-        let may = |name: &str, cores: u32| {
-            let hosts = [(name.to_owned(), host(cores).remove(0).1)];
-            objection(&report("m", 2048), &hosts, Some(&begun), &orders()).is_none()
-        };
+        let begun = begun(known.to_vec());
+        let may = |name: &str, cores: u32| stranger(name, &host(cores).remove(0).1, &begun).is_none();
         assert!(may("c", 2) && may("c", 4) && !may("c", 8));
         assert!(may("a", 2) && !may("a", 4), "who is known must be who it was");
     }
@@ -130,22 +145,49 @@ mod tests {
         vec![("local".into(), HostFacts { cores, ..HostFacts::default() })]
     }
 
-    fn kind(report: &LoadReport, hosts: &[(String, HostFacts)]) -> Option<FailureKind> {
-        let begun = Begun { model_digest: "m".into(), hosts: host(2) };
-        objection(report, hosts, Some(&begun), &orders()).map(|failure| failure.kind)
+    fn kind(report: &LoadReport) -> Option<FailureKind> {
+        let begun = begun(host(2));
+        objection(report, "h", Some(&begun), &orders()).map(|failure| failure.kind)
     }
 
     #[test]
-    fn the_same_model_on_the_same_host_may_go_on() {
-        assert_eq!(kind(&report("m", 2048), &host(2)), None);
-        assert_eq!(objection(&report("x", 2048), &host(9), None, &orders()), None, "nothing has begun");
+    fn the_same_model_may_go_on() {
+        assert_eq!(kind(&report("m", 2048)), None);
+        assert_eq!(objection(&report("x", 2048), "h", None, &orders()), None, "nothing has begun");
     }
 
     #[test]
-    fn another_model_or_host_and_a_short_context_may_not() {
-        assert_eq!(kind(&report("other", 2048), &host(2)), Some(FailureKind::ModelInvalid));
-        assert_eq!(kind(&report("m", 2048), &host(4)), Some(FailureKind::BadAssignment));
-        assert_eq!(kind(&report("m", 63), &host(2)), Some(FailureKind::BadAssignment));
-        assert_eq!(kind(&report("m", 64), &host(2)), None);
+    fn another_model_and_a_short_context_may_not() {
+        assert_eq!(kind(&report("other", 2048)), Some(FailureKind::ModelInvalid));
+        assert_eq!(kind(&report("m", 63)), Some(FailureKind::BadAssignment));
+        assert_eq!(kind(&report("m", 64)), None);
+    }
+
+    #[test]
+    fn where_every_byte_counts_another_digest_is_refused_and_one_that_is_missing_too() {
+        let mut plan = preset::plan("high", 1).expect("a built-in plan is valid");
+        let EnginePlan::Native(native) = &mut plan.engine else { panic!("a native plan") };
+        native.verify = Verify::Full;
+        let full = orders_of(plan);
+        let report = |sha: Option<u8>| LoadReport {
+            model_sha256: sha.map(|byte| Sha256([byte; 32])),
+            ..report("m", 2048)
+        };
+        let says = |sha, first: Option<&str>, orders: &Orders| {
+            let then = Begun {
+                model_sha256: Some(Sha256([1; 32])),
+                first: first.map(str::to_owned),
+                ..begun(host(2))
+            };
+            objection(&report(sha), "h2", Some(&then), orders).map(|failure| failure.message)
+        };
+        assert_eq!(says(Some(1), Some("h1"), &full), None);
+        let flipped = says(Some(2), Some("h1"), &full).expect("another");
+        assert!(flipped.contains("0101 on h1, 0202") && flipped.contains("0202 on h2)"), "{flipped}");
+        let resumed = says(Some(2), None, &full).expect("another");
+        assert!(resumed.contains("0101 when this run began, 0202"), "{resumed}");
+        let silent = says(None, Some("h1"), &full).expect("an older agent");
+        assert!(silent.contains("h2") && silent.contains("older"), "{silent}");
+        assert_eq!(says(None, Some("h1"), &orders()), None, "the twin: nobody asked for it");
     }
 }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::file::PlanFile;
-use super::{EngineKind, Look, OnLoss, Plan, PlanError, preset};
+use super::{EngineKind, Look, NativePlan, OnLoss, Plan, PlanError, Verify, preset};
 
 /// Where a plan comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct Overrides {
     pub threads: Option<u32>,
     /// Slowing of arm B, a share; concerns the native engine.
     pub handicap: Option<f64>,
+    /// How much of the model hosts compare; concerns the native engine.
+    pub verify: Option<Verify>,
 }
 
 /// The checked plan of `source` under `flags`. `fresh_seed` (its lower 53 bits) is used where neither gives a seed.
@@ -71,12 +73,23 @@ impl PlanFile {
         self.duet = flags.duet.unwrap_or(self.duet);
         self.on_loss = flags.on_loss.unwrap_or(self.on_loss);
         self.engine = flags.engine.unwrap_or(self.engine);
-        if flags.model.is_some() || flags.threads.is_some() || flags.handicap.is_some() {
-            let native = self.native.get_or_insert_default();
-            native.model = flags.model.clone().or(native.model.take());
-            native.threads = flags.threads.unwrap_or(native.threads);
-            native.handicap = flags.handicap.unwrap_or(native.handicap);
+        let native = self.native.clone().unwrap_or_default();
+        let changed = native.clone().with(flags);
+        if changed != native {
+            self.native = Some(changed);
         }
         self
+    }
+}
+
+impl NativePlan {
+    fn with(self, flags: &Overrides) -> Self {
+        Self {
+            model: flags.model.clone().or(self.model),
+            threads: flags.threads.unwrap_or(self.threads),
+            handicap: flags.handicap.unwrap_or(self.handicap),
+            verify: flags.verify.unwrap_or(self.verify),
+            ..self
+        }
     }
 }

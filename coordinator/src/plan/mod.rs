@@ -27,7 +27,7 @@ pub use check::{Problem, Remark};
 pub use error::{PlanError, Unknown, nearest};
 pub use flags::{Overrides, Source, resolve};
 pub use measure::{Look, Primary, Tolerances};
-pub use native::NativePlan;
+pub use native::{NativePlan, Verify};
 pub use sim::{SimParams, SimPlan};
 pub use timeouts::Timeouts;
 pub use validity::Limits;
@@ -161,6 +161,14 @@ impl Plan {
         let sending =
             scenario.run_in() + scenario.window().or(scenario.stop.min_duration).unwrap_or_default();
         sending + (scenario.timeout * waves).min(self.timeouts.trial) + self.timeouts.report
+    }
+}
+
+impl Plan {
+    /// Whether every host's agent is to hash all of the model before anything is measured.
+    #[must_use]
+    pub fn verifies_model(&self) -> bool {
+        matches!(&self.engine, EnginePlan::Native(native) if native.verify == Verify::Full)
     }
 }
 

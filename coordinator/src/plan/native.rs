@@ -35,6 +35,28 @@ pub struct NativePlan {
     /// Whether the engine's threads and the load's are kept on processors of their own. Takes a host's only slot.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub pin: bool,
+    /// How much of the model's files is compared between hosts before anything is measured: `header` or `full`.
+    #[serde(skip_serializing_if = "Verify::is_header")]
+    pub verify: Verify,
+}
+
+/// How much of the model's files must be the same on every host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verify {
+    /// Headers, sizes, and samples of the weights: nothing is read that is not needed.
+    #[default]
+    Header,
+    /// Every byte, by SHA-256, read once by each host's agent.
+    Full,
+}
+
+impl Verify {
+    /// Plans of the default are written as they always were.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    fn is_header(&self) -> bool {
+        *self == Self::Header
+    }
 }
 
 impl NativePlan {
@@ -80,6 +102,7 @@ impl Default for NativePlan {
             handicap: 0.0,
             prefix_reuse: false,
             pin: false,
+            verify: Verify::Header,
         }
     }
 }

@@ -59,6 +59,19 @@ fn a_duet_halves_the_slots_and_has_no_control() {
 }
 
 #[test]
+fn every_byte_of_a_model_is_looked_at_where_that_is_asked_for() {
+    let plan = read(&format!("{SMALL}[native]\nverify = \"full\"\n")).expect("a plan");
+    assert!(plan.verifies_model());
+    assert_eq!(Plan::from_json(&plan.to_json()).expect("recorded"), plan);
+    let plain = read(SMALL).expect("a plan");
+    assert!(
+        !plain.verifies_model() && !plain.to_json().contains("verify"),
+        "older programs read plans without"
+    );
+    assert!(refusal(&format!("{SMALL}[native]\nverify = \"ful\"\n")).contains("`full`"));
+}
+
+#[test]
 fn a_look_comes_when_it_can_answer_and_before_the_end() {
     let look =
         |at: u32, control: bool| with(&format!("rounds = 12\ncontrol = {control}\nlook = {{ at = {at} }}"));

@@ -6,7 +6,7 @@ use contract::run::{RunState, VariantRecord};
 use stats::compare::Estimate;
 use stats::validity::Finding;
 
-use super::human::provenance::{before, frequency, topology};
+use super::human::provenance::{before, frequency, model, topology};
 use super::human::words::{
     NBSP, NONE, Unit, change, count, date, interval, layout_mark, look, percent, plain_level, tolerance,
     value,
@@ -156,7 +156,7 @@ fn provenance(findings: &Findings) -> String {
         format!("tool {} ({})", plain(&header.tool_version), plain(&header.tool_git_sha)),
     ];
     if !header.model_digest.is_empty() {
-        lines.push(format!("model {}", plain(&header.model_digest)));
+        lines.push(format!("model {}", plain(&model(header))));
     }
     lines.extend(header.variants.iter().map(variant));
     lines.extend(header.hosts.iter().map(|(agent, facts)| host(agent, facts)));

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::{MutexGuard, PoisonError};
 
 use contract::id::{Arm, RunId};
-use contract::part::{Part, Place};
-use contract::record::Record;
+use contract::part::Place;
+use contract::record::{Record, place_of};
 use contract::run::{BlockDone, Notice, RunEnd, RunHeader};
 use sled::transaction::{TransactionError, TransactionResult};
 use sled::{Batch, Transactional};
@@ -52,7 +52,7 @@ impl Store {
     /// When the bytes are not an undamaged part of that place, another part stands there, its block is done, its run
     /// was not begun, or the store cannot be written.
     pub fn put_part(&self, place: &Place, sealed: &[u8]) -> Result<(), StoreError> {
-        let found = Part::open(sealed)?.place;
+        let found = place_of(sealed)?;
         if found != *place {
             return Err(StoreError::WrongPlace { said: place.clone(), found });
         }

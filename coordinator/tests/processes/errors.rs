@@ -1,9 +1,9 @@
 //! What keeps a run from beginning: one sentence with the way out, the exit code, and nothing stored.
 
 use std::fs;
-use std::process::Command;
 
 use crate::ground::{Ended, Ground, eventually};
+use crate::native::{manifest, model};
 use crate::tally::plan;
 
 /// The command said why it has no answer, and nothing else.
@@ -113,39 +113,4 @@ fn a_second_coordinator_is_told_who_uses_the_store() {
     eventually("the first is not disturbed", || (!ground.workers().is_empty()).then_some(()));
     assert!(running.end().code.is_some());
     assert_eq!(crate::tally::requests(&ground.latest()), 30);
-}
-
-fn model(ground: &Ground) -> String {
-    let dir = ground.path("model");
-    let made = Command::new(ground.path("worker"))
-        .args(["model", "synth", "--preset", "tiny", "--seed", "1"])
-        .arg(&dir)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{made:?}");
-    dir.display().to_string()
-}
-
-/// A manifest as `build` leaves it, whose variants are all the plain worker.
-fn manifest(ground: &Ground, variants: &[&str]) {
-    let dir = ground.path("target/bench");
-    fs::create_dir_all(&dir).unwrap();
-    fs::copy(ground.path("worker"), dir.join("program")).unwrap();
-    let sha256 = coordinator::build::file_sha256(&dir.join("program")).unwrap().to_string();
-    let variant = serde_json::json!({
-        "path": "program", "bytes": 1, "sha256": sha256, "text_sha256": sha256,
-        "flags": [], "build_seconds": 1.0, "identical_to": null,
-    });
-    let variants: serde_json::Map<_, _> =
-        variants.iter().map(|name| ((*name).to_owned(), variant.clone())).collect();
-    let manifest = serde_json::json!({
-        "format": 2,
-        "settings": {
-            "package": "worker", "binary": "worker", "cargo_profile": "variant", "cargo_profiles_digest": "",
-            "target": "", "rustc": "", "llvm": "", "cargo": "", "rustflags": [],
-        },
-        "git": null, "sources": { "digest": "", "files": [] }, "variants": variants, "instrumented": {}, "controls": {}, "profiles": {},
-        "accepted_totals": {}, "warnings": {},
-    });
-    fs::write(dir.join("manifest.json"), manifest.to_string()).unwrap();
 }

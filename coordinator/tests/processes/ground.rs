@@ -14,7 +14,7 @@ use crate::programs::{COORDINATOR, worker};
 
 /// Longest wait for anything that must happen: far above what it takes on a busy machine, so that only a defect
 /// reaches it.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(180);
 
 /// Of every plan here that is to be disturbed.
 const SLOTS: usize = 2;
@@ -206,7 +206,8 @@ pub(crate) fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
     within(DEADLINE, what, look)
 }
 
-fn within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+/// The same for so long.
+pub(crate) fn within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + limit;
     loop {
         if let Some(found) = look() {

@@ -187,6 +187,7 @@ impl Story {
             slots: self.slots,
             simulated: self.simulated,
             model_digest: "tiny-llama-test".to_owned(),
+            model_sha256: None,
             labels: Vec::new(),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use contract::id::{Attempt, Ticket};
 use contract::identity::Sha256;
-use contract::message::{Down, Exit, LoadReport, PART_CHUNK, PartChunk, Role, Up};
+use contract::message::{Down, Exit, Hello, LoadReport, PART_CHUNK, PartChunk, Role, Up};
 use contract::part::{
     EngineFacts, Histograms, Origin, Outcomes, Part, Place, Series, StopCause, Usage, Window,
 };
@@ -56,12 +56,36 @@ pub(crate) fn host(
     let started = Arc::default();
     let (ups, told) = mpsc::channel(64);
     let host = Host { door: door.clone(), manner: Arc::new(manner), ups, started: Arc::clone(&started) };
-    tokio::spawn(agent(host, told, slots));
+    let hello = hello(Role::Agent { name: "host".into(), slots });
+    tokio::spawn(agent(host, told, hello));
     started
 }
 
-async fn agent(host: Host, mut told: mpsc::Receiver<Up>, slots: u32) {
-    let mut caller = host.door.join(hello(Role::Agent { name: "host".into(), slots })).await;
+/// A host of one slot with so many cores that comes later; gives what it hears until its session is over.
+pub(crate) async fn newcomer(door: Door, after: Duration, cores: u32) -> Vec<Down> {
+    sleep(after).await;
+    let mut hello = hello(Role::Agent { name: "newcomer".into(), slots: 1 });
+    hello.host.cores = cores;
+    let mut caller = door.join(hello).await;
+    let (mut heard, mut beat) = (Vec::new(), interval(BEAT));
+    loop {
+        tokio::select! {
+            down = caller.hear() => match down {
+                None => return heard,
+                Some(Down::Ping { .. }) => {}
+                Some(down @ (Down::Drain | Down::Refused { .. })) => {
+                    heard.push(down);
+                    return heard;
+                }
+                Some(down) => heard.push(down),
+            },
+            _ = beat.tick() => caller.say(Up::Beat(None)).await,
+        }
+    }
+}
+
+async fn agent(host: Host, mut told: mpsc::Receiver<Up>, hello: Hello) {
+    let mut caller = host.door.join(hello).await;
     let mut workers = std::collections::BTreeMap::new();
     let mut beat = interval(BEAT);
     loop {

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contract::id::{Attempt, RunId, Ticket};
-use contract::message::Exit;
+use contract::identity::HostFacts;
+use contract::message::{Down, Exit};
 use contract::run::{BlockDone, Notice, NoticeKind, RunHeader, RunState};
 use coordinator::dispatch::core::{Limits, Script};
-use coordinator::dispatch::driver::{Binary, Job, Sources, drive};
+use coordinator::dispatch::driver::{Begun, Binary, Job, Sources, drive};
 use coordinator::dispatch::event::{Delivery, Ending, LostAgent};
 use coordinator::dispatch::journal::{Journal, JournalError};
 use coordinator::dispatch::orders::Orders;
@@ -17,7 +18,7 @@ use coordinator::schedule::{self, Lineup};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::fleet::{Manner, WINDOW, host};
+use crate::fleet::{Manner, WINDOW, host, newcomer};
 use crate::peer::{LEASE, SHA, desk};
 
 const SLOTS: u32 = 2;
@@ -109,6 +110,25 @@ fn limits() -> Limits {
     }
 }
 
+fn header(orders: &Orders) -> RunHeader {
+    let Orders { run, plan, .. } = orders;
+    RunHeader {
+        run: *run,
+        tool_version: String::new(),
+        tool_git_sha: String::new(),
+        plan_json: plan.to_json(),
+        plan_digest: SHA,
+        seed: plan.seed,
+        variants: Vec::new(),
+        hosts: Vec::new(),
+        slots: SLOTS,
+        simulated: true,
+        model_digest: String::new(),
+        model_sha256: None,
+        labels: Vec::new(),
+    }
+}
+
 fn job(resident: bool) -> Job {
     let plan = r#"{"name":"p","rounds":3,"seed":1,"slots":2,"engine":"sim","scenario":[{"name":"s",
         "shape":{"kind":"burst","requests":10},"prompt":{"tokens":4},"output_tokens":4}]}"#;
@@ -137,6 +157,8 @@ struct Outcome {
     ending: Ending,
     notebook: Arc<Notebook>,
     started: Vec<Ticket>,
+    /// What the other host heard.
+    newcomer: Vec<Down>,
     took: Duration,
 }
 
@@ -149,10 +171,21 @@ struct Setting {
     agent_ends: Option<Duration>,
     /// What a build needs that no host has.
     needs: Option<&'static str>,
+    /// Another host comes after so long, with so many cores; the first has two.
+    newcomer: Option<(Duration, u32)>,
+    /// The run is taken up again, and began on a host with so many cores.
+    begun_on: Option<u32>,
 }
 
-const PLAIN: Setting =
-    Setting { resident: false, fails: None, interrupt: None, agent_ends: None, needs: None };
+const PLAIN: Setting = Setting {
+    resident: false,
+    fails: None,
+    interrupt: None,
+    agent_ends: None,
+    needs: None,
+    newcomer: None,
+    begun_on: None,
+};
 
 fn later<T: Send + 'static>(after: Option<Duration>, what: T) -> mpsc::Receiver<T> {
     let (sender, receiver) = mpsc::channel(1);
@@ -163,6 +196,11 @@ fn later<T: Send + 'static>(after: Option<Duration>, what: T) -> mpsc::Receiver<
         });
     }
     receiver
+}
+
+fn begun_on(cores: u32) -> Begun {
+    let host = HostFacts { cores, ..HostFacts::default() };
+    Begun { model_digest: String::new(), model_sha256: None, first: None, hosts: vec![("host".into(), host)] }
 }
 
 async fn carry_out(setting: Setting, manner: impl Fn(Ticket) -> Manner + Send + Sync + 'static) -> Outcome {
@@ -182,9 +220,17 @@ async fn carry_out(setting: Setting, manner: impl Fn(Ticket) -> Manner + Send + 
     for binary in job.binaries.values_mut() {
         binary.needs.extend(setting.needs.map(str::to_owned));
     }
+    job.begun = setting.begun_on.map(begun_on);
+    job.header = setting.newcomer.map(|_| header(&job.orders));
+    let came = setting.newcomer.map(|(after, cores)| tokio::spawn(newcomer(door.clone(), after, cores)));
     let driving = drive(job, sources, notebook.clone(), &mut |_| ()).await;
+    let took = before.elapsed();
     let started = started.lock().unwrap().clone();
-    Outcome { ending: driving.unwrap(), notebook, started, took: before.elapsed() }
+    let newcomer = match came {
+        Some(came) => came.await.unwrap(),
+        None => Vec::new(),
+    };
+    Outcome { ending: driving.unwrap(), notebook, started, newcomer, took }
 }
 
 /// One worker misbehaves, the others are good.
@@ -300,4 +346,34 @@ async fn a_clock_that_jumps_under_a_worker_costs_its_block_an_attempt() {
     let run = carry_out(PLAIN, one(3, Manner::Jumps)).await;
     assert_eq!((run.ending.state(), run.notebook.requests()), (RunState::Complete, REQUESTS));
     assert_eq!(run.notebook.notices(), [NoticeKind::ClockJumped]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unlike_host_that_nobody_needs_is_turned_away_at_the_door_and_the_run_goes_on() {
+    for (cores, welcome) in [(8, false), (2, true)] {
+        let run = carry_out(Setting { newcomer: Some((4 * WINDOW, cores)), ..PLAIN }, |_| Manner::Good).await;
+        assert_eq!((run.ending.state(), run.notebook.requests()), (RunState::Complete, REQUESTS));
+        let notices: &[NoticeKind] = if welcome { &[] } else { &[NoticeKind::HostRefused] };
+        assert_eq!(run.notebook.notices(), notices);
+        match &run.newcomer[..] {
+            [Down::Drain] if welcome => {}
+            [Down::Refused { message, last: true }] if !welcome => {
+                assert!(message.contains("cores: 2 then, 8 now"), "{message}");
+            }
+            heard => panic!("{heard:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_slots_cannot_be_filled_without_it_the_run_ends_in_time_and_names_the_unlike_host() {
+    let run = carry_out(Setting { begun_on: Some(4), ..PLAIN }, |_| Manner::Good).await;
+    assert_eq!((run.ending.state(), run.started.len()), (RunState::Failed, 0));
+    let reason = &run.ending.reason;
+    assert!(reason.starts_with("0 of 2 slots registered within 60 s"), "{reason}");
+    assert!(reason.contains("the host of agent host (cores: 4 then, 2 now)"), "{reason}");
+    assert_eq!(run.notebook.notices(), [NoticeKind::HostRefused]);
+    assert!((limits().gather..limits().gather + limits().leave).contains(&run.took), "{:?}", run.took);
+    let run = carry_out(Setting { begun_on: Some(2), ..PLAIN }, |_| Manner::Good).await;
+    assert_eq!((run.ending.state(), run.notebook.requests()), (RunState::Complete, REQUESTS), "the twin");
 }

@@ -177,7 +177,7 @@ async fn who_was_given_up_is_told_so_and_the_part_it_still_sends_is_counted() {
     // Cut off for longer than the lease, with a part on the way.
     assert!(matches!(next(&mut incoming).await, SessionEvent::Silent));
     let heard = caller.rest().await;
-    let Some(Down::Refused { message, last: true }) = heard.last() else { panic!("{heard:?}") };
+    let Some(Down::Refused { message, last: false }) = heard.last() else { panic!("{heard:?}") };
     assert!(message.contains("given up"), "{message}");
     let chunk = PartChunk { attempt: Attempt(1), seq: 0, last: true, bytes: vec![1] };
     caller.say(Up::Part(chunk)).await;

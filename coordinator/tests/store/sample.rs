@@ -33,6 +33,7 @@ pub(crate) fn header(run: RunId) -> RunHeader {
         slots: 1,
         simulated: true,
         model_digest: "m".into(),
+        model_sha256: None,
         labels: vec!["SIMULATED".into()],
     }
 }

@@ -126,6 +126,7 @@ fn header(plan: &Plan, lineup: &Lineup, run: RunId) -> RunHeader {
         slots: 1,
         simulated: true,
         model_digest: "simulated".to_owned(),
+        model_sha256: None,
         labels: lineup.is_a_a().then(|| Findings::A_A.to_owned()).into_iter().collect(),
     }
 }

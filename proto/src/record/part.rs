@@ -53,14 +53,8 @@ pub(super) fn encode(part: &Part) -> Result<pb::Part, RecordError> {
 }
 
 pub(super) fn decode(part: pb::Part) -> Result<Part, RecordError> {
-    let key = TrialKey { scenario: part.scenario, round: part.round, arm: arm(part.arm)? };
     Ok(Part {
-        place: Place {
-            run: part.run.parse().map_err(|_| RecordError::Field("run"))?,
-            key,
-            slot: part.slot,
-            attempt: Attempt(part.attempt),
-        },
+        place: place(&part)?,
         origin: Origin {
             variant: part.variant,
             exe_sha256: hash(&part.exe_sha256, "exe_sha256")?,
@@ -97,7 +91,17 @@ pub(super) fn decode(part: pb::Part) -> Result<Part, RecordError> {
             .map(|c| ColdPhase { name: c.name, took: Duration::from_nanos(c.ns) })
             .collect(),
         usage: decode_usage(&part.usage.unwrap_or_default()),
-        engine: decode_engine(part.engine.unwrap_or_default()),
+        engine: decode_engine(part.engine.unwrap_or_default())?,
+    })
+}
+
+/// Where a part belongs; nothing else of it is looked at.
+pub(super) fn place(part: &pb::Part) -> Result<Place, RecordError> {
+    Ok(Place {
+        run: part.run.parse().map_err(|_| RecordError::Field("run"))?,
+        key: TrialKey { scenario: part.scenario, round: part.round, arm: arm(part.arm)? },
+        slot: part.slot,
+        attempt: Attempt(part.attempt),
     })
 }
 
@@ -116,6 +120,19 @@ pub(super) fn hash(bytes: &[u8], field: &'static str) -> Result<Sha256, RecordEr
         return Ok(Sha256::default());
     }
     Sha256::from_slice(bytes).ok_or(RecordError::Field(field))
+}
+
+/// A hash that may be missing.
+pub(super) fn perhaps(bytes: &[u8], field: &'static str) -> Result<Option<Sha256>, RecordError> {
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    Sha256::from_slice(bytes).map(Some).ok_or(RecordError::Field(field))
+}
+
+/// The same as bytes.
+pub(super) fn told(hash: Option<Sha256>) -> Vec<u8> {
+    hash.map_or_else(Vec::new, |hash| hash.0.to_vec())
 }
 
 fn encode_histograms(histograms: &Histograms) -> Result<Vec<pb::MetricHistogram>, RecordError> {
@@ -142,7 +159,8 @@ fn encode_histograms(histograms: &Histograms) -> Result<Vec<pb::MetricHistogram>
 }
 
 fn decode_histograms(stored: Vec<pb::MetricHistogram>) -> Result<Histograms, RecordError> {
-    let mut histograms = Histograms::default();
+    // Each is large: the empty ones are made where there is none.
+    let mut read = [const { None }; Metric::ALL.len()];
     for one in stored {
         let Some(metric) = Metric::from_name(&one.metric) else { continue };
         let exact = Exact {
@@ -152,10 +170,11 @@ fn decode_histograms(stored: Vec<pb::MetricHistogram>) -> Result<Histograms, Rec
             sum: u128::from(one.sum_high) << 64 | u128::from(one.sum_low),
             overflow: one.overflow,
         };
-        *histograms.get_mut(metric) = LatencyHistogram::from_v2_deflate(&one.v2_deflate, exact)
+        let histogram = LatencyHistogram::from_v2_deflate(&one.v2_deflate, exact)
             .map_err(|source| RecordError::Histogram { metric: one.metric, source })?;
+        read[metric.index()] = Some(histogram);
     }
-    Ok(histograms)
+    Ok(Histograms::from(read))
 }
 
 fn encode_bucket(bucket: &Bucket) -> pb::Bucket {
@@ -288,11 +307,13 @@ fn encode_engine(engine: &EngineFacts) -> pb::EngineFacts {
         prefix_hit_tokens: engine.prefix_hit_tokens,
         engine_processors: engine.engine_processors.clone(),
         load_processors: engine.load_processors.clone(),
+        model_sha256: told(engine.model_sha256),
     }
 }
 
-fn decode_engine(engine: pb::EngineFacts) -> EngineFacts {
-    EngineFacts {
+fn decode_engine(engine: pb::EngineFacts) -> Result<EngineFacts, RecordError> {
+    Ok(EngineFacts {
+        model_sha256: perhaps(&engine.model_sha256, "model_sha256")?,
         model_digest: engine.model_digest,
         threads: engine.threads,
         steps: engine.steps,
@@ -306,5 +327,5 @@ fn decode_engine(engine: pb::EngineFacts) -> EngineFacts {
         prefix_hit_tokens: engine.prefix_hit_tokens,
         engine_processors: engine.engine_processors,
         load_processors: engine.load_processors,
-    }
+    })
 }

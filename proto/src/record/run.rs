@@ -1,6 +1,6 @@
 //! [`RunHeader`], [`BlockDone`], [`Notice`] and [`RunEnd`] to their stored messages and back.
 
-use super::part::{arm, hash};
+use super::part::{arm, hash, perhaps, told};
 use super::{RecordError, pb};
 use crate::id::{Attempt, TrialKey};
 use crate::identity::{HostFacts, Sha256};
@@ -20,6 +20,7 @@ pub(super) fn encode_header(header: &RunHeader) -> Result<pb::RunHeader, RecordE
         slots: header.slots,
         simulated: header.simulated,
         model_digest: header.model_digest.clone(),
+        model_sha256: told(header.model_sha256),
         labels: header.labels.clone(),
     })
 }
@@ -37,6 +38,7 @@ pub(super) fn decode_header(header: pb::RunHeader) -> Result<RunHeader, RecordEr
         slots: header.slots,
         simulated: header.simulated,
         model_digest: header.model_digest,
+        model_sha256: perhaps(&header.model_sha256, "model_sha256")?,
         labels: header.labels,
     })
 }

@@ -87,7 +87,7 @@ impl TryFrom<UpItem> for Up {
             },
             Kind::Loaded(loaded) => Self::Loaded {
                 attempt: Attempt(loaded.attempt),
-                report: report_from(required(loaded.report, "report")?),
+                report: report_from(required(loaded.report, "report")?)?,
             },
             Kind::Armed(armed) => Self::Armed(Attempt(armed.attempt)),
             Kind::Started(started) => Self::Started(Attempt(started.attempt)),
@@ -301,14 +301,28 @@ fn progress_from(progress: &pb::Progress) -> Progress {
 }
 
 fn report_to(report: LoadReport) -> pb::LoadReport {
-    let LoadReport { model_digest, parameters, weight_bytes, max_context, threads, memory_needed } = report;
-    pb::LoadReport { model_digest, parameters, weight_bytes, max_context, threads, memory_needed }
+    pb::LoadReport {
+        model_digest: report.model_digest,
+        parameters: report.parameters,
+        weight_bytes: report.weight_bytes,
+        max_context: report.max_context,
+        threads: report.threads,
+        memory_needed: report.memory_needed,
+        model_sha256: report.model_sha256.map_or_else(Vec::new, |sha256| sha256.0.to_vec()),
+    }
 }
 
-fn report_from(report: pb::LoadReport) -> LoadReport {
-    let pb::LoadReport { model_digest, parameters, weight_bytes, max_context, threads, memory_needed } =
-        report;
-    LoadReport { model_digest, parameters, weight_bytes, max_context, threads, memory_needed }
+fn report_from(report: pb::LoadReport) -> Result<LoadReport, WireError> {
+    let told = Some(&report.model_sha256).filter(|bytes| !bytes.is_empty());
+    Ok(LoadReport {
+        model_sha256: told.map(|bytes| sha256(bytes)).transpose()?,
+        model_digest: report.model_digest,
+        parameters: report.parameters,
+        weight_bytes: report.weight_bytes,
+        max_context: report.max_context,
+        threads: report.threads,
+        memory_needed: report.memory_needed,
+    })
 }
 
 fn spawn_to(spawn: Spawn) -> pb::Spawn {
@@ -319,6 +333,7 @@ fn spawn_to(spawn: Spawn) -> pb::Spawn {
         binary: spawn.binary,
         sha256: spawn.sha256.0.to_vec(),
         env,
+        model: spawn.model.unwrap_or_default(),
     }
 }
 
@@ -329,5 +344,6 @@ fn spawn_from(spawn: pb::Spawn) -> Result<Spawn, WireError> {
         binary: spawn.binary,
         sha256: Sha256::from_slice(&spawn.sha256).ok_or(WireError("sha256"))?,
         env: spawn.env.into_iter().map(|var| (var.name, var.value)).collect(),
+        model: Some(spawn.model).filter(|model| !model.is_empty()),
     })
 }

@@ -1,8 +1,10 @@
-//! From the order to start a worker until its binary is here: looks for it, fetches what is missing, one piece at a time,
-//! and gives the order back with the binary's place in it. Must not start anything.
+//! From the order to start a worker until all it needs is here: looks for its binary, fetches what is missing, one piece
+//! at a time, hashes its model where that is asked for, and gives the order back with the binary's place and the model's
+//! digest in it. Must not start anything.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use contract::id::Ticket;
 use contract::identity::Sha256;
@@ -11,12 +13,15 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::builds::{BuildError, Builds, Download, Found, Step};
 use super::child;
+use crate::model::{Digests, Unreadable};
+use crate::session::join;
 
-/// What looking for a build found.
+/// What looking for a build and its model found.
 #[derive(Debug)]
 pub(super) struct Searched {
     ticket: Ticket,
     found: Result<Found, BuildError>,
+    model: Result<Option<Sha256>, Unreadable>,
 }
 
 /// Orders that wait for their binaries.
@@ -25,6 +30,8 @@ pub(super) struct Fetching {
     builds: Builds,
     waiting: BTreeMap<Ticket, Spawn>,
     downloads: BTreeMap<Sha256, Download>,
+    /// For one session: who joins another run reads the files anew.
+    models: Arc<Digests>,
     searched: UnboundedSender<Searched>,
 }
 
@@ -39,7 +46,8 @@ pub(super) enum Next {
 
 impl Fetching {
     pub(super) fn new(builds: Builds, searched: UnboundedSender<Searched>) -> Self {
-        Self { builds, waiting: BTreeMap::new(), downloads: BTreeMap::new(), searched }
+        let (waiting, downloads) = (BTreeMap::new(), BTreeMap::new());
+        Self { builds, waiting, downloads, models: Arc::default(), searched }
     }
 
     pub(super) fn is_waiting(&self, ticket: Ticket) -> bool {
@@ -49,11 +57,15 @@ impl Fetching {
     /// Takes an order; the search for its binary reads whole files and is done aside.
     pub(super) fn take(&mut self, order: Spawn) {
         let (ticket, sha256, told) = (order.ticket, order.sha256, PathBuf::from(&order.binary));
+        let model = order.model.clone().map(PathBuf::from);
         self.waiting.insert(ticket, order);
         let (builds, searched) = (self.builds.clone(), self.searched.clone());
+        let models = Arc::clone(&self.models);
         tokio::task::spawn_blocking(move || {
+            let found = builds.find(sha256, &told);
+            let model = model.map_or(Ok(None), |model| models.of(&model));
             // Without a receiver the agent is gone.
-            let _ = searched.send(Searched { ticket, found: builds.find(sha256, &told) });
+            let _ = searched.send(Searched { ticket, found, model });
         });
     }
 
@@ -69,9 +81,17 @@ impl Fetching {
         ))
     }
 
-    /// The search for an order's binary is over.
-    pub(super) fn searched(&mut self, Searched { ticket, found }: Searched) -> Vec<Next> {
-        let Some(sha256) = self.waiting.get(&ticket).map(|order| order.sha256) else { return Vec::new() };
+    /// The search for an order's binary is over, and its model is hashed.
+    pub(super) fn searched(&mut self, Searched { ticket, found, model }: Searched) -> Vec<Next> {
+        let Some(order) = self.waiting.get_mut(&ticket) else { return Vec::new() };
+        let sha256 = order.sha256;
+        match model {
+            Ok(model) => order.env.extend(model.map(join::verified)),
+            Err(error) => {
+                self.waiting.remove(&ticket);
+                return vec![Next::Say(child::failed(ticket, &error.to_string()))];
+            }
+        }
         match found {
             Ok(Found::At(path)) => self.start(ticket, &path).into_iter().collect(),
             Ok(Found::Missing { .. }) if self.downloads.contains_key(&sha256) => Vec::new(),

@@ -23,6 +23,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use contract::PROTOCOL;
+use contract::descriptors;
 use contract::id::Ticket;
 use contract::message::{Down, Hello, Role, Spawn, Up};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -44,6 +45,14 @@ use ready::Joined;
 const GRACE: Duration = Duration::from_secs(3);
 /// Between the end of one session and the next dialling.
 const REDIAL: Duration = Duration::from_millis(200);
+/// The same after a refusal.
+const REFUSED: Duration = Duration::from_secs(5);
+
+/// Files open at most for each slot: its worker's standard error and the hold on its process, and while that is being
+/// started its binary and its model.
+const FILES_PER_SLOT: u64 = 4;
+/// Files open beside them: the session, pipes of a process that is being started.
+const FILES_BESIDE: u64 = 128;
 
 /// How an agent is run.
 #[derive(Clone, Debug)]
@@ -88,8 +97,12 @@ struct Agent<'a> {
 /// that started them.
 ///
 /// # Errors
-/// When it is refused, cannot reach the coordinator, or loses the session and is not to keep trying.
+/// When it is refused, cannot reach the coordinator, loses the session and is not to keep trying, or may not have as
+/// many files open as its slots take.
 pub async fn run(settings: &Settings) -> Result<(), WorkerError> {
+    let slots = settings.slots;
+    let allowed = descriptors::allow(u64::from(slots) * FILES_PER_SLOT + FILES_BESIDE);
+    allowed.map_err(|few| WorkerError::Descriptors { slots, few })?;
     let mut leave = Leave::watch(settings.until_stdin_closes).map_err(WorkerError::Signals)?;
     Joined::forget(settings.ready_file.as_deref());
     let patience = (!settings.keep).then_some(settings.patience);
@@ -102,10 +115,18 @@ pub async fn run(settings: &Settings) -> Result<(), WorkerError> {
         };
         let joined = settings.ready_file.as_deref().map(Joined::mark).transpose()?;
         match Agent::new(settings, link, joined).serve(&mut leave).await {
-            Err(_) if settings.keep => sleep(REDIAL).await,
+            Err(error) if settings.keep => tokio::select! {
+                () = sleep(pause(&error)) => {}
+                () = leave.asked() => return Ok(()),
+            },
             ended => return Ok(ended?),
         }
     }
+}
+
+/// Before the next dialling. Who is not wanted now may be in another run.
+fn pause(error: &LinkError) -> Duration {
+    if matches!(error, LinkError::Refused { .. }) { REFUSED } else { REDIAL }
 }
 
 fn hello(settings: &Settings) -> Hello {

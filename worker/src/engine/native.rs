@@ -109,6 +109,7 @@ impl Plan {
             max_context: saturated(model.config().context),
             threads: saturated(model.threads()),
             memory_needed: self.needed,
+            model_sha256: None,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use contract::PROTOCOL;
 use contract::id::{Attempt, Ticket};
+use contract::identity::Sha256;
 use contract::message::{Failure, FailureKind, Hello, OWN_PROCESSORS, Role, Up};
 use contract::part::Origin;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -25,6 +26,8 @@ pub const TICKET: &str = "PGO_BENCH_TICKET";
 pub const SLOTS: &str = "PGO_BENCH_SLOTS";
 /// Which of them this one is, from zero.
 pub const SLOT: &str = "PGO_BENCH_SLOT";
+/// Digest over every byte of the model that the worker is to open, where the agent was to compute it.
+pub const MODEL: &str = "PGO_BENCH_MODEL_SHA256";
 
 /// How long to dial: the coordinator has just asked for this process.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -38,6 +41,7 @@ pub struct Handover {
     slots: u32,
     /// The host's processors are divided among its slots.
     own_processors: bool,
+    model: Option<Sha256>,
 }
 
 /// What is left to say when a worker has ended as it should.
@@ -61,6 +65,11 @@ pub(crate) fn environment(access: &Access, ticket: Ticket, slot: u32, slots: u32
     access.environment().into_iter().chain(own).collect()
 }
 
+/// The variable that tells a worker what its agent has found its model to be.
+pub(crate) fn verified(model: Sha256) -> (String, String) {
+    (MODEL.to_owned(), model.to_string())
+}
+
 impl Handover {
     /// From the environment an agent has prepared.
     ///
@@ -75,8 +84,10 @@ impl Handover {
         };
         let (slot, slots) = (number(SLOT, 0)?, number(SLOTS, 1)?);
         let own_processors = variable(OWN_PROCESSORS).is_some();
+        let read = |hex: String| Sha256::from_hex(&hex).ok_or(WorkerError::Environment { name: MODEL });
+        let model = variable(MODEL).map(read).transpose()?;
         let access = Access::from_env(variable)?;
-        Ok(Self { access, ticket: Ticket(ticket), slot, slots, own_processors })
+        Ok(Self { access, ticket: Ticket(ticket), slot, slots, own_processors, model })
     }
 }
 
@@ -102,8 +113,8 @@ pub async fn run(handover: &Handover, cold: ColdStart) -> Result<Summary, Worker
         instrumented: hello.build.instrumented,
         hostname: hello.host.hostname,
     };
-    let (measuring, results) = Measuring::start(Identity { origin, cold, slots: handover.slots, processors })
-        .map_err(WorkerError::Thread)?;
+    let identity = Identity { origin, cold, slots: handover.slots, processors, model: handover.model };
+    let (measuring, results) = Measuring::start(identity).map_err(WorkerError::Thread)?;
     Worker { link, machine: Machine::default(), measuring }.serve(results, &mut signals).await
 }
 
@@ -196,12 +207,15 @@ mod tests {
 
     #[test]
     fn a_missing_or_wrong_variable_is_named() {
+        let right = |name: &str| {
+            if name == MODEL { Sha256::default().to_string() } else { "7".to_owned() }
+        };
         for missing in [COORDINATOR, TOKEN_VARIABLE, TICKET] {
-            let wrong = Handover::from_env(|name| (name != missing).then(|| "7".to_owned()));
+            let wrong = Handover::from_env(|name| (name != missing).then(|| right(name)));
             assert!(matches!(wrong, Err(WorkerError::Environment { name }) if name == missing));
         }
-        for wrong in [TICKET, SLOTS, SLOT] {
-            let value = |name: &str| Some(if name == wrong { "x" } else { "7" }.to_owned());
+        for wrong in [TICKET, SLOTS, SLOT, MODEL] {
+            let value = |name: &str| Some(if name == wrong { "x".to_owned() } else { right(name) });
             let wrongly = Handover::from_env(value);
             assert!(matches!(wrongly, Err(WorkerError::Environment { name }) if name == wrong));
         }

@@ -90,6 +90,8 @@ pub(crate) struct Link {
     beat: Instant,
     /// The clock that start instants are told on.
     clock: Clock,
+    /// Of the coordinator.
+    address: String,
 }
 
 /// Why one try failed.
@@ -139,7 +141,8 @@ impl Link {
             .map_err(|status| miss(address, &status))?;
         let welcome = welcome(address, first)?;
         let now = Instant::now();
-        Ok(Self { up, down, welcome, heard: now, beat: now + welcome.beat, clock: Clock::monotonic() })
+        let (beat, clock, address) = (now + welcome.beat, Clock::monotonic(), address.to_owned());
+        Ok(Self { up, down, welcome, heard: now, beat, clock, address })
     }
 
     /// What happens next. Pings are answered at once, here. May be dropped and called again at any await.
@@ -175,7 +178,10 @@ impl Link {
                 self.send(Up::Pong { seq, mono: self.clock.now() });
                 Ok(None)
             }
-            Down::Refused { message, .. } => Err(broken(message)),
+            Down::Refused { message, last: true } => {
+                Err(LinkError::Refused { address: self.address.clone(), message })
+            }
+            Down::Refused { message, last: false } => Err(broken(message)),
             down => Ok(Some(down)),
         }
     }

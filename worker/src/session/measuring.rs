@@ -6,6 +6,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 
 use contract::id::Attempt;
+use contract::identity::Sha256;
 use contract::message::{Failure, FailureKind, Progress};
 use contract::part::{Origin, Part};
 use contract::record::Record;
@@ -38,6 +39,8 @@ pub(super) struct Identity {
     pub slots: u32,
     /// What it runs on.
     pub processors: Processors,
+    /// Digest over every byte of the model, as the agent found it.
+    pub model: Option<Sha256>,
 }
 
 struct Order {
@@ -107,9 +110,10 @@ impl Bench {
     fn carry_out(&mut self, command: Command, control: &Control) -> Result<Done, Failure> {
         match command {
             Command::Load { engine, demand } => {
-                let Identity { cold, slots, processors, .. } = self.identity.clone();
+                let Identity { cold, slots, processors, model, .. } = self.identity.clone();
                 let engine = processors.fitted(engine)?;
                 let engine = OpenEngine::open(&engine, demand, slots, &Clock::monotonic(), cold)?;
+                let engine = engine.of_verified(model);
                 let report = engine.report();
                 self.engine = Some(engine);
                 Ok(Done::Opened(report))

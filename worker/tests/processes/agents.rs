@@ -6,6 +6,7 @@ use contract::id::Ticket;
 use contract::identity::Sha256;
 use contract::message::{BuildChunk, Down, Exit, PART_CHUNK, Role, Spawn, Up};
 use sha2::Digest;
+use tokio::process::Command;
 
 use crate::coordinator::{Coordinator, DEADLINE, Session, welcome};
 use crate::programs::{
@@ -13,7 +14,11 @@ use crate::programs::{
 };
 
 /// Has a worker started; its session and process id.
-async fn spawned(coordinator: &mut Coordinator, agent: &mut Session, order: Spawn) -> (Session, u32) {
+pub(crate) async fn spawned(
+    coordinator: &mut Coordinator,
+    agent: &mut Session,
+    order: Spawn,
+) -> (Session, u32) {
     let ticket = order.ticket;
     agent.say(Down::Spawn(order));
     let Some(Up::Spawned { ticket: told, pid }) = agent.hear().await else { panic!("not spawned") };
@@ -309,7 +314,7 @@ async fn a_coordinator_that_is_not_there_is_given_up_after_the_patience() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = format!("http://{}", listener.local_addr().expect("it is bound"));
     drop(listener);
-    let output = tokio::process::Command::new(WORKER)
+    let output = Command::new(WORKER)
         .args(["agent", "--coordinator", &address, "--patience", "0.2"])
         .env("PGO_BENCH_TOKEN", "t")
         .output();
@@ -326,7 +331,7 @@ async fn wrong_usage_is_told_before_anything_is_dialled() {
         (vec!["agent", "--coordinator", "http://127.0.0.1:1"], None, "PGO_BENCH_TOKEN"),
         (vec!["agent", "--coordinator", "http://127.0.0.1:1", "--slots", "0"], Some("t"), "--slots"),
     ] {
-        let mut command = tokio::process::Command::new(WORKER);
+        let mut command = Command::new(WORKER);
         command.args(arguments).env_remove("PGO_BENCH_TOKEN").envs(token.map(|t| ("PGO_BENCH_TOKEN", t)));
         let output = crate::coordinator::within(command.output()).await.expect("it starts");
         let stderr = String::from_utf8_lossy(&output.stderr);

@@ -1,6 +1,7 @@
 //! Agents and workers as real processes on loopback, against a coordinator small enough to see through.
 
 mod agents;
+mod conditions;
 mod coordinator;
 mod models;
 mod programs;

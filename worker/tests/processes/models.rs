@@ -19,6 +19,23 @@ pub(crate) fn digest(dir: &Path) -> String {
     String::from_utf8(output.stdout).expect("a digest is text").trim_end().to_owned()
 }
 
+/// Over every byte.
+pub(crate) fn full_digest(dir: &Path) -> String {
+    let output = model(&["digest", "--full", dir.to_str().expect("a plain path")]);
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).expect("a digest is text").trim_end().to_owned()
+}
+
+#[test]
+fn the_digest_of_every_byte_is_what_the_usual_program_says() {
+    let place = tempfile::tempdir().expect("a directory");
+    let dir = place.path().join("tiny");
+    assert!(synth("1", &dir).status.success());
+    let line = "sha256sum config.json tokenizer.json model.safetensors | sha256sum";
+    let said = Command::new("sh").args(["-c", line]).current_dir(&dir).output().expect("a shell");
+    assert_eq!(full_digest(&dir), String::from_utf8_lossy(&said.stdout)[..64]);
+}
+
 #[test]
 fn equal_seeds_give_equal_models_and_other_seeds_others() {
     let place = tempfile::tempdir().expect("a directory");

@@ -105,6 +105,7 @@ pub(crate) fn spawn(ticket: u64) -> Spawn {
         binary: WORKER.to_owned(),
         sha256: sha256(Path::new(WORKER)),
         env: vec![("LLVM_PROFILE_FILE".into(), "/dev/null".into())],
+        model: None,
     }
 }
 

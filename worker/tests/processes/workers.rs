@@ -19,7 +19,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// Long enough for a busy machine to keep it, short enough to wait for its end.
 const LEASE: Duration = Duration::from_secs(1);
 
-fn native(model: &Path) -> Down {
+pub(crate) fn native(model: &Path) -> Down {
     let spec = NativeSpec {
         model: model.display().to_string(),
         threads: 0,

@@ -101,6 +101,16 @@ impl Core {
         }
     }
 
+    /// Somebody came who does not belong here. The run goes on; once is worth a note, however often it is tried.
+    pub(super) fn agent_refused(&mut self, name: String, why: String, effects: &mut Vec<Effect>) {
+        let message = format!(
+            "the host of agent {name} was not let in, it is not like those this run began on ({why})"
+        );
+        if self.refused.insert(name, why).is_none() {
+            self.note(NoticeKind::HostRefused, message, effects);
+        }
+    }
+
     /// Without all its agents a run cannot go on, however long it is waited for, unless it may shrink.
     pub(super) fn agent_ended(&mut self, now: Duration, lost: &LostAgent, effects: &mut Vec<Effect>) {
         if matches!(self.phase, Phase::Clearing(Next::End(_)))
@@ -194,10 +204,11 @@ impl Core {
         match self.phase {
             Phase::Gathering => {
                 let reason = format!(
-                    "{} of {} slots registered within {} s: start more agents or ask for fewer slots",
+                    "{} of {} slots registered within {} s: start more agents or ask for fewer slots{}",
                     self.seats.count(),
                     self.script.slots,
-                    self.script.limits.gather.as_secs()
+                    self.script.limits.gather.as_secs(),
+                    self.not_let_in()
                 );
                 self.end(now, Cause::Losses, reason, effects);
             }
@@ -208,6 +219,16 @@ impl Core {
                 self.crew.move_all(Step::Gone);
             }
         }
+    }
+
+    /// Who would have had slots, in words.
+    fn not_let_in(&self) -> String {
+        let each = self.refused.iter().map(|(name, why)| format!("the host of agent {name} ({why})"));
+        let each: Vec<String> = each.collect();
+        if each.is_empty() {
+            return String::new();
+        }
+        format!("; not let in, for it is not like those this run began on: {}", each.join(", "))
     }
 
     fn overdue(&mut self, now: Duration, effects: &mut Vec<Effect>) {

@@ -119,7 +119,8 @@ impl Pump {
             "nothing was heard from this side for {} s: it was given up, and the run goes on without what it did",
             lease.as_secs_f64()
         );
-        peer.send(Down::Refused { message, last: true });
+        // It may come back under a new session.
+        peer.send(Down::Refused { message, last: false });
         drop(down);
         drop(events.send(Incoming { session, what: SessionEvent::Silent }).await);
         let until = Instant::now() + lease * LINGER;

@@ -121,6 +121,8 @@ pub struct Usage {
 pub struct Engine {
     /// Digest of the model.
     pub model_digest: String,
+    /// SHA-256 over every byte of the model's files; null where nobody asked for it.
+    pub model_sha256: Option<String>,
     /// Engine threads.
     pub threads: u32,
     /// Steps within the window.

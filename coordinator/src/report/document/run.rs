@@ -65,6 +65,9 @@ pub struct Run {
     pub plan_sha256: String,
     /// Digest of the model's files; empty when simulated.
     pub model_digest: String,
+    /// SHA-256 over every byte of the model's files, the same on every host (`--verify-model`); null where nobody asked
+    /// for it.
+    pub model_sha256: Option<String>,
     /// Version of the coordinator.
     pub tool_version: String,
     /// Commit of the coordinator.

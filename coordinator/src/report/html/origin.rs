@@ -5,7 +5,7 @@ use contract::identity::{HostFacts, Sha256};
 use contract::run::{RunState, VariantRecord};
 use maud::{Markup, html};
 
-use super::super::human::provenance::{before, frequency, topology};
+use super::super::human::provenance::{before, frequency, model, topology};
 use super::super::human::words::{NONE, bytes, count, date};
 use super::table::Table;
 use crate::compare::Findings;
@@ -33,7 +33,7 @@ fn facts(findings: &Findings) -> Vec<(&'static str, String)> {
     let (header, plan) = (&findings.record.header, &findings.plan);
     let ended = findings.record.end.as_ref().map(|end| format!("{} UTC", date(end.unix_ms)));
     let state = findings.state.map_or("unfinished", RunState::name);
-    let model = if header.model_digest.is_empty() { NONE.to_owned() } else { header.model_digest.clone() };
+    let model = if header.model_digest.is_empty() { NONE.to_owned() } else { model(header) };
     vec![
         ("run", header.run.to_string()),
         ("begun", format!("{} UTC", date(header.run.unix_ms()))),

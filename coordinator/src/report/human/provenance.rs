@@ -60,11 +60,19 @@ pub(super) fn full(page: &mut Page, header: &RunHeader, plan: &Plan) {
     fact("load", &load(header, plan));
     fact("engine", plan.engine_kind().name());
     if !header.model_digest.is_empty() {
-        fact("model", &header.model_digest);
+        fact("model", &model(header));
     }
     fact("tool", &format!("{} ({})", header.tool_version, short_git(&header.tool_git_sha)));
     header.hosts.iter().for_each(|(agent, host)| fact("host", &described(agent, host)));
     header.variants.iter().for_each(|variant| fact("variant", &build(variant)));
+}
+
+/// Which model it was, and how far that is known to be true of every host.
+pub(in crate::report) fn model(header: &RunHeader) -> String {
+    match header.model_sha256 {
+        Some(all) => format!("{}, every byte the same on every host: SHA-256 {all}", header.model_digest),
+        None => header.model_digest.clone(),
+    }
 }
 
 fn load(header: &RunHeader, plan: &Plan) -> String {

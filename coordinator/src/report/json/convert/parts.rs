@@ -108,6 +108,7 @@ fn usage(usage: &Usage) -> doc::Usage {
 fn engine(engine: &EngineFacts) -> doc::Engine {
     doc::Engine {
         model_digest: engine.model_digest.clone(),
+        model_sha256: engine.model_sha256.map(|sha256| sha256.to_string()),
         threads: engine.threads,
         steps: engine.steps,
         peak_running: engine.peak_running,

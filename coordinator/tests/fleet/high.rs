@@ -1,0 +1,82 @@
+//! The whole plan `high` on the simulator: the same through every launcher, and what it must count.
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+use std::time::Duration;
+
+use contract::id::Arm;
+use contract::run::RunState;
+use coordinator::plan::Plan;
+use coordinator::store::RunRecord;
+
+use crate::ground::{Ended, Ground};
+use crate::security::{Agent, agent, free};
+use crate::tally::{requests, state};
+
+/// Runs it, all its rounds.
+pub(crate) const HIGH: [&str; 7] = ["run", "--preset", "high", "--engine", "sim", "--seed", "7"];
+/// Far above what it takes: sixty trials.
+pub(crate) const LONGEST: Duration = Duration::from_secs(600);
+
+/// Requests that ended, by scenario and arm.
+type Counts = BTreeMap<(String, Arm), u64>;
+
+fn counted(record: &RunRecord, plan: &Plan) -> Counts {
+    let mut counts = Counts::new();
+    for part in &record.parts {
+        let scenario = &plan.scenarios[part.place.key.scenario as usize];
+        *counts.entry((scenario.name.clone(), part.place.key.arm)).or_default() += part.outcomes.ended();
+    }
+    counts
+}
+
+/// What the plan asks for, whoever carries it out.
+fn planned(plan: &Plan) -> Counts {
+    let each = plan.scenarios.iter().flat_map(|scenario| {
+        let requests = u64::from(scenario.requests()) * u64::from(plan.rounds);
+        [Arm::A, Arm::B, Arm::A2].map(|arm| ((scenario.name.clone(), arm), requests))
+    });
+    each.collect()
+}
+
+/// The latest run is all of it, on so many slots and hosts, and counts what it counts everywhere.
+pub(crate) fn whole(ground: &Ground, slots: u32, hosts: usize, said: &dyn std::fmt::Debug) -> RunRecord {
+    let record = ground.latest();
+    assert_eq!(state(&record), Some(RunState::Complete), "{:?} {said:?}", record.end);
+    assert_eq!((record.header.slots, record.header.hosts.len()), (slots, hosts), "{said:?}");
+    let plan = Plan::from_json(&record.header.plan_json).unwrap();
+    assert_eq!((plan.name.as_str(), plan.rounds), ("high", 10));
+    let counts = counted(&record, &plan);
+    assert_eq!(counts, planned(&plan), "{said:?}");
+    assert_eq!(counts.values().copied().collect::<Vec<_>>(), [1000, 1000, 1000, 2000, 2000, 2000]);
+    assert_eq!(requests(&record), 9000);
+    record
+}
+
+/// Whatever the verdict on a busy machine, the run is done.
+pub(crate) fn done(ended: &Ended) {
+    assert!(matches!(ended.code, Some(0 | 3 | 4)), "{ended:?}");
+}
+
+#[test]
+fn one_host_and_agents_that_somebody_else_started_count_the_same() {
+    let ground = Ground::new();
+    let ended = ground.start(&[&HIGH[..], &["--slots", "4"]].concat()).end_within(LONGEST);
+    done(&ended);
+    whole(&ground, 4, 1, &ended);
+
+    let address = free();
+    let (url, listen) = (format!("http://{address}"), address.to_string());
+    let fleet = ["--slots", "2", "--launcher", "attach", "--agents", "2", "--listen", &listen];
+    let token = "of the test";
+    let running = ground.start_with(&[&HIGH[..], &fleet].concat(), &[("PGO_BENCH_TOKEN", token)]);
+    let agents = ["one", "two"].map(|name| {
+        let mut agent = agent(&ground, &url, None, Some(token));
+        Agent(agent.args(["--name", name]).stderr(Stdio::null()).spawn().unwrap())
+    });
+    let ended = running.end_within(LONGEST);
+    done(&ended);
+    whole(&ground, 4, 2, &ended);
+    drop(agents);
+    ground.deserted();
+}

@@ -1,0 +1,42 @@
+//! What a run of the real engine needs: a small model, and builds.
+
+use std::fs;
+use std::process::Command;
+
+use crate::ground::Ground;
+
+/// A small model in this place.
+pub(crate) fn model(ground: &Ground) -> String {
+    let dir = ground.path("model");
+    let made = Command::new(ground.path("worker"))
+        .args(["model", "synth", "--preset", "tiny", "--seed", "1"])
+        .arg(&dir)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    dir.display().to_string()
+}
+
+/// A manifest as `build` leaves it, whose variants are all the plain worker.
+pub(crate) fn manifest(ground: &Ground, variants: &[&str]) {
+    let dir = ground.path("target/bench");
+    fs::create_dir_all(&dir).unwrap();
+    fs::copy(ground.path("worker"), dir.join("program")).unwrap();
+    let sha256 = coordinator::build::file_sha256(&dir.join("program")).unwrap().to_string();
+    let variant = serde_json::json!({
+        "path": "program", "bytes": 1, "sha256": sha256, "text_sha256": sha256,
+        "flags": [], "build_seconds": 1.0, "identical_to": null,
+    });
+    let variants: serde_json::Map<_, _> =
+        variants.iter().map(|name| ((*name).to_owned(), variant.clone())).collect();
+    let manifest = serde_json::json!({
+        "format": 2,
+        "settings": {
+            "package": "worker", "binary": "worker", "cargo_profile": "variant", "cargo_profiles_digest": "",
+            "target": "", "rustc": "", "llvm": "", "cargo": "", "rustflags": [],
+        },
+        "git": null, "sources": { "digest": "", "files": [] }, "variants": variants, "instrumented": {}, "controls": {}, "profiles": {},
+        "accepted_totals": {}, "warnings": {},
+    });
+    fs::write(dir.join("manifest.json"), manifest.to_string()).unwrap();
+}
