@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use contract::run::{NoticeKind, RunState};
 
-use crate::ground::{Ground, eventually};
+use crate::ground::{Ground, eventually, within};
+use crate::high::{HIGH, LONGEST, done, whole};
 use crate::hosts::{Hosts, obstacle, program, skip};
 use crate::security::{free, init_for};
 use crate::tally::{plan, requests, state};
@@ -139,7 +140,7 @@ impl Cluster {
     }
 
     fn emptied(&self) {
-        eventually("the queue is empty", || {
+        within(LONGEST, "the queue is empty", || {
             self.say("squeue", &["-h", "-t", "R,PD,CG"]).is_empty().then_some(())
         });
     }
@@ -168,8 +169,6 @@ fn private(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-const HIGH: [&str; 9] = ["run", "--preset", "high", "--engine", "sim", "--rounds", "1", "--seed", "7"];
-
 /// Flags for agents that Slurm starts and that dial this address.
 fn by_slurm<'a>(address: &'a str, credentials: &'a str) -> [&'a str; 8] {
     ["--launcher", "slurm", "--agents", "3", "--listen", address, "--credentials", credentials]
@@ -178,10 +177,10 @@ fn by_slurm<'a>(address: &'a str, credentials: &'a str) -> [&'a str; 8] {
 /// Each element of the array has a node of its own: a node has one processor.
 fn by_array_job(ground: &Ground, cluster: &Cluster, fleet: &[&str]) {
     let config = cluster.at("slurm.conf");
-    let ended = ground.start_with(&[&HIGH[..], fleet].concat(), &[("SLURM_CONF", &config)]).end();
-    let record = ground.latest();
-    assert_eq!((state(&record), requests(&record)), (Some(RunState::Complete), 900), "{ended:?}");
-    assert_eq!((record.header.slots, record.header.hosts.len()), (3, 3));
+    let running = ground.start_with(&[&HIGH[..], fleet].concat(), &[("SLURM_CONF", &config)]);
+    let ended = running.end_within(LONGEST);
+    done(&ended);
+    whole(ground, 3, 3, &ended);
     cluster.emptied();
     ground.deserted();
 }
@@ -203,15 +202,13 @@ fn inside_an_allocation(ground: &Ground, cluster: &Cluster) {
     let submitted = cluster.say("sbatch", &["--parsable", "-N3", "-n3", "--output=/dev/null", &job]);
     assert!(submitted.trim().parse::<u32>().is_ok(), "{submitted:?}");
     cluster.emptied();
-    let record = ground.latest();
     let said = fs::read_to_string(ground.path("output.err")).unwrap_or_default();
-    assert_eq!((state(&record), requests(&record)), (Some(RunState::Complete), 900), "{said}");
-    assert_eq!(record.header.hosts.len(), 3, "{said}");
+    whole(ground, 3, 3, &said);
     ground.deserted();
 }
 
 #[test]
-fn three_nodes_of_slurm_count_what_one_host_counts() {
+fn three_nodes_of_slurm_count_what_the_plan_says_by_array_job_and_inside_of_an_allocation() {
     let ground = Ground::new();
     let Some(cluster) = Cluster::up("ps", 14, &ground.path("slurm")) else { return };
     let here = cluster.hosts.as_ref().unwrap().here();

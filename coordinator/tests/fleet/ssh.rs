@@ -6,8 +6,9 @@ use std::time::Duration;
 use contract::run::{NoticeKind, RunState};
 
 use crate::ground::{Ended, Ground, Running, eventually};
+use crate::high::{HIGH, LONGEST, done, whole};
 use crate::hosts::Hosts;
-use crate::security::{free, init};
+use crate::security::{free, init, init_for};
 use crate::tally::{plan, requests, state};
 
 /// How long a host is cut off: longer than its lease and shorter than the run's patience.
@@ -19,22 +20,15 @@ fn over_ssh<'a>(hosts: &Hosts, config: &'a str, names: &'a str) -> Vec<&'a str> 
     vec!["--launcher", "ssh", "--hosts", names, "--ssh-config", config]
 }
 
-fn accepted(ground: &Ground) -> (u64, u32, usize) {
-    let record = ground.latest();
-    assert_eq!(state(&record), Some(RunState::Complete), "{:?}", record.end);
-    (requests(&record), record.header.slots, record.header.hosts.len())
-}
-
 #[test]
-fn four_hosts_over_ssh_count_what_one_host_counts() {
+fn four_hosts_over_ssh_count_what_the_plan_says_with_a_tunnel_and_without() {
     let ground = Ground::new();
     let Some(hosts) = Hosts::up("pa", 10, 4, &ground.path("hosts")) else { return };
     let (config, names) = (hosts.config(), hosts.names());
-    let high = ["run", "--preset", "high", "--engine", "sim", "--rounds", "1", "--seed", "7"];
-    let ended = ground.run(&[&high[..], &over_ssh(&hosts, &config, &names)].concat());
-    assert!(matches!(ended.code, Some(0 | 3 | 4)), "{ended:?}");
-    assert_eq!(accepted(&ground), (900, 4, 4), "{ended:?}");
-    let parts = ground.latest().parts;
+    let over_ssh = over_ssh(&hosts, &config, &names);
+    let ended = ground.start(&[&HIGH[..], &over_ssh].concat()).end_within(LONGEST);
+    done(&ended);
+    let parts = whole(&ground, 4, 4, &ended).parts;
     let mut places: Vec<_> =
         parts.iter().map(|part| (part.place.slot, part.origin.hostname.clone())).collect();
     places.sort();
@@ -45,16 +39,11 @@ fn four_hosts_over_ssh_count_what_one_host_counts() {
 
     // The same without a tunnel, over mutual TLS.
     let address = format!("{}:{}", hosts.here(), free().port());
-    let made = ground.run_beside(&["certs", "init", "certs", "--name", &hosts.here()]);
-    assert_eq!(made.code, Some(0), "{made:?}");
-    let credentials = ground.path("certs/coordinator").display().to_string();
+    let credentials = init_for(&ground, "certs", &hosts.here()).join("coordinator").display().to_string();
     let direct = ["--listen", &address, "--credentials", &credentials];
-    let ended = ground.run(&[&high[..], &over_ssh(&hosts, &config, &names), &direct].concat());
-    assert_eq!(accepted(&ground), (900, 4, 4), "{ended:?}");
-
-    // One host counts the same.
-    let ended = ground.run(&[&high[..], &["--slots", "4"]].concat());
-    assert_eq!(accepted(&ground), (900, 4, 1), "{ended:?}");
+    let ended = ground.start(&[&HIGH[..], &over_ssh, &direct].concat()).end_within(LONGEST);
+    done(&ended);
+    whole(&ground, 4, 4, &ended);
     ground.deserted();
 }
 
