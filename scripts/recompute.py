@@ -21,7 +21,7 @@ family, or one JSON object:
 "cost" is the natural logarithm of the value where lower is better and minus that where higher is better, so
 that more is worse. "position" is the arm's 0-based place in the round's order. "seed" (a decimal string, 64
 bits) is the one the exact check and the bootstrap draw from; the generator below is the crate's own, so drawn
-p values and bootstrap intervals are replayed bit by bit. Results are compared to 1e-9 relative. In a run's document
+p values and bootstrap intervals are replayed bit by bit. The layout control of a run, where it has one, is recomputed too. Results are compared to 1e-9 relative. In a run's document
 the histograms of every part are there too: the pooled ratio of the primary metric, its jackknife and its bootstrap are
 recomputed from them (this needs `hdrhistogram`).
 """
@@ -430,6 +430,43 @@ def of_estimate(estimate):
     return {**{key: estimate[key] for key in same}, **bounds}
 
 
+def of_layouts(document):
+    """Every figure of the layout control that is not the recomputed one."""
+    control, effects = document.get("layout") or {"arms": [], "noise": []}, {}
+    for arm in control["arms"]:
+        for metric in arm["metrics"]:
+            if metric["effect"] is None:
+                continue
+            sign = -1 if metric["name"].endswith("-per-second") else 1
+            seat = lambda v: {"cost": sign * math.log(v["value"]), "position": v["position"]}
+            rounds = [{v["arm"].lower(): seat(v) for v in row["values"]} for row in metric["rounds"]]
+            arms = ("a", "a2") if "a2" in rounds[0] else ("a",)
+            effect = estimate(*pair(rounds, "b", arms), document["settings"])
+            effects[arm["scenario"], arm["variant"], metric["name"]] = effect
+            name = f"{arm['scenario']} {arm['variant']} {metric['name']}"
+            yield from differences(name, of_estimate(metric["effect"]), effect)
+    spreads = {}
+    for noise in control["noise"]:
+        place = noise["scenario"], noise["metric"]
+        own = [effects[noise["scenario"], one["variant"], noise["metric"]] for one in noise["counted"]]
+        spread = {"mean": None, "sd": None, "sd_without_error": None}
+        if len(own) > 1:
+            deltas, error = [e["delta"] for e in own], float(np.mean([e["se"] ** 2 for e in own]))
+            sd = float(np.std(deltas, ddof=1))
+            spread = {"mean": float(np.mean(deltas)), "sd": sd, "sd_without_error": math.sqrt(max(0.0, sd**2 - error))}
+        spreads[place] = spread["sd"]
+        expected = {**spread, "counted": [{key: e[key] for key in ("delta", "se")} for e in own]}
+        counted = [{key: one[key] for key in ("delta", "se")} for one in noise["counted"]]
+        yield from differences(" ".join(place), {**{key: noise[key] for key in spread}, "counted": counted}, expected)
+    for cell in document["cells"]:
+        for metric in cell["metrics"]:
+            if metric.get("layout"):
+                sd = spreads[cell["scenario"], metric["name"]]
+                noise = "unknown" if sd is None else "within" if abs(metric["effect"]["delta"]) < sd else "beyond"
+                found = {key: metric["layout"][key] for key in ("noise", "sd")}
+                yield from differences(f"{cell['scenario']} {metric['name']}.layout", found, {"noise": noise, "sd": sd})
+
+
 def families(document):
     if document.get("format") == "rounds/1":
         return [document]
@@ -460,6 +497,8 @@ def main():
             json.dump({"name": metric["name"], **agrees, **result}, sys.stdout)
             print()
             wrong += here
+    if document.get("kind") == "run":
+        wrong += of_layouts(document)
     for line in wrong:
         print(line, file=sys.stderr)
     return 1 if wrong else 0

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::build::{BuildError, BuildOptions, Manifest, Profdata, Rustc, VariantName, cargo_version};
+use crate::layout::Layout;
 use crate::plan::model;
 
 /// Where to look.
@@ -170,7 +171,8 @@ fn variants(out: &Path) -> Check {
     };
     let built = |variant: &VariantName| manifest.variants.contains_key(variant.as_str());
     let usual = [VariantName::Baseline, VariantName::Pgo];
-    for variant in VariantName::ALL.into_iter().filter(|variant| usual.contains(variant) || built(variant)) {
+    let all = VariantName::ALL.into_iter().chain(Layout::all().map(VariantName::Layout));
+    for variant in all.filter(|variant| usual.contains(variant) || built(variant)) {
         if let Err(error) = manifest.verified_binary(out, variant) {
             return Check::warning("variants", error.to_string(), REMEDY);
         }

@@ -235,7 +235,10 @@ impl Ledger {
     fn duet(&mut self, plan: &Plan) {
         let pinned = matches!(&plan.engine, EnginePlan::Native(native) if native.pin);
         let wrong = [
-            (plan.slots % 2 != 0, "each has half of a host's slots, give an even number such as --slots 2"),
+            (
+                !plan.slots.is_multiple_of(2),
+                "each has half of a host's slots, give an even number such as --slots 2",
+            ),
             (plan.control, "there is no place for arm A2, the control, beside them; add --no-aa"),
             (
                 plan.on_loss == OnLoss::Shrink,

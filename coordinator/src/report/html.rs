@@ -94,7 +94,7 @@ fn body(findings: &Findings, scenes: &[Scene<'_>]) -> Markup {
             (layouts::draw(findings))
             @for scene in scenes { (scenario(scene)) }
             (origin::draw(findings))
-            (origin::words())
+            (origin::words(findings))
         }
         (foot(findings))
     }

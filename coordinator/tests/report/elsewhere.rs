@@ -47,6 +47,30 @@ fn document(rounds: u32) -> Value {
     serde_json::to_value(run_document(&findings).unwrap()).unwrap()
 }
 
+#[test]
+fn scipy_finds_the_spread_of_layouts_and_notices_what_was_changed() {
+    let Some(python) = python("scipy, hdrh") else { return };
+    let story = Story { b: 1.005, scatter: 0.01, layouts: vec![1.02, 0.98, 1.0], ..Story::default() };
+    let mut document = serde_json::to_value(run_document(&story.findings()).unwrap()).unwrap();
+    agrees(&ask(&python, "recompute.py", &document), true);
+    document["cells"][0]["metrics"][0]["layout"]["noise"] = "beyond".into();
+    let figures = [
+        "/layout/arms/1/metrics/0/effect/se",
+        "/layout/noise/0/counted/2/delta",
+        "/layout/noise/1/sd",
+        "/layout/noise/3/sd_without_error",
+    ];
+    for figure in figures {
+        let figure = document.pointer_mut(figure).unwrap();
+        *figure = (figure.as_f64().unwrap() * (1.0 + 1e-6) + 1e-8).into();
+    }
+    let output = ask(&python, "recompute.py", &document);
+    agrees(&output, false);
+    let said = String::from_utf8(output.stderr).unwrap();
+    // A label without the spread that it goes by is one figure more.
+    assert!(said.lines().count() > figures.len() && said.contains(".layout"), "{said}");
+}
+
 fn agrees(output: &Output, expected: bool) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.success(), expected, "{said}");

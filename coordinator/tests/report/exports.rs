@@ -166,3 +166,31 @@ fn an_interval_log_names_each_trial_once() {
     let distribution = text(Kind::Hgrm, &Selection::default());
     assert!(distribution.ends_with("SubBuckets     =         2048]\n"), "{distribution}");
 }
+
+/// Every candidate, and every layout, has trials of the baseline beside it: no two samples may have the same labels.
+#[test]
+fn no_two_samples_of_a_run_of_several_variants_are_of_the_same_series() {
+    let story = Story {
+        candidates: vec!["pgo", "other"],
+        layouts: vec![1.01, 0.99],
+        rounds: ROUNDS,
+        ..Story::default()
+    };
+    let findings = story.findings();
+    let text = rendered(Kind::OpenMetrics, &findings, &Selection::default()).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    let series = |text: &str| {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines.map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect::<Vec<_>>()
+    };
+    let all = series(&text);
+    assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), all.len());
+    assert!(
+        text.contains("candidate=\"baseline-layout2\"")
+            && !text
+                .contains("verdict{scenario=\"burst-100\",baseline=\"baseline\",candidate=\"baseline-layout")
+    );
+    // The twin: without the label the baselines of the candidates could not be told apart.
+    let bare = series(&text.replace(",candidate=\"pgo\"", "").replace(",candidate=\"other\"", ""));
+    assert!(bare.iter().collect::<std::collections::BTreeSet<_>>().len() < bare.len());
+}

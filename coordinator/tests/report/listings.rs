@@ -92,3 +92,23 @@ fn how_a_run_was_made_tells_what_happened_on_the_way() {
     let text = print(Format::Human, |reporter| reporter.shown(&quiet, &summary(None)).unwrap());
     assert!(!text.contains("on the way"), "{text}");
 }
+
+#[test]
+fn a_checked_plan_says_what_its_look_means() {
+    let text = "[[scenario]]\nname = 'one'\nshape = { kind = 'burst', requests = 100 }\nprompt = { tokens = 16 }\n\
+                output_tokens = 8\n";
+    let dir = tempfile::tempdir().unwrap();
+    let said = |head: &str| {
+        let path = dir.path().join("plan.toml");
+        std::fs::write(&path, format!("name = 'looked'\nrounds = 20\n{head}{text}")).unwrap();
+        let source = coordinator::plan::Source::File(path);
+        let plan = coordinator::plan::resolve(&source, &coordinator::plan::Overrides::default(), 1).unwrap();
+        flat(&print(Format::Human, |reporter| reporter.plan(&plan).unwrap()))
+    };
+    let looked = said("look = { at = 10 }\n");
+    assert!(
+        looked.contains("one look after 10 of 20 rounds") && looked.contains("an error of 0.5 %"),
+        "{looked}"
+    );
+    assert!(!said("").contains("one look"));
+}

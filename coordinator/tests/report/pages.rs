@@ -167,3 +167,17 @@ fn a_browser_finds_nothing_to_complain_about() {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{err}{out}");
 }
+
+/// A run with a planned look has intervals of another level, and its glossary says so.
+#[test]
+fn the_words_are_explained_with_the_level_of_the_run() {
+    says(&of(Story::default()), "95 % interval From the differences of whole rounds");
+    says(&of(Story::default()), "about 950 contain");
+    let mut record = Story::default().record();
+    record.header.plan_json =
+        record.header.plan_json.replacen("\"rounds\":6", "\"rounds\":8,\"look\":{\"at\":6}", 1);
+    let looked = page(&coordinator::compare::findings(record).unwrap());
+    says(&looked, "99.5 % interval From the differences of whole rounds");
+    says(&looked, "about 995 contain");
+    assert!(!text(&looked).contains("95 % interval lies"), "of no interval that this run has");
+}

@@ -18,7 +18,7 @@ const VERDICTS: [&str; 5] = ["FASTER", "SLOWER", "SAME", "UNDECIDED", "INVALID"]
 pub(super) fn render(findings: &Findings, items: &[Item<'_>], metric: Option<Metric>) -> String {
     let mut text = Text(String::new());
     run(&mut text, findings);
-    let groups = groups(items);
+    let groups = groups(findings, items);
     latency(&mut text, &groups, metric);
     requests(&mut text, &groups);
     rates(&mut text, findings);
@@ -54,18 +54,28 @@ fn escaped(value: &str) -> String {
 struct Group<'a> {
     scenario: &'a str,
     variant: &'a str,
+    beside: Option<&'a str>,
     arm: Arm,
     histograms: contract::part::Histograms,
     outcomes: Outcomes,
     tokens: u64,
 }
 
-fn groups<'a>(items: &[Item<'a>]) -> Vec<Group<'a>> {
+/// Whose turn it is to be compared, where a scenario has several cells: each of them has a baseline of its own, which nothing
+/// else would tell apart.
+fn beside(findings: &Findings, index: u32) -> Option<&str> {
+    let cell = findings.all_cells().find(|cell| cell.index == index)?;
+    let several = findings.all_cells().filter(|other| other.scenario == cell.scenario).count() > 1;
+    cell.candidate.as_deref().filter(|_| several)
+}
+
+fn groups<'a>(findings: &'a Findings, items: &[Item<'a>]) -> Vec<Group<'a>> {
     let mut groups: BTreeMap<(u32, Arm), Group<'a>> = BTreeMap::new();
     for item in items {
         let group = groups.entry((item.cell, item.arm)).or_insert_with(|| Group {
             scenario: item.scenario,
             variant: item.variant,
+            beside: beside(findings, item.cell),
             arm: item.arm,
             histograms: contract::part::Histograms::default(),
             outcomes: Outcomes::default(),
@@ -79,9 +89,19 @@ fn groups<'a>(items: &[Item<'a>]) -> Vec<Group<'a>> {
 }
 
 impl Group<'_> {
-    fn labelled<'b>(&'b self, arm: &'b str) -> Vec<(&'b str, &'b str)> {
-        vec![("scenario", self.scenario), ("arm", arm), ("variant", self.variant)]
+    fn labelled<'b>(&'b self, arm: &'b str) -> Vec<(&'static str, &'b str)> {
+        labels(self.scenario, arm, self.variant, self.beside)
     }
+}
+
+fn labels<'a>(
+    scenario: &'a str,
+    arm: &'a str,
+    variant: &'a str,
+    beside: Option<&'a str>,
+) -> Vec<(&'static str, &'a str)> {
+    let own = [("scenario", scenario), ("arm", arm), ("variant", variant)];
+    own.into_iter().chain(beside.map(|candidate| ("candidate", candidate))).collect()
 }
 
 fn run(text: &mut Text, findings: &Findings) {
@@ -178,7 +198,7 @@ fn rates(text: &mut Text, findings: &Findings) {
         text.family(name, "gauge", unit, help);
         for (cell, arm) in arms() {
             let label = arm.arm.to_string();
-            let labels = [("scenario", &*cell.scenario), ("arm", &label), ("variant", &arm.variant)];
+            let labels = labels(&cell.scenario, &label, &arm.variant, beside(findings, cell.index));
             text.sample(name, &labels, pick(&arm.views));
         }
     };

@@ -6,7 +6,7 @@ use contract::run::{RunState, VariantRecord};
 use maud::{Markup, html};
 
 use super::super::human::provenance::{before, frequency, model, topology};
-use super::super::human::words::{NONE, bytes, count, date};
+use super::super::human::words::{NONE, bytes, count, date, plain_level};
 use super::table::Table;
 use crate::compare::Findings;
 
@@ -94,7 +94,7 @@ fn hosts(hosts: &[(String, HostFacts)]) -> Table {
     Table::new("Hosts", headings).words(&[1, 2, 4, 6, 7, 8, 9]).with(hosts.iter().map(row))
 }
 
-/// Words and how they are meant.
+/// Words and how they are meant; how sure an interval is, is the run's ([`words`]).
 const WORDS: [(&str, &str); 9] = [
     (
         "A, B, A2",
@@ -102,9 +102,9 @@ const WORDS: [(&str, &str); 9] = [
     ),
     (
         "FASTER, SLOWER",
-        "The whole 95 % interval lies beyond the tolerance. Fewer than six rounds never say so.",
+        "The whole LEVEL interval lies beyond the tolerance. Fewer than six rounds never say so.",
     ),
-    ("SAME", "The 90 % interval lies within the tolerance: whatever difference there is does not matter."),
+    ("SAME", "The LOWER interval lies within the tolerance: whatever difference there is does not matter."),
     (
         "UNDECIDED",
         "The rounds allow more than one of these answers. Beside it stands the difference that could have been seen, and the rounds that would settle it.",
@@ -114,8 +114,8 @@ const WORDS: [(&str, &str); 9] = [
         "Of the measurement, before any comparison: it is to be believed; it does not show that it is; it must not be.",
     ),
     (
-        "95 % interval",
-        "From the differences of whole rounds, which carry all noise of the host between them. Of a hundred such intervals about 95 contain the true difference.",
+        "LEVEL interval",
+        "From the differences of whole rounds, which carry all noise of the host between them. Of a thousand such intervals about OFTEN contain the true difference.",
     ),
     (
         "E2E, TTFT, ITL, TPOT",
@@ -128,12 +128,17 @@ const WORDS: [(&str, &str); 9] = [
     ("pooled", "All rounds together, where no single round has requests enough. It decides nothing."),
 ];
 
-/// What the words mean.
-pub(super) fn words() -> Markup {
+/// What the words mean, with the level of this run's intervals: a planned look has its own.
+pub(super) fn words(findings: &Findings) -> Markup {
+    let alpha = findings.settings.alpha;
+    let own = |text: &str| {
+        let text = text.replace("LEVEL", &plain_level(alpha)).replace("LOWER", &plain_level(2.0 * alpha));
+        text.replace("OFTEN", &format!("{:.0}", 1000.0 * (1.0 - alpha)))
+    };
     html! {
         section id="words" {
             h2 { "How to read this page" }
-            dl class="facts" { @for (word, meaning) in WORDS { div { dt { (word) } dd { (meaning) } } } }
+            dl class="facts" { @for (word, meaning) in WORDS { div { dt { (own(word)) } dd { (own(meaning)) } } } }
         }
     }
 }

@@ -7,7 +7,7 @@ use contract::spec::{Planned, Scenario, Shape};
 use super::page::Page;
 use super::provenance;
 use super::table::{Table, cut};
-use super::words::{bytes, count, date, percent, seconds, tolerance};
+use super::words::{bytes, count, date, look_ahead, percent, seconds, tolerance};
 use crate::build::{self, Manifest};
 use crate::doctor::{Check, State};
 use crate::history::Fate;
@@ -214,6 +214,7 @@ pub(super) fn plan(page: &mut Page, plan: &Plan) {
         2,
     );
     plan.scenarios.iter().for_each(|scenario| page.item(&offered(scenario)));
+    plan.look.iter().for_each(|look| page.item(&look_ahead(look.at, plan.rounds)));
     page.gap();
     plan.to_toml().lines().for_each(|line| page.line(line));
 }

@@ -121,6 +121,16 @@ pub(in crate::report) fn layout_mark(metric: &MetricComparison) -> String {
     if within { format!(" ({WITHIN_LAYOUT})") } else { String::new() }
 }
 
+/// What a look means that a plan asks for.
+pub(in crate::report) fn look_ahead(at: u32, rounds: u32) -> String {
+    let (look, last) = (tolerance(Stage::Look.alpha()), tolerance(Stage::Final.alpha()));
+    format!(
+        "one look after {at} of {}: the run ends there if every primary answer is clear with an error of {look}, and \
+         otherwise goes on to its last round, which has {last} left",
+        count(rounds.into(), "round")
+    )
+}
+
 /// How sure an interval is: an error of 0.05 is "95 %".
 pub(in crate::report) fn level(alpha: f64) -> String {
     tolerance(1.0 - alpha)
