@@ -126,6 +126,18 @@ fn several_candidates_are_answered_one_by_one() {
     assert_eq!(of(sound()).matches("</span> pgo: ").count(), 0);
 }
 
+#[test]
+fn layouts_have_a_section_and_no_card() {
+    let page = of(Story { layouts: vec![1.1, 0.9], ..sound() });
+    says(&page, "Layout control 2 shuffled baselines against the baseline: the same functions");
+    assert_eq!(page.matches("class=\"card\"").count(), 2, "the candidate's under two loads");
+    assert!(text(&page).contains("(within code-layout noise)"));
+    let alone = of(Story { candidates: Vec::new(), layouts: vec![1.1, 0.9], ..sound() });
+    says(&alone, "What does the placement of code alone do to baseline?");
+    assert!(!alone.contains("class=\"card\"") && !alone.contains("FASTER</"));
+    assert!(!of(sound()).contains("id=\"layouts\""), "without them there is none");
+}
+
 /// Pages of every kind, written where the browser finds them.
 fn pages(dir: &Path) -> Vec<PathBuf> {
     let stories = [
@@ -134,6 +146,7 @@ fn pages(dir: &Path) -> Vec<PathBuf> {
         ("stopped", Story { blocks: Some(7), state: Some(RunState::Stopped), scatter: 0.2, ..sound() }),
         ("alone", Story { candidates: Vec::new(), ..sound() }),
         ("three", Story { candidates: vec!["pgo", "a-variant-with-a-long-name"], scatter: 0.1, ..sound() }),
+        ("placed", Story { layouts: vec![1.02, 0.98], ..sound() }),
         // Of one block only: parts are large.
         (
             "crowd",

@@ -31,7 +31,7 @@ pub(super) fn draw(findings: &Findings) -> Markup {
 }
 
 fn table(control: &LayoutControl, scenario: &str) -> Table {
-    let here = control.noises.iter().filter(|noise| noise.scenario == scenario && noise.layouts() > 0);
+    let here = control.noises.iter().filter(|noise| noise.scenario == scenario && !noise.counted.is_empty());
     Table::new(format!("{scenario}: layouts against the baseline"), HEADINGS)
         .with(here.map(|noise| figures(noise, Unit::Said).to_vec()))
 }

@@ -18,10 +18,10 @@ pub(super) fn print(page: &mut Page, findings: &Findings, depth: Depth) {
     left_out(control).iter().for_each(|text| page.item(text));
 }
 
-/// "Layout control: 3 layouts of the baseline, …"
+/// "Layout control: 3 shuffled baselines beside the baseline: …"
 pub(in crate::report) fn title(control: &LayoutControl) -> String {
     let layouts = count(control.layouts() as u64, "shuffled baseline");
-    format!("Layout control: {layouts} against the baseline; what placement of code alone does, no verdict")
+    format!("Layout control: {layouts} beside the baseline: what the placement of code alone does")
 }
 
 /// "burst-100, E2E p50: 0.40 % lower, 1.1 % higher; SD 0.80 %"
@@ -65,7 +65,7 @@ fn table(page: &mut Page, control: &LayoutControl, scenario: &str) {
     page.gap();
     page.line(&format!("  {scenario}"));
     let mut table = Table::new(["measure", "changes, %", "mean, %", "SD", "without error"]);
-    let here = control.noises.iter().filter(|noise| noise.scenario == scenario && noise.layouts() > 0);
+    let here = control.noises.iter().filter(|noise| noise.scenario == scenario && !noise.counted.is_empty());
     here.for_each(|noise| table.row(figures(noise, Unit::InHeading)));
     table.print(page);
 }
