@@ -131,7 +131,10 @@ impl<'a> Pipeline<'a> {
         };
         let built = job.run(step, &flags, profile, &self.wrapper, self.progress)?;
         self.note_sources(&built.executable, since)?;
-        self.note_native_libraries(step, &built);
+        // What is said of the baseline need not be said of each of its layouts.
+        if !matches!(recipe, Recipe::Layout(_)) {
+            self.note_native_libraries(step, &built);
+        }
         Ok(Compiled {
             findings: built.findings,
             executable: built.executable,

@@ -185,6 +185,8 @@ fn a_browser_finds_nothing_to_complain_about() {
 #[test]
 fn the_words_are_explained_with_the_level_of_the_run() {
     says(&of(Story::default()), "95 % interval From the differences of whole rounds");
+    says(&of(Story::default()), "FASTER, SLOWER The whole 95 % interval");
+    says(&of(Story::default()), "SAME The 90 % interval");
     says(&of(Story::default()), "about 950 contain");
     let mut record = Story::default().record();
     record.header.plan_json =

@@ -102,9 +102,9 @@ const WORDS: [(&str, &str); 9] = [
     ),
     (
         "FASTER, SLOWER",
-        "The whole LEVEL interval lies beyond the tolerance. Fewer than six rounds never say so.",
+        "The whole {level} interval lies beyond the tolerance. Fewer than six rounds never say so.",
     ),
-    ("SAME", "The LOWER interval lies within the tolerance: whatever difference there is does not matter."),
+    ("SAME", "The {lower} interval lies within the tolerance: whatever difference there is does not matter."),
     (
         "UNDECIDED",
         "The rounds allow more than one of these answers. Beside it stands the difference that could have been seen, and the rounds that would settle it.",
@@ -114,8 +114,8 @@ const WORDS: [(&str, &str); 9] = [
         "Of the measurement, before any comparison: it is to be believed; it does not show that it is; it must not be.",
     ),
     (
-        "LEVEL interval",
-        "From the differences of whole rounds, which carry all noise of the host between them. Of a thousand such intervals about OFTEN contain the true difference.",
+        "{level} interval",
+        "From the differences of whole rounds, which carry all noise of the host between them. Of a thousand such intervals about {often} contain the true difference.",
     ),
     (
         "E2E, TTFT, ITL, TPOT",
@@ -132,8 +132,8 @@ const WORDS: [(&str, &str); 9] = [
 pub(super) fn words(findings: &Findings) -> Markup {
     let alpha = findings.settings.alpha;
     let own = |text: &str| {
-        let text = text.replace("LEVEL", &plain_level(alpha)).replace("LOWER", &plain_level(2.0 * alpha));
-        text.replace("OFTEN", &format!("{:.0}", 1000.0 * (1.0 - alpha)))
+        let text = text.replace("{level}", &plain_level(alpha)).replace("{lower}", &plain_level(2.0 * alpha));
+        text.replace("{often}", &format!("{:.0}", 1000.0 * (1.0 - alpha)))
     };
     html! {
         section id="words" {
