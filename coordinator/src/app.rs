@@ -12,6 +12,7 @@ mod history;
 mod keep;
 mod look;
 mod manual;
+mod memory;
 mod prepare;
 mod run;
 mod serve;
@@ -50,6 +51,7 @@ struct App<'a> {
 /// # Errors
 /// Whatever keeps the command from its answer; [`AppError::exit_code`] says which code that is.
 pub fn carry_out(cli: Cli, reporter: &mut dyn Reporter) -> Result<u8, AppError> {
+    memory::keep_freed();
     let mut app = App { reporter, store_dir: cli.store, store: None };
     match &cli.command {
         Command::Run(args) => run::run(&mut app, args),

@@ -156,9 +156,8 @@ impl LatencyHistogram {
     /// # Errors
     /// When the bytes are not a histogram, have another layout, or disagree with `exact`.
     pub fn from_v2_deflate(bytes: &[u8], exact: Exact) -> Result<Self, HistogramError> {
-        check_header(bytes)?;
         let buckets: Histogram<u64> = Deserializer::new()
-            .deserialize(&mut std::io::Cursor::new(bytes))
+            .deserialize(&mut inflated(bytes)?.as_slice())
             .map_err(|error| HistogramError::Decode(error.to_string()))?;
         let (low, high, digits) = (buckets.low(), buckets.high(), buckets.sigfig());
         if (low, high, digits) != (LOWEST, HIGHEST, DIGITS) {
@@ -177,14 +176,24 @@ const HEADERS: (usize, usize) = (8, 40);
 /// Longest counts that the layout can have: 33,792 bins of at most nine bytes.
 const LONGEST: u32 = 33_792 * 9;
 
-/// An error unless the header names the layout. The codec trusts it: another range would have it allocate a hundred
-/// times as much before anything can be checked.
-fn check_header(bytes: &[u8]) -> Result<(), HistogramError> {
+/// First word of the outer header: version 2, deflated.
+const DEFLATED: u32 = 0x1c84_9314;
+
+/// The inner histogram, inflated once for header and counts, if its header names the layout. The codec trusts it: another
+/// range would have it allocate a hundred times as much before anything can be checked.
+fn inflated(bytes: &[u8]) -> Result<Vec<u8>, HistogramError> {
     use std::io::Read;
-    let short = || HistogramError::Decode("it ends within its header".to_owned());
-    let deflated = bytes.get(HEADERS.0..).ok_or_else(short)?;
-    let mut header = [0; HEADERS.1];
-    flate2::read::ZlibDecoder::new(deflated).read_exact(&mut header).map_err(|_| short())?;
+    let decode = |what: &str| HistogramError::Decode(what.to_owned());
+    let short = || decode("it ends within its header");
+    let outer = bytes.get(..HEADERS.0).ok_or_else(short)?;
+    if outer[..4] != DEFLATED.to_be_bytes() {
+        return Err(decode("it does not begin with the mark of one"));
+    }
+    let mut inner = Vec::with_capacity(4096);
+    let longest = HEADERS.1 as u64 + u64::from(LONGEST);
+    let inflating =
+        flate2::bufread::ZlibDecoder::new(&bytes[HEADERS.0..]).take(longest).read_to_end(&mut inner);
+    let header = inner.get(..HEADERS.1).ok_or_else(short)?;
     let word = |at: usize| u32::from_be_bytes(header[at..at + 4].try_into().expect("four bytes"));
     let long = |at: usize| u64::from_be_bytes(header[at..at + 8].try_into().expect("eight bytes"));
     let (low, high, digits) = (long(16), long(24), word(12));
@@ -192,12 +201,10 @@ fn check_header(bytes: &[u8]) -> Result<(), HistogramError> {
         return Err(HistogramError::Layout { low, high, digits: u8::try_from(digits).unwrap_or(u8::MAX) });
     }
     if word(4) > LONGEST {
-        return Err(HistogramError::Decode(format!(
-            "{} bytes of counts are more than the layout has",
-            word(4)
-        )));
+        return Err(decode(&format!("{} bytes of counts are more than the layout has", word(4))));
     }
-    Ok(())
+    inflating.map_err(|error| HistogramError::Decode(error.to_string()))?;
+    Ok(inner)
 }
 
 #[cfg(test)]
