@@ -7,6 +7,7 @@ use stats::validity::Validity;
 
 use super::metrics::{MetricComparison, Outcome};
 use super::{Cell, Findings, Measure};
+use crate::layout::Layout;
 
 /// What the layouts of a run did.
 #[derive(Clone, Debug)]
@@ -164,9 +165,23 @@ fn believed(cell: &Cell, measure: Measure) -> Result<(f64, f64), String> {
     }
 }
 
+impl Cell {
+    /// Whether it is one of the layout control's.
+    #[must_use]
+    pub fn is_layout(&self) -> bool {
+        self.candidate.as_deref().is_some_and(|name| Layout::named(name).is_some())
+    }
+}
+
 impl Findings {
     /// Every cell of the run, those of the layout control last.
     pub fn all_cells(&self) -> impl Iterator<Item = &Cell> {
         self.cells.iter().chain(self.layout.iter().flat_map(|control| &control.cells))
+    }
+
+    /// The cells that the run's validity is about: the candidates', and the control's where there is nothing else.
+    pub fn judged_cells(&self) -> impl Iterator<Item = &Cell> {
+        let control = self.layout.iter().filter(|_| self.cells.is_empty());
+        self.cells.iter().chain(control.flat_map(|control| &control.cells))
     }
 }

@@ -165,7 +165,7 @@ fn foot(findings: &Findings) -> Markup {
 fn name(findings: &Findings, cell: &Cell) -> String {
     let alike = findings.cells.iter().filter(|other| other.scenario == cell.scenario).count();
     match &cell.candidate {
-        Some(candidate) if alike > 1 => format!("{}: {candidate}", cell.scenario),
+        Some(candidate) if alike > 1 || cell.is_layout() => format!("{}: {candidate}", cell.scenario),
         _ => cell.scenario.clone(),
     }
 }

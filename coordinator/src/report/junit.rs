@@ -48,7 +48,7 @@ pub(super) fn results(findings: &Findings) -> String {
 
 /// Whether the run as a whole is to be believed.
 fn measurement(findings: &Findings) -> Suite {
-    let doubts = findings.cells.iter().flat_map(doubts).map(ToString::to_string);
+    let doubts = findings.judged_cells().flat_map(doubts).map(ToString::to_string);
     let why: Vec<String> = findings.reasons.iter().cloned().chain(doubts).collect();
     let message = format!("the measurement is {}", findings.validity.name());
     let ending = match findings.validity {

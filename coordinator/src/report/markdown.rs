@@ -40,7 +40,7 @@ fn reasons(findings: &Findings) -> String {
     let mut lines = Vec::new();
     lines.extend(findings.look.as_ref().map(|planned| plain(&look(planned))));
     lines.extend(findings.reasons.iter().map(|reason| plain(reason)));
-    for cell in &findings.cells {
+    for cell in findings.judged_cells() {
         lines.extend(doubts(cell).iter().map(|finding| doubt(cell, finding, "")));
         let labelled = |finding: &&Finding| finding.reason.code() != "simulated";
         let warnings = cell.assessment.warnings.iter().filter(labelled);

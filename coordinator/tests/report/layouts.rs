@@ -132,6 +132,10 @@ fn layouts_alone_are_measured_and_nothing_is_compared() {
     assert!(!matches!(findings.validity, Validity::Valid));
     let human = flat(&print(Format::Human, |reporter| reporter.findings(&findings).unwrap()));
     assert!(human.contains("the code-layout noise is unknown"), "{human}");
+    assert!(
+        human.contains("burst-100, baseline-layout1: ") && human.contains("→"),
+        "with what to do: {human}"
+    );
 }
 
 #[test]

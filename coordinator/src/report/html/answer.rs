@@ -119,7 +119,7 @@ fn doubtful(findings: &Findings) -> Said {
         Validity::Invalid(_) => ("bad", "!", "No answer: this measurement must not be believed."),
         _ => ("open", "?", "No answer yet: the measurement does not show that it is right."),
     };
-    let firsts = || findings.cells.iter().filter_map(|cell| Some((cell, doubts(cell).first()?))).take(3);
+    let firsts = || findings.judged_cells().filter_map(|cell| Some((cell, doubts(cell).first()?))).take(3);
     let mut more: Vec<String> = findings.reasons.iter().map(|reason| format!("{reason}.")).collect();
     more.extend(firsts().map(|(cell, finding)| format!("{}: {finding}.", name(findings, cell))));
     let mut advice: Vec<&str> = firsts().map(|(_, finding)| finding.reason.advice()).collect();

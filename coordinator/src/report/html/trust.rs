@@ -35,7 +35,7 @@ pub(super) fn draw(findings: &Findings) -> Markup {
 }
 
 fn reasons(findings: &Findings) -> Markup {
-    let items: Vec<Markup> = findings.cells.iter().flat_map(|cell| of_cell(findings, cell)).collect();
+    let items: Vec<Markup> = findings.judged_cells().flat_map(|cell| of_cell(findings, cell)).collect();
     html! {
         @if items.is_empty() && findings.reasons.is_empty() {
             p { "Every check that applies was passed, and nothing else speaks against it." }

@@ -14,7 +14,7 @@ pub(super) fn print(page: &mut Page, findings: &Findings) {
     for reason in &findings.reasons {
         page.item(reason);
     }
-    for cell in &findings.cells {
+    for cell in findings.judged_cells() {
         reasons(page, cell, findings.validity.name());
     }
 }
@@ -37,10 +37,16 @@ pub(in crate::report) fn doubts(cell: &Cell) -> &[Finding] {
     }
 }
 
+/// The scenario, and of a layout its name.
+fn place(cell: &Cell) -> String {
+    let layout = cell.candidate.as_ref().filter(|_| cell.is_layout());
+    layout.map_or_else(|| cell.scenario.clone(), |layout| format!("{}, {layout}", cell.scenario))
+}
+
 /// The reasons of one weight, and after each kind what to do about it.
 fn list(page: &mut Page, cell: &Cell, word: &str, findings: &[Finding]) {
     for (at, finding) in findings.iter().enumerate() {
-        page.item(&format!("{}: {word}{finding}", cell.scenario));
+        page.item(&format!("{}: {word}{finding}", place(cell)));
         let code = finding.reason.code();
         if findings.get(at + 1).is_none_or(|next| next.reason.code() != code) {
             page.sentence(&format!("→ {}", finding.reason.advice()), 4, 6);
