@@ -125,7 +125,8 @@ impl<'a> Table<'a> {
         if self.row(Row::Faster { high: effect.ci.high, limit: -tau }, effect.ci.high < -tau) {
             return self.unless_forbidden(Verdict::Faster);
         }
-        if self.row(Row::Same { tost: effect.tost, limit: tau }, effect.tost.within(tau)) {
+        let alpha = self.question.settings.alpha;
+        if self.row(Row::Same { tost: effect.tost, alpha, limit: tau }, effect.tost.within(tau)) {
             return Verdict::Same;
         }
         let rounds_needed = self.rounds_needed();

@@ -71,10 +71,12 @@ pub enum Row {
         /// α.
         alpha: f64,
     },
-    /// The 90 % interval lies inside ±τ′.
+    /// The interval of the two one-sided tests lies inside ±τ′.
     Same {
-        /// The 90 % interval.
+        /// That interval, at 1 − 2α: 90 % without a planned look.
         tost: Interval,
+        /// α.
+        alpha: f64,
         /// τ′.
         limit: f64,
     },
@@ -123,7 +125,11 @@ impl fmt::Display for Row {
             Self::HolmDisagrees { adjusted, alpha } => {
                 write!(f, "p after Holm {adjusted:.4} above {alpha}")
             }
-            Self::Same { tost, limit } => write!(f, "90 % interval {tost} inside ±{}", Percent(limit)),
+            Self::Same { tost, alpha, limit } => {
+                // As short as it can be: 90, 90.4, 99.
+                let level = (1000.0 * (1.0 - 2.0 * alpha)).round() / 10.0;
+                write!(f, "{level} % interval {tost} inside ±{}", Percent(limit))
+            }
             Self::Open { mde, rounds_needed: Some(rounds) } => {
                 write!(f, "undecided: could see {}, {rounds} rounds would do", Percent(mde))
             }
@@ -131,5 +137,21 @@ impl fmt::Display for Row {
                 write!(f, "undecided: could see {}, no number of rounds would do", Percent(mde))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_of_same_has_the_level_that_was_used() {
+        let said = |alpha| {
+            let tost = Interval { low: -0.01, high: 0.01 };
+            Row::Same { tost, alpha, limit: 0.02 }.to_string()
+        };
+        let levels = [0.05, 0.048, 0.005].map(|alpha| said(alpha).split(" [").next().map(str::to_owned));
+        let expected = ["90 % interval", "90.4 % interval", "99 % interval"];
+        assert_eq!(levels.map(Option::unwrap), expected);
     }
 }
