@@ -64,6 +64,17 @@ fn a_lost_host_is_not_waited_for_and_has_its_place_when_it_comes_back() {
 }
 
 #[test]
+fn an_agent_that_goes_after_its_worker_is_named_too() {
+    let mut fleet = started(1);
+    fleet.until(is_part);
+    kill(&mut fleet, Ticket(2));
+    fleet.feed(Event::AgentLost(OTHER));
+    fleet.settle();
+    assert_eq!(fleet.ended(), RunState::Complete);
+    assert_eq!(fleet.notes, [NoticeKind::WorkerLost, NoticeKind::Shrunk, NoticeKind::AgentLost]);
+}
+
+#[test]
 fn when_the_last_slot_is_lost_the_block_is_run_again() {
     let mut fleet = started(1);
     fleet.until(is_loaded);

@@ -98,6 +98,9 @@ impl Core {
         if !hit.is_empty() {
             let message = format!("the agent of {host} was lost, and its workers with it");
             self.lost(now, &hit, NoticeKind::AgentLost, &message, effects);
+        } else if self.script.shrink && !matches!(self.phase, Phase::Clearing(Next::End(_))) {
+            // Its workers were missed before: why their slots stay empty from here on must be told all the same.
+            self.note(NoticeKind::AgentLost, format!("the agent of {host} was lost"), effects);
         }
     }
 
