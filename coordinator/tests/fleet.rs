@@ -34,3 +34,5 @@ mod scale;
 mod slurm;
 #[path = "fleet/ssh.rs"]
 mod ssh;
+#[path = "fleet/unlike.rs"]
+mod unlike;

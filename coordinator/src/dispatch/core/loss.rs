@@ -121,7 +121,7 @@ impl Core {
         {
             return;
         }
-        let reason = format!("the agent of {} ended ({})", lost.host, lost.exit);
+        let reason = format!("the agent of {} ended ({}){}", lost.host, lost.exit, self.not_let_in());
         if self.phase == Phase::Trial {
             self.note(NoticeKind::AgentLost, reason.clone(), effects);
         }
