@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use contract::credentials::{Credentials, CredentialsError, Secrets, Token};
 use contract::wire::{BenchServer, DESCRIPTORS, MESSAGE_LIMIT};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tonic::transport::Server;
 
@@ -15,6 +15,9 @@ use super::execute::ExecuteError;
 use crate::certs;
 use crate::fleet::session::{self, Desk, GateLimits};
 
+/// Callers that the system keeps until they are let in: beyond them it drops a knock, and who knocked tries again after
+/// a second.
+const KNOCKING: u32 = 4096;
 /// Callers that may be inside without having introduced themselves, beside those who are expected: all workers of a
 /// fleet are started at the same moment.
 const WAITING: usize = 256;
@@ -142,6 +145,13 @@ pub(super) fn fresh_token() -> Token {
     Token::new(&entropy::<32>().iter().map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(KNOCKING)
+}
+
 /// Serves until the returned guard is dropped; gives the port. So many sessions are `expected`.
 pub(super) async fn serve(
     desk: Desk,
@@ -149,7 +159,7 @@ pub(super) async fn serve(
     expected: usize,
 ) -> Result<(u16, oneshot::Sender<()>), ExecuteError> {
     let bind = |source| ExecuteError::Bind { address: door.listen, source };
-    let listener = TcpListener::bind(door.listen).await.map_err(bind)?;
+    let listener = listen(door.listen).map_err(bind)?;
     let port = listener.local_addr().map_err(bind)?.port();
     let tls = door.secrets.credentials.as_ref().map(session::acceptor).transpose()?;
     let waiting = WAITING + expected;
