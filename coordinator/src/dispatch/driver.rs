@@ -25,10 +25,8 @@ use super::roster::Roster;
 use crate::fleet::session::{Incoming, SessionEvent};
 use crate::record::Expected;
 
-/// From the decision to start until the start instant: enough for the message to reach every worker …
+/// From the decision to start until the start instant: enough for the message to reach every worker.
 const START_MARGIN: Duration = Duration::from_millis(100);
-/// … of however many: they are told one after the other.
-const START_EACH: Duration = Duration::from_micros(250);
 /// How long a start waits for somebody's first answer to a ping.
 const CLOCK_PATIENCE: Duration = Duration::from_secs(5);
 /// Between two looks whether it is there.
@@ -283,8 +281,7 @@ impl Driver<'_> {
             self.held = Some(held);
             return None;
         }
-        let workers = u32::try_from(held.tickets.len()).unwrap_or(u32::MAX);
-        let start = self.epoch.elapsed() + START_MARGIN + START_EACH * workers;
+        let start = self.epoch.elapsed() + START_MARGIN;
         for (peer, clock) in peers().filter_map(|(_, peer)| Some((peer, peer.clock()?))) {
             let (at, uncertainty) = (clock.on_peer(start), clock.uncertainty);
             peer.send(Down::Start { attempt: held.attempt, at, uncertainty });

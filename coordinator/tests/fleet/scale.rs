@@ -16,6 +16,7 @@ use contract::record::Record;
 use contract::spec::Assignment;
 use contract::wire::{BenchClient, DownItem, UpItem};
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::{Instant, interval, sleep_until};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
@@ -165,6 +166,8 @@ async fn worker(crowd: Arc<Crowd>, ticket: Ticket, ended: mpsc::Sender<Ticket>) 
                 Down::Start { attempt, at, uncertainty } => {
                     sleep_until(crowd.epoch + at).await;
                     let late = crowd.clock().saturating_sub(at);
+                    // Everybody looks at the clock before anybody goes to work: all share this thread.
+                    yield_now().await;
                     caller.say(Up::Started(attempt)).await;
                     let share = assignment.take().expect("armed before started");
                     let window =
