@@ -8,7 +8,7 @@ use contract::part::{
     ColdPhase, EngineFacts, Histograms, Origin, Outcomes, Part, Place, StopCause, Usage, Window,
 };
 
-/// A part without its single requests, steps and slices of time. The fields are those of [`Part`].
+/// A part without its single requests, steps and slices of time. The fields are those of [`Part`], and its share.
 #[derive(Clone, Debug)]
 pub struct Kept {
     /// Where it belongs.

@@ -14,17 +14,18 @@
 
 mod loss;
 mod shrink;
+mod turns;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use contract::id::{Attempt, Ticket, TrialKey};
+use contract::id::{Attempt, Ticket};
 use contract::run::{BlockDone, NoticeKind};
 use contract::spec::Planned;
 
 use self::loss::INTERRUPTED;
-use super::event::{Cause, Effect, Ending, Event, Noted, Order, Sight, SpawnOrder};
+use super::event::{Cause, Effect, Ending, Event, Order, Sight, SpawnOrder};
 use super::seats::{Seat, Seats};
 use super::trial::{Crew, Member, Step};
 use crate::schedule::Block;
@@ -352,50 +353,10 @@ impl Core {
         effects.push(Effect::Finish(ending));
     }
 
-    fn note(&self, kind: NoticeKind, message: String, effects: &mut Vec<Effect>) {
-        self.note_in(0, kind, message, effects);
-    }
-
-    /// Notes what became of a slot.
-    fn note_in(&self, slot: u32, kind: NoticeKind, message: String, effects: &mut Vec<Effect>) {
-        if self.script.blocks.is_empty() {
-            return;
-        }
-        let noted = Noted { key: self.key_in(slot), attempt: self.attempt, kind, message };
-        effects.push(Effect::Show(Sight::Note(noted.clone())));
-        effects.push(Effect::Note(noted));
-    }
-
     fn set(&mut self, ticket: Ticket, step: Step) {
         if let Some(member) = self.crew.get_mut(ticket) {
             member.step = step;
         }
-    }
-
-    /// The block whose turn it is; the last one once all are done.
-    fn current(&self) -> &Block {
-        &self.script.blocks[self.block.min(self.script.blocks.len() - 1)]
-    }
-
-    /// The trial whose turn it is, of a duet that of the first slot; the block's last one once all are done.
-    fn key(&self) -> TrialKey {
-        self.key_in(0)
-    }
-
-    /// The trial that a slot takes part in.
-    fn key_in(&self, slot: u32) -> TrialKey {
-        let block = self.current();
-        block.key(block.arm(self.turn.min(block.turns() - 1), slot))
-    }
-
-    fn load_order(&self, slot: u32) -> Order {
-        let block = Box::new(self.current().clone());
-        Order::Load { attempt: self.attempt, block, arm: self.key_in(slot).arm }
-    }
-
-    fn arm_order(&self, member: &Member) -> Order {
-        let block = Box::new(self.current().clone());
-        Order::Arm { attempt: self.attempt, block, arm: self.key_in(member.slot).arm, slot: member.slot }
     }
 }
 
