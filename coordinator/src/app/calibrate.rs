@@ -1,5 +1,6 @@
 //! `calibrate`: compares a build with itself until there are enough comparisons, and keeps how far they strayed.
 
+use stats::rng::Seed;
 use stats::validity::Validity;
 
 use super::history::digests;
@@ -9,16 +10,21 @@ use crate::dispatch::driver::unix_ms;
 use crate::dispatch::event::Cause;
 use crate::error::{AppError, exit};
 use crate::history::{self, Digest};
+use crate::plan::{Overrides, Plan};
 
 /// So many INVALID runs, and more of them than of others, and a host is given up.
-const MOST_INVALID: u32 = 3;
+const MOST_INVALID: u64 = 3;
 
 pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<Verdict, AppError> {
     let store = app.store()?;
-    let (mut made, mut invalid) = (0, 0);
+    let (mut made, mut invalid): (u64, u64) = (0, 0);
     loop {
         let source = args.source();
-        let prepared = run::new(&source, &args.changes.overrides(), &args.variant, true, None)?;
+        let flags = args.changes.overrides();
+        let seed = flags.seed.map(|seed| Seed(seed).child("calibrate").nth(made).0 & Plan::SEED_MAX);
+        // Comparisons of the same orders and requests would be one, seen several times.
+        let flags = Overrides { seed, ..flags };
+        let prepared = run::new(&source, &flags, &args.variant, true, None)?;
         let id = prepared.run;
         let measured = run::measured(app, prepared, &store)?;
         run::keep(&store, id, &measured)?;
@@ -27,7 +33,7 @@ pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<Verdi
         }
         let doubted = matches!(measured.findings.validity, Validity::Invalid(_));
         made += 1;
-        invalid += u32::from(doubted);
+        invalid += u64::from(doubted);
         // One disturbed run is left out and counted. Of a host on which most measurements must not be believed nothing
         // can be learnt, however often it is tried.
         if invalid >= MOST_INVALID && 2 * invalid > made {

@@ -1,5 +1,6 @@
 //! Histories through the real program: tags and remarks, and a step of the simulated engine found where it is.
 
+use coordinator::store::RunSummary;
 use serde_json::Value;
 
 use crate::ground::{Ended, Ground};
@@ -29,7 +30,12 @@ fn a_calibrated_host_raises_the_tolerance_of_later_runs() {
     let ground = Ground::new();
     // Enough requests for the primary measure to be compared.
     let path = ground.plan(&plan(1.0, 24));
-    let made = ground.run(&["calibrate", &path, "--aa", "2", "--output", "json"]);
+    let made = ground.run(&["calibrate", &path, "--aa", "2", "--seed", "5", "--output", "json"]);
+    let store = ground.store();
+    let seed = |run: &RunSummary| store.read_outline(run.run).unwrap().header.seed;
+    let seeds: Vec<u64> = store.runs().unwrap().iter().map(seed).collect();
+    store.close().unwrap();
+    assert!(seeds.len() == 2 && seeds[0] != seeds[1], "each comparison draws anew: {seeds:?}");
     assert!(matches!(made.code, Some(0 | 4)), "{made:?}");
     let made: Value = serde_json::from_str(&made.stdout).unwrap();
     assert_eq!(made["calibration"]["runs"], 2, "{made}");
