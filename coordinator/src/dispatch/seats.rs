@@ -42,6 +42,11 @@ impl Seats {
         Some(&home.name)
     }
 
+    /// The name of an agent that is there.
+    pub(super) fn name(&self, agent: AgentId) -> Option<&str> {
+        self.homes.iter().find(|home| home.agent == Some(agent)).map(|home| home.name.as_str())
+    }
+
     pub(super) fn count(&self) -> u32 {
         self.homes.iter().filter(|home| home.agent.is_some()).map(|home| home.slots).sum()
     }

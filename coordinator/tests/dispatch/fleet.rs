@@ -78,6 +78,8 @@ pub(crate) struct Fleet {
     pub(crate) notes: Vec<NoticeKind>,
     /// Arm of each of them.
     pub(crate) noted: Vec<Arm>,
+    /// Words of each of them.
+    pub(crate) said: Vec<String>,
     pub(crate) stops: Vec<(Ticket, Duration)>,
     pub(crate) ending: Option<Ending>,
 }
@@ -94,6 +96,7 @@ impl Fleet {
             committed: Vec::new(),
             notes: Vec::new(),
             noted: Vec::new(),
+            said: Vec::new(),
             stops: Vec::new(),
             ending: None,
         }
@@ -140,6 +143,7 @@ impl Fleet {
             Effect::Note(noted) => {
                 self.notes.push(noted.kind);
                 self.noted.push(noted.key.arm);
+                self.said.push(noted.message);
             }
             Effect::Show(_) => {}
             Effect::Finish(ending) => {

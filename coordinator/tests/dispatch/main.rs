@@ -12,7 +12,7 @@ use contract::run::{NoticeKind, RunState};
 use coordinator::dispatch::core::Script;
 use coordinator::dispatch::event::{AgentId, Cause, Event, Word};
 
-use self::fleet::{Fleet, HOST, delivery, ended, joined, killed, limits, said, script};
+use self::fleet::{Fleet, HOST, delivery, ended, exited, joined, killed, limits, said, script};
 
 fn is_loaded(event: &Event) -> bool {
     matches!(event, Event::Said { word: Word::Loaded(_), .. })
@@ -252,6 +252,19 @@ fn a_lost_host_takes_its_workers_along_and_the_block_waits_for_slots() {
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Complete);
     assert!(fleet.committed.iter().all(|b| b.attempt == Attempt(2)));
+}
+
+/// What ends a host's agent often ends its workers a moment earlier.
+#[test]
+fn a_worker_that_ends_before_its_agent_names_the_host_and_the_agent_is_noted_too() {
+    let mut fleet = started(1, 2);
+    fleet.until(is_part);
+    fleet.answers.clear();
+    fleet.feed(exited(Ticket(1)));
+    assert_eq!(fleet.said, ["the worker in slot 0 on host-0001 ended before its part came (exit code 0)"]);
+    fleet.feed(Event::AgentLost(HOST));
+    assert_eq!(fleet.notes, [NoticeKind::WorkerLost, NoticeKind::AgentLost]);
+    assert_eq!(fleet.said[1], "the agent of host-0001 was lost");
 }
 
 #[test]

@@ -154,6 +154,8 @@ impl<'a> Agent<'a> {
         let ended = loop {
             tokio::select! {
                 biased;
+                // First: what told it to leave may have told its workers too, and it is lost as a whole, not they.
+                () = leave.asked() => return self.leave().await,
                 event = self.link.next() => match event {
                     Ok(Event::Said(Down::Drain)) => break Ok(()),
                     Ok(Event::Said(down)) => self.on(down),
@@ -165,7 +167,6 @@ impl<'a> Agent<'a> {
                     let next = self.fetching.searched(searched);
                     self.carry_out(next);
                 }
-                () = leave.asked() => return self.leave().await,
             }
         };
         self.joined = None;

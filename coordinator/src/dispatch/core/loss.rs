@@ -31,22 +31,22 @@ impl Core {
     pub(super) fn exited(&mut self, now: Duration, ticket: Ticket, how: &str, effects: &mut Vec<Effect>) {
         self.parked.retain(|member| member.ticket != ticket);
         let Some(member) = self.crew.get_mut(ticket) else { return };
-        let (step, slot) = (member.step, member.slot);
+        let (step, who) = (member.step, member.clone());
         member.step = Step::Gone;
         if self.phase == Phase::Trial && step < Step::Leaving {
-            let message = format!("the worker in slot {slot} ended before its part came ({how})");
+            let message = format!("{} ended before its part came ({how})", self.words_for(&who));
             self.lost(now, &[ticket], NoticeKind::WorkerLost, &message, effects);
         }
     }
 
     pub(super) fn worker_silent(&mut self, now: Duration, ticket: Ticket, effects: &mut Vec<Effect>) {
-        let Some(member) = self.crew.get_mut(ticket) else {
+        let Some(member) = self.crew.get_mut(ticket).cloned() else {
             self.parked.retain(|member| member.ticket != ticket);
             return;
         };
         // A worker that was told to leave closes its session before its process has ended.
         if self.phase == Phase::Trial && member.step < Step::Leaving {
-            let message = format!("the worker in slot {} fell silent", member.slot);
+            let message = format!("{} fell silent", self.words_for(&member));
             self.lost(now, &[ticket], NoticeKind::WorkerSilent, &message, effects);
         }
     }
@@ -95,11 +95,11 @@ impl Core {
             }
             member.step = Step::Gone;
         }
-        if !hit.is_empty() {
+        if self.phase == Phase::Trial && !hit.is_empty() {
             let message = format!("the agent of {host} was lost, and its workers with it");
             self.lost(now, &hit, NoticeKind::AgentLost, &message, effects);
-        } else if self.script.shrink && !matches!(self.phase, Phase::Clearing(Next::End(_))) {
-            // Its workers were missed before: why their slots stay empty from here on must be told all the same.
+        } else if !matches!(self.phase, Phase::Clearing(Next::End(_))) {
+            // Its workers were missed before: why their slots are empty from here on must be told all the same.
             self.note(NoticeKind::AgentLost, format!("the agent of {host} was lost"), effects);
         }
     }
@@ -242,8 +242,14 @@ impl Core {
             return;
         }
         let Some(late) = self.crew.slowest().cloned() else { return };
-        let message = format!("the worker in slot {} {} in time", late.slot, late.step.overdue());
+        let message = format!("{} {} in time", self.words_for(&late), late.step.overdue());
         self.lost(now, &[late.ticket], NoticeKind::Overdue, &message, effects);
+    }
+
+    /// A worker, and the host it runs on: what ends the one often has its cause in the other.
+    fn words_for(&self, member: &Member) -> String {
+        let host = self.seats.name(member.seat.agent).map(|name| format!(" on {name}"));
+        format!("the worker in slot {}{}", member.slot, host.unwrap_or_default())
     }
 
     fn kill_all(&self, effects: &mut Vec<Effect>) {
