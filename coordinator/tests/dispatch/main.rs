@@ -1,18 +1,20 @@
 //! The dispatch core, event by event: every hard order of losses, late messages and Ctrl-C.
 
+mod duet;
 mod fleet;
+mod hosts;
 mod random;
 mod shrink;
 
 use std::time::Duration;
 
 use contract::id::{Arm, Attempt, Ticket, TrialKey};
-use contract::message::{Exit, Failure, FailureKind};
+use contract::message::{Failure, FailureKind};
 use contract::run::{NoticeKind, RunState};
 use coordinator::dispatch::core::Script;
-use coordinator::dispatch::event::{AgentId, Cause, Event, Word};
+use coordinator::dispatch::event::{Cause, Event, Word};
 
-use self::fleet::{Fleet, HOST, delivery, ended, exited, joined, killed, limits, said, script};
+use self::fleet::{Fleet, HOST, delivery, joined, killed, limits, said, script};
 
 fn is_loaded(event: &Event) -> bool {
     matches!(event, Event::Said { word: Word::Loaded(_), .. })
@@ -45,43 +47,6 @@ fn a_quiet_run_does_every_trial_once_in_the_planned_order() {
 }
 
 /// Both builds at once, neighbours of different arms, and one turn a block.
-#[test]
-fn a_duet_runs_both_arms_at_once_in_slots_of_their_own() {
-    let mut script = script(2, 4);
-    script.blocks.iter_mut().for_each(|block| (block.duet, block.trials) = (true, 2));
-    script.blocks[1].order.reverse();
-    let mut fleet = Fleet::new(script);
-    fleet.feed(joined(HOST, 4));
-    assert_eq!(fleet.spawned.len(), 4, "nobody waits for the other arm");
-    fleet.settle();
-    assert_eq!(fleet.ended(), RunState::Complete);
-    let mut kept: Vec<_> = fleet.kept.iter().map(|p| (p.key.round, p.slot, p.key.arm)).collect();
-    kept.sort_unstable();
-    let arms = [[Arm::B, Arm::A, Arm::B, Arm::A], [Arm::A, Arm::B, Arm::A, Arm::B]];
-    let expected: Vec<_> = (0..2)
-        .flat_map(|round| (0..4).map(move |slot| (round, slot, arms[round as usize][slot as usize])))
-        .collect();
-    assert_eq!(kept, expected);
-    assert_eq!(fleet.committed.iter().map(|b| b.planned_requests).sum::<u64>(), 2 * 2 * 10);
-    assert_eq!(fleet.notes, []);
-}
-
-#[test]
-fn a_loss_in_a_duet_repeats_both_arms_and_names_the_one_that_lost_it() {
-    let mut script = script(1, 2);
-    script.blocks[0].duet = true;
-    let mut fleet = Fleet::new(script);
-    fleet.feed(joined(HOST, 2));
-    fleet.until(is_part);
-    fleet.forget(Ticket(2));
-    fleet.feed(killed(Ticket(2)));
-    fleet.settle();
-    assert_eq!((fleet.ended(), fleet.committed[0].attempt), (RunState::Complete, Attempt(2)));
-    let accepted: Vec<_> = fleet.kept.iter().filter(|p| p.attempt == Attempt(2)).collect();
-    assert_eq!(accepted.len(), 2, "both arms again");
-    assert_eq!(fleet.noted[0], Arm::A, "slot 1 had arm A");
-}
-
 #[test]
 fn nothing_starts_before_enough_slots_are_there_and_nobody_waits_for_ever() {
     let mut fleet = Fleet::new(script(1, 4));
@@ -237,64 +202,6 @@ fn a_worker_that_will_not_leave_is_killed_and_its_part_stays() {
     assert_eq!(fleet.stops, [(Ticket(1), Duration::ZERO)]);
     fleet.settle();
     assert_eq!((fleet.ended(), fleet.notes.len()), (RunState::Complete, 0));
-}
-
-#[test]
-fn a_lost_host_takes_its_workers_along_and_the_block_waits_for_slots() {
-    let mut fleet = started(1, 2);
-    fleet.until(is_part);
-    fleet.answers.clear();
-    fleet.spawned.clear();
-    fleet.feed(Event::AgentLost(HOST));
-    assert_eq!(fleet.notes, [NoticeKind::AgentLost]);
-    assert!(fleet.spawned.is_empty());
-    fleet.feed(joined(AgentId(2), 2));
-    fleet.settle();
-    assert_eq!(fleet.ended(), RunState::Complete);
-    assert!(fleet.committed.iter().all(|b| b.attempt == Attempt(2)));
-}
-
-/// What ends a host's agent often ends its workers a moment earlier.
-#[test]
-fn a_worker_that_ends_before_its_agent_names_the_host_and_the_agent_is_noted_too() {
-    let mut fleet = started(1, 2);
-    fleet.until(is_part);
-    fleet.answers.clear();
-    fleet.feed(exited(Ticket(1)));
-    assert_eq!(fleet.said, ["the worker in slot 0 on host-0001 ended before its part came (exit code 0)"]);
-    fleet.feed(Event::AgentLost(HOST));
-    assert_eq!(fleet.notes, [NoticeKind::WorkerLost, NoticeKind::AgentLost]);
-    assert_eq!(fleet.said[1], "the agent of host-0001 was lost");
-}
-
-#[test]
-fn an_agent_that_nobody_starts_again_ends_the_run_and_is_named() {
-    for session_first in [true, false] {
-        let mut fleet = started(1, 2);
-        fleet.until(is_part);
-        fleet.answers.clear();
-        fleet.spawned.clear();
-        if session_first {
-            fleet.feed(Event::AgentLost(HOST));
-        }
-        fleet.feed(ended(Exit { code: None, signal: Some(9), tail: String::new() }));
-        if !session_first {
-            fleet.feed(Event::AgentLost(HOST));
-        }
-        assert_eq!((fleet.ended(), &fleet.notes[..]), (RunState::Failed, &[NoticeKind::AgentLost][..]));
-        let reason = fleet.ending.expect("the run has ended").reason;
-        assert_eq!(reason, "the agent of this host ended (killed by signal 9)");
-    }
-}
-
-#[test]
-fn an_agent_that_ends_while_the_run_is_stopped_changes_nothing() {
-    let mut fleet = started(1, 1);
-    fleet.until(is_part);
-    fleet.feed(Event::Interrupt);
-    fleet.feed(ended(Exit::default()));
-    fleet.settle();
-    assert_eq!(fleet.ended(), RunState::Stopped);
 }
 
 #[test]
