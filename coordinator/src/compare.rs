@@ -40,6 +40,7 @@ use stats::compare::{Settings, Stage, Verdict};
 use stats::rng::Seed;
 use stats::validity::{Assessment, Checked, Thresholds, Validity};
 
+use crate::layout::Layout;
 use crate::plan::Plan;
 use crate::schedule::{Block, Lineup};
 use crate::store::RunRecord;
@@ -79,6 +80,8 @@ pub struct Cell {
     pub index: u32,
     /// Name of the scenario.
     pub scenario: String,
+    /// What it is called: its scenario, and the candidate where there are several.
+    pub title: String,
     /// Requests of one trial.
     pub requests: u32,
     /// Baseline's name.
@@ -269,6 +272,7 @@ impl Room<'_> {
         };
         Cell {
             index: block.cell,
+            title: self.title(block),
             scenario: scenario.name.clone(),
             requests: scenario.requests(),
             alpha: self.settings.alpha,
@@ -281,6 +285,18 @@ impl Room<'_> {
             places: primary.and_then(of_places),
             signals: primary.map(signals::signals).unwrap_or_default(),
             metrics,
+        }
+    }
+
+    fn title(&self, block: &Block) -> String {
+        let scenario = &self.plan.scenarios[block.scenario as usize].name;
+        let others = self.record.header.variants.iter().skip(1);
+        let candidates = others.filter(|variant| Layout::named(&variant.name).is_none()).count();
+        match &block.candidate {
+            Some(candidate) if candidates > 1 || block.layout().is_some() => {
+                format!("{scenario}, {candidate}")
+            }
+            _ => scenario.clone(),
         }
     }
 }

@@ -87,7 +87,7 @@ fn body(findings: &Findings, scenes: &[Scene<'_>]) -> Markup {
             @if !findings.cells.is_empty() {
                 section id="answers" {
                     h2 { "Load by load" }
-                    div class="cards" { @for cell in &findings.cells { (card::draw(findings, cell)) } }
+                    div class="cards" { @for cell in &findings.cells { (card::draw(cell)) } }
                 }
             }
             (trust::draw(findings))
@@ -125,7 +125,7 @@ fn scenario(scene: &Scene<'_>) -> Markup {
     let (done, planned) = cell.rounds;
     html! {
         section class="scenario" id=(scene.id("all")) {
-            h2 { (name(findings, cell)) }
+            h2 { (&cell.title) }
             p class="about" {
                 (load(&findings.plan.scenarios[at])) "; " (done) " of " (count(planned.into(), "round")) "."
             }
@@ -158,15 +158,6 @@ fn foot(findings: &Findings) -> Markup {
                 li { code { "coordinator runs export " (run) } " to take it elsewhere and recompute it" }
             }
         }
-    }
-}
-
-/// What a cell is called: its load, and the candidate where there are several.
-fn name(findings: &Findings, cell: &Cell) -> String {
-    let alike = findings.cells.iter().filter(|other| other.scenario == cell.scenario).count();
-    match &cell.candidate {
-        Some(candidate) if alike > 1 || cell.is_layout() => format!("{}: {candidate}", cell.scenario),
-        _ => cell.scenario.clone(),
     }
 }
 

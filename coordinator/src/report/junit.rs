@@ -3,7 +3,7 @@
 //! that a run which never measured cannot read as a pass. Owns the escaping; must not decide anything.
 
 use stats::compare::{Decision, Verdict};
-use stats::validity::Validity;
+use stats::validity::{Validity, alike};
 
 use super::human::words::{NBSP, Unit, change, count, interval, layout, percent, plain_level, tolerance};
 use super::human::{doubts, headline};
@@ -48,7 +48,8 @@ pub(super) fn results(findings: &Findings) -> String {
 
 /// Whether the run as a whole is to be believed.
 fn measurement(findings: &Findings) -> Suite {
-    let doubts = findings.judged_cells().flat_map(doubts).map(ToString::to_string);
+    let found = |cell| alike(doubts(cell)).into_iter().map(|one| format!("{}: {one}", cell.title));
+    let doubts = findings.judged_cells().flat_map(found);
     let why: Vec<String> = findings.reasons.iter().cloned().chain(doubts).collect();
     let message = format!("the measurement is {}", findings.validity.name());
     let ending = match findings.validity {

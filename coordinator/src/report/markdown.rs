@@ -4,14 +4,14 @@
 use contract::identity::HostFacts;
 use contract::run::{RunState, VariantRecord};
 use stats::compare::Estimate;
-use stats::validity::Finding;
+use stats::validity::{Alike, alike};
 
 use super::human::provenance::{before, frequency, model, topology};
 use super::human::words::{
     NBSP, NONE, Unit, change, count, date, interval, layout_mark, look, percent, plain_level, tolerance,
     value,
 };
-use super::human::{doubts, headline, labels, layouts, notes};
+use super::human::{doubts, headline, labels, layouts, notes, worth_a_line};
 use crate::compare::{Cell, Findings, LayoutControl, MetricComparison, Outcome};
 
 /// Keeps GitHub from reading a mention or a reference into a name.
@@ -41,19 +41,17 @@ fn reasons(findings: &Findings) -> String {
     lines.extend(findings.look.as_ref().map(|planned| plain(&look(planned))));
     lines.extend(findings.reasons.iter().map(|reason| plain(reason)));
     for cell in findings.judged_cells() {
-        lines.extend(doubts(cell).iter().map(|finding| doubt(cell, finding, "")));
-        let labelled = |finding: &&Finding| finding.reason.code() != "simulated";
-        let warnings = cell.assessment.warnings.iter().filter(labelled);
-        lines.extend(warnings.map(|finding| doubt(cell, finding, "note: ")));
-        lines.extend(notes(cell).iter().map(|note| plain(&format!("{}: note: {note}", cell.scenario))));
+        lines.extend(alike(doubts(cell)).iter().map(|found| doubt(cell, found, "")));
+        lines.extend(alike(&worth_a_line(cell)).iter().map(|found| doubt(cell, found, "note: ")));
+        lines.extend(notes(cell).iter().map(|note| plain(&format!("{}: note: {note}", cell.title))));
     }
     let losses = findings.losses().map(|notice| format!("lost: {}", plain(&notice.message)));
     lines.extend(losses);
     if lines.is_empty() { String::new() } else { format!("\n{}", list(&lines)) }
 }
 
-fn doubt(cell: &Cell, finding: &Finding, word: &str) -> String {
-    let text = format!("{}: {word}{finding}; {}", cell.scenario, finding.reason.advice());
+fn doubt(cell: &Cell, found: &Alike<'_>, word: &str) -> String {
+    let text = format!("{}: {word}{found}; {}", cell.title, found.worst.reason.advice());
     plain(&text)
 }
 

@@ -120,7 +120,7 @@ fn several_candidates_are_answered_one_by_one() {
     let page = of(Story { candidates: vec!["pgo", "pgo-program"], ..sound() });
     says(&page, "Is pgo or pgo-program faster than baseline?");
     assert_eq!(page.matches("class=\"card\"").count(), 4);
-    says(&page, "burst-100: pgo-program");
+    says(&page, "burst-100, pgo-program");
     // Each answer says whose it is; a single one has no need to.
     assert_eq!(["pgo: ", "pgo-program: "].map(|who| page.matches(&format!("</span> {who}")).count()), [1, 1]);
     assert_eq!(of(sound()).matches("</span> pgo: ").count(), 0);

@@ -180,3 +180,21 @@ fn colour_changes_no_letter() {
         .fold(coloured, |text, code| text.replace(&format!("\u{1b}[1;{code}m"), ""));
     assert_eq!(stripped.replace("\u{1b}[0m", ""), plain);
 }
+
+#[test]
+fn one_reason_in_every_arm_is_one_line_and_of_several_candidates_each_is_named() {
+    let late = Duration::from_millis(40);
+    let text = short(Story { candidates: vec!["pgo", "other"], late, ..Story::default() });
+    for who in ["pgo", "other"] {
+        says(
+            &text,
+            &format!("burst-100, {who}: INVALID: what was measured must not be believed: requests sent late"),
+        );
+        says(&text, &format!("- burst-100, {who}: requests sent late: p99 40.0ms, limit"));
+    }
+    assert_eq!(flat(&text).matches("- burst-100, pgo: requests sent late").count(), 1);
+    says(&text, "(worst in arm A; also in B and A2)");
+    let single = short(Story { late, ..Story::default() });
+    says(&single, "burst-100: INVALID");
+    silent(&single, "burst-100, pgo");
+}

@@ -3,11 +3,11 @@
 
 use maud::{Markup, html};
 use stats::compare::Verdict;
-use stats::validity::Validity;
+use stats::validity::{Validity, alike};
 
 use super::super::human::words::{Unit, change, value};
 use super::super::human::{doubts, layouts, words};
-use super::{name, prose};
+use super::prose;
 use crate::compare::{Cell, Findings, LayoutControl, Measure, MetricComparison, Outcome};
 
 /// The look of an answer: a class, and a sign beside the word so that colour is never alone.
@@ -119,10 +119,12 @@ fn doubtful(findings: &Findings) -> Said {
         Validity::Invalid(_) => ("bad", "!", "No answer: this measurement must not be believed."),
         _ => ("open", "?", "No answer yet: the measurement does not show that it is right."),
     };
-    let firsts = || findings.judged_cells().filter_map(|cell| Some((cell, doubts(cell).first()?))).take(3);
+    let found = findings.judged_cells().map(|cell| (&cell.title, alike(doubts(cell))));
+    let firsts: Vec<_> =
+        found.filter_map(|(title, found)| Some((title, found.into_iter().next()?))).take(3).collect();
     let mut more: Vec<String> = findings.reasons.iter().map(|reason| format!("{reason}.")).collect();
-    more.extend(firsts().map(|(cell, finding)| format!("{}: {finding}.", name(findings, cell))));
-    let mut advice: Vec<&str> = firsts().map(|(_, finding)| finding.reason.advice()).collect();
+    more.extend(firsts.iter().map(|(title, found)| format!("{title}: {found}.")));
+    let mut advice: Vec<&str> = firsts.iter().map(|(_, found)| found.worst.reason.advice()).collect();
     advice.dedup();
     if !advice.is_empty() {
         more.push(format!("What to do: {}.", advice.join("; ")));

@@ -8,14 +8,14 @@ use super::super::human::headline;
 use super::super::human::words::{Unit, change, interval, level, value};
 use super::answer::{badge, tone};
 use super::scale::Scale;
-use super::{mark, name, scale};
-use crate::compare::{Cell, Findings, MetricComparison, Outcome};
+use super::{mark, scale};
+use crate::compare::{Cell, MetricComparison, Outcome};
 use contract::id::Arm;
 
-pub(super) fn draw(findings: &Findings, cell: &Cell) -> Markup {
+pub(super) fn draw(cell: &Cell) -> Markup {
     html! {
         article class="card" {
-            h3 { a href=(format!("#c{}-all", cell.index)) { (name(findings, cell)) } }
+            h3 { a href=(format!("#c{}-all", cell.index)) { (&cell.title) } }
             @if let Some(verdict) = cell.verdict() { p { (badge(&tone(verdict))) } }
             @if let Some(metric) = cell.primary() { (figures(cell, metric)) }
             p class="said" { (said(cell)) }
@@ -26,7 +26,10 @@ pub(super) fn draw(findings: &Findings, cell: &Cell) -> Markup {
 /// The headline without the name of the load, which stands above it.
 fn said(cell: &Cell) -> String {
     let headline = headline(cell);
-    let rest = headline.strip_prefix(&format!("{}: ", cell.scenario)).unwrap_or(&headline);
+    let rest = [&cell.title, &cell.scenario]
+        .into_iter()
+        .find_map(|name| headline.strip_prefix(&format!("{name}: ")));
+    let rest = rest.unwrap_or(&headline);
     format!("{rest}.")
 }
 

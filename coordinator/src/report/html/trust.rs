@@ -2,13 +2,13 @@
 //! every check with its figure and limit. Must not judge.
 
 use maud::{Markup, html};
-use stats::validity::{CheckResult, Finding, Severity, Validity};
+use stats::validity::{Alike, CheckResult, Finding, Severity, Validity, alike};
 
 use super::super::human::words::look;
-use super::super::human::{doubts, loss, worst};
+use super::super::human::{doubts, loss, worst, worth_a_line};
 use super::answer::{Tone, badge};
 use super::table::Table;
-use super::{Scene, name, prose};
+use super::{Scene, prose};
 use crate::compare::{Cell, Findings};
 
 /// The section above the figures.
@@ -35,7 +35,7 @@ pub(super) fn draw(findings: &Findings) -> Markup {
 }
 
 fn reasons(findings: &Findings) -> Markup {
-    let items: Vec<Markup> = findings.judged_cells().flat_map(|cell| of_cell(findings, cell)).collect();
+    let items: Vec<Markup> = findings.judged_cells().flat_map(of_cell).collect();
     html! {
         @if items.is_empty() && findings.reasons.is_empty() {
             p { "Every check that applies was passed, and nothing else speaks against it." }
@@ -49,27 +49,23 @@ fn reasons(findings: &Findings) -> Markup {
 }
 
 /// Doubts and notes of one cell.
-fn of_cell(findings: &Findings, cell: &Cell) -> Vec<Markup> {
-    let title = name(findings, cell);
-    let labelled = |finding: &&Finding| finding.reason.code() != "simulated";
-    let warnings: Vec<&Finding> = cell.assessment.warnings.iter().filter(labelled).collect();
-    let doubts: Vec<&Finding> = doubts(cell).iter().collect();
-    let word = cell.assessment.validity.name();
-    [items(&format!("{title}, {word}"), &doubts), items(&format!("{title}, note"), &warnings)].concat()
+fn of_cell(cell: &Cell) -> Vec<Markup> {
+    let (title, word) = (&cell.title, cell.assessment.validity.name());
+    let notes = worth_a_line(cell);
+    [items(&format!("{title}: {word}"), doubts(cell)), items(&format!("{title}: note"), &notes)].concat()
 }
 
-/// One item a kind of reason, with what was found of every arm.
-fn items(title: &str, findings: &[&Finding]) -> Vec<Markup> {
-    let item = |alike: &[&Finding]| {
-        let found = alike.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+/// One item a kind of reason.
+fn items(title: &str, findings: &[Finding]) -> Vec<Markup> {
+    let item = |one: &Alike<'_>| {
         html! {
             li {
-                (title) ": " (found) "."
-                span class="advice" { "→ " (alike[0].reason.advice()) }
+                (title) ": " (one.to_string()) "."
+                span class="advice" { "→ " (one.worst.reason.advice()) }
             }
         }
     };
-    findings.chunk_by(|one, other| one.reason.code() == other.reason.code()).map(item).collect()
+    alike(findings).iter().map(item).collect()
 }
 
 /// Every check that applied to a cell, of each the arm that came worst.

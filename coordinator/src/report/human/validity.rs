@@ -1,7 +1,7 @@
 //! Whether the measurement is to be believed, why not, and what to do; and what was lost on the way. Must not judge.
 
 use contract::run::{Notice, NoticeKind};
-use stats::validity::{CheckResult, Checked, Finding, Quantity, Severity, Validity};
+use stats::validity::{CheckResult, Checked, Finding, Quantity, Severity, Validity, alike};
 
 use super::page::Page;
 use super::table::Table;
@@ -15,18 +15,23 @@ pub(super) fn print(page: &mut Page, findings: &Findings) {
         page.item(reason);
     }
     for cell in findings.judged_cells() {
-        reasons(page, cell, findings.validity.name());
+        reasons(page, findings, cell);
     }
 }
 
-fn reasons(page: &mut Page, cell: &Cell, whole: &str) {
-    let reasons = doubts(cell);
+fn reasons(page: &mut Page, findings: &Findings, cell: &Cell) {
+    let title = &cell.title;
+    let (word, whole) = (cell.assessment.validity.name(), findings.validity.name());
     // The heading has said it, unless this scenario fares better than the whole run.
-    let word = cell.assessment.validity.name();
-    list(page, cell, &if word == whole { String::new() } else { format!("{word}: ") }, reasons);
+    let weight = if word == whole { String::new() } else { format!("{word}: ") };
+    list(page, &format!("{title}: {weight}"), doubts(cell));
+    list(page, &format!("{title}: note: "), &worth_a_line(cell));
+}
+
+/// Warnings that no label has told before.
+pub(in crate::report) fn worth_a_line(cell: &Cell) -> Vec<Finding> {
     let labelled = |finding: &&Finding| finding.reason.code() != "simulated";
-    let warnings: Vec<Finding> = cell.assessment.warnings.iter().filter(labelled).cloned().collect();
-    list(page, cell, "note: ", &warnings);
+    cell.assessment.warnings.iter().filter(labelled).cloned().collect()
 }
 
 /// Why a scenario's measurement is not VALID.
@@ -37,19 +42,14 @@ pub(in crate::report) fn doubts(cell: &Cell) -> &[Finding] {
     }
 }
 
-/// The scenario, and of a layout its name.
-fn place(cell: &Cell) -> String {
-    let layout = cell.candidate.as_ref().filter(|_| cell.is_layout());
-    layout.map_or_else(|| cell.scenario.clone(), |layout| format!("{}, {layout}", cell.scenario))
-}
-
 /// The reasons of one weight, and after each kind what to do about it.
-fn list(page: &mut Page, cell: &Cell, word: &str, findings: &[Finding]) {
-    for (at, finding) in findings.iter().enumerate() {
-        page.item(&format!("{}: {word}{finding}", place(cell)));
-        let code = finding.reason.code();
-        if findings.get(at + 1).is_none_or(|next| next.reason.code() != code) {
-            page.sentence(&format!("→ {}", finding.reason.advice()), 4, 6);
+fn list(page: &mut Page, before: &str, findings: &[Finding]) {
+    let told = alike(findings);
+    for (at, one) in told.iter().enumerate() {
+        page.item(&format!("{before}{one}"));
+        let code = one.worst.reason.code();
+        if told.get(at + 1).is_none_or(|next| next.worst.reason.code() != code) {
+            page.sentence(&format!("→ {}", one.worst.reason.advice()), 4, 6);
         }
     }
 }
@@ -59,7 +59,7 @@ pub(super) fn checks(page: &mut Page, cell: &Cell) {
     if cell.checks.is_empty() {
         return;
     }
-    page.heading(&format!("{}: what the measurement was held to", cell.scenario));
+    page.heading(&format!("{}: what the measurement was held to", cell.title));
     let mut table = Table::new(["check", "arm", "figure", "limit", "result"]).left(&[1, 4]);
     let mut seen: Vec<&str> = Vec::new();
     for (_, checked) in &cell.checks {
@@ -119,7 +119,7 @@ pub(super) fn losses(page: &mut Page, findings: &Findings) {
 pub(in crate::report) fn loss(findings: &Findings, notice: &Notice) -> String {
     let (key, attempt) = (notice.key, notice.attempt.0);
     let scenario = findings.all_cells().find(|cell| cell.index == key.scenario);
-    let scenario = scenario.map_or("?", |cell| &cell.scenario);
+    let scenario = scenario.map_or("?", |cell| &cell.title);
     let place = format!("{scenario}, round {}, arm {}", key.round + 1, key.arm);
     let message = &notice.message;
     match became(findings, notice) {

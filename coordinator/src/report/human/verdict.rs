@@ -2,7 +2,7 @@
 //! settle it. Must not decide anything: the words follow the decision's path.
 
 use stats::compare::{Comparison, Decision, Row, Verdict};
-use stats::validity::Validity;
+use stats::validity::{Validity, alike};
 
 use super::page::Page;
 use super::validity::doubts;
@@ -21,13 +21,15 @@ pub(super) fn headlines(page: &mut Page, cells: &[Cell]) {
 
 /// "burst-100: pgo is FASTER than baseline: …"
 pub(in crate::report) fn headline(cell: &Cell) -> String {
-    let scenario = &cell.scenario;
+    let (scenario, title) = (&cell.scenario, &cell.title);
     let Some(primary) = cell.primary().filter(|_| cell.candidate.is_some()) else { return alone(cell) };
     match &primary.outcome {
         Outcome::Compared { comparison, decision, .. } => {
             let beside =
                 primary.layout.as_ref().and_then(layout).map_or_else(String::new, |l| format!("; {l}"));
-            format!("{scenario}: {}{beside}", compared(cell, primary, comparison, decision))
+            // The candidate is named in all sentences but that.
+            let subject = if decision.verdict == Verdict::Invalid { title } else { scenario };
+            format!("{subject}: {}{beside}", compared(cell, primary, comparison, decision))
         }
         Outcome::Hidden { exceedances, .. } => format!(
             "{scenario}: {} whether {}: {} rests on too few requests ({} beyond it)",
@@ -36,7 +38,7 @@ pub(in crate::report) fn headline(cell: &Cell) -> String {
             primary.measure.label(),
             exceedances
         ),
-        Outcome::Missing { reason } => format!("{scenario}: {}: nothing to compare: {reason}", word(cell)),
+        Outcome::Missing { reason } => format!("{title}: {}: nothing to compare: {reason}", word(cell)),
     }
 }
 
@@ -155,6 +157,7 @@ fn why_invalid(cell: &Cell, metric: &MetricComparison, found: &Comparison, decis
 /// The first reason to doubt, and how many more there are.
 fn first(cell: &Cell) -> String {
     let doubts = doubts(cell);
+    let doubts = alike(doubts);
     let first = doubts.first().map_or_else(String::new, ToString::to_string);
     match doubts.len() {
         0 | 1 => first,

@@ -53,7 +53,7 @@ pub(super) fn print(page: &mut Page, cell: &Cell) {
     if cell.arms.is_empty() {
         return;
     }
-    page.heading(&format!("{}: each arm, median over its trials", cell.scenario));
+    page.heading(&format!("{}: each arm, median over its trials", cell.title));
     let mut table = by_arm(cell);
     for (name, figure) in FIGURES {
         let figures: Vec<String> = cell.arms.iter().map(|arm| figure(&arm.views)).collect();
@@ -63,9 +63,9 @@ pub(super) fn print(page: &mut Page, cell: &Cell) {
         }
     }
     table.print(page);
-    page.heading(&format!("{}: requests of all rounds, by what became of them", cell.scenario));
+    page.heading(&format!("{}: requests of all rounds, by what became of them", cell.title));
     outcomes(cell).print(page);
-    page.heading(&format!("{}: times of what was answered, all rounds together", cell.scenario));
+    page.heading(&format!("{}: times of what was answered, all rounds together", cell.title));
     latencies(cell).print(page);
     cold(page, cell);
 }
@@ -130,7 +130,7 @@ fn latency_row(label: &str, arm: Arm, latency: &Latency, quantiles: &[usize]) ->
 /// The first arm's phases in order; every arm has the same ones.
 fn cold(page: &mut Page, cell: &Cell) {
     let Some(first) = cell.arms.first().filter(|arm| !arm.cold.is_empty()) else { return };
-    page.heading(&format!("{}: cold start, median over worker processes", cell.scenario));
+    page.heading(&format!("{}: cold start, median over worker processes", cell.title));
     let mut table = by_arm(cell);
     for phase in &first.cold {
         let took = |arm: &ArmSummary| {

@@ -2,6 +2,7 @@
 //! Owns the closed list of reasons, their thresholds and the shapes each check applies to (DESIGN 8.6); must
 //! not know how the facts were gathered.
 
+mod alike;
 mod facts;
 mod pairing;
 mod reason;
@@ -9,6 +10,7 @@ mod sample;
 mod thresholds;
 mod trial;
 
+pub use alike::{Alike, alike};
 pub use facts::{CodeIdentity, PairingFacts, Shape, TrialFacts};
 pub use pairing::check_pairing;
 pub use reason::{Finding, Place, Reason, Severity};
