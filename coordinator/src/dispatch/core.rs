@@ -216,6 +216,11 @@ impl Core {
     }
 
     fn begin_trial(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        let places = self.seats.places(self.script.slots);
+        if let Some(why) = self.parted(&places) {
+            self.end(now, Cause::Losses, why, effects);
+            return self.advance(now, effects);
+        }
         let (key, block) = (self.key(), self.current());
         let arms = if block.duet { block.order.clone() } else { vec![key.arm] };
         effects.push(Effect::Show(Sight::Trial {
@@ -227,7 +232,7 @@ impl Core {
         }));
         self.phase = Phase::Trial;
         self.deadline = now + self.script.limits.spawn;
-        for (slot, seat) in (0..).zip(self.seats.places(self.script.slots)) {
+        for (slot, seat) in (0..).zip(places) {
             let Some(seat) = seat.filter(|_| !self.out.contains(&slot)) else {
                 self.leave_out(slot, effects);
                 continue;

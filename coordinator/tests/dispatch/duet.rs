@@ -1,11 +1,48 @@
-//! Both arms at once.
+//! Both arms at once: each in slots of its own, a pair always on one host.
 
 use contract::id::{Arm, Attempt, Ticket};
 use contract::run::RunState;
+use coordinator::dispatch::event::AgentId;
 
-use super::fleet::{Fleet, HOST, joined, killed, script};
-use super::is_part;
+use crate::fleet::{Fleet, HOST, joined, killed, script};
+use crate::is_part;
 
+/// A duet over two agents that offer so many slots each.
+fn over_two_hosts(slots: u32, each: [u32; 2]) -> Fleet {
+    let mut script = script(1, slots);
+    script.blocks[0].duet = true;
+    let mut fleet = Fleet::new(script);
+    fleet.feed(joined(AgentId(1), each[0]));
+    fleet.feed(joined(AgentId(2), each[1]));
+    fleet.settle();
+    fleet
+}
+
+#[test]
+fn a_pair_on_two_hosts_is_refused_before_anything_starts() {
+    let fleet = over_two_hosts(4, [3, 3]);
+    assert_eq!(fleet.ended(), RunState::Failed);
+    let reason = &fleet.ending.as_ref().expect("ended").reason;
+    assert!(reason.contains("slot 2 would be on host-0001 and slot 3 on host-0002"), "{reason}");
+    assert!(reason.contains("worker agent --slots"), "the way out: {reason}");
+    assert_eq!((fleet.kept.len(), fleet.spawned.len()), (0, 0));
+}
+
+/// The twin: what agents offer beside the plan's number does no harm as long as every pair has one host, and arms that take
+/// turns may lie anywhere.
+#[test]
+fn pairs_on_one_host_each_run_whatever_their_agents_offer() {
+    for each in [[2, 2], [4, 1], [2, 3]] {
+        assert_eq!(over_two_hosts(4, each).ended(), RunState::Complete, "{each:?}");
+    }
+    let mut in_turns = Fleet::new(script(1, 4));
+    in_turns.feed(joined(AgentId(1), 3));
+    in_turns.feed(joined(AgentId(2), 3));
+    in_turns.settle();
+    assert_eq!(in_turns.ended(), RunState::Complete);
+}
+
+/// Both builds at once, neighbours of different arms, and one turn a block.
 #[test]
 fn a_duet_runs_both_arms_at_once_in_slots_of_their_own() {
     let mut script = script(2, 4);

@@ -46,7 +46,6 @@ fn a_quiet_run_does_every_trial_once_in_the_planned_order() {
     assert!(fleet.spawned.is_empty(), "no process outlives the run");
 }
 
-/// Both builds at once, neighbours of different arms, and one turn a block.
 #[test]
 fn nothing_starts_before_enough_slots_are_there_and_nobody_waits_for_ever() {
     let mut fleet = Fleet::new(script(1, 4));

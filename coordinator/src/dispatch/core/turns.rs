@@ -5,6 +5,7 @@ use contract::id::TrialKey;
 use contract::run::NoticeKind;
 
 use super::super::event::{Effect, Noted, Order, Sight};
+use super::super::seats::Seat;
 use super::super::trial::Member;
 use super::Core;
 use crate::schedule::Block;
@@ -24,6 +25,24 @@ impl Core {
     pub(super) fn key_in(&self, slot: u32) -> TrialKey {
         let block = self.current();
         block.key(block.arm(self.turn.min(block.turns() - 1), slot))
+    }
+
+    /// Why the arms of a duet would not share what disturbs their hosts: the first pair of slots that lies on two.
+    pub(super) fn parted(&self, places: &[Option<Seat>]) -> Option<String> {
+        let pairs = places.chunks_exact(2).zip((0..).step_by(2)).filter(|_| self.current().duet);
+        let hosts = |pair: &[Option<Seat>]| {
+            let name = |seat: Option<Seat>| seat.and_then(|seat| self.seats.name(seat.agent));
+            name(pair[0]).zip(name(pair[1]))
+        };
+        let apart = |(pair, slot): (&[Option<Seat>], u32)| {
+            let (one, other) = hosts(pair).filter(|(one, other)| one != other)?;
+            Some(format!(
+                "a duet's arms run side by side on one host, but slot {slot} would be on {one} and slot {} on {other}: \
+                 start every agent with an even number of slots, those of the plan (`worker agent --slots`)",
+                slot + 1
+            ))
+        };
+        pairs.into_iter().find_map(apart)
     }
 
     pub(super) fn load_order(&self, slot: u32) -> Order {
