@@ -145,7 +145,7 @@ def mde(se, df, settings):
 
 
 def rounds_needed(effect, n, tau, settings):
-    """Fewest rounds whose MDE is ln(1 + tau); None beyond a million."""
+    """Fewest rounds whose MDE is ln(1 + tau), six at least; None beyond a million."""
     spread = effect["se"] * math.sqrt(n) / math.log1p(tau)
     lost = 1 if effect["gamma"] is None else 2
     enough = lambda r: mde(spread / math.sqrt(r), r - lost, settings) <= 1
@@ -155,7 +155,7 @@ def rounds_needed(effect, n, tau, settings):
     while many - few > 1:
         middle = (few + many) // 2
         few, many = (few, middle) if enough(middle) else (middle, many)
-    return many
+    return max(many, LEAST_ROUNDS)
 
 
 # --- what is resampled ------------------------------------------------------------------------------------

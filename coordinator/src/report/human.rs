@@ -24,7 +24,7 @@ pub(super) use listings::{HOT, hot_line, load, profile_line};
 pub(super) use places::notes;
 pub(super) use provenance::labels;
 pub(super) use validity::{doubts, loss, worst, worth_a_line};
-pub(super) use verdict::headline;
+pub(super) use verdict::{headline, outlook};
 pub(super) use words::wait;
 
 use comparison::Depth;

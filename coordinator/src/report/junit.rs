@@ -6,7 +6,7 @@ use stats::compare::{Decision, Verdict};
 use stats::validity::{Validity, alike};
 
 use super::human::words::{NBSP, Unit, change, count, interval, layout, percent, plain_level, tolerance};
-use super::human::{doubts, headline};
+use super::human::{doubts, headline, outlook};
 use crate::compare::{Cell, Findings, MetricComparison, Outcome};
 
 /// What became of one case.
@@ -82,7 +82,9 @@ fn case(cell: &Cell, metric: &MetricComparison) -> Case {
                 percent(effect.mde.exp_m1()),
                 count(effect.rounds as u64, "round")
             );
-            ended(message, decision)
+            let open = (decision.verdict == Verdict::Undecided).then(|| outlook(comparison, decision));
+            let open = open.map_or_else(String::new, |outlook| format!("; {outlook}"));
+            ended(message + &open, decision)
         }
         // Nothing was measured: of the declared measure that is an error where the measurement says so.
         _ if metric.primary && cell.verdict() == Some(Verdict::Invalid) => {

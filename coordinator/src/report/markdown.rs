@@ -3,7 +3,7 @@
 
 use contract::identity::HostFacts;
 use contract::run::{RunState, VariantRecord};
-use stats::compare::Estimate;
+use stats::compare::{Estimate, Verdict};
 use stats::validity::{Alike, alike};
 
 use super::human::provenance::{before, frequency, model, topology};
@@ -11,7 +11,7 @@ use super::human::words::{
     NBSP, NONE, Unit, change, count, date, interval, layout_mark, look, percent, plain_level, tolerance,
     value,
 };
-use super::human::{doubts, headline, labels, layouts, notes, worth_a_line};
+use super::human::{doubts, headline, labels, layouts, notes, outlook, worth_a_line};
 use crate::compare::{Cell, Findings, LayoutControl, MetricComparison, Outcome};
 
 /// Keeps GitHub from reading a mention or a reference into a name.
@@ -87,7 +87,11 @@ fn row(metric: &MetricComparison) -> Option<String> {
         Outcome::Compared { comparison, decision, .. } => {
             let effect = &comparison.effect;
             let of = |baseline: bool| typical(metric, move |arm| arm.is_baseline() == baseline);
-            let small = if decision.small_but_real { " (small but real)" } else { "" };
+            let small = match decision.verdict {
+                Verdict::Undecided => format!(" ({})", outlook(comparison, decision)),
+                _ if decision.small_but_real => " (small but real)".to_owned(),
+                _ => String::new(),
+            };
             Some(format!(
                 "| {label} | {} | {} | {} | {} | {within} | {} | {}{small}{} |\n",
                 of(true),

@@ -66,12 +66,20 @@ fn noise_leaves_it_undecided_and_says_what_would_settle_it() {
     says(&text, "could have seen");
     says(&text, "rounds would settle it");
     says(&text, "run it again with --rounds");
+    // Every undecided measure says so, the primary above all tables.
+    let line = flat(&text).split("UNDECIDED, with what could have been seen: ").nth(1).unwrap().to_owned();
+    assert!(line.starts_with("E2E p90 ") && line.contains(" rounds would do), "), "{line}");
 }
 
 #[test]
 fn few_rounds_are_undecided_for_that_reason() {
     let text = short(Story { b: 0.9, rounds: 5, ..Story::default() });
-    says(&text, "5 rounds can never say FASTER or SLOWER, 6 can");
+    says(&text, "5 rounds can never say FASTER or SLOWER, 6 can; could have seen");
+    // What is ten times the tolerance lies near nothing, and wants no more than the least number of rounds.
+    silent(&text, "too near the tolerance");
+    says(&text, "about 6 rounds would settle it");
+    says(&text, "run it again with --rounds 6");
+    says(&text, "tokens/s 0.07 % (6 rounds would do)");
     silent(&short(Story { b: 0.9, rounds: 6, ..Story::default() }), "can never say");
 }
 

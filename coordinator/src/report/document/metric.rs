@@ -32,7 +32,7 @@ pub struct Metric {
     pub small_but_real: bool,
     /// The rows of the decision table that were looked at, in order, each with "yes" or "no".
     pub path: Vec<String>,
-    /// With UNDECIDED: rounds after which the MDE is the tolerance, where any number would do.
+    /// With UNDECIDED: rounds after which the MDE is the tolerance, six at least; null where no number would do.
     pub rounds_needed: Option<u64>,
     /// B against the baseline (with the control: against the mean of A and A2).
     pub effect: Option<Estimate>,

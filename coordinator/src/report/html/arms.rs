@@ -3,12 +3,13 @@
 
 use contract::id::Arm;
 use maud::{Markup, html};
+use stats::compare::Verdict;
 
-use super::super::human::control_word;
 use super::super::human::views::{FIGURES, KINDS};
 use super::super::human::words::{
     NONE, Unit, change, interval, layout_mark, level, nanos, percent, tolerance, value,
 };
+use super::super::human::{control_word, outlook};
 use super::table::Table;
 use super::{Scene, heading};
 use crate::compare::{ArmSummary, Latency, MetricComparison, Outcome};
@@ -63,7 +64,11 @@ fn measure(metric: &MetricComparison) -> [String; 8] {
         Outcome::Compared { comparison, decision, .. } => {
             let effect = &comparison.effect;
             let [change, range] = shown(effect.delta, &effect.ci);
-            let small = if decision.small_but_real { " (small but real)" } else { "" };
+            let small = match decision.verdict {
+                Verdict::Undecided => format!(" ({})", outlook(comparison, decision)),
+                _ if decision.small_but_real => " (small but real)".to_owned(),
+                _ => String::new(),
+            };
             let care = if metric.warning.is_some() { " (few requests)" } else { "" };
             let verdict = format!("{}{small}{care}{}", decision.verdict.name(), layout_mark(metric));
             let seen = percent(effect.mde.exp_m1());

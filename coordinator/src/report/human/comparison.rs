@@ -9,6 +9,7 @@ use super::listings::offered;
 use super::page::Page;
 use super::places;
 use super::table::{Table, cut};
+use super::verdict::outlook;
 use super::words::{NONE, Unit, WITHIN_LAYOUT, change, interval, percent, plain_level, tolerance, value};
 use crate::compare::{Cell, LayoutLabel, Measure, MetricComparison, Outcome};
 use crate::plan::Plan;
@@ -137,8 +138,7 @@ pub(in crate::report) fn control_word(control: &Estimate, tau: f64) -> &'static 
     }
 }
 
-/// What each undecided secondary measure could have seen, and the rounds it would need; the headline says it of the
-/// primary.
+/// What each undecided secondary measure could have seen, and what would decide it; the headline says it of the primary.
 fn undecided(shown: &[&MetricComparison]) -> Option<String> {
     let open = |metric: &&MetricComparison| {
         let Outcome::Compared { comparison, decision, .. } = &metric.outcome else { return None };
@@ -146,13 +146,10 @@ fn undecided(shown: &[&MetricComparison]) -> Option<String> {
             return None;
         }
         let (label, seen) = (metric.measure.label(), percent(comparison.effect.mde.exp_m1()));
-        let needed = decision.rounds_needed.map_or_else(|| "no number of".to_owned(), |n| n.to_string());
-        Some(format!("{label} {seen} ({needed} rounds)"))
+        Some(format!("{label} {seen} ({})", outlook(comparison, decision)))
     };
     let open: Vec<String> = shown.iter().filter_map(open).collect();
-    (!open.is_empty()).then(|| {
-        format!("UNDECIDED: could have seen (and would see its tolerance after): {}", open.join(", "))
-    })
+    (!open.is_empty()).then(|| format!("UNDECIDED, with what could have been seen: {}", open.join(", ")))
 }
 
 /// Which tolerances the noise floor of the hosts stands in for.

@@ -6,7 +6,7 @@ use stats::compare::Verdict;
 use stats::validity::Validity;
 
 use super::page::Page;
-use super::verdict::PATIENCE;
+use super::verdict::{PATIENCE, settling};
 use super::words::{bytes, count, date, digits, look, percent};
 use crate::compare::{Cell, Findings, Outcome};
 use crate::plan::Plan;
@@ -165,9 +165,7 @@ pub(super) fn next(page: &mut Page, findings: &Findings, full: bool) {
 /// The rounds that would settle the scenario that needs most, where more than now would.
 fn wanted(cells: &[Cell], planned: u32) -> Option<u64> {
     let needed = |cell: &Cell| match &cell.primary()?.outcome {
-        Outcome::Compared { decision, .. } if decision.verdict == Verdict::Undecided => {
-            decision.rounds_needed
-        }
+        Outcome::Compared { decision, .. } if decision.verdict == Verdict::Undecided => settling(decision),
         _ => None,
     };
     let valid = |cell: &&Cell| matches!(cell.assessment.validity, Validity::Valid);

@@ -93,7 +93,7 @@ fn deciding(decision: &Decision) -> Option<&Row> {
 }
 
 fn why_open(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision: &Decision) -> String {
-    let sight = sight(metric, found.effect.mde, decision.rounds_needed, cell.rounds.0);
+    let sight = sight(metric, found, decision);
     let why = match deciding(decision) {
         Some(Row::TooFewRounds { rounds, least }) => {
             format!("{} can never say FASTER or SLOWER, {least} can", count(*rounds as u64, "round"))
@@ -102,30 +102,31 @@ fn why_open(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision
             format!("the measurement is INCONCLUSIVE: {}", first(cell))
         }
         Some(Row::ExactDisagrees { t, exact, .. }) => {
-            format!(
-                "the interval (p = {t:.3}) and the exact check (p = {exact:.3}) disagree: run more rounds"
-            )
+            let (t, exact) = (chance(*t), chance(*exact));
+            format!("the interval ({t}) and the exact check ({exact}) disagree: run more rounds")
         }
         Some(Row::HolmDisagrees { adjusted, .. }) if metric.primary => {
-            format!("not significant among all scenarios and candidates (p = {adjusted:.3})")
+            format!("not significant among all scenarios and candidates ({})", chance(*adjusted))
         }
         Some(Row::HolmDisagrees { adjusted, .. }) => {
-            format!("not significant among all measures (p = {adjusted:.3})")
+            format!("not significant among all measures ({})", chance(*adjusted))
         }
         _ => return sight,
     };
     format!("{why}; {sight}")
 }
 
-/// What the rounds could have seen, and how many would be needed.
-fn sight(metric: &MetricComparison, mde: f64, needed: Option<u64>, done: u32) -> String {
-    let seen = percent(mde.exp_m1());
-    match needed {
+/// What the rounds could have seen, and how many would be needed where it is rounds that are missing.
+fn sight(metric: &MetricComparison, found: &Comparison, decision: &Decision) -> String {
+    let seen = percent(found.effect.mde.exp_m1());
+    let open = matches!(deciding(decision), Some(Row::Open { .. }));
+    match settling(decision) {
         None => format!("could have seen {seen}; no number of rounds would settle it on so noisy a host"),
-        Some(rounds) if rounds <= u64::from(done) => format!(
+        Some(rounds) if rounds <= found.effect.rounds as u64 && open => format!(
             "could have seen {seen}, but it lies too near the tolerance of {} to say on which side: run more rounds",
             tolerance(metric.within())
         ),
+        Some(rounds) if rounds <= found.effect.rounds as u64 => format!("could have seen {seen}"),
         Some(rounds) if rounds > PATIENCE => format!(
             "could have seen {seen}; about {} would settle it on a host this noisy: quiet it first",
             count(rounds, "round")
@@ -134,6 +135,32 @@ fn sight(metric: &MetricComparison, mde: f64, needed: Option<u64>, done: u32) ->
             format!("could have seen {seen}; about {} would settle it", count(rounds, "round"))
         }
     }
+}
+
+/// Rounds that would settle what is UNDECIDED. What lies beyond the tolerance already wants nothing but the least number.
+pub(super) fn settling(decision: &Decision) -> Option<u64> {
+    match deciding(decision) {
+        Some(Row::TooFewRounds { least, .. }) => Some(*least as u64),
+        _ => decision.rounds_needed,
+    }
+}
+
+/// What would decide an UNDECIDED measure, or what stands against it, in a few words.
+pub(in crate::report) fn outlook(found: &Comparison, decision: &Decision) -> String {
+    match (settling(decision), deciding(decision)) {
+        (None, _) => "no number of rounds would do".to_owned(),
+        (Some(rounds), _) if rounds > found.effect.rounds as u64 => {
+            format!("{} would do", count(rounds, "round"))
+        }
+        (_, Some(Row::ExactDisagrees { .. })) => "the exact check disagrees".to_owned(),
+        (_, Some(Row::HolmDisagrees { .. })) => "not significant among all that is asked".to_owned(),
+        (_, Some(Row::MeasurementInconclusive { .. })) => "the measurement is INCONCLUSIVE".to_owned(),
+        _ => "too near its tolerance".to_owned(),
+    }
+}
+
+fn chance(p: f64) -> String {
+    if p < 0.0005 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") }
 }
 
 fn why_invalid(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision: &Decision) -> String {

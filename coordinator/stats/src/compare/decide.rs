@@ -70,7 +70,7 @@ pub struct Decision {
     pub tau_ln: f64,
     /// The rows looked at, in order; the last one that applies decided.
     pub path: Vec<Step>,
-    /// With UNDECIDED: rounds after which the MDE is τ′; `None` beyond a million, or with another verdict.
+    /// With UNDECIDED: rounds after which the MDE is τ′, six at least; `None` beyond a million, or with another verdict.
     pub rounds_needed: Option<u64>,
 }
 

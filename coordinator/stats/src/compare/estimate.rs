@@ -126,7 +126,8 @@ impl Estimate {
     pub fn rounds_needed(&self, target: f64, settings: &Settings) -> Option<u64> {
         let spread = self.se * (self.rounds as f64).sqrt();
         let lost = if self.gamma.is_some() { 2 } else { 1 };
-        power::rounds_needed(spread / target, lost, settings)
+        let rounds = power::rounds_needed(spread / target, lost, settings)?;
+        Some(rounds.max(LEAST_ROUNDS as u64))
     }
 }
 

@@ -92,6 +92,15 @@ pub enum Row {
 /// A log ratio as a change in percent.
 struct Percent(f64);
 
+/// "1 reason", "2 reasons".
+struct Reasons(usize);
+
+impl fmt::Display for Reasons {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} reason{}", self.0, if self.0 == 1 { "" } else { "s" })
+    }
+}
+
 impl fmt::Display for Percent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:+.2} %", 100.0 * self.0.exp_m1())
@@ -107,9 +116,9 @@ impl fmt::Display for Interval {
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::MeasurementInvalid { reasons } => write!(f, "measurement INVALID ({reasons} reasons)"),
+            Self::MeasurementInvalid { reasons } => write!(f, "measurement INVALID ({})", Reasons(reasons)),
             Self::MeasurementInconclusive { reasons } => {
-                write!(f, "measurement INCONCLUSIVE ({reasons} reasons)")
+                write!(f, "measurement INCONCLUSIVE ({})", Reasons(reasons))
             }
             Self::ControlDiffers { ci, limit } => {
                 write!(f, "control A2/A {ci} excludes zero by more than {}", Percent(limit))
