@@ -2,7 +2,7 @@
 
 use contract::identity::{HostFacts, Sha256};
 use contract::run::{RunHeader, RunState, VariantRecord};
-use stats::compare::Verdict;
+use stats::compare::{Decision, Verdict};
 use stats::validity::Validity;
 
 use super::page::Page;
@@ -10,6 +10,9 @@ use super::verdict::{PATIENCE, settling};
 use super::words::{bytes, count, date, digits, look, percent};
 use crate::compare::{Cell, Findings, Outcome};
 use crate::plan::Plan;
+
+/// A host on which arms in turn need more than so many times the rounds that were run is noisy.
+const NOISY: u64 = 3;
 
 /// What a reader must see beside every number.
 pub(in crate::report) fn labels(header: &RunHeader) -> Vec<String> {
@@ -152,6 +155,9 @@ pub(super) fn next(page: &mut Page, findings: &Findings, full: bool) {
     if let Some(rounds) = wanted(&findings.cells, findings.plan.rounds) {
         step(&format!("run it again with --rounds {rounds}"), "settles what is UNDECIDED");
     }
+    if let Some(slots) = duet(findings) {
+        step(&format!("or with --duet --slots {slots} --no-aa"), "both at once: noise hits both alike");
+    }
     if !full {
         step("coordinator report latest", "every measure, arm and phase");
     }
@@ -162,13 +168,28 @@ pub(super) fn next(page: &mut Page, findings: &Findings, full: bool) {
     }
 }
 
+/// The slots of a duet, where arms in turn would need far more rounds than were run and the host has the cores for it.
+fn duet(findings: &Findings) -> Option<u32> {
+    let plan = &findings.plan;
+    let slots = if plan.slots.is_multiple_of(2) { plan.slots } else { 2 * plan.slots };
+    let [host] = &findings.record.header.hosts[..] else { return None };
+    let cores = host.1.cores / host.1.threads_per_core.max(1);
+    let far = |rounds: Option<u64>| rounds.is_none_or(|rounds| rounds > NOISY * u64::from(plan.rounds));
+    let noisy = open(&findings.cells).any(|decision| far(settling(decision)));
+    (noisy && !plan.duet && slots <= cores).then_some(slots)
+}
+
 /// The rounds that would settle the scenario that needs most, where more than now would.
 fn wanted(cells: &[Cell], planned: u32) -> Option<u64> {
-    let needed = |cell: &Cell| match &cell.primary()?.outcome {
-        Outcome::Compared { decision, .. } if decision.verdict == Verdict::Undecided => settling(decision),
-        _ => None,
-    };
-    let valid = |cell: &&Cell| matches!(cell.assessment.validity, Validity::Valid);
-    let most = cells.iter().filter(valid).filter_map(needed).max();
+    let most = open(cells).filter_map(settling).max();
     most.filter(|rounds| *rounds > planned.into() && *rounds <= PATIENCE)
+}
+
+/// The primary decisions that sound measurements left open.
+fn open(cells: &[Cell]) -> impl Iterator<Item = &Decision> {
+    let valid = cells.iter().filter(|cell| matches!(cell.assessment.validity, Validity::Valid));
+    valid.filter_map(|cell| match &cell.primary()?.outcome {
+        Outcome::Compared { decision, .. } if decision.verdict == Verdict::Undecided => Some(decision),
+        _ => None,
+    })
 }
