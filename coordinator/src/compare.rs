@@ -20,6 +20,7 @@ mod summary;
 mod trials;
 mod window;
 
+pub(crate) use explain::is_known;
 pub use explain::{Derivation, Explanation, NoSuchMetric, explain};
 pub use kept::Kept;
 pub use layout::{LayoutControl, LayoutEffect, LayoutLabel, LayoutNoise};

@@ -88,6 +88,9 @@ pub enum AppError {
          openmetrics or trace"
     )]
     NothingToSelect,
+    /// An explanation in a form for build servers.
+    #[error("failed to explain in that form: --explain goes with --output human, json or quiet")]
+    NoSuchForm,
     /// Credentials that are to be handed on.
     #[error("failed to {0}")]
     Credentials(#[from] CredentialsError),

@@ -22,7 +22,7 @@ use crate::compare::{Explanation, Findings};
 use crate::dispatch::event::Sight;
 use crate::doctor::Check;
 use crate::error::AppError;
-use crate::history::{Across, Calibration, Fate, Trend};
+use crate::history::{Across, AcrossLine, Calibration, Fate, Trend};
 use crate::plan::Plan;
 use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
 
@@ -68,6 +68,11 @@ pub trait Reporter {
     /// # Errors
     /// When stdout cannot be written.
     fn across(&mut self, across: &Across) -> io::Result<()>;
+    /// How the answer about one measure over runs came about.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    fn across_explained(&mut self, across: &Across, lines: &[&AcrossLine]) -> io::Result<()>;
     /// How much noise a host makes.
     ///
     /// # Errors
@@ -148,6 +153,14 @@ pub trait BuildSteps {
     fn step(&mut self, step: &BuildProgress);
 }
 
+/// A form of comparisons for other tools.
+struct Form {
+    /// Of the variants of one run.
+    run: fn(&Findings) -> String,
+    /// Of runs of different times.
+    across: fn(&Across) -> String,
+}
+
 /// The reporter of a format.
 #[must_use]
 pub fn reporter<'a>(format: Format, streams: Streams<'a>) -> Box<dyn Reporter + 'a> {
@@ -155,8 +168,8 @@ pub fn reporter<'a>(format: Format, streams: Streams<'a>) -> Box<dyn Reporter + 
         Format::Human | Format::Hlog | Format::Hgrm | Format::Csv | Format::OpenMetrics | Format::Trace => {
             Box::new(human::Human { streams, document: None })
         }
-        Format::Markdown => Box::new(human::Human { streams, document: Some(markdown::comment) }),
-        Format::Junit => Box::new(human::Human { streams, document: Some(junit::results) }),
+        Format::Markdown => Box::new(human::Human { streams, document: Some(markdown::FORM) }),
+        Format::Junit => Box::new(human::Human { streams, document: Some(junit::FORM) }),
         Format::Json => Box::new(json::Json { streams }),
         Format::Quiet => Box::new(quiet::Quiet { streams }),
     }

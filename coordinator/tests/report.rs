@@ -4,6 +4,8 @@
 #[path = "report/sample.rs"]
 mod sample;
 
+#[path = "report/across.rs"]
+mod across;
 #[path = "report/documents.rs"]
 mod documents;
 #[path = "report/elsewhere.rs"]

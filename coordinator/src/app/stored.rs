@@ -8,8 +8,8 @@ use contract::part::Part;
 
 use super::{App, Verdict};
 use crate::cli::{
-    CompareArgs, FilterArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsPrune, RunsVerify,
-    SelectionArgs,
+    CompareArgs, FilterArgs, Format, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsPrune,
+    RunsVerify, SelectionArgs,
 };
 use crate::compare::{self, Findings, Reading};
 use crate::dispatch::driver::unix_ms;
@@ -20,6 +20,9 @@ use crate::report::export::{self, Selection};
 use crate::store::{Imported, RunRecord, Store, StoreError, read_archive};
 
 pub(super) fn compare(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, AppError> {
+    if args.explain.is_some() && matches!(args.output.format, Format::Markdown | Format::Junit) {
+        return Err(AppError::NoSuchForm);
+    }
     if !args.against.is_empty() {
         return across(app, args);
     }
@@ -38,7 +41,10 @@ fn across(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, AppError> {
     let new = group(&mut args.run.run.split(','))?;
     let old = group(&mut args.against.iter().map(String::as_str))?;
     let found = history::across(&old, &new, args.unlike)?;
-    app.reporter.across(&found)?;
+    match &args.explain {
+        Some(metric) => app.reporter.across_explained(&found, &found.explain(metric)?)?,
+        None => app.reporter.across(&found)?,
+    }
     Ok(super::exit_code(&found.validity, Some(found.verdict()), args.gate))
 }
 

@@ -28,7 +28,7 @@ pub struct CompareArgs {
     pub run: RunRef,
     /// Compare the run (or several, separated by commas) with these runs of other times, by id or the beginning of one; runs
     /// are then the replicates, and three a side are the least that can say FASTER or SLOWER
-    #[arg(long, value_name = "RUNS", value_delimiter = ',', conflicts_with = "explain")]
+    #[arg(long, value_name = "RUNS", value_delimiter = ',')]
     pub against: Vec<String>,
     /// Compare runs of unlike hosts, models, loads or engines nevertheless; the answer is labelled
     #[arg(long, requires = "against")]

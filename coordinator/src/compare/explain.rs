@@ -62,11 +62,7 @@ fn hint(nearest: &Option<String>) -> String {
 /// # Errors
 /// When there is no metric of that name.
 pub fn explain<'a>(findings: &'a Findings, wanted: &str) -> Result<Vec<Explanation<'a>>, NoSuchMetric> {
-    let names: Vec<String> = Measure::ALL.iter().map(|measure| measure.name()).collect();
-    if wanted != "primary" && !names.iter().any(|name| name == wanted) {
-        let nearest = crate::plan::nearest(wanted, names.iter().map(String::as_str)).map(str::to_owned);
-        return Err(NoSuchMetric { wanted: wanted.to_owned(), nearest, known: names.join(", ") });
-    }
+    is_known(wanted)?;
     let asked = |metric: &&MetricComparison| match wanted {
         "primary" => metric.primary,
         name => metric.measure.name() == name,
@@ -78,6 +74,16 @@ pub fn explain<'a>(findings: &'a Findings, wanted: &str) -> Result<Vec<Explanati
         Some(Explanation { cell, metric, settings: &findings.settings, derivation, layout })
     };
     Ok(findings.cells.iter().filter_map(of_cell).collect())
+}
+
+/// Refuses what is neither a measure's name nor `primary`.
+pub(crate) fn is_known(wanted: &str) -> Result<(), NoSuchMetric> {
+    let names: Vec<String> = Measure::ALL.iter().map(|measure| measure.name()).collect();
+    if wanted == "primary" || names.iter().any(|name| name == wanted) {
+        return Ok(());
+    }
+    let nearest = crate::plan::nearest(wanted, names.iter().map(String::as_str)).map(str::to_owned);
+    Err(NoSuchMetric { wanted: wanted.to_owned(), nearest, known: names.join(", ") })
 }
 
 impl MetricComparison {

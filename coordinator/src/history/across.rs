@@ -1,14 +1,14 @@
 //! Runs made at different times side by side: new ones against old ones, variant by variant, measure by measure. Owns
 //! what makes runs unlike and the verdict over runs; must not know where they are kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use contract::id::{Arm, RunId};
-use stats::compare::{LEAST_RUNS, RunMean, Settings, Unpaired, Verdict, unpaired};
+use stats::compare::{RunMean, RunsDecision, Settings, Unpaired, Verdict, decide_runs, holm, unpaired};
 use stats::validity::Validity;
 
 use super::{class, series};
-use crate::compare::{Findings, Measure, MetricComparison};
+use crate::compare::{self, Findings, Measure, MetricComparison, NoSuchMetric, Outcome};
 use crate::layout::Layout;
 
 /// What of one run is compared with other runs.
@@ -54,10 +54,26 @@ pub struct AcrossLine {
     pub tolerance: f64,
     /// Geometric means, old and new, in the measure's unit.
     pub values: (f64, f64),
+    /// What each run comes down to, old and new, in the order of [`Across::old`] and [`Across::new`].
+    pub means: (Vec<RunMean>, Vec<RunMean>),
     /// The estimate.
     pub estimate: Unpaired,
-    /// The answer.
-    pub verdict: Verdict,
+    /// p after Holm's correction: of a primary measure over those of all scenarios and variants, where there are several,
+    /// of the others over those of the same scenario and variant.
+    pub adjusted_p: Option<f64>,
+    /// The answer and the way to it.
+    pub decision: RunsDecision,
+}
+
+/// A line that is not decided yet.
+struct Draft {
+    scenario: String,
+    variant: String,
+    measure: Measure,
+    primary: bool,
+    tolerance: f64,
+    means: (Vec<RunMean>, Vec<RunMean>),
+    estimate: Unpaired,
 }
 
 /// Why runs are not compared.
@@ -66,6 +82,9 @@ pub enum AcrossError {
     /// They did not measure the same.
     #[error("compare runs that are not alike: {}; give --unlike to compare them nevertheless", .0.join("; "))]
     Unlike(Vec<String>),
+    /// Replicates that are none.
+    #[error("take run {0} twice: every run counts once, give others")]
+    Twice(RunId),
     /// There is nothing in common.
     #[error("find a scenario and variant that all of these runs have")]
     NothingInCommon,
@@ -93,7 +112,9 @@ impl Sketch {
             let other = cell.candidate.as_ref().filter(|name| **name != cell.baseline);
             // Layouts are controls of their run.
             let candidate = other.filter(|name| Layout::named(name).is_none());
-            for metric in &cell.metrics {
+            // A quantile that no round has values enough for is no answer over runs either.
+            let shown = |metric: &&MetricComparison| !matches!(metric.outcome, Outcome::Hidden { .. });
+            for metric in cell.metrics.iter().filter(shown) {
                 let measure = metric.measure.name();
                 sketch.tolerances.insert((cell.scenario.clone(), measure.clone()), metric.within());
                 let mut put = |variant: &str, mean: Option<RunMean>| {
@@ -132,19 +153,25 @@ fn mean(metric: &MetricComparison, of: impl Fn(Arm) -> bool) -> Option<RunMean> 
 /// Compares new runs with old ones, each group oldest first.
 ///
 /// # Errors
-/// When they are not alike and that was not asked for, or have nothing in common.
+/// When they are not alike and that was not asked for, when a run is given twice, or when they have nothing in common.
 pub fn across(old: &[Sketch], new: &[Sketch], may_be_unlike: bool) -> Result<Across, AcrossError> {
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = old.iter().chain(new).find(|sketch| !seen.insert(sketch.run)) {
+        return Err(AcrossError::Twice(twice.run));
+    }
     let unlike = unlike(old, new);
     if !unlike.is_empty() && !may_be_unlike {
         return Err(AcrossError::Unlike(unlike));
     }
     let validity = worst(old.iter().chain(new).map(|sketch| &sketch.validity));
     let newest = new.last().ok_or(AcrossError::NothingInCommon)?;
-    let line = |key: &(String, String, String)| line(old, new, newest, key, &validity);
-    let lines: Vec<AcrossLine> = newest.means.keys().filter_map(line).collect();
-    if lines.is_empty() {
+    let mut drafts: Vec<Draft> = newest.means.keys().filter_map(|key| draft(old, new, newest, key)).collect();
+    if drafts.is_empty() {
         return Err(AcrossError::NothingInCommon);
     }
+    drafts.sort_by(|one, other| one.place().cmp(&other.place()));
+    let adjusted = adjusted(&drafts);
+    let lines = drafts.into_iter().zip(adjusted).map(|(draft, p)| draft.decided(p, &validity)).collect();
     let ids = |group: &[Sketch]| group.iter().map(|sketch| sketch.run).collect();
     Ok(Across { old: ids(old), new: ids(new), unlike, validity, lines })
 }
@@ -168,48 +195,68 @@ fn worst<'a>(all: impl Iterator<Item = &'a Validity>) -> Validity {
     all.max_by_key(rank).cloned().unwrap_or(Validity::Valid)
 }
 
-fn line(
-    old: &[Sketch],
-    new: &[Sketch],
-    newest: &Sketch,
-    key: &(String, String, String),
-    validity: &Validity,
-) -> Option<AcrossLine> {
+fn draft(old: &[Sketch], new: &[Sketch], newest: &Sketch, key: &(String, String, String)) -> Option<Draft> {
     let of = |group: &[Sketch]| -> Option<Vec<RunMean>> {
         group.iter().map(|sketch| sketch.means.get(key).copied()).collect()
     };
     let (scenario, variant, name) = key;
     let measure = Measure::ALL.into_iter().find(|measure| measure.name() == *name)?;
     let tolerance = *newest.tolerances.get(&(scenario.clone(), name.clone()))?;
-    let (before, after) = (of(old)?, of(new)?);
-    let estimate = unpaired(&before, &after, &Settings::default())?;
-    let value = |runs: &[RunMean]| {
-        let mean = runs.iter().map(|run| run.mean).sum::<f64>() / runs.len() as f64;
-        measure.value_of(mean)
-    };
-    Some(AcrossLine {
-        verdict: verdict(&estimate, tolerance.ln_1p(), validity),
+    let means = (of(old)?, of(new)?);
+    Some(Draft {
         scenario: scenario.clone(),
         variant: variant.clone(),
         measure,
         primary: *name == newest.primary,
         tolerance,
-        values: (value(&before), value(&after)),
-        estimate,
+        estimate: unpaired(&means.0, &means.1, &Settings::default())?,
+        means,
     })
 }
 
-/// The decision table without pairs: INVALID, then SLOWER and FASTER from three runs a side, SAME from three in all, else
-/// UNDECIDED.
-fn verdict(found: &Unpaired, tau: f64, validity: &Validity) -> Verdict {
-    let enough = found.runs.0.min(found.runs.1) >= LEAST_RUNS;
-    match validity {
-        Validity::Invalid(_) => Verdict::Invalid,
-        Validity::Inconclusive(_) => Verdict::Undecided,
-        Validity::Valid if found.ci.low > tau && enough => Verdict::Slower,
-        Validity::Valid if found.ci.high < -tau && enough => Verdict::Faster,
-        Validity::Valid if found.tost.within(tau) && found.between.is_some() => Verdict::Same,
-        Validity::Valid => Verdict::Undecided,
+/// Holm over the primary measures of all, and over the others of each scenario and variant; a single question needs no
+/// correction.
+fn adjusted(drafts: &[Draft]) -> Vec<Option<f64>> {
+    let mut adjusted = vec![None; drafts.len()];
+    let family = |draft: &Draft| (!draft.primary).then(|| (draft.scenario.clone(), draft.variant.clone()));
+    let mut families: BTreeMap<Option<(String, String)>, Vec<usize>> = BTreeMap::new();
+    for (at, draft) in drafts.iter().enumerate() {
+        families.entry(family(draft)).or_default().push(at);
+    }
+    for members in families.values().filter(|members| members.len() > 1) {
+        let p: Vec<f64> = members.iter().map(|at| drafts[*at].estimate.p).collect();
+        members.iter().zip(holm(&p)).for_each(|(at, p)| adjusted[*at] = Some(p));
+    }
+    adjusted
+}
+
+impl Draft {
+    /// Scenario by scenario, the primary measure first, then in the order of reports.
+    fn place(&self) -> (&str, &str, bool, Option<usize>) {
+        let at = Measure::ALL.iter().position(|measure| *measure == self.measure);
+        (&self.scenario, &self.variant, !self.primary, at)
+    }
+
+    fn decided(self, adjusted_p: Option<f64>, validity: &Validity) -> AcrossLine {
+        let Self { scenario, variant, measure, primary, tolerance, means, estimate } = self;
+        let value = |runs: &[RunMean]| {
+            let mean = runs.iter().map(|run| run.mean).sum::<f64>() / runs.len() as f64;
+            measure.value_of(mean)
+        };
+        let decision = decide_runs(&estimate, validity, tolerance.ln_1p(), adjusted_p, &Settings::default());
+        let values = (value(&means.0), value(&means.1));
+        AcrossLine {
+            scenario,
+            variant,
+            measure,
+            primary,
+            tolerance,
+            values,
+            means,
+            estimate,
+            adjusted_p,
+            decision,
+        }
     }
 }
 
@@ -224,7 +271,20 @@ impl Across {
             Verdict::Same => 3,
             Verdict::Faster => 4,
         };
-        let primaries = self.lines.iter().filter(|line| line.primary).map(|line| line.verdict);
+        let primaries = self.lines.iter().filter(|line| line.primary).map(|line| line.decision.verdict);
         primaries.min_by_key(rank).unwrap_or(Verdict::Undecided)
+    }
+
+    /// The lines of one measure, of every scenario and variant; `primary` is the newest plan's own.
+    ///
+    /// # Errors
+    /// When there is no measure of that name.
+    pub fn explain(&self, wanted: &str) -> Result<Vec<&AcrossLine>, NoSuchMetric> {
+        compare::is_known(wanted)?;
+        let asked = |line: &&AcrossLine| match wanted {
+            "primary" => line.primary,
+            name => line.measure.name() == name,
+        };
+        Ok(self.lines.iter().filter(asked).collect())
     }
 }

@@ -19,6 +19,7 @@ pub(super) mod words;
 
 use std::io;
 
+pub(super) use across::{headline as across_headline, outlook as across_outlook};
 pub(super) use comparison::control_word;
 pub(super) use listings::{HOT, hot_line, load, profile_line};
 pub(super) use places::notes;
@@ -30,18 +31,18 @@ pub(super) use words::wait;
 use comparison::Depth;
 use page::Page;
 
-use super::{BuildSteps, Progress, Reporter, Streams, progress};
+use super::{BuildSteps, Form, Progress, Reporter, Streams, progress};
 use crate::build;
 use crate::compare::{Explanation, Findings};
 use crate::doctor::Check;
-use crate::history::{Across, Calibration, Fate, Trend};
+use crate::history::{Across, AcrossLine, Calibration, Fate, Trend};
 use crate::plan::Plan;
 use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
 
 pub(super) struct Human<'a> {
     pub(super) streams: Streams<'a>,
     /// Writes comparisons in place of the page.
-    pub(super) document: Option<fn(&Findings) -> String>,
+    pub(super) document: Option<Form>,
 }
 
 impl Human<'_> {
@@ -82,8 +83,8 @@ fn full(page: &mut Page, findings: &Findings) {
 
 impl Reporter for Human<'_> {
     fn findings(&mut self, findings: &Findings) -> io::Result<()> {
-        if let Some(document) = self.document {
-            return self.streams.out.write_all(document(findings).as_bytes());
+        if let Some(form) = &self.document {
+            return self.streams.out.write_all((form.run)(findings).as_bytes());
         }
         self.page(|page| short(page, findings))
     }
@@ -105,7 +106,14 @@ impl Reporter for Human<'_> {
     }
 
     fn across(&mut self, across: &Across) -> io::Result<()> {
+        if let Some(form) = &self.document {
+            return self.streams.out.write_all((form.across)(across).as_bytes());
+        }
         self.page(|page| across::print(page, across))
+    }
+
+    fn across_explained(&mut self, across: &Across, lines: &[&AcrossLine]) -> io::Result<()> {
+        self.page(|page| across::explain(page, across, lines))
     }
 
     fn calibrated(&mut self, calibration: &Calibration) -> io::Result<()> {

@@ -16,7 +16,7 @@ use super::{BuildSteps, Progress, Reporter, Streams, progress};
 use crate::build;
 use crate::compare::{Explanation, Findings};
 use crate::doctor::{Check, State};
-use crate::history::{Across, Calibration, Digest, Fate, Trend};
+use crate::history::{Across, AcrossLine, Calibration, Digest, Fate, Trend};
 use crate::plan::Plan;
 use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
 
@@ -56,6 +56,13 @@ impl Reporter for Json<'_> {
 
     fn across(&mut self, across: &Across) -> io::Result<()> {
         self.answer("across", history::across(across))
+    }
+
+    fn across_explained(&mut self, across: &Across, lines: &[&AcrossLine]) -> io::Result<()> {
+        let lines: Vec<Value> = lines.iter().map(|line| history::across_line(line)).collect();
+        let mut whole = history::across(across);
+        whole["lines"] = lines.into();
+        self.answer("across", whole)
     }
 
     fn calibrated(&mut self, calibration: &Calibration) -> io::Result<()> {

@@ -2,12 +2,19 @@
 //! UNDECIDED is skipped, INVALID is an error; FASTER and SAME pass. The measurement itself is a suite of its own, so
 //! that a run which never measured cannot read as a pass. Owns the escaping; must not decide anything.
 
+use std::fmt::Display;
+
+use contract::id::RunId;
 use stats::compare::{Decision, Verdict};
 use stats::validity::{Validity, alike};
 
-use super::human::words::{NBSP, Unit, change, count, interval, layout, percent, plain_level, tolerance};
-use super::human::{doubts, headline, outlook};
+use super::Form;
+use super::human::words::{
+    NBSP, Unit, change, change_of, count, interval, interval_of, layout, percent, plain_level, tolerance,
+};
+use super::human::{across_outlook, doubts, headline, outlook};
 use crate::compare::{Cell, Findings, MetricComparison, Outcome};
+use crate::history::{Across, AcrossLine};
 
 /// What became of one case.
 enum Ending {
@@ -29,14 +36,56 @@ struct Suite {
     cases: Vec<Case>,
 }
 
-/// The whole document.
-pub(super) fn results(findings: &Findings) -> String {
+/// Both comparisons in this form.
+pub(super) const FORM: Form = Form { run: results, across };
+
+fn results(findings: &Findings) -> String {
     let compared = findings.cells.iter().filter(|cell| cell.candidate.is_some());
     let suites: Vec<Suite> = std::iter::once(measurement(findings)).chain(compared.map(suite)).collect();
+    document(&format!("{} {}", findings.plan.name, findings.record.header.run), &suites)
+}
+
+/// Runs of different times: a suite a scenario and variant.
+fn across(across: &Across) -> String {
+    let mut validity = Suite::of_validity("the measurements are", &across.validity, String::new());
+    let unlike = across.unlike.iter().map(|why| format!("UNLIKE: {why}")).collect::<Vec<_>>().join("\n");
+    validity.cases[0].beside = Some(unlike).filter(|why| !why.is_empty());
+    let groups = across.lines.chunk_by(|a, b| (&a.scenario, &a.variant) == (&b.scenario, &b.variant));
+    let suite = |group: &[AcrossLine]| Suite {
+        name: format!("{}: {} new against old", group[0].scenario, group[0].variant),
+        cases: group.iter().map(across_case).collect(),
+    };
+    let suites: Vec<Suite> = std::iter::once(validity).chain(groups.map(suite)).collect();
+    let ids = |runs: &[RunId]| runs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    document(&format!("{} against {}", ids(&across.new), ids(&across.old)), &suites)
+}
+
+fn across_case(line: &AcrossLine) -> Case {
+    let open = match line.decision.verdict {
+        Verdict::Undecided => format!("; {}", across_outlook(line)),
+        _ => String::new(),
+    };
+    let (found, verdict) = (&line.estimate, line.decision.verdict);
+    let message = format!(
+        "{}: {} (95 % interval {}), tolerance ±{}, could have seen {}, {} against {}{open}",
+        verdict.name(),
+        change_of(line.measure, found.delta, Unit::Said),
+        interval_of(line.measure, &found.ci, Unit::Said),
+        tolerance(line.tolerance),
+        percent(found.mde.exp_m1()),
+        count(found.runs.1 as u64, "run"),
+        found.runs.0
+    );
+    let steps = line.decision.path.iter().map(|(row, applies)| stepped(*applies, row));
+    let ending = Ending::of(verdict, message, steps.collect::<Vec<_>>().join("\n"));
+    Case { name: line.measure.name(), ending, beside: None }
+}
+
+fn document(name: &str, suites: &[Suite]) -> String {
     let all = || suites.iter().flat_map(|suite| &suite.cases);
     let mut xml = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\">\n",
-        escaped(&format!("{} {}", findings.plan.name, findings.record.header.run)),
+        escaped(name),
         all().count(),
         all().filter(|case| matches!(case.ending, Ending::Failed { .. })).count(),
         all().filter(|case| matches!(case.ending, Ending::Error { .. })).count(),
@@ -51,15 +100,21 @@ fn measurement(findings: &Findings) -> Suite {
     let found = |cell| alike(doubts(cell)).into_iter().map(|one| format!("{}: {one}", cell.title));
     let doubts = findings.judged_cells().flat_map(found);
     let why: Vec<String> = findings.reasons.iter().cloned().chain(doubts).collect();
-    let message = format!("the measurement is {}", findings.validity.name());
-    let ending = match findings.validity {
-        Validity::Valid => Ending::Passed,
-        Validity::Inconclusive(_) => Ending::Skipped { message: format!("{message}: {}", why.join("; ")) },
-        Validity::Invalid(_) => Ending::Error { message, text: why.join("\n") },
-    };
-    Suite {
-        name: "measurement".to_owned(),
-        cases: vec![Case { name: "validity".to_owned(), ending, beside: None }],
+    Suite::of_validity("the measurement is", &findings.validity, why.join("\n"))
+}
+
+impl Suite {
+    fn of_validity(what: &str, validity: &Validity, why: String) -> Self {
+        let message = format!("{what} {}", validity.name());
+        let ending = match validity {
+            Validity::Valid => Ending::Passed,
+            Validity::Inconclusive(_) => {
+                Ending::Skipped { message: format!("{message}: {}", why.replace('\n', "; ")) }
+            }
+            Validity::Invalid(_) => Ending::Error { message, text: why },
+        };
+        let cases = vec![Case { name: "validity".to_owned(), ending, beside: None }];
+        Self { name: "measurement".to_owned(), cases }
     }
 }
 
@@ -102,14 +157,22 @@ fn case(cell: &Cell, metric: &MetricComparison) -> Case {
 }
 
 fn ended(message: String, decision: &Decision) -> Ending {
-    let step =
-        |step: &stats::compare::Step| format!("{} {}", if step.applies { "yes" } else { "no " }, step.row);
-    let text = decision.path.iter().map(step).collect::<Vec<_>>().join("\n");
-    match decision.verdict {
-        Verdict::Faster | Verdict::Same => Ending::Passed,
-        Verdict::Slower => Ending::Failed { message, text },
-        Verdict::Undecided => Ending::Skipped { message },
-        Verdict::Invalid => Ending::Error { message, text },
+    let steps = decision.path.iter().map(|step| stepped(step.applies, &step.row));
+    Ending::of(decision.verdict, message, steps.collect::<Vec<_>>().join("\n"))
+}
+
+fn stepped(applies: bool, row: &impl Display) -> String {
+    format!("{} {row}", if applies { "yes" } else { "no " })
+}
+
+impl Ending {
+    fn of(verdict: Verdict, message: String, text: String) -> Self {
+        match verdict {
+            Verdict::Faster | Verdict::Same => Self::Passed,
+            Verdict::Slower => Self::Failed { message, text },
+            Verdict::Undecided => Self::Skipped { message },
+            Verdict::Invalid => Self::Error { message, text },
+        }
     }
 }
 

@@ -1,24 +1,32 @@
 //! A comparison as a comment for a pull request, in GitHub's Markdown: the answer first, one table a scenario, what the
 //! numbers come from folded away. Owns the escaping of names; must not decide anything.
 
+use contract::id::RunId;
 use contract::identity::HostFacts;
 use contract::run::{RunState, VariantRecord};
 use stats::compare::{Estimate, Verdict};
 use stats::validity::{Alike, alike};
 
+use super::Form;
 use super::human::provenance::{before, frequency, model, topology};
 use super::human::words::{
-    NBSP, NONE, Unit, change, count, date, interval, layout_mark, look, percent, plain_level, tolerance,
-    value,
+    NBSP, NONE, Unit, change, change_of, count, date, interval, interval_of, layout_mark, look, percent,
+    plain_level, tolerance, value,
 };
-use super::human::{doubts, headline, labels, layouts, notes, outlook, worth_a_line};
+use super::human::{
+    across_headline, across_outlook, doubts, headline, labels, layouts, notes, outlook, worth_a_line,
+};
 use crate::compare::{Cell, Findings, LayoutControl, MetricComparison, Outcome};
+use crate::history::{Across, AcrossLine};
 
 /// Keeps GitHub from reading a mention or a reference into a name.
 const JOINER: char = '\u{2060}';
 
+/// Both comparisons in this form.
+pub(super) const FORM: Form = Form { run: comment, across };
+
 /// The comment.
-pub(super) fn comment(findings: &Findings) -> String {
+fn comment(findings: &Findings) -> String {
     let mut text = String::new();
     for cell in &findings.cells {
         text.push_str(&format!("**{}**\n\n", plain(&headline(cell))));
@@ -33,6 +41,54 @@ pub(super) fn comment(findings: &Findings) -> String {
     text.push_str(&findings.layout.as_ref().map_or_else(String::new, layout_control));
     text.push_str(&provenance(findings));
     text.replace(NBSP, " ")
+}
+
+/// Runs of different times: the answer of each scenario and variant, then a table of each.
+fn across(across: &Across) -> String {
+    let primaries = across.lines.iter().filter(|line| line.primary);
+    let mut text: String =
+        primaries.map(|line| format!("**{}**\n\n", plain(&across_headline(line)))).collect();
+    text.push_str(&format!("Measurements: **{}**\n", across.validity.name()));
+    let unlike: Vec<String> = across.unlike.iter().map(|why| plain(&format!("UNLIKE: {why}"))).collect();
+    if !unlike.is_empty() {
+        text.push_str(&format!("\n{}", list(&unlike)));
+    }
+    for group in across.lines.chunk_by(|a, b| (&a.scenario, &a.variant) == (&b.scenario, &b.variant)) {
+        text.push_str(&format!(
+            "\n#### {}: {}, {} against {}\n\n\
+             | measure | old | new | change | 95 % interval | between runs | tolerance | could have seen | verdict |\n\
+             |---|--:|--:|--:|--:|--:|--:|--:|---|\n",
+            plain(&group[0].scenario),
+            plain(&group[0].variant),
+            count(across.new.len() as u64, "new run"),
+            count(across.old.len() as u64, "old run"),
+        ));
+        group.iter().map(across_row).for_each(|row| text.push_str(&row));
+    }
+    let ids = |runs: &[RunId]| runs.iter().map(|run| format!("`{run}`")).collect::<Vec<_>>().join(", ");
+    let runs = list(&[format!("new: {}", ids(&across.new)), format!("old: {}", ids(&across.old))]);
+    text.push_str(&format!("\n{}\n{runs}\n</details>\n", summary("Which runs")));
+    text.replace(NBSP, " ")
+}
+
+fn across_row(line: &AcrossLine) -> String {
+    let (label, found) = (line.measure.label(), &line.estimate);
+    let label = if line.primary { format!("**{label}**") } else { label };
+    let between = found.between.map_or_else(|| "unknown".to_owned(), |sd| percent(sd.exp_m1()));
+    let open = match line.decision.verdict {
+        Verdict::Undecided => format!(" ({})", across_outlook(line)),
+        _ => String::new(),
+    };
+    format!(
+        "| {label} | {} | {} | {} | {} | {between} | ±{} | {} | {}{open} |\n",
+        value(line.measure, line.values.0),
+        value(line.measure, line.values.1),
+        change_of(line.measure, found.delta, Unit::Said),
+        interval_of(line.measure, &found.ci, Unit::Said),
+        tolerance(line.tolerance),
+        percent(found.mde.exp_m1()),
+        line.decision.verdict.name(),
+    )
 }
 
 /// Why it is not VALID, what to do about it, and what was lost.

@@ -6,7 +6,7 @@ use super::{BuildSteps, Progress, Reporter, Streams, progress};
 use crate::build::{self, BuildProgress};
 use crate::compare::{Explanation, Findings};
 use crate::doctor::{Check, State};
-use crate::history::{Across, Calibration, Fate, Trend};
+use crate::history::{Across, AcrossLine, Calibration, Fate, Trend};
 use crate::plan::Plan;
 use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
 
@@ -52,7 +52,18 @@ impl Reporter for Quiet<'_> {
     /// One line a scenario and variant: the verdict of the primary measure.
     fn across(&mut self, across: &Across) -> io::Result<()> {
         let lines = across.lines.iter().filter(|line| line.primary);
-        self.lines(lines.map(|line| format!("{} {} {}", line.scenario, line.verdict.name(), line.variant)))
+        self.lines(
+            lines.map(|line| format!("{} {} {}", line.scenario, line.decision.verdict.name(), line.variant)),
+        )
+    }
+
+    /// One line a scenario and variant: the metric and its verdict.
+    fn across_explained(&mut self, _: &Across, lines: &[&AcrossLine]) -> io::Result<()> {
+        let line = |line: &&AcrossLine| {
+            let (metric, verdict) = (line.measure.name(), line.decision.verdict.name());
+            format!("{} {metric} {verdict} {}", line.scenario, line.variant)
+        };
+        self.lines(lines.iter().map(line))
     }
 
     /// One line a scenario and measure: the noise floor as a share.

@@ -19,7 +19,7 @@ fn shown(findings: &Findings, format: Format) -> String {
     print(format, |reporter| reporter.findings(findings).unwrap())
 }
 
-fn judged(xml: &str) -> Output {
+pub(crate) fn judged(xml: &str) -> Output {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/check_junit.py");
     let mut command = Command::new("python3");
     command.arg(script).arg("-").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -49,19 +49,46 @@ fn days_that_differ_hide_it() {
     assert!(line.estimate.between.unwrap() > 0.05 && line.estimate.within < 0.005, "{line:?}");
 }
 
-fn sketch(change: impl FnOnce(&mut RunRecord)) -> Vec<Sketch> {
-    let mut record = QUIET.record(3);
+/// A burst of 24 has two requests beyond p90 and none beyond p99: what a run hides is no answer over runs.
+#[test]
+fn what_every_run_hides_is_not_compared() {
+    let (old, new) = (runs(QUIET, 0, 0.002), runs(QUIET, 50, 0.002));
+    let found = across(&old, &new, false).unwrap();
+    let names: Vec<String> = found.lines.iter().map(|line| line.measure.name()).collect();
+    assert!(!names.iter().any(|name| name.ends_with("p90") || name.ends_with("p99")), "{names:?}");
+    assert_eq!(names.iter().filter(|name| *name == "e2e-p50").count(), 2, "both variants");
+    assert_eq!(names[0], "e2e-p50", "the declared measure comes first");
+}
+
+/// Two variants' primary measures are asked together, and so are the others of each: the answers are Holm's.
+#[test]
+fn questions_asked_together_are_corrected_together() {
+    let found = across(&runs(QUIET, 0, 0.002), &runs(QUIET, 50, 0.002), false).unwrap();
+    let of = |primary: bool, variant: Option<&str>| {
+        let lines = found.lines.iter().filter(|line| line.primary == primary);
+        let lines = lines.filter(|line| variant.is_none_or(|variant| variant == line.variant));
+        lines.map(|line| (line.estimate.p, line.adjusted_p.unwrap())).unzip::<_, _, Vec<f64>, Vec<f64>>()
+    };
+    let families = [of(true, None), of(false, Some("baseline")), of(false, Some("pgo"))];
+    assert_eq!((families[0].0.len(), families[1].0.len() > 4), (2, true));
+    for (p, adjusted) in families {
+        assert_eq!(adjusted, stats::compare::holm(&p));
+    }
+}
+
+fn sketch(seed: u64, change: impl FnOnce(&mut RunRecord)) -> Vec<Sketch> {
+    let mut record = QUIET.record(seed);
     change(&mut record);
     vec![Sketch::of(&compare::findings(record).unwrap())]
 }
 
 #[test]
 fn what_is_not_alike_is_refused_unless_asked_for_and_then_labelled() {
-    let one = sketch(|_| {});
-    assert!(across(&one, &sketch(|_| {}), false).unwrap().unlike.is_empty());
-    let hosts = sketch(|record| record.header.hosts[0].1.cores = 64);
-    let model = sketch(|record| record.header.model_digest = "another".to_owned());
-    let load = sketch(|record| {
+    let one = sketch(3, |_| {});
+    assert!(across(&one, &sketch(4, |_| {}), false).unwrap().unlike.is_empty());
+    let hosts = sketch(4, |record| record.header.hosts[0].1.cores = 64);
+    let model = sketch(4, |record| record.header.model_digest = "another".to_owned());
+    let load = sketch(4, |record| {
         record.header.plan_json = record.header.plan_json.replace("\"slots\":1", "\"slots\":2");
     });
     for (other, word) in [(hosts, "hosts"), (model, "model"), (load, "load")] {

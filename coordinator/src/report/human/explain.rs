@@ -45,7 +45,7 @@ pub(super) fn print(page: &mut Page, explanation: &Explanation<'_>) {
     path(page, metric, derivation);
 }
 
-fn fact(page: &mut Page, name: &str, text: &str) {
+pub(super) fn fact(page: &mut Page, name: &str, text: &str) {
     page.entry(name, text, 2, COLUMN);
 }
 
@@ -322,7 +322,7 @@ fn path(page: &mut Page, metric: &MetricComparison, derivation: &Derivation<'_>)
 }
 
 /// Six decimals; below a millionth in powers of ten.
-fn figure(value: f64) -> String {
+pub(super) fn figure(value: f64) -> String {
     let text = match value.abs() {
         x if x > 0.0 && x < 1e-6 => format!("{value:.2e}"),
         _ => format!("{value:.6}"),
@@ -330,6 +330,6 @@ fn figure(value: f64) -> String {
     text.replace('-', "−")
 }
 
-fn probability(p: f64) -> String {
+pub(super) fn probability(p: f64) -> String {
     if p < 1e-4 { format!("{p:.2e}").replace('-', "−") } else { format!("{p:.6}") }
 }

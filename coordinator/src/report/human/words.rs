@@ -172,7 +172,12 @@ pub(in crate::report) fn change_of(measure: Measure, delta: f64, unit: Unit) -> 
 
 /// An interval of changes: "3.2 … 5.0 % lower", or "0.9 % lower … 0.4 % higher" where it has both.
 pub(in crate::report) fn interval(metric: &MetricComparison, interval: &Interval, unit: Unit) -> String {
-    let (one, other) = (metric.change(interval.low), metric.change(interval.high));
+    interval_of(metric.measure, interval, unit)
+}
+
+/// The same of a measure.
+pub(in crate::report) fn interval_of(measure: Measure, interval: &Interval, unit: Unit) -> String {
+    let (one, other) = (measure.change(interval.low), measure.change(interval.high));
     let (low, high) = if one <= other { (one, other) } else { (other, one) };
     match (side(low), side(high)) {
         (None, None) => format!("no{NBSP}change"),

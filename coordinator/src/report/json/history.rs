@@ -1,6 +1,7 @@
 //! Histories as documents. Owns their shape.
 
 use serde_json::{Value, json};
+use stats::compare::{RunMean, RunsRow};
 
 use crate::history::{Across, AcrossLine, Calibrated, Calibration, Line, Trend};
 
@@ -14,11 +15,13 @@ pub(super) fn trend(trend: &Trend) -> Value {
     })
 }
 
-pub(super) fn across(across: &Across) -> Value {
-    let ids = |runs: &[contract::id::RunId]| runs.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let line = |line: &AcrossLine| {
-        let found = &line.estimate;
-        json!({
+/// One measure over runs, with the way to its answer.
+pub(super) fn across_line(line: &AcrossLine) -> Value {
+    let found = &line.estimate;
+    let run = |run: &RunMean| json!({ "mean": run.mean, "variance": run.variance, "rounds": run.rounds });
+    let runs = |runs: &[RunMean]| runs.iter().map(run).collect::<Vec<_>>();
+    let step = |(row, applies): &(RunsRow, bool)| format!("{row}: {}", if *applies { "yes" } else { "no" });
+    json!({
             "scenario": line.scenario,
             "variant": line.variant,
             "metric": line.measure.name(),
@@ -36,16 +39,24 @@ pub(super) fn across(across: &Across) -> Value {
             "mde": found.mde,
             "sd_between_runs": found.between,
             "sd_within_runs": found.within,
-            "verdict": line.verdict.name(),
-        })
-    };
+            "adjusted_p": line.adjusted_p,
+            "old_runs": runs(&line.means.0),
+            "new_runs": runs(&line.means.1),
+            "path": line.decision.path.iter().map(step).collect::<Vec<_>>(),
+            "runs_needed": line.decision.runs_needed,
+            "verdict": line.decision.verdict.name(),
+    })
+}
+
+pub(super) fn across(across: &Across) -> Value {
+    let ids = |runs: &[contract::id::RunId]| runs.iter().map(ToString::to_string).collect::<Vec<_>>();
     json!({
         "old": ids(&across.old),
         "new": ids(&across.new),
         "unlike": across.unlike,
         "measurement": across.validity.name(),
         "verdict": across.verdict().name(),
-        "lines": across.lines.iter().map(line).collect::<Vec<_>>(),
+        "lines": across.lines.iter().map(across_line).collect::<Vec<_>>(),
     })
 }
 

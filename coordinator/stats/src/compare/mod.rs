@@ -12,6 +12,7 @@ mod look;
 mod places;
 mod power;
 mod row;
+mod runs;
 mod unpaired;
 
 pub use block::{Block, CompareError, Direction, Paired, Seat, Sums, change, cost_ln};
@@ -25,6 +26,7 @@ pub use look::Stage;
 pub use places::{LEAST_SAMPLE, Odd, Sample, odd_one, sample_of_hosts};
 pub use power::{deviation_limit, mde, rounds_needed};
 pub use row::{Row, Step};
+pub use runs::{RunsDecision, RunsRow, decide_runs};
 pub use unpaired::{LEAST_RUNS, RunMean, Unpaired, unpaired};
 
 use crate::resample::{PermutationTest, permutation_test};

@@ -22,10 +22,15 @@ pub fn rounds_needed(ratio: f64, lost: u64, settings: &Settings) -> Option<u64> 
         mde(ratio / (rounds as f64).sqrt(), df, settings) <= 1.0
     };
     let valid = ratio.is_finite() && ratio >= 0.0;
-    if !valid || !enough(MOST_ROUNDS) {
+    if valid { fewest(lost, enough) } else { None }
+}
+
+/// The fewest repetitions above `few` that are enough, where more are never worse; `None` beyond a million.
+pub(super) fn fewest(mut few: u64, enough: impl Fn(u64) -> bool) -> Option<u64> {
+    if !enough(MOST_ROUNDS) {
         return None;
     }
-    let (mut few, mut many) = (lost, MOST_ROUNDS);
+    let mut many = MOST_ROUNDS;
     while many - few > 1 {
         let middle = few + (many - few) / 2;
         if enough(middle) { many = middle } else { few = middle }

@@ -90,10 +90,10 @@ pub enum Row {
 }
 
 /// A log ratio as a change in percent.
-struct Percent(f64);
+pub(super) struct Percent(pub(super) f64);
 
 /// "1 reason", "2 reasons".
-struct Reasons(usize);
+pub(super) struct Reasons(pub(super) usize);
 
 impl fmt::Display for Reasons {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

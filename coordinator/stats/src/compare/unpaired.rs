@@ -3,6 +3,7 @@
 //! scatter that lies between runs; must not know what was run.
 
 use super::estimate::{Interval, Settings};
+use super::guard::BUCKET_WIDTH;
 use super::power;
 use crate::student::{t_upper, two_sided_p};
 
@@ -27,7 +28,12 @@ pub struct Unpaired {
     pub runs: (usize, usize),
     /// Difference of the means.
     pub delta: f64,
-    /// Standard error.
+    /// Standard deviation of a run's mean that the standard error is made of: pooled over both sides, and with one run a
+    /// side what its rounds alone give.
+    pub s: f64,
+    /// What ties of quantised values can hide: w/√12·√(Σ1/(n²R)), summed over both sides.
+    pub floor: f64,
+    /// Standard error: s·√(1/n + 1/m), or the floor where that is higher.
     pub se: f64,
     /// Degrees of freedom.
     pub df: f64,
@@ -69,10 +75,13 @@ pub fn unpaired(old: &[RunMean], new: &[RunMean], settings: &Settings) -> Option
         return None;
     }
     let delta = mean(new) - mean(old);
-    let se = (variance * (1.0 / n + 1.0 / m)).sqrt().max(f64::MIN_POSITIVE);
+    let floor = BUCKET_WIDTH / 12.0_f64.sqrt() * (of_ties(old) + of_ties(new)).sqrt();
+    let se = (variance * (1.0 / n + 1.0 / m)).sqrt().max(floor);
     Some(Unpaired {
         runs: (old.len(), new.len()),
         delta,
+        s: variance.sqrt(),
+        floor,
         se,
         df,
         ci: Interval::around(delta, t_upper(settings.alpha / 2.0, df) * se),
@@ -84,8 +93,31 @@ pub fn unpaired(old: &[RunMean], new: &[RunMean], settings: &Settings) -> Option
     })
 }
 
+impl Unpaired {
+    /// Runs a side after which a difference of `target` would be found with the wanted power, if the runs to come scatter
+    /// like those seen, and three at least; `None` beyond a million, and of one run a side, where nobody knows.
+    #[must_use]
+    pub fn runs_needed(&self, target: f64, settings: &Settings) -> Option<u64> {
+        self.between?;
+        let (n, m) = (self.runs.0 as f64, self.runs.1 as f64);
+        // SE over n runs a side is √2·s/√n; s comes from both sides and has 2n − 2 degrees of freedom.
+        let spread = 2.0_f64.sqrt() * self.se / (1.0 / n + 1.0 / m).sqrt() / target;
+        let enough = |runs: u64| {
+            let runs = runs as f64;
+            power::mde(spread / runs.sqrt(), 2.0 * runs - 2.0, settings) <= 1.0
+        };
+        power::fewest(LEAST_RUNS as u64 - 1, enough)
+    }
+}
+
 fn mean(runs: &[RunMean]) -> f64 {
     runs.iter().map(|run| run.mean).sum::<f64>() / runs.len() as f64
+}
+
+/// Variance of a side's mean, in units of one value's.
+fn of_ties(runs: &[RunMean]) -> f64 {
+    let n = runs.len() as f64;
+    runs.iter().map(|run| 1.0 / run.rounds as f64).sum::<f64>() / (n * n)
 }
 
 fn squares(runs: &[RunMean]) -> f64 {
@@ -112,6 +144,15 @@ mod tests {
         assert!((found.se - (5.0_f64 / 3.0).sqrt()).abs() < 1e-12);
         assert!((found.between.unwrap() - 1.25_f64.sqrt()).abs() < 1e-12);
         assert!((found.ci.high - (5.0 + 2.776_445_105_197_793 * found.se)).abs() < 1e-9);
+    }
+
+    /// Runs that agree to the last bucket: one and one of ten rounds get the floor of ten pairs.
+    #[test]
+    fn ties_get_the_floor() {
+        let one = unpaired(&runs(&[1.0], 0.0), &runs(&[1.0], 0.0), &Settings::default()).unwrap();
+        assert!((one.se - BUCKET_WIDTH / 60_f64.sqrt()).abs() < 1e-15 && one.p == 1.0 && one.mde > 0.0);
+        let three = unpaired(&runs(&[1.0; 3], 0.0), &runs(&[1.0; 3], 0.0), &Settings::default()).unwrap();
+        assert!((three.se - one.se / 3_f64.sqrt()).abs() < 1e-15 && three.s == 0.0);
     }
 
     #[test]
