@@ -63,6 +63,12 @@ impl Token {
         Self(text.trim().to_owned())
     }
 
+    /// The token of an environment; a variable that is set to nothing is not set.
+    #[must_use]
+    pub fn from_variable(variable: Option<String>) -> Option<Self> {
+        variable.map(|text| Self::new(&text)).filter(|token| !token.0.is_empty())
+    }
+
     /// The secret itself, for the wire, an environment or a comparison.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -72,9 +78,13 @@ impl Token {
     /// The token of a party's directory.
     ///
     /// # Errors
-    /// When its file cannot be read.
+    /// When its file cannot be read, or holds nothing: everybody knows that.
     pub fn read(directory: &Path) -> Result<Self, CredentialsError> {
-        file(directory, TOKEN_FILE).map(|text| Self::new(&text))
+        let text = file(directory, TOKEN_FILE)?;
+        Self::from_variable(Some(text)).ok_or_else(|| CredentialsError {
+            path: directory.join(TOKEN_FILE),
+            source: std::io::Error::new(std::io::ErrorKind::InvalidData, "there is no token in it"),
+        })
     }
 }
 
@@ -120,7 +130,8 @@ impl Secrets {
             }
             None => None,
         };
-        Ok(Self { token: Token::new(&get(TOKEN_VARIABLE)?), credentials })
+        let token = Token::from_variable(variable(TOKEN_VARIABLE)).ok_or(TOKEN_VARIABLE)?;
+        Ok(Self { token, credentials })
     }
 
     /// A party's whole directory.
@@ -165,6 +176,20 @@ mod tests {
         let credentials =
             Credentials { authority: secret.into(), certificate: secret.into(), key: secret.into() };
         assert!(!format!("{:?} {credentials:?}", Token::new(secret)).contains(secret));
+    }
+
+    #[test]
+    fn nothing_is_no_token() {
+        let given = |text: &str| Token::from_variable(Some(text.to_owned()));
+        assert_eq!((given(""), given(" \n"), Token::from_variable(None)), (None, None, None));
+        assert_eq!(given(" t\n"), Some(Token::new("t")));
+        assert_eq!(Secrets::from_env(|_| Some(String::new())), Err(TOKEN_VARIABLE));
+        let dir = std::env::temp_dir().join(format!("no-token-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("temporary directory");
+        std::fs::write(dir.join(TOKEN_FILE), "\n").expect("written");
+        let error = Token::read(&dir).expect_err("it is empty").to_string();
+        std::fs::remove_dir_all(&dir).expect("removed");
+        assert!(error.contains("no token in it"), "{error}");
     }
 
     #[test]

@@ -56,8 +56,7 @@ fn secrets(args: &AgentArgs) -> Result<Secrets, WorkerError> {
     let Some(directory) = &args.credentials else {
         return Secrets::from_env(variable).map_err(|name| WorkerError::NoToken { name });
     };
-    let token =
-        variable(TOKEN_VARIABLE).map_or_else(|| Token::read(directory), |token| Ok(Token::new(&token)));
+    let token = Token::from_variable(variable(TOKEN_VARIABLE)).map_or_else(|| Token::read(directory), Ok);
     Ok(Secrets { token: token?, credentials: Some(Credentials::read(directory)?) })
 }
 

@@ -22,6 +22,8 @@ const EVENT_QUEUE: usize = 1024;
 /// Files open beside the sessions: the store, the launchers' pipes, the terminal.
 const FILES_BESIDE: u64 = 128;
 const AGENT_GRACE: Duration = Duration::from_secs(15);
+/// For agents that were not started from here to hear that they may go.
+const LAST_WORD: Duration = Duration::from_secs(3);
 
 /// Why a job could not be carried out at all.
 #[derive(Debug, thiserror::Error)]
@@ -153,7 +155,8 @@ async fn execute(
         () = tell_of_losses(&mut *launched, lost) => driving.await,
     };
     launched.stop(AGENT_GRACE).await;
-    drop(service);
+    // Agents that are not ours to wait for have been told that the run is over, and hear it before the line is cut.
+    service.close(LAST_WORD).await;
     Ok(ending?)
 }
 

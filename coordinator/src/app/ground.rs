@@ -17,7 +17,7 @@ const ALLOCATION: &str = "SLURM_JOB_ID";
 /// # Errors
 /// When it would be open to everybody, or a file is missing.
 pub(super) fn of(args: &FleetArgs, plan: &Plan) -> Result<Ground, AppError> {
-    let token = std::env::var(TOKEN_VARIABLE).ok().map(|text| Token::new(&text));
+    let token = Token::from_variable(std::env::var(TOKEN_VARIABLE).ok());
     let known = token.is_some() || args.credentials.is_some();
     let launcher = match args.launcher {
         LauncherName::Local => Launcher::Local,

@@ -8,6 +8,7 @@ use contract::credentials::{Credentials, CredentialsError, Secrets, Token};
 use contract::wire::{BenchServer, DESCRIPTORS, MESSAGE_LIMIT};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tonic::transport::Server;
 
 use super::entropy::entropy;
@@ -29,6 +30,8 @@ pub(super) const HELLO_LIMIT: Duration = Duration::from_secs(10);
 const STREAMS: u32 = 8;
 /// Bytes that a peer may send before anybody has read them, on each stream and connection.
 const WINDOW: u32 = 1024 * 1024;
+/// Bytes of a question about health, or to reflection.
+const QUESTION: usize = 16 * 1024;
 /// Bytes of headers.
 const HEADERS: u32 = 16 * 1024;
 
@@ -152,12 +155,24 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(KNOCKING)
 }
 
-/// Serves until the returned guard is dropped; gives the port. So many sessions are `expected`.
-pub(super) async fn serve(
-    desk: Desk,
-    door: &Door,
-    expected: usize,
-) -> Result<(u16, oneshot::Sender<()>), ExecuteError> {
+/// The service while it runs; it ends when this is dropped.
+pub(super) struct Service {
+    guard: oneshot::Sender<()>,
+    server: JoinHandle<Result<(), tonic::transport::Error>>,
+}
+
+impl Service {
+    /// Lets nobody in any more, and waits until everybody has heard the last word and gone, but no longer than this.
+    pub(super) async fn close(self, grace: Duration) {
+        let Self { guard, server } = self;
+        drop(guard);
+        // Whoever has not gone by then is cut off.
+        drop(tokio::time::timeout(grace, server).await);
+    }
+}
+
+/// Serves until the returned service is closed; gives the port. So many sessions are `expected`.
+pub(super) async fn serve(desk: Desk, door: &Door, expected: usize) -> Result<(u16, Service), ExecuteError> {
     let bind = |source| ExecuteError::Bind { address: door.listen, source };
     let listener = listen(door.listen).map_err(bind)?;
     let port = listener.local_addr().map_err(bind)?.port();
@@ -181,15 +196,14 @@ pub(super) async fn serve(
         .initial_connection_window_size(WINDOW)
         .http2_max_header_list_size(HEADERS)
         .add_service(bench)
-        .add_service(health_service)
-        .add_service(reflection)
-        .add_service(older)
+        .add_service(health_service.max_decoding_message_size(QUESTION))
+        .add_service(reflection.max_decoding_message_size(QUESTION))
+        .add_service(older.max_decoding_message_size(QUESTION))
         .serve_with_incoming_shutdown(guests, async {
             // Resolves when the guard is dropped; the message itself is never sent.
             drop(ended.await);
         });
-    tokio::spawn(server);
-    Ok((port, guard))
+    Ok((port, Service { guard, server: tokio::spawn(server) }))
 }
 
 #[cfg(test)]

@@ -157,7 +157,8 @@ impl Core {
         match event {
             Event::AgentJoined { agent, name, slots } => {
                 self.refused.remove(&name);
-                self.seats.join(agent, name, slots);
+                // More than the run has of them are of no use to it, whatever a host says of itself.
+                self.seats.join(agent, name, slots.min(self.script.slots));
                 let (have, want) = (self.seats.count(), self.script.slots);
                 effects.push(Effect::Show(Sight::Gathering { have, want }));
             }

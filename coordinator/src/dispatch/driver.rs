@@ -29,6 +29,9 @@ use crate::record::Expected;
 const START_MARGIN: Duration = Duration::from_millis(100);
 /// How long a start waits for somebody's first answer to a ping.
 const CLOCK_PATIENCE: Duration = Duration::from_secs(5);
+/// Words that count before a deadline that has passed: as many as may have waited then. Who never stops talking puts
+/// off nothing.
+const BACKLOG: u32 = 4096;
 /// Between two looks whether it is there.
 const CLOCK_PAUSE: Duration = Duration::from_millis(2);
 
@@ -133,6 +136,7 @@ pub async fn drive(
         first: None,
     };
     let mut event = Some(Event::Tick);
+    let mut behind = 0;
     loop {
         if let Some(ending) = driver.feed(event).await {
             driver.roster.drain();
@@ -142,6 +146,11 @@ pub async fn drive(
             });
         }
         let deadline = driver.core.deadline().map(|at| epoch + at);
+        behind = if deadline.is_some_and(|at| at <= Instant::now()) { behind + 1 } else { 0 };
+        if behind > BACKLOG {
+            event = Some(Event::Tick);
+            continue;
+        }
         event = tokio::select! {
             // What a worker said before its deadline counts before the deadline.
             biased;
@@ -177,9 +186,9 @@ impl Driver<'_> {
         }
         match what {
             SessionEvent::Said(Up::FetchBuild { sha256, offset }) => {
-                if let Some(peer) = self.roster.agent(AgentId(session)).cloned() {
-                    let piece = builds::piece(&self.job.binaries, sha256, offset).await;
-                    peer.send(Down::BuildChunk(piece));
+                let peer = self.roster.agent(AgentId(session)).filter(|peer| peer.takes_pieces()).cloned();
+                if let Some(peer) = peer {
+                    peer.send_piece(builds::piece(&self.job.binaries, sha256, offset).await);
                 }
                 None
             }

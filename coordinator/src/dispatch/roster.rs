@@ -20,6 +20,8 @@ pub(super) struct Roster {
     workers: BTreeMap<Ticket, Worker>,
     /// Agents that came under a name that was taken.
     duplicates: u64,
+    /// Workers that came with a ticket that nobody waits for.
+    uninvited: u64,
 }
 
 struct Agent {
@@ -109,15 +111,11 @@ impl Roster {
                 Some(Event::AgentJoined { agent, name, slots })
             }
             Role::Worker { ticket } => {
-                let refuse = |message: &str| {
-                    peer.send(Down::Refused { message: message.to_owned(), last: true });
-                    None
-                };
                 let Some(worker) = self.workers.get_mut(&ticket) else {
-                    return refuse("no worker with this ticket is expected");
+                    return self.uninvited(&peer, "no worker with this ticket is expected");
                 };
                 if worker.peer.is_some() {
-                    return refuse("a worker with this ticket is already here");
+                    return self.uninvited(&peer, "a worker with this ticket is already here");
                 }
                 if hello.build.exe_sha256 != worker.expected.exe_sha256 {
                     let message = format!(
@@ -136,10 +134,22 @@ impl Roster {
         }
     }
 
+    /// Not one that was ordered, or not any more. The first is told of, and then whenever their number has doubled.
+    fn uninvited(&mut self, peer: &Peer, why: &str) -> Option<Event> {
+        peer.send(Down::Refused { message: why.to_owned(), last: true });
+        self.uninvited += 1;
+        let line = format!("refused a worker: {why} ({} so far)", self.uninvited);
+        self.uninvited.is_power_of_two().then_some(Event::Told(line))
+    }
+
     fn said(&mut self, session: u64, up: Up) -> Option<Event> {
         match up {
-            Up::SpawnFailed { ticket, message } => return Some(Event::SpawnFailed { ticket, message }),
-            Up::Exited { ticket, exit } => return Some(self.exited(ticket, exit)),
+            Up::SpawnFailed { ticket, message } => {
+                return self.started(session, ticket).then_some(Event::SpawnFailed { ticket, message });
+            }
+            Up::Exited { ticket, exit } => {
+                return self.started(session, ticket).then(|| self.exited(ticket, exit));
+            }
             Up::FetchedBuild { sha256, size, replaced } => {
                 return self.fetched(session, sha256, size, replaced);
             }
@@ -157,6 +167,11 @@ impl Roster {
             _ => return None,
         };
         Some(Event::Said { ticket, attempt, word })
+    }
+
+    /// Whether this is the session of the agent that was to start this worker: of others nobody has a say.
+    fn started(&self, session: u64, ticket: Ticket) -> bool {
+        self.workers.get(&ticket).is_some_and(|worker| worker.agent == AgentId(session))
     }
 
     fn fetched(&self, session: u64, sha256: Sha256, size: u64, replaced: bool) -> Option<Event> {

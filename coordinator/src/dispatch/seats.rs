@@ -48,7 +48,8 @@ impl Seats {
     }
 
     pub(super) fn count(&self) -> u32 {
-        self.homes.iter().filter(|home| home.agent.is_some()).map(|home| home.slots).sum()
+        let here = self.homes.iter().filter(|home| home.agent.is_some());
+        here.map(|home| home.slots).fold(0, u32::saturating_add)
     }
 
     /// A seat for each of `wanted` slots, host after host: of those that are there if they suffice, else where it was

@@ -14,10 +14,12 @@ pub use gate::{GateLimits, open};
 pub use refusal::{Refusal, Refusals};
 pub use tls::{TlsError, acceptor};
 
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use contract::message::{Down, Hello, Up};
+use contract::message::{BuildChunk, Down, Hello, Up};
 use tokio::sync::mpsc;
 
 use super::clock::{ClockFilter, Estimate};
@@ -55,7 +57,12 @@ pub enum SessionEvent {
 pub struct Peer {
     down: mpsc::WeakSender<Down>,
     clock: Arc<Mutex<ClockFilter>>,
+    /// Pieces of builds that wait for the peer to take them.
+    pieces: Arc<AtomicUsize>,
 }
+
+/// Pieces of builds that may wait for one peer: it asks for one at a time of each build that it lacks.
+const PIECES: usize = 16;
 
 impl Peer {
     /// Sends without waiting. A peer that does not take its few messages is as good as gone, and its silence will say
@@ -63,6 +70,21 @@ impl Peer {
     pub fn send(&self, down: Down) {
         if let Some(queue) = self.down.upgrade() {
             drop(queue.try_send(down));
+        }
+    }
+
+    /// Whether it may have a further piece of a build: who asks for more than it takes gets no more.
+    #[must_use]
+    pub fn takes_pieces(&self) -> bool {
+        self.pieces.load(Relaxed) < PIECES
+    }
+
+    /// Sends a piece of a build without waiting.
+    pub fn send_piece(&self, piece: BuildChunk) {
+        let Some(queue) = self.down.upgrade() else { return };
+        self.pieces.fetch_add(1, Relaxed);
+        if queue.try_send(Down::BuildChunk(piece)).is_err() {
+            self.pieces.fetch_sub(1, Relaxed);
         }
     }
 

@@ -59,6 +59,25 @@ fn nothing_starts_before_enough_slots_are_there_and_nobody_waits_for_ever() {
 }
 
 #[test]
+fn an_agent_that_claims_more_slots_than_there_are_numbers_gives_those_that_the_run_has() {
+    let mut fleet = Fleet::new(script(1, 3));
+    fleet.feed(joined(AgentId(5), 1));
+    fleet.feed(joined(AgentId(6), u32::MAX));
+    fleet.feed(joined(AgentId(7), u32::MAX));
+    fleet.feed(Event::AgentLost(AgentId(6)));
+    fleet.settle();
+    assert_eq!((fleet.ended(), fleet.kept.len()), (RunState::Complete, 6));
+    let mut two = Fleet::new(script(2, 3));
+    two.feed(joined(AgentId(1), u32::MAX));
+    two.until(is_part);
+    two.feed(Event::AgentLost(AgentId(1)));
+    two.feed(joined(AgentId(2), u32::MAX));
+    two.answers.retain(|event| !matches!(event, Event::Said { .. } | Event::Exited { .. }));
+    two.settle();
+    assert_eq!(two.ended(), RunState::Complete, "a lost home of so many slots is passed over at once");
+}
+
+#[test]
 fn a_worker_killed_mid_trial_repeats_its_whole_block_under_a_new_attempt() {
     let mut fleet = started(1, 2);
     fleet.until(is_part);

@@ -84,6 +84,21 @@ pub(crate) async fn newcomer(door: Door, after: Duration, cores: u32) -> Vec<Dow
     }
 }
 
+/// An agent of the fleet that says of every worker that it has ended, and could not be started.
+pub(crate) async fn liar(door: Door) {
+    let mut caller = door.join(hello(Role::Agent { name: "liar".into(), slots: 1 })).await;
+    let mut again = interval(BEAT);
+    loop {
+        tokio::select! {
+            down = caller.hear() => drop(down),
+            _ = again.tick() => for ticket in (1..=18).map(Ticket) {
+                caller.say(exited(ticket, Some(9))).await;
+                caller.say(Up::SpawnFailed { ticket, message: "a lie".into() }).await;
+            },
+        }
+    }
+}
+
 async fn agent(host: Host, mut told: mpsc::Receiver<Up>, hello: Hello) {
     let mut caller = host.door.join(hello).await;
     let mut workers = std::collections::BTreeMap::new();

@@ -13,12 +13,13 @@ use coordinator::dispatch::driver::{Begun, Binary, Job, Sources, drive};
 use coordinator::dispatch::event::{Delivery, Ending, LostAgent};
 use coordinator::dispatch::journal::{Journal, JournalError};
 use coordinator::dispatch::orders::Orders;
+use coordinator::fleet::session::{Incoming, SessionEvent};
 use coordinator::plan::Plan;
 use coordinator::schedule::{self, Lineup};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::fleet::{Manner, WINDOW, host, newcomer};
+use crate::fleet::{Manner, WINDOW, host, liar, newcomer};
 use crate::peer::{LEASE, SHA, desk};
 
 const SLOTS: u32 = 2;
@@ -173,6 +174,8 @@ struct Setting {
     needs: Option<&'static str>,
     /// Another host comes after so long, with so many cores; the first has two.
     newcomer: Option<(Duration, u32)>,
+    /// Somebody of the fleet tells lies about workers that are not its own.
+    liar: bool,
     /// The run is taken up again, and began on a host with so many cores.
     begun_on: Option<u32>,
 }
@@ -184,6 +187,7 @@ const PLAIN: Setting = Setting {
     agent_ends: None,
     needs: None,
     newcomer: None,
+    liar: false,
     begun_on: None,
 };
 
@@ -198,6 +202,11 @@ fn later<T: Send + 'static>(after: Option<Duration>, what: T) -> mpsc::Receiver<
     receiver
 }
 
+fn lost() -> LostAgent {
+    let exit = Exit { code: None, signal: Some(9), tail: String::new() };
+    LostAgent { host: "this host".into(), exit }
+}
+
 fn begun_on(cores: u32) -> Begun {
     let host = HostFacts { cores, ..HostFacts::default() };
     Begun { model_digest: String::new(), model_sha256: None, first: None, hosts: vec![("host".into(), host)] }
@@ -207,12 +216,10 @@ async fn carry_out(setting: Setting, manner: impl Fn(Ticket) -> Manner + Send + 
     let (door, incoming, epoch) = desk(64);
     let started = host(&door, SLOTS, manner);
     let notebook = Arc::new(Notebook { fails: setting.fails, ..Notebook::default() });
-    let exit = Exit { code: None, signal: Some(9), tail: String::new() };
-    let killed = LostAgent { host: "this host".into(), exit };
     let sources = Sources {
         incoming,
         interrupts: later(setting.interrupt, ()),
-        agents: later(setting.agent_ends, killed),
+        agents: later(setting.agent_ends, lost()),
         epoch,
     };
     let before = Instant::now();
@@ -223,8 +230,12 @@ async fn carry_out(setting: Setting, manner: impl Fn(Ticket) -> Manner + Send + 
     job.begun = setting.begun_on.map(begun_on);
     job.header = setting.newcomer.map(|_| header(&job.orders));
     let came = setting.newcomer.map(|(after, cores)| tokio::spawn(newcomer(door.clone(), after, cores)));
+    let lies = setting.liar.then(|| tokio::spawn(liar(door.clone())));
     let driving = drive(job, sources, notebook.clone(), &mut |_| ()).await;
     let took = before.elapsed();
+    if let Some(lies) = lies {
+        lies.abort();
+    }
     let started = started.lock().unwrap().clone();
     let newcomer = match came {
         Some(came) => came.await.unwrap(),
@@ -245,6 +256,33 @@ async fn a_quiet_run_writes_everything_down_once() {
     assert_eq!((run.notebook.blocks(), run.notebook.notices(), run.started.len()), (3, vec![], 18));
     // Nine windows, and next to nothing between them.
     assert!((9 * WINDOW..10 * WINDOW + WINDOW).contains(&run.took), "{:?}", run.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_has_a_say_in_what_became_of_others_workers() {
+    let run = carry_out(Setting { liar: true, ..PLAIN }, |_| Manner::Good).await;
+    assert_eq!((run.ending.state(), run.notebook.requests()), (RunState::Complete, REQUESTS));
+    assert_eq!((run.notebook.notices(), run.started.len()), (vec![], 18));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_words_puts_no_deadline_off() {
+    const FLOOD: usize = 20_000;
+    let epoch = Instant::now();
+    let (events, incoming) = mpsc::channel(FLOOD);
+    for _ in 0..FLOOD {
+        let what = SessionEvent::Refused("somebody".into());
+        events.try_send(Incoming { session: 0, what }).unwrap();
+    }
+    tokio::time::advance(limits().gather + Duration::from_secs(1)).await;
+    let sources = Sources { incoming, interrupts: later(None, ()), agents: later(None, lost()), epoch };
+    let mut job = job(false);
+    job.script.limits.gather = Duration::ZERO;
+    let mut told = 0;
+    let notebook = Arc::new(Notebook::default());
+    let ending = drive(job, sources, notebook, &mut |_| told += 1).await.unwrap();
+    assert!(ending.reason.starts_with("0 of 2 slots"), "{}", ending.reason);
+    assert!(told < FLOOD, "it did not wait until nobody spoke any more");
 }
 
 #[tokio::test(start_paused = true)]

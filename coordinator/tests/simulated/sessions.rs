@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use contract::id::{Attempt, Ticket};
-use contract::message::{Down, Failure, FailureKind, PartChunk, Role, Up};
+use contract::message::{BuildChunk, Down, Failure, FailureKind, PART_CHUNK, PartChunk, Role, Up};
 use contract::wire::MESSAGE_LIMIT;
 use coordinator::fleet::session::{Incoming, SessionEvent};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tonic::Code;
 
-use crate::peer::{BEAT, Caller, HELLO, LEASE, desk, hello, worker};
+use crate::peer::{BEAT, Caller, HELLO, LEASE, SHA, desk, hello, worker};
 
 /// What happens next, but for lines about who was turned away.
 async fn next(incoming: &mut mpsc::Receiver<Incoming>) -> SessionEvent {
@@ -154,6 +154,64 @@ async fn nothing_said_is_lost_while_nobody_listens() {
         let SessionEvent::Said(said) = next(&mut incoming).await else { panic!("{attempt}") };
         assert_eq!(said, long(attempt, 1000));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_not_listened_to_is_pinged_all_the_same_and_not_taken_for_silent() {
+    const CALLERS: u32 = 20;
+    let (door, mut incoming, _) = desk(1);
+    let mut callers = Vec::new();
+    for _ in 0..CALLERS {
+        let caller = tokio::spawn({
+            let door = door.clone();
+            async move {
+                let mut caller = door.join(worker()).await;
+                for attempt in 0..3 {
+                    caller.say(Up::Armed(Attempt(attempt))).await;
+                }
+                // Well beyond the lease nobody has time for it.
+                let until = Instant::now() + 3 * LEASE;
+                let mut pings = Vec::new();
+                while let Ok(Some(down)) = tokio::time::timeout_at(until, caller.hear()).await {
+                    assert!(matches!(down, Down::Ping { .. }), "{down:?}");
+                    pings.push(Instant::now());
+                }
+                (pings, caller)
+            }
+        });
+        assert!(matches!(next(&mut incoming).await, SessionEvent::Opened(..)));
+        callers.push(caller);
+    }
+    let mut kept = Vec::new();
+    for caller in callers {
+        let (pings, caller) = caller.await.unwrap();
+        assert!(pings.windows(2).all(|two| two[1] - two[0] <= 2 * BEAT), "it would have ended by its lease");
+        kept.push(caller);
+    }
+    for _ in 0..3 * CALLERS {
+        let what = next(&mut incoming).await;
+        assert!(matches!(what, SessionEvent::Said(Up::Armed(_))), "{what:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pieces_that_are_not_taken_are_not_piled_up() {
+    let (door, mut incoming, _) = desk(8);
+    let mut caller = door.join(hello(Role::Agent { name: "greedy".into(), slots: 1000 })).await;
+    let SessionEvent::Opened(_, peer) = next(&mut incoming).await else { panic!("opened") };
+    let piece = || BuildChunk { sha256: SHA, offset: 0, bytes: Ok(vec![1; PART_CHUNK]), last: false };
+    let mut sent = 0;
+    while peer.takes_pieces() {
+        peer.send_piece(piece());
+        sent += 1;
+        assert!(sent < 100, "a bound");
+    }
+    // The twin: who takes them gets more.
+    let mut taken = 0;
+    while taken < sent {
+        taken += u32::from(matches!(caller.hear().await, Some(Down::BuildChunk(_))));
+    }
+    assert!(peer.takes_pieces());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,10 +1,11 @@
 //! The service itself: who may come in.
 
 use std::cmp::Ordering;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::time::Duration;
 
 use contract::credentials::Token;
@@ -19,7 +20,7 @@ use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::gate::Admission;
 use super::pump::Pump;
-use super::refusal::{Refusal, Refusals};
+use super::refusal::{NAME_LIMIT, Refusal, Refusals};
 use super::{Incoming, Peer, SessionEvent};
 
 /// Messages that may wait for one peer.
@@ -65,20 +66,32 @@ impl Desk {
         self.refusals.clone()
     }
 
-    async fn greet(&self, stream: &mut Streaming<UpItem>) -> Result<Hello, Refusal> {
+    /// The hello, or why there is none; nobody is to blame when the connection breaks.
+    async fn greet(&self, stream: &mut Streaming<UpItem>) -> Result<Hello, Option<Refusal>> {
         let first = tokio::time::timeout(self.limits.hello, stream.next())
             .await
             .map_err(|_| Refusal::Silent)?
             .ok_or(Refusal::NoHello)?
             .map_err(|status| unreadable(&status))?;
-        let Ok(Up::Hello(hello)) = Up::try_from(first) else { return Err(Refusal::NoHello) };
+        let Ok(Up::Hello(hello)) = Up::try_from(first) else { return Err(Some(Refusal::NoHello)) };
         Ok(*hello)
+    }
+
+    fn refused(&self, why: Option<Refusal>, from: Option<IpAddr>) -> Status {
+        let Some(why) = why else { return Status::cancelled("the connection broke") };
+        self.refusals.count(why, from);
+        turned_away(why)
     }
 }
 
-/// Why a message cannot be read.
-pub(super) fn unreadable(status: &Status) -> Refusal {
-    if status.code() == Code::OutOfRange { Refusal::TooLarge } else { Refusal::Foreign }
+/// Why a message cannot be read; `None` where it never came, for the connection broke.
+pub(super) fn unreadable(status: &Status) -> Option<Refusal> {
+    match (status.code(), std::error::Error::source(status)) {
+        (Code::OutOfRange, _) => Some(Refusal::TooLarge),
+        // Without a cause below it is the message itself.
+        (Code::Internal, None) => Some(Refusal::Foreign),
+        _ => None,
+    }
 }
 
 /// A refusal before the session is open.
@@ -88,6 +101,7 @@ fn turned_away(why: Refusal) -> Status {
         Refusal::Silent => Status::deadline_exceeded(message),
         Refusal::TooLarge => Status::out_of_range(message),
         Refusal::Foreign => Status::failed_precondition(message),
+        Refusal::Twice => Status::resource_exhausted(message),
         _ => Status::invalid_argument(message),
     }
 }
@@ -104,8 +118,15 @@ fn objection(hello: &Hello, token: &Token) -> Option<Refusal> {
     match hello.protocol.cmp(&contract::PROTOCOL) {
         Ordering::Less => Some(Refusal::TooOld),
         Ordering::Greater => Some(Refusal::TooNew),
-        Ordering::Equal => (!same(&hello.token, token)).then_some(Refusal::Token),
+        Ordering::Equal if !same(&hello.token, token) => Some(Refusal::Token),
+        Ordering::Equal => (!presentable(&hello.role)).then_some(Refusal::Name),
     }
+}
+
+/// Names are printed and stored.
+fn presentable(role: &Role) -> bool {
+    let Role::Agent { name, .. } = role else { return true };
+    (1..=NAME_LIMIT).contains(&name.len()) && !name.chars().any(char::is_control)
 }
 
 /// Compares in time that depends on the lengths alone.
@@ -124,12 +145,19 @@ impl Bench for Desk {
         let pass = request.extensions().get::<Admission>().cloned();
         let from = pass.as_ref().map(|pass| pass.0.from.ip());
         let mut stream = request.into_inner();
-        let hello = self.greet(&mut stream).await.map_err(|why| {
-            self.refusals.count(why, from);
-            turned_away(why)
-        })?;
+        let greeting = pass.as_ref().map(|pass| pass.0.greet().ok_or(Some(Refusal::Twice))).transpose();
+        let greeting = greeting.map_err(|why| self.refused(why, from))?;
+        let hello = self.greet(&mut stream).await.map_err(|why| self.refused(why, from))?;
+        drop(greeting);
         let (down, outbox) = mpsc::channel(queue(&hello.role));
-        let answers = Box::pin(ReceiverStream::new(outbox).map(|down: Down| Ok(DownItem::from(down))));
+        let pieces = Arc::new(AtomicUsize::new(0));
+        let waiting = Arc::clone(&pieces);
+        let answers = Box::pin(ReceiverStream::new(outbox).map(move |down: Down| {
+            if matches!(down, Down::BuildChunk(_)) {
+                waiting.fetch_sub(1, Relaxed);
+            }
+            Ok(DownItem::from(down))
+        }));
         if let Some(why) = objection(&hello, &self.token) {
             self.refusals.count(why, from);
             let message = format!("this side {why}");
@@ -143,7 +171,7 @@ impl Bench for Desk {
         let session = self.next.fetch_add(1, Relaxed);
         let DeskLimits { lease, beat, .. } = self.limits;
         drop(down.try_send(Down::Welcome(Welcome { session, lease, beat })));
-        let peer = Peer { down: down.downgrade(), clock: Arc::default() };
+        let peer = Peer { down: down.downgrade(), clock: Arc::default(), pieces };
         let opened = Incoming { session, what: SessionEvent::Opened(Box::new(hello), peer.clone()) };
         self.events.send(opened).await.map_err(|_| Status::unavailable("the run is over"))?;
         let (events, refusals) = (self.events.clone(), self.refusals.clone());
@@ -178,6 +206,28 @@ mod tests {
         for wrong in ["", "secreT", "secret!"] {
             assert_eq!(objection(&hello(now, wrong), &token), Some(Refusal::Token), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn names_are_what_can_be_shown() {
+        let called = |name: &str| {
+            let role = Role::Agent { name: name.to_owned(), slots: 1 };
+            objection(&Hello { role, ..hello(contract::PROTOCOL, "s") }, &Token::new("s"))
+        };
+        for fine in ["rack-7", "Größe 2", &"n".repeat(NAME_LIMIT)] {
+            assert_eq!(called(fine), None, "{fine}");
+        }
+        for wrong in ["", "a\nb", "\u{1b}[2J", &"n".repeat(NAME_LIMIT + 1)] {
+            assert_eq!(called(wrong), Some(Refusal::Name), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_connection_that_breaks_is_nobodys_language() {
+        let broken = Status::from_error(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into());
+        assert_eq!(unreadable(&broken), None);
+        assert_eq!(unreadable(&Status::internal("failed to decode")), Some(Refusal::Foreign));
+        assert_eq!(unreadable(&Status::out_of_range("large")), Some(Refusal::TooLarge));
     }
 
     #[test]

@@ -44,8 +44,13 @@ pub struct GateLimits {
 pub(super) struct Pass {
     pub from: SocketAddr,
     admitted: AtomicBool,
+    /// A hello is awaited on one of its streams.
+    greeting: AtomicBool,
     _permit: OwnedSemaphorePermit,
 }
+
+/// A stream on which a hello is awaited.
+pub(super) struct Greeting(Option<Arc<Pass>>);
 
 /// The desk's hold on the connection that a session came over.
 #[derive(Clone, Debug)]
@@ -77,7 +82,24 @@ pub fn open(
     ReceiverStream::new(guests)
 }
 
+impl Drop for Greeting {
+    fn drop(&mut self) {
+        if let Some(pass) = &self.0 {
+            pass.greeting.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Pass {
+    /// Lets a stream introduce itself: of a connection that has not one at a time, or each would cost a message's room.
+    pub(super) fn greet(self: &Arc<Self>) -> Option<Greeting> {
+        if self.is_admitted() {
+            return Some(Greeting(None));
+        }
+        let first = !self.greeting.swap(true, Ordering::Relaxed);
+        first.then(|| Greeting(Some(Arc::clone(self))))
+    }
+
     pub(super) fn admit(&self) {
         self.admitted.store(true, Ordering::Relaxed);
     }
@@ -104,7 +126,12 @@ impl Gate {
         let Ok(permit) = Arc::clone(&self.seats).try_acquire_owned() else {
             return self.refusals.count(Refusal::Crowded, Some(from.ip()));
         };
-        let pass = Arc::new(Pass { from, admitted: AtomicBool::new(false), _permit: permit });
+        let pass = Arc::new(Pass {
+            from,
+            admitted: AtomicBool::new(false),
+            greeting: AtomicBool::new(false),
+            _permit: permit,
+        });
         let (throw_out, thrown_out) = oneshot::channel();
         self.make_room();
         self.waiting.push_back((Arc::downgrade(&pass), throw_out));
@@ -169,4 +196,57 @@ async fn usher(caller: Caller) {
     let guest = Guest::new(wire, pass, thrown_out, limit, refusals);
     // Nobody takes guests any more: the run is over.
     drop(ready.send(Ok(guest)).await);
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_stream::StreamExt;
+
+    use super::*;
+    use crate::fleet::session::{Incoming, SessionEvent};
+
+    /// What is told of a caller that begins so, piece by piece; everybody begins well in the end.
+    async fn told_of(words: &[&[u8]]) -> Vec<String> {
+        let (events, mut told) = mpsc::channel(8);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let limits = GateLimits { introduce: Duration::from_secs(60), waiting: 8, connections: 8 };
+        let mut guests = open(listener, None, limits, Refusals::new(events));
+        let mut caller = TcpStream::connect(address).await.expect("it is open");
+        let mut guest = guests.next().await.expect("one comes").expect("one comes");
+        for word in words {
+            caller.write_all(word).await.expect("sent");
+            guest.read_exact(&mut vec![0; word.len()]).await.expect("it comes");
+        }
+        let mut lines = Vec::new();
+        while let Ok(Incoming { what: SessionEvent::Refused(line), .. }) = told.try_recv() {
+            lines.push(line);
+        }
+        lines
+    }
+
+    #[tokio::test]
+    async fn who_speaks_something_else_than_http2_is_told_of_once() {
+        assert!(told_of(&[b"PRI * HT", b"TP/2.0\r\n\r\nSM\r\n\r\n", b"anything"]).await.is_empty());
+        for words in [&b"GET / HTTP/1.1\r\n\r\n"[..], b"\x16\x03\x01\x02\x00"] {
+            let lines = told_of(&[b"PRI", words, words]).await;
+            assert!(matches!(&lines[..], [line] if line.contains("HTTP/2")), "{lines:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_not_admitted_greets_on_one_stream_at_a_time() {
+        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("one is free");
+        let from = SocketAddr::from(([127, 0, 0, 1], 1));
+        let no = || AtomicBool::new(false);
+        let pass = Arc::new(Pass { from, admitted: no(), greeting: no(), _permit: permit });
+        let first = pass.greet();
+        assert!(first.is_some() && pass.greet().is_none());
+        drop(first);
+        let again = pass.greet();
+        assert!(again.is_some());
+        pass.admit();
+        assert!(pass.greet().is_some() && pass.greet().is_some(), "who is admitted may");
+    }
 }

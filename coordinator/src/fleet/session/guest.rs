@@ -37,7 +37,12 @@ struct Watch {
     deadline: Pin<Box<Sleep>>,
     thrown_out: oneshot::Receiver<()>,
     refusals: Refusals,
+    /// Bytes of the preface that have come.
+    begun: usize,
 }
+
+/// What every HTTP/2 connection begins with.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 impl Guest {
     pub(super) fn new(
@@ -47,8 +52,20 @@ impl Guest {
         limit: Duration,
         refusals: Refusals,
     ) -> Self {
-        let watch = Watch { deadline: Box::pin(sleep(limit)), thrown_out, refusals };
+        let watch = Watch { deadline: Box::pin(sleep(limit)), thrown_out, refusals, begun: 0 };
         Self { wire, pass, watch: Some(watch) }
+    }
+
+    /// Tells of a caller that begins with something else than HTTP/2; the server hangs up on it in its own way.
+    fn listen(&mut self, bytes: &[u8]) {
+        let Some(watch) = &mut self.watch else { return };
+        let due = &PREFACE[watch.begun..];
+        let all = due.len().min(bytes.len());
+        watch.begun += all;
+        if bytes[..all] != due[..all] {
+            watch.begun = PREFACE.len();
+            watch.refusals.count(Refusal::NoHttp2, Some(self.pass.from.ip()));
+        }
     }
 
     /// Why the connection must end now, if it must. Wakes the task when that may change.
@@ -88,10 +105,13 @@ impl AsyncRead for Guest {
         if let Some(why) = self.overdue(context) {
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
         }
-        match &mut self.wire {
+        let before = buffer.filled().len();
+        let read = match &mut self.wire {
             Wire::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Wire::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
-        }
+        };
+        self.listen(&buffer.filled()[before..]);
+        read
     }
 }
 

@@ -74,19 +74,27 @@ impl Pump {
         let mut sent = BTreeMap::new();
         let mut seq = 0;
         let mut heard = Instant::now();
+        // What was said and waits until the coordinator has time for it; nothing more is heard until then.
+        let mut waiting = None;
         loop {
             tokio::select! {
-                item = stream.next() => {
+                item = stream.next(), if waiting.is_none() => {
                     heard = Instant::now();
-                    let up = match read(item) {
-                        Ok(up) => up,
+                    waiting = match read(item) {
+                        Ok(up) => self.take(up, &mut sent),
                         Err(end) => return end,
                     };
-                    if !self.take(up, &mut sent).await {
-                        return End::Deaf;
-                    }
+                }
+                room = self.events.reserve(), if waiting.is_some() => {
+                    let Ok(room) = room else { return End::Deaf };
+                    room.send(waiting.take().expect("this branch is for what waits"));
+                    heard = Instant::now();
                 }
                 () = sleep_until(due) => {
+                    // Who stood still itself, or did not listen, has no right to call the other silent.
+                    if waiting.is_some() || due.elapsed() > self.beat {
+                        heard = Instant::now();
+                    }
                     if heard.elapsed() > self.lease {
                         return End::Silent;
                     }
@@ -136,24 +144,20 @@ impl Pump {
         clock.take(sent, peer, self.epoch.elapsed())
     }
 
-    /// Keeps pongs for the clock, hands everything else on. False when nobody listens any more.
-    async fn take(&self, up: Up, sent: &mut BTreeMap<u32, Duration>) -> bool {
-        if let Up::Pong { seq, mono } = up {
-            let Some(at) = sent.remove(&seq) else { return true };
-            let Some(jump) = self.tick(at, mono) else { return true };
-            let what = SessionEvent::ClockJumped(jump);
-            return self.events.send(Incoming { session: self.session, what }).await.is_ok();
-        }
-        self.events.send(Incoming { session: self.session, what: SessionEvent::Said(up) }).await.is_ok()
+    /// Keeps pongs for the clock; everything else is to be handed on.
+    fn take(&self, up: Up, sent: &mut BTreeMap<u32, Duration>) -> Option<Incoming> {
+        let what = match up {
+            Up::Pong { seq, mono } => SessionEvent::ClockJumped(self.tick(sent.remove(&seq)?, mono)?),
+            up => SessionEvent::Said(up),
+        };
+        Some(Incoming { session: self.session, what })
     }
 }
 
 fn read(item: Option<Result<UpItem, Status>>) -> Result<Up, End> {
     match item {
         Some(Ok(item)) => Up::try_from(item).map_err(|_| End::Unreadable(Refusal::Foreign)),
-        Some(Err(status)) if unreadable(&status) == Refusal::TooLarge => {
-            Err(End::Unreadable(Refusal::TooLarge))
-        }
-        Some(Err(_)) | None => Err(End::Left),
+        Some(Err(status)) => Err(unreadable(&status).map_or(End::Left, End::Unreadable)),
+        None => Err(End::Left),
     }
 }

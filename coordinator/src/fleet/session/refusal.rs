@@ -11,6 +11,9 @@ use tokio_rustls::rustls::{CertificateError, Error as TlsError};
 
 use super::{Incoming, SessionEvent};
 
+/// Bytes of an agent's name at most: what a host's name may have.
+pub(super) const NAME_LIMIT: usize = 255;
+
 /// Why a caller was turned away. Sentences complete "it …".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Refusal {
@@ -29,6 +32,19 @@ pub enum Refusal {
     /// The caller broke the handshake off.
     #[error("does not trust this coordinator's certificate")]
     Distrustful,
+    /// Something else than gRPC: a browser, or TLS where none is spoken.
+    #[error(
+        "does not speak HTTP/2 here: agents dial http:// where there are no --credentials, and https:// where there are"
+    )]
+    NoHttp2,
+    /// One session is enough to introduce oneself.
+    #[error("opened a second session before it had introduced itself in the first")]
+    Twice,
+    /// A name that would spoil what is printed.
+    #[error(
+        "calls itself by a name that is not 1 to {NAME_LIMIT} printable characters: give it another --name"
+    )]
+    Name,
     /// Anything else that can go wrong in a handshake.
     #[error("broke the TLS handshake off")]
     Handshake,
