@@ -202,6 +202,27 @@ fn strangers_are_refused_one_line_each_and_the_run_goes_on() {
 }
 
 #[test]
+fn an_agent_that_others_started_hears_that_the_run_is_over_and_ends_well() {
+    let ground = Ground::new();
+    let address = free();
+    let (plan, listen) = (ground.plan(&plan(1, 10, 6, 4)), address.to_string());
+    let door = ["--launcher", "attach", "--agents", "1", "--listen", &listen];
+    let token = ("PGO_BENCH_TOKEN", "known");
+    let running = ground.start_with(&[&["run", &plan, "--seed", "1"], &door[..]].concat(), &[token]);
+    let (code, line) = turned_away(agent(&ground, &format!("http://{address}"), None, Some(token.1)));
+    assert_eq!((code, line.as_str()), (Some(0), ""));
+    let ended = running.end();
+    assert_eq!(requests(&ground.latest()), 30, "{ended:?}");
+    // The twin: nothing is no token, however it came to be set.
+    let run = [&["run", &plan], &door[..]].concat();
+    let ended = ground.start_with(&run, &[("PGO_BENCH_TOKEN", "")]).end();
+    assert_eq!((ended.code, ended.stderr.lines().count()), (Some(2), 1), "{ended:?}");
+    assert!(ended.stderr.contains("set PGO_BENCH_TOKEN"), "{ended:?}");
+    let (code, line) = turned_away(agent(&ground, &format!("http://{address}"), None, Some("")));
+    assert!(code == Some(2) && line.contains("PGO_BENCH_TOKEN"), "{line}");
+}
+
+#[test]
 fn nothing_but_loopback_is_served_without_certificates() {
     let ground = Ground::new();
     let open = ["--launcher", "attach", "--agents", "1", "--listen", "0.0.0.0:0", "--advertise", "here"];

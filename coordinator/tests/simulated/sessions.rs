@@ -162,26 +162,26 @@ async fn who_is_not_listened_to_is_pinged_all_the_same_and_not_taken_for_silent(
     let (door, mut incoming, _) = desk(1);
     let mut callers = Vec::new();
     for _ in 0..CALLERS {
-        let caller = tokio::spawn({
-            let door = door.clone();
-            async move {
-                let mut caller = door.join(worker()).await;
-                for attempt in 0..3 {
-                    caller.say(Up::Armed(Attempt(attempt))).await;
-                }
-                // Well beyond the lease nobody has time for it.
-                let until = Instant::now() + 3 * LEASE;
-                let mut pings = Vec::new();
-                while let Ok(Some(down)) = tokio::time::timeout_at(until, caller.hear()).await {
-                    assert!(matches!(down, Down::Ping { .. }), "{down:?}");
-                    pings.push(Instant::now());
-                }
-                (pings, caller)
-            }
-        });
-        assert!(matches!(next(&mut incoming).await, SessionEvent::Opened(..)));
+        let (caller, opened) = tokio::join!(door.join(worker()), next(&mut incoming));
+        assert!(matches!(opened, SessionEvent::Opened(..)));
         callers.push(caller);
     }
+    let callers = callers.into_iter().map(|mut caller| {
+        tokio::spawn(async move {
+            for attempt in 0..3 {
+                caller.say(Up::Armed(Attempt(attempt))).await;
+            }
+            // Well beyond the lease nobody has time for it.
+            let until = Instant::now() + 3 * LEASE;
+            let mut pings = Vec::new();
+            while let Ok(Some(down)) = tokio::time::timeout_at(until, caller.hear()).await {
+                assert!(matches!(down, Down::Ping { .. }), "{down:?}");
+                pings.push(Instant::now());
+            }
+            (pings, caller)
+        })
+    });
+    let callers: Vec<_> = callers.collect();
     let mut kept = Vec::new();
     for caller in callers {
         let (pings, caller) = caller.await.unwrap();
