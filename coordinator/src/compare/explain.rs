@@ -16,6 +16,8 @@ pub struct Explanation<'a> {
     pub metric: &'a MetricComparison,
     /// How it was estimated.
     pub settings: &'a Settings,
+    /// Both arms ran at once: the covariate is the side and no place in an order.
+    pub duet: bool,
     /// How the answer came about; `None` where nothing was compared.
     pub derivation: Option<Derivation<'a>>,
     /// What layouts of the baseline did to it, in runs that have them.
@@ -71,7 +73,14 @@ pub fn explain<'a>(findings: &'a Findings, wanted: &str) -> Result<Vec<Explanati
         let metric = cell.metrics.iter().find(asked)?;
         let derivation = metric.derivation();
         let layout = findings.layout.as_ref().and_then(|l| l.noise(&cell.scenario, metric.measure));
-        Some(Explanation { cell, metric, settings: &findings.settings, derivation, layout })
+        Some(Explanation {
+            cell,
+            metric,
+            settings: &findings.settings,
+            duet: findings.plan.duet,
+            derivation,
+            layout,
+        })
     };
     Ok(findings.cells.iter().filter_map(of_cell).collect())
 }

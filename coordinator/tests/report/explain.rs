@@ -45,6 +45,20 @@ fn the_page_has_rounds_formulas_and_the_way_through_the_table() {
     assert_eq!(of_rounds, 2 * 6, "{text}");
 }
 
+/// In a duet nobody runs first: what changes from round to round is the side.
+#[test]
+fn a_duet_has_sides_in_place_of_an_order() {
+    let text = page(Story { b: 0.95, duet: true, ..Story::default() }, "primary");
+    says(&text, "round slots A B A2 d_r x_r a_r");
+    says(&text, "x_r: side of B − side of A, −1 where B has the even slots");
+    says(&text, "a side");
+    silent(&text, "place of B −");
+    says(
+        &page(Story { b: 0.95, ..Story::default() }, "primary"),
+        "x_r: place of B − mean place of the baseline",
+    );
+}
+
 #[test]
 fn every_metric_can_be_asked_for_and_a_wrong_name_gets_the_nearest() {
     let findings = Story { b: 1.08, ..Story::default() }.findings();

@@ -49,6 +49,20 @@ fn a_difference_that_placement_alone_could_make_is_labelled_in_every_form() {
     assert_eq!(document["layout"]["arms"].as_array().unwrap().len(), 2 * 3);
 }
 
+/// Layouts run beside the baseline as candidates do: a duet's SD is of what they do at the same time as it.
+#[test]
+fn a_duet_has_its_layout_control_too() {
+    let findings = Story { duet: true, ..story(1.005) }.findings();
+    for form in forms(&findings) {
+        assert!(form.contains(LABEL), "{form}");
+    }
+    let control = findings.layout.as_ref().unwrap();
+    assert!(control.noises.iter().filter(|n| n.primary).all(|noise| noise.counted.len() == 3));
+    let greater = Story { duet: true, ..story(1.10) }.findings();
+    assert_eq!(greater.verdict(), Some(Verdict::Slower));
+    forms(&greater).iter().for_each(|form| assert!(!form.contains("within code-layout noise"), "{form}"));
+}
+
 /// The twin: a difference of 10 % is more than layouts of 2 % do.
 #[test]
 fn a_greater_difference_is_not() {

@@ -120,6 +120,14 @@ fn failures_are_told_by_kind_and_keep_a_fast_build_from_winning() {
 }
 
 #[test]
+fn a_rate_of_nothing_has_no_ratio_and_says_so() {
+    let text = short(Story { failures: 1000, ..Story::default() });
+    says(&text, "requests/s: an arm's value is 0 in some round, and nothing has a ratio to 0");
+    silent(&text, "requests/s: an arm has no value");
+    silent(&short(Story { failures: 10, ..Story::default() }), "value is 0");
+}
+
+#[test]
 fn a_stopped_run_says_how_to_go_on() {
     let story = || Story { b: 0.9, blocks: Some(7), state: Some(RunState::Stopped), ..Story::default() };
     let text = short(story());

@@ -56,6 +56,8 @@ pub(crate) struct Story {
     pub(crate) wave: f64,
     /// A noise floor of E2E p50, as a share.
     pub(crate) floor: Option<f64>,
+    /// Both arms at once, each in every other slot.
+    pub(crate) duet: bool,
 }
 
 impl Default for Story {
@@ -81,6 +83,7 @@ impl Default for Story {
             drift: 0.0,
             wave: 0.0,
             floor: None,
+            duet: false,
         }
     }
 }
@@ -153,6 +156,8 @@ impl Story {
         let overrides = Overrides {
             rounds: Some(self.rounds),
             slots: Some(self.slots),
+            duet: Some(self.duet),
+            control: self.duet.then_some(false),
             engine: Some(EngineKind::Sim),
             ..Overrides::default()
         };
@@ -188,7 +193,7 @@ impl Story {
             simulated: self.simulated,
             model_digest: "tiny-llama-test".to_owned(),
             model_sha256: None,
-            labels: Vec::new(),
+            labels: self.duet.then(|| Findings::DUET.to_owned()).into_iter().collect(),
         }
     }
 
@@ -200,12 +205,16 @@ impl Story {
     }
 
     fn parts(&self, plan: &Plan, block: &Block) -> Vec<Part> {
-        let requests = plan.scenarios[block.scenario as usize].requests() / self.slots;
+        let requests = plan.scenarios[block.scenario as usize].requests() / plan.slots_of_an_arm(self.slots);
         let one = |arm: Arm, slot| self.part(block, arm, slot, u64::from(requests));
+        let takes_part = |arm: Arm, slot: &u32| !block.duet || block.arm(0, *slot) == arm;
         block
             .order
             .iter()
-            .flat_map(|arm| (0..self.slots).map(|slot| one(*arm, slot)).collect::<Vec<_>>())
+            .flat_map(|arm| {
+                let slots = (0..self.slots).filter(|slot| takes_part(*arm, slot));
+                slots.map(|slot| one(*arm, slot)).collect::<Vec<_>>()
+            })
             .collect()
     }
 

@@ -18,17 +18,21 @@ const COLUMN: usize = 13;
 
 /// Prints it.
 pub(super) fn print(page: &mut Page, explanation: &Explanation<'_>) {
-    let Explanation { cell, metric, settings, derivation, layout } = explanation;
+    let Explanation { cell, metric, settings, duet, derivation, layout } = explanation;
     let candidate = cell.candidate.as_deref().unwrap_or("nothing");
     let label = metric.measure.label();
     page.heading(&format!("{}: {label}, {candidate} (B) against {} (A)", cell.scenario, cell.baseline));
     page.sentence(&declared(metric), 2, 2);
     let Some(derivation) = derivation else { return uncompared(page, metric) };
-    rounds(page, metric, derivation);
+    rounds(page, metric, derivation, *duet);
     page.heading("B against the baseline");
     let against = if derivation.control.is_some() { "½(ln A + ln A2)" } else { "ln A" };
-    fact(page, "d_r", &format!("cost of B − {against}; x_r: place of B − mean place of the baseline"));
-    estimate(page, metric, &derivation.comparison.effect, &derivation.effect_sums, settings);
+    let (covariate, unit) = match duet {
+        true => ("side of B − side of A, −1 where B has the even slots", "side"),
+        false => ("place of B − mean place of the baseline", "place"),
+    };
+    fact(page, "d_r", &format!("cost of B − {against}; x_r: {covariate}"));
+    estimate(page, metric, &derivation.comparison.effect, &derivation.effect_sums, (settings, unit));
     exact(page, &derivation.comparison.exact, &derivation.effect);
     if let Some(adjusted) = derivation.adjusted_p {
         let family =
@@ -38,7 +42,7 @@ pub(super) fn print(page: &mut Page, explanation: &Explanation<'_>) {
     if let (Some((_, sums)), Some(control)) = (&derivation.control, &derivation.comparison.control) {
         page.heading("Control: A2 against A, two turns of one build");
         fact(page, "a_r", "cost of A2 − cost of A; x_r: place of A2 − place of A");
-        estimate(page, metric, control, sums, settings);
+        estimate(page, metric, control, sums, (settings, "place"));
     }
     beside(page, metric);
     layout.iter().for_each(|noise| layouts(page, metric, noise));
@@ -80,10 +84,12 @@ fn uncompared(page: &mut Page, metric: &MetricComparison) {
     beside(page, metric);
 }
 
-fn rounds(page: &mut Page, metric: &MetricComparison, derivation: &Derivation<'_>) {
+fn rounds(page: &mut Page, metric: &MetricComparison, derivation: &Derivation<'_>, duet: bool) {
     page.gap();
     let control = derivation.control.as_ref().map(|(paired, _)| paired);
-    let mut table = Table::new(["round", "order", "A", "B", "A2", "d_r", "x_r", "a_r"]).left(&[1]);
+    // Of a duet the first arm has the even slots.
+    let order = if duet { "slots" } else { "order" };
+    let mut table = Table::new(["round", order, "A", "B", "A2", "d_r", "x_r", "a_r"]).left(&[1]);
     for (at, round) in metric.rounds.iter().enumerate() {
         let shown = |arm| {
             let found = round.values.iter().find(|(one, ..)| *one == arm);
@@ -108,7 +114,13 @@ fn rounds(page: &mut Page, metric: &MetricComparison, derivation: &Derivation<'_
     table.print(page);
 }
 
-fn estimate(page: &mut Page, metric: &MetricComparison, found: &Estimate, sums: &Sums, settings: &Settings) {
+fn estimate(
+    page: &mut Page,
+    metric: &MetricComparison,
+    found: &Estimate,
+    sums: &Sums,
+    (settings, unit): (&Settings, &str),
+) {
     let Correction { plain_se, plain_df, .. } = found.correction;
     fact(
         page,
@@ -123,7 +135,7 @@ fn estimate(page: &mut Page, metric: &MetricComparison, found: &Estimate, sums: 
     match found.gamma {
         Some(gamma) => {
             let (sxd, sxx) = (figure(sums.sxd), figure(sums.sxx));
-            fact(page, "γ̂", &format!("Σ(x−x̄)(d−d̄) ÷ Σ(x−x̄)² = {sxd} ÷ {sxx} = {} a place", figure(gamma)));
+            fact(page, "γ̂", &format!("Σ(x−x̄)(d−d̄) ÷ Σ(x−x̄)² = {sxd} ÷ {sxx} = {} a {unit}", figure(gamma)));
             fact(
                 page,
                 "δ̂",
@@ -145,7 +157,7 @@ fn estimate(page: &mut Page, metric: &MetricComparison, found: &Estimate, sums: 
             );
         }
         None => {
-            fact(page, "γ̂", "not used: fewer than 6 rounds, or an order that never varies");
+            fact(page, "γ̂", &format!("not used: fewer than 6 rounds, or a {unit} that never varies"));
             fact(
                 page,
                 "δ̂",
