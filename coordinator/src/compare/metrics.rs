@@ -222,13 +222,7 @@ fn estimate(
         }
     }
     let blocks: Option<Vec<Block>> = rounds.iter().map(|round| measure.block(round)).collect();
-    let Some(blocks) = blocks else {
-        let zero = |round: &&Round| round.arms.values().any(|trial| measure.value(trial) == Some(0.0));
-        return missing(match rounds.iter().any(zero) {
-            true => "an arm's value is 0 in some round, and nothing has a ratio to 0",
-            false => "an arm has no value in some round",
-        });
-    };
+    let Some(blocks) = blocks else { return missing("an arm has no value in some round") };
     match stats::compare::compare(&blocks, settings, seed.child(&measure.name())) {
         Ok(comparison) => Estimated::Open { warning, comparison: Box::new(comparison) },
         Err(error) => missing(&error.to_string()),

@@ -259,12 +259,7 @@ impl Story {
             series: if self.sliced { series(ok, 400e6 * factor) } else { Series::default() },
             window: Window { first_completion: last / 2, last_completion: last, ..Window::default() },
             cold: cold(),
-            usage: Usage {
-                wall: last.max(Duration::from_millis(1)),
-                cpu_user: last,
-                peak_rss_bytes: 300 << 20,
-                ..Usage::default()
-            },
+            usage: Usage { wall: last, cpu_user: last, peak_rss_bytes: 300 << 20, ..Usage::default() },
             engine: EngineFacts {
                 threads: 4,
                 peak_running: 50,

@@ -31,20 +31,15 @@ pub(in crate::report) fn headline(cell: &Cell) -> String {
             let subject = if decision.verdict == Verdict::Invalid { title } else { scenario };
             format!("{subject}: {}{beside}", compared(cell, primary, comparison, decision))
         }
+        _ if cell.verdict() == Some(Verdict::Invalid) => format!("{title}: INVALID: {}", unbelieved(cell)),
         Outcome::Hidden { exceedances, .. } => format!(
-            "{scenario}: {} whether {}: {} rests on too few requests ({} beyond it)",
-            word(cell),
+            "{scenario}: UNDECIDED whether {}: {} rests on too few requests ({} beyond it)",
             names(cell, "is faster than"),
             primary.measure.label(),
             exceedances
         ),
-        Outcome::Missing { reason } => format!("{title}: {}: nothing to compare: {reason}", word(cell)),
+        Outcome::Missing { reason } => format!("{title}: UNDECIDED: nothing to compare: {reason}"),
     }
-}
-
-/// The verdict's word where the primary was not compared.
-fn word(cell: &Cell) -> &'static str {
-    cell.verdict().unwrap_or(Verdict::Undecided).name()
 }
 
 fn compared(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision: &Decision) -> String {
@@ -177,8 +172,12 @@ fn why_invalid(cell: &Cell, metric: &MetricComparison, found: &Comparison, decis
             interval(metric, &control.ci, Unit::Said),
             tolerance(metric.within())
         ),
-        None => format!("what was measured must not be believed: {}", first(cell)),
+        None => unbelieved(cell),
     }
+}
+
+fn unbelieved(cell: &Cell) -> String {
+    format!("what was measured must not be believed: {}", first(cell))
 }
 
 /// The first reason to doubt, and how many more there are.
