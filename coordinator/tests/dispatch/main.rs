@@ -12,7 +12,7 @@ use contract::id::{Arm, Attempt, Ticket, TrialKey};
 use contract::message::{Failure, FailureKind};
 use contract::run::{NoticeKind, RunState};
 use coordinator::dispatch::core::Script;
-use coordinator::dispatch::event::{Cause, Event, Word};
+use coordinator::dispatch::event::{AgentId, Cause, Event, Word};
 
 use self::fleet::{Fleet, HOST, delivery, joined, killed, limits, said, script};
 
