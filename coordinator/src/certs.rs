@@ -1,10 +1,10 @@
 //! The fleet's own certificate authority: makes it, has it vouch for parties, and replaces it without a moment in which
-//! nobody trusts anybody. Every party gets a directory of its own with all it needs and nothing more. Must not know how
+//! nobody trusts anybody: the coordinator changes over first, and until the next time knows who has not yet. Every party gets a directory of its own with all it needs and nothing more. Must not know how
 //! certificates are checked.
 //!
 //! ```text
-//! DIR/authority/  ca.pem  key.pem        stays where runs are started
-//! DIR/coordinator/ ca.pem cert.pem key.pem token
+//! DIR/authority/  ca.pem  key.pem token names [key.previous token.previous]     stays where runs are started
+//! DIR/coordinator/ ca.pem cert.pem key.pem token [token.previous]
 //! DIR/agent/       ca.pem cert.pem key.pem token     goes to every host
 //! ```
 
@@ -13,7 +13,7 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use contract::credentials::{AUTHORITY_FILE, CERTIFICATE_FILE, KEY_FILE, TOKEN_FILE};
+use contract::credentials::{AUTHORITY_FILE, CERTIFICATE_FILE, KEY_FILE, PREVIOUS_TOKEN_FILE, TOKEN_FILE};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
@@ -25,6 +25,10 @@ pub const COORDINATOR: &str = "coordinator";
 /// The party that dials in: agents, and the workers that they start.
 pub const AGENT: &str = "agent";
 const AUTHORITY: &str = "authority";
+/// The key of the authority before.
+const PREVIOUS_KEY_FILE: &str = "key.previous";
+/// Under which names the coordinator is dialled, one a line.
+const NAMES_FILE: &str = "names";
 
 /// How long an authority's word holds.
 const AUTHORITY_DAYS: i64 = 3650;
@@ -68,8 +72,16 @@ pub enum CertsError {
 pub struct Authority {
     dir: PathBuf,
     key: KeyPair,
+    previous: Option<Previous>,
     /// Its certificate, and while it is new that of the one before.
     pem: String,
+    token: String,
+}
+
+/// What was replaced last. Parties that have not changed over trust its word alone.
+#[derive(Debug)]
+struct Previous {
+    key: KeyPair,
     token: String,
 }
 
@@ -84,7 +96,7 @@ impl Authority {
         }
         let key = KeyPair::generate()?;
         let pem = params(AUTHORITY, &[], AUTHORITY_DAYS)?.self_signed(&key)?.pem();
-        let authority = Self { dir: dir.to_owned(), key, pem, token: token.to_owned() };
+        let authority = Self { dir: dir.to_owned(), key, previous: None, pem, token: token.to_owned() };
         authority.save()?;
         authority.issue(COORDINATOR, names)?;
         authority.issue(AGENT, &[])?;
@@ -100,7 +112,21 @@ impl Authority {
         let key = KeyPair::from_pem(&read(&home.join(KEY_FILE))?)?;
         let pem = read(&home.join(AUTHORITY_FILE))?;
         let token = read(&home.join(TOKEN_FILE))?;
-        Ok(Self { dir: dir.to_owned(), key, pem, token })
+        let previous = match home.join(PREVIOUS_KEY_FILE) {
+            path if path.exists() => {
+                let token = read(&home.join(PREVIOUS_TOKEN_FILE))?;
+                Some(Previous { key: KeyPair::from_pem(&read(&path)?)?, token })
+            }
+            _ => None,
+        };
+        Ok(Self { dir: dir.to_owned(), key, previous, pem, token })
+    }
+
+    /// Under which names the coordinator was last said to be dialled.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let names = read(&self.dir.join(AUTHORITY).join(NAMES_FILE)).unwrap_or_default();
+        names.lines().map(str::to_owned).collect()
     }
 
     /// Gives a party its directory, reachable under these names; one that it had is replaced.
@@ -117,7 +143,10 @@ impl Authority {
         let here = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
         let mut all: Vec<String> = if party == COORDINATOR { here.to_vec() } else { vec![party.to_owned()] };
         all.extend(names.iter().filter(|name| !here.contains(name)).cloned());
-        let issuer = Issuer::new(params(AUTHORITY, &[], AUTHORITY_DAYS)?, &self.key);
+        // Who has changed over trusts the authority before as well; who has not trusts no other.
+        let voucher = self.previous.as_ref().filter(|_| party == COORDINATOR);
+        let signer = voucher.map_or(&self.key, |previous| &previous.key);
+        let issuer = Issuer::new(params(AUTHORITY, &[], AUTHORITY_DAYS)?, signer);
         let key = KeyPair::generate()?;
         let certificate = params(party, &all, PARTY_DAYS)?.signed_by(&key, &issuer)?.pem();
         let home = self.dir.join(party);
@@ -126,11 +155,17 @@ impl Authority {
         write(&home.join(CERTIFICATE_FILE), &certificate)?;
         write(&home.join(KEY_FILE), &key.serialize_pem())?;
         write(&home.join(TOKEN_FILE), &self.token)?;
+        if let Some(previous) = voucher {
+            write(&home.join(PREVIOUS_TOKEN_FILE), &previous.token)?;
+        }
+        if party == COORDINATOR {
+            write(&self.dir.join(AUTHORITY).join(NAMES_FILE), &names.join("\n"))?;
+        }
         Ok(home)
     }
 
-    /// A new authority and a new token. Parties trust the old one's word as well until they get their next directory,
-    /// so that coordinator and agents may change over one after the other.
+    /// A new authority and a new token. The coordinator, which changes over first, shows what the old one vouches for
+    /// and takes its word and its token as well until the next time, so that agents may follow one after the other.
     ///
     /// # Errors
     /// When files cannot be written.
@@ -140,7 +175,9 @@ impl Authority {
         // Of the old authorities only the last: the one before it has had its time.
         let end = "-----END CERTIFICATE-----\n";
         let last = self.pem.split_inclusive(end).next().unwrap_or_default();
-        let rotated = Self { pem: format!("{new}{last}"), key, token: token.to_owned(), ..self };
+        let previous = Some(Previous { key: self.key, token: self.token });
+        let pem = format!("{new}{last}");
+        let rotated = Self { dir: self.dir, key, previous, pem, token: token.to_owned() };
         rotated.save()?;
         Ok(rotated)
     }
@@ -156,6 +193,10 @@ impl Authority {
         directory(&home)?;
         write(&home.join(KEY_FILE), &self.key.serialize_pem())?;
         write(&home.join(AUTHORITY_FILE), &self.pem)?;
+        if let Some(previous) = &self.previous {
+            write(&home.join(PREVIOUS_KEY_FILE), &previous.key.serialize_pem())?;
+            write(&home.join(PREVIOUS_TOKEN_FILE), &previous.token)?;
+        }
         write(&home.join(TOKEN_FILE), &self.token)
     }
 }
@@ -204,7 +245,7 @@ fn read(path: &Path) -> Result<String, CertsError> {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use contract::credentials::Secrets;
+    use contract::credentials::{Secrets, Token};
 
     use super::*;
     use crate::fleet::session::acceptor;
@@ -235,7 +276,10 @@ mod tests {
         let old = authority.pem;
         let once = Authority::open(dir.path()).expect("read").rotate("second").expect("rotated");
         assert!(once.pem.ends_with(&old) && once.pem.len() > old.len() && once.token() == "second");
-        let twice = once.rotate("third").expect("rotated");
+        let twice = Authority::open(dir.path()).expect("read").rotate("third").expect("rotated");
+        let home = twice.issue(COORDINATOR, &["h".into()]).expect("issued");
+        assert_eq!(Token::read_previous(&home), Some(Token::new("second")), "and no older one");
+        assert_eq!((twice.names(), Token::read_previous(&dir.path().join(AGENT))), (vec!["h".into()], None));
         assert!(!twice.pem.contains(&old) && twice.pem.matches("BEGIN").count() == 2);
     }
 }

@@ -55,12 +55,20 @@ pub const CERTIFICATE_FILE: &str = "cert.pem";
 pub const KEY_FILE: &str = "key.pem";
 /// The token in a party's directory.
 pub const TOKEN_FILE: &str = "token";
+/// The token before it in the coordinator's directory, while there are parties that have no other.
+pub const PREVIOUS_TOKEN_FILE: &str = "token.previous";
 
 impl Token {
     /// A token of this text; space around it is not part of it.
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self(text.trim().to_owned())
+    }
+
+    /// The token that was replaced last, if the party's directory has it.
+    #[must_use]
+    pub fn read_previous(directory: &Path) -> Option<Self> {
+        Self::from_variable(file(directory, PREVIOUS_TOKEN_FILE).ok())
     }
 
     /// The token of an environment; a variable that is set to nothing is not set.

@@ -22,9 +22,13 @@ pub(super) fn certs(app: &mut App<'_>, command: &CertsCommand) -> Result<Verdict
         }
         CertsCommand::Rotate(args) => {
             let authority = Authority::open(&args.dir)?.rotate(fresh_token().expose())?;
-            for (party, names) in [(COORDINATOR, &args.names[..]), (AGENT, &[])] {
+            let names = if args.names.is_empty() { authority.names() } else { args.names.clone() };
+            let next = "from the next run on, with agents old and new";
+            for (party, names, when) in
+                [(COORDINATOR, &names[..], next), (AGENT, &[], "then on every host, one after the other")]
+            {
                 let home = authority.issue(party, names)?;
-                app.reporter.line(&home.display().to_string())?;
+                app.reporter.line(&format!("{}: {when}", home.display()))?;
             }
         }
     }

@@ -144,8 +144,9 @@ async fn execute(
     let epoch = Instant::now();
     let (events, incoming) = mpsc::channel(EVENT_QUEUE);
     let limits = DeskLimits { hello: HELLO_LIMIT, lease: ground.lease, beat: ground.lease / 5 };
-    let desk = Desk::new(ground.door.secrets.token.clone(), limits, epoch, events);
-    let (port, service) = serve(desk, &ground.door, sessions as usize).await?;
+    let door = &ground.door;
+    let desk = Desk::new(door.secrets.token.clone(), limits, epoch, events).and_also(door.previous.clone());
+    let (port, service) = serve(desk, door, sessions as usize).await?;
     let mut launched = ground.launcher(port).launch(&ground.orders(port))?;
     let (lost, agents) = mpsc::channel(1);
     let sources = Sources { incoming, interrupts: interrupts(), agents, epoch };

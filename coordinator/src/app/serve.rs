@@ -44,6 +44,8 @@ pub(super) struct Door {
     pub advertise: String,
     /// What the coordinator shows, and the fleet's token.
     pub secrets: Secrets,
+    /// The token before it, which hosts may still have that have not changed over.
+    pub previous: Option<Token>,
     /// What agents that are started from here are given.
     pub agents: Secrets,
     /// Others may listen on the way.
@@ -94,7 +96,8 @@ impl Door {
     pub(super) fn of_this_host() -> Self {
         let secrets = Secrets { token: fresh_token(), credentials: None };
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self { listen, advertise: listen.ip().to_string(), agents: secrets.clone(), secrets, insecure: false }
+        let (advertise, agents) = (listen.ip().to_string(), secrets.clone());
+        Self { listen, advertise, agents, secrets, previous: None, insecure: false }
     }
 
     /// As wished, if that is safe or asked for all the same.
@@ -112,6 +115,7 @@ impl Door {
             None => bracketed(address.ip()),
         };
         let credentials = wishes.credentials.map(Credentials::read).transpose()?;
+        let previous = wishes.credentials.filter(|_| wishes.token.is_none()).and_then(Token::read_previous);
         let token = match (&wishes.token, wishes.credentials) {
             (Some(token), _) => token.clone(),
             (None, Some(directory)) => Token::read(directory)?,
@@ -121,7 +125,7 @@ impl Door {
         // Only agents that are started from here need it; those that run already have their own.
         let agents = Secrets { token: token.clone(), credentials: agents.unwrap_or(None) };
         let secrets = Secrets { token, credentials };
-        Ok(Self { listen: address, advertise, secrets, agents, insecure: wishes.insecure })
+        Ok(Self { listen: address, advertise, secrets, previous, agents, insecure: wishes.insecure })
     }
 
     /// How agents dial a port of it.

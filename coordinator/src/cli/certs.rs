@@ -11,7 +11,7 @@ pub enum CertsCommand {
     Init(CertsInit),
     /// Give a party its directory; one that it had is replaced
     Issue(CertsIssue),
-    /// Replace authority, token and every party's certificate; the old authority stays trusted until the next time
+    /// Replace authority, token and certificates; agents with the old ones may still join until the next time
     Rotate(CertsRotate),
 }
 
@@ -46,7 +46,7 @@ pub struct CertsRotate {
     /// The directory that `certs init` made
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
-    /// Names and addresses under which agents dial the coordinator
+    /// Names and addresses under which agents dial the coordinator [default: those it has]
     #[arg(long = "name", value_delimiter = ',', value_name = "NAMES")]
     pub names: Vec<String>,
 }

@@ -223,6 +223,49 @@ fn an_agent_that_others_started_hears_that_the_run_is_over_and_ends_well() {
 }
 
 #[test]
+fn hosts_follow_a_rotation_one_after_the_other_and_no_later_than_the_next() {
+    let ground = Ground::new();
+    let certs = init_for(&ground, "certs", "127.0.0.1");
+    let keep = |name: &str| {
+        fs::create_dir(ground.path(name)).unwrap();
+        for file in fs::read_dir(certs.join("agent")).unwrap().flatten() {
+            fs::copy(file.path(), ground.path(name).join(file.file_name())).unwrap();
+        }
+        ground.path(name)
+    };
+    let rotate = || {
+        let rotated = ground.run_beside(&["certs", "rotate", "certs"]);
+        assert_eq!((rotated.code, rotated.stdout.lines().count()), (Some(0), 2), "{rotated:?}");
+    };
+    let plan = ground.plan(&plan(1, 10, 6, 4));
+    let own = certs.join("coordinator").display().to_string();
+    // A run, and how this agent of it ended.
+    let joins = |credentials: &Path| {
+        let address = free();
+        let run = ["run", &plan, "--seed", "1", "--launcher", "attach", "--agents", "1"];
+        let door = ["--listen", &address.to_string(), "--credentials", &own];
+        let running = ground.start(&[&run[..], &door].concat());
+        let told = turned_away(agent(&ground, &format!("https://{address}"), Some(credentials), None));
+        if told.0 == Some(0) {
+            drop(running.end())
+        } else {
+            running.kill()
+        }
+        told
+    };
+    let first = keep("first");
+    rotate();
+    let second = keep("second");
+    for agent in [&first, &second] {
+        assert_eq!(joins(agent), (Some(0), String::new()), "{agent:?}");
+    }
+    rotate();
+    assert_eq!(joins(&second), (Some(0), String::new()));
+    let (code, line) = joins(&first);
+    assert!(code == Some(3) && line.contains("not of the authority in ca.pem"), "{line}");
+}
+
+#[test]
 fn nothing_but_loopback_is_served_without_certificates() {
     let ground = Ground::new();
     let open = ["--launcher", "attach", "--agents", "1", "--listen", "0.0.0.0:0", "--advertise", "here"];

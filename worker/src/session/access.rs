@@ -90,10 +90,10 @@ pub(super) fn distrust(text: &str) -> Option<&'static str> {
     if has(&["CertificateRequired"]) {
         Some("it wants a certificate: give --credentials DIR")
     } else if has(&["CertificateExpired", "Expired"]) {
-        Some("a certificate has expired: `coordinator certs rotate` makes new ones")
+        Some("a certificate has expired: `coordinator certs rotate DIR` makes new ones")
     } else if has(&["NotValidForName"]) {
         Some(
-            "its certificate does not name this address: `coordinator certs issue coordinator --name` adds it",
+            "its certificate does not name this address: `coordinator certs issue DIR coordinator --name HOST` adds it",
         )
     } else if has(&["fatal alert: UnknownCA", "fatal alert: DecryptError", "fatal alert: BadCertificate"]) {
         Some("it does not know the authority of this certificate: take the credentials it was set up with")

@@ -44,7 +44,8 @@ pub struct DeskLimits {
 /// Accepts sessions and hands their messages on.
 #[derive(Clone)]
 pub struct Desk {
-    token: Token,
+    /// Any of them opens the door.
+    tokens: Vec<Token>,
     refusals: Refusals,
     limits: DeskLimits,
     epoch: Instant,
@@ -57,7 +58,15 @@ impl Desk {
     #[must_use]
     pub fn new(token: Token, limits: DeskLimits, epoch: Instant, events: mpsc::Sender<Incoming>) -> Self {
         let refusals = Refusals::new(events.clone());
-        Self { token, refusals, limits, epoch, next: Arc::new(AtomicU64::new(1)), events }
+        let (tokens, next) = (vec![token], Arc::new(AtomicU64::new(1)));
+        Self { tokens, refusals, limits, epoch, next, events }
+    }
+
+    /// The same desk, which takes this token as well.
+    #[must_use]
+    pub fn and_also(mut self, token: Option<Token>) -> Self {
+        self.tokens.extend(token);
+        self
     }
 
     /// Where refusals are counted, for the gate to count with.
@@ -114,11 +123,11 @@ fn queue(role: &Role) -> usize {
 }
 
 /// Why a peer is turned away for good, if it is.
-fn objection(hello: &Hello, token: &Token) -> Option<Refusal> {
+fn objection(hello: &Hello, tokens: &[Token]) -> Option<Refusal> {
     match hello.protocol.cmp(&contract::PROTOCOL) {
         Ordering::Less => Some(Refusal::TooOld),
         Ordering::Greater => Some(Refusal::TooNew),
-        Ordering::Equal if !same(&hello.token, token) => Some(Refusal::Token),
+        Ordering::Equal if !one_of(&hello.token, tokens) => Some(Refusal::Token),
         Ordering::Equal => (!presentable(&hello.role)).then_some(Refusal::Name),
     }
 }
@@ -127,6 +136,11 @@ fn objection(hello: &Hello, token: &Token) -> Option<Refusal> {
 fn presentable(role: &Role) -> bool {
     let Role::Agent { name, .. } = role else { return true };
     (1..=NAME_LIMIT).contains(&name.len()) && !name.chars().any(char::is_control)
+}
+
+/// Compares with all of them, so that it takes as long whichever it is.
+fn one_of(token: &Token, tokens: &[Token]) -> bool {
+    tokens.iter().fold(false, |known, one| known | same(token, one))
 }
 
 /// Compares in time that depends on the lengths alone.
@@ -158,7 +172,7 @@ impl Bench for Desk {
             }
             Ok(DownItem::from(down))
         }));
-        if let Some(why) = objection(&hello, &self.token) {
+        if let Some(why) = objection(&hello, &self.tokens) {
             self.refusals.count(why, from);
             let message = format!("this side {why}");
             // The stream ends after this one message.
@@ -201,8 +215,9 @@ mod tests {
     #[test]
     fn only_the_right_protocol_and_token_come_in() {
         let now = contract::PROTOCOL;
-        let token = Token::new("secret");
+        let token = [Token::new("older"), Token::new("secret")];
         assert_eq!(objection(&hello(now, "secret"), &token), None);
+        assert_eq!(objection(&hello(now, "older"), &token), None);
         for wrong in ["", "secreT", "secret!"] {
             assert_eq!(objection(&hello(now, wrong), &token), Some(Refusal::Token), "{wrong:?}");
         }
@@ -212,7 +227,7 @@ mod tests {
     fn names_are_what_can_be_shown() {
         let called = |name: &str| {
             let role = Role::Agent { name: name.to_owned(), slots: 1 };
-            objection(&Hello { role, ..hello(contract::PROTOCOL, "s") }, &Token::new("s"))
+            objection(&Hello { role, ..hello(contract::PROTOCOL, "s") }, &[Token::new("s")])
         };
         for fine in ["rack-7", "Größe 2", &"n".repeat(NAME_LIMIT)] {
             assert_eq!(called(fine), None, "{fine}");
@@ -240,7 +255,7 @@ mod tests {
     #[test]
     fn a_mismatch_says_which_side_is_too_old() {
         let now = contract::PROTOCOL;
-        let token = Token::new("s");
+        let token = [Token::new("s")];
         let old = objection(&hello(now - 1, "s"), &token).expect("refused").to_string();
         assert!(old.ends_with("the worker is too old"), "{old}");
         let new = objection(&hello(now + 1, "s"), &token).expect("refused").to_string();
