@@ -247,9 +247,9 @@ fn hosts_follow_a_rotation_one_after_the_other_and_no_later_than_the_next() {
         let running = ground.start(&[&run[..], &door].concat());
         let told = turned_away(agent(&ground, &format!("https://{address}"), Some(credentials), None));
         if told.0 == Some(0) {
-            drop(running.end())
+            drop(running.end());
         } else {
-            running.kill()
+            running.kill();
         }
         told
     };
