@@ -182,7 +182,9 @@ impl Reading {
         let settings = look.map_or(Stage::Only, |look| look.stage).settings();
         let thresholds = plan.validity.thresholds();
         let (cells, layout) = {
-            let room = Room { record: &record, plan: &plan, settings, thresholds, trials: &trials };
+            let at_look = look.is_some_and(|look| look.stage == Stage::Look);
+            let planned = (!at_look).then_some(plan.rounds as usize);
+            let room = Room { record: &record, plan: &plan, settings, planned, thresholds, trials: &trials };
             room.answers(&cells(&blocks))
         };
         let state = record.end.as_ref().map(|end| end.state);
@@ -227,6 +229,8 @@ struct Room<'a> {
     record: &'a RunRecord,
     plan: &'a Plan,
     settings: Settings,
+    /// Rounds that must be done before anything is answered; `None` at the planned look.
+    planned: Option<usize>,
     thresholds: Thresholds,
     trials: &'a Trials,
 }
@@ -266,7 +270,7 @@ impl Room<'_> {
         let rounds = self.trials.rounds(block.cell);
         let (found, checks) = facts::check(self.record, scenario, block, &rounds, &self.thresholds);
         let assessment = Assessment::of(found);
-        let metrics = metrics::decided(drafts, primary, &assessment.validity, &self.settings);
+        let metrics = metrics::decided(drafts, primary, (&assessment.validity, self.planned), &self.settings);
         let primary = metrics.iter().find(|metric| metric.primary && block.candidate.is_some());
         let of_places = |metric: &MetricComparison| {
             places::places(metric.measure, &rounds, metric.within().ln_1p(), &self.settings)

@@ -149,7 +149,7 @@ fn corrected(found: &[Option<f64>]) -> Vec<Option<f64>> {
 pub(super) fn decided(
     drafts: Vec<Draft>,
     primary: Option<f64>,
-    validity: &Validity,
+    (validity, planned): (&Validity, Option<usize>),
     settings: &Settings,
 ) -> Vec<MetricComparison> {
     let secondary = |draft: &Draft| draft.p().filter(|_| !draft.primary);
@@ -157,7 +157,7 @@ pub(super) fn decided(
     for (draft, p) in drafts.iter().zip(&mut adjusted) {
         *p = if draft.primary { primary } else { *p };
     }
-    let decide = |(draft, p): (Draft, Option<f64>)| draft.decided(p, validity, settings);
+    let decide = |(draft, p): (Draft, Option<f64>)| draft.decided(p, (validity, planned), settings);
     drafts.into_iter().zip(adjusted).map(decide).collect()
 }
 
@@ -169,13 +169,18 @@ impl Draft {
         }
     }
 
-    fn decided(self, adjusted_p: Option<f64>, validity: &Validity, settings: &Settings) -> MetricComparison {
+    fn decided(
+        self,
+        adjusted_p: Option<f64>,
+        (validity, planned): (&Validity, Option<usize>),
+        settings: &Settings,
+    ) -> MetricComparison {
         let Self { measure, primary, tolerance, rounds, seed, pooled, resampled, estimated } = self;
         let (warning, outcome) = match estimated {
             Estimated::Settled(outcome) => (None, outcome),
             Estimated::Open { warning, comparison } => {
                 let role = adjusted_p.map_or(Role::Primary, |adjusted_p| Role::Among { adjusted_p });
-                let question = Question { validity, tolerance, role, settings: *settings };
+                let question = Question { validity, planned, tolerance, role, settings: *settings };
                 let decision = decide(&comparison, &question);
                 (warning, Outcome::Compared { comparison, adjusted_p, pooled, resampled, decision })
             }

@@ -41,7 +41,7 @@
 //! let comparison = compare(&blocks, &settings, seed.child("exact"))?;
 //! let assessment = Assessment::of(vec![]);
 //! let tolerance = Tolerance { tau: 0.02, noise_floor: 0.0 };
-//! let question = Question { validity: &assessment.validity, tolerance, role: Role::Primary, settings };
+//! let question = Question { validity: &assessment.validity, planned: Some(10), tolerance, role: Role::Primary, settings };
 //! let decision = decide(&comparison, &question);
 //! assert_eq!(decision.verdict, Verdict::Faster);
 //! for step in &decision.path {

@@ -30,7 +30,8 @@ fn compared(blocks: &[Block]) -> Comparison {
 }
 
 fn decided(comparison: &Comparison, validity: &Validity, role: Role) -> Decision {
-    let question = Question { validity, tolerance: TWO_PERCENT, role, settings: Settings::default() };
+    let question =
+        Question { validity, planned: None, tolerance: TWO_PERCENT, role, settings: Settings::default() };
     decide(comparison, &question)
 }
 
@@ -72,6 +73,7 @@ fn a_noise_floor_above_tau_widens_the_tolerance() {
     let comparison = compared(&blocks(10, 0.05, 0.0, 0.01));
     let floor = Tolerance { tau: 0.02, noise_floor: 0.1 };
     let question = Question {
+        planned: None,
         validity: &Validity::Valid,
         tolerance: floor,
         role: Role::Primary,

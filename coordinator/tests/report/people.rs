@@ -136,6 +136,18 @@ fn a_stopped_run_says_how_to_go_on() {
     silent(&short(Story { b: 0.9, ..Story::default() }), "--resume");
 }
 
+/// Rounds are fixed beforehand: whoever stops a run once it looks clear must not be told that it is.
+#[test]
+fn a_run_that_is_not_finished_answers_nothing() {
+    let story =
+        |blocks| Story { b: 0.9, rounds: 8, blocks, state: Some(RunState::Stopped), ..Story::default() };
+    let text = short(story(Some(14)));
+    says(&text, "7 of 8 rounds are done, and an answer before the end would be a look that nobody planned");
+    silent(&text, "FASTER than");
+    let whole = Story { state: Some(RunState::Complete), ..story(None) };
+    says(&short(whole), "burst-100: pgo is FASTER than baseline");
+}
+
 #[test]
 fn a_loss_is_told_with_what_became_of_its_block() {
     let text = short(Story { b: 0.9, notices: vec![loss()], ..Story::default() });

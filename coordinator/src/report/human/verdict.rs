@@ -96,6 +96,9 @@ fn why_open(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision
         Some(Row::MeasurementInconclusive { .. }) => {
             format!("the measurement is INCONCLUSIVE: {}", first(cell))
         }
+        Some(Row::Unfinished { rounds, planned }) => format!(
+            "{rounds} of {planned} rounds are done, and an answer before the end would be a look that nobody planned"
+        ),
         Some(Row::ExactDisagrees { t, exact, .. }) => {
             let (t, exact) = (chance(*t), chance(*exact));
             format!("the interval ({t}) and the exact check ({exact}) disagree: run more rounds")
@@ -149,6 +152,7 @@ pub(in crate::report) fn outlook(found: &Comparison, decision: &Decision) -> Str
         }
         (_, Some(Row::ExactDisagrees { .. })) => "the exact check disagrees".to_owned(),
         (_, Some(Row::HolmDisagrees { .. })) => "not significant among all that is asked".to_owned(),
+        (_, Some(Row::Unfinished { .. })) => "the run is not finished".to_owned(),
         (_, Some(Row::MeasurementInconclusive { .. })) => "the measurement is INCONCLUSIVE".to_owned(),
         _ => "too near its tolerance".to_owned(),
     }

@@ -1,7 +1,8 @@
 //! The decision table of DESIGN 8.4, from the top down. Owns the order of the rows and the path that
 //! `--explain` prints; must not know how the figures came about. δ > 0 is SLOWER, always.
 //!
-//! INVALID (measurement, control) → what forbids an answer (inconclusive measurement, exact check disagrees) →
+//! INVALID (measurement, control) → what forbids an answer (inconclusive measurement, unfinished run, exact check
+//! disagrees) →
 //! SLOWER (lower > τ′) → FASTER (upper < −τ′) → SAME (90 % interval inside ±τ′) → UNDECIDED.
 //! A row that would say SLOWER or FASTER needs six rounds and, where several questions are asked together, Holm's agreement.
 
@@ -51,6 +52,9 @@ pub enum Role {
 pub struct Question<'a> {
     /// The verdict on the measurement.
     pub validity: &'a Validity,
+    /// Rounds fixed before the run, of which all must be done: an answer that may come earlier comes too often. `None`
+    /// where this is what was planned: at a look.
+    pub planned: Option<usize>,
     /// The metric's tolerance.
     pub tolerance: Tolerance,
     /// Primary or secondary.
@@ -116,7 +120,7 @@ impl<'a> Table<'a> {
         if self.measurement_invalid() || self.control_differs() {
             return Verdict::Invalid;
         }
-        if self.measurement_inconclusive() || self.exact_disagrees() {
+        if self.measurement_inconclusive() || self.unfinished() || self.exact_disagrees() {
             return Verdict::Undecided;
         }
         if self.row(Row::Slower { low: effect.ci.low, limit: tau }, effect.ci.low > tau) {
@@ -154,6 +158,12 @@ impl<'a> Table<'a> {
             Validity::Valid | Validity::Invalid(_) => 0,
         };
         self.row(Row::MeasurementInconclusive { reasons }, reasons > 0)
+    }
+
+    fn unfinished(&mut self) -> bool {
+        let rounds = self.comparison.effect.rounds;
+        let planned = self.question.planned;
+        planned.is_some_and(|planned| self.row(Row::Unfinished { rounds, planned }, rounds < planned))
     }
 
     fn control_differs(&mut self) -> bool {

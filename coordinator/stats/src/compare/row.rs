@@ -34,6 +34,13 @@ pub enum Row {
         /// Reasons.
         reasons: usize,
     },
+    /// The run has not done all its rounds.
+    Unfinished {
+        /// Rounds there are.
+        rounds: usize,
+        /// Rounds fixed before the run.
+        planned: usize,
+    },
     /// t and the exact check fall on different sides of α.
     ExactDisagrees {
         /// p of the t test.
@@ -120,6 +127,7 @@ impl fmt::Display for Row {
             Self::MeasurementInconclusive { reasons } => {
                 write!(f, "measurement INCONCLUSIVE ({})", Reasons(reasons))
             }
+            Self::Unfinished { rounds, planned } => write!(f, "{rounds} of {planned} rounds are done"),
             Self::ControlDiffers { ci, limit } => {
                 write!(f, "control A2/A {ci} excludes zero by more than {}", Percent(limit))
             }

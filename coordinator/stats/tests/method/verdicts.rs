@@ -47,7 +47,8 @@ impl Host {
         let settings = Settings::default();
         let comparison = compare(&self.run(seed), &settings, seed.child("exact")).expect("ten rounds");
         let tolerance = Tolerance { tau: 0.02, noise_floor: 0.0 };
-        let question = Question { validity: &Validity::Valid, tolerance, role: Role::Primary, settings };
+        let question =
+            Question { validity: &Validity::Valid, planned: None, tolerance, role: Role::Primary, settings };
         decide(&comparison, &question).verdict
     }
 
