@@ -54,7 +54,9 @@ async () => {
   });
   watch.observe({ type: "layout-shift", buffered: true });
   await frames(20);
-  if (shift > 0) complain("shift", `layout shift ${shift} of ${[...moved].join(", ")}`);
+  // A busy machine paints a page before it is read to its end, and a rounded fraction of a pixel counts: 0.000001 was
+  // seen. What a reader can notice is a hundred times this limit.
+  if (shift > 0.001) complain("shift", `layout shift ${shift} of ${[...moved].join(", ")}`);
   watch.disconnect();
   scrolls();
   document.querySelectorAll("details").forEach((details) => { details.open = true; });

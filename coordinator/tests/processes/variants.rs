@@ -10,7 +10,7 @@ fn plan(candidates: &str) -> String {
         "name = 'three'\nrounds = 6\nengine = 'sim'\n\
          [tolerance]\nlatency = 0.5\n\
          [validity]\nmax_lateness = 1.0\nmax_lateness_share = 1.0\n\
-         [sim.all]\nstep_base_ns = 30000000\n{candidates}\
+         [sim.all]\nstep_base_ns = 80000000\n{candidates}\
          [[scenario]]\nname = 'burst'\nshape = {{ kind = 'burst', requests = 24 }}\n\
          prompt = {{ tokens = 4 }}\noutput_tokens = 4\nwarmup = {{ requests = 2, output_tokens = 1 }}\n"
     )
