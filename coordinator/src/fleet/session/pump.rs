@@ -91,9 +91,11 @@ impl Pump {
                     heard = Instant::now();
                 }
                 () = sleep_until(due) => {
-                    // Who stood still itself, or did not listen, has no right to call the other silent.
-                    if waiting.is_some() || due.elapsed() > self.beat {
+                    // Who stood still itself, or did not listen, has no right to call the other silent for that time.
+                    if waiting.is_some() {
                         heard = Instant::now();
+                    } else if due.elapsed() > self.beat {
+                        heard += due.elapsed();
                     }
                     if heard.elapsed() > self.lease {
                         return End::Silent;
