@@ -155,13 +155,14 @@ pub async fn drive(
             // What a worker said before its deadline counts before the deadline.
             biased;
             Some(()) = sources.interrupts.recv() => Some(Event::Interrupt),
+            // How an agent ended says more than the silence of its workers that follows, which may have come meanwhile.
+            Some(lost) = sources.agents.recv() => Some(Event::AgentEnded(lost)),
             Some(incoming) = sources.incoming.recv() => {
                 if let Some(live) = driver.roster.live(incoming.session, &incoming.what) {
                     (driver.show)(Sight::Live(live));
                 }
                 driver.heard(incoming).await
             }
-            Some(lost) = sources.agents.recv() => Some(Event::AgentEnded(lost)),
             () = sleep_until(deadline) => Some(Event::Tick),
             () = tokio::time::sleep(CLOCK_PAUSE), if driver.held.is_some() => driver.start_held(),
         };

@@ -75,7 +75,7 @@ fn under(ground: &Ground, hosts: &Hosts, policy: &str) -> Running {
     let text = plan(3, 20, 30, 40)
         .replace("slots = 2", "slots = 1")
         .replace("start = 20", "start = 90")
-        .replace("lease = 10", "lease = 3");
+        .replace("lease = 10", "lease = 6");
     let (config, names) = (hosts.config(), hosts.names());
     let plan = ground.plan(&text);
     let run = ["run", &plan, "--seed", "3", "--on-loss", policy];

@@ -280,7 +280,7 @@ async fn the_end_of_standard_input_ends_an_agent_that_watches_it() {
 #[tokio::test]
 async fn silence_longer_than_the_lease_ends_an_agent_and_its_workers() {
     let mut coordinator = Coordinator::greeting(|hello| match hello.role {
-        Role::Agent { .. } => welcome(Duration::from_secs(1)),
+        Role::Agent { .. } => welcome(Duration::from_secs(3)),
         Role::Worker { .. } => welcome(DEADLINE * 2),
     });
     let process = agent(&coordinator, &[]);
