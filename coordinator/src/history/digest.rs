@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use stats::compare::Verdict;
 
 use super::{class, series};
-use crate::compare::{Cell, Findings, Outcome};
+use crate::compare::{Cell, Findings, MetricComparison, Outcome};
 use crate::layout::Layout;
 
 /// By scenario, variant and measure.
@@ -85,7 +85,9 @@ impl Digest {
 /// their run and have no history.
 fn add(values: &mut Values, cell: &Cell) {
     let here = values.entry(cell.scenario.clone()).or_default();
-    for metric in &cell.metrics {
+    // What a run hides because too few requests lie beyond it is no point of a line either.
+    let shown = |metric: &&MetricComparison| !matches!(metric.outcome, Outcome::Hidden { .. });
+    for metric in cell.metrics.iter().filter(shown) {
         let name = metric.measure.name();
         let mut put = |variant: &str, value: Option<f64>| {
             if let Some(value) = value {
@@ -102,7 +104,7 @@ fn add(values: &mut Values, cell: &Cell) {
 }
 
 fn effects(cell: &Cell) -> BTreeMap<String, Effect> {
-    let effect = |metric: &crate::compare::MetricComparison| {
+    let effect = |metric: &MetricComparison| {
         let Outcome::Compared { comparison, decision, .. } = &metric.outcome else { return None };
         let (delta, ci) = (comparison.effect.delta, comparison.effect.ci);
         let found = matches!(decision.verdict, Verdict::Slower | Verdict::Faster);

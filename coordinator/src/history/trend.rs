@@ -104,6 +104,17 @@ pub enum TrendError {
         /// Plans that have complete runs.
         plans: Vec<String>,
     },
+    /// No run has this measure.
+    #[error(
+        "find `{wanted}` in the runs of {plan}: it was not measured, or rests on too few requests of a round to be a \
+         point; send more requests, or take another measure"
+    )]
+    NoMeasure {
+        /// Asked for.
+        wanted: String,
+        /// The plan's name.
+        plan: String,
+    },
     /// The runs there are know no such variant.
     #[error("find the variant `{wanted}` in these runs: they have {}", .known.join(", "))]
     NoVariant {
@@ -156,7 +167,14 @@ pub fn trend(runs: &[(RunSummary, Option<Digest>)], query: &Query) -> Result<Tre
         }
     }
     trend.lines = lines(&members, query, &model.primary)?;
-    if trend.lines.is_empty() { Err(nothing()) } else { Ok(trend) }
+    match (trend.lines.is_empty(), members.is_empty()) {
+        (false, _) => Ok(trend),
+        (true, true) => Err(nothing()),
+        (true, false) => {
+            let wanted = query.metric.clone().unwrap_or_else(|| model.primary.clone());
+            Err(TrendError::NoMeasure { wanted, plan: trend.plan })
+        }
+    }
 }
 
 fn plans(runs: &[(RunSummary, Option<Digest>)]) -> Vec<String> {

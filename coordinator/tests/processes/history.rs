@@ -73,7 +73,7 @@ fn a_calibration_leaves_invalid_runs_out_and_gives_a_host_up_where_most_are() {
 fn a_step_is_found_and_an_expected_one_is_told_apart() {
     let ground = Ground::new();
     for scale in [1.0, 1.0, 1.0, 1.0, 3.0, 3.0, 3.0, 3.0] {
-        let path = ground.plan(&plan(scale, 4));
+        let path = ground.plan(&plan(scale, 24));
         ground.run(&["run", &path, "--a-a"]);
     }
     let trend = document(&ground.run(&["trend", "nightly", "--output", "json"]));
@@ -94,5 +94,11 @@ fn a_step_is_found_and_an_expected_one_is_told_apart() {
     assert!(trend.stdout.lines().all(|line| line.chars().count() <= 80), "{}", trend.stdout);
     // The twin: what nobody ran has no history, and a tag is one word.
     assert_eq!(ground.run(&["trend", "weekly"]).code, Some(2));
+    let hidden = ground.run(&["trend", "--metric", "e2e-p99"]);
+    let said = hidden.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        hidden.code == Some(2) && said.contains("too few requests of a round to be a point"),
+        "{hidden:?}"
+    );
     assert_eq!(ground.run(&["runs", "tag", "latest", "two words"]).code, Some(2));
 }

@@ -162,3 +162,11 @@ fn histories_know_the_baseline_and_no_layout() {
         assert!(variants.iter().all(|name| !name.contains("layout")), "{variants:?}");
     }
 }
+
+#[test]
+fn histories_hold_no_quantile_that_their_run_hides() {
+    let digest = Digest::of(&story(1.0).findings());
+    let kept = |name: &str| digest.values["burst-100"]["baseline"].contains_key(name);
+    assert!(kept("e2e-p90"), "ten requests of a round lie beyond it");
+    assert!(!kept("e2e-p99"), "one does");
+}

@@ -8,7 +8,7 @@ use stats::compare::{Interval, LEAST_RUNS, RunMean, RunsRow, Verdict};
 use super::explain::{fact, figure, probability};
 use super::page::Page;
 use super::table::Table;
-use super::words::{Unit, change_of, count, interval_of, percent, tolerance, value};
+use super::words::{Unit, change_of, count, freedom, interval_of, percent, tolerance, value};
 use crate::history::{Across, AcrossLine};
 
 pub(super) fn print(page: &mut Page, across: &Across) {
@@ -209,7 +209,7 @@ fn estimate(page: &mut Page, line: &AcrossLine) {
     }
     let df = found.df;
     let plain = found.s * (1.0 / n as f64 + 1.0 / m as f64).sqrt();
-    fact(page, "SE", &format!("s·√(1/{n} + 1/{m}) = {}, {df} degrees of freedom", figure(plain)));
+    fact(page, "SE", &format!("s·√(1/{n} + 1/{m}) = {}, {}", figure(plain), freedom(df)));
     let verb = if plain < found.floor { "higher than SE: taken for it" } else { "lower than SE: not used" };
     let floor = figure(found.floor);
     fact(page, "floor", &format!("of ties, 0.000977 ÷ √12 · √(Σ1/({n}²R) + Σ1/({m}²R)) = {floor}, {verb}"));

@@ -9,7 +9,7 @@ use stats::resample::{BOOTSTRAP_DRAWS, Method, PermutationTest, Pooled};
 use super::page::Page;
 use super::table::Table;
 use super::words::{
-    NONE, Unit, WITHIN_LAYOUT, change, count, interval, percent, plain_level, tolerance, value,
+    NONE, Unit, WITHIN_LAYOUT, change, count, freedom, interval, percent, plain_level, tolerance, value,
 };
 use crate::compare::{Derivation, Explanation, LayoutLabel, LayoutNoise, MetricComparison, Outcome};
 
@@ -150,11 +150,7 @@ fn estimate(
                     figure(found.s_d)
                 ),
             );
-            fact(
-                page,
-                "SE",
-                &format!("s·√(1/R + x̄²/Σ(x−x̄)²) = {}, {plain_df} degrees of freedom", figure(plain_se)),
-            );
+            fact(page, "SE", &format!("s·√(1/R + x̄²/Σ(x−x̄)²) = {}, {}", figure(plain_se), freedom(plain_df)));
         }
         None => {
             fact(page, "γ̂", &format!("not used: fewer than 6 rounds, or a {unit} that never varies"));
@@ -167,10 +163,11 @@ fn estimate(
                 page,
                 "SE",
                 &format!(
-                    "s ÷ √R = {} ÷ √{} = {}, {plain_df} degrees of freedom",
+                    "s ÷ √R = {} ÷ √{} = {}, {}",
                     figure(found.s_d),
                     found.rounds,
-                    figure(plain_se)
+                    figure(plain_se),
+                    freedom(plain_df)
                 ),
             );
         }

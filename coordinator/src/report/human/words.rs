@@ -205,6 +205,11 @@ pub(in crate::report) fn count(n: u64, what: &str) -> String {
     format!("{n}{NBSP}{what}{}", if n == 1 { "" } else { "s" })
 }
 
+/// "4 degrees of freedom", of which there may be a fraction.
+pub(in crate::report) fn freedom(df: f64) -> String {
+    format!("{df} degree{} of freedom", if df == 1.0 { "" } else { "s" })
+}
+
 /// A wall-clock instant in UTC, "2026-01-31 09:15".
 pub(in crate::report) fn date(unix_ms: u64) -> String {
     let minutes = unix_ms / 60_000;
