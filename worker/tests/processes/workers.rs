@@ -17,7 +17,7 @@ use crate::programs::{
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// Long enough for a busy machine to keep it, short enough to wait for its end.
-const LEASE: Duration = Duration::from_secs(1);
+const LEASE: Duration = Duration::from_secs(3);
 
 pub(crate) fn native(model: &Path) -> Down {
     let spec = NativeSpec {
@@ -261,7 +261,7 @@ async fn silence_longer_than_the_lease_ends_a_running_worker() {
     assert_eq!(session.hear().await, Some(Up::Started(ONE)));
     let (code, stderr) = ended(process).await;
     assert_eq!(code, Some(5), "{stderr}");
-    assert!(stderr.contains("no word from it for 1 s"), "{stderr}");
+    assert!(stderr.contains("no word from it for 3 s"), "{stderr}");
 }
 
 #[tokio::test]
