@@ -74,7 +74,7 @@ fn noise_leaves_it_undecided_and_says_what_would_settle_it() {
 #[test]
 fn a_noisy_host_with_the_cores_for_it_is_told_of_duets() {
     let noisy = |slots| Story { b: 0.99, scatter: 0.2, slots, ..Story::default() };
-    says(&short(noisy(1)), "or with --duet --slots 2 --no-aa both at once: noise hits both alike");
+    says(&short(noisy(1)), "run it with --duet --slots 2 --no-aa both at once: noise hits both alike");
     silent(&short(noisy(12)), "--duet");
     silent(&short(Story { b: 0.95, ..Story::default() }), "--duet");
 }

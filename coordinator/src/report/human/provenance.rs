@@ -156,7 +156,7 @@ pub(super) fn next(page: &mut Page, findings: &Findings, full: bool) {
         step(&format!("run it again with --rounds {rounds}"), "settles what is UNDECIDED");
     }
     if let Some(slots) = duet(findings) {
-        step(&format!("or with --duet --slots {slots} --no-aa"), "both at once: noise hits both alike");
+        step(&format!("run it with --duet --slots {slots} --no-aa"), "both at once: noise hits both alike");
     }
     if !full {
         step("coordinator report latest", "every measure, arm and phase");
