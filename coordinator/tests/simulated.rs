@@ -4,6 +4,8 @@
 
 #[path = "simulated/fleet.rs"]
 mod fleet;
+#[path = "simulated/notebook.rs"]
+mod notebook;
 #[path = "simulated/peer.rs"]
 mod peer;
 #[path = "simulated/runs.rs"]

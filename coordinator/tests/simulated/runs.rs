@@ -1,17 +1,16 @@
 //! Whole runs of the dispatch loop with pretended hosts: what is written down, in what order, and when it ends.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use contract::id::{Attempt, RunId, Ticket};
 use contract::identity::HostFacts;
 use contract::message::{Down, Exit};
-use contract::run::{BlockDone, Notice, NoticeKind, RunHeader, RunState};
+use contract::run::{NoticeKind, RunHeader, RunState};
 use coordinator::dispatch::core::{Limits, Script};
 use coordinator::dispatch::driver::{Begun, Binary, Job, Sources, drive};
-use coordinator::dispatch::event::{Delivery, Ending, LostAgent};
-use coordinator::dispatch::journal::{Journal, JournalError};
+use coordinator::dispatch::event::{Ending, LostAgent};
 use coordinator::dispatch::orders::Orders;
 use coordinator::fleet::session::{Incoming, SessionEvent};
 use coordinator::plan::Plan;
@@ -20,84 +19,12 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::fleet::{Manner, WINDOW, host, liar, newcomer};
+use crate::notebook::Notebook;
 use crate::peer::{LEASE, SHA, desk};
 
 const SLOTS: u32 = 2;
 /// Of three arms: 3 rounds of 10 requests.
 const REQUESTS: u64 = 90;
-
-/// Writes everything down, and fails where it is told to.
-#[derive(Default)]
-struct Notebook {
-    fails: Option<&'static str>,
-    pages: Mutex<Pages>,
-}
-
-#[derive(Default)]
-struct Pages {
-    begun: u32,
-    /// Requests by block and attempt, since the last commit of that block.
-    kept: Vec<(u32, Attempt, u64)>,
-    committed: Vec<BlockDone>,
-    notices: Vec<Notice>,
-}
-
-impl Notebook {
-    fn write(&self, what: &'static str, write: impl FnOnce(&mut Pages)) -> Result<(), JournalError> {
-        if self.fails == Some(what) {
-            return Err(JournalError(format!("no room to {what}")));
-        }
-        write(&mut self.pages.lock().unwrap());
-        Ok(())
-    }
-
-    /// Requests over the parts of accepted attempts.
-    fn requests(&self) -> u64 {
-        let pages = self.pages.lock().unwrap();
-        let accepted = |round: u32, attempt: Attempt| {
-            pages.committed.iter().any(|block| (block.round, block.attempt) == (round, attempt))
-        };
-        pages
-            .kept
-            .iter()
-            .filter(|(round, attempt, _)| accepted(*round, *attempt))
-            .map(|(.., count)| count)
-            .sum()
-    }
-
-    fn notices(&self) -> Vec<NoticeKind> {
-        self.pages.lock().unwrap().notices.iter().map(|notice| notice.kind).collect()
-    }
-
-    fn blocks(&self) -> usize {
-        self.pages.lock().unwrap().committed.len()
-    }
-}
-
-impl Journal for Notebook {
-    fn begin(&self, _: &RunHeader) -> Result<(), JournalError> {
-        self.write("begin", |pages| pages.begun += 1)
-    }
-
-    fn keep(&self, delivery: &Delivery) -> Result<(), JournalError> {
-        let place = &delivery.part.place;
-        let page = (place.key.round, place.attempt, delivery.part.outcomes.ended());
-        // It fails at the last part of the first block, when all that is left to do is to commit it.
-        let last = self.pages.lock().unwrap().kept.len() == 5;
-        self.write(if last { "keep" } else { "" }, |pages| pages.kept.push(page))
-    }
-
-    fn commit(&self, block: &BlockDone, notices: &[Notice]) -> Result<(), JournalError> {
-        self.write("commit", |pages| {
-            pages.committed.push(block.clone());
-            pages.notices.extend_from_slice(notices);
-        })
-    }
-
-    fn note(&self, notices: &[Notice]) -> Result<(), JournalError> {
-        self.write("note", |pages| pages.notices.extend_from_slice(notices))
-    }
-}
 
 fn limits() -> Limits {
     let seconds = Duration::from_secs;

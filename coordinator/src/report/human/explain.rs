@@ -121,7 +121,6 @@ fn estimate(
     sums: &Sums,
     (settings, unit): (&Settings, &str),
 ) {
-    let Correction { plain_se, plain_df, .. } = found.correction;
     fact(
         page,
         "means",
@@ -133,47 +132,39 @@ fn estimate(
         ),
     );
     match found.gamma {
-        Some(gamma) => {
-            let (sxd, sxx) = (figure(sums.sxd), figure(sums.sxx));
-            fact(page, "γ̂", &format!("Σ(x−x̄)(d−d̄) ÷ Σ(x−x̄)² = {sxd} ÷ {sxx} = {} a {unit}", figure(gamma)));
-            fact(
-                page,
-                "δ̂",
-                &format!("d̄ − γ̂·x̄ = {}: {}", figure(found.delta), change(metric, found.delta, Unit::Said)),
-            );
-            fact(
-                page,
-                "s",
-                &format!(
-                    "√(Σε̂² ÷ (R−2)) = {} (of the d_r themselves {})",
-                    figure(found.s_residual),
-                    figure(found.s_d)
-                ),
-            );
-            fact(page, "SE", &format!("s·√(1/R + x̄²/Σ(x−x̄)²) = {}, {}", figure(plain_se), freedom(plain_df)));
-        }
-        None => {
-            fact(page, "γ̂", &format!("not used: fewer than 6 rounds, or a {unit} that never varies"));
-            fact(
-                page,
-                "δ̂",
-                &format!("d̄ = {}: {}", figure(found.delta), change(metric, found.delta, Unit::Said)),
-            );
-            fact(
-                page,
-                "SE",
-                &format!(
-                    "s ÷ √R = {} ÷ √{} = {}, {}",
-                    figure(found.s_d),
-                    found.rounds,
-                    figure(plain_se),
-                    freedom(plain_df)
-                ),
-            );
-        }
+        Some(gamma) => by_slope(page, metric, found, sums, (gamma, unit)),
+        None => by_mean(page, metric, found, unit),
     }
     corrections(page, &found.correction);
     intervals(page, metric, found, settings);
+}
+
+/// With the covariate.
+fn by_slope(
+    page: &mut Page,
+    metric: &MetricComparison,
+    found: &Estimate,
+    sums: &Sums,
+    (gamma, unit): (f64, &str),
+) {
+    let Correction { plain_se, plain_df, .. } = found.correction;
+    let (sxd, sxx) = (figure(sums.sxd), figure(sums.sxx));
+    fact(page, "γ̂", &format!("Σ(x−x̄)(d−d̄) ÷ Σ(x−x̄)² = {sxd} ÷ {sxx} = {} a {unit}", figure(gamma)));
+    let said = change(metric, found.delta, Unit::Said);
+    fact(page, "δ̂", &format!("d̄ − γ̂·x̄ = {}: {said}", figure(found.delta)));
+    let (residual, alone) = (figure(found.s_residual), figure(found.s_d));
+    fact(page, "s", &format!("√(Σε̂² ÷ (R−2)) = {residual} (of the d_r themselves {alone})"));
+    fact(page, "SE", &format!("s·√(1/R + x̄²/Σ(x−x̄)²) = {}, {}", figure(plain_se), freedom(plain_df)));
+}
+
+/// Without it.
+fn by_mean(page: &mut Page, metric: &MetricComparison, found: &Estimate, unit: &str) {
+    let Correction { plain_se, plain_df, .. } = found.correction;
+    fact(page, "γ̂", &format!("not used: fewer than 6 rounds, or a {unit} that never varies"));
+    let said = change(metric, found.delta, Unit::Said);
+    fact(page, "δ̂", &format!("d̄ = {}: {said}", figure(found.delta)));
+    let (s, rounds, se) = (figure(found.s_d), found.rounds, figure(plain_se));
+    fact(page, "SE", &format!("s ÷ √R = {s} ÷ √{rounds} = {se}, {}", freedom(plain_df)));
 }
 
 /// What floor and guard did.
