@@ -286,6 +286,12 @@ pub(super) fn values(measure: Measure, rounds: &[&Round]) -> Vec<RoundValues> {
 }
 
 impl MetricComparison {
+    /// Whether so few values of a round lie beyond it that no round can show it: it is then no answer over runs either.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        matches!(self.outcome, Outcome::Hidden { .. })
+    }
+
     /// The geometric mean over rounds of what these arms showed, in the measure's own unit: what the log ratios
     /// are about. `None` where no round has a positive value.
     #[must_use]

@@ -8,7 +8,7 @@ use stats::compare::{RunMean, RunsDecision, Settings, Unpaired, Verdict, decide_
 use stats::validity::Validity;
 
 use super::{class, series};
-use crate::compare::{self, Findings, Measure, MetricComparison, NoSuchMetric, Outcome};
+use crate::compare::{self, Findings, Measure, MetricComparison, NoSuchMetric};
 use crate::layout::Layout;
 
 /// What of one run is compared with other runs.
@@ -112,9 +112,7 @@ impl Sketch {
             let other = cell.candidate.as_ref().filter(|name| **name != cell.baseline);
             // Layouts are controls of their run.
             let candidate = other.filter(|name| Layout::named(name).is_none());
-            // A quantile that no round has values enough for is no answer over runs either.
-            let shown = |metric: &&MetricComparison| !matches!(metric.outcome, Outcome::Hidden { .. });
-            for metric in cell.metrics.iter().filter(shown) {
+            for metric in cell.metrics.iter().filter(|metric| !metric.is_hidden()) {
                 let measure = metric.measure.name();
                 sketch.tolerances.insert((cell.scenario.clone(), measure.clone()), metric.within());
                 let mut put = |variant: &str, mean: Option<RunMean>| {

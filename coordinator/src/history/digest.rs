@@ -85,9 +85,7 @@ impl Digest {
 /// their run and have no history.
 fn add(values: &mut Values, cell: &Cell) {
     let here = values.entry(cell.scenario.clone()).or_default();
-    // What a run hides because too few requests lie beyond it is no point of a line either.
-    let shown = |metric: &&MetricComparison| !matches!(metric.outcome, Outcome::Hidden { .. });
-    for metric in cell.metrics.iter().filter(shown) {
+    for metric in cell.metrics.iter().filter(|metric| !metric.is_hidden()) {
         let name = metric.measure.name();
         let mut put = |variant: &str, value: Option<f64>| {
             if let Some(value) = value {

@@ -87,7 +87,7 @@ fn effects(shown: &[&MetricComparison], baseline: &str, candidate: &str, alpha: 
 }
 
 fn typical(metric: &MetricComparison, of: impl Fn(Arm) -> bool) -> String {
-    if matches!(metric.outcome, Outcome::Hidden { .. }) {
+    if metric.is_hidden() {
         return NONE.to_owned();
     }
     metric.typical(of).map_or_else(|| NONE.to_owned(), |typical| value(metric.measure, typical))
