@@ -1,12 +1,36 @@
 #!/usr/bin/env bash
 # Everything that must hold: format, lints, all tests. Sets up what it needs: a small real model, a Python with
 # scipy and hdrhistogram, which recompute what this project computes, and a browser that opens its pages.
+#
+#   scripts/test.sh           all of it, as before a change lands
+#   scripts/test.sh --quick   format, lints of the crates that changed, unit tests: the loop while writing
 set -euo pipefail
+case "${1:-}" in
+  "" | --quick) ;;
+  *) echo "error: unknown argument $1: scripts/test.sh takes --quick or nothing" >&2; exit 2 ;;
+esac
 . "$(dirname "$0")/setup.sh"
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
 
 say "Format"
 cargo fmt --all --check
+
+if [ "${1:-}" = --quick ]; then
+  # Committed on this branch or not: what differs from where it left the main branch.
+  base=$(git merge-base HEAD main 2>/dev/null || git rev-parse HEAD)
+  changed=$({ git diff --name-only "$base"; git ls-files --others --exclude-standard; } | sort -u)
+  packages=()
+  for pair in coordinator/stats/:stats coordinator/:coordinator worker/inference/:inference worker/:worker \
+    proto/:pgo-benchmarks benches/:pgo-benchmarks build.rs:pgo-benchmarks; do
+    if grep -q "^${pair%%:*}.*\.\(rs\|proto\|toml\)$" <<<"$changed"; then packages+=(-p "${pair#*:}"); fi
+  done
+  if [ ${#packages[@]} -gt 0 ]; then
+    say "Lints of what changed: ${packages[*]}"
+    cargo clippy "${packages[@]}" --all-targets --all-features --locked -- -D warnings
+  fi
+  say "Unit tests"
+  exec cargo test --workspace --lib --bins --all-features --locked
+fi
 
 say "Lints"
 cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
