@@ -37,7 +37,8 @@ pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<Verdi
         // One disturbed run is left out and counted. Of a host on which most measurements must not be believed nothing
         // can be learnt, however often it is tried.
         if invalid >= MOST_INVALID && 2 * invalid > made {
-            return app.show_findings(&measured.findings, exit::INVALID);
+            app.reporter.findings(&measured.findings)?;
+            return Ok(exit::INVALID);
         }
         if doubted {
             continue;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{ComparisonOutputArgs, FleetArgs, GateArgs};
-use crate::layout::Layouts;
+use crate::layout::{Layout, Layouts};
 use crate::plan::{EngineKind, OnLoss, Overrides, Source, Verify};
 
 /// Arguments of `run`.
@@ -128,6 +128,15 @@ impl LineupArgs {
             self.layout_arms.into_iter().flat_map(Layouts::iter).map(|layout| layout.name().to_owned()),
         );
         names
+    }
+}
+
+impl LineupArgs {
+    /// Whether there is a candidate, or a build that is compared with itself: layouts are controls.
+    #[must_use]
+    pub fn compares(&self) -> bool {
+        let candidates = self.variants.iter().skip(1).filter(|name| Layout::named(name).is_none());
+        self.a_a || self.variants.is_empty() || candidates.count() > 0
     }
 }
 

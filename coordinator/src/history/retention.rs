@@ -88,7 +88,7 @@ fn is_marked(run: &RunSummary) -> bool {
 /// How many runs of the same kind are newer than each; marked and unfinished ones take nobody's place.
 fn ranks(runs: &[RunSummary]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..runs.len()).collect();
-    order.sort_by_key(|at| std::cmp::Reverse(runs[*at].run));
+    order.sort_by_key(|at| std::cmp::Reverse(runs[*at].place()));
     let (mut seen, mut ranks) = (BTreeMap::new(), vec![0; runs.len()]);
     for at in order {
         let run = &runs[at];

@@ -132,6 +132,8 @@ pub struct Host {
     pub load_average: f64,
     /// Share of processor time since boot that the hypervisor gave to others, 0 to 1.
     pub stolen: f64,
+    /// Processors that the process may run on; 0 where an older program did not tell.
+    pub processors: u32,
 }
 
 /// How intervals and checks were computed.
