@@ -101,6 +101,14 @@ impl App<'_> {
     }
 }
 
+/// A flag that would change nothing is a mistake of somebody who thinks that it does.
+///
+/// # Errors
+/// When there is one.
+fn all_used(unused: &[&str], by: impl FnOnce() -> String) -> Result<(), AppError> {
+    if unused.is_empty() { Ok(()) } else { Err(AppError::Unused { flags: unused.join(", "), by: by() }) }
+}
+
 /// The exit code of findings. Without a gate any comparison that can be believed is a success, whatever it found.
 ///
 /// # Errors

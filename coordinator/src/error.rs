@@ -91,6 +91,14 @@ pub enum AppError {
     /// An explanation in a form for build servers.
     #[error("failed to explain in that form: --explain goes with --output human, json or quiet")]
     NoSuchForm,
+    /// Flags that would change nothing.
+    #[error("failed to use {flags}: {by} would pass over it; leave it out")]
+    Unused {
+        /// As they are written.
+        flags: String,
+        /// Who has no use for them.
+        by: String,
+    },
     /// A gate over a run of one build.
     #[error(
         "failed to judge: with a single variant nothing is compared, so --gate has no answer to act on; run a candidate as \

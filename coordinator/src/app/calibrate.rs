@@ -16,6 +16,8 @@ use crate::plan::{Overrides, Plan};
 const MOST_INVALID: u64 = 3;
 
 pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<Verdict, AppError> {
+    let slowed = args.changes.handicap.filter(|share| *share > 0.0).map(|_| "--handicap");
+    super::all_used(slowed.as_slice(), || "a comparison of a build with itself".to_owned())?;
     let store = app.store()?;
     let (mut made, mut invalid): (u64, u64) = (0, 0);
     loop {

@@ -124,6 +124,17 @@ mod tests {
     }
 
     #[test]
+    fn the_newest_are_those_stored_last_whatever_the_clock_said() {
+        // The first was stored while the clock was ahead.
+        let mut runs = [days_old(100, "a"), days_old(300, "a"), days_old(200, "a")];
+        assert_eq!(fates(&runs, 1, 0), [Fate::Newest, Fate::Goes, Fate::Goes], "by the clock");
+        for (sequence, run) in (1..).zip(&mut runs) {
+            run.sequence = Some(sequence);
+        }
+        assert_eq!(fates(&runs, 1, 0), [Fate::Goes, Fate::Goes, Fate::Newest]);
+    }
+
+    #[test]
     fn what_somebody_marked_and_what_can_be_resumed_stays_and_takes_no_place() {
         let mut runs = [days_old(400, "a"), days_old(300, "a"), days_old(200, "a"), days_old(100, "a")];
         runs[1].tags = vec!["release".into()];
