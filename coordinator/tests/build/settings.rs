@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use coordinator::build::{BuildError, BuildOptions, Manifest, VariantName, build};
+use coordinator::build::{BuildError, BuildOptions, Manifest, ProfileOrigin, VariantName, build};
 
 use super::build_fixture::{DirectTrainer, Fixture, write};
 
@@ -23,6 +23,8 @@ fn all_have(manifest: &Manifest, flag: &str) -> bool {
 fn flags_of_the_environment_and_of_cargo_s_configuration_reach_every_variant_and_the_record() {
     let mut fixture = Fixture::new();
     let mut trainer = DirectTrainer::new();
+    // Without a training: what is looked at is what every variant has.
+    fixture.options.profile = ProfileOrigin::Nothing;
     fixture.options.environment = environment(&[
         ("RUSTFLAGS", "-Ctarget-cpu=x86-64-v2"),
         ("CARGO_PROFILE_VARIANT_OPT_LEVEL", "2"),
@@ -53,8 +55,19 @@ fn flags_of_the_environment_and_of_cargo_s_configuration_reach_every_variant_and
 
 #[test]
 fn a_checkout_that_is_copied_with_its_builds_is_up_to_date() {
+    copied(ProfileOrigin::Nothing);
+}
+
+/// The flags of such a build name the profile's path.
+#[test]
+fn so_is_one_whose_builds_have_a_profile() {
+    copied(ProfileOrigin::Training);
+}
+
+fn copied(profile: ProfileOrigin) {
     let mut fixture = Fixture::new();
     fixture.options.environment = environment(&[]);
+    fixture.options.profile = profile;
     // A directory that a build script watches is a source as well.
     write(&fixture.root().join("app/notes/a.txt"), "a");
     write(
