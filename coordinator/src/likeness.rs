@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn a_smaller_share_of_the_same_host_is_another_resource() {
-        let cases: [(fn(&mut HostFacts), &str); 4] = [
+        type Case = (fn(&mut HostFacts), &'static str);
+        let cases: [Case; 4] = [
             (|host| host.processors = 1, "processors it may run on: 2 then, 1 now"),
             (|host| host.cgroup_cpus = 0.05, "quota: no quota then, 0.05 of a processor's time now"),
             (|host| host.cgroup_memory_bytes = 1 << 30, "memory: 8 GiB then, 1 GiB now"),

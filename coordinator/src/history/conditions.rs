@@ -46,7 +46,9 @@ impl Conditions {
         // A model is known by its digest: the place it lies in is told, and not judged.
         let same_model = self.model_digest == now.model_digest;
         for (fact, then, now) in pairs {
-            if then != now && !then.is_empty() && !now.is_empty() && !(fact == "model" && same_model) {
+            let known = !then.is_empty() && !now.is_empty();
+            let elsewhere = fact == "model" && same_model;
+            if known && !elsewhere && then != now {
                 all.insert(fact.to_owned(), format!("{fact}: {then} then, {now} now"));
             }
         }

@@ -124,7 +124,8 @@ mod tests {
 
     #[test]
     fn what_concerns_the_native_engine_alone_is_refused_with_the_simulated_one() {
-        let cases: [(fn(&mut Overrides), &str); 4] = [
+        type Case = (fn(&mut Overrides), &'static str);
+        let cases: [Case; 4] = [
             (|flags| flags.handicap = Some(0.03), "handicap"),
             (|flags| flags.threads = Some(2), "threads"),
             (|flags| flags.model = Some("/m".to_owned()), "model"),
