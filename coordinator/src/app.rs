@@ -32,6 +32,7 @@ use stats::validity::Validity;
 use crate::cli::{Cli, Command, DeployCommand, GateArgs, Inconclusive, PlanCommand};
 use crate::compare::Findings;
 use crate::error::{AppError, exit};
+use crate::history::Across;
 use crate::plan::{self, Overrides, Source};
 use crate::report::Reporter;
 use crate::store::Store;
@@ -89,14 +90,6 @@ impl App<'_> {
         Ok(store)
     }
 
-    /// Shows findings. Whoever closed the pipe has seen enough, and the exit code still tells what was found.
-    fn show_findings(&mut self, findings: &Findings, code: Verdict) -> Result<Verdict, AppError> {
-        match self.reporter.findings(findings) {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-            _ => Ok(code),
-        }
-    }
-
     /// `--store`, or the user's data directory.
     fn store_dir(&self) -> Result<PathBuf, AppError> {
         use etcetera::BaseStrategy as _;
@@ -108,9 +101,43 @@ impl App<'_> {
     }
 }
 
+/// A flag that would change nothing is a mistake of somebody who thinks that it does.
+///
+/// # Errors
+/// When there is one.
+fn all_used(unused: &[&str], by: impl FnOnce() -> String) -> Result<(), AppError> {
+    if unused.is_empty() { Ok(()) } else { Err(AppError::Unused { flags: unused.join(", "), by: by() }) }
+}
+
 /// The exit code of findings. Without a gate any comparison that can be believed is a success, whatever it found.
-fn verdict(findings: &Findings, gate: GateArgs) -> Verdict {
-    exit_code(&findings.validity, findings.verdict(), gate)
+///
+/// # Errors
+/// When a gate is to judge what was not compared.
+fn verdict(findings: &Findings, gate: GateArgs) -> Result<Verdict, AppError> {
+    let code = exit_code(&findings.validity, findings.verdict(), gate);
+    if !gate.gate || code != exit::OK {
+        return Ok(code);
+    }
+    let compared: Vec<_> = findings.cells.iter().filter(|cell| cell.candidate.is_some()).collect();
+    if compared.is_empty() {
+        return Err(AppError::NothingToGate);
+    }
+    let open = compared.iter().filter(|cell| !cell.is_answered());
+    answered(open.map(|cell| cell.title.clone()).collect(), code)
+}
+
+/// The exit code of runs of different times, likewise.
+///
+/// # Errors
+/// When a gate is to judge what not all of them measured.
+fn verdict_across(found: &Across, gate: GateArgs) -> Result<Verdict, AppError> {
+    let code = exit_code(&found.validity, Some(found.verdict()), gate);
+    if gate.gate && code == exit::OK { answered(found.unanswered.clone(), code) } else { Ok(code) }
+}
+
+/// A gate passes what was compared, and nothing else.
+fn answered(open: Vec<String>, code: Verdict) -> Result<Verdict, AppError> {
+    if open.is_empty() { Ok(code) } else { Err(AppError::NotCompared(open)) }
 }
 
 fn exit_code(validity: &Validity, found: Option<stats::compare::Verdict>, gate: GateArgs) -> Verdict {

@@ -372,6 +372,12 @@ impl Cell {
         self.metrics.iter().find(|metric| metric.primary)
     }
 
+    /// Whether its primary measure was compared, whatever came of it.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        matches!(self.primary().map(|metric| &metric.outcome), Some(Outcome::Compared { .. }))
+    }
+
     /// The primary metric's verdict. A measurement that cannot answer says INVALID or UNDECIDED itself.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {

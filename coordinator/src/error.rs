@@ -91,6 +91,27 @@ pub enum AppError {
     /// An explanation in a form for build servers.
     #[error("failed to explain in that form: --explain goes with --output human, json or quiet")]
     NoSuchForm,
+    /// Flags that would change nothing.
+    #[error("failed to use {flags}: {by} would pass over it; leave it out")]
+    Unused {
+        /// As they are written.
+        flags: String,
+        /// Who has no use for them.
+        by: String,
+    },
+    /// A gate over a run of one build.
+    #[error(
+        "failed to judge: with a single variant nothing is compared, so --gate has no answer to act on; run a candidate as \
+         well (--variants baseline,pgo) or leave --gate out"
+    )]
+    NothingToGate,
+    /// A gate over questions without an answer.
+    #[error(
+        "failed to judge {}: the primary measure was not compared there, so --gate has no answer to act on; see the \
+         report for what is missing",
+        .0.join(", ")
+    )]
+    NotCompared(Vec<String>),
     /// Credentials that are to be handed on.
     #[error("failed to {0}")]
     Credentials(#[from] CredentialsError),
@@ -181,7 +202,7 @@ impl AppError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Build(BuildError::IdenticalCode { .. }) | Self::NeverBegan { .. } => exit::INVALID,
-            Self::StoppedAtOnce => exit::INCONCLUSIVE,
+            Self::StoppedAtOnce | Self::NotCompared(_) => exit::INCONCLUSIVE,
             Self::Store(StoreError::Damaged { .. } | StoreError::RunDamaged { .. }) => exit::INVALID,
             _ => exit::USAGE,
         }

@@ -14,6 +14,7 @@ pub mod error;
 pub mod fleet;
 pub mod history;
 pub mod layout;
+pub mod likeness;
 pub mod plan;
 pub mod record;
 pub mod report;

@@ -4,6 +4,8 @@
 mod build_fixture;
 #[path = "build/layouts.rs"]
 mod layouts;
+#[path = "build/settings.rs"]
+mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -117,12 +117,40 @@ fn contradictions_and_gaps_are_refused() {
         "run my.toml --preset high",
         "run --preset high --inconclusive=pass",
         "run --preset high --rounds many",
+        "run --preset high --handicap=-5",
+        "run --preset high --handicap nan",
+        "run --preset high --handicap 101",
+        "run --preset high --handicap inf",
         "runs import",
         "plan show",
     ];
     for line in cases {
         assert!(parse(line).is_err(), "{line}");
     }
+}
+
+/// A flag that would change nothing is a mistake of somebody who thinks that it does.
+#[test]
+fn every_flag_of_the_fleet_is_used_by_the_launcher_or_named_as_unused() {
+    const ALL: &str = "--hosts a,b --ssh-config f --agents 2 --slurm-arg=-x --worker-path w --advertise h";
+    let unused = |launcher: &str| {
+        run(&format!("run --preset high --launcher {launcher} {ALL}")).fleet.unused().join(" ")
+    };
+    assert_eq!(unused("local"), "--hosts --ssh-config --agents --slurm-arg");
+    assert_eq!(unused("ssh"), "--agents --slurm-arg");
+    assert_eq!(unused("slurm"), "--hosts --ssh-config");
+    assert_eq!(unused("attach"), "--hosts --ssh-config --slurm-arg --worker-path");
+    assert!(run("run --preset high").fleet.unused().is_empty());
+}
+
+#[test]
+fn flags_of_a_training_are_named_where_nothing_trains() {
+    let line =
+        "build --training t.toml --model m --retrain --tolerate-damaged-profiles --accept-thin-profile";
+    let Ok(Command::Build(args)) = parse(line) else { panic!("build") };
+    assert_eq!((args.of_training(false).len(), args.of_training(true)), (5, vec![]));
+    let Ok(Command::Build(args)) = parse("build --variants baseline --force") else { panic!("build") };
+    assert!(args.of_training(false).is_empty());
 }
 
 #[test]

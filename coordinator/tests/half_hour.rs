@@ -88,6 +88,7 @@ fn findings(plan: &Plan, block: &Block, sealed: &[Vec<u8>]) -> Findings {
         model_digest: "simulated".to_owned(),
         model_sha256: None,
         labels: Vec::new(),
+        sequence: None,
     };
     let done = BlockDone {
         scenario: block.cell,

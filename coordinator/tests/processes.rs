@@ -27,6 +27,8 @@ mod look;
 mod losses;
 #[path = "processes/modes.rs"]
 mod modes;
+#[path = "processes/outputs.rs"]
+mod outputs;
 #[path = "processes/resume.rs"]
 mod resume;
 #[path = "processes/variants.rs"]

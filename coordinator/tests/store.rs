@@ -18,6 +18,8 @@ mod full;
 mod hostile;
 #[path = "store/housekeeping.rs"]
 mod housekeeping;
+#[path = "store/order.rs"]
+mod order;
 #[path = "store/runs.rs"]
 mod runs;
 #[path = "store/versions.rs"]

@@ -39,9 +39,9 @@ pub struct HostFacts {
     pub microcode: String,
     /// Frequency governor, empty where not visible.
     pub governor: String,
-    /// Memory limit of the control group, bytes; zero where there is none.
+    /// Tightest memory limit of the control groups, bytes; zero where there is none.
     pub cgroup_memory_bytes: u64,
-    /// Processor limit of the control group; zero where there is none.
+    /// Tightest processor quota of the control groups, in processors; zero where there is none.
     pub cgroup_cpus: f64,
     /// Memory nodes (NUMA); zero where not visible.
     #[serde(default)]
@@ -55,6 +55,9 @@ pub struct HostFacts {
     /// Processes that ran or waited for a processor before it joined, the kernel's mean over a minute.
     #[serde(default)]
     pub load_average: f64,
+    /// Processors that the process may run on; zero in records of before it was told.
+    #[serde(default)]
+    pub processors: u32,
     /// Share of all processor time since boot that the hypervisor gave to others, 0 to 1.
     #[serde(default)]
     pub stolen: f64,

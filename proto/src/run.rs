@@ -33,6 +33,9 @@ pub struct RunHeader {
     pub model_sha256: Option<Sha256>,
     /// What a reader must see beside every number (`resident`, `a/a`, …).
     pub labels: Vec<String>,
+    /// Its place in the store it was begun in, counted from one and given by that store; `None` before it is stored, and
+    /// in records of before there was one.
+    pub sequence: Option<u64>,
 }
 
 /// One build.

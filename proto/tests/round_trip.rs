@@ -42,6 +42,7 @@ fn host() -> HostFacts {
         boost: "on".into(),
         load_average: 0.5,
         stolen: 0.25,
+        processors: 7,
     }
 }
 
@@ -327,6 +328,7 @@ fn every_record_survives_its_envelope() {
         model_digest: "m".into(),
         model_sha256: Some(Sha256([5; 32])),
         labels: vec!["resident".into()],
+        sequence: Some(7),
     });
     check(&BlockDone {
         scenario: 1,

@@ -1,13 +1,13 @@
 //! The worker program: parses, wires, prints, and turns the outcome into an exit code. The only place of the worker
 //! that writes to standard output or standard error.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the place that prints")]
-
 use std::error::Error;
+use std::io::{Stdout, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use contract::credentials::{Credentials, Secrets, TOKEN_VARIABLE, Token};
+use contract::output::Output;
 use inference::files::ModelFiles;
 use inference::{import, synth};
 use tokio::runtime::{Builder, Runtime};
@@ -19,21 +19,33 @@ use worker::{agent, bench, floor, model};
 
 fn main() -> ExitCode {
     let cold = ColdStart::at_main(&Clock::monotonic());
+    let mut out = Output::new(std::io::stdout());
     let outcome = match Cli::parse().command {
         Command::Agent(args) => run_agent(args),
         Command::Join => run_worker(cold),
-        Command::Model { command } => on_model(command),
-        Command::Bench(args) => measure(args),
-        Command::Floor(args) => calibrate(args),
+        Command::Model { command } => on_model(command, &mut out),
+        Command::Bench(args) => measure(args, &mut out),
+        Command::Floor(args) => calibrate(args, &mut out),
     };
     // Returning, not exiting: an instrumented build writes its profile on the way out of main.
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+    let code = match outcome {
+        Ok(()) => 0,
         Err(error) => {
-            eprintln!("error: failed to {error}");
-            ExitCode::from(error.exit_code())
+            say(&format!("error: failed to {error}"));
+            error.exit_code()
         }
-    }
+    };
+    ExitCode::from(out.settle(code, |error| say(&format!("error: failed to print the results: {error}"))))
+}
+
+/// Progress and errors that cannot be shown change nothing.
+fn say(text: &str) {
+    drop(writeln!(std::io::stderr(), "{text}"));
+}
+
+/// Writes what may be lost without a failure here: [`Output`] keeps that for the end.
+fn print(out: &mut Output<Stdout>, text: &str) {
+    drop(out.write_all(text.as_bytes()));
 }
 
 fn run_agent(args: AgentArgs) -> Result<(), WorkerError> {
@@ -66,35 +78,37 @@ fn run_worker(mut cold: ColdStart) -> Result<(), WorkerError> {
     cold.mark("runtime");
     let summary = runtime.block_on(join::run(&handover, cold))?;
     if summary.ignored > 0 {
-        eprintln!("ignored {} messages of older attempts", summary.ignored);
+        say(&format!("ignored {} messages of older attempts", summary.ignored));
     }
     Ok(())
 }
 
-fn on_model(command: ModelCommand) -> Result<(), WorkerError> {
+fn on_model(command: ModelCommand, out: &mut Output<Stdout>) -> Result<(), WorkerError> {
     match command {
         ModelCommand::Import { file, dir } => {
             let made = import::gguf(&file, &dir).map_err(|error| unwritten(&dir, &error))?;
             let name = made.name.unwrap_or_else(|| file.display().to_string());
             let license = made.license.unwrap_or_else(|| "not stated".to_owned());
-            println!(
-                "{}: {name}, {} parameters, vocabulary {}, licence {license}",
+            let text = format!(
+                "{}: {name}, {} parameters, vocabulary {}, licence {license}\n",
                 dir.display(),
                 made.parameters,
                 made.vocabulary
             );
+            print(out, &text);
         }
         ModelCommand::Synth { preset, seed, dir } => {
             let made = synth::write(preset, seed, &dir).map_err(|error| unwritten(&dir, &error))?;
-            println!(
-                "{}: {} seed {seed}, {} parameters, vocabulary {}",
+            let text = format!(
+                "{}: {} seed {seed}, {} parameters, vocabulary {}\n",
                 dir.display(),
                 preset.name(),
                 made.parameters,
                 made.vocabulary
             );
+            print(out, &text);
         }
-        ModelCommand::Digest { path, full } => println!("{}", digest(&path, full)?),
+        ModelCommand::Digest { path, full } => print(out, &format!("{}\n", digest(&path, full)?)),
     }
     Ok(())
 }
@@ -109,17 +123,18 @@ fn digest(path: &Path, full: bool) -> Result<String, WorkerError> {
     }
 }
 
-fn measure(args: BenchArgs) -> Result<(), WorkerError> {
+fn measure(args: BenchArgs, out: &mut Output<Stdout>) -> Result<(), WorkerError> {
     let (output, repeats, invariance) = (args.output, args.repeat, args.invariance);
     let model = bench::locate(args.model.as_deref())?;
     let settings = args.settings(model);
     if let Some(compositions) = invariance {
-        return check_invariance(&settings, compositions, output);
+        return check_invariance(&settings, compositions, output, out);
     }
-    let report = bench::run(&settings, &mut |repetition| eprintln!("repetition {repetition} of {repeats}"))?;
+    let report =
+        bench::run(&settings, &mut |repetition| say(&format!("repetition {repetition} of {repeats}")))?;
     match output {
-        BenchOutput::Human => print!("{report}"),
-        BenchOutput::Json => println!("{:#}", report.json()),
+        BenchOutput::Human => print(out, &report.to_string()),
+        BenchOutput::Json => print(out, &format!("{:#}\n", report.json())),
     }
     Ok(())
 }
@@ -128,12 +143,14 @@ fn check_invariance(
     settings: &bench::Settings,
     compositions: usize,
     output: BenchOutput,
+    out: &mut Output<Stdout>,
 ) -> Result<(), WorkerError> {
-    let progress = &mut |kernels: &'static str, threads| eprintln!("{kernels} kernels, {threads} threads");
+    let progress =
+        &mut |kernels: &'static str, threads| say(&format!("{kernels} kernels, {threads} threads"));
     let found = bench::invariance(settings, compositions, progress)?;
     match output {
-        BenchOutput::Human => print!("{found}"),
-        BenchOutput::Json => println!("{:#}", found.json()),
+        BenchOutput::Human => print(out, &found.to_string()),
+        BenchOutput::Json => print(out, &format!("{:#}\n", found.json())),
     }
     match found.differing() {
         Some(differing) => Err(WorkerError::Variant { compositions, differing }),
@@ -141,13 +158,13 @@ fn check_invariance(
     }
 }
 
-fn calibrate(args: FloorArgs) -> Result<(), WorkerError> {
+fn calibrate(args: FloorArgs, out: &mut Output<Stdout>) -> Result<(), WorkerError> {
     let floor = floor::measure(args.repeat).ok_or(WorkerError::Floor)?;
     let pace = |rate| floor::Pacing::measure(rate, args.seconds.as_secs_f64()).ok_or(WorkerError::Floor);
     let report = floor::Report { floor, repeats: args.repeat, pacing: args.pace.map(pace).transpose()? };
     match args.output {
-        BenchOutput::Human => print!("{report}"),
-        BenchOutput::Json => println!("{:#}", report.json()),
+        BenchOutput::Human => print(out, &report.to_string()),
+        BenchOutput::Json => print(out, &format!("{:#}\n", report.json())),
     }
     Ok(())
 }

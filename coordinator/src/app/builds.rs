@@ -26,6 +26,7 @@ pub(super) fn build(app: &mut App<'_>, args: &BuildArgs) -> Result<Verdict, AppE
     let plan = plan::resolve(&source, &overrides, TRAINING_SEED)?;
     // Without a training there is no need for a model.
     let trains = variants.iter().any(|variant| variant.scope().is_some()) && args.profile.is_none();
+    super::all_used(&args.of_training(trains), || "a build without a training".to_owned())?;
     let model = if trains { prepare::model(&plan)? } else { String::new() };
     let options = BuildOptions {
         variants,

@@ -16,6 +16,8 @@ use crate::plan::{Overrides, Plan};
 const MOST_INVALID: u64 = 3;
 
 pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<Verdict, AppError> {
+    let slowed = args.changes.handicap.filter(|share| *share > 0.0).map(|_| "--handicap");
+    super::all_used(slowed.as_slice(), || "a comparison of a build with itself".to_owned())?;
     let store = app.store()?;
     let (mut made, mut invalid): (u64, u64) = (0, 0);
     loop {
@@ -37,7 +39,8 @@ pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<Verdi
         // One disturbed run is left out and counted. Of a host on which most measurements must not be believed nothing
         // can be learnt, however often it is tried.
         if invalid >= MOST_INVALID && 2 * invalid > made {
-            return app.show_findings(&measured.findings, exit::INVALID);
+            app.reporter.findings(&measured.findings)?;
+            return Ok(exit::INVALID);
         }
         if doubted {
             continue;

@@ -15,8 +15,10 @@ const ALLOCATION: &str = "SLURM_JOB_ID";
 /// The ground that these flags ask for.
 ///
 /// # Errors
-/// When it would be open to everybody, or a file is missing.
+/// When it would be open to everybody, a file is missing, or a flag is for another launcher.
 pub(super) fn of(args: &FleetArgs, plan: &Plan) -> Result<Ground, AppError> {
+    let by = || format!("`--launcher {}`", args.launcher.name());
+    super::all_used(&args.unused(), by)?;
     let token = Token::from_variable(std::env::var(TOKEN_VARIABLE).ok());
     let known = token.is_some() || args.credentials.is_some();
     let launcher = match args.launcher {

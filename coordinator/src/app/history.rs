@@ -7,6 +7,7 @@ use crate::cli::TrendArgs;
 use crate::compare::Reading;
 use crate::error::{AppError, exit};
 use crate::history::{self, Digest, Query};
+use crate::plan::Plan;
 use crate::store::{RunSummary, Store};
 
 pub(super) fn trend(app: &mut App<'_>, args: &TrendArgs) -> Result<Verdict, AppError> {
@@ -37,7 +38,13 @@ fn digest(store: &Store, run: &RunSummary) -> Result<Option<Digest>, AppError> {
         return Ok(None);
     }
     if let Some(digest) = store.end(run.run)?.and_then(|end| Digest::read(&end.summary_json)) {
-        return Ok(Some(digest));
+        if digest.has_current_keys() {
+            return Ok(Some(digest));
+        }
+        // An older program made its keys in another way: what they are made of is recorded.
+        let header = store.header(run.run)?;
+        let Ok(plan) = Plan::from_json(&header.plan_json) else { return Ok(Some(digest)) };
+        return Ok(Some(digest.rekeyed(&header, &plan)));
     }
     // An older program wrote the end: the parts tell the same.
     let outline = store.read_outline(run.run)?;

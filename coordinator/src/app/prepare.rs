@@ -166,6 +166,7 @@ pub(super) fn new_run(
         model_digest: String::new(),
         model_sha256: None,
         labels: run_labels(&plan, lineup),
+        sequence: None,
     };
     let blocks = crate::schedule::blocks(&plan, lineup);
     let job = job(run, plan, blocks, builds.binaries, model, Attempt(1), slots);

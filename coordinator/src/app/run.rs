@@ -31,6 +31,9 @@ pub(super) struct Measured {
 
 /// Carries a run out and shows what it found.
 pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<Verdict, AppError> {
+    if args.gate.gate && args.resume.is_none() && !args.lineup.compares() {
+        return Err(AppError::NothingToGate);
+    }
     let prepared = match &args.resume {
         Some(wanted) => resumed(&*app.store()?, wanted, &args.fleet)?,
         None => {
@@ -43,10 +46,9 @@ pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<Verdict, AppError
     let store = app.store()?;
     let run = prepared.run;
     let measured = measured(app, prepared, &store)?;
-    let code = super::verdict(&measured.findings, args.gate);
-    app.show_findings(&measured.findings, code)?;
+    app.reporter.findings(&measured.findings)?;
     keep(&store, run, &measured)?;
-    Ok(code)
+    super::verdict(&measured.findings, args.gate)
 }
 
 /// Carries out what was prepared and derives its findings; [`keep`] is to follow.

@@ -27,10 +27,11 @@ pub(super) fn compare(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, 
         return across(app, args);
     }
     let findings = findings(app, &args.run)?;
-    let code = super::verdict(&findings, args.gate);
-    let Some(metric) = &args.explain else { return app.show_findings(&findings, code) };
-    app.reporter.explained(&findings, &compare::explain(&findings, metric)?)?;
-    Ok(code)
+    match &args.explain {
+        Some(metric) => app.reporter.explained(&findings, &compare::explain(&findings, metric)?)?,
+        None => app.reporter.findings(&findings)?,
+    }
+    super::verdict(&findings, args.gate)
 }
 
 /// Runs of different times. They are read one after the other: what counts of each is small.
@@ -45,7 +46,7 @@ fn across(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, AppError> {
         Some(metric) => app.reporter.across_explained(&found, &found.explain(metric)?)?,
         None => app.reporter.across(&found)?,
     }
-    Ok(super::exit_code(&found.validity, Some(found.verdict()), args.gate))
+    super::verdict_across(&found, args.gate)
 }
 
 pub(super) fn report(app: &mut App<'_>, args: &ReportArgs) -> Result<Verdict, AppError> {

@@ -124,7 +124,7 @@ impl<'a> PlanTrainer<'a> {
 
 impl Trainer for PlanTrainer<'_> {
     fn digest(&self) -> String {
-        let text = format!("{}\n{}", self.plan.to_json(), self.model_digest);
+        let text = format!("{}\n{}", self.plan.without_places().to_json(), self.model_digest);
         build::sha256(text.as_bytes()).to_string()
     }
 

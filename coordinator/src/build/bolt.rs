@@ -107,11 +107,14 @@ impl Pipeline<'_> {
 
     fn bolt_fits(&self, recipe: &Recipe, bolt: &Bolt, training: &str) -> bool {
         let Some(record) = self.manifest.variants.get(recipe.name()) else { return false };
-        let flags =
-            [recipe.flags(&self.options.rustflags).all(), LAYOUT.map(str::to_owned).to_vec()].concat();
+        let flags = [
+            self.portable(recipe.flags(&self.manifest.settings.rustflags).all()),
+            LAYOUT.map(str::to_owned).to_vec(),
+        ]
+        .concat();
         let same =
             |known: &BoltRecord| known.version == bolt.version && known.training.plan_digest == training;
-        record.flags == flags
+        self.portable(record.flags.clone()) == flags
             && record.bolt.as_ref().is_some_and(same)
             && !self.options.retrain
             && record.verify(&self.options.out, recipe.name()).is_ok()

@@ -22,6 +22,8 @@ pub(super) struct Job<'a> {
     pub(super) triple: &'a str,
     pub(super) target_dir: &'a Path,
     pub(super) offline: bool,
+    /// Settings of the user's, for every variant alike.
+    pub(super) variables: &'a [(String, String)],
 }
 
 /// What one cargo build left.
@@ -106,6 +108,7 @@ impl Job<'_> {
                 command.env_remove(name);
             }
         }
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 }
@@ -163,9 +166,10 @@ fn advice(flags: &Flags) -> &'static str {
     }
 }
 
-/// Variables by which a shell could change one build and not the other, or both unrecorded.
+/// Variables by which a shell could change one build and not the other, or both unrecorded. What of them counts comes back
+/// as `inherited` has it.
 fn changes_a_build(name: &str) -> bool {
-    const EXACT: [&str; 9] = [
+    const EXACT: [&str; 12] = [
         "RUSTFLAGS",
         "CARGO_BUILD_RUSTFLAGS",
         "CARGO_BUILD_TARGET",
@@ -175,8 +179,12 @@ fn changes_a_build(name: &str) -> bool {
         "CARGO_BUILD_RUSTC_WRAPPER",
         "CARGO_INCREMENTAL",
         "RUSTC_BOOTSTRAP",
+        "CARGO_BUILD_RUSTC",
+        "CARGO_BUILD_INCREMENTAL",
+        "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
     ];
-    EXACT.contains(&name) || name.starts_with("CARGO_PROFILE_") || name.starts_with("LLVM_PROFILE")
+    const BEGINNINGS: [&str; 2] = ["CARGO_PROFILE_", "LLVM_PROFILE"];
+    EXACT.contains(&name) || BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
 }
 
 fn spawn(command: &mut Command) -> Result<Child, BuildError> {

@@ -51,6 +51,14 @@ pub enum BuildError {
         /// Programs that were found but cannot be used, with their version.
         rejected: Vec<String>,
     },
+    /// A setting of the user's would break the comparison, or cannot be followed.
+    #[error("{setting} cannot be taken over into the builds of variants: {way_out}")]
+    SettingRefused {
+        /// What and where.
+        setting: String,
+        /// What to do instead.
+        way_out: String,
+    },
     /// The variant `pgo+bolt` needs programs that are not there.
     #[error(
         "`pgo+bolt` needs `llvm-bolt` and `merge-fdata`, which are not found; install Debian's `bolt-19` (or a newer \

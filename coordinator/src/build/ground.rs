@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use super::inherited::Inherited;
 use super::manifest::{FORMAT, Manifest, Settings};
 use super::sources::Sources;
 use super::toolchain::Toolchain;
@@ -19,7 +20,11 @@ pub(super) fn absolute(options: &BuildOptions) -> Result<BuildOptions, BuildErro
     Ok(BuildOptions { root, out: whole(&out)?, ..options.clone() })
 }
 
-pub(super) fn settings(options: &BuildOptions, tools: &Toolchain) -> Result<Settings, BuildError> {
+pub(super) fn settings(
+    options: &BuildOptions,
+    tools: &Toolchain,
+    inherited: &Inherited,
+) -> Result<Settings, BuildError> {
     let manifest = options.root.join("Cargo.toml");
     let text = fs::read_to_string(&manifest).map_err(BuildError::io(&manifest))?;
     let profiles =
@@ -33,7 +38,8 @@ pub(super) fn settings(options: &BuildOptions, tools: &Toolchain) -> Result<Sett
         rustc: tools.rustc.version.clone(),
         llvm: tools.rustc.llvm.clone(),
         cargo: tools.cargo.clone(),
-        rustflags: options.rustflags.clone(),
+        rustflags: options.rustflags.iter().chain(&inherited.rustflags).cloned().collect(),
+        cargo_settings: inherited.settings.clone(),
     })
 }
 

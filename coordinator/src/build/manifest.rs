@@ -65,6 +65,9 @@ pub struct Settings {
     pub cargo: String,
     /// Flags for every crate of every build.
     pub rustflags: Vec<String>,
+    /// Settings of the environment and of Cargo's configuration that can change code, as `name = value`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cargo_settings: Vec<String>,
 }
 
 /// One build and the flags that make it differ.

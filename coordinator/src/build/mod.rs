@@ -13,6 +13,7 @@ mod digest;
 mod error;
 mod flags;
 mod ground;
+mod inherited;
 mod layouts;
 mod lock;
 mod manifest;

@@ -1,6 +1,6 @@
 //! What a build is asked for, what it says on the way and what it returns. Plain data; does nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::flags::{Scope, VariantName};
@@ -25,8 +25,11 @@ pub struct BuildOptions {
     pub variants: Vec<VariantName>,
     /// How many layouts of the baseline are built beside it, if any: the layout control.
     pub layouts: Option<Layouts>,
-    /// Flags for every crate of every build, such as `-Ctarget-cpu=native`. Flags from the environment do not count.
+    /// Flags for every crate of every build, such as `-Ctarget-cpu=native`, before those of the environment and of Cargo's
+    /// configuration.
     pub rustflags: Vec<String>,
+    /// The variables that are looked through for settings of a build.
+    pub environment: BTreeMap<String, String>,
     /// Where profiles come from.
     pub profile: ProfileOrigin,
     /// Train even though the profile at hand still fits.
@@ -112,6 +115,9 @@ impl BuildOptions {
             variants: vec![VariantName::Baseline, VariantName::Pgo],
             layouts: None,
             rustflags: Vec::new(),
+            environment: std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .collect(),
             profile: ProfileOrigin::default(),
             retrain: false,
             force: false,

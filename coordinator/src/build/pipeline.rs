@@ -13,6 +13,7 @@ use super::cargo::{Built, Job};
 use super::diagnostics::Findings;
 use super::flags::{Recipe, VariantName};
 use super::ground::{absolute, carried_over, empty, settings};
+use super::inherited::Inherited;
 use super::lock::Lock;
 use super::manifest::{Manifest, VariantRecord};
 use super::sources::{GitState, Sources};
@@ -62,6 +63,8 @@ pub(super) struct Pipeline<'a> {
     pub(super) manifest: Manifest,
     pub(super) progress: &'a mut dyn FnMut(BuildProgress),
     wrapper: Wrapper,
+    /// The user's, which every cargo gets.
+    variables: Vec<(String, String)>,
     done: Vec<&'static str>,
 }
 
@@ -80,7 +83,8 @@ impl<'a> Pipeline<'a> {
         progress: &'a mut dyn FnMut(BuildProgress),
     ) -> Result<Self, BuildError> {
         let tools = Toolchain::discover(&options.root)?;
-        let settings = settings(options, &tools)?;
+        let inherited = Inherited::of(&options.root, &options.environment, &tools.rustc.host)?;
+        let settings = settings(options, &tools, &inherited)?;
         let manifest = match Manifest::read(&options.out) {
             Ok(manifest) => carried_over(manifest, settings, options)?,
             // Nothing to carry over, or nothing that could be: both mean building from the start.
@@ -88,7 +92,11 @@ impl<'a> Pipeline<'a> {
             Err(other) => return Err(other),
         };
         let wrapper = Wrapper::install(&options.out)?;
-        Ok(Self { options, tools, manifest, progress, wrapper, done: Vec::new() })
+        for name in &inherited.left_out {
+            progress(BuildProgress::Warning(format!("{name} is left out of the builds of variants")));
+        }
+        let variables = inherited.variables;
+        Ok(Self { options, tools, manifest, progress, wrapper, variables, done: Vec::new() })
     }
 
     fn baseline(&mut self) -> Result<(), BuildError> {
@@ -117,7 +125,7 @@ impl<'a> Pipeline<'a> {
     ) -> Result<Compiled, BuildError> {
         let options = self.options;
         let step = recipe.name();
-        let flags = recipe.flags(&options.rustflags);
+        let flags = recipe.flags(&self.manifest.settings.rustflags);
         let (triple, target_dir) = (self.manifest.settings.target.clone(), options.target_dir());
         let (begin, since) = (self.started(step), SystemTime::now());
         let job = Job {
@@ -128,6 +136,7 @@ impl<'a> Pipeline<'a> {
             triple: &triple,
             target_dir: &target_dir,
             offline: options.offline,
+            variables: &self.variables,
         };
         let built = job.run(step, &flags, profile, &self.wrapper, self.progress)?;
         self.note_sources(&built.executable, since)?;
@@ -139,7 +148,7 @@ impl<'a> Pipeline<'a> {
             findings: built.findings,
             executable: built.executable,
             place: place_of(recipe),
-            flags: flags.all(),
+            flags: self.portable(flags.all()),
             build_seconds: self.finished(step, begin),
         })
     }
@@ -196,10 +205,17 @@ impl<'a> Pipeline<'a> {
 
     /// Whether `record` was built as `recipe` says and its binary is still there, whole.
     pub(super) fn fits(&self, record: Option<&VariantRecord>, recipe: &Recipe) -> bool {
-        let flags = recipe.flags(&self.options.rustflags).all();
+        let flags = self.portable(recipe.flags(&self.manifest.settings.rustflags).all());
         record.is_some_and(|record| {
-            record.flags == flags && record.verify(&self.options.out, recipe.name()).is_ok()
+            self.portable(record.flags.clone()) == flags
+                && record.verify(&self.options.out, recipe.name()).is_ok()
         })
+    }
+
+    /// The flags with paths that count from the directory of the manifest: a checkout that is copied with it is the same.
+    pub(super) fn portable(&self, flags: Vec<String>) -> Vec<String> {
+        let out = format!("{}/", self.options.out.display());
+        flags.into_iter().map(|flag| flag.replace(&out, "")).collect()
     }
 
     /// Says and records what deserves attention in the variant or step called `about`.

@@ -166,7 +166,9 @@ fn hash_of_dir(dir: &Path) -> Result<String, BuildError> {
     entries.sort();
     let mut fields = digest::Fields::new("directory");
     for entry in entries {
-        fields = fields.field(&entry.to_string_lossy(), &hash_of(&entry)?);
+        // Not the whole path: the same directory in another checkout is the same source.
+        let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        fields = fields.field(&name, &hash_of(&entry)?);
     }
     Ok(fields.hex())
 }
@@ -189,6 +191,22 @@ mod tests {
         assert_eq!(changed_paths(status, ""), expected);
         assert_eq!(changed_paths(status, "sub/"), BTreeSet::from(["ä -> x.rs", "old.rs"]));
         assert!(changed_paths("", "").is_empty());
+    }
+
+    #[test]
+    fn a_directory_is_known_by_what_is_in_it_and_not_by_where_it_lies() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        for (place, text) in [("one", "a"), ("two", "a"), ("other", "b")] {
+            let folder = dir.path().join(place).join("proto/v1");
+            fs::create_dir_all(&folder).expect("folder");
+            fs::write(folder.join("x.proto"), text).expect("file");
+        }
+        let hash = |place: &str| hash_of(&dir.path().join(place).join("proto")).expect("a hash");
+        assert_eq!(hash("one"), hash("two"));
+        assert_ne!(hash("one"), hash("other"), "the twin: other bytes");
+        fs::rename(dir.path().join("two/proto/v1/x.proto"), dir.path().join("two/proto/v1/y.proto"))
+            .expect("moved");
+        assert_ne!(hash("one"), hash("two"), "another name");
     }
 
     #[test]

@@ -49,6 +49,19 @@ pub struct BuildArgs {
 }
 
 impl BuildArgs {
+    /// Flags that were given and that concern a training alone; none where there is one.
+    #[must_use]
+    pub fn of_training(&self, trains: bool) -> Vec<&'static str> {
+        let given = [
+            ("--training", self.training.is_some()),
+            ("--model", self.model.is_some()),
+            ("--retrain", self.retrain),
+            ("--tolerate-damaged-profiles", self.tolerate_damaged_profiles),
+            ("--accept-thin-profile", self.accept_thin_profile),
+        ];
+        given.into_iter().filter(|(_, given)| *given && !trains).map(|(flag, _)| flag).collect()
+    }
+
     /// Where the profile comes from.
     #[must_use]
     pub fn profile_origin(&self) -> ProfileOrigin {

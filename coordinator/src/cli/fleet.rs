@@ -41,6 +41,36 @@ pub struct FleetArgs {
     pub slurm_args: Vec<String>,
 }
 
+impl FleetArgs {
+    /// Flags that were given and that this launcher has no use for.
+    #[must_use]
+    pub fn unused(&self) -> Vec<&'static str> {
+        use LauncherName::{Attach, Local, Slurm, Ssh};
+        let given = [
+            ("--hosts", !self.hosts.is_empty(), &[Ssh][..]),
+            ("--ssh-config", self.ssh_config.is_some(), &[Ssh]),
+            ("--agents", self.agents.is_some(), &[Slurm, Attach]),
+            ("--slurm-arg", !self.slurm_args.is_empty(), &[Slurm]),
+            ("--worker-path", self.worker_path.is_some(), &[Local, Ssh, Slurm]),
+        ];
+        let unused = given.into_iter().filter(|(_, given, by)| *given && !by.contains(&self.launcher));
+        unused.map(|(flag, ..)| flag).collect()
+    }
+}
+
+impl LauncherName {
+    /// As it is written after `--launcher`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Ssh => "ssh",
+            Self::Slurm => "slurm",
+            Self::Attach => "attach",
+        }
+    }
+}
+
 /// Who starts agents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LauncherName {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{ComparisonOutputArgs, FleetArgs, GateArgs};
-use crate::layout::Layouts;
+use crate::layout::{Layout, Layouts};
 use crate::plan::{EngineKind, OnLoss, Overrides, Source, Verify};
 
 /// Arguments of `run`.
@@ -100,10 +100,13 @@ pub struct Changes {
     pub on_loss: Option<OnLoss>,
 }
 
-/// Per cent as a share.
+/// Per cent as a share, of which there is no more than the whole.
 fn percent(text: &str) -> Result<f64, String> {
-    let share = text.trim_end_matches('%').trim().parse::<f64>().map(|percent| percent / 100.0);
-    share.map_err(|_| "a number of per cent, such as 3".to_owned())
+    let percent = text.trim_end_matches('%').trim().parse::<f64>().ok();
+    let within = percent.filter(|percent| (0.0..=100.0).contains(percent));
+    within
+        .map(|percent| percent / 100.0)
+        .ok_or_else(|| "a number of per cent from 0 to 100, such as 3".to_owned())
 }
 
 impl RunArgs {
@@ -128,6 +131,15 @@ impl LineupArgs {
             self.layout_arms.into_iter().flat_map(Layouts::iter).map(|layout| layout.name().to_owned()),
         );
         names
+    }
+}
+
+impl LineupArgs {
+    /// Whether there is a candidate, or a build that is compared with itself: layouts are controls.
+    #[must_use]
+    pub fn compares(&self) -> bool {
+        let candidates = self.variants.iter().skip(1).filter(|name| Layout::named(name).is_none());
+        self.a_a || self.variants.is_empty() || candidates.count() > 0
     }
 }
 

@@ -7,6 +7,7 @@ use contract::message::{Failure, FailureKind, LoadReport};
 
 use super::driver::Begun;
 use super::orders::Orders;
+use crate::likeness::{Weight, differences};
 
 /// Why not, if so, of an engine on the host of the agent `on`.
 pub(super) fn objection(
@@ -65,23 +66,10 @@ pub(super) fn stranger(name: &str, now: &HostFacts, begun: &Begun) -> Option<Str
     changes.all(|change| change.is_some()).then_some(first)
 }
 
-/// What differs between two hosts that changes how fast they are. What one of them does not show is not judged.
+/// What differs between two hosts that must not within a run.
 fn unlike(then: &HostFacts, now: &HostFacts) -> Option<String> {
-    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    let number = |number: u32| (number > 0).then(|| number.to_string());
-    let facts = [
-        ("processor", text(&then.cpu_model), text(&now.cpu_model)),
-        ("cores", number(then.cores), number(now.cores)),
-        ("threads a core", number(then.threads_per_core), number(now.threads_per_core)),
-        ("NUMA nodes", number(then.numa_nodes), number(now.numa_nodes)),
-        ("microcode", text(&then.microcode), text(&now.microcode)),
-        ("governor", text(&then.governor), text(&now.governor)),
-        ("boost", text(&then.boost), text(&now.boost)),
-    ];
-    facts.into_iter().find_map(|(name, then, now)| match (then, now) {
-        (Some(then), Some(now)) if then != now => Some(format!("{name}: {then} then, {now} now")),
-        _ => None,
-    })
+    let found = differences(then, now, Weight::Microcode);
+    (!found.is_empty()).then(|| found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]
@@ -113,7 +101,7 @@ mod tests {
     /// A change of one fact, and what the refusal says of it.
     fn refused(name: &str, change: impl Fn(&mut HostFacts)) -> Option<String> {
         let (_, then) = host(2).remove(0);
-        let then = HostFacts { threads_per_core: 2, boost: "on".into(), ..then };
+        let then = HostFacts { threads_per_core: 2, boost: "on".into(), processors: 2, ..then };
         let mut now = then.clone();
         change(&mut now);
         let begun = begun(vec![("local".into(), then)]);
@@ -127,6 +115,12 @@ mod tests {
             assert_eq!(refused(name, |host| host.boost.clear()), None, "{name}");
             let smt = refused(name, |host| host.threads_per_core = 1).expect("unlike");
             assert_eq!(smt, "threads a core: 2 then, 1 now", "{name}");
+            let share = refused(name, |host| (host.processors, host.cgroup_cpus) = (1, 0.5)).expect("unlike");
+            assert_eq!(
+                share,
+                "processors it may run on: 2 then, 1 now, quota: no quota then, 0.5 of a processor's time now",
+                "{name}"
+            );
             let boost = refused(name, |host| host.boost = "off".into()).expect("unlike");
             assert_eq!(boost, "boost: on then, off now", "{name}");
         }

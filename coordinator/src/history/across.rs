@@ -7,9 +7,12 @@ use contract::id::{Arm, RunId};
 use stats::compare::{RunMean, RunsDecision, Settings, Unpaired, Verdict, decide_runs, holm, unpaired};
 use stats::validity::Validity;
 
-use super::{class, series};
+use super::conditions::Conditions;
 use crate::compare::{self, Findings, Measure, MetricComparison, NoSuchMetric};
 use crate::layout::Layout;
+
+/// So many differences are told one by one.
+const MOST_TOLD: usize = 8;
 
 /// What of one run is compared with other runs.
 #[derive(Clone, Debug)]
@@ -17,11 +20,13 @@ pub struct Sketch {
     /// Which.
     pub run: RunId,
     validity: Validity,
-    facts: [(&'static str, String); 4],
+    conditions: Conditions,
     /// By scenario, variant and measure: the mean over rounds.
     means: BTreeMap<(String, String, String), RunMean>,
     tolerances: BTreeMap<(String, String), f64>,
     primary: String,
+    /// Every scenario and variant that was run, layouts apart.
+    measured: BTreeSet<(String, String)>,
 }
 
 /// New runs against old ones.
@@ -37,6 +42,8 @@ pub struct Across {
     pub validity: Validity,
     /// One a scenario, variant and measure that all runs have.
     pub lines: Vec<AcrossLine>,
+    /// Scenarios and variants of the newest run whose primary measure is not among the lines: no gate passes over them.
+    pub unanswered: Vec<String>,
 }
 
 /// One scenario, variant and measure.
@@ -98,20 +105,18 @@ impl Sketch {
         let mut sketch = Self {
             run: header.run,
             validity: findings.validity.clone(),
-            facts: [
-                ("hosts", class::host_class(&header.hosts)),
-                ("model", header.model_digest.clone()),
-                ("engine", findings.plan.engine_kind().name().to_owned()),
-                ("load", format!("{} ({})", findings.plan.name, series::plan_key(&findings.plan))),
-            ],
+            conditions: Conditions::of(findings),
             means: BTreeMap::new(),
             tolerances: BTreeMap::new(),
             primary: findings.plan.primary.name().to_owned(),
+            measured: BTreeSet::new(),
         };
         for cell in findings.all_cells() {
             let other = cell.candidate.as_ref().filter(|name| **name != cell.baseline);
             // Layouts are controls of their run.
             let candidate = other.filter(|name| Layout::named(name).is_none());
+            let run = std::iter::once(&cell.baseline).chain(candidate);
+            sketch.measured.extend(run.map(|variant| (cell.scenario.clone(), variant.clone())));
             for metric in cell.metrics.iter().filter(|metric| !metric.is_hidden()) {
                 let measure = metric.measure.name();
                 sketch.tolerances.insert((cell.scenario.clone(), measure.clone()), metric.within());
@@ -169,19 +174,35 @@ pub fn across(old: &[Sketch], new: &[Sketch], may_be_unlike: bool) -> Result<Acr
     }
     drafts.sort_by(|one, other| one.place().cmp(&other.place()));
     let adjusted = adjusted(&drafts);
-    let lines = drafts.into_iter().zip(adjusted).map(|(draft, p)| draft.decided(p, &validity)).collect();
+    let lines: Vec<_> =
+        drafts.into_iter().zip(adjusted).map(|(draft, p)| draft.decided(p, &validity)).collect();
     let ids = |group: &[Sketch]| group.iter().map(|sketch| sketch.run).collect();
-    Ok(Across { old: ids(old), new: ids(new), unlike, validity, lines })
+    let unanswered = unanswered(newest, &lines);
+    Ok(Across { old: ids(old), new: ids(new), unlike, validity, lines, unanswered })
 }
 
-fn unlike(old: &[Sketch], new: &[Sketch]) -> Vec<String> {
-    let all = || old.iter().chain(new);
-    let Some(first) = all().next() else { return Vec::new() };
-    let differs = |(at, (name, value)): (usize, &(&str, String))| {
-        let other = all().find(|sketch| sketch.facts[at].1 != *value)?;
-        Some(format!("{name} {value} in run {} and {} in run {}", first.run, other.facts[at].1, other.run))
+fn unanswered(newest: &Sketch, lines: &[AcrossLine]) -> Vec<String> {
+    let answered = |scenario: &str, variant: &str| {
+        lines.iter().any(|line| line.primary && line.scenario == scenario && line.variant == variant)
     };
-    first.facts.iter().enumerate().filter_map(differs).collect()
+    let open = newest.measured.iter().filter(|(scenario, variant)| !answered(scenario, variant));
+    open.map(|(scenario, variant)| format!("{variant} in {scenario}")).collect()
+}
+
+/// What differs from the first of all runs; of each kind the first that does.
+fn unlike(old: &[Sketch], new: &[Sketch]) -> Vec<String> {
+    let mut all = old.iter().chain(new);
+    let Some(first) = all.next() else { return Vec::new() };
+    let mut told = BTreeMap::new();
+    for other in all {
+        for (fact, words) in first.conditions.differences(&other.conditions) {
+            let (then, now) = (first.run, other.run);
+            told.entry(fact).or_insert_with(|| format!("{words} (then run {then}, now run {now})"));
+        }
+    }
+    let more = told.len().saturating_sub(MOST_TOLD);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    told.into_values().take(MOST_TOLD).chain(more).collect()
 }
 
 fn worst<'a>(all: impl Iterator<Item = &'a Validity>) -> Validity {

@@ -134,7 +134,7 @@ pub fn floors_of<'a>(
     if header.labels.iter().any(|label| label == Findings::A_A) {
         return None;
     }
-    let series = series::series_key(plan, &header.model_digest);
+    let series = series::series_keys(plan, &header.model_digest);
     let class = class::host_class(&header.hosts);
-    calibrations.iter().rev().find(|floors| floors.series == series && floors.host_class == class)
+    calibrations.iter().rev().find(|floors| series.contains(&floors.series) && floors.host_class == class)
 }

@@ -1,11 +1,12 @@
-//! Which hosts are alike: processor, cores and memory, but no reading that changes from boot to boot. Owns the text of
-//! a class; must not know what is compared.
+//! Which hosts are alike: processor, and the cores and memory that a process has there, but no reading that changes from
+//! boot to boot. Owns the text of a class; must not know what is compared.
 
 use std::collections::BTreeMap;
 
 use contract::identity::HostFacts;
 
-const GIB: f64 = (1_u64 << 30) as f64;
+use crate::likeness::{gibibytes, plain, usable_memory, usable_processors};
+
 /// Words of a processor's name that tell nothing.
 const NOISE: [&str; 6] = ["cpu", "processor", "(r)", "(tm)", "gen", "with"];
 
@@ -23,7 +24,15 @@ pub(super) fn ground(hosts: &[(String, HostFacts)]) -> Vec<String> {
     let mut facts: Vec<String> = hosts
         .iter()
         .flat_map(|(_, host)| {
-            [("kernel", &host.kernel), ("microcode", &host.microcode), ("governor", &host.governor)]
+            let number = |number: u32| if number > 0 { number.to_string() } else { String::new() };
+            [
+                ("kernel", host.kernel.clone()),
+                ("microcode", host.microcode.clone()),
+                ("governor", host.governor.clone()),
+                ("boost", host.boost.clone()),
+                ("threads a core", number(host.threads_per_core)),
+                ("NUMA nodes", number(host.numa_nodes)),
+            ]
         })
         .filter(|(_, value)| !value.is_empty())
         .map(|(name, value)| format!("{name} {value}"))
@@ -34,11 +43,8 @@ pub(super) fn ground(hosts: &[(String, HostFacts)]) -> Vec<String> {
 }
 
 fn of_host(host: &HostFacts) -> String {
-    let limited = host.cgroup_cpus > 0.0 && host.cgroup_cpus < f64::from(host.cores);
-    let cores = if limited { host.cgroup_cpus.ceil() } else { f64::from(host.cores) };
-    let limit = host.cgroup_memory_bytes;
-    let memory = if limit > 0 { limit.min(host.memory_bytes) } else { host.memory_bytes };
-    format!("{}/{cores}c/{}g", model(&host.cpu_model), gibibytes(memory as f64))
+    let (cores, memory) = (plain(usable_processors(host)), gibibytes(usable_memory(host)));
+    format!("{}/{cores}c/{memory}g", model(&host.cpu_model))
 }
 
 /// "Intel(R) Xeon(R) CPU E5-2680 v4 @ 2.40GHz" → "intel-xeon-e5-2680-v4".
@@ -50,14 +56,6 @@ fn model(name: &str) -> String {
     }
     let words: Vec<&str> = plain.split_whitespace().filter(|word| !NOISE.contains(word)).collect();
     if words.is_empty() { "unknown".to_owned() } else { words.join("-") }
-}
-
-/// The nearest of 1, 1.5, 2, 3, 4, 6, 8, 12, … GiB, so that what a kernel keeps for itself makes no other class.
-fn gibibytes(bytes: f64) -> f64 {
-    let gib = bytes / GIB;
-    let steps = (0..24).flat_map(|power| [1.0, 1.5].map(|unit| unit * f64::from(1_u32 << power)));
-    let apart = |step: f64| (gib / step).ln().abs();
-    steps.min_by(|a, b| apart(*a).total_cmp(&apart(*b))).expect("there are steps")
 }
 
 #[cfg(test)]
@@ -94,6 +92,11 @@ mod tests {
         facts.cgroup_memory_bytes = 1 << 32;
         let before = (name.clone(), facts.clone());
         assert_eq!(host_class(std::slice::from_ref(&before)), "x/2c/4g");
+        facts.processors = 1;
+        assert_eq!(host_class(&[(name.clone(), facts.clone())]), "x/1c/4g");
+        facts.cgroup_cpus = 0.05;
+        assert_eq!(host_class(&[(name.clone(), facts.clone())]), "x/0.05c/4g");
+        (facts.processors, facts.cgroup_cpus) = (0, 2.0);
         facts.kernel = "6.2".into();
         let after = (name, facts);
         assert_eq!(host_class(std::slice::from_ref(&before)), host_class(std::slice::from_ref(&after)));

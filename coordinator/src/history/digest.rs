@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use contract::run::RunHeader;
 use serde::{Deserialize, Serialize};
 use stats::compare::Verdict;
 
 use super::{class, series};
 use crate::compare::{Cell, Findings, MetricComparison, Outcome};
 use crate::layout::Layout;
+use crate::plan::Plan;
 
 /// By scenario, variant and measure.
 type Values = BTreeMap<String, BTreeMap<String, BTreeMap<String, f64>>>;
@@ -16,6 +18,9 @@ type Values = BTreeMap<String, BTreeMap<String, BTreeMap<String, f64>>>;
 /// One run in its history.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Digest {
+    /// How its keys were made; zero in digests of before that was told.
+    #[serde(default)]
+    pub keys: u32,
     /// Key of plan and model.
     pub series: String,
     /// Key of the plan alone.
@@ -51,7 +56,29 @@ pub struct Effect {
 /// Where the summary of a run's end keeps it.
 const KEY: &str = "history";
 
+/// How keys are made now. 1: files by content, hosts by what a process may have of them.
+const KEYS: u32 = 1;
+
 impl Digest {
+    /// Whether its keys are those that this program would give the run.
+    #[must_use]
+    pub fn has_current_keys(&self) -> bool {
+        self.keys == KEYS
+    }
+
+    /// The same with keys as they are made now, from what is recorded of the run.
+    #[must_use]
+    pub fn rekeyed(self, header: &RunHeader, plan: &Plan) -> Self {
+        Self {
+            keys: KEYS,
+            series: series::series_key(plan, &header.model_digest),
+            plan: series::plan_key(plan),
+            host_class: class::host_class(&header.hosts),
+            ground: class::ground(&header.hosts),
+            ..self
+        }
+    }
+
     /// Derives it.
     #[must_use]
     pub fn of(findings: &Findings) -> Self {
@@ -61,16 +88,14 @@ impl Digest {
         findings.all_cells().for_each(|cell| add(&mut values, cell));
         let effects =
             findings.cells.iter().filter(|_| a_a).map(|cell| (cell.scenario.clone(), effects(cell)));
-        Self {
-            series: series::series_key(&findings.plan, &header.model_digest),
-            plan: series::plan_key(&findings.plan),
-            host_class: class::host_class(&header.hosts),
-            ground: class::ground(&header.hosts),
+        let digest = Self {
             baseline: header.variants.first().map_or_else(String::new, |variant| variant.sha256.to_string()),
             primary: findings.plan.primary.name().to_owned(),
             values,
             effects: effects.collect(),
-        }
+            ..Self::default()
+        };
+        digest.rekeyed(header, &findings.plan)
     }
 
     /// Reads it out of the summary of a run's end; `None` where an older program wrote that.

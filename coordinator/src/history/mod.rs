@@ -5,6 +5,7 @@
 mod across;
 mod calibration;
 mod class;
+mod conditions;
 mod digest;
 mod filter;
 mod retention;

@@ -88,7 +88,7 @@ fn is_marked(run: &RunSummary) -> bool {
 /// How many runs of the same kind are newer than each; marked and unfinished ones take nobody's place.
 fn ranks(runs: &[RunSummary]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..runs.len()).collect();
-    order.sort_by_key(|at| std::cmp::Reverse(runs[*at].run));
+    order.sort_by_key(|at| std::cmp::Reverse(runs[*at].place()));
     let (mut seen, mut ranks) = (BTreeMap::new(), vec![0; runs.len()]);
     for at in order {
         let run = &runs[at];
@@ -121,6 +121,17 @@ mod tests {
         assert_eq!(fates(&runs, 1, 10), [Fate::Goes, Fate::Goes, Fate::Newest, Fate::Young, Fate::Newest]);
         assert_eq!(fates(&runs, 0, 0), [Fate::Goes; 5]);
         assert_eq!(fates(&runs, 9, 0), [Fate::Newest; 5]);
+    }
+
+    #[test]
+    fn the_newest_are_those_stored_last_whatever_the_clock_said() {
+        // The first was stored while the clock was ahead.
+        let mut runs = [days_old(100, "a"), days_old(300, "a"), days_old(200, "a")];
+        assert_eq!(fates(&runs, 1, 0), [Fate::Newest, Fate::Goes, Fate::Goes], "by the clock");
+        for (sequence, run) in (1..).zip(&mut runs) {
+            run.sequence = Some(sequence);
+        }
+        assert_eq!(fates(&runs, 1, 0), [Fate::Goes, Fate::Goes, Fate::Newest]);
     }
 
     #[test]

@@ -33,5 +33,6 @@ pub(super) fn run(unix_ms: u64, plan: &str, found: &str) -> RunSummary {
         tags: Vec::new(),
         note: String::new(),
         expected: String::new(),
+        sequence: None,
     }
 }

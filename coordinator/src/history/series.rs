@@ -1,5 +1,7 @@
-//! Which runs measured the same thing: the plan without what may differ from run to run, and the model. Owns the list of
-//! what may differ; must not know what was measured.
+//! Which runs measured the same thing: the plan without what may differ from run to run, the content of its files, and the
+//! model. Owns the list of what may differ, and the words for what does; must not know what was measured.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -22,8 +24,42 @@ const FREE: [&str; 10] = [
 /// Digits of a key.
 const DIGITS: usize = 16;
 
-/// The key of a plan, whatever the model.
+/// The key of a plan, whatever the model. Files count by what is in them, wherever they lie.
 pub(super) fn plan_key(plan: &Plan) -> String {
+    short(&canonical(&measured(&plan.without_places())))
+}
+
+/// The key that programs before this one gave a plan: with the absolute paths of its files. Calibrations of then bear it.
+fn placed_key(plan: &Plan) -> String {
+    short(&canonical(&measured(plan)))
+}
+
+/// The key of a series.
+pub(super) fn series_key(plan: &Plan, model_digest: &str) -> String {
+    of_series(&plan_key(plan), model_digest)
+}
+
+/// Every key that a series has had, the newest first.
+pub(super) fn series_keys(plan: &Plan, model_digest: &str) -> [String; 2] {
+    [plan_key(plan), placed_key(plan)].map(|key| of_series(&key, model_digest))
+}
+
+/// What differs between the loads of two plans, in words, with both values.
+pub(super) fn differences(then: &Plan, now: &Plan) -> Vec<String> {
+    let (then, now) = (leaves(then), leaves(now));
+    let keys: BTreeSet<_> = then.keys().chain(now.keys()).collect();
+    let differs = |key: &String| {
+        let (then, now) = (then.get(key), now.get(key));
+        (then.map(|leaf| &leaf.identity) != now.map(|leaf| &leaf.identity)).then(|| {
+            let text = |leaf: Option<&Leaf>| leaf.map_or("not set", |leaf| &leaf.text).to_owned();
+            format!("{key}: {} then, {} now", text(then), text(now))
+        })
+    };
+    keys.into_iter().filter_map(differs).collect()
+}
+
+/// The plan without what changes only how often is measured or how it is judged.
+fn measured(plan: &Plan) -> Value {
     let mut value: Value = serde_json::from_str(&plan.to_json()).expect("a plan is written as JSON");
     if let Value::Object(plan) = &mut value {
         FREE.iter().for_each(|key| drop(plan.remove(*key)));
@@ -36,12 +72,53 @@ pub(super) fn plan_key(plan: &Plan) -> String {
             scenario.retain(|key, _| !key.starts_with("timeout"));
         }
     }
-    short(&canonical(&value))
+    value
 }
 
-/// The key of a series.
-pub(super) fn series_key(plan: &Plan, model_digest: &str) -> String {
-    short(&format!("{} {model_digest}", plan_key(plan)))
+/// Whether it is a file whose content is known.
+fn as_file(value: &Value) -> Option<(&str, &str)> {
+    Some((value.get("path")?.as_str()?, value.get("sha256")?.as_str()?))
+}
+
+/// One value of a plan: what it is known by, and how it is told.
+struct Leaf {
+    identity: String,
+    text: String,
+}
+
+/// Every value of a plan under the path to it; scenarios go by their names.
+fn leaves(plan: &Plan) -> BTreeMap<String, Leaf> {
+    let mut all = BTreeMap::new();
+    gather(&mut all, "", &measured(plan));
+    // Told by itself.
+    all.remove("engine");
+    all
+}
+
+fn gather(all: &mut BTreeMap<String, Leaf>, at: &str, value: &Value) {
+    let below = |key: &str| if at.is_empty() { key.to_owned() } else { format!("{at}.{key}") };
+    if let Some((path, sha256)) = as_file(value) {
+        let text = format!("`{path}` (SHA-256 {})", sha256.get(..12).unwrap_or(sha256));
+        all.insert(at.to_owned(), Leaf { identity: sha256.to_owned(), text });
+        return;
+    }
+    match value {
+        Value::Object(map) => map.iter().for_each(|(key, value)| gather(all, &below(key), value)),
+        Value::Array(items) if items.iter().all(Value::is_object) => {
+            for (index, item) in items.iter().enumerate() {
+                let name = item.get("name").and_then(Value::as_str);
+                gather(all, &below(name.unwrap_or(&index.to_string())), item);
+            }
+        }
+        plain => {
+            let text = plain.to_string();
+            all.insert(at.to_owned(), Leaf { identity: text.clone(), text });
+        }
+    }
+}
+
+fn of_series(plan_key: &str, model_digest: &str) -> String {
+    short(&format!("{plan_key} {model_digest}"))
 }
 
 fn short(text: &str) -> String {
@@ -95,5 +172,40 @@ mod tests {
         longer.scenarios[0].output_tokens = (longer.scenarios[0].longest_answer() + 1).into();
         assert_ne!(key, plan_key(&longer));
         assert_ne!(series_key(&longer, "a"), series_key(&longer, "b"));
+    }
+
+    /// The plan `text` beside a file of prompts.
+    fn with_file(prompts: &str, tokens: u32) -> (tempfile::TempDir, Plan) {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let text = format!(
+            "name = 'p'\nengine = 'sim'\n[[scenario]]\nname = 'chat'\nshape = {{ kind = 'burst', requests = 20 }}\n\
+             prompt = {{ file = {{ path = 'chats.txt' }}, tokens = {tokens} }}\noutput_tokens = 4\n"
+        );
+        std::fs::write(dir.path().join("plan.toml"), text).expect("file");
+        std::fs::write(dir.path().join("chats.txt"), prompts).expect("file");
+        let plan = resolve(&Source::File(dir.path().join("plan.toml")), &Overrides::default(), 1);
+        (dir, plan.expect("it is a plan"))
+    }
+
+    #[test]
+    fn the_same_bytes_elsewhere_are_the_same_load_and_other_bytes_are_told_by_their_file() {
+        let lines = |word: &str| (0..40).map(|n| format!("{word} {n}\n")).collect::<String>();
+        let ((_a, one), (_b, two)) = (with_file(&lines("question"), 64), with_file(&lines("question"), 64));
+        assert_eq!((plan_key(&one), differences(&one, &two)), (plan_key(&two), vec![]));
+        assert_ne!(placed_key(&one), placed_key(&two), "as older programs had it");
+        assert_eq!(series_keys(&one, "m")[0], series_key(&one, "m"));
+        let (_c, other) = with_file(&lines("answer"), 32);
+        assert_ne!(plan_key(&one), plan_key(&other));
+        let told = differences(&one, &other);
+        assert!(told.len() == 2 && told[0].starts_with("scenario.chat.prompt.file: `"), "{told:?}");
+        assert!(told[0].matches("chats.txt` (SHA-256 ").count() == 2, "{told:?}");
+        assert_eq!(told[1], "scenario.chat.prompt.tokens: 64 then, 32 now");
+    }
+
+    /// Stored keys of plans without files stay what they were.
+    #[test]
+    fn without_files_old_keys_and_new_ones_are_equal() {
+        let plan = plan(|_| {});
+        assert_eq!(plan_key(&plan), placed_key(&plan));
     }
 }

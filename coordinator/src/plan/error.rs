@@ -16,6 +16,16 @@ pub enum PlanError {
         /// Why not.
         source: std::io::Error,
     },
+    /// What was asked for concerns another engine.
+    #[error(
+        "use {} with the simulated engine, which would pass over it: leave it out, or take the engine `native`; a \
+         simulated candidate is slowed by `scale` in the plan's [sim.pgo]",
+        .unused.join(", ")
+    )]
+    OtherEngine {
+        /// Names of the changes.
+        unused: Vec<&'static str>,
+    },
     /// A trace or a file of prompts that is not there.
     #[error("read {path}, which the plan names: {source}; paths count from the plan's own place")]
     ReadListed {

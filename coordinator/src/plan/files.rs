@@ -8,7 +8,7 @@ use contract::listed::{self, ListedError};
 use contract::spec::{FileSpec, PromptSpec, Scenario, Shape};
 use sha2::Digest;
 
-use super::{Plan, PlanError};
+use super::{EnginePlan, Plan, PlanError};
 
 impl Plan {
     /// Reads every file the plan names, whose relative paths count from `place`.
@@ -17,6 +17,32 @@ impl Plan {
             scenario_files(scenario, place)?;
         }
         Ok(self)
+    }
+}
+
+impl Plan {
+    /// The plan by what it asks for, wherever its files and its model lie: files are known by their hashes.
+    #[must_use]
+    pub fn without_places(&self) -> Self {
+        let mut plan = self.clone();
+        for scenario in &mut plan.scenarios {
+            if let Shape::Trace { file, .. } = &mut scenario.shape {
+                forget_place(file);
+            }
+            let mixed = scenario.mix.iter_mut().filter_map(|part| part.prompt.as_mut());
+            let prompts = mixed.chain([&mut scenario.prompt]);
+            prompts.filter_map(|prompt| prompt.file.as_mut()).for_each(forget_place);
+        }
+        if let EnginePlan::Native(native) = &mut plan.engine {
+            native.model = None;
+        }
+        plan
+    }
+}
+
+fn forget_place(file: &mut FileSpec) {
+    if file.sha256.is_some() {
+        file.path.clear();
     }
 }
 

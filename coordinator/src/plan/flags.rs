@@ -46,6 +46,19 @@ pub struct Overrides {
     pub verify: Option<Verify>,
 }
 
+impl Overrides {
+    /// What was said of the native engine, by the names of its keys.
+    fn of_native(&self) -> Vec<&'static str> {
+        let said = [
+            ("model", self.model.is_some()),
+            ("threads", self.threads.is_some()),
+            ("handicap", self.handicap.is_some()),
+            ("verify-model", self.verify.is_some()),
+        ];
+        said.into_iter().filter(|(_, said)| *said).map(|(key, _)| key).collect()
+    }
+}
+
 /// The checked plan of `source` under `flags`. `fresh_seed` (its lower 53 bits) is used where neither gives a seed.
 pub fn resolve(source: &Source, flags: &Overrides, fresh_seed: u64) -> Result<Plan, PlanError> {
     let mut place = Path::new("");
@@ -59,7 +72,12 @@ pub fn resolve(source: &Source, flags: &Overrides, fresh_seed: u64) -> Result<Pl
             (PlanFile::from_toml(&text, &origin)?, origin)
         }
     };
-    file.with(flags).into_plan(fresh_seed).with_files(place)?.checked(&origin)
+    let file = file.with(flags);
+    let unused = if file.engine == EngineKind::Sim { flags.of_native() } else { Vec::new() };
+    if !unused.is_empty() {
+        return Err(PlanError::OtherEngine { unused });
+    }
+    file.into_plan(fresh_seed).with_files(place)?.checked(&origin)
 }
 
 impl PlanFile {
@@ -91,5 +109,36 @@ impl NativePlan {
             verify: flags.verify.unwrap_or(self.verify),
             ..self
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(change: impl FnOnce(&mut Overrides), engine: EngineKind) -> Result<Plan, PlanError> {
+        let mut flags = Overrides { engine: Some(engine), ..Overrides::default() };
+        change(&mut flags);
+        resolve(&Source::Preset("high".to_owned()), &flags, 1)
+    }
+
+    #[test]
+    fn what_concerns_the_native_engine_alone_is_refused_with_the_simulated_one() {
+        type Case = (fn(&mut Overrides), &'static str);
+        let cases: [Case; 4] = [
+            (|flags| flags.handicap = Some(0.03), "handicap"),
+            (|flags| flags.threads = Some(2), "threads"),
+            (|flags| flags.model = Some("/m".to_owned()), "model"),
+            (|flags| flags.verify = Some(Verify::Full), "verify-model"),
+        ];
+        for (change, name) in cases {
+            let refused = resolved(change, EngineKind::Sim).expect_err(name).to_string();
+            assert!(
+                refused.starts_with(&format!("use {name} with")) && refused.contains("scale"),
+                "{refused}"
+            );
+            assert!(resolved(change, EngineKind::Native).is_ok(), "the twin: {name} of the native engine");
+        }
+        assert!(resolved(|flags| flags.slots = Some(2), EngineKind::Sim).is_ok(), "what concerns both");
     }
 }

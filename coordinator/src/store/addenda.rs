@@ -96,13 +96,13 @@ impl Store {
         self.commit(&mut ledger, &change)
     }
 
-    /// Every calibration that is stored, oldest first. Reads the index, and the addenda of runs that have some.
+    /// Every calibration that is stored, in the order of the runs they hang on. Reads the index, and the addenda of runs that have some.
     ///
     /// # Errors
     /// When the store is damaged or cannot be read.
     pub fn calibrations(&self) -> Result<Vec<NoiseFloors>, StoreError> {
         let mut found = Vec::new();
-        for run in self.ids()? {
+        for RunSummary { run, .. } in self.runs()? {
             if self.known_row(run)?.addenda.count > 0 {
                 let prefix = key::entries(run, Entry::Calibration);
                 found.extend(self.reading(run, || {
@@ -112,7 +112,6 @@ impl Store {
                 })?);
             }
         }
-        found.sort_by_key(|floors| floors.unix_ms);
         Ok(found)
     }
 

@@ -16,7 +16,12 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         let _ = std::fs::remove_file(&temporary);
         return Err(StoreError::io("write", path, source));
     }
-    sync_dir(path.parent().expect("a file has a directory"))
+    sync_dir(directory_of(path))
+}
+
+/// The directory that holds a file: of a bare name the working directory, which [`Path::parent`] calls the empty path.
+pub(super) fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Makes names that were added to a directory durable.
@@ -47,6 +52,15 @@ mod tests {
         replace(&path, b"two").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_bare_name_lies_in_the_working_directory() {
+        for (path, dir) in [("run.bench", "."), ("./run.bench", "."), ("a/run.bench", "a"), ("/x", "/")] {
+            assert_eq!(directory_of(Path::new(path)), Path::new(dir));
+        }
+        assert!(sync_dir(directory_of(Path::new("run.bench"))).is_ok());
+        assert!(sync_dir(Path::new("")).is_err(), "the twin: the empty path is no directory");
     }
 
     #[test]

@@ -7,6 +7,8 @@ use contract::id::{Attempt, RunId};
 use contract::part::Place;
 use contract::record::RecordError;
 
+use super::durable;
+
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -243,7 +245,7 @@ impl StoreError {
     /// Judges a failure of the file system.
     pub(super) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
         if is_full(&source) {
-            return Self::Full { dir: path.parent().unwrap_or(path).to_owned() };
+            return Self::Full { dir: durable::directory_of(path).to_owned() };
         }
         Self::Io { action, path: path.to_owned(), source }
     }

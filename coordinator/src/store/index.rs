@@ -50,6 +50,9 @@ pub struct RunSummary {
     /// Why a new level was expected to begin with it; empty where none was.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub expected: String,
+    /// Its place among the runs of this store; `None` for runs of before there was one, which come first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
 }
 
 /// What a listing shows of a run's end.
@@ -160,6 +163,13 @@ impl RunSummary {
         self
     }
 
+    /// What runs are ordered by, oldest first: the order in which they were stored. A wall clock that was wrong once
+    /// changes nothing of it.
+    #[must_use]
+    pub fn place(&self) -> (Option<u64>, RunId) {
+        (self.sequence, self.run)
+    }
+
     /// How it ended; `None` while it runs, after a crash, and for a state this program does not know.
     #[must_use]
     pub fn state(&self) -> Option<RunState> {
@@ -191,6 +201,7 @@ impl Row {
             tags: Vec::new(),
             note: String::new(),
             expected: String::new(),
+            sequence: header.sequence,
         };
         let content = SetHash::default();
         Self { summary, records: 0, notices: 0, content, addenda: AddendaTally::default() }
@@ -226,6 +237,23 @@ impl Row {
 
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, Damage> {
         serde_json::from_slice(bytes).map_err(|_| Damage::Index)
+    }
+
+    /// What the run of a row is ordered by, without a look at the rest of it.
+    pub(super) fn place_of(bytes: &[u8]) -> Result<(Option<u64>, RunId), Damage> {
+        #[derive(Deserialize)]
+        struct Shown {
+            summary: Place,
+        }
+        #[derive(Deserialize)]
+        struct Place {
+            run: RunId,
+            #[serde(default)]
+            sequence: Option<u64>,
+        }
+        let Shown { summary: Place { run, sequence } } =
+            serde_json::from_slice(bytes).map_err(|_| Damage::Index)?;
+        Ok((sequence, run))
     }
 
     /// Only what a listing shows, without a look at the rest of the row.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use contract::id::{Attempt, RunId};
 use contract::part::Part;
 use contract::record::Record;
-use contract::run::RunEnd;
+use contract::run::{RunEnd, RunHeader};
 
 use super::error::{Damage, StoreError};
 use super::guard::guarded;
@@ -18,24 +18,27 @@ use super::{Store, key, rows};
 const LATEST: &str = "latest";
 
 impl Store {
-    /// All runs, oldest first. Reads the index alone.
+    /// All runs in the order in which they were stored. Reads the index alone.
     ///
     /// # Errors
     /// When the store is damaged or cannot be read.
     pub fn runs(&self) -> Result<Vec<RunSummary>, StoreError> {
-        let read = || rows::scan(&self.trees.index, b"").map(|row| Row::summary_of(&row?.1)).collect();
-        guarded(read).and_then(|runs| runs).map_err(|damage| self.damaged(damage))
+        let mut runs = self.index(Row::summary_of)?;
+        runs.sort_by_key(RunSummary::place);
+        Ok(runs)
     }
 
-    /// The run of an id, of the beginning of one in either case, or of `latest`, the one created last.
+    /// The run of an id, of the beginning of one in either case, or of `latest`, the one stored last.
     ///
     /// # Errors
     /// When there is none, or more than one.
     pub fn find(&self, wanted: &str) -> Result<RunId, StoreError> {
-        let newest = self.listed(b"", |ids| ids.next_back().transpose())?;
-        let Some(newest) = newest else { return Err(StoreError::NoRuns { dir: self.dir.clone() }) };
         if wanted == LATEST {
-            return Ok(newest);
+            let newest = self.index(Row::place_of)?.into_iter().max();
+            return newest.map(|(_, run)| run).ok_or_else(|| StoreError::NoRuns { dir: self.dir.clone() });
+        }
+        if self.listed(b"", |ids| ids.next().transpose())?.is_none() {
+            return Err(StoreError::NoRuns { dir: self.dir.clone() });
         }
         let upper = wanted.to_ascii_uppercase();
         let candidates: Vec<_> = self.listed(upper.as_bytes(), |ids| ids.collect())?;
@@ -61,6 +64,17 @@ impl Store {
     pub fn end(&self, run: RunId) -> Result<Option<RunEnd>, StoreError> {
         let sealed = self.reading(run, || rows::get(&self.trees.entries, &key::entry(run, Entry::End, 0)))?;
         self.reading(run, || Ok(sealed.as_deref().map(RunEnd::open).transpose()?))
+    }
+
+    /// How a run began. Reads nothing else of it.
+    ///
+    /// # Errors
+    /// When there is no such run, its record is damaged, or the store cannot be read.
+    pub fn header(&self, run: RunId) -> Result<RunHeader, StoreError> {
+        let key = key::entry(run, Entry::Header, 0);
+        let sealed = self.reading(run, || rows::get(&self.trees.entries, &key))?;
+        let sealed = sealed.ok_or_else(|| StoreError::NoSuchRun { wanted: run.to_string() })?;
+        self.reading(run, || Ok(RunHeader::open(&sealed)?))
     }
 
     /// A whole run, checked against what was committed. Its parts take some 1.5 MB each when open; see
@@ -111,7 +125,26 @@ impl Store {
         Ok(Resume { header, blocks, next_attempts })
     }
 
-    /// The ids of all runs, oldest first.
+    /// The place that the next run gets.
+    pub(super) fn next_place(&self) -> Result<u64, StoreError> {
+        let last = self.index(Row::place_of)?.into_iter().filter_map(|(sequence, _)| sequence).max();
+        Ok(last.unwrap_or(0) + 1)
+    }
+
+    /// The place of a run that was stored elsewhere: beside the last of those that began before it by their clocks, so
+    /// that an old run which is imported is never the latest.
+    pub(super) fn place_by_clock(&self, run: RunId) -> Result<Option<u64>, StoreError> {
+        let before = self.index(Row::place_of)?.into_iter().filter(|(_, other)| *other < run);
+        Ok(before.filter_map(|(sequence, _)| sequence).max())
+    }
+
+    /// Something of every row, by id.
+    fn index<T>(&self, of: fn(&[u8]) -> Result<T, Damage>) -> Result<Vec<T>, StoreError> {
+        let read = || rows::scan(&self.trees.index, b"").map(|row| of(&row?.1)).collect();
+        guarded(read).and_then(|all| all).map_err(|damage| self.damaged(damage))
+    }
+
+    /// The ids of all runs, in their own order.
     pub(super) fn ids(&self) -> Result<Vec<RunId>, StoreError> {
         self.listed(b"", |ids| ids.collect())
     }

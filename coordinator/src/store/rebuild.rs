@@ -39,7 +39,7 @@ impl Store {
         let store = Self::open_locked(dir, lock)?;
         let mut rebuilt = Rebuilt { store, aside, imported: Vec::new(), refused: Vec::new() };
         for path in archive::beside(&dir.join(RUNS_DIR))? {
-            let imported = rebuilt.store.import(&path);
+            let imported = rebuilt.store.import_from(&path, true);
             rebuilt.note(&path, imported.map(Imported::run))?;
         }
         if let Some(aside) = rebuilt.aside.clone() {
@@ -82,10 +82,11 @@ impl Rebuilt {
     /// One run, if it is as it was committed and all of it opens.
     fn bring_over(&self, old: &Store, run: RunId) -> Result<RunId, StoreError> {
         let raw = old.raw_run(run)?;
-        let row = old.reading(run, || {
+        let mut row = old.reading(run, || {
             raw.prove(run)?;
             raw.index_row(run)
         })?;
+        row.summary.sequence = old.known_row(run)?.summary.sequence;
         self.store.take_in(&mut *self.store.writable()?, row, &raw)?;
         Ok(run)
     }

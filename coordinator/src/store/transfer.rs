@@ -69,9 +69,14 @@ impl Store {
     /// When the file cannot be read, is damaged or from a newer program, when the store holds another state of the
     /// same run, or cannot be written.
     pub fn import(&self, path: &Path) -> Result<Imported, StoreError> {
+        self.import_from(path, false)
+    }
+
+    /// The same of a file that this store wrote itself: its run has the place that it had.
+    pub(super) fn import_from(&self, path: &Path, own: bool) -> Result<Imported, StoreError> {
         let (run, raw) = archive::load(path)?;
         let refuse = |damage| StoreError::ArchiveDamaged { path: path.to_owned(), damage };
-        let row = raw.index_row(run).map_err(refuse)?;
+        let mut row = raw.index_row(run).map_err(refuse)?;
         let mut ledger = self.writable()?;
         if let Some(there) = self.row(run)? {
             let same = there.content == row.content;
@@ -80,6 +85,9 @@ impl Store {
             }
             let joined = self.join(&mut ledger, run, raw.addenda)?;
             return Ok(if joined { Imported::Joined(run) } else { Imported::Known(run) });
+        }
+        if !own {
+            row.summary.sequence = self.place_by_clock(run)?;
         }
         self.take_in(&mut ledger, row, &raw)?;
         Ok(Imported::New(run))

@@ -22,8 +22,9 @@ pub(super) const FILE: &str = "manifest";
 /// How its first line begins; the number of the store's layout follows.
 const TITLE: &str = "pgo-benchmarks store, layout ";
 /// The layout of the whole store, database included, that is written now.
-/// 1, the first; 2 adds noise floors, annotations and calibrations, which older programs would take for damage.
-const LAYOUT: u32 = 2;
+/// 1, the first; 2 adds noise floors, annotations and calibrations; 3 the place of each run in its row. Older programs
+/// would take either for damage.
+const LAYOUT: u32 = 3;
 
 /// How much is committed. Kept twice: inside the database, in the same transaction as the data, and in the witness.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_later_layout_is_not_taken_for_damage() {
-        assert_eq!(parse(&seal("pgo-benchmarks store, layout 3\nwhatever\n")), Some(Read::Newer(3)));
+        assert_eq!(parse(&seal("pgo-benchmarks store, layout 4\nwhatever\n")), Some(Read::Newer(4)));
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(super) struct Change {
 }
 
 impl Store {
-    /// Begins a run. Durable when it returns.
+    /// Begins a run, after all others that are stored. Durable when it returns.
     ///
     /// # Errors
     /// When it was begun before, or the store cannot be written.
@@ -40,6 +40,7 @@ impl Store {
         if self.row(header.run)?.is_some() {
             return Err(StoreError::RunExists { run: header.run });
         }
+        let header = &RunHeader { sequence: Some(self.next_place()?), ..header.clone() };
         let mut change = Change::new(header);
         self.add(&mut change, &key::entry(header.run, Entry::Header, 0), &header.seal()?)?;
         self.commit(&mut ledger, &change)

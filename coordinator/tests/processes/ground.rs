@@ -56,7 +56,7 @@ impl Ground {
         path.display().to_string()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.path("coordinator"));
         command
             .args(["--store", "store"])

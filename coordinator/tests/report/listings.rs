@@ -28,6 +28,7 @@ pub(crate) fn summary(end: Option<EndSummary>) -> RunSummary {
         tags: Vec::new(),
         note: String::new(),
         expected: String::new(),
+        sequence: None,
     }
 }
 

@@ -194,6 +194,7 @@ impl Story {
             model_digest: "tiny-llama-test".to_owned(),
             model_sha256: None,
             labels: self.duet.then(|| Findings::DUET.to_owned()).into_iter().collect(),
+            sequence: None,
         }
     }
 

@@ -54,6 +54,7 @@ fn header(orders: &Orders) -> RunHeader {
         model_digest: String::new(),
         model_sha256: None,
         labels: Vec::new(),
+        sequence: None,
     }
 }
 

@@ -122,5 +122,5 @@ fn a_database_of_an_older_program_keeps_its_bytes_until_it_is_written() {
     assert_eq!(store.runs().unwrap().len(), 1);
     assert_eq!(std::fs::read_to_string(&witness).unwrap(), older);
     store.annotate(run(1), &annotation(1, AnnotationKind::Note, "said")).unwrap();
-    assert!(std::fs::read_to_string(&witness).unwrap().contains("layout 2"));
+    assert!(std::fs::read_to_string(&witness).unwrap().contains("layout 3"));
 }

@@ -2,7 +2,7 @@
 
 use contract::id::{Arm, Attempt};
 use contract::record::Record;
-use contract::run::RunState;
+use contract::run::{RunHeader, RunState};
 use coordinator::store::{Store, StoreError};
 
 use crate::sample::{
@@ -25,7 +25,7 @@ fn a_run_comes_back_as_it_was_written_also_after_a_reopen() {
     let store = Store::open(dir.path()).unwrap();
     let after = store.read_run(run(1)).unwrap();
     assert_eq!(after, before);
-    assert_eq!(after.header, header(run(1)));
+    assert_eq!(after.header, RunHeader { sequence: Some(1), ..header(run(1)) });
     assert_eq!(after.blocks, [block(2, 3, 0)]);
     assert_eq!(after.parts, parts);
     assert_eq!(after.notices, [notice("first"), notice("second")]);
@@ -102,7 +102,7 @@ fn an_interrupted_run_resumes_where_it_stood_and_superseded_parts_stay_out() {
 
     let store = Store::open(dir.path()).unwrap();
     let resume = store.resume_run(run(1)).unwrap();
-    assert_eq!(resume.header, header(run(1)));
+    assert_eq!(resume.header, RunHeader { sequence: Some(1), ..header(run(1)) });
     assert_eq!(resume.blocks, [block(0, 0, 0)]);
     assert_eq!(resume.next_attempts[&(0, 1)], Attempt(3));
     assert_eq!(store.summary(run(1)).unwrap().end, None);

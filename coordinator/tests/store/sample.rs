@@ -35,6 +35,7 @@ pub(crate) fn header(run: RunId) -> RunHeader {
         model_digest: "m".into(),
         model_sha256: None,
         labels: vec!["SIMULATED".into()],
+        sequence: None,
     }
 }
 

@@ -91,9 +91,26 @@ fn what_is_not_alike_is_refused_unless_asked_for_and_then_labelled() {
     let load = sketch(4, |record| {
         record.header.plan_json = record.header.plan_json.replace("\"slots\":1", "\"slots\":2");
     });
-    for (other, word) in [(hosts, "hosts"), (model, "model"), (load, "load")] {
-        let AcrossError::Unlike(why) = across(&one, &other, false).unwrap_err() else { panic!("{word}") };
-        assert!(why.len() == 1 && why[0].starts_with(word), "{why:?}");
+    let share = sketch(4, |record| record.header.hosts[0].1.processors = 1);
+    let cases = [
+        (hosts, "host local: cores: ", " then, 64 now (then run "),
+        (model, "model: digest ", " then, digest another now"),
+        (load, "load: slots: 1 then, 2 now", ""),
+    ];
+    for (other, words, values) in cases {
+        let AcrossError::Unlike(why) = across(&one, &other, false).unwrap_err() else { panic!("{words}") };
+        assert!(why.len() == 1 && why[0].starts_with(words) && why[0].contains(values), "{why:?}");
         assert_eq!(across(&one, &other, true).unwrap().unlike, why);
     }
+    assert!(across(&one, &share, false).unwrap().unlike.is_empty(), "an older record does not tell");
+    let whole = sketch(5, |record| record.header.hosts[0].1.processors = 2);
+    let AcrossError::Unlike(why) = across(&whole, &share, false).unwrap_err() else {
+        panic!("a smaller share")
+    };
+    assert!(why[0].starts_with("host local: processors it may run on: 2 then, 1 now"), "{why:?}");
+    let threads = sketch(6, |record| record.parts.iter_mut().for_each(|part| part.engine.threads = 3));
+    let AcrossError::Unlike(why) = across(&one, &threads, false).unwrap_err() else {
+        panic!("other threads")
+    };
+    assert!(why[0].starts_with("engine threads: ") && why[0].contains(" then, 3 now"), "{why:?}");
 }

@@ -128,6 +128,7 @@ fn header(plan: &Plan, lineup: &Lineup, run: RunId) -> RunHeader {
         model_digest: "simulated".to_owned(),
         model_sha256: None,
         labels: lineup.is_a_a().then(|| Findings::A_A.to_owned()).into_iter().collect(),
+        sequence: None,
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) fn encode_header(header: &RunHeader) -> Result<pb::RunHeader, RecordE
         model_digest: header.model_digest.clone(),
         model_sha256: told(header.model_sha256),
         labels: header.labels.clone(),
+        sequence: header.sequence,
     })
 }
 
@@ -40,6 +41,7 @@ pub(super) fn decode_header(header: pb::RunHeader) -> Result<RunHeader, RecordEr
         model_digest: header.model_digest,
         model_sha256: perhaps(&header.model_sha256, "model_sha256")?,
         labels: header.labels,
+        sequence: header.sequence,
     })
 }
 
@@ -84,6 +86,7 @@ fn encode_host((agent, host): &(String, HostFacts)) -> pb::HostRecord {
         boost: host.boost.clone(),
         load_average: host.load_average,
         stolen: host.stolen,
+        processors: host.processors,
     }
 }
 
@@ -104,6 +107,7 @@ fn decode_host(host: pb::HostRecord) -> (String, HostFacts) {
         boost: host.boost,
         load_average: host.load_average,
         stolen: host.stolen,
+        processors: host.processors,
     };
     (host.agent, facts)
 }

@@ -267,6 +267,7 @@ fn host_to(host: HostFacts) -> pb::HostFacts {
         boost: host.boost,
         load_average: host.load_average,
         stolen: host.stolen,
+        processors: host.processors,
     }
 }
 
@@ -287,6 +288,7 @@ fn host_from(host: pb::HostFacts) -> HostFacts {
         boost: host.boost,
         load_average: host.load_average,
         stolen: host.stolen,
+        processors: host.processors,
     }
 }
 

@@ -91,7 +91,7 @@ impl Config {
         let file = if path.is_dir() { path.join("config.json") } else { path.to_owned() };
         let text = std::fs::read_to_string(&file).map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => LoadError::FileMissing {
-                folder: file.parent().unwrap_or(Path::new(".")).to_owned(),
+                folder: crate::files::folder_of(&file).to_owned(),
                 file: "config.json".to_owned(),
             },
             _ => LoadError::Io { path: file.clone(), source },

@@ -99,7 +99,7 @@ impl ModelFiles {
 }
 
 /// The directory part of a path; `.` for a bare file name.
-fn folder_of(path: &Path) -> &Path {
+pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

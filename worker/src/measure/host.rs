@@ -9,11 +9,15 @@ use std::sync::OnceLock;
 use contract::identity::{BuildInfo, HostFacts, Sha256, VERSION};
 use sha2::Digest;
 
+use super::cgroup;
+use crate::os;
+
 /// What this host is. What cannot be read stays empty or zero.
 #[must_use]
 pub fn host_facts() -> HostFacts {
     let cpu = read("/proc/cpuinfo");
-    let own = own_control_group();
+    let limits =
+        cgroup::limits(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo"), &|path| line(path));
     HostFacts {
         hostname: line("/proc/sys/kernel/hostname"),
         cpu_model: cpu_field(&cpu, "model name"),
@@ -23,8 +27,8 @@ pub fn host_facts() -> HostFacts {
         cpu_flags: cpu_field(&cpu, "flags").split_ascii_whitespace().map(str::to_owned).collect(),
         microcode: cpu_field(&cpu, "microcode"),
         governor: line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-        cgroup_memory_bytes: line(own.join("memory.max")).parse().unwrap_or(0),
-        cgroup_cpus: cpu_limit(&line(own.join("cpu.max"))),
+        cgroup_memory_bytes: limits.memory_bytes,
+        cgroup_cpus: limits.cpus,
         numa_nodes: online(&line("/sys/devices/system/node/online")).unwrap_or(0),
         threads_per_core: online(&line("/sys/devices/system/cpu/cpu0/topology/thread_siblings_list"))
             .unwrap_or(0),
@@ -34,6 +38,7 @@ pub fn host_facts() -> HostFacts {
         ),
         load_average: load_average(&line("/proc/loadavg")),
         stolen: stolen(&read("/proc/stat")),
+        processors: u32::try_from(os::process_processors().len()).unwrap_or(u32::MAX),
     }
 }
 
@@ -86,13 +91,6 @@ fn visible_cores() -> u32 {
     std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX))
 }
 
-/// The control group (version 2) of this process.
-fn own_control_group() -> std::path::PathBuf {
-    let own = read("/proc/self/cgroup");
-    let path = own.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
-    Path::new("/sys/fs/cgroup").join(path)
-}
-
 /// The first processor's value of a key.
 fn cpu_field(cpuinfo: &str, key: &str) -> String {
     let pairs = cpuinfo.lines().filter_map(|line| line.split_once(':'));
@@ -111,15 +109,6 @@ fn online(list: &str) -> Option<u32> {
 fn memory_total(meminfo: &str) -> u64 {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:")).unwrap_or_default();
     line.trim().trim_end_matches("kB").trim().parse::<u64>().unwrap_or(0) * 1024
-}
-
-/// `quota period`, or `max period`.
-fn cpu_limit(text: &str) -> f64 {
-    let Some((quota, period)) = text.split_once(' ') else { return 0.0 };
-    match (quota.parse::<f64>(), period.parse::<f64>()) {
-        (Ok(quota), Ok(period)) if period > 0.0 => quota / period,
-        _ => 0.0,
-    }
 }
 
 /// Drivers say it either way round: `boost` of most, `no_turbo` of Intel's.
@@ -160,13 +149,12 @@ mod tests {
         assert_eq!([("0", "0"), ("", "1"), ("", "")].map(|(a, b)| boost(a, b)), ["off", "off", ""]);
         assert_eq!((load_average("0.42 1 2 3/4 5"), load_average("")), (0.42, 0.0));
         assert_eq!((stolen("cpu  10 10 10 50 5 5 0 10 99 99\ncpu0 1"), stolen("")), (0.1, 0.0));
-        assert_eq!((cpu_limit("150000 100000"), cpu_limit("max 100000"), cpu_limit("")), (1.5, 0.0, 0.0));
     }
 
     #[test]
     fn this_host_and_binary_have_facts() {
         let host = host_facts();
-        assert!(!host.hostname.is_empty() && host.cores > 0 && host.memory_bytes > 0);
+        assert!(!host.hostname.is_empty() && host.cores > 0 && host.memory_bytes > 0 && host.processors > 0);
         let file = fs::read(std::env::current_exe().unwrap()).unwrap();
         assert_eq!(exe_sha256(), Sha256(sha2::Sha256::digest(&file).into()));
         assert_ne!(exe_sha256(), Sha256::default());

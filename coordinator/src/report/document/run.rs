@@ -132,6 +132,9 @@ pub struct Host {
     pub load_average: f64,
     /// Share of processor time since boot that the hypervisor gave to others, 0 to 1.
     pub stolen: f64,
+    /// Processors that the process may run on; absent where an older program did not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processors: Option<u32>,
 }
 
 /// How intervals and checks were computed.

@@ -9,6 +9,7 @@ use super::page::Page;
 use super::verdict::{PATIENCE, settling};
 use super::words::{bytes, count, date, digits, look, percent};
 use crate::compare::{Cell, Findings, Outcome};
+use crate::likeness::plain;
 use crate::plan::Plan;
 
 /// A host on which arms in turn need more than so many times the rounds that were run is noisy.
@@ -107,10 +108,18 @@ pub(in crate::report) fn topology(host: &HostFacts) -> String {
         1 => "no SMT".to_owned(),
         threads => format!("SMT of {threads}"),
     };
-    match host.numa_nodes {
-        0 => smt,
-        nodes => format!("{smt}, {}", count(nodes.into(), "NUMA node")),
-    }
+    let nodes = (host.numa_nodes > 0).then(|| count(host.numa_nodes.into(), "NUMA node"));
+    std::iter::once(smt).chain(nodes).chain(share(host)).collect::<Vec<_>>().join(", ")
+}
+
+/// What of the host the process may have, where that is less than all.
+fn share(host: &HostFacts) -> Vec<String> {
+    let fewer = host.processors > 0 && host.processors < host.cores;
+    let processors = fewer.then(|| format!("may run on {}", count(host.processors.into(), "processor")));
+    let quota = (host.cgroup_cpus > 0.0).then(|| format!("quota {} processors", plain(host.cgroup_cpus)));
+    let limited = host.cgroup_memory_bytes > 0 && host.cgroup_memory_bytes < host.memory_bytes;
+    let memory = limited.then(|| format!("memory limit {}", bytes(host.cgroup_memory_bytes as f64)));
+    processors.into_iter().chain(quota).chain(memory).collect()
 }
 
 /// What sets the clock of the processors.

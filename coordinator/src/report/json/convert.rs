@@ -139,6 +139,7 @@ fn host(agent: &str, facts: &HostFacts) -> doc::Host {
         boost: facts.boost.clone(),
         load_average: facts.load_average,
         stolen: facts.stolen,
+        processors: (facts.processors > 0).then_some(facts.processors),
     }
 }
 

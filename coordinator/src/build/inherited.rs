@@ -1,0 +1,374 @@
+//! What a user's environment and cargo configuration say of a build, and what becomes of it: flags go to every crate of
+//! every variant, other settings that change code are recorded, what would break the comparison is refused by name, and
+//! what cannot matter is left out with a word. Nothing is dropped in silence. Owns the names and their precedence, which
+//! are Cargo's own; must not know how a build is carried out.
+//!
+//! | what | becomes |
+//! |---|---|
+//! | `CARGO_ENCODED_RUSTFLAGS`, `RUSTFLAGS`, `target.TRIPLE.rustflags`, `build.rustflags` | the first of these, for every crate of every variant |
+//! | `CARGO_PROFILE_*`, `CARGO_TARGET_*`; tables `profile`, `target`, `env`, `build`, `patch`, `unstable` | recorded; Cargo applies them to all variants alike |
+//! | flags of profiles, `target.'cfg(…)'.rustflags`, `include`, another target, compiler or workspace wrapper | refused |
+//! | `RUSTC_WRAPPER`, `CARGO_INCREMENTAL`, `RUSTC_BOOTSTRAP` | left out, with a warning |
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use super::BuildError;
+
+/// What a build takes over.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Inherited {
+    /// For every crate of every variant.
+    pub(super) rustflags: Vec<String>,
+    /// Settings that Cargo applies by itself, as `name = value`, for the record.
+    pub(super) settings: Vec<String>,
+    /// Variables among them, which cargo is to get.
+    pub(super) variables: Vec<(String, String)>,
+    /// Variables that are left out.
+    pub(super) left_out: Vec<String>,
+}
+
+/// Variables that change no code, or only how fast it is built.
+const LEFT_OUT: [&str; 5] = [
+    "RUSTC_WRAPPER",
+    "CARGO_BUILD_RUSTC_WRAPPER",
+    "CARGO_INCREMENTAL",
+    "CARGO_BUILD_INCREMENTAL",
+    "RUSTC_BOOTSTRAP",
+];
+/// Variables and keys of `build` that take the place of what a build decides itself.
+const REFUSED: [(&str, &str, &str); 4] = [
+    ("RUSTC", "", COMPILER),
+    ("CARGO_BUILD_RUSTC", "rustc", COMPILER),
+    ("RUSTC_WORKSPACE_WRAPPER", "", WRAPPER),
+    ("CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER", "rustc-workspace-wrapper", WRAPPER),
+];
+const COMPILER: &str = "choose the compiler with rustup (`rustup override set`) or PATH";
+const WRAPPER: &str = "that place is taken by the wrapper that gives each variant its flags";
+/// Flags by which a profile is made or used.
+const OWN_FLAGS: [&str; 3] = ["profile-use", "profile-generate", "instrument-coverage"];
+/// Tables of the configuration that can change code.
+const RECORDED: [&str; 6] = ["profile", "target", "env", "build", "patch", "unstable"];
+/// Keys of `build` that change none, or are told elsewhere.
+const BESIDE: [&str; 9] = [
+    "rustflags",
+    "target",
+    "jobs",
+    "target-dir",
+    "build-dir",
+    "rustc",
+    "rustc-workspace-wrapper",
+    "rustdocflags",
+    "warnings",
+];
+
+impl Inherited {
+    /// What a build of the workspace at `root` for `triple` inherits from these variables and the configuration files
+    /// that Cargo finds.
+    pub(super) fn of(
+        root: &Path,
+        variables: &BTreeMap<String, String>,
+        triple: &str,
+    ) -> Result<Self, BuildError> {
+        let configs = configs(root, variables)?;
+        for (name, key, why) in REFUSED {
+            refuse_if(variables.get(name).is_some_and(|value| !value.is_empty()), name, why)?;
+            let configured = |config: &Config| !key.is_empty() && config.build(key).is_some();
+            if let Some(config) = configs.iter().find(|config| configured(config)) {
+                return Err(refused(&format!("build.{key} in {}", config.path.display()), why));
+            }
+        }
+        check_target(variables, &configs, triple)?;
+        let mut inherited = Self {
+            rustflags: rustflags(variables, &configs, triple)?,
+            settings: configs.iter().flat_map(Config::settings).collect(),
+            variables: Vec::new(),
+            left_out: LEFT_OUT
+                .iter()
+                .filter(|name| variables.contains_key(**name))
+                .map(|n| (*n).to_owned())
+                .collect(),
+        };
+        let own = triple_variable(triple);
+        for (name, value) in variables {
+            let target = name.strip_prefix("CARGO_TARGET_").is_some_and(|rest| {
+                rest.starts_with(&own) && !rest.ends_with("_RUSTFLAGS") && !rest.ends_with("_RUNNER")
+            });
+            if name.starts_with("CARGO_PROFILE_") || target {
+                inherited.settings.push(format!("{name}={value}"));
+                inherited.variables.push((name.clone(), value.clone()));
+            }
+        }
+        Ok(inherited)
+    }
+}
+
+/// One configuration file.
+struct Config {
+    path: PathBuf,
+    table: Table,
+}
+
+impl Config {
+    fn read(path: PathBuf) -> Result<Option<Self>, BuildError> {
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(BuildError::Io { path, source }),
+        };
+        let table: Table = text.parse().map_err(|error: toml::de::Error| {
+            refused(
+                &path.display().to_string(),
+                &format!("Cargo's configuration cannot be read: {}", error.message()),
+            )
+        })?;
+        refuse_if(
+            table.contains_key("include"),
+            &format!("`include` in {}", path.display()),
+            "write the settings into the file itself",
+        )?;
+        Ok(Some(Self { path, table }))
+    }
+
+    fn build(&self, key: &str) -> Option<&Value> {
+        self.table.get("build")?.get(key)
+    }
+
+    /// Its flags for a target; those that hang on a condition cannot be told apart from here.
+    fn target_flags(&self, triple: &str) -> Result<Vec<String>, BuildError> {
+        let targets = self.table.get("target").and_then(Value::as_table);
+        let mut flags = Vec::new();
+        for (target, value) in targets.into_iter().flatten() {
+            let Some(given) = value.get("rustflags") else { continue };
+            refuse_if(
+                target.starts_with("cfg("),
+                &format!("target.'{target}'.rustflags in {}", self.path.display()),
+                "give the flags in RUSTFLAGS, or under the target's own name",
+            )?;
+            if target == triple {
+                flags.extend(words(given));
+            }
+        }
+        Ok(flags)
+    }
+
+    /// What of it can change code, leaf by leaf.
+    fn settings(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        for name in RECORDED {
+            if let Some(value) = self.table.get(name) {
+                leaves(name, value, &mut all);
+            }
+        }
+        all
+    }
+}
+
+/// The files that Cargo reads, the least important first.
+fn configs(root: &Path, variables: &BTreeMap<String, String>) -> Result<Vec<Config>, BuildError> {
+    let home = variables.get("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(Path::new(variables.get("HOME")?).join(".cargo")));
+    let mut folders: Vec<PathBuf> = root.ancestors().map(|folder| folder.join(".cargo")).collect();
+    folders.extend(home.filter(|home| !folders.contains(home)));
+    let mut configs = Vec::new();
+    for folder in folders.iter().rev() {
+        // Where there are both, Cargo takes the one without an ending.
+        let config = match Config::read(folder.join("config"))? {
+            Some(config) => Some(config),
+            None => Config::read(folder.join("config.toml"))?,
+        };
+        configs.extend(config);
+    }
+    Ok(configs)
+}
+
+/// The flags that Cargo would take: of four places the first that says anything.
+fn rustflags(
+    variables: &BTreeMap<String, String>,
+    configs: &[Config],
+    triple: &str,
+) -> Result<Vec<String>, BuildError> {
+    let split = |text: &String, by: char| -> Vec<String> {
+        text.split(by).map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    };
+    let (mut from_target, mut from_build) = (Vec::new(), Vec::new());
+    for config in configs {
+        from_target.extend(config.target_flags(triple)?);
+        from_build.extend(config.build("rustflags").map(words).unwrap_or_default());
+    }
+    let of_target = format!("CARGO_TARGET_{}_RUSTFLAGS", triple_variable(triple));
+    for (name, flags) in [(&*of_target, &mut from_target), ("CARGO_BUILD_RUSTFLAGS", &mut from_build)] {
+        flags.extend(variables.get(name).map(|text| split(text, ' ')).unwrap_or_default());
+    }
+    let encoded = variables.get("CARGO_ENCODED_RUSTFLAGS").map(|text| split(text, '\u{1f}'));
+    let (name, flags) = match (encoded, variables.get("RUSTFLAGS")) {
+        (Some(flags), _) => ("CARGO_ENCODED_RUSTFLAGS", flags),
+        (None, Some(text)) => ("RUSTFLAGS", split(text, ' ')),
+        (None, None) if !from_target.is_empty() => ("rustflags of the cargo configuration", from_target),
+        (None, None) => ("rustflags of the cargo configuration", from_build),
+    };
+    let own = flags.iter().find(|flag| OWN_FLAGS.iter().any(|own| flag.contains(own)));
+    match own {
+        Some(flag) => Err(refused(
+            &format!("`{flag}` in {name}"),
+            "profile flags belong to the variants; name those with --variants, and a profile of your own with --profile",
+        )),
+        None => Ok(flags),
+    }
+}
+
+fn check_target(
+    variables: &BTreeMap<String, String>,
+    configs: &[Config],
+    triple: &str,
+) -> Result<(), BuildError> {
+    const WAY_OUT: &str = "variants are built for the host that measures them";
+    let other = |target: &str| !target.is_empty() && target != triple;
+    if let Some(target) = variables.get("CARGO_BUILD_TARGET").filter(|target| other(target)) {
+        return Err(refused(&format!("CARGO_BUILD_TARGET={target}"), WAY_OUT));
+    }
+    for config in configs {
+        let targets = config.build("target").map(words).unwrap_or_default();
+        if let Some(target) = targets.iter().find(|target| other(target)) {
+            return Err(refused(
+                &format!("build.target = \"{target}\" in {}", config.path.display()),
+                WAY_OUT,
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A list, or a text of words.
+fn words(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => text.split_whitespace().map(str::to_owned).collect(),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn leaves(at: &str, value: &Value, all: &mut Vec<String>) {
+    let Value::Table(table) = value else {
+        all.push(format!("{at} = {value}"));
+        return;
+    };
+    for (key, value) in table {
+        let beside = at == "build" && BESIDE.contains(&key.as_str());
+        // Flags and the programs that run tests are no settings of the code.
+        let told = at.starts_with("target.") && matches!(key.as_str(), "rustflags" | "runner");
+        if !beside && !told {
+            leaves(&format!("{at}.{key}"), value, all);
+        }
+    }
+}
+
+/// As Cargo spells a target in the name of a variable.
+fn triple_variable(triple: &str) -> String {
+    triple.to_uppercase().replace(['-', '.'], "_")
+}
+
+fn refuse_if(is: bool, setting: &str, way_out: &str) -> Result<(), BuildError> {
+    if is { Err(refused(setting, way_out)) } else { Ok(()) }
+}
+
+fn refused(setting: &str, way_out: &str) -> BuildError {
+    BuildError::SettingRefused { setting: setting.to_owned(), way_out: way_out.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRIPLE: &str = "x86_64-unknown-linux-gnu";
+
+    /// What is inherited from variables and from files, given as path below a workspace's parent and text.
+    fn inherited(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Result<Inherited, String> {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let root = dir.path().join("work");
+        for (path, text) in files {
+            let path = dir.path().join(path);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("folder");
+            fs::write(path, text).expect("file");
+        }
+        let mut all: BTreeMap<String, String> =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        all.entry("CARGO_HOME".to_owned()).or_insert_with(|| dir.path().join("home").display().to_string());
+        Inherited::of(&root, &all, TRIPLE).map_err(|error| error.to_string())
+    }
+
+    fn flags(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Vec<String> {
+        inherited(variables, files).expect("nothing to refuse").rustflags
+    }
+
+    #[test]
+    fn the_first_place_that_says_anything_gives_the_flags_as_in_cargo() {
+        let build = ("work/.cargo/config.toml", "[build]\nrustflags = ['-Cfrom-build']");
+        let above = (".cargo/config.toml", "[build]\nrustflags = '-Cfrom above'");
+        let target = ("home/config.toml", "[target.x86_64-unknown-linux-gnu]\nrustflags = ['-Cfrom-target']");
+        assert_eq!(flags(&[], &[]), [""; 0]);
+        assert_eq!(flags(&[], &[build, above]), ["-Cfrom", "above", "-Cfrom-build"]);
+        assert_eq!(flags(&[], &[build, target]), ["-Cfrom-target"]);
+        let plain = ("RUSTFLAGS", "-C target-cpu=native");
+        assert_eq!(flags(&[plain], &[build, target]), ["-C", "target-cpu=native"]);
+        assert_eq!(flags(&[plain, ("CARGO_ENCODED_RUSTFLAGS", "-Ca b\u{1f}-Cc")], &[]), ["-Ca b", "-Cc"]);
+        assert_eq!(flags(&[("CARGO_BUILD_RUSTFLAGS", "-Cx")], &[build]), ["-Cfrom-build", "-Cx"]);
+        let own = ("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS", "-Cy");
+        assert_eq!(flags(&[own], &[build]), ["-Cy"]);
+        let other = ("work/.cargo/config.toml", "[target.riscv64gc-unknown-linux-gnu]\nrustflags = ['-Cz']");
+        assert_eq!(flags(&[], &[other]), [""; 0], "of another target");
+    }
+
+    #[test]
+    fn settings_that_cargo_applies_are_on_record() {
+        let config = "[profile.variant]\nlto = 'off'\n[build]\njobs = 2\n[env]\nX = '1'\n\
+                      [target.x86_64-unknown-linux-gnu]\nlinker = 'ld'\nrunner = 'r'\n[net]\noffline = true";
+        let found =
+            inherited(&[("CARGO_PROFILE_VARIANT_LTO", "off")], &[("work/.cargo/config.toml", config)]);
+        let found = found.expect("nothing to refuse");
+        let wanted = [
+            "profile.variant.lto = \"off\"",
+            "target.x86_64-unknown-linux-gnu.linker = \"ld\"",
+            "env.X = \"1\"",
+            "CARGO_PROFILE_VARIANT_LTO=off",
+        ];
+        assert_eq!(found.settings, wanted);
+        assert_eq!(found.variables, [("CARGO_PROFILE_VARIANT_LTO".to_owned(), "off".to_owned())]);
+        let wrapped = inherited(&[("RUSTC_WRAPPER", "sccache")], &[]).expect("nothing to refuse");
+        assert_eq!((wrapped.left_out, wrapped.settings), (vec!["RUSTC_WRAPPER".to_owned()], vec![]));
+    }
+
+    #[test]
+    fn what_would_break_the_comparison_is_refused_by_name_with_the_way_out() {
+        let file = |text: &'static str| [("work/.cargo/config.toml", text)];
+        let cases = [
+            (
+                inherited(&[("RUSTFLAGS", "-Cprofile-use=x")], &[]),
+                "`-Cprofile-use=x` in RUSTFLAGS",
+                "--profile",
+            ),
+            (inherited(&[("RUSTC", "other")], &[]), "RUSTC", "rustup"),
+            (
+                inherited(&[("CARGO_BUILD_TARGET", "wasm32-wasip1")], &[]),
+                "CARGO_BUILD_TARGET=wasm32-wasip1",
+                "host",
+            ),
+            (
+                inherited(&[], &file("[target.'cfg(unix)']\nrustflags = ['-Ca']")),
+                "target.'cfg(unix)'.rustflags",
+                "RUSTFLAGS",
+            ),
+            (inherited(&[], &file("[build]\nrustc = 'x'")), "build.rustc in ", "rustup"),
+            (inherited(&[], &file("include = 'x'")), "`include` in ", "file itself"),
+        ];
+        for (found, name, way_out) in cases {
+            let said = found.expect_err(name);
+            assert!(said.contains(name) && said.contains(way_out), "{said}");
+        }
+        let fine = [("RUSTC", ""), ("CARGO_BUILD_TARGET", TRIPLE)];
+        assert_eq!(inherited(&fine, &[]).expect("the twin"), Inherited::default());
+    }
+}
