@@ -4,6 +4,7 @@
     python3 -m venv venv && venv/bin/pip install scipy hdrhistogram
     venv/bin/python scripts/recompute.py ROUNDS.json          # recompute, compare with "found", exit 1 if they differ
     coordinator compare latest --output json | venv/bin/python scripts/recompute.py -     # the same of a stored run
+    venv/bin/python scripts/recompute.py RUN.csv              # the rates of every trial, goodput among them, from its counts
     venv/bin/python scripts/recompute.py --fixture > coordinator/stats/tests/fixtures/rounds.json
 
 Not needed at run time. Input is the JSON document of a run (schema/run.schema.json), each of whose cells is one
@@ -19,13 +20,15 @@ family, or one JSON object:
         "found": {...}}]}                                            # optional: what the tool says
 
 "cost" is the natural logarithm of the value where lower is better and minus that where higher is better, so
-that more is worse. "position" is the arm's 0-based place in the round's order. "seed" (a decimal string, 64
+that more is worse; of a metric with "scale": "linear", some of whose values are zero, it is the value itself divided by
+"unit", with the same signs. "position" is the arm's 0-based place in the round's order. "seed" (a decimal string, 64
 bits) is the one the exact check and the bootstrap draw from; the generator below is the crate's own, so drawn
 p values and bootstrap intervals are replayed bit by bit. The layout control of a run, where it has one, is recomputed too. Results are compared to 1e-9 relative. In a run's document
 the histograms of every part are there too: the pooled ratio of the primary metric, its jackknife and its bootstrap are
 recomputed from them (this needs `hdrhistogram`).
 """
 
+import csv
 import itertools
 import json
 import math
@@ -95,10 +98,14 @@ def pair(rounds, numerator, denominators):
     return cost, place
 
 
+def has_covariate(x):
+    return len(x) >= LEAST_ROUNDS and np.ptp(x) > 0
+
+
 def fit(d, x):
     """delta, gamma, standard error, degrees of freedom, residuals."""
     n = len(d)
-    if n >= LEAST_ROUNDS and np.ptp(x) > 0:
+    if has_covariate(x):
         line = stats.linregress(x, d)
         residuals = d - line.intercept - line.slope * x
         stderr = line.intercept_stderr if np.ptp(d) > 0 else 0.0  # linregress says nan for ties
@@ -113,7 +120,7 @@ def guard_uses(mode, corrected, n):
     return float(np.clip(corrected if full else corrected - 1.5 / math.sqrt(n), 0.0, 0.9))
 
 
-def estimate(d, x, settings):
+def estimate(d, x, settings, reach=0.0):
     n = len(d)
     delta, gamma, plain_se, plain_df, residuals = fit(d, x)
     centred = residuals - residuals.mean()
@@ -121,7 +128,8 @@ def estimate(d, x, settings):
     lag1 = (centred[1:] * centred[:-1]).sum() / squares if n >= 3 and squares > 0 else 0.0
     corrected = lag1 + (1 + 3 * lag1) / n
     used = guard_uses(settings["guard"], corrected, n)
-    se = max(plain_se, BUCKET_WIDTH / math.sqrt(6 * n)) * math.sqrt((1 + used) / (1 - used))
+    zeros = reach * (1 - (settings["alpha"] / 2) ** (1 / n)) / stats.t.isf(settings["alpha"] / 2, plain_df)
+    se = max(plain_se, BUCKET_WIDTH / math.sqrt(6 * n), zeros) * math.sqrt((1 + used) / (1 - used))
     df = plain_df
     if used > 0 and (settings["guard"] == "full" or n >= TELLING_ROUNDS):
         df = min(plain_df, max(2.0, n * (1 - used) / (1 + used) - 1))
@@ -144,9 +152,14 @@ def mde(se, df, settings):
     return (stats.t.isf(settings["alpha"] / 2, df) + stats.t.isf(1 - settings["power"], df)) * se
 
 
-def rounds_needed(effect, n, tau, settings):
-    """Fewest rounds whose MDE is ln(1 + tau), six at least; None beyond a million."""
-    spread = effect["se"] * math.sqrt(n) / math.log1p(tau)
+def limit(metric):
+    """The tolerance as a difference of costs."""
+    return metric["tau"] if metric.get("scale", "log") != "log" else math.log1p(metric["tau"])
+
+
+def rounds_needed(effect, n, target, settings):
+    """Fewest rounds whose MDE is the tolerance, six at least; None beyond a million."""
+    spread = effect["se"] * math.sqrt(n) / target
     lost = 1 if effect["gamma"] is None else 2
     enough = lambda r: mde(spread / math.sqrt(r), r - lost, settings) <= 1
     few, many = lost, 1_000_000
@@ -161,13 +174,29 @@ def rounds_needed(effect, n, tau, settings):
 # --- what is resampled ------------------------------------------------------------------------------------
 
 
-def candidates(rounds, arms):
-    """Per round the difference with B's label on B, A (and A2); for two arms the two signs."""
+def order_slope(rounds, arms):
+    """Cost per place over all arms, each round about its own mean: the slope of the order if labels do not matter."""
+    cost = np.array([[r[k]["cost"] for k in arms] for r in rounds])
+    place = np.array([[r[k]["position"] for k in arms] for r in rounds], dtype=float)
+    cost -= cost.mean(axis=1, keepdims=True)
+    place -= place.mean(axis=1, keepdims=True)
+    return float((place * cost).sum() / (place**2).sum())
+
+
+def candidates(rounds, arms, ordered):
+    """Per round the difference with B's label on B, A (and A2), or the two signs; and the slope that was taken out.
+    Freedman and Lane 1983: costs less the order's slope are permuted, and the statistic is R times the estimate."""
+    slope = order_slope(rounds, arms) if ordered else None
+    left = lambda r, k: r[k]["cost"] - (slope or 0.0) * r[k]["position"]
+    _, x = pair(rounds, "b", arms[1:])
+    weights = 1 - len(x) * x.mean() * (x - x.mean()) / ((x - x.mean()) ** 2).sum() if ordered else np.ones(len(x))
     if len(arms) == 2:
-        d = np.array([r["b"]["cost"] - r["a"]["cost"] for r in rounds])
-        return np.stack([d, -d], axis=1)
-    v = np.array([[r[k]["cost"] for k in ("b", "a", "a2")] for r in rounds])
-    return 1.5 * (v - v.mean(axis=1, keepdims=True))
+        d = np.array([left(r, "b") - left(r, "a") for r in rounds])
+        table = np.stack([d, -d], axis=1)
+    else:
+        v = np.array([[left(r, k) for k in arms] for r in rounds])
+        table = 1.5 * (v - v.mean(axis=1, keepdims=True))
+    return table * weights[:, None], slope
 
 
 def permutation_p(table, seed):
@@ -266,12 +295,16 @@ def recompute(metric, settings):
     rounds, seed = metric["rounds"], int(metric["seed"])
     arms = ("a", "a2") if "a2" in rounds[0] else ("a",)
     d, x = pair(rounds, "b", arms)
-    effect = estimate(d, x, settings)
+    linear = metric.get("scale") == "linear"
+    reach = max(abs(r[k]["cost"]) for r in rounds for k in r) if linear else 0.0
+    effect = estimate(d, x, settings, reach)
+    table, slope = candidates(rounds, ("b",) + arms, metric.get("ordered", True) and has_covariate(x))
     return {
         "effect": effect,
-        "control": estimate(*pair(rounds, "a2", ("a",)), settings) if len(arms) == 2 else None,
-        "exact_p": permutation_p(candidates(rounds, ("b",) + arms), seed),
-        "rounds_needed": rounds_needed(effect, len(rounds), metric["tau"], settings),
+        "control": estimate(*pair(rounds, "a2", ("a",)), settings, reach) if len(arms) == 2 else None,
+        "exact_p": permutation_p(table, seed),
+        "exact_gamma": slope,
+        "rounds_needed": rounds_needed(effect, len(rounds), limit(metric), settings),
         "bootstrap": bootstrap_mean(d, settings["alpha"], int(metric.get("bootstrap_seed", seed))),
         **({"pooled": pooled(metric["pools"], settings["alpha"], int(metric["bootstrap_seed"]))} if "pools" in metric else {}),
     }
@@ -387,21 +420,36 @@ def of_run(document):
         yield family(compared(cell, False))
 
 
+def unit_of(metric):
+    """The unit of a linear scale, from the values themselves: the baseline's mean, or the candidate's."""
+    values = [v for row in metric["rounds"] for v in row["values"]]
+    baseline = [v["value"] for v in values if v["arm"] != "B"]
+    mean = float(np.mean(baseline))
+    return mean if mean > 0 else float(np.mean([v["value"] for v in values if v["arm"] == "B"]))
+
+
 def of_metric(document, cell, metric):
     sign = 1 if metric["better"] == "lower" else -1
-    seat = lambda v: {"cost": sign * math.log(v["value"]), "position": v["position"]}
+    # What documents of before there was another say by saying nothing.
+    scale = metric.get("scale", "log")
+    unit = unit_of(metric) if scale == "linear" else 1.0
+    cost = math.log if scale == "log" else lambda value: value / unit
+    seat = lambda v: {"cost": sign * cost(v["value"]), "position": v["position"]}
+    exact = metric["exact"]
     found = {
         "effect": of_estimate(metric["effect"]),
         "control": of_estimate(metric["control"]),
-        "exact_p": metric["exact"]["p"],
+        "exact_p": exact["p"],
     }
+    if "gamma" in exact:
+        found["exact_gamma"] = exact["gamma"]
     if metric["adjusted_p"] is not None:
         found["holm_p"] = metric["adjusted_p"]
     if metric["verdict"] == "UNDECIDED":
         found["rounds_needed"] = metric["rounds_needed"]
     drawn, ratio, more = metric["bootstrap"], metric["pooled"], {}
     if drawn:
-        found["bootstrap"] = [drawn["mean_ci95"]["low"], drawn["mean_ci95"]["high"]]
+        found["bootstrap"] = bounds(drawn, "mean_ci", "mean_ci95")
         more["bootstrap_seed"] = drawn["seed"]
     # The primary metric alone: drawing histograms takes its time here.
     if drawn and ratio and metric["primary"]:
@@ -409,14 +457,17 @@ def of_metric(document, cell, metric):
         found["pooled"] = {
             "theta": ratio["theta"],
             "se": ratio["se"],
-            "ci": [ratio["ci95"]["low"], ratio["ci95"]["high"]],
-            "bootstrap": [drawn["pooled_ci95"]["low"], drawn["pooled_ci95"]["high"]],
+            "ci": bounds(ratio, "ci", "ci95"),
+            "bootstrap": bounds(drawn, "pooled_ci", "pooled_ci95"),
         }
     return {
         **more,
         "name": f"{cell['scenario']} {metric['name']}",
         "tau": max(metric["tolerance"], metric["noise_floor"]),
-        "seed": metric["exact"]["seed"],
+        "seed": exact["seed"],
+        "scale": scale,
+        # Checks of before they knew the order say nothing of its slope.
+        "ordered": "gamma" in exact,
         "rounds": [{v["arm"].lower(): seat(v) for v in row["values"]} for row in metric["rounds"]],
         "found": found,
     }
@@ -426,8 +477,73 @@ def of_estimate(estimate):
     if estimate is None:
         return None
     same = ("delta", "gamma", "se", "df", "p", "s_d", "mde")
-    bounds = {ours: [estimate[theirs]["low"], estimate[theirs]["high"]] for ours, theirs in (("ci", "ci95"), ("tost", "ci90"))}
-    return {**{key: estimate[key] for key in same}, **bounds}
+    ranges = {"ci": bounds(estimate, "ci", "ci95"), "tost": bounds(estimate, "tost", "ci90")}
+    return {**{key: estimate[key] for key in same}, **ranges}
+
+
+def bounds(holder, name, old_name):
+    """An interval's ends; documents of before levels were named have it under its old name."""
+    found = holder[name] if name in holder else holder[old_name]
+    return [found["low"], found["high"]]
+
+
+# --- rates, from counts alone -----------------------------------------------------------------------------
+
+RATES = {"tokens-per-second": "output", "requests-per-second": "ok", "goodput-per-second": "good"}
+
+
+def rates(parts):
+    """Each trial's rates from the counts of its parts; the longest window of its slots counts."""
+    trials = {}
+    for part in parts:
+        trials.setdefault((part["cell"], part["round"], part["arm"]), []).append(part)
+    for key, slots in trials.items():
+        wall = max(part["wall_ns"] for part in slots) / 1e9
+        for name, count in RATES.items():
+            counts = [part[count] for part in slots]
+            if wall > 0 and None not in counts:
+                yield key, name, sum(counts) / wall
+
+
+def parts_of(document):
+    for part in document["parts"]:
+        yield {
+            "cell": part["cell"], "round": part["round"], "arm": part["arm"], "wall_ns": part["usage"]["wall_ns"],
+            "output": part["output_tokens"], "ok": part["outcomes"]["ok"], "good": part.get("good"),
+        }
+
+
+def parts_of_table(lines):
+    """The same of the table that `report --output csv` writes."""
+    names = {("tokens", "output"): "output", ("requests", "ok"): "ok", ("requests", "good"): "good", ("window", "wall"): "wall_ns"}
+    parts = {}
+    for row in csv.DictReader(lines):
+        key = int(row["cell"]), int(row["round"]), row["arm"], int(row["slot"])
+        place = dict(zip(("cell", "round", "arm"), key))
+        part = parts.setdefault(key, {**place, "good": None})
+        name = names.get((row["kind"], row["name"]))
+        if name:
+            part[name] = int(row["value"])
+    return parts.values()
+
+
+def of_rates(document):
+    """Every rate of a round that its parts' counts do not give; a rate of zero is a value."""
+    if not any("good" in part for part in document["parts"]):
+        return
+    computed = {}
+    for key, name, rate in rates(parts_of(document)):
+        computed[(*key, name)] = rate
+    for cell in document["cells"]:
+        for metric in cell["metrics"]:
+            if metric["name"] not in RATES:
+                continue
+            for row in metric["rounds"]:
+                found = {v["arm"]: v["value"] for v in row["values"]}
+                arms = [arm for c, r, arm, name in computed if (c, r, name) == (cell["index"], row["round"], metric["name"])]
+                expected = {arm: computed[cell["index"], row["round"], arm, metric["name"]] for arm in arms}
+                yield from differences(f"{cell['scenario']} {metric['name']}, round {row['round']}", found, expected)
+                yield from (f"{cell['scenario']} {metric['name']}, round {row['round']}: arm {arm} is missing" for arm in sorted(set(expected) - set(found)))
 
 
 def of_layouts(document):
@@ -438,6 +554,10 @@ def of_layouts(document):
             if metric["effect"] is None:
                 continue
             sign = -1 if metric["name"].endswith("-per-second") else 1
+            values = [v["value"] for row in metric["rounds"] for v in row["values"]]
+            # Layouts with zero in some round are left out of the spread, which is one of log ratios.
+            if min(values) == 0:
+                continue
             seat = lambda v: {"cost": sign * math.log(v["value"]), "position": v["position"]}
             rounds = [{v["arm"].lower(): seat(v) for v in row["values"]} for row in metric["rounds"]]
             arms = ("a", "a2") if "a2" in rounds[0] else ("a",)
@@ -483,6 +603,12 @@ def main():
     if len(sys.argv) != 2:
         print(__doc__, file=sys.stderr)
         return 2
+    if sys.argv[1].endswith(".csv"):
+        with open(sys.argv[1], encoding="utf-8", newline="") as file:
+            for (cell, number, arm), name, rate in rates(parts_of_table(file)):
+                json.dump({"cell": cell, "round": number, "arm": arm, "name": name, "value": rate}, sys.stdout)
+                print()
+        return 0
     with sys.stdin if sys.argv[1] == "-" else open(sys.argv[1], encoding="utf-8") as file:
         document = json.load(file)
     documents = families(document)
@@ -499,6 +625,7 @@ def main():
             wrong += here
     if document.get("kind") == "run":
         wrong += of_layouts(document)
+        wrong += of_rates(document)
     for line in wrong:
         print(line, file=sys.stderr)
     return 1 if wrong else 0

@@ -273,7 +273,7 @@ impl Room<'_> {
         let metrics = metrics::decided(drafts, primary, (&assessment.validity, self.planned), &self.settings);
         let primary = metrics.iter().find(|metric| metric.primary && block.candidate.is_some());
         let of_places = |metric: &MetricComparison| {
-            places::places(metric.measure, &rounds, metric.within().ln_1p(), &self.settings)
+            places::places(metric.measure, &rounds, metric.within(), &self.settings)
         };
         Cell {
             index: block.cell,

@@ -8,5 +8,13 @@ mod across;
 mod calibration;
 #[path = "verdicts/experiments.rs"]
 mod experiments;
+#[path = "verdicts/history.rs"]
+mod history;
 #[path = "verdicts/lab.rs"]
 mod lab;
+#[path = "verdicts/look.rs"]
+mod look;
+#[path = "verdicts/saturation.rs"]
+mod saturation;
+#[path = "verdicts/zero.rs"]
+mod zero;

@@ -11,7 +11,8 @@ use contract::run::{BlockDone, Notice, NoticeKind, RunState};
 use contract::spec::{Planned, Scenario, Shape, ShapeKind};
 use stats::order;
 use stats::validity::{
-    self, Checked, CodeIdentity, Finding, PairingFacts, Thresholds, TrialFacts, check_pairing, checked_trial,
+    self, Checked, CodeIdentity, Finding, PairingFacts, Pressure, Thresholds, TrialFacts, check_pairing,
+    checked_trial,
 };
 
 use super::kept::Kept;
@@ -22,6 +23,9 @@ use crate::store::RunRecord;
 
 /// Linux counts processor time of a host in hundredths of a second on every architecture in use.
 const TICKS_PER_SECOND: f64 = 100.0;
+
+/// In so many stretches a load that changes evenly is taken to be the same within each.
+const STRETCHES: u32 = 4;
 
 /// Every reason to doubt one cell, and every check that applied to its arms.
 pub(super) fn check(
@@ -106,7 +110,24 @@ fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial], median_e2e: Durat
         latency_windows: latency_windows(scenario, trials),
         ttft_windows,
         in_flight_windows,
+        pressure: if open { pressure(scenario, trials) } else { None },
     }
+}
+
+/// Known of every open loop that answered anything: by the slices of its windows, and where parts kept none by what most
+/// and what few requests waited.
+fn pressure(scenario: &Scenario, trials: &[&Trial]) -> Option<Pressure> {
+    let wall = window::shortest(trials);
+    let stretch = match &scenario.shape {
+        Shape::Steps { each, .. } => *each,
+        shape if shape.is_steady() => wall,
+        shape => shape.length().unwrap_or(wall) / STRETCHES,
+    };
+    slices::growth(trials, stretch).or_else(|| {
+        let ttft = merged(trials, Metric::Ttft);
+        let (least, most) = (quantile(&ttft, 0.1)?, quantile(&ttft, 0.9)?);
+        Some(Pressure { least, most, backlog: None, stretch })
+    })
 }
 
 /// Parts of before there was a difference sent all they were to send.
@@ -118,7 +139,8 @@ fn sent_in_time(part: &Kept) -> u64 {
 fn latency_windows(scenario: &Scenario, trials: &[&Trial]) -> Vec<Vec<f64>> {
     let closed = matches!(scenario.shape, Shape::ClosedLoop { .. });
     let lasting = trials.iter().filter(|_| closed || scenario.shape.is_steady());
-    lasting.filter_map(|trial| window::latency(trial)).collect()
+    let of = |trial: &&&Trial| window::latency(trial).or_else(|| slices::latency(trial));
+    lasting.filter_map(|trial| of(&trial)).collect()
 }
 
 fn merged(trials: &[&Trial], metric: Metric) -> LatencyHistogram {

@@ -115,6 +115,8 @@ impl LayoutNoise {
         }
         Some(match self.spread {
             None => LayoutLabel::Unknown { layouts: self.layouts() },
+            // The layouts' spread is one of log ratios.
+            Some(_) if !metric.scale.is_log() => LayoutLabel::Unknown { layouts: self.layouts() },
             Some(spread) if spread.covers(comparison.effect.delta) => LayoutLabel::Within(spread),
             Some(spread) => LayoutLabel::Beyond(spread),
         })
@@ -155,6 +157,9 @@ fn believed(cell: &Cell, measure: Measure) -> Result<(f64, f64), String> {
     match metric.map(|metric| &metric.outcome) {
         Some(Outcome::Compared { decision, .. }) if decision.verdict == Verdict::Invalid => {
             Err("the baseline beside it could be told from itself".to_owned())
+        }
+        Some(Outcome::Compared { .. }) if metric.is_some_and(|metric| !metric.scale.is_log()) => {
+            Err("it has zero in some round, of which there is no ratio".to_owned())
         }
         Some(Outcome::Compared { comparison, .. }) => Ok((comparison.effect.delta, comparison.effect.se)),
         Some(Outcome::Hidden { exceedances, .. }) => {

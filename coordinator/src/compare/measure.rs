@@ -3,7 +3,7 @@
 use contract::histogram::LatencyHistogram;
 use contract::id::Arm;
 use contract::metric::{Direction, Metric};
-use stats::compare::{Block, Seat};
+use stats::compare::{Block, Scale, Seat};
 
 use super::kept::Kept;
 use super::trials::{Round, Trial, rate};
@@ -122,41 +122,64 @@ impl Measure {
         }
     }
 
-    /// One round as `stats` wants it, each arm a logarithm in which more is worse; `None` where an arm has no value.
-    pub(super) fn block(self, round: &Round) -> Option<Block> {
-        self.block_of(round, |trial| self.value(trial))
+    /// One round as `stats` wants it, each arm a cost in which more is worse; `None` where an arm has no value.
+    pub(super) fn block(self, scale: Scale, round: &Round) -> Option<Block> {
+        self.block_of(scale, round, |trial| self.value(trial))
+    }
+
+    /// The scale on which these rounds are compared: logarithmic, unless some value is zero.
+    pub(super) fn scale(self, rounds: &[&Round]) -> Scale {
+        let (baseline, candidate) = split(rounds, |trial| self.value(trial));
+        Scale::of(&baseline, &candidate)
     }
 
     /// The same with a value of the caller's choice.
-    pub(super) fn block_of(self, round: &Round, value: impl Fn(&Trial) -> Option<f64>) -> Option<Block> {
+    pub(super) fn block_of(
+        self,
+        scale: Scale,
+        round: &Round,
+        value: impl Fn(&Trial) -> Option<f64>,
+    ) -> Option<Block> {
         let seat = |arm| {
-            let cost = self.cost(value(round.arms.get(&arm)?)?)?;
+            let cost = self.cost(scale, value(round.arms.get(&arm)?)?)?;
             Some(Seat { cost, position: round.position(arm)? })
         };
         let a2 = if round.arms.contains_key(&Arm::A2) { Some(seat(Arm::A2)?) } else { None };
         Some(Block { a: seat(Arm::A)?, b: seat(Arm::B)?, a2 })
     }
 
-    /// A value as `stats` wants it: a logarithm in which more is worse.
-    pub(crate) fn cost(self, value: f64) -> Option<f64> {
-        stats::compare::cost_ln(value, direction(self.direction()))
+    /// A value as `stats` wants it: a cost in which more is worse.
+    pub(crate) fn cost(self, scale: Scale, value: f64) -> Option<f64> {
+        scale.cost(value, direction(self.direction()))
     }
+
+    /// Whether it can be zero: times cannot, and what has none is absent.
+    pub(crate) const fn is_rate(self) -> bool {
+        !matches!(self, Self::Quantile(..))
+    }
+}
+
+/// The values of the baseline's arms and of the candidate's, all rounds together.
+pub(super) fn split(rounds: &[&Round], value: impl Fn(&Trial) -> Option<f64>) -> (Vec<f64>, Vec<f64>) {
+    let (mut baseline, mut candidate) = (Vec::new(), Vec::new());
+    for (arm, trial) in rounds.iter().flat_map(|round| &round.arms) {
+        let side = if arm.is_baseline() { &mut baseline } else { &mut candidate };
+        side.extend(value(trial));
+    }
+    (baseline, candidate)
 }
 
 impl Measure {
     /// The value that a cost stands for.
     #[must_use]
-    pub fn value_of(self, cost: f64) -> f64 {
-        match self.direction() {
-            Direction::LowerIsBetter => cost.exp(),
-            Direction::HigherIsBetter => (-cost).exp(),
-        }
+    pub fn value_of(self, scale: Scale, cost: f64) -> f64 {
+        scale.value_of(cost, direction(self.direction()))
     }
 
-    /// A log ratio as a change in the measure's own sense: 0.05 is "5 % more".
+    /// A difference of costs as a change in the measure's own sense: 0.05 is "5 % more".
     #[must_use]
-    pub fn change(self, delta: f64) -> f64 {
-        stats::compare::change(delta, direction(self.direction()))
+    pub fn change(self, scale: Scale, delta: f64) -> f64 {
+        scale.change(delta, direction(self.direction()))
     }
 }
 

@@ -3,7 +3,8 @@
 use contract::id::Arm;
 use hdrhistogram::Histogram;
 use stats::compare::{
-    Block, Comparison, Decision, Interval, Paired, Question, Role, Settings, Tolerance, decide, holm,
+    Block, Comparison, Decision, Interval, Paired, Question, Role, Scale, Settings, Tolerance, compare_on,
+    decide, holm,
 };
 use stats::resample::{Pooled, Rounds, bootstrap_mean, bootstrap_pooled, jackknife};
 use stats::rng::Seed;
@@ -28,6 +29,8 @@ pub struct MetricComparison {
     pub noise_floor: f64,
     /// Two-sided error of its intervals.
     pub alpha: f64,
+    /// The scale of its differences: logarithmic, unless some value is zero.
+    pub scale: Scale,
     /// A sentence where the quantile rests on few values.
     pub warning: Option<String>,
     /// Each round's values, in the measure's own unit, with the arms' places.
@@ -45,6 +48,7 @@ pub(super) struct Draft {
     measure: Measure,
     primary: bool,
     tolerance: Tolerance,
+    scale: Scale,
     rounds: Vec<RoundValues>,
     seed: Seed,
     pooled: Option<Pooled>,
@@ -116,6 +120,7 @@ pub(super) fn estimates(
     measures.sort_by_key(|measure| !measure.is(plan.primary));
     let draft = |measure: Measure| Draft {
         measure,
+        scale: measure.scale(rounds),
         primary: measure.is(plan.primary),
         tolerance: Tolerance { tau: measure.tolerance(&plan.tolerance), noise_floor: floor(measure) },
         rounds: values(measure, rounds),
@@ -175,12 +180,12 @@ impl Draft {
         (validity, planned): (&Validity, Option<usize>),
         settings: &Settings,
     ) -> MetricComparison {
-        let Self { measure, primary, tolerance, rounds, seed, pooled, resampled, estimated } = self;
+        let Self { measure, primary, tolerance, scale, rounds, seed, pooled, resampled, estimated } = self;
         let (warning, outcome) = match estimated {
             Estimated::Settled(outcome) => (None, outcome),
             Estimated::Open { warning, comparison } => {
                 let role = adjusted_p.map_or(Role::Primary, |adjusted_p| Role::Among { adjusted_p });
-                let question = Question { validity, planned, tolerance, role, settings: *settings };
+                let question = Question { validity, planned, tolerance, scale, role, settings: *settings };
                 let decision = decide(&comparison, &question);
                 (warning, Outcome::Compared { comparison, adjusted_p, pooled, resampled, decision })
             }
@@ -192,6 +197,7 @@ impl Draft {
             tolerance: tau,
             noise_floor,
             alpha,
+            scale,
             warning,
             rounds,
             seed,
@@ -226,9 +232,10 @@ fn estimate(
             }
         }
     }
-    let blocks: Option<Vec<Block>> = rounds.iter().map(|round| measure.block(round)).collect();
+    let scale = measure.scale(rounds);
+    let blocks: Option<Vec<Block>> = rounds.iter().map(|round| measure.block(scale, round)).collect();
     let Some(blocks) = blocks else { return missing("an arm has no value in some round") };
-    match stats::compare::compare(&blocks, settings, seed.child(&measure.name())) {
+    match compare_on(scale, &blocks, settings, seed.child(&measure.name())) {
         Ok(comparison) => Estimated::Open { warning, comparison: Box::new(comparison) },
         Err(error) => missing(&error.to_string()),
     }
@@ -255,7 +262,8 @@ fn pooled(measure: Measure, rounds: &[&Round], alpha: f64) -> Option<Pooled> {
 }
 
 fn resampled(measure: Measure, rounds: &[&Round], alpha: f64, seed: Seed) -> Option<Resampled> {
-    let blocks: Vec<Block> = rounds.iter().map(|round| measure.block(round)).collect::<Option<_>>()?;
+    let scale = measure.scale(rounds);
+    let blocks: Vec<Block> = rounds.iter().map(|round| measure.block(scale, round)).collect::<Option<_>>()?;
     let mean = bootstrap_mean(&Paired::effect(&blocks).differences, alpha, seed)?;
     let drawn = |pools: &Rounds<'_>, q| bootstrap_pooled(pools, q, alpha, seed).ok();
     let pooled = with_pools(measure, rounds, drawn).map(|pooled| pooled.ci);
@@ -292,14 +300,22 @@ impl MetricComparison {
         matches!(self.outcome, Outcome::Hidden { .. })
     }
 
-    /// The geometric mean over rounds of what these arms showed, in the measure's own unit: what the log ratios
-    /// are about. `None` where no round has a positive value.
+    /// The mean over rounds of what these arms showed, in the measure's own unit: the geometric one, which log ratios
+    /// are about, or the plain one where some value is zero. `None` where no round has a value.
     #[must_use]
     pub fn typical(&self, of: impl Fn(Arm) -> bool) -> Option<f64> {
-        let values = self.rounds.iter().flat_map(|round| &round.values);
-        let lns = values.filter(|(arm, _, value)| of(*arm) && *value > 0.0).map(|(_, _, value)| value.ln());
-        let (sum, count) = lns.fold((0.0, 0_u32), |(sum, count), ln| (sum + ln, count + 1));
-        (count > 0).then(|| (sum / f64::from(count)).exp())
+        let (scale, values) = (self.scale, self.rounds.iter().flat_map(|round| &round.values));
+        let values = values.filter(|(arm, ..)| of(*arm)).map(|(.., value)| *value);
+        let costs = values.map(|value| if scale.is_log() { value.ln() } else { value });
+        let (sum, count) = costs.fold((0.0, 0_u32), |(sum, count), cost| (sum + cost, count + 1));
+        let mean = sum / f64::from(count);
+        (count > 0).then(|| if scale.is_log() { mean.exp() } else { mean })
+    }
+
+    /// Whether it was measured: every other measure of a scenario without objectives is.
+    #[must_use]
+    pub fn is_measured(&self) -> bool {
+        self.rounds.iter().any(|round| !round.values.is_empty())
     }
 
     /// The share by which it may differ without mattering: the plan's, or the noise floor where that is higher.
@@ -308,9 +324,21 @@ impl MetricComparison {
         self.tolerance.max(self.noise_floor)
     }
 
-    /// A log ratio of this measure as a change in the measure's own sense: 0.05 is "5 % more".
+    /// τ′: that share as a difference of costs.
+    #[must_use]
+    pub fn limit(&self) -> f64 {
+        self.scale.limit(self.within())
+    }
+
+    /// A difference of costs as a change in the measure's own sense: 0.05 is "5 % more".
     #[must_use]
     pub fn change(&self, delta: f64) -> f64 {
-        self.measure.change(delta)
+        self.measure.change(self.scale, delta)
+    }
+
+    /// A difference of costs as a share, without a side: what could have been seen, or a standard error.
+    #[must_use]
+    pub fn share(&self, delta: f64) -> f64 {
+        self.scale.share(delta)
     }
 }

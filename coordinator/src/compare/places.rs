@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use stats::compare::{Block, Estimate, Paired, Sample, Settings, odd_one, sample_of_hosts};
+use stats::compare::{Block, Estimate, Paired, Sample, Scale, Settings, odd_one, sample_of_hosts};
 
 use super::kept::Kept;
-use super::measure::Measure;
+use super::measure::{Measure, split};
 use super::trials::{Round, Trial};
 
 /// One slot or host.
@@ -25,6 +25,8 @@ pub struct PlaceEffect {
     pub place: Place,
     /// B against the baseline there.
     pub effect: Estimate,
+    /// The scale of the difference.
+    pub scale: Scale,
 }
 
 /// A place that tells another story than the others.
@@ -51,34 +53,38 @@ pub struct Places {
     pub odd: Option<OddPlace>,
     /// The hosts as a sample of hosts, from five.
     pub sample: Option<Sample>,
+    /// The scale of all differences; of a linear one every place has its own unit.
+    pub scale: Scale,
 }
 
 /// Looks at every place. `None` with a single slot, and where some slot has no value in some round.
 pub(super) fn places(
     measure: Measure,
     rounds: &[&Round],
-    tau_ln: f64,
+    within: f64,
     settings: &Settings,
 ) -> Option<Places> {
     let slots = all(rounds, |part| Some(part.share));
     if slots.len() < 2 {
         return None;
     }
-    let paired = paired(measure, rounds, &slots)?;
+    let scale = scale(measure, rounds, &slots);
+    let paired = paired(measure, scale, rounds, &slots)?;
     let hosts = all(rounds, |_| None);
     let several = hosts.len() > 1;
-    let by_host = if several { self::paired(measure, rounds, &hosts)? } else { Vec::new() };
-    let odd = odd_one(&paired, tau_ln, settings).ok()?.map(|odd| {
+    let by_host = if several { self::paired(measure, scale, rounds, &hosts)? } else { Vec::new() };
+    let odd = odd_one(&paired, scale.limit(within), settings).ok()?.map(|odd| {
         let place = slots[odd.place].clone();
-        let without = paired_over(measure, rounds, |part| !place.holds(part));
+        let without = paired_over(measure, scale, rounds, |part| !place.holds(part));
         let without = without.and_then(|rest| Estimate::of(&rest, settings).ok());
         OddPlace { place, contrast: odd.contrast, adjusted_p: odd.adjusted_p, without }
     });
     Some(Places {
+        scale,
         odd,
         sample: sample_of_hosts(&by_host, settings),
-        slots: effects(slots, &paired, settings)?,
-        hosts: if several { effects(hosts, &by_host, settings)? } else { Vec::new() },
+        slots: effects(scale, slots, &paired, settings)?,
+        hosts: if several { effects(scale, hosts, &by_host, settings)? } else { Vec::new() },
     })
 }
 
@@ -90,21 +96,51 @@ pub(super) fn all(rounds: &[&Round], slot: impl Fn(&Kept) -> Option<u32>) -> Vec
     places.into_iter().collect()
 }
 
-fn paired(measure: Measure, rounds: &[&Round], places: &[Place]) -> Option<Vec<Paired>> {
-    places.iter().map(|place| paired_over(measure, rounds, |part| place.holds(part))).collect()
+/// One scale for all places: linear where some place has zero in some round.
+fn scale(measure: Measure, rounds: &[&Round], places: &[Place]) -> Scale {
+    let of = |place: &Place| {
+        let (baseline, candidate) = split(rounds, |trial| value_at(measure, trial, |part| place.holds(part)));
+        Scale::of(&baseline, &candidate)
+    };
+    places.iter().map(of).find(|scale| !scale.is_log()).unwrap_or(Scale::Log)
 }
 
-fn paired_over(measure: Measure, rounds: &[&Round], here: impl Fn(&Kept) -> bool) -> Option<Paired> {
-    let value = |trial: &Trial| {
-        let parts: Vec<&Kept> = trial.parts.iter().filter(|part| here(part)).collect();
-        measure.of_parts(&parts)
+fn paired(measure: Measure, scale: Scale, rounds: &[&Round], places: &[Place]) -> Option<Vec<Paired>> {
+    places.iter().map(|place| paired_over(measure, scale, rounds, |part| place.holds(part))).collect()
+}
+
+fn paired_over(
+    measure: Measure,
+    scale: Scale,
+    rounds: &[&Round],
+    here: impl Fn(&Kept) -> bool,
+) -> Option<Paired> {
+    let value = |trial: &Trial| value_at(measure, trial, &here);
+    // Slots have a share of the load each: what is zero at one is set against its own mean.
+    let scale = if scale.is_log() {
+        scale
+    } else {
+        let (baseline, candidate) = split(rounds, value);
+        Scale::linear(&baseline, &candidate)
     };
-    let blocks: Option<Vec<Block>> = rounds.iter().map(|round| measure.block_of(round, value)).collect();
+    let blocks: Option<Vec<Block>> =
+        rounds.iter().map(|round| measure.block_of(scale, round, value)).collect();
     blocks.map(|blocks| Paired::effect(&blocks))
 }
 
-fn effects(places: Vec<Place>, paired: &[Paired], settings: &Settings) -> Option<Vec<PlaceEffect>> {
-    let effect = |(place, paired)| Some(PlaceEffect { place, effect: Estimate::of(paired, settings).ok()? });
+fn value_at(measure: Measure, trial: &Trial, here: impl Fn(&Kept) -> bool) -> Option<f64> {
+    let parts: Vec<&Kept> = trial.parts.iter().filter(|part| here(part)).collect();
+    measure.of_parts(&parts)
+}
+
+fn effects(
+    scale: Scale,
+    places: Vec<Place>,
+    paired: &[Paired],
+    settings: &Settings,
+) -> Option<Vec<PlaceEffect>> {
+    let effect =
+        |(place, paired)| Some(PlaceEffect { place, effect: Estimate::of(paired, settings).ok()?, scale });
     places.into_iter().zip(paired).map(effect).collect()
 }
 

@@ -57,7 +57,7 @@ impl MetricComparison {
             .map(|round| {
                 let seat = |wanted: Arm| {
                     let (_, position, value) = round.values.iter().find(|(arm, ..)| *arm == wanted)?;
-                    let cost = self.measure.cost(*value)?;
+                    let cost = self.measure.cost(self.scale, *value)?;
                     Some(stats::compare::Seat { cost, position: *position })
                 };
                 Some(Block { a: seat(Arm::A)?, b: seat(Arm::B)?, a2: seat(Arm::A2) })

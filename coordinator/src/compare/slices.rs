@@ -2,8 +2,10 @@
 //! Must not judge.
 
 use std::borrow::Borrow;
+use std::time::Duration;
 
 use contract::part::{Bucket, Series};
+use stats::validity::Pressure;
 
 use super::trials::Trial;
 
@@ -28,6 +30,51 @@ pub(super) fn pressure(trial: &Trial) -> Option<(Vec<f64>, Vec<f64>)> {
         in_flight.push((piece.1.in_flight_ns as f64 / (piece.0 as f64 * width)).ln());
     }
     (!ttft.is_empty()).then_some((ttft, in_flight))
+}
+
+/// ln of the mean E2E, piece by piece of intended time without both ends of the window; `None` where a piece has none.
+/// Serves where parts kept only their first requests.
+pub(super) fn latency(trial: &Trial) -> Option<Vec<f64>> {
+    let all = trial.series.as_ref()?;
+    let sending = all.buckets.iter().rposition(|bucket| bucket.offered > 0)?;
+    let pieces: Vec<Bucket> = pieces(&all.buckets[..sending]).map(|(_, sum)| sum).collect();
+    let middle = pieces.get(FILLING..pieces.len().checked_sub(FILLING)?)?;
+    let mean = |piece: &Bucket| {
+        let known = piece.intended_ok > 0 && piece.e2e_sum_ns > 0;
+        known.then(|| (piece.e2e_sum_ns as f64 / piece.intended_ok as f64).ln())
+    };
+    let means: Vec<f64> = middle.iter().map(mean).collect::<Option<_>>()?;
+    (!means.is_empty()).then_some(means)
+}
+
+/// Time that requests were in flight, seconds, where nothing but answered ones were; `None` where parts kept no slices.
+pub(super) fn in_flight(trial: &Trial) -> Option<f64> {
+    let all = trial.series.as_ref().filter(|_| trial.outcomes.not_ok() == 0)?;
+    let flight: u64 = all.buckets.iter().map(|bucket| bucket.in_flight_ns).sum();
+    (flight > 0).then_some(flight as f64 / 1e9)
+}
+
+/// From the piece of the windows with the least mean TTFT to the one after it with the most, all trials together; `None`
+/// where some part kept no slices or nothing was answered.
+pub(super) fn growth(trials: &[&Trial], stretch: Duration) -> Option<Pressure> {
+    let all: Vec<&Series> = trials.iter().map(|trial| trial.series.as_ref()).collect::<Option<_>>()?;
+    let sum = merged(&all)?;
+    let sending = sum.buckets.iter().rposition(|bucket| bucket.offered > 0)?;
+    let pieces: Vec<(usize, Bucket)> = pieces(&sum.buckets[..=sending]).collect();
+    let ttft = |(_, piece): &(usize, Bucket)| piece.ttft_sum_ns as f64 / piece.intended_ok as f64;
+    let answered = |at: &usize| pieces[*at].1.intended_ok > 0;
+    let of = |at: usize| ttft(&pieces[at]);
+    let most = (0..pieces.len()).filter(answered).max_by(|a, b| of(*a).total_cmp(&of(*b)))?;
+    let least = (0..=most).filter(answered).min_by(|a, b| of(*a).total_cmp(&of(*b)))?;
+    let width = sum.width.as_nanos() as f64 * trials.len() as f64;
+    let flight = |at: usize| pieces[at].1.in_flight_ns as f64 / (pieces[at].0 as f64 * width);
+    let arrived: u64 = pieces[least..most].iter().map(|(_, piece)| piece.offered).sum();
+    Some(Pressure {
+        least: Duration::from_nanos(of(least) as u64),
+        most: Duration::from_nanos(of(most) as u64),
+        backlog: Some((flight(most) - flight(least), arrived / trials.len() as u64)),
+        stretch,
+    })
 }
 
 /// Slices in pieces of equal length, each with how many slices it has; what is left over at the end is left out.

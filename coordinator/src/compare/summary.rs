@@ -63,12 +63,12 @@ pub struct Views {
     pub goodput_per_second: Option<f64>,
     /// Requests of an open loop sent within its window ÷ offered.
     pub achieved: Option<f64>,
-    /// From the start until the first request was done, seconds.
-    pub first_completion: f64,
-    /// From the start until the last request was done, seconds.
-    pub last_completion: f64,
-    /// Share of queue waiting in the mean service time; the rest is inference.
-    pub queue_share: f64,
+    /// From the start until the first request was done, seconds; `None` where nothing was.
+    pub first_completion: Option<f64>,
+    /// From the start until the last request was done, seconds; likewise.
+    pub last_completion: Option<f64>,
+    /// Share of queue waiting in the mean service time, the rest is inference; likewise.
+    pub queue_share: Option<f64>,
     /// Processor time of the workers, seconds.
     pub cpu_seconds: f64,
     /// Processor time ÷ (window × engine threads): 1 is every engine thread busy all the time.
@@ -161,15 +161,13 @@ fn views(trials: &[&Trial]) -> Views {
         requests_per_second: over(&|t| t.requests_per_second().unwrap_or(0.0)),
         goodput_per_second: some(&|t| t.goodput_per_second()),
         achieved: some(&|t| t.achieved()),
-        first_completion: over(&|t| {
-            let firsts = t.parts.iter().filter(|p| p.outcomes.ok > 0).map(|p| p.window.first_completion);
-            firsts.min().unwrap_or_default().as_secs_f64()
+        first_completion: known(trials, &|t| {
+            Some(answered(t).map(|p| p.window.first_completion).min()?.as_secs_f64())
         }),
-        last_completion: over(&|t| {
-            let lasts = t.parts.iter().map(|p| p.window.last_completion);
-            lasts.max().unwrap_or_default().as_secs_f64()
+        last_completion: known(trials, &|t| {
+            Some(answered(t).map(|p| p.window.last_completion).max()?.as_secs_f64())
         }),
-        queue_share: over(&queue_share),
+        queue_share: known(trials, &queue_share),
         cpu_seconds: over(&cpu_seconds),
         parallel_efficiency: over(&|t| {
             let threads: u32 = t.parts.iter().map(|part| part.engine.threads.max(1)).sum();
@@ -209,11 +207,16 @@ fn cpu_seconds(trial: &Trial) -> f64 {
     trial.parts.iter().map(|part| (part.usage.cpu_user + part.usage.cpu_system).as_secs_f64()).sum()
 }
 
+/// Parts that have answers: of the others nothing was ever complete.
+fn answered(trial: &Trial) -> impl Iterator<Item = &Kept> {
+    trial.parts.iter().filter(|part| part.outcomes.ok > 0)
+}
+
 /// Mean queue ÷ mean service: how much of what a request waited for was not work on it.
-fn queue_share(trial: &Trial) -> f64 {
+fn queue_share(trial: &Trial) -> Option<f64> {
     let sum = |metric| trial.histograms.get(metric).exact().sum as f64;
     let service = sum(Metric::Service);
-    if service > 0.0 { sum(Metric::Queue) / service } else { 0.0 }
+    (service > 0.0).then(|| sum(Metric::Queue) / service)
 }
 
 fn cold(trials: &[&Trial]) -> Vec<Cold> {

@@ -114,8 +114,9 @@ impl Trial {
     }
 }
 
+/// A count of zero is a rate of zero; a window of no length has none.
 pub(super) fn rate(count: u64, wall: Duration) -> Option<f64> {
-    (count > 0 && !wall.is_zero()).then(|| count as f64 / wall.as_secs_f64())
+    (!wall.is_zero()).then(|| count as f64 / wall.as_secs_f64())
 }
 
 impl Round {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use contract::metric::Metric;
 use contract::part::{Outcome, Part, RequestRecord};
 
+use super::slices;
 use super::trials::Trial;
 
 /// Pieces of a window.
@@ -81,7 +82,8 @@ fn pieces(
 pub(super) fn little(trials: &[&Trial]) -> Option<(f64, f64, f64)> {
     let (mut flight, mut wall, mut ok, mut residence, mut count) = (0.0, 0.0, 0_u64, 0.0, 0_u64);
     for trial in trials {
-        flight += trial.inside.as_ref()?.in_flight;
+        let inside = trial.inside.as_ref().map(|inside| inside.in_flight);
+        flight += inside.or_else(|| slices::in_flight(trial))?;
         wall += trial.wall.as_secs_f64();
         ok += trial.outcomes.ok;
         let service = trial.histograms.get(Metric::Service).exact();

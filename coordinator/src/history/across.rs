@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contract::id::{Arm, RunId};
-use stats::compare::{RunMean, RunsDecision, Settings, Unpaired, Verdict, decide_runs, holm, unpaired};
+use stats::compare::{
+    RunMean, RunsDecision, RunsQuestion, Scale, Settings, Unpaired, Verdict, decide_runs, holm,
+    unpaired_within_reach,
+};
 use stats::validity::Validity;
 
 use super::conditions::Conditions;
@@ -21,12 +24,23 @@ pub struct Sketch {
     pub run: RunId,
     validity: Validity,
     conditions: Conditions,
-    /// By scenario, variant and measure: the mean over rounds.
-    means: BTreeMap<(String, String, String), RunMean>,
+    /// By scenario, variant and measure: what it showed.
+    means: BTreeMap<(String, String, String), Shown>,
     tolerances: BTreeMap<(String, String), f64>,
     primary: String,
     /// Every scenario and variant that was run, layouts apart.
     measured: BTreeSet<(String, String)>,
+}
+
+/// What one variant showed in one run, one figure a round: the scale of the comparison is not known before all runs are.
+#[derive(Clone, Copy, Debug)]
+struct Shown {
+    /// Mean of the logarithmic costs; `None` where some value is zero.
+    log: Option<RunMean>,
+    /// Mean of the values themselves.
+    plain: RunMean,
+    /// The greatest of them.
+    most: f64,
 }
 
 /// New runs against old ones.
@@ -59,7 +73,9 @@ pub struct AcrossLine {
     pub primary: bool,
     /// The share by which it may differ without mattering.
     pub tolerance: f64,
-    /// Geometric means, old and new, in the measure's unit.
+    /// The scale of the differences: logarithmic, unless some run has zero in some round.
+    pub scale: Scale,
+    /// Means, old and new, in the measure's unit: geometric ones on the logarithmic scale.
     pub values: (f64, f64),
     /// What each run comes down to, old and new, in the order of [`Across::old`] and [`Across::new`].
     pub means: (Vec<RunMean>, Vec<RunMean>),
@@ -79,6 +95,7 @@ struct Draft {
     measure: Measure,
     primary: bool,
     tolerance: f64,
+    scale: Scale,
     means: (Vec<RunMean>, Vec<RunMean>),
     estimate: Unpaired,
 }
@@ -120,14 +137,14 @@ impl Sketch {
             for metric in cell.metrics.iter().filter(|metric| !metric.is_hidden()) {
                 let measure = metric.measure.name();
                 sketch.tolerances.insert((cell.scenario.clone(), measure.clone()), metric.within());
-                let mut put = |variant: &str, mean: Option<RunMean>| {
+                let mut put = |variant: &str, shown: Option<Shown>| {
                     let key = (cell.scenario.clone(), variant.to_owned(), measure.clone());
-                    mean.map(|mean| sketch.means.entry(key).or_insert(mean));
+                    shown.map(|shown| sketch.means.entry(key).or_insert(shown));
                 };
                 // Of an A/A run both arms are the baseline.
-                put(&cell.baseline, mean(metric, |arm| arm.is_baseline() || other.is_none()));
+                put(&cell.baseline, shown(metric, |arm| arm.is_baseline() || other.is_none()));
                 if let Some(candidate) = candidate {
-                    put(candidate, mean(metric, |arm| !arm.is_baseline()));
+                    put(candidate, shown(metric, |arm| !arm.is_baseline()));
                 }
             }
         }
@@ -135,22 +152,32 @@ impl Sketch {
     }
 }
 
-/// Mean and its variance over rounds; within a round the arms of one build are averaged.
-fn mean(metric: &MetricComparison, of: impl Fn(Arm) -> bool) -> Option<RunMean> {
-    let costs: Vec<f64> = metric
-        .rounds
-        .iter()
-        .filter_map(|round| {
-            let values = round.values.iter().filter(|(arm, ..)| of(*arm));
-            let costs: Option<Vec<f64>> = values.map(|(.., value)| metric.measure.cost(*value)).collect();
-            let costs = costs.filter(|costs| !costs.is_empty())?;
-            Some(costs.iter().sum::<f64>() / costs.len() as f64)
-        })
-        .collect();
-    let n = costs.len() as f64;
-    let mean = costs.iter().sum::<f64>() / n;
-    let squares: f64 = costs.iter().map(|cost| (cost - mean).powi(2)).sum();
-    (costs.len() > 1).then(|| RunMean { mean, variance: squares / (n - 1.0) / n, rounds: costs.len() })
+/// What a variant showed over its rounds; within a round the arms of one build are averaged.
+fn shown(metric: &MetricComparison, of: impl Fn(Arm) -> bool) -> Option<Shown> {
+    let rounds = || metric.rounds.iter().map(|round| round.values.iter().filter(|(arm, ..)| of(*arm)));
+    let plain: Vec<f64> = rounds().filter_map(|values| mean(values.map(|(.., value)| *value))).collect();
+    let most = plain.iter().copied().fold(0.0, f64::max);
+    let zero = rounds().flatten().any(|(.., value)| *value == 0.0);
+    let log = rounds().filter_map(|values| {
+        let costs: Option<Vec<f64>> =
+            values.map(|(.., value)| metric.measure.cost(Scale::Log, *value)).collect();
+        mean(costs?.into_iter())
+    });
+    let log = if zero { None } else { run_mean(&log.collect::<Vec<_>>()) };
+    Some(Shown { log, plain: run_mean(&plain)?, most })
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, count) = values.fold((0.0, 0_u32), |(sum, count), value| (sum + value, count + 1));
+    (count > 0).then(|| sum / f64::from(count))
+}
+
+/// Mean and its variance over rounds.
+fn run_mean(rounds: &[f64]) -> Option<RunMean> {
+    let n = rounds.len() as f64;
+    let mean = mean(rounds.iter().copied())?;
+    let squares: f64 = rounds.iter().map(|value| (value - mean).powi(2)).sum();
+    (rounds.len() > 1).then(|| RunMean { mean, variance: squares / (n - 1.0) / n, rounds: rounds.len() })
 }
 
 /// Compares new runs with old ones, each group oldest first.
@@ -215,22 +242,46 @@ fn worst<'a>(all: impl Iterator<Item = &'a Validity>) -> Validity {
 }
 
 fn draft(old: &[Sketch], new: &[Sketch], newest: &Sketch, key: &(String, String, String)) -> Option<Draft> {
-    let of = |group: &[Sketch]| -> Option<Vec<RunMean>> {
+    let of = |group: &[Sketch]| -> Option<Vec<Shown>> {
         group.iter().map(|sketch| sketch.means.get(key).copied()).collect()
     };
     let (scenario, variant, name) = key;
     let measure = Measure::ALL.into_iter().find(|measure| measure.name() == *name)?;
     let tolerance = *newest.tolerances.get(&(scenario.clone(), name.clone()))?;
-    let means = (of(old)?, of(new)?);
+    let (scale, means, reach) = scaled(measure, &of(old)?, &of(new)?)?;
     Some(Draft {
         scenario: scenario.clone(),
         variant: variant.clone(),
         measure,
         primary: *name == newest.primary,
         tolerance,
-        estimate: unpaired(&means.0, &means.1, &Settings::default())?,
+        scale,
+        estimate: unpaired_within_reach(&means.0, &means.1, reach, &Settings::default())?,
         means,
     })
+}
+
+/// All runs on one scale: logarithmic where no round of any of them has zero.
+fn scaled(
+    measure: Measure,
+    old: &[Shown],
+    new: &[Shown],
+) -> Option<(Scale, (Vec<RunMean>, Vec<RunMean>), f64)> {
+    let logs = |side: &[Shown]| side.iter().map(|shown| shown.log).collect::<Option<Vec<_>>>();
+    if let (Some(old), Some(new)) = (logs(old), logs(new)) {
+        return Some((Scale::Log, (old, new), 0.0));
+    }
+    let plain = |side: &[Shown]| side.iter().map(|shown| shown.plain.mean).collect::<Vec<_>>();
+    let scale = Scale::linear(&plain(old), &plain(new));
+    let unit = if let Scale::Linear { unit, .. } = scale { unit } else { 1.0 };
+    let one = |shown: &Shown| {
+        let RunMean { mean, variance, rounds } = shown.plain;
+        Some(RunMean { mean: measure.cost(scale, mean)?, variance: variance / (unit * unit), rounds })
+    };
+    let side = |side: &[Shown]| side.iter().map(one).collect::<Option<Vec<_>>>();
+    let most = old.iter().chain(new).map(|shown| shown.most).fold(0.0, f64::max);
+    let reach = scale.reach(measure.cost(scale, most).into_iter());
+    Some((scale, (side(old)?, side(new)?), reach))
 }
 
 /// Holm over the primary measures of all, and over the others of each scenario and variant; a single question needs no
@@ -257,12 +308,14 @@ impl Draft {
     }
 
     fn decided(self, adjusted_p: Option<f64>, validity: &Validity) -> AcrossLine {
-        let Self { scenario, variant, measure, primary, tolerance, means, estimate } = self;
+        let Self { scenario, variant, measure, primary, tolerance, scale, means, estimate } = self;
         let value = |runs: &[RunMean]| {
             let mean = runs.iter().map(|run| run.mean).sum::<f64>() / runs.len() as f64;
-            measure.value_of(mean)
+            measure.value_of(scale, mean)
         };
-        let decision = decide_runs(&estimate, validity, tolerance.ln_1p(), adjusted_p, &Settings::default());
+        let settings = Settings::default();
+        let question = RunsQuestion { validity, tolerance, scale, adjusted_p, settings };
+        let decision = decide_runs(&estimate, &question);
         let values = (value(&means.0), value(&means.1));
         AcrossLine {
             scenario,
@@ -270,12 +323,21 @@ impl Draft {
             measure,
             primary,
             tolerance,
+            scale,
             values,
             means,
             estimate,
             adjusted_p,
             decision,
         }
+    }
+}
+
+impl AcrossLine {
+    /// A difference of costs as a share, without a side.
+    #[must_use]
+    pub fn share(&self, delta: f64) -> f64 {
+        self.scale.share(delta)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use contract::run::RunHeader;
 use serde::{Deserialize, Serialize};
-use stats::compare::Verdict;
+use stats::compare::{Settings, Verdict};
 
 use super::{class, series};
 use crate::compare::{Cell, Findings, MetricComparison, Outcome};
@@ -13,7 +13,7 @@ use crate::layout::Layout;
 use crate::plan::Plan;
 
 /// By scenario, variant and measure.
-type Values = BTreeMap<String, BTreeMap<String, BTreeMap<String, f64>>>;
+pub(super) type Values = BTreeMap<String, BTreeMap<String, BTreeMap<String, f64>>>;
 
 /// One run in its history.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -33,8 +33,12 @@ pub struct Digest {
     pub baseline: String,
     /// Name of the primary measure.
     pub primary: String,
-    /// ln of the geometric mean over rounds, in the measure's own unit.
+    /// ln of the geometric mean over rounds, in the measure's own unit. A rate with zero in some round has none.
     pub values: Values,
+    /// The mean over rounds of every rate, rounds of zero among them. `None` in digests of before it was kept, whose
+    /// geometric means left out rounds of zero without a word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rates: Option<Values>,
     /// Of an A/A run: what each comparison found, by scenario and measure.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub effects: BTreeMap<String, BTreeMap<String, Effect>>,
@@ -84,14 +88,16 @@ impl Digest {
     pub fn of(findings: &Findings) -> Self {
         let header = &findings.record.header;
         let a_a = header.labels.iter().any(|label| label == Findings::A_A);
-        let mut values = Values::new();
-        findings.all_cells().for_each(|cell| add(&mut values, cell));
+        let (mut values, mut rates) = (Values::new(), Values::new());
+        findings.all_cells().for_each(|cell| add(&mut values, cell, geometric));
+        findings.all_cells().for_each(|cell| add(&mut rates, cell, plain));
         let effects =
             findings.cells.iter().filter(|_| a_a).map(|cell| (cell.scenario.clone(), effects(cell)));
         let digest = Self {
             baseline: header.variants.first().map_or_else(String::new, |variant| variant.sha256.to_string()),
             primary: findings.plan.primary.name().to_owned(),
             values,
+            rates: Some(rates),
             effects: effects.collect(),
             ..Self::default()
         };
@@ -108,30 +114,52 @@ impl Digest {
 
 /// The baseline of several candidates was measured beside each of them; the first stands for it. Layouts are controls of
 /// their run and have no history.
-fn add(values: &mut Values, cell: &Cell) {
+fn add(values: &mut Values, cell: &Cell, of: fn(&MetricComparison, bool) -> Option<f64>) {
     let here = values.entry(cell.scenario.clone()).or_default();
     for metric in cell.metrics.iter().filter(|metric| !metric.is_hidden()) {
         let name = metric.measure.name();
         let mut put = |variant: &str, value: Option<f64>| {
             if let Some(value) = value {
-                here.entry(variant.to_owned()).or_default().entry(name.clone()).or_insert(value.ln());
+                here.entry(variant.to_owned()).or_default().entry(name.clone()).or_insert(value);
             }
         };
-        put(&cell.baseline, metric.typical(|arm| arm.is_baseline()));
+        put(&cell.baseline, of(metric, true));
         let candidate = cell.candidate.as_ref().filter(|name| **name != cell.baseline);
         let candidate = candidate.filter(|name| Layout::named(name).is_none());
         if let Some(candidate) = candidate {
-            put(candidate, metric.typical(|arm| !arm.is_baseline()));
+            put(candidate, of(metric, false));
         }
     }
+}
+
+/// ln of the geometric mean; none where some round has zero.
+fn geometric(metric: &MetricComparison, baseline: bool) -> Option<f64> {
+    let values = metric.rounds.iter().flat_map(|round| &round.values);
+    let values: Vec<f64> =
+        values.filter(|(arm, ..)| arm.is_baseline() == baseline).map(|(.., value)| *value).collect();
+    let positive = !values.is_empty() && values.iter().all(|value| *value > 0.0);
+    positive.then(|| values.iter().map(|value| value.ln()).sum::<f64>() / values.len() as f64)
+}
+
+/// The mean of a rate.
+fn plain(metric: &MetricComparison, baseline: bool) -> Option<f64> {
+    let values = metric.rounds.iter().flat_map(|round| &round.values).filter(|_| metric.measure.is_rate());
+    let values: Vec<f64> =
+        values.filter(|(arm, ..)| arm.is_baseline() == baseline).map(|(.., value)| *value).collect();
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
 fn effects(cell: &Cell) -> BTreeMap<String, Effect> {
     let effect = |metric: &MetricComparison| {
         let Outcome::Compared { comparison, decision, .. } = &metric.outcome else { return None };
-        let (delta, ci) = (comparison.effect.delta, comparison.effect.ci);
+        // Chance is counted at 5 %, whatever level a planned look left to the answer.
+        let ci = comparison.effect.interval_at(Settings::default().alpha);
         let found = matches!(decision.verdict, Verdict::Slower | Verdict::Faster);
-        Some((metric.measure.name(), Effect { delta, low: ci.low, high: ci.high, found }))
+        // A share as the log ratio of the same size, whose floor is that share.
+        let ratio = |delta: f64| metric.share(delta.abs()).ln_1p().copysign(delta);
+        let effect = &comparison.effect;
+        let (delta, low, high) = (ratio(effect.delta), ratio(ci.low), ratio(ci.high));
+        Some((metric.measure.name(), Effect { delta, low, high, found }))
     };
     cell.metrics.iter().filter_map(effect).collect()
 }

@@ -8,6 +8,7 @@ use stats::compare::Interval;
 use stats::drift::{ChangeSettings, change_points, step_interval};
 
 use super::Digest;
+use super::digest::Values;
 use crate::compare::Measure;
 use crate::store::RunSummary;
 
@@ -57,6 +58,10 @@ pub struct Line {
     pub variant: String,
     /// What is shown.
     pub measure: Measure,
+    /// Some run has zero in some round, of which there is no ratio: means and steps are of the values themselves.
+    pub linear: bool,
+    /// Runs of before rounds of zero were counted, whose means may have left some out.
+    pub may_lack_zeros: usize,
     /// Oldest first.
     pub points: Vec<Point>,
     /// In order.
@@ -68,8 +73,8 @@ pub struct Line {
 pub struct Point {
     /// Which.
     pub run: RunId,
-    /// ln of the value in the measure's unit.
-    pub ln: f64,
+    /// The value in the measure's unit: a geometric mean over rounds, or where a run of the line has zero a plain one.
+    pub value: f64,
     /// Why a new level was expected to begin here; empty where none was.
     pub expected: String,
     /// Kernel, microcode, governor.
@@ -83,8 +88,8 @@ pub struct Step {
     pub at: usize,
     /// Median before and after, in the measure's unit.
     pub medians: (f64, f64),
-    /// Difference of the means of ln; 0.05 is 5 % more.
-    pub change: f64,
+    /// The change as a share: 0.05 is 5 % more. `None` where it was zero before, of which nothing is a share.
+    pub change: Option<f64>,
     /// Its 95 % interval; `None` with fewer than three points.
     pub interval: Option<Interval>,
     /// p of the step; `None` where it was expected.
@@ -190,7 +195,7 @@ fn lines(members: &[(&RunSummary, &Digest)], query: &Query, primary: &str) -> Re
     };
     let mut keys = BTreeSet::new();
     for (_, digest) in members {
-        for (scenario, variants) in &digest.values {
+        for (scenario, variants) in digest.values.iter().chain(digest.rates.iter().flatten()) {
             keys.extend(variants.keys().map(|variant| (scenario.clone(), variant.clone())));
         }
     }
@@ -203,43 +208,71 @@ fn lines(members: &[(&RunSummary, &Digest)], query: &Query, primary: &str) -> Re
         keys.retain(|(_, key)| key == variant);
     }
     let line = |(scenario, variant): (String, String)| {
-        let points = points(members, &scenario, &variant, wanted);
-        let steps = steps(&points);
-        Line { scenario, variant, measure, points, steps }
+        let Series { points, linear, may_lack_zeros } = series(members, (&scenario, &variant), measure);
+        let steps = steps(&points, linear);
+        Line { scenario, variant, measure, linear, may_lack_zeros, points, steps }
     };
     Ok(keys.into_iter().map(line).filter(|line| !line.points.is_empty()).collect())
 }
 
-fn points(members: &[(&RunSummary, &Digest)], scenario: &str, variant: &str, measure: &str) -> Vec<Point> {
-    let point = |(run, digest): &(&RunSummary, &Digest)| {
-        let ln = *digest.values.get(scenario)?.get(variant)?.get(measure)?;
-        let (expected, ground) = (run.expected.clone(), digest.ground.clone());
-        Some(Point { run: run.run, ln, expected, ground })
+/// The points of a line, and what their values are.
+struct Series {
+    points: Vec<Point>,
+    linear: bool,
+    may_lack_zeros: usize,
+}
+
+fn series(members: &[(&RunSummary, &Digest)], (scenario, variant): (&str, &str), measure: Measure) -> Series {
+    let name = measure.name();
+    let of = |values: &Values| values.get(scenario)?.get(variant)?.get(&name).copied();
+    let plain = |digest: &Digest| digest.rates.as_ref().and_then(|rates| of(rates));
+    let linear = members.iter().any(|(_, digest)| plain(digest).is_some() && of(&digest.values).is_none());
+    let value = |digest: &Digest| {
+        let geometric = || of(&digest.values).map(f64::exp);
+        if linear { plain(digest).or_else(geometric) } else { geometric() }
     };
-    members.iter().filter_map(point).collect()
+    let old = |digest: &Digest| measure == Measure::GoodputPerSecond && digest.rates.is_none();
+    let (mut points, mut may_lack_zeros) = (Vec::new(), 0);
+    for (run, digest) in members {
+        let Some(value) = value(digest) else { continue };
+        may_lack_zeros += usize::from(old(digest));
+        let (expected, ground) = (run.expected.clone(), digest.ground.clone());
+        points.push(Point { run: run.run, value, expected, ground });
+    }
+    Series { points, linear, may_lack_zeros }
 }
 
 /// Where people expected a new level, and within what lies between, where one was found.
-fn steps(points: &[Point]) -> Vec<Step> {
-    let lns: Vec<f64> = points.iter().map(|point| point.ln).collect();
+fn steps(points: &[Point], linear: bool) -> Vec<Step> {
+    let scaled = |point: &Point| if linear { point.value } else { point.value.ln() };
+    let costs: Vec<f64> = points.iter().map(scaled).collect();
     let expected: Vec<usize> = (1..points.len()).filter(|at| !points[*at].expected.is_empty()).collect();
     let starts: Vec<usize> = std::iter::once(0).chain(expected.iter().copied()).collect();
     let mut found: Vec<(usize, Option<f64>)> = expected.iter().map(|at| (*at, None)).collect();
     for (k, start) in starts.iter().enumerate() {
-        let end = starts.get(k + 1).copied().unwrap_or(lns.len());
-        let changes = change_points(&lns[*start..end], &ChangeSettings::default());
+        let end = starts.get(k + 1).copied().unwrap_or(costs.len());
+        let changes = change_points(&costs[*start..end], &ChangeSettings::default());
         found.extend(changes.iter().map(|change| (start + change.index, Some(change.p))));
     }
     found.sort_by_key(|(at, _)| *at);
     let edge = |k: Option<usize>, none: usize| k.and_then(|k| found.get(k)).map_or(none, |(at, _)| *at);
     let step = |(k, (at, p)): (usize, &(usize, Option<f64>))| {
-        let before = &lns[edge(k.checked_sub(1), 0)..*at];
-        let after = &lns[*at..edge(Some(k + 1), lns.len())];
+        let before = &costs[edge(k.checked_sub(1), 0)..*at];
+        let after = &costs[*at..edge(Some(k + 1), costs.len())];
+        let level = mean(before);
+        // A share of the level before, or what a difference of logarithms stands for.
+        let share = |difference: f64| match linear {
+            false => Some(difference.exp_m1()),
+            true => (level > 0.0).then(|| difference / level),
+        };
+        let interval = step_interval(before, after, ALPHA);
+        let shares = |i: Interval| Some(Interval { low: share(i.low)?, high: share(i.high)? });
+        let value = |cost: f64| if linear { cost } else { cost.exp() };
         Step {
             at: *at,
-            medians: (median(before).exp(), median(after).exp()),
-            change: mean(after) - mean(before),
-            interval: step_interval(before, after, ALPHA),
+            medians: (value(median(before)), value(median(after))),
+            change: share(mean(after) - level),
+            interval: interval.and_then(shares),
             p: *p,
             expected: if p.is_none() { points[*at].expected.clone() } else { String::new() },
             ground: changed(&points[*at - 1].ground, &points[*at].ground),
@@ -270,10 +303,10 @@ mod tests {
 
     fn point(at: u64, ln: f64, expected: &str) -> Point {
         let ground = vec![if at < 10 { "kernel 1" } else { "kernel 2" }.to_owned()];
-        Point { run: RunId::new(at, [0; 10]), ln, expected: expected.into(), ground }
+        Point { run: RunId::new(at, [0; 10]), value: ln.exp(), expected: expected.into(), ground }
     }
 
-    fn series(expected_at: Option<u64>) -> Vec<Point> {
+    fn stepped(expected_at: Option<u64>) -> Vec<Point> {
         let noise = |at: u64| 0.001 * (at * 7 % 5) as f64;
         let level = |at: u64| if at < 10 { 1.0 } else { 1.05 };
         let said = |at| if Some(at) == expected_at { "new kernels" } else { "" };
@@ -282,27 +315,41 @@ mod tests {
 
     #[test]
     fn a_step_is_found_with_its_size_and_what_else_changed() {
-        let [step] = &steps(&series(None))[..] else { panic!("one step") };
+        let [step] = &steps(&stepped(None), false)[..] else { panic!("one step") };
         assert_eq!((step.at, step.expected.as_str()), (10, ""));
-        assert!((step.change - 0.05).abs() < 1e-9, "{}", step.change);
-        assert!(step.interval.is_some_and(|interval| interval.contains(0.05) && interval.low > 0.04));
+        let share = 0.05_f64.exp_m1();
+        assert!(step.change.is_some_and(|change| (change - share).abs() < 1e-9), "{:?}", step.change);
+        assert!(step.interval.is_some_and(|interval| interval.contains(share) && interval.low > 0.04));
         assert!(step.p.is_some_and(|p| p < 1e-6));
         assert_eq!(step.ground, ["kernel 2"]);
     }
 
     #[test]
     fn an_expected_step_is_not_found_again_and_a_wrongly_expected_one_shows_none() {
-        let [step] = &steps(&series(Some(10)))[..] else { panic!("one step") };
+        let [step] = &steps(&stepped(Some(10)), false)[..] else { panic!("one step") };
         assert_eq!((step.at, step.expected.as_str(), step.p), (10, "new kernels", None));
-        let both = steps(&series(Some(5)));
+        let both = steps(&stepped(Some(5)), false);
         assert_eq!(both.iter().map(|step| step.at).collect::<Vec<_>>(), [5, 10]);
         assert!(both[0].interval.is_some_and(|interval| interval.contains(0.0)));
     }
 
     #[test]
     fn a_flat_series_has_no_step() {
-        let flat: Vec<Point> = series(None).into_iter().take(10).collect();
-        assert_eq!(steps(&flat), []);
-        assert_eq!(steps(&flat[..1]), []);
+        let flat: Vec<Point> = stepped(None).into_iter().take(10).collect();
+        assert_eq!(steps(&flat, false), []);
+        assert_eq!(steps(&flat[..1], false), []);
+    }
+
+    /// A rate that falls to nothing has no logarithm and is a step all the same; back from nothing nothing is a share.
+    #[test]
+    fn a_fall_to_zero_is_a_step() {
+        let level = |at: u64| if at < 5 { 20.0 + 0.1 * (at % 3) as f64 } else { 0.0 };
+        let fall: Vec<Point> = (0..10).map(|at| Point { value: level(at), ..point(at, 0.0, "") }).collect();
+        let [step] = &steps(&fall, true)[..] else { panic!("one step") };
+        assert_eq!((step.at, step.medians.1, step.change), (5, 0.0, Some(-1.0)));
+        let rise: Vec<Point> =
+            (0..10).map(|at| Point { value: level(9 - at), ..point(at, 0.0, "") }).collect();
+        let [step] = &steps(&rise, true)[..] else { panic!("one step") };
+        assert_eq!((step.at, step.medians.0, step.change, step.interval), (5, 0.0, None, None));
     }
 }

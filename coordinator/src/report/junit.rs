@@ -10,7 +10,8 @@ use stats::validity::{Validity, alike};
 
 use super::Form;
 use super::human::words::{
-    NBSP, Unit, change, change_of, count, interval, interval_of, layout, percent, plain_level, tolerance,
+    NBSP, Unit, change, change_of, count, interval, interval_of, layout, percent, plain_level, share_of,
+    tolerance,
 };
 use super::human::{across_outlook, doubts, headline, outlook};
 use crate::compare::{Cell, Findings, MetricComparison, Outcome};
@@ -69,16 +70,16 @@ fn across_case(line: &AcrossLine) -> Case {
     let message = format!(
         "{}: {} (95 % interval {}), tolerance ±{}, could have seen {}, {} against {}{open}",
         verdict.name(),
-        change_of(line.measure, found.delta, Unit::Said),
-        interval_of(line.measure, &found.ci, Unit::Said),
+        change_of((line.measure, line.scale), found.delta, Unit::Said),
+        interval_of((line.measure, line.scale), &found.ci, Unit::Said),
         tolerance(line.tolerance),
-        percent(found.mde.exp_m1()),
+        percent(line.share(found.mde)),
         count(found.runs.1 as u64, "run"),
         found.runs.0
     );
-    let steps = line.decision.path.iter().map(|(row, applies)| stepped(*applies, row));
+    let steps = line.decision.path.iter().map(|step| stepped(step.applies, step));
     let ending = Ending::of(verdict, message, steps.collect::<Vec<_>>().join("\n"));
-    Case { name: line.measure.name(), ending, beside: None }
+    Case { name: line.measure.name(), ending, beside: share_of(line.measure, line.scale) }
 }
 
 fn document(name: &str, suites: &[Suite]) -> String {
@@ -134,7 +135,7 @@ fn case(cell: &Cell, metric: &MetricComparison) -> Case {
                 change(metric, effect.delta, Unit::Said),
                 interval(metric, &effect.ci, Unit::Said),
                 tolerance(metric.within()),
-                percent(effect.mde.exp_m1()),
+                percent(metric.share(effect.mde)),
                 count(effect.rounds as u64, "round")
             );
             let open = (decision.verdict == Verdict::Undecided).then(|| outlook(comparison, decision));
@@ -153,11 +154,17 @@ fn case(cell: &Cell, metric: &MetricComparison) -> Case {
         },
         Outcome::Missing { reason } => Ending::Skipped { message: format!("nothing to compare: {reason}") },
     };
-    Case { name: metric.measure.name(), ending, beside: metric.layout.as_ref().and_then(layout) }
+    let said = metric.layout.as_ref().and_then(layout).into_iter();
+    let said: Vec<String> = said.chain(share_of(metric.measure, metric.scale)).collect();
+    Case {
+        name: metric.measure.name(),
+        ending,
+        beside: Some(said.join("\n")).filter(|said| !said.is_empty()),
+    }
 }
 
 fn ended(message: String, decision: &Decision) -> Ending {
-    let steps = decision.path.iter().map(|step| stepped(step.applies, &step.row));
+    let steps = decision.path.iter().map(|step| stepped(step.applies, step));
     Ending::of(decision.verdict, message, steps.collect::<Vec<_>>().join("\n"))
 }
 

@@ -4,19 +4,19 @@
 use contract::id::RunId;
 use contract::identity::HostFacts;
 use contract::run::{RunState, VariantRecord};
-use stats::compare::{Estimate, Verdict};
+use stats::compare::{Estimate, Scale, Verdict};
 use stats::validity::{Alike, alike};
 
 use super::Form;
 use super::human::provenance::{before, frequency, model, topology};
 use super::human::words::{
     NBSP, NONE, Unit, change, change_of, count, date, interval, interval_of, layout_mark, look, percent,
-    plain_level, tolerance, value,
+    plain_level, share_of, tolerance, value,
 };
 use super::human::{
     across_headline, across_outlook, doubts, headline, labels, layouts, notes, outlook, worth_a_line,
 };
-use crate::compare::{Cell, Findings, LayoutControl, MetricComparison, Outcome};
+use crate::compare::{Cell, Findings, LayoutControl, Measure, MetricComparison, Outcome};
 use crate::history::{Across, AcrossLine};
 
 /// Keeps GitHub from reading a mention or a reference into a name.
@@ -64,6 +64,7 @@ fn across(across: &Across) -> String {
             count(across.old.len() as u64, "old run"),
         ));
         group.iter().map(across_row).for_each(|row| text.push_str(&row));
+        text.push_str(&share_notes(group.iter().map(|line| (line.measure, line.scale))));
     }
     let ids = |runs: &[RunId]| runs.iter().map(|run| format!("`{run}`")).collect::<Vec<_>>().join(", ");
     let runs = list(&[format!("new: {}", ids(&across.new)), format!("old: {}", ids(&across.old))]);
@@ -71,10 +72,19 @@ fn across(across: &Across) -> String {
     text.replace(NBSP, " ")
 }
 
+/// What changes are shares of, where some value is zero.
+fn share_notes(measures: impl Iterator<Item = (Measure, Scale)>) -> String {
+    let note = |(measure, scale): (Measure, Scale)| {
+        Some(plain(&format!("{}: {}", measure.label(), share_of(measure, scale)?)))
+    };
+    let notes: Vec<String> = measures.filter_map(note).collect();
+    if notes.is_empty() { String::new() } else { format!("\n{}", list(&notes)) }
+}
+
 fn across_row(line: &AcrossLine) -> String {
     let (label, found) = (line.measure.label(), &line.estimate);
     let label = if line.primary { format!("**{label}**") } else { label };
-    let between = found.between.map_or_else(|| "unknown".to_owned(), |sd| percent(sd.exp_m1()));
+    let between = found.between.map_or_else(|| "unknown".to_owned(), |sd| percent(line.share(sd)));
     let open = match line.decision.verdict {
         Verdict::Undecided => format!(" ({})", across_outlook(line)),
         _ => String::new(),
@@ -83,10 +93,10 @@ fn across_row(line: &AcrossLine) -> String {
         "| {label} | {} | {} | {} | {} | {between} | ±{} | {} | {}{open} |\n",
         value(line.measure, line.values.0),
         value(line.measure, line.values.1),
-        change_of(line.measure, found.delta, Unit::Said),
-        interval_of(line.measure, &found.ci, Unit::Said),
+        change_of((line.measure, line.scale), found.delta, Unit::Said),
+        interval_of((line.measure, line.scale), &found.ci, Unit::Said),
         tolerance(line.tolerance),
-        percent(found.mde.exp_m1()),
+        percent(line.share(found.mde)),
         line.decision.verdict.name(),
     )
 }
@@ -126,6 +136,8 @@ fn scenario(cell: &Cell) -> String {
         plain(&cell.scenario)
     );
     cell.metrics.iter().filter_map(row).for_each(|row| text.push_str(&row));
+    let shares = cell.metrics.iter().map(|metric| (metric.measure, metric.scale));
+    text.push_str(&share_notes(shares));
     text.push_str(&control(cell));
     text
 }
@@ -136,7 +148,12 @@ fn row(metric: &MetricComparison) -> Option<String> {
         if metric.primary { format!("**{}**", metric.measure.label()) } else { metric.measure.label() };
     let within = format!("±{}", tolerance(metric.within()));
     match &metric.outcome {
-        Outcome::Missing { .. } => None,
+        Outcome::Missing { .. } if !metric.is_measured() => None,
+        Outcome::Missing { reason } => {
+            let of = |baseline: bool| typical(metric, move |arm| arm.is_baseline() == baseline);
+            let (a, b, why) = (of(true), of(false), plain(reason));
+            Some(format!("| {label} | {a} | {b} | {NONE} | {NONE} | {within} | {NONE} | {why} |\n"))
+        }
         Outcome::Hidden { exceedances, .. } => Some(format!(
             "| {label} | {NONE} | {NONE} | {NONE} | {NONE} | {within} | {NONE} | hidden: {exceedances} requests lie beyond it |\n"
         )),
@@ -154,7 +171,7 @@ fn row(metric: &MetricComparison) -> Option<String> {
                 of(false),
                 change(metric, effect.delta, Unit::Said),
                 interval(metric, &effect.ci, Unit::Said),
-                percent(effect.mde.exp_m1()),
+                percent(metric.share(effect.mde)),
                 decision.verdict.name(),
                 layout_mark(metric)
             ))

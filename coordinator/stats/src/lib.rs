@@ -8,7 +8,7 @@
 //! | quantiles, means | [`summary::quantile`], [`summary::Summary`], [`summary::exceedances`] |
 //! | is the measurement to be believed | [`validity::check_trial`], [`validity::check_pairing`], [`validity::Assessment::of`] |
 //! | may a quantile be shown | [`validity::claim`] |
-//! | B against A | [`compare::cost_ln`] → [`compare::Block::new`] → [`compare::compare`] → [`compare::holm`] → [`compare::decide`] |
+//! | B against A | [`compare::Scale`] → [`compare::Block::new`] → [`compare::compare`] → [`compare::holm`] → [`compare::decide`] |
 //! | runs of different times | [`compare::unpaired`] |
 //! | what the placement of code alone does | [`compare::layout_spread`] |
 //! | noise of a host | [`compare::noise_floor`], [`compare::most_findings`] |
@@ -17,18 +17,20 @@
 //! | drift banner, first round | [`drift::mann_kendall`], [`drift::first_round_outlier`] |
 //! | movement inside a window, independent values in it | [`series::movement`], [`series::effective_size`] |
 //!
-//! Signs: every value enters as a cost, a logarithm in which more is worse, so δ > 0 is SLOWER always; rates
-//! are negated by [`compare::cost_ln`] and turned back by [`compare::change`].
+//! Signs: every value enters as a cost in which more is worse, so δ > 0 is SLOWER always; rates are negated by
+//! [`compare::Scale::cost`] and turned back by [`compare::Scale::change`]. Costs are logarithms, but where an arm has
+//! zero in some round.
 //!
 //! ```
-//! use stats::compare::{Block, Direction, Question, Role, Settings, Tolerance, Verdict, compare, cost_ln, decide};
+//! use stats::compare::{Block, Direction, Question, Role, Scale, Settings, Tolerance, Verdict, compare, decide};
 //! use stats::order::{ArmSet, Order};
 //! use stats::rng::Seed;
 //! use stats::validity::Assessment;
 //!
 //! let seed = Seed(7).child("burst-100");
 //! let orders = Order::balanced(ArmSet::Three, 10, seed.child("order"));
-//! let cost = |milliseconds| cost_ln(milliseconds, Direction::LowerIsBetter);
+//! let scale = Scale::Log;
+//! let cost = |milliseconds| scale.cost(milliseconds, Direction::LowerIsBetter);
 //! let blocks: Vec<Block> = orders
 //!     .iter()
 //!     .enumerate()
@@ -41,11 +43,11 @@
 //! let comparison = compare(&blocks, &settings, seed.child("exact"))?;
 //! let assessment = Assessment::of(vec![]);
 //! let tolerance = Tolerance { tau: 0.02, noise_floor: 0.0 };
-//! let question = Question { validity: &assessment.validity, planned: Some(10), tolerance, role: Role::Primary, settings };
+//! let question = Question { validity: &assessment.validity, planned: Some(10), tolerance, scale, role: Role::Primary, settings };
 //! let decision = decide(&comparison, &question);
 //! assert_eq!(decision.verdict, Verdict::Faster);
 //! for step in &decision.path {
-//!     let _line = format!("{} {}", step.applies, step.row);
+//!     let _line = format!("{} {}", step.applies, step);
 //! }
 //! # Ok::<(), stats::compare::CompareError>(())
 //! ```

@@ -1,7 +1,8 @@
 //! Every row of the decision table, reached and just missed.
 
 use stats::compare::{
-    Block, Comparison, Decision, Question, Role, Row, Seat, Settings, Tolerance, Verdict, compare, decide,
+    Block, Comparison, Decision, Question, Role, Row, Scale, Seat, Settings, Tolerance, Verdict, compare,
+    decide,
 };
 use stats::order::{Arm, ArmSet, Order};
 use stats::rng::Seed;
@@ -30,8 +31,14 @@ fn compared(blocks: &[Block]) -> Comparison {
 }
 
 fn decided(comparison: &Comparison, validity: &Validity, role: Role) -> Decision {
-    let question =
-        Question { validity, planned: None, tolerance: TWO_PERCENT, role, settings: Settings::default() };
+    let question = Question {
+        validity,
+        planned: None,
+        tolerance: TWO_PERCENT,
+        scale: Scale::Log,
+        role,
+        settings: Settings::default(),
+    };
     decide(comparison, &question)
 }
 
@@ -60,7 +67,7 @@ fn slower_faster_same_undecided() {
 #[test]
 fn same_looks_at_the_ninety_per_cent_interval() {
     let mut comparison = compared(&blocks(10, 0.0, 0.0, 0.01));
-    let tau = TWO_PERCENT.ln();
+    let tau = TWO_PERCENT.limit(Scale::Log);
     comparison.effect.ci.high = tau + 0.001;
     comparison.effect.tost.high = tau - 0.001;
     assert_eq!(decided(&comparison, &Validity::Valid, Role::Primary).verdict, Verdict::Same);
@@ -76,6 +83,7 @@ fn a_noise_floor_above_tau_widens_the_tolerance() {
         planned: None,
         validity: &Validity::Valid,
         tolerance: floor,
+        scale: Scale::Log,
         role: Role::Primary,
         settings: Settings::default(),
     };
@@ -139,9 +147,9 @@ fn holm_binds_secondary_metrics_only() {
 #[test]
 fn the_path_tells_how_the_answer_came_about() {
     let rows: Vec<String> =
-        primary(10, -0.05, 0.01).path.iter().map(|s| format!("{} {}", s.applies, s.row)).collect();
+        primary(10, -0.05, 0.01).path.iter().map(|s| format!("{} {}", s.applies, s)).collect();
     assert_eq!(rows.len(), 7, "{rows:#?}");
     assert!(rows[..5].iter().all(|r| r.starts_with("false")), "{rows:#?}");
-    assert!(rows[5].starts_with("true upper bound -"), "{rows:#?}");
-    assert!(rows[6].starts_with("false 10 rounds"), "{rows:#?}");
+    assert!(rows[5].starts_with("true the upper bound -"), "{rows:#?}");
+    assert!(rows[6].starts_with("false rounds are fewer than 6 (10)"), "{rows:#?}");
 }

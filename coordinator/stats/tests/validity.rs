@@ -6,8 +6,8 @@ use std::time::Duration;
 use stats::order::Arm;
 use stats::rng::Seed;
 use stats::validity::{
-    Assessment, CheckResult, CodeIdentity, PairingFacts, Reason, Severity, Shape, Thresholds, TrialFacts,
-    Validity, check_pairing, check_trial, checked_trial,
+    Assessment, CheckResult, CodeIdentity, PairingFacts, Pressure, Reason, Severity, Shape, Thresholds,
+    TrialFacts, Validity, check_pairing, check_trial, checked_trial,
 };
 
 fn sound() -> TrialFacts {
@@ -35,6 +35,7 @@ fn sound() -> TrialFacts {
         latency_windows: vec![ramp(0.0)],
         ttft_windows: vec![ramp(0.0)],
         in_flight_windows: vec![ramp(0.0)],
+        pressure: None,
     }
 }
 
@@ -98,13 +99,36 @@ const NOT_BURSTS: &[(&str, Change, Change)] = &[
     ("littles-law", |f| f.little = Some((5.0, 0.0, 0.0)), |f| f.little = None),
     ("not-stationary", |f| f.latency_windows = vec![ramp(0.10)], |f| f.latency_windows = vec![ramp(0.03)]),
     ("not-stationary", |f| f.latency_windows = vec![ramp(-0.10)], |f| f.latency_windows.clear()),
+    ("movement-unknown", |f| f.latency_windows = vec![loud(1.5)], |f| f.latency_windows = vec![loud(0.3)]),
 ];
 
 const OPEN_ONLY: &[(&str, Change, Change)] = &[
     ("not-achieved", |f| f.offered = Some((1000, 989)), |f| f.offered = Some((1000, 990))),
     ("over-saturated", |f| fall_behind(f, 1.0, 0.5), |f| fall_behind(f, 1.0, 0.0)),
     ("over-saturated", |f| fall_behind(f, 0.2, 2.0), |f| fall_behind(f, 0.0, 2.0)),
+    // Under a load that changes no trend is tested: what the wait came to is.
+    ("fell-behind", |f| waits(f, 25_000, Some((121.0, 1200))), |f| waits(f, 500, Some((121.0, 1200)))),
+    ("saturation-unknown", |f| waits(f, 25_000, Some((119.0, 1200))), |f| waits(f, 499, None)),
+    ("saturation-unknown", |f| waits(f, 25_000, None), |f| f.pressure = None),
 ];
+
+/// A wait for the first token that grew from a fifth of a second under a load that is the same for ten seconds.
+fn waits(facts: &mut TrialFacts, most_ms: u64, backlog: Option<(f64, u64)>) {
+    facts.in_flight_windows.clear();
+    facts.ttft_windows.clear();
+    facts.pressure = Some(Pressure {
+        least: Duration::from_millis(200),
+        most: Duration::from_millis(most_ms),
+        backlog,
+        stretch: Duration::from_secs(10),
+    });
+}
+
+/// Noise so loud that a rise by three quarters is not told from it.
+fn loud(change: f64) -> Vec<f64> {
+    let wave = |t: f64| 1.5 * (t / 4.0).sin();
+    (0..40).map(f64::from).map(|t| (1.0 + change).ln() * t / 39.0 + wave(t)).collect()
+}
 
 fn micros(n: u64) -> Option<Duration> {
     Some(Duration::from_micros(n))
@@ -229,5 +253,15 @@ fn every_reason_says_where_what_and_what_to_do() {
         assert!(finding.reason.advice().len() > 20 && finding.to_string().len() > 30, "{code}: {finding}");
         sentences.insert(finding.reason.to_string());
     }
-    assert_eq!(sentences.len(), 24, "{sentences:#?}");
+    assert_eq!(sentences.len(), 27, "{sentences:#?}");
+}
+
+/// A wait that is long without having grown is the engine's, and one that grew within bounds is the load's.
+#[test]
+fn a_long_wait_that_did_not_grow_passes() {
+    let facts = with(|f| waits(f, 600, Some((500.0, 1200))));
+    assert!(codes(&facts, Shape::Open).is_empty(), "three times over is the limit");
+    let checks = checked_trial(&facts, Shape::Open, &Thresholds::default());
+    let saturated = checks.iter().find(|c| c.check == "over-saturated").unwrap();
+    assert_eq!((saturated.result, saturated.figure.is_some()), (CheckResult::Passed, true));
 }

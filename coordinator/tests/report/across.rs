@@ -50,7 +50,7 @@ fn a_change_over_runs_is_said_in_words_and_laid_open() {
     says(&text, "run rounds value m SE of m");
     says(&text, "Holm p = ");
     says(&text, "no a measurement is INVALID (0 reasons)");
-    says(&text, "yes lower bound +7.");
+    says(&text, "yes the lower bound +7.");
     says(&text, "→ SLOWER");
     let wrong = found.explain("e2e-p5").unwrap_err().to_string();
     assert!(wrong.contains("did you mean `e2e-p50`?"), "{wrong}");

@@ -69,7 +69,7 @@ fn figures_of_the_document_are_those_of_the_findings() {
     assert_eq!(metric["rounds"].as_array().unwrap().len(), ROUNDS as usize);
     let path: Vec<&str> = metric["path"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     let applied: Vec<&&str> = path.iter().filter(|row| row.ends_with(": yes")).collect();
-    assert!(matches!(applied[..], [row] if row.starts_with("upper bound")), "{path:?}");
+    assert!(matches!(applied[..], [row] if row.starts_with("the upper bound")), "{path:?}");
     assert_eq!(document["measurement"]["verdict"], "VALID");
 }
 

@@ -102,14 +102,14 @@ fn scipy_finds_the_same_figures_and_notices_each_one_that_was_changed() {
     let document = document(11);
     agrees(&ask(&python, "recompute.py", &document), true);
     let figures = [
-        "/cells/1/metrics/3/effect/ci95/high",
+        "/cells/1/metrics/3/effect/ci/high",
         "/cells/0/metrics/0/effect/p",
         "/cells/0/metrics/0/effect/mde",
         "/cells/0/metrics/0/adjusted_p",
         "/cells/1/metrics/0/exact/p",
         "/cells/0/metrics/0/pooled/se",
-        "/cells/0/metrics/0/bootstrap/pooled_ci95/low",
-        "/cells/0/metrics/5/bootstrap/mean_ci95/high",
+        "/cells/0/metrics/0/bootstrap/pooled_ci/low",
+        "/cells/0/metrics/5/bootstrap/mean_ci/high",
     ];
     // All at once: each must be named.
     let mut tampered = document;

@@ -1,6 +1,7 @@
 //! Every figure of an answer can be followed: from the rounds to the interval by hand, and through the decision table; and
 //! what single workers, neighbouring rounds and a drifting host show is told.
 
+use contract::run::RunState;
 use coordinator::cli::Format;
 use coordinator::compare::{self, Findings};
 use serde_json::Value;
@@ -38,11 +39,40 @@ fn the_page_has_rounds_formulas_and_the_way_through_the_table() {
     says(&text, "of all 729 = 3^6 places of B's label");
     says(&text, "Control: A2 against A");
     says(&text, "Holm p = ");
-    says(&text, "no measurement INVALID (0 reasons)");
-    says(&text, "yes upper bound -4.9");
+    says(&text, "no the measurement is INVALID (0 reasons)");
+    says(&text, "yes the upper bound -4.9");
     says(&text, "→ FASTER");
     let of_rounds = text.lines().filter(|line| line.contains("B") && line.contains(" ms ")).count();
     assert_eq!(of_rounds, 2 * 6, "{text}");
+}
+
+/// Every row is a condition: what is said of rounds that are all done never reads as if some were missing, and rounds that
+/// there are are never what would do.
+#[test]
+fn no_sentence_of_an_open_answer_contradicts_its_rounds() {
+    for b in [1.0, 0.98, 1.02, 1.015] {
+        for scatter in [0.001, 0.01, 0.02, 0.05] {
+            let findings = Story { b, scatter, ..Story::default() }.findings();
+            for metric in ["primary", "tokens-per-second", "ttft-p50"] {
+                let text = flat(&explained(&findings, metric, Format::Human));
+                for wrong in ["; 6 rounds would do", "; 6 rounds for an MDE", "no 6 of 6 rounds are done"] {
+                    assert!(!text.contains(wrong), "{wrong:?} with b {b} and scatter {scatter} in\n{text}");
+                }
+                assert!(text.contains("no rounds are missing (6 of 6 are done)"), "{text}");
+                let json = explained(&findings, metric, Format::Json);
+                assert!(
+                    !json.contains("; 6 rounds would do") && !json.contains("6 rounds are done: no"),
+                    "{json}"
+                );
+            }
+        }
+    }
+    // The twin: a run that is cut short says so.
+    let text = page(
+        Story { b: 1.0, blocks: Some(10), state: Some(RunState::Stopped), ..Story::default() },
+        "primary",
+    );
+    says(&text, "yes rounds are missing (5 of 6 are done)");
 }
 
 /// In a duet nobody runs first: what changes from round to round is the side.
@@ -65,7 +95,7 @@ fn every_metric_can_be_asked_for_and_a_wrong_name_gets_the_nearest() {
     let rates = explained(&findings, "tokens-per-second", Format::Human);
     says(&rates, "a secondary measure; higher is better, cost = −ln(value): more is worse");
     says(&rates, "→ SLOWER");
-    says(&explained(&findings, "e2e-p99", Format::Human), "10 are the least");
+    says(&explained(&findings, "e2e-p99", Format::Human), "lie beyond the quantile, which is too few");
     let wrong = compare::explain(&findings, "e2e-p5").unwrap_err().to_string();
     assert!(wrong.contains("did you mean `e2e-p50`?") && wrong.contains("tokens-per-second"), "{wrong}");
     let quiet = explained(&findings, "e2e-p50", Format::Quiet);

@@ -118,8 +118,23 @@ fn the_table_has_one_shape_and_a_selection_takes_rows_away() {
     let some = text(Kind::Csv, &selection);
     assert!(some.lines().skip(1).all(|row| row.contains(",burst-200,1,1,") && row.contains(",A2,baseline,")));
     assert!(some.lines().skip(1).all(|row| row.contains(",latency,ttft,")));
-    // Two slots, eleven statistics.
-    assert_eq!(some.lines().count(), 1 + 2 * 11);
+    // Two slots of a hundred requests: of eleven statistics seven, for p95 and what is beyond rest on too few.
+    assert_eq!(some.lines().count(), 1 + 2 * 7);
+    assert!(some.contains(",p90,") && !some.contains(",p95,"), "{some}");
+}
+
+/// Of 1,200 requests twelve lie beyond p99 and one beyond p99.9: what the report hides is no sample.
+#[test]
+fn quantiles_that_the_report_hides_are_no_samples() {
+    let selection = Selection { scenario: Some("burst-200".into()), ..Selection::default() };
+    let samples = text(Kind::OpenMetrics, &selection);
+    let of = |q: &str| samples.matches(&format!("metric=\"e2e\",quantile=\"{q}\"")).count();
+    assert_eq!([of("0.9"), of("0.99"), of("0.999")], [3, 3, 0], "{samples}");
+    let findings = findings();
+    let cell = findings.cells.iter().find(|cell| cell.scenario == "burst-200").unwrap();
+    let e2e = cell.arms[0].latencies.iter().find(|latency| latency.metric == Metric::E2e).unwrap();
+    let shown: Vec<bool> = e2e.quantiles.iter().map(|(_, value)| value.is_some()).collect();
+    assert_eq!(shown, [true, true, true, false], "the report's p50, p90, p99 and p99.9");
 }
 
 #[test]

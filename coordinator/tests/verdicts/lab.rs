@@ -31,10 +31,30 @@ pub(crate) struct Truth {
     pub(crate) stall: Duration,
     /// The build is compared with itself.
     pub(crate) a_a: bool,
+    /// What an answer may take, seconds, to count as good; 0 where nobody asks.
+    pub(crate) objective: f64,
+    /// After how many rounds the run may end; 0 where no look is planned.
+    pub(crate) look: u32,
+    /// What is offered, as a plan has it.
+    pub(crate) load: &'static str,
+    /// What a prompt's token costs, nanoseconds: with it the engine carries so much and no more.
+    pub(crate) prefill_ns: u64,
 }
 
-pub(crate) const QUIET: Truth =
-    Truth { ratio: 1.0, drift: 0.0, scatter: 0.02, speed: 1.0, stall: Duration::ZERO, a_a: false };
+const BURST: &str = r#""shape":{"kind":"burst","requests":24}"#;
+
+pub(crate) const QUIET: Truth = Truth {
+    ratio: 1.0,
+    drift: 0.0,
+    scatter: 0.02,
+    speed: 1.0,
+    stall: Duration::ZERO,
+    a_a: false,
+    objective: 0.0,
+    look: 0,
+    load: BURST,
+    prefill_ns: 4_000,
+};
 
 pub(crate) const ROUNDS: u32 = 10;
 
@@ -42,12 +62,18 @@ impl Truth {
     pub(crate) fn plan(&self, seed: u64) -> Plan {
         // d = b − ½(a + a2) has 1.5 times the variance of one trial.
         let sd = self.scatter / 1.5_f64.sqrt();
+        let Self { load, prefill_ns, .. } = *self;
         let (drift, all, pgo) = (self.drift, self.speed, self.speed * self.ratio);
+        let objectives = match self.objective {
+            0.0 => String::new(),
+            seconds => format!(r#","objectives":{{"e2e":{seconds}}}"#),
+        };
+        let look = if self.look > 0 { format!(r#""look":{{"at":{}}},"#, self.look) } else { String::new() };
         let text = format!(
-            r#"{{"name":"virtual","rounds":{ROUNDS},"seed":{seed},"engine":"sim",
-            "sim":{{"all":{{"step_base_ns":10000000,"jitter":0.0,"scale":{all},"drift":{drift},"round_sd":{sd}}},"pgo":{{"scale":{pgo}}}}},
-            "scenario":[{{"name":"burst-24","shape":{{"kind":"burst","requests":24}},"prompt":{{"tokens":4}},
-            "output_tokens":4}}]}}"#
+            r#"{{"name":"virtual",{look}"rounds":{ROUNDS},"seed":{seed},"engine":"sim",
+            "sim":{{"all":{{"step_base_ns":10000000,"prefill_ns":{prefill_ns},"jitter":0.0,"scale":{all},"drift":{drift},"round_sd":{sd}}},"pgo":{{"scale":{pgo}}}}},
+            "scenario":[{{"name":"burst-24",{load},"prompt":{{"tokens":4}},
+            "output_tokens":4{objectives}}}]}}"#
         );
         Plan::from_json(&text).unwrap()
     }
@@ -152,6 +178,28 @@ pub(crate) fn end(summary_json: String) -> RunEnd {
         summary_json,
         reason: String::new(),
     }
+}
+
+/// The record of a run that ended so, with the summary that its history is read from.
+pub(crate) fn ended(mut record: RunRecord) -> RunRecord {
+    record.end = Some(end("{}".to_owned()));
+    let summary = coordinator::report::summary_json(&compare::findings(record.clone()).unwrap());
+    record.end = Some(end(summary));
+    record
+}
+
+/// What the real program says of the runs of a store.
+pub(crate) fn program(dir: &std::path::Path, arguments: &[&str]) -> std::process::Output {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_coordinator"));
+    command.arg("--store").arg(dir).args(arguments).output().unwrap()
+}
+
+/// Its standard output on one line.
+pub(crate) fn said(dir: &std::path::Path, arguments: &[&str]) -> String {
+    let output = program(dir, arguments);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(!text.is_empty(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Keeps a run as the coordinator would.

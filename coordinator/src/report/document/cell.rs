@@ -153,12 +153,12 @@ pub struct Views {
     pub goodput_per_second: Option<f64>,
     /// Requests of an open loop sent within its window ÷ offered; null for other shapes.
     pub achieved: Option<f64>,
-    /// From the start until the first request was done, seconds.
-    pub first_completion_seconds: f64,
-    /// From the start until the last request was done, seconds.
-    pub last_completion_seconds: f64,
-    /// Share of queue waiting in the mean service time; the rest is inference.
-    pub queue_share: f64,
+    /// From the start until the first request was done, seconds; null where none was.
+    pub first_completion_seconds: Option<f64>,
+    /// From the start until the last request was done, seconds; null where none was.
+    pub last_completion_seconds: Option<f64>,
+    /// Share of queue waiting in the mean service time; the rest is inference. Null where nothing was answered.
+    pub queue_share: Option<f64>,
     /// Processor time of the workers, seconds.
     pub cpu_seconds: f64,
     /// Processor time ÷ (window × engine threads).

@@ -17,6 +17,13 @@ pub struct Metric {
     pub better: String,
     /// Declared before the run as the one that decides.
     pub primary: bool,
+    /// `log`: differences are log ratios. `linear`: some value is zero, of which there is no ratio, and differences are
+    /// those of the values ÷ `scale_unit`. `zero`: every value of every arm and round is zero.
+    #[serde(default = "logarithmic")]
+    pub scale: String,
+    /// With `linear`: the mean of the baseline, or where that is zero of the candidate, in the metric's unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale_unit: Option<f64>,
     /// The share by which it may differ without mattering.
     pub tolerance: f64,
     /// What A/A comparisons on this class of hosts showed without any difference, as a share; the verdict uses the
@@ -54,7 +61,13 @@ pub struct Metric {
     pub rounds: Vec<Round>,
 }
 
-/// A mean log ratio with its uncertainty. More than zero is slower, also for rates.
+/// What documents of before there was another say by saying nothing.
+fn logarithmic() -> String {
+    "log".to_owned()
+}
+
+/// A mean difference of costs, a log ratio unless the metric's scale says otherwise, with its uncertainty. More than
+/// zero is slower, also for rates.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Estimate {
@@ -64,10 +77,14 @@ pub struct Estimate {
     pub rounds: u64,
     /// Mean log ratio δ.
     pub delta: f64,
-    /// 95 % interval of δ.
-    pub ci95: Interval,
-    /// 90 % interval of δ, for SAME.
-    pub ci90: Interval,
+    /// Interval of δ at the level that the answer used.
+    pub ci: Interval,
+    /// Narrower interval of δ at 1 − 2α: the two one-sided tests of SAME.
+    pub tost: Interval,
+    /// `ci` where its level is 95 %; null where an interim analysis left another.
+    pub ci95: Option<Interval>,
+    /// `tost` where its level is 90 %; null likewise.
+    pub ci90: Option<Interval>,
     /// Standard error the intervals use.
     pub se: f64,
     /// Degrees of freedom the intervals use.
@@ -82,7 +99,7 @@ pub struct Estimate {
     pub p: f64,
 }
 
-/// A range of log ratios.
+/// A range of log ratios, or of what the scale has.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Interval {
@@ -90,6 +107,8 @@ pub struct Interval {
     pub low: f64,
     /// Upper bound.
     pub high: f64,
+    /// How often such a range covers: 0.95 is 95 %.
+    pub level: f64,
 }
 
 /// The exact check.
@@ -104,6 +123,10 @@ pub struct Exact {
     pub draws: Option<u64>,
     /// The seed the draws come from, 64 bits in decimal.
     pub seed: String,
+    /// Cost per place in the order that was taken out before labels were exchanged, fitted over all arms as if labels did
+    /// not matter; null where the estimate does without the covariate. Absent in documents whose check knew no order.
+    #[serde(default)]
+    pub gamma: Option<f64>,
 }
 
 /// A pooled log ratio with its delete-one-round interval.
@@ -114,8 +137,10 @@ pub struct Pooled {
     pub theta: f64,
     /// Standard error.
     pub se: Option<f64>,
-    /// 95 % interval.
-    pub ci95: Interval,
+    /// Interval at the level that the answer used.
+    pub ci: Interval,
+    /// The same where its level is 95 %.
+    pub ci95: Option<Interval>,
 }
 
 /// Secondary intervals: whole rounds are drawn with replacement, all arms together, at expanded percentiles.
@@ -126,9 +151,13 @@ pub struct Bootstrap {
     pub draws: u64,
     /// The seed both intervals draw from, 64 bits in decimal.
     pub seed: String,
-    /// 95 % interval of the mean log ratio.
-    pub mean_ci95: Interval,
-    /// 95 % interval of the pooled log ratio; quantiles only.
+    /// Interval of the mean log ratio at the level that the answer used.
+    pub mean_ci: Interval,
+    /// The same where its level is 95 %.
+    pub mean_ci95: Option<Interval>,
+    /// Interval of the pooled log ratio; quantiles only.
+    pub pooled_ci: Option<Interval>,
+    /// The same where its level is 95 %.
     pub pooled_ci95: Option<Interval>,
 }
 

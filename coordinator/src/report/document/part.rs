@@ -35,6 +35,15 @@ pub struct Part {
     pub prompt_tokens: u64,
     /// Output tokens of successful requests.
     pub output_tokens: u64,
+    /// Requests that the load's shape called for; absent in documents of before it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offered: Option<u64>,
+    /// Of those of an open loop, sent before the window was over; null for other shapes and in parts of before it was kept.
+    #[serde(default)]
+    pub in_time: Option<u64>,
+    /// Answered requests that met every objective; null without objectives.
+    #[serde(default)]
+    pub good: Option<u64>,
     /// SHA-256 over the output tokens of successful requests, by index of the request.
     pub token_digest: String,
     /// The measured window.

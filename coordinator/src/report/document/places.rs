@@ -29,8 +29,10 @@ pub struct PlaceEffect {
     pub slot: Option<u32>,
     /// Mean log ratio.
     pub delta: f64,
-    /// Its 95 % interval.
-    pub ci95: Interval,
+    /// Its interval at the level that the answer used.
+    pub ci: Interval,
+    /// The same where its level is 95 %.
+    pub ci95: Option<Interval>,
 }
 
 /// The odd place.
@@ -43,13 +45,17 @@ pub struct Odd {
     pub slot: Option<u32>,
     /// Its log ratio less the mean of the others'.
     pub contrast: f64,
-    /// 95 % interval of that.
-    pub contrast_ci95: Interval,
+    /// Interval of that.
+    pub contrast_ci: Interval,
+    /// The same where its level is 95 %.
+    pub contrast_ci95: Option<Interval>,
     /// p of the contrast after Holm's correction over the places.
     pub adjusted_p: f64,
     /// The log ratio without it; null where the rest gives none.
     pub without: Option<f64>,
-    /// 95 % interval of that.
+    /// Interval of that.
+    pub without_ci: Option<Interval>,
+    /// The same where its level is 95 %.
     pub without_ci95: Option<Interval>,
 }
 
@@ -59,8 +65,10 @@ pub struct Odd {
 pub struct HostSample {
     /// Mean log ratio over hosts.
     pub delta: f64,
-    /// 95 % interval.
-    pub ci95: Interval,
+    /// Interval at the level that the answer used.
+    pub ci: Interval,
+    /// The same where its level is 95 %.
+    pub ci95: Option<Interval>,
     /// Standard error.
     pub se: f64,
     /// Degrees of freedom.

@@ -2,6 +2,7 @@
 //! the columns, whose names and types stay; RFC 4180. Absent values have no row.
 
 use contract::metric::Metric;
+use stats::validity::{Claim, Thresholds, claim};
 
 use super::{Item, Selection};
 use crate::compare::{Findings, Kept};
@@ -22,6 +23,7 @@ pub(super) fn render(findings: &Findings, items: &[Item<'_>], metric: Option<Met
         quoted(&findings.plan.name),
         header.simulated
     );
+    let thresholds = findings.plan.validity.thresholds();
     let mut text = COLUMNS.to_owned();
     for item in items {
         for part in &item.trial.parts {
@@ -37,7 +39,7 @@ pub(super) fn render(findings: &Findings, items: &[Item<'_>], metric: Option<Met
                 quoted(&part.origin.hostname),
             ];
             let mut table = Table { before: format!("{run},{}", place.join(",")), text: &mut text };
-            latencies(&mut table, part, metric);
+            latencies(&mut table, part, metric, &thresholds);
             if metric.is_none() {
                 counts(&mut table, part);
                 usage(&mut table, part);
@@ -60,7 +62,7 @@ impl Table<'_> {
     }
 }
 
-fn latencies(table: &mut Table<'_>, part: &Kept, metric: Option<Metric>) {
+fn latencies(table: &mut Table<'_>, part: &Kept, metric: Option<Metric>, thresholds: &Thresholds) {
     for metric in Selection::metrics(metric) {
         let histogram = part.histogram(metric);
         let exact = histogram.exact();
@@ -73,7 +75,9 @@ fn latencies(table: &mut Table<'_>, part: &Kept, metric: Option<Metric>) {
         table.row("latency", name, "min", "ns", exact.min);
         table.row("latency", name, "max", "ns", exact.max);
         table.row("latency", name, "mean", "ns", exact.sum as f64 / exact.count as f64);
-        for (statistic, q) in QUANTILES {
+        // What the report does not show for want of values has no row.
+        let shown = |q: f64| !matches!(claim(exact.count, q, thresholds), Claim::Hidden { .. });
+        for (statistic, q) in QUANTILES.into_iter().filter(|(_, q)| shown(*q)) {
             let value = stats::summary::quantile(histogram.buckets(), q).unwrap_or_default();
             table.row("latency", name, statistic, "ns", value.clamp(exact.min as f64, exact.max as f64));
         }
@@ -92,6 +96,9 @@ fn counts(table: &mut Table<'_>, part: &Kept) {
         ("disconnected", outcomes.disconnected),
     ];
     requests.iter().for_each(|(name, count)| table.row("requests", name, "count", "1", count));
+    table.row("requests", "offered", "count", "1", part.offered);
+    part.in_time.iter().for_each(|count| table.row("requests", "in_time", "count", "1", count));
+    part.good.iter().for_each(|count| table.row("requests", "good", "count", "1", count));
     table.row("tokens", "prompt", "count", "1", part.prompt_tokens);
     table.row("tokens", "output", "count", "1", part.output_tokens);
 }

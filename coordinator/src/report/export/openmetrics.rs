@@ -7,6 +7,7 @@ use contract::histogram::LatencyHistogram;
 use contract::id::Arm;
 use contract::metric::Metric;
 use contract::part::Outcomes;
+use stats::validity::{Claim, Thresholds, claim};
 
 use super::{Item, Selection};
 use crate::compare::{Cell, Findings, Outcome};
@@ -19,7 +20,7 @@ pub(super) fn render(findings: &Findings, items: &[Item<'_>], metric: Option<Met
     let mut text = Text(String::new());
     run(&mut text, findings);
     let groups = groups(findings, items);
-    latency(&mut text, &groups, metric);
+    latency(&mut text, &groups, metric, &findings.plan.validity.thresholds());
     requests(&mut text, &groups);
     rates(&mut text, findings);
     changes(&mut text, findings);
@@ -135,7 +136,7 @@ fn states(text: &mut Text, name: &str, labels: &[(&str, &str)], all: &[&str], is
     }
 }
 
-fn latency(text: &mut Text, groups: &[Group<'_>], metric: Option<Metric>) {
+fn latency(text: &mut Text, groups: &[Group<'_>], metric: Option<Metric>, thresholds: &Thresholds) {
     let name = "pgo_benchmarks_latency_seconds";
     text.family(
         name,
@@ -149,15 +150,23 @@ fn latency(text: &mut Text, groups: &[Group<'_>], metric: Option<Metric>) {
             let histogram = group.histograms.get(metric);
             let labels = [&group.labelled(&arm)[..], &[("metric", metric.name())]].concat();
             if !histogram.is_empty() {
-                summary(text, name, &labels, histogram);
+                summary(text, name, &labels, histogram, thresholds);
             }
         }
     }
 }
 
-fn summary(text: &mut Text, name: &str, labels: &[(&str, &str)], histogram: &LatencyHistogram) {
+fn summary(
+    text: &mut Text,
+    name: &str,
+    labels: &[(&str, &str)],
+    histogram: &LatencyHistogram,
+    thresholds: &Thresholds,
+) {
     let exact = histogram.exact();
-    for q in QUANTILES {
+    // What the report hides for want of values is no sample either.
+    let shown = |q: &f64| !matches!(claim(exact.count, *q, thresholds), Claim::Hidden { .. });
+    for q in QUANTILES.into_iter().filter(shown) {
         let ns = stats::summary::quantile(histogram.buckets(), q).unwrap_or_default();
         let quantile = q.to_string();
         let labels = [labels, &[("quantile", &*quantile)]].concat();
@@ -194,25 +203,31 @@ fn requests(text: &mut Text, groups: &[Group<'_>]) {
 
 fn rates(text: &mut Text, findings: &Findings) {
     let arms = || findings.cells.iter().flat_map(|cell| cell.arms.iter().map(move |arm| (cell, arm)));
-    let mut family = |name: &str, unit: &str, help: &str, pick: fn(&crate::compare::Views) -> f64| {
+    let mut family = |name: &str, unit: &str, help: &str, pick: fn(&crate::compare::Views) -> Option<f64>| {
         text.family(name, "gauge", unit, help);
         for (cell, arm) in arms() {
             let label = arm.arm.to_string();
             let labels = labels(&cell.scenario, &label, &arm.variant, beside(findings, cell.index));
-            text.sample(name, &labels, pick(&arm.views));
+            pick(&arm.views).iter().for_each(|value| text.sample(name, &labels, value));
         }
     };
     family("pgo_benchmarks_tokens_per_second", "", "Output tokens per second, median over rounds.", |v| {
-        v.tokens_per_second
+        Some(v.tokens_per_second)
     });
     family(
         "pgo_benchmarks_requests_per_second",
         "",
         "Successful requests per second, median over rounds.",
-        |v| v.requests_per_second,
+        |v| Some(v.requests_per_second),
+    );
+    family(
+        "pgo_benchmarks_goodput_per_second",
+        "",
+        "Answered requests per second that met every objective, median over rounds; none without objectives.",
+        |v| v.goodput_per_second,
     );
     family("pgo_benchmarks_peak_resident_bytes", "bytes", "Largest resident set of a worker.", |v| {
-        v.peak_rss_bytes
+        Some(v.peak_rss_bytes)
     });
 }
 
@@ -233,7 +248,7 @@ fn changes(text: &mut Text, findings: &Findings) {
         name,
         "gauge",
         "ratio",
-        "Candidate over baseline minus one, with its 95 % interval: 0.02 is 2 % higher.",
+        "Candidate over baseline minus one, with its interval, whose level is a label: 0.02 is 2 % higher.",
     );
     for cell in &findings.cells {
         for metric in &cell.metrics {
@@ -241,8 +256,11 @@ fn changes(text: &mut Text, findings: &Findings) {
             let (effect, measure) = (&comparison.effect, metric.measure.name());
             let (a, b) = (metric.change(effect.ci.low), metric.change(effect.ci.high));
             let bounds = [("estimate", metric.change(effect.delta)), ("low", a.min(b)), ("high", a.max(b))];
+            // 0.95, and what an interim analysis leaves: never more digits than were chosen.
+            let level = format!("{}", (1e4 * (1.0 - metric.alpha)).round() / 1e4);
             for (bound, value) in bounds {
-                text.sample(name, &[&compared(cell, &measure)[..], &[("bound", bound)]].concat(), value);
+                let own = [("bound", bound), ("level", level.as_str()), ("scale", metric.scale.name())];
+                text.sample(name, &[&compared(cell, &measure)[..], &own].concat(), value);
             }
         }
     }

@@ -7,7 +7,7 @@ use stats::compare::Verdict;
 
 use super::super::human::views::{FIGURES, KINDS};
 use super::super::human::words::{
-    NONE, Unit, change, interval, layout_mark, level, nanos, percent, tolerance, value,
+    NONE, Unit, change, interval, layout_mark, level, nanos, percent, share_of, tolerance, value,
 };
 use super::super::human::{control_word, outlook};
 use super::table::Table;
@@ -53,7 +53,7 @@ fn measure(metric: &MetricComparison) -> [String; 8] {
     };
     match &metric.outcome {
         Outcome::Missing { reason } => {
-            [label, none(), none(), none(), none(), within, none(), reason.clone()]
+            [label, typical(true), typical(false), none(), none(), within, none(), reason.clone()]
         }
         Outcome::Hidden { exceedances, pooled } => {
             let [change, range] = pooled.as_ref().map_or_else(|| [none(), none()], |p| shown(p.theta, &p.ci));
@@ -70,8 +70,11 @@ fn measure(metric: &MetricComparison) -> [String; 8] {
                 _ => String::new(),
             };
             let care = if metric.warning.is_some() { " (few requests)" } else { "" };
-            let verdict = format!("{}{small}{care}{}", decision.verdict.name(), layout_mark(metric));
-            let seen = percent(effect.mde.exp_m1());
+            let shares =
+                share_of(metric.measure, metric.scale).map_or_else(String::new, |of| format!(" ({of})"));
+            let mark = layout_mark(metric);
+            let verdict = format!("{}{small}{care}{mark}{shares}", decision.verdict.name());
+            let seen = percent(metric.share(effect.mde));
             [label, typical(true), typical(false), change, range, within, seen, verdict]
         }
     }
@@ -86,7 +89,7 @@ pub(super) fn control(scene: &Scene<'_>) -> Table {
         let of = |arm: Arm| metric.typical(|one| one == arm).map_or_else(|| NONE.to_owned(), shown);
         let change = change(metric, control.delta, Unit::Said);
         let range = interval(metric, &control.ci, Unit::Said);
-        let word = control_word(control, decision.tau_ln).to_owned();
+        let word = control_word(control, decision.limit).to_owned();
         Some(vec![metric.measure.label(), of(Arm::A), of(Arm::A2), change, range, word])
     };
     let level = format!("{} interval", level(scene.cell.alpha));

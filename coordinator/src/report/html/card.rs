@@ -48,7 +48,7 @@ fn figures(cell: &Cell, metric: &MetricComparison) -> Markup {
         p class="values" {
             (metric.measure.label()) ": " (typical(&|arm| arm.is_baseline())) " → " (typical(&|arm| !arm.is_baseline()))
         }
-        (strip(&title(cell, metric, &effect.ci), effect.delta, &effect.ci, decision.tau_ln))
+        (strip(&title(cell, metric, &effect.ci), effect.delta, &effect.ci, decision.limit))
         p class="ends" aria-hidden="true" { span { "← faster" } span { "slower →" } }
     }
 }

@@ -74,7 +74,7 @@ fn chart(scene: &Scene<'_>, lines: &[Line<'_>]) -> Chart {
 /// Symmetric about no change.
 fn range(lines: &[Line<'_>]) -> Scale {
     let reach = |line: &Line<'_>| {
-        let tau = line.metric.within().ln_1p();
+        let tau = line.metric.limit();
         let control = line.control.map_or(0.0, |(_, ci)| ci.low.abs().max(ci.high.abs()));
         [line.ci.low.abs(), line.ci.high.abs(), control, 1.2 * tau].into_iter().fold(0.0, f64::max)
     };
@@ -87,18 +87,19 @@ fn range(lines: &[Line<'_>]) -> Scale {
 
 fn drawn(x: &Scale, line: &Line<'_>, at: usize, count: usize) -> Markup {
     let (middle, height) = (row(at, count), 100.0 / count as f64);
-    let place = |ln: f64| x.at(ln.exp_m1()).clamp(0.0, 100.0);
-    let tau = line.metric.within().ln_1p();
+    let share = |delta: f64| line.metric.share(delta);
+    let place = |delta: f64| x.at(share(delta)).clamp(0.0, 100.0);
+    let tau = line.metric.limit();
     let shift = if line.control.is_some() { 0.2 * height } else { 0.0 };
     let kind = if line.pooled { "interval b pooled" } else { "interval b" };
     let tip = said(line);
     html! {
         (mark::rect("tolerance", (place(-tau), middle - 0.42 * height), (place(tau), middle + 0.42 * height)))
         (bar(kind, (place(line.ci.low), place(line.ci.high)), middle - shift))
-        @if x.shows(line.delta.exp_m1()) { (mark::dot(Arm::B, (place(line.delta), middle - shift), &tip)) }
+        @if x.shows(share(line.delta)) { (mark::dot(Arm::B, (place(line.delta), middle - shift), &tip)) }
         @if let Some((delta, ci)) = line.control {
             (bar("interval a2", (place(ci.low), place(ci.high)), middle + shift))
-            @if x.shows(delta.exp_m1()) { (mark::dot(Arm::A2, (place(delta), middle + shift), "control: A2 against A")) }
+            @if x.shows(share(delta)) { (mark::dot(Arm::A2, (place(delta), middle + shift), "control: A2 against A")) }
         }
     }
 }

@@ -49,7 +49,7 @@ fn chart(scene: &Scene<'_>, metric: &MetricComparison, rungs: &[Rung<'_>]) -> Ch
         Outcome::Compared { comparison, .. } => Some(&comparison.effect),
         _ => None,
     };
-    let tau = metric.within().ln_1p();
+    let tau = metric.limit();
     let own = |delta: f64| metric.change(delta);
     let seen = rungs.iter().flat_map(|rung| [Some(rung.b), rung.a2]).flatten().chain([tau, -tau]);
     let seen = seen.chain(found.into_iter().flat_map(|effect| [effect.ci.low, effect.ci.high]));

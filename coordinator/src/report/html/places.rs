@@ -4,7 +4,7 @@
 use contract::id::Arm;
 use maud::{Markup, html};
 
-use super::super::human::words::{NBSP, NONE, Unit, change, count, interval, level, value};
+use super::super::human::words::{NBSP, NONE, Unit, change_of, count, interval_of, level, value};
 use super::ladder::better;
 use super::mark;
 use super::scale::{self, Scale};
@@ -98,25 +98,22 @@ fn called(spot: &Spot) -> String {
 /// What the place says by itself.
 fn found(metric: &MetricComparison, spot: &Spot) -> String {
     match &spot.effect {
-        Some(there) => change(metric, there.effect.delta, Unit::Said),
-        None => typical(metric.measure, spot, Arm::A),
+        Some(there) => change_of((metric.measure, there.scale), there.effect.delta, Unit::Said),
+        None => typical(metric, spot, Arm::A),
     }
 }
 
-/// The median over rounds would be another figure: the geometric mean is what ratios are about.
-fn typical(measure: Measure, spot: &Spot, arm: Arm) -> String {
-    let lns: Vec<f64> = spot
-        .rounds
-        .iter()
-        .flat_map(|round| &round.values)
-        .filter(|(one, _, value)| *one == arm && *value > 0.0)
-        .map(|(.., value)| value.ln())
-        .collect();
-    if lns.is_empty() {
-        NONE.to_owned()
-    } else {
-        value(measure, (lns.iter().sum::<f64>() / lns.len() as f64).exp())
+/// The median over rounds would be another figure: the mean is the one that changes are about.
+fn typical(metric: &MetricComparison, spot: &Spot, arm: Arm) -> String {
+    let values = spot.rounds.iter().flat_map(|round| &round.values);
+    let values: Vec<f64> = values.filter(|(one, ..)| *one == arm).map(|(.., value)| *value).collect();
+    if values.is_empty() {
+        return NONE.to_owned();
     }
+    let mean = |all: Vec<f64>| all.iter().sum::<f64>() / all.len() as f64;
+    let zero = values.contains(&0.0);
+    let typical = if zero { mean(values) } else { mean(values.into_iter().map(f64::ln).collect()).exp() };
+    value(metric.measure, typical)
 }
 
 fn table(scene: &Scene<'_>, metric: &MetricComparison, spots: &[Spot], title: &str) -> Table {
@@ -126,19 +123,20 @@ fn table(scene: &Scene<'_>, metric: &MetricComparison, spots: &[Spot], title: &s
     headings.extend(["change".to_owned(), format!("{} interval", level(metric.alpha)), "rounds".to_owned()]);
     let row = |spot: &Spot| {
         let mut row = vec![called(spot)];
-        row.extend(arms.iter().map(|arm| typical(metric.measure, spot, *arm)));
+        row.extend(arms.iter().map(|arm| typical(metric, spot, *arm)));
         let (change, range) = spot.effect.as_ref().map_or_else(
             || (NONE.to_owned(), NONE.to_owned()),
             |there| {
                 (
-                    change(metric, there.effect.delta, Unit::Said),
-                    interval(metric, &there.effect.ci, Unit::Said),
+                    change_of((metric.measure, there.scale), there.effect.delta, Unit::Said),
+                    interval_of((metric.measure, there.scale), &there.effect.ci, Unit::Said),
                 )
             },
         );
         row.extend([change, range, count(spot.rounds.len() as u64, "round")]);
         row
     };
-    Table::new(format!("{title}: {}, geometric mean over rounds", metric.measure.label()), headings)
+    let mean = if metric.scale.is_log() { "geometric mean" } else { "mean" };
+    Table::new(format!("{title}: {}, {mean} over rounds", metric.measure.label()), headings)
         .with(spots.iter().map(row))
 }

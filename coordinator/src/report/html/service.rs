@@ -29,8 +29,8 @@ pub(super) fn draw(scene: &Scene<'_>) -> Markup {
     }
     let x = Scale::from_zero(arms.iter().map(total), Unit::Time);
     let said = |arm: &ArmSummary| {
-        let share = arm.views.queue_share;
-        format!("{}: {} of {} in the queue", heading(scene.cell, arm.arm), percent(share), nanos(total(arm)))
+        let share = arm.views.queue_share.map_or_else(|| NONE.to_owned(), percent);
+        format!("{}: {share} of {} in the queue", heading(scene.cell, arm.arm), nanos(total(arm)))
     };
     let chart = Chart {
         id: scene.id("service"),
@@ -85,7 +85,7 @@ fn service_table(scene: &Scene<'_>) -> Table {
         let mut row = vec![heading(scene.cell, arm.arm)];
         row.extend(SPANS.map(|(metric, _)| mean(metric)));
         row.push(mean(Metric::Service));
-        row.push(percent(arm.views.queue_share));
+        row.push(arm.views.queue_share.map_or_else(|| NONE.to_owned(), percent));
         row
     };
     let headings = ["arm", "queue", "prefill", "decode", "service", "queue, share (median over trials)"];

@@ -2,13 +2,12 @@
 //! the spelling of its formulas; must not decide anything.
 
 use contract::id::RunId;
-use contract::metric::Direction;
 use stats::compare::{Interval, LEAST_RUNS, RunMean, RunsRow, Verdict};
 
-use super::explain::{fact, figure, probability};
+use super::explain::{cost, fact, figure, probability};
 use super::page::Page;
 use super::table::Table;
-use super::words::{Unit, change_of, count, freedom, interval_of, percent, tolerance, value};
+use super::words::{Unit, change_of, count, freedom, interval_of, percent, share_of, tolerance, value};
 use crate::history::{Across, AcrossLine};
 
 pub(super) fn print(page: &mut Page, across: &Across) {
@@ -45,10 +44,11 @@ fn top(page: &mut Page, across: &Across, shown: impl Fn(&AcrossLine) -> bool) {
 pub(in crate::report) fn headline(line: &AcrossLine) -> String {
     let found = &line.estimate;
     let (label, who) = (line.measure.label(), format!("{}: {}", line.scenario, line.variant));
+    let shares = share_of(line.measure, line.scale).map_or_else(String::new, |of| format!("; {of}"));
     let figure = format!(
-        "{label} {} (95\u{a0}% interval {}), {} against {}",
-        change_of(line.measure, found.delta, Unit::Said),
-        interval_of(line.measure, &found.ci, Unit::Said),
+        "{label} {} (95\u{a0}% interval {}), {} against {}{shares}",
+        change_of((line.measure, line.scale), found.delta, Unit::Said),
+        interval_of((line.measure, line.scale), &found.ci, Unit::Said),
         count(found.runs.1 as u64, "run"),
         found.runs.0
     );
@@ -63,13 +63,14 @@ pub(in crate::report) fn headline(line: &AcrossLine) -> String {
 }
 
 fn why_open(line: &AcrossLine) -> String {
-    let seen = percent(line.estimate.mde.exp_m1());
-    match line.decision.path.last() {
-        Some((RunsRow::OneEach, _)) => format!(
+    let seen = percent(line.share(line.estimate.mde));
+    match line.decision.path.last().map(|step| step.row) {
+        Some(RunsRow::OneEach) => format!(
             "with one run a side nobody knows how much runs differ without any change, and the interval leaves that out: \
              give {LEAST_RUNS} runs of each, separated by commas"
         ),
-        Some((RunsRow::TooFew { .. }, _)) => {
+        Some(RunsRow::ZeroEverywhere) => "zero everywhere: nothing can be told apart".to_owned(),
+        Some(RunsRow::TooFew { .. }) => {
             format!("could have seen {seen}; FASTER and SLOWER need {LEAST_RUNS} runs a side")
         }
         _ => format!("could have seen {seen}; {}", outlook(line)),
@@ -79,7 +80,8 @@ fn why_open(line: &AcrossLine) -> String {
 /// What would decide an UNDECIDED line, or what stands against it, in a few words.
 pub(in crate::report) fn outlook(line: &AcrossLine) -> String {
     let runs = line.estimate.runs.0.min(line.estimate.runs.1) as u64;
-    match (line.decision.path.last().map(|(row, _)| row), line.decision.runs_needed) {
+    match (line.decision.path.last().map(|step| step.row), line.decision.runs_needed) {
+        (Some(RunsRow::ZeroEverywhere), _) => "zero everywhere".to_owned(),
         (Some(RunsRow::OneEach), _) => format!("{LEAST_RUNS} runs a side are the least"),
         (Some(RunsRow::Inconclusive { .. }), _) => "a measurement is INCONCLUSIVE".to_owned(),
         (Some(RunsRow::TooFew { .. }), _) => format!("{LEAST_RUNS} runs a side would do"),
@@ -97,7 +99,7 @@ fn open(page: &mut Page, lines: &[AcrossLine]) {
     let undecided = |line: &&AcrossLine| !line.primary && line.decision.verdict == Verdict::Undecided;
     let known = |line: &&AcrossLine| line.estimate.between.is_some();
     let said = |line: &AcrossLine| {
-        let seen = percent(line.estimate.mde.exp_m1());
+        let seen = percent(line.share(line.estimate.mde));
         format!("{} {seen} ({})", line.measure.label(), outlook(line))
     };
     let open: Vec<String> = lines.iter().filter(undecided).filter(known).map(said).collect();
@@ -111,12 +113,12 @@ fn table(lines: &[AcrossLine]) -> Table {
     let headings = ["measure", "old", "new", "change", "between", "within", "verdict"];
     let mut table = Table::new(headings).left(&[6]);
     for line in lines {
-        let spread = |sd: f64| percent(sd.exp_m1());
+        let spread = |sd: f64| percent(line.share(sd));
         table.row([
             line.measure.label(),
             value(line.measure, line.values.0),
             value(line.measure, line.values.1),
-            change_of(line.measure, line.estimate.delta, Unit::Said),
+            change_of((line.measure, line.scale), line.estimate.delta, Unit::Said),
             line.estimate.between.map_or_else(|| "unknown".to_owned(), spread),
             spread(line.estimate.within),
             line.decision.verdict.name().to_owned(),
@@ -141,11 +143,16 @@ pub(super) fn explain(page: &mut Page, across: &Across, lines: &[&AcrossLine]) {
         page.gap();
         estimate(page, line);
         page.heading("Through the decision table");
-        for (row, applies) in &line.decision.path {
-            fact(page, if *applies { "yes" } else { "no" }, &row.to_string());
+        for step in &line.decision.path {
+            fact(page, if step.applies { "yes" } else { "no" }, &step.to_string());
         }
+        let done = line.estimate.runs.0.min(line.estimate.runs.1) as u64;
         let needed = line.decision.runs_needed.map_or_else(String::new, |runs| {
-            format!("; {} a side for an MDE of {}", count(runs, "run"), tolerance(line.tolerance))
+            let mde = tolerance(line.tolerance);
+            match runs > done {
+                true => format!("; {} a side for an MDE of {mde}", count(runs, "run")),
+                false => format!("; {} a side see {mde} already", count(done, "run")),
+            }
         });
         page.sentence(&format!("→ {}{needed}", line.decision.verdict.name()), 2, 4);
     }
@@ -160,10 +167,7 @@ pub(super) fn explain(page: &mut Page, across: &Across, lines: &[&AcrossLine]) {
 }
 
 fn declared(line: &AcrossLine) -> String {
-    let cost = match line.measure.direction() {
-        Direction::LowerIsBetter => "lower is better, cost = ln(value)",
-        Direction::HigherIsBetter => "higher is better, cost = −ln(value)",
-    };
+    let cost = cost(line.measure, line.scale);
     let role = if line.primary { "the measure declared before the run" } else { "a secondary measure" };
     let within = tolerance(line.tolerance);
     format!("{role}; {cost}: more is worse; tolerance ±{within}; m is the mean cost of a run's rounds")
@@ -176,7 +180,7 @@ fn runs(across: &Across, line: &AcrossLine) -> Table {
     for (side, ids, means) in sides {
         for (id, run) in ids.iter().zip(means) {
             let RunMean { mean, variance, rounds } = *run;
-            let shown = value(line.measure, line.measure.value_of(mean));
+            let shown = value(line.measure, line.measure.value_of(line.scale, mean));
             let (m, se) = (figure(mean), figure(variance.sqrt()));
             table.row([id.to_string(), side.to_owned(), rounds.to_string(), shown, m, se]);
         }
@@ -188,7 +192,7 @@ fn estimate(page: &mut Page, line: &AcrossLine) {
     let found = &line.estimate;
     let mean = |runs: &[RunMean]| runs.iter().map(|run| run.mean).sum::<f64>() / runs.len() as f64;
     let (old, new) = (mean(&line.means.0), mean(&line.means.1));
-    let ((n, m), delta) = (found.runs, change_of(line.measure, found.delta, Unit::Said));
+    let ((n, m), delta) = (found.runs, change_of((line.measure, line.scale), found.delta, Unit::Said));
     let delta =
         format!("m̄ new − m̄ old = {} − {} = {}: {delta}", figure(new), figure(old), figure(found.delta));
     fact(page, "δ̂", &delta);
@@ -212,10 +216,16 @@ fn estimate(page: &mut Page, line: &AcrossLine) {
     fact(page, "SE", &format!("s·√(1/{n} + 1/{m}) = {}, {}", figure(plain), freedom(df)));
     let verb = if plain < found.floor { "higher than SE: taken for it" } else { "lower than SE: not used" };
     let floor = figure(found.floor);
-    fact(page, "floor", &format!("of ties, 0.000977 ÷ √12 · √(Σ1/({n}²R) + Σ1/({m}²R)) = {floor}, {verb}"));
+    let formula = match line.scale.is_log() {
+        true => format!("of ties, 0.000977 ÷ √12 · √(Σ1/({n}²R) + Σ1/({m}²R))"),
+        false => {
+            "of zeros, greatest |cost| · (1 − (α/2)^(1/R)) ÷ t, R rounds of the side with fewer".to_owned()
+        }
+    };
+    fact(page, "floor", &format!("{formula} = {floor}, {verb}"));
     let t = |range: &Interval| (range.high - range.low) / (2.0 * found.se);
     for (name, range) in [("95 %", &found.ci), ("90 %", &found.tost)] {
-        let said = interval_of(line.measure, range, Unit::Said);
+        let said = interval_of((line.measure, line.scale), range, Unit::Said);
         let (low, high) = (figure(range.low), figure(range.high));
         fact(page, name, &format!("δ̂ ± {:.4}·{se} = {low} … {high}: {said}", t(range)));
     }
@@ -231,5 +241,9 @@ fn estimate(page: &mut Page, line: &AcrossLine) {
     }
     let (mde, beta) = (found.mde, found.mde / found.se - t(&found.ci));
     let formula = format!("({:.4} + {beta:.4})·{se} = {}", t(&found.ci), figure(mde));
-    fact(page, "MDE", &format!("{formula}: {} would have been found 80 times in 100", percent(mde.exp_m1())));
+    fact(
+        page,
+        "MDE",
+        &format!("{formula}: {} would have been found 80 times in 100", percent(line.share(mde))),
+    );
 }

@@ -10,7 +10,9 @@ use super::page::Page;
 use super::places;
 use super::table::{Table, cut};
 use super::verdict::outlook;
-use super::words::{NONE, Unit, WITHIN_LAYOUT, change, interval, percent, plain_level, tolerance, value};
+use super::words::{
+    NONE, Unit, WITHIN_LAYOUT, change, interval, percent, plain_level, share_of, tolerance, value,
+};
 use crate::compare::{Cell, LayoutLabel, Measure, MetricComparison, Outcome};
 use crate::plan::Plan;
 use crate::schedule;
@@ -40,7 +42,8 @@ const SHORT: [Measure; 7] = [
 
 impl Depth {
     fn shows(self, metric: &MetricComparison) -> bool {
-        self.takes(metric.measure, metric.primary)
+        let objectives = metric.measure == Measure::GoodputPerSecond && metric.is_measured();
+        objectives || self.takes(metric.measure, metric.primary)
     }
 
     /// Whether a measure is among those shown.
@@ -119,7 +122,7 @@ fn controls(shown: &[&MetricComparison], alpha: f64) -> Table {
         let Outcome::Compared { comparison, decision, .. } = &metric.outcome else { continue };
         let Some(control) = &comparison.control else { continue };
         let (change, interval) = estimate(metric, control);
-        let word = control_word(control, decision.tau_ln);
+        let word = control_word(control, decision.limit);
         let of = |arm| typical(metric, move |one| one == arm);
         table.row([metric.measure.label(), of(Arm::A), of(Arm::A2), change, interval, word.to_owned()]);
     }
@@ -145,7 +148,7 @@ fn undecided(shown: &[&MetricComparison]) -> Option<String> {
         if metric.primary || decision.verdict != Verdict::Undecided {
             return None;
         }
-        let (label, seen) = (metric.measure.label(), percent(comparison.effect.mde.exp_m1()));
+        let (label, seen) = (metric.measure.label(), percent(metric.share(comparison.effect.mde)));
         Some(format!("{label} {seen} ({})", outlook(comparison, decision)))
     };
     let open: Vec<String> = shown.iter().filter_map(open).collect();
@@ -209,6 +212,8 @@ fn footnotes(page: &mut Page, plan: &Plan, cell: &Cell, shown: &[&MetricComparis
         notes.push(format!("{which}: fewer than {wanted} requests of a round lie beyond; read with care"));
     }
     for metric in shown {
+        let shares = share_of(metric.measure, metric.scale);
+        notes.extend(shares.map(|of| format!("{}: {of}", metric.measure.label())));
         if let Outcome::Missing { reason } = &metric.outcome {
             notes.push(format!("{NONE} {}: {reason}", metric.measure.label()));
         }

@@ -3,15 +3,16 @@
 
 use contract::id::Arm;
 use contract::metric::Direction;
-use stats::compare::{Correction, Estimate, Paired, Settings, Sums};
+use stats::compare::{Correction, Estimate, Paired, Scale, Settings, Sums};
 use stats::resample::{BOOTSTRAP_DRAWS, Method, PermutationTest, Pooled};
 
 use super::page::Page;
 use super::table::Table;
 use super::words::{
-    NONE, Unit, WITHIN_LAYOUT, change, count, freedom, interval, percent, plain_level, tolerance, value,
+    NONE, Unit, WITHIN_LAYOUT, change, count, freedom, interval, percent, plain_level, share_of, tolerance,
+    value,
 };
-use crate::compare::{Derivation, Explanation, LayoutLabel, LayoutNoise, MetricComparison, Outcome};
+use crate::compare::{Derivation, Explanation, LayoutLabel, LayoutNoise, Measure, MetricComparison, Outcome};
 
 /// Where the text beside a name begins.
 const COLUMN: usize = 13;
@@ -26,7 +27,7 @@ pub(super) fn print(page: &mut Page, explanation: &Explanation<'_>) {
     let Some(derivation) = derivation else { return uncompared(page, metric) };
     rounds(page, metric, derivation, *duet);
     page.heading("B against the baseline");
-    let against = if derivation.control.is_some() { "½(ln A + ln A2)" } else { "ln A" };
+    let against = if derivation.control.is_some() { "½(cost of A + cost of A2)" } else { "cost of A" };
     let (covariate, unit) = match duet {
         true => ("side of B − side of A, −1 where B has the even slots", "side"),
         false => ("place of B − mean place of the baseline", "place"),
@@ -53,11 +54,24 @@ pub(super) fn fact(page: &mut Page, name: &str, text: &str) {
     page.entry(name, text, 2, COLUMN);
 }
 
-fn declared(metric: &MetricComparison) -> String {
-    let cost = match metric.measure.direction() {
-        Direction::LowerIsBetter => "lower is better, cost = ln(value)",
-        Direction::HigherIsBetter => "higher is better, cost = −ln(value)",
+/// How a value becomes a cost.
+pub(super) fn cost(measure: Measure, scale: Scale) -> String {
+    let (better, sign) = match measure.direction() {
+        Direction::LowerIsBetter => ("lower", ""),
+        Direction::HigherIsBetter => ("higher", "−"),
     };
+    match scale {
+        Scale::Log => format!("{better} is better, cost = {sign}ln(value)"),
+        Scale::Linear { unit, .. } => {
+            let of = share_of(measure, scale).unwrap_or_default();
+            format!("{better} is better, cost = {sign}value ÷ {}; {of}", figure(unit))
+        }
+        Scale::Zero => format!("{better} is better; zero in every round of every arm, cost = 0"),
+    }
+}
+
+fn declared(metric: &MetricComparison) -> String {
+    let cost = cost(metric.measure, metric.scale);
     let role = if metric.primary { "the measure declared before the run" } else { "a secondary measure" };
     let within = tolerance(metric.within());
     let floor = match metric.noise_floor > metric.tolerance {
@@ -73,7 +87,7 @@ fn declared(metric: &MetricComparison) -> String {
 fn uncompared(page: &mut Page, metric: &MetricComparison) {
     let why = match &metric.outcome {
         Outcome::Hidden { exceedances, .. } => format!(
-            "hidden: only {} of an arm and round lie beyond the quantile, 10 are the least",
+            "hidden: only {} of an arm and round lie beyond the quantile, which is too few",
             count(*exceedances, "request")
         ),
         Outcome::Missing { reason } => format!("nothing to compare: {reason}"),
@@ -135,7 +149,7 @@ fn estimate(
         Some(gamma) => by_slope(page, metric, found, sums, (gamma, unit)),
         None => by_mean(page, metric, found, unit),
     }
-    corrections(page, &found.correction);
+    corrections(page, metric, &found.correction);
     intervals(page, metric, found, settings);
 }
 
@@ -168,9 +182,13 @@ fn by_mean(page: &mut Page, metric: &MetricComparison, found: &Estimate, unit: &
 }
 
 /// What floor and guard did.
-fn corrections(page: &mut Page, correction: &Correction) {
+fn corrections(page: &mut Page, metric: &MetricComparison, correction: &Correction) {
     let verb = if correction.floored { "higher than SE: taken for it" } else { "lower than SE: not used" };
-    fact(page, "floor", &format!("of ties, 0.000977 ÷ √(6R) = {}, {verb}", figure(correction.floor)));
+    let formula = match metric.scale.is_log() {
+        true => "of ties, 0.000977 ÷ √(6R)",
+        false => "of zeros, greatest |cost| · (1 − (α/2)^(1/R)) ÷ t",
+    };
+    fact(page, "floor", &format!("{formula} = {}, {verb}", figure(correction.floor)));
     let flag = if correction.flagged { ", which stands out" } else { "" };
     let used = match correction.lag1_used > 0.0 {
         true => format!("{} of it is used: SE × {:.4}", figure(correction.lag1_used), correction.inflation),
@@ -201,30 +219,33 @@ fn intervals(page: &mut Page, metric: &MetricComparison, found: &Estimate, setti
             "({:.4} + {beta:.4})·{se} = {}: {} would have been found {:.0} times in 100",
             t(&found.ci),
             figure(found.mde),
-            percent(found.mde.exp_m1()),
+            percent(metric.share(found.mde)),
             100.0 * settings.power
         ),
     );
 }
 
 fn exact(page: &mut Page, test: &PermutationTest, effect: &Paired) {
-    let rounds = effect.differences.len();
-    let of = test.of;
+    let (rounds, of, hits) = (effect.differences.len(), test.of, test.hits);
+    let reach = match test.gamma {
+        Some(_) => "|R·δ̂|",
+        None => "|Σd|",
+    };
+    if let Some(gamma) = test.gamma {
+        let slope =
+            format!("of all arms on their places, if labels did not matter, {} a place", figure(gamma));
+        fact(page, "γ̂₀", &format!("{slope}: taken out of the costs before labels are exchanged"));
+    }
     let how = match test.method {
-        Method::AllSigns => {
-            format!("of all {of} = 2^{rounds} signs {} reach |Σd|: p = hits ÷ all", test.hits)
-        }
+        Method::AllSigns => format!("of all {of} = 2^{rounds} signs {hits} reach {reach}: p = hits ÷ all"),
         Method::AllLabels => {
-            format!("of all {of} = 3^{rounds} places of B's label {} reach |Σd|: p = hits ÷ all", test.hits)
+            format!("of all {of} = 3^{rounds} places of B's label {hits} reach {reach}: p = hits ÷ all")
         }
         Method::DrawnSigns(_) => {
-            format!("of {of} drawn signs {} reach |Σd|: p = (1 + hits) ÷ (1 + draws)", test.hits)
+            format!("of {of} drawn signs {hits} reach {reach}: p = (1 + hits) ÷ (1 + draws)")
         }
         Method::DrawnLabels(_) => {
-            format!(
-                "of {of} drawn places of B's label {} reach |Σd|: p = (1 + hits) ÷ (1 + draws)",
-                test.hits
-            )
+            format!("of {of} drawn places of B's label {hits} reach {reach}: p = (1 + hits) ÷ (1 + draws)")
         }
     };
     fact(page, "exact", &format!("{how} = {}", probability(test.p)));
@@ -311,12 +332,17 @@ fn layouts(page: &mut Page, metric: &MetricComparison, noise: &LayoutNoise) {
 fn path(page: &mut Page, metric: &MetricComparison, derivation: &Derivation<'_>) {
     page.heading("Through the decision table");
     for step in &derivation.decision.path {
-        fact(page, if step.applies { "yes" } else { "no" }, &step.row.to_string());
+        fact(page, if step.applies { "yes" } else { "no" }, &step.to_string());
     }
     let decision = derivation.decision;
     let small = if decision.small_but_real { ", small but real" } else { "" };
+    let done = derivation.comparison.effect.rounds as u64;
     let needed = decision.rounds_needed.map_or_else(String::new, |rounds| {
-        format!("; {} for an MDE of {}", count(rounds, "round"), tolerance(metric.within()))
+        let mde = tolerance(metric.within());
+        match rounds > done {
+            true => format!("; {} for an MDE of {mde}", count(rounds, "round")),
+            false => format!("; {} see {mde} already", count(done, "round")),
+        }
     });
     page.sentence(&format!("→ {}{small}{needed}", decision.verdict.name()), 2, 4);
 }

@@ -1,5 +1,7 @@
 //! The layout control: what shuffled baselines did, and which of them were left out. Must not derive a figure.
 
+use stats::compare::Scale;
+
 use super::comparison::Depth;
 use super::page::Page;
 use super::table::Table;
@@ -26,7 +28,9 @@ pub(in crate::report) fn title(control: &LayoutControl) -> String {
 
 /// "burst-100, E2E p50: 0.40 % lower, 1.1 % higher; SD 0.80 %"
 pub(in crate::report) fn said(noise: &LayoutNoise) -> String {
-    let change = |effect: &crate::compare::LayoutEffect| change_of(noise.measure, effect.delta, Unit::Said);
+    let change = |effect: &crate::compare::LayoutEffect| {
+        change_of((noise.measure, Scale::Log), effect.delta, Unit::Said)
+    };
     let changes = noise.counted.iter().map(change).collect::<Vec<_>>().join(", ");
     let changes = if changes.is_empty() { "none can be believed".to_owned() } else { changes };
     let spread = match noise.spread {
@@ -45,9 +49,11 @@ pub(in crate::report) const HEADINGS: [&str; 5] =
 
 /// A measure with its range, mean and spread.
 pub(in crate::report) fn figures(noise: &LayoutNoise, unit: Unit) -> [String; 5] {
-    let change = |delta: f64| change_of(noise.measure, delta, unit);
+    let change = |delta: f64| change_of((noise.measure, Scale::Log), delta, unit);
     let mut deltas: Vec<f64> = noise.counted.iter().map(|effect| effect.delta).collect();
-    deltas.sort_by(|a, b| noise.measure.change(*a).total_cmp(&noise.measure.change(*b)));
+    deltas.sort_by(|a, b| {
+        noise.measure.change(Scale::Log, *a).total_cmp(&noise.measure.change(Scale::Log, *b))
+    });
     let range = match deltas[..] {
         [] => NONE.to_owned(),
         [one] => change(one),

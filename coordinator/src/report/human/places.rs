@@ -1,11 +1,11 @@
 //! What single workers and hosts show, and what the rounds say of the host over time. Must not decide anything: the
 //! verdict rests on all of them together.
 
-use stats::compare::Estimate;
+use stats::compare::{Estimate, Scale};
 
 use super::page::Page;
 use super::table::{Table, cut};
-use super::words::{Unit, change, count, interval, level, plain_level};
+use super::words::{Unit, change, change_of, count, interval_of, level, plain_level};
 use crate::compare::{Cell, MetricComparison, Place, PlaceEffect, Places, Signals};
 
 /// Longest name of a host in the table.
@@ -27,9 +27,10 @@ pub(super) fn table(page: &mut Page, cell: &Cell) {
 fn effects(metric: &MetricComparison, places: &[PlaceEffect]) -> Table {
     let level = format!("{} interval, %", plain_level(metric.alpha));
     let mut table = Table::new(["place", "change, %", &level]);
-    for PlaceEffect { place, effect } in places {
+    for PlaceEffect { place, effect, scale } in places {
+        let of = (metric.measure, *scale);
         let (change, interval) =
-            (change(metric, effect.delta, Unit::InHeading), interval(metric, &effect.ci, Unit::InHeading));
+            (change_of(of, effect.delta, Unit::InHeading), interval_of(of, &effect.ci, Unit::InHeading));
         table.row([name(place), change, interval]);
     }
     table
@@ -53,9 +54,10 @@ pub(in crate::report) fn notes(cell: &Cell) -> Vec<String> {
     notes
 }
 
-fn said(metric: &MetricComparison, estimate: &Estimate) -> String {
+fn said(metric: &MetricComparison, scale: Scale, estimate: &Estimate) -> String {
+    let of = (metric.measure, scale);
     let (change, range) =
-        (change(metric, estimate.delta, Unit::Said), interval(metric, &estimate.ci, Unit::Said));
+        (change_of(of, estimate.delta, Unit::Said), interval_of(of, &estimate.ci, Unit::Said));
     format!("{change} ({} interval {range})", level(metric.alpha))
 }
 
@@ -67,14 +69,13 @@ fn odd(places: &Places, metric: &MetricComparison) -> Option<String> {
         2 => "the two workers disagree, and nobody can say which of them is odd:",
         _ => "one worker tells another story than the others:",
     };
-    let without = odd
-        .without
-        .as_ref()
-        .map_or_else(String::new, |rest| format!("; without it {label} is {}", said(metric, rest)));
+    let without = odd.without.as_ref().map_or_else(String::new, |rest| {
+        format!("; without it {label} is {}", said(metric, places.scale, rest))
+    });
     Some(format!(
         "{which} on {} {label} is {}{without}; look at that host before you believe the whole",
         name(&odd.place),
-        said(metric, &here.effect)
+        said(metric, places.scale, &here.effect)
     ))
 }
 
@@ -85,8 +86,8 @@ fn sample(places: &Places, metric: &MetricComparison) -> Option<String> {
         "the verdict holds for these {}; taken as a sample of hosts {label} is {} ({level} interval {}), the \
          effect itself scatters by {:.2}\u{a0}% between hosts",
         count(places.hosts.len() as u64, "host"),
-        change(metric, sample.delta, Unit::Said),
-        interval(metric, &sample.ci, Unit::Said),
+        change_of((metric.measure, places.scale), sample.delta, Unit::Said),
+        interval_of((metric.measure, places.scale), &sample.ci, Unit::Said),
         100.0 * sample.between
     ))
 }

@@ -33,6 +33,16 @@ fn one(page: &mut Page, line: &Line) {
     let runs = count(line.points.len() as u64, "run");
     page.heading(&format!("{} · {} · {} · {runs}", line.scenario, line.variant, line.measure.label()));
     chart(page, line);
+    if line.linear {
+        page.item("some run has zero in some round: means and steps are of the values themselves");
+    }
+    if line.may_lack_zeros > 0 {
+        let runs = count(line.may_lack_zeros as u64, "run");
+        page.item(&format!(
+            "{runs} stored by an older program may have left rounds of zero out of their means: `coordinator report` \
+             counts them"
+        ));
+    }
     if line.steps.is_empty() {
         let few = line.points.len() < 6;
         page.item(if few { "no step can be found in fewer than 6 runs" } else { "no step" });
@@ -40,12 +50,14 @@ fn one(page: &mut Page, line: &Line) {
     line.steps.iter().for_each(|step| described(page, line, step));
 }
 
-/// Rows from the greatest value to the least, on a logarithmic scale.
+/// Rows from the greatest value to the least, on a logarithmic scale where no run has zero.
 fn chart(page: &mut Page, line: &Line) {
-    let lns = || line.points.iter().map(|point| point.ln);
+    let scaled = |value: f64| if line.linear { value } else { value.ln() };
+    let lns = || line.points.iter().map(|point| scaled(point.value));
     let (low, high) = (lns().fold(f64::INFINITY, f64::min), lns().fold(f64::NEG_INFINITY, f64::max));
     // A flat series would fill the frame with its own rounding: show at least ±1 %.
-    let (middle, half) = (f64::midpoint(low, high), ((high - low) / 2.0).max(0.01));
+    let least = if line.linear { 0.01 * high.max(1.0) } else { 0.01 };
+    let (middle, half) = (f64::midpoint(low, high), ((high - low) / 2.0).max(least));
     let row_of = |ln: f64| ((middle + half - ln) / (2.0 * half) * (ROWS - 1) as f64).round() as usize;
     let mut cells = vec![vec![' '; COLUMNS]; ROWS];
     for step in &line.steps {
@@ -54,12 +66,16 @@ fn chart(page: &mut Page, line: &Line) {
         cells.iter_mut().for_each(|row| row[at] = mark);
     }
     line.points.iter().enumerate().for_each(|(at, point)| {
-        cells[row_of(point.ln)][column(line.points.len(), at)] = '•';
+        cells[row_of(scaled(point.value))][column(line.points.len(), at)] = '•';
     });
     for (row, cells) in cells.iter().enumerate() {
         let ln = middle + half - 2.0 * half * row as f64 / (ROWS - 1) as f64;
         let shown = row % ((ROWS - 1) / 2) == 0;
-        let label = if shown { value(line.measure, ln.exp()) } else { String::new() };
+        let label = if shown {
+            value(line.measure, if line.linear { ln.max(0.0) } else { ln.exp() })
+        } else {
+            String::new()
+        };
         page.line(&format!("{label:>MARGIN$} │{}", cells.iter().collect::<String>()));
     }
     axis(page, line);
@@ -101,15 +117,15 @@ fn described(page: &mut Page, line: &Line, step: &Step) {
     ));
 }
 
-fn in_words(change: f64, direction: Direction) -> String {
-    let share = change.exp_m1();
+fn in_words(change: Option<f64>, direction: Direction) -> String {
+    let Some(share) = change else { return "up from nothing".to_owned() };
     let side = if share < 0.0 { "lower" } else { "higher" };
     let worse = (share > 0.0) == (direction == Direction::LowerIsBetter);
     format!("{}{NBSP}{side} ({})", percent(share), if worse { "worse" } else { "better" })
 }
 
 fn interval(step: &Step) -> String {
-    let signed = |ln: f64| format!("{:+.1}", 100.0 * ln.exp_m1());
+    let signed = |share: f64| format!("{:+.1}", 100.0 * share);
     step.interval.map_or_else(String::new, |interval| {
         format!(", 95{NBSP}% interval {} … {}{NBSP}%", signed(interval.low), signed(interval.high))
     })

@@ -6,7 +6,7 @@ use stats::validity::{Validity, alike};
 
 use super::page::Page;
 use super::validity::doubts;
-use super::words::{Unit, change, count, interval, layout, level, percent, tolerance, value};
+use super::words::{Unit, change, count, interval, layout, level, percent, share_of, tolerance, value};
 use crate::compare::{Cell, MetricComparison, Outcome};
 
 /// More rounds than this nobody waits for: a quieter host is the better advice.
@@ -64,8 +64,9 @@ fn compared(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision
 /// "E2E p50 4.1 % lower (95 % interval 3.2 … 5.0 % lower), 10 rounds"
 fn figure(metric: &MetricComparison, found: &Comparison) -> String {
     let (effect, level) = (&found.effect, level(metric.alpha));
+    let shares = share_of(metric.measure, metric.scale).map_or_else(String::new, |of| format!("; {of}"));
     format!(
-        "{} {} ({level} interval {}), {}",
+        "{} {} ({level} interval {}), {}{shares}",
         metric.measure.label().replace(' ', "\u{a0}"),
         change(metric, effect.delta, Unit::Said),
         interval(metric, &effect.ci, Unit::Said),
@@ -99,6 +100,7 @@ fn why_open(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision
         Some(Row::Unfinished { rounds, planned }) => format!(
             "{rounds} of {planned} rounds are done, and an answer before the end would be a look that nobody planned"
         ),
+        Some(Row::ZeroEverywhere) => return "nothing can be told apart".to_owned(),
         Some(Row::ExactDisagrees { t, exact, .. }) => {
             let (t, exact) = (chance(*t), chance(*exact));
             format!("the interval ({t}) and the exact check ({exact}) disagree: run more rounds")
@@ -116,7 +118,7 @@ fn why_open(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision
 
 /// What the rounds could have seen, and how many would be needed where it is rounds that are missing.
 fn sight(metric: &MetricComparison, found: &Comparison, decision: &Decision) -> String {
-    let seen = percent(found.effect.mde.exp_m1());
+    let seen = percent(metric.share(found.effect.mde));
     let open = matches!(deciding(decision), Some(Row::Open { .. }));
     match settling(decision) {
         None => format!("could have seen {seen}; no number of rounds would settle it on so noisy a host"),
@@ -146,6 +148,7 @@ pub(super) fn settling(decision: &Decision) -> Option<u64> {
 /// What would decide an UNDECIDED measure, or what stands against it, in a few words.
 pub(in crate::report) fn outlook(found: &Comparison, decision: &Decision) -> String {
     match (settling(decision), deciding(decision)) {
+        (_, Some(Row::ZeroEverywhere)) => "zero everywhere".to_owned(),
         (None, _) => "no number of rounds would do".to_owned(),
         (Some(rounds), _) if rounds > found.effect.rounds as u64 => {
             format!("{} would do", count(rounds, "round"))

@@ -21,10 +21,12 @@ pub(in crate::report) const FIGURES: [Figure; 16] = [
     ("requests/s", |v| digits(v.requests_per_second)),
     ("goodput/s", |v| v.goodput_per_second.map_or_else(|| NONE.to_owned(), digits)),
     ("sent in time, of those offered", |v| v.achieved.map_or_else(|| NONE.to_owned(), percent)),
-    ("first completion after", |v| seconds(v.first_completion)),
-    ("last completion after", |v| seconds(v.last_completion)),
-    ("queue wait, share of service", |v| percent(v.queue_share)),
-    ("inference, share of service", |v| percent(1.0 - v.queue_share)),
+    ("first completion after", |v| v.first_completion.map_or_else(|| NONE.to_owned(), seconds)),
+    ("last completion after", |v| v.last_completion.map_or_else(|| NONE.to_owned(), seconds)),
+    ("queue wait, share of service", |v| v.queue_share.map_or_else(|| NONE.to_owned(), percent)),
+    ("inference, share of service", |v| {
+        v.queue_share.map_or_else(|| NONE.to_owned(), |share| percent(1.0 - share))
+    }),
     ("processor time", |v| seconds(v.cpu_seconds)),
     ("parallel efficiency", |v| percent(v.parallel_efficiency)),
     ("peak resident memory", |v| bytes(v.peak_rss_bytes)),

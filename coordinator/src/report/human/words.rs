@@ -3,7 +3,7 @@
 //!
 //! Within a figure the spaces do not break ([`NBSP`]); the page turns them into plain ones.
 
-use stats::compare::{Interval, Stage};
+use stats::compare::{Interval, Reference, Scale, Stage};
 
 use crate::compare::{LayoutLabel, Measure, MetricComparison, Planned};
 
@@ -158,12 +158,12 @@ impl Unit {
 
 /// A change of a measure: "4.1 % lower".
 pub(in crate::report) fn change(metric: &MetricComparison, delta: f64, unit: Unit) -> String {
-    change_of(metric.measure, delta, unit)
+    change_of((metric.measure, metric.scale), delta, unit)
 }
 
 /// The same of a measure.
-pub(in crate::report) fn change_of(measure: Measure, delta: f64, unit: Unit) -> String {
-    let change = measure.change(delta);
+pub(in crate::report) fn change_of((measure, scale): (Measure, Scale), delta: f64, unit: Unit) -> String {
+    let change = measure.change(scale, delta);
     match side(change) {
         Some(side) => format!("{}{NBSP}{side}", unit.of(change)),
         None => format!("no{NBSP}change"),
@@ -172,12 +172,16 @@ pub(in crate::report) fn change_of(measure: Measure, delta: f64, unit: Unit) -> 
 
 /// An interval of changes: "3.2 … 5.0 % lower", or "0.9 % lower … 0.4 % higher" where it has both.
 pub(in crate::report) fn interval(metric: &MetricComparison, interval: &Interval, unit: Unit) -> String {
-    interval_of(metric.measure, interval, unit)
+    interval_of((metric.measure, metric.scale), interval, unit)
 }
 
 /// The same of a measure.
-pub(in crate::report) fn interval_of(measure: Measure, interval: &Interval, unit: Unit) -> String {
-    let (one, other) = (measure.change(interval.low), measure.change(interval.high));
+pub(in crate::report) fn interval_of(
+    (measure, scale): (Measure, Scale),
+    interval: &Interval,
+    unit: Unit,
+) -> String {
+    let (one, other) = (measure.change(scale, interval.low), measure.change(scale, interval.high));
     let (low, high) = if one <= other { (one, other) } else { (other, one) };
     match (side(low), side(high)) {
         (None, None) => format!("no{NBSP}change"),
@@ -198,6 +202,24 @@ fn range(near: f64, far: f64, side: &str, unit: Unit) -> String {
 /// The word for a change's sign; none for what is shown as zero.
 fn side(change: f64) -> Option<&'static str> {
     (points(change) != "0").then_some(if change < 0.0 { "lower" } else { "higher" })
+}
+
+/// What a change is a share of, where some value is zero; `None` of ratios.
+pub(in crate::report) fn share_of(measure: Measure, scale: Scale) -> Option<String> {
+    match scale {
+        Scale::Log => None,
+        Scale::Linear { unit, of } => {
+            let whose = match of {
+                Reference::Baseline => "the baseline",
+                Reference::Candidate => "the candidate (the baseline has nothing but zero)",
+            };
+            let mean = value(measure, unit);
+            Some(format!(
+                "zero in some rounds: a change is a difference as a share of {mean}, the mean of {whose}"
+            ))
+        }
+        Scale::Zero => Some("zero in every round of every arm".to_owned()),
+    }
 }
 
 /// "1 round", "2 rounds".

@@ -231,7 +231,7 @@ fn cell(cell: &Cell) -> doc::Cell {
         checks: cell.checks.iter().map(|(arm, checked)| check(*arm, checked)).collect(),
         arms: cell.arms.iter().map(arm).collect(),
         metrics: cell.metrics.iter().map(metric).collect(),
-        places: cell.places.as_ref().map(places::places),
+        places: cell.places.as_ref().map(|found| places::places(found, cell.alpha)),
         signals: places::signals(&cell.signals),
     }
 }

@@ -1,7 +1,7 @@
 //! Histories as documents. Owns their shape.
 
 use serde_json::{Value, json};
-use stats::compare::{RunMean, RunsRow};
+use stats::compare::{Interval, RunMean, RunsStep, Scale, Settings};
 
 use crate::history::{Across, AcrossLine, Calibrated, Calibration, Line, Trend};
 
@@ -20,7 +20,10 @@ pub(super) fn across_line(line: &AcrossLine) -> Value {
     let found = &line.estimate;
     let run = |run: &RunMean| json!({ "mean": run.mean, "variance": run.variance, "rounds": run.rounds });
     let runs = |runs: &[RunMean]| runs.iter().map(run).collect::<Vec<_>>();
-    let step = |(row, applies): &(RunsRow, bool)| format!("{row}: {}", if *applies { "yes" } else { "no" });
+    let step = |step: &RunsStep| format!("{step}: {}", if step.applies { "yes" } else { "no" });
+    let level = |error: f64| 1.0 - error;
+    let alpha = Settings::default().alpha;
+    let range = |ci: &Interval, error| json!({ "low": ci.low, "high": ci.high, "level": level(error) });
     json!({
             "scenario": line.scenario,
             "variant": line.variant,
@@ -29,7 +32,11 @@ pub(super) fn across_line(line: &AcrossLine) -> Value {
             "tolerance": line.tolerance,
             "old": line.values.0,
             "new": line.values.1,
-            "change": line.measure.change(found.delta),
+            "scale": line.scale.name(),
+            "scale_unit": if let Scale::Linear { unit, .. } = line.scale { Some(unit) } else { None },
+            "change": line.measure.change(line.scale, found.delta),
+            "ci": range(&found.ci, alpha),
+            "tost": range(&found.tost, 2.0 * alpha),
             "delta": found.delta,
             "ci95": { "low": found.ci.low, "high": found.ci.high },
             "ci90": { "low": found.tost.low, "high": found.tost.high },
@@ -90,8 +97,8 @@ fn line(line: &Line) -> Value {
         json!({
             "run": point.run.to_string(),
             "begun_unix_ms": point.run.unix_ms(),
-            "value": point.ln.exp(),
-            "ln": point.ln,
+            "value": point.value,
+            "ln": (point.value > 0.0).then(|| point.value.ln()),
             "expected": point.expected,
         })
     };
@@ -101,8 +108,8 @@ fn line(line: &Line) -> Value {
             "index": step.at,
             "before_median": step.medians.0,
             "after_median": step.medians.1,
-            "change": step.change.exp_m1(),
-            "change95": step.interval.map(|i| json!({ "low": i.low.exp_m1(), "high": i.high.exp_m1() })),
+            "change": step.change,
+            "change95": step.interval.map(|i| json!({ "low": i.low, "high": i.high })),
             "p": step.p,
             "expected": step.expected,
             "host_changes": step.ground,
@@ -112,6 +119,8 @@ fn line(line: &Line) -> Value {
         "scenario": line.scenario,
         "variant": line.variant,
         "metric": line.measure.name(),
+        "scale": if line.linear { "linear" } else { "log" },
+        "runs_that_may_lack_zeros": line.may_lack_zeros,
         "points": line.points.iter().map(point).collect::<Vec<_>>(),
         "steps": line.steps.iter().map(step).collect::<Vec<_>>(),
     })

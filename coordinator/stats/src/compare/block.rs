@@ -1,9 +1,10 @@
-//! What the comparison is made of: one value of each arm in each round, as a logarithm in which more is worse.
+//! What the comparison is made of: one value of each arm in each round, as a cost in which more is worse.
 //! Owns the sign convention and the pairing of arms; must not know metrics by name.
 
 use std::error::Error;
 use std::fmt;
 
+use super::estimate::LEAST_ROUNDS;
 use crate::order::{Arm, Order};
 
 /// Which way a metric is good.
@@ -18,7 +19,7 @@ pub enum Direction {
 /// One arm's value in one round.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Seat {
-    /// The value as [`cost_ln`]: a logarithm in which more is worse.
+    /// The value as [`super::Scale::cost`]: more is worse.
     pub cost: f64,
     /// The arm's 0-based place in the round's order.
     pub position: usize,
@@ -57,6 +58,26 @@ pub struct Sums {
     pub sxd: f64,
 }
 
+/// How δ̂ comes out of the rounds where the order covariate is used: R·δ̂ = Σ wᵣ·dᵣ, and Σ wᵣ·xᵣ = 0.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Slope {
+    /// wᵣ = 1 − R·x̄·(xᵣ − x̄)/Σ(x−x̄)²; 1 in balanced orders.
+    pub weights: Vec<f64>,
+}
+
+impl Slope {
+    /// `None` where the estimate does without the covariate: few rounds, or an order that never varies.
+    #[must_use]
+    pub fn of(paired: &Paired) -> Option<Self> {
+        if !paired.has_covariate() {
+            return None;
+        }
+        let Sums { x_mean, sxx, .. } = paired.sums();
+        let pull = paired.covariate.len() as f64 * x_mean / sxx;
+        Some(Self { weights: paired.covariate.iter().map(|x| 1.0 - pull * (x - x_mean)).collect() })
+    }
+}
+
 /// Why values cannot be compared.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CompareError {
@@ -92,15 +113,6 @@ pub fn cost_ln(value: f64, direction: Direction) -> Option<f64> {
     })
 }
 
-/// The change a δ stands for, in the metric's own sense: 0.05 is "5 % more" of a latency or of a rate.
-#[must_use]
-pub fn change(delta: f64, direction: Direction) -> f64 {
-    match direction {
-        Direction::LowerIsBetter => delta.exp_m1(),
-        Direction::HigherIsBetter => (-delta).exp_m1(),
-    }
-}
-
 impl Block {
     /// Pairs the arms' costs with their places in the round's order; `None` when an arm has no place.
     #[must_use]
@@ -119,7 +131,7 @@ impl Block {
         0.5 * (self.a.cost + self.a2.unwrap_or(self.a).cost)
     }
 
-    fn costs(&self) -> impl Iterator<Item = f64> {
+    pub(super) fn costs(&self) -> impl Iterator<Item = f64> {
         [Some(self.a), Some(self.b), self.a2].into_iter().flatten().map(|seat| seat.cost)
     }
 }
@@ -158,6 +170,12 @@ impl Paired {
             sxx: pairs().map(|(x, _)| (x - x_mean).powi(2)).sum(),
             sxd: pairs().map(|(x, d)| (x - x_mean) * (d - d_mean)).sum(),
         }
+    }
+
+    /// Whether the estimate uses the order covariate: from six rounds, where the order varies.
+    #[must_use]
+    pub fn has_covariate(&self) -> bool {
+        self.differences.len() >= LEAST_ROUNDS && self.sums().sxx > 0.0
     }
 
     fn collect(pairs: impl Iterator<Item = (f64, f64)>) -> Self {
@@ -214,6 +232,7 @@ mod tests {
         let worse_rate = cost_ln(90.0, Direction::HigherIsBetter).unwrap()
             - cost_ln(100.0, Direction::HigherIsBetter).unwrap();
         assert!(worse_latency > 0.0 && worse_rate > 0.0);
+        let change = |delta, direction| crate::compare::Scale::Log.change(delta, direction);
         assert!((change(worse_latency, Direction::LowerIsBetter) - 0.1).abs() < 1e-12);
         assert!((change(worse_rate, Direction::HigherIsBetter) + 0.1).abs() < 1e-12);
         assert_eq!(cost_ln(0.0, Direction::LowerIsBetter), None);

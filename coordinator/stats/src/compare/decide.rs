@@ -1,13 +1,13 @@
 //! The decision table of DESIGN 8.4, from the top down. Owns the order of the rows and the path that
 //! `--explain` prints; must not know how the figures came about. δ > 0 is SLOWER, always.
 //!
-//! INVALID (measurement, control) → what forbids an answer (inconclusive measurement, unfinished run, exact check
-//! disagrees) →
+//! INVALID (measurement, control) → what forbids an answer (inconclusive measurement, unfinished run, zero everywhere,
+//! exact check disagrees) →
 //! SLOWER (lower > τ′) → FASTER (upper < −τ′) → SAME (90 % interval inside ±τ′) → UNDECIDED.
 //! A row that would say SLOWER or FASTER needs six rounds and, where several questions are asked together, Holm's agreement.
 
 use super::row::{Row, Step};
-use super::{Comparison, LEAST_ROUNDS, Settings};
+use super::{Comparison, LEAST_ROUNDS, Scale, Settings};
 use crate::validity::Validity;
 
 /// The answer to "B against A".
@@ -57,6 +57,8 @@ pub struct Question<'a> {
     pub planned: Option<usize>,
     /// The metric's tolerance.
     pub tolerance: Tolerance,
+    /// The scale of the comparison's costs.
+    pub scale: Scale,
     /// Primary or secondary.
     pub role: Role,
     /// The settings with which the comparison was made.
@@ -70,8 +72,8 @@ pub struct Decision {
     pub verdict: Verdict,
     /// With SAME: the 95 % interval excludes zero nevertheless.
     pub small_but_real: bool,
-    /// τ′ = ln(1 + max(τ, noise floor)).
-    pub tau_ln: f64,
+    /// τ′: max(τ, noise floor) on the comparison's scale, where that is the logarithm ln(1 + …).
+    pub limit: f64,
     /// The rows looked at, in order; the last one that applies decided.
     pub path: Vec<Step>,
     /// With UNDECIDED: rounds after which the MDE is τ′, six at least; `None` beyond a million, or with another verdict.
@@ -79,10 +81,10 @@ pub struct Decision {
 }
 
 impl Tolerance {
-    /// τ′ = ln(1 + max(τ, noise floor)).
+    /// τ′: max(τ, noise floor) as a difference of costs.
     #[must_use]
-    pub fn ln(self) -> f64 {
-        self.tau.max(self.noise_floor).ln_1p()
+    pub fn limit(self, scale: Scale) -> f64 {
+        scale.limit(self.tau.max(self.noise_floor))
     }
 }
 
@@ -96,7 +98,7 @@ pub fn decide(comparison: &Comparison, question: &Question<'_>) -> Decision {
     Decision {
         verdict,
         small_but_real: verdict == Verdict::Same && excludes_zero,
-        tau_ln: table.tau,
+        limit: table.tau,
         rounds_needed: undecided.then(|| table.rounds_needed()).flatten(),
         path: table.path,
     }
@@ -111,7 +113,7 @@ struct Table<'a> {
 
 impl<'a> Table<'a> {
     fn new(comparison: &'a Comparison, question: &'a Question<'a>) -> Self {
-        Self { comparison, question, tau: question.tolerance.ln(), path: Vec::new() }
+        Self { comparison, question, tau: question.tolerance.limit(question.scale), path: Vec::new() }
     }
 
     fn verdict(&mut self) -> Verdict {
@@ -120,7 +122,8 @@ impl<'a> Table<'a> {
         if self.measurement_invalid() || self.control_differs() {
             return Verdict::Invalid;
         }
-        if self.measurement_inconclusive() || self.unfinished() || self.exact_disagrees() {
+        let forbidden = self.measurement_inconclusive() || self.unfinished() || self.zero_everywhere();
+        if forbidden || self.exact_disagrees() {
             return Verdict::Undecided;
         }
         if self.row(Row::Slower { low: effect.ci.low, limit: tau }, effect.ci.low > tau) {
@@ -133,14 +136,14 @@ impl<'a> Table<'a> {
         if self.row(Row::Same { tost: effect.tost, alpha, limit: tau }, effect.tost.within(tau)) {
             return Verdict::Same;
         }
-        let rounds_needed = self.rounds_needed();
-        self.row(Row::Open { mde: effect.mde, rounds_needed }, true);
+        let (rounds, rounds_needed) = (effect.rounds, self.rounds_needed());
+        self.row(Row::Open { mde: effect.mde, rounds, rounds_needed }, true);
         Verdict::Undecided
     }
 
     /// Takes the row into the path, whether it applies or not.
     fn row(&mut self, row: Row, applies: bool) -> bool {
-        self.path.push(Step { row, applies });
+        self.path.push(Step { row, applies, scale: self.question.scale });
         applies
     }
 
@@ -166,6 +169,11 @@ impl<'a> Table<'a> {
         planned.is_some_and(|planned| self.row(Row::Unfinished { rounds, planned }, rounds < planned))
     }
 
+    fn zero_everywhere(&mut self) -> bool {
+        let zero = self.question.scale == Scale::Zero;
+        zero && self.row(Row::ZeroEverywhere, true)
+    }
+
     fn control_differs(&mut self) -> bool {
         let limit = self.tau / 2.0;
         let Some(ci) = self.comparison.control.as_ref().map(|c| c.ci) else { return false };
@@ -189,7 +197,11 @@ impl<'a> Table<'a> {
         if disagrees { Verdict::Undecided } else { verdict }
     }
 
+    /// Zero stays zero, however often it is measured.
     fn rounds_needed(&self) -> Option<u64> {
+        if self.question.scale == Scale::Zero {
+            return None;
+        }
         self.comparison.effect.rounds_needed(self.tau, &self.question.settings)
     }
 }

@@ -4,6 +4,7 @@
 use super::block::{CompareError, Paired, Sums};
 use super::guard::{Correction, Guard};
 use super::power;
+use super::scale::unseen;
 use crate::student::{t_upper, two_sided_p};
 
 /// From how many rounds the covariate and the guard are used, and FASTER or SLOWER may be said.
@@ -97,11 +98,21 @@ impl Estimate {
     /// # Errors
     /// Fewer than two rounds, lists of unequal length, or values that are not finite.
     pub fn of(paired: &Paired, settings: &Settings) -> Result<Self, CompareError> {
+        Self::within_reach(paired, 0.0, settings)
+    }
+
+    /// The same where some value is zero and costs reach so far from it ([`super::Scale::reach`]): the interval is at
+    /// least as wide as one round of the other kind, that chance left out, would make it.
+    ///
+    /// # Errors
+    /// As [`Estimate::of`].
+    pub fn within_reach(paired: &Paired, reach: f64, settings: &Settings) -> Result<Self, CompareError> {
         check(paired)?;
         let d = &paired.differences;
         let rounds = d.len();
         let fit = Fit::with_covariate(paired).unwrap_or_else(|| Fit::plain(d));
-        let correction = Correction::of((fit.se, fit.df), &fit.residuals, settings.guard);
+        let zeros = reach * unseen(rounds, settings.alpha) / t_upper(settings.alpha / 2.0, fit.df);
+        let correction = Correction::of((fit.se, fit.df), &fit.residuals, zeros, settings.guard);
         let (se, df) = (correction.se(), correction.df(rounds));
         let t = fit.delta / se;
         Ok(Self {
@@ -118,6 +129,12 @@ impl Estimate {
             correction,
             mde: power::mde(se, df, settings),
         })
+    }
+
+    /// The interval at another level than the settings'.
+    #[must_use]
+    pub fn interval_at(&self, alpha: f64) -> Interval {
+        Interval::around(self.delta, t_upper(alpha / 2.0, self.df) * self.se)
     }
 
     /// Rounds after which a difference of `target` would be found with the wanted power, if the rounds to come
@@ -145,7 +162,7 @@ impl Fit {
         let Paired { differences: d, covariate: x } = paired;
         let n = d.len() as f64;
         let Sums { d_mean, x_mean, sxx, sxd } = paired.sums();
-        if d.len() < LEAST_ROUNDS || sxx <= 0.0 {
+        if !paired.has_covariate() {
             return None;
         }
         let gamma = sxd / sxx;

@@ -46,7 +46,8 @@ pub struct Correction {
     pub plain_se: f64,
     /// R − 2 with the covariate, R − 1 without.
     pub plain_df: f64,
-    /// The floor for quantised ties: what the standard error is at least.
+    /// What the standard error is at least: for quantised ties, and where some value is zero for rounds of the other
+    /// kind that chance left out.
     pub floor: f64,
     /// The floor was higher than the plain standard error.
     pub floored: bool,
@@ -65,8 +66,8 @@ pub struct Correction {
 }
 
 impl Correction {
-    /// What floor and guard make of a plain standard error, given the residuals in round order.
-    pub(super) fn of((plain_se, plain_df): (f64, f64), residuals: &[f64], guard: Guard) -> Self {
+    /// What floor and guard make of a plain standard error, given the residuals in round order and what zeros demand.
+    pub(super) fn of((plain_se, plain_df): (f64, f64), residuals: &[f64], zeros: f64, guard: Guard) -> Self {
         let n = residuals.len() as f64;
         let r1 = lag1(residuals).unwrap_or(0.0);
         let corrected = r1 + (1.0 + 3.0 * r1) / n;
@@ -74,8 +75,8 @@ impl Correction {
         Self {
             plain_se,
             plain_df,
-            floor: floor(residuals.len()),
-            floored: plain_se < floor(residuals.len()),
+            floor: floor(residuals.len()).max(zeros),
+            floored: plain_se < floor(residuals.len()).max(zeros),
             lag1: r1,
             lag1_corrected: corrected,
             lag1_used: used,
@@ -136,7 +137,7 @@ mod tests {
     fn by_hand() {
         // residuals 1 1 −1 −1, twice: squares 8, products 1−1+1−1+1−1+1 = 1, so r₁ = 1/8; R = 8:
         // r₁c = 1/8 + (1 + 3/8)/8 = 0.296875; inflation √(1.296875/0.703125)
-        let c = Correction::of((0.01, 6.0), &[1.0, 1.0, -1.0, -1.0, 1.0, 1.0, -1.0, -1.0], Guard::Full);
+        let c = Correction::of((0.01, 6.0), &[1.0, 1.0, -1.0, -1.0, 1.0, 1.0, -1.0, -1.0], 0.0, Guard::Full);
         assert!((c.lag1 - 0.125).abs() < 1e-15 && (c.lag1_corrected - 0.296_875).abs() < 1e-15);
         assert!((c.se() - 0.01 * (1.296_875_f64 / 0.703_125).sqrt()).abs() < 1e-15);
         assert!((c.df(8) - (8.0 * 0.703_125 / 1.296_875 - 1.0)).abs() < 1e-12 && !c.flagged);

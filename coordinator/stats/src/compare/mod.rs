@@ -13,9 +13,10 @@ mod places;
 mod power;
 mod row;
 mod runs;
+mod scale;
 mod unpaired;
 
-pub use block::{Block, CompareError, Direction, Paired, Seat, Sums, change, cost_ln};
+pub use block::{Block, CompareError, Direction, Paired, Seat, Slope, Sums, cost_ln};
 pub use calibrate::{most_findings, noise_floor};
 pub use decide::{Decision, Question, Role, Tolerance, Verdict, decide};
 pub use estimate::{Estimate, Interval, LEAST_ROUNDS, Settings};
@@ -26,8 +27,9 @@ pub use look::Stage;
 pub use places::{LEAST_SAMPLE, Odd, Sample, odd_one, sample_of_hosts};
 pub use power::{deviation_limit, mde, rounds_needed};
 pub use row::{Row, Step};
-pub use runs::{RunsDecision, RunsRow, decide_runs};
-pub use unpaired::{LEAST_RUNS, RunMean, Unpaired, unpaired};
+pub use runs::{RunsDecision, RunsQuestion, RunsRow, RunsStep, decide_runs};
+pub use scale::{Reference, Scale};
+pub use unpaired::{LEAST_RUNS, RunMean, Unpaired, unpaired, unpaired_within_reach};
 
 use crate::resample::{PermutationTest, permutation_test};
 use crate::rng::Seed;
@@ -43,18 +45,32 @@ pub struct Comparison {
     pub exact: PermutationTest,
 }
 
-/// Compares one metric's rounds, given in the order in which they ran. `seed` serves the exact check where it
-/// must draw.
+/// Compares one metric's rounds, given in the order in which they ran; costs are logarithms. `seed` serves the exact
+/// check where it must draw.
 ///
 /// # Errors
 /// Fewer than two rounds, a control in some rounds only, or values that are not finite.
 pub fn compare(blocks: &[Block], settings: &Settings, seed: Seed) -> Result<Comparison, CompareError> {
+    compare_on(Scale::Log, blocks, settings, seed)
+}
+
+/// The same of costs on any scale.
+///
+/// # Errors
+/// As [`compare`].
+pub fn compare_on(
+    scale: Scale,
+    blocks: &[Block],
+    settings: &Settings,
+    seed: Seed,
+) -> Result<Comparison, CompareError> {
     block::check(blocks)?;
-    let effect = Estimate::of(&Paired::effect(blocks), settings)?;
+    let reach = scale.reach(blocks.iter().flat_map(Block::costs));
+    let effect = Estimate::within_reach(&Paired::effect(blocks), reach, settings)?;
     let control = Paired::control(blocks);
     let control = match control.differences.is_empty() {
         true => None,
-        false => Some(Estimate::of(&control, settings)?),
+        false => Some(Estimate::within_reach(&control, reach, settings)?),
     };
     Ok(Comparison { effect, control, exact: permutation_test(blocks, seed) })
 }

@@ -3,15 +3,17 @@
 
 use std::fmt;
 
-use super::Interval;
+use super::{Interval, Scale};
 
-/// One row looked at.
+/// One row looked at; its `Display` is the row's sentence.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     /// The row with its figures.
     pub row: Row,
     /// Whether it applied.
     pub applies: bool,
+    /// The scale of its figures.
+    pub scale: Scale,
 }
 
 /// A row of the decision table with its figures.
@@ -41,6 +43,8 @@ pub enum Row {
         /// Rounds fixed before the run.
         planned: usize,
     },
+    /// Every value of every arm and round is zero.
+    ZeroEverywhere,
     /// t and the exact check fall on different sides of α.
     ExactDisagrees {
         /// p of the t test.
@@ -91,13 +95,18 @@ pub enum Row {
     Open {
         /// What could have been seen.
         mde: f64,
+        /// Rounds there are.
+        rounds: usize,
         /// Rounds after which the MDE is τ′.
         rounds_needed: Option<u64>,
     },
 }
 
-/// A log ratio as a change in percent.
-pub(super) struct Percent(pub(super) f64);
+/// A difference of costs as a change in percent.
+pub(super) struct Percent(pub(super) Scale, pub(super) f64);
+
+/// A range of them.
+pub(super) struct Range(pub(super) Scale, pub(super) Interval);
 
 /// "1 reason", "2 reasons".
 pub(super) struct Reasons(pub(super) usize);
@@ -110,48 +119,71 @@ impl fmt::Display for Reasons {
 
 impl fmt::Display for Percent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:+.2} %", 100.0 * self.0.exp_m1())
+        write!(f, "{:+.2} %", 100.0 * self.0.share(self.1))
     }
 }
 
-impl fmt::Display for Interval {
+impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{}, {}]", Percent(self.low), Percent(self.high))
+        write!(f, "[{}, {}]", Percent(self.0, self.1.low), Percent(self.0, self.1.high))
     }
 }
 
-impl fmt::Display for Row {
+/// A level as short as it can be: 90, 90.4, 99.
+pub(super) fn level(error: f64) -> f64 {
+    (1000.0 * (1.0 - error)).round() / 10.0
+}
+
+/// Every sentence is a condition, so that "yes" and "no" before it both read true.
+impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::MeasurementInvalid { reasons } => write!(f, "measurement INVALID ({})", Reasons(reasons)),
-            Self::MeasurementInconclusive { reasons } => {
-                write!(f, "measurement INCONCLUSIVE ({})", Reasons(reasons))
+        let percent = |delta| Percent(self.scale, delta);
+        match self.row {
+            Row::MeasurementInvalid { reasons } => {
+                write!(f, "the measurement is INVALID ({})", Reasons(reasons))
             }
-            Self::Unfinished { rounds, planned } => write!(f, "{rounds} of {planned} rounds are done"),
-            Self::ControlDiffers { ci, limit } => {
-                write!(f, "control A2/A {ci} excludes zero by more than {}", Percent(limit))
+            Row::MeasurementInconclusive { reasons } => {
+                write!(f, "the measurement is INCONCLUSIVE ({})", Reasons(reasons))
             }
-            Self::ExactDisagrees { t, exact, alpha } => {
+            Row::Unfinished { rounds, planned } => {
+                write!(f, "rounds are missing ({rounds} of {planned} are done)")
+            }
+            Row::ZeroEverywhere => {
+                write!(
+                    f,
+                    "every value of every arm and round is zero, and no tolerance is a share of nothing"
+                )
+            }
+            Row::ControlDiffers { ci, limit } => {
+                let range = Range(self.scale, ci);
+                write!(f, "the control A2/A {range} lies beyond ±{}", percent(limit))
+            }
+            Row::ExactDisagrees { t, exact, alpha } => {
                 write!(f, "t (p = {t:.4}) and the exact check (p = {exact:.4}) disagree about {alpha}")
             }
-            Self::Slower { low, limit } => write!(f, "lower bound {} above {}", Percent(low), Percent(limit)),
-            Self::Faster { high, limit } => {
-                write!(f, "upper bound {} below {}", Percent(high), Percent(limit))
+            Row::Slower { low, limit } => {
+                write!(f, "the lower bound {} lies above {}", percent(low), percent(limit))
             }
-            Self::TooFewRounds { rounds, least } => write!(f, "{rounds} rounds, fewer than {least}"),
-            Self::HolmDisagrees { adjusted, alpha } => {
-                write!(f, "p after Holm {adjusted:.4} above {alpha}")
+            Row::Faster { high, limit } => {
+                write!(f, "the upper bound {} lies below {}", percent(high), percent(limit))
             }
-            Self::Same { tost, alpha, limit } => {
-                // As short as it can be: 90, 90.4, 99.
-                let level = (1000.0 * (1.0 - 2.0 * alpha)).round() / 10.0;
-                write!(f, "{level} % interval {tost} inside ±{}", Percent(limit))
+            Row::TooFewRounds { rounds, least } => {
+                write!(f, "rounds are fewer than {least} ({rounds})")
             }
-            Self::Open { mde, rounds_needed: Some(rounds) } => {
-                write!(f, "undecided: could see {}, {rounds} rounds would do", Percent(mde))
+            Row::HolmDisagrees { adjusted, alpha } => {
+                write!(f, "p after Holm {adjusted:.4} lies above {alpha}")
             }
-            Self::Open { mde, rounds_needed: None } => {
-                write!(f, "undecided: could see {}, no number of rounds would do", Percent(mde))
+            Row::Same { tost, alpha, limit } => {
+                let (level, range) = (level(2.0 * alpha), Range(self.scale, tost));
+                write!(f, "the {level} % interval {range} lies inside ±{}", percent(limit))
+            }
+            Row::Open { mde, rounds, rounds_needed } => {
+                write!(f, "nothing above applies: could see {}; ", percent(mde))?;
+                match rounds_needed {
+                    None => write!(f, "no number of rounds would do"),
+                    Some(needed) if needed > rounds as u64 => write!(f, "{needed} rounds would do"),
+                    Some(_) => write!(f, "the difference lies too near the tolerance for {rounds} rounds"),
+                }
             }
         }
     }
@@ -165,10 +197,32 @@ mod tests {
     fn the_interval_of_same_has_the_level_that_was_used() {
         let said = |alpha| {
             let tost = Interval { low: -0.01, high: 0.01 };
-            Row::Same { tost, alpha, limit: 0.02 }.to_string()
+            let row = Row::Same { tost, alpha, limit: 0.02 };
+            Step { row, applies: true, scale: Scale::Log }.to_string()
         };
         let levels = [0.05, 0.048, 0.005].map(|alpha| said(alpha).split(" [").next().map(str::to_owned));
-        let expected = ["90 % interval", "90.4 % interval", "99 % interval"];
+        let expected = ["the 90 % interval", "the 90.4 % interval", "the 99 % interval"];
         assert_eq!(levels.map(Option::unwrap), expected);
+    }
+
+    /// Rounds that there are cannot be what is missing.
+    #[test]
+    fn an_open_row_never_asks_for_rounds_that_are_done() {
+        let said = |rounds_needed| {
+            let row = Row::Open { mde: 0.01, rounds: 6, rounds_needed };
+            Step { row, applies: true, scale: Scale::Log }.to_string()
+        };
+        assert!(said(Some(6)).ends_with("too near the tolerance for 6 rounds"), "{}", said(Some(6)));
+        assert!(said(Some(7)).ends_with("7 rounds would do"));
+        assert!(said(None).ends_with("no number of rounds would do"));
+    }
+
+    #[test]
+    fn shares_of_a_linear_scale_are_said_as_they_are() {
+        let row = Row::Slower { low: 0.75, limit: 0.02 };
+        let scale = Scale::Linear { unit: 20.0, of: super::super::Reference::Baseline };
+        let said = |scale| Step { row, applies: true, scale }.to_string();
+        assert_eq!(said(scale), "the lower bound +75.00 % lies above +2.00 %");
+        assert_eq!(said(Scale::Log), "the lower bound +111.70 % lies above +2.02 %");
     }
 }

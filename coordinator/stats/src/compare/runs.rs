@@ -7,8 +7,8 @@
 
 use std::fmt;
 
-use super::row::{Percent, Reasons};
-use super::{Interval, LEAST_RUNS, Settings, Unpaired, Verdict};
+use super::row::{Percent, Range, Reasons, level};
+use super::{Interval, LEAST_RUNS, Scale, Settings, Unpaired, Verdict};
 use crate::validity::Validity;
 
 /// An answer over runs with the way to it.
@@ -17,10 +17,36 @@ pub struct RunsDecision {
     /// The answer.
     pub verdict: Verdict,
     /// The rows looked at, in order, each with whether it applied; the last one that applies decided.
-    pub path: Vec<(RunsRow, bool)>,
+    pub path: Vec<RunsStep>,
     /// With UNDECIDED: runs a side after which the MDE is τ′; `None` where nobody knows, beyond a million, or with another
     /// verdict.
     pub runs_needed: Option<u64>,
+}
+
+/// One row looked at; its `Display` is the row's sentence.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RunsStep {
+    /// The row with its figures.
+    pub row: RunsRow,
+    /// Whether it applied.
+    pub applies: bool,
+    /// The scale of its figures.
+    pub scale: Scale,
+}
+
+/// What is to be decided, beside the estimate itself.
+#[derive(Debug, Clone, Copy)]
+pub struct RunsQuestion<'a> {
+    /// Of all runs the worst.
+    pub validity: &'a Validity,
+    /// The share by which the measure may differ without mattering.
+    pub tolerance: f64,
+    /// The scale of the runs' costs.
+    pub scale: Scale,
+    /// p after Holm's correction, where several questions were asked together.
+    pub adjusted_p: Option<f64>,
+    /// The settings with which the estimate was made.
+    pub settings: Settings,
 }
 
 /// A row with its figures.
@@ -36,6 +62,8 @@ pub enum RunsRow {
         /// Reasons.
         reasons: usize,
     },
+    /// Every value of every run is zero.
+    ZeroEverywhere,
     /// There is one run a side.
     OneEach,
     /// The interval lies above τ′.
@@ -66,8 +94,10 @@ pub enum RunsRow {
     },
     /// The interval of the two one-sided tests lies inside ±τ′.
     Same {
-        /// That interval.
+        /// That interval, at 1 − 2α.
         tost: Interval,
+        /// α.
+        alpha: f64,
         /// τ′.
         limit: f64,
     },
@@ -75,42 +105,40 @@ pub enum RunsRow {
     Open {
         /// What could have been seen.
         mde: f64,
+        /// Runs of the side that has fewer.
+        runs: usize,
         /// Runs a side after which the MDE is τ′.
         runs_needed: Option<u64>,
     },
 }
 
-/// Takes runs through the table. `adjusted_p` is p after Holm's correction, where several questions were asked together.
+/// Takes runs through the table.
 #[must_use]
-pub fn decide_runs(
-    found: &Unpaired,
-    validity: &Validity,
-    tau: f64,
-    adjusted_p: Option<f64>,
-    settings: &Settings,
-) -> RunsDecision {
-    let runs_needed = found.runs_needed(tau, settings);
+pub fn decide_runs(found: &Unpaired, question: &RunsQuestion<'_>) -> RunsDecision {
+    let RunsQuestion { tolerance, scale, settings, .. } = *question;
+    let needed = || found.runs_needed(scale.limit(tolerance), &settings);
+    let runs_needed = if scale == Scale::Zero { None } else { needed() };
     let mut path = Vec::new();
-    let verdict =
-        verdict(found, validity, tau, adjusted_p.map(|p| (p, settings.alpha)), &mut |row, applies| {
-            path.push((row, applies));
-            applies
-        });
-    if verdict == Verdict::Undecided && !path.iter().any(|(_, applies)| *applies) {
-        path.push((RunsRow::Open { mde: found.mde, runs_needed }, true));
+    let verdict = verdict(found, question, &mut |row, applies| {
+        path.push(RunsStep { row, applies, scale });
+        applies
+    });
+    if verdict == Verdict::Undecided && !path.iter().any(|step: &RunsStep| step.applies) {
+        let runs = found.runs.0.min(found.runs.1);
+        let row = RunsRow::Open { mde: found.mde, runs, runs_needed };
+        path.push(RunsStep { row, applies: true, scale });
     }
     RunsDecision { verdict, path, runs_needed: runs_needed.filter(|_| verdict == Verdict::Undecided) }
 }
 
 fn verdict(
     found: &Unpaired,
-    validity: &Validity,
-    tau: f64,
-    adjusted: Option<(f64, f64)>,
+    question: &RunsQuestion<'_>,
     row: &mut impl FnMut(RunsRow, bool) -> bool,
 ) -> Verdict {
+    let (tau, alpha) = (question.scale.limit(question.tolerance), question.settings.alpha);
     let reasons = |of: Option<&Vec<_>>| of.map_or(0, Vec::len);
-    let (invalid, inconclusive) = match validity {
+    let (invalid, inconclusive) = match question.validity {
         Validity::Valid => (None, None),
         Validity::Invalid(reasons) => (Some(reasons), None),
         Validity::Inconclusive(reasons) => (None, Some(reasons)),
@@ -118,8 +146,11 @@ fn verdict(
     if row(RunsRow::Invalid { reasons: reasons(invalid) }, invalid.is_some()) {
         return Verdict::Invalid;
     }
-    let doubted = row(RunsRow::Inconclusive { reasons: reasons(inconclusive) }, inconclusive.is_some());
-    if doubted || row(RunsRow::OneEach, found.between.is_none()) {
+    let zero = question.scale == Scale::Zero;
+    if row(RunsRow::Inconclusive { reasons: reasons(inconclusive) }, inconclusive.is_some())
+        || zero && row(RunsRow::ZeroEverywhere, true)
+        || row(RunsRow::OneEach, found.between.is_none())
+    {
         return Verdict::Undecided;
     }
     let (low, high, runs) = (found.ci.low, found.ci.high, found.runs.0.min(found.runs.1));
@@ -127,7 +158,7 @@ fn verdict(
         Verdict::Slower
     } else if row(RunsRow::Faster { high, limit: -tau }, high < -tau) {
         Verdict::Faster
-    } else if row(RunsRow::Same { tost: found.tost, limit: tau }, found.tost.within(tau)) {
+    } else if row(RunsRow::Same { tost: found.tost, alpha, limit: tau }, found.tost.within(tau)) {
         return Verdict::Same;
     } else {
         return Verdict::Undecided;
@@ -135,35 +166,48 @@ fn verdict(
     if row(RunsRow::TooFew { runs }, runs < LEAST_RUNS) {
         return Verdict::Undecided;
     }
-    let disagrees = adjusted
-        .is_some_and(|(adjusted, alpha)| row(RunsRow::HolmDisagrees { adjusted, alpha }, adjusted > alpha));
+    let disagrees = question
+        .adjusted_p
+        .is_some_and(|adjusted| row(RunsRow::HolmDisagrees { adjusted, alpha }, adjusted > alpha));
     if disagrees { Verdict::Undecided } else { clear }
 }
 
-impl fmt::Display for RunsRow {
+/// Every sentence is a condition, so that "yes" and "no" before it both read true.
+impl fmt::Display for RunsStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Invalid { reasons } => write!(f, "a measurement is INVALID ({})", Reasons(reasons)),
-            Self::Inconclusive { reasons } => {
+        let percent = |delta| Percent(self.scale, delta);
+        match self.row {
+            RunsRow::Invalid { reasons } => write!(f, "a measurement is INVALID ({})", Reasons(reasons)),
+            RunsRow::Inconclusive { reasons } => {
                 write!(f, "a measurement is INCONCLUSIVE ({})", Reasons(reasons))
             }
-            Self::OneEach => {
+            RunsRow::ZeroEverywhere => {
+                f.write_str("every value of every run is zero, and no tolerance is a share of nothing")
+            }
+            RunsRow::OneEach => {
                 f.write_str("one run a side: how much runs differ without any change is unknown")
             }
-            Self::Slower { low, limit } => write!(f, "lower bound {} above {}", Percent(low), Percent(limit)),
-            Self::Faster { high, limit } => {
-                write!(f, "upper bound {} below {}", Percent(high), Percent(limit))
+            RunsRow::Slower { low, limit } => {
+                write!(f, "the lower bound {} lies above {}", percent(low), percent(limit))
             }
-            Self::TooFew { runs } => write!(f, "a side has {runs} runs, fewer than {LEAST_RUNS}"),
-            Self::HolmDisagrees { adjusted, alpha } => {
-                write!(f, "p after Holm {adjusted:.4} above {alpha}")
+            RunsRow::Faster { high, limit } => {
+                write!(f, "the upper bound {} lies below {}", percent(high), percent(limit))
             }
-            Self::Same { tost, limit } => write!(f, "90 % interval {tost} inside ±{}", Percent(limit)),
-            Self::Open { mde, runs_needed: Some(runs) } => {
-                write!(f, "undecided: could see {}, {runs} runs a side would do", Percent(mde))
+            RunsRow::TooFew { runs } => write!(f, "a side has fewer than {LEAST_RUNS} runs ({runs})"),
+            RunsRow::HolmDisagrees { adjusted, alpha } => {
+                write!(f, "p after Holm {adjusted:.4} lies above {alpha}")
             }
-            Self::Open { mde, runs_needed: None } => {
-                write!(f, "undecided: could see {}, no number of runs would do", Percent(mde))
+            RunsRow::Same { tost, alpha, limit } => {
+                let (level, range) = (level(2.0 * alpha), Range(self.scale, tost));
+                write!(f, "the {level} % interval {range} lies inside ±{}", percent(limit))
+            }
+            RunsRow::Open { mde, runs, runs_needed } => {
+                write!(f, "nothing above applies: could see {}; ", percent(mde))?;
+                match runs_needed {
+                    None => f.write_str("no number of runs would do"),
+                    Some(needed) if needed > runs as u64 => write!(f, "{needed} runs a side would do"),
+                    Some(_) => write!(f, "the difference lies too near the tolerance for {runs} runs a side"),
+                }
             }
         }
     }
@@ -181,7 +225,8 @@ mod tests {
     fn decided(old: &[RunMean], new: &[RunMean], adjusted_p: Option<f64>) -> RunsDecision {
         let settings = Settings::default();
         let found = unpaired(old, new, &settings).unwrap();
-        decide_runs(&found, &Validity::Valid, 0.02_f64.ln_1p(), adjusted_p, &settings)
+        let (validity, scale) = (&Validity::Valid, Scale::Log);
+        decide_runs(&found, &RunsQuestion { validity, tolerance: 0.02, scale, adjusted_p, settings })
     }
 
     #[test]
@@ -192,10 +237,13 @@ mod tests {
         assert_eq!(decided(&old, &old, None).verdict, Verdict::Same);
         let two = decided(&old[..2], &new[..2], None);
         assert_eq!((two.verdict, two.runs_needed), (Verdict::Undecided, Some(3)));
-        assert_eq!(two.path.last(), Some(&(RunsRow::TooFew { runs: 2 }, true)));
+        assert_eq!(
+            two.path.last().map(|step| (step.row, step.applies)),
+            Some((RunsRow::TooFew { runs: 2 }, true))
+        );
         let one = decided(&old[..1], &new[..1], None);
         assert_eq!((one.verdict, one.runs_needed), (Verdict::Undecided, None));
-        assert_eq!(one.path.last(), Some(&(RunsRow::OneEach, true)));
+        assert_eq!(one.path.last().map(|step| (step.row, step.applies)), Some((RunsRow::OneEach, true)));
     }
 
     #[test]
@@ -204,7 +252,10 @@ mod tests {
         assert_eq!(decided(&old, &new, Some(0.04)).verdict, Verdict::Slower);
         let many = decided(&old, &new, Some(0.06));
         assert_eq!(many.verdict, Verdict::Undecided);
-        assert_eq!(many.path.last(), Some(&(RunsRow::HolmDisagrees { adjusted: 0.06, alpha: 0.05 }, true)));
+        assert_eq!(
+            many.path.last().map(|step| (step.row, step.applies)),
+            Some((RunsRow::HolmDisagrees { adjusted: 0.06, alpha: 0.05 }, true))
+        );
     }
 
     /// SD 0.1 against a tolerance of 0.02: (t + t)·0.1·√(2/n) ≤ 0.0198 first holds at 402 a side.
@@ -214,6 +265,6 @@ mod tests {
         let needed = open.runs_needed.unwrap();
         assert_eq!(open.verdict, Verdict::Undecided);
         assert!((400..=404).contains(&needed), "{needed}");
-        assert!(matches!(open.path.last(), Some((RunsRow::Open { runs_needed: Some(_), .. }, true))));
+        assert!(matches!(open.path.last().unwrap().row, RunsRow::Open { runs_needed: Some(_), .. }));
     }
 }

@@ -5,6 +5,7 @@
 use super::estimate::{Interval, Settings};
 use super::guard::BUCKET_WIDTH;
 use super::power;
+use super::scale::unseen;
 use crate::student::{t_upper, two_sided_p};
 
 /// Fewest runs a side that may say FASTER or SLOWER.
@@ -13,7 +14,7 @@ pub const LEAST_RUNS: usize = 3;
 /// One run of one measure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RunMean {
-    /// Mean over its rounds of the cost, a logarithm in which more is worse.
+    /// Mean over its rounds of the cost, in which more is worse.
     pub mean: f64,
     /// Variance of that mean, from the scatter of its rounds.
     pub variance: f64,
@@ -31,7 +32,8 @@ pub struct Unpaired {
     /// Standard deviation of a run's mean that the standard error is made of: pooled over both sides, and with one run a
     /// side what its rounds alone give.
     pub s: f64,
-    /// What ties of quantised values can hide: w/√12·√(Σ1/(n²R)), summed over both sides.
+    /// What ties of quantised values can hide, w/√12·√(Σ1/(n²R)) summed over both sides; and where some value is zero,
+    /// what rounds of the other kind could do that chance left out.
     pub floor: f64,
     /// Standard error: s·√(1/n + 1/m), or the floor where that is higher.
     pub se: f64,
@@ -52,10 +54,21 @@ pub struct Unpaired {
     pub between: Option<f64>,
 }
 
-/// Compares two groups of runs. `None` where a group is empty, a value is not finite, or one run a side has fewer than
+/// Compares two groups of runs whose costs are logarithms. `None` where a group is empty, a value is not finite, or one run a side has fewer than
 /// two rounds.
 #[must_use]
 pub fn unpaired(old: &[RunMean], new: &[RunMean], settings: &Settings) -> Option<Unpaired> {
+    unpaired_within_reach(old, new, 0.0, settings)
+}
+
+/// The same where some value is zero and costs reach so far from it ([`super::Scale::reach`]).
+#[must_use]
+pub fn unpaired_within_reach(
+    old: &[RunMean],
+    new: &[RunMean],
+    reach: f64,
+    settings: &Settings,
+) -> Option<Unpaired> {
     let all = || old.iter().chain(new);
     if old.is_empty() || new.is_empty() || !all().all(|run| run.mean.is_finite() && run.variance.is_finite())
     {
@@ -75,7 +88,10 @@ pub fn unpaired(old: &[RunMean], new: &[RunMean], settings: &Settings) -> Option
         return None;
     }
     let delta = mean(new) - mean(old);
-    let floor = BUCKET_WIDTH / 12.0_f64.sqrt() * (of_ties(old) + of_ties(new)).sqrt();
+    let rounds = |side: &[RunMean]| side.iter().map(|run| run.rounds).sum::<usize>();
+    let zeros = reach * unseen(rounds(old).min(rounds(new)), settings.alpha);
+    let ties = BUCKET_WIDTH / 12.0_f64.sqrt() * (of_ties(old) + of_ties(new)).sqrt();
+    let floor = ties.max(zeros / t_upper(settings.alpha / 2.0, df));
     let se = (variance * (1.0 / n + 1.0 / m)).sqrt().max(floor);
     Some(Unpaired {
         runs: (old.len(), new.len()),

@@ -2,8 +2,13 @@
 //! arms of each round for runs with the control (METHOD 2.2.6, DESIGN 8.5). Owns enumeration and draws; must
 //! not know intervals. A p value counts assignments whose |sum| reaches the observed one; sums that differ by
 //! less than 1e-12 of the whole scale are the same.
+//!
+//! Where the estimate has the order covariate, so has the check (Freedman and Lane 1983): the slope of the order
+//! under "the labels do not matter" is taken out of the costs, what is left is permuted, and of every assignment
+//! the statistic is R·δ̂, the estimate's own. Without it a strong drift is noise to the check and none to the
+//! interval, and the two disagree about differences that are there (`tests/method/exact.rs`).
 
-use crate::compare::Block;
+use crate::compare::{Block, Paired, Slope};
 use crate::rng::Seed;
 
 /// Two-arm runs of up to this many rounds are enumerated (2^R).
@@ -20,10 +25,13 @@ pub struct PermutationTest {
     pub p: f64,
     /// How it was computed.
     pub method: Method,
-    /// Assignments whose |sum| reaches the observed one, of those looked at.
+    /// Assignments whose |R·δ̂| reaches the observed one, of those looked at.
     pub hits: u64,
     /// Assignments looked at: all there are, or the draws.
     pub of: u64,
+    /// Cost per place in the order that was taken out before permuting, fitted as if labels did not matter; `None`
+    /// where the estimate does without the covariate.
+    pub gamma: Option<f64>,
 }
 
 /// Which assignments were looked at.
@@ -39,33 +47,70 @@ pub enum Method {
     DrawnLabels(u64),
 }
 
-/// The check that fits the blocks: labels where every block has the control, else signs. Without any block p
-/// is 1. The draws come from `seed` and can be replayed.
+/// The check that fits the blocks: labels where every block has the control, else signs; under the order covariate
+/// where the estimate uses it. Without any block p is 1. The draws come from `seed` and can be replayed.
 #[must_use]
 pub fn permutation_test(blocks: &[Block], seed: Seed) -> PermutationTest {
-    match blocks.iter().map(candidates).collect::<Option<Vec<_>>>() {
-        Some(rounds) => {
-            let count = test(&rounds, ENUMERATED_LABELS, seed);
-            count.answer(if count.drawn { Method::DrawnLabels(count.of) } else { Method::AllLabels })
-        }
-        None => {
-            let differences: Vec<f64> = blocks.iter().map(|b| b.b.cost - b.a.cost).collect();
-            sign_flip(&differences, seed)
-        }
-    }
+    let slope = Slope::of(&Paired::effect(blocks));
+    check(blocks, slope.as_ref(), seed)
+}
+
+/// The check that knows nothing of the order: what [`permutation_test`] was before it had the covariate, and still is
+/// where the estimate has none.
+#[must_use]
+pub fn plain_permutation_test(blocks: &[Block], seed: Seed) -> PermutationTest {
+    check(blocks, None, seed)
 }
 
 /// Sign-flip test of differences that are symmetric about zero under the null hypothesis.
 #[must_use]
 pub fn sign_flip(differences: &[f64], seed: Seed) -> PermutationTest {
     let rounds: Vec<[f64; 2]> = differences.iter().map(|&d| [d, -d]).collect();
-    let count = test(&rounds, ENUMERATED_SIGNS, seed);
-    count.answer(if count.drawn { Method::DrawnSigns(count.of) } else { Method::AllSigns })
+    test(&rounds, ENUMERATED_SIGNS, seed).answer(Method::AllSigns, Method::DrawnSigns, None)
+}
+
+fn check(blocks: &[Block], slope: Option<&Slope>, seed: Seed) -> PermutationTest {
+    let gamma = slope.map(|_| order_slope(blocks));
+    let left = |cost: f64, position: usize| cost - gamma.unwrap_or(0.0) * position as f64;
+    let weight = |round: usize| slope.map_or(1.0, |slope| slope.weights[round]);
+    match blocks.iter().map(|block| candidates(block, left)).collect::<Option<Vec<_>>>() {
+        Some(mut rounds) => {
+            let weighed =
+                |(round, row): (usize, &mut [f64; 3])| row.iter_mut().for_each(|d| *d *= weight(round));
+            rounds.iter_mut().enumerate().for_each(weighed);
+            test(&rounds, ENUMERATED_LABELS, seed).answer(Method::AllLabels, Method::DrawnLabels, gamma)
+        }
+        None => {
+            let difference = |(round, block): (usize, &Block)| {
+                let d = left(block.b.cost, block.b.position) - left(block.a.cost, block.a.position);
+                weight(round) * d
+            };
+            let differences: Vec<f64> = blocks.iter().enumerate().map(difference).collect();
+            PermutationTest { gamma, ..sign_flip(&differences, seed) }
+        }
+    }
+}
+
+/// Least squares of cost on place within each round, over all its arms: the slope of the order if labels do not matter.
+fn order_slope(blocks: &[Block]) -> f64 {
+    let (mut products, mut squares) = (0.0, 0.0);
+    for block in blocks {
+        let seats: Vec<_> = [Some(block.a), Some(block.b), block.a2].into_iter().flatten().collect();
+        let n = seats.len() as f64;
+        let place = seats.iter().map(|seat| seat.position as f64).sum::<f64>() / n;
+        let cost = seats.iter().map(|seat| seat.cost).sum::<f64>() / n;
+        for seat in seats {
+            products += (seat.position as f64 - place) * (seat.cost - cost);
+            squares += (seat.position as f64 - place).powi(2);
+        }
+    }
+    if squares > 0.0 { products / squares } else { 0.0 }
 }
 
 /// The round's difference if B's label had been on B (first, the observed one), on A or on A2.
-fn candidates(block: &Block) -> Option<[f64; 3]> {
-    let (a, b, a2) = (block.a.cost, block.b.cost, block.a2?.cost);
+fn candidates(block: &Block, left: impl Fn(f64, usize) -> f64) -> Option<[f64; 3]> {
+    let of = |seat: crate::compare::Seat| left(seat.cost, seat.position);
+    let (a, b, a2) = (of(block.a), of(block.b), of(block.a2?));
     let against = |one: f64, two: f64, three: f64| one - 0.5 * (two + three);
     Some([against(b, a, a2), against(a, b, a2), against(a2, a, b)])
 }
@@ -85,8 +130,9 @@ impl Count {
         (one + self.hits as f64) / (one + self.of as f64)
     }
 
-    fn answer(self, method: Method) -> PermutationTest {
-        PermutationTest { p: self.p(), method, hits: self.hits, of: self.of }
+    fn answer(self, all: Method, drawn: fn(u64) -> Method, gamma: Option<f64>) -> PermutationTest {
+        let method = if self.drawn { drawn(self.of) } else { all };
+        PermutationTest { p: self.p(), method, hits: self.hits, of: self.of, gamma }
     }
 }
 

@@ -8,6 +8,7 @@ mod jackknife;
 
 pub use bootstrap::{BOOTSTRAP_DRAWS, bootstrap_mean, bootstrap_pooled, expanded_tail};
 pub use exact::{
-    DRAWS, ENUMERATED_LABELS, ENUMERATED_SIGNS, Method, PermutationTest, permutation_test, sign_flip,
+    DRAWS, ENUMERATED_LABELS, ENUMERATED_SIGNS, Method, PermutationTest, permutation_test,
+    plain_permutation_test, sign_flip,
 };
 pub use jackknife::{Pooled, PooledError, Rounds, jackknife};

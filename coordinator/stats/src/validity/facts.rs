@@ -66,6 +66,22 @@ pub struct TrialFacts {
     pub ttft_windows: Vec<Vec<f64>>,
     /// ln of the mean number in flight likewise; open shapes only.
     pub in_flight_windows: Vec<Vec<f64>>,
+    /// How the wait for the first token grew; open shapes only, `None` where nothing was answered.
+    pub pressure: Option<Pressure>,
+}
+
+/// How the wait for the first token grew within a window, whether its load was the same at any time or not.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pressure {
+    /// Mean TTFT of the piece of the window in which it was least.
+    pub least: Duration,
+    /// Mean TTFT of the piece after that in which it was most.
+    pub most: Duration,
+    /// By how many requests more were in flight then, and how many had arrived between the two; `None` where parts kept
+    /// no slices of their windows and the figures are quantiles.
+    pub backlog: Option<(f64, u64)>,
+    /// How long the load is the same, or nearly so.
+    pub stretch: Duration,
 }
 
 /// Whether the variants are different code.

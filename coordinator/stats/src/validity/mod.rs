@@ -11,7 +11,7 @@ mod thresholds;
 mod trial;
 
 pub use alike::{Alike, alike};
-pub use facts::{CodeIdentity, PairingFacts, Shape, TrialFacts};
+pub use facts::{CodeIdentity, PairingFacts, Pressure, Shape, TrialFacts};
 pub use pairing::check_pairing;
 pub use reason::{Finding, Place, Reason, Severity};
 pub use sample::{Claim, claim};

@@ -88,6 +88,12 @@ pub enum Reason {
     NotStationary { change: f64, p: f64, limit: f64 },
     /// The engine fell ever further behind the offered load.
     OverSaturated { in_flight: f64, ttft: f64, p: f64 },
+    /// Under a load that changes, requests piled up while the wait for the first token grew.
+    FellBehind { backlog: f64, arrived: u64, ttft: Duration },
+    /// The wait for the first token grew, and nobody can say whether the engine kept up.
+    SaturationUnknown { least: Duration, most: Duration, limit: Duration },
+    /// Latency seems to have moved far inside the window, and cannot be told from noise.
+    MovementUnknown { change: f64, limit: f64 },
     /// Greedy tokens differ between the arms.
     TokensDiffer { rounds: usize, first_round: usize },
     /// Where requests fail there are no tokens to hold the arms to.
@@ -127,7 +133,10 @@ impl Reason {
             | Self::Steal { .. }
             | Self::TooShort { .. }
             | Self::NotStationary { .. }
-            | Self::OverSaturated { .. } => Severity::Inconclusive,
+            | Self::MovementUnknown { .. }
+            | Self::OverSaturated { .. }
+            | Self::FellBehind { .. }
+            | Self::SaturationUnknown { .. } => Severity::Inconclusive,
             Self::BlocksRepeated { .. }
             | Self::LoadShrunk { .. }
             | Self::SomeFailed { .. }
@@ -168,7 +177,10 @@ impl Reason {
             Self::NotAchieved { .. } => "not-achieved",
             Self::LittlesLaw { .. } => "littles-law",
             Self::NotStationary { .. } => "not-stationary",
+            Self::MovementUnknown { .. } => "movement-unknown",
             Self::OverSaturated { .. } => "over-saturated",
+            Self::FellBehind { .. } => "fell-behind",
+            Self::SaturationUnknown { .. } => "saturation-unknown",
             Self::TokensDiffer { .. } => "tokens-differ",
             Self::TokensUnchecked { .. } => "tokens-unchecked",
             Self::SameCode => "same-code",
@@ -214,7 +226,13 @@ impl Reason {
             Self::NotAchieved { .. } => "offer less, or add workers to generate the load",
             Self::LittlesLaw { .. } => "requests are missing from the account: report a bug with the export",
             Self::NotStationary { .. } => "warm up longer, or measure a load that the engine can sustain",
-            Self::OverSaturated { .. } => {
+            Self::MovementUnknown { .. } => {
+                "more rounds or a longer window, so that a trend can be told from noise"
+            }
+            Self::SaturationUnknown { .. } => {
+                "offer less, or hold each load longer, so that it can be seen whether the engine keeps up"
+            }
+            Self::OverSaturated { .. } | Self::FellBehind { .. } => {
                 "offer less: the engine falls ever further behind, and every figure depends on when it stopped"
             }
             Self::TokensDiffer { .. } => "the builds do not compute the same: compare their outputs first",
@@ -317,6 +335,21 @@ impl fmt::Display for Reason {
             Self::OverSaturated { in_flight, ttft, p } => {
                 let (in_flight, ttft) = (Share(*in_flight), Share(*ttft));
                 write!(f, "in flight rose by {in_flight} and TTFT by {ttft} inside the window (p = {p:.4})")
+            }
+            Self::FellBehind { backlog, arrived, ttft } => write!(
+                f,
+                "{backlog:.0} of {arrived} requests that arrived meanwhile piled up, and the mean TTFT grew to {ttft:.1?}"
+            ),
+            Self::SaturationUnknown { least, most, limit } => write!(
+                f,
+                "TTFT grew from {least:.1?} to {most:.1?}, limit {limit:.1?}: whether the engine keeps up cannot be told"
+            ),
+            Self::MovementUnknown { change, limit } => {
+                let (change, limit) = (Share(*change), Share(*limit));
+                write!(
+                    f,
+                    "latency may have moved by {change} inside the window, limit {limit}: it cannot be told from noise"
+                )
             }
             Self::TokensUnchecked { rounds, of } => {
                 write!(f, "failed requests left no tokens to compare in {rounds} of {of} rounds")

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Finding, Place, Reason, Severity, Shape, Thresholds, TrialFacts};
+use super::{Finding, Place, Pressure, Reason, Severity, Shape, Thresholds, TrialFacts};
 use crate::series::{Movement, movement};
 
 /// A figure of a check, and its limit.
@@ -57,6 +57,18 @@ pub struct Checked {
     pub finding: Option<Finding>,
 }
 
+/// So many times the limit of movement cannot be passed over because noise hides it.
+const FAR: f64 = 10.0;
+
+/// The wait for the first token may take this part of the time for which the load is the same …
+const PIECES_OF_A_STRETCH: f64 = 20.0;
+
+/// … and must have grown this many times over to be doubted.
+const GROWN: f64 = 3.0;
+
+/// Share of the requests that arrived meanwhile by which their number in flight may grow.
+const PILED_UP: f64 = 0.1;
+
 type Find = fn(&TrialFacts, &Thresholds) -> Option<Reason>;
 type Look = fn(&TrialFacts, &Thresholds) -> Option<(Quantity, Quantity)>;
 type Check = (&'static str, Option<&'static str>, Find, Look);
@@ -101,9 +113,9 @@ const OFFERED: &[Check] = &[
     ("not-achieved", Some("min_achieved"), achieved, |f, t| {
         share(f.offered.map(|(offered, sent)| sent as f64 / offered.max(1) as f64), t.achieved_share)
     }),
-    ("over-saturated", None, saturation, |f, t| {
-        let rose = movement(&f.in_flight_windows, t.movement_alpha)?;
-        share(Some(rose.change.exp_m1()), t.movement)
+    ("over-saturated", None, saturation, |f, t| match movement(&f.in_flight_windows, t.movement_alpha) {
+        Some(rose) => share(Some(rose.change.exp_m1()), t.movement),
+        None => f.pressure.and_then(|pressure| time(Some(pressure.most), pressure.limit())),
     }),
 ];
 
@@ -257,8 +269,11 @@ fn latency_movement(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Movem
 fn stationarity(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let moved = latency_movement(facts, thresholds)?;
     let (change, limit) = (moved.change.exp_m1(), thresholds.movement);
-    let counts = moved.is_detected() && change.abs() > limit;
-    counts.then_some(Reason::NotStationary { change, p: moved.p, limit })
+    if moved.is_detected() && change.abs() > limit {
+        return Some(Reason::NotStationary { change, p: moved.p, limit });
+    }
+    let refuted = moved.is_refuted(limit.ln_1p());
+    (!refuted && change.abs() > FAR * limit).then_some(Reason::MovementUnknown { change, limit })
 }
 
 /// Both must rise: a queue that grows while answers stay prompt is a longer mix, not an engine that falls behind.
@@ -268,7 +283,32 @@ fn saturation(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
         let rises = found.is_detected() && found.change.exp_m1() > thresholds.movement;
         rises.then(|| (found.change.exp_m1(), found.p))
     };
-    let (in_flight, p) = rise(&facts.in_flight_windows)?;
-    let (ttft, q) = rise(&facts.ttft_windows)?;
-    Some(Reason::OverSaturated { in_flight, ttft, p: p.max(q) })
+    match (rise(&facts.in_flight_windows), rise(&facts.ttft_windows)) {
+        (Some((in_flight, p)), Some((ttft, q))) => {
+            Some(Reason::OverSaturated { in_flight, ttft, p: p.max(q) })
+        }
+        _ if movement(&facts.in_flight_windows, thresholds.movement_alpha).is_some() => None,
+        _ => facts.pressure.and_then(|pressure| pressure.reason()),
+    }
+}
+
+/// Where the load changes, or a piece of the window has no requests to speak of, no trend can be tested.
+impl Pressure {
+    /// What a first token may take where the load is the same for so long: beyond it a request sees little of one load.
+    fn limit(&self) -> Duration {
+        self.stretch.div_f64(PIECES_OF_A_STRETCH)
+    }
+
+    fn reason(&self) -> Option<Reason> {
+        let Self { least, most, backlog, .. } = *self;
+        if most <= self.limit() || most <= least.mul_f64(GROWN) {
+            return None;
+        }
+        Some(match backlog {
+            Some((backlog, arrived)) if backlog > PILED_UP * arrived as f64 => {
+                Reason::FellBehind { backlog, arrived, ttft: most }
+            }
+            _ => Reason::SaturationUnknown { least, most, limit: self.limit() },
+        })
+    }
 }

@@ -1,6 +1,7 @@
 //! The seeded proofs of the method (METHOD 2.6 a–g, as far as they are pure), each with a negative control that
 //! shows the proof can fail.
 
+mod exact;
 mod look;
 mod many;
 mod noise;
@@ -8,3 +9,4 @@ mod paired;
 mod pooled;
 mod verdicts;
 mod window;
+mod zero;

@@ -2,7 +2,7 @@
 //! host was disturbed during one arm alone.
 
 use stats::compare::{
-    Block, Direction, Question, Role, Settings, Tolerance, Verdict, compare, cost_ln, decide,
+    Block, Direction, Question, Role, Scale, Settings, Tolerance, Verdict, compare, cost_ln, decide,
 };
 use stats::order::{Arm, ArmSet, Order};
 use stats::rng::Seed;
@@ -47,8 +47,14 @@ impl Host {
         let settings = Settings::default();
         let comparison = compare(&self.run(seed), &settings, seed.child("exact")).expect("ten rounds");
         let tolerance = Tolerance { tau: 0.02, noise_floor: 0.0 };
-        let question =
-            Question { validity: &Validity::Valid, planned: None, tolerance, role: Role::Primary, settings };
+        let question = Question {
+            validity: &Validity::Valid,
+            planned: None,
+            tolerance,
+            scale: Scale::Log,
+            role: Role::Primary,
+            settings,
+        };
         decide(&comparison, &question).verdict
     }
 

@@ -1,7 +1,7 @@
 //! One metric's comparison to its place in the document.
 
 use contract::metric::Direction;
-use stats::compare::{self, Comparison};
+use stats::compare::{self, Comparison, Scale, Stage};
 use stats::resample::{BOOTSTRAP_DRAWS, Method, PermutationTest, Pooled};
 use stats::rng::Seed;
 
@@ -20,6 +20,8 @@ pub(in crate::report::json) fn metric(metric: &MetricComparison) -> doc::Metric 
         unit: unit.to_owned(),
         better: better.to_owned(),
         primary: metric.primary,
+        scale: metric.scale.name().to_owned(),
+        scale_unit: if let Scale::Linear { unit, .. } = metric.scale { Some(unit) } else { None },
         tolerance: metric.tolerance,
         noise_floor: metric.noise_floor,
         warning: metric.warning.clone(),
@@ -51,15 +53,17 @@ fn missing(outcome: &Outcome) -> Option<String> {
 }
 
 fn compared(metric: &MetricComparison, bare: doc::Metric) -> doc::Metric {
-    let in_document =
-        |pooled: &Pooled| doc::Pooled { theta: pooled.theta, se: pooled.se, ci95: interval(pooled.ci) };
+    let in_document = |pooled: &Pooled| {
+        let ci = interval(pooled.ci, metric.alpha);
+        doc::Pooled { theta: pooled.theta, se: pooled.se, ci, ci95: at_95(ci) }
+    };
     if let Outcome::Hidden { pooled, .. } = &metric.outcome {
         return doc::Metric { pooled: pooled.as_ref().map(in_document), ..bare };
     }
     let Outcome::Compared { comparison, adjusted_p, pooled, resampled, decision } = &metric.outcome else {
         return bare;
     };
-    let step = |step: &compare::Step| format!("{}: {}", step.row, if step.applies { "yes" } else { "no" });
+    let step = |step: &compare::Step| format!("{step}: {}", if step.applies { "yes" } else { "no" });
     let Comparison { effect, control, exact } = &**comparison;
     doc::Metric {
         verdict: Some(decision.verdict.name().to_owned()),
@@ -71,27 +75,33 @@ fn compared(metric: &MetricComparison, bare: doc::Metric) -> doc::Metric {
         exact: Some(exact_check(exact, metric.seed)),
         adjusted_p: *adjusted_p,
         pooled: pooled.as_ref().map(in_document),
-        bootstrap: resampled.as_ref().map(bootstrap),
+        bootstrap: resampled.as_ref().map(|drawn| bootstrap(drawn, metric.alpha)),
         ..bare
     }
 }
 
-fn bootstrap(drawn: &Resampled) -> doc::Bootstrap {
+fn bootstrap(drawn: &Resampled, alpha: f64) -> doc::Bootstrap {
+    let (mean, pooled) = (interval(drawn.mean, alpha), drawn.pooled.map(|ci| interval(ci, alpha)));
     doc::Bootstrap {
         draws: BOOTSTRAP_DRAWS as u64,
         seed: drawn.seed.0.to_string(),
-        mean_ci95: interval(drawn.mean),
-        pooled_ci95: drawn.pooled.map(interval),
+        mean_ci: mean,
+        mean_ci95: at_95(mean),
+        pooled_ci: pooled,
+        pooled_ci95: pooled.and_then(at_95),
     }
 }
 
 pub(super) fn estimate(metric: &MetricComparison, estimate: &compare::Estimate) -> doc::Estimate {
+    let (ci, tost) = (interval(estimate.ci, metric.alpha), interval(estimate.tost, 2.0 * metric.alpha));
     doc::Estimate {
         change: metric.change(estimate.delta),
         rounds: estimate.rounds as u64,
         delta: estimate.delta,
-        ci95: interval(estimate.ci),
-        ci90: interval(estimate.tost),
+        ci,
+        tost,
+        ci95: at_95(ci),
+        ci90: (metric.alpha == ORDINARY).then_some(tost),
         se: estimate.se,
         df: estimate.df,
         gamma: estimate.gamma,
@@ -101,8 +111,17 @@ pub(super) fn estimate(metric: &MetricComparison, estimate: &compare::Estimate) 
     }
 }
 
-pub(super) fn interval(interval: compare::Interval) -> doc::Interval {
-    doc::Interval { low: interval.low, high: interval.high }
+/// The error of an answer without an interim analysis, whose intervals may be called what they always were.
+const ORDINARY: f64 = Stage::Only.alpha();
+
+/// A range with its level; `error` is what it may miss on both sides together.
+pub(super) fn interval(interval: compare::Interval, error: f64) -> doc::Interval {
+    doc::Interval { low: interval.low, high: interval.high, level: 1.0 - error }
+}
+
+/// For whoever reads it under the name of 95 %: only where it is one.
+pub(super) fn at_95(interval: doc::Interval) -> Option<doc::Interval> {
+    (interval.level == 1.0 - ORDINARY).then_some(interval)
 }
 
 fn exact_check(test: &PermutationTest, seed: Seed) -> doc::Exact {
@@ -112,7 +131,7 @@ fn exact_check(test: &PermutationTest, seed: Seed) -> doc::Exact {
         Method::DrawnSigns(draws) => ("drawn-signs", Some(draws)),
         Method::DrawnLabels(draws) => ("drawn-labels", Some(draws)),
     };
-    doc::Exact { p: test.p, method: method.to_owned(), draws, seed: seed.0.to_string() }
+    doc::Exact { p: test.p, method: method.to_owned(), draws, seed: seed.0.to_string(), gamma: test.gamma }
 }
 
 pub(super) fn round(round: &RoundValues) -> doc::Round {

@@ -1,25 +1,30 @@
 //! Workers, hosts and what the rounds say of the host over time, to their place in the document.
 
-use super::metrics::interval;
+use super::metrics::{at_95, interval};
 use crate::compare::{self, PlaceEffect};
 use crate::report::document as doc;
 
-pub(super) fn places(places: &compare::Places) -> doc::Places {
+pub(super) fn places(places: &compare::Places, alpha: f64) -> doc::Places {
+    let interval = |ci| interval(ci, alpha);
+    let effect = |found: &PlaceEffect| effect(found, alpha);
     doc::Places {
-        slots: places.slots.iter().map(effect).collect(),
-        hosts: places.hosts.iter().map(effect).collect(),
+        slots: places.slots.iter().map(&effect).collect(),
+        hosts: places.hosts.iter().map(&effect).collect(),
         odd: places.odd.as_ref().map(|odd| doc::Odd {
             host: odd.place.host.clone(),
             slot: odd.place.slot,
             contrast: odd.contrast.delta,
-            contrast_ci95: interval(odd.contrast.ci),
+            contrast_ci: interval(odd.contrast.ci),
+            contrast_ci95: at_95(interval(odd.contrast.ci)),
             adjusted_p: odd.adjusted_p,
             without: odd.without.as_ref().map(|rest| rest.delta),
-            without_ci95: odd.without.as_ref().map(|rest| interval(rest.ci)),
+            without_ci: odd.without.as_ref().map(|rest| interval(rest.ci)),
+            without_ci95: odd.without.as_ref().and_then(|rest| at_95(interval(rest.ci))),
         }),
         sample: places.sample.as_ref().map(|sample| doc::HostSample {
             delta: sample.delta,
-            ci95: interval(sample.ci),
+            ci: interval(sample.ci),
+            ci95: at_95(interval(sample.ci)),
             se: sample.se,
             df: sample.df,
             between: sample.between,
@@ -28,12 +33,14 @@ pub(super) fn places(places: &compare::Places) -> doc::Places {
     }
 }
 
-fn effect(found: &PlaceEffect) -> doc::PlaceEffect {
+fn effect(found: &PlaceEffect, alpha: f64) -> doc::PlaceEffect {
+    let ci = interval(found.effect.ci, alpha);
     doc::PlaceEffect {
         host: found.place.host.clone(),
         slot: found.place.slot,
         delta: found.effect.delta,
-        ci95: interval(found.effect.ci),
+        ci,
+        ci95: at_95(ci),
     }
 }
 
