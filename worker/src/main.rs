@@ -7,7 +7,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use contract::credentials::{Credentials, Secrets, TOKEN_VARIABLE, Token};
+use contract::credentials::{Credentials, Secrets, TOKEN_VARIABLE, Token, exposed};
+use contract::text;
 use inference::files::ModelFiles;
 use inference::{import, synth};
 use tokio::runtime::{Builder, Runtime};
@@ -30,18 +31,28 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: failed to {error}");
+            say(&format!("error: failed to {error}"));
             ExitCode::from(error.exit_code())
         }
     }
 }
 
+/// Whatever foreign text is in it: a coordinator's words, a file's.
+fn say(text: &str) {
+    eprintln!("{}", text::message(text));
+}
+
 fn run_agent(args: AgentArgs) -> Result<(), WorkerError> {
     let secrets = secrets(&args)?;
-    let insecure = args.insecure;
+    let exposed = args.credentials.as_deref().map(exposed).unwrap_or_default();
     let settings = args.settings(secrets);
-    if !insecure {
-        settings.access.must_be_private()?;
+    settings.access.must_be_private()?;
+    if !exposed.is_empty() {
+        let error = WorkerError::Exposed { paths: exposed };
+        if !settings.access.is_of_this_host() {
+            return Err(error);
+        }
+        say(&format!("warning: failed to {error}"));
     }
     runtime()?.block_on(agent::run(&settings))
 }
@@ -78,10 +89,12 @@ fn on_model(command: ModelCommand) -> Result<(), WorkerError> {
             let name = made.name.unwrap_or_else(|| file.display().to_string());
             let license = made.license.unwrap_or_else(|| "not stated".to_owned());
             println!(
-                "{}: {name}, {} parameters, vocabulary {}, licence {license}",
+                "{}: {}, {} parameters, vocabulary {}, licence {}",
                 dir.display(),
+                text::line(&name, text::NAME),
                 made.parameters,
-                made.vocabulary
+                made.vocabulary,
+                text::line(&license, text::NAME)
             );
         }
         ModelCommand::Synth { preset, seed, dir } => {
