@@ -21,7 +21,8 @@ pub(super) fn absolute(options: &BuildOptions) -> Result<BuildOptions, BuildErro
 
 pub(super) fn settings(options: &BuildOptions, tools: &Toolchain) -> Result<Settings, BuildError> {
     let manifest = options.root.join("Cargo.toml");
-    let text = fs::read_to_string(&manifest).map_err(BuildError::io(&manifest))?;
+    let text =
+        contract::files::read_text(&manifest, contract::files::TEXT).map_err(BuildError::io(&manifest))?;
     let profiles =
         text.parse::<toml::Table>().ok().and_then(|table| table.get("profile").map(toml::Value::to_string));
     Ok(Settings {
