@@ -7,6 +7,7 @@ use contract::histogram::LatencyHistogram;
 use contract::id::Arm;
 use contract::metric::Metric;
 use contract::part::Outcomes;
+use contract::text;
 
 use super::{Item, Selection};
 use crate::compare::{Cell, Findings, Outcome};
@@ -47,7 +48,7 @@ impl Text {
 }
 
 fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    text::line(value, text::FACT).replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 /// All selected rounds of one arm.
