@@ -40,13 +40,17 @@ pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<Verdict, AppError
             new(&source, &args.changes.overrides(), &names, args.lineup.a_a, Some(&args.fleet))?
         }
     };
+    if let Some(warning) = &prepared.ground.door.warning {
+        app.reporter.warn(warning);
+    }
     let store = app.store()?;
     let run = prepared.run;
     let measured = measured(app, prepared, &store)?;
     let code = super::verdict(&measured.findings, args.gate);
-    app.show_findings(&measured.findings, code)?;
+    // A terminal that is gone shows nothing, and keeps nobody from keeping what was measured.
+    let shown = app.show_findings(&measured.findings, code);
     keep(&store, run, &measured)?;
-    Ok(code)
+    shown
 }
 
 /// Carries out what was prepared and derives its findings; [`keep`] is to follow.
