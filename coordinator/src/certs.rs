@@ -14,6 +14,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use contract::credentials::{AUTHORITY_FILE, CERTIFICATE_FILE, KEY_FILE, PREVIOUS_TOKEN_FILE, TOKEN_FILE};
+use contract::files;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
@@ -238,7 +239,7 @@ fn write(path: &Path, text: &str) -> Result<(), CertsError> {
 }
 
 fn read(path: &Path) -> Result<String, CertsError> {
-    fs::read_to_string(path).map_err(|source| CertsError::File { path: path.to_owned(), source })
+    files::read_text(path, files::TEXT).map_err(|source| CertsError::File { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -84,7 +84,8 @@ impl Surroundings {
     #[must_use]
     pub fn here(store: &Path) -> Self {
         let root = PathBuf::from(".");
-        let out = BuildOptions::new(&root).out;
+        // Where a run would look for them.
+        let out = BuildOptions::made_in();
         let model = std::env::var_os(model::ENVIRONMENT).filter(|path| !path.is_empty()).map(PathBuf::from);
         Self { root, out, store: store.to_owned(), model }
     }
@@ -99,6 +100,12 @@ impl Check {
         Self { name, state: State::Missing, detail: detail.into(), remedy: Some(remedy.into()) }
     }
 
+    /// Missing for this reason; what the reason itself says to do goes before what is said here.
+    fn failed(name: &'static str, error: &BuildError, remedy: &str) -> Self {
+        let (what, way) = error.apart();
+        Self::missing(name, what, way.unwrap_or_else(|| remedy.to_owned()))
+    }
+
     fn warning(name: &'static str, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { name, state: State::Warning, detail: detail.into(), remedy: Some(remedy.into()) }
     }
@@ -107,16 +114,14 @@ impl Check {
 fn from_result(name: &'static str, result: Result<String, BuildError>, remedy: &str) -> Check {
     match result {
         Ok(detail) => Check::found(name, detail),
-        Err(error) => Check::missing(name, error.to_string(), remedy),
+        Err(error) => Check::failed(name, &error, remedy),
     }
 }
 
 fn compiler(rustc: &Result<Rustc, BuildError>) -> Check {
     match rustc {
         Ok(rustc) => Check::found("rustc", format!("{}, LLVM {}, {}", rustc.version, rustc.llvm, rustc.host)),
-        Err(error) => {
-            Check::missing("rustc", error.to_string(), "install Rust with rustup (https://rustup.rs)")
-        }
+        Err(error) => Check::failed("rustc", error, "install Rust with rustup (https://rustup.rs)"),
     }
 }
 
@@ -139,12 +144,11 @@ fn linker() -> Check {
 fn the_model(place: &Surroundings) -> Check {
     const REMEDY: &str = "scripts/fetch-model.sh, or set BENCH_MODEL_PATH to a model directory";
     let home = std::env::var_os("HOME").map(PathBuf::from);
-    let found = model::locate(None, place.model.as_deref(), &place.root, home.as_deref(), Path::exists);
+    let root = if place.root == Path::new(".") { Path::new("") } else { place.root.as_path() };
+    let found = model::locate(None, place.model.as_deref(), root, home.as_deref(), Path::exists);
     match found.map(|path| (lacking(&path), path)) {
         Ok((None, path)) => Check::found("model", path.display().to_string()),
-        Ok((Some(file), path)) => {
-            Check::missing("model", format!("{} has no {file}", path.display()), REMEDY)
-        }
+        Ok((Some(wrong), path)) => Check::missing("model", format!("{} {wrong}", path.display()), REMEDY),
         Err(error) => {
             let tried: Vec<_> = std::iter::once(&error.tried).chain(&error.others).collect();
             let tried: Vec<_> = tried.iter().map(|path| path.display().to_string()).collect();
@@ -153,33 +157,43 @@ fn the_model(place: &Surroundings) -> Check {
     }
 }
 
-/// The first file of a model that is not there.
-fn lacking(path: &Path) -> Option<&'static str> {
-    let dir = if path.is_file() { path.parent()? } else { path };
-    let names = ["model.safetensors", "model.safetensors.index.json"];
-    if !path.is_file() && !names.iter().any(|name| dir.join(name).is_file()) {
-        return Some("model.safetensors");
+/// What keeps a worker from taking this for a model, as far as names tell.
+fn lacking(path: &Path) -> Option<String> {
+    let (is_file, is_dir) = (path.is_file(), path.is_dir());
+    if !is_file && !is_dir {
+        return Some("is neither a directory nor a file".to_owned());
     }
-    ["config.json", "tokenizer.json"].into_iter().find(|name| !dir.join(name).is_file())
+    if is_file && path.extension().is_none_or(|extension| extension != "safetensors") {
+        return Some("is no .safetensors file".to_owned());
+    }
+    let dir = if is_file { path.parent()? } else { path };
+    let names = ["model.safetensors", "model.safetensors.index.json"];
+    if is_dir && !names.iter().any(|name| dir.join(name).is_file()) {
+        return Some("has no model.safetensors".to_owned());
+    }
+    let missing = ["config.json", "tokenizer.json"].into_iter().find(|name| !dir.join(name).is_file())?;
+    Some(if is_file { format!("has no {missing} beside it") } else { format!("has no {missing}") })
 }
 
 fn variants(out: &Path) -> Check {
     const REMEDY: &str = "coordinator build --variants baseline,pgo";
     let manifest = match Manifest::read(out) {
         Ok(manifest) => manifest,
-        Err(error) => return Check::warning("variants", error.to_string(), REMEDY),
+        Err(error) => return Check::failed("variants", &error, REMEDY),
     };
     let built = |variant: &VariantName| manifest.variants.contains_key(variant.as_str());
     let usual = [VariantName::Baseline, VariantName::Pgo];
     let all = VariantName::ALL.into_iter().chain(Layout::all().map(VariantName::Layout));
     for variant in all.filter(|variant| usual.contains(variant) || built(variant)) {
         if let Err(error) = manifest.verified_binary(out, variant) {
-            return Check::warning("variants", error.to_string(), REMEDY);
+            return Check::failed("variants", &error, REMEDY);
         }
     }
     match manifest.check_distinct(VariantName::Baseline, VariantName::Pgo) {
         Ok(()) => Check::found("variants", "baseline and pgo are built and differ"),
-        Err(error) => Check::warning("variants", error.to_string(), REMEDY),
+        Err(error) => {
+            Check::failed("variants", &error, "coordinator build --variants baseline,pgo --retrain")
+        }
     }
 }
 
@@ -216,7 +230,7 @@ mod tests {
         let of = |name: &str| checks.iter().find(|check| check.name == name).expect("checked");
         assert_eq!(of("rustc").state, State::Found);
         assert_eq!(of("store").state, State::Found);
-        assert_eq!((of("model").state, of("variants").state), (State::Missing, State::Warning));
+        assert_eq!((of("model").state, of("variants").state), (State::Missing, State::Missing));
         assert!(
             checks.iter().all(|check| (check.state == State::Found) == check.remedy.is_none()),
             "{checks:?}"
@@ -227,11 +241,30 @@ mod tests {
     fn an_incomplete_model_is_named_by_what_it_lacks() {
         let dir = tempfile::tempdir().expect("temporary directory");
         for file in ["model.safetensors", "config.json", "tokenizer.json"] {
-            assert_eq!(lacking(dir.path()), Some(file));
+            assert_eq!(lacking(dir.path()), Some(format!("has no {file}")));
             std::fs::write(dir.path().join(file), "x").expect("file");
         }
         assert_eq!(lacking(dir.path()), None);
         assert_eq!(lacking(&dir.path().join("model.safetensors")), None, "a file inside a model names it");
+        let lacks = |name: &str| lacking(&dir.path().join(name)).unwrap_or_default();
+        assert!(lacks("config.json").contains("no .safetensors file"), "{}", lacks("config.json"));
+        assert!(lacks("nothing").contains("neither"), "{}", lacks("nothing"));
+    }
+
+    #[test]
+    fn no_hint_is_given_twice() {
+        let missing = BuildError::NoManifest { path: "target/bench/manifest.json".into() };
+        let changed = BuildError::BinaryChanged {
+            variant: "pgo".to_owned(),
+            path: "pgo".into(),
+            expected: "a".to_owned(),
+            found: "b".to_owned(),
+        };
+        for (error, way) in [(missing, "baseline,pgo"), (changed, "baseline,pgo --force")] {
+            let check = Check::failed("variants", &error, "another");
+            assert_eq!(check.remedy, Some(format!("coordinator build --variants {way}")));
+            assert!(!check.detail.contains("coordinator build"), "{}", check.detail);
+        }
     }
 
     #[test]

@@ -177,6 +177,14 @@ pub enum AppError {
         /// Why.
         source: std::io::Error,
     },
+    /// A file that is not to be lost.
+    #[error("failed to write {}: {source}; give another name, or --force to replace it", path.display())]
+    Occupied {
+        /// Which.
+        path: PathBuf,
+        /// What is there.
+        source: std::io::Error,
+    },
     /// The results cannot be shown.
     #[error("failed to print the results: {0}")]
     Print(#[from] std::io::Error),

@@ -16,6 +16,8 @@ mod quiet;
 
 use std::io::{self, Write};
 
+use contract::text;
+
 use crate::build::{self, BuildProgress};
 use crate::cli::Format;
 use crate::compare::{Explanation, Findings};
@@ -26,7 +28,7 @@ use crate::history::{Across, AcrossLine, Calibration, Fate, Trend};
 use crate::plan::Plan;
 use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
 
-pub use html::page;
+pub use html::{is_page, page};
 pub use json::{document as run_document, summary_json};
 
 /// Where things are printed.
@@ -133,6 +135,10 @@ pub trait Reporter {
     /// # Errors
     /// When stdout cannot be written.
     fn bytes(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// What should be known before anything is done, on stderr.
+    fn warn(&mut self, warning: &str) {
+        progress::say(&format!("warning: {}", text::message(warning)));
+    }
     /// Live progress of a run, on stderr.
     fn progress(&mut self, plan: &Plan) -> Box<dyn Progress>;
     /// Live progress of a build, on stderr.
@@ -178,5 +184,5 @@ pub fn reporter<'a>(format: Format, streams: Streams<'a>) -> Box<dyn Reporter + 
 /// Why a command has no answer, in one sentence.
 pub fn failure(err: &mut dyn Write, error: &AppError) {
     // A message that cannot be written has nowhere else to go.
-    drop(writeln!(err, "error: {error}"));
+    drop(writeln!(err, "error: {}", text::message(&error.to_string())));
 }

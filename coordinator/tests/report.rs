@@ -18,6 +18,8 @@ mod exports;
 mod gate;
 #[path = "report/held.rs"]
 mod held;
+#[path = "report/hostile.rs"]
+mod hostile;
 #[path = "report/layouts.rs"]
 mod layouts;
 #[path = "report/listings.rs"]

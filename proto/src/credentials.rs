@@ -2,9 +2,15 @@
 //! files. Neither is ever shown: their `Debug` says nothing of them. Must not know who checks them, nor how.
 
 use std::fmt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+use crate::files;
+
+/// Bytes of a file of credentials at most: many authorities, and far above any key.
+const MOST: u64 = 1 << 20;
 
 /// The secret that everybody in a fleet shares.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,9 +157,23 @@ impl Secrets {
     }
 }
 
+/// The secret files of a party's directory that others than its owner can read: everybody, or the group where the owner
+/// is this user. Where somebody else owns a file and the group is how this user gets at it, that was set up so.
+#[must_use]
+pub fn exposed(directory: &Path) -> Vec<PathBuf> {
+    let own = std::fs::metadata("/proc/self").map(|own| own.uid()).ok();
+    let is_open = |path: &PathBuf| {
+        let Ok(facts) = std::fs::metadata(path) else { return false };
+        let others = if own == Some(facts.uid()) { 0o077 } else { 0o007 };
+        facts.mode() & others != 0
+    };
+    let names = [KEY_FILE, TOKEN_FILE, PREVIOUS_TOKEN_FILE];
+    names.into_iter().map(|name| directory.join(name)).filter(is_open).collect()
+}
+
 fn file(directory: &Path, name: &str) -> Result<String, CredentialsError> {
     let path = directory.join(name);
-    std::fs::read_to_string(&path).map_err(|source| CredentialsError { path, source })
+    files::read_text(&path, MOST).map_err(|source| CredentialsError { path, source })
 }
 
 impl From<&str> for Token {
@@ -198,6 +218,26 @@ mod tests {
         let error = Token::read(&dir).expect_err("it is empty").to_string();
         std::fs::remove_dir_all(&dir).expect("removed");
         assert!(error.contains("no token in it"), "{error}");
+    }
+
+    #[test]
+    fn secrets_that_others_can_read_are_named() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = std::env::temp_dir().join(format!("exposed-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("temporary directory");
+        let set = |name: &str, mode| {
+            std::fs::write(dir.join(name), "x").expect("written");
+            std::fs::set_permissions(dir.join(name), std::fs::Permissions::from_mode(mode)).expect("set");
+        };
+        set(CERTIFICATE_FILE, 0o644);
+        set(KEY_FILE, 0o600);
+        set(TOKEN_FILE, 0o400);
+        assert!(exposed(&dir).is_empty(), "certificates are public, and the rest is ours alone");
+        for open in [0o604, 0o640, 0o602] {
+            set(KEY_FILE, open);
+            assert_eq!(exposed(&dir), [dir.join(KEY_FILE)], "{open:o}");
+        }
+        std::fs::remove_dir_all(&dir).expect("removed");
     }
 
     #[test]

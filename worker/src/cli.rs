@@ -161,7 +161,8 @@ pub struct AgentArgs {
     /// Write this file when joined and remove it when the session ends: for the probes of a scheduler
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
-    /// Speak to another host without TLS, so that everybody on the way can read the token
+    /// Send the token without TLS: to another host, where everybody on the way can read it, or with --credentials to
+    /// whoever listens on this one
     #[arg(long)]
     pub insecure: bool,
 }
@@ -205,7 +206,7 @@ impl AgentArgs {
     #[must_use]
     pub fn settings(self, secrets: Secrets) -> Settings {
         let Self { coordinator, name, slots, patience, keep, until_stdin_closes, ready_file, .. } = self;
-        let access = Access { coordinator, secrets };
+        let access = Access { coordinator, secrets, insecure: self.insecure };
         let builds = Builds::new(self.builds_dir, !self.no_upload, std::env::home_dir());
         Settings { access, name, slots, builds, patience, keep, until_stdin_closes, ready_file }
     }

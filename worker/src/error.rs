@@ -15,6 +15,7 @@ use std::path::PathBuf;
 
 use contract::credentials::CredentialsError;
 use contract::descriptors::TooFew;
+use contract::shell;
 
 use crate::bench::BenchError;
 use crate::session::link::LinkError;
@@ -65,6 +66,26 @@ pub enum WorkerError {
     InTheClear {
         /// As given.
         address: String,
+    },
+    /// A fleet's secrets would be sent to whoever listens on this host.
+    #[error(
+        "use the coordinator's address `{address}`: with --credentials the coordinator must show its own, or whoever \
+         listens there would be given the fleet's token; use https://, or say --insecure"
+    )]
+    ToAnybody {
+        /// As given.
+        address: String,
+    },
+    /// Others can read what must be kept to oneself.
+    #[error(
+        "keep the fleet's secrets: others on this host can read {}; run `chmod go-rwx {}`, and if they may have read \
+         them make new ones with `coordinator certs rotate`",
+        listed(paths),
+        quoted(paths)
+    )]
+    Exposed {
+        /// The files.
+        paths: Vec<PathBuf>,
     },
     /// A file of the credentials cannot be read.
     #[error(transparent)]
@@ -131,6 +152,14 @@ impl WorkerError {
             _ => 2,
         }
     }
+}
+
+fn listed(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn quoted(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| shell::word(&path.display().to_string())).collect::<Vec<_>>().join(" ")
 }
 
 /// An error with its causes: the message of a transport error alone says next to nothing.

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use contract::credentials::{Credentials, Secrets, TOKEN_VARIABLE, Token};
+use contract::credentials::{Credentials, Secrets, TOKEN_VARIABLE, Token, exposed};
 use contract::output::Output;
+use contract::text;
 use inference::files::ModelFiles;
 use inference::{import, synth};
 use tokio::runtime::{Builder, Runtime};
@@ -38,9 +39,9 @@ fn main() -> ExitCode {
     ExitCode::from(out.settle(code, |error| say(&format!("error: failed to print the results: {error}"))))
 }
 
-/// Progress and errors that cannot be shown change nothing.
+/// Whatever foreign text is in it: a coordinator's words, a file's. What cannot be shown changes nothing.
 fn say(text: &str) {
-    drop(writeln!(std::io::stderr(), "{text}"));
+    drop(writeln!(std::io::stderr(), "{}", text::message(text)));
 }
 
 /// Writes what may be lost without a failure here: [`Output`] keeps that for the end.
@@ -50,10 +51,15 @@ fn print(out: &mut Output<Stdout>, text: &str) {
 
 fn run_agent(args: AgentArgs) -> Result<(), WorkerError> {
     let secrets = secrets(&args)?;
-    let insecure = args.insecure;
+    let exposed = args.credentials.as_deref().map(exposed).unwrap_or_default();
     let settings = args.settings(secrets);
-    if !insecure {
-        settings.access.must_be_private()?;
+    settings.access.must_be_private()?;
+    if !exposed.is_empty() {
+        let error = WorkerError::Exposed { paths: exposed };
+        if !settings.access.is_of_this_host() {
+            return Err(error);
+        }
+        say(&format!("warning: failed to {error}"));
     }
     runtime()?.block_on(agent::run(&settings))
 }
@@ -90,10 +96,12 @@ fn on_model(command: ModelCommand, out: &mut Output<Stdout>) -> Result<(), Worke
             let name = made.name.unwrap_or_else(|| file.display().to_string());
             let license = made.license.unwrap_or_else(|| "not stated".to_owned());
             let text = format!(
-                "{}: {name}, {} parameters, vocabulary {}, licence {license}\n",
+                "{}: {}, {} parameters, vocabulary {}, licence {}\n",
                 dir.display(),
+                text::line(&name, text::NAME),
                 made.parameters,
-                made.vocabulary
+                made.vocabulary,
+                text::line(&license, text::NAME)
             );
             print(out, &text);
         }

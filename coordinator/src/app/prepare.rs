@@ -12,7 +12,7 @@ use contract::run::{RunHeader, VariantRecord};
 
 use super::entropy::entropy;
 use super::execute::{ExecuteError, Ground, sibling_worker};
-use crate::build::{self, Manifest, VariantName, microarchitecture};
+use crate::build::{self, BuildOptions, Manifest, VariantName, microarchitecture};
 use crate::compare::Findings;
 use crate::dispatch::core::{Limits, Script};
 use crate::dispatch::driver::{Binary, Job, unix_ms};
@@ -33,16 +33,6 @@ pub(super) struct Builds {
     pub records: Vec<VariantRecord>,
 }
 
-/// The directory that `coordinator build` writes: below the working directory, or beside this program's own where a
-/// run is started from elsewhere.
-#[must_use]
-pub(super) fn build_dir() -> PathBuf {
-    let here = PathBuf::from("target/bench");
-    let beside = || Some(std::env::current_exe().ok()?.parent()?.parent()?.join("bench"));
-    let built = |dir: &PathBuf| dir.join(build::FILE_NAME).is_file();
-    if built(&here) { here } else { beside().filter(built).unwrap_or(here) }
-}
-
 /// Finds and checks the builds a lineup names. Simulated variants are labels on the plain worker.
 ///
 /// # Errors
@@ -50,7 +40,7 @@ pub(super) fn build_dir() -> PathBuf {
 pub(super) fn builds(plan: &Plan, lineup: &Lineup) -> Result<Builds, AppError> {
     match plan.engine {
         EnginePlan::Sim(_) => labels(lineup),
-        EnginePlan::Native(_) => built(lineup, &build_dir()),
+        EnginePlan::Native(_) => built(lineup, &BuildOptions::made_in()),
     }
 }
 
@@ -122,8 +112,9 @@ fn record(manifest: &Manifest, variant: VariantName) -> Result<VariantRecord, Ap
 /// When there is none, with the places tried and the way out.
 pub(super) fn model(plan: &Plan) -> Result<String, AppError> {
     let EnginePlan::Native(native) = &plan.engine else { return Ok(String::new()) };
-    let environment = std::env::var_os(model::ENVIRONMENT).map(PathBuf::from);
-    let home = std::env::var_os("HOME").map(PathBuf::from);
+    // A variable that is set to nothing is not set.
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let (environment, home) = (variable(model::ENVIRONMENT), variable("HOME"));
     let wanted = native.model.as_deref().map(Path::new);
     let found = model::locate(wanted, environment.as_deref(), Path::new(""), home.as_deref(), Path::exists)?;
     let absolute = found.canonicalize().map_err(|source| AppError::Io { path: found, source })?;

@@ -43,6 +43,9 @@ pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<Verdict, AppError
             new(&source, &args.changes.overrides(), &names, args.lineup.a_a, Some(&args.fleet))?
         }
     };
+    if let Some(warning) = &prepared.ground.door.warning {
+        app.reporter.warn(warning);
+    }
     let store = app.store()?;
     let run = prepared.run;
     let measured = measured(app, prepared, &store)?;

@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use contract::credentials::{Credentials, CredentialsError, Secrets, Token};
+use contract::credentials::{Credentials, CredentialsError, Secrets, Token, exposed};
+use contract::shell;
 use contract::wire::{BenchServer, DESCRIPTORS, MESSAGE_LIMIT};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
@@ -50,6 +51,8 @@ pub(super) struct Door {
     pub agents: Secrets,
     /// Others may listen on the way.
     pub insecure: bool,
+    /// What should be known before anybody is let in.
+    pub warning: Option<String>,
 }
 
 /// What the command line says of it.
@@ -81,6 +84,28 @@ pub enum DoorError {
         /// Which.
         address: SocketAddr,
     },
+    /// Agents could not dial that.
+    #[error(
+        "advertise `{name}`: give a host's name or address alone, like bench.example, 10.0.0.1 or ::1; the port is that \
+         of --listen"
+    )]
+    Advertise {
+        /// As given.
+        name: String,
+    },
+    /// Others can read what must be kept to oneself.
+    #[error(
+        "listen on {address}: others on this host can read {}; run `chmod go-rwx {}`, and if they may have read them \
+         make new ones with `coordinator certs rotate`",
+        listed(paths),
+        quoted(paths)
+    )]
+    Exposed {
+        /// Where.
+        address: SocketAddr,
+        /// The files.
+        paths: Vec<PathBuf>,
+    },
     /// Agents elsewhere could not know the token.
     #[error(
         "wait for agents that run already: they must know the token, set PGO_BENCH_TOKEN or give --credentials DIR"
@@ -97,7 +122,7 @@ impl Door {
         let secrets = Secrets { token: fresh_token(), credentials: None };
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let (advertise, agents) = (listen.ip().to_string(), secrets.clone());
-        Self { listen, advertise, agents, secrets, previous: None, insecure: false }
+        Self { listen, advertise, agents, secrets, previous: None, insecure: false, warning: None }
     }
 
     /// As wished, if that is safe or asked for all the same.
@@ -110,9 +135,15 @@ impl Door {
             return Err(DoorError::Open { address });
         }
         let advertise = match wishes.advertise {
-            Some(name) => name.to_owned(),
+            Some(name) => advertised(name).ok_or_else(|| DoorError::Advertise { name: name.to_owned() })?,
             None if address.ip().is_unspecified() => return Err(DoorError::NoName { address }),
             None => bracketed(address.ip()),
+        };
+        let exposed = wishes.credentials.map(exposed).unwrap_or_default();
+        let exposed = (!exposed.is_empty()).then_some(DoorError::Exposed { address, paths: exposed });
+        let warning = match exposed {
+            Some(error) if !address.ip().is_loopback() => return Err(error),
+            other => other.map(|error| format!("failed to {error}")),
         };
         let credentials = wishes.credentials.map(Credentials::read).transpose()?;
         let previous = wishes.credentials.filter(|_| wishes.token.is_none()).and_then(Token::read_previous);
@@ -125,7 +156,8 @@ impl Door {
         // Only agents that are started from here need it; those that run already have their own.
         let agents = Secrets { token: token.clone(), credentials: agents.unwrap_or(None) };
         let secrets = Secrets { token, credentials };
-        Ok(Self { listen: address, advertise, secrets, previous, agents, insecure: wishes.insecure })
+        let insecure = wishes.insecure;
+        Ok(Self { listen: address, advertise, secrets, previous, agents, insecure, warning })
     }
 
     /// How agents dial a port of it.
@@ -138,6 +170,25 @@ impl Door {
 /// The agents' directory beside the coordinator's.
 fn beside(coordinator: &Path) -> PathBuf {
     coordinator.parent().unwrap_or(Path::new("")).join(certs::AGENT)
+}
+
+/// A name or an address as it stands in a URL; `None` for what is neither.
+fn advertised(name: &str) -> Option<String> {
+    let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        // Brackets are for addresses with colons.
+        return (bare == name || address.is_ipv6()).then(|| bracketed(address));
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    (!name.is_empty() && name.chars().all(plain)).then(|| name.to_owned())
+}
+
+fn listed(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn quoted(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| shell::word(&path.display().to_string())).collect::<Vec<_>>().join(" ")
 }
 
 fn bracketed(address: IpAddr) -> String {
@@ -227,6 +278,16 @@ mod tests {
             assert_eq!(Door::new(&named).expect("asked for").url(7), "http://h:7");
         }
         assert_eq!(Door::new(&wishes("[::1]:0")).expect("loopback").url(7), "http://[::1]:7");
+        for (name, url) in
+            [("::1", "http://[::1]:7"), ("[fe80::2]", "http://[fe80::2]:7"), ("a-b.c", "http://a-b.c:7")]
+        {
+            let named = DoorWishes { advertise: Some(name), ..wishes("127.0.0.1:0") };
+            assert_eq!(Door::new(&named).expect(name).url(7), url);
+        }
+        for wrong in ["", "h:4100", "http://h", "[h]", "[10.0.0.1]", "::1:4100x", "a b", "h/x", "u@h"] {
+            let named = DoorWishes { advertise: Some(wrong), ..wishes("127.0.0.1:0") };
+            assert!(matches!(Door::new(&named), Err(DoorError::Advertise { .. })), "{wrong}");
+        }
         let nowhere = DoorWishes { insecure: true, ..wishes("0.0.0.0:1") };
         assert!(matches!(Door::new(&nowhere), Err(DoorError::NoName { .. })));
     }

@@ -1,25 +1,36 @@
-//! What Ctrl-C and SIGTERM do. While a job runs they are messages to it; afterwards the system's own answer is restored,
-//! because the runtime's handlers would outlive it and swallow them.
+//! What Ctrl-C, SIGTERM and a closed terminal (SIGHUP) do: the same. While a job runs they are messages to it;
+//! afterwards the system's own answer is restored, because the runtime's handlers would outlive it and swallow them.
 #![expect(unsafe_code, reason = "restoring a signal's default action has no safe interface")]
 
+use contract::hangup;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 /// The exit code of a process that was interrupted by SIGINT, as shells report it.
 const INTERRUPTED: i32 = 130;
 
-/// One message a Ctrl-C, or a SIGTERM as schedulers send it. The third ends the process at once: what was committed is
-/// durable by then, and agents and workers notice that the coordinator is gone.
+/// One message a Ctrl-C, a SIGTERM as schedulers send it, or a SIGHUP where nobody has asked to ignore it (`nohup`). The
+/// third ends the process at once: what was committed is durable by then, and agents and workers notice that the
+/// coordinator is gone.
 pub(super) fn interrupts() -> mpsc::Receiver<()> {
     let (sender, receiver) = mpsc::channel(4);
+    let listens = !hangup::is_ignored();
     tokio::spawn(async move {
+        let mut hangup = listens.then(|| signal(SignalKind::hangup()).ok()).flatten();
         let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
         let Ok(mut interrupt) = signal(SignalKind::interrupt()) else { return };
         let mut count = 0;
         loop {
+            let hung_up = async {
+                match &mut hangup {
+                    Some(hangup) => hangup.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
+                _ = hung_up => {}
             }
             count += 1;
             if count > 2 {
@@ -36,10 +47,11 @@ fn leave_at_once() -> ! {
     std::process::exit(INTERRUPTED)
 }
 
-/// Lets both signals end the process again.
+/// Lets the signals end the process again; one that was to be ignored still is.
 pub(super) fn restore() {
-    for number in [libc::SIGINT, libc::SIGTERM] {
-        // SAFETY: both are valid signals and SIG_DFL is a valid action. The runtime whose handlers are replaced is gone
+    let hangup = (!hangup::is_ignored()).then_some(libc::SIGHUP);
+    for number in [libc::SIGINT, libc::SIGTERM].into_iter().chain(hangup) {
+        // SAFETY: all are valid signals and SIG_DFL is a valid action. The runtime whose handlers are replaced is gone
         // by now, so nothing waits for them any more.
         unsafe { libc::signal(number, libc::SIG_DFL) };
     }

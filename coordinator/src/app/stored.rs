@@ -1,8 +1,10 @@
 //! Questions about stored runs.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use contract::addendum::{Annotation, AnnotationKind};
+use contract::files;
 use contract::id::{RunId, TrialKey};
 use contract::part::Part;
 
@@ -17,7 +19,7 @@ use crate::error::{AppError, exit};
 use crate::history::{self, Fate, Filter, Retention, Sketch};
 use crate::report;
 use crate::report::export::{self, Selection};
-use crate::store::{Imported, RunRecord, Store, StoreError, read_archive};
+use crate::store::{Imported, RunRecord, Store, StoreError, is_archive, read_archive};
 
 pub(super) fn compare(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, AppError> {
     if args.explain.is_some() && matches!(args.output.format, Format::Markdown | Format::Junit) {
@@ -54,6 +56,7 @@ pub(super) fn report(app: &mut App<'_>, args: &ReportArgs) -> Result<Verdict, Ap
     let SelectionArgs { scenario, candidate, arm, round, metric } = args.selection.clone();
     let selection = Selection { scenario, candidate, arm, round, metric };
     if let Some(path) = &args.html {
+        free(path, args.force, report::is_page)?;
         let write = |source| AppError::Write { path: path.clone(), source };
         std::fs::write(path, report::page(&findings)).map_err(write)?;
         app.reporter.line(&path.display().to_string())?;
@@ -69,6 +72,12 @@ pub(super) fn report(app: &mut App<'_>, args: &ReportArgs) -> Result<Verdict, Ap
         None => app.reporter.full(&findings)?,
     }
     Ok(exit::OK)
+}
+
+/// Lets a file be written where none is, or one of the same kind.
+fn free(path: &Path, force: bool, is_ours: impl FnOnce(&[u8]) -> bool) -> Result<(), AppError> {
+    let occupied = |source| AppError::Occupied { path: path.to_owned(), source };
+    if force { Ok(()) } else { files::replaceable(path, is_ours).map_err(occupied) }
 }
 
 fn findings(app: &mut App<'_>, wanted: &RunRef) -> Result<Findings, AppError> {
@@ -165,6 +174,7 @@ fn export(app: &mut App<'_>, args: &RunsExport) -> Result<(), AppError> {
     let store = app.store()?;
     let run = store.find(&args.run.run)?;
     let path = args.to.clone().unwrap_or_else(|| format!("{run}.bench").into());
+    free(&path, args.force, is_archive)?;
     store.export_to(run, &path)?;
     app.reporter.line(&path.display().to_string())?;
     Ok(())

@@ -1,7 +1,6 @@
 //! Training: a normal plan on the instrumented build, driven like any run, whose latencies nobody keeps.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -173,7 +172,7 @@ fn file_identity(path: &Path) -> String {
 }
 
 fn facts(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
+    let mut file = contract::files::open(path)?;
     let meta = file.metadata()?;
     let modified = meta.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     let mut ends = Vec::new();
@@ -195,7 +194,7 @@ mod tests {
         let path = dir.path().join("weights");
         let write = |bytes: &[u8], second: u64| {
             std::fs::write(&path, bytes).expect("file");
-            let file = File::options().write(true).open(&path).expect("file");
+            let file = std::fs::File::options().write(true).open(&path).expect("file");
             file.set_modified(UNIX_EPOCH + Duration::from_secs(second)).expect("time");
             model_identity(dir.path().to_str().expect("text"))
         };

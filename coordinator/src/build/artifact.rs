@@ -47,7 +47,7 @@ impl Artifact {
 /// When the file cannot be read or has no such section.
 pub fn text_sha256(path: &Path) -> Result<String, BuildError> {
     let no_text = |reason: String| BuildError::NoText { path: path.to_owned(), reason };
-    let data = fs::read(path).map_err(BuildError::io(path))?;
+    let data = contract::files::read(path, contract::files::PROGRAM).map_err(BuildError::io(path))?;
     let elf = object::File::parse(&*data).map_err(|e| no_text(e.to_string()))?;
     let text = elf.section_by_name(".text").ok_or_else(|| no_text("the section is missing".to_owned()))?;
     Ok(digest::bytes(text.data().map_err(|e| no_text(e.to_string()))?))

@@ -1,9 +1,9 @@
 //! SHA-256 of files, bytes and labelled fields. Knows nothing of what is hashed.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use contract::files;
 use contract::identity::Sha256;
 use sha2::Digest;
 
@@ -42,7 +42,7 @@ impl Fields {
 /// # Errors
 /// When the file cannot be read.
 pub fn file_sha256(path: &Path) -> Result<Sha256, BuildError> {
-    let mut file = File::open(path).map_err(BuildError::io(path))?;
+    let mut file = files::open(path).map_err(BuildError::io(path))?;
     let mut hasher = sha2::Sha256::new();
     let mut chunk = vec![0; CHUNK];
     loop {

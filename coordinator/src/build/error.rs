@@ -323,6 +323,26 @@ fn wanted(variant: &str) -> String {
 }
 
 impl BuildError {
+    /// What is wrong, and the command that helps where there is one, apart: together they are the message.
+    #[must_use]
+    pub fn apart(&self) -> (String, Option<String>) {
+        let (whole, command) = (self.to_string(), "coordinator build --variants");
+        let way = match self {
+            Self::NoManifest { .. } | Self::BadManifest { .. } => format!("{command} baseline,pgo"),
+            Self::NotBuilt { variant } => format!("{command} {}", wanted(variant)),
+            Self::BinaryChanged { variant, .. } => format!("{command} {} --force", wanted(variant)),
+            Self::ToolMissing { remedy, .. } => remedy.clone(),
+            Self::NoProfdata { .. } => {
+                "run `rustup component add llvm-tools`, or install Debian's `llvm-19`".to_owned()
+            }
+            _ => return (whole, None),
+        };
+        match whole.strip_suffix(&way) {
+            Some(what) => (what.trim_end_matches([' ', ':', ';']).to_owned(), Some(way)),
+            None => (whole, None),
+        }
+    }
+
     /// Wraps an I/O error with the path it happened at.
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();

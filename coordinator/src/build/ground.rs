@@ -26,7 +26,8 @@ pub(super) fn settings(
     inherited: &Inherited,
 ) -> Result<Settings, BuildError> {
     let manifest = options.root.join("Cargo.toml");
-    let text = fs::read_to_string(&manifest).map_err(BuildError::io(&manifest))?;
+    let text =
+        contract::files::read_text(&manifest, contract::files::TEXT).map_err(BuildError::io(&manifest))?;
     let profiles =
         text.parse::<toml::Table>().ok().and_then(|table| table.get("profile").map(toml::Value::to_string));
     Ok(Settings {

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use contract::files;
+
 use serde::{Deserialize, Serialize};
 
 use super::artifact::Artifact;
@@ -137,7 +139,7 @@ impl Manifest {
     pub fn read(dir: &Path) -> Result<Self, BuildError> {
         let path = dir.join(FILE_NAME);
         let bad = |reason: String| BuildError::BadManifest { path: path.clone(), reason };
-        let text = match fs::read_to_string(&path) {
+        let text = match files::read_text(&path, files::TEXT) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 return Err(BuildError::NoManifest { path });

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::flags::{Scope, VariantName};
-use super::manifest::Manifest;
+use super::manifest::{FILE_NAME, Manifest};
 use super::profile::ProfileReport;
 use crate::layout::Layouts;
 
@@ -127,6 +127,16 @@ impl BuildOptions {
             accept_thin: false,
             offline: false,
         }
+    }
+
+    /// The directory that builds are taken from: that of [`BuildOptions::new`] below the working directory, or beside
+    /// this program's own where it is started from elsewhere.
+    #[must_use]
+    pub fn made_in() -> PathBuf {
+        let here = Self::new(Path::new("")).out;
+        let beside = || Some(std::env::current_exe().ok()?.parent()?.parent()?.join("bench"));
+        let built = |dir: &PathBuf| dir.join(FILE_NAME).is_file();
+        if built(&here) { here } else { beside().filter(built).unwrap_or(here) }
     }
 
     /// The scopes of the variants wanted.

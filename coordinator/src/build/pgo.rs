@@ -231,5 +231,6 @@ fn training_key(scope: Scope, training: &TrainingReport) -> String {
 
 /// The record beside a profile that an earlier build left.
 fn sidecar(profile: &Path) -> Option<ProfileRecord> {
-    serde_json::from_str(&fs::read_to_string(profile.with_extension("json")).ok()?).ok()
+    let text = contract::files::read_text(&profile.with_extension("json"), contract::files::TEXT).ok()?;
+    serde_json::from_str(&text).ok()
 }

@@ -50,7 +50,8 @@ impl Sources {
     /// The files behind the binary whose dep-info is at `dep_info`. What lies below `made` was made by the build
     /// itself (generated code, the profile) and is no source.
     pub(super) fn of_build(root: &Path, dep_info: &Path, made: &Path) -> Result<Self, BuildError> {
-        let text = fs::read_to_string(dep_info).map_err(BuildError::io(dep_info))?;
+        let text =
+            contract::files::read_text(dep_info, contract::files::TEXT).map_err(BuildError::io(dep_info))?;
         let mut paths: BTreeSet<PathBuf> = ALSO.iter().map(PathBuf::from).collect();
         for path in parse_dep_info(&text).into_iter().filter(|path| !path.starts_with(made)) {
             let relative = path.strip_prefix(root).unwrap_or(&path).to_owned();

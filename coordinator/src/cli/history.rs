@@ -78,6 +78,15 @@ pub(super) fn day(text: &str) -> Result<u64, String> {
     if !(1970..10_000).contains(&year) {
         return Err(wrong());
     }
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let last = match month {
+        2 => 28 + i64::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    if day > last {
+        return Err(format!("there is no {text}: that month has {last} days"));
+    }
     let year = year - i64::from(month <= 2);
     let era = year.div_euclid(400);
     let of_era = year - era * 400;
@@ -99,5 +108,14 @@ mod tests {
         for wrong in ["yesterday", "2023-13-01", "2023-11", "1969-12-31", "2023-11-14-1"] {
             assert!(day(wrong).is_err(), "{wrong}");
         }
+        for (wrong, days) in [("2026-02-31", 28), ("2024-02-30", 29), ("2100-02-29", 28), ("2026-04-31", 30)]
+        {
+            let error = day(wrong).expect_err(wrong);
+            assert_eq!(error, format!("there is no {wrong}: that month has {days} days"));
+        }
+        assert_eq!(
+            (day("2024-02-29").is_ok(), day("2000-02-29").is_ok(), day("2026-12-31").is_ok()),
+            (true, true, true)
+        );
     }
 }

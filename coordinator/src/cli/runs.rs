@@ -54,6 +54,9 @@ pub struct ReportArgs {
     /// Write a page with charts to this file instead; it needs nothing else
     #[arg(long, value_name = "FILE", conflicts_with_all = ["format", "scenario", "candidate", "arm", "round", "metric"])]
     pub html: Option<PathBuf>,
+    /// Write the page over a file that is none of this program's
+    #[arg(long, requires = "html")]
+    pub force: bool,
     /// How to print it.
     #[command(flatten)]
     pub output: ReportOutputArgs,
@@ -248,6 +251,9 @@ pub struct RunsExport {
     /// The file to write [default: <RUN>.bench here]
     #[arg(long, value_name = "FILE")]
     pub to: Option<PathBuf>,
+    /// Write it over a file that is no run
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Arguments of `runs import`.

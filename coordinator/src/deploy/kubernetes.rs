@@ -1,6 +1,7 @@
 //! The manifests of a Job of agents: a template with typed values. Owns what may stand in it and how it is quoted.
 
 use contract::credentials::{Credentials, Token};
+use contract::text;
 
 const TEMPLATE: &str = include_str!("../../../deploy/kubernetes.yaml");
 
@@ -50,7 +51,7 @@ pub enum DeployError {
     /// Not a quantity.
     #[error("`{0}` is no amount of memory in Kubernetes: write it like 8Gi or 512Mi")]
     Memory(String),
-    /// An empty image, or one with blanks.
+    /// An empty image, or one with blanks or letters that no registry has.
     #[error("`{0}` is no image: write it like registry.example/pgo-benchmarks-agent:1.0")]
     Image(String),
 }
@@ -64,7 +65,10 @@ impl std::str::FromStr for Endpoint {
             text.strip_prefix("https://").and_then(|rest| rest.rsplit_once(':')).ok_or_else(wrong)?;
         let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?;
         let plain = |c: char| c.is_ascii_alphanumeric() || "-.[]:".contains(c);
-        if host.is_empty() || !host.chars().all(plain) {
+        // Brackets are for addresses with colons, and those need them.
+        let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let address = inner.is_some_and(|inner| inner.parse::<std::net::Ipv6Addr>().is_ok());
+        if host.is_empty() || !host.chars().all(plain) || (host.contains(['[', ']', ':']) && !address) {
             return Err(wrong());
         }
         Ok(Self { host: host.to_owned(), port })
@@ -84,7 +88,8 @@ impl std::fmt::Display for Endpoint {
 pub fn manifests(agents: &Agents) -> Result<String, DeployError> {
     label(&agents.namespace, "namespace")?;
     label(&agents.model_claim, "claim")?;
-    if agents.image.is_empty() || agents.image.contains(char::is_whitespace) {
+    let graphic = |c: char| c.is_ascii_graphic();
+    if agents.image.is_empty() || !agents.image.chars().all(graphic) {
         return Err(DeployError::Image(agents.image.clone()));
     }
     if !quantity(&agents.memory) {
@@ -128,7 +133,7 @@ fn filled(template: &str, values: &[(&str, String)]) -> String {
 
 /// A YAML scalar that says exactly `text`: YAML's double quotes understand what JSON writes (YAML 1.2, 1.3).
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    text::json(&serde_json::Value::from(text).to_string()).into_owned()
 }
 
 /// RFC 1123 label, as namespaces are named.

@@ -112,11 +112,6 @@ impl Orders {
     }
 }
 
-/// A word that any shell of the Bourne family takes as it is.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 impl Launcher {
     /// Agents that there will be.
     #[must_use]
@@ -140,18 +135,5 @@ impl Launcher {
             Self::Ssh(ssh) => Box::new(ssh.start(orders)?),
             Self::Slurm(slurm) => slurm.start(orders)?,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shell_takes_words_as_they_are() {
-        let word = "it's $HOME; `x` \"y\" *";
-        let line = format!("printf %s {}", quoted(word));
-        let output = std::process::Command::new("sh").args(["-c", &line]).output().expect("there is a shell");
-        assert_eq!(String::from_utf8_lossy(&output.stdout), word);
     }
 }

@@ -3,6 +3,7 @@
 //! peer's clock, and hands messages on. It starts nothing and decides nothing.
 
 mod desk;
+mod frames;
 mod gate;
 mod guest;
 mod pump;

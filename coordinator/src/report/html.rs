@@ -25,6 +25,7 @@ mod trials;
 mod trust;
 
 use contract::id::Arm;
+use contract::text;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::human::words::{count, date};
@@ -49,6 +50,13 @@ impl Scene<'_> {
     fn id(&self, what: &str) -> String {
         format!("c{}-{what}", self.cell.index)
     }
+}
+
+/// Whether a file that begins so is a page of this program, which its policy says.
+#[must_use]
+pub fn is_page(head: &[u8]) -> bool {
+    let head = String::from_utf8_lossy(head);
+    head.starts_with("<!DOCTYPE html>") && head.contains(POLICY)
 }
 
 /// The page of a run.
@@ -76,7 +84,8 @@ pub fn page(findings: &Findings) -> String {
             body { (body(findings, &scenes)) }
         }
     };
-    page.into_string()
+    // Markup is escaped above; the direction of text is not markup.
+    text::block(&page.into_string(), usize::MAX).into_owned()
 }
 
 fn body(findings: &Findings, scenes: &[Scene<'_>]) -> Markup {

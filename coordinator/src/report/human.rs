@@ -19,6 +19,8 @@ pub(super) mod words;
 
 use std::io;
 
+use contract::text;
+
 pub(super) use across::{headline as across_headline, outlook as across_outlook};
 pub(super) use comparison::control_word;
 pub(super) use listings::{HOT, hot_line, load, profile_line};
@@ -50,6 +52,11 @@ impl Human<'_> {
         let mut page = Page::new(self.streams.colour);
         write(&mut page);
         self.streams.out.write_all(page.finish().as_bytes())
+    }
+
+    /// A document of a form that has no page.
+    fn whole(&mut self, document: &str) -> io::Result<()> {
+        self.streams.out.write_all(text::block(document, usize::MAX).as_bytes())
     }
 }
 
@@ -84,7 +91,7 @@ fn full(page: &mut Page, findings: &Findings) {
 impl Reporter for Human<'_> {
     fn findings(&mut self, findings: &Findings) -> io::Result<()> {
         if let Some(form) = &self.document {
-            return self.streams.out.write_all((form.run)(findings).as_bytes());
+            return self.whole(&(form.run)(findings));
         }
         self.page(|page| short(page, findings))
     }
@@ -107,7 +114,7 @@ impl Reporter for Human<'_> {
 
     fn across(&mut self, across: &Across) -> io::Result<()> {
         if let Some(form) = &self.document {
-            return self.streams.out.write_all((form.across)(across).as_bytes());
+            return self.whole(&(form.across)(across));
         }
         self.page(|page| across::print(page, across))
     }
@@ -161,7 +168,7 @@ impl Reporter for Human<'_> {
     }
 
     fn line(&mut self, text: &str) -> io::Result<()> {
-        writeln!(self.streams.out, "{text}")
+        writeln!(self.streams.out, "{}", text::block(text, usize::MAX))
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {

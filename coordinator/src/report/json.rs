@@ -8,7 +8,9 @@ mod history;
 use std::io;
 
 use contract::run::RunState;
+use contract::text;
 use serde::Serialize;
+use serde_json::ser::Formatter;
 use serde_json::{Value, json};
 
 use super::document::SCHEMA_VERSION;
@@ -28,13 +30,23 @@ pub(super) struct Json<'a> {
 
 impl Json<'_> {
     fn print(&mut self, document: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut *self.streams.out, document)?;
+        let mut writer = serde_json::Serializer::with_formatter(&mut *self.streams.out, Harmless);
+        document.serialize(&mut writer)?;
         writeln!(self.streams.out)
     }
 
     /// A small document: version, kind and one field of that name.
     fn answer(&mut self, kind: &str, value: impl Serialize) -> io::Result<()> {
         self.print(&json!({ "schema_version": SCHEMA_VERSION, "kind": kind, kind: value }))
+    }
+}
+
+/// Compact, and nothing in a string is an order to a terminal that shows it.
+struct Harmless;
+
+impl Formatter for Harmless {
+    fn write_string_fragment<W: io::Write + ?Sized>(&mut self, to: &mut W, text: &str) -> io::Result<()> {
+        to.write_all(text::json(text).as_bytes())
     }
 }
 

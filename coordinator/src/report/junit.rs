@@ -5,6 +5,7 @@
 use std::fmt::Display;
 
 use contract::id::RunId;
+use contract::text;
 use stats::compare::{Decision, Verdict};
 use stats::validity::{Validity, alike};
 
@@ -222,7 +223,7 @@ fn body(element: &str, kind: &str, message: &str, text: &str) -> String {
 /// Text for an attribute or an element; what XML 1.0 cannot hold at all becomes U+FFFD.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in text::bounded(text.to_owned(), text::SENTENCE).chars() {
         match c {
             '&' => safe.push_str("&amp;"),
             '<' => safe.push_str("&lt;"),
@@ -231,7 +232,7 @@ fn escaped(text: &str) -> String {
             '\'' => safe.push_str("&apos;"),
             '\n' | '\t' | '\r' => safe.push_str(&format!("&#{};", u32::from(c))),
             NBSP => safe.push(' '),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => safe.push('\u{fffd}'),
+            c if text::is_harmful(c) || matches!(c, '\u{fffe}' | '\u{ffff}') => safe.push('\u{fffd}'),
             c => safe.push(c),
         }
     }

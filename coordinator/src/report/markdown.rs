@@ -4,6 +4,7 @@
 use contract::id::RunId;
 use contract::identity::HostFacts;
 use contract::run::{RunState, VariantRecord};
+use contract::text;
 use stats::compare::{Estimate, Scale, Verdict};
 use stats::validity::{Alike, alike};
 
@@ -265,14 +266,13 @@ fn host(agent: &str, host: &HostFacts) -> String {
 /// Text that Markdown, HTML, tables and GitHub's references leave as it is; one line.
 fn plain(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in text::line(text, text::SENTENCE).chars() {
         match c {
             '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '$' => safe.extend(['\\', c]),
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
             '&' => safe.push_str("&amp;"),
             '@' | '#' => safe.extend([c, JOINER]),
-            c if c.is_control() => safe.push(' '),
             c => safe.push(c),
         }
     }

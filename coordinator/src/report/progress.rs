@@ -6,6 +6,7 @@ mod teller;
 use std::io::{self, Write};
 use std::time::Instant;
 
+use contract::text;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use self::teller::Teller;
@@ -49,7 +50,7 @@ impl Progress for Lines {
         }
         let at = self.begun.elapsed();
         if let Some(text) = self.teller.tell(sight, at) {
-            say(&format!("[{:>4.0} s] {text}", at.as_secs_f64()));
+            say(&format!("[{:>4.0} s] {}", at.as_secs_f64(), text::message(&text)));
         }
     }
 
@@ -79,9 +80,9 @@ impl Progress for Bar {
         let at = self.begun.elapsed();
         let text = self.teller.tell(sight, at);
         if let Some(bar) = &self.bar {
-            bar.set_prefix(self.teller.live(at));
+            bar.set_prefix(text::message(&self.teller.live(at)));
         }
-        let Some(text) = text else { return };
+        let Some(text) = text.map(|text| text::message(&text)) else { return };
         match (sight, &self.bar) {
             (Sight::Trial { done, total, .. }, _) => {
                 let bar = self.bar(*total);
@@ -123,13 +124,14 @@ fn step_line(step: &BuildProgress) -> Option<String> {
                 std::iter::once(format!("profile: {}", profile_line(report))).chain(hottest).collect();
             lines.join("\n  ").replace('\u{a0}', " ")
         }
-        BuildProgress::Warning(text) => format!("warning: {text}"),
+        BuildProgress::Warning(warning) => format!("warning: {}", text::message(warning)),
     })
 }
 
-fn say(text: &str) {
+/// Shows a line, or several.
+pub(super) fn say(text: &str) {
     // Progress that cannot be shown must not end a run.
-    drop(writeln!(io::stderr(), "{text}"));
+    drop(writeln!(io::stderr(), "{}", text::block(text, text::SENTENCE)));
 }
 
 #[cfg(test)]

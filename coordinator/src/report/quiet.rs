@@ -2,6 +2,8 @@
 
 use std::io;
 
+use contract::text;
+
 use super::{BuildSteps, Progress, Reporter, Streams, progress};
 use crate::build::{self, BuildProgress};
 use crate::compare::{Explanation, Findings};
@@ -16,7 +18,7 @@ pub(super) struct Quiet<'a> {
 
 impl Quiet<'_> {
     fn lines<T: std::fmt::Display>(&mut self, lines: impl IntoIterator<Item = T>) -> io::Result<()> {
-        lines.into_iter().try_for_each(|line| writeln!(self.streams.out, "{line}"))
+        lines.into_iter().try_for_each(|line| self.line(&line.to_string()))
     }
 }
 
@@ -122,7 +124,7 @@ impl Reporter for Quiet<'_> {
     }
 
     fn line(&mut self, text: &str) -> io::Result<()> {
-        writeln!(self.streams.out, "{text}")
+        writeln!(self.streams.out, "{}", text::line(text, text::SENTENCE))
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {

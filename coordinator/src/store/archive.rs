@@ -18,6 +18,7 @@
 
 use std::path::{Path, PathBuf};
 
+use contract::files;
 use contract::id::RunId;
 use contract::part::Part;
 use contract::record::Record;
@@ -37,6 +38,8 @@ const FIRST: u32 = 1;
 const END: u8 = 0;
 const ACCEPTED: u8 = 16;
 const SUPERSEDED: u8 = 17;
+/// Bytes of an export file at most; it is read whole.
+const LARGEST: u64 = 8 << 30;
 /// Bytes of the hash at the end.
 const HASH: usize = 32;
 
@@ -47,6 +50,12 @@ const HASH: usize = 32;
 pub fn read_archive(path: &Path) -> Result<RunRecord, StoreError> {
     let (run, raw) = load(path)?;
     raw.open(run).map_err(|damage| StoreError::ArchiveDamaged { path: path.to_owned(), damage })
+}
+
+/// Whether a file that begins so is an export file, of whatever layout.
+#[must_use]
+pub fn is_archive(head: &[u8]) -> bool {
+    head.starts_with(MAGIC)
 }
 
 /// All export files of a directory, sorted by name, hence by time.
@@ -75,7 +84,7 @@ pub fn decode_archive(bytes: &[u8]) -> Result<RunRecord, Damage> {
 
 /// Reads the records of an export file and checks that they belong together.
 pub(super) fn load(path: &Path) -> Result<(RunId, RawRun), StoreError> {
-    let bytes = std::fs::read(path).map_err(|source| StoreError::io("read", path, source))?;
+    let bytes = files::read(path, LARGEST).map_err(|source| StoreError::io("read", path, source))?;
     let newer = bytes.strip_prefix(MAGIC).and_then(|rest| rest.first_chunk()).map(|b| u32::from_be_bytes(*b));
     if let Some(found) = newer.filter(|found| *found > LAYOUT) {
         return Err(StoreError::Newer { path: path.to_owned(), found, known: LAYOUT });
@@ -133,7 +142,7 @@ fn decode(bytes: &[u8]) -> Result<(RunId, RawRun), Damage> {
 
 fn decode_frames(run: RunId, mut rest: &[u8]) -> Result<RawRun, Damage> {
     let mut raw = RawRun::default();
-    let mut frames = 0;
+    let (mut frames, mut notices) = (0, 0);
     loop {
         let section = take(&mut rest, 1)?[0];
         let number = take(&mut rest, 4)?;
@@ -143,13 +152,19 @@ fn decode_frames(run: RunId, mut rest: &[u8]) -> Result<RawRun, Damage> {
             return whole.then_some(raw).ok_or(Damage::Contradiction("it has more or fewer than it counts"));
         }
         let record = take(&mut rest, number as usize)?;
-        place_frame(&mut raw, run, section, record)?;
+        place_frame(&mut raw, run, section, record, &mut notices)?;
         frames += 1;
     }
 }
 
-/// Finds the key of a record from the record itself.
-fn place_frame(raw: &mut RawRun, run: RunId, section: u8, record: &[u8]) -> Result<(), Damage> {
+/// Finds the key of a record from the record itself; notices are numbered as they come.
+fn place_frame(
+    raw: &mut RawRun,
+    run: RunId,
+    section: u8,
+    record: &[u8],
+    notices: &mut u64,
+) -> Result<(), Damage> {
     if matches!(section, ACCEPTED | SUPERSEDED) {
         let key = key::part(&Part::open(record)?.place);
         let rows = if section == ACCEPTED { &mut raw.parts } else { &mut raw.superseded };
@@ -167,7 +182,8 @@ fn place_frame(raw: &mut RawRun, run: RunId, section: u8, record: &[u8]) -> Resu
             key::block_number(block.scenario, block.round)
         }
         Entry::Notice => {
-            raw.entries.iter().filter(|(key, _)| key::entry_of(key) == Some(entry)).count() as u64
+            *notices += 1;
+            *notices - 1
         }
     };
     push_sorted(&mut raw.entries, (key::entry(run, entry, number), record.to_vec()))

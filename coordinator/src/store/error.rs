@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use contract::id::{Attempt, RunId};
 use contract::part::Place;
 use contract::record::RecordError;
+use contract::shell;
 
 use super::durable;
 
@@ -35,8 +36,8 @@ pub enum StoreError {
     /// The database does not hold what was written to it.
     #[error(
         "open the store {dir}: {damage}; every exported run can be brought back from {}: \
-         `coordinator runs import --rebuild --store {dir}` sets the damaged database aside and does it",
-        dir.join(super::RUNS_DIR).display()
+         `coordinator runs import --rebuild --store {}` sets the damaged database aside and does it",
+        dir.join(super::RUNS_DIR).display(), shell::word(&dir.display().to_string())
     )]
     Damaged {
         /// The store.

@@ -63,6 +63,22 @@ fn before_anything_is_measured_it_leaves_nothing() {
 }
 
 #[test]
+fn a_terminal_that_closes_stops_a_run_as_ctrl_c_does() {
+    let ground = Ground::new();
+    let running = with_one_block_done(&ground);
+    signal(running.pid(), "HUP");
+    let ended = running.end();
+    let stopped = ground.latest();
+    assert_unfinished(&ended, &stopped);
+    assert_eq!(
+        (state(&stopped), notices(&stopped)),
+        (Some(RunState::Stopped), vec![NoticeKind::Interrupted])
+    );
+    assert!(ended.stdout.contains("--resume"), "{ended:?}");
+    ground.deserted();
+}
+
+#[test]
 fn twice_waits_for_nobody_and_loses_nothing_committed() {
     let ground = Ground::new();
     let running = with_one_block_done(&ground);

@@ -46,6 +46,33 @@ fn a_run_goes_out_and_into_another_store_unchanged() {
 }
 
 #[test]
+fn a_run_of_very_many_notices_is_read_in_their_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    store.begin_run(&header(run(1))).unwrap();
+    write_block(&store, run(1), 0, 1).unwrap();
+    // What takes a second where each notice is looked at once takes minutes where it is compared with those before it.
+    let notices: Vec<_> = (0..30_000).map(|number| notice(&number.to_string())).collect();
+    store.put_notices(run(1), &notices).unwrap();
+    let path = store.export(run(1)).unwrap();
+    assert_eq!(read_archive(&path).unwrap().notices, notices);
+}
+
+#[test]
+fn what_is_no_regular_file_is_not_imported_nor_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("store")).unwrap();
+    let pipe = dir.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for (path, kind) in
+        [(pipe.as_path(), "pipe"), (Path::new("/dev/zero"), "device"), (dir.path(), "directory")]
+    {
+        let error = store.import(path).unwrap_err().to_string();
+        assert!(error.contains(&format!("it is a {kind}")), "{error}");
+    }
+}
+
+#[test]
 fn another_state_of_a_stored_run_is_not_mixed_in() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();

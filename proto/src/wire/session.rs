@@ -11,6 +11,7 @@ use crate::message::{
     BuildChunk, Down, Exit, Failure, FailureKind, Hello, LoadReport, PartChunk, Progress, Role, Spawn, Up,
     Welcome,
 };
+use crate::text::{NAME, SENTENCE, bounded};
 
 const KINDS: [(FailureKind, pb::FailureKind); 6] = [
     (FailureKind::ModelNotFound, pb::FailureKind::ModelNotFound),
@@ -20,6 +21,10 @@ const KINDS: [(FailureKind, pb::FailureKind); 6] = [
     (FailureKind::Engine, pb::FailureKind::Engine),
     (FailureKind::Protocol, pb::FailureKind::Protocol),
 ];
+
+/// Features of a processor that are taken from a peer at most, and characters of each.
+const CPU_FLAGS: usize = 1024;
+const FLAG: usize = 64;
 
 impl From<Up> for UpItem {
     fn from(up: Up) -> Self {
@@ -72,9 +77,11 @@ impl TryFrom<UpItem> for Up {
             Kind::Beat(beat) => Self::Beat(beat.progress.map(|p| progress_from(&p))),
             Kind::Spawned(spawned) => Self::Spawned { ticket: Ticket(spawned.ticket), pid: spawned.pid },
             Kind::SpawnFailed(failed) => {
-                Self::SpawnFailed { ticket: Ticket(failed.ticket), message: failed.message }
+                let message = bounded(failed.message, SENTENCE);
+                Self::SpawnFailed { ticket: Ticket(failed.ticket), message }
             }
             Kind::Exited(pb::Exited { ticket, code, signal, tail }) => {
+                let tail = bounded(tail, SENTENCE);
                 Self::Exited { ticket: Ticket(ticket), exit: Exit { code, signal, tail } }
             }
             Kind::FetchBuild(fetch) => {
@@ -98,7 +105,10 @@ impl TryFrom<UpItem> for Up {
             Kind::Flushed(flushed) => Self::Flushed(flushed.instrumented),
             Kind::Failed(failed) => Self::Failed {
                 attempt: Attempt(failed.attempt),
-                failure: Failure { kind: kind_from(failed.kind())?, message: failed.message },
+                failure: Failure {
+                    kind: kind_from(failed.kind())?,
+                    message: bounded(failed.message, SENTENCE),
+                },
             },
         })
     }
@@ -147,7 +157,9 @@ impl TryFrom<DownItem> for Down {
             Kind::Welcome(pb::Welcome { session, lease_ms, beat_ms }) => {
                 Self::Welcome(Welcome { session, lease: millis(lease_ms), beat: millis(beat_ms) })
             }
-            Kind::Refused(refused) => Self::Refused { message: refused.message, last: refused.r#final },
+            Kind::Refused(refused) => {
+                Self::Refused { message: bounded(refused.message, SENTENCE), last: refused.r#final }
+            }
             Kind::Ping(ping) => Self::Ping { seq: ping.seq },
             Kind::Spawn(spawn) => Self::Spawn(spawn_from(spawn)?),
             Kind::Stop(stop) => Self::Stop { ticket: Ticket(stop.ticket), grace: millis(stop.grace_ms) },
@@ -188,7 +200,8 @@ fn chunk_to(chunk: BuildChunk) -> pb::BuildChunk {
 }
 
 fn chunk_from(chunk: pb::BuildChunk) -> Result<BuildChunk, WireError> {
-    let bytes = if chunk.refused.is_empty() { Ok(chunk.bytes) } else { Err(chunk.refused) };
+    let bytes =
+        if chunk.refused.is_empty() { Ok(chunk.bytes) } else { Err(bounded(chunk.refused, SENTENCE)) };
     Ok(BuildChunk { sha256: sha256(&chunk.sha256)?, offset: chunk.offset, bytes, last: chunk.last })
 }
 
@@ -240,8 +253,8 @@ fn hello_from(hello: pb::Hello) -> Result<Hello, WireError> {
         token: Token::new(&hello.token),
         pid: hello.pid,
         build: BuildInfo {
-            version: build.version,
-            target: build.target,
+            version: bounded(build.version, NAME),
+            target: bounded(build.target, NAME),
             exe_sha256: Sha256::from_slice(&build.exe_sha256).ok_or(WireError("exe_sha256"))?,
             instrumented: build.instrumented,
         },
@@ -272,20 +285,21 @@ fn host_to(host: HostFacts) -> pb::HostFacts {
 }
 
 fn host_from(host: pb::HostFacts) -> HostFacts {
+    let flags = host.cpu_flags.into_iter().take(CPU_FLAGS);
     HostFacts {
-        hostname: host.hostname,
-        cpu_model: host.cpu_model,
+        hostname: bounded(host.hostname, NAME),
+        cpu_model: bounded(host.cpu_model, NAME),
         cores: host.cores,
         memory_bytes: host.memory_bytes,
-        kernel: host.kernel,
-        cpu_flags: host.cpu_flags,
-        microcode: host.microcode,
-        governor: host.governor,
+        kernel: bounded(host.kernel, NAME),
+        cpu_flags: flags.map(|flag| bounded(flag, FLAG)).collect(),
+        microcode: bounded(host.microcode, NAME),
+        governor: bounded(host.governor, NAME),
         cgroup_memory_bytes: host.cgroup_memory_bytes,
         cgroup_cpus: host.cgroup_cpus,
         numa_nodes: host.numa_nodes,
         threads_per_core: host.threads_per_core,
-        boost: host.boost,
+        boost: bounded(host.boost, NAME),
         load_average: host.load_average,
         stolen: host.stolen,
         processors: host.processors,
@@ -318,7 +332,7 @@ fn report_from(report: pb::LoadReport) -> Result<LoadReport, WireError> {
     let told = Some(&report.model_sha256).filter(|bytes| !bytes.is_empty());
     Ok(LoadReport {
         model_sha256: told.map(|bytes| sha256(bytes)).transpose()?,
-        model_digest: report.model_digest,
+        model_digest: bounded(report.model_digest, NAME),
         parameters: report.parameters,
         weight_bytes: report.weight_bytes,
         max_context: report.max_context,

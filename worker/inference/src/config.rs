@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::error::LoadError;
+use crate::opened;
 
 /// Largest size accepted, far above any real model, so that no product of a few sizes wraps.
 const MAX_SIZE: usize = i32::MAX as usize;
@@ -89,7 +90,7 @@ impl Config {
     /// A missing or unparsable file, or an architecture this engine does not compute.
     pub fn read(path: &Path) -> Result<Self, LoadError> {
         let file = if path.is_dir() { path.join("config.json") } else { path.to_owned() };
-        let text = std::fs::read_to_string(&file).map_err(|source| match source.kind() {
+        let text = opened::text(&file, opened::CONFIG).map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => LoadError::FileMissing {
                 folder: crate::files::folder_of(&file).to_owned(),
                 file: "config.json".to_owned(),

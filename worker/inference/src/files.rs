@@ -2,13 +2,13 @@
 //! reading the weights: existence, sizes, header, identity. It must not interpret the architecture.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::error::LoadError;
+use crate::opened;
 
 const INDEX: &str = "model.safetensors.index.json";
 const SINGLE: &str = "model.safetensors";
@@ -137,8 +137,8 @@ fn weights_named(path: &Path, folder: &Path) -> Result<Vec<PathBuf>, LoadError> 
 
 fn shards(index: &Path, folder: &Path) -> Result<Vec<PathBuf>, LoadError> {
     let json = |reason: String| LoadError::Json { path: index.to_owned(), reason };
-    let text =
-        std::fs::read_to_string(index).map_err(|source| LoadError::Io { path: index.to_owned(), source })?;
+    let text = opened::text(index, opened::INDEX)
+        .map_err(|source| LoadError::Io { path: index.to_owned(), source })?;
     let parsed: Index = serde_json::from_str(&text).map_err(|error| json(error.to_string()))?;
     let names: BTreeSet<&String> = parsed.weight_map.values().collect();
     if names.is_empty() {
@@ -158,7 +158,7 @@ impl Header {
     fn read(path: &Path) -> Result<Self, LoadError> {
         let io = |source| LoadError::Io { path: path.to_owned(), source };
         let broken = |reason: String| LoadError::Header { path: path.to_owned(), reason };
-        let mut file = File::open(path).map_err(io)?;
+        let mut file = opened::regular(path).map_err(io)?;
         let actual = file.metadata().map_err(io)?.len();
         let mut prefix = [0; 8];
         file.read_exact(&mut prefix).map_err(|_| LoadError::WrongSize {
@@ -189,7 +189,7 @@ impl Header {
         let io = |source| LoadError::Io { path: path.to_owned(), source };
         hash.update(&self.data_bytes.to_le_bytes());
         hash.update(&self.text);
-        let mut file = File::open(path).map_err(io)?;
+        let mut file = opened::regular(path).map_err(io)?;
         let start = 8 + self.text.len() as u64;
         let span = self.data_bytes.saturating_sub(SAMPLE_BYTES);
         let mut sample = vec![0; SAMPLE_BYTES.min(self.data_bytes) as usize];

@@ -18,6 +18,7 @@ pub mod kernels;
 mod kv;
 mod mapping;
 pub mod model;
+mod opened;
 mod pages;
 mod pass;
 mod products;

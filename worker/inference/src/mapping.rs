@@ -2,10 +2,10 @@
 //! that maps memory. It must not know what the bytes mean.
 #![expect(unsafe_code, reason = "mapping a file is inherently unsafe; this file is made for it")]
 
-use std::fs::File;
 use std::path::Path;
 
 use crate::error::LoadError;
+use crate::opened;
 
 /// A whole file, mapped read-only.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Anonymous {
 impl Mapping {
     pub(crate) fn open(path: &Path) -> Result<Self, LoadError> {
         let io = |source| LoadError::Io { path: path.to_owned(), source };
-        let file = File::open(path).map_err(io)?;
+        let file = opened::regular(path).map_err(io)?;
         // SAFETY: the map is read-only and private to this process. Another process that truncates the file
         // while it is mapped would raise SIGBUS; model files are not rewritten in place, and every format
         // reads the bytes as plain numbers for which any bit pattern is valid.

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::bytelevel::char_byte;
 use crate::detok::{ByteTable, Detokenizer};
+use crate::opened;
 
 /// A tokenizer ready for use; cheap to clone parts of, safe to share between threads.
 #[derive(Debug)]
@@ -133,7 +134,7 @@ impl Tokenizer {
 
 fn read_json(path: &Path) -> Result<(PathBuf, Value), TokenizerError> {
     let path = path.to_owned();
-    let text = match std::fs::read(&path) {
+    let text = match opened::bytes(&path, opened::TOKENIZER) {
         Ok(text) => text,
         Err(source) => return Err(TokenizerError::Missing { path, source }),
     };

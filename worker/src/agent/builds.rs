@@ -1,6 +1,6 @@
 //! Where an agent finds the binaries it is told to start: among its own, in a directory that was filled beforehand, at
 //! the path the coordinator knows it by, or in a cache that the coordinator fills. Everything is known by its SHA-256 and
-//! checked before it is used. Must not know who asks, nor start anything.
+//! checked before it is used; the cache is bounded before anything is added to it. Must not know who asks, nor start anything.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -11,6 +11,7 @@ use contract::identity::Sha256;
 use contract::message::BuildChunk;
 use sha2::Digest;
 
+use super::cache;
 use crate::measure::{exe_sha256, file_sha256};
 
 /// Largest build that is taken, bytes: far above any, and a bound on what a coordinator can fill a disk with.
@@ -109,6 +110,8 @@ impl Builds {
             return Ok(Found::At(told));
         }
         let kept = self.kept(sha256);
+        // Before it is read: from here on it is in use.
+        cache::touch(&kept);
         if is_it(&kept) { Ok(Found::At(kept)) } else { Ok(Found::Missing { damaged: kept.exists() }) }
     }
 
@@ -121,6 +124,7 @@ impl Builds {
     pub(super) fn download(&self, sha256: Sha256, replaces: bool) -> Result<Download, BuildError> {
         let path = self.kept(sha256);
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+        cache::evict(&folder, cache::BOUNDS);
         let draft = path.with_extension(std::process::id().to_string());
         let begun = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).and_then(|()| {
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o700).open(&draft)

@@ -11,7 +11,9 @@
 //! ```
 
 mod builds;
+mod cache;
 mod child;
+mod environment;
 mod fetch;
 mod process;
 mod ready;
@@ -223,6 +225,9 @@ impl<'a> Agent<'a> {
         if self.processes.contains_key(&ticket) || self.fetching.is_waiting(ticket) {
             let why = format!("start a second process for ticket {}", ticket.0);
             return self.link.send(child::failed(ticket, &why));
+        }
+        if let Err(refused) = environment::check(&order.env) {
+            return self.link.send(child::failed(ticket, &refused.to_string()));
         }
         order.env.extend(join::environment(&self.settings.access, ticket, order.slot, slots));
         self.fetching.take(order);

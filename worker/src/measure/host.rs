@@ -68,7 +68,7 @@ pub fn exe_sha256() -> Sha256 {
 
 /// Hash of a file's contents.
 pub(crate) fn file_sha256(path: &Path) -> io::Result<Sha256> {
-    let mut file = fs::File::open(path)?;
+    let mut file = contract::files::open(path)?;
     let mut hasher = sha2::Sha256::new();
     let mut chunk = vec![0; 1 << 16];
     loop {

@@ -8,10 +8,16 @@ use contract::credentials::{Credentials, Secrets};
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
 use super::link::LinkError;
+use super::listener;
 use crate::error::{WorkerError, with_causes};
 
 /// Address of the coordinator.
 pub const COORDINATOR: &str = "PGO_BENCH_COORDINATOR";
+
+/// Set where the token may be sent without TLS to whoever listens.
+const INSECURE: &str = "PGO_BENCH_INSECURE";
+/// The port of an address that names none.
+const HTTP: u16 = 80;
 
 /// Where a coordinator is, and what opens its door.
 #[derive(Clone, Debug)]
@@ -20,6 +26,8 @@ pub struct Access {
     pub coordinator: String,
     /// This party's.
     pub secrets: Secrets,
+    /// The token may be sent without TLS to whoever listens.
+    pub insecure: bool,
 }
 
 impl Access {
@@ -29,29 +37,54 @@ impl Access {
     /// When a variable is missing.
     pub fn from_env(variable: impl Fn(&str) -> Option<String>) -> Result<Self, WorkerError> {
         let coordinator = variable(COORDINATOR).ok_or(WorkerError::Environment { name: COORDINATOR })?;
+        let insecure = variable(INSECURE).is_some();
         let secrets = Secrets::from_env(variable).map_err(|name| WorkerError::Environment { name })?;
-        Ok(Self { coordinator, secrets })
+        Ok(Self { coordinator, secrets, insecure })
     }
 
     /// The same as variables.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
         let address = (COORDINATOR.to_owned(), self.coordinator.clone());
-        std::iter::once(address).chain(self.secrets.environment()).collect()
+        let insecure = self.insecure.then(|| (INSECURE.to_owned(), "1".to_owned()));
+        std::iter::once(address).chain(insecure).chain(self.secrets.environment()).collect()
     }
 
-    /// Refuses to send secrets over a network in the clear.
+    /// Refuses to send secrets in the clear over a network, and those of a fleet to whoever listens on a port of this
+    /// host.
     ///
     /// # Errors
-    /// When the address is neither `https` nor on this host.
+    /// When the address is not `https`, and not on this host either; when there are credentials, which mean that
+    /// the other side must show its own. Nothing is refused where insecurity was asked for.
     pub fn must_be_private(&self) -> Result<(), WorkerError> {
         let endpoint = Endpoint::from_shared(self.coordinator.clone()).map_err(|error| self.wrong(&error))?;
-        let host = endpoint.uri().host().unwrap_or_default().trim_matches(['[', ']']);
-        let here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        if here || endpoint.uri().scheme_str() == Some("https") {
+        let here = on_this_host(endpoint.uri().host().unwrap_or_default());
+        let address = || self.coordinator.clone();
+        if self.insecure || endpoint.uri().scheme_str() == Some("https") {
             return Ok(());
         }
-        Err(WorkerError::InTheClear { address: self.coordinator.clone() })
+        if !here {
+            return Err(WorkerError::InTheClear { address: address() });
+        }
+        if self.secrets.credentials.is_some() {
+            return Err(WorkerError::ToAnybody { address: address() });
+        }
+        Ok(())
+    }
+
+    /// Another user of this host who would be sent the token in the clear.
+    pub(super) fn stranger(&self) -> Option<u32> {
+        let endpoint = Endpoint::from_shared(self.coordinator.clone()).ok()?;
+        let (uri, here) = (endpoint.uri(), self.is_of_this_host());
+        let clear = here && !self.insecure && uri.scheme_str() != Some("https");
+        clear.then(|| listener::stranger(uri.port_u16().unwrap_or(HTTP))).flatten()
+    }
+
+    /// Whether the address is on this host, or cannot be read; what is wrong with it is told by who dials.
+    #[must_use]
+    pub fn is_of_this_host(&self) -> bool {
+        let endpoint = Endpoint::from_shared(self.coordinator.clone());
+        endpoint.map_or(true, |endpoint| on_this_host(endpoint.uri().host().unwrap_or_default()))
     }
 
     /// The connection to be made.
@@ -75,6 +108,11 @@ impl Access {
     fn wrong(&self, error: &tonic::transport::Error) -> LinkError {
         LinkError::Address { address: self.coordinator.clone(), reason: with_causes(error) }
     }
+}
+
+fn on_this_host(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn tls(credentials: &Credentials) -> ClientTlsConfig {
@@ -116,7 +154,8 @@ mod tests {
         let pem = |text: &str| text.to_owned();
         let credentials =
             credentials.then(|| Credentials { authority: pem("a"), certificate: pem("c"), key: pem("k") });
-        Access { coordinator: coordinator.into(), secrets: Secrets { token: "t".into(), credentials } }
+        let secrets = Secrets { token: "t".into(), credentials };
+        Access { coordinator: coordinator.into(), secrets, insecure: false }
     }
 
     #[test]
@@ -139,6 +178,17 @@ mod tests {
             let error = access(wrong, false).must_be_private().unwrap_err().to_string();
             assert!(error.contains("--credentials") && error.contains("--insecure"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_fleets_credentials_go_to_nobody_who_shows_none() {
+        for wrong in ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1"] {
+            let error = access(wrong, true).must_be_private().unwrap_err().to_string();
+            assert!(error.contains("https://") && error.contains("--insecure"), "{error}");
+            let asked_for = Access { insecure: true, ..access(wrong, true) };
+            assert!(asked_for.must_be_private().is_ok());
+        }
+        assert!(access("https://127.0.0.1:1", true).must_be_private().is_ok());
     }
 
     #[test]

@@ -39,6 +39,17 @@ pub enum LinkError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A token would be sent to another user.
+    #[error(
+        "use the coordinator's address `{address}`: user {user} of this host listens there, who is neither this user nor \
+         root and would be given the token; use https:// with --credentials DIR, or say --insecure"
+    )]
+    ToAnotherUser {
+        /// As given.
+        address: String,
+        /// Whose the port is.
+        user: u32,
+    },
     /// The coordinator does not want this peer, and trying again cannot help.
     #[error("join the coordinator at {address}: {message}")]
     Refused {
@@ -112,6 +123,10 @@ impl Link {
         let began = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
+            // At every try: who listens changes.
+            if let Some(user) = access.stranger() {
+                return Err(LinkError::ToAnotherUser { address: address.to_owned(), user });
+            }
             let reason = match Self::open(address, &endpoint, hello).await {
                 Ok(link) => return Ok(link),
                 Err(Miss::Final(error)) => return Err(error),

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod join;
 pub mod link;
+mod listener;
 pub mod machine;
 mod measuring;
 mod processors;

@@ -3,6 +3,7 @@
 mod agents;
 mod conditions;
 mod coordinator;
+mod hostile;
 mod models;
 mod programs;
 mod workers;

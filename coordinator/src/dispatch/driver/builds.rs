@@ -1,7 +1,6 @@
 //! Hands pieces of a run's builds to agents that lack them. Only what this run is about to start, and only by its hash.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -30,7 +29,7 @@ pub(super) async fn piece(binaries: &BTreeMap<String, Binary>, sha256: Sha256, o
 
 /// At most [`PART_CHUNK`] bytes, and whether the file ends with them.
 fn read(path: &PathBuf, offset: u64) -> io::Result<(Vec<u8>, bool)> {
-    let file = File::open(path)?;
+    let file = contract::files::open(path)?;
     let left = file.metadata()?.len().saturating_sub(offset);
     let mut bytes = vec![0; left.min(PART_CHUNK as u64) as usize];
     file.read_exact_at(&mut bytes, offset)?;

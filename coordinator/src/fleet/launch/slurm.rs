@@ -71,7 +71,7 @@ impl Slurm {
         command.arg(format!("--export={}", names.join(","))).args(&self.arguments);
         command.envs(variables.iter().map(|(name, value)| (name, value)));
         let words = std::iter::once(orders.program.display().to_string()).chain(orders.words());
-        let line: Vec<String> = words.map(|word| super::quoted(&word)).collect();
+        let line: Vec<String> = words.map(|word| contract::shell::quoted(&word)).collect();
         let name = "\"$(hostname -s)-${SLURM_ARRAY_TASK_ID:-0}\"";
         let script = format!("#!/bin/sh\nexec {} --name {name}\n", line.join(" "));
         let spawn = |source| LaunchError::Spawn { path: path.clone(), source };

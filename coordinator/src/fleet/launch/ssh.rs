@@ -12,13 +12,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use contract::message::Exit;
+use contract::shell;
 use tokio::process::Command;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::child::Leashed;
-use super::{LaunchError, Launched, Lost, Orders, Task, quoted};
+use super::{LaunchError, Launched, Lost, Orders, Task};
 
 /// An agent that ends sooner was never at work.
 const FIRST: Duration = Duration::from_secs(8);
@@ -85,7 +86,8 @@ impl Keeper {
         // The other side's shell reads this.
         let program = self.orders.program.display().to_string();
         let words = std::iter::once(program).chain(self.orders.arguments(Some(&self.host)));
-        command.arg("exec ".to_owned() + &words.map(|word| quoted(&word)).collect::<Vec<_>>().join(" "));
+        command
+            .arg("exec ".to_owned() + &words.map(|word| shell::quoted(&word)).collect::<Vec<_>>().join(" "));
         Leashed::start(command, &self.orders.secrets, true)
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use contract::credentials::Token;
 use contract::message::{Down, Hello, Role, Up, Welcome};
+use contract::text;
 use contract::wire::{Bench, DownItem, UpItem};
 use subtle::ConstantTimeEq;
 use tokio::sync::mpsc;
@@ -135,7 +136,7 @@ fn objection(hello: &Hello, tokens: &[Token]) -> Option<Refusal> {
 /// Names are printed and stored.
 fn presentable(role: &Role) -> bool {
     let Role::Agent { name, .. } = role else { return true };
-    (1..=NAME_LIMIT).contains(&name.len()) && !name.chars().any(char::is_control)
+    (1..=NAME_LIMIT).contains(&name.len()) && !name.chars().any(text::is_harmful)
 }
 
 /// Compares with all of them, so that it takes as long whichever it is.
@@ -232,7 +233,9 @@ mod tests {
         for fine in ["rack-7", "Größe 2", &"n".repeat(NAME_LIMIT)] {
             assert_eq!(called(fine), None, "{fine}");
         }
-        for wrong in ["", "a\nb", "\u{1b}[2J", &"n".repeat(NAME_LIMIT + 1)] {
+        for wrong in
+            ["", "a\nb", "\u{1b}[2J", "a\u{202e}b", "a\u{2028}b", "\u{9b}2J", &"n".repeat(NAME_LIMIT + 1)]
+        {
             assert_eq!(called(wrong), Some(Refusal::Name), "{wrong:?}");
         }
     }

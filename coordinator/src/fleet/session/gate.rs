@@ -11,7 +11,8 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::Waker;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -46,6 +47,8 @@ pub(super) struct Pass {
     admitted: AtomicBool,
     /// A hello is awaited on one of its streams.
     greeting: AtomicBool,
+    /// Who reads on once it is admitted.
+    reader: Mutex<Option<Waker>>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -101,7 +104,16 @@ impl Pass {
     }
 
     pub(super) fn admit(&self) {
-        self.admitted.store(true, Ordering::Relaxed);
+        self.admitted.store(true, Ordering::SeqCst);
+        let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner).take();
+        reader.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether it is admitted; who asks is woken when it is.
+    pub(super) fn is_admitted_or_wakes(&self, reader: &Waker) -> bool {
+        *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = Some(reader.clone());
+        // After the reader is known: an admission in between would wake nobody.
+        self.admitted.load(Ordering::SeqCst)
     }
 
     pub(super) fn is_admitted(&self) -> bool {
@@ -130,6 +142,7 @@ impl Gate {
             from,
             admitted: AtomicBool::new(false),
             greeting: AtomicBool::new(false),
+            reader: Mutex::default(),
             _permit: permit,
         });
         let (throw_out, thrown_out) = oneshot::channel();
@@ -203,6 +216,9 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio_stream::StreamExt;
 
+    use tonic::transport::server::Connected;
+
+    use super::super::refusal::UNKNOWN_LIMIT;
     use super::*;
     use crate::fleet::session::{Incoming, SessionEvent};
 
@@ -236,11 +252,71 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_is_still_unknown_when_the_gate_closes_breaks_nothing() {
+        let (mut caller, mut guest) = met().await;
+        // The stream of guests and its gate are gone by now, and with them whoever could throw this one out.
+        tokio::task::yield_now().await;
+        for word in [&b"PRI * HT"[..], b"TP/2.0\r\n"] {
+            caller.write_all(word).await.expect("sent");
+            guest.read_exact(&mut vec![0; word.len()]).await.expect("it comes");
+        }
+    }
+
+    #[tokio::test]
+    async fn of_a_caller_who_is_not_known_no_more_is_read_than_a_hello() {
+        let (mut caller, mut guest) = met().await;
+        let sent = tokio::spawn(async move { caller.write_all(&vec![0xff; 16 * UNKNOWN_LIMIT]).await });
+        let (mut taken, mut buffer) = (0, vec![0; 0x1000]);
+        // However slow the machine is, never more than this; that there could be more is shown below.
+        while let Ok(read) = timeout(Duration::from_millis(300), guest.read(&mut buffer)).await {
+            taken += read.expect("it goes on");
+        }
+        assert!(taken <= UNKNOWN_LIMIT + buffer.len(), "{taken}");
+        drop(guest);
+        drop(sent.await.expect("it ended"));
+    }
+
+    #[tokio::test]
+    async fn who_is_admitted_is_read_on() {
+        let (mut caller, mut guest) = met().await;
+        let sent = tokio::spawn(async move { caller.write_all(&vec![0xff; 4 * UNKNOWN_LIMIT]).await });
+        let pass = guest.connect_info();
+        let mut buffer = vec![0; UNKNOWN_LIMIT + 1];
+        guest.read_exact(&mut buffer).await.expect("so much is read of anybody");
+        let admitted = tokio::spawn(async move {
+            sleep(Duration::from_millis(20)).await;
+            pass.0.admit();
+        });
+        let mut rest = vec![0; 4 * UNKNOWN_LIMIT - buffer.len()];
+        guest.read_exact(&mut rest).await.expect("it waits, and is woken");
+        admitted.await.expect("it was admitted");
+        sent.await.expect("it ended").expect("all was sent");
+    }
+
+    /// A caller and the guest that it is, whose gate is closed.
+    async fn met() -> (TcpStream, Guest) {
+        let (events, _) = mpsc::channel(8);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let limits = GateLimits { introduce: Duration::from_secs(60), waiting: 8, connections: 8 };
+        let mut guests = open(listener, None, limits, Refusals::new(events));
+        let caller = TcpStream::connect(address).await.expect("it is open");
+        let guest = guests.next().await.expect("one comes").expect("one comes");
+        (caller, guest)
+    }
+
+    #[tokio::test]
     async fn a_connection_that_is_not_admitted_greets_on_one_stream_at_a_time() {
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("one is free");
         let from = SocketAddr::from(([127, 0, 0, 1], 1));
         let no = || AtomicBool::new(false);
-        let pass = Arc::new(Pass { from, admitted: no(), greeting: no(), _permit: permit });
+        let pass = Arc::new(Pass {
+            from,
+            admitted: no(),
+            greeting: no(),
+            reader: Mutex::default(),
+            _permit: permit,
+        });
         let first = pass.greet();
         assert!(first.is_some() && pass.greet().is_none());
         drop(first);

@@ -1,5 +1,6 @@
-//! A connection that is inside: a stream that breaks off by itself unless its session is admitted in time. Must not
-//! know what is said over it.
+//! A connection that is inside: a stream that breaks off by itself unless its session is admitted in time, and when it
+//! floods. Of a caller that is not admitted no more is read than a hello could be: the rest waits in the system's own
+//! buffers, and costs nothing here. Must not know what is said over it.
 
 use std::future::Future;
 use std::io;
@@ -11,12 +12,13 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
+use super::frames::Frames;
 use super::gate::{Admission, Pass};
-use super::refusal::{Refusal, Refusals};
+use super::refusal::{Refusal, Refusals, UNKNOWN_LIMIT};
 
 /// What the bytes go over.
 pub(super) enum Wire {
@@ -28,6 +30,9 @@ pub(super) enum Wire {
 pub struct Guest {
     wire: Wire,
     pass: Arc<Pass>,
+    refusals: Refusals,
+    began: Instant,
+    frames: Frames,
     /// `None` once admitted.
     watch: Option<Watch>,
 }
@@ -35,10 +40,12 @@ pub struct Guest {
 /// What may end a connection that is not admitted.
 struct Watch {
     deadline: Pin<Box<Sleep>>,
-    thrown_out: oneshot::Receiver<()>,
-    refusals: Refusals,
+    /// `None` once nobody can throw it out any more: the gate is closed.
+    thrown_out: Option<oneshot::Receiver<()>>,
     /// Bytes of the preface that have come.
     begun: usize,
+    /// Bytes that have come.
+    heard: usize,
 }
 
 /// What every HTTP/2 connection begins with.
@@ -52,8 +59,10 @@ impl Guest {
         limit: Duration,
         refusals: Refusals,
     ) -> Self {
-        let watch = Watch { deadline: Box::pin(sleep(limit)), thrown_out, refusals, begun: 0 };
-        Self { wire, pass, watch: Some(watch) }
+        let (deadline, thrown_out) = (Box::pin(sleep(limit)), Some(thrown_out));
+        let watch = Watch { deadline, thrown_out, begun: 0, heard: 0 };
+        let (began, frames) = (Instant::now(), Frames::default());
+        Self { wire, pass, refusals, began, frames, watch: Some(watch) }
     }
 
     /// Tells of a caller that begins with something else than HTTP/2; the server hangs up on it in its own way.
@@ -64,7 +73,7 @@ impl Guest {
         watch.begun += all;
         if bytes[..all] != due[..all] {
             watch.begun = PREFACE.len();
-            watch.refusals.count(Refusal::NoHttp2, Some(self.pass.from.ip()));
+            self.refusals.count(Refusal::NoHttp2, Some(self.pass.from.ip()));
         }
     }
 
@@ -76,15 +85,47 @@ impl Guest {
             return None;
         }
         let why = if watch.deadline.as_mut().poll(context).is_ready() {
-            Refusal::Silent
-        } else if matches!(Pin::new(&mut watch.thrown_out).poll(context), Poll::Ready(Ok(()))) {
+            if watch.heard > UNKNOWN_LIMIT { Refusal::TooMuch } else { Refusal::Silent }
+        } else if watch.is_thrown_out(context) {
             Refusal::Crowded
         } else {
             return None;
         };
-        watch.refusals.count(why, Some(self.pass.from.ip()));
         self.watch = None;
         Some(why)
+    }
+
+    /// Why these bytes were one too many, if they were.
+    fn too_many(&mut self, bytes: &[u8]) -> Option<Refusal> {
+        if !self.frames.came(bytes, self.began.elapsed()) {
+            return Some(Refusal::Flood);
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.heard = watch.heard.saturating_add(bytes.len());
+        }
+        None
+    }
+
+    /// Whether nothing more is read until the session is admitted. Wakes the task when it is.
+    fn is_held(&self, context: &Context<'_>) -> bool {
+        let held = self.watch.as_ref().is_some_and(|watch| watch.heard > UNKNOWN_LIMIT);
+        held && !self.pass.is_admitted_or_wakes(context.waker())
+    }
+
+    /// Ends the connection: whoever reads it is told so, and the caller is counted.
+    fn broken(&self, why: Refusal) -> Poll<io::Result<()>> {
+        self.refusals.count(why, Some(self.pass.from.ip()));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, why)))
+    }
+}
+
+impl Watch {
+    fn is_thrown_out(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(order) = &mut self.thrown_out else { return false };
+        let Poll::Ready(order) = Pin::new(order).poll(context) else { return false };
+        // It is not to be asked again.
+        self.thrown_out = None;
+        order.is_ok()
     }
 }
 
@@ -103,7 +144,10 @@ impl AsyncRead for Guest {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if let Some(why) = self.overdue(context) {
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
+            return self.broken(why);
+        }
+        if self.is_held(context) {
+            return Poll::Pending;
         }
         let before = buffer.filled().len();
         let read = match &mut self.wire {
@@ -111,7 +155,10 @@ impl AsyncRead for Guest {
             Wire::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
         };
         self.listen(&buffer.filled()[before..]);
-        read
+        match self.too_many(&buffer.filled()[before..]) {
+            Some(why) => self.broken(why),
+            None => read,
+        }
     }
 }
 
@@ -121,10 +168,14 @@ impl AsyncWrite for Guest {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.wire {
+        let written = match &mut self.wire {
             Wire::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             Wire::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        };
+        if let Poll::Ready(Ok(count)) = written {
+            self.frames.sent(count);
         }
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

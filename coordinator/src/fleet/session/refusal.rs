@@ -14,6 +14,9 @@ use super::{Incoming, SessionEvent};
 /// Bytes of an agent's name at most: what a host's name may have.
 pub(super) const NAME_LIMIT: usize = 255;
 
+/// Bytes that a caller may send before it has introduced itself: far above any hello.
+pub(super) const UNKNOWN_LIMIT: usize = 64 * 1024;
+
 /// Why a caller was turned away. Sentences complete "it …".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Refusal {
@@ -63,6 +66,12 @@ pub enum Refusal {
     /// Larger than any message that the protocol has.
     #[error("sent a message larger than {MESSAGE_LIMIT} bytes")]
     TooLarge,
+    /// More than any hello, before there was one.
+    #[error("sent more than {UNKNOWN_LIMIT} bytes before it had introduced itself")]
+    TooMuch,
+    /// Frames without end that say nothing.
+    #[error("flooded its connection with frames that carry nothing")]
+    Flood,
     /// Not the fleet's secret.
     #[error("does not know this coordinator's token")]
     Token,

@@ -2,6 +2,7 @@
 //! the columns, whose names and types stay; RFC 4180. Absent values have no row.
 
 use contract::metric::Metric;
+use contract::text;
 use stats::validity::{Claim, Thresholds, claim};
 
 use super::{Item, Selection};
@@ -128,13 +129,13 @@ fn usage(table: &mut Table<'_>, part: &Kept) {
     part.cold.iter().for_each(|phase| table.row("cold", &phase.name, "value", "ns", phase.took.as_nanos()));
 }
 
-/// A field, in quotes where it needs them.
+/// A field of text, in quotes where it needs them. What a spreadsheet would take for a formula has an apostrophe
+/// before it, which spreadsheets take for "this is text".
 fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
+    let text = text::line(text, text::NAME);
+    let formula = text.starts_with(['=', '+', '-', '@']);
+    let text = if formula { format!("'{text}") } else { text.into_owned() };
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
 #[cfg(test)]
@@ -145,5 +146,12 @@ mod tests {
     fn fields_are_quoted_only_where_they_must_be() {
         assert_eq!(quoted("burst-200"), "burst-200");
         assert_eq!(quoted("a,\"b\""), "\"a,\"\"b\"\"\"");
+    }
+
+    #[test]
+    fn no_name_is_a_formula_or_a_row_of_its_own() {
+        assert_eq!(quoted("=HYPERLINK(1)"), "'=HYPERLINK(1)");
+        assert_eq!([quoted("+1"), quoted("-x"), quoted("@a"), quoted("a=b")], ["'+1", "'-x", "'@a", "a=b"]);
+        assert_eq!(quoted("a\r\nb\u{1b}[2J"), "a  b\u{fffd}[2J");
     }
 }

@@ -4,6 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use contract::metric::Metric;
+use contract::text;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
@@ -24,7 +25,11 @@ pub(super) fn render(
     let (mut bytes, mut serializer) = (Vec::new(), V2DeflateSerializer::new());
     let mut builder = IntervalLogWriterBuilder::new();
     builder
-        .add_comment(&format!("[pgo-benchmarks {} run {}]", header.tool_version, header.run))
+        .add_comment(&format!(
+            "[pgo-benchmarks {} run {}]",
+            text::line(&header.tool_version, text::NAME),
+            header.run
+        ))
         .add_comment("[Histogram log format version 1.3]")
         .add_comment("[values are nanoseconds; one line a trial and metric, all slots merged]")
         .add_comment(
@@ -51,8 +56,9 @@ pub(super) fn render(
 
 /// What the format would take for the end of a tag is replaced.
 fn tag(item: &Item<'_>, metric: Metric) -> String {
-    let plain = |c: char| if c.is_whitespace() || c.is_control() || c == ',' || c == '/' { '_' } else { c };
-    let (scenario, variant): (String, String) =
-        (item.scenario.chars().map(plain).collect(), item.variant.chars().map(plain).collect());
+    let plain =
+        |c: char| if c.is_whitespace() || text::is_harmful(c) || c == ',' || c == '/' { '_' } else { c };
+    let named = |name: &str| text::line(name, text::NAME).chars().map(plain).collect::<String>();
+    let (scenario, variant) = (named(item.scenario), named(item.variant));
     format!("{scenario}/{}/{variant}/{}", item.arm, metric.name())
 }

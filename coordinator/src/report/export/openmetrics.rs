@@ -7,6 +7,7 @@ use contract::histogram::LatencyHistogram;
 use contract::id::Arm;
 use contract::metric::Metric;
 use contract::part::Outcomes;
+use contract::text;
 use stats::validity::{Claim, Thresholds, claim};
 
 use super::{Item, Selection};
@@ -48,7 +49,7 @@ impl Text {
 }
 
 fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    text::line(value, text::FACT).replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 /// All selected rounds of one arm.

@@ -4,6 +4,7 @@
 
 use contract::id::Arm;
 use contract::part::{Outcome, Part, RequestRecord, Step};
+use contract::text;
 use serde_json::{Value, json};
 
 use super::Item;
@@ -36,7 +37,7 @@ pub(super) fn render(findings: &Findings, item: &Item<'_>, parts: &[Part]) -> Ve
         },
         "traceEvents": events,
     });
-    document.to_string().into_bytes()
+    text::json(&document.to_string()).into_owned().into_bytes()
 }
 
 fn events(part: &Part) -> Vec<Value> {

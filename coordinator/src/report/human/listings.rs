@@ -190,11 +190,12 @@ pub(super) fn checks(page: &mut Page, checks: &[Check]) {
             page.sentence(&format!("→ {remedy}"), 23, 25);
         }
     }
-    let missing = checks.iter().filter(|check| check.state == State::Missing).count() as u64;
+    let of = |state| checks.iter().filter(|check| check.state == state).count() as u64;
     page.gap();
-    page.line(&match missing {
-        0 => "Nothing is missing.".to_owned(),
-        n => format!("{} missing.", count(n, "prerequisite")),
+    page.line(&match (of(State::Missing), of(State::Warning)) {
+        (0, 0) => "Nothing is missing.".to_owned(),
+        (0, notes) => format!("{}, see above. Nothing is missing.", count(notes, "note")),
+        (missing, _) => format!("{} missing.", count(missing, "prerequisite")),
     });
 }
 

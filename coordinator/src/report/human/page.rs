@@ -1,6 +1,8 @@
 //! The sheet everything is written on: 80 columns, wrapped at spaces, with colour on the words of verdicts alone.
 //! Must not know what it says.
 
+use contract::text;
+
 use super::words::NBSP;
 
 /// Widest line.
@@ -35,11 +37,12 @@ impl Page {
     /// A line that is short enough as it is.
     pub(super) fn line(&mut self, line: &str) {
         let plain = line.replace(NBSP, " ");
-        let plain = plain.trim_end();
+        // Every page of this form comes by here, whoever wrote the names on it.
+        let plain = text::line(plain.trim_end(), text::SENTENCE);
         if self.colour {
-            self.text.push_str(&painted(plain));
+            self.text.push_str(&painted(&plain));
         } else {
-            self.text.push_str(plain);
+            self.text.push_str(&plain);
         }
         self.text.push('\n');
     }
@@ -56,7 +59,7 @@ impl Page {
 
     /// Wraps text: `first` columns before its first line, `rest` before the others.
     pub(super) fn sentence(&mut self, text: &str, first: usize, rest: usize) {
-        for line in wrapped(text, first, rest) {
+        for line in wrapped(&text::line(text, text::SENTENCE), first, rest) {
             self.line(&line);
         }
     }

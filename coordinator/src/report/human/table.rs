@@ -1,5 +1,7 @@
 //! Columns that line up. Owns widths; must not know what stands in a cell.
 
+use contract::text;
+
 use super::page::{Page, WIDTH};
 
 /// Rows of cells: the first column to the left, the others to the right unless said otherwise.
@@ -23,7 +25,8 @@ impl Table {
     }
 
     pub(super) fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {
-        self.rows.push(cells.into_iter().map(Into::into).collect());
+        let cell = |cell: S| text::line(&Into::<String>::into(cell), text::NAME).into_owned();
+        self.rows.push(cells.into_iter().map(cell).collect());
     }
 
     /// Whether there are only headings.

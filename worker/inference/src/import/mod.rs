@@ -11,7 +11,6 @@ mod quant;
 mod vocabulary;
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -24,6 +23,7 @@ use crate::architecture::{Architecture, Ends};
 use crate::bytelevel::Vocabulary;
 pub use crate::directory::Precision;
 use crate::directory::{ModelDir, TensorWriter};
+use crate::opened;
 use crate::tokenizer::Tokenizer;
 
 /// About so many values are dequantised at a time.
@@ -70,7 +70,7 @@ pub fn gguf(source: &Path, target: &Path) -> Result<ImportSummary, ImportError> 
 /// keeps 8 bits of significand, so values dequantised from more are rounded to nearest even.
 pub fn gguf_as(source: &Path, target: &Path, precision: Precision) -> Result<ImportSummary, ImportError> {
     let paths = Paths { source, target };
-    let opened = File::open(source).map_err(|error| paths.reading(error))?;
+    let opened = opened::regular(source).map_err(|error| paths.reading(error))?;
     let mut file = BufReader::with_capacity(1 << 20, opened);
     let gguf = Gguf::read(&mut file)?;
     let plan = Plan::make(&gguf, &mut file, &paths)?;

@@ -30,6 +30,22 @@ fn parsed(change: impl FnOnce(&mut Value)) -> Result<Config, LoadError> {
 }
 
 #[test]
+fn no_file_of_a_model_is_waited_for() {
+    for name in ["config.json", "tokenizer.json", "model.safetensors"] {
+        let folder = tempfile::tempdir().unwrap();
+        let model = folder.path().join("m");
+        inference::synth::write(inference::synth::Preset::Tiny, 1, &model).unwrap();
+        let file = model.join(name);
+        std::fs::remove_file(&file).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
+        // Whoever opened a pipe as a file would wait here for ever.
+        let weights = ModelFiles::locate(&model).and_then(|files| files.digest());
+        let (config, tokenizer) = (Config::read(&model), inference::tokenizer::Tokenizer::read(&model));
+        assert!(weights.is_err() || config.is_err() || tokenizer.is_err(), "{name}");
+    }
+}
+
+#[test]
 fn a_configuration_is_read_with_its_defaults() {
     let config = parsed(|_| ()).unwrap();
     assert_eq!((config.heads, config.kv_heads, config.group()), (6, 2, 3));

@@ -1,0 +1,140 @@
+//! Files that are opened by a name that somebody gave: regular ones only, and no longer than they may be. A pipe would
+//! be waited for without end, a device would fill the memory. Must not know what is in them.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
+
+/// Bytes of a text that a program wrote at most: a manifest, a list of sources, a record beside a profile.
+pub const TEXT: u64 = 64 << 20;
+/// Bytes of a program at most.
+pub const PROGRAM: u64 = 2 << 30;
+
+/// Bytes that a file is known by.
+const HEAD: u64 = 4096;
+
+/// Why a file that is there is not read; the source of the [`io::Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// Something else than a file.
+    #[error("it is a {0}, and only regular files are read here")]
+    Kind(&'static str),
+    /// Somebody else's.
+    #[error("there is a file already that this program did not write")]
+    Foreign,
+    /// More bytes than such a file has.
+    #[error("it is larger than {0} bytes, the most that are read of such a file")]
+    Large(u64),
+}
+
+/// Opens a regular file for reading; never waits for the other end of a pipe.
+///
+/// # Errors
+/// When the system refuses, or it is something else: [`Unfit`].
+pub fn open(path: &Path) -> io::Result<File> {
+    // A pipe opens at once so, and is then seen for what it is; regular files do not know the flag.
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC).open(path)?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_file() {
+        return Ok(file);
+    }
+    let name = match kind {
+        kind if kind.is_dir() => "directory",
+        kind if kind.is_fifo() => "pipe",
+        kind if kind.is_socket() => "socket",
+        _ => "device",
+    };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, Unfit::Kind(name)))
+}
+
+/// The bytes of a regular file, `most` at most.
+///
+/// # Errors
+/// When it cannot be read, is none, or has more.
+pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
+    let large = || io::Error::new(io::ErrorKind::FileTooLarge, Unfit::Large(most));
+    let told = file.metadata()?.len();
+    if told > most {
+        return Err(large());
+    }
+    // A file may grow while it is read, and those of /proc say nothing of their lengths.
+    let mut bytes = Vec::with_capacity(usize::try_from(told).unwrap_or(0));
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most { Err(large()) } else { Ok(bytes) }
+}
+
+/// Whether a file may be written in this place: nothing is there, or nothing is in it, or its beginning shows it to be one
+/// that such a program wrote.
+///
+/// # Errors
+/// When something else is there, or it cannot be read: [`Unfit`].
+pub fn replaceable(path: &Path, is_ours: impl FnOnce(&[u8]) -> bool) -> io::Result<()> {
+    let file = match open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file?,
+    };
+    let mut head = Vec::new();
+    file.take(HEAD).read_to_end(&mut head)?;
+    if head.is_empty() || is_ours(&head) {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, Unfit::Foreign))
+}
+
+/// The text of a regular file, `most` bytes at most.
+///
+/// # Errors
+/// As [`read`], and when it is no UTF-8.
+pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
+    String::from_utf8(read(path, most)?)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    fn why(path: &Path) -> Option<Unfit> {
+        read(path, 4).expect_err("unfit").get_ref()?.downcast_ref().copied()
+    }
+
+    #[test]
+    fn a_file_of_somebody_else_is_not_replaced() {
+        let path = std::env::temp_dir().join(format!("contract-replaced-{}", std::process::id()));
+        let ours = |head: &[u8]| head.starts_with(b"ours");
+        assert!(replaceable(&path, ours).is_ok(), "nothing is there");
+        for (text, may) in [("", true), ("ours and more", true), ("my thesis", false)] {
+            std::fs::write(&path, text).expect("written");
+            assert_eq!(replaceable(&path, ours).is_ok(), may, "{text}");
+        }
+        std::fs::remove_file(&path).expect("removed");
+        assert!(replaceable(Path::new("/dev/null"), ours).is_err());
+    }
+
+    #[test]
+    fn only_regular_files_of_a_bounded_length_are_read_and_nothing_is_waited_for() {
+        let dir = std::env::temp_dir().join(format!("contract-files-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("temporary directory");
+        let path = |name: &str| dir.join(name);
+        std::fs::write(path("four"), "four").expect("written");
+        std::fs::write(path("fives"), "fives").expect("written");
+        std::os::unix::fs::symlink("four", path("link")).expect("linked");
+        let made = std::process::Command::new("mkfifo").arg(path("pipe")).status().expect("there is mkfifo");
+        assert!(made.success());
+        let _socket = UnixListener::bind(path("socket")).expect("bound");
+        assert_eq!(read(&path("four"), 4).expect("fits"), b"four");
+        assert_eq!(read_text(&path("link"), 4).expect("a link to a file is one"), "four");
+        assert_eq!(why(&path("fives")), Some(Unfit::Large(4)));
+        assert_eq!(why(&path("pipe")), Some(Unfit::Kind("pipe")));
+        assert_eq!(why(&dir), Some(Unfit::Kind("directory")));
+        assert_eq!(why(Path::new("/dev/zero")), Some(Unfit::Kind("device")));
+        assert_eq!(why(&path("socket")), None, "the system itself refuses to open one");
+        assert_eq!(why(Path::new("/proc/self/status")), Some(Unfit::Large(4)), "its length is told as 0");
+        assert_eq!(read(&path("none"), 4).expect_err("nothing").kind(), io::ErrorKind::NotFound);
+        std::fs::remove_dir_all(&dir).expect("removed");
+    }
+}
