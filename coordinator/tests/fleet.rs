@@ -26,6 +26,8 @@ mod high;
 mod hosts;
 #[path = "fleet/kills.rs"]
 mod kills;
+#[path = "fleet/late.rs"]
+mod late;
 #[path = "fleet/models.rs"]
 mod models;
 #[path = "fleet/scale.rs"]

@@ -22,6 +22,8 @@ mod held;
 mod layouts;
 #[path = "report/listings.rs"]
 mod listings;
+#[path = "report/losses.rs"]
+mod losses;
 #[path = "report/pages.rs"]
 mod pages;
 #[path = "report/people.rs"]

@@ -11,8 +11,9 @@ use tokio::time::Instant;
 
 use super::serve::{Door, DoorError, HELLO_LIMIT, serve};
 use super::signals::{self, interrupts};
-use crate::dispatch::driver::{Job, Sources, drive};
+use crate::dispatch::driver::{Sources, drive};
 use crate::dispatch::event::{Ending, LostAgent, Sight};
+use crate::dispatch::job::Job;
 use crate::dispatch::journal::{Journal, JournalError};
 use crate::fleet::launch::{LaunchError, Launched, Launcher, Orders};
 use crate::fleet::session::{Desk, DeskLimits, TlsError};

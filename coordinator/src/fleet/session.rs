@@ -20,7 +20,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contract::message::{BuildChunk, Down, Hello, Up};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Notify, mpsc};
 
 use super::clock::{ClockFilter, Estimate};
 
@@ -44,6 +45,10 @@ pub enum SessionEvent {
     Closed,
     /// Nothing came for too long, and the session was ended from here.
     Silent,
+    /// It did not take what it was told: its queue was full, and the session was ended from here.
+    Unread,
+    /// It has answered a ping for the first time.
+    ClockKnown,
     /// A part came over a session that was ended for silence; it was dropped.
     LatePart,
     /// The peer's monotonic clock has jumped by so much.
@@ -57,6 +62,8 @@ pub enum SessionEvent {
 pub struct Peer {
     down: mpsc::WeakSender<Down>,
     clock: Arc<Mutex<ClockFilter>>,
+    /// Something did not fit into the queue: the session is over.
+    full: Arc<Notify>,
     /// Pieces of builds that wait for the peer to take them.
     pieces: Arc<AtomicUsize>,
 }
@@ -65,11 +72,12 @@ pub struct Peer {
 const PIECES: usize = 16;
 
 impl Peer {
-    /// Sends without waiting. A peer that does not take its few messages is as good as gone, and its silence will say
-    /// so; nothing waits for it here.
+    /// Sends without waiting. A peer that does not take its few messages has its session ended for that: what it was not
+    /// told is never missing in silence.
     pub fn send(&self, down: Down) {
-        if let Some(queue) = self.down.upgrade() {
-            drop(queue.try_send(down));
+        let Some(queue) = self.down.upgrade() else { return };
+        if let Err(TrySendError::Full(_)) = queue.try_send(down) {
+            self.full.notify_one();
         }
     }
 

@@ -185,7 +185,7 @@ impl Bench for Desk {
         let session = self.next.fetch_add(1, Relaxed);
         let DeskLimits { lease, beat, .. } = self.limits;
         drop(down.try_send(Down::Welcome(Welcome { session, lease, beat })));
-        let peer = Peer { down: down.downgrade(), clock: Arc::default(), pieces };
+        let peer = Peer { down: down.downgrade(), clock: Arc::default(), full: Arc::default(), pieces };
         let opened = Incoming { session, what: SessionEvent::Opened(Box::new(hello), peer.clone()) };
         self.events.send(opened).await.map_err(|_| Status::unavailable("the run is over"))?;
         let (events, refusals) = (self.events.clone(), self.refusals.clone());
