@@ -32,6 +32,8 @@ mod late;
 mod models;
 #[path = "fleet/scale.rs"]
 mod scale;
+#[path = "fleet/shared.rs"]
+mod shared;
 #[path = "fleet/slurm.rs"]
 mod slurm;
 #[path = "fleet/ssh.rs"]

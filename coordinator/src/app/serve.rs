@@ -26,8 +26,11 @@ const WAITING: usize = 256;
 const CONNECTIONS: usize = 8192;
 /// From the connection to an accepted hello, and from a stream to its hello.
 pub(super) const HELLO_LIMIT: Duration = Duration::from_secs(10);
-/// Streams that one connection may have open: a session, and a look at health or reflection.
-const STREAMS: u32 = 8;
+/// Streams that one connection may have open. Sessions may share a connection, and one that was given up keeps its stream
+/// for some leases: a caller beyond the limit waits without a word. RFC 9113 recommends at least 100. A connection that
+/// is not admitted introduces itself on one stream at a time all the same, and what it may send is bounded for all its
+/// streams together.
+const STREAMS: u32 = 128;
 /// Bytes that a peer may send before anybody has read them, on each stream and connection.
 const WINDOW: u32 = 1024 * 1024;
 /// Bytes of a question about health, or to reflection.
