@@ -14,7 +14,7 @@ use tonic::transport::Server;
 use super::entropy::entropy;
 use super::execute::ExecuteError;
 use crate::certs;
-use crate::fleet::session::{self, Desk, GateLimits};
+use crate::fleet::session::{self, GateLimits, SessionService};
 
 /// Callers that the system keeps until they are let in: beyond them it drops a knock, and who knocked tries again after
 /// a second.
@@ -179,17 +179,21 @@ impl Service {
 }
 
 /// Serves until the returned service is closed; gives the port. So many sessions are `expected`.
-pub(super) async fn serve(desk: Desk, door: &Door, expected: usize) -> Result<(u16, Service), ExecuteError> {
+pub(super) async fn serve(
+    sessions: SessionService,
+    door: &Door,
+    expected: usize,
+) -> Result<(u16, Service), ExecuteError> {
     let bind = |source| ExecuteError::Bind { address: door.listen, source };
     let listener = listen(door.listen).map_err(bind)?;
     let port = listener.local_addr().map_err(bind)?.port();
     let tls = door.secrets.credentials.as_ref().map(session::acceptor).transpose()?;
     let waiting = WAITING + expected;
     let limits = GateLimits { introduce: HELLO_LIMIT, waiting, connections: CONNECTIONS + expected };
-    let guests = session::open(listener, tls, limits, desk.refusals());
+    let guests = session::open(listener, tls, limits, sessions.refusals());
     let (health, health_service) = tonic_health::server::health_reporter();
-    let bench = BenchServer::new(desk).max_decoding_message_size(MESSAGE_LIMIT);
-    health.set_serving::<BenchServer<Desk>>().await;
+    let bench = BenchServer::new(sessions).max_decoding_message_size(MESSAGE_LIMIT);
+    health.set_serving::<BenchServer<SessionService>>().await;
     let reflect =
         || tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS);
     let refused = |error: tonic_reflection::server::Error| ExecuteError::Serve(error.to_string());

@@ -1,17 +1,17 @@
 //! The coordinator's end of every session: the gRPC service that agents and workers dial. It checks who knocks ([`open`]
-//! the connection, [`Desk`] the hello), keeps three limits on every stream (first message, silence, size), measures the
+//! the connection, [`SessionService`] the hello), keeps three limits on every stream (first message, silence, size), measures the
 //! peer's clock, and hands messages on. It starts nothing and decides nothing.
 
-mod desk;
 mod gate;
 mod guest;
-mod pump;
 mod refusal;
+mod service;
+mod task;
 mod tls;
 
-pub use desk::{Desk, DeskLimits};
 pub use gate::{GateLimits, open};
 pub use refusal::{Refusal, Refusals};
+pub use service::{SessionLimits, SessionService};
 pub use tls::{TlsError, acceptor};
 
 use std::sync::atomic::AtomicUsize;
@@ -57,7 +57,7 @@ pub enum SessionEvent {
     Refused(String),
 }
 
-/// The way to a peer. Whoever holds one keeps no session open: that is the pump's alone.
+/// The way to a peer. Whoever holds one keeps no session open: that is the task's alone.
 #[derive(Clone, Debug)]
 pub struct Peer {
     down: mpsc::WeakSender<Down>,

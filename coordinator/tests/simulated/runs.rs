@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use crate::fleet::{Manner, WINDOW, host, liar, newcomer};
 use crate::notebook::Notebook;
-use crate::peer::{LEASE, SHA, desk};
+use crate::peer::{LEASE, SHA, served};
 
 const SLOTS: u32 = 2;
 /// Of three arms: 3 rounds of 10 requests.
@@ -145,7 +145,7 @@ fn begun_on(cores: u32) -> RunIdentity {
 }
 
 async fn carry_out(setting: Setting, manner: impl Fn(Ticket) -> Manner + Send + Sync + 'static) -> Outcome {
-    let (door, incoming, epoch) = desk(64);
+    let (door, incoming, epoch) = served(64);
     let started = host(&door, SLOTS, manner);
     let notebook = Arc::new(Notebook { fails: setting.fails, ..Notebook::default() });
     let sources = Sources {

@@ -12,8 +12,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_stream::StreamExt;
 use tonic::{Status, Streaming};
 
-use super::desk::unreadable;
 use super::refusal::{Refusal, Refusals};
+use super::service::unreadable;
 use super::{Incoming, Peer, SessionEvent};
 
 /// Pings sent in quick succession when a session opens, so that the first trial already knows the clock well; from
@@ -28,7 +28,7 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 /// Leases for which a fenced peer is still listened to, so that what comes late is counted.
 const LINGER: u32 = 10;
 
-pub(super) struct Pump {
+pub(super) struct SessionTask {
     pub session: u64,
     pub from: Option<IpAddr>,
     /// The only thing that holds the session open.
@@ -55,7 +55,7 @@ enum End {
     Deaf,
 }
 
-impl Pump {
+impl SessionTask {
     /// Runs until the stream ends, the peer is silent for its lease, or nobody listens any more.
     pub(super) async fn run(self, mut stream: Streaming<UpItem>) {
         match self.carry(&mut stream).await {
