@@ -36,7 +36,7 @@ pub use window::FirstRequest;
 
 use contract::id::Arm;
 use contract::part::Part;
-use contract::run::{Notice, NoticeKind, RunState};
+use contract::run::{Notice, RunState};
 use stats::compare::{Settings, Stage, Verdict};
 use stats::rng::Seed;
 use stats::validity::{Assessment, Checked, Thresholds, Validity};
@@ -360,8 +360,7 @@ impl Findings {
 
     /// Notices of losses and late messages, which a reader must know.
     pub fn losses(&self) -> impl Iterator<Item = &Notice> {
-        let told = |notice: &&Notice| !matches!(notice.kind, NoticeKind::Resumed | NoticeKind::Interrupted);
-        self.record.notices.iter().filter(told)
+        self.record.notices.iter().filter(|notice| notice.kind.is_told())
     }
 }
 

@@ -26,10 +26,14 @@ mod high;
 mod hosts;
 #[path = "fleet/kills.rs"]
 mod kills;
+#[path = "fleet/late.rs"]
+mod late;
 #[path = "fleet/models.rs"]
 mod models;
 #[path = "fleet/scale.rs"]
 mod scale;
+#[path = "fleet/shared.rs"]
+mod shared;
 #[path = "fleet/slurm.rs"]
 mod slurm;
 #[path = "fleet/ssh.rs"]

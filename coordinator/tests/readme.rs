@@ -152,5 +152,5 @@ fn every_reason_of_loss_is_listed_with_a_test_that_provokes_it() {
             assert!(text.contains(&format!("fn {test}(")), "there is no {name}");
         }
     }
-    assert_eq!(kinds.len(), 13, "{kinds:?}");
+    assert_eq!(kinds.len(), 16, "{kinds:?}");
 }

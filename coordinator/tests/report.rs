@@ -24,6 +24,8 @@ mod hostile;
 mod layouts;
 #[path = "report/listings.rs"]
 mod listings;
+#[path = "report/losses.rs"]
+mod losses;
 #[path = "report/pages.rs"]
 mod pages;
 #[path = "report/people.rs"]

@@ -75,7 +75,7 @@ pub struct BlockDone {
 }
 
 /// Something a reader of the results must know.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Notice {
     /// Wall clock, milliseconds since 1970.
     pub unix_ms: u64,
@@ -87,6 +87,10 @@ pub struct Notice {
     pub kind: NoticeKind,
     /// One sentence.
     pub message: String,
+    /// Workers whose parts of the attempt are lost by it; `None` in records of before they were counted.
+    pub workers: Option<u32>,
+    /// A host that is on record from here on, with its agent's name.
+    pub host: Option<(String, HostFacts)>,
 }
 
 /// What can happen in a run.
@@ -118,6 +122,12 @@ pub enum NoticeKind {
     ClockJumped,
     /// A host that came in the middle of a run was not let in: it is not like those that the run began on.
     HostRefused,
+    /// A worker did not take its orders.
+    WorkerUnread,
+    /// A host came for which there is no place: it waits.
+    HostWaits,
+    /// Slots have a new place from a block on.
+    HostPlaced,
 }
 
 /// The end of a run, whichever way.
@@ -147,7 +157,7 @@ pub enum RunState {
 }
 
 impl NoticeKind {
-    const NAMES: [(Self, &'static str); 13] = [
+    const NAMES: [(Self, &'static str); 16] = [
         (Self::WorkerLost, "worker_lost"),
         (Self::WorkerSilent, "worker_silent"),
         (Self::SpawnFailed, "spawn_failed"),
@@ -161,6 +171,9 @@ impl NoticeKind {
         (Self::Shrunk, "shrunk"),
         (Self::ClockJumped, "clock_jumped"),
         (Self::HostRefused, "host_refused"),
+        (Self::WorkerUnread, "worker_unread"),
+        (Self::HostWaits, "host_waits"),
+        (Self::HostPlaced, "host_placed"),
     ];
 
     /// The stable name.
@@ -173,6 +186,63 @@ impl NoticeKind {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(_, n)| *n == name).map(|(kind, _)| *kind)
+    }
+}
+
+impl NoticeKind {
+    /// Whether a worker's part of the attempt is lost by it. Exhaustive, so that a new kind has to decide.
+    #[must_use]
+    pub const fn is_loss(self) -> bool {
+        match self {
+            Self::WorkerLost
+            | Self::WorkerSilent
+            | Self::WorkerUnread
+            | Self::SpawnFailed
+            | Self::AgentLost
+            | Self::WorkerFailed
+            | Self::Overdue
+            | Self::BadPart
+            | Self::ClockJumped => true,
+            // A slot that a block goes on without was lost by another notice.
+            Self::Late
+            | Self::Resumed
+            | Self::Interrupted
+            | Self::Shrunk
+            | Self::HostRefused
+            | Self::HostWaits
+            | Self::HostPlaced => false,
+        }
+    }
+
+    /// Whether every reader of the results is told, beside how the run went on. Exhaustive for the same reason.
+    #[must_use]
+    pub const fn is_told(self) -> bool {
+        match self {
+            Self::WorkerLost
+            | Self::WorkerSilent
+            | Self::WorkerUnread
+            | Self::SpawnFailed
+            | Self::AgentLost
+            | Self::WorkerFailed
+            | Self::Overdue
+            | Self::BadPart
+            | Self::ClockJumped
+            | Self::Late
+            | Self::Shrunk
+            | Self::HostRefused => true,
+            Self::Resumed | Self::Interrupted | Self::HostWaits | Self::HostPlaced => false,
+        }
+    }
+}
+
+impl Notice {
+    /// Workers whose parts of the attempt were lost; older records say it by their kind alone.
+    #[must_use]
+    pub fn workers_lost(&self) -> u64 {
+        match self.workers {
+            Some(workers) => workers.into(),
+            None => self.kind.is_loss().into(),
+        }
     }
 }
 

@@ -345,6 +345,8 @@ fn every_record_survives_its_envelope() {
         attempt: Attempt(2),
         kind: NoticeKind::WorkerLost,
         message: "m".into(),
+        workers: Some(3),
+        host: Some(("a".into(), HostFacts { hostname: "h".into(), cores: 2, ..HostFacts::default() })),
     });
     check(&RunEnd {
         unix_ms: 1,

@@ -11,11 +11,12 @@ use tokio::time::Instant;
 
 use super::serve::{Door, DoorError, HELLO_LIMIT, serve};
 use super::signals::{self, interrupts};
-use crate::dispatch::driver::{Job, Sources, drive};
+use crate::dispatch::driver::{Sources, drive};
 use crate::dispatch::event::{Ending, LostAgent, Sight};
+use crate::dispatch::job::Job;
 use crate::dispatch::journal::{Journal, JournalError};
 use crate::fleet::launch::{LaunchError, Launched, Launcher, Orders};
-use crate::fleet::session::{Desk, DeskLimits, TlsError};
+use crate::fleet::session::{SessionLimits, SessionService, TlsError};
 
 /// Events that may wait for the driver. Sessions wait when it is full; nothing is lost.
 const EVENT_QUEUE: usize = 1024;
@@ -143,10 +144,11 @@ async fn execute(
     allowed.map_err(|few| ExecuteError::Descriptors { sessions, few })?;
     let epoch = Instant::now();
     let (events, incoming) = mpsc::channel(EVENT_QUEUE);
-    let limits = DeskLimits { hello: HELLO_LIMIT, lease: ground.lease, beat: ground.lease / 5 };
+    let limits = SessionLimits { hello: HELLO_LIMIT, lease: ground.lease, beat: ground.lease / 5 };
     let door = &ground.door;
-    let desk = Desk::new(door.secrets.token.clone(), limits, epoch, events).and_also(door.previous.clone());
-    let (port, service) = serve(desk, door, sessions as usize).await?;
+    let service = SessionService::new(door.secrets.token.clone(), limits, epoch, events)
+        .and_also(door.previous.clone());
+    let (port, served) = serve(service, door, sessions as usize).await?;
     let mut launched = ground.launcher(port).launch(&ground.orders(port))?;
     let (lost, agents) = mpsc::channel(1);
     let sources = Sources { incoming, interrupts: interrupts(), agents, epoch };
@@ -157,7 +159,7 @@ async fn execute(
     };
     launched.stop(AGENT_GRACE).await;
     // Agents that are not ours to wait for have been told that the run is over, and hear it before the line is cut.
-    service.close(LAST_WORD).await;
+    served.close(LAST_WORD).await;
     Ok(ending?)
 }
 

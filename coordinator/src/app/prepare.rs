@@ -15,7 +15,8 @@ use super::execute::{ExecuteError, Ground, sibling_worker};
 use crate::build::{self, BuildOptions, Manifest, VariantName, microarchitecture};
 use crate::compare::Findings;
 use crate::dispatch::core::{Limits, Script};
-use crate::dispatch::driver::{Binary, Job, unix_ms};
+use crate::dispatch::driver::unix_ms;
+use crate::dispatch::job::{Binary, Job};
 use crate::dispatch::orders::Orders;
 use crate::error::AppError;
 use crate::fleet::launch::LaunchError;
@@ -203,7 +204,7 @@ pub(super) fn job(
     let apart = plan.duet.then(|| (OWN_PROCESSORS.to_owned(), "1".to_owned()));
     let env = apart.into_iter().collect();
     let orders = Orders { run, plan: Arc::new(plan), slots, model };
-    Job { script, orders, header: None, begun: None, binaries, env, instrumented: false }
+    Job { script, orders, header: None, identity: None, binaries, env, instrumented: false }
 }
 
 fn limits(plan: &Plan) -> Limits {

@@ -13,8 +13,9 @@ use super::prepare::{self, Prepared};
 use super::{App, Verdict, look, stored};
 use crate::cli::{FleetArgs, RunArgs};
 use crate::compare::Findings;
-use crate::dispatch::driver::{Begun, Job, unix_ms};
+use crate::dispatch::driver::unix_ms;
 use crate::dispatch::event::{Cause, Ending};
+use crate::dispatch::job::{Job, RunIdentity};
 use crate::error::AppError;
 use crate::history;
 use crate::plan::{self, Overrides, Plan, Source};
@@ -141,13 +142,13 @@ fn resumed(store: &Store, wanted: &str, fleet: &FleetArgs) -> Result<Prepared, A
         return Err(AppError::OtherFleet { then: header.slots, now: slots });
     }
     let job = prepare::job(run, plan, blocks, builds.binaries, model, Attempt(last.unwrap_or(1)), slots);
-    let begun = Begun {
+    let identity = RunIdentity {
         model_digest: header.model_digest.clone(),
         model_sha256: header.model_sha256,
         first: None,
         hosts: header.hosts.clone(),
     };
-    Ok(Prepared { run, job: Job { begun: Some(begun), ..job }, ground })
+    Ok(Prepared { run, job: Job { identity: Some(identity), ..job }, ground })
 }
 
 /// What a reader must know of a run that was not made in one go.
@@ -158,6 +159,8 @@ fn taken_up(next: &Block, done: usize) -> Notice {
         attempt: Attempt::default(),
         kind: NoticeKind::Resumed,
         message: format!("taken up again after {done} blocks"),
+        workers: Some(0),
+        host: None,
     }
 }
 

@@ -15,7 +15,7 @@ use tonic::transport::Server;
 use super::entropy::entropy;
 use super::execute::ExecuteError;
 use crate::certs;
-use crate::fleet::session::{self, Desk, GateLimits};
+use crate::fleet::session::{self, GateLimits, SessionService};
 
 /// Callers that the system keeps until they are let in: beyond them it drops a knock, and who knocked tries again after
 /// a second.
@@ -27,8 +27,11 @@ const WAITING: usize = 256;
 const CONNECTIONS: usize = 8192;
 /// From the connection to an accepted hello, and from a stream to its hello.
 pub(super) const HELLO_LIMIT: Duration = Duration::from_secs(10);
-/// Streams that one connection may have open: a session, and a look at health or reflection.
-const STREAMS: u32 = 8;
+/// Streams that one connection may have open. Sessions may share a connection, and one that was given up keeps its stream
+/// for some leases: a caller beyond the limit waits without a word. RFC 9113 recommends at least 100. A connection that
+/// is not admitted introduces itself on one stream at a time all the same, and what it may send is bounded for all its
+/// streams together.
+const STREAMS: u32 = 128;
 /// Bytes that a peer may send before anybody has read them, on each stream and connection.
 const WINDOW: u32 = 1024 * 1024;
 /// Bytes of a question about health, or to reflection.
@@ -227,17 +230,21 @@ impl Service {
 }
 
 /// Serves until the returned service is closed; gives the port. So many sessions are `expected`.
-pub(super) async fn serve(desk: Desk, door: &Door, expected: usize) -> Result<(u16, Service), ExecuteError> {
+pub(super) async fn serve(
+    sessions: SessionService,
+    door: &Door,
+    expected: usize,
+) -> Result<(u16, Service), ExecuteError> {
     let bind = |source| ExecuteError::Bind { address: door.listen, source };
     let listener = listen(door.listen).map_err(bind)?;
     let port = listener.local_addr().map_err(bind)?.port();
     let tls = door.secrets.credentials.as_ref().map(session::acceptor).transpose()?;
     let waiting = WAITING + expected;
     let limits = GateLimits { introduce: HELLO_LIMIT, waiting, connections: CONNECTIONS + expected };
-    let guests = session::open(listener, tls, limits, desk.refusals());
+    let guests = session::open(listener, tls, limits, sessions.refusals());
     let (health, health_service) = tonic_health::server::health_reporter();
-    let bench = BenchServer::new(desk).max_decoding_message_size(MESSAGE_LIMIT);
-    health.set_serving::<BenchServer<Desk>>().await;
+    let bench = BenchServer::new(sessions).max_decoding_message_size(MESSAGE_LIMIT);
+    health.set_serving::<BenchServer<SessionService>>().await;
     let reflect =
         || tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS);
     let refused = |error: tonic_reflection::server::Error| ExecuteError::Serve(error.to_string());

@@ -7,7 +7,7 @@ use contract::histogram::LatencyHistogram;
 use contract::id::Arm;
 use contract::metric::Metric;
 use contract::part::StopCause;
-use contract::run::{BlockDone, Notice, NoticeKind, RunState};
+use contract::run::{BlockDone, RunState};
 use contract::spec::{Planned, Scenario, Shape, ShapeKind};
 use stats::order;
 use stats::validity::{
@@ -242,20 +242,24 @@ fn tokens_checked(round: &Round) -> bool {
     whole(Arm::B).iter().any(|share| baseline.contains(share))
 }
 
-/// Workers lost in blocks that were done in a later attempt; and, once the run was given up, in those that were not.
+/// Workers lost in blocks that were done in a later attempt; and, once the run was given up, in those that never were.
 fn losses(record: &RunRecord, block: &Block) -> (u64, u64) {
-    let lost = record
-        .notices
-        .iter()
-        .filter(|notice| notice.kind == NoticeKind::WorkerLost && notice.key.scenario == block.cell);
-    let done = |notice: &&Notice| {
-        let again = |b: &&BlockDone| (b.scenario, b.round) == (notice.key.scenario, notice.key.round);
-        // Where a run may shrink its block was done all the same, without that worker.
-        record.blocks.iter().find(again).is_some_and(|b| b.attempt > notice.attempt || b.lost_requests > 0)
-    };
-    let (repeated, gone): (Vec<_>, Vec<_>) = lost.partition(done);
     let given_up = record.end.as_ref().is_some_and(|end| end.state == RunState::Failed);
-    (repeated.len() as u64, if given_up { gone.len() as u64 } else { 0 })
+    let (mut repeated, mut gone) = (0, 0);
+    for notice in record.notices.iter().filter(|notice| notice.key.scenario == block.cell) {
+        let here = |b: &&BlockDone| (b.scenario, b.round) == (notice.key.scenario, notice.key.round);
+        match record.blocks.iter().find(here) {
+            // Where a run may shrink its block was done all the same, without that worker.
+            Some(done) if done.attempt > notice.attempt || done.lost_requests > 0 => {
+                repeated += notice.workers_lost();
+            }
+            // Its part had come before: nothing was lost.
+            Some(_) => {}
+            None if given_up => gone += notice.workers_lost(),
+            None => {}
+        }
+    }
+    (repeated, gone)
 }
 
 /// Requests of a cell that nobody sent.

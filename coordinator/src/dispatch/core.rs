@@ -1,4 +1,5 @@
-//! Decides what happens next in a run. Pure: no clock, no socket, no task; every event comes with the time.
+//! Decides everything that happens in a run: who is let in, where its slots are, whose turn it is, what follows from
+//! losses. Pure: no clock, no socket, no task; every event comes with the time.
 //!
 //! ```text
 //! Gathering ─(slots are there)→ Trial ─(all parts)→ Trial … ─(block's last arm)→ Committing ─committed→ Gathering …
@@ -8,10 +9,13 @@
 //!     any   ─(second Ctrl-C)→ Done, everything killed
 //!     Trial ─(loss, where the run may shrink and a worker is left)→ Trial, without that slot until the block's end
 //! ```
-//! Slots take turns arm by arm; in a duet all arms have theirs at once, each in slots of its own.
+//! Slots take turns arm by arm; in a duet all arms have theirs at once, each in slots of its own. Slots keep their
+//! places within a block; a free place is given away between blocks only.
 //! The block is the unit of repetition: what an aborted attempt measured is superseded, never merged. It must not know
 //! what a part contains beyond its place, nor how anything is sent or stored.
 
+mod admission;
+mod begin;
 mod loss;
 mod shrink;
 mod turns;
@@ -20,14 +24,18 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use contract::id::{Attempt, Ticket};
-use contract::run::{BlockDone, NoticeKind};
+use contract::id::Attempt;
+use contract::run::BlockDone;
 use contract::spec::Planned;
 
-use self::loss::INTERRUPTED;
-use super::event::{Cause, Effect, Ending, Event, Order, Sight, SpawnOrder};
-use super::seats::{Seat, Seats};
-use super::trial::{Crew, Member, Step};
+use self::admission::Admission;
+use super::event::{Cause, Effect, Ending, Event, PeerId, Reason, Sight};
+use super::job::{Binary, Job, RunIdentity};
+use super::orders::{Order, Orders};
+use super::peers::Peers;
+use super::reason::INTERRUPTED;
+use super::slots::SlotMap;
+use super::trial::{Step, TrialWorker, TrialWorkers};
 use crate::schedule::Block;
 
 /// What the core is to carry out.
@@ -74,7 +82,17 @@ pub struct Limits {
 #[derive(Debug)]
 pub struct Core {
     script: Script,
-    seats: Seats,
+    orders: Orders,
+    binaries: BTreeMap<String, Binary>,
+    env: Vec<(String, String)>,
+    instrumented: bool,
+    /// What must not change any more; `None` before the first engine is open, and where nothing is recorded.
+    identity: Option<RunIdentity>,
+    /// The run does not exist yet: the first open engine creates it.
+    uncreated: bool,
+    peers: Peers,
+    admission: Admission,
+    slots: SlotMap,
     phase: Phase,
     /// Index of the current block in the script.
     block: usize,
@@ -84,19 +102,33 @@ pub struct Core {
     tries: u32,
     /// Requests in the parts of this attempt of the block.
     issued: u64,
-    crew: Crew,
+    workers: TrialWorkers,
     /// Workers kept for their next turn (`resident`).
-    parked: Vec<Member>,
+    parked: Vec<TrialWorker>,
     /// Slots without which the block goes on, so that all its later arms run in the same places.
     out: BTreeSet<u32>,
     /// Requests of this attempt that nobody sends.
     lost_requests: u64,
+    /// Everybody is armed and somebody's clock is not known.
+    clock_awaited: bool,
     deadline: Duration,
     next_ticket: u64,
     interrupts: u32,
     greeted: bool,
-    /// Agents that were not let in, and what is unlike of their hosts.
-    refused: BTreeMap<String, String>,
+    /// Messages of older attempts so far.
+    late: u64,
+    /// Something is remembered that is not durable.
+    unwritten: Unwritten,
+}
+
+/// What was remembered since notices were last made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Unwritten {
+    Nothing,
+    /// It waits until nothing is measured: writing takes the disk and the processor.
+    Aside,
+    /// What was measured is lost anyway.
+    Loss,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -118,27 +150,37 @@ enum Next {
 impl Core {
     /// Ready to begin; the first tick or event sets it going.
     #[must_use]
-    pub fn new(script: Script, now: Duration) -> Self {
-        let deadline = now + script.limits.gather;
-        let attempt = script.first_attempt;
+    pub fn new(job: &Job, now: Duration) -> Self {
+        let script = job.script.clone();
+        let neighbours = if script.blocks.iter().any(|block| block.duet) { 2 } else { 1 };
         Self {
-            script,
-            seats: Seats::default(),
+            orders: job.orders.clone(),
+            binaries: job.binaries.clone(),
+            env: job.env.clone(),
+            instrumented: job.instrumented,
+            identity: job.identity.clone(),
+            uncreated: job.header.is_some(),
+            peers: Peers::default(),
+            admission: Admission::default(),
+            slots: SlotMap::new(script.slots, neighbours),
             phase: Phase::Gathering,
             block: 0,
             turn: 0,
-            attempt,
+            attempt: script.first_attempt,
             tries: 1,
             issued: 0,
-            crew: Crew::default(),
+            workers: TrialWorkers::default(),
             parked: Vec::new(),
             out: BTreeSet::new(),
             lost_requests: 0,
-            deadline,
+            clock_awaited: false,
+            deadline: now + script.limits.gather,
             next_ticket: 1,
             interrupts: 0,
             greeted: false,
-            refused: BTreeMap::new(),
+            late: 0,
+            unwritten: Unwritten::Nothing,
+            script,
         }
     }
 
@@ -155,26 +197,13 @@ impl Core {
             return effects;
         }
         match event {
-            Event::AgentJoined { agent, name, slots } => {
-                self.refused.remove(&name);
-                // More than the run has of them are of no use to it, whatever a host says of itself.
-                self.seats.join(agent, name, slots.min(self.script.slots));
-                let (have, want) = (self.seats.count(), self.script.slots);
-                effects.push(Effect::Show(Sight::Gathering { have, want }));
-            }
-            Event::AgentRefused { name, why } => self.agent_refused(name, why, &mut effects),
-            Event::AgentLost(agent) => self.agent_lost(now, agent, &mut effects),
-            Event::AgentEnded(lost) => self.agent_ended(now, &lost, &mut effects),
-            Event::SpawnFailed { ticket, message } => self.spawn_failed(now, ticket, &message, &mut effects),
-            Event::Exited { ticket, exit } => self.exited(now, ticket, &exit.to_string(), &mut effects),
-            Event::WorkerJoined(ticket) => self.worker_joined(now, ticket, &mut effects),
-            Event::WorkerSilent(ticket) => self.worker_silent(now, ticket, &mut effects),
-            Event::ClockJumped { ticket, by } => self.clock_jumped(now, ticket, by, &mut effects),
-            Event::Said { ticket, attempt, word } => self.said(now, ticket, attempt, word, &mut effects),
-            Event::LatePart => {
-                let message = "a part of a worker that had been given up came and was dropped".to_owned();
-                self.note(NoticeKind::Late, message, &mut effects);
-            }
+            Event::PeerOpened { peer, hello } => self.opened(now, peer, *hello, &mut effects),
+            Event::PeerSaid { peer, message } => self.heard(now, peer, message, &mut effects),
+            Event::PeerLeft { peer, end } => self.left(now, peer, end, &mut effects),
+            Event::ClockKnown(peer) => self.peers.clock_known(peer),
+            Event::ClockJumped { peer, by } => self.clock_jumped(now, peer, by, &mut effects),
+            Event::AgentEnded(lost) => self.agent_ended(now, lost, &mut effects),
+            Event::LatePart => self.late(|count| Reason::LatePart { count }, &mut effects),
             Event::Told(line) => effects.push(Effect::Show(Sight::Told(line))),
             Event::Committed => self.committed(now, None, &mut effects),
             Event::Settled(why) => self.committed(now, Some(why), &mut effects),
@@ -183,18 +212,25 @@ impl Core {
             Event::Tick => self.tick(now, &mut effects),
         }
         self.advance(now, &mut effects);
+        // A loss is made durable when it happens, and everything else as soon as nothing is measured.
+        if self.unwritten == Unwritten::Loss || self.phase != Phase::Trial {
+            self.write_notes(&mut effects);
+        }
         effects
     }
 
     /// Goes on wherever nothing is awaited any more.
     fn advance(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         match &self.phase {
-            Phase::Gathering if self.script.blocks.is_empty() => self.finish(complete(), effects),
+            Phase::Gathering if self.script.blocks.is_empty() => {
+                let complete = Ending { cause: Cause::Done, reason: String::new() };
+                self.finish(complete, effects);
+            }
             Phase::Gathering if self.may_begin() => self.begin_trial(now, effects),
             Phase::Trial => self.advance_trial(now, effects),
-            Phase::Clearing(next) if self.crew.living().next().is_none() => {
+            Phase::Clearing(next) if self.workers.living().next().is_none() => {
                 let next = next.clone();
-                self.crew = Crew::default();
+                self.workers = TrialWorkers::default();
                 match next {
                     Next::Again => self.gather(now),
                     Next::End(ending) => self.finish(ending, effects),
@@ -207,7 +243,7 @@ impl Core {
 
     /// Whether the slots are there; those that were lost are not waited for where a run may shrink.
     fn may_begin(&self) -> bool {
-        let have = self.seats.count();
+        let have = self.slots.filled();
         have >= self.script.slots || (self.script.shrink && self.greeted && have > 0)
     }
 
@@ -216,76 +252,22 @@ impl Core {
         self.deadline = now + self.script.limits.gather;
     }
 
-    fn begin_trial(&mut self, now: Duration, effects: &mut Vec<Effect>) {
-        let places = self.seats.places(self.script.slots);
-        if let Some(why) = self.parted(&places) {
-            self.end(now, Cause::Losses, why, effects);
-            return self.advance(now, effects);
-        }
-        let (key, block) = (self.key(), self.current());
-        let arms = if block.duet { block.order.clone() } else { vec![key.arm] };
-        effects.push(Effect::Show(Sight::Trial {
-            key,
-            arms: arms.into_iter().map(|arm| (arm, block.variant(arm).to_owned())).collect(),
-            done: block.trials_before + u32::try_from(self.turn).expect("at most three arms"),
-            total: block.trials,
-            attempt: self.attempt,
-        }));
-        self.phase = Phase::Trial;
-        self.deadline = now + self.script.limits.spawn;
-        for (slot, seat) in (0..).zip(places) {
-            let Some(seat) = seat.filter(|_| !self.out.contains(&slot)) else {
-                self.leave_out(slot, effects);
-                continue;
-            };
-            let block = self.current();
-            let variant = block.variant(block.arm(self.turn, slot)).to_owned();
-            let parked = self.parked.iter().position(|m| m.seat == seat && m.variant == variant);
-            let member = match parked {
-                Some(at) => Member { step: Step::Ready, reported: false, ..self.parked.swap_remove(at) },
-                None => self.spawn(slot, seat, &variant, effects),
-            };
-            self.crew.members.push(member);
-        }
-        if self.crew.members.is_empty() {
-            let message = "none of the block's slots is left";
-            return self.lost(now, &[], NoticeKind::AgentLost, message, effects);
-        }
-        // Workers that were kept are ready at once.
-        self.advance_trial(now, effects);
-    }
-
-    fn spawn(&mut self, slot: u32, seat: Seat, variant: &str, effects: &mut Vec<Effect>) -> Member {
-        let ticket = Ticket(self.next_ticket);
-        self.next_ticket += 1;
-        effects.push(Effect::Spawn(SpawnOrder {
-            agent: seat.agent,
-            ticket,
-            local_slot: seat.local,
-            variant: variant.to_owned(),
-        }));
-        Member { ticket, seat, slot, variant: variant.to_owned(), step: Step::Spawning, reported: false }
-    }
-
     /// The barriers of a trial: everybody ready → arm; everybody armed → start; everybody reported → leave.
     fn advance_trial(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         let limits = self.script.limits;
-        if self.crew.all_at(Step::Gone) {
-            self.crew = Crew::default();
+        if self.workers.all_at(Step::Gone) {
+            self.workers = TrialWorkers::default();
             self.next_arm(now, effects);
-        } else if self.crew.all_at(Step::Ready) {
-            self.crew.move_all(Step::Arming);
+        } else if self.workers.all_at(Step::Ready) {
+            self.workers.move_all(Step::Arming);
             self.deadline = now + limits.warm_up;
             effects.push(Effect::Show(Sight::Phase("warming up")));
-            for member in &self.crew.members {
-                effects.push(Effect::Tell { ticket: member.ticket, order: self.arm_order(member) });
+            for ticket in self.workers.tickets() {
+                self.arm(ticket, effects);
             }
-        } else if self.crew.all_at(Step::Armed) {
-            self.crew.move_all(Step::Running);
-            self.deadline = now + limits.run;
-            effects.push(Effect::Show(Sight::Phase("measuring")));
-            effects.push(Effect::StartAll { attempt: self.attempt, tickets: self.crew.tickets() });
-        } else if self.crew.all_at(Step::Reported) {
+        } else if self.workers.all_at(Step::Armed) {
+            self.start(now, effects);
+        } else if self.workers.all_at(Step::Reported) {
             self.deadline = now + limits.leave;
             self.after_report(effects);
             self.advance(now, effects);
@@ -295,23 +277,26 @@ impl Core {
     /// Everybody's part is here: keep the workers, have them write their profile, or let them go.
     fn after_report(&mut self, effects: &mut Vec<Effect>) {
         if self.script.resident {
-            self.parked.append(&mut self.crew.members);
+            self.parked.append(&mut self.workers.all);
             return;
         }
         let (step, order) =
             if self.script.flush { (Step::Flushing, Order::Flush) } else { (Step::Leaving, Order::Drain) };
-        self.crew.move_all(step);
-        for ticket in self.crew.tickets() {
-            effects.push(Effect::Tell { ticket, order: order.clone() });
+        self.workers.move_all(step);
+        for ticket in self.workers.tickets() {
+            self.tell(ticket, &order, effects);
         }
     }
 
     fn next_arm(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         self.turn += 1;
         if self.turn < self.current().turns() {
-            return self.begin_or_gather(now, effects);
+            self.gather(now);
+            return self.advance(now, effects);
         }
         self.phase = Phase::Committing;
+        // What waited is written with the block.
+        self.unwritten = Unwritten::Nothing;
         let block = self.current();
         let requests = self.script.requests[block.scenario as usize];
         effects.push(Effect::Commit(BlockDone {
@@ -328,11 +313,6 @@ impl Core {
             },
             lost_requests: self.lost_requests,
         }));
-    }
-
-    fn begin_or_gather(&mut self, now: Duration, effects: &mut Vec<Effect>) {
-        self.gather(now);
-        self.advance(now, effects);
     }
 
     /// The block is durable; with `settled` its run has an answer already.
@@ -354,18 +334,18 @@ impl Core {
         }
     }
 
+    /// Lets every agent go; the driver writes what is still remembered.
     fn finish(&mut self, ending: Ending, effects: &mut Vec<Effect>) {
         self.phase = Phase::Done;
+        self.unwritten = Unwritten::Nothing;
+        let drain = |peer: PeerId| Effect::Send { peer, message: contract::message::Down::Drain };
+        effects.extend(self.peers.agents().map(drain));
         effects.push(Effect::Finish(ending));
     }
 
-    fn set(&mut self, ticket: Ticket, step: Step) {
-        if let Some(member) = self.crew.get_mut(ticket) {
-            member.step = step;
+    fn set(&mut self, ticket: contract::id::Ticket, step: Step) {
+        if let Some(worker) = self.workers.get_mut(ticket) {
+            worker.step = step;
         }
     }
-}
-
-fn complete() -> Ending {
-    Ending { cause: Cause::Done, reason: String::new() }
 }

@@ -2,77 +2,58 @@
 
 use std::time::Duration;
 
-use contract::id::{Arm, Attempt, Ticket, TrialKey};
-use contract::message::{Exit, Failure, LoadReport, Progress};
+use contract::id::{Arm, Attempt, TrialKey};
+use contract::identity::{HostFacts, Sha256};
+use contract::message::{Down, Exit, Failure, Hello, LoadReport, Progress, Up};
 use contract::part::Part;
 use contract::run::{BlockDone, Notice, NoticeKind, RunState};
 
-use crate::schedule::Block;
+use super::job::RunIdentity;
+pub use super::reason::{PeerEnd, Reason, WorkerName};
+pub use super::trial::Step;
 
-/// A host's agent, by the number of its session.
+/// An agent or a worker, by the number of its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AgentId(pub u64);
+pub struct PeerId(pub u64);
 
 /// Something happened.
 #[derive(Debug)]
 pub enum Event {
-    /// An agent registered its slots.
-    AgentJoined {
-        /// Session.
-        agent: AgentId,
-        /// Its name, unique in the fleet.
-        name: String,
-        /// Places where it can run a worker.
-        slots: u32,
+    /// A peer introduced itself.
+    PeerOpened {
+        /// Its session.
+        peer: PeerId,
+        /// As what it came.
+        hello: Box<Hello>,
     },
-    /// An agent's host is not like those that the run began on: it was not let in.
-    AgentRefused {
-        /// Its name.
-        name: String,
-        /// What differs.
-        why: String,
+    /// A peer said something.
+    PeerSaid {
+        /// Its session.
+        peer: PeerId,
+        /// What.
+        message: Up,
     },
-    /// An agent's session ended or was silent too long.
-    AgentLost(AgentId),
-    /// The process of an agent that was started from here has ended, and nobody starts another.
-    AgentEnded(LostAgent),
-    /// An agent could not start a process.
-    SpawnFailed {
+    /// A session is over.
+    PeerLeft {
         /// Which.
-        ticket: Ticket,
-        /// Why.
-        message: String,
+        peer: PeerId,
+        /// How it ended.
+        end: PeerEnd,
     },
-    /// A worker's process has ended.
-    Exited {
-        /// Which.
-        ticket: Ticket,
-        /// How.
-        exit: Exit,
-    },
-    /// A worker introduced itself.
-    WorkerJoined(Ticket),
-    /// A worker's session ended or was silent too long while its process may still live.
-    WorkerSilent(Ticket),
-    /// The monotonic clock under a worker jumped.
+    /// A peer has answered a ping: an instant can be told on its clock.
+    ClockKnown(PeerId),
+    /// The monotonic clock under a peer jumped.
     ClockJumped {
         /// Which.
-        ticket: Ticket,
+        peer: PeerId,
         /// By how much.
         by: Duration,
     },
-    /// A worker spoke.
-    Said {
-        /// Which.
-        ticket: Ticket,
-        /// In which attempt it believes to be.
-        attempt: Attempt,
-        /// What.
-        word: Word,
-    },
+    /// The process of an agent that was started from here has ended, and nobody starts another.
+    AgentEnded(LostAgent),
     /// A part came from a worker that had been given up; it was dropped.
     LatePart,
-    /// Something worth a line from which nothing follows: somebody was turned away, a build was fetched.
+    /// Something worth a line from which nothing follows: somebody was turned away.
     Told(String),
     /// The block's parts and marker are durable.
     Committed,
@@ -95,27 +76,6 @@ pub struct LostAgent {
     pub exit: Exit,
 }
 
-/// What a worker says about its attempt.
-#[derive(Debug)]
-pub enum Word {
-    /// The engine is open.
-    Loaded(LoadReport),
-    /// Warmed up and waiting.
-    Armed,
-    /// Sending requests.
-    Started,
-    /// Here is what was measured.
-    Part(Delivery),
-    /// A part came that cannot be accepted.
-    BadPart(String),
-    /// Cancelled as asked.
-    Stopped,
-    /// The profile was written.
-    Flushed,
-    /// It cannot go on.
-    Failed(Failure),
-}
-
 /// A part, and the bytes it came in.
 #[derive(Debug)]
 pub struct Delivery {
@@ -128,98 +88,67 @@ pub struct Delivery {
 /// Something is to be done.
 #[derive(Debug)]
 pub enum Effect {
-    /// Have an agent start a worker.
-    Spawn(SpawnOrder),
-    /// Have an agent stop a worker: at once, or after the grace.
-    Stop {
-        /// Where.
-        agent: AgentId,
-        /// Which.
-        ticket: Ticket,
-        /// Time to end by itself.
-        grace: Duration,
+    /// Turn a peer away.
+    Refuse {
+        /// Whom.
+        peer: PeerId,
+        /// One sentence.
+        message: String,
+        /// Trying again cannot help.
+        last: bool,
     },
-    /// Tell a worker.
-    Tell {
-        /// Which.
-        ticket: Ticket,
+    /// Tell a peer.
+    Send {
+        /// Whom.
+        peer: PeerId,
         /// What.
-        order: Order,
+        message: Down,
     },
-    /// Set the common start instant for these workers.
-    StartAll {
+    /// Send an agent the next piece of a build, if it takes what it asks for.
+    SendBuild {
+        /// To whom.
+        peer: PeerId,
+        /// Which.
+        sha256: Sha256,
+        /// From which byte on.
+        offset: u64,
+    },
+    /// Set a common start instant for these workers, whose clocks are known.
+    StartAt {
         /// Which try.
         attempt: Attempt,
         /// Whom.
-        tickets: Vec<Ticket>,
+        peers: Vec<PeerId>,
     },
+    /// The first engine is open: from here on the run exists.
+    CreateRun(RunIdentity),
     /// Keep an accepted part.
     Keep(Delivery),
     /// Make the block durable, then say [`Event::Committed`] or [`Event::Settled`].
     Commit(BlockDone),
-    /// Write down something that a reader of the results must know.
+    /// Remember something that a reader of the results must know.
     Note(Noted),
+    /// Make durable what was remembered.
+    WriteNotes,
     /// For the eye.
     Show(Sight),
     /// The run is over.
     Finish(Ending),
 }
 
-/// A worker to be started.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SpawnOrder {
-    /// Where.
-    pub agent: AgentId,
-    /// Ties the process to its place.
-    pub ticket: Ticket,
-    /// Slot on that host.
-    pub local_slot: u32,
-    /// Which build.
-    pub variant: String,
-}
-
-/// What a worker is told; the driver fills in what the plan says.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Order {
-    /// Open the engine for this trial.
-    Load {
-        /// Which try.
-        attempt: Attempt,
-        /// The block it belongs to.
-        block: Box<Block>,
-        /// Whose turn it is.
-        arm: Arm,
-    },
-    /// Take your share and warm up.
-    Arm {
-        /// Which try.
-        attempt: Attempt,
-        /// The block it belongs to.
-        block: Box<Block>,
-        /// Whose turn it is.
-        arm: Arm,
-        /// Slot over the whole fleet.
-        slot: u32,
-    },
-    /// The part is kept.
-    PartStored(Attempt),
-    /// Write the profile.
-    Flush,
-    /// Leave.
-    Drain,
-}
-
 /// A [`Notice`] before the driver adds the wall clock.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Noted {
     /// Where.
     pub key: TrialKey,
     /// In which try.
     pub attempt: Attempt,
     /// What.
-    pub kind: NoticeKind,
-    /// One sentence.
-    pub message: String,
+    pub reason: Reason,
+    /// Workers whose parts of the attempt are lost by it.
+    pub workers: u32,
+    /// A host that is on record from here on, with its agent's name.
+    pub host: Option<(String, HostFacts)>,
 }
 
 /// What the user may want to see while a run goes on.
@@ -296,9 +225,23 @@ impl Ending {
 }
 
 impl Noted {
-    /// With the wall clock.
+    /// Its kind on record.
+    #[must_use]
+    pub fn kind(&self) -> NoticeKind {
+        self.reason.kind()
+    }
+
+    /// With the wall clock, in words.
     #[must_use]
     pub fn at(self, unix_ms: u64) -> Notice {
-        Notice { unix_ms, key: self.key, attempt: self.attempt, kind: self.kind, message: self.message }
+        Notice {
+            unix_ms,
+            key: self.key,
+            attempt: self.attempt,
+            kind: self.reason.kind(),
+            message: self.reason.to_string(),
+            workers: Some(self.workers),
+            host: self.host,
+        }
     }
 }

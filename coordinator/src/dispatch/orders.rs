@@ -1,14 +1,28 @@
-//! The core's orders as messages, with what the plan says filled in. Pure.
+//! What workers are told, and the messages that say it, with what the plan says filled in. Pure.
 
 use std::sync::Arc;
 
-use contract::id::{Arm, RunId};
+use contract::id::{Arm, Attempt, RunId};
 use contract::message::Down;
 use contract::spec::EngineSpec;
 
-use super::event::Order;
 use crate::plan::{EnginePlan, Plan};
 use crate::schedule::{self, Block};
+
+/// What a worker is told.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Order {
+    /// Open the engine for this trial.
+    Load { attempt: Attempt, block: Box<Block>, arm: Arm },
+    /// Take your share, that of a slot over the whole fleet, and warm up.
+    Arm { attempt: Attempt, block: Box<Block>, arm: Arm, slot: u32 },
+    /// The part is kept.
+    PartStored(Attempt),
+    /// Write the profile.
+    Flush,
+    /// Leave.
+    Drain,
+}
 
 /// What fills an order in.
 #[derive(Clone, Debug)]

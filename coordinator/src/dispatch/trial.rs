@@ -1,35 +1,45 @@
 //! One trial as seen from above: the workers that take part and how far each has come.
 //!
 //! ```text
-//! Spawning ─joined→ Loading ─loaded→ Ready ─(all)→ Arming ─armed→ Armed ─(all)→ Running ─part→ Reported
+//! Spawning ─joined→ Loading ─loaded→ Ready ─(all)→ Arming ─armed→ Armed ─(all, clocks known)→ Running ─part→ Reported
 //!     Reported ─(flush asked)→ Flushing ─flushed→ Leaving ─exited→ Gone          Reported ─(resident)→ Ready
 //! ```
 //! From every step a worker can be lost; what follows from that is the core's business.
 
 use contract::id::Ticket;
 
-use super::seats::Seat;
+use super::slots::AgentSlot;
 
 /// How far a worker has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Step {
+pub enum Step {
+    /// Its process is being started.
     Spawning,
+    /// Its engine is being opened.
     Loading,
+    /// Its engine is open.
     Ready,
+    /// It warms up.
     Arming,
+    /// It is warm.
     Armed,
+    /// It measures, or will at the start instant.
     Running,
+    /// Its part is here.
     Reported,
+    /// It writes its profile.
     Flushing,
+    /// It was told to leave.
     Leaving,
+    /// Its process has ended.
     Gone,
 }
 
 /// One worker process.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Member {
+pub(super) struct TrialWorker {
     pub ticket: Ticket,
-    pub seat: Seat,
+    pub seat: AgentSlot,
     /// Slot over the whole fleet.
     pub slot: u32,
     pub variant: String,
@@ -40,50 +50,40 @@ pub(super) struct Member {
 
 /// The workers of a trial.
 #[derive(Debug, Default)]
-pub(super) struct Crew {
-    pub members: Vec<Member>,
+pub(super) struct TrialWorkers {
+    pub all: Vec<TrialWorker>,
 }
 
-impl Crew {
-    pub(super) fn get_mut(&mut self, ticket: Ticket) -> Option<&mut Member> {
-        self.members.iter_mut().find(|member| member.ticket == ticket)
+impl TrialWorkers {
+    pub(super) fn get(&self, ticket: Ticket) -> Option<&TrialWorker> {
+        self.all.iter().find(|worker| worker.ticket == ticket)
     }
 
-    /// Whether every worker is exactly at this step.
+    pub(super) fn get_mut(&mut self, ticket: Ticket) -> Option<&mut TrialWorker> {
+        self.all.iter_mut().find(|worker| worker.ticket == ticket)
+    }
+
+    /// Whether every worker is exactly at this step. Of no workers that is true: nobody is waited for.
     pub(super) fn all_at(&self, step: Step) -> bool {
-        self.members.iter().all(|member| member.step == step)
+        self.all.iter().all(|worker| worker.step == step)
     }
 
     /// Moves every worker.
     pub(super) fn move_all(&mut self, step: Step) {
-        self.members.iter_mut().for_each(|member| member.step = step);
+        self.all.iter_mut().for_each(|worker| worker.step = step);
     }
 
     /// Workers whose process may still live.
-    pub(super) fn living(&self) -> impl Iterator<Item = &Member> {
-        self.members.iter().filter(|member| member.step != Step::Gone)
+    pub(super) fn living(&self) -> impl Iterator<Item = &TrialWorker> {
+        self.all.iter().filter(|worker| worker.step != Step::Gone)
     }
 
-    /// The step of the one furthest behind, for messages.
-    pub(super) fn slowest(&self) -> Option<&Member> {
-        self.members.iter().min_by_key(|member| member.step)
+    /// The one furthest behind.
+    pub(super) fn slowest(&self) -> Option<&TrialWorker> {
+        self.all.iter().min_by_key(|worker| worker.step)
     }
 
     pub(super) fn tickets(&self) -> Vec<Ticket> {
-        self.members.iter().map(|member| member.ticket).collect()
-    }
-}
-
-impl Step {
-    /// What a worker that stays here too long failed to do.
-    pub(super) const fn overdue(self) -> &'static str {
-        match self {
-            Self::Spawning => "did not report to the coordinator",
-            Self::Loading => "did not finish loading its model",
-            Self::Ready | Self::Arming => "did not finish its warm-up",
-            Self::Armed | Self::Running => "did not finish its requests",
-            Self::Reported | Self::Flushing => "did not write its profile",
-            Self::Leaving | Self::Gone => "did not leave",
-        }
+        self.all.iter().map(|worker| worker.ticket).collect()
     }
 }

@@ -5,15 +5,15 @@
 use contract::identity::HostFacts;
 use contract::message::{Failure, FailureKind, LoadReport};
 
-use super::driver::Begun;
+use super::job::RunIdentity;
 use super::orders::Orders;
 use crate::likeness::{Weight, differences};
 
 /// Why not, if so, of an engine on the host of the agent `on`.
-pub(super) fn objection(
+pub(super) fn reject_reason(
     report: &LoadReport,
     on: &str,
-    begun: Option<&Begun>,
+    begun: Option<&RunIdentity>,
     orders: &Orders,
 ) -> Option<Failure> {
     let tokens = orders.plan.demand(orders.slots).tokens_per_request;
@@ -35,7 +35,7 @@ pub(super) fn objection(
     model(report, on, begun?)
 }
 
-fn model(report: &LoadReport, on: &str, begun: &Begun) -> Option<Failure> {
+fn model(report: &LoadReport, on: &str, begun: &RunIdentity) -> Option<Failure> {
     let first = begun.first.as_ref();
     let then = first.map_or_else(|| "when this run began".to_owned(), |first| format!("on {first}"));
     let message = match (begun.model_sha256, report.model_sha256) {
@@ -57,7 +57,7 @@ fn model(report: &LoadReport, on: &str, begun: &Begun) -> Option<Failure> {
 }
 
 /// What is unlike, of a host under a name that the run knows; and of one that came later, unless another is like it.
-pub(super) fn stranger(name: &str, now: &HostFacts, begun: &Begun) -> Option<String> {
+pub(super) fn host_mismatch(name: &str, now: &HostFacts, begun: &RunIdentity) -> Option<String> {
     if let Some((_, then)) = begun.hosts.iter().find(|(agent, _)| agent == name) {
         return unlike(then, now);
     }
@@ -82,8 +82,8 @@ mod tests {
     use super::*;
     use crate::plan::{EnginePlan, Plan, Verify, preset};
 
-    fn begun(hosts: Vec<(String, HostFacts)>) -> Begun {
-        Begun { model_digest: "m".into(), model_sha256: None, first: Some("first".into()), hosts }
+    fn begun(hosts: Vec<(String, HostFacts)>) -> RunIdentity {
+        RunIdentity { model_digest: "m".into(), model_sha256: None, first: Some("first".into()), hosts }
     }
 
     fn orders() -> Orders {
@@ -105,7 +105,7 @@ mod tests {
         let mut now = then.clone();
         change(&mut now);
         let begun = begun(vec![("local".into(), then)]);
-        stranger(name, &now, &begun)
+        host_mismatch(name, &now, &begun)
     }
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
     fn a_newcomer_must_be_like_one_of_those_the_run_began_on() {
         let known = [("a", 2), ("b", 4)].map(|(name, cores)| (name.to_owned(), host(cores).remove(0).1));
         let begun = begun(known.to_vec());
-        let may = |name: &str, cores: u32| stranger(name, &host(cores).remove(0).1, &begun).is_none();
+        let may = |name: &str, cores: u32| host_mismatch(name, &host(cores).remove(0).1, &begun).is_none();
         assert!(may("c", 2) && may("c", 4) && !may("c", 8));
         assert!(may("a", 2) && !may("a", 4), "who is known must be who it was");
     }
@@ -141,13 +141,13 @@ mod tests {
 
     fn kind(report: &LoadReport) -> Option<FailureKind> {
         let begun = begun(host(2));
-        objection(report, "h", Some(&begun), &orders()).map(|failure| failure.kind)
+        reject_reason(report, "h", Some(&begun), &orders()).map(|failure| failure.kind)
     }
 
     #[test]
     fn the_same_model_may_go_on() {
         assert_eq!(kind(&report("m", 2048)), None);
-        assert_eq!(objection(&report("x", 2048), "h", None, &orders()), None, "nothing has begun");
+        assert_eq!(reject_reason(&report("x", 2048), "h", None, &orders()), None, "nothing has begun");
     }
 
     #[test]
@@ -168,12 +168,12 @@ mod tests {
             ..report("m", 2048)
         };
         let says = |sha, first: Option<&str>, orders: &Orders| {
-            let then = Begun {
+            let then = RunIdentity {
                 model_sha256: Some(Sha256([1; 32])),
                 first: first.map(str::to_owned),
                 ..begun(host(2))
             };
-            objection(&report(sha), "h2", Some(&then), orders).map(|failure| failure.message)
+            reject_reason(&report(sha), "h2", Some(&then), orders).map(|failure| failure.message)
         };
         assert_eq!(says(Some(1), Some("h1"), &full), None);
         let flipped = says(Some(2), Some("h1"), &full).expect("another");

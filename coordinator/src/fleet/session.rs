@@ -1,18 +1,18 @@
 //! The coordinator's end of every session: the gRPC service that agents and workers dial. It checks who knocks ([`open`]
-//! the connection, [`Desk`] the hello), keeps three limits on every stream (first message, silence, size), measures the
+//! the connection, [`SessionService`] the hello), keeps three limits on every stream (first message, silence, size), measures the
 //! peer's clock, and hands messages on. It starts nothing and decides nothing.
 
-mod desk;
 mod frames;
 mod gate;
 mod guest;
-mod pump;
 mod refusal;
+mod service;
+mod task;
 mod tls;
 
-pub use desk::{Desk, DeskLimits};
 pub use gate::{GateLimits, open};
 pub use refusal::{Refusal, Refusals};
+pub use service::{SessionLimits, SessionService};
 pub use tls::{TlsError, acceptor};
 
 use std::sync::atomic::AtomicUsize;
@@ -21,7 +21,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contract::message::{BuildChunk, Down, Hello, Up};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Notify, mpsc};
 
 use super::clock::{ClockFilter, Estimate};
 
@@ -45,6 +46,10 @@ pub enum SessionEvent {
     Closed,
     /// Nothing came for too long, and the session was ended from here.
     Silent,
+    /// It did not take what it was told: its queue was full, and the session was ended from here.
+    Unread,
+    /// It has answered a ping for the first time.
+    ClockKnown,
     /// A part came over a session that was ended for silence; it was dropped.
     LatePart,
     /// The peer's monotonic clock has jumped by so much.
@@ -53,11 +58,13 @@ pub enum SessionEvent {
     Refused(String),
 }
 
-/// The way to a peer. Whoever holds one keeps no session open: that is the pump's alone.
+/// The way to a peer. Whoever holds one keeps no session open: that is the task's alone.
 #[derive(Clone, Debug)]
 pub struct Peer {
     down: mpsc::WeakSender<Down>,
     clock: Arc<Mutex<ClockFilter>>,
+    /// Something did not fit into the queue: the session is over.
+    full: Arc<Notify>,
     /// Pieces of builds that wait for the peer to take them.
     pieces: Arc<AtomicUsize>,
 }
@@ -66,11 +73,12 @@ pub struct Peer {
 const PIECES: usize = 16;
 
 impl Peer {
-    /// Sends without waiting. A peer that does not take its few messages is as good as gone, and its silence will say
-    /// so; nothing waits for it here.
+    /// Sends without waiting. A peer that does not take its few messages has its session ended for that: what it was not
+    /// told is never missing in silence.
     pub fn send(&self, down: Down) {
-        if let Some(queue) = self.down.upgrade() {
-            drop(queue.try_send(down));
+        let Some(queue) = self.down.upgrade() else { return };
+        if let Err(TrySendError::Full(_)) = queue.try_send(down) {
+            self.full.notify_one();
         }
     }
 

@@ -3,7 +3,7 @@
 //! it can grow. Owns the row; must not know the database.
 
 use contract::id::RunId;
-use contract::identity::Sha256;
+use contract::identity::{HostFacts, Sha256};
 use contract::run::{BlockDone, RunEnd, RunHeader, RunState};
 use serde::{Deserialize, Serialize};
 
@@ -205,6 +205,14 @@ impl Row {
         };
         let content = SetHash::default();
         Self { summary, records: 0, notices: 0, content, addenda: AddendaTally::default() }
+    }
+
+    /// A host took a place after the run had begun.
+    pub(super) fn add_host(&mut self, host: &HostFacts) {
+        self.summary.hosts.push(host.hostname.clone());
+        self.summary.cpu_models.push(host.cpu_model.clone());
+        self.summary.cpu_models.sort();
+        self.summary.cpu_models.dedup();
     }
 
     /// A record was committed.

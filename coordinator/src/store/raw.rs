@@ -19,7 +19,7 @@ use super::witness::count;
 /// A run as it is stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunRecord {
-    /// How it began.
+    /// How it began, with every host that measured, also one that took a place later.
     pub header: RunHeader,
     /// The blocks that are done, by scenario and round.
     pub blocks: Vec<BlockDone>,
@@ -82,11 +82,22 @@ impl RawRun {
         Ok(self.of(Entry::End).next().map(RunEnd::open).transpose()?)
     }
 
+    pub(super) fn notices(&self) -> Result<Vec<Notice>, Damage> {
+        self.of(Entry::Notice).map(|sealed| Ok(Notice::open(sealed)?)).collect()
+    }
+
+    /// The header, with the hosts that took a place after the run had begun.
+    pub(super) fn header_with_hosts(&self, run: RunId) -> Result<RunHeader, Damage> {
+        let mut header = self.header(run)?;
+        header.hosts.extend(self.notices()?.into_iter().filter_map(|notice| notice.host));
+        Ok(header)
+    }
+
     /// Everything but the parts opened.
     pub(super) fn outline(&self, run: RunId) -> Result<RunRecord, Damage> {
-        let notices = self.of(Entry::Notice).map(Notice::open).collect::<Result<_, _>>()?;
+        let notices = self.notices()?;
         Ok(RunRecord {
-            header: self.header(run)?,
+            header: self.header_with_hosts(run)?,
             blocks: self.blocks()?,
             parts: Vec::new(),
             superseded: self.superseded.iter().filter_map(|(key, _)| key::place_of(key)).collect(),
@@ -120,7 +131,7 @@ impl RawRun {
 
     /// The index row these records amount to.
     pub(super) fn index_row(&self, run: RunId) -> Result<IndexRow, Damage> {
-        let mut row = IndexRow::new(&self.header(run)?);
+        let mut row = IndexRow::new(&self.header_with_hosts(run)?);
         self.entries.iter().chain(&self.parts).for_each(|(key, sealed)| row.add(key, sealed));
         for block in self.blocks()? {
             let prefix = key::block_parts(run, block.scenario, block.round);

@@ -115,7 +115,7 @@ impl Store {
     /// When there is no such run, or it is damaged.
     pub fn progress(&self, run: RunId) -> Result<Resume, StoreError> {
         let raw = self.raw_run(run)?;
-        let (header, blocks) = self.reading(run, || Ok((raw.header(run)?, raw.blocks()?)))?;
+        let (header, blocks) = self.reading(run, || Ok((raw.header_with_hosts(run)?, raw.blocks()?)))?;
         let mut next_attempts = BTreeMap::new();
         let stored = raw.parts.iter().chain(&raw.superseded).filter_map(|(key, _)| key::place_of(key));
         for place in stored {

@@ -237,6 +237,9 @@ impl Store {
         let key = key::entry(change.run, Entry::Notice, change.row.notices);
         self.add(change, &key, &notice.seal()?)?;
         change.row.notices += 1;
+        if let Some((_, host)) = &notice.host {
+            change.row.add_host(host);
+        }
         Ok(())
     }
 

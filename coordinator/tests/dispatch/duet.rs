@@ -2,9 +2,9 @@
 
 use contract::id::{Arm, Attempt, Ticket};
 use contract::run::RunState;
-use coordinator::dispatch::event::AgentId;
+use coordinator::dispatch::event::PeerId;
 
-use crate::fleet::{Fleet, HOST, joined, killed, script};
+use crate::fleet::{Fleet, HOST, joined, script};
 use crate::is_part;
 
 /// A duet over two agents that offer so many slots each.
@@ -12,8 +12,8 @@ fn over_two_hosts(slots: u32, each: [u32; 2]) -> Fleet {
     let mut script = script(1, slots);
     script.blocks[0].duet = true;
     let mut fleet = Fleet::new(script);
-    fleet.feed(joined(AgentId(1), each[0]));
-    fleet.feed(joined(AgentId(2), each[1]));
+    fleet.feed(joined(PeerId(1), each[0]));
+    fleet.feed(joined(PeerId(2), each[1]));
     fleet.settle();
     fleet
 }
@@ -36,8 +36,8 @@ fn pairs_on_one_host_each_run_whatever_their_agents_offer() {
         assert_eq!(over_two_hosts(4, each).ended(), RunState::Complete, "{each:?}");
     }
     let mut in_turns = Fleet::new(script(1, 4));
-    in_turns.feed(joined(AgentId(1), 3));
-    in_turns.feed(joined(AgentId(2), 3));
+    in_turns.feed(joined(PeerId(1), 3));
+    in_turns.feed(joined(PeerId(2), 3));
     in_turns.settle();
     assert_eq!(in_turns.ended(), RunState::Complete);
 }
@@ -72,10 +72,10 @@ fn a_loss_in_a_duet_repeats_both_arms_and_names_the_one_that_lost_it() {
     fleet.feed(joined(HOST, 2));
     fleet.until(is_part);
     fleet.forget(Ticket(2));
-    fleet.feed(killed(Ticket(2)));
+    fleet.feed(fleet.killed(Ticket(2)));
     fleet.settle();
     assert_eq!((fleet.ended(), fleet.committed[0].attempt), (RunState::Complete, Attempt(2)));
     let accepted: Vec<_> = fleet.kept.iter().filter(|p| p.attempt == Attempt(2)).collect();
     assert_eq!(accepted.len(), 2, "both arms again");
-    assert_eq!(fleet.noted[0], Arm::A, "slot 1 had arm A");
+    assert_eq!(fleet.noted[0].key.arm, Arm::A, "slot 1 had arm A");
 }

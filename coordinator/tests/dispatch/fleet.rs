@@ -1,24 +1,82 @@
 //! A fleet on paper: it remembers what the core asks for and answers as hosts and workers would.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use contract::id::{Arm, Attempt, RunId, Ticket, TrialKey};
-use contract::identity::Sha256;
-use contract::message::{Exit, LoadReport};
+use contract::identity::{BuildInfo, HostFacts, Sha256};
+use contract::message::{Down, Exit, Hello, LoadReport, PartChunk, Role, Up};
 use contract::part::{
     EngineFacts, Histograms, Origin, Outcomes, Part, Place, Series, StopCause, Usage, Window,
 };
+use contract::record::Record;
 use contract::run::{BlockDone, NoticeKind, RunState};
+use contract::spec::Assignment;
 use coordinator::dispatch::core::{Core, Limits, Script};
-use coordinator::dispatch::event::{AgentId, Delivery, Effect, Ending, Event, LostAgent, Order, Word};
+use coordinator::dispatch::event::{Effect, Ending, Event, LostAgent, Noted, PeerEnd, PeerId, Sight};
+use coordinator::dispatch::job::{Binary, Job, RunIdentity};
+use coordinator::dispatch::orders::Orders;
+use coordinator::plan::Plan;
 use coordinator::schedule::Block;
 
-pub(crate) const HOST: AgentId = AgentId(1);
+pub(crate) const HOST: PeerId = PeerId(1);
+
+/// The hash that every binary of these tests has.
+const SHA: Sha256 = Sha256([7; 32]);
+
+/// Sessions of workers, beyond those of agents.
+const WORKERS: u64 = 1_000_000;
+
+/// The session of a worker.
+pub(crate) fn session(ticket: Ticket) -> PeerId {
+    PeerId(WORKERS + ticket.0)
+}
+
+/// The ticket of a worker's session, if it is one.
+pub(crate) fn ticket(peer: PeerId) -> Option<Ticket> {
+    (peer.0 >= WORKERS).then(|| Ticket(peer.0 - WORKERS))
+}
+
+pub(crate) fn name(agent: PeerId) -> String {
+    format!("host-{:04}", agent.0)
+}
+
+fn hello(role: Role, host: HostFacts) -> Box<Hello> {
+    Box::new(Hello {
+        protocol: contract::PROTOCOL,
+        token: "t".into(),
+        pid: 1,
+        build: BuildInfo { exe_sha256: SHA, ..BuildInfo::default() },
+        host,
+        role,
+    })
+}
 
 /// An agent joins under a name that sorts as its number does.
-pub(crate) fn joined(agent: AgentId, slots: u32) -> Event {
-    Event::AgentJoined { agent, name: format!("host-{:04}", agent.0), slots }
+pub(crate) fn joined(agent: PeerId, slots: u32) -> Event {
+    joined_as(agent, &name(agent), slots)
+}
+
+/// An agent joins under a name, from a machine of that name.
+pub(crate) fn joined_as(agent: PeerId, name: &str, slots: u32) -> Event {
+    let host = HostFacts { hostname: name.to_owned(), cores: 2, ..HostFacts::default() };
+    Event::PeerOpened { peer: agent, hello: hello(Role::Agent { name: name.to_owned(), slots }, host) }
+}
+
+/// A worker introduces itself.
+pub(crate) fn came(ticket: Ticket) -> Event {
+    Event::PeerOpened { peer: session(ticket), hello: hello(Role::Worker { ticket }, HostFacts::default()) }
+}
+
+/// A session ends.
+pub(crate) fn gone(peer: PeerId) -> Event {
+    Event::PeerLeft { peer, end: PeerEnd::Closed }
+}
+
+/// A worker is silent for its lease.
+pub(crate) fn silent(ticket: Ticket) -> Event {
+    Event::PeerLeft { peer: session(ticket), end: PeerEnd::Silent }
 }
 
 /// The agent that was started from here has ended.
@@ -64,40 +122,103 @@ pub(crate) fn script(blocks: u32, slots: u32) -> Script {
     }
 }
 
+fn job(script: Script) -> Job {
+    let plan = r#"{"name":"p","rounds":3,"seed":1,"slots":1,"engine":"sim","scenario":[{"name":"s",
+        "shape":{"kind":"burst","requests":10},"prompt":{"tokens":4},"output_tokens":4}]}"#;
+    let plan = Arc::new(Plan::from_json(plan).unwrap());
+    let orders = Orders { run: RunId::new(1, [0; 10]), plan, slots: script.slots, model: String::new() };
+    let binary = Binary { path: "worker".into(), sha256: SHA, needs: Vec::new() };
+    let binaries = BTreeMap::from(["baseline", "pgo"].map(|name| (name.to_owned(), binary.clone())));
+    Job { script, orders, header: None, identity: None, binaries, env: Vec::new(), instrumented: false }
+}
+
 /// Plays the fleet: remembers what the core asked for and answers as hosts and workers would.
 pub(crate) struct Fleet {
     pub(crate) core: Core,
     pub(crate) now: Duration,
-    pub(crate) spawned: BTreeMap<Ticket, AgentId>,
+    /// Workers whose process lives, and their agents.
+    pub(crate) spawned: BTreeMap<Ticket, PeerId>,
+    /// Every worker that was ever started, and where.
+    pub(crate) homes: BTreeMap<Ticket, PeerId>,
     /// What a well-behaved fleet says next, in order.
     pub(crate) answers: Vec<Event>,
-    /// Where each worker was last armed.
-    pub(crate) places: BTreeMap<Ticket, (TrialKey, u32)>,
+    /// The share that each worker was last armed for.
+    pub(crate) places: BTreeMap<Ticket, Box<Assignment>>,
+    /// Who was armed for a trial and slot in an attempt.
+    armed: BTreeMap<(TrialKey, u32, Attempt), Ticket>,
     pub(crate) kept: Vec<Place>,
+    /// Agents by kept part.
+    pub(crate) measured: Vec<(Place, PeerId)>,
     pub(crate) committed: Vec<BlockDone>,
     pub(crate) notes: Vec<NoticeKind>,
-    /// Arm of each of them.
-    pub(crate) noted: Vec<Arm>,
+    /// What is not durable of them.
+    pub(crate) unwritten: usize,
+    /// All of them.
+    pub(crate) noted: Vec<Noted>,
     /// Words of each of them.
     pub(crate) said: Vec<String>,
     pub(crate) stops: Vec<(Ticket, Duration)>,
+    pub(crate) refused: Vec<PeerId>,
+    /// What the run was created with.
+    pub(crate) created: Option<RunIdentity>,
+    /// Trials that were begun.
+    pub(crate) trials: usize,
     pub(crate) ending: Option<Ending>,
 }
 
 impl Fleet {
     pub(crate) fn new(script: Script) -> Self {
+        Self::of(&job(script))
+    }
+
+    /// A run that is recorded: it is created by the first engine that opens.
+    pub(crate) fn recorded(script: Script) -> Self {
+        let mut job = job(script);
+        job.header = Some(contract::run::RunHeader {
+            run: job.orders.run,
+            tool_version: String::new(),
+            tool_git_sha: String::new(),
+            plan_json: String::new(),
+            plan_digest: SHA,
+            seed: 1,
+            variants: Vec::new(),
+            hosts: Vec::new(),
+            slots: job.script.slots,
+            simulated: true,
+            model_digest: String::new(),
+            model_sha256: None,
+            labels: Vec::new(),
+        });
+        Self::of(&job)
+    }
+
+    /// A run without the builds of these variants.
+    pub(crate) fn without(script: Script, variant: &str) -> Self {
+        let mut job = job(script);
+        job.binaries.remove(variant);
+        Self::of(&job)
+    }
+
+    fn of(job: &Job) -> Self {
         Self {
-            core: Core::new(script, Duration::ZERO),
+            core: Core::new(job, Duration::ZERO),
             now: Duration::ZERO,
             spawned: BTreeMap::new(),
+            homes: BTreeMap::new(),
             answers: Vec::new(),
             places: BTreeMap::new(),
+            armed: BTreeMap::new(),
             kept: Vec::new(),
+            measured: Vec::new(),
             committed: Vec::new(),
             notes: Vec::new(),
+            unwritten: 0,
             noted: Vec::new(),
             said: Vec::new(),
             stops: Vec::new(),
+            refused: Vec::new(),
+            created: None,
+            trials: 0,
             ending: None,
         }
     }
@@ -105,45 +226,77 @@ impl Fleet {
     /// A worker is gone: nothing it had to say is said any more.
     pub(crate) fn forget(&mut self, ticket: Ticket) {
         self.spawned.remove(&ticket);
+        self.silence(session(ticket));
+    }
+
+    /// Nothing that this session had to say is said any more.
+    pub(crate) fn silence(&mut self, gone: PeerId) {
         self.answers.retain(|event| match event {
-            Event::Said { ticket: who, .. } | Event::WorkerJoined(who) => *who != ticket,
+            Event::PeerSaid { peer, .. } | Event::PeerOpened { peer, .. } => *peer != gone,
             _ => true,
         });
     }
 
+    /// A host dies with all its workers: nobody tells how they ended.
+    pub(crate) fn die(&mut self, agent: PeerId) {
+        let here: Vec<Ticket> =
+            self.spawned.iter().filter(|(_, home)| **home == agent).map(|(ticket, _)| *ticket).collect();
+        here.into_iter().for_each(|ticket| self.forget(ticket));
+        self.silence(agent);
+        self.feed(gone(agent));
+    }
+
     pub(crate) fn feed(&mut self, event: Event) {
+        let worker = match &event {
+            Event::PeerOpened { peer, .. } => ticket(*peer).map(|_| *peer),
+            _ => None,
+        };
         for effect in self.core.on_event(self.now, event) {
             self.react(effect);
+        }
+        // Its first pong follows at once.
+        if let Some(peer) = worker {
+            for effect in self.core.on_event(self.now, Event::ClockKnown(peer)) {
+                self.react(effect);
+            }
         }
     }
 
     pub(crate) fn react(&mut self, effect: Effect) {
         match effect {
-            Effect::Spawn(order) => {
-                self.spawned.insert(order.ticket, order.agent);
-                self.answers.push(Event::WorkerJoined(order.ticket));
-            }
-            Effect::Stop { ticket, grace, .. } => {
-                self.stops.push((ticket, grace));
-                self.exit(ticket);
-            }
-            Effect::Tell { ticket, order } => self.told(ticket, order),
-            Effect::StartAll { attempt, tickets } => {
-                for ticket in tickets {
-                    self.answers.push(said(ticket, attempt, Word::Started));
-                    let (key, slot) = self.places[&ticket];
-                    self.answers.push(said(ticket, attempt, Word::Part(delivery(key, slot, attempt))));
+            Effect::Refuse { peer, .. } => self.refused.push(peer),
+            Effect::Send { peer, message } => self.told(peer, message),
+            Effect::SendBuild { .. } => {}
+            Effect::StartAt { attempt, peers } => {
+                for ticket in peers.into_iter().filter_map(ticket) {
+                    let share = self.places[&ticket].clone();
+                    self.answers.push(said(ticket, piece(&share, attempt)));
                 }
             }
-            Effect::Keep(delivery) => self.kept.push(delivery.part.place),
+            Effect::CreateRun(identity) => {
+                assert!(self.created.replace(identity).is_none(), "a run is created once");
+            }
+            Effect::Keep(delivery) => {
+                let place = delivery.part.place.clone();
+                let by = self.armed[&(place.key, place.slot, place.attempt)];
+                self.measured.push((place.clone(), self.homes[&by]));
+                self.kept.push(place);
+            }
             Effect::Commit(block) => {
+                self.unwritten = 0;
                 self.committed.push(block);
                 self.answers.push(Event::Committed);
             }
             Effect::Note(noted) => {
-                self.notes.push(noted.kind);
-                self.noted.push(noted.key.arm);
-                self.said.push(noted.message);
+                self.notes.push(noted.kind());
+                self.said.push(noted.reason.to_string());
+                self.noted.push(noted);
+                self.unwritten += 1;
+            }
+            Effect::WriteNotes => self.unwritten = 0,
+            Effect::Show(Sight::Trial { .. }) => {
+                assert_eq!(self.unwritten, 0, "a trial begins and a loss is not durable");
+                self.trials += 1;
             }
             Effect::Show(_) => {}
             Effect::Finish(ending) => {
@@ -152,25 +305,57 @@ impl Fleet {
         }
     }
 
-    pub(crate) fn told(&mut self, ticket: Ticket, order: Order) {
-        let answer = match order {
-            Order::Load { attempt, .. } => said(ticket, attempt, Word::Loaded(LoadReport::default())),
-            Order::Arm { attempt, block, arm, slot } => {
-                self.places.insert(ticket, (block.key(arm), slot));
-                said(ticket, attempt, Word::Armed)
+    fn told(&mut self, peer: PeerId, message: Down) {
+        match message {
+            Down::Spawn(order) => {
+                self.spawned.insert(order.ticket, peer);
+                self.homes.insert(order.ticket, peer);
+                self.answers.push(came(order.ticket));
             }
-            Order::PartStored(_) => return,
-            Order::Flush => said(ticket, Attempt(0), Word::Flushed),
-            Order::Drain => return self.exit(ticket),
+            Down::Stop { ticket, grace } => {
+                self.stops.push((ticket, grace));
+                self.exit(ticket);
+            }
+            // The end of the run, to an agent.
+            Down::Drain if ticket(peer).is_none() => {}
+            message => {
+                let ticket = ticket(peer).expect("a worker is told");
+                self.worker_told(ticket, message);
+            }
+        }
+    }
+
+    fn worker_told(&mut self, ticket: Ticket, message: Down) {
+        let answer = match message {
+            Down::Load { attempt, .. } => {
+                let report = LoadReport { max_context: 4096, ..LoadReport::default() };
+                Up::Loaded { attempt, report }
+            }
+            Down::Arm { attempt, assignment } => {
+                self.armed.insert((assignment.key, assignment.slot, attempt), ticket);
+                self.places.insert(ticket, assignment);
+                Up::Armed(attempt)
+            }
+            Down::PartStored(_) => return,
+            Down::Flush => Up::Flushed(true),
+            Down::Drain => return self.exit(ticket),
+            other => panic!("{other:?}"),
         };
-        self.answers.push(answer);
+        self.answers.push(said(ticket, answer));
     }
 
     /// The process of a ticket ends, once.
     pub(crate) fn exit(&mut self, ticket: Ticket) {
-        if self.spawned.remove(&ticket).is_some() {
-            self.answers.push(exited(ticket));
+        if let Some(agent) = self.spawned.remove(&ticket) {
+            let exit = Exit { code: Some(0), signal: None, tail: String::new() };
+            self.answers.push(exited(agent, ticket, exit));
         }
+    }
+
+    /// A process is killed by the system, as its agent tells.
+    pub(crate) fn killed(&self, ticket: Ticket) -> Event {
+        let exit = Exit { code: None, signal: Some(9), tail: String::new() };
+        exited(self.homes[&ticket], ticket, exit)
     }
 
     /// Lets everything that is under way happen in order, until nothing is.
@@ -195,36 +380,45 @@ impl Fleet {
     }
 }
 
-pub(crate) fn said(ticket: Ticket, attempt: Attempt, word: Word) -> Event {
-    Event::Said { ticket, attempt, word }
+pub(crate) fn said(ticket: Ticket, message: Up) -> Event {
+    Event::PeerSaid { peer: session(ticket), message }
 }
 
-pub(crate) fn exited(ticket: Ticket) -> Event {
-    Event::Exited { ticket, exit: Exit { code: Some(0), signal: None, tail: String::new() } }
+pub(crate) fn exited(agent: PeerId, ticket: Ticket, exit: Exit) -> Event {
+    Event::PeerSaid { peer: agent, message: Up::Exited { ticket, exit } }
 }
 
-pub(crate) fn killed(ticket: Ticket) -> Event {
-    Event::Exited { ticket, exit: Exit { code: None, signal: Some(9), tail: String::new() } }
+/// The part of a share in one piece.
+pub(crate) fn piece(share: &Assignment, attempt: Attempt) -> Up {
+    let bytes = part(share, attempt).seal().unwrap();
+    Up::Part(PartChunk { attempt, seq: 0, last: true, bytes })
 }
 
-pub(crate) fn delivery(key: TrialKey, slot: u32, attempt: Attempt) -> Delivery {
-    let part = Part {
-        place: Place { run: RunId::new(1, [0; 10]), key, slot, attempt },
+/// A part of somewhere else.
+pub(crate) fn piece_of(key: TrialKey, share: &Assignment, attempt: Attempt) -> Up {
+    piece(&Assignment { key, ..share.clone() }, attempt)
+}
+
+/// Every request of the share was refused, so that no histogram need be filled.
+fn part(share: &Assignment, attempt: Attempt) -> Part {
+    let planned = u64::from(share.share.count(share.scenario.requests()));
+    Part {
+        place: Place { run: share.run, key: share.key, slot: share.slot, attempt },
         origin: Origin {
-            variant: "pgo".into(),
-            exe_sha256: Sha256::default(),
+            variant: share.variant.clone(),
+            exe_sha256: SHA,
             instrumented: false,
             hostname: "h".into(),
         },
         histograms: Histograms::default(),
-        outcomes: Outcomes::default(),
+        outcomes: Outcomes { planned, refused: planned, ..Outcomes::default() },
         requests: Vec::new(),
-        requests_not_kept: 0,
+        requests_not_kept: planned,
         steps: contract::part::StepLog::default(),
         token_digest: Sha256::default(),
         prompt_tokens: 0,
         output_tokens: 0,
-        offered: 0,
+        offered: planned,
         in_time: None,
         stopped: StopCause::AsPlanned,
         good: None,
@@ -234,6 +428,5 @@ pub(crate) fn delivery(key: TrialKey, slot: u32, attempt: Attempt) -> Delivery {
         cold: Vec::new(),
         usage: Usage::default(),
         engine: EngineFacts::default(),
-    };
-    Delivery { part: Box::new(part), sealed: Vec::new() }
+    }
 }

@@ -1,27 +1,29 @@
 //! The dispatch core, event by event: every hard order of losses, late messages and Ctrl-C.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod duet;
 mod fleet;
 mod hosts;
+mod late;
 mod random;
 mod shrink;
 
 use std::time::Duration;
 
 use contract::id::{Arm, Attempt, Ticket, TrialKey};
-use contract::message::{Failure, FailureKind};
+use contract::message::{Failure, FailureKind, LoadReport, Up};
 use contract::run::{NoticeKind, RunState};
 use coordinator::dispatch::core::Script;
-use coordinator::dispatch::event::{AgentId, Cause, Event, Word};
+use coordinator::dispatch::event::{Cause, Effect, Event, PeerEnd, PeerId};
 
-use self::fleet::{Fleet, HOST, delivery, joined, killed, limits, said, script};
+use self::fleet::{Fleet, HOST, came, gone, joined, limits, piece_of, said, script, session, silent};
 
 fn is_loaded(event: &Event) -> bool {
-    matches!(event, Event::Said { word: Word::Loaded(_), .. })
+    matches!(event, Event::PeerSaid { message: Up::Loaded { .. }, .. })
 }
 
 fn is_part(event: &Event) -> bool {
-    matches!(event, Event::Said { word: Word::Part(_), .. })
+    matches!(event, Event::PeerSaid { message: Up::Part(_), .. })
 }
 
 fn started(blocks: u32, slots: u32) -> Fleet {
@@ -61,18 +63,18 @@ fn nothing_starts_before_enough_slots_are_there_and_nobody_waits_for_ever() {
 #[test]
 fn an_agent_that_claims_more_slots_than_there_are_numbers_gives_those_that_the_run_has() {
     let mut fleet = Fleet::new(script(1, 3));
-    fleet.feed(joined(AgentId(5), 1));
-    fleet.feed(joined(AgentId(6), u32::MAX));
-    fleet.feed(joined(AgentId(7), u32::MAX));
-    fleet.feed(Event::AgentLost(AgentId(6)));
+    fleet.feed(joined(PeerId(5), 1));
+    fleet.feed(joined(PeerId(6), u32::MAX));
+    fleet.feed(joined(PeerId(7), u32::MAX));
+    fleet.feed(gone(PeerId(6)));
     fleet.settle();
     assert_eq!((fleet.ended(), fleet.kept.len()), (RunState::Complete, 6));
     let mut two = Fleet::new(script(2, 3));
-    two.feed(joined(AgentId(1), u32::MAX));
+    two.feed(joined(PeerId(1), u32::MAX));
     two.until(is_part);
-    two.feed(Event::AgentLost(AgentId(1)));
-    two.feed(joined(AgentId(2), u32::MAX));
-    two.answers.retain(|event| !matches!(event, Event::Said { .. } | Event::Exited { .. }));
+    two.feed(gone(PeerId(1)));
+    two.feed(joined(PeerId(2), u32::MAX));
+    two.answers.retain(|event| !matches!(event, Event::PeerSaid { .. }));
     two.settle();
     assert_eq!(two.ended(), RunState::Complete, "a lost home of so many slots is passed over at once");
 }
@@ -81,9 +83,8 @@ fn an_agent_that_claims_more_slots_than_there_are_numbers_gives_those_that_the_r
 fn a_worker_killed_mid_trial_repeats_its_whole_block_under_a_new_attempt() {
     let mut fleet = started(1, 2);
     fleet.until(is_part);
-    fleet.spawned.remove(&Ticket(2));
-    fleet.answers.retain(|e| !matches!(e, Event::Said { ticket: Ticket(2), .. }));
-    fleet.feed(killed(Ticket(2)));
+    fleet.forget(Ticket(2));
+    fleet.feed(fleet.killed(Ticket(2)));
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Complete);
     assert_eq!(fleet.notes, [NoticeKind::WorkerLost, NoticeKind::Late], "the other part came too late");
@@ -95,12 +96,14 @@ fn a_worker_killed_mid_trial_repeats_its_whole_block_under_a_new_attempt() {
 
 #[test]
 fn a_worker_that_dies_while_loading_or_arming_repeats_its_block() {
-    for stage in [is_loaded as fn(&Event) -> bool, |e| matches!(e, Event::Said { word: Word::Armed, .. })] {
+    for stage in
+        [is_loaded as fn(&Event) -> bool, |e| matches!(e, Event::PeerSaid { message: Up::Armed(_), .. })]
+    {
         let mut fleet = started(1, 1);
         fleet.until(stage);
         fleet.answers.clear();
         fleet.spawned.clear();
-        fleet.feed(killed(Ticket(1)));
+        fleet.feed(fleet.killed(Ticket(1)));
         fleet.settle();
         assert_eq!(fleet.ended(), RunState::Complete);
         assert_eq!(fleet.committed[0].attempt, Attempt(2));
@@ -112,12 +115,12 @@ fn who_joins_while_all_are_let_go_is_not_waited_for_longer() {
     let mut fleet = started(1, 2);
     let before = fleet.core.deadline();
     fleet.answers.clear();
-    fleet.feed(killed(Ticket(1)));
+    fleet.feed(fleet.killed(Ticket(1)));
     // Its process neither ends nor says why: only the clock can go on.
     fleet.answers.clear();
     let clearing = fleet.core.deadline().expect("letting go has a deadline");
     assert_eq!(clearing, fleet.now + limits().leave);
-    fleet.feed(Event::WorkerJoined(Ticket(2)));
+    fleet.feed(came(Ticket(2)));
     assert_eq!(fleet.core.deadline(), Some(clearing), "{before:?}");
     assert!(fleet.answers.is_empty(), "it is told nothing but to leave");
     fleet.now = clearing;
@@ -134,7 +137,7 @@ fn losses_beyond_the_allowed_tries_end_the_run_by_name() {
         fleet.answers.clear();
         let ticket = *fleet.spawned.keys().next().expect("one lives");
         fleet.spawned.clear();
-        fleet.feed(killed(ticket));
+        fleet.feed(fleet.killed(ticket));
     }
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Failed);
@@ -149,7 +152,7 @@ fn what_trying_again_cannot_mend_ends_the_run_at_once() {
     fleet.until(is_loaded);
     fleet.answers.clear();
     let failure = Failure { kind: FailureKind::ModelNotFound, message: "no model at /x".into() };
-    fleet.feed(said(Ticket(1), Attempt(1), Word::Failed(failure.clone())));
+    fleet.feed(said(Ticket(1), Up::Failed { attempt: Attempt(1), failure: failure.clone() }));
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Failed);
     assert_eq!(fleet.ending.expect("ended").cause, Cause::Worker(failure));
@@ -161,7 +164,7 @@ fn a_transient_engine_failure_is_tried_again() {
     fleet.until(is_part);
     fleet.answers.clear();
     let failure = Failure { kind: FailureKind::Engine, message: "broke".into() };
-    fleet.feed(said(Ticket(1), Attempt(1), Word::Failed(failure)));
+    fleet.feed(said(Ticket(1), Up::Failed { attempt: Attempt(1), failure }));
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Complete);
     assert_eq!(fleet.notes, [NoticeKind::WorkerFailed]);
@@ -169,10 +172,10 @@ fn a_transient_engine_failure_is_tried_again() {
 
 #[test]
 fn a_part_of_an_older_attempt_is_dropped_and_counted() {
-    let mut fleet = started(1, 1);
+    let mut fleet = started(1, 2);
     fleet.until(is_part);
     let late = fleet.answers.remove(0);
-    fleet.feed(Event::WorkerSilent(Ticket(1)));
+    fleet.feed(silent(Ticket(2)));
     fleet.until(is_part);
     fleet.feed(late);
     assert_eq!(fleet.notes, [NoticeKind::WorkerSilent, NoticeKind::Late]);
@@ -187,7 +190,8 @@ fn a_part_of_another_place_is_never_kept() {
     fleet.until(is_part);
     fleet.answers.clear();
     let key = TrialKey { scenario: 0, round: 7, arm: Arm::A };
-    fleet.feed(said(Ticket(1), Attempt(1), Word::Part(delivery(key, 0, Attempt(1)))));
+    let share = fleet.places[&Ticket(1)].clone();
+    fleet.feed(said(Ticket(1), piece_of(key, &share, Attempt(1))));
     assert_eq!(fleet.notes, [NoticeKind::BadPart]);
     assert!(fleet.kept.is_empty());
 }
@@ -196,7 +200,7 @@ fn a_part_of_another_place_is_never_kept() {
 fn a_hung_worker_is_overdue_and_stopped() {
     let mut fleet = started(1, 2);
     fleet.until(is_part);
-    fleet.answers.retain(|e| !matches!(e, Event::Said { ticket: Ticket(2), .. }));
+    fleet.silence(session(Ticket(2)));
     let first = fleet.answers.remove(0);
     fleet.feed(first);
     fleet.now = fleet.core.deadline().expect("a trial has a deadline");
@@ -226,9 +230,9 @@ fn a_worker_that_will_not_leave_is_killed_and_its_part_stays() {
 fn a_worker_that_says_it_stopped_as_asked_is_not_late() {
     let mut fleet = started(1, 2);
     fleet.until(is_part);
-    fleet.feed(killed(Ticket(1)));
+    fleet.feed(fleet.killed(Ticket(1)));
     fleet.answers.retain(|event| !is_part(event));
-    fleet.feed(said(Ticket(2), Attempt(1), Word::Stopped));
+    fleet.feed(said(Ticket(2), Up::Stopped(Attempt(1))));
     assert_eq!(fleet.notes, [NoticeKind::WorkerLost]);
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Complete);
@@ -289,7 +293,7 @@ fn ctrl_c_does_not_replace_an_end_that_is_decided() {
     fleet.until(is_loaded);
     fleet.answers.clear();
     let failure = Failure { kind: FailureKind::NotEnoughMemory, message: "no room".into() };
-    fleet.feed(said(Ticket(1), Attempt(1), Word::Failed(failure.clone())));
+    fleet.feed(said(Ticket(1), Up::Failed { attempt: Attempt(1), failure: failure.clone() }));
     fleet.feed(Event::Interrupt);
     fleet.feed(Event::Interrupt);
     assert_eq!(fleet.ending.expect("the second ends it at once").cause, Cause::Worker(failure));
@@ -312,7 +316,7 @@ fn training_has_every_profile_written_before_a_worker_leaves() {
     fleet.feed(joined(HOST, 2));
     let mut flushed = 0;
     while let Some(event) = (!fleet.answers.is_empty()).then(|| fleet.answers.remove(0)) {
-        flushed += u32::from(matches!(event, Event::Said { word: Word::Flushed, .. }));
+        flushed += u32::from(matches!(event, Event::PeerSaid { message: Up::Flushed(_), .. }));
         fleet.feed(event);
     }
     assert_eq!((fleet.ended(), flushed), (RunState::Complete, 4));
@@ -327,4 +331,103 @@ fn resident_workers_are_started_once_a_variant_and_slot() {
     assert_eq!(fleet.places.len(), 4, "two variants in two slots");
     assert_eq!(fleet.kept.len(), 3 * 2 * 2);
     assert!(fleet.spawned.is_empty());
+}
+
+#[test]
+fn what_happened_is_durable_before_the_next_block_and_a_loss_at_once() {
+    let mut fleet = started(2, 1);
+    fleet.until(is_part);
+    // Nothing is lost by it, and somebody measures: it waits.
+    let stale = said(Ticket(1), Up::Armed(Attempt(0)));
+    fleet.feed(stale);
+    assert_eq!((&fleet.notes[..], fleet.unwritten), (&[NoticeKind::Late][..], 1));
+    fleet.feed(silent(Ticket(1)));
+    assert_eq!((fleet.notes.len(), fleet.unwritten), (2, 0), "a loss takes along what waited");
+    // The fleet checks at every trial that nothing waits.
+    fleet.settle();
+    assert_eq!((fleet.ended(), fleet.committed.len(), fleet.trials), (RunState::Complete, 2, 5));
+}
+
+#[test]
+fn messages_of_given_up_attempts_are_counted_and_do_not_flood_the_record() {
+    let mut fleet = started(1, 1);
+    fleet.until(is_part);
+    for _ in 0..100 {
+        fleet.feed(said(Ticket(1), Up::Armed(Attempt(0))));
+    }
+    assert_eq!(fleet.notes, [NoticeKind::Late; 7], "1, 2, 4, … 64");
+    assert!(fleet.said[6].ends_with("(64 so far)"), "{:?}", fleet.said);
+}
+
+#[test]
+fn a_variant_that_was_not_built_ends_the_run_before_anything_waits() {
+    let mut fleet = Fleet::without(script(1, 2), "pgo");
+    fleet.feed(joined(HOST, 2));
+    fleet.settle();
+    assert_eq!((fleet.ended(), fleet.now), (RunState::Failed, Duration::ZERO));
+    let ending = fleet.ending.expect("ended");
+    let Cause::Worker(failure) = &ending.cause else { panic!("{ending:?}") };
+    assert_eq!(failure.kind, FailureKind::BadAssignment);
+    assert!(ending.reason.contains("no build of the variant `pgo`"), "{}", ending.reason);
+}
+
+#[test]
+fn who_does_not_take_its_orders_is_lost_by_that_name() {
+    let mut fleet = started(1, 2);
+    fleet.until(is_part);
+    fleet.feed(Event::PeerLeft { peer: session(Ticket(2)), end: PeerEnd::Unread });
+    assert_eq!(fleet.notes, [NoticeKind::WorkerUnread]);
+    assert!(fleet.said[0].contains("did not take its orders"), "{:?}", fleet.said);
+    fleet.settle();
+    assert_eq!(fleet.ended(), RunState::Complete);
+}
+
+/// Whose first pong is late holds up the start, but not for ever.
+#[test]
+fn a_start_waits_for_every_clock_and_names_who_has_none() {
+    let mut fleet = started(1, 1);
+    fleet.until(|event| matches!(event, Event::PeerOpened { .. }));
+    fleet.answers.clear();
+    let mut effects = Vec::new();
+    let armed = |attempt| said(Ticket(1), Up::Armed(attempt));
+    for event in [came(Ticket(1)), said(Ticket(1), loaded()), armed(Attempt(1))] {
+        effects.extend(fleet.core.on_event(fleet.now, event));
+    }
+    let starts = |effects: &[Effect]| effects.iter().any(|e| matches!(e, Effect::StartAt { .. }));
+    assert!(!starts(&effects), "no instant can be told");
+    let deadline = fleet.core.deadline().expect("it waits");
+    assert!(deadline <= fleet.now + Duration::from_secs(5), "{deadline:?}");
+    for late in [false, true] {
+        let mut twin = started(1, 1);
+        twin.until(|event| matches!(event, Event::PeerOpened { .. }));
+        twin.answers.clear();
+        for event in [came(Ticket(1)), said(Ticket(1), loaded()), armed(Attempt(1))] {
+            twin.core.on_event(twin.now, event);
+        }
+        if late {
+            twin.now = deadline;
+            twin.feed(Event::Tick);
+            assert_eq!(twin.notes, [NoticeKind::WorkerSilent]);
+            assert!(twin.said[0].contains("answered no ping"), "{:?}", twin.said);
+        } else {
+            let known = twin.core.on_event(twin.now, Event::ClockKnown(session(Ticket(1))));
+            assert!(starts(&known));
+        }
+    }
+}
+
+fn loaded() -> Up {
+    let report = LoadReport { max_context: 4096, ..LoadReport::default() };
+    Up::Loaded { attempt: Attempt(1), report }
+}
+
+#[test]
+fn a_name_that_is_taken_and_a_worker_that_nobody_ordered_are_turned_away() {
+    let mut fleet = started(1, 1);
+    let Event::PeerOpened { hello, .. } = joined(HOST, 1) else { panic!("a hello") };
+    fleet.feed(Event::PeerOpened { peer: PeerId(2), hello });
+    fleet.feed(came(Ticket(77)));
+    assert_eq!(fleet.refused, [PeerId(2), session(Ticket(77))]);
+    fleet.settle();
+    assert_eq!((fleet.ended(), fleet.notes.len()), (RunState::Complete, 0));
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use contract::id::{Attempt, Ticket, TrialKey};
+use contract::message::Up;
 use contract::run::RunState;
 use coordinator::dispatch::core::Script;
-use coordinator::dispatch::event::{AgentId, Event, Word};
+use coordinator::dispatch::event::{Event, PeerId};
 use stats::rng::Seed;
 
-use super::fleet::{Fleet, HOST, joined, killed, said, script};
+use super::fleet::{Fleet, HOST, gone, joined, said, script, silent};
 
 /// A fleet that answers in random order, loses workers and hosts, repeats old messages and hangs.
 fn random_run(seed: u64) -> Fleet {
@@ -27,25 +28,24 @@ fn random_run(seed: u64) -> Fleet {
         match rng.below(60) {
             0 => {
                 if let Some(ticket) = fleet.spawned.keys().next().copied() {
-                    fleet.spawned.remove(&ticket);
-                    fleet.answers.retain(|e| !matches!(e, Event::Said { ticket: t, .. } if *t == ticket));
-                    fleet.feed(killed(ticket));
+                    fleet.forget(ticket);
+                    fleet.feed(fleet.killed(ticket));
                 }
             }
             1 => {
                 if let Some(ticket) = fleet.spawned.keys().next_back().copied() {
-                    fleet.feed(Event::WorkerSilent(ticket));
+                    fleet.feed(silent(ticket));
                 }
             }
             2 if rng.below(8) == 0 => {
-                let host = AgentId(hosts);
+                let host = PeerId(hosts);
                 hosts += 1;
                 fleet.spawned.clear();
                 fleet.answers.clear();
-                fleet.feed(Event::AgentLost(host));
-                fleet.feed(joined(AgentId(hosts), slots));
+                fleet.feed(gone(host));
+                fleet.feed(joined(PeerId(hosts), slots));
             }
-            3 => fleet.feed(said(Ticket(1), Attempt(1), Word::Armed)),
+            3 => fleet.feed(said(Ticket(1), Up::Armed(Attempt(1)))),
             4 if rng.below(20) == 0 => fleet.feed(Event::Interrupt),
             _ if fleet.answers.is_empty() => {
                 fleet.now = fleet.core.deadline().unwrap_or(fleet.now);

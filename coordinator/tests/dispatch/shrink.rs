@@ -3,25 +3,25 @@
 use contract::id::{Attempt, Ticket};
 use contract::run::{NoticeKind, RunState};
 use coordinator::dispatch::core::Script;
-use coordinator::dispatch::event::{AgentId, Event};
+use coordinator::dispatch::event::{Event, PeerId};
 use stats::rng::Seed;
 
-use super::fleet::{Fleet, joined, killed, script};
+use super::fleet::{Fleet, gone, joined, script};
 use super::{is_loaded, is_part};
 
-const OTHER: AgentId = AgentId(2);
+const OTHER: PeerId = PeerId(2);
 
 /// Two hosts of one slot each; ten requests an arm, two arms a block.
 fn started(blocks: u32) -> Fleet {
     let mut fleet = Fleet::new(Script { shrink: true, ..script(blocks, 2) });
-    fleet.feed(joined(AgentId(1), 1));
+    fleet.feed(joined(PeerId(1), 1));
     fleet.feed(joined(OTHER, 1));
     fleet
 }
 
 fn kill(fleet: &mut Fleet, ticket: Ticket) {
     fleet.forget(ticket);
-    fleet.feed(killed(ticket));
+    fleet.feed(fleet.killed(ticket));
 }
 
 fn counts(fleet: &Fleet) -> Vec<(u64, u64)> {
@@ -47,7 +47,7 @@ fn a_lost_host_is_not_waited_for_and_has_its_place_when_it_comes_back() {
     let mut fleet = started(3);
     fleet.until(is_part);
     fleet.forget(Ticket(2));
-    fleet.feed(Event::AgentLost(OTHER));
+    fleet.feed(gone(OTHER));
     while fleet.committed.len() < 2 {
         let event = fleet.answers.remove(0);
         fleet.feed(event);
@@ -55,7 +55,7 @@ fn a_lost_host_is_not_waited_for_and_has_its_place_when_it_comes_back() {
             fleet.until(|event| matches!(event, Event::Committed));
         }
     }
-    fleet.feed(joined(AgentId(9), 1));
+    fleet.feed(joined(PeerId(9), 1));
     fleet.settle();
     // It is the second by name now as before: agent 9 sorts behind agent 1.
     assert_eq!(fleet.ended(), RunState::Complete);
@@ -68,7 +68,7 @@ fn an_agent_that_goes_after_its_worker_is_named_too() {
     let mut fleet = started(1);
     fleet.until(is_part);
     kill(&mut fleet, Ticket(2));
-    fleet.feed(Event::AgentLost(OTHER));
+    fleet.feed(gone(OTHER));
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Complete);
     assert_eq!(fleet.notes, [NoticeKind::WorkerLost, NoticeKind::Shrunk, NoticeKind::AgentLost]);

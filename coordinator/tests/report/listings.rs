@@ -94,6 +94,24 @@ fn how_a_run_was_made_tells_what_happened_on_the_way() {
     assert!(!text.contains("on the way"), "{text}");
 }
 
+/// With several candidates a cell is no scenario's index.
+#[test]
+fn what_happened_is_told_in_a_scenario_that_exists_and_names_the_candidate() {
+    let told = |candidates: Vec<&'static str>, cell: u32| {
+        let mut notice = loss();
+        notice.key.scenario = cell;
+        let mut record = Story { candidates, ..Story::default() }.record();
+        record.notices = vec![notice];
+        flat(&print(Format::Human, |reporter| reporter.shown(&record, &summary(None)).unwrap()))
+    };
+    let scenarios = 2;
+    let one = told(vec!["pgo"], 1);
+    assert!(one.contains("burst-200, round 3, arm B, attempt 1: worker lost"), "{one}");
+    let two = told(vec!["pgo", "other"], scenarios + 1);
+    assert!(two.contains("burst-200 (other), round 3, arm B, attempt 1: worker lost"), "{two}");
+    assert!(!two.contains("scenario 3") && !two.contains("cell"), "{two}");
+}
+
 #[test]
 fn a_checked_plan_says_what_its_look_means() {
     let text = "[[scenario]]\nname = 'one'\nshape = { kind = 'burst', requests = 100 }\nprompt = { tokens = 16 }\n\

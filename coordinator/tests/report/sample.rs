@@ -352,6 +352,8 @@ pub(crate) fn loss() -> Notice {
         attempt: Attempt(1),
         kind: NoticeKind::WorkerLost,
         message: "the worker of slot 1 ended by signal 9".to_owned(),
+        workers: Some(1),
+        host: None,
     }
 }
 

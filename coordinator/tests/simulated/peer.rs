@@ -1,4 +1,4 @@
-//! A desk without sockets, and the peers that call at it.
+//! A session service without sockets, and the peers that call at it.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use contract::id::Ticket;
 use contract::identity::{BuildInfo, HostFacts, Sha256};
 use contract::message::{Down, Hello, Role, Up};
 use contract::wire::{BenchClient, BenchServer, DownItem, MESSAGE_LIMIT, UpItem};
-use coordinator::fleet::session::{Desk, DeskLimits, Incoming};
+use coordinator::fleet::session::{Incoming, SessionLimits, SessionService};
 use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
@@ -37,14 +37,14 @@ pub(crate) struct Caller {
     pub(crate) down: Streaming<DownItem>,
 }
 
-/// Opens a desk; what happens there comes through the receiver, of which `queue` may wait.
-pub(crate) fn desk(queue: usize) -> (Door, mpsc::Receiver<Incoming>, Instant) {
+/// Serves sessions; what happens there comes through the receiver, of which `queue` may wait.
+pub(crate) fn served(queue: usize) -> (Door, mpsc::Receiver<Incoming>, Instant) {
     let epoch = Instant::now();
     let (events, incoming) = mpsc::channel(queue);
-    let limits = DeskLimits { hello: HELLO, lease: LEASE, beat: BEAT };
-    let desk = Desk::new(TOKEN.into(), limits, epoch, events);
+    let limits = SessionLimits { hello: HELLO, lease: LEASE, beat: BEAT };
+    let sessions = SessionService::new(TOKEN.into(), limits, epoch, events);
     let (pipes, incoming_pipes) = mpsc::channel(4);
-    let service = BenchServer::new(desk).max_decoding_message_size(MESSAGE_LIMIT);
+    let service = BenchServer::new(sessions).max_decoding_message_size(MESSAGE_LIMIT);
     let server = Server::builder().add_service(service);
     tokio::spawn(server.serve_with_incoming(ReceiverStream::new(incoming_pipes)));
     (Door { pipes }, incoming, epoch)

@@ -9,8 +9,9 @@ use contract::identity::HostFacts;
 use contract::message::{Down, Exit};
 use contract::run::{NoticeKind, RunHeader, RunState};
 use coordinator::dispatch::core::{Limits, Script};
-use coordinator::dispatch::driver::{Begun, Binary, Job, Sources, drive};
-use coordinator::dispatch::event::{Ending, LostAgent};
+use coordinator::dispatch::driver::{Sources, drive};
+use coordinator::dispatch::event::{Cause, Ending, LostAgent};
+use coordinator::dispatch::job::{Binary, Job, RunIdentity};
 use coordinator::dispatch::orders::Orders;
 use coordinator::fleet::session::{Incoming, SessionEvent};
 use coordinator::plan::Plan;
@@ -20,7 +21,7 @@ use tokio::time::Instant;
 
 use crate::fleet::{Manner, WINDOW, host, liar, newcomer};
 use crate::notebook::Notebook;
-use crate::peer::{LEASE, SHA, desk};
+use crate::peer::{LEASE, SHA, served};
 
 const SLOTS: u32 = 2;
 /// Of three arms: 3 rounds of 10 requests.
@@ -78,7 +79,7 @@ fn job(resident: bool) -> Job {
     let orders =
         Orders { run: RunId::new(1, [1; 10]), plan: Arc::new(plan), slots: SLOTS, model: String::new() };
     let binaries = BTreeMap::from([("baseline".to_owned(), binary.clone()), ("pgo".to_owned(), binary)]);
-    Job { script, orders, header: None, begun: None, binaries, env: Vec::new(), instrumented: false }
+    Job { script, orders, header: None, identity: None, binaries, env: Vec::new(), instrumented: false }
 }
 
 /// What came of a run.
@@ -94,6 +95,8 @@ struct Outcome {
 struct Setting {
     resident: bool,
     fails: Option<&'static str>,
+    /// The coordinator is killed after so long.
+    killed: Option<Duration>,
     /// Ctrl-C after so long.
     interrupt: Option<Duration>,
     /// The launcher's word that its agent has ended, after so long.
@@ -111,6 +114,7 @@ struct Setting {
 const PLAIN: Setting = Setting {
     resident: false,
     fails: None,
+    killed: None,
     interrupt: None,
     agent_ends: None,
     needs: None,
@@ -135,13 +139,14 @@ fn lost() -> LostAgent {
     LostAgent { host: "this host".into(), exit }
 }
 
-fn begun_on(cores: u32) -> Begun {
+fn begun_on(cores: u32) -> RunIdentity {
     let host = HostFacts { cores, ..HostFacts::default() };
-    Begun { model_digest: String::new(), model_sha256: None, first: None, hosts: vec![("host".into(), host)] }
+    let hosts = vec![("host".into(), host)];
+    RunIdentity { model_digest: String::new(), model_sha256: None, first: None, hosts }
 }
 
 async fn carry_out(setting: Setting, manner: impl Fn(Ticket) -> Manner + Send + Sync + 'static) -> Outcome {
-    let (door, incoming, epoch) = desk(64);
+    let (door, incoming, epoch) = served(64);
     let started = host(&door, SLOTS, manner);
     let notebook = Arc::new(Notebook { fails: setting.fails, ..Notebook::default() });
     let sources = Sources {
@@ -155,11 +160,17 @@ async fn carry_out(setting: Setting, manner: impl Fn(Ticket) -> Manner + Send + 
     for binary in job.binaries.values_mut() {
         binary.needs.extend(setting.needs.map(str::to_owned));
     }
-    job.begun = setting.begun_on.map(begun_on);
+    job.identity = setting.begun_on.map(begun_on);
     job.header = setting.newcomer.map(|_| header(&job.orders));
     let came = setting.newcomer.map(|(after, cores)| tokio::spawn(newcomer(door.clone(), after, cores)));
     let lies = setting.liar.then(|| tokio::spawn(liar(door.clone())));
-    let driving = drive(job, sources, notebook.clone(), &mut |_| ()).await;
+    let mut show = |_| ();
+    let driving = drive(job, sources, notebook.clone(), &mut show);
+    let killed = Ending { cause: Cause::User, reason: "killed".into() };
+    let driving = match setting.killed {
+        Some(after) => tokio::time::timeout(after, driving).await.unwrap_or(Ok(killed)),
+        None => driving.await,
+    };
     let took = before.elapsed();
     if let Some(lies) = lies {
         lies.abort();
@@ -190,7 +201,8 @@ async fn a_quiet_run_writes_everything_down_once() {
 async fn nobody_has_a_say_in_what_became_of_others_workers() {
     let run = carry_out(Setting { liar: true, ..PLAIN }, |_| Manner::Good).await;
     assert_eq!((run.ending.state(), run.notebook.requests()), (RunState::Complete, REQUESTS));
-    assert_eq!((run.notebook.notices(), run.started.len()), (vec![], 18));
+    // There is no place for the liar.
+    assert_eq!((run.notebook.notices(), run.started.len()), (vec![NoticeKind::HostWaits], 18));
 }
 
 #[tokio::test(start_paused = true)]
@@ -241,6 +253,18 @@ async fn every_way_to_lose_a_worker_has_its_name_and_its_block_is_run_again() {
             run.notebook.pages.lock().unwrap().committed.iter().filter(|b| b.attempt > Attempt(1)).count();
         assert!(repeated > 0, "{manner:?}");
     }
+}
+
+/// The block it belongs to is never committed by the one who saw it.
+#[tokio::test(start_paused = true)]
+async fn a_coordinator_that_is_killed_leaves_the_evidence_of_losses() {
+    let killed = Some(WINDOW + WINDOW / 2);
+    let run = carry_out(Setting { killed, ..PLAIN }, one(3, Manner::Dies)).await;
+    assert_eq!((run.ending.reason.as_str(), run.notebook.blocks()), ("killed", 0));
+    let notices = run.notebook.notices();
+    assert_eq!(notices.first(), Some(&NoticeKind::WorkerLost), "{notices:?}");
+    let twin = carry_out(Setting { killed, ..PLAIN }, |_| Manner::Good).await;
+    assert_eq!((twin.notebook.blocks(), twin.notebook.notices()), (0, vec![]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -319,7 +343,7 @@ async fn an_unlike_host_that_nobody_needs_is_turned_away_at_the_door_and_the_run
     for (cores, welcome) in [(8, false), (2, true)] {
         let run = carry_out(Setting { newcomer: Some((4 * WINDOW, cores)), ..PLAIN }, |_| Manner::Good).await;
         assert_eq!((run.ending.state(), run.notebook.requests()), (RunState::Complete, REQUESTS));
-        let notices: &[NoticeKind] = if welcome { &[] } else { &[NoticeKind::HostRefused] };
+        let notices = [if welcome { NoticeKind::HostWaits } else { NoticeKind::HostRefused }];
         assert_eq!(run.notebook.notices(), notices);
         match &run.newcomer[..] {
             [Down::Drain] if welcome => {}

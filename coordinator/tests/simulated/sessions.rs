@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tonic::Code;
 
-use crate::peer::{BEAT, Caller, HELLO, LEASE, SHA, desk, hello, worker};
+use crate::peer::{BEAT, Caller, HELLO, LEASE, SHA, hello, served, worker};
 
 /// What happens next, but for lines about who was turned away.
 async fn next(incoming: &mut mpsc::Receiver<Incoming>) -> SessionEvent {
@@ -30,7 +30,7 @@ fn long(attempt: u32, bytes: usize) -> Up {
 
 #[tokio::test(start_paused = true)]
 async fn who_says_no_hello_is_dropped_when_its_time_is_up() {
-    let (door, _incoming, _) = desk(8);
+    let (door, _incoming, _) = served(8);
     let before = Instant::now();
     let Err(status) = door.call(None).await else { panic!("it must be dropped") };
     assert_eq!((status.code(), before.elapsed().as_secs()), (Code::DeadlineExceeded, HELLO.as_secs()));
@@ -38,7 +38,7 @@ async fn who_says_no_hello_is_dropped_when_its_time_is_up() {
 
 #[tokio::test(start_paused = true)]
 async fn who_begins_with_anything_else_is_told_so_for_good() {
-    let (door, _incoming, _) = desk(8);
+    let (door, _incoming, _) = served(8);
     let Err(status) = door.call(Some(Up::Beat(None))).await else { panic!("it must be refused") };
     assert_eq!(status.code(), Code::InvalidArgument);
     assert!(status.message().contains("hello"), "{status}");
@@ -46,7 +46,7 @@ async fn who_begins_with_anything_else_is_told_so_for_good() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wrong_token_or_protocol_is_refused_with_a_sentence_and_nobody_hears_of_it() {
-    let (door, mut incoming, _) = desk(8);
+    let (door, mut incoming, _) = served(8);
     let mut wrong = [worker(), worker(), worker()];
     wrong[0].token = "another".into();
     wrong[1].protocol += 1;
@@ -63,7 +63,7 @@ async fn a_wrong_token_or_protocol_is_refused_with_a_sentence_and_nobody_hears_o
 
 #[tokio::test(start_paused = true)]
 async fn the_silent_are_given_up_after_their_lease_and_no_sooner() {
-    let (door, mut incoming, _) = desk(8);
+    let (door, mut incoming, _) = served(8);
     let before = Instant::now();
     let mut caller = door.join(worker()).await;
     assert!(matches!(next(&mut incoming).await, SessionEvent::Opened(..)));
@@ -78,7 +78,7 @@ async fn the_silent_are_given_up_after_their_lease_and_no_sooner() {
 
 #[tokio::test(start_paused = true)]
 async fn who_gives_signs_of_life_stays() {
-    let (door, mut incoming, _) = desk(64);
+    let (door, mut incoming, _) = served(64);
     let mut caller = door.join(worker()).await;
     let before = Instant::now();
     let mut beat = tokio::time::interval(BEAT);
@@ -101,7 +101,7 @@ async fn who_gives_signs_of_life_stays() {
 #[tokio::test(start_paused = true)]
 async fn pings_tell_how_a_peers_clock_stands() {
     const AHEAD: Duration = Duration::from_secs(5);
-    let (door, mut incoming, epoch) = desk(8);
+    let (door, mut incoming, epoch) = served(8);
     let mut caller = door.join(worker()).await;
     let SessionEvent::Opened(_, peer) = next(&mut incoming).await else { panic!("opened") };
     assert_eq!(peer.clock(), None, "nothing is known before the first answer");
@@ -112,6 +112,7 @@ async fn pings_tell_how_a_peers_clock_stands() {
         caller.say(Up::Pong { seq, mono: epoch.elapsed() + AHEAD }).await;
     }
     caller.say(Up::Beat(None)).await;
+    assert!(matches!(next(&mut incoming).await, SessionEvent::ClockKnown), "once, with the first answer");
     assert!(matches!(next(&mut incoming).await, SessionEvent::Said(Up::Beat(None))));
     let clock = peer.clock().unwrap();
     let off = clock.on_peer(Duration::from_secs(100)).abs_diff(Duration::from_secs(105));
@@ -121,7 +122,7 @@ async fn pings_tell_how_a_peers_clock_stands() {
 #[tokio::test(start_paused = true)]
 async fn who_never_reads_costs_a_bounded_queue_and_keeps_nobody_waiting() {
     const SENT: usize = 20_000;
-    let (door, mut incoming, _) = desk(8);
+    let (door, mut incoming, _) = served(8);
     let mut caller = door.join(worker()).await;
     let SessionEvent::Opened(_, peer) = next(&mut incoming).await else { panic!("opened") };
     let before = Instant::now();
@@ -133,13 +134,17 @@ async fn who_never_reads_costs_a_bounded_queue_and_keeps_nobody_waiting() {
     let heard = caller.rest().await.len();
     // What the reader's own window of 2 MiB and the queue hold.
     assert!((64..3000).contains(&heard), "{heard} of {SENT}");
-    assert!(matches!(next(&mut incoming).await, SessionEvent::Silent), "its silence is seen all the same");
+    assert!(
+        matches!(next(&mut incoming).await, SessionEvent::Unread),
+        "what it was not told is not missing in silence"
+    );
+    assert_eq!(before.elapsed(), Duration::ZERO, "and at once");
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_said_is_lost_while_nobody_listens() {
     const SAID: u32 = 5000;
-    let (door, mut incoming, _) = desk(2);
+    let (door, mut incoming, _) = served(2);
     let caller = door.join(worker()).await;
     let talk = tokio::spawn(async move {
         for attempt in 0..SAID {
@@ -159,7 +164,7 @@ async fn nothing_said_is_lost_while_nobody_listens() {
 #[tokio::test(start_paused = true)]
 async fn who_is_not_listened_to_is_pinged_all_the_same_and_not_taken_for_silent() {
     const CALLERS: u32 = 20;
-    let (door, mut incoming, _) = desk(1);
+    let (door, mut incoming, _) = served(1);
     let mut callers = Vec::new();
     for _ in 0..CALLERS {
         let (caller, opened) = tokio::join!(door.join(worker()), next(&mut incoming));
@@ -196,7 +201,7 @@ async fn who_is_not_listened_to_is_pinged_all_the_same_and_not_taken_for_silent(
 
 #[tokio::test(start_paused = true)]
 async fn pieces_that_are_not_taken_are_not_piled_up() {
-    let (door, mut incoming, _) = desk(8);
+    let (door, mut incoming, _) = served(8);
     let mut caller = door.join(hello(Role::Agent { name: "greedy".into(), slots: 1000 })).await;
     let SessionEvent::Opened(_, peer) = next(&mut incoming).await else { panic!("opened") };
     let piece = || BuildChunk { sha256: SHA, offset: 0, bytes: Ok(vec![1; PART_CHUNK]), last: false };
@@ -217,7 +222,7 @@ async fn pieces_that_are_not_taken_are_not_piled_up() {
 #[tokio::test(start_paused = true)]
 async fn an_agent_of_many_slots_gets_every_order_of_a_trial() {
     const SLOTS: u32 = 200;
-    let (door, mut incoming, _) = desk(8);
+    let (door, mut incoming, _) = served(8);
     let mut caller = door.join(hello(Role::Agent { name: "big".into(), slots: SLOTS })).await;
     let SessionEvent::Opened(_, peer) = next(&mut incoming).await else { panic!("opened") };
     for slot in 0..SLOTS {
@@ -229,7 +234,7 @@ async fn an_agent_of_many_slots_gets_every_order_of_a_trial() {
 
 #[tokio::test(start_paused = true)]
 async fn who_was_given_up_is_told_so_and_the_part_it_still_sends_is_counted() {
-    let (door, mut incoming, _) = desk(64);
+    let (door, mut incoming, _) = served(64);
     let mut caller = door.join(worker()).await;
     assert!(matches!(next(&mut incoming).await, SessionEvent::Opened(..)));
     // Cut off for longer than the lease, with a part on the way.
@@ -244,7 +249,7 @@ async fn who_was_given_up_is_told_so_and_the_part_it_still_sends_is_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_is_too_large_ends_its_session_and_no_other() {
-    let (door, mut incoming, _) = desk(64);
+    let (door, mut incoming, _) = served(64);
     let mut caller = door.join(worker()).await;
     let other = door.join(worker()).await;
     caller.say(long(1, MESSAGE_LIMIT / 2)).await;

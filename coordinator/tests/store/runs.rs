@@ -1,8 +1,9 @@
 //! Writing, reading, finding and resuming runs.
 
 use contract::id::{Arm, Attempt};
+use contract::identity::HostFacts;
 use contract::record::Record;
-use contract::run::{RunHeader, RunState};
+use contract::run::{Notice, NoticeKind, RunHeader, RunState};
 use coordinator::store::{Store, StoreError};
 
 use crate::sample::{
@@ -166,4 +167,29 @@ fn notices_that_come_together_are_kept_in_their_order() {
 
 fn store_runs(store: &Store, numbers: &[u64]) {
     numbers.iter().for_each(|number| write_run(store, run(*number), 1).unwrap());
+}
+
+#[test]
+fn a_host_that_took_a_place_later_is_among_the_runs_hosts_wherever_they_are_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    store.begin_run(&header(run(1))).unwrap();
+    let began_on = store.read_outline(run(1)).unwrap().header.hosts;
+    let facts = HostFacts { hostname: "late".into(), cpu_model: "another".into(), ..HostFacts::default() };
+    let host = Some(("a".to_owned(), facts));
+    let placed = Notice { kind: NoticeKind::HostPlaced, host: host.clone(), ..notice("slot 0 is on a") };
+    store.put_notice(run(1), &placed).unwrap();
+    let now = [began_on, host.into_iter().collect()].concat();
+    assert_eq!(store.read_outline(run(1)).unwrap().header.hosts, now);
+    assert_eq!(store.progress(run(1)).unwrap().header.hosts, now, "a run that is taken up again knows it");
+    let listed = store.summary(run(1)).unwrap();
+    assert_eq!(listed.hosts.last().map(String::as_str), Some("late"));
+    assert!(listed.cpu_models.contains(&"another".to_owned()), "{listed:?}");
+    let file = store.export(run(1)).unwrap();
+    store.close().unwrap();
+    // What an export says is what the index said.
+    let other = tempfile::tempdir().unwrap();
+    let store = Store::open(other.path()).unwrap();
+    store.import(&file).unwrap();
+    assert_eq!(store.summary(run(1)).unwrap(), listed);
 }

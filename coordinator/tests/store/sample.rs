@@ -124,6 +124,8 @@ pub(crate) fn notice(message: &str) -> Notice {
         attempt: Attempt(0),
         kind: NoticeKind::WorkerLost,
         message: message.into(),
+        workers: None,
+        host: None,
     }
 }
 

@@ -145,6 +145,8 @@ pub(super) fn encode_notice(notice: &Notice) -> Result<pb::Notice, RecordError> 
         attempt: notice.attempt.0,
         kind: notice.kind.name().to_owned(),
         message: notice.message.clone(),
+        workers: notice.workers,
+        host: notice.host.as_ref().map(encode_host),
     })
 }
 
@@ -155,6 +157,8 @@ pub(super) fn decode_notice(notice: pb::Notice) -> Result<Notice, RecordError> {
         attempt: Attempt(notice.attempt),
         kind: NoticeKind::from_name(&notice.kind).ok_or(RecordError::Field("kind"))?,
         message: notice.message,
+        workers: notice.workers,
+        host: notice.host.map(decode_host),
     })
 }
 

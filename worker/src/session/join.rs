@@ -183,18 +183,36 @@ impl Worker {
                 Action::Send(up) => self.link.send(up),
                 Action::Command(command) => self.measuring.command(command),
                 Action::Interrupt => self.measuring.interrupt(),
-                Action::Flush(attempt) => self.link.send(flush(attempt)),
+                // Writing takes a while, and the coordinator's pings are answered meanwhile.
+                Action::Flush(attempt) => {
+                    let say = self.link.voice();
+                    drop(tokio::task::spawn_blocking(move || say(flush(attempt))));
+                }
                 Action::Leave => leave = true,
             }
         }
         leave
     }
 
+    /// An engine that is being opened cannot be cut short: until the thread has ended the session is kept alive.
     async fn end(self, ended: Result<(), LinkError>) -> Result<Summary, WorkerError> {
-        self.measuring.end().map_err(|_| WorkerError::Panicked)?;
-        self.link.close().await;
+        let Self { mut link, machine, measuring } = self;
+        let mut thread = tokio::task::spawn_blocking(move || measuring.end());
+        let mut open = ended.is_ok();
+        let joined = loop {
+            tokio::select! {
+                joined = &mut thread => break joined,
+                event = link.next(), if open => match event {
+                    Ok(Event::BeatDue) => link.send(Up::Beat(None)),
+                    Ok(Event::Said(_)) => {}
+                    Err(_) => open = false,
+                },
+            }
+        };
+        joined.map_err(|_| WorkerError::Panicked)?.map_err(|_| WorkerError::Panicked)?;
+        link.close().await;
         ended?;
-        Ok(Summary { ignored: self.machine.ignored() })
+        Ok(Summary { ignored: machine.ignored() })
     }
 }
 

@@ -206,6 +206,12 @@ impl Link {
         let _ = self.up.send(up.into());
     }
 
+    /// A way to say something later, from another thread.
+    pub(crate) fn voice(&self) -> impl FnOnce(Up) + Send + use<> {
+        let up = self.up.clone();
+        move |said| drop(up.send(said.into()))
+    }
+
     /// Ends the session and waits, for a bounded time, until the coordinator has taken what was said.
     pub(crate) async fn close(self) {
         let Self { up, mut down, .. } = self;

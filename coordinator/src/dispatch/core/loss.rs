@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
-use contract::id::{Attempt, Ticket};
-use contract::message::Failure;
-use contract::run::NoticeKind;
+use contract::id::Ticket;
+use contract::message::{Down, Exit, Failure};
 
-use super::super::event::{AgentId, Cause, Effect, Ending, LostAgent, Sight};
-use super::super::trial::{Member, Step};
+use super::super::event::{Cause, Effect, Ending, LostAgent, PeerEnd, PeerId, Reason, Sight, WorkerName};
+use super::super::reason::INTERRUPTED;
+use super::super::trial::{Step, TrialWorker};
 use super::{Core, Next, Phase};
 
-pub(super) const INTERRUPTED: &str = "stopped by the user";
+/// Has an agent stop a worker: at once, or after the grace.
+pub(super) fn stop(worker: &TrialWorker, grace: Duration, effects: &mut Vec<Effect>) {
+    let message = Down::Stop { ticket: worker.ticket, grace };
+    effects.push(Effect::Send { peer: worker.seat.agent, message });
+}
 
 impl Core {
     pub(super) fn failed(
@@ -20,34 +24,43 @@ impl Core {
         failure: Failure,
         effects: &mut Vec<Effect>,
     ) {
-        if failure.kind.is_deterministic() {
-            self.note(NoticeKind::WorkerFailed, failure.message.clone(), effects);
-            let reason = failure.message.clone();
-            return self.end(now, Cause::Worker(failure), reason, effects);
+        let reason = Reason::WorkerFailed(failure.message.clone());
+        if !failure.kind.is_deterministic() {
+            return self.lost(now, &[ticket], reason, effects);
         }
-        self.lost(now, &[ticket], NoticeKind::WorkerFailed, &failure.message, effects);
+        if !self.is_ending() {
+            let slot = self.workers.get(ticket).map_or(0, |worker| worker.slot);
+            self.note_loss(slot, 1, reason, effects);
+        }
+        let message = failure.message.clone();
+        self.end(now, Cause::Worker(failure), message, effects);
     }
 
-    pub(super) fn exited(&mut self, now: Duration, ticket: Ticket, how: &str, effects: &mut Vec<Effect>) {
-        self.parked.retain(|member| member.ticket != ticket);
-        let Some(member) = self.crew.get_mut(ticket) else { return };
-        let (step, who) = (member.step, member.clone());
-        member.step = Step::Gone;
-        if self.phase == Phase::Trial && step < Step::Leaving {
-            let message = format!("{} ended before its part came ({how})", self.words_for(&who));
-            self.lost(now, &[ticket], NoticeKind::WorkerLost, &message, effects);
+    pub(super) fn exited(&mut self, now: Duration, ticket: Ticket, exit: Exit, effects: &mut Vec<Effect>) {
+        self.parked.retain(|worker| worker.ticket != ticket);
+        let Some(worker) = self.workers.get_mut(ticket) else { return };
+        let step = std::mem::replace(&mut worker.step, Step::Gone);
+        if step < Step::Leaving {
+            let reason = Reason::WorkerExited { worker: self.named(ticket), exit };
+            self.lost(now, &[ticket], reason, effects);
         }
     }
 
-    pub(super) fn worker_silent(&mut self, now: Duration, ticket: Ticket, effects: &mut Vec<Effect>) {
-        let Some(member) = self.crew.get_mut(ticket).cloned() else {
-            self.parked.retain(|member| member.ticket != ticket);
+    pub(super) fn worker_left(
+        &mut self,
+        now: Duration,
+        ticket: Ticket,
+        end: PeerEnd,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(worker) = self.workers.get(ticket) else {
+            self.parked.retain(|worker| worker.ticket != ticket);
             return;
         };
         // A worker that was told to leave closes its session before its process has ended.
-        if self.phase == Phase::Trial && member.step < Step::Leaving {
-            let message = format!("{} fell silent", self.words_for(&member));
-            self.lost(now, &[ticket], NoticeKind::WorkerSilent, &message, effects);
+        if worker.step < Step::Leaving {
+            let reason = Reason::WorkerLeft { worker: self.named(ticket), end };
+            self.lost(now, &[ticket], reason, effects);
         }
     }
 
@@ -55,128 +68,126 @@ impl Core {
     pub(super) fn clock_jumped(
         &mut self,
         now: Duration,
-        ticket: Ticket,
+        peer: PeerId,
         by: Duration,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(member) = self.crew.get_mut(ticket).filter(|member| member.step < Step::Leaving) else {
+        let Some(ticket) = self.peers.ticket(peer) else { return };
+        let Some(worker) = self.workers.get(ticket).filter(|worker| worker.step < Step::Leaving) else {
             return;
         };
-        let message = format!(
-            "the clock of the host of slot {} jumped by {:.1} s: it was suspended, or its clock is broken",
-            member.slot,
-            by.as_secs_f64()
-        );
-        self.lost(now, &[ticket], NoticeKind::ClockJumped, &message, effects);
+        let slot = worker.slot;
+        self.lost(now, &[ticket], Reason::ClockJumped { slot, by }, effects);
     }
 
     pub(super) fn spawn_failed(
         &mut self,
         now: Duration,
         ticket: Ticket,
-        message: &str,
+        message: String,
         effects: &mut Vec<Effect>,
     ) {
-        if self.crew.get_mut(ticket).is_some() {
+        if self.workers.get(ticket).is_some() {
             self.set(ticket, Step::Gone);
-            self.lost(now, &[ticket], NoticeKind::SpawnFailed, message, effects);
+            self.lost(now, &[ticket], Reason::SpawnFailed(message), effects);
         }
     }
 
-    pub(super) fn agent_lost(&mut self, now: Duration, agent: AgentId, effects: &mut Vec<Effect>) {
-        let host = self.seats.leave(agent).unwrap_or("?").to_owned();
-        self.parked.retain(|member| member.seat.agent != agent);
-        let here = |member: &&mut Member| member.seat.agent == agent && member.step != Step::Gone;
+    pub(super) fn agent_lost(
+        &mut self,
+        now: Duration,
+        agent: PeerId,
+        end: PeerEnd,
+        effects: &mut Vec<Effect>,
+    ) {
+        let host = self.slots.leave(agent).unwrap_or_default();
+        self.admission.waiting.remove(&host);
+        self.parked.retain(|worker| worker.seat.agent != agent);
         let mut hit = Vec::new();
-        for member in self.crew.members.iter_mut().filter(here) {
+        let here = |worker: &&mut TrialWorker| worker.seat.agent == agent && worker.step != Step::Gone;
+        for worker in self.workers.all.iter_mut().filter(here) {
             // Who was leaving anyway has done what it had to do.
-            if member.step < Step::Leaving {
-                hit.push(member.ticket);
+            if worker.step < Step::Leaving {
+                hit.push(worker.ticket);
             }
-            member.step = Step::Gone;
+            worker.step = Step::Gone;
         }
-        if self.phase == Phase::Trial && !hit.is_empty() {
-            let message = format!("the agent of {host} was lost, and its workers with it");
-            self.lost(now, &hit, NoticeKind::AgentLost, &message, effects);
-        } else if !matches!(self.phase, Phase::Clearing(Next::End(_))) {
+        let measuring = self.phase == Phase::Trial;
+        // The block's later arms would run after the death of a host that its earlier ones ran before.
+        let later = measuring && !self.script.shrink && self.turn + 1 < self.current().turns();
+        let workers = match hit.len() {
+            0 if later => self.slots.held_by(&host),
+            hit if measuring => u32::try_from(hit).unwrap_or(u32::MAX),
+            _ => 0,
+        };
+        let reason = Reason::AgentLost { host, end, workers };
+        if measuring && workers > 0 {
+            self.lost(now, &hit, reason, effects);
+        } else if !self.is_ending() {
             // Its workers were missed before: why their slots are empty from here on must be told all the same.
-            self.note(NoticeKind::AgentLost, format!("the agent of {host} was lost"), effects);
-        }
-    }
-
-    /// Somebody came who does not belong here. The run goes on; once is worth a note, however often it is tried.
-    pub(super) fn agent_refused(&mut self, name: String, why: String, effects: &mut Vec<Effect>) {
-        let message = format!(
-            "the host of agent {name} was not let in, it is not like those this run began on ({why})"
-        );
-        if self.refused.insert(name, why).is_none() {
-            self.note(NoticeKind::HostRefused, message, effects);
+            self.note(reason, effects);
         }
     }
 
     /// Without all its agents a run cannot go on, however long it is waited for, unless it may shrink.
-    pub(super) fn agent_ended(&mut self, now: Duration, lost: &LostAgent, effects: &mut Vec<Effect>) {
-        if matches!(self.phase, Phase::Clearing(Next::End(_)))
-            || (self.script.shrink && self.greeted && self.script.slots > 1)
-        {
+    pub(super) fn agent_ended(&mut self, now: Duration, lost: LostAgent, effects: &mut Vec<Effect>) {
+        if self.is_ending() || (self.script.shrink && self.greeted && self.script.slots > 1) {
             return;
         }
-        let reason = format!("the agent of {} ended ({}){}", lost.host, lost.exit, self.not_let_in());
+        let reason = Reason::AgentEnded(lost);
+        let sentence = format!("{reason}{}", self.not_let_in());
         if self.phase == Phase::Trial {
-            self.note(NoticeKind::AgentLost, reason.clone(), effects);
+            let workers = self.workers.all.iter().filter(|worker| worker.step < Step::Leaving).count();
+            self.note_loss(0, u32::try_from(workers).unwrap_or(u32::MAX), reason, effects);
         }
-        self.end(now, Cause::Losses, reason, effects);
+        self.end(now, Cause::Losses, sentence, effects);
     }
 
     /// These workers' parts of the block are lost: the block goes on without their slots, is run again whole, or the run
     /// ends.
-    pub(super) fn lost(
-        &mut self,
-        now: Duration,
-        who: &[Ticket],
-        kind: NoticeKind,
-        message: &str,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub(super) fn lost(&mut self, now: Duration, who: &[Ticket], reason: Reason, effects: &mut Vec<Effect>) {
         if self.phase != Phase::Trial {
             return;
         }
-        let slot = who.first().and_then(|ticket| self.crew.get_mut(*ticket)).map_or(0, |member| member.slot);
-        self.note_in(slot, kind, message.to_owned(), effects);
+        let slot = who.first().and_then(|ticket| self.workers.get(*ticket)).map_or(0, |worker| worker.slot);
+        let workers = match &reason {
+            Reason::AgentLost { workers, .. } => *workers,
+            _ => u32::try_from(who.len()).unwrap_or(u32::MAX),
+        };
+        let sentence = reason.to_string();
+        self.note_loss(slot, workers, reason, effects);
         if self.interrupts == 0 && self.shrunk(who, effects) {
             return;
         }
         if self.interrupts > 0 {
             self.end(now, Cause::User, INTERRUPTED.to_owned(), effects);
         } else if self.tries >= self.script.max_attempts {
-            let reason = format!("{message}; {} of {} tries were made", self.tries, self.script.max_attempts);
-            self.end(now, Cause::Losses, reason, effects);
+            let tries = format!("{sentence}; {} of {} tries were made", self.tries, self.script.max_attempts);
+            self.end(now, Cause::Losses, tries, effects);
         } else {
-            self.tries += 1;
-            self.attempt = Attempt(self.attempt.0 + 1);
-            self.issued = 0;
-            self.turn = 0;
-            self.make_whole();
+            self.next_attempt();
             self.clear(now, Next::Again, effects);
         }
     }
 
     /// Lets every worker go, then ends the run. The first cause stands: what follows from it is no cause of its own.
     pub(super) fn end(&mut self, now: Duration, cause: Cause, reason: String, effects: &mut Vec<Effect>) {
-        if matches!(self.phase, Phase::Clearing(Next::End(_))) {
+        if self.is_ending() {
             return;
         }
-        self.crew.members.append(&mut self.parked);
+        self.workers.all.append(&mut self.parked);
         self.clear(now, Next::End(Ending { cause, reason }), effects);
+    }
+
+    pub(super) fn is_ending(&self) -> bool {
+        matches!(self.phase, Phase::Clearing(Next::End(_)))
     }
 
     fn clear(&mut self, now: Duration, next: Next, effects: &mut Vec<Effect>) {
         self.phase = Phase::Clearing(next);
         self.deadline = now + self.script.limits.leave;
-        for member in self.crew.living() {
-            let (agent, ticket) = (member.seat.agent, member.ticket);
-            effects.push(Effect::Stop { agent, ticket, grace: self.script.limits.leave / 2 });
-        }
+        let grace = self.script.limits.leave / 2;
+        self.workers.living().for_each(|worker| stop(worker, grace, effects));
     }
 
     pub(super) fn interrupt(&mut self, now: Duration, effects: &mut Vec<Effect>) {
@@ -186,7 +197,7 @@ impl Core {
             // What is being made durable stays, and an end that is decided stays: the run ends right after.
             Phase::Committing | Phase::Clearing(Next::End(_)) if self.interrupts == 1 => {}
             _ if self.interrupts == 1 => {
-                self.note(NoticeKind::Interrupted, INTERRUPTED.to_owned(), effects);
+                self.note(Reason::Interrupted, effects);
                 self.end(now, Cause::User, INTERRUPTED.to_owned(), effects);
             }
             phase => {
@@ -208,7 +219,7 @@ impl Core {
             Phase::Gathering => {
                 let reason = format!(
                     "{} of {} slots registered within {} s: start more agents or ask for fewer slots{}",
-                    self.seats.count(),
+                    self.slots.filled(),
                     self.script.slots,
                     self.script.limits.gather.as_secs(),
                     self.not_let_in()
@@ -219,43 +230,36 @@ impl Core {
             // They were told to leave and did not: the kernel has the last word, and nothing waits any longer.
             _ => {
                 self.kill_all(effects);
-                self.crew.move_all(Step::Gone);
+                self.workers.move_all(Step::Gone);
             }
         }
     }
 
-    /// Who would have had slots, in words.
-    fn not_let_in(&self) -> String {
-        let each = self.refused.iter().map(|(name, why)| format!("the host of agent {name} ({why})"));
-        let each: Vec<String> = each.collect();
-        if each.is_empty() {
-            return String::new();
-        }
-        format!("; not let in, for it is not like those this run began on: {}", each.join(", "))
-    }
-
     fn overdue(&mut self, now: Duration, effects: &mut Vec<Effect>) {
-        if self.crew.all_at(Step::Leaving) || self.crew.slowest().is_some_and(|m| m.step == Step::Leaving) {
+        let Some(late) = self.workers.slowest().cloned() else { return };
+        if late.step >= Step::Leaving {
             // Its part is kept; only the process lingers.
             self.kill_all(effects);
-            self.crew.move_all(Step::Gone);
+            self.workers.move_all(Step::Gone);
             return;
         }
-        let Some(late) = self.crew.slowest().cloned() else { return };
-        let message = format!("{} {} in time", self.words_for(&late), late.step.overdue());
-        self.lost(now, &[late.ticket], NoticeKind::Overdue, &message, effects);
+        let clockless = self.clockless().filter(|_| self.clock_awaited);
+        let ticket = clockless.unwrap_or(late.ticket);
+        let worker = self.named(ticket);
+        let reason = match clockless {
+            Some(_) => Reason::NoClock(worker),
+            None => Reason::Overdue { worker, step: late.step },
+        };
+        self.lost(now, &[ticket], reason, effects);
     }
 
-    /// A worker, and the host it runs on: what ends the one often has its cause in the other.
-    fn words_for(&self, member: &Member) -> String {
-        let host = self.seats.name(member.seat.agent).map(|name| format!(" on {name}"));
-        format!("the worker in slot {}{}", member.slot, host.unwrap_or_default())
+    fn named(&self, ticket: Ticket) -> WorkerName {
+        let worker = self.workers.get(ticket);
+        let host = worker.and_then(|worker| self.slots.name(worker.seat.agent)).map(str::to_owned);
+        WorkerName { slot: worker.map_or(0, |worker| worker.slot), host }
     }
 
     fn kill_all(&self, effects: &mut Vec<Effect>) {
-        for member in self.crew.living() {
-            let (agent, ticket) = (member.seat.agent, member.ticket);
-            effects.push(Effect::Stop { agent, ticket, grace: Duration::ZERO });
-        }
+        self.workers.living().for_each(|worker| stop(worker, Duration::ZERO, effects));
     }
 }

@@ -3,10 +3,9 @@
 //! did not send is counted.
 
 use contract::id::Ticket;
-use contract::run::NoticeKind;
 
-use super::super::event::Effect;
-use super::super::trial::{Member, Step};
+use super::super::event::{Effect, Reason};
+use super::super::trial::{Step, TrialWorker};
 use super::Core;
 
 impl Core {
@@ -19,37 +18,34 @@ impl Core {
     /// A slot takes no part in this trial, nor in the rest of the block.
     pub(super) fn leave_out(&mut self, slot: u32, effects: &mut Vec<Effect>) {
         let share = self.current().share(slot, self.script.slots);
-        let requests = self.script.requests[self.current().scenario as usize].most();
-        let lost = share.count(requests);
-        self.lost_requests += u64::from(lost);
+        let most = self.script.requests[self.current().scenario as usize].most();
+        let requests = share.count(most);
+        self.lost_requests += u64::from(requests);
         if self.out.insert(slot) {
-            let message = format!(
-                "the block goes on without slot {slot}, which would have sent {lost} requests of each arm"
-            );
-            self.note(NoticeKind::Shrunk, message, effects);
+            self.note(Reason::Shrunk { slot, requests }, effects);
         }
     }
 
     /// Lets the lost workers' slots go, if the run may shrink and others are left. False when it cannot go on so.
     pub(super) fn shrunk(&mut self, lost: &[Ticket], effects: &mut Vec<Effect>) -> bool {
-        let is_lost = |member: &Member| lost.contains(&member.ticket);
-        let others = self.crew.members.iter().any(|member| !is_lost(member) && member.step != Step::Gone);
+        let is_lost = |worker: &TrialWorker| lost.contains(&worker.ticket);
+        let others = self.workers.all.iter().any(|worker| !is_lost(worker) && worker.step != Step::Gone);
         if !self.script.shrink || lost.is_empty() || !others {
             return false;
         }
-        let members = std::mem::take(&mut self.crew.members);
-        let (gone, rest): (Vec<_>, Vec<_>) = members.into_iter().partition(is_lost);
-        self.crew.members = rest;
-        for member in gone {
-            if member.step != Step::Gone {
-                let (agent, ticket) = (member.seat.agent, member.ticket);
-                effects.push(Effect::Stop { agent, ticket, grace: self.script.limits.leave / 2 });
+        let workers = std::mem::take(&mut self.workers.all);
+        let (gone, rest): (Vec<_>, Vec<_>) = workers.into_iter().partition(is_lost);
+        self.workers.all = rest;
+        for worker in gone {
+            if worker.step != Step::Gone {
+                let grace = self.script.limits.leave / 2;
+                super::loss::stop(&worker, grace, effects);
             }
             // A worker whose part is here has sent all it had to send; only its later turns are lost.
-            if member.reported {
-                self.out.insert(member.slot);
+            if worker.reported {
+                self.out.insert(worker.slot);
             } else {
-                self.leave_out(member.slot, effects);
+                self.leave_out(worker.slot, effects);
             }
         }
         true

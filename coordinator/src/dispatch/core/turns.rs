@@ -1,13 +1,13 @@
-//! Whose turn it is: the block, the trial that each slot takes part in, what its worker is told of them, and notes that name
-//! them. Reads the core and changes nothing.
+//! Whose turn it is: the block, the trial that each slot takes part in, what its worker is told of them, and notes that
+//! name them.
 
-use contract::id::TrialKey;
-use contract::run::NoticeKind;
+use contract::id::{Ticket, TrialKey};
+use contract::identity::HostFacts;
 
-use super::super::event::{Effect, Noted, Order, Sight};
-use super::super::seats::Seat;
-use super::super::trial::Member;
-use super::Core;
+use super::super::event::{Effect, Noted, Reason, Sight};
+use super::super::orders::Order;
+use super::super::slots::AgentSlot;
+use super::{Core, Unwritten};
 use crate::schedule::Block;
 
 impl Core {
@@ -28,13 +28,13 @@ impl Core {
     }
 
     /// Why the arms of a duet would not share what disturbs their hosts: the first pair of slots that lies on two.
-    pub(super) fn parted(&self, places: &[Option<Seat>]) -> Option<String> {
-        let pairs = places.chunks_exact(2).zip((0..).step_by(2)).filter(|_| self.current().duet);
-        let hosts = |pair: &[Option<Seat>]| {
-            let name = |seat: Option<Seat>| seat.and_then(|seat| self.seats.name(seat.agent));
+    pub(super) fn parted(&self, seats: &[Option<AgentSlot>]) -> Option<String> {
+        let pairs = seats.chunks_exact(2).zip((0..).step_by(2)).filter(|_| self.current().duet);
+        let hosts = |pair: &[Option<AgentSlot>]| {
+            let name = |seat: Option<AgentSlot>| seat.and_then(|seat| self.slots.name(seat.agent));
             name(pair[0]).zip(name(pair[1]))
         };
-        let apart = |(pair, slot): (&[Option<Seat>], u32)| {
+        let apart = |(pair, slot): (&[Option<AgentSlot>], u32)| {
             let (one, other) = hosts(pair).filter(|(one, other)| one != other)?;
             Some(format!(
                 "a duet's arms run side by side on one host, but slot {slot} would be on {one} and slot {} on {other}: \
@@ -50,21 +50,66 @@ impl Core {
         Order::Load { attempt: self.attempt, block, arm: self.key_in(slot).arm }
     }
 
-    pub(super) fn arm_order(&self, member: &Member) -> Order {
+    /// Has a worker warm up; from here on its part must be that of this trial.
+    pub(super) fn arm(&mut self, ticket: Ticket, effects: &mut Vec<Effect>) {
+        let Some(slot) = self.workers.get(ticket).map(|worker| worker.slot) else { return };
         let block = Box::new(self.current().clone());
-        Order::Arm { attempt: self.attempt, block, arm: self.key_in(member.slot).arm, slot: member.slot }
+        let requests = self.script.requests[block.scenario as usize];
+        self.peers.renew(ticket, requests.of(block.share(slot, self.script.slots)));
+        let arm = self.key_in(slot).arm;
+        self.tell(ticket, &Order::Arm { attempt: self.attempt, block, arm, slot }, effects);
     }
 
-    pub(super) fn note(&self, kind: NoticeKind, message: String, effects: &mut Vec<Effect>) {
-        self.note_in(0, kind, message, effects);
+    /// Tells a worker, while it has a session.
+    pub(super) fn tell(&self, ticket: Ticket, order: &Order, effects: &mut Vec<Effect>) {
+        if let Some(peer) = self.peers.session(ticket) {
+            effects.push(Effect::Send { peer, message: self.orders.message(order) });
+        }
     }
 
-    /// Notes what became of a slot.
-    pub(super) fn note_in(&self, slot: u32, kind: NoticeKind, message: String, effects: &mut Vec<Effect>) {
+    /// Notes what costs nobody a part.
+    pub(super) fn note(&mut self, reason: Reason, effects: &mut Vec<Effect>) {
+        self.note_in(0, 0, reason, None, effects);
+    }
+
+    /// Notes that a host is on record from here on, if it was not.
+    pub(super) fn note_host(
+        &mut self,
+        reason: Reason,
+        host: Option<(String, HostFacts)>,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.note_in(0, 0, reason, host, effects);
+    }
+
+    /// Notes that so many workers' parts are lost, the first of which is this slot's.
+    pub(super) fn note_loss(&mut self, slot: u32, workers: u32, reason: Reason, effects: &mut Vec<Effect>) {
+        self.note_in(slot, workers, reason, None, effects);
+    }
+
+    /// Messages of given up attempts are noted like those of strangers: the first, and whenever their number has
+    /// doubled.
+    pub(super) fn late(&mut self, reason: impl FnOnce(u64) -> Reason, effects: &mut Vec<Effect>) {
+        self.late += 1;
+        if self.late.is_power_of_two() {
+            self.note(reason(self.late), effects);
+        }
+    }
+
+    fn note_in(
+        &mut self,
+        slot: u32,
+        workers: u32,
+        reason: Reason,
+        host: Option<(String, HostFacts)>,
+        effects: &mut Vec<Effect>,
+    ) {
         if self.script.blocks.is_empty() {
             return;
         }
-        let noted = Noted { key: self.key_in(slot), attempt: self.attempt, kind, message };
+        let what = if workers > 0 { Unwritten::Loss } else { Unwritten::Aside };
+        self.unwritten = self.unwritten.max(what);
+        let noted = Noted { key: self.key_in(slot), attempt: self.attempt, reason, workers, host };
         effects.push(Effect::Show(Sight::Note(noted.clone())));
         effects.push(Effect::Note(noted));
     }

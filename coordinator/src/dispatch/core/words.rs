@@ -1,82 +1,165 @@
-//! What workers say, and what follows while all goes well.
+//! What peers say, and what follows while all goes well.
 
 use std::time::Duration;
 
 use contract::id::{Attempt, Ticket};
-use contract::run::NoticeKind;
+use contract::message::{Failure, LoadReport, PartChunk, Up};
 
-use super::super::event::{Delivery, Effect, Order, Sight, Word};
+use super::super::event::{Delivery, Effect, PeerId, Reason, Sight};
+use super::super::job::RunIdentity;
+use super::super::orders::Order;
 use super::super::trial::Step;
+use super::super::vet;
 use super::{Core, Phase};
 
+/// What a worker says about its attempt.
+enum WorkerMessage {
+    Loaded(LoadReport),
+    Armed,
+    Piece(PartChunk),
+    Failed(Failure),
+}
+
 impl Core {
+    pub(super) fn heard(&mut self, now: Duration, peer: PeerId, message: Up, effects: &mut Vec<Effect>) {
+        match message {
+            Up::SpawnFailed { ticket, message } if self.peers.starts(peer, ticket) => {
+                self.spawn_failed(now, ticket, message, effects);
+            }
+            Up::Exited { ticket, exit } if self.peers.starts(peer, ticket) => {
+                self.peers.exited(ticket);
+                self.exited(now, ticket, exit, effects);
+            }
+            Up::FetchBuild { sha256, offset } if self.peers.is_agent(peer) => {
+                effects.push(Effect::SendBuild { peer, sha256, offset });
+            }
+            Up::FetchedBuild { sha256, size, replaced } => {
+                let Some(agent) = self.peers.agent_name(peer) else { return };
+                let was = if replaced { "; its own copy was damaged and is replaced" } else { "" };
+                let build = sha256.short();
+                let line = format!("the agent of {agent} has fetched the build {build} ({size} bytes){was}");
+                effects.push(Effect::Show(Sight::Told(line)));
+            }
+            Up::Beat(Some(progress)) => {
+                effects.extend(self.peers.progress(peer, progress).map(|sum| Effect::Show(Sight::Live(sum))));
+            }
+            message => {
+                let Some(ticket) = self.peers.ticket(peer) else { return };
+                match message {
+                    // It is asked for after the part and belongs to no attempt.
+                    Up::Flushed(_) => self.flushed(ticket, effects),
+                    Up::Loaded { attempt, report } => {
+                        self.said(now, ticket, attempt, WorkerMessage::Loaded(report), effects);
+                    }
+                    Up::Armed(attempt) => self.said(now, ticket, attempt, WorkerMessage::Armed, effects),
+                    Up::Part(chunk) => {
+                        self.said(now, ticket, chunk.attempt, WorkerMessage::Piece(chunk), effects);
+                    }
+                    Up::Failed { attempt, failure } => {
+                        self.said(now, ticket, attempt, WorkerMessage::Failed(failure), effects);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
     /// Who joins while every worker is let go has been told to leave, and changes nothing of when that must be done.
     pub(super) fn worker_joined(&mut self, now: Duration, ticket: Ticket, effects: &mut Vec<Effect>) {
         if self.phase != Phase::Trial {
             return;
         }
         let limit = self.script.limits.load;
-        if let Some(member) = self.crew.get_mut(ticket).filter(|m| m.step == Step::Spawning) {
-            member.step = Step::Loading;
-            let slot = member.slot;
+        if let Some(worker) = self.workers.get_mut(ticket).filter(|w| w.step == Step::Spawning) {
+            worker.step = Step::Loading;
+            let slot = worker.slot;
             let order = self.load_order(slot);
-            effects.push(Effect::Tell { ticket, order });
+            self.tell(ticket, &order, effects);
             self.deadline = now + limit;
         }
     }
 
-    pub(super) fn said(
+    fn said(
         &mut self,
         now: Duration,
         ticket: Ticket,
         attempt: Attempt,
-        word: Word,
+        message: WorkerMessage,
         effects: &mut Vec<Effect>,
     ) {
-        // A flush is asked after the part and carries no attempt of its own; who is stopped says so in the old one.
-        if attempt != self.attempt && !matches!(word, Word::Flushed | Word::Stopped) {
-            let message =
-                format!("a message of attempt {} came during attempt {}", attempt.0, self.attempt.0);
-            return self.note(NoticeKind::Late, message, effects);
+        if attempt != self.attempt {
+            // A part comes in many pieces and counts once.
+            if !matches!(&message, WorkerMessage::Piece(chunk) if !chunk.last) {
+                let during = self.attempt;
+                self.late(|count| Reason::Late { of: attempt, during, count }, effects);
+            }
+            return;
         }
-        let Some(step) = self.crew.get_mut(ticket).map(|member| member.step) else { return };
-        match (word, step) {
-            (Word::Loaded(report), Step::Loading) => {
-                if !self.greeted {
-                    self.greeted = true;
-                    effects.push(Effect::Show(Sight::Loaded(report)));
-                }
-                self.set(ticket, Step::Ready);
+        let Some(step) = self.workers.get(ticket).map(|worker| worker.step) else { return };
+        match (message, step) {
+            (WorkerMessage::Loaded(report), Step::Loading) => self.loaded(now, ticket, report, effects),
+            (WorkerMessage::Armed, Step::Arming) => self.set(ticket, Step::Armed),
+            (WorkerMessage::Piece(chunk), Step::Running) => self.piece(now, ticket, &chunk, effects),
+            (WorkerMessage::Failed(failure), step) if step != Step::Gone => {
+                self.failed(now, ticket, failure, effects);
             }
-            (Word::Armed, Step::Arming) => self.set(ticket, Step::Armed),
-            (Word::Part(delivery), Step::Running) => self.delivered(now, ticket, delivery, effects),
-            (Word::BadPart(message), Step::Running) => {
-                self.lost(now, &[ticket], NoticeKind::BadPart, &message, effects);
-            }
-            (Word::Flushed, Step::Flushing) => {
-                self.set(ticket, Step::Leaving);
-                effects.push(Effect::Tell { ticket, order: Order::Drain });
-            }
-            (Word::Failed(failure), step) if step != Step::Gone => self.failed(now, ticket, failure, effects),
             _ => {}
         }
     }
 
-    fn delivered(&mut self, now: Duration, ticket: Ticket, delivery: Delivery, effects: &mut Vec<Effect>) {
-        let attempt = self.attempt;
-        let Some(slot) = self.crew.get_mut(ticket).map(|member| member.slot) else { return };
-        let key = self.key_in(slot);
-        let Some(member) = self.crew.get_mut(ticket) else { return };
-        let place = &delivery.part.place;
-        let fits = place.slot == member.slot && place.key == key && place.attempt == attempt;
-        if !fits {
-            let message = format!("slot {slot} sent a part of {} slot {}", place.key, place.slot);
-            return self.lost(now, &[ticket], NoticeKind::BadPart, &message, effects);
+    /// An engine that is not what the run began with, or that the plan does not fit, is a failure of its worker. The
+    /// first that is open is when a run begins to exist: before, nothing was measured and nothing is stored.
+    fn loaded(&mut self, now: Duration, ticket: Ticket, report: LoadReport, effects: &mut Vec<Effect>) {
+        let on = self.peers.home(ticket).unwrap_or("?").to_owned();
+        if let Some(failure) = vet::reject_reason(&report, &on, self.identity.as_ref(), &self.orders) {
+            return self.failed(now, ticket, failure, effects);
         }
-        member.step = Step::Reported;
-        member.reported = true;
+        if self.uncreated {
+            self.uncreated = false;
+            let identity = RunIdentity {
+                model_digest: report.model_digest.clone(),
+                model_sha256: report.model_sha256,
+                first: Some(on),
+                hosts: self.slots.measuring(),
+            };
+            self.identity = Some(identity.clone());
+            effects.push(Effect::CreateRun(identity));
+        }
+        if !self.greeted {
+            self.greeted = true;
+            effects.push(Effect::Show(Sight::Loaded(report)));
+        }
+        self.set(ticket, Step::Ready);
+    }
+
+    fn flushed(&mut self, ticket: Ticket, effects: &mut Vec<Effect>) {
+        if self.workers.get(ticket).is_some_and(|worker| worker.step == Step::Flushing) {
+            self.set(ticket, Step::Leaving);
+            self.tell(ticket, &Order::Drain, effects);
+        }
+    }
+
+    fn piece(&mut self, now: Duration, ticket: Ticket, chunk: &PartChunk, effects: &mut Vec<Effect>) {
+        match self.peers.assemble(ticket, chunk) {
+            Ok(None) => {}
+            Ok(Some(delivery)) => self.delivered(now, ticket, delivery, effects),
+            Err(error) => self.lost(now, &[ticket], Reason::BadPart(error.to_string()), effects),
+        }
+    }
+
+    fn delivered(&mut self, now: Duration, ticket: Ticket, delivery: Delivery, effects: &mut Vec<Effect>) {
+        let Some(slot) = self.workers.get(ticket).map(|worker| worker.slot) else { return };
+        let place = &delivery.part.place;
+        if (place.slot, place.key, place.attempt) != (slot, self.key_in(slot), self.attempt) {
+            let reason = Reason::WrongPlace { slot, found: (place.key, place.slot) };
+            return self.lost(now, &[ticket], reason, effects);
+        }
+        if let Some(worker) = self.workers.get_mut(ticket) {
+            worker.step = Step::Reported;
+            worker.reported = true;
+        }
         self.issued += delivery.part.outcomes.planned;
         effects.push(Effect::Keep(delivery));
-        effects.push(Effect::Tell { ticket, order: Order::PartStored(self.attempt) });
+        self.tell(ticket, &Order::PartStored(self.attempt), effects);
     }
 }

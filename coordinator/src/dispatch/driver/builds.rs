@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use contract::identity::Sha256;
 use contract::message::{BuildChunk, PART_CHUNK};
 
-use super::Binary;
+use crate::dispatch::job::Binary;
 
 /// The next piece of a build.
 pub(super) async fn piece(binaries: &BTreeMap<String, Binary>, sha256: Sha256, offset: u64) -> BuildChunk {

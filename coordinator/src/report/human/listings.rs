@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use contract::id::TrialKey;
 use contract::spec::{Planned, Scenario, Shape};
 
 use super::page::Page;
@@ -13,6 +14,7 @@ use crate::doctor::{Check, State};
 use crate::history::Fate;
 use crate::layout::Layout;
 use crate::plan::Plan;
+use crate::schedule;
 use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
 
 /// Newest first.
@@ -87,14 +89,29 @@ fn notices(page: &mut Page, record: &RunRecord) {
         return;
     }
     page.heading("What happened on the way");
+    let plan = Plan::from_json(&record.header.plan_json).ok();
     for notice in &record.notices {
         let kind = notice.kind.name().replace('_', " ");
-        page.item(&format!("{}, attempt {}: {kind}: {}", notice.key, notice.attempt.0, notice.message));
+        let place = place(record, plan.as_ref(), notice.key);
+        page.item(&format!("{place}, attempt {}: {kind}: {}", notice.attempt.0, notice.message));
     }
     if !record.superseded.is_empty() {
         let parts = count(record.superseded.len() as u64, "part");
         page.item(&format!("{parts} of attempts that were not accepted are kept and never counted"));
     }
+}
+
+/// A trial in the plan's words; with several candidates, the one it belongs to.
+fn place(record: &RunRecord, plan: Option<&Plan>, key: TrialKey) -> String {
+    let Some(plan) = plan else { return key.to_string() };
+    let (scenario, candidate) = schedule::of_cell(plan, key.scenario);
+    let Some(scenario) = plan.scenarios.get(scenario) else { return key.to_string() };
+    let candidates = record.header.variants.get(1..).unwrap_or_default();
+    let of = match candidates.get(candidate) {
+        Some(variant) if candidates.len() > 1 => format!(" ({})", variant.name),
+        _ => String::new(),
+    };
+    format!("{}{of}, round {}, arm {}", scenario.name, key.round + 1, key.arm)
 }
 
 /// What a build left.

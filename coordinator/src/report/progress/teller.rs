@@ -63,7 +63,7 @@ impl Teller {
             )),
             Sight::Note(noted) => {
                 let place = self.place(noted.key.scenario, noted.key.round);
-                Some(format!("{place}, arm {}: {}", noted.key.arm, noted.message))
+                Some(format!("{place}, arm {}: {}", noted.key.arm, noted.reason))
             }
             Sight::Told(line) => Some(line.clone()),
             Sight::Stopping => Some("stopping; what is done is kept (Ctrl-C again to hurry)".to_owned()),
@@ -126,10 +126,9 @@ impl Teller {
 #[cfg(test)]
 mod tests {
     use contract::id::{Arm, Attempt, TrialKey};
-    use contract::run::NoticeKind;
 
     use super::*;
-    use crate::dispatch::event::Noted;
+    use crate::dispatch::event::{Noted, Reason};
     use crate::plan::{Overrides, Source, resolve};
 
     fn teller() -> Teller {
@@ -162,8 +161,8 @@ mod tests {
     #[test]
     fn losses_are_told_with_their_place() {
         let key = TrialKey { scenario: 0, round: 0, arm: Arm::A2 };
-        let message = "worker lost".to_owned();
-        let noted = Noted { key, attempt: Attempt(1), kind: NoticeKind::WorkerLost, message };
+        let reason = Reason::WorkerFailed("worker lost".to_owned());
+        let noted = Noted { key, attempt: Attempt(1), reason, workers: 1, host: None };
         let line = teller().tell(&Sight::Note(noted), Duration::ZERO).expect("a line");
         assert_eq!(line, "burst-100, round 1 of 10, arm A2: worker lost");
         assert_eq!(teller().tell(&Sight::Phase("run"), Duration::ZERO), None);

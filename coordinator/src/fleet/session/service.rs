@@ -20,8 +20,8 @@ use tokio_stream::{Stream, StreamExt};
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::gate::Admission;
-use super::pump::Pump;
 use super::refusal::{NAME_LIMIT, Refusal, Refusals};
+use super::task::SessionTask;
 use super::{Incoming, Peer, SessionEvent};
 
 /// Messages that may wait for one peer.
@@ -33,7 +33,7 @@ const QUEUED_SLOTS: u32 = 1024;
 
 /// The bounds on every session.
 #[derive(Clone, Copy, Debug)]
-pub struct DeskLimits {
+pub struct SessionLimits {
     /// Until the first message.
     pub hello: Duration,
     /// Without a word for this long either side gives the other up.
@@ -44,26 +44,26 @@ pub struct DeskLimits {
 
 /// Accepts sessions and hands their messages on.
 #[derive(Clone)]
-pub struct Desk {
+pub struct SessionService {
     /// Any of them opens the door.
     tokens: Vec<Token>,
     refusals: Refusals,
-    limits: DeskLimits,
+    limits: SessionLimits,
     epoch: Instant,
     next: Arc<AtomicU64>,
     events: mpsc::Sender<Incoming>,
 }
 
-impl Desk {
-    /// A desk that reports to `events`; `epoch` is the zero of the coordinator's clock.
+impl SessionService {
+    /// A service that reports to `events`; `epoch` is the zero of the coordinator's clock.
     #[must_use]
-    pub fn new(token: Token, limits: DeskLimits, epoch: Instant, events: mpsc::Sender<Incoming>) -> Self {
+    pub fn new(token: Token, limits: SessionLimits, epoch: Instant, events: mpsc::Sender<Incoming>) -> Self {
         let refusals = Refusals::new(events.clone());
         let (tokens, next) = (vec![token], Arc::new(AtomicU64::new(1)));
         Self { tokens, refusals, limits, epoch, next, events }
     }
 
-    /// The same desk, which takes this token as well.
+    /// The same service, which takes this token as well.
     #[must_use]
     pub fn and_also(mut self, token: Option<Token>) -> Self {
         self.tokens.extend(token);
@@ -90,7 +90,7 @@ impl Desk {
     fn refused(&self, why: Option<Refusal>, from: Option<IpAddr>) -> Status {
         let Some(why) = why else { return Status::cancelled("the connection broke") };
         self.refusals.count(why, from);
-        turned_away(why)
+        refusal_status(why)
     }
 }
 
@@ -105,7 +105,7 @@ pub(super) fn unreadable(status: &Status) -> Option<Refusal> {
 }
 
 /// A refusal before the session is open.
-fn turned_away(why: Refusal) -> Status {
+fn refusal_status(why: Refusal) -> Status {
     let message = format!("this side {why}");
     match why {
         Refusal::Silent => Status::deadline_exceeded(message),
@@ -124,7 +124,7 @@ fn queue(role: &Role) -> usize {
 }
 
 /// Why a peer is turned away for good, if it is.
-fn objection(hello: &Hello, tokens: &[Token]) -> Option<Refusal> {
+fn reject_reason(hello: &Hello, tokens: &[Token]) -> Option<Refusal> {
     match hello.protocol.cmp(&contract::PROTOCOL) {
         Ordering::Less => Some(Refusal::TooOld),
         Ordering::Greater => Some(Refusal::TooNew),
@@ -150,7 +150,7 @@ fn same(a: &Token, b: &Token) -> bool {
 }
 
 #[tonic::async_trait]
-impl Bench for Desk {
+impl Bench for SessionService {
     type SessionStream = Pin<Box<dyn Stream<Item = Result<DownItem, Status>> + Send>>;
 
     async fn session(
@@ -173,7 +173,7 @@ impl Bench for Desk {
             }
             Ok(DownItem::from(down))
         }));
-        if let Some(why) = objection(&hello, &self.tokens) {
+        if let Some(why) = reject_reason(&hello, &self.tokens) {
             self.refusals.count(why, from);
             let message = format!("this side {why}");
             // The stream ends after this one message.
@@ -184,14 +184,15 @@ impl Bench for Desk {
             pass.admit();
         }
         let session = self.next.fetch_add(1, Relaxed);
-        let DeskLimits { lease, beat, .. } = self.limits;
+        let SessionLimits { lease, beat, .. } = self.limits;
         drop(down.try_send(Down::Welcome(Welcome { session, lease, beat })));
-        let peer = Peer { down: down.downgrade(), clock: Arc::default(), pieces };
+        let peer = Peer { down: down.downgrade(), clock: Arc::default(), full: Arc::default(), pieces };
         let opened = Incoming { session, what: SessionEvent::Opened(Box::new(hello), peer.clone()) };
         self.events.send(opened).await.map_err(|_| Status::unavailable("the run is over"))?;
         let (events, refusals) = (self.events.clone(), self.refusals.clone());
-        let pump = Pump { session, from, down, peer, events, refusals, lease, beat, epoch: self.epoch };
-        tokio::spawn(pump.run(stream));
+        let task =
+            SessionTask { session, from, down, peer, events, refusals, lease, beat, epoch: self.epoch };
+        tokio::spawn(task.run(stream));
         Ok(Response::new(answers))
     }
 }
@@ -217,10 +218,10 @@ mod tests {
     fn only_the_right_protocol_and_token_come_in() {
         let now = contract::PROTOCOL;
         let token = [Token::new("older"), Token::new("secret")];
-        assert_eq!(objection(&hello(now, "secret"), &token), None);
-        assert_eq!(objection(&hello(now, "older"), &token), None);
+        assert_eq!(reject_reason(&hello(now, "secret"), &token), None);
+        assert_eq!(reject_reason(&hello(now, "older"), &token), None);
         for wrong in ["", "secreT", "secret!"] {
-            assert_eq!(objection(&hello(now, wrong), &token), Some(Refusal::Token), "{wrong:?}");
+            assert_eq!(reject_reason(&hello(now, wrong), &token), Some(Refusal::Token), "{wrong:?}");
         }
     }
 
@@ -228,7 +229,7 @@ mod tests {
     fn names_are_what_can_be_shown() {
         let called = |name: &str| {
             let role = Role::Agent { name: name.to_owned(), slots: 1 };
-            objection(&Hello { role, ..hello(contract::PROTOCOL, "s") }, &[Token::new("s")])
+            reject_reason(&Hello { role, ..hello(contract::PROTOCOL, "s") }, &[Token::new("s")])
         };
         for fine in ["rack-7", "Größe 2", &"n".repeat(NAME_LIMIT)] {
             assert_eq!(called(fine), None, "{fine}");
@@ -259,9 +260,9 @@ mod tests {
     fn a_mismatch_says_which_side_is_too_old() {
         let now = contract::PROTOCOL;
         let token = [Token::new("s")];
-        let old = objection(&hello(now - 1, "s"), &token).expect("refused").to_string();
+        let old = reject_reason(&hello(now - 1, "s"), &token).expect("refused").to_string();
         assert!(old.ends_with("the worker is too old"), "{old}");
-        let new = objection(&hello(now + 1, "s"), &token).expect("refused").to_string();
+        let new = reject_reason(&hello(now + 1, "s"), &token).expect("refused").to_string();
         assert!(new.ends_with("the coordinator is too old"), "{new}");
     }
 }

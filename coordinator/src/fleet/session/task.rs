@@ -12,8 +12,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_stream::StreamExt;
 use tonic::{Status, Streaming};
 
-use super::desk::unreadable;
 use super::refusal::{Refusal, Refusals};
+use super::service::unreadable;
 use super::{Incoming, Peer, SessionEvent};
 
 /// Pings sent in quick succession when a session opens, so that the first trial already knows the clock well; from
@@ -28,7 +28,7 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 /// Leases for which a fenced peer is still listened to, so that what comes late is counted.
 const LINGER: u32 = 10;
 
-pub(super) struct Pump {
+pub(super) struct SessionTask {
     pub session: u64,
     pub from: Option<IpAddr>,
     /// The only thing that holds the session open.
@@ -49,11 +49,13 @@ enum End {
     Unreadable(Refusal),
     /// Nothing came for the length of the lease.
     Silent,
+    /// It does not take what it is told.
+    Unread,
     /// Nobody listens any more.
     Deaf,
 }
 
-impl Pump {
+impl SessionTask {
     /// Runs until the stream ends, the peer is silent for its lease, or nobody listens any more.
     pub(super) async fn run(self, mut stream: Streaming<UpItem>) {
         match self.carry(&mut stream).await {
@@ -64,7 +66,8 @@ impl Pump {
                 self.peer.send(Down::Refused { message: format!("this side {why}"), last: true });
                 self.close().await;
             }
-            End::Silent => self.fence(stream).await,
+            End::Silent => self.fence(stream, SessionEvent::Silent).await,
+            End::Unread => self.fence(stream, SessionEvent::Unread).await,
         }
     }
 
@@ -90,6 +93,7 @@ impl Pump {
                     room.send(waiting.take().expect("this branch is for what waits"));
                     heard = Instant::now();
                 }
+                () = self.peer.full.notified() => return End::Unread,
                 () = sleep_until(due) => {
                     // Who stood still itself, or did not listen, has no right to call the other silent for that time.
                     if waiting.is_some() {
@@ -109,7 +113,8 @@ impl Pump {
                     if sent.len() > OUTSTANDING {
                         sent.pop_first();
                     }
-                    self.peer.send(Down::Ping { seq });
+                    // One that does not fit is asked again after the next pause.
+                    drop(self.down.try_send(Down::Ping { seq }));
                 }
             }
         }
@@ -123,16 +128,16 @@ impl Pump {
     }
 
     /// Ends the session from this side. The peer may only be cut off: it learns of it when the way is free again.
-    async fn fence(self, mut stream: Streaming<UpItem>) {
+    async fn fence(self, mut stream: Streaming<UpItem>, what: SessionEvent) {
         let Self { session, down, peer, events, lease, .. } = self;
         let message = format!(
             "nothing was heard from this side for {} s: it was given up, and the run goes on without what it did",
             lease.as_secs_f64()
         );
-        // It may come back under a new session.
+        // It may come back under a new session. Into a queue that is full nothing more goes.
         peer.send(Down::Refused { message, last: false });
         drop(down);
-        drop(events.send(Incoming { session, what: SessionEvent::Silent }).await);
+        drop(events.send(Incoming { session, what }).await);
         let until = Instant::now() + lease * LINGER;
         while let Ok(Some(Ok(item))) = timeout_at(until, stream.next()).await {
             if matches!(Up::try_from(item), Ok(Up::Part(chunk)) if chunk.last) {
@@ -141,15 +146,17 @@ impl Pump {
         }
     }
 
-    fn tick(&self, sent: Duration, peer: Duration) -> Option<Duration> {
+    fn tick(&self, sent: Duration, peer: Duration) -> Option<SessionEvent> {
         let mut clock = self.peer.clock.lock().expect("no one panics while holding the filter");
-        clock.take(sent, peer, self.epoch.elapsed())
+        let first = clock.estimate().is_none();
+        let jump = clock.take(sent, peer, self.epoch.elapsed()).map(SessionEvent::ClockJumped);
+        jump.or(first.then_some(SessionEvent::ClockKnown))
     }
 
     /// Keeps pongs for the clock; everything else is to be handed on.
     fn take(&self, up: Up, sent: &mut BTreeMap<u32, Duration>) -> Option<Incoming> {
         let what = match up {
-            Up::Pong { seq, mono } => SessionEvent::ClockJumped(self.tick(sent.remove(&seq)?, mono)?),
+            Up::Pong { seq, mono } => self.tick(sent.remove(&seq)?, mono)?,
             up => SessionEvent::Said(up),
         };
         Some(Incoming { session: self.session, what })

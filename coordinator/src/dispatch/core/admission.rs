@@ -1,0 +1,155 @@
+//! Who is let in: agents of hosts like those the run began on, and workers that were ordered. Decides at the first word
+//! of a session, and when one ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use contract::id::Ticket;
+use contract::identity::{HostFacts, Sha256};
+use contract::message::{Hello, Role};
+
+use super::super::event::{Effect, PeerEnd, PeerId, Reason, Sight};
+use super::super::vet;
+use super::{Core, Phase};
+
+/// What became of callers so far.
+#[derive(Debug, Default)]
+pub(super) struct Admission {
+    /// Agents that were not let in, and what is unlike of their hosts.
+    pub refused: BTreeMap<String, String>,
+    /// Agents that were told to wait for a place.
+    pub waiting: BTreeSet<String>,
+    /// Agents that came under a name that was taken.
+    duplicates: u64,
+    /// Workers that came with a ticket that nobody waits for.
+    uninvited: u64,
+}
+
+impl Core {
+    /// A peer introduced itself.
+    pub(super) fn opened(&mut self, now: Duration, peer: PeerId, hello: Hello, effects: &mut Vec<Effect>) {
+        match hello.role {
+            Role::Agent { name, slots } => self.agent_opened(peer, name, slots, hello.host, effects),
+            Role::Worker { ticket } => {
+                self.worker_opened(now, peer, ticket, hello.build.exe_sha256, effects);
+            }
+        }
+    }
+
+    /// A session is over.
+    pub(super) fn left(&mut self, now: Duration, peer: PeerId, end: PeerEnd, effects: &mut Vec<Effect>) {
+        if self.peers.agent_left(peer) {
+            self.agent_lost(now, peer, end, effects);
+        } else if let Some(ticket) = self.peers.worker_left(peer) {
+            self.worker_left(now, ticket, end, effects);
+        }
+    }
+
+    fn agent_opened(
+        &mut self,
+        peer: PeerId,
+        name: String,
+        slots: u32,
+        host: HostFacts,
+        effects: &mut Vec<Effect>,
+    ) {
+        let identity = self.identity.as_ref();
+        if let Some(why) = identity.and_then(|run| vet::host_mismatch(&name, &host, run)) {
+            return self.host_refused(peer, name, why, effects);
+        }
+        if self.peers.has_agent_named(&name) {
+            return self.duplicate(peer, &name, effects);
+        }
+        self.admission.refused.remove(&name);
+        self.slots.join(peer, &name, slots, host);
+        self.peers.agent_joined(peer, name);
+        if self.phase == Phase::Gathering {
+            let (have, want) = (self.slots.filled(), self.script.slots);
+            effects.push(Effect::Show(Sight::Gathering { have, want }));
+        } else {
+            self.note_waiting(effects);
+        }
+    }
+
+    /// Somebody came who does not belong here. The run goes on; once is worth a note, however often it is tried.
+    fn host_refused(&mut self, peer: PeerId, name: String, why: String, effects: &mut Vec<Effect>) {
+        let message = format!(
+            "this host is not like those the run began on ({why}): rounds of unlike hosts cannot be compared, so leave it \
+             out, or start a new run"
+        );
+        effects.push(Effect::Refuse { peer, message, last: true });
+        if self.admission.refused.insert(name.clone(), why.clone()).is_none() {
+            self.note(Reason::HostRefused { name, why }, effects);
+        }
+    }
+
+    /// Who has the name may be about to go.
+    fn duplicate(&mut self, peer: PeerId, name: &str, effects: &mut Vec<Effect>) {
+        let message = format!("an agent named `{name}` is here already: give each its own --name");
+        effects.push(Effect::Refuse { peer, message: message.clone(), last: false });
+        self.admission.duplicates += 1;
+        if self.admission.duplicates.is_power_of_two() {
+            effects.push(Effect::Show(Sight::Told(message)));
+        }
+    }
+
+    fn worker_opened(
+        &mut self,
+        now: Duration,
+        peer: PeerId,
+        ticket: Ticket,
+        exe: Sha256,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(worker) = self.peers.expected(ticket) else {
+            return self.uninvited(peer, "no worker with this ticket is expected", effects);
+        };
+        if worker.peer.is_some() {
+            return self.uninvited(peer, "a worker with this ticket is already here", effects);
+        }
+        let expected = &worker.expected;
+        if exe != expected.exe_sha256 {
+            let message = format!(
+                "the process that came as `{}` runs {}, but the build manifest says {}: run `coordinator build`",
+                expected.variant,
+                exe.short(),
+                expected.exe_sha256.short()
+            );
+            effects.push(Effect::Refuse { peer, message: message.clone(), last: true });
+            return self.spawn_failed(now, ticket, message, effects);
+        }
+        self.peers.worker_joined(peer, ticket);
+        self.worker_joined(now, ticket, effects);
+    }
+
+    /// Not one that was ordered, or not any more. The first is told of, and then whenever their number has doubled.
+    fn uninvited(&mut self, peer: PeerId, why: &str, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Refuse { peer, message: why.to_owned(), last: true });
+        self.admission.uninvited += 1;
+        let count = self.admission.uninvited;
+        if count.is_power_of_two() {
+            let line = format!("refused a worker: {why} ({count} so far)");
+            effects.push(Effect::Show(Sight::Told(line)));
+        }
+    }
+
+    /// Notes every host that has no place, once.
+    pub(super) fn note_waiting(&mut self, effects: &mut Vec<Effect>) {
+        for name in self.slots.waiting() {
+            if self.admission.waiting.insert(name.clone()) {
+                self.note(Reason::HostWaits { name, slots: self.script.slots }, effects);
+            }
+        }
+    }
+
+    /// Who would have had slots, in words.
+    pub(super) fn not_let_in(&self) -> String {
+        let each =
+            self.admission.refused.iter().map(|(name, why)| format!("the host of agent {name} ({why})"));
+        let each: Vec<String> = each.collect();
+        if each.is_empty() {
+            return String::new();
+        }
+        format!("; not let in, for it is not like those this run began on: {}", each.join(", "))
+    }
+}

@@ -1,0 +1,193 @@
+//! How a trial begins: slots take their places, workers are started, and all get one start instant.
+
+use std::time::Duration;
+
+use contract::id::{Attempt, Ticket};
+use contract::message::{Down, Failure, FailureKind, Spawn};
+use contract::spec::Planned;
+
+use super::super::event::{Cause, Effect, Reason, Sight};
+use super::super::job::Binary;
+use super::super::slots::AgentSlot;
+use super::super::trial::{Step, TrialWorker};
+use super::{Core, Phase, Unwritten};
+use crate::record::Expected;
+
+/// How long a start waits for somebody's first answer to a ping.
+const CLOCK_PATIENCE: Duration = Duration::from_secs(5);
+
+impl Core {
+    pub(super) fn begin_trial(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        if self.turn == 0 {
+            self.take_places(effects);
+        }
+        self.write_notes(effects);
+        let seats = self.slots.seats();
+        if let Some(why) = self.parted(&seats) {
+            self.end(now, Cause::Losses, why, effects);
+            return self.advance(now, effects);
+        }
+        self.show_trial(effects);
+        self.phase = Phase::Trial;
+        self.deadline = now + self.script.limits.spawn;
+        let mut unfit = Vec::new();
+        for (slot, seat) in (0..).zip(seats) {
+            let Some(seat) = seat.filter(|_| !self.out.contains(&slot)) else {
+                self.leave_out(slot, effects);
+                continue;
+            };
+            let block = self.current();
+            let variant = block.variant(block.arm(self.turn, slot)).to_owned();
+            let parked = self.parked.iter().position(|w| w.seat == seat && w.variant == variant);
+            let worker = match parked {
+                Some(at) => TrialWorker { step: Step::Ready, reported: false, ..self.parked.swap_remove(at) },
+                None => {
+                    let Some(binary) = self.binaries.get(&variant).cloned() else {
+                        return self.unknown_variant(now, &variant, effects);
+                    };
+                    let worker = self.next_worker(slot, seat, variant);
+                    match self.unfit(&worker, &binary) {
+                        Some(why) => unfit.push((worker.ticket, why)),
+                        None => self.spawn(&worker, &binary, effects),
+                    }
+                    worker
+                }
+            };
+            self.workers.all.push(worker);
+        }
+        if self.workers.all.is_empty() {
+            self.lost(now, &[], Reason::NoSlotLeft, effects);
+        }
+        for (ticket, why) in unfit {
+            self.spawn_failed(now, ticket, why, effects);
+        }
+        // Workers that were kept are ready at once; those that cannot be started are gone at once.
+        self.advance(now, effects);
+    }
+
+    /// Between blocks, slots without a host take a free place, and whoever measures from here on is on record.
+    fn take_places(&mut self, effects: &mut Vec<Effect>) {
+        let first = !self.slots.is_assigned();
+        for moved in self.slots.assign() {
+            let host = self.slots.facts(&moved.to).map(|facts| (moved.to.clone(), facts.clone()));
+            let unknown = |(name, facts): &(String, _)| {
+                self.identity.as_ref().is_some_and(|run| !run.knows(name, facts))
+            };
+            let host = host.filter(unknown);
+            // The places that a run begins in are its header's.
+            if first && host.is_none() {
+                continue;
+            }
+            if let (Some(run), Some(host)) = (&mut self.identity, &host) {
+                run.hosts.push(host.clone());
+            }
+            self.admission.waiting.remove(&moved.to);
+            let reason = Reason::HostPlaced { slots: moved.slots, to: moved.to, from: moved.from };
+            self.note_host(reason, host, effects);
+        }
+        self.note_waiting(effects);
+    }
+
+    fn show_trial(&self, effects: &mut Vec<Effect>) {
+        let (key, block) = (self.key(), self.current());
+        let arms = if block.duet { block.order.clone() } else { vec![key.arm] };
+        effects.push(Effect::Show(Sight::Trial {
+            key,
+            arms: arms.into_iter().map(|arm| (arm, block.variant(arm).to_owned())).collect(),
+            done: block.trials_before + u32::try_from(self.turn).expect("at most three arms"),
+            total: block.trials,
+            attempt: self.attempt,
+        }));
+    }
+
+    fn next_worker(&mut self, slot: u32, seat: AgentSlot, variant: String) -> TrialWorker {
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        TrialWorker { ticket, seat, slot, variant, step: Step::Spawning, reported: false }
+    }
+
+    fn spawn(&mut self, worker: &TrialWorker, binary: &Binary, effects: &mut Vec<Effect>) {
+        let AgentSlot { agent, local } = worker.seat;
+        let expected = Expected {
+            variant: worker.variant.clone(),
+            exe_sha256: binary.sha256,
+            instrumented: self.instrumented,
+            planned: Planned::Exactly(0),
+        };
+        self.peers.expect(worker.ticket, agent, expected);
+        let order = Spawn {
+            ticket: worker.ticket,
+            slot: local,
+            binary: binary.path.display().to_string(),
+            sha256: binary.sha256,
+            env: self.env.clone(),
+            model: self.orders.verified_model().map(str::to_owned),
+        };
+        effects.push(Effect::Send { peer: agent, message: Down::Spawn(order) });
+    }
+
+    /// No second try would find it.
+    fn unknown_variant(&mut self, now: Duration, variant: &str, effects: &mut Vec<Effect>) {
+        let message = format!("this run has no build of the variant `{variant}`: run `coordinator build`");
+        self.note_loss(0, 0, Reason::SpawnFailed(message.clone()), effects);
+        let failure = Failure { kind: FailureKind::BadAssignment, message: message.clone() };
+        self.end(now, Cause::Worker(failure), message, effects);
+        self.advance(now, effects);
+    }
+
+    /// Why a build cannot run on a worker's host, if so.
+    fn unfit(&self, worker: &TrialWorker, binary: &Binary) -> Option<String> {
+        let name = self.slots.name(worker.seat.agent)?;
+        let facts = self.slots.facts(name)?;
+        let lacks: Vec<&str> =
+            binary.needs.iter().filter(|need| !facts.cpu_flags.contains(need)).map(String::as_str).collect();
+        (!lacks.is_empty()).then(|| {
+            format!(
+                "the build `{}` does not run on {name}: its processor lacks {}; build without `target-cpu`, or leave that \
+                 host out",
+                worker.variant,
+                lacks.join(", ")
+            )
+        })
+    }
+
+    /// Everybody is armed: one instant for all, once all clocks are known.
+    pub(super) fn start(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        if self.clockless().is_some() {
+            if !self.clock_awaited {
+                self.clock_awaited = true;
+                self.deadline = now + CLOCK_PATIENCE;
+            }
+            return;
+        }
+        self.clock_awaited = false;
+        self.workers.move_all(Step::Running);
+        self.deadline = now + self.script.limits.run;
+        effects.push(Effect::Show(Sight::Phase("measuring")));
+        let sessions = self.workers.all.iter().filter_map(|worker| self.peers.session(worker.ticket));
+        effects.push(Effect::StartAt { attempt: self.attempt, peers: sessions.collect() });
+    }
+
+    /// The first worker on whose clock no instant can be told.
+    pub(super) fn clockless(&self) -> Option<Ticket> {
+        self.workers.tickets().into_iter().find(|ticket| !self.peers.has_clock(*ticket))
+    }
+
+    /// Makes durable what was remembered.
+    pub(super) fn write_notes(&mut self, effects: &mut Vec<Effect>) {
+        if self.unwritten != Unwritten::Nothing {
+            self.unwritten = Unwritten::Nothing;
+            effects.push(Effect::WriteNotes);
+        }
+    }
+
+    /// The next try of the current block.
+    pub(super) fn next_attempt(&mut self) {
+        self.tries += 1;
+        self.attempt = Attempt(self.attempt.0 + 1);
+        self.issued = 0;
+        self.turn = 0;
+        self.clock_awaited = false;
+        self.make_whole();
+    }
+}

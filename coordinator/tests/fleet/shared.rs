@@ -1,0 +1,73 @@
+//! Sessions that share one HTTP/2 connection: each gets its welcome, however many are open already.
+
+use std::time::Duration;
+
+use contract::identity::{BuildInfo, HostFacts};
+use contract::message::{Down, Hello, Role, Up};
+use contract::wire::{BenchClient, UpItem};
+use tokio::time::timeout;
+use tokio_stream::StreamExt;
+use tonic::transport::Endpoint;
+
+use crate::ground::{Ground, eventually};
+use crate::security::free;
+use crate::tally::plan;
+
+const SESSIONS: u32 = 40;
+/// The longest wait for a welcome.
+const PATIENCE: Duration = Duration::from_secs(25);
+
+fn hello(index: u32) -> UpItem {
+    let role = Role::Agent { name: format!("agent-{index}"), slots: 1 };
+    Up::Hello(Box::new(Hello {
+        protocol: contract::PROTOCOL,
+        token: "shared".into(),
+        pid: 1,
+        build: BuildInfo::default(),
+        host: HostFacts::default(),
+        role,
+    }))
+    .into()
+}
+
+#[test]
+fn sessions_that_share_a_connection_are_all_welcomed() {
+    let ground = Ground::new();
+    let address = free();
+    let text = plan(1, 10, 30, 25).replace("start = 20", "start = 600");
+    let path = ground.plan(&text);
+    // More agents than come: the run does not begin.
+    let arguments =
+        ["run", &path, "--launcher", "attach", "--agents", "100", "--listen", &address.to_string()];
+    let running = ground.start_with(&arguments, &[("PGO_BENCH_TOKEN", "shared")]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let welcomed = runtime.block_on(async {
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
+        let channel = loop {
+            match endpoint.connect().await {
+                Ok(channel) => break channel,
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        };
+        let mut open = Vec::new();
+        for index in 0..SESSIONS {
+            let outgoing = tokio_stream::once(hello(index)).chain(tokio_stream::pending());
+            let mut client = BenchClient::new(channel.clone());
+            let greeting = async {
+                let mut down = client.session(outgoing).await.unwrap().into_inner();
+                let first = down.message().await.unwrap().map(Down::try_from);
+                assert!(matches!(first, Some(Ok(Down::Welcome(_)))), "session {index}: {first:?}");
+                down
+            };
+            match timeout(PATIENCE, greeting).await {
+                Ok(down) => open.push(down),
+                Err(_) => break,
+            }
+        }
+        open.len()
+    });
+    assert_eq!(welcomed, SESSIONS as usize, "the next one waits for ever");
+    eventually("all of them registered", || {
+        running.progress().contains(&format!("waiting for slots: {SESSIONS} of")).then_some(())
+    });
+}
