@@ -10,7 +10,7 @@
 //! ```
 //! Slots take turns arm by arm; in a duet all arms have theirs at once, each in slots of its own.
 //! The block is the unit of repetition: what an aborted attempt measured is superseded, never merged. It must not know
-//! what a part contains beyond its place, nor how anything is sent or stored.
+//! what a part contains beyond its place and the length of its window, nor how anything is sent or stored.
 
 mod loss;
 mod shrink;
@@ -92,6 +92,8 @@ pub struct Core {
     /// Requests of this attempt that nobody sends.
     lost_requests: u64,
     deadline: Duration,
+    /// When the workers of this trial were told to start.
+    begun: Duration,
     next_ticket: u64,
     interrupts: u32,
     greeted: bool,
@@ -135,6 +137,7 @@ impl Core {
             out: BTreeSet::new(),
             lost_requests: 0,
             deadline,
+            begun: Duration::ZERO,
             next_ticket: 1,
             interrupts: 0,
             greeted: false,
@@ -282,7 +285,7 @@ impl Core {
             }
         } else if self.crew.all_at(Step::Armed) {
             self.crew.move_all(Step::Running);
-            self.deadline = now + limits.run;
+            (self.begun, self.deadline) = (now, now + limits.run);
             effects.push(Effect::Show(Sight::Phase("measuring")));
             effects.push(Effect::StartAll { attempt: self.attempt, tickets: self.crew.tickets() });
         } else if self.crew.all_at(Step::Reported) {

@@ -13,7 +13,6 @@ use contract::id::{Attempt, Ticket};
 use contract::identity::{HostFacts, Sha256};
 use contract::message::{Down, LoadReport, Spawn, Up};
 use contract::run::{BlockDone, Notice, RunHeader};
-use contract::spec::Planned;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -251,9 +250,11 @@ impl Driver<'_> {
             variant: order.variant,
             exe_sha256: binary.sha256,
             instrumented: self.job.instrumented,
-            planned: Planned::Exactly(0),
+            assignment: None,
+            loaded: None,
+            processors: self.roster.processors(order.agent),
         };
-        self.roster.expect(order.ticket, order.agent, Attempt::default(), expected);
+        self.roster.expect(order.ticket, order.agent, expected);
         if let Some(peer) = self.roster.agent(order.agent) {
             peer.send(Down::Spawn(Spawn {
                 ticket: order.ticket,
@@ -268,12 +269,10 @@ impl Driver<'_> {
     }
 
     fn tell(&mut self, ticket: Ticket, order: &Order) {
-        if let Order::Arm { attempt, block, slot, .. } = order {
-            let share = block.share(*slot, self.job.script.slots);
-            let requests = self.job.script.requests[block.scenario as usize];
-            self.roster.renew(ticket, *attempt, requests.of(share));
-        }
         let down = self.job.orders.message(order);
+        if let Down::Arm { attempt, assignment } = &down {
+            self.roster.renew(ticket, *attempt, (**assignment).clone());
+        }
         if let Some(peer) = self.roster.worker(ticket) {
             peer.send(down);
         }

@@ -203,6 +203,8 @@ pub enum Order {
     },
     /// The part is kept.
     PartStored(Attempt),
+    /// What it sent is not believed, and it is of no more use: why.
+    Refuse(String),
     /// Write the profile.
     Flush,
     /// Leave.

@@ -42,6 +42,7 @@ impl Orders {
                 Down::Arm { attempt: *attempt, assignment: Box::new(assignment) }
             }
             Order::PartStored(attempt) => Down::PartStored(*attempt),
+            Order::Refuse(message) => Down::Refused { message: message.clone(), last: true },
             Order::Flush => Down::Flush,
             Order::Drain => Down::Drain,
         }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use contract::id::{Attempt, Ticket};
 use contract::identity::{HostFacts, Sha256};
-use contract::message::{Down, Exit, Hello, PartChunk, Progress, Role, Up};
-use contract::spec::Planned;
+use contract::message::{Down, Exit, Hello, LoadReport, PartChunk, Progress, Role, Up};
+use contract::spec::Assignment;
 
 use super::event::{AgentId, Delivery, Event, Word};
 use crate::fleet::session::{Peer, SessionEvent};
@@ -33,7 +33,6 @@ struct Agent {
 /// A worker that was ordered; its session comes when the process dials in.
 struct Worker {
     agent: AgentId,
-    attempt: Attempt,
     expected: Expected,
     peer: Option<Peer>,
     assembly: Assembly,
@@ -43,23 +42,16 @@ struct Worker {
 
 impl Roster {
     /// Notes that a worker will dial in, and what its part must say.
-    pub(super) fn expect(&mut self, ticket: Ticket, agent: AgentId, attempt: Attempt, expected: Expected) {
-        let worker = Worker {
-            agent,
-            attempt,
-            expected,
-            peer: None,
-            assembly: Assembly::default(),
-            live: Progress::default(),
-        };
+    pub(super) fn expect(&mut self, ticket: Ticket, agent: AgentId, expected: Expected) {
+        let worker =
+            Worker { agent, expected, peer: None, assembly: Assembly::default(), live: Progress::default() };
         self.workers.insert(ticket, worker);
     }
 
     /// A worker begins another attempt or trial: what its next part must say.
-    pub(super) fn renew(&mut self, ticket: Ticket, attempt: Attempt, planned: Planned) {
+    pub(super) fn renew(&mut self, ticket: Ticket, attempt: Attempt, assignment: Assignment) {
         if let Some(worker) = self.workers.get_mut(&ticket) {
-            worker.attempt = attempt;
-            worker.expected.planned = planned;
+            worker.expected.assignment = Some((Box::new(assignment), attempt));
             worker.assembly = Assembly::default();
             worker.live = Progress::default();
         }
@@ -157,7 +149,10 @@ impl Roster {
         }
         let ticket = *self.sessions.get(&session)?;
         let (attempt, word) = match up {
-            Up::Loaded { attempt, report } => (attempt, Word::Loaded(report)),
+            Up::Loaded { attempt, report } => {
+                self.loaded(ticket, &report);
+                (attempt, Word::Loaded(report))
+            }
             Up::Armed(attempt) => (attempt, Word::Armed),
             Up::Started(attempt) => (attempt, Word::Started),
             Up::Stopped(attempt) => (attempt, Word::Stopped),
@@ -179,6 +174,13 @@ impl Roster {
         let was = if replaced { "; its own copy was damaged and is replaced" } else { "" };
         let build = sha256.short();
         Some(Event::Told(format!("the agent of {agent} has fetched the build {build} ({size} bytes){was}")))
+    }
+
+    /// What a part says of the engine must be what was said when it was loaded.
+    fn loaded(&mut self, ticket: Ticket, report: &LoadReport) {
+        if let Some(worker) = self.workers.get_mut(&ticket) {
+            worker.expected.loaded = Some((report.model_digest.clone(), report.threads));
+        }
     }
 
     fn piece(&mut self, ticket: Ticket, chunk: &PartChunk) -> Option<Word> {
@@ -214,6 +216,11 @@ impl Roster {
 
     pub(super) fn worker(&self, ticket: Ticket) -> Option<&Peer> {
         self.workers.get(&ticket)?.peer.as_ref()
+    }
+
+    /// Processors of an agent's host; zero where they are not known.
+    pub(super) fn processors(&self, agent: AgentId) -> u32 {
+        self.agents.get(&agent).map_or(0, |agent| agent.host.cores)
     }
 
     /// The name of the agent that a worker belongs to.

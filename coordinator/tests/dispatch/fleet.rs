@@ -81,6 +81,8 @@ pub(crate) struct Fleet {
     /// Words of each of them.
     pub(crate) said: Vec<String>,
     pub(crate) stops: Vec<(Ticket, Duration)>,
+    /// Who was told that its part is not believed, and why.
+    pub(crate) refused: Vec<(Ticket, String)>,
     pub(crate) ending: Option<Ending>,
 }
 
@@ -98,6 +100,7 @@ impl Fleet {
             noted: Vec::new(),
             said: Vec::new(),
             stops: Vec::new(),
+            refused: Vec::new(),
             ending: None,
         }
     }
@@ -160,6 +163,7 @@ impl Fleet {
                 said(ticket, attempt, Word::Armed)
             }
             Order::PartStored(_) => return,
+            Order::Refuse(why) => return self.refused.push((ticket, why)),
             Order::Flush => said(ticket, Attempt(0), Word::Flushed),
             Order::Drain => return self.exit(ticket),
         };

@@ -3,6 +3,7 @@
 mod duet;
 mod fleet;
 mod hosts;
+mod lies;
 mod random;
 mod shrink;
 

@@ -247,7 +247,7 @@ impl Core {
     }
 
     /// A worker, and the host it runs on: what ends the one often has its cause in the other.
-    fn words_for(&self, member: &Member) -> String {
+    pub(super) fn words_for(&self, member: &Member) -> String {
         let host = self.seats.name(member.seat.agent).map(|name| format!(" on {name}"));
         format!("the worker in slot {}{}", member.slot, host.unwrap_or_default())
     }

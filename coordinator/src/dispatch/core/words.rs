@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use contract::id::{Attempt, Ticket};
+use contract::part::vet;
 use contract::run::NoticeKind;
 
 use super::super::event::{Delivery, Effect, Order, Sight, Word};
@@ -50,8 +51,9 @@ impl Core {
             }
             (Word::Armed, Step::Arming) => self.set(ticket, Step::Armed),
             (Word::Part(delivery), Step::Running) => self.delivered(now, ticket, delivery, effects),
-            (Word::BadPart(message), Step::Running) => {
-                self.lost(now, &[ticket], NoticeKind::BadPart, &message, effects);
+            (Word::BadPart(message), Step::Running) => self.refuse_part(now, ticket, &message, effects),
+            (Word::Part(_) | Word::BadPart(_), step) if step < Step::Running => {
+                self.refuse_part(now, ticket, "accept a part: early: it came before the start", effects);
             }
             (Word::Flushed, Step::Flushing) => {
                 self.set(ticket, Step::Leaving);
@@ -62,6 +64,15 @@ impl Core {
         }
     }
 
+    /// What a worker sent cannot be what it measured: it is told so, and lost to the block as any other that fails.
+    fn refuse_part(&mut self, now: Duration, ticket: Ticket, why: &str, effects: &mut Vec<Effect>) {
+        let Some(member) = self.crew.get_mut(ticket).cloned() else { return };
+        let order = Order::Refuse(format!("this side failed to {why}"));
+        effects.push(Effect::Tell { ticket, order });
+        let message = format!("{} sent what cannot be kept: failed to {why}", self.words_for(&member));
+        self.lost(now, &[ticket], NoticeKind::BadPart, &message, effects);
+    }
+
     fn delivered(&mut self, now: Duration, ticket: Ticket, delivery: Delivery, effects: &mut Vec<Effect>) {
         let attempt = self.attempt;
         let Some(slot) = self.crew.get_mut(ticket).map(|member| member.slot) else { return };
@@ -70,9 +81,13 @@ impl Core {
         let place = &delivery.part.place;
         let fits = place.slot == member.slot && place.key == key && place.attempt == attempt;
         if !fits {
-            let message = format!("slot {slot} sent a part of {} slot {}", place.key, place.slot);
-            return self.lost(now, &[ticket], NoticeKind::BadPart, &message, effects);
+            let message = format!("accept a part: place: it is of {} slot {}", place.key, place.slot);
+            return self.refuse_part(now, ticket, &message, effects);
         }
+        if let Err(fault) = vet::took(&delivery.part, now.saturating_sub(self.begun)) {
+            return self.refuse_part(now, ticket, &format!("accept a part: {fault}"), effects);
+        }
+        let Some(member) = self.crew.get_mut(ticket) else { return };
         member.step = Step::Reported;
         member.reported = true;
         self.issued += delivery.part.outcomes.planned;
