@@ -5,6 +5,8 @@
 #[path = "processes/ground.rs"]
 #[expect(dead_code, reason = "shared with the process tests, each of which uses its part")]
 mod ground;
+#[path = "honest/mod.rs"]
+mod honest;
 #[path = "processes/native.rs"]
 mod native;
 #[path = "processes/programs.rs"]

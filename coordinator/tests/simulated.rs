@@ -4,6 +4,8 @@
 
 #[path = "simulated/fleet.rs"]
 mod fleet;
+#[path = "honest/mod.rs"]
+mod honest;
 #[path = "simulated/notebook.rs"]
 mod notebook;
 #[path = "simulated/peer.rs"]

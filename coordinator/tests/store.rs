@@ -1,6 +1,8 @@
 //! The store through its public face: whole runs, interrupted runs, export files, crashes, damage, a full device.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "honest/mod.rs"]
+mod honest;
 #[path = "store/sample.rs"]
 mod sample;
 
@@ -24,3 +26,5 @@ mod order;
 mod runs;
 #[path = "store/versions.rs"]
 mod versions;
+#[path = "store/vetting.rs"]
+mod vetting;

@@ -1,13 +1,14 @@
-//! Any payload in a sound envelope, as a part: refused, or it can be written again and reads the same.
+//! Any payload in a sound envelope, as a part: refused, or it can be vetted, and written again and reads the same.
 #![no_main]
 
 use contract::envelope::{Kind, seal};
-use contract::part::Part;
+use contract::part::{Part, vet};
 use contract::record::Record;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|payload: &[u8]| {
     if let Ok(part) = Part::open(&seal(Kind::Part, payload)) {
+        let _ = vet::alone(&part);
         let again = part.seal().expect("what was read can be written");
         assert_eq!(Part::open(&again).expect("what was written can be read"), part);
     }

@@ -2,6 +2,7 @@
 //! with exact count, minimum, maximum and sum kept beside the buckets. Owns encoding and the checks that make a merge
 //! exact; knows no metric.
 
+mod agree;
 mod folded;
 
 use std::time::Duration;
@@ -63,6 +64,30 @@ pub enum HistogramError {
         found: u64,
         /// In the exact figures.
         counted: u64,
+    },
+    /// Smallest and largest value are not in the first and the last bucket that holds something.
+    #[error(
+        "accept a histogram of {count} values whose smallest is said to be {min} and largest {max}: its buckets say otherwise"
+    )]
+    Extremes {
+        /// Values in buckets.
+        count: u64,
+        /// Said to be the smallest.
+        min: u64,
+        /// Said to be the largest.
+        max: u64,
+    },
+    /// The sum cannot be that of the values in the buckets.
+    #[error(
+        "accept a histogram whose values are said to add up to {sum}: its buckets allow {least} to {most}"
+    )]
+    Sum {
+        /// Said to be the sum; the greatest number stands for all beyond it, here and below.
+        sum: u64,
+        /// By the lower ends of the buckets.
+        least: u64,
+        /// By their upper ends.
+        most: u64,
     },
     /// The encoder failed; only possible when memory is exhausted.
     #[error("encode a histogram: {0}")]
@@ -150,8 +175,8 @@ impl LatencyHistogram {
         Ok(bytes)
     }
 
-    /// Reads [`Self::to_v2_deflate`]'s bytes and checks layout and count. The codec has no checksum: keep the bytes
-    /// in an envelope.
+    /// Reads [`Self::to_v2_deflate`]'s bytes and checks layout and count, and that the exact figures can be those of
+    /// the buckets: whoever holds a histogram may rely on it. The codec has no checksum: keep the bytes in an envelope.
     ///
     /// # Errors
     /// When the bytes are not a histogram, have another layout, or disagree with `exact`.
@@ -166,7 +191,21 @@ impl LatencyHistogram {
         if buckets.len() != exact.count {
             return Err(HistogramError::Count { found: buckets.len(), counted: exact.count });
         }
-        Ok(Self { buckets, exact })
+        let histogram = Self { buckets, exact };
+        histogram.agrees()?;
+        Ok(histogram)
+    }
+
+    /// How many values lie in the bucket of this one.
+    #[must_use]
+    pub fn count_near(&self, ns: u64) -> u64 {
+        self.buckets.count_at(ns)
+    }
+
+    /// The lowest value of this one's bucket: the same for all that share it.
+    #[must_use]
+    pub fn bucket_of(&self, ns: u64) -> u64 {
+        self.buckets.lowest_equivalent(ns)
     }
 }
 

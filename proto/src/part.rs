@@ -2,6 +2,7 @@
 //! derived from them.
 
 mod series;
+pub mod vet;
 
 use std::time::Duration;
 
@@ -316,13 +317,14 @@ impl Outcomes {
     /// Requests whose end is known. Equals `planned` in every complete part.
     #[must_use]
     pub fn ended(&self) -> u64 {
-        self.ok + self.not_ok()
+        self.ok.saturating_add(self.not_ok())
     }
 
     /// Requests that ended in any other way than an answer.
     #[must_use]
     pub fn not_ok(&self) -> u64 {
-        self.refused + self.failed + self.cancelled + self.timed_out + self.disconnected
+        let others = [self.refused, self.failed, self.cancelled, self.timed_out, self.disconnected];
+        others.into_iter().fold(0, u64::saturating_add)
     }
 
     /// Counts one end.

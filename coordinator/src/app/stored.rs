@@ -19,7 +19,7 @@ use crate::error::{AppError, exit};
 use crate::history::{self, Fate, Filter, Retention, Sketch};
 use crate::report;
 use crate::report::export::{self, Selection};
-use crate::store::{Imported, RunRecord, Store, StoreError, is_archive, read_archive};
+use crate::store::{Imported, RunRecord, Store, StoreError, is_archive, vet_archive};
 
 pub(super) fn compare(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, AppError> {
     if args.explain.is_some() && matches!(args.output.format, Format::Markdown | Format::Junit) {
@@ -188,7 +188,7 @@ fn import(app: &mut App<'_>, args: &RunsImport) -> Result<(), AppError> {
     }
     // Every file is read whole before the first is taken, so that a bad one leaves the store as it was.
     for path in &args.files {
-        read_archive(path)?;
+        vet_archive(path)?;
     }
     let store = app.store()?;
     for path in &args.files {
@@ -206,8 +206,7 @@ fn verify(app: &mut App<'_>, args: &RunsVerify) -> Result<Verdict, AppError> {
     let store = app.store()?;
     if let Some(wanted) = &args.run {
         let run = store.find(wanted)?;
-        store.read_outline(run)?;
-        store.visit_parts(run, drop)?;
+        store.prove(run)?;
         app.reporter.line(&format!("{run} sound"))?;
         return Ok(exit::OK);
     }

@@ -29,7 +29,7 @@ pub(super) fn frequency_range(trials: &[&Trial]) -> Option<f64> {
         let host = hosts.entry(&part.origin.hostname).or_insert((u64::MAX, 0));
         *host = (host.0.min(seen.low_khz), host.1.max(seen.high_khz));
     }
-    let moved = |(low, high): &(u64, u64)| (high - low) as f64 / (*low).max(1) as f64;
+    let moved = |(low, high): &(u64, u64)| high.saturating_sub(*low) as f64 / (*low).max(1) as f64;
     hosts.values().map(moved).reduce(f64::max)
 }
 

@@ -43,12 +43,16 @@ impl Inside {
     /// with all of them at once and ends with fewer and fewer.
     pub(super) fn of(mut answered: Vec<RequestRecord>, margin: usize) -> Self {
         answered.sort_by_key(|request| (request.intended_ns, request.index));
-        let e2e: Vec<f64> = answered.iter().map(|r| (r.done_ns - r.intended_ns) as f64).collect();
+        // Vetted parts have every request's times in order; a store of before may hold others.
+        let span = |from: u64, to: u64| to.saturating_sub(from);
+        let e2e: Vec<f64> = answered.iter().map(|r| span(r.intended_ns, r.done_ns) as f64).collect();
         let first = answered.iter().take(FIRST);
         Self {
-            latency: pieces(&answered, margin, |request| request.done_ns - request.intended_ns),
-            in_flight: answered.iter().map(|r| (r.done_ns - r.sent_ns) as f64 / 1e9).sum(),
-            first: first.map(|r| (r.done_ns - r.intended_ns, r.first_token_ns - r.intended_ns)).collect(),
+            latency: pieces(&answered, margin, |r| span(r.intended_ns, r.done_ns)),
+            in_flight: answered.iter().map(|r| span(r.sent_ns, r.done_ns) as f64 / 1e9).sum(),
+            first: first
+                .map(|r| (span(r.intended_ns, r.done_ns), span(r.intended_ns, r.first_token_ns)))
+                .collect(),
             effective: stats::series::effective_size(&e2e),
         }
     }

@@ -12,7 +12,7 @@
 //! Slots take turns arm by arm; in a duet all arms have theirs at once, each in slots of its own. Slots keep their
 //! places within a block; a free place is given away between blocks only.
 //! The block is the unit of repetition: what an aborted attempt measured is superseded, never merged. It must not know
-//! what a part contains beyond its place, nor how anything is sent or stored.
+//! what a part contains beyond its place and the length of its window, nor how anything is sent or stored.
 
 mod admission;
 mod begin;
@@ -112,6 +112,8 @@ pub struct Core {
     /// Everybody is armed and somebody's clock is not known.
     clock_awaited: bool,
     deadline: Duration,
+    /// When the workers of this trial were told to start.
+    begun: Duration,
     next_ticket: u64,
     interrupts: u32,
     greeted: bool,
@@ -175,6 +177,7 @@ impl Core {
             lost_requests: 0,
             clock_awaited: false,
             deadline: now + script.limits.gather,
+            begun: Duration::ZERO,
             next_ticket: 1,
             interrupts: 0,
             greeted: false,

@@ -18,6 +18,8 @@ pub(super) enum Order {
     Arm { attempt: Attempt, block: Box<Block>, arm: Arm, slot: u32 },
     /// The part is kept.
     PartStored(Attempt),
+    /// What it sent is not believed, and it is of no more use: why.
+    Refuse(String),
     /// Write the profile.
     Flush,
     /// Leave.
@@ -56,6 +58,7 @@ impl Orders {
                 Down::Arm { attempt: *attempt, assignment: Box::new(assignment) }
             }
             Order::PartStored(attempt) => Down::PartStored(*attempt),
+            Order::Refuse(message) => Down::Refused { message: message.clone(), last: true },
             Order::Flush => Down::Flush,
             Order::Drain => Down::Drain,
         }

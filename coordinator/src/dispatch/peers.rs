@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use contract::id::Ticket;
-use contract::message::{PartChunk, Progress};
-use contract::spec::Planned;
+use contract::id::{Attempt, Ticket};
+use contract::message::{LoadReport, PartChunk, Progress};
+use contract::spec::Assignment;
 
 use super::event::{Delivery, PeerId};
 use crate::record::{Assembly, BadPart, Expected};
@@ -119,11 +119,18 @@ impl Peers {
     }
 
     /// A worker begins another attempt or trial: what its next part must say.
-    pub(super) fn renew(&mut self, ticket: Ticket, planned: Planned) {
+    pub(super) fn renew(&mut self, ticket: Ticket, attempt: Attempt, assignment: Assignment) {
         if let Some(worker) = self.workers.get_mut(&ticket) {
-            worker.expected.planned = planned;
+            worker.expected.assignment = Some((Box::new(assignment), attempt));
             worker.assembly = Assembly::default();
             worker.live = Progress::default();
+        }
+    }
+
+    /// What a part says of the engine must be what was said when it was loaded.
+    pub(super) fn loaded(&mut self, ticket: Ticket, report: &LoadReport) {
+        if let Some(worker) = self.workers.get_mut(&ticket) {
+            worker.expected.loaded = Some((report.model_digest.clone(), report.threads));
         }
     }
 

@@ -72,13 +72,11 @@ pub enum Reason {
     /// A worker said that it cannot go on.
     WorkerFailed(String),
     /// A part cannot be accepted.
-    BadPart(String),
-    /// A part is of another place than its worker's.
-    WrongPlace {
-        /// Slot over the whole fleet.
-        slot: u32,
-        /// What the part says.
-        found: (TrialKey, u32),
+    BadPart {
+        /// Who sent it.
+        worker: WorkerName,
+        /// What is wrong with it.
+        why: String,
     },
     /// A host's agent was lost.
     AgentLost {
@@ -153,7 +151,7 @@ impl Reason {
             Self::ClockJumped { .. } => NoticeKind::ClockJumped,
             Self::SpawnFailed(_) => NoticeKind::SpawnFailed,
             Self::WorkerFailed(_) => NoticeKind::WorkerFailed,
-            Self::BadPart(_) | Self::WrongPlace { .. } => NoticeKind::BadPart,
+            Self::BadPart { .. } => NoticeKind::BadPart,
             Self::AgentLost { .. } | Self::AgentEnded(_) | Self::NoSlotLeft => NoticeKind::AgentLost,
             Self::Late { .. } | Self::LatePart { .. } => NoticeKind::Late,
             Self::Interrupted => NoticeKind::Interrupted,
@@ -187,12 +185,8 @@ impl fmt::Display for Reason {
                 "the clock of the host of slot {slot} jumped by {:.1} s: it was suspended, or its clock is broken",
                 by.as_secs_f64()
             ),
-            Self::SpawnFailed(message) | Self::WorkerFailed(message) | Self::BadPart(message) => {
-                f.write_str(message)
-            }
-            Self::WrongPlace { slot, found: (key, other) } => {
-                write!(f, "slot {slot} sent a part of {key} slot {other}")
-            }
+            Self::SpawnFailed(message) | Self::WorkerFailed(message) => f.write_str(message),
+            Self::BadPart { worker, why } => write!(f, "{worker} sent what cannot be kept: failed to {why}"),
             Self::AgentLost { host, end, workers } => {
                 write!(f, "the agent of {host} was lost")?;
                 if *end == PeerEnd::Unread {

@@ -124,7 +124,7 @@ impl Block {
     /// A slot's share of an arm's requests. In a duet neighbours have the same share.
     #[must_use]
     pub fn share(&self, slot: u32, slots: u32) -> Share {
-        if self.duet { Share { index: slot / 2, of: slots / 2 } } else { Share { index: slot, of: slots } }
+        share(self.duet, slot, slots)
     }
 
     /// What the worker in one of `slots` is to do in the arm's trial.
@@ -146,6 +146,12 @@ impl Block {
     pub fn planned_requests(&self, plan: &Plan) -> u64 {
         u64::from(plan.scenarios[self.scenario as usize].requests()) * self.order.len() as u64
     }
+}
+
+/// A slot's share of an arm's requests. In a duet neighbours have the same share.
+#[must_use]
+pub fn share(duet: bool, slot: u32, slots: u32) -> Share {
+    if duet { Share { index: slot / 2, of: slots / 2 } } else { Share { index: slot, of: slots } }
 }
 
 fn cells(plan: &Plan, lineup: &Lineup) -> u32 {

@@ -58,6 +58,15 @@ pub fn is_archive(head: &[u8]) -> bool {
     head.starts_with(MAGIC)
 }
 
+/// Checks that an export file is whole and its parts can be believed, as an import does.
+///
+/// # Errors
+/// When it cannot be imported.
+pub fn vet_archive(path: &Path) -> Result<(), StoreError> {
+    let (run, raw) = load(path)?;
+    raw.prove(run).map_err(|damage| StoreError::ArchiveDamaged { path: path.to_owned(), damage })
+}
+
 /// All export files of a directory, sorted by name, hence by time.
 pub(super) fn beside(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let error = |source| StoreError::io("list", dir, source);

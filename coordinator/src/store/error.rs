@@ -3,8 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use contract::id::{Attempt, RunId};
+use contract::id::{Attempt, RunId, TrialKey};
 use contract::part::Place;
+use contract::part::vet::PartFault;
 use contract::record::RecordError;
 use contract::shell;
 
@@ -227,6 +228,16 @@ pub enum Damage {
     /// The end is missing.
     #[error("it is cut short or damaged: its checksum does not match")]
     Checksum,
+    /// A part that cannot be what a worker measured.
+    #[error("the part of {key} slot {slot} cannot be believed: {fault}")]
+    Fault {
+        /// Its trial.
+        key: TrialKey,
+        /// Its slot.
+        slot: u32,
+        /// Why.
+        fault: Box<PartFault>,
+    },
     /// Records that do not belong together.
     #[error("its records contradict each other: {0}")]
     Contradiction(&'static str),

@@ -41,7 +41,7 @@ use std::sync::Mutex;
 use contract::id::RunId;
 
 pub use addenda::Addenda;
-pub use archive::{decode_archive, is_archive, read_archive};
+pub use archive::{decode_archive, is_archive, read_archive, vet_archive};
 pub use compact::Compacted;
 pub use error::{Damage, StoreError};
 pub use index::{EndSummary, RunSummary};

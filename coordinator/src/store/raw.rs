@@ -15,6 +15,7 @@ use super::index::{AddendaTally, Row as IndexRow};
 use super::key::{self, Entry};
 use super::rows::Row;
 use super::witness::count;
+use crate::record::Stored;
 
 /// A run as it is stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,10 +124,15 @@ impl RawRun {
         Ok(record)
     }
 
-    /// Opens everything and keeps nothing.
+    /// Opens everything, vets every part by how the run began, and keeps nothing.
     pub(super) fn prove(&self, run: RunId) -> Result<(), Damage> {
-        self.outline(run)?;
-        self.open_parts().try_for_each(|part| part.map(drop))
+        let outline = self.outline(run)?;
+        let stored = Stored::of(&outline.header);
+        self.open_parts().try_for_each(|part| {
+            let part = part?;
+            let Place { key, slot, .. } = part.place;
+            stored.vet(&part).map_err(|fault| Damage::Fault { key, slot, fault: Box::new(fault) })
+        })
     }
 
     /// The index row these records amount to.

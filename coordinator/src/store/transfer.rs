@@ -76,6 +76,7 @@ impl Store {
     pub(super) fn import_from(&self, path: &Path, own: bool) -> Result<Imported, StoreError> {
         let (run, raw) = archive::load(path)?;
         let refuse = |damage| StoreError::ArchiveDamaged { path: path.to_owned(), damage };
+        raw.prove(run).map_err(refuse)?;
         let mut row = raw.index_row(run).map_err(refuse)?;
         let mut ledger = self.writable()?;
         if let Some(there) = self.row(run)? {
@@ -100,18 +101,25 @@ impl Store {
     pub fn verify(&self) -> Result<Verified, StoreError> {
         let mut verified = Verified { sound: Vec::new(), damaged: Vec::new(), files: Vec::new() };
         for run in self.ids()? {
-            let proved = self.raw_run(run).and_then(|raw| self.reading(run, || raw.prove(run)));
-            match proved {
+            match self.prove(run) {
                 Ok(()) => verified.sound.push(run),
                 Err(error) => verified.damaged.push((run, error)),
             }
         }
         for path in archive::beside(&self.dir.join(RUNS_DIR))? {
-            if let Err(error) = archive::read_archive(&path) {
+            if let Err(error) = archive::vet_archive(&path) {
                 verified.files.push((path, error));
             }
         }
         Ok(verified)
+    }
+
+    /// Reads one run wholly and vets its parts, as an import does.
+    ///
+    /// # Errors
+    /// When there is no such run, it is damaged, or a part of it cannot be believed.
+    pub fn prove(&self, run: RunId) -> Result<(), StoreError> {
+        self.raw_run(run).and_then(|raw| self.reading(run, || raw.prove(run)))
     }
 
     /// Stores a run that is not stored yet. Its index row only appears once all its parts are there.

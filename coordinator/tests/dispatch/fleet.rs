@@ -7,9 +7,7 @@ use std::time::Duration;
 use contract::id::{Arm, Attempt, RunId, Ticket, TrialKey};
 use contract::identity::{BuildInfo, HostFacts, Sha256};
 use contract::message::{Down, Exit, Hello, LoadReport, PartChunk, Role, Up};
-use contract::part::{
-    EngineFacts, Histograms, Origin, Outcomes, Part, Place, Series, StopCause, Usage, Window,
-};
+use contract::part::{Origin, Outcome, Part, Place, RequestRecord};
 use contract::record::Record;
 use contract::run::{BlockDone, NoticeKind, RunState};
 use contract::spec::Assignment;
@@ -19,6 +17,8 @@ use coordinator::dispatch::job::{Binary, Job, RunIdentity};
 use coordinator::dispatch::orders::Orders;
 use coordinator::plan::Plan;
 use coordinator::schedule::Block;
+
+use super::honest;
 
 pub(crate) const HOST: PeerId = PeerId(1);
 
@@ -159,6 +159,8 @@ pub(crate) struct Fleet {
     pub(crate) said: Vec<String>,
     pub(crate) stops: Vec<(Ticket, Duration)>,
     pub(crate) refused: Vec<PeerId>,
+    /// Who was told that its part is not believed, and why.
+    pub(crate) disbelieved: Vec<(Ticket, String)>,
     /// What the run was created with.
     pub(crate) created: Option<RunIdentity>,
     /// Trials that were begun.
@@ -217,6 +219,7 @@ impl Fleet {
             said: Vec::new(),
             stops: Vec::new(),
             refused: Vec::new(),
+            disbelieved: Vec::new(),
             created: None,
             trials: 0,
             ending: None,
@@ -337,6 +340,7 @@ impl Fleet {
                 Up::Armed(attempt)
             }
             Down::PartStored(_) => return,
+            Down::Refused { message, .. } => return self.disbelieved.push((ticket, message)),
             Down::Flush => Up::Flushed(true),
             Down::Drain => return self.exit(ticket),
             other => panic!("{other:?}"),
@@ -390,8 +394,7 @@ pub(crate) fn exited(agent: PeerId, ticket: Ticket, exit: Exit) -> Event {
 
 /// The part of a share in one piece.
 pub(crate) fn piece(share: &Assignment, attempt: Attempt) -> Up {
-    let bytes = part(share, attempt).seal().unwrap();
-    Up::Part(PartChunk { attempt, seq: 0, last: true, bytes })
+    whole(&part(share, attempt))
 }
 
 /// A part of somewhere else.
@@ -399,34 +402,27 @@ pub(crate) fn piece_of(key: TrialKey, share: &Assignment, attempt: Attempt) -> U
     piece(&Assignment { key, ..share.clone() }, attempt)
 }
 
-/// Every request of the share was refused, so that no histogram need be filled.
+/// A part as its worker sends it.
+pub(crate) fn whole(part: &Part) -> Up {
+    let attempt = part.place.attempt;
+    Up::Part(PartChunk { attempt, seq: 0, last: true, bytes: part.seal().unwrap() })
+}
+
+/// Every request of the share was refused at once.
 fn part(share: &Assignment, attempt: Attempt) -> Part {
-    let planned = u64::from(share.share.count(share.scenario.requests()));
-    Part {
-        place: Place { run: share.run, key: share.key, slot: share.slot, attempt },
-        origin: Origin {
-            variant: share.variant.clone(),
-            exe_sha256: SHA,
-            instrumented: false,
-            hostname: "h".into(),
-        },
-        histograms: Histograms::default(),
-        outcomes: Outcomes { planned, refused: planned, ..Outcomes::default() },
-        requests: Vec::new(),
-        requests_not_kept: planned,
-        steps: contract::part::StepLog::default(),
-        token_digest: Sha256::default(),
-        prompt_tokens: 0,
+    let place = Place { run: share.run, key: share.key, slot: share.slot, attempt };
+    let origin =
+        Origin { variant: share.variant.clone(), exe_sha256: SHA, instrumented: false, hostname: "h".into() };
+    let refused = |n: u32| RequestRecord {
+        index: share.share.index + n * share.share.of,
+        outcome: Outcome::Refused,
+        intended_ns: 0,
+        sent_ns: 0,
+        started_ns: 0,
+        first_token_ns: 0,
+        done_ns: 0,
+        prompt_tokens: share.scenario.prompt.tokens.max(),
         output_tokens: 0,
-        offered: planned,
-        in_time: None,
-        stopped: StopCause::AsPlanned,
-        good: None,
-        run_in: 0,
-        series: Series::default(),
-        window: Window::default(),
-        cold: Vec::new(),
-        usage: Usage::default(),
-        engine: EngineFacts::default(),
-    }
+    };
+    honest::part(place, origin, (0..share.share.count(share.scenario.requests())).map(refused).collect())
 }

@@ -3,8 +3,11 @@
 
 mod duet;
 mod fleet;
+#[path = "../honest/mod.rs"]
+mod honest;
 mod hosts;
 mod late;
+mod lies;
 mod random;
 mod shrink;
 

@@ -9,9 +9,7 @@ use std::time::Duration;
 use contract::id::{Attempt, Ticket};
 use contract::identity::{BuildInfo, HostFacts, Sha256};
 use contract::message::{Down, Exit, Hello, LoadReport, PART_CHUNK, PartChunk, Role, Up};
-use contract::part::{
-    EngineFacts, Histograms, Origin, Outcomes, Part, Place, Series, StepLog, StopCause, Usage, Window,
-};
+use contract::part::{Origin, Outcome, Part, Place, RequestRecord};
 use contract::record::Record;
 use contract::spec::Assignment;
 use contract::wire::{BenchClient, DownItem, UpItem};
@@ -77,36 +75,31 @@ impl Crowd {
         self.epoch.elapsed()
     }
 
-    /// Every request of the share was refused, so that no histogram need be filled.
-    fn part(&self, share: Assignment, attempt: Attempt, window: Window) -> Part {
-        let planned = u64::from(share.share.count(share.scenario.requests()));
-        Part {
-            place: Place { run: share.run, key: share.key, slot: share.slot, attempt },
-            origin: Origin {
-                variant: share.variant,
-                exe_sha256: self.sha256,
-                instrumented: false,
-                hostname: "crowd".into(),
-            },
-            histograms: Histograms::default(),
-            outcomes: Outcomes { planned, refused: planned, ..Outcomes::default() },
-            requests: Vec::new(),
-            requests_not_kept: planned,
-            steps: StepLog::default(),
-            token_digest: Sha256::default(),
-            prompt_tokens: 0,
+    /// Every request of the share was refused.
+    fn part(&self, share: &Assignment, attempt: Attempt, late: Duration, uncertainty: Duration) -> Part {
+        let sent_ns = u64::try_from(late.as_nanos()).unwrap();
+        let request = |index| RequestRecord {
+            index,
+            outcome: Outcome::Refused,
+            intended_ns: 0,
+            sent_ns,
+            started_ns: 0,
+            first_token_ns: 0,
+            done_ns: sent_ns + 1000,
+            prompt_tokens: 1,
             output_tokens: 0,
-            in_time: None,
-            offered: planned,
-            stopped: StopCause::AsPlanned,
-            good: None,
-            run_in: 0,
-            series: Series::default(),
-            window,
-            cold: Vec::new(),
-            usage: Usage::default(),
-            engine: EngineFacts::default(),
-        }
+        };
+        let place = Place { run: share.run, key: share.key, slot: share.slot, attempt };
+        let origin = Origin {
+            variant: share.variant.clone(),
+            exe_sha256: self.sha256,
+            instrumented: false,
+            hostname: "crowd".into(),
+        };
+        let requests = share.share.indices(share.scenario.requests()).map(request).collect();
+        let mut part = crate::honest::part(place, origin, requests);
+        (part.window.start_late, part.window.clock_uncertainty) = (late, uncertainty);
+        part
     }
 }
 
@@ -170,9 +163,7 @@ async fn worker(crowd: Arc<Crowd>, ticket: Ticket, ended: mpsc::Sender<Ticket>) 
                     yield_now().await;
                     caller.say(Up::Started(attempt)).await;
                     let share = assignment.take().expect("armed before started");
-                    let window =
-                        Window { start_late: late, clock_uncertainty: uncertainty, ..Window::default() };
-                    let part = crowd.part(share, attempt, window);
+                    let part = crowd.part(&share, attempt, late, uncertainty);
                     let sealed = part.seal().unwrap();
                     assert!(sealed.len() < PART_CHUNK);
                     caller.say(Up::Part(PartChunk { attempt, seq: 0, last: true, bytes: sealed })).await;

@@ -4,12 +4,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use contract::id::{Attempt, Ticket};
-use contract::identity::Sha256;
+use contract::id::{Attempt, RunId, Ticket};
 use contract::message::{Down, Exit, Hello, LoadReport, PART_CHUNK, PartChunk, Role, Up};
-use contract::part::{
-    EngineFacts, Histograms, Origin, Outcomes, Part, Place, Series, StopCause, Usage, Window,
-};
+use contract::part::{Origin, Outcome, Part, Place, RequestRecord};
 use contract::record::Record;
 use contract::spec::Assignment;
 use tokio::sync::mpsc;
@@ -36,6 +33,12 @@ pub(crate) enum Manner {
     Jumps,
     /// Its part says that some requests have no end.
     Miscounts,
+    /// Its part names another run.
+    Strays,
+    /// Its part tells of a window that is longer than the time since it was told to start.
+    Stretches,
+    /// It sends its part when it is to warm up.
+    Hurries,
 }
 
 /// What the agent and its workers share.
@@ -161,6 +164,9 @@ async fn worker(host: Host, ticket: Ticket) {
                     })
                     .await;
             }
+            Some(Down::Arm { attempt, assignment: share }) if manner == Manner::Hurries => {
+                report(&mut caller, attempt, &part(attempt, &share, manner)).await;
+            }
             Some(Down::Arm { attempt, assignment: share }) => {
                 assignment = Some(*share);
                 caller.say(Up::Armed(attempt)).await;
@@ -189,7 +195,11 @@ async fn measure(caller: &mut Caller, attempt: Attempt, share: &Assignment, mann
         sleep(BEAT).await;
         caller.say(Up::Beat(None)).await;
     }
-    let sealed = part(attempt, share, manner).seal().unwrap();
+    report(caller, attempt, &part(attempt, share, manner)).await;
+}
+
+async fn report(caller: &mut Caller, attempt: Attempt, part: &Part) {
+    let sealed = part.seal().unwrap();
     let pieces: Vec<_> = sealed.chunks(PART_CHUNK.min(1000)).collect();
     for (seq, bytes) in pieces.iter().enumerate() {
         let last = seq + 1 == pieces.len();
@@ -198,35 +208,41 @@ async fn measure(caller: &mut Caller, attempt: Attempt, share: &Assignment, mann
     }
 }
 
-/// Every request of the share was refused, so that no histogram need be filled.
+/// Every request of the share was refused, a second after it was due.
 fn part(attempt: Attempt, share: &Assignment, manner: Manner) -> Part {
-    let planned = u64::from(share.share.count(share.scenario.requests()));
-    let refused = if manner == Manner::Miscounts { planned - 1 } else { planned };
-    Part {
-        place: Place { run: share.run, key: share.key, slot: share.slot, attempt },
-        origin: Origin {
-            variant: share.variant.clone(),
-            exe_sha256: SHA,
-            instrumented: false,
-            hostname: "host".into(),
-        },
-        histograms: Histograms::default(),
-        outcomes: Outcomes { planned, refused, ..Outcomes::default() },
-        requests: Vec::new(),
-        requests_not_kept: planned,
-        steps: contract::part::StepLog::default(),
-        token_digest: Sha256::default(),
-        prompt_tokens: 0,
+    let request = |index| RequestRecord {
+        index,
+        outcome: Outcome::Refused,
+        intended_ns: 0,
+        sent_ns: 0,
+        started_ns: 0,
+        first_token_ns: 0,
+        done_ns: 1_000_000_000,
+        prompt_tokens: 1,
         output_tokens: 0,
-        offered: planned,
-        in_time: None,
-        stopped: StopCause::AsPlanned,
-        good: None,
-        run_in: 0,
-        series: Series::default(),
-        window: Window::default(),
-        cold: Vec::new(),
-        usage: Usage::default(),
-        engine: EngineFacts::default(),
+    };
+    let place = Place { run: share.run, key: share.key, slot: share.slot, attempt };
+    let origin = Origin {
+        variant: share.variant.clone(),
+        exe_sha256: SHA,
+        instrumented: false,
+        hostname: "host".into(),
+    };
+    let requests = share.share.indices(share.scenario.requests()).map(request).collect();
+    let mut part = crate::honest::part(place, origin, requests);
+    match manner {
+        Manner::Miscounts => part.outcomes.refused -= 1,
+        Manner::Strays => part.place.run = RunId::new(9, [9; 10]),
+        Manner::Stretches => stretch(&mut part),
+        _ => {}
     }
+    part
+}
+
+/// Every account of it says that its window was a hundred times longer than it can have been.
+fn stretch(part: &mut Part) {
+    let long = 100 * u64::try_from(WINDOW.as_nanos()).unwrap();
+    part.requests.iter_mut().for_each(|request| request.done_ns = long);
+    let requests = std::mem::take(&mut part.requests);
+    *part = crate::honest::part(part.place.clone(), part.origin.clone(), requests);
 }

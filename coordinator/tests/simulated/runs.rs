@@ -239,6 +239,9 @@ async fn every_way_to_lose_a_worker_has_its_name_and_its_block_is_run_again() {
         (Manner::Silent, NoticeKind::WorkerSilent),
         (Manner::Stuck, NoticeKind::Overdue),
         (Manner::Miscounts, NoticeKind::BadPart),
+        (Manner::Strays, NoticeKind::BadPart),
+        (Manner::Stretches, NoticeKind::BadPart),
+        (Manner::Hurries, NoticeKind::BadPart),
     ];
     for (manner, kind) in cases {
         let run = carry_out(PLAIN, one(8, manner)).await;

@@ -4,10 +4,7 @@ use std::path::Path;
 
 use contract::id::{Arm, Attempt, RunId, TrialKey};
 use contract::identity::{HostFacts, Sha256};
-use contract::metric::Metric;
-use contract::part::{
-    EngineFacts, Histograms, Origin, Outcome, Outcomes, Part, Place, RequestRecord, Series, StopCause,
-};
+use contract::part::{Origin, Outcome, Part, Place, RequestRecord};
 use contract::record::Record;
 use contract::run::{BlockDone, Notice, NoticeKind, RunEnd, RunHeader, RunState, VariantRecord};
 use coordinator::store::{Store, StoreError};
@@ -45,9 +42,7 @@ pub(crate) fn place(run: RunId, scenario: u32, round: u32, arm: Arm, attempt: u3
 
 /// A part with so many requests; over about 250 it is longer than a piece.
 pub(crate) fn part(place: Place, requests: u32) -> Part {
-    let mut histograms = Histograms::default();
     let salt = u64::from(place.key.round * 7 + place.attempt.0);
-    (0..requests).for_each(|i| histograms.get_mut(Metric::ALL[0]).record_ns(1000 + salt + u64::from(i)));
     let requests = (0..requests)
         .map(|index| RequestRecord {
             index,
@@ -61,34 +56,15 @@ pub(crate) fn part(place: Place, requests: u32) -> Part {
             output_tokens: 8,
         })
         .collect::<Vec<_>>();
-    let planned = requests.len() as u64;
-    Part {
-        place,
-        origin: Origin {
-            variant: "pgo".into(),
-            exe_sha256: Sha256([7; 32]),
-            instrumented: false,
-            hostname: "h1".into(),
-        },
-        histograms,
-        outcomes: Outcomes { planned, ok: planned, ..Outcomes::default() },
-        requests,
-        requests_not_kept: 0,
-        steps: contract::part::StepLog::default(),
-        token_digest: Sha256([8; 32]),
-        prompt_tokens: 10,
-        output_tokens: 11,
-        offered: planned,
-        in_time: None,
-        stopped: StopCause::AsPlanned,
-        good: None,
-        run_in: 0,
-        series: Series::default(),
-        window: contract::part::Window::default(),
-        cold: Vec::new(),
-        usage: contract::part::Usage::default(),
-        engine: EngineFacts::default(),
-    }
+    let origin = Origin {
+        variant: "pgo".into(),
+        exe_sha256: Sha256([7; 32]),
+        instrumented: false,
+        hostname: "h1".into(),
+    };
+    let mut part = crate::honest::part(place, origin, requests);
+    part.engine.model_digest = "m".into();
+    part
 }
 
 pub(crate) fn put(store: &Store, place: Place, requests: u32) -> Result<Part, StoreError> {

@@ -8,7 +8,7 @@ use contract::addendum::{Annotation, AnnotationKind};
 use contract::envelope::{self, Kind};
 use contract::part::Part;
 use contract::record::Record;
-use coordinator::store::{Store, StoreError, decode_archive, read_archive};
+use coordinator::store::{Damage, Store, StoreError, decode_archive, read_archive};
 
 use crate::sample::{run, store_with, write_run};
 
@@ -35,7 +35,26 @@ fn a_directory_of_the_first_layout_is_read_and_goes_on_in_the_newest() {
     write_run(&store, run(2), 1).unwrap();
     assert!(manifest(dir.path()).starts_with("pgo-benchmarks store, layout 3\n"));
     store.close().unwrap();
-    assert_eq!(Store::open(dir.path()).unwrap().verify().unwrap().sound, [run(1), run(2)]);
+    let verified = Store::open(dir.path()).unwrap().verify().unwrap();
+    assert_eq!(verified.sound, [run(2)]);
+    // A test of that time made its parts up: they read, and they contradict themselves.
+    let [(made_up, StoreError::RunDamaged { damage: Damage::Fault { .. }, .. })] = &verified.damaged[..]
+    else {
+        panic!("{:?}", verified.damaged);
+    };
+    assert_eq!(*made_up, run(1));
+}
+
+#[test]
+fn what_a_program_before_there_was_vetting_measured_is_imported() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/store/exported-by-0.1.0.bench");
+    let run = store.import(&file).unwrap().run();
+    let parts = store.read_run(run).unwrap().parts;
+    assert_eq!(parts.len(), 12, "two arms of three loads in two slots");
+    assert!(parts.iter().any(|part| part.outcomes.not_ok() > 0 && part.outcomes.ok > 0));
+    assert_eq!(store.verify().unwrap().sound, [run]);
 }
 
 #[test]

@@ -14,7 +14,6 @@ use sha2::Digest;
 use crate::engine::{Ending, EngineEvent};
 use trace::{State, Trace};
 
-mod series;
 mod trace;
 
 /// What is going to be recorded.
@@ -190,7 +189,8 @@ impl Recorder {
         let place = self.place(index);
         let State::InFlight(lane) = self.traces[place].state else { return None };
         let trace = self.traces[place];
-        let done = if outcome == Outcome::Ok { trace.last } else { self.offset(at) };
+        // A turn takes in what has come since it read the clock, and may then give a request up as of before that.
+        let done = if outcome == Outcome::Ok { trace.last } else { self.offset(at).max(trace.latest()) };
         self.traces[place].state = State::Ended(outcome, done);
         self.free.push(lane);
         self.in_flight -= 1;
@@ -251,7 +251,7 @@ impl Recorder {
             good: self.good(),
             in_time: self.sent_in_time(),
             run_in: self.run_in,
-            series: series::of(&self.traces, wall),
+            series: self.series(wall),
             requests: self.records(),
             requests_not_kept: self.traces.len().saturating_sub(REQUESTS_KEPT) as u64,
             token_digest: self.digest(),
@@ -349,6 +349,11 @@ impl Recorder {
     fn records(&self) -> Vec<RequestRecord> {
         let kept = self.traces.iter().take(REQUESTS_KEPT).enumerate();
         kept.filter_map(|(at, trace)| trace.record(self.index(at))).collect()
+    }
+
+    fn series(&self, wall: Duration) -> Series {
+        let ended = self.traces.iter().enumerate().filter_map(|(at, trace)| trace.record(self.index(at)));
+        Series::of(ended, wall)
     }
 
     fn digest(&self) -> Sha256 {

@@ -8,4 +8,5 @@ mod replay;
 mod requests;
 mod rig;
 mod stops;
+mod vetting;
 mod virtual_time;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use contract::id::{Arm, Attempt, RunId, TrialKey};
 use contract::identity::Sha256;
 use contract::metric::Metric;
-use contract::part::{Origin, Outcome, Part, RequestRecord};
+use contract::part::vet::{self, Age, Assigned, Load, PartFault};
+use contract::part::{Origin, Outcome, Part, Place, RequestRecord};
 use contract::spec::{
     Assignment, Demand, EngineSpec, NativeSpec, Objectives, PromptSet, PromptSpec, Scenario, Shape, Share,
     SimSpec, StopSpec, Warmup,
@@ -92,6 +93,9 @@ pub(super) fn run(
     let start = StartAt { at: clock.now() + 10 * MS, uncertainty: MS };
     let mut started = 0;
     let end = engine.run(assignment, start, origin(), Attempt(3), control, &mut || started += 1);
+    if let TrialEnd::Part(part) = &end {
+        assert_eq!(vetted(part, assignment), Ok(()), "what a worker measures is believed");
+    }
     if !control.is_cancelled() {
         assert_eq!(started, 1);
     }
@@ -115,6 +119,25 @@ pub(super) fn trial(spec: &EngineSpec, assignment: &Assignment, clock: &Clock) -
 
 pub(super) fn simulated(spec: SimSpec, assignment: &Assignment) -> Part {
     trial(&EngineSpec::Sim(spec), assignment, &Clock::simulated())
+}
+
+/// What the coordinator would say of a part.
+pub(super) fn vetted(part: &Part, of: &Assignment) -> Result<(), PartFault> {
+    let place = Place { run: of.run, key: of.key, slot: of.slot, attempt: Attempt(3) };
+    let to = Assigned {
+        place: &place,
+        variant: &of.variant,
+        exe_sha256: Some(Sha256::default()),
+        instrumented: false,
+        load: Some(Load { scenario: &of.scenario, share: of.share }),
+        model_digest: None,
+        threads: None,
+        processors: std::thread::available_parallelism()
+            .ok()
+            .and_then(|count| u32::try_from(count.get()).ok()),
+        age: Age::Today,
+    };
+    vet::assigned(part, &to)
 }
 
 /// What must hold of every part whatever happened.

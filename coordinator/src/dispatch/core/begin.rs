@@ -112,7 +112,13 @@ impl Core {
             variant: worker.variant.clone(),
             exe_sha256: binary.sha256,
             instrumented: self.instrumented,
-            planned: Planned::Exactly(0),
+            assignment: None,
+            loaded: None,
+            processors: self
+                .slots
+                .name(agent)
+                .and_then(|name| self.slots.facts(name))
+                .map_or(0, |host| host.cores),
         };
         self.peers.expect(worker.ticket, agent, expected);
         let order = Spawn {
@@ -162,7 +168,7 @@ impl Core {
         }
         self.clock_awaited = false;
         self.workers.move_all(Step::Running);
-        self.deadline = now + self.script.limits.run;
+        (self.begun, self.deadline) = (now, now + self.script.limits.run);
         effects.push(Effect::Show(Sight::Phase("measuring")));
         let sessions = self.workers.all.iter().filter_map(|worker| self.peers.session(worker.ticket));
         effects.push(Effect::StartAt { attempt: self.attempt, peers: sessions.collect() });

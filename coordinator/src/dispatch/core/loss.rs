@@ -253,7 +253,7 @@ impl Core {
         self.lost(now, &[ticket], reason, effects);
     }
 
-    fn named(&self, ticket: Ticket) -> WorkerName {
+    pub(super) fn named(&self, ticket: Ticket) -> WorkerName {
         let worker = self.workers.get(ticket);
         let host = worker.and_then(|worker| self.slots.name(worker.seat.agent)).map(str::to_owned);
         WorkerName { slot: worker.map_or(0, |worker| worker.slot), host }

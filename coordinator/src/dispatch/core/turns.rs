@@ -54,10 +54,14 @@ impl Core {
     pub(super) fn arm(&mut self, ticket: Ticket, effects: &mut Vec<Effect>) {
         let Some(slot) = self.workers.get(ticket).map(|worker| worker.slot) else { return };
         let block = Box::new(self.current().clone());
-        let requests = self.script.requests[block.scenario as usize];
-        self.peers.renew(ticket, requests.of(block.share(slot, self.script.slots)));
         let arm = self.key_in(slot).arm;
-        self.tell(ticket, &Order::Arm { attempt: self.attempt, block, arm, slot }, effects);
+        let message = self.orders.message(&Order::Arm { attempt: self.attempt, block, arm, slot });
+        if let Down::Arm { attempt, assignment } = &message {
+            self.peers.renew(ticket, *attempt, (**assignment).clone());
+        }
+        if let Some(peer) = self.peers.session(ticket) {
+            effects.push(Effect::Send { peer, message });
+        }
     }
 
     /// Tells a worker, while it has a session.

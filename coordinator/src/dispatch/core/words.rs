@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use contract::id::{Attempt, Ticket};
 use contract::message::{Failure, LoadReport, PartChunk, Up};
+use contract::part::vet::took;
 
 use super::super::event::{Delivery, Effect, PeerId, Reason, Sight};
 use super::super::job::RunIdentity;
@@ -103,6 +104,9 @@ impl Core {
             (WorkerMessage::Failed(failure), step) if step != Step::Gone => {
                 self.failed(now, ticket, failure, effects);
             }
+            (WorkerMessage::Piece(_), step) if step < Step::Running => {
+                self.refuse_part(now, ticket, "accept a part: early: it came before the start", effects);
+            }
             _ => {}
         }
     }
@@ -110,6 +114,7 @@ impl Core {
     /// An engine that is not what the run began with, or that the plan does not fit, is a failure of its worker. The
     /// first that is open is when a run begins to exist: before, nothing was measured and nothing is stored.
     fn loaded(&mut self, now: Duration, ticket: Ticket, report: LoadReport, effects: &mut Vec<Effect>) {
+        self.peers.loaded(ticket, &report);
         let on = self.peers.home(ticket).unwrap_or("?").to_owned();
         if let Some(failure) = vet::reject_reason(&report, &on, self.identity.as_ref(), &self.orders) {
             return self.failed(now, ticket, failure, effects);
@@ -143,16 +148,29 @@ impl Core {
         match self.peers.assemble(ticket, chunk) {
             Ok(None) => {}
             Ok(Some(delivery)) => self.delivered(now, ticket, delivery, effects),
-            Err(error) => self.lost(now, &[ticket], Reason::BadPart(error.to_string()), effects),
+            Err(error) => self.refuse_part(now, ticket, &error.to_string(), effects),
         }
+    }
+
+    /// What a worker sent cannot be what it measured: it is told so, and lost to the block as any other that fails.
+    fn refuse_part(&mut self, now: Duration, ticket: Ticket, why: &str, effects: &mut Vec<Effect>) {
+        if self.workers.get(ticket).is_none() {
+            return;
+        }
+        self.tell(ticket, &Order::Refuse(format!("this side failed to {why}")), effects);
+        let reason = Reason::BadPart { worker: self.named(ticket), why: why.to_owned() };
+        self.lost(now, &[ticket], reason, effects);
     }
 
     fn delivered(&mut self, now: Duration, ticket: Ticket, delivery: Delivery, effects: &mut Vec<Effect>) {
         let Some(slot) = self.workers.get(ticket).map(|worker| worker.slot) else { return };
         let place = &delivery.part.place;
         if (place.slot, place.key, place.attempt) != (slot, self.key_in(slot), self.attempt) {
-            let reason = Reason::WrongPlace { slot, found: (place.key, place.slot) };
-            return self.lost(now, &[ticket], reason, effects);
+            let why = format!("accept a part: place: it is of {} slot {}", place.key, place.slot);
+            return self.refuse_part(now, ticket, &why, effects);
+        }
+        if let Err(fault) = took(&delivery.part, now.saturating_sub(self.begun)) {
+            return self.refuse_part(now, ticket, &format!("accept a part: {fault}"), effects);
         }
         if let Some(worker) = self.workers.get_mut(ticket) {
             worker.step = Step::Reported;

@@ -44,6 +44,11 @@ impl Trace {
             && within(objectives.tpot, 0, self.last.saturating_sub(self.first) / gaps)
     }
 
+    /// The last that is known to have happened to it.
+    pub(super) fn latest(&self) -> u64 {
+        self.sent.max(self.started).max(self.last)
+    }
+
     /// `None` for a request that was never sent.
     pub(super) fn record(&self, index: u32) -> Option<RequestRecord> {
         let State::Ended(outcome, done_ns) = self.state else { return None };

@@ -1,0 +1,96 @@
+//! What the parts of a run on record must be, from how it began: the same rules as for a part that arrives, as far as
+//! the record knows what was asked for. Must not know where the records are kept.
+
+use contract::identity::Sha256;
+use contract::part::vet::{self, Age, Assigned, Load, PartFault};
+use contract::part::{Part, Place};
+use contract::run::{RunHeader, VariantRecord};
+use contract::spec::{Scenario, Share};
+
+use crate::plan::Plan;
+use crate::schedule;
+
+/// A run, as the judge of its parts.
+#[derive(Debug)]
+pub struct Stored<'a> {
+    header: &'a RunHeader,
+    /// `None` where it is of another age: nothing is concluded from such a run, and its parts are held against
+    /// themselves alone.
+    plan: Option<Plan>,
+}
+
+impl<'a> Stored<'a> {
+    /// By how a run began.
+    #[must_use]
+    pub fn of(header: &'a RunHeader) -> Self {
+        let plan = Plan::from_json(&header.plan_json).ok().filter(|plan| !plan.scenarios.is_empty());
+        Self { header, plan }
+    }
+
+    /// Whether a part can be one of this run.
+    ///
+    /// # Errors
+    /// The first fault found.
+    pub fn vet(&self, part: &Part) -> Result<(), PartFault> {
+        let place = Place { run: self.header.run, ..part.place.clone() };
+        let plan = self.plan.as_ref();
+        let variant = match plan {
+            Some(plan) => self.variant(plan, part)?,
+            None => self.header.variants.iter().find(|variant| variant.name == part.origin.variant),
+        };
+        let Some(variant) = variant else {
+            let found = format!("`{}`", part.origin.variant.escape_debug());
+            return Err(PartFault::Origin { found, expected: "a variant of this run".to_owned() });
+        };
+        let load = plan.map(|plan| self.load(plan, part)).transpose()?;
+        vet::assigned(
+            part,
+            &Assigned {
+                place: &place,
+                variant: &variant.name,
+                exe_sha256: Some(variant.sha256).filter(|sha| *sha != Sha256::default()),
+                instrumented: false,
+                load: load.map(|(scenario, share)| Load { scenario, share }),
+                model_digest: Some(self.header.model_digest.as_str()).filter(|digest| !digest.is_empty()),
+                threads: None,
+                processors: self.processors(&part.origin.hostname),
+                age: Age::Any,
+            },
+        )
+    }
+
+    /// The variant whose turn the part's arm was: the first is the baseline, and alone it is its own candidate.
+    fn variant(&self, plan: &Plan, part: &Part) -> Result<Option<&'a VariantRecord>, PartFault> {
+        let variants = &self.header.variants;
+        let key = part.place.key;
+        let candidates = variants.len().saturating_sub(1).max(1);
+        let cells = (plan.scenarios.len() * candidates) as u64;
+        below("place.scenario", key.scenario, cells)?;
+        below("place.round", key.round, plan.rounds.into())?;
+        below("place.slot", part.place.slot, self.header.slots.into())?;
+        let (_, candidate) = schedule::of_cell(plan, key.scenario);
+        let alone = variants.len() < 2 || key.arm.is_baseline();
+        Ok(variants.get(if alone { 0 } else { candidate + 1 }))
+    }
+
+    fn load<'p>(&self, plan: &'p Plan, part: &Part) -> Result<(&'p Scenario, Share), PartFault> {
+        let (scenario, _) = schedule::of_cell(plan, part.place.key.scenario);
+        let share = schedule::share(plan.duet, part.place.slot, self.header.slots);
+        below("place.slot", share.index, share.of.into())?;
+        Ok((&plan.scenarios[scenario], share))
+    }
+
+    /// Of the host with this name; of several with one name the most.
+    fn processors(&self, hostname: &str) -> Option<u32> {
+        let named = self.header.hosts.iter().filter(|(_, host)| host.hostname == hostname);
+        named.map(|(_, host)| host.cores).max()
+    }
+}
+
+fn below(field: &'static str, found: u32, bound: u64) -> Result<(), PartFault> {
+    if u64::from(found) < bound {
+        return Ok(());
+    }
+    let (found, most) = (found.into(), bound.saturating_sub(1).into());
+    Err(PartFault::Range { field, found, least: 0, most, by: "the plan" })
+}

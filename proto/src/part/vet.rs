@@ -1,0 +1,336 @@
+//! Can a part be what it says? Whoever reports a part is trusted with measuring and with nothing else: what it says
+//! twice must agree, what it says once must be possible, and both must fit what was asked for. Pure; the same for a
+//! part that arrives, an import and a check of the store. What a part says only once and nobody else knows is listed
+//! in [`UNCHECKED`], with what rests on it. It must not know where a part came from, nor what becomes of it.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::{Part, Place};
+use crate::identity::Sha256;
+use crate::metric::Metric;
+use crate::spec::{Planned, Scenario, Share};
+
+mod course;
+mod figures;
+mod latencies;
+mod load;
+mod requests;
+mod spent;
+mod text;
+
+/// What a part must be of.
+#[derive(Clone, Debug)]
+pub struct Assigned<'a> {
+    /// Run, trial, slot and attempt.
+    pub place: &'a Place,
+    /// The variant's name.
+    pub variant: &'a str,
+    /// Hash of its binary; `None` where that is not on record.
+    pub exe_sha256: Option<Sha256>,
+    /// Whether the run collects profiles.
+    pub instrumented: bool,
+    /// The load and the share of it; `None` where the record does not say.
+    pub load: Option<Load<'a>>,
+    /// The digest of the model that was loaded; `None` where that is not on record.
+    pub model_digest: Option<&'a str>,
+    /// Engine threads that the worker told when it had loaded; `None` where that is not on record.
+    pub threads: Option<u32>,
+    /// Processors of the host; `None` where they are not known.
+    pub processors: Option<u32>,
+    /// Who wrote it.
+    pub age: Age,
+}
+
+/// One worker's part of a load.
+#[derive(Clone, Copy, Debug)]
+pub struct Load<'a> {
+    /// The scenario.
+    pub scenario: &'a Scenario,
+    /// The share.
+    pub share: Share,
+}
+
+/// Programs of before wrote less. What they left out is missed in parts of today's alone; what is there is held to the
+/// same rules whoever wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// Comes from a worker of now: everything is there.
+    Today,
+    /// Was stored by whatever program: steps, slices of time and counts within the window may be missing.
+    Any,
+}
+
+/// Why a part is not believed. Completes "accept a part: ".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PartFault {
+    /// It belongs elsewhere.
+    #[error("place: it is of {}, not of {}", Told(.found), Told(.expected))]
+    Place {
+        /// Said by the part.
+        found: Box<Place>,
+        /// Where one was due.
+        expected: Box<Place>,
+    },
+    /// Another build measured it.
+    #[error("origin: it was measured by {found}, not by {expected}")]
+    Origin {
+        /// Said by the part.
+        found: String,
+        /// By the build manifest.
+        expected: String,
+    },
+    /// An instrumented build measured where none should, or the other way round.
+    #[error("instrumented: profile counters were {found}, which this run does not expect")]
+    Instrumented {
+        /// `on` or `off`.
+        found: &'static str,
+    },
+    /// Requests were lost or counted twice.
+    #[error("requests: {ended} of {planned} issued requests have an end (expected {expected})")]
+    Requests {
+        /// With a known end.
+        ended: u128,
+        /// By the part.
+        planned: u64,
+        /// By the plan; `None` where it is not on record.
+        expected: Allowed,
+    },
+    /// A histogram does not hold a value for each of what it is of.
+    #[error("values: {metric} holds {found} values where {expected} are due")]
+    Values {
+        /// Which.
+        metric: &'static str,
+        /// In it.
+        found: u64,
+        /// By the counts of requests and tokens.
+        expected: u64,
+    },
+    /// Two accounts of the same thing differ.
+    #[error("differs: {field} is {found} where {by} says {expected}")]
+    Differs {
+        /// Name of the field.
+        field: &'static str,
+        /// Its value.
+        found: u128,
+        /// Which other account.
+        by: &'static str,
+        /// The value by that one.
+        expected: u128,
+    },
+    /// A value lies where none can.
+    #[error("range: {field} is {found}, outside of {least} to {most} by {by}")]
+    Range {
+        /// Name of the field.
+        field: &'static str,
+        /// Its value.
+        found: u128,
+        /// The least possible.
+        least: u128,
+        /// The greatest possible.
+        most: u128,
+        /// What sets the bounds.
+        by: &'static str,
+    },
+    /// A number is not finite.
+    #[error("finite: {field} is not a finite number")]
+    Finite {
+        /// Name of the field.
+        field: &'static str,
+    },
+    /// What follows comes before what it follows.
+    #[error("order: of request {index}, {later} is before {earlier}")]
+    Order {
+        /// Of which request.
+        index: u32,
+        /// What comes first.
+        earlier: &'static str,
+        /// What comes after it.
+        later: &'static str,
+    },
+    /// A single request that is not one of the share, or comes twice or out of turn.
+    #[error("index: request {index} is not one of this share, or out of turn")]
+    Index {
+        /// Which.
+        index: u32,
+    },
+    /// The single requests do not have the latencies that were counted.
+    #[error("records: the requests that were kept one by one do not have the values of {metric}")]
+    Records {
+        /// Whose histogram.
+        metric: &'static str,
+    },
+    /// A text that cannot be shown or is too long.
+    #[error("text: {field} is longer than {most} bytes or holds what cannot be shown")]
+    Text {
+        /// Name of the field.
+        field: &'static str,
+        /// The most bytes it may have.
+        most: usize,
+    },
+    /// Something is there that was not asked for, or missing though it was.
+    #[error("presence: {field} is {}", if *.there { "there although nothing asks for it" } else { "missing" })]
+    Presence {
+        /// Name of the field.
+        field: &'static str,
+        /// Whether it is there.
+        there: bool,
+    },
+}
+
+/// How many requests a plan allows, as far as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowed(pub Option<Planned>);
+
+/// What nobody but the worker knows, and what rests on it. The name of a field, and its use.
+pub const UNCHECKED: &[(&str, &str)] = &[
+    ("token_digest", "compared with the other arms' alone: a lie shows as other tokens"),
+    (
+        "window.clock_uncertainty",
+        "the worker repeats what it was told; a doubt about the start of several workers",
+    ),
+    (
+        "window.start_late",
+        "bounded by the window; of bursts it is the lateness; a doubt about several workers' start",
+    ),
+    ("prompt_tokens", "where lengths are drawn or come from a file it is bounded alone; shown, not compared"),
+    ("cold", "bounded; shown, not compared"),
+    ("usage.cpu_user", "bounded by the host's processors; shown, and its share of others' time a warning"),
+    ("usage.cpu_system", "as usage.cpu_user"),
+    ("usage.driver_cpu", "bounded by the window; a doubt about the generator"),
+    ("usage.peak_rss_bytes", "bounded; shown"),
+    ("usage.involuntary_switches", "bounded; shown"),
+    ("usage.major_faults", "bounded; shown"),
+    ("usage.host_ticks", "bounded; a warning about other programs and hypervisors"),
+    ("usage.host_steal_ticks", "at most host_ticks; as that"),
+    ("usage.host_busy_ticks", "at most host_ticks; as that"),
+    ("usage.frequency", "bounded and ordered; a warning about the clock"),
+    ("usage.floor", "finite and bounded; a doubt about the generator"),
+    ("engine.steps", "bounded; shown"),
+    ("engine.peak_running", "bounded; shown"),
+    ("engine.peak_waiting", "bounded; shown"),
+    ("engine.peak_kv_bytes", "at most kv_bytes_total; shown"),
+    ("engine.kv_bytes_total", "bounded; shown"),
+    ("engine.kernels", "text; shown"),
+    ("engine.stepping", "bounded; shown as a share"),
+    ("engine.scheduling", "at most stepping; shown as a share"),
+    ("engine.prefix_hit_tokens", "bounded; shown"),
+    ("engine.engine_processors", "bounded; shown"),
+    ("engine.load_processors", "bounded; shown"),
+    ("engine.model_sha256", "what the worker said when it had loaded decides; shown"),
+    ("requests.started_ns", "of requests that were not answered; drawn in traces"),
+    ("requests.first_token_ns", "of requests that were not answered; drawn in traces"),
+    ("run_in", "bounded by the load; counted nowhere"),
+];
+
+/// A part that contradicts itself.
+///
+/// # Errors
+/// The first fault found.
+pub fn alone(part: &Part) -> Result<(), PartFault> {
+    text::check(part)?;
+    requests::counts(part)?;
+    latencies::check(part)?;
+    course::check(part)?;
+    requests::records(part)?;
+    spent::check(part)
+}
+
+/// A part that contradicts itself, or is not what was asked for.
+///
+/// # Errors
+/// The first fault found.
+pub fn assigned(part: &Part, to: &Assigned<'_>) -> Result<(), PartFault> {
+    origin(part, to)?;
+    if let Some(load) = to.load {
+        load::planned(part, load)?;
+    }
+    alone(part)?;
+    if to.age == Age::Today {
+        course::complete(part)?;
+    }
+    if let Some(load) = to.load {
+        load::check(part, load, to.age)?;
+    }
+    spent::known(part, to)
+}
+
+/// A part that is here so long after its worker was told to start.
+///
+/// # Errors
+/// When its window is longer than that: it was made up, or sent before it was over.
+pub fn took(part: &Part, since_start: Duration) -> Result<(), PartFault> {
+    // Both clocks are as good as a crystal: a thousandth is ten times what the worst of them strays.
+    let most = since_start + since_start / 1000;
+    figures::at_most(
+        "usage.wall",
+        figures::ns(part.usage.wall),
+        "the time since its start",
+        figures::ns(most),
+    )
+}
+
+fn origin(part: &Part, to: &Assigned<'_>) -> Result<(), PartFault> {
+    if part.place != *to.place {
+        let (found, expected) = (Box::new(part.place.clone()), Box::new(to.place.clone()));
+        return Err(PartFault::Place { found, expected });
+    }
+    let origin = &part.origin;
+    let sha = to.exe_sha256.unwrap_or(origin.exe_sha256);
+    if origin.exe_sha256 != sha || origin.variant != to.variant {
+        let name = |variant: &str, sha: &Sha256| format!("`{}` ({})", variant.escape_debug(), sha.short());
+        return Err(PartFault::Origin {
+            found: name(&origin.variant, &origin.exe_sha256),
+            expected: name(to.variant, &sha),
+        });
+    }
+    if origin.instrumented != to.instrumented {
+        return Err(PartFault::Instrumented { found: if origin.instrumented { "on" } else { "off" } });
+    }
+    Ok(())
+}
+
+impl PartFault {
+    /// The name of the kind, as its sentence begins.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Place { .. } => "place",
+            Self::Origin { .. } => "origin",
+            Self::Instrumented { .. } => "instrumented",
+            Self::Requests { .. } => "requests",
+            Self::Values { .. } => "values",
+            Self::Differs { .. } => "differs",
+            Self::Range { .. } => "range",
+            Self::Finite { .. } => "finite",
+            Self::Order { .. } => "order",
+            Self::Index { .. } => "index",
+            Self::Records { .. } => "records",
+            Self::Text { .. } => "text",
+            Self::Presence { .. } => "presence",
+        }
+    }
+}
+
+impl fmt::Display for Allowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(planned) => planned.fmt(f),
+            None => f.write_str("all"),
+        }
+    }
+}
+
+/// A place in words.
+struct Told<'a>(&'a Place);
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Place { run, key, slot, attempt } = self.0;
+        write!(f, "{key} slot {slot} attempt {} of run {run}", attempt.0)
+    }
+}
+
+/// Metrics of which every answered request has exactly one value.
+const ONE_EACH: [Metric; 6] =
+    [Metric::E2e, Metric::Ttft, Metric::Queue, Metric::Prefill, Metric::Decode, Metric::Service];
