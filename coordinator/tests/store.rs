@@ -18,6 +18,10 @@ mod full;
 mod hostile;
 #[path = "store/housekeeping.rs"]
 mod housekeeping;
+#[path = "store/places.rs"]
+mod places;
+#[path = "store/rebuilds.rs"]
+mod rebuilds;
 #[path = "store/runs.rs"]
 mod runs;
 #[path = "store/versions.rs"]
