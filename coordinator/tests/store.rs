@@ -12,6 +12,8 @@ mod archives;
 mod crash;
 #[path = "store/damage.rs"]
 mod damage;
+#[path = "store/faults.rs"]
+mod faults;
 #[path = "store/full.rs"]
 mod full;
 #[path = "store/hostile.rs"]

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Barrier};
+use std::sync::mpsc::{Sender, channel};
 use std::time::SystemTime;
 
 use super::error::StoreError;
@@ -43,20 +43,18 @@ pub(super) fn surroundings() -> Result<(), StoreError> {
     if SystemTime::now() < SystemTime::UNIX_EPOCH {
         return Err(StoreError::Clock);
     }
-    let gate = Arc::new(Barrier::new(THREADS + 1));
-    let mut started = Vec::new();
-    for _ in 0..THREADS {
-        let gate = Arc::clone(&gate);
-        let work = move || {
-            gate.wait();
-        };
-        match std::thread::Builder::new().name("store".into()).spawn(work) {
-            Ok(thread) => started.push(thread),
-            Err(source) => return Err(StoreError::Threads { source }),
-        }
+    // All at once: each lives until the last sender is gone.
+    let (gates, started): (Vec<Sender<()>>, Vec<_>) = (0..THREADS)
+        .map(|_| {
+            let (gate, closed) = channel();
+            let thread = std::thread::Builder::new().name("store".into()).spawn(move || closed.recv());
+            (gate, thread)
+        })
+        .unzip();
+    drop(gates);
+    for thread in started {
+        drop(thread.map_err(|source| StoreError::Threads { source })?.join());
     }
-    gate.wait();
-    started.into_iter().for_each(|thread| drop(thread.join()));
     Ok(())
 }
 
@@ -160,8 +158,14 @@ fn sequence(header: &[u8]) -> u64 {
     (inverted ^ 0x7FFF_FFFF_FFFF_FFFF).min(u64::MAX - SEGMENT)
 }
 
+/// The device's failures are told apart from those of the process: rights, or too many open files.
 fn unreadable(path: &Path, at: u64, source: std::io::Error) -> StoreError {
-    StoreError::Unreadable { path: path.to_owned(), at, source }
+    match source.raw_os_error() {
+        Some(libc::EIO | libc::ENXIO | libc::EBADMSG | libc::EUCLEAN | libc::ESTALE | libc::EREMOTEIO) => {
+            StoreError::Unreadable { path: path.to_owned(), at, source }
+        }
+        _ => StoreError::io("read", path, source),
+    }
 }
 
 /// The snapshots of a database.

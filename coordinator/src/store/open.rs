@@ -58,6 +58,10 @@ impl Store {
         if dir.join(rebuild::MARK).exists() {
             return Err(StoreError::Damaged { dir: dir.to_owned(), damage: Damage::HalfRebuilt });
         }
+        // A manifest is there before the first copy.
+        if has_copies(dir)? && witness::load(dir)?.is_none() {
+            return Err(StoreError::Damaged { dir: dir.to_owned(), damage: Damage::ManifestMissing });
+        }
         Self::open_settled(dir, lock)
     }
 
@@ -103,6 +107,9 @@ impl Store {
             return Err(StoreError::Damaged { dir: dir.to_owned(), damage: Damage::HalfRebuilt });
         }
         let witness = witness::load(scratch.dir())?;
+        if has_copies(dir)? && witness.is_none() {
+            return Err(StoreError::Damaged { dir: dir.to_owned(), damage: Damage::ManifestMissing });
+        }
         let lock = lock::take(scratch.dir(), PATIENCE)?;
         let store = Self::open_judged(scratch.dir(), dir, lock, witness)?;
         Ok(Self { dir: dir.to_owned(), scratch: Some(scratch), ..store })

@@ -117,10 +117,26 @@ impl Rebuilt {
     fn take_in(&mut self, run: RunId, salvaged: Result<Salvaged, Damage>) -> Result<(), StoreError> {
         match salvaged {
             Ok(Salvaged { raw, row, from, lacks }) => {
+                if lacks > 0 {
+                    self.keep_evidence(run)?;
+                }
                 self.store.take_in(&mut *self.store.writable()?, row, &raw)?;
                 self.brought.push(Brought { run, from: from.into_iter().collect(), lacks });
             }
             Err(damage) => self.lost.push(Lost { run, damage }),
+        }
+        Ok(())
+    }
+
+    /// What is not whole is replaced by what could be made of it; the files stay with the old database.
+    fn keep_evidence(&self, run: RunId) -> Result<(), StoreError> {
+        let Some(aside) = &self.aside else { return Ok(()) };
+        let dir = self.store.dir();
+        for file in [self.store.archive_path(run), copies::journal_path(dir, run)] {
+            let to = aside.join(file.file_name().unwrap_or_default());
+            if file.exists() {
+                std::fs::copy(&file, &to).map_err(|source| StoreError::io("copy", &file, source))?;
+            }
         }
         Ok(())
     }

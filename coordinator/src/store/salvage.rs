@@ -78,11 +78,11 @@ impl Pieces {
     pub(super) fn take_whole(&mut self, source: Source, raw: RawRun) -> Result<(), Damage> {
         let state = State::of(&raw.index_row(self.run)?);
         self.proved.extend(raw.blocks()?.iter().map(|block| (block.scenario, block.round)));
-        // A state that is known already lies in the past of what is known.
-        if !self.claims.contains(&state) {
+        // Whoever has more is later; of two that have the same, the copies are.
+        if self.claims.iter().all(|claim| claim.lasting() < state.lasting()) {
             self.end = raw.of(Entry::End).next().map(<[u8]>::to_vec);
-            self.claims.push(state);
         }
+        self.claims.push(state);
         let RawRun { entries, parts, superseded, addenda } = raw;
         let rows = entries.into_iter().chain(addenda).chain(parts).chain(superseded);
         rows.for_each(|(key, sealed)| self.take(source, key, sealed));
@@ -183,7 +183,9 @@ impl Pieces {
             lacks = self.missing(&State::of(&raw.index_row(self.run)?));
         }
         let row = raw.index_row(self.run)?;
-        Ok(Salvaged { raw, row, from: self.from, lacks })
+        // Where no source vouches for just this, something else may have been there.
+        let vouched = self.claims.contains(&State::of(&row));
+        Ok(Salvaged { raw, row, from: self.from, lacks: lacks.max(u64::from(!vouched)) })
     }
 
     fn assembled(&self) -> Result<RawRun, Damage> {
