@@ -108,13 +108,14 @@ impl Store {
 
     /// Copies of all runs that have none: those of older programs, which only exported what was complete. A run that is
     /// damaged has none either; `runs verify` names it.
-    pub(super) fn copy_missing(&self) -> Result<(), StoreError> {
-        let mut ledger = self.ledger();
+    pub(super) fn copy_missing(&self, ledger: &mut Ledger) -> Result<(), StoreError> {
+        let runs = self.dir().join(RUNS_DIR);
+        std::fs::create_dir_all(&runs).map_err(|source| StoreError::io("create", &runs, source))?;
         for run in self.ids()? {
             if self.archive_path(run).exists() || journal_path(self.dir(), run).exists() {
                 continue;
             }
-            self.copy_sound(&mut ledger, run)?;
+            self.copy_sound(ledger, run)?;
         }
         Ok(())
     }

@@ -98,6 +98,8 @@ struct Ledger {
     tally: witness::Tally,
     /// A commit failed half-way.
     broken: bool,
+    /// Written by an older program, which kept no copies of most runs.
+    older: bool,
     /// Where journals go on.
     tails: copies::Tails,
 }

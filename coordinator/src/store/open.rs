@@ -130,23 +130,26 @@ impl Store {
             return Err(damaged(Damage::ManifestMissing));
         }
         witness::check(tally, witnessed).map_err(damaged)?;
-        let ledger = Mutex::new(Ledger { tally, broken: false, tails: copies::Tails::new() });
+        let ledger = Mutex::new(Ledger {
+            tally,
+            broken: false,
+            older: witness.is_some_and(|witness| !witness.is_current()),
+            tails: copies::Tails::new(),
+        });
         Ok(Self { dir: at.to_owned(), db, trees, ledger, closing, scratch: None, _lock: lock })
     }
 
-    /// Makes a new store's names durable, and a witness that was left behind by a crash or an older program catch up.
+    /// Makes a new store's names durable, and a witness that was left behind by a crash catch up.
     fn settle(&self, witness: Option<Witness>) -> Result<(), StoreError> {
         let tally = self.ledger().tally;
-        if witness.is_some_and(|witness| witness.tally == tally && witness.is_current()) {
+        if witness.is_some_and(|witness| witness.tally == tally) {
             return Ok(());
         }
         let runs = self.dir.join(RUNS_DIR);
         std::fs::create_dir_all(&runs).map_err(|source| StoreError::io("create", &runs, source))?;
         self.make_durable()?;
         inspect::make_names_durable(&self.dir)?;
-        if !witness.is_some_and(|witness| witness.is_current()) {
-            self.copy_missing()?;
-        }
+        drop(self.writable()?);
         witness::save(&self.dir, tally)
     }
 }

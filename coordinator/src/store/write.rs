@@ -205,8 +205,16 @@ impl Store {
         if self.scratch.is_some() {
             return Err(StoreError::ReadOnly { dir: self.dir.clone() });
         }
-        let ledger = self.ledger();
-        if ledger.broken { Err(StoreError::Broken { dir: self.dir.clone() }) } else { Ok(ledger) }
+        let mut ledger = self.ledger();
+        if ledger.broken {
+            return Err(StoreError::Broken { dir: self.dir.clone() });
+        }
+        if ledger.older {
+            // From the first write on it is a store of this program, which has a copy of every run.
+            self.copy_missing(&mut ledger)?;
+            ledger.older = false;
+        }
+        Ok(ledger)
     }
 
     fn transact(&self, change: &Change, tally: Tally) -> Result<(), StoreError> {

@@ -115,12 +115,12 @@ fn a_database_of_an_older_program_keeps_its_bytes_until_it_is_written() {
     store.close().unwrap();
     let witness = dir.path().join("manifest");
     let text = std::fs::read_to_string(&witness).unwrap();
-    let body = text[..text.rfind("crc ").unwrap()].replace("layout 2", "layout 1");
+    let body = text[..text.rfind("crc ").unwrap()].replace("layout 3", "layout 1");
     let older = format!("{body}crc {:08x}\n", crc32fast::hash(body.as_bytes()));
     std::fs::write(&witness, &older).unwrap();
     let store = Store::open(dir.path()).unwrap();
     assert_eq!(store.runs().unwrap().len(), 1);
     assert_eq!(std::fs::read_to_string(&witness).unwrap(), older);
     store.annotate(run(1), &annotation(1, AnnotationKind::Note, "said")).unwrap();
-    assert!(std::fs::read_to_string(&witness).unwrap().contains("layout 2"));
+    assert!(std::fs::read_to_string(&witness).unwrap().contains("layout 3"));
 }
