@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use contract::id::RunId;
 use contract::part::Part;
-use contract::record::Record;
+use contract::record::{Record, place_of};
 use contract::run::BlockDone;
 
 use super::addenda;
@@ -59,7 +59,7 @@ pub fn read_archive(path: &Path) -> Result<RunRecord, StoreError> {
 /// When the file cannot be read, is damaged, or is from a newer program.
 pub fn check_archive(path: &Path) -> Result<RunId, StoreError> {
     let (run, raw) = load(path)?;
-    raw.outline(run).map_err(|damage| StoreError::ArchiveDamaged { path: path.to_owned(), damage })?;
+    raw.prove(run).map_err(|damage| StoreError::ArchiveDamaged { path: path.to_owned(), damage })?;
     Ok(run)
 }
 
@@ -102,7 +102,7 @@ pub fn decode_archive(bytes: &[u8]) -> Result<RunRecord, Damage> {
     raw.open(run)
 }
 
-/// Reads the records of an export file and checks that they belong together.
+/// Reads the records of an export file and checks that they belong together. Its parts are not opened.
 pub(super) fn load(path: &Path) -> Result<(RunId, RawRun), StoreError> {
     let bytes = std::fs::read(path).map_err(|source| StoreError::io("read", path, source))?;
     let newer = bytes.strip_prefix(MAGIC).and_then(|rest| rest.first_chunk()).map(|b| u32::from_be_bytes(*b));
@@ -204,7 +204,7 @@ pub(super) fn numbered(number: u64, sealed: &[u8]) -> Vec<u8> {
 /// Finds the key of a record from the record itself, and, for a notice, from the number before it.
 pub(super) fn keyed(run: RunId, section: u8, record: &[u8]) -> Result<Row, Damage> {
     if matches!(section, ACCEPTED | SUPERSEDED) {
-        return Ok((key::part(&Part::open(record)?.place), record.to_vec()));
+        return Ok((key::part(&place_of(record)?), record.to_vec()));
     }
     if section == NUMBERED_NOTICE {
         let (number, sealed) =

@@ -82,6 +82,7 @@ impl Store {
     pub fn import(&self, path: &Path) -> Result<Imported, StoreError> {
         let (run, raw) = archive::load(path)?;
         let refuse = |damage| StoreError::ArchiveDamaged { path: path.to_owned(), damage };
+        raw.prove(run).map_err(refuse)?;
         let row = raw.index_row(run).map_err(refuse)?;
         let mut ledger = self.writable()?;
         if let Some(there) = self.row(run)? {
