@@ -14,6 +14,8 @@ mod archives;
 mod crash;
 #[path = "store/damage.rs"]
 mod damage;
+#[path = "store/faults.rs"]
+mod faults;
 #[path = "store/full.rs"]
 mod full;
 #[path = "store/hostile.rs"]
@@ -22,6 +24,10 @@ mod hostile;
 mod housekeeping;
 #[path = "store/order.rs"]
 mod order;
+#[path = "store/places.rs"]
+mod places;
+#[path = "store/rebuilds.rs"]
+mod rebuilds;
 #[path = "store/runs.rs"]
 mod runs;
 #[path = "store/versions.rs"]

@@ -51,8 +51,6 @@ pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<Verdi
             continue;
         }
         store.put_calibration(id, &calibration.floors(unix_ms()))?;
-        // The archive beside the database is what a lost database is rebuilt from.
-        store.export(id)?;
         app.reporter.calibrated(&calibration)?;
         return Ok(if calibration.is_sound() { exit::OK } else { exit::INVALID });
     }

@@ -19,7 +19,7 @@ use crate::error::{AppError, exit};
 use crate::history::{self, Fate, Filter, Retention, Sketch};
 use crate::report;
 use crate::report::export::{self, Selection};
-use crate::store::{Imported, RunRecord, Store, StoreError, is_archive, vet_archive};
+use crate::store::{Imported, RunRecord, Store, StoreError, check_archive, is_archive};
 
 pub(super) fn compare(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, AppError> {
     if args.explain.is_some() && matches!(args.output.format, Format::Markdown | Format::Junit) {
@@ -127,7 +127,7 @@ pub(super) fn runs(app: &mut App<'_>, command: &RunsCommand) -> Result<Verdict, 
             annotate(app, &args.run, kind, &args.text)?;
         }
         RunsCommand::Export(args) => export(app, args)?,
-        RunsCommand::Import(args) => import(app, args)?,
+        RunsCommand::Import(args) => return import(app, args),
         RunsCommand::Verify(args) => return verify(app, args),
         RunsCommand::Prune(args) => prune(app, args)?,
         RunsCommand::Compact => {
@@ -162,10 +162,6 @@ fn annotate(app: &mut App<'_>, wanted: &str, kind: AnnotationKind, text: &str) -
     let store = app.store()?;
     let run = store.find(wanted)?;
     store.annotate(run, &Annotation { unix_ms: unix_ms(), kind, text: text.to_owned() })?;
-    // The archive beside the database is what a lost database is rebuilt from.
-    if store.archive_path(run).exists() {
-        store.export(run)?;
-    }
     app.reporter.line(run.as_str())?;
     Ok(())
 }
@@ -180,15 +176,17 @@ fn export(app: &mut App<'_>, args: &RunsExport) -> Result<(), AppError> {
     Ok(())
 }
 
-fn import(app: &mut App<'_>, args: &RunsImport) -> Result<(), AppError> {
+fn import(app: &mut App<'_>, args: &RunsImport) -> Result<Verdict, AppError> {
+    let mut code = exit::OK;
     if args.rebuild {
         let rebuilt = Store::rebuild(&app.store_dir()?)?;
+        code = if rebuilt.is_whole() { exit::OK } else { exit::INVALID };
         app.reporter.rebuilt(&rebuilt)?;
         app.store = Some(Arc::new(rebuilt.store));
     }
     // Every file is read whole before the first is taken, so that a bad one leaves the store as it was.
     for path in &args.files {
-        vet_archive(path)?;
+        check_archive(path)?;
     }
     let store = app.store()?;
     for path in &args.files {
@@ -199,7 +197,7 @@ fn import(app: &mut App<'_>, args: &RunsImport) -> Result<(), AppError> {
         };
         app.reporter.line(&line)?;
     }
-    Ok(())
+    Ok(code)
 }
 
 fn verify(app: &mut App<'_>, args: &RunsVerify) -> Result<Verdict, AppError> {
@@ -212,5 +210,5 @@ fn verify(app: &mut App<'_>, args: &RunsVerify) -> Result<Verdict, AppError> {
     }
     let verified = store.verify()?;
     app.reporter.verified(&verified)?;
-    Ok(if verified.damaged.is_empty() && verified.files.is_empty() { exit::OK } else { exit::INVALID })
+    Ok(if verified.is_sound() { exit::OK } else { exit::INVALID })
 }

@@ -262,7 +262,7 @@ pub struct RunsImport {
     /// Exported files
     #[arg(value_name = "FILE", required_unless_present = "rebuild")]
     pub files: Vec<PathBuf>,
-    /// Set a damaged database aside and bring every run back from the export files beside it
+    /// Set a damaged database aside and bring every run back from its copies beside it and what is left of it; exit code 4 when something is lost
     #[arg(long)]
     pub rebuild: bool,
 }

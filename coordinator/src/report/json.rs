@@ -20,7 +20,7 @@ use crate::compare::{Explanation, Findings};
 use crate::doctor::{Check, State};
 use crate::history::{Across, AcrossLine, Calibration, Digest, Fate, Trend};
 use crate::plan::Plan;
-use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
+use crate::store::{Brought, Compacted, Lost, Rebuilt, RunRecord, RunSummary, Verified};
 
 pub use convert::document;
 
@@ -112,14 +112,28 @@ impl Reporter for Json<'_> {
         let damaged: Vec<Value> = verified.damaged.iter().map(damaged).collect();
         let file = |(path, error): &(std::path::PathBuf, crate::store::StoreError)| json!({ "path": path, "reason": error.to_string() });
         let files: Vec<Value> = verified.files.iter().map(file).collect();
-        self.answer("verified", json!({ "sound": sound, "damaged": damaged, "damaged_files": files }))
+        self.answer("verified", json!({ "sound": sound, "damaged": damaged, "damaged_files": files, "uncopied": verified.uncopied }))
     }
 
     fn rebuilt(&mut self, rebuilt: &Rebuilt) -> io::Result<()> {
-        let imported: Vec<String> = rebuilt.imported.iter().map(ToString::to_string).collect();
+        let imported: Vec<String> = rebuilt.runs().map(|run| run.to_string()).collect();
+        let brought = |one: &Brought| {
+            let from: Vec<&str> = one.from.iter().map(|source| source.name()).collect();
+            json!({ "run": one.run.to_string(), "from": from, "lacks": one.lacks })
+        };
+        let brought: Vec<Value> = rebuilt.brought.iter().map(brought).collect();
+        let lost = |one: &Lost| json!({ "run": one.run.to_string(), "reason": one.damage.to_string() });
+        let lost: Vec<Value> = rebuilt.lost.iter().map(lost).collect();
+        let (nameless, unaccounted) = (rebuilt.nameless, rebuilt.unaccounted);
         let refused = |(path, error): &(std::path::PathBuf, crate::store::StoreError)| json!({ "path": path, "reason": error.to_string() });
         let refused: Vec<Value> = rebuilt.refused.iter().map(refused).collect();
-        self.answer("rebuilt", json!({ "imported": imported, "refused": refused, "aside": rebuilt.aside }))
+        self.answer(
+            "rebuilt",
+            json!({
+                "imported": imported, "brought": brought, "lost": lost, "nameless_runs": nameless,
+                "unaccounted_records": unaccounted, "refused": refused, "aside": rebuilt.aside
+            }),
+        )
     }
 
     fn pruned(&mut self, runs: &[RunSummary], fates: &[Fate], gone: bool) -> io::Result<()> {

@@ -107,11 +107,12 @@ impl Reporter for Quiet<'_> {
 
     fn verified(&mut self, verified: &Verified) -> io::Result<()> {
         self.lines(verified.damaged.iter().map(|(run, _)| run))?;
-        self.lines(verified.files.iter().map(|(path, _)| path.display()))
+        self.lines(verified.files.iter().map(|(path, _)| path.display()))?;
+        self.lines(&verified.uncopied)
     }
 
     fn rebuilt(&mut self, rebuilt: &Rebuilt) -> io::Result<()> {
-        self.lines(&rebuilt.imported)
+        self.lines(rebuilt.runs())
     }
 
     fn pruned(&mut self, runs: &[RunSummary], fates: &[Fate], _: bool) -> io::Result<()> {

@@ -5,7 +5,6 @@
 use contract::addendum::{Annotation, AnnotationKind, NoiseFloors};
 use contract::id::RunId;
 use contract::record::Record;
-use sled::Batch;
 
 use super::error::{Damage, StoreError};
 use super::index::{Row as IndexRow, RunSummary};
@@ -115,29 +114,39 @@ impl Store {
         Ok(found)
     }
 
-    /// Joins addenda to those a run has; tells whether any was new.
+    /// Joins addenda to those a run has; tells whether any was new. Reads nothing else of the run.
     pub(super) fn join(
         &self,
         ledger: &mut Ledger,
         run: RunId,
         addenda: Vec<Row>,
     ) -> Result<bool, StoreError> {
-        let mut raw = self.raw_run(run)?;
-        let row = self.known_row(run)?;
+        let mut change = Change::of(self.known_row(run)?);
+        let mut raw = RawRun { addenda: self.stored_addenda(run)?, ..RawRun::default() };
+        self.reading(run, || raw.check_addenda(&change.row))?;
         let new: Vec<Row> = addenda.into_iter().filter(|row| !raw.addenda.contains(row)).collect();
         if new.is_empty() {
             return Ok(false);
         }
-        let mut change = Change::of(row);
-        let mut batch = Batch::default();
-        let mut put = || new.iter().try_for_each(|(k, v)| rows::put(&self.trees.entries, &mut batch, k, v));
-        self.reading(run, &mut put)?;
-        change.entries = batch;
+        new.iter().try_for_each(|(key, sealed)| self.add_beside(&mut change, key, sealed))?;
         raw.addenda.extend(new);
         raw.addenda.sort();
         self.reading(run, || set(&mut change.row, &raw))?;
         self.commit(ledger, &change)?;
         Ok(true)
+    }
+
+    fn stored_addenda(&self, run: RunId) -> Result<Vec<Row>, StoreError> {
+        let mut rows = Vec::new();
+        for entry in [Entry::Annotation, Entry::Calibration] {
+            let prefix = key::entries(run, entry);
+            rows.extend(
+                self.reading(run, || {
+                    rows::scan(&self.trees.entries, &prefix).collect::<Result<Vec<_>, _>>()
+                })?,
+            );
+        }
+        Ok(rows)
     }
 }
 

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use contract::files;
 use contract::id::RunId;
 use contract::part::Part;
-use contract::record::Record;
+use contract::record::{Record, place_of};
 use contract::run::BlockDone;
 
 use super::addenda;
@@ -30,16 +30,20 @@ use super::key::{self, Entry};
 use super::raw::{RawRun, RunRecord};
 use super::rows::Row;
 
+/// How the names of export files end.
+pub(super) const ENDING: &str = "bench";
 const MAGIC: &[u8; 8] = b"PGOBRUN\n";
 /// The newest layout that is read.
 const LAYOUT: u32 = 2;
 /// The layout of files without any of the sections that came later.
 const FIRST: u32 = 1;
 const END: u8 = 0;
-const ACCEPTED: u8 = 16;
+pub(super) const ACCEPTED: u8 = 16;
 const SUPERSEDED: u8 = 17;
 /// Bytes of an export file at most; it is read whole.
 const LARGEST: u64 = 8 << 30;
+/// Only in journals: a notice behind its number, eight bytes.
+pub(super) const NUMBERED_NOTICE: u8 = 19;
 /// Bytes of the hash at the end.
 const HASH: usize = 32;
 
@@ -58,17 +62,34 @@ pub fn is_archive(head: &[u8]) -> bool {
     head.starts_with(MAGIC)
 }
 
-/// Checks that an export file is whole and its parts can be believed, as an import does.
+/// Checks that an export file is whole and its parts can be believed, as an import does, one part at a time. Needs no
+/// store.
 ///
 /// # Errors
-/// When it cannot be imported.
-pub fn vet_archive(path: &Path) -> Result<(), StoreError> {
+/// When the file cannot be read, is damaged, or is from a newer program.
+pub fn check_archive(path: &Path) -> Result<RunId, StoreError> {
     let (run, raw) = load(path)?;
-    raw.prove(run).map_err(|damage| StoreError::ArchiveDamaged { path: path.to_owned(), damage })
+    raw.prove(run).map_err(|damage| StoreError::ArchiveDamaged { path: path.to_owned(), damage })?;
+    Ok(run)
 }
 
-/// All export files of a directory, sorted by name, hence by time.
-pub(super) fn beside(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
+/// The frames of an export file that is not whole, as far as they can be told apart.
+pub(super) fn frames(bytes: &[u8]) -> Vec<(u8, &[u8])> {
+    let mut rest = bytes.get(MAGIC.len() + size_of_val(&LAYOUT) + 26..).unwrap_or_default();
+    let mut frames = Vec::new();
+    while let Some((section, after)) = rest.split_first().filter(|(section, _)| **section != END) {
+        let Some((length, after)) = after.split_first_chunk::<4>() else { break };
+        let Some((record, after)) = after.split_at_checked(u32::from_be_bytes(*length) as usize) else {
+            break;
+        };
+        frames.push((*section, record));
+        rest = after;
+    }
+    frames
+}
+
+/// All files of a directory with the ending of export files or of journals, sorted by name, hence by time.
+pub(super) fn beside(dir: &Path, ending: &str) -> Result<Vec<PathBuf>, StoreError> {
     let error = |source| StoreError::io("list", dir, source);
     let entries = match std::fs::read_dir(dir) {
         Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -77,7 +98,7 @@ pub(super) fn beside(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let paths =
         entries.map(|entry| Ok(entry.map_err(error)?.path())).collect::<Result<Vec<_>, StoreError>>()?;
     let mut paths: Vec<_> =
-        paths.into_iter().filter(|path| path.extension().is_some_and(|x| x == "bench")).collect();
+        paths.into_iter().filter(|path| path.extension().is_some_and(|x| x == ending)).collect();
     paths.sort();
     Ok(paths)
 }
@@ -91,7 +112,7 @@ pub fn decode_archive(bytes: &[u8]) -> Result<RunRecord, Damage> {
     raw.open(run)
 }
 
-/// Reads the records of an export file and checks that they belong together.
+/// Reads the records of an export file and checks that they belong together. Its parts are not opened.
 pub(super) fn load(path: &Path) -> Result<(RunId, RawRun), StoreError> {
     let bytes = files::read(path, LARGEST).map_err(|source| StoreError::io("read", path, source))?;
     let newer = bytes.strip_prefix(MAGIC).and_then(|rest| rest.first_chunk()).map(|b| u32::from_be_bytes(*b));
@@ -166,36 +187,52 @@ fn decode_frames(run: RunId, mut rest: &[u8]) -> Result<RawRun, Damage> {
     }
 }
 
-/// Finds the key of a record from the record itself; notices are numbered as they come.
-fn place_frame(
-    raw: &mut RawRun,
-    run: RunId,
-    section: u8,
-    record: &[u8],
-    notices: &mut u64,
-) -> Result<(), Damage> {
+/// Adds a record under its key.
+fn place_frame(raw: &mut RawRun, run: RunId, section: u8, record: &[u8]) -> Result<(), Damage> {
+    let row = if section == Entry::Notice as u8 {
+        // Notices come last of what was there before, so that the last one tells how many there are.
+        let last = raw.entries.last().filter(|(key, _)| key::entry_of(key) == Some(Entry::Notice));
+        let number = last.map_or(0, |(key, _)| key::number_of(key) + 1);
+        (key::entry(run, Entry::Notice, number), record.to_vec())
+    } else {
+        keyed(run, section, record)?
+    };
+    let rows = match section {
+        ACCEPTED => &mut raw.parts,
+        SUPERSEDED => &mut raw.superseded,
+        _ if Entry::from_number(section).is_some_and(Entry::is_addendum) => &mut raw.addenda,
+        _ => &mut raw.entries,
+    };
+    push_sorted(rows, row)
+}
+
+/// A notice of a journal.
+pub(super) fn numbered(number: u64, sealed: &[u8]) -> Vec<u8> {
+    [&number.to_be_bytes()[..], sealed].concat()
+}
+
+/// Finds the key of a record from the record itself, and, for a notice, from the number before it.
+pub(super) fn keyed(run: RunId, section: u8, record: &[u8]) -> Result<Row, Damage> {
     if matches!(section, ACCEPTED | SUPERSEDED) {
-        let key = key::part(&Part::open(record)?.place);
-        let rows = if section == ACCEPTED { &mut raw.parts } else { &mut raw.superseded };
-        return push_sorted(rows, (key, record.to_vec()));
+        return Ok((key::part(&place_of(record)?), record.to_vec()));
+    }
+    if section == NUMBERED_NOTICE {
+        let (number, sealed) =
+            record.split_first_chunk().ok_or(Damage::Contradiction("a notice has no number"))?;
+        return Ok((key::entry(run, Entry::Notice, u64::from_be_bytes(*number)), sealed.to_vec()));
     }
     let entry =
         Entry::from_number(section).ok_or(Damage::Contradiction("it has a section that is unknown"))?;
-    let number = match entry {
-        Entry::Annotation | Entry::Calibration => {
-            return push_sorted(&mut raw.addenda, (addenda::key_of(run, entry, record), record.to_vec()));
-        }
-        Entry::Header | Entry::End | Entry::Floors => 0,
+    let key = match entry {
+        Entry::Annotation | Entry::Calibration => addenda::key_of(run, entry, record),
+        Entry::Header | Entry::End | Entry::Floors => key::entry(run, entry, 0),
         Entry::Block => {
             let block = BlockDone::open(record)?;
-            key::block_number(block.scenario, block.round)
+            key::entry(run, entry, key::block_number(block.scenario, block.round))
         }
-        Entry::Notice => {
-            *notices += 1;
-            *notices - 1
-        }
+        Entry::Notice => return Err(Damage::Contradiction("a notice has no number")),
     };
-    push_sorted(&mut raw.entries, (key::entry(run, entry, number), record.to_vec()))
+    Ok((key, record.to_vec()))
 }
 
 /// Rows come in ascending order, so that none comes twice.
@@ -210,12 +247,11 @@ fn push_sorted(rows: &mut Vec<Row>, row: Row) -> Result<(), Damage> {
 /// All records are this run's, and parts are accepted where the blocks say so.
 fn check_together(run: RunId, raw: &RawRun) -> Result<(), Damage> {
     raw.header(run)?;
-    let mut sorted =
-        RawRun { entries: raw.entries.clone(), addenda: raw.addenda.clone(), ..RawRun::default() };
-    sorted.sort_parts([raw.parts.clone(), raw.superseded.clone()].concat())?;
     let mine = key::run(run);
     let foreign = raw.parts.iter().chain(&raw.superseded).any(|(key, _)| !key.starts_with(&mine));
-    if foreign || sorted != *raw {
+    let accepted = raw.accepted()?;
+    let is_in = |(key, _): &Row| accepted.takes(key);
+    if foreign || !raw.parts.iter().all(is_in) || raw.superseded.iter().any(is_in) {
         return Err(Damage::Contradiction("parts belong to another run or attempt"));
     }
     Ok(())

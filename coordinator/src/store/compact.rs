@@ -13,10 +13,11 @@ use std::path::{Path, PathBuf};
 use contract::id::RunId;
 use sled::{Batch, Tree};
 
+use super::database::{self, Closing};
 use super::error::{Damage, StoreError};
 use super::guard::guarded;
 use super::lock::{self, Lock};
-use super::{DB_DIR, Store, Trees, durable, key, open};
+use super::{DB_DIR, Store, Trees, durable, inspect, key, open};
 
 /// Where the new database is written.
 const NEW_DIR: &str = "compact";
@@ -42,7 +43,9 @@ impl Store {
     /// # Errors
     /// When another process has the store open, it is damaged, or there is no room for a second database beside it.
     pub fn compact(dir: &Path) -> Result<Compacted, StoreError> {
+        inspect::surroundings()?;
         let store = Self::open_locked(dir, lock::take(dir, open::PATIENCE)?)?;
+        store.copy_ended()?;
         let before = size(&dir.join(DB_DIR))?;
         let new = dir.join(NEW_DIR);
         if let Err(error) = store.copy_into(&new) {
@@ -61,7 +64,8 @@ impl Store {
     fn copy_into(&self, new: &Path) -> Result<(), StoreError> {
         let error = |damage| self.damaged(damage);
         std::fs::create_dir_all(new).map_err(|source| StoreError::io("create", new, source))?;
-        let (db, trees) = guarded(|| open::open_database(new)).map_err(error)??;
+        let (db, trees, closing) =
+            guarded(|| database::open(new)).map_err(error)?.map_err(|e| self.failed(Damage::Engine(e)))?;
         let runs: BTreeSet<RunId> = self.ids()?.into_iter().collect();
         let copied = guarded(|| {
             let known = |key: &[u8]| key::run_of(key).is_some_and(|run| runs.contains(&run));
@@ -76,9 +80,9 @@ impl Store {
         if tally != self.ledger().tally {
             return Err(error(Damage::Content));
         }
-        drop::<(sled::Db, Trees)>((db, trees));
+        drop::<(sled::Db, Trees, Closing)>((db, trees, closing));
         durable::sync(&new.join(DB_DIR).join("db"))?;
-        durable::sync_dir(&new.join(DB_DIR))?;
+        inspect::make_names_durable(new)?;
         durable::sync_dir(new)
     }
 
@@ -92,10 +96,20 @@ impl Store {
 
     /// Closes the database and keeps the lock.
     fn into_lock(self) -> Lock {
-        let Self { db, trees, _lock: lock, .. } = self;
-        drop(trees);
-        drop(db);
+        let Self { db, trees, closing, _lock: lock, .. } = self;
+        drop((trees, db));
+        drop(closing);
         lock
+    }
+}
+
+/// Where the database of a store is, whatever a compaction that was cut off has left.
+pub(super) fn whole(dir: &Path) -> PathBuf {
+    let [db, old, new] = [DB_DIR, OLD_DIR, NEW_DIR].map(|name| dir.join(name));
+    match (db.exists(), old.exists(), new.join(DB_DIR)) {
+        (false, true, new) if new.exists() => new,
+        (false, true, _) => old,
+        _ => db,
     }
 }
 
@@ -106,9 +120,9 @@ pub(super) fn settle(dir: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     // The old one only ever steps aside for a new one that is whole.
-    if !db.exists() && old.exists() {
-        let whole = new.join(DB_DIR);
-        rename(if whole.exists() { &whole } else { &old }, &db)?;
+    let whole = whole(dir);
+    if whole != db {
+        rename(&whole, &db)?;
     }
     durable::sync_dir(dir)?;
     if db.exists() {

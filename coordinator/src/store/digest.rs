@@ -18,6 +18,16 @@ impl SetHash {
         self.0.iter_mut().zip(hasher.finalize().as_bytes()).for_each(|(mine, new)| *mine ^= new);
     }
 
+    /// As bytes.
+    pub(super) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// From its bytes.
+    pub(super) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// From 64 hexadecimal digits.
     pub(super) fn parse(text: &str) -> Option<Self> {
         Some(Self(*blake3::Hash::from_hex(text).ok()?.as_bytes()))

@@ -36,7 +36,7 @@ pub enum StoreError {
     },
     /// The database does not hold what was written to it.
     #[error(
-        "open the store {dir}: {damage}; every exported run can be brought back from {}: \
+        "open the store {dir}: {damage}; what was committed can be brought back from {}: \
          `coordinator runs import --rebuild --store {}` sets the damaged database aside and does it",
         dir.join(super::RUNS_DIR).display(), shell::word(&dir.display().to_string())
     )]
@@ -46,8 +46,45 @@ pub enum StoreError {
         /// What is wrong.
         damage: Damage,
     },
+    /// The device failed to read. Nothing was changed: the database was not opened.
+    #[error(
+        "read {} at byte {at}: {source}; the device or its file system failed, not the store, and nothing was changed: \
+         copy the store to a sound place and give that with --store",
+        path.display()
+    )]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Where in it.
+        at: u64,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The process may not start as many threads as the database needs.
+    #[error(
+        "open the store: no thread can be started ({source}); raise the limit on processes (`ulimit -u`) or end some"
+    )]
+    Threads {
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The wall clock stands before 1970.
+    #[error("open the store: the system clock stands before 1970; set it")]
+    Clock,
+    /// The store lies where nothing can be written: it was opened through a copy, for reading.
+    #[error(
+        "write to the store {}: its place cannot be written to, it can only be read; give another one with --store",
+        dir.display()
+    )]
+    ReadOnly {
+        /// The store.
+        dir: PathBuf,
+    },
     /// One run does not hold what was written to it; others are not concerned.
-    #[error("read run {run}: {damage}; if it was exported, its export file still holds it")]
+    #[error(
+        "read run {run}: {damage}; its copy beside the database still holds it: `coordinator runs import --rebuild` \
+         makes a new database of all copies"
+    )]
     RunDamaged {
         /// The run.
         run: RunId,
@@ -219,12 +256,18 @@ pub enum Damage {
     /// The witness is gone.
     #[error("its manifest is missing")]
     ManifestMissing,
+    /// A rebuild was cut off.
+    #[error("it was being rebuilt when that was cut off")]
+    HalfRebuilt,
     /// The witness itself is damaged.
     #[error("its manifest is damaged")]
     ManifestUnreadable,
     /// Not one of ours.
     #[error("it is not an export file of this program")]
     NotAnArchive,
+    /// Not the journal of that run.
+    #[error("its journal does not begin like one")]
+    NotAJournal,
     /// The end is missing.
     #[error("it is cut short or damaged: its checksum does not match")]
     Checksum,

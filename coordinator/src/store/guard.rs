@@ -18,7 +18,7 @@ pub(super) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, Damage> {
     HOOK.call_once(|| {
         let previous = take_hook();
         set_hook(Box::new(move |info| {
-            if !GUARDED.get() {
+            if !GUARDED.get() && !is_sleds_thread() {
                 previous(info);
             }
         }));
@@ -27,6 +27,12 @@ pub(super) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, Damage> {
     let result = catch_unwind(AssertUnwindSafe(f));
     GUARDED.set(outer);
     result.map_err(|_| Damage::Panicked)
+}
+
+/// Threads of sled's own, whose panics show as errors of what waits for them.
+fn is_sleds_thread() -> bool {
+    let thread = std::thread::current();
+    thread.name().is_some_and(|name| name == "log flusher" || name.starts_with("sled-io-"))
 }
 
 #[cfg(test)]

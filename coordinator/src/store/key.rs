@@ -9,6 +9,8 @@ use contract::part::Place;
 const RUN: usize = 26;
 /// Run 26, scenario 4, round 4, arm 1, slot 4, attempt 4, kind 1.
 const PART: usize = RUN + 18;
+/// Bytes of a key made by [`entry`]. Keys of parts are longer.
+pub(super) const ENTRY: usize = RUN + 9;
 /// The only kind under a part's place so far: the part as it came.
 const WHOLE_PART: u8 = 1;
 
@@ -80,6 +82,11 @@ pub(super) fn entry(of: RunId, entry: Entry, number: u64) -> Vec<u8> {
 /// Which entry a key made by [`entry`] names.
 pub(super) fn entry_of(key: &[u8]) -> Option<Entry> {
     Entry::from_number(*key.get(RUN)?)
+}
+
+/// The number in a key made by [`entry`].
+pub(super) fn number_of(key: &[u8]) -> u64 {
+    key.get(RUN + 1..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
 /// The number of a block.

@@ -39,6 +39,23 @@ pub(super) fn take(dir: &Path, patience: Duration) -> Result<Lock, StoreError> {
     Ok(Lock(file))
 }
 
+/// Keeps writers out of a store that is only read, where there is a lock to hold.
+pub(super) fn share(dir: &Path) -> Result<Option<Lock>, StoreError> {
+    let path = dir.join(FILE);
+    let mut file = match File::open(&path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(StoreError::io("lock", &path, source)),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(Some(Lock(file))),
+        Err(TryLockError::WouldBlock) => {
+            Err(StoreError::InUse { dir: dir.to_owned(), holder: read_holder(&mut file) })
+        }
+        Err(TryLockError::Error(source)) => Err(StoreError::io("lock", &path, source)),
+    }
+}
+
 fn write_holder(file: &mut File) -> std::io::Result<()> {
     file.set_len(0)?;
     writeln!(file, "{}", std::process::id())

@@ -7,32 +7,42 @@
 //! DIR/manifest          the witness: what the database must hold
 //! DIR/lock              held while the store is open, with the holder's process id
 //! DIR/runs/<id>.bench   export files, each a whole run
+//! DIR/runs/<id>.journal what was committed of a run since, or from its beginning
 //! DIR/db.corrupt-*/     databases that were set aside when the store was rebuilt
 //! DIR/compact, db.old   while the database is compacted
+//! DIR/rebuilding        while the store is rebuilt: where the old databases are
 //! ```
 //!
 //! A write that has returned survives the loss of the process and of power: the database is flushed *and* its file
-//! synced, and only then the witness follows. Parts alone are buffered until the block they belong to is committed;
+//! synced, and only then the witness follows. The run's copy beside
+//! the database has it before that. Parts alone are buffered until the block they belong to is committed;
 //! parts of a block that never was stay stored as superseded and are not read with the others.
 
 mod addenda;
 mod archive;
 mod compact;
+mod copies;
+mod database;
 mod digest;
 mod durable;
 mod error;
 mod guard;
 mod index;
+mod inspect;
+mod journal;
 mod key;
 mod lock;
 mod open;
 mod prune;
 mod raw;
 mod read;
+mod readonly;
 mod rebuild;
 mod rows;
+mod salvage;
 mod transfer;
 mod witness;
+mod wreck;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -41,12 +51,13 @@ use std::sync::Mutex;
 use contract::id::RunId;
 
 pub use addenda::Addenda;
-pub use archive::{decode_archive, is_archive, read_archive, vet_archive};
+pub use archive::{check_archive, decode_archive, is_archive, read_archive};
 pub use compact::Compacted;
 pub use error::{Damage, StoreError};
 pub use index::{EndSummary, RunSummary};
 pub use raw::{Resume, RunRecord};
-pub use rebuild::Rebuilt;
+pub use rebuild::{Brought, Lost, Rebuilt};
+pub use salvage::Source;
 pub use transfer::{Imported, Verified};
 
 /// Directory of the database within the store's.
@@ -61,6 +72,10 @@ pub struct Store {
     db: sled::Db,
     trees: Trees,
     ledger: Mutex<Ledger>,
+    // Dropped after what it closes.
+    closing: database::Closing,
+    /// Where a store that cannot be written to was copied for reading.
+    scratch: Option<readonly::Scratch>,
     // Dropped last: the next process must not come in while sled still writes.
     _lock: lock::Lock,
 }
@@ -83,6 +98,10 @@ struct Ledger {
     tally: witness::Tally,
     /// A commit failed half-way.
     broken: bool,
+    /// Written by an older program, which kept no copies of most runs.
+    older: bool,
+    /// Where journals go on.
+    tails: copies::Tails,
 }
 
 impl Store {

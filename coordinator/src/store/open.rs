@@ -1,40 +1,45 @@
-//! Opening and closing: lock, database, witness, in that order. Owns the judgement whether what lies there may be
-//! trusted; must not know how runs are written or read.
+//! Opening and closing: lock, a look at the files, database, witness, in that order. Owns the judgement whether what lies
+//! there may be trusted; must not know how runs are written or read.
 
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use contract::envelope;
+
+use super::database;
 use super::digest::SetHash;
 use super::error::{Damage, StoreError};
 use super::guard::guarded;
 use super::lock::{self, Lock};
-use super::witness::{self, Tally, count};
-use super::{DB_DIR, Ledger, RUNS_DIR, Store, Trees, compact, durable, rows};
+use super::readonly::{self, Scratch};
+use super::witness::{self, Tally, Witness, count};
+use super::{DB_DIR, Ledger, RUNS_DIR, Store, Trees, compact, copies, durable, inspect, rebuild, rows};
 
 /// How long an open waits for another process to be done.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
-/// How long sled may take to let go of a database that was closed; on a busy disk that is long. Our own lock is held
-/// by then, so nobody else can be in.
-const LINGER: Duration = Duration::from_secs(10);
-/// Between two tries against sled's own lock.
-const PAUSE: Duration = Duration::from_millis(20);
-/// sled takes several times this in memory; its default is 1 GiB.
-const CACHE_BYTES: u64 = 64 << 20;
-/// The thread behind this also reclaims space; without it nothing is ever reclaimed.
-const FLUSH_EVERY_MS: u64 = 500;
 /// Key of the tally in the tree `meta`.
 pub(super) const TALLY: &[u8] = b"tally";
 
 impl Store {
-    /// Opens the store in a directory, making both where there is none.
+    /// Opens the store in a directory, making both where there is none. A store that cannot be written to is copied, and
+    /// the copy opened for reading.
     ///
     /// # Errors
     /// When another process has it open for longer than a second, when it is damaged or from a newer program, when the
     /// device is full or cannot be read.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        inspect::surroundings()?;
+        let is_new = !dir.exists();
         std::fs::create_dir_all(dir).map_err(|source| StoreError::io("create", dir, source))?;
-        Self::open_locked(dir, lock::take(dir, PATIENCE)?)
+        if is_new && let Some(parent) = dir.canonicalize().ok().as_deref().and_then(Path::parent) {
+            durable::sync_dir(parent)?;
+        }
+        match lock::take(dir, PATIENCE) {
+            Ok(lock) => Self::open_locked(dir, lock),
+            Err(error) if readonly::forbids(&error) && dir.join(DB_DIR).exists() => Self::open_copy(dir),
+            Err(error) => Err(error),
+        }
     }
 
     /// Lets go of everything. The same as dropping it, but for errors.
@@ -42,42 +47,129 @@ impl Store {
     /// # Errors
     /// When what was buffered cannot be made durable.
     pub fn close(self) -> Result<(), StoreError> {
-        if self.ledger().broken {
+        if self.ledger().broken || self.scratch.is_some() {
             return Ok(());
         }
         self.make_durable()
     }
 
+    /// Opens a store whose lock is held, unless a rebuild of it was cut off.
     pub(super) fn open_locked(dir: &Path, lock: Lock) -> Result<Self, StoreError> {
+        if dir.join(rebuild::MARK).exists() {
+            return Err(StoreError::Damaged { dir: dir.to_owned(), damage: Damage::HalfRebuilt });
+        }
+        // A manifest is there before the first copy.
+        if has_copies(dir)? && witness::load(dir)?.is_none() {
+            return Err(StoreError::Damaged { dir: dir.to_owned(), damage: Damage::ManifestMissing });
+        }
+        Self::open_settled(dir, lock)
+    }
+
+    /// Opens a store whose lock is held.
+    pub(super) fn open_settled(dir: &Path, lock: Lock) -> Result<Self, StoreError> {
         let witness = witness::load(dir)?;
         compact::settle(dir)?;
-        let damaged = |damage| StoreError::Damaged { dir: dir.to_owned(), damage };
-        let witnessed = witness.unwrap_or_default().commit;
-        if witnessed > 0 && !dir.join(DB_DIR).exists() {
-            return Err(damaged(Damage::Behind { found: 0, witnessed }));
+        if witness.is_none() && !has_copies(dir)? {
+            return Self::open_new(dir, lock);
         }
-        let (db, trees) = guarded(|| open_database(dir)).map_err(damaged)??;
+        let store = Self::open_judged(dir, dir, lock, witness)?;
+        store.settle(witness)?;
+        Ok(store)
+    }
+
+    /// Opens a store in which nothing was ever committed. What a first open that was cut off left there is nobody's.
+    fn open_new(dir: &Path, lock: Lock) -> Result<Self, StoreError> {
+        match Self::open_judged(dir, dir, lock, None) {
+            Err(StoreError::Damaged { damage: damage @ (Damage::Engine(_) | Damage::Panicked), .. }) => {
+                let lock = lock::take(dir, PATIENCE)?;
+                if holds_records(dir)? {
+                    return Err(StoreError::Damaged { dir: dir.to_owned(), damage });
+                }
+                rebuild::set_aside(dir)?;
+                rebuild::remove_mark(dir)?;
+                let store = Self::open_judged(dir, dir, lock, None)?;
+                store.settle(None)?;
+                Ok(store)
+            }
+            opened => {
+                let store = opened?;
+                store.settle(None)?;
+                Ok(store)
+            }
+        }
+    }
+
+    /// Opens a copy of a store that cannot be written to.
+    fn open_copy(dir: &Path) -> Result<Self, StoreError> {
+        let _shared = lock::share(dir)?;
+        let scratch = Scratch::copy_of(dir)?;
+        if scratch.dir().join(rebuild::MARK).exists() {
+            return Err(StoreError::Damaged { dir: dir.to_owned(), damage: Damage::HalfRebuilt });
+        }
+        let witness = witness::load(scratch.dir())?;
+        if has_copies(dir)? && witness.is_none() {
+            return Err(StoreError::Damaged { dir: dir.to_owned(), damage: Damage::ManifestMissing });
+        }
+        let lock = lock::take(scratch.dir(), PATIENCE)?;
+        let store = Self::open_judged(scratch.dir(), dir, lock, witness)?;
+        Ok(Self { dir: dir.to_owned(), scratch: Some(scratch), ..store })
+    }
+
+    /// Opens the database at a place and holds it against its witness. It is spoken of under its store's name.
+    fn open_judged(at: &Path, dir: &Path, lock: Lock, witness: Option<Witness>) -> Result<Self, StoreError> {
+        let damaged = |damage| StoreError::Damaged { dir: dir.to_owned(), damage };
+        let witnessed = witness.map(|witness| witness.tally).unwrap_or_default();
+        if witnessed.commit > 0 && !at.join(DB_DIR).exists() {
+            return Err(damaged(Damage::Behind { found: 0, witnessed: witnessed.commit }));
+        }
+        inspect::files(at)?;
+        let opened = guarded(|| database::open(at)).map_err(damaged)?;
+        let (db, trees, closing) = opened.map_err(|source| judge(dir, Damage::Engine(source)))?;
         let tally = guarded(|| trees.tally()).map_err(damaged)?.map_err(|damage| judge(dir, damage))?;
         if witness.is_none() && tally.commit > 0 {
             return Err(damaged(Damage::ManifestMissing));
         }
-        witness::check(tally, witness.unwrap_or_default()).map_err(damaged)?;
-        let ledger = Mutex::new(Ledger { tally, broken: false });
-        let store = Self { dir: dir.to_owned(), db, trees, ledger, _lock: lock };
-        store.settle(witness, tally)?;
-        Ok(store)
+        witness::check(tally, witnessed).map_err(damaged)?;
+        let ledger = Mutex::new(Ledger {
+            tally,
+            broken: false,
+            older: witness.is_some_and(|witness| !witness.is_current()),
+            tails: copies::Tails::new(),
+        });
+        Ok(Self { dir: at.to_owned(), db, trees, ledger, closing, scratch: None, _lock: lock })
     }
 
     /// Makes a new store's names durable, and a witness that was left behind by a crash catch up.
-    fn settle(&self, witness: Option<Tally>, tally: Tally) -> Result<(), StoreError> {
-        if witness == Some(tally) {
+    fn settle(&self, witness: Option<Witness>) -> Result<(), StoreError> {
+        let tally = self.ledger().tally;
+        if witness.is_some_and(|witness| witness.tally == tally) {
             return Ok(());
         }
         let runs = self.dir.join(RUNS_DIR);
         std::fs::create_dir_all(&runs).map_err(|source| StoreError::io("create", &runs, source))?;
         self.make_durable()?;
-        durable::sync_dir(&self.dir.join(DB_DIR))?;
+        inspect::make_names_durable(&self.dir)?;
+        drop(self.writable()?);
         witness::save(&self.dir, tally)
+    }
+}
+
+/// Whether anything in a log looks like a record of this program.
+fn holds_records(dir: &Path) -> Result<bool, StoreError> {
+    let log = dir.join(DB_DIR).join("db");
+    match std::fs::read(&log) {
+        Ok(bytes) => Ok(bytes.windows(envelope::MAGIC.len()).any(|window| window == envelope::MAGIC)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(StoreError::io("read", &log, source)),
+    }
+}
+
+/// Whether any run was ever committed here.
+fn has_copies(dir: &Path) -> Result<bool, StoreError> {
+    match std::fs::read_dir(dir.join(RUNS_DIR)) {
+        Ok(mut entries) => Ok(entries.next().is_some()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(StoreError::io("list", &dir.join(RUNS_DIR), source)),
     }
 }
 
@@ -100,41 +192,12 @@ impl Trees {
     }
 }
 
-pub(super) fn open_database(dir: &Path) -> Result<(sled::Db, Trees), StoreError> {
-    let error = |source| judge(dir, Damage::Engine(source));
-    let db = open_sled(dir).map_err(error)?;
-    let tree = |name: &str| db.open_tree(name).map_err(error);
-    let trees =
-        Trees { index: tree("runs")?, entries: tree("entries")?, parts: tree("parts")?, meta: tree("meta")? };
-    Ok((db, trees))
-}
-
-/// sled lets go of its lock a little after the database was dropped.
-fn open_sled(dir: &Path) -> Result<sled::Db, sled::Error> {
-    let config = sled::Config::new()
-        .path(dir.join(DB_DIR))
-        .cache_capacity(CACHE_BYTES)
-        .mode(sled::Mode::LowSpace)
-        .flush_every_ms(Some(FLUSH_EVERY_MS));
-    let deadline = Instant::now() + LINGER;
-    loop {
-        match config.open() {
-            Err(e) if is_locked(&e) && Instant::now() < deadline => std::thread::sleep(PAUSE),
-            result => return result,
-        }
-    }
-}
-
-/// Only the text of the error tells.
-fn is_locked(error: &sled::Error) -> bool {
-    matches!(error, sled::Error::Io(e) if e.to_string().contains("could not acquire lock"))
-}
-
-/// At open, whatever is not the file system's doing is damage: nothing else is left to try but to rebuild.
-fn judge(dir: &Path, damage: Damage) -> StoreError {
+/// At open, once the files have been looked at, whatever is not the file system's doing is damage: nothing else is left
+/// to try but to rebuild.
+pub(super) fn judge(dir: &Path, damage: Damage) -> StoreError {
     let dir = dir.to_owned();
     match damage {
-        Damage::Engine(e) if is_locked(&e) => StoreError::InUse { dir, holder: None },
+        Damage::Engine(e) if database::is_locked(&e) => StoreError::InUse { dir, holder: None },
         Damage::Engine(e @ sled::Error::Io(_)) => match StoreError::engine("open the database", &dir, e) {
             StoreError::Engine { source, .. } if is_torn(&source) => {
                 StoreError::Damaged { dir, damage: Damage::Engine(source) }
@@ -148,5 +211,6 @@ fn judge(dir: &Path, damage: Damage) -> StoreError {
 /// Input and output errors that speak of contents, not of the device.
 fn is_torn(error: &sled::Error) -> bool {
     use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
-    matches!(error, sled::Error::Io(e) if matches!(e.kind(), InvalidData | InvalidInput | Other | UnexpectedEof))
+    let sled::Error::Io(e) = error else { return false };
+    e.raw_os_error().is_none() && matches!(e.kind(), InvalidData | InvalidInput | Other | UnexpectedEof)
 }

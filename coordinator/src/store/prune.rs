@@ -1,6 +1,6 @@
 //! Removing runs. Owns the order that never leaves less than what the witness tells: the index row goes with the
-//! records in one transaction, then the parts, which nothing names any more, then the export file, from which a rebuild
-//! would bring the run back. Must not know which runs may go.
+//! records in one transaction, then the parts, which nothing names any more; before both go the copies, from which a
+//! rebuild would bring the run back. Must not know which runs may go.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use super::guard::guarded;
 use super::key::{self, Entry};
 use super::open::TALLY;
 use super::witness::{self, Tally};
-use super::{Ledger, RUNS_DIR, Store, durable, rows};
+use super::{Store, rows};
 
 /// Pieces removed at once.
 const BATCH: usize = 512;
@@ -36,13 +36,14 @@ impl Store {
         let removal = |tree: &Tree| self.reading(run, || pieces(tree, &prefix, usize::MAX));
         let (index, entries) = (removal(&self.trees.index)?, removal(&self.trees.entries)?);
         ledger.broken = true;
+        // First, so that no rebuild brings back what was removed; until it is, the database has it.
+        self.remove_copies(&mut ledger, run)?;
         guarded(|| self.transact_removal(&index, &entries, tally))
             .map_err(|damage| self.damaged(damage))??;
         self.make_durable()?;
         witness::save(self.dir(), tally)?;
-        *ledger = Ledger { tally, broken: false };
-        self.remove_parts(run, &prefix)?;
-        self.remove_archive(run)
+        (ledger.tally, ledger.broken) = (tally, false);
+        self.remove_parts(run, &prefix)
     }
 
     /// Runs that noise floors hang on. Reads the index, and the keys of runs to which something was added.
@@ -86,15 +87,6 @@ impl Store {
             }
             Ok(())
         })
-    }
-
-    fn remove_archive(&self, run: RunId) -> Result<(), StoreError> {
-        let path = self.archive_path(run);
-        match std::fs::remove_file(&path) {
-            Ok(()) => durable::sync_dir(&self.dir().join(RUNS_DIR)),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(source) => Err(StoreError::io("remove", &path, source)),
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use contract::id::{Attempt, RunId};
-use contract::part::Part;
+use contract::part::{Part, Place};
 use contract::record::Record;
 use contract::run::{RunEnd, RunHeader};
 
@@ -11,7 +11,7 @@ use super::error::{Damage, StoreError};
 use super::guard::guarded;
 use super::index::{Row, RunSummary};
 use super::key::Entry;
-use super::raw::{RawRun, Resume, RunRecord};
+use super::raw::{self, Accepted, RawRun, Resume, RunRecord};
 use super::{Store, key, rows};
 
 /// What names the newest run.
@@ -87,26 +87,88 @@ impl Store {
         self.reading(run, || raw.open(run))
     }
 
-    /// A whole run, checked, but for its parts: `parts` is left empty.
+    /// A run but for its parts: `parts` is left empty, and of the parts only the number is checked. Their bytes are when
+    /// they are visited.
     ///
     /// # Errors
     /// When there is no such run, or it is damaged.
     pub fn read_outline(&self, run: RunId) -> Result<RunRecord, StoreError> {
-        let raw = self.raw_run(run)?;
-        self.reading(run, || raw.outline(run))
+        let (raw, accepted, superseded) = self.raw_outline(run)?;
+        drop(accepted);
+        let mut outline = self.reading(run, || raw.outline(run))?;
+        outline.superseded = superseded;
+        Ok(outline)
     }
 
-    /// Shows every accepted part, one at a time, by scenario, round, arm and slot.
+    /// Shows every accepted part, one at a time, by scenario, round, arm and slot, once all bytes of the run proved to
+    /// be those that were committed. Holds one part at a time.
     ///
     /// # Errors
     /// When there is no such run, or it is damaged; where the damage shows only in opening a part, those before it
     /// have been shown.
     pub fn visit_parts(&self, run: RunId, mut visit: impl FnMut(Part)) -> Result<(), StoreError> {
-        let raw = self.raw_run(run)?;
-        for part in raw.open_parts() {
-            visit(part.map_err(|damage| StoreError::RunDamaged { run, damage })?);
+        let row = self.known_row(run)?;
+        let (raw, ..) = self.raw_outline(run)?;
+        let accepted = self.reading(run, || raw.accepted())?;
+        let mut content = raw.content();
+        self.each_part(run, &accepted, |(key, sealed)| {
+            content.toggle(&key, &sealed);
+            Ok(())
+        })?;
+        self.reading(run, || if content == row.content { Ok(()) } else { Err(Damage::Content) })?;
+        self.each_part(run, &accepted, |row| {
+            visit(raw::open_part(&row)?);
+            Ok(())
+        })
+    }
+
+    /// Reads one run wholly and vets its parts, as an import does, one at a time.
+    ///
+    /// # Errors
+    /// When there is no such run, or it is damaged.
+    pub fn prove(&self, run: RunId) -> Result<(), StoreError> {
+        let outline = self.read_outline(run)?;
+        let stored = Stored::of(&outline.header);
+        let mut first = None;
+        self.visit_parts(run, |part| {
+            let Place { key, slot, .. } = part.place;
+            let fault = stored.vet(&part).err().filter(|_| first.is_none());
+            first = first.take().or(fault.map(|fault| Damage::Fault { key, slot, fault: Box::new(fault) }));
+        })?;
+        first.map_or(Ok(()), |damage| Err(StoreError::RunDamaged { run, damage }))
+    }
+
+    /// Each accepted part of a run under its key.
+    fn each_part(
+        &self,
+        run: RunId,
+        accepted: &Accepted,
+        mut take: impl FnMut(rows::Row) -> Result<(), Damage>,
+    ) -> Result<(), StoreError> {
+        let mut rows = rows::scan(&self.trees.parts, &key::run(run));
+        while let Some(row) = self.reading(run, || rows.next().transpose())? {
+            if accepted.takes(&row.0) {
+                take(row).map_err(|damage| StoreError::RunDamaged { run, damage })?;
+            }
         }
         Ok(())
+    }
+
+    /// The records of a run but for its parts, and the places of those: accepted, and superseded.
+    fn raw_outline(&self, run: RunId) -> Result<(RawRun, Vec<Place>, Vec<Place>), StoreError> {
+        let row = self.known_row(run)?;
+        self.reading(run, || {
+            let prefix = key::run(run);
+            let mut raw = RawRun::default();
+            raw.sort_entries(rows::scan(&self.trees.entries, &prefix).collect::<Result<_, _>>()?);
+            let takes = raw.accepted()?;
+            let keys = rows::keys(&self.trees.parts, &prefix).collect::<Result<Vec<_>, _>>()?;
+            let (accepted, superseded) = keys.iter().partition::<Vec<_>, _>(|key| takes.takes(key));
+            raw.check_outline(accepted.len() as u64, &row)?;
+            let places =
+                |keys: Vec<&Vec<u8>>| keys.into_iter().filter_map(|key| key::place_of(key)).collect();
+            Ok((raw, places(accepted), places(superseded)))
+        })
     }
 
     /// Where a run would go on; changes nothing.
@@ -114,11 +176,10 @@ impl Store {
     /// # Errors
     /// When there is no such run, or it is damaged.
     pub fn progress(&self, run: RunId) -> Result<Resume, StoreError> {
-        let raw = self.raw_run(run)?;
+        let (raw, accepted, superseded) = self.raw_outline(run)?;
         let (header, blocks) = self.reading(run, || Ok((raw.header_with_hosts(run)?, raw.blocks()?)))?;
         let mut next_attempts = BTreeMap::new();
-        let stored = raw.parts.iter().chain(&raw.superseded).filter_map(|(key, _)| key::place_of(key));
-        for place in stored {
+        for place in accepted.into_iter().chain(superseded) {
             let next = next_attempts.entry((place.key.scenario, place.key.round)).or_insert(Attempt(0));
             *next = (*next).max(Attempt(place.attempt.0 + 1));
         }

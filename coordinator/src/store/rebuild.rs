@@ -1,16 +1,28 @@
-//! A new database in the place of a damaged one: from the export files, and from what of the old database can still be
-//! read and proves to be whole. Owns the order of that; must not know why the old one is damaged.
+//! A new database in the place of a damaged one: every run is put together from its copies beside the database and from
+//! what can still be read of the old one. Owns the order of that, and the account of what came back and what did not;
+//! must not know why the old one is damaged.
+//!
+//! While it goes on a mark names the databases that were set aside: cut off, the store is found damaged, and the next
+//! rebuild has the same sources.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::time::SystemTime;
 
 use contract::id::RunId;
 
-use super::error::StoreError;
-use super::guard::guarded;
-use super::transfer::Imported;
-use super::{DB_DIR, Ledger, RUNS_DIR, Store, archive, durable, key, lock, open, rows, witness};
+use super::error::{Damage, StoreError};
+use super::journal;
+use super::lock;
+use super::salvage::{Pieces, Salvaged, Source};
+use super::witness::{self, Tally};
+use super::wreck::Wreck;
+use super::{DB_DIR, RUNS_DIR, Store, archive, compact, copies, durable, inspect, open};
+
+/// Name of the file that stands while a rebuild goes on.
+pub(super) const MARK: &str = "rebuilding";
+/// How the names of journals end.
+const JOURNAL: &str = "journal";
 
 /// What a rebuild did.
 #[derive(Debug)]
@@ -19,113 +31,258 @@ pub struct Rebuilt {
     pub store: Store,
     /// Where the old database was set aside, if there was one.
     pub aside: Option<PathBuf>,
-    /// Runs brought back: those of export files, then those that were only in the old database and whole there.
-    pub imported: Vec<RunId>,
-    /// What could not be brought back: an export file, or a run of the database that was set aside.
+    /// Runs brought back, oldest first.
+    pub brought: Vec<Brought>,
+    /// Runs that are known by name and of which nothing could be brought back.
+    pub lost: Vec<Lost>,
+    /// Runs that the old manifest counts and that nothing names any more.
+    pub nameless: u64,
+    /// Records that the old manifest counts beyond those that came back, where no run is known to lack them.
+    pub unaccounted: u64,
+    /// Files that could not be read whole; what they held may have come from elsewhere.
     pub refused: Vec<(PathBuf, StoreError)>,
 }
 
+/// A run that was brought back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brought {
+    /// The run.
+    pub run: RunId,
+    /// Who gave its records.
+    pub from: Vec<Source>,
+    /// Committed records that are missing from it: it came back without its end and can be taken up again.
+    pub lacks: u64,
+}
+
+/// A run that was not.
+#[derive(Debug)]
+pub struct Lost {
+    /// The run.
+    pub run: RunId,
+    /// Why nothing could be made of what is left.
+    pub damage: Damage,
+}
+
+impl Rebuilt {
+    /// Whether all that was committed is there again, as far as anything left can tell.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.lost.is_empty()
+            && self.nameless + self.unaccounted == 0
+            && self.brought.iter().all(|b| b.lacks == 0)
+    }
+
+    /// The runs brought back.
+    pub fn runs(&self) -> impl Iterator<Item = RunId> {
+        self.brought.iter().map(|brought| brought.run)
+    }
+}
+
 impl Store {
-    /// Sets the database of a store aside, whatever state it is in, and makes a new one of its export files and of the
-    /// runs of the old one that were never exported and can still be read.
+    /// Sets the database of a store aside, whatever state it is in, and makes a new one of the copies beside it and of
+    /// what can still be read of the old one.
     ///
     /// # Errors
     /// When another process has the store open, or it cannot be written. What cannot be read does not stop it; it is
     /// in the answer.
     pub fn rebuild(dir: &Path) -> Result<Rebuilt, StoreError> {
+        inspect::surroundings()?;
         std::fs::create_dir_all(dir).map_err(|source| StoreError::io("create", dir, source))?;
         let lock = lock::take(dir, open::PATIENCE)?;
-        let aside = set_aside(dir)?;
-        let store = Self::open_locked(dir, lock)?;
-        let mut rebuilt = Rebuilt { store, aside, imported: Vec::new(), refused: Vec::new() };
-        for path in archive::beside(&dir.join(RUNS_DIR))? {
-            let imported = rebuilt.store.import_from(&path, true);
-            rebuilt.note(&path, imported.map(Imported::run))?;
+        compact::settle(dir)?;
+        let asides = set_aside(dir)?;
+        let store = Self::open_settled(dir, lock)?;
+        let mut sources = Sources::of(dir, &asides)?;
+        let expected = sources.expected;
+        let mut rebuilt = Rebuilt {
+            store,
+            aside: asides.last().cloned(),
+            brought: Vec::new(),
+            lost: Vec::new(),
+            nameless: 0,
+            unaccounted: 0,
+            refused: std::mem::take(&mut sources.refused),
+        };
+        for run in sources.runs() {
+            let salvaged = sources.salvage(run, &mut rebuilt.refused)?;
+            rebuilt.take_in(run, salvaged)?;
         }
-        if let Some(aside) = rebuilt.aside.clone() {
-            rebuilt.salvage(&aside)?;
-        }
+        rebuilt.account(expected);
+        remove_mark(dir)?;
         Ok(rebuilt)
-    }
-
-    /// Opens a database that is known to be damaged, for reading what can be read.
-    fn open_damaged(dir: &Path) -> Result<Self, StoreError> {
-        let lock = lock::take(dir, open::PATIENCE)?;
-        let damaged = |damage| StoreError::Damaged { dir: dir.to_owned(), damage };
-        let (db, trees) = guarded(|| open::open_database(dir)).map_err(damaged)??;
-        // Broken: nothing is ever written to it.
-        let ledger = Mutex::new(Ledger { tally: witness::Tally::default(), broken: true });
-        Ok(Self { dir: dir.to_owned(), db, trees, ledger, _lock: lock })
-    }
-
-    /// The runs whose index rows can be read, up to the first that cannot.
-    fn readable(&self) -> Vec<RunId> {
-        let rows = || rows::scan(&self.trees.index, b"").map_while(Result::ok).collect::<Vec<_>>();
-        guarded(rows).unwrap_or_default().iter().filter_map(|(key, _)| key::run_of(key)).collect()
     }
 }
 
 impl Rebuilt {
-    /// Brings back what only the old database holds.
-    fn salvage(&mut self, aside: &Path) -> Result<(), StoreError> {
-        // That it does not open at all is why it was set aside, and known.
-        let Ok(old) = Store::open_damaged(aside) else { return Ok(()) };
-        for run in old.readable() {
-            if self.store.row(run)?.is_none() {
-                let moved = self.bring_over(&old, run);
-                self.note(aside, moved)?;
+    fn take_in(&mut self, run: RunId, salvaged: Result<Salvaged, Damage>) -> Result<(), StoreError> {
+        match salvaged {
+            Ok(Salvaged { raw, row, from, lacks }) => {
+                if lacks > 0 {
+                    self.keep_evidence(run)?;
+                }
+                self.store.take_in(&mut *self.store.writable()?, row, &raw)?;
+                self.brought.push(Brought { run, from: from.into_iter().collect(), lacks });
+            }
+            Err(damage) => self.lost.push(Lost { run, damage }),
+        }
+        Ok(())
+    }
+
+    /// What is not whole is replaced by what could be made of it; the files stay with the old database.
+    fn keep_evidence(&self, run: RunId) -> Result<(), StoreError> {
+        let Some(aside) = &self.aside else { return Ok(()) };
+        let dir = self.store.dir();
+        for file in [self.store.archive_path(run), copies::journal_path(dir, run)] {
+            let to = aside.join(file.file_name().unwrap_or_default());
+            if file.exists() {
+                std::fs::copy(&file, &to).map_err(|source| StoreError::io("copy", &file, source))?;
             }
         }
         Ok(())
     }
 
-    /// One run, if it is as it was committed and all of it opens.
-    fn bring_over(&self, old: &Store, run: RunId) -> Result<RunId, StoreError> {
-        let raw = old.raw_run(run)?;
-        let mut row = old.reading(run, || {
-            raw.prove(run)?;
-            raw.index_row(run)
-        })?;
-        row.summary.sequence = old.known_row(run)?.summary.sequence;
-        self.store.take_in(&mut *self.store.writable()?, row, &raw)?;
-        Ok(run)
-    }
-
-    /// Files an outcome; a store that cannot be written ends everything.
-    fn note(&mut self, from: &Path, outcome: Result<RunId, StoreError>) -> Result<(), StoreError> {
-        match outcome {
-            Ok(run) => self.imported.push(run),
-            Err(error @ (StoreError::Full { .. } | StoreError::Broken { .. })) => return Err(error),
-            Err(error) => self.refused.push((from.to_owned(), error)),
+    /// Holds what came back against what the old manifest counts.
+    fn account(&mut self, expected: Option<Tally>) {
+        let Some(expected) = expected else { return };
+        let found = self.store.ledger().tally;
+        let named = found.runs + self.lost.len() as u64;
+        self.nameless = expected.runs.saturating_sub(named);
+        let known: u64 = self.brought.iter().map(|brought| brought.lacks).sum();
+        if self.lost.is_empty() && self.nameless == 0 {
+            self.unaccounted = expected.records.saturating_sub(found.records + known);
         }
-        Ok(())
     }
 }
 
-/// The database and its witness move into one directory beside it. The witness goes last: should it all end in
-/// between, a database that is missing but witnessed is found damaged again.
-fn set_aside(dir: &Path) -> Result<Option<PathBuf>, StoreError> {
+/// Everything a run may be brought back from.
+struct Sources {
+    archives: BTreeMap<RunId, Vec<PathBuf>>,
+    journals: BTreeSet<RunId>,
+    wrecks: Vec<Wreck>,
+    dir: PathBuf,
+    /// What the manifest that was set aside tells.
+    expected: Option<Tally>,
+    refused: Vec<(PathBuf, StoreError)>,
+}
+
+impl Sources {
+    fn of(dir: &Path, asides: &[PathBuf]) -> Result<Self, StoreError> {
+        let mut found = Self {
+            archives: BTreeMap::new(),
+            journals: BTreeSet::new(),
+            wrecks: Vec::new(),
+            dir: dir.to_owned(),
+            expected: asides.iter().find_map(|aside| witness::load(aside).ok().flatten()).map(|w| w.tally),
+            refused: Vec::new(),
+        };
+        for path in archive::beside(&dir.join(RUNS_DIR), archive::ENDING)? {
+            match named(&path).map_or_else(|| archive::check_archive(&path), Ok) {
+                Ok(run) => found.archives.entry(run).or_default().push(path),
+                Err(error) => found.refused.push((path, error)),
+            }
+        }
+        for path in archive::beside(&dir.join(RUNS_DIR), JOURNAL)? {
+            found.journals.extend(named(&path));
+        }
+        for aside in asides {
+            match Wreck::open(aside) {
+                Ok(wreck) => found.wrecks.push(wreck),
+                // That it is damaged is why it was set aside; that it cannot be read is another matter.
+                Err(StoreError::Damaged { .. }) => {}
+                Err(error) => found.refused.push((aside.clone(), error)),
+            }
+        }
+        Ok(found)
+    }
+
+    fn runs(&self) -> BTreeSet<RunId> {
+        let old = self.wrecks.iter().flat_map(Wreck::runs);
+        self.archives.keys().chain(&self.journals).copied().chain(old).collect()
+    }
+
+    /// Puts one run together; tells which of its files were not whole.
+    fn salvage(
+        &self,
+        run: RunId,
+        refused: &mut Vec<(PathBuf, StoreError)>,
+    ) -> Result<Result<Salvaged, Damage>, StoreError> {
+        let mut pieces = Pieces::of(run);
+        for path in self.archives.get(&run).into_iter().flatten() {
+            if let Err(error) = take_archive(&mut pieces, run, path) {
+                refused.push((path.clone(), error));
+            }
+        }
+        if self.journals.contains(&run) {
+            let path = copies::journal_path(&self.dir, run);
+            match copies::read_journal(&self.dir, run) {
+                Ok(bytes) => match journal::read(run, bytes.as_deref().unwrap_or_default()) {
+                    Some(journal) => pieces.take_journal(&journal),
+                    None => refused.push((path, StoreError::RunDamaged { run, damage: Damage::NotAJournal })),
+                },
+                Err(error) => refused.push((path, error)),
+            }
+        }
+        self.wrecks.iter().for_each(|wreck| wreck.give(run, &mut pieces));
+        Ok(pieces.put_together())
+    }
+}
+
+/// Takes an export file whole, or what single records of it are left.
+fn take_archive(pieces: &mut Pieces, run: RunId, path: &Path) -> Result<(), StoreError> {
+    let damaged = |damage| StoreError::ArchiveDamaged { path: path.to_owned(), damage };
+    match archive::load(path) {
+        Ok((found, raw)) if found == run => pieces.take_whole(Source::Export, raw).map_err(damaged),
+        Ok(_) => Err(damaged(Damage::Contradiction("its name is another run's"))),
+        Err(error @ StoreError::ArchiveDamaged { .. }) => {
+            let bytes = std::fs::read(path).map_err(|source| StoreError::io("read", path, source))?;
+            pieces.take_frames(&archive::frames(&bytes));
+            Err(error)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The run that a file's name names.
+fn named(path: &Path) -> Option<RunId> {
+    path.file_stem()?.to_str()?.parse().ok()
+}
+
+/// The database and its witness move into a directory of their own beside it; gives all such directories that this
+/// rebuild, or one that was cut off, has made, oldest first.
+pub(super) fn set_aside(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let mark = dir.join(MARK);
+    let before = std::fs::read_to_string(&mark).unwrap_or_default();
+    let mut names: Vec<String> = before.lines().map(str::to_owned).collect();
     let present: Vec<_> =
         [DB_DIR, witness::FILE].into_iter().filter(|name| dir.join(name).exists()).collect();
-    if present.is_empty() {
-        return Ok(None);
+    let aside = (!present.is_empty()).then(|| free_name(dir));
+    names.extend(aside.iter().map(|name| name.to_string_lossy().into_owned()));
+    durable::replace(&mark, (names.join("\n") + "\n").as_bytes())?;
+    if let Some(aside) = aside.map(|name| dir.join(name)) {
+        std::fs::create_dir(&aside).map_err(|source| StoreError::io("create", &aside, source))?;
+        for name in present {
+            let from = dir.join(name);
+            std::fs::rename(&from, aside.join(name))
+                .map_err(|source| StoreError::io("set aside", &from, source))?;
+        }
+        durable::sync_dir(&aside)?;
+        durable::sync_dir(dir)?;
     }
-    let aside = free_name(dir);
-    std::fs::create_dir(&aside).map_err(|source| StoreError::io("create", &aside, source))?;
-    for name in present {
-        let from = dir.join(name);
-        std::fs::rename(&from, aside.join(name))
-            .map_err(|source| StoreError::io("set aside", &from, source))?;
-    }
-    durable::sync_dir(&aside)?;
-    durable::sync_dir(dir)?;
-    Ok(Some(aside))
+    let known = names.iter().filter(|name| !name.is_empty()).map(|name| dir.join(name));
+    Ok(known.filter(|aside| aside.is_dir()).collect())
+}
+
+/// What was set aside is no longer needed to tell what there was.
+pub(super) fn remove_mark(dir: &Path) -> Result<(), StoreError> {
+    let mark = dir.join(MARK);
+    std::fs::remove_file(&mark).map_err(|source| StoreError::io("remove", &mark, source))?;
+    durable::sync_dir(dir)
 }
 
 /// `db.corrupt-<seconds since 1970>`, with a number where that is taken.
 fn free_name(dir: &Path) -> PathBuf {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    let plain = dir.join(format!("{DB_DIR}.corrupt-{now}"));
-    let numbered = (1..).map(|n| dir.join(format!("{DB_DIR}.corrupt-{now}-{n}")));
-    std::iter::once(plain).chain(numbered).find(|path| !path.exists()).expect("numbers do not end")
+    let plain = PathBuf::from(format!("{DB_DIR}.corrupt-{now}"));
+    let numbered = (1..).map(|n| PathBuf::from(format!("{DB_DIR}.corrupt-{now}-{n}")));
+    std::iter::once(plain).chain(numbered).find(|name| !dir.join(name).exists()).expect("numbers do not end")
 }

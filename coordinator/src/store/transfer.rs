@@ -8,6 +8,7 @@ use sled::Batch;
 
 use super::error::StoreError;
 use super::index::Row;
+use super::journal::State;
 use super::raw::RawRun;
 use super::write::Change;
 use super::{Ledger, RUNS_DIR, Store, archive, durable, rows};
@@ -32,6 +33,16 @@ pub struct Verified {
     pub damaged: Vec<(RunId, StoreError)>,
     /// Export files beside the database that are not what was written: nothing could be rebuilt from them.
     pub files: Vec<(PathBuf, StoreError)>,
+    /// Sound runs of which no copy beside the database holds all.
+    pub uncopied: Vec<RunId>,
+}
+
+impl Verified {
+    /// Whether everything is as it was written.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.damaged.is_empty() && self.files.is_empty() && self.uncopied.is_empty()
+    }
 }
 
 impl Imported {
@@ -44,14 +55,14 @@ impl Imported {
 }
 
 impl Store {
-    /// Writes a run's export file into the store's own directory; returns its path.
+    /// Writes a run's export file into the store's own directory, in the place of its journal; returns its path.
     ///
     /// # Errors
     /// When there is no such run, it is damaged, or the file cannot be written.
     pub fn export(&self, run: RunId) -> Result<PathBuf, StoreError> {
-        let path = self.archive_path(run);
-        self.export_to(run, &path)?;
-        Ok(path)
+        let mut ledger = self.ledger();
+        self.copy_whole(&mut ledger, run, &archive::encode(run, &self.raw_run(run)?))?;
+        Ok(self.archive_path(run))
     }
 
     /// Writes a run's export file; durable when it returns, and until then an older one stays.
@@ -69,11 +80,6 @@ impl Store {
     /// When the file cannot be read, is damaged or from a newer program, when the store holds another state of the
     /// same run, or cannot be written.
     pub fn import(&self, path: &Path) -> Result<Imported, StoreError> {
-        self.import_from(path, false)
-    }
-
-    /// The same of a file that this store wrote itself: its run has the place that it had.
-    pub(super) fn import_from(&self, path: &Path, own: bool) -> Result<Imported, StoreError> {
         let (run, raw) = archive::load(path)?;
         let refuse = |damage| StoreError::ArchiveDamaged { path: path.to_owned(), damage };
         raw.prove(run).map_err(refuse)?;
@@ -87,9 +93,7 @@ impl Store {
             let joined = self.join(&mut ledger, run, raw.addenda)?;
             return Ok(if joined { Imported::Joined(run) } else { Imported::Known(run) });
         }
-        if !own {
-            row.summary.sequence = self.place_by_clock(run)?;
-        }
+        row.summary.sequence = self.place_by_clock(run)?;
         self.take_in(&mut ledger, row, &raw)?;
         Ok(Imported::New(run))
     }
@@ -99,27 +103,24 @@ impl Store {
     /// # Errors
     /// When the index cannot be read; what is wrong with single runs is in the answer.
     pub fn verify(&self) -> Result<Verified, StoreError> {
-        let mut verified = Verified { sound: Vec::new(), damaged: Vec::new(), files: Vec::new() };
+        let (sound, damaged, files, uncopied) = Default::default();
+        let mut verified = Verified { sound, damaged, files, uncopied };
         for run in self.ids()? {
             match self.prove(run) {
-                Ok(()) => verified.sound.push(run),
+                Ok(()) if self.is_copied(run, State::of(&self.known_row(run)?))? => verified.sound.push(run),
+                Ok(()) => {
+                    verified.sound.push(run);
+                    verified.uncopied.push(run);
+                }
                 Err(error) => verified.damaged.push((run, error)),
             }
         }
-        for path in archive::beside(&self.dir.join(RUNS_DIR))? {
-            if let Err(error) = archive::vet_archive(&path) {
+        for path in archive::beside(&self.dir.join(RUNS_DIR), archive::ENDING)? {
+            if let Err(error) = archive::check_archive(&path) {
                 verified.files.push((path, error));
             }
         }
         Ok(verified)
-    }
-
-    /// Reads one run wholly and vets its parts, as an import does.
-    ///
-    /// # Errors
-    /// When there is no such run, it is damaged, or a part of it cannot be believed.
-    pub fn prove(&self, run: RunId) -> Result<(), StoreError> {
-        self.raw_run(run).and_then(|raw| self.reading(run, || raw.prove(run)))
     }
 
     /// Stores a run that is not stored yet. Its index row only appears once all its parts are there.
@@ -133,6 +134,7 @@ impl Store {
         let all = raw.entries.iter().chain(&raw.addenda);
         let mut put = || all.clone().try_for_each(|(key, v)| rows::put(tree, &mut entries, key, v));
         self.reading(run, &mut put)?;
-        self.commit(ledger, &Change::imported(row, entries))
+        self.copy_whole(ledger, run, &archive::encode(run, raw))?;
+        self.commit_copied(ledger, &Change::imported(row, entries))
     }
 }

@@ -22,8 +22,8 @@ pub(super) const FILE: &str = "manifest";
 /// How its first line begins; the number of the store's layout follows.
 const TITLE: &str = "pgo-benchmarks store, layout ";
 /// The layout of the whole store, database included, that is written now.
-/// 1, the first; 2 adds noise floors, annotations and calibrations; 3 the place of each run in its row. Older programs
-/// would take either for damage.
+/// 1, the first; 2 adds noise floors, annotations and calibrations, which older programs would take for damage; 3 has the
+/// place of each run in its row and a copy of every run beside the database, which older programs would not keep up.
 const LAYOUT: u32 = 3;
 
 /// How much is committed. Kept twice: inside the database, in the same transaction as the data, and in the witness.
@@ -39,15 +39,31 @@ pub(super) struct Tally {
     pub(super) index: SetHash,
 }
 
+/// What a witness of a known layout says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Witness {
+    /// What the database must hold.
+    pub(super) tally: Tally,
+    /// The layout of the store that it was written for.
+    layout: u32,
+}
+
+impl Witness {
+    /// Whether this program's layout is the one it was written for.
+    pub(super) fn is_current(&self) -> bool {
+        self.layout == LAYOUT
+    }
+}
+
 /// What an undamaged witness says.
 #[derive(Debug, PartialEq, Eq)]
 enum Read {
-    Tally(Tally),
+    Known(Witness),
     Newer(u32),
 }
 
 /// Reads the witness; `None` where there is none.
-pub(super) fn load(dir: &Path) -> Result<Option<Tally>, StoreError> {
+pub(super) fn load(dir: &Path) -> Result<Option<Witness>, StoreError> {
     let path = dir.join(FILE);
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
@@ -55,7 +71,7 @@ pub(super) fn load(dir: &Path) -> Result<Option<Tally>, StoreError> {
         Err(source) => return Err(StoreError::io("read", &path, source)),
     };
     match std::str::from_utf8(&bytes).ok().and_then(parse) {
-        Some(Read::Tally(tally)) => Ok(Some(tally)),
+        Some(Read::Known(witness)) => Ok(Some(witness)),
         Some(Read::Newer(found)) => Err(StoreError::Newer { path: dir.to_owned(), found, known: LAYOUT }),
         None => Err(StoreError::Damaged { dir: dir.to_owned(), damage: Damage::ManifestUnreadable }),
     }
@@ -105,12 +121,13 @@ fn parse(text: &str) -> Option<Read> {
         return Some(Read::Newer(layout));
     }
     let mut field = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ');
-    Some(Read::Tally(Tally {
+    let tally = Tally {
         commit: field("commit")?.parse().ok()?,
         runs: field("runs")?.parse().ok()?,
         records: field("records")?.parse().ok()?,
         index: SetHash::parse(field("index")?)?,
-    }))
+    };
+    Some(Read::Known(Witness { tally, layout }))
 }
 
 #[cfg(test)]
@@ -126,7 +143,7 @@ mod tests {
     #[test]
     fn text_and_back_and_every_flip_is_found() {
         let text = render(tally(9));
-        assert_eq!(parse(&text), Some(Read::Tally(tally(9))));
+        assert_eq!(parse(&text), Some(Read::Known(Witness { tally: tally(9), layout: LAYOUT })));
         for bit in 0..text.len() * 8 {
             let mut bytes = text.clone().into_bytes();
             bytes[bit / 8] ^= 1 << (bit % 8);

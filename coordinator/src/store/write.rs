@@ -1,5 +1,5 @@
-//! Writing runs. Owns the order that makes a commit durable: one transaction over index, entries and tally, then flush,
-//! sync, witness. Must not know what the records mean beyond where they belong.
+//! Writing runs. Owns the order that makes a commit durable: the run's copy, then one transaction over index, entries and
+//! tally, then flush, sync, witness. Must not know what the records mean beyond where they belong.
 
 use std::collections::BTreeSet;
 use std::sync::{MutexGuard, PoisonError};
@@ -14,11 +14,12 @@ use sled::{Batch, Transactional};
 use super::error::{Damage, StoreError};
 use super::guard::guarded;
 use super::index::Row;
+use super::journal::{State, TAKEN_BACK};
 use super::key::{self, Entry};
 use super::open::TALLY;
 use super::raw::Resume;
 use super::witness::{self, Tally};
-use super::{DB_DIR, Ledger, Store, durable, rows};
+use super::{DB_DIR, Ledger, Store, archive, durable, rows};
 
 /// What one commit changes.
 pub(super) struct Change {
@@ -28,6 +29,8 @@ pub(super) struct Change {
     /// As it will be.
     pub(super) row: Row,
     pub(super) entries: Batch,
+    /// The same for the run's journal.
+    frames: Vec<(u8, Vec<u8>)>,
 }
 
 impl Store {
@@ -152,19 +155,38 @@ impl Store {
 
     /// Adds a record to a change.
     pub(super) fn add(&self, change: &mut Change, key: &[u8], sealed: &[u8]) -> Result<(), StoreError> {
-        self.reading(change.run, || rows::put(&self.trees.entries, &mut change.entries, key, sealed))?;
+        self.add_beside(change, key, sealed)?;
         change.row.add(key, sealed);
+        Ok(())
+    }
+
+    /// Adds what the run's content does not cover.
+    pub(super) fn add_beside(
+        &self,
+        change: &mut Change,
+        key: &[u8],
+        sealed: &[u8],
+    ) -> Result<(), StoreError> {
+        self.reading(change.run, || rows::put(&self.trees.entries, &mut change.entries, key, sealed))?;
+        change.keep(key, sealed);
         Ok(())
     }
 
     /// Makes a change durable. Whatever fails half-way leaves memory and disk apart: no further write is taken then.
     pub(super) fn commit(&self, ledger: &mut Ledger, change: &Change) -> Result<(), StoreError> {
         ledger.broken = true;
+        self.copy_commit(ledger, change.run, change.states(), &change.frames)?;
+        self.commit_copied(ledger, change)
+    }
+
+    /// Makes a change durable that the run's copy already holds.
+    pub(super) fn commit_copied(&self, ledger: &mut Ledger, change: &Change) -> Result<(), StoreError> {
+        ledger.broken = true;
         let tally = change.next_tally(ledger.tally);
         guarded(|| self.transact(change, tally)).map_err(|damage| self.damaged(damage))??;
         self.make_durable()?;
         witness::save(&self.dir, tally)?;
-        *ledger = Ledger { tally, broken: false };
+        (ledger.tally, ledger.broken) = (tally, false);
         Ok(())
     }
 
@@ -181,8 +203,19 @@ impl Store {
     }
 
     pub(super) fn writable(&self) -> Result<MutexGuard<'_, Ledger>, StoreError> {
-        let ledger = self.ledger();
-        if ledger.broken { Err(StoreError::Broken { dir: self.dir.clone() }) } else { Ok(ledger) }
+        if self.scratch.is_some() {
+            return Err(StoreError::ReadOnly { dir: self.dir.clone() });
+        }
+        let mut ledger = self.ledger();
+        if ledger.broken {
+            return Err(StoreError::Broken { dir: self.dir.clone() });
+        }
+        if ledger.older {
+            // From the first write on it is a store of this program, which has a copy of every run.
+            self.copy_missing(&mut ledger)?;
+            ledger.older = false;
+        }
+        Ok(ledger)
     }
 
     fn transact(&self, change: &Change, tally: Tally) -> Result<(), StoreError> {
@@ -208,7 +241,7 @@ impl Store {
     fn accept(&self, change: &mut Change, block: &BlockDone) -> Result<u64, StoreError> {
         let prefix = key::block_parts(change.run, block.scenario, block.round);
         let mut arms = BTreeSet::<Arm>::new();
-        let row = &mut change.row;
+        let (row, frames) = (&mut change.row, &mut change.frames);
         let parts = self.reading(change.run, || {
             let mut parts = 0;
             for stored in rows::scan(&self.trees.parts, &prefix) {
@@ -218,6 +251,7 @@ impl Store {
                 };
                 arms.insert(place.key.arm);
                 row.add(&key, &sealed);
+                frames.push((archive::ACCEPTED, sealed));
                 parts += 1;
             }
             Ok(parts)
@@ -250,6 +284,7 @@ impl Store {
         let Some(end) = self.reading(change.run, || rows::get(entries, &key))? else { return Ok(false) };
         self.reading(change.run, || rows::remove(entries, &mut change.entries, &key))?;
         change.row.take(&key, &end);
+        change.frames.push((TAKEN_BACK, Vec::new()));
         change.row.set_end(None);
         Ok(true)
     }
@@ -273,17 +308,33 @@ impl Store {
 impl Change {
     /// The first of a run.
     fn new(header: &RunHeader) -> Self {
-        Self { run: header.run, old: None, row: Row::new(header), entries: Batch::default() }
+        let (entries, frames) = (Batch::default(), Vec::new());
+        Self { run: header.run, old: None, row: Row::new(header), entries, frames }
     }
 
     /// A further one of a run.
     pub(super) fn of(row: Row) -> Self {
-        Self { run: row.summary.run, old: Some(row.clone()), row, entries: Batch::default() }
+        let (entries, frames) = (Batch::default(), Vec::new());
+        Self { run: row.summary.run, old: Some(row.clone()), row, entries, frames }
     }
 
     /// All of a run at once.
     pub(super) fn imported(row: Row, entries: Batch) -> Self {
-        Self { run: row.summary.run, old: None, row, entries }
+        Self { run: row.summary.run, old: None, row, entries, frames: Vec::new() }
+    }
+
+    /// Keeps a record for the journal.
+    fn keep(&mut self, key: &[u8], sealed: &[u8]) {
+        let frame = match key::entry_of(key).expect("entries have keys of entries") {
+            Entry::Notice => (archive::NUMBERED_NOTICE, archive::numbered(key::number_of(key), sealed)),
+            entry => (entry as u8, sealed.to_vec()),
+        };
+        self.frames.push(frame);
+    }
+
+    /// What the run amounts to before and after.
+    fn states(&self) -> [State; 2] {
+        [self.old.as_ref().map(State::of).unwrap_or_default(), State::of(&self.row)]
     }
 
     /// The tally once this is committed.

@@ -115,7 +115,7 @@ fn a_database_of_an_older_program_keeps_its_bytes_until_it_is_written() {
     store.close().unwrap();
     let witness = dir.path().join("manifest");
     let text = std::fs::read_to_string(&witness).unwrap();
-    let body = text[..text.rfind("crc ").unwrap()].replace("layout 2", "layout 1");
+    let body = text[..text.rfind("crc ").unwrap()].replace("layout 3", "layout 1");
     let older = format!("{body}crc {:08x}\n", crc32fast::hash(body.as_bytes()));
     std::fs::write(&witness, &older).unwrap();
     let store = Store::open(dir.path()).unwrap();

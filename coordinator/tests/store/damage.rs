@@ -38,7 +38,7 @@ pub(crate) fn copy(from: &Path, to: &Path) {
 }
 
 /// A fixed sequence of numbers that looks like chance.
-fn numbers(seed: u64) -> impl Iterator<Item = usize> {
+pub(crate) fn numbers(seed: u64) -> impl Iterator<Item = usize> {
     let mut state = seed;
     std::iter::from_fn(move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -83,7 +83,7 @@ fn damaged_copies(original: &Path, times: usize, damage: impl Fn(&Path, usize)) 
     (harmless, found)
 }
 
-fn flip(path: &Path, random: usize, bit: usize) {
+pub(crate) fn flip(path: &Path, random: usize, bit: usize) {
     let mut bytes = std::fs::read(path).unwrap();
     // Files begin and end with what was written; long zeros lie between.
     let written: Vec<_> = (0..bytes.len()).filter(|at| bytes[*at] != 0).collect();

@@ -4,7 +4,7 @@ use contract::id::Arm;
 use contract::part::Part;
 use contract::part::vet::PartFault;
 use contract::record::Record;
-use coordinator::store::{Damage, Store, StoreError, vet_archive};
+use coordinator::store::{Damage, Store, StoreError, check_archive};
 
 use crate::sample::{block, header, part, place, run};
 
@@ -45,7 +45,7 @@ fn a_part_that_contradicts_itself_is_named_by_verify_and_does_not_come_in() {
         };
         assert_eq!((key.arm, fault.name()), (Arm::A2, name));
         let file = store.export(run(1)).unwrap();
-        assert!(store.prove(run(1)).is_err() && vet_archive(&file).is_err(), "{name}");
+        assert!(store.prove(run(1)).is_err() && check_archive(&file).is_err(), "{name}");
         assert_eq!(store.verify().unwrap().files.len(), 1, "{name}: nothing can be rebuilt from that file");
         let into = Store::open(there.path()).unwrap();
         let error = into.import(&file).unwrap_err();

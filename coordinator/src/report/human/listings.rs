@@ -15,7 +15,7 @@ use crate::history::Fate;
 use crate::layout::Layout;
 use crate::plan::Plan;
 use crate::schedule;
-use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
+use crate::store::{Brought, Compacted, Lost, Rebuilt, RunRecord, RunSummary, Verified};
 
 /// Newest first.
 pub(super) fn runs(page: &mut Page, runs: &[RunSummary]) {
@@ -281,23 +281,54 @@ pub(super) fn verified(page: &mut Page, verified: &Verified) {
     for (_, error) in &verified.files {
         page.item(&format!("failed to {error}"));
     }
-    if !verified.files.is_empty() {
-        let files = count(verified.files.len() as u64, "export file");
-        let way = "where its run is sound, write it again: `coordinator runs export ID --to FILE`";
-        page.sentence(&format!("{files} damaged; {way}"), 0, 2);
+    for run in &verified.uncopied {
+        page.item(&format!("{run}: no copy beside the database holds all of it"));
+    }
+    if !verified.files.is_empty() || !verified.uncopied.is_empty() {
+        page.sentence("`coordinator runs compact` makes new copies of the runs that are sound.", 0, 2);
     }
 }
 
 /// What could be brought back.
 pub(super) fn rebuilt(page: &mut Page, rebuilt: &Rebuilt) {
-    let brought = count(rebuilt.imported.len() as u64, "run");
-    page.sentence(&format!("{brought} brought back from export files."), 0, 2);
+    page.sentence(&format!("{}.", brought_back(&rebuilt.brought)), 0, 2);
     if let Some(aside) = &rebuilt.aside {
         page.sentence(&format!("The old database was set aside: {}", shown_path(aside)), 0, 2);
     }
     for (path, error) in &rebuilt.refused {
-        page.item(&format!("{} could not be read: failed to {error}", shown_path(path)));
+        page.item(&format!("{} is not whole: failed to {error}", shown_path(path)));
     }
+    for Brought { run, lacks, .. } in rebuilt.brought.iter().filter(|brought| brought.lacks > 0) {
+        let way =
+            "what is there came back without its end; `coordinator run --resume` measures the rest anew";
+        page.item(&format!("{run}: {} lost; {way}", count(*lacks, "committed record")));
+    }
+    for Lost { run, damage } in &rebuilt.lost {
+        page.item(&format!("{run}: lost; {damage}"));
+    }
+    if rebuilt.nameless > 0 {
+        let runs = count(rebuilt.nameless, "run");
+        page.item(&format!("{runs} lost that the old manifest counts and that nothing names any more"));
+    }
+    if rebuilt.unaccounted > 0 {
+        let records = count(rebuilt.unaccounted, "committed record");
+        page.item(&format!("{records} lost that the old manifest counts; of which run nothing tells"));
+    }
+}
+
+/// How many runs came back, and from where.
+fn brought_back(brought: &[Brought]) -> String {
+    let mut from = std::collections::BTreeMap::<Vec<&str>, u64>::new();
+    for one in brought {
+        *from.entry(one.from.iter().map(|source| source.name()).collect()).or_default() += 1;
+    }
+    let runs = format!("{} brought back", count(brought.len() as u64, "run"));
+    if from.is_empty() {
+        return runs;
+    }
+    let from: Vec<_> =
+        from.iter().map(|(names, runs)| format!("{runs} from {}", names.join(" and "))).collect();
+    format!("{runs}: {}", from.join(", "))
 }
 
 /// Which runs went, or would go.

@@ -1,0 +1,75 @@
+//! sled itself: opened, its trees, and closed so that a failing device cannot end the process. Owns its settings; must
+//! not know what is in it or whether it may be trusted.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::guard::guarded;
+use super::{DB_DIR, Trees};
+
+/// How long sled may take to let go of a database that was closed; on a busy disk that is long. Our own lock is held
+/// by then, so nobody else can be in.
+const LINGER: Duration = Duration::from_secs(10);
+/// Between two tries against sled's own lock.
+const PAUSE: Duration = Duration::from_millis(20);
+/// sled takes several times this in memory; its default is 1 GiB.
+const CACHE_BYTES: u64 = 64 << 20;
+/// The thread behind this also reclaims space; without it nothing is ever reclaimed.
+const FLUSH_EVERY_MS: u64 = 500;
+
+/// Handles that outlive all others, so that what sled does when the last one goes happens where a panic is caught: a
+/// failing sync panics there.
+#[derive(Debug)]
+pub(super) struct Closing {
+    db: Option<sled::Db>,
+    trees: Vec<sled::Tree>,
+}
+
+impl Closing {
+    fn new(db: &sled::Db) -> Self {
+        // The default tree is held twice: by the database and under its name.
+        let named = db.tree_names().into_iter().filter_map(|name| db.open_tree(name).ok());
+        Self { trees: named.chain([sled::Tree::clone(db)]).collect(), db: Some(db.clone()) }
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        let db = self.db.take();
+        let _ = guarded(|| drop(db));
+        for tree in std::mem::take(&mut self.trees) {
+            let _ = guarded(|| drop(tree));
+        }
+    }
+}
+
+/// Opens the database of a store's directory.
+pub(super) fn open(dir: &Path) -> Result<(sled::Db, Trees, Closing), sled::Error> {
+    let db = open_sled(dir)?;
+    let tree = |name: &str| db.open_tree(name);
+    let trees =
+        Trees { index: tree("runs")?, entries: tree("entries")?, parts: tree("parts")?, meta: tree("meta")? };
+    let closing = Closing::new(&db);
+    Ok((db, trees, closing))
+}
+
+/// Only the text of the error tells.
+pub(super) fn is_locked(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(e) if e.to_string().contains("could not acquire lock"))
+}
+
+/// sled lets go of its lock a little after the database was dropped.
+fn open_sled(dir: &Path) -> Result<sled::Db, sled::Error> {
+    let config = sled::Config::new()
+        .path(dir.join(DB_DIR))
+        .cache_capacity(CACHE_BYTES)
+        .mode(sled::Mode::LowSpace)
+        .flush_every_ms(Some(FLUSH_EVERY_MS));
+    let deadline = Instant::now() + LINGER;
+    loop {
+        match config.open() {
+            Err(e) if is_locked(&e) && Instant::now() < deadline => std::thread::sleep(PAUSE),
+            result => return result,
+        }
+    }
+}
