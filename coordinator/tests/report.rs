@@ -20,6 +20,8 @@ mod gate;
 mod held;
 #[path = "report/layouts.rs"]
 mod layouts;
+#[path = "report/lengths.rs"]
+mod lengths;
 #[path = "report/listings.rs"]
 mod listings;
 #[path = "report/pages.rs"]

@@ -4,7 +4,7 @@
 //! of [`metric`]s with their [`histogram`]s, the measured [`part`], the [`identity`] of builds and hosts, and the
 //! session [`message`]s and the [`credentials`] that open one, what is written about a [`run`] and what is added to it
 //! later ([`addendum`]), and the [`descriptors`] that sessions take on either side. With the feature `wire` it also owns the formats of
-//! traces and prompt files ([`listed`]), the one translation of messages to protobuf ([`wire`]) and the stored
+//! traces and prompt files ([`listed`]) and the one reader of text files ([`source`]), the one translation of messages to protobuf ([`wire`]) and the stored
 //! [`record`]; generated types never leave those two modules. It must not know how load is generated, where records are
 //! kept, or what is concluded from them.
 
@@ -25,6 +25,8 @@ pub mod spec;
 pub mod listed;
 #[cfg(feature = "wire")]
 pub mod record;
+#[cfg(feature = "wire")]
+pub mod source;
 #[cfg(feature = "wire")]
 pub mod wire;
 

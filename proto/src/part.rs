@@ -1,6 +1,7 @@
 //! What one worker measured in one trial. Parts are the truth: they are stored as they came, and everything merged is
 //! derived from them.
 
+mod sent;
 mod series;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use crate::id::{Attempt, RunId, TrialKey};
 use crate::identity::Sha256;
 use crate::metric::Metric;
 
+pub use sent::{Length, Lengths, Sent, Span};
 pub use series::{Bucket, Series};
 
 /// Single requests kept in a part; those beyond are counted.
@@ -53,6 +55,8 @@ pub struct Part {
     pub good: Option<u64>,
     /// Requests sent before the window began, under way into it, and counted nowhere else.
     pub run_in: u64,
+    /// How long the requests of the window were, as asked and as sent; unset in parts of before it was counted.
+    pub sent: Option<Sent>,
     /// The window in slices of time.
     pub series: Series,
     /// The measured window.

@@ -72,6 +72,12 @@ pub enum BadPart {
         /// By the plan.
         expected: Planned,
     },
+    /// Lengths that contradict the number of requests or each other.
+    #[error("accept a part: the lengths it gives cannot be those of its {planned} requests")]
+    Lengths {
+        /// By the part.
+        planned: u64,
+    },
     /// A histogram of successes does not hold one value per success.
     #[error("accept a part: {metric} holds {found} values for {ok} successful requests")]
     Histogram {
@@ -134,6 +140,10 @@ fn check(part: &Part, expected: &Expected) -> Result<(), BadPart> {
     if ended != planned || !allowed {
         return Err(BadPart::Counts { ended, planned, expected: expected.planned });
     }
+    // Parts of before they were counted have none.
+    if part.sent.is_some_and(|sent| !sent.is_possible(planned)) {
+        return Err(BadPart::Lengths { planned });
+    }
     let ok = part.outcomes.ok;
     for metric in [Metric::E2e, Metric::Ttft, Metric::Queue, Metric::Service] {
         let exact = part.histograms.get(metric).exact();
@@ -184,6 +194,7 @@ mod tests {
             stopped: StopCause::AsPlanned,
             good: None,
             run_in: 0,
+            sent: None,
             series: Series::default(),
             window: Window::default(),
             cold: Vec::new(),

@@ -229,6 +229,7 @@ pub(crate) fn delivery(key: TrialKey, slot: u32, attempt: Attempt) -> Delivery {
         stopped: StopCause::AsPlanned,
         good: None,
         run_in: 0,
+        sent: None,
         series: Series::default(),
         window: Window::default(),
         cold: Vec::new(),

@@ -101,6 +101,7 @@ impl Crowd {
             stopped: StopCause::AsPlanned,
             good: None,
             run_in: 0,
+            sent: None,
             series: Series::default(),
             window,
             cold: Vec::new(),

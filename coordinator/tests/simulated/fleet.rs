@@ -223,6 +223,7 @@ fn part(attempt: Attempt, share: &Assignment, manner: Manner) -> Part {
         stopped: StopCause::AsPlanned,
         good: None,
         run_in: 0,
+        sent: None,
         series: Series::default(),
         window: Window::default(),
         cold: Vec::new(),

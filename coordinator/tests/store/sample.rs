@@ -82,6 +82,7 @@ pub(crate) fn part(place: Place, requests: u32) -> Part {
         stopped: StopCause::AsPlanned,
         good: None,
         run_in: 0,
+        sent: None,
         series: Series::default(),
         window: contract::part::Window::default(),
         cold: Vec::new(),
