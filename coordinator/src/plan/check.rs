@@ -312,7 +312,7 @@ impl Ledger {
     fn spread(&mut self, scenario: &Scenario, slots: u32) {
         let (at_once, name) = (scenario.concurrency(), scenario.name.clone());
         let (requests, concurrency) = (scenario.requests(), at_once);
-        if requests == 0 {
+        if requests == 0 || at_once == 0 {
             return;
         }
         if scenario.shape.kind() == ShapeKind::Closed && requests < concurrency {

@@ -138,6 +138,7 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<LoadProblem> {
     };
     let level = match &scenario.shape {
         Shape::Ladder { concurrency, .. } => concurrency.iter().any(|level| *level > 0),
+        Shape::ClosedLoop { concurrency, .. } => *concurrency > 0,
         _ => true,
     };
     let traced = matches!(scenario.shape, Shape::Trace { .. });

@@ -31,6 +31,7 @@ fn windows_without_a_request_and_stops_beyond_the_shape_name_the_cause() {
     );
     let loop_ = "kind = 'closed-loop', concurrency = 2";
     let cases = [
+        ("kind = 'closed-loop', concurrency = 0, requests = 5", "", "has no number in flight above zero"),
         ("kind = 'constant', rate = 0.1", "duration = 3.0", "comes to 0.300 requests in 3 s"),
         ("kind = 'constant', rate = 1e6", "duration = 60.0", "has 60000000 requests, 10000000 are the most"),
         (ramp, "requests = 80", "stop at 80 requests (`stop.requests`), but 45 are all that its ramp brings"),
