@@ -34,9 +34,9 @@ pub enum SourceError {
     #[error("read it: it is {0}, and only a regular file has an end that is known; write it into one first")]
     NotRegular(&'static str),
     /// Larger than there is reason for.
-    #[error("read it: it has {bytes} bytes, and {most} are the most; divide it")]
+    #[error("read it: it has {bytes} bytes or more, and {most} are the most; divide it")]
     TooLarge {
-        /// Its size.
+        /// Its size, as far as it is known.
         bytes: u64,
         /// The limit.
         most: u64,
@@ -72,6 +72,9 @@ pub enum SourceError {
 /// A text, from its beginning to its end. What it gives is UTF-8 without a byte-order mark and without zero bytes.
 pub struct Text<R> {
     inner: R,
+    /// Bytes that may still come: a file can be longer than it said, or grow.
+    left: u64,
+    most: u64,
     hash: sha2::Sha256,
     /// Bytes that were read and not taken; those before `checked` are text.
     chunk: Vec<u8>,
@@ -95,7 +98,7 @@ impl Text<File> {
         regular(&std::fs::metadata(path)?, most)?;
         let file = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
         regular(&file.metadata()?, most)?;
-        Ok(Self::of(file))
+        Ok(Self { left: most, most, ..Self::of(file) })
     }
 }
 
@@ -120,6 +123,8 @@ impl<R: Read> Text<R> {
     pub fn of(inner: R) -> Self {
         Self {
             inner,
+            left: u64::MAX,
+            most: u64::MAX,
             hash: sha2::Sha256::new(),
             chunk: Vec::with_capacity(CHUNK),
             taken: 0,
@@ -198,6 +203,8 @@ impl<R: Read> Text<R> {
             self.chunk.resize(had + CHUNK, 0);
             let read = self.inner.read(&mut self.chunk[had..])?;
             self.chunk.truncate(had + read);
+            let too_large = SourceError::TooLarge { bytes: self.most.saturating_add(1), most: self.most };
+            self.left = self.left.checked_sub(read as u64).ok_or(too_large)?;
             self.hash.update(&self.chunk[had..]);
             self.ended |= read == 0;
             if self.begun || self.ended || self.chunk.len() >= 4 {
@@ -372,12 +379,15 @@ mod tests {
         assert!(made.success());
         let said = |path: &Path, most| Text::open(path, most).err().map(|error| error.to_string());
         assert_eq!(said(&file, 12), None);
-        assert!(said(&file, 11).is_some_and(|said| said.contains("12 bytes, and 11 are the most")));
+        assert!(said(&file, 11).is_some_and(|said| said.contains("12 bytes or more, and 11 are the most")));
         for (path, what) in
             [(pipe.as_path(), "a named pipe"), (&place, "a directory"), (Path::new("/dev/zero"), "a device")]
         {
             assert!(said(path, 1 << 40).is_some_and(|said| said.contains(what)), "{what}");
         }
+        // Says that it has no byte, and has some.
+        let grows = Text::open(Path::new("/proc/self/status"), 10).and_then(Text::finish);
+        assert!(matches!(grows, Err(SourceError::TooLarge { most: 10, .. })), "{grows:?}");
         std::fs::remove_dir_all(&place).expect("it was made above");
     }
 }
