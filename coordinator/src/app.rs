@@ -67,8 +67,8 @@ pub fn carry_out(cli: Cli, reporter: &mut dyn Reporter) -> Result<u8, AppError> 
             Ok(exit::OK)
         }
         Command::Plan(PlanCommand::Check(args)) => {
-            let plan = plan::resolve(&Source::File(args.path.clone()), &Overrides::default(), 0)?;
-            app.reporter.plan(&plan)?;
+            let (plan, ahead) = plan::ahead(&Source::File(args.path.clone()), &Overrides::default(), 0)?;
+            app.reporter.plan(&plan, &ahead)?;
             Ok(exit::OK)
         }
         Command::Certs(command) => certs::certs(&mut app, command),

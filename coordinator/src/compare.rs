@@ -35,7 +35,7 @@ pub use trials::{Round, Trial, Trials};
 pub use window::FirstRequest;
 
 use contract::id::Arm;
-use contract::part::Part;
+use contract::part::{Part, Sent};
 use contract::run::{Notice, RunState};
 use stats::compare::{Settings, Stage, Verdict};
 use stats::rng::Seed;
@@ -85,6 +85,8 @@ pub struct Cell {
     pub title: String,
     /// Requests of one trial.
     pub requests: u32,
+    /// How long those of all trials were; unset where a part was recorded before it was counted.
+    pub sent: Option<Sent>,
     /// Baseline's name.
     pub baseline: String,
     /// Candidate's name, where there is one.
@@ -280,6 +282,7 @@ impl Room<'_> {
             title: self.title(block),
             scenario: scenario.name.clone(),
             requests: scenario.requests(),
+            sent: sent(&rounds),
             alpha: self.settings.alpha,
             baseline: block.baseline.clone(),
             candidate: block.candidate.clone(),
@@ -304,6 +307,15 @@ impl Room<'_> {
             _ => scenario.clone(),
         }
     }
+}
+
+fn sent(rounds: &[&Round]) -> Option<Sent> {
+    let parts = rounds.iter().flat_map(|round| round.arms.values()).flat_map(|trial| &trial.parts);
+    let mut all = Sent::default();
+    for part in parts {
+        all.add(part.sent.as_ref()?);
+    }
+    (all.requests > 0).then_some(all)
 }
 
 /// Reasons that concern the run as a whole.

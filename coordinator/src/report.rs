@@ -25,7 +25,7 @@ use crate::dispatch::event::Sight;
 use crate::doctor::Check;
 use crate::error::AppError;
 use crate::history::{Across, AcrossLine, Calibration, Fate, Trend};
-use crate::plan::Plan;
+use crate::plan::{Ahead, Plan};
 use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
 
 pub use html::{is_page, page};
@@ -104,7 +104,7 @@ pub trait Reporter {
     ///
     /// # Errors
     /// When stdout cannot be written.
-    fn plan(&mut self, plan: &Plan) -> io::Result<()>;
+    fn plan(&mut self, plan: &Plan, ahead: &[Ahead]) -> io::Result<()>;
     /// Which stored runs are sound.
     ///
     /// # Errors

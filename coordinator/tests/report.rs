@@ -22,6 +22,8 @@ mod held;
 mod hostile;
 #[path = "report/layouts.rs"]
 mod layouts;
+#[path = "report/lengths.rs"]
+mod lengths;
 #[path = "report/listings.rs"]
 mod listings;
 #[path = "report/losses.rs"]

@@ -6,7 +6,8 @@
 //! later ([`addendum`]), the [`descriptors`] that sessions take on either side, the [`output`] that exit codes do not
 //! depend on, how [`files`] that somebody names are opened, whether a [`hangup`] is to be ignored, and how [`text`] of
 //! others is shown and a word quoted for a [`shell`]. With the feature `wire` it also owns the formats of
-//! traces and prompt files ([`listed`]), the one translation of messages to protobuf ([`wire`]) and the stored
+//! traces and prompt files ([`listed`]) and the one reader of text files ([`source`]), the one translation of messages
+//! to protobuf ([`wire`]) and the stored
 //! [`record`]; generated types never leave those two modules. It must not know how load is generated, where records are
 //! kept, or what is concluded from them.
 
@@ -32,6 +33,8 @@ pub mod text;
 pub mod listed;
 #[cfg(feature = "wire")]
 pub mod record;
+#[cfg(feature = "wire")]
+pub mod source;
 #[cfg(feature = "wire")]
 pub mod wire;
 

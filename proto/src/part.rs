@@ -1,6 +1,7 @@
 //! What one worker measured in one trial. Parts are the truth: they are stored as they came, and everything merged is
 //! derived from them.
 
+mod sent;
 mod series;
 pub mod vet;
 
@@ -13,12 +14,16 @@ use crate::id::{Attempt, RunId, TrialKey};
 use crate::identity::Sha256;
 use crate::metric::Metric;
 
+pub use sent::{Length, Lengths, Sent, Span};
 pub use series::{Bucket, Series};
 
 /// Single requests kept in a part; those beyond are counted.
 pub const REQUESTS_KEPT: usize = 4096;
 /// Engine steps kept in a part; those beyond are counted. Six kilobytes when stored.
 pub const STEPS_KEPT: usize = 1024;
+
+/// What is sent no later than this after its intended time, nanoseconds, is sent when it was due.
+pub const ON_THE_DOT_NS: u64 = 10_000_000;
 
 /// What one worker measured in one trial.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +59,8 @@ pub struct Part {
     pub good: Option<u64>,
     /// Requests sent before the window began, under way into it, and counted nowhere else.
     pub run_in: u64,
+    /// How long the requests of the window were, as asked and as sent; unset in parts of before it was counted.
+    pub sent: Option<Sent>,
     /// The window in slices of time.
     pub series: Series,
     /// The measured window.

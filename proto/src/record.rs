@@ -5,6 +5,7 @@
 mod addendum;
 mod part;
 mod run;
+mod sent;
 
 use prost::Message;
 

@@ -13,11 +13,12 @@ mod prompt;
 mod seconds;
 mod shape;
 mod stop;
+mod window;
 
 pub use file::{FileSpec, TraceFacts};
 pub use length::{Distribution, Length, NAMED};
 pub use prompt::{MixPart, PrefixSpec, PromptSet, PromptSpec};
-pub use shape::{Level, Offer, Piece, Shape, ShapeKind, Spacing};
+pub use shape::{Level, Offer, Piece, Shape, ShapeKind, Spacing, when};
 pub use stop::{Objectives, Planned, StopSpec};
 
 /// One load: its shape, its prompts and how long answers are.
@@ -58,8 +59,10 @@ pub struct Scenario {
 #[serde(deny_unknown_fields)]
 pub struct Warmup {
     /// Requests; unset means the scenario's own concurrency.
+    #[serde(default)]
     pub requests: Option<u32>,
     /// Output tokens of each.
+    #[serde(default = "Warmup::default_output_tokens")]
     pub output_tokens: u32,
     /// Seconds for which the window's own load is offered before the window begins, so that it begins under way and
     /// nothing drains in between; requests of it do not count. Unset means [`Scenario::run_in`]'s choice.
@@ -198,107 +201,8 @@ impl Scenario {
         Duration::from_secs(600)
     }
 
-    /// The most requests of a closed loop that time ends, where the plan does not say.
-    pub const MOST_UNCOUNTED: u32 = 100_000;
-
     /// In flight at most where arrivals do not wait for answers, for the size of caches: more can be, and queue.
     pub const OPEN_IN_FLIGHT: u32 = 256;
-
-    /// Requests over all slots: exact for everything but closed loops that time ends.
-    #[must_use]
-    pub fn planned(&self) -> Planned {
-        let stop = &self.stop;
-        match &self.shape {
-            Shape::Burst { requests } => Planned::Exactly(*requests),
-            Shape::ClosedLoop { requests, .. } if self.window().is_none() && stop.min_duration.is_none() => {
-                Planned::Exactly(requests.or(stop.requests).unwrap_or(0))
-            }
-            Shape::ClosedLoop { requests, .. } => {
-                Planned::AtMost(requests.or(stop.requests).unwrap_or(Self::MOST_UNCOUNTED))
-            }
-            Shape::Ladder { .. } => Planned::AtMost(stop.requests.unwrap_or(Self::MOST_UNCOUNTED)),
-            _ => Planned::Exactly(self.arrivals()),
-        }
-    }
-
-    /// Requests that every arm sends for certain, and whose answers the arms are held to: the first ones.
-    #[must_use]
-    pub fn compared(&self) -> u32 {
-        match (self.planned(), self.shape.offer()) {
-            (Planned::AtMost(most), Offer::InFlight(levels)) => {
-                let first = levels.first().map_or(0, |level| level.concurrency);
-                most.min(first.max(self.stop.min_requests.unwrap_or(0)))
-            }
-            (planned, _) => planned.most(),
-        }
-    }
-
-    /// Requests over all slots at most.
-    #[must_use]
-    pub fn requests(&self) -> u32 {
-        self.planned().most()
-    }
-
-    /// How many arrivals an open loop has: the rate's integral over its window, rounded, so that every round and
-    /// every arm has the same number.
-    fn arrivals(&self) -> u32 {
-        if let Shape::Trace { facts, .. } = &self.shape {
-            let all = facts.map_or(0, |facts| facts.requests);
-            return all.min(self.stop.requests.unwrap_or(all));
-        }
-        if let Some(requests) = self.stop.requests {
-            return requests;
-        }
-        let window = self.window().or(self.stop.min_duration).unwrap_or_default();
-        let count = self.arrivals_within(window).round();
-        // Saturates: `check` refuses plans of that size.
-        (count as u32).max(self.stop.min_requests.unwrap_or(0))
-    }
-
-    /// Expected arrivals of an open loop in the first `window`.
-    fn arrivals_within(&self, window: Duration) -> f64 {
-        let Offer::Along { profile, .. } = self.shape.offer() else { return 0.0 };
-        let mut left = window;
-        let pieces = profile.iter().map(|piece| {
-            let requests = piece.requests(left);
-            left = left.saturating_sub(piece.over.unwrap_or(left));
-            requests
-        });
-        pieces.sum()
-    }
-
-    /// How long requests are sent, where that is fixed.
-    #[must_use]
-    pub fn window(&self) -> Option<Duration> {
-        match (self.stop.duration, self.shape.length()) {
-            (Some(stop), Some(shape)) => Some(stop.min(shape)),
-            (stop, shape) => stop.or(shape),
-        }
-    }
-
-    /// For how long the load runs before the window begins. Where the plan does not say, a tenth of a steady window
-    /// that has a duration, at most five seconds: other loads show their beginning.
-    #[must_use]
-    pub fn run_in(&self) -> Duration {
-        let chosen = || {
-            let steady = self.shape.is_steady();
-            let window = self.stop.duration.filter(|_| steady).unwrap_or_default();
-            (window / 10).min(Duration::from_secs(5))
-        };
-        match self.shape.kind() {
-            ShapeKind::Burst => Duration::ZERO,
-            ShapeKind::Closed | ShapeKind::Open => self.warmup.run_in.unwrap_or_else(chosen),
-        }
-    }
-
-    /// Requests of an open loop before its window begins, over all slots, at the rate it begins with.
-    #[must_use]
-    pub fn run_in_arrivals(&self) -> u32 {
-        let Offer::Along { profile, .. } = self.shape.offer() else { return 0 };
-        let rate = profile.first().map_or(0.0, |piece| piece.from);
-        // Saturates: `check` refuses plans of that size.
-        (rate * self.run_in().as_secs_f64()).round() as u32
-    }
 
     /// Requests in flight at most, over all slots; of open loops a bound for sizing.
     #[must_use]
@@ -350,9 +254,15 @@ impl Share {
     }
 }
 
+impl Warmup {
+    fn default_output_tokens() -> u32 {
+        2
+    }
+}
+
 impl Default for Warmup {
     fn default() -> Self {
-        Self { requests: None, output_tokens: 2, run_in: None }
+        Self { requests: None, output_tokens: Self::default_output_tokens(), run_in: None }
     }
 }
 

@@ -12,8 +12,8 @@ use contract::message::{
 };
 use contract::metric::Metric;
 use contract::part::{
-    Bucket, ColdPhase, EngineFacts, Frequency, Histograms, Origin, Outcome, Outcomes, Part, Place,
-    RequestRecord, Series, Step, StepLog, StopCause, Usage, Window,
+    Bucket, ColdPhase, EngineFacts, Frequency, Histograms, Length, Origin, Outcome, Outcomes, Part, Place,
+    RequestRecord, Sent, Series, Step, StepLog, StopCause, Usage, Window,
 };
 use contract::record::Record;
 use contract::run::{BlockDone, Notice, NoticeKind, RunEnd, RunHeader, RunState, VariantRecord};
@@ -106,6 +106,7 @@ fn part() -> Part {
         stopped: StopCause::ErrorRate,
         good: Some(1),
         run_in: 12,
+        sent: Some(sent()),
         series: Series { width: Duration::from_nanos(5), buckets: vec![BUCKET] },
         window: Window {
             first_completion: Duration::from_nanos(1),
@@ -364,4 +365,11 @@ fn every_record_survives_its_envelope() {
         runs: 20,
         floors: vec![NoiseFloor { scenario: "n".into(), measure: "e2e-p50".into(), share: 0.01 }],
     });
+}
+
+fn sent() -> Sent {
+    let mut sent = Sent::default();
+    sent.count(Length { asked: 6955, sent: 256 }, Length { asked: 1, sent: 4 });
+    sent.count(32.into(), 8.into());
+    sent
 }

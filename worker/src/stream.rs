@@ -18,12 +18,14 @@ pub enum Purpose {
     Arrival = 6,
     /// What kind of request it is and how long; indexed by request.
     Kind = 7,
-    /// Which sentences a shared beginning is made of; indexed by group.
+    /// Which sentences a shared beginning is made of; indexed by kind of request (upper half) and group (lower).
     Prefix = 8,
     /// When requests before the window of an open loop are due; indexed by share.
     RunIn = 9,
     /// Where in a file of prompts a round begins.
     File = 10,
+    /// Which sentences a block of a trace is made of; indexed by its id.
+    Block = 11,
     /// The arrivals that pacing is measured with.
     Floor = 60,
 }

@@ -8,13 +8,14 @@ use contract::id::Attempt;
 use contract::identity::Sha256;
 use contract::message::{Failure, FailureKind, LoadReport};
 use contract::metric::Metric;
-use contract::part::{EngineFacts, Origin, Part, Place, StopCause, Usage, Window};
+use contract::part::{EngineFacts, Origin, Part, Place, Sent, StopCause, Usage, Window};
 use contract::spec::{Assignment, Demand, EngineSpec, Planned};
 
 use crate::engine::{self, Engine, Opened, Time, WindowStart};
 use crate::floor;
 pub use crate::load::control::Control;
 use crate::load::driver::{Bench, DriveEnd, Driver, Mark};
+use crate::load::files::Files;
 use crate::load::inbox::Inbox;
 use crate::load::phase::{self, Phase, PhaseError};
 use crate::load::stop::Reason;
@@ -75,6 +76,7 @@ pub enum TrialEnd {
 /// A phase that went as planned.
 struct Ran {
     measured: Measured,
+    sent: Sent,
     stopped: StopCause,
     start_late: Duration,
     usage: Usage,
@@ -142,8 +144,10 @@ impl OpenEngine {
     /// # Errors
     /// When the assignment contradicts itself or the engine, or the engine does not answer.
     pub fn warm_up(&mut self, assignment: &Assignment, control: &Control) -> Result<bool, Failure> {
-        self.prepare(assignment).map_err(bad_assignment)?;
-        let phase = Phase::warm_up(assignment, &*self.engine).map_err(bad_assignment)?;
+        let files = Files::open(assignment).map_err(|error| bad_assignment(error.into()))?;
+        self.prepare(assignment, &files).map_err(bad_assignment)?;
+        let phase = Phase::warm_up(assignment, &*self.engine, &files).map_err(bad_assignment)?;
+        drop(files);
         match self.offer(phase, self.clock.now(), control, &mut || ()) {
             Ok(ran) => self.warmed(&ran.measured).map(|()| true),
             Err(NoResult::Cancelled) => Ok(false),
@@ -161,7 +165,7 @@ impl OpenEngine {
         control: &Control,
         on_started: &mut dyn FnMut(),
     ) -> TrialEnd {
-        if let Err(error) = self.prepare(assignment) {
+        if let Err(error) = self.prepare_anew(assignment) {
             return TrialEnd::Failed(bad_assignment(error));
         }
         let (_, mut phase) = self.prepared.take().expect("it was prepared above");
@@ -179,12 +183,17 @@ impl OpenEngine {
     }
 
     /// Makes the window's prompts unless they are there already.
-    fn prepare(&mut self, assignment: &Assignment) -> Result<(), PhaseError> {
-        if self.prepared.as_ref().is_none_or(|(of, _)| of != assignment) {
-            phase::check(assignment, self.report.max_context)?;
-            let phase = Phase::measured(assignment, &*self.engine)?;
-            self.prepared = Some((assignment.clone(), phase));
+    fn prepare_anew(&mut self, assignment: &Assignment) -> Result<(), PhaseError> {
+        match &self.prepared {
+            Some((of, _)) if of == assignment => Ok(()),
+            _ => self.prepare(assignment, &Files::open(assignment)?),
         }
+    }
+
+    fn prepare(&mut self, assignment: &Assignment, files: &Files) -> Result<(), PhaseError> {
+        phase::check(assignment, self.report.max_context)?;
+        let phase = Phase::measured(assignment, &*self.engine, files)?;
+        self.prepared = Some((assignment.clone(), phase));
         Ok(())
     }
 
@@ -242,7 +251,7 @@ impl OpenEngine {
         attempt: Attempt,
         ran: Ran,
     ) -> Part {
-        let Ran { measured, stopped, start_late, usage } = ran;
+        let Ran { measured, sent, stopped, start_late, usage } = ran;
         let planned = u64::from(assignment.share.count(assignment.scenario.requests()));
         let exact = matches!(assignment.scenario.planned(), Planned::Exactly(_));
         let place = Place { run: assignment.run, key: assignment.key, slot: assignment.slot, attempt };
@@ -262,6 +271,7 @@ impl OpenEngine {
             stopped,
             good: measured.good,
             run_in: measured.run_in,
+            sent: Some(sent),
             series: measured.series,
             window: Window {
                 first_completion: measured.first_completion,
@@ -335,9 +345,10 @@ fn drive(mut driver: Driver<'_>, start: Duration, on_started: &mut dyn FnMut()) 
     if !settled {
         return Err(NoResult::Failed(Reason::Stuck));
     }
+    let sent = driver.sent();
     let measured = driver.into_recorder().finish();
     let usage = Usage { frequency, ..after.since(&before, measured.wall) };
-    Ok(Ran { measured, stopped, start_late, usage })
+    Ok(Ran { measured, sent, stopped, start_late, usage })
 }
 
 /// Fates and tokens of simulated requests are the same for every arm; the noise of each slot and arm is its own.

@@ -5,7 +5,7 @@ use contract::histogram::{Folded, LatencyHistogram};
 use contract::identity::Sha256;
 use contract::metric::Metric;
 use contract::part::{
-    ColdPhase, EngineFacts, Histograms, Origin, Outcomes, Part, Place, StopCause, Usage, Window,
+    ColdPhase, EngineFacts, Histograms, Origin, Outcomes, Part, Place, Sent, StopCause, Usage, Window,
 };
 
 /// A part without its single requests, steps and slices of time. The fields are those of [`Part`], and its share.
@@ -33,6 +33,8 @@ pub struct Kept {
     pub stopped: StopCause,
     /// Successful requests that met every objective.
     pub good: Option<u64>,
+    /// How long the requests were.
+    pub sent: Option<Sent>,
     /// The measured window.
     pub window: Window,
     /// Cold start, phase by phase.
@@ -60,6 +62,7 @@ impl Kept {
             in_time: part.in_time,
             stopped: part.stopped,
             good: part.good,
+            sent: part.sent,
             window: part.window,
             cold: part.cold,
             usage: part.usage,

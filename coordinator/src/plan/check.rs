@@ -7,6 +7,7 @@ use std::fmt;
 use contract::spec::{Scenario, ShapeKind};
 
 use super::load::{self, LoadProblem};
+use super::window::{self, MOST_REQUESTS, WindowProblem};
 use super::{EnginePlan, OnLoss, Plan, PlanError, SimPlan};
 
 /// Rounds from which a look can answer: with the control the exact check's least p is about 1/3^R, which is below .005
@@ -64,7 +65,8 @@ pub enum Problem {
     },
     /// A slot would have nothing to do.
     #[error(
-        "the scenario `{scenario}` keeps {at_once} requests in flight over {slots} slots, every slot needs one; lower --slots"
+        "the scenario `{scenario}` has {at_once} requests in flight at most for {slots} slots, every slot needs one; lower --slots \
+         to {at_once}, or have more in flight"
     )]
     IdleSlots {
         /// Its name.
@@ -82,6 +84,14 @@ pub enum Problem {
         /// How.
         problem: LoadProblem,
     },
+    /// A window that contradicts its load.
+    #[error("the scenario `{scenario}` {problem}")]
+    Window {
+        /// Its name.
+        scenario: String,
+        /// How.
+        problem: WindowProblem,
+    },
     /// Resident workers would be shared by a slowed and an unhindered arm.
     #[error("`native.handicap` needs workers of each arm's own: leave out `resident`")]
     SharedHandicap,
@@ -98,7 +108,8 @@ pub enum Problem {
     Duet(&'static str),
     /// A closed loop that never fills.
     #[error(
-        "the scenario `{scenario}` has {requests} requests but a concurrency of {concurrency}, it must have at least as many"
+        "the scenario `{scenario}` has {requests} requests but a concurrency of {concurrency}, it must have at least as many; \
+         raise its requests or lower its concurrency"
     )]
     NeverFull {
         /// Its name.
@@ -157,8 +168,26 @@ impl Plan {
         few.into_iter().chain(no_control).chain(resident).chain(duet).collect()
     }
 
+    /// As it was recorded: what was run once stays readable, whatever a new plan is held to.
     pub(super) fn checked(self, origin: &str) -> Result<Self, PlanError> {
+        self.checked_by(Ledger::default(), origin)
+    }
+
+    /// A plan that is still to be run.
+    pub(super) fn checked_anew(self, origin: &str) -> Result<Self, PlanError> {
         let mut ledger = Ledger::default();
+        for scenario in &self.scenarios {
+            let told = |problem| Problem::Window { scenario: scenario.name.clone(), problem };
+            let found: Vec<Problem> = window::problems(scenario).into_iter().map(told).collect();
+            if found.iter().any(Problem::counts) {
+                ledger.miscounted.insert(scenario.name.clone());
+            }
+            ledger.problems.extend(found);
+        }
+        self.checked_by(ledger, origin)
+    }
+
+    fn checked_by(self, mut ledger: Ledger, origin: &str) -> Result<Self, PlanError> {
         ledger.plan(&self);
         ledger.scenarios(&self);
         ledger.duet(&self);
@@ -184,9 +213,19 @@ impl Plan {
     }
 }
 
+impl Problem {
+    /// Whether the number of requests is what is wrong, so that nothing more need be said of it.
+    fn counts(&self) -> bool {
+        use WindowProblem::{NoRequest, TooMany};
+        matches!(self, Self::Window { problem: NoRequest { .. } | TooMany { .. }, .. })
+    }
+}
+
 #[derive(Default)]
 struct Ledger {
     problems: Vec<Problem>,
+    /// Scenarios whose number of requests was found wrong already.
+    miscounted: BTreeSet<String>,
 }
 
 impl Ledger {
@@ -225,7 +264,15 @@ impl Ledger {
         let mut names = BTreeSet::new();
         for (index, scenario) in plan.scenarios.iter().enumerate() {
             self.scenario(&format!("scenario[{index}]"), scenario);
-            self.spread(scenario, plan.slots_of_an_arm(plan.slots));
+            if !self.miscounted.contains(&scenario.name) {
+                self.range(
+                    &format!("scenario[{index}].shape.requests"),
+                    scenario.requests(),
+                    1,
+                    MOST_REQUESTS,
+                );
+                self.spread(scenario, plan.slots_of_an_arm(plan.slots));
+            }
             if !names.insert(&scenario.name) {
                 self.problems.push(Problem::SameName { name: scenario.name.clone() });
             }
@@ -252,7 +299,6 @@ impl Ledger {
 
     fn scenario(&mut self, at: &str, scenario: &Scenario) {
         self.name(&format!("{at}.name"), &scenario.name);
-        self.range(&format!("{at}.shape.requests"), scenario.requests(), 1, 10_000_000);
         self.range(&format!("{at}.warmup.output_tokens"), scenario.warmup.output_tokens, 1, 1_000_000);
         self.range(&format!("{at}.warmup.requests"), scenario.warmup.requests.unwrap_or(0), 0, 1_000_000);
         self.real(&format!("{at}.timeout"), scenario.timeout.as_secs_f64(), 0.001, 604_800.0);
@@ -266,6 +312,9 @@ impl Ledger {
     fn spread(&mut self, scenario: &Scenario, slots: u32) {
         let (at_once, name) = (scenario.concurrency(), scenario.name.clone());
         let (requests, concurrency) = (scenario.requests(), at_once);
+        if requests == 0 || at_once == 0 {
+            return;
+        }
         if scenario.shape.kind() == ShapeKind::Closed && requests < concurrency {
             self.problems.push(Problem::NeverFull { scenario: name, requests, concurrency });
         } else if at_once < slots {

@@ -3,18 +3,20 @@
 
 use std::path::PathBuf;
 
+use contract::source::SourceError;
+
 use super::check::Problem;
 
 /// Completes "failed to …".
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// No such file, or it cannot be read.
-    #[error("read the plan `{path}`: {source}{}", preset_hint(.path))]
+    #[error("read the plan `{path}`: {}", unread(.path, .source))]
     Read {
         /// What was asked for.
         path: PathBuf,
         /// Why not.
-        source: std::io::Error,
+        source: SourceError,
     },
     /// What was asked for concerns another engine.
     #[error(
@@ -27,12 +29,12 @@ pub enum PlanError {
         unused: Vec<&'static str>,
     },
     /// A trace or a file of prompts that is not there.
-    #[error("read {path}, which the plan names: {source}; paths count from the plan's own place")]
+    #[error("use {path}, which the plan names: failed to {source}{}", from_where(.source))]
     ReadListed {
         /// What was asked for.
         path: PathBuf,
         /// Why not.
-        source: std::io::Error,
+        source: SourceError,
     },
     /// A trace or a file of prompts that is not understood.
     #[error("use {path}, which the plan names: failed to {source}")]
@@ -153,6 +155,20 @@ fn of_key(key: &str) -> String {
 
 fn sentences(problems: &[Problem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn unread(path: &std::path::Path, source: &SourceError) -> String {
+    match source {
+        SourceError::Read(source) => format!("{source}{}", preset_hint(path)),
+        _ => format!("failed to {source}"),
+    }
+}
+
+fn from_where(source: &SourceError) -> &'static str {
+    match source {
+        SourceError::Read(_) => "; paths count from the plan's own place",
+        _ => "",
+    }
 }
 
 fn preset_hint(path: &std::path::Path) -> String {

@@ -50,7 +50,7 @@ pub(super) struct PlanFile {
     pub(super) native: Option<NativePlan>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) sim: Option<BTreeMap<String, SimParams>>,
-    #[serde(rename = "scenario", default)]
+    #[serde(rename = "scenario", default, skip_serializing_if = "Vec::is_empty")]
     pub(super) scenarios: Vec<Scenario>,
 }
 
@@ -154,7 +154,16 @@ impl Plan {
     /// The plan as TOML, every default written out.
     #[must_use]
     pub fn to_toml(&self) -> String {
-        toml::to_string(&PlanFile::of(self)).expect("a plan holds what TOML can")
+        #[derive(Serialize)]
+        struct One<'a> {
+            scenario: [&'a Scenario; 1],
+        }
+        // One by one: the serialiser goes over all tables of an array for each of them.
+        let mut file = PlanFile::of(self);
+        let scenarios = std::mem::take(&mut file.scenarios);
+        let each = scenarios.iter().map(|scenario| toml::to_string(&One { scenario: [scenario] }));
+        let all: Result<Vec<String>, _> = std::iter::once(toml::to_string(&file)).chain(each).collect();
+        all.expect("a plan holds what TOML can").join("\n")
     }
 
     /// Reads back what [`Plan::to_json`] wrote, and checks it again.

@@ -1,22 +1,102 @@
 //! The files that a plan names: found beside the plan, understood, and held to their hash from then on. Must not know
 //! when anything of them is sent.
 
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use contract::identity::Sha256;
-use contract::listed::{self, ListedError};
+use contract::listed::{self, ListedError, Survey};
+use contract::part::{Length, Sent};
+use contract::source::{MOST_PROMPTS, MOST_TRACE, Text};
 use contract::spec::{FileSpec, PromptSpec, Scenario, Shape};
-use sha2::Digest;
 
 use super::{EnginePlan, Plan, PlanError};
 
+/// What the files of a scenario come to, as far as it is known before anything is sent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ahead {
+    /// Lengths that a trace asks for and that are sent. Unknown where texts of a file or a mixture have a say.
+    pub sent: Option<Sent>,
+    /// What each file of prompts holds.
+    pub prompts: Vec<(PathBuf, Survey)>,
+}
+
+/// Reads each file once, however many scenarios name it.
+#[derive(Default)]
+struct Reader {
+    traces: BTreeMap<PathBuf, (Vec<Recorded>, Sha256)>,
+    prompts: BTreeMap<(PathBuf, u32), (Survey, Sha256)>,
+}
+
+/// What is kept of a line of a trace: when, and how long prompt and answer are.
+type Recorded = (std::time::Duration, u32, u32);
+
 impl Plan {
-    /// Reads every file the plan names, whose relative paths count from `place`.
-    pub(super) fn with_files(mut self, place: &Path) -> Result<Self, PlanError> {
-        for scenario in &mut self.scenarios {
-            scenario_files(scenario, place)?;
+    /// Reads every file the plan names, whose relative paths count from `place`. With it what they come to, by scenario.
+    pub(super) fn with_files(mut self, place: &Path) -> Result<(Self, Vec<Ahead>), PlanError> {
+        let mut reader = Reader::default();
+        let each = self.scenarios.iter_mut();
+        let ahead = each.map(|scenario| reader.scenario(scenario, place)).collect::<Result<_, _>>()?;
+        Ok((self, ahead))
+    }
+}
+
+impl Reader {
+    fn scenario(&mut self, scenario: &mut Scenario, place: &Path) -> Result<Ahead, PlanError> {
+        let mut ahead = Ahead::default();
+        let stop = scenario.stop.requests;
+        if let Shape::Trace { file, facts, .. } = &mut scenario.shape {
+            let entries = self.trace(file, place)?;
+            *facts = Some(listed::facts(entries.iter().map(|entry| entry.0).collect(), stop));
+            ahead.sent = Some(Sent::default());
         }
-        Ok(self)
+        let mixed = scenario.mix.iter_mut().filter_map(|part| part.prompt.as_mut());
+        for prompt in mixed.chain([&mut scenario.prompt]) {
+            ahead.prompts.extend(self.prompt(prompt, place)?);
+        }
+        ahead.prompts.dedup();
+        if let (Shape::Trace { file, .. }, true) = (&scenario.shape, ahead.sent.is_some()) {
+            let plain = scenario.mix.is_empty() && ahead.prompts.is_empty();
+            let recorded = self.traces.get(Path::new(&file.path)).filter(|_| plain);
+            ahead.sent = recorded.map(|(entries, _)| replayed(scenario, entries));
+        }
+        Ok(ahead)
+    }
+
+    fn trace(&mut self, file: &mut FileSpec, place: &Path) -> Result<&[Recorded], PlanError> {
+        let path = found(file, place)?;
+        if !self.traces.contains_key(&path) {
+            let mut entries = Vec::new();
+            let hash = read(&path, MOST_TRACE, |text| {
+                listed::requests(text, |e| entries.push((e.at, e.prompt_tokens, e.output_tokens)))
+            })?;
+            entries.sort_by_key(|entry| entry.0);
+            self.traces.insert(path.clone(), (entries, hash.1));
+        }
+        let (entries, hash) = &self.traces[&path];
+        file.sha256 = Some(*hash);
+        Ok(entries)
+    }
+
+    fn prompt(
+        &mut self,
+        prompt: &mut PromptSpec,
+        place: &Path,
+    ) -> Result<Option<(PathBuf, Survey)>, PlanError> {
+        let turns = prompt.turns;
+        let Some(file) = &mut prompt.file else { return Ok(None) };
+        let path = found(file, place)?;
+        let key = (path.clone(), turns);
+        if !self.prompts.contains_key(&key) {
+            let survey =
+                |text: &mut _| listed::prompts(&path, text, turns, &mut |_| ()).and_then(Survey::both);
+            let read = read(&path, MOST_PROMPTS, survey)?;
+            self.prompts.insert(key.clone(), read);
+        }
+        let (survey, hash) = self.prompts[&key];
+        file.sha256 = Some(hash);
+        Ok(Some((path, survey)))
     }
 }
 
@@ -46,37 +126,35 @@ fn forget_place(file: &mut FileSpec) {
     }
 }
 
-fn scenario_files(scenario: &mut Scenario, place: &Path) -> Result<(), PlanError> {
-    if let Shape::Trace { file, facts, .. } = &mut scenario.shape {
-        let (path, text) = read(file, place)?;
-        let entries = listed::trace(&text).map_err(|source| PlanError::Listed { path, source })?;
-        *facts = Some(listed::facts(&entries));
+/// What a trace asks and what of it is sent.
+fn replayed(scenario: &Scenario, entries: &[Recorded]) -> Sent {
+    let before = scenario.prompt.prefix.map_or(0, |prefix| prefix.tokens);
+    let bounded = |asked: u32, most: u32| Length { asked, sent: asked.min(most) };
+    let mut sent = Sent::default();
+    for &(_, prompt, output) in entries.iter().take(scenario.requests() as usize) {
+        let prompt = bounded(prompt, scenario.prompt.tokens.max()).behind(before);
+        sent.count(prompt, bounded(output, scenario.output_tokens.max()));
     }
-    let mixed = scenario.mix.iter_mut().filter_map(|part| part.prompt.as_mut());
-    mixed.chain([&mut scenario.prompt]).try_for_each(|prompt| prompt_file(prompt, place))
+    sent
 }
 
-fn prompt_file(prompt: &mut PromptSpec, place: &Path) -> Result<(), PlanError> {
-    let Some(file) = &mut prompt.file else { return Ok(()) };
-    let (path, text) = read(file, place)?;
-    let wrong = |source| PlanError::Listed { path: path.clone(), source };
-    let texts = listed::texts(&text, prompt.turns).map_err(wrong)?;
-    let both = [contract::spec::PromptSet::Training, contract::spec::PromptSet::Evaluation];
-    if both.iter().all(|set| texts.iter().any(|text| text.set == *set)) {
-        return Ok(());
-    }
-    Err(wrong(ListedError::Empty {
-        what: "prompt for training and one for evaluation (a fifth is for training)",
-    }))
-}
-
-/// Reads a file and fills in where and what it is.
-fn read(file: &mut FileSpec, place: &Path) -> Result<(PathBuf, String), PlanError> {
+/// Fills in where a file is.
+fn found(file: &mut FileSpec, place: &Path) -> Result<PathBuf, PlanError> {
     let path = place.join(&file.path);
-    let failed = |source| PlanError::ReadListed { path: path.clone(), source };
-    let path = std::path::absolute(&path).map_err(failed)?;
-    let bytes = std::fs::read(&path).map_err(failed)?;
+    let path = std::path::absolute(&path)
+        .map_err(|source| PlanError::ReadListed { path: path.clone(), source: source.into() })?;
     file.path = path.display().to_string();
-    file.sha256 = Some(Sha256(sha2::Sha256::digest(&bytes).into()));
-    Ok((path, String::from_utf8_lossy(&bytes).into_owned()))
+    Ok(path)
+}
+
+/// What a file holds, and what it is.
+fn read<T>(
+    path: &Path,
+    most: u64,
+    parse: impl FnOnce(&mut Text<File>) -> Result<T, ListedError>,
+) -> Result<(T, Sha256), PlanError> {
+    let unread = |source| PlanError::ReadListed { path: path.to_owned(), source };
+    let mut text = Text::open(path, most).map_err(unread)?;
+    let parsed = parse(&mut text).map_err(|source| PlanError::Listed { path: path.to_owned(), source })?;
+    Ok((parsed, text.finish().map_err(unread)?))
 }

@@ -3,7 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
+use contract::source::{self, MOST_PLAN};
+
 use super::file::PlanFile;
+use super::files::Ahead;
 use super::{EngineKind, Look, NativePlan, OnLoss, Plan, PlanError, Verify, preset};
 
 /// Where a plan comes from.
@@ -61,13 +64,18 @@ impl Overrides {
 
 /// The checked plan of `source` under `flags`. `fresh_seed` (its lower 53 bits) is used where neither gives a seed.
 pub fn resolve(source: &Source, flags: &Overrides, fresh_seed: u64) -> Result<Plan, PlanError> {
+    ahead(source, flags, fresh_seed).map(|(plan, _)| plan)
+}
+
+/// The same, and what the files of each scenario come to.
+pub fn ahead(source: &Source, flags: &Overrides, fresh_seed: u64) -> Result<(Plan, Vec<Ahead>), PlanError> {
     let mut place = Path::new("");
     let (file, origin) = match source {
         Source::Preset(name) => preset::file(name)?,
         Source::File(path) => {
             place = path.parent().unwrap_or(place);
             let origin = format!("the plan `{}`", path.display());
-            let text = std::fs::read_to_string(path)
+            let (text, _) = source::whole(path, MOST_PLAN)
                 .map_err(|source| PlanError::Read { path: path.clone(), source })?;
             (PlanFile::from_toml(&text, &origin)?, origin)
         }
@@ -77,7 +85,8 @@ pub fn resolve(source: &Source, flags: &Overrides, fresh_seed: u64) -> Result<Pl
     if !unused.is_empty() {
         return Err(PlanError::OtherEngine { unused });
     }
-    file.into_plan(fresh_seed).with_files(place)?.checked(&origin)
+    let (plan, ahead) = file.into_plan(fresh_seed).with_files(place)?;
+    Ok((plan.checked_anew(&origin)?, ahead))
 }
 
 impl PlanFile {

@@ -1,5 +1,5 @@
 //! Which loads make sense: the ranges of their keys, and what contradicts what between shape, stop rule and requests.
-//! Must not know the rest of a plan.
+//! Must not know the rest of a plan, nor how many requests come of it ([`super::window`]).
 
 use contract::spec::{Distribution, Length, Planned, Scenario, Shape, ShapeKind};
 
@@ -9,8 +9,14 @@ const TOKENS: (f64, f64) = (1.0, 1e6);
 /// Requests per second.
 const RATE: (f64, f64) = (0.001, 1e6);
 
+/// Rates or levels one after another.
+const MOST_STAGES: f64 = 10_000.0;
+
+/// Kinds of requests in a mixture: each request is drawn from all of them.
+const MOST_KINDS: f64 = 1_000.0;
+
 /// Seconds.
-const LENGTH: (f64, f64) = (0.01, 604_800.0);
+pub(super) const LENGTH: (f64, f64) = (0.01, 604_800.0);
 
 /// How a load contradicts itself. Messages complete "the scenario `…` …".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +61,13 @@ pub(super) fn ranges(scenario: &Scenario) -> Vec<(String, f64, f64, f64)> {
     let mut all = Vec::new();
     let mut add =
         |key: &str, value: f64, (low, high): (f64, f64)| all.push((key.to_owned(), value, low, high));
+    let (stages, key) = match &scenario.shape {
+        Shape::Steps { rates, .. } => (rates.len(), "the number of shape.rates"),
+        Shape::Ladder { concurrency, .. } => (concurrency.len(), "the number of levels in shape.concurrency"),
+        _ => (1, ""),
+    };
+    add(key, stages as f64, (1.0, MOST_STAGES));
+    add("the number of kinds in mix", scenario.mix.len() as f64, (0.0, MOST_KINDS));
     for (weight, prompt, output) in scenario.asks() {
         add("mix.weight", weight, (1e-6, 1e6));
         for (key, length) in [("prompt.tokens", prompt.tokens), ("output_tokens", output)] {
@@ -125,6 +138,7 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<LoadProblem> {
     };
     let level = match &scenario.shape {
         Shape::Ladder { concurrency, .. } => concurrency.iter().any(|level| *level > 0),
+        Shape::ClosedLoop { concurrency, .. } => *concurrency > 0,
         _ => true,
     };
     let traced = matches!(scenario.shape, Shape::Trace { .. });

@@ -22,10 +22,12 @@ pub mod preset;
 mod sim;
 mod timeouts;
 mod validity;
+mod window;
 
 pub use check::{Problem, Remark};
 pub use error::{PlanError, Unknown, nearest};
-pub use flags::{Overrides, Source, resolve};
+pub use files::Ahead;
+pub use flags::{Overrides, Source, ahead, resolve};
 pub use measure::{Look, Primary, Tolerances};
 pub use native::{NativePlan, Verify};
 pub use sim::{SimParams, SimPlan};
@@ -158,8 +160,8 @@ impl Plan {
             Planned::Exactly(requests) => requests.div_ceil(scenario.concurrency().max(1)),
             Planned::AtMost(_) => 1,
         };
-        let sending =
-            scenario.run_in() + scenario.window().or(scenario.stop.min_duration).unwrap_or_default();
+        let window = scenario.closes().or_else(|| scenario.window());
+        let sending = scenario.run_in() + window.or(scenario.stop.min_duration).unwrap_or_default();
         sending + (scenario.timeout * waves).min(self.timeouts.trial) + self.timeouts.report
     }
 }

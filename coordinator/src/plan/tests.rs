@@ -7,6 +7,8 @@ use contract::spec::{PromptSet, Shape};
 
 use super::*;
 
+mod loads;
+
 const SMALL: &str = r#"
 name = "mine"
 [[scenario]]
@@ -17,7 +19,7 @@ output_tokens = 2
 "#;
 
 fn read(text: &str) -> Result<Plan, PlanError> {
-    file::PlanFile::from_toml(text, "the plan `my.toml`")?.into_plan(7).checked("the plan `my.toml`")
+    file::PlanFile::from_toml(text, "the plan `my.toml`")?.into_plan(7).checked_anew("the plan `my.toml`")
 }
 
 fn refusal(text: &str) -> String {
@@ -265,7 +267,7 @@ fn values_out_of_range_have_one_sentence_each() {
         "`name` is `a b`",
         "`rounds` is 0, it must lie between 1 and 10000",
         "`tolerance.tail` is 2",
-        "the scenario `s` keeps 4 requests in flight over 5 slots",
+        "the scenario `s` has 4 requests in flight at most for 5 slots, every slot needs one; lower --slots to 4",
         "`scenario[1].prompt.tokens` is 0",
         "has 4 requests but a concurrency of 9",
         "two scenarios are called `s`",
@@ -336,14 +338,19 @@ fn documented() -> Vec<&'static str> {
     let page = include_str!("../../../docs/load.md");
     let blocks: Vec<_> =
         page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(blocks.len(), 11);
+    assert_eq!(blocks.len(), 13);
     blocks
 }
 
 #[test]
 fn every_documented_load_is_a_plan_and_comes_back_from_its_own_text() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("plan.toml");
+    std::fs::write(dir.path().join("trace.jsonl"), include_str!("../../../docs/trace.jsonl"))
+        .expect("written");
     for block in documented() {
-        let plan = read(&format!("name = \"documented\"\n{block}")).expect(block);
+        std::fs::write(&path, format!("name = \"documented\"\n{block}")).expect("written");
+        let plan = resolve(&Source::File(path.clone()), &Overrides::default(), 7).expect(block);
         assert_eq!(read(&plan.to_toml()).expect(block).scenarios, plan.scenarios);
     }
 }

@@ -4,6 +4,7 @@
 
 mod cell;
 mod layout;
+mod load;
 mod metric;
 mod part;
 mod places;
@@ -11,6 +12,7 @@ mod run;
 
 pub use cell::{Arm, Cell, Check, Cold, FirstRequest, Latency, Outcomes, Quantile, Views};
 pub use layout::{Layout, LayoutArm, LayoutEffect, LayoutLabel, LayoutMetric, LayoutNoise, LeftOut};
+pub use load::{Lengths, Sent, Span};
 pub use metric::{Bootstrap, Estimate, Exact, Interval, Metric, Pooled, Round, Value};
 pub use part::{Engine, Histogram, Part, Usage, Window};
 pub use places::{HostSample, Odd, PlaceEffect, Places, Signals};

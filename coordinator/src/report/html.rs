@@ -29,7 +29,7 @@ use contract::text;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::human::words::{count, date};
-use super::human::{load, notes};
+use super::human::{changes, load, notes};
 use crate::compare::{Cell, Findings, Picture, pictures};
 use crate::schedule;
 
@@ -136,8 +136,10 @@ fn scenario(scene: &Scene<'_>) -> Markup {
         section class="scenario" id=(scene.id("all")) {
             h2 { (&cell.title) }
             p class="about" {
-                (load(&findings.plan.scenarios[at])) "; " (done) " of " (count(planned.into(), "round")) "."
+                (load(&findings.plan.scenarios[at], cell.sent.as_ref())) "; "
+                (done) " of " (count(planned.into(), "round")) "."
             }
+            @for change in changes(cell.sent.as_ref()) { p class="about" { (change) } }
             @let notes = notes(cell);
             @if !notes.is_empty() { ul class="reasons" { @for note in &notes { li { (note) } } } }
             (forest::draw(scene))

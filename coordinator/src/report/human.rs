@@ -7,6 +7,7 @@ mod comparison;
 mod explain;
 pub(super) mod layouts;
 mod listings;
+mod load;
 mod page;
 mod places;
 pub(in crate::report) mod provenance;
@@ -23,7 +24,8 @@ use contract::text;
 
 pub(super) use across::{headline as across_headline, outlook as across_outlook};
 pub(super) use comparison::control_word;
-pub(super) use listings::{HOT, hot_line, load, profile_line};
+pub(super) use listings::{HOT, hot_line, profile_line};
+pub(super) use load::{changes, load};
 pub(super) use places::notes;
 pub(super) use provenance::labels;
 pub(super) use validity::{doubts, loss, worst, worth_a_line};
@@ -38,7 +40,7 @@ use crate::build;
 use crate::compare::{Explanation, Findings};
 use crate::doctor::Check;
 use crate::history::{Across, AcrossLine, Calibration, Fate, Trend};
-use crate::plan::Plan;
+use crate::plan::{Ahead, Plan};
 use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
 
 pub(super) struct Human<'a> {
@@ -147,8 +149,8 @@ impl Reporter for Human<'_> {
         self.page(|page| listings::checks(page, checks))
     }
 
-    fn plan(&mut self, plan: &Plan) -> io::Result<()> {
-        self.page(|page| listings::plan(page, plan))
+    fn plan(&mut self, plan: &Plan, ahead: &[Ahead]) -> io::Result<()> {
+        self.page(|page| load::plan(page, plan, ahead))
     }
 
     fn verified(&mut self, verified: &Verified) -> io::Result<()> {

@@ -19,7 +19,7 @@ use crate::build;
 use crate::compare::{Explanation, Findings};
 use crate::doctor::{Check, State};
 use crate::history::{Across, AcrossLine, Calibration, Digest, Fate, Trend};
-use crate::plan::Plan;
+use crate::plan::{Ahead, Plan};
 use crate::store::{Brought, Compacted, Lost, Rebuilt, RunRecord, RunSummary, Verified};
 
 pub use convert::document;
@@ -102,8 +102,13 @@ impl Reporter for Json<'_> {
         self.answer("checks", checks.iter().map(check).collect::<Vec<_>>())
     }
 
-    fn plan(&mut self, plan: &Plan) -> io::Result<()> {
-        self.answer("plan", convert::plan(&plan.to_json()))
+    fn plan(&mut self, plan: &Plan, ahead: &[Ahead]) -> io::Result<()> {
+        self.print(&json!({
+            "schema_version": SCHEMA_VERSION,
+            "kind": "plan",
+            "plan": convert::plan(&plan.to_json()),
+            "loads": convert::loads(plan, ahead),
+        }))
     }
 
     fn verified(&mut self, verified: &Verified) -> io::Result<()> {

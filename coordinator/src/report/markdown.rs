@@ -15,7 +15,7 @@ use super::human::words::{
     plain_level, share_of, tolerance, value,
 };
 use super::human::{
-    across_headline, across_outlook, doubts, headline, labels, layouts, notes, outlook, worth_a_line,
+    across_headline, across_outlook, changes, doubts, headline, labels, layouts, notes, outlook, worth_a_line,
 };
 use crate::compare::{Cell, Findings, LayoutControl, Measure, MetricComparison, Outcome};
 use crate::history::{Across, AcrossLine};
@@ -130,8 +130,10 @@ fn scenario(cell: &Cell) -> String {
     let candidate = cell.candidate.as_deref().unwrap_or_default();
     let ((done, planned), level) = (cell.rounds, plain_level(cell.alpha));
     let (one, other) = (plain(&cell.baseline), plain(candidate));
+    let sent: String = changes(cell.sent.as_ref()).iter().map(|change| format!("{change}  \n")).collect();
+    let sent = if sent.is_empty() { sent } else { format!("{sent}\n") };
     let mut text = format!(
-        "\n#### {}: {other} against {one}, {done} of {planned} rounds\n\n\
+        "\n#### {}: {other} against {one}, {done} of {planned} rounds\n\n{sent}\
          | measure | {one} | {other} | change | {level} interval | tolerance | could have seen | verdict |\n\
          |---|--:|--:|--:|--:|--:|--:|---|\n",
         plain(&cell.scenario)

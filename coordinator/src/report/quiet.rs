@@ -9,7 +9,7 @@ use crate::build::{self, BuildProgress};
 use crate::compare::{Explanation, Findings};
 use crate::doctor::{Check, State};
 use crate::history::{Across, AcrossLine, Calibration, Fate, Trend};
-use crate::plan::Plan;
+use crate::plan::{Ahead, Plan};
 use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
 
 pub(super) struct Quiet<'a> {
@@ -101,7 +101,7 @@ impl Reporter for Quiet<'_> {
         self.lines(checks.iter().filter(|check| check.state == State::Missing).map(|check| check.name))
     }
 
-    fn plan(&mut self, plan: &Plan) -> io::Result<()> {
+    fn plan(&mut self, plan: &Plan, _: &[Ahead]) -> io::Result<()> {
         self.line(&plan.name)
     }
 

@@ -34,6 +34,7 @@ pub(crate) fn part(place: Place, origin: Origin, requests: Vec<RequestRecord>) -
         stopped: StopCause::AsPlanned,
         good: None,
         run_in: 0,
+        sent: None,
         series: Series::of(requests.iter().copied(), wall),
         window: Window {
             first_completion: nanos(ok().map(|request| request.done_ns).min()),

@@ -122,7 +122,7 @@ fn a_checked_plan_says_what_its_look_means() {
         std::fs::write(&path, format!("name = 'looked'\nrounds = 20\n{head}{text}")).unwrap();
         let source = coordinator::plan::Source::File(path);
         let plan = coordinator::plan::resolve(&source, &coordinator::plan::Overrides::default(), 1).unwrap();
-        flat(&print(Format::Human, |reporter| reporter.plan(&plan).unwrap()))
+        flat(&print(Format::Human, |reporter| reporter.plan(&plan, &[]).unwrap()))
     };
     let looked = said("look = { at = 10 }\n");
     assert!(

@@ -7,8 +7,8 @@ use contract::id::{Arm, Attempt, RunId, TrialKey};
 use contract::identity::{HostFacts, Sha256};
 use contract::metric::Metric;
 use contract::part::{
-    Bucket, ColdPhase, EngineFacts, Histograms, Origin, Outcomes, Part, Place, Series, StopCause, Usage,
-    Window,
+    Bucket, ColdPhase, EngineFacts, Histograms, Length, Origin, Outcomes, Part, Place, Sent, Series,
+    StopCause, Usage, Window,
 };
 use contract::run::{BlockDone, Notice, NoticeKind, RunEnd, RunHeader, RunState, VariantRecord};
 use coordinator::cli::Format;
@@ -58,6 +58,8 @@ pub(crate) struct Story {
     pub(crate) floor: Option<f64>,
     /// Both arms at once, each in every other slot.
     pub(crate) duet: bool,
+    /// Tokens of every prompt as asked and as sent; not counted when unset, as in parts of old.
+    pub(crate) prompts: Option<(u32, u32)>,
 }
 
 impl Default for Story {
@@ -84,6 +86,7 @@ impl Default for Story {
             wave: 0.0,
             floor: None,
             duet: false,
+            prompts: None,
         }
     }
 }
@@ -92,6 +95,12 @@ pub(crate) const SLOTS: u32 = 2;
 
 /// The fewest that can say FASTER: runs of more are slow to make up.
 pub(crate) const ROUNDS: u32 = 6;
+
+fn sent((asked, sent): (u32, u32), requests: u64) -> Sent {
+    let mut all = Sent::default();
+    (0..requests).for_each(|_| all.count(Length { asked, sent }, 8.into()));
+    all
+}
 
 pub(crate) fn run() -> RunId {
     RunId::new(1_700_000_000_000, [7; 10])
@@ -257,6 +266,7 @@ impl Story {
             stopped: StopCause::AsPlanned,
             good: None,
             run_in: 0,
+            sent: self.prompts.map(|prompts| sent(prompts, requests)),
             series: if self.sliced { series(ok, 400e6 * factor) } else { Series::default() },
             window: Window { first_completion: last / 2, last_completion: last, ..Window::default() },
             cold: cold(),

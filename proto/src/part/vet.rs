@@ -96,6 +96,12 @@ pub enum PartFault {
         /// By the plan; `None` where it is not on record.
         expected: Allowed,
     },
+    /// Lengths that contradict the number of requests or each other.
+    #[error("lengths: those it gives cannot be of its {planned} requests")]
+    Lengths {
+        /// By the part.
+        planned: u64,
+    },
     /// A histogram does not hold a value for each of what it is of.
     #[error("values: {metric} holds {found} values where {expected} are due")]
     Values {
@@ -299,6 +305,7 @@ impl PartFault {
             Self::Origin { .. } => "origin",
             Self::Instrumented { .. } => "instrumented",
             Self::Requests { .. } => "requests",
+            Self::Lengths { .. } => "lengths",
             Self::Values { .. } => "values",
             Self::Differs { .. } => "differs",
             Self::Range { .. } => "range",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{RecordError, pb};
+use super::{RecordError, pb, sent};
 use crate::histogram::{Exact, LatencyHistogram};
 use crate::id::{Arm, Attempt, TrialKey};
 use crate::identity::Sha256;
@@ -49,6 +49,7 @@ pub(super) fn encode(part: &Part) -> Result<pb::Part, RecordError> {
         step_gaps_ns: step_gaps(&part.steps.kept),
         step_tokens: part.steps.kept.iter().map(|step| step.tokens).collect(),
         steps_not_kept: part.steps.not_kept,
+        sent: part.sent.as_ref().map(sent::encode),
     })
 }
 
@@ -68,6 +69,7 @@ pub(super) fn decode(part: pb::Part) -> Result<Part, RecordError> {
         in_time: part.in_time,
         good: part.good,
         run_in: part.run_in,
+        sent: part.sent.as_ref().map(sent::decode).transpose()?,
         series: Series {
             width: Duration::from_nanos(part.series_width_ns),
             buckets: part.series.iter().map(decode_bucket).collect(),

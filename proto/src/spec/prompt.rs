@@ -25,7 +25,7 @@ pub struct PromptSpec {
 }
 
 /// Which pool of texts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PromptSet {
     /// For every measurement.

@@ -227,6 +227,35 @@ impl Piece {
         let slope = self.over.map_or(0.0, |over| (self.to - self.from) / over.as_secs_f64());
         self.from * t + slope * t * t / 2.0
     }
+
+    /// Seconds until so many requests are due: the root of `from·t + slope·t²/2 = requests`, in the form that does not
+    /// cancel where the slope is small.
+    fn until(&self, requests: f64) -> f64 {
+        let slope = self.over.map_or(0.0, |over| (self.to - self.from) / over.as_secs_f64());
+        let root = (self.from * self.from + 2.0 * slope * requests).max(0.0).sqrt();
+        let below = self.from + root;
+        if below > 0.0 { 2.0 * requests / below } else { 0.0 }
+    }
+}
+
+/// When so many requests are due along a rate; its last piece goes on.
+#[must_use]
+pub fn when(profile: &[Piece], mut requests: f64) -> Duration {
+    let mut passed = Duration::ZERO;
+    for piece in profile {
+        let here = piece.over.map_or(f64::INFINITY, |over| piece.requests(over));
+        if requests < here {
+            return passed + lasting(piece.until(requests));
+        }
+        requests -= here;
+        passed += piece.over.unwrap_or_default();
+    }
+    let rate = profile.last().map_or(0.0, |piece| piece.to);
+    passed + lasting(if rate > 0.0 { requests / rate } else { 0.0 })
+}
+
+fn lasting(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX / 2)
 }
 
 fn levels(concurrency: &[u32], each: Duration) -> Vec<Level> {

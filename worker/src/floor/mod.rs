@@ -149,7 +149,7 @@ impl Case {
         let prompt: Arc<[u32]> = [1].into();
         let request = |index| {
             let (prompt, max_new_tokens) = (prompt.clone(), self.output_tokens);
-            Ok::<_, Infallible>(EngineRequest { index, prompt, max_new_tokens })
+            Ok::<_, Infallible>(EngineRequest { index, prompt, max_new_tokens }.into())
         };
         let Ok(requests) = Requests::prepare(self.requests, 0, WHOLE, DIFFERENT, request);
         Phase { arrivals, ..Phase::simple(PhaseKind::Measured, requests, self.plan(Duration::ZERO)) }

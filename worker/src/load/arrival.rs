@@ -41,9 +41,11 @@ impl Arrivals {
                 let stream = |purpose| Stream::new(seed, purpose, share.index.into());
                 let rate = profile.first().map_or(0.0, |piece| piece.from);
                 let flat = vec![Piece { from: rate, to: rate, over: None }];
-                let early = scenario.run_in_arrivals();
+                let early = (scenario.run_in_arrivals(), rate * opens.as_secs_f64());
                 let early = Schedule::new(flat, cv, early, share, stream(Purpose::RunIn));
-                let window = Schedule::new(profile, cv, scenario.requests(), share, stream(Purpose::Arrival));
+                let comes_to = scenario.arrivals_within(scenario.closes().unwrap_or_default());
+                let window = (scenario.requests(), comes_to);
+                let window = Schedule::new(profile, cv, window, share, stream(Purpose::Arrival));
                 Self::fixed(early.chain(window.map(move |at| opens + at)))
             }
         }
@@ -120,13 +122,6 @@ impl Arrivals {
             None => self.freed.push_back(at),
         }
     }
-}
-
-/// When a profile has had so many requests: the end of an open loop's window, where nothing else says it.
-#[must_use]
-pub(super) fn length(profile: Vec<Piece>, total: u32) -> Duration {
-    let whole = Share { index: 0, of: 1 };
-    Schedule::new(profile, 0.0, total, whole, Stream::new(0, Purpose::Arrival, 0)).when(total.into())
 }
 
 #[cfg(test)]

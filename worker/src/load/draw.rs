@@ -1,6 +1,7 @@
 //! What one request of a scenario asks: its kind, its lengths, its group. Depends on seed and index alone, so that it
 //! is equal for every arm and number of slots. It must not know prompts' texts or when requests are sent.
 
+use contract::part;
 use contract::spec::{Distribution, Length, PromptSpec, Scenario};
 
 use crate::stream::{Purpose, Stream};
@@ -8,33 +9,38 @@ use crate::stream::{Purpose, Stream};
 /// One request before it has a text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Drawn<'a> {
+    /// Which kind of request, of the mixture's.
+    pub kind: u32,
     /// Its prompts.
     pub prompt: &'a PromptSpec,
     /// Tokens of its prompt, behind a shared beginning.
-    pub prompt_tokens: u32,
-    /// Which shared beginning, where there are such.
+    pub prompt_tokens: part::Length,
+    /// Which shared beginning of its kind, where there are such.
     pub group: u32,
     /// Tokens of its answer.
-    pub output_tokens: u32,
+    pub output_tokens: part::Length,
+    /// Tokens of the longest answer that its kind may have.
+    pub longest_answer: u32,
 }
 
 /// What request `index` asks.
 #[must_use]
 pub(super) fn request(scenario: &Scenario, seed: u64, index: u32) -> Drawn<'_> {
     let mut stream = Stream::new(seed, Purpose::Kind, index.into());
-    let (prompt, output) = kind(scenario, &mut stream);
+    let (kind, prompt, output) = kind(scenario, &mut stream);
     let group = prompt.prefix.map_or(0, |prefix| below(&mut stream, prefix.groups));
     let prompt_tokens = length(prompt.tokens, &mut stream);
-    Drawn { prompt, prompt_tokens, group, output_tokens: length(output, &mut stream) }
+    let output_tokens = length(output, &mut stream);
+    Drawn { kind, prompt, prompt_tokens, group, output_tokens, longest_answer: output.max() }
 }
 
 /// One of the mixture, by weight.
-fn kind<'a>(scenario: &'a Scenario, stream: &mut Stream) -> (&'a PromptSpec, Length) {
+fn kind<'a>(scenario: &'a Scenario, stream: &mut Stream) -> (u32, &'a PromptSpec, Length) {
     let total: f64 = scenario.asks().map(|(weight, ..)| weight).sum();
     let mut left = stream.uniform() * total;
-    let mut chosen = (&scenario.prompt, scenario.output_tokens);
-    for (weight, prompt, output) in scenario.asks() {
-        chosen = (prompt, output);
+    let mut chosen = (0, &scenario.prompt, scenario.output_tokens);
+    for (kind, (weight, prompt, output)) in (0..).zip(scenario.asks()) {
+        chosen = (kind, prompt, output);
         left -= weight;
         if left < 0.0 {
             break;
@@ -43,11 +49,11 @@ fn kind<'a>(scenario: &'a Scenario, stream: &mut Stream) -> (&'a PromptSpec, Len
     chosen
 }
 
-fn length(length: Length, stream: &mut Stream) -> u32 {
-    let Length::Drawn(distribution) = length else { return length.max() };
+fn length(length: Length, stream: &mut Stream) -> part::Length {
+    let Length::Drawn(distribution) = length else { return length.max().into() };
     let (least, most) = distribution.bounds();
     let value = match distribution {
-        Distribution::Uniform { .. } => return least + below(stream, most - least + 1),
+        Distribution::Uniform { .. } => return (least + below(stream, most - least + 1)).into(),
         Distribution::Normal { mean, sd, .. } => mean + sd * stream.normal(),
         Distribution::Lognormal { mean, sd, .. } => {
             let variance = (sd / mean).powi(2).ln_1p();
@@ -55,7 +61,8 @@ fn length(length: Length, stream: &mut Stream) -> u32 {
         }
     };
     // Saturates at zero and at the greatest `u32`; the bounds are within.
-    (value.round() as u32).clamp(least, most)
+    let asked = value.round() as u32;
+    part::Length { asked, sent: asked.clamp(least, most) }
 }
 
 fn below(stream: &mut Stream, n: u32) -> u32 {
@@ -86,7 +93,7 @@ mod tests {
     }
 
     fn outputs(scenario: &Scenario) -> Vec<f64> {
-        (0..20_000).map(|index| f64::from(request(scenario, 3, index).output_tokens)).collect()
+        (0..20_000).map(|index| f64::from(request(scenario, 3, index).output_tokens.sent)).collect()
     }
 
     fn moments(values: &[f64]) -> (f64, f64) {

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use contract::part::Outcome;
+use contract::part::{Outcome, Sent};
 
 use super::arrival::Arrivals;
 use super::control::Control;
@@ -183,6 +183,12 @@ impl<'a> Driver<'a> {
             self.absorb();
         }
         self.owed == 0
+    }
+
+    /// How long the requests of the window were that were sent.
+    #[must_use]
+    pub fn sent(&self) -> Sent {
+        self.requests.sent()
     }
 
     /// The recorder, when all is over.

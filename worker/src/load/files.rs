@@ -1,24 +1,27 @@
-//! The files a load is made of, opened and held to their hashes before a trial. Owns the reading; the formats are the
-//! contract's ([`contract::listed`]). It must not know when anything is sent.
+//! The files a load is made of, opened and held to their hashes before a trial. Owns the reading, and keeps of a file
+//! only the prompts that are sent; the formats are the contract's ([`contract::listed`]). It must not know when anything
+//! is sent.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use contract::identity::Sha256;
-use contract::listed::{self, Entry, ListedError};
-use contract::spec::{FileSpec, PromptSet, PromptSpec, Scenario, Shape};
-use sha2::Digest;
+use contract::listed::{self, Entry, ListedError, Survey};
+use contract::source::{MOST_PROMPTS, MOST_TRACE, SourceError, Text};
+use contract::spec::{Assignment, FileSpec, PromptSet, PromptSpec, Scenario, Shape};
+
+use super::requests::DIFFERENT;
+use crate::stream::{Purpose, Stream};
 
 /// Why a file cannot be used. Messages complete "failed to …".
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// It is not here.
-    #[error("read {path}: {source}; every host needs the file at this path")]
+    #[error("use {path}: failed to {source}; every host needs the file at this path")]
     Read {
         /// Which.
         path: PathBuf,
         /// Why not.
-        source: std::io::Error,
+        source: SourceError,
     },
     /// It is another.
     #[error(
@@ -51,62 +54,113 @@ pub enum FileError {
 pub struct Files {
     /// The trace that its shape replays, cut to the requests it has.
     pub trace: Option<Vec<Entry>>,
-    texts: BTreeMap<(String, u32), Vec<listed::Text>>,
+    /// Where in a file of prompts the first request begins: every round of another seed begins elsewhere.
+    first: u64,
+    texts: BTreeMap<(String, u32), Texts>,
+}
+
+/// The prompts of a file that are sent, by their number in their set.
+#[derive(Debug)]
+struct Texts {
+    survey: Survey,
+    kept: BTreeMap<(PromptSet, u64), String>,
 }
 
 impl Files {
-    /// Opens all files of a scenario.
+    /// Opens all files of an assignment.
     ///
     /// # Errors
     /// When one is not there, is another, or cannot be understood.
-    pub fn open(scenario: &Scenario) -> Result<Self, FileError> {
-        let mut files = Self::default();
+    pub fn open(of: &Assignment) -> Result<Self, FileError> {
+        let scenario = &of.scenario;
+        let first = Stream::new(of.seed, Purpose::File, 0).below(1 << 20) as u64;
+        let mut files = Self { first, ..Self::default() };
         if let Shape::Trace { file, .. } = &scenario.shape {
-            let mut entries = listed::trace(&read(file)?).map_err(|source| not_so(file, source))?;
+            let mut entries = read(file, MOST_TRACE, |_, text| listed::trace(text))?;
             entries.truncate(scenario.requests() as usize);
             files.trace = Some(entries);
         }
+        let numbers = first..first + u64::from(different(scenario));
         for (_, prompt, _) in scenario.asks() {
             if let Some(file) = &prompt.file {
-                let texts =
-                    listed::texts(&read(file)?, prompt.turns).map_err(|source| not_so(file, source))?;
+                let texts = Texts::open(file, prompt.turns, numbers.clone())?;
                 files.texts.insert((file.path.clone(), prompt.turns), texts);
             }
         }
         Ok(files)
     }
 
-    /// The text of this number in a set of a prompt's file, counted around; `None` where it has no file.
+    /// The text of a request in a set of a prompt's file, counted around; `None` where it has no file.
     ///
     /// # Errors
     /// When the set is empty.
-    pub fn text(
-        &self,
-        prompt: &PromptSpec,
-        set: PromptSet,
-        number: usize,
-    ) -> Result<Option<&str>, FileError> {
+    pub fn text(&self, prompt: &PromptSpec, set: PromptSet, index: u32) -> Result<Option<&str>, FileError> {
         let Some(file) = &prompt.file else { return Ok(None) };
-        let texts = self.texts.get(&(file.path.clone(), prompt.turns)).map_or(&[][..], Vec::as_slice);
-        let of_set = || texts.iter().filter(|text| text.set == set);
-        let count = of_set().count();
-        let missing = || FileError::NoneOfSet { path: PathBuf::from(&file.path), set };
-        let at = number.checked_rem(count).ok_or_else(missing)?;
-        Ok(of_set().nth(at).map(|text| text.text.as_str()))
+        let texts = self.texts.get(&(file.path.clone(), prompt.turns));
+        let text = texts.and_then(|texts| {
+            let at = (self.first + u64::from(index)).checked_rem(size(&texts.survey, set))?;
+            texts.kept.get(&(set, at))
+        });
+        text.map(|text| Some(text.as_str()))
+            .ok_or_else(|| FileError::NoneOfSet { path: PathBuf::from(&file.path), set })
     }
 }
 
-fn read(file: &FileSpec) -> Result<String, FileError> {
-    let path = PathBuf::from(&file.path);
-    let bytes = std::fs::read(&path).map_err(|source| FileError::Read { path: path.clone(), source })?;
-    if file.sha256.is_some_and(|wanted| Sha256(sha2::Sha256::digest(&bytes).into()) != wanted) {
-        return Err(FileError::Differs { path });
+impl Texts {
+    /// Reads a file twice: how many prompts there are says which of them are sent.
+    fn open(file: &FileSpec, turns: u32, numbers: std::ops::Range<u64>) -> Result<Self, FileError> {
+        let pass = |take: &mut dyn FnMut(listed::Text)| {
+            read(file, MOST_PROMPTS, |path, text| listed::prompts(path, text, turns, take))
+        };
+        let survey = pass(&mut |_| ())?;
+        let is_sent = |set, at| {
+            let size = size(&survey, set);
+            let from = numbers.start % size;
+            numbers.end - numbers.start > (at + size - from) % size
+        };
+        let (mut kept, mut counts) = (BTreeMap::new(), BTreeMap::new());
+        pass(&mut |one| {
+            let count = counts.entry(one.set).or_insert(0_u64);
+            if is_sent(one.set, *count) {
+                kept.insert((one.set, *count), one.text);
+            }
+            *count += 1;
+        })?;
+        Ok(Self { survey, kept })
     }
-    // A tokenizer takes replacement characters as any other text.
-    Ok(String::from_utf8(bytes)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
-fn not_so(file: &FileSpec, source: ListedError) -> FileError {
-    FileError::Listed { path: PathBuf::from(&file.path), source }
+fn size(survey: &Survey, set: PromptSet) -> u64 {
+    match set {
+        PromptSet::Evaluation => survey.evaluation,
+        PromptSet::Training => survey.training,
+    }
+}
+
+/// Requests of a scenario that differ, over all slots: those of a trace all do.
+fn different(scenario: &Scenario) -> u32 {
+    match scenario.shape {
+        Shape::Trace { .. } => scenario.requests().max(DIFFERENT),
+        _ => DIFFERENT,
+    }
+}
+
+/// What a file holds, if it is the file that the plan was made with.
+fn read<T>(
+    file: &FileSpec,
+    most: u64,
+    parse: impl FnOnce(&Path, &mut Text<std::fs::File>) -> Result<T, ListedError>,
+) -> Result<T, FileError> {
+    let path = Path::new(&file.path);
+    let unread = |source| FileError::Read { path: path.to_owned(), source };
+    let mut text = Text::open(path, most).map_err(unread)?;
+    let parsed = parse(path, &mut text);
+    // A copy that differs is the cause of whatever else is wrong with it.
+    let differs = |sha256| file.sha256.is_some_and(|wanted| wanted != sha256);
+    match (parsed, text.finish().map(differs)) {
+        (_, Ok(true)) => Err(FileError::Differs { path: path.to_owned() }),
+        (Err(source), _) => Err(FileError::Listed { path: path.to_owned(), source }),
+        (Ok(_), Err(source)) => Err(unread(source)),
+        (Ok(parsed), Ok(false)) => Ok(parsed),
+    }
 }

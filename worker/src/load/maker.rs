@@ -3,14 +3,17 @@
 //! request is sent.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use contract::listed::BLOCK_TOKENS;
+use contract::listed::{BLOCK_TOKENS, Entry};
+use contract::part::Length;
 use contract::spec::{Assignment, PromptSet};
 
 use super::draw::{self, Drawn};
 use super::files::Files;
 use super::phase::PhaseError;
 use super::prompt;
+use super::requests::Prepared;
 use crate::engine::{Engine, EngineRequest};
 use crate::stream::{Purpose, Stream};
 
@@ -18,101 +21,123 @@ use crate::stream::{Purpose, Stream};
 pub(super) struct Maker<'a> {
     of: &'a Assignment,
     engine: &'a dyn Engine,
-    pub(super) files: Files,
-    /// Tokens of beginnings that requests share, by their number.
-    shared: BTreeMap<u64, Vec<u32>>,
+    files: &'a Files,
+    shared: BTreeMap<Beginning, Rc<[u32]>>,
+}
+
+/// Tokens that requests have in common. Equal ones are made once, and each depends on the seed and on itself alone:
+/// never on what was made before it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Beginning {
+    /// A group of one kind of requests; kinds share nothing.
+    Group { kind: u32, group: u32 },
+    /// A block that a trace names.
+    Block { id: u64, set: PromptSet },
 }
 
 impl<'a> Maker<'a> {
-    /// Opens the files there are.
-    ///
-    /// # Errors
-    /// When one cannot be used.
-    pub(super) fn new(of: &'a Assignment, engine: &'a dyn Engine) -> Result<Self, PhaseError> {
-        let files = Files::open(&of.scenario)?;
-        Ok(Self { of, engine, files, shared: BTreeMap::new() })
+    pub(super) fn new(of: &'a Assignment, engine: &'a dyn Engine, files: &'a Files) -> Self {
+        Self { of, engine, files, shared: BTreeMap::new() }
     }
 
     /// A request of the window.
-    pub(super) fn measured(&mut self, index: u32) -> Result<EngineRequest, PhaseError> {
+    pub(super) fn measured(&mut self, index: u32) -> Result<Prepared, PhaseError> {
         let drawn = self.drawn(index);
         let set = drawn.prompt.set;
-        let (prefix, blocks) = (drawn.prompt.prefix, self.blocks(index));
-        let mut tokens = match prefix {
+        let mut tokens = match drawn.prompt.prefix {
             None => Vec::new(),
-            Some(prefix) => self.shared(set, drawn.group.into(), prefix.tokens)?,
+            Some(prefix) => {
+                let beginning = Beginning::Group { kind: drawn.kind, group: drawn.group };
+                self.shared(set, beginning, prefix.tokens)?.to_vec()
+            }
         };
-        let own = drawn.prompt_tokens as usize + tokens.len();
-        for block in blocks {
-            if tokens.len() < own {
-                tokens.extend(self.shared(set, block, BLOCK_TOKENS)?);
+        let before = count(&tokens);
+        let whole = tokens.len() + drawn.prompt_tokens.sent as usize;
+        for &id in self.entry(index).map_or(&[][..], |entry| &entry.blocks) {
+            if tokens.len() < whole {
+                tokens.extend_from_slice(&self.shared(set, Beginning::Block { id, set }, BLOCK_TOKENS)?);
             }
         }
-        tokens.truncate(own);
-        let rest = u32::try_from(own - tokens.len()).expect("it was a u32");
-        if rest > 0 {
-            tokens.extend(self.text(&drawn, set, Purpose::Prompt, index, rest)?);
-        }
-        Ok(EngineRequest { index, prompt: tokens.into(), max_new_tokens: drawn.output_tokens })
+        tokens.truncate(whole);
+        let blocks = count(&tokens) - before;
+        let (text, length) = self.text(&drawn, set, Purpose::Prompt, index, blocks)?;
+        tokens.extend(text);
+        let request =
+            EngineRequest { index, prompt: tokens.into(), max_new_tokens: drawn.output_tokens.sent };
+        Ok(Prepared { request, prompt: length.behind(before), answer: drawn.output_tokens })
     }
 
     /// As long as the measured one of this index, with a text of the training set and, if one is given, an answer of
     /// another length.
-    pub(super) fn warming(&mut self, index: u32, answer: Option<u32>) -> Result<EngineRequest, PhaseError> {
-        let drawn = self.drawn(index);
-        let tokens = drawn.prompt.prefix.map_or(0, |prefix| prefix.tokens) + drawn.prompt_tokens;
-        let prompt = self.text(&drawn, PromptSet::Training, Purpose::WarmUp, index, tokens)?;
-        let max_new_tokens = answer.unwrap_or(drawn.output_tokens);
-        Ok(EngineRequest { index, prompt: prompt.into(), max_new_tokens })
+    pub(super) fn warming(&mut self, index: u32, answer: Option<u32>) -> Result<Prepared, PhaseError> {
+        let mut drawn = self.drawn(index);
+        let before = drawn.prompt.prefix.map_or(0, |prefix| prefix.tokens);
+        drawn.prompt_tokens = drawn.prompt_tokens.behind(before);
+        let (prompt, _) = self.text(&drawn, PromptSet::Training, Purpose::WarmUp, index, 0)?;
+        let max_new_tokens = answer.unwrap_or(drawn.output_tokens.sent);
+        Ok(EngineRequest { index, prompt: prompt.into(), max_new_tokens }.into())
     }
 
-    /// What the scenario draws; where there is a trace, it says the lengths and the scenario bounds them.
+    /// What the scenario draws; where there is a trace, it says the lengths and the drawn kind bounds them.
     fn drawn(&self, index: u32) -> Drawn<'a> {
         let of: &'a Assignment = self.of;
         let drawn = draw::request(&of.scenario, of.seed, index);
-        match self.files.trace.as_ref().and_then(|trace| trace.get(index as usize)) {
+        let bounded = |asked: u32, most: u32| Length { asked, sent: asked.min(most) };
+        match self.entry(index) {
             None => drawn,
             Some(entry) => Drawn {
-                prompt_tokens: entry.prompt_tokens.clamp(1, drawn.prompt.tokens.max()),
-                output_tokens: entry.output_tokens.clamp(1, of.scenario.output_tokens.max()),
+                prompt_tokens: bounded(entry.prompt_tokens, drawn.prompt.tokens.max()),
+                output_tokens: bounded(entry.output_tokens, drawn.longest_answer),
                 ..drawn
             },
         }
     }
 
-    fn blocks(&self, index: u32) -> Vec<u64> {
-        let entry = self.files.trace.as_ref().and_then(|trace| trace.get(index as usize));
-        entry.map(|entry| entry.blocks.clone()).unwrap_or_default()
+    fn entry(&self, index: u32) -> Option<&'a Entry> {
+        self.files.trace.as_ref().and_then(|trace| trace.get(index as usize))
     }
 
     /// Tokens of one beginning, made once.
-    fn shared(&mut self, set: PromptSet, number: u64, tokens: u32) -> Result<Vec<u32>, PhaseError> {
-        if let Some(known) = self.shared.get(&number) {
+    fn shared(&mut self, set: PromptSet, of: Beginning, tokens: u32) -> Result<Rc<[u32]>, PhaseError> {
+        if let Some(known) = self.shared.get(&of) {
             return Ok(known.clone());
         }
-        let mut text = Stream::new(self.of.seed, Purpose::Prefix, number);
-        let made = prompt::compose(set, tokens, &mut text, self.engine)?;
-        self.shared.insert(number, made.clone());
+        let (purpose, number) = match of {
+            Beginning::Group { kind, group } => (Purpose::Prefix, u64::from(kind) << 32 | u64::from(group)),
+            Beginning::Block { id, .. } => (Purpose::Block, id),
+        };
+        let mut text = Stream::new(self.of.seed, purpose, number);
+        let made: Rc<[u32]> = prompt::compose(set, tokens, &mut text, self.engine)?.into();
+        self.shared.insert(of, made.clone());
         Ok(made)
     }
 
-    /// So many tokens of a built-in text, or at most so many of the file's next.
+    /// What follows the first `blocks` tokens of a prompt of the drawn length, and the length of the whole. Of a file it
+    /// is as much of the next text as fits: that text says how much was asked, unless a trace did.
     fn text(
         &self,
         drawn: &Drawn<'_>,
         set: PromptSet,
         purpose: Purpose,
         index: u32,
-        tokens: u32,
-    ) -> Result<Vec<u32>, PhaseError> {
-        // Every round of another seed begins elsewhere in the file.
-        let first = Stream::new(self.of.seed, Purpose::File, 0).below(1 << 20);
-        match self.files.text(drawn.prompt, set, first + index as usize)? {
-            Some(text) => Ok(prompt::encode(text, tokens, self.engine)?),
-            None => {
-                let mut stream = Stream::new(self.of.seed, purpose, index.into());
-                Ok(prompt::compose(set, tokens, &mut stream, self.engine)?)
-            }
+        blocks: u32,
+    ) -> Result<(Vec<u32>, Length), PhaseError> {
+        let whole = drawn.prompt_tokens;
+        let rest = whole.sent - blocks;
+        if rest == 0 {
+            return Ok((Vec::new(), whole));
         }
+        let Some(text) = self.files.text(drawn.prompt, set, index)? else {
+            let mut stream = Stream::new(self.of.seed, purpose, index.into());
+            return Ok((prompt::compose(set, rest, &mut stream, self.engine)?, whole));
+        };
+        let (tokens, all) = prompt::encode(text, rest, self.engine)?;
+        let asked = if self.files.trace.is_some() { whole.asked } else { all };
+        let sent = blocks + count(&tokens);
+        Ok((tokens, Length { asked, sent }))
     }
+}
+
+fn count(tokens: &[u32]) -> u32 {
+    u32::try_from(tokens.len()).expect("lengths of prompts are u32")
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use contract::listed::Entry;
 use contract::spec::{Assignment, Length, Objectives, Offer, PromptSpec, Scenario, ShapeKind, Share};
 
-use super::arrival::{self, Arrivals};
-use super::files::FileError;
+use super::arrival::Arrivals;
+use super::files::{FileError, Files};
 use super::maker::Maker;
 use super::prompt::PromptError;
 use super::requests::{DIFFERENT, Requests};
@@ -92,16 +92,16 @@ impl Phase {
     ///
     /// # Errors
     /// When a prompt cannot be made.
-    pub fn measured(assignment: &Assignment, engine: &dyn Engine) -> Result<Self, PhaseError> {
+    pub fn measured(assignment: &Assignment, engine: &dyn Engine, files: &Files) -> Result<Self, PhaseError> {
         let (share, scenario) = (assignment.share, &assignment.scenario);
         let total = scenario.requests();
         let early = run_in_most(scenario);
-        let mut maker = Maker::new(assignment, engine)?;
+        let mut maker = Maker::new(assignment, engine, files);
         let run_in = Requests::prepare(early, RUN_IN, share, DIFFERENT, |kind| maker.warming(kind, None))?;
         // A trace asks what it says, to its end.
-        let different = if maker.files.trace.is_some() { u32::MAX } else { DIFFERENT };
+        let trace = files.trace.as_deref();
+        let different = if trace.is_some() { u32::MAX } else { DIFFERENT };
         let requests = Requests::prepare(total, 0, share, different, |kind| maker.measured(kind))?;
-        let trace = maker.files.trace.as_deref();
         let plan = Plan {
             run_in: share.count(early),
             compared: share.count(scenario.compared()),
@@ -123,13 +123,13 @@ impl Phase {
     ///
     /// # Errors
     /// When a prompt cannot be made.
-    pub fn warm_up(assignment: &Assignment, engine: &dyn Engine) -> Result<Self, PhaseError> {
+    pub fn warm_up(assignment: &Assignment, engine: &dyn Engine, files: &Files) -> Result<Self, PhaseError> {
         let (share, scenario) = (assignment.share, &assignment.scenario);
         let (total, output) = (
             scenario.warmup.requests.unwrap_or_else(|| scenario.concurrency()),
             scenario.warmup.output_tokens,
         );
-        let mut maker = Maker::new(assignment, engine)?;
+        let mut maker = Maker::new(assignment, engine, files);
         let requests =
             Requests::prepare(total, 0, share, DIFFERENT, |kind| maker.warming(kind, Some(output)))?;
         Ok(Self::simple(PhaseKind::WarmUp, requests, plan(assignment, total, output)))
@@ -189,9 +189,7 @@ fn run_in_most(scenario: &Scenario) -> u32 {
 /// When the window of an open loop is over. That of a trace is as much longer than its last arrival as a mean gap.
 fn ends(scenario: &Scenario, trace: Option<&[Entry]>) -> Option<Duration> {
     match scenario.shape.offer() {
-        Offer::Along { profile, .. } => {
-            scenario.window().or_else(|| Some(arrival::length(profile, scenario.requests())))
-        }
+        Offer::Along { .. } => scenario.closes(),
         Offer::Listed { speed } => {
             let entries = trace?;
             let last = entries.last()?.at.div_f64(speed);

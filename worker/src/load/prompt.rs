@@ -63,14 +63,18 @@ pub fn compose(
     }
 }
 
-/// At most `tokens` tokens of a given text, and one at least.
+/// At most `tokens` tokens of a given text, and one at least; and how many all of it has.
 ///
 /// # Errors
 /// When the tokenizer refuses or makes nothing of it.
-pub fn encode(text: &str, tokens: u32, engine: &dyn Engine) -> Result<Vec<u32>, PromptError> {
+pub fn encode(text: &str, tokens: u32, engine: &dyn Engine) -> Result<(Vec<u32>, u32), PromptError> {
     let mut prompt = engine.encode(text)?;
+    let all = u32::try_from(prompt.len()).unwrap_or(u32::MAX);
     prompt.truncate(tokens as usize);
-    if prompt.is_empty() { Err(PromptError::NoTokens { bytes: text.len(), tokens: 0 }) } else { Ok(prompt) }
+    match prompt.is_empty() {
+        true => Err(PromptError::NoTokens { bytes: text.len(), tokens: 0 }),
+        false => Ok((prompt, all)),
+    }
 }
 
 fn extend(text: &mut String, goal: usize, sentences: &[&str], stream: &mut Stream) {

@@ -1,6 +1,7 @@
 //! What a phase sends, in order, in bounded memory: so many different requests, prepared beforehand and shared, and
 //! after them the same again. It must not know when they are sent.
 
+use contract::part::{Length, Sent};
 use contract::spec::Share;
 
 use crate::engine::EngineRequest;
@@ -8,11 +9,22 @@ use crate::engine::EngineRequest;
 /// Different requests of a load over all slots: request `n` asks what request `n mod DIFFERENT` asks.
 pub const DIFFERENT: u32 = 4096;
 
-/// The requests of one share, prepared to the last token.
+/// One request, prepared to the last token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    /// What is sent.
+    pub request: EngineRequest,
+    /// Length of its prompt.
+    pub prompt: Length,
+    /// Length of its answer.
+    pub answer: Length,
+}
+
+/// The requests of one share, prepared beforehand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requests {
     /// The first ones, in order.
-    pool: Vec<EngineRequest>,
+    pool: Vec<Prepared>,
     share: Share,
     /// Index of the first request over all shares.
     base: u32,
@@ -37,7 +49,7 @@ impl Requests {
         base: u32,
         share: Share,
         different: u32,
-        make: impl FnMut(u32) -> Result<EngineRequest, E>,
+        make: impl FnMut(u32) -> Result<Prepared, E>,
     ) -> Result<Self, E> {
         let most = share.count(total);
         let kinds = (0..most.min(different)).map(|at| (share.index + at * share.of) % different);
@@ -49,6 +61,23 @@ impl Requests {
     pub fn left(&self) -> u32 {
         self.most - self.taken
     }
+
+    /// How long those were that are taken.
+    #[must_use]
+    pub fn sent(&self) -> Sent {
+        let mut sent = Sent::default();
+        let taken = self.pool.iter().cycle().take(self.taken as usize);
+        taken.for_each(|one| sent.count(one.prompt, one.answer));
+        sent
+    }
+}
+
+impl From<EngineRequest> for Prepared {
+    /// Sent as asked.
+    fn from(request: EngineRequest) -> Self {
+        let prompt = u32::try_from(request.prompt.len()).unwrap_or(u32::MAX).into();
+        Self { prompt, answer: request.max_new_tokens.into(), request }
+    }
 }
 
 impl Iterator for Requests {
@@ -58,7 +87,7 @@ impl Iterator for Requests {
         let at = (self.taken < self.most).then_some(self.taken)?;
         self.taken += 1;
         // What repeats over all shares repeats in each of them after as many.
-        let kind = &self.pool[at as usize % self.pool.len()];
+        let kind = &self.pool[at as usize % self.pool.len()].request;
         Some(EngineRequest { index: self.base + self.share.index + at * self.share.of, ..kind.clone() })
     }
 }
@@ -69,7 +98,8 @@ mod tests {
 
     fn requests(total: u32, share: Share) -> Requests {
         let make = |kind: u32| {
-            Ok::<_, ()>(EngineRequest { index: 0, prompt: [kind].into(), max_new_tokens: kind % 7 })
+            let request = EngineRequest { index: 0, prompt: [kind].into(), max_new_tokens: kind % 7 };
+            Ok::<_, ()>(Prepared::from(request))
         };
         Requests::prepare(total, 0, share, DIFFERENT, make).expect("it is made")
     }
@@ -83,6 +113,15 @@ mod tests {
                 assert!(all.iter().map(|r| r.index).eq(Share { index, of }.indices(10_000)));
             }
         }
+    }
+
+    #[test]
+    fn what_was_sent_is_what_was_taken() {
+        let mut requests = requests(2 * DIFFERENT, Share { index: 1, of: 2 });
+        let answers: u64 = requests.by_ref().take(3000).map(|one| u64::from(one.max_new_tokens)).sum();
+        let sent = requests.sent();
+        assert_eq!((sent.requests, sent.prompts.sent.sum, sent.answers.sent.sum), (3000, 3000, answers));
+        assert!(sent.is_possible(3000));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use contract::spec::{Piece, Share};
+use contract::spec::{Piece, Share, when};
 
 use crate::stream::Stream;
 
@@ -12,26 +12,34 @@ use crate::stream::Stream;
 ///
 /// With `n` requests, `n + 1` gaps are drawn and scaled so that their sum is the whole window. With exponential gaps
 /// that is a Poisson process given its count (the times are order statistics of the uniform distribution), and any
-/// number of shares with streams of their own add up to one.
+/// number of shares with streams of their own add up to one. Even arrivals are the inverse of the rate apart, and all
+/// of them lie within the window however their number was rounded.
 pub(super) struct Schedule {
     profile: Vec<Piece>,
-    /// Over all shares.
-    total: f64,
+    /// What places are multiples of: what the rate comes to in the window, which need not be a whole number.
+    comes_to: f64,
     places: Places,
 }
 
-/// Where requests lie between the first and the last, `0..1`.
+/// Where requests lie.
 enum Places {
-    /// Evenly over all shares together.
+    /// Evenly over all shares together: the number of the request, whatever the window comes to.
     Even { share: Share, next: u32, total: u32 },
-    /// By gaps of this share's own.
+    /// By gaps of this share's own, as shares of the window.
     Drawn { stream: Stream, cv: f64, passed: f64, sum: f64, left: u32 },
 }
 
 impl Schedule {
-    /// The share's part of `total` requests along `profile`, with gaps of this variation coefficient.
+    /// The share's part of `total` requests along `profile`, with gaps of this variation coefficient, in a window in
+    /// which the profile comes to so many requests.
     #[must_use]
-    pub(super) fn new(profile: Vec<Piece>, cv: f64, total: u32, share: Share, stream: Stream) -> Self {
+    pub(super) fn new(
+        profile: Vec<Piece>,
+        cv: f64,
+        (total, comes_to): (u32, f64),
+        share: Share,
+        stream: Stream,
+    ) -> Self {
         let places = if cv == 0.0 {
             Places::Even { share, next: share.index, total }
         } else {
@@ -39,22 +47,7 @@ impl Schedule {
             let sum = (0..=left).map(|_| gap(&mut ahead, cv)).sum();
             Places::Drawn { stream, cv, passed: 0.0, sum, left }
         };
-        Self { profile, total: total.into(), places }
-    }
-
-    /// When so many requests are due along the profile; its last rate goes on.
-    pub(super) fn when(&self, mut requests: f64) -> Duration {
-        let mut passed = Duration::ZERO;
-        for piece in &self.profile {
-            let here = piece.over.map_or(f64::INFINITY, |over| piece.requests(over));
-            if requests < here {
-                return passed + seconds(within(piece, requests));
-            }
-            requests -= here;
-            passed += piece.over.unwrap_or_default();
-        }
-        let rate = self.profile.last().map_or(0.0, |piece| piece.to);
-        passed + seconds(if rate > 0.0 { requests / rate } else { 0.0 })
+        Self { profile, comes_to, places }
     }
 }
 
@@ -62,25 +55,24 @@ impl Iterator for Schedule {
     type Item = Duration;
 
     fn next(&mut self) -> Option<Duration> {
-        let place = self.places.next()?;
-        Some(self.when(place * self.total))
+        let requests = self.places.next(self.comes_to)?;
+        Some(when(&self.profile, requests))
     }
 }
 
-impl Iterator for Places {
-    type Item = f64;
-
-    fn next(&mut self) -> Option<f64> {
+impl Places {
+    /// How many requests come before the next one, along the rate.
+    fn next(&mut self, comes_to: f64) -> Option<f64> {
         match self {
             Self::Even { share, next, total } => {
                 let at = (*next < *total).then_some(*next)?;
                 *next += share.of;
-                Some(f64::from(at) / f64::from(*total))
+                Some(f64::from(at))
             }
             Self::Drawn { stream, cv, passed, sum, left } => {
                 *left = left.checked_sub(1)?;
                 *passed += gap(stream, *cv);
-                Some(*passed / *sum)
+                Some(comes_to * *passed / *sum)
             }
         }
     }
@@ -113,19 +105,6 @@ fn gamma(stream: &mut Stream, shape: f64) -> f64 {
     }
 }
 
-/// Seconds into a piece until so many requests are due: the root of `from·t + slope·t²/2 = requests`, in the form
-/// that does not cancel where the slope is small.
-fn within(piece: &Piece, requests: f64) -> f64 {
-    let slope = piece.over.map_or(0.0, |over| (piece.to - piece.from) / over.as_secs_f64());
-    let root = (piece.from * piece.from + 2.0 * slope * requests).max(0.0).sqrt();
-    let below = piece.from + root;
-    if below > 0.0 { 2.0 * requests / below } else { 0.0 }
-}
-
-fn seconds(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX / 2)
-}
-
 #[cfg(test)]
 mod tests {
     use contract::spec::{Offer, Shape, Spacing};
@@ -137,7 +116,7 @@ mod tests {
         let Offer::Along { profile, cv } = shape.offer() else { panic!("an open loop") };
         let share = |index| {
             let stream = Stream::new(11, Purpose::Arrival, u64::from(index));
-            Schedule::new(profile.clone(), cv, total, Share { index, of: shares }, stream)
+            Schedule::new(profile.clone(), cv, (total, total.into()), Share { index, of: shares }, stream)
         };
         let mut all: Vec<f64> = (0..shares).flat_map(share).map(|at| at.as_secs_f64()).collect();
         all.sort_by(f64::total_cmp);
@@ -201,6 +180,21 @@ mod tests {
         let steps = times(&Shape::Steps { rates: vec![5.0, 0.0, 20.0], each, arrivals }, 50, 3);
         let until = |limit: f64| steps.iter().filter(|at| **at < limit).count();
         assert_eq!((until(1.9999), until(3.9999), until(6.0)), (10, 10, 50));
+    }
+
+    #[test]
+    fn drawn_arrivals_fill_the_window_whatever_their_number_was_rounded_to() {
+        let profile = vec![Piece { from: 1.5, to: 1.5, over: None }];
+        let mut last: f64 = 0.0;
+        for (seed, total) in (0..2000).flat_map(|seed| [(seed, 7), (seed, 8)]) {
+            let share = Share { index: 0, of: 1 };
+            let stream = Stream::new(seed, Purpose::Arrival, 0);
+            let schedule = Schedule::new(profile.clone(), 1.0, (total, 7.5), share, stream);
+            let times: Vec<f64> = schedule.map(|at| at.as_secs_f64()).collect();
+            assert!(times.iter().all(|at| *at < 5.0), "{seed}: {times:?}");
+            last = times.into_iter().fold(last, f64::max);
+        }
+        assert!(last > 4.99, "{last}");
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::time::Duration;
 use contract::identity::Sha256;
 use contract::metric::Metric;
 use contract::part::{
-    Histograms, Outcome, Outcomes, REQUESTS_KEPT, RequestRecord, STEPS_KEPT, Series, Step, StepLog,
+    Histograms, ON_THE_DOT_NS, Outcome, Outcomes, REQUESTS_KEPT, RequestRecord, STEPS_KEPT, Series, Step,
+    StepLog,
 };
 use contract::spec::{Objectives, Share};
 use sha2::Digest;
@@ -387,7 +388,11 @@ impl Recorder {
 
     fn sent_in_time(&self) -> Option<u64> {
         let ends = nanos(self.plan.ends?);
-        let in_time = |trace: &&Trace| trace.state != State::Unsent && trace.sent <= ends;
+        // What is due just before the end may be sent just after it: that is lateness, which has a limit of its own.
+        let in_time = |trace: &&Trace| {
+            trace.state != State::Unsent
+                && trace.sent <= ends.max(trace.intended.saturating_add(ON_THE_DOT_NS))
+        };
         Some(self.traces.iter().filter(in_time).count() as u64)
     }
 

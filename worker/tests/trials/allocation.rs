@@ -12,6 +12,7 @@ use worker::engine::{self, EngineRequest};
 use worker::load::arrival::Arrivals;
 use worker::load::control::Control;
 use worker::load::driver::{Bench, DriveEnd, Driver};
+use worker::load::files::Files;
 use worker::load::inbox::Inbox;
 use worker::load::phase::{Phase, PhaseKind};
 use worker::load::requests::{DIFFERENT, Requests};
@@ -53,7 +54,8 @@ fn allocations_of(scenario: Scenario, waste: fn()) -> u64 {
     let spec = EngineSpec::Sim(SimSpec::default());
     let mut opened = engine::open(&spec, demand, 1, Arc::new(clock.clone()), inbox.sink(&clock), &mut |_| ())
         .expect("it opens");
-    let phase = Phase::measured(&work, &*opened.engine).expect("the words are known");
+    let files = Files::open(&work).expect("there are none");
+    let phase = Phase::measured(&work, &*opened.engine, &files).expect("the words are known");
     let bench = Bench { engine: &mut *opened.engine, inbox: &inbox, clock: &clock, control: &control };
     let start = clock.now();
     let mut driver = Driver::new(bench, phase, start);
@@ -69,7 +71,7 @@ fn allocations_of_floor(events: usize) -> u64 {
     let (clock, inbox, control) = (Clock::monotonic(), Inbox::default(), Control::new());
     let mut engine = engine::null(inbox.sink(&clock), events);
     let share = Share { index: 0, of: 1 };
-    let request = |index| Ok::<_, ()>(EngineRequest { index, prompt: [1].into(), max_new_tokens: 64 });
+    let request = |index| Ok::<_, ()>(EngineRequest { index, prompt: [1].into(), max_new_tokens: 64 }.into());
     let requests = Requests::prepare(300, 0, share, DIFFERENT, request).expect("it is made");
     let plan = Plan {
         share,

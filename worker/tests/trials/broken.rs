@@ -8,6 +8,7 @@ use worker::engine::{
 };
 use worker::load::control::Control;
 use worker::load::driver::{Bench, DriveEnd, Driver};
+use worker::load::files::Files;
 use worker::load::inbox::Inbox;
 use worker::load::phase::Phase;
 use worker::load::stop::Reason;
@@ -65,7 +66,9 @@ impl Simulated for Mute {
 fn drive(shape: Shape, breaks_at: Option<Duration>, down: bool) -> (DriveEnd, bool, Recorder) {
     let (clock, inbox, control) = (Clock::simulated(), Inbox::default(), Control::new());
     let mut engine = Mute { sink: inbox.sink(&clock), breaks_at, down };
-    let phase = Phase::measured(&whole(scenario(shape)), &engine).expect("bytes are tokens");
+    let work = whole(scenario(shape));
+    let files = Files::open(&work).expect("there are none");
+    let phase = Phase::measured(&work, &engine, &files).expect("bytes are tokens");
     let bench = Bench { engine: &mut engine, inbox: &inbox, clock: &clock, control: &control };
     let mut driver = Driver::new(bench, phase, clock.now());
     let end = driver.run(&mut |_, _| ());

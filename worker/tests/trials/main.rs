@@ -2,6 +2,7 @@
 
 mod allocation;
 mod broken;
+mod lengths;
 mod open_loops;
 mod real_time;
 mod replay;

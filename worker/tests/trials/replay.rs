@@ -5,6 +5,7 @@ use std::path::Path;
 use contract::identity::Sha256;
 use contract::listed;
 use contract::part::Part;
+use contract::source::Text;
 use contract::spec::{EngineSpec, FileSpec, PromptSet, Scenario, Shape, Share, SimSpec};
 use sha2::Digest;
 use worker::measure::Clock;
@@ -20,7 +21,8 @@ fn write(dir: &Path, name: &str, text: &str) -> FileSpec {
 }
 
 fn replaying(file: FileSpec, text: &str, speed: f64) -> Scenario {
-    let facts = Some(listed::facts(&listed::trace(text).expect("it is a trace")));
+    let entries = listed::trace(&mut Text::of(text.as_bytes())).expect("it is a trace");
+    let facts = Some(listed::facts(entries.iter().map(|entry| entry.at).collect(), None));
     let mut load = scenario(Shape::Trace { file, speed, facts });
     (load.prompt.tokens, load.output_tokens) = (600.into(), 20.into());
     load

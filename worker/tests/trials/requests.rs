@@ -5,6 +5,7 @@ use std::sync::Arc;
 use contract::id::Arm;
 use contract::spec::{Assignment, Demand, EngineSpec, PromptSet, Share, SimSpec};
 use worker::engine::{self, Engine, EngineRequest};
+use worker::load::files::Files;
 use worker::load::inbox::Inbox;
 use worker::load::phase::Phase;
 use worker::load::prompt;
@@ -19,18 +20,22 @@ fn open(spec: &EngineSpec) -> Box<dyn Engine> {
     engine::open(spec, demand, 1, Arc::new(clock), sink, &mut |_| ()).expect("it opens").engine
 }
 
+fn files(work: &Assignment) -> Files {
+    Files::open(work).expect("they can be used")
+}
+
 /// What every request of the window asks.
 pub(super) fn prompts(work: &Assignment, spec: &EngineSpec, clock: &Clock) -> Vec<Vec<u32>> {
     let demand = Demand { concurrency: 4, tokens_per_request: 32 };
     let sink = Inbox::default().sink(clock);
     let opened = engine::open(spec, demand, 1, Arc::new(clock.clone()), sink, &mut |_| ()).expect("it opens");
-    let phase = Phase::measured(work, &*opened.engine).expect("it can be prepared");
+    let phase = Phase::measured(work, &*opened.engine, &files(work)).expect("it can be prepared");
     phase.requests.map(|request| request.prompt.to_vec()).collect()
 }
 
 fn requests(work: &Assignment) -> Vec<EngineRequest> {
     let engine = open(&EngineSpec::Sim(SimSpec::default()));
-    Phase::measured(work, &*engine).expect("it can be prepared").requests.collect()
+    Phase::measured(work, &*engine, &files(work)).expect("it can be prepared").requests.collect()
 }
 
 #[test]
@@ -48,7 +53,7 @@ fn a_request_depends_on_seed_and_index_only() {
 #[test]
 fn warming_up_asks_other_things_than_the_window() {
     let (work, engine) = (whole(burst(30)), open(&EngineSpec::Sim(SimSpec::default())));
-    let warm_up = Phase::warm_up(&work, &*engine).expect("it can be prepared");
+    let warm_up = Phase::warm_up(&work, &*engine, &files(&work)).expect("it can be prepared");
     let warm_up: Vec<_> = warm_up.requests.collect();
     assert_eq!((warm_up.len(), warm_up[0].max_new_tokens), (30, 2));
     let window = requests(&work);

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Measurement, Metric, Places, Signals};
+use super::{Measurement, Metric, Places, Sent, Signals};
 
 /// One scenario with one candidate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -15,6 +15,8 @@ pub struct Cell {
     pub scenario: String,
     /// Requests of one trial, over all slots.
     pub requests: u32,
+    /// How long the requests of all trials were; null where a part was recorded before it was counted.
+    pub sent: Option<Sent>,
     /// Variant of arms A and A2.
     pub baseline: String,
     /// Variant of arm B; null where nothing is compared.

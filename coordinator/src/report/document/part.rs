@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Cold, Outcomes};
+use super::{Cold, Outcomes, Sent};
 
 /// What one worker measured in one trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -44,6 +44,8 @@ pub struct Part {
     /// Answered requests that met every objective; null without objectives.
     #[serde(default)]
     pub good: Option<u64>,
+    /// How long its requests were; null in parts recorded before it was counted.
+    pub sent: Option<Sent>,
     /// SHA-256 over the output tokens of successful requests, by index of the request.
     pub token_digest: String,
     /// The measured window.

@@ -5,7 +5,7 @@ use contract::id::Arm;
 use contract::metric::Metric;
 use stats::compare::{Estimate, Verdict};
 
-use super::listings::offered;
+use super::load::{changes, offered};
 use super::page::Page;
 use super::places;
 use super::table::{Table, cut};
@@ -58,7 +58,9 @@ pub(super) fn print(page: &mut Page, plan: &Plan, cell: &Cell, depth: Depth) {
     let shown: Vec<&MetricComparison> = cell.metrics.iter().filter(|metric| depth.shows(metric)).collect();
     let (done, planned) = cell.rounds;
     let (scenario, _) = schedule::of_cell(plan, cell.index);
-    page.heading(&format!("{}; {done} of {planned} rounds", offered(&plan.scenarios[scenario])));
+    let sent = cell.sent.as_ref();
+    page.heading(&format!("{}; {done} of {planned} rounds", offered(&plan.scenarios[scenario], sent)));
+    changes(sent).iter().for_each(|change| page.sentence(change, 2, 4));
     effects(&shown, &cell.baseline, candidate, cell.alpha).print(page);
     let control = controls(&shown, cell.alpha);
     if !control.is_empty() {

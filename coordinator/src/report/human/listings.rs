@@ -1,14 +1,13 @@
-//! Short answers: lists of runs, a run's making, builds, prerequisites, plans, the store's health. Must not know findings.
+//! Short answers: lists of runs, a run's making, builds, prerequisites, the store's health. Must not know findings.
 
 use std::path::Path;
 
 use contract::id::TrialKey;
-use contract::spec::{Planned, Scenario, Shape};
 
 use super::page::Page;
 use super::provenance;
 use super::table::{Table, cut};
-use super::words::{bytes, count, date, look_ahead, percent, seconds, tolerance};
+use super::words::{bytes, count, date, percent};
 use crate::build::{self, Manifest};
 use crate::doctor::{Check, State};
 use crate::history::Fate;
@@ -214,62 +213,6 @@ pub(super) fn checks(page: &mut Page, checks: &[Check]) {
         (0, notes) => format!("{}, see above. Nothing is missing.", count(notes, "note")),
         (missing, _) => format!("{} missing.", count(missing, "prerequisite")),
     });
-}
-
-/// A plan in a few lines, then with every default written out.
-pub(super) fn plan(page: &mut Page, plan: &Plan) {
-    let trials = if plan.control { "A, B and the control A2" } else { "A and B" };
-    page.sentence(
-        &format!(
-            "{} is sound: {}, arms {trials}, {}, judged by {} within ±{}.",
-            plan.name,
-            count(plan.rounds.into(), "round"),
-            count(plan.slots.into(), "slot"),
-            plan.primary.name(),
-            tolerance(plan.tolerance.latency)
-        ),
-        0,
-        2,
-    );
-    plan.scenarios.iter().for_each(|scenario| page.item(&offered(scenario)));
-    plan.look.iter().for_each(|look| page.item(&look_ahead(look.at, plan.rounds)));
-    page.gap();
-    plan.to_toml().lines().for_each(|line| page.line(line));
-}
-
-fn along<T: ToString>(levels: &[T]) -> String {
-    levels.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
-}
-
-pub(super) fn offered(scenario: &Scenario) -> String {
-    format!("{}: {}", scenario.name, load(scenario))
-}
-
-/// What a scenario asks, and when.
-pub(in crate::report) fn load(scenario: &Scenario) -> String {
-    let requests = match scenario.planned() {
-        Planned::Exactly(requests) => count(requests.into(), "request"),
-        Planned::AtMost(_) => {
-            let sending = scenario.window().or(scenario.stop.min_duration).unwrap_or_default();
-            format!("requests for {}", seconds(sending.as_secs_f64()))
-        }
-    };
-    let shape = match &scenario.shape {
-        Shape::Burst { .. } => "released together".to_owned(),
-        Shape::ClosedLoop { concurrency, .. } => format!("with {concurrency} in flight"),
-        Shape::Ladder { concurrency, .. } => format!("with {} in flight", along(concurrency)),
-        Shape::Constant { rate } => format!("evenly at {rate} a second"),
-        Shape::Poisson { rate } => format!("independently at {rate} a second"),
-        Shape::Gamma { rate, cv } => format!("at {rate} a second, gaps varying by {cv}"),
-        Shape::Trace { file, speed, .. } => format!("replayed from {} at {speed} times its speed", file.path),
-        Shape::Ramp { from, to, .. } => format!("at {from} rising to {to} a second"),
-        Shape::Steps { rates, .. } => format!("at {} a second", along(rates)),
-    };
-    let tokens = match scenario.mix.len() {
-        0 => format!("{} prompt and {} output tokens each", scenario.prompt.tokens, scenario.output_tokens),
-        kinds => format!("a mixture of {}", count(kinds as u64, "kind")),
-    };
-    format!("{requests} {shape}, {tokens}")
 }
 
 /// Which stored runs are sound.

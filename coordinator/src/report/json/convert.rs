@@ -5,16 +5,21 @@ mod metrics;
 mod parts;
 mod places;
 
+use std::path::PathBuf;
+
 use contract::addendum::Annotation;
 use contract::histogram::HistogramError;
 use contract::id::Arm;
 use contract::identity::{HostFacts, Sha256};
+use contract::listed::Survey;
 use contract::run::{Notice, RunState, VariantRecord};
+use contract::spec::Scenario;
 use serde_json::{Value, json};
 use stats::compare::{Guard, Stage, Verdict};
 use stats::validity::{Assessment, Checked, Finding, Quantity, Validity};
 
 use crate::compare::{ArmSummary, Cell, Findings, Latency, Planned, Views};
+use crate::plan::{Ahead, Plan};
 use crate::report::document as doc;
 use crate::store::{RunRecord, RunSummary};
 
@@ -47,6 +52,28 @@ pub fn document(findings: &Findings) -> Result<doc::RunDocument, HistogramError>
 /// The plan as stored: JSON already.
 pub(super) fn plan(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or(Value::Null)
+}
+
+/// What the scenarios of a plan come to, as far as it is known before anything is sent.
+pub(super) fn loads(plan: &Plan, ahead: &[Ahead]) -> Value {
+    let load = |(scenario, ahead): (&Scenario, &Ahead)| {
+        let file = |(path, survey): &(PathBuf, Survey)| {
+            json!({
+                "path": path,
+                "evaluation_prompts": survey.evaluation,
+                "training_prompts": survey.training,
+                "left_out": survey.left_out,
+            })
+        };
+        json!({
+            "scenario": scenario.name,
+            "requests": scenario.requests(),
+            "exact": matches!(scenario.planned(), contract::spec::Planned::Exactly(_)),
+            "sent": ahead.sent.as_ref().map(parts::sent),
+            "files": ahead.prompts.iter().map(file).collect::<Vec<_>>(),
+        })
+    };
+    plan.scenarios.iter().zip(ahead).map(load).collect()
 }
 
 /// How a run was made and what became of it, without what was measured.
@@ -222,6 +249,7 @@ fn cell(cell: &Cell) -> doc::Cell {
         index: cell.index,
         scenario: cell.scenario.clone(),
         requests: cell.requests,
+        sent: cell.sent.as_ref().map(parts::sent),
         baseline: cell.baseline.clone(),
         candidate: cell.candidate.clone(),
         rounds_done: cell.rounds.0,

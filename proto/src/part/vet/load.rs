@@ -5,7 +5,7 @@ use super::figures::{at_most, equal, ns, within};
 use super::{Age, Allowed, Load, PartFault};
 use crate::histogram::{HIGHEST, LOWEST};
 use crate::metric::Metric;
-use crate::part::{Outcome, Part, RequestRecord, StopCause};
+use crate::part::{ON_THE_DOT_NS, Outcome, Part, RequestRecord, StopCause};
 use crate::spec::{Length, Objectives, Offer, Planned, Scenario, Shape, ShapeKind};
 
 /// The count of requests and how the window ended.
@@ -132,8 +132,13 @@ fn counted(part: &Part, scenario: &Scenario) -> Result<(), PartFault> {
     }
     let window = scenario.window().filter(|_| matches!(scenario.shape.offer(), Offer::Along { .. }));
     if let (Some(in_time), Some(window)) = (part.in_time, window) {
-        let sent = part.requests.iter().filter(|request| u128::from(request.sent_ns) <= ns(window)).count();
-        equal("in_time", in_time, "the kept requests", sent as u64)?;
+        let ends = u64::try_from(ns(window)).unwrap_or(u64::MAX);
+        let sent_by = |grace: u64| {
+            let due = |r: &&RequestRecord| r.sent_ns <= ends.max(r.intended_ns.saturating_add(grace));
+            part.requests.iter().filter(due).count() as u64
+        };
+        // Programs of before knew no grace.
+        within("in_time", in_time, "the kept requests", sent_by(0), sent_by(ON_THE_DOT_NS))?;
     }
     if scenario.max_in_flight.is_none() {
         lateness(part)?;

@@ -25,11 +25,29 @@ pub(super) fn counts(part: &Part) -> Result<(), PartFault> {
     at_most("run_in", part.run_in, "its bound", REQUESTS)?;
     at_most("prompt_tokens", part.prompt_tokens, "answered requests", u128::from(ok) * ANSWER)?;
     at_most("output_tokens", part.output_tokens, "answered requests", u128::from(ok) * ANSWER)?;
+    lengths(part)?;
     let kept = part.requests.len() as u64;
     at_most("requests", kept, "its bound", REQUESTS_KEPT as u64)?;
     let not_kept = u128::from(planned).saturating_sub(kept.into());
     equal("requests_not_kept", part.requests_not_kept, "outcomes.planned", not_kept)?;
     at_most("requests", kept, "outcomes.planned", planned)
+}
+
+/// Lengths that were counted as requests were sent; parts of before they were counted have none.
+fn lengths(part: &Part) -> Result<(), PartFault> {
+    let Some(sent) = part.sent else { return Ok(()) };
+    let Outcomes { planned, ok, .. } = part.outcomes;
+    if !sent.is_possible(planned) {
+        return Err(PartFault::Lengths { planned });
+    }
+    let each = [
+        ("prompt_tokens", part.prompt_tokens, sent.prompts.sent.sum),
+        ("output_tokens", part.output_tokens, sent.answers.sent.sum),
+    ];
+    each.into_iter().try_for_each(|(field, answered, sent)| match ok == planned {
+        true => equal(field, answered, "the lengths that were sent", sent),
+        false => at_most(field, answered, "the lengths that were sent", sent),
+    })
 }
 
 pub(super) fn records(part: &Part) -> Result<(), PartFault> {

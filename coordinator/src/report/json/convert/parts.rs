@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use contract::histogram::{HistogramError, LatencyHistogram};
 use contract::metric::Metric;
-use contract::part::{ColdPhase, EngineFacts, Outcomes, Usage, Window};
+use contract::part::{ColdPhase, EngineFacts, Lengths, Outcomes, Sent, Span, Usage, Window};
 
 use crate::compare::Kept;
 use crate::plan::Plan;
@@ -34,6 +34,7 @@ pub(super) fn part(part: &Kept, plan: &Plan) -> Result<doc::Part, HistogramError
         offered: Some(part.offered),
         in_time: part.in_time,
         good: part.good,
+        sent: part.sent.as_ref().map(sent),
         token_digest: part.token_digest.to_string(),
         window: window(&part.window),
         cold: part.cold.iter().map(cold).collect(),
@@ -58,6 +59,16 @@ pub(super) fn outcomes(outcomes: &Outcomes) -> doc::Outcomes {
         timed_out: outcomes.timed_out,
         disconnected: outcomes.disconnected,
     }
+}
+
+pub(super) fn sent(sent: &Sent) -> doc::Sent {
+    doc::Sent { requests: sent.requests, prompts: lengths(&sent.prompts), answers: lengths(&sent.answers) }
+}
+
+fn lengths(lengths: &Lengths) -> doc::Lengths {
+    let span = |span: Span| doc::Span { least: span.least, most: span.most, sum: span.sum };
+    let &Lengths { asked, sent, cut, cut_tokens, raised } = lengths;
+    doc::Lengths { asked: span(asked), sent: span(sent), cut, cut_tokens, raised }
 }
 
 fn histograms(part: &Kept) -> Result<BTreeMap<String, doc::Histogram>, HistogramError> {

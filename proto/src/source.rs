@@ -1,0 +1,393 @@
+//! Text files that somebody else wrote, read in one way by whoever plans and whoever sends: regular files of a bounded
+//! size, in UTF-8 with or without a byte-order mark, a line at a time or as one stream, hashed on the way. Must not
+//! know their formats ([`crate::listed`]), and keeps no more of a file than a line.
+
+use std::fs::File;
+use std::io::{self, BufRead, Read};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
+
+use sha2::Digest;
+
+use crate::identity::Sha256;
+
+/// Bytes of a plan at most.
+pub const MOST_PLAN: u64 = 16 << 20;
+/// Bytes of a trace at most.
+pub const MOST_TRACE: u64 = 1 << 30;
+/// Bytes of a file of prompts at most.
+pub const MOST_PROMPTS: u64 = 8 << 30;
+/// Bytes of one line, or of one prompt or conversation of a JSON array, at most.
+pub const MOST_LINE: usize = 16 << 20;
+
+const CHUNK: usize = 64 << 10;
+
+const MARK: &str = "\u{feff}";
+
+/// Why a file is not read. Messages complete "failed to …".
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// It is not there, may not be read, or the disk failed.
+    #[error("read it: {0}")]
+    Read(#[from] io::Error),
+    /// Its end cannot be known before it was read.
+    #[error("read it: it is {0}, and only a regular file has an end that is known; write it into one first")]
+    NotRegular(&'static str),
+    /// Larger than there is reason for.
+    #[error("read it: it has {bytes} bytes or more, and {most} are the most; divide it")]
+    TooLarge {
+        /// Its size, as far as it is known.
+        bytes: u64,
+        /// The limit.
+        most: u64,
+    },
+    /// Another encoding, by its mark.
+    #[error("read it as UTF-8: it is in {0}; convert it with `iconv -f {0} -t UTF-8 FILE > NEW`")]
+    Encoding(&'static str),
+    /// Not text in UTF-8.
+    #[error("read line {line} as UTF-8: it has bytes that are none; convert the file with `iconv -t UTF-8`")]
+    Utf8 {
+        /// From one.
+        line: usize,
+    },
+    /// A byte that no text has.
+    #[error(
+        "read line {line} as text: it has a byte of zero, as binary files have, and text in UTF-16; convert it to UTF-8"
+    )]
+    Zero {
+        /// From one.
+        line: usize,
+    },
+    /// A line that could fill the memory.
+    #[error("read line {line}: it is longer than {MOST_LINE} bytes; divide it")]
+    LongLine {
+        /// From one.
+        line: usize,
+    },
+    /// The same in an array.
+    #[error("read it: one of its prompts is longer than {MOST_LINE} bytes; divide it")]
+    LongElement,
+}
+
+/// A text, from its beginning to its end. What it gives is UTF-8 without a byte-order mark and without zero bytes.
+pub struct Text<R> {
+    inner: R,
+    /// Bytes that may still come: a file can be longer than it said, or grow.
+    left: u64,
+    most: u64,
+    hash: sha2::Sha256,
+    /// Bytes that were read and not taken; those before `checked` are text.
+    chunk: Vec<u8>,
+    taken: usize,
+    checked: usize,
+    ended: bool,
+    begun: bool,
+    /// Line ends before the chunk.
+    lines: usize,
+    /// Line ends that were handed out by [`Text::line`].
+    told: usize,
+}
+
+impl Text<File> {
+    /// Opens a regular file of `most` bytes at most. Whatever else there is, this returns at once.
+    ///
+    /// # Errors
+    /// When it is not there, is no regular file, or is larger.
+    pub fn open(path: &Path, most: u64) -> Result<Self, SourceError> {
+        // Before it is opened: to open a device may already do something. And after, for it may have been replaced.
+        regular(&std::fs::metadata(path)?, most)?;
+        let file = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+        regular(&file.metadata()?, most)?;
+        Ok(Self { left: most, most, ..Self::of(file) })
+    }
+}
+
+fn regular(facts: &std::fs::Metadata, most: u64) -> Result<(), SourceError> {
+    let kind = facts.file_type();
+    let other = [
+        (kind.is_dir(), "a directory"),
+        (kind.is_fifo(), "a named pipe"),
+        (kind.is_socket(), "a socket"),
+        (kind.is_block_device() || kind.is_char_device(), "a device"),
+        (!kind.is_file(), "no file"),
+    ];
+    match other.into_iter().find(|(is, _)| *is) {
+        Some((_, what)) => Err(SourceError::NotRegular(what)),
+        None if facts.len() > most => Err(SourceError::TooLarge { bytes: facts.len(), most }),
+        None => Ok(()),
+    }
+}
+
+impl<R: Read> Text<R> {
+    /// A text from its first byte on.
+    pub fn of(inner: R) -> Self {
+        Self {
+            inner,
+            left: u64::MAX,
+            most: u64::MAX,
+            hash: sha2::Sha256::new(),
+            chunk: Vec::with_capacity(CHUNK),
+            taken: 0,
+            checked: 0,
+            ended: false,
+            begun: false,
+            lines: 0,
+            told: 0,
+        }
+    }
+
+    /// The next line without its end, with its number from one; `None` at the end of the text. A byte-order mark at its
+    /// beginning is left out, because files that were put together have one in their middle.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is no text.
+    pub fn line<'a>(&mut self, into: &'a mut String) -> Result<Option<(usize, &'a str)>, SourceError> {
+        let mut bytes = std::mem::take(into).into_bytes();
+        bytes.clear();
+        let number = self.told + 1;
+        loop {
+            let ready = self.ready()?;
+            if ready.is_empty() {
+                break;
+            }
+            let end = ready.iter().position(|byte| *byte == b'\n');
+            let taken = end.map_or(ready.len(), |at| at + 1);
+            bytes.extend_from_slice(&ready[..taken]);
+            self.taken += taken;
+            if bytes.len() > MOST_LINE {
+                return Err(SourceError::LongLine { line: number });
+            }
+            if end.is_some() {
+                break;
+            }
+        }
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        self.told = number;
+        *into = String::from_utf8(bytes).map_err(|_| SourceError::Utf8 { line: number })?;
+        let line = into.strip_suffix('\n').unwrap_or(into);
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        Ok(Some((number, line.strip_prefix(MARK).unwrap_or(line))))
+    }
+
+    /// What of it is read and not taken yet; empty at its end alone.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is no text.
+    pub fn ready(&mut self) -> Result<&[u8], SourceError> {
+        while self.taken == self.checked && !(self.ended && self.checked == self.chunk.len()) {
+            self.fill()?;
+        }
+        Ok(&self.chunk[self.taken..self.checked])
+    }
+
+    /// The hash of all of it, its byte-order mark included.
+    ///
+    /// # Errors
+    /// When what was not taken yet cannot be read.
+    pub fn finish(mut self) -> Result<Sha256, SourceError> {
+        while !self.ready()?.is_empty() {
+            self.taken = self.checked;
+        }
+        Ok(Sha256(self.hash.finalize().into()))
+    }
+
+    fn fill(&mut self) -> Result<(), SourceError> {
+        self.lines += ends(&self.chunk[..self.taken]);
+        self.chunk.drain(..self.taken);
+        (self.taken, self.checked) = (0, 0);
+        // A mark is told from text by its first bytes, which may come one by one.
+        loop {
+            let had = self.chunk.len();
+            self.chunk.resize(had + CHUNK, 0);
+            let read = self.inner.read(&mut self.chunk[had..])?;
+            self.chunk.truncate(had + read);
+            let too_large = SourceError::TooLarge { bytes: self.most.saturating_add(1), most: self.most };
+            self.left = self.left.checked_sub(read as u64).ok_or(too_large)?;
+            self.hash.update(&self.chunk[had..]);
+            self.ended |= read == 0;
+            if self.begun || self.ended || self.chunk.len() >= 4 {
+                break;
+            }
+        }
+        if !self.begun {
+            self.begin()?;
+        }
+        self.check()
+    }
+
+    fn begin(&mut self) -> Result<(), SourceError> {
+        self.begun = true;
+        let marks: [(&[u8], _); 4] = [
+            (&[0xFF, 0xFE, 0, 0], "UTF-32"),
+            (&[0, 0, 0xFE, 0xFF], "UTF-32"),
+            (&[0xFF, 0xFE], "UTF-16"),
+            (&[0xFE, 0xFF], "UTF-16"),
+        ];
+        if let Some((_, name)) = marks.iter().find(|(mark, _)| self.chunk.starts_with(mark)) {
+            return Err(SourceError::Encoding(name));
+        }
+        if self.chunk.starts_with(MARK.as_bytes()) {
+            self.chunk.drain(..MARK.len());
+        }
+        Ok(())
+    }
+
+    fn check(&mut self) -> Result<(), SourceError> {
+        self.checked = match std::str::from_utf8(&self.chunk) {
+            Ok(_) => self.chunk.len(),
+            // The rest of a character comes with the next bytes.
+            Err(error) if error.error_len().is_none() && !self.ended => error.valid_up_to(),
+            Err(error) => return Err(SourceError::Utf8 { line: self.line_at(error.valid_up_to()) }),
+        };
+        match self.chunk[..self.checked].iter().position(|byte| *byte == 0) {
+            Some(at) => Err(SourceError::Zero { line: self.line_at(at) }),
+            None => Ok(()),
+        }
+    }
+
+    fn line_at(&self, byte: usize) -> usize {
+        self.lines + ends(&self.chunk[..byte]) + 1
+    }
+}
+
+fn ends(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte == b'\n').count()
+}
+
+/// For parsers that read a stream. Whatever is wrong comes as an error whose inner one is a [`SourceError`].
+impl<R: Read> Read for Text<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let ready = self.fill_buf()?;
+        let taken = ready.len().min(into.len());
+        into[..taken].copy_from_slice(&ready[..taken]);
+        self.consume(taken);
+        Ok(taken)
+    }
+}
+
+impl<R: Read> BufRead for Text<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.ready().map_err(io::Error::other)
+    }
+
+    fn consume(&mut self, taken: usize) {
+        self.taken += taken;
+    }
+}
+
+/// The whole of a small file, and its hash.
+///
+/// # Errors
+/// When it cannot be read, or is no text.
+pub fn whole(path: &Path, most: u64) -> Result<(String, Sha256), SourceError> {
+    let mut text = Text::open(path, most)?;
+    let mut all = Vec::new();
+    loop {
+        let ready = text.ready()?;
+        if ready.is_empty() {
+            break;
+        }
+        all.extend_from_slice(ready);
+        text.taken = text.checked;
+    }
+    let all = String::from_utf8(all).map_err(|_| SourceError::Utf8 { line: 1 })?;
+    Ok((all, text.finish()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(bytes: &[u8]) -> Result<Vec<(usize, String)>, SourceError> {
+        let (mut text, mut line, mut all) = (Text::of(bytes), String::new(), Vec::new());
+        while let Some((number, line)) = text.line(&mut line)? {
+            all.push((number, line.to_owned()));
+        }
+        Ok(all)
+    }
+
+    /// Gives one byte at a time.
+    struct Drop1<'a>(&'a [u8]);
+
+    impl Read for Drop1<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let most = into.len().min(1);
+            self.0.read(&mut into[..most])
+        }
+    }
+
+    #[test]
+    fn marks_line_ends_and_characters_in_pieces_make_no_difference() {
+        let plain = lines("één\nzwei\n\ntrois".as_bytes()).expect("it is text");
+        assert_eq!(plain[3], (4, "trois".to_owned()));
+        for other in
+            ["\u{feff}één\nzwei\n\ntrois", "één\r\nzwei\r\n\r\ntrois\r\n", "één\n\u{feff}zwei\n\ntrois"]
+        {
+            assert_eq!(lines(other.as_bytes()).expect("it is text"), plain, "{other:?}");
+            let (mut text, mut line, mut count) = (Text::of(Drop1(other.as_bytes())), String::new(), 0);
+            while let Some((_, one)) = text.line(&mut line).expect("it is text") {
+                assert_eq!(one, plain[count].1);
+                count += 1;
+            }
+            assert_eq!(count, 4);
+        }
+        // Twins: what is not a mark stays.
+        assert_eq!(lines("a\u{feff}b\nc\rd".as_bytes()).expect("it is text")[0].1, "a\u{feff}b");
+        assert_eq!(lines(b"c\rd").expect("it is text")[0].1, "c\rd");
+    }
+
+    #[test]
+    fn what_is_no_utf_8_is_named_with_its_line() {
+        let said = |bytes: &[u8]| lines(bytes).expect_err("it is no text").to_string();
+        assert!(said(b"\xFF\xFEh\0i\0").contains("UTF-16"), "{}", said(b"\xFF\xFEh\0"));
+        assert!(said(b"\xFE\xFF\0h").contains("UTF-16") && said(b"\xFF\xFE\0\0h\0\0\0").contains("UTF-32"));
+        assert!(said(b"one\ntwo\nth\0ree\n").starts_with("read line 3 as text: it has a byte of zero"));
+        assert!(said(b"one\nt\xC3(wo").starts_with("read line 2 as UTF-8"));
+        assert!(said(b"one\ntw\xC3").starts_with("read line 2 as UTF-8"), "a character without its end");
+        let far: Vec<u8> =
+            (0..50_000).flat_map(|n| format!("line {n}\n").into_bytes()).chain([0xC0]).collect();
+        assert!(said(&far).starts_with("read line 50001 as UTF-8"), "{}", said(&far));
+    }
+
+    #[test]
+    fn a_line_has_a_limit() {
+        let long = vec![b'x'; MOST_LINE + 1];
+        let line = [b"short\n".as_slice(), &long].concat();
+        assert!(matches!(lines(&line), Err(SourceError::LongLine { line: 2 })));
+        assert!(lines(&long[2..]).is_ok());
+    }
+
+    #[test]
+    fn the_hash_is_that_of_the_file() {
+        let bytes = "\u{feff}one\r\ntwo".as_bytes();
+        let hash = Sha256(sha2::Sha256::digest(bytes).into());
+        assert_eq!(Text::of(bytes).finish().expect("it is text"), hash);
+        let mut text = Text::of(bytes);
+        text.line(&mut String::new()).expect("it is text");
+        assert_eq!(text.finish().expect("it is text"), hash);
+    }
+
+    #[test]
+    fn only_regular_files_of_a_known_size_are_opened() {
+        let place = std::env::temp_dir().join(format!("source-{}", std::process::id()));
+        std::fs::create_dir_all(&place).expect("it is writable");
+        let (file, pipe) = (place.join("file"), place.join("pipe"));
+        std::fs::write(&file, "twelve bytes").expect("it is writable");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo is there");
+        assert!(made.success());
+        let said = |path: &Path, most| Text::open(path, most).err().map(|error| error.to_string());
+        assert_eq!(said(&file, 12), None);
+        assert!(said(&file, 11).is_some_and(|said| said.contains("12 bytes or more, and 11 are the most")));
+        for (path, what) in
+            [(pipe.as_path(), "a named pipe"), (&place, "a directory"), (Path::new("/dev/zero"), "a device")]
+        {
+            assert!(said(path, 1 << 40).is_some_and(|said| said.contains(what)), "{what}");
+        }
+        // Says that it has no byte, and has some.
+        let grows = Text::open(Path::new("/proc/self/status"), 10).and_then(Text::finish);
+        assert!(matches!(grows, Err(SourceError::TooLarge { most: 10, .. })), "{grows:?}");
+        std::fs::remove_dir_all(&place).expect("it was made above");
+    }
+}
