@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use contract::id::{Attempt, TrialKey};
+use contract::id::Attempt;
 use contract::message::Exit;
 use contract::run::NoticeKind;
 

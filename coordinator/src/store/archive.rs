@@ -172,7 +172,7 @@ fn decode(bytes: &[u8]) -> Result<(RunId, RawRun), Damage> {
 
 fn decode_frames(run: RunId, mut rest: &[u8]) -> Result<RawRun, Damage> {
     let mut raw = RawRun::default();
-    let (mut frames, mut notices) = (0, 0);
+    let mut frames = 0;
     loop {
         let section = take(&mut rest, 1)?[0];
         let number = take(&mut rest, 4)?;
@@ -182,7 +182,7 @@ fn decode_frames(run: RunId, mut rest: &[u8]) -> Result<RawRun, Damage> {
             return whole.then_some(raw).ok_or(Damage::Contradiction("it has more or fewer than it counts"));
         }
         let record = take(&mut rest, number as usize)?;
-        place_frame(&mut raw, run, section, record, &mut notices)?;
+        place_frame(&mut raw, run, section, record)?;
         frames += 1;
     }
 }

@@ -13,6 +13,7 @@ use super::index::{Row, RunSummary};
 use super::key::Entry;
 use super::raw::{self, Accepted, RawRun, Resume, RunRecord};
 use super::{Store, key, rows};
+use crate::record::Stored;
 
 /// What names the newest run.
 const LATEST: &str = "latest";

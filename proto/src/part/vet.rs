@@ -200,6 +200,7 @@ pub const UNCHECKED: &[(&str, &str)] = &[
         "bounded by the window; of bursts it is the lateness; a doubt about several workers' start",
     ),
     ("prompt_tokens", "where lengths are drawn or come from a file it is bounded alone; shown, not compared"),
+    ("sent.asked", "at least what was sent, less what was cut; shown, not compared"),
     ("cold", "bounded; shown, not compared"),
     ("usage.cpu_user", "bounded by the host's processors; shown, and its share of others' time a warning"),
     ("usage.cpu_system", "as usage.cpu_user"),

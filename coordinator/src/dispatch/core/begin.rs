@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use contract::id::{Attempt, Ticket};
 use contract::message::{Down, Failure, FailureKind, Spawn};
-use contract::spec::Planned;
 
 use super::super::event::{Cause, Effect, Reason, Sight};
 use super::super::job::Binary;

@@ -3,6 +3,7 @@
 
 use contract::id::{Ticket, TrialKey};
 use contract::identity::HostFacts;
+use contract::message::Down;
 
 use super::super::event::{Effect, Noted, Reason, Sight};
 use super::super::orders::Order;
