@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use contract::id::Attempt;
+use contract::part::Place;
 use contract::run::{NoticeKind, RunState};
 use coordinator::dispatch::core::Script;
 use coordinator::dispatch::event::{Event, PeerId, Reason};
@@ -107,8 +109,29 @@ fn a_machine_that_comes_under_another_s_name_is_on_record_too() {
     fleet.feed(Event::PeerOpened { peer, hello });
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Complete);
-    let hosts = fleet.noted.iter().filter_map(|noted| noted.host.as_ref());
+    let hosts = fleet.noted.iter().filter_map(|noted| noted.host.as_deref());
     assert_eq!(hosts.map(|(_, host)| host.hostname.as_str()).collect::<Vec<_>>(), ["another"]);
+}
+
+/// Who had each slot in each attempt of a block, or the first slot that two agents had.
+fn places(measured: &[(Place, PeerId)]) -> Result<BTreeMap<(u32, Attempt, u32), PeerId>, u32> {
+    let mut places = BTreeMap::new();
+    for (place, agent) in measured {
+        let held = places.entry((place.key.round, place.attempt, place.slot)).or_insert(*agent);
+        if held != agent {
+            return Err(place.slot);
+        }
+    }
+    Ok(places)
+}
+
+#[test]
+fn a_slot_that_moves_within_a_block_would_be_seen() {
+    let mut fleet = under_way(1);
+    fleet.settle();
+    assert_eq!(places(&fleet.measured).map(|places| places.len()), Ok(1));
+    fleet.measured[1].1 = LATE;
+    assert_eq!(places(&fleet.measured), Err(0));
 }
 
 /// What is known of a random fleet while it runs.
@@ -189,11 +212,8 @@ fn in_thousands_of_random_orders_places_are_kept_within_blocks_and_hosts_are_com
         rounds.sort_unstable();
         assert_eq!(rounds, [0, 1, 2], "seed {seed}");
         let known: BTreeSet<String> = on_record(&fleet).into_iter().collect();
-        let mut places = BTreeMap::new();
-        for (place, agent) in &fleet.measured {
-            let block = (place.key.round, place.attempt, place.slot);
-            let held = places.entry(block).or_insert(*agent);
-            assert_eq!(held, agent, "seed {seed}: slot {} moved in a block", place.slot);
+        let places = places(&fleet.measured).unwrap_or_else(|slot| panic!("seed {seed}: slot {slot} moved"));
+        for agent in places.values() {
             assert!(known.contains(&names[agent]), "seed {seed}: {} measured", names[agent]);
         }
         // A slot that changes its host is told of, and only then.
