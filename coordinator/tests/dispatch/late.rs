@@ -144,15 +144,15 @@ struct Crowd {
 }
 
 impl Crowd {
-    fn join(&mut self, name: String, slots: u32) {
+    fn join(&mut self, name: &str, slots: u32) {
         if self.here.iter().any(|agent| self.names[agent] == name) {
             return;
         }
         self.joins += 1;
         let agent = PeerId(u64::from(self.joins));
-        self.names.insert(agent, name.clone());
+        self.names.insert(agent, name.to_owned());
         self.here.insert(agent);
-        self.fleet.feed(joined_as(agent, &name, slots));
+        self.fleet.feed(joined_as(agent, name, slots));
     }
 
     fn die(&mut self, at: usize) {
@@ -172,7 +172,7 @@ fn random_crowd(seed: u64) -> Crowd {
     let fleet = Fleet::recorded(script);
     let mut crowd = Crowd { fleet, names: BTreeMap::new(), here: BTreeSet::new(), joins: 0, deaths: 0 };
     for at in 0..slots {
-        crowd.join(format!("m{at}"), 1);
+        crowd.join(&format!("m{at}"), 1);
     }
     for _ in 0..20_000 {
         if crowd.fleet.ending.is_some() {
@@ -182,12 +182,12 @@ fn random_crowd(seed: u64) -> Crowd {
         match rng.below(20) {
             0 => {
                 let name = format!("{}{}", ["a", "m", "z"][rng.below(3)], rng.below(3));
-                crowd.join(name, 1 + rng.below(2) as u32);
+                crowd.join(&name, 1 + rng.below(2) as u32);
             }
             1 if rng.below(4) == 0 && !crowd.here.is_empty() => crowd.die(rng.below(crowd.here.len())),
             _ if crowd.fleet.answers.is_empty() => {
                 // Nobody is left to wait for: time passes, but not until the run gives its hosts up.
-                crowd.join(format!("z{}", rng.below(9)), 1);
+                crowd.join(&format!("z{}", rng.below(9)), 1);
                 if crowd.fleet.answers.is_empty() && rng.below(3) == 0 {
                     crowd.fleet.feed(Event::Tick);
                 }
