@@ -148,7 +148,7 @@ pub struct Noted {
     /// Workers whose parts of the attempt are lost by it.
     pub workers: u32,
     /// A host that is on record from here on, with its agent's name.
-    pub host: Option<(String, HostFacts)>,
+    pub host: Option<Box<(String, HostFacts)>>,
 }
 
 /// What the user may want to see while a run goes on.
@@ -241,7 +241,7 @@ impl Noted {
             kind: self.reason.kind(),
             message: self.reason.to_string(),
             workers: Some(self.workers),
-            host: self.host,
+            host: self.host.map(|host| *host),
         }
     }
 }

@@ -65,16 +65,16 @@ impl<'a> Stored<'a> {
         let key = part.place.key;
         let candidates = variants.len().saturating_sub(1).max(1);
         let cells = (plan.scenarios.len() * candidates) as u64;
-        below("place.scenario", key.scenario, cells)?;
+        below("place.cell", key.cell, cells)?;
         below("place.round", key.round, plan.rounds.into())?;
         below("place.slot", part.place.slot, self.header.slots.into())?;
-        let (_, candidate) = schedule::of_cell(plan, key.scenario);
+        let (_, candidate) = schedule::of_cell(plan, key.cell);
         let alone = variants.len() < 2 || key.arm.is_baseline();
         Ok(variants.get(if alone { 0 } else { candidate + 1 }))
     }
 
     fn load<'p>(&self, plan: &'p Plan, part: &Part) -> Result<(&'p Scenario, Share), PartFault> {
-        let (scenario, _) = schedule::of_cell(plan, part.place.key.scenario);
+        let (scenario, _) = schedule::of_cell(plan, part.place.key.cell);
         let share = schedule::share(plan.duet, part.place.slot, self.header.slots);
         below("place.slot", share.index, share.of.into())?;
         Ok((&plan.scenarios[scenario], share))

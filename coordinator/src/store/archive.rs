@@ -228,7 +228,7 @@ pub(super) fn keyed(run: RunId, section: u8, record: &[u8]) -> Result<Row, Damag
         Entry::Header | Entry::End | Entry::Floors => key::entry(run, entry, 0),
         Entry::Block => {
             let block = BlockDone::open(record)?;
-            key::entry(run, entry, key::block_number(block.scenario, block.round))
+            key::entry(run, entry, key::block_number(block.cell, block.round))
         }
         Entry::Notice => return Err(Damage::Contradiction("a notice has no number")),
     };

@@ -74,7 +74,7 @@ pub(super) struct Accepted(BTreeMap<(u32, u32), Attempt>);
 impl Accepted {
     /// Whether the part under a key is one of an accepted attempt.
     pub(super) fn takes(&self, key: &[u8]) -> bool {
-        key::place_of(key).is_some_and(|p| self.0.get(&(p.key.scenario, p.key.round)) == Some(&p.attempt))
+        key::place_of(key).is_some_and(|p| self.0.get(&(p.key.cell, p.key.round)) == Some(&p.attempt))
     }
 }
 
@@ -154,7 +154,7 @@ impl RawRun {
         let mut row = IndexRow::new(&self.header_with_hosts(run)?);
         self.entries.iter().chain(&self.parts).for_each(|(key, sealed)| row.add(key, sealed));
         for block in self.blocks()? {
-            let prefix = key::block_parts(run, block.scenario, block.round);
+            let prefix = key::block_parts(run, block.cell, block.round);
             let parts = self.parts.iter().filter(|(key, _)| key.starts_with(&prefix)).count();
             row.count_block(&block, parts as u64);
         }

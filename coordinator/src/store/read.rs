@@ -181,7 +181,7 @@ impl Store {
         let (header, blocks) = self.reading(run, || Ok((raw.header_with_hosts(run)?, raw.blocks()?)))?;
         let mut next_attempts = BTreeMap::new();
         for place in accepted.into_iter().chain(superseded) {
-            let next = next_attempts.entry((place.key.scenario, place.key.round)).or_insert(Attempt(0));
+            let next = next_attempts.entry((place.key.cell, place.key.round)).or_insert(Attempt(0));
             *next = (*next).max(Attempt(place.attempt.0 + 1));
         }
         Ok(Resume { header, blocks, next_attempts })

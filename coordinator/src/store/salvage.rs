@@ -79,7 +79,7 @@ impl Pieces {
     /// A run whose checksum or index row says that it is whole.
     pub(super) fn take_whole(&mut self, source: Source, raw: RawRun) -> Result<(), Damage> {
         let state = State::of(&raw.index_row(self.run)?);
-        self.proved.extend(raw.blocks()?.iter().map(|block| (block.scenario, block.round)));
+        self.proved.extend(raw.blocks()?.iter().map(|block| (block.cell, block.round)));
         // Whoever has more is later; of two that have the same, the copies are.
         if self.claims.iter().all(|claim| claim.lasting() < state.lasting()) {
             self.end = raw.of(Entry::End).next().map(<[u8]>::to_vec);
@@ -147,7 +147,7 @@ impl Pieces {
             && proved
             && let Ok(block) = BlockDone::open(&sealed)
         {
-            self.proved.insert((block.scenario, block.round));
+            self.proved.insert((block.cell, block.round));
         }
         self.take(source, key, sealed);
     }
@@ -182,9 +182,9 @@ impl Pieces {
         }
         // Nothing vouches for the whole: what stays must be vouched for block by block.
         for block in whole.blocks()? {
-            let place = (block.scenario, block.round);
+            let place = (block.cell, block.round);
             if !self.proved.contains(&place) && !self.adds_up(&whole, &block)? {
-                let number = key::block_number(block.scenario, block.round);
+                let number = key::block_number(block.cell, block.round);
                 self.entries.remove(&key::entry(self.run, Entry::Block, number));
             }
         }
@@ -222,7 +222,7 @@ impl Pieces {
 
     /// A block is whole when its parts planned what it says was planned.
     fn adds_up(&self, raw: &RawRun, block: &BlockDone) -> Result<bool, Damage> {
-        let prefix = key::block_parts(self.run, block.scenario, block.round);
+        let prefix = key::block_parts(self.run, block.cell, block.round);
         let (mut planned, mut arms) = (0, BTreeSet::new());
         for (_, sealed) in raw.parts.iter().filter(|(key, _)| key.starts_with(&prefix)) {
             let part = Part::open(sealed)?;

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use contract::id::Attempt;
+use contract::part::Place;
 use contract::run::{NoticeKind, RunState};
 use coordinator::dispatch::core::Script;
 use coordinator::dispatch::event::{Event, PeerId, Reason};
@@ -107,8 +109,29 @@ fn a_machine_that_comes_under_another_s_name_is_on_record_too() {
     fleet.feed(Event::PeerOpened { peer, hello });
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Complete);
-    let hosts = fleet.noted.iter().filter_map(|noted| noted.host.as_ref());
+    let hosts = fleet.noted.iter().filter_map(|noted| noted.host.as_deref());
     assert_eq!(hosts.map(|(_, host)| host.hostname.as_str()).collect::<Vec<_>>(), ["another"]);
+}
+
+/// Who had each slot in each attempt of a block, or the first slot that two agents had.
+fn places(measured: &[(Place, PeerId)]) -> Result<BTreeMap<(u32, Attempt, u32), PeerId>, u32> {
+    let mut places = BTreeMap::new();
+    for (place, agent) in measured {
+        let held = places.entry((place.key.round, place.attempt, place.slot)).or_insert(*agent);
+        if held != agent {
+            return Err(place.slot);
+        }
+    }
+    Ok(places)
+}
+
+#[test]
+fn a_slot_that_moves_within_a_block_would_be_seen() {
+    let mut fleet = under_way(1);
+    fleet.settle();
+    assert_eq!(places(&fleet.measured).map(|places| places.len()), Ok(1));
+    fleet.measured[1].1 = LATE;
+    assert_eq!(places(&fleet.measured), Err(0));
 }
 
 /// What is known of a random fleet while it runs.
@@ -121,15 +144,15 @@ struct Crowd {
 }
 
 impl Crowd {
-    fn join(&mut self, name: String, slots: u32) {
+    fn join(&mut self, name: &str, slots: u32) {
         if self.here.iter().any(|agent| self.names[agent] == name) {
             return;
         }
         self.joins += 1;
         let agent = PeerId(u64::from(self.joins));
-        self.names.insert(agent, name.clone());
+        self.names.insert(agent, name.to_owned());
         self.here.insert(agent);
-        self.fleet.feed(joined_as(agent, &name, slots));
+        self.fleet.feed(joined_as(agent, name, slots));
     }
 
     fn die(&mut self, at: usize) {
@@ -149,7 +172,7 @@ fn random_crowd(seed: u64) -> Crowd {
     let fleet = Fleet::recorded(script);
     let mut crowd = Crowd { fleet, names: BTreeMap::new(), here: BTreeSet::new(), joins: 0, deaths: 0 };
     for at in 0..slots {
-        crowd.join(format!("m{at}"), 1);
+        crowd.join(&format!("m{at}"), 1);
     }
     for _ in 0..20_000 {
         if crowd.fleet.ending.is_some() {
@@ -159,12 +182,12 @@ fn random_crowd(seed: u64) -> Crowd {
         match rng.below(20) {
             0 => {
                 let name = format!("{}{}", ["a", "m", "z"][rng.below(3)], rng.below(3));
-                crowd.join(name, 1 + rng.below(2) as u32);
+                crowd.join(&name, 1 + rng.below(2) as u32);
             }
             1 if rng.below(4) == 0 && !crowd.here.is_empty() => crowd.die(rng.below(crowd.here.len())),
             _ if crowd.fleet.answers.is_empty() => {
                 // Nobody is left to wait for: time passes, but not until the run gives its hosts up.
-                crowd.join(format!("z{}", rng.below(9)), 1);
+                crowd.join(&format!("z{}", rng.below(9)), 1);
                 if crowd.fleet.answers.is_empty() && rng.below(3) == 0 {
                     crowd.fleet.feed(Event::Tick);
                 }
@@ -189,11 +212,8 @@ fn in_thousands_of_random_orders_places_are_kept_within_blocks_and_hosts_are_com
         rounds.sort_unstable();
         assert_eq!(rounds, [0, 1, 2], "seed {seed}");
         let known: BTreeSet<String> = on_record(&fleet).into_iter().collect();
-        let mut places = BTreeMap::new();
-        for (place, agent) in &fleet.measured {
-            let block = (place.key.round, place.attempt, place.slot);
-            let held = places.entry(block).or_insert(*agent);
-            assert_eq!(held, agent, "seed {seed}: slot {} moved in a block", place.slot);
+        let places = places(&fleet.measured).unwrap_or_else(|slot| panic!("seed {seed}: slot {slot} moved"));
+        for agent in places.values() {
             assert!(known.contains(&names[agent]), "seed {seed}: {} measured", names[agent]);
         }
         // A slot that changes its host is told of, and only then.

@@ -48,7 +48,7 @@ fn of(part: &mut Part, ok: bool) -> &mut RequestRecord {
 
 const LIES: &[Lie] = &[
     ("place.run", |p| p.place.run = contract::id::RunId::new(2, [2; 10])),
-    ("place.key.scenario", |p| p.place.key.scenario += 1),
+    ("place.key.cell", |p| p.place.key.cell += 1),
     ("place.key.round", |p| p.place.key.round += 1),
     ("place.key.arm", |p| p.place.key.arm = contract::id::Arm::B),
     ("place.slot", |p| p.place.slot += 1),

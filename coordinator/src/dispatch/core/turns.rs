@@ -114,6 +114,7 @@ impl Core {
         }
         let what = if workers > 0 { Unwritten::Loss } else { Unwritten::Aside };
         self.unwritten = self.unwritten.max(what);
+        let host = host.map(Box::new);
         let noted = Noted { key: self.key_in(slot), attempt: self.attempt, reason, workers, host };
         effects.push(Effect::Show(Sight::Note(noted.clone())));
         effects.push(Effect::Note(noted));
