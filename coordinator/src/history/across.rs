@@ -261,12 +261,11 @@ fn draft(old: &[Sketch], new: &[Sketch], newest: &Sketch, key: &(String, String,
     })
 }
 
+/// Of the old runs, and of the new ones.
+type BothMeans = (Vec<RunMean>, Vec<RunMean>);
+
 /// All runs on one scale: logarithmic where no round of any of them has zero.
-fn scaled(
-    measure: Measure,
-    old: &[Shown],
-    new: &[Shown],
-) -> Option<(Scale, (Vec<RunMean>, Vec<RunMean>), f64)> {
+fn scaled(measure: Measure, old: &[Shown], new: &[Shown]) -> Option<(Scale, BothMeans, f64)> {
     let logs = |side: &[Shown]| side.iter().map(|shown| shown.log).collect::<Option<Vec<_>>>();
     if let (Some(old), Some(new)) = (logs(old), logs(new)) {
         return Some((Scale::Log, (old, new), 0.0));

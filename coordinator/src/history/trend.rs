@@ -225,7 +225,7 @@ struct Series {
 fn series(members: &[(&RunSummary, &Digest)], (scenario, variant): (&str, &str), measure: Measure) -> Series {
     let name = measure.name();
     let of = |values: &Values| values.get(scenario)?.get(variant)?.get(&name).copied();
-    let plain = |digest: &Digest| digest.rates.as_ref().and_then(|rates| of(rates));
+    let plain = |digest: &Digest| digest.rates.as_ref().and_then(of);
     let linear = members.iter().any(|(_, digest)| plain(digest).is_some() && of(&digest.values).is_none());
     let value = |digest: &Digest| {
         let geometric = || of(&digest.values).map(f64::exp);

@@ -215,7 +215,7 @@ impl RawRun {
 
     /// Which attempts the blocks accepted.
     pub(super) fn accepted(&self) -> Result<Accepted, Damage> {
-        Ok(Accepted(self.blocks()?.iter().map(|b| ((b.scenario, b.round), b.attempt)).collect()))
+        Ok(Accepted(self.blocks()?.iter().map(|b| ((b.cell, b.round), b.attempt)).collect()))
     }
 
     pub(super) fn of(&self, entry: Entry) -> impl Iterator<Item = &[u8]> {

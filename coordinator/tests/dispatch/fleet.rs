@@ -189,6 +189,7 @@ impl Fleet {
             simulated: true,
             model_digest: String::new(),
             model_sha256: None,
+            sequence: None,
             labels: Vec::new(),
         });
         Self::of(&job)

@@ -139,7 +139,7 @@ fn answers(format: Format, findings: &Findings) -> String {
         reporter.explained(findings, &explanations).unwrap();
         reporter.runs(&[listed()]).unwrap();
         reporter.shown(&findings.record, &listed()).unwrap();
-        reporter.plan(&plan).unwrap();
+        reporter.plan(&plan, &[]).unwrap();
         let check = Check { name: "x", state: State::Missing, detail: nasty(), remedy: Some(nasty()) };
         reporter.checks(&[check]).unwrap();
         reporter.line(&nasty().replace(['\r', '\n'], "")).unwrap();

@@ -34,15 +34,20 @@ struct Entry {
     path: PathBuf,
 }
 
+#[expect(clippy::disallowed_methods, reason = "files bear times of this clock, and only their age is asked")]
+fn file_clock() -> SystemTime {
+    SystemTime::now()
+}
+
 /// Notes that a build is used now.
 pub(super) fn touch(path: &Path) {
     // One that cannot be noted as used goes earlier, and is fetched again.
-    drop(files::open(path).and_then(|file: File| file.set_modified(SystemTime::now())));
+    drop(files::open(path).and_then(|file: File| file.set_modified(file_clock())));
 }
 
 /// Removes what is too old or too much, the longest unused first; gives what went.
 pub(super) fn evict(folder: &Path, bounds: Bounds) -> Vec<PathBuf> {
-    let going = going(entries(folder, SystemTime::now()), bounds);
+    let going = going(entries(folder, file_clock()), bounds);
     // Another agent may have been faster.
     going.into_iter().filter(|path| fs::remove_file(path).is_ok()).collect()
 }
@@ -100,7 +105,7 @@ mod tests {
             let path = dir.path().join(name);
             fs::write(&path, "build").unwrap();
             let file = File::options().write(true).open(&path).unwrap();
-            file.set_modified(SystemTime::now() - Duration::from_secs(2000)).unwrap();
+            file.set_modified(file_clock() - Duration::from_secs(2000)).unwrap();
             path
         };
         let (kept, build, draft) = (old("kept"), old("build"), old("build.123"));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::Path;
 
 use contract::identity::Sha256;
 use contract::message::{BuildChunk, PART_CHUNK};
@@ -28,7 +28,7 @@ pub(super) async fn piece(binaries: &BTreeMap<String, Binary>, sha256: Sha256, o
 }
 
 /// At most [`PART_CHUNK`] bytes, and whether the file ends with them.
-fn read(path: &PathBuf, offset: u64) -> io::Result<(Vec<u8>, bool)> {
+fn read(path: &Path, offset: u64) -> io::Result<(Vec<u8>, bool)> {
     let file = contract::files::open(path)?;
     let left = file.metadata()?.len().saturating_sub(offset);
     let mut bytes = vec![0; left.min(PART_CHUNK as u64) as usize];

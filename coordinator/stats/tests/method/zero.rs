@@ -3,7 +3,7 @@
 //! without its floor.
 
 use stats::compare::{
-    Block, Comparison, Direction, Interval, Paired, Question, Role, RunMean, Scale, Seat, Settings,
+    Block, Comparison, Direction, Interval, Question, Role, RunMean, Scale, Seat, Settings,
     Tolerance, Verdict, compare_on, decide, unpaired, unpaired_within_reach,
 };
 use stats::order::{Arm, ArmSet, Order};

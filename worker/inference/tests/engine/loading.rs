@@ -29,6 +29,11 @@ fn parsed(change: impl FnOnce(&mut Value)) -> Result<Config, LoadError> {
     Config::parse(&config.to_string(), Path::new("config.json"))
 }
 
+#[expect(clippy::disallowed_types, reason = "the standard library makes no pipes that have names")]
+fn pipe(path: &Path) {
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
 #[test]
 fn no_file_of_a_model_is_waited_for() {
     for name in ["config.json", "tokenizer.json", "model.safetensors"] {
@@ -37,7 +42,7 @@ fn no_file_of_a_model_is_waited_for() {
         inference::synth::write(inference::synth::Preset::Tiny, 1, &model).unwrap();
         let file = model.join(name);
         std::fs::remove_file(&file).unwrap();
-        assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
+        pipe(&file);
         // Whoever opened a pipe as a file would wait here for ever.
         let weights = ModelFiles::locate(&model).and_then(|files| files.digest());
         let (config, tokenizer) = (Config::read(&model), inference::tokenizer::Tokenizer::read(&model));
