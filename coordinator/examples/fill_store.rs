@@ -39,8 +39,8 @@ fn write(store: &Store, run: RunId, template: &RunRecord) {
     header.run = run;
     store.begin_run(&header).unwrap();
     for block in &template.blocks {
-        let place = |part: &Part| (part.place.key.scenario, part.place.key.round);
-        for part in template.parts.iter().filter(|part| place(part) == (block.scenario, block.round)) {
+        let place = |part: &Part| (part.place.key.cell, part.place.key.round);
+        for part in template.parts.iter().filter(|part| place(part) == (block.cell, block.round)) {
             let mut part = part.clone();
             part.place.run = run;
             store.put_part(&part.place, &part.seal().unwrap()).unwrap();

@@ -90,7 +90,7 @@ fn findings(plan: &Plan, block: &Block, sealed: &[Vec<u8>]) -> Findings {
         labels: Vec::new(),
     };
     let done = BlockDone {
-        scenario: block.cell,
+        cell: block.cell,
         round: block.round,
         attempt: Attempt(1),
         order: block.order.clone(),

@@ -26,11 +26,11 @@ pub enum Arm {
     A2,
 }
 
-/// One trial of a run: a scenario under one arm in one round.
+/// One trial of a run: a cell under one arm in one round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TrialKey {
-    /// Index of the scenario in the plan.
-    pub scenario: u32,
+    /// A scenario with one candidate; which, the schedule knows. With two variants it is the scenario's index in the plan.
+    pub cell: u32,
     /// Round, from zero.
     pub round: u32,
     /// Which variant took its turn.
@@ -152,7 +152,7 @@ impl fmt::Display for Arm {
 
 impl fmt::Display for TrialKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "scenario {} round {} arm {}", self.scenario, self.round + 1, self.arm)
+        write!(f, "cell {} round {} arm {}", self.cell, self.round + 1, self.arm)
     }
 }
 

@@ -55,8 +55,8 @@ pub struct VariantRecord {
 /// All parts of a block are durable: it is never run again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockDone {
-    /// Index of the scenario.
-    pub scenario: u32,
+    /// A scenario with one candidate, as in [`TrialKey`].
+    pub cell: u32,
     /// Round.
     pub round: u32,
     /// The accepted attempt; parts of others are superseded.

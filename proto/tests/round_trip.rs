@@ -23,7 +23,7 @@ use contract::spec::{
 };
 use contract::wire::{DownItem, UpItem};
 
-const KEY: TrialKey = TrialKey { scenario: 1, round: 4, arm: Arm::A2 };
+const KEY: TrialKey = TrialKey { cell: 1, round: 4, arm: Arm::A2 };
 
 fn host() -> HostFacts {
     HostFacts {
@@ -329,7 +329,7 @@ fn every_record_survives_its_envelope() {
         labels: vec!["resident".into()],
     });
     check(&BlockDone {
-        scenario: 1,
+        cell: 1,
         round: 2,
         attempt: Attempt(3),
         order: vec![Arm::B, Arm::A],

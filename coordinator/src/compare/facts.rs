@@ -224,8 +224,8 @@ fn tokens_checked(round: &Round) -> bool {
 fn losses(record: &RunRecord, block: &Block) -> (u64, u64) {
     let given_up = record.end.as_ref().is_some_and(|end| end.state == RunState::Failed);
     let (mut repeated, mut gone) = (0, 0);
-    for notice in record.notices.iter().filter(|notice| notice.key.scenario == block.cell) {
-        let here = |b: &&BlockDone| (b.scenario, b.round) == (notice.key.scenario, notice.key.round);
+    for notice in record.notices.iter().filter(|notice| notice.key.cell == block.cell) {
+        let here = |b: &&BlockDone| (b.cell, b.round) == (notice.key.cell, notice.key.round);
         match record.blocks.iter().find(here) {
             // Where a run may shrink its block was done all the same, without that worker.
             Some(done) if done.attempt > notice.attempt || done.lost_requests > 0 => {
@@ -242,7 +242,7 @@ fn losses(record: &RunRecord, block: &Block) -> (u64, u64) {
 
 /// Requests of a cell that nobody sent.
 fn shrunk(record: &RunRecord, block: &Block) -> u64 {
-    record.blocks.iter().filter(|done| done.scenario == block.cell).map(|done| done.lost_requests).sum()
+    record.blocks.iter().filter(|done| done.cell == block.cell).map(|done| done.lost_requests).sum()
 }
 
 fn code(record: &RunRecord, block: &Block) -> CodeIdentity {

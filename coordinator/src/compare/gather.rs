@@ -48,10 +48,10 @@ impl Gather {
         };
         let empty = |block: &BlockDone| {
             let round = Round { index: block.round, order: block.order.clone(), arms: BTreeMap::new() };
-            ((block.scenario, block.round), round)
+            ((block.cell, block.round), round)
         };
         Self {
-            blocks: blocks.iter().map(|block| ((block.scenario, block.round), block.clone())).collect(),
+            blocks: blocks.iter().map(|block| ((block.cell, block.round), block.clone())).collect(),
             margins: (0..cells).map(margin).collect(),
             duet: plan.duet,
             rounds: blocks.iter().map(empty).collect(),
@@ -63,7 +63,7 @@ impl Gather {
 
     /// Takes the next part.
     pub(super) fn take(&mut self, part: Part) {
-        let place = |part: &Part| (part.place.key.scenario, part.place.key.round);
+        let place = |part: &Part| (part.place.key.cell, part.place.key.round);
         if self.waiting.first().is_some_and(|first| place(first) != place(&part)) {
             self.release();
         }
@@ -93,7 +93,7 @@ impl Gather {
     fn release(&mut self) {
         let parts = std::mem::take(&mut self.waiting);
         let Some(first) = parts.first() else { return };
-        let block = &self.blocks[&(first.place.key.scenario, first.place.key.round)];
+        let block = &self.blocks[&(first.place.key.cell, first.place.key.round)];
         let of_arm = |arm: &Arm| -> BTreeSet<u32> {
             parts.iter().filter(|part| part.place.key.arm == *arm).map(|part| part.place.slot).collect()
         };
@@ -127,8 +127,8 @@ impl Gather {
 
     fn close(&mut self) {
         let Some(open) = self.open.take() else { return };
-        let margin = self.margins.get(open.key.scenario as usize).copied().unwrap_or(0);
-        let round = self.rounds.get_mut(&(open.key.scenario, open.key.round));
+        let margin = self.margins.get(open.key.cell as usize).copied().unwrap_or(0);
+        let round = self.rounds.get_mut(&(open.key.cell, open.key.round));
         let round = round.expect("parts without a block are left out");
         let earlier = round.arms.insert(open.key.arm, open.closed(margin));
         debug_assert!(earlier.is_none(), "the parts of a trial come one after the other");

@@ -25,7 +25,7 @@ pub struct Planned {
 pub(super) fn planned(plan: &Plan, blocks: &[Block], done: &[BlockDone]) -> Option<Planned> {
     let at = plan.look?.at;
     let wanted: BTreeSet<_> = blocks.iter().filter(|b| b.round < at).map(|b| (b.cell, b.round)).collect();
-    let done: BTreeSet<_> = done.iter().map(|block| (block.scenario, block.round)).collect();
+    let done: BTreeSet<_> = done.iter().map(|block| (block.cell, block.round)).collect();
     let stage = if wanted == done { Stage::Look } else { Stage::Final };
     Some(Planned { at, rounds: plan.rounds, stage })
 }

@@ -300,7 +300,7 @@ impl Core {
         let block = self.current();
         let requests = self.script.requests[block.scenario as usize];
         effects.push(Effect::Commit(BlockDone {
-            scenario: block.cell,
+            cell: block.cell,
             round: block.round,
             attempt: self.attempt,
             order: block.order.clone(),

@@ -161,7 +161,7 @@ mod tests {
         Part {
             place: Place {
                 run: RunId::new(1, [1; 10]),
-                key: TrialKey { scenario: 0, round: 0, arm: Arm::A },
+                key: TrialKey { cell: 0, round: 0, arm: Arm::A },
                 slot: 0,
                 attempt: Attempt(1),
             },

@@ -127,7 +127,7 @@ pub fn render(
         Kind::OpenMetrics => Ok(openmetrics::render(findings, &items, selection.metric).into_bytes()),
         Kind::Trace => {
             let item = trace::choose(&items);
-            let key = TrialKey { scenario: item.cell, round: item.round, arm: item.arm };
+            let key = TrialKey { cell: item.cell, round: item.round, arm: item.arm };
             Ok(trace::render(findings, item, &whole(key)?))
         }
     }
@@ -148,16 +148,16 @@ fn select<'a>(findings: &'a Findings, selection: &Selection) -> Result<Vec<Item<
 fn items(findings: &Findings) -> Vec<Item<'_>> {
     let mut items = Vec::new();
     for block in &findings.record.blocks {
-        let (scenario, _) = schedule::of_cell(&findings.plan, block.scenario);
+        let (scenario, _) = schedule::of_cell(&findings.plan, block.cell);
         let scenario = findings.plan.scenarios.get(scenario).map_or("?", |scenario| &scenario.name);
-        let mut rounds = findings.trials.rounds(block.scenario).into_iter();
+        let mut rounds = findings.trials.rounds(block.cell).into_iter();
         let Some(round) = rounds.find(|round| round.index == block.round) else { continue };
         let mut end = Duration::from_millis(block.finished_unix_ms);
         for (position, arm) in block.order.iter().enumerate().rev() {
             let trial = &round.arms[arm];
             end = end.saturating_sub(trial.wall);
             items.push(Item {
-                cell: block.scenario,
+                cell: block.cell,
                 scenario,
                 variant: trial.parts.first().map_or("?", |part| &part.origin.variant),
                 arm: *arm,

@@ -68,7 +68,7 @@ pub fn request_seed(run_seed: u64, scenario: u32, round: u32) -> u64 {
 /// The blocks that are not done, in their planned order.
 #[must_use]
 pub fn remaining(blocks: Vec<Block>, done: &[BlockDone]) -> Vec<Block> {
-    let is_done = |b: &Block| done.iter().any(|d| (d.scenario, d.round) == (b.cell, b.round));
+    let is_done = |b: &Block| done.iter().any(|d| (d.cell, d.round) == (b.cell, b.round));
     blocks.into_iter().filter(|block| !is_done(block)).collect()
 }
 
@@ -83,7 +83,7 @@ impl Block {
     /// The trial of one of its arms.
     #[must_use]
     pub fn key(&self, arm: Arm) -> TrialKey {
-        TrialKey { scenario: self.cell, round: self.round, arm }
+        TrialKey { cell: self.cell, round: self.round, arm }
     }
 
     /// The variant whose turn an arm is.

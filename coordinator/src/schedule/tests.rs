@@ -138,7 +138,7 @@ fn remaining_leaves_out_what_is_done_and_nothing_else() {
 
 fn done(block: &Block) -> BlockDone {
     BlockDone {
-        scenario: block.cell,
+        cell: block.cell,
         round: block.round,
         attempt: Attempt(1),
         order: block.order.clone(),

@@ -164,7 +164,7 @@ fn place_frame(raw: &mut RawRun, run: RunId, section: u8, record: &[u8]) -> Resu
         Entry::Header | Entry::End | Entry::Floors => 0,
         Entry::Block => {
             let block = BlockDone::open(record)?;
-            key::block_number(block.scenario, block.round)
+            key::block_number(block.cell, block.round)
         }
         Entry::Notice => {
             raw.entries.iter().filter(|(key, _)| key::entry_of(key) == Some(entry)).count() as u64

@@ -121,18 +121,18 @@ pub enum StoreError {
         found: Place,
     },
     /// A block is done once.
-    #[error("commit scenario {scenario} round {}: it is done already by another record", round + 1)]
+    #[error("commit cell {cell} round {}: it is done already by another record", round + 1)]
     BlockExists {
         /// Scenario.
-        scenario: u32,
+        cell: u32,
         /// Round.
         round: u32,
     },
     /// A block cannot be done while an arm has no part.
-    #[error("commit scenario {scenario} round {} attempt {}: arm {arm} has no part", round + 1, attempt.0)]
+    #[error("commit cell {cell} round {} attempt {}: arm {arm} has no part", round + 1, attempt.0)]
     ArmMissing {
         /// Scenario.
-        scenario: u32,
+        cell: u32,
         /// Round.
         round: u32,
         /// The attempt that was to be accepted.

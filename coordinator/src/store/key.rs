@@ -96,7 +96,7 @@ pub(super) fn block_parts(of: RunId, scenario: u32, round: u32) -> Vec<u8> {
 
 /// The key of a part.
 pub(super) fn part(place: &Place) -> Vec<u8> {
-    let mut key = block_parts(place.run, place.key.scenario, place.key.round);
+    let mut key = block_parts(place.run, place.key.cell, place.key.round);
     key.push(u8::try_from(place.key.arm.number()).expect("there are three arms"));
     key.extend_from_slice(&place.slot.to_be_bytes());
     key.extend_from_slice(&place.attempt.0.to_be_bytes());
@@ -112,7 +112,12 @@ pub(super) fn place_of(key: &[u8]) -> Option<Place> {
     let arm = Arm::from_number(u32::from(*key.get(RUN + 8)?))?;
     let (slot, attempt) = (word(RUN + 9)?, word(RUN + 13)?);
     let whole = key.len() == PART && key[PART - 1] == WHOLE_PART;
-    whole.then_some(Place { run, key: TrialKey { scenario, round, arm }, slot, attempt: Attempt(attempt) })
+    whole.then_some(Place {
+        run,
+        key: TrialKey { cell: scenario, round, arm },
+        slot,
+        attempt: Attempt(attempt),
+    })
 }
 
 #[cfg(test)]
@@ -120,7 +125,7 @@ mod tests {
     use super::*;
 
     fn place(scenario: u32, round: u32, arm: Arm, slot: u32, attempt: u32) -> Place {
-        let key = TrialKey { scenario, round, arm };
+        let key = TrialKey { cell: scenario, round, arm };
         Place { run: RunId::new(7, [1; 10]), key, slot, attempt: Attempt(attempt) }
     }
 

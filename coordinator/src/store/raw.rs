@@ -134,7 +134,7 @@ impl RawRun {
         let mut row = IndexRow::new(&self.header_with_hosts(run)?);
         self.entries.iter().chain(&self.parts).for_each(|(key, sealed)| row.add(key, sealed));
         for block in self.blocks()? {
-            let prefix = key::block_parts(run, block.scenario, block.round);
+            let prefix = key::block_parts(run, block.cell, block.round);
             let parts = self.parts.iter().filter(|(key, _)| key.starts_with(&prefix)).count();
             row.count_block(&block, parts as u64);
         }
@@ -171,10 +171,9 @@ impl RawRun {
     /// Parts into accepted and superseded, as the blocks say.
     pub(super) fn sort_parts(&mut self, parts: Vec<Row>) -> Result<(), Damage> {
         let accepted: BTreeMap<_, _> =
-            self.blocks()?.iter().map(|b| ((b.scenario, b.round), b.attempt)).collect();
+            self.blocks()?.iter().map(|b| ((b.cell, b.round), b.attempt)).collect();
         (self.parts, self.superseded) = parts.into_iter().partition(|(key, _)| {
-            key::place_of(key)
-                .is_some_and(|p| accepted.get(&(p.key.scenario, p.key.round)) == Some(&p.attempt))
+            key::place_of(key).is_some_and(|p| accepted.get(&(p.key.cell, p.key.round)) == Some(&p.attempt))
         });
         Ok(())
     }

@@ -105,7 +105,7 @@ impl Store {
         let mut next_attempts = BTreeMap::new();
         let stored = raw.parts.iter().chain(&raw.superseded).filter_map(|(key, _)| key::place_of(key));
         for place in stored {
-            let next = next_attempts.entry((place.key.scenario, place.key.round)).or_insert(Attempt(0));
+            let next = next_attempts.entry((place.key.cell, place.key.round)).or_insert(Attempt(0));
             *next = (*next).max(Attempt(place.attempt.0 + 1));
         }
         Ok(Resume { header, blocks, next_attempts })

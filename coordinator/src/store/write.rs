@@ -77,11 +77,11 @@ impl Store {
     pub fn commit_block(&self, run: RunId, block: &BlockDone, notices: &[Notice]) -> Result<(), StoreError> {
         let mut ledger = self.writable()?;
         let mut change = Change::of(self.known_row(run)?);
-        let key = key::entry(run, Entry::Block, key::block_number(block.scenario, block.round));
+        let key = key::entry(run, Entry::Block, key::block_number(block.cell, block.round));
         let sealed = block.seal()?;
         if let Some(there) = self.reading(run, || rows::get(&self.trees.entries, &key))? {
-            let (scenario, round) = (block.scenario, block.round);
-            return if there == sealed { Ok(()) } else { Err(StoreError::BlockExists { scenario, round }) };
+            let (cell, round) = (block.cell, block.round);
+            return if there == sealed { Ok(()) } else { Err(StoreError::BlockExists { cell, round }) };
         }
         let parts = self.accept(&mut change, block)?;
         self.add(&mut change, &key, &sealed)?;
@@ -205,7 +205,7 @@ impl Store {
 
     /// Counts the parts of a block's accepted attempt into the row.
     fn accept(&self, change: &mut Change, block: &BlockDone) -> Result<u64, StoreError> {
-        let prefix = key::block_parts(change.run, block.scenario, block.round);
+        let prefix = key::block_parts(change.run, block.cell, block.round);
         let mut arms = BTreeSet::<Arm>::new();
         let row = &mut change.row;
         let parts = self.reading(change.run, || {
@@ -224,7 +224,7 @@ impl Store {
         match block.order.iter().find(|arm| !arms.contains(arm)) {
             None => Ok(parts),
             Some(&arm) => Err(StoreError::ArmMissing {
-                scenario: block.scenario,
+                cell: block.cell,
                 round: block.round,
                 attempt: block.attempt,
                 arm,
@@ -255,7 +255,7 @@ impl Store {
 
     /// Whether the block of a place is done by the attempt of that place.
     fn is_closed(&self, place: &Place) -> Result<bool, StoreError> {
-        let number = key::block_number(place.key.scenario, place.key.round);
+        let number = key::block_number(place.key.cell, place.key.round);
         let key = key::entry(place.run, Entry::Block, number);
         let block = self.reading(place.run, || match rows::get(&self.trees.entries, &key)? {
             Some(sealed) => Ok(Some(BlockDone::open(&sealed)?)),

@@ -189,7 +189,7 @@ fn a_part_of_another_place_is_never_kept() {
     let mut fleet = started(1, 1);
     fleet.until(is_part);
     fleet.answers.clear();
-    let key = TrialKey { scenario: 0, round: 7, arm: Arm::A };
+    let key = TrialKey { cell: 0, round: 7, arm: Arm::A };
     let share = fleet.places[&Ticket(1)].clone();
     fleet.feed(said(Ticket(1), piece_of(key, &share, Attempt(1))));
     assert_eq!(fleet.notes, [NoticeKind::BadPart]);

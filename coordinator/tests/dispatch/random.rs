@@ -79,7 +79,7 @@ fn a_random_fleet_loses_no_trial_and_counts_none_twice() {
             let slots = fleet.kept.iter().map(|p| p.slot).max().expect("parts were kept") + 1;
             for arm in &block.order {
                 for slot in 0..slots {
-                    let key = TrialKey { scenario: 0, round: block.round, arm: *arm };
+                    let key = TrialKey { cell: 0, round: block.round, arm: *arm };
                     let n = fleet
                         .kept
                         .iter()

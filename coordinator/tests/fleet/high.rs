@@ -24,7 +24,7 @@ type Counts = BTreeMap<(String, Arm), u64>;
 fn counted(record: &RunRecord, plan: &Plan) -> Counts {
     let mut counts = Counts::new();
     for part in &record.parts {
-        let scenario = &plan.scenarios[part.place.key.scenario as usize];
+        let scenario = &plan.scenarios[part.place.key.cell as usize];
         *counts.entry((scenario.name.clone(), part.place.key.arm)).or_default() += part.outcomes.ended();
     }
     counts

@@ -12,9 +12,8 @@ pub(crate) type Blocks = BTreeMap<(u32, u32), Vec<Vec<u8>>>;
 
 /// The sealed parts of every block that is done.
 pub(crate) fn blocks(record: &RunRecord) -> Blocks {
-    let key = |part: &Part| (part.place.key.scenario, part.place.key.round);
-    let mut blocks: Blocks =
-        record.blocks.iter().map(|done| ((done.scenario, done.round), Vec::new())).collect();
+    let key = |part: &Part| (part.place.key.cell, part.place.key.round);
+    let mut blocks: Blocks = record.blocks.iter().map(|done| ((done.cell, done.round), Vec::new())).collect();
     for part in &record.parts {
         blocks.get_mut(&key(part)).expect("parts of blocks that are done only").push(part.seal().unwrap());
     }
@@ -29,8 +28,7 @@ pub(crate) fn requests(record: &RunRecord) -> u64 {
     assert_eq!(places.len(), record.parts.len(), "no part counts twice");
     for part in &record.parts {
         let key = part.place.key;
-        let done =
-            record.blocks.iter().find(|block| (block.scenario, block.round) == (key.scenario, key.round));
+        let done = record.blocks.iter().find(|block| (block.cell, block.round) == (key.cell, key.round));
         assert_eq!(done.expect("its block is done").attempt, part.place.attempt);
         assert_eq!(part.outcomes.ended(), part.outcomes.planned);
     }

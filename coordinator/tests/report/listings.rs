@@ -98,7 +98,7 @@ fn how_a_run_was_made_tells_what_happened_on_the_way() {
 fn what_happened_is_told_in_a_scenario_that_exists_and_names_the_candidate() {
     let told = |candidates: Vec<&'static str>, cell: u32| {
         let mut notice = loss();
-        notice.key.scenario = cell;
+        notice.key.cell = cell;
         let mut record = Story { candidates, ..Story::default() }.record();
         record.notices = vec![notice];
         flat(&print(Format::Human, |reporter| reporter.shown(&record, &summary(None)).unwrap()))

@@ -123,7 +123,7 @@ impl Story {
         let mut parts: Vec<Part> = blocks.iter().flat_map(|block| self.parts(&plan, block)).collect();
         parts.sort_by_key(|part| (part.place.key, part.place.slot));
         let done = |block: &Block| BlockDone {
-            scenario: block.cell,
+            cell: block.cell,
             round: block.round,
             attempt: self.attempt(block),
             order: block.order.clone(),
@@ -199,7 +199,7 @@ impl Story {
 
     /// A block with a notice was done in the attempt after it.
     fn attempt(&self, block: &Block) -> Attempt {
-        let here = |notice: &&Notice| (notice.key.scenario, notice.key.round) == (block.cell, block.round);
+        let here = |notice: &&Notice| (notice.key.cell, notice.key.round) == (block.cell, block.round);
         let last = self.notices.iter().filter(here).map(|notice| notice.attempt.0).max();
         Attempt(last.map_or(1, |attempt| attempt + 1))
     }
@@ -225,7 +225,7 @@ impl Story {
             Arm::B => block.layout().map_or(self.b, |layout| self.layouts[layout.seed() as usize - 1]),
             Arm::A2 => self.a2,
         };
-        let draw = Seed(u64::from(key.scenario)).nth(key.round.into()).nth(arm.number().into()).rng().unit();
+        let draw = Seed(u64::from(key.cell)).nth(key.round.into()).nth(arm.number().into()).rng().unit();
         let wave = if arm == Arm::B { self.wave * (f64::from(key.round) / 2.5).sin() } else { 0.0 };
         let odd = self.odd.filter(|(odd, _)| arm == Arm::B && *odd == slot).map_or(1.0, |(_, factor)| factor);
         let drift = 1.0 + self.drift * f64::from(key.round) / f64::from(self.rounds);
@@ -347,7 +347,7 @@ pub(crate) fn end(state: RunState) -> RunEnd {
 pub(crate) fn loss() -> Notice {
     Notice {
         unix_ms: 9,
-        key: TrialKey { scenario: 0, round: 2, arm: Arm::B },
+        key: TrialKey { cell: 0, round: 2, arm: Arm::B },
         attempt: Attempt(1),
         kind: NoticeKind::WorkerLost,
         message: "the worker of slot 1 ended by signal 9".to_owned(),

@@ -39,7 +39,7 @@ pub(crate) fn header(run: RunId) -> RunHeader {
 }
 
 pub(crate) fn place(run: RunId, scenario: u32, round: u32, arm: Arm, attempt: u32) -> Place {
-    Place { run, key: TrialKey { scenario, round, arm }, slot: 0, attempt: Attempt(attempt) }
+    Place { run, key: TrialKey { cell: scenario, round, arm }, slot: 0, attempt: Attempt(attempt) }
 }
 
 /// A part with so many requests; over about 250 it is longer than a piece.
@@ -98,7 +98,7 @@ pub(crate) fn put(store: &Store, place: Place, requests: u32) -> Result<Part, St
 
 pub(crate) fn block(scenario: u32, round: u32, attempt: u32) -> BlockDone {
     BlockDone {
-        scenario,
+        cell: scenario,
         round,
         attempt: Attempt(attempt),
         order: ORDER.to_vec(),
@@ -119,7 +119,7 @@ pub(crate) fn write_block(store: &Store, run: RunId, round: u32, attempt: u32) -
 pub(crate) fn notice(message: &str) -> Notice {
     Notice {
         unix_ms: 9,
-        key: TrialKey { scenario: 0, round: 1, arm: Arm::B },
+        key: TrialKey { cell: 0, round: 1, arm: Arm::B },
         attempt: Attempt(0),
         kind: NoticeKind::WorkerLost,
         message: message.into(),

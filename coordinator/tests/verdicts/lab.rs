@@ -133,7 +133,7 @@ fn header(plan: &Plan, lineup: &Lineup, run: RunId) -> RunHeader {
 
 fn done(block: &Block, plan: &Plan) -> BlockDone {
     BlockDone {
-        scenario: block.cell,
+        cell: block.cell,
         round: block.round,
         attempt: Attempt(1),
         order: block.order.clone(),

@@ -16,7 +16,7 @@ pub(super) fn encode(part: &Part) -> Result<pb::Part, RecordError> {
     let (place, origin, window) = (&part.place, &part.origin, part.window);
     Ok(pb::Part {
         run: place.run.to_string(),
-        scenario: place.key.scenario,
+        scenario: place.key.cell,
         round: place.key.round,
         arm: place.key.arm.number(),
         slot: place.slot,
@@ -99,7 +99,7 @@ pub(super) fn decode(part: pb::Part) -> Result<Part, RecordError> {
 pub(super) fn place(part: &pb::Part) -> Result<Place, RecordError> {
     Ok(Place {
         run: part.run.parse().map_err(|_| RecordError::Field("run"))?,
-        key: TrialKey { scenario: part.scenario, round: part.round, arm: arm(part.arm)? },
+        key: TrialKey { cell: part.scenario, round: part.round, arm: arm(part.arm)? },
         slot: part.slot,
         attempt: Attempt(part.attempt),
     })

@@ -110,7 +110,7 @@ fn decode_host(host: pb::HostRecord) -> (String, HostFacts) {
 
 pub(super) fn encode_block(block: &BlockDone) -> Result<pb::BlockDone, RecordError> {
     Ok(pb::BlockDone {
-        scenario: block.scenario,
+        scenario: block.cell,
         round: block.round,
         attempt: block.attempt.0,
         order: block.order.iter().map(|arm| arm.number()).collect(),
@@ -122,7 +122,7 @@ pub(super) fn encode_block(block: &BlockDone) -> Result<pb::BlockDone, RecordErr
 
 pub(super) fn decode_block(block: pb::BlockDone) -> Result<BlockDone, RecordError> {
     Ok(BlockDone {
-        scenario: block.scenario,
+        cell: block.scenario,
         round: block.round,
         attempt: Attempt(block.attempt),
         order: block.order.into_iter().map(arm).collect::<Result<_, _>>()?,
@@ -135,7 +135,7 @@ pub(super) fn decode_block(block: pb::BlockDone) -> Result<BlockDone, RecordErro
 pub(super) fn encode_notice(notice: &Notice) -> Result<pb::Notice, RecordError> {
     Ok(pb::Notice {
         unix_ms: notice.unix_ms,
-        scenario: notice.key.scenario,
+        scenario: notice.key.cell,
         round: notice.key.round,
         arm: notice.key.arm.number(),
         attempt: notice.attempt.0,
@@ -149,7 +149,7 @@ pub(super) fn encode_notice(notice: &Notice) -> Result<pb::Notice, RecordError> 
 pub(super) fn decode_notice(notice: pb::Notice) -> Result<Notice, RecordError> {
     Ok(Notice {
         unix_ms: notice.unix_ms,
-        key: TrialKey { scenario: notice.scenario, round: notice.round, arm: arm(notice.arm)? },
+        key: TrialKey { cell: notice.scenario, round: notice.round, arm: arm(notice.arm)? },
         attempt: Attempt(notice.attempt),
         kind: NoticeKind::from_name(&notice.kind).ok_or(RecordError::Field("kind"))?,
         message: notice.message,

@@ -143,7 +143,7 @@ pub(super) fn demand_from(demand: Option<pb::Demand>) -> Result<Demand, WireErro
 pub(super) fn assignment_to(assignment: &Assignment) -> pb::Assignment {
     pb::Assignment {
         run: assignment.run.to_string(),
-        scenario_index: assignment.key.scenario,
+        scenario_index: assignment.key.cell,
         round: assignment.key.round,
         arm: assignment.key.arm.number(),
         variant: assignment.variant.clone(),
@@ -164,7 +164,7 @@ pub(super) fn assignment_from(assignment: Option<pb::Assignment>) -> Result<Assi
     Ok(Assignment {
         run: a.run.parse().map_err(|_| WireError("run"))?,
         key: TrialKey {
-            scenario: a.scenario_index,
+            cell: a.scenario_index,
             round: a.round,
             arm: Arm::from_number(a.arm).ok_or(WireError("arm"))?,
         },

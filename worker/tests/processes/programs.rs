@@ -123,7 +123,7 @@ pub(crate) fn slow() -> SimSpec {
 pub(crate) fn assignment(output_tokens: u32, warmup_tokens: u32) -> Box<Assignment> {
     Box::new(Assignment {
         run: RunId::new(1_700_000_000_000, [1; 10]),
-        key: TrialKey { scenario: 0, round: 1, arm: Arm::B },
+        key: TrialKey { cell: 0, round: 1, arm: Arm::B },
         variant: "pgo".into(),
         slot: 1,
         scenario: Scenario {

@@ -95,7 +95,7 @@ async fn a_worker_goes_through_a_trial_and_its_part_adds_up() {
     let part = part(&mut session).await;
     assert_eq!((part.outcomes.planned, part.outcomes.ended()), (15, 15));
     assert_eq!((part.place.attempt, part.place.slot), (ONE, 1));
-    assert_eq!(part.place.key, TrialKey { scenario: 0, round: 1, arm: Arm::B });
+    assert_eq!(part.place.key, TrialKey { cell: 0, round: 1, arm: Arm::B });
     assert_eq!((part.origin.variant.as_str(), part.origin.exe_sha256), ("pgo", hello.build.exe_sha256));
     assert!(part.cold.iter().any(|phase| phase.name == "runtime"), "{:?}", part.cold);
 

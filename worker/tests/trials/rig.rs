@@ -37,7 +37,7 @@ pub(super) fn burst(requests: u32) -> Scenario {
 pub(super) fn assignment(scenario: Scenario, arm: Arm, share: Share) -> Assignment {
     Assignment {
         run: RunId::new(1, [7; 10]),
-        key: TrialKey { scenario: 0, round: 0, arm },
+        key: TrialKey { cell: 0, round: 0, arm },
         variant: "baseline".to_owned(),
         slot: share.index,
         scenario,

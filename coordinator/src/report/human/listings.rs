@@ -104,7 +104,7 @@ fn notices(page: &mut Page, record: &RunRecord) {
 /// A trial in the plan's words; with several candidates, the one it belongs to.
 fn place(record: &RunRecord, plan: Option<&Plan>, key: TrialKey) -> String {
     let Some(plan) = plan else { return key.to_string() };
-    let (scenario, candidate) = schedule::of_cell(plan, key.scenario);
+    let (scenario, candidate) = schedule::of_cell(plan, key.cell);
     let Some(scenario) = plan.scenarios.get(scenario) else { return key.to_string() };
     let candidates = record.header.variants.get(1..).unwrap_or_default();
     let of = match candidates.get(candidate) {

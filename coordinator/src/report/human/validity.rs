@@ -118,7 +118,7 @@ pub(super) fn losses(page: &mut Page, findings: &Findings) {
 /// What was lost, where, and what became of its block.
 pub(in crate::report) fn loss(findings: &Findings, notice: &Notice) -> String {
     let (key, attempt) = (notice.key, notice.attempt.0);
-    let scenario = findings.all_cells().find(|cell| cell.index == key.scenario);
+    let scenario = findings.all_cells().find(|cell| cell.index == key.cell);
     let scenario = scenario.map_or("?", |cell| &cell.title);
     let place = format!("{scenario}, round {}, arm {}", key.round + 1, key.arm);
     let message = &notice.message;
@@ -132,8 +132,8 @@ fn became(findings: &Findings, notice: &Notice) -> Option<String> {
     if matches!(notice.kind, NoticeKind::Late | NoticeKind::BadPart) {
         return None;
     }
-    let here = (notice.key.scenario, notice.key.round);
-    let done = findings.record.blocks.iter().find(|block| (block.scenario, block.round) == here);
+    let here = (notice.key.cell, notice.key.round);
+    let done = findings.record.blocks.iter().find(|block| (block.cell, block.round) == here);
     Some(match done {
         Some(block) if block.attempt > notice.attempt => {
             format!("the block was repeated; attempt {} counts", block.attempt.0)

@@ -208,7 +208,7 @@ fn notice(notice: &Notice) -> doc::Notice {
     doc::Notice {
         unix_ms: notice.unix_ms,
         kind: notice.kind.name().to_owned(),
-        cell: notice.key.scenario,
+        cell: notice.key.cell,
         round: notice.key.round,
         arm: notice.key.arm.to_string(),
         attempt: notice.attempt.0,

@@ -62,7 +62,7 @@ impl Teller {
                 load.threads
             )),
             Sight::Note(noted) => {
-                let place = self.place(noted.key.scenario, noted.key.round);
+                let place = self.place(noted.key.cell, noted.key.round);
                 Some(format!("{place}, arm {}: {}", noted.key.arm, noted.reason))
             }
             Sight::Told(line) => Some(line.clone()),
@@ -110,7 +110,7 @@ impl Teller {
         Some(format!(
             "trial {} of {total}: {}, {}{again}{}",
             done + 1,
-            self.place(key.scenario, key.round),
+            self.place(key.cell, key.round),
             arms.join(" beside "),
             left.unwrap_or_default()
         ))
@@ -137,7 +137,7 @@ mod tests {
     }
 
     fn trial(done: u32, attempt: u32) -> Sight {
-        let key = TrialKey { scenario: 1, round: 2, arm: Arm::B };
+        let key = TrialKey { cell: 1, round: 2, arm: Arm::B };
         let arms = vec![(key.arm, "pgo".to_owned())];
         Sight::Trial { key, arms, done, total: 60, attempt: Attempt(attempt) }
     }
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn losses_are_told_with_their_place() {
-        let key = TrialKey { scenario: 0, round: 0, arm: Arm::A2 };
+        let key = TrialKey { cell: 0, round: 0, arm: Arm::A2 };
         let reason = Reason::WorkerFailed("worker lost".to_owned());
         let noted = Noted { key, attempt: Attempt(1), reason, workers: 1, host: None };
         let line = teller().tell(&Sight::Note(noted), Duration::ZERO).expect("a line");

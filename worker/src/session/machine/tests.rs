@@ -29,7 +29,7 @@ fn arm(attempt: Attempt) -> Input {
     };
     let assignment = Box::new(Assignment {
         run: RunId::new(1, [0; 10]),
-        key: TrialKey { scenario: 0, round: 0, arm: Arm::A },
+        key: TrialKey { cell: 0, round: 0, arm: Arm::A },
         variant: "baseline".into(),
         slot: 0,
         scenario,

@@ -16,10 +16,10 @@ use crate::schedule;
 
 pub(super) fn part(part: &Kept, plan: &Plan) -> Result<doc::Part, HistogramError> {
     let key = part.place.key;
-    let (scenario, _) = schedule::of_cell(plan, key.scenario);
+    let (scenario, _) = schedule::of_cell(plan, key.cell);
     let cold = |phase: &ColdPhase| doc::Cold { phase: phase.name.clone(), ns: ns(phase.took) };
     Ok(doc::Part {
-        cell: key.scenario,
+        cell: key.cell,
         scenario: plan.scenarios.get(scenario).map_or_else(String::new, |scenario| scenario.name.clone()),
         round: key.round,
         arm: key.arm.to_string(),
