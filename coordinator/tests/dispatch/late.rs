@@ -168,7 +168,7 @@ fn random_crowd(seed: u64) -> Crowd {
     let mut rng = Seed(seed).child("late").rng();
     let slots = 1 + rng.below(3) as u32;
     let resident = rng.below(4) == 0;
-    let script = Script { resident, flush: rng.flip(), max_attempts: 1000, ..script(3, slots) };
+    let script = Script { resident, flush: rng.flip(), max_attempts: 1000, ..script(2, slots) };
     let fleet = Fleet::recorded(script);
     let mut crowd = Crowd { fleet, names: BTreeMap::new(), here: BTreeSet::new(), joins: 0, deaths: 0 };
     for at in 0..slots {
@@ -210,7 +210,7 @@ fn in_thousands_of_random_orders_places_are_kept_within_blocks_and_hosts_are_com
         assert_eq!(fleet.ended(), RunState::Complete, "seed {seed}: {:?}", fleet.ending);
         let mut rounds: Vec<_> = fleet.committed.iter().map(|block| block.round).collect();
         rounds.sort_unstable();
-        assert_eq!(rounds, [0, 1, 2], "seed {seed}");
+        assert_eq!(rounds, [0, 1], "seed {seed}");
         let known: BTreeSet<String> = on_record(&fleet).into_iter().collect();
         let places = places(&fleet.measured).unwrap_or_else(|slot| panic!("seed {seed}: slot {slot} moved"));
         for agent in places.values() {
@@ -230,5 +230,5 @@ fn in_thousands_of_random_orders_places_are_kept_within_blocks_and_hosts_are_com
         waits += fleet.noted.iter().filter(|noted| noted.kind() == NoticeKind::HostWaits).count();
     }
     // The draws are hostile enough.
-    assert!(deaths > 1000 && moves > 500 && waits > 1000, "{deaths} deaths, {moves} moves, {waits} waits");
+    assert!(deaths > 500 && moves > 200 && waits > 500, "{deaths} deaths, {moves} moves, {waits} waits");
 }
