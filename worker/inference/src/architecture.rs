@@ -25,7 +25,16 @@ pub(crate) struct Architecture {
     /// Added to the mean square in the norms.
     pub(crate) epsilon: f64,
     pub(crate) tied: bool,
-    pub(crate) scaling: Option<Llama3Scaling>,
+    pub(crate) scaling: Option<Scaling>,
+}
+
+/// A scaling of the rotary frequencies.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Scaling {
+    /// All divided by a factor.
+    Linear(f64),
+    /// Llama 3.1's.
+    Llama3(Llama3Scaling),
 }
 
 /// Llama 3.1's scaling of the rotary frequencies, with low factor 1 and high factor 4, as in all its
@@ -84,10 +93,19 @@ impl Architecture {
             "num_hidden_layers": self.layers, "num_attention_heads": self.heads,
             "num_key_value_heads": self.kv_heads, "head_dim": self.head,
             "vocab_size": self.vocabulary, "max_position_embeddings": self.context,
-            "rope_theta": self.theta, "rope_scaling": self.scaling.map(Llama3Scaling::config),
+            "rope_theta": self.theta, "rope_scaling": self.scaling.map(Scaling::config),
             "rms_norm_eps": self.epsilon, "bos_token_id": ends.bos, "eos_token_id": ends.eos,
             "tie_word_embeddings": self.tied, "torch_dtype": torch_dtype,
         })
+    }
+}
+
+impl Scaling {
+    fn config(self) -> Value {
+        match self {
+            Self::Linear(factor) => json!({ "rope_type": "linear", "factor": factor }),
+            Self::Llama3(scaling) => scaling.config(),
+        }
     }
 }
 

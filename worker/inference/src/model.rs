@@ -13,9 +13,6 @@ use crate::mapping::Anonymous;
 use crate::rope::Rope;
 use crate::weights::{Matrix, Weights};
 
-/// Distance at which loading touches the map: the smallest page of the supported systems, in bytes.
-const TOUCH: usize = 4096;
-
 /// How to load.
 #[derive(Debug, Clone, Copy)]
 pub struct LoadOptions {
@@ -119,11 +116,10 @@ impl Model {
         let weights = Weights::map(&files)?;
         phase(LoadPhase::Mapped);
         let mut model = Self::assemble(config, &weights, kernels, facts, options.threads.max(1))?;
+        weights.all_used(model.config.class)?;
+        weights.all_finite(model.threads)?;
         match options.form {
-            WeightForm::AsStored => {
-                model.pack().map_err(|source| LoadError::Memory { source })?;
-                weights.regions().for_each(touch);
-            }
+            WeightForm::AsStored => model.pack().map_err(|source| LoadError::Memory { source })?,
             WeightForm::Int8 => model.round(),
         }
         phase(LoadPhase::Weights);
@@ -202,21 +198,15 @@ impl Model {
         facts: WeightFacts,
         threads: usize,
     ) -> Result<Self, LoadError> {
-        let (vocab, hidden) = (config.vocab_size, config.hidden_size);
-        let embedding = weights.matrix("model.embed_tokens.weight", vocab, hidden)?;
-        // As the reference does, a tied model ignores a head that its file carries nevertheless.
-        let head = match config.tied_head {
-            true => embedding.clone(),
-            false => weights.matrix("lm_head.weight", vocab, hidden)?,
-        };
+        let [embedding, head] = ends(&config, weights)?;
         let layers =
             (0..config.layers).map(|index| Layer::find(&config, weights, index)).collect::<Result<_, _>>()?;
         Ok(Self {
             embedding,
             head,
-            final_norm: norm(weights, "model.norm.weight", hidden)?,
+            final_norm: norm(weights, "model.norm.weight", config.hidden_size)?,
             layers,
-            rope: Rope::new(&config),
+            rope: Rope::new(&config.rope),
             kernels,
             facts,
             threads,
@@ -252,6 +242,25 @@ impl Layer {
             up: matrix("mlp.up_proj", feed, hidden)?,
             down: matrix("mlp.down_proj", hidden, feed)?,
         })
+    }
+}
+
+/// The embedding and the head. A tied model has one tensor for both, under either name; where its file has both, they
+/// must be the same.
+fn ends(config: &Config, weights: &Weights) -> Result<[Matrix; 2], LoadError> {
+    const NAMES: [&str; 2] = ["model.embed_tokens.weight", "lm_head.weight"];
+    let find = |name| weights.matrix(name, config.vocab_size, config.hidden_size);
+    match (config.tied_head, NAMES.map(|name| weights.has(name))) {
+        (true, [true, true]) => {
+            let both = [find(NAMES[0])?, find(NAMES[1])?];
+            match both[0].format == both[1].format && both[0].bytes() == both[1].bytes() {
+                true => Ok([both[0].clone(), both[0].clone()]),
+                false => Err(LoadError::TwoHeads { head: NAMES[1], embedding: NAMES[0] }),
+            }
+        }
+        (true, [false, true]) => Ok([find(NAMES[1])?, find(NAMES[1])?]),
+        (true, _) => Ok([find(NAMES[0])?, find(NAMES[0])?]),
+        (false, _) => Ok([find(NAMES[0])?, find(NAMES[1])?]),
     }
 }
 
@@ -300,10 +309,4 @@ fn lay_out(mut pieces: Vec<(&Matrix, &mut [u8])>, tiles: &Tiles, threads: usize)
             });
         }
     });
-}
-
-/// Brings a mapped region into memory, so that the first token does not pay for it.
-fn touch(region: &[u8]) {
-    let sum = region.iter().step_by(TOUCH).fold(0u8, |sum, &byte| sum.wrapping_add(byte));
-    std::hint::black_box(sum);
 }

@@ -5,9 +5,9 @@
 //! `s·d/2 + i`, d the head size), because its rotary embedding turns neighbours; this is undone.
 
 use super::ImportError;
-use super::gguf::Gguf;
+use super::gguf::{Gguf, Value};
 use super::metadata::{Metadata, missing};
-use crate::architecture::{Architecture, Llama3Scaling};
+use crate::architecture::{Architecture, Llama3Scaling, Scaling};
 use crate::directory::TensorSpec;
 
 /// What one tensor of the file becomes.
@@ -19,6 +19,9 @@ pub(super) struct Target {
     /// Rows to be reordered in groups of this many (one head), if any.
     pub(super) interleaved: Option<usize>,
 }
+
+/// Its name in a file.
+pub(super) const ARCH: &str = "llama";
 
 /// The tensor which carries Llama 3's frequency divisors; it becomes configuration.
 pub(super) const FREQUENCIES: &str = "rope_freqs.weight";
@@ -39,35 +42,86 @@ const NAMES: [(&str, &str); 12] = [
     ("mlp.down_proj", "ffn_down"),
 ];
 
-/// Reads the architecture, but for a scaling of the rotary frequencies: that is a tensor.
-pub(super) fn read(gguf: &Gguf) -> Result<Architecture, ImportError> {
-    let meta = Metadata(&gguf.metadata);
-    let arch = meta.text("general.architecture")?.unwrap_or("(none)");
-    if arch != "llama" {
-        return Err(ImportError::Architecture { found: arch.to_owned() });
+/// Reads the architecture, but for a scaling of the rotary frequencies that is a tensor.
+pub(super) fn read(gguf: &Gguf, meta: &Metadata<'_>) -> Result<Architecture, ImportError> {
+    if let Some(kind) = meta.text("general.type")?.filter(|kind| *kind != "model") {
+        return Err(ImportError::Kind { kind: kind.to_owned() });
     }
-    if let Some(kind @ ("linear" | "yarn" | "longrope")) = meta.text("llama.rope.scaling.type")? {
-        return Err(ImportError::RopeScaling { kind: kind.to_owned() });
+    let arch = meta.text("general.architecture")?.unwrap_or("(none)");
+    if arch != ARCH {
+        return Err(ImportError::Architecture { found: arch.to_owned(), known: ARCH.to_owned() });
     }
     let embedding = gguf.tensors.get("token_embd.weight").ok_or_else(|| missing("token_embd.weight"))?;
     let (hidden, heads) = (meta.size("llama.embedding_length")?, meta.size("llama.attention.head_count")?);
     let epsilon = "llama.attention.layer_norm_rms_epsilon";
+    let head = meta.number("llama.attention.key_length")?.unwrap_or(hidden / heads);
     let model = Architecture {
         layers: meta.size("llama.block_count")?,
         hidden,
         heads,
         kv_heads: meta.number("llama.attention.head_count_kv")?.unwrap_or(heads),
-        head: meta.number("llama.attention.key_length")?.unwrap_or(hidden / heads),
+        head,
         inner: meta.size("llama.feed_forward_length")?,
         context: meta.size("llama.context_length")?,
         vocabulary: embedding.dimensions.last().copied().unwrap_or(0),
         theta: meta.float("llama.rope.freq_base")?.map_or(10_000.0, shortest),
         epsilon: meta.float(epsilon)?.map(shortest).ok_or_else(|| missing(epsilon))?,
         tied: !gguf.tensors.contains_key("output.weight"),
-        scaling: None,
+        scaling: linear(meta)?,
     };
     check(&model, meta.number("llama.rope.dimension_count")?, gguf.tensors.len())?;
+    neutral(meta, &model)?;
     Ok(model)
+}
+
+/// Settings that are known at one value only: there they change nothing.
+fn neutral(meta: &Metadata<'_>, model: &Architecture) -> Result<(), ImportError> {
+    let refuse = |key: &str, value: &Value| {
+        Err(ImportError::UnknownKey { key: key.to_owned(), value: value.to_string() })
+    };
+    for (key, at) in [
+        ("llama.attention.value_length", Value::Unsigned(model.head as u64)),
+        ("llama.attention.causal", Value::Bool(true)),
+        ("llama.expert_count", Value::Unsigned(0)),
+        ("llama.expert_used_count", Value::Unsigned(0)),
+        ("llama.use_parallel_residual", Value::Bool(false)),
+    ] {
+        if let Some(value) = meta.get(key).filter(|value| **value != at) {
+            return refuse(key, value);
+        }
+    }
+    // One as wide as the context hides nothing. llama.cpp leaves a narrower one out, transformers does not.
+    let window = "llama.attention.sliding_window";
+    match meta.number(window)? {
+        Some(width) if width > 0 && width < model.context => refuse(window, &Value::Unsigned(width as u64)),
+        _ => Ok(()),
+    }
+}
+
+/// A linear scaling, by the rules of llama.cpp: the type is linear where it is left out, and the factor may stand
+/// under its older key.
+fn linear(meta: &Metadata<'_>) -> Result<Option<Scaling>, ImportError> {
+    const KEYS: [&str; 2] = ["llama.rope.scaling.factor", "llama.rope.scale_linear"];
+    let [new, old] = [meta.float(KEYS[0])?, meta.float(KEYS[1])?];
+    let factor = match (new, old) {
+        (Some(new), Some(old)) if new != old => {
+            let values = format!("{} = {new}, {} = {old}", KEYS[0], KEYS[1]);
+            return Err(ImportError::Contradiction { key: "the rotary scaling".to_owned(), values });
+        }
+        (new, old) => new.or(old).map(shortest).filter(|&factor| factor != 0.0 && factor != 1.0),
+    };
+    // Without a factor it stretches nothing, whatever context it names.
+    let original = "llama.rope.scaling.original_context_length";
+    let _ = meta.number(original)?;
+    match (meta.text("llama.rope.scaling.type")?, factor) {
+        (None | Some("linear"), Some(factor)) if factor > 0.0 => Ok(Some(Scaling::Linear(factor))),
+        (None | Some("linear" | "none"), None) => Ok(None),
+        (Some("none"), Some(factor)) => {
+            let values = format!("{} = {factor} with type none", KEYS[0]);
+            Err(ImportError::Contradiction { key: "the rotary scaling".to_owned(), values })
+        }
+        (kind, _) => Err(ImportError::RopeScaling { kind: kind.unwrap_or("linear").to_owned() }),
+    }
 }
 
 /// Sizes that fit each other, and no more layers than the file has tensors: the list of tensors is

@@ -7,6 +7,8 @@ mod error;
 mod gguf;
 mod llama;
 mod metadata;
+mod pieces;
+mod pretokenizer;
 mod quant;
 mod vocabulary;
 
@@ -20,7 +22,7 @@ pub use self::gguf::GgufError;
 use self::gguf::{Gguf, TensorInfo};
 use self::llama::{FREQUENCIES, Target, interleaved_row};
 use self::metadata::Metadata;
-use crate::architecture::{Architecture, Ends};
+use crate::architecture::{Architecture, Ends, Scaling};
 use crate::bytelevel::Vocabulary;
 pub use crate::directory::Precision;
 use crate::directory::{ModelDir, TensorWriter};
@@ -79,7 +81,7 @@ pub fn gguf_as(source: &Path, target: &Path, precision: Precision) -> Result<Imp
     Tokenizer::read(dir.path()).map_err(ImportError::Unusable)?;
     plan.write_tensors(&dir, precision, &mut file, &paths)?;
     dir.commit().map_err(|error| paths.writing(error))?;
-    plan.summary(&Metadata(&gguf.metadata))
+    plan.summary(&Metadata::new(&gguf.metadata))
 }
 
 impl Paths<'_> {
@@ -94,13 +96,17 @@ impl Paths<'_> {
 
 impl Plan {
     fn make<R: Read + Seek>(gguf: &Gguf, file: &mut R, paths: &Paths<'_>) -> Result<Self, ImportError> {
-        let mut model = llama::read(gguf)?;
+        let meta = Metadata::new(&gguf.metadata);
+        let mut model = llama::read(gguf, &meta)?;
         if let Some(info) = gguf.tensors.get(FREQUENCIES) {
             let divisors = read_rows(file, info, 0, 1).map_err(|error| paths.reading(error))?;
-            model.scaling = Some(llama::scaling(&model, &divisors)?);
+            if model.scaling.is_some() {
+                let values = format!("a linear factor and {FREQUENCIES}");
+                return Err(ImportError::Contradiction { key: "the rotary scaling".to_owned(), values });
+            }
+            model.scaling = Some(Scaling::Llama3(llama::scaling(&model, &divisors)?));
         }
-        let meta = Metadata(&gguf.metadata);
-        Ok(Self {
+        let plan = Self {
             tensors: pair(gguf, &model)?,
             vocabulary: vocabulary::read(&meta, model.vocabulary)?,
             ends: Ends {
@@ -109,7 +115,9 @@ impl Plan {
             },
             template: meta.text("tokenizer.chat_template")?.map(str::to_owned),
             model,
-        })
+        };
+        meta.all_read(llama::ARCH)?;
+        Ok(plan)
     }
 
     fn write_text(&self, dir: &ModelDir, precision: Precision) -> io::Result<()> {
@@ -128,7 +136,7 @@ impl Plan {
         let specs: Vec<_> = self.tensors.iter().map(|(target, _)| target.spec.clone()).collect();
         let mut writer = dir.tensors(&specs, precision).map_err(|error| paths.writing(error))?;
         for (target, info) in &self.tensors {
-            copy(file, info, target.interleaved, &mut writer, paths)?;
+            copy(file, (&target.source, info), target.interleaved, &mut writer, paths)?;
         }
         writer.finish().map_err(|error| paths.writing(error))
     }
@@ -171,7 +179,7 @@ fn pair(gguf: &Gguf, model: &Architecture) -> Result<Vec<(Target, TensorInfo)>, 
 /// Copies one tensor in pieces of whole rows; an interleaved one head by head.
 fn copy<R: Read + Seek>(
     file: &mut R,
-    info: &TensorInfo,
+    (name, info): (&str, &TensorInfo),
     interleaved: Option<usize>,
     writer: &mut TensorWriter,
     paths: &Paths<'_>,
@@ -182,6 +190,9 @@ fn copy<R: Read + Seek>(
     for first in (0..rows).step_by(step) {
         let count = step.min(rows - first);
         let values = read_rows(file, info, first, count).map_err(|error| paths.reading(error))?;
+        if let Some(value) = values.iter().find_map(|&value| writer.spoilt(value)) {
+            return Err(ImportError::NotFinite { name: name.to_owned(), value });
+        }
         let ordered = match interleaved {
             Some(head) => (0..count)
                 .flat_map(|row| values.chunks(columns).nth(interleaved_row(row, head)))

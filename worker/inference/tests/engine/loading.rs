@@ -49,15 +49,13 @@ fn a_configuration_is_read_with_its_defaults() {
             "high_freq_factor": 4.0, "original_max_position_embeddings": 8192});
     });
     let expected = RopeScaling::Llama3 { factor: 32.0, low: 1.0, high: 4.0, original: 8192.0 };
-    assert_eq!(scaled.unwrap().rope_scaling, expected);
+    assert_eq!(scaled.unwrap().rope.scaling, expected);
 }
 
 #[test]
 fn what_is_not_computed_is_refused_by_name() {
     for (key, value) in [
-        ("architectures", json!(["GemmaForCausalLM"])),
         ("hidden_act", json!("gelu")),
-        ("rope_scaling", json!({"rope_type": "yarn"})),
         ("num_key_value_heads", json!(4)),
         ("head_dim", json!(12)),
         ("num_hidden_layers", json!(0)),
@@ -66,8 +64,13 @@ fn what_is_not_computed_is_refused_by_name() {
         assert!(matches!(&error, LoadError::Unsupported { key: named, .. } if *named == key), "{error}");
         assert!(error.to_string().contains(key), "{error}");
     }
+    let foreign = parsed(|c| c["architectures"] = json!(["GPT2LMHeadModel"])).unwrap_err();
+    assert!(matches!(&foreign, LoadError::Family { named, .. } if named == "GPT2LMHeadModel"));
+    assert!(foreign.to_string().contains("LlamaForCausalLM"), "the families are named: {foreign}");
+    let longrope = parsed(|c| c["rope_scaling"] = json!({"rope_type": "longrope"})).unwrap_err();
+    assert!(longrope.to_string().contains("longrope"), "{longrope}");
     assert!(matches!(parsed(|c| c["attention_bias"] = json!(true)), Err(LoadError::Unsupported { .. })));
-    assert!(matches!(parsed(|c| c["hidden_size"] = json!("wide")), Err(LoadError::Json { .. })));
+    assert!(matches!(parsed(|c| c["hidden_size"] = json!("wide")), Err(LoadError::Unsupported { .. })));
 }
 
 #[test]

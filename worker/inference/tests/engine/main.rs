@@ -6,3 +6,5 @@ mod loading;
 mod naive;
 mod random_model;
 mod scheduler;
+mod settings;
+mod weights;

@@ -1,19 +1,32 @@
-//! The architecture of a Llama-family model, read from `config.json` and validated here once, so that the
-//! rest of the engine can trust every number. It must not know where weights lie or how they are computed with.
+//! The architecture of a model, read from `config.json` and validated here once, so that the rest of the engine can
+//! trust every number. A setting that is not read and not known to be without effect is an error. It must not know where
+//! weights lie or how they are computed with.
+
+mod family;
+mod keys;
+mod rope;
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
+pub(crate) use self::family::classes;
+use self::family::{Bias, Family};
+use self::keys::Keys;
+pub(crate) use self::keys::token_ids;
+pub use self::rope::{RopeScaling, RopeSettings};
 use crate::error::LoadError;
+use crate::json;
 
 /// Largest size accepted, far above any real model, so that no product of a few sizes wraps.
 const MAX_SIZE: usize = i32::MAX as usize;
 const MAX_HEAD: usize = 1 << 16;
 
-/// A validated Llama-family architecture. Sizes are in elements, counts in pieces.
+/// A validated architecture. Sizes are in elements, counts in pieces.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
+    /// The class of the model, as `architectures` names it.
+    pub class: &'static str,
     /// Width of the residual stream.
     pub hidden_size: usize,
     /// Width of the gated feed-forward layer.
@@ -28,10 +41,8 @@ pub struct Config {
     pub head_dim: usize,
     /// Number of token ids.
     pub vocab_size: usize,
-    /// Base of the rotary embedding.
-    pub rope_theta: f64,
-    /// Frequency scaling of the rotary embedding.
-    pub rope_scaling: RopeScaling,
+    /// The rotary embedding.
+    pub rope: RopeSettings,
     /// Added to the mean square before the root.
     pub rms_norm_eps: f32,
     /// Whether the output head is the embedding matrix.
@@ -42,24 +53,6 @@ pub struct Config {
     pub bos: Option<u32>,
     /// Tokens that end a sequence.
     pub eos: Vec<u32>,
-}
-
-/// How rotary frequencies are stretched.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum RopeScaling {
-    /// Not at all.
-    None,
-    /// Llama 3: low frequencies divided by `factor`, high ones kept, a ramp between.
-    Llama3 {
-        /// Division of the low frequencies.
-        factor: f64,
-        /// Wavelengths above `original / low` are low frequencies.
-        low: f64,
-        /// Wavelengths below `original / high` are high frequencies.
-        high: f64,
-        /// Context the model was trained with, in tokens.
-        original: f64,
-    },
 }
 
 /// How the KV cache stores keys and values.
@@ -89,14 +82,13 @@ impl Config {
     /// A missing or unparsable file, or an architecture this engine does not compute.
     pub fn read(path: &Path) -> Result<Self, LoadError> {
         let file = if path.is_dir() { path.join("config.json") } else { path.to_owned() };
-        let text = std::fs::read_to_string(&file).map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => LoadError::FileMissing {
+        if !file.exists() {
+            return Err(LoadError::FileMissing {
                 folder: file.parent().unwrap_or(Path::new(".")).to_owned(),
                 file: "config.json".to_owned(),
-            },
-            _ => LoadError::Io { path: file.clone(), source },
-        })?;
-        Self::parse(&text, &file)
+            });
+        }
+        Self::of(&json::read(&file)?, &file)
     }
 
     /// Parses the text of a `config.json`; `origin` is only named in errors.
@@ -104,11 +96,18 @@ impl Config {
     /// # Errors
     /// As [`Config::read`].
     pub fn parse(text: &str, origin: &Path) -> Result<Self, LoadError> {
-        let raw: Raw = serde_json::from_str(text)
-            .map_err(|error| LoadError::Json { path: origin.to_owned(), reason: error.to_string() })?;
-        raw.check_family(origin)?;
-        let config = raw.into_config(origin)?;
+        let value = json::parse(text.as_bytes())
+            .map_err(|source| LoadError::NotJson { path: origin.to_owned(), source })?;
+        Self::of(&value, origin)
+    }
+
+    fn of(value: &Value, origin: &Path) -> Result<Self, LoadError> {
+        let empty = Map::new();
+        let keys = Keys::new(origin, value.as_object().unwrap_or(&empty));
+        let family = family_of(&keys)?;
+        let config = read(&keys, family)?;
         config.check_sizes(origin)?;
+        keys.all_read()?;
         Ok(config)
     }
 
@@ -129,7 +128,12 @@ impl Config {
 
     fn check_sizes(&self, origin: &Path) -> Result<(), LoadError> {
         let refuse = |key, value: usize, expected| {
-            Err(LoadError::Unsupported { path: origin.to_owned(), key, value: value.to_string(), expected })
+            Err(LoadError::Unsupported {
+                path: origin.to_owned(),
+                key,
+                value: value.to_string(),
+                expected: String::from(expected),
+            })
         };
         for (key, value) in [
             ("hidden_size", self.hidden_size),
@@ -174,129 +178,81 @@ impl Config {
     }
 }
 
-/// `config.json` as it stands; only what decides the computation.
-#[derive(Deserialize)]
-struct Raw {
-    #[serde(default)]
-    architectures: Vec<String>,
-    model_type: Option<String>,
-    hidden_act: Option<String>,
-    hidden_size: usize,
-    intermediate_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    num_key_value_heads: Option<usize>,
-    head_dim: Option<usize>,
-    vocab_size: usize,
-    rope_theta: Option<f64>,
-    rope_scaling: Option<serde_json::Value>,
-    rope_parameters: Option<serde_json::Value>,
-    rms_norm_eps: f64,
-    #[serde(default)]
-    tie_word_embeddings: bool,
-    #[serde(default)]
-    attention_bias: bool,
-    #[serde(default)]
-    mlp_bias: bool,
-    max_position_embeddings: Option<usize>,
-    bos_token_id: Option<Ids>,
-    eos_token_id: Option<Ids>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Ids {
-    One(u32),
-    Many(Vec<u32>),
-}
-
-impl Ids {
-    fn into_vec(self) -> Vec<u32> {
-        match self {
-            Self::One(id) => vec![id],
-            Self::Many(ids) => ids,
-        }
+/// The family that a file names, by its type and its class, which must agree.
+fn family_of(keys: &Keys<'_>) -> Result<&'static Family, LoadError> {
+    let unsupported =
+        |named: String| LoadError::Family { path: keys.origin.to_owned(), named, families: classes() };
+    if let Some(method) = keys.object("quantization_config")?.map(|of| of.get("quant_method")) {
+        let method = method.and_then(Value::as_str).unwrap_or("a method of its own").to_owned();
+        return Err(LoadError::Quantised { path: keys.origin.to_owned(), method });
+    }
+    if keys.get("text_config").is_some() {
+        return Err(unsupported("a model of text and something else (text_config)".to_owned()));
+    }
+    let list = |value: &Value| -> Option<Vec<String>> {
+        value.as_array()?.iter().map(|class| class.as_str().map(str::to_owned)).collect()
+    };
+    let classes = keys.typed("architectures", "a list of texts", list)?.unwrap_or_default();
+    let named = keys.text("model_type")?;
+    let typed =
+        named.map(|name| Family::by_type(name).ok_or_else(|| unsupported(name.to_owned()))).transpose()?;
+    let classed = match classes.as_slice() {
+        [] => None,
+        [class] => Some(Family::by_class(class).ok_or_else(|| unsupported(class.clone()))?),
+        several => return Err(unsupported(several.join(", "))),
+    };
+    match (classed, typed) {
+        (Some(class), Some(typed)) if class.model_type != typed.model_type => Err(LoadError::Contradiction {
+            path: keys.origin.to_owned(),
+            key: "the family".to_owned(),
+            values: format!("architectures = {} and model_type = {}", classes.join(", "), typed.model_type),
+        }),
+        (Some(family), _) | (None, Some(family)) => Ok(family),
+        (None, None) => Err(unsupported("neither architectures nor model_type".to_owned())),
     }
 }
 
-impl Raw {
-    fn check_family(&self, origin: &Path) -> Result<(), LoadError> {
-        let refuse = |key, value: String, expected| {
-            Err(LoadError::Unsupported { path: origin.to_owned(), key, value, expected })
-        };
-        let llama = self.architectures.iter().any(|a| a == "LlamaForCausalLM")
-            || (self.architectures.is_empty() && self.model_type.as_deref() == Some("llama"));
-        if !llama {
-            let named = if self.architectures.is_empty() {
-                self.model_type.clone().unwrap_or_default()
-            } else {
-                self.architectures.join(", ")
-            };
-            return refuse("architectures", named, "LlamaForCausalLM");
-        }
-        if let Some(act) = &self.hidden_act
-            && act != "silu"
-        {
-            return refuse("hidden_act", act.clone(), "silu");
-        }
-        if self.attention_bias || self.mlp_bias {
-            return refuse("attention_bias or mlp_bias", "true".to_owned(), "false");
-        }
-        Ok(())
+/// Reads the settings of a family.
+fn read(keys: &Keys<'_>, family: &Family) -> Result<Config, LoadError> {
+    let refuse = |key, value: &dyn std::fmt::Display, expected: &str| {
+        let (path, value) = (keys.origin.to_owned(), value.to_string());
+        Err(LoadError::Unsupported { path, key, value, expected: expected.to_owned() })
+    };
+    if let Some(act) = keys.text("hidden_act")?
+        && !matches!(act, "silu" | "swish")
+    {
+        return refuse("hidden_act", &act, "silu");
     }
-
-    fn into_config(self, origin: &Path) -> Result<Config, LoadError> {
-        let heads = self.num_attention_heads;
-        let nested = self.rope_parameters.as_ref();
-        let theta = nested.and_then(|rope| rope.get("rope_theta")).and_then(serde_json::Value::as_f64);
-        let scaling = self.rope_scaling.as_ref().or(nested);
-        Ok(Config {
-            hidden_size: self.hidden_size,
-            intermediate_size: self.intermediate_size,
-            layers: self.num_hidden_layers,
-            heads,
-            kv_heads: self.num_key_value_heads.unwrap_or(heads),
-            head_dim: self.head_dim.unwrap_or_else(|| self.hidden_size / heads.max(1)),
-            vocab_size: self.vocab_size,
-            rope_theta: self.rope_theta.or(theta).unwrap_or(10_000.0),
-            rope_scaling: scaling.map_or(Ok(RopeScaling::None), |value| RopeScaling::parse(value, origin))?,
-            rms_norm_eps: self.rms_norm_eps as f32,
-            tied_head: self.tie_word_embeddings,
-            context: self.max_position_embeddings.unwrap_or(2048),
-            bos: self.bos_token_id.and_then(|ids| ids.into_vec().first().copied()),
-            eos: self.eos_token_id.map(Ids::into_vec).unwrap_or_default(),
-        })
-    }
-}
-
-impl RopeScaling {
-    fn parse(value: &serde_json::Value, origin: &Path) -> Result<Self, LoadError> {
-        if value.is_null() {
-            return Ok(Self::None);
-        }
-        let kind = value.get("rope_type").or_else(|| value.get("type")).and_then(serde_json::Value::as_str);
-        let number = |key: &str| {
-            value.get(key).and_then(serde_json::Value::as_f64).ok_or_else(|| LoadError::Json {
-                path: origin.to_owned(),
-                reason: format!("rope scaling lacks the number {key}"),
-            })
-        };
-        match kind {
-            None | Some("default") => Ok(Self::None),
-            Some("llama3") => Ok(Self::Llama3 {
-                factor: number("factor")?,
-                low: number("low_freq_factor")?,
-                high: number("high_freq_factor")?,
-                original: number("original_max_position_embeddings")?,
-            }),
-            Some(other) => Err(LoadError::Unsupported {
-                path: origin.to_owned(),
-                key: "rope_scaling",
-                value: other.to_owned(),
-                expected: "llama3 or default",
-            }),
+    let Bias::Said = family.bias;
+    for key in ["attention_bias", "mlp_bias"] {
+        if keys.flag(key)?.unwrap_or(false) {
+            return refuse(key, &true, "false");
         }
     }
+    let (hidden_size, heads) = (keys.required("hidden_size")?, keys.required("num_attention_heads")?);
+    let head_dim = keys.count("head_dim")?.or(family.head_dim).unwrap_or_else(|| hidden_size / heads.max(1));
+    let context = keys.count("max_position_embeddings")?.unwrap_or(family.context);
+    let defaults = rope::Defaults { theta: family.theta, partial: family.partial_rotary };
+    let epsilon = keys.number("rms_norm_eps")?.unwrap_or(family.epsilon);
+    if !(0.0..1.0).contains(&epsilon) {
+        return refuse("rms_norm_eps", &epsilon, "a number from 0 to below 1");
+    }
+    Ok(Config {
+        class: family.classes[0],
+        hidden_size,
+        intermediate_size: keys.required("intermediate_size")?,
+        layers: keys.required("num_hidden_layers")?,
+        heads,
+        kv_heads: keys.count("num_key_value_heads")?.unwrap_or(heads),
+        head_dim,
+        vocab_size: keys.required("vocab_size")?,
+        rope: RopeSettings::read(keys, &defaults, head_dim, context)?,
+        rms_norm_eps: epsilon as f32,
+        tied_head: keys.flag("tie_word_embeddings")?.unwrap_or(family.tied),
+        context,
+        bos: keys.ids("bos_token_id")?.first().copied(),
+        eos: keys.ids("eos_token_id")?,
+    })
 }
 
 #[cfg(test)]
