@@ -18,6 +18,7 @@ mod int8;
 pub mod json;
 pub mod kernels;
 mod kv;
+mod layer;
 mod mapping;
 pub mod model;
 mod pages;

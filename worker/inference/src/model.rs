@@ -9,6 +9,7 @@ use crate::error::LoadError;
 use crate::files::{ModelFiles, WeightFacts};
 use crate::int8;
 use crate::kernels::{Isa, Kernels, Tiles};
+use crate::layer::{Layer, Parts, final_norm};
 use crate::mapping::Anonymous;
 use crate::rope::Rope;
 use crate::weights::{Matrix, Weights};
@@ -74,24 +75,12 @@ pub struct Model {
     pub(crate) head: Matrix,
     pub(crate) final_norm: Vec<f32>,
     pub(crate) layers: Vec<Layer>,
-    pub(crate) rope: Rope,
+    /// The rotary embedding, and that of layers with a window where it is another.
+    pub(crate) ropes: Vec<Rope>,
     pub(crate) kernels: &'static Kernels,
     facts: WeightFacts,
     threads: usize,
     form: WeightForm,
-}
-
-/// One decoder layer.
-pub(crate) struct Layer {
-    pub(crate) attention_norm: Vec<f32>,
-    pub(crate) q: Matrix,
-    pub(crate) k: Matrix,
-    pub(crate) v: Matrix,
-    pub(crate) o: Matrix,
-    pub(crate) feed_norm: Vec<f32>,
-    pub(crate) gate: Matrix,
-    pub(crate) up: Matrix,
-    pub(crate) down: Matrix,
 }
 
 /// Rounds a row length up so that every row starts a whole vector and ends in zeros.
@@ -199,48 +188,23 @@ impl Model {
         threads: usize,
     ) -> Result<Self, LoadError> {
         let [embedding, head] = ends(&config, weights)?;
-        let layers =
-            (0..config.layers).map(|index| Layer::find(&config, weights, index)).collect::<Result<_, _>>()?;
+        let layers = (0..config.layers).map(|index| Parts { config: &config, weights, index }.layer());
+        let layers = layers.collect::<Result<_, _>>()?;
         Ok(Self {
             embedding,
             head,
-            final_norm: norm(weights, "model.norm.weight", config.hidden_size)?,
+            final_norm: final_norm(&config, weights)?,
             layers,
-            rope: Rope::new(&config.rope),
+            ropes: [Some(&config.rope), config.local_rope.as_ref()]
+                .into_iter()
+                .flatten()
+                .map(Rope::new)
+                .collect(),
             kernels,
             facts,
             threads,
             form: WeightForm::AsStored,
             config,
-        })
-    }
-}
-
-impl Layer {
-    fn matrices(&self) -> [&Matrix; 7] {
-        [&self.q, &self.k, &self.v, &self.o, &self.gate, &self.up, &self.down]
-    }
-
-    fn matrices_mut(&mut self) -> [&mut Matrix; 7] {
-        let Self { q, k, v, o, gate, up, down, .. } = self;
-        [q, k, v, o, gate, up, down]
-    }
-
-    fn find(config: &Config, weights: &Weights, index: usize) -> Result<Self, LoadError> {
-        let name = |part: &str| format!("model.layers.{index}.{part}.weight");
-        let matrix = |part: &str, rows, columns| weights.matrix(&name(part), rows, columns);
-        let (hidden, feed) = (config.hidden_size, config.intermediate_size);
-        let (queries, keys) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
-        Ok(Self {
-            attention_norm: norm(weights, &name("input_layernorm"), hidden)?,
-            q: matrix("self_attn.q_proj", queries, hidden)?,
-            k: matrix("self_attn.k_proj", keys, hidden)?,
-            v: matrix("self_attn.v_proj", keys, hidden)?,
-            o: matrix("self_attn.o_proj", hidden, queries)?,
-            feed_norm: norm(weights, &name("post_attention_layernorm"), hidden)?,
-            gate: matrix("mlp.gate_proj", feed, hidden)?,
-            up: matrix("mlp.up_proj", feed, hidden)?,
-            down: matrix("mlp.down_proj", hidden, feed)?,
         })
     }
 }
@@ -264,30 +228,20 @@ fn ends(config: &Config, weights: &Weights) -> Result<[Matrix; 2], LoadError> {
     }
 }
 
-/// A norm's weights, padded with zeros.
-fn norm(weights: &Weights, name: &str, length: usize) -> Result<Vec<f32>, LoadError> {
-    let mut values = weights.vector(name, length)?;
-    values.resize(padded(length), 0.0);
-    Ok(values)
-}
-
 /// Bytes that the widest kernels lay out anew of `weight_bytes`, at most: none, or a copy of all.
 pub fn copied_bytes(config: &Config, weight_bytes: u64) -> u64 {
     choose(None, config).ok().and_then(|kernels| kernels.tiles).map_or(0, |_| weight_bytes)
 }
 
-/// The kernels asked for, or the widest that this machine has and whose vectors divide a head.
+/// The kernels asked for, or the widest that this machine has and whose vectors are no wider than a head.
 fn choose(wanted: Option<Isa>, config: &Config) -> Result<&'static Kernels, LoadError> {
-    let fits = |isa: Isa| config.head_dim.is_multiple_of(isa.lanes());
     let Some(isa) = wanted else {
-        let widest = Isa::available().into_iter().rev().find(|&isa| fits(isa));
-        return Ok(widest.and_then(Isa::kernels).expect("the portable kernels exist and fit every model"));
+        let fits = |isa: &Isa| isa.lanes() <= config.head_dim || *isa == Isa::Portable;
+        let widest = Isa::available().into_iter().rev().find(fits);
+        return Ok(widest.and_then(Isa::kernels).expect("the portable kernels are everywhere"));
     };
-    let refuse = |reason| LoadError::IsaUnavailable { isa: isa.name(), reason };
-    if !fits(isa) {
-        return Err(refuse("its vectors do not divide the model's heads"));
-    }
-    isa.kernels().ok_or_else(|| refuse("this machine does not have it"))
+    isa.kernels()
+        .ok_or(LoadError::IsaUnavailable { isa: isa.name(), reason: "this machine does not have it" })
 }
 
 /// Lays matrices out where they are to lie, shared between as many threads as will compute.

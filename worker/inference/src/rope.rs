@@ -22,6 +22,11 @@ impl Rope {
         Self { frequencies, factor }
     }
 
+    /// Pairs of elements that are rotated.
+    pub(crate) fn pairs(&self) -> usize {
+        self.frequencies.len()
+    }
+
     /// Writes the cosines and sines of `position`; both rows have as many elements as there are pairs.
     pub(crate) fn fill(&self, position: u32, cosines: &mut [f32], sines: &mut [f32]) {
         for ((frequency, cosine), sine) in self.frequencies.iter().zip(cosines).zip(sines) {

@@ -181,6 +181,20 @@ impl Weights {
         self.tensor(name, &[rows, columns])
     }
 
+    /// Neighbouring rows, from `first` on, of a two-dimensional tensor that has `all` of them.
+    pub(crate) fn rows(
+        &self,
+        name: &str,
+        [first, rows, all]: [usize; 3],
+        columns: usize,
+    ) -> Result<Matrix, LoadError> {
+        let mut matrix = self.tensor(name, &[all, columns])?;
+        if let Place::Mapped(_, offset) = &mut matrix.place {
+            *offset += first * columns * matrix.format.bytes();
+        }
+        Ok(Matrix { rows, ..matrix })
+    }
+
     /// A one-dimensional tensor of exactly this length, widened to f32.
     pub(crate) fn vector(&self, name: &str, length: usize) -> Result<Vec<f32>, LoadError> {
         let row = self.tensor(name, &[length])?;

@@ -138,6 +138,11 @@ impl<'a> Keys<'a> {
         self.map.get(key).filter(|value| !value.is_null())
     }
 
+    /// Whether a setting is there and says that there is none.
+    pub(super) fn is_null(&self, key: &str) -> bool {
+        self.map.get(key).is_some_and(Value::is_null)
+    }
+
     /// A whole number, not negative.
     pub(super) fn count(&self, key: &'static str) -> Result<Option<usize>, LoadError> {
         let whole = |value: &Value| {

@@ -4,16 +4,19 @@
 
 mod family;
 mod keys;
+mod layers;
 mod rope;
 
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use self::family::Family;
 pub(crate) use self::family::classes;
-use self::family::{Bias, Family};
+pub use self::family::{Activation, Norms};
 use self::keys::Keys;
 pub(crate) use self::keys::token_ids;
+pub use self::layers::LayerKind;
 pub use self::rope::{RopeScaling, RopeSettings};
 use crate::error::LoadError;
 use crate::json;
@@ -37,12 +40,30 @@ pub struct Config {
     pub heads: usize,
     /// Number of key/value heads; divides `heads`.
     pub kv_heads: usize,
-    /// Width of one head; a multiple of 8.
+    /// Width of one head; an even number.
     pub head_dim: usize,
     /// Number of token ids.
     pub vocab_size: usize,
     /// The rotary embedding.
     pub rope: RopeSettings,
+    /// That of layers with a window, where it is another.
+    pub local_rope: Option<RopeSettings>,
+    /// What each layer sees and rotates.
+    pub kinds: Vec<LayerKind>,
+    /// Which products have a bias.
+    pub biases: Biases,
+    /// Whether the heads of queries and keys are normalised.
+    pub head_norms: bool,
+    /// Whether queries, keys and values are one tensor, and gate and up another.
+    pub fused: bool,
+    /// What the gate goes through.
+    pub activation: Activation,
+    /// Where norms are and what is added to their weights.
+    pub norms: Norms,
+    /// Factors of what passes between layers.
+    pub scales: Scales,
+    /// Bounds that attention scores, and logits, are bent to; 0 for none.
+    pub caps: [f32; 2],
     /// Added to the mean square before the root.
     pub rms_norm_eps: f32,
     /// Whether the output head is the embedding matrix.
@@ -53,6 +74,30 @@ pub struct Config {
     pub bos: Option<u32>,
     /// Tokens that end a sequence.
     pub eos: Vec<u32>,
+}
+
+/// Which products have a bias.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Biases {
+    /// Those that make queries, keys and values.
+    pub inputs: bool,
+    /// The one behind attention.
+    pub output: bool,
+    /// Those of the feed-forward layer.
+    pub feed: bool,
+}
+
+/// Factors of what passes between layers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scales {
+    /// Of the embedding.
+    pub embedding: f32,
+    /// Of attention scores.
+    pub attention: f32,
+    /// Of what a layer adds to the stream.
+    pub residual: f32,
+    /// Of the logits.
+    pub logits: f32,
 }
 
 /// How the KV cache stores keys and values.
@@ -151,8 +196,8 @@ impl Config {
         if !self.heads.is_multiple_of(self.kv_heads) {
             return refuse("num_key_value_heads", self.kv_heads, "a divisor of num_attention_heads");
         }
-        if !(8..=MAX_HEAD).contains(&self.head_dim) || !self.head_dim.is_multiple_of(8) {
-            return refuse("head_dim", self.head_dim, "a multiple of 8, at most 65536");
+        if !(2..=MAX_HEAD).contains(&self.head_dim) || !self.head_dim.is_multiple_of(2) {
+            return refuse("head_dim", self.head_dim, "an even number, at most 65536");
         }
         for (key, value, factors) in self.products() {
             let product = factors.iter().try_fold(1usize, |product, &factor| product.checked_mul(factor));
@@ -218,21 +263,17 @@ fn read(keys: &Keys<'_>, family: &Family) -> Result<Config, LoadError> {
         let (path, value) = (keys.origin.to_owned(), value.to_string());
         Err(LoadError::Unsupported { path, key, value, expected: expected.to_owned() })
     };
-    if let Some(act) = keys.text("hidden_act")?
-        && !matches!(act, "silu" | "swish")
-    {
-        return refuse("hidden_act", &act, "silu");
-    }
-    let Bias::Said = family.bias;
-    for key in ["attention_bias", "mlp_bias"] {
-        if keys.flag(key)?.unwrap_or(false) {
-            return refuse(key, &true, "false");
-        }
-    }
+    let activation = family.activation(keys)?;
+    let biases = family.biases(keys)?;
     let (hidden_size, heads) = (keys.required("hidden_size")?, keys.required("num_attention_heads")?);
     let head_dim = keys.count("head_dim")?.or(family.head_dim).unwrap_or_else(|| hidden_size / heads.max(1));
     let context = keys.count("max_position_embeddings")?.unwrap_or(family.context);
+    let layers = keys.required("num_hidden_layers")?;
     let defaults = rope::Defaults { theta: family.theta, partial: family.partial_rotary };
+    let [rope, local_rope] = match family.local_theta {
+        None => [Some(RopeSettings::read(keys, &defaults, head_dim, context)?), None],
+        Some(theta) => RopeSettings::read_both(keys, &defaults, theta, head_dim, context)?.map(Some),
+    };
     let epsilon = keys.number("rms_norm_eps")?.unwrap_or(family.epsilon);
     if !(0.0..1.0).contains(&epsilon) {
         return refuse("rms_norm_eps", &epsilon, "a number from 0 to below 1");
@@ -241,12 +282,21 @@ fn read(keys: &Keys<'_>, family: &Family) -> Result<Config, LoadError> {
         class: family.classes[0],
         hidden_size,
         intermediate_size: keys.required("intermediate_size")?,
-        layers: keys.required("num_hidden_layers")?,
+        layers,
         heads,
         kv_heads: keys.count("num_key_value_heads")?.unwrap_or(heads),
         head_dim,
         vocab_size: keys.required("vocab_size")?,
-        rope: RopeSettings::read(keys, &defaults, head_dim, context)?,
+        rope: rope.expect("there is always one"),
+        local_rope,
+        kinds: layers::read(keys, family, layers)?,
+        biases,
+        head_norms: family.head_norms,
+        fused: family.fused,
+        activation,
+        norms: family.norms,
+        scales: family.scales(keys, hidden_size, head_dim)?,
+        caps: family.caps(keys)?,
         rms_norm_eps: epsilon as f32,
         tied_head: keys.flag("tie_word_embeddings")?.unwrap_or(family.tied),
         context,

@@ -80,17 +80,48 @@ impl RopeSettings {
         head: usize,
         context: usize,
     ) -> Result<Self, LoadError> {
-        let merged = Merged::of(keys)?;
-        let theta = merged.number("rope_theta")?.unwrap_or(defaults.theta);
-        if !(theta > 0.0 && theta.is_finite()) {
-            return Err(merged.refused("rope_theta", "a number above zero"));
+        Merged::of(keys)?.settings(defaults, head, context)
+    }
+}
+
+impl RopeSettings {
+    /// Reads those of a family whose layers with a window have their own: `rope_parameters` by kind of layer, or the
+    /// settings of the others with `rope_local_base_freq` beside them.
+    pub(super) fn read_both(
+        keys: &Keys<'_>,
+        defaults: &Defaults,
+        local: f64,
+        head: usize,
+        context: usize,
+    ) -> Result<[Self; 2], LoadError> {
+        let theta = keys.number("rope_local_base_freq")?.unwrap_or(local);
+        let nested = keys.object("rope_parameters")?.filter(|map| map.values().any(Value::is_object));
+        let Some(nested) = nested else {
+            let local = Self { theta, scaling: RopeScaling::None, width: head };
+            return Ok([Self::read(keys, defaults, head, context)?, local]);
+        };
+        let one = |kind: &str, theta: f64| {
+            let empty = Map::new();
+            let own = nested.get(kind).and_then(Value::as_object).unwrap_or(&empty);
+            let inner = Keys::new(keys.origin, own);
+            let mut merged = Merged { keys: &inner, map: Map::new() };
+            own.iter()
+                .filter(|(_, value)| !value.is_null())
+                .try_for_each(|(key, value)| merged.add(key, value))?;
+            merged.settings(&Defaults { theta, ..*defaults }, head, context)
+        };
+        let unknown = |kind: &&String| !matches!(kind.as_str(), "full_attention" | "sliding_attention");
+        if let Some(kind) = nested.keys().find(unknown) {
+            return Err(keys.wrong(
+                "rope_parameters",
+                &kind.as_str().into(),
+                "full_attention and sliding_attention",
+            ));
         }
-        let part = merged.number("partial_rotary_factor")?.unwrap_or(1.0);
-        let width = (head as f64 * part) as usize;
-        if !(part > 0.0 && part <= 1.0) || (part != 1.0 && !defaults.partial) || !width.is_multiple_of(2) {
-            return Err(merged.refused("partial_rotary_factor", "1, for models of this family"));
-        }
-        Ok(Self { theta, scaling: merged.scaling(context)?, width })
+        Ok([
+            one("full_attention", keys.number("rope_theta")?.unwrap_or(defaults.theta))?,
+            one("sliding_attention", theta)?,
+        ])
     }
 }
 
@@ -110,6 +141,20 @@ impl<'a> Merged<'a> {
             }
         }
         Ok(merged)
+    }
+
+    fn settings(&self, defaults: &Defaults, head: usize, context: usize) -> Result<RopeSettings, LoadError> {
+        let theta = self.number("rope_theta")?.unwrap_or(defaults.theta);
+        if !(theta > 0.0 && theta.is_finite()) {
+            return Err(self.refused("rope_theta", "a number above zero"));
+        }
+        let part = self.number("partial_rotary_factor")?.unwrap_or(1.0);
+        let width = (head as f64 * part) as usize;
+        let known = part == 1.0 || defaults.partial && width.is_multiple_of(2);
+        if !(part > 0.0 && part <= 1.0 && known) {
+            return Err(self.refused("partial_rotary_factor", "1, for models of this family"));
+        }
+        Ok(RopeSettings { theta, scaling: self.scaling(context)?, width })
     }
 
     fn add(&mut self, key: &str, value: &Value) -> Result<(), LoadError> {
