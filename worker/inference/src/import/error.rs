@@ -54,7 +54,7 @@ pub enum ImportError {
     #[error("make sense of the numbers of heads, layers and sizes")]
     Sizes,
     /// A rotary scaling the engine does not have.
-    #[error("import rotary scaling {kind}: linear and llama3 scaling can be imported")]
+    #[error("import rotary scaling {kind}: linear, llama3 and yarn scaling can be imported")]
     RopeScaling {
         /// Its name.
         kind: String,
@@ -74,6 +74,28 @@ pub enum ImportError {
         key: String,
         /// The values.
         values: String,
+    },
+    /// One of several files, and not the first.
+    #[error("import part {number} of {count}: name the first, and the others are found beside it")]
+    Part {
+        /// Which it is.
+        number: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// The first of several files under a name that does not count them.
+    #[error("find the other parts of {count}: their names must end in -00001-of-{count:05}.gguf and so on")]
+    PartName {
+        /// How many there are.
+        count: usize,
+    },
+    /// The files do not hold what the first says they do.
+    #[error("find all tensors in the parts: {found} of {declared} are there")]
+    PartTensors {
+        /// Tensors found.
+        found: usize,
+        /// Tensors that the first part counts.
+        declared: usize,
     },
     /// Not a model but a part or companion of one.
     #[error("import a GGUF of type {kind}: only whole models are")]

@@ -54,7 +54,7 @@ pub enum GgufError {
         what: String,
     },
     /// A tensor in a number format that is not read.
-    #[error("dequantise {tensor}: format {format} is not supported")]
+    #[error("dequantise {tensor}: format {format} is not supported, but {} are", Quant::names())]
     Quantisation {
         /// Its name.
         tensor: String,
@@ -101,6 +101,8 @@ pub(crate) struct TensorInfo {
     pub(crate) quant: Quant,
     /// From the beginning of the file.
     pub(crate) offset: u64,
+    /// Which of the model's files.
+    pub(crate) file: usize,
 }
 
 /// A file's contents but for the tensor data.
@@ -276,7 +278,7 @@ impl RawInfo {
             return Err(outside());
         }
         let dimensions = self.dimensions.iter().map(|&d| usize::try_from(d).map_err(|_| outside()));
-        Ok(TensorInfo { dimensions: dimensions.collect::<Result<_, _>>()?, quant, offset })
+        Ok(TensorInfo { dimensions: dimensions.collect::<Result<_, _>>()?, quant, offset, file: 0 })
     }
 }
 

@@ -102,6 +102,15 @@ impl<'a> Metadata<'a> {
         }
     }
 
+    /// A number of any kind, as the decimal that was meant.
+    pub(super) fn decimal(&self, key: &str) -> Result<Option<serde_json::Value>, ImportError> {
+        match self.get(key) {
+            Some(&Value::Float(x)) => Ok(Some(shortest(x).into())),
+            Some(_) => Ok(self.number(key)?.map(Into::into)),
+            None => Ok(None),
+        }
+    }
+
     pub(super) fn text(&self, key: &str) -> Result<Option<&'a str>, ImportError> {
         match self.get(key) {
             None => Ok(None),
@@ -125,6 +134,11 @@ impl<'a> Metadata<'a> {
             _ => Err(ImportError::WrongKind { key: key.to_owned(), wanted: "a size" }),
         }
     }
+}
+
+/// GGUF stores these as F32; the decimal number that was meant is the shortest that rounds to it.
+pub(super) fn shortest(stored: f64) -> f64 {
+    (stored as f32).to_string().parse().expect("a number's own text")
 }
 
 pub(super) fn missing(key: &str) -> ImportError {

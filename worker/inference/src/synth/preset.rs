@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::SynthError;
-use crate::architecture::{Architecture, Llama3Scaling, Scaling};
+use crate::architecture::{Architecture, LLAMA, Llama3Scaling, Scaling};
 
 /// A named architecture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,7 @@ impl Preset {
 }
 
 const TINY: Architecture = Architecture {
+    form: &LLAMA,
     layers: 2,
     hidden: 128,
     heads: 4,
