@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 0 | left as asked |
 //! | 1 | `bench --invariance` found tokens that depend on a request's company |
-//! | 2 | wrong usage, missing environment, unusable model file, or the operating system refused |
+//! | 2 | wrong usage, missing environment, a model that is missing, damaged, unsupported or computes no finite numbers, or the operating system refused |
 //! | 3 | the coordinator refused this process; trying again cannot help |
 //! | 4 | the coordinator could not be reached in time |
 //! | 5 | the session was lost: the coordinator fell silent or the connection broke |

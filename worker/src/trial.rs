@@ -364,5 +364,10 @@ fn bad_assignment(error: PhaseError) -> Failure {
 }
 
 fn broken(reason: Reason) -> Failure {
-    Failure { kind: FailureKind::Engine, message: reason.to_string() }
+    let kind = match reason {
+        // It would end the same way again.
+        Reason::NotFinite => FailureKind::ModelInvalid,
+        _ => FailureKind::Engine,
+    };
+    Failure { kind, message: reason.to_string() }
 }

@@ -1,7 +1,9 @@
-//! Owns the byte-level alphabet of GPT-2 style tokenizers (each byte shown as one printable
-//! character) and the `tokenizer.json` made of such a vocabulary. It must not know models.
+//! Owns the byte-level alphabet of GPT-2 style tokenizers (each byte shown as one printable character) and the
+//! `tokenizer.json` made of such a vocabulary, or of one of SentencePiece's pieces. It must not know models.
 
 use serde_json::{Map, Value, json};
+
+use crate::tokenizer::template;
 
 /// How text is cut before merging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,9 +12,24 @@ pub(crate) enum Cut {
     Gpt2,
     /// Every digit alone, then GPT-2's pattern (SmolLM).
     DigitsThenGpt2,
-    /// A pattern of the model's own; a piece that is a token as a whole is taken without merging, as
-    /// Llama 3 does.
-    Pattern(&'static str),
+    /// Patterns of the model's own, each cutting what the one before left.
+    Patterns(&'static [&'static str]),
+}
+
+/// How a vocabulary is put to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Every byte is a character.
+    ByteLevel {
+        cut: Cut,
+        /// Whether a piece that is a token as a whole is taken without merging, as Llama 3 does.
+        whole: bool,
+    },
+    /// SentencePiece: `▁` for a space, `<0xNN>` for bytes without a piece.
+    Pieces {
+        /// Whether a space is put before every text.
+        space: bool,
+    },
 }
 
 /// A token outside the merges: special ones are never shown and never split.
@@ -22,15 +39,17 @@ pub(crate) struct Added {
     pub(crate) special: bool,
 }
 
-/// A byte-level BPE vocabulary; a token's id is its place.
+/// A BPE vocabulary; a token's id is its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Vocabulary {
     pub(crate) tokens: Vec<String>,
     pub(crate) merges: Vec<String>,
     pub(crate) added: Vec<Added>,
-    pub(crate) cut: Cut,
+    pub(crate) kind: Kind,
     /// Token put before every text, if the model wants one.
-    pub(crate) prefix: Option<usize>,
+    pub(crate) before: Option<usize>,
+    /// Token put behind every text.
+    pub(crate) behind: Option<usize>,
 }
 
 /// The character that stands for a byte: itself if printable, else the next free one from U+0100.
@@ -60,16 +79,23 @@ impl Vocabulary {
     /// The `tokenizer.json` that the `tokenizers` library reads.
     pub(crate) fn to_json(&self) -> Value {
         let vocab: Map<_, _> = self.tokens.iter().enumerate().map(|(i, t)| (t.clone(), i.into())).collect();
+        let ends = [self.before, self.behind].map(|id| id.map(|id| (self.tokens[id].clone(), id as u64)));
+        let [normalizer, cut, decoder] = self.kind.steps();
+        let (whole, pieces) = match self.kind {
+            Kind::ByteLevel { whole, .. } => (whole, false),
+            Kind::Pieces { .. } => (false, true),
+        };
+        let unknown = self.tokens.first().filter(|_| pieces);
         json!({
-            "version": "1.0", "truncation": null, "padding": null, "normalizer": null,
+            "version": "1.0", "truncation": null, "padding": null, "normalizer": normalizer,
             "added_tokens": self.added.iter().map(|a| self.added_json(a)).collect::<Vec<_>>(),
-            "pre_tokenizer": self.cut.to_json(),
-            "post_processor": self.prefix.map(|id| self.prefix_json(id)),
-            "decoder": byte_level(true),
+            "pre_tokenizer": cut,
+            "post_processor": template(ends.each_ref().map(Option::as_ref)),
+            "decoder": decoder,
             "model": {
-                "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
-                "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false,
-                "ignore_merges": matches!(self.cut, Cut::Pattern(_)), "vocab": vocab, "merges": self.merges,
+                "type": "BPE", "dropout": null, "unk_token": unknown, "continuing_subword_prefix": null,
+                "end_of_word_suffix": null, "fuse_unk": pieces, "byte_fallback": pieces,
+                "ignore_merges": whole, "vocab": vocab, "merges": self.merges,
             },
         })
     }
@@ -78,16 +104,27 @@ impl Vocabulary {
         json!({ "id": added.id, "content": self.tokens[added.id], "special": added.special,
                 "single_word": false, "lstrip": false, "rstrip": false, "normalized": false })
     }
+}
 
-    fn prefix_json(&self, id: usize) -> Value {
-        let token = &self.tokens[id];
-        json!({
-            "type": "TemplateProcessing",
-            "single": [{ "SpecialToken": { "id": token, "type_id": 0 } },
-                       { "Sequence": { "id": "A", "type_id": 0 } }],
-            "pair": [{ "Sequence": { "id": "A", "type_id": 0 } }, { "Sequence": { "id": "B", "type_id": 1 } }],
-            "special_tokens": { token: { "id": token, "ids": [id], "tokens": [token] } },
-        })
+impl Kind {
+    /// Normaliser, pre-tokenizer and decoder.
+    fn steps(self) -> [Value; 3] {
+        let space = match self {
+            Self::ByteLevel { cut, .. } => return [Value::Null, cut.to_json(), byte_level(true)],
+            Self::Pieces { space } => space,
+        };
+        let replace =
+            |from: &str, to: &str| json!({ "type": "Replace", "pattern": { "String": from }, "content": to });
+        let prepend = space.then(|| json!({ "type": "Prepend", "prepend": "▁" }));
+        let normalizers: Vec<Value> = prepend.into_iter().chain([replace(" ", "▁")]).collect();
+        let strip = space.then(|| json!({ "type": "Strip", "content": " ", "start": 1, "stop": 0 }));
+        let decoders = [replace("▁", " "), json!({ "type": "ByteFallback" }), json!({ "type": "Fuse" })];
+        let decoders: Vec<Value> = decoders.into_iter().chain(strip).collect();
+        [
+            json!({ "type": "Sequence", "normalizers": normalizers }),
+            Value::Null,
+            json!({ "type": "Sequence", "decoders": decoders }),
+        ]
     }
 }
 
@@ -97,9 +134,11 @@ impl Cut {
             Self::Gpt2 => byte_level(true),
             Self::DigitsThenGpt2 => json!({ "type": "Sequence", "pretokenizers":
                 [{ "type": "Digits", "individual_digits": true }, byte_level(true)] }),
-            Self::Pattern(pattern) => json!({ "type": "Sequence", "pretokenizers":
-                [{ "type": "Split", "pattern": { "Regex": pattern }, "behavior": "Isolated", "invert": false },
-                 byte_level(false)] }),
+            Self::Patterns(patterns) => {
+                let split = |pattern: &&str| json!({ "type": "Split", "pattern": { "Regex": pattern }, "behavior": "Isolated", "invert": false });
+                let steps: Vec<Value> = patterns.iter().map(split).chain([byte_level(false)]).collect();
+                json!({ "type": "Sequence", "pretokenizers": steps })
+            }
         }
     }
 }

@@ -134,6 +134,20 @@ impl Drop for ModelDir {
 }
 
 impl TensorWriter {
+    /// What a value would be in the file if it is no finite number there.
+    pub(crate) fn spoilt(&self, value: f32) -> Option<&'static str> {
+        let written = match self.precision {
+            Precision::Bf16 => half::bf16::from_f32(value).to_f32(),
+            Precision::F32 => value,
+        };
+        match (written.is_nan(), written.is_infinite()) {
+            (true, _) => Some("NaN"),
+            (_, true) if value.is_finite() => Some("a number beyond BF16"),
+            (_, true) => Some("infinity"),
+            _ => None,
+        }
+    }
+
     /// Appends values, rounded to nearest even where the precision asks for it.
     pub(crate) fn push(&mut self, values: &[f32]) -> io::Result<()> {
         self.bytes.clear();

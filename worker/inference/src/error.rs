@@ -4,6 +4,8 @@
 
 use std::path::PathBuf;
 
+use crate::json::JsonError;
+
 /// Why a model could not be loaded. Messages complete "failed to load the model: …".
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -41,13 +43,64 @@ pub enum LoadError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// JSON that does not parse or lacks a field.
-    #[error("{path} is not valid: {reason}")]
-    Json {
+    /// A file of settings that is not JSON as every reader takes it.
+    #[error("{path} {source}")]
+    NotJson {
         /// The file.
         path: PathBuf,
-        /// What the parser said.
-        reason: String,
+        /// What is wrong with it.
+        source: JsonError,
+    },
+    /// A setting is absent that every model has.
+    #[error("{path} does not say {key}")]
+    SettingMissing {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: &'static str,
+    },
+    /// A setting or a part that this engine does not know, and which may change what the model computes.
+    #[error(
+        "{path} says {key} = {value}, which this engine does not know and would leave out of the computation"
+    )]
+    UnknownSetting {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// Its value.
+        value: String,
+    },
+    /// A setting in two places, with two values.
+    #[error("{path} contradicts itself: {key} is {values}")]
+    Contradiction {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// The values.
+        values: String,
+    },
+    /// An architecture that this engine does not compute.
+    #[error("{path} names {named}, and this engine computes {families}")]
+    Family {
+        /// The configuration file.
+        path: PathBuf,
+        /// What it names.
+        named: String,
+        /// The classes it could name.
+        families: String,
+    },
+    /// Weights in a form that only another program can multiply with.
+    #[error(
+        "{path} says that the weights are quantised by {method}, and this engine reads F32, F16 and BF16: take the model \
+         that was quantised, or a GGUF of it, which `worker model import` converts"
+    )]
+    Quantised {
+        /// The configuration file.
+        path: PathBuf,
+        /// By which method.
+        method: String,
     },
     /// A value this engine does not support.
     #[error("{key} = {value} in {path} is not supported: {expected}")]
@@ -59,7 +112,96 @@ pub enum LoadError {
         /// Its value.
         value: String,
         /// What would be accepted.
-        expected: &'static str,
+        expected: String,
+    },
+    /// A file holds something else than its name says.
+    #[error("{path} {what}")]
+    NotWeights {
+        /// The file.
+        path: PathBuf,
+        /// What it is, and the way out.
+        what: &'static str,
+    },
+    /// A link whose file is gone.
+    #[error("{path} is a link to {target}, which does not exist")]
+    DanglingLink {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
+    /// The model is there in a form that this engine does not read.
+    #[error("{folder} has {found} and no {file}: {way_out}")]
+    OtherForm {
+        /// The folder searched.
+        folder: PathBuf,
+        /// What lies there.
+        found: String,
+        /// What should.
+        file: &'static str,
+        /// How to make the one from the other.
+        way_out: &'static str,
+    },
+    /// Numbered files of which some are absent.
+    #[error("{folder} has {found} of {count} numbered weight files and no index: {missing} is missing")]
+    ShardMissing {
+        /// The folder searched.
+        folder: PathBuf,
+        /// Files there.
+        found: usize,
+        /// Files that the names count.
+        count: usize,
+        /// The first absent.
+        missing: String,
+    },
+    /// The index places a tensor in a file that does not hold it.
+    #[error("the index places tensor {name} in {shard}, which does not hold it")]
+    Misplaced {
+        /// The tensor.
+        name: String,
+        /// The file.
+        shard: String,
+    },
+    /// Two files hold a tensor and no index says which counts.
+    #[error("tensor {name} is in {first} and in {second}, and no index says which counts")]
+    TwoSources {
+        /// The tensor.
+        name: String,
+        /// A file.
+        first: String,
+        /// Another.
+        second: String,
+    },
+    /// A tensor that this engine does not know, and which may change what the model computes.
+    #[error("tensor {name} has no place in a model of {family}, and would be left out of the computation")]
+    UnknownTensor {
+        /// Its name.
+        name: String,
+        /// The class of the model.
+        family: &'static str,
+    },
+    /// The file has a head of its own and says that it has none.
+    #[error(
+        "tie_word_embeddings is true and {head} differs from {embedding}: readers differ in which they take; set \
+         tie_word_embeddings to false, or remove the tensor"
+    )]
+    TwoHeads {
+        /// The head's tensor.
+        head: &'static str,
+        /// The embedding's.
+        embedding: &'static str,
+    },
+    /// A weight that is no number.
+    #[error("tensor {name} holds {value} at {place:?}: every answer would be spoilt by it{hint}")]
+    NotFinite {
+        /// Its name.
+        name: String,
+        /// NaN or infinity.
+        value: &'static str,
+        /// Row and column.
+        place: Vec<usize>,
+        /// Where it may come from.
+        hint: &'static str,
     },
     /// The weights file is shorter or longer than its header says.
     #[error("{path} is damaged: its header describes {expected} bytes, the file has {actual}")]
@@ -96,7 +238,7 @@ pub enum LoadError {
         actual: Vec<usize>,
     },
     /// A tensor is stored in a form that is not F32, F16 or BF16.
-    #[error("tensor {name} is stored as {dtype}, expected F32, F16 or BF16")]
+    #[error("tensor {name} is stored as {dtype}, and this engine reads F32, F16 and BF16")]
     TensorFormat {
         /// Its name.
         name: String,
@@ -119,4 +261,54 @@ pub enum LoadError {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+/// Kinds of [`LoadError`], by what can be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadFault {
+    /// There is no model at the place, or not all of it.
+    Missing,
+    /// A file is not what whoever made it wrote.
+    Damaged,
+    /// The model is as it should be, and this engine does not compute it.
+    Unsupported,
+    /// The model's files contradict each other or themselves.
+    Inconsistent,
+    /// This machine or process has no room, threads or instructions.
+    Machine,
+}
+
+impl LoadError {
+    /// What kind of error it is.
+    #[must_use]
+    pub fn fault(&self) -> LoadFault {
+        match self {
+            Self::PathMissing { .. } | Self::FileMissing { .. } | Self::NotAModel { .. } => {
+                LoadFault::Missing
+            }
+            Self::Io { .. }
+            | Self::NotWeights { .. }
+            | Self::DanglingLink { .. }
+            | Self::ShardMissing { .. }
+            | Self::WrongSize { .. }
+            | Self::Header { .. }
+            | Self::NotFinite { .. } => LoadFault::Damaged,
+            Self::Family { .. }
+            | Self::Quantised { .. }
+            | Self::Unsupported { .. }
+            | Self::UnknownSetting { .. }
+            | Self::UnknownTensor { .. }
+            | Self::TensorFormat { .. } => LoadFault::Unsupported,
+            Self::NotJson { .. }
+            | Self::OtherForm { .. }
+            | Self::SettingMissing { .. }
+            | Self::Contradiction { .. }
+            | Self::Misplaced { .. }
+            | Self::TwoSources { .. }
+            | Self::TwoHeads { .. }
+            | Self::TensorMissing { .. }
+            | Self::TensorShape { .. } => LoadFault::Inconsistent,
+            Self::Memory { .. } | Self::IsaUnavailable { .. } | Self::Threads { .. } => LoadFault::Machine,
+        }
+    }
 }

@@ -10,9 +10,13 @@ use crate::config::Config;
 use crate::error::LoadError;
 use crate::kernels::{Attention, PAGE};
 use crate::kv::KvCache;
-use crate::model::{Layer, Model, padded};
+use crate::layer::Layer;
+use crate::model::{Model, padded};
 use crate::pass::{Batch, RUN};
-use crate::products::{Space, multiply, multiply_gated, normalise, per_token, product, rotate};
+use crate::products::{
+    Space, linear, multiply, multiply_gated, normalise, normalise_heads, normalise_into, per_token, product,
+    rotate, scale,
+};
 use crate::shared::Shared;
 use crate::team::Team;
 
@@ -34,6 +38,7 @@ struct Activations {
     mixed: Aligned<f32>,
     gate: Aligned<f32>,
     up: Aligned<f32>,
+    /// For each token, those of each rotary embedding of the model.
     cosines: Aligned<f32>,
     sines: Aligned<f32>,
     last: Aligned<f32>,
@@ -59,8 +64,8 @@ impl Activations {
             mixed: rows(queries),
             gate: rows(config.intermediate_size),
             up: rows(config.intermediate_size),
-            cosines: Aligned::new(tokens * config.head_dim / 2),
-            sines: Aligned::new(tokens * config.head_dim / 2),
+            cosines: Aligned::new(tokens * model.ropes.len() * config.head_dim / 2),
+            sines: Aligned::new(tokens * model.ropes.len() * config.head_dim / 2),
             last: Aligned::new(logits * padded(config.hidden_size)),
             logits: Aligned::new(logits * config.vocab_size),
             space: Space::new(model.kernels, model.threads(), tokens, widest(config)),
@@ -75,7 +80,7 @@ impl Activations {
             + 2 * padded(config.heads * config.head_dim)
             + 2 * padded(config.kv_heads * config.head_dim)
             + 2 * padded(config.intermediate_size)
-            + config.head_dim;
+            + config.head_dim * (1 + usize::from(config.local_rope.is_some()));
         size_of::<f32>() * (tokens * per_token + logits * (padded(config.hidden_size) + config.vocab_size))
     }
 }
@@ -136,7 +141,7 @@ impl Engine {
             self.attention_inputs(&model, layer, batch);
             self.store(&model, index, batch);
             self.attend(&model, index, batch);
-            self.attention_output(layer, batch);
+            self.attention_output(&model, layer, batch);
             self.feed_forward(&model, layer, batch);
         }
         self.project(&model, batch);
@@ -144,13 +149,17 @@ impl Engine {
 
     fn embed(&mut self, model: &Model, batch: &Batch) {
         let (hidden, half) = (model.config.hidden_size, model.config.head_dim / 2);
+        let ropes = model.ropes.len();
         for (index, item) in batch.items.iter().enumerate() {
             let row = &mut self.work.stream[index * padded(hidden)..][..hidden];
             model.embedding.read_row(item.token as usize, row);
-            let angles = index * half..(index + 1) * half;
-            let (cosines, sines) = (&mut self.work.cosines[angles.clone()], &mut self.work.sines[angles]);
-            model.rope.fill(item.position as u32, cosines, sines);
+            for (number, rope) in model.ropes.iter().enumerate() {
+                let angles = (index * ropes + number) * half..(index * ropes + number + 1) * half;
+                let (cosines, sines) = (&mut self.work.cosines[angles.clone()], &mut self.work.sines[angles]);
+                rope.fill(item.position as u32, cosines, sines);
+            }
         }
+        scale(&mut self.work.stream, hidden, batch.len(), model.config.scales.embedding);
     }
 
     fn attention_inputs(&mut self, model: &Model, layer: &Layer, batch: &Batch) {
@@ -158,17 +167,20 @@ impl Engine {
         let count = batch.len();
         normalise(&mut self.team, model, &mut work.stream, &layer.attention_norm, &mut work.normed, count);
         let mut jobs = [
-            product(&layer.q, &work.normed, &mut work.queries, count, false),
-            product(&layer.k, &work.normed, &mut work.keys, count, false),
-            product(&layer.v, &work.normed, &mut work.values, count, false),
+            linear(&layer.q, &work.normed, &mut work.queries, count, false),
+            linear(&layer.k, &work.normed, &mut work.keys, count, false),
+            linear(&layer.v, &work.normed, &mut work.values, count, false),
         ];
         multiply(&mut self.team, model.kernels, &mut jobs, &mut work.space);
     }
 
     /// Rotates queries and keys and writes keys and values into the cache.
     fn store(&mut self, model: &Model, layer: usize, batch: &Batch) {
-        let config = &model.config;
+        let (config, kind) = (&model.config, &model.layers[layer]);
         let (width, half) = (config.head_dim, config.head_dim / 2);
+        let (rope, ropes) = (kind.rope(model.ropes.len()), model.ropes.len());
+        let pairs = if kind.kind.rotated { model.ropes[rope].pairs() } else { 0 };
+        let (norms, eps) = (&kind.head_norms, config.rms_norm_eps);
         let (query_row, key_row) = (padded(config.heads * width), padded(config.kv_heads * width));
         let work = &mut self.work;
         let (queries, keys) = (Shared::new(&mut work.queries), Shared::new(&mut work.keys));
@@ -176,12 +188,18 @@ impl Engine {
         let writer = self.cache.writer();
         let body = |index: usize| {
             let item = batch.items[index];
-            let (cosines, sines) = (&cosines[index * half..][..half], &sines[index * half..][..half]);
+            let angles = (index * ropes + rope) * half;
+            let (cosines, sines) = (&cosines[angles..][..pairs], &sines[angles..][..pairs]);
             // SAFETY: each token is handled once, and only by this task.
             unsafe {
-                rotate(queries.slice(index * query_row, config.heads * width), cosines, sines);
+                let query = queries.slice(index * query_row, config.heads * width);
                 let key = keys.slice(index * key_row, config.kv_heads * width);
-                rotate(key, cosines, sines);
+                for (row, norm) in [&mut *query, &mut *key].into_iter().zip(norms) {
+                    if !norm.is_empty() {
+                        normalise_heads(row, width, norm, eps);
+                    }
+                    rotate(row, width, cosines, sines);
+                }
                 let pages = batch.pages_of(item.run);
                 writer.write(layer, pages, item.position, key, &values[index * key_row..]);
             }
@@ -193,6 +211,7 @@ impl Engine {
         let config = &model.config;
         let (group, width, stride) =
             (config.group(), config.head_dim, padded(config.heads * config.head_dim));
+        let window = model.layers[layer].kind.window.unwrap_or(usize::MAX);
         let (work, cache) = (&mut self.work, &self.cache);
         let kernel = model.kernels.attend(cache.format());
         let (queries, score_stride) = (&work.queries, work.score_stride);
@@ -214,7 +233,9 @@ impl Engine {
                 out: mixed.pointer(start),
                 scores: scores.pointer(task.worker * RUN * group * score_stride),
                 score_stride,
-                scale: 1.0 / (width as f32).sqrt(),
+                scale: config.scales.attention,
+                cap: config.caps[0],
+                window,
             };
             // SAFETY: `store` has filled the pages up to each token's position; outputs of different runs and
             // heads are disjoint; the scores are this worker's.
@@ -222,21 +243,34 @@ impl Engine {
         });
     }
 
-    fn attention_output(&mut self, layer: &Layer, batch: &Batch) {
-        let work = &mut self.work;
-        let job = product(&layer.o, &work.mixed, &mut work.stream, batch.len(), true);
-        multiply(&mut self.team, self.model.kernels, &mut [job], &mut work.space);
+    fn attention_output(&mut self, model: &Model, layer: &Layer, batch: &Batch) {
+        let (work, config, count) = (&mut self.work, &model.config, batch.len());
+        scale(&mut work.mixed, config.heads * config.head_dim, count, config.scales.residual);
+        let behind = &layer.behind_attention;
+        // Where a norm stands behind it, it goes through the rows that nobody needs any more.
+        let to = if behind.is_empty() { &mut work.stream } else { &mut work.normed };
+        let job = linear(&layer.o, &work.mixed, to, count, behind.is_empty());
+        multiply(&mut self.team, model.kernels, &mut [job], &mut work.space);
+        if !behind.is_empty() {
+            normalise_into(&mut self.team, model, &mut work.normed, behind, &mut work.stream, count);
+        }
     }
 
     fn feed_forward(&mut self, model: &Model, layer: &Layer, batch: &Batch) {
         let work = &mut self.work;
         let count = batch.len();
         normalise(&mut self.team, model, &mut work.stream, &layer.feed_norm, &mut work.normed, count);
-        let gate = product(&layer.gate, &work.normed, &mut work.gate, count, false);
-        let up = product(&layer.up, &work.normed, &mut work.up, count, false);
-        multiply_gated(&mut self.team, model.kernels, [gate, up], &mut work.space);
-        let down = product(&layer.down, &work.gate, &mut work.stream, count, true);
+        let gate = linear(&layer.gate, &work.normed, &mut work.gate, count, false);
+        let up = linear(&layer.up, &work.normed, &mut work.up, count, false);
+        multiply_gated(&mut self.team, model.kernels, model.config.activation, [gate, up], &mut work.space);
+        scale(&mut work.gate, model.config.intermediate_size, count, model.config.scales.residual);
+        let behind = &layer.behind_feed;
+        let to = if behind.is_empty() { &mut work.stream } else { &mut work.normed };
+        let down = linear(&layer.down, &work.gate, to, count, behind.is_empty());
         multiply(&mut self.team, model.kernels, &mut [down], &mut work.space);
+        if !behind.is_empty() {
+            normalise_into(&mut self.team, model, &mut work.normed, behind, &mut work.stream, count);
+        }
     }
 
     /// Final norm and output head for the tokens that asked for logits.
@@ -256,5 +290,13 @@ impl Engine {
         let mut head = product(&model.head, &work.last, &mut work.logits, batch.wanted.len(), false);
         head.0.y_stride = model.config.vocab_size;
         multiply(&mut self.team, model.kernels, &mut [head], &mut work.space);
+        let (vocab, cap) = (model.config.vocab_size, model.config.caps[1]);
+        if cap > 0.0 {
+            let logits = Shared::new(&mut work.logits);
+            self.team.run(batch.wanted.len(), &|task| {
+                // SAFETY: each task has a row of its own.
+                unsafe { (model.kernels.cap)(logits.pointer(task.index * vocab), vocab, cap) };
+            });
+        }
     }
 }

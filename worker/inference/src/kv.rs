@@ -172,25 +172,11 @@ impl KvWriter<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::RopeScaling;
 
     fn config() -> Config {
-        Config {
-            hidden_size: 16,
-            intermediate_size: 16,
-            layers: 2,
-            heads: 2,
-            kv_heads: 2,
-            head_dim: 8,
-            vocab_size: 16,
-            rope_theta: 1e4,
-            rope_scaling: RopeScaling::None,
-            rms_norm_eps: 1e-5,
-            tied_head: true,
-            context: 64,
-            bos: None,
-            eos: vec![],
-        }
+        let text = r#"{"model_type": "llama", "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2,
+            "num_attention_heads": 2, "vocab_size": 16, "max_position_embeddings": 64}"#;
+        Config::parse(text, std::path::Path::new("config.json")).unwrap()
     }
 
     #[test]

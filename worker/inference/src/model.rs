@@ -9,12 +9,10 @@ use crate::error::LoadError;
 use crate::files::{ModelFiles, WeightFacts};
 use crate::int8;
 use crate::kernels::{Isa, Kernels, Tiles};
+use crate::layer::{Layer, Parts, final_norm};
 use crate::mapping::Anonymous;
 use crate::rope::Rope;
 use crate::weights::{Matrix, Weights};
-
-/// Distance at which loading touches the map: the smallest page of the supported systems, in bytes.
-const TOUCH: usize = 4096;
 
 /// How to load.
 #[derive(Debug, Clone, Copy)]
@@ -77,24 +75,12 @@ pub struct Model {
     pub(crate) head: Matrix,
     pub(crate) final_norm: Vec<f32>,
     pub(crate) layers: Vec<Layer>,
-    pub(crate) rope: Rope,
+    /// The rotary embedding, and that of layers with a window where it is another.
+    pub(crate) ropes: Vec<Rope>,
     pub(crate) kernels: &'static Kernels,
     facts: WeightFacts,
     threads: usize,
     form: WeightForm,
-}
-
-/// One decoder layer.
-pub(crate) struct Layer {
-    pub(crate) attention_norm: Vec<f32>,
-    pub(crate) q: Matrix,
-    pub(crate) k: Matrix,
-    pub(crate) v: Matrix,
-    pub(crate) o: Matrix,
-    pub(crate) feed_norm: Vec<f32>,
-    pub(crate) gate: Matrix,
-    pub(crate) up: Matrix,
-    pub(crate) down: Matrix,
 }
 
 /// Rounds a row length up so that every row starts a whole vector and ends in zeros.
@@ -119,11 +105,10 @@ impl Model {
         let weights = Weights::map(&files)?;
         phase(LoadPhase::Mapped);
         let mut model = Self::assemble(config, &weights, kernels, facts, options.threads.max(1))?;
+        weights.all_used(model.config.class)?;
+        weights.all_finite(model.threads)?;
         match options.form {
-            WeightForm::AsStored => {
-                model.pack().map_err(|source| LoadError::Memory { source })?;
-                weights.regions().for_each(touch);
-            }
+            WeightForm::AsStored => model.pack().map_err(|source| LoadError::Memory { source })?,
             WeightForm::Int8 => model.round(),
         }
         phase(LoadPhase::Weights);
@@ -202,21 +187,19 @@ impl Model {
         facts: WeightFacts,
         threads: usize,
     ) -> Result<Self, LoadError> {
-        let (vocab, hidden) = (config.vocab_size, config.hidden_size);
-        let embedding = weights.matrix("model.embed_tokens.weight", vocab, hidden)?;
-        // As the reference does, a tied model ignores a head that its file carries nevertheless.
-        let head = match config.tied_head {
-            true => embedding.clone(),
-            false => weights.matrix("lm_head.weight", vocab, hidden)?,
-        };
-        let layers =
-            (0..config.layers).map(|index| Layer::find(&config, weights, index)).collect::<Result<_, _>>()?;
+        let [embedding, head] = ends(&config, weights)?;
+        let layers = (0..config.layers).map(|index| Parts { config: &config, weights, index }.layer());
+        let layers = layers.collect::<Result<_, _>>()?;
         Ok(Self {
             embedding,
             head,
-            final_norm: norm(weights, "model.norm.weight", hidden)?,
+            final_norm: final_norm(&config, weights)?,
             layers,
-            rope: Rope::new(&config),
+            ropes: [Some(&config.rope), config.local_rope.as_ref()]
+                .into_iter()
+                .flatten()
+                .map(Rope::new)
+                .collect(),
             kernels,
             facts,
             threads,
@@ -226,40 +209,23 @@ impl Model {
     }
 }
 
-impl Layer {
-    fn matrices(&self) -> [&Matrix; 7] {
-        [&self.q, &self.k, &self.v, &self.o, &self.gate, &self.up, &self.down]
+/// The embedding and the head. A tied model has one tensor for both, under either name; where its file has both, they
+/// must be the same.
+fn ends(config: &Config, weights: &Weights) -> Result<[Matrix; 2], LoadError> {
+    const NAMES: [&str; 2] = ["model.embed_tokens.weight", "lm_head.weight"];
+    let find = |name| weights.matrix(name, config.vocab_size, config.hidden_size);
+    match (config.tied_head, NAMES.map(|name| weights.has(name))) {
+        (true, [true, true]) => {
+            let both = [find(NAMES[0])?, find(NAMES[1])?];
+            match both[0].format == both[1].format && both[0].bytes() == both[1].bytes() {
+                true => Ok([both[0].clone(), both[0].clone()]),
+                false => Err(LoadError::TwoHeads { head: NAMES[1], embedding: NAMES[0] }),
+            }
+        }
+        (true, [false, true]) => Ok([find(NAMES[1])?, find(NAMES[1])?]),
+        (true, _) => Ok([find(NAMES[0])?, find(NAMES[0])?]),
+        (false, _) => Ok([find(NAMES[0])?, find(NAMES[1])?]),
     }
-
-    fn matrices_mut(&mut self) -> [&mut Matrix; 7] {
-        let Self { q, k, v, o, gate, up, down, .. } = self;
-        [q, k, v, o, gate, up, down]
-    }
-
-    fn find(config: &Config, weights: &Weights, index: usize) -> Result<Self, LoadError> {
-        let name = |part: &str| format!("model.layers.{index}.{part}.weight");
-        let matrix = |part: &str, rows, columns| weights.matrix(&name(part), rows, columns);
-        let (hidden, feed) = (config.hidden_size, config.intermediate_size);
-        let (queries, keys) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
-        Ok(Self {
-            attention_norm: norm(weights, &name("input_layernorm"), hidden)?,
-            q: matrix("self_attn.q_proj", queries, hidden)?,
-            k: matrix("self_attn.k_proj", keys, hidden)?,
-            v: matrix("self_attn.v_proj", keys, hidden)?,
-            o: matrix("self_attn.o_proj", hidden, queries)?,
-            feed_norm: norm(weights, &name("post_attention_layernorm"), hidden)?,
-            gate: matrix("mlp.gate_proj", feed, hidden)?,
-            up: matrix("mlp.up_proj", feed, hidden)?,
-            down: matrix("mlp.down_proj", hidden, feed)?,
-        })
-    }
-}
-
-/// A norm's weights, padded with zeros.
-fn norm(weights: &Weights, name: &str, length: usize) -> Result<Vec<f32>, LoadError> {
-    let mut values = weights.vector(name, length)?;
-    values.resize(padded(length), 0.0);
-    Ok(values)
 }
 
 /// Bytes that the widest kernels lay out anew of `weight_bytes`, at most: none, or a copy of all.
@@ -267,18 +233,15 @@ pub fn copied_bytes(config: &Config, weight_bytes: u64) -> u64 {
     choose(None, config).ok().and_then(|kernels| kernels.tiles).map_or(0, |_| weight_bytes)
 }
 
-/// The kernels asked for, or the widest that this machine has and whose vectors divide a head.
+/// The kernels asked for, or the widest that this machine has and whose vectors are no wider than a head.
 fn choose(wanted: Option<Isa>, config: &Config) -> Result<&'static Kernels, LoadError> {
-    let fits = |isa: Isa| config.head_dim.is_multiple_of(isa.lanes());
     let Some(isa) = wanted else {
-        let widest = Isa::available().into_iter().rev().find(|&isa| fits(isa));
-        return Ok(widest.and_then(Isa::kernels).expect("the portable kernels exist and fit every model"));
+        let fits = |isa: &Isa| isa.lanes() <= config.head_dim || *isa == Isa::Portable;
+        let widest = Isa::available().into_iter().rev().find(fits);
+        return Ok(widest.and_then(Isa::kernels).expect("the portable kernels are everywhere"));
     };
-    let refuse = |reason| LoadError::IsaUnavailable { isa: isa.name(), reason };
-    if !fits(isa) {
-        return Err(refuse("its vectors do not divide the model's heads"));
-    }
-    isa.kernels().ok_or_else(|| refuse("this machine does not have it"))
+    isa.kernels()
+        .ok_or(LoadError::IsaUnavailable { isa: isa.name(), reason: "this machine does not have it" })
 }
 
 /// Lays matrices out where they are to lie, shared between as many threads as will compute.
@@ -300,10 +263,4 @@ fn lay_out(mut pieces: Vec<(&Matrix, &mut [u8])>, tiles: &Tiles, threads: usize)
             });
         }
     });
-}
-
-/// Brings a mapped region into memory, so that the first token does not pay for it.
-fn touch(region: &[u8]) {
-    let sum = region.iter().step_by(TOUCH).fold(0u8, |sum, &byte| sum.wrapping_add(byte));
-    std::hint::black_box(sum);
 }

@@ -7,12 +7,10 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Bytes of `config.json` at most.
-pub(crate) const CONFIG: u64 = 8 << 20;
 /// Bytes of a tokenizer's file at most: those of 256,000 tokens have some 40 MB.
 pub(crate) const TOKENIZER: u64 = 256 << 20;
-/// Bytes of an index of shards at most: a line a tensor.
-pub(crate) const INDEX: u64 = 64 << 20;
+/// Bytes of a configuration at most, and of an index of shards, which has a line a tensor.
+pub(crate) const JSON: u64 = 64 << 20;
 
 /// Opens a regular file for reading; never waits for the other end of a pipe.
 pub(crate) fn regular(path: &Path) -> io::Result<File> {
@@ -35,12 +33,6 @@ pub(crate) fn bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The text of a regular file, `most` bytes at most.
-pub(crate) fn text(path: &Path, most: u64) -> io::Result<String> {
-    String::from_utf8(bytes(path, most)?)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,8 +42,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
         std::fs::write(path("four"), "four").unwrap();
-        assert_eq!(text(&path("four"), 4).unwrap(), "four");
-        assert_eq!(text(&path("four"), 3).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(bytes(&path("four"), 4).unwrap(), b"four");
+        assert_eq!(bytes(&path("four"), 3).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
         for unfit in [dir.path().to_owned(), "/dev/zero".into()] {
             assert_eq!(bytes(&unfit, 4).unwrap_err().kind(), io::ErrorKind::InvalidInput, "{unfit:?}");
         }

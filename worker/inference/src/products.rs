@@ -5,7 +5,9 @@
 use std::ops::Range;
 
 use crate::aligned::Aligned;
+use crate::config::Activation;
 use crate::kernels::{Kernels, MatMul, SCRATCH};
+use crate::layer::Linear;
 use crate::model::{Model, padded};
 use crate::shared::Shared;
 use crate::team::Team;
@@ -23,14 +25,76 @@ const ALONE: usize = 2;
 /// Tokens in one task of the small kernels.
 const TOKENS_PER_TASK: usize = 8;
 
-/// Rotates each head of a row: the first half of a head pairs with its second half.
-pub(crate) fn rotate(row: &mut [f32], cosines: &[f32], sines: &[f32]) {
-    for head in row.chunks_exact_mut(2 * cosines.len()) {
-        let (first, second) = head.split_at_mut(cosines.len());
+/// Rotates the beginning of each head of a row: its first half pairs with its second half.
+pub(crate) fn rotate(row: &mut [f32], head: usize, cosines: &[f32], sines: &[f32]) {
+    for head in row.chunks_exact_mut(head) {
+        let (first, second) = head[..2 * cosines.len()].split_at_mut(cosines.len());
         for ((a, b), (cosine, sine)) in first.iter_mut().zip(second).zip(cosines.iter().zip(sines)) {
             (*a, *b) = (*a * cosine - *b * sine, *b * cosine + *a * sine);
         }
     }
+}
+
+/// Normalises each head of a row: x / √(mean(x²) + eps) × weight.
+pub(crate) fn normalise_heads(row: &mut [f32], head: usize, weight: &[f32], eps: f32) {
+    for head in row.chunks_exact_mut(head) {
+        // Eight sums, so that the order of the additions is the head's alone and vectors can be used.
+        let mut sums = [0.0f32; 8];
+        head.iter().enumerate().for_each(|(at, x)| sums[at % 8] += x * x);
+        let [a, b, c, d, e, f, g, h] = sums;
+        let mean = (((a + e) + (c + g)) + ((b + f) + (d + h))) / head.len() as f32;
+        let factor = 1.0 / (mean + eps).sqrt();
+        head.iter_mut().zip(weight).for_each(|(x, w)| *x = *x * factor * w);
+    }
+}
+
+/// Multiplies rows of `width` elements; 1 changes nothing.
+pub(crate) fn scale(rows: &mut [f32], width: usize, count: usize, factor: f32) {
+    if factor != 1.0 {
+        rows[..count * padded(width)].iter_mut().for_each(|x| *x *= factor);
+    }
+}
+
+/// Puts the bias where the product will be added to it, or adds it there.
+fn bias(linear: &Linear, y: &mut [f32], count: usize, add: bool) {
+    for row in y.chunks_exact_mut(padded(linear.matrix.rows)).take(count) {
+        for (y, bias) in row.iter_mut().zip(&linear.bias) {
+            *y = if add { *y + bias } else { *bias };
+        }
+    }
+}
+
+/// Describes a product with a whole matrix and its bias; `accumulate` adds it to what is in y.
+pub(crate) fn linear(linear: &Linear, x: &[f32], y: &mut [f32], batch: usize, accumulate: bool) -> Job {
+    if linear.bias.is_empty() {
+        return product(&linear.matrix, x, y, batch, accumulate);
+    }
+    bias(linear, y, batch, accumulate);
+    product(&linear.matrix, x, y, batch, true)
+}
+
+/// Normalises each token's row in place and adds it to another.
+pub(crate) fn normalise_into(
+    team: &mut Team,
+    model: &Model,
+    from: &mut [f32],
+    norm: &[f32],
+    to: &mut [f32],
+    tokens: usize,
+) {
+    let (hidden, eps) = (model.config.hidden_size, model.config.rms_norm_eps);
+    let row = padded(hidden);
+    let (from, to) = (Shared::new(from), Shared::new(to));
+    per_token(team, tokens, &|token| {
+        // SAFETY: each token's rows are touched by one task; rows and norm are padded to 16 elements. The kernel reads
+        // what it overwrites before it does.
+        unsafe {
+            let (x, out) = (from.slice(token * row, row), to.slice(token * row, row));
+            let at = x.as_mut_ptr();
+            (model.kernels.rms_norm)(at, norm.as_ptr(), at, hidden, eps);
+            out.iter_mut().zip(x).for_each(|(out, x)| *out += *x);
+        }
+    });
 }
 
 /// Runs `body` for each token, some tokens a task.
@@ -223,8 +287,15 @@ pub(crate) fn multiply(team: &mut Team, kernels: &Kernels, jobs: &mut [Job], spa
     });
 }
 
-/// gate = silu(gate product) × up product, each task finishing its own columns. The jobs are gate and up.
-pub(crate) fn multiply_gated(team: &mut Team, kernels: &Kernels, mut jobs: [Job; 2], space: &mut Space) {
+/// gate = activation(gate product) × up product, each task finishing its own columns. The jobs are gate and up.
+pub(crate) fn multiply_gated(
+    team: &mut Team,
+    kernels: &Kernels,
+    activation: Activation,
+    mut jobs: [Job; 2],
+    space: &mut Space,
+) {
+    let activate = kernels.gate(activation);
     space.split(team, kernels, &mut jobs);
     let step = rows_per_task(jobs[0].1, 2 * team.threads(), kernels);
     let [gates, ups] = [0, 1].map(|index| Cut::new(kernels, &jobs[index..=index], step));
@@ -243,7 +314,7 @@ pub(crate) fn multiply_gated(team: &mut Team, kernels: &Kernels, mut jobs: [Job;
             for token in 0..gate.batch {
                 let (g, u) =
                     (gate.y.add(token * gate.y_stride + first), up.y.add(token * up.y_stride + first));
-                (kernels.gate)(g, u, last - first);
+                activate(g, u, last - first);
             }
         }
     });

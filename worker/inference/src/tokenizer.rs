@@ -1,14 +1,19 @@
 //! The model's tokenizer: text to tokens by the `tokenizers` library, tokens to text by our own
 //! byte table, and the ids that end a text. It must not know weights or sampling.
 
+mod beginning;
+mod spelling;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::bytelevel::char_byte;
+pub(crate) use self::beginning::template;
+use self::spelling::{byte_table, spelling, strips};
+use crate::config::token_ids;
 use crate::detok::{ByteTable, Detokenizer};
-use crate::opened;
+use crate::{json, opened};
 
 /// A tokenizer ready for use; cheap to clone parts of, safe to share between threads.
 #[derive(Debug)]
@@ -39,13 +44,28 @@ pub enum TokenizerError {
         /// What is wrong.
         reason: String,
     },
-    /// The tokenizer has ids that the model has no embedding for.
-    #[error("use a tokenizer of {tokenizer} ids with a model of {model}")]
-    VocabularyMismatch {
-        /// Highest id of the tokenizer plus one.
-        tokenizer: usize,
+    /// The text has a token that the model has no embedding for.
+    #[error("encode the text: its token {token:?} is number {id}, and the model has {model}")]
+    NoEmbedding {
+        /// The token's text.
+        token: String,
+        /// Its id.
+        id: u32,
         /// `vocab_size` of the configuration.
         model: usize,
+    },
+    /// Two files say otherwise about what is put before or after every text.
+    #[error(
+        "encode as {} asks: it says {key} = {said}, and tokenizer.json does the opposite; make them agree",
+        path.display()
+    )]
+    Beginning {
+        /// `tokenizer_config.json`.
+        path: PathBuf,
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        said: bool,
     },
     /// The text could not be encoded.
     #[error("encode the text: {reason}")]
@@ -55,36 +75,26 @@ pub enum TokenizerError {
     },
 }
 
-/// How a tokenizer writes bytes in its vocabulary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Spelling {
-    /// One printable character for each byte.
-    ByteLevel,
-    /// SentencePiece: `▁` for a space, `<0xNN>` for bytes without a piece.
-    Pieces,
-}
-
 impl Tokenizer {
     /// Reads `tokenizer.json`, and from `config.json` (and `generation_config.json`, if present)
     /// the size of the vocabulary and the ids that end a text.
     pub fn read(dir: &Path) -> Result<Self, TokenizerError> {
-        let (file, definition) = read_json(&dir.join("tokenizer.json"))?;
+        let (file, mut definition) = read_json(&dir.join("tokenizer.json"))?;
         let (config_file, config) = read_json(&dir.join("config.json"))?;
+        beginning::apply(dir, &mut definition)?;
         let malformed = |reason: String| TokenizerError::Malformed { path: file.clone(), reason };
         let mut inner: tokenizers::Tokenizer =
             serde_json::from_value(definition.clone()).map_err(|error| malformed(error.to_string()))?;
         inner.with_padding(None).with_truncation(None).map_err(|error| malformed(error.to_string()))?;
-        let spelling = spelling(&definition["decoder"])
-            .ok_or_else(|| malformed("its decoder is neither byte-level nor SentencePiece".to_owned()))?;
-        let size = fitting_size(&inner, &config, config_file)?;
+        let size = vocabulary(&config, config_file)?;
         let generation = dir.join("generation_config.json");
-        let mut eos = ids(&config["eos_token_id"]);
+        let mut eos = token_ids(&config["eos_token_id"]).unwrap_or_default();
         if generation.is_file() {
-            eos.extend(ids(&read_json(&generation)?.1["eos_token_id"]));
+            eos.extend(token_ids(&read_json(&generation)?.1["eos_token_id"]).unwrap_or_default());
         }
         eos.sort_unstable();
         eos.dedup();
-        let table = Arc::new(byte_table(&inner, spelling));
+        let table = Arc::new(byte_table(&inner, spelling(&definition)));
         Ok(Self { inner, table, strip: strips(&definition["decoder"]), eos, size })
     }
 
@@ -95,7 +105,15 @@ impl Tokenizer {
             .inner
             .encode_fast(text, true)
             .map_err(|error| TokenizerError::Encode { reason: error.to_string() })?;
-        Ok(encoding.get_ids().to_vec())
+        let ids = encoding.get_ids();
+        match ids.iter().find(|&&id| id as usize >= self.size) {
+            Some(&id) => Err(TokenizerError::NoEmbedding {
+                token: self.inner.id_to_token(id).unwrap_or_default(),
+                id,
+                model: self.size,
+            }),
+            None => Ok(ids.to_vec()),
+        }
     }
 
     /// Text of tokens; special tokens are left out, invalid bytes become U+FFFD.
@@ -138,89 +156,15 @@ fn read_json(path: &Path) -> Result<(PathBuf, Value), TokenizerError> {
         Ok(text) => text,
         Err(source) => return Err(TokenizerError::Missing { path, source }),
     };
-    match serde_json::from_slice(&text) {
+    match json::parse(&text) {
         Ok(value) => Ok((path, value)),
-        Err(error) => Err(TokenizerError::Malformed { path, reason: error.to_string() }),
+        Err(error) => Err(TokenizerError::Malformed { path, reason: format!("it {error}") }),
     }
 }
 
-fn fitting_size(
-    inner: &tokenizers::Tokenizer,
-    config: &Value,
-    path: PathBuf,
-) -> Result<usize, TokenizerError> {
-    let Some(model) = config["vocab_size"].as_u64().and_then(|size| usize::try_from(size).ok()) else {
-        return Err(TokenizerError::Malformed { path, reason: "vocab_size is missing".to_owned() });
-    };
-    let tokenizer = end(inner) as usize;
-    if tokenizer > model {
-        return Err(TokenizerError::VocabularyMismatch { tokenizer, model });
-    }
-    Ok(model)
-}
-
-/// One id or a list of them.
-fn ids(value: &Value) -> Vec<u32> {
-    let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
-    value
-        .as_array()
-        .map_or_else(|| id(value).into_iter().collect(), |list| list.iter().filter_map(id).collect())
-}
-
-/// The steps of a decoder, one or a sequence.
-fn steps(decoder: &Value) -> impl Iterator<Item = &Value> {
-    let list = decoder["decoders"].as_array().map_or(std::slice::from_ref(decoder), Vec::as_slice);
-    list.iter()
-}
-
-fn spelling(decoder: &Value) -> Option<Spelling> {
-    steps(decoder).find_map(|step| match step["type"].as_str()? {
-        "ByteLevel" => Some(Spelling::ByteLevel),
-        "ByteFallback" | "Metaspace" => Some(Spelling::Pieces),
-        _ => None,
-    })
-}
-
-/// Whether the decoder takes one space off the front of a text.
-fn strips(decoder: &Value) -> bool {
-    steps(decoder).any(|step| match step["type"].as_str() {
-        Some("Strip") => step["start"].as_u64().unwrap_or(0) > 0,
-        Some("Metaspace") => step["prepend_scheme"].as_str().unwrap_or("always") != "never",
-        _ => false,
-    })
-}
-
-/// The highest id plus one.
-fn end(inner: &tokenizers::Tokenizer) -> u32 {
-    inner.get_vocab(true).values().max().map_or(0, |&id| id.saturating_add(1))
-}
-
-fn byte_table(inner: &tokenizers::Tokenizer, spelling: Spelling) -> ByteTable {
-    let added = inner.get_added_tokens_decoder();
-    ByteTable::new((0..end(inner)).map(|id| match added.get(&id) {
-        Some(token) if token.special => Vec::new(),
-        Some(token) => token.content.clone().into_bytes(),
-        None => inner.id_to_token(id).map_or_else(Vec::new, |token| spelling.bytes(&token)),
-    }))
-}
-
-impl Spelling {
-    fn bytes(self, token: &str) -> Vec<u8> {
-        match self {
-            Self::ByteLevel => match token.chars().map(char_byte).collect() {
-                Some(bytes) => bytes,
-                None => token.as_bytes().to_vec(),
-            },
-            Self::Pieces => match fallback_byte(token) {
-                Some(byte) => vec![byte],
-                None => token.replace('▁', " ").into_bytes(),
-            },
-        }
-    }
-}
-
-/// `<0x0A>` is the byte 10.
-fn fallback_byte(token: &str) -> Option<u8> {
-    let digits = token.strip_prefix("<0x")?.strip_suffix('>').filter(|digits| digits.len() == 2)?;
-    u8::from_str_radix(digits, 16).ok()
+/// `vocab_size` of the configuration. The tokenizer may have more ids: a text that needs one of them is refused.
+fn vocabulary(config: &Value, path: PathBuf) -> Result<usize, TokenizerError> {
+    let size = config["vocab_size"].as_f64().filter(|size| size.fract() == 0.0 && (1.0..4e9).contains(size));
+    size.map(|size| size as usize)
+        .ok_or_else(|| TokenizerError::Malformed { path, reason: "vocab_size is missing".to_owned() })
 }

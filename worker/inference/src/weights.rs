@@ -1,7 +1,9 @@
 //! The tensors of a model as they lie in the mapped files: looked up by name, checked for shape and form,
 //! and handed out as matrices that keep their map, or memory of their own, alive. It must not know what a tensor is used for.
 
-use std::path::PathBuf;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use half::{bf16, f16};
@@ -10,6 +12,7 @@ use safetensors::tensor::{Dtype, Metadata, SafeTensorError, SafeTensors};
 use crate::aligned::Aligned;
 use crate::error::LoadError;
 use crate::files::ModelFiles;
+use crate::finite::first_spoilt;
 use crate::kernels::Tiles;
 use crate::mapping::{Anonymous, Mapping};
 
@@ -51,9 +54,14 @@ enum Place {
 /// All mapped shards of a model.
 pub(crate) struct Weights {
     shards: Vec<Shard>,
+    /// The shard that holds a tensor.
+    holders: BTreeMap<String, usize>,
+    /// What was handed out, by name.
+    used: RefCell<BTreeMap<String, Matrix>>,
 }
 
 struct Shard {
+    path: PathBuf,
     map: Arc<Mapping>,
     metadata: Metadata,
     data_start: usize,
@@ -158,13 +166,33 @@ fn widen<const N: usize>(bytes: &[u8], out: &mut [f32], convert: impl Fn([u8; N]
 
 impl Weights {
     pub(crate) fn map(files: &ModelFiles) -> Result<Self, LoadError> {
-        let shards = files.weights.iter().map(Shard::open).collect::<Result<_, _>>()?;
-        Ok(Self { shards })
+        let shards = files.weights.iter().map(Shard::open).collect::<Result<Vec<_>, _>>()?;
+        let holders = holders(&shards, files.placed.as_ref())?;
+        Ok(Self { shards, holders, used: RefCell::default() })
+    }
+
+    /// Whether there is a tensor of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.holders.contains_key(name)
     }
 
     /// A two-dimensional tensor of exactly this shape.
     pub(crate) fn matrix(&self, name: &str, rows: usize, columns: usize) -> Result<Matrix, LoadError> {
         self.tensor(name, &[rows, columns])
+    }
+
+    /// Neighbouring rows, from `first` on, of a two-dimensional tensor that has `all` of them.
+    pub(crate) fn rows(
+        &self,
+        name: &str,
+        [first, rows, all]: [usize; 3],
+        columns: usize,
+    ) -> Result<Matrix, LoadError> {
+        let mut matrix = self.tensor(name, &[all, columns])?;
+        if let Place::Mapped(_, offset) = &mut matrix.place {
+            *offset += first * columns * matrix.format.bytes();
+        }
+        Ok(Matrix { rows, ..matrix })
     }
 
     /// A one-dimensional tensor of exactly this length, widened to f32.
@@ -175,13 +203,39 @@ impl Weights {
         Ok(values)
     }
 
-    /// Bytes mapped, one slice a shard.
-    pub(crate) fn regions(&self) -> impl Iterator<Item = &[u8]> {
-        self.shards.iter().map(|shard| shard.map.bytes())
+    /// Errors at the first weight that was handed out and is no finite number. Brings all of them into memory, so that
+    /// the first token does not pay for it.
+    pub(crate) fn all_finite(&self, threads: usize) -> Result<(), LoadError> {
+        let used = self.used.borrow();
+        let ranges: Vec<_> = used.values().map(|matrix| (matrix.bytes(), matrix.format)).collect();
+        let Some(spoilt) = first_spoilt(&ranges, threads) else { return Ok(()) };
+        let (name, matrix) = used.iter().nth(spoilt.range).expect("a range is a tensor");
+        let (row, column) = (spoilt.element / matrix.columns, spoilt.element % matrix.columns);
+        Err(LoadError::NotFinite {
+            name: name.clone(),
+            value: if spoilt.nan { "NaN" } else { "infinity" },
+            place: if matrix.rows > 1 { vec![row, column] } else { vec![column] },
+            hint: match matrix.format {
+                WeightFormat::F16 => {
+                    " (F16 ends at 65504; a model converted from BF16 can exceed it: keep BF16 or F32)"
+                }
+                _ => "",
+            },
+        })
+    }
+
+    /// Errors at the first tensor that was not handed out and may have an effect.
+    pub(crate) fn all_used(&self, family: &'static str) -> Result<(), LoadError> {
+        let used = self.used.borrow();
+        match self.holders.keys().find(|name| !used.contains_key(*name) && !without_effect(name)) {
+            Some(name) => Err(LoadError::UnknownTensor { name: name.clone(), family }),
+            None => Ok(()),
+        }
     }
 
     fn tensor(&self, name: &str, expected: &[usize]) -> Result<Matrix, LoadError> {
-        let found = self.shards.iter().find_map(|shard| Some((shard, shard.metadata.info(name)?)));
+        let shard = self.holders.get(name).map(|&holder| &self.shards[holder]);
+        let found = shard.and_then(|shard| Some((shard, shard.metadata.info(name)?)));
         let (shard, info) = found.ok_or_else(|| LoadError::TensorMissing { name: name.to_owned() })?;
         if info.shape != expected {
             return Err(LoadError::TensorShape {
@@ -191,15 +245,59 @@ impl Weights {
             });
         }
         let columns = *expected.last().expect("shapes asked for are never empty");
-        Ok(Matrix {
+        let matrix = Matrix {
             place: Place::Mapped(Arc::clone(&shard.map), shard.data_start + info.data_offsets.0),
             factors: None,
             format: WeightFormat::of(name, info.dtype)?,
             rows: expected.iter().product::<usize>() / columns,
             columns,
             packed: None,
-        })
+        };
+        self.used.borrow_mut().insert(name.to_owned(), matrix.clone());
+        Ok(matrix)
     }
+}
+
+/// Tensors that change nothing, by the reason. All others of the model's own modules do.
+fn without_effect(name: &str) -> bool {
+    // Older files carry the frequencies of the rotary embedding, which follow from the configuration.
+    if name.ends_with("rotary_emb.inv_freq") {
+        return true;
+    }
+    // A language model consists of `model` and `lm_head`. What lies beside them and names none of their modules (heads of
+    // rewards or classes, leftovers of training) is no part of it, and transformers leaves it unread.
+    const MODULES: [&str; 8] =
+        ["layers.", "embed_tokens", "lm_head", "_proj", "norm", "self_attn", "mlp", "lora_"];
+    !name.starts_with("model.") && !MODULES.iter().any(|module| name.contains(module))
+}
+
+/// Which shard holds each tensor: the one that the index names, or the only one that has it.
+fn holders(
+    shards: &[Shard],
+    placed: Option<&BTreeMap<String, usize>>,
+) -> Result<BTreeMap<String, usize>, LoadError> {
+    let file = |shard: usize| file_name(&shards[shard].path);
+    let mut holders = BTreeMap::new();
+    for (index, shard) in shards.iter().enumerate() {
+        for name in shard.metadata.offset_keys() {
+            if placed.is_some_and(|placed| placed.get(&name).is_some_and(|&place| place != index)) {
+                continue;
+            }
+            if let Some(&other) = holders.get(&name) {
+                return Err(LoadError::TwoSources { first: file(other), second: file(index), name });
+            }
+            holders.insert(name, index);
+        }
+    }
+    let lost = placed.into_iter().flatten().find(|(name, _)| !holders.contains_key(*name));
+    match lost {
+        Some((name, &place)) => Err(LoadError::Misplaced { name: name.clone(), shard: file(place) }),
+        None => Ok(holders),
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 impl Shard {
@@ -207,7 +305,7 @@ impl Shard {
         let map = Arc::new(Mapping::open(path)?);
         let (header, metadata) =
             SafeTensors::read_metadata(map.bytes()).map_err(|error| broken(path, &error))?;
-        Ok(Self { map, metadata, data_start: header + size_of::<u64>() })
+        Ok(Self { path: path.clone(), map, metadata, data_start: header + size_of::<u64>() })
     }
 }
 

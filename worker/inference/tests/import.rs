@@ -153,9 +153,9 @@ fn each_refusal_names_its_reason() {
     let huge = [b"GGUF\x03\0\0\0".as_slice(), &[0xff; 16]].concat();
     assert!(matches!(reason(&huge), ImportError::Container(GgufError::TooLarge { .. })));
     let other = replaced(b"\x05\0\0\0\0\0\0\0llama", b"\x05\0\0\0\0\0\0\0mamba");
-    assert!(matches!(reason(&other), ImportError::Architecture { found } if found == "mamba"));
+    assert!(matches!(reason(&other), ImportError::Architecture { found, .. } if found == "mamba"));
     let cut = replaced(b"smollm", b"viking");
-    assert!(matches!(reason(&cut), ImportError::Tokenizer { kind } if kind.contains("viking")));
+    assert!(matches!(reason(&cut), ImportError::Tokenizer { kind, .. } if kind.contains("viking")));
     let bias = replaced(b"attn_v.weight", b"attn_v.biases");
     assert!(matches!(reason(&bias), ImportError::UnknownTensor { name } if name == "blk.0.attn_v.biases"));
 }
@@ -167,9 +167,44 @@ fn an_unsupported_format_is_refused_by_name() {
     let name = b"blk.0.attn_q.weight";
     let at = bytes.windows(name.len()).position(|window| window == name).unwrap() + name.len() + 4 + 16;
     assert_eq!(bytes[at], 2);
-    bytes[at] = 12;
+    bytes[at] = 16;
     let error = import_bytes(&bytes).1.unwrap_err().to_string();
-    assert_eq!(error, "dequantise blk.0.attn_q.weight: format Q4_K is not supported");
+    assert!(error.starts_with("dequantise blk.0.attn_q.weight: format IQ2_XXS is not supported"), "{error}");
+    assert!(error.contains("Q4_K"), "those that are supported are named: {error}");
+}
+
+/// Metadata that nobody reads may change the computation; what is known to be without effect does not.
+#[test]
+fn a_key_that_nobody_knows_is_refused_by_name() {
+    let reason = |from: &[u8], to: &[u8]| import_bytes(&replaced(from, to)).1;
+    // A key of the same length in place of a number that may be left out.
+    let unknown = reason(b"llama.vocab_size", b"llama.logit_scal").unwrap_err();
+    assert!(
+        matches!(&unknown, ImportError::UnknownKey { key, .. } if key == "llama.logit_scal"),
+        "{unknown}"
+    );
+    assert!(reason(b"llama.vocab_size", b"general.vocab_si").is_ok(), "the twin: it describes the file");
+}
+
+/// A NaN is found with the tensor's name.
+#[test]
+fn a_weight_that_is_no_number_is_refused_by_name() {
+    let mut bytes = small();
+    // The last tensor is `ffn_down` in Q4_1: its scale becomes NaN.
+    let blocks = bytes.len() - 64 * 64 / 32 * 20;
+    bytes[blocks..blocks + 2].copy_from_slice(&[0, 0x7e]);
+    let error = import_bytes(&bytes).1.unwrap_err();
+    assert!(
+        matches!(&error, ImportError::NotFinite { name, value: "NaN" } if name == "blk.0.ffn_down.weight"),
+        "{error}"
+    );
+}
+
+#[test]
+fn files_of_another_kind_are_named() {
+    let reason = |bytes: &[u8]| import_bytes(bytes).1.unwrap_err().to_string();
+    assert!(reason(b"version https://git-lfs.github.com/spec/v1\n").contains("git lfs pull"));
+    assert!(reason(b"GGUF\0\0\0\x03\0\0\0\0").contains("big-endian"));
 }
 
 #[test]

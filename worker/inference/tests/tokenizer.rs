@@ -103,11 +103,59 @@ fn missing_malformed_and_mismatched_are_told_apart() {
     assert!(matches!(Tokenizer::read(&dir), Err(TokenizerError::Malformed { .. })));
     fs::write(dir.join("tokenizer.json"), "{").unwrap();
     assert!(matches!(Tokenizer::read(&dir), Err(TokenizerError::Malformed { .. })));
-
-    let (_place, dir) = tiny("tokenizer.json", |value| value["decoder"] = Value::Null);
+    let (_place, dir) = tiny("config.json", |value| value["vocab_size"] = Value::Null);
     assert!(matches!(Tokenizer::read(&dir), Err(TokenizerError::Malformed { .. })));
+}
 
-    let (_place, dir) = tiny("config.json", |value| value["vocab_size"] = 500.into());
-    let error = Tokenizer::read(&dir).unwrap_err();
-    assert!(matches!(error, TokenizerError::VocabularyMismatch { tokenizer: 512, model: 500 }));
+#[test]
+fn a_tokenizer_may_have_more_ids_than_the_model_and_texts_that_need_them_are_refused() {
+    let spare = |value: &mut Value| {
+        let token = serde_json::json!({ "id": 512, "content": "<pad>", "single_word": false, "lstrip": false,
+            "rstrip": false, "normalized": false, "special": true });
+        value["added_tokens"].as_array_mut().unwrap().push(token);
+    };
+    let (_place, dir) = tiny("tokenizer.json", spare);
+    let tokenizer = Tokenizer::read(&dir).unwrap();
+    let (_other, plain) = tiny("tokenizer.json", |_| ());
+    let text = "the same as before";
+    assert_eq!(tokenizer.encode(text).unwrap(), Tokenizer::read(&plain).unwrap().encode(text).unwrap());
+    let error = tokenizer.encode("a <pad> b").unwrap_err();
+    assert!(matches!(&error, TokenizerError::NoEmbedding { token, id: 512, model: 512 } if token == "<pad>"));
+}
+
+/// Decoders that the engine has no bytes for hinder nothing: what is measured does not depend on them.
+#[test]
+fn decoders_that_nobody_needs_are_no_hindrance() {
+    let (_plain_place, plain) = tiny("tokenizer.json", |_| ());
+    let (text, plain) = ("every letter counts", Tokenizer::read(&plain).unwrap());
+    for decoder in [
+        Value::Null,
+        serde_json::json!({ "type": "Fuse" }),
+        serde_json::json!({ "type": "WordPiece", "prefix": "##", "cleanup": true }),
+    ] {
+        let (_place, dir) = tiny("tokenizer.json", |value| value["decoder"] = decoder.clone());
+        let tokenizer = Tokenizer::read(&dir).unwrap();
+        let tokens = tokenizer.encode(text).unwrap();
+        assert_eq!(tokens, plain.encode(text).unwrap(), "{decoder}");
+        assert_eq!(tokenizer.decode(&tokens), text, "the pre-tokenizer tells how bytes are written");
+    }
+}
+
+/// What `tokenizer_config.json` says is put before a text, where another tokenizer class decides or contradicts.
+#[test]
+fn the_beginning_of_texts_is_said_once_or_refused() {
+    let said = |class: &str, add: bool| {
+        let (place, dir) = tiny("tokenizer.json", |_| ());
+        let config = serde_json::json!({ "tokenizer_class": class, "add_bos_token": add,
+            "bos_token": { "content": "<|im_start|>" } });
+        fs::write(dir.join("tokenizer_config.json"), config.to_string()).unwrap();
+        let tokenizer = Tokenizer::read(&dir);
+        drop(place);
+        tokenizer.map(|tokenizer| tokenizer.encode("e").unwrap().len())
+    };
+    assert_eq!(said("LlamaTokenizer", true).unwrap(), 2);
+    assert_eq!(said("LlamaTokenizer", false).unwrap(), 1);
+    assert_eq!(said("GPT2Tokenizer", false).unwrap(), 1);
+    let error = said("GPT2Tokenizer", true).unwrap_err();
+    assert!(matches!(error, TokenizerError::Beginning { key: "add_bos_token", said: true, .. }));
 }

@@ -51,7 +51,11 @@ impl Accuracy {
             let mut tokens = tokenizer.encode(text).map_err(|error| unread(error.to_string()))?;
             tokens.truncate(model.config().context);
             let [other, stored] = [model, &stored].map(|model| score(model, &tokens, KvFormat::F32));
-            accuracy.add(&tokens, &other.map_err(refused)?, &stored.map_err(refused)?);
+            let (other, stored) = (other.map_err(refused)?, stored.map_err(refused)?);
+            if stored.iter().flatten().any(|logit| !logit.is_finite()) {
+                return Err(BenchError::NotFinite);
+            }
+            accuracy.add(&tokens, &other, &stored);
         }
         Ok(Some(accuracy))
     }

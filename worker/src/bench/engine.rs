@@ -7,7 +7,7 @@ use std::time::Duration;
 use inference::batcher::{Batcher, kv_bytes_needed};
 use inference::error::LoadError;
 use inference::model::Model;
-use inference::request::{BatchOptions, Event, Request, StepReport};
+use inference::request::{BatchOptions, Event, Fault, Request, StepReport};
 use inference::sampling::Sampling;
 
 use super::{BenchError, Settings};
@@ -60,7 +60,7 @@ impl Bench {
         self.submit(0, tokens, 1)?;
         let start = self.clock.now();
         while !self.batcher.is_idle() {
-            self.step();
+            self.step()?;
         }
         Ok(self.clock.now() - start)
     }
@@ -77,7 +77,10 @@ impl Bench {
             }
         }
         for _ in 0..(batch * self.prompt).div_ceil(chunk) {
-            self.step();
+            if let Err(spoilt) = self.step() {
+                self.clear(batch);
+                return Err(spoilt);
+            }
         }
         let decoded = self.timed(batch);
         self.clear(batch);
@@ -93,6 +96,7 @@ impl Bench {
             self.batcher.compute();
             computing += self.clock.now() - before;
             let report = self.batcher.finish_step(&mut self.events);
+            finite(&self.events)?;
             let advanced = if report.prefill_tokens == 0 { tokens(&self.events) } else { 0 };
             if advanced != batch {
                 return Err(BenchError::Uneven { batch, advanced });
@@ -102,9 +106,10 @@ impl Bench {
         Ok(Decoded { total, scheduling: total.saturating_sub(computing) })
     }
 
-    fn step(&mut self) -> StepReport {
+    fn step(&mut self) -> Result<StepReport, BenchError> {
         self.events.clear();
-        self.batcher.step(&mut self.events)
+        let report = self.batcher.step(&mut self.events);
+        finite(&self.events).map(|()| report)
     }
 
     fn submit(&mut self, id: usize, tokens: usize, outputs: usize) -> Result<(), BenchError> {
@@ -125,6 +130,14 @@ impl Bench {
         for id in 0..batch {
             self.batcher.cancel(id as u64);
         }
+    }
+}
+
+/// Errors where a request was given up because of what the model computed.
+pub(super) fn finite(events: &[Event]) -> Result<(), BenchError> {
+    match events.iter().any(|event| matches!(event, Event::Failed { fault: Fault::NonFiniteLogits, .. })) {
+        true => Err(BenchError::NotFinite),
+        false => Ok(()),
     }
 }
 

@@ -15,6 +15,7 @@ use inference::request::{BatchOptions, Event, Request};
 use inference::sampling::Sampling;
 use serde_json::{Value, json};
 
+use super::engine::finite;
 use super::{BenchError, Settings};
 use crate::stream::{Purpose, Stream};
 
@@ -202,6 +203,7 @@ fn serve(
             return Ok(answers);
         }
         batcher.step(&mut events);
+        finite(&events)?;
         for event in events.drain(..) {
             if let Event::Token { id, token } = event {
                 answers.entry(id).or_default().push(token);

@@ -88,6 +88,12 @@ pub enum BenchError {
     /// The model cannot serve what is to be measured.
     #[error("measure: {0}")]
     Refused(#[from] Refusal),
+    /// The model computes something that is no finite number.
+    #[error(
+        "measure: the model computed a logit that is NaN or infinite although every weight is a finite number; what it \
+         computes grows beyond what F32 holds, and no figure of it means anything"
+    )]
+    NotFinite,
     /// A pass did not advance every sequence, so its time is not that of the batch.
     #[error("measure: a step advanced {advanced} of {batch} sequences")]
     Uneven {

@@ -141,6 +141,8 @@ pub enum ErrorKind {
     TooLong,
     /// The request makes no sense to the model.
     Invalid,
+    /// The model computed something that is no finite number.
+    NotFinite,
     /// Something broke within.
     Internal,
     /// The engine is not running any more.

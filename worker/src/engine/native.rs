@@ -11,10 +11,10 @@ use contract::message::{Failure, FailureKind, LoadReport};
 use contract::spec::{self, Demand, NativeSpec};
 use inference::batcher::{Batcher, kv_bytes_needed, memory_needed};
 use inference::config::{Config, KvFormat};
-use inference::error::LoadError;
+use inference::error::{LoadError, LoadFault};
 use inference::files::{ModelFiles, WeightFacts};
 use inference::model::{LoadOptions, LoadPhase, Model, WeightForm};
-use inference::request::{BatchOptions, Event, Refusal, Request};
+use inference::request::{BatchOptions, Event, Fault, Refusal, Request};
 use inference::sampling::Sampling;
 use inference::tokenizer::{Tokenizer, TokenizerError};
 
@@ -25,6 +25,7 @@ use super::threaded::{Halt, Stepper, Threaded};
 use super::{
     Ending, EngineError, EngineEvent, EngineRequest, ErrorKind, Opened, StepLoad, StepSink, WindowStart,
 };
+use crate::error::with_causes;
 
 /// Requests that may wait at least; never fewer than the demand.
 const QUEUE: usize = 4096;
@@ -205,18 +206,36 @@ pub(crate) fn way_out(error: &LoadError) -> &'static str {
 }
 
 fn judged(error: &LoadError) -> (FailureKind, &'static str) {
-    match error {
-        LoadError::PathMissing { .. } | LoadError::FileMissing { .. } => (
+    match (error.fault(), error) {
+        (LoadFault::Missing, _) => (
             FailureKind::ModelNotFound,
             "name a model with --model or BENCH_MODEL_PATH, or fetch one with scripts/fetch-model.sh",
         ),
-        LoadError::Threads { .. } => (FailureKind::Engine, "allow this process more threads"),
-        _ => (FailureKind::ModelInvalid, "fetch or import the model again, or name another with --model"),
+        (LoadFault::Damaged, _) => {
+            (FailureKind::ModelInvalid, "fetch or import the model again, or name another with --model")
+        }
+        (LoadFault::Unsupported, _) => (
+            FailureKind::ModelInvalid,
+            "name a model that this engine computes with --model (docs/engine.md lists them)",
+        ),
+        (LoadFault::Inconsistent, _) => {
+            (FailureKind::ModelInvalid, "correct the model's files, or name another with --model")
+        }
+        (LoadFault::Machine, LoadError::Threads { .. }) => {
+            (FailureKind::Engine, "allow this process more threads")
+        }
+        (LoadFault::Machine, LoadError::Memory { .. }) => {
+            (FailureKind::NotEnoughMemory, "free memory, or name a smaller model with --model")
+        }
+        (LoadFault::Machine, _) => (FailureKind::Engine, "leave the choice of kernels to the engine"),
     }
 }
 
 fn unreadable(error: &TokenizerError) -> Failure {
-    let message = format!("failed to {error}: fetch or import the model again, or name another with --model");
+    let message = format!(
+        "failed to {}; correct the model's tokenizer, or name another model with --model",
+        with_causes(error)
+    );
     Failure { kind: FailureKind::ModelInvalid, message }
 }
 
@@ -290,7 +309,9 @@ fn translated(event: Event) -> EngineEvent {
         Event::Started { id } => EngineEvent::Started { index: index(id) },
         Event::Token { id, token } => EngineEvent::Token { index: index(id), token },
         Event::Finished { id, .. } => ended(id, Ending::Finished),
-        Event::Failed { id, .. } => ended(id, Ending::Failed(ErrorKind::Internal)),
+        Event::Failed { id, fault: Fault::NonFiniteLogits } => {
+            ended(id, Ending::Failed(ErrorKind::NotFinite))
+        }
     }
 }
 

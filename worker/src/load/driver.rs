@@ -13,7 +13,7 @@ use super::inbox::{Inbox, Stamped};
 use super::phase::{Phase, PhaseKind};
 use super::requests::Requests;
 use super::stop::{Answer, Reason, Stop, Tally};
-use crate::engine::{Engine, EngineEvent, EngineRequest, WindowStart};
+use crate::engine::{Ending, Engine, EngineEvent, EngineRequest, ErrorKind, WindowStart};
 use crate::measure::{Asked, Clock, Due, Ended, Pacer, Recorder, Wake};
 
 /// How long an engine may take to let go of what was cancelled.
@@ -88,6 +88,7 @@ pub struct Driver<'a> {
     /// Ends the engine has not told yet.
     owed: u64,
     down: bool,
+    spoilt: bool,
 }
 
 impl<'a> Driver<'a> {
@@ -122,6 +123,7 @@ impl<'a> Driver<'a> {
             events: Vec::with_capacity(2 * events),
             owed: 0,
             down: false,
+            spoilt: false,
         }
     }
 
@@ -206,6 +208,7 @@ impl<'a> Driver<'a> {
             not_ok: outcomes.not_ok(),
             in_flight: self.recorder.in_flight().into(),
             engine_down: self.down,
+            spoilt: self.spoilt,
         }
     }
 
@@ -249,7 +252,10 @@ impl<'a> Driver<'a> {
         for at in 0..self.events.len() {
             let Stamped { at, event } = self.events[at];
             match event {
-                EngineEvent::Ended { .. } => self.owed = self.owed.saturating_sub(1),
+                EngineEvent::Ended { ending, .. } => {
+                    self.owed = self.owed.saturating_sub(1);
+                    self.spoilt |= ending == Ending::Failed(ErrorKind::NotFinite);
+                }
                 EngineEvent::Down => self.break_down(at),
                 EngineEvent::Started { .. } | EngineEvent::Token { .. } => {}
             }

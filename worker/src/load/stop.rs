@@ -26,6 +26,8 @@ pub struct Tally {
     pub in_flight: u64,
     /// The engine has broken down.
     pub engine_down: bool,
+    /// The model has computed something that is no finite number.
+    pub spoilt: bool,
 }
 
 /// Whether to go on.
@@ -45,6 +47,13 @@ pub enum Reason {
     /// Nothing it is asked can be answered any more.
     #[error("the engine broke down; its own message is in the worker's standard error")]
     EngineDown,
+    /// Nothing that is measured of such a model means anything.
+    #[error(
+        "the model computed a logit that is NaN or infinite although every weight is a finite number: what it computes \
+         grows beyond what F32 holds, whatever is asked of it; try the model in the program it was made for, or name \
+         another with --model"
+    )]
+    NotFinite,
     /// It did not give back cancelled requests.
     #[error("the engine did not let go of cancelled requests")]
     Stuck,
@@ -116,6 +125,9 @@ impl Stop {
             // Even if nothing is left to do: what was in flight has failed for a reason that is not the load's.
             return Answer::Failed(Reason::EngineDown);
         }
+        if tally.spoilt {
+            return Answer::Failed(Reason::NotFinite);
+        }
         if self.max_error_rate.is_some_and(|most| {
             tally.not_ok > 0 && tally.not_ok as f64 > most * tally.ended.max(LEAST_ENDED) as f64
         }) {
@@ -141,7 +153,7 @@ impl Reason {
     #[must_use]
     pub fn cause(self) -> Option<StopCause> {
         match self {
-            Self::EngineDown | Self::Stuck => None,
+            Self::EngineDown | Self::NotFinite | Self::Stuck => None,
             Self::Errors => Some(StopCause::ErrorRate),
             Self::OverSaturated => Some(StopCause::OverSaturated),
         }
@@ -166,6 +178,8 @@ mod tests {
         assert_eq!(stop.ask(tally(2, 2)), Answer::Done);
         let down = Tally { engine_down: true, ..tally(2, 2) };
         assert_eq!(stop.ask(down), Answer::Failed(Reason::EngineDown));
+        let spoilt = Tally { spoilt: true, ..tally(2, 1) };
+        assert_eq!(stop.ask(spoilt), Answer::Failed(Reason::NotFinite));
     }
 
     #[test]

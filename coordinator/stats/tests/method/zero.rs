@@ -3,8 +3,8 @@
 //! without its floor.
 
 use stats::compare::{
-    Block, Comparison, Direction, Interval, Question, Role, RunMean, Scale, Seat, Settings,
-    Tolerance, Verdict, compare_on, decide, unpaired, unpaired_within_reach,
+    Block, Comparison, Direction, Interval, Question, Role, RunMean, Scale, Seat, Settings, Tolerance,
+    Verdict, compare_on, decide, unpaired, unpaired_within_reach,
 };
 use stats::order::{Arm, ArmSet, Order};
 use stats::rng::{Rng, Seed};

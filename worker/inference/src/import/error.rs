@@ -29,10 +29,12 @@ pub enum ImportError {
     #[error(transparent)]
     Container(#[from] GgufError),
     /// Not a model of the Llama family.
-    #[error("import architecture {found}, only llama is known")]
+    #[error("import architecture {found}: {known} can be imported")]
     Architecture {
         /// As named in the file.
         found: String,
+        /// Those that are known.
+        known: String,
     },
     /// Required metadata or a tensor is absent.
     #[error("find {key} in the file")]
@@ -52,13 +54,69 @@ pub enum ImportError {
     #[error("make sense of the numbers of heads, layers and sizes")]
     Sizes,
     /// A rotary scaling the engine does not have.
-    #[error("import rotary scaling {kind}, only llama3's is known")]
+    #[error("import rotary scaling {kind}: linear, llama3 and yarn scaling can be imported")]
     RopeScaling {
         /// Its name.
         kind: String,
     },
+    /// Metadata that may change what the model computes, and that this importer does not know.
+    #[error("import {key} = {value}: it is not known here and would be left out of the computation")]
+    UnknownKey {
+        /// Metadata key.
+        key: String,
+        /// Its value.
+        value: String,
+    },
+    /// The same setting under two keys, with two values.
+    #[error("make sense of {key}: {values}")]
+    Contradiction {
+        /// Metadata key.
+        key: String,
+        /// The values.
+        values: String,
+    },
+    /// One of several files, and not the first.
+    #[error("import part {number} of {count}: name the first, and the others are found beside it")]
+    Part {
+        /// Which it is.
+        number: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// The first of several files under a name that does not count them.
+    #[error("find the other parts of {count}: their names must end in -00001-of-{count:05}.gguf and so on")]
+    PartName {
+        /// How many there are.
+        count: usize,
+    },
+    /// The files do not hold what the first says they do.
+    #[error("find all tensors in the parts: {found} of {declared} are there")]
+    PartTensors {
+        /// Tensors found.
+        found: usize,
+        /// Tensors that the first part counts.
+        declared: usize,
+    },
+    /// Not a model but a part or companion of one.
+    #[error("import a GGUF of type {kind}: only whole models are")]
+    Kind {
+        /// As named in the file.
+        kind: String,
+    },
+    /// A weight that is no number, or none in the format that is written.
+    #[error(
+        "import tensor {name}: it holds {value}, by which every answer would be spoilt; fetch or convert the file again"
+    )]
+    NotFinite {
+        /// As named in the file.
+        name: String,
+        /// NaN or infinity.
+        value: &'static str,
+    },
     /// A tensor that this architecture does not have, such as a bias.
-    #[error("place tensor {name}")]
+    #[error(
+        "place tensor {name}: the architecture has none of this name, and it would be left out of the computation"
+    )]
     UnknownTensor {
         /// As named in the file.
         name: String,
@@ -73,11 +131,13 @@ pub enum ImportError {
         /// Rows first.
         expected: Vec<usize>,
     },
-    /// A tokenizer that is not byte-level BPE, or cuts text in an unknown way.
-    #[error("import tokenizer {kind}")]
+    /// A tokenizer of an unknown kind, or one that cuts text in an unknown way.
+    #[error("import tokenizer {kind}: {known} can be imported")]
     Tokenizer {
         /// Its name in the file.
         kind: String,
+        /// Those that are known.
+        known: String,
     },
     /// More tokens than embedding rows.
     #[error("fit {tokens} tokens into {rows} embedding rows")]

@@ -27,7 +27,13 @@ pub enum GgufError {
     /// The first four bytes are not `GGUF`.
     #[error("recognise the file as GGUF")]
     NotGguf,
-    /// Version 1, a later one, or big endian.
+    /// Git LFS fetched no file, only its pointer.
+    #[error("read a pointer of Git LFS as GGUF: run `git lfs pull` where it was cloned, or fetch the file")]
+    Pointer,
+    /// Written for processors of the other byte order.
+    #[error("read a big-endian GGUF: fetch or convert one for little-endian processors")]
+    BigEndian,
+    /// Version 1, or a later one.
     #[error("read GGUF version {version}, only 2 and 3 are known")]
     Version {
         /// As stored.
@@ -48,7 +54,7 @@ pub enum GgufError {
         what: String,
     },
     /// A tensor in a number format that is not read.
-    #[error("dequantise {tensor}: format {format} is not supported")]
+    #[error("dequantise {tensor}: format {format} is not supported, but {} are", Quant::names())]
     Quantisation {
         /// Its name.
         tensor: String,
@@ -74,6 +80,19 @@ pub(crate) enum Value {
     Array(Vec<Value>),
 }
 
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unsigned(n) => write!(f, "{n}"),
+            Self::Signed(n) => write!(f, "{n}"),
+            Self::Float(x) => write!(f, "{}", *x as f32),
+            Self::Bool(b) => write!(f, "{b}"),
+            Self::Text(text) => write!(f, "{:?}", text.chars().take(40).collect::<String>()),
+            Self::Array(values) => write!(f, "a list of {}", values.len()),
+        }
+    }
+}
+
 /// Where a tensor lies and what it looks like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TensorInfo {
@@ -82,6 +101,8 @@ pub(crate) struct TensorInfo {
     pub(crate) quant: Quant,
     /// From the beginning of the file.
     pub(crate) offset: u64,
+    /// Which of the model's files.
+    pub(crate) file: usize,
 }
 
 /// A file's contents but for the tensor data.
@@ -145,11 +166,14 @@ impl TensorInfo {
 
 impl<R: Read> Cursor<R> {
     fn magic(&mut self) -> Result<(), GgufError> {
-        if self.array::<4>()? != *b"GGUF" {
-            return Err(GgufError::NotGguf);
+        match self.array::<4>()? {
+            [b'G', b'G', b'U', b'F'] => {}
+            [b'v', b'e', b'r', b's'] => return Err(GgufError::Pointer),
+            _ => return Err(GgufError::NotGguf),
         }
         match self.u32()? {
             2 | 3 => Ok(()),
+            version if matches!(version.swap_bytes(), 1..=3) => Err(GgufError::BigEndian),
             version => Err(GgufError::Version { version }),
         }
     }
@@ -254,7 +278,7 @@ impl RawInfo {
             return Err(outside());
         }
         let dimensions = self.dimensions.iter().map(|&d| usize::try_from(d).map_err(|_| outside()));
-        Ok(TensorInfo { dimensions: dimensions.collect::<Result<_, _>>()?, quant, offset })
+        Ok(TensorInfo { dimensions: dimensions.collect::<Result<_, _>>()?, quant, offset, file: 0 })
     }
 }
 

@@ -4,22 +4,29 @@
 //! complete directory or none.
 
 mod error;
+mod families;
 mod gguf;
-mod llama;
 mod metadata;
+mod model;
+mod parts;
+mod pieces;
+mod pretokenizer;
 mod quant;
+mod superblocks;
 mod vocabulary;
 
 use std::collections::{BTreeMap, HashSet};
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io;
 use std::path::Path;
 
 pub use self::error::ImportError;
+use self::families::Family;
 pub use self::gguf::GgufError;
 use self::gguf::{Gguf, TensorInfo};
-use self::llama::{FREQUENCIES, Target, interleaved_row};
 use self::metadata::Metadata;
-use crate::architecture::{Architecture, Ends};
+use self::model::{FREQUENCIES, Target, interleaved_row};
+use self::parts::Parts;
+use crate::architecture::{Architecture, Ends, Scaling};
 use crate::bytelevel::Vocabulary;
 pub use crate::directory::Precision;
 use crate::directory::{ModelDir, TensorWriter};
@@ -46,15 +53,16 @@ pub struct ImportSummary {
     pub formats: BTreeMap<&'static str, usize>,
 }
 
-/// The two ends of an import, for its errors.
+/// Where an import leads, for its errors.
 struct Paths<'a> {
-    source: &'a Path,
     target: &'a Path,
 }
 
 /// What is to be written, all checked.
 struct Plan {
     model: Architecture,
+    /// What the family says beside it.
+    settings: serde_json::Map<String, serde_json::Value>,
     vocabulary: Vocabulary,
     ends: Ends,
     template: Option<String>,
@@ -67,41 +75,42 @@ pub fn gguf(source: &Path, target: &Path) -> Result<ImportSummary, ImportError> 
 }
 
 /// Imports `source` into the new directory `target`, with tensors of the given precision. BF16
-/// keeps 8 bits of significand, so values dequantised from more are rounded to nearest even.
+/// keeps 8 bits of significand, so values dequantised from more are rounded to nearest even. Of a model in several files,
+/// `source` is the first.
 pub fn gguf_as(source: &Path, target: &Path, precision: Precision) -> Result<ImportSummary, ImportError> {
-    let paths = Paths { source, target };
-    let opened = opened::regular(source).map_err(|error| paths.reading(error))?;
-    let mut file = BufReader::with_capacity(1 << 20, opened);
-    let gguf = Gguf::read(&mut file)?;
-    let plan = Plan::make(&gguf, &mut file, &paths)?;
+    let paths = Paths { target };
+    let mut parts = Parts::open(source)?;
+    let gguf = parts.contents()?;
+    let plan = Plan::make(&gguf, &mut parts)?;
     let dir = ModelDir::begin(target).map_err(|error| paths.writing(error))?;
     plan.write_text(&dir, precision).map_err(|error| paths.writing(error))?;
     Tokenizer::read(dir.path()).map_err(ImportError::Unusable)?;
-    plan.write_tensors(&dir, precision, &mut file, &paths)?;
+    plan.write_tensors(&dir, precision, &mut parts, &paths)?;
     dir.commit().map_err(|error| paths.writing(error))?;
-    plan.summary(&Metadata(&gguf.metadata))
+    plan.summary(&Metadata::new(&gguf.metadata))
 }
 
 impl Paths<'_> {
-    fn reading(&self, source: io::Error) -> ImportError {
-        ImportError::Source { path: self.source.to_owned(), source }
-    }
-
     fn writing(&self, source: io::Error) -> ImportError {
         ImportError::Target { path: self.target.to_owned(), source }
     }
 }
 
 impl Plan {
-    fn make<R: Read + Seek>(gguf: &Gguf, file: &mut R, paths: &Paths<'_>) -> Result<Self, ImportError> {
-        let mut model = llama::read(gguf)?;
+    fn make(gguf: &Gguf, parts: &mut Parts) -> Result<Self, ImportError> {
+        let meta = Metadata::new(&gguf.metadata);
+        let (mut model, family) = model::read(gguf, &meta)?;
         if let Some(info) = gguf.tensors.get(FREQUENCIES) {
-            let divisors = read_rows(file, info, 0, 1).map_err(|error| paths.reading(error))?;
-            model.scaling = Some(llama::scaling(&model, &divisors)?);
+            let divisors = parts.rows(info, 0, 1)?;
+            if model.scaling.is_some() {
+                let values = format!("a factor and {FREQUENCIES}");
+                return Err(ImportError::Contradiction { key: "the rotary scaling".to_owned(), values });
+            }
+            model.scaling = Some(Scaling::Llama3(model::scaling_of(&model, &divisors)?));
         }
-        let meta = Metadata(&gguf.metadata);
-        Ok(Self {
-            tensors: pair(gguf, &model)?,
+        let plan = Self {
+            settings: family.settings(&meta, &model)?,
+            tensors: pair(gguf, &model, family)?,
             vocabulary: vocabulary::read(&meta, model.vocabulary)?,
             ends: Ends {
                 bos: meta.number("tokenizer.ggml.bos_token_id")?,
@@ -109,26 +118,30 @@ impl Plan {
             },
             template: meta.text("tokenizer.chat_template")?.map(str::to_owned),
             model,
-        })
+        };
+        meta.all_read(family.arch)?;
+        Ok(plan)
     }
 
     fn write_text(&self, dir: &ModelDir, precision: Precision) -> io::Result<()> {
-        dir.write_json("config.json", &self.model.config(precision.torch_dtype(), self.ends))?;
+        let mut config = self.model.config(precision.torch_dtype(), self.ends);
+        config.as_object_mut().expect("a configuration is an object").extend(self.settings.clone());
+        dir.write_json("config.json", &config)?;
         dir.write("tokenizer.json", self.vocabulary.to_json().to_string().as_bytes())?;
         self.template.as_ref().map_or(Ok(()), |text| dir.write("chat_template.jinja", text.as_bytes()))
     }
 
-    fn write_tensors<R: Read + Seek>(
+    fn write_tensors(
         &self,
         dir: &ModelDir,
         precision: Precision,
-        file: &mut R,
+        parts: &mut Parts,
         paths: &Paths<'_>,
     ) -> Result<(), ImportError> {
         let specs: Vec<_> = self.tensors.iter().map(|(target, _)| target.spec.clone()).collect();
         let mut writer = dir.tensors(&specs, precision).map_err(|error| paths.writing(error))?;
         for (target, info) in &self.tensors {
-            copy(file, info, target.interleaved, &mut writer, paths)?;
+            copy(parts, target, info, &mut writer, paths)?;
         }
         writer.finish().map_err(|error| paths.writing(error))
     }
@@ -150,8 +163,12 @@ impl Plan {
 }
 
 /// Finds every tensor of the architecture in the file, and nothing else there.
-fn pair(gguf: &Gguf, model: &Architecture) -> Result<Vec<(Target, TensorInfo)>, ImportError> {
-    let targets = llama::targets(model);
+fn pair(
+    gguf: &Gguf,
+    model: &Architecture,
+    family: &Family,
+) -> Result<Vec<(Target, TensorInfo)>, ImportError> {
+    let targets = model::targets(model, family);
     let known: HashSet<_> =
         targets.iter().map(|target| target.source.as_str()).chain([FREQUENCIES]).collect();
     if let Some(name) = gguf.tensors.keys().find(|name| !known.contains(name.as_str())) {
@@ -169,20 +186,32 @@ fn pair(gguf: &Gguf, model: &Architecture) -> Result<Vec<(Target, TensorInfo)>, 
 }
 
 /// Copies one tensor in pieces of whole rows; an interleaved one head by head.
-fn copy<R: Read + Seek>(
-    file: &mut R,
+fn copy(
+    parts: &mut Parts,
+    target: &Target,
     info: &TensorInfo,
-    interleaved: Option<usize>,
     writer: &mut TensorWriter,
     paths: &Paths<'_>,
 ) -> Result<(), ImportError> {
-    let columns = info.columns();
-    let rows: usize = info.dimensions.iter().skip(1).product();
-    let step = interleaved.unwrap_or((CHUNK / columns).max(1));
+    // A bias that goes with interleaved rows is a column of them.
+    let (columns, rows) = match (target.interleaved, info.dimensions.as_slice()) {
+        (Some(_), &[length]) => (1, length),
+        (_, dimensions) => (info.columns(), dimensions.iter().skip(1).product()),
+    };
+    let step = target.interleaved.unwrap_or((CHUNK / columns).max(1));
     for first in (0..rows).step_by(step) {
         let count = step.min(rows - first);
-        let values = read_rows(file, info, first, count).map_err(|error| paths.reading(error))?;
-        let ordered = match interleaved {
+        let mut values = match columns {
+            1 if info.dimensions.len() == 1 => parts.elements(info, first, count)?,
+            _ => parts.rows(info, first, count)?,
+        };
+        if target.offset != 0.0 {
+            values.iter_mut().for_each(|value| *value += target.offset);
+        }
+        if let Some(value) = values.iter().find_map(|&value| writer.spoilt(value)) {
+            return Err(ImportError::NotFinite { name: target.source.clone(), value });
+        }
+        let ordered = match target.interleaved {
             Some(head) => (0..count)
                 .flat_map(|row| values.chunks(columns).nth(interleaved_row(row, head)))
                 .flatten()
@@ -193,19 +222,4 @@ fn copy<R: Read + Seek>(
         writer.push(&ordered).map_err(|error| paths.writing(error))?;
     }
     Ok(())
-}
-
-fn read_rows<R: Read + Seek>(
-    file: &mut R,
-    info: &TensorInfo,
-    first: usize,
-    count: usize,
-) -> io::Result<Vec<f32>> {
-    let row = info.quant.row_bytes(info.columns());
-    let mut bytes = vec![0; row * count];
-    file.seek(SeekFrom::Start(info.offset + (first * row) as u64))?;
-    file.read_exact(&mut bytes)?;
-    let mut values = Vec::with_capacity(info.columns() * count);
-    info.quant.dequantise(&bytes, &mut values);
-    Ok(values)
 }

@@ -1,51 +1,65 @@
-//! Turns the tokenizer in GGUF metadata into a byte-level BPE vocabulary. Kinds of tokenizer that
-//! it does not know are refused by name. It must not know tensors.
+//! Turns the tokenizer in GGUF metadata into a vocabulary, by the rules of llama.cpp: `tokenizer.ggml.model` says the
+//! kind, `tokenizer.ggml.pre` how text is cut and what that implies. Kinds that it does not know are refused by name. It
+//! must not know tensors.
 
 use std::collections::HashSet;
 
 use super::ImportError;
 use super::gguf::Value;
 use super::metadata::Metadata;
-use crate::bytelevel::{Added, Cut, Vocabulary};
+use super::pieces;
+use super::pretokenizer::{self, Pre};
+use crate::bytelevel::{Added, Kind, Vocabulary};
 
 /// Token types of GGUF.
+const UNKNOWN: i64 = 2;
 const CONTROL: i64 = 3;
 const USER_DEFINED: i64 = 4;
 
-/// Llama 3's pattern, as its own tokenizer declares it.
-const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-
 /// Reads the vocabulary for a model with so many embedding rows.
 pub(crate) fn read(meta: &Metadata<'_>, rows: usize) -> Result<Vocabulary, ImportError> {
-    let kind = meta.text("tokenizer.ggml.model")?.unwrap_or("(none)");
-    if kind != "gpt2" {
-        return Err(ImportError::Tokenizer { kind: kind.to_owned() });
-    }
     let tokens = texts(meta, "tokenizer.ggml.tokens")?;
     check(&tokens, rows)?;
-    let prefix = match meta.0.get("tokenizer.ggml.add_bos_token") {
-        Some(Value::Bool(true)) => {
-            meta.number("tokenizer.ggml.bos_token_id")?.filter(|&id| id < tokens.len())
+    let added = added(meta, tokens.len())?;
+    let pre = meta.text("tokenizer.ggml.pre")?;
+    // Byte-level tokenizers have merges, pieces have scores; what the other has is not used by llama.cpp either.
+    let (kind, merges, adds_bos, bos) = match meta.text("tokenizer.ggml.model")?.unwrap_or("(none)") {
+        "gpt2" => {
+            let pre = pretokenizer::find(pre.unwrap_or("default"))?;
+            let _ = meta.get("tokenizer.ggml.scores");
+            let Pre { cut, whole, adds_bos, .. } = pre;
+            (Kind::ByteLevel { cut, whole }, texts(meta, "tokenizer.ggml.merges")?, adds_bos, None)
         }
-        _ => None,
+        "llama" => {
+            let _ = meta.get("tokenizer.ggml.merges");
+            let space = meta.flag("tokenizer.ggml.add_space_prefix")?.unwrap_or(true);
+            (Kind::Pieces { space }, pieces::merges(&tokens, &scores(meta, tokens.len())?), true, Some(1))
+        }
+        kind => {
+            let known = "gpt2 and llama".to_owned();
+            return Err(ImportError::Tokenizer { kind: kind.to_owned(), known });
+        }
     };
-    let vocabulary = Vocabulary {
-        merges: texts(meta, "tokenizer.ggml.merges")?,
-        added: added(meta, tokens.len())?,
-        cut: cut(meta.text("tokenizer.ggml.pre")?.unwrap_or("(none)"))?,
-        prefix,
-        tokens,
-    };
-    Ok(vocabulary)
+    let flag = |key: &str, implied| meta.flag(key).map(|said| said.unwrap_or(implied));
+    let bos = meta.number("tokenizer.ggml.bos_token_id")?.or(bos);
+    let before = flag("tokenizer.ggml.add_bos_token", adds_bos)?.then_some(bos).flatten();
+    let eos = meta.number("tokenizer.ggml.eos_token_id")?;
+    let behind = flag("tokenizer.ggml.add_eos_token", false)?.then_some(eos).flatten();
+    let [before, behind] = [before, behind].map(|id| id.filter(|&id| id < tokens.len()));
+    Ok(Vocabulary { merges, added, kind, before, behind, tokens })
 }
 
-fn cut(pre: &str) -> Result<Cut, ImportError> {
-    match pre {
-        "smollm" => Ok(Cut::DigitsThenGpt2),
-        "gpt-2" => Ok(Cut::Gpt2),
-        "llama-bpe" | "llama-v3" | "llama3" => Ok(Cut::Pattern(LLAMA3)),
-        other => Err(ImportError::Tokenizer { kind: format!("gpt2 with pre-tokenizer {other}") }),
-    }
+/// One score for each token.
+fn scores(meta: &Metadata<'_>, tokens: usize) -> Result<Vec<f64>, ImportError> {
+    let key = "tokenizer.ggml.scores";
+    let score = |value: &Value| match *value {
+        Value::Float(score) if !score.is_nan() => Some(score),
+        _ => None,
+    };
+    let scores: Option<Vec<f64>> = meta.list(key)?.iter().map(score).collect();
+    scores
+        .filter(|scores| scores.len() == tokens)
+        .ok_or_else(|| ImportError::WrongKind { key: key.to_owned(), wanted: "one score for each token" })
 }
 
 fn texts(meta: &Metadata<'_>, key: &'static str) -> Result<Vec<String>, ImportError> {
@@ -67,9 +81,9 @@ fn added(meta: &Metadata<'_>, tokens: usize) -> Result<Vec<Added>, ImportError> 
         Value::Unsigned(kind) => i64::try_from(kind).unwrap_or(i64::MAX),
         _ => 0,
     };
-    let chosen =
-        types.iter().map(kind).enumerate().filter(|(_, kind)| matches!(*kind, CONTROL | USER_DEFINED));
-    Ok(chosen.map(|(id, kind)| Added { id, special: kind == CONTROL }).collect())
+    let chosen = types.iter().map(kind).enumerate();
+    let chosen = chosen.filter(|(_, kind)| matches!(*kind, UNKNOWN | CONTROL | USER_DEFINED));
+    Ok(chosen.map(|(id, kind)| Added { id, special: kind != USER_DEFINED }).collect())
 }
 
 fn check(tokens: &[String], rows: usize) -> Result<(), ImportError> {
@@ -117,7 +131,7 @@ mod tests {
 
     fn encode(entries: &Entries, text: &str) -> Vec<u32> {
         let place = tempfile::tempdir().unwrap();
-        let vocabulary = read(&Metadata(entries), 259).unwrap();
+        let vocabulary = read(&Metadata::new(entries), 259).unwrap();
         std::fs::write(place.path().join("tokenizer.json"), vocabulary.to_json().to_string()).unwrap();
         std::fs::write(place.path().join("config.json"), r#"{"vocab_size": 259}"#).unwrap();
         Tokenizer::read(place.path()).unwrap().encode(text).unwrap()
@@ -127,6 +141,11 @@ mod tests {
     fn llama3_begins_texts_and_takes_digits_by_three() {
         let four = 1 + u32::from(b'4');
         assert_eq!(encode(&llama3(), "1234123"), [0, 258, four, 257, 1 + u32::from(b'3')]);
+        let mut implied = llama3();
+        implied.remove("tokenizer.ggml.add_bos_token");
+        assert_eq!(encode(&implied, "12"), [0, 257], "what the pre-tokenizer implies");
+        implied.insert("tokenizer.ggml.add_bos_token".into(), Value::Bool(false));
+        assert_eq!(encode(&implied, "12"), [257], "the twin: what is said goes before it");
         let mut smollm = llama3();
         smollm.insert("tokenizer.ggml.pre".into(), Value::Text("smollm".into()));
         smollm.remove("tokenizer.ggml.add_bos_token");
@@ -138,10 +157,10 @@ mod tests {
         let with = |key: &str, value| {
             let mut entries = llama3();
             entries.insert(format!("tokenizer.ggml.{key}"), value);
-            read(&Metadata(&entries), 259).unwrap_err()
+            read(&Metadata::new(&entries), 259).unwrap_err()
         };
-        assert!(matches!(read(&Metadata(&llama3()), 258), Err(ImportError::VocabularySize { .. })));
-        assert!(matches!(with("model", Value::Text("llama".into())), ImportError::Tokenizer { .. }));
+        assert!(matches!(read(&Metadata::new(&llama3()), 258), Err(ImportError::VocabularySize { .. })));
+        assert!(matches!(with("model", Value::Text("t5".into())), ImportError::Tokenizer { .. }));
         assert!(matches!(with("merges", Value::Bool(true)), ImportError::WrongKind { .. }));
         assert!(matches!(with("token_type", texts([])), ImportError::WrongKind { .. }));
         let twice = texts(["a".into(), "a".into()]);

@@ -2,6 +2,9 @@
 //! Keys lie transposed inside a page, so that sixteen scores come out of one pass without sums across lanes.
 //! Each query row is computed in an order that depends on its own length alone.
 
+use std::ops::Range;
+
+use super::pointwise::capped;
 use super::simd::{Element, Simd, unrolled};
 
 /// Tokens of one page of the KV cache.
@@ -19,7 +22,7 @@ pub(crate) struct Attention {
     pub(crate) tokens: usize,
     /// Query heads that share the key/value head.
     pub(crate) group: usize,
-    /// Elements of a head: a multiple of the lanes.
+    /// Elements of a head: an even number.
     pub(crate) head: usize,
     /// Keys of this layer and head in page 0, as `head` × [`PAGE`] elements.
     pub(crate) keys: *const u8,
@@ -35,8 +38,12 @@ pub(crate) struct Attention {
     /// Scratch for `tokens × group` rows of `score_stride` elements.
     pub(crate) scores: *mut f32,
     pub(crate) score_stride: usize,
-    /// Factor of the scores: 1/√head.
+    /// Factor of the scores.
     pub(crate) scale: f32,
+    /// Scores are bent so that they stay within ± this; 0 for not at all.
+    pub(crate) cap: f32,
+    /// Keys that a token sees at most, itself and those before it.
+    pub(crate) window: usize,
 }
 
 impl Attention {
@@ -47,6 +54,16 @@ impl Attention {
     /// Keys that a row sees.
     fn length(&self, row: usize) -> usize {
         self.seen + row / self.group
+    }
+
+    /// The first key that a row sees.
+    fn first(&self, row: usize) -> usize {
+        self.length(row).saturating_sub(self.window)
+    }
+
+    /// The first page that any row sees: rows are in order of position.
+    fn first_page(&self) -> usize {
+        self.first(0) / PAGE
     }
 
     fn longest(&self) -> usize {
@@ -68,7 +85,7 @@ impl Attention {
 pub(crate) unsafe fn attend<S: Simd, E: Element>(job: &Attention) {
     // SAFETY: passed on; the splits cover each row and each page once.
     unsafe {
-        for index in 0..job.longest().div_ceil(PAGE) {
+        for index in job.first_page()..job.longest().div_ceil(PAGE) {
             let page = *job.pages.add(index) as usize;
             let keys = job.keys.add(page * job.page_stride);
             // Pages lie apart, so nothing but this code knows which comes next.
@@ -86,7 +103,11 @@ pub(crate) unsafe fn attend<S: Simd, E: Element>(job: &Attention) {
             }
         }
         for row in 0..job.rows() {
-            softmax::<S>(job.scores.add(row * job.score_stride), job.length(row), job.longest());
+            let scores = job.scores.add(row * job.score_stride);
+            if job.cap > 0.0 {
+                bend::<S>(scores, job.first_page() * PAGE, job.longest(), job.cap);
+            }
+            softmax::<S>(scores, job.first_page() * PAGE, job.first(row)..job.length(row), job.longest());
         }
         for row in (0..job.rows()).step_by(TILE) {
             match job.rows() - row {
@@ -145,28 +166,40 @@ unsafe fn score<S: Simd, E: Element, const R: usize>(
     }
 }
 
-/// Turns `length` scores into weights that sum to one, and those up to `longest`'s page end into zeros.
+/// Bends the scores from `from` up to `longest`'s page end: cap × tanh(score / cap).
 #[inline(always)]
-unsafe fn softmax<S: Simd>(scores: *mut f32, length: usize, longest: usize) {
+unsafe fn bend<S: Simd>(scores: *mut f32, from: usize, longest: usize, cap: f32) {
+    // SAFETY: the row is valid up to the end of the last page.
+    unsafe {
+        for i in (from..longest.next_multiple_of(PAGE)).step_by(S::LANES) {
+            S::store(scores.add(i), capped::<S>(S::load(scores.add(i)), cap));
+        }
+    }
+}
+
+/// Turns the scores in `seen` into weights that sum to one, and the others from `from` up to `longest`'s page end into
+/// zeros. Zeros change no sum, so weights do not depend on where the rows computed together begin.
+#[inline(always)]
+unsafe fn softmax<S: Simd>(scores: *mut f32, from: usize, seen: Range<usize>, longest: usize) {
     let padded = longest.next_multiple_of(PAGE);
     // SAFETY: the row is valid up to the end of the last page.
     unsafe {
-        for i in length..padded {
+        for i in (from..seen.start).chain(seen.end..padded) {
             *scores.add(i) = f32::NEG_INFINITY;
         }
         let mut top = S::splat(f32::NEG_INFINITY);
-        for i in (0..padded).step_by(S::LANES) {
+        for i in (from..padded).step_by(S::LANES) {
             top = S::max(top, S::load(scores.add(i)));
         }
         let top = S::splat(S::largest(top));
         let mut total = S::zero();
-        for i in (0..padded).step_by(S::LANES) {
+        for i in (from..padded).step_by(S::LANES) {
             let weight = S::exp(S::sub(S::load(scores.add(i)), top));
             total = S::add(total, weight);
             S::store(scores.add(i), weight);
         }
         let inverse = S::splat(1.0 / S::sum(total));
-        for i in (0..padded).step_by(S::LANES) {
+        for i in (from..padded).step_by(S::LANES) {
             S::store(scores.add(i), S::mul(S::load(scores.add(i)), inverse));
         }
     }
@@ -192,6 +225,33 @@ unsafe fn mix<S: Simd, E: Element, const R: usize>(job: &Attention, row: usize) 
             mix_part::<S, E, R, 1>(job, row, vector * S::LANES);
             vector += 1;
         }
+        // What is left of a head is computed with elements before it once more, which gives them the same values.
+        match job.head {
+            head if head % S::LANES == 0 => {}
+            head if head > S::LANES => mix_part::<S, E, R, 1>(job, row, head - S::LANES),
+            head => mix_alone::<E, R>(job, row, head),
+        }
+    }
+}
+
+/// Heads narrower than a vector, one element after another.
+#[inline(always)]
+unsafe fn mix_alone<E: Element, const R: usize>(job: &Attention, row: usize, head: usize) {
+    for r in row..row + R {
+        for d in 0..head {
+            // SAFETY: as in `mix_part`.
+            unsafe {
+                let weights = job.scores.add(r * job.score_stride);
+                let mut sum = 0.0f32;
+                for position in job.first(r)..job.length(r) {
+                    let page = *job.pages.add(position / PAGE) as usize;
+                    let element = position % PAGE * head + d;
+                    let value = E::read(job.values.add(page * job.page_stride + element * E::BYTES));
+                    sum = value.mul_add(*weights.add(position), sum);
+                }
+                *job.out.add(job.offset(r) + d) = sum;
+            }
+        }
     }
 }
 
@@ -207,7 +267,7 @@ unsafe fn mix_part<S: Simd, E: Element, const R: usize, const D: usize>(
     unsafe {
         let weights = job.scores.add(row * job.score_stride);
         let mut sums = [[S::zero(); D]; R];
-        for index in 0..length.div_ceil(PAGE) {
+        for index in job.first(row) / PAGE..length.div_ceil(PAGE) {
             let page = *job.pages.add(index) as usize;
             let values = job.values.add(page * job.page_stride + from * E::BYTES);
             for token in 0..PAGE.min(length - index * PAGE) {

@@ -29,7 +29,7 @@ pub(crate) use matmul::{MatMul, SCRATCH};
 pub use sample::SampleProduct;
 pub(crate) use simd::{Bf16, Element, F32};
 
-use crate::config::KvFormat;
+use crate::config::{Activation, KvFormat};
 
 /// An instruction set that has kernels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,11 @@ pub(crate) struct Kernels {
     /// [`pointwise::rms_norm`].
     pub(crate) rms_norm: unsafe fn(*const f32, *const f32, *mut f32, usize, f32),
     /// [`pointwise::gate`].
-    pub(crate) gate: unsafe fn(*mut f32, *const f32, usize),
+    gate: unsafe fn(*mut f32, *const f32, usize),
+    /// [`pointwise::gate_gelu`].
+    gate_gelu: unsafe fn(*mut f32, *const f32, usize),
+    /// [`pointwise::cap`].
+    pub(crate) cap: unsafe fn(*mut f32, usize, f32),
     first_largest: unsafe fn(*const f32, usize) -> Option<usize>,
     /// [`floors::read`].
     read: unsafe fn(*const f32, usize) -> f32,
@@ -160,6 +164,14 @@ impl Kernels {
         }
     }
 
+    /// [`pointwise::gate`] or [`pointwise::gate_gelu`].
+    pub(crate) fn gate(&self, activation: Activation) -> unsafe fn(*mut f32, *const f32, usize) {
+        match activation {
+            Activation::Silu => self.gate,
+            Activation::Gelu => self.gate_gelu,
+        }
+    }
+
     /// The index of the first largest value; `None` if any is NaN or infinite, or there is none.
     pub(crate) fn first_largest(&self, values: &[f32]) -> Option<usize> {
         // SAFETY: this table exists only where its instruction set was detected; the slice is valid.
@@ -204,6 +216,18 @@ macro_rules! path {
             }
 
             #[$($enable)*]
+            unsafe fn gate_gelu(gate: *mut f32, up: *const f32, length: usize) {
+                // SAFETY: passed on.
+                unsafe { pointwise::gate_gelu::<$simd>(gate, up, length) }
+            }
+
+            #[$($enable)*]
+            unsafe fn cap(values: *mut f32, length: usize, cap: f32) {
+                // SAFETY: passed on.
+                unsafe { pointwise::cap::<$simd>(values, length, cap) }
+            }
+
+            #[$($enable)*]
             unsafe fn first_largest(values: *const f32, length: usize) -> Option<usize> {
                 // SAFETY: passed on.
                 unsafe { pointwise::first_largest::<$simd>(values, length) }
@@ -228,6 +252,8 @@ macro_rules! path {
                 attend_f32,
                 rms_norm,
                 gate,
+                gate_gelu,
+                cap,
                 first_largest,
                 read,
                 multiply_add,

@@ -47,6 +47,58 @@ pub(crate) unsafe fn gate<S: Simd>(gate: *mut f32, up: *const f32, length: usize
     }
 }
 
+/// gate = gate × Φ(gate) × up with Φ by the hyperbolic tangent, over `length` elements rounded up to 16.
+///
+/// # Safety
+/// As [`gate`].
+#[inline(always)]
+pub(crate) unsafe fn gate_gelu<S: Simd>(gate: *mut f32, up: *const f32, length: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        for i in (0..length).step_by(S::LANES) {
+            let value = S::load(gate.add(i));
+            let cube = S::mul(S::mul(value, value), value);
+            // (1 + tanh u) / 2 = 1 / (1 + e^−2u), with 2u = √(8/π) (x + 0.044715 x³).
+            let twice = S::mul(S::splat(1.595_769_1), S::fma(cube, S::splat(0.044_715), value));
+            let divisor = S::add(S::splat(1.0), S::exp(S::sub(S::zero(), twice)));
+            S::store(gate.add(i), S::mul(S::div(value, divisor), S::load(up.add(i))));
+        }
+    }
+}
+
+/// cap × tanh(value / cap).
+///
+/// # Safety
+/// The machine has `S`.
+#[inline(always)]
+pub(crate) unsafe fn capped<S: Simd>(value: S::V, cap: f32) -> S::V {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let double = S::exp(S::mul(value, S::splat(2.0 / cap)));
+        let part = S::div(S::splat(2.0 * cap), S::add(double, S::splat(1.0)));
+        S::sub(S::splat(cap), part)
+    }
+}
+
+/// Bends `length` values so that they stay within ± cap.
+///
+/// # Safety
+/// The machine has `S`; `values` is valid for `length` elements.
+#[inline(always)]
+pub(crate) unsafe fn cap<S: Simd>(values: *mut f32, length: usize, cap: f32) {
+    // SAFETY: the caller's promise; the last vector overlaps none before it, being copied out and back.
+    unsafe {
+        let whole = length - length % S::LANES;
+        for i in (0..whole).step_by(S::LANES) {
+            S::store(values.add(i), capped::<S>(S::load(values.add(i)), cap));
+        }
+        let mut rest = [0.0f32; 16];
+        std::ptr::copy_nonoverlapping(values.add(whole), rest.as_mut_ptr(), length - whole);
+        S::store(rest.as_mut_ptr(), capped::<S>(S::load(rest.as_ptr()), cap));
+        std::ptr::copy_nonoverlapping(rest.as_ptr(), values.add(whole), length - whole);
+    }
+}
+
 /// The index of the first largest of `length` values; `None` if any is NaN or infinite.
 ///
 /// # Safety

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::aligned::Aligned;
+use crate::config::Activation;
 use crate::weights::WeightFormat;
 
 /// Numbers of moderate size from a seed.
@@ -190,7 +191,7 @@ proptest! {
             // SAFETY: all buffers are padded to 16 elements, and the path was detected.
             unsafe {
                 (kernels.rms_norm)(x.as_ptr(), w.as_ptr(), out.as_mut_ptr(), length, 1e-5);
-                (kernels.gate)(gate.as_mut_ptr(), w.as_ptr(), length);
+                kernels.gate(Activation::Silu)(gate.as_mut_ptr(), w.as_ptr(), length);
             }
             for i in 0..length {
                 let norm = f64::from(x[i]) / (square + 1e-5).sqrt() * f64::from(w[i]);
@@ -221,11 +222,12 @@ proptest! {
 
     #[test]
     fn attention_is_right_and_the_same_for_each_token_alone(
-        tokens in 1usize..9, group in 1usize..6, head in prop_oneof![Just(16usize), Just(48), Just(64), Just(80)],
+        tokens in 1usize..9, group in 1usize..6, head in prop_oneof![Just(4usize), Just(16), Just(20), Just(48), Just(50), Just(64), Just(80)],
         before in 0usize..70, seed in 0u64..1000, exact in any::<bool>(),
+        window in prop_oneof![Just(usize::MAX), 1usize..40], cap in prop_oneof![Just(0.0f32), 1.0f32..20.0],
     ) {
         let format = if exact { KvFormat::F32 } else { KvFormat::Bf16 };
-        let case = Case { tokens, group, head, before, seed, format };
+        let case = Case { tokens, group, head, before, seed, format, window, cap };
         let exact = case.exact();
         for kernels in paths() {
             let whole = case.compute(kernels, 0, tokens);
@@ -258,6 +260,8 @@ struct Case {
     before: usize,
     seed: u64,
     format: KvFormat,
+    window: usize,
+    cap: f32,
 }
 
 impl Case {
@@ -317,6 +321,8 @@ impl Case {
             scores: scores.as_mut_ptr(),
             score_stride: count * PAGE,
             scale: 1.0 / (self.head as f32).sqrt(),
+            cap: self.cap,
+            window: self.window,
         };
         // SAFETY: the buffers have the shapes stated, and the path was detected.
         unsafe { kernels.attend(self.format)(&job) };
@@ -335,7 +341,12 @@ impl Case {
     fn exact_row(&self, length: usize, q: &[f32], keys: &[f32], values: &[f32]) -> Vec<f64> {
         let dot = |key: &[f32]| key.iter().zip(q).map(|(&k, &q)| f64::from(k) * f64::from(q)).sum::<f64>();
         let root = (self.head as f64).sqrt();
-        let scores: Vec<f64> = keys.chunks(self.head).take(length).map(|key| dot(key) / root).collect();
+        let first = length.saturating_sub(self.window);
+        let (keys, values) = (&keys[first * self.head..], &values[first * self.head..]);
+        let cap = f64::from(self.cap);
+        let bent = |score: f64| if cap > 0.0 { cap * (score / cap).tanh() } else { score };
+        let scores: Vec<f64> =
+            keys.chunks(self.head).take(length - first).map(|key| bent(dot(key) / root)).collect();
         let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let weights: Vec<f64> = scores.iter().map(|score| (score - top).exp()).collect();
         let total: f64 = weights.iter().sum();

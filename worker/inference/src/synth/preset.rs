@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::SynthError;
-use crate::architecture::{Architecture, Llama3Scaling};
+use crate::architecture::{Architecture, LLAMA, Llama3Scaling, Scaling};
 
 /// A named architecture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Preset {
             // An original context so short that it divides the frequencies of a head of 32.
             Self::TinyLlama3 => Architecture {
                 tied: false,
-                scaling: Some(Llama3Scaling { factor: 8.0, original: 64 }),
+                scaling: Some(Scaling::Llama3(Llama3Scaling { factor: 8.0, original: 64 })),
                 ..TINY
             },
             Self::Nine => NINE,
@@ -59,6 +59,7 @@ impl Preset {
 }
 
 const TINY: Architecture = Architecture {
+    form: &LLAMA,
     layers: 2,
     hidden: 128,
     heads: 4,

@@ -1,7 +1,7 @@
 //! The made-up vocabulary of synthetic models: a byte-level BPE that reads any text, and takes English
 //! in pieces of a few letters as a trained one does.
 
-use crate::bytelevel::{Added, Cut, Vocabulary, byte_char};
+use crate::bytelevel::{Added, Cut, Kind, Vocabulary, byte_char};
 
 /// Special tokens, ids 0 to 2, named as SmolLM names them.
 const SPECIAL: [&str; 3] = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
@@ -19,7 +19,8 @@ pub(super) fn vocabulary(size: usize) -> Vocabulary {
     }
     assert_eq!(tokens.len(), size, "merges run out before the vocabulary is full");
     let added = (0..SPECIAL.len()).map(|id| Added { id, special: true }).collect();
-    Vocabulary { tokens, merges, added, cut: Cut::DigitsThenGpt2, prefix: None }
+    let kind = Kind::ByteLevel { cut: Cut::DigitsThenGpt2, whole: false };
+    Vocabulary { tokens, merges, added, kind, before: None, behind: None }
 }
 
 /// Merges in order of rank; no two of them make the same token.

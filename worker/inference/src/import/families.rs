@@ -1,0 +1,142 @@
+//! The architectures of GGUF that can be imported, one row each: what they become, how their tensors are named and
+//! ordered, and which of their own metadata become settings. It must not know number formats or tokenizers.
+
+use serde_json::{Map, Value, json};
+
+use super::ImportError;
+use super::metadata::Metadata;
+use crate::architecture::{Architecture, Form, LLAMA};
+
+/// One architecture.
+pub(super) struct Family {
+    /// `general.architecture`.
+    pub(super) arch: &'static str,
+    pub(super) form: &'static Form,
+    /// Whether the rows of q and k are interleaved, as rotary embeddings that turn neighbours want them.
+    pub(super) interleaved: bool,
+    /// Whether 1 was added to the weights of norms.
+    pub(super) plus_one: bool,
+    /// Numbers that become settings of their own: key behind the architecture's name, setting, and whether it must be
+    /// there.
+    own: &'static [(&'static str, &'static str, bool)],
+    /// Layers of the largest model of a family whose attention scores are scaled by the width of all heads.
+    scaled_by_width: Option<usize>,
+    /// Whether attention scores are scaled by a setting.
+    query_scalar: bool,
+}
+
+const QWEN2: Form = Form { class: "Qwen2ForCausalLM", model_type: "qwen2", biased: true, ..LLAMA };
+const QWEN3: Form = Form { class: "Qwen3ForCausalLM", model_type: "qwen3", head_norms: true, ..LLAMA };
+const SMOLLM3: Form = Form { class: "SmolLM3ForCausalLM", model_type: "smollm3", ..LLAMA };
+const PHI3: Form = Form { class: "Phi3ForCausalLM", model_type: "phi3", fused: true, ..LLAMA };
+const GRANITE: Form = Form { class: "GraniteForCausalLM", model_type: "granite", ..LLAMA };
+const GEMMA: Form = Form {
+    class: "GemmaForCausalLM",
+    model_type: "gemma",
+    activation: ("hidden_act", "gelu_pytorch_tanh"),
+    ..LLAMA
+};
+const GEMMA2: Form = Form {
+    class: "Gemma2ForCausalLM",
+    model_type: "gemma2",
+    activation: ("hidden_activation", "gelu_pytorch_tanh"),
+    around: true,
+    ..LLAMA
+};
+const GEMMA3: Form =
+    Form { class: "Gemma3ForCausalLM", model_type: "gemma3_text", head_norms: true, ..GEMMA2 };
+
+const WINDOW: (&str, &str, bool) = ("attention.sliding_window", "sliding_window", true);
+
+const fn family(arch: &'static str, form: &'static Form) -> Family {
+    Family {
+        arch,
+        form,
+        interleaved: false,
+        plus_one: false,
+        own: &[],
+        scaled_by_width: None,
+        query_scalar: false,
+    }
+}
+
+/// Every architecture.
+const ALL: [Family; 9] = [
+    Family { interleaved: true, ..family("llama", &LLAMA) },
+    family("qwen2", &QWEN2),
+    family("qwen3", &QWEN3),
+    Family { interleaved: true, ..family("smollm3", &SMOLLM3) },
+    Family { own: &[("attention.sliding_window", "sliding_window", false)], ..family("phi3", &PHI3) },
+    Family {
+        interleaved: true,
+        own: &[
+            ("embedding_scale", "embedding_multiplier", false),
+            ("residual_scale", "residual_multiplier", false),
+            ("attention.scale", "attention_multiplier", true),
+            ("logit_scale", "logits_scaling", false),
+        ],
+        ..family("granite", &GRANITE)
+    },
+    Family { plus_one: true, ..family("gemma", &GEMMA) },
+    Family {
+        plus_one: true,
+        own: &[
+            WINDOW,
+            ("attn_logit_softcapping", "attn_logit_softcapping", false),
+            ("final_logit_softcapping", "final_logit_softcapping", false),
+        ],
+        scaled_by_width: Some(46),
+        query_scalar: true,
+        ..family("gemma2", &GEMMA2)
+    },
+    Family {
+        plus_one: true,
+        own: &[WINDOW, ("final_logit_softcapping", "final_logit_softcapping", false)],
+        scaled_by_width: Some(62),
+        query_scalar: true,
+        ..family("gemma3", &GEMMA3)
+    },
+];
+
+/// By name.
+pub(super) fn find(arch: &str) -> Result<&'static Family, ImportError> {
+    static FAMILIES: [Family; 9] = ALL;
+    let known = || FAMILIES.iter().map(|family| family.arch).collect::<Vec<_>>().join(", ");
+    let found = FAMILIES.iter().find(|family| family.arch == arch);
+    found.ok_or_else(|| ImportError::Architecture { found: arch.to_owned(), known: known() })
+}
+
+impl Family {
+    /// A key of this architecture.
+    pub(super) fn key(&self, key: &str) -> String {
+        format!("{}.{key}", self.arch)
+    }
+
+    /// Whether a window is one of its settings.
+    pub(super) fn has_window(&self) -> bool {
+        self.own.iter().any(|(_, setting, _)| *setting == "sliding_window")
+    }
+
+    /// Settings of the family's own.
+    pub(super) fn settings(
+        &self,
+        meta: &Metadata<'_>,
+        model: &Architecture,
+    ) -> Result<Map<String, Value>, ImportError> {
+        let mut settings = Map::new();
+        for &(key, setting, needed) in self.own {
+            let key = self.key(key);
+            match meta.decimal(&key)? {
+                Some(number) => settings.insert(setting.to_owned(), number),
+                None if needed => return Err(super::metadata::missing(&key)),
+                None => None,
+            };
+        }
+        if self.query_scalar {
+            let by_width = self.scaled_by_width == Some(model.layers);
+            let scalar = if by_width { model.hidden / model.heads } else { model.head };
+            settings.insert("query_pre_attn_scalar".to_owned(), json!(scalar));
+        }
+        Ok(settings)
+    }
+}

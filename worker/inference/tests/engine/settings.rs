@@ -1,0 +1,166 @@
+//! Settings as strangers' files have them: read from every place that transformers and llama.cpp read them from, or
+//! refused by name. Nothing that may change what a model computes is left out in silence.
+
+use std::path::Path;
+
+use inference::config::{Config, RopeScaling, RopeSettings};
+use inference::error::{LoadError, LoadFault};
+use serde_json::{Map, Value, json};
+
+use crate::random_model::SMALL;
+
+fn parsed(change: impl FnOnce(&mut Map<String, Value>)) -> Result<Config, LoadError> {
+    let mut config = SMALL.config();
+    change(config.as_object_mut().unwrap());
+    Config::parse(&config.to_string(), Path::new("config.json"))
+}
+
+/// The configuration with these settings in place of its own; those that are null are taken out.
+fn with(settings: &Value) -> Result<Config, LoadError> {
+    parsed(|config| {
+        for (key, value) in settings.as_object().unwrap() {
+            config.insert(key.clone(), value.clone());
+            config.retain(|_, value| value != &json!("(none)"));
+        }
+    })
+}
+
+const LLAMA3: RopeScaling = RopeScaling::Llama3 { factor: 8.0, low: 1.0, high: 4.0, original: 64.0 };
+
+fn llama3(more: &Value) -> Value {
+    let mut rope = json!({ "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 64 });
+    rope.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    rope
+}
+
+#[test]
+fn rotary_settings_are_found_wherever_they_stand() {
+    let theta = json!({ "rope_theta": 500_000.0 });
+    let plain = json!({ "rope_theta": 500_000.0, "rope_type": "default" });
+    let linear = RopeScaling::Linear { factor: 4.0 };
+    let none = "(none)";
+    for (settings, scaling) in [
+        (json!({ "rope_theta": 500_000.0 }), RopeScaling::None),
+        (json!({ "rope_theta": none, "rope_parameters": plain }), RopeScaling::None),
+        (json!({ "rope_theta": none, "rope_scaling": plain }), RopeScaling::None),
+        (json!({ "rope_theta": none, "rope_scaling": null, "rope_parameters": llama3(&theta) }), LLAMA3),
+        (json!({ "rope_theta": none, "rope_scaling": {}, "rope_parameters": llama3(&theta) }), LLAMA3),
+        (json!({ "rope_theta": none, "rope_scaling": llama3(&theta) }), LLAMA3),
+        (json!({ "rope_theta": 500_000, "rope_scaling": llama3(&theta) }), LLAMA3),
+        (
+            json!({ "rope_theta": 500_000, "original_max_position_embeddings": 64, "rope_scaling":
+                llama3(&json!({ "original_max_position_embeddings": null })) }),
+            LLAMA3,
+        ),
+        (json!({ "rope_theta": 5e5, "rope_scaling": { "type": "linear", "factor": 4.0 } }), linear),
+        (
+            json!({ "rope_theta": 5e5, "rope_scaling": { "rope_type": null, "type": "linear", "factor": 4 } }),
+            linear,
+        ),
+        (json!({ "rope_theta": 5e5, "rope_scaling": { "factor": 1.0 } }), RopeScaling::None),
+        (
+            json!({ "rope_theta": 5e5, "rope_scaling": { "type": "dynamic", "factor": 4.0 } }),
+            RopeScaling::None,
+        ),
+    ] {
+        let rope = with(&settings).unwrap_or_else(|error| panic!("{settings}: {error}")).rope;
+        assert_eq!(rope, RopeSettings { theta: 500_000.0, scaling, width: 16 }, "{settings}");
+    }
+    let yarn = with(
+        &json!({ "rope_scaling": { "type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64 } }),
+    );
+    let RopeScaling::Yarn { factor, original, fast, slow, truncate, attention } = yarn.unwrap().rope.scaling
+    else {
+        panic!("it is YaRN");
+    };
+    assert_eq!((factor, original, fast, slow, truncate), (4.0, 64.0, 32.0, 1.0, true));
+    assert!((attention - (0.1 * 4f64.ln() + 1.0)).abs() < 1e-12);
+}
+
+#[test]
+fn rotary_settings_that_contradict_or_would_be_lost_are_errors() {
+    let contradiction = |settings: &Value| matches!(with(settings), Err(LoadError::Contradiction { .. }));
+    assert!(contradiction(&json!({ "rope_theta": 1e4, "rope_parameters": { "rope_theta": 5e5 } })));
+    assert!(contradiction(
+        &json!({ "rope_scaling": { "type": "linear", "rope_type": "yarn", "factor": 4.0 } })
+    ));
+    assert!(contradiction(&json!({ "rope_scaling": { "type": "linear", "factor": 4.0 },
+        "rope_parameters": { "type": "linear", "factor": 2.0 } })));
+    let lost = |settings: &Value, key: &str| {
+        let error = with(settings).unwrap_err();
+        assert!(matches!(&error, LoadError::UnknownSetting { .. }), "{error}");
+        assert!(error.to_string().contains(key), "{error}");
+    };
+    // Without a type nothing says what the factor does.
+    lost(&json!({ "rope_scaling": { "factor": 4.0 } }), "factor");
+    lost(&json!({ "rope_scaling": llama3(&json!({ "rope_type": null })) }), "factor");
+    lost(&json!({ "rope_scaling": { "type": "linear", "factor": 4.0, "beta_fast": 32 } }), "beta_fast");
+    for bad in [json!({ "rope_theta": 0.0 }), json!({ "rope_theta": -1.0 }), json!({ "rope_theta": "1e4" })] {
+        assert!(with(&bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_setting_that_nobody_knows_is_an_error_by_its_name() {
+    for (key, value) in [
+        ("sliding_window", json!(8)),
+        ("attn_logit_softcapping", json!(50.0)),
+        ("embedding_multiplier", json!(12.0)),
+        ("qkv_bias", json!(true)),
+        ("bias", json!(true)),
+        ("rope_interleaved", json!(true)),
+        ("a_setting_of_next_year", json!(false)),
+    ] {
+        let error = with(&json!({ key: value })).unwrap_err();
+        assert!(
+            matches!(&error, LoadError::UnknownSetting { key: named, .. } if named == key),
+            "{key}: {error}"
+        );
+        assert_eq!(error.fault(), LoadFault::Unsupported);
+        // The twin: nothing is said, nothing is lost.
+        assert!(with(&json!({ key: null })).is_ok(), "{key}");
+    }
+    let harmless = json!({ "transformers_version": "4.47", "torch_dtype": "bfloat16", "use_cache": true,
+        "rope_interleaved": false, "pretraining_tp": 1, "_name_or_path": "x", "pad_token_id": 0 });
+    assert!(with(&harmless).is_ok());
+}
+
+#[test]
+fn the_family_is_named_once_and_known() {
+    let types = |classes: Value, model_type: Value| {
+        with(&json!({ "architectures": classes, "model_type": model_type })).map(|config| config.class)
+    };
+    let llama = || json!(["LlamaForCausalLM"]);
+    assert_eq!(types(llama(), Value::Null).unwrap(), "LlamaForCausalLM");
+    assert_eq!(types(Value::Null, json!("llama")).unwrap(), "LlamaForCausalLM");
+    assert!(matches!(types(Value::Null, Value::Null), Err(LoadError::Family { .. })));
+    assert!(types(llama(), json!("mistral")).is_err());
+    for class in ["LlamaModel", "LlamaForSequenceClassification", "MixtralForCausalLM"] {
+        assert!(matches!(types(json!([class]), Value::Null), Err(LoadError::Family { .. })), "{class}");
+    }
+    assert!(matches!(with(&json!({ "text_config": {} })), Err(LoadError::Family { .. })));
+    let quantised = with(&json!({ "quantization_config": { "quant_method": "gptq" } })).unwrap_err();
+    assert!(quantised.to_string().contains("gptq") && quantised.to_string().contains("GGUF"), "{quantised}");
+}
+
+#[test]
+fn ends_of_text_and_numbers_are_read_as_people_write_them() {
+    let eos = |value: Value| with(&json!({ "eos_token_id": value })).unwrap().eos;
+    assert_eq!(eos(json!([2, 5, 7])), [2, 5, 7]);
+    assert_eq!(eos(json!(2.0)), [2]);
+    for none in [json!(-1), json!([]), Value::Null] {
+        assert_eq!(eos(none), [0u32; 0]);
+    }
+    assert!(with(&json!({ "eos_token_id": "</s>" })).is_err());
+    assert_eq!(with(&json!({ "bos_token_id": [1] })).unwrap().bos, Some(1));
+    assert_eq!(with(&json!({ "rms_norm_eps": null })).unwrap().rms_norm_eps, 1e-6);
+    assert_eq!(with(&json!({ "max_position_embeddings": 256.0 })).unwrap().context, 256);
+    assert_eq!(with(&json!({ "hidden_act": "swish" })).unwrap(), with(&json!({})).unwrap());
+    for bad in
+        [json!({ "rms_norm_eps": "1e-5" }), json!({ "rms_norm_eps": -1.0 }), json!({ "vocab_size": 1.5 })]
+    {
+        assert!(matches!(with(&bad), Err(LoadError::Unsupported { .. })), "{bad}");
+    }
+    assert!(matches!(with(&json!({ "vocab_size": null })), Err(LoadError::SettingMissing { .. })));
+}
