@@ -79,8 +79,7 @@ fn copied(profile: ProfileOrigin) {
     let copy = elsewhere.path().canonicalize().expect("own directory").join("copy");
     let copied = Command::new("cp").arg("-a").arg(fixture.root()).arg(&copy).status().expect("cp starts");
     assert!(copied.success());
-    let mut options =
-        BuildOptions { root: copy.clone(), out: copy.join("target/bench"), ..fixture.options.clone() };
+    let mut options = BuildOptions { root: copy.clone(), out: copy.join("target/bench"), ..fixture.options };
     let mut trainer = DirectTrainer::new();
     let made = build(&options, &mut trainer, &mut |_| {}).expect("a look at the copy");
     assert!(made.done.is_empty() && trainer.trainings == 0, "{:?}", made.done);

@@ -75,7 +75,7 @@ fn record() -> RunRecord {
     record.notices[0].message.clone_from(&text);
     record.end.as_mut().unwrap().reason.clone_from(&text);
     let floors = record.addenda.floors.as_mut().unwrap();
-    (floors.host_class, floors.series) = (text.clone(), text.clone());
+    (floors.host_class, floors.series) = (text.clone(), text);
     let said = |kind| Annotation { unix_ms: 5, kind, text: nasty() };
     let kinds = [AnnotationKind::Tag, AnnotationKind::Note, AnnotationKind::Expected];
     record.addenda.annotations = kinds.map(said).to_vec();
@@ -202,7 +202,7 @@ fn errors_are_harmless_and_one_message_each() {
     let mut shown = Vec::new();
     failure(&mut shown, &error);
     let shown = String::from_utf8(shown).unwrap();
-    assert!(!shown.replace('\n', "").replace('\t', "").contains(is_harmful), "{shown:?}");
+    assert!(!shown.replace(['\n', '\t'], "").contains(is_harmful), "{shown:?}");
     assert_eq!(shown.lines().filter(|line| line.starts_with("error:")).count(), 1, "{shown}");
     assert!(shown.chars().count() < 9000, "it is cut");
 }

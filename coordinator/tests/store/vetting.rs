@@ -23,9 +23,12 @@ fn store_with(dir: &std::path::Path, change: fn(&mut Part)) -> Store {
     store
 }
 
+/// A change of one field.
+type Lie = fn(&mut Part);
+
 #[test]
 fn a_part_that_contradicts_itself_is_named_by_verify_and_does_not_come_in() {
-    let lies: [(&str, fn(&mut Part)); 8] = [
+    let lies: [(&str, Lie); 8] = [
         ("differs", |part| part.usage.wall += std::time::Duration::from_millis(1)),
         ("range", |part| part.usage.wall /= 10),
         ("values", |part| part.output_tokens *= 2),

@@ -170,6 +170,9 @@ fn stored(gguf: &Gguf, name: &str) -> Vec<f32> {
     gguf.tensors.iter().find(|(known, ..)| known == name).unwrap().2.clone()
 }
 
+/// Names of tensors with their sizes.
+type Shapes<'a> = Vec<(&'a str, &'a [usize])>;
+
 #[test]
 fn each_family_becomes_what_transformers_calls_it() {
     let biases: &[(&str, &[usize])] =
@@ -177,7 +180,7 @@ fn each_family_becomes_what_transformers_calls_it() {
     let norms: &[(&str, &[usize])] = &[("attn_q_norm.weight", &[HEAD]), ("attn_k_norm.weight", &[HEAD])];
     let around: &[(&str, &[usize])] =
         &[("post_attention_norm.weight", &[HIDDEN]), ("post_ffw_norm.weight", &[HIDDEN])];
-    let cases: [(&str, &str, Vec<(&str, &[usize])>); 8] = [
+    let cases: [(&str, &str, Shapes<'_>); 8] = [
         ("llama", "LlamaForCausalLM", PLAIN.to_vec()),
         ("qwen2", "Qwen2ForCausalLM", [&PLAIN[..], biases].concat()),
         ("qwen3", "Qwen3ForCausalLM", [&PLAIN[..], norms].concat()),

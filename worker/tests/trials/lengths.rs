@@ -84,7 +84,7 @@ fn blocks_of_a_trace_and_groups_of_prompts_share_nothing() {
     };
     let mut load = replaying(dir.path(), &[line(0, "0, 1"), line(100, "0, 2"), line(200, "1, 0")].concat());
     load.prompt.prefix = Some(PrefixSpec { groups: 1, tokens: 16 });
-    let sent = prompts(&whole(load.clone()));
+    let sent = prompts(&whole(load));
     assert!(sent.iter().all(|prompt| prompt.len() == 16 + 1024 && prompt[..16] == sent[0][..16]));
     assert_eq!(sent[0][16..528], sent[1][16..528]);
     assert_eq!(sent[0][16..528], sent[2][528..]);

@@ -1,4 +1,5 @@
 //! Whole trials, from an open engine to a part.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod allocation;
 mod broken;

@@ -230,7 +230,7 @@ pub(crate) fn token_ids(value: &Value) -> Option<Vec<u32>> {
 
 fn without_effect(key: &str, value: &Value) -> bool {
     WITHOUT_EFFECT.iter().any(|(_, keys)| keys.contains(&key))
-        || AT_VALUE.iter().any(|&(known, at)| known == key && value.to_string() == at)
+        || AT_VALUE.iter().any(|&(known, at)| known == key && format!("{value}") == at)
 }
 
 /// A value as errors show it.

@@ -30,7 +30,6 @@ use crate::architecture::{Architecture, Ends, Scaling};
 use crate::bytelevel::Vocabulary;
 pub use crate::directory::Precision;
 use crate::directory::{ModelDir, TensorWriter};
-use crate::opened;
 use crate::tokenizer::Tokenizer;
 
 /// About so many values are dequantised at a time.
