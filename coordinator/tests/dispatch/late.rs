@@ -203,9 +203,19 @@ fn random_crowd(seed: u64) -> Crowd {
 }
 
 #[test]
-fn in_thousands_of_random_orders_places_are_kept_within_blocks_and_hosts_are_complete() {
+fn in_a_thousand_random_orders_places_are_kept_within_blocks_and_hosts_are_complete() {
+    random_orders(1000);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn in_ten_thousand_random_orders_places_are_kept_within_blocks_and_hosts_are_complete() {
+    random_orders(10_000);
+}
+
+fn random_orders(seeds: u64) {
     let (mut deaths, mut moves, mut waits) = (0, 0, 0);
-    for seed in 0..2000 {
+    for seed in 0..seeds {
         let Crowd { fleet, names, deaths: died, .. } = random_crowd(seed);
         assert_eq!(fleet.ended(), RunState::Complete, "seed {seed}: {:?}", fleet.ending);
         let mut rounds: Vec<_> = fleet.committed.iter().map(|block| block.round).collect();
@@ -230,5 +240,5 @@ fn in_thousands_of_random_orders_places_are_kept_within_blocks_and_hosts_are_com
         waits += fleet.noted.iter().filter(|noted| noted.kind() == NoticeKind::HostWaits).count();
     }
     // The draws are hostile enough.
-    assert!(deaths > 500 && moves > 200 && waits > 500, "{deaths} deaths, {moves} moves, {waits} waits");
+    assert!(deaths > 250 && moves > 100 && waits > 250, "{deaths} deaths, {moves} moves, {waits} waits");
 }
