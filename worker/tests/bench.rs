@@ -149,3 +149,36 @@ fn the_program_prints_nothing_but_the_document() {
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((json["threads"].as_u64(), json["repeats"].as_u64()), (Some(1), Some(1)));
 }
+
+/// Overwrites elements of the last tensor in the file, `model.norm.weight`, from the first on.
+fn with_norms(settings: &Settings, values: &[[u8; 2]]) {
+    let path = settings.model.join("model.safetensors");
+    let mut bytes = std::fs::read(&path).expect("written above");
+    let from = bytes.len() - 2 * 128;
+    bytes[from..from + 2 * values.len()].copy_from_slice(values.as_flattened());
+    std::fs::write(&path, bytes).expect("it is writable");
+}
+
+/// NaN is found at load; numbers whose products grow beyond F32 are told as such. Neither panics, in any form of bench.
+#[test]
+fn a_model_that_computes_no_numbers_is_told_as_such() {
+    const NAN: [u8; 2] = [0xc0, 0x7f];
+    const HUGE: [u8; 2] = [0x7f, 0x7f];
+    for (values, words) in
+        [(vec![NAN], "model.norm.weight holds NaN"), (vec![HUGE; 128], "beyond what F32 holds")]
+    {
+        let (_folder, settings) = tiny(Preset::Tiny);
+        with_norms(&settings, &values);
+        let model = settings.model.to_str().expect("a path of text");
+        for more in
+            [&["--invariance", "2"][..], &["--weights", "int8", "--batches", "2"], &["--batches", "1,2"]]
+        {
+            let common =
+                ["--model", model, "--prompt", "4", "--repeat", "1", "--buffer", "1", "--threads", "1"];
+            let output = run(&[&common[..], more].concat());
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(2), "{more:?}: {said}");
+            assert!(said.contains(words) && !said.contains("panicked"), "{more:?}: {said}");
+        }
+    }
+}

@@ -344,7 +344,12 @@ fn a_scaling_is_read_by_the_rules_of_llama_cpp_or_refused() {
         }),
         Err(ImportError::RopeScaling { .. })
     ));
-    for key in ["llama.attention.sliding_window", "llama.expert_count", "llama.something_new"] {
+    for key in [
+        "llama.attention.sliding_window",
+        "llama.expert_count",
+        "llama.rope.dimension_count",
+        "llama.something_new",
+    ] {
         let error = read(&|gguf| {
             gguf.number(key, 8);
         })

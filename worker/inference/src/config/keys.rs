@@ -109,15 +109,15 @@ const WITHOUT_EFFECT: [(&str, &[&str]); 5] = [
     ("tokens that no request is padded or divided with", &["pad_token_id", "sep_token_id", "unk_token_id"]),
 ];
 
-/// Settings that are without effect at one value only, and an error at any other.
-const AT_VALUE: [(&str, &str); 7] = [
-    ("rope_interleaved", "false"),
-    ("is_encoder_decoder", "false"),
-    ("is_decoder", "false"),
-    ("add_cross_attention", "false"),
-    ("tie_encoder_decoder", "false"),
-    ("use_bidirectional_attention", "false"),
-    ("pruned_heads", "{}"),
+/// Settings that are without effect where they are false, or empty, and an error at any other value.
+const WHERE_FALSE: [&str; 7] = [
+    "rope_interleaved",
+    "is_encoder_decoder",
+    "is_decoder",
+    "add_cross_attention",
+    "tie_encoder_decoder",
+    "use_bidirectional_attention",
+    "pruned_heads",
 ];
 
 /// The settings of one file; remembers which were read.
@@ -229,8 +229,8 @@ pub(crate) fn token_ids(value: &Value) -> Option<Vec<u32>> {
 }
 
 fn without_effect(key: &str, value: &Value) -> bool {
-    WITHOUT_EFFECT.iter().any(|(_, keys)| keys.contains(&key))
-        || AT_VALUE.iter().any(|&(known, at)| known == key && format!("{value}") == at)
+    let nothing = value.as_bool() == Some(false) || value.as_object().is_some_and(Map::is_empty);
+    WITHOUT_EFFECT.iter().any(|(_, keys)| keys.contains(&key)) || nothing && WHERE_FALSE.contains(&key)
 }
 
 /// A value as errors show it.

@@ -23,6 +23,8 @@ pub(super) struct Family {
     scaled_by_width: Option<usize>,
     /// Whether attention scores are scaled by a setting.
     query_scalar: bool,
+    /// Whether parts of heads may be rotated.
+    partial: bool,
 }
 
 const QWEN2: Form = Form { class: "Qwen2ForCausalLM", model_type: "qwen2", biased: true, ..LLAMA };
@@ -57,6 +59,7 @@ const fn family(arch: &'static str, form: &'static Form) -> Family {
         own: &[],
         scaled_by_width: None,
         query_scalar: false,
+        partial: false,
     }
 }
 
@@ -66,7 +69,11 @@ const ALL: [Family; 9] = [
     family("qwen2", &QWEN2),
     family("qwen3", &QWEN3),
     Family { interleaved: true, ..family("smollm3", &SMOLLM3) },
-    Family { own: &[("attention.sliding_window", "sliding_window", false)], ..family("phi3", &PHI3) },
+    Family {
+        own: &[("attention.sliding_window", "sliding_window", false)],
+        partial: true,
+        ..family("phi3", &PHI3)
+    },
     Family {
         interleaved: true,
         own: &[
@@ -131,6 +138,14 @@ impl Family {
                 None if needed => return Err(super::metadata::missing(&key)),
                 None => None,
             };
+        }
+        let rotated = self.key("rope.dimension_count");
+        if let Some(width) = meta.number(&rotated)?.filter(|&width| width != model.head) {
+            let part = width as f64 / model.head as f64;
+            if !self.partial || (part * model.head as f64) as usize != width || width > model.head {
+                return Err(ImportError::UnknownKey { key: rotated, value: width.to_string() });
+            }
+            settings.insert("partial_rotary_factor".to_owned(), json!(part));
         }
         if self.query_scalar {
             let by_width = self.scaled_by_width == Some(model.layers);

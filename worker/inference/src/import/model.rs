@@ -81,7 +81,7 @@ pub(super) fn read(gguf: &Gguf, meta: &Metadata<'_>) -> Result<(Architecture, &'
         tied: !gguf.tensors.contains_key("output.weight"),
         scaling: scaling(meta, family, context)?,
     };
-    check(&model, meta.number(&key("rope.dimension_count"))?, gguf.tensors.len())?;
+    check(&model, gguf.tensors.len())?;
     neutral(meta, family, &model)?;
     Ok((model, family))
 }
@@ -137,11 +137,11 @@ fn scaling(meta: &Metadata<'_>, family: &Family, context: usize) -> Result<Optio
 
 /// Sizes that fit each other, and no more layers than the file has tensors: the list of tensors is
 /// made from these numbers.
-fn check(model: &Architecture, rotated: Option<usize>, tensors: usize) -> Result<(), ImportError> {
+fn check(model: &Architecture, tensors: usize) -> Result<(), ImportError> {
     let counts = model.vocabulary > 0 && model.kv_heads > 0 && model.layers <= tensors;
     let heads = counts && model.heads.is_multiple_of(model.kv_heads);
     let head = (2..=1 << 16).contains(&model.head) && model.head.is_multiple_of(2);
-    match heads && head && rotated.is_none_or(|size| size == model.head) {
+    match heads && head {
         true => Ok(()),
         false => Err(ImportError::Sizes),
     }
@@ -234,10 +234,9 @@ mod tests {
 
     #[test]
     fn sizes_that_do_not_fit_are_refused() {
-        assert!(check(&MODEL, Some(64), 11).is_ok());
-        assert!(check(&MODEL, Some(32), 11).is_err());
-        assert!(check(&Architecture { heads: 3, kv_heads: 2, ..MODEL }, None, 11).is_err());
-        assert!(check(&Architecture { head: 63, ..MODEL }, None, 11).is_err());
-        assert!(check(&Architecture { layers: 1 << 30, ..MODEL }, None, 11).is_err());
+        assert!(check(&MODEL, 11).is_ok());
+        assert!(check(&Architecture { heads: 3, kv_heads: 2, ..MODEL }, 11).is_err());
+        assert!(check(&Architecture { head: 63, ..MODEL }, 11).is_err());
+        assert!(check(&Architecture { layers: 1 << 30, ..MODEL }, 11).is_err());
     }
 }

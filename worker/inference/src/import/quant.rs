@@ -117,7 +117,7 @@ fn nibbles(packed: &[u8]) -> impl Iterator<Item = u8> {
 /// The same with a fifth bit beside them, in the order of the values.
 fn fives(high: &[u8], packed: &[u8]) -> impl Iterator<Item = u8> {
     let high = u32::from_le_bytes([high[0], high[1], high[2], high[3]]);
-    nibbles(packed).enumerate().map(move |(at, code)| code | (((high >> at) & 1) as u8 * 16))
+    nibbles(packed).enumerate().map(move |(at, code)| code + 16 * (high >> at & 1) as u8)
 }
 
 fn q4_0(block: &[u8], out: &mut Vec<f32>) {

@@ -26,7 +26,9 @@ pub(crate) fn read(meta: &Metadata<'_>, rows: usize) -> Result<Vocabulary, Impor
     let (kind, merges, adds_bos, bos) = match meta.text("tokenizer.ggml.model")?.unwrap_or("(none)") {
         "gpt2" => {
             let pre = pretokenizer::find(pre.unwrap_or("default"))?;
-            let _ = meta.get("tokenizer.ggml.scores");
+            for of_pieces in ["tokenizer.ggml.scores", "tokenizer.ggml.add_space_prefix"] {
+                let _ = meta.get(of_pieces);
+            }
             let Pre { cut, whole, adds_bos, .. } = pre;
             (Kind::ByteLevel { cut, whole }, texts(meta, "tokenizer.ggml.merges")?, adds_bos, None)
         }

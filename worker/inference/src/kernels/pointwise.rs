@@ -59,7 +59,7 @@ pub(crate) unsafe fn gate_gelu<S: Simd>(gate: *mut f32, up: *const f32, length: 
             let value = S::load(gate.add(i));
             let cube = S::mul(S::mul(value, value), value);
             // (1 + tanh u) / 2 = 1 / (1 + e^−2u), with 2u = √(8/π) (x + 0.044715 x³).
-            let twice = S::mul(S::splat(1.595_769), S::fma(cube, S::splat(0.044_715), value));
+            let twice = S::mul(S::splat(1.595_769_2), S::fma(cube, S::splat(0.044_715), value));
             let divisor = S::add(S::splat(1.0), S::exp(S::sub(S::zero(), twice)));
             S::store(gate.add(i), S::mul(S::div(value, divisor), S::load(up.add(i))));
         }

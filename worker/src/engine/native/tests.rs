@@ -86,6 +86,29 @@ fn rounded_weights_are_counted_and_named() {
     assert_eq!(kernels(&model(WeightForm::AsStored)), eight.isa().name());
 }
 
+/// What can be done differs, and advice that cannot help is worse than none.
+#[test]
+fn each_kind_of_fault_has_a_way_out_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m");
+    inference::synth::write(inference::synth::Preset::Tiny, 1, &path).unwrap();
+    let config = std::fs::read_to_string(path.join("config.json")).unwrap();
+    let said_of = |config: &str| {
+        std::fs::write(path.join("config.json"), config).unwrap();
+        Plan::make(&spec(&path), DEMAND, &path).err().map(|failure| failure.message).unwrap_or_default()
+    };
+    let foreign = said_of(&config.replace("LlamaForCausalLM", "GPT2LMHeadModel"));
+    assert!(foreign.contains("Qwen2ForCausalLM") && foreign.contains("docs/engine.md"), "{foreign}");
+    assert!(!foreign.contains("fetch or import"), "{foreign}");
+    let twice = said_of(&config.replacen('{', "{\"vocab_size\": 1,", 1));
+    assert!(twice.contains("twice") && twice.contains("correct the model's files"), "{twice}");
+    assert_eq!(said_of(&config), "");
+    let weights = path.join("model.safetensors");
+    let bytes = std::fs::read(&weights).unwrap();
+    std::fs::write(&weights, &bytes[..bytes.len() / 2]).unwrap();
+    assert!(said_of(&config).contains("fetch or import the model again"));
+}
+
 fn spec(path: &Path) -> NativeSpec {
     let model = path.to_str().unwrap().to_owned();
     NativeSpec {
