@@ -10,6 +10,7 @@ use contract::run::{NoticeKind, RunState};
 use coordinator::dispatch::event::Event;
 
 use super::fleet::{Fleet, HOST, joined, said, script, whole};
+use super::honest;
 use super::{is_loaded, is_part};
 
 /// One worker is about to hand over its part.
@@ -31,6 +32,14 @@ fn deliver(fleet: &mut Fleet, after: Duration, change: impl FnOnce(&mut Part)) {
     fleet.feed(Event::PeerSaid { peer, message: whole(&part) });
 }
 
+/// Every account of it says that its window was so long.
+fn lasting(part: &mut Part, window: Duration) {
+    let end = u64::try_from(window.as_nanos()).unwrap();
+    part.requests.iter_mut().for_each(|request| request.done_ns = end);
+    let requests = std::mem::take(&mut part.requests);
+    *part = honest::part(part.place.clone(), part.origin.clone(), requests);
+}
+
 fn is_refused(fleet: &mut Fleet, why: &str) {
     assert_eq!((fleet.notes[0], fleet.kept.len()), (NoticeKind::BadPart, 0));
     assert_eq!(fleet.disbelieved[0].0, Ticket(1));
@@ -47,10 +56,10 @@ fn is_refused(fleet: &mut Fleet, why: &str) {
 fn a_window_longer_than_the_time_since_its_start_is_refused_and_a_shorter_one_is_not() {
     let second = Duration::from_secs(1);
     let mut fleet = measuring();
-    deliver(&mut fleet, 10 * second, |part| part.usage.wall = 11 * second);
+    deliver(&mut fleet, 10 * second, |part| lasting(part, 11 * second));
     is_refused(&mut fleet, "range: usage.wall is 11000000000");
     let mut fleet = measuring();
-    deliver(&mut fleet, 10 * second, |part| part.usage.wall = 10 * second);
+    deliver(&mut fleet, 10 * second, |part| lasting(part, 10 * second));
     assert_eq!((fleet.notes.len(), fleet.kept.len()), (0, 1));
 }
 
