@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use inference::config::Config;
+use inference::config::{Config, RopeScaling};
 use inference::import::{self, ImportError, Precision};
 use inference::tokenizer::Tokenizer;
 use safetensors::SafeTensors;
@@ -12,6 +12,9 @@ use safetensors::SafeTensors;
 const HIDDEN: usize = 32;
 const HEAD: usize = 16;
 const INNER: usize = 64;
+
+/// Name and shape of a tensor.
+type Named = (&'static str, &'static [usize]);
 
 /// Bytes of a GGUF file in the making.
 #[derive(Default)]
@@ -116,7 +119,7 @@ impl Gguf {
         tokens.len()
     }
 
-    fn layer(&mut self, names: &[(&str, &[usize])]) -> &mut Self {
+    fn layer(&mut self, names: &[Named]) -> &mut Self {
         names.iter().for_each(|(name, shape)| {
             self.tensor(&format!("blk.0.{name}"), shape);
         });
@@ -124,7 +127,7 @@ impl Gguf {
     }
 }
 
-const PLAIN: [(&str, &[usize]); 9] = [
+const PLAIN: [Named; 9] = [
     ("attn_norm.weight", &[HIDDEN]),
     ("attn_q.weight", &[2 * HEAD, HIDDEN]),
     ("attn_k.weight", &[HEAD, HIDDEN]),
@@ -135,7 +138,7 @@ const PLAIN: [(&str, &[usize]); 9] = [
     ("ffn_up.weight", &[INNER, HIDDEN]),
     ("ffn_down.weight", &[HIDDEN, INNER]),
 ];
-const FUSED: [(&str, &[usize]); 6] = [
+const FUSED: [Named; 6] = [
     ("attn_norm.weight", &[HIDDEN]),
     ("attn_qkv.weight", &[4 * HEAD, HIDDEN]),
     ("attn_output.weight", &[HIDDEN, 2 * HEAD]),
@@ -145,7 +148,7 @@ const FUSED: [(&str, &[usize]); 6] = [
 ];
 
 /// A model of one layer of a family, its own metadata and tensors added.
-fn model(arch: &str, layer: &[(&str, &[usize])], own: impl FnOnce(&mut Gguf)) -> Gguf {
+fn model(arch: &str, layer: &[Named], own: impl FnOnce(&mut Gguf)) -> Gguf {
     let mut gguf = Gguf::default();
     let rows = gguf.sizes(arch).pieces();
     gguf.tensor("token_embd.weight", &[rows, HIDDEN]).tensor("output_norm.weight", &[HIDDEN]).layer(layer);
@@ -170,17 +173,13 @@ fn stored(gguf: &Gguf, name: &str) -> Vec<f32> {
     gguf.tensors.iter().find(|(known, ..)| known == name).unwrap().2.clone()
 }
 
-/// Names of tensors with their sizes.
-type Shapes<'a> = Vec<(&'a str, &'a [usize])>;
-
 #[test]
 fn each_family_becomes_what_transformers_calls_it() {
-    let biases: &[(&str, &[usize])] =
+    let biases: &[Named] =
         &[("attn_q.bias", &[2 * HEAD]), ("attn_k.bias", &[HEAD]), ("attn_v.bias", &[HEAD])];
-    let norms: &[(&str, &[usize])] = &[("attn_q_norm.weight", &[HEAD]), ("attn_k_norm.weight", &[HEAD])];
-    let around: &[(&str, &[usize])] =
-        &[("post_attention_norm.weight", &[HIDDEN]), ("post_ffw_norm.weight", &[HIDDEN])];
-    let cases: [(&str, &str, Shapes<'_>); 8] = [
+    let norms: &[Named] = &[("attn_q_norm.weight", &[HEAD]), ("attn_k_norm.weight", &[HEAD])];
+    let around: &[Named] = &[("post_attention_norm.weight", &[HIDDEN]), ("post_ffw_norm.weight", &[HIDDEN])];
+    let cases: [(&str, &str, Vec<Named>); 8] = [
         ("llama", "LlamaForCausalLM", PLAIN.to_vec()),
         ("qwen2", "Qwen2ForCausalLM", [&PLAIN[..], biases].concat()),
         ("qwen3", "Qwen3ForCausalLM", [&PLAIN[..], norms].concat()),
@@ -288,14 +287,15 @@ fn a_model_in_several_files_is_one_model() {
     assert!(matches!(import("other.gguf"), Err(ImportError::PartName { count: 2 })));
 }
 
+/// The scaling of a model with metadata of its own.
+fn read(own: &dyn Fn(&mut Gguf)) -> Result<RopeScaling, ImportError> {
+    let place = tempfile::tempdir().unwrap();
+    let dir = imported(place.path(), &model("llama", &PLAIN, |gguf| own(gguf)))?;
+    Ok(Config::read(&dir).unwrap().rope.scaling)
+}
+
 #[test]
 fn a_scaling_is_read_by_the_rules_of_llama_cpp_or_refused() {
-    use inference::config::RopeScaling;
-    let read = |own: &dyn Fn(&mut Gguf)| {
-        let place = tempfile::tempdir().unwrap();
-        let dir = imported(place.path(), &model("llama", &PLAIN, |gguf| own(gguf)))?;
-        Ok::<_, ImportError>(Config::read(&dir).unwrap().rope.scaling)
-    };
     let (factor, old, kind) =
         ("llama.rope.scaling.factor", "llama.rope.scale_linear", "llama.rope.scaling.type");
     let linear = RopeScaling::Linear { factor: 4.0 };
@@ -344,6 +344,10 @@ fn a_scaling_is_read_by_the_rules_of_llama_cpp_or_refused() {
         }),
         Err(ImportError::RopeScaling { .. })
     ));
+}
+
+#[test]
+fn metadata_that_may_change_the_computation_is_refused_by_name() {
     for key in [
         "llama.attention.sliding_window",
         "llama.expert_count",

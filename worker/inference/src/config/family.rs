@@ -236,8 +236,11 @@ impl Family {
 
     pub(super) fn activation(&self, keys: &Keys<'_>) -> Result<Activation, LoadError> {
         let (key, activation) = self.activation;
-        // Gemma's first files say `gelu` or both keys and mean the one by the hyperbolic tangent.
-        let others: &[&str] = if self.model_type == "gemma" { &["hidden_activation"] } else { &[] };
+        // Gemma's files have both keys; the first of them say `gelu` and mean the one by the hyperbolic tangent.
+        let others: &[&str] = match activation {
+            Activation::Gelu => &["hidden_act", "hidden_activation"],
+            Activation::Silu => &[],
+        };
         let names: &[&str] = match activation {
             Activation::Silu => &["silu", "swish"],
             Activation::Gelu if self.model_type == "gemma" => &["gelu_pytorch_tanh", "gelu_new", "gelu"],

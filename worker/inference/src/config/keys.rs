@@ -28,6 +28,9 @@ const WITHOUT_EFFECT: [(&str, &[&str]); 5] = [
             "tokenizer_class",
             "prefix",
             "is_llama_config",
+            "max_sequence_length",
+            "tokenizer_model_max_length",
+            "tokenizer_padding_side",
             "unsloth_fixed",
             "unsloth_version",
             "model_name",
@@ -64,6 +67,7 @@ const WITHOUT_EFFECT: [(&str, &[&str]); 5] = [
             "_attn_implementation_autoset",
             "attn_implementation",
             "_flash_attn_2_enabled",
+            "use_flash_attn",
             "chunk_size_feed_forward",
             "pretraining_tp",
             "tp_plan",
@@ -110,7 +114,12 @@ const WITHOUT_EFFECT: [(&str, &[&str]); 5] = [
 ];
 
 /// Settings that are without effect where they are false, or empty, and an error at any other value.
-const WHERE_FALSE: [&str; 7] = [
+const WHERE_FALSE: [&str; 12] = [
+    "attention_bias",
+    "mlp_bias",
+    "lm_head_bias",
+    "use_qk_norm",
+    "use_mrope",
     "rope_interleaved",
     "is_encoder_decoder",
     "is_decoder",

@@ -164,3 +164,63 @@ fn ends_of_text_and_numbers_are_read_as_people_write_them() {
     }
     assert!(matches!(with(&json!({ "vocab_size": null })), Err(LoadError::SettingMissing { .. })));
 }
+
+/// What published files of each family say, sizes apart.
+#[test]
+fn the_files_that_people_have_are_read() {
+    let common = |class: &str, kind: &str, more: Value| {
+        let mut config = json!({
+            "architectures": [class], "model_type": kind, "hidden_size": 64, "intermediate_size": 96,
+            "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 96,
+            "max_position_embeddings": 4096, "rms_norm_eps": 1e-6, "rope_theta": 1e6, "rope_scaling": null,
+            "attention_dropout": 0.0, "initializer_range": 0.02, "torch_dtype": "bfloat16", "use_cache": true,
+            "transformers_version": "4.51.0", "bos_token_id": 1, "eos_token_id": [1, 2], "pad_token_id": 0,
+        });
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        Config::parse(&config.to_string(), Path::new("config.json"))
+            .unwrap_or_else(|error| panic!("{class}: {error}"))
+    };
+    let windows = |config: &Config| config.kinds.iter().filter(|kind| kind.window.is_some()).count();
+    let smollm2 = json!({ "hidden_act": "silu", "attention_bias": false, "mlp_bias": false, "is_llama_config": true,
+        "pretraining_tp": 1, "rope_interleaved": false, "transformers.js_config": { "dtype": "q4" } });
+    assert_eq!(windows(&common("LlamaForCausalLM", "llama", smollm2)), 0);
+    let mistral = json!({ "hidden_act": "silu", "sliding_window": 1024, "tie_word_embeddings": false });
+    assert_eq!(windows(&common("MistralForCausalLM", "mistral", mistral)), 4);
+    let qwen2 = json!({ "hidden_act": "silu", "sliding_window": 32768, "max_window_layers": 2, "use_mrope": false,
+        "use_sliding_window": false, "tie_word_embeddings": true });
+    let qwen2 = common("Qwen2ForCausalLM", "qwen2", qwen2);
+    assert_eq!((windows(&qwen2), qwen2.biases.inputs, qwen2.biases.output), (0, true, false));
+    let qwen3 = json!({ "hidden_act": "silu", "head_dim": 32, "attention_bias": false, "sliding_window": null,
+        "max_window_layers": 28, "use_sliding_window": false });
+    assert!(common("Qwen3ForCausalLM", "qwen3", qwen3).head_norms);
+    let smollm3 = json!({ "hidden_act": "silu", "no_rope_layers": [1, 1, 1, 0], "no_rope_layer_interval": 4,
+        "layer_types": ["full_attention", "full_attention", "full_attention", "full_attention"], "mlp_bias": false,
+        "attention_bias": false, "max_window_layers": 28, "use_sliding_window": false, "sliding_window": null });
+    let rotated: Vec<bool> =
+        common("SmolLM3ForCausalLM", "smollm3", smollm3).kinds.iter().map(|kind| kind.rotated).collect();
+    assert_eq!(rotated, [true, true, true, false]);
+    let phi3 = json!({ "hidden_act": "silu", "attention_bias": false, "embd_pdrop": 0.0, "resid_pdrop": 0.0,
+        "auto_map": { "AutoConfig": "configuration_phi3.Phi3Config" }, "sliding_window": 2047,
+        "original_max_position_embeddings": 4096, "tie_word_embeddings": false });
+    let phi3 = common("Phi3ForCausalLM", "phi3", phi3);
+    assert_eq!((windows(&phi3), phi3.fused), (4, true));
+    let granite = json!({ "hidden_act": "silu", "attention_bias": false, "mlp_bias": false, "embedding_multiplier": 12.0,
+        "attention_multiplier": 0.015625, "residual_multiplier": 0.22, "logits_scaling": 8.0 });
+    assert_eq!(common("GraniteForCausalLM", "granite", granite).scales.logits, 0.125);
+    let gemma2 = json!({ "hidden_act": "gelu_pytorch_tanh", "hidden_activation": "gelu_pytorch_tanh", "head_dim": 16,
+        "attention_bias": false, "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0,
+        "cache_implementation": "hybrid", "query_pre_attn_scalar": 256, "sliding_window": 2048 });
+    let gemma2 = common("Gemma2ForCausalLM", "gemma2", gemma2);
+    assert_eq!((windows(&gemma2), gemma2.caps, gemma2.tied_head), (2, [50.0, 30.0], true));
+    let gemma3 = json!({ "hidden_activation": "gelu_pytorch_tanh", "head_dim": 16, "attention_bias": false,
+        "attn_logit_softcapping": null, "final_logit_softcapping": null, "cache_implementation": "hybrid",
+        "query_pre_attn_scalar": 256, "rope_local_base_freq": 10000, "sliding_window": 512, "sliding_window_pattern": 2 });
+    let gemma3 = common("Gemma3ForCausalLM", "gemma3_text", gemma3);
+    assert_eq!((windows(&gemma3), gemma3.caps), (2, [0.0, 0.0]));
+    assert_eq!(gemma3.local_rope.map(|rope| rope.theta), Some(10_000.0));
+    let nested = json!({ "hidden_activation": "gelu_pytorch_tanh", "rope_theta": null, "rope_parameters": {
+        "full_attention": { "rope_type": "linear", "factor": 8.0, "rope_theta": 1e6 },
+        "sliding_attention": { "rope_type": "default", "rope_theta": 10000.0 } } });
+    let nested = common("Gemma3ForCausalLM", "gemma3_text", nested);
+    assert_eq!(nested.rope.scaling, RopeScaling::Linear { factor: 8.0 });
+}
