@@ -1,6 +1,6 @@
 //! The fleet's own certificate authority: makes it, has it vouch for parties, and replaces it without a moment in which
-//! nobody trusts anybody: the coordinator changes over first, and until the next time knows who has not yet. Every party gets a directory of its own with all it needs and nothing more. Must not know how
-//! certificates are checked.
+//! nobody trusts anybody: the coordinator changes over first, and until the next time knows who has not yet. Every
+//! party gets a directory of its own with all it needs and nothing more. Must not know how certificates are checked.
 //!
 //! ```text
 //! DIR/authority/  ca.pem  key.pem token names [key.previous token.previous]     stays where runs are started
@@ -50,7 +50,8 @@ pub enum CertsError {
         source: std::io::Error,
     },
     /// There is one already.
-    #[error("make an authority in {}: there is one; `certs rotate` replaces certificates", path.display())]
+    #[error("make an authority in {}: one exists already; `certs rotate` replaces \
+             certificates", path.display())]
     Exists {
         /// Where.
         path: PathBuf,

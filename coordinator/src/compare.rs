@@ -68,7 +68,7 @@ pub struct Findings {
     pub cells: Vec<Cell>,
     /// The layout control, if the run has one.
     pub layout: Option<LayoutControl>,
-    /// The look planned before the run, if there was one.
+    /// The interim analysis planned before the run, if there was one.
     pub look: Option<Planned>,
     /// What everything was derived from.
     pub trials: Trials,
@@ -91,7 +91,7 @@ pub struct Cell {
     pub baseline: String,
     /// Candidate's name, where there is one.
     pub candidate: Option<String>,
-    /// Two-sided error of every interval: 0.05, and another where a look was planned.
+    /// Two-sided error of every interval: 0.05, and another with an interim analysis.
     pub alpha: f64,
     /// Rounds that are done, of those planned.
     pub rounds: (u32, u32),
@@ -136,7 +136,8 @@ fn seed(plan: &Plan) -> Seed {
 }
 
 /// Why a run of layouts alone says nothing.
-const UNKNOWN_NOISE: &str = "fewer than two layouts can be believed: the code-layout noise is unknown";
+const UNKNOWN_NOISE: &str = "fewer than two layouts have a VALID measurement: the code-layout noise is \
+                             unknown";
 
 /// A run that is being read: its parts come one at a time, and none is held once it was merged into its trial.
 #[derive(Debug)]
@@ -163,7 +164,7 @@ impl Reading {
         Ok(Self { record: outline, plan, blocks, gather })
     }
 
-    /// Whether the run is just where its planned look is due.
+    /// Whether the run is just where its planned interim analysis is due.
     #[must_use]
     pub fn is_at_look(&self) -> bool {
         let planned = look::planned(&self.plan, &self.blocks, &self.record.blocks);
@@ -231,7 +232,7 @@ struct Room<'a> {
     record: &'a RunRecord,
     plan: &'a Plan,
     settings: Settings,
-    /// Rounds that must be done before anything is answered; `None` at the planned look.
+    /// Rounds that must be done before anything is answered; `None` at the planned interim analysis.
     planned: Option<usize>,
     thresholds: Thresholds,
     trials: &'a Trials,
@@ -326,7 +327,7 @@ fn reasons(record: &RunRecord, blocks: &[Block], state: Option<RunState>) -> Vec
         let why = record.end.as_ref().map_or("it was interrupted", |end| end.reason.as_str());
         let id = record.header.run;
         reasons.push(format!(
-            "{done} of {planned} blocks are done ({why}): `coordinator run --resume {id}` goes on"
+            "{done} of {planned} blocks are done ({why}): `coordinator run --resume {id}` continues"
         ));
     } else if state.is_none() {
         reasons.push("the run has no end yet".to_owned());
@@ -355,7 +356,7 @@ impl Findings {
     /// The label of a run that compares a build with itself.
     pub const A_A: &str = "a/a";
     /// The label of a run whose arms ran at the same time: what it found is about builds that press on each other.
-    pub const DUET: &str = "duet: A and B side by side";
+    pub const DUET: &str = "duet: A and B at the same time";
 
     /// The verdict that a gate acts on: the worst of the primary verdicts.
     #[must_use]

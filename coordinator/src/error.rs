@@ -84,15 +84,15 @@ pub enum AppError {
     Export(#[from] ExportError),
     /// Part of a run was selected for a page that shows all of it.
     #[error(
-        "failed to select: --scenario, --candidate, --arm, --round and --metric go with --output csv, hlog, hgrm, \
-         openmetrics or trace"
+        "failed to select: --scenario, --candidate, --arm, --round and --metric need --output csv, hlog, \
+         hgrm, openmetrics or trace"
     )]
     NothingToSelect,
     /// An explanation in a form for build servers.
-    #[error("failed to explain in that form: --explain goes with --output human, json or quiet")]
+    #[error("failed to explain in that form: --explain needs --output human, json or quiet")]
     NoSuchForm,
     /// Flags that would change nothing.
-    #[error("failed to use {flags}: {by} would pass over it; leave it out")]
+    #[error("failed to use {flags}: {by} would ignore it; leave it out")]
     Unused {
         /// As they are written.
         flags: String,
@@ -101,13 +101,13 @@ pub enum AppError {
     },
     /// A gate over a run of one build.
     #[error(
-        "failed to judge: with a single variant nothing is compared, so --gate has no answer to act on; run a candidate as \
-         well (--variants baseline,pgo) or leave --gate out"
+        "failed to judge: a single variant is compared with nothing, so --gate has no answer; run a \
+         candidate as well (--variants baseline,pgo) or leave --gate out"
     )]
     NothingToGate,
     /// A gate over questions without an answer.
     #[error(
-        "failed to judge {}: the primary measure was not compared there, so --gate has no answer to act on; see the \
+        "failed to judge {}: the primary measure was not compared there, so --gate has no answer; see the \
          report for what is missing",
         .0.join(", ")
     )]
@@ -132,7 +132,8 @@ pub enum AppError {
     StoppedAtOnce,
     /// The store failed in the middle of a run.
     #[error(
-        "failed to keep what was measured: {reason}; what was committed is safe: mend that, then `run --resume`"
+        "failed to store the measurement: {reason}; committed blocks are safe: fix the cause, then `run \
+         --resume`"
     )]
     Kept {
         /// Why.
@@ -140,7 +141,8 @@ pub enum AppError {
     },
     /// A resumed run would mix two builds under one name.
     #[error(
-        "failed to resume with another build: `{variant}` was {}, it is {} now; start a new run, or build what it was",
+        "failed to resume with another build: `{variant}` was {} and is {} now; start a new run, or restore \
+         the old build",
         then.short(),
         now.short()
     )]

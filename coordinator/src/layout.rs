@@ -1,6 +1,6 @@
-//! The names of the layout control: builds of the baseline's sources that differ in nothing but the order in which their
-//! functions are linked (METHOD 2.1). Owns number, name and seed of each, and how many there may be; must not know how
-//! they are built, run or judged.
+//! The names of the layout control: builds of the baseline's sources that differ in nothing but the order in which
+//! their functions are linked (docs/method.md). Owns number, name and seed of each, and how many there may be; must not
+//! know how they are built, run or judged.
 
 use std::fmt;
 use std::str::FromStr;
@@ -57,8 +57,8 @@ impl Layout {
         NAMES[usize::from(self.0) - 1]
     }
 
-    /// What the linker draws the order of functions from: the number in the name, so that the same name is the same order
-    /// of the same functions wherever it is built.
+    /// What the linker draws the order of functions from: the number in the name, so that the same name is the same
+    /// order of the same functions wherever it is built.
     #[must_use]
     pub fn seed(self) -> u32 {
         self.0.into()

@@ -1,5 +1,6 @@
-//! Holds the import table (DESIGN §4): which module must not use what. Reads the sources, comments, texts and test
-//! modules aside, and names file, line and rule. Every rule has a twin here: an offending source that it must catch.
+//! Holds the import table (docs/architecture.md): which module must not use what. Reads the sources, comments, texts
+//! and test modules aside, and names file, line and rule. Every rule has a twin here: an offending source that it must
+//! catch.
 
 #[path = "architecture/rules.rs"]
 mod rules;

@@ -39,10 +39,13 @@ pub enum EnvelopeError {
         want: usize,
     },
     /// Not one of ours.
-    #[error("read a record: it does not begin with the mark of one")]
+    #[error("read a record: it does not begin with the mark of a record")]
     NotARecord,
     /// Written by a newer program.
-    #[error("read a record of version {found}: this program knows versions up to {VERSION}; use a newer one")]
+    #[error(
+        "read a record of version {found}: this program knows versions up to {VERSION}; use a newer \
+             program"
+    )]
     Newer {
         /// Its version.
         found: u16,

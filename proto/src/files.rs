@@ -24,7 +24,7 @@ pub enum Unfit {
     #[error("there is a file already that this program did not write")]
     Foreign,
     /// More bytes than such a file has.
-    #[error("it is larger than {0} bytes, the most that are read of such a file")]
+    #[error("it is larger than {0} bytes, the limit for such a file")]
     Large(u64),
 }
 
@@ -65,8 +65,8 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 > most { Err(large()) } else { Ok(bytes) }
 }
 
-/// Whether a file may be written in this place: nothing is there, or nothing is in it, or its beginning shows it to be one
-/// that such a program wrote.
+/// Whether a file may be written in this place: nothing is there, or nothing is in it, or its beginning shows it to be
+/// one that such a program wrote.
 ///
 /// # Errors
 /// When something else is there, or it cannot be read: [`Unfit`].

@@ -34,7 +34,7 @@ pub enum SourceError {
     #[error("read it: it is {0}, and only a regular file has an end that is known; write it into one first")]
     NotRegular(&'static str),
     /// Larger than there is reason for.
-    #[error("read it: it has {bytes} bytes or more, and {most} are the most; divide it")]
+    #[error("read it: it has {bytes} bytes or more, and at most {most} are allowed; divide it")]
     TooLarge {
         /// Its size, as far as it is known.
         bytes: u64,
@@ -45,14 +45,14 @@ pub enum SourceError {
     #[error("read it as UTF-8: it is in {0}; convert it with `iconv -f {0} -t UTF-8 FILE > NEW`")]
     Encoding(&'static str),
     /// Not text in UTF-8.
-    #[error("read line {line} as UTF-8: it has bytes that are none; convert the file with `iconv -t UTF-8`")]
+    #[error("read line {line} as UTF-8: it has invalid bytes; convert the file with `iconv -t UTF-8`")]
     Utf8 {
         /// From one.
         line: usize,
     },
     /// A byte that no text has.
     #[error(
-        "read line {line} as text: it has a byte of zero, as binary files have, and text in UTF-16; convert it to UTF-8"
+        "read line {line} as text: it has a zero byte, as in binary files and in UTF-16; convert it to UTF-8"
     )]
     Zero {
         /// From one.
@@ -343,7 +343,7 @@ mod tests {
         let said = |bytes: &[u8]| lines(bytes).expect_err("it is no text").to_string();
         assert!(said(b"\xFF\xFEh\0i\0").contains("UTF-16"), "{}", said(b"\xFF\xFEh\0"));
         assert!(said(b"\xFE\xFF\0h").contains("UTF-16") && said(b"\xFF\xFE\0\0h\0\0\0").contains("UTF-32"));
-        assert!(said(b"one\ntwo\nth\0ree\n").starts_with("read line 3 as text: it has a byte of zero"));
+        assert!(said(b"one\ntwo\nth\0ree\n").starts_with("read line 3 as text: it has a zero byte"));
         assert!(said(b"one\nt\xC3(wo").starts_with("read line 2 as UTF-8"));
         assert!(said(b"one\ntw\xC3").starts_with("read line 2 as UTF-8"), "a character without its end");
         let far: Vec<u8> =
@@ -379,7 +379,10 @@ mod tests {
         assert!(made.success());
         let said = |path: &Path, most| Text::open(path, most).err().map(|error| error.to_string());
         assert_eq!(said(&file, 12), None);
-        assert!(said(&file, 11).is_some_and(|said| said.contains("12 bytes or more, and 11 are the most")));
+        assert!(said(&file, 11).is_some_and(|said| said.contains(
+            "12 bytes or more, and at most 11 are \
+                                                                  allowed"
+        )));
         for (path, what) in
             [(pipe.as_path(), "a named pipe"), (&place, "a directory"), (Path::new("/dev/zero"), "a device")]
         {

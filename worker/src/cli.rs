@@ -27,7 +27,7 @@ pub struct Cli {
 pub enum Command {
     /// Register this host with a coordinator and start workers for it
     Agent(AgentArgs),
-    /// Join a coordinator as a measured process; started by an agent, which hands over everything by environment
+    /// Join a coordinator as a measured process; an agent starts it and passes everything in its environment
     Join,
     /// Write and check models
     Model {
@@ -35,9 +35,9 @@ pub enum Command {
         #[command(subcommand)]
         command: ModelCommand,
     },
-    /// Measure the engine in this process beside what the machine could do at best
+    /// Measure the engine in this process beside the limits of the machine
     Bench(BenchArgs),
-    /// Measure what the load generator itself can do on one core, with an engine that does no work
+    /// Measure the generator limit: the load generator on one core with an engine that does no work
     Floor(FloorArgs),
 }
 
@@ -47,29 +47,29 @@ pub struct BenchArgs {
     /// Model directory or file [default: models/default]
     #[arg(long, env = "BENCH_MODEL_PATH", value_name = "PATH")]
     pub model: Option<PathBuf>,
-    /// Threads of the engine and of the floors [default: one a processor]
+    /// Threads of the engine and of the machine limits [default: one for each processor]
     #[arg(long, value_parser = positive)]
     threads: Option<usize>,
-    /// Kernels to use [default: the widest that machine and model have]
+    /// Kernels to use [default: the widest that machine and model support]
     #[arg(long)]
     isa: Option<IsaName>,
-    /// Form in which the matrices are kept; what another than the file's costs in accuracy is measured too
+    /// Form of the matrices in memory; for another form than the file's, the loss of accuracy is measured too
     #[arg(long, default_value = "as-stored", value_name = "FORM")]
     weights: FormName,
-    /// Batch sizes that decode is measured with
+    /// Batch sizes for measuring decode
     #[arg(long, value_delimiter = ',', default_value = "1,8,32,128", value_parser = positive)]
     batches: Vec<usize>,
-    /// Tokens of the prompt that prefill is measured with
+    /// Tokens of the prompt for measuring prefill
     #[arg(long, default_value = "512", value_parser = positive)]
     prompt: usize,
-    /// Megabytes of the buffer that memory is read from [default: twice the largest cache, 256 to 1074]
+    /// Megabytes of the buffer for measuring read bandwidth [default: twice the largest cache, 256 to 1074]
     #[arg(long, value_name = "MB", value_parser = positive)]
     buffer: Option<usize>,
     /// Repetitions of everything
     #[arg(long, default_value = "5", value_parser = positive)]
     pub repeat: usize,
-    /// Instead of measuring, check in this many random compositions of batch, chunk size, threads and kernels that
-    /// every request gets the tokens it gets alone
+    /// Instead of measuring, check in this many random combinations of batch, chunk size, threads and kernels that
+    /// every request gets the same tokens as alone
     #[arg(long, value_name = "COMPOSITIONS", value_parser = positive)]
     pub invariance: Option<usize>,
     /// How to print
@@ -80,13 +80,13 @@ pub struct BenchArgs {
 /// Flags of `floor`.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct FloorArgs {
-    /// Repetitions of everything but pacing
+    /// Repetitions of everything except pacing
     #[arg(long, default_value = "5", value_parser = positive)]
     pub repeat: usize,
-    /// Also measure how punctually requests are sent at this many a second, Poisson
+    /// Also measure the lateness of Poisson arrivals at this many requests a second
     #[arg(long, value_name = "PER_SECOND", value_parser = rate)]
     pub pace: Option<f64>,
-    /// For how long to send at that rate
+    /// Seconds to send at that rate
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds, requires = "pace")]
     pub seconds: Duration,
     /// How to print
@@ -134,35 +134,35 @@ pub struct AgentArgs {
     /// Name of this host in the fleet [default: the host's name]
     #[arg(long)]
     name: Option<String>,
-    /// Workers this host may run at a time
+    /// Workers that this host may run at a time
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     slots: u32,
-    /// Seconds to try to reach a coordinator that does not answer
+    /// Seconds to keep trying to reach a coordinator
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     patience: Duration,
-    /// Dial again, without end, whenever a session is lost
+    /// Reconnect without limit whenever a session is lost
     #[arg(long)]
     keep: bool,
-    /// End when standard input does: for launchers that hold the other end
+    /// End when standard input ends: for launchers that hold the other end
     #[arg(long)]
     until_stdin_closes: bool,
     /// Directory with ca.pem, cert.pem, key.pem and token, as `coordinator certs` writes it
     #[arg(long, env = "PGO_BENCH_CREDENTIALS", value_name = "DIR")]
     pub credentials: Option<PathBuf>,
-    /// Take token and credentials as one line of JSON from standard input: for launchers
+    /// Read token and credentials as one line of JSON from standard input: for launchers
     #[arg(long, conflicts_with = "credentials")]
     pub secrets_from_stdin: bool,
-    /// Directory with builds that were put there beforehand, named as variants or by their SHA-256
+    /// Directory with builds installed in advance, named by variant or by SHA-256
     #[arg(long, value_name = "DIR")]
     builds_dir: Option<PathBuf>,
-    /// Take no builds from the coordinator: start only this program and what is in --builds-dir
+    /// Fetch no builds from the coordinator: start only this program and builds in --builds-dir
     #[arg(long)]
     no_upload: bool,
     /// Write this file when joined and remove it when the session ends: for the probes of a scheduler
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
-    /// Send the token without TLS: to another host, where everybody on the way can read it, or with --credentials to
-    /// whoever listens on this one
+    /// Send the token without TLS: to another host, where anyone on the network path can read it, or, with
+    /// --credentials, to any process that listens on this host
     #[arg(long)]
     pub insecure: bool,
 }
@@ -174,32 +174,33 @@ pub enum ModelCommand {
     Import {
         /// The file
         file: PathBuf,
-        /// The directory to be created
+        /// The directory to create
         dir: PathBuf,
     },
-    /// Write a model of a true architecture with random weights
+    /// Write a model of a real architecture with random weights
     Synth {
         /// Which architecture
         #[arg(long, value_parser = preset)]
         preset: Preset,
-        /// Draws the weights; equal seeds give equal files
+        /// Seed of the weights; equal seeds give equal files
         #[arg(long, default_value_t = 0)]
         seed: u64,
-        /// The directory to be created
+        /// The directory to create
         dir: PathBuf,
     },
     /// Print the digest that names a model in records and reports
     Digest {
         /// A model directory or file
         path: PathBuf,
-        /// Instead the SHA-256 of every byte of its files, which runs with `--verify-model` compare between hosts
+        /// Print the SHA-256 of all bytes of its files instead, which runs with `--verify-model` compare between hosts
         #[arg(long)]
         full: bool,
     },
 }
 
-const NOTES: &str = "The agent takes the fleet's token from PGO_BENCH_TOKEN, or from the directory of --credentials.\nExit codes: 0 left as asked, 2 wrong usage or I/O, 3 refused by the coordinator, \
-                          4 coordinator not reached in time, 5 session lost";
+const NOTES: &str = "The agent takes the fleet's token from PGO_BENCH_TOKEN, or from the directory of \
+                     --credentials.\nExit codes: 0 ended as requested, 2 wrong usage or I/O, 3 refused by \
+                     the coordinator, 4 coordinator not reached in time, 5 session lost";
 
 impl AgentArgs {
     /// With the secrets, wherever they came from.

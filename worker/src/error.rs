@@ -31,7 +31,8 @@ pub enum WorkerError {
     Bench(#[from] BenchError),
     /// A request's tokens depend on its company.
     #[error(
-        "find {compositions} compositions invariant: {differing} tokens differ from those a request gets alone"
+        "confirm invariance over {compositions} compositions: {differing} tokens differ from those of a \
+         request alone"
     )]
     Variant {
         /// Compositions checked.
@@ -40,9 +41,7 @@ pub enum WorkerError {
         differing: usize,
     },
     /// The generator did not answer its own requests.
-    #[error(
-        "measure the generator's floor: requests were lost or timed out; try again on a less busy machine"
-    )]
+    #[error("measure the generator limit: requests were lost or timed out; try again on a less busy machine")]
     Floor,
     /// A worker was not started by an agent.
     #[error(
@@ -60,8 +59,8 @@ pub enum WorkerError {
     },
     /// Secrets would be sent in the clear.
     #[error(
-        "use the coordinator's address `{address}`: secrets are not sent over a network in the clear; use https:// with \
-         --credentials DIR, or say --insecure"
+        "use the coordinator's address `{address}`: secrets are not sent over a network unencrypted; use \
+         https:// with --credentials DIR, or give --insecure"
     )]
     InTheClear {
         /// As given.
@@ -69,8 +68,9 @@ pub enum WorkerError {
     },
     /// A fleet's secrets would be sent to whoever listens on this host.
     #[error(
-        "use the coordinator's address `{address}`: with --credentials the coordinator must show its own, or whoever \
-         listens there would be given the fleet's token; use https://, or say --insecure"
+        "use the coordinator's address `{address}`: with --credentials the coordinator must authenticate \
+         itself, because otherwise any process that listens there would get the fleet's token; use \
+         https://, or give --insecure"
     )]
     ToAnybody {
         /// As given.
@@ -78,8 +78,8 @@ pub enum WorkerError {
     },
     /// Others can read what must be kept to oneself.
     #[error(
-        "keep the fleet's secrets: others on this host can read {}; run `chmod go-rwx {}`, and if they may have read \
-         them make new ones with `coordinator certs rotate`",
+        "keep the fleet's secrets: other users of this host can read {}; run `chmod go-rwx {}`, and make \
+         new ones with `coordinator certs rotate` if they may have been read",
         listed(paths),
         quoted(paths)
     )]
@@ -91,7 +91,7 @@ pub enum WorkerError {
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
     /// Standard input does not begin with secrets.
-    #[error("read token and credentials from standard input: a launcher writes them there as its first line")]
+    #[error("read token and credentials from standard input: a launcher writes them as the first line")]
     NoHandover,
     /// More workers than open files.
     #[error("watch over {slots} workers: {few}, or offer fewer --slots")]

@@ -23,9 +23,9 @@ pub(super) fn certs(app: &mut App<'_>, command: &CertsCommand) -> Result<Verdict
         CertsCommand::Rotate(args) => {
             let authority = Authority::open(&args.dir)?.rotate(fresh_token().expose())?;
             let names = if args.names.is_empty() { authority.names() } else { args.names.clone() };
-            let next = "from the next run on, with agents old and new";
+            let next = "from the next run on, for agents with old and new credentials";
             for (party, names, when) in
-                [(COORDINATOR, &names[..], next), (AGENT, &[], "then on every host, one after the other")]
+                [(COORDINATOR, &names[..], next), (AGENT, &[], "then on every host, one at a time")]
             {
                 let home = authority.issue(party, names)?;
                 app.reporter.line(&format!("{}: {when}", home.display()))?;

@@ -15,7 +15,7 @@ pub(super) struct Keeper {
     pub store: Arc<Store>,
     /// Which run.
     pub run: RunId,
-    /// Whether its plan has a look.
+    /// Whether its plan has an interim analysis.
     pub looks: bool,
 }
 

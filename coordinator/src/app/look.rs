@@ -1,5 +1,5 @@
-//! The look that a plan may have: whether a stored run has its answer where it stands. Must not know who asks, a run
-//! that goes on or one that is taken up again.
+//! The interim analysis that a plan may have: whether a stored run has its answer already. Must not know who asks, a
+//! running or a resumed run.
 
 use contract::id::RunId;
 
@@ -8,19 +8,19 @@ use crate::compare::Reading;
 use crate::error::AppError;
 use crate::store::Store;
 
-/// Why the run may end here, in words; `None` where no look is due or its answer is not clear.
+/// Why the run may end here, in words; `None` where no interim analysis is due or its answer is not clear.
 pub(super) fn settled(store: &Store, run: RunId) -> Result<Option<String>, AppError> {
     let mut outline = store.read_outline(run)?;
     if !Reading::of(outline.clone())?.is_at_look() {
         return Ok(None);
     }
-    // The level of the look is one thing that must not change afterwards, the noise floors are another.
+    // Neither the level of the interim analysis nor the noise floors may change afterwards.
     if outline.addenda.floors.is_none() {
         outline.addenda.floors = fix_floors(store, &outline)?;
     }
     let findings = super::stored::derived(store, outline)?;
     let look = findings.look.filter(|_| findings.settles());
     Ok(look.map(|look| {
-        format!("every answer was clear at the look planned after {} of {} rounds", look.at, look.rounds)
+        format!("every answer was clear at the interim analysis after {} of {} rounds", look.at, look.rounds)
     }))
 }

@@ -169,7 +169,13 @@ pub(super) fn new_run(
 fn run_labels(plan: &Plan, lineup: &Lineup) -> Vec<String> {
     let labels = [(lineup.is_a_a(), Findings::A_A), (plan.duet, Findings::DUET), (plan.resident, "resident")];
     let labels = labels.into_iter().filter(|(on, _)| *on).map(|(_, label)| label.to_owned());
-    let look = plan.look.map(|look| format!("one look planned after {} of {} rounds", look.at, plan.rounds));
+    let look = plan.look.map(|look| {
+        format!(
+            "interim analysis planned after {} of {} \
+                                             rounds",
+            look.at, plan.rounds
+        )
+    });
     labels.chain(handicap(plan)).chain(look).collect()
 }
 

@@ -158,7 +158,7 @@ fn taken_up(next: &Block, done: usize) -> Notice {
         key: next.key(next.order[0]),
         attempt: Attempt::default(),
         kind: NoticeKind::Resumed,
-        message: format!("taken up again after {done} blocks"),
+        message: format!("resumed after {done} blocks"),
         workers: Some(0),
         host: None,
     }

@@ -27,10 +27,10 @@ const WAITING: usize = 256;
 const CONNECTIONS: usize = 8192;
 /// From the connection to an accepted hello, and from a stream to its hello.
 pub(super) const HELLO_LIMIT: Duration = Duration::from_secs(10);
-/// Streams that one connection may have open. Sessions may share a connection, and one that was given up keeps its stream
-/// for some leases: a caller beyond the limit waits without a word. RFC 9113 recommends at least 100. A connection that
-/// is not admitted introduces itself on one stream at a time all the same, and what it may send is bounded for all its
-/// streams together.
+/// Streams that one connection may have open. Sessions may share a connection, and one that was given up keeps its
+/// stream for some leases: a caller beyond the limit waits without a word. RFC 9113 recommends at least 100. A
+/// connection that is not admitted introduces itself on one stream at a time all the same, and what it may send is
+/// bounded for all its streams together.
 const STREAMS: u32 = 128;
 /// Bytes that a peer may send before anybody has read them, on each stream and connection.
 const WINDOW: u32 = 1024 * 1024;
@@ -89,8 +89,8 @@ pub enum DoorError {
     },
     /// Agents could not dial that.
     #[error(
-        "advertise `{name}`: give a host's name or address alone, like bench.example, 10.0.0.1 or ::1; the port is that \
-         of --listen"
+        "advertise `{name}`: give only a host name or address, like bench.example, 10.0.0.1 or ::1; the \
+         port comes from --listen"
     )]
     Advertise {
         /// As given.
@@ -98,8 +98,8 @@ pub enum DoorError {
     },
     /// Others can read what must be kept to oneself.
     #[error(
-        "listen on {address}: others on this host can read {}; run `chmod go-rwx {}`, and if they may have read them \
-         make new ones with `coordinator certs rotate`",
+        "listen on {address}: other users of this host can read {}; run `chmod go-rwx {}`, and make new \
+         ones with `coordinator certs rotate` if they may have been read",
         listed(paths),
         quoted(paths)
     )]
@@ -110,9 +110,7 @@ pub enum DoorError {
         paths: Vec<PathBuf>,
     },
     /// Agents elsewhere could not know the token.
-    #[error(
-        "wait for agents that run already: they must know the token, set PGO_BENCH_TOKEN or give --credentials DIR"
-    )]
+    #[error("wait for running agents: they need the token, so set PGO_BENCH_TOKEN or give --credentials DIR")]
     NoToken,
     /// A file.
     #[error(transparent)]

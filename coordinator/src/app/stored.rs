@@ -193,7 +193,7 @@ fn import(app: &mut App<'_>, args: &RunsImport) -> Result<Verdict, AppError> {
         let line = match store.import(path)? {
             Imported::New(run) => run.to_string(),
             Imported::Known(run) => format!("{run} (was already there)"),
-            Imported::Joined(run) => format!("{run} (was already there; its annotations were joined)"),
+            Imported::Joined(run) => format!("{run} (was already there; its tags and remarks were merged)"),
         };
         app.reporter.line(&line)?;
     }

@@ -159,15 +159,15 @@ fn advice(flags: &Flags) -> &'static str {
     match (has("-Cprofile-use"), has("--shuffle-sections")) {
         (true, _) => "; retry with `lto = \"thin\"` in the cargo profile",
         (_, true) => {
-            "; layouts need LLD as the linker, Rust's own default on x86-64 Linux: take another `linker` out of the cargo \
-             configuration, or build without --layout-arms"
+            "; layouts need LLD as the linker, Rust's default on x86-64 Linux: remove another `linker` from \
+             the cargo configuration, or build without --layout-arms"
         }
         _ => "",
     }
 }
 
-/// Variables by which a shell could change one build and not the other, or both unrecorded. What of them counts comes back
-/// as `inherited` has it.
+/// Variables by which a shell could change one build and not the other, or both unrecorded. What of them counts comes
+/// back as `inherited` has it.
 fn changes_a_build(name: &str) -> bool {
     const EXACT: [&str; 12] = [
         "RUSTFLAGS",

@@ -52,7 +52,7 @@ pub enum BuildError {
         rejected: Vec<String>,
     },
     /// A setting of the user's would break the comparison, or cannot be followed.
-    #[error("{setting} cannot be taken over into the builds of variants: {way_out}")]
+    #[error("{setting} cannot be used in builds of variants: {way_out}")]
     SettingRefused {
         /// What and where.
         setting: String,
@@ -67,7 +67,8 @@ pub enum BuildError {
     NoBolt,
     /// Processes of BOLT's training left no counts.
     #[error(
-        "{found} of {expected} workers left counts for BOLT; look at the end of the workers' output and build again"
+        "{found} of {expected} workers left counts for BOLT; check the end of the workers' output and build \
+         again"
     )]
     BoltCounts {
         /// Workers that were started.
@@ -76,9 +77,7 @@ pub enum BuildError {
         found: usize,
     },
     /// BOLT wrote a program that does not do what the one before it does.
-    #[error(
-        "the program that BOLT wrote answers `{found}` where it should answer `{expected}`; build without `pgo+bolt`"
-    )]
+    #[error("the program that BOLT wrote prints `{found}` instead of `{expected}`; build without `pgo+bolt`")]
     BoltBroke {
         /// What the program answered before.
         expected: String,
@@ -136,14 +135,16 @@ pub enum BuildError {
         dir: PathBuf,
     },
     /// A worker died before it had written its profile.
-    #[error("the raw profile {} is empty; its worker ended before it had written; train again", path.display())]
+    #[error("the raw profile {} is empty, because its worker ended before it wrote; train \
+             again", path.display())]
     RawProfileEmpty {
         /// The file.
         path: PathBuf,
     },
     /// Strict merging failed.
     #[error(
-        "the raw profiles cannot be merged: {reason}; train again, or pass `--tolerate-damaged-profiles` to merge what is whole and list what is lost"
+        "the raw profiles cannot be merged: {reason}; train again, or pass `--tolerate-damaged-profiles` to \
+         merge what is readable and list what is lost"
     )]
     Merge {
         /// What `llvm-profdata` said.
@@ -157,7 +158,8 @@ pub enum BuildError {
     },
     /// The merged profile holds far less than that of the same training before.
     #[error(
-        "the profile counts {total} executions where the same training counted {previous} before (less than half); look for lost workers, or pass `--accept-thin-profile` if the code really does less"
+        "the profile counts {total} executions, less than half of the {previous} of the training before; \
+         check for lost workers, or pass `--accept-thin-profile` if the code really does less"
     )]
     ProfileThin {
         /// Total count now.
@@ -226,7 +228,7 @@ pub enum BuildError {
         control: &'static str,
     },
     /// A binary without the section that is compared.
-    #[error("{} is no ELF program with a `.text` section: {reason}", path.display())]
+    #[error("{} is not an ELF program with a `.text` section: {reason}", path.display())]
     NoText {
         /// The binary.
         path: PathBuf,
@@ -278,8 +280,9 @@ pub enum BuildError {
     },
     /// The linker did not do what it was told.
     #[error(
-        "`{layout}` has the same code as `{other}`: the linker passed over `--shuffle-sections`; LLD knows it, Rust's own \
-         default on x86-64 Linux: take another `linker` out of the cargo configuration, or build without --layout-arms"
+        "`{layout}` has the same code as `{other}`: the linker ignored `--shuffle-sections`. LLD supports \
+         it and is Rust's default on x86-64 Linux: remove another `linker` from the cargo configuration, or \
+         build without --layout-arms"
     )]
     NotShuffled {
         /// The layout.

@@ -1,7 +1,7 @@
 //! What a user's environment and cargo configuration say of a build, and what becomes of it: flags go to every crate of
 //! every variant, other settings that change code are recorded, what would break the comparison is refused by name, and
-//! what cannot matter is left out with a word. Nothing is dropped in silence. Owns the names and their precedence, which
-//! are Cargo's own; must not know how a build is carried out.
+//! what cannot matter is left out with a word. Nothing is dropped in silence. Owns the names and their precedence,
+//! which are Cargo's own; must not know how a build is carried out.
 //!
 //! | what | becomes |
 //! |---|---|
@@ -47,7 +47,7 @@ const REFUSED: [(&str, &str, &str); 4] = [
     ("CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER", "rustc-workspace-wrapper", WRAPPER),
 ];
 const COMPILER: &str = "choose the compiler with rustup (`rustup override set`) or PATH";
-const WRAPPER: &str = "that place is taken by the wrapper that gives each variant its flags";
+const WRAPPER: &str = "the build uses it for the wrapper that gives each variant its flags";
 /// Flags by which a profile is made or used.
 const OWN_FLAGS: [&str; 3] = ["profile-use", "profile-generate", "instrument-coverage"];
 /// Tables of the configuration that can change code.
@@ -214,7 +214,8 @@ fn rustflags(
     match own {
         Some(flag) => Err(refused(
             &format!("`{flag}` in {name}"),
-            "profile flags belong to the variants; name those with --variants, and a profile of your own with --profile",
+            "the variants set profile flags themselves; choose them with --variants, and your own profile \
+             with --profile",
         )),
         None => Ok(flags),
     }

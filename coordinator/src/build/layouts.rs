@@ -1,6 +1,6 @@
-//! The layout control's builds: the baseline's recipe, linked with its functions in an order drawn from a seed. What they
-//! differ by is what placement alone does to speed (METHOD 2.1). Owns the check that the linker did shuffle; must not
-//! know profiles.
+//! The layout control's builds: the baseline's recipe, linked with its functions in an order drawn from a seed. What
+//! they differ by is what placement alone does to speed (docs/method.md). Owns the check that the linker did shuffle;
+//! must not know profiles.
 
 use super::BuildError;
 use super::artifact::{Artifact, text_sha256};

@@ -211,8 +211,8 @@ impl Pipeline<'_> {
         if variant.scope() == Some(Scope::Program) {
             self.warn(
                 variant.as_str(),
-                "Cargo hides the compiler's warnings about dependencies, so functions of theirs \
-                 that do not fit the profile are not counted as missing or changed"
+                "Cargo hides the compiler's warnings about dependencies, so their functions that do not fit \
+                 the profile are not counted as missing or changed"
                     .to_owned(),
             );
         }

@@ -12,14 +12,14 @@ use crate::layout::Layouts;
 #[derive(Debug, Args)]
 pub struct BuildArgs {
     /// Which to build: baseline; pgo (a profile over this workspace's crates); pgo-program (over every crate);
-    /// pgo+bolt (pgo, laid out anew by BOLT)
+    /// pgo+bolt (pgo, with its layout optimised by BOLT)
     #[arg(long, value_delimiter = ',', value_name = "NAMES", default_value = "baseline,pgo")]
     pub variants: Vec<String>,
-    /// Also build so many layouts of the baseline (2 to 8): the same code with its functions shuffled by the linker, to see
-    /// what placement alone does to speed
+    /// Also build this many layouts of the baseline (2 to 8): the same code with its functions shuffled by the linker,
+    /// to measure the effect of code placement alone
     #[arg(long, value_name = "K")]
     pub layout_arms: Option<Layouts>,
-    /// Also build with an unreadable and with an empty profile, which proves that a profile was applied
+    /// Also build with an unreadable and an empty profile, to prove that a profile was applied
     #[arg(long)]
     pub controls: bool,
     /// The plan that trains the instrumented build [default: the preset training]
@@ -28,19 +28,20 @@ pub struct BuildArgs {
     /// Directory or file of the model to train on [default: $BENCH_MODEL_PATH, then models/default]
     #[arg(long, value_name = "PATH")]
     pub model: Option<String>,
-    /// Optimise with this merged profile instead of training; `none` builds without one, to see that this is noticed
+    /// Optimise with this merged profile instead of training; `none` builds without one, to test that the build detects
+    /// it
     #[arg(long, value_name = "FILE", conflicts_with = "training")]
     pub profile: Option<PathBuf>,
-    /// Train again although the recorded profile still fits
+    /// Train again even if the recorded profile still fits
     #[arg(long)]
     pub retrain: bool,
-    /// Build again although everything is up to date
+    /// Build again even if everything is up to date
     #[arg(long)]
     pub force: bool,
-    /// Merge what can be read when some raw profiles are damaged, and list the functions that are lost
+    /// If raw profiles are damaged, merge the readable ones and list the lost functions
     #[arg(long)]
     pub tolerate_damaged_profiles: bool,
-    /// Accept a profile with less than half the counts of the one before
+    /// Accept a profile with less than half the counts of the previous one
     #[arg(long)]
     pub accept_thin_profile: bool,
     /// How to print it.

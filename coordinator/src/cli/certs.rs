@@ -9,19 +9,19 @@ use clap::{Args, Subcommand};
 pub enum CertsCommand {
     /// Make an authority, a token, and the directories of the coordinator and of agents
     Init(CertsInit),
-    /// Give a party its directory; one that it had is replaced
+    /// Write the directory of a party, replacing an older one
     Issue(CertsIssue),
-    /// Replace authority, token and certificates; agents with the old ones may still join until the next time
+    /// Replace authority, token and certificates; agents with the old ones may still join until the next rotation
     Rotate(CertsRotate),
 }
 
 /// Arguments of `certs init`.
 #[derive(Debug, Args)]
 pub struct CertsInit {
-    /// The directory to be made
+    /// The directory to create
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
-    /// Names and addresses under which agents dial the coordinator; this host's loopback is always among them
+    /// Names and addresses under which agents reach the coordinator; loopback is always included
     #[arg(long = "name", value_delimiter = ',', value_name = "NAMES")]
     pub names: Vec<String>,
 }
@@ -32,10 +32,10 @@ pub struct CertsIssue {
     /// The directory that `certs init` made
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
-    /// For whom: `coordinator`, or any name for agents
+    /// The party: `coordinator`, or any name for agents
     #[arg(value_name = "PARTY")]
     pub party: String,
-    /// Names and addresses under which it is dialled
+    /// Names and addresses under which it is reached
     #[arg(long = "name", value_delimiter = ',', value_name = "NAMES")]
     pub names: Vec<String>,
 }
@@ -46,7 +46,7 @@ pub struct CertsRotate {
     /// The directory that `certs init` made
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
-    /// Names and addresses under which agents dial the coordinator [default: those it has]
+    /// Names and addresses under which agents reach the coordinator [default: unchanged]
     #[arg(long = "name", value_delimiter = ',', value_name = "NAMES")]
     pub names: Vec<String>,
 }

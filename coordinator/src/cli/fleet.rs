@@ -9,34 +9,34 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Fleet")]
 pub struct FleetArgs {
-    /// Who starts an agent on each host
+    /// What starts an agent on each host
     #[arg(long, value_enum, default_value_t = LauncherName::Local, value_name = "HOW")]
     pub launcher: LauncherName,
-    /// The hosts, as ssh knows them
+    /// The hosts, by their ssh names
     #[arg(long, value_delimiter = ',', value_name = "HOSTS", required_if_eq("launcher", "ssh"))]
     pub hosts: Vec<String>,
-    /// How many agents to wait for, or to have Slurm start
+    /// Number of agents to wait for, or to start through Slurm
     #[arg(long, value_name = "N", required_if_eq_any([("launcher", "attach"), ("launcher", "slurm")]), value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub agents: Option<u32>,
-    /// Where agents and workers dial in; anything but loopback needs --credentials or --insecure
+    /// Address on which to listen for agents and workers; any address except loopback needs --credentials or --insecure
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
-    /// Name or address of this host, as the others know it [default: the address of --listen]
+    /// Name or address under which other hosts reach this one [default: the address of --listen]
     #[arg(long, value_name = "HOST")]
     pub advertise: Option<String>,
     /// This coordinator's directory with ca.pem, cert.pem, key.pem and token, as `certs init` writes it
     #[arg(long, env = "PGO_BENCH_CREDENTIALS", value_name = "DIR")]
     pub credentials: Option<PathBuf>,
-    /// Listen on a network without TLS: everybody on the way can read the token
+    /// Listen on a network without TLS: anyone on the network path can read the token
     #[arg(long, conflicts_with = "credentials")]
     pub insecure: bool,
-    /// The worker program on the hosts [default: the path of the one beside this program]
+    /// Path of the worker program on the hosts [default: the path beside this program]
     #[arg(long, value_name = "PATH")]
     pub worker_path: Option<PathBuf>,
-    /// Another configuration file for ssh than the user's own
+    /// Configuration file for ssh [default: the user's]
     #[arg(long, value_name = "FILE")]
     pub ssh_config: Option<PathBuf>,
-    /// A further argument for sbatch or srun, such as a partition; may be given again
+    /// Additional argument for sbatch or srun, such as a partition; may be repeated
     #[arg(long = "slurm-arg", value_name = "ARG", allow_hyphen_values = true)]
     pub slurm_args: Vec<String>,
 }
@@ -74,12 +74,12 @@ impl LauncherName {
 /// Who starts agents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LauncherName {
-    /// This program, on this host alone
+    /// This program, only on this host
     Local,
     /// This program, over ssh
     Ssh,
-    /// Slurm, by an array job, or by a step of the allocation this program runs in
+    /// Slurm: an array job, or a step of the allocation in which this program runs
     Slurm,
-    /// Somebody else: they run already, or will
+    /// Something else: the agents run already or are started separately
     Attach,
 }

@@ -22,10 +22,10 @@ pub struct TrendArgs {
     /// The measure to follow [default: the plan's primary]
     #[arg(long, value_name = "NAME", value_parser = measures())]
     pub metric: Option<String>,
-    /// A part of the name of a class of hosts [default: that of the newest run]
+    /// A part of the name of a host class [default: that of the newest run]
     #[arg(long, value_name = "CLASS")]
     pub host_class: Option<String>,
-    /// Only runs of that day (UTC) and later
+    /// Only runs since that day (UTC)
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     pub since: Option<u64>,
     /// How to print it.
@@ -42,13 +42,13 @@ pub struct CalibrateArgs {
     /// A built-in plan: single, medium, high, demo, closed-loop or training
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
-    /// A/A comparisons wanted; those that are stored already count, and one is made at least
+    /// Number of A/A comparisons; stored ones count, and at least one is measured
     #[arg(long, value_name = "K", default_value_t = 20)]
     pub aa: u32,
-    /// The build that is compared with itself
+    /// The build to compare with itself
     #[arg(long, value_name = "NAME", default_value = "baseline")]
     pub variant: String,
-    /// What differs from the plan as written.
+    /// Changes to the plan.
     #[command(flatten)]
     pub changes: Changes,
     /// How to print it.

@@ -26,15 +26,15 @@ pub use runs::{
 };
 pub use values::{ComparisonOutputArgs, Format, GateArgs, Inconclusive, OutputArgs, ReportOutputArgs};
 
-/// Is the profile-guided build faster? Runs stress tests on builds of the inference worker, keeps every measurement,
-/// and compares.
+/// Is the profile-guided build faster? Runs stress tests on builds of the inference worker, stores every measurement,
+/// and compares the builds.
 #[derive(Debug, Parser)]
 #[command(name = "coordinator", version, max_term_width = 100)]
 pub struct Cli {
-    /// Where runs are kept [default: pgo-benchmarks in the user's data directory]
+    /// Directory of stored runs [default: pgo-benchmarks in the user's data directory]
     #[arg(long, global = true, env = "PGO_BENCH_STORE", value_name = "DIR", hide_env_values = true)]
     pub store: Option<PathBuf>,
-    /// No progress on stderr, only what goes wrong
+    /// No progress on stderr, only warnings and losses
     #[arg(long, short = 'q', global = true)]
     pub quiet: bool,
     /// What to do.
@@ -47,15 +47,15 @@ pub struct Cli {
 pub enum Command {
     /// Build the variants of the worker that runs compare
     Build(BuildArgs),
-    /// Offer a plan's load to the variants in turn, and compare them
+    /// Run a plan's load on the variants, interleaved, and compare them
     Run(Box<RunArgs>),
-    /// Answer from a stored run: is the candidate faster?
+    /// Say from a stored run whether the candidate is faster
     Compare(CompareArgs),
-    /// Show everything a stored run measured
+    /// Show everything that a stored run measured
     Report(ReportArgs),
-    /// Show a plan's history on one class of hosts: where does its level step?
+    /// Show a plan's history on one host class, and find steps in it
     Trend(TrendArgs),
-    /// Compare a build with itself again and again: how much noise does this host make?
+    /// Compare a build with itself repeatedly, to measure the noise of this host
     Calibrate(CalibrateArgs),
     /// List, show, tag and move stored runs
     #[command(subcommand)]
@@ -63,15 +63,15 @@ pub enum Command {
     /// Print and check plans
     #[command(subcommand)]
     Plan(PlanCommand),
-    /// Make, issue and replace the certificates that let hosts into a fleet
+    /// Make, issue and replace the certificates of a fleet's hosts
     #[command(subcommand)]
     Certs(CertsCommand),
-    /// Print what other schedulers need to start agents
+    /// Print files with which other schedulers start agents
     #[command(subcommand)]
     Deploy(DeployCommand),
-    /// Say what is missing on this machine, and how to get it
+    /// Say what is missing on this machine, and how to install it
     Doctor(DoctorArgs),
-    /// Print the completions of a shell
+    /// Print shell completions
     ///
     /// For example: coordinator completions bash > ~/.local/share/bash-completion/completions/coordinator
     Completions(CompletionsArgs),
@@ -116,11 +116,11 @@ impl Cli {
 /// Verbs about plans.
 #[derive(Debug, Subcommand)]
 pub enum PlanCommand {
-    /// Print a built-in plan as TOML, to be edited and run
+    /// Print a built-in plan as TOML, to edit and run
     ///
     /// For example: coordinator plan show high > my.toml
     Show(PlanShow),
-    /// Check a plan without running it, and print it with every default written out
+    /// Check a plan without running it, and print it with all defaults
     Check(PlanCheck),
 }
 
@@ -154,7 +154,7 @@ pub struct CompletionsArgs {
 /// Arguments of `man`.
 #[derive(Debug, Args)]
 pub struct ManArgs {
-    /// The directory to write them into; made where there is none
+    /// The directory for the pages; created if it does not exist
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
 }

@@ -17,13 +17,13 @@ pub struct RunArgs {
     /// A built-in plan: single, medium, high, demo, closed-loop, steady or training
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
-    /// Go on with an interrupted run, by id, the beginning of one, or `latest`
+    /// Resume an interrupted run, given by its id, the beginning of its id, or `latest`
     #[arg(long, value_name = "RUN", conflicts_with_all = ["plan", "preset", "Changes", "Lineup"])]
     pub resume: Option<String>,
-    /// Who is compared.
+    /// The builds to compare.
     #[command(flatten)]
     pub lineup: LineupArgs,
-    /// What differs from the plan as written.
+    /// Changes to the plan.
     #[command(flatten)]
     pub changes: Changes,
     /// Where it runs.
@@ -41,14 +41,14 @@ pub struct RunArgs {
 #[derive(Debug, Args)]
 #[group(id = "Lineup", multiple = true)]
 pub struct LineupArgs {
-    /// Builds to run: the first is the baseline, each other is compared with it [default: baseline,pgo]
+    /// Builds to run: the first is the baseline, and each other one is compared with it [default: baseline,pgo]
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub variants: Vec<String>,
-    /// Compare one build with itself, which must show no difference
+    /// Compare one build with itself; this should show no difference
     #[arg(long)]
     pub a_a: bool,
-    /// Run so many layouts of the baseline as well (2 to 8; `build --layout-arms K` makes them): a difference smaller than
-    /// theirs is labelled "within code-layout noise". They are controls, which no gate looks at
+    /// Also run this many layouts of the baseline (2 to 8; `build --layout-arms K` makes them): a difference smaller
+    /// than theirs is labelled "within code-layout noise". Layouts are controls and do not affect a gate
     #[arg(long, value_name = "K", conflicts_with = "a_a")]
     pub layout_arms: Option<Layouts>,
 }
@@ -57,19 +57,20 @@ pub struct LineupArgs {
 #[derive(Debug, Args)]
 #[group(id = "Changes", multiple = true)]
 pub struct Changes {
-    /// Worker processes side by side on each host
+    /// Worker processes that run at the same time on each host
     #[arg(long, value_name = "N")]
     pub slots: Option<u32>,
-    /// Repetitions of every block; fewer than 6 never yield FASTER or SLOWER
+    /// Repetitions of every block; fewer than 6 never give FASTER or SLOWER
     #[arg(long, value_name = "N")]
     pub rounds: Option<u32>,
-    /// Look once after so many rounds, and end there if every answer is clear at the stricter level of 0.5 %
+    /// Make one interim analysis after this many rounds, and end there if every answer is clear at the stricter level
+    /// of 0.5 %
     #[arg(long, value_name = "ROUNDS")]
     pub look: Option<u32>,
-    /// The root of every random draw [default: drawn, and recorded]
+    /// Seed of all random numbers [default: random, and recorded]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// What answers the requests
+    /// The engine that answers the requests
     #[arg(long, value_enum, value_name = "ENGINE")]
     pub engine: Option<EngineKind>,
     /// Directory or file of the model [default: $BENCH_MODEL_PATH, then models/default]
@@ -78,21 +79,21 @@ pub struct Changes {
     /// Engine threads of each worker [default: cores / slots]
     #[arg(long, value_name = "N")]
     pub threads: Option<u32>,
-    /// Slow arm B by a busy loop of that many per cent of each step: is a difference of this size found here? The run is
-    /// labelled
+    /// Slow arm B by a busy loop of this many per cent of each step, to test whether the host can show a difference of
+    /// this size. The run is labelled
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub handicap: Option<f64>,
-    /// Before anything is measured, have every host hash all of the model's files, and compare: a damaged byte shows
+    /// Before anything is measured, every host hashes all files of the model; the run compares them and detects damage
     #[arg(long)]
     pub verify_model: bool,
-    /// Leave out the control, the baseline's second turn in every block
+    /// Leave out the control, the second trial of the baseline in every block
     #[arg(long)]
     pub no_aa: bool,
-    /// Keep workers over all trials, for models too big to load anew; the run is labelled
+    /// Keep workers over all trials, for models too big to reload; the run is labelled
     #[arg(long)]
     pub resident: bool,
-    /// Run A and B at the same time, each in half of a host's slots, on processors of their own: cancels the host's noise
-    /// where builds do not disturb each other; the run is labelled
+    /// Run A and B at the same time, each in half of a host's slots, on separate processors. This cancels the host's
+    /// noise where builds do not disturb each other; the run is labelled
     #[arg(long)]
     pub duet: bool,
     /// What to do when a worker is lost

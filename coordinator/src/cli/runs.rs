@@ -15,7 +15,7 @@ use super::{ComparisonOutputArgs, GateArgs, OutputArgs, ReportOutputArgs};
 /// One stored run.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct RunRef {
-    /// Its id, the beginning of one, or `latest`
+    /// A run's id, the beginning of its id, or `latest`
     #[arg(value_name = "RUN", default_value = "latest")]
     pub run: String,
 }
@@ -26,15 +26,15 @@ pub struct CompareArgs {
     /// Which run.
     #[command(flatten)]
     pub run: RunRef,
-    /// Compare the run (or several, separated by commas) with these runs of other times, by id or the beginning of one; runs
-    /// are then the replicates, and three a side are the least that can say FASTER or SLOWER
+    /// Compare the run (or several, separated by commas) with these runs of other times, given by ids or their
+    /// beginnings. Runs are then the replicates; FASTER and SLOWER need at least three a side
     #[arg(long, value_name = "RUNS", value_delimiter = ',')]
     pub against: Vec<String>,
-    /// Compare runs of unlike hosts, models, loads or engines nevertheless; the answer is labelled
+    /// Compare runs with different hosts, models, loads or engines anyway; the answer is labelled
     #[arg(long, requires = "against")]
     pub unlike: bool,
-    /// Lay one metric's answer open: rounds, differences, every formula with its figures, the way through the decision
-    /// table; `primary` is the plan's own
+    /// Explain the answer of one metric: rounds, differences, every formula with its figures, the path through the
+    /// decision table; `primary` is the plan's primary measure
     #[arg(long, value_name = "METRIC")]
     pub explain: Option<String>,
     /// How the answer becomes an exit code.
@@ -51,10 +51,10 @@ pub struct ReportArgs {
     /// Which run.
     #[command(flatten)]
     pub run: RunRef,
-    /// Write a page with charts to this file instead; it needs nothing else
+    /// Write a self-contained page with charts to this file instead
     #[arg(long, value_name = "FILE", conflicts_with_all = ["format", "scenario", "candidate", "arm", "round", "metric"])]
     pub html: Option<PathBuf>,
-    /// Write the page over a file that is none of this program's
+    /// Replace a file that this program did not write
     #[arg(long, requires = "html")]
     pub force: bool,
     /// How to print it.
@@ -105,24 +105,24 @@ fn metrics() -> impl TypedValueParser<Value = Metric> {
 pub enum RunsCommand {
     /// List stored runs, newest first
     List(RunsList),
-    /// Show how a run was made and what became of it
+    /// Show how a run was made and how it ended
     Show(RunsShow),
-    /// Give a run a tag, or take it off
+    /// Add a tag to a run, or remove it
     Tag(RunsTag),
-    /// Write a remark beside a run
+    /// Add a remark to a run
     Note(RunsNote),
     /// Write a run with all its parts to one file
     Export(RunsExport),
-    /// Take runs from exported files into the store
+    /// Import runs from exported files
     Import(RunsImport),
-    /// Remove old runs that nobody marked
+    /// Remove old runs without tags or remarks
     ///
-    /// Kept are runs with a tag or a remark, runs that can be resumed, runs that noise floors hang on, the newest of each
-    /// plan and kind of host, and young ones. Without --yes nothing is removed: it is only said what would go.
+    /// Keeps runs with a tag or a remark, runs that can be resumed, runs on which noise floors depend, the newest of
+    /// each plan and host class, and young ones. Without --yes it only prints what it would remove.
     Prune(RunsPrune),
-    /// Read everything and check it against its checksums
+    /// Read everything and verify its checksums
     Verify(RunsVerify),
-    /// Copy the database into a new one without the room that removed runs left
+    /// Copy the database into a new one, without the space of removed runs
     Compact,
 }
 
@@ -132,7 +132,7 @@ pub struct RunsList {
     /// Which runs.
     #[command(flatten)]
     pub filter: FilterArgs,
-    /// At most so many
+    /// At most this many
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
     /// How to print it.
@@ -149,19 +149,19 @@ pub struct FilterArgs {
     /// Only runs with this variant
     #[arg(long, value_name = "NAME")]
     pub variant: Option<String>,
-    /// Only runs on this class of hosts; a part of its name will do
+    /// Only runs on this host class; a part of its name is enough
     #[arg(long, value_name = "CLASS")]
     pub host_class: Option<String>,
-    /// Only runs with this tag; given more than once, with all of them
+    /// Only runs with this tag; if repeated, with all of the tags
     #[arg(long, value_name = "TAG")]
     pub tag: Vec<String>,
-    /// Only runs begun that day (UTC) or later
+    /// Only runs that began on that day (UTC) or later
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     pub since: Option<u64>,
-    /// Only runs begun before that day (UTC)
+    /// Only runs that began before that day (UTC)
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     pub before: Option<u64>,
-    /// Only runs that came to this: valid, inconclusive, invalid, faster, slower, same, undecided, unfinished, stopped
+    /// Only runs with this result: valid, inconclusive, invalid, faster, slower, same, undecided, unfinished, stopped
     /// or failed
     #[arg(long, value_name = "WORD", ignore_case = true, hide_possible_values = true, value_parser = PossibleValuesParser::new(VERDICTS))]
     pub verdict: Option<String>,
@@ -170,13 +170,13 @@ pub struct FilterArgs {
 /// Arguments of `runs prune`.
 #[derive(Debug, Args)]
 pub struct RunsPrune {
-    /// Keep the newest so many of each plan and kind of host
+    /// Keep this many of the newest runs of each plan and host class
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub keep: usize,
-    /// Keep what is younger
+    /// Keep runs younger than this many days
     #[arg(long, value_name = "DAYS", default_value_t = 90)]
     pub days: u64,
-    /// Remove them; without this flag it is only said what would go
+    /// Remove them; without this flag the command only prints what it would remove
     #[arg(long)]
     pub yes: bool,
 }
@@ -195,13 +195,13 @@ pub struct RunsShow {
 /// Arguments of `runs tag`.
 #[derive(Debug, Args)]
 pub struct RunsTag {
-    /// Its id, the beginning of one, or `latest`
+    /// A run's id, the beginning of its id, or `latest`
     #[arg(value_name = "RUN")]
     pub run: String,
     /// One word: no spaces, no commas
     #[arg(value_name = "TAG", value_parser = tag)]
     pub tag: String,
-    /// Take the tag off
+    /// Remove the tag
     #[arg(long)]
     pub remove: bool,
 }
@@ -209,13 +209,13 @@ pub struct RunsTag {
 /// Arguments of `runs note`.
 #[derive(Debug, Args)]
 pub struct RunsNote {
-    /// Its id, the beginning of one, or `latest`
+    /// A run's id, the beginning of its id, or `latest`
     #[arg(value_name = "RUN")]
     pub run: String,
     /// One line
     #[arg(value_name = "TEXT", value_parser = line)]
     pub text: String,
-    /// A new level is expected to begin with this run, for the reason given; `trend` starts anew there
+    /// Expect a new level from this run on, for the given reason; `trend` begins a new level there
     #[arg(long)]
     pub expected: bool,
 }
@@ -251,7 +251,7 @@ pub struct RunsExport {
     /// The file to write [default: <RUN>.bench here]
     #[arg(long, value_name = "FILE")]
     pub to: Option<PathBuf>,
-    /// Write it over a file that is no run
+    /// Replace a file that is not a run
     #[arg(long)]
     pub force: bool,
 }
@@ -262,7 +262,8 @@ pub struct RunsImport {
     /// Exported files
     #[arg(value_name = "FILE", required_unless_present = "rebuild")]
     pub files: Vec<PathBuf>,
-    /// Set a damaged database aside and bring every run back from its copies beside it and what is left of it; exit code 4 when something is lost
+    /// Move a damaged database away and restore every run from its copies and the rest of the database; exit code 4
+    /// when something is lost
     #[arg(long)]
     pub rebuild: bool,
 }
@@ -270,7 +271,7 @@ pub struct RunsImport {
 /// Arguments of `runs verify`.
 #[derive(Debug, Args)]
 pub struct RunsVerify {
-    /// One run by id, the beginning of one, or `latest` [default: all]
+    /// One run: its id, the beginning of its id, or `latest` [default: all]
     #[arg(value_name = "RUN")]
     pub run: Option<String>,
 }

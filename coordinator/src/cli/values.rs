@@ -37,7 +37,7 @@ pub enum Format {
     Trace,
 }
 
-/// What an undecided comparison means to a gate.
+/// How a gate treats an undecided comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Inconclusive {
     /// Exit code 3
@@ -117,7 +117,7 @@ pub struct GateArgs {
     /// Exit with 1 when the candidate is slower, 3 when that is undecided
     #[arg(long)]
     pub gate: bool,
-    /// What an undecided comparison means to the gate
+    /// How the gate treats an undecided comparison
     #[arg(long, value_enum, default_value_t = Inconclusive::Fail, value_name = "HOW", requires = "gate")]
     pub inconclusive: Inconclusive,
 }
@@ -130,7 +130,7 @@ impl ValueEnum for EngineKind {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let help = match self {
             Self::Native => "The inference engine linked into the worker",
-            Self::Sim => "A seeded model of one: nothing need be built, variants are labels",
+            Self::Sim => "A simulation of an engine: nothing needs to be built, variants are labels",
         };
         Some(PossibleValue::new(self.name()).help(help))
     }
@@ -144,8 +144,8 @@ impl ValueEnum for OnLoss {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let help = match self {
             Self::Fail => "End the run",
-            Self::Repeat => "Run the block again, whole",
-            Self::Shrink => "Go on without the lost slots until the block's end, and say so",
+            Self::Repeat => "Repeat the whole block",
+            Self::Shrink => "Continue without the lost slots until the end of the block, and report it",
         };
         Some(PossibleValue::new(self.name()).help(help))
     }

@@ -1,6 +1,7 @@
-//! The layout control of a run: what builds of the baseline that differ in nothing but the order of their functions did to
-//! its speed, measure by measure, and which differences of candidates are no greater (METHOD 2.1). A label and never a
-//! verdict: nothing here enters a gate, a family of questions or the run's validity. It must not know how it is shown.
+//! The layout control of a run: what builds of the baseline that differ in nothing but the order of their functions did
+//! to its speed, measure by measure, and which differences of candidates are no greater (docs/method.md). A label and
+//! never a verdict: nothing here enters a gate, a family of questions or the run's validity. It must not know how it is
+//! shown.
 
 use stats::compare::{Spread, Verdict, layout_spread};
 use stats::validity::Validity;
@@ -156,10 +157,10 @@ fn believed(cell: &Cell, measure: Measure) -> Result<(f64, f64), String> {
     let metric = cell.metrics.iter().find(|metric| metric.measure == measure);
     match metric.map(|metric| &metric.outcome) {
         Some(Outcome::Compared { decision, .. }) if decision.verdict == Verdict::Invalid => {
-            Err("the baseline beside it could be told from itself".to_owned())
+            Err("the baseline beside it differs from itself".to_owned())
         }
         Some(Outcome::Compared { .. }) if metric.is_some_and(|metric| !metric.scale.is_log()) => {
-            Err("it has zero in some round, of which there is no ratio".to_owned())
+            Err("it is zero in some round, so there is no ratio".to_owned())
         }
         Some(Outcome::Compared { comparison, .. }) => Ok((comparison.effect.delta, comparison.effect.se)),
         Some(Outcome::Hidden { exceedances, .. }) => {

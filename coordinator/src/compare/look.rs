@@ -1,5 +1,5 @@
-//! Which of a run's answers is asked for: that of a planned look, or that of the end. Derived from the plan and from the
-//! blocks that are done, so that a stored run says the same at any time.
+//! Which of a run's answers is asked for: that of the planned interim analysis, or that of the end. Derived from the
+//! plan and from the blocks that are done, so that a stored run says the same at any time.
 
 use std::collections::BTreeSet;
 
@@ -10,18 +10,18 @@ use super::{Cell, Findings};
 use crate::plan::Plan;
 use crate::schedule::Block;
 
-/// A look that was planned before the run, and where the run is.
+/// An interim analysis planned before the run, and where the run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Planned {
     /// After how many rounds it comes.
     pub at: u32,
     /// Of how many.
     pub rounds: u32,
-    /// Whether these findings are the look's.
+    /// Whether these findings are those of the interim analysis.
     pub stage: Stage,
 }
 
-/// The plan's look; `None` where it has none.
+/// The plan's interim analysis; `None` where it has none.
 pub(super) fn planned(plan: &Plan, blocks: &[Block], done: &[BlockDone]) -> Option<Planned> {
     let at = plan.look?.at;
     let wanted: BTreeSet<_> = blocks.iter().filter(|b| b.round < at).map(|b| (b.cell, b.round)).collect();
@@ -31,7 +31,7 @@ pub(super) fn planned(plan: &Plan, blocks: &[Block], done: &[BlockDone]) -> Opti
 }
 
 impl Findings {
-    /// Whether a run may end at its look: these are the look's findings, and every primary measure has its answer.
+    /// Whether a run may end here: these are the interim analysis's findings, and every primary measure has its answer.
     #[must_use]
     pub fn settles(&self) -> bool {
         let clear = |cell: &Cell| {

@@ -241,7 +241,7 @@ fn estimate(
     }
 }
 
-/// Whether enough values of every arm lie beyond the quantile, all rounds together (DESIGN 8.6).
+/// Whether enough values of every arm lie beyond the quantile, all rounds together (docs/validity.md).
 fn pooled_enough(measure: Measure, rounds: &[&Round], q: f64, thresholds: &Thresholds) -> bool {
     let Measure::Quantile(metric, _) = measure else { return false };
     let count = |arm: Arm| -> u64 {

@@ -1,5 +1,6 @@
 //! The primary measure slot by slot and host by host: whether one of them tells another story, and what the answer is
-//! without it (METHOD 2.7). Slots of one host share its noise and are no replicates: nothing here enters the verdict.
+//! without it (docs/method.md). Slots of one host share its noise and are no replicates: nothing here enters the
+//! verdict.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
 //! What the rounds of the baseline say about the host over time: drift, a first round unlike the others, and rounds
-//! that resemble their neighbours (METHOD 2.7). Balanced order and the guard take care of the answer; these are for
+//! that resemble their neighbours (docs/method.md). Balanced order and the guard take care of the answer; these are for
 //! whoever wants a quieter host.
 
 use contract::id::Arm;

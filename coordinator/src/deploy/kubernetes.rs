@@ -49,10 +49,10 @@ pub enum DeployError {
     #[error("agents in a cluster need the coordinator's address as https://HOST:PORT, not `{0}`")]
     Endpoint(String),
     /// Not a quantity.
-    #[error("`{0}` is no amount of memory in Kubernetes: write it like 8Gi or 512Mi")]
+    #[error("`{0}` is not an amount of memory in Kubernetes: write it like 8Gi or 512Mi")]
     Memory(String),
     /// An empty image, or one with blanks or letters that no registry has.
-    #[error("`{0}` is no image: write it like registry.example/pgo-benchmarks-agent:1.0")]
+    #[error("`{0}` is not an image: write it like registry.example/pgo-benchmarks-agent:1.0")]
     Image(String),
 }
 

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! Gathering ─(slots are there)→ Trial ─(all parts)→ Trial … ─(block's last arm)→ Committing ─committed→ Gathering …
-//!     Committing ─settled→ Clearing{end} ─→ Done                    (a planned look found the answer)
+//!     Committing ─settled→ Clearing{end} ─→ Done                    (the interim analysis is clear)
 //!     Trial ─(loss)→ Clearing{again} ─(all gone)→ Gathering         (same block, next attempt, until max_attempts)
 //!     Trial ─(Ctrl-C | cannot go on)→ Clearing{end} ─(all gone)→ Done
 //!     any   ─(second Ctrl-C)→ Done, everything killed

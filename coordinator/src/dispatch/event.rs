@@ -53,11 +53,11 @@ pub enum Event {
     AgentEnded(LostAgent),
     /// A part came from a worker that had been given up; it was dropped.
     LatePart,
-    /// Something worth a line from which nothing follows: somebody was turned away.
+    /// Information without further consequences, such as a refused peer.
     Told(String),
     /// The block's parts and marker are durable.
     Committed,
-    /// They are, and the planned look finds the run's answer clear: it need not go on. Why, in words.
+    /// They are, and the interim analysis finds the run's answer clear: the run can end. Why, in words.
     Settled(String),
     /// The store could not make something durable.
     StoreFailed(String),

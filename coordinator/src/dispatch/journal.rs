@@ -31,7 +31,7 @@ pub trait Journal: Send + Sync {
     /// When it could not be written.
     fn commit(&self, block: &BlockDone, notices: &[Notice]) -> Result<(), JournalError>;
 
-    /// Whether a look planned beforehand ends the run with the block that was just committed: why, in words.
+    /// Whether the interim analysis ends the run with the block that was just committed: why, in words.
     ///
     /// # Errors
     /// When what was measured cannot be read.

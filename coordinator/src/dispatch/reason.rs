@@ -175,10 +175,10 @@ impl fmt::Display for Reason {
         match self {
             Self::WorkerExited { worker, exit } => write!(f, "{worker} ended before its part came ({exit})"),
             Self::WorkerLeft { worker, end: PeerEnd::Unread } => {
-                write!(f, "{worker} did not take its orders: its queue was full, and its session was ended")
+                write!(f, "{worker} did not read its messages: its queue was full, and its session was ended")
             }
             Self::WorkerLeft { worker, .. } => write!(f, "{worker} fell silent"),
-            Self::NoClock(worker) => write!(f, "{worker} answered no ping, so that no start could be set"),
+            Self::NoClock(worker) => write!(f, "{worker} answered no ping, so no start time could be set"),
             Self::Overdue { worker, step } => write!(f, "{worker} {} in time", step.overdue()),
             Self::ClockJumped { slot, by } => write!(
                 f,
@@ -186,34 +186,51 @@ impl fmt::Display for Reason {
                 by.as_secs_f64()
             ),
             Self::SpawnFailed(message) | Self::WorkerFailed(message) => f.write_str(message),
-            Self::BadPart { worker, why } => write!(f, "{worker} sent what cannot be kept: failed to {why}"),
+            Self::BadPart { worker, why } => write!(
+                f,
+                "{worker} sent a part that was refused: failed to \
+                                                        {why}"
+            ),
             Self::AgentLost { host, end, workers } => {
                 write!(f, "the agent of {host} was lost")?;
                 if *end == PeerEnd::Unread {
-                    f.write_str(": it did not take its orders, its queue was full")?;
+                    f.write_str(": it did not read its messages, its queue was full")?;
                 }
                 if *workers > 0 { f.write_str(", and its workers with it") } else { Ok(()) }
             }
             Self::AgentEnded(lost) => write!(f, "the agent of {} ended ({})", lost.host, lost.exit),
-            Self::NoSlotLeft => f.write_str("none of the block's slots is left"),
+            Self::NoSlotLeft => f.write_str("no slot of the block is left"),
             Self::Late { of, during, count } => {
-                write!(f, "a message of attempt {} came during attempt {}{}", of.0, during.0, so_far(*count))
+                write!(
+                    f,
+                    "a message of attempt {} arrived during attempt \
+                           {}{}",
+                    of.0,
+                    during.0,
+                    so_far(*count)
+                )
             }
             Self::LatePart { count } => {
-                write!(f, "a part of a worker that had been given up came and was dropped{}", so_far(*count))
+                write!(
+                    f,
+                    "a part from a worker that was already given up arrived and was \
+                           dropped{}",
+                    so_far(*count)
+                )
             }
             Self::Interrupted => f.write_str(INTERRUPTED),
             Self::Shrunk { slot, requests } => write!(
                 f,
-                "the block goes on without slot {slot}, which would have sent {requests} requests of each arm"
+                "the block continues without slot {slot}; its {requests} requests of each arm are not sent"
             ),
             Self::HostRefused { name, why } => write!(
                 f,
-                "the host of agent {name} was not let in, it is not like those this run began on ({why})"
+                "the host of agent {name} was refused: it does not match the hosts that this run began on \
+                 ({why})"
             ),
             Self::HostWaits { name, slots } => write!(
                 f,
-                "the agent of {name} waits: all {slots} slots have their places, it takes one when a host is lost"
+                "the agent of {name} waits: all {slots} slots have a host; it replaces a host that is lost"
             ),
             Self::HostPlaced { slots, to, from } => placed(f, slots, to, from.as_deref()),
         }
@@ -232,8 +249,8 @@ fn placed(f: &mut fmt::Formatter<'_>, slots: &[u32], to: &str, from: Option<&str
     }
     write!(f, " on {to} from this block on")?;
     match from.filter(|from| *from != to) {
-        Some(from) => write!(f, ", the place of {from} was free"),
-        None => f.write_str(", a host that the run did not begin on"),
+        Some(from) => write!(f, ", replacing {from}"),
+        None => f.write_str(", a host that joined later"),
     }
 }
 

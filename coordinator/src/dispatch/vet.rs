@@ -1,6 +1,6 @@
 //! May this host, and this engine, take part in the run? One run is one model on hosts like those it began on, whatever
-//! was done to files and environment in the meantime; and a plan that cannot fit is refused before anything is measured.
-//! Pure.
+//! was done to files and environment in the meantime; and a plan that cannot fit is refused before anything is
+//! measured. Pure.
 
 use contract::identity::HostFacts;
 use contract::message::{Failure, FailureKind, LoadReport};
@@ -19,16 +19,16 @@ pub(super) fn reject_reason(
     let tokens = orders.plan.demand(orders.slots).tokens_per_request;
     if tokens > report.max_context {
         let message = format!(
-            "the plan has requests of {tokens} tokens and the model's context holds {}: shorten prompts or outputs, or \
-             take another model",
+            "the plan has requests of {tokens} tokens and the model's context holds {}: shorten prompts or \
+             outputs, or use another model",
             report.max_context
         );
         return Some(Failure { kind: FailureKind::BadAssignment, message });
     }
     if orders.plan.verifies_model() && report.model_sha256.is_none() {
         let message = format!(
-            "the agent of {on} does not hash models as `verify = \"full\"` asks, so it is older than this coordinator: \
-             install the same version there, and build the variants anew"
+            "the agent of {on} does not hash models as `verify = \"full\"` requires, so it is older than \
+             this coordinator: install the same version there, and rebuild the variants"
         );
         return Some(Failure { kind: FailureKind::BadAssignment, message });
     }
@@ -40,14 +40,14 @@ fn model(report: &LoadReport, on: &str, begun: &RunIdentity) -> Option<Failure> 
     let then = first.map_or_else(|| "when this run began".to_owned(), |first| format!("on {first}"));
     let message = match (begun.model_sha256, report.model_sha256) {
         _ if report.model_digest != begun.model_digest => format!(
-            "the model on {on} is not the one this run began with (digest {} {then}, {} on {on}): name that one with \
-             BENCH_MODEL_PATH, or start a new run",
+            "the model on {on} is not the one this run began with (digest {} {then}, {} on {on}): set \
+             BENCH_MODEL_PATH to that model, or start a new run",
             begun.model_digest, report.model_digest
         ),
         (Some(all), Some(now)) if all != now => format!(
-            "the model on {on} has the header, the size and the samples of the one this run began with, but not all of its \
-             bytes (SHA-256 {} {then}, {} on {on}): one copy is damaged, find it with `worker model digest --full` and \
-             fetch it again",
+            "the model on {on} has the same header, size and samples as the one this run began with, but \
+             other bytes differ (SHA-256 {} {then}, {} on {on}): one copy is damaged, find it with `worker \
+             model digest --full` and fetch it again",
             all.short(),
             now.short()
         ),

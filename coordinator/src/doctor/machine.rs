@@ -22,10 +22,10 @@ pub(super) fn memory() -> Check {
         Some(gib) if gib >= MEMORY_GIB => Check::found("memory", format!("{gib:.1} GiB available")),
         Some(gib) => Check::warning(
             "memory",
-            format!("{gib:.1} GiB available, {MEMORY_GIB:.0} are advised"),
-            "end other programs, or take a smaller model or fewer slots",
+            format!("{gib:.1} GiB available, {MEMORY_GIB:.0} recommended"),
+            "end other programs, or use a smaller model or fewer slots",
         ),
-        None => Check::warning("memory", "unknown: no /proc/meminfo", "check that the model fits by hand"),
+        None => Check::warning("memory", "unknown: no /proc/meminfo", "check yourself that the model fits"),
     }
 }
 
@@ -39,10 +39,10 @@ pub(super) fn disk(dir: &Path) -> Check {
         }
         Some(gib) => Check::warning(
             "disk",
-            format!("{gib:.1} GiB free at {}, {DISK_GIB:.0} are advised", here.display()),
+            format!("{gib:.1} GiB free at {}, {DISK_GIB:.0} recommended", here.display()),
             "free some space before building variants",
         ),
-        None => Check::warning("disk", "unknown: `df` gave no answer", "check the free space by hand"),
+        None => Check::warning("disk", "unknown: `df` gave no answer", "check the free space yourself"),
     }
 }
 
@@ -74,7 +74,7 @@ pub(super) fn writable(dir: &Path) -> Check {
         Err(error) => Check::missing(
             "store",
             format!("{} cannot be written: {error}", here.display()),
-            "name another place with --store or PGO_BENCH_STORE",
+            "choose another directory with --store or PGO_BENCH_STORE",
         ),
     }
 }
@@ -84,7 +84,7 @@ fn judge_load(cores: usize, load: Option<f64>) -> Check {
         Some(load) if load > LOAD_PER_CORE * cores as f64 => Check::warning(
             "cores",
             format!("{cores} cores, load {load:.2}: others use this machine"),
-            "wait or end other work; differences below some per cent cannot be seen meanwhile",
+            "wait or end other work; until then differences of a few per cent are not detectable",
         ),
         Some(load) => Check::found("cores", format!("{cores} cores, load {load:.2}")),
         None => Check::found("cores", format!("{cores} cores")),

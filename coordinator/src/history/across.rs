@@ -32,7 +32,8 @@ pub struct Sketch {
     measured: BTreeSet<(String, String)>,
 }
 
-/// What one variant showed in one run, one figure a round: the scale of the comparison is not known before all runs are.
+/// What one variant showed in one run, one figure a round: the scale of the comparison is not known before all runs
+/// are.
 #[derive(Clone, Copy, Debug)]
 struct Shown {
     /// Mean of the logarithmic costs; `None` where some value is zero.
@@ -81,8 +82,8 @@ pub struct AcrossLine {
     pub means: (Vec<RunMean>, Vec<RunMean>),
     /// The estimate.
     pub estimate: Unpaired,
-    /// p after Holm's correction: of a primary measure over those of all scenarios and variants, where there are several,
-    /// of the others over those of the same scenario and variant.
+    /// p after Holm's correction: of a primary measure over those of all scenarios and variants, where there are
+    /// several, of the others over those of the same scenario and variant.
     pub adjusted_p: Option<f64>,
     /// The answer and the way to it.
     pub decision: RunsDecision,
@@ -104,10 +105,10 @@ struct Draft {
 #[derive(Debug, thiserror::Error)]
 pub enum AcrossError {
     /// They did not measure the same.
-    #[error("compare runs that are not alike: {}; give --unlike to compare them nevertheless", .0.join("; "))]
+    #[error("compare runs that do not match: {}; give --unlike to compare them anyway", .0.join("; "))]
     Unlike(Vec<String>),
     /// Replicates that are none.
-    #[error("take run {0} twice: every run counts once, give others")]
+    #[error("use run {0} twice: every run counts once; give others")]
     Twice(RunId),
     /// There is nothing in common.
     #[error("find a scenario and variant that all of these runs have")]

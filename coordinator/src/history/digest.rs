@@ -152,7 +152,7 @@ fn plain(metric: &MetricComparison, baseline: bool) -> Option<f64> {
 fn effects(cell: &Cell) -> BTreeMap<String, Effect> {
     let effect = |metric: &MetricComparison| {
         let Outcome::Compared { comparison, decision, .. } = &metric.outcome else { return None };
-        // Chance is counted at 5 %, whatever level a planned look left to the answer.
+        // Chance is counted at 5 %, whatever level an interim analysis left to the answer.
         let ci = comparison.effect.interval_at(Settings::default().alpha);
         let found = matches!(decision.verdict, Verdict::Slower | Verdict::Faster);
         // A share as the log ratio of the same size, whose floor is that share.

@@ -1,5 +1,5 @@
-//! A series over time: one point a run, the steps between its levels, what may explain each. Owns the choice of runs and
-//! the cutting at changes that people expected; must not know how it is shown.
+//! A series over time: one point a run, the steps between its levels, what may explain each. Owns the choice of runs
+//! and the cutting at changes that people expected; must not know how it is shown.
 
 use std::collections::BTreeSet;
 
@@ -111,8 +111,8 @@ pub enum TrendError {
     },
     /// No run has this measure.
     #[error(
-        "find `{wanted}` in the runs of {plan}: it was not measured, or rests on too few requests of a round to be a \
-         point; send more requests, or take another measure"
+        "find `{wanted}` in the runs of {plan}: it was not measured, or too few requests of a round lie \
+         beyond it; send more requests, or use another measure"
     )]
     NoMeasure {
         /// Asked for.

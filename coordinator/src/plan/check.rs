@@ -10,7 +10,7 @@ use super::load::{self, LoadProblem};
 use super::window::{self, MOST_REQUESTS, WindowProblem};
 use super::{EnginePlan, OnLoss, Plan, PlanError, SimPlan};
 
-/// Rounds from which a look can answer: with the control the exact check's least p is about 1/3^R, which is below .005
+/// Rounds from which an interim analysis can answer: with the control the exact check's least p is about 1/3^R, which is below .005
 /// from here on; fewer than six rounds never answer anyhow.
 const LEAST_LOOK: u32 = 6;
 /// The same without the control, where the least p is 2/2^R.
@@ -41,10 +41,10 @@ pub enum Problem {
         /// What was given.
         name: String,
     },
-    /// A look that could not answer, or none at all.
+    /// An interim analysis that could not answer, or none.
     #[error(
-        "`look.at` is {at}: the planned look must come after at least {least} rounds, fewer cannot answer at its level, \
-         and before the last of {rounds}; raise --rounds or leave the look out"
+        "`look.at` is {at}: the interim analysis must come after at least {least} rounds, because fewer \
+         cannot answer at its level, and before the last of {rounds}; raise --rounds or leave it out"
     )]
     Look {
         /// After how many rounds.
@@ -65,8 +65,8 @@ pub enum Problem {
     },
     /// A slot would have nothing to do.
     #[error(
-        "the scenario `{scenario}` has {at_once} requests in flight at most for {slots} slots, every slot needs one; lower --slots \
-         to {at_once}, or have more in flight"
+        "the scenario `{scenario}` has at most {at_once} requests in flight for {slots} slots, and every \
+         slot needs one; lower --slots to {at_once}, or allow more requests in flight"
     )]
     IdleSlots {
         /// Its name.
@@ -93,11 +93,12 @@ pub enum Problem {
         problem: WindowProblem,
     },
     /// Resident workers would be shared by a slowed and an unhindered arm.
-    #[error("`native.handicap` needs workers of each arm's own: leave out `resident`")]
+    #[error("`native.handicap` needs separate workers for each arm: leave out `resident`")]
     SharedHandicap,
     /// Processors of their own for each of several workers on a host.
     #[error(
-        "native.pin keeps threads on processors of their own, which takes a host for itself; lower --slots from {slots} to 1"
+        "native.pin pins threads to their own processors and needs a host with one slot; lower --slots from \
+         {slots} to 1"
     )]
     PinnedSlots {
         /// Slots of the plan.
@@ -143,14 +144,16 @@ impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::FewRounds { rounds, least } => {
-                write!(f, "{rounds} rounds never yield FASTER or SLOWER, that takes {least}")
+                write!(f, "{rounds} rounds never give FASTER or SLOWER; at least {least} are needed")
             }
-            Self::NoControl => f.write_str("without arm A2 nothing shows what no change at all looks like here"),
+            Self::NoControl => f.write_str("without arm A2 the run does not show what no change looks like \
+                                            on this host"),
             Self::Resident => f.write_str(
                 "resident workers keep one address layout for the whole run, which the interval does not cover",
             ),
             Self::Duet => f.write_str(
-                "arms that run side by side share caches and memory: the answer is about builds that press on each other",
+                "arms that run at the same time share caches and memory, so the answer is about builds that \
+                 slow each other down",
             ),
         }
     }
@@ -284,14 +287,14 @@ impl Ledger {
         let wrong = [
             (
                 !plan.slots.is_multiple_of(2),
-                "each has half of a host's slots, give an even number such as --slots 2",
+                "each needs half of a host's slots; give an even number such as --slots 2",
             ),
-            (plan.control, "there is no place for arm A2, the control, beside them; add --no-aa"),
+            (plan.control, "there are no free processors for the control, arm A2; add --no-aa"),
             (
                 plan.on_loss == OnLoss::Shrink,
-                "without its partner a slot has nothing to be compared with; take on_loss `repeat` or `fail`",
+                "a slot cannot be compared without its partner; use on_loss `repeat` or `fail`",
             ),
-            (pinned, "all workers are kept on processors of their own by that; leave out native.pin"),
+            (pinned, "it already pins every worker to its own processors; leave out native.pin"),
         ];
         let wrong = wrong.into_iter().filter(|(is, _)| *is && plan.duet);
         self.problems.extend(wrong.map(|(_, why)| Problem::Duet(why)));

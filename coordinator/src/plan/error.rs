@@ -20,8 +20,8 @@ pub enum PlanError {
     },
     /// What was asked for concerns another engine.
     #[error(
-        "use {} with the simulated engine, which would pass over it: leave it out, or take the engine `native`; a \
-         simulated candidate is slowed by `scale` in the plan's [sim.pgo]",
+        "use {} with the simulated engine, which would ignore it: leave it out, or use the engine `native`; \
+         `scale` in the plan's [sim.pgo] slows a simulated candidate",
         .unused.join(", ")
     )]
     OtherEngine {
@@ -166,7 +166,7 @@ fn unread(path: &std::path::Path, source: &SourceError) -> String {
 
 fn from_where(source: &SourceError) -> &'static str {
     match source {
-        SourceError::Read(_) => "; paths count from the plan's own place",
+        SourceError::Read(_) => "; paths are relative to the plan",
         _ => "",
     }
 }

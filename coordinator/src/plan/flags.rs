@@ -23,7 +23,7 @@ pub enum Source {
 pub struct Overrides {
     /// Repetitions of every block.
     pub rounds: Option<u32>,
-    /// The planned look, after how many rounds.
+    /// The planned interim analysis, after how many rounds.
     pub look: Option<u32>,
     /// The root of every random draw.
     pub seed: Option<u64>,

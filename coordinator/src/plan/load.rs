@@ -28,19 +28,19 @@ pub enum LoadProblem {
     #[error("is a closed loop, which cannot be over-saturated; leave `stop.over_saturation` out")]
     Saturated,
     /// A bound where there is one already.
-    #[error("has `max_in_flight`, which is for open loops: this shape says itself how many are in flight")]
+    #[error("has `max_in_flight`, which is for open loops: this shape sets the number in flight itself")]
     Bounded,
     /// A stop rule for a burst.
-    #[error("is a burst, which ends when all is answered; leave `stop` out")]
+    #[error("is a burst, which ends when all requests are answered; leave `stop` out")]
     StoppedBurst,
     /// Both rules at once.
     #[error("has both `stop.requests` and `stop.duration`; give one of them")]
     TwoEnds,
     /// Load before the window.
-    #[error("is a burst, before which nothing can be under way; leave `warmup.run_in` out")]
+    #[error("is a burst, which has no run-in; leave `warmup.run_in` out")]
     RunIn,
     /// A trace has its own time.
-    #[error("replays a trace, which says itself how long it lasts; give it `stop.requests` or nothing")]
+    #[error("replays a trace, which sets its own duration; give it `stop.requests` or no stop rule")]
     TimedTrace,
     /// Turns of what is no conversation.
     #[error("asks for several turns of the built-in texts; give it a `prompt.file` of conversations")]

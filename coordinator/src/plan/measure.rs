@@ -29,7 +29,7 @@ pub enum Primary {
     RequestsPerSecond,
 }
 
-/// One look planned before the run (METHOD 2.3): after so many rounds it ends if every primary answer is clear at a
+/// One interim analysis planned before the run: after so many rounds it ends if every primary answer is clear at a
 /// stricter level, and otherwise goes on to its last round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,7 +38,7 @@ pub struct Look {
     pub at: u32,
 }
 
-/// Relative differences that do not matter, as shares: 0.02 is 2 % (METHOD 2.3).
+/// Relative differences that do not matter, as shares: 0.02 is 2 % (docs/method.md).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tolerances {

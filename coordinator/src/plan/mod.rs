@@ -44,7 +44,7 @@ pub struct Plan {
     pub name: String,
     /// Repetitions of every block.
     pub rounds: u32,
-    /// The look planned beforehand; without one the answer waits for the last round.
+    /// The interim analysis planned beforehand; without one the answer waits for the last round.
     pub look: Option<Look>,
     /// The root of every random draw of the run. Below 2^53, so that every JSON reader keeps it.
     pub seed: u64,

@@ -1,4 +1,4 @@
-//! Where the model lies (DESIGN 8.13). Owns the order of the places; must not look at the file system or the
+//! Where the model lies. Owns the order of the places; must not look at the file system or the
 //! environment itself.
 
 use std::path::{Path, PathBuf};
@@ -60,8 +60,8 @@ pub fn default_places(here: &Path, home: Option<&Path>) -> Vec<PathBuf> {
 
 fn way_out(named_by: NamedBy, others: &[PathBuf]) -> String {
     let source = match named_by {
-        NamedBy::Flag => "that place was given by --model or the plan; correct it, or ".to_owned(),
-        NamedBy::Environment => format!("that place was given by {ENVIRONMENT}; correct it, or "),
+        NamedBy::Flag => "that path comes from --model or the plan; correct it, or ".to_owned(),
+        NamedBy::Environment => format!("that path comes from {ENVIRONMENT}; correct it, or "),
         NamedBy::Default => others.iter().map(|place| format!("nor at: {}\n", place.display())).collect(),
     };
     format!(

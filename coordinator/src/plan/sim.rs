@@ -1,4 +1,4 @@
-//! The simulated engine's parameters: what holds for all variants, and what each variant has of its own (DESIGN 8.2).
+//! The simulated engine's parameters: what holds for all variants, and what each variant has of its own.
 //! Owns their merging; must not know rounds, arms or random draws.
 
 use std::collections::BTreeMap;

@@ -267,7 +267,8 @@ fn values_out_of_range_have_one_sentence_each() {
         "`name` is `a b`",
         "`rounds` is 0, it must lie between 1 and 10000",
         "`tolerance.tail` is 2",
-        "the scenario `s` has 4 requests in flight at most for 5 slots, every slot needs one; lower --slots to 4",
+        "the scenario `s` has at most 4 requests in flight for 5 slots, and every slot needs one; lower \
+         --slots to 4",
         "`scenario[1].prompt.tokens` is 0",
         "has 4 requests but a concurrency of 9",
         "two scenarios are called `s`",

@@ -16,8 +16,8 @@ pub(super) const MOST_REQUESTS: u32 = 10_000_000;
 pub enum WindowProblem {
     /// The rate is too low for its window.
     #[error(
-        "has no request: its rate comes to {comes_to:.3} requests in {seconds} s, which is rounded to none; raise the rate, or \
-         give it a longer window"
+        "has no request: its rate gives {comes_to:.3} requests in {seconds} s, which rounds to none; raise \
+         the rate, or give it a longer window"
     )]
     NoRequest {
         /// What the rate comes to.
@@ -27,16 +27,15 @@ pub enum WindowProblem {
     },
     /// The rate is too high for its window.
     #[error(
-        "has {requests:.0} requests, {MOST_REQUESTS} are the most; lower the rate, or give it a shorter window"
+        "has {requests:.0} requests, and at most {MOST_REQUESTS} are allowed; lower the rate, or give it a \
+         shorter window"
     )]
     TooMany {
         /// What the rate comes to.
         requests: f64,
     },
     /// A number that is not reached.
-    #[error(
-        "is to stop at {wanted} requests (`stop.{key}`), but {there} are all that its {what} brings; {way}"
-    )]
+    #[error("is to stop at {wanted} requests (`stop.{key}`), but its {what} has only {there}; {way}")]
     BeyondCount {
         /// Of the stop rule.
         key: &'static str,
@@ -75,8 +74,8 @@ pub enum WindowProblem {
     },
     /// A trace at one instant.
     #[error(
-        "replays {requests} request(s) that are all due at the same instant, a window without length; for so many at once take \
-         `shape = {{ kind = \"burst\", requests = {requests} }}`"
+        "replays {requests} request(s) that are all due at the same instant, so its window has no length; \
+         use `shape = {{ kind = \"burst\", requests = {requests} }}`"
     )]
     OneInstant {
         /// In the trace, as far as it is replayed.
@@ -114,7 +113,7 @@ fn trace(scenario: &Scenario, speed: f64) -> Vec<WindowProblem> {
             let (there, what) = (facts.requests, "trace");
             let way = match key {
                 "requests" => "leave it out, or lower it",
-                _ => "leave it out: a trace says itself how many it has",
+                _ => "leave it out: a trace sets the number itself",
             };
             (wanted > there || key == "min_requests").then_some(WindowProblem::BeyondCount {
                 key,

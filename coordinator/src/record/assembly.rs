@@ -40,7 +40,7 @@ pub struct Expected {
 #[derive(Debug, thiserror::Error)]
 pub enum BadPart {
     /// A piece is missing or came twice.
-    #[error("put a part together: piece {found} came where {expected} was due")]
+    #[error("assemble a part: piece {found} arrived where {expected} was expected")]
     Sequence {
         /// Due.
         expected: u32,
@@ -48,13 +48,13 @@ pub enum BadPart {
         found: u32,
     },
     /// It does not end.
-    #[error("put a part together: it is larger than {LIMIT} bytes")]
+    #[error("assemble a part: it is larger than {LIMIT} bytes")]
     TooLarge,
     /// Its bytes are wrong.
     #[error(transparent)]
     Record(#[from] RecordError),
     /// Nobody has asked for it yet.
-    #[error("accept a part: early: it came before the worker was told what to measure")]
+    #[error("accept a part: early: it arrived before the worker was told what to measure")]
     Early,
     /// It cannot be what was measured.
     #[error("accept a part: {0}")]

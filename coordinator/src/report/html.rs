@@ -1,5 +1,5 @@
-//! A run as one HTML file that needs nothing else: no script, no request, light and dark, on paper too. Owns the order of
-//! the page; each part of it has a file of its own. Pure: findings in, text out. What it draws comes from
+//! A run as one HTML file that needs nothing else: no script, no request, light and dark, on paper too. Owns the order
+//! of the page; each part of it has a file of its own. Pure: findings in, text out. What it draws comes from
 //! [`compare::pictures`]; it derives nothing itself.
 //!
 //! Everything that came from outside (names, flags, messages, plans) goes through maud's escaping; the page's policy
@@ -120,7 +120,8 @@ fn head(findings: &Findings) -> Markup {
             }
             @if header.simulated {
                 p class="caution" {
-                    "Service times come from a model, not from an engine: this says nothing about builds."
+                    "Service times come from a model, not from an engine: this run says nothing about real \
+                     builds."
                 }
             }
         }
@@ -166,7 +167,7 @@ fn foot(findings: &Findings) -> Markup {
             ul {
                 li { code { "coordinator report " (run) } " in a terminal" }
                 li { code { "coordinator report " (run) " -o json" } " for programs, with every histogram" }
-                li { code { "coordinator runs export " (run) } " to take it elsewhere and recompute it" }
+                li { code { "coordinator runs export " (run) } " to copy it elsewhere and recompute it" }
             }
         }
     }

@@ -1,5 +1,5 @@
-//! For people: verdict first, then tables, at most 80 columns, every change in words. Owns the order of the page; each
-//! part of it has a file of its own.
+//! For people: verdict first, then tables, at most 80 columns. Changes in sentences have words, columns have signs.
+//! Owns the order of the page; each part of it has a file of its own.
 
 mod across;
 mod calibration;
@@ -68,10 +68,19 @@ fn short(page: &mut Page, findings: &Findings) {
     verdict::headlines(page, &findings.cells);
     validity::print(page, findings);
     validity::losses(page, findings);
+    signs(page, findings);
     findings.cells.iter().for_each(|cell| comparison::print(page, &findings.plan, cell, Depth::Short));
     layouts::print(page, findings, Depth::Short);
     provenance::short(page, findings);
     provenance::next(page, findings, false);
+}
+
+/// What the signs in the tables mean, once for all of them.
+fn signs(page: &mut Page, findings: &Findings) {
+    if findings.cells.iter().any(|cell| cell.candidate.is_some()) {
+        page.gap();
+        page.sentence(&format!("Signs: {}", words::SIGNS), 0, 2);
+    }
 }
 
 /// What `report` shows.
@@ -80,6 +89,7 @@ fn full(page: &mut Page, findings: &Findings) {
     verdict::headlines(page, &findings.cells);
     validity::print(page, findings);
     validity::losses(page, findings);
+    signs(page, findings);
     for cell in &findings.cells {
         comparison::print(page, &findings.plan, cell, Depth::Full);
         views::print(page, cell);

@@ -1,6 +1,6 @@
-//! A comparison as JUnit XML for build servers: a suite a scenario and candidate, a case a measure. SLOWER is a failure,
-//! UNDECIDED is skipped, INVALID is an error; FASTER and SAME pass. The measurement itself is a suite of its own, so
-//! that a run which never measured cannot read as a pass. Owns the escaping; must not decide anything.
+//! A comparison as JUnit XML for build servers: a suite a scenario and candidate, a case a measure. SLOWER is a
+//! failure, UNDECIDED is skipped, INVALID is an error; FASTER and SAME pass. The measurement itself is a suite of its
+//! own, so that a run which never measured cannot read as a pass. Owns the escaping; must not decide anything.
 
 use std::fmt::Display;
 
@@ -69,7 +69,7 @@ fn across_case(line: &AcrossLine) -> Case {
     };
     let (found, verdict) = (&line.estimate, line.decision.verdict);
     let message = format!(
-        "{}: {} (95 % interval {}), tolerance ±{}, could have seen {}, {} against {}{open}",
+        "{}: {} (95 % interval {}), tolerance ±{}, minimum detectable effect {}, {} against {}{open}",
         verdict.name(),
         change_of((line.measure, line.scale), found.delta, Unit::Said),
         interval_of((line.measure, line.scale), &found.ci, Unit::Said),
@@ -131,7 +131,7 @@ fn case(cell: &Cell, metric: &MetricComparison) -> Case {
         Outcome::Compared { comparison, decision, .. } => {
             let (effect, level) = (&comparison.effect, plain_level(metric.alpha));
             let message = format!(
-                "{}: {} ({level} interval {}), tolerance ±{}, could have seen {}, {}",
+                "{}: {} ({level} interval {}), tolerance ±{}, minimum detectable effect {}, {}",
                 decision.verdict.name(),
                 change(metric, effect.delta, Unit::Said),
                 interval(metric, &effect.ci, Unit::Said),
@@ -149,7 +149,7 @@ fn case(cell: &Cell, metric: &MetricComparison) -> Case {
         }
         Outcome::Hidden { exceedances, .. } => Ending::Skipped {
             message: format!(
-                "hidden: {} of a round beyond the quantile, too few",
+                "hidden: only {} of a round beyond the quantile, too few",
                 count(*exceedances, "request")
             ),
         },

@@ -57,7 +57,7 @@ fn across(across: &Across) -> String {
     for group in across.lines.chunk_by(|a, b| (&a.scenario, &a.variant) == (&b.scenario, &b.variant)) {
         text.push_str(&format!(
             "\n#### {}: {}, {} against {}\n\n\
-             | measure | old | new | change | 95 % interval | between runs | tolerance | could have seen | verdict |\n\
+             | measure | old | new | change | 95 % interval | between runs | tolerance | MDE | verdict |\n\
              |---|--:|--:|--:|--:|--:|--:|--:|---|\n",
             plain(&group[0].scenario),
             plain(&group[0].variant),
@@ -134,7 +134,7 @@ fn scenario(cell: &Cell) -> String {
     let sent = if sent.is_empty() { sent } else { format!("{sent}\n") };
     let mut text = format!(
         "\n#### {}: {other} against {one}, {done} of {planned} rounds\n\n{sent}\
-         | measure | {one} | {other} | change | {level} interval | tolerance | could have seen | verdict |\n\
+         | measure | {one} | {other} | change | {level} interval | tolerance | MDE | verdict |\n\
          |---|--:|--:|--:|--:|--:|--:|---|\n",
         plain(&cell.scenario)
     );
@@ -194,7 +194,7 @@ fn control(cell: &Cell) -> String {
     }
     format!(
         "\n{}\n| measure | change | {} interval |\n|---|--:|--:|\n{}\n</details>\n",
-        summary("Control: the baseline once more against itself; it should not differ"),
+        summary("Control: the baseline against itself; they should not differ"),
         plain_level(cell.alpha),
         rows.concat()
     )

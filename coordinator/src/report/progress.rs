@@ -117,7 +117,7 @@ fn step_line(step: &BuildProgress) -> Option<String> {
         BuildProgress::Compiled { .. } => return None,
         BuildProgress::Started { step } => format!("{step} …"),
         BuildProgress::Finished { step, seconds } => format!("{step} done in {seconds:.0} s"),
-        BuildProgress::Reused { step } => format!("{step} is there and still fits"),
+        BuildProgress::Reused { step } => format!("{step} is up to date"),
         BuildProgress::Profile(report) => {
             let hottest = report.hottest.iter().take(HOT).map(hot_line);
             let lines: Vec<String> =

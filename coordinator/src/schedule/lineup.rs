@@ -1,5 +1,6 @@
 //! Who is compared with whom. Owns the rules that the first variant is the baseline, that a comparison of a build with
-//! itself must be asked for by name, and that layouts of the baseline are controls and no candidates; must not know builds.
+//! itself must be asked for by name, and that layouts of the baseline are controls and no candidates; must not know
+//! builds.
 
 use crate::layout::{self, Layout};
 use crate::plan::{EnginePlan, Plan, SimPlan, nearest};
@@ -15,7 +16,7 @@ pub struct Lineup {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LineupError {
     /// Nothing to run.
-    #[error("choose variants: none is given, try --variants baseline,pgo")]
+    #[error("choose variants: none is given; try --variants baseline,pgo")]
     Empty,
     /// A build against itself, unasked.
     #[error(
@@ -32,18 +33,19 @@ pub enum LineupError {
         count: usize,
     },
     /// A duet of one.
-    #[error("choose variants: duet runs two builds at the same time, and `{name}` is alone")]
+    #[error("choose variants: duet runs two builds at the same time, but only `{name}` is given")]
     Alone {
         /// The variant.
         name: String,
     },
     /// A control without a spread.
-    #[error("choose variants: one layout alone has no spread, give --layout-arms 2 or more")]
+    #[error("choose variants: one layout has no SD; give --layout-arms 2 or more")]
     OneLayout,
     /// Layouts of something that is not there.
     #[error(
-        "choose variants: layouts are builds of `baseline`, which must come first and not `{first}`; there are none of \
-         optimised builds, because shuffling undoes the order of hot and cold functions that a profile makes"
+        "choose variants: layouts are builds of `baseline`, which must come first and not `{first}`; \
+         optimised builds have no layouts, because shuffling undoes the order of hot and cold functions \
+         that a profile makes"
     )]
     LayoutsOfOther {
         /// What came first.
@@ -61,7 +63,7 @@ pub enum LineupError {
     #[error("choose variants: `all` is what the plan calls the parameters of every simulated variant")]
     Reserved,
     /// The plan has parameters for a variant that does not run.
-    #[error("choose variants: the plan's [sim.{name}] belongs to none of {variants}{}", hint(.nearest))]
+    #[error("choose variants: the plan's [sim.{name}] matches none of {variants}{}", hint(.nearest))]
     Unmatched {
         /// The table's name.
         name: String,

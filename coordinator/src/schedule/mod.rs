@@ -1,5 +1,5 @@
 //! From a plan to blocks in the order they run. Owns the experiment's design: who is compared with whom, balanced
-//! orders, seeds, shares, and the place of each trial in the whole (METHOD 2.1, DESIGN 8.5). Pure: it must not know
+//! orders, seeds, shares, and the place of each trial in the whole (docs/method.md). Pure: it must not know
 //! hosts, times or what became of a block.
 //!
 //! All blocks of a round precede those of the next, so that an interrupted run has whole rounds; within a round the

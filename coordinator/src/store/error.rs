@@ -16,7 +16,7 @@ use super::durable;
 pub enum StoreError {
     /// Another process has it open.
     #[error(
-        "open the store {dir}: {} is using it; wait until that ends or choose another place with --store",
+        "open the store {dir}: {} is using it; wait until it ends, or choose another directory with --store",
         holder_name(*.holder)
     )]
     InUse {
@@ -27,8 +27,8 @@ pub enum StoreError {
     },
     /// The device is full.
     #[error(
-        "write to the store {dir}: no space is left on its device; what was committed is kept: make room and take \
-         the run up again with --resume"
+        "write to the store {dir}: no space is left on its device; committed blocks are safe: free some \
+         space, then resume the run with --resume"
     )]
     Full {
         /// The store.
@@ -48,8 +48,8 @@ pub enum StoreError {
     },
     /// The device failed to read. Nothing was changed: the database was not opened.
     #[error(
-        "read {} at byte {at}: {source}; the device or its file system failed, not the store, and nothing was changed: \
-         copy the store to a sound place and give that with --store",
+        "read {} at byte {at}: {source}; the device or its file system failed, not the store, and nothing \
+         was changed: copy the store to a working device and give its path with --store",
         path.display()
     )]
     Unreadable {
@@ -69,11 +69,11 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// The wall clock stands before 1970.
-    #[error("open the store: the system clock stands before 1970; set it")]
+    #[error("open the store: the system clock is before 1970; set it")]
     Clock,
     /// The store lies where nothing can be written: it was opened through a copy, for reading.
     #[error(
-        "write to the store {}: its place cannot be written to, it can only be read; give another one with --store",
+        "write to the store {}: it is read-only; give another directory with --store",
         dir.display()
     )]
     ReadOnly {
@@ -93,7 +93,8 @@ pub enum StoreError {
     },
     /// Written by a newer program.
     #[error(
-        "read {path}: it has layout {found} and this program knows layouts up to {known}; use a newer one"
+        "read {path}: it has layout {found}, and this program knows layouts up to {known}; use a newer \
+         program"
     )]
     Newer {
         /// The store's directory or an export file.
@@ -113,7 +114,8 @@ pub enum StoreError {
     },
     /// An export file and the store hold different states of one run.
     #[error(
-        "import {path}: the store holds run {run} with other contents; import it into another place with --store"
+        "import {path}: the store holds run {run} with other contents; import it into another directory \
+         with --store"
     )]
     Differs {
         /// The file.
@@ -128,13 +130,17 @@ pub enum StoreError {
         dir: PathBuf,
     },
     /// No run goes by this name.
-    #[error("find run `{wanted}`: no stored run begins so; `coordinator runs list` shows all")]
+    #[error(
+        "find run `{wanted}`: no stored run has an id that begins with it; `coordinator runs list` \
+             shows all"
+    )]
     NoSuchRun {
         /// What was asked for.
         wanted: String,
     },
     /// More than one run goes by this name.
-    #[error("find run `{wanted}`: {} runs begin so, give more characters: {}", candidates.len(), names(candidates))]
+    #[error("find run `{wanted}`: the ids of {} runs begin with it; give more characters: \
+             {}", candidates.len(), names(candidates))]
     Ambiguous {
         /// What was asked for.
         wanted: String,
@@ -205,7 +211,7 @@ pub enum StoreError {
         source: sled::Error,
     },
     /// An earlier write failed half-way; what memory holds is no longer what the disk holds.
-    #[error("write to the store {dir}: an earlier write failed; open it anew, what was committed is kept")]
+    #[error("write to the store {dir}: an earlier write failed; open it again, committed blocks are safe")]
     Broken {
         /// The store.
         dir: PathBuf,
@@ -241,11 +247,12 @@ pub enum Damage {
         written: u64,
     },
     /// Other bytes than were written.
-    #[error("its contents are not those that were written")]
+    #[error("its contents differ from what was written")]
     Content,
     /// The end of the log is lost.
     #[error(
-        "the database ends at commit {found} but its manifest tells of {witnessed}: what came last is lost"
+        "the database ends at commit {found}, but its manifest mentions commit {witnessed}: the last \
+         commits are lost"
     )]
     Behind {
         /// In the database.
@@ -257,7 +264,7 @@ pub enum Damage {
     #[error("its manifest is missing")]
     ManifestMissing,
     /// A rebuild was cut off.
-    #[error("it was being rebuilt when that was cut off")]
+    #[error("a rebuild of it was interrupted")]
     HalfRebuilt,
     /// The witness itself is damaged.
     #[error("its manifest is damaged")]
@@ -272,7 +279,7 @@ pub enum Damage {
     #[error("it is cut short or damaged: its checksum does not match")]
     Checksum,
     /// A part that cannot be what a worker measured.
-    #[error("the part of {key} slot {slot} cannot be believed: {fault}")]
+    #[error("the part of {key} slot {slot} fails its checks: {fault}")]
     Fault {
         /// Its trial.
         key: TrialKey,

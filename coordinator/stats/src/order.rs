@@ -1,4 +1,4 @@
-//! Which arm runs when: the balanced random orders of a comparison's blocks (METHOD 2.1, DESIGN 8.5). Owns
+//! Which arm runs when: the balanced random orders of a comparison's blocks (docs/method.md). Owns
 //! [`Arm`] and [`Order`]; must not know hosts, times or results.
 
 use crate::rng::{Rng, Seed};

@@ -65,7 +65,7 @@ mod tests {
         close(normal_cdf(-2.384), 0.008_562_801_185_272_587);
     }
 
-    /// METHOD's table has three digits.
+    /// Printed tables of t have three decimals.
     #[test]
     fn agrees_with_the_table_in_use() {
         for (df, t) in [(4.0, 2.776), (6.0, 2.447), (9.0, 2.262), (14.0, 2.145), (28.0, 2.048)] {

@@ -1,5 +1,5 @@
 //! What one histogram says: interpolated quantiles, exact mean, and how many values lie beyond a quantile.
-//! Owns the definition of a quantile used everywhere (METHOD 2.2.1); must not know arms or rounds.
+//! Owns the definition of a quantile used everywhere (docs/method.md); must not know arms or rounds.
 
 use hdrhistogram::Histogram;
 
@@ -90,7 +90,7 @@ impl Summary {
 /// The `q` quantile with linear interpolation inside the bucket, in the histogram's unit.
 ///
 /// With n values and t = q·n, the bucket \[lo, hi\] in which the cumulative count passes t (c⁻ < t ≤ c) gives
-/// `lo + (hi+1−lo)·(t−c⁻)/(c−c⁻)` (METHOD 2.2.1). `None` when the histogram is empty or q is not in 0..=1.
+/// `lo + (hi+1−lo)·(t−c⁻)/(c−c⁻)` (docs/method.md). `None` when the histogram is empty or q is not in 0..=1.
 #[must_use]
 pub fn quantile(histogram: &Histogram<u64>, q: f64) -> Option<f64> {
     quantiles(histogram, &[q])?.pop()

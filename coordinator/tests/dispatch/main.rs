@@ -146,7 +146,14 @@ fn losses_beyond_the_allowed_tries_end_the_run_by_name() {
     assert_eq!(fleet.ended(), RunState::Failed);
     assert!(fleet.committed.is_empty());
     let reason = &fleet.ending.as_ref().expect("ended").reason;
-    assert!(reason.contains("killed by signal 9") && reason.ends_with("3 of 3 tries were made"), "{reason}");
+    assert!(
+        reason.contains("killed by signal 9")
+            && reason.ends_with(
+                "3 of 3 attempts were \
+                                                                       made"
+            ),
+        "{reason}"
+    );
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn a_full_disk_ends_the_run_which_goes_on_when_there_is_room() {
     let ballast = mount.fill();
     let ended = running.end();
     assert_eq!(ended.code, Some(2), "{ended:?}");
-    for words in ["failed to keep what was measured", "what was committed is safe"] {
+    for words in ["failed to store the measurement", "committed blocks are safe"] {
         assert!(ended.stderr.contains(words), "{ended:?}");
     }
     ground.deserted();

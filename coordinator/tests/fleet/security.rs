@@ -116,7 +116,7 @@ impl Scene {
         assert!(heard == 0 && status.is_some(), "{heard} {status:?}");
         told(running, "it showed no certificate");
         let line = self.refused(&self.url, Some(&others.join("agent")), None);
-        assert!(line.contains("not of the authority in ca.pem"), "{line}");
+        assert!(line.contains("does not come from the authority in ca.pem"), "{line}");
         told(running, "it does not trust this coordinator's certificate");
         let mixed = ground.path("mixed");
         fs::create_dir(&mixed).unwrap();
@@ -133,7 +133,7 @@ impl Scene {
         assert!(line.contains("does not know this coordinator's token"), "{line}");
         told(&self.running, "it does not know this coordinator's token");
         let line = self.refused(&format!("http://{}", self.address), None, Some("token"));
-        assert!(line.contains("dial https://"), "{line}");
+        assert!(line.contains("use https://"), "{line}");
         told(&self.running, "it does not speak TLS");
     }
 
@@ -142,8 +142,8 @@ impl Scene {
         let mine = self.ours.join("agent");
         let (code, line) = turned_away(agent(&self.ground, &self.url, Some(&mine), None));
         assert_eq!((code, line.lines().count()), (Some(5), 1), "{line}");
-        assert!(line.contains("is here already: give each its own --name"), "{line}");
-        told(&self.running, "is here already");
+        assert!(line.contains("has already joined: give each its own --name"), "{line}");
+        told(&self.running, "has already joined");
     }
 
     /// A hundred MiB before the hello, and after it.
@@ -181,7 +181,7 @@ fn strangers_are_refused_one_line_each_and_the_run_goes_on() {
     scene.token_and_text();
     scene.namesake();
     scene.sizes();
-    told(&scene.running, "while too many others waited");
+    told(&scene.running, "while too many others had not sent their hello");
     let memory = peak_memory_kb(scene.running.pid());
     let Scene { ground, running, .. } = scene;
     goes_on(&ground);
@@ -262,7 +262,7 @@ fn hosts_follow_a_rotation_one_after_the_other_and_no_later_than_the_next() {
     rotate();
     assert_eq!(joins(&second), (Some(0), String::new()));
     let (code, line) = joins(&first);
-    assert!(code == Some(3) && line.contains("not of the authority in ca.pem"), "{line}");
+    assert!(code == Some(3) && line.contains("does not come from the authority in ca.pem"), "{line}");
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn runs_of_real_processes_are_points_and_what_nobody_ran_is_refused() {
     let hidden = ground.run(&["trend", "--metric", "e2e-p99"]);
     let said = hidden.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
-        hidden.code == Some(2) && said.contains("too few requests of a round to be a point"),
+        hidden.code == Some(2) && said.contains("too few requests of a round lie beyond it"),
         "{hidden:?}"
     );
     assert_eq!(ground.run(&["runs", "tag", "latest", "two words"]).code, Some(2));

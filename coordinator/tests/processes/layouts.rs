@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::ground::Ground;
 
-/// Layouts so far apart, and a candidate so near, that no busy host of tests can hide it. Without the control arm, for which
-/// other tests are.
+/// Layouts so far apart, and a candidate so near, that no busy host of tests can hide it. Without the control arm, for
+/// which other tests are.
 fn plan(rounds: u32, variants: &str) -> String {
     format!(
         "name = 'layouts'\nrounds = {rounds}\ncontrol = false\nengine = 'sim'\n\
@@ -75,7 +75,7 @@ fn what_cannot_be_a_control_is_refused_with_the_way_out() {
             "must come first and not `pgo`",
         ),
         (&["run", &path, "--variants", "baseline-layout1,pgo"], "must come first and not `baseline-layout1`"),
-        (&["run", &path, "--variants", "baseline,pgo,baseline-layout1"], "one layout alone has no spread"),
+        (&["run", &path, "--variants", "baseline,pgo,baseline-layout1"], "one layout has no SD"),
         (&["run", &path, "--variants", "baseline,pgo-layout1"], "there is no layout `pgo-layout1`"),
         (&["run", &path, "--a-a", "--layout-arms", "2"], "cannot be used with"),
         (&["build", "--layout-arms", "1"], "fewer than 2 layouts have no spread"),

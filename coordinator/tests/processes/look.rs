@@ -22,8 +22,8 @@ fn answer(ground: &Ground) -> Value {
     serde_json::from_str(&ground.run(&["compare", "--output", "json"]).stdout).unwrap()
 }
 
-/// Whatever the machine does to the figures: the run ends at its look if they settle it, and else at its last round, and
-/// says which. What settles it is for virtual time (`verdicts/look.rs`).
+/// Whatever the machine does to the figures: the run ends at its look if they settle it, and else at its last round,
+/// and says which. What settles it is for virtual time (`verdicts/look.rs`).
 #[test]
 fn a_run_ends_at_its_look_or_at_its_last_round_and_says_which() {
     for (scale, scatter) in [(4.0, 0.01), (1.0, 0.9)] {
@@ -40,9 +40,9 @@ fn a_run_ends_at_its_look_or_at_its_last_round_and_says_which() {
         let verdict = document["run"]["verdict"].as_str().unwrap();
         assert_eq!(settled, settled && matches!(verdict, "FASTER" | "SLOWER" | "SAME"), "{verdict}");
         let reason = &record.end.as_ref().unwrap().reason;
-        assert_eq!(reason.contains("clear at the look"), settled, "{reason}");
+        assert_eq!(reason.contains("clear at the interim analysis"), settled, "{reason}");
         let flat = ended.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(flat.contains("one look planned after 6 of 8 rounds"), "{}", ended.stdout);
+        assert!(flat.contains("interim analysis planned after 6 of 8 rounds"), "{}", ended.stdout);
         assert!(flat.contains(if settled { "99.5 % interval" } else { "95.2 % interval" }), "{flat}");
         // There is nothing left to run.
         ground.run(&["run", "--resume", "latest"]);

@@ -81,7 +81,7 @@ fn a_stopped_coordinator_is_left_by_its_agent_and_workers() {
     let ended = running.end();
     let record = ground.latest();
     assert_eq!((ended.code, state(&record)), (Some(4), Some(RunState::Failed)), "{ended:?}");
-    assert!(ended.stderr.contains("no word from it for 1 s"), "{ended:?}");
+    assert!(ended.stderr.contains("it sent nothing for 1 s"), "{ended:?}");
     assert!(record.end.unwrap().reason.contains("agent"), "{ended:?}");
 }
 

@@ -84,14 +84,18 @@ fn every_figure_over_runs_follows_from_the_runs_beside_it() {
 fn a_run_counts_once() {
     let (old, new) = (sketches(0, 3, 1.0), sketches(2, 3, 1.0));
     let refused = across(&old, &new, false).unwrap_err().to_string();
-    assert!(refused.contains(&format!("take run {} twice", new[0].run)), "{refused}");
+    assert!(refused.contains(&format!("use run {} twice", new[0].run)), "{refused}");
     assert!(across(&old, &sketches(3, 3, 1.0), false).is_ok());
 }
 
 #[test]
 fn what_two_runs_a_side_leave_open_says_what_it_takes() {
     let two = found(2, 1.08);
-    says(&shown(&two, Format::Human), "could have seen 0.06 %; FASTER and SLOWER need 3 runs a side");
+    says(
+        &shown(&two, Format::Human),
+        "minimum detectable effect 0.06 %; FASTER and SLOWER need 3 runs a \
+                                       side",
+    );
     let one = found(1, 1.08);
     says(&shown(&one, Format::Human), "give 3 runs of each, separated by commas");
     says(&explained(&one, "primary", Format::Human), "yes one run a side");

@@ -1,5 +1,5 @@
-//! Every figure of an answer can be followed: from the rounds to the interval by hand, and through the decision table; and
-//! what single workers, neighbouring rounds and a drifting host show is told.
+//! Every figure of an answer can be followed: from the rounds to the interval by hand, and through the decision table;
+//! and what single workers, neighbouring rounds and a drifting host show is told.
 
 use contract::run::RunState;
 use coordinator::cli::Format;
@@ -46,8 +46,8 @@ fn the_page_has_rounds_formulas_and_the_way_through_the_table() {
     assert_eq!(of_rounds, 2 * 6, "{text}");
 }
 
-/// Every row is a condition: what is said of rounds that are all done never reads as if some were missing, and rounds that
-/// there are are never what would do.
+/// Every row is a condition: what is said of rounds that are all done never reads as if some were missing, and rounds
+/// that there are are never what would do.
 #[test]
 fn no_sentence_of_an_open_answer_contradicts_its_rounds() {
     for b in [1.0, 0.98, 1.02, 1.015] {
@@ -55,13 +55,18 @@ fn no_sentence_of_an_open_answer_contradicts_its_rounds() {
             let findings = Story { b, scatter, ..Story::default() }.findings();
             for metric in ["primary", "tokens-per-second", "ttft-p50"] {
                 let text = flat(&explained(&findings, metric, Format::Human));
-                for wrong in ["; 6 rounds would do", "; 6 rounds for an MDE", "no 6 of 6 rounds are done"] {
+                for wrong in [
+                    "; 6 rounds would be \
+                               enough",
+                    "; 6 rounds for an MDE",
+                    "no 6 of 6 rounds are done",
+                ] {
                     assert!(!text.contains(wrong), "{wrong:?} with b {b} and scatter {scatter} in\n{text}");
                 }
                 assert!(text.contains("no rounds are missing (6 of 6 are done)"), "{text}");
                 let json = explained(&findings, metric, Format::Json);
                 assert!(
-                    !json.contains("; 6 rounds would do") && !json.contains("6 rounds are done: no"),
+                    !json.contains("; 6 rounds would be enough") && !json.contains("6 rounds are done: no"),
                     "{json}"
                 );
             }
@@ -82,10 +87,10 @@ fn a_duet_has_sides_in_place_of_an_order() {
     says(&text, "round slots A B A2 d_r x_r a_r");
     says(&text, "x_r: side of B − side of A, −1 where B has the even slots");
     says(&text, "a side");
-    silent(&text, "place of B −");
+    silent(&text, "position of B −");
     says(
         &page(Story { b: 0.95, ..Story::default() }, "primary"),
-        "x_r: place of B − mean place of the baseline",
+        "x_r: position of B − mean position of the baseline",
     );
 }
 
@@ -95,7 +100,7 @@ fn every_metric_can_be_asked_for_and_a_wrong_name_gets_the_nearest() {
     let rates = explained(&findings, "tokens-per-second", Format::Human);
     says(&rates, "a secondary measure; higher is better, cost = −ln(value): more is worse");
     says(&rates, "→ SLOWER");
-    says(&explained(&findings, "e2e-p99", Format::Human), "lie beyond the quantile, which is too few");
+    says(&explained(&findings, "e2e-p99", Format::Human), "lie beyond the quantile, too few");
     let wrong = compare::explain(&findings, "e2e-p5").unwrap_err().to_string();
     assert!(wrong.contains("did you mean `e2e-p50`?") && wrong.contains("tokens-per-second"), "{wrong}");
     let quiet = explained(&findings, "e2e-p50", Format::Quiet);
@@ -156,7 +161,7 @@ fn an_odd_worker_is_named_with_the_answer_without_it() {
     let odd = Story { slots: 4, odd: Some((2, 1.3)), ..Story::default() };
     let findings = odd.findings();
     let shown = print(Format::Human, |reporter| reporter.full(&findings).unwrap());
-    says(&shown, "one worker tells another story than the others: on bench-1, slot 2 E2E p50 is 30.");
+    says(&shown, "one worker differs from the others: on bench-1, slot 2 E2E p50 is 30.");
     says(&shown, "without it E2E p50 is");
     says(&shown, "bench-1, slot 3");
     let places = findings.cells[0].places.as_ref().unwrap();
@@ -165,13 +170,13 @@ fn an_odd_worker_is_named_with_the_answer_without_it() {
     let even = Story { slots: 4, ..Story::default() }.printed(Format::Human);
     silent(&even, "another story");
     let two = Story { odd: Some((1, 1.3)), ..Story::default() }.printed(Format::Human);
-    says(&two, "the two workers disagree, and nobody can say which of them is odd");
+    says(&two, "the two workers disagree, and it is unknown which of them is the outlier");
 }
 
 #[test]
 fn a_host_that_drifts_is_told_and_a_steady_one_is_not() {
     let text = Story { drift: 0.2, rounds: 8, ..Story::default() }.printed(Format::Human);
-    says(&text, "DRIFT: E2E p50 of the baseline moved over the run");
+    says(&text, "DRIFT: E2E p50 of the baseline moved during the run");
     says(&text, "the SAME as baseline");
     silent(&Story { rounds: 8, scatter: 0.01, ..Story::default() }.printed(Format::Human), "DRIFT");
 }
@@ -201,7 +206,7 @@ fn primaries_of_several_scenarios_are_one_family() {
 fn a_noise_floor_raises_the_tolerance_and_says_so() {
     let text = Story { b: 1.04, floor: Some(0.06), ..Story::default() }.printed(Format::Human);
     says(&text, "pgo is the SAME as baseline (within ±6 %)");
-    says(&text, "tolerances raised to what A/A comparisons on these hosts showed: E2E p50 ±6 %");
+    says(&text, "tolerances raised to the noise floor of these hosts: E2E p50 ±6 %");
     let strict = Story { b: 1.04, floor: Some(0.001), ..Story::default() }.printed(Format::Human);
     says(&strict, "pgo is SLOWER than baseline");
     silent(&strict, "tolerances raised");

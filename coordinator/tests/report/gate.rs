@@ -48,8 +48,7 @@ fn the_answer_comes_first_and_every_figure_has_its_column() {
     let mut lines = text.lines();
     let first = lines.next().unwrap();
     assert!(first.starts_with("**burst-100: pgo is SLOWER than baseline: E2E p50 8.0 % higher"), "{first}");
-    let heading =
-        "| measure | baseline | pgo | change | 95 % interval | tolerance | could have seen | verdict |";
+    let heading = "| measure | baseline | pgo | change | 95 % interval | tolerance | MDE | verdict |";
     assert_eq!(text.lines().filter(|line| *line == heading).count(), 2, "a table a scenario\n{text}");
     let primary = text.lines().find(|line| line.starts_with("| **E2E p50**")).unwrap();
     assert!(primary.contains("| ±2 % |") && primary.ends_with("| SLOWER |"), "{primary}");

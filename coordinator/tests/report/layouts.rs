@@ -117,7 +117,7 @@ fn a_layout_that_cannot_be_believed_is_left_out_and_that_is_said() {
     let findings = broken(vec!["baseline-layout1"]);
     assert!(matches!(findings.validity, Validity::Valid), "the candidate was measured as it should be");
     let human = flat(&print(Format::Human, |reporter| reporter.findings(&findings).unwrap()));
-    assert!(human.contains("burst-100: baseline-layout1 is left out of the spread"), "{human}");
+    assert!(human.contains("burst-100: baseline-layout1 is left out of the SD"), "{human}");
     assert!(human.contains("over 2 shuffled baselines"), "{human}");
 
     let findings = broken(vec!["baseline-layout1", "baseline-layout2"]);

@@ -91,7 +91,7 @@ fn how_a_run_was_made_tells_what_happened_on_the_way() {
     assert!(flat(&text).contains("worker lost: the worker of slot 1 ended by signal 9"), "{text}");
     let quiet = Story::default().record();
     let text = print(Format::Human, |reporter| reporter.shown(&quiet, &summary(None)).unwrap());
-    assert!(!text.contains("on the way"), "{text}");
+    assert!(!text.contains("Events of the run"), "{text}");
 }
 
 /// With several candidates a cell is no scenario's index.
@@ -126,8 +126,8 @@ fn a_checked_plan_says_what_its_look_means() {
     };
     let looked = said("look = { at = 10 }\n");
     assert!(
-        looked.contains("one look after 10 of 20 rounds") && looked.contains("an error of 0.5 %"),
+        looked.contains("interim analysis after 10 of 20 rounds") && looked.contains("at α = 0.5 %"),
         "{looked}"
     );
-    assert!(!said("").contains("one look"));
+    assert!(!said("").contains("interim analysis"));
 }

@@ -1,6 +1,6 @@
-//! The page: complete in itself, closed to what came from outside, saying what the terminal says; and what a real browser
-//! makes of it. The browser is Chromium (`BENCH_BROWSER` names another); without one the test says so and passes, unless
-//! `REQUIRE_BROWSER` is set.
+//! The page: complete in itself, closed to what came from outside, saying what the terminal says; and what a real
+//! browser makes of it. The browser is Chromium (`BENCH_BROWSER` names another); without one the test says so and
+//! passes, unless `REQUIRE_BROWSER` is set.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -55,14 +55,18 @@ fn the_answer_stands_above_all_figures() {
     says(&page, "burst-100: half of all requests are answered within");
     says(&of(Story { b: 1.08, ..Story::default() }), "No: pgo is slower under every load that was tried.");
     says(&of(Story::default()), "No difference that matters between pgo and baseline under every load");
-    says(&of(Story { scatter: 0.2, ..Story::default() }), "Not settled: what was measured allows both.");
+    says(
+        &of(Story { scatter: 0.2, ..Story::default() }),
+        "Not settled: the measurement allows both \
+                                                           answers.",
+    );
 }
 
 #[test]
 fn a_measurement_that_must_not_be_believed_shows_no_answer() {
     let late = of(Story { b: 0.9, late: Duration::from_millis(30), ..Story::default() });
-    says(&late, "INVALID No answer: this measurement must not be believed.");
-    says(&late, "What to do: give the generator a core of its own");
+    says(&late, "INVALID No answer: this measurement cannot be trusted.");
+    says(&late, "What to do: give the load generator its own core");
     assert!(!late.contains("class=\"change\""), "no figure is shown large");
     assert!(of(sound()).contains("class=\"change\""));
     let stopped = of(Story { blocks: Some(7), state: Some(RunState::Stopped), ..sound() });

@@ -35,7 +35,7 @@ fn a_faster_build_is_said_to_be_faster_and_by_how_much() {
     says(&text, "Measurement: VALID");
     silent(&text, "SLOWER");
     silent(&text, "UNDECIDED");
-    silent(&text, "Lost on the way");
+    silent(&text, "Lost during the run");
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn a_slower_build_is_said_to_be_slower_and_its_rates_lower() {
     let text = short(Story { b: 1.08, ..Story::default() });
     says(&text, "burst-200: pgo is SLOWER than baseline: E2E p50 8.0 % higher");
     let tokens = text.lines().find(|line| line.contains("tokens/s")).unwrap();
-    assert!(tokens.contains("lower") && tokens.ends_with("SLOWER"), "{tokens}");
+    assert!(tokens.contains(" −") && tokens.ends_with("SLOWER"), "{tokens}");
 }
 
 #[test]
@@ -63,18 +63,25 @@ fn a_small_but_real_difference_is_told_as_such() {
 fn noise_leaves_it_undecided_and_says_what_would_settle_it() {
     let text = short(Story { b: 0.99, scatter: 0.08, ..Story::default() });
     says(&text, "burst-100: UNDECIDED whether pgo is faster than baseline");
-    says(&text, "could have seen");
+    says(&text, "minimum detectable effect");
     says(&text, "rounds would settle it");
     says(&text, "run it again with --rounds");
     // Every undecided measure says so, the primary above all tables.
-    let line = flat(&text).split("UNDECIDED, with what could have been seen: ").nth(1).unwrap().to_owned();
-    assert!(line.starts_with("E2E p90 ") && line.contains(" rounds would do), "), "{line}");
+    let line = flat(&text)
+        .split(
+            "UNDECIDED, with the minimum detectable \
+                                  effect: ",
+        )
+        .nth(1)
+        .unwrap()
+        .to_owned();
+    assert!(line.starts_with("E2E p90 ") && line.contains(" rounds would be enough), "), "{line}");
 }
 
 #[test]
 fn a_noisy_host_with_the_cores_for_it_is_told_of_duets() {
     let noisy = |slots| Story { b: 0.99, scatter: 0.2, slots, ..Story::default() };
-    says(&short(noisy(1)), "run it with --duet --slots 2 --no-aa both at once: noise hits both alike");
+    says(&short(noisy(1)), "run it with --duet --slots 2 --no-aa both at once: noise affects both equally");
     silent(&short(noisy(12)), "--duet");
     silent(&short(Story { b: 0.95, ..Story::default() }), "--duet");
 }
@@ -82,19 +89,19 @@ fn a_noisy_host_with_the_cores_for_it_is_told_of_duets() {
 #[test]
 fn few_rounds_are_undecided_for_that_reason() {
     let text = short(Story { b: 0.9, rounds: 5, ..Story::default() });
-    says(&text, "5 rounds can never say FASTER or SLOWER, 6 can; could have seen");
+    says(&text, "5 rounds can never give FASTER or SLOWER; at least 6 are needed; minimum detectable effect");
     // What is ten times the tolerance lies near nothing, and wants no more than the least number of rounds.
-    silent(&text, "too near the tolerance");
+    silent(&text, "too close to the tolerance");
     says(&text, "about 6 rounds would settle it");
     says(&text, "run it again with --rounds 6");
-    says(&text, "tokens/s 0.07 % (6 rounds would do)");
-    silent(&short(Story { b: 0.9, rounds: 6, ..Story::default() }), "can never say");
+    says(&text, "tokens/s 0.07 % (6 rounds would be enough)");
+    silent(&short(Story { b: 0.9, rounds: 6, ..Story::default() }), "can never give");
 }
 
 #[test]
 fn an_invalid_measurement_says_why_and_what_to_do_in_place_of_a_verdict() {
     let text = short(Story { b: 0.9, late: Duration::from_millis(30), ..Story::default() });
-    says(&text, "burst-100: INVALID: what was measured must not be believed: requests sent late: p99 30.0ms");
+    says(&text, "burst-100: INVALID: the measurement cannot be trusted: requests sent late: p99 30.0ms");
     says(&text, "→ give the generator a core of its own");
     says(&text, "Measurement: INVALID");
     silent(&text, "FASTER");
@@ -103,7 +110,7 @@ fn an_invalid_measurement_says_why_and_what_to_do_in_place_of_a_verdict() {
 #[test]
 fn a_control_that_differs_from_itself_forbids_an_answer() {
     let text = short(Story { b: 0.9, a2: 1.05, ..Story::default() });
-    says(&text, "INVALID: the baseline against itself is not the same: E2E p50 of the control 5.0 % higher");
+    says(&text, "INVALID: the baseline differs from itself: E2E p50 of the control is 5.0 % higher");
     says(&text, "DIFFERS");
     silent(&short(Story { b: 0.9, ..Story::default() }), "DIFFERS");
 }
@@ -122,7 +129,7 @@ fn failures_are_told_by_kind_and_keep_a_fast_build_from_winning() {
 #[test]
 fn nothing_answered_is_invalid_for_that_reason() {
     let text = short(Story { failures: 1000, ..Story::default() });
-    says(&text, "INVALID: what was measured must not be believed: none of 600 requests succeeded");
+    says(&text, "INVALID: the measurement cannot be trusted: none of 600 requests succeeded");
     silent(&text, "INVALID whether");
     says(&text, "requests/s: an arm has no value in some round");
 }
@@ -142,7 +149,7 @@ fn a_run_that_is_not_finished_answers_nothing() {
     let story =
         |blocks| Story { b: 0.9, rounds: 8, blocks, state: Some(RunState::Stopped), ..Story::default() };
     let text = short(story(Some(14)));
-    says(&text, "7 of 8 rounds are done, and an answer before the end would be a look that nobody planned");
+    says(&text, "7 of 8 rounds are done, and an answer now would be an unplanned interim analysis");
     silent(&text, "FASTER than");
     let whole = Story { state: Some(RunState::Complete), ..story(None) };
     says(&short(whole), "burst-100: pgo is FASTER than baseline");
@@ -184,7 +191,7 @@ fn the_full_report_has_the_seeds_views_and_the_provenance() {
         "parallel efficiency",
         "peak resident memory 300.0 MiB",
         "peak key/value cache 30.00 MiB",
-        "bound of that cache 40.00 MiB",
+        "limit of that cache 40.00 MiB",
         "scheduler, share of a step 1.0 %",
         "cold start, median over worker processes",
         "first token 40.00 ms",
@@ -224,7 +231,7 @@ fn one_reason_in_every_arm_is_one_line_and_of_several_candidates_each_is_named()
     for who in ["pgo", "other"] {
         says(
             &text,
-            &format!("burst-100, {who}: INVALID: what was measured must not be believed: requests sent late"),
+            &format!("burst-100, {who}: INVALID: the measurement cannot be trusted: requests sent late"),
         );
         says(&text, &format!("- burst-100, {who}: requests sent late: p99 40.0ms, limit"));
     }

@@ -89,7 +89,7 @@ fn a_store_on_a_read_only_place_is_read_and_not_written() {
     assert_eq!(store.read_run(run(2)).unwrap().parts.len(), 3);
     let error = write_block(&store, run(2), 1, 0).unwrap_err();
     assert!(matches!(error, StoreError::ReadOnly { .. }), "{error}");
-    assert!(error.to_string().contains("it can only be read"), "{error}");
+    assert!(error.to_string().contains("it is read-only"), "{error}");
     store.close().unwrap();
     drop(mount);
     sound(&at);

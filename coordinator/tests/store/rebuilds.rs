@@ -1,5 +1,5 @@
-//! Rebuilding: whatever a single fault does to any file of a store, what was committed is there afterwards; where several
-//! faults hit one run, what is lost is named.
+//! Rebuilding: whatever a single fault does to any file of a store, what was committed is there afterwards; where
+//! several faults hit one run, what is lost is named.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -18,8 +18,8 @@ fn remark(text: &str) -> Annotation {
     Annotation { unix_ms: 1, kind: AnnotationKind::Note, text: text.to_owned() }
 }
 
-/// A store with a run in every state: complete with its export file, complete without, stopped, taken up again, cut off in
-/// a block, and said something about.
+/// A store with a run in every state: complete with its export file, complete without, stopped, taken up again, cut off
+/// in a block, and said something about.
 fn full_store(dir: &Path) {
     let store = Store::open(dir).unwrap();
     write_run(&store, run(1), 2).unwrap();
@@ -133,7 +133,7 @@ fn a_rebuild_that_was_cut_off_is_found_and_done_again() {
     }
     std::fs::write(dir.path().join("rebuilding"), "db.corrupt-1\n").unwrap();
     let error = Store::open(dir.path()).unwrap_err();
-    assert!(error.to_string().contains("it was being rebuilt when that was cut off"), "{error}");
+    assert!(error.to_string().contains("a rebuild of it was interrupted"), "{error}");
     let rebuilt = Store::rebuild(dir.path()).unwrap();
     assert!(rebuilt.is_whole(), "{rebuilt:?}");
     assert_eq!(committed(&rebuilt.store).unwrap(), before);

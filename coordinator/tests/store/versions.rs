@@ -70,7 +70,7 @@ fn a_directory_of_a_newer_program_is_refused_and_not_touched() {
     std::fs::write(dir.path().join("manifest"), &newer).unwrap();
     let error = Store::open(dir.path()).unwrap_err();
     assert!(matches!(error, StoreError::Newer { found: 4, known: 3, .. }), "{error}");
-    assert!(error.to_string().ends_with("use a newer one"), "{error}");
+    assert!(error.to_string().ends_with("use a newer program"), "{error}");
     assert_eq!(manifest(dir.path()), newer);
 }
 
@@ -93,6 +93,6 @@ fn a_record_of_a_newer_envelope_says_so() {
     let mut sealed = envelope::seal(Kind::Part, b"whatever it may be");
     sealed[7] = 2;
     let error = Part::open(&sealed).unwrap_err().to_string();
-    assert!(error.contains("version 2") && error.contains("use a newer one"), "{error}");
+    assert!(error.contains("version 2") && error.contains("use a newer program"), "{error}");
     assert!(decode_archive(&sealed).is_err());
 }

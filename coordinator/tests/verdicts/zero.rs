@@ -1,5 +1,5 @@
-//! Zero is a value: goodput that is zero in one arm, in some runs or everywhere reads the same in every form, and absent
-//! goodput is told apart from it.
+//! Zero is a value: goodput that is zero in one arm, in some runs or everywhere reads the same in every form, and
+//! absent goodput is told apart from it.
 
 use coordinator::store::Store;
 use serde_json::Value;
@@ -67,7 +67,7 @@ fn a_goodput_of_zero_reads_the_same_in_every_form() {
     let parts = whole["parts"].as_array().unwrap();
     assert!(parts.iter().all(|part| (part["good"] == 0) == (part["arm"] == "B") && part["offered"] == 24));
     let wanted: [(&str, &[&str]); 8] = [
-        ("human", &["goodput/s", " 0 100 lower", "SLOWER", "zero in some rounds"]),
+        ("human", &["goodput/s", " 0 −100", "SLOWER", "zero in some rounds"]),
         ("explain", &["cost = −value ÷", "100 % lower", "of zeros", "→ SLOWER"]),
         ("json", &["\"scale\":\"linear\"", "\"verdict\":\"SLOWER\""]),
         ("csv", &["requests,good,count,1,0", "requests,good,count,1,24", "requests,offered,count,1,24"]),

@@ -336,7 +336,7 @@ mod tests {
             ),
             ("p.json", "[]", "find a prompt in it"),
             ("p.txt", " \n\n", "find a prompt in it"),
-            ("p.json", "[{\"prompt\": \"a\0b\"}]", "read line 1 as text: it has a byte of zero"),
+            ("p.json", "[{\"prompt\": \"a\0b\"}]", "read line 1 as text: it has a zero byte"),
         ] {
             let error = read(name, text, 1).expect_err(text);
             assert!(error.contains(wanted), "{text}: {error}");

@@ -103,7 +103,7 @@ pub enum PartFault {
         planned: u64,
     },
     /// A histogram does not hold a value for each of what it is of.
-    #[error("values: {metric} holds {found} values where {expected} are due")]
+    #[error("values: {metric} holds {found} values where {expected} are expected")]
     Values {
         /// Which.
         metric: &'static str,
@@ -155,19 +155,19 @@ pub enum PartFault {
         later: &'static str,
     },
     /// A single request that is not one of the share, or comes twice or out of turn.
-    #[error("index: request {index} is not one of this share, or out of turn")]
+    #[error("index: request {index} does not belong to this share, or is out of order")]
     Index {
         /// Which.
         index: u32,
     },
     /// The single requests do not have the latencies that were counted.
-    #[error("records: the requests that were kept one by one do not have the values of {metric}")]
+    #[error("records: the requests stored one by one do not have the values of {metric}")]
     Records {
         /// Whose histogram.
         metric: &'static str,
     },
     /// A text that cannot be shown or is too long.
-    #[error("text: {field} is longer than {most} bytes or holds what cannot be shown")]
+    #[error("text: {field} is longer than {most} bytes or holds characters that cannot be shown")]
     Text {
         /// Name of the field.
         field: &'static str,

@@ -60,9 +60,7 @@ pub enum LoadError {
         key: &'static str,
     },
     /// A setting or a part that this engine does not know, and which may change what the model computes.
-    #[error(
-        "{path} says {key} = {value}, which this engine does not know and would leave out of the computation"
-    )]
+    #[error("{path} says {key} = {value}, which this engine does not know and would ignore")]
     UnknownSetting {
         /// The file.
         path: PathBuf,
@@ -82,7 +80,7 @@ pub enum LoadError {
         values: String,
     },
     /// An architecture that this engine does not compute.
-    #[error("{path} names {named}, and this engine computes {families}")]
+    #[error("{path} names {named}, and this engine supports {families}")]
     Family {
         /// The configuration file.
         path: PathBuf,
@@ -93,8 +91,8 @@ pub enum LoadError {
     },
     /// Weights in a form that only another program can multiply with.
     #[error(
-        "{path} says that the weights are quantised by {method}, and this engine reads F32, F16 and BF16: take the model \
-         that was quantised, or a GGUF of it, which `worker model import` converts"
+        "{path} says that the weights are quantised by {method}, and this engine reads F32, F16 and BF16: \
+         use the unquantised original, or a GGUF of it, which `worker model import` converts"
     )]
     Quantised {
         /// The configuration file.
@@ -163,7 +161,7 @@ pub enum LoadError {
         shard: String,
     },
     /// Two files hold a tensor and no index says which counts.
-    #[error("tensor {name} is in {first} and in {second}, and no index says which counts")]
+    #[error("tensor {name} is in {first} and in {second}, and no index says which to use")]
     TwoSources {
         /// The tensor.
         name: String,
@@ -173,7 +171,7 @@ pub enum LoadError {
         second: String,
     },
     /// A tensor that this engine does not know, and which may change what the model computes.
-    #[error("tensor {name} has no place in a model of {family}, and would be left out of the computation")]
+    #[error("tensor {name} is not part of a model of {family} and would be ignored")]
     UnknownTensor {
         /// Its name.
         name: String,
@@ -182,8 +180,8 @@ pub enum LoadError {
     },
     /// The file has a head of its own and says that it has none.
     #[error(
-        "tie_word_embeddings is true and {head} differs from {embedding}: readers differ in which they take; set \
-         tie_word_embeddings to false, or remove the tensor"
+        "tie_word_embeddings is true and {head} differs from {embedding}: programs differ in which one they \
+         use; set tie_word_embeddings to false, or remove the tensor"
     )]
     TwoHeads {
         /// The head's tensor.
@@ -192,7 +190,7 @@ pub enum LoadError {
         embedding: &'static str,
     },
     /// A weight that is no number.
-    #[error("tensor {name} holds {value} at {place:?}: every answer would be spoilt by it{hint}")]
+    #[error("tensor {name} holds {value} at {place:?}, which makes every answer wrong{hint}")]
     NotFinite {
         /// Its name.
         name: String,

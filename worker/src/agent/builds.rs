@@ -1,6 +1,7 @@
 //! Where an agent finds the binaries it is told to start: among its own, in a directory that was filled beforehand, at
-//! the path the coordinator knows it by, or in a cache that the coordinator fills. Everything is known by its SHA-256 and
-//! checked before it is used; the cache is bounded before anything is added to it. Must not know who asks, nor start anything.
+//! the path the coordinator knows it by, or in a cache that the coordinator fills. Everything is known by its SHA-256
+//! and checked before it is used; the cache is bounded before anything is added to it. Must not know who asks, nor
+//! start anything.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -42,15 +43,15 @@ pub(super) enum Found {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BuildError {
     #[error(
-        "find the build {}: this agent takes none from a coordinator (--no-upload); put its file into the directory of \
-         --builds-dir, or start the agent without that flag", sha256.short()
+        "find the build {}: this agent fetches no builds from a coordinator (--no-upload); put the file \
+         into the directory of --builds-dir, or start the agent without that flag", sha256.short()
     )]
     NoUpload { sha256: Sha256 },
     #[error("keep the build {} in {}: {source}", sha256.short(), path.display())]
     Keep { sha256: Sha256, path: PathBuf, source: io::Error },
     #[error("fetch the build {}: {reason}", sha256.short())]
     Refused { sha256: Sha256, reason: String },
-    #[error("fetch the build {}: what came has another hash, {}", sha256.short(), found.short())]
+    #[error("fetch the build {}: the fetched file has another hash, {}", sha256.short(), found.short())]
     Hash { sha256: Sha256, found: Sha256 },
     #[error("fetch the build {}: it is larger than {LARGEST} bytes", sha256.short())]
     TooLarge { sha256: Sha256 },

@@ -1,6 +1,6 @@
 //! Which variables of a worker's environment a coordinator may set. An allow-list: whatever the loader, the allocator,
-//! the language's runtime or a shell reads (`LD_PRELOAD`, `PATH`, `MALLOC_…`, `RUST_…`) would let a coordinator run code
-//! or change what is measured, and nobody needs it. What a run is to do comes in its messages; the agent's own
+//! the language's runtime or a shell reads (`LD_PRELOAD`, `PATH`, `MALLOC_…`, `RUST_…`) would let a coordinator run
+//! code or change what is measured, and nobody needs it. What a run is to do comes in its messages; the agent's own
 //! environment is its administrator's. Must not know what a worker does with them.
 
 use contract::message::OWN_PROCESSORS;
@@ -18,7 +18,7 @@ pub(super) enum Refused {
         "set the variable {0} for a worker: a coordinator may set {OWN_PROCESSORS} and {PROFILE}, and no other"
     )]
     Name(String),
-    #[error("set {PROFILE} to {0} for a worker: profiles are written to files named …{PROFILES} alone")]
+    #[error("set {PROFILE} to {0} for a worker: profiles are written only to files named …{PROFILES}")]
     Profile(String),
 }
 

@@ -90,8 +90,8 @@ pub enum BenchError {
     Refused(#[from] Refusal),
     /// The model computes something that is no finite number.
     #[error(
-        "measure: the model computed a logit that is NaN or infinite although every weight is a finite number; what it \
-         computes grows beyond what F32 holds, and no figure of it means anything"
+        "measure: the model computed a logit that is NaN or infinite although every weight is finite; its \
+         activations overflow F32, so no figure of it is meaningful"
     )]
     NotFinite,
     /// A pass did not advance every sequence, so its time is not that of the batch.

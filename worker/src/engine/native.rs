@@ -169,8 +169,8 @@ fn holds_one(options: &BatchOptions, demand: Demand, config: &Config) -> Result<
         return Ok(());
     }
     let message = format!(
-        "a request of {} tokens takes {one} bytes of cache and kv_bytes allows {}: \
-         raise kv_bytes, leave it out, or ask for shorter requests",
+        "a request of {} tokens needs {one} bytes of cache and kv_bytes allows {}: raise kv_bytes, leave it \
+         out, or use shorter requests",
         demand.tokens_per_request, options.kv_bytes,
     );
     Err(Failure { kind: FailureKind::NotEnoughMemory, message })
@@ -184,9 +184,9 @@ fn fits(weights: u64, needed: u64, slots: u32, free: Option<u64>, demand: Demand
     let Some(free) = free.filter(|free| *free < all) else { return Ok(()) };
     let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
     let message = format!(
-        "{} requests of {} tokens at once in each of {slots} slots need {:.2} GiB of memory and {:.2} GiB are free: \
-         ask for fewer requests at once or shorter ones, bound the cache with kv_bytes, use fewer slots, or take a \
-         smaller model",
+        "out of memory: {} requests of {} tokens at once in each of {slots} slots need {:.2} GiB and {:.2} \
+         GiB are free: use fewer or shorter requests at once, limit the cache with kv_bytes, use fewer \
+         slots, or use a smaller model",
         demand.concurrency,
         demand.tokens_per_request,
         gib(all),
@@ -216,7 +216,7 @@ fn judged(error: &LoadError) -> (FailureKind, &'static str) {
         }
         (LoadFault::Unsupported, _) => (
             FailureKind::ModelInvalid,
-            "name a model that this engine computes with --model (docs/engine.md lists them)",
+            "use --model with a model that this engine supports (docs/engine.md lists them)",
         ),
         (LoadFault::Inconsistent, _) => {
             (FailureKind::ModelInvalid, "correct the model's files, or name another with --model")
@@ -227,7 +227,7 @@ fn judged(error: &LoadError) -> (FailureKind, &'static str) {
         (LoadFault::Machine, LoadError::Memory { .. }) => {
             (FailureKind::NotEnoughMemory, "free memory, or name a smaller model with --model")
         }
-        (LoadFault::Machine, _) => (FailureKind::Engine, "leave the choice of kernels to the engine"),
+        (LoadFault::Machine, _) => (FailureKind::Engine, "let the engine choose the kernels"),
     }
 }
 

@@ -63,8 +63,8 @@ impl Places {
 
 fn refused(reason: &str) -> Failure {
     let message = format!(
-        "failed to keep threads on processors of their own: {reason}; leave `pin` out of the plan's [native], \
-         or ask for fewer threads or one slot a host"
+        "failed to pin threads to their own processors: {reason}; leave `pin` out of the plan's [native], \
+         or use fewer threads or one slot a host"
     );
     Failure { kind: FailureKind::BadAssignment, message }
 }

@@ -1,6 +1,6 @@
 //! The files a load is made of, opened and held to their hashes before a trial. Owns the reading, and keeps of a file
-//! only the prompts that are sent; the formats are the contract's ([`contract::listed`]). It must not know when anything
-//! is sent.
+//! only the prompts that are sent; the formats are the contract's ([`contract::listed`]). It must not know when
+//! anything is sent.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,8 @@ pub enum FileError {
     },
     /// It is another.
     #[error(
-        "use {path}: its contents differ from what the plan was made with; copy the file to every host again"
+        "use {path}: its contents differ from the file that the plan was made with; copy the file to every \
+         host again"
     )]
     Differs {
         /// Which.
@@ -40,7 +41,7 @@ pub enum FileError {
         source: ListedError,
     },
     /// No prompt of the set that is asked for.
-    #[error("find a prompt of the {set:?} set in {path}: give it more prompts")]
+    #[error("find a prompt of the {set:?} set in {path}: add more prompts")]
     NoneOfSet {
         /// Which.
         path: PathBuf,

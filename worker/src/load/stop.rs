@@ -45,23 +45,23 @@ pub enum Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     /// Nothing it is asked can be answered any more.
-    #[error("the engine broke down; its own message is in the worker's standard error")]
+    #[error("the engine failed; its message is in the worker's standard error")]
     EngineDown,
     /// Nothing that is measured of such a model means anything.
     #[error(
-        "the model computed a logit that is NaN or infinite although every weight is a finite number: what it computes \
-         grows beyond what F32 holds, whatever is asked of it; try the model in the program it was made for, or name \
+        "the model computed a logit that is NaN or infinite although every weight is finite, so its \
+         activations overflow F32 for any request; try the model in the program it was made for, or name \
          another with --model"
     )]
     NotFinite,
     /// It did not give back cancelled requests.
-    #[error("the engine did not let go of cancelled requests")]
+    #[error("the engine did not release cancelled requests")]
     Stuck,
     /// The load's own rule: too many requests ended without an answer.
     #[error("more requests failed than the stop rule allows")]
     Errors,
     /// The load's own rule: the engine fell ever further behind.
-    #[error("requests in flight and time to first token grew without end")]
+    #[error("requests in flight and time to first token kept growing")]
     OverSaturated,
 }
 

@@ -134,11 +134,11 @@ pub(super) fn distrust(text: &str) -> Option<&'static str> {
             "its certificate does not name this address: `coordinator certs issue DIR coordinator --name HOST` adds it",
         )
     } else if has(&["fatal alert: UnknownCA", "fatal alert: DecryptError", "fatal alert: BadCertificate"]) {
-        Some("it does not know the authority of this certificate: take the credentials it was set up with")
+        Some("it does not know the authority of this certificate: use the credentials made for it")
     } else if has(&["UnknownIssuer", "BadSignature"]) {
-        Some("its certificate is not of the authority in ca.pem: take the credentials it was set up with")
+        Some("its certificate does not come from the authority in ca.pem: use the credentials made for it")
     } else if has(&["FRAME_SIZE_ERROR"]) {
-        Some("it does not speak plain text: dial https:// with --credentials DIR")
+        Some("it does not speak plain text: use https:// with --credentials DIR")
     } else if has(&["InvalidContentType", "corrupt message"]) {
         Some("it does not speak TLS: use http://, or start it with --credentials")
     } else {

@@ -41,8 +41,8 @@ pub enum LinkError {
     },
     /// A token would be sent to another user.
     #[error(
-        "use the coordinator's address `{address}`: user {user} of this host listens there, who is neither this user nor \
-         root and would be given the token; use https:// with --credentials DIR, or say --insecure"
+        "use the coordinator's address `{address}`: user {user} of this host listens there, is neither this \
+         user nor root, and would get the token; use https:// with --credentials DIR, or give --insecure"
     )]
     ToAnotherUser {
         /// As given.
@@ -69,7 +69,8 @@ pub enum LinkError {
         reason: String,
     },
     /// No word for the length of the lease.
-    #[error("hear the coordinator: no word from it for {} s, so this process stops by itself", lease.as_secs_f64())]
+    #[error("hear from the coordinator: it sent nothing for {} s, so this process \
+             stops", lease.as_secs_f64())]
     Silent {
         /// The lease it gave.
         lease: Duration,
@@ -233,12 +234,18 @@ fn distrusted(address: &str, reason: String) -> Miss {
 
 fn welcome(address: &str, first: Option<DownItem>) -> Result<Welcome, Miss> {
     let refused = |message| Miss::Final(LinkError::Refused { address: address.to_owned(), message });
-    let first = first.ok_or_else(|| Miss::Transient("it hung up without a word".to_owned()))?;
+    let first = first.ok_or_else(|| {
+        Miss::Transient(
+            "it closed the connection without a \
+                                                     message"
+                .to_owned(),
+        )
+    })?;
     match Down::try_from(first) {
         Ok(Down::Welcome(welcome)) => Ok(welcome),
         Ok(Down::Refused { message, last: true }) => Err(refused(message)),
         Ok(Down::Refused { message, last: false }) => Err(Miss::Transient(message)),
-        Ok(_) => Err(refused("it answered the hello with something else than a welcome".to_owned())),
+        Ok(_) => Err(refused("it did not answer the hello with a welcome".to_owned())),
         Err(error) => Err(refused(format!("failed to {error}"))),
     }
 }

@@ -79,8 +79,8 @@ fn divided(cores: &[Vec<u32>], slot: u32, slots: u32) -> Result<Vec<u32>, String
 
 fn refused(reason: &str) -> Failure {
     let message = format!(
-        "failed to keep workers on processor cores of their own: {reason}; take a host with more, lower --slots, or let \
-         the arms take turns (leave out duet)"
+        "failed to pin workers to their own processor cores: {reason}; use a host with more cores, lower \
+         --slots, or let the arms alternate (leave out duet)"
     );
     Failure { kind: FailureKind::BadAssignment, message }
 }

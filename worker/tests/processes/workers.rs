@@ -261,7 +261,7 @@ async fn silence_longer_than_the_lease_ends_a_running_worker() {
     assert_eq!(session.hear().await, Some(Up::Started(ONE)));
     let (code, stderr) = ended(process).await;
     assert_eq!(code, Some(5), "{stderr}");
-    assert!(stderr.contains("no word from it for 3 s"), "{stderr}");
+    assert!(stderr.contains("it sent nothing for 3 s"), "{stderr}");
 }
 
 #[tokio::test]

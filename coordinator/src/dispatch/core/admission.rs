@@ -74,8 +74,8 @@ impl Core {
     /// Somebody came who does not belong here. The run goes on; once is worth a note, however often it is tried.
     fn host_refused(&mut self, peer: PeerId, name: String, why: String, effects: &mut Vec<Effect>) {
         let message = format!(
-            "this host is not like those the run began on ({why}): rounds of unlike hosts cannot be compared, so leave it \
-             out, or start a new run"
+            "this host does not match the hosts that the run began on ({why}), and their rounds cannot be \
+             compared: leave it out, or start a new run"
         );
         effects.push(Effect::Refuse { peer, message, last: true });
         if self.admission.refused.insert(name.clone(), why.clone()).is_none() {
@@ -85,7 +85,7 @@ impl Core {
 
     /// Who has the name may be about to go.
     fn duplicate(&mut self, peer: PeerId, name: &str, effects: &mut Vec<Effect>) {
-        let message = format!("an agent named `{name}` is here already: give each its own --name");
+        let message = format!("an agent named `{name}` has already joined: give each its own --name");
         effects.push(Effect::Refuse { peer, message: message.clone(), last: false });
         self.admission.duplicates += 1;
         if self.admission.duplicates.is_power_of_two() {
@@ -105,12 +105,13 @@ impl Core {
             return self.uninvited(peer, "no worker with this ticket is expected", effects);
         };
         if worker.peer.is_some() {
-            return self.uninvited(peer, "a worker with this ticket is already here", effects);
+            return self.uninvited(peer, "a worker with this ticket has already joined", effects);
         }
         let expected = &worker.expected;
         if exe != expected.exe_sha256 {
             let message = format!(
-                "the process that came as `{}` runs {}, but the build manifest says {}: run `coordinator build`",
+                "the process that joined as `{}` runs {}, but the build manifest says {}: run `coordinator \
+                 build`",
                 expected.variant,
                 exe.short(),
                 expected.exe_sha256.short()
@@ -150,6 +151,6 @@ impl Core {
         if each.is_empty() {
             return String::new();
         }
-        format!("; not let in, for it is not like those this run began on: {}", each.join(", "))
+        format!("; refused because it does not match the hosts that this run began on: {}", each.join(", "))
     }
 }

@@ -148,8 +148,8 @@ impl Core {
             binary.needs.iter().filter(|need| !facts.cpu_flags.contains(need)).map(String::as_str).collect();
         (!lacks.is_empty()).then(|| {
             format!(
-                "the build `{}` does not run on {name}: its processor lacks {}; build without `target-cpu`, or leave that \
-                 host out",
+                "the build `{}` does not run on {name}: its processor lacks {}; build without `target-cpu`, \
+                 or do not use that host",
                 worker.variant,
                 lacks.join(", ")
             )

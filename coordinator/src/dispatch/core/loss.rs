@@ -143,8 +143,8 @@ impl Core {
         self.end(now, Cause::Losses, sentence, effects);
     }
 
-    /// These workers' parts of the block are lost: the block goes on without their slots, is run again whole, or the run
-    /// ends.
+    /// These workers' parts of the block are lost: the block goes on without their slots, is run again whole, or the
+    /// run ends.
     pub(super) fn lost(&mut self, now: Duration, who: &[Ticket], reason: Reason, effects: &mut Vec<Effect>) {
         if self.phase != Phase::Trial {
             return;
@@ -162,7 +162,11 @@ impl Core {
         if self.interrupts > 0 {
             self.end(now, Cause::User, INTERRUPTED.to_owned(), effects);
         } else if self.tries >= self.script.max_attempts {
-            let tries = format!("{sentence}; {} of {} tries were made", self.tries, self.script.max_attempts);
+            let tries = format!(
+                "{sentence}; {} of {} attempts were \
+                                 made",
+                self.tries, self.script.max_attempts
+            );
             self.end(now, Cause::Losses, tries, effects);
         } else {
             self.next_attempt();

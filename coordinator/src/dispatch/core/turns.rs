@@ -38,8 +38,9 @@ impl Core {
         let apart = |(pair, slot): (&[Option<AgentSlot>], u32)| {
             let (one, other) = hosts(pair).filter(|(one, other)| one != other)?;
             Some(format!(
-                "a duet's arms run side by side on one host, but slot {slot} would be on {one} and slot {} on {other}: \
-                 start every agent with an even number of slots, those of the plan (`worker agent --slots`)",
+                "the arms of a duet run at the same time on one host, but slot {slot} would be on {one} and \
+                 slot {} on {other}: start every agent with the plan's number of slots, which must be even \
+                 (`worker agent --slots`)",
                 slot + 1
             ))
         };

@@ -36,7 +36,7 @@ impl Core {
             }
             Up::FetchedBuild { sha256, size, replaced } => {
                 let Some(agent) = self.peers.agent_name(peer) else { return };
-                let was = if replaced { "; its own copy was damaged and is replaced" } else { "" };
+                let was = if replaced { "; its own copy was damaged and was replaced" } else { "" };
                 let build = sha256.short();
                 let line = format!("the agent of {agent} has fetched the build {build} ({size} bytes){was}");
                 effects.push(Effect::Show(Sight::Told(line)));
@@ -105,7 +105,7 @@ impl Core {
                 self.failed(now, ticket, failure, effects);
             }
             (WorkerMessage::Piece(_), step) if step < Step::Running => {
-                self.refuse_part(now, ticket, "accept a part: early: it came before the start", effects);
+                self.refuse_part(now, ticket, "accept a part: early: it arrived before the start", effects);
             }
             _ => {}
         }

@@ -21,7 +21,7 @@ pub(super) const UNKNOWN_LIMIT: usize = 64 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Refusal {
     /// TLS was expected.
-    #[error("does not speak TLS: it must dial https:// with --credentials")]
+    #[error("does not speak TLS: it must connect to https:// with --credentials")]
     Plaintext,
     /// Mutual TLS means that both sides show a certificate.
     #[error("showed no certificate")]
@@ -37,25 +37,24 @@ pub enum Refusal {
     Distrustful,
     /// Something else than gRPC: a browser, or TLS where none is spoken.
     #[error(
-        "does not speak HTTP/2 here: agents dial http:// where there are no --credentials, and https:// where there are"
+        "does not speak HTTP/2 here: agents connect to http:// without --credentials, and to https:// with \
+         them"
     )]
     NoHttp2,
     /// One session is enough to introduce oneself.
-    #[error("opened a second session before it had introduced itself in the first")]
+    #[error("opened a second session before its hello in the first")]
     Twice,
     /// A name that would spoil what is printed.
-    #[error(
-        "calls itself by a name that is not 1 to {NAME_LIMIT} printable characters: give it another --name"
-    )]
+    #[error("has a name that is not 1 to {NAME_LIMIT} printable characters: give it another --name")]
     Name,
     /// Anything else that can go wrong in a handshake.
-    #[error("broke the TLS handshake off")]
+    #[error("aborted the TLS handshake")]
     Handshake,
     /// A connection, or a stream, on which nobody introduces himself.
-    #[error("did not introduce itself in time")]
+    #[error("did not send its hello in time")]
     Silent,
     /// More callers at a time than may wait.
-    #[error("came while too many others waited to introduce themselves")]
+    #[error("connected while too many others had not sent their hello")]
     Crowded,
     /// The first message is no hello.
     #[error("did not begin with a hello")]
@@ -67,10 +66,10 @@ pub enum Refusal {
     #[error("sent a message larger than {MESSAGE_LIMIT} bytes")]
     TooLarge,
     /// More than any hello, before there was one.
-    #[error("sent more than {UNKNOWN_LIMIT} bytes before it had introduced itself")]
+    #[error("sent more than {UNKNOWN_LIMIT} bytes before its hello")]
     TooMuch,
     /// Frames without end that say nothing.
-    #[error("flooded its connection with frames that carry nothing")]
+    #[error("flooded its connection with empty frames")]
     Flood,
     /// Not the fleet's secret.
     #[error("does not know this coordinator's token")]
@@ -149,7 +148,7 @@ mod tests {
             lines.push(line);
         }
         assert_eq!(lines.len(), 12, "{lines:?}");
-        assert_eq!(lines[0], "refused a caller: it did not introduce itself in time");
+        assert_eq!(lines[0], "refused a caller: it did not send its hello in time");
         assert!(lines[10].ends_with("(1024 so far)"), "{lines:?}");
         assert_eq!(lines[11], "refused 10.0.0.1: it does not know this coordinator's token");
     }

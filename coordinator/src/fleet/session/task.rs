@@ -131,7 +131,8 @@ impl SessionTask {
     async fn fence(self, mut stream: Streaming<UpItem>, what: SessionEvent) {
         let Self { session, down, peer, events, lease, .. } = self;
         let message = format!(
-            "nothing was heard from this side for {} s: it was given up, and the run goes on without what it did",
+            "nothing was received from this side for {} s: it was given up, and the run continues without \
+             its work",
             lease.as_secs_f64()
         );
         // It may come back under a new session. Into a queue that is full nothing more goes.

@@ -32,12 +32,17 @@ fn windows_without_a_request_and_stops_beyond_the_shape_name_the_cause() {
     let loop_ = "kind = 'closed-loop', concurrency = 2";
     let cases = [
         ("kind = 'closed-loop', concurrency = 0, requests = 5", "", "has no number in flight above zero"),
-        ("kind = 'constant', rate = 0.1", "duration = 3.0", "comes to 0.300 requests in 3 s"),
-        ("kind = 'constant', rate = 1e6", "duration = 60.0", "has 60000000 requests, 10000000 are the most"),
-        (ramp, "requests = 80", "stop at 80 requests (`stop.requests`), but 45 are all that its ramp brings"),
-        (ramp, "min_requests = 80", "stop at 80 requests (`stop.min_requests`), but 45 are all"),
+        ("kind = 'constant', rate = 0.1", "duration = 3.0", "gives 0.300 requests in 3 s"),
+        (
+            "kind = 'constant', rate = 1e6",
+            "duration = 60.0",
+            "has 60000000 requests, and at most 10000000 \
+                                                              are allowed",
+        ),
+        (ramp, "requests = 80", "stop at 80 requests (`stop.requests`), but its ramp has only 45"),
+        (ramp, "min_requests = 80", "stop at 80 requests (`stop.min_requests`), but its ramp has only 45"),
         (ramp, "duration = 4.0", "is to last 4 s (`stop.duration`), but its ramp is over after 3 s"),
-        (steps, "requests = 80", "45 are all that its sequence of steps brings"),
+        (steps, "requests = 80", "its sequence of steps has only 45"),
         (
             steps,
             "min_duration = 9.0",
@@ -140,8 +145,8 @@ fn a_trace_without_a_window_is_refused_with_what_it_is() {
         (at(&[0.0, 0.0, 900.0]), "stop = { requests = 2 }", "replays 2 request(s) that are all due"),
         (at(&[0.0, 0.2, 0.4]), "", "`timestamp` counts milliseconds"),
         (at(&[0.0, 1e12]), "", "a window lasts from 0.01 s to 604800 s"),
-        (at(&[0.0, 900.0]), "stop = { requests = 3 }", "but 2 are all that its trace brings"),
-        (at(&[0.0, 900.0]), "stop = { min_requests = 2 }", "a trace says itself how many it has"),
+        (at(&[0.0, 900.0]), "stop = { requests = 3 }", "but its trace has only 2"),
+        (at(&[0.0, 900.0]), "stop = { min_requests = 2 }", "a trace sets the number itself"),
     ] {
         let said = traced(&lines, more).expect_err(told);
         assert!(said.contains(told), "{said}");

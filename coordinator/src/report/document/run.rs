@@ -147,12 +147,12 @@ pub struct Settings {
     pub power: f64,
     /// What autocorrelation between rounds does to the interval: `off`, `auto`, `full`.
     pub guard: String,
-    /// The look planned before the run; absent where there was none.
+    /// The interim analysis planned before the run; absent where there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look: Option<Look>,
 }
 
-/// One look planned before the run, at a level of its own.
+/// One interim analysis planned before the run, with its own level.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Look {

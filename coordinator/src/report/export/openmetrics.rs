@@ -63,8 +63,8 @@ struct Group<'a> {
     tokens: u64,
 }
 
-/// Whose turn it is to be compared, where a scenario has several cells: each of them has a baseline of its own, which nothing
-/// else would tell apart.
+/// Whose turn it is to be compared, where a scenario has several cells: each of them has a baseline of its own, which
+/// nothing else would tell apart.
 fn beside(findings: &Findings, index: u32) -> Option<&str> {
     let cell = findings.all_cells().find(|cell| cell.index == index)?;
     let several = findings.all_cells().filter(|other| other.scenario == cell.scenario).count() > 1;
@@ -108,7 +108,7 @@ fn labels<'a>(
 
 fn run(text: &mut Text, findings: &Findings) {
     let header = &findings.record.header;
-    text.family("pgo_benchmarks_run", "info", "", "The run that everything here is of.");
+    text.family("pgo_benchmarks_run", "info", "", "The run of these metrics.");
     let simulated = header.simulated.to_string();
     let labels = [
         ("run", header.run.as_str()),
@@ -126,7 +126,7 @@ fn run(text: &mut Text, findings: &Findings) {
     let begun = header.run.unix_ms() as f64 / 1e3;
     text.sample("pgo_benchmarks_begun_timestamp_seconds", &[], begun);
     let name = "pgo_benchmarks_measurement";
-    text.family(name, "stateset", "", "Whether the measurement is to be believed.");
+    text.family(name, "stateset", "", "Whether the measurement can be trusted.");
     states(text, name, &[], &VALIDITIES, findings.validity.name());
 }
 
@@ -178,7 +178,7 @@ fn summary(
 }
 
 fn requests(text: &mut Text, groups: &[Group<'_>]) {
-    text.family("pgo_benchmarks_requests", "counter", "", "Requests by what became of them.");
+    text.family("pgo_benchmarks_requests", "counter", "", "Requests by outcome.");
     for group in groups {
         let arm = group.arm.to_string();
         let all = group.outcomes;
@@ -249,7 +249,8 @@ fn changes(text: &mut Text, findings: &Findings) {
         name,
         "gauge",
         "ratio",
-        "Candidate over baseline minus one, with its interval, whose level is a label: 0.02 is 2 % higher.",
+        "Candidate over baseline minus one, with its interval; the label gives its level. 0.02 is 2 % \
+         higher.",
     );
     for cell in &findings.cells {
         for metric in &cell.metrics {
@@ -269,7 +270,7 @@ fn changes(text: &mut Text, findings: &Findings) {
 
 fn verdicts(text: &mut Text, findings: &Findings) {
     let name = "pgo_benchmarks_verdict";
-    text.family(name, "stateset", "", "What each comparison concludes.");
+    text.family(name, "stateset", "", "The verdict of each comparison.");
     for cell in &findings.cells {
         for metric in &cell.metrics {
             let Outcome::Compared { decision, .. } = &metric.outcome else { continue };

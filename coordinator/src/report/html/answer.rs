@@ -57,9 +57,9 @@ pub(super) fn lead(findings: &Findings) -> Markup {
     let baseline = findings.all_cells().next().map_or("", |cell| cell.baseline.as_str());
     let all = either(&candidates.iter().map(|c| c.unwrap_or_default()).collect::<Vec<_>>());
     let question = match candidates[..] {
-        [] => format!("What does the placement of code alone do to {baseline}?"),
+        [] => format!("How much does code placement alone change {baseline}?"),
         [None] => format!("How fast is {baseline}?"),
-        [Some(one)] if one == baseline => format!("Can {baseline} be told from itself?"),
+        [Some(one)] if one == baseline => format!("Does {baseline} differ from itself?"),
         _ => format!("Is {all} faster than {baseline}?"),
     };
     html! {
@@ -116,8 +116,8 @@ fn said(findings: &Findings, candidate: Option<&str>) -> Said {
 /// Of a measurement that is not VALID, whatever the comparison would say.
 fn doubtful(findings: &Findings) -> Said {
     let (class, sign, lead) = match findings.validity {
-        Validity::Invalid(_) => ("bad", "!", "No answer: this measurement must not be believed."),
-        _ => ("open", "?", "No answer yet: the measurement does not show that it is right."),
+        Validity::Invalid(_) => ("bad", "!", "No answer: this measurement cannot be trusted."),
+        _ => ("open", "?", "No answer yet: the measurement is inconclusive."),
     };
     let found = findings.judged_cells().map(|cell| (&cell.title, alike(doubts(cell))));
     let firsts: Vec<_> =
@@ -137,7 +137,7 @@ fn placed(control: &LayoutControl) -> Said {
     let primaries = control.noises.iter().filter(|noise| noise.primary);
     Said {
         tone: Tone { class: "same", sign: "✓", word: "VALID" },
-        lead: "Layouts of one build were measured; no candidate is compared.".to_owned(),
+        lead: "The run measured layouts of one build and no candidate.".to_owned(),
         more: primaries.map(|noise| format!("{}.", layouts::said(noise))).collect(),
     }
 }
@@ -150,7 +150,7 @@ fn alone(cells: &[&Cell]) -> Said {
     };
     Said {
         tone: Tone { class: "same", sign: "✓", word: "VALID" },
-        lead: "One build was measured alone; nothing is compared.".to_owned(),
+        lead: "The run measured one build, so there is nothing to compare.".to_owned(),
         more: cells.iter().filter_map(figure).collect(),
     }
 }
@@ -172,17 +172,20 @@ fn unanimous(verdict: Verdict, candidate: &str, baseline: &str, itself: bool, lo
     let everywhere = if loads > 1 { " under every load that was tried" } else { "" };
     match verdict {
         Verdict::Faster | Verdict::Slower if itself => {
-            "A build differs from itself here: what this plan finds on this host is not only the build."
+            "A build differs from itself here: on this host, this plan also finds differences that do not \
+             come from the build."
                 .to_owned()
         }
-        Verdict::Same if itself => "As it should be: the build does not differ from itself.".to_owned(),
+        Verdict::Same if itself => "As expected, the build does not differ from itself.".to_owned(),
         Verdict::Faster => format!("Yes: {candidate} is faster{everywhere}."),
         Verdict::Slower => format!("No: {candidate} is slower{everywhere}."),
         Verdict::Same => {
             format!("No difference that matters between {candidate} and {baseline}{everywhere}.")
         }
-        Verdict::Undecided => "Not settled: what was measured allows both.".to_owned(),
-        Verdict::Invalid => "No answer: the control shows that differences cannot be read here.".to_owned(),
+        Verdict::Undecided => "Not settled: the measurement allows both answers.".to_owned(),
+        Verdict::Invalid => "No answer: the control shows a difference between a build and \
+                             itself."
+            .to_owned(),
     }
 }
 
@@ -198,7 +201,7 @@ fn divided(cells: &[&Cell], candidate: &str) -> String {
         (Verdict::Faster, "faster"),
         (Verdict::Same, "the same"),
         (Verdict::Undecided, "not settled"),
-        (Verdict::Invalid, "not to be believed"),
+        (Verdict::Invalid, "not trusted"),
     ];
     let said: Vec<String> = parts.into_iter().filter_map(|(verdict, words)| of(verdict, words)).collect();
     format!("It depends on the load: {candidate} is {}.", said.join(", "))

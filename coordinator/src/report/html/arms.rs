@@ -33,7 +33,7 @@ pub(super) fn draw(scene: &Scene<'_>) -> Markup {
 pub(super) fn comparison(scene: &Scene<'_>) -> Table {
     let (a, b) = (heading(scene.cell, Arm::A), heading(scene.cell, Arm::B));
     let level = format!("{} interval", level(scene.cell.alpha));
-    let headings = ["measure", &a, &b, "change", &level, "tolerance", "could have seen", "verdict"];
+    let headings = ["measure", &a, &b, "change", &level, "tolerance", "minimum detectable effect", "verdict"];
     Table::new("Every measure of B against A", headings)
         .words(&[7])
         .with(scene.cell.metrics.iter().map(|metric| measure(metric).to_vec()))
@@ -58,7 +58,14 @@ fn measure(metric: &MetricComparison) -> [String; 8] {
         Outcome::Hidden { exceedances, pooled } => {
             let [change, range] = pooled.as_ref().map_or_else(|| [none(), none()], |p| shown(p.theta, &p.ci));
             let why = format!("hidden: {exceedances} requests of a round lie beyond it");
-            let why = if pooled.is_some() { format!("{why}; shown is all rounds together") } else { why };
+            let why = if pooled.is_some() {
+                format!(
+                    "{why}; the figure is for all rounds \
+                                                     together"
+                )
+            } else {
+                why
+            };
             [label, none(), none(), change, range, within, none(), why]
         }
         Outcome::Compared { comparison, decision, .. } => {
@@ -94,7 +101,7 @@ pub(super) fn control(scene: &Scene<'_>) -> Table {
     };
     let level = format!("{} interval", level(scene.cell.alpha));
     let headings = ["measure", "A", "A2", "change", &level, "found"];
-    Table::new("The control: A2 against A; it should not differ", headings)
+    Table::new("The control: A2 against A; they should not differ", headings)
         .words(&[5])
         .with(scene.cell.metrics.iter().filter_map(row))
 }
@@ -144,7 +151,7 @@ fn latencies(scene: &Scene<'_>) -> Table {
     };
     let rows =
         seen.into_iter().flat_map(|metric| scene.cell.arms.iter().filter_map(move |arm| of(arm, metric)));
-    Table::new("Times of what was answered, all rounds together", headings).words(&[1]).with(rows)
+    Table::new("Times of answered requests, all rounds together", headings).words(&[1]).with(rows)
 }
 
 fn times(label: &str, arm: Arm, latency: &Latency) -> Vec<String> {

@@ -29,7 +29,7 @@ fn chart(scene: &Scene<'_>, names: &[&str]) -> Chart {
     Chart {
         id: scene.id("cold"),
         title: "Cold start, phase by phase".to_owned(),
-        about: "Median over worker processes; never part of the figures above. Shorter is better.".to_owned(),
+        about: "Median over worker processes; not part of the figures above. Shorter is better.".to_owned(),
         description: arms.iter().map(said).collect::<Vec<_>>().join("; "),
         legend: legend(scene),
         height: PHASE * u32::try_from(names.len()).unwrap_or(1),

@@ -37,7 +37,8 @@ fn chart(scene: &Scene<'_>, curve: &Curve) -> Chart {
     Chart {
         id: scene.id(&format!("curve-{}", curve.metric.name())),
         title: format!("{}, percentile by percentile", full_name(curve.metric)),
-        about: "All rounds together; lower is better. To the right ever rarer requests, as far as ten lie beyond."
+        about: "All rounds together; lower is better. Rarer requests are further to the right; at least ten \
+                lie beyond the end."
             .to_owned(),
         description: described(curve),
         legend: legend(&arm_names(scene.cell), true)

@@ -57,8 +57,8 @@ fn chart(scene: &Scene<'_>, lines: &[Line<'_>]) -> Chart {
     Chart {
         id: scene.id("forest"),
         title: format!("Every measure: change with its {} interval", plain_level(scene.cell.alpha)),
-        about: "Left of the middle is faster, right is slower; rates are turned round for it. Grey: the tolerance, \
-                within which a difference does not matter."
+        about: "Left of the middle is faster, right is slower; rates are reversed to match. Grey: the \
+                tolerance; a difference inside it does not matter."
             .to_owned(),
         description: lines.iter().map(said).collect::<Vec<_>>().join("; "),
         legend: legend(scene, control),
@@ -67,7 +67,10 @@ fn chart(scene: &Scene<'_>, lines: &[Line<'_>]) -> Chart {
         y: Axis::bare("", rows(lines.iter().map(|line| line.metric.measure.label()))),
         side: rows(lines.iter().map(beside)),
         marks: html! { @for (at, line) in lines.iter().enumerate() { (drawn(&x, line, at, count)) } (mark::upright("zero", x.at(0.0))) },
-        data: [arms::comparison(scene), arms::control(scene)].into_iter().filter(|table| !table.is_empty()).collect(),
+        data: [arms::comparison(scene), arms::control(scene)]
+            .into_iter()
+            .filter(|table| !table.is_empty())
+            .collect(),
     }
 }
 
@@ -130,7 +133,7 @@ fn legend(scene: &Scene<'_>, control: bool) -> Vec<(Markup, String)> {
     all
 }
 
-/// "E2E p50 5.0 % lower, 95 % interval 4.1 … 5.9 % lower"
+/// "E2E p50 5.0 % lower, 95 % interval −5.9 … −4.1 %"
 fn said(line: &Line<'_>) -> String {
     let Line { metric, delta, ci, .. } = line;
     let (change, range) = (change(metric, *delta, Unit::Said), interval(metric, ci, Unit::Said));

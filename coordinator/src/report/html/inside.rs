@@ -1,5 +1,5 @@
-//! The inside of the measured windows: throughput, requests in flight and time to first token as the window goes on, the
-//! average over an arm's trials. Must not derive a figure.
+//! The inside of the measured windows: throughput, requests in flight and time to first token as the window goes on,
+//! the average over an arm's trials. Must not derive a figure.
 
 use contract::id::Arm;
 use maud::{Markup, html};
@@ -11,7 +11,8 @@ use super::table::Table;
 use super::{Scene, arm_names, heading, mark};
 use crate::compare::{Slice, Timeline};
 
-/// A curve needs this many slices with a value: requests that are all due at once have their first tokens' times in one.
+/// A curve needs this many slices with a value: requests that are all due at once have their first tokens' times in
+/// one.
 const LEAST: usize = 4;
 
 /// Rows of a table at most.
@@ -39,7 +40,8 @@ const QUANTITIES: [Quantity; 3] = [
     Quantity {
         name: "flight",
         title: "Inside the window: requests in flight",
-        about: "From sending to end; average over trials. The load, not a merit: the sooner it falls, the better.",
+        about: "From sending to end; average over trials. This is the load, not a score: the sooner it \
+                falls, the better.",
         unit: Unit::Number,
         of: |slice| Some(slice.in_flight),
         shown: digits,
@@ -47,7 +49,8 @@ const QUANTITIES: [Quantity; 3] = [
     Quantity {
         name: "ttft",
         title: "Inside the window: time to first token",
-        about: "Mean of the requests due then; average over trials. Lower is better; a rise means falling behind.",
+        about: "Mean of the requests due at that time; average over trials. Lower is better; a rise means \
+                that the engine falls behind.",
         unit: Unit::Time,
         of: |slice| slice.ttft,
         shown: nanos,

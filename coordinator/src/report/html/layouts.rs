@@ -1,5 +1,5 @@
-//! The layout control: what placement of code alone does, beside which small differences of candidates mean nothing. Must
-//! not derive a figure.
+//! The layout control: what placement of code alone does, beside which small differences of candidates mean nothing.
+//! Must not derive a figure.
 
 use maud::{Markup, html};
 
@@ -18,8 +18,9 @@ pub(super) fn draw(findings: &Findings) -> Markup {
             h2 { "Layout control" }
             p class="about" {
                 (count(control.layouts() as u64, "shuffled baseline")) " against the baseline: the same functions, linked in "
-                "another order. What they differ by, placement of code alone can do; a smaller difference of a candidate is "
-                "labelled. They are no candidates and have no verdict."
+                "another order. Their differences are the effect of code placement alone; a smaller \
+                 difference of a candidate is "
+                "labelled. Layouts are not candidates and have no verdict."
             }
             ul class="reasons" {
                 @for noise in primaries() { li { (said(noise)) "." } }

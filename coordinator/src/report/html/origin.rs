@@ -22,7 +22,7 @@ pub(super) fn draw(findings: &Findings) -> Markup {
             h3 { "Hosts" }
             (hosts(&header.hosts).draw())
             details class="data" {
-                summary { "The plan as it was carried out" }
+                summary { "The plan as executed" }
                 pre tabindex="0" { (findings.plan.to_toml()) }
             }
         }
@@ -98,37 +98,48 @@ fn hosts(hosts: &[(String, HostFacts)]) -> Table {
 const WORDS: [(&str, &str); 9] = [
     (
         "A, B, A2",
-        "The baseline, the candidate, and the baseline once more as a control. They take turns in every round on the same hosts, each trial in fresh processes. What A2 shows against A is what no change at all looks like here.",
+        "The baseline, the candidate, and the baseline again as a control. They alternate in every round on \
+         the same hosts, each trial in new processes. A2 against A shows what no change looks like on these \
+         hosts.",
     ),
     (
         "FASTER, SLOWER",
-        "The whole {level} interval lies beyond the tolerance. Fewer than six rounds never say so.",
+        "The whole {level} interval lies beyond the tolerance. This needs at least six rounds.",
     ),
-    ("SAME", "The {lower} interval lies within the tolerance: whatever difference there is does not matter."),
+    ("SAME", "The {lower} interval lies within the tolerance: the difference, if any, does not matter."),
     (
         "UNDECIDED",
-        "The rounds allow more than one of these answers. Beside it stands the difference that could have been seen, and the rounds that would settle it.",
+        "The rounds allow more than one of these answers. The page then gives the minimum detectable \
+         effect, and the number of rounds that would settle it.",
     ),
     (
         "VALID, INCONCLUSIVE, INVALID",
-        "Of the measurement, before any comparison: it is to be believed; it does not show that it is; it must not be.",
+        "The state of the measurement, before any comparison: it can be trusted; it does not show whether \
+         it can be trusted; it cannot be trusted.",
     ),
     (
         "{level} interval",
-        "From the differences of whole rounds, which carry all noise of the host between them. Of a thousand such intervals about {often} contain the true difference.",
+        "From the differences of whole rounds, which include all noise of the host. Of a thousand such \
+         intervals about {often} contain the true difference.",
     ),
     (
         "E2E, TTFT, ITL, TPOT",
-        "Of a request: until its last token; until its first; the gap between two tokens; the mean gap. The first two count from the instant the request was due, however late it was sent.",
+        "The time to a request's last token; to its first token; between two tokens; the mean gap. The \
+         first two count from the time at which the request was due, even if it was sent late.",
     ),
     (
         "p50, p90, p99",
-        "Half, nine in ten, ninety-nine in a hundred requests took no longer. A percentile beyond which fewer than ten requests lie is not shown.",
+        "50, 90 or 99 of 100 requests took no longer. A percentile is not shown if fewer than ten requests \
+         lie beyond it.",
     ),
-    ("pooled", "All rounds together, where no single round has requests enough. It decides nothing."),
+    (
+        "pooled",
+        "All rounds together, used when no single round has enough requests. It has no effect on the \
+                verdict.",
+    ),
 ];
 
-/// What the words mean, with the level of this run's intervals: a planned look has its own.
+/// What the words mean, with the level of this run's intervals: an interim analysis has its own.
 pub(super) fn words(findings: &Findings) -> Markup {
     let alpha = findings.settings.alpha;
     let own = |text: &str| {

@@ -54,8 +54,8 @@ fn group(scene: &Scene<'_>, metric: &MetricComparison, spots: &[Spot], id: &str,
 fn about(metric: &MetricComparison, values: impl Iterator<Item = f64>) -> String {
     let (low, high) = values.fold((f64::INFINITY, 0.0_f64), |(low, high), v| (low.min(v), high.max(v)));
     format!(
-        "Round by round from left to right; every panel from {} to {}; {}. Places of one round share its noise: their \
-         intervals are no independent evidence.",
+        "Round by round from left to right; every panel from {} to {}; {}. Hosts and workers of one round \
+         share its noise, so their intervals are not independent.",
         value(metric.measure, low),
         value(metric.measure, high),
         better(metric)

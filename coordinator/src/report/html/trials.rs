@@ -57,7 +57,11 @@ fn chart(scene: &Scene<'_>, metric: &MetricComparison, shots: &[Shot]) -> Chart 
     Chart {
         id: scene.id("trials"),
         title: format!("Every trial in the order it ran: {label}"),
-        about: format!("{}; a slope common to all is the host's, not a build's.", capital(better(metric))),
+        about: format!(
+            "{}; a slope common to all arms comes from the host, not from a \
+                        build.",
+            capital(better(metric))
+        ),
         description: shots.iter().map(tip).collect::<Vec<_>>().join("; "),
         legend: legend(&arm_names(scene.cell), false),
         height: 240,

@@ -1,5 +1,5 @@
-//! Whether the measurement is to be believed: the verdict with all reasons and what to do, what was lost on the way, and
-//! every check with its figure and limit. Must not judge.
+//! Whether the measurement is to be believed: the verdict with all reasons and what to do, what was lost on the way,
+//! and every check with its figure and limit. Must not judge.
 
 use maud::{Markup, html};
 use stats::validity::{Alike, CheckResult, Finding, Severity, Validity, alike};
@@ -22,11 +22,11 @@ pub(super) fn draw(findings: &Findings) -> Markup {
     let losses: Vec<String> = findings.losses().map(|notice| loss(findings, notice)).collect();
     html! {
         section id="measurement" {
-            h2 { "Is the measurement to be believed? " (badge(&tone)) }
+            h2 { "Can the measurement be trusted? " (badge(&tone)) }
             (reasons(findings))
             @if let Some(planned) = &findings.look { p { (prose(&look(planned))) "." } }
             @if !losses.is_empty() {
-                h3 { "Lost on the way" }
+                h3 { "Lost during the run" }
                 p class="about" { "Never counted, never compared." }
                 ul { @for loss in &losses { li { (loss) } } }
             }
@@ -38,7 +38,7 @@ fn reasons(findings: &Findings) -> Markup {
     let items: Vec<Markup> = findings.judged_cells().flat_map(of_cell).collect();
     html! {
         @if items.is_empty() && findings.reasons.is_empty() {
-            p { "Every check that applies was passed, and nothing else speaks against it." }
+            p { "Every check that applies was passed, and there is no other reason to doubt it." }
         } @else {
             ul class="reasons" {
                 @for reason in &findings.reasons { li { (prose(reason)) "." } }
@@ -85,11 +85,11 @@ pub(super) fn checks(scene: &Scene<'_>) -> Markup {
         vec![name, arm, figure, limit, format!("{} {word}", sign(result))]
     };
     let headings = ["check", "worst arm", "figure", "limit", "result"];
-    let table = Table::new("Each check of the arm that came worst", headings)
+    let table = Table::new("Each check, for the arm with the worst result", headings)
         .words(&[1, 4])
         .with(seen.iter().map(row));
     html! {
-        h3 { "What the measurement was held to" }
+        h3 { "Checks of the measurement" }
         (table.draw())
     }
 }

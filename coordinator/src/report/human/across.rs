@@ -1,5 +1,5 @@
-//! Runs of different times side by side, and one measure of them laid open. Owns the wording of what lies between runs and
-//! the spelling of its formulas; must not decide anything.
+//! Runs of different times side by side, and one measure of them laid open. Owns the wording of what lies between runs
+//! and the spelling of its formulas; must not decide anything.
 
 use contract::id::RunId;
 use stats::compare::{Interval, LEAST_RUNS, RunMean, RunsRow, Verdict};
@@ -19,8 +19,8 @@ pub(super) fn print(page: &mut Page, across: &Across) {
     }
     page.gap();
     page.sentence(
-        "Runs are the replicates: what differs from day to day differs between runs. The surest comparison is one run \
-         of both builds.",
+        "The runs are the replicates, because conditions change from day to day. One run with both builds \
+         is the most reliable comparison.",
         0,
         0,
     );
@@ -58,7 +58,7 @@ pub(in crate::report) fn headline(line: &AcrossLine) -> String {
         Verdict::Slower => format!("{who} is SLOWER than it was: {figure}"),
         Verdict::Same => format!("{who} is the SAME as it was (within ±{within}): {figure}"),
         Verdict::Undecided => format!("{who}: UNDECIDED: {figure}; {}", why_open(line)),
-        Verdict::Invalid => format!("{who}: INVALID: a measurement must not be believed; {figure}"),
+        Verdict::Invalid => format!("{who}: INVALID: a measurement cannot be trusted; {figure}"),
     }
 }
 
@@ -66,14 +66,14 @@ fn why_open(line: &AcrossLine) -> String {
     let seen = percent(line.share(line.estimate.mde));
     match line.decision.path.last().map(|step| step.row) {
         Some(RunsRow::OneEach) => format!(
-            "with one run a side nobody knows how much runs differ without any change, and the interval leaves that out: \
-             give {LEAST_RUNS} runs of each, separated by commas"
+            "with one run a side the variation between runs is unknown, and the interval does not include \
+             it: give {LEAST_RUNS} runs of each, separated by commas"
         ),
-        Some(RunsRow::ZeroEverywhere) => "zero everywhere: nothing can be told apart".to_owned(),
+        Some(RunsRow::ZeroEverywhere) => "zero everywhere: no difference can be found".to_owned(),
         Some(RunsRow::TooFew { .. }) => {
-            format!("could have seen {seen}; FASTER and SLOWER need {LEAST_RUNS} runs a side")
+            format!("minimum detectable effect {seen}; FASTER and SLOWER need {LEAST_RUNS} runs a side")
         }
-        _ => format!("could have seen {seen}; {}", outlook(line)),
+        _ => format!("minimum detectable effect {seen}; {}", outlook(line)),
     }
 }
 
@@ -82,19 +82,19 @@ pub(in crate::report) fn outlook(line: &AcrossLine) -> String {
     let runs = line.estimate.runs.0.min(line.estimate.runs.1) as u64;
     match (line.decision.path.last().map(|step| step.row), line.decision.runs_needed) {
         (Some(RunsRow::ZeroEverywhere), _) => "zero everywhere".to_owned(),
-        (Some(RunsRow::OneEach), _) => format!("{LEAST_RUNS} runs a side are the least"),
+        (Some(RunsRow::OneEach), _) => format!("at least {LEAST_RUNS} runs a side are needed"),
         (Some(RunsRow::Inconclusive { .. }), _) => "a measurement is INCONCLUSIVE".to_owned(),
-        (Some(RunsRow::TooFew { .. }), _) => format!("{LEAST_RUNS} runs a side would do"),
+        (Some(RunsRow::TooFew { .. }), _) => format!("{LEAST_RUNS} runs a side would be enough"),
         (Some(RunsRow::HolmDisagrees { adjusted, .. }), _) => {
-            format!("not significant among all that is asked (p = {adjusted:.3})")
+            format!("not significant after Holm (p = {adjusted:.3})")
         }
-        (_, None) => "no number of runs would do".to_owned(),
-        (_, Some(needed)) if needed > runs => format!("{} a side would do", count(needed, "run")),
-        _ => "too near its tolerance: more runs".to_owned(),
+        (_, None) => "no number of runs would be enough".to_owned(),
+        (_, Some(needed)) if needed > runs => format!("{} a side would be enough", count(needed, "run")),
+        _ => "too close to its tolerance: more runs".to_owned(),
     }
 }
 
-/// What each undecided secondary measure could have seen.
+/// The minimum detectable effect of each undecided secondary measure.
 fn open(page: &mut Page, lines: &[AcrossLine]) {
     let undecided = |line: &&AcrossLine| !line.primary && line.decision.verdict == Verdict::Undecided;
     let known = |line: &&AcrossLine| line.estimate.between.is_some();
@@ -105,7 +105,7 @@ fn open(page: &mut Page, lines: &[AcrossLine]) {
     let open: Vec<String> = lines.iter().filter(undecided).filter(known).map(said).collect();
     if !open.is_empty() {
         page.gap();
-        page.sentence(&format!("UNDECIDED, with what could have been seen: {}", open.join(", ")), 2, 4);
+        page.sentence(&format!("UNDECIDED, with the minimum detectable effect: {}", open.join(", ")), 2, 4);
     }
 }
 
@@ -151,7 +151,7 @@ pub(super) fn explain(page: &mut Page, across: &Across, lines: &[&AcrossLine]) {
             let mde = tolerance(line.tolerance);
             match runs > done {
                 true => format!("; {} a side for an MDE of {mde}", count(runs, "run")),
-                false => format!("; {} a side see {mde} already", count(done, "run")),
+                false => format!("; {} a side already have an MDE of {mde}", count(done, "run")),
             }
         });
         page.sentence(&format!("→ {}{needed}", line.decision.verdict.name()), 2, 4);
@@ -159,7 +159,8 @@ pub(super) fn explain(page: &mut Page, across: &Across, lines: &[&AcrossLine]) {
     if lines.is_empty() {
         page.gap();
         page.sentence(
-            "not compared: some run has no value of it in some round, or a round has too few requests beyond it",
+            "not compared: a run has no value of it in some round, or too few requests of a round lie \
+             beyond it",
             2,
             2,
         );
@@ -196,7 +197,7 @@ fn estimate(page: &mut Page, line: &AcrossLine) {
     let delta =
         format!("m̄ new − m̄ old = {} − {} = {}: {delta}", figure(new), figure(old), figure(found.delta));
     fact(page, "δ̂", &delta);
-    fact(page, "within", &format!("√(mean of SE²) = {}: what rounds alone give", figure(found.within)));
+    fact(page, "within", &format!("√(mean of SE²) = {}: from rounds alone", figure(found.within)));
     let (s, se) = (figure(found.s), figure(found.se));
     match found.between {
         Some(between) => {
@@ -204,17 +205,17 @@ fn estimate(page: &mut Page, line: &AcrossLine) {
             fact(
                 page,
                 "between",
-                &format!("√max(0, s² − within²) = {}: what differs between runs", figure(between)),
+                &format!("√max(0, s² − within²) = {}: variation between runs", figure(between)),
             );
         }
         None => {
-            fact(page, "s", &format!("that of the rounds alone, {s}: what differs between runs is unknown"));
+            fact(page, "s", &format!("from rounds alone, {s}: the variation between runs is unknown"));
         }
     }
     let df = found.df;
     let plain = found.s * (1.0 / n as f64 + 1.0 / m as f64).sqrt();
     fact(page, "SE", &format!("s·√(1/{n} + 1/{m}) = {}, {}", figure(plain), freedom(df)));
-    let verb = if plain < found.floor { "higher than SE: taken for it" } else { "lower than SE: not used" };
+    let verb = if plain < found.floor { "higher than SE: used instead" } else { "lower than SE: not used" };
     let floor = figure(found.floor);
     let formula = match line.scale.is_log() {
         true => format!("of ties, 0.000977 ÷ √12 · √(Σ1/({n}²R) + Σ1/({m}²R))"),

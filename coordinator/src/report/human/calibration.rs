@@ -20,19 +20,20 @@ pub(super) fn print(page: &mut Page, calibration: &Calibration) {
     table.print(page);
     page.gap();
     page.sentence(
-        "without 0: 95 % intervals that exclude no change, of which so many are chance; found: called FASTER or SLOWER; \
-         slower: δ̂ above zero, of a fair comparison about half; noise floor: what 95 of 100 A/A comparisons stay below",
+        "without 0: 95 % intervals that exclude zero (some do by chance); found: called FASTER or SLOWER; \
+         slower: δ̂ above zero, about half in a fair comparison; noise floor: 95 of 100 A/A comparisons \
+         stay below it",
         2,
         4,
     );
     let said = match calibration.is_sound() {
         true => {
-            "The primary measure finds no more than chance does. Runs of this plan, model and class of hosts are judged \
-                 by tolerances no smaller than these floors from here on."
+            "The primary measure finds no more differences than chance explains. From now on, runs of this \
+             plan, model and host class use tolerances of at least these floors."
         }
         false => {
-            "INVALID: the primary measure finds more than chance does: this host is not fit for comparisons. Quiet \
-                  it, or raise the rounds, and calibrate again."
+            "INVALID: the primary measure finds more differences than chance explains, so this host is not \
+             suitable for comparisons. Make it quieter or use more rounds, and calibrate again."
         }
     };
     page.gap();

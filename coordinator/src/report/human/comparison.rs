@@ -65,7 +65,7 @@ pub(super) fn print(page: &mut Page, plan: &Plan, cell: &Cell, depth: Depth) {
     let control = controls(&shown, cell.alpha);
     if !control.is_empty() {
         page.gap();
-        page.line("  control: the baseline once more (A2) against itself (A); it should not differ");
+        page.line("  control: the baseline again (A2) against itself (A); they should not differ");
         control.print(page);
     }
     if depth == Depth::Full {
@@ -143,7 +143,7 @@ pub(in crate::report) fn control_word(control: &Estimate, tau: f64) -> &'static 
     }
 }
 
-/// What each undecided secondary measure could have seen, and what would decide it; the headline says it of the primary.
+/// The minimum detectable effect of each undecided secondary measure; the headline has that of the primary.
 fn undecided(shown: &[&MetricComparison]) -> Option<String> {
     let open = |metric: &&MetricComparison| {
         let Outcome::Compared { comparison, decision, .. } = &metric.outcome else { return None };
@@ -154,7 +154,7 @@ fn undecided(shown: &[&MetricComparison]) -> Option<String> {
         Some(format!("{label} {seen} ({})", outlook(comparison, decision)))
     };
     let open: Vec<String> = shown.iter().filter_map(open).collect();
-    (!open.is_empty()).then(|| format!("UNDECIDED, with what could have been seen: {}", open.join(", ")))
+    (!open.is_empty()).then(|| format!("UNDECIDED, with the minimum detectable effect: {}", open.join(", ")))
 }
 
 /// Which tolerances the noise floor of the hosts stands in for.
@@ -162,9 +162,8 @@ fn floors(shown: &[&MetricComparison]) -> Option<String> {
     let raised = shown.iter().filter(|metric| metric.noise_floor > metric.tolerance);
     let raised: Vec<String> =
         raised.map(|m| format!("{} ±{}", m.measure.label(), tolerance(m.noise_floor))).collect();
-    (!raised.is_empty()).then(|| {
-        format!("tolerances raised to what A/A comparisons on these hosts showed: {}", raised.join(", "))
-    })
+    (!raised.is_empty())
+        .then(|| format!("tolerances raised to the noise floor of these hosts: {}", raised.join(", ")))
 }
 
 /// Which measures differ by less than what the placement of code alone does.
@@ -179,7 +178,7 @@ fn within_layouts(shown: &[&MetricComparison]) -> Option<String> {
         })
         .collect();
     (!within.is_empty())
-        .then(|| format!("{WITHIN_LAYOUT}, the spread of {over} shuffled baselines: {}", within.join(", ")))
+        .then(|| format!("{WITHIN_LAYOUT}, the SD over {over} shuffled baselines: {}", within.join(", ")))
 }
 
 /// Each thing once, however many measures it concerns.
@@ -196,13 +195,14 @@ fn footnotes(page: &mut Page, plan: &Plan, cell: &Cell, shown: &[&MetricComparis
     notes.extend(within_layouts(shown));
     if labels(&real).is_some() {
         let level = plain_level(cell.alpha);
-        notes.push(format!("* within the tolerance, but real: the {level} interval excludes no change"));
+        notes.push(format!("* small but real: within the tolerance, but the {level} interval excludes zero"));
     }
     if let Some(which) = labels(&|m| matches!(m.outcome, Outcome::Hidden { pooled: Some(_), .. })) {
         let least = limits.hide_below;
         notes.push(format!(
-            "(pooled) {which}: fewer than {least} requests of a round lie beyond it, so no round can answer; \
-             shown is the ratio of all rounds together with its delete-one-round interval, which decides nothing"
+            "(pooled) {which}: fewer than {least} requests of a round lie beyond it, so no single round has \
+             a value. The table shows the ratio over all rounds with its delete-one-round interval; it has \
+             no effect on the verdict"
         ));
     }
     if let Some(which) = labels(&|m| matches!(m.outcome, Outcome::Hidden { pooled: None, .. })) {
@@ -211,7 +211,7 @@ fn footnotes(page: &mut Page, plan: &Plan, cell: &Cell, shown: &[&MetricComparis
     }
     if let Some(which) = labels(&|m| m.warning.is_some()) {
         let wanted = limits.warn_below;
-        notes.push(format!("{which}: fewer than {wanted} requests of a round lie beyond; read with care"));
+        notes.push(format!("{which}: fewer than {wanted} requests of a round lie beyond it; read with care"));
     }
     for metric in shown {
         let shares = share_of(metric.measure, metric.scale);

@@ -1,5 +1,5 @@
-//! One metric's answer laid open: the rounds, every sum on the way to the interval, the checks, and the path through the
-//! decision table. Owns the formulas' spelling; every figure is the one that the answer was made of.
+//! One metric's answer laid open: the rounds, every sum on the way to the interval, the checks, and the path through
+//! the decision table. Owns the formulas' spelling; every figure is the one that the answer was made of.
 
 use contract::id::Arm;
 use contract::metric::Direction;
@@ -30,7 +30,7 @@ pub(super) fn print(page: &mut Page, explanation: &Explanation<'_>) {
     let against = if derivation.control.is_some() { "½(cost of A + cost of A2)" } else { "cost of A" };
     let (covariate, unit) = match duet {
         true => ("side of B − side of A, −1 where B has the even slots", "side"),
-        false => ("place of B − mean place of the baseline", "place"),
+        false => ("position of B − mean position of the baseline", "place"),
     };
     fact(page, "d_r", &format!("cost of B − {against}; x_r: {covariate}"));
     estimate(page, metric, &derivation.comparison.effect, &derivation.effect_sums, (settings, unit));
@@ -41,8 +41,8 @@ pub(super) fn print(page: &mut Page, explanation: &Explanation<'_>) {
         fact(page, "Holm", &format!("p = {} among {family}", probability(adjusted)));
     }
     if let (Some((_, sums)), Some(control)) = (&derivation.control, &derivation.comparison.control) {
-        page.heading("Control: A2 against A, two turns of one build");
-        fact(page, "a_r", "cost of A2 − cost of A; x_r: place of A2 − place of A");
+        page.heading("Control: A2 against A, two trials of one build");
+        fact(page, "a_r", "cost of A2 − cost of A; x_r: position of A2 − position of A");
         estimate(page, metric, control, sums, (settings, "place"));
     }
     beside(page, metric);
@@ -75,10 +75,9 @@ fn declared(metric: &MetricComparison) -> String {
     let role = if metric.primary { "the measure declared before the run" } else { "a secondary measure" };
     let within = tolerance(metric.within());
     let floor = match metric.noise_floor > metric.tolerance {
-        true => format!(
-            " (the noise floor of this class of hosts; the plan says ±{})",
-            tolerance(metric.tolerance)
-        ),
+        true => {
+            format!(" (the noise floor of this host class; the plan has ±{})", tolerance(metric.tolerance))
+        }
         false => String::new(),
     };
     format!("{role}; {cost}: more is worse; tolerance ±{within}{floor}")
@@ -87,7 +86,7 @@ fn declared(metric: &MetricComparison) -> String {
 fn uncompared(page: &mut Page, metric: &MetricComparison) {
     let why = match &metric.outcome {
         Outcome::Hidden { exceedances, .. } => format!(
-            "hidden: only {} of an arm and round lie beyond the quantile, which is too few",
+            "hidden: only {} of an arm and round lie beyond the quantile, too few",
             count(*exceedances, "request")
         ),
         Outcome::Missing { reason } => format!("nothing to compare: {reason}"),
@@ -167,7 +166,7 @@ fn by_slope(
     let said = change(metric, found.delta, Unit::Said);
     fact(page, "δ̂", &format!("d̄ − γ̂·x̄ = {}: {said}", figure(found.delta)));
     let (residual, alone) = (figure(found.s_residual), figure(found.s_d));
-    fact(page, "s", &format!("√(Σε̂² ÷ (R−2)) = {residual} (of the d_r themselves {alone})"));
+    fact(page, "s", &format!("√(Σε̂² ÷ (R−2)) = {residual} (of the d_r without it {alone})"));
     fact(page, "SE", &format!("s·√(1/R + x̄²/Σ(x−x̄)²) = {}, {}", figure(plain_se), freedom(plain_df)));
 }
 
@@ -183,7 +182,7 @@ fn by_mean(page: &mut Page, metric: &MetricComparison, found: &Estimate, unit: &
 
 /// What floor and guard did.
 fn corrections(page: &mut Page, metric: &MetricComparison, correction: &Correction) {
-    let verb = if correction.floored { "higher than SE: taken for it" } else { "lower than SE: not used" };
+    let verb = if correction.floored { "higher than SE: used instead" } else { "lower than SE: not used" };
     let formula = match metric.scale.is_log() {
         true => "of ties, 0.000977 ÷ √(6R)",
         false => "of zeros, greatest |cost| · (1 − (α/2)^(1/R)) ÷ t",
@@ -232,9 +231,8 @@ fn exact(page: &mut Page, test: &PermutationTest, effect: &Paired) {
         None => "|Σd|",
     };
     if let Some(gamma) = test.gamma {
-        let slope =
-            format!("of all arms on their places, if labels did not matter, {} a place", figure(gamma));
-        fact(page, "γ̂₀", &format!("{slope}: taken out of the costs before labels are exchanged"));
+        let slope = format!("of all arms on their positions, ignoring labels: {} a position", figure(gamma));
+        fact(page, "γ̂₀", &format!("{slope}: subtracted from the costs before labels are permuted"));
     }
     let how = match test.method {
         Method::AllSigns => format!("of all {of} = 2^{rounds} signs {hits} reach {reach}: p = hits ÷ all"),
@@ -258,7 +256,7 @@ fn beside(page: &mut Page, metric: &MetricComparison) {
         Outcome::Hidden { pooled, .. } => (*pooled, None),
         Outcome::Missing { .. } => return,
     };
-    page.heading("Beside it (these decide nothing)");
+    page.heading("Also shown (no effect on the verdict)");
     if let Some(Pooled { theta, se, ci }) = pooled {
         let (ratio, se) = (figure(theta), se.map_or_else(|| NONE.to_owned(), figure));
         let said = (change(metric, theta, Unit::Said), interval(metric, &ci, Unit::Said));
@@ -290,7 +288,7 @@ fn beside(page: &mut Page, metric: &MetricComparison) {
 
 /// What layouts of the baseline did, and how the difference compares; a label that decides nothing.
 fn layouts(page: &mut Page, metric: &MetricComparison, noise: &LayoutNoise) {
-    page.heading("Layout control: the baseline's functions shuffled (a label, no verdict)");
+    page.heading("Layout control: the baseline's functions shuffled (a label, not a verdict)");
     for effect in &noise.counted {
         let said = change(metric, effect.delta, Unit::Said);
         fact(
@@ -303,7 +301,7 @@ fn layouts(page: &mut Page, metric: &MetricComparison, noise: &LayoutNoise) {
         fact(page, "left out", &format!("{layout}: {why}"));
     }
     let Some(spread) = noise.spread else {
-        return fact(page, "SD", "none: fewer than two layouts can be believed");
+        return fact(page, "SD", "none: fewer than two layouts have a VALID measurement");
     };
     let (sd, without) = (spread.sd, spread.without_error);
     fact(page, "mean", &format!("{}: {}", figure(spread.mean), change(metric, spread.mean, Unit::Said)));
@@ -316,7 +314,7 @@ fn layouts(page: &mut Page, metric: &MetricComparison, noise: &LayoutNoise) {
         page,
         "error",
         &format!(
-            "of measuring taken out, √max(0, SD² − mean SE²) = {}: ±{}",
+            "without measurement error, √max(0, SD² − mean SE²) = {}: ±{}",
             figure(without),
             percent(without.exp_m1())
         ),

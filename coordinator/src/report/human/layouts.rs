@@ -23,7 +23,7 @@ pub(super) fn print(page: &mut Page, findings: &Findings, depth: Depth) {
 /// "Layout control: 3 shuffled baselines beside the baseline: …"
 pub(in crate::report) fn title(control: &LayoutControl) -> String {
     let layouts = count(control.layouts() as u64, "shuffled baseline");
-    format!("Layout control: {layouts} beside the baseline: what the placement of code alone does")
+    format!("Layout control: {layouts} beside the baseline: the effect of code placement alone")
 }
 
 /// "burst-100, E2E p50: 0.40 % lower, 1.1 % higher; SD 0.80 %"
@@ -32,20 +32,20 @@ pub(in crate::report) fn said(noise: &LayoutNoise) -> String {
         change_of((noise.measure, Scale::Log), effect.delta, Unit::Said)
     };
     let changes = noise.counted.iter().map(change).collect::<Vec<_>>().join(", ");
-    let changes = if changes.is_empty() { "none can be believed".to_owned() } else { changes };
+    let changes = if changes.is_empty() { "none has a VALID measurement".to_owned() } else { changes };
     let spread = match noise.spread {
         Some(spread) => {
             let (sd, without) = (percent(spread.sd.exp_m1()), percent(spread.without_error.exp_m1()));
-            format!("SD {sd} ({without} without the error of measuring)")
+            format!("SD {sd} ({without} without measurement error)")
         }
-        None => "no spread of fewer than two".to_owned(),
+        None => "no SD of fewer than two".to_owned(),
     };
     format!("{}, {}: {changes}; {spread}", noise.scenario, noise.measure.label())
 }
 
 /// Headings of [`figures`].
 pub(in crate::report) const HEADINGS: [&str; 5] =
-    ["measure", "changes", "mean", "SD", "without the error of measuring"];
+    ["measure", "changes", "mean", "SD", "without measurement error"];
 
 /// A measure with its range, mean and spread.
 pub(in crate::report) fn figures(noise: &LayoutNoise, unit: Unit) -> [String; 5] {
@@ -81,7 +81,7 @@ pub(in crate::report) fn left_out(control: &LayoutControl) -> Vec<String> {
     let primaries = control.noises.iter().filter(|noise| noise.primary);
     let text = |noise: &LayoutNoise| {
         let line = |(layout, why): &(String, String)| {
-            format!("{}: {layout} is left out of the spread: {why}", noise.scenario)
+            format!("{}: {layout} is left out of the SD: {why}", noise.scenario)
         };
         noise.left_out.iter().map(line).collect::<Vec<_>>()
     };

@@ -76,7 +76,7 @@ fn annotations(page: &mut Page, record: &RunRecord) {
     if record.addenda.annotations.is_empty() {
         return;
     }
-    page.heading("What was said of it");
+    page.heading("Tags and remarks");
     for annotation in &record.addenda.annotations {
         let kind = annotation.kind.name();
         page.item(&format!("{} UTC, {kind}: {}", date(annotation.unix_ms), annotation.text));
@@ -87,7 +87,7 @@ fn notices(page: &mut Page, record: &RunRecord) {
     if record.notices.is_empty() {
         return;
     }
-    page.heading("What happened on the way");
+    page.heading("Events of the run");
     let plan = Plan::from_json(&record.header.plan_json).ok();
     for notice in &record.notices {
         let kind = notice.kind.name().replace('_', " ");
@@ -96,7 +96,7 @@ fn notices(page: &mut Page, record: &RunRecord) {
     }
     if !record.superseded.is_empty() {
         let parts = count(record.superseded.len() as u64, "part");
-        page.item(&format!("{parts} of attempts that were not accepted are kept and never counted"));
+        page.item(&format!("{parts} of attempts that were not accepted are stored but never used"));
     }
 }
 
@@ -225,10 +225,10 @@ pub(super) fn verified(page: &mut Page, verified: &Verified) {
         page.item(&format!("failed to {error}"));
     }
     for run in &verified.uncopied {
-        page.item(&format!("{run}: no copy beside the database holds all of it"));
+        page.item(&format!("{run}: no complete copy beside the database"));
     }
     if !verified.files.is_empty() || !verified.uncopied.is_empty() {
-        page.sentence("`coordinator runs compact` makes new copies of the runs that are sound.", 0, 2);
+        page.sentence("`coordinator runs compact` makes new copies of the undamaged runs.", 0, 2);
     }
 }
 
@@ -236,14 +236,14 @@ pub(super) fn verified(page: &mut Page, verified: &Verified) {
 pub(super) fn rebuilt(page: &mut Page, rebuilt: &Rebuilt) {
     page.sentence(&format!("{}.", brought_back(&rebuilt.brought)), 0, 2);
     if let Some(aside) = &rebuilt.aside {
-        page.sentence(&format!("The old database was set aside: {}", shown_path(aside)), 0, 2);
+        page.sentence(&format!("The old database was moved to {}", shown_path(aside)), 0, 2);
     }
     for (path, error) in &rebuilt.refused {
-        page.item(&format!("{} is not whole: failed to {error}", shown_path(path)));
+        page.item(&format!("{} is incomplete: failed to {error}", shown_path(path)));
     }
     for Brought { run, lacks, .. } in rebuilt.brought.iter().filter(|brought| brought.lacks > 0) {
         let way =
-            "what is there came back without its end; `coordinator run --resume` measures the rest anew";
+            "the rest was restored without its end; `coordinator run --resume` measures what is missing";
         page.item(&format!("{run}: {} lost; {way}", count(*lacks, "committed record")));
     }
     for Lost { run, damage } in &rebuilt.lost {
@@ -251,11 +251,11 @@ pub(super) fn rebuilt(page: &mut Page, rebuilt: &Rebuilt) {
     }
     if rebuilt.nameless > 0 {
         let runs = count(rebuilt.nameless, "run");
-        page.item(&format!("{runs} lost that the old manifest counts and that nothing names any more"));
+        page.item(&format!("{runs} lost: the old manifest counts them, and no source names them"));
     }
     if rebuilt.unaccounted > 0 {
         let records = count(rebuilt.unaccounted, "committed record");
-        page.item(&format!("{records} lost that the old manifest counts; of which run nothing tells"));
+        page.item(&format!("{records} lost: the old manifest counts them, and no source says of which run"));
     }
 }
 
@@ -302,9 +302,9 @@ pub(super) fn pruned(page: &mut Page, runs: &[RunSummary], fates: &[Fate], gone:
     let stay = if why.is_empty() { "none stays".to_owned() } else { format!("{} stay", why.join(", ")) };
     let went = count(going.len() as u64, "run");
     let sentence = match (going.len(), gone) {
-        (0, _) => format!("No run goes: {stay}."),
-        (_, true) => format!("{went} removed; {stay}. `coordinator runs compact` gives their room back."),
-        (_, false) => format!("{went} would go; {stay}. Nothing was removed: --yes does it."),
+        (0, _) => format!("No run is removed: {stay}."),
+        (_, true) => format!("{went} removed; {stay}. `coordinator runs compact` frees their space."),
+        (_, false) => format!("{went} would be removed; {stay}. Nothing was removed yet: add --yes."),
     };
     page.sentence(&sentence, 0, 2);
 }

@@ -31,7 +31,7 @@ pub(super) fn plan(page: &mut Page, plan: &Plan, ahead: &[Ahead]) {
         for (path, survey) in ahead.map_or(&[][..], |ahead| &ahead.prompts) {
             let left_out = match survey.left_out {
                 0 => String::new(),
-                n => format!("; {n} that ask nothing are left out"),
+                n => format!("; {n} empty ones are left out"),
             };
             let file = format!(
                 "{}: {} for measuring, {} for training and warming up{left_out}",
@@ -155,5 +155,5 @@ fn cut(what: &str, requests: u64, lengths: Lengths) -> Option<String> {
 
 fn raised(what: &str, requests: u64, lengths: Lengths) -> Option<String> {
     (lengths.raised > 0)
-        .then(|| format!("raised to the least length: {} of {requests} {what}", lengths.raised))
+        .then(|| format!("raised to the minimum length: {} of {requests} {what}", lengths.raised))
 }

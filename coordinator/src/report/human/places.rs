@@ -66,14 +66,14 @@ fn odd(places: &Places, metric: &MetricComparison) -> Option<String> {
     let label = metric.measure.label();
     let here = places.slots.iter().find(|slot| slot.place == odd.place)?;
     let which = match places.slots.len() {
-        2 => "the two workers disagree, and nobody can say which of them is odd:",
-        _ => "one worker tells another story than the others:",
+        2 => "the two workers disagree, and it is unknown which of them is the outlier:",
+        _ => "one worker differs from the others:",
     };
     let without = odd.without.as_ref().map_or_else(String::new, |rest| {
         format!("; without it {label} is {}", said(metric, places.scale, rest))
     });
     Some(format!(
-        "{which} on {} {label} is {}{without}; look at that host before you believe the whole",
+        "{which} on {} {label} is {}{without}; check that host before you trust the result",
         name(&odd.place),
         said(metric, places.scale, &here.effect)
     ))
@@ -83,8 +83,8 @@ fn sample(places: &Places, metric: &MetricComparison) -> Option<String> {
     let sample = places.sample.as_ref()?;
     let (label, level) = (metric.measure.label(), level(metric.alpha));
     Some(format!(
-        "the verdict holds for these {}; taken as a sample of hosts {label} is {} ({level} interval {}), the \
-         effect itself scatters by {:.2}\u{a0}% between hosts",
+        "the verdict holds for these {}; with hosts as a sample, {label} is {} ({level} interval {}), and \
+         the effect has an SD of {:.2}\u{a0}% between hosts",
         count(places.hosts.len() as u64, "host"),
         change_of((metric.measure, places.scale), sample.delta, Unit::Said),
         interval_of((metric.measure, places.scale), &sample.ci, Unit::Said),
@@ -98,14 +98,15 @@ fn signals(signals: &Signals, metric: &MetricComparison) -> Vec<String> {
     if let Some(trend) = &signals.drift {
         let change = change(metric, trend.slope, Unit::Said);
         notes.push(format!(
-            "DRIFT: {label} of the baseline moved over the run, {change} from round to round (Mann–Kendall, p = \
-             {:.3}); balanced order keeps that out of the answer, a host at rest would narrow the interval",
+            "DRIFT: {label} of the baseline moved during the run, {change} from round to round \
+             (Mann–Kendall, p = {:.3}); balanced order removes this from the answer; a quieter host would \
+             narrow the interval",
             trend.p
         ));
     }
     if signals.first_round.is_some() {
         notes.push(format!(
-            "the first round of the baseline is unlike the others in {label}: a longer warm-up would help"
+            "the first round of the baseline differs from the others in {label}: use a longer warm-up"
         ));
     }
     if let Some(correction) = &signals.correlated {
@@ -114,7 +115,8 @@ fn signals(signals: &Signals, metric: &MetricComparison) -> Vec<String> {
             false => "the interval was left as it is".to_owned(),
         };
         notes.push(format!(
-            "neighbouring rounds resemble each other in {label} (r₁ = {:.2}): {done}; leave more time between rounds",
+            "neighbouring rounds are correlated in {label} (r₁ = {:.2}): {done}; leave more time between \
+             rounds",
             correction.lag1
         ));
     }

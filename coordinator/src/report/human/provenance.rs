@@ -28,7 +28,7 @@ pub(super) fn title(page: &mut Page, findings: &Findings) {
     page.sentence(&format!("{} · run {}{labels}", findings.plan.name, header.run), 0, 2);
     if header.simulated {
         page.sentence(
-            "Service times come from a model, not from an engine: this says nothing about builds.",
+            "Service times come from a model, not from an engine: this run says nothing about real builds.",
             0,
             0,
         );
@@ -165,7 +165,11 @@ pub(super) fn next(page: &mut Page, findings: &Findings, full: bool) {
         step(&format!("run it again with --rounds {rounds}"), "settles what is UNDECIDED");
     }
     if let Some(slots) = duet(findings) {
-        step(&format!("run it with --duet --slots {slots} --no-aa"), "both at once: noise hits both alike");
+        step(
+            &format!("run it with --duet --slots {slots} --no-aa"),
+            "both at once: noise affects both \
+                                                                      equally",
+        );
     }
     if !full {
         step("coordinator report latest", "every measure, arm and phase");

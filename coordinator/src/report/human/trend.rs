@@ -21,7 +21,7 @@ pub(super) fn print(page: &mut Page, trend: &Trend) {
     let left_out = [
         (trend.invalid, "INVALID"),
         (trend.unfinished, "without a complete end"),
-        (trend.apart, "of another load, model or class of hosts"),
+        (trend.apart, "of another load, model or host class"),
     ];
     for (runs, why) in left_out.into_iter().filter(|(runs, _)| *runs > 0) {
         page.item(&format!("left out: {} {why}", count(runs as u64, "run")));
@@ -34,7 +34,7 @@ fn one(page: &mut Page, line: &Line) {
     page.heading(&format!("{} · {} · {} · {runs}", line.scenario, line.variant, line.measure.label()));
     chart(page, line);
     if line.linear {
-        page.item("some run has zero in some round: means and steps are of the values themselves");
+        page.item("a run has a round of zero: means and steps use the values, not their logarithms");
     }
     if line.may_lack_zeros > 0 {
         let runs = count(line.may_lack_zeros as u64, "run");
@@ -45,7 +45,7 @@ fn one(page: &mut Page, line: &Line) {
     }
     if line.steps.is_empty() {
         let few = line.points.len() < 6;
-        page.item(if few { "no step can be found in fewer than 6 runs" } else { "no step" });
+        page.item(if few { "at least 6 runs are needed to find a step" } else { "no step" });
     }
     line.steps.iter().for_each(|step| described(page, line, step));
 }

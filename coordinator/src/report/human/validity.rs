@@ -1,4 +1,4 @@
-//! Whether the measurement is to be believed, why not, and what to do; and what was lost on the way. Must not judge.
+//! Whether the measurement can be trusted, why not, and what to do; and what was lost during the run. Must not judge.
 
 use contract::run::{Notice, NoticeKind};
 use stats::validity::{CheckResult, Checked, Finding, Quantity, Severity, Validity, alike};
@@ -59,7 +59,7 @@ pub(super) fn checks(page: &mut Page, cell: &Cell) {
     if cell.checks.is_empty() {
         return;
     }
-    page.heading(&format!("{}: what the measurement was held to", cell.title));
+    page.heading(&format!("{}: checks of the measurement", cell.title));
     let mut table = Table::new(["check", "arm", "figure", "limit", "result"]).left(&[1, 4]);
     let mut seen: Vec<&str> = Vec::new();
     for (_, checked) in &cell.checks {
@@ -109,7 +109,7 @@ pub(super) fn losses(page: &mut Page, findings: &Findings) {
     if losses.is_empty() {
         return;
     }
-    page.heading("Lost on the way (never counted, never compared)");
+    page.heading("Lost during the run (never counted, never compared)");
     for notice in losses {
         page.item(&loss(findings, notice));
     }
@@ -138,7 +138,7 @@ fn became(findings: &Findings, notice: &Notice) -> Option<String> {
         Some(block) if block.attempt > notice.attempt => {
             format!("the block was repeated; attempt {} counts", block.attempt.0)
         }
-        Some(_) => "the block was done nevertheless".to_owned(),
+        Some(_) => "the block was completed anyway".to_owned(),
         None => "the block is not done".to_owned(),
     })
 }

@@ -9,7 +9,7 @@ use super::validity::doubts;
 use super::words::{Unit, change, count, interval, layout, level, percent, share_of, tolerance, value};
 use crate::compare::{Cell, MetricComparison, Outcome};
 
-/// More rounds than this nobody waits for: a quieter host is the better advice.
+/// Above this number of rounds, a quieter host is the better advice.
 pub(super) const PATIENCE: u64 = 200;
 
 /// Prints the headlines.
@@ -61,7 +61,7 @@ fn compared(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision
     }
 }
 
-/// "E2E p50 4.1 % lower (95 % interval 3.2 … 5.0 % lower), 10 rounds"
+/// "E2E p50 4.1 % lower (95 % interval −5.0 … −3.2 %), 10 rounds"
 fn figure(metric: &MetricComparison, found: &Comparison) -> String {
     let (effect, level) = (&found.effect, level(metric.alpha));
     let shares = share_of(metric.measure, metric.scale).map_or_else(String::new, |of| format!("; {of}"));
@@ -92,15 +92,19 @@ fn why_open(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision
     let sight = sight(metric, found, decision);
     let why = match deciding(decision) {
         Some(Row::TooFewRounds { rounds, least }) => {
-            format!("{} can never say FASTER or SLOWER, {least} can", count(*rounds as u64, "round"))
+            format!(
+                "{} can never give FASTER or SLOWER; at least {least} are \
+                     needed",
+                count(*rounds as u64, "round")
+            )
         }
         Some(Row::MeasurementInconclusive { .. }) => {
             format!("the measurement is INCONCLUSIVE: {}", first(cell))
         }
         Some(Row::Unfinished { rounds, planned }) => format!(
-            "{rounds} of {planned} rounds are done, and an answer before the end would be a look that nobody planned"
+            "{rounds} of {planned} rounds are done, and an answer now would be an unplanned interim analysis"
         ),
-        Some(Row::ZeroEverywhere) => return "nothing can be told apart".to_owned(),
+        Some(Row::ZeroEverywhere) => return "no difference can be found".to_owned(),
         Some(Row::ExactDisagrees { t, exact, .. }) => {
             let (t, exact) = (chance(*t), chance(*exact));
             format!("the interval ({t}) and the exact check ({exact}) disagree: run more rounds")
@@ -116,28 +120,34 @@ fn why_open(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision
     format!("{why}; {sight}")
 }
 
-/// What the rounds could have seen, and how many would be needed where it is rounds that are missing.
+/// The minimum detectable effect of the rounds, and how many rounds would be enough where more would help.
 fn sight(metric: &MetricComparison, found: &Comparison, decision: &Decision) -> String {
     let seen = percent(metric.share(found.effect.mde));
     let open = matches!(deciding(decision), Some(Row::Open { .. }));
     match settling(decision) {
-        None => format!("could have seen {seen}; no number of rounds would settle it on so noisy a host"),
+        None => format!(
+            "minimum detectable effect {seen}; no number of rounds would settle it on a host \
+                         this noisy"
+        ),
         Some(rounds) if rounds <= found.effect.rounds as u64 && open => format!(
-            "could have seen {seen}, but it lies too near the tolerance of {} to say on which side: run more rounds",
+            "minimum detectable effect {seen}, but the difference is too close to the tolerance of {}: run \
+             more rounds",
             tolerance(metric.within())
         ),
-        Some(rounds) if rounds <= found.effect.rounds as u64 => format!("could have seen {seen}"),
+        Some(rounds) if rounds <= found.effect.rounds as u64 => format!("minimum detectable effect {seen}"),
         Some(rounds) if rounds > PATIENCE => format!(
-            "could have seen {seen}; about {} would settle it on a host this noisy: quiet it first",
+            "minimum detectable effect {seen}; about {} would settle it on a host this noisy: make it \
+             quieter first",
             count(rounds, "round")
         ),
         Some(rounds) => {
-            format!("could have seen {seen}; about {} would settle it", count(rounds, "round"))
+            format!("minimum detectable effect {seen}; about {} would settle it", count(rounds, "round"))
         }
     }
 }
 
-/// Rounds that would settle what is UNDECIDED. What lies beyond the tolerance already wants nothing but the least number.
+/// Rounds that would settle what is UNDECIDED. What lies beyond the tolerance already wants nothing but the least
+/// number.
 pub(super) fn settling(decision: &Decision) -> Option<u64> {
     match deciding(decision) {
         Some(Row::TooFewRounds { least, .. }) => Some(*least as u64),
@@ -149,15 +159,15 @@ pub(super) fn settling(decision: &Decision) -> Option<u64> {
 pub(in crate::report) fn outlook(found: &Comparison, decision: &Decision) -> String {
     match (settling(decision), deciding(decision)) {
         (_, Some(Row::ZeroEverywhere)) => "zero everywhere".to_owned(),
-        (None, _) => "no number of rounds would do".to_owned(),
+        (None, _) => "no number of rounds would be enough".to_owned(),
         (Some(rounds), _) if rounds > found.effect.rounds as u64 => {
-            format!("{} would do", count(rounds, "round"))
+            format!("{} would be enough", count(rounds, "round"))
         }
         (_, Some(Row::ExactDisagrees { .. })) => "the exact check disagrees".to_owned(),
-        (_, Some(Row::HolmDisagrees { .. })) => "not significant among all that is asked".to_owned(),
+        (_, Some(Row::HolmDisagrees { .. })) => "not significant after Holm".to_owned(),
         (_, Some(Row::Unfinished { .. })) => "the run is not finished".to_owned(),
         (_, Some(Row::MeasurementInconclusive { .. })) => "the measurement is INCONCLUSIVE".to_owned(),
-        _ => "too near its tolerance".to_owned(),
+        _ => "too close to its tolerance".to_owned(),
     }
 }
 
@@ -171,9 +181,9 @@ fn why_invalid(cell: &Cell, metric: &MetricComparison, found: &Comparison, decis
     let level = level(metric.alpha);
     match control {
         Some(control) => format!(
-            "the baseline against itself is not the same: {} of the control {} ({level} interval {}), which is \
-             more than half the tolerance of {}. No difference of builds can be read here: use a quieter host or \
-             more rounds",
+            "the baseline differs from itself: {} of the control is {} ({level} interval {}), more than \
+             half the tolerance of {}. This run cannot show a difference between builds: use a quieter host \
+             or more rounds",
             metric.measure.label(),
             change(metric, control.delta, Unit::Said),
             interval(metric, &control.ci, Unit::Said),
@@ -184,7 +194,7 @@ fn why_invalid(cell: &Cell, metric: &MetricComparison, found: &Comparison, decis
 }
 
 fn unbelieved(cell: &Cell) -> String {
-    format!("what was measured must not be believed: {}", first(cell))
+    format!("the measurement cannot be trusted: {}", first(cell))
 }
 
 /// The first reason to doubt, and how many more there are.

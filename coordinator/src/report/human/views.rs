@@ -31,7 +31,7 @@ pub(in crate::report) const FIGURES: [Figure; 16] = [
     ("parallel efficiency", |v| percent(v.parallel_efficiency)),
     ("peak resident memory", |v| bytes(v.peak_rss_bytes)),
     ("peak key/value cache", |v| bytes(v.peak_kv_bytes)),
-    ("bound of that cache", |v| v.kv_bytes_total.map_or_else(|| NONE.to_owned(), bytes)),
+    ("limit of that cache", |v| v.kv_bytes_total.map_or_else(|| NONE.to_owned(), bytes)),
     ("scheduler, share of a step", |v| v.scheduling_share.map_or_else(|| NONE.to_owned(), percent)),
     ("most requests waiting", |v| format!("{:.0}", v.peak_waiting)),
     ("most sequences in a step", |v| format!("{:.0}", v.peak_running)),
@@ -65,9 +65,9 @@ pub(super) fn print(page: &mut Page, cell: &Cell) {
         }
     }
     table.print(page);
-    page.heading(&format!("{}: requests of all rounds, by what became of them", cell.title));
+    page.heading(&format!("{}: requests of all rounds, by outcome", cell.title));
     outcomes(cell).print(page);
-    page.heading(&format!("{}: times of what was answered, all rounds together", cell.title));
+    page.heading(&format!("{}: times of answered requests, all rounds together", cell.title));
     latencies(cell).print(page);
     cold(page, cell);
 }

@@ -1,5 +1,6 @@
-//! Figures as people read them: durations, shares, changes and intervals in words, dates. Owns rounding and signs: a
-//! change is always "lower" or "higher", never a bare sign. Must not know where a figure stands on the page.
+//! Figures as people read them: durations, shares, changes, intervals, dates. Owns rounding and signs: a change in a
+//! sentence is "lower" or "higher"; intervals and columns have signs, which a page explains once ([`SIGNS`]). Must not
+//! know where a figure stands on the page.
 //!
 //! Within a figure the spaces do not break ([`NBSP`]); the page turns them into plain ones.
 
@@ -83,15 +84,15 @@ pub(in crate::report) fn tolerance(share: f64) -> String {
     format!("{}{NBSP}%", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// What a planned look means for the answer that follows.
+/// What the planned interim analysis means for the answer that follows.
 pub(in crate::report) fn look(planned: &Planned) -> String {
     let (look, last) = (tolerance(Stage::Look.alpha()), tolerance(Stage::Final.alpha()));
     let whose = match planned.stage {
-        Stage::Look => "this is the look's answer",
-        Stage::Final | Stage::Only => "this is the answer of the end",
+        Stage::Look => "this answer is from the interim analysis",
+        Stage::Final | Stage::Only => "this answer is from the final analysis",
     };
     format!(
-        "one look was planned before the run, after {} of {}, with an error of {look}, which leaves {last} to the end: \
+        "an interim analysis was planned after {} of {} with α = {look}; the final analysis has α = {last}: \
          {whose}",
         planned.at,
         count(planned.rounds.into(), "round")
@@ -106,7 +107,8 @@ pub(in crate::report) fn layout(label: &LayoutLabel) -> Option<String> {
             Some(format!("{WITHIN_LAYOUT} (±{sd} over {layouts} shuffled baselines)"))
         }
         LayoutLabel::Unknown { layouts } => Some(format!(
-            "code-layout noise unknown (fewer than two of {layouts} shuffled baselines can be believed)"
+            "code-layout noise unknown (fewer than two of {layouts} shuffled baselines have a VALID \
+             measurement)"
         )),
         LayoutLabel::Beyond(_) => None,
     }
@@ -121,17 +123,17 @@ pub(in crate::report) fn layout_mark(metric: &MetricComparison) -> String {
     if within { format!(" ({WITHIN_LAYOUT})") } else { String::new() }
 }
 
-/// What a look means that a plan asks for.
+/// What the interim analysis of a plan means.
 pub(in crate::report) fn look_ahead(at: u32, rounds: u32) -> String {
     let (look, last) = (tolerance(Stage::Look.alpha()), tolerance(Stage::Final.alpha()));
     format!(
-        "one look after {at} of {}: the run ends there if every primary answer is clear with an error of {look}, and \
-         otherwise goes on to its last round, which has {last} left",
+        "interim analysis after {at} of {}: the run ends there if every primary answer is clear at α = \
+         {look}; otherwise it continues to its last round, with α = {last}",
         count(rounds.into(), "round")
     )
 }
 
-/// How sure an interval is: an error of 0.05 is "95 %".
+/// The confidence level of an interval: α = 0.05 is "95 %".
 pub(in crate::report) fn level(alpha: f64) -> String {
     tolerance(1.0 - alpha)
 }
@@ -150,13 +152,11 @@ pub(in crate::report) enum Unit {
     InHeading,
 }
 
-impl Unit {
-    fn of(self, share: f64) -> String {
-        if self == Self::Said { percent(share) } else { points(share) }
-    }
-}
+/// What the signs of changes and intervals mean; a page says it once.
+pub(in crate::report) const SIGNS: &str = "in changes and intervals − is lower and + is higher; − is faster for times, + is \
+                                           faster for rates";
 
-/// A change of a measure: "4.1 % lower".
+/// A change of a measure: "4.1 % lower", in a column "−4.1".
 pub(in crate::report) fn change(metric: &MetricComparison, delta: f64, unit: Unit) -> String {
     change_of((metric.measure, metric.scale), delta, unit)
 }
@@ -164,13 +164,14 @@ pub(in crate::report) fn change(metric: &MetricComparison, delta: f64, unit: Uni
 /// The same of a measure.
 pub(in crate::report) fn change_of((measure, scale): (Measure, Scale), delta: f64, unit: Unit) -> String {
     let change = measure.change(scale, delta);
-    match side(change) {
-        Some(side) => format!("{}{NBSP}{side}", unit.of(change)),
-        None => format!("no{NBSP}change"),
+    match (side(change), unit) {
+        (None, _) => format!("no{NBSP}change"),
+        (Some(_), Unit::InHeading) => signed(change),
+        (Some(side), Unit::Said) => format!("{}{NBSP}{side}", percent(change)),
     }
 }
 
-/// An interval of changes: "3.2 … 5.0 % lower", or "0.9 % lower … 0.4 % higher" where it has both.
+/// An interval of changes: "−5.0 … −3.2 %", in a column without the "%".
 pub(in crate::report) fn interval(metric: &MetricComparison, interval: &Interval, unit: Unit) -> String {
     interval_of((metric.measure, metric.scale), interval, unit)
 }
@@ -182,21 +183,20 @@ pub(in crate::report) fn interval_of(
     unit: Unit,
 ) -> String {
     let (one, other) = (measure.change(scale, interval.low), measure.change(scale, interval.high));
-    let (low, high) = if one <= other { (one, other) } else { (other, one) };
-    match (side(low), side(high)) {
-        (None, None) => format!("no{NBSP}change"),
-        (Some("lower"), Some("lower")) => range(high, low, "lower", unit),
-        (Some("lower"), None) => range(0.0, low, "lower", unit),
-        (None | Some("higher"), Some(side)) => range(low, high, side, unit),
-        (Some(first), last) => {
-            let last = last.unwrap_or("higher");
-            format!("{}{NBSP}{first} …{NBSP}{}{NBSP}{last}", unit.of(low), unit.of(high))
-        }
+    if side(one).is_none() && side(other).is_none() {
+        return format!("no{NBSP}change");
     }
+    let range = format!("{}{NBSP}…{NBSP}{}", signed(one.min(other)), signed(one.max(other)));
+    if unit == Unit::Said { format!("{range}{NBSP}%") } else { range }
 }
 
-fn range(near: f64, far: f64, side: &str, unit: Unit) -> String {
-    format!("{}{NBSP}…{NBSP}{}{NBSP}{side}", points(near), unit.of(far))
+/// A change in per cent with its sign: "−3.5", "+2.5", "0".
+fn signed(change: f64) -> String {
+    match side(change) {
+        None => points(change),
+        Some(_) if change < 0.0 => format!("−{}", points(change)),
+        Some(_) => format!("+{}", points(change)),
+    }
 }
 
 /// The word for a change's sign; none for what is shown as zero.
@@ -211,12 +211,10 @@ pub(in crate::report) fn share_of(measure: Measure, scale: Scale) -> Option<Stri
         Scale::Linear { unit, of } => {
             let whose = match of {
                 Reference::Baseline => "the baseline",
-                Reference::Candidate => "the candidate (the baseline has nothing but zero)",
+                Reference::Candidate => "the candidate (the baseline is zero in every round)",
             };
             let mean = value(measure, unit);
-            Some(format!(
-                "zero in some rounds: a change is a difference as a share of {mean}, the mean of {whose}"
-            ))
+            Some(format!("zero in some rounds: changes are shares of {mean}, the mean of {whose}"))
         }
         Scale::Zero => Some("zero in every round of every arm".to_owned()),
     }
@@ -277,6 +275,18 @@ mod tests {
     fn shares_keep_two_digits_at_least() {
         assert_eq!([0.00001, 0.0031, -0.041, 0.125, 1.5].map(points), ["0", "0.31", "4.1", "12.5", "150"]);
         assert_eq!([plain(&tolerance(0.02)), plain(&tolerance(0.005))], ["2 %", "0.5 %"]);
+    }
+
+    #[test]
+    fn intervals_have_signs_and_columns_leave_out_the_per_cent() {
+        let shown = |low: f64, high: f64, unit| {
+            let of = (Measure::RequestsPerSecond, Scale::Linear { unit: 1.0, of: Reference::Baseline });
+            plain(&interval_of(of, &Interval { low, high }, unit))
+        };
+        assert_eq!(shown(-0.025, 0.035, Unit::Said), "−3.5 … +2.5 %");
+        assert_eq!(shown(-0.025, 0.035, Unit::InHeading), "−3.5 … +2.5");
+        assert_eq!(shown(0.0, 0.5, Unit::Said), "−50.0 … 0 %");
+        assert_eq!(shown(0.0, 0.00001, Unit::Said), "no change");
     }
 
     #[test]

@@ -170,7 +170,7 @@ fn host(agent: &str, facts: &HostFacts) -> doc::Host {
     }
 }
 
-/// The planned look, and whose answer this is.
+/// The planned interim analysis, and which analysis this answer is from.
 pub(super) fn look(findings: &Findings) -> Option<doc::Look> {
     let Planned { at, rounds, stage } = findings.look?;
     let answer = if stage == Stage::Look { "look" } else { "end" };

@@ -66,7 +66,9 @@ impl Teller {
                 Some(format!("{place}, arm {}: {}", noted.key.arm, noted.reason))
             }
             Sight::Told(line) => Some(line.clone()),
-            Sight::Stopping => Some("stopping; what is done is kept (Ctrl-C again to hurry)".to_owned()),
+            Sight::Stopping => {
+                Some("stopping; finished blocks are kept (Ctrl-C again to stop at once)".to_owned())
+            }
             Sight::Phase(phase) => {
                 self.phase = (phase, at);
                 None

@@ -103,7 +103,7 @@ pub enum CompareError {
 }
 
 /// The logarithm in which more is worse: ln(value) where lower is better, −ln(value) where higher is better,
-/// so that δ > 0 means SLOWER for every metric (DESIGN 8.3). `None` for what has no logarithm.
+/// so that δ > 0 means SLOWER for every metric. `None` for what has no logarithm.
 #[must_use]
 pub fn cost_ln(value: f64, direction: Direction) -> Option<f64> {
     let ln = (value > 0.0 && value.is_finite()).then(|| value.ln())?;
@@ -137,7 +137,7 @@ impl Block {
 }
 
 impl Paired {
-    /// B against the baseline; with the control, against ½(ln A + ln A2) (METHOD 2.2.2).
+    /// B against the baseline; with the control, against ½(ln A + ln A2) (docs/method.md).
     #[must_use]
     pub fn effect(blocks: &[Block]) -> Self {
         Self::collect(blocks.iter().map(|block| {
@@ -205,11 +205,15 @@ pub(crate) fn check(blocks: &[Block]) -> Result<(), CompareError> {
 impl fmt::Display for CompareError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooFewRounds { rounds } => write!(f, "{rounds} rounds give no interval, 2 are the least"),
+            Self::TooFewRounds { rounds } => write!(
+                f,
+                "{rounds} rounds give no interval, at least 2 are \
+                                                        needed"
+            ),
             Self::MixedArms => write!(f, "the control A2 is missing in some rounds"),
             Self::NotFinite { round } => write!(f, "round {round} has a value that is not a finite number"),
             Self::UnequalLengths { expected, found } => {
-                write!(f, "lists of unequal length: {expected} rounds wanted, {found} found")
+                write!(f, "lists of unequal length: {expected} rounds expected, {found} found")
             }
         }
     }

@@ -1,5 +1,5 @@
-//! What A/A comparisons say of a host: how far they stray from zero, and how many may find something by chance (METHOD
-//! 2.5). Must not know which comparisons they were.
+//! What A/A comparisons say of a host: how far they stray from zero, and how many may find something by chance
+//! (docs/method.md). Must not know which comparisons they were.
 
 /// Error of one comparison.
 const ALPHA: f64 = 0.05;
@@ -7,8 +7,8 @@ const ALPHA: f64 = 0.05;
 /// Share of A/A comparisons that stray less than the floor.
 const FLOOR: f64 = 0.95;
 
-/// The empirical 95th percentile of |δ| as a share, e^|δ| − 1: the ⌈0.95·n⌉th smallest, so that of fewer than twenty the
-/// largest counts. `None` without any.
+/// The empirical 95th percentile of |δ| as a share, e^|δ| − 1: the ⌈0.95·n⌉th smallest, so that of fewer than twenty
+/// the largest counts. `None` without any.
 #[must_use]
 pub fn noise_floor(deltas: &[f64]) -> Option<f64> {
     let mut strayed: Vec<f64> = deltas.iter().map(|delta| delta.abs()).collect();

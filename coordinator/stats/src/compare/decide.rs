@@ -1,10 +1,10 @@
-//! The decision table of DESIGN 8.4, from the top down. Owns the order of the rows and the path that
+//! The decision table (docs/method.md), from the top down. Owns the order of the rows and the path that
 //! `--explain` prints; must not know how the figures came about. δ > 0 is SLOWER, always.
 //!
 //! INVALID (measurement, control) → what forbids an answer (inconclusive measurement, unfinished run, zero everywhere,
-//! exact check disagrees) →
-//! SLOWER (lower > τ′) → FASTER (upper < −τ′) → SAME (90 % interval inside ±τ′) → UNDECIDED.
-//! A row that would say SLOWER or FASTER needs six rounds and, where several questions are asked together, Holm's agreement.
+//! exact check disagrees) → SLOWER (lower > τ′) → FASTER (upper < −τ′) → SAME (90 % interval inside ±τ′) → UNDECIDED. A
+//! row that would say SLOWER or FASTER needs six rounds and, where several questions are asked together, Holm's
+//! agreement.
 
 use super::row::{Row, Step};
 use super::{Comparison, LEAST_ROUNDS, Scale, Settings};
@@ -53,7 +53,7 @@ pub struct Question<'a> {
     /// The verdict on the measurement.
     pub validity: &'a Validity,
     /// Rounds fixed before the run, of which all must be done: an answer that may come earlier comes too often. `None`
-    /// where this is what was planned: at a look.
+    /// where this is what was planned: at the interim analysis.
     pub planned: Option<usize>,
     /// The metric's tolerance.
     pub tolerance: Tolerance,
@@ -76,7 +76,8 @@ pub struct Decision {
     pub limit: f64,
     /// The rows looked at, in order; the last one that applies decided.
     pub path: Vec<Step>,
-    /// With UNDECIDED: rounds after which the MDE is τ′, six at least; `None` beyond a million, or with another verdict.
+    /// With UNDECIDED: rounds after which the MDE is τ′, six at least; `None` beyond a million, or with another
+    /// verdict.
     pub rounds_needed: Option<u64>,
 }
 

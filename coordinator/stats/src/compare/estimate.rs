@@ -1,4 +1,4 @@
-//! The primary interval: paired t on per-round log ratios with the order covariate (METHOD 2.2.3–4). Owns the
+//! The primary interval: paired t on per-round log ratios with the order covariate (docs/method.md). Owns the
 //! least squares; what floor and guard do to the standard error is beside it; must not know what is compared.
 
 use super::block::{CompareError, Paired, Sums};

@@ -1,5 +1,5 @@
-//! What is done to a plain standard error: the floor for quantised ties (METHOD 2.2.7) and the guard against
-//! correlation between neighbouring rounds (METHOD 2.7). Must not know how the standard error came about.
+//! What is done to a plain standard error: the floor for quantised ties (docs/method.md) and the guard against
+//! correlation between neighbouring rounds (docs/method.md). Must not know how the standard error came about.
 
 use super::estimate::LEAST_ROUNDS;
 use crate::drift::lag1;
@@ -25,7 +25,7 @@ const STRONGEST_CORRELATION: f64 = 0.9;
 /// | `Auto` | .048 .094 .165 | .78 | .036 .058 .079 | .71 |
 /// | `Full` | .033 .060 .095 | .63 | .036 .058 .079 | .71 |
 ///
-/// `Full` is METHOD 2.7 to the letter. With few rounds r₁ is mostly noise, and `Full` takes half of all
+/// `Full` takes all of r₁c (docs/decisions.md). With few rounds r₁ is mostly noise, and `Full` takes half of all
 /// uncorrelated experiments for correlated ones: at R = 10 a build that is 5 % slower under a scatter of 2 %
 /// would be called SLOWER 85 times in 100 instead of 97. Hence `Auto`; random order is the first guard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -116,7 +116,7 @@ impl Guard {
     }
 }
 
-/// Standard error of `rounds` ties whose true values lie anywhere in their buckets (METHOD 2.2.7).
+/// Standard error of `rounds` ties whose true values lie anywhere in their buckets (docs/method.md).
 fn floor(rounds: usize) -> f64 {
     BUCKET_WIDTH / (6.0 * rounds as f64).sqrt()
 }

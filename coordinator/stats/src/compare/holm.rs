@@ -1,4 +1,4 @@
-//! Holm's correction for many metrics (METHOD 2.3). Owns the adjusted p values; must not know the metrics.
+//! Holm's correction for many metrics (docs/method.md). Owns the adjusted p values; must not know the metrics.
 
 /// Adjusted p values in the order given: the k-th smallest of m becomes max over j ≤ k of (m−j+1)·p_(j), at
 /// most 1. A metric is significant at family level α when its adjusted p is at most α.

@@ -1,5 +1,5 @@
-//! How much the placement of code alone does to speed: the spread of builds that differ in nothing else (METHOD 2.1). Owns
-//! the standard deviation and what lies within it; must not know which builds they were.
+//! How much the placement of code alone does to speed: the spread of builds that differ in nothing else
+//! (docs/method.md). Owns the standard deviation and what lies within it; must not know which builds they were.
 
 /// Of fewer layouts there is no spread.
 pub const LEAST_LAYOUTS: usize = 2;
@@ -17,8 +17,8 @@ pub struct Spread {
     pub without_error: f64,
 }
 
-/// The spread of layouts, each with its δ̂ and SE, whose errors are independent: every layout has trials of the baseline
-/// of its own. `None` of fewer than two.
+/// The spread of layouts, each with its δ̂ and SE, whose errors are independent: every layout has trials of the
+/// baseline of its own. `None` of fewer than two.
 #[must_use]
 pub fn layout_spread(layouts: &[(f64, f64)]) -> Option<Spread> {
     if layouts.len() < LEAST_LAYOUTS {
@@ -70,8 +70,8 @@ mod tests {
         deviation * ((0..12).map(|_| rng.unit()).sum::<f64>() - 6.0)
     }
 
-    /// Layouts that differ by 2 %, each measured with an error of 1 %: over many controls the plain variance is that of both
-    /// together and the other one that of the layouts. The twin: without any layout the plain one is the error's.
+    /// Layouts that differ by 2 %, each measured with an error of 1 %: over many controls the plain variance is that of
+    /// both together and the other one that of the layouts. The twin: without any layout the plain one is the error's.
     #[test]
     fn the_plain_spread_bounds_what_layout_does_from_above() {
         let mut rng = Seed(5).rng();

@@ -1,23 +1,23 @@
-//! One look planned before the run, so that a clear answer need not wait for the last round (METHOD 2.3). Owns how the
-//! error is split between the look and the end: stopping at the first of many looks at 5 % would err far more often. It
-//! must not know what is looked at.
+//! One interim analysis planned before the run, so that a clear answer need not wait for the last round
+//! (docs/method.md). Owns how the error is split between the interim and the final analysis: stopping at the first of
+//! many analyses at 5 % would err far more often. It must not know what is analysed.
 
 use super::estimate::Settings;
 
 /// Where in a run of fixed length an answer is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stage {
-    /// No look was planned: all of the error is for the end.
+    /// No interim analysis was planned: the final analysis has all of the error.
     Only,
-    /// The planned look.
+    /// The planned interim analysis.
     Look,
-    /// The end, after the look found nothing clear.
+    /// The final analysis, after an interim analysis without a clear answer.
     Final,
 }
 
 impl Stage {
     /// The two-sided error that may be spent here: .05, or .005 and .048 after O'Brien and Fleming, which together keep
-    /// 5 % when the look is half-way.
+    /// 5 % when the interim analysis is half-way.
     #[must_use]
     pub const fn alpha(self) -> f64 {
         match self {

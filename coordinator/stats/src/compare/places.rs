@@ -1,5 +1,5 @@
 //! Whether all places (slots, hosts) tell the same of B against A, and what they say taken as a sample of hosts
-//! (METHOD 2.7). Owns the leave-one-out contrast and the variance between hosts; must not know what a place is.
+//! (docs/method.md). Owns the leave-one-out contrast and the variance between hosts; must not know what a place is.
 
 use super::block::{CompareError, Paired};
 use super::estimate::{Estimate, Interval, Settings};

@@ -1,4 +1,4 @@
-//! How small a difference a comparison can see, and how many rounds a wanted sight takes (METHOD 2.4). Owns the
+//! How small a difference a comparison can see, and how many rounds a wanted sight takes (docs/method.md). Owns the
 //! formula `MDE = (t_{1−α/2,df} + t_{power,df})·SE`, within 2 % of the exact noncentral value from five rounds.
 
 use super::estimate::Settings;

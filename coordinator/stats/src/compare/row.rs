@@ -84,7 +84,7 @@ pub enum Row {
     },
     /// The interval of the two one-sided tests lies inside ±τ′.
     Same {
-        /// That interval, at 1 − 2α: 90 % without a planned look.
+        /// That interval, at 1 − 2α: 90 % without an interim analysis.
         tost: Interval,
         /// α.
         alpha: f64,
@@ -149,10 +149,7 @@ impl fmt::Display for Step {
                 write!(f, "rounds are missing ({rounds} of {planned} are done)")
             }
             Row::ZeroEverywhere => {
-                write!(
-                    f,
-                    "every value of every arm and round is zero, and no tolerance is a share of nothing"
-                )
+                write!(f, "every value of every arm and round is zero, so there is no relative tolerance")
             }
             Row::ControlDiffers { ci, limit } => {
                 let range = Range(self.scale, ci);
@@ -178,11 +175,11 @@ impl fmt::Display for Step {
                 write!(f, "the {level} % interval {range} lies inside ±{}", percent(limit))
             }
             Row::Open { mde, rounds, rounds_needed } => {
-                write!(f, "nothing above applies: could see {}; ", percent(mde))?;
+                write!(f, "nothing above applies: minimum detectable effect {}; ", percent(mde))?;
                 match rounds_needed {
-                    None => write!(f, "no number of rounds would do"),
-                    Some(needed) if needed > rounds as u64 => write!(f, "{needed} rounds would do"),
-                    Some(_) => write!(f, "the difference lies too near the tolerance for {rounds} rounds"),
+                    None => write!(f, "no number of rounds would be enough"),
+                    Some(needed) if needed > rounds as u64 => write!(f, "{needed} rounds would be enough"),
+                    Some(_) => write!(f, "the difference is too close to the tolerance for {rounds} rounds"),
                 }
             }
         }
@@ -212,9 +209,9 @@ mod tests {
             let row = Row::Open { mde: 0.01, rounds: 6, rounds_needed };
             Step { row, applies: true, scale: Scale::Log }.to_string()
         };
-        assert!(said(Some(6)).ends_with("too near the tolerance for 6 rounds"), "{}", said(Some(6)));
-        assert!(said(Some(7)).ends_with("7 rounds would do"));
-        assert!(said(None).ends_with("no number of rounds would do"));
+        assert!(said(Some(6)).ends_with("too close to the tolerance for 6 rounds"), "{}", said(Some(6)));
+        assert!(said(Some(7)).ends_with("7 rounds would be enough"));
+        assert!(said(None).ends_with("no number of rounds would be enough"));
     }
 
     #[test]

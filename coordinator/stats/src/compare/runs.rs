@@ -1,9 +1,9 @@
-//! The decision table of runs of different times, which have no pairs, no control and no exact check. Owns the order of its
-//! rows and their sentences; must not know how the figures came about. δ > 0 is SLOWER, always.
+//! The decision table of runs of different times, which have no pairs, no control and no exact check. Owns the order of
+//! its rows and their sentences; must not know how the figures came about. δ > 0 is SLOWER, always.
 //!
-//! INVALID → INCONCLUSIVE → one run a side → SLOWER (lower > τ′) → FASTER (upper < −τ′) → SAME (90 % interval inside ±τ′) →
-//! UNDECIDED. A row that would say SLOWER or FASTER needs three runs a side and, where several questions are asked together,
-//! Holm's agreement.
+//! INVALID → INCONCLUSIVE → one run a side → SLOWER (lower > τ′) → FASTER (upper < −τ′) → SAME (90 % interval inside
+//! ±τ′) → UNDECIDED. A row that would say SLOWER or FASTER needs three runs a side and, where several questions are
+//! asked together, Holm's agreement.
 
 use std::fmt;
 
@@ -18,8 +18,8 @@ pub struct RunsDecision {
     pub verdict: Verdict,
     /// The rows looked at, in order, each with whether it applied; the last one that applies decided.
     pub path: Vec<RunsStep>,
-    /// With UNDECIDED: runs a side after which the MDE is τ′; `None` where nobody knows, beyond a million, or with another
-    /// verdict.
+    /// With UNDECIDED: runs a side after which the MDE is τ′; `None` where nobody knows, beyond a million, or with
+    /// another verdict.
     pub runs_needed: Option<u64>,
 }
 
@@ -182,11 +182,9 @@ impl fmt::Display for RunsStep {
                 write!(f, "a measurement is INCONCLUSIVE ({})", Reasons(reasons))
             }
             RunsRow::ZeroEverywhere => {
-                f.write_str("every value of every run is zero, and no tolerance is a share of nothing")
+                f.write_str("every value of every run is zero, so there is no relative tolerance")
             }
-            RunsRow::OneEach => {
-                f.write_str("one run a side: how much runs differ without any change is unknown")
-            }
+            RunsRow::OneEach => f.write_str("one run a side: the variation between runs is unknown"),
             RunsRow::Slower { low, limit } => {
                 write!(f, "the lower bound {} lies above {}", percent(low), percent(limit))
             }
@@ -202,11 +200,15 @@ impl fmt::Display for RunsStep {
                 write!(f, "the {level} % interval {range} lies inside ±{}", percent(limit))
             }
             RunsRow::Open { mde, runs, runs_needed } => {
-                write!(f, "nothing above applies: could see {}; ", percent(mde))?;
+                write!(f, "nothing above applies: minimum detectable effect {}; ", percent(mde))?;
                 match runs_needed {
-                    None => f.write_str("no number of runs would do"),
-                    Some(needed) if needed > runs as u64 => write!(f, "{needed} runs a side would do"),
-                    Some(_) => write!(f, "the difference lies too near the tolerance for {runs} runs a side"),
+                    None => f.write_str("no number of runs would be enough"),
+                    Some(needed) if needed > runs as u64 => write!(f, "{needed} runs a side would be enough"),
+                    Some(_) => write!(
+                        f,
+                        "the difference is too close to the tolerance for {runs} runs a \
+                                          side"
+                    ),
                 }
             }
         }

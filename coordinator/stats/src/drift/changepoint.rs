@@ -1,4 +1,4 @@
-//! Steps in a history of runs (METHOD 2.8): E-divisive splits judged by Student's t instead of permutations, so
+//! Steps in a history of runs (docs/method.md): E-divisive splits judged by Student's t instead of permutations, so
 //! that the same series gives the same answer always. Must not know what a point is.
 //!
 //! Splits are sought in sliding windows, recursively, at ten times the wanted p; then the weakest are taken out

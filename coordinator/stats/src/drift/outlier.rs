@@ -1,4 +1,4 @@
-//! The first round against the others: a warm-up that was too short shows here (METHOD 2.7).
+//! The first round against the others: a warm-up that was too short shows here (docs/method.md).
 
 /// Scores beyond this are outliers (Iglewicz and Hoaglin 1993).
 const LIMIT: f64 = 3.5;

@@ -1,4 +1,4 @@
-//! Monotone trend and lag-1 autocorrelation of a short series (METHOD 2.7).
+//! Monotone trend and lag-1 autocorrelation of a short series (docs/method.md).
 
 use crate::student::normal_cdf;
 

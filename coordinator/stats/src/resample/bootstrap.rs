@@ -1,4 +1,4 @@
-//! The expanded-percentile bootstrap of whole rounds (METHOD 2.2.5; Hesterberg 2015), a secondary view: the
+//! The expanded-percentile bootstrap of whole rounds (Hesterberg 2015), a secondary view: the
 //! plain percentile interval under-covers with few rounds. Owns the drawing; the pooled ratio of a draw is
 //! looked up in cumulative counts, so that a draw costs a binary search and not R merges.
 

@@ -1,5 +1,5 @@
 //! The exact check on the primary interval: sign-flip for two arms, permutation of B's label among the three
-//! arms of each round for runs with the control (METHOD 2.2.6, DESIGN 8.5). Owns enumeration and draws; must
+//! arms of each round for runs with the control (docs/method.md). Owns enumeration and draws; must
 //! not know intervals. A p value counts assignments whose |sum| reaches the observed one; sums that differ by
 //! less than 1e-12 of the whole scale are the same.
 //!

@@ -1,5 +1,5 @@
 //! The secondary estimate: the ratio of pooled quantiles, which is what people see on a plot, with the
-//! delete-one-round interval (METHOD 2.2.5). Owns pooling and deleting; must not know metrics.
+//! delete-one-round interval (docs/method.md). Owns pooling and deleting; must not know metrics.
 
 use hdrhistogram::Histogram;
 

@@ -1,4 +1,4 @@
-//! How much neighbours repeat each other, by batch means (METHOD 2.7), and how regular arrivals are. Diagnostics:
+//! How much neighbours repeat each other, by batch means (docs/method.md), and how regular arrivals are. Diagnostics:
 //! no interval rests on them, because they cannot see what differs between runs.
 
 /// τ counts only while it exceeds this share of the batch: beyond it the batches are too few to say.

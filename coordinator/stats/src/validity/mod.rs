@@ -1,5 +1,5 @@
 //! Is the measurement to be believed: VALID, INCONCLUSIVE or INVALID with reasons, before any number is shown.
-//! Owns the closed list of reasons, their thresholds and the shapes each check applies to (DESIGN 8.6); must
+//! Owns the closed list of reasons, their thresholds and the shapes each check applies to (docs/validity.md); must
 //! not know how the facts were gathered.
 
 mod alike;

@@ -197,51 +197,55 @@ impl Reason {
                 "requests were lost or counted twice: report a bug with the run's export"
             }
             Self::StoppedEarly { .. } => {
-                "the engine cannot carry this load: offer less, or mend the failures by kind"
+                "the engine cannot sustain this load: offer less, or fix the failures by kind"
             }
             Self::Overflow { .. } => "shorten the requests, or set a timeout below one hour",
-            Self::WorkersLost { .. } => "look at the lost workers' logs, then resume the run",
-            Self::BlocksRepeated { .. } => "look at the lost workers' logs; the repeated blocks count alone",
+            Self::WorkersLost { .. } => "check the logs of the lost workers, then resume the run",
+            Self::BlocksRepeated { .. } => {
+                "check the logs of the lost workers; only the repeated blocks \
+                                            count"
+            }
             Self::LoadShrunk { .. } => {
-                "the blocks' other slots are compared alone; --on-loss repeat runs them again whole"
+                "only the other slots of these blocks are compared; --on-loss repeat repeats the whole block"
             }
-            Self::NothingSucceeded { .. } => "look at the failures by kind; nothing was measured",
-            Self::FailedShare { .. } => "lower the load or mend the cause of the failures by kind",
-            Self::SomeFailed { .. } => "look at the failures by kind; they are not in the latencies",
-            Self::FailuresDiffer { .. } => "mend the arm that fails more before comparing latencies",
+            Self::NothingSucceeded { .. } => "check the failures by kind; nothing was measured",
+            Self::FailedShare { .. } => "lower the load, or fix the cause of the failures by kind",
+            Self::SomeFailed { .. } => "check the failures by kind; they are not in the latencies",
+            Self::FailuresDiffer { .. } => "fix the arm that fails more before you compare latencies",
             Self::Lateness { .. } => {
-                "give the generator a core of its own: stop other programs, or fewer slots"
+                "give the load generator its own core: stop other programs, or use fewer slots"
             }
-            Self::StartSkew { .. } => "look for an overloaded host; use fewer slots on it",
+            Self::StartSkew { .. } => "find the overloaded host and use fewer slots on it",
             Self::ClockUncertainty { .. } => "use a quieter network, or longer requests",
             Self::GeneratorBusy { .. } | Self::NearFloor { .. } => {
                 "spread the load over more workers or hosts"
             }
             Self::Steal { .. } | Self::SomeSteal { .. } => {
-                "use a host of your own, or more rounds at another time of day"
+                "use a dedicated host, or more rounds at another time of day"
             }
-            Self::OthersBusy { .. } => "stop other programs: the intervals are as wide as they make them",
+            Self::OthersBusy { .. } => "stop other programs: they widen the intervals",
             Self::FrequencyDrift { .. } => "fix the CPU frequency (performance governor, no turbo)",
             Self::TooShort { .. } => "make the measured window longer",
             Self::NotAchieved { .. } => "offer less, or add workers to generate the load",
-            Self::LittlesLaw { .. } => "requests are missing from the account: report a bug with the export",
+            Self::LittlesLaw { .. } => "the counts of requests disagree: report a bug with the export",
             Self::NotStationary { .. } => "warm up longer, or measure a load that the engine can sustain",
             Self::MovementUnknown { .. } => {
-                "more rounds or a longer window, so that a trend can be told from noise"
+                "use more rounds or a longer window, so that a trend stands out from noise"
             }
             Self::SaturationUnknown { .. } => {
-                "offer less, or hold each load longer, so that it can be seen whether the engine keeps up"
+                "offer less, or hold each load longer, to show whether the engine keeps up"
             }
             Self::OverSaturated { .. } | Self::FellBehind { .. } => {
-                "offer less: the engine falls ever further behind, and every figure depends on when it stopped"
+                "offer less: the engine falls further and further behind, and every figure depends on when \
+                 the window ended"
             }
-            Self::TokensDiffer { .. } => "the builds do not compute the same: compare their outputs first",
+            Self::TokensDiffer { .. } => "the builds compute different tokens: compare their outputs first",
             Self::TokensUnchecked { .. } => {
-                "mend the failures by kind, so that the builds can be held to the same tokens"
+                "fix the failures by kind, so that the tokens of the builds can be compared"
             }
-            Self::SameCode => "build the variants again, or ask for A/A by name",
+            Self::SameCode => "build the variants again, or ask for an A/A comparison (--a-a)",
             Self::Simulated => "simulated service times; build real variants to learn about an engine",
-            Self::FewExceedances { .. } => "send more requests per round: 100/(1−q) make a stable quantile",
+            Self::FewExceedances { .. } => "send more requests per round: a stable quantile needs 100/(1−q)",
         }
     }
 }
@@ -268,17 +272,17 @@ impl fmt::Display for Reason {
                 write!(f, "{issued} requests issued, but {succeeded} succeeded and {failed} failed")
             }
             Self::StoppedEarly { parts, of } => {
-                write!(f, "{parts} of {of} windows ended by their stop rule, for errors or over-saturation")
+                write!(f, "the stop rule ended {parts} of {of} windows, for errors or over-saturation")
             }
             Self::Overflow { values } => write!(f, "{values} values did not fit a histogram"),
             Self::WorkersLost { workers } => {
-                write!(f, "{workers} workers lost, their blocks were never done")
+                write!(f, "{workers} workers lost, their blocks were never completed")
             }
             Self::BlocksRepeated { workers } => {
-                write!(f, "{workers} workers lost, their blocks were done again")
+                write!(f, "{workers} workers lost, their blocks were repeated")
             }
             Self::LoadShrunk { requests } => {
-                write!(f, "{requests} requests were not sent, for their workers were lost")
+                write!(f, "{requests} requests were not sent because their workers were lost")
             }
             Self::NothingSucceeded { issued } => write!(f, "none of {issued} requests succeeded"),
             Self::FailedShare { failed, issued, limit } => {
@@ -304,7 +308,7 @@ impl fmt::Display for Reason {
             }
             Self::NearFloor { share, limit } => {
                 let (share, limit) = (Share(*share), Share(*limit));
-                write!(f, "requests/s at {share} of what the generator can do, limit {limit}")
+                write!(f, "requests/s at {share} of the generator limit, at most {limit} allowed")
             }
             Self::Steal { share, limit } | Self::SomeSteal { share, limit } => {
                 write!(f, "{} of CPU time stolen, limit {}", Share(*share), Share(*limit))
@@ -316,12 +320,12 @@ impl fmt::Display for Reason {
                 write!(f, "CPU frequency moved by {}, limit {}", Share(*range), Share(*limit))
             }
             Self::TooShort { duration, limit } => {
-                write!(f, "measured {duration:.1?}, at least {limit:.1?} wanted")
+                write!(f, "measured {duration:.1?}, at least {limit:.1?} needed")
             }
             Self::NotAchieved { offered, issued, limit } => {
                 write!(
                     f,
-                    "{issued} of {offered} offered requests sent in the window, at least {} wanted",
+                    "{issued} of {offered} offered requests sent in the window, at least {} needed",
                     Share(*limit)
                 )
             }
@@ -338,17 +342,19 @@ impl fmt::Display for Reason {
             }
             Self::FellBehind { backlog, arrived, ttft } => write!(
                 f,
-                "{backlog:.0} of {arrived} requests that arrived meanwhile piled up, and the mean TTFT grew to {ttft:.1?}"
+                "the backlog grew by {backlog:.0} of {arrived} requests that arrived meanwhile, and the \
+                 mean TTFT grew to {ttft:.1?}"
             ),
             Self::SaturationUnknown { least, most, limit } => write!(
                 f,
-                "TTFT grew from {least:.1?} to {most:.1?}, limit {limit:.1?}: whether the engine keeps up cannot be told"
+                "TTFT grew from {least:.1?} to {most:.1?}, limit {limit:.1?}: it is unknown whether the \
+                 engine keeps up"
             ),
             Self::MovementUnknown { change, limit } => {
                 let (change, limit) = (Share(*change), Share(*limit));
                 write!(
                     f,
-                    "latency may have moved by {change} inside the window, limit {limit}: it cannot be told from noise"
+                    "latency may have moved by {change} inside the window, limit {limit}: noise hides it"
                 )
             }
             Self::TokensUnchecked { rounds, of } => {
@@ -360,7 +366,7 @@ impl fmt::Display for Reason {
             Self::SameCode => write!(f, "the variants are the same code"),
             Self::Simulated => write!(f, "SIMULATED"),
             Self::FewExceedances { quantile, exceedances, warn_below } => {
-                write!(f, "p{} rests on {exceedances} values, {warn_below} wanted", 100.0 * quantile)
+                write!(f, "only {exceedances} values lie beyond p{}, {warn_below} needed", 100.0 * quantile)
             }
         }
     }

@@ -1,4 +1,4 @@
-//! May a quantile be shown: too few values beyond it make it a story about one request (DESIGN 8.6).
+//! May a quantile be shown: too few values beyond it make it a story about one request (docs/validity.md).
 
 use super::{Reason, Thresholds};
 use crate::summary::exceedances;

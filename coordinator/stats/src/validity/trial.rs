@@ -1,5 +1,5 @@
 //! The checks of one trial. Each is one line of the lists below: its name, what it found, what it looked at against
-//! which limit. A check that does not apply to the shape is not in that shape's lists (DESIGN 8.6).
+//! which limit. A check that does not apply to the shape is not in that shape's lists (docs/validity.md).
 
 use std::time::Duration;
 

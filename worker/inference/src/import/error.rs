@@ -60,7 +60,7 @@ pub enum ImportError {
         kind: String,
     },
     /// Metadata that may change what the model computes, and that this importer does not know.
-    #[error("import {key} = {value}: it is not known here and would be left out of the computation")]
+    #[error("import {key} = {value}: this program does not know it and would ignore it")]
     UnknownKey {
         /// Metadata key.
         key: String,
@@ -105,7 +105,8 @@ pub enum ImportError {
     },
     /// A weight that is no number, or none in the format that is written.
     #[error(
-        "import tensor {name}: it holds {value}, by which every answer would be spoilt; fetch or convert the file again"
+        "import tensor {name}: it holds {value}, which makes every answer wrong; fetch or convert the file \
+         again"
     )]
     NotFinite {
         /// As named in the file.
@@ -114,9 +115,7 @@ pub enum ImportError {
         value: &'static str,
     },
     /// A tensor that this architecture does not have, such as a bias.
-    #[error(
-        "place tensor {name}: the architecture has none of this name, and it would be left out of the computation"
-    )]
+    #[error("place tensor {name}: the architecture has no tensor of this name and would ignore it")]
     UnknownTensor {
         /// As named in the file.
         name: String,
