@@ -16,7 +16,9 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PlanFile {
-    pub(super) name: String,
+    /// Without one a plan is called after its file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<String>,
     #[serde(default = "default_rounds")]
     pub(super) rounds: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,7 +95,7 @@ impl PlanFile {
             EnginePlan::Sim(sim) => (None, Some(sim.0.clone())),
         };
         Self {
-            name: plan.name.clone(),
+            name: Some(plan.name.clone()),
             rounds: plan.rounds,
             seed: Some(plan.seed),
             control: plan.control,
@@ -121,7 +123,7 @@ impl PlanFile {
             EngineKind::Sim => EnginePlan::Sim(SimPlan(self.sim.unwrap_or_default())),
         };
         Plan {
-            name: self.name,
+            name: self.name.unwrap_or_default(),
             rounds: self.rounds,
             look: self.look,
             seed: self.seed.unwrap_or(fresh_seed & Plan::SEED_MAX),

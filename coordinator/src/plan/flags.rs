@@ -77,7 +77,10 @@ pub fn ahead(source: &Source, flags: &Overrides, fresh_seed: u64) -> Result<(Pla
             let origin = format!("the plan `{}`", path.display());
             let (text, _) = source::whole(path, MOST_PLAN)
                 .map_err(|source| PlanError::Read { path: path.clone(), source })?;
-            (PlanFile::from_toml(&text, &origin)?, origin)
+            let mut file = PlanFile::from_toml(&text, &origin)?;
+            let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+            file.name = file.name.or(stem);
+            (file, origin)
         }
     };
     let file = file.with(flags);

@@ -350,8 +350,9 @@ fn every_documented_load_is_a_plan_and_comes_back_from_its_own_text() {
     std::fs::write(dir.path().join("trace.jsonl"), include_str!("../../../docs/trace.jsonl"))
         .expect("written");
     for block in documented() {
-        std::fs::write(&path, format!("name = \"documented\"\n{block}")).expect("written");
+        std::fs::write(&path, block).expect("written");
         let plan = resolve(&Source::File(path.clone()), &Overrides::default(), 7).expect(block);
+        assert_eq!(plan.name, "plan", "it is called after its file");
         assert_eq!(read(&plan.to_toml()).expect(block).scenarios, plan.scenarios);
     }
 }

@@ -1,0 +1,53 @@
+//! Every plan that a page shows is one that the program takes. A block without a scenario shows a part of a plan: it is
+//! put before the scenarios of a built-in one.
+
+use crate::blocks::{Block, blocks_of, pages};
+use crate::workplace::Workplace;
+
+/// The scenario that a part of a plan is completed by.
+const SCENARIO: &str = r#"
+[[scenario]]
+name = "burst"
+shape = { kind = "burst", requests = 20 }
+prompt = { tokens = 16 }
+output_tokens = 8
+"#;
+
+fn whole(block: &Block) -> String {
+    let has_scenario = block.text.contains("[[scenario]]");
+    if has_scenario { block.text.clone() } else { format!("{}\n{SCENARIO}", block.text) }
+}
+
+/// What the program says of a plan, if it does not take it.
+fn refused(workplace: &Workplace, text: &str) -> Option<String> {
+    workplace.write("plan.toml", text);
+    let done = workplace.bash("coordinator plan check plan.toml");
+    (done.code != Some(0)).then_some(done.stderr)
+}
+
+#[test]
+fn every_plan_of_every_page_is_taken() {
+    let workplace = Workplace::new();
+    let plans: Vec<Block> =
+        pages().iter().flat_map(|page| blocks_of(page)).filter(|block| block.language == "toml").collect();
+    assert!(plans.len() >= 14, "{}", plans.len());
+    let wrong: Vec<String> = plans
+        .iter()
+        .filter_map(|block| {
+            refused(&workplace, &whole(block)).map(|why| format!("{}:{}: {why}", block.page, block.line))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_plan_with_a_misspelt_key_is_not() {
+    let block = Block {
+        page: "p.md".to_owned(),
+        line: 1,
+        language: "toml".to_owned(),
+        text: "ruonds = 3\n".to_owned(),
+    };
+    let why = refused(&Workplace::new(), &whole(&block)).expect("refused");
+    assert!(why.contains("rounds"), "{why}");
+}
