@@ -380,7 +380,7 @@ fn loads_that_contradict_themselves_have_one_sentence_each() {
         ("shape = { kind = \"burst\", requests = 9 }\nmax_in_flight = 3", "is for open loops"),
         (
             "shape = { kind = \"burst\", requests = 9 }\nwarmup = { output_tokens = 1, run_in = 3.0 }",
-            "under way",
+            "has no run-in",
         ),
         ("shape = { kind = \"burst\", requests = 9 }\nstop = { duration = 5.0 }", "is a burst"),
         ("shape = { kind = \"steps\", rates = [0.0], each = 5.0 }", "has no rate above zero"),

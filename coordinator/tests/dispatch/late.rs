@@ -63,7 +63,7 @@ fn a_host_that_died_is_replaced_by_one_that_waits_from_the_repeated_block_on() {
     let placed = fleet.noted.iter().find(|noted| noted.kind() == NoticeKind::HostPlaced).expect("noted");
     let expected = Reason::HostPlaced { slots: vec![0], to: "a".into(), from: Some("m".into()) };
     assert_eq!((&placed.reason, placed.attempt.0), (&expected, 2));
-    assert_eq!(placed.reason.to_string(), "slot 0 is on a from this block on, the place of m was free");
+    assert_eq!(placed.reason.to_string(), "slot 0 is on a from this block on, replacing m");
     assert_eq!(on_record(&fleet), ["m", "a"]);
     assert!(fleet.measured.iter().all(|(place, agent)| (place.attempt.0 == 2) == (*agent == LATE)));
     // Its old host comes too late and waits in its turn.

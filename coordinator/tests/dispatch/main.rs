@@ -387,7 +387,7 @@ fn who_does_not_take_its_orders_is_lost_by_that_name() {
     fleet.until(is_part);
     fleet.feed(Event::PeerLeft { peer: session(Ticket(2)), end: PeerEnd::Unread });
     assert_eq!(fleet.notes, [NoticeKind::WorkerUnread]);
-    assert!(fleet.said[0].contains("did not take its orders"), "{:?}", fleet.said);
+    assert!(fleet.said[0].contains("did not read its messages"), "{:?}", fleet.said);
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Complete);
 }

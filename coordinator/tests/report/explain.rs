@@ -184,7 +184,7 @@ fn a_host_that_drifts_is_told_and_a_steady_one_is_not() {
 #[test]
 fn rounds_that_resemble_their_neighbours_are_told() {
     let wave = |wave| Story { wave, rounds: 12, scatter: 0.004, ..Story::default() };
-    says(&wave(0.06).printed(Format::Human), "neighbouring rounds resemble each other in E2E p50");
+    says(&wave(0.06).printed(Format::Human), "neighbouring rounds are correlated in E2E p50");
     silent(&wave(0.0).printed(Format::Human), "neighbouring rounds");
 }
 

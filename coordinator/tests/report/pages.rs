@@ -137,7 +137,7 @@ fn layouts_have_a_section_and_no_card() {
     assert_eq!(page.matches("class=\"card\"").count(), 2, "the candidate's under two loads");
     assert!(text(&page).contains("(within code-layout noise)"));
     let alone = of(Story { candidates: Vec::new(), layouts: vec![1.1, 0.9], ..sound() });
-    says(&alone, "What does the placement of code alone do to baseline?");
+    says(&alone, "How much does code placement alone change baseline?");
     assert!(!alone.contains("class=\"card\"") && !alone.contains("FASTER</"));
     assert!(!of(sound()).contains("id=\"layouts\""), "without them there is none");
 }

@@ -102,7 +102,7 @@ fn few_rounds_are_undecided_for_that_reason() {
 fn an_invalid_measurement_says_why_and_what_to_do_in_place_of_a_verdict() {
     let text = short(Story { b: 0.9, late: Duration::from_millis(30), ..Story::default() });
     says(&text, "burst-100: INVALID: the measurement cannot be trusted: requests sent late: p99 30.0ms");
-    says(&text, "→ give the generator a core of its own");
+    says(&text, "→ give the load generator its own core");
     says(&text, "Measurement: INVALID");
     silent(&text, "FASTER");
 }
