@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Everything that must hold: format, lints, all tests. Sets up what it needs: a small real model, a Python with
-# scipy and hdrhistogram, which recompute what this project computes, and a browser that opens its pages.
+# Everything that must hold: format, lints, all tests. Sets up what it needs: a small real model, a Python with scipy
+# and hdrhistogram, which recompute what this project computes, and grpcio, which speaks its protocol, and a browser
+# that opens its pages.
 #
 #   scripts/test.sh           all of it, as before a change lands
 #   scripts/test.sh --quick   format, lints of the crates that changed, unit tests: the loop while writing
@@ -43,9 +44,10 @@ fi
 
 say "Another implementation to compare with"
 export BENCH_PYTHON=$PWD/target/python/bin/python
-if ! "$BENCH_PYTHON" -c 'import scipy, hdrh, prometheus_client, kubernetes_validate' 2>/dev/null; then
+if ! "$BENCH_PYTHON" -c 'import scipy, hdrh, prometheus_client, kubernetes_validate, grpc, grpc_tools' 2>/dev/null; then
   python3 -m venv target/python
-  target/python/bin/pip install --quiet --disable-pip-version-check scipy hdrhistogram prometheus_client kubernetes-validate
+  target/python/bin/pip install --quiet --disable-pip-version-check scipy hdrhistogram prometheus_client \
+    kubernetes-validate grpcio grpcio-tools
 fi
 
 say "A browser"

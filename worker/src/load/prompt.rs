@@ -109,6 +109,17 @@ mod tests {
         }
     }
 
+    /// The protocol's page gives them to whoever writes a worker in another language.
+    #[test]
+    fn the_sentences_that_the_docs_list_are_these() {
+        for (set, listed) in [
+            (PromptSet::Evaluation, include_str!("../../../docs/prompts/evaluation.txt")),
+            (PromptSet::Training, include_str!("../../../docs/prompts/training.txt")),
+        ] {
+            assert!(listed.lines().eq(sentences(set).iter().copied()), "{set:?}");
+        }
+    }
+
     #[test]
     fn sets_share_no_run_of_five_words() {
         let runs = |set| -> BTreeSet<Vec<&str>> {

@@ -1,0 +1,350 @@
+//! docs/protocol.md in other hands: a worker in Python, which follows that page and shares no code with the one in
+//! Rust, joins a run through a real agent as the build that it is. Its parts pass every check, it sends what a worker
+//! in Rust sends, and one that lies is refused by name. It needs Python with grpcio, grpcio-tools and hdrhistogram;
+//! `BENCH_PYTHON` names the interpreter. Without them the tests say so and pass, unless `REQUIRE_PYTHON` is set.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+#[path = "processes/ground.rs"]
+#[expect(dead_code, reason = "shared with the process tests, each of which uses its part")]
+mod ground;
+#[path = "processes/programs.rs"]
+mod programs;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Write;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use contract::identity::Sha256;
+use contract::part::{Outcome, Part};
+use contract::run::{NoticeKind, RunState};
+use coordinator::store::RunRecord;
+
+use worker::stream::{Purpose, Stream};
+
+use ground::{Ended, Ground};
+
+const MODULES: &str = "grpc, grpc_tools.protoc, hdrh.histogram";
+const TOKEN: (&str, &str) = ("PGO_BENCH_TOKEN", "between these two");
+const SEED: &str = "7";
+
+/// Every kind of draw that the page describes; a worker in Python knows no others.
+const PLAN: &str = r#"
+name = "other-hands"
+rounds = 2
+control = false
+slots = 2
+engine = "sim"
+on_loss = "fail"
+
+[sim.all]
+jitter = 0.0
+
+[[scenario]]
+name = "burst"
+shape = { kind = "burst", requests = 31 }
+prompt = { tokens = { kind = "uniform", min = 4, max = 40 }, prefix = { groups = 3, tokens = 8 } }
+output_tokens = { kind = "lognormal", mean = 9.0, sd = 4.0, min = 2, max = 14 }
+
+[[scenario]]
+name = "closed"
+shape = { kind = "closed-loop", concurrency = 5, requests = 41 }
+prompt = { tokens = { kind = "normal", mean = 20.0, sd = 9.0, min = 4, max = 30 } }
+output_tokens = 4
+mix = [
+  { weight = 2.0 },
+  { weight = 1.0, prompt = { tokens = 7, prefix = { groups = 2, tokens = 5 } }, output_tokens = { kind = "uniform", min = 1, max = 9 } },
+]
+"#;
+
+/// Every shape whose arrivals are drawn from a rate.
+const ARRIVALS: [(&str, &str); 6] = [
+    ("constant", "shape = { kind = \"constant\", rate = 61.0 }\nstop = { duration = 0.4 }"),
+    (
+        "poisson",
+        "shape = { kind = \"poisson\", rate = 67.0 }\nstop = { duration = 0.4 }\nobjectives = { ttft = 0.5 }",
+    ),
+    ("clumps", "shape = { kind = \"gamma\", rate = 61.0, cv = 1.7 }\nstop = { duration = 0.4 }"),
+    ("regular", "shape = { kind = \"gamma\", rate = 61.0, cv = 0.4 }\nstop = { duration = 0.4 }"),
+    ("ramp", "shape = { kind = \"ramp\", from = 2.0, to = 150.0, over = 0.4 }"),
+    (
+        "steps",
+        "shape = { kind = \"steps\", rates = [40.0, 0.0, 90.0], each = 0.15, arrivals = \"constant\" }\n\
+         warmup = { run_in = 0.06, output_tokens = 2 }",
+    ),
+];
+
+/// An interpreter that has the modules.
+struct Python {
+    program: String,
+    /// Where its `python3` is.
+    directory: PathBuf,
+}
+
+/// What of a request follows from plan and seed.
+type Asked = (u32, u64, u32, u32);
+
+/// An agent, which is stopped when a test fails.
+struct Agent(Child);
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn source(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
+}
+
+impl Python {
+    /// `None`, with the reason printed, where there is none.
+    fn find() -> Option<Self> {
+        let program = std::env::var("BENCH_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+        let script = format!("import sys, os.path, {MODULES}; print(os.path.dirname(sys.executable))");
+        let probe = Command::new(&program).args(["-c", &script]).output();
+        if let Some(output) = probe.ok().filter(|output| output.status.success()) {
+            let directory = PathBuf::from(String::from_utf8(output.stdout).unwrap().trim());
+            return Some(Self { program, directory });
+        }
+        assert!(std::env::var_os("REQUIRE_PYTHON").is_none(), "{program} cannot import {MODULES}");
+        let mut err = std::io::stderr();
+        writeln!(err, "skipped: {program} cannot import {MODULES} (BENCH_PYTHON names another interpreter)")
+            .unwrap();
+        None
+    }
+
+    /// What protoc makes of the messages, as anybody would who has `proto/` and the page.
+    fn stubs(&self, into: &Path) {
+        fs::create_dir_all(into).unwrap();
+        let protos = ["load", "measure", "session"].map(|name| format!("bench/v1/{name}.proto"));
+        let status = Command::new(&self.program)
+            .args(["-m", "grpc_tools.protoc", "-I", ".", "--python_out"])
+            .arg(into)
+            .args(protos)
+            .arg("bench/record/v1/record.proto")
+            .current_dir(source("proto"))
+            .status();
+        assert!(status.unwrap().success());
+        fs::copy(source("coordinator/tests/python/load.py"), into.join("load.py")).unwrap();
+    }
+
+    /// The variants of the run are labels on the program beside the coordinator: that is the script.
+    fn run(&self, ground: &Ground, plan: &str, lie: Option<&str>) -> Ended {
+        let (stubs, script, agent) = (ground.path("stubs"), ground.path("worker"), ground.path("agent"));
+        self.stubs(&stubs);
+        fs::rename(&script, &agent).unwrap();
+        fs::copy(source("coordinator/tests/python/worker.py"), &script).unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let arguments = ["run", plan, "--seed", SEED, "--variants", "baseline,pgo"];
+        let fleet = ["--launcher", "attach", "--agents", "1", "--listen", &address];
+        let running = ground.start_with(&[&arguments[..], &fleet].concat(), &[TOKEN]);
+        let mut path = vec![self.directory.clone()];
+        path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
+        let mut command = Command::new(agent);
+        command
+            .args(["agent", "--slots", "2", "--coordinator", &format!("http://{address}")])
+            .env(TOKEN.0, TOKEN.1)
+            .env("HOME", ground.path(""))
+            .env("PATH", std::env::join_paths(path).unwrap())
+            .env("PYTHONPATH", stubs)
+            .stdin(Stdio::null());
+        command.envs(lie.map(|field| ("WORKER_LIES", field)));
+        let _agent = Agent(command.spawn().unwrap());
+        running.end()
+    }
+}
+
+/// The same plan by the worker that this project ships.
+fn rust(plan: &str) -> RunRecord {
+    let ground = Ground::new();
+    let ended = ground.run(&["run", &ground.plan(plan), "--seed", SEED, "--variants", "baseline,pgo"]);
+    let record = ground.latest();
+    assert_eq!(record.end.as_ref().map(|end| end.state), Some(RunState::Complete), "{ended:?}");
+    record
+}
+
+fn python(python: &Python, plan: &str, lie: Option<&str>) -> RunRecord {
+    let ground = Ground::new();
+    let ended = python.run(&ground, &ground.plan(plan), lie);
+    let record = ground.latest();
+    assert_eq!(record.end.as_ref().map(|end| end.state), Some(RunState::Complete), "{ended:?}");
+    assert_eq!(record.notices, [], "{ended:?}");
+    let own = Sha256::from_hex(&hash(&ground.path("worker"))).unwrap();
+    assert!(record.parts.iter().all(|part| part.origin.exe_sha256 == own && part.engine.kernels == "python"));
+    // Whether its processors were quiet is no matter here; that nothing is INVALID is.
+    assert!(matches!(ended.code, Some(0 | 3)), "{ended:?}");
+    record
+}
+
+/// Side by side: neither is looked at for its latencies.
+fn both(interpreter: &Python, plan: &str, lie: Option<&str>) -> (RunRecord, RunRecord) {
+    std::thread::scope(|scope| {
+        let ours = scope.spawn(|| rust(plan));
+        (python(interpreter, plan, lie), ours.join().unwrap())
+    })
+}
+
+fn hash(path: &Path) -> String {
+    let output = Command::new("sha256sum").arg(path).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()[..64].to_owned()
+}
+
+/// The plan with these scenarios in place of its own, once.
+fn arrivals(loads: &[(&str, &str)]) -> String {
+    let (head, _) = PLAN.split_once("[[scenario]]").unwrap();
+    let scenario = |(name, load): &(&str, &str)| {
+        format!("[[scenario]]\nname = \"{name}\"\n{load}\nprompt = {{ tokens = 5 }}\noutput_tokens = 2\n")
+    };
+    head.replace("rounds = 2", "rounds = 1") + &loads.iter().map(scenario).collect::<String>()
+}
+
+/// By the place of each part.
+fn by_place<T>(record: &RunRecord, of: impl Fn(&Part) -> T) -> BTreeMap<String, T> {
+    let place = |part: &Part| format!("{} slot {}", part.place.key, part.place.slot);
+    record.parts.iter().map(|part| (place(part), of(part))).collect()
+}
+
+/// Of a closed loop no time is known beforehand.
+fn asked(part: &Part, times: bool) -> Vec<Asked> {
+    let request = part.requests.iter().map(|request| {
+        assert_eq!(request.outcome, Outcome::Ok);
+        let due = if times { request.intended_ns } else { 0 };
+        (request.index, due, request.prompt_tokens, request.output_tokens)
+    });
+    request.collect()
+}
+
+#[test]
+fn a_worker_in_python_sends_what_a_worker_in_rust_sends_and_answers_the_same_tokens() {
+    let Some(interpreter) = Python::find() else { return };
+    let (theirs, ours) = both(&interpreter, PLAN, None);
+    assert_eq!(theirs.parts.len(), 2 * 2 * 2 * 2);
+    assert_eq!(by_place(&theirs, |part| asked(part, false)), by_place(&ours, |part| asked(part, false)));
+    assert_eq!(by_place(&theirs, |part| part.sent), by_place(&ours, |part| part.sent));
+    assert_eq!(by_place(&theirs, |part| part.token_digest), by_place(&ours, |part| part.token_digest));
+    let digests: BTreeSet<Sha256> = theirs.parts.iter().map(|part| part.token_digest).collect();
+    assert_eq!(digests.len(), 2 * 2 * 2, "they depend on scenario, round and slot, and not on the arm");
+    let cut =
+        theirs.parts.iter().filter_map(|part| part.sent).map(|sent| sent.prompts.cut + sent.answers.cut);
+    assert!(cut.sum::<u64>() > 0, "lengths beyond their bounds are among them");
+}
+
+#[test]
+fn a_worker_in_python_is_due_when_a_worker_in_rust_is_to_the_nanosecond() {
+    let Some(interpreter) = Python::find() else { return };
+    let (theirs, ours) = both(&interpreter, &arrivals(&ARRIVALS), None);
+    let times = |record: &RunRecord| by_place(record, |part| (part.run_in, asked(part, true)));
+    assert_eq!(times(&theirs), times(&ours));
+    let early: u64 = theirs.parts.iter().map(|part| part.run_in).sum();
+    assert!(early > 0 && theirs.parts.len() == ARRIVALS.len() * 2 * 2, "{early}");
+}
+
+/// The twin of both: nobody but another worker can tell, and these comparisons do.
+#[test]
+fn another_seed_is_other_times_and_other_tokens() {
+    let Some(interpreter) = Python::find() else { return };
+    let (theirs, ours) = both(&interpreter, &arrivals(&ARRIVALS[1..2]), Some("seed"));
+    let of = |record: &RunRecord| by_place(record, |part| (part.token_digest, asked(part, true)));
+    let (theirs, ours) = (of(&theirs), of(&ours));
+    assert_eq!(theirs.len(), 2 * 2);
+    for (place, (digest, requests)) in &theirs {
+        let (other, others) = &ours[place];
+        assert!(digest != other && requests != others && requests.len() == others.len(), "{place}");
+    }
+}
+
+#[test]
+fn a_worker_in_python_that_lies_is_refused_by_name() {
+    let Some(interpreter) = Python::find() else { return };
+    let lies = [
+        ("output_tokens", "differs: output_tokens is "),
+        ("first_completion_ns", "differs: window.first_completion is "),
+        ("attempt", "place: it is of "),
+    ];
+    for (field, sentence) in lies {
+        let ground = Ground::new();
+        let ended = interpreter.run(&ground, &ground.plan(PLAN), Some(field));
+        let record = ground.latest();
+        let refused = record.notices.iter().find(|notice| notice.kind == NoticeKind::BadPart);
+        let refused = refused.unwrap_or_else(|| panic!("{field}: {ended:?} {:?}", record.notices));
+        assert!(refused.message.contains(sentence), "{field}: {}", refused.message);
+        assert_eq!(record.end.map(|end| end.state), Some(RunState::Failed), "{field}");
+    }
+}
+
+const PAGE: &str = include_str!("../../docs/protocol.md");
+
+/// Words in quotation marks in a piece of Rust.
+fn quoted(rust: &str) -> impl Iterator<Item = &str> {
+    rust.split('"').skip(1).step_by(2)
+}
+
+/// What the sources have and a page does not say: kinds of faults, variables, purposes of streams, numbers, examples.
+fn unsaid(page: &str) -> Vec<String> {
+    let vet = include_str!("../../proto/src/part/vet.rs");
+    let names = vet.split("pub fn name(&self)").nth(1).unwrap().split("impl ").next().unwrap();
+    let faults = quoted(names).map(|fault| format!("`{fault}"));
+    let sources = [
+        include_str!("../../proto/src/credentials.rs"),
+        include_str!("../../proto/src/message.rs"),
+        include_str!("../../worker/src/session/access.rs"),
+        include_str!("../../worker/src/session/join.rs"),
+    ];
+    let variables =
+        sources.into_iter().flat_map(|source| source.lines().filter(|line| line.contains("const ")));
+    let variables = variables.flat_map(quoted).filter(|word| word.starts_with("PGO_BENCH_"));
+    let streams = include_str!("../../worker/src/stream.rs").lines().filter_map(|line| {
+        let number = line.trim().strip_suffix(',')?.split_once(" = ")?.1.parse::<u32>().ok()?;
+        // The pace of the generator alone is nobody else's.
+        (number < 60).then(|| format!("| {number} | "))
+    });
+    let numbers = [
+        format!("**{}** (`Hello.protocol`)", contract::PROTOCOL),
+        format!("| version: {} |", contract::envelope::VERSION),
+        format!("| {} | | payload |", contract::envelope::HEADER),
+        grouped(contract::message::PART_CHUNK),
+        grouped(contract::part::REQUESTS_KEPT),
+        grouped(contract::part::STEPS_KEPT),
+        grouped(usize::try_from(contract::histogram::HIGHEST).unwrap()),
+    ];
+    let mut stream = Stream::new(7, Purpose::Kind, 0);
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
+    let examples = [
+        hex(&contract::envelope::seal(contract::envelope::Kind::Part, &[])),
+        format!("{:016X}", coordinator::schedule::request_seed(7, 0, 0)),
+        [(); 3].map(|()| format!("`{:016X}`", stream.bits())).join(", "),
+    ];
+    let all =
+        faults.chain(variables.map(|name| format!("`{name}`"))).chain(streams).chain(numbers).chain(examples);
+    all.filter(|word| !page.contains(word.as_str())).collect()
+}
+
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let first = digits.len() % 3;
+    let (head, tail) = digits.split_at(first);
+    let mut groups: Vec<&str> = (0..tail.len() / 3).map(|at| &tail[3 * at..3 * at + 3]).collect();
+    groups.splice(0..0, Some(head).filter(|head| !head.is_empty()));
+    groups.join(",")
+}
+
+#[test]
+fn the_page_names_every_fault_variable_and_stream_and_a_row_that_is_lost_is_noticed() {
+    assert_eq!(unsaid(PAGE), Vec::<String>::new());
+    for (row, word) in [
+        ("| `finite` |", "`finite"),
+        ("| `PGO_BENCH_TICKET` |", "`PGO_BENCH_TICKET`"),
+        ("| 9 | arrivals of the run-in", "| 9 | "),
+        ("The protocol has the number", "**2** (`Hello.protocol`)"),
+        ("Seed 7, purpose 7", "`9378F118635A7CEF`, `2D74A1292A9247EE`, `3425CC0FE5EBA24E`"),
+    ] {
+        let without: Vec<&str> = PAGE.lines().filter(|line| !line.starts_with(row)).collect();
+        assert_eq!(unsaid(&without.join("\n")), [word], "{row}");
+    }
+}
