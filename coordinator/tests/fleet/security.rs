@@ -289,7 +289,7 @@ fn nothing_but_loopback_is_served_without_certificates() {
     listening.kill();
     let plain = turned_away(agent(&ground, "http://10.255.255.1:1", None, Some("known")));
     assert_eq!(plain.0, Some(2), "{plain:?}");
-    assert!(plain.1.contains("in the clear"), "{plain:?}");
+    assert!(plain.1.contains("unencrypted"), "{plain:?}");
 }
 
 /// Whether the process has a listening socket.

@@ -57,8 +57,11 @@ impl Ground {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(self.path("coordinator"));
+        // Whoever runs the tests under `nohup` has SIGHUP ignored, and so would everything started here.
+        let mut command = Command::new("env");
         command
+            .arg("--default-signal=HUP")
+            .arg(self.path("coordinator"))
             .args(["--store", "store"])
             .args(arguments)
             .current_dir(self.dir.path())

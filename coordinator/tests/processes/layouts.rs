@@ -55,7 +55,10 @@ fn a_slower_layout_ends_nothing_and_a_slower_candidate_does() {
 fn layouts_alone_calibrate_what_placement_does() {
     let ground = Ground::new();
     let path = ground.plan(&plan(2, LAYOUTS));
-    let ended = ground.run(&["run", &path, "--variants", "baseline", "--layout-arms", "2", "--gate"]);
+    let alone = ["run", &path, "--variants", "baseline", "--layout-arms", "2"];
+    let gated = ground.run(&[&alone[..], &["--gate"]].concat());
+    assert_eq!(gated.code, Some(2), "controls are no comparison: {gated:?}");
+    let ended = ground.run(&alone);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let found = document(&ground);
     assert_eq!((found["cells"].as_array().unwrap().len(), &found["run"]["verdict"]), (0, &Value::Null));

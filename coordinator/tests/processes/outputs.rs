@@ -98,7 +98,7 @@ fn a_gate_without_a_comparison_passes_nothing() {
     let ground = Ground::new();
     let (plan, alone) = plans(&ground);
     let refused = ground.run(&["run", &alone, "--variants", "baseline", "--gate"]);
-    assert!(refused.code == Some(2) && refused.stderr.contains("nothing is compared"), "{refused:?}");
+    assert!(refused.code == Some(2) && refused.stderr.contains("compared with nothing"), "{refused:?}");
     assert!(!ground.path("store").exists(), "before anything is measured");
     for _ in 0..2 {
         assert_eq!(ground.run(&["run", &alone, "--variants", "baseline"]).code, Some(0));
