@@ -50,7 +50,7 @@ fn a_run_is_not_taken_up_again_on_an_unlike_host_and_goes_on_where_it_was() {
     assert_eq!(state(&record), Some(RunState::Failed), "{said}");
     assert!(notices(&record).contains(&NoticeKind::HostRefused), "{:?}", record.notices);
     for words in [&said, &reason] {
-        assert!(words.contains("match") && words.contains("Another 9000 now"), "{words}");
+        assert!(words.contains("not match the hosts") && words.contains("Another 9000 now"), "{words}");
     }
     ground.deserted();
 

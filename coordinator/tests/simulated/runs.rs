@@ -285,7 +285,7 @@ async fn the_silent_are_noticed_at_their_lease_and_the_stuck_at_their_limit() {
 async fn what_never_works_ends_by_name_after_its_tries() {
     let run = carry_out(PLAIN, |_| Manner::Dies).await;
     assert_eq!((run.ending.state(), run.notebook.blocks()), (RunState::Failed, 0));
-    assert!(run.ending.reason.contains("killed by signal 9); 3 of 3 tries"), "{}", run.ending.reason);
+    assert!(run.ending.reason.contains("killed by signal 9); 3 of 3 attempts"), "{}", run.ending.reason);
     assert_eq!(run.started.len(), 6);
 }
 
