@@ -4,7 +4,7 @@ use contract::id::{Arm, Attempt};
 use contract::identity::HostFacts;
 use contract::record::Record;
 use contract::run::{Notice, NoticeKind, RunHeader, RunState};
-use coordinator::store::{Store, StoreError};
+use coordinator::store::{RunSummary, Store, StoreError};
 
 use crate::sample::{
     ORDER, block, end, header, notice, part, place, put, run, store_with, write_block, write_run,
@@ -191,5 +191,7 @@ fn a_host_that_took_a_place_later_is_among_the_runs_hosts_wherever_they_are_read
     let other = tempfile::tempdir().unwrap();
     let store = Store::open(other.path()).unwrap();
     store.import(&file).unwrap();
-    assert_eq!(store.summary(run(1)).unwrap(), listed);
+    // Its place is another store's: there it stands by its clock.
+    let there = store.summary(run(1)).unwrap();
+    assert_eq!(RunSummary { sequence: listed.sequence, ..there }, listed);
 }
