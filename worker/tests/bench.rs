@@ -164,9 +164,7 @@ fn with_norms(settings: &Settings, values: &[[u8; 2]]) {
 fn a_model_that_computes_no_numbers_is_told_as_such() {
     const NAN: [u8; 2] = [0xc0, 0x7f];
     const HUGE: [u8; 2] = [0x7f, 0x7f];
-    for (values, words) in
-        [(vec![NAN], "model.norm.weight holds NaN"), (vec![HUGE; 128], "beyond what F32 holds")]
-    {
+    for (values, words) in [(vec![NAN], "model.norm.weight holds NaN"), (vec![HUGE; 128], "overflow F32")] {
         let (_folder, settings) = tiny(Preset::Tiny);
         with_norms(&settings, &values);
         let model = settings.model.to_str().expect("a path of text");

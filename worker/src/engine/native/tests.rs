@@ -8,7 +8,7 @@ const DEMAND: Demand = Demand { concurrency: 4, tokens_per_request: 64 };
 fn too_little_memory_is_refused_with_figures_and_a_way_out() {
     let failure = fits(1 << 30, 3 << 30, 1, Some(2 << 30), DEMAND).unwrap_err();
     assert_eq!(failure.kind, FailureKind::NotEnoughMemory);
-    for part in ["4 requests of 64 tokens", "3.00 GiB", "2.00 GiB", "fewer requests"] {
+    for part in ["4 requests of 64 tokens", "3.00 GiB", "2.00 GiB", "fewer or shorter requests"] {
         assert!(failure.message.contains(part), "{failure}");
     }
     assert_eq!(fits(1 << 30, 2 << 30, 1, Some(2 << 30), DEMAND), Ok(()));
