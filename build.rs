@@ -1,8 +1,9 @@
-//! Compiles the protos (feature `wire`). Without that feature the build is that of `cargo bench`, which starts programs
-//! built before: then it warns of a missing model or program and says how to get it. Nothing fails or is built for it.
+//! Compiles the protos (feature `wire`). Without that feature the build is that of `cargo bench`,
+//! which starts programs built before: then it warns of a missing model or program and says how to
+//! get it. Nothing fails or is built for it.
 //!
-//! Nothing here becomes a constant of the worker: a commit, a flag, a profile or a date would make two builds of equal
-//! code differ. All of them live in the build manifest instead.
+//! Nothing here becomes a constant of the worker: a commit, a flag, a profile or a date would make
+//! two builds of equal code differ. All of them live in the build manifest instead.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -13,23 +14,27 @@ fn main() {
     help();
 }
 
-/// Warns of what `cargo bench` will miss. Only what is missing is watched, so that a program that is built again does
-/// not rebuild the benchmarks.
+/// Warns of what `cargo bench` will miss. Only what is missing is watched, so that a program that
+/// is built again does not rebuild the benchmarks.
 #[cfg(not(feature = "wire"))]
 fn help() {
     use std::path::{Path, PathBuf};
     let variable = |name: &str| {
         println!("cargo::rerun-if-env-changed={name}");
-        std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
     };
     let missing = |what: &str, path: &Path, solution: &str| {
         println!("cargo::rerun-if-changed={}", path.display());
         println!("cargo::warning=❌ {what} not found at: {}", path.display());
         println!("cargo::warning=   Solution: {solution}");
     };
-    let upstream = || Some(std::env::home_dir()?.join(".inferno/models/TinyLlama_TinyLlama-1.1B-Chat-v1.0"));
+    let upstream =
+        || Some(std::env::home_dir()?.join(".inferno/models/TinyLlama_TinyLlama-1.1B-Chat-v1.0"));
     let model = variable("BENCH_MODEL_PATH").unwrap_or_else(|| PathBuf::from("models/default"));
-    let elsewhere = model == Path::new("models/default") && upstream().is_some_and(|path| path.exists());
+    let elsewhere =
+        model == Path::new("models/default") && upstream().is_some_and(|path| path.exists());
     if !model.exists() && !elsewhere {
         missing(
             "Model",
@@ -39,7 +44,10 @@ fn help() {
     }
     // OUT_DIR is TARGET/PROFILE/build/PACKAGE/out.
     let out = std::env::var_os("OUT_DIR").map(PathBuf::from);
-    let target = out.as_deref().and_then(|out| out.ancestors().nth(4)).unwrap_or(Path::new("target"));
+    let target = out
+        .as_deref()
+        .and_then(|out| out.ancestors().nth(4))
+        .unwrap_or(Path::new("target"));
     let program = variable("BENCH_BASELINE_BINARY")
         .unwrap_or_else(|| target.join("release/examples/concurrent_inference"));
     if !program.exists() {
@@ -57,7 +65,12 @@ fn compile_protos() {
     let set = protox::compile(files, ["proto"]).expect("the protos of this repository compile");
     let out = std::env::var("OUT_DIR").expect("cargo sets OUT_DIR for build scripts");
     // Served by gRPC reflection, so that `grpcurl` and its like can talk to a coordinator.
-    std::fs::write(std::path::Path::new(&out).join("descriptor.bin"), prost::Message::encode_to_vec(&set))
-        .expect("OUT_DIR is writable");
-    tonic_prost_build::configure().compile_fds(set).expect("tonic accepts the compiled protos");
+    std::fs::write(
+        std::path::Path::new(&out).join("descriptor.bin"),
+        prost::Message::encode_to_vec(&set),
+    )
+    .expect("OUT_DIR is writable");
+    tonic_prost_build::configure()
+        .compile_fds(set)
+        .expect("tonic accepts the compiled protos");
 }

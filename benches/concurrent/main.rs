@@ -1,7 +1,11 @@
-//! `cargo bench --package pgo-benchmarks`: one request, medium and high concurrency, for the built programs that
-//! exist. Owns the levels and Criterion; starts programs through [`program`] and never builds one.
+//! `cargo bench --package pgo-benchmarks`: one request, medium and high concurrency, for the built
+//! programs that exist. Owns the levels and Criterion; starts programs through [`program`] and
+//! never builds one.
 
-#![expect(clippy::print_stderr, reason = "a program that tells its user what it does")]
+#![expect(
+    clippy::print_stderr,
+    reason = "a program that tells its user what it does"
+)]
 
 mod prepare;
 mod program;
@@ -23,31 +27,57 @@ struct Group {
 }
 
 const fn burst(concurrent: u32) -> Demand {
-    Demand { concurrent, prompt_tokens: 32, output_tokens: 32 }
+    Demand {
+        concurrent,
+        prompt_tokens: 32,
+        output_tokens: 32,
+    }
 }
 
 const fn alone(prompt_tokens: u32) -> Demand {
-    Demand { concurrent: 1, prompt_tokens, output_tokens: 16 }
+    Demand {
+        concurrent: 1,
+        prompt_tokens,
+        output_tokens: 16,
+    }
 }
 
-/// The same work as the coordinator's presets `single`, `medium` and `high`. Too much for this machine's memory? Take
-/// levels out here, or run some alone: `cargo bench --package pgo-benchmarks -- medium`.
+/// The same work as the coordinator's presets `single`, `medium` and `high`. Too much for this
+/// machine's memory? Take levels out here, or run some alone: `cargo bench --package pgo-benchmarks
+/// -- medium`.
 const GROUPS: [Group; 3] = [
-    Group { name: "single", levels: &[("short", alone(16)), ("medium", alone(128)), ("long", alone(512))] },
-    Group { name: "medium", levels: &[("10", burst(10)), ("25", burst(25)), ("50", burst(50))] },
-    Group { name: "high", levels: &[("100", burst(100)), ("200", burst(200))] },
+    Group {
+        name: "single",
+        levels: &[
+            ("short", alone(16)),
+            ("medium", alone(128)),
+            ("long", alone(512)),
+        ],
+    },
+    Group {
+        name: "medium",
+        levels: &[("10", burst(10)), ("25", burst(25)), ("50", burst(50))],
+    },
+    Group {
+        name: "high",
+        levels: &[("100", burst(100)), ("200", burst(200))],
+    },
 ];
 
 /// Rounds of every level; the least that Criterion accepts.
 const ROUNDS: usize = 10;
 
-/// The runs lie outside what Criterion times (see [`turns`]); it needs times greater than zero here.
+/// The runs lie outside what Criterion times (see [`turns`]); it needs times greater than zero
+/// here.
 const NO_WARM_UP: Duration = Duration::from_nanos(1);
 const NO_PLANNING: Duration = Duration::from_micros(100);
 
 fn main() -> ExitCode {
-    // `cargo test --all-targets` comes here too, without the flag of `cargo bench`: this is no test.
-    if std::env::args().all(|word| word != "--bench") || std::env::args().any(|word| word == "--list") {
+    // `cargo test --all-targets` comes here too, without the flag of `cargo bench`: this is no
+    // test.
+    if std::env::args().all(|word| word != "--bench")
+        || std::env::args().any(|word| word == "--list")
+    {
         return ExitCode::SUCCESS;
     }
     let mut criterion = Criterion::default()

@@ -1,5 +1,5 @@
-//! A built `concurrent_inference` as a program that is started: what it is asked, what it answers. A run with a failed
-//! request is an error and never a time. It must not know Criterion.
+//! A built `concurrent_inference` as a program that is started: what it is asked, what it answers.
+//! A run with a failed request is an error and never a time. It must not know Criterion.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -27,7 +27,8 @@ pub(crate) struct Program {
 /// What a run reported of itself.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Report {
-    /// From the release of all requests to the end of the last: process start and loading are not in it.
+    /// From the release of all requests to the end of the last: process start and loading are not
+    /// in it.
     pub(crate) wall: Duration,
     /// Of the program's file.
     pub(crate) sha256: String,
@@ -39,13 +40,27 @@ pub(crate) struct Report {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
     #[error("{path} cannot be started: {source}")]
-    Start { path: PathBuf, source: std::io::Error },
+    Start {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     /// It said why; some request failed if the code is 1.
     #[error("{path} ended with {status}:\n{text}")]
-    Ended { path: PathBuf, status: String, text: String },
+    Ended {
+        path: PathBuf,
+        status: String,
+        text: String,
+    },
     #[error("{path} answered {ok} of {asked} requests: {failed}")]
-    Failed { path: PathBuf, ok: u64, asked: u64, failed: String },
-    #[error("{path} is no concurrent_inference of this version: it printed no such figures but {line}")]
+    Failed {
+        path: PathBuf,
+        ok: u64,
+        asked: u64,
+        failed: String,
+    },
+    #[error(
+        "{path} is no concurrent_inference of this version: it printed no such figures but {line}"
+    )]
     Unreadable { path: PathBuf, line: String },
 }
 
@@ -60,7 +75,10 @@ impl Program {
             .args(["--prompt-tokens", &demand.prompt_tokens.to_string()])
             .args(["--max-tokens", &demand.output_tokens.to_string()])
             .output()
-            .map_err(|source| RunError::Start { path: self.path.clone(), source })?;
+            .map_err(|source| RunError::Start {
+                path: self.path.clone(),
+                source,
+            })?;
         self.judge(&output, demand)
     }
 
@@ -73,14 +91,26 @@ impl Program {
             && (ok != asked || asked != u64::from(demand.concurrent))
         {
             let failed = figures["requests"]["failed"].to_string();
-            return Err(RunError::Failed { path: path(), ok, asked, failed });
+            return Err(RunError::Failed {
+                path: path(),
+                ok,
+                asked,
+                failed,
+            });
         }
         if !output.status.success() {
             let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            return Err(RunError::Ended { path: path(), status: output.status.to_string(), text });
+            return Err(RunError::Ended {
+                path: path(),
+                status: output.status.to_string(),
+                text,
+            });
         }
         let text = line.chars().take(200).collect();
-        read(&figures).ok_or_else(|| RunError::Unreadable { path: path(), line: text })
+        read(&figures).ok_or_else(|| RunError::Unreadable {
+            path: path(),
+            line: text,
+        })
     }
 }
 

@@ -1,9 +1,10 @@
-//! Fills a store with copies of one exported run under new ids, a day apart, to see how listings fare with many:
+//! Fills a store with copies of one exported run under new ids, a day apart, to see how listings
+//! fare with many:
 //!
 //!     cargo run --release -p coordinator --example fill_store -- STORE_DIR COUNT RUN.bench
 //!
-//! Every copy is written the way a run is: header, parts, blocks, end, each commit durable. Put the store on a file
-//! system in memory to have it filled soon.
+//! Every copy is written the way a run is: header, parts, blocks, end, each commit durable. Put the
+//! store on a file system in memory to have it filled soon.
 #![expect(clippy::unwrap_used, reason = "an example")]
 
 use std::path::PathBuf;
@@ -17,7 +18,9 @@ const DAY_MS: u64 = 86_400_000;
 
 fn main() {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let [dir, count, archive] = &arguments[..] else { panic!("STORE_DIR COUNT RUN.bench are needed") };
+    let [dir, count, archive] = &arguments[..] else {
+        panic!("STORE_DIR COUNT RUN.bench are needed")
+    };
     let count: u64 = count.to_str().unwrap().parse().unwrap();
     let template = read_archive(archive).unwrap();
     let store = Store::open(dir).unwrap();
@@ -40,7 +43,11 @@ fn write(store: &Store, run: RunId, template: &RunRecord) {
     store.begin_run(&header).unwrap();
     for block in &template.blocks {
         let place = |part: &Part| (part.place.key.cell, part.place.key.round);
-        for part in template.parts.iter().filter(|part| place(part) == (block.cell, block.round)) {
+        for part in template
+            .parts
+            .iter()
+            .filter(|part| place(part) == (block.cell, block.round))
+        {
             let mut part = part.clone();
             part.place.run = run;
             store.put_part(&part.place, &part.seal().unwrap()).unwrap();

@@ -1,5 +1,5 @@
-//! What each command does, wired together: parse → this → exit code. It decides nothing about measurements; it knows
-//! which room does what.
+//! What each command does, wired together: parse → this → exit code. It decides nothing about
+//! measurements; it knows which room does what.
 
 mod builds;
 mod calibrate;
@@ -53,7 +53,11 @@ struct App<'a> {
 /// Whatever keeps the command from its answer; [`AppError::exit_code`] says which code that is.
 pub fn carry_out(cli: Cli, reporter: &mut dyn Reporter) -> Result<u8, AppError> {
     memory::keep_freed();
-    let mut app = App { reporter, store_dir: cli.store, store: None };
+    let mut app = App {
+        reporter,
+        store_dir: cli.store,
+        store: None,
+    };
     match &cli.command {
         Command::Run(args) => run::run(&mut app, args),
         Command::Build(args) => builds::build(&mut app, args),
@@ -63,11 +67,13 @@ pub fn carry_out(cli: Cli, reporter: &mut dyn Reporter) -> Result<u8, AppError> 
         Command::Calibrate(args) => calibrate::calibrate(&mut app, args),
         Command::Runs(command) => stored::runs(&mut app, command),
         Command::Plan(PlanCommand::Show(args)) => {
-            app.reporter.line(plan::preset::toml(&args.preset)?.trim_end())?;
+            app.reporter
+                .line(plan::preset::toml(&args.preset)?.trim_end())?;
             Ok(exit::OK)
         }
         Command::Plan(PlanCommand::Check(args)) => {
-            let (plan, ahead) = plan::ahead(&Source::File(args.path.clone()), &Overrides::default(), 0)?;
+            let (plan, ahead) =
+                plan::ahead(&Source::File(args.path.clone()), &Overrides::default(), 0)?;
             app.reporter.plan(&plan, &ahead)?;
             Ok(exit::OK)
         }
@@ -106,10 +112,18 @@ impl App<'_> {
 /// # Errors
 /// When there is one.
 fn all_used(unused: &[&str], by: impl FnOnce() -> String) -> Result<(), AppError> {
-    if unused.is_empty() { Ok(()) } else { Err(AppError::Unused { flags: unused.join(", "), by: by() }) }
+    if unused.is_empty() {
+        Ok(())
+    } else {
+        Err(AppError::Unused {
+            flags: unused.join(", "),
+            by: by(),
+        })
+    }
 }
 
-/// The exit code of findings. Without a gate any comparison that can be believed is a success, whatever it found.
+/// The exit code of findings. Without a gate any comparison that can be believed is a success,
+/// whatever it found.
 ///
 /// # Errors
 /// When a gate is to judge what was not compared.
@@ -118,7 +132,11 @@ fn verdict(findings: &Findings, gate: GateArgs) -> Result<Verdict, AppError> {
     if !gate.gate || code != exit::OK {
         return Ok(code);
     }
-    let compared: Vec<_> = findings.cells.iter().filter(|cell| cell.candidate.is_some()).collect();
+    let compared: Vec<_> = findings
+        .cells
+        .iter()
+        .filter(|cell| cell.candidate.is_some())
+        .collect();
     if compared.is_empty() {
         return Err(AppError::NothingToGate);
     }
@@ -132,15 +150,27 @@ fn verdict(findings: &Findings, gate: GateArgs) -> Result<Verdict, AppError> {
 /// When a gate is to judge what not all of them measured.
 fn verdict_across(found: &Across, gate: GateArgs) -> Result<Verdict, AppError> {
     let code = exit_code(&found.validity, Some(found.verdict()), gate);
-    if gate.gate && code == exit::OK { answered(found.unanswered.clone(), code) } else { Ok(code) }
+    if gate.gate && code == exit::OK {
+        answered(found.unanswered.clone(), code)
+    } else {
+        Ok(code)
+    }
 }
 
 /// A gate passes what was compared, and nothing else.
 fn answered(open: Vec<String>, code: Verdict) -> Result<Verdict, AppError> {
-    if open.is_empty() { Ok(code) } else { Err(AppError::NotCompared(open)) }
+    if open.is_empty() {
+        Ok(code)
+    } else {
+        Err(AppError::NotCompared(open))
+    }
 }
 
-fn exit_code(validity: &Validity, found: Option<stats::compare::Verdict>, gate: GateArgs) -> Verdict {
+fn exit_code(
+    validity: &Validity,
+    found: Option<stats::compare::Verdict>,
+    gate: GateArgs,
+) -> Verdict {
     use stats::compare::Verdict as Found;
     match validity {
         Validity::Invalid(_) => return exit::INVALID,
@@ -151,7 +181,9 @@ fn exit_code(validity: &Validity, found: Option<stats::compare::Verdict>, gate: 
         // The control differed: no gate is needed to distrust that.
         Some(Found::Invalid) => exit::INVALID,
         Some(Found::Slower) if gate.gate => exit::SLOWER,
-        Some(Found::Undecided) if gate.gate && gate.inconclusive == Inconclusive::Fail => exit::INCONCLUSIVE,
+        Some(Found::Undecided) if gate.gate && gate.inconclusive == Inconclusive::Fail => {
+            exit::INCONCLUSIVE
+        }
         _ => exit::OK,
     }
 }

@@ -1,6 +1,7 @@
-//! The fleet's own certificate authority: makes it, has it vouch for parties, and replaces it without a moment in which
-//! nobody trusts anybody: the coordinator changes over first, and until the next time knows who has not yet. Every
-//! party gets a directory of its own with all it needs and nothing more. Must not know how certificates are checked.
+//! The fleet's own certificate authority: makes it, has it vouch for parties, and replaces it
+//! without a moment in which nobody trusts anybody: the coordinator changes over first, and until
+//! the next time knows who has not yet. Every party gets a directory of its own with all it needs
+//! and nothing more. Must not know how certificates are checked.
 //!
 //! ```text
 //! DIR/authority/  ca.pem  key.pem token names [key.previous token.previous]     stays where runs are started
@@ -13,7 +14,9 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use contract::credentials::{AUTHORITY_FILE, CERTIFICATE_FILE, KEY_FILE, PREVIOUS_TOKEN_FILE, TOKEN_FILE};
+use contract::credentials::{
+    AUTHORITY_FILE, CERTIFICATE_FILE, KEY_FILE, PREVIOUS_TOKEN_FILE, TOKEN_FILE,
+};
 use contract::files;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -88,17 +91,28 @@ struct Previous {
 }
 
 impl Authority {
-    /// Makes one, with directories for the coordinator, reachable under these names, and for agents.
+    /// Makes one, with directories for the coordinator, reachable under these names, and for
+    /// agents.
     ///
     /// # Errors
     /// When there is one already, or files cannot be written.
     pub fn init(dir: &Path, names: &[String], token: &str) -> Result<Self, CertsError> {
         if dir.join(AUTHORITY).exists() {
-            return Err(CertsError::Exists { path: dir.to_owned() });
+            return Err(CertsError::Exists {
+                path: dir.to_owned(),
+            });
         }
         let key = KeyPair::generate()?;
-        let pem = params(AUTHORITY, &[], AUTHORITY_DAYS)?.self_signed(&key)?.pem();
-        let authority = Self { dir: dir.to_owned(), key, previous: None, pem, token: token.to_owned() };
+        let pem = params(AUTHORITY, &[], AUTHORITY_DAYS)?
+            .self_signed(&key)?
+            .pem();
+        let authority = Self {
+            dir: dir.to_owned(),
+            key,
+            previous: None,
+            pem,
+            token: token.to_owned(),
+        };
         authority.save()?;
         authority.issue(COORDINATOR, names)?;
         authority.issue(AGENT, &[])?;
@@ -117,11 +131,20 @@ impl Authority {
         let previous = match home.join(PREVIOUS_KEY_FILE) {
             path if path.exists() => {
                 let token = read(&home.join(PREVIOUS_TOKEN_FILE))?;
-                Some(Previous { key: KeyPair::from_pem(&read(&path)?)?, token })
+                Some(Previous {
+                    key: KeyPair::from_pem(&read(&path)?)?,
+                    token,
+                })
             }
             _ => None,
         };
-        Ok(Self { dir: dir.to_owned(), key, previous, pem, token })
+        Ok(Self {
+            dir: dir.to_owned(),
+            key,
+            previous,
+            pem,
+            token,
+        })
     }
 
     /// Under which names the coordinator was last said to be dialled.
@@ -138,19 +161,29 @@ impl Authority {
     pub fn issue(&self, party: &str, names: &[String]) -> Result<PathBuf, CertsError> {
         let fits = !party.is_empty()
             && party != AUTHORITY
-            && party.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+            && party
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
         if !fits {
-            return Err(CertsError::Name { name: party.to_owned() });
+            return Err(CertsError::Name {
+                name: party.to_owned(),
+            });
         }
         let here = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
-        let mut all: Vec<String> = if party == COORDINATOR { here.to_vec() } else { vec![party.to_owned()] };
+        let mut all: Vec<String> = if party == COORDINATOR {
+            here.to_vec()
+        } else {
+            vec![party.to_owned()]
+        };
         all.extend(names.iter().filter(|name| !here.contains(name)).cloned());
         // Who has changed over trusts the authority before as well; who has not trusts no other.
         let voucher = self.previous.as_ref().filter(|_| party == COORDINATOR);
         let signer = voucher.map_or(&self.key, |previous| &previous.key);
         let issuer = Issuer::new(params(AUTHORITY, &[], AUTHORITY_DAYS)?, signer);
         let key = KeyPair::generate()?;
-        let certificate = params(party, &all, PARTY_DAYS)?.signed_by(&key, &issuer)?.pem();
+        let certificate = params(party, &all, PARTY_DAYS)?
+            .signed_by(&key, &issuer)?
+            .pem();
         let home = self.dir.join(party);
         directory(&home)?;
         write(&home.join(AUTHORITY_FILE), &self.pem)?;
@@ -161,25 +194,40 @@ impl Authority {
             write(&home.join(PREVIOUS_TOKEN_FILE), &previous.token)?;
         }
         if party == COORDINATOR {
-            write(&self.dir.join(AUTHORITY).join(NAMES_FILE), &names.join("\n"))?;
+            write(
+                &self.dir.join(AUTHORITY).join(NAMES_FILE),
+                &names.join("\n"),
+            )?;
         }
         Ok(home)
     }
 
-    /// A new authority and a new token. The coordinator, which changes over first, shows what the old one vouches for
-    /// and takes its word and its token as well until the next time, so that agents may follow one after the other.
+    /// A new authority and a new token. The coordinator, which changes over first, shows what the
+    /// old one vouches for and takes its word and its token as well until the next time, so that
+    /// agents may follow one after the other.
     ///
     /// # Errors
     /// When files cannot be written.
     pub fn rotate(self, token: &str) -> Result<Self, CertsError> {
         let key = KeyPair::generate()?;
-        let new = params(AUTHORITY, &[], AUTHORITY_DAYS)?.self_signed(&key)?.pem();
+        let new = params(AUTHORITY, &[], AUTHORITY_DAYS)?
+            .self_signed(&key)?
+            .pem();
         // Of the old authorities only the last: the one before it has had its time.
         let end = "-----END CERTIFICATE-----\n";
         let last = self.pem.split_inclusive(end).next().unwrap_or_default();
-        let previous = Some(Previous { key: self.key, token: self.token });
+        let previous = Some(Previous {
+            key: self.key,
+            token: self.token,
+        });
         let pem = format!("{new}{last}");
-        let rotated = Self { dir: self.dir, key, previous, pem, token: token.to_owned() };
+        let rotated = Self {
+            dir: self.dir,
+            key,
+            previous,
+            pem,
+            token: token.to_owned(),
+        };
         rotated.save()?;
         Ok(rotated)
     }
@@ -205,7 +253,9 @@ impl Authority {
 
 fn params(name: &str, reachable: &[String], days: i64) -> Result<CertificateParams, CertsError> {
     let mut params = CertificateParams::new(reachable)?;
-    params.distinguished_name.push(DnType::CommonName, format!("pgo-benchmarks {name}"));
+    params
+        .distinguished_name
+        .push(DnType::CommonName, format!("pgo-benchmarks {name}"));
     params.not_before = OffsetDateTime::now_utc() - SLACK;
     params.not_after = OffsetDateTime::now_utc() + Duration::days(days);
     if name == AUTHORITY {
@@ -225,22 +275,42 @@ fn params(name: &str, reachable: &[String], days: i64) -> Result<CertificatePara
 
 /// For its owner alone.
 fn directory(path: &Path) -> Result<(), CertsError> {
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|source| CertsError::File { path: path.to_owned(), source })
+    let made = fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path);
+    made.map_err(|source| CertsError::File {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Whole or not at all, and for its owner alone.
 fn write(path: &Path, text: &str) -> Result<(), CertsError> {
-    let failed = |source| CertsError::File { path: path.to_owned(), source };
+    let failed = |source| CertsError::File {
+        path: path.to_owned(),
+        source,
+    };
     let new = path.with_extension("new");
     let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&new).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&new)
+        .map_err(failed)?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(failed)?;
     fs::rename(&new, path).map_err(failed)
 }
 
 fn read(path: &Path) -> Result<String, CertsError> {
-    files::read_text(path, files::TEXT).map_err(|source| CertsError::File { path: path.to_owned(), source })
+    files::read_text(path, files::TEXT).map_err(|source| CertsError::File {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 #[cfg(test)]
@@ -260,14 +330,23 @@ mod tests {
         for party in [COORDINATOR, AGENT, "rack-7"] {
             let secrets = Secrets::read(&dir.path().join(party)).expect("complete");
             assert_eq!(secrets.token.expose(), "t");
-            acceptor(&secrets.credentials.expect("there")).expect("certificate and key fit together");
-            let mode =
-                fs::metadata(dir.path().join(party).join(KEY_FILE)).expect("there").permissions().mode();
+            acceptor(&secrets.credentials.expect("there"))
+                .expect("certificate and key fit together");
+            let mode = fs::metadata(dir.path().join(party).join(KEY_FILE))
+                .expect("there")
+                .permissions()
+                .mode();
             assert_eq!(mode & 0o077, 0, "{party}");
         }
-        assert!(Authority::init(dir.path(), &[], "t").is_err(), "nothing is overwritten");
+        assert!(
+            Authority::init(dir.path(), &[], "t").is_err(),
+            "nothing is overwritten"
+        );
         for wrong in ["", "authority", "../x"] {
-            assert!(matches!(authority.issue(wrong, &[]), Err(CertsError::Name { .. })), "{wrong:?}");
+            assert!(
+                matches!(authority.issue(wrong, &[]), Err(CertsError::Name { .. })),
+                "{wrong:?}"
+            );
         }
     }
 
@@ -276,12 +355,25 @@ mod tests {
         let dir = tempfile::tempdir().expect("temporary directory");
         let authority = Authority::init(dir.path(), &[], "first").expect("made");
         let old = authority.pem;
-        let once = Authority::open(dir.path()).expect("read").rotate("second").expect("rotated");
+        let once = Authority::open(dir.path())
+            .expect("read")
+            .rotate("second")
+            .expect("rotated");
         assert!(once.pem.ends_with(&old) && once.pem.len() > old.len() && once.token() == "second");
-        let twice = Authority::open(dir.path()).expect("read").rotate("third").expect("rotated");
+        let twice = Authority::open(dir.path())
+            .expect("read")
+            .rotate("third")
+            .expect("rotated");
         let home = twice.issue(COORDINATOR, &["h".into()]).expect("issued");
-        assert_eq!(Token::read_previous(&home), Some(Token::new("second")), "and no older one");
-        assert_eq!((twice.names(), Token::read_previous(&dir.path().join(AGENT))), (vec!["h".into()], None));
+        assert_eq!(
+            Token::read_previous(&home),
+            Some(Token::new("second")),
+            "and no older one"
+        );
+        assert_eq!(
+            (twice.names(), Token::read_previous(&dir.path().join(AGENT))),
+            (vec!["h".into()], None)
+        );
         assert!(!twice.pem.contains(&old) && twice.pem.matches("BEGIN").count() == 2);
     }
 }

@@ -1,5 +1,6 @@
-//! From a stored run to findings: merges parts into trials, pairs the arms of each round, calls `stats`, and says
-//! whether the measurement is to be believed. Pure over a [`RunRecord`]; it must not know how anything is shown.
+//! From a stored run to findings: merges parts into trials, pairs the arms of each round, calls
+//! `stats`, and says whether the measurement is to be believed. Pure over a [`RunRecord`]; it must
+//! not know how anything is shown.
 //!
 //! Everything here is derived: whoever doubts a number recomputes it from the parts.
 
@@ -139,7 +140,8 @@ fn seed(plan: &Plan) -> Seed {
 const UNKNOWN_NOISE: &str = "fewer than two layouts have a VALID measurement: the code-layout noise is \
                              unknown";
 
-/// A run that is being read: its parts come one at a time, and none is held once it was merged into its trial.
+/// A run that is being read: its parts come one at a time, and none is held once it was merged into
+/// its trial.
 #[derive(Debug)]
 pub struct Reading {
     record: RunRecord,
@@ -157,11 +159,17 @@ impl Reading {
         let run = || outline.header.run.to_string();
         let plan = Plan::from_json(&outline.header.plan_json)
             .map_err(|source| CompareError::Plan { run: run(), source })?;
-        let lineup = lineup(&outline).map_err(|source| CompareError::Lineup { run: run(), source })?;
+        let lineup =
+            lineup(&outline).map_err(|source| CompareError::Lineup { run: run(), source })?;
         let blocks = crate::schedule::blocks(&plan, &lineup);
         let cells = blocks.iter().map(|block| block.cell + 1).max().unwrap_or(0);
         let gather = Gather::new(&plan, cells, &outline.blocks);
-        Ok(Self { record: outline, plan, blocks, gather })
+        Ok(Self {
+            record: outline,
+            plan,
+            blocks,
+            gather,
+        })
     }
 
     /// Whether the run is just where its planned interim analysis is due.
@@ -179,7 +187,12 @@ impl Reading {
     /// Derives everything once all parts have come.
     #[must_use]
     pub fn findings(self) -> Findings {
-        let Self { record, plan, blocks, gather } = self;
+        let Self {
+            record,
+            plan,
+            blocks,
+            gather,
+        } = self;
         let trials = gather.finish();
         let look = look::planned(&plan, &blocks, &record.blocks);
         let settings = look.map_or(Stage::Only, |look| look.stage).settings();
@@ -187,17 +200,47 @@ impl Reading {
         let (cells, layout) = {
             let at_look = look.is_some_and(|look| look.stage == Stage::Look);
             let planned = (!at_look).then_some(plan.rounds as usize);
-            let room = Room { record: &record, plan: &plan, settings, planned, thresholds, trials: &trials };
+            let room = Room {
+                record: &record,
+                plan: &plan,
+                settings,
+                planned,
+                thresholds,
+                trials: &trials,
+            };
             room.answers(&cells(&blocks))
         };
         let state = record.end.as_ref().map(|end| end.state);
-        let ended_at_look = state == Some(RunState::Complete) && look.is_some_and(|l| l.stage == Stage::Look);
-        let mut reasons = if ended_at_look { Vec::new() } else { reasons(&record, &blocks, state) };
-        // Layouts never speak against candidates; a run of nothing else must not read as a measurement where they fail.
-        let failed = layout.as_ref().filter(|control| cells.is_empty() && !control.is_known());
+        let ended_at_look =
+            state == Some(RunState::Complete) && look.is_some_and(|l| l.stage == Stage::Look);
+        let mut reasons = if ended_at_look {
+            Vec::new()
+        } else {
+            reasons(&record, &blocks, state)
+        };
+        // Layouts never speak against candidates; a run of nothing else must not read as a
+        // measurement where they fail.
+        let failed = layout
+            .as_ref()
+            .filter(|control| cells.is_empty() && !control.is_known());
         reasons.extend(failed.map(|_| UNKNOWN_NOISE.to_owned()));
-        let validity = overall(failed.map_or(&cells, |control| &control.cells), &reasons, state);
-        Findings { record, plan, state, validity, reasons, settings, cells, layout, look, trials }
+        let validity = overall(
+            failed.map_or(&cells, |control| &control.cells),
+            &reasons,
+            state,
+        );
+        Findings {
+            record,
+            plan,
+            state,
+            validity,
+            reasons,
+            settings,
+            cells,
+            layout,
+            look,
+            trials,
+        }
     }
 }
 
@@ -215,8 +258,17 @@ pub fn findings(mut record: RunRecord) -> Result<Findings, CompareError> {
 
 /// Who was compared with whom: the header names the builds, baseline first.
 fn lineup(record: &RunRecord) -> Result<Lineup, crate::schedule::LineupError> {
-    let names: Vec<String> = record.header.variants.iter().map(|v| v.name.clone()).collect();
-    let a_a = record.header.labels.iter().any(|label| label == Findings::A_A);
+    let names: Vec<String> = record
+        .header
+        .variants
+        .iter()
+        .map(|v| v.name.clone())
+        .collect();
+    let a_a = record
+        .header
+        .labels
+        .iter()
+        .any(|label| label == Findings::A_A);
     Lineup::new(&names, a_a)
 }
 
@@ -232,7 +284,8 @@ struct Room<'a> {
     record: &'a RunRecord,
     plan: &'a Plan,
     settings: Settings,
-    /// Rounds that must be done before anything is answered; `None` at the planned interim analysis.
+    /// Rounds that must be done before anything is answered; `None` at the planned interim
+    /// analysis.
     planned: Option<usize>,
     thresholds: Thresholds,
     trials: &'a Trials,
@@ -241,31 +294,47 @@ struct Room<'a> {
 impl Room<'_> {
     /// The candidates' cells, and the control that they are labelled by.
     fn answers(&self, blocks: &[&Block]) -> (Vec<Cell>, Option<LayoutControl>) {
-        let (layouts, compared): (Vec<&Block>, Vec<&Block>) =
-            blocks.iter().copied().partition(|block| block.layout().is_some());
+        let (layouts, compared): (Vec<&Block>, Vec<&Block>) = blocks
+            .iter()
+            .copied()
+            .partition(|block| block.layout().is_some());
         let mut cells = self.cells(&compared);
         // Controls ask no question of the family's.
-        let control = layouts.iter().map(|block| self.cell(block, self.drafts(block), None)).collect();
+        let control = layouts
+            .iter()
+            .map(|block| self.cell(block, self.drafts(block), None))
+            .collect();
         let control = LayoutControl::of(control);
         control.iter().for_each(|control| control.label(&mut cells));
         (cells, control)
     }
 
-    /// All cells are estimated before the first is decided: their primary measures are one family of questions.
+    /// All cells are estimated before the first is decided: their primary measures are one family
+    /// of questions.
     fn cells(&self, blocks: &[&Block]) -> Vec<Cell> {
         let drafts: Vec<Vec<Draft>> = blocks.iter().map(|block| self.drafts(block)).collect();
         let primaries = metrics::primaries(&drafts);
         let questions = blocks.iter().zip(drafts).zip(primaries);
-        questions.map(|((block, drafts), primary)| self.cell(block, drafts, primary)).collect()
+        questions
+            .map(|((block, drafts), primary)| self.cell(block, drafts, primary))
+            .collect()
     }
 
     fn drafts(&self, block: &Block) -> Vec<Draft> {
         let seed = seed(self.plan).nth(block.cell.into());
         let scenario = &self.plan.scenarios[block.scenario as usize].name;
         let floors = self.record.addenda.floors.as_ref();
-        let floor = |measure: Measure| floors.map_or(0.0, |floors| floors.share(scenario, &measure.name()));
+        let floor =
+            |measure: Measure| floors.map_or(0.0, |floors| floors.share(scenario, &measure.name()));
         let rounds = self.trials.rounds(block.cell);
-        metrics::estimates(self.plan, &rounds, &self.settings, &self.thresholds, floor, seed)
+        metrics::estimates(
+            self.plan,
+            &rounds,
+            &self.settings,
+            &self.thresholds,
+            floor,
+            seed,
+        )
     }
 
     fn cell(&self, block: &Block, drafts: Vec<Draft>, primary: Option<f64>) -> Cell {
@@ -273,8 +342,15 @@ impl Room<'_> {
         let rounds = self.trials.rounds(block.cell);
         let (found, checks) = facts::check(self.record, scenario, block, &rounds, &self.thresholds);
         let assessment = Assessment::of(found);
-        let metrics = metrics::decided(drafts, primary, (&assessment.validity, self.planned), &self.settings);
-        let primary = metrics.iter().find(|metric| metric.primary && block.candidate.is_some());
+        let metrics = metrics::decided(
+            drafts,
+            primary,
+            (&assessment.validity, self.planned),
+            &self.settings,
+        );
+        let primary = metrics
+            .iter()
+            .find(|metric| metric.primary && block.candidate.is_some());
         let of_places = |metric: &MetricComparison| {
             places::places(metric.measure, &rounds, metric.within(), &self.settings)
         };
@@ -287,7 +363,10 @@ impl Room<'_> {
             alpha: self.settings.alpha,
             baseline: block.baseline.clone(),
             candidate: block.candidate.clone(),
-            rounds: (u32::try_from(rounds.len()).unwrap_or(u32::MAX), self.plan.rounds),
+            rounds: (
+                u32::try_from(rounds.len()).unwrap_or(u32::MAX),
+                self.plan.rounds,
+            ),
             assessment,
             checks,
             arms: summary::arms(block, &rounds, &self.thresholds),
@@ -300,7 +379,9 @@ impl Room<'_> {
     fn title(&self, block: &Block) -> String {
         let scenario = &self.plan.scenarios[block.scenario as usize].name;
         let others = self.record.header.variants.iter().skip(1);
-        let candidates = others.filter(|variant| Layout::named(&variant.name).is_none()).count();
+        let candidates = others
+            .filter(|variant| Layout::named(&variant.name).is_none())
+            .count();
         match &block.candidate {
             Some(candidate) if candidates > 1 || block.layout().is_some() => {
                 format!("{scenario}, {candidate}")
@@ -311,7 +392,10 @@ impl Room<'_> {
 }
 
 fn sent(rounds: &[&Round]) -> Option<Sent> {
-    let parts = rounds.iter().flat_map(|round| round.arms.values()).flat_map(|trial| &trial.parts);
+    let parts = rounds
+        .iter()
+        .flat_map(|round| round.arms.values())
+        .flat_map(|trial| &trial.parts);
     let mut all = Sent::default();
     for part in parts {
         all.add(part.sent.as_ref()?);
@@ -324,7 +408,10 @@ fn reasons(record: &RunRecord, blocks: &[Block], state: Option<RunState>) -> Vec
     let mut reasons = Vec::new();
     let (done, planned) = (record.blocks.len(), blocks.len());
     if done < planned {
-        let why = record.end.as_ref().map_or("it was interrupted", |end| end.reason.as_str());
+        let why = record
+            .end
+            .as_ref()
+            .map_or("it was interrupted", |end| end.reason.as_str());
         let id = record.header.run;
         reasons.push(format!(
             "{done} of {planned} blocks are done ({why}): `coordinator run --resume {id}` continues"
@@ -335,12 +422,18 @@ fn reasons(record: &RunRecord, blocks: &[Block], state: Option<RunState>) -> Vec
     reasons
 }
 
-/// The worst of the cells; a run that could not go on is INVALID, one that is not complete INCONCLUSIVE.
+/// The worst of the cells; a run that could not go on is INVALID, one that is not complete
+/// INCONCLUSIVE.
 fn overall(cells: &[Cell], reasons: &[String], state: Option<RunState>) -> Validity {
     if state == Some(RunState::Failed) {
         return Validity::Invalid(Vec::new());
     }
-    let of = |pick: fn(&Validity) -> bool| cells.iter().map(|c| &c.assessment.validity).find(|v| pick(v));
+    let of = |pick: fn(&Validity) -> bool| {
+        cells
+            .iter()
+            .map(|c| &c.assessment.validity)
+            .find(|v| pick(v))
+    };
     if let Some(invalid) = of(|v| matches!(v, Validity::Invalid(_))) {
         return invalid.clone();
     }
@@ -355,7 +448,8 @@ fn overall(cells: &[Cell], reasons: &[String], state: Option<RunState>) -> Valid
 impl Findings {
     /// The label of a run that compares a build with itself.
     pub const A_A: &str = "a/a";
-    /// The label of a run whose arms ran at the same time: what it found is about builds that press on each other.
+    /// The label of a run whose arms ran at the same time: what it found is about builds that press
+    /// on each other.
     pub const DUET: &str = "duet: A and B at the same time";
 
     /// The verdict that a gate acts on: the worst of the primary verdicts.
@@ -373,7 +467,10 @@ impl Findings {
 
     /// Notices of losses and late messages, which a reader must know.
     pub fn losses(&self) -> impl Iterator<Item = &Notice> {
-        self.record.notices.iter().filter(|notice| notice.kind.is_told())
+        self.record
+            .notices
+            .iter()
+            .filter(|notice| notice.kind.is_told())
     }
 }
 
@@ -387,10 +484,14 @@ impl Cell {
     /// Whether its primary measure was compared, whatever came of it.
     #[must_use]
     pub fn is_answered(&self) -> bool {
-        matches!(self.primary().map(|metric| &metric.outcome), Some(Outcome::Compared { .. }))
+        matches!(
+            self.primary().map(|metric| &metric.outcome),
+            Some(Outcome::Compared { .. })
+        )
     }
 
-    /// The primary metric's verdict. A measurement that cannot answer says INVALID or UNDECIDED itself.
+    /// The primary metric's verdict. A measurement that cannot answer says INVALID or UNDECIDED
+    /// itself.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
         self.candidate.as_ref()?;

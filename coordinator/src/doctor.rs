@@ -1,12 +1,15 @@
-//! Every prerequisite of building, running and storing: found, or how to get it. Looks and changes nothing that
-//! stays; must not print, and must not decide what a missing piece means for a command.
+//! Every prerequisite of building, running and storing: found, or how to get it. Looks and changes
+//! nothing that stays; must not print, and must not decide what a missing piece means for a
+//! command.
 
 mod machine;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::build::{BuildError, BuildOptions, Manifest, Profdata, Rustc, VariantName, cargo_version};
+use crate::build::{
+    BuildError, BuildOptions, Manifest, Profdata, Rustc, VariantName, cargo_version,
+};
 use crate::layout::Layout;
 use crate::plan::model;
 
@@ -59,7 +62,11 @@ pub fn examine_at(place: &Surroundings) -> Vec<Check> {
     let rustc = Rustc::discover(&place.root);
     vec![
         compiler(&rustc),
-        from_result("cargo", cargo_version(&place.root), "install Rust with rustup (https://rustup.rs)"),
+        from_result(
+            "cargo",
+            cargo_version(&place.root),
+            "install Rust with rustup (https://rustup.rs)",
+        ),
         linker(),
         profile_tool(&place.root, &rustc),
         the_model(place),
@@ -69,7 +76,12 @@ pub fn examine_at(place: &Surroundings) -> Vec<Check> {
         machine::cores(),
         machine::governor(),
         machine::writable(&place.store),
-        optional("perf", &["perf"], "hardware counters are not shown", "Debian: apt install linux-perf"),
+        optional(
+            "perf",
+            &["perf"],
+            "hardware counters are not shown",
+            "Debian: apt install linux-perf",
+        ),
         optional(
             "bolt",
             &["llvm-bolt", "llvm-bolt-19"],
@@ -86,18 +98,35 @@ impl Surroundings {
         let root = PathBuf::from(".");
         // Where a run would look for them.
         let out = BuildOptions::made_in();
-        let model = std::env::var_os(model::ENVIRONMENT).filter(|path| !path.is_empty()).map(PathBuf::from);
-        Self { root, out, store: store.to_owned(), model }
+        let model = std::env::var_os(model::ENVIRONMENT)
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from);
+        Self {
+            root,
+            out,
+            store: store.to_owned(),
+            model,
+        }
     }
 }
 
 impl Check {
     fn found(name: &'static str, detail: impl Into<String>) -> Self {
-        Self { name, state: State::Found, detail: detail.into(), remedy: None }
+        Self {
+            name,
+            state: State::Found,
+            detail: detail.into(),
+            remedy: None,
+        }
     }
 
     fn missing(name: &'static str, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { name, state: State::Missing, detail: detail.into(), remedy: Some(remedy.into()) }
+        Self {
+            name,
+            state: State::Missing,
+            detail: detail.into(),
+            remedy: Some(remedy.into()),
+        }
     }
 
     /// Missing for this reason; what the reason itself says to do goes before what is said here.
@@ -107,7 +136,12 @@ impl Check {
     }
 
     fn warning(name: &'static str, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { name, state: State::Warning, detail: detail.into(), remedy: Some(remedy.into()) }
+        Self {
+            name,
+            state: State::Warning,
+            detail: detail.into(),
+            remedy: Some(remedy.into()),
+        }
     }
 }
 
@@ -120,18 +154,33 @@ fn from_result(name: &'static str, result: Result<String, BuildError>, remedy: &
 
 fn compiler(rustc: &Result<Rustc, BuildError>) -> Check {
     match rustc {
-        Ok(rustc) => Check::found("rustc", format!("{}, LLVM {}, {}", rustc.version, rustc.llvm, rustc.host)),
-        Err(error) => Check::failed("rustc", error, "install Rust with rustup (https://rustup.rs)"),
+        Ok(rustc) => Check::found(
+            "rustc",
+            format!("{}, LLVM {}, {}", rustc.version, rustc.llvm, rustc.host),
+        ),
+        Err(error) => Check::failed(
+            "rustc",
+            error,
+            "install Rust with rustup (https://rustup.rs)",
+        ),
     }
 }
 
 fn profile_tool(root: &Path, rustc: &Result<Rustc, BuildError>) -> Check {
     let Ok(rustc) = rustc else {
-        return Check::missing("llvm-profdata", "needs rustc first", "rustup component add llvm-tools");
+        return Check::missing(
+            "llvm-profdata",
+            "needs rustc first",
+            "rustup component add llvm-tools",
+        );
     };
-    let found =
-        Profdata::discover(root, rustc).map(|tool| format!("{} (LLVM {})", tool.path.display(), tool.major));
-    from_result("llvm-profdata", found, "rustup component add llvm-tools (or Debian: apt install llvm-19)")
+    let found = Profdata::discover(root, rustc)
+        .map(|tool| format!("{} (LLVM {})", tool.path.display(), tool.major));
+    from_result(
+        "llvm-profdata",
+        found,
+        "rustup component add llvm-tools (or Debian: apt install llvm-19)",
+    )
 }
 
 fn linker() -> Check {
@@ -144,15 +193,34 @@ fn linker() -> Check {
 fn the_model(place: &Surroundings) -> Check {
     const REMEDY: &str = "scripts/fetch-model.sh, or set BENCH_MODEL_PATH to a model directory";
     let home = std::env::var_os("HOME").map(PathBuf::from);
-    let root = if place.root == Path::new(".") { Path::new("") } else { place.root.as_path() };
-    let found = model::locate(None, place.model.as_deref(), root, home.as_deref(), Path::exists);
+    let root = if place.root == Path::new(".") {
+        Path::new("")
+    } else {
+        place.root.as_path()
+    };
+    let found = model::locate(
+        None,
+        place.model.as_deref(),
+        root,
+        home.as_deref(),
+        Path::exists,
+    );
     match found.map(|path| (lacking(&path), path)) {
         Ok((None, path)) => Check::found("model", path.display().to_string()),
-        Ok((Some(wrong), path)) => Check::missing("model", format!("{} {wrong}", path.display()), REMEDY),
+        Ok((Some(wrong), path)) => {
+            Check::missing("model", format!("{} {wrong}", path.display()), REMEDY)
+        }
         Err(error) => {
             let tried: Vec<_> = std::iter::once(&error.tried).chain(&error.others).collect();
-            let tried: Vec<_> = tried.iter().map(|path| path.display().to_string()).collect();
-            Check::missing("model", format!("nothing at {}", tried.join(" nor ")), REMEDY)
+            let tried: Vec<_> = tried
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
+            Check::missing(
+                "model",
+                format!("nothing at {}", tried.join(" nor ")),
+                REMEDY,
+            )
         }
     }
 }
@@ -163,7 +231,11 @@ fn lacking(path: &Path) -> Option<String> {
     if !is_file && !is_dir {
         return Some("is neither a directory nor a file".to_owned());
     }
-    if is_file && path.extension().is_none_or(|extension| extension != "safetensors") {
+    if is_file
+        && path
+            .extension()
+            .is_none_or(|extension| extension != "safetensors")
+    {
         return Some("is no .safetensors file".to_owned());
     }
     let dir = if is_file { path.parent()? } else { path };
@@ -171,8 +243,14 @@ fn lacking(path: &Path) -> Option<String> {
     if is_dir && !names.iter().any(|name| dir.join(name).is_file()) {
         return Some("has no model.safetensors".to_owned());
     }
-    let missing = ["config.json", "tokenizer.json"].into_iter().find(|name| !dir.join(name).is_file())?;
-    Some(if is_file { format!("has no {missing} beside it") } else { format!("has no {missing}") })
+    let missing = ["config.json", "tokenizer.json"]
+        .into_iter()
+        .find(|name| !dir.join(name).is_file())?;
+    Some(if is_file {
+        format!("has no {missing} beside it")
+    } else {
+        format!("has no {missing}")
+    })
 }
 
 fn variants(out: &Path) -> Check {
@@ -183,7 +261,9 @@ fn variants(out: &Path) -> Check {
     };
     let built = |variant: &VariantName| manifest.variants.contains_key(variant.as_str());
     let usual = [VariantName::Baseline, VariantName::Pgo];
-    let all = VariantName::ALL.into_iter().chain(Layout::all().map(VariantName::Layout));
+    let all = VariantName::ALL
+        .into_iter()
+        .chain(Layout::all().map(VariantName::Layout));
     for variant in all.filter(|variant| usual.contains(variant) || built(variant)) {
         if let Err(error) = manifest.verified_binary(out, variant) {
             return Check::failed("variants", &error, REMEDY);
@@ -191,14 +271,19 @@ fn variants(out: &Path) -> Check {
     }
     match manifest.check_distinct(VariantName::Baseline, VariantName::Pgo) {
         Ok(()) => Check::found("variants", "baseline and pgo are built and differ"),
-        Err(error) => {
-            Check::failed("variants", &error, "coordinator build --variants baseline,pgo --retrain")
-        }
+        Err(error) => Check::failed(
+            "variants",
+            &error,
+            "coordinator build --variants baseline,pgo --retrain",
+        ),
     }
 }
 
 fn optional(name: &'static str, programs: &[&str], without: &str, remedy: &str) -> Check {
-    match programs.iter().find_map(|program| first_line(Command::new(program).arg("--version"))) {
+    match programs
+        .iter()
+        .find_map(|program| first_line(Command::new(program).arg("--version")))
+    {
         Some(version) => Check::found(name, version),
         None => Check::warning(name, format!("not found; optional: {without}"), remedy),
     }
@@ -227,12 +312,22 @@ mod tests {
             model: Some(place("no-model")),
         };
         let checks = examine_at(&surroundings);
-        let of = |name: &str| checks.iter().find(|check| check.name == name).expect("checked");
+        let of = |name: &str| {
+            checks
+                .iter()
+                .find(|check| check.name == name)
+                .expect("checked")
+        };
         assert_eq!(of("rustc").state, State::Found);
         assert_eq!(of("store").state, State::Found);
-        assert_eq!((of("model").state, of("variants").state), (State::Missing, State::Missing));
+        assert_eq!(
+            (of("model").state, of("variants").state),
+            (State::Missing, State::Missing)
+        );
         assert!(
-            checks.iter().all(|check| (check.state == State::Found) == check.remedy.is_none()),
+            checks
+                .iter()
+                .all(|check| (check.state == State::Found) == check.remedy.is_none()),
             "{checks:?}"
         );
     }
@@ -245,15 +340,25 @@ mod tests {
             std::fs::write(dir.path().join(file), "x").expect("file");
         }
         assert_eq!(lacking(dir.path()), None);
-        assert_eq!(lacking(&dir.path().join("model.safetensors")), None, "a file inside a model names it");
+        assert_eq!(
+            lacking(&dir.path().join("model.safetensors")),
+            None,
+            "a file inside a model names it"
+        );
         let lacks = |name: &str| lacking(&dir.path().join(name)).unwrap_or_default();
-        assert!(lacks("config.json").contains("no .safetensors file"), "{}", lacks("config.json"));
+        assert!(
+            lacks("config.json").contains("no .safetensors file"),
+            "{}",
+            lacks("config.json")
+        );
         assert!(lacks("nothing").contains("neither"), "{}", lacks("nothing"));
     }
 
     #[test]
     fn no_hint_is_given_twice() {
-        let missing = BuildError::NoManifest { path: "target/bench/manifest.json".into() };
+        let missing = BuildError::NoManifest {
+            path: "target/bench/manifest.json".into(),
+        };
         let changed = BuildError::BinaryChanged {
             variant: "pgo".to_owned(),
             path: "pgo".into(),
@@ -262,14 +367,24 @@ mod tests {
         };
         for (error, way) in [(missing, "baseline,pgo"), (changed, "baseline,pgo --force")] {
             let check = Check::failed("variants", &error, "another");
-            assert_eq!(check.remedy, Some(format!("coordinator build --variants {way}")));
-            assert!(!check.detail.contains("coordinator build"), "{}", check.detail);
+            assert_eq!(
+                check.remedy,
+                Some(format!("coordinator build --variants {way}"))
+            );
+            assert!(
+                !check.detail.contains("coordinator build"),
+                "{}",
+                check.detail
+            );
         }
     }
 
     #[test]
     fn a_program_that_does_not_exist_is_a_warning() {
         let check = optional("x", &["no-such-program-anywhere"], "nothing", "get it");
-        assert_eq!((check.state, check.remedy.as_deref()), (State::Warning, Some("get it")));
+        assert_eq!(
+            (check.state, check.remedy.as_deref()),
+            (State::Warning, Some("get it"))
+        );
     }
 }

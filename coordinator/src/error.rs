@@ -1,5 +1,5 @@
-//! Everything that can keep a command from its answer, and the exit code of each. Messages are one sentence with the
-//! way out.
+//! Everything that can keep a command from its answer, and the exit code of each. Messages are one
+//! sentence with the way out.
 //!
 //! | code | meaning |
 //! |---|---|
@@ -155,7 +155,9 @@ pub enum AppError {
         now: Sha256,
     },
     /// The manifest was edited by hand.
-    #[error("failed to read the hashes of `{variant}` in the build manifest: run `coordinator build`")]
+    #[error(
+        "failed to read the hashes of `{variant}` in the build manifest: run `coordinator build`"
+    )]
     ManifestHash {
         /// Which variant.
         variant: String,
@@ -211,9 +213,13 @@ impl AppError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Build(BuildError::IdenticalCode { .. }) | Self::NeverBegan { .. } => exit::INVALID,
+            Self::Build(BuildError::IdenticalCode { .. }) | Self::NeverBegan { .. } => {
+                exit::INVALID
+            }
             Self::StoppedAtOnce | Self::NotCompared(_) => exit::INCONCLUSIVE,
-            Self::Store(StoreError::Damaged { .. } | StoreError::RunDamaged { .. }) => exit::INVALID,
+            Self::Store(StoreError::Damaged { .. } | StoreError::RunDamaged { .. }) => {
+                exit::INVALID
+            }
             _ => exit::USAGE,
         }
     }

@@ -1,6 +1,6 @@
-//! The names of the layout control: builds of the baseline's sources that differ in nothing but the order in which
-//! their functions are linked (docs/method.md). Owns number, name and seed of each, and how many there may be; must not
-//! know how they are built, run or judged.
+//! The names of the layout control: builds of the baseline's sources that differ in nothing but the
+//! order in which their functions are linked (docs/method.md). Owns number, name and seed of each,
+//! and how many there may be; must not know how they are built, run or judged.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,8 +18,8 @@ pub struct Layouts(u8);
 #[error("a number from {FEWEST} to {MOST}: fewer than {FEWEST} layouts have no spread")]
 pub struct NoLayouts;
 
-/// What they are layouts of. There are none of optimised variants: shuffling undoes the order of hot and cold functions
-/// that is part of what a profile does.
+/// What they are layouts of. There are none of optimised variants: shuffling undoes the order of
+/// hot and cold functions that is part of what a profile does.
 pub const ORIGIN: &str = "baseline";
 
 /// Of a single layout there is no spread.
@@ -57,14 +57,15 @@ impl Layout {
         NAMES[usize::from(self.0) - 1]
     }
 
-    /// What the linker draws the order of functions from: the number in the name, so that the same name is the same
-    /// order of the same functions wherever it is built.
+    /// What the linker draws the order of functions from: the number in the name, so that the same
+    /// name is the same order of the same functions wherever it is built.
     #[must_use]
     pub fn seed(self) -> u32 {
         self.0.into()
     }
 
-    /// Whether a name is made like that of a layout and is none: one too many, or one of another variant.
+    /// Whether a name is made like that of a layout and is none: one too many, or one of another
+    /// variant.
     #[must_use]
     pub fn is_misnamed(name: &str) -> bool {
         let number = name.rsplit_once(STEM).map(|(_, number)| number);
@@ -90,7 +91,11 @@ impl FromStr for Layouts {
     type Err = NoLayouts;
 
     fn from_str(text: &str) -> Result<Self, NoLayouts> {
-        text.trim().parse().ok().and_then(Self::new).ok_or(NoLayouts)
+        text.trim()
+            .parse()
+            .ok()
+            .and_then(Self::new)
+            .ok_or(NoLayouts)
     }
 }
 
@@ -107,7 +112,10 @@ mod tests {
     #[test]
     fn every_layout_is_found_by_its_name_and_has_a_seed_of_its_own() {
         for (at, layout) in (1_u32..).zip(Layout::all()) {
-            assert_eq!((Layout::named(layout.name()), layout.seed()), (Some(layout), at));
+            assert_eq!(
+                (Layout::named(layout.name()), layout.seed()),
+                (Some(layout), at)
+            );
             assert_eq!(layout.name(), format!("{ORIGIN}{STEM}{at}"));
         }
         assert_eq!(Layout::all().count(), 8);
@@ -115,15 +123,25 @@ mod tests {
 
     #[test]
     fn there_are_two_to_eight_of_the_baseline_and_none_of_others() {
-        let count = |text: &str| text.parse::<Layouts>().map(|layouts| layouts.iter().count());
+        let count = |text: &str| {
+            text.parse::<Layouts>()
+                .map(|layouts| layouts.iter().count())
+        };
         assert_eq!((count("2"), count("8")), (Ok(2), Ok(8)));
         for wrong in ["0", "1", "9", "-1", "many", "300"] {
             assert_eq!(count(wrong), Err(NoLayouts), "{wrong}");
         }
-        for wrong in
-            ["pgo-layout1", "baseline-layout9", "baseline-layout0", "baseline-layout", "baseline-layout01"]
-        {
-            assert!(Layout::is_misnamed(wrong) && Layout::named(wrong).is_none(), "{wrong}");
+        for wrong in [
+            "pgo-layout1",
+            "baseline-layout9",
+            "baseline-layout0",
+            "baseline-layout",
+            "baseline-layout01",
+        ] {
+            assert!(
+                Layout::is_misnamed(wrong) && Layout::named(wrong).is_none(),
+                "{wrong}"
+            );
         }
         for fine in ["baseline-layout1", "pgo", "my-layout-of-it"] {
             assert!(!Layout::is_misnamed(fine), "{fine}");

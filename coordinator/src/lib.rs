@@ -1,6 +1,8 @@
-//! The coordinator: plans a stress test, spreads it over workers, keeps what they measured, compares builds.
+//! The coordinator: plans a stress test, spreads it over workers, keeps what they measured,
+//! compares builds.
 //!
-//! Data goes one way: [`plan`] → [`schedule`] → [`dispatch`] → [`record`] → [`store`] → [`compare`] → [`report`].
+//! Data goes one way: [`plan`] → [`schedule`] → [`dispatch`] → [`record`] → [`store`] → [`compare`]
+//! → [`report`].
 
 pub mod app;
 pub mod build;

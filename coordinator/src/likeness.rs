@@ -1,5 +1,6 @@
-//! What makes two hosts unlike. Owns the facts of a host that change how fast it is, and how much each weighs; must not
-//! know who asks: a run that is taken up again, runs of different times, or a history.
+//! What makes two hosts unlike. Owns the facts of a host that change how fast it is, and how much
+//! each weighs; must not know who asks: a run that is taken up again, runs of different times, or a
+//! history.
 //!
 //! | fact | weight | because |
 //! |---|---|---|
@@ -7,9 +8,9 @@
 //! | threads a core, NUMA nodes, governor, boost | settings | they move speed by tens of per cent and are somebody's choice |
 //! | microcode, kernel | software | updates move speed little, and a history must live over them |
 //!
-//! Within a run everything but the kernel must stay, between runs resources and settings; a history is cut by resources
-//! alone, and shows what else changed beside the step that came with it. What one of two hosts does not show is not
-//! judged.
+//! Within a run everything but the kernel must stay, between runs resources and settings; a history
+//! is cut by resources alone, and shows what else changed beside the step that came with it. What
+//! one of two hosts does not show is not judged.
 
 use contract::identity::HostFacts;
 
@@ -49,14 +50,23 @@ fn facts(host: &HostFacts) -> [(&'static str, Weight, Option<String>); 11] {
         quota if quota > 0.0 => Some(format!("{} of a processor's time", plain(quota))),
         _ => told.then(|| "no quota".to_owned()),
     };
-    let memory = (told && host.memory_bytes > 0).then(|| format!("{} GiB", gibibytes(usable_memory(host))));
+    let memory =
+        (told && host.memory_bytes > 0).then(|| format!("{} GiB", gibibytes(usable_memory(host))));
     [
         ("processor", Weight::Resource, text(&host.cpu_model)),
         ("cores", Weight::Resource, number(host.cores)),
-        ("processors it may run on", Weight::Resource, number(host.processors)),
+        (
+            "processors it may run on",
+            Weight::Resource,
+            number(host.processors),
+        ),
         ("quota", Weight::Resource, quota),
         ("memory", Weight::Resource, memory),
-        ("threads a core", Weight::Setting, number(host.threads_per_core)),
+        (
+            "threads a core",
+            Weight::Setting,
+            number(host.threads_per_core),
+        ),
         ("NUMA nodes", Weight::Setting, number(host.numa_nodes)),
         ("governor", Weight::Setting, text(&host.governor)),
         ("boost", Weight::Setting, text(&host.boost)),
@@ -68,11 +78,15 @@ fn facts(host: &HostFacts) -> [(&'static str, Weight, Option<String>); 11] {
 /// What differs between two hosts, of facts that weigh so much at least.
 #[must_use]
 pub fn differences(then: &HostFacts, now: &HostFacts, least: Weight) -> Vec<Difference> {
-    let pairs = facts(then).into_iter().zip(facts(now)).filter(|((_, weight, _), _)| *weight >= least);
-    let differs = |((fact, _, then), (_, _, now)): ((_, _, Option<String>), (_, _, Option<String>))| {
-        let (then, now) = (then?, now?);
-        (then != now).then_some(Difference { fact, then, now })
-    };
+    let pairs = facts(then)
+        .into_iter()
+        .zip(facts(now))
+        .filter(|((_, weight, _), _)| *weight >= least);
+    let differs =
+        |((fact, _, then), (_, _, now)): ((_, _, Option<String>), (_, _, Option<String>))| {
+            let (then, now) = (then?, now?);
+            (then != now).then_some(Difference { fact, then, now })
+        };
     pairs.filter_map(differs).collect()
 }
 
@@ -83,24 +97,35 @@ pub fn usable_processors(host: &HostFacts) -> f64 {
     if host.processors > 0 {
         cores = cores.min(host.processors.into());
     }
-    if host.cgroup_cpus > 0.0 { cores.min(host.cgroup_cpus) } else { cores }
+    if host.cgroup_cpus > 0.0 {
+        cores.min(host.cgroup_cpus)
+    } else {
+        cores
+    }
 }
 
 /// Memory that a process may have there, bytes.
 #[must_use]
 pub fn usable_memory(host: &HostFacts) -> u64 {
     let limit = host.cgroup_memory_bytes;
-    if limit > 0 { limit.min(host.memory_bytes) } else { host.memory_bytes }
+    if limit > 0 {
+        limit.min(host.memory_bytes)
+    } else {
+        host.memory_bytes
+    }
 }
 
-/// The nearest of 1, 1.5, 2, 3, 4, 6, 8, 12, … GiB, and of ½, ¾, ⅜, … below, so that what a kernel keeps for itself makes
-/// no difference.
+/// The nearest of 1, 1.5, 2, 3, 4, 6, 8, 12, … GiB, and of ½, ¾, ⅜, … below, so that what a kernel
+/// keeps for itself makes no difference.
 #[must_use]
 pub fn gibibytes(bytes: u64) -> f64 {
     let gib = bytes as f64 / GIB;
-    let steps = (-10..24).flat_map(|power| [1.0, 1.5].map(|unit: f64| unit * f64::from(power).exp2()));
+    let steps =
+        (-10..24).flat_map(|power| [1.0, 1.5].map(|unit: f64| unit * f64::from(power).exp2()));
     let apart = |step: f64| (gib / step).ln().abs();
-    steps.min_by(|a, b| apart(*a).total_cmp(&apart(*b))).expect("there are steps")
+    steps
+        .min_by(|a, b| apart(*a).total_cmp(&apart(*b)))
+        .expect("there are steps")
 }
 
 /// A share of processors as people write it; a small one never reads as none.
@@ -134,23 +159,42 @@ mod tests {
     fn told(change: impl Fn(&mut HostFacts), least: Weight) -> Vec<String> {
         let mut now = host();
         change(&mut now);
-        differences(&host(), &now, least).iter().map(ToString::to_string).collect()
+        differences(&host(), &now, least)
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]
     fn a_smaller_share_of_the_same_host_is_another_resource() {
         type Case = (fn(&mut HostFacts), &'static str);
         let cases: [Case; 4] = [
-            (|host| host.processors = 1, "processors it may run on: 2 then, 1 now"),
-            (|host| host.cgroup_cpus = 0.05, "quota: no quota then, 0.05 of a processor's time now"),
-            (|host| host.cgroup_memory_bytes = 1 << 30, "memory: 8 GiB then, 1 GiB now"),
+            (
+                |host| host.processors = 1,
+                "processors it may run on: 2 then, 1 now",
+            ),
+            (
+                |host| host.cgroup_cpus = 0.05,
+                "quota: no quota then, 0.05 of a processor's time now",
+            ),
+            (
+                |host| host.cgroup_memory_bytes = 1 << 30,
+                "memory: 8 GiB then, 1 GiB now",
+            ),
             (|host| host.cores = 4, "cores: 2 then, 4 now"),
         ];
         for (change, words) in cases {
             assert_eq!(told(change, Weight::Resource), [words]);
         }
-        assert_eq!(told(|_| {}, Weight::Kernel), Vec::<String>::new(), "the twin");
-        assert_eq!(told(|host| host.cgroup_memory_bytes = 1 << 40, Weight::Resource), Vec::<String>::new());
+        assert_eq!(
+            told(|_| {}, Weight::Kernel),
+            Vec::<String>::new(),
+            "the twin"
+        );
+        assert_eq!(
+            told(|host| host.cgroup_memory_bytes = 1 << 40, Weight::Resource),
+            Vec::<String>::new()
+        );
     }
 
     #[test]
@@ -160,24 +204,56 @@ mod tests {
             host.kernel = "6.2".into();
         };
         assert_eq!(told(changed, Weight::Resource), Vec::<String>::new());
-        assert_eq!(told(changed, Weight::Setting), ["governor: performance then, powersave now"]);
+        assert_eq!(
+            told(changed, Weight::Setting),
+            ["governor: performance then, powersave now"]
+        );
         assert_eq!(told(changed, Weight::Kernel).len(), 2);
     }
 
     #[test]
     fn what_an_older_record_does_not_tell_is_not_judged() {
-        let old = HostFacts { processors: 0, ..host() };
-        let now = HostFacts { processors: 1, cgroup_cpus: 0.5, cgroup_memory_bytes: 1 << 30, ..host() };
+        let old = HostFacts {
+            processors: 0,
+            ..host()
+        };
+        let now = HostFacts {
+            processors: 1,
+            cgroup_cpus: 0.5,
+            cgroup_memory_bytes: 1 << 30,
+            ..host()
+        };
         assert_eq!(differences(&old, &now, Weight::Kernel), []);
-        let limited = HostFacts { cgroup_cpus: 1.5, ..old };
-        assert_eq!(differences(&limited, &now, Weight::Kernel).len(), 1, "what both tell is");
+        let limited = HostFacts {
+            cgroup_cpus: 1.5,
+            ..old
+        };
+        assert_eq!(
+            differences(&limited, &now, Weight::Kernel).len(),
+            1,
+            "what both tell is"
+        );
     }
 
     #[test]
     fn the_smallest_share_is_what_a_process_has() {
-        assert_eq!((usable_processors(&host()), usable_memory(&host())), (2.0, 8 << 30));
-        let small = HostFacts { processors: 1, cgroup_cpus: 0.05, cgroup_memory_bytes: 512 << 20, ..host() };
-        assert_eq!((usable_processors(&small), usable_memory(&small)), (0.05, 512 << 20));
-        assert_eq!((plain(0.05), plain(2.0), plain(1e-9)), ("0.05".into(), "2".into(), "0.0001".into()));
+        assert_eq!(
+            (usable_processors(&host()), usable_memory(&host())),
+            (2.0, 8 << 30)
+        );
+        let small = HostFacts {
+            processors: 1,
+            cgroup_cpus: 0.05,
+            cgroup_memory_bytes: 512 << 20,
+            ..host()
+        };
+        assert_eq!(
+            (usable_processors(&small), usable_memory(&small)),
+            (0.05, 512 << 20)
+        );
+        assert_eq!(
+            (plain(0.05), plain(2.0), plain(1e-9)),
+            ("0.05".into(), "2".into(), "0.0001".into())
+        );
     }
 }

@@ -17,7 +17,12 @@ fn main() -> ExitCode {
     let code = match Cli::try_parse() {
         Ok(cli) => {
             let (format, quiet) = (cli.format(), cli.quiet);
-            let streams = report::Streams { out: &mut out, colour, terminal, quiet };
+            let streams = report::Streams {
+                out: &mut out,
+                colour,
+                terminal,
+                quiet,
+            };
             let answer = app::carry_out(cli, &mut *report::reporter(format, streams));
             answer.unwrap_or_else(|error| {
                 report::failure(&mut std::io::stderr(), &error);
@@ -26,12 +31,22 @@ fn main() -> ExitCode {
         }
         Err(told) => {
             let text = told.render();
-            let text = if colour && !told.use_stderr() { text.ansi().to_string() } else { text.to_string() };
+            let text = if colour && !told.use_stderr() {
+                text.ansi().to_string()
+            } else {
+                text.to_string()
+            };
             // Usage errors have nowhere else to go when stderr is gone.
-            let written = if told.use_stderr() { told.print() } else { out.write_all(text.as_bytes()) };
+            let written = if told.use_stderr() {
+                told.print()
+            } else {
+                out.write_all(text.as_bytes())
+            };
             drop(written);
             u8::try_from(told.exit_code()).unwrap_or(coordinator::error::exit::USAGE)
         }
     };
-    ExitCode::from(out.settle(code, |error| report::failure(&mut std::io::stderr(), &AppError::Print(error))))
+    ExitCode::from(out.settle(code, |error| {
+        report::failure(&mut std::io::stderr(), &AppError::Print(error))
+    }))
 }

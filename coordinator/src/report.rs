@@ -1,7 +1,8 @@
-//! The only room that prints. Owns how findings, listings, progress and errors look to people, to programs and to
-//! scripts: [`human`], [`json`] and [`quiet`] are three implementations of one trait; [`markdown`] and [`junit`] are two
-//! more forms of a comparison, [`html`] is a page of everything, and [`export`] writes the formats of other tools. Data
-//! goes to stdout, progress and errors to stderr. It derives nothing: every figure comes from the rooms that own it.
+//! The only room that prints. Owns how findings, listings, progress and errors look to people, to
+//! programs and to scripts: [`human`], [`json`] and [`quiet`] are three implementations of one
+//! trait; [`markdown`] and [`junit`] are two more forms of a comparison, [`html`] is a page of
+//! everything, and [`export`] writes the formats of other tools. Data goes to stdout, progress and
+//! errors to stderr. It derives nothing: every figure comes from the rooms that own it.
 //! [`document`] is the published shape of a run in JSON.
 
 pub mod document;
@@ -54,7 +55,11 @@ pub trait Reporter {
     ///
     /// # Errors
     /// When stdout cannot be written.
-    fn explained(&mut self, findings: &Findings, explanations: &[Explanation<'_>]) -> io::Result<()>;
+    fn explained(
+        &mut self,
+        findings: &Findings,
+        explanations: &[Explanation<'_>],
+    ) -> io::Result<()>;
     /// Everything a run measured.
     ///
     /// # Errors
@@ -171,11 +176,23 @@ struct Form {
 #[must_use]
 pub fn reporter<'a>(format: Format, streams: Streams<'a>) -> Box<dyn Reporter + 'a> {
     match format {
-        Format::Human | Format::Hlog | Format::Hgrm | Format::Csv | Format::OpenMetrics | Format::Trace => {
-            Box::new(human::Human { streams, document: None })
-        }
-        Format::Markdown => Box::new(human::Human { streams, document: Some(markdown::FORM) }),
-        Format::Junit => Box::new(human::Human { streams, document: Some(junit::FORM) }),
+        Format::Human
+        | Format::Hlog
+        | Format::Hgrm
+        | Format::Csv
+        | Format::OpenMetrics
+        | Format::Trace => Box::new(human::Human {
+            streams,
+            document: None,
+        }),
+        Format::Markdown => Box::new(human::Human {
+            streams,
+            document: Some(markdown::FORM),
+        }),
+        Format::Junit => Box::new(human::Human {
+            streams,
+            document: Some(junit::FORM),
+        }),
         Format::Json => Box::new(json::Json { streams }),
         Format::Quiet => Box::new(quiet::Quiet { streams }),
     }
@@ -184,5 +201,9 @@ pub fn reporter<'a>(format: Format, streams: Streams<'a>) -> Box<dyn Reporter + 
 /// Why a command has no answer, in one sentence.
 pub fn failure(err: &mut dyn Write, error: &AppError) {
     // A message that cannot be written has nowhere else to go.
-    drop(writeln!(err, "error: {}", text::message(&error.to_string())));
+    drop(writeln!(
+        err,
+        "error: {}",
+        text::message(&error.to_string())
+    ));
 }

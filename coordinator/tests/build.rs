@@ -1,5 +1,5 @@
-//! The build pipeline on a small workspace with the real compiler: what it makes, when it does nothing, and every
-//! guard with a case that trips it.
+//! The build pipeline on a small workspace with the real compiler: what it makes, when it does
+//! nothing, and every guard with a case that trips it.
 
 mod build_fixture;
 #[path = "build/layouts.rs"]
@@ -23,7 +23,14 @@ fn builds_once_and_then_does_nothing() {
     fixture.options.controls = true;
     let mut trainer = DirectTrainer::new();
     let first = fixture.build(&mut trainer).expect("a first build");
-    let steps = ["baseline", "instrumented", "training", "pgo", "control-unreadable", "control-empty"];
+    let steps = [
+        "baseline",
+        "instrumented",
+        "training",
+        "pgo",
+        "control-unreadable",
+        "control-empty",
+    ];
     assert_eq!(first.done, steps);
     let codes: BTreeSet<_> = first
         .manifest
@@ -34,18 +41,39 @@ fn builds_once_and_then_does_nothing() {
         .iter()
         .map(|record| record.artifact.text_sha256.clone())
         .collect();
-    assert!(codes.len() >= 3, "baseline, pgo and controls differ: {codes:?}");
-    let report = &first.manifest.profile_of(VariantName::Pgo).expect("a profile").report;
-    assert_eq!((report.raw_files, report.missing, report.mismatched), (2, 0, 0));
-    assert!(report.covered > 3 && report.hottest[0].name.starts_with("engine::"), "{report:?}");
+    assert!(
+        codes.len() >= 3,
+        "baseline, pgo and controls differ: {codes:?}"
+    );
+    let report = &first
+        .manifest
+        .profile_of(VariantName::Pgo)
+        .expect("a profile")
+        .report;
+    assert_eq!(
+        (report.raw_files, report.missing, report.mismatched),
+        (2, 0, 0)
+    );
+    assert!(
+        report.covered > 3 && report.hottest[0].name.starts_with("engine::"),
+        "{report:?}"
+    );
     assert_eq!(report.overlap_percent, Some(100.0));
 
     let (second, progress) = fixture.build_noting(&mut trainer);
     let second = second.expect("a second build");
     assert!(second.done.is_empty() && trainer.trainings == 1);
-    assert!(progress.iter().all(|event| matches!(event, BuildProgress::Reused { .. })), "{progress:?}");
+    assert!(
+        progress
+            .iter()
+            .all(|event| matches!(event, BuildProgress::Reused { .. })),
+        "{progress:?}"
+    );
     assert_eq!(second.manifest, first.manifest);
-    assert_eq!(Manifest::read(&fixture.options.out).expect("a manifest"), first.manifest);
+    assert_eq!(
+        Manifest::read(&fixture.options.out).expect("a manifest"),
+        first.manifest
+    );
 
     fixture.edit("engine/src/lib.rs", "i % 7", "i % 9");
     let third = fixture.build(&mut trainer).expect("a third build");
@@ -62,11 +90,25 @@ fn readers_name_the_command_and_notice_changed_binaries() {
     let mut fixture = Fixture::new();
     fixture.options.variants = vec![VariantName::Baseline];
     let out = fixture.options.out.clone();
-    assert!(matches!(Manifest::read(&out), Err(BuildError::NoManifest { .. })));
-    let manifest = fixture.build(&mut DirectTrainer::new()).expect("a baseline").manifest;
-    let program = manifest.verified_binary(&out, VariantName::Baseline).expect("the binary");
-    let missing = manifest.verified_binary(&out, VariantName::Pgo).expect_err("not built").to_string();
-    assert_eq!(missing, "variant `pgo` is not built: coordinator build --variants baseline,pgo");
+    assert!(matches!(
+        Manifest::read(&out),
+        Err(BuildError::NoManifest { .. })
+    ));
+    let manifest = fixture
+        .build(&mut DirectTrainer::new())
+        .expect("a baseline")
+        .manifest;
+    let program = manifest
+        .verified_binary(&out, VariantName::Baseline)
+        .expect("the binary");
+    let missing = manifest
+        .verified_binary(&out, VariantName::Pgo)
+        .expect_err("not built")
+        .to_string();
+    assert_eq!(
+        missing,
+        "variant `pgo` is not built: coordinator build --variants baseline,pgo"
+    );
     fs::write(&program, "other").expect("file");
     let changed = manifest.verified_binary(&out, VariantName::Baseline);
     assert!(matches!(changed, Err(BuildError::BinaryChanged { .. })));
@@ -75,39 +117,92 @@ fn readers_name_the_command_and_notice_changed_binaries() {
     let path = out.join("manifest.json");
     let whole = fs::read_to_string(&path).expect("the manifest");
     fs::write(&path, &whole[..whole.len() / 2]).expect("file");
-    assert!(matches!(Manifest::read(&out), Err(BuildError::BadManifest { .. })));
+    assert!(matches!(
+        Manifest::read(&out),
+        Err(BuildError::BadManifest { .. })
+    ));
     fs::write(&path, whole.replacen("\"format\": 2", "\"format\": 99", 1)).expect("file");
-    assert!(Manifest::read(&out).expect_err("newer").to_string().contains("format 99"));
+    assert!(
+        Manifest::read(&out)
+            .expect_err("newer")
+            .to_string()
+            .contains("format 99")
+    );
 }
 
 #[test]
 fn without_a_profile_both_variants_are_recognised_as_the_same() {
     let mut fixture = Fixture::new();
     fixture.options.profile = ProfileOrigin::Nothing;
-    let manifest = fixture.build(&mut DirectTrainer::new()).expect("two equal builds").manifest;
-    assert_eq!(manifest.variants["pgo"].identical_to.as_deref(), Some("baseline"));
-    assert_eq!(manifest.variants["pgo"].artifact.sha256, manifest.variants["baseline"].artifact.sha256);
+    let manifest = fixture
+        .build(&mut DirectTrainer::new())
+        .expect("two equal builds")
+        .manifest;
+    assert_eq!(
+        manifest.variants["pgo"].identical_to.as_deref(),
+        Some("baseline")
+    );
+    assert_eq!(
+        manifest.variants["pgo"].artifact.sha256,
+        manifest.variants["baseline"].artifact.sha256
+    );
     let distinct = manifest.check_distinct(VariantName::Baseline, VariantName::Pgo);
     assert!(matches!(distinct, Err(BuildError::IdenticalCode { .. })));
     fixture.options.profile = ProfileOrigin::Training;
-    let manifest = fixture.build(&mut DirectTrainer::new()).expect("two unlike builds").manifest;
+    let manifest = fixture
+        .build(&mut DirectTrainer::new())
+        .expect("two unlike builds")
+        .manifest;
     assert_eq!(manifest.variants["pgo"].identical_to, None);
-    manifest.check_distinct(VariantName::Baseline, VariantName::Pgo).expect("other code");
+    manifest
+        .check_distinct(VariantName::Baseline, VariantName::Pgo)
+        .expect("other code");
 }
 
 #[test]
 fn a_training_that_lost_workers_or_shrank_is_refused() {
     let fixture = Fixture::new();
-    let mut aborting = DirectTrainer { mode: "abort", ..DirectTrainer::new() };
+    let mut aborting = DirectTrainer {
+        mode: "abort",
+        ..DirectTrainer::new()
+    };
     let error = fixture.build(&mut aborting).expect_err("no profile at all");
-    assert!(matches!(error, BuildError::RawProfileCount { expected: 2, found: 0, .. }), "{error}");
-    let mut short = DirectTrainer { claimed: 3, ..DirectTrainer::new() };
+    assert!(
+        matches!(
+            error,
+            BuildError::RawProfileCount {
+                expected: 2,
+                found: 0,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    let mut short = DirectTrainer {
+        claimed: 3,
+        ..DirectTrainer::new()
+    };
     let error = fixture.build(&mut short).expect_err("one worker lost");
-    assert!(matches!(error, BuildError::RawProfileCount { expected: 3, found: 2, .. }), "{error}");
-    fixture.build(&mut DirectTrainer::new()).expect("a good training");
+    assert!(
+        matches!(
+            error,
+            BuildError::RawProfileCount {
+                expected: 3,
+                found: 2,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    fixture
+        .build(&mut DirectTrainer::new())
+        .expect("a good training");
     let mut fixture = fixture;
     fixture.options.retrain = true;
-    let mut thin = DirectTrainer { turns: 10, ..DirectTrainer::new() };
+    let mut thin = DirectTrainer {
+        turns: 10,
+        ..DirectTrainer::new()
+    };
     let error = fixture.build(&mut thin).expect_err("a thin profile");
     assert!(matches!(error, BuildError::ProfileThin { .. }), "{error}");
     fixture.options.accept_thin = true;
@@ -117,16 +212,35 @@ fn a_training_that_lost_workers_or_shrank_is_refused() {
 #[test]
 fn a_damaged_raw_profile_fails_the_merge_unless_losses_are_accepted() {
     let mut fixture = Fixture::new();
-    let mut trainer = DirectTrainer { cut: true, ..DirectTrainer::new() };
-    let error = fixture.build(&mut trainer).expect_err("one raw profile is cut short");
+    let mut trainer = DirectTrainer {
+        cut: true,
+        ..DirectTrainer::new()
+    };
+    let error = fixture
+        .build(&mut trainer)
+        .expect_err("one raw profile is cut short");
     assert!(matches!(&error, BuildError::Merge { .. }), "{error}");
-    assert!(error.to_string().contains("--tolerate-damaged-profiles"), "{error}");
-    fixture.options.tolerate_damaged = true;
-    let manifest = fixture.build(&mut trainer).expect("what is whole is merged").manifest;
-    let report = &manifest.profile_of(VariantName::Pgo).expect("a profile").report;
-    assert!(report.total_count > 0 && !report.lost.is_empty(), "{report:?}");
     assert!(
-        manifest.warnings["pgo"].iter().any(|warning| warning.contains("lost")),
+        error.to_string().contains("--tolerate-damaged-profiles"),
+        "{error}"
+    );
+    fixture.options.tolerate_damaged = true;
+    let manifest = fixture
+        .build(&mut trainer)
+        .expect("what is whole is merged")
+        .manifest;
+    let report = &manifest
+        .profile_of(VariantName::Pgo)
+        .expect("a profile")
+        .report;
+    assert!(
+        report.total_count > 0 && !report.lost.is_empty(),
+        "{report:?}"
+    );
+    assert!(
+        manifest.warnings["pgo"]
+            .iter()
+            .any(|warning| warning.contains("lost")),
         "{:?}",
         manifest.warnings
     );
@@ -135,41 +249,97 @@ fn a_damaged_raw_profile_fails_the_merge_unless_losses_are_accepted() {
 #[test]
 fn damaged_foreign_and_stale_profiles_are_refused_with_the_reason() {
     let mut fixture = Fixture::new();
-    let manifest = fixture.build(&mut DirectTrainer::new()).expect("a first build").manifest;
-    let profile = fixture.options.out.join(&manifest.profile_of(VariantName::Pgo).expect("a profile").path);
+    let manifest = fixture
+        .build(&mut DirectTrainer::new())
+        .expect("a first build")
+        .manifest;
+    let profile = fixture.options.out.join(
+        &manifest
+            .profile_of(VariantName::Pgo)
+            .expect("a profile")
+            .path,
+    );
     let whole = fs::read(&profile).expect("the profile");
     let keep = fixture.root().join("kept.profdata");
     fs::write(&keep, &whole).expect("file");
     fs::copy(profile.with_extension("json"), keep.with_extension("json")).expect("its record");
 
     fs::write(&profile, &whole[..whole.len() / 2]).expect("file");
-    let error = fixture.build(&mut DirectTrainer::new()).expect_err("truncated in place");
-    assert!(matches!(error, BuildError::ProfileDamaged { .. }), "{error}");
+    let error = fixture
+        .build(&mut DirectTrainer::new())
+        .expect_err("truncated in place");
+    assert!(
+        matches!(error, BuildError::ProfileDamaged { .. }),
+        "{error}"
+    );
 
     fixture.options.profile = ProfileOrigin::File(profile);
-    let error = fixture.build(&mut DirectTrainer::new()).expect_err("truncated and given");
-    assert!(matches!(error, BuildError::ProfileUnreadable { .. }), "{error}");
+    let error = fixture
+        .build(&mut DirectTrainer::new())
+        .expect_err("truncated and given");
+    assert!(
+        matches!(error, BuildError::ProfileUnreadable { .. }),
+        "{error}"
+    );
 
     fixture.options.profile = ProfileOrigin::File(keep);
-    fixture.build(&mut DirectTrainer::new()).expect("whole and given");
-    assert!(fixture.options.out.join("bin/pgo").exists(), "accepted and installed");
-    fixture.edit("engine/src/lib.rs", "s = s.wrapping", "if s % 4 == 3 { return k; } s = s.wrapping");
-    let error = fixture.build(&mut DirectTrainer::new()).expect_err("of other sources");
-    assert!(matches!(error, BuildError::ProfileStale { mismatched: 1.., .. }), "{error}");
-    assert!(!fixture.options.out.join("bin/pgo").exists(), "refused, so not installed");
-    assert!(!Manifest::read(&fixture.options.out).expect("a manifest").variants.contains_key("pgo"));
+    fixture
+        .build(&mut DirectTrainer::new())
+        .expect("whole and given");
+    assert!(
+        fixture.options.out.join("bin/pgo").exists(),
+        "accepted and installed"
+    );
+    fixture.edit(
+        "engine/src/lib.rs",
+        "s = s.wrapping",
+        "if s % 4 == 3 { return k; } s = s.wrapping",
+    );
+    let error = fixture
+        .build(&mut DirectTrainer::new())
+        .expect_err("of other sources");
+    assert!(
+        matches!(
+            error,
+            BuildError::ProfileStale {
+                mismatched: 1..,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert!(
+        !fixture.options.out.join("bin/pgo").exists(),
+        "refused, so not installed"
+    );
+    assert!(
+        !Manifest::read(&fixture.options.out)
+            .expect("a manifest")
+            .variants
+            .contains_key("pgo")
+    );
 
     fixture.options.rustflags = vec!["-Ctarget-cpu=x86-64-v2".to_owned()];
-    let error = fixture.build(&mut DirectTrainer::new()).expect_err("of other flags");
-    assert!(matches!(error, BuildError::ProfileOfOtherSettings { .. }), "{error}");
+    let error = fixture
+        .build(&mut DirectTrainer::new())
+        .expect_err("of other flags");
+    assert!(
+        matches!(error, BuildError::ProfileOfOtherSettings { .. }),
+        "{error}"
+    );
 }
 
 #[test]
 fn only_an_accepted_profile_is_a_reference_and_a_deleted_one_is_trained_again() {
     let fixture = Fixture::new();
     let source = Some(fixture.root().join("engine/src/lib.rs"));
-    let mut disturbed = DirectTrainer { disturb: source, ..DirectTrainer::new() };
-    let error = fixture.build(&mut disturbed).expect_err("the source changed meanwhile");
+    let mut disturbed = DirectTrainer {
+        disturb: source,
+        ..DirectTrainer::new()
+    };
+    let error = fixture
+        .build(&mut disturbed)
+        .expect_err("the source changed meanwhile");
     assert!(matches!(error, BuildError::SourceChanged { .. }), "{error}");
     let refused = Manifest::read(&fixture.options.out).expect("a manifest");
     assert!(
@@ -177,37 +347,77 @@ fn only_an_accepted_profile_is_a_reference_and_a_deleted_one_is_trained_again() 
         "{refused:?}"
     );
 
-    let accepted = fixture.build(&mut DirectTrainer::new()).expect("undisturbed").manifest;
+    let accepted = fixture
+        .build(&mut DirectTrainer::new())
+        .expect("undisturbed")
+        .manifest;
     let profile = accepted.profile_of(VariantName::Pgo).expect("a profile");
-    assert!(accepted.accepted_totals.values().eq([&profile.report.total_count]));
+    assert!(
+        accepted
+            .accepted_totals
+            .values()
+            .eq([&profile.report.total_count])
+    );
 
     fs::remove_file(fixture.options.out.join(&profile.path)).expect("the profile was there");
-    let again = fixture.build(&mut DirectTrainer::new()).expect("trained again");
-    assert!(again.done.contains(&"training") && !again.done.contains(&"baseline"), "{:?}", again.done);
+    let again = fixture
+        .build(&mut DirectTrainer::new())
+        .expect("trained again");
+    assert!(
+        again.done.contains(&"training") && !again.done.contains(&"baseline"),
+        "{:?}",
+        again.done
+    );
 }
 
 #[test]
 fn a_renamed_function_is_missing_and_weighed() {
     let mut fixture = Fixture::new();
-    fixture.build(&mut DirectTrainer::new()).expect("a first build");
+    fixture
+        .build(&mut DirectTrainer::new())
+        .expect("a first build");
     let manifest = Manifest::read(&fixture.options.out).expect("a manifest");
-    let profile = fixture.options.out.join(&manifest.profile_of(VariantName::Pgo).expect("a profile").path);
+    let profile = fixture.options.out.join(
+        &manifest
+            .profile_of(VariantName::Pgo)
+            .expect("a profile")
+            .path,
+    );
     fixture.options.profile = ProfileOrigin::File(profile);
     // Another version gives every symbol of the crate another hash.
     fixture.edit("engine/Cargo.toml", "0.1.0", "0.2.0");
-    let error = fixture.build(&mut DirectTrainer::new()).expect_err("all symbols renamed");
-    assert!(matches!(error, BuildError::ProfileStale { missing: 1.., mismatched: 0, .. }), "{error}");
+    let error = fixture
+        .build(&mut DirectTrainer::new())
+        .expect_err("all symbols renamed");
+    assert!(
+        matches!(
+            error,
+            BuildError::ProfileStale {
+                missing: 1..,
+                mismatched: 0,
+                ..
+            }
+        ),
+        "{error}"
+    );
 }
 
 #[test]
 fn the_instrumented_build_keeps_every_symbol() {
     let mut fixture = Fixture::as_the_product();
-    fixture.build(&mut DirectTrainer::new()).expect("a first build");
+    fixture
+        .build(&mut DirectTrainer::new())
+        .expect("a first build");
     let manifest = Manifest::read(&fixture.options.out).expect("a manifest");
-    let instrumented = fixture
-        .options
-        .out
-        .join(manifest.instrumented.into_values().next().expect("instrumented").artifact.path);
+    let instrumented = fixture.options.out.join(
+        manifest
+            .instrumented
+            .into_values()
+            .next()
+            .expect("instrumented")
+            .artifact
+            .path,
+    );
     let baseline = fixture.options.out.join("bin/baseline");
     let compared = differing_symbols(&baseline, &instrumented);
     assert!(compared.0 >= 3, "functions of the workspace are in both");
@@ -216,40 +426,89 @@ fn the_instrumented_build_keeps_every_symbol() {
     fs::copy(&baseline, &old).expect("a copy");
     fixture.edit("engine/Cargo.toml", "0.1.0", "0.2.0");
     fixture.options.variants = vec![VariantName::Baseline];
-    fixture.build(&mut DirectTrainer::new()).expect("another version");
-    assert!(!differing_symbols(&old, &baseline).1.is_empty(), "changed metadata would be seen");
+    fixture
+        .build(&mut DirectTrainer::new())
+        .expect("another version");
+    assert!(
+        !differing_symbols(&old, &baseline).1.is_empty(),
+        "changed metadata would be seen"
+    );
 }
 
 #[test]
 fn variants_of_both_scopes_stand_side_by_side() {
     let mut fixture = Fixture::new();
-    let both = [VariantName::Baseline, VariantName::Pgo, VariantName::PgoProgram];
+    let both = [
+        VariantName::Baseline,
+        VariantName::Pgo,
+        VariantName::PgoProgram,
+    ];
     fixture.options.variants = vec![VariantName::Baseline, VariantName::PgoProgram];
-    let first = fixture.build(&mut DirectTrainer::new()).expect("a first build");
-    assert_eq!(first.done, ["baseline", "instrumented-program", "training-program", "pgo-program"]);
+    let first = fixture
+        .build(&mut DirectTrainer::new())
+        .expect("a first build");
+    assert_eq!(
+        first.done,
+        [
+            "baseline",
+            "instrumented-program",
+            "training-program",
+            "pgo-program"
+        ]
+    );
     fixture.options.variants = both.to_vec();
-    let second = fixture.build(&mut DirectTrainer::new()).expect("one variant more");
-    assert_eq!(second.done, ["instrumented", "training", "pgo"], "nothing is built twice");
+    let second = fixture
+        .build(&mut DirectTrainer::new())
+        .expect("one variant more");
+    assert_eq!(
+        second.done,
+        ["instrumented", "training", "pgo"],
+        "nothing is built twice"
+    );
     let manifest = second.manifest;
-    assert!(manifest.warnings["pgo-program"][0].contains("dependencies"), "{:?}", manifest.warnings);
+    assert!(
+        manifest.warnings["pgo-program"][0].contains("dependencies"),
+        "{:?}",
+        manifest.warnings
+    );
     let same = manifest.variants["pgo"].identical_to.as_deref();
-    assert_eq!(same, Some("pgo-program"), "a program without dependencies is its workspace");
-    assert_eq!(manifest.variants["pgo-program"], first.manifest.variants["pgo-program"]);
+    assert_eq!(
+        same,
+        Some("pgo-program"),
+        "a program without dependencies is its workspace"
+    );
+    assert_eq!(
+        manifest.variants["pgo-program"],
+        first.manifest.variants["pgo-program"]
+    );
     let [pgo, program] = [VariantName::Pgo, VariantName::PgoProgram]
         .map(|variant| manifest.profile_of(variant).expect("a profile of its own"));
     assert_ne!(pgo.settings_digest, program.settings_digest);
     for variant in &both[1..] {
-        manifest.check_distinct(VariantName::Baseline, *variant).expect("other code");
-        manifest.verified_binary(&fixture.options.out, *variant).expect("its binary");
+        manifest
+            .check_distinct(VariantName::Baseline, *variant)
+            .expect("other code");
+        manifest
+            .verified_binary(&fixture.options.out, *variant)
+            .expect("its binary");
     }
 
     let of_program = fixture.root().join("program.profdata");
     let kept = fixture.options.out.join(&program.path);
     fs::copy(&kept, &of_program).expect("a copy");
-    fs::copy(kept.with_extension("json"), of_program.with_extension("json")).expect("its record");
+    fs::copy(
+        kept.with_extension("json"),
+        of_program.with_extension("json"),
+    )
+    .expect("its record");
     fixture.options.profile = ProfileOrigin::File(of_program);
-    let error = fixture.build(&mut DirectTrainer::new()).expect_err("a profile of the other scope");
-    assert!(matches!(error, BuildError::ProfileOfOtherSettings { .. }), "{error}");
+    let error = fixture
+        .build(&mut DirectTrainer::new())
+        .expect_err("a profile of the other scope");
+    assert!(
+        matches!(error, BuildError::ProfileOfOtherSettings { .. }),
+        "{error}"
+    );
 }
 
 #[test]
@@ -260,23 +519,37 @@ fn an_older_manifest_is_refused_by_readers_and_replaced_by_a_build() {
     let path = fixture.options.out.join("manifest.json");
     let text = fs::read_to_string(&path).expect("the manifest");
     fs::write(&path, text.replacen("\"format\": 2", "\"format\": 1", 1)).expect("file");
-    let error = Manifest::read(&fixture.options.out).expect_err("older").to_string();
-    assert!(error.contains("format 1") && error.contains("coordinator build"), "{error}");
-    let outcome = fixture.build(&mut DirectTrainer::new()).expect("built again");
+    let error = Manifest::read(&fixture.options.out)
+        .expect_err("older")
+        .to_string();
+    assert!(
+        error.contains("format 1") && error.contains("coordinator build"),
+        "{error}"
+    );
+    let outcome = fixture
+        .build(&mut DirectTrainer::new())
+        .expect("built again");
     assert_eq!(outcome.done, ["baseline"]);
 }
 
 #[test]
 fn flushing_twice_and_returning_counts_once() {
     let fixture = Fixture::new();
-    fixture.build(&mut DirectTrainer::new()).expect("a first build");
+    fixture
+        .build(&mut DirectTrainer::new())
+        .expect("a first build");
     let program = fixture.options.out.join("not-variants/instrumented");
     let tools = Toolchain::discover(&fixture.root()).expect("tools");
     let count = |mode: &str, turns: u64| {
         let dir = fixture.root().join(format!("raw-{mode}-{turns}"));
         fs::create_dir(&dir).expect("folder");
         assert!(run(&program, mode, turns, &profile_pattern(&dir)));
-        let raw = fs::read_dir(&dir).expect("folder").next().expect("a profile").expect("entry").path();
+        let raw = fs::read_dir(&dir)
+            .expect("folder")
+            .next()
+            .expect("a profile")
+            .expect("entry")
+            .path();
         let merged = dir.join("merged.profdata");
         let merge = std::process::Command::new(&tools.profdata.path)
             .arg("merge")
@@ -317,7 +590,10 @@ fn count_of(tools: &Toolchain, profile: &Path, name: &str) -> u64 {
 /// How many paths of workspace functions are in both programs, and those that share no symbol.
 fn differing_symbols(one: &Path, other: &Path) -> (usize, Vec<String>) {
     let (one, other) = (symbols(one), symbols(other));
-    let both: Vec<_> = one.keys().filter(|path| other.contains_key(*path)).collect();
+    let both: Vec<_> = one
+        .keys()
+        .filter(|path| other.contains_key(*path))
+        .collect();
     let unlike = both
         .iter()
         .filter(|path| one[**path].is_disjoint(&other[**path]))
@@ -330,7 +606,10 @@ fn symbols(program: &Path) -> BTreeMap<String, BTreeSet<String>> {
     let data = fs::read(program).expect("a program");
     let elf = object::File::parse(&*data).expect("an ELF program");
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for symbol in elf.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text) {
+    for symbol in elf
+        .symbols()
+        .filter(|symbol| symbol.kind() == SymbolKind::Text)
+    {
         let name = symbol.name().unwrap_or_default();
         let path = format!("{:#}", rustc_demangle::demangle(name));
         if path.starts_with("engine::") || path.starts_with("app::") {

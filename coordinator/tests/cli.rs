@@ -6,7 +6,9 @@ use coordinator::plan::{EngineKind, OnLoss, Overrides, Source, Verify};
 
 fn parse(line: &str) -> Result<Command, String> {
     let words = std::iter::once("coordinator").chain(line.split_whitespace());
-    Cli::try_parse_from(words).map(|cli| cli.command).map_err(|error| error.to_string())
+    Cli::try_parse_from(words)
+        .map(|cli| cli.command)
+        .map_err(|error| error.to_string())
 }
 
 fn run(line: &str) -> RunArgs {
@@ -55,40 +57,71 @@ fn every_flag_of_run_reaches_the_plan() {
         verify: Some(Verify::Full),
     };
     assert_eq!(args.changes.overrides(), expected);
-    assert_eq!((args.output.format, args.gate.inconclusive), (Format::Json, Inconclusive::Pass));
+    assert_eq!(
+        (args.output.format, args.gate.inconclusive),
+        (Format::Json, Inconclusive::Pass)
+    );
 }
 
 #[test]
 fn a_resumed_run_takes_nothing_that_would_change_it() {
     let args = run("run --resume 01J --output quiet");
     assert_eq!((args.resume.as_deref(), args.source()), (Some("01J"), None));
-    for change in ["--preset high", "--rounds 3", "--seed 1", "--variants a,b", "--a-a", "--no-aa", "my.toml"]
-    {
+    for change in [
+        "--preset high",
+        "--rounds 3",
+        "--seed 1",
+        "--variants a,b",
+        "--a-a",
+        "--no-aa",
+        "my.toml",
+    ] {
         let line = format!("run --resume 01J {change}");
-        assert!(parse(&line).expect_err(&line).contains("cannot be used with"), "{line}");
+        assert!(
+            parse(&line)
+                .expect_err(&line)
+                .contains("cannot be used with"),
+            "{line}"
+        );
     }
 }
 
 #[test]
 fn an_a_a_comparison_is_of_the_baseline_unless_told() {
     assert_eq!(run("run --preset high --a-a").lineup.names(), ["baseline"]);
-    assert_eq!(run("run --preset high --a-a --variants pgo").lineup.names(), ["pgo"]);
+    assert_eq!(
+        run("run --preset high --a-a --variants pgo").lineup.names(),
+        ["pgo"]
+    );
 }
 
 #[test]
 fn stored_runs_are_latest_unless_named() {
-    let Ok(Command::Compare(args)) = parse("compare --gate") else { panic!("compare") };
+    let Ok(Command::Compare(args)) = parse("compare --gate") else {
+        panic!("compare")
+    };
     assert_eq!((args.run.run.as_str(), args.gate.gate), ("latest", true));
-    let Ok(Command::Report(args)) = parse("report 01J") else { panic!("report") };
+    let Ok(Command::Report(args)) = parse("report 01J") else {
+        panic!("report")
+    };
     assert_eq!(args.run.run, "01J");
-    let Ok(Command::Runs(RunsCommand::Verify(args))) = parse("runs verify") else { panic!("verify") };
+    let Ok(Command::Runs(RunsCommand::Verify(args))) = parse("runs verify") else {
+        panic!("verify")
+    };
     assert_eq!(args.run, None);
-    assert!(matches!(parse("plan show high"), Ok(Command::Plan(PlanCommand::Show(_)))));
+    assert!(matches!(
+        parse("plan show high"),
+        Ok(Command::Plan(PlanCommand::Show(_)))
+    ));
 }
 
 #[test]
 fn the_store_can_be_named_anywhere() {
-    for line in ["--store /s runs list", "runs list --store /s", "runs --store /s list"] {
+    for line in [
+        "--store /s runs list",
+        "runs list --store /s",
+        "runs --store /s list",
+    ] {
         let words = std::iter::once("coordinator").chain(line.split_whitespace());
         let cli = Cli::try_parse_from(words).expect(line);
         assert_eq!(cli.store.as_deref(), Some("/s".as_ref()), "{line}");
@@ -106,7 +139,10 @@ fn what_is_misspelt_is_refused_with_the_nearest() {
     ];
     for (line, nearest) in cases {
         let message = parse(line).expect_err(line);
-        assert!(message.contains("similar") && message.contains(nearest), "{line}: {message}");
+        assert!(
+            message.contains("similar") && message.contains(nearest),
+            "{line}: {message}"
+        );
     }
 }
 
@@ -132,34 +168,52 @@ fn contradictions_and_gaps_are_refused() {
 /// A flag that would change nothing is a mistake of somebody who thinks that it does.
 #[test]
 fn every_flag_of_the_fleet_is_used_by_the_launcher_or_named_as_unused() {
-    const ALL: &str = "--hosts a,b --ssh-config f --agents 2 --slurm-arg=-x --worker-path w --advertise h";
+    const ALL: &str =
+        "--hosts a,b --ssh-config f --agents 2 --slurm-arg=-x --worker-path w --advertise h";
     let unused = |launcher: &str| {
-        run(&format!("run --preset high --launcher {launcher} {ALL}")).fleet.unused().join(" ")
+        run(&format!("run --preset high --launcher {launcher} {ALL}"))
+            .fleet
+            .unused()
+            .join(" ")
     };
     assert_eq!(unused("local"), "--hosts --ssh-config --agents --slurm-arg");
     assert_eq!(unused("ssh"), "--agents --slurm-arg");
     assert_eq!(unused("slurm"), "--hosts --ssh-config");
-    assert_eq!(unused("attach"), "--hosts --ssh-config --slurm-arg --worker-path");
+    assert_eq!(
+        unused("attach"),
+        "--hosts --ssh-config --slurm-arg --worker-path"
+    );
     assert!(run("run --preset high").fleet.unused().is_empty());
 }
 
 #[test]
 fn flags_of_a_training_are_named_where_nothing_trains() {
-    let line =
-        "build --training t.toml --model m --retrain --tolerate-damaged-profiles --accept-thin-profile";
-    let Ok(Command::Build(args)) = parse(line) else { panic!("build") };
-    assert_eq!((args.of_training(false).len(), args.of_training(true)), (5, vec![]));
-    let Ok(Command::Build(args)) = parse("build --variants baseline --force") else { panic!("build") };
+    let line = "build --training t.toml --model m --retrain --tolerate-damaged-profiles --accept-thin-profile";
+    let Ok(Command::Build(args)) = parse(line) else {
+        panic!("build")
+    };
+    assert_eq!(
+        (args.of_training(false).len(), args.of_training(true)),
+        (5, vec![])
+    );
+    let Ok(Command::Build(args)) = parse("build --variants baseline --force") else {
+        panic!("build")
+    };
     assert!(args.of_training(false).is_empty());
 }
 
 #[test]
 fn every_argument_has_help() {
     fn missing(command: &clap::Command, path: &str) -> Vec<String> {
-        let own = command.get_arguments().filter(|arg| arg.get_help().is_none());
-        let own = own.map(|arg| format!("{path} {}", arg.get_id())).collect::<Vec<_>>();
-        let deeper =
-            command.get_subcommands().flat_map(|sub| missing(sub, &format!("{path} {}", sub.get_name())));
+        let own = command
+            .get_arguments()
+            .filter(|arg| arg.get_help().is_none());
+        let own = own
+            .map(|arg| format!("{path} {}", arg.get_id()))
+            .collect::<Vec<_>>();
+        let deeper = command
+            .get_subcommands()
+            .flat_map(|sub| missing(sub, &format!("{path} {}", sub.get_name())));
         own.into_iter().chain(deeper).collect()
     }
     assert_eq!(missing(&Cli::command(), ""), Vec::<String>::new());
@@ -172,16 +226,23 @@ fn every_help_text_fits_its_page_and_names_no_flag_that_is_not_there() {
     fn visit(command: &mut clap::Command, flags: &[String]) {
         let name = command.get_name().to_owned();
         let text = command.render_long_help().to_string();
-        let own: Vec<String> =
-            command.get_arguments().filter_map(|arg| Some(format!("--{}", arg.get_long()?))).collect();
+        let own: Vec<String> = command
+            .get_arguments()
+            .filter_map(|arg| Some(format!("--{}", arg.get_long()?)))
+            .collect();
         let known = [flags, &own].concat();
         for word in text
             .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
             .filter(|word| word.starts_with("--"))
         {
-            assert!(known.iter().any(|flag| flag == word), "{name}: {word} in\n{text}");
+            assert!(
+                known.iter().any(|flag| flag == word),
+                "{name}: {word} in\n{text}"
+            );
         }
-        command.get_subcommands_mut().for_each(|sub| visit(sub, &known));
+        command
+            .get_subcommands_mut()
+            .for_each(|sub| visit(sub, &known));
     }
     let mut root = Cli::command().term_width(80);
     root.build();
@@ -193,10 +254,24 @@ fn every_help_text_fits_its_page_and_names_no_flag_that_is_not_there() {
 fn listings_are_filtered_by_what_people_ask_for() {
     let line = "runs list --plan high --variant pgo --host-class xeon --tag a --tag b --since 2026-01-01 \
                 --before 2026-02-01 --verdict Slower --limit 3";
-    let Ok(Command::Runs(RunsCommand::List(args))) = parse(line) else { panic!("list") };
-    assert_eq!((args.filter.tag, args.limit), (vec!["a".to_owned(), "b".to_owned()], Some(3)));
-    assert_eq!(args.filter.before.zip(args.filter.since).map(|(b, s)| b - s), Some(31 * 86_400_000));
-    assert!(parse("runs list --verdict quick").is_err() && parse("runs list --since yesterday").is_err());
+    let Ok(Command::Runs(RunsCommand::List(args))) = parse(line) else {
+        panic!("list")
+    };
+    assert_eq!(
+        (args.filter.tag, args.limit),
+        (vec!["a".to_owned(), "b".to_owned()], Some(3))
+    );
+    assert_eq!(
+        args.filter
+            .before
+            .zip(args.filter.since)
+            .map(|(b, s)| b - s),
+        Some(31 * 86_400_000)
+    );
+    assert!(
+        parse("runs list --verdict quick").is_err()
+            && parse("runs list --since yesterday").is_err()
+    );
 }
 
 #[test]
@@ -207,7 +282,9 @@ fn every_shell_gets_a_script_that_knows_the_verbs() {
         clap_complete::generate(*shell, &mut Cli::command(), "coordinator", &mut script);
         let script = String::from_utf8(script).expect("it is text");
         assert!(
-            ["compare", "runs", "prune", "completions"].iter().all(|verb| script.contains(verb)),
+            ["compare", "runs", "prune", "completions"]
+                .iter()
+                .all(|verb| script.contains(verb)),
             "{shell}"
         );
     }

@@ -1,6 +1,7 @@
-//! What starts agents elsewhere. What `deploy` prints: quoted so that no value can add a line, and accepted by the schema
-//! of Kubernetes, which is asked where Python has `kubernetes-validate` (`scripts/test.sh` brings it). The image and the
-//! composition under `deploy/`: their words are ones these programs understand; that they run is for who has Docker.
+//! What starts agents elsewhere. What `deploy` prints: quoted so that no value can add a line, and
+//! accepted by the schema of Kubernetes, which is asked where Python has `kubernetes-validate`
+//! (`scripts/test.sh` brings it). The image and the composition under `deploy/`: their words are
+//! ones these programs understand; that they run is for who has Docker.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::path::{Path, PathBuf};
@@ -34,21 +35,34 @@ fn agents() -> Agents {
 /// Says whether Python is there, which `REQUIRE_PYTHON` makes a must.
 fn python() -> Option<PathBuf> {
     let python = std::env::var_os("BENCH_PYTHON").map(PathBuf::from);
-    assert!(python.is_some() || std::env::var_os("REQUIRE_PYTHON").is_none(), "BENCH_PYTHON is not set");
+    assert!(
+        python.is_some() || std::env::var_os("REQUIRE_PYTHON").is_none(),
+        "BENCH_PYTHON is not set"
+    );
     python
 }
 
 /// What the schema says of a stream of documents.
 fn validated(text: &str) -> Option<Output> {
     let tool = python()?.with_file_name("kubernetes-validate");
-    assert!(tool.exists() || std::env::var_os("REQUIRE_PYTHON").is_none(), "{} is missing", tool.display());
+    assert!(
+        tool.exists() || std::env::var_os("REQUIRE_PYTHON").is_none(),
+        "{} is missing",
+        tool.display()
+    );
     if !tool.exists() {
         return None;
     }
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("agents.yaml");
     std::fs::write(&file, text).unwrap();
-    Some(Command::new(tool).arg("--strict").arg(file).output().unwrap())
+    Some(
+        Command::new(tool)
+            .arg("--strict")
+            .arg(file)
+            .output()
+            .unwrap(),
+    )
 }
 
 /// The documents of a YAML stream.
@@ -56,47 +70,84 @@ fn read(text: &str) -> Option<Vec<Value>> {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("text.yaml");
     std::fs::write(&file, text).unwrap();
-    let script = "import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))";
-    let output = Command::new(python()?).args(["-c", script]).arg(file).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let script =
+        "import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))";
+    let output = Command::new(python()?)
+        .args(["-c", script])
+        .arg(file)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
 
 fn ours(name: &str) -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(name)).unwrap()
+    std::fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../deploy")
+            .join(name),
+    )
+    .unwrap()
 }
 
 fn words(list: &Value) -> Vec<String> {
-    list.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+    list.as_array()
+        .unwrap()
+        .iter()
+        .map(|word| word.as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// Whether an agent would take these words.
 fn agent_takes(arguments: &[String]) -> Result<(), String> {
     let line = std::iter::once("worker").chain(arguments.iter().map(String::as_str));
-    worker::cli::Cli::try_parse_from(line).map(drop).map_err(|error| error.to_string())
+    worker::cli::Cli::try_parse_from(line)
+        .map(drop)
+        .map_err(|error| error.to_string())
 }
 
 #[test]
 fn an_agent_understands_the_words_of_its_pod_and_finds_its_files() {
-    let Some(documents) = read(&manifests(&agents()).unwrap()) else { return };
+    let Some(documents) = read(&manifests(&agents()).unwrap()) else {
+        return;
+    };
     let pod = &documents[3]["spec"]["template"]["spec"];
     let container = &pod["containers"][0];
     let arguments = words(&container["args"]);
     let variable = |name: &str| {
         let all = container["env"].as_array().unwrap();
-        all.iter().find(|v| v["name"] == name).map(|v| v["value"].clone()).unwrap()
+        all.iter()
+            .find(|v| v["name"] == name)
+            .map(|v| v["value"].clone())
+            .unwrap()
     };
-    let address = format!("--coordinator={}", variable("PGO_BENCH_COORDINATOR").as_str().unwrap());
+    let address = format!(
+        "--coordinator={}",
+        variable("PGO_BENCH_COORDINATOR").as_str().unwrap()
+    );
     agent_takes(&[&arguments[..], &[address]].concat()).unwrap();
-    let ready = arguments.iter().find_map(|word| word.strip_prefix("--ready-file=")).unwrap();
+    let ready = arguments
+        .iter()
+        .find_map(|word| word.strip_prefix("--ready-file="))
+        .unwrap();
     for probe in ["startupProbe", "readinessProbe"] {
         assert_eq!(container[probe]["exec"]["command"][1], ready, "{probe}");
     }
     let mounts: Vec<Value> = container["volumeMounts"].as_array().unwrap().clone();
-    for (file, mount) in
-        [(ready, "run"), (variable("PGO_BENCH_CREDENTIALS").as_str().unwrap(), "credentials")]
-    {
-        let place = mounts.iter().find(|m| m["name"] == mount).unwrap()["mountPath"].as_str().unwrap();
+    for (file, mount) in [
+        (ready, "run"),
+        (
+            variable("PGO_BENCH_CREDENTIALS").as_str().unwrap(),
+            "credentials",
+        ),
+    ] {
+        let place = mounts.iter().find(|m| m["name"] == mount).unwrap()["mountPath"]
+            .as_str()
+            .unwrap();
         assert!(file.starts_with(place), "{file} is not below {place}");
     }
     let secret = &documents[1]["stringData"];
@@ -123,14 +174,23 @@ fn composed(text: &str, dockerfile: &str) -> Option<Result<(), String>> {
             "user",
             "volumes",
         ];
-        if let Some(key) = service.as_object().unwrap().keys().find(|key| !known.contains(&key.as_str())) {
-            return Some(Err(format!("{name}: {key} is not among the keys that are used here")));
+        if let Some(key) = service
+            .as_object()
+            .unwrap()
+            .keys()
+            .find(|key| !known.contains(&key.as_str()))
+        {
+            return Some(Err(format!(
+                "{name}: {key} is not among the keys that are used here"
+            )));
         }
         if !stage(&service["build"]["target"]) {
             return Some(Err(format!("{name}: the Dockerfile has no such stage")));
         }
-        let arguments: Vec<String> =
-            words(&service["command"]).iter().map(|word| word.replace("${AGENTS:-2}", "2")).collect();
+        let arguments: Vec<String> = words(&service["command"])
+            .iter()
+            .map(|word| word.replace("${AGENTS:-2}", "2"))
+            .collect();
         let understood = match name.as_str() {
             "agent" => agent_takes(&arguments),
             _ => Cli::try_parse_from(std::iter::once("coordinator".to_owned()).chain(arguments))
@@ -147,7 +207,9 @@ fn composed(text: &str, dockerfile: &str) -> Option<Result<(), String>> {
 #[test]
 fn the_composition_says_what_these_programs_understand() {
     let (compose, dockerfile) = (ours("compose.yaml"), ours("Dockerfile"));
-    let Some(good) = composed(&compose, &dockerfile) else { return };
+    let Some(good) = composed(&compose, &dockerfile) else {
+        return;
+    };
     assert_eq!(good, Ok(()));
     for (right, wrong) in [
         ("--launcher", "--launchr"),
@@ -157,28 +219,41 @@ fn the_composition_says_what_these_programs_understand() {
     ] {
         let spoilt = compose.replace(right, wrong);
         assert_ne!(spoilt, compose);
-        assert!(composed(&spoilt, &dockerfile).unwrap().is_err(), "{wrong} was accepted");
+        assert!(
+            composed(&spoilt, &dockerfile).unwrap().is_err(),
+            "{wrong} was accepted"
+        );
     }
 }
 
 #[test]
 fn the_schema_accepts_them() {
-    let Some(output) = validated(&manifests(&agents()).unwrap()) else { return };
-    let said =
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let Some(output) = validated(&manifests(&agents()).unwrap()) else {
+        return;
+    };
+    let said = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     for kind in ["Namespace", "Secret", "NetworkPolicy", "Job"] {
-        assert!(said.to_lowercase().contains(&kind.to_lowercase()), "{kind} was not looked at: {said}");
+        assert!(
+            said.to_lowercase().contains(&kind.to_lowercase()),
+            "{kind} was not looked at: {said}"
+        );
     }
 }
 
 #[test]
 fn the_schema_refuses_a_misspelt_field_and_a_wrong_type() {
     let text = manifests(&agents()).unwrap();
-    for (right, wrong) in [("imagePullPolicy", "imagePulPolicy"), ("backoffLimit: 0", "backoffLimit: none")] {
+    for (right, wrong) in [
+        ("imagePullPolicy", "imagePulPolicy"),
+        ("backoffLimit: 0", "backoffLimit: none"),
+    ] {
         let spoilt = text.replacen(right, wrong, 1);
         assert_ne!(spoilt, text);
-        let Some(output) = validated(&spoilt) else { return };
+        let Some(output) = validated(&spoilt) else {
+            return;
+        };
         assert!(!output.status.success(), "{wrong} was accepted");
     }
 }
@@ -188,7 +263,10 @@ fn no_value_can_add_a_document() {
     let text = manifests(&agents()).unwrap();
     assert_eq!(text.matches("\n---\n").count(), 3, "{text}");
     assert!(!text.contains("\nkind: Intruder"));
-    assert!(text.contains(r#"token: "secret: \"{{namespace}}\" # \\ \u0001""#), "{text}");
+    assert!(
+        text.contains(r#"token: "secret: \"{{namespace}}\" # \\ \u0001""#),
+        "{text}"
+    );
 }
 
 #[test]
@@ -204,11 +282,35 @@ fn what_a_cluster_would_refuse_is_refused_here() {
         manifests(&agents).map(drop)
     };
     assert_eq!(with(|_| ()), Ok(()));
-    assert!(matches!(with(|a| a.namespace = "Bench_Workers".into()), Err(DeployError::Label(..))));
-    assert!(matches!(with(|a| a.model_claim = String::new()), Err(DeployError::Label(..))));
-    assert!(matches!(with(|a| a.memory = "8 GB".into()), Err(DeployError::Memory(_))));
-    assert!(matches!(with(|a| a.image = "two words".into()), Err(DeployError::Image(_))));
-    for address in ["http://h:1", "https://h", "https://:1", "https://h:0", "https://a b:1", "h:1"] {
-        assert!(address.parse::<coordinator::deploy::kubernetes::Endpoint>().is_err(), "{address}");
+    assert!(matches!(
+        with(|a| a.namespace = "Bench_Workers".into()),
+        Err(DeployError::Label(..))
+    ));
+    assert!(matches!(
+        with(|a| a.model_claim = String::new()),
+        Err(DeployError::Label(..))
+    ));
+    assert!(matches!(
+        with(|a| a.memory = "8 GB".into()),
+        Err(DeployError::Memory(_))
+    ));
+    assert!(matches!(
+        with(|a| a.image = "two words".into()),
+        Err(DeployError::Image(_))
+    ));
+    for address in [
+        "http://h:1",
+        "https://h",
+        "https://:1",
+        "https://h:0",
+        "https://a b:1",
+        "h:1",
+    ] {
+        assert!(
+            address
+                .parse::<coordinator::deploy::kubernetes::Endpoint>()
+                .is_err(),
+            "{address}"
+        );
     }
 }

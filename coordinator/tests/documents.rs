@@ -1,5 +1,6 @@
-//! What the README and the pages under `docs/` tell a reader to type is typed here, block by block, in an empty
-//! directory; every plan they show is checked; and the example workflow runs step by step as a build server runs it.
+//! What the README and the pages under `docs/` tell a reader to type is typed here, block by block,
+//! in an empty directory; every plan they show is checked; and the example workflow runs step by
+//! step as a build server runs it.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "processes/programs.rs"]

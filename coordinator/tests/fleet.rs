@@ -1,9 +1,13 @@
-//! Many hosts and whoever else knocks: real processes over TLS, ssh and batch systems, in network namespaces where this
-//! machine allows it. What cannot be had here is skipped, with the reason printed.
+//! Many hosts and whoever else knocks: real processes over TLS, ssh and batch systems, in network
+//! namespaces where this machine allows it. What cannot be had here is skipped, with the reason
+//! printed.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "processes/ground.rs"]
-#[expect(dead_code, reason = "shared with the process tests, each of which uses its part")]
+#[expect(
+    dead_code,
+    reason = "shared with the process tests, each of which uses its part"
+)]
 mod ground;
 #[path = "honest/mod.rs"]
 mod honest;
@@ -12,7 +16,10 @@ mod native;
 #[path = "processes/programs.rs"]
 mod programs;
 #[path = "processes/tally.rs"]
-#[expect(dead_code, reason = "shared with the process tests, each of which uses its part")]
+#[expect(
+    dead_code,
+    reason = "shared with the process tests, each of which uses its part"
+)]
 mod tally;
 
 #[path = "fleet/security.rs"]

@@ -1,6 +1,6 @@
-//! Half an hour of a rising load over sixteen workers, in virtual time, from the plan to the verdict: real workers' trials,
-//! their parts sealed as they are stored, and all that the run says. Twice the same to the bit. How long it takes is not
-//! asserted.
+//! Half an hour of a rising load over sixteen workers, in virtual time, from the plan to the
+//! verdict: real workers' trials, their parts sealed as they are stored, and all that the run says.
+//! Twice the same to the bit. How long it takes is not asserted.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::time::Duration;
@@ -41,10 +41,14 @@ fn trial(plan: &Plan, work: &Assignment) -> Vec<u8> {
     let clock = Clock::simulated();
     let spec = EngineSpec::Sim(SimSpec::default());
     let demand = plan.demand(WORKERS);
-    let mut engine = OpenEngine::open(&spec, demand, WORKERS, &clock, ColdStart::begin(&clock)).unwrap();
+    let mut engine =
+        OpenEngine::open(&spec, demand, WORKERS, &clock, ColdStart::begin(&clock)).unwrap();
     let control = Control::new();
     assert!(engine.warm_up(work, &control).unwrap());
-    let start = StartAt { at: clock.now() + Duration::from_millis(10), uncertainty: Duration::ZERO };
+    let start = StartAt {
+        at: clock.now() + Duration::from_millis(10),
+        uncertainty: Duration::ZERO,
+    };
     let origin = Origin {
         variant: work.variant.clone(),
         exe_sha256: Sha256::default(),
@@ -59,12 +63,19 @@ fn trial(plan: &Plan, work: &Assignment) -> Vec<u8> {
 
 /// Every part as it is stored.
 fn fleet(plan: &Plan, block: &Block, arms: &[Arm]) -> Vec<Vec<u8>> {
-    let places = arms.iter().flat_map(|arm| (0..WORKERS).map(move |slot| (*arm, slot)));
-    places.map(|(arm, slot)| trial(plan, &block.assignment(plan, run(), arm, slot, WORKERS))).collect()
+    let places = arms
+        .iter()
+        .flat_map(|arm| (0..WORKERS).map(move |slot| (*arm, slot)));
+    places
+        .map(|(arm, slot)| trial(plan, &block.assignment(plan, run(), arm, slot, WORKERS)))
+        .collect()
 }
 
 fn findings(plan: &Plan, block: &Block, sealed: &[Vec<u8>]) -> Findings {
-    let mut parts: Vec<Part> = sealed.iter().map(|bytes| Part::open(bytes).unwrap()).collect();
+    let mut parts: Vec<Part> = sealed
+        .iter()
+        .map(|bytes| Part::open(bytes).unwrap())
+        .collect();
     parts.sort_by_key(|part| (part.place.key, part.place.slot));
     let variant = |name: &str, salt: u8| VariantRecord {
         name: name.to_owned(),
@@ -129,22 +140,48 @@ fn half_an_hour_of_sixteen_workers_is_the_same_twice_from_plan_to_verdict() {
     let block = block(&plan);
     let arms = block.order.clone();
     let once = fleet(&plan, &block, &arms);
-    // Nothing of a simulated engine depends on the arm but its noise, so one arm suffices for the second time.
+    // Nothing of a simulated engine depends on the arm but its noise, so one arm suffices for the
+    // second time.
     let twice = fleet(&plan, &block, &arms[..1]);
-    assert!(once[..WORKERS as usize] == twice[..], "sealed parts are the same to the bit");
+    assert!(
+        once[..WORKERS as usize] == twice[..],
+        "sealed parts are the same to the bit"
+    );
 
     let found = findings(&plan, &block, &once);
-    let again = findings(&plan, &block, &[&twice[..], &once[WORKERS as usize..]].concat());
+    let again = findings(
+        &plan,
+        &block,
+        &[&twice[..], &once[WORKERS as usize..]].concat(),
+    );
     let said = |findings: &Findings| format!("{:?} {:?}", findings.validity, findings.cells);
-    assert_eq!(said(&found), said(&again), "verdicts, checks and figures too");
+    assert_eq!(
+        said(&found),
+        said(&again),
+        "verdicts, checks and figures too"
+    );
     for arm in &found.cells[0].arms {
-        assert_eq!((arm.outcomes.planned, arm.outcomes.ok), (REQUESTS, REQUESTS));
-        let lateness = arm.latencies.iter().find(|latency| latency.metric == Metric::Lateness).unwrap();
-        assert_eq!((lateness.count, lateness.max), (REQUESTS, 1), "in virtual time nobody is late");
+        assert_eq!(
+            (arm.outcomes.planned, arm.outcomes.ok),
+            (REQUESTS, REQUESTS)
+        );
+        let lateness = arm
+            .latencies
+            .iter()
+            .find(|latency| latency.metric == Metric::Lateness)
+            .unwrap();
+        assert_eq!(
+            (lateness.count, lateness.max),
+            (REQUESTS, 1),
+            "in virtual time nobody is late"
+        );
         assert_eq!(arm.views.achieved, Some(1.0));
     }
-    let doubts: Vec<_> =
-        found.cells[0].checks.iter().filter_map(|(_, checked)| checked.finding.as_ref()).collect();
+    let doubts: Vec<_> = found.cells[0]
+        .checks
+        .iter()
+        .filter_map(|(_, checked)| checked.finding.as_ref())
+        .collect();
     assert!(doubts.is_empty(), "{doubts:?}");
 }
 
@@ -152,7 +189,10 @@ fn half_an_hour_of_sixteen_workers_is_the_same_twice_from_plan_to_verdict() {
 fn another_seed_would_be_seen() {
     let sealed = |seed| {
         let plan = plan(seed);
-        trial(&plan, &block(&plan).assignment(&plan, run(), Arm::A, 0, WORKERS))
+        trial(
+            &plan,
+            &block(&plan).assignment(&plan, run(), Arm::A, 0, WORKERS),
+        )
     };
     assert!(sealed(8) != sealed(9));
 }

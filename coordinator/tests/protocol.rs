@@ -1,11 +1,15 @@
-//! docs/protocol.md in other hands: a worker in Python, which follows that page and shares no code with the one in
-//! Rust, joins a run through a real agent as the build that it is. Its parts pass every check, it sends what a worker
-//! in Rust sends, and one that lies is refused by name. It needs Python with grpcio, grpcio-tools and hdrhistogram;
-//! `BENCH_PYTHON` names the interpreter. Without them the tests say so and pass, unless `REQUIRE_PYTHON` is set.
+//! docs/protocol.md in other hands: a worker in Python, which follows that page and shares no code
+//! with the one in Rust, joins a run through a real agent as the build that it is. Its parts pass
+//! every check, it sends what a worker in Rust sends, and one that lies is refused by name. It
+//! needs Python with grpcio, grpcio-tools and hdrhistogram; `BENCH_PYTHON` names the interpreter.
+//! Without them the tests say so and pass, unless `REQUIRE_PYTHON` is set.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "processes/ground.rs"]
-#[expect(dead_code, reason = "shared with the process tests, each of which uses its part")]
+#[expect(
+    dead_code,
+    reason = "shared with the process tests, each of which uses its part"
+)]
 mod ground;
 #[path = "processes/programs.rs"]
 mod programs;
@@ -62,14 +66,26 @@ mix = [
 
 /// Every shape whose arrivals are drawn from a rate.
 const ARRIVALS: [(&str, &str); 6] = [
-    ("constant", "shape = { kind = \"constant\", rate = 61.0 }\nstop = { duration = 0.4 }"),
+    (
+        "constant",
+        "shape = { kind = \"constant\", rate = 61.0 }\nstop = { duration = 0.4 }",
+    ),
     (
         "poisson",
         "shape = { kind = \"poisson\", rate = 67.0 }\nstop = { duration = 0.4 }\nobjectives = { ttft = 0.5 }",
     ),
-    ("clumps", "shape = { kind = \"gamma\", rate = 61.0, cv = 1.7 }\nstop = { duration = 0.4 }"),
-    ("regular", "shape = { kind = \"gamma\", rate = 61.0, cv = 0.4 }\nstop = { duration = 0.4 }"),
-    ("ramp", "shape = { kind = \"ramp\", from = 2.0, to = 150.0, over = 0.4 }"),
+    (
+        "clumps",
+        "shape = { kind = \"gamma\", rate = 61.0, cv = 1.7 }\nstop = { duration = 0.4 }",
+    ),
+    (
+        "regular",
+        "shape = { kind = \"gamma\", rate = 61.0, cv = 0.4 }\nstop = { duration = 0.4 }",
+    ),
+    (
+        "ramp",
+        "shape = { kind = \"ramp\", from = 2.0, to = 150.0, over = 0.4 }",
+    ),
     (
         "steps",
         "shape = { kind = \"steps\", rates = [40.0, 0.0, 90.0], each = 0.15, arrivals = \"constant\" }\n\
@@ -105,16 +121,23 @@ impl Python {
     /// `None`, with the reason printed, where there is none.
     fn find() -> Option<Self> {
         let program = std::env::var("BENCH_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-        let script = format!("import sys, os.path, {MODULES}; print(os.path.dirname(sys.executable))");
+        let script =
+            format!("import sys, os.path, {MODULES}; print(os.path.dirname(sys.executable))");
         let probe = Command::new(&program).args(["-c", &script]).output();
         if let Some(output) = probe.ok().filter(|output| output.status.success()) {
             let directory = PathBuf::from(String::from_utf8(output.stdout).unwrap().trim());
             return Some(Self { program, directory });
         }
-        assert!(std::env::var_os("REQUIRE_PYTHON").is_none(), "{program} cannot import {MODULES}");
+        assert!(
+            std::env::var_os("REQUIRE_PYTHON").is_none(),
+            "{program} cannot import {MODULES}"
+        );
         let mut err = std::io::stderr();
-        writeln!(err, "skipped: {program} cannot import {MODULES} (BENCH_PYTHON names another interpreter)")
-            .unwrap();
+        writeln!(
+            err,
+            "skipped: {program} cannot import {MODULES} (BENCH_PYTHON names another interpreter)"
+        )
+        .unwrap();
         None
     }
 
@@ -130,25 +153,51 @@ impl Python {
             .current_dir(source("proto"))
             .status();
         assert!(status.unwrap().success());
-        fs::copy(source("coordinator/tests/python/load.py"), into.join("load.py")).unwrap();
+        fs::copy(
+            source("coordinator/tests/python/load.py"),
+            into.join("load.py"),
+        )
+        .unwrap();
     }
 
-    /// The variants of the run are labels on the program beside the coordinator: that is the script.
+    /// The variants of the run are labels on the program beside the coordinator: that is the
+    /// script.
     fn run(&self, ground: &Ground, plan: &str, lie: Option<&str>) -> Ended {
-        let (stubs, script, agent) = (ground.path("stubs"), ground.path("worker"), ground.path("agent"));
+        let (stubs, script, agent) = (
+            ground.path("stubs"),
+            ground.path("worker"),
+            ground.path("agent"),
+        );
         self.stubs(&stubs);
         fs::rename(&script, &agent).unwrap();
         fs::copy(source("coordinator/tests/python/worker.py"), &script).unwrap();
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let address = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .to_string();
         let arguments = ["run", plan, "--seed", SEED, "--variants", "baseline,pgo"];
-        let fleet = ["--launcher", "attach", "--agents", "1", "--listen", &address];
+        let fleet = [
+            "--launcher",
+            "attach",
+            "--agents",
+            "1",
+            "--listen",
+            &address,
+        ];
         let running = ground.start_with(&[&arguments[..], &fleet].concat(), &[TOKEN]);
         let mut path = vec![self.directory.clone()];
         path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
         let mut command = Command::new(agent);
         command
-            .args(["agent", "--slots", "2", "--coordinator", &format!("http://{address}")])
+            .args([
+                "agent",
+                "--slots",
+                "2",
+                "--coordinator",
+                &format!("http://{address}"),
+            ])
             .env(TOKEN.0, TOKEN.1)
             .env("HOME", ground.path(""))
             .env("PATH", std::env::join_paths(path).unwrap())
@@ -163,9 +212,20 @@ impl Python {
 /// The same plan by the worker that this project ships.
 fn rust(plan: &str) -> RunRecord {
     let ground = Ground::new();
-    let ended = ground.run(&["run", &ground.plan(plan), "--seed", SEED, "--variants", "baseline,pgo"]);
+    let ended = ground.run(&[
+        "run",
+        &ground.plan(plan),
+        "--seed",
+        SEED,
+        "--variants",
+        "baseline,pgo",
+    ]);
     let record = ground.latest();
-    assert_eq!(record.end.as_ref().map(|end| end.state), Some(RunState::Complete), "{ended:?}");
+    assert_eq!(
+        record.end.as_ref().map(|end| end.state),
+        Some(RunState::Complete),
+        "{ended:?}"
+    );
     record
 }
 
@@ -173,10 +233,19 @@ fn python(python: &Python, plan: &str, lie: Option<&str>) -> RunRecord {
     let ground = Ground::new();
     let ended = python.run(&ground, &ground.plan(plan), lie);
     let record = ground.latest();
-    assert_eq!(record.end.as_ref().map(|end| end.state), Some(RunState::Complete), "{ended:?}");
+    assert_eq!(
+        record.end.as_ref().map(|end| end.state),
+        Some(RunState::Complete),
+        "{ended:?}"
+    );
     assert_eq!(record.notices, [], "{ended:?}");
     let own = Sha256::from_hex(&hash(&ground.path("worker"))).unwrap();
-    assert!(record.parts.iter().all(|part| part.origin.exe_sha256 == own && part.engine.kernels == "python"));
+    assert!(
+        record
+            .parts
+            .iter()
+            .all(|part| part.origin.exe_sha256 == own && part.engine.kernels == "python")
+    );
     // Whether its processors were quiet is no matter here; that nothing is INVALID is.
     assert!(matches!(ended.code, Some(0 | 3)), "{ended:?}");
     record
@@ -199,7 +268,9 @@ fn hash(path: &Path) -> String {
 fn arrivals(loads: &[(&str, &str)]) -> String {
     let (head, _) = PLAN.split_once("[[scenario]]").unwrap();
     let scenario = |(name, load): &(&str, &str)| {
-        format!("[[scenario]]\nname = \"{name}\"\n{load}\nprompt = {{ tokens = 5 }}\noutput_tokens = 2\n")
+        format!(
+            "[[scenario]]\nname = \"{name}\"\n{load}\nprompt = {{ tokens = 5 }}\noutput_tokens = 2\n"
+        )
     };
     head.replace("rounds = 2", "rounds = 1") + &loads.iter().map(scenario).collect::<String>()
 }
@@ -207,7 +278,11 @@ fn arrivals(loads: &[(&str, &str)]) -> String {
 /// By the place of each part.
 fn by_place<T>(record: &RunRecord, of: impl Fn(&Part) -> T) -> BTreeMap<String, T> {
     let place = |part: &Part| format!("{} slot {}", part.place.key, part.place.slot);
-    record.parts.iter().map(|part| (place(part), of(part))).collect()
+    record
+        .parts
+        .iter()
+        .map(|part| (place(part), of(part)))
+        .collect()
 }
 
 /// Of a closed loop no time is known beforehand.
@@ -215,66 +290,118 @@ fn asked(part: &Part, times: bool) -> Vec<Asked> {
     let request = part.requests.iter().map(|request| {
         assert_eq!(request.outcome, Outcome::Ok);
         let due = if times { request.intended_ns } else { 0 };
-        (request.index, due, request.prompt_tokens, request.output_tokens)
+        (
+            request.index,
+            due,
+            request.prompt_tokens,
+            request.output_tokens,
+        )
     });
     request.collect()
 }
 
 #[test]
 fn a_worker_in_python_sends_what_a_worker_in_rust_sends_and_answers_the_same_tokens() {
-    let Some(interpreter) = Python::find() else { return };
+    let Some(interpreter) = Python::find() else {
+        return;
+    };
     let (theirs, ours) = both(&interpreter, PLAN, None);
     assert_eq!(theirs.parts.len(), 2 * 2 * 2 * 2);
-    assert_eq!(by_place(&theirs, |part| asked(part, false)), by_place(&ours, |part| asked(part, false)));
-    assert_eq!(by_place(&theirs, |part| part.sent), by_place(&ours, |part| part.sent));
-    assert_eq!(by_place(&theirs, |part| part.token_digest), by_place(&ours, |part| part.token_digest));
+    assert_eq!(
+        by_place(&theirs, |part| asked(part, false)),
+        by_place(&ours, |part| asked(part, false))
+    );
+    assert_eq!(
+        by_place(&theirs, |part| part.sent),
+        by_place(&ours, |part| part.sent)
+    );
+    assert_eq!(
+        by_place(&theirs, |part| part.token_digest),
+        by_place(&ours, |part| part.token_digest)
+    );
     let digests: BTreeSet<Sha256> = theirs.parts.iter().map(|part| part.token_digest).collect();
-    assert_eq!(digests.len(), 2 * 2 * 2, "they depend on scenario, round and slot, and not on the arm");
-    let cut =
-        theirs.parts.iter().filter_map(|part| part.sent).map(|sent| sent.prompts.cut + sent.answers.cut);
-    assert!(cut.sum::<u64>() > 0, "lengths beyond their bounds are among them");
+    assert_eq!(
+        digests.len(),
+        2 * 2 * 2,
+        "they depend on scenario, round and slot, and not on the arm"
+    );
+    let cut = theirs
+        .parts
+        .iter()
+        .filter_map(|part| part.sent)
+        .map(|sent| sent.prompts.cut + sent.answers.cut);
+    assert!(
+        cut.sum::<u64>() > 0,
+        "lengths beyond their bounds are among them"
+    );
 }
 
 #[test]
 fn a_worker_in_python_is_due_when_a_worker_in_rust_is_to_the_nanosecond() {
-    let Some(interpreter) = Python::find() else { return };
+    let Some(interpreter) = Python::find() else {
+        return;
+    };
     let (theirs, ours) = both(&interpreter, &arrivals(&ARRIVALS), None);
     let times = |record: &RunRecord| by_place(record, |part| (part.run_in, asked(part, true)));
     assert_eq!(times(&theirs), times(&ours));
     let early: u64 = theirs.parts.iter().map(|part| part.run_in).sum();
-    assert!(early > 0 && theirs.parts.len() == ARRIVALS.len() * 2 * 2, "{early}");
+    assert!(
+        early > 0 && theirs.parts.len() == ARRIVALS.len() * 2 * 2,
+        "{early}"
+    );
 }
 
 /// The twin of both: nobody but another worker can tell, and these comparisons do.
 #[test]
 fn another_seed_is_other_times_and_other_tokens() {
-    let Some(interpreter) = Python::find() else { return };
+    let Some(interpreter) = Python::find() else {
+        return;
+    };
     let (theirs, ours) = both(&interpreter, &arrivals(&ARRIVALS[1..2]), Some("seed"));
     let of = |record: &RunRecord| by_place(record, |part| (part.token_digest, asked(part, true)));
     let (theirs, ours) = (of(&theirs), of(&ours));
     assert_eq!(theirs.len(), 2 * 2);
     for (place, (digest, requests)) in &theirs {
         let (other, others) = &ours[place];
-        assert!(digest != other && requests != others && requests.len() == others.len(), "{place}");
+        assert!(
+            digest != other && requests != others && requests.len() == others.len(),
+            "{place}"
+        );
     }
 }
 
 #[test]
 fn a_worker_in_python_that_lies_is_refused_by_name() {
-    let Some(interpreter) = Python::find() else { return };
+    let Some(interpreter) = Python::find() else {
+        return;
+    };
     let lies = [
         ("output_tokens", "differs: output_tokens is "),
-        ("first_completion_ns", "differs: window.first_completion is "),
+        (
+            "first_completion_ns",
+            "differs: window.first_completion is ",
+        ),
         ("attempt", "place: it is of "),
     ];
     for (field, sentence) in lies {
         let ground = Ground::new();
         let ended = interpreter.run(&ground, &ground.plan(PLAN), Some(field));
         let record = ground.latest();
-        let refused = record.notices.iter().find(|notice| notice.kind == NoticeKind::BadPart);
+        let refused = record
+            .notices
+            .iter()
+            .find(|notice| notice.kind == NoticeKind::BadPart);
         let refused = refused.unwrap_or_else(|| panic!("{field}: {ended:?} {:?}", record.notices));
-        assert!(refused.message.contains(sentence), "{field}: {}", refused.message);
-        assert_eq!(record.end.map(|end| end.state), Some(RunState::Failed), "{field}");
+        assert!(
+            refused.message.contains(sentence),
+            "{field}: {}",
+            refused.message
+        );
+        assert_eq!(
+            record.end.map(|end| end.state),
+            Some(RunState::Failed),
+            "{field}"
+        );
     }
 }
 
@@ -285,10 +412,17 @@ fn quoted(rust: &str) -> impl Iterator<Item = &str> {
     rust.split('"').skip(1).step_by(2)
 }
 
-/// What the sources have and a page does not say: kinds of faults, variables, purposes of streams, numbers, examples.
+/// What the sources have and a page does not say: kinds of faults, variables, purposes of streams,
+/// numbers, examples.
 fn unsaid(page: &str) -> Vec<String> {
     let vet = include_str!("../../proto/src/part/vet.rs");
-    let names = vet.split("pub fn name(&self)").nth(1).unwrap().split("impl ").next().unwrap();
+    let names = vet
+        .split("pub fn name(&self)")
+        .nth(1)
+        .unwrap()
+        .split("impl ")
+        .next()
+        .unwrap();
     let faults = quoted(names).map(|fault| format!("`{fault}"));
     let sources = [
         include_str!("../../proto/src/credentials.rs"),
@@ -296,14 +430,25 @@ fn unsaid(page: &str) -> Vec<String> {
         include_str!("../../worker/src/session/access.rs"),
         include_str!("../../worker/src/session/join.rs"),
     ];
-    let variables =
-        sources.into_iter().flat_map(|source| source.lines().filter(|line| line.contains("const ")));
-    let variables = variables.flat_map(quoted).filter(|word| word.starts_with("PGO_BENCH_"));
-    let streams = include_str!("../../worker/src/stream.rs").lines().filter_map(|line| {
-        let number = line.trim().strip_suffix(',')?.split_once(" = ")?.1.parse::<u32>().ok()?;
-        // The pace of the generator alone is nobody else's.
-        (number < 60).then(|| format!("| {number} | "))
-    });
+    let variables = sources
+        .into_iter()
+        .flat_map(|source| source.lines().filter(|line| line.contains("const ")));
+    let variables = variables
+        .flat_map(quoted)
+        .filter(|word| word.starts_with("PGO_BENCH_"));
+    let streams = include_str!("../../worker/src/stream.rs")
+        .lines()
+        .filter_map(|line| {
+            let number = line
+                .trim()
+                .strip_suffix(',')?
+                .split_once(" = ")?
+                .1
+                .parse::<u32>()
+                .ok()?;
+            // The pace of the generator alone is nobody else's.
+            (number < 60).then(|| format!("| {number} | "))
+        });
     let numbers = [
         format!("**{}** (`Hello.protocol`)", contract::PROTOCOL),
         format!("| version: {} |", contract::envelope::VERSION),
@@ -314,14 +459,27 @@ fn unsaid(page: &str) -> Vec<String> {
         grouped(usize::try_from(contract::histogram::HIGHEST).unwrap()),
     ];
     let mut stream = Stream::new(7, Purpose::Kind, 0);
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
+    let hex = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .map(|byte| format!("{byte:02X}"))
+            .collect::<String>()
+    };
     let examples = [
-        hex(&contract::envelope::seal(contract::envelope::Kind::Part, &[])),
+        hex(&contract::envelope::seal(
+            contract::envelope::Kind::Part,
+            &[],
+        )),
         format!("{:016X}", coordinator::schedule::request_seed(7, 0, 0)),
-        [(); 3].map(|()| format!("`{:016X}`", stream.bits())).join(", "),
+        [(); 3]
+            .map(|()| format!("`{:016X}`", stream.bits()))
+            .join(", "),
     ];
-    let all =
-        faults.chain(variables.map(|name| format!("`{name}`"))).chain(streams).chain(numbers).chain(examples);
+    let all = faults
+        .chain(variables.map(|name| format!("`{name}`")))
+        .chain(streams)
+        .chain(numbers)
+        .chain(examples);
     all.filter(|word| !page.contains(word.as_str())).collect()
 }
 
@@ -329,7 +487,9 @@ fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let first = digits.len() % 3;
     let (head, tail) = digits.split_at(first);
-    let mut groups: Vec<&str> = (0..tail.len() / 3).map(|at| &tail[3 * at..3 * at + 3]).collect();
+    let mut groups: Vec<&str> = (0..tail.len() / 3)
+        .map(|at| &tail[3 * at..3 * at + 3])
+        .collect();
     groups.splice(0..0, Some(head).filter(|head| !head.is_empty()));
     groups.join(",")
 }
@@ -342,7 +502,10 @@ fn the_page_names_every_fault_variable_and_stream_and_a_row_that_is_lost_is_noti
         ("| `PGO_BENCH_TICKET` |", "`PGO_BENCH_TICKET`"),
         ("| 9 | arrivals of the run-in", "| 9 | "),
         ("The protocol has the number", "**2** (`Hello.protocol`)"),
-        ("Seed 7, purpose 7", "`9378F118635A7CEF`, `2D74A1292A9247EE`, `3425CC0FE5EBA24E`"),
+        (
+            "Seed 7, purpose 7",
+            "`9378F118635A7CEF`, `2D74A1292A9247EE`, `3425CC0FE5EBA24E`",
+        ),
     ] {
         let without: Vec<&str> = PAGE.lines().filter(|line| !line.starts_with(row)).collect();
         assert_eq!(unsaid(&without.join("\n")), [word], "{row}");

@@ -1,5 +1,5 @@
-//! The README's commands are commands: every `coordinator …` line in a code block parses, and the exit codes it lists
-//! are those of the program.
+//! The README's commands are commands: every `coordinator …` line in a code block parses, and the
+//! exit codes it lists are those of the program.
 
 use clap::Parser;
 use coordinator::cli::Cli;
@@ -17,7 +17,8 @@ const PAGES: [(&str, &str); 6] = [
     ("report.md", include_str!("../../docs/report.md")),
 ];
 
-/// Lines of the fenced blocks in shell, without their comments; one that goes on in the next is one.
+/// Lines of the fenced blocks in shell, without their comments; one that goes on in the next is
+/// one.
 fn commands(text: &str) -> Vec<String> {
     let mut inside = false;
     let mut commands: Vec<String> = Vec::new();
@@ -39,12 +40,17 @@ fn commands(text: &str) -> Vec<String> {
 
 #[test]
 fn every_coordinator_command_parses() {
-    let lines: Vec<String> = commands(README).into_iter().filter(|l| l.starts_with("coordinator ")).collect();
+    let lines: Vec<String> = commands(README)
+        .into_iter()
+        .filter(|l| l.starts_with("coordinator "))
+        .collect();
     assert!(lines.len() >= 8, "{lines:?}");
     parse("README.md", &lines);
     for (page, text) in PAGES {
-        let lines: Vec<String> =
-            commands(text).into_iter().filter(|l| l.starts_with("coordinator ")).collect();
+        let lines: Vec<String> = commands(text)
+            .into_iter()
+            .filter(|l| l.starts_with("coordinator "))
+            .collect();
         parse(page, &lines);
     }
 }
@@ -52,7 +58,11 @@ fn every_coordinator_command_parses() {
 fn parse(page: &str, lines: &[String]) {
     for line in lines {
         let line = line.replace('"', "").replace("new kernel", "new-kernel");
-        let words = line.split(['>', '|']).next().unwrap_or(&line).split_whitespace();
+        let words = line
+            .split(['>', '|'])
+            .next()
+            .unwrap_or(&line)
+            .split_whitespace();
         if let Err(error) = Cli::try_parse_from(words) {
             panic!("{page}: `{line}` does not parse: {error}");
         }
@@ -68,7 +78,10 @@ fn a_command_with_a_wrong_flag_would_be_noticed() {
 
 #[test]
 fn every_script_it_names_exists() {
-    for script in commands(README).into_iter().filter(|line| line.starts_with("scripts/")) {
+    for script in commands(README)
+        .into_iter()
+        .filter(|line| line.starts_with("scripts/"))
+    {
         let path = format!("{}/../{script}", env!("CARGO_MANIFEST_DIR"));
         assert!(std::path::Path::new(&path).is_file(), "{script}");
     }
@@ -76,21 +89,39 @@ fn every_script_it_names_exists() {
 
 #[test]
 fn its_exit_codes_are_the_programs() {
-    let codes = [exit::OK, exit::SLOWER, exit::USAGE, exit::INCONCLUSIVE, exit::INVALID];
+    let codes = [
+        exit::OK,
+        exit::SLOWER,
+        exit::USAGE,
+        exit::INCONCLUSIVE,
+        exit::INVALID,
+    ];
     for code in codes {
-        assert!(README.contains(&format!("\n| {code} | ")), "exit code {code}");
+        assert!(
+            README.contains(&format!("\n| {code} | ")),
+            "exit code {code}"
+        );
     }
     assert!(!README.contains(&format!("\n| {} | ", codes.len())));
 }
 
-/// The table of reasons is the closed list, no more and no less, and the script provokes what the table says.
+/// The table of reasons is the closed list, no more and no less, and the script provokes what the
+/// table says.
 #[test]
 fn every_reason_to_doubt_is_in_the_table() {
-    let read =
-        |path: &str| std::fs::read_to_string(format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let read = |path: &str| {
+        std::fs::read_to_string(format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    };
     let source = read("coordinator/stats/src/validity/reason.rs");
     let code = |line: &str| {
-        Some(line.trim().strip_prefix("Self::")?.split_once("=> \"")?.1.strip_suffix("\",")?.to_owned())
+        Some(
+            line.trim()
+                .strip_prefix("Self::")?
+                .split_once("=> \"")?
+                .1
+                .strip_suffix("\",")?
+                .to_owned(),
+        )
     };
     let is_code = |code: &String| code.chars().all(|c| c.is_ascii_lowercase() || c == '-');
     let mut reasons: Vec<String> = source.lines().filter_map(code).filter(is_code).collect();
@@ -105,7 +136,11 @@ fn every_reason_to_doubt_is_in_the_table() {
     // A name of its own for another way to the same reason.
     for reason in rows.into_iter().chain(["lateness-burnt".to_owned()]) {
         let promised = table.contains(&format!("`scripts/provoke.sh {reason}`"));
-        assert_eq!(promised, script.contains(&format!("\n    {reason})")), "{reason}");
+        assert_eq!(
+            promised,
+            script.contains(&format!("\n    {reason})")),
+            "{reason}"
+        );
     }
 }
 
@@ -115,10 +150,17 @@ fn every_metric_is_defined() {
     let page = include_str!("../../docs/metrics.md");
     let times = contract::metric::Metric::ALL.map(|metric| metric.name().to_owned());
     let rates = coordinator::compare::Measure::ALL.map(coordinator::compare::Measure::name);
-    let rates = rates.into_iter().filter(|name| name.ends_with("-per-second"));
+    let rates = rates
+        .into_iter()
+        .filter(|name| name.ends_with("-per-second"));
     let missing = |page: &str| {
         let defined = |name: &String| page.contains(&format!("\n| `{name}` | "));
-        times.iter().cloned().chain(rates.clone()).filter(|name| !defined(name)).collect::<Vec<_>>()
+        times
+            .iter()
+            .cloned()
+            .chain(rates.clone())
+            .filter(|name| !defined(name))
+            .collect::<Vec<_>>()
     };
     assert_eq!(missing(page), Vec::<String>::new());
     assert_eq!(
@@ -128,20 +170,39 @@ fn every_metric_is_defined() {
     );
 }
 
-/// Every kind of loss that a record can tell of has its line in the table of many hosts, with a test that provokes it.
+/// Every kind of loss that a record can tell of has its line in the table of many hosts, with a
+/// test that provokes it.
 #[test]
 fn every_reason_of_loss_is_listed_with_a_test_that_provokes_it() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let row = |line: &str| -> Vec<String> { line.split('|').map(|cell| cell.trim().to_owned()).collect() };
-    let table = FLEET.split("| what happens |").nth(1).expect("there is the table");
-    let rows: Vec<Vec<String>> =
-        table.lines().skip(2).take_while(|line| line.starts_with('|')).map(row).collect();
+    let row = |line: &str| -> Vec<String> {
+        line.split('|').map(|cell| cell.trim().to_owned()).collect()
+    };
+    let table = FLEET
+        .split("| what happens |")
+        .nth(1)
+        .expect("there is the table");
+    let rows: Vec<Vec<String>> = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .map(row)
+        .collect();
     assert!(rows.len() > 10, "{rows:?}");
-    let ticked = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let ticked = |cell: &str| {
+        cell.split('`')
+            .skip(1)
+            .step_by(2)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
     let mut kinds = std::collections::BTreeSet::new();
     for cells in &rows {
         for name in ticked(&cells[2]) {
-            assert!(contract::run::NoticeKind::from_name(&name).is_some(), "{name} is no reason");
+            assert!(
+                contract::run::NoticeKind::from_name(&name).is_some(),
+                "{name} is no reason"
+            );
             kinds.insert(name);
         }
         let tests = ticked(&cells[4]);

@@ -1,5 +1,6 @@
-//! Whole experiments in virtual time, from the plan over simulated engines, parts and store to the verdict and the exit
-//! code: what is there is found, what is not there is seldom found, and a disturbed host is refused.
+//! Whole experiments in virtual time, from the plan over simulated engines, parts and store to the
+//! verdict and the exit code: what is there is found, what is not there is seldom found, and a
+//! disturbed host is refused.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "verdicts/across.rs"]

@@ -1,5 +1,5 @@
-//! What is added beside a measurement: what people say of a run, and the noise floors of a calibration. Knows neither
-//! where it is kept nor how a floor is found.
+//! What is added beside a measurement: what people say of a run, and the noise floors of a
+//! calibration. Knows neither where it is kept nor how a floor is found.
 
 use crate::identity::Sha256;
 
@@ -56,19 +56,30 @@ pub struct NoiseFloor {
 }
 
 impl AnnotationKind {
-    const NAMES: [(Self, &'static str); 4] =
-        [(Self::Tag, "tag"), (Self::Untag, "untag"), (Self::Note, "note"), (Self::Expected, "expected")];
+    const NAMES: [(Self, &'static str); 4] = [
+        (Self::Tag, "tag"),
+        (Self::Untag, "untag"),
+        (Self::Note, "note"),
+        (Self::Expected, "expected"),
+    ];
 
     /// The stable name.
     #[must_use]
     pub fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(kind, _)| *kind == self).expect("every kind has a name").1
+        Self::NAMES
+            .iter()
+            .find(|(kind, _)| *kind == self)
+            .expect("every kind has a name")
+            .1
     }
 
     /// The kind of a stable name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::NAMES.iter().find(|(_, n)| *n == name).map(|(kind, _)| *kind)
+        Self::NAMES
+            .iter()
+            .find(|(_, n)| *n == name)
+            .map(|(kind, _)| *kind)
     }
 }
 
@@ -77,6 +88,9 @@ impl NoiseFloors {
     #[must_use]
     pub fn share(&self, scenario: &str, measure: &str) -> f64 {
         let here = |floor: &&NoiseFloor| floor.scenario == scenario && floor.measure == measure;
-        self.floors.iter().find(here).map_or(0.0, |floor| floor.share)
+        self.floors
+            .iter()
+            .find(here)
+            .map_or(0.0, |floor| floor.share)
     }
 }

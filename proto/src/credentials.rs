@@ -1,5 +1,6 @@
-//! What lets a process into a fleet: the shared [`Token`] and the [`Credentials`] of mutual TLS, with the names of their
-//! files. Neither is ever shown: their `Debug` says nothing of them. Must not know who checks them, nor how.
+//! What lets a process into a fleet: the shared [`Token`] and the [`Credentials`] of mutual TLS,
+//! with the names of their files. Neither is ever shown: their `Debug` says nothing of them. Must
+//! not know who checks them, nor how.
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
@@ -33,7 +34,8 @@ pub struct Credentials {
 pub struct Secrets {
     /// Shared by the whole fleet.
     pub token: Token,
-    /// For TLS; `None` on loopback, through an encrypted tunnel, and where insecurity was asked for.
+    /// For TLS; `None` on loopback, through an encrypted tunnel, and where insecurity was asked
+    /// for.
     pub credentials: Option<Credentials>,
 }
 
@@ -47,7 +49,8 @@ pub struct CredentialsError {
     pub source: std::io::Error,
 }
 
-/// The environment variable with the token. Never an argument: those are visible to every user of a host.
+/// The environment variable with the token. Never an argument: those are visible to every user of a
+/// host.
 pub const TOKEN_VARIABLE: &str = "PGO_BENCH_TOKEN";
 const AUTHORITY_VARIABLE: &str = "PGO_BENCH_TLS_CA";
 const CERTIFICATE_VARIABLE: &str = "PGO_BENCH_TLS_CERT";
@@ -80,7 +83,9 @@ impl Token {
     /// The token of an environment; a variable that is set to nothing is not set.
     #[must_use]
     pub fn from_variable(variable: Option<String>) -> Option<Self> {
-        variable.map(|text| Self::new(&text)).filter(|token| !token.0.is_empty())
+        variable
+            .map(|text| Self::new(&text))
+            .filter(|token| !token.0.is_empty())
     }
 
     /// The secret itself, for the wire, an environment or a comparison.
@@ -121,14 +126,22 @@ impl Secrets {
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
         let mut variables = vec![(TOKEN_VARIABLE, self.token.expose())];
-        if let Some(Credentials { authority, certificate, key }) = &self.credentials {
+        if let Some(Credentials {
+            authority,
+            certificate,
+            key,
+        }) = &self.credentials
+        {
             variables.extend([
                 (AUTHORITY_VARIABLE, authority.as_str()),
                 (CERTIFICATE_VARIABLE, certificate),
                 (KEY_VARIABLE, key),
             ]);
         }
-        variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        variables
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
     }
 
     /// From environment variables, or the name of the first that is missing.
@@ -140,7 +153,11 @@ impl Secrets {
         let credentials = match variable(AUTHORITY_VARIABLE) {
             Some(authority) => {
                 let (certificate, key) = (get(CERTIFICATE_VARIABLE)?, get(KEY_VARIABLE)?);
-                Some(Credentials { authority, certificate, key })
+                Some(Credentials {
+                    authority,
+                    certificate,
+                    key,
+                })
             }
             None => None,
         };
@@ -153,22 +170,36 @@ impl Secrets {
     /// # Errors
     /// When one of its files cannot be read.
     pub fn read(directory: &Path) -> Result<Self, CredentialsError> {
-        Ok(Self { token: Token::read(directory)?, credentials: Some(Credentials::read(directory)?) })
+        Ok(Self {
+            token: Token::read(directory)?,
+            credentials: Some(Credentials::read(directory)?),
+        })
     }
 }
 
-/// The secret files of a party's directory that others than its owner can read: everybody, or the group where the owner
-/// is this user. Where somebody else owns a file and the group is how this user gets at it, that was set up so.
+/// The secret files of a party's directory that others than its owner can read: everybody, or the
+/// group where the owner is this user. Where somebody else owns a file and the group is how this
+/// user gets at it, that was set up so.
 #[must_use]
 pub fn exposed(directory: &Path) -> Vec<PathBuf> {
     let own = std::fs::metadata("/proc/self").map(|own| own.uid()).ok();
     let is_open = |path: &PathBuf| {
-        let Ok(facts) = std::fs::metadata(path) else { return false };
-        let others = if own == Some(facts.uid()) { 0o077 } else { 0o007 };
+        let Ok(facts) = std::fs::metadata(path) else {
+            return false;
+        };
+        let others = if own == Some(facts.uid()) {
+            0o077
+        } else {
+            0o007
+        };
         facts.mode() & others != 0
     };
     let names = [KEY_FILE, TOKEN_FILE, PREVIOUS_TOKEN_FILE];
-    names.into_iter().map(|name| directory.join(name)).filter(is_open).collect()
+    names
+        .into_iter()
+        .map(|name| directory.join(name))
+        .filter(is_open)
+        .collect()
 }
 
 fn file(directory: &Path, name: &str) -> Result<String, CredentialsError> {
@@ -201,17 +232,26 @@ mod tests {
     #[test]
     fn what_must_not_be_seen_is_not_shown() {
         let secret = "s3cret";
-        let credentials =
-            Credentials { authority: secret.into(), certificate: secret.into(), key: secret.into() };
+        let credentials = Credentials {
+            authority: secret.into(),
+            certificate: secret.into(),
+            key: secret.into(),
+        };
         assert!(!format!("{:?} {credentials:?}", Token::new(secret)).contains(secret));
     }
 
     #[test]
     fn nothing_is_no_token() {
         let given = |text: &str| Token::from_variable(Some(text.to_owned()));
-        assert_eq!((given(""), given(" \n"), Token::from_variable(None)), (None, None, None));
+        assert_eq!(
+            (given(""), given(" \n"), Token::from_variable(None)),
+            (None, None, None)
+        );
         assert_eq!(given(" t\n"), Some(Token::new("t")));
-        assert_eq!(Secrets::from_env(|_| Some(String::new())), Err(TOKEN_VARIABLE));
+        assert_eq!(
+            Secrets::from_env(|_| Some(String::new())),
+            Err(TOKEN_VARIABLE)
+        );
         let dir = std::env::temp_dir().join(format!("no-token-{}", std::process::id()));
         std::fs::create_dir_all(&dir).expect("temporary directory");
         std::fs::write(dir.join(TOKEN_FILE), "\n").expect("written");
@@ -227,12 +267,16 @@ mod tests {
         std::fs::create_dir_all(&dir).expect("temporary directory");
         let set = |name: &str, mode| {
             std::fs::write(dir.join(name), "x").expect("written");
-            std::fs::set_permissions(dir.join(name), std::fs::Permissions::from_mode(mode)).expect("set");
+            std::fs::set_permissions(dir.join(name), std::fs::Permissions::from_mode(mode))
+                .expect("set");
         };
         set(CERTIFICATE_FILE, 0o644);
         set(KEY_FILE, 0o600);
         set(TOKEN_FILE, 0o400);
-        assert!(exposed(&dir).is_empty(), "certificates are public, and the rest is ours alone");
+        assert!(
+            exposed(&dir).is_empty(),
+            "certificates are public, and the rest is ours alone"
+        );
         for open in [0o604, 0o640, 0o602] {
             set(KEY_FILE, open);
             assert_eq!(exposed(&dir), [dir.join(KEY_FILE)], "{open:o}");
@@ -242,8 +286,12 @@ mod tests {
 
     #[test]
     fn a_directory_that_lacks_a_file_is_named_with_the_way_out() {
-        let error = Credentials::read(Path::new("/nowhere")).expect_err("there is no such directory");
-        assert!(error.to_string().starts_with("read /nowhere/ca.pem: "), "{error}");
+        let error =
+            Credentials::read(Path::new("/nowhere")).expect_err("there is no such directory");
+        assert!(
+            error.to_string().starts_with("read /nowhere/ca.pem: "),
+            "{error}"
+        );
         assert!(error.to_string().contains("certs init"), "{error}");
     }
 }

@@ -1,10 +1,13 @@
-//! How many files a process may have open: sessions are, and the pipes of children. Owns the system's limit, which
-//! coordinators and agents of many slots both come up against; must not know what the files are.
+//! How many files a process may have open: sessions are, and the pipes of children. Owns the
+//! system's limit, which coordinators and agents of many slots both come up against; must not know
+//! what the files are.
 #![expect(unsafe_code, reason = "limits of a process have no safe interface")]
 
 /// The limit cannot be raised far enough from here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{wanted} open files are needed and only {hard} are allowed here: raise `ulimit -Hn` to {wanted}")]
+#[error(
+    "{wanted} open files are needed and only {hard} are allowed here: raise `ulimit -Hn` to {wanted}"
+)]
 pub struct TooFew {
     /// Open files that are needed.
     pub wanted: u64,
@@ -12,19 +15,27 @@ pub struct TooFew {
     pub hard: u64,
 }
 
-/// Lets so many files be open, raising this process's own limit where the system's allows it. Children inherit it.
+/// Lets so many files be open, raising this process's own limit where the system's allows it.
+/// Children inherit it.
 ///
 /// # Errors
 /// When it does not. A system that says nothing of limits is taken at its word.
 pub fn allow(wanted: u64) -> Result<(), TooFew> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
     // SAFETY: the pointer is to a whole `rlimit`.
     let told = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0;
-    let raised = if told { raised(wanted, limit.rlim_cur, limit.rlim_max)? } else { None };
+    let raised = if told {
+        raised(wanted, limit.rlim_cur, limit.rlim_max)?
+    } else {
+        None
+    };
     if let Some(soft) = raised {
         limit.rlim_cur = soft;
-        // SAFETY: the pointer is to a whole `rlimit`. A refusal leaves the limit as it was, and whoever lacks a file for
-        // it is told.
+        // SAFETY: the pointer is to a whole `rlimit`. A refusal leaves the limit as it was, and
+        // whoever lacks a file for it is told.
         unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
     }
     Ok(())
@@ -48,7 +59,10 @@ mod tests {
         assert_eq!(raised(228, 1024, 4096), Ok(None));
         assert_eq!(raised(1128, 1024, 4096), Ok(Some(1128)));
         let error = raised(5128, 1024, 4096).expect_err("too many");
-        assert!(error.to_string().contains("raise `ulimit -Hn` to 5128"), "{error}");
+        assert!(
+            error.to_string().contains("raise `ulimit -Hn` to 5128"),
+            "{error}"
+        );
         assert_eq!(allow(1), Ok(()));
     }
 }

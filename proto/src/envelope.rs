@@ -1,11 +1,13 @@
-//! The frame around every stored or transported record: magic, kind, version, length and CRC-32 before the payload.
-//! HdrHistogram and protobuf bytes have no checksum of their own; a flipped bit would decode to other numbers.
+//! The frame around every stored or transported record: magic, kind, version, length and CRC-32
+//! before the payload. HdrHistogram and protobuf bytes have no checksum of their own; a flipped bit
+//! would decode to other numbers.
 
 /// `PGOB`, at the start of every record.
 pub const MAGIC: [u8; 4] = *b"PGOB";
 /// The layout written now. Readers take this and all older ones.
 pub const VERSION: u16 = 1;
-/// Bytes before the payload: magic 4, kind 2, version 2, length 4, CRC-32 of kind, version, length and payload 4.
+/// Bytes before the payload: magic 4, kind 2, version 2, length 4, CRC-32 of kind, version, length
+/// and payload 4.
 pub const HEADER: usize = 16;
 
 /// What a payload is.
@@ -96,7 +98,10 @@ pub fn seal(kind: Kind, payload: &[u8]) -> Vec<u8> {
 /// # Errors
 /// When the bytes are not exactly one undamaged record of this kind.
 pub fn open(kind: Kind, bytes: &[u8]) -> Result<&[u8], EnvelopeError> {
-    let header = bytes.get(..HEADER).ok_or(EnvelopeError::Truncated { have: bytes.len(), want: HEADER })?;
+    let header = bytes.get(..HEADER).ok_or(EnvelopeError::Truncated {
+        have: bytes.len(),
+        want: HEADER,
+    })?;
     if header[..4] != MAGIC {
         return Err(EnvelopeError::NotARecord);
     }
@@ -108,14 +113,20 @@ pub fn open(kind: Kind, bytes: &[u8]) -> Result<&[u8], EnvelopeError> {
     let payload = &bytes[HEADER..];
     let want = word(8) as usize;
     if payload.len() != want {
-        return Err(EnvelopeError::Truncated { have: bytes.len(), want: HEADER + want });
+        return Err(EnvelopeError::Truncated {
+            have: bytes.len(),
+            want: HEADER + want,
+        });
     }
     if word(12) != checksum(&header[4..12], payload) {
         return Err(EnvelopeError::Damaged);
     }
     let found = u16::from_be_bytes([header[4], header[5]]);
     if found != kind.number() {
-        return Err(EnvelopeError::Kind { found, expected: kind.number() });
+        return Err(EnvelopeError::Kind {
+            found,
+            expected: kind.number(),
+        });
     }
     Ok(payload)
 }
@@ -134,7 +145,10 @@ mod tests {
     #[test]
     fn every_single_bit_flip_is_found() {
         let sealed = seal(Kind::Part, b"what one worker measured");
-        assert_eq!(open(Kind::Part, &sealed), Ok(&b"what one worker measured"[..]));
+        assert_eq!(
+            open(Kind::Part, &sealed),
+            Ok(&b"what one worker measured"[..])
+        );
         for bit in 0..sealed.len() * 8 {
             let mut flipped = sealed.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
@@ -146,16 +160,28 @@ mod tests {
     fn every_truncation_is_found() {
         let sealed = seal(Kind::Part, b"payload");
         for cut in 0..sealed.len() {
-            assert!(matches!(open(Kind::Part, &sealed[..cut]), Err(EnvelopeError::Truncated { .. })));
+            assert!(matches!(
+                open(Kind::Part, &sealed[..cut]),
+                Err(EnvelopeError::Truncated { .. })
+            ));
         }
     }
 
     #[test]
     fn another_kind_and_a_newer_version_are_told_apart() {
         let sealed = seal(Kind::RunEnd, b"");
-        assert_eq!(open(Kind::Part, &sealed), Err(EnvelopeError::Kind { found: 5, expected: 1 }));
+        assert_eq!(
+            open(Kind::Part, &sealed),
+            Err(EnvelopeError::Kind {
+                found: 5,
+                expected: 1
+            })
+        );
         let mut newer = sealed;
         newer[7] = 2;
-        assert_eq!(open(Kind::RunEnd, &newer), Err(EnvelopeError::Newer { found: 2 }));
+        assert_eq!(
+            open(Kind::RunEnd, &newer),
+            Err(EnvelopeError::Newer { found: 2 })
+        );
     }
 }

@@ -1,12 +1,14 @@
-//! Files that are opened by a name that somebody gave: regular ones only, and no longer than they may be. A pipe would
-//! be waited for without end, a device would fill the memory. Must not know what is in them.
+//! Files that are opened by a name that somebody gave: regular ones only, and no longer than they
+//! may be. A pipe would be waited for without end, a device would fill the memory. Must not know
+//! what is in them.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
-/// Bytes of a text that a program wrote at most: a manifest, a list of sources, a record beside a profile.
+/// Bytes of a text that a program wrote at most: a manifest, a list of sources, a record beside a
+/// profile.
 pub const TEXT: u64 = 64 << 20;
 /// Bytes of a program at most.
 pub const PROGRAM: u64 = 2 << 30;
@@ -34,7 +36,10 @@ pub enum Unfit {
 /// When the system refuses, or it is something else: [`Unfit`].
 pub fn open(path: &Path) -> io::Result<File> {
     // A pipe opens at once so, and is then seen for what it is; regular files do not know the flag.
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC).open(path)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
+        .open(path)?;
     let kind = file.metadata()?.file_type();
     if kind.is_file() {
         return Ok(file);
@@ -45,7 +50,10 @@ pub fn open(path: &Path) -> io::Result<File> {
         kind if kind.is_socket() => "socket",
         _ => "device",
     };
-    Err(io::Error::new(io::ErrorKind::InvalidInput, Unfit::Kind(name)))
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        Unfit::Kind(name),
+    ))
 }
 
 /// The bytes of a regular file, `most` at most.
@@ -62,11 +70,15 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     // A file may grow while it is read, and those of /proc say nothing of their lengths.
     let mut bytes = Vec::with_capacity(usize::try_from(told).unwrap_or(0));
     file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most { Err(large()) } else { Ok(bytes) }
+    if bytes.len() as u64 > most {
+        Err(large())
+    } else {
+        Ok(bytes)
+    }
 }
 
-/// Whether a file may be written in this place: nothing is there, or nothing is in it, or its beginning shows it to be
-/// one that such a program wrote.
+/// Whether a file may be written in this place: nothing is there, or nothing is in it, or its
+/// beginning shows it to be one that such a program wrote.
 ///
 /// # Errors
 /// When something else is there, or it cannot be read: [`Unfit`].
@@ -88,8 +100,12 @@ pub fn replaceable(path: &Path, is_ours: impl FnOnce(&[u8]) -> bool) -> io::Resu
 /// # Errors
 /// As [`read`], and when it is no UTF-8.
 pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
-    String::from_utf8(read(path, most)?)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8"))
+    String::from_utf8(read(path, most)?).map_err(|_| {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            "stream did not contain valid UTF-8",
+        )
+    })
 }
 
 #[cfg(test)]
@@ -99,7 +115,11 @@ mod tests {
     use super::*;
 
     fn why(path: &Path) -> Option<Unfit> {
-        read(path, 4).expect_err("unfit").get_ref()?.downcast_ref().copied()
+        read(path, 4)
+            .expect_err("unfit")
+            .get_ref()?
+            .downcast_ref()
+            .copied()
     }
 
     #[test]
@@ -123,18 +143,35 @@ mod tests {
         std::fs::write(path("four"), "four").expect("written");
         std::fs::write(path("fives"), "fives").expect("written");
         std::os::unix::fs::symlink("four", path("link")).expect("linked");
-        let made = std::process::Command::new("mkfifo").arg(path("pipe")).status().expect("there is mkfifo");
+        let made = std::process::Command::new("mkfifo")
+            .arg(path("pipe"))
+            .status()
+            .expect("there is mkfifo");
         assert!(made.success());
         let _socket = UnixListener::bind(path("socket")).expect("bound");
         assert_eq!(read(&path("four"), 4).expect("fits"), b"four");
-        assert_eq!(read_text(&path("link"), 4).expect("a link to a file is one"), "four");
+        assert_eq!(
+            read_text(&path("link"), 4).expect("a link to a file is one"),
+            "four"
+        );
         assert_eq!(why(&path("fives")), Some(Unfit::Large(4)));
         assert_eq!(why(&path("pipe")), Some(Unfit::Kind("pipe")));
         assert_eq!(why(&dir), Some(Unfit::Kind("directory")));
         assert_eq!(why(Path::new("/dev/zero")), Some(Unfit::Kind("device")));
-        assert_eq!(why(&path("socket")), None, "the system itself refuses to open one");
-        assert_eq!(why(Path::new("/proc/self/status")), Some(Unfit::Large(4)), "its length is told as 0");
-        assert_eq!(read(&path("none"), 4).expect_err("nothing").kind(), io::ErrorKind::NotFound);
+        assert_eq!(
+            why(&path("socket")),
+            None,
+            "the system itself refuses to open one"
+        );
+        assert_eq!(
+            why(Path::new("/proc/self/status")),
+            Some(Unfit::Large(4)),
+            "its length is told as 0"
+        );
+        assert_eq!(
+            read(&path("none"), 4).expect_err("nothing").kind(),
+            io::ErrorKind::NotFound
+        );
         std::fs::remove_dir_all(&dir).expect("removed");
     }
 }

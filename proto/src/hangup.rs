@@ -1,6 +1,9 @@
-//! Whether this process was started to outlive its terminal (`nohup`): SIGHUP is ignored then, and stays so. Must not know
-//! what the signal does otherwise.
-#![expect(unsafe_code, reason = "whether a signal is ignored has no safe interface")]
+//! Whether this process was started to outlive its terminal (`nohup`): SIGHUP is ignored then, and
+//! stays so. Must not know what the signal does otherwise.
+#![expect(
+    unsafe_code,
+    reason = "whether a signal is ignored has no safe interface"
+)]
 
 use std::mem::MaybeUninit;
 

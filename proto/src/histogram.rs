@@ -1,6 +1,6 @@
-//! The one histogram layout of the project: nanoseconds from 1 ns to 1 h at three significant digits, `u64` counts,
-//! with exact count, minimum, maximum and sum kept beside the buckets. Owns encoding and the checks that make a merge
-//! exact; knows no metric.
+//! The one histogram layout of the project: nanoseconds from 1 ns to 1 h at three significant
+//! digits, `u64` counts, with exact count, minimum, maximum and sum kept beside the buckets. Owns
+//! encoding and the checks that make a merge exact; knows no metric.
 
 mod agree;
 mod folded;
@@ -48,7 +48,9 @@ pub enum HistogramError {
     #[error("decode a histogram: {0}")]
     Decode(String),
     /// Another range or number of digits: `add` would accept it and silently be wrong.
-    #[error("accept a histogram of {low}..{high} at {digits} digits: the layout is 1..{HIGHEST} at {DIGITS}")]
+    #[error(
+        "accept a histogram of {low}..{high} at {digits} digits: the layout is 1..{HIGHEST} at {DIGITS}"
+    )]
     Layout {
         /// Its lowest discernible value.
         low: u64,
@@ -114,8 +116,12 @@ impl Exact {
 
 impl Default for LatencyHistogram {
     fn default() -> Self {
-        let buckets = Histogram::new_with_bounds(LOWEST, HIGHEST, DIGITS).expect("the layout is valid");
-        Self { buckets, exact: Exact::default() }
+        let buckets =
+            Histogram::new_with_bounds(LOWEST, HIGHEST, DIGITS).expect("the layout is valid");
+        Self {
+            buckets,
+            exact: Exact::default(),
+        }
     }
 }
 
@@ -133,15 +139,23 @@ impl LatencyHistogram {
             self.exact.overflow += 1;
             return;
         }
-        self.exact.min = if self.exact.count == 0 { ns } else { self.exact.min.min(ns) };
+        self.exact.min = if self.exact.count == 0 {
+            ns
+        } else {
+            self.exact.min.min(ns)
+        };
         self.exact.count += 1;
         self.exact.sum += u128::from(ns);
-        self.buckets.record(ns).expect("the value is within the bounds checked above");
+        self.buckets
+            .record(ns)
+            .expect("the value is within the bounds checked above");
     }
 
     /// Adds another histogram's counts: exact, associative, and independent of order.
     pub fn add(&mut self, other: &Self) {
-        self.buckets.add(&other.buckets).expect("both have the fixed layout");
+        self.buckets
+            .add(&other.buckets)
+            .expect("both have the fixed layout");
         self.exact = self.exact.and(other.exact);
     }
 
@@ -175,8 +189,9 @@ impl LatencyHistogram {
         Ok(bytes)
     }
 
-    /// Reads [`Self::to_v2_deflate`]'s bytes and checks layout and count, and that the exact figures can be those of
-    /// the buckets: whoever holds a histogram may rely on it. The codec has no checksum: keep the bytes in an envelope.
+    /// Reads [`Self::to_v2_deflate`]'s bytes and checks layout and count, and that the exact
+    /// figures can be those of the buckets: whoever holds a histogram may rely on it. The codec has
+    /// no checksum: keep the bytes in an envelope.
     ///
     /// # Errors
     /// When the bytes are not a histogram, have another layout, or disagree with `exact`.
@@ -189,7 +204,10 @@ impl LatencyHistogram {
             return Err(HistogramError::Layout { low, high, digits });
         }
         if buckets.len() != exact.count {
-            return Err(HistogramError::Count { found: buckets.len(), counted: exact.count });
+            return Err(HistogramError::Count {
+                found: buckets.len(),
+                counted: exact.count,
+            });
         }
         let histogram = Self { buckets, exact };
         histogram.agrees()?;
@@ -209,8 +227,8 @@ impl LatencyHistogram {
     }
 }
 
-/// Bytes of the codec's outer header (cookie, length) and of the inner one (cookie, payload length, offset, digits,
-/// lowest and highest value, ratio), which is deflated.
+/// Bytes of the codec's outer header (cookie, length) and of the inner one (cookie, payload length,
+/// offset, digits, lowest and highest value, ratio), which is deflated.
 const HEADERS: (usize, usize) = (8, 40);
 /// Longest counts that the layout can have: 33,792 bins of at most nine bytes.
 const LONGEST: u32 = 33_792 * 9;
@@ -218,8 +236,9 @@ const LONGEST: u32 = 33_792 * 9;
 /// First word of the outer header: version 2, deflated.
 const DEFLATED: u32 = 0x1c84_9314;
 
-/// The inner histogram, inflated once for header and counts, if its header names the layout. The codec trusts it: another
-/// range would have it allocate a hundred times as much before anything can be checked.
+/// The inner histogram, inflated once for header and counts, if its header names the layout. The
+/// codec trusts it: another range would have it allocate a hundred times as much before anything
+/// can be checked.
 fn inflated(bytes: &[u8]) -> Result<Vec<u8>, HistogramError> {
     use std::io::Read;
     let decode = |what: &str| HistogramError::Decode(what.to_owned());
@@ -230,17 +249,25 @@ fn inflated(bytes: &[u8]) -> Result<Vec<u8>, HistogramError> {
     }
     let mut inner = Vec::with_capacity(4096);
     let longest = HEADERS.1 as u64 + u64::from(LONGEST);
-    let inflating =
-        flate2::bufread::ZlibDecoder::new(&bytes[HEADERS.0..]).take(longest).read_to_end(&mut inner);
+    let inflating = flate2::bufread::ZlibDecoder::new(&bytes[HEADERS.0..])
+        .take(longest)
+        .read_to_end(&mut inner);
     let header = inner.get(..HEADERS.1).ok_or_else(short)?;
     let word = |at: usize| u32::from_be_bytes(header[at..at + 4].try_into().expect("four bytes"));
     let long = |at: usize| u64::from_be_bytes(header[at..at + 8].try_into().expect("eight bytes"));
     let (low, high, digits) = (long(16), long(24), word(12));
     if (low, high, digits) != (LOWEST, HIGHEST, u32::from(DIGITS)) {
-        return Err(HistogramError::Layout { low, high, digits: u8::try_from(digits).unwrap_or(u8::MAX) });
+        return Err(HistogramError::Layout {
+            low,
+            high,
+            digits: u8::try_from(digits).unwrap_or(u8::MAX),
+        });
     }
     if word(4) > LONGEST {
-        return Err(decode(&format!("{} bytes of counts are more than the layout has", word(4))));
+        return Err(decode(&format!(
+            "{} bytes of counts are more than the layout has",
+            word(4)
+        )));
     }
     inflating.map_err(|error| HistogramError::Decode(error.to_string()))?;
     Ok(inner)
@@ -260,7 +287,8 @@ mod tests {
     fn bytes_go_both_ways() {
         let histogram = filled(&[0, 1, 999, 1_000_000, HIGHEST]);
         let bytes = histogram.to_v2_deflate().expect("it encodes");
-        let back = LatencyHistogram::from_v2_deflate(&bytes, histogram.exact()).expect("it decodes");
+        let back =
+            LatencyHistogram::from_v2_deflate(&bytes, histogram.exact()).expect("it decodes");
         assert_eq!(back, histogram);
     }
 
@@ -277,26 +305,52 @@ mod tests {
         let mut coarse = Histogram::<u64>::new_with_bounds(1, HIGHEST, 2).expect("valid");
         coarse.record(7).expect("in range");
         let mut bytes = Vec::new();
-        V2DeflateSerializer::new().serialize(&coarse, &mut bytes).expect("it encodes");
-        let exact = Exact { count: 1, min: 7, max: 7, sum: 7, overflow: 0 };
+        V2DeflateSerializer::new()
+            .serialize(&coarse, &mut bytes)
+            .expect("it encodes");
+        let exact = Exact {
+            count: 1,
+            min: 7,
+            max: 7,
+            sum: 7,
+            overflow: 0,
+        };
         let error = LatencyHistogram::from_v2_deflate(&bytes, exact).expect_err("two digits");
-        assert!(matches!(error, HistogramError::Layout { digits: 2, .. }), "{error}");
+        assert!(
+            matches!(error, HistogramError::Layout { digits: 2, .. }),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_lost_count_is_seen() {
         let histogram = filled(&[1, 2, 3]);
         let bytes = histogram.to_v2_deflate().expect("it encodes");
-        let exact = Exact { count: 4, ..histogram.exact() };
+        let exact = Exact {
+            count: 4,
+            ..histogram.exact()
+        };
         assert!(matches!(
             LatencyHistogram::from_v2_deflate(&bytes, exact),
-            Err(HistogramError::Count { found: 3, counted: 4 })
+            Err(HistogramError::Count {
+                found: 3,
+                counted: 4
+            })
         ));
     }
 
     #[test]
     fn what_lies_beyond_the_buckets_is_counted_and_its_size_kept() {
         let histogram = filled(&[10, HIGHEST + 1]);
-        assert_eq!(histogram.exact(), Exact { count: 1, min: 10, max: HIGHEST + 1, sum: 10, overflow: 1 });
+        assert_eq!(
+            histogram.exact(),
+            Exact {
+                count: 1,
+                min: 10,
+                max: HIGHEST + 1,
+                sum: 10,
+                overflow: 1
+            }
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Identities: of a run, of one place in its plan, and of the place where a worker runs. Knows nothing of what
-//! happens there.
+//! Identities: of a run, of one place in its plan, and of the place where a worker runs. Knows
+//! nothing of what happens there.
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,14 +22,16 @@ pub enum Arm {
     A,
     /// The candidate.
     B,
-    /// The baseline once more: the control that shows what no change at all looks like on this host.
+    /// The baseline once more: the control that shows what no change at all looks like on this
+    /// host.
     A2,
 }
 
 /// One trial of a run: a cell under one arm in one round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TrialKey {
-    /// A scenario with one candidate; which, the schedule knows. With two variants it is the scenario's index in the plan.
+    /// A scenario with one candidate; which, the schedule knows. With two variants it is the
+    /// scenario's index in the plan.
     pub cell: u32,
     /// Round, from zero.
     pub round: u32,
@@ -38,7 +40,9 @@ pub struct TrialKey {
 }
 
 /// Counts the tries of one block. What belongs to an older attempt is dropped and counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Attempt(pub u32);
 
 /// Ties a worker process to the slot and attempt an agent started it for.
@@ -72,7 +76,11 @@ impl RunId {
     #[must_use]
     pub fn unix_ms(&self) -> u64 {
         self.0[..10].iter().fold(0, |ms, c| {
-            ms << 5 | ALPHABET.iter().position(|a| a == c).expect("a run id holds its alphabet only") as u64
+            ms << 5
+                | ALPHABET
+                    .iter()
+                    .position(|a| a == c)
+                    .expect("a run id holds its alphabet only") as u64
         })
     }
 }
@@ -82,10 +90,17 @@ impl FromStr for RunId {
 
     fn from_str(text: &str) -> Result<Self, RunIdError> {
         let upper = text.to_ascii_uppercase();
-        let bytes: [u8; 26] = upper.as_bytes().try_into().map_err(|_| RunIdError(text.to_owned()))?;
+        let bytes: [u8; 26] = upper
+            .as_bytes()
+            .try_into()
+            .map_err(|_| RunIdError(text.to_owned()))?;
         // 26 characters of 5 bits are 130: the first may only carry three.
         let fits = bytes[0] <= b'7' && bytes.iter().all(|b| ALPHABET.contains(b));
-        if fits { Ok(Self(bytes)) } else { Err(RunIdError(text.to_owned())) }
+        if fits {
+            Ok(Self(bytes))
+        } else {
+            Err(RunIdError(text.to_owned()))
+        }
     }
 }
 
@@ -109,7 +124,9 @@ impl Serialize for RunId {
 
 impl<'de> Deserialize<'de> for RunId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -152,7 +169,13 @@ impl fmt::Display for Arm {
 
 impl fmt::Display for TrialKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cell {} round {} arm {}", self.cell, self.round + 1, self.arm)
+        write!(
+            f,
+            "cell {} round {} arm {}",
+            self.cell,
+            self.round + 1,
+            self.arm
+        )
     }
 }
 
@@ -172,7 +195,12 @@ mod tests {
 
     #[test]
     fn what_is_no_run_id_is_refused() {
-        for bad in ["", "01", "ZZZZZZZZZZZZZZZZZZZZZZZZZZ", "0123456789ABCDEFGHJKMNPQRU"] {
+        for bad in [
+            "",
+            "01",
+            "ZZZZZZZZZZZZZZZZZZZZZZZZZZ",
+            "0123456789ABCDEFGHJKMNPQRU",
+        ] {
             assert!(bad.parse::<RunId>().is_err(), "{bad}");
         }
     }

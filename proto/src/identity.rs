@@ -1,5 +1,5 @@
-//! Who is speaking: the build a process is and the host it runs on. Facts only; whether two of them may be compared
-//! is decided elsewhere.
+//! Who is speaking: the build a process is and the host it runs on. Facts only; whether two of them
+//! may be compared is decided elsewhere.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sha256(pub [u8; 32]);
 
-/// What a binary says of itself. Equal for all variants of one source tree but for the hash of the file.
+/// What a binary says of itself. Equal for all variants of one source tree but for the hash of the
+/// file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BuildInfo {
     /// Version of the package.
@@ -20,7 +21,8 @@ pub struct BuildInfo {
     pub instrumented: bool,
 }
 
-/// What a host is, and how busy it was when it joined. What a trial changes (frequency, load) is measured with the trial.
+/// What a host is, and how busy it was when it joined. What a trial changes (frequency, load) is
+/// measured with the trial.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HostFacts {
     /// Its name.
@@ -49,10 +51,12 @@ pub struct HostFacts {
     /// Hardware threads online of the first core: 1 is no SMT; zero where not visible.
     #[serde(default)]
     pub threads_per_core: u32,
-    /// Whether processors may exceed their nominal frequency: `on` or `off`, empty where not visible.
+    /// Whether processors may exceed their nominal frequency: `on` or `off`, empty where not
+    /// visible.
     #[serde(default)]
     pub boost: String,
-    /// Processes that ran or waited for a processor before it joined, the kernel's mean over a minute.
+    /// Processes that ran or waited for a processor before it joined, the kernel's mean over a
+    /// minute.
     #[serde(default)]
     pub load_average: f64,
     /// Processors that the process may run on; zero in records of before it was told.
@@ -114,6 +118,7 @@ impl Serialize for Sha256 {
 impl<'de> Deserialize<'de> for Sha256 {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::from_hex(&text).ok_or_else(|| serde::de::Error::custom("64 hexadecimal digits are expected"))
+        Self::from_hex(&text)
+            .ok_or_else(|| serde::de::Error::custom("64 hexadecimal digits are expected"))
     }
 }

@@ -1,6 +1,6 @@
-//! The formats of traces and prompt files: text to entries, the same for whoever plans and whoever sends. Nothing is
-//! guessed and nothing mended: what is not understood is refused with its line. Must not open files, nor know when
-//! anything is sent.
+//! The formats of traces and prompt files: text to entries, the same for whoever plans and whoever
+//! sends. Nothing is guessed and nothing mended: what is not understood is refused with its line.
+//! Must not open files, nor know when anything is sent.
 
 use std::fmt;
 
@@ -90,11 +90,19 @@ impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing(key) => write!(f, "`{key}` is missing"),
-            Self::Both(one, other) => write!(f, "it has both `{one}` and `{other}`, give one of them"),
-            Self::Time { key, at } => {
-                write!(f, "`{key}` is {at}, a time is a number from zero to a hundred years")
+            Self::Both(one, other) => {
+                write!(f, "it has both `{one}` and `{other}`, give one of them")
             }
-            Self::Zero(key) => write!(f, "`{key}` is 0, and a request has at least one token of each"),
+            Self::Time { key, at } => {
+                write!(
+                    f,
+                    "`{key}` is {at}, a time is a number from zero to a hundred years"
+                )
+            }
+            Self::Zero(key) => write!(
+                f,
+                "`{key}` is 0, and a request has at least one token of each"
+            ),
         }
     }
 }
@@ -109,7 +117,9 @@ fn said(error: &serde_json::Error) -> String {
 }
 
 /// The keys of which an entry has exactly one.
-fn only<T>(given: impl IntoIterator<Item = (&'static str, Option<T>)>) -> Result<(&'static str, T), Wrong> {
+fn only<T>(
+    given: impl IntoIterator<Item = (&'static str, Option<T>)>,
+) -> Result<(&'static str, T), Wrong> {
     let mut found: Option<(&'static str, T)> = None;
     let mut first = "";
     for (key, value) in given {

@@ -1,5 +1,5 @@
-//! What is said over a session, in the project's own types. One enum a direction; who may say what is told by the
-//! variants' order: first for both, then for agents, then for workers.
+//! What is said over a session, in the project's own types. One enum a direction; who may say what
+//! is told by the variants' order: first for both, then for agents, then for workers.
 
 use std::time::Duration;
 
@@ -221,7 +221,8 @@ pub struct Exit {
     pub tail: String,
 }
 
-/// In a worker's environment: the processors of its host are divided among the slots, and it keeps to its own.
+/// In a worker's environment: the processors of its host are divided among the slots, and it keeps
+/// to its own.
 pub const OWN_PROCESSORS: &str = "PGO_BENCH_OWN_PROCESSORS";
 
 /// Start a worker process.
@@ -317,7 +318,8 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
-    /// Whether a second try would end the same way. Retry the transient, fail at once on the deterministic.
+    /// Whether a second try would end the same way. Retry the transient, fail at once on the
+    /// deterministic.
     #[must_use]
     pub const fn is_deterministic(self) -> bool {
         !matches!(self, Self::Engine)
@@ -332,6 +334,10 @@ impl std::fmt::Display for Exit {
             (None, None) => f.write_str("lost")?,
         }
         let tail = self.tail.trim();
-        if tail.is_empty() { Ok(()) } else { write!(f, ": {tail}") }
+        if tail.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ": {tail}")
+        }
     }
 }

@@ -1,11 +1,13 @@
-//! The closed set of metrics: name, unit, direction and exact definition, the same for every engine. Knows no values.
+//! The closed set of metrics: name, unit, direction and exact definition, the same for every
+//! engine. Knows no values.
 
 use serde::{Deserialize, Serialize};
 
 /// A time that every request, or every token, contributes to one histogram. Nanoseconds.
 ///
-/// With `intended` the instant a request should have started by its load shape, `sent` the instant it was handed to
-/// the engine, `started` the instant the engine began working on it, `t1..tn` the instants of its n output tokens.
+/// With `intended` the instant a request should have started by its load shape, `sent` the instant
+/// it was handed to the engine, `started` the instant the engine began working on it, `t1..tn` the
+/// instants of its n output tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
@@ -25,8 +27,9 @@ pub enum Metric {
     Decode,
     /// End to end as the server saw it: `tn − sent`.
     Service,
-    /// The generator's own error: `sent − intended`, of every request sent whatever became of it. Where the plan
-    /// bounds requests in flight and one waited for a place: from when there was one.
+    /// The generator's own error: `sent − intended`, of every request sent whatever became of it.
+    /// Where the plan bounds requests in flight and one waited for a place: from when there was
+    /// one.
     Lateness,
 }
 

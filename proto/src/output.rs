@@ -1,8 +1,9 @@
-//! What a program writes for others to read, and what becomes of its exit code when it cannot. An exit code carries a
-//! verdict, so it must not depend on who reads: whoever closes the pipe (`… | head`, `… | true`) has seen enough, and
-//! the command goes on to its end with its own code. An output that is lost for another reason (a full device) turns
-//! the code of success into the one of a refusal; a code that already says something worse stays. Must not know what is
-//! written, nor what codes mean beside these two.
+//! What a program writes for others to read, and what becomes of its exit code when it cannot. An
+//! exit code carries a verdict, so it must not depend on who reads: whoever closes the pipe (`… |
+//! head`, `… | true`) has seen enough, and the command goes on to its end with its own code. An
+//! output that is lost for another reason (a full device) turns the code of success into the one of
+//! a refusal; a code that already says something worse stays. Must not know what is written, nor
+//! what codes mean beside these two.
 
 use std::io::{ErrorKind, Result, Write};
 
@@ -31,11 +32,14 @@ impl<W: Write> Output<W> {
     /// Over standard output, mostly.
     #[must_use]
     pub fn new(inner: W) -> Self {
-        Self { inner, state: State::Open }
+        Self {
+            inner,
+            state: State::Open,
+        }
     }
 
-    /// The exit code of a command that ends with `code`, once everything is written. `lost` hears of an output that
-    /// nobody got and nobody gave up.
+    /// The exit code of a command that ends with `code`, once everything is written. `lost` hears
+    /// of an output that nobody got and nobody gave up.
     pub fn settle(mut self, code: u8, lost: impl FnOnce(std::io::Error)) -> u8 {
         // What is left in a buffer would be lost at the process's end without a word.
         self.attempt(|inner| inner.flush());
@@ -69,7 +73,8 @@ impl<W: Write> Output<W> {
 
 impl<W: Write> Write for Output<W> {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
-        self.attempt(|inner| inner.write(bytes)).unwrap_or(Ok(bytes.len()))
+        self.attempt(|inner| inner.write(bytes))
+            .unwrap_or(Ok(bytes.len()))
     }
 
     fn flush(&mut self) -> Result<()> {
@@ -88,17 +93,27 @@ mod tests {
         fn write(&mut self, bytes: &[u8]) -> Result<usize> {
             let taken = bytes.len().min(self.0);
             self.0 -= taken;
-            if taken == 0 { Err(self.1.into()) } else { Ok(taken) }
+            if taken == 0 {
+                Err(self.1.into())
+            } else {
+                Ok(taken)
+            }
         }
 
         fn flush(&mut self) -> Result<()> {
-            if self.0 == 0 { Err(self.1.into()) } else { Ok(()) }
+            if self.0 == 0 {
+                Err(self.1.into())
+            } else {
+                Ok(())
+            }
         }
     }
 
     fn code(of: u8, failing: Failing) -> (u8, bool) {
         let mut output = Output::new(failing);
-        output.write_all(b"more than a few bytes").expect("it never fails");
+        output
+            .write_all(b"more than a few bytes")
+            .expect("it never fails");
         let mut told = false;
         let code = output.settle(of, |_| told = true);
         (code, told)
@@ -114,9 +129,20 @@ mod tests {
     #[test]
     fn a_lost_output_is_told_and_is_no_success() {
         for (of, expected) in [(0, 2), (1, 1), (2, 2), (3, 3), (4, 4)] {
-            assert_eq!(code(of, Failing(3, ErrorKind::StorageFull)), (expected, true));
+            assert_eq!(
+                code(of, Failing(3, ErrorKind::StorageFull)),
+                (expected, true)
+            );
         }
-        assert_eq!(code(0, Failing(21, ErrorKind::StorageFull)), (2, true), "the last bytes count too");
-        assert_eq!(code(0, Failing(99, ErrorKind::StorageFull)), (0, false), "the twin: all was written");
+        assert_eq!(
+            code(0, Failing(21, ErrorKind::StorageFull)),
+            (2, true),
+            "the last bytes count too"
+        );
+        assert_eq!(
+            code(0, Failing(99, ErrorKind::StorageFull)),
+            (0, false),
+            "the twin: all was written"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! What one worker measured in one trial. Parts are the truth: they are stored as they came, and everything merged is
-//! derived from them.
+//! What one worker measured in one trial. Parts are the truth: they are stored as they came, and
+//! everything merged is derived from them.
 
 mod sent;
 mod series;
@@ -48,10 +48,12 @@ pub struct Part {
     pub prompt_tokens: u64,
     /// Output tokens of successful requests.
     pub output_tokens: u64,
-    /// Requests the shape called for. Equals `outcomes.planned` unless a stop rule ended the window early.
+    /// Requests the shape called for. Equals `outcomes.planned` unless a stop rule ended the window
+    /// early.
     pub offered: u64,
-    /// Of those, sent before the window ended; what was due and had no place in flight is sent later. Unset where a
-    /// window's end is not known beforehand, and in parts of before there was a difference.
+    /// Of those, sent before the window ended; what was due and had no place in flight is sent
+    /// later. Unset where a window's end is not known beforehand, and in parts of before there was
+    /// a difference.
     pub in_time: Option<u64>,
     /// Why the window was over.
     pub stopped: StopCause,
@@ -59,7 +61,8 @@ pub struct Part {
     pub good: Option<u64>,
     /// Requests sent before the window began, under way into it, and counted nowhere else.
     pub run_in: u64,
-    /// How long the requests of the window were, as asked and as sent; unset in parts of before it was counted.
+    /// How long the requests of the window were, as asked and as sent; unset in parts of before it
+    /// was counted.
     pub sent: Option<Sent>,
     /// The window in slices of time.
     pub series: Series,
@@ -210,8 +213,9 @@ pub struct Window {
 /// One phase of the cold start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColdPhase {
-    /// `process`, `runtime`, `map`, `weights`, `tokenizer`, `engine`, `first_token`. The last is the shortest wait for
-    /// a first token in the warm-up, which runs at full concurrency: not the wait of a lone first request.
+    /// `process`, `runtime`, `map`, `weights`, `tokenizer`, `engine`, `first_token`. The last is
+    /// the shortest wait for a first token in the warm-up, which runs at full concurrency: not the
+    /// wait of a lone first request.
     pub name: String,
     /// How long it took.
     pub took: Duration,
@@ -240,10 +244,11 @@ pub struct Usage {
     pub host_steal_ticks: u64,
     /// Of those, ticks spent on any process, this one included.
     pub host_busy_ticks: u64,
-    /// What the processors' clocks showed just before and just after the window, where the kernel tells.
+    /// What the processors' clocks showed just before and just after the window, where the kernel
+    /// tells.
     pub frequency: Option<Frequency>,
-    /// Requests a second that this process drove through an engine that does no work, before it opened its own: what
-    /// its generator can do at most. Not measured in virtual time.
+    /// Requests a second that this process drove through an engine that does no work, before it
+    /// opened its own: what its generator can do at most. Not measured in virtual time.
     pub floor: Option<f64>,
 }
 
@@ -279,7 +284,8 @@ pub struct EngineFacts {
     pub stepping: Option<Duration>,
     /// Of that, the time in which the scheduler composed passes and handed out what came of them.
     pub scheduling: Option<Duration>,
-    /// Prompt tokens not computed because an earlier prompt began alike; `None` where there were none.
+    /// Prompt tokens not computed because an earlier prompt began alike; `None` where there were
+    /// none.
     pub prefix_hit_tokens: Option<u64>,
     /// Processors that the engine's threads may run on; empty where unknown.
     pub engine_processors: Vec<u32>,
@@ -316,7 +322,10 @@ impl Histograms {
 
     /// Adds all of another's counts.
     pub fn add(&mut self, other: &Self) {
-        self.0.iter_mut().zip(&other.0).for_each(|(mine, theirs)| mine.add(theirs));
+        self.0
+            .iter_mut()
+            .zip(&other.0)
+            .for_each(|(mine, theirs)| mine.add(theirs));
     }
 }
 
@@ -330,7 +339,13 @@ impl Outcomes {
     /// Requests that ended in any other way than an answer.
     #[must_use]
     pub fn not_ok(&self) -> u64 {
-        let others = [self.refused, self.failed, self.cancelled, self.timed_out, self.disconnected];
+        let others = [
+            self.refused,
+            self.failed,
+            self.cancelled,
+            self.timed_out,
+            self.disconnected,
+        ];
         others.into_iter().fold(0, u64::saturating_add)
     }
 
@@ -365,8 +380,14 @@ impl StopCause {
 
 impl Outcome {
     /// Every outcome, in the order of their stored numbers.
-    pub const ALL: [Self; 6] =
-        [Self::Ok, Self::Refused, Self::Failed, Self::Cancelled, Self::TimedOut, Self::Disconnected];
+    pub const ALL: [Self; 6] = [
+        Self::Ok,
+        Self::Refused,
+        Self::Failed,
+        Self::Cancelled,
+        Self::TimedOut,
+        Self::Disconnected,
+    ];
 
     /// The stable number.
     #[must_use]

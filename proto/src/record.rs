@@ -1,6 +1,6 @@
-//! Records as bytes: each of the project's stored types to a sealed envelope and back. The only place that knows the
-//! generated types of `bench.record.v1`; both the worker, which sends its part sealed, and the coordinator's store
-//! use it.
+//! Records as bytes: each of the project's stored types to a sealed envelope and back. The only
+//! place that knows the generated types of `bench.record.v1`; both the worker, which sends its part
+//! sealed, and the coordinator's store use it.
 
 mod addendum;
 mod part;
@@ -57,8 +57,8 @@ pub trait Record: Sized {
     fn open(bytes: &[u8]) -> Result<Self, RecordError>;
 }
 
-/// The place that a sealed part says it belongs to, without opening its histograms: frame and checksum say that it is what
-/// was sealed.
+/// The place that a sealed part says it belongs to, without opening its histograms: frame and
+/// checksum say that it is what was sealed.
 ///
 /// # Errors
 /// When the bytes are not exactly one undamaged part.
@@ -81,10 +81,34 @@ macro_rules! record {
 }
 
 record!(Part, Kind::Part, pb::Part, part::encode, part::decode);
-record!(RunHeader, Kind::RunHeader, pb::RunHeader, run::encode_header, run::decode_header);
-record!(BlockDone, Kind::BlockDone, pb::BlockDone, run::encode_block, run::decode_block);
-record!(Notice, Kind::Notice, pb::Notice, run::encode_notice, run::decode_notice);
-record!(RunEnd, Kind::RunEnd, pb::RunEnd, run::encode_end, run::decode_end);
+record!(
+    RunHeader,
+    Kind::RunHeader,
+    pb::RunHeader,
+    run::encode_header,
+    run::decode_header
+);
+record!(
+    BlockDone,
+    Kind::BlockDone,
+    pb::BlockDone,
+    run::encode_block,
+    run::decode_block
+);
+record!(
+    Notice,
+    Kind::Notice,
+    pb::Notice,
+    run::encode_notice,
+    run::decode_notice
+);
+record!(
+    RunEnd,
+    Kind::RunEnd,
+    pb::RunEnd,
+    run::encode_end,
+    run::decode_end
+);
 record!(
     Annotation,
     Kind::Annotation,
@@ -92,4 +116,10 @@ record!(
     addendum::encode_annotation,
     addendum::decode_annotation
 );
-record!(NoiseFloors, Kind::NoiseFloors, pb::NoiseFloors, addendum::encode_floors, addendum::decode_floors);
+record!(
+    NoiseFloors,
+    Kind::NoiseFloors,
+    pb::NoiseFloors,
+    addendum::encode_floors,
+    addendum::decode_floors
+);

@@ -1,5 +1,5 @@
-//! What is written about a run beside its parts: how it began, which blocks are done, what must be known, how it
-//! ended. Knows neither where it is kept nor what is concluded from it.
+//! What is written about a run beside its parts: how it began, which blocks are done, what must be
+//! known, how it ended. Knows neither where it is kept nor what is concluded from it.
 
 use crate::id::{Arm, Attempt, RunId, TrialKey};
 use crate::identity::{HostFacts, Sha256};
@@ -29,12 +29,13 @@ pub struct RunHeader {
     pub simulated: bool,
     /// Digest of the model's files.
     pub model_digest: String,
-    /// Digest over every byte of the model's files, the same on every host; `None` where nobody asked for it.
+    /// Digest over every byte of the model's files, the same on every host; `None` where nobody
+    /// asked for it.
     pub model_sha256: Option<Sha256>,
     /// What a reader must see beside every number (`resident`, `a/a`, …).
     pub labels: Vec<String>,
-    /// Its place in the store it was begun in, counted from one and given by that store; `None` before it is stored, and
-    /// in records of before there was one.
+    /// Its place in the store it was begun in, counted from one and given by that store; `None`
+    /// before it is stored, and in records of before there was one.
     pub sequence: Option<u64>,
 }
 
@@ -70,7 +71,8 @@ pub struct BlockDone {
     pub finished_unix_ms: u64,
     /// Requests planned over all its parts.
     pub planned_requests: u64,
-    /// Requests that were not sent because their slots were lost; they are not among the planned ones.
+    /// Requests that were not sent because their slots were lost; they are not among the planned
+    /// ones.
     pub lost_requests: u64,
 }
 
@@ -87,7 +89,8 @@ pub struct Notice {
     pub kind: NoticeKind,
     /// One sentence.
     pub message: String,
-    /// Workers whose parts of the attempt are lost by it; `None` in records of before they were counted.
+    /// Workers whose parts of the attempt are lost by it; `None` in records of before they were
+    /// counted.
     pub workers: Option<u32>,
     /// A host that is on record from here on, with its agent's name.
     pub host: Option<(String, HostFacts)>,
@@ -120,7 +123,8 @@ pub enum NoticeKind {
     Shrunk,
     /// A host's monotonic clock jumped: what was measured across the jump means nothing.
     ClockJumped,
-    /// A host that came in the middle of a run was not let in: it is not like those that the run began on.
+    /// A host that came in the middle of a run was not let in: it is not like those that the run
+    /// began on.
     HostRefused,
     /// A worker did not take its orders.
     WorkerUnread,
@@ -179,18 +183,26 @@ impl NoticeKind {
     /// The stable name.
     #[must_use]
     pub fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(kind, _)| *kind == self).expect("every kind has a name").1
+        Self::NAMES
+            .iter()
+            .find(|(kind, _)| *kind == self)
+            .expect("every kind has a name")
+            .1
     }
 
     /// The kind of a stable name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::NAMES.iter().find(|(_, n)| *n == name).map(|(kind, _)| *kind)
+        Self::NAMES
+            .iter()
+            .find(|(_, n)| *n == name)
+            .map(|(kind, _)| *kind)
     }
 }
 
 impl NoticeKind {
-    /// Whether a worker's part of the attempt is lost by it. Exhaustive, so that a new kind has to decide.
+    /// Whether a worker's part of the attempt is lost by it. Exhaustive, so that a new kind has to
+    /// decide.
     #[must_use]
     pub const fn is_loss(self) -> bool {
         match self {
@@ -214,7 +226,8 @@ impl NoticeKind {
         }
     }
 
-    /// Whether every reader of the results is told, beside how the run went on. Exhaustive for the same reason.
+    /// Whether every reader of the results is told, beside how the run went on. Exhaustive for the
+    /// same reason.
     #[must_use]
     pub const fn is_told(self) -> bool {
         match self {
@@ -260,6 +273,8 @@ impl RunState {
     /// The state of a stable name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Complete, Self::Stopped, Self::Failed].into_iter().find(|state| state.name() == name)
+        [Self::Complete, Self::Stopped, Self::Failed]
+            .into_iter()
+            .find(|state| state.name() == name)
     }
 }

@@ -1,10 +1,16 @@
-//! Words of a command that somebody is to paste: quoted for a POSIX shell. Must not know the commands.
+//! Words of a command that somebody is to paste: quoted for a POSIX shell. Must not know the
+//! commands.
 
-/// The word as any shell of the Bourne family takes it: bare where nothing in it has a meaning, else in single quotes.
+/// The word as any shell of the Bourne family takes it: bare where nothing in it has a meaning,
+/// else in single quotes.
 #[must_use]
 pub fn word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { quoted(text) }
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        quoted(text)
+    }
 }
 
 /// The word in single quotes, whatever is in it.
@@ -19,13 +25,24 @@ mod tests {
 
     #[test]
     fn a_shell_takes_words_as_they_are() {
-        for text in
-            ["", "a b", "it's $HOME; `x` \"y\" *", "~/x", "-n", "a\nb", "{a,b}", "!x", "#", "plain/path.1"]
-        {
+        for text in [
+            "",
+            "a b",
+            "it's $HOME; `x` \"y\" *",
+            "~/x",
+            "-n",
+            "a\nb",
+            "{a,b}",
+            "!x",
+            "#",
+            "plain/path.1",
+        ] {
             for written in [word(text), quoted(text)] {
                 let line = format!("printf %s {written}");
-                let output =
-                    std::process::Command::new("sh").args(["-c", &line]).output().expect("there is a shell");
+                let output = std::process::Command::new("sh")
+                    .args(["-c", &line])
+                    .output()
+                    .expect("there is a shell");
                 assert_eq!(String::from_utf8_lossy(&output.stdout), text, "{line}");
             }
         }

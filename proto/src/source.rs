@@ -1,6 +1,7 @@
-//! Text files that somebody else wrote, read in one way by whoever plans and whoever sends: regular files of a bounded
-//! size, in UTF-8 with or without a byte-order mark, a line at a time or as one stream, hashed on the way. Must not
-//! know their formats ([`crate::listed`]), and keeps no more of a file than a line.
+//! Text files that somebody else wrote, read in one way by whoever plans and whoever sends: regular
+//! files of a bounded size, in UTF-8 with or without a byte-order mark, a line at a time or as one
+//! stream, hashed on the way. Must not know their formats ([`crate::listed`]), and keeps no more of
+//! a file than a line.
 
 use std::fs::File;
 use std::io::{self, BufRead, Read};
@@ -31,7 +32,9 @@ pub enum SourceError {
     #[error("read it: {0}")]
     Read(#[from] io::Error),
     /// Its end cannot be known before it was read.
-    #[error("read it: it is {0}, and only a regular file has an end that is known; write it into one first")]
+    #[error(
+        "read it: it is {0}, and only a regular file has an end that is known; write it into one first"
+    )]
     NotRegular(&'static str),
     /// Larger than there is reason for.
     #[error("read it: it has {bytes} bytes or more, and at most {most} are allowed; divide it")]
@@ -45,7 +48,9 @@ pub enum SourceError {
     #[error("read it as UTF-8: it is in {0}; convert it with `iconv -f {0} -t UTF-8 FILE > NEW`")]
     Encoding(&'static str),
     /// Not text in UTF-8.
-    #[error("read line {line} as UTF-8: it has invalid bytes; convert the file with `iconv -t UTF-8`")]
+    #[error(
+        "read line {line} as UTF-8: it has invalid bytes; convert the file with `iconv -t UTF-8`"
+    )]
     Utf8 {
         /// From one.
         line: usize,
@@ -69,7 +74,8 @@ pub enum SourceError {
     LongElement,
 }
 
-/// A text, from its beginning to its end. What it gives is UTF-8 without a byte-order mark and without zero bytes.
+/// A text, from its beginning to its end. What it gives is UTF-8 without a byte-order mark and
+/// without zero bytes.
 pub struct Text<R> {
     inner: R,
     /// Bytes that may still come: a file can be longer than it said, or grow.
@@ -94,11 +100,19 @@ impl Text<File> {
     /// # Errors
     /// When it is not there, is no regular file, or is larger.
     pub fn open(path: &Path, most: u64) -> Result<Self, SourceError> {
-        // Before it is opened: to open a device may already do something. And after, for it may have been replaced.
+        // Before it is opened: to open a device may already do something. And after, for it may
+        // have been replaced.
         regular(&std::fs::metadata(path)?, most)?;
-        let file = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+        let file = std::fs::OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(path)?;
         regular(&file.metadata()?, most)?;
-        Ok(Self { left: most, most, ..Self::of(file) })
+        Ok(Self {
+            left: most,
+            most,
+            ..Self::of(file)
+        })
     }
 }
 
@@ -113,7 +127,10 @@ fn regular(facts: &std::fs::Metadata, most: u64) -> Result<(), SourceError> {
     ];
     match other.into_iter().find(|(is, _)| *is) {
         Some((_, what)) => Err(SourceError::NotRegular(what)),
-        None if facts.len() > most => Err(SourceError::TooLarge { bytes: facts.len(), most }),
+        None if facts.len() > most => Err(SourceError::TooLarge {
+            bytes: facts.len(),
+            most,
+        }),
         None => Ok(()),
     }
 }
@@ -136,12 +153,16 @@ impl<R: Read> Text<R> {
         }
     }
 
-    /// The next line without its end, with its number from one; `None` at the end of the text. A byte-order mark at its
-    /// beginning is left out, because files that were put together have one in their middle.
+    /// The next line without its end, with its number from one; `None` at the end of the text. A
+    /// byte-order mark at its beginning is left out, because files that were put together have one
+    /// in their middle.
     ///
     /// # Errors
     /// When it cannot be read, or is no text.
-    pub fn line<'a>(&mut self, into: &'a mut String) -> Result<Option<(usize, &'a str)>, SourceError> {
+    pub fn line<'a>(
+        &mut self,
+        into: &'a mut String,
+    ) -> Result<Option<(usize, &'a str)>, SourceError> {
         let mut bytes = std::mem::take(into).into_bytes();
         bytes.clear();
         let number = self.told + 1;
@@ -203,7 +224,10 @@ impl<R: Read> Text<R> {
             self.chunk.resize(had + CHUNK, 0);
             let read = self.inner.read(&mut self.chunk[had..])?;
             self.chunk.truncate(had + read);
-            let too_large = SourceError::TooLarge { bytes: self.most.saturating_add(1), most: self.most };
+            let too_large = SourceError::TooLarge {
+                bytes: self.most.saturating_add(1),
+                most: self.most,
+            };
             self.left = self.left.checked_sub(read as u64).ok_or(too_large)?;
             self.hash.update(&self.chunk[had..]);
             self.ended |= read == 0;
@@ -239,10 +263,19 @@ impl<R: Read> Text<R> {
             Ok(_) => self.chunk.len(),
             // The rest of a character comes with the next bytes.
             Err(error) if error.error_len().is_none() && !self.ended => error.valid_up_to(),
-            Err(error) => return Err(SourceError::Utf8 { line: self.line_at(error.valid_up_to()) }),
+            Err(error) => {
+                return Err(SourceError::Utf8 {
+                    line: self.line_at(error.valid_up_to()),
+                });
+            }
         };
-        match self.chunk[..self.checked].iter().position(|byte| *byte == 0) {
-            Some(at) => Err(SourceError::Zero { line: self.line_at(at) }),
+        match self.chunk[..self.checked]
+            .iter()
+            .position(|byte| *byte == 0)
+        {
+            Some(at) => Err(SourceError::Zero {
+                line: self.line_at(at),
+            }),
             None => Ok(()),
         }
     }
@@ -256,7 +289,8 @@ fn ends(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte == b'\n').count()
 }
 
-/// For parsers that read a stream. Whatever is wrong comes as an error whose inner one is a [`SourceError`].
+/// For parsers that read a stream. Whatever is wrong comes as an error whose inner one is a
+/// [`SourceError`].
 impl<R: Read> Read for Text<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let ready = self.fill_buf()?;
@@ -322,11 +356,18 @@ mod tests {
     fn marks_line_ends_and_characters_in_pieces_make_no_difference() {
         let plain = lines("één\nzwei\n\ntrois".as_bytes()).expect("it is text");
         assert_eq!(plain[3], (4, "trois".to_owned()));
-        for other in
-            ["\u{feff}één\nzwei\n\ntrois", "één\r\nzwei\r\n\r\ntrois\r\n", "één\n\u{feff}zwei\n\ntrois"]
-        {
-            assert_eq!(lines(other.as_bytes()).expect("it is text"), plain, "{other:?}");
-            let (mut text, mut line, mut count) = (Text::of(Drop1(other.as_bytes())), String::new(), 0);
+        for other in [
+            "\u{feff}één\nzwei\n\ntrois",
+            "één\r\nzwei\r\n\r\ntrois\r\n",
+            "één\n\u{feff}zwei\n\ntrois",
+        ] {
+            assert_eq!(
+                lines(other.as_bytes()).expect("it is text"),
+                plain,
+                "{other:?}"
+            );
+            let (mut text, mut line, mut count) =
+                (Text::of(Drop1(other.as_bytes())), String::new(), 0);
             while let Some((_, one)) = text.line(&mut line).expect("it is text") {
                 assert_eq!(one, plain[count].1);
                 count += 1;
@@ -334,28 +375,52 @@ mod tests {
             assert_eq!(count, 4);
         }
         // Twins: what is not a mark stays.
-        assert_eq!(lines("a\u{feff}b\nc\rd".as_bytes()).expect("it is text")[0].1, "a\u{feff}b");
+        assert_eq!(
+            lines("a\u{feff}b\nc\rd".as_bytes()).expect("it is text")[0].1,
+            "a\u{feff}b"
+        );
         assert_eq!(lines(b"c\rd").expect("it is text")[0].1, "c\rd");
     }
 
     #[test]
     fn what_is_no_utf_8_is_named_with_its_line() {
         let said = |bytes: &[u8]| lines(bytes).expect_err("it is no text").to_string();
-        assert!(said(b"\xFF\xFEh\0i\0").contains("UTF-16"), "{}", said(b"\xFF\xFEh\0"));
-        assert!(said(b"\xFE\xFF\0h").contains("UTF-16") && said(b"\xFF\xFE\0\0h\0\0\0").contains("UTF-32"));
-        assert!(said(b"one\ntwo\nth\0ree\n").starts_with("read line 3 as text: it has a zero byte"));
+        assert!(
+            said(b"\xFF\xFEh\0i\0").contains("UTF-16"),
+            "{}",
+            said(b"\xFF\xFEh\0")
+        );
+        assert!(
+            said(b"\xFE\xFF\0h").contains("UTF-16")
+                && said(b"\xFF\xFE\0\0h\0\0\0").contains("UTF-32")
+        );
+        assert!(
+            said(b"one\ntwo\nth\0ree\n").starts_with("read line 3 as text: it has a zero byte")
+        );
         assert!(said(b"one\nt\xC3(wo").starts_with("read line 2 as UTF-8"));
-        assert!(said(b"one\ntw\xC3").starts_with("read line 2 as UTF-8"), "a character without its end");
-        let far: Vec<u8> =
-            (0..50_000).flat_map(|n| format!("line {n}\n").into_bytes()).chain([0xC0]).collect();
-        assert!(said(&far).starts_with("read line 50001 as UTF-8"), "{}", said(&far));
+        assert!(
+            said(b"one\ntw\xC3").starts_with("read line 2 as UTF-8"),
+            "a character without its end"
+        );
+        let far: Vec<u8> = (0..50_000)
+            .flat_map(|n| format!("line {n}\n").into_bytes())
+            .chain([0xC0])
+            .collect();
+        assert!(
+            said(&far).starts_with("read line 50001 as UTF-8"),
+            "{}",
+            said(&far)
+        );
     }
 
     #[test]
     fn a_line_has_a_limit() {
         let long = vec![b'x'; MOST_LINE + 1];
         let line = [b"short\n".as_slice(), &long].concat();
-        assert!(matches!(lines(&line), Err(SourceError::LongLine { line: 2 })));
+        assert!(matches!(
+            lines(&line),
+            Err(SourceError::LongLine { line: 2 })
+        ));
         assert!(lines(&long[2..]).is_ok());
     }
 
@@ -375,7 +440,10 @@ mod tests {
         std::fs::create_dir_all(&place).expect("it is writable");
         let (file, pipe) = (place.join("file"), place.join("pipe"));
         std::fs::write(&file, "twelve bytes").expect("it is writable");
-        let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo is there");
+        let made = std::process::Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .expect("mkfifo is there");
         assert!(made.success());
         let said = |path: &Path, most| Text::open(path, most).err().map(|error| error.to_string());
         assert_eq!(said(&file, 12), None);
@@ -383,14 +451,22 @@ mod tests {
             "12 bytes or more, and at most 11 are \
                                                                   allowed"
         )));
-        for (path, what) in
-            [(pipe.as_path(), "a named pipe"), (&place, "a directory"), (Path::new("/dev/zero"), "a device")]
-        {
-            assert!(said(path, 1 << 40).is_some_and(|said| said.contains(what)), "{what}");
+        for (path, what) in [
+            (pipe.as_path(), "a named pipe"),
+            (&place, "a directory"),
+            (Path::new("/dev/zero"), "a device"),
+        ] {
+            assert!(
+                said(path, 1 << 40).is_some_and(|said| said.contains(what)),
+                "{what}"
+            );
         }
         // Says that it has no byte, and has some.
         let grows = Text::open(Path::new("/proc/self/status"), 10).and_then(Text::finish);
-        assert!(matches!(grows, Err(SourceError::TooLarge { most: 10, .. })), "{grows:?}");
+        assert!(
+            matches!(grows, Err(SourceError::TooLarge { most: 10, .. })),
+            "{grows:?}"
+        );
         std::fs::remove_dir_all(&place).expect("it was made above");
     }
 }

@@ -1,5 +1,5 @@
-//! What to run and what load to offer, as both sides understand it once a plan has been validated. Knows nothing of
-//! files, flags or rounds.
+//! What to run and what load to offer, as both sides understand it once a plan has been validated.
+//! Knows nothing of files, flags or rounds.
 
 use std::time::Duration;
 
@@ -31,7 +31,8 @@ pub struct Scenario {
     pub shape: Shape,
     /// What they ask.
     pub prompt: PromptSpec,
-    /// Output tokens of every request; end-of-sequence is ignored so that all arms do the same work.
+    /// Output tokens of every request; end-of-sequence is ignored so that all arms do the same
+    /// work.
     pub output_tokens: Length,
     /// Several kinds of requests, drawn by weight; none means that all are alike.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -39,8 +40,8 @@ pub struct Scenario {
     /// When the window is over.
     #[serde(default, skip_serializing_if = "StopSpec::is_default")]
     pub stop: StopSpec,
-    /// Of an open loop: so many in flight over all slots at most. What is due beyond waits for a place, and its latency
-    /// counts from its intended time all the same.
+    /// Of an open loop: so many in flight over all slots at most. What is due beyond waits for a
+    /// place, and its latency counts from its intended time all the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_in_flight: Option<u32>,
     /// What a request is to achieve to count towards goodput.
@@ -49,7 +50,8 @@ pub struct Scenario {
     /// What precedes the measured window.
     #[serde(default)]
     pub warmup: Warmup,
-    /// A request that is not done this long after its intended time is cancelled and counted as timed out.
+    /// A request that is not done this long after its intended time is cancelled and counted as
+    /// timed out.
     #[serde(default = "Scenario::default_timeout", with = "seconds")]
     pub timeout: Duration,
 }
@@ -64,9 +66,14 @@ pub struct Warmup {
     /// Output tokens of each.
     #[serde(default = "Warmup::default_output_tokens")]
     pub output_tokens: u32,
-    /// Seconds for which the window's own load is offered before the window begins, so that it begins under way and
-    /// nothing drains in between; requests of it do not count. Unset means [`Scenario::run_in`]'s choice.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "seconds::optional")]
+    /// Seconds for which the window's own load is offered before the window begins, so that it
+    /// begins under way and nothing drains in between; requests of it do not count. Unset means
+    /// [`Scenario::run_in`]'s choice.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "seconds::optional"
+    )]
     pub run_in: Option<Duration>,
 }
 
@@ -103,7 +110,8 @@ pub struct NativeSpec {
     /// After each step a busy loop of this share of it, for a difference whose size is known.
     #[serde(default)]
     pub handicap: f64,
-    /// Whether prompts take over the cache of an earlier prompt's equal beginning. It changes what is measured.
+    /// Whether prompts take over the cache of an earlier prompt's equal beginning. It changes what
+    /// is measured.
     #[serde(default)]
     pub prefix_reuse: bool,
     /// Whether the engine's threads and the load's are kept on processors of their own.
@@ -201,7 +209,8 @@ impl Scenario {
         Duration::from_secs(600)
     }
 
-    /// In flight at most where arrivals do not wait for answers, for the size of caches: more can be, and queue.
+    /// In flight at most where arrivals do not wait for answers, for the size of caches: more can
+    /// be, and queue.
     pub const OPEN_IN_FLIGHT: u32 = 256;
 
     /// Requests in flight at most, over all slots; of open loops a bound for sizing.
@@ -211,16 +220,25 @@ impl Scenario {
             Shape::Burst { requests } => *requests,
             Shape::ClosedLoop { concurrency, .. } => *concurrency,
             Shape::Ladder { concurrency, .. } => concurrency.iter().copied().max().unwrap_or(0),
-            _ => self.requests().min(self.max_in_flight.unwrap_or(Self::OPEN_IN_FLIGHT)),
+            _ => self
+                .requests()
+                .min(self.max_in_flight.unwrap_or(Self::OPEN_IN_FLIGHT)),
         }
     }
 
     /// Every kind of request it has, with its weight.
     pub fn asks(&self) -> impl Iterator<Item = (f64, &PromptSpec, Length)> {
-        let alike = self.mix.is_empty().then_some((1.0, &self.prompt, self.output_tokens));
+        let alike = self
+            .mix
+            .is_empty()
+            .then_some((1.0, &self.prompt, self.output_tokens));
         let mixed = self.mix.iter().map(|part| {
             let prompt = part.prompt.as_ref().unwrap_or(&self.prompt);
-            (part.weight, prompt, part.output_tokens.unwrap_or(self.output_tokens))
+            (
+                part.weight,
+                prompt,
+                part.output_tokens.unwrap_or(self.output_tokens),
+            )
         });
         alike.into_iter().chain(mixed)
     }
@@ -228,15 +246,19 @@ impl Scenario {
     /// Output tokens of the longest answer.
     #[must_use]
     pub fn longest_answer(&self) -> u32 {
-        self.asks().map(|(_, _, output)| output.max()).max().unwrap_or(0)
+        self.asks()
+            .map(|(_, _, output)| output.max())
+            .max()
+            .unwrap_or(0)
     }
 
     /// Prompt and output of the longest request, tokens.
     #[must_use]
     pub fn tokens_per_request(&self) -> u32 {
         let warm = self.warmup.output_tokens;
-        let asked =
-            self.asks().map(|(_, prompt, output)| prompt.longest().saturating_add(output.max().max(warm)));
+        let asked = self
+            .asks()
+            .map(|(_, prompt, output)| prompt.longest().saturating_add(output.max().max(warm)));
         asked.max().unwrap_or(0)
     }
 }
@@ -262,7 +284,11 @@ impl Warmup {
 
 impl Default for Warmup {
     fn default() -> Self {
-        Self { requests: None, output_tokens: Self::default_output_tokens(), run_in: None }
+        Self {
+            requests: None,
+            output_tokens: Self::default_output_tokens(),
+            run_in: None,
+        }
     }
 }
 
@@ -301,7 +327,10 @@ mod tests {
             let mut seen = vec![0; total as usize];
             for index in 0..of {
                 let share = Share { index, of };
-                assert_eq!(share.count(total), u32::try_from(share.indices(total).count()).expect("small"));
+                assert_eq!(
+                    share.count(total),
+                    u32::try_from(share.indices(total).count()).expect("small")
+                );
                 share.indices(total).for_each(|i| seen[i as usize] += 1);
             }
             assert!(seen.iter().all(|n| *n == 1), "{total} over {of}");

@@ -1,6 +1,7 @@
-//! Text of others, made harmless before it is shown: names, host facts, a peer's last words, what a file says of itself.
-//! Owns which characters a terminal, a table or a reader could take for an order, and how long such a text may be. Must
-//! not know where it is shown; what a format gives a meaning of its own (quotes, pipes, tags) is the format's business.
+//! Text of others, made harmless before it is shown: names, host facts, a peer's last words, what a
+//! file says of itself. Owns which characters a terminal, a table or a reader could take for an
+//! order, and how long such a text may be. Must not know where it is shown; what a format gives a
+//! meaning of its own (quotes, pipes, tags) is the format's business.
 //!
 //! Stored is what was said, cut to a length; harmless is what is shown.
 
@@ -18,17 +19,21 @@ const REPLACED: char = '\u{fffd}';
 /// Stands for what was cut off.
 const CUT: char = '…';
 
-/// Whether a character could move a cursor, end a line, or turn the direction of what stands beside it: C0 and C1
-/// controls, DEL, the line and paragraph separators, and the controls of bidirectional text.
+/// Whether a character could move a cursor, end a line, or turn the direction of what stands beside
+/// it: C0 and C1 controls, DEL, the line and paragraph separators, and the controls of
+/// bidirectional text.
 #[must_use]
 pub fn is_harmful(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{61c}')
+        || matches!(
+            c,
+            '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{61c}'
+        )
         || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// One line: every harmful character is replaced, ends of lines and tabs by a space, one for one, so that widths stay;
-/// beyond `most` characters it is cut, and ends in `…`.
+/// One line: every harmful character is replaced, ends of lines and tabs by a space, one for one,
+/// so that widths stay; beyond `most` characters it is cut, and ends in `…`.
 #[must_use]
 pub fn line(text: &str, most: usize) -> Cow<'_, str> {
     shown(text, most, |c| match c {
@@ -47,13 +52,15 @@ pub fn block(text: &str, most: usize) -> Cow<'_, str> {
     })
 }
 
-/// A message of several lines whose later ones are set in, so that none of them looks like a message of its own.
+/// A message of several lines whose later ones are set in, so that none of them looks like a
+/// message of its own.
 #[must_use]
 pub fn message(text: &str) -> String {
     block(text, SENTENCE).trim_end().replace('\n', "\n  ")
 }
 
-/// A JSON text in which what is harmful is written as JSON writes controls; inside of its strings alone there is any.
+/// A JSON text in which what is harmful is written as JSON writes controls; inside of its strings
+/// alone there is any.
 #[must_use]
 pub fn json(text: &str) -> Cow<'_, str> {
     if !text.contains(is_harmful) {
@@ -67,12 +74,17 @@ pub fn json(text: &str) -> Cow<'_, str> {
     text.chars().map(one).collect::<String>().into()
 }
 
-/// As it is, but cut to `most` characters, of which the last is then `…`: for what comes in and is kept.
+/// As it is, but cut to `most` characters, of which the last is then `…`: for what comes in and is
+/// kept.
 #[must_use]
 pub fn bounded(text: String, most: usize) -> String {
     match text.char_indices().nth(most) {
         None => text,
-        Some(_) => text.chars().take(most.saturating_sub(1)).chain([CUT]).collect(),
+        Some(_) => text
+            .chars()
+            .take(most.saturating_sub(1))
+            .chain([CUT])
+            .collect(),
     }
 }
 
@@ -85,15 +97,25 @@ fn shown(text: &str, most: usize, one: impl Fn(char) -> char) -> Cow<'_, str> {
     if !long && text.chars().all(|c| one(c) == c) {
         return Cow::Borrowed(text);
     }
-    let kept = if long { most.saturating_sub(1) } else { usize::MAX };
-    text.chars().take(kept).map(one).chain(long.then_some(CUT)).collect::<String>().into()
+    let kept = if long {
+        most.saturating_sub(1)
+    } else {
+        usize::MAX
+    };
+    text.chars()
+        .take(kept)
+        .map(one)
+        .chain(long.then_some(CUT))
+        .collect::<String>()
+        .into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const NASTY: &str = "a\u{1b}[31mb\u{7}\r\nc\u{9b}2J\u{7f}\u{202e}d\u{2067}\u{200f}\u{61c}\u{2028}e\te";
+    const NASTY: &str =
+        "a\u{1b}[31mb\u{7}\r\nc\u{9b}2J\u{7f}\u{202e}d\u{2067}\u{200f}\u{61c}\u{2028}e\te";
 
     #[test]
     fn nothing_harmful_is_left_and_widths_stay() {
@@ -105,22 +127,34 @@ mod tests {
             "a\u{fffd}[31mb\u{fffd}  c\u{fffd}2J\u{fffd}\u{fffd}d\u{fffd}\u{fffd}\u{fffd} e e"
         );
         let lines = block(NASTY, 100);
-        assert!(!lines.replace(['\n', '\t'], "").contains(is_harmful), "{lines:?}");
+        assert!(
+            !lines.replace(['\n', '\t'], "").contains(is_harmful),
+            "{lines:?}"
+        );
         assert_eq!(lines.lines().count(), 2);
     }
 
     #[test]
     fn what_is_harmless_stays_as_it_is() {
         for fine in ["", "burst-100", "Größe 2 — ≤ 4 µs\u{a0}…", "日本語 👩‍💻"] {
-            assert!(matches!(line(fine, 100), Cow::Borrowed(same) if same == fine), "{fine}");
-            assert!(matches!(block(fine, 100), Cow::Borrowed(same) if same == fine), "{fine}");
+            assert!(
+                matches!(line(fine, 100), Cow::Borrowed(same) if same == fine),
+                "{fine}"
+            );
+            assert!(
+                matches!(block(fine, 100), Cow::Borrowed(same) if same == fine),
+                "{fine}"
+            );
         }
     }
 
     #[test]
     fn json_keeps_its_content_and_shows_none_of_it() {
         let written = serde_json::to_string(NASTY).expect("a string");
-        assert!(written.contains(is_harmful), "serde_json leaves DEL, C1 and bidi as they are");
+        assert!(
+            written.contains(is_harmful),
+            "serde_json leaves DEL, C1 and bidi as they are"
+        );
         let shown = json(&written);
         assert!(!shown.contains(is_harmful), "{shown}");
         assert_eq!(serde_json::from_str::<String>(&shown).expect("JSON"), NASTY);
@@ -130,12 +164,18 @@ mod tests {
     #[test]
     fn what_is_long_ends_in_a_mark() {
         assert_eq!((&*line("ääää", 4), &*line("äääää", 4)), ("ääää", "äää…"));
-        assert_eq!((&*bounded("ääää".into(), 4), &*bounded("äääää".into(), 4)), ("ääää", "äää…"));
+        assert_eq!(
+            (&*bounded("ääää".into(), 4), &*bounded("äääää".into(), 4)),
+            ("ääää", "äää…")
+        );
         assert_eq!(line(&"\u{1b}".repeat(1 << 20), 10).chars().count(), 10);
     }
 
     #[test]
     fn a_second_line_cannot_pose_as_a_message() {
-        assert_eq!(message("no\nerror: the disk is on fire\n"), "no\n  error: the disk is on fire");
+        assert_eq!(
+            message("no\nerror: the disk is on fire\n"),
+            "no\n  error: the disk is on fire"
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! The session on the wire: the generated service of `bench.v1` and the one translation between its messages and the
-//! project's own. Generated types leave this module only as the opaque items of the streams.
+//! The session on the wire: the generated service of `bench.v1` and the one translation between its
+//! messages and the project's own. Generated types leave this module only as the opaque items of
+//! the streams.
 
 mod load;
 mod session;
@@ -15,9 +16,16 @@ pub const MESSAGE_LIMIT: usize = 1024 * 1024;
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor.bin"));
 
 pub(crate) mod pb {
-    #![expect(missing_docs, reason = "generated code; the proto files carry the documentation")]
+    #![expect(
+        missing_docs,
+        reason = "generated code; the proto files carry the documentation"
+    )]
     #![expect(unreachable_pub, unused_qualifications, reason = "generated code")]
-    #![expect(clippy::allow_attributes, clippy::allow_attributes_without_reason, reason = "generated code")]
+    #![expect(
+        clippy::allow_attributes,
+        clippy::allow_attributes_without_reason,
+        reason = "generated code"
+    )]
     #![expect(clippy::large_enum_variant, reason = "generated code; a hello is rare")]
     tonic::include_proto!("bench.v1");
 }

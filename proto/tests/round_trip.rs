@@ -7,23 +7,27 @@ use contract::addendum::{Annotation, AnnotationKind, NoiseFloor, NoiseFloors};
 use contract::id::{Arm, Attempt, RunId, Ticket, TrialKey};
 use contract::identity::{BuildInfo, HostFacts, Sha256};
 use contract::message::{
-    BuildChunk, Down, Exit, Failure, FailureKind, Hello, LoadReport, PartChunk, Progress, Role, Spawn, Up,
-    Welcome,
+    BuildChunk, Down, Exit, Failure, FailureKind, Hello, LoadReport, PartChunk, Progress, Role,
+    Spawn, Up, Welcome,
 };
 use contract::metric::Metric;
 use contract::part::{
-    Bucket, ColdPhase, EngineFacts, Frequency, Histograms, Length, Origin, Outcome, Outcomes, Part, Place,
-    RequestRecord, Sent, Series, Step, StepLog, StopCause, Usage, Window,
+    Bucket, ColdPhase, EngineFacts, Frequency, Histograms, Length, Origin, Outcome, Outcomes, Part,
+    Place, RequestRecord, Sent, Series, Step, StepLog, StopCause, Usage, Window,
 };
 use contract::record::Record;
 use contract::run::{BlockDone, Notice, NoticeKind, RunEnd, RunHeader, RunState, VariantRecord};
 use contract::spec::{
-    Assignment, Demand, EngineSpec, NativeSpec, Objectives, PromptSet, PromptSpec, Scenario, Shape, Share,
-    SimSpec, Stall, StopSpec, Warmup,
+    Assignment, Demand, EngineSpec, NativeSpec, Objectives, PromptSet, PromptSpec, Scenario, Shape,
+    Share, SimSpec, Stall, StopSpec, Warmup,
 };
 use contract::wire::{DownItem, UpItem};
 
-const KEY: TrialKey = TrialKey { cell: 1, round: 4, arm: Arm::A2 };
+const KEY: TrialKey = TrialKey {
+    cell: 1,
+    round: 4,
+    arm: Arm::A2,
+};
 
 fn host() -> HostFacts {
     HostFacts {
@@ -75,7 +79,12 @@ fn part() -> Part {
         output_tokens: 7,
     };
     Part {
-        place: Place { run: RunId::new(1, [2; 10]), key: KEY, slot: 3, attempt: Attempt(2) },
+        place: Place {
+            run: RunId::new(1, [2; 10]),
+            key: KEY,
+            slot: 3,
+            attempt: Attempt(2),
+        },
         origin: Origin {
             variant: "pgo".into(),
             exe_sha256: Sha256([7; 32]),
@@ -95,7 +104,16 @@ fn part() -> Part {
         requests: vec![request],
         requests_not_kept: 5,
         steps: StepLog {
-            kept: vec![Step { at_ns: 7, tokens: 3 }, Step { at_ns: 9_000_000_000, tokens: 1 }],
+            kept: vec![
+                Step {
+                    at_ns: 7,
+                    tokens: 3,
+                },
+                Step {
+                    at_ns: 9_000_000_000,
+                    tokens: 1,
+                },
+            ],
             not_kept: 4,
         },
         token_digest: Sha256([8; 32]),
@@ -107,14 +125,20 @@ fn part() -> Part {
         good: Some(1),
         run_in: 12,
         sent: Some(sent()),
-        series: Series { width: Duration::from_nanos(5), buckets: vec![BUCKET] },
+        series: Series {
+            width: Duration::from_nanos(5),
+            buckets: vec![BUCKET],
+        },
         window: Window {
             first_completion: Duration::from_nanos(1),
             last_completion: Duration::from_nanos(2),
             start_late: Duration::from_nanos(3),
             clock_uncertainty: Duration::from_nanos(4),
         },
-        cold: vec![ColdPhase { name: "weights".into(), took: Duration::from_nanos(9) }],
+        cold: vec![ColdPhase {
+            name: "weights".into(),
+            took: Duration::from_nanos(9),
+        }],
         usage: Usage {
             wall: Duration::from_nanos(1),
             cpu_user: Duration::from_nanos(2),
@@ -126,7 +150,10 @@ fn part() -> Part {
             host_ticks: 8,
             host_steal_ticks: 9,
             host_busy_ticks: 10,
-            frequency: Some(Frequency { low_khz: 11, high_khz: 12 }),
+            frequency: Some(Frequency {
+                low_khz: 11,
+                high_khz: 12,
+            }),
             floor: Some(13.5),
         },
         engine: EngineFacts {
@@ -156,14 +183,21 @@ fn assignment() -> Assignment {
         slot: 2,
         scenario: Scenario {
             name: "loop".into(),
-            shape: Shape::ClosedLoop { concurrency: 4, requests: Some(40) },
+            shape: Shape::ClosedLoop {
+                concurrency: 4,
+                requests: Some(40),
+            },
             prompt: PromptSpec::of(PromptSet::Training, 16),
             output_tokens: 8.into(),
             mix: Vec::new(),
             stop: StopSpec::default(),
             max_in_flight: None,
             objectives: Objectives::default(),
-            warmup: Warmup { requests: Some(3), output_tokens: 2, run_in: None },
+            warmup: Warmup {
+                requests: Some(3),
+                output_tokens: 2,
+                run_in: None,
+            },
             timeout: Duration::from_secs(3),
         },
         share: Share { index: 1, of: 4 },
@@ -190,7 +224,14 @@ fn ups() -> Vec<Up> {
     };
     let attempt = Attempt(3);
     let ticket = Ticket(8);
-    let progress = Progress { attempt, issued: 1, completed: 2, failed: 3, output_tokens: 4, late_ns: 5 };
+    let progress = Progress {
+        attempt,
+        issued: 1,
+        completed: 2,
+        failed: 3,
+        output_tokens: 4,
+        late_ns: 5,
+    };
     let report = LoadReport {
         model_digest: "d".into(),
         model_sha256: Some(Sha256([5; 32])),
@@ -200,23 +241,64 @@ fn ups() -> Vec<Up> {
         threads: 4,
         memory_needed: 5,
     };
-    let failure = |kind| Up::Failed { attempt, failure: Failure { kind, message: "m".into() } };
+    let failure = |kind| Up::Failed {
+        attempt,
+        failure: Failure {
+            kind,
+            message: "m".into(),
+        },
+    };
     vec![
-        hello(Role::Agent { name: "a".into(), slots: 4 }),
+        hello(Role::Agent {
+            name: "a".into(),
+            slots: 4,
+        }),
         hello(Role::Worker { ticket }),
-        Up::Pong { seq: 1, mono: Duration::from_nanos(2) },
+        Up::Pong {
+            seq: 1,
+            mono: Duration::from_nanos(2),
+        },
         Up::Beat(None),
         Up::Beat(Some(progress)),
         Up::Spawned { ticket, pid: 4 },
-        Up::FetchBuild { sha256: Sha256([3; 32]), offset: 1 << 40 },
-        Up::FetchedBuild { sha256: Sha256([3; 32]), size: 9, replaced: true },
-        Up::SpawnFailed { ticket, message: "m".into() },
-        Up::Exited { ticket, exit: Exit { code: Some(1), signal: None, tail: "t".into() } },
-        Up::Exited { ticket, exit: Exit { code: None, signal: Some(9), tail: String::new() } },
+        Up::FetchBuild {
+            sha256: Sha256([3; 32]),
+            offset: 1 << 40,
+        },
+        Up::FetchedBuild {
+            sha256: Sha256([3; 32]),
+            size: 9,
+            replaced: true,
+        },
+        Up::SpawnFailed {
+            ticket,
+            message: "m".into(),
+        },
+        Up::Exited {
+            ticket,
+            exit: Exit {
+                code: Some(1),
+                signal: None,
+                tail: "t".into(),
+            },
+        },
+        Up::Exited {
+            ticket,
+            exit: Exit {
+                code: None,
+                signal: Some(9),
+                tail: String::new(),
+            },
+        },
         Up::Loaded { attempt, report },
         Up::Armed(attempt),
         Up::Started(attempt),
-        Up::Part(PartChunk { attempt, seq: 1, last: true, bytes: vec![1, 2] }),
+        Up::Part(PartChunk {
+            attempt,
+            seq: 1,
+            last: true,
+            bytes: vec![1, 2],
+        }),
         Up::Stopped(attempt),
         Up::Flushed(true),
         failure(FailureKind::ModelNotFound),
@@ -244,8 +326,18 @@ fn downs() -> Vec<Down> {
         prefix_reuse: true,
         pin: true,
     };
-    let sim = SimSpec { stalls: vec![Stall { at_ns: 1, for_ns: 2 }], error_rate: 0.5, ..SimSpec::default() };
-    let demand = Demand { concurrency: 1, tokens_per_request: 2 };
+    let sim = SimSpec {
+        stalls: vec![Stall {
+            at_ns: 1,
+            for_ns: 2,
+        }],
+        error_rate: 0.5,
+        ..SimSpec::default()
+    };
+    let demand = Demand {
+        concurrency: 1,
+        tokens_per_request: 2,
+    };
     let spawn = Spawn {
         ticket,
         slot: 1,
@@ -255,8 +347,15 @@ fn downs() -> Vec<Down> {
         model: Some("m".into()),
     };
     vec![
-        Down::Welcome(Welcome { session: 1, lease: second, beat: second }),
-        Down::Refused { message: "m".into(), last: true },
+        Down::Welcome(Welcome {
+            session: 1,
+            lease: second,
+            beat: second,
+        }),
+        Down::Refused {
+            message: "m".into(),
+            last: true,
+        },
         Down::BuildChunk(BuildChunk {
             sha256: Sha256([3; 32]),
             offset: 7,
@@ -271,11 +370,29 @@ fn downs() -> Vec<Down> {
         }),
         Down::Ping { seq: 1 },
         Down::Spawn(spawn),
-        Down::Stop { ticket, grace: second },
-        Down::Load { attempt, engine: EngineSpec::Native(native), demand },
-        Down::Load { attempt, engine: EngineSpec::Sim(sim), demand },
-        Down::Arm { attempt, assignment: Box::new(assignment()) },
-        Down::Start { attempt, at: second, uncertainty: Duration::from_nanos(5) },
+        Down::Stop {
+            ticket,
+            grace: second,
+        },
+        Down::Load {
+            attempt,
+            engine: EngineSpec::Native(native),
+            demand,
+        },
+        Down::Load {
+            attempt,
+            engine: EngineSpec::Sim(sim),
+            demand,
+        },
+        Down::Arm {
+            attempt,
+            assignment: Box::new(assignment()),
+        },
+        Down::Start {
+            attempt,
+            at: second,
+            uncertainty: Duration::from_nanos(5),
+        },
         Down::Cancel(attempt),
         Down::PartStored(attempt),
         Down::Flush,
@@ -289,7 +406,10 @@ fn every_message_survives_the_wire() {
         assert_eq!(Up::try_from(UpItem::from(up.clone())).as_ref(), Ok(&up));
     }
     for down in downs() {
-        assert_eq!(Down::try_from(DownItem::from(down.clone())).as_ref(), Ok(&down));
+        assert_eq!(
+            Down::try_from(DownItem::from(down.clone())).as_ref(),
+            Ok(&down)
+        );
     }
 }
 
@@ -298,14 +418,20 @@ fn an_empty_item_and_an_impossible_share_are_refused() {
     assert!(Up::try_from(UpItem::default()).is_err());
     let mut wrong = assignment();
     wrong.share = Share { index: 4, of: 4 };
-    let item = DownItem::from(Down::Arm { attempt: Attempt(1), assignment: Box::new(wrong) });
+    let item = DownItem::from(Down::Arm {
+        attempt: Attempt(1),
+        assignment: Box::new(wrong),
+    });
     assert!(Down::try_from(item).is_err());
 }
 
 #[test]
 fn every_record_survives_its_envelope() {
     fn check<T: Record + PartialEq + std::fmt::Debug>(record: &T) {
-        assert_eq!(&T::open(&record.seal().expect("it seals")).expect("it opens"), record);
+        assert_eq!(
+            &T::open(&record.seal().expect("it seals")).expect("it opens"),
+            record
+        );
     }
     check(&part());
     check(&RunHeader {
@@ -347,7 +473,14 @@ fn every_record_survives_its_envelope() {
         kind: NoticeKind::WorkerLost,
         message: "m".into(),
         workers: Some(3),
-        host: Some(("a".into(), HostFacts { hostname: "h".into(), cores: 2, ..HostFacts::default() })),
+        host: Some((
+            "a".into(),
+            HostFacts {
+                hostname: "h".into(),
+                cores: 2,
+                ..HostFacts::default()
+            },
+        )),
     });
     check(&RunEnd {
         unix_ms: 1,
@@ -356,20 +489,34 @@ fn every_record_survives_its_envelope() {
         summary_json: "{}".into(),
         reason: "r".into(),
     });
-    check(&Annotation { unix_ms: 1, kind: AnnotationKind::Expected, text: "t".into() });
+    check(&Annotation {
+        unix_ms: 1,
+        kind: AnnotationKind::Expected,
+        text: "t".into(),
+    });
     check(&NoiseFloors {
         unix_ms: 1,
         series: "s".into(),
         host_class: "c".into(),
         baseline: Sha256([6; 32]),
         runs: 20,
-        floors: vec![NoiseFloor { scenario: "n".into(), measure: "e2e-p50".into(), share: 0.01 }],
+        floors: vec![NoiseFloor {
+            scenario: "n".into(),
+            measure: "e2e-p50".into(),
+            share: 0.01,
+        }],
     });
 }
 
 fn sent() -> Sent {
     let mut sent = Sent::default();
-    sent.count(Length { asked: 6955, sent: 256 }, Length { asked: 1, sent: 4 });
+    sent.count(
+        Length {
+            asked: 6955,
+            sent: 256,
+        },
+        Length { asked: 1, sent: 4 },
+    );
     sent.count(32.into(), 8.into());
     sent
 }

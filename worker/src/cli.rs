@@ -27,7 +27,8 @@ pub struct Cli {
 pub enum Command {
     /// Register this host with a coordinator and start workers for it
     Agent(AgentArgs),
-    /// Join a coordinator as a measured process; an agent starts it and passes everything in its environment
+    /// Join a coordinator as a measured process; an agent starts it and passes everything in its
+    /// environment
     Join,
     /// Write and check models
     Model {
@@ -53,7 +54,8 @@ pub struct BenchArgs {
     /// Kernels to use [default: the widest that machine and model support]
     #[arg(long)]
     isa: Option<IsaName>,
-    /// Form of the matrices in memory; for another form than the file's, the loss of accuracy is measured too
+    /// Form of the matrices in memory; for another form than the file's, the loss of accuracy is
+    /// measured too
     #[arg(long, default_value = "as-stored", value_name = "FORM")]
     weights: FormName,
     /// Batch sizes for measuring decode
@@ -62,14 +64,15 @@ pub struct BenchArgs {
     /// Tokens of the prompt for measuring prefill
     #[arg(long, default_value = "512", value_parser = positive)]
     prompt: usize,
-    /// Megabytes of the buffer for measuring read bandwidth [default: twice the largest cache, 256 to 1074]
+    /// Megabytes of the buffer for measuring read bandwidth [default: twice the largest cache, 256
+    /// to 1074]
     #[arg(long, value_name = "MB", value_parser = positive)]
     buffer: Option<usize>,
     /// Repetitions of everything
     #[arg(long, default_value = "5", value_parser = positive)]
     pub repeat: usize,
-    /// Instead of measuring, check in this many random combinations of batch, chunk size, threads and kernels that
-    /// every request gets the same tokens as alone
+    /// Instead of measuring, check in this many random combinations of batch, chunk size, threads
+    /// and kernels that every request gets the same tokens as alone
     #[arg(long, value_name = "COMPOSITIONS", value_parser = positive)]
     pub invariance: Option<usize>,
     /// How to print
@@ -158,11 +161,12 @@ pub struct AgentArgs {
     /// Fetch no builds from the coordinator: start only this program and builds in --builds-dir
     #[arg(long)]
     no_upload: bool,
-    /// Write this file when joined and remove it when the session ends: for the probes of a scheduler
+    /// Write this file when joined and remove it when the session ends: for the probes of a
+    /// scheduler
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
-    /// Send the token without TLS: to another host, where anyone on the network path can read it, or, with
-    /// --credentials, to any process that listens on this host
+    /// Send the token without TLS: to another host, where anyone on the network path can read it,
+    /// or, with --credentials, to any process that listens on this host
     #[arg(long)]
     pub insecure: bool,
 }
@@ -192,7 +196,8 @@ pub enum ModelCommand {
     Digest {
         /// A model directory or file
         path: PathBuf,
-        /// Print the SHA-256 of all bytes of its files instead, which runs with `--verify-model` compare between hosts
+        /// Print the SHA-256 of all bytes of its files instead, which runs with `--verify-model`
+        /// compare between hosts
         #[arg(long)]
         full: bool,
     },
@@ -206,15 +211,38 @@ impl AgentArgs {
     /// With the secrets, wherever they came from.
     #[must_use]
     pub fn settings(self, secrets: Secrets) -> Settings {
-        let Self { coordinator, name, slots, patience, keep, until_stdin_closes, ready_file, .. } = self;
-        let access = Access { coordinator, secrets, insecure: self.insecure };
+        let Self {
+            coordinator,
+            name,
+            slots,
+            patience,
+            keep,
+            until_stdin_closes,
+            ready_file,
+            ..
+        } = self;
+        let access = Access {
+            coordinator,
+            secrets,
+            insecure: self.insecure,
+        };
         let builds = Builds::new(self.builds_dir, !self.no_upload, std::env::home_dir());
-        Settings { access, name, slots, builds, patience, keep, until_stdin_closes, ready_file }
+        Settings {
+            access,
+            name,
+            slots,
+            builds,
+            patience,
+            keep,
+            until_stdin_closes,
+            ready_file,
+        }
     }
 }
 
 impl BenchArgs {
-    /// What to measure with the model found: decode after prompts of 128 tokens, 32 steps at a time.
+    /// What to measure with the model found: decode after prompts of 128 tokens, 32 steps at a
+    /// time.
     #[must_use]
     pub fn settings(self, model: PathBuf) -> bench::Settings {
         let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -228,9 +256,9 @@ impl BenchArgs {
             decode_prompt: 128,
             decode_steps: 32,
             repeats: self.repeat,
-            memory_bytes: self
-                .buffer
-                .map_or_else(bench::beyond_caches, |megabytes| megabytes.saturating_mul(1_000_000)),
+            memory_bytes: self.buffer.map_or_else(bench::beyond_caches, |megabytes| {
+                megabytes.saturating_mul(1_000_000)
+            }),
         }
     }
 }
@@ -257,16 +285,25 @@ impl IsaName {
 
 fn positive(text: &str) -> Result<usize, String> {
     let number = text.trim().parse::<std::num::NonZero<usize>>();
-    number.map(std::num::NonZero::get).map_err(|_| "a positive number is expected".to_owned())
+    number
+        .map(std::num::NonZero::get)
+        .map_err(|_| "a positive number is expected".to_owned())
 }
 
 fn rate(text: &str) -> Result<f64, String> {
-    let rate: f64 = text.parse().map_err(|_| "a number is expected".to_owned())?;
-    (0.1..=1e6).contains(&rate).then_some(rate).ok_or_else(|| "0.1 to 1000000 is expected".to_owned())
+    let rate: f64 = text
+        .parse()
+        .map_err(|_| "a number is expected".to_owned())?;
+    (0.1..=1e6)
+        .contains(&rate)
+        .then_some(rate)
+        .ok_or_else(|| "0.1 to 1000000 is expected".to_owned())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is expected".to_owned())?;
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "a number of seconds is expected".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 

@@ -1,4 +1,5 @@
-//! What ends a worker or an agent otherwise than as asked, and the exit code that tells it to whoever started it.
+//! What ends a worker or an agent otherwise than as asked, and the exit code that tells it to
+//! whoever started it.
 //!
 //! | code | meaning |
 //! |---|---|
@@ -41,7 +42,9 @@ pub enum WorkerError {
         differing: usize,
     },
     /// The generator did not answer its own requests.
-    #[error("measure the generator limit: requests were lost or timed out; try again on a less busy machine")]
+    #[error(
+        "measure the generator limit: requests were lost or timed out; try again on a less busy machine"
+    )]
     Floor,
     /// A worker was not started by an agent.
     #[error(
@@ -52,7 +55,9 @@ pub enum WorkerError {
         name: &'static str,
     },
     /// The agent has no token.
-    #[error("read the fleet's token: set the environment variable {name}, or give --credentials DIR")]
+    #[error(
+        "read the fleet's token: set the environment variable {name}, or give --credentials DIR"
+    )]
     NoToken {
         /// Where it should be.
         name: &'static str,
@@ -91,7 +96,9 @@ pub enum WorkerError {
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
     /// Standard input does not begin with secrets.
-    #[error("read token and credentials from standard input: a launcher writes them as the first line")]
+    #[error(
+        "read token and credentials from standard input: a launcher writes them as the first line"
+    )]
     NoHandover,
     /// More workers than open files.
     #[error("watch over {slots} workers: {few}, or offer fewer --slots")]
@@ -155,11 +162,19 @@ impl WorkerError {
 }
 
 fn listed(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+    paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn quoted(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| shell::word(&path.display().to_string())).collect::<Vec<_>>().join(" ")
+    paths
+        .iter()
+        .map(|path| shell::word(&path.display().to_string()))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// An error with its causes: the message of a transport error alone says next to nothing.

@@ -1,5 +1,5 @@
-//! The worker program: parses, wires, prints, and turns the outcome into an exit code. The only place of the worker
-//! that writes to standard output or standard error.
+//! The worker program: parses, wires, prints, and turns the outcome into an exit code. The only
+//! place of the worker that writes to standard output or standard error.
 use std::error::Error;
 use std::io::{Stdout, Write};
 use std::path::Path;
@@ -36,10 +36,13 @@ fn main() -> ExitCode {
             error.exit_code()
         }
     };
-    ExitCode::from(out.settle(code, |error| say(&format!("error: failed to print the results: {error}"))))
+    ExitCode::from(out.settle(code, |error| {
+        say(&format!("error: failed to print the results: {error}"))
+    }))
 }
 
-/// Whatever foreign text is in it: a coordinator's words, a file's. What cannot be shown changes nothing.
+/// Whatever foreign text is in it: a coordinator's words, a file's. What cannot be shown changes
+/// nothing.
 fn say(text: &str) {
     drop(writeln!(std::io::stderr(), "{}", text::message(text)));
 }
@@ -64,18 +67,25 @@ fn run_agent(args: AgentArgs) -> Result<(), WorkerError> {
     runtime()?.block_on(agent::run(&settings))
 }
 
-/// From standard input, a directory, or the environment; a token in the environment goes before one in a directory.
+/// From standard input, a directory, or the environment; a token in the environment goes before one
+/// in a directory.
 fn secrets(args: &AgentArgs) -> Result<Secrets, WorkerError> {
     if args.secrets_from_stdin {
         let mut line = String::new();
-        std::io::stdin().read_line(&mut line).map_err(|_| WorkerError::NoHandover)?;
+        std::io::stdin()
+            .read_line(&mut line)
+            .map_err(|_| WorkerError::NoHandover)?;
         return serde_json::from_str(&line).map_err(|_| WorkerError::NoHandover);
     }
     let Some(directory) = &args.credentials else {
         return Secrets::from_env(variable).map_err(|name| WorkerError::NoToken { name });
     };
-    let token = Token::from_variable(variable(TOKEN_VARIABLE)).map_or_else(|| Token::read(directory), Ok);
-    Ok(Secrets { token: token?, credentials: Some(Credentials::read(directory)?) })
+    let token =
+        Token::from_variable(variable(TOKEN_VARIABLE)).map_or_else(|| Token::read(directory), Ok);
+    Ok(Secrets {
+        token: token?,
+        credentials: Some(Credentials::read(directory)?),
+    })
 }
 
 fn run_worker(mut cold: ColdStart) -> Result<(), WorkerError> {
@@ -84,7 +94,10 @@ fn run_worker(mut cold: ColdStart) -> Result<(), WorkerError> {
     cold.mark("runtime");
     let summary = runtime.block_on(join::run(&handover, cold))?;
     if summary.ignored > 0 {
-        say(&format!("ignored {} messages of older attempts", summary.ignored));
+        say(&format!(
+            "ignored {} messages of older attempts",
+            summary.ignored
+        ));
     }
     Ok(())
 }
@@ -122,11 +135,15 @@ fn on_model(command: ModelCommand, out: &mut Output<Stdout>) -> Result<(), Worke
 }
 
 fn digest(path: &Path, full: bool) -> Result<String, WorkerError> {
-    let unread =
-        |error: &dyn Error| WorkerError::ReadModel { path: path.to_owned(), reason: with_causes(error) };
+    let unread = |error: &dyn Error| WorkerError::ReadModel {
+        path: path.to_owned(),
+        reason: with_causes(error),
+    };
     let files = ModelFiles::locate(path).map_err(|error| unread(&error))?;
     match full {
-        true => model::sha256(&files).map(|digest| digest.to_string()).map_err(|error| unread(&error)),
+        true => model::sha256(&files)
+            .map(|digest| digest.to_string())
+            .map_err(|error| unread(&error)),
         false => files.digest().map_err(|error| unread(&error)),
     }
 }
@@ -138,8 +155,9 @@ fn measure(args: BenchArgs, out: &mut Output<Stdout>) -> Result<(), WorkerError>
     if let Some(compositions) = invariance {
         return check_invariance(&settings, compositions, output, out);
     }
-    let report =
-        bench::run(&settings, &mut |repetition| say(&format!("repetition {repetition} of {repeats}")))?;
+    let report = bench::run(&settings, &mut |repetition| {
+        say(&format!("repetition {repetition} of {repeats}"))
+    })?;
     match output {
         BenchOutput::Human => print(out, &report.to_string()),
         BenchOutput::Json => print(out, &format!("{:#}\n", report.json())),
@@ -161,15 +179,23 @@ fn check_invariance(
         BenchOutput::Json => print(out, &format!("{:#}\n", found.json())),
     }
     match found.differing() {
-        Some(differing) => Err(WorkerError::Variant { compositions, differing }),
+        Some(differing) => Err(WorkerError::Variant {
+            compositions,
+            differing,
+        }),
         None => Ok(()),
     }
 }
 
 fn calibrate(args: FloorArgs, out: &mut Output<Stdout>) -> Result<(), WorkerError> {
     let floor = floor::measure(args.repeat).ok_or(WorkerError::Floor)?;
-    let pace = |rate| floor::Pacing::measure(rate, args.seconds.as_secs_f64()).ok_or(WorkerError::Floor);
-    let report = floor::Report { floor, repeats: args.repeat, pacing: args.pace.map(pace).transpose()? };
+    let pace =
+        |rate| floor::Pacing::measure(rate, args.seconds.as_secs_f64()).ok_or(WorkerError::Floor);
+    let report = floor::Report {
+        floor,
+        repeats: args.repeat,
+        pacing: args.pace.map(pace).transpose()?,
+    };
     match args.output {
         BenchOutput::Human => print(out, &report.to_string()),
         BenchOutput::Json => print(out, &format!("{:#}\n", report.json())),
@@ -178,13 +204,19 @@ fn calibrate(args: FloorArgs, out: &mut Output<Stdout>) -> Result<(), WorkerErro
 }
 
 fn unwritten(dir: &Path, error: &dyn Error) -> WorkerError {
-    WorkerError::WriteModel { path: dir.to_owned(), reason: with_causes(error) }
+    WorkerError::WriteModel {
+        path: dir.to_owned(),
+        reason: with_causes(error),
+    }
 }
 
-/// One thread: the agent's children die with the thread that started them, and the worker's only other thread is to
-/// be left alone while it measures.
+/// One thread: the agent's children die with the thread that started them, and the worker's only
+/// other thread is to be left alone while it measures.
 fn runtime() -> Result<Runtime, WorkerError> {
-    Builder::new_current_thread().enable_all().build().map_err(WorkerError::Runtime)
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(WorkerError::Runtime)
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -1,6 +1,6 @@
-//! A model's files to their last byte: the digest of them all, and how often it must be computed. The engine's own
-//! digest is of headers, sizes and samples, and does not see a damaged byte between two samples. Reads whole files; must
-//! not know who asks, nor load anything.
+//! A model's files to their last byte: the digest of them all, and how often it must be computed.
+//! The engine's own digest is of headers, sizes and samples, and does not see a damaged byte
+//! between two samples. Reads whole files; must not know who asks, nor load anything.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,8 +25,9 @@ pub struct Unreadable {
     pub source: io::Error,
 }
 
-/// Digests of models, each computed once as long as the files are what they were: by their places, sizes, times and
-/// numbers of inode. Times include that of the last change of the inode, which nobody can set back.
+/// Digests of models, each computed once as long as the files are what they were: by their places,
+/// sizes, times and numbers of inode. Times include that of the last change of the inode, which
+/// nobody can set back.
 #[derive(Debug, Default)]
 pub(crate) struct Digests(Mutex<BTreeMap<PathBuf, (Vec<State>, Sha256)>>);
 
@@ -40,15 +41,19 @@ struct State {
     changed: (i64, i64),
 }
 
-/// SHA-256 over what `sha256sum` prints of the model's files, in the order configuration, tokenizer, weights, named
-/// without their directory: `cd DIR && sha256sum config.json tokenizer.json model.safetensors | sha256sum` says the same.
+/// SHA-256 over what `sha256sum` prints of the model's files, in the order configuration,
+/// tokenizer, weights, named without their directory: `cd DIR && sha256sum config.json
+/// tokenizer.json model.safetensors | sha256sum` says the same.
 ///
 /// # Errors
 /// Names the file that cannot be read.
 pub fn sha256(files: &ModelFiles) -> Result<Sha256, Unreadable> {
     let mut list = sha2::Sha256::new();
     for path in all(files) {
-        let hash = file_sha256(path).map_err(|source| Unreadable { path: path.clone(), source })?;
+        let hash = file_sha256(path).map_err(|source| Unreadable {
+            path: path.clone(),
+            source,
+        })?;
         let name = path.file_name().unwrap_or_default().display();
         list.update(format!("{hash}  {name}\n"));
     }
@@ -56,14 +61,18 @@ pub fn sha256(files: &ModelFiles) -> Result<Sha256, Unreadable> {
 }
 
 fn all(files: &ModelFiles) -> impl Iterator<Item = &PathBuf> {
-    [&files.config, &files.tokenizer].into_iter().chain(&files.weights)
+    [&files.config, &files.tokenizer]
+        .into_iter()
+        .chain(&files.weights)
 }
 
 impl Digests {
-    /// The digest of the model at a path; `None` where there is none, which whoever loads it says better. Whoever asks
-    /// while it is computed waits for it.
+    /// The digest of the model at a path; `None` where there is none, which whoever loads it says
+    /// better. Whoever asks while it is computed waits for it.
     pub(crate) fn of(&self, path: &Path) -> Result<Option<Sha256>, Unreadable> {
-        let Ok(files) = ModelFiles::locate(path) else { return Ok(None) };
+        let Ok(files) = ModelFiles::locate(path) else {
+            return Ok(None);
+        };
         self.once(path, &files, || sha256(&files)).map(Some)
     }
 
@@ -87,7 +96,10 @@ impl Digests {
 
 impl State {
     fn of(path: &PathBuf) -> Result<Self, Unreadable> {
-        let facts = fs::metadata(path).map_err(|source| Unreadable { path: path.clone(), source })?;
+        let facts = fs::metadata(path).map_err(|source| Unreadable {
+            path: path.clone(),
+            source,
+        })?;
         Ok(Self {
             path: path.clone(),
             inode: (facts.dev(), facts.ino()),
@@ -125,12 +137,20 @@ mod tests {
     fn a_flipped_bit_that_headers_and_samples_hide_changes_the_digest() {
         let dir = tempfile::tempdir().expect("a directory");
         let (_, files) = model(dir.path());
-        let digests = || (files.digest().expect("it is a model"), sha256(&files).expect("it is readable"));
+        let digests = || {
+            (
+                files.digest().expect("it is a model"),
+                sha256(&files).expect("it is readable"),
+            )
+        };
         let before = digests();
         assert_eq!(digests(), before);
         flip(&files);
         let after = digests();
-        assert_eq!(after.0, before.0, "the twin: the digest of header, size and samples does not see it");
+        assert_eq!(
+            after.0, before.0,
+            "the twin: the digest of header, size and samples does not see it"
+        );
         assert_ne!(after.1, before.1);
     }
 
@@ -144,7 +164,9 @@ mod tests {
                 computed.set(computed.get() + 1);
                 sha256(&files)
             };
-            digests.once(&path, &files, compute).expect("it is readable")
+            digests
+                .once(&path, &files, compute)
+                .expect("it is readable")
         };
         let first = ask();
         assert_eq!((ask(), computed.get()), (first, 1));
@@ -156,7 +178,10 @@ mod tests {
     #[test]
     fn where_there_is_no_model_there_is_no_digest_and_one_that_cannot_be_read_is_named() {
         let dir = tempfile::tempdir().expect("a directory");
-        assert!(matches!(Digests::default().of(&dir.path().join("none")), Ok(None)));
+        assert!(matches!(
+            Digests::default().of(&dir.path().join("none")),
+            Ok(None)
+        ));
         let (path, files) = model(dir.path());
         assert!(matches!(Digests::default().of(&path), Ok(Some(_))));
         fs::remove_file(&files.weights[0]).expect("it was there");

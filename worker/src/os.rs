@@ -1,5 +1,5 @@
-//! The few system calls that neither std nor /proc offers: processor times, fault counts, timer slack. Each is
-//! wrapped safely; no policy here.
+//! The few system calls that neither std nor /proc offers: processor times, fault counts, timer
+//! slack. Each is wrapped safely; no policy here.
 #![expect(unsafe_code, reason = "system calls")]
 
 use std::time::Duration;
@@ -26,7 +26,8 @@ pub struct ProcessUsage {
 #[must_use]
 pub fn process_usage() -> ProcessUsage {
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: the pointer is to a whole `rusage`; all-zero bytes are a valid one, should the call fail.
+    // SAFETY: the pointer is to a whole `rusage`; all-zero bytes are a valid one, should the call
+    // fail.
     let usage = unsafe {
         libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr());
         usage.assume_init()
@@ -57,7 +58,9 @@ pub fn since_boot() -> Duration {
 #[must_use]
 pub fn ticks_per_second() -> u64 {
     // SAFETY: no pointer is involved.
-    u64::try_from(unsafe { libc::sysconf(libc::_SC_CLK_TCK) }).unwrap_or(100).max(1)
+    u64::try_from(unsafe { libc::sysconf(libc::_SC_CLK_TCK) })
+        .unwrap_or(100)
+        .max(1)
 }
 
 /// Lets timers of the calling thread fire when they are due; by default the kernel may add 50 µs.
@@ -68,7 +71,8 @@ pub fn sharpen_timers() {
     }
 }
 
-/// Processors that the calling thread may run on, in ascending order; empty where the system does not say.
+/// Processors that the calling thread may run on, in ascending order; empty where the system does
+/// not say.
 #[must_use]
 pub fn processors() -> Vec<u32> {
     processors_of(0)
@@ -82,7 +86,8 @@ pub fn process_processors() -> Vec<u32> {
 
 fn processors_of(thread: libc::pid_t) -> Vec<u32> {
     let mut set = std::mem::MaybeUninit::<libc::cpu_set_t>::zeroed();
-    // SAFETY: the pointer is to a whole set of the size given; all-zero bytes are the empty set, should the call fail.
+    // SAFETY: the pointer is to a whole set of the size given; all-zero bytes are the empty set,
+    // should the call fail.
     let set = unsafe {
         libc::sched_getaffinity(thread, size_of::<libc::cpu_set_t>(), set.as_mut_ptr());
         set.assume_init()
@@ -94,14 +99,17 @@ fn processors_of(thread: libc::pid_t) -> Vec<u32> {
         .collect()
 }
 
-/// Keeps the calling thread, and threads it starts from now on, on these processors; whether the system agreed.
+/// Keeps the calling thread, and threads it starts from now on, on these processors; whether the
+/// system agreed.
 #[must_use]
 pub fn keep_on(processors: &[u32]) -> bool {
     let mut set = std::mem::MaybeUninit::<libc::cpu_set_t>::zeroed();
     // SAFETY: all-zero bytes are the empty set.
     let set = unsafe { set.assume_init_mut() };
-    for index in
-        processors.iter().filter_map(|&index| usize::try_from(index).ok()).filter(|&index| index < SET)
+    for index in processors
+        .iter()
+        .filter_map(|&index| usize::try_from(index).ok())
+        .filter(|&index| index < SET)
     {
         // SAFETY: the number is below the set's size.
         unsafe { libc::CPU_SET(index, set) };
@@ -111,12 +119,18 @@ pub fn keep_on(processors: &[u32]) -> bool {
 }
 
 fn read_clock(clock: libc::clockid_t) -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: the pointer is to a whole `timespec`, which stays zero should the call fail.
     unsafe {
         libc::clock_gettime(clock, &raw mut time);
     }
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or(0),
+        u32::try_from(time.tv_nsec).unwrap_or(0),
+    )
 }
 
 fn of_timeval(time: libc::timeval) -> Duration {
@@ -136,9 +150,15 @@ mod tests {
         let last = [*here.last().expect("one at least")];
         let kept = std::thread::spawn(move || {
             assert!(keep_on(&last) && !keep_on(&[]));
-            (processors(), std::thread::spawn(processors).join().expect("a list"))
+            (
+                processors(),
+                std::thread::spawn(processors).join().expect("a list"),
+            )
         });
-        assert_eq!(kept.join().expect("two lists"), (last.to_vec(), last.to_vec()));
+        assert_eq!(
+            kept.join().expect("two lists"),
+            (last.to_vec(), last.to_vec())
+        );
         assert_eq!(processors(), here);
     }
 

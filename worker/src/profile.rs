@@ -1,13 +1,15 @@
-//! The profile hook: writes and clears the execution counts of an instrumented build on command, because the LLVM
-//! runtime by itself writes only when a process returns from `main`. Linked only under `--cfg profile_hook`, which
-//! `coordinator build` gives to the instrumented build alone; must not know who commands it.
+//! The profile hook: writes and clears the execution counts of an instrumented build on command,
+//! because the LLVM runtime by itself writes only when a process returns from `main`. Linked only
+//! under `--cfg profile_hook`, which `coordinator build` gives to the instrumented build alone;
+//! must not know who commands it.
 //!
-//! The workers' file pattern has `%m`, under which the runtime adds what is in the file to the counts in memory
-//! before it writes. So a flush clears the counts it has written: flushing twice, or flushing and then returning
-//! from `main`, counts everything once.
+//! The workers' file pattern has `%m`, under which the runtime adds what is in the file to the
+//! counts in memory before it writes. So a flush clears the counts it has written: flushing twice,
+//! or flushing and then returning from `main`, counts everything once.
 //!
-//! A profile fits a function only while its control flow is the same, also that of the callers here. So both builds
-//! have the same branches, `black_box` keeps the plain build from folding them, and nothing is inlined.
+//! A profile fits a function only while its control flow is the same, also that of the callers
+//! here. So both builds have the same branches, `black_box` keeps the plain build from folding
+//! them, and nothing is inlined.
 
 use std::ffi::c_int;
 use std::fmt;
@@ -35,7 +37,8 @@ pub fn is_instrumented() -> bool {
     black_box(cfg!(profile_hook))
 }
 
-/// Writes all counts since the last flush or reset. `false`: not an instrumented build, nothing to write.
+/// Writes all counts since the last flush or reset. `false`: not an instrumented build, nothing to
+/// write.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -48,7 +51,8 @@ pub fn flush() -> Result<bool, ProfileNotWritten> {
     }
 }
 
-/// Forgets all counts so far, such as those of start-up and warm-up. `false`: not an instrumented build.
+/// Forgets all counts so far, such as those of start-up and warm-up. `false`: not an instrumented
+/// build.
 #[inline(never)]
 pub fn reset() -> bool {
     hook::reset_counters();
@@ -66,13 +70,15 @@ mod hook {
     }
 
     pub(super) fn write_file() -> c_int {
-        // SAFETY: takes no arguments and is made to be called at any time from instrumented code, in which the
-        // compiler has linked it. Counters that other threads raise meanwhile may be missed, never torn.
+        // SAFETY: takes no arguments and is made to be called at any time from instrumented code,
+        // in which the compiler has linked it. Counters that other threads raise meanwhile may be
+        // missed, never torn.
         unsafe { __llvm_profile_write_file() }
     }
 
     pub(super) fn reset_counters() {
-        // SAFETY: as above; it stores zero to the counters, which are plain integers that nothing points into.
+        // SAFETY: as above; it stores zero to the counters, which are plain integers that nothing
+        // points into.
         unsafe { __llvm_profile_reset_counters() }
     }
 }

@@ -5,7 +5,8 @@ use std::io;
 use contract::hangup;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGTERM, SIGINT and SIGHUP, caught from its creation on; SIGHUP only where nobody has asked to ignore it (`nohup`).
+/// SIGTERM, SIGINT and SIGHUP, caught from its creation on; SIGHUP only where nobody has asked to
+/// ignore it (`nohup`).
 #[derive(Debug)]
 pub(crate) struct Signals {
     terminate: Signal,
@@ -19,9 +20,18 @@ impl Signals {
     /// # Errors
     /// When the system does not let it.
     pub(crate) fn catch() -> io::Result<Self> {
-        let hangup = (!hangup::is_ignored()).then(|| signal(SignalKind::hangup())).transpose()?;
-        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        Ok(Self { terminate, interrupt, hangup })
+        let hangup = (!hangup::is_ignored())
+            .then(|| signal(SignalKind::hangup()))
+            .transpose()?;
+        let (terminate, interrupt) = (
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+        );
+        Ok(Self {
+            terminate,
+            interrupt,
+            hangup,
+        })
     }
 
     /// The next of them. May be dropped and called again.

@@ -1,5 +1,5 @@
-//! Seeded random streams, one for each purpose and index, all split from a recorded seed: drawing more from one never
-//! shifts another. Knows nothing of what is drawn.
+//! Seeded random streams, one for each purpose and index, all split from a recorded seed: drawing
+//! more from one never shifts another. Knows nothing of what is drawn.
 
 /// What a stream is for. The numbers are part of every recorded result: never reuse one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,8 @@ pub enum Purpose {
     Arrival = 6,
     /// What kind of request it is and how long; indexed by request.
     Kind = 7,
-    /// Which sentences a shared beginning is made of; indexed by kind of request (upper half) and group (lower).
+    /// Which sentences a shared beginning is made of; indexed by kind of request (upper half) and
+    /// group (lower).
     Prefix = 8,
     /// When requests before the window of an open loop are due; indexed by share.
     RunIn = 9,
@@ -41,7 +42,9 @@ impl Stream {
     #[must_use]
     pub fn new(seed: u64, purpose: Purpose, index: u64) -> Self {
         let purposed = finish(seed.wrapping_add(GOLDEN.wrapping_mul(purpose as u64)));
-        Self(finish(purposed.wrapping_add(GOLDEN.wrapping_mul(index.wrapping_add(1)))))
+        Self(finish(
+            purposed.wrapping_add(GOLDEN.wrapping_mul(index.wrapping_add(1))),
+        ))
     }
 
     /// 64 random bits.
@@ -85,8 +88,11 @@ mod tests {
     fn streams_differ_by_seed_purpose_and_index_and_repeat_otherwise() {
         let base = first(7, Purpose::Prompt, 0);
         assert_eq!(base, first(7, Purpose::Prompt, 0));
-        for other in [first(8, Purpose::Prompt, 0), first(7, Purpose::Fate, 0), first(7, Purpose::Prompt, 1)]
-        {
+        for other in [
+            first(8, Purpose::Prompt, 0),
+            first(7, Purpose::Fate, 0),
+            first(7, Purpose::Prompt, 1),
+        ] {
             assert_ne!(base, other);
         }
     }
@@ -97,7 +103,10 @@ mod tests {
         let normal: Vec<f64> = (0..100_000).map(|_| stream.normal()).collect();
         let mean = normal.iter().sum::<f64>() / 1e5;
         let variance = normal.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 1e5;
-        assert!(mean.abs() < 0.02 && (variance - 1.0).abs() < 0.02, "{mean} {variance}");
+        assert!(
+            mean.abs() < 0.02 && (variance - 1.0).abs() < 0.02,
+            "{mean} {variance}"
+        );
         assert!((0..1000).all(|_| stream.below(7) < 7 && stream.uniform() < 1.0));
     }
 }

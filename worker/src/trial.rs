@@ -1,5 +1,6 @@
-//! One worker's trials from the inside: open the engine, warm it up, run the measured window, hand back a part. All of
-//! it happens on the calling thread, which becomes the driver's. It must not know sessions or messages.
+//! One worker's trials from the inside: open the engine, warm it up, run the measured window, hand
+//! back a part. All of it happens on the calling thread, which becomes the driver's. It must not
+//! know sessions or messages.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,8 @@ use crate::measure::{self, Clock, ColdStart, Measured, Meter, Wake};
 use crate::os;
 use crate::stream::{Purpose, Stream};
 
-/// The counters are read this long before the start instant, so that reading them is not in the window.
+/// The counters are read this long before the start instant, so that reading them is not in the
+/// window.
 const METER_LEAD: Duration = Duration::from_millis(5);
 
 /// An open engine with everything a trial needs.
@@ -89,10 +91,12 @@ enum NoResult {
 }
 
 impl OpenEngine {
-    /// Opens an engine for a demand, on a host that `slots` workers share. Time since the last mark of `cold` belongs to nobody.
+    /// Opens an engine for a demand, on a host that `slots` workers share. Time since the last mark
+    /// of `cold` belongs to nobody.
     ///
     /// # Errors
-    /// When there is no such model, it cannot be used, or it does not fit; the message names the way out.
+    /// When there is no such model, it cannot be used, or it does not fit; the message names the
+    /// way out.
     pub fn open(
         spec: &EngineSpec,
         demand: Demand,
@@ -102,14 +106,33 @@ impl OpenEngine {
     ) -> Result<Self, Failure> {
         let inbox = Inbox::default();
         // While nothing else of this process runs.
-        let floor = if clock.is_virtual() { None } else { floor::requests_per_second() };
+        let floor = if clock.is_virtual() {
+            None
+        } else {
+            floor::requests_per_second()
+        };
         cold.skip();
         let sink = inbox.sink(clock);
-        let Opened { engine, report, kernels, processors } =
-            engine::open(spec, demand, slots, Arc::new(clock.clone()), sink, &mut |name| cold.mark(name))?;
+        let Opened {
+            engine,
+            report,
+            kernels,
+            processors,
+        } = engine::open(
+            spec,
+            demand,
+            slots,
+            Arc::new(clock.clone()),
+            sink,
+            &mut |name| cold.mark(name),
+        )?;
         // An engine that keeps to no processors runs wherever this process may.
         let anywhere = processors.is_empty() && !clock.is_virtual();
-        let processors = if anywhere { os::processors() } else { processors };
+        let processors = if anywhere {
+            os::processors()
+        } else {
+            processors
+        };
         let cold = Cold::Starting(cold);
         let clock = clock.clone();
         Ok(Self {
@@ -155,7 +178,8 @@ impl OpenEngine {
         }
     }
 
-    /// Runs the measured window, beginning at `start`. `on_started` is called once the first requests are sent.
+    /// Runs the measured window, beginning at `start`. `on_started` is called once the first
+    /// requests are sent.
     pub fn run(
         &mut self,
         assignment: &Assignment,
@@ -198,7 +222,12 @@ impl OpenEngine {
     }
 
     fn bench<'a>(&'a mut self, control: &'a Control) -> Bench<'a> {
-        Bench { engine: &mut *self.engine, inbox: &self.inbox, clock: &self.clock, control }
+        Bench {
+            engine: &mut *self.engine,
+            inbox: &self.inbox,
+            clock: &self.clock,
+            control,
+        }
     }
 
     fn warmed(&mut self, measured: &Measured) -> Result<(), Failure> {
@@ -209,12 +238,16 @@ impl OpenEngine {
                  look at the worker's standard error, or try fewer requests at once",
                 outcomes.planned, outcomes.refused, outcomes.failed, outcomes.timed_out
             );
-            return Err(Failure { kind: FailureKind::Engine, message });
+            return Err(Failure {
+                kind: FailureKind::Engine,
+                message,
+            });
         }
         self.cold = match std::mem::replace(&mut self.cold, Cold::Told) {
             Cold::Starting(mut cold) => {
                 let first = measured.histograms.get(Metric::Ttft).exact();
-                // Of all warm-up requests, which come at full concurrency: not what a lone first request waits.
+                // Of all warm-up requests, which come at full concurrency: not what a lone first
+                // request waits.
                 if first.count > 0 {
                     cold.add("first_token", Duration::from_nanos(first.min));
                 }
@@ -225,7 +258,8 @@ impl OpenEngine {
         Ok(())
     }
 
-    /// Offers a whole phase and waits until the engine has let go of it. An engine that failed is not used again.
+    /// Offers a whole phase and waits until the engine has let go of it. An engine that failed is
+    /// not used again.
     fn offer(
         &mut self,
         phase: Phase,
@@ -235,7 +269,11 @@ impl OpenEngine {
     ) -> Result<Ran, NoResult> {
         let done = match self.broken {
             Some(reason) => Err(NoResult::Failed(reason)),
-            None => drive(Driver::new(self.bench(control), phase, start), start, on_started),
+            None => drive(
+                Driver::new(self.bench(control), phase, start),
+                start,
+                on_started,
+            ),
         };
         if let Err(NoResult::Failed(reason)) = done {
             self.broken = Some(reason);
@@ -251,10 +289,21 @@ impl OpenEngine {
         attempt: Attempt,
         ran: Ran,
     ) -> Part {
-        let Ran { measured, sent, stopped, start_late, usage } = ran;
+        let Ran {
+            measured,
+            sent,
+            stopped,
+            start_late,
+            usage,
+        } = ran;
         let planned = u64::from(assignment.share.count(assignment.scenario.requests()));
         let exact = matches!(assignment.scenario.planned(), Planned::Exactly(_));
-        let place = Place { run: assignment.run, key: assignment.key, slot: assignment.slot, attempt };
+        let place = Place {
+            run: assignment.run,
+            key: assignment.key,
+            slot: assignment.slot,
+            attempt,
+        };
         Part {
             place,
             origin,
@@ -266,7 +315,11 @@ impl OpenEngine {
             token_digest: measured.token_digest,
             prompt_tokens: measured.prompt_tokens,
             output_tokens: measured.output_tokens,
-            offered: if exact { planned } else { measured.outcomes.planned },
+            offered: if exact {
+                planned
+            } else {
+                measured.outcomes.planned
+            },
             in_time: measured.in_time,
             stopped,
             good: measured.good,
@@ -280,7 +333,10 @@ impl OpenEngine {
                 clock_uncertainty: start.uncertainty,
             },
             cold: self.tell_cold(),
-            usage: Usage { floor: self.floor, ..usage },
+            usage: Usage {
+                floor: self.floor,
+                ..usage
+            },
             engine: self.facts(),
         }
     }
@@ -308,14 +364,22 @@ impl OpenEngine {
             stepping: computes.then_some(counters.stepping),
             prefix_hit_tokens: Some(counters.prefix_hit_tokens).filter(|tokens| *tokens > 0),
             engine_processors: self.processors.clone(),
-            load_processors: if self.processors.is_empty() { Vec::new() } else { os::processors() },
+            load_processors: if self.processors.is_empty() {
+                Vec::new()
+            } else {
+                os::processors()
+            },
             scheduling: computes.then_some(counters.stepping.saturating_sub(counters.computing)),
         }
     }
 }
 
 /// From before the start instant until everything sent has ended, with the counters read around it.
-fn drive(mut driver: Driver<'_>, start: Duration, on_started: &mut dyn FnMut()) -> Result<Ran, NoResult> {
+fn drive(
+    mut driver: Driver<'_>,
+    start: Duration,
+    on_started: &mut dyn FnMut(),
+) -> Result<Ran, NoResult> {
     os::sharpen_timers();
     let clock = driver.clock().clone();
     if !driver.wait_until(Wake::After(start.saturating_sub(METER_LEAD))) {
@@ -347,20 +411,37 @@ fn drive(mut driver: Driver<'_>, start: Duration, on_started: &mut dyn FnMut()) 
     }
     let sent = driver.sent();
     let measured = driver.into_recorder().finish();
-    let usage = Usage { frequency, ..after.since(&before, measured.wall) };
-    Ok(Ran { measured, sent, stopped, start_late, usage })
+    let usage = Usage {
+        frequency,
+        ..after.since(&before, measured.wall)
+    };
+    Ok(Ran {
+        measured,
+        sent,
+        stopped,
+        start_late,
+        usage,
+    })
 }
 
-/// Fates and tokens of simulated requests are the same for every arm; the noise of each slot and arm is its own.
+/// Fates and tokens of simulated requests are the same for every arm; the noise of each slot and
+/// arm is its own.
 fn window_start(assignment: &Assignment, at: Duration) -> WindowStart {
     let stream = u64::from(assignment.slot) << 8 | u64::from(assignment.arm().number());
     let noise_seed = Stream::new(assignment.seed, Purpose::Noise, stream).bits();
-    WindowStart { at, requests_seed: assignment.seed, noise_seed }
+    WindowStart {
+        at,
+        requests_seed: assignment.seed,
+        noise_seed,
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn bad_assignment(error: PhaseError) -> Failure {
-    Failure { kind: FailureKind::BadAssignment, message: format!("failed to {error}") }
+    Failure {
+        kind: FailureKind::BadAssignment,
+        message: format!("failed to {error}"),
+    }
 }
 
 fn broken(reason: Reason) -> Failure {
@@ -369,5 +450,8 @@ fn broken(reason: Reason) -> Failure {
         Reason::NotFinite => FailureKind::ModelInvalid,
         _ => FailureKind::Engine,
     };
-    Failure { kind, message: reason.to_string() }
+    Failure {
+        kind,
+        message: reason.to_string(),
+    }
 }

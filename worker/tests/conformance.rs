@@ -1,5 +1,6 @@
-//! One suite for every engine: the simulated one in virtual and in real time, and the native one on a small synthetic
-//! model. A check returns what is wrong, so that engines broken on purpose can show that each of them bites.
+//! One suite for every engine: the simulated one in virtual and in real time, and the native one on
+//! a small synthetic model. A check returns what is wrong, so that engines broken on purpose can
+//! show that each of them bites.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,7 +37,8 @@ enum Fault {
     AcceptsAnything,
 }
 
-/// Holds the engine's thread at the first token of one request while it is shut, so that a test can act in the middle.
+/// Holds the engine's thread at the first token of one request while it is shut, so that a test can
+/// act in the middle.
 struct Gate {
     sink: Box<dyn StepSink>,
     shut: Arc<AtomicBool>,
@@ -72,8 +74,14 @@ impl StepSink for Liar {
     }
 
     fn happened(&mut self, events: &[EngineEvent]) {
-        let crowd = events.iter().filter(|e| matches!(e, EngineEvent::Token { .. })).count();
-        let told: Vec<_> = events.iter().flat_map(|event| self.lie(*event, crowd)).collect();
+        let crowd = events
+            .iter()
+            .filter(|e| matches!(e, EngineEvent::Token { .. }))
+            .count();
+        let told: Vec<_> = events
+            .iter()
+            .flat_map(|event| self.lie(*event, crowd))
+            .collect();
         self.sink.happened(&told);
     }
 }
@@ -86,17 +94,38 @@ impl Liar {
             (Fault::SpeaksAfterTheEnd, EngineEvent::Ended { index, .. }) => {
                 vec![event, EngineEvent::Token { index, token: 1 }]
             }
-            (Fault::SwallowsCancellations, EngineEvent::Ended { ending: Ending::Cancelled, .. }) => vec![],
+            (
+                Fault::SwallowsCancellations,
+                EngineEvent::Ended {
+                    ending: Ending::Cancelled,
+                    ..
+                },
+            ) => vec![],
             (Fault::LosesTokens, EngineEvent::Token { index, .. }) => {
                 let nth = self.told.entry(index).or_default();
                 *nth += 1;
                 if *nth == 2 { vec![] } else { vec![event] }
             }
             (Fault::OtherTokensInCompany, EngineEvent::Token { index, token }) if crowd > 1 => {
-                vec![EngineEvent::Token { index, token: token + 1 }]
+                vec![EngineEvent::Token {
+                    index,
+                    token: token + 1,
+                }]
             }
-            (Fault::AcceptsAnything, EngineEvent::Ended { index, ending: Ending::Refused(_) }) => {
-                vec![EngineEvent::Started { index }, EngineEvent::Ended { index, ending: Ending::Finished }]
+            (
+                Fault::AcceptsAnything,
+                EngineEvent::Ended {
+                    index,
+                    ending: Ending::Refused(_),
+                },
+            ) => {
+                vec![
+                    EngineEvent::Started { index },
+                    EngineEvent::Ended {
+                        index,
+                        ending: Ending::Finished,
+                    },
+                ]
             }
             _ => vec![event],
         }
@@ -109,14 +138,30 @@ impl Rig {
         inbox.attach(1 << 14);
         let mut sink = inbox.sink(clock);
         if let Some(fault) = fault {
-            sink = Box::new(Liar { sink, fault, told: BTreeMap::new() });
+            sink = Box::new(Liar {
+                sink,
+                fault,
+                told: BTreeMap::new(),
+            });
         }
         let gate = Arc::new(AtomicBool::new(false));
-        let sink = Box::new(Gate { sink, shut: gate.clone() });
-        let demand = Demand { concurrency: 40, tokens_per_request: 64 };
-        let opened =
-            engine::open(spec, demand, 1, Arc::new(clock.clone()), sink, &mut |_| ()).expect("it opens");
-        Self { engine: opened.engine, gate, inbox, clock: clock.clone(), heard: Vec::new() }
+        let sink = Box::new(Gate {
+            sink,
+            shut: gate.clone(),
+        });
+        let demand = Demand {
+            concurrency: 40,
+            tokens_per_request: 64,
+        };
+        let opened = engine::open(spec, demand, 1, Arc::new(clock.clone()), sink, &mut |_| ())
+            .expect("it opens");
+        Self {
+            engine: opened.engine,
+            gate,
+            inbox,
+            clock: clock.clone(),
+            heard: Vec::new(),
+        }
     }
 
     fn submit(&mut self, requests: impl IntoIterator<Item = EngineRequest>) {
@@ -144,7 +189,8 @@ impl Rig {
 
     fn listen_for_ends(&mut self, ends: usize) -> Verdict {
         self.listen(|heard| heard.iter().filter(|s| s.event.is_end()).count() >= ends)?;
-        // One more request, so that whatever the engine still had to say about the others has been said.
+        // One more request, so that whatever the engine still had to say about the others has been
+        // said.
         self.submit([request(9999, 3, 1)]);
         let over = |s: &Stamped| matches!(s.event, EngineEvent::Ended { index: 9999, .. });
         self.listen(|heard| heard.iter().any(over))?;
@@ -153,7 +199,11 @@ impl Rig {
     }
 
     fn story(&self, index: u32) -> Vec<EngineEvent> {
-        self.heard.iter().map(|s| s.event).filter(|event| index_of(*event) == index).collect()
+        self.heard
+            .iter()
+            .map(|s| s.event)
+            .filter(|event| index_of(*event) == index)
+            .collect()
     }
 }
 
@@ -167,7 +217,11 @@ fn index_of(event: EngineEvent) -> u32 {
 }
 
 fn request(index: u32, prompt: u32, max_new_tokens: u32) -> EngineRequest {
-    EngineRequest { index, prompt: (0..prompt).map(|i| (index * 7 + i * 3) % 500).collect(), max_new_tokens }
+    EngineRequest {
+        index,
+        prompt: (0..prompt).map(|i| (index * 7 + i * 3) % 500).collect(),
+        max_new_tokens,
+    }
 }
 
 fn ensure(holds: bool, what: impl FnOnce() -> String) -> Verdict {
@@ -177,17 +231,31 @@ fn ensure(holds: bool, what: impl FnOnce() -> String) -> Verdict {
 fn tokens(story: &[EngineEvent]) -> Vec<u32> {
     story
         .iter()
-        .filter_map(|e| if let EngineEvent::Token { token, .. } = e { Some(*token) } else { None })
+        .filter_map(|e| {
+            if let EngineEvent::Token { token, .. } = e {
+                Some(*token)
+            } else {
+                None
+            }
+        })
         .collect()
 }
 
 /// Started, so many tokens, finished; and nothing else.
 fn answered(story: &[EngineEvent], expected: u32) -> Verdict {
     let started = matches!(story.first(), Some(EngineEvent::Started { .. }));
-    let finished = matches!(story.last(), Some(EngineEvent::Ended { ending: Ending::Finished, .. }));
+    let finished = matches!(
+        story.last(),
+        Some(EngineEvent::Ended {
+            ending: Ending::Finished,
+            ..
+        })
+    );
     let told = tokens(story).len();
     let whole = started && finished && told == expected as usize && story.len() == told + 2;
-    ensure(whole, || format!("expected {expected} tokens between a start and an end: {story:?}"))
+    ensure(whole, || {
+        format!("expected {expected} tokens between a start and an end: {story:?}")
+    })
 }
 
 fn every_request_is_answered_in_full_once(rig: &mut Rig) -> Verdict {
@@ -201,8 +269,15 @@ fn instants_never_go_back(rig: &mut Rig) -> Verdict {
     rig.submit((0..10).map(|i| request(i, 5, 5)));
     rig.listen_for_ends(10)?;
     for index in 0..10 {
-        let times: Vec<_> = rig.heard.iter().filter(|s| index_of(s.event) == index).map(|s| s.at).collect();
-        ensure(times[0] >= before && times.is_sorted(), || format!("{times:?}"))?;
+        let times: Vec<_> = rig
+            .heard
+            .iter()
+            .filter(|s| index_of(s.event) == index)
+            .map(|s| s.at)
+            .collect();
+        ensure(times[0] >= before && times.is_sorted(), || {
+            format!("{times:?}")
+        })?;
     }
     Ok(())
 }
@@ -218,7 +293,9 @@ fn company_changes_no_token(rig: &mut Rig) -> Verdict {
         rig.submit([alone]);
         rig.listen_for_ends(1)?;
         let alone = tokens(&rig.story(index));
-        ensure(alone == together, || format!("request {index}: {alone:?} alone, {together:?} in company"))?;
+        ensure(alone == together, || {
+            format!("request {index}: {alone:?} alone, {together:?} in company")
+        })?;
     }
     Ok(())
 }
@@ -230,7 +307,11 @@ fn a_cancelled_request_ends_once_in_any_state(rig: &mut Rig) -> Verdict {
     // Waiting or just begun.
     (0..5).for_each(|i| rig.engine.cancel(i));
     // Under way.
-    rig.listen(|heard| heard.iter().any(|s| matches!(s.event, EngineEvent::Token { index: HELD, .. })))?;
+    rig.listen(|heard| {
+        heard
+            .iter()
+            .any(|s| matches!(s.event, EngineEvent::Token { index: HELD, .. }))
+    })?;
     (5..10).for_each(|i| rig.engine.cancel(i));
     // Twice, and one nobody knows.
     rig.engine.cancel(5);
@@ -244,9 +325,20 @@ fn a_cancelled_request_ends_once_in_any_state(rig: &mut Rig) -> Verdict {
     for index in 0..20 {
         let story = rig.story(index);
         let ends = story.iter().filter(|event| event.is_end()).count();
-        ensure(ends == 1 && story.last().is_some_and(|e| e.is_end()), || format!("{index}: {story:?}"))?;
-        let cancelled = matches!(story.last(), Some(EngineEvent::Ended { ending: Ending::Cancelled, .. }));
-        ensure(cancelled == (index < 10), || format!("request {index} ended wrongly: {story:?}"))?;
+        ensure(
+            ends == 1 && story.last().is_some_and(|e| e.is_end()),
+            || format!("{index}: {story:?}"),
+        )?;
+        let cancelled = matches!(
+            story.last(),
+            Some(EngineEvent::Ended {
+                ending: Ending::Cancelled,
+                ..
+            })
+        );
+        ensure(cancelled == (index < 10), || {
+            format!("request {index} ended wrongly: {story:?}")
+        })?;
     }
     Ok(())
 }
@@ -255,8 +347,13 @@ fn what_makes_no_sense_is_refused_without_work(rig: &mut Rig) -> Verdict {
     rig.submit([request(0, 0, 5), request(1, 5, 0), request(2, 5, 5)]);
     rig.listen_for_ends(3)?;
     for index in [0, 1] {
-        let refused = EngineEvent::Ended { index, ending: Ending::Refused(ErrorKind::Invalid) };
-        ensure(rig.story(index) == [refused], || format!("{:?}", rig.story(index)))?;
+        let refused = EngineEvent::Ended {
+            index,
+            ending: Ending::Refused(ErrorKind::Invalid),
+        };
+        ensure(rig.story(index) == [refused], || {
+            format!("{:?}", rig.story(index))
+        })?;
     }
     answered(&rig.story(2), 5)
 }
@@ -275,9 +372,17 @@ fn counters_are_of_the_window(rig: &mut Rig) -> Verdict {
     rig.submit((0..10).map(|i| request(i, 4, 3)));
     rig.listen_for_ends(10)?;
     let at = rig.clock.now();
-    rig.engine.begin_window(WindowStart { at, requests_seed: 1, noise_seed: 1 });
+    rig.engine.begin_window(WindowStart {
+        at,
+        requests_seed: 1,
+        noise_seed: 1,
+    });
     rig.submit([request(20, 4, 6)]);
-    rig.listen(|heard| heard.iter().any(|s| matches!(s.event, EngineEvent::Ended { index: 20, .. })))?;
+    rig.listen(|heard| {
+        heard
+            .iter()
+            .any(|s| matches!(s.event, EngineEvent::Ended { index: 20, .. }))
+    })?;
     let counters = rig.engine.counters();
     let right = counters.peak_running == 1 && (6..=7).contains(&counters.steps);
     ensure(right, || format!("{counters:?}"))
@@ -304,13 +409,21 @@ const CHECKS: [Check; 8] = [
 
 /// Names of the checks an engine fails, with the reasons.
 fn failures(spec: &EngineSpec, clock: &Clock, fault: Option<Fault>) -> Vec<(&'static str, String)> {
-    let fails =
-        |(name, check): Check| check(&mut Rig::open(spec, clock, fault)).err().map(|reason| (name, reason));
+    let fails = |(name, check): Check| {
+        check(&mut Rig::open(spec, clock, fault))
+            .err()
+            .map(|reason| (name, reason))
+    };
     CHECKS.into_iter().filter_map(fails).collect()
 }
 
 fn sim() -> EngineSpec {
-    EngineSpec::Sim(SimSpec { load_ns: 0, step_base_ns: 100_000, decode_ns: 100, ..SimSpec::default() })
+    EngineSpec::Sim(SimSpec {
+        load_ns: 0,
+        step_base_ns: 100_000,
+        decode_ns: 100,
+        ..SimSpec::default()
+    })
 }
 
 #[test]
@@ -341,7 +454,10 @@ fn the_native_engine_conforms() {
         prefix_reuse: false,
         pin: false,
     };
-    assert_eq!(failures(&EngineSpec::Native(spec), &Clock::monotonic(), None), []);
+    assert_eq!(
+        failures(&EngineSpec::Native(spec), &Clock::monotonic(), None),
+        []
+    );
 }
 
 #[test]
@@ -357,16 +473,30 @@ fn each_broken_engine_fails_the_check_made_for_it() {
     ];
     for (fault, check) in caught {
         let failed = failures(&sim(), &Clock::simulated(), Some(fault));
-        assert!(failed.iter().any(|(name, _)| *name == check), "{fault:?} was not caught: {failed:?}");
+        assert!(
+            failed.iter().any(|(name, _)| *name == check),
+            "{fault:?} was not caught: {failed:?}"
+        );
     }
 }
 
 #[test]
 fn a_simulated_stall_does_not_keep_a_dropped_engine() {
-    let hour = contract::spec::Stall { at_ns: 0, for_ns: 3_600_000_000_000 };
-    let spec = EngineSpec::Sim(SimSpec { load_ns: 0, stalls: vec![hour], ..SimSpec::default() });
+    let hour = contract::spec::Stall {
+        at_ns: 0,
+        for_ns: 3_600_000_000_000,
+    };
+    let spec = EngineSpec::Sim(SimSpec {
+        load_ns: 0,
+        stalls: vec![hour],
+        ..SimSpec::default()
+    });
     let clock = Clock::monotonic();
     let mut rig = Rig::open(&spec, &clock, None);
-    rig.engine.begin_window(WindowStart { at: clock.now(), requests_seed: 1, noise_seed: 1 });
+    rig.engine.begin_window(WindowStart {
+        at: clock.now(),
+        requests_seed: 1,
+        noise_seed: 1,
+    });
     rig.submit([request(1, 4, 4)]);
 }

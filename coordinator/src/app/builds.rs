@@ -17,17 +17,39 @@ const TRAINING: &str = "training";
 const TRAINING_SEED: u64 = 1;
 
 pub(super) fn build(app: &mut App<'_>, args: &BuildArgs) -> Result<Verdict, AppError> {
-    let variants = args.variants.iter().map(|name| name.parse()).collect::<Result<Vec<VariantName>, _>>()?;
-    if let Some(VariantName::Layout(layout)) = variants.iter().find(|v| matches!(v, VariantName::Layout(_))) {
-        return Err(BuildError::LayoutByName { name: layout.name() }.into());
+    let variants = args
+        .variants
+        .iter()
+        .map(|name| name.parse())
+        .collect::<Result<Vec<VariantName>, _>>()?;
+    if let Some(VariantName::Layout(layout)) = variants
+        .iter()
+        .find(|v| matches!(v, VariantName::Layout(_)))
+    {
+        return Err(BuildError::LayoutByName {
+            name: layout.name(),
+        }
+        .into());
     }
-    let source = args.training.clone().map_or_else(|| Source::Preset(TRAINING.to_owned()), Source::File);
-    let overrides = Overrides { model: args.model.clone(), ..Overrides::default() };
+    let source = args
+        .training
+        .clone()
+        .map_or_else(|| Source::Preset(TRAINING.to_owned()), Source::File);
+    let overrides = Overrides {
+        model: args.model.clone(),
+        ..Overrides::default()
+    };
     let plan = plan::resolve(&source, &overrides, TRAINING_SEED)?;
     // Without a training there is no need for a model.
     let trains = variants.iter().any(|variant| variant.scope().is_some()) && args.profile.is_none();
-    super::all_used(&args.of_training(trains), || "a build without a training".to_owned())?;
-    let model = if trains { prepare::model(&plan)? } else { String::new() };
+    super::all_used(&args.of_training(trains), || {
+        "a build without a training".to_owned()
+    })?;
+    let model = if trains {
+        prepare::model(&plan)?
+    } else {
+        String::new()
+    };
     let options = BuildOptions {
         variants,
         layouts: args.layout_arms,
@@ -51,6 +73,8 @@ pub(super) fn build(app: &mut App<'_>, args: &BuildArgs) -> Result<Verdict, AppE
 pub(super) fn doctor(app: &mut App<'_>) -> Result<Verdict, AppError> {
     let checks = doctor::examine(&app.store_dir()?);
     app.reporter.checks(&checks)?;
-    let missing = checks.iter().any(|check| check.state == doctor::State::Missing);
+    let missing = checks
+        .iter()
+        .any(|check| check.state == doctor::State::Missing);
     Ok(if missing { exit::USAGE } else { exit::OK })
 }

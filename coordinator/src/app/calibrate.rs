@@ -1,4 +1,5 @@
-//! `calibrate`: compares a build with itself until there are enough comparisons, and keeps how far they strayed.
+//! `calibrate`: compares a build with itself until there are enough comparisons, and keeps how far
+//! they strayed.
 
 use stats::rng::Seed;
 use stats::validity::Validity;
@@ -16,14 +17,22 @@ use crate::plan::{Overrides, Plan};
 const MOST_INVALID: u64 = 3;
 
 pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<Verdict, AppError> {
-    let slowed = args.changes.handicap.filter(|share| *share > 0.0).map(|_| "--handicap");
-    super::all_used(slowed.as_slice(), || "a comparison of a build with itself".to_owned())?;
+    let slowed = args
+        .changes
+        .handicap
+        .filter(|share| *share > 0.0)
+        .map(|_| "--handicap");
+    super::all_used(slowed.as_slice(), || {
+        "a comparison of a build with itself".to_owned()
+    })?;
     let store = app.store()?;
     let (mut made, mut invalid): (u64, u64) = (0, 0);
     loop {
         let source = args.source();
         let flags = args.changes.overrides();
-        let seed = flags.seed.map(|seed| Seed(seed).child("calibrate").nth(made).0 & Plan::SEED_MAX);
+        let seed = flags
+            .seed
+            .map(|seed| Seed(seed).child("calibrate").nth(made).0 & Plan::SEED_MAX);
         // Comparisons of the same orders and requests would be one, seen several times.
         let flags = Overrides { seed, ..flags };
         let prepared = run::new(&source, &flags, &args.variant, true, None)?;
@@ -36,8 +45,8 @@ pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<Verdi
         let doubted = matches!(measured.findings.validity, Validity::Invalid(_));
         made += 1;
         invalid += u64::from(doubted);
-        // One disturbed run is left out and counted. Of a host on which most measurements must not be believed nothing
-        // can be learnt, however often it is tried.
+        // One disturbed run is left out and counted. Of a host on which most measurements must not
+        // be believed nothing can be learnt, however often it is tried.
         if invalid >= MOST_INVALID && 2 * invalid > made {
             app.reporter.findings(&measured.findings)?;
             return Ok(exit::INVALID);
@@ -52,6 +61,10 @@ pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<Verdi
         }
         store.put_calibration(id, &calibration.floors(unix_ms()))?;
         app.reporter.calibrated(&calibration)?;
-        return Ok(if calibration.is_sound() { exit::OK } else { exit::INVALID });
+        return Ok(if calibration.is_sound() {
+            exit::OK
+        } else {
+            exit::INVALID
+        });
     }
 }

@@ -11,10 +11,12 @@ pub(super) fn certs(app: &mut App<'_>, command: &CertsCommand) -> Result<Verdict
         CertsCommand::Init(args) => {
             Authority::init(&args.dir, &args.names, fresh_token().expose())?;
             let dir = args.dir.display();
-            app.reporter
-                .line(&format!("{dir}/{COORDINATOR}: for `coordinator run --credentials`; keep it here"))?;
-            app.reporter
-                .line(&format!("{dir}/{AGENT}: for `worker agent --credentials`; copy it to every host"))?;
+            app.reporter.line(&format!(
+                "{dir}/{COORDINATOR}: for `coordinator run --credentials`; keep it here"
+            ))?;
+            app.reporter.line(&format!(
+                "{dir}/{AGENT}: for `worker agent --credentials`; copy it to every host"
+            ))?;
         }
         CertsCommand::Issue(args) => {
             let home = Authority::open(&args.dir)?.issue(&args.party, &args.names)?;
@@ -22,11 +24,16 @@ pub(super) fn certs(app: &mut App<'_>, command: &CertsCommand) -> Result<Verdict
         }
         CertsCommand::Rotate(args) => {
             let authority = Authority::open(&args.dir)?.rotate(fresh_token().expose())?;
-            let names = if args.names.is_empty() { authority.names() } else { args.names.clone() };
+            let names = if args.names.is_empty() {
+                authority.names()
+            } else {
+                args.names.clone()
+            };
             let next = "from the next run on, for agents with old and new credentials";
-            for (party, names, when) in
-                [(COORDINATOR, &names[..], next), (AGENT, &[], "then on every host, one at a time")]
-            {
+            for (party, names, when) in [
+                (COORDINATOR, &names[..], next),
+                (AGENT, &[], "then on every host, one at a time"),
+            ] {
                 let home = authority.issue(party, names)?;
                 app.reporter.line(&format!("{}: {when}", home.display()))?;
             }

@@ -1,4 +1,5 @@
-//! One job on a fleet: bind, have agents started, drive, let everything go. The same path serves runs and training.
+//! One job on a fleet: bind, have agents started, drive, let everything go. The same path serves
+//! runs and training.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -41,7 +42,9 @@ pub enum ExecuteError {
     #[error("serve sessions: {0}")]
     Serve(String),
     /// More sessions than open files.
-    #[error("serve {sessions} sessions, each of which is an open file: {few}, or ask for fewer slots")]
+    #[error(
+        "serve {sessions} sessions, each of which is an open file: {few}, or ask for fewer slots"
+    )]
     Descriptors {
         /// Wished for.
         sessions: u32,
@@ -83,7 +86,13 @@ impl Ground {
     /// One agent on this host and nobody else.
     pub(super) fn this_host(slots: u32, lease: Duration) -> Self {
         let (launcher, door) = (Launcher::Local, Door::of_this_host());
-        Self { launcher, door, program: sibling_worker(), slots, lease }
+        Self {
+            launcher,
+            door,
+            program: sibling_worker(),
+            slots,
+            lease,
+        }
     }
 
     /// Slots over all hosts.
@@ -124,8 +133,10 @@ pub(super) fn on_fleet(
     journal: Arc<dyn Journal>,
     show: &mut (dyn FnMut(Sight) + Send),
 ) -> Result<Ending, ExecuteError> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ExecuteError::Runtime)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(ExecuteError::Runtime)?;
     let ending = runtime.block_on(execute(job, ground, journal, show));
     drop(runtime);
     signals::restore();
@@ -144,21 +155,31 @@ async fn execute(
     allowed.map_err(|few| ExecuteError::Descriptors { sessions, few })?;
     let epoch = Instant::now();
     let (events, incoming) = mpsc::channel(EVENT_QUEUE);
-    let limits = SessionLimits { hello: HELLO_LIMIT, lease: ground.lease, beat: ground.lease / 5 };
+    let limits = SessionLimits {
+        hello: HELLO_LIMIT,
+        lease: ground.lease,
+        beat: ground.lease / 5,
+    };
     let door = &ground.door;
     let service = SessionService::new(door.secrets.token.clone(), limits, epoch, events)
         .and_also(door.previous.clone());
     let (port, served) = serve(service, door, sessions as usize).await?;
     let mut launched = ground.launcher(port).launch(&ground.orders(port))?;
     let (lost, agents) = mpsc::channel(1);
-    let sources = Sources { incoming, interrupts: interrupts(), agents, epoch };
+    let sources = Sources {
+        incoming,
+        interrupts: interrupts(),
+        agents,
+        epoch,
+    };
     let mut driving = std::pin::pin!(drive(job, sources, journal, show));
     let ending = tokio::select! {
         ending = &mut driving => ending,
         () = tell_of_losses(&mut *launched, lost) => driving.await,
     };
     launched.stop(AGENT_GRACE).await;
-    // Agents that are not ours to wait for have been told that the run is over, and hear it before the line is cut.
+    // Agents that are not ours to wait for have been told that the run is over, and hear it before
+    // the line is cut.
     served.close(LAST_WORD).await;
     Ok(ending?)
 }
@@ -167,7 +188,14 @@ async fn execute(
 async fn tell_of_losses(launched: &mut dyn Launched, tell: mpsc::Sender<LostAgent>) {
     loop {
         let lost = launched.lost().await;
-        if tell.send(LostAgent { host: lost.host, exit: lost.exit }).await.is_err() {
+        if tell
+            .send(LostAgent {
+                host: lost.host,
+                exit: lost.exit,
+            })
+            .await
+            .is_err()
+        {
             return;
         }
     }

@@ -24,15 +24,19 @@ pub(super) fn of(args: &FleetArgs, plan: &Plan) -> Result<Ground, AppError> {
     let launcher = match args.launcher {
         LauncherName::Local => Launcher::Local,
         LauncherName::Attach if !known => return Err(DoorError::NoToken.into()),
-        LauncherName::Attach => Launcher::Attach { agents: args.agents.unwrap_or(1) },
+        LauncherName::Attach => Launcher::Attach {
+            agents: args.agents.unwrap_or(1),
+        },
         LauncherName::Slurm => Launcher::Slurm(Slurm {
             agents: args.agents.unwrap_or(1),
             arguments: args.slurm_args.clone(),
             inside: std::env::var_os(ALLOCATION).is_some(),
         }),
-        LauncherName::Ssh => {
-            Launcher::Ssh(Ssh { hosts: args.hosts.clone(), config: args.ssh_config.clone(), dial_back: None })
-        }
+        LauncherName::Ssh => Launcher::Ssh(Ssh {
+            hosts: args.hosts.clone(),
+            config: args.ssh_config.clone(),
+            dial_back: None,
+        }),
     };
     let door = Door::new(&DoorWishes {
         listen: args.listen,

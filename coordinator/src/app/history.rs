@@ -37,19 +37,26 @@ fn digest(store: &Store, run: &RunSummary) -> Result<Option<Digest>, AppError> {
     if run.state() != Some(RunState::Complete) {
         return Ok(None);
     }
-    if let Some(digest) = store.end(run.run)?.and_then(|end| Digest::read(&end.summary_json)) {
+    if let Some(digest) = store
+        .end(run.run)?
+        .and_then(|end| Digest::read(&end.summary_json))
+    {
         if digest.has_current_keys() {
             return Ok(Some(digest));
         }
         // An older program made its keys in another way: what they are made of is recorded.
         let header = store.header(run.run)?;
-        let Ok(plan) = Plan::from_json(&header.plan_json) else { return Ok(Some(digest)) };
+        let Ok(plan) = Plan::from_json(&header.plan_json) else {
+            return Ok(Some(digest));
+        };
         return Ok(Some(digest.rekeyed(&header, &plan)));
     }
     // An older program wrote the end: the parts tell the same.
     let outline = store.read_outline(run.run)?;
     // A plan that this program cannot read belongs to no series it knows.
-    let Ok(mut reading) = Reading::of(outline) else { return Ok(None) };
+    let Ok(mut reading) = Reading::of(outline) else {
+        return Ok(None);
+    };
     store.visit_parts(run.run, |part| reading.take(part))?;
     Ok(Some(Digest::of(&reading.findings())))
 }

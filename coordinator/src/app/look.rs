@@ -1,5 +1,5 @@
-//! The interim analysis that a plan may have: whether a stored run has its answer already. Must not know who asks, a
-//! running or a resumed run.
+//! The interim analysis that a plan may have: whether a stored run has its answer already. Must not
+//! know who asks, a running or a resumed run.
 
 use contract::id::RunId;
 
@@ -8,7 +8,8 @@ use crate::compare::Reading;
 use crate::error::AppError;
 use crate::store::Store;
 
-/// Why the run may end here, in words; `None` where no interim analysis is due or its answer is not clear.
+/// Why the run may end here, in words; `None` where no interim analysis is due or its answer is not
+/// clear.
 pub(super) fn settled(store: &Store, run: RunId) -> Result<Option<String>, AppError> {
     let mut outline = store.read_outline(run)?;
     if !Reading::of(outline.clone())?.is_at_look() {
@@ -21,6 +22,9 @@ pub(super) fn settled(store: &Store, run: RunId) -> Result<Option<String>, AppEr
     let findings = super::stored::derived(store, outline)?;
     let look = findings.look.filter(|_| findings.settles());
     Ok(look.map(|look| {
-        format!("every answer was clear at the interim analysis after {} of {} rounds", look.at, look.rounds)
+        format!(
+            "every answer was clear at the interim analysis after {} of {} rounds",
+            look.at, look.rounds
+        )
     }))
 }

@@ -20,7 +20,10 @@ pub(super) fn completions(app: &mut App<'_>, args: &CompletionsArgs) -> Result<V
 
 /// One page a command, `coordinator-runs-list.1` and the like; their names are the answer.
 pub(super) fn man(app: &mut App<'_>, args: &ManArgs) -> Result<Verdict, AppError> {
-    let failed = |source| AppError::Write { path: args.dir.clone(), source };
+    let failed = |source| AppError::Write {
+        path: args.dir.clone(),
+        source,
+    };
     std::fs::create_dir_all(&args.dir).map_err(failed)?;
     let mut root = Cli::command();
     root.build();
@@ -32,7 +35,10 @@ pub(super) fn man(app: &mut App<'_>, args: &ManArgs) -> Result<Verdict, AppError
 }
 
 fn write(app: &mut App<'_>, path: &Path, text: &[u8]) -> Result<(), AppError> {
-    std::fs::write(path, text).map_err(|source| AppError::Write { path: path.to_owned(), source })?;
+    std::fs::write(path, text).map_err(|source| AppError::Write {
+        path: path.to_owned(),
+        source,
+    })?;
     app.reporter.line(&path.display().to_string())?;
     Ok(())
 }
@@ -43,7 +49,12 @@ type Page = std::io::Result<(String, Vec<u8>)>;
 fn pages(command: &clap::Command) -> Vec<Page> {
     let name = command.get_display_name().unwrap_or(PROGRAM).to_owned();
     let mut text = Vec::new();
-    let page = clap_mangen::Man::new(command.clone()).title(&name).render(&mut text).map(|()| (name, text));
-    let below = command.get_subcommands().filter(|sub| sub.get_name() != "help");
+    let page = clap_mangen::Man::new(command.clone())
+        .title(&name)
+        .render(&mut text)
+        .map(|()| (name, text));
+    let below = command
+        .get_subcommands()
+        .filter(|sub| sub.get_name() != "help");
     std::iter::once(page).chain(below.flat_map(pages)).collect()
 }

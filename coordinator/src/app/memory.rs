@@ -1,7 +1,11 @@
-//! How the allocator treats memory that was freed. Opening a part takes nine histograms of a quarter of a megabyte each and
-//! frees them again: handed back to the system in between, every page of them would be faulted in anew with the next part,
-//! which was two fifths of a coordinator's processor time. Must not know what the memory is for.
-#![expect(unsafe_code, reason = "the allocator's settings have no safe interface")]
+//! How the allocator treats memory that was freed. Opening a part takes nine histograms of a
+//! quarter of a megabyte each and frees them again: handed back to the system in between, every
+//! page of them would be faulted in anew with the next part, which was two fifths of a
+//! coordinator's processor time. Must not know what the memory is for.
+#![expect(
+    unsafe_code,
+    reason = "the allocator's settings have no safe interface"
+)]
 
 /// Freed memory at the heap's end that is kept for the next part, bytes.
 #[cfg(target_env = "gnu")]

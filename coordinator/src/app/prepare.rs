@@ -51,9 +51,19 @@ fn labels(lineup: &Lineup) -> Result<Builds, AppError> {
         return Err(ExecuteError::Launch(LaunchError::NoProgram { path }).into());
     }
     let sha256 = build::file_sha256(&path)?;
-    let mut builds = Builds { binaries: BTreeMap::new(), records: Vec::new() };
+    let mut builds = Builds {
+        binaries: BTreeMap::new(),
+        records: Vec::new(),
+    };
     for name in lineup.variants() {
-        builds.binaries.insert(name.to_owned(), Binary { path: path.clone(), sha256, needs: Vec::new() });
+        builds.binaries.insert(
+            name.to_owned(),
+            Binary {
+                path: path.clone(),
+                sha256,
+                needs: Vec::new(),
+            },
+        );
         builds.records.push(VariantRecord {
             name: name.to_owned(),
             sha256,
@@ -68,7 +78,10 @@ fn built(lineup: &Lineup, dir: &Path) -> Result<Builds, AppError> {
     let manifest = Manifest::read(dir)?;
     let baseline: VariantName = lineup.baseline().parse()?;
     let here = own_features();
-    let mut builds = Builds { binaries: BTreeMap::new(), records: Vec::new() };
+    let mut builds = Builds {
+        binaries: BTreeMap::new(),
+        records: Vec::new(),
+    };
     for name in lineup.variants() {
         let variant: VariantName = name.parse()?;
         let path = manifest.verified_binary(dir, variant)?;
@@ -76,9 +89,18 @@ fn built(lineup: &Lineup, dir: &Path) -> Result<Builds, AppError> {
             manifest.check_distinct(baseline, variant)?;
         }
         let record = record(&manifest, variant)?;
-        let path = path.canonicalize().map_err(|source| AppError::Io { path, source })?;
+        let path = path
+            .canonicalize()
+            .map_err(|source| AppError::Io { path, source })?;
         let needs = microarchitecture::needs(&record.flags, &here);
-        builds.binaries.insert(name.to_owned(), Binary { path, sha256: record.sha256, needs });
+        builds.binaries.insert(
+            name.to_owned(),
+            Binary {
+                path,
+                sha256: record.sha256,
+                needs,
+            },
+        );
         builds.records.push(record);
     }
     Ok(builds)
@@ -87,14 +109,22 @@ fn built(lineup: &Lineup, dir: &Path) -> Result<Builds, AppError> {
 /// Features of this host's processor.
 fn own_features() -> Vec<String> {
     let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let flags = cpu.lines().find_map(|line| line.strip_prefix("flags")).and_then(|line| line.split_once(':'));
-    flags.map_or_else(Vec::new, |(_, flags)| flags.split_ascii_whitespace().map(str::to_owned).collect())
+    let flags = cpu
+        .lines()
+        .find_map(|line| line.strip_prefix("flags"))
+        .and_then(|line| line.split_once(':'));
+    flags.map_or_else(Vec::new, |(_, flags)| {
+        flags.split_ascii_whitespace().map(str::to_owned).collect()
+    })
 }
 
 fn record(manifest: &Manifest, variant: VariantName) -> Result<VariantRecord, AppError> {
     let built = manifest.variant(variant)?;
-    let hash =
-        |hex: &str| Sha256::from_hex(hex).ok_or(AppError::ManifestHash { variant: variant.to_string() });
+    let hash = |hex: &str| {
+        Sha256::from_hex(hex).ok_or(AppError::ManifestHash {
+            variant: variant.to_string(),
+        })
+    };
     let profile = manifest.profile_of(variant);
     let git = manifest.git.as_ref();
     Ok(VariantRecord {
@@ -112,13 +142,28 @@ fn record(manifest: &Manifest, variant: VariantName) -> Result<VariantRecord, Ap
 /// # Errors
 /// When there is none, with the places tried and the way out.
 pub(super) fn model(plan: &Plan) -> Result<String, AppError> {
-    let EnginePlan::Native(native) = &plan.engine else { return Ok(String::new()) };
+    let EnginePlan::Native(native) = &plan.engine else {
+        return Ok(String::new());
+    };
     // A variable that is set to nothing is not set.
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let variable = |name| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     let (environment, home) = (variable(model::ENVIRONMENT), variable("HOME"));
     let wanted = native.model.as_deref().map(Path::new);
-    let found = model::locate(wanted, environment.as_deref(), Path::new(""), home.as_deref(), Path::exists)?;
-    let absolute = found.canonicalize().map_err(|source| AppError::Io { path: found, source })?;
+    let found = model::locate(
+        wanted,
+        environment.as_deref(),
+        Path::new(""),
+        home.as_deref(),
+        Path::exists,
+    )?;
+    let absolute = found.canonicalize().map_err(|source| AppError::Io {
+        path: found,
+        source,
+    })?;
     Ok(absolute.display().to_string())
 }
 
@@ -162,13 +207,27 @@ pub(super) fn new_run(
     };
     let blocks = crate::schedule::blocks(&plan, lineup);
     let job = job(run, plan, blocks, builds.binaries, model, Attempt(1), slots);
-    Prepared { run, job: Job { header: Some(header), ..job }, ground }
+    Prepared {
+        run,
+        job: Job {
+            header: Some(header),
+            ..job
+        },
+        ground,
+    }
 }
 
 /// What a reader must see beside every number.
 fn run_labels(plan: &Plan, lineup: &Lineup) -> Vec<String> {
-    let labels = [(lineup.is_a_a(), Findings::A_A), (plan.duet, Findings::DUET), (plan.resident, "resident")];
-    let labels = labels.into_iter().filter(|(on, _)| *on).map(|(_, label)| label.to_owned());
+    let labels = [
+        (lineup.is_a_a(), Findings::A_A),
+        (plan.duet, Findings::DUET),
+        (plan.resident, "resident"),
+    ];
+    let labels = labels
+        .into_iter()
+        .filter(|(on, _)| *on)
+        .map(|(_, label)| label.to_owned());
     let look = plan.look.map(|look| {
         format!(
             "interim analysis planned after {} of {} \
@@ -181,7 +240,9 @@ fn run_labels(plan: &Plan, lineup: &Lineup) -> Vec<String> {
 
 /// A run whose difference was made is never to be taken for one of builds.
 fn handicap(plan: &Plan) -> Option<String> {
-    let EnginePlan::Native(native) = &plan.engine else { return None };
+    let EnginePlan::Native(native) = &plan.engine else {
+        return None;
+    };
     (native.handicap > 0.0).then(|| format!("B slowed by {} % on purpose", 100.0 * native.handicap))
 }
 
@@ -199,24 +260,55 @@ pub(super) fn job(
     let script = Script {
         blocks,
         slots,
-        requests: plan.scenarios.iter().map(contract::spec::Scenario::planned).collect(),
-        max_attempts: if plan.on_loss == OnLoss::Fail { 1 } else { plan.max_attempts },
+        requests: plan
+            .scenarios
+            .iter()
+            .map(contract::spec::Scenario::planned)
+            .collect(),
+        max_attempts: if plan.on_loss == OnLoss::Fail {
+            1
+        } else {
+            plan.max_attempts
+        },
         shrink: plan.on_loss == OnLoss::Shrink,
         first_attempt,
         resident: plan.resident,
         flush: false,
         limits: limits(&plan),
     };
-    let apart = plan.duet.then(|| (OWN_PROCESSORS.to_owned(), "1".to_owned()));
+    let apart = plan
+        .duet
+        .then(|| (OWN_PROCESSORS.to_owned(), "1".to_owned()));
     let env = apart.into_iter().collect();
-    let orders = Orders { run, plan: Arc::new(plan), slots, model };
-    Job { script, orders, header: None, identity: None, binaries, env, instrumented: false }
+    let orders = Orders {
+        run,
+        plan: Arc::new(plan),
+        slots,
+        model,
+    };
+    Job {
+        script,
+        orders,
+        header: None,
+        identity: None,
+        binaries,
+        env,
+        instrumented: false,
+    }
 }
 
 fn limits(plan: &Plan) -> Limits {
-    let longest = plan.scenarios.iter().map(|scenario| plan.trial_limit(scenario)).max();
+    let longest = plan
+        .scenarios
+        .iter()
+        .map(|scenario| plan.trial_limit(scenario))
+        .max();
     // A model is read by the agent as it is by the worker, and may take as long.
-    let hashing = if plan.verifies_model() { plan.timeouts.load } else { Duration::ZERO };
+    let hashing = if plan.verifies_model() {
+        plan.timeouts.load
+    } else {
+        Duration::ZERO
+    };
     Limits {
         gather: plan.timeouts.start,
         spawn: plan.timeouts.start + hashing,

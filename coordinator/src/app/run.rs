@@ -38,10 +38,17 @@ pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<Verdict, AppError
     let prepared = match &args.resume {
         Some(wanted) => resumed(&*app.store()?, wanted, &args.fleet)?,
         None => {
-            let source =
-                args.source().expect("the command line asks for a plan, a preset or a run to resume");
+            let source = args
+                .source()
+                .expect("the command line asks for a plan, a preset or a run to resume");
             let names = args.lineup.names().join(",");
-            new(&source, &args.changes.overrides(), &names, args.lineup.a_a, Some(&args.fleet))?
+            new(
+                &source,
+                &args.changes.overrides(),
+                &names,
+                args.lineup.a_a,
+                Some(&args.fleet),
+            )?
         }
     };
     if let Some(warning) = &prepared.ground.door.warning {
@@ -64,32 +71,58 @@ pub(super) fn measured(
     let run = prepared.run;
     let ending = if prepared.job.script.blocks.is_empty() {
         let reason = look::settled(store, run)?.unwrap_or_default();
-        Ending { cause: Cause::Done, reason }
+        Ending {
+            cause: Cause::Done,
+            reason,
+        }
     } else {
         carried_out(app, prepared, store)?
     };
     if let Some(error) = cannot_be(store, run, &ending) {
         return Err(error);
     }
-    Ok(Measured { findings: conclude(store, run, &ending)?, ending })
+    Ok(Measured {
+        findings: conclude(store, run, &ending)?,
+        ending,
+    })
 }
 
-fn carried_out(app: &mut App<'_>, prepared: Prepared, store: &Arc<Store>) -> Result<Ending, AppError> {
+fn carried_out(
+    app: &mut App<'_>,
+    prepared: Prepared,
+    store: &Arc<Store>,
+) -> Result<Ending, AppError> {
     let plan = Arc::clone(&prepared.job.orders.plan);
-    if let Some(first) = prepared.job.script.blocks.first().filter(|_| prepared.job.header.is_none()) {
-        // Nothing is refused from here on: only now is the end taken back that the run may have had.
+    if let Some(first) = prepared
+        .job
+        .script
+        .blocks
+        .first()
+        .filter(|_| prepared.job.header.is_none())
+    {
+        // Nothing is refused from here on: only now is the end taken back that the run may have
+        // had.
         let done = store.resume_run(prepared.run)?.blocks.len();
         store.put_notice(prepared.run, &taken_up(first, done))?;
     }
-    let keeper = Keeper { store: Arc::clone(store), run: prepared.run, looks: plan.look.is_some() };
+    let keeper = Keeper {
+        store: Arc::clone(store),
+        run: prepared.run,
+        looks: plan.look.is_some(),
+    };
     let mut progress = app.reporter.progress(&plan);
-    let ending =
-        on_fleet(prepared.job, &prepared.ground, Arc::new(keeper), &mut |sight| progress.sight(&sight));
+    let ending = on_fleet(
+        prepared.job,
+        &prepared.ground,
+        Arc::new(keeper),
+        &mut |sight| progress.sight(&sight),
+    );
     progress.finish();
     Ok(ending?)
 }
 
-/// A run of these variants, baseline first, separated by commas; on this host where no fleet is named.
+/// A run of these variants, baseline first, separated by commas; on this host where no fleet is
+/// named.
 pub(super) fn new(
     source: &Source,
     overrides: &Overrides,
@@ -118,8 +151,15 @@ fn resumed(store: &Store, wanted: &str, fleet: &FleetArgs) -> Result<Prepared, A
     let resume = store.progress(run)?;
     let header = &resume.header;
     let plan = Plan::from_json(&header.plan_json)?;
-    let names: Vec<String> = header.variants.iter().map(|variant| variant.name.clone()).collect();
-    let lineup = Lineup::new(&names, header.labels.iter().any(|label| label == Findings::A_A))?;
+    let names: Vec<String> = header
+        .variants
+        .iter()
+        .map(|variant| variant.name.clone())
+        .collect();
+    let lineup = Lineup::new(
+        &names,
+        header.labels.iter().any(|label| label == Findings::A_A),
+    )?;
     let model = prepare::model(&plan)?;
     let builds = prepare::builds(&plan, &lineup)?;
     for (now, then) in builds.records.iter().zip(&header.variants) {
@@ -139,16 +179,34 @@ fn resumed(store: &Store, wanted: &str, fleet: &FleetArgs) -> Result<Prepared, A
     let ground = ground::of(fleet, &plan)?;
     let slots = ground.all_slots();
     if slots != header.slots {
-        return Err(AppError::OtherFleet { then: header.slots, now: slots });
+        return Err(AppError::OtherFleet {
+            then: header.slots,
+            now: slots,
+        });
     }
-    let job = prepare::job(run, plan, blocks, builds.binaries, model, Attempt(last.unwrap_or(1)), slots);
+    let job = prepare::job(
+        run,
+        plan,
+        blocks,
+        builds.binaries,
+        model,
+        Attempt(last.unwrap_or(1)),
+        slots,
+    );
     let identity = RunIdentity {
         model_digest: header.model_digest.clone(),
         model_sha256: header.model_sha256,
         first: None,
         hosts: header.hosts.clone(),
     };
-    Ok(Prepared { run, job: Job { identity: Some(identity), ..job }, ground })
+    Ok(Prepared {
+        run,
+        job: Job {
+            identity: Some(identity),
+            ..job
+        },
+        ground,
+    })
 }
 
 /// What a reader must know of a run that was not made in one go.
@@ -166,10 +224,13 @@ fn taken_up(next: &Block, done: usize) -> Notice {
 
 /// What ended the run before a single block was done and no second try can mend.
 fn cannot_be(store: &Store, run: RunId, ending: &Ending) -> Option<AppError> {
-    let measured = store.progress(run).is_ok_and(|progress| !progress.blocks.is_empty());
+    let measured = store
+        .progress(run)
+        .is_ok_and(|progress| !progress.blocks.is_empty());
     match &ending.cause {
         Cause::Worker(failure) if !measured => {
-            // What there is of the run gets its end; where there is nothing, there is nothing to end.
+            // What there is of the run gets its end; where there is nothing, there is nothing to
+            // end.
             end(store, run, ending, String::new(), "{}".to_owned()).ok();
             Some(AppError::Worker(failure.clone()))
         }
@@ -192,10 +253,15 @@ fn conclude(store: &Store, run: RunId, ending: &Ending) -> Result<Findings, AppE
 }
 
 /// Fixes the noise floors that the run is judged by, before anything is concluded from it.
-pub(super) fn fix_floors(store: &Store, record: &RunRecord) -> Result<Option<NoiseFloors>, AppError> {
+pub(super) fn fix_floors(
+    store: &Store,
+    record: &RunRecord,
+) -> Result<Option<NoiseFloors>, AppError> {
     let plan = Plan::from_json(&record.header.plan_json)?;
     let calibrations = store.calibrations()?;
-    let Some(floors) = history::floors_of(&record.header, &plan, &calibrations) else { return Ok(None) };
+    let Some(floors) = history::floors_of(&record.header, &plan, &calibrations) else {
+        return Ok(None);
+    };
     store.put_floors(record.header.run, floors)?;
     Ok(Some(floors.clone()))
 }
@@ -209,15 +275,23 @@ fn never_began(ending: &Ending) -> AppError {
     }
 }
 
-/// Writes the end and keeps the archive beside the database. The findings have been shown by then: a store that fails
-/// now hides nothing that was measured.
+/// Writes the end and keeps the archive beside the database. The findings have been shown by then:
+/// a store that fails now hides nothing that was measured.
 pub(super) fn keep(store: &Store, run: RunId, measured: &Measured) -> Result<(), AppError> {
     let Measured { findings, ending } = measured;
     if ending.cause == Cause::Store {
-        return Err(AppError::Kept { reason: ending.reason.clone() });
+        return Err(AppError::Kept {
+            reason: ending.reason.clone(),
+        });
     }
     let validity = findings.validity.name().to_owned();
-    end(store, run, ending, validity, crate::report::summary_json(findings))?;
+    end(
+        store,
+        run,
+        ending,
+        validity,
+        crate::report::summary_json(findings),
+    )?;
     if ending.cause == Cause::Done {
         store.export(run)?;
     }
@@ -236,5 +310,11 @@ fn end(
 
 fn run_end(ending: &Ending, validity: String, summary_json: String) -> RunEnd {
     let (state, reason) = (ending.state(), ending.reason.clone());
-    RunEnd { unix_ms: unix_ms(), state, validity, summary_json, reason }
+    RunEnd {
+        unix_ms: unix_ms(),
+        state,
+        validity,
+        summary_json,
+        reason,
+    }
 }

@@ -1,4 +1,5 @@
-//! The address that agents and workers dial: bound, with or without TLS, and served until the guard is dropped.
+//! The address that agents and workers dial: bound, with or without TLS, and served until the guard
+//! is dropped.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -17,20 +18,20 @@ use super::execute::ExecuteError;
 use crate::certs;
 use crate::fleet::session::{self, GateLimits, SessionService};
 
-/// Callers that the system keeps until they are let in: beyond them it drops a knock, and who knocked tries again after
-/// a second.
+/// Callers that the system keeps until they are let in: beyond them it drops a knock, and who
+/// knocked tries again after a second.
 const KNOCKING: u32 = 4096;
-/// Callers that may be inside without having introduced themselves, beside those who are expected: all workers of a
-/// fleet are started at the same moment.
+/// Callers that may be inside without having introduced themselves, beside those who are expected:
+/// all workers of a fleet are started at the same moment.
 const WAITING: usize = 256;
 /// Connections in all: a thousand hosts of a few slots each.
 const CONNECTIONS: usize = 8192;
 /// From the connection to an accepted hello, and from a stream to its hello.
 pub(super) const HELLO_LIMIT: Duration = Duration::from_secs(10);
-/// Streams that one connection may have open. Sessions may share a connection, and one that was given up keeps its
-/// stream for some leases: a caller beyond the limit waits without a word. RFC 9113 recommends at least 100. A
-/// connection that is not admitted introduces itself on one stream at a time all the same, and what it may send is
-/// bounded for all its streams together.
+/// Streams that one connection may have open. Sessions may share a connection, and one that was
+/// given up keeps its stream for some leases: a caller beyond the limit waits without a word. RFC
+/// 9113 recommends at least 100. A connection that is not admitted introduces itself on one stream
+/// at a time all the same, and what it may send is bounded for all its streams together.
 const STREAMS: u32 = 128;
 /// Bytes that a peer may send before anybody has read them, on each stream and connection.
 const WINDOW: u32 = 1024 * 1024;
@@ -110,7 +111,9 @@ pub enum DoorError {
         paths: Vec<PathBuf>,
     },
     /// Agents elsewhere could not know the token.
-    #[error("wait for running agents: they need the token, so set PGO_BENCH_TOKEN or give --credentials DIR")]
+    #[error(
+        "wait for running agents: they need the token, so set PGO_BENCH_TOKEN or give --credentials DIR"
+    )]
     NoToken,
     /// A file.
     #[error(transparent)]
@@ -120,10 +123,21 @@ pub enum DoorError {
 impl Door {
     /// On loopback, with a secret of its own.
     pub(super) fn of_this_host() -> Self {
-        let secrets = Secrets { token: fresh_token(), credentials: None };
+        let secrets = Secrets {
+            token: fresh_token(),
+            credentials: None,
+        };
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let (advertise, agents) = (listen.ip().to_string(), secrets.clone());
-        Self { listen, advertise, agents, secrets, previous: None, insecure: false, warning: None }
+        Self {
+            listen,
+            advertise,
+            agents,
+            secrets,
+            previous: None,
+            insecure: false,
+            warning: None,
+        }
     }
 
     /// As wished, if that is safe or asked for all the same.
@@ -136,46 +150,78 @@ impl Door {
             return Err(DoorError::Open { address });
         }
         let advertise = match wishes.advertise {
-            Some(name) => advertised(name).ok_or_else(|| DoorError::Advertise { name: name.to_owned() })?,
+            Some(name) => advertised(name).ok_or_else(|| DoorError::Advertise {
+                name: name.to_owned(),
+            })?,
             None if address.ip().is_unspecified() => return Err(DoorError::NoName { address }),
             None => bracketed(address.ip()),
         };
         let exposed = wishes.credentials.map(exposed).unwrap_or_default();
-        let exposed = (!exposed.is_empty()).then_some(DoorError::Exposed { address, paths: exposed });
+        let exposed = (!exposed.is_empty()).then_some(DoorError::Exposed {
+            address,
+            paths: exposed,
+        });
         let warning = match exposed {
             Some(error) if !address.ip().is_loopback() => return Err(error),
             other => other.map(|error| format!("failed to {error}")),
         };
         let credentials = wishes.credentials.map(Credentials::read).transpose()?;
-        let previous = wishes.credentials.filter(|_| wishes.token.is_none()).and_then(Token::read_previous);
+        let previous = wishes
+            .credentials
+            .filter(|_| wishes.token.is_none())
+            .and_then(Token::read_previous);
         let token = match (&wishes.token, wishes.credentials) {
             (Some(token), _) => token.clone(),
             (None, Some(directory)) => Token::read(directory)?,
             (None, None) => fresh_token(),
         };
-        let agents = wishes.credentials.map(|own| Credentials::read(&beside(own))).transpose();
+        let agents = wishes
+            .credentials
+            .map(|own| Credentials::read(&beside(own)))
+            .transpose();
         // Only agents that are started from here need it; those that run already have their own.
-        let agents = Secrets { token: token.clone(), credentials: agents.unwrap_or(None) };
+        let agents = Secrets {
+            token: token.clone(),
+            credentials: agents.unwrap_or(None),
+        };
         let secrets = Secrets { token, credentials };
         let insecure = wishes.insecure;
-        Ok(Self { listen: address, advertise, secrets, previous, agents, insecure, warning })
+        Ok(Self {
+            listen: address,
+            advertise,
+            secrets,
+            previous,
+            agents,
+            insecure,
+            warning,
+        })
     }
 
     /// How agents dial a port of it.
     pub(super) fn url(&self, port: u16) -> String {
-        let scheme = if self.secrets.credentials.is_some() { "https" } else { "http" };
+        let scheme = if self.secrets.credentials.is_some() {
+            "https"
+        } else {
+            "http"
+        };
         format!("{scheme}://{}:{port}", self.advertise)
     }
 }
 
 /// The agents' directory beside the coordinator's.
 fn beside(coordinator: &Path) -> PathBuf {
-    coordinator.parent().unwrap_or(Path::new("")).join(certs::AGENT)
+    coordinator
+        .parent()
+        .unwrap_or(Path::new(""))
+        .join(certs::AGENT)
 }
 
 /// A name or an address as it stands in a URL; `None` for what is neither.
 fn advertised(name: &str) -> Option<String> {
-    let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
+    let bare = name
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(name);
     if let Ok(address) = bare.parse::<IpAddr>() {
         // Brackets are for addresses with colons.
         return (bare == name || address.is_ipv6()).then(|| bracketed(address));
@@ -185,11 +231,19 @@ fn advertised(name: &str) -> Option<String> {
 }
 
 fn listed(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+    paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn quoted(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| shell::word(&path.display().to_string())).collect::<Vec<_>>().join(" ")
+    paths
+        .iter()
+        .map(|path| shell::word(&path.display().to_string()))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn bracketed(address: IpAddr) -> String {
@@ -201,11 +255,20 @@ fn bracketed(address: IpAddr) -> String {
 
 /// A secret for one run, or for a fleet.
 pub(super) fn fresh_token() -> Token {
-    Token::new(&entropy::<32>().iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    Token::new(
+        &entropy::<32>()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>(),
+    )
 }
 
 fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }?;
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(KNOCKING)
@@ -218,7 +281,8 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// Lets nobody in any more, and waits until everybody has heard the last word and gone, but no longer than this.
+    /// Lets nobody in any more, and waits until everybody has heard the last word and gone, but no
+    /// longer than this.
     pub(super) async fn close(self, grace: Duration) {
         let Self { guard, server } = self;
         drop(guard);
@@ -233,22 +297,38 @@ pub(super) async fn serve(
     door: &Door,
     expected: usize,
 ) -> Result<(u16, Service), ExecuteError> {
-    let bind = |source| ExecuteError::Bind { address: door.listen, source };
+    let bind = |source| ExecuteError::Bind {
+        address: door.listen,
+        source,
+    };
     let listener = listen(door.listen).map_err(bind)?;
     let port = listener.local_addr().map_err(bind)?.port();
-    let tls = door.secrets.credentials.as_ref().map(session::acceptor).transpose()?;
+    let tls = door
+        .secrets
+        .credentials
+        .as_ref()
+        .map(session::acceptor)
+        .transpose()?;
     let waiting = WAITING + expected;
-    let limits = GateLimits { introduce: HELLO_LIMIT, waiting, connections: CONNECTIONS + expected };
+    let limits = GateLimits {
+        introduce: HELLO_LIMIT,
+        waiting,
+        connections: CONNECTIONS + expected,
+    };
     let guests = session::open(listener, tls, limits, sessions.refusals());
     let (health, health_service) = tonic_health::server::health_reporter();
     let bench = BenchServer::new(sessions).max_decoding_message_size(MESSAGE_LIMIT);
     health.set_serving::<BenchServer<SessionService>>().await;
-    let reflect =
-        || tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS);
+    let reflect = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTORS)
+    };
     let refused = |error: tonic_reflection::server::Error| ExecuteError::Serve(error.to_string());
     // Clients of either age: the older protocol is the same under another name.
-    let (reflection, older) =
-        (reflect().build_v1().map_err(refused)?, reflect().build_v1alpha().map_err(refused)?);
+    let (reflection, older) = (
+        reflect().build_v1().map_err(refused)?,
+        reflect().build_v1alpha().map_err(refused)?,
+    );
     let (guard, ended) = oneshot::channel::<()>();
     let server = Server::builder()
         .max_concurrent_streams(STREAMS)
@@ -263,7 +343,13 @@ pub(super) async fn serve(
             // Resolves when the guard is dropped; the message itself is never sent.
             drop(ended.await);
         });
-    Ok((port, Service { guard, server: tokio::spawn(server) }))
+    Ok((
+        port,
+        Service {
+            guard,
+            server: tokio::spawn(server),
+        },
+    ))
 }
 
 #[cfg(test)]
@@ -272,28 +358,68 @@ mod tests {
 
     fn wishes(listen: &str) -> DoorWishes<'static> {
         let listen = listen.parse().expect("an address");
-        DoorWishes { listen, advertise: None, credentials: None, token: None, insecure: false }
+        DoorWishes {
+            listen,
+            advertise: None,
+            credentials: None,
+            token: None,
+            insecure: false,
+        }
     }
 
     #[test]
     fn nothing_but_loopback_is_open_without_being_asked_for() {
         for open in ["0.0.0.0:1", "10.0.0.1:1", "[::]:1"] {
-            assert!(matches!(Door::new(&wishes(open)), Err(DoorError::Open { .. })), "{open}");
-            let named = DoorWishes { insecure: true, advertise: Some("h"), ..wishes(open) };
+            assert!(
+                matches!(Door::new(&wishes(open)), Err(DoorError::Open { .. })),
+                "{open}"
+            );
+            let named = DoorWishes {
+                insecure: true,
+                advertise: Some("h"),
+                ..wishes(open)
+            };
             assert_eq!(Door::new(&named).expect("asked for").url(7), "http://h:7");
         }
-        assert_eq!(Door::new(&wishes("[::1]:0")).expect("loopback").url(7), "http://[::1]:7");
-        for (name, url) in
-            [("::1", "http://[::1]:7"), ("[fe80::2]", "http://[fe80::2]:7"), ("a-b.c", "http://a-b.c:7")]
-        {
-            let named = DoorWishes { advertise: Some(name), ..wishes("127.0.0.1:0") };
+        assert_eq!(
+            Door::new(&wishes("[::1]:0")).expect("loopback").url(7),
+            "http://[::1]:7"
+        );
+        for (name, url) in [
+            ("::1", "http://[::1]:7"),
+            ("[fe80::2]", "http://[fe80::2]:7"),
+            ("a-b.c", "http://a-b.c:7"),
+        ] {
+            let named = DoorWishes {
+                advertise: Some(name),
+                ..wishes("127.0.0.1:0")
+            };
             assert_eq!(Door::new(&named).expect(name).url(7), url);
         }
-        for wrong in ["", "h:4100", "http://h", "[h]", "[10.0.0.1]", "::1:4100x", "a b", "h/x", "u@h"] {
-            let named = DoorWishes { advertise: Some(wrong), ..wishes("127.0.0.1:0") };
-            assert!(matches!(Door::new(&named), Err(DoorError::Advertise { .. })), "{wrong}");
+        for wrong in [
+            "",
+            "h:4100",
+            "http://h",
+            "[h]",
+            "[10.0.0.1]",
+            "::1:4100x",
+            "a b",
+            "h/x",
+            "u@h",
+        ] {
+            let named = DoorWishes {
+                advertise: Some(wrong),
+                ..wishes("127.0.0.1:0")
+            };
+            assert!(
+                matches!(Door::new(&named), Err(DoorError::Advertise { .. })),
+                "{wrong}"
+            );
         }
-        let nowhere = DoorWishes { insecure: true, ..wishes("0.0.0.0:1") };
+        let nowhere = DoorWishes {
+            insecure: true,
+            ..wishes("0.0.0.0:1")
+        };
         assert!(matches!(Door::new(&nowhere), Err(DoorError::NoName { .. })));
     }
 

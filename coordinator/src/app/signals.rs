@@ -1,6 +1,10 @@
-//! What Ctrl-C, SIGTERM and a closed terminal (SIGHUP) do: the same. While a job runs they are messages to it;
-//! afterwards the system's own answer is restored, because the runtime's handlers would outlive it and swallow them.
-#![expect(unsafe_code, reason = "restoring a signal's default action has no safe interface")]
+//! What Ctrl-C, SIGTERM and a closed terminal (SIGHUP) do: the same. While a job runs they are
+//! messages to it; afterwards the system's own answer is restored, because the runtime's handlers
+//! would outlive it and swallow them.
+#![expect(
+    unsafe_code,
+    reason = "restoring a signal's default action has no safe interface"
+)]
 
 use contract::hangup;
 use tokio::signal::unix::{SignalKind, signal};
@@ -9,16 +13,20 @@ use tokio::sync::mpsc;
 /// The exit code of a process that was interrupted by SIGINT, as shells report it.
 const INTERRUPTED: i32 = 130;
 
-/// One message a Ctrl-C, a SIGTERM as schedulers send it, or a SIGHUP where nobody has asked to ignore it (`nohup`). The
-/// third ends the process at once: what was committed is durable by then, and agents and workers notice that the
-/// coordinator is gone.
+/// One message a Ctrl-C, a SIGTERM as schedulers send it, or a SIGHUP where nobody has asked to
+/// ignore it (`nohup`). The third ends the process at once: what was committed is durable by then,
+/// and agents and workers notice that the coordinator is gone.
 pub(super) fn interrupts() -> mpsc::Receiver<()> {
     let (sender, receiver) = mpsc::channel(4);
     let listens = !hangup::is_ignored();
     tokio::spawn(async move {
         let mut hangup = listens.then(|| signal(SignalKind::hangup()).ok()).flatten();
-        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
-        let Ok(mut interrupt) = signal(SignalKind::interrupt()) else { return };
+        let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+            return;
+        };
+        let Ok(mut interrupt) = signal(SignalKind::interrupt()) else {
+            return;
+        };
         let mut count = 0;
         loop {
             let hung_up = async {
@@ -42,7 +50,10 @@ pub(super) fn interrupts() -> mpsc::Receiver<()> {
     receiver
 }
 
-#[expect(clippy::disallowed_methods, reason = "asked for three times; committed blocks are durable")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "asked for three times; committed blocks are durable"
+)]
 fn leave_at_once() -> ! {
     std::process::exit(INTERRUPTED)
 }
@@ -51,8 +62,8 @@ fn leave_at_once() -> ! {
 pub(super) fn restore() {
     let hangup = (!hangup::is_ignored()).then_some(libc::SIGHUP);
     for number in [libc::SIGINT, libc::SIGTERM].into_iter().chain(hangup) {
-        // SAFETY: all are valid signals and SIG_DFL is a valid action. The runtime whose handlers are replaced is gone
-        // by now, so nothing waits for them any more.
+        // SAFETY: all are valid signals and SIG_DFL is a valid action. The runtime whose handlers
+        // are replaced is gone by now, so nothing waits for them any more.
         unsafe { libc::signal(number, libc::SIG_DFL) };
     }
 }

@@ -10,8 +10,8 @@ use contract::part::Part;
 
 use super::{App, Verdict};
 use crate::cli::{
-    CompareArgs, FilterArgs, Format, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsPrune,
-    RunsVerify, SelectionArgs,
+    CompareArgs, FilterArgs, Format, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport,
+    RunsPrune, RunsVerify, SelectionArgs,
 };
 use crate::compare::{self, Findings, Reading};
 use crate::dispatch::driver::unix_ms;
@@ -30,7 +30,9 @@ pub(super) fn compare(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, 
     }
     let findings = findings(app, &args.run)?;
     match &args.explain {
-        Some(metric) => app.reporter.explained(&findings, &compare::explain(&findings, metric)?)?,
+        Some(metric) => app
+            .reporter
+            .explained(&findings, &compare::explain(&findings, metric)?)?,
         None => app.reporter.findings(&findings)?,
     }
     super::verdict(&findings, args.gate)
@@ -39,13 +41,24 @@ pub(super) fn compare(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, 
 /// Runs of different times. They are read one after the other: what counts of each is small.
 fn across(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, AppError> {
     let mut group = |wanted: &mut dyn Iterator<Item = &str>| -> Result<Vec<Sketch>, AppError> {
-        wanted.map(|run| Ok(Sketch::of(&findings(app, &RunRef { run: run.to_owned() })?))).collect()
+        wanted
+            .map(|run| {
+                Ok(Sketch::of(&findings(
+                    app,
+                    &RunRef {
+                        run: run.to_owned(),
+                    },
+                )?))
+            })
+            .collect()
     };
     let new = group(&mut args.run.run.split(','))?;
     let old = group(&mut args.against.iter().map(String::as_str))?;
     let found = history::across(&old, &new, args.unlike)?;
     match &args.explain {
-        Some(metric) => app.reporter.across_explained(&found, &found.explain(metric)?)?,
+        Some(metric) => app
+            .reporter
+            .across_explained(&found, &found.explain(metric)?)?,
         None => app.reporter.across(&found)?,
     }
     super::verdict_across(&found, args.gate)
@@ -53,11 +66,26 @@ fn across(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, AppError> {
 
 pub(super) fn report(app: &mut App<'_>, args: &ReportArgs) -> Result<Verdict, AppError> {
     let findings = findings(app, &args.run)?;
-    let SelectionArgs { scenario, candidate, arm, round, metric } = args.selection.clone();
-    let selection = Selection { scenario, candidate, arm, round, metric };
+    let SelectionArgs {
+        scenario,
+        candidate,
+        arm,
+        round,
+        metric,
+    } = args.selection.clone();
+    let selection = Selection {
+        scenario,
+        candidate,
+        arm,
+        round,
+        metric,
+    };
     if let Some(path) = &args.html {
         free(path, args.force, report::is_page)?;
-        let write = |source| AppError::Write { path: path.clone(), source };
+        let write = |source| AppError::Write {
+            path: path.clone(),
+            source,
+        };
         std::fs::write(path, report::page(&findings)).map_err(write)?;
         app.reporter.line(&path.display().to_string())?;
         return Ok(exit::OK);
@@ -66,7 +94,8 @@ pub(super) fn report(app: &mut App<'_>, args: &ReportArgs) -> Result<Verdict, Ap
         Some(kind) => {
             let (store, run) = (app.store()?, findings.record.header.run);
             let whole = |trial| whole_parts(&store, run, trial);
-            app.reporter.bytes(&export::render(kind, &findings, &selection, &whole)?)?;
+            app.reporter
+                .bytes(&export::render(kind, &findings, &selection, &whole)?)?;
         }
         None if selection != Selection::default() => return Err(AppError::NothingToSelect),
         None => app.reporter.full(&findings)?,
@@ -76,8 +105,15 @@ pub(super) fn report(app: &mut App<'_>, args: &ReportArgs) -> Result<Verdict, Ap
 
 /// Lets a file be written where none is, or one of the same kind.
 fn free(path: &Path, force: bool, is_ours: impl FnOnce(&[u8]) -> bool) -> Result<(), AppError> {
-    let occupied = |source| AppError::Occupied { path: path.to_owned(), source };
-    if force { Ok(()) } else { files::replaceable(path, is_ours).map_err(occupied) }
+    let occupied = |source| AppError::Occupied {
+        path: path.to_owned(),
+        source,
+    };
+    if force {
+        Ok(())
+    } else {
+        files::replaceable(path, is_ours).map_err(occupied)
+    }
 }
 
 fn findings(app: &mut App<'_>, wanted: &RunRef) -> Result<Findings, AppError> {
@@ -86,7 +122,8 @@ fn findings(app: &mut App<'_>, wanted: &RunRef) -> Result<Findings, AppError> {
     derived(&store, outline)
 }
 
-/// What a run says whose parts are in the store: they are read one at a time, and the run is never held whole.
+/// What a run says whose parts are in the store: they are read one at a time, and the run is never
+/// held whole.
 pub(super) fn derived(store: &Store, outline: RunRecord) -> Result<Findings, AppError> {
     let run = outline.header.run;
     let mut reading = Reading::of(outline)?;
@@ -97,7 +134,9 @@ pub(super) fn derived(store: &Store, outline: RunRecord) -> Result<Findings, App
 /// The whole parts of one trial.
 fn whole_parts(store: &Store, run: RunId, trial: TrialKey) -> Result<Vec<Part>, StoreError> {
     let mut parts = Vec::new();
-    store.visit_parts(run, |part| parts.extend((part.place.key == trial).then_some(part)))?;
+    store.visit_parts(run, |part| {
+        parts.extend((part.place.key == trial).then_some(part))
+    })?;
     Ok(parts)
 }
 
@@ -119,11 +158,19 @@ pub(super) fn runs(app: &mut App<'_>, command: &RunsCommand) -> Result<Verdict, 
             app.reporter.shown(&record, &summary)?;
         }
         RunsCommand::Tag(args) => {
-            let kind = if args.remove { AnnotationKind::Untag } else { AnnotationKind::Tag };
+            let kind = if args.remove {
+                AnnotationKind::Untag
+            } else {
+                AnnotationKind::Tag
+            };
             annotate(app, &args.run, kind, &args.tag)?;
         }
         RunsCommand::Note(args) => {
-            let kind = if args.expected { AnnotationKind::Expected } else { AnnotationKind::Note };
+            let kind = if args.expected {
+                AnnotationKind::Expected
+            } else {
+                AnnotationKind::Note
+            };
             annotate(app, &args.run, kind, &args.text)?;
         }
         RunsCommand::Export(args) => export(app, args)?,
@@ -139,17 +186,39 @@ pub(super) fn runs(app: &mut App<'_>, command: &RunsCommand) -> Result<Verdict, 
 }
 
 fn filter(args: &FilterArgs) -> Filter {
-    let FilterArgs { plan, variant, host_class, tag, since, before, verdict } = args.clone();
-    Filter { plan, variant, host_class, tags: tag, since, before, verdict }
+    let FilterArgs {
+        plan,
+        variant,
+        host_class,
+        tag,
+        since,
+        before,
+        verdict,
+    } = args.clone();
+    Filter {
+        plan,
+        variant,
+        host_class,
+        tags: tag,
+        since,
+        before,
+        verdict,
+    }
 }
 
 fn prune(app: &mut App<'_>, args: &RunsPrune) -> Result<(), AppError> {
     let store = app.store()?;
     let runs = store.runs()?;
-    let retention = Retention { newest: args.keep, days: args.days };
+    let retention = Retention {
+        newest: args.keep,
+        days: args.days,
+    };
     let fates = history::judge(&runs, &store.calibrated_runs()?, retention, unix_ms());
     if args.yes {
-        let going = runs.iter().zip(&fates).filter(|(_, fate)| **fate == Fate::Goes);
+        let going = runs
+            .iter()
+            .zip(&fates)
+            .filter(|(_, fate)| **fate == Fate::Goes);
         for (run, _) in going {
             store.remove_run(run.run)?;
         }
@@ -158,10 +227,22 @@ fn prune(app: &mut App<'_>, args: &RunsPrune) -> Result<(), AppError> {
     Ok(())
 }
 
-fn annotate(app: &mut App<'_>, wanted: &str, kind: AnnotationKind, text: &str) -> Result<(), AppError> {
+fn annotate(
+    app: &mut App<'_>,
+    wanted: &str,
+    kind: AnnotationKind,
+    text: &str,
+) -> Result<(), AppError> {
     let store = app.store()?;
     let run = store.find(wanted)?;
-    store.annotate(run, &Annotation { unix_ms: unix_ms(), kind, text: text.to_owned() })?;
+    store.annotate(
+        run,
+        &Annotation {
+            unix_ms: unix_ms(),
+            kind,
+            text: text.to_owned(),
+        },
+    )?;
     app.reporter.line(run.as_str())?;
     Ok(())
 }
@@ -169,7 +250,10 @@ fn annotate(app: &mut App<'_>, wanted: &str, kind: AnnotationKind, text: &str) -
 fn export(app: &mut App<'_>, args: &RunsExport) -> Result<(), AppError> {
     let store = app.store()?;
     let run = store.find(&args.run.run)?;
-    let path = args.to.clone().unwrap_or_else(|| format!("{run}.bench").into());
+    let path = args
+        .to
+        .clone()
+        .unwrap_or_else(|| format!("{run}.bench").into());
     free(&path, args.force, is_archive)?;
     store.export_to(run, &path)?;
     app.reporter.line(&path.display().to_string())?;
@@ -180,11 +264,16 @@ fn import(app: &mut App<'_>, args: &RunsImport) -> Result<Verdict, AppError> {
     let mut code = exit::OK;
     if args.rebuild {
         let rebuilt = Store::rebuild(&app.store_dir()?)?;
-        code = if rebuilt.is_whole() { exit::OK } else { exit::INVALID };
+        code = if rebuilt.is_whole() {
+            exit::OK
+        } else {
+            exit::INVALID
+        };
         app.reporter.rebuilt(&rebuilt)?;
         app.store = Some(Arc::new(rebuilt.store));
     }
-    // Every file is read whole before the first is taken, so that a bad one leaves the store as it was.
+    // Every file is read whole before the first is taken, so that a bad one leaves the store as it
+    // was.
     for path in &args.files {
         check_archive(path)?;
     }
@@ -193,7 +282,9 @@ fn import(app: &mut App<'_>, args: &RunsImport) -> Result<Verdict, AppError> {
         let line = match store.import(path)? {
             Imported::New(run) => run.to_string(),
             Imported::Known(run) => format!("{run} (was already there)"),
-            Imported::Joined(run) => format!("{run} (was already there; its tags and remarks were merged)"),
+            Imported::Joined(run) => {
+                format!("{run} (was already there; its tags and remarks were merged)")
+            }
         };
         app.reporter.line(&line)?;
     }
@@ -210,5 +301,9 @@ fn verify(app: &mut App<'_>, args: &RunsVerify) -> Result<Verdict, AppError> {
     }
     let verified = store.verify()?;
     app.reporter.verified(&verified)?;
-    Ok(if verified.is_sound() { exit::OK } else { exit::INVALID })
+    Ok(if verified.is_sound() {
+        exit::OK
+    } else {
+        exit::INVALID
+    })
 }

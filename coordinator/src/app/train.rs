@@ -1,4 +1,5 @@
-//! Training: a normal plan on the instrumented build, driven like any run, whose latencies nobody keeps.
+//! Training: a normal plan on the instrumented build, driven like any run, whose latencies nobody
+//! keeps.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -13,7 +14,9 @@ use contract::spec::PromptSet;
 use super::entropy::entropy;
 use super::execute::{Ground, on_fleet};
 use super::prepare;
-use crate::build::{self, BuildError, Counting, Trainer, TrainingFailure, TrainingReport, profile_pattern};
+use crate::build::{
+    self, BuildError, Counting, Trainer, TrainingFailure, TrainingReport, profile_pattern,
+};
 use crate::dispatch::core::Script;
 use crate::dispatch::driver::unix_ms;
 use crate::dispatch::event::Sight;
@@ -43,7 +46,9 @@ pub(super) struct PlanTrainer<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     /// A build that is trained on the prompts it is judged by proves nothing.
-    #[error("train on evaluation prompts: scenario `{scenario}` must say prompt.set = \"training\"")]
+    #[error(
+        "train on evaluation prompts: scenario `{scenario}` must say prompt.set = \"training\""
+    )]
     EvaluationPrompts {
         /// Which.
         scenario: String,
@@ -80,11 +85,22 @@ impl<'a> PlanTrainer<'a> {
         model: String,
         show: &'a mut (dyn FnMut(Sight) + Send),
     ) -> Result<Self, TrainError> {
-        if let Some(wrong) = plan.scenarios.iter().find(|s| s.prompt.set != PromptSet::Training) {
-            return Err(TrainError::EvaluationPrompts { scenario: wrong.name.clone() });
+        if let Some(wrong) = plan
+            .scenarios
+            .iter()
+            .find(|s| s.prompt.set != PromptSet::Training)
+        {
+            return Err(TrainError::EvaluationPrompts {
+                scenario: wrong.name.clone(),
+            });
         }
         let model_digest = model_identity(&model);
-        Ok(Self { plan: plan.with_patience(PATIENCE), model, model_digest, show })
+        Ok(Self {
+            plan: plan.with_patience(PATIENCE),
+            model,
+            model_digest,
+            show,
+        })
     }
 
     fn job(
@@ -97,8 +113,14 @@ impl<'a> PlanTrainer<'a> {
         lineup.fits(&self.plan)?;
         let path = whole(instrumented)?;
         let sha256 = build::file_sha256(&path).map_err(TrainError::Program)?;
-        let binaries =
-            BTreeMap::from([(INSTRUMENTED.to_owned(), Binary { path, sha256, needs: Vec::new() })]);
+        let binaries = BTreeMap::from([(
+            INSTRUMENTED.to_owned(),
+            Binary {
+                path,
+                sha256,
+                needs: Vec::new(),
+            },
+        )]);
         let run = RunId::new(unix_ms(), entropy());
         let blocks = schedule::blocks(&self.plan, &lineup);
         let job = prepare::job(
@@ -114,7 +136,11 @@ impl<'a> PlanTrainer<'a> {
         let pattern = profile_pattern(&profile_dir).display().to_string();
         Ok(Job {
             // A lost worker would be a lost profile: the training is begun anew instead.
-            script: Script { flush: counting == Counting::Runtime, max_attempts: 1, ..job.script },
+            script: Script {
+                flush: counting == Counting::Runtime,
+                max_attempts: 1,
+                ..job.script
+            },
             env: vec![("LLVM_PROFILE_FILE".to_owned(), pattern)],
             instrumented: counting == Counting::Runtime,
             ..job
@@ -124,7 +150,11 @@ impl<'a> PlanTrainer<'a> {
 
 impl Trainer for PlanTrainer<'_> {
     fn digest(&self) -> String {
-        let text = format!("{}\n{}", self.plan.without_places().to_json(), self.model_digest);
+        let text = format!(
+            "{}\n{}",
+            self.plan.without_places().to_json(),
+            self.model_digest
+        );
         build::sha256(text.as_bytes()).to_string()
     }
 
@@ -142,45 +172,70 @@ impl Trainer for PlanTrainer<'_> {
         let journal = Arc::new(Discard::default());
         let ending = on_fleet(job, &ground, journal.clone(), self.show)?;
         if ending.state() != RunState::Complete {
-            return Err(TrainError::Unfinished { reason: ending.reason }.into());
+            return Err(TrainError::Unfinished {
+                reason: ending.reason,
+            }
+            .into());
         }
         let requests = journal.failures();
         if requests > 0 {
             return Err(TrainError::FailedRequests { requests }.into());
         }
-        Ok(TrainingReport { workers, plan: self.plan.name.clone(), plan_digest: self.digest() })
+        Ok(TrainingReport {
+            workers,
+            plan: self.plan.name.clone(),
+            plan_digest: self.digest(),
+        })
     }
 }
 
 fn whole(path: &Path) -> Result<PathBuf, TrainError> {
-    path.canonicalize().map_err(|source| TrainError::NotFound { path: path.to_owned(), source })
+    path.canonicalize().map_err(|source| TrainError::NotFound {
+        path: path.to_owned(),
+        source,
+    })
 }
 
-/// Cheap identity of a model: names, sizes and times of its files with the bytes at both ends of each. A changed model
-/// trains anew; reading it whole would take longer than many a build.
+/// Cheap identity of a model: names, sizes and times of its files with the bytes at both ends of
+/// each. A changed model trains anew; reading it whole would take longer than many a build.
 fn model_identity(model: &str) -> String {
     let path = Path::new(model);
     let entries = std::fs::read_dir(path).map(|dir| dir.flatten().map(|e| e.path()).collect());
     let mut files: Vec<PathBuf> = entries.unwrap_or_else(|_| vec![path.to_owned()]);
     files.sort();
-    files.iter().map(|file| file_identity(file)).collect::<Vec<_>>().join(",")
+    files
+        .iter()
+        .map(|file| file_identity(file))
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 fn file_identity(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().display();
     // Folders have no bytes, and a model that cannot be read is refused by the worker, not here.
-    facts(path).map_or_else(|_| format!("{name}:unread"), |facts| format!("{name}:{facts}"))
+    facts(path).map_or_else(
+        |_| format!("{name}:unread"),
+        |facts| format!("{name}:{facts}"),
+    )
 }
 
 fn facts(path: &Path) -> io::Result<String> {
     let mut file = contract::files::open(path)?;
     let meta = file.metadata()?;
-    let modified = meta.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let modified = meta
+        .modified()?
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_nanos();
     let mut ends = Vec::new();
     file.by_ref().take(END).read_to_end(&mut ends)?;
     file.seek(SeekFrom::Start(meta.len().saturating_sub(END)))?;
     file.take(END).read_to_end(&mut ends)?;
-    Ok(format!("{}:{modified}:{}", meta.len(), build::sha256(&ends)))
+    Ok(format!(
+        "{}:{modified}:{}",
+        meta.len(),
+        build::sha256(&ends)
+    ))
 }
 
 #[cfg(test)]
@@ -195,8 +250,12 @@ mod tests {
         let path = dir.path().join("weights");
         let write = |bytes: &[u8], second: u64| {
             std::fs::write(&path, bytes).expect("file");
-            let file = std::fs::File::options().write(true).open(&path).expect("file");
-            file.set_modified(UNIX_EPOCH + Duration::from_secs(second)).expect("time");
+            let file = std::fs::File::options()
+                .write(true)
+                .open(&path)
+                .expect("file");
+            file.set_modified(UNIX_EPOCH + Duration::from_secs(second))
+                .expect("time");
             model_identity(dir.path().to_str().expect("text"))
         };
         let mut bytes = vec![0; 3 * END as usize];

@@ -1,5 +1,6 @@
-//! One built binary as a fact: its bytes, its SHA-256 and the SHA-256 of its code. Owns the copy from Cargo's
-//! target directory to the place where variants are kept; knows nothing of flags or profiles.
+//! One built binary as a fact: its bytes, its SHA-256 and the SHA-256 of its code. Owns the copy
+//! from Cargo's target directory to the place where variants are kept; knows nothing of flags or
+//! profiles.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,7 +38,12 @@ impl Artifact {
         fs::copy(built, &fresh).map_err(BuildError::io(&fresh))?;
         fs::rename(&fresh, &place).map_err(BuildError::io(&place))?;
         let bytes = fs::metadata(&place).map_err(BuildError::io(&place))?.len();
-        Ok(Self { path: relative.to_owned(), bytes, sha256: digest::file(&place)?, text_sha256 })
+        Ok(Self {
+            path: relative.to_owned(),
+            bytes,
+            sha256: digest::file(&place)?,
+            text_sha256,
+        })
     }
 }
 
@@ -46,11 +52,19 @@ impl Artifact {
 /// # Errors
 /// When the file cannot be read or has no such section.
 pub fn text_sha256(path: &Path) -> Result<String, BuildError> {
-    let no_text = |reason: String| BuildError::NoText { path: path.to_owned(), reason };
-    let data = contract::files::read(path, contract::files::PROGRAM).map_err(BuildError::io(path))?;
+    let no_text = |reason: String| BuildError::NoText {
+        path: path.to_owned(),
+        reason,
+    };
+    let data =
+        contract::files::read(path, contract::files::PROGRAM).map_err(BuildError::io(path))?;
     let elf = object::File::parse(&*data).map_err(|e| no_text(e.to_string()))?;
-    let text = elf.section_by_name(".text").ok_or_else(|| no_text("the section is missing".to_owned()))?;
-    Ok(digest::bytes(text.data().map_err(|e| no_text(e.to_string()))?))
+    let text = elf
+        .section_by_name(".text")
+        .ok_or_else(|| no_text("the section is missing".to_owned()))?;
+    Ok(digest::bytes(
+        text.data().map_err(|e| no_text(e.to_string()))?,
+    ))
 }
 
 #[cfg(test)]
@@ -62,6 +76,9 @@ mod tests {
         let own = std::env::current_exe().expect("own path");
         assert_eq!(text_sha256(&own).expect("code").len(), 64);
         let other = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-        assert!(matches!(text_sha256(&other), Err(BuildError::NoText { .. })));
+        assert!(matches!(
+            text_sha256(&other),
+            Err(BuildError::NoText { .. })
+        ));
     }
 }

@@ -1,6 +1,6 @@
-//! BOLT on top of a profile: the finished `pgo` program is linked with its relocations, counts its own branches under
-//! the same training, and is laid out anew by them. Owns the tool, its options and the checks on what it made; where
-//! the compiler's profile comes from is `pgo`'s.
+//! BOLT on top of a profile: the finished `pgo` program is linked with its relocations, counts its
+//! own branches under the same training, and is laid out anew by them. Owns the tool, its options
+//! and the checks on what it made; where the compiler's profile comes from is `pgo`'s.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -51,13 +51,22 @@ impl Bolt {
         let text = tool::stdout(Command::new(&optimiser).arg("--version"), REMEDY).ok()?;
         let version = version(&text)?;
         tool::output(Command::new(&merger).arg("--version"), REMEDY).ok()?;
-        Some(Self { optimiser, merger, version })
+        Some(Self {
+            optimiser,
+            merger,
+            version,
+        })
     }
 
-    /// Puts counters into `program`; each process that ends leaves its counts at `counts` with its number appended.
+    /// Puts counters into `program`; each process that ends leaves its counts at `counts` with its
+    /// number appended.
     fn instrument(&self, program: &Path, counts: &Path, output: &Path) -> Result<(), BuildError> {
         let mut command = Command::new(&self.optimiser);
-        command.arg(program).arg("-o").arg(output).args(["-instrument", "--instrumentation-file-append-pid"]);
+        command
+            .arg(program)
+            .arg("-o")
+            .arg(output)
+            .args(["-instrument", "--instrumentation-file-append-pid"]);
         command.arg(format!("-instrumentation-file={}", counts.display()));
         tool::stdout(&mut command, REMEDY).map(drop)
     }
@@ -69,7 +78,12 @@ impl Bolt {
 
     fn lay_out(&self, program: &Path, counts: &Path, output: &Path) -> Result<(), BuildError> {
         let mut command = Command::new(&self.optimiser);
-        command.arg(program).arg("-o").arg(output).arg(format!("-data={}", counts.display())).args(LAYOUT);
+        command
+            .arg(program)
+            .arg("-o")
+            .arg(output)
+            .arg(format!("-data={}", counts.display()))
+            .args(LAYOUT);
         tool::stdout(&mut command, REMEDY).map(drop)
     }
 }
@@ -84,7 +98,10 @@ impl Pipeline<'_> {
     ) -> Result<(), BuildError> {
         let variant = VariantName::PgoBolt;
         let path = profile.as_ref().map(|profile| profile.path.clone());
-        let recipe = Recipe::Optimised { variant, profile: path.clone() };
+        let recipe = Recipe::Optimised {
+            variant,
+            profile: path.clone(),
+        };
         if self.bolt_fits(&recipe, bolt, &trainer.digest()) {
             return self.reused(variant.as_str());
         }
@@ -96,24 +113,34 @@ impl Pipeline<'_> {
         let counted = self.counted(bolt, &compiled.executable, trainer)?;
         let begin = self.started("bolt");
         let output = self.options.out.join("not-variants/bolt-output");
-        bolt.lay_out(&compiled.executable, &self.options.out.join(&counted.path), &output)?;
+        bolt.lay_out(
+            &compiled.executable,
+            &self.options.out.join(&counted.path),
+            &output,
+        )?;
         check_runs(&compiled, &output)?;
         compiled.executable = output;
         compiled.flags.extend(LAYOUT.map(str::to_owned));
         compiled.build_seconds += self.finished("bolt", begin);
-        let record = VariantRecord { bolt: Some(counted), ..self.install(compiled)? };
+        let record = VariantRecord {
+            bolt: Some(counted),
+            ..self.install(compiled)?
+        };
         self.record_variant(variant, record)
     }
 
     fn bolt_fits(&self, recipe: &Recipe, bolt: &Bolt, training: &str) -> bool {
-        let Some(record) = self.manifest.variants.get(recipe.name()) else { return false };
+        let Some(record) = self.manifest.variants.get(recipe.name()) else {
+            return false;
+        };
         let flags = [
             self.portable(recipe.flags(&self.manifest.settings.rustflags).all()),
             LAYOUT.map(str::to_owned).to_vec(),
         ]
         .concat();
-        let same =
-            |known: &BoltRecord| known.version == bolt.version && known.training.plan_digest == training;
+        let same = |known: &BoltRecord| {
+            known.version == bolt.version && known.training.plan_digest == training
+        };
         self.portable(record.flags.clone()) == flags
             && record.bolt.as_ref().is_some_and(same)
             && !self.options.retrain
@@ -141,7 +168,10 @@ impl Pipeline<'_> {
             .map_err(|source| BuildError::Training { source })?;
         let counts = files(&dir)?;
         if counts.len() != training.workers as usize {
-            return Err(BuildError::BoltCounts { expected: training.workers, found: counts.len() });
+            return Err(BuildError::BoltCounts {
+                expected: training.workers,
+                found: counts.len(),
+            });
         }
         let path = Path::new("profiles/bolt.fdata");
         create_parent(&self.options.out.join(path))?;
@@ -149,14 +179,23 @@ impl Pipeline<'_> {
         fs::remove_dir_all(&dir).map_err(BuildError::io(&dir))?;
         self.finished("training-bolt", begin);
         let sha256 = digest::file(&self.options.out.join(path))?;
-        Ok(BoltRecord { version: bolt.version.clone(), path: path.to_owned(), sha256, training })
+        Ok(BoltRecord {
+            version: bolt.version.clone(),
+            path: path.to_owned(),
+            sha256,
+            training,
+        })
     }
 }
 
 /// The version in the answer of `llvm-bolt`; distributions put their name before it.
 fn version(answer: &str) -> Option<String> {
-    let (_, version) = answer.lines().find_map(|line| line.split_once("LLVM version "))?;
-    major(version).filter(|_| answer.contains("BOLT")).map(|_| version.trim().to_owned())
+    let (_, version) = answer
+        .lines()
+        .find_map(|line| line.split_once("LLVM version "))?;
+    major(version)
+        .filter(|_| answer.contains("BOLT"))
+        .map(|_| version.trim().to_owned())
 }
 
 /// Both programs by each name they may have.
@@ -165,8 +204,12 @@ fn candidates() -> Vec<(PathBuf, PathBuf)> {
     let numbered = (15..=NEWEST).rev().flat_map(|version| {
         let suffixed = |name: &str| PathBuf::from(format!("{name}-{version}"));
         let debian = |name: &str| PathBuf::from(format!("/usr/lib/llvm-{version}/bin/{name}"));
-        // Debian's names with a number are links, beside which BOLT looks for its runtime library in vain.
-        [(debian("llvm-bolt"), debian("merge-fdata")), (suffixed("llvm-bolt"), suffixed("merge-fdata"))]
+        // Debian's names with a number are links, beside which BOLT looks for its runtime library
+        // in vain.
+        [
+            (debian("llvm-bolt"), debian("merge-fdata")),
+            (suffixed("llvm-bolt"), suffixed("merge-fdata")),
+        ]
     });
     std::iter::once(plain).chain(numbered).collect()
 }
@@ -184,11 +227,16 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, BuildError> {
     Ok(files)
 }
 
-/// BOLT has been known to write programs that crash: this one must at least say what the one before it says.
+/// BOLT has been known to write programs that crash: this one must at least say what the one before
+/// it says.
 fn check_runs(before: &Compiled, after: &Path) -> Result<(), BuildError> {
     let says = |program: &Path| tool::stdout(Command::new(program).arg("--version"), REMEDY);
     let (expected, found) = (says(&before.executable)?, says(after)?);
-    if expected == found { Ok(()) } else { Err(BuildError::BoltBroke { expected, found }) }
+    if expected == found {
+        Ok(())
+    } else {
+        Err(BuildError::BoltBroke { expected, found })
+    }
 }
 
 #[cfg(test)]
@@ -198,7 +246,13 @@ mod tests {
     #[test]
     fn a_program_that_is_no_bolt_is_not_taken_for_one() {
         assert!(Bolt::at(PathBuf::from("/bin/true"), PathBuf::from("/bin/true")).is_none());
-        assert!(Bolt::at(PathBuf::from("/no/such/llvm-bolt"), PathBuf::from("/bin/true")).is_none());
+        assert!(
+            Bolt::at(
+                PathBuf::from("/no/such/llvm-bolt"),
+                PathBuf::from("/bin/true")
+            )
+            .is_none()
+        );
     }
 
     #[test]
@@ -213,7 +267,12 @@ mod tests {
     fn names_without_a_number_come_first_and_newer_versions_before_older() {
         let found = candidates();
         assert_eq!(found[0].0, Path::new("llvm-bolt"));
-        let at = |name: &str| found.iter().position(|(path, _)| path == Path::new(name)).expect("listed");
+        let at = |name: &str| {
+            found
+                .iter()
+                .position(|(path, _)| path == Path::new(name))
+                .expect("listed")
+        };
         assert!(at("/usr/lib/llvm-20/bin/llvm-bolt") < at("llvm-bolt-19"));
         assert!(at("/usr/lib/llvm-19/bin/llvm-bolt") < at("llvm-bolt-19"));
     }

@@ -1,5 +1,6 @@
-//! One cargo build of one binary with given flags: starts cargo in a clean environment and turns its JSON messages
-//! into a result. Knows flags only as words and profiles only as paths in messages.
+//! One cargo build of one binary with given flags: starts cargo in a clean environment and turns
+//! its JSON messages into a result. Knows flags only as words and profiles only as paths in
+//! messages.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -43,7 +44,11 @@ enum Line {
     #[serde(rename = "compiler-message")]
     Diagnostic { message: Diagnostic },
     #[serde(rename = "compiler-artifact")]
-    Artifact { target: Target, executable: Option<PathBuf>, fresh: bool },
+    Artifact {
+        target: Target,
+        executable: Option<PathBuf>,
+        fresh: bool,
+    },
     #[serde(rename = "build-script-executed")]
     BuildScript { linked_libs: Vec<String> },
     #[serde(other)]
@@ -64,7 +69,8 @@ struct Target {
 }
 
 impl Job<'_> {
-    /// Builds with `flags` and checks that they arrived. `profile` is the path the compiler was given, if any.
+    /// Builds with `flags` and checks that they arrived. `profile` is the path the compiler was
+    /// given, if any.
     pub(super) fn run(
         &self,
         step: &'static str,
@@ -76,11 +82,14 @@ impl Job<'_> {
         let mut command = self.command();
         wrapper.apply(&mut command, flags)?;
         let mut child = spawn(&mut command)?;
-        let profile = profile.map(|path| path.display().to_string()).unwrap_or_default();
+        let profile = profile
+            .map(|path| path.display().to_string())
+            .unwrap_or_default();
         let stderr = drain_stderr(&mut child);
         let mut built = Built::default();
-        for line in
-            BufReader::new(child.stdout.take().expect("stdout is piped")).lines().map_while(Result::ok)
+        for line in BufReader::new(child.stdout.take().expect("stdout is piped"))
+            .lines()
+            .map_while(Result::ok)
         {
             built.note(step, self.binary, &line, &profile, progress);
         }
@@ -97,8 +106,21 @@ impl Job<'_> {
         let mut command = Command::new("cargo");
         command
             .current_dir(self.root)
-            .args(["build", "--message-format=json", "--package", self.package, "--bin", self.binary])
-            .args(["--profile", self.cargo_profile, "--target", self.triple, "--target-dir"])
+            .args([
+                "build",
+                "--message-format=json",
+                "--package",
+                self.package,
+                "--bin",
+                self.binary,
+            ])
+            .args([
+                "--profile",
+                self.cargo_profile,
+                "--target",
+                self.triple,
+                "--target-dir",
+            ])
             .arg(self.target_dir);
         if self.offline {
             command.arg("--offline");
@@ -124,12 +146,19 @@ impl Built {
     ) {
         match serde_json::from_str(line) {
             Ok(Line::Diagnostic { message }) => self.diagnostic(message, profile),
-            Ok(Line::Artifact { target, executable, fresh }) => {
+            Ok(Line::Artifact {
+                target,
+                executable,
+                fresh,
+            }) => {
                 if target.name == binary && target.kind.iter().any(|kind| kind == "bin") {
                     self.executable = executable.unwrap_or_default();
                 }
                 if !fresh {
-                    progress(BuildProgress::Compiled { step, krate: target.name });
+                    progress(BuildProgress::Compiled {
+                        step,
+                        krate: target.name,
+                    });
                 }
             }
             Ok(Line::BuildScript { linked_libs }) => self.native_libraries.extend(linked_libs),
@@ -142,18 +171,28 @@ impl Built {
             self.findings.note(&message.message, profile);
         }
         if message.level.starts_with("error") {
-            self.errors.push(message.rendered.unwrap_or(message.message));
+            self.errors
+                .push(message.rendered.unwrap_or(message.message));
         }
     }
 
     fn failure(&self, step: &str, stderr: &str, advice: &str) -> BuildError {
-        let words = if self.errors.is_empty() { stderr.to_owned() } else { self.errors.join("\n") };
-        BuildError::Compile { step: step.to_owned(), rendered: tool::tail(&words), advice: advice.to_owned() }
+        let words = if self.errors.is_empty() {
+            stderr.to_owned()
+        } else {
+            self.errors.join("\n")
+        };
+        BuildError::Compile {
+            step: step.to_owned(),
+            rendered: tool::tail(&words),
+            advice: advice.to_owned(),
+        }
     }
 }
 
-/// The way round what the flags can break. The baseline compiled, so what fails is what a build adds to it: a profile,
-/// together with link-time optimisation, or an option that the linker does not know.
+/// The way round what the flags can break. The baseline compiled, so what fails is what a build
+/// adds to it: a profile, together with link-time optimisation, or an option that the linker does
+/// not know.
 fn advice(flags: &Flags) -> &'static str {
     let has = |part: &str| flags.all().iter().any(|flag| flag.contains(part));
     match (has("-Cprofile-use"), has("--shuffle-sections")) {
@@ -166,8 +205,8 @@ fn advice(flags: &Flags) -> &'static str {
     }
 }
 
-/// Variables by which a shell could change one build and not the other, or both unrecorded. What of them counts comes
-/// back as `inherited` has it.
+/// Variables by which a shell could change one build and not the other, or both unrecorded. What of
+/// them counts comes back as `inherited` has it.
 fn changes_a_build(name: &str) -> bool {
     const EXACT: [&str; 12] = [
         "RUSTFLAGS",
@@ -184,17 +223,23 @@ fn changes_a_build(name: &str) -> bool {
         "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
     ];
     const BEGINNINGS: [&str; 2] = ["CARGO_PROFILE_", "LLVM_PROFILE"];
-    EXACT.contains(&name) || BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
+    EXACT.contains(&name)
+        || BEGINNINGS
+            .iter()
+            .any(|beginning| name.starts_with(beginning))
 }
 
 fn spawn(command: &mut Command) -> Result<Child, BuildError> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(|source| {
-        BuildError::ToolMissing {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|source| BuildError::ToolMissing {
             program: "cargo".to_owned(),
             source,
             remedy: "install Rust with rustup (https://rustup.rs)".to_owned(),
-        }
-    })
+        })
 }
 
 /// Reads standard error on its own thread: cargo blocks when either pipe is full.

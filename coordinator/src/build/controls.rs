@@ -1,6 +1,7 @@
-//! Null-profile controls: builds with a profile that must not help. A build with an unreadable profile differs from
-//! the baseline, so "other code than baseline" proves nothing; other code than both controls does. Owns the two
-//! worthless profiles and the comparison; knows nothing of training.
+//! Null-profile controls: builds with a profile that must not help. A build with an unreadable
+//! profile differs from the baseline, so "other code than baseline" proves nothing; other code than
+//! both controls does. Owns the two worthless profiles and the comparison; knows nothing of
+//! training.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,26 +22,43 @@ enum Worthless {
 
 /// Every control with the profile it is built with and the crates that get it.
 const CONTROLS: [(&str, Scope, Worthless); 4] = [
-    ("control-unreadable", Scope::Workspace, Worthless::Unreadable),
+    (
+        "control-unreadable",
+        Scope::Workspace,
+        Worthless::Unreadable,
+    ),
     ("control-empty", Scope::Workspace, Worthless::Empty),
-    ("control-program-unreadable", Scope::Program, Worthless::Unreadable),
+    (
+        "control-program-unreadable",
+        Scope::Program,
+        Worthless::Unreadable,
+    ),
     ("control-program-empty", Scope::Program, Worthless::Empty),
 ];
-/// The smallest text of an instrumentation profile. One function that does not exist, because a merge of nothing
-/// is not marked as a profile of the compiler's instrumentation.
+/// The smallest text of an instrumentation profile. One function that does not exist, because a
+/// merge of nothing is not marked as a profile of the compiler's instrumentation.
 const EMPTY_TEXT: &str = ":ir\nno_such_function\n1\n1\n0\n\n";
 
 impl Pipeline<'_> {
     /// Builds both controls of every scope that is wanted, unless they are there.
     pub(super) fn controls(&mut self) -> Result<(), BuildError> {
         let wanted = self.options.scopes();
-        for (name, scope, worthless) in CONTROLS.into_iter().filter(|(_, scope, _)| wanted.contains(scope)) {
-            let recipe = Recipe::Control { name, scope, profile: self.worthless_profile(name, worthless)? };
+        for (name, scope, worthless) in CONTROLS
+            .into_iter()
+            .filter(|(_, scope, _)| wanted.contains(scope))
+        {
+            let recipe = Recipe::Control {
+                name,
+                scope,
+                profile: self.worthless_profile(name, worthless)?,
+            };
             if self.fits(self.manifest.controls.get(name), &recipe) {
                 self.reused(name)?;
                 continue;
             }
-            let Recipe::Control { profile, .. } = &recipe else { unreachable!("made just above") };
+            let Recipe::Control { profile, .. } = &recipe else {
+                unreachable!("made just above")
+            };
             let compiled = self.compile(&recipe, Some(profile))?;
             check_noticed(name, worthless, &compiled)?;
             let record = self.install(compiled)?;
@@ -50,22 +68,29 @@ impl Pipeline<'_> {
         Ok(())
     }
 
-    /// Holds every optimised variant against the baseline and all controls that were built; withdraws one that
-    /// equals any of them.
+    /// Holds every optimised variant against the baseline and all controls that were built;
+    /// withdraws one that equals any of them.
     pub(super) fn check_controls(&mut self) -> Result<(), BuildError> {
-        VariantName::ALL.into_iter().try_for_each(|variant| self.check_control_of(variant))
+        VariantName::ALL
+            .into_iter()
+            .try_for_each(|variant| self.check_control_of(variant))
     }
 
     fn check_control_of(&mut self, name: VariantName) -> Result<(), BuildError> {
         let variant = name.as_str();
-        let (Some(pgo), Some(_)) = (self.manifest.variants.get(variant), self.manifest.profile_of(name))
-        else {
+        let (Some(pgo), Some(_)) = (
+            self.manifest.variants.get(variant),
+            self.manifest.profile_of(name),
+        ) else {
             return Ok(());
         };
         if self.manifest.controls.is_empty() {
             return Ok(());
         }
-        let baseline = self.manifest.variants.get_key_value(VariantName::Baseline.as_str());
+        let baseline = self
+            .manifest
+            .variants
+            .get_key_value(VariantName::Baseline.as_str());
         let same = baseline
             .into_iter()
             .chain(&self.manifest.controls)
@@ -74,7 +99,10 @@ impl Pipeline<'_> {
             return Ok(());
         };
         self.withdraw(name)?;
-        Err(BuildError::NullProfile { variant: variant.to_owned(), control })
+        Err(BuildError::NullProfile {
+            variant: variant.to_owned(),
+            control,
+        })
     }
 
     fn worthless_profile(&self, name: &str, worthless: Worthless) -> Result<PathBuf, BuildError> {
@@ -86,18 +114,28 @@ impl Pipeline<'_> {
         }
         let text = dir.join(format!("{name}.proftext"));
         write(&text, EMPTY_TEXT)?;
-        self.tools.profdata.merge(&[text], &profile, MergeMode::Strict)?;
+        self.tools
+            .profdata
+            .merge(&[text], &profile, MergeMode::Strict)?;
         Ok(profile)
     }
 }
 
 /// The controls are also the proof that the compiler's complaints are still understood.
-fn check_noticed(name: &'static str, worthless: Worthless, compiled: &Compiled) -> Result<(), BuildError> {
+fn check_noticed(
+    name: &'static str,
+    worthless: Worthless,
+    compiled: &Compiled,
+) -> Result<(), BuildError> {
     let noticed = match worthless {
         Worthless::Unreadable => compiled.findings.unreadable.is_some(),
         Worthless::Empty => !compiled.findings.missing.is_empty(),
     };
-    if noticed { Ok(()) } else { Err(BuildError::ControlUnnoticed { control: name }) }
+    if noticed {
+        Ok(())
+    } else {
+        Err(BuildError::ControlUnnoticed { control: name })
+    }
 }
 
 fn write(path: &Path, text: &str) -> Result<(), BuildError> {

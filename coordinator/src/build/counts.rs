@@ -1,5 +1,6 @@
-//! The counters of a merged profile by function, read from what `llvm-profdata show` prints, and what can be said
-//! of them: covered functions, the hottest with their share. Pure: text in, numbers out.
+//! The counters of a merged profile by function, read from what `llvm-profdata show` prints, and
+//! what can be said of them: covered functions, the hottest with their share. Pure: text in,
+//! numbers out.
 
 use serde::{Deserialize, Serialize};
 
@@ -41,12 +42,17 @@ impl Counts {
 
     /// Functions with at least one count.
     pub(super) fn covered(&self) -> usize {
-        self.by_function.iter().filter(|(_, count)| *count > 0).count()
+        self.by_function
+            .iter()
+            .filter(|(_, count)| *count > 0)
+            .count()
     }
 
     /// Sum of all counters.
     pub(super) fn total(&self) -> u64 {
-        self.by_function.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
+        self.by_function
+            .iter()
+            .fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 
     /// The `n` functions with the largest sums, largest first.
@@ -65,8 +71,12 @@ impl Counts {
 
     /// Sum of the `n` largest functions whose path is `path`.
     pub(super) fn largest_of(&self, path: &str, n: usize) -> u64 {
-        let mut counts: Vec<u64> =
-            self.by_function.iter().filter(|(name, _)| path_of(name) == path).map(|f| f.1).collect();
+        let mut counts: Vec<u64> = self
+            .by_function
+            .iter()
+            .filter(|(name, _)| path_of(name) == path)
+            .map(|f| f.1)
+            .collect();
         counts.sort_unstable_by(|a, b| b.cmp(a));
         counts.into_iter().take(n).fold(0, u64::saturating_add)
     }
@@ -93,8 +103,15 @@ fn function_line(line: &str) -> Option<&str> {
 }
 
 fn counts_line(line: &str) -> Option<u64> {
-    let list = line.trim_start().strip_prefix("Block counts: [")?.strip_suffix(']')?;
-    Some(list.split(',').filter_map(|word| word.trim().parse().ok()).fold(0, u64::saturating_add))
+    let list = line
+        .trim_start()
+        .strip_prefix("Block counts: [")?
+        .strip_suffix(']')?;
+    Some(
+        list.split(',')
+            .filter_map(|word| word.trim().parse().ok())
+            .fold(0, u64::saturating_add),
+    )
 }
 
 #[cfg(test)]
@@ -109,17 +126,29 @@ mod tests {
     #[test]
     fn counts_are_summed_and_ranked() {
         let counts = Counts::parse(TEXT);
-        assert_eq!((counts.functions(), counts.covered(), counts.total()), (3, 2, 100));
+        assert_eq!(
+            (counts.functions(), counts.covered(), counts.total()),
+            (3, 2, 100)
+        );
         let hot = counts.hottest(20);
-        assert_eq!(hot.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["a::heat", "main"]);
+        assert_eq!(
+            hot.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(),
+            ["a::heat", "main"]
+        );
         assert!((hot[0].share - 0.75).abs() < 1e-12);
         assert_eq!(Counts::parse("error: nothing"), Counts::default());
     }
 
     #[test]
     fn paths_drop_file_and_hash() {
-        assert_eq!(path_of("w.1-cgu.0;_ZN1a4heat17h0123456789abcdefE"), "_ZN1a4heat");
+        assert_eq!(
+            path_of("w.1-cgu.0;_ZN1a4heat17h0123456789abcdefE"),
+            "_ZN1a4heat"
+        );
         assert_eq!(path_of("main"), "main");
-        assert_ne!(path_of("_ZN1a4heat17h0123456789abcdefE"), path_of("_ZN1a4cold17h0123456789abcdefE"));
+        assert_ne!(
+            path_of("_ZN1a4heat17h0123456789abcdefE"),
+            path_of("_ZN1a4cold17h0123456789abcdefE")
+        );
     }
 }

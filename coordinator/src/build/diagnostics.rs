@@ -1,5 +1,6 @@
-//! What the compiler says about a profile, read from its warnings. The compiler only warns and goes on, even when it
-//! cannot read the profile at all, so the words are parsed and weighed here. Pure: text in, findings out.
+//! What the compiler says about a profile, read from its warnings. The compiler only warns and goes
+//! on, even when it cannot read the profile at all, so the words are parsed and weighed here. Pure:
+//! text in, findings out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,14 +45,18 @@ impl Findings {
         }
     }
 
-    /// Counts of the profile that found no use: those of changed functions, and at most those of as many functions
-    /// of the same path as are missing (a missing function has no counts of its own; another instance may have).
+    /// Counts of the profile that found no use: those of changed functions, and at most those of as
+    /// many functions of the same path as are missing (a missing function has no counts of its own;
+    /// another instance may have).
     pub(super) fn discarded(&self, counts: &Counts) -> u64 {
         let mut missing: BTreeMap<&str, usize> = BTreeMap::new();
         for name in &self.missing {
             *missing.entry(path_of(name)).or_insert(0) += 1;
         }
-        let renamed: u64 = missing.iter().map(|(path, instances)| counts.largest_of(path, *instances)).sum();
+        let renamed: u64 = missing
+            .iter()
+            .map(|(path, instances)| counts.largest_of(path, *instances))
+            .sum();
         self.mismatched.values().sum::<u64>() + renamed
     }
 }
@@ -74,7 +79,9 @@ mod tests {
 
     fn findings(messages: &[&str]) -> Findings {
         let mut findings = Findings::default();
-        messages.iter().for_each(|message| findings.note(message, "/p.profdata"));
+        messages
+            .iter()
+            .for_each(|message| findings.note(message, "/p.profdata"));
         findings
     }
 
@@ -86,9 +93,23 @@ mod tests {
             "a.0-cgu.0: no profile data available for function _ZN1a1f17hfedcba9876543210E Hash = 3",
             "unused variable: `x`",
         ]);
-        assert_eq!((found.mismatched.len(), found.missing.len(), &found.unreadable), (1, 1, &None));
-        assert_eq!(found.discarded(&Counts::parse(COUNTS)), 100, "10 changed and 90 renamed");
-        assert_eq!(findings(&["unused variable: `x`"]).discarded(&Counts::parse(COUNTS)), 0);
+        assert_eq!(
+            (
+                found.mismatched.len(),
+                found.missing.len(),
+                &found.unreadable
+            ),
+            (1, 1, &None)
+        );
+        assert_eq!(
+            found.discarded(&Counts::parse(COUNTS)),
+            100,
+            "10 changed and 90 renamed"
+        );
+        assert_eq!(
+            findings(&["unused variable: `x`"]).discarded(&Counts::parse(COUNTS)),
+            0
+        );
     }
 
     #[test]

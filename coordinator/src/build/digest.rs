@@ -12,7 +12,8 @@ use super::BuildError;
 /// Bytes read at a time.
 const CHUNK: usize = 1 << 16;
 
-/// Collects labelled fields into one digest; lengths are hashed too, so no two lists of fields collide.
+/// Collects labelled fields into one digest; lengths are hashed too, so no two lists of fields
+/// collide.
 pub(super) struct Fields(sha2::Sha256);
 
 impl Fields {
@@ -28,8 +29,14 @@ impl Fields {
         self
     }
 
-    pub(super) fn fields<'a>(self, label: &str, values: impl IntoIterator<Item = &'a String>) -> Self {
-        values.into_iter().fold(self, |digest, value| digest.field(label, value))
+    pub(super) fn fields<'a>(
+        self,
+        label: &str,
+        values: impl IntoIterator<Item = &'a String>,
+    ) -> Self {
+        values
+            .into_iter()
+            .fold(self, |digest, value| digest.field(label, value))
     }
 
     pub(super) fn hex(self) -> String {

@@ -1,5 +1,6 @@
-//! What can go wrong while variants are built or read back. Each variant of the enum is one whole sentence, shown
-//! after "error: ", with the way out in it; nothing here prints or decides an exit code.
+//! What can go wrong while variants are built or read back. Each variant of the enum is one whole
+//! sentence, shown after "error: ", with the way out in it; nothing here prints or decides an exit
+//! code.
 
 use std::path::PathBuf;
 
@@ -77,7 +78,9 @@ pub enum BuildError {
         found: usize,
     },
     /// BOLT wrote a program that does not do what the one before it does.
-    #[error("the program that BOLT wrote prints `{found}` instead of `{expected}`; build without `pgo+bolt`")]
+    #[error(
+        "the program that BOLT wrote prints `{found}` instead of `{expected}`; build without `pgo+bolt`"
+    )]
     BoltBroke {
         /// What the program answered before.
         expected: String,
@@ -250,7 +253,10 @@ pub enum BuildError {
         reason: String,
     },
     /// The wanted variant is not in the manifest, or its binary is gone.
-    #[error("variant `{variant}` is not built: coordinator build --variants {}", wanted(variant))]
+    #[error(
+        "variant `{variant}` is not built: coordinator build --variants {}",
+        wanted(variant)
+    )]
     NotBuilt {
         /// The variant.
         variant: String,
@@ -273,7 +279,9 @@ pub enum BuildError {
         name: String,
     },
     /// A layout that was asked for by name.
-    #[error("`{name}` is not built by name: give --layout-arms with the number of layouts, from 2 to 8")]
+    #[error(
+        "`{name}` is not built by name: give --layout-arms with the number of layouts, from 2 to 8"
+    )]
     LayoutByName {
         /// What was asked for.
         name: &'static str,
@@ -326,7 +334,8 @@ fn wanted(variant: &str) -> String {
 }
 
 impl BuildError {
-    /// What is wrong, and the command that helps where there is one, apart: together they are the message.
+    /// What is wrong, and the command that helps where there is one, apart: together they are the
+    /// message.
     #[must_use]
     pub fn apart(&self) -> (String, Option<String>) {
         let (whole, command) = (self.to_string(), "coordinator build --variants");

@@ -1,6 +1,6 @@
-//! The one manifest of flags from which every build is derived, so that builds differ in their profile flags alone.
-//! Flags for workspace crates travel through the wrapper, flags for the whole program through Cargo; which goes
-//! where depends on the scope and on nothing else. Runs nothing.
+//! The one manifest of flags from which every build is derived, so that builds differ in their
+//! profile flags alone. Flags for workspace crates travel through the wrapper, flags for the whole
+//! program through Cargo; which goes where depends on the scope and on nothing else. Runs nothing.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,8 +15,8 @@ use crate::layout::Layout;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
-    /// Workspace crates alone (with what they instantiate of their dependencies); dependencies are built once for
-    /// all variants.
+    /// Workspace crates alone (with what they instantiate of their dependencies); dependencies are
+    /// built once for all variants.
     Workspace,
     /// Every crate of the program; dependencies are compiled anew for each build.
     Program,
@@ -31,9 +31,11 @@ pub enum VariantName {
     Pgo,
     /// `pgo`, its finished program laid out anew by BOLT.
     PgoBolt,
-    /// The same as `pgo` over every crate of the program: what switching PGO on for all of it gives.
+    /// The same as `pgo` over every crate of the program: what switching PGO on for all of it
+    /// gives.
     PgoProgram,
-    /// The baseline with its functions linked in a shuffled order: a control, of the baseline alone.
+    /// The baseline with its functions linked in a shuffled order: a control, of the baseline
+    /// alone.
     Layout(Layout),
 }
 
@@ -70,7 +72,8 @@ pub(super) struct Flags {
 }
 
 impl VariantName {
-    /// All variants that are built by name, in the order in which they are; layouts are built by their number.
+    /// All variants that are built by name, in the order in which they are; layouts are built by
+    /// their number.
     pub const ALL: [Self; 4] = [Self::Baseline, Self::Pgo, Self::PgoBolt, Self::PgoProgram];
 
     /// The word used in commands, reports and file names.
@@ -126,13 +129,17 @@ impl FromStr for VariantName {
     fn from_str(name: &str) -> Result<Self, BuildError> {
         let layouts = Layout::all().map(Self::Layout);
         let mut known = Self::ALL.into_iter().chain(layouts);
-        known.find(|variant| variant.as_str() == name).ok_or_else(|| match Layout::is_misnamed(name) {
-            true => BuildError::NoSuchLayout { name: name.to_owned() },
-            false => BuildError::UnknownVariant {
-                name: name.to_owned(),
-                known: Self::ALL.map(Self::as_str).to_vec(),
-            },
-        })
+        known
+            .find(|variant| variant.as_str() == name)
+            .ok_or_else(|| match Layout::is_misnamed(name) {
+                true => BuildError::NoSuchLayout {
+                    name: name.to_owned(),
+                },
+                false => BuildError::UnknownVariant {
+                    name: name.to_owned(),
+                    known: Self::ALL.map(Self::as_str).to_vec(),
+                },
+            })
     }
 }
 
@@ -148,8 +155,14 @@ impl Recipe {
         match self {
             Self::Baseline => "baseline",
             Self::Layout(layout) => layout.name(),
-            Self::Instrumented { scope: Scope::Workspace, .. } => "instrumented",
-            Self::Instrumented { scope: Scope::Program, .. } => "instrumented-program",
+            Self::Instrumented {
+                scope: Scope::Workspace,
+                ..
+            } => "instrumented",
+            Self::Instrumented {
+                scope: Scope::Program,
+                ..
+            } => "instrumented-program",
             Self::Optimised { variant, .. } => variant.as_str(),
             Self::Control { name, .. } => name,
         }
@@ -166,23 +179,42 @@ impl Recipe {
 
     /// The flags of this build: those of the user for every crate, the profile's by scope.
     pub(super) fn flags(&self, user: &[String]) -> Flags {
-        let mut flags = Flags { workspace: Vec::new(), program: user.to_vec() };
+        let mut flags = Flags {
+            workspace: Vec::new(),
+            program: user.to_vec(),
+        };
         match self.scope() {
             Some(Scope::Workspace) => flags.workspace.extend(self.profile_flags()),
             Some(Scope::Program) => flags.program.extend(self.profile_flags()),
             None => {}
         }
         if matches!(self, Self::Instrumented { .. }) {
-            // Only workspace crates know this switch; a cargo feature would change every symbol's hash.
-            flags.workspace.extend(["--cfg".to_owned(), "profile_hook".to_owned()]);
+            // Only workspace crates know this switch; a cargo feature would change every symbol's
+            // hash.
+            flags
+                .workspace
+                .extend(["--cfg".to_owned(), "profile_hook".to_owned()]);
         }
-        if matches!(self, Self::Optimised { variant: VariantName::PgoBolt, .. }) {
-            // What BOLT moves it must be able to find: relocations and symbols stay in the file. Code is unchanged.
-            flags.workspace.extend(["-Cstrip=none".to_owned(), "-Clink-arg=-Wl,-q".to_owned()]);
+        if matches!(
+            self,
+            Self::Optimised {
+                variant: VariantName::PgoBolt,
+                ..
+            }
+        ) {
+            // What BOLT moves it must be able to find: relocations and symbols stay in the file.
+            // Code is unchanged.
+            flags
+                .workspace
+                .extend(["-Cstrip=none".to_owned(), "-Clink-arg=-Wl,-q".to_owned()]);
         }
         if let Self::Layout(layout) = self {
-            // Every function has a section of its own; the linker alone reads this, so the compiler makes the same code.
-            flags.workspace.push(format!("-Clink-arg=-Wl,--shuffle-sections=.text*={}", layout.seed()));
+            // Every function has a section of its own; the linker alone reads this, so the compiler
+            // makes the same code.
+            flags.workspace.push(format!(
+                "-Clink-arg=-Wl,--shuffle-sections=.text*={}",
+                layout.seed()
+            ));
         }
         flags
     }
@@ -190,14 +222,20 @@ impl Recipe {
     fn profile_flags(&self) -> Vec<String> {
         match self {
             Self::Baseline | Self::Layout(_) | Self::Optimised { profile: None, .. } => Vec::new(),
-            Self::Instrumented { atomic_counters, .. } => {
-                let atomic =
-                    atomic_counters.then(|| "-Cllvm-args=-instrprof-atomic-counter-update-all".to_owned());
-                std::iter::once("-Cprofile-generate".to_owned()).chain(atomic).collect()
+            Self::Instrumented {
+                atomic_counters, ..
+            } => {
+                let atomic = atomic_counters
+                    .then(|| "-Cllvm-args=-instrprof-atomic-counter-update-all".to_owned());
+                std::iter::once("-Cprofile-generate".to_owned())
+                    .chain(atomic)
+                    .collect()
             }
-            Self::Optimised { profile: Some(profile), .. } | Self::Control { profile, .. } => {
-                use_flags(profile)
+            Self::Optimised {
+                profile: Some(profile),
+                ..
             }
+            | Self::Control { profile, .. } => use_flags(profile),
         }
     }
 }
@@ -205,7 +243,11 @@ impl Recipe {
 impl Flags {
     /// All flags in one list, for the record and for checking that they arrived.
     pub(super) fn all(&self) -> Vec<String> {
-        self.program.iter().chain(&self.workspace).cloned().collect()
+        self.program
+            .iter()
+            .chain(&self.workspace)
+            .cloned()
+            .collect()
     }
 
     /// Digest of the flags and of where each goes.
@@ -219,7 +261,10 @@ impl Flags {
 
 fn use_flags(profile: &Path) -> Vec<String> {
     // Without the second flag a function that the profile does not know is passed over in silence.
-    vec![format!("-Cprofile-use={}", profile.display()), "-Cllvm-args=-pgo-warn-missing-function".to_owned()]
+    vec![
+        format!("-Cprofile-use={}", profile.display()),
+        "-Cllvm-args=-pgo-warn-missing-function".to_owned(),
+    ]
 }
 
 #[cfg(test)]
@@ -227,7 +272,10 @@ mod tests {
     use super::*;
 
     fn optimised(variant: VariantName) -> Recipe {
-        Recipe::Optimised { variant, profile: Some(PathBuf::from("/p/x.profdata")) }
+        Recipe::Optimised {
+            variant,
+            profile: Some(PathBuf::from("/p/x.profdata")),
+        }
     }
 
     #[test]
@@ -237,8 +285,15 @@ mod tests {
         let pgo = optimised(VariantName::Pgo).flags(&user);
         assert_eq!(baseline.program, pgo.program, "dependencies are shared");
         assert!(baseline.workspace.is_empty());
-        assert!(pgo.workspace.iter().all(|flag| flag.contains("profile-use") || flag.contains("pgo-warn")));
-        let without = Recipe::Optimised { variant: VariantName::Pgo, profile: None };
+        assert!(
+            pgo.workspace
+                .iter()
+                .all(|flag| flag.contains("profile-use") || flag.contains("pgo-warn"))
+        );
+        let without = Recipe::Optimised {
+            variant: VariantName::Pgo,
+            profile: None,
+        };
         assert_eq!(without.flags(&user), baseline);
         assert_ne!(pgo.digest(), baseline.digest());
     }
@@ -247,11 +302,20 @@ mod tests {
     fn scope_decides_the_road_and_only_the_instrumented_build_has_the_hook() {
         let pgo = optimised(VariantName::PgoProgram).flags(&[]);
         assert!(pgo.workspace.is_empty() && pgo.program.len() == 2);
-        assert_ne!(pgo.digest(), optimised(VariantName::Pgo).flags(&[]).digest());
+        assert_ne!(
+            pgo.digest(),
+            optimised(VariantName::Pgo).flags(&[]).digest()
+        );
         let hook = "profile_hook".to_owned();
         for scope in [Scope::Workspace, Scope::Program] {
-            let instrumented = Recipe::Instrumented { scope, atomic_counters: false }.flags(&[]);
-            assert!(instrumented.workspace.contains(&hook) && !instrumented.program.contains(&hook));
+            let instrumented = Recipe::Instrumented {
+                scope,
+                atomic_counters: false,
+            }
+            .flags(&[]);
+            assert!(
+                instrumented.workspace.contains(&hook) && !instrumented.program.contains(&hook)
+            );
         }
         for variant in VariantName::ALL {
             assert!(!optimised(variant).flags(&[]).all().contains(&hook));
@@ -274,22 +338,46 @@ mod tests {
         for layout in Layout::all() {
             let flags = Recipe::Layout(layout).flags(&[]);
             assert_eq!(flags.program, baseline.program, "dependencies are shared");
-            assert!(matches!(&flags.workspace[..], [flag] if flag.ends_with(&format!("={}", layout.seed()))));
+            assert!(
+                matches!(&flags.workspace[..], [flag] if flag.ends_with(&format!("={}", layout.seed())))
+            );
             assert!(seen.insert(flags.digest()), "{layout}");
-            assert_eq!(VariantName::Layout(layout).scope(), None, "no profile belongs to it");
+            assert_eq!(
+                VariantName::Layout(layout).scope(),
+                None,
+                "no profile belongs to it"
+            );
         }
         for variant in VariantName::ALL {
-            assert!(!optimised(variant).flags(&[]).all().iter().any(|flag| flag.contains("shuffle")));
+            assert!(
+                !optimised(variant)
+                    .flags(&[])
+                    .all()
+                    .iter()
+                    .any(|flag| flag.contains("shuffle"))
+            );
         }
     }
 
     #[test]
     fn names_are_read_back_and_others_refused() {
-        for variant in VariantName::ALL.into_iter().chain(Layout::all().map(VariantName::Layout)) {
-            assert_eq!(variant.as_str().parse::<VariantName>().expect("known"), variant);
+        for variant in VariantName::ALL
+            .into_iter()
+            .chain(Layout::all().map(VariantName::Layout))
+        {
+            assert_eq!(
+                variant.as_str().parse::<VariantName>().expect("known"),
+                variant
+            );
         }
         assert!("pgo2".parse::<VariantName>().is_err());
-        let refused = "pgo-layout1".parse::<VariantName>().expect_err("of the baseline alone").to_string();
-        assert!(refused.contains("baseline-layout8") && refused.contains("hot"), "{refused}");
+        let refused = "pgo-layout1"
+            .parse::<VariantName>()
+            .expect_err("of the baseline alone")
+            .to_string();
+        assert!(
+            refused.contains("baseline-layout8") && refused.contains("hot"),
+            "{refused}"
+        );
     }
 }

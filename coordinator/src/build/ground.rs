@@ -1,5 +1,5 @@
-//! What a build starts from: absolute directories, the settings that all builds share, and as much of the last
-//! manifest as still holds. Builds nothing.
+//! What a build starts from: absolute directories, the settings that all builds share, and as much
+//! of the last manifest as still holds. Builds nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,13 +11,18 @@ use super::sources::Sources;
 use super::toolchain::Toolchain;
 use super::{BuildError, BuildOptions, digest};
 
-/// The options with both directories absolute: Cargo runs in another directory, and its dep-info has whole paths.
+/// The options with both directories absolute: Cargo runs in another directory, and its dep-info
+/// has whole paths.
 pub(super) fn absolute(options: &BuildOptions) -> Result<BuildOptions, BuildError> {
     let whole = |path: &Path| path.canonicalize().map_err(BuildError::io(path));
     let root = whole(&options.root)?;
     let out = std::path::absolute(&options.out).map_err(BuildError::io(&options.out))?;
     fs::create_dir_all(&out).map_err(BuildError::io(&out))?;
-    Ok(BuildOptions { root, out: whole(&out)?, ..options.clone() })
+    Ok(BuildOptions {
+        root,
+        out: whole(&out)?,
+        ..options.clone()
+    })
 }
 
 pub(super) fn settings(
@@ -26,10 +31,12 @@ pub(super) fn settings(
     inherited: &Inherited,
 ) -> Result<Settings, BuildError> {
     let manifest = options.root.join("Cargo.toml");
-    let text =
-        contract::files::read_text(&manifest, contract::files::TEXT).map_err(BuildError::io(&manifest))?;
-    let profiles =
-        text.parse::<toml::Table>().ok().and_then(|table| table.get("profile").map(toml::Value::to_string));
+    let text = contract::files::read_text(&manifest, contract::files::TEXT)
+        .map_err(BuildError::io(&manifest))?;
+    let profiles = text
+        .parse::<toml::Table>()
+        .ok()
+        .and_then(|table| table.get("profile").map(toml::Value::to_string));
     Ok(Settings {
         package: options.package.clone(),
         binary: options.binary.clone(),
@@ -39,20 +46,34 @@ pub(super) fn settings(
         rustc: tools.rustc.version.clone(),
         llvm: tools.rustc.llvm.clone(),
         cargo: tools.cargo.clone(),
-        rustflags: options.rustflags.iter().chain(&inherited.rustflags).cloned().collect(),
+        rustflags: options
+            .rustflags
+            .iter()
+            .chain(&inherited.rustflags)
+            .cloned()
+            .collect(),
         cargo_settings: inherited.settings.clone(),
     })
 }
 
-/// The manifest to go on with: the old one while settings and sources are the same, else an empty one that
-/// remembers how much earlier trainings counted.
+/// The manifest to go on with: the old one while settings and sources are the same, else an empty
+/// one that remembers how much earlier trainings counted.
 pub(super) fn carried_over(
     old: Manifest,
     settings: Settings,
     options: &BuildOptions,
 ) -> Result<Manifest, BuildError> {
-    let same = !options.force && old.settings == settings && old.changed_sources(&options.root)?.is_empty();
-    Ok(if same { old } else { Manifest { accepted_totals: old.accepted_totals, ..empty(settings) } })
+    let same = !options.force
+        && old.settings == settings
+        && old.changed_sources(&options.root)?.is_empty();
+    Ok(if same {
+        old
+    } else {
+        Manifest {
+            accepted_totals: old.accepted_totals,
+            ..empty(settings)
+        }
+    })
 }
 
 pub(super) fn empty(settings: Settings) -> Manifest {

@@ -1,7 +1,8 @@
-//! What a user's environment and cargo configuration say of a build, and what becomes of it: flags go to every crate of
-//! every variant, other settings that change code are recorded, what would break the comparison is refused by name, and
-//! what cannot matter is left out with a word. Nothing is dropped in silence. Owns the names and their precedence,
-//! which are Cargo's own; must not know how a build is carried out.
+//! What a user's environment and cargo configuration say of a build, and what becomes of it: flags
+//! go to every crate of every variant, other settings that change code are recorded, what would
+//! break the comparison is refused by name, and what cannot matter is left out with a word. Nothing
+//! is dropped in silence. Owns the names and their precedence, which are Cargo's own; must not know
+//! how a build is carried out.
 //!
 //! | what | becomes |
 //! |---|---|
@@ -44,7 +45,11 @@ const REFUSED: [(&str, &str, &str); 4] = [
     ("RUSTC", "", COMPILER),
     ("CARGO_BUILD_RUSTC", "rustc", COMPILER),
     ("RUSTC_WORKSPACE_WRAPPER", "", WRAPPER),
-    ("CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER", "rustc-workspace-wrapper", WRAPPER),
+    (
+        "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
+        "rustc-workspace-wrapper",
+        WRAPPER,
+    ),
 ];
 const COMPILER: &str = "choose the compiler with rustup (`rustup override set`) or PATH";
 const WRAPPER: &str = "the build uses it for the wrapper that gives each variant its flags";
@@ -66,8 +71,8 @@ const BESIDE: [&str; 9] = [
 ];
 
 impl Inherited {
-    /// What a build of the workspace at `root` for `triple` inherits from these variables and the configuration files
-    /// that Cargo finds.
+    /// What a build of the workspace at `root` for `triple` inherits from these variables and the
+    /// configuration files that Cargo finds.
     pub(super) fn of(
         root: &Path,
         variables: &BTreeMap<String, String>,
@@ -75,10 +80,17 @@ impl Inherited {
     ) -> Result<Self, BuildError> {
         let configs = configs(root, variables)?;
         for (name, key, why) in REFUSED {
-            refuse_if(variables.get(name).is_some_and(|value| !value.is_empty()), name, why)?;
+            refuse_if(
+                variables.get(name).is_some_and(|value| !value.is_empty()),
+                name,
+                why,
+            )?;
             let configured = |config: &Config| !key.is_empty() && config.build(key).is_some();
             if let Some(config) = configs.iter().find(|config| configured(config)) {
-                return Err(refused(&format!("build.{key} in {}", config.path.display()), why));
+                return Err(refused(
+                    &format!("build.{key} in {}", config.path.display()),
+                    why,
+                ));
             }
         }
         check_target(variables, &configs, triple)?;
@@ -95,7 +107,9 @@ impl Inherited {
         let own = triple_variable(triple);
         for (name, value) in variables {
             let target = name.strip_prefix("CARGO_TARGET_").is_some_and(|rest| {
-                rest.starts_with(&own) && !rest.ends_with("_RUSTFLAGS") && !rest.ends_with("_RUNNER")
+                rest.starts_with(&own)
+                    && !rest.ends_with("_RUSTFLAGS")
+                    && !rest.ends_with("_RUNNER")
             });
             if name.starts_with("CARGO_PROFILE_") || target {
                 inherited.settings.push(format!("{name}={value}"));
@@ -142,7 +156,9 @@ impl Config {
         let targets = self.table.get("target").and_then(Value::as_table);
         let mut flags = Vec::new();
         for (target, value) in targets.into_iter().flatten() {
-            let Some(given) = value.get("rustflags") else { continue };
+            let Some(given) = value.get("rustflags") else {
+                continue;
+            };
             refuse_if(
                 target.starts_with("cfg("),
                 &format!("target.'{target}'.rustflags in {}", self.path.display()),
@@ -171,7 +187,10 @@ impl Config {
 fn configs(root: &Path, variables: &BTreeMap<String, String>) -> Result<Vec<Config>, BuildError> {
     let home = variables.get("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(Path::new(variables.get("HOME")?).join(".cargo")));
-    let mut folders: Vec<PathBuf> = root.ancestors().map(|folder| folder.join(".cargo")).collect();
+    let mut folders: Vec<PathBuf> = root
+        .ancestors()
+        .map(|folder| folder.join(".cargo"))
+        .collect();
     folders.extend(home.filter(|home| !folders.contains(home)));
     let mut configs = Vec::new();
     for folder in folders.iter().rev() {
@@ -192,7 +211,11 @@ fn rustflags(
     triple: &str,
 ) -> Result<Vec<String>, BuildError> {
     let split = |text: &String, by: char| -> Vec<String> {
-        text.split(by).map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+        text.split(by)
+            .map(str::trim)
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect()
     };
     let (mut from_target, mut from_build) = (Vec::new(), Vec::new());
     for config in configs {
@@ -200,17 +223,31 @@ fn rustflags(
         from_build.extend(config.build("rustflags").map(words).unwrap_or_default());
     }
     let of_target = format!("CARGO_TARGET_{}_RUSTFLAGS", triple_variable(triple));
-    for (name, flags) in [(&*of_target, &mut from_target), ("CARGO_BUILD_RUSTFLAGS", &mut from_build)] {
-        flags.extend(variables.get(name).map(|text| split(text, ' ')).unwrap_or_default());
+    for (name, flags) in [
+        (&*of_target, &mut from_target),
+        ("CARGO_BUILD_RUSTFLAGS", &mut from_build),
+    ] {
+        flags.extend(
+            variables
+                .get(name)
+                .map(|text| split(text, ' '))
+                .unwrap_or_default(),
+        );
     }
-    let encoded = variables.get("CARGO_ENCODED_RUSTFLAGS").map(|text| split(text, '\u{1f}'));
+    let encoded = variables
+        .get("CARGO_ENCODED_RUSTFLAGS")
+        .map(|text| split(text, '\u{1f}'));
     let (name, flags) = match (encoded, variables.get("RUSTFLAGS")) {
         (Some(flags), _) => ("CARGO_ENCODED_RUSTFLAGS", flags),
         (None, Some(text)) => ("RUSTFLAGS", split(text, ' ')),
-        (None, None) if !from_target.is_empty() => ("rustflags of the cargo configuration", from_target),
+        (None, None) if !from_target.is_empty() => {
+            ("rustflags of the cargo configuration", from_target)
+        }
         (None, None) => ("rustflags of the cargo configuration", from_build),
     };
-    let own = flags.iter().find(|flag| OWN_FLAGS.iter().any(|own| flag.contains(own)));
+    let own = flags
+        .iter()
+        .find(|flag| OWN_FLAGS.iter().any(|own| flag.contains(own)));
     match own {
         Some(flag) => Err(refused(
             &format!("`{flag}` in {name}"),
@@ -228,7 +265,10 @@ fn check_target(
 ) -> Result<(), BuildError> {
     const WAY_OUT: &str = "variants are built for the host that measures them";
     let other = |target: &str| !target.is_empty() && target != triple;
-    if let Some(target) = variables.get("CARGO_BUILD_TARGET").filter(|target| other(target)) {
+    if let Some(target) = variables
+        .get("CARGO_BUILD_TARGET")
+        .filter(|target| other(target))
+    {
         return Err(refused(&format!("CARGO_BUILD_TARGET={target}"), WAY_OUT));
     }
     for config in configs {
@@ -247,7 +287,11 @@ fn check_target(
 fn words(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => text.split_whitespace().map(str::to_owned).collect(),
-        Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Value::Array(items) => items
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -273,11 +317,18 @@ fn triple_variable(triple: &str) -> String {
 }
 
 fn refuse_if(is: bool, setting: &str, way_out: &str) -> Result<(), BuildError> {
-    if is { Err(refused(setting, way_out)) } else { Ok(()) }
+    if is {
+        Err(refused(setting, way_out))
+    } else {
+        Ok(())
+    }
 }
 
 fn refused(setting: &str, way_out: &str) -> BuildError {
-    BuildError::SettingRefused { setting: setting.to_owned(), way_out: way_out.to_owned() }
+    BuildError::SettingRefused {
+        setting: setting.to_owned(),
+        way_out: way_out.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -286,7 +337,8 @@ mod tests {
 
     const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
-    /// What is inherited from variables and from files, given as path below a workspace's parent and text.
+    /// What is inherited from variables and from files, given as path below a workspace's parent
+    /// and text.
     fn inherited(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Result<Inherited, String> {
         let dir = tempfile::tempdir().expect("temporary directory");
         let root = dir.path().join("work");
@@ -295,31 +347,57 @@ mod tests {
             fs::create_dir_all(path.parent().expect("a folder")).expect("folder");
             fs::write(path, text).expect("file");
         }
-        let mut all: BTreeMap<String, String> =
-            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        all.entry("CARGO_HOME".to_owned()).or_insert_with(|| dir.path().join("home").display().to_string());
+        let mut all: BTreeMap<String, String> = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        all.entry("CARGO_HOME".to_owned())
+            .or_insert_with(|| dir.path().join("home").display().to_string());
         Inherited::of(&root, &all, TRIPLE).map_err(|error| error.to_string())
     }
 
     fn flags(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Vec<String> {
-        inherited(variables, files).expect("nothing to refuse").rustflags
+        inherited(variables, files)
+            .expect("nothing to refuse")
+            .rustflags
     }
 
     #[test]
     fn the_first_place_that_says_anything_gives_the_flags_as_in_cargo() {
-        let build = ("work/.cargo/config.toml", "[build]\nrustflags = ['-Cfrom-build']");
+        let build = (
+            "work/.cargo/config.toml",
+            "[build]\nrustflags = ['-Cfrom-build']",
+        );
         let above = (".cargo/config.toml", "[build]\nrustflags = '-Cfrom above'");
-        let target = ("home/config.toml", "[target.x86_64-unknown-linux-gnu]\nrustflags = ['-Cfrom-target']");
+        let target = (
+            "home/config.toml",
+            "[target.x86_64-unknown-linux-gnu]\nrustflags = ['-Cfrom-target']",
+        );
         assert_eq!(flags(&[], &[]), [""; 0]);
-        assert_eq!(flags(&[], &[build, above]), ["-Cfrom", "above", "-Cfrom-build"]);
+        assert_eq!(
+            flags(&[], &[build, above]),
+            ["-Cfrom", "above", "-Cfrom-build"]
+        );
         assert_eq!(flags(&[], &[build, target]), ["-Cfrom-target"]);
         let plain = ("RUSTFLAGS", "-C target-cpu=native");
-        assert_eq!(flags(&[plain], &[build, target]), ["-C", "target-cpu=native"]);
-        assert_eq!(flags(&[plain, ("CARGO_ENCODED_RUSTFLAGS", "-Ca b\u{1f}-Cc")], &[]), ["-Ca b", "-Cc"]);
-        assert_eq!(flags(&[("CARGO_BUILD_RUSTFLAGS", "-Cx")], &[build]), ["-Cfrom-build", "-Cx"]);
+        assert_eq!(
+            flags(&[plain], &[build, target]),
+            ["-C", "target-cpu=native"]
+        );
+        assert_eq!(
+            flags(&[plain, ("CARGO_ENCODED_RUSTFLAGS", "-Ca b\u{1f}-Cc")], &[]),
+            ["-Ca b", "-Cc"]
+        );
+        assert_eq!(
+            flags(&[("CARGO_BUILD_RUSTFLAGS", "-Cx")], &[build]),
+            ["-Cfrom-build", "-Cx"]
+        );
         let own = ("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS", "-Cy");
         assert_eq!(flags(&[own], &[build]), ["-Cy"]);
-        let other = ("work/.cargo/config.toml", "[target.riscv64gc-unknown-linux-gnu]\nrustflags = ['-Cz']");
+        let other = (
+            "work/.cargo/config.toml",
+            "[target.riscv64gc-unknown-linux-gnu]\nrustflags = ['-Cz']",
+        );
         assert_eq!(flags(&[], &[other]), [""; 0], "of another target");
     }
 
@@ -327,8 +405,10 @@ mod tests {
     fn settings_that_cargo_applies_are_on_record() {
         let config = "[profile.variant]\nlto = 'off'\n[build]\njobs = 2\n[env]\nX = '1'\n\
                       [target.x86_64-unknown-linux-gnu]\nlinker = 'ld'\nrunner = 'r'\n[net]\noffline = true";
-        let found =
-            inherited(&[("CARGO_PROFILE_VARIANT_LTO", "off")], &[("work/.cargo/config.toml", config)]);
+        let found = inherited(
+            &[("CARGO_PROFILE_VARIANT_LTO", "off")],
+            &[("work/.cargo/config.toml", config)],
+        );
         let found = found.expect("nothing to refuse");
         let wanted = [
             "profile.variant.lto = \"off\"",
@@ -337,9 +417,15 @@ mod tests {
             "CARGO_PROFILE_VARIANT_LTO=off",
         ];
         assert_eq!(found.settings, wanted);
-        assert_eq!(found.variables, [("CARGO_PROFILE_VARIANT_LTO".to_owned(), "off".to_owned())]);
+        assert_eq!(
+            found.variables,
+            [("CARGO_PROFILE_VARIANT_LTO".to_owned(), "off".to_owned())]
+        );
         let wrapped = inherited(&[("RUSTC_WRAPPER", "sccache")], &[]).expect("nothing to refuse");
-        assert_eq!((wrapped.left_out, wrapped.settings), (vec!["RUSTC_WRAPPER".to_owned()], vec![]));
+        assert_eq!(
+            (wrapped.left_out, wrapped.settings),
+            (vec!["RUSTC_WRAPPER".to_owned()], vec![])
+        );
     }
 
     #[test]
@@ -362,14 +448,25 @@ mod tests {
                 "target.'cfg(unix)'.rustflags",
                 "RUSTFLAGS",
             ),
-            (inherited(&[], &file("[build]\nrustc = 'x'")), "build.rustc in ", "rustup"),
-            (inherited(&[], &file("include = 'x'")), "`include` in ", "file itself"),
+            (
+                inherited(&[], &file("[build]\nrustc = 'x'")),
+                "build.rustc in ",
+                "rustup",
+            ),
+            (
+                inherited(&[], &file("include = 'x'")),
+                "`include` in ",
+                "file itself",
+            ),
         ];
         for (found, name, way_out) in cases {
             let said = found.expect_err(name);
             assert!(said.contains(name) && said.contains(way_out), "{said}");
         }
         let fine = [("RUSTC", ""), ("CARGO_BUILD_TARGET", TRIPLE)];
-        assert_eq!(inherited(&fine, &[]).expect("the twin"), Inherited::default());
+        assert_eq!(
+            inherited(&fine, &[]).expect("the twin"),
+            Inherited::default()
+        );
     }
 }

@@ -1,6 +1,6 @@
-//! The layout control's builds: the baseline's recipe, linked with its functions in an order drawn from a seed. What
-//! they differ by is what placement alone does to speed (docs/method.md). Owns the check that the linker did shuffle;
-//! must not know profiles.
+//! The layout control's builds: the baseline's recipe, linked with its functions in an order drawn
+//! from a seed. What they differ by is what placement alone does to speed (docs/method.md). Owns
+//! the check that the linker did shuffle; must not know profiles.
 
 use super::BuildError;
 use super::artifact::{Artifact, text_sha256};
@@ -24,7 +24,10 @@ impl Pipeline<'_> {
         self.withdraw(variant)?;
         let compiled = self.compile(&recipe, None)?;
         self.check_shuffled(layout, &compiled)?;
-        let record = VariantRecord { layout_seed: Some(layout.seed()), ..self.install(compiled)? };
+        let record = VariantRecord {
+            layout_seed: Some(layout.seed()),
+            ..self.install(compiled)?
+        };
         self.record_variant(variant, record)
     }
 
@@ -32,9 +35,16 @@ impl Pipeline<'_> {
     fn check_shuffled(&self, layout: Layout, compiled: &Compiled) -> Result<(), BuildError> {
         let text = text_sha256(&compiled.executable)?;
         let unshuffled = |artifact: &Artifact| artifact.text_sha256 == text;
-        let same = self.manifest.variants.iter().find(|(_, record)| unshuffled(&record.artifact));
+        let same = self
+            .manifest
+            .variants
+            .iter()
+            .find(|(_, record)| unshuffled(&record.artifact));
         same.map_or(Ok(()), |(other, _)| {
-            Err(BuildError::NotShuffled { layout: layout.name(), other: other.clone() })
+            Err(BuildError::NotShuffled {
+                layout: layout.name(),
+                other: other.clone(),
+            })
         })
     }
 }

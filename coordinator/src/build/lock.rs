@@ -1,4 +1,5 @@
-//! One build at a time in one directory: a lock that ends with the process, however it ends. Knows nothing of builds.
+//! One build at a time in one directory: a lock that ends with the process, however it ends. Knows
+//! nothing of builds.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -24,7 +25,8 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing alone would not do: a child that another thread is just starting has the file open as well.
+        // Closing alone would not do: a child that another thread is just starting has the file
+        // open as well.
         drop(self.0.unlock());
     }
 }
@@ -37,7 +39,10 @@ mod tests {
     fn a_second_build_is_refused_until_the_first_ends() {
         let dir = tempfile::tempdir().expect("temporary directory");
         let first = Lock::take(dir.path()).expect("free");
-        assert!(matches!(Lock::take(dir.path()), Err(BuildError::Locked { .. })));
+        assert!(matches!(
+            Lock::take(dir.path()),
+            Err(BuildError::Locked { .. })
+        ));
         drop(first);
         assert!(Lock::take(dir.path()).is_ok());
     }

@@ -1,5 +1,6 @@
-//! The record of what was built: written whole in one step, read by whoever runs or compares variants. Owns the
-//! file format and the checks that binaries on disk are those that were built; knows nothing of how they are made.
+//! The record of what was built: written whole in one step, read by whoever runs or compares
+//! variants. Owns the file format and the checks that binaries on disk are those that were built;
+//! knows nothing of how they are made.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +17,8 @@ use super::sources::{GitState, Sources};
 use super::training::TrainingReport;
 use super::{BuildError, digest};
 
-/// Format of the manifest. 1: first, one scope for all variants. 2: scope is a property of the variant.
+/// Format of the manifest. 1: first, one scope for all variants. 2: scope is a property of the
+/// variant.
 pub const FORMAT: u32 = 2;
 /// Name of the file.
 pub const FILE_NAME: &str = "manifest.json";
@@ -34,7 +36,8 @@ pub struct Manifest {
     pub sources: Sources,
     /// Built variants by name.
     pub variants: BTreeMap<String, VariantRecord>,
-    /// The programs that were trained, by scope. They are no variants: nothing they measure may be recorded.
+    /// The programs that were trained, by scope. They are no variants: nothing they measure may be
+    /// recorded.
     pub instrumented: BTreeMap<Scope, VariantRecord>,
     /// Builds with profiles that must not help, by name.
     pub controls: BTreeMap<String, VariantRecord>,
@@ -46,7 +49,8 @@ pub struct Manifest {
     pub warnings: BTreeMap<String, Vec<String>>,
 }
 
-/// What all builds of one manifest have in common; its digest with a scope is stored with each profile.
+/// What all builds of one manifest have in common; its digest with a scope is stored with each
+/// profile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// Package built.
@@ -67,7 +71,8 @@ pub struct Settings {
     pub cargo: String,
     /// Flags for every crate of every build.
     pub rustflags: Vec<String>,
-    /// Settings of the environment and of Cargo's configuration that can change code, as `name = value`.
+    /// Settings of the environment and of Cargo's configuration that can change code, as `name =
+    /// value`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cargo_settings: Vec<String>,
 }
@@ -127,7 +132,10 @@ impl Settings {
     #[must_use]
     pub fn digest(&self, scope: Scope) -> String {
         let text = serde_json::to_string(self).expect("settings are plain data");
-        digest::Fields::new("settings").field("json", &text).field("scope", scope.as_str()).hex()
+        digest::Fields::new("settings")
+            .field("json", &text)
+            .field("scope", scope.as_str())
+            .hex()
     }
 }
 
@@ -138,7 +146,10 @@ impl Manifest {
     /// When there is none or it cannot be understood; the message has the command to run.
     pub fn read(dir: &Path) -> Result<Self, BuildError> {
         let path = dir.join(FILE_NAME);
-        let bad = |reason: String| BuildError::BadManifest { path: path.clone(), reason };
+        let bad = |reason: String| BuildError::BadManifest {
+            path: path.clone(),
+            reason,
+        };
         let text = match files::read_text(&path, files::TEXT) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
@@ -146,9 +157,13 @@ impl Manifest {
             }
             Err(source) => return Err(BuildError::Io { path, source }),
         };
-        let format = serde_json::from_str::<Head>(&text).map_err(|e| bad(e.to_string()))?.format;
+        let format = serde_json::from_str::<Head>(&text)
+            .map_err(|e| bad(e.to_string()))?
+            .format;
         if format != FORMAT {
-            return Err(bad(format!("it has format {format}, this program reads {FORMAT}")));
+            return Err(bad(format!(
+                "it has format {format}, this program reads {FORMAT}"
+            )));
         }
         serde_json::from_str(&text).map_err(|e| bad(e.to_string()))
     }
@@ -168,7 +183,11 @@ impl Manifest {
     /// # Errors
     /// [`BuildError::NotBuilt`] with the command that builds it.
     pub fn variant(&self, name: VariantName) -> Result<&VariantRecord, BuildError> {
-        self.variants.get(name.as_str()).ok_or_else(|| BuildError::NotBuilt { variant: name.to_string() })
+        self.variants
+            .get(name.as_str())
+            .ok_or_else(|| BuildError::NotBuilt {
+                variant: name.to_string(),
+            })
     }
 
     /// The profile a variant was optimised with, if it was.
@@ -194,7 +213,11 @@ impl Manifest {
         if *text != self.variant(other)?.artifact.text_sha256 {
             return Ok(());
         }
-        Err(BuildError::IdenticalCode { one: one.to_string(), other: other.to_string(), text: text.clone() })
+        Err(BuildError::IdenticalCode {
+            one: one.to_string(),
+            other: other.to_string(),
+            text: text.clone(),
+        })
     }
 
     /// Sources under `root` that changed since the variants were built.
@@ -211,14 +234,21 @@ impl VariantRecord {
     pub(super) fn verify(&self, dir: &Path, name: &str) -> Result<PathBuf, BuildError> {
         let path = dir.join(&self.artifact.path);
         if !path.is_file() {
-            return Err(BuildError::NotBuilt { variant: name.to_owned() });
+            return Err(BuildError::NotBuilt {
+                variant: name.to_owned(),
+            });
         }
         let found = digest::file(&path)?;
         if found == self.artifact.sha256 {
             return Ok(path);
         }
         let expected = self.artifact.sha256.clone();
-        Err(BuildError::BinaryChanged { variant: name.to_owned(), path, expected, found })
+        Err(BuildError::BinaryChanged {
+            variant: name.to_owned(),
+            path,
+            expected,
+            found,
+        })
     }
 }
 
@@ -230,7 +260,11 @@ impl ProfileRecord {
         if found == self.sha256 {
             return Ok(path);
         }
-        Err(BuildError::ProfileDamaged { path, expected: self.sha256.clone(), found })
+        Err(BuildError::ProfileDamaged {
+            path,
+            expected: self.sha256.clone(),
+            found,
+        })
     }
 }
 

@@ -1,41 +1,63 @@
-//! Which processor features a build needs beyond the baseline of its architecture, by its compiler flags. The names are
-//! those of `/proc/cpuinfo`. Must not know any host.
+//! Which processor features a build needs beyond the baseline of its architecture, by its compiler
+//! flags. The names are those of `/proc/cpuinfo`. Must not know any host.
 
 /// Levels of x86-64 (the psABI's), each with what it adds to the one before.
 const LEVELS: [(&str, &[&str]); 3] = [
-    ("x86-64-v2", &["cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"]),
-    ("x86-64-v3", &["avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"]),
-    ("x86-64-v4", &["avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"]),
+    (
+        "x86-64-v2",
+        &["cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"],
+    ),
+    (
+        "x86-64-v3",
+        &[
+            "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave",
+        ],
+    ),
+    (
+        "x86-64-v4",
+        &["avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"],
+    ),
 ];
 
 /// Prefixes of features that compilers use where a processor has them.
 const USED: [&str; 14] = [
-    "sse4", "ssse3", "popcnt", "avx", "bmi", "f16c", "fma", "abm", "movbe", "amx", "aes", "sha_ni", "gfni",
-    "vaes",
+    "sse4", "ssse3", "popcnt", "avx", "bmi", "f16c", "fma", "abm", "movbe", "amx", "aes", "sha_ni",
+    "gfni", "vaes",
 ];
 
 /// What a host must have to run what these flags made; `here` is what the host has that built it.
 #[must_use]
 pub fn needs(flags: &str, here: &[String]) -> Vec<String> {
     let value = |name: &str| {
-        flags.split_ascii_whitespace().rev().find_map(|flag| flag.split_once(name).map(|(_, value)| value))
+        flags
+            .split_ascii_whitespace()
+            .rev()
+            .find_map(|flag| flag.split_once(name).map(|(_, value)| value))
     };
     let mut needs: Vec<String> = match value("target-cpu=") {
         None | Some("x86-64" | "generic") => Vec::new(),
         Some(cpu) => match LEVELS.iter().position(|(level, _)| *level == cpu) {
-            Some(at) => {
-                LEVELS[..=at].iter().flat_map(|(_, adds)| *adds).map(|name| (*name).to_owned()).collect()
-            }
+            Some(at) => LEVELS[..=at]
+                .iter()
+                .flat_map(|(_, adds)| *adds)
+                .map(|name| (*name).to_owned())
+                .collect(),
             // `native`, or a processor by name: what this host has will do.
-            None => {
-                here.iter().filter(|name| USED.iter().any(|used| name.starts_with(used))).cloned().collect()
-            }
+            None => here
+                .iter()
+                .filter(|name| USED.iter().any(|used| name.starts_with(used)))
+                .cloned()
+                .collect(),
         },
     };
-    let single =
-        value("target-feature=").unwrap_or_default().split(',').filter_map(|one| one.strip_prefix('+'));
+    let single = value("target-feature=")
+        .unwrap_or_default()
+        .split(',')
+        .filter_map(|one| one.strip_prefix('+'));
     needs.extend(
-        single.map(|name| name.replace('.', "_").replace("crt-static", "")).filter(|name| !name.is_empty()),
+        single
+            .map(|name| name.replace('.', "_").replace("crt-static", ""))
+            .filter(|name| !name.is_empty()),
     );
     needs.sort();
     needs.dedup();
@@ -55,7 +77,10 @@ mod tests {
         let here = words("fpu sse2 avx avx2 avx512f hypervisor");
         assert_eq!(needs("-Cprofile-use=x", &here), Vec::<String>::new());
         assert_eq!(needs("-Ctarget-cpu=x86-64", &here), Vec::<String>::new());
-        assert_eq!(needs("-C target-cpu=native", &here), words("avx avx2 avx512f"));
+        assert_eq!(
+            needs("-C target-cpu=native", &here),
+            words("avx avx2 avx512f")
+        );
         assert_eq!(needs("-Ctarget-feature=+avx2,-sse3", &here), words("avx2"));
         let v3 = needs("-Ctarget-cpu=x86-64-v3", &here);
         assert!(v3.contains(&"fma".to_owned()) && v3.contains(&"popcnt".to_owned()));

@@ -1,4 +1,5 @@
-//! What a build is asked for, what it says on the way and what it returns. Plain data; does nothing.
+//! What a build is asked for, what it says on the way and what it returns. Plain data; does
+//! nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,7 +14,8 @@ use crate::layout::Layouts;
 pub struct BuildOptions {
     /// Workspace to build in.
     pub root: PathBuf,
-    /// Where binaries, profiles and the manifest are kept; `target/bench` under the workspace by default.
+    /// Where binaries, profiles and the manifest are kept; `target/bench` under the workspace by
+    /// default.
     pub out: PathBuf,
     /// Package to build.
     pub package: String,
@@ -25,8 +27,8 @@ pub struct BuildOptions {
     pub variants: Vec<VariantName>,
     /// How many layouts of the baseline are built beside it, if any: the layout control.
     pub layouts: Option<Layouts>,
-    /// Flags for every crate of every build, such as `-Ctarget-cpu=native`, before those of the environment and of Cargo's
-    /// configuration.
+    /// Flags for every crate of every build, such as `-Ctarget-cpu=native`, before those of the
+    /// environment and of Cargo's configuration.
     pub rustflags: Vec<String>,
     /// The variables that are looked through for settings of a build.
     pub environment: BTreeMap<String, String>,
@@ -36,7 +38,8 @@ pub struct BuildOptions {
     pub retrain: bool,
     /// Build everything anew.
     pub force: bool,
-    /// Also build with an unreadable and with an empty profile and require the optimised code to differ from both.
+    /// Also build with an unreadable and with an empty profile and require the optimised code to
+    /// differ from both.
     pub controls: bool,
     /// Exact counters with several threads, at a multiple of the training's time.
     pub atomic_counters: bool,
@@ -116,7 +119,9 @@ impl BuildOptions {
             layouts: None,
             rustflags: Vec::new(),
             environment: std::env::vars_os()
-                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .filter_map(|(name, value)| {
+                    Some((name.into_string().ok()?, value.into_string().ok()?))
+                })
                 .collect(),
             profile: ProfileOrigin::default(),
             retrain: false,
@@ -129,19 +134,34 @@ impl BuildOptions {
         }
     }
 
-    /// The directory that builds are taken from: that of [`BuildOptions::new`] below the working directory, or beside
-    /// this program's own where it is started from elsewhere.
+    /// The directory that builds are taken from: that of [`BuildOptions::new`] below the working
+    /// directory, or beside this program's own where it is started from elsewhere.
     #[must_use]
     pub fn made_in() -> PathBuf {
         let here = Self::new(Path::new("")).out;
-        let beside = || Some(std::env::current_exe().ok()?.parent()?.parent()?.join("bench"));
+        let beside = || {
+            Some(
+                std::env::current_exe()
+                    .ok()?
+                    .parent()?
+                    .parent()?
+                    .join("bench"),
+            )
+        };
         let built = |dir: &PathBuf| dir.join(FILE_NAME).is_file();
-        if built(&here) { here } else { beside().filter(built).unwrap_or(here) }
+        if built(&here) {
+            here
+        } else {
+            beside().filter(built).unwrap_or(here)
+        }
     }
 
     /// The scopes of the variants wanted.
     pub(super) fn scopes(&self) -> BTreeSet<Scope> {
-        self.variants.iter().filter_map(|variant| variant.scope()).collect()
+        self.variants
+            .iter()
+            .filter_map(|variant| variant.scope())
+            .collect()
     }
 
     pub(super) fn target_dir(&self) -> PathBuf {

@@ -1,6 +1,6 @@
-//! Instrument → train → merge → optimise: the steps of a build that has a profile. Each is skipped when its result is
-//! recorded and still fits. Owns where a profile comes from and when it is accepted; knows neither the compiler's
-//! words nor the profile's format.
+//! Instrument → train → merge → optimise: the steps of a build that has a profile. Each is skipped
+//! when its result is recorded and still fits. Owns where a profile comes from and when it is
+//! accepted; knows neither the compiler's words nor the profile's format.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -36,26 +36,43 @@ impl Pipeline<'_> {
 
     /// The recorded profile, when it is of this training and whole.
     fn recorded(&mut self, scope: Scope, plan_digest: &str) -> Result<Option<Profile>, BuildError> {
-        let Some(record) = self.manifest.profiles.get(&scope).cloned().filter(|_| !self.options.retrain)
+        let Some(record) = self
+            .manifest
+            .profiles
+            .get(&scope)
+            .cloned()
+            .filter(|_| !self.options.retrain)
         else {
             return Ok(None);
         };
-        let same_plan = record.training.as_ref().is_some_and(|training| training.plan_digest == plan_digest);
+        let same_plan = record
+            .training
+            .as_ref()
+            .is_some_and(|training| training.plan_digest == plan_digest);
         if !same_plan || record.settings_digest != self.manifest.settings.digest(scope) {
             return Ok(None);
         }
         let path = match record.verify(&self.options.out) {
             Ok(path) => path,
             // Somebody tidied up: there is nothing to distrust, only something to make again.
-            Err(BuildError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(BuildError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                return Ok(None);
+            }
             Err(other) => return Err(other),
         };
         self.reused(scope.training())?;
-        Ok(Some(Profile { path, sha256: record.sha256, report: record.report }))
+        Ok(Some(Profile {
+            path,
+            sha256: record.sha256,
+            report: record.report,
+        }))
     }
 
     fn trained(&mut self, scope: Scope, trainer: &mut dyn Trainer) -> Result<Profile, BuildError> {
-        let recipe = Recipe::Instrumented { scope, atomic_counters: self.options.atomic_counters };
+        let recipe = Recipe::Instrumented {
+            scope,
+            atomic_counters: self.options.atomic_counters,
+        };
         if self.fits(self.manifest.instrumented.get(&scope), &recipe) {
             self.reused(recipe.name())?;
         } else {
@@ -99,23 +116,47 @@ impl Pipeline<'_> {
     }
 
     fn previous_total(&self, scope: Scope, training: &TrainingReport) -> Option<u64> {
-        let previous = self.manifest.accepted_totals.get(&training_key(scope, training)).copied();
+        let previous = self
+            .manifest
+            .accepted_totals
+            .get(&training_key(scope, training))
+            .copied();
         previous.filter(|_| !self.options.accept_thin)
     }
 
-    /// A profile from elsewhere. Its settings are known only when it was recorded by a build like this one.
+    /// A profile from elsewhere. Its settings are known only when it was recorded by a build like
+    /// this one.
     fn given(&mut self, scope: Scope, path: &Path) -> Result<Profile, BuildError> {
         let current = self.manifest.settings.digest(scope);
         let recorded = sidecar(path).map(|record| record.settings_digest);
         if let Some(recorded) = recorded.clone().filter(|recorded| *recorded != current) {
-            return Err(BuildError::ProfileOfOtherSettings { path: path.to_owned(), recorded, current });
+            return Err(BuildError::ProfileOfOtherSettings {
+                path: path.to_owned(),
+                recorded,
+                current,
+            });
         }
-        let profile = Profile::keep(&self.tools.profdata, path, &self.options.out.join("profiles"))?;
-        if self.manifest.profiles.get(&scope).is_some_and(|known| known.sha256 == profile.sha256) {
+        let profile = Profile::keep(
+            &self.tools.profdata,
+            path,
+            &self.options.out.join("profiles"),
+        )?;
+        if self
+            .manifest
+            .profiles
+            .get(&scope)
+            .is_some_and(|known| known.sha256 == profile.sha256)
+        {
             return Ok(profile);
         }
         if recorded.is_none() {
-            self.warn("profile", format!("{}: the settings of this profile are unknown", path.display()));
+            self.warn(
+                "profile",
+                format!(
+                    "{}: the settings of this profile are unknown",
+                    path.display()
+                ),
+            );
         }
         self.record_profile(scope, &profile, None)?;
         Ok(profile)
@@ -128,7 +169,11 @@ impl Pipeline<'_> {
         training: Option<TrainingReport>,
     ) -> Result<(), BuildError> {
         let record = ProfileRecord {
-            path: profile.path.strip_prefix(&self.options.out).unwrap_or(&profile.path).to_owned(),
+            path: profile
+                .path
+                .strip_prefix(&self.options.out)
+                .unwrap_or(&profile.path)
+                .to_owned(),
             sha256: profile.sha256.clone(),
             settings_digest: self.manifest.settings.digest(scope),
             llvm_profdata: self.tools.profdata.major,
@@ -149,15 +194,20 @@ impl Pipeline<'_> {
         profile: Option<Profile>,
     ) -> Result<(), BuildError> {
         let name = variant.as_str();
-        let recipe =
-            Recipe::Optimised { variant, profile: profile.as_ref().map(|profile| profile.path.clone()) };
+        let recipe = Recipe::Optimised {
+            variant,
+            profile: profile.as_ref().map(|profile| profile.path.clone()),
+        };
         if self.fits(self.manifest.variants.get(name), &recipe) {
             self.accept_total(scope);
             self.manifest.write(&self.options.out)?;
             return self.reused(name);
         }
         self.withdraw(variant)?;
-        let compiled = self.compile(&recipe, profile.as_ref().map(|profile| profile.path.as_path()))?;
+        let compiled = self.compile(
+            &recipe,
+            profile.as_ref().map(|profile| profile.path.as_path()),
+        )?;
         if let Some(profile) = profile {
             self.judge(variant, scope, profile, &compiled)?;
         }
@@ -174,8 +224,15 @@ impl Pipeline<'_> {
         compiled: &Compiled,
     ) -> Result<(), BuildError> {
         profile.judge(&self.tools.profdata, &compiled.findings)?;
-        profile.warning().into_iter().for_each(|warning| self.warn(variant.as_str(), warning));
-        let training = self.manifest.profiles.remove(&scope).and_then(|record| record.training);
+        profile
+            .warning()
+            .into_iter()
+            .for_each(|warning| self.warn(variant.as_str(), warning));
+        let training = self
+            .manifest
+            .profiles
+            .remove(&scope)
+            .and_then(|record| record.training);
         self.record_profile(scope, &profile, training)?;
         self.accept_total(scope);
         self.warn_of_scope(variant);
@@ -199,10 +256,15 @@ impl Pipeline<'_> {
         self.manifest.write(&self.options.out)
     }
 
-    /// Later trainings are held against this one's total, now that the compiler has taken its profile.
+    /// Later trainings are held against this one's total, now that the compiler has taken its
+    /// profile.
     fn accept_total(&mut self, scope: Scope) {
-        let Some(record) = self.manifest.profiles.get(&scope) else { return };
-        let Some(training) = &record.training else { return };
+        let Some(record) = self.manifest.profiles.get(&scope) else {
+            return;
+        };
+        let Some(training) = &record.training else {
+            return;
+        };
         let (key, total) = (training_key(scope, training), record.report.total_count);
         self.manifest.accepted_totals.insert(key, total);
     }
@@ -220,7 +282,11 @@ impl Pipeline<'_> {
 
     fn same_code_as(&self, artifact: &Artifact) -> Option<String> {
         let same = |record: &VariantRecord| record.artifact.text_sha256 == artifact.text_sha256;
-        self.manifest.variants.iter().find(|(_, record)| same(record)).map(|(name, _)| name.clone())
+        self.manifest
+            .variants
+            .iter()
+            .find(|(_, record)| same(record))
+            .map(|(name, _)| name.clone())
     }
 }
 
@@ -231,6 +297,7 @@ fn training_key(scope: Scope, training: &TrainingReport) -> String {
 
 /// The record beside a profile that an earlier build left.
 fn sidecar(profile: &Path) -> Option<ProfileRecord> {
-    let text = contract::files::read_text(&profile.with_extension("json"), contract::files::TEXT).ok()?;
+    let text =
+        contract::files::read_text(&profile.with_extension("json"), contract::files::TEXT).ok()?;
     serde_json::from_str(&text).ok()
 }

@@ -1,6 +1,7 @@
-//! The order of a build: baseline and its layouts, then instrument → train → merge → optimise, then controls. Each step is skipped
-//! when its result is recorded and still fits; the manifest is written after each, so a failure keeps what is done.
-//! Owns that order and how one step is compiled; where a profile comes from is `pgo`'s.
+//! The order of a build: baseline and its layouts, then instrument → train → merge → optimise, then
+//! controls. Each step is skipped when its result is recorded and still fits; the manifest is
+//! written after each, so a failure keeps what is done. Owns that order and how one step is
+//! compiled; where a profile comes from is `pgo`'s.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -23,7 +24,8 @@ use super::wrapper::Wrapper;
 use super::{BuildError, BuildOptions, BuildProgress, Outcome};
 use crate::layout::Layout;
 
-/// Builds the wanted variants, or finds that nothing has to be done. Blocks; the trainer is called on this thread.
+/// Builds the wanted variants, or finds that nothing has to be done. Blocks; the trainer is called
+/// on this thread.
 ///
 /// # Errors
 /// Whatever keeps a wanted variant from being what its name says; see [`BuildError`].
@@ -35,13 +37,22 @@ pub fn build(
     let options = &absolute(options)?;
     let _lock = Lock::take(&options.out)?;
     // Looked for before anything is built: its absence is known at once and not after minutes.
-    let bolt = options.variants.contains(&VariantName::PgoBolt).then(Bolt::discover).transpose()?;
+    let bolt = options
+        .variants
+        .contains(&VariantName::PgoBolt)
+        .then(Bolt::discover)
+        .transpose()?;
     let mut pipeline = Pipeline::start(options, progress)?;
     pipeline.baseline()?;
     // Before any training: a linker that cannot shuffle is known at once and not after minutes.
     pipeline.layouts()?;
-    for variant in VariantName::ALL.into_iter().filter(|variant| options.variants.contains(variant)) {
-        let Some(scope) = variant.scope() else { continue };
+    for variant in VariantName::ALL
+        .into_iter()
+        .filter(|variant| options.variants.contains(variant))
+    {
+        let Some(scope) = variant.scope() else {
+            continue;
+        };
         let profile = pipeline.profile(scope, trainer)?;
         match bolt.as_ref().filter(|_| variant == VariantName::PgoBolt) {
             Some(bolt) => pipeline.bolted(bolt, profile, trainer)?,
@@ -53,7 +64,10 @@ pub fn build(
     }
     pipeline.check_controls()?;
     // As every later reader sees it: decimal text does not keep the last bit of each number.
-    Ok(Outcome { manifest: Manifest::read(&options.out)?, done: pipeline.done })
+    Ok(Outcome {
+        manifest: Manifest::read(&options.out)?,
+        done: pipeline.done,
+    })
 }
 
 /// One build under way.
@@ -93,10 +107,20 @@ impl<'a> Pipeline<'a> {
         };
         let wrapper = Wrapper::install(&options.out)?;
         for name in &inherited.left_out {
-            progress(BuildProgress::Warning(format!("{name} is left out of the builds of variants")));
+            progress(BuildProgress::Warning(format!(
+                "{name} is left out of the builds of variants"
+            )));
         }
         let variables = inherited.variables;
-        Ok(Self { options, tools, manifest, progress, wrapper, variables, done: Vec::new() })
+        Ok(Self {
+            options,
+            tools,
+            manifest,
+            progress,
+            wrapper,
+            variables,
+            done: Vec::new(),
+        })
     }
 
     fn baseline(&mut self) -> Result<(), BuildError> {
@@ -112,7 +136,9 @@ impl<'a> Pipeline<'a> {
         let compiled = self.compile(&Recipe::Baseline, None)?;
         let record = self.install(compiled)?;
         self.manifest.variants.insert(name.to_owned(), record);
-        let others = VariantName::ALL.into_iter().filter(|other| *other != VariantName::Baseline);
+        let others = VariantName::ALL
+            .into_iter()
+            .filter(|other| *other != VariantName::Baseline);
         let mut others = others.chain(Layout::all().map(VariantName::Layout));
         others.try_for_each(|other| self.withdraw(other))
     }
@@ -156,7 +182,11 @@ impl<'a> Pipeline<'a> {
     /// Puts the binary of an accepted step where it is kept.
     pub(super) fn install(&self, compiled: Compiled) -> Result<VariantRecord, BuildError> {
         let artifact = Artifact::install(&compiled.executable, &self.options.out, &compiled.place)?;
-        let Compiled { flags, build_seconds, .. } = compiled;
+        let Compiled {
+            flags,
+            build_seconds,
+            ..
+        } = compiled;
         Ok(VariantRecord {
             artifact,
             flags,
@@ -167,14 +197,17 @@ impl<'a> Pipeline<'a> {
         })
     }
 
-    /// Takes a variant out of the manifest and its binary off the disk, so that neither is there without the other.
+    /// Takes a variant out of the manifest and its binary off the disk, so that neither is there
+    /// without the other.
     pub(super) fn withdraw(&mut self, name: VariantName) -> Result<(), BuildError> {
         self.manifest.variants.remove(name.as_str());
         self.manifest.warnings.remove(name.as_str());
         self.manifest.write(&self.options.out)?;
         let binary = self.options.out.join("bin").join(name.as_str());
         match fs::remove_file(&binary) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(BuildError::io(&binary)(error)),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(BuildError::io(&binary)(error))
+            }
             _ => Ok(()),
         }
     }
@@ -200,7 +233,10 @@ impl<'a> Pipeline<'a> {
             return;
         }
         let libraries = built.native_libraries.join(", ");
-        self.warn(step, format!("native libraries are linked, which no profile reaches: {libraries}"));
+        self.warn(
+            step,
+            format!("native libraries are linked, which no profile reaches: {libraries}"),
+        );
     }
 
     /// Whether `record` was built as `recipe` says and its binary is still there, whole.
@@ -212,10 +248,14 @@ impl<'a> Pipeline<'a> {
         })
     }
 
-    /// The flags with paths that count from the directory of the manifest: a checkout that is copied with it is the same.
+    /// The flags with paths that count from the directory of the manifest: a checkout that is
+    /// copied with it is the same.
     pub(super) fn portable(&self, flags: Vec<String>) -> Vec<String> {
         let out = format!("{}/", self.options.out.display());
-        flags.into_iter().map(|flag| flag.replace(&out, "")).collect()
+        flags
+            .into_iter()
+            .map(|flag| flag.replace(&out, ""))
+            .collect()
     }
 
     /// Says and records what deserves attention in the variant or step called `about`.
@@ -240,7 +280,10 @@ impl<'a> Pipeline<'a> {
     }
 
     /// Infallible, but shaped like the steps it stands for.
-    #[expect(clippy::unnecessary_wraps, reason = "stands in for a step in tail position")]
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "stands in for a step in tail position"
+    )]
     pub(super) fn reused(&mut self, step: &'static str) -> Result<(), BuildError> {
         (self.progress)(BuildProgress::Reused { step });
         Ok(())

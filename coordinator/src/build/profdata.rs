@@ -1,5 +1,6 @@
-//! `llvm-profdata`: which one fits the compiler, and the four things asked of it (merge, show, overlap, text).
-//! One of another version is taken only after it has read a profile of this compiler. Knows nothing of variants.
+//! `llvm-profdata`: which one fits the compiler, and the four things asked of it (merge, show,
+//! overlap, text). One of another version is taken only after it has read a profile of this
+//! compiler. Knows nothing of variants.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -26,7 +27,8 @@ pub struct Profdata {
 pub(super) enum MergeMode {
     /// Any damage fails the merge.
     Strict,
-    /// What is whole is merged, what is lost is listed. (`all`, which ships what is left of anything, is never used.)
+    /// What is whole is merged, what is lost is listed. (`all`, which ships what is left of
+    /// anything, is never used.)
     Warn,
 }
 
@@ -42,14 +44,19 @@ impl Profdata {
     fn among(root: &Path, rustc: &Rustc, path: Option<&OsStr>) -> Result<Self, BuildError> {
         let mut rejected = Vec::new();
         for path in candidates(rustc, path) {
-            let Some(major) = version(&path) else { continue };
+            let Some(major) = version(&path) else {
+                continue;
+            };
             let tool = Self { path, major };
             if major == rustc.llvm_major() || tool.reads_profiles_of(root) {
                 return Ok(tool);
             }
             rejected.push(format!("{} of LLVM {major}", tool.path.display()));
         }
-        Err(BuildError::NoProfdata { llvm: rustc.llvm_major(), rejected })
+        Err(BuildError::NoProfdata {
+            llvm: rustc.llvm_major(),
+            rejected,
+        })
     }
 
     /// Merges `inputs` into `output`; returns what the tool warned about.
@@ -68,26 +75,40 @@ impl Profdata {
         let out = tool::output(&mut command, REMEDY)?;
         let stderr = String::from_utf8_lossy(&out.stderr).into_owned();
         if !out.status.success() {
-            return Err(BuildError::Merge { reason: tool::tail(&stderr) });
+            return Err(BuildError::Merge {
+                reason: tool::tail(&stderr),
+            });
         }
-        Ok(stderr.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect())
+        Ok(stderr
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .map(str::to_owned)
+            .collect())
     }
 
     /// All functions of a merged profile with their counters, as text.
     pub(super) fn show(&self, profile: &Path) -> Result<String, BuildError> {
         let mut command = Command::new(&self.path);
-        command.args(["show", "--all-functions", "--counts"]).arg(profile);
+        command
+            .args(["show", "--all-functions", "--counts"])
+            .arg(profile);
         let out = tool::output(&mut command, REMEDY)?;
         if out.status.success() {
             return Ok(String::from_utf8_lossy(&out.stdout).into_owned());
         }
         let reason = tool::tail(&String::from_utf8_lossy(&out.stderr));
-        Err(BuildError::ProfileUnreadable { path: profile.to_owned(), reason })
+        Err(BuildError::ProfileUnreadable {
+            path: profile.to_owned(),
+            reason,
+        })
     }
 
     /// Edge overlap of two merged profiles in percent; `None` when the tool does not say.
     pub(super) fn overlap(&self, one: &Path, other: &Path) -> Result<Option<f64>, BuildError> {
-        let text = tool::stdout(Command::new(&self.path).arg("overlap").args([one, other]), REMEDY)?;
+        let text = tool::stdout(
+            Command::new(&self.path).arg("overlap").args([one, other]),
+            REMEDY,
+        )?;
         Ok(parse_overlap(&text))
     }
 
@@ -105,9 +126,18 @@ impl Profdata {
         fs::write(dir.join("probe.rs"), "fn main() {}\n").ok()?;
         let (program, raw) = (dir.join("probe"), dir.join("probe.profraw"));
         let mut compile = Command::new("rustc");
-        compile.arg("-Cprofile-generate").arg(dir.join("probe.rs")).arg("-o").arg(&program).current_dir(root);
+        compile
+            .arg("-Cprofile-generate")
+            .arg(dir.join("probe.rs"))
+            .arg("-o")
+            .arg(&program)
+            .current_dir(root);
         tool::stdout(&mut compile, REMEDY).ok()?;
-        tool::stdout(Command::new(&program).env("LLVM_PROFILE_FILE", &raw), REMEDY).ok()?;
+        tool::stdout(
+            Command::new(&program).env("LLVM_PROFILE_FILE", &raw),
+            REMEDY,
+        )
+        .ok()?;
         let merged = dir.join("probe.profdata");
         self.merge(&[raw], &merged, MergeMode::Strict).ok()?;
         self.show(&merged).ok().map(drop)
@@ -141,7 +171,10 @@ fn suffix_rank(name: &str) -> Option<u32> {
 fn version(path: &Path) -> Option<u32> {
     // Older tools know `--version` only behind a command.
     ["--version", "show"].iter().find_map(|first| {
-        let out = Command::new(path).args([first, "--version"]).output().ok()?;
+        let out = Command::new(path)
+            .args([first, "--version"])
+            .output()
+            .ok()?;
         parse_version(&String::from_utf8_lossy(&out.stdout))
     })
 }
@@ -151,7 +184,13 @@ fn parse_version(text: &str) -> Option<u32> {
 }
 
 fn parse_overlap(text: &str) -> Option<f64> {
-    text.split_once("Edge profile overlap:")?.1.split('%').next()?.trim().parse().ok()
+    text.split_once("Edge profile overlap:")?
+        .1
+        .split('%')
+        .next()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]
@@ -165,9 +204,21 @@ mod tests {
             Some(22)
         );
         assert_eq!(parse_version("llvm-profdata: Unknown command!\n"), None);
-        assert_eq!((suffix_rank("llvm-profdata-19"), suffix_rank("llvm-profdata")), (Some(19), Some(0)));
-        assert_eq!((suffix_rank("llvm-profgen"), suffix_rank("llvm-profdata.sh")), (None, None));
-        assert_eq!(parse_overlap("  Edge profile overlap: 99.750%\n"), Some(99.75));
+        assert_eq!(
+            (
+                suffix_rank("llvm-profdata-19"),
+                suffix_rank("llvm-profdata")
+            ),
+            (Some(19), Some(0))
+        );
+        assert_eq!(
+            (suffix_rank("llvm-profgen"), suffix_rank("llvm-profdata.sh")),
+            (None, None)
+        );
+        assert_eq!(
+            parse_overlap("  Edge profile overlap: 99.750%\n"),
+            Some(99.75)
+        );
         assert_eq!(parse_overlap("nothing"), None);
     }
 
@@ -182,21 +233,31 @@ mod tests {
         };
         let fake = |name: &str, major: u32| {
             let path = dir.path().join(name);
-            let script = format!("#!/bin/sh\n[ \"$1\" = merge ] && exit 1\necho LLVM version {major}.0.6\n");
+            let script =
+                format!("#!/bin/sh\n[ \"$1\" = merge ] && exit 1\necho LLVM version {major}.0.6\n");
             let text = dir.path().join("text");
             fs::write(&text, script).expect("file");
-            // Written by another process: a file that is open for writing here would be inherited by what other tests
-            // start, and could not be executed meanwhile.
-            let copied = Command::new("install").args(["-m", "755"]).args([&text, &path]).status();
+            // Written by another process: a file that is open for writing here would be inherited
+            // by what other tests start, and could not be executed meanwhile.
+            let copied = Command::new("install")
+                .args(["-m", "755"])
+                .args([&text, &path])
+                .status();
             assert!(copied.expect("coreutils are there").success());
         };
         let found = || Profdata::among(dir.path(), &rustc, Some(dir.path().as_os_str()));
         fake("llvm-profdata", 14);
         fake("llvm-profdata-23", 23);
         let error = found().expect_err("too old and too new").to_string();
-        assert!(error.contains("LLVM 14") && error.contains("LLVM 23"), "{error}");
+        assert!(
+            error.contains("LLVM 14") && error.contains("LLVM 23"),
+            "{error}"
+        );
         assert!(error.contains("rustup component add llvm-tools"), "{error}");
         fake("llvm-profdata-22", 22);
-        assert_eq!(found().expect("it matches").path, dir.path().join("llvm-profdata-22"));
+        assert_eq!(
+            found().expect("it matches").path,
+            dir.path().join("llvm-profdata-22")
+        );
     }
 }

@@ -1,6 +1,6 @@
-//! From raw profiles to one profile that may be used: how many there must be, that none is empty, that they merge
-//! strictly, that together they count something and not far less than before. Owns these guards and the report;
-//! knows neither trainer nor compiler.
+//! From raw profiles to one profile that may be used: how many there must be, that none is empty,
+//! that they merge strictly, that together they count something and not far less than before. Owns
+//! these guards and the report; knows neither trainer nor compiler.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,8 +34,8 @@ pub struct ProfileReport {
     pub raw_files: u32,
     /// Bytes of the raw profiles.
     pub raw_bytes: u64,
-    /// Edge overlap of two halves of the raw profiles in percent, when there were two or more. No verdict: workers
-    /// of unlike scenarios do unlike work, however long they train.
+    /// Edge overlap of two halves of the raw profiles in percent, when there were two or more. No
+    /// verdict: workers of unlike scenarios do unlike work, however long they train.
     pub overlap_percent: Option<f64>,
     /// What a tolerant merge lost, in the tool's words.
     pub lost: Vec<String>,
@@ -60,7 +60,8 @@ pub(super) struct Profile {
 pub(super) struct Demands {
     pub(super) workers: u32,
     pub(super) tolerate_damaged: bool,
-    /// Total count of the last accepted profile of the same training, when there is one to compare with.
+    /// Total count of the last accepted profile of the same training, when there is one to compare
+    /// with.
     pub(super) previous_total: Option<u64>,
 }
 
@@ -78,39 +79,54 @@ impl Profile {
         let mut profile = Self::keep(tool, &merged, dir)?;
         profile.report.lost = lost;
         profile.report.raw_files = u32::try_from(raw.len()).unwrap_or(u32::MAX);
-        profile.report.raw_bytes =
-            raw.iter().filter_map(|path| fs::metadata(path).ok()).map(|m| m.len()).sum();
+        profile.report.raw_bytes = raw
+            .iter()
+            .filter_map(|path| fs::metadata(path).ok())
+            .map(|m| m.len())
+            .sum();
         profile.report.overlap_percent = halves_overlap(tool, &raw, raw_dir)?;
         check_total(&profile, demands.previous_total)?;
         Ok(profile)
     }
 
-    /// Copies `merged` into `dir` under the name of its content: Cargo and readers see a new profile as a new file.
+    /// Copies `merged` into `dir` under the name of its content: Cargo and readers see a new
+    /// profile as a new file.
     pub(super) fn keep(tool: &Profdata, merged: &Path, dir: &Path) -> Result<Self, BuildError> {
         let report = report_of(&Counts::parse(&tool.show(merged)?));
         fs::create_dir_all(dir).map_err(BuildError::io(dir))?;
         let sha256 = digest::file(merged)?;
         let path = dir.join(format!("{}.profdata", &sha256[..16]));
         if report.total_count == 0 {
-            return Err(BuildError::ProfileEmpty { path: merged.to_owned() });
+            return Err(BuildError::ProfileEmpty {
+                path: merged.to_owned(),
+            });
         }
-        // A profile that was kept before may be given again; copying a file onto itself would empty it.
+        // A profile that was kept before may be given again; copying a file onto itself would empty
+        // it.
         if !path.exists() || digest::file(&path)? != sha256 {
             fs::copy(merged, &path).map_err(BuildError::io(&path))?;
         }
-        Ok(Self { path, sha256, report })
+        Ok(Self {
+            path,
+            sha256,
+            report,
+        })
     }
 
     /// Records what the compiler said about this profile and refuses it when too little was used.
     pub(super) fn judge(&mut self, tool: &Profdata, findings: &Findings) -> Result<(), BuildError> {
         if let Some(reason) = &findings.unreadable {
-            return Err(BuildError::ProfileUnreadable { path: self.path.clone(), reason: reason.clone() });
+            return Err(BuildError::ProfileUnreadable {
+                path: self.path.clone(),
+                reason: reason.clone(),
+            });
         }
         let counts = Counts::parse(&tool.show(&self.path)?);
         self.report.missing = findings.missing.len();
         self.report.mismatched = findings.mismatched.len();
         self.report.discarded = findings.discarded(&counts).min(self.report.total_count);
-        let discarded_percent = 100.0 * self.report.discarded as f64 / self.report.total_count.max(1) as f64;
+        let discarded_percent =
+            100.0 * self.report.discarded as f64 / self.report.total_count.max(1) as f64;
         if discarded_percent > DISCARD_LIMIT_PERCENT {
             return Err(BuildError::ProfileStale {
                 discarded_percent,
@@ -143,14 +159,21 @@ fn raw_profiles(dir: &Path, expected: u32) -> Result<Vec<PathBuf>, BuildError> {
     let mut raw = Vec::new();
     for entry in fs::read_dir(dir).map_err(BuildError::io(dir))? {
         let path = entry.map_err(BuildError::io(dir))?.path();
-        if path.extension().is_some_and(|extension| extension == "profraw") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "profraw")
+        {
             raw.push(path);
         }
     }
     raw.sort();
     if raw.len() != expected as usize || raw.is_empty() {
         let found = u32::try_from(raw.len()).unwrap_or(u32::MAX);
-        return Err(BuildError::RawProfileCount { expected, found, dir: dir.to_owned() });
+        return Err(BuildError::RawProfileCount {
+            expected,
+            found,
+            dir: dir.to_owned(),
+        });
     }
     for path in &raw {
         if fs::metadata(path).map_err(BuildError::io(path))?.len() == 0 {
@@ -160,7 +183,12 @@ fn raw_profiles(dir: &Path, expected: u32) -> Result<Vec<PathBuf>, BuildError> {
     Ok(raw)
 }
 
-fn merge(tool: &Profdata, raw: &[PathBuf], merged: &Path, tolerate: bool) -> Result<Vec<String>, BuildError> {
+fn merge(
+    tool: &Profdata,
+    raw: &[PathBuf],
+    merged: &Path,
+    tolerate: bool,
+) -> Result<Vec<String>, BuildError> {
     match tool.merge(raw, merged, MergeMode::Strict) {
         Err(BuildError::Merge { .. }) if tolerate => tool.merge(raw, merged, MergeMode::Warn),
         other => other,
@@ -199,27 +227,46 @@ mod tests {
     use super::*;
 
     fn profile(total_count: u64) -> Profile {
-        let report = ProfileReport { total_count, ..ProfileReport::default() };
-        Profile { path: PathBuf::from("/p"), sha256: String::new(), report }
+        let report = ProfileReport {
+            total_count,
+            ..ProfileReport::default()
+        };
+        Profile {
+            path: PathBuf::from("/p"),
+            sha256: String::new(),
+            report,
+        }
     }
 
     #[test]
     fn half_of_the_counts_is_accepted_and_less_is_not() {
         assert!(check_total(&profile(50), Some(100)).is_ok());
         assert!(check_total(&profile(1), None).is_ok());
-        assert!(matches!(check_total(&profile(49), Some(100)), Err(BuildError::ProfileThin { .. })));
+        assert!(matches!(
+            check_total(&profile(49), Some(100)),
+            Err(BuildError::ProfileThin { .. })
+        ));
     }
 
     #[test]
     fn number_and_size_of_raw_profiles_are_checked() {
         let dir = tempfile::tempdir().expect("temporary directory");
-        assert!(raw_profiles(dir.path(), 0).is_err(), "no profile is never right");
+        assert!(
+            raw_profiles(dir.path(), 0).is_err(),
+            "no profile is never right"
+        );
         fs::write(dir.path().join("a.profraw"), "x").expect("file");
         fs::write(dir.path().join("notes.txt"), "x").expect("file");
         assert_eq!(raw_profiles(dir.path(), 1).expect("one").len(), 1);
-        assert!(matches!(raw_profiles(dir.path(), 2), Err(BuildError::RawProfileCount { found: 1, .. })));
+        assert!(matches!(
+            raw_profiles(dir.path(), 2),
+            Err(BuildError::RawProfileCount { found: 1, .. })
+        ));
         fs::write(dir.path().join("a.profraw"), "").expect("file");
-        assert!(matches!(raw_profiles(dir.path(), 1), Err(BuildError::RawProfileEmpty { .. })));
+        assert!(matches!(
+            raw_profiles(dir.path(), 1),
+            Err(BuildError::RawProfileEmpty { .. })
+        ));
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! Which source files a binary was made of and what they hold: the ground for saying that nothing changed. The list
-//! is the compiler's own dep-info, so it is exact; manifests and the lock file are added. Knows nothing of flags.
+//! Which source files a binary was made of and what they hold: the ground for saying that nothing
+//! changed. The list is the compiler's own dep-info, so it is exact; manifests and the lock file
+//! are added. Knows nothing of flags.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,8 +14,13 @@ use serde::{Deserialize, Serialize};
 use super::{BuildError, digest};
 
 /// Files besides those the compiler lists, relative to the workspace.
-const ALSO: [&str; 5] =
-    ["Cargo.lock", "rust-toolchain.toml", "rust-toolchain", ".cargo/config.toml", ".cargo/config"];
+const ALSO: [&str; 5] = [
+    "Cargo.lock",
+    "rust-toolchain.toml",
+    "rust-toolchain",
+    ".cargo/config.toml",
+    ".cargo/config",
+];
 
 /// Stands in for the hash of a file that does not exist.
 const ABSENT: &str = "absent";
@@ -47,13 +53,16 @@ pub struct GitState {
 }
 
 impl Sources {
-    /// The files behind the binary whose dep-info is at `dep_info`. What lies below `made` was made by the build
-    /// itself (generated code, the profile) and is no source.
+    /// The files behind the binary whose dep-info is at `dep_info`. What lies below `made` was made
+    /// by the build itself (generated code, the profile) and is no source.
     pub(super) fn of_build(root: &Path, dep_info: &Path, made: &Path) -> Result<Self, BuildError> {
-        let text =
-            contract::files::read_text(dep_info, contract::files::TEXT).map_err(BuildError::io(dep_info))?;
+        let text = contract::files::read_text(dep_info, contract::files::TEXT)
+            .map_err(BuildError::io(dep_info))?;
         let mut paths: BTreeSet<PathBuf> = ALSO.iter().map(PathBuf::from).collect();
-        for path in parse_dep_info(&text).into_iter().filter(|path| !path.starts_with(made)) {
+        for path in parse_dep_info(&text)
+            .into_iter()
+            .filter(|path| !path.starts_with(made))
+        {
             let relative = path.strip_prefix(root).unwrap_or(&path).to_owned();
             paths.extend(manifests_above(root, &relative));
             paths.insert(relative);
@@ -68,9 +77,20 @@ impl Sources {
 
     /// A file that was modified after `since`. Cargo itself may write the lock file.
     pub(super) fn modified_since(&self, root: &Path, since: SystemTime) -> Option<PathBuf> {
-        let modified = |path: &Path| fs::metadata(root.join(path)).and_then(|facts| facts.modified()).ok();
-        let paths = self.files.iter().map(|file| &file.path).filter(|path| !path.ends_with("Cargo.lock"));
-        paths.filter(|path| modified(path).is_some_and(|at| at > since)).min().cloned()
+        let modified = |path: &Path| {
+            fs::metadata(root.join(path))
+                .and_then(|facts| facts.modified())
+                .ok()
+        };
+        let paths = self
+            .files
+            .iter()
+            .map(|file| &file.path)
+            .filter(|path| !path.ends_with("Cargo.lock"));
+        paths
+            .filter(|path| modified(path).is_some_and(|at| at > since))
+            .min()
+            .cloned()
     }
 
     /// Files that differ from `other`, or are in one alone.
@@ -78,20 +98,31 @@ impl Sources {
     pub fn changed_from(&self, other: &Self) -> Vec<PathBuf> {
         let (ours, theirs): (BTreeSet<_>, BTreeSet<_>) =
             (self.files.iter().collect(), other.files.iter().collect());
-        let changed: BTreeSet<_> = ours.symmetric_difference(&theirs).map(|file| file.path.clone()).collect();
+        let changed: BTreeSet<_> = ours
+            .symmetric_difference(&theirs)
+            .map(|file| file.path.clone())
+            .collect();
         changed.into_iter().collect()
     }
 
     fn of_files(root: &Path, paths: impl IntoIterator<Item = PathBuf>) -> Result<Self, BuildError> {
         let mut files = Vec::new();
         for path in paths {
-            files.push(SourceFile { sha256: hash_of(&root.join(&path))?, path });
+            files.push(SourceFile {
+                sha256: hash_of(&root.join(&path))?,
+                path,
+            });
         }
         files.sort();
-        let fields = files.iter().fold(digest::Fields::new("sources"), |fields, file| {
-            fields.field(&file.path.to_string_lossy(), &file.sha256)
-        });
-        Ok(Self { digest: fields.hex(), files })
+        let fields = files
+            .iter()
+            .fold(digest::Fields::new("sources"), |fields, file| {
+                fields.field(&file.path.to_string_lossy(), &file.sha256)
+            });
+        Ok(Self {
+            digest: fields.hex(),
+            files,
+        })
     }
 }
 
@@ -101,10 +132,25 @@ impl GitState {
         let sha = git(root, &["rev-parse", "HEAD"])?;
         // Git names files from its own top, which may lie above the workspace.
         let prefix = git(root, &["rev-parse", "--show-prefix"])?;
-        let status = git(root, &["status", "--porcelain", "-z", "--no-renames", "--untracked-files=all"])?;
+        let status = git(
+            root,
+            &[
+                "status",
+                "--porcelain",
+                "-z",
+                "--no-renames",
+                "--untracked-files=all",
+            ],
+        )?;
         let changed = changed_paths(&status, prefix.trim_end_matches('\n'));
-        let dirty = sources.files.iter().any(|file| changed.contains(&*file.path.to_string_lossy()));
-        Some(Self { sha: sha.trim().to_owned(), dirty })
+        let dirty = sources
+            .files
+            .iter()
+            .any(|file| changed.contains(&*file.path.to_string_lossy()));
+        Some(Self {
+            sha: sha.trim().to_owned(),
+            dirty,
+        })
     }
 }
 
@@ -115,14 +161,23 @@ impl fmt::Display for GitState {
 }
 
 fn git(root: &Path, args: &[&str]) -> Option<String> {
-    let out = Command::new("git").args(args).current_dir(root).output().ok()?;
-    out.status.success().then(|| String::from_utf8_lossy(&out.stdout).into_owned())
+    let out = Command::new("git")
+        .args(args)
+        .current_dir(root)
+        .output()
+        .ok()?;
+    out.status
+        .success()
+        .then(|| String::from_utf8_lossy(&out.stdout).into_owned())
 }
 
-/// Paths below `prefix` in the answer of `git status --porcelain -z --no-renames`: each entry is two letters, a blank
-/// and a name as it is, without quotes.
+/// Paths below `prefix` in the answer of `git status --porcelain -z --no-renames`: each entry is
+/// two letters, a blank and a name as it is, without quotes.
 fn changed_paths<'a>(status: &'a str, prefix: &str) -> BTreeSet<&'a str> {
-    status.split('\0').filter_map(|entry| entry.get(3..)?.strip_prefix(prefix)).collect()
+    status
+        .split('\0')
+        .filter_map(|entry| entry.get(3..)?.strip_prefix(prefix))
+        .collect()
 }
 
 /// `output: one two\ three`, as Cargo writes it.
@@ -144,7 +199,10 @@ fn manifests_above(root: &Path, file: &Path) -> Vec<PathBuf> {
         return Vec::new();
     }
     let folders = file.ancestors().skip(1);
-    folders.map(|folder| folder.join("Cargo.toml")).filter(|path| root.join(path).is_file()).collect()
+    folders
+        .map(|folder| folder.join("Cargo.toml"))
+        .filter(|path| root.join(path).is_file())
+        .collect()
 }
 
 fn hash_of(path: &Path) -> Result<String, BuildError> {
@@ -168,7 +226,11 @@ fn hash_of_dir(dir: &Path) -> Result<String, BuildError> {
     let mut fields = digest::Fields::new("directory");
     for entry in entries {
         // Not the whole path: the same directory in another checkout is the same source.
-        let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = entry
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         fields = fields.field(&name, &hash_of(&entry)?);
     }
     Ok(fields.hex())
@@ -181,7 +243,10 @@ mod tests {
     #[test]
     fn dep_info_keeps_blanks_inside_names() {
         let paths = parse_dep_info("/t/app: /w/src/main.rs /w/a\\ b.rs\n");
-        assert_eq!(paths, [PathBuf::from("/w/src/main.rs"), PathBuf::from("/w/a b.rs")]);
+        assert_eq!(
+            paths,
+            [PathBuf::from("/w/src/main.rs"), PathBuf::from("/w/a b.rs")]
+        );
         assert!(parse_dep_info("").is_empty());
     }
 
@@ -190,7 +255,10 @@ mod tests {
         let status = " M a b.rs\0?? sub/ä -> x.rs\0D  sub/old.rs\0";
         let expected = BTreeSet::from(["a b.rs", "sub/ä -> x.rs", "sub/old.rs"]);
         assert_eq!(changed_paths(status, ""), expected);
-        assert_eq!(changed_paths(status, "sub/"), BTreeSet::from(["ä -> x.rs", "old.rs"]));
+        assert_eq!(
+            changed_paths(status, "sub/"),
+            BTreeSet::from(["ä -> x.rs", "old.rs"])
+        );
         assert!(changed_paths("", "").is_empty());
     }
 
@@ -205,8 +273,11 @@ mod tests {
         let hash = |place: &str| hash_of(&dir.path().join(place).join("proto")).expect("a hash");
         assert_eq!(hash("one"), hash("two"));
         assert_ne!(hash("one"), hash("other"), "the twin: other bytes");
-        fs::rename(dir.path().join("two/proto/v1/x.proto"), dir.path().join("two/proto/v1/y.proto"))
-            .expect("moved");
+        fs::rename(
+            dir.path().join("two/proto/v1/x.proto"),
+            dir.path().join("two/proto/v1/y.proto"),
+        )
+        .expect("moved");
         assert_ne!(hash("one"), hash("two"), "another name");
     }
 
@@ -218,7 +289,11 @@ mod tests {
             fs::write(dir.path().join(name), name).expect("file");
         }
         let info = dir.path().join("app.d");
-        fs::write(&info, format!("app: {}\n", dir.path().join("src/main.rs").display())).expect("dep-info");
+        fs::write(
+            &info,
+            format!("app: {}\n", dir.path().join("src/main.rs").display()),
+        )
+        .expect("dep-info");
         let before = Sources::of_build(dir.path(), &info, Path::new("/nowhere")).expect("sources");
         assert_eq!(before.now(dir.path()).expect("sources"), before);
         fs::write(dir.path().join("Cargo.toml"), "other").expect("file");

@@ -1,5 +1,5 @@
-//! Runs one external program to its end and hands back what it wrote. Owns the wording of failures; knows nothing
-//! of what the programs do.
+//! Runs one external program to its end and hands back what it wrote. Owns the wording of failures;
+//! knows nothing of what the programs do.
 
 use std::process::{Command, Output};
 
@@ -29,7 +29,10 @@ pub(super) fn stdout(command: &mut Command, remedy: &str) -> Result<String, Buil
 /// The error for a program that ended badly.
 pub(super) fn failed(command: &Command, out: &Output) -> BuildError {
     let name = command.get_program().to_string_lossy().into_owned();
-    let first = command.get_args().next().map(|arg| arg.to_string_lossy().into_owned());
+    let first = command
+        .get_args()
+        .next()
+        .map(|arg| arg.to_string_lossy().into_owned());
     BuildError::ToolFailed {
         program: first.map_or_else(|| name.clone(), |arg| format!("{name} {arg}")),
         status: out.status.to_string(),

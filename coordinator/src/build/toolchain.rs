@@ -1,5 +1,5 @@
-//! Which compiler builds the variants and which `llvm-profdata` reads what it writes. Owns discovery and the
-//! refusal of a mismatch; knows nothing of variants.
+//! Which compiler builds the variants and which `llvm-profdata` reads what it writes. Owns
+//! discovery and the refusal of a mismatch; knows nothing of variants.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -43,7 +43,11 @@ impl Toolchain {
         let rustc = Rustc::discover(root)?;
         let cargo = cargo_version(root)?;
         let profdata = Profdata::discover(root, &rustc)?;
-        Ok(Self { rustc, cargo, profdata })
+        Ok(Self {
+            rustc,
+            cargo,
+            profdata,
+        })
     }
 }
 
@@ -54,8 +58,12 @@ impl Rustc {
     /// When there is none, or its answer has no host or LLVM version.
     pub fn discover(root: &Path) -> Result<Self, BuildError> {
         let verbose = tool::stdout(Command::new("rustc").arg("-vV").current_dir(root), RUSTUP)?;
-        let libdir =
-            tool::stdout(Command::new("rustc").args(["--print", "target-libdir"]).current_dir(root), RUSTUP)?;
+        let libdir = tool::stdout(
+            Command::new("rustc")
+                .args(["--print", "target-libdir"])
+                .current_dir(root),
+            RUSTUP,
+        )?;
         Self::parse(&verbose, Path::new(libdir.trim())).ok_or_else(|| BuildError::ToolFailed {
             program: "rustc -vV".to_owned(),
             status: "no host or LLVM version in its answer".to_owned(),
@@ -70,7 +78,12 @@ impl Rustc {
     }
 
     fn parse(verbose: &str, target_libdir: &Path) -> Option<Self> {
-        let value = |key: &str| verbose.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
+        let value = |key: &str| {
+            verbose
+                .lines()
+                .find_map(|line| line.strip_prefix(key))
+                .map(str::trim)
+        };
         let llvm = value("LLVM version:")?;
         major(llvm)?;
         Some(Self {
@@ -104,8 +117,20 @@ mod tests {
     fn version_text_gives_host_and_llvm_or_nothing() {
         let text = "rustc 1.95.0 (abc 2026-04-14)\nbinary: rustc\nhost: x86_64-unknown-linux-gnu\nLLVM version: 22.1.2\n";
         let rustc = Rustc::parse(text, Path::new("/lib")).expect("complete answer");
-        assert_eq!((rustc.host.as_str(), rustc.llvm_major()), ("x86_64-unknown-linux-gnu", 22));
-        assert_eq!(Rustc::parse(&text.replace("LLVM version: 22.1.2\n", ""), Path::new("/lib")), None);
-        assert_eq!(Rustc::parse(&text.replace("22.1.2", "unknown"), Path::new("/lib")), None);
+        assert_eq!(
+            (rustc.host.as_str(), rustc.llvm_major()),
+            ("x86_64-unknown-linux-gnu", 22)
+        );
+        assert_eq!(
+            Rustc::parse(
+                &text.replace("LLVM version: 22.1.2\n", ""),
+                Path::new("/lib")
+            ),
+            None
+        );
+        assert_eq!(
+            Rustc::parse(&text.replace("22.1.2", "unknown"), Path::new("/lib")),
+            None
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! The border to whoever trains: this module says where the instrumented program is and where its profiles belong,
-//! the caller runs it. Knows nothing of plans, engines or the network.
+//! The border to whoever trains: this module says where the instrumented program is and where its
+//! profiles belong, the caller runs it. Knows nothing of plans, engines or the network.
 
 use std::path::Path;
 
@@ -9,15 +9,18 @@ use super::error::TrainingFailure;
 
 /// Runs the instrumented program under a load that stands for real use.
 pub trait Trainer {
-    /// Digest of everything that decides what the training does: plan, model, prompts. A changed digest trains anew.
+    /// Digest of everything that decides what the training does: plan, model, prompts. A changed
+    /// digest trains anew.
     fn digest(&self) -> String;
 
-    /// Trains. Every worker process has to be started with `LLVM_PROFILE_FILE` set to [`profile_pattern`] of
-    /// `profile_dir` and to write its profile before it ends. With [`Counting::Inserted`] the program has no profile
-    /// hook and knows its place by itself; it must be let go to its end.
+    /// Trains. Every worker process has to be started with `LLVM_PROFILE_FILE` set to
+    /// [`profile_pattern`] of `profile_dir` and to write its profile before it ends. With
+    /// [`Counting::Inserted`] the program has no profile hook and knows its place by itself; it
+    /// must be let go to its end.
     ///
     /// # Errors
-    /// Whatever kept the training from completing, worded to follow "the training failed to"; a training with failed requests has not completed.
+    /// Whatever kept the training from completing, worded to follow "the training failed to"; a
+    /// training with failed requests has not completed.
     fn train(
         &mut self,
         instrumented: &Path,
@@ -29,14 +32,15 @@ pub trait Trainer {
 /// Who counts while a program is trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counting {
-    /// The compiler's runtime, which writes when the profile hook is told to and when the process ends.
+    /// The compiler's runtime, which writes when the profile hook is told to and when the process
+    /// ends.
     Runtime,
     /// Counters put into the finished program, written when the process ends.
     Inserted,
 }
 
-/// What was trained, as the trainer says. That the prompts were not those of the evaluation is the trainer's duty: it
-/// refuses a plan that asks for others than the training set.
+/// What was trained, as the trainer says. That the prompts were not those of the evaluation is the
+/// trainer's duty: it refuses a plan that asks for others than the training set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrainingReport {
     /// Worker processes started; as many raw profiles are expected.

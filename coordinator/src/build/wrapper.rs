@@ -1,6 +1,7 @@
-//! The compiler wrapper for workspace crates: one small shell script, the same for every build. It adds the flags
-//! of the build, writes down each call, and makes Cargo track the build's number, so that a change of flags always
-//! rebuilds workspace crates and never their dependencies. Owns the script and its log; knows no flags.
+//! The compiler wrapper for workspace crates: one small shell script, the same for every build. It
+//! adds the flags of the build, writes down each call, and makes Cargo track the build's number, so
+//! that a change of flags always rebuilds workspace crates and never their dependencies. Owns the
+//! script and its log; knows no flags.
 
 use std::ffi::OsString;
 use std::fs;
@@ -10,16 +11,17 @@ use std::process::Command;
 use super::flags::Flags;
 use super::{BuildError, digest};
 
-/// Name by which Cargo finds the script in `PATH`. A bare name, not a path: Cargo hashes it into every symbol of
-/// workspace crates, and builds in two checkouts should still be equal.
+/// Name by which Cargo finds the script in `PATH`. A bare name, not a path: Cargo hashes it into
+/// every symbol of workspace crates, and builds in two checkouts should still be equal.
 const NAME: &str = "bench-rustc";
 
 /// Separates flags, as in Cargo's own encoded flags.
 const SEPARATOR: &str = "\u{1f}";
 
-/// Build scripts and queries of the compiler have no `--target` or emit no dep-info: they pass unchanged.
-/// Cargo compiles crates side by side, so each call is logged by one `printf`.
-/// The `env-dep` line is what rustc itself writes for `env!`: Cargo then compares the variable with its value.
+/// Build scripts and queries of the compiler have no `--target` or emit no dep-info: they pass
+/// unchanged. Cargo compiles crates side by side, so each call is logged by one `printf`. The
+/// `env-dep` line is what rustc itself writes for `env!`: Cargo then compares the variable with its
+/// value.
 const SCRIPT: &str = r#"#!/bin/sh
 # Compiles one workspace crate with the flags of the current variant. Written by `coordinator build`.
 rustc=$1; shift
@@ -60,7 +62,8 @@ pub(super) struct Call {
 }
 
 impl Wrapper {
-    /// Writes the script under `dir`, unless it is there already: Cargo asks the compiler anew when it is newer.
+    /// Writes the script under `dir`, unless it is there already: Cargo asks the compiler anew when
+    /// it is newer.
     pub(super) fn install(dir: &Path) -> Result<Self, BuildError> {
         use std::os::unix::fs::PermissionsExt;
         let folder = dir.join("wrapper");
@@ -69,12 +72,17 @@ impl Wrapper {
         if fs::read_to_string(&script).ok().as_deref() != Some(SCRIPT) {
             fs::write(&script, SCRIPT).map_err(BuildError::io(&script))?;
         }
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).map_err(BuildError::io(&script))?;
-        Ok(Self { log: folder.join("calls"), folder })
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755))
+            .map_err(BuildError::io(&script))?;
+        Ok(Self {
+            log: folder.join("calls"),
+            folder,
+        })
     }
 
-    /// Prepares `command` (a cargo) to compile with `flags`. Workspace crates are always compiled anew: whether a
-    /// build is needed was decided before, and diagnostics and calls are wanted from this very build.
+    /// Prepares `command` (a cargo) to compile with `flags`. Workspace crates are always compiled
+    /// anew: whether a build is needed was decided before, and diagnostics and calls are wanted
+    /// from this very build.
     pub(super) fn apply(&self, command: &mut Command, flags: &Flags) -> Result<(), BuildError> {
         fs::write(&self.log, "").map_err(BuildError::io(&self.log))?;
         command
@@ -95,8 +103,13 @@ impl Wrapper {
 
     fn path(&self) -> Result<OsString, BuildError> {
         let inherited = std::env::var_os("PATH").unwrap_or_default();
-        std::env::join_paths(std::iter::once(self.folder.clone()).chain(std::env::split_paths(&inherited)))
-            .map_err(|e| BuildError::Io { path: self.folder.clone(), source: std::io::Error::other(e) })
+        std::env::join_paths(
+            std::iter::once(self.folder.clone()).chain(std::env::split_paths(&inherited)),
+        )
+        .map_err(|e| BuildError::Io {
+            path: self.folder.clone(),
+            source: std::io::Error::other(e),
+        })
     }
 }
 
@@ -121,7 +134,9 @@ pub(super) fn check_arrived(step: &str, calls: &[Call], flags: &Flags) -> Result
 
 /// Different for every build, so that Cargo never takes crates of another build for this one's.
 fn build_number(flags: &Flags) -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
     digest::Fields::new("build")
         .field("flags", &flags.digest())
         .field("time", &now.as_nanos().to_string())
@@ -131,7 +146,10 @@ fn build_number(flags: &Flags) -> String {
 
 fn parse_call(line: &str) -> Option<Call> {
     let mut parts = line.split(SEPARATOR).map(str::to_owned);
-    Some(Call { krate: parts.next().filter(|name| !name.is_empty())?, args: parts.collect() })
+    Some(Call {
+        krate: parts.next().filter(|name| !name.is_empty())?,
+        args: parts.collect(),
+    })
 }
 
 #[cfg(test)]
@@ -139,15 +157,30 @@ mod tests {
     use super::*;
 
     fn flags(words: &[&str]) -> Flags {
-        Flags { workspace: words.iter().map(|w| (*w).to_owned()).collect(), program: Vec::new() }
+        Flags {
+            workspace: words.iter().map(|w| (*w).to_owned()).collect(),
+            program: Vec::new(),
+        }
     }
 
     #[test]
     fn a_flag_that_arrived_passes_and_a_lost_one_is_named() {
         let call = parse_call("engine\u{1f}-O\u{1f}-Cprofile-use=x").expect("a call");
-        assert!(check_arrived("pgo", std::slice::from_ref(&call), &flags(&["-Cprofile-use=x"])).is_ok());
+        assert!(
+            check_arrived(
+                "pgo",
+                std::slice::from_ref(&call),
+                &flags(&["-Cprofile-use=x"])
+            )
+            .is_ok()
+        );
         let error = check_arrived("pgo", &[call], &flags(&["-Cprofile-use=y"])).expect_err("lost");
-        assert!(error.to_string().contains("-Cprofile-use=y") && error.to_string().contains("engine"));
-        assert!(check_arrived("baseline", &[], &flags(&[])).is_err(), "no call proves nothing");
+        assert!(
+            error.to_string().contains("-Cprofile-use=y") && error.to_string().contains("engine")
+        );
+        assert!(
+            check_arrived("baseline", &[], &flags(&[])).is_err(),
+            "no call proves nothing"
+        );
     }
 }

@@ -11,12 +11,17 @@ use crate::layout::Layouts;
 /// Arguments of `build`.
 #[derive(Debug, Args)]
 pub struct BuildArgs {
-    /// Which to build: baseline; pgo (a profile over this workspace's crates); pgo-program (over every crate);
-    /// pgo+bolt (pgo, with its layout optimised by BOLT)
-    #[arg(long, value_delimiter = ',', value_name = "NAMES", default_value = "baseline,pgo")]
+    /// Which to build: baseline; pgo (a profile over this workspace's crates); pgo-program (over
+    /// every crate); pgo+bolt (pgo, with its layout optimised by BOLT)
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "NAMES",
+        default_value = "baseline,pgo"
+    )]
     pub variants: Vec<String>,
-    /// Also build this many layouts of the baseline (2 to 8): the same code with its functions shuffled by the linker,
-    /// to measure the effect of code placement alone
+    /// Also build this many layouts of the baseline (2 to 8): the same code with its functions
+    /// shuffled by the linker, to measure the effect of code placement alone
     #[arg(long, value_name = "K")]
     pub layout_arms: Option<Layouts>,
     /// Also build with an unreadable and an empty profile, to prove that a profile was applied
@@ -28,8 +33,8 @@ pub struct BuildArgs {
     /// Directory or file of the model to train on [default: $BENCH_MODEL_PATH, then models/default]
     #[arg(long, value_name = "PATH")]
     pub model: Option<String>,
-    /// Optimise with this merged profile instead of training; `none` builds without one, to test that the build detects
-    /// it
+    /// Optimise with this merged profile instead of training; `none` builds without one, to test
+    /// that the build detects it
     #[arg(long, value_name = "FILE", conflicts_with = "training")]
     pub profile: Option<PathBuf>,
     /// Train again even if the recorded profile still fits
@@ -57,10 +62,17 @@ impl BuildArgs {
             ("--training", self.training.is_some()),
             ("--model", self.model.is_some()),
             ("--retrain", self.retrain),
-            ("--tolerate-damaged-profiles", self.tolerate_damaged_profiles),
+            (
+                "--tolerate-damaged-profiles",
+                self.tolerate_damaged_profiles,
+            ),
             ("--accept-thin-profile", self.accept_thin_profile),
         ];
-        given.into_iter().filter(|(_, given)| *given && !trains).map(|(flag, _)| flag).collect()
+        given
+            .into_iter()
+            .filter(|(_, given)| *given && !trains)
+            .map(|(flag, _)| flag)
+            .collect()
     }
 
     /// Where the profile comes from.

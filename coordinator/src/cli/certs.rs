@@ -11,7 +11,8 @@ pub enum CertsCommand {
     Init(CertsInit),
     /// Write the directory of a party, replacing an older one
     Issue(CertsIssue),
-    /// Replace authority, token and certificates; agents with the old ones may still join until the next rotation
+    /// Replace authority, token and certificates; agents with the old ones may still join until the
+    /// next rotation
     Rotate(CertsRotate),
 }
 

@@ -11,8 +11,9 @@ use crate::deploy::kubernetes::Endpoint;
 pub enum DeployCommand {
     /// Print the manifests of a Job of agents, for `kubectl apply -f -`
     ///
-    /// For example: coordinator deploy kubernetes --image my/agent:1 --coordinator https://10.0.0.5:4100 --agents 4
-    /// --credentials certs/agent --model-claim models | kubectl apply -f -
+    /// For example: coordinator deploy kubernetes --image my/agent:1 --coordinator
+    /// https://10.0.0.5:4100 --agents 4 --credentials certs/agent --model-claim models | kubectl
+    /// apply -f -
     Kubernetes(KubernetesArgs),
 }
 

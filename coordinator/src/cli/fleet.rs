@@ -13,18 +13,25 @@ pub struct FleetArgs {
     #[arg(long, value_enum, default_value_t = LauncherName::Local, value_name = "HOW")]
     pub launcher: LauncherName,
     /// The hosts, by their ssh names
-    #[arg(long, value_delimiter = ',', value_name = "HOSTS", required_if_eq("launcher", "ssh"))]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "HOSTS",
+        required_if_eq("launcher", "ssh")
+    )]
     pub hosts: Vec<String>,
     /// Number of agents to wait for, or to start through Slurm
     #[arg(long, value_name = "N", required_if_eq_any([("launcher", "attach"), ("launcher", "slurm")]), value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub agents: Option<u32>,
-    /// Address on which to listen for agents and workers; any address except loopback needs --credentials or --insecure
+    /// Address on which to listen for agents and workers; any address except loopback needs
+    /// --credentials or --insecure
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
     /// Name or address under which other hosts reach this one [default: the address of --listen]
     #[arg(long, value_name = "HOST")]
     pub advertise: Option<String>,
-    /// This coordinator's directory with ca.pem, cert.pem, key.pem and token, as `certs init` writes it
+    /// This coordinator's directory with ca.pem, cert.pem, key.pem and token, as `certs init`
+    /// writes it
     #[arg(long, env = "PGO_BENCH_CREDENTIALS", value_name = "DIR")]
     pub credentials: Option<PathBuf>,
     /// Listen on a network without TLS: anyone on the network path can read the token
@@ -51,9 +58,15 @@ impl FleetArgs {
             ("--ssh-config", self.ssh_config.is_some(), &[Ssh]),
             ("--agents", self.agents.is_some(), &[Slurm, Attach]),
             ("--slurm-arg", !self.slurm_args.is_empty(), &[Slurm]),
-            ("--worker-path", self.worker_path.is_some(), &[Local, Ssh, Slurm]),
+            (
+                "--worker-path",
+                self.worker_path.is_some(),
+                &[Local, Ssh, Slurm],
+            ),
         ];
-        let unused = given.into_iter().filter(|(_, given, by)| *given && !by.contains(&self.launcher));
+        let unused = given
+            .into_iter()
+            .filter(|(_, given, by)| *given && !by.contains(&self.launcher));
         unused.map(|(flag, ..)| flag).collect()
     }
 }

@@ -37,7 +37,11 @@ pub struct TrendArgs {
 #[derive(Debug, Args)]
 pub struct CalibrateArgs {
     /// The TOML file of a plan
-    #[arg(value_name = "PLAN", conflicts_with = "preset", required_unless_present = "preset")]
+    #[arg(
+        value_name = "PLAN",
+        conflicts_with = "preset",
+        required_unless_present = "preset"
+    )]
     pub plan: Option<PathBuf>,
     /// A built-in plan: single, medium, high, demo, closed-loop or training
     #[arg(long, value_name = "NAME")]
@@ -62,7 +66,8 @@ impl CalibrateArgs {
     pub fn source(&self) -> Source {
         let file = self.plan.clone().map(Source::File);
         let preset = || self.preset.clone().map(Source::Preset);
-        file.or_else(preset).expect("the command line asks for a plan or a preset")
+        file.or_else(preset)
+            .expect("the command line asks for a plan or a preset")
     }
 }
 
@@ -73,8 +78,14 @@ fn measures() -> PossibleValuesParser {
 /// A day as milliseconds since 1970 (Hinnant, "chrono-compatible low-level date algorithms").
 pub(super) fn day(text: &str) -> Result<u64, String> {
     let wrong = || "a day is written as 2026-01-31".to_owned();
-    let parts: Vec<i64> = text.split('-').map(str::parse).collect::<Result<_, _>>().map_err(|_| wrong())?;
-    let [year, month @ 1..=12, day @ 1..=31] = parts[..] else { return Err(wrong()) };
+    let parts: Vec<i64> = text
+        .split('-')
+        .map(str::parse)
+        .collect::<Result<_, _>>()
+        .map_err(|_| wrong())?;
+    let [year, month @ 1..=12, day @ 1..=31] = parts[..] else {
+        return Err(wrong());
+    };
     if !(1970..10_000).contains(&year) {
         return Err(wrong());
     }
@@ -105,16 +116,33 @@ mod tests {
         assert_eq!(day("1970-01-01"), Ok(0));
         assert_eq!(day("2000-02-29"), Ok(951_782_400_000));
         assert_eq!(day("2023-11-14"), Ok(1_699_920_000_000));
-        for wrong in ["yesterday", "2023-13-01", "2023-11", "1969-12-31", "2023-11-14-1"] {
+        for wrong in [
+            "yesterday",
+            "2023-13-01",
+            "2023-11",
+            "1969-12-31",
+            "2023-11-14-1",
+        ] {
             assert!(day(wrong).is_err(), "{wrong}");
         }
-        for (wrong, days) in [("2026-02-31", 28), ("2024-02-30", 29), ("2100-02-29", 28), ("2026-04-31", 30)]
-        {
+        for (wrong, days) in [
+            ("2026-02-31", 28),
+            ("2024-02-30", 29),
+            ("2100-02-29", 28),
+            ("2026-04-31", 30),
+        ] {
             let error = day(wrong).expect_err(wrong);
-            assert_eq!(error, format!("there is no {wrong}: that month has {days} days"));
+            assert_eq!(
+                error,
+                format!("there is no {wrong}: that month has {days} days")
+            );
         }
         assert_eq!(
-            (day("2024-02-29").is_ok(), day("2000-02-29").is_ok(), day("2026-12-31").is_ok()),
+            (
+                day("2024-02-29").is_ok(),
+                day("2000-02-29").is_ok(),
+                day("2026-12-31").is_ok()
+            ),
             (true, true, true)
         );
     }

@@ -1,5 +1,5 @@
-//! The command line: noun, then verb. Owns the flags, their help and their spelling; must not know what a command does
-//! (clap types and their translation to [`plan`](crate::plan) only).
+//! The command line: noun, then verb. Owns the flags, their help and their spelling; must not know
+//! what a command does (clap types and their translation to [`plan`](crate::plan) only).
 
 use std::path::PathBuf;
 
@@ -21,18 +21,26 @@ pub use fleet::{FleetArgs, LauncherName};
 pub use history::{CalibrateArgs, TrendArgs};
 pub use run::RunArgs;
 pub use runs::{
-    CompareArgs, FilterArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsList, RunsNote,
-    RunsPrune, RunsShow, RunsTag, RunsVerify, SelectionArgs,
+    CompareArgs, FilterArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsList,
+    RunsNote, RunsPrune, RunsShow, RunsTag, RunsVerify, SelectionArgs,
 };
-pub use values::{ComparisonOutputArgs, Format, GateArgs, Inconclusive, OutputArgs, ReportOutputArgs};
+pub use values::{
+    ComparisonOutputArgs, Format, GateArgs, Inconclusive, OutputArgs, ReportOutputArgs,
+};
 
-/// Is the profile-guided build faster? Runs stress tests on builds of the inference worker, stores every measurement,
-/// and compares the builds.
+/// Is the profile-guided build faster? Runs stress tests on builds of the inference worker, stores
+/// every measurement, and compares the builds.
 #[derive(Debug, Parser)]
 #[command(name = "coordinator", version, max_term_width = 100)]
 pub struct Cli {
     /// Directory of stored runs [default: pgo-benchmarks in the user's data directory]
-    #[arg(long, global = true, env = "PGO_BENCH_STORE", value_name = "DIR", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "PGO_BENCH_STORE",
+        value_name = "DIR",
+        hide_env_values = true
+    )]
     pub store: Option<PathBuf>,
     /// No progress on stderr, only warnings and losses
     #[arg(long, short = 'q', global = true)]
@@ -73,7 +81,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Print shell completions
     ///
-    /// For example: coordinator completions bash > ~/.local/share/bash-completion/completions/coordinator
+    /// For example: coordinator completions bash >
+    /// ~/.local/share/bash-completion/completions/coordinator
     Completions(CompletionsArgs),
     /// Write a manual page for every command
     ///

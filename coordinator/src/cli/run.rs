@@ -41,14 +41,16 @@ pub struct RunArgs {
 #[derive(Debug, Args)]
 #[group(id = "Lineup", multiple = true)]
 pub struct LineupArgs {
-    /// Builds to run: the first is the baseline, and each other one is compared with it [default: baseline,pgo]
+    /// Builds to run: the first is the baseline, and each other one is compared with it [default:
+    /// baseline,pgo]
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub variants: Vec<String>,
     /// Compare one build with itself; this should show no difference
     #[arg(long)]
     pub a_a: bool,
-    /// Also run this many layouts of the baseline (2 to 8; `build --layout-arms K` makes them): a difference smaller
-    /// than theirs is labelled "within code-layout noise". Layouts are controls and do not affect a gate
+    /// Also run this many layouts of the baseline (2 to 8; `build --layout-arms K` makes them): a
+    /// difference smaller than theirs is labelled "within code-layout noise". Layouts are controls
+    /// and do not affect a gate
     #[arg(long, value_name = "K", conflicts_with = "a_a")]
     pub layout_arms: Option<Layouts>,
 }
@@ -63,8 +65,8 @@ pub struct Changes {
     /// Repetitions of every block; fewer than 6 never give FASTER or SLOWER
     #[arg(long, value_name = "N")]
     pub rounds: Option<u32>,
-    /// Make one interim analysis after this many rounds, and end there if every answer is clear at the stricter level
-    /// of 0.5 %
+    /// Make one interim analysis after this many rounds, and end there if every answer is clear at
+    /// the stricter level of 0.5 %
     #[arg(long, value_name = "ROUNDS")]
     pub look: Option<u32>,
     /// Seed of all random numbers [default: random, and recorded]
@@ -79,11 +81,12 @@ pub struct Changes {
     /// Engine threads of each worker [default: cores / slots]
     #[arg(long, value_name = "N")]
     pub threads: Option<u32>,
-    /// Slow arm B by a busy loop of this many per cent of each step, to test whether the host can show a difference of
-    /// this size. The run is labelled
+    /// Slow arm B by a busy loop of this many per cent of each step, to test whether the host can
+    /// show a difference of this size. The run is labelled
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub handicap: Option<f64>,
-    /// Before anything is measured, every host hashes all files of the model; the run compares them and detects damage
+    /// Before anything is measured, every host hashes all files of the model; the run compares them
+    /// and detects damage
     #[arg(long)]
     pub verify_model: bool,
     /// Leave out the control, the second trial of the baseline in every block
@@ -92,8 +95,8 @@ pub struct Changes {
     /// Keep workers over all trials, for models too big to reload; the run is labelled
     #[arg(long)]
     pub resident: bool,
-    /// Run A and B at the same time, each in half of a host's slots, on separate processors. This cancels the host's
-    /// noise where builds do not disturb each other; the run is labelled
+    /// Run A and B at the same time, each in half of a host's slots, on separate processors. This
+    /// cancels the host's noise where builds do not disturb each other; the run is labelled
     #[arg(long)]
     pub duet: bool,
     /// What to do when a worker is lost
@@ -120,16 +123,24 @@ impl RunArgs {
 }
 
 impl LineupArgs {
-    /// The variants asked for, or the usual two; of an A/A comparison the baseline alone. Layouts come last.
+    /// The variants asked for, or the usual two; of an A/A comparison the baseline alone. Layouts
+    /// come last.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        let usual: &[&str] = if self.a_a { &["baseline"] } else { &["baseline", "pgo"] };
+        let usual: &[&str] = if self.a_a {
+            &["baseline"]
+        } else {
+            &["baseline", "pgo"]
+        };
         let mut names = match self.variants.is_empty() {
             true => usual.iter().map(|name| (*name).to_owned()).collect(),
             false => self.variants.clone(),
         };
         names.extend(
-            self.layout_arms.into_iter().flat_map(Layouts::iter).map(|layout| layout.name().to_owned()),
+            self.layout_arms
+                .into_iter()
+                .flat_map(Layouts::iter)
+                .map(|layout| layout.name().to_owned()),
         );
         names
     }
@@ -139,7 +150,11 @@ impl LineupArgs {
     /// Whether there is a candidate, or a build that is compared with itself: layouts are controls.
     #[must_use]
     pub fn compares(&self) -> bool {
-        let candidates = self.variants.iter().skip(1).filter(|name| Layout::named(name).is_none());
+        let candidates = self
+            .variants
+            .iter()
+            .skip(1)
+            .filter(|name| Layout::named(name).is_none());
         self.a_a || self.variants.is_empty() || candidates.count() > 0
     }
 }

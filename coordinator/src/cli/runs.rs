@@ -26,15 +26,16 @@ pub struct CompareArgs {
     /// Which run.
     #[command(flatten)]
     pub run: RunRef,
-    /// Compare the run (or several, separated by commas) with these runs of other times, given by ids or their
-    /// beginnings. Runs are then the replicates; FASTER and SLOWER need at least three a side
+    /// Compare the run (or several, separated by commas) with these runs of other times, given by
+    /// ids or their beginnings. Runs are then the replicates; FASTER and SLOWER need at least three
+    /// a side
     #[arg(long, value_name = "RUNS", value_delimiter = ',')]
     pub against: Vec<String>,
     /// Compare runs with different hosts, models, loads or engines anyway; the answer is labelled
     #[arg(long, requires = "against")]
     pub unlike: bool,
-    /// Explain the answer of one metric: rounds, differences, every formula with its figures, the path through the
-    /// decision table; `primary` is the plan's primary measure
+    /// Explain the answer of one metric: rounds, differences, every formula with its figures, the
+    /// path through the decision table; `primary` is the plan's primary measure
     #[arg(long, value_name = "METRIC")]
     pub explain: Option<String>,
     /// How the answer becomes an exit code.
@@ -81,7 +82,8 @@ pub struct SelectionArgs {
     /// Only this round, counted from 0 [default: all; trace: the last]
     #[arg(long, value_name = "N")]
     pub round: Option<u32>,
-    /// Only this metric: e2e, ttft, itl, tpot, queue, prefill, decode, service or lateness [default: all; hgrm: e2e]
+    /// Only this metric: e2e, ttft, itl, tpot, queue, prefill, decode, service or lateness
+    /// [default: all; hgrm: e2e]
     #[arg(long, value_parser = metrics(), hide_possible_values = true, value_name = "NAME")]
     pub metric: Option<Metric>,
 }
@@ -89,8 +91,10 @@ pub struct SelectionArgs {
 fn arms() -> impl TypedValueParser<Value = Arm> {
     let all = ["A", "B", "A2"];
     PossibleValuesParser::new(all).map(move |name| {
-        let at =
-            all.iter().position(|known| *known == name).expect("the parser lets known names through alone");
+        let at = all
+            .iter()
+            .position(|known| *known == name)
+            .expect("the parser lets known names through alone");
         Arm::ALL[at]
     })
 }
@@ -117,8 +121,9 @@ pub enum RunsCommand {
     Import(RunsImport),
     /// Remove old runs without tags or remarks
     ///
-    /// Keeps runs with a tag or a remark, runs that can be resumed, runs on which noise floors depend, the newest of
-    /// each plan and host class, and young ones. Without --yes it only prints what it would remove.
+    /// Keeps runs with a tag or a remark, runs that can be resumed, runs on which noise floors
+    /// depend, the newest of each plan and host class, and young ones. Without --yes it only prints
+    /// what it would remove.
     Prune(RunsPrune),
     /// Read everything and verify its checksums
     Verify(RunsVerify),
@@ -161,8 +166,8 @@ pub struct FilterArgs {
     /// Only runs that began before that day (UTC)
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     pub before: Option<u64>,
-    /// Only runs with this result: valid, inconclusive, invalid, faster, slower, same, undecided, unfinished, stopped
-    /// or failed
+    /// Only runs with this result: valid, inconclusive, invalid, faster, slower, same, undecided,
+    /// unfinished, stopped or failed
     #[arg(long, value_name = "WORD", ignore_case = true, hide_possible_values = true, value_parser = PossibleValuesParser::new(VERDICTS))]
     pub verdict: Option<String>,
 }
@@ -262,8 +267,8 @@ pub struct RunsImport {
     /// Exported files
     #[arg(value_name = "FILE", required_unless_present = "rebuild")]
     pub files: Vec<PathBuf>,
-    /// Move a damaged database away and restore every run from its copies and the rest of the database; exit code 4
-    /// when something is lost
+    /// Move a damaged database away and restore every run from its copies and the rest of the
+    /// database; exit code 4 when something is lost
     #[arg(long)]
     pub rebuild: bool,
 }

@@ -72,8 +72,8 @@ pub struct ComparisonOutputArgs {
 /// The output flag of `report`, which also writes the formats of other tools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
 pub struct ReportOutputArgs {
-    /// How to print it: human, json, quiet, csv (one row a value), hlog or hgrm (HdrHistogram), openmetrics, or trace
-    /// (one trial, for Perfetto)
+    /// How to print it: human, json, quiet, csv (one row a value), hlog or hgrm (HdrHistogram),
+    /// openmetrics, or trace (one trial, for Perfetto)
     #[arg(
         long = "output",
         short = 'o',
@@ -130,7 +130,9 @@ impl ValueEnum for EngineKind {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let help = match self {
             Self::Native => "The inference engine linked into the worker",
-            Self::Sim => "A simulation of an engine: nothing needs to be built, variants are labels",
+            Self::Sim => {
+                "A simulation of an engine: nothing needs to be built, variants are labels"
+            }
         };
         Some(PossibleValue::new(self.name()).help(help))
     }
@@ -145,7 +147,9 @@ impl ValueEnum for OnLoss {
         let help = match self {
             Self::Fail => "End the run",
             Self::Repeat => "Repeat the whole block",
-            Self::Shrink => "Continue without the lost slots until the end of the block, and report it",
+            Self::Shrink => {
+                "Continue without the lost slots until the end of the block, and report it"
+            }
         };
         Some(PossibleValue::new(self.name()).help(help))
     }

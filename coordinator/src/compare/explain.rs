@@ -1,6 +1,6 @@
-//! One metric's answer laid open: the rounds, their differences, every sum on the way to the interval, and the path
-//! through the decision table. Derives nothing new: the figures are those the answer was made of. It must not know how
-//! they are shown.
+//! One metric's answer laid open: the rounds, their differences, every sum on the way to the
+//! interval, and the path through the decision table. Derives nothing new: the figures are those
+//! the answer was made of. It must not know how they are shown.
 
 use stats::compare::{Block, Comparison, Decision, Paired, Settings, Sums};
 
@@ -56,14 +56,19 @@ pub struct NoSuchMetric {
 }
 
 fn hint(nearest: &Option<String>) -> String {
-    nearest.as_ref().map_or_else(String::new, |name| format!(", did you mean `{name}`?"))
+    nearest
+        .as_ref()
+        .map_or_else(String::new, |name| format!(", did you mean `{name}`?"))
 }
 
 /// Lays a metric open, in every cell; `primary` is the plan's primary metric.
 ///
 /// # Errors
 /// When there is no metric of that name.
-pub fn explain<'a>(findings: &'a Findings, wanted: &str) -> Result<Vec<Explanation<'a>>, NoSuchMetric> {
+pub fn explain<'a>(
+    findings: &'a Findings,
+    wanted: &str,
+) -> Result<Vec<Explanation<'a>>, NoSuchMetric> {
     is_known(wanted)?;
     let asked = |metric: &&MetricComparison| match wanted {
         "primary" => metric.primary,
@@ -72,7 +77,10 @@ pub fn explain<'a>(findings: &'a Findings, wanted: &str) -> Result<Vec<Explanati
     let of_cell = |cell: &'a Cell| {
         let metric = cell.metrics.iter().find(asked)?;
         let derivation = metric.derivation();
-        let layout = findings.layout.as_ref().and_then(|l| l.noise(&cell.scenario, metric.measure));
+        let layout = findings
+            .layout
+            .as_ref()
+            .and_then(|l| l.noise(&cell.scenario, metric.measure));
         Some(Explanation {
             cell,
             metric,
@@ -92,12 +100,24 @@ pub(crate) fn is_known(wanted: &str) -> Result<(), NoSuchMetric> {
         return Ok(());
     }
     let nearest = crate::plan::nearest(wanted, names.iter().map(String::as_str)).map(str::to_owned);
-    Err(NoSuchMetric { wanted: wanted.to_owned(), nearest, known: names.join(", ") })
+    Err(NoSuchMetric {
+        wanted: wanted.to_owned(),
+        nearest,
+        known: names.join(", "),
+    })
 }
 
 impl MetricComparison {
     fn derivation(&self) -> Option<Derivation<'_>> {
-        let Outcome::Compared { comparison, adjusted_p, decision, .. } = &self.outcome else { return None };
+        let Outcome::Compared {
+            comparison,
+            adjusted_p,
+            decision,
+            ..
+        } = &self.outcome
+        else {
+            return None;
+        };
         let blocks = self.blocks()?;
         let effect = Paired::effect(&blocks);
         let control = Paired::control(&blocks);

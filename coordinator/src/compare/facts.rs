@@ -11,8 +11,8 @@ use contract::run::{BlockDone, RunState};
 use contract::spec::{Planned, Scenario, Shape, ShapeKind};
 use stats::order;
 use stats::validity::{
-    self, Checked, CodeIdentity, Finding, PairingFacts, Pressure, Thresholds, TrialFacts, check_pairing,
-    checked_trial,
+    self, Checked, CodeIdentity, Finding, PairingFacts, Pressure, Thresholds, TrialFacts,
+    check_pairing, checked_trial,
 };
 
 use super::kept::Kept;
@@ -43,29 +43,46 @@ pub(super) fn check(
     };
     let mut checks = Vec::new();
     for arm in Arm::ALL {
-        let trials: Vec<&Trial> = rounds.iter().filter_map(|round| round.arms.get(&arm)).collect();
+        let trials: Vec<&Trial> = rounds
+            .iter()
+            .filter_map(|round| round.arms.get(&arm))
+            .collect();
         if !trials.is_empty() {
             let facts = TrialFacts {
                 others_share: others_share(&at_once(arm, block, rounds)),
                 ..arm_facts(arm, scenario, &trials, median_e2e)
             };
-            checks.extend(checked_trial(&facts, shape, thresholds).into_iter().map(|checked| (arm, checked)));
+            checks.extend(
+                checked_trial(&facts, shape, thresholds)
+                    .into_iter()
+                    .map(|checked| (arm, checked)),
+            );
         }
     }
-    let mut findings: Vec<Finding> = checks.iter().filter_map(|(_, c)| c.finding.clone()).collect();
+    let mut findings: Vec<Finding> = checks
+        .iter()
+        .filter_map(|(_, c)| c.finding.clone())
+        .collect();
     if block.candidate.is_some() {
-        findings.extend(check_pairing(&pairing_facts(record, block, rounds), thresholds));
+        findings.extend(check_pairing(
+            &pairing_facts(record, block, rounds),
+            thresholds,
+        ));
     }
     (findings, checks)
 }
 
 fn median_e2e(rounds: &[&Round]) -> Duration {
-    let trials: Vec<&Trial> = rounds.iter().flat_map(|round| round.arms.values()).collect();
+    let trials: Vec<&Trial> = rounds
+        .iter()
+        .flat_map(|round| round.arms.values())
+        .collect();
     quantile(&merged(&trials, Metric::E2e), 0.5).unwrap_or_default()
 }
 
-/// All rounds of an arm together: one preempted trial of thirty is noise that the interval already carries, and the
-/// p99 of a burst of a hundred is nearly its maximum. What each part must satisfy was checked when it was accepted.
+/// All rounds of an arm together: one preempted trial of thirty is noise that the interval already
+/// carries, and the p99 of a burst of a hundred is nearly its maximum. What each part must satisfy
+/// was checked when it was accepted.
 fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial], median_e2e: Duration) -> TrialFacts {
     let parts = || trials.iter().flat_map(|trial| &trial.parts);
     let sum = |pick: fn(&Kept) -> u64| parts().map(pick).sum::<u64>();
@@ -78,14 +95,16 @@ fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial], median_e2e: Durat
     let open = scenario.shape.kind() == ShapeKind::Open;
     // A load that changes may well take the engine with it.
     let lasting = trials.iter().filter(|_| open && scenario.shape.is_steady());
-    let (ttft_windows, in_flight_windows) = lasting.filter_map(|trial| slices::pressure(trial)).unzip();
+    let (ttft_windows, in_flight_windows) =
+        lasting.filter_map(|trial| slices::pressure(trial)).unzip();
     TrialFacts {
         arm: own(arm),
         round: None,
         planned: match scenario.planned() {
-            Planned::Exactly(requests) if stopped == 0 => {
-                trials.iter().map(|trial| trial.left.unwrap_or(requests.into())).sum()
-            }
+            Planned::Exactly(requests) if stopped == 0 => trials
+                .iter()
+                .map(|trial| trial.left.unwrap_or(requests.into()))
+                .sum(),
             // Every part was held to what its plan allows when it was accepted.
             _ => sum(|part| part.outcomes.planned),
         },
@@ -98,7 +117,8 @@ fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial], median_e2e: Durat
         median_e2e,
         // A single worker starts together with itself, however well its clock is known.
         start_skew: many.then(|| median(trials.iter().map(|trial| skew(trial)).collect())),
-        clock_uncertainty: many.then(|| median(parts().map(|part| part.window.clock_uncertainty).collect())),
+        clock_uncertainty: many
+            .then(|| median(parts().map(|part| part.window.clock_uncertainty).collect())),
         generator_share: generator_share(trials),
         floor_share: limits::floor_share(trials),
         steal_share: (ticks > 0).then(|| steal as f64 / ticks as f64),
@@ -110,12 +130,16 @@ fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial], median_e2e: Durat
         latency_windows: latency_windows(scenario, trials),
         ttft_windows,
         in_flight_windows,
-        pressure: if open { pressure(scenario, trials) } else { None },
+        pressure: if open {
+            pressure(scenario, trials)
+        } else {
+            None
+        },
     }
 }
 
-/// Known of every open loop that answered anything: by the slices of its windows, and where parts kept none by what most
-/// and what few requests waited.
+/// Known of every open loop that answered anything: by the slices of its windows, and where parts
+/// kept none by what most and what few requests waited.
 fn pressure(scenario: &Scenario, trials: &[&Trial]) -> Option<Pressure> {
     let wall = window::shortest(trials);
     let stretch = match &scenario.shape {
@@ -126,7 +150,12 @@ fn pressure(scenario: &Scenario, trials: &[&Trial]) -> Option<Pressure> {
     slices::growth(trials, stretch).or_else(|| {
         let ttft = merged(trials, Metric::Ttft);
         let (least, most) = (quantile(&ttft, 0.1)?, quantile(&ttft, 0.9)?);
-        Some(Pressure { least, most, backlog: None, stretch })
+        Some(Pressure {
+            least,
+            most,
+            backlog: None,
+            stretch,
+        })
     })
 }
 
@@ -138,14 +167,18 @@ fn sent_in_time(part: &Kept) -> u64 {
 /// Nobody expects one latency under a load that changes.
 fn latency_windows(scenario: &Scenario, trials: &[&Trial]) -> Vec<Vec<f64>> {
     let closed = matches!(scenario.shape, Shape::ClosedLoop { .. });
-    let lasting = trials.iter().filter(|_| closed || scenario.shape.is_steady());
+    let lasting = trials
+        .iter()
+        .filter(|_| closed || scenario.shape.is_steady());
     let of = |trial: &&&Trial| window::latency(trial).or_else(|| slices::latency(trial));
     lasting.filter_map(|trial| of(&trial)).collect()
 }
 
 fn merged(trials: &[&Trial], metric: Metric) -> LatencyHistogram {
     let mut all = LatencyHistogram::default();
-    trials.iter().for_each(|trial| all.add(trial.histograms.get(metric)));
+    trials
+        .iter()
+        .for_each(|trial| all.add(trial.histograms.get(metric)));
     all
 }
 
@@ -156,7 +189,10 @@ fn quantile(histogram: &LatencyHistogram, q: f64) -> Option<Duration> {
 /// Latest minus earliest start over the workers of a trial.
 fn skew(trial: &Trial) -> Duration {
     let lates = || trial.parts.iter().map(|part| part.window.start_late);
-    lates().max().zip(lates().min()).map_or(Duration::ZERO, |(latest, earliest)| latest - earliest)
+    lates()
+        .max()
+        .zip(lates().min())
+        .map_or(Duration::ZERO, |(latest, earliest)| latest - earliest)
 }
 
 fn median(mut values: Vec<Duration>) -> Duration {
@@ -164,12 +200,22 @@ fn median(mut values: Vec<Duration>) -> Duration {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// The trials of an arm, each with those that ran at the same time: the other arm of a duet is no other program.
+/// The trials of an arm, each with those that ran at the same time: the other arm of a duet is no
+/// other program.
 fn at_once<'a>(arm: Arm, block: &Block, rounds: &[&'a Round]) -> Vec<Vec<&'a Trial>> {
     let of = |round: &&'a Round| {
-        round.arms.iter().filter(|(other, _)| block.duet || **other == arm).map(|(_, trial)| trial).collect()
+        round
+            .arms
+            .iter()
+            .filter(|(other, _)| block.duet || **other == arm)
+            .map(|(_, trial)| trial)
+            .collect()
     };
-    rounds.iter().filter(|round| round.arms.contains_key(&arm)).map(of).collect()
+    rounds
+        .iter()
+        .filter(|round| round.arms.contains_key(&arm))
+        .map(of)
+        .collect()
 }
 
 /// Share of the hosts' processor time that went to other programs, all trials together.
@@ -182,7 +228,8 @@ fn others_share(at_once: &[Vec<&Trial>]) -> Option<f64> {
             let host = hosts.entry(&part.origin.hostname).or_default();
             host.0 = host.0.max(part.usage.host_busy_ticks);
             host.1 = host.1.max(part.usage.host_ticks);
-            host.2 += (part.usage.cpu_user + part.usage.cpu_system).as_secs_f64() * TICKS_PER_SECOND;
+            host.2 +=
+                (part.usage.cpu_user + part.usage.cpu_system).as_secs_f64() * TICKS_PER_SECOND;
         }
         for (busy, ticks, own) in hosts.into_values() {
             others += busy as f64 - own;
@@ -200,7 +247,11 @@ fn generator_share(trials: &[&Trial]) -> Option<f64> {
         slot.0 += part.usage.driver_cpu.as_secs_f64();
         slot.1 += part.usage.wall.as_secs_f64();
     }
-    slots.values().filter(|(_, wall)| *wall > 0.0).map(|(busy, wall)| busy / wall).reduce(f64::max)
+    slots
+        .values()
+        .filter(|(_, wall)| *wall > 0.0)
+        .map(|(busy, wall)| busy / wall)
+        .reduce(f64::max)
 }
 
 fn pairing_facts(record: &RunRecord, block: &Block, rounds: &[&Round]) -> PairingFacts {
@@ -217,36 +268,63 @@ fn pairing_facts(record: &RunRecord, block: &Block, rounds: &[&Round]) -> Pairin
         losses: losses(record, block),
         shrunk: shrunk(record, block),
         greedy: true,
-        token_mismatches: rounds.iter().filter(mismatched).map(|round| round.index as usize).collect(),
+        token_mismatches: rounds
+            .iter()
+            .filter(mismatched)
+            .map(|round| round.index as usize)
+            .collect(),
         tokens_unchecked: (unchecked, rounds.len()),
-        failures: failures.into_iter().map(|(arm, (issued, failed))| (own(arm), issued, failed)).collect(),
+        failures: failures
+            .into_iter()
+            .map(|(arm, (issued, failed))| (own(arm), issued, failed))
+            .collect(),
     }
 }
 
-/// Whether every share of the requests was given the same tokens under every arm, where all its requests were answered.
+/// Whether every share of the requests was given the same tokens under every arm, where all its
+/// requests were answered.
 fn tokens_agree(round: &Round) -> bool {
     let mut digests = BTreeMap::new();
-    round.arms.values().flat_map(|trial| &trial.parts).all(|part| {
-        part.outcomes.not_ok() > 0
-            || *digests.entry(part.share).or_insert(part.token_digest) == part.token_digest
-    })
+    round
+        .arms
+        .values()
+        .flat_map(|trial| &trial.parts)
+        .all(|part| {
+            part.outcomes.not_ok() > 0
+                || *digests.entry(part.share).or_insert(part.token_digest) == part.token_digest
+        })
 }
 
 /// Whether some share was answered as a whole under the candidate and under a baseline arm.
 fn tokens_checked(round: &Round) -> bool {
     let whole = |arm: Arm| -> Vec<u32> {
-        let parts = round.arms.get(&arm).into_iter().flat_map(|trial| &trial.parts);
-        parts.filter(|part| part.outcomes.not_ok() == 0).map(|part| part.share).collect()
+        let parts = round
+            .arms
+            .get(&arm)
+            .into_iter()
+            .flat_map(|trial| &trial.parts);
+        parts
+            .filter(|part| part.outcomes.not_ok() == 0)
+            .map(|part| part.share)
+            .collect()
     };
     let baseline = [whole(Arm::A), whole(Arm::A2)].concat();
     whole(Arm::B).iter().any(|share| baseline.contains(share))
 }
 
-/// Workers lost in blocks that were done in a later attempt; and, once the run was given up, in those that never were.
+/// Workers lost in blocks that were done in a later attempt; and, once the run was given up, in
+/// those that never were.
 fn losses(record: &RunRecord, block: &Block) -> (u64, u64) {
-    let given_up = record.end.as_ref().is_some_and(|end| end.state == RunState::Failed);
+    let given_up = record
+        .end
+        .as_ref()
+        .is_some_and(|end| end.state == RunState::Failed);
     let (mut repeated, mut gone) = (0, 0);
-    for notice in record.notices.iter().filter(|notice| notice.key.cell == block.cell) {
+    for notice in record
+        .notices
+        .iter()
+        .filter(|notice| notice.key.cell == block.cell)
+    {
         let here = |b: &&BlockDone| (b.cell, b.round) == (notice.key.cell, notice.key.round);
         match record.blocks.iter().find(here) {
             // Where a run may shrink its block was done all the same, without that worker.
@@ -264,16 +342,33 @@ fn losses(record: &RunRecord, block: &Block) -> (u64, u64) {
 
 /// Requests of a cell that nobody sent.
 fn shrunk(record: &RunRecord, block: &Block) -> u64 {
-    record.blocks.iter().filter(|done| done.cell == block.cell).map(|done| done.lost_requests).sum()
+    record
+        .blocks
+        .iter()
+        .filter(|done| done.cell == block.cell)
+        .map(|done| done.lost_requests)
+        .sum()
 }
 
 fn code(record: &RunRecord, block: &Block) -> CodeIdentity {
     if record.header.simulated {
         return CodeIdentity::Simulated;
     }
-    let text = |name: &str| record.header.variants.iter().find(|v| v.name == name).map(|v| v.text_sha256);
+    let text = |name: &str| {
+        record
+            .header
+            .variants
+            .iter()
+            .find(|v| v.name == name)
+            .map(|v| v.text_sha256)
+    };
     let candidate = block.candidate.as_deref().and_then(text);
-    if record.header.labels.iter().any(|label| label == Findings::A_A) {
+    if record
+        .header
+        .labels
+        .iter()
+        .any(|label| label == Findings::A_A)
+    {
         CodeIdentity::SameOnPurpose
     } else if candidate == text(&block.baseline) {
         CodeIdentity::Same

@@ -1,6 +1,6 @@
-//! Parts into trials, one part at a time: each is merged and let go before the next comes, so that a run of any length
-//! needs room for its trials and for one part. Owns what must wait for a trial's or a block's last part; must not know
-//! where parts come from.
+//! Parts into trials, one part at a time: each is merged and let go before the next comes, so that
+//! a run of any length needs room for its trials and for one part. Owns what must wait for a
+//! trial's or a block's last part; must not know where parts come from.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,11 +47,18 @@ impl Gather {
             _ => 0,
         };
         let empty = |block: &BlockDone| {
-            let round = Round { index: block.round, order: block.order.clone(), arms: BTreeMap::new() };
+            let round = Round {
+                index: block.round,
+                order: block.order.clone(),
+                arms: BTreeMap::new(),
+            };
             ((block.cell, block.round), round)
         };
         Self {
-            blocks: blocks.iter().map(|block| ((block.cell, block.round), block.clone())).collect(),
+            blocks: blocks
+                .iter()
+                .map(|block| ((block.cell, block.round), block.clone()))
+                .collect(),
             margins: (0..cells).map(margin).collect(),
             duet: plan.duet,
             rounds: blocks.iter().map(empty).collect(),
@@ -64,7 +71,11 @@ impl Gather {
     /// Takes the next part.
     pub(super) fn take(&mut self, part: Part) {
         let place = |part: &Part| (part.place.key.cell, part.place.key.round);
-        if self.waiting.first().is_some_and(|first| place(first) != place(&part)) {
+        if self
+            .waiting
+            .first()
+            .is_some_and(|first| place(first) != place(&part))
+        {
             self.release();
         }
         match self.blocks.get(&place(&part)) {
@@ -82,22 +93,35 @@ impl Gather {
             let lost = self.blocks[place].lost_requests > 0;
             for arm in round.order.clone() {
                 let trial = round.arms.entry(arm).or_default();
-                trial.left = lost.then(|| trial.parts.iter().map(|part| part.outcomes.planned).sum());
+                trial.left =
+                    lost.then(|| trial.parts.iter().map(|part| part.outcomes.planned).sum());
             }
         }
-        Trials { rounds: self.rounds, left_out: self.left_out }
+        Trials {
+            rounds: self.rounds,
+            left_out: self.left_out,
+        }
     }
 
-    /// Of a block that went on without some slots, those that took part in every arm: arms are compared on the same
-    /// slots or not at all.
+    /// Of a block that went on without some slots, those that took part in every arm: arms are
+    /// compared on the same slots or not at all.
     fn release(&mut self) {
         let parts = std::mem::take(&mut self.waiting);
         let Some(first) = parts.first() else { return };
         let block = &self.blocks[&(first.place.key.cell, first.place.key.round)];
         let of_arm = |arm: &Arm| -> BTreeSet<u32> {
-            parts.iter().filter(|part| part.place.key.arm == *arm).map(|part| part.place.slot).collect()
+            parts
+                .iter()
+                .filter(|part| part.place.key.arm == *arm)
+                .map(|part| part.place.slot)
+                .collect()
         };
-        let whole = block.order.iter().map(of_arm).reduce(|all, these| &all & &these).unwrap_or_default();
+        let whole = block
+            .order
+            .iter()
+            .map(of_arm)
+            .reduce(|all, these| &all & &these)
+            .unwrap_or_default();
         for part in parts {
             match whole.contains(&part.place.slot) {
                 true => self.merge(part),
@@ -107,11 +131,20 @@ impl Gather {
     }
 
     fn merge(&mut self, part: Part) {
-        if self.open.as_ref().is_some_and(|open| open.key != part.place.key) {
+        if self
+            .open
+            .as_ref()
+            .is_some_and(|open| open.key != part.place.key)
+        {
             self.close();
         }
         let key = part.place.key;
-        let begin = || Open { key, trial: Trial::default(), requests: Some(Vec::new()), series: Vec::new() };
+        let begin = || Open {
+            key,
+            trial: Trial::default(),
+            requests: Some(Vec::new()),
+            series: Vec::new(),
+        };
         let share = self.share(&part);
         self.open.get_or_insert_with(begin).add(part, share);
     }
@@ -122,16 +155,27 @@ impl Gather {
     }
 
     fn share(&self, part: &Part) -> u32 {
-        if self.duet { part.place.slot / 2 } else { part.place.slot }
+        if self.duet {
+            part.place.slot / 2
+        } else {
+            part.place.slot
+        }
     }
 
     fn close(&mut self) {
         let Some(open) = self.open.take() else { return };
-        let margin = self.margins.get(open.key.cell as usize).copied().unwrap_or(0);
+        let margin = self
+            .margins
+            .get(open.key.cell as usize)
+            .copied()
+            .unwrap_or(0);
         let round = self.rounds.get_mut(&(open.key.cell, open.key.round));
         let round = round.expect("parts without a block are left out");
         let earlier = round.arms.insert(open.key.arm, open.closed(margin));
-        debug_assert!(earlier.is_none(), "the parts of a trial come one after the other");
+        debug_assert!(
+            earlier.is_none(),
+            "the parts of a trial come one after the other"
+        );
     }
 }
 
@@ -147,6 +191,10 @@ impl Open {
 
     fn closed(self, margin: usize) -> Trial {
         let inside = self.requests.map(|requests| Inside::of(requests, margin));
-        Trial { inside, series: slices::merged(&self.series), ..self.trial }
+        Trial {
+            inside,
+            series: slices::merged(&self.series),
+            ..self.trial
+        }
     }
 }

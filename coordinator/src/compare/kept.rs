@@ -1,19 +1,22 @@
-//! What is kept of a part once it has been merged into its trial: everything small, its histograms folded. Whole parts
-//! take megabytes each, and a run has thousands.
+//! What is kept of a part once it has been merged into its trial: everything small, its histograms
+//! folded. Whole parts take megabytes each, and a run has thousands.
 
 use contract::histogram::{Folded, LatencyHistogram};
 use contract::identity::Sha256;
 use contract::metric::Metric;
 use contract::part::{
-    ColdPhase, EngineFacts, Histograms, Origin, Outcomes, Part, Place, Sent, StopCause, Usage, Window,
+    ColdPhase, EngineFacts, Histograms, Origin, Outcomes, Part, Place, Sent, StopCause, Usage,
+    Window,
 };
 
-/// A part without its single requests, steps and slices of time. The fields are those of [`Part`], and its share.
+/// A part without its single requests, steps and slices of time. The fields are those of [`Part`],
+/// and its share.
 #[derive(Clone, Debug)]
 pub struct Kept {
     /// Where it belongs.
     pub place: Place,
-    /// Which share of an arm's requests it had, the same in every arm: its slot, or in a duet its pair of slots.
+    /// Which share of an arm's requests it had, the same in every arm: its slot, or in a duet its
+    /// pair of slots.
     pub share: u32,
     /// Which process measured it.
     pub origin: Origin,

@@ -1,7 +1,7 @@
-//! The layout control of a run: what builds of the baseline that differ in nothing but the order of their functions did
-//! to its speed, measure by measure, and which differences of candidates are no greater (docs/method.md). A label and
-//! never a verdict: nothing here enters a gate, a family of questions or the run's validity. It must not know how it is
-//! shown.
+//! The layout control of a run: what builds of the baseline that differ in nothing but the order of
+//! their functions did to its speed, measure by measure, and which differences of candidates are no
+//! greater (docs/method.md). A label and never a verdict: nothing here enters a gate, a family of
+//! questions or the run's validity. It must not know how it is shown.
 
 use stats::compare::{Spread, Verdict, layout_spread};
 use stats::validity::Validity;
@@ -67,18 +67,28 @@ impl LayoutControl {
         let first = cells.first()?.candidate.clone();
         let scenarios = cells.iter().filter(|cell| cell.candidate == first);
         let noises = scenarios.flat_map(|like| {
-            let alike: Vec<&Cell> = cells.iter().filter(|cell| cell.scenario == like.scenario).collect();
-            like.metrics.iter().map(|metric| noise(&alike, metric)).collect::<Vec<_>>()
+            let alike: Vec<&Cell> = cells
+                .iter()
+                .filter(|cell| cell.scenario == like.scenario)
+                .collect();
+            like.metrics
+                .iter()
+                .map(|metric| noise(&alike, metric))
+                .collect::<Vec<_>>()
         });
-        Some(Self { noises: noises.collect(), cells })
+        Some(Self {
+            noises: noises.collect(),
+            cells,
+        })
     }
 
     /// Labels the measures of the candidates' cells.
     pub(super) fn label(&self, cells: &mut [Cell]) {
         for cell in cells {
             for metric in &mut cell.metrics {
-                metric.layout =
-                    self.noise(&cell.scenario, metric.measure).and_then(|noise| noise.label(metric));
+                metric.layout = self
+                    .noise(&cell.scenario, metric.measure)
+                    .and_then(|noise| noise.label(metric));
             }
         }
     }
@@ -86,7 +96,9 @@ impl LayoutControl {
     /// What the layouts did to a measure of a scenario.
     #[must_use]
     pub fn noise(&self, scenario: &str, measure: Measure) -> Option<&LayoutNoise> {
-        self.noises.iter().find(|noise| noise.scenario == scenario && noise.measure == measure)
+        self.noises
+            .iter()
+            .find(|noise| noise.scenario == scenario && noise.measure == measure)
     }
 
     /// Number of layouts of the run.
@@ -97,7 +109,10 @@ impl LayoutControl {
 
     /// Whether every primary measure has its spread.
     pub(super) fn is_known(&self) -> bool {
-        self.noises.iter().filter(|noise| noise.primary).all(|noise| noise.spread.is_some())
+        self.noises
+            .iter()
+            .filter(|noise| noise.primary)
+            .all(|noise| noise.spread.is_some())
     }
 }
 
@@ -110,14 +125,25 @@ impl LayoutNoise {
 
     /// The label of a candidate's comparison; `None` where nothing can be read of it.
     fn label(&self, metric: &MetricComparison) -> Option<LayoutLabel> {
-        let Outcome::Compared { comparison, decision, .. } = &metric.outcome else { return None };
+        let Outcome::Compared {
+            comparison,
+            decision,
+            ..
+        } = &metric.outcome
+        else {
+            return None;
+        };
         if decision.verdict == Verdict::Invalid {
             return None;
         }
         Some(match self.spread {
-            None => LayoutLabel::Unknown { layouts: self.layouts() },
+            None => LayoutLabel::Unknown {
+                layouts: self.layouts(),
+            },
             // The layouts' spread is one of log ratios.
-            Some(_) if !metric.scale.is_log() => LayoutLabel::Unknown { layouts: self.layouts() },
+            Some(_) if !metric.scale.is_log() => LayoutLabel::Unknown {
+                layouts: self.layouts(),
+            },
             Some(spread) if spread.covers(comparison.effect.delta) => LayoutLabel::Within(spread),
             Some(spread) => LayoutLabel::Beyond(spread),
         })
@@ -133,9 +159,14 @@ fn noise(cells: &[&Cell], like: &MetricComparison) -> LayoutNoise {
             Err(why) => left_out.push((layout, why)),
         }
     }
-    let figures: Vec<(f64, f64)> = counted.iter().map(|effect| (effect.delta, effect.se)).collect();
+    let figures: Vec<(f64, f64)> = counted
+        .iter()
+        .map(|effect| (effect.delta, effect.se))
+        .collect();
     LayoutNoise {
-        scenario: cells.first().map_or_else(String::new, |cell| cell.scenario.clone()),
+        scenario: cells
+            .first()
+            .map_or_else(String::new, |cell| cell.scenario.clone()),
         measure: like.measure,
         primary: like.primary,
         counted,
@@ -162,10 +193,12 @@ fn believed(cell: &Cell, measure: Measure) -> Result<(f64, f64), String> {
         Some(Outcome::Compared { .. }) if metric.is_some_and(|metric| !metric.scale.is_log()) => {
             Err("it is zero in some round, so there is no ratio".to_owned())
         }
-        Some(Outcome::Compared { comparison, .. }) => Ok((comparison.effect.delta, comparison.effect.se)),
-        Some(Outcome::Hidden { exceedances, .. }) => {
-            Err(format!("only {exceedances} requests of an arm and round lie beyond the quantile"))
+        Some(Outcome::Compared { comparison, .. }) => {
+            Ok((comparison.effect.delta, comparison.effect.se))
         }
+        Some(Outcome::Hidden { exceedances, .. }) => Err(format!(
+            "only {exceedances} requests of an arm and round lie beyond the quantile"
+        )),
         Some(Outcome::Missing { reason }) => Err(reason.clone()),
         None => Err("it was not measured".to_owned()),
     }
@@ -175,19 +208,26 @@ impl Cell {
     /// Whether it is one of the layout control's.
     #[must_use]
     pub fn is_layout(&self) -> bool {
-        self.candidate.as_deref().is_some_and(|name| Layout::named(name).is_some())
+        self.candidate
+            .as_deref()
+            .is_some_and(|name| Layout::named(name).is_some())
     }
 }
 
 impl Findings {
     /// Every cell of the run, those of the layout control last.
     pub fn all_cells(&self) -> impl Iterator<Item = &Cell> {
-        self.cells.iter().chain(self.layout.iter().flat_map(|control| &control.cells))
+        self.cells
+            .iter()
+            .chain(self.layout.iter().flat_map(|control| &control.cells))
     }
 
-    /// The cells that the run's validity is about: the candidates', and the control's where there is nothing else.
+    /// The cells that the run's validity is about: the candidates', and the control's where there
+    /// is nothing else.
     pub fn judged_cells(&self) -> impl Iterator<Item = &Cell> {
         let control = self.layout.iter().filter(|_| self.cells.is_empty());
-        self.cells.iter().chain(control.flat_map(|control| &control.cells))
+        self.cells
+            .iter()
+            .chain(control.flat_map(|control| &control.cells))
     }
 }

@@ -1,5 +1,6 @@
-//! Which of a run's answers is asked for: that of the planned interim analysis, or that of the end. Derived from the
-//! plan and from the blocks that are done, so that a stored run says the same at any time.
+//! Which of a run's answers is asked for: that of the planned interim analysis, or that of the end.
+//! Derived from the plan and from the blocks that are done, so that a stored run says the same at
+//! any time.
 
 use std::collections::BTreeSet;
 
@@ -24,20 +25,38 @@ pub struct Planned {
 /// The plan's interim analysis; `None` where it has none.
 pub(super) fn planned(plan: &Plan, blocks: &[Block], done: &[BlockDone]) -> Option<Planned> {
     let at = plan.look?.at;
-    let wanted: BTreeSet<_> = blocks.iter().filter(|b| b.round < at).map(|b| (b.cell, b.round)).collect();
+    let wanted: BTreeSet<_> = blocks
+        .iter()
+        .filter(|b| b.round < at)
+        .map(|b| (b.cell, b.round))
+        .collect();
     let done: BTreeSet<_> = done.iter().map(|block| (block.cell, block.round)).collect();
-    let stage = if wanted == done { Stage::Look } else { Stage::Final };
-    Some(Planned { at, rounds: plan.rounds, stage })
+    let stage = if wanted == done {
+        Stage::Look
+    } else {
+        Stage::Final
+    };
+    Some(Planned {
+        at,
+        rounds: plan.rounds,
+        stage,
+    })
 }
 
 impl Findings {
-    /// Whether a run may end here: these are the interim analysis's findings, and every primary measure has its answer.
+    /// Whether a run may end here: these are the interim analysis's findings, and every primary
+    /// measure has its answer.
     #[must_use]
     pub fn settles(&self) -> bool {
         let clear = |cell: &Cell| {
-            matches!(cell.verdict(), None | Some(Verdict::Faster | Verdict::Slower | Verdict::Same))
+            matches!(
+                cell.verdict(),
+                None | Some(Verdict::Faster | Verdict::Slower | Verdict::Same)
+            )
         };
         let compared = self.cells.iter().any(|cell| cell.candidate.is_some());
-        self.look.is_some_and(|look| look.stage == Stage::Look) && compared && self.cells.iter().all(clear)
+        self.look.is_some_and(|look| look.stage == Stage::Look)
+            && compared
+            && self.cells.iter().all(clear)
     }
 }

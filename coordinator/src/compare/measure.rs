@@ -1,4 +1,5 @@
-//! What is compared: quantiles of times, and rates. The closed list, with names, directions and tolerances.
+//! What is compared: quantiles of times, and rates. The closed list, with names, directions and
+//! tolerances.
 
 use contract::histogram::LatencyHistogram;
 use contract::id::Arm;
@@ -85,7 +86,9 @@ impl Measure {
     pub fn tolerance(self, tolerances: &Tolerances) -> f64 {
         match self {
             Self::Quantile(_, q) => tolerances.of_quantile(q),
-            Self::TokensPerSecond | Self::RequestsPerSecond | Self::GoodputPerSecond => tolerances.throughput,
+            Self::TokensPerSecond | Self::RequestsPerSecond | Self::GoodputPerSecond => {
+                tolerances.throughput
+            }
         }
     }
 
@@ -102,27 +105,47 @@ impl Measure {
 
     /// The fewest values that any arm of any round rests on; `None` for rates.
     pub(super) fn least_count(self, rounds: &[&Round]) -> Option<u64> {
-        let Self::Quantile(metric, _) = self else { return None };
+        let Self::Quantile(metric, _) = self else {
+            return None;
+        };
         let counts = rounds.iter().flat_map(|round| round.arms.values());
-        counts.map(|trial| trial.histograms.get(metric).exact().count).min()
+        counts
+            .map(|trial| trial.histograms.get(metric).exact().count)
+            .min()
     }
 
     /// Its value over some parts of a trial, if it has one.
     pub(super) fn of_parts(self, parts: &[&Kept]) -> Option<f64> {
-        let wall = || parts.iter().map(|part| part.usage.wall).max().unwrap_or_default();
+        let wall = || {
+            parts
+                .iter()
+                .map(|part| part.usage.wall)
+                .max()
+                .unwrap_or_default()
+        };
         match self {
             Self::Quantile(metric, q) => {
                 let mut merged = LatencyHistogram::default();
-                parts.iter().for_each(|part| merged.add_folded(part.folded(metric)));
+                parts
+                    .iter()
+                    .for_each(|part| merged.add_folded(part.folded(metric)));
                 stats::summary::quantile(merged.buckets(), q)
             }
-            Self::TokensPerSecond => rate(parts.iter().map(|part| part.output_tokens).sum(), wall()),
-            Self::RequestsPerSecond => rate(parts.iter().map(|part| part.outcomes.ok).sum(), wall()),
-            Self::GoodputPerSecond => rate(parts.iter().map(|part| part.good).sum::<Option<u64>>()?, wall()),
+            Self::TokensPerSecond => {
+                rate(parts.iter().map(|part| part.output_tokens).sum(), wall())
+            }
+            Self::RequestsPerSecond => {
+                rate(parts.iter().map(|part| part.outcomes.ok).sum(), wall())
+            }
+            Self::GoodputPerSecond => rate(
+                parts.iter().map(|part| part.good).sum::<Option<u64>>()?,
+                wall(),
+            ),
         }
     }
 
-    /// One round as `stats` wants it, each arm a cost in which more is worse; `None` where an arm has no value.
+    /// One round as `stats` wants it, each arm a cost in which more is worse; `None` where an arm
+    /// has no value.
     pub(super) fn block(self, scale: Scale, round: &Round) -> Option<Block> {
         self.block_of(scale, round, |trial| self.value(trial))
     }
@@ -142,10 +165,21 @@ impl Measure {
     ) -> Option<Block> {
         let seat = |arm| {
             let cost = self.cost(scale, value(round.arms.get(&arm)?)?)?;
-            Some(Seat { cost, position: round.position(arm)? })
+            Some(Seat {
+                cost,
+                position: round.position(arm)?,
+            })
         };
-        let a2 = if round.arms.contains_key(&Arm::A2) { Some(seat(Arm::A2)?) } else { None };
-        Some(Block { a: seat(Arm::A)?, b: seat(Arm::B)?, a2 })
+        let a2 = if round.arms.contains_key(&Arm::A2) {
+            Some(seat(Arm::A2)?)
+        } else {
+            None
+        };
+        Some(Block {
+            a: seat(Arm::A)?,
+            b: seat(Arm::B)?,
+            a2,
+        })
     }
 
     /// A value as `stats` wants it: a cost in which more is worse.
@@ -160,10 +194,17 @@ impl Measure {
 }
 
 /// The values of the baseline's arms and of the candidate's, all rounds together.
-pub(super) fn split(rounds: &[&Round], value: impl Fn(&Trial) -> Option<f64>) -> (Vec<f64>, Vec<f64>) {
+pub(super) fn split(
+    rounds: &[&Round],
+    value: impl Fn(&Trial) -> Option<f64>,
+) -> (Vec<f64>, Vec<f64>) {
     let (mut baseline, mut candidate) = (Vec::new(), Vec::new());
     for (arm, trial) in rounds.iter().flat_map(|round| &round.arms) {
-        let side = if arm.is_baseline() { &mut baseline } else { &mut candidate };
+        let side = if arm.is_baseline() {
+            &mut baseline
+        } else {
+            &mut candidate
+        };
         side.extend(value(trial));
     }
     (baseline, candidate)
@@ -205,7 +246,12 @@ mod tests {
     #[test]
     fn every_primary_is_a_measure() {
         for primary in Primary::ALL {
-            assert_eq!(Measure::ALL.iter().filter(|m| m.is(primary)).count(), 1, "{}", primary.name());
+            assert_eq!(
+                Measure::ALL.iter().filter(|m| m.is(primary)).count(),
+                1,
+                "{}",
+                primary.name()
+            );
         }
     }
 

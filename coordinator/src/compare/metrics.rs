@@ -3,8 +3,8 @@
 use contract::id::Arm;
 use hdrhistogram::Histogram;
 use stats::compare::{
-    Block, Comparison, Decision, Interval, Paired, Question, Role, Scale, Settings, Tolerance, compare_on,
-    decide, holm,
+    Block, Comparison, Decision, Interval, Paired, Question, Role, Scale, Settings, Tolerance,
+    compare_on, decide, holm,
 };
 use stats::resample::{Pooled, Rounds, bootstrap_mean, bootstrap_pooled, jackknife};
 use stats::rng::Seed;
@@ -24,8 +24,8 @@ pub struct MetricComparison {
     pub primary: bool,
     /// The share by which it may differ without mattering.
     pub tolerance: f64,
-    /// What A/A comparisons on this class of hosts showed without any difference, as a share; 0 where none was
-    /// calibrated.
+    /// What A/A comparisons on this class of hosts showed without any difference, as a share; 0
+    /// where none was calibrated.
     pub noise_floor: f64,
     /// Two-sided error of its intervals.
     pub alpha: f64,
@@ -37,7 +37,8 @@ pub struct MetricComparison {
     pub rounds: Vec<RoundValues>,
     /// Where the exact check draws from, when it must draw.
     pub seed: Seed,
-    /// How it compares with what the placement of code alone does, in runs that have the layout control.
+    /// How it compares with what the placement of code alone does, in runs that have the layout
+    /// control.
     pub layout: Option<LayoutLabel>,
     /// What came of it.
     pub outcome: Outcome,
@@ -65,7 +66,8 @@ pub struct RoundValues {
     pub values: Vec<(Arm, usize, f64)>,
 }
 
-/// The secondary intervals that come from drawing whole rounds, all arms together, at expanded percentiles.
+/// The secondary intervals that come from drawing whole rounds, all arms together, at expanded
+/// percentiles.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Resampled {
     /// Of the mean difference.
@@ -83,8 +85,8 @@ pub enum Outcome {
     Compared {
         /// Effect, control and exact check.
         comparison: Box<Comparison>,
-        /// p after Holm's correction, where several questions are asked together: the secondary measures of a cell, and
-        /// the primary ones of several cells.
+        /// p after Holm's correction, where several questions are asked together: the secondary
+        /// measures of a cell, and the primary ones of several cells.
         adjusted_p: Option<f64>,
         /// The pooled ratio with its jackknife interval, for quantiles.
         pooled: Option<Pooled>,
@@ -97,7 +99,8 @@ pub enum Outcome {
     Hidden {
         /// That many, in the arm and round that has fewest.
         exceedances: u64,
-        /// The ratio of all rounds together, where those have enough: it stands alone and decides nothing.
+        /// The ratio of all rounds together, where those have enough: it stands alone and decides
+        /// nothing.
         pooled: Option<Pooled>,
     },
     /// There is nothing to compare.
@@ -122,19 +125,29 @@ pub(super) fn estimates(
         measure,
         scale: measure.scale(rounds),
         primary: measure.is(plan.primary),
-        tolerance: Tolerance { tau: measure.tolerance(&plan.tolerance), noise_floor: floor(measure) },
+        tolerance: Tolerance {
+            tau: measure.tolerance(&plan.tolerance),
+            noise_floor: floor(measure),
+        },
         rounds: values(measure, rounds),
         seed: seed.child(&measure.name()),
         pooled: pooled(measure, rounds, settings.alpha),
-        resampled: resampled(measure, rounds, settings.alpha, seed.child(&measure.name()).child("bootstrap")),
+        resampled: resampled(
+            measure,
+            rounds,
+            settings.alpha,
+            seed.child(&measure.name()).child("bootstrap"),
+        ),
         estimated: estimate(measure, rounds, settings, thresholds, seed),
     };
     measures.into_iter().map(draft).collect()
 }
 
-/// Holm over the primary measures of all cells, in their order. A single question needs no correction.
+/// Holm over the primary measures of all cells, in their order. A single question needs no
+/// correction.
 pub(super) fn primaries(cells: &[Vec<Draft>]) -> Vec<Option<f64>> {
-    let primary = |drafts: &Vec<Draft>| drafts.iter().find(|draft| draft.primary).and_then(Draft::p);
+    let primary =
+        |drafts: &Vec<Draft>| drafts.iter().find(|draft| draft.primary).and_then(Draft::p);
     let found: Vec<Option<f64>> = cells.iter().map(primary).collect();
     if found.iter().flatten().count() < 2 {
         return vec![None; found.len()];
@@ -146,11 +159,14 @@ pub(super) fn primaries(cells: &[Vec<Draft>]) -> Vec<Option<f64>> {
 fn corrected(found: &[Option<f64>]) -> Vec<Option<f64>> {
     let family: Vec<f64> = found.iter().flatten().copied().collect();
     let mut adjusted = holm(&family).into_iter();
-    found.iter().map(|p| p.and_then(|_| adjusted.next())).collect()
+    found
+        .iter()
+        .map(|p| p.and_then(|_| adjusted.next()))
+        .collect()
 }
 
-/// Decides every measure of a cell: the primary with its p among the primaries of all cells, the others among
-/// themselves.
+/// Decides every measure of a cell: the primary with its p among the primaries of all cells, the
+/// others among themselves.
 pub(super) fn decided(
     drafts: Vec<Draft>,
     primary: Option<f64>,
@@ -180,14 +196,44 @@ impl Draft {
         (validity, planned): (&Validity, Option<usize>),
         settings: &Settings,
     ) -> MetricComparison {
-        let Self { measure, primary, tolerance, scale, rounds, seed, pooled, resampled, estimated } = self;
+        let Self {
+            measure,
+            primary,
+            tolerance,
+            scale,
+            rounds,
+            seed,
+            pooled,
+            resampled,
+            estimated,
+        } = self;
         let (warning, outcome) = match estimated {
             Estimated::Settled(outcome) => (None, outcome),
-            Estimated::Open { warning, comparison } => {
-                let role = adjusted_p.map_or(Role::Primary, |adjusted_p| Role::Among { adjusted_p });
-                let question = Question { validity, planned, tolerance, scale, role, settings: *settings };
+            Estimated::Open {
+                warning,
+                comparison,
+            } => {
+                let role =
+                    adjusted_p.map_or(Role::Primary, |adjusted_p| Role::Among { adjusted_p });
+                let question = Question {
+                    validity,
+                    planned,
+                    tolerance,
+                    scale,
+                    role,
+                    settings: *settings,
+                };
                 let decision = decide(&comparison, &question);
-                (warning, Outcome::Compared { comparison, adjusted_p, pooled, resampled, decision })
+                (
+                    warning,
+                    Outcome::Compared {
+                        comparison,
+                        adjusted_p,
+                        pooled,
+                        resampled,
+                        decision,
+                    },
+                )
             }
         };
         let (Tolerance { tau, noise_floor }, alpha) = (tolerance, settings.alpha);
@@ -208,7 +254,10 @@ impl Draft {
 }
 
 enum Estimated {
-    Open { warning: Option<String>, comparison: Box<Comparison> },
+    Open {
+        warning: Option<String>,
+        comparison: Box<Comparison>,
+    },
     Settled(Outcome),
 }
 
@@ -228,84 +277,134 @@ fn estimate(
                 let pooled = pooled_enough(measure, rounds, q, thresholds)
                     .then(|| pooled(measure, rounds, settings.alpha))
                     .flatten();
-                return Estimated::Settled(Outcome::Hidden { exceedances, pooled });
+                return Estimated::Settled(Outcome::Hidden {
+                    exceedances,
+                    pooled,
+                });
             }
         }
     }
     let scale = measure.scale(rounds);
-    let blocks: Option<Vec<Block>> = rounds.iter().map(|round| measure.block(scale, round)).collect();
-    let Some(blocks) = blocks else { return missing("an arm has no value in some round") };
+    let blocks: Option<Vec<Block>> = rounds
+        .iter()
+        .map(|round| measure.block(scale, round))
+        .collect();
+    let Some(blocks) = blocks else {
+        return missing("an arm has no value in some round");
+    };
     match compare_on(scale, &blocks, settings, seed.child(&measure.name())) {
-        Ok(comparison) => Estimated::Open { warning, comparison: Box::new(comparison) },
+        Ok(comparison) => Estimated::Open {
+            warning,
+            comparison: Box::new(comparison),
+        },
         Err(error) => missing(&error.to_string()),
     }
 }
 
-/// Whether enough values of every arm lie beyond the quantile, all rounds together (docs/validity.md).
+/// Whether enough values of every arm lie beyond the quantile, all rounds together
+/// (docs/validity.md).
 fn pooled_enough(measure: Measure, rounds: &[&Round], q: f64, thresholds: &Thresholds) -> bool {
-    let Measure::Quantile(metric, _) = measure else { return false };
+    let Measure::Quantile(metric, _) = measure else {
+        return false;
+    };
     let count = |arm: Arm| -> u64 {
         let trials = rounds.iter().filter_map(|round| round.arms.get(&arm));
-        trials.map(|trial| trial.histograms.get(metric).exact().count).sum()
+        trials
+            .map(|trial| trial.histograms.get(metric).exact().count)
+            .sum()
     };
-    let least = rounds.iter().flat_map(|round| round.arms.keys()).map(|arm| count(*arm)).min();
+    let least = rounds
+        .iter()
+        .flat_map(|round| round.arms.keys())
+        .map(|arm| count(*arm))
+        .min();
     least.is_some_and(|count| !matches!(claim(count, q, thresholds), Claim::Hidden { .. }))
 }
 
 fn missing(reason: &str) -> Estimated {
-    Estimated::Settled(Outcome::Missing { reason: reason.to_owned() })
+    Estimated::Settled(Outcome::Missing {
+        reason: reason.to_owned(),
+    })
 }
 
-/// What people see on a plot: the ratio of the pooled quantiles, with the delete-one-round interval.
+/// What people see on a plot: the ratio of the pooled quantiles, with the delete-one-round
+/// interval.
 fn pooled(measure: Measure, rounds: &[&Round], alpha: f64) -> Option<Pooled> {
     with_pools(measure, rounds, |pools, q| jackknife(pools, q, alpha).ok())
 }
 
 fn resampled(measure: Measure, rounds: &[&Round], alpha: f64, seed: Seed) -> Option<Resampled> {
     let scale = measure.scale(rounds);
-    let blocks: Vec<Block> = rounds.iter().map(|round| measure.block(scale, round)).collect::<Option<_>>()?;
+    let blocks: Vec<Block> = rounds
+        .iter()
+        .map(|round| measure.block(scale, round))
+        .collect::<Option<_>>()?;
     let mean = bootstrap_mean(&Paired::effect(&blocks).differences, alpha, seed)?;
     let drawn = |pools: &Rounds<'_>, q| bootstrap_pooled(pools, q, alpha, seed).ok();
     let pooled = with_pools(measure, rounds, drawn).map(|pooled| pooled.ci);
     Some(Resampled { mean, pooled, seed })
 }
 
-/// Does something with the histograms of every arm and round; `None` for rates and where an arm is missing.
+/// Does something with the histograms of every arm and round; `None` for rates and where an arm is
+/// missing.
 fn with_pools<T>(
     measure: Measure,
     rounds: &[&Round],
     with: impl Fn(&Rounds<'_>, f64) -> Option<T>,
 ) -> Option<T> {
-    let Measure::Quantile(metric, q) = measure else { return None };
+    let Measure::Quantile(metric, q) = measure else {
+        return None;
+    };
     let of = |arm: Arm| -> Option<Vec<&Histogram<u64>>> {
-        rounds.iter().map(|r| Some(r.arms.get(&arm)?.histograms.get(metric).buckets())).collect()
+        rounds
+            .iter()
+            .map(|r| Some(r.arms.get(&arm)?.histograms.get(metric).buckets()))
+            .collect()
     };
     let (a, b, a2) = (of(Arm::A)?, of(Arm::B)?, of(Arm::A2));
-    with(&Rounds { a: &a, b: &b, a2: a2.as_deref() }, q)
+    with(
+        &Rounds {
+            a: &a,
+            b: &b,
+            a2: a2.as_deref(),
+        },
+        q,
+    )
 }
 
 pub(super) fn values(measure: Measure, rounds: &[&Round]) -> Vec<RoundValues> {
     let of_round = |round: &&Round| {
         let arms = round.order.iter().enumerate();
-        let value = |(place, arm): (usize, &Arm)| Some((*arm, place, measure.value(round.arms.get(arm)?)?));
-        RoundValues { round: round.index, values: arms.filter_map(value).collect() }
+        let value =
+            |(place, arm): (usize, &Arm)| Some((*arm, place, measure.value(round.arms.get(arm)?)?));
+        RoundValues {
+            round: round.index,
+            values: arms.filter_map(value).collect(),
+        }
     };
     rounds.iter().map(of_round).collect()
 }
 
 impl MetricComparison {
-    /// Whether so few values of a round lie beyond it that no round can show it: it is then no answer over runs either.
+    /// Whether so few values of a round lie beyond it that no round can show it: it is then no
+    /// answer over runs either.
     #[must_use]
     pub fn is_hidden(&self) -> bool {
         matches!(self.outcome, Outcome::Hidden { .. })
     }
 
-    /// The mean over rounds of what these arms showed, in the measure's own unit: the geometric one, which log ratios
-    /// are about, or the plain one where some value is zero. `None` where no round has a value.
+    /// The mean over rounds of what these arms showed, in the measure's own unit: the geometric
+    /// one, which log ratios are about, or the plain one where some value is zero. `None` where no
+    /// round has a value.
     #[must_use]
     pub fn typical(&self, of: impl Fn(Arm) -> bool) -> Option<f64> {
-        let (scale, values) = (self.scale, self.rounds.iter().flat_map(|round| &round.values));
-        let values = values.filter(|(arm, ..)| of(*arm)).map(|(.., value)| *value);
+        let (scale, values) = (
+            self.scale,
+            self.rounds.iter().flat_map(|round| &round.values),
+        );
+        let values = values
+            .filter(|(arm, ..)| of(*arm))
+            .map(|(.., value)| *value);
         let costs = values.map(|value| if scale.is_log() { value.ln() } else { value });
         let (sum, count) = costs.fold((0.0, 0_u32), |(sum, count), cost| (sum + cost, count + 1));
         let mean = sum / f64::from(count);
@@ -318,7 +417,8 @@ impl MetricComparison {
         self.rounds.iter().any(|round| !round.values.is_empty())
     }
 
-    /// The share by which it may differ without mattering: the plan's, or the noise floor where that is higher.
+    /// The share by which it may differ without mattering: the plan's, or the noise floor where
+    /// that is higher.
     #[must_use]
     pub fn within(&self) -> f64 {
         self.tolerance.max(self.noise_floor)
@@ -336,7 +436,8 @@ impl MetricComparison {
         self.measure.change(self.scale, delta)
     }
 
-    /// A difference of costs as a share, without a side: what could have been seen, or a standard error.
+    /// A difference of costs as a share, without a side: what could have been seen, or a standard
+    /// error.
     #[must_use]
     pub fn share(&self, delta: f64) -> f64 {
         self.scale.share(delta)

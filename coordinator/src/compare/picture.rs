@@ -1,5 +1,6 @@
-//! What only a drawing needs of a run: percentile curves, the inside of windows, hosts and workers one by one. Derived
-//! when asked for, since most answers go without. It must not know how anything is drawn.
+//! What only a drawing needs of a run: percentile curves, the inside of windows, hosts and workers
+//! one by one. Derived when asked for, since most answers go without. It must not know how anything
+//! is drawn.
 
 mod places;
 mod timeline;
@@ -20,7 +21,8 @@ use super::{Findings, Measure};
 pub struct Picture {
     /// One entry a metric that has values.
     pub curves: Vec<Curve>,
-    /// The measured windows by arm, the average over its trials; empty where neither slices nor all requests were kept.
+    /// The measured windows by arm, the average over its trials; empty where neither slices nor all
+    /// requests were kept.
     pub timelines: Vec<(Arm, Timeline)>,
     /// The primary measure on every host, by name.
     pub hosts: Vec<Spot>,
@@ -49,13 +51,18 @@ const FINENESS: u32 = 8;
 /// One picture a cell, in the order of [`Findings::cells`].
 #[must_use]
 pub fn pictures(findings: &Findings) -> Vec<Picture> {
-    let primary = Measure::ALL.into_iter().find(|measure| measure.is(findings.plan.primary));
+    let primary = Measure::ALL
+        .into_iter()
+        .find(|measure| measure.is(findings.plan.primary));
     let primary = primary.expect("every primary is a measure");
     let least = findings.plan.validity.thresholds().hide_below;
     let picture = |cell: &super::Cell| {
         let rounds = findings.trials.rounds(cell.index);
         Picture {
-            curves: CURVES.into_iter().filter_map(|metric| curve(metric, &rounds, least)).collect(),
+            curves: CURVES
+                .into_iter()
+                .filter_map(|metric| curve(metric, &rounds, least))
+                .collect(),
             timelines: timeline::of(&rounds),
             hosts: places::hosts(primary, &rounds, cell.places.as_ref()),
             workers: places::workers(primary, &rounds, cell.places.as_ref()),
@@ -79,8 +86,8 @@ fn merged(metric: Metric, arm: Arm, rounds: &[&Round]) -> LatencyHistogram {
     all
 }
 
-/// From the least value to the quantile beyond which `least` values lie, evenly on the scale of ln 1/(1−q); `None`
-/// where that is not even the median.
+/// From the least value to the quantile beyond which `least` values lie, evenly on the scale of ln
+/// 1/(1−q); `None` where that is not even the median.
 fn points(histogram: &LatencyHistogram, least: u64) -> Option<Vec<(f64, f64)>> {
     let exact = histogram.exact();
     let last = 1.0 - least.max(1) as f64 / exact.count.max(1) as f64;
@@ -109,7 +116,10 @@ mod tests {
         let points = points(&histogram, 10).expect("enough values");
         let (first, last) = (points[0], points[points.len() - 1]);
         assert_eq!((first.0, first.1), (0.0, 1e6));
-        assert!((last.0 - 0.99).abs() < 1e-12 && (last.1 / 990e6 - 1.0).abs() < 1e-3, "{last:?}");
+        assert!(
+            (last.0 - 0.99).abs() < 1e-12 && (last.1 / 990e6 - 1.0).abs() < 1e-3,
+            "{last:?}"
+        );
         assert!(points.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1));
         assert_eq!(super::points(&histogram, 501), None);
     }

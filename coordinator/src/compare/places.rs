@@ -1,6 +1,6 @@
-//! The primary measure slot by slot and host by host: whether one of them tells another story, and what the answer is
-//! without it (docs/method.md). Slots of one host share its noise and are no replicates: nothing here enters the
-//! verdict.
+//! The primary measure slot by slot and host by host: whether one of them tells another story, and
+//! what the answer is without it (docs/method.md). Slots of one host share its noise and are no
+//! replicates: nothing here enters the verdict.
 
 use std::collections::BTreeSet;
 
@@ -73,41 +73,77 @@ pub(super) fn places(
     let paired = paired(measure, scale, rounds, &slots)?;
     let hosts = all(rounds, |_| None);
     let several = hosts.len() > 1;
-    let by_host = if several { self::paired(measure, scale, rounds, &hosts)? } else { Vec::new() };
-    let odd = odd_one(&paired, scale.limit(within), settings).ok()?.map(|odd| {
-        let place = slots[odd.place].clone();
-        let without = paired_over(measure, scale, rounds, |part| !place.holds(part));
-        let without = without.and_then(|rest| Estimate::of(&rest, settings).ok());
-        OddPlace { place, contrast: odd.contrast, adjusted_p: odd.adjusted_p, without }
-    });
+    let by_host = if several {
+        self::paired(measure, scale, rounds, &hosts)?
+    } else {
+        Vec::new()
+    };
+    let odd = odd_one(&paired, scale.limit(within), settings)
+        .ok()?
+        .map(|odd| {
+            let place = slots[odd.place].clone();
+            let without = paired_over(measure, scale, rounds, |part| !place.holds(part));
+            let without = without.and_then(|rest| Estimate::of(&rest, settings).ok());
+            OddPlace {
+                place,
+                contrast: odd.contrast,
+                adjusted_p: odd.adjusted_p,
+                without,
+            }
+        });
     Some(Places {
         scale,
         odd,
         sample: sample_of_hosts(&by_host, settings),
         slots: effects(scale, slots, &paired, settings)?,
-        hosts: if several { effects(scale, hosts, &by_host, settings)? } else { Vec::new() },
+        hosts: if several {
+            effects(scale, hosts, &by_host, settings)?
+        } else {
+            Vec::new()
+        },
     })
 }
 
 /// Every place that took part.
 pub(super) fn all(rounds: &[&Round], slot: impl Fn(&Kept) -> Option<u32>) -> Vec<Place> {
-    let parts = rounds.iter().flat_map(|round| round.arms.values()).flat_map(|trial| &trial.parts);
-    let places: BTreeSet<Place> =
-        parts.map(|part| Place { host: part.origin.hostname.clone(), slot: slot(part) }).collect();
+    let parts = rounds
+        .iter()
+        .flat_map(|round| round.arms.values())
+        .flat_map(|trial| &trial.parts);
+    let places: BTreeSet<Place> = parts
+        .map(|part| Place {
+            host: part.origin.hostname.clone(),
+            slot: slot(part),
+        })
+        .collect();
     places.into_iter().collect()
 }
 
 /// One scale for all places: linear where some place has zero in some round.
 fn scale(measure: Measure, rounds: &[&Round], places: &[Place]) -> Scale {
     let of = |place: &Place| {
-        let (baseline, candidate) = split(rounds, |trial| value_at(measure, trial, |part| place.holds(part)));
+        let (baseline, candidate) = split(rounds, |trial| {
+            value_at(measure, trial, |part| place.holds(part))
+        });
         Scale::of(&baseline, &candidate)
     };
-    places.iter().map(of).find(|scale| !scale.is_log()).unwrap_or(Scale::Log)
+    places
+        .iter()
+        .map(of)
+        .find(|scale| !scale.is_log())
+        .unwrap_or(Scale::Log)
 }
 
-fn paired(measure: Measure, scale: Scale, rounds: &[&Round], places: &[Place]) -> Option<Vec<Paired>> {
-    places.iter().map(|place| paired_over(measure, scale, rounds, |part| place.holds(part))).collect()
+fn paired(
+    measure: Measure,
+    scale: Scale,
+    rounds: &[&Round],
+    places: &[Place],
+) -> Option<Vec<Paired>> {
+    places
+        .iter()
+        .map(|place| paired_over(measure, scale, rounds, |part| place.holds(part)))
+        .collect()
 }
 
 fn paired_over(
@@ -124,8 +160,10 @@ fn paired_over(
         let (baseline, candidate) = split(rounds, value);
         Scale::linear(&baseline, &candidate)
     };
-    let blocks: Option<Vec<Block>> =
-        rounds.iter().map(|round| measure.block_of(scale, round, value)).collect();
+    let blocks: Option<Vec<Block>> = rounds
+        .iter()
+        .map(|round| measure.block_of(scale, round, value))
+        .collect();
     blocks.map(|blocks| Paired::effect(&blocks))
 }
 
@@ -140,8 +178,13 @@ fn effects(
     paired: &[Paired],
     settings: &Settings,
 ) -> Option<Vec<PlaceEffect>> {
-    let effect =
-        |(place, paired)| Some(PlaceEffect { place, effect: Estimate::of(paired, settings).ok()?, scale });
+    let effect = |(place, paired)| {
+        Some(PlaceEffect {
+            place,
+            effect: Estimate::of(paired, settings).ok()?,
+            scale,
+        })
+    };
     places.into_iter().zip(paired).map(effect).collect()
 }
 

@@ -1,6 +1,6 @@
-//! What the rounds of the baseline say about the host over time: drift, a first round unlike the others, and rounds
-//! that resemble their neighbours (docs/method.md). Balanced order and the guard take care of the answer; these are for
-//! whoever wants a quieter host.
+//! What the rounds of the baseline say about the host over time: drift, a first round unlike the
+//! others, and rounds that resemble their neighbours (docs/method.md). Balanced order and the guard
+//! take care of the answer; these are for whoever wants a quieter host.
 
 use contract::id::Arm;
 use stats::compare::{Block, Correction};
@@ -26,7 +26,9 @@ pub struct Signals {
 }
 
 pub(super) fn signals(primary: &MetricComparison) -> Signals {
-    let Some(blocks) = primary.blocks() else { return Signals::default() };
+    let Some(blocks) = primary.blocks() else {
+        return Signals::default();
+    };
     let baseline: Vec<f64> = blocks.iter().map(Block::baseline).collect();
     let trend = mann_kendall(&baseline).filter(|_| baseline.len() >= DRIFT_ROUNDS);
     let correction = match &primary.outcome {
@@ -56,11 +58,19 @@ impl MetricComparison {
             .iter()
             .map(|round| {
                 let seat = |wanted: Arm| {
-                    let (_, position, value) = round.values.iter().find(|(arm, ..)| *arm == wanted)?;
+                    let (_, position, value) =
+                        round.values.iter().find(|(arm, ..)| *arm == wanted)?;
                     let cost = self.measure.cost(self.scale, *value)?;
-                    Some(stats::compare::Seat { cost, position: *position })
+                    Some(stats::compare::Seat {
+                        cost,
+                        position: *position,
+                    })
                 };
-                Some(Block { a: seat(Arm::A)?, b: seat(Arm::B)?, a2: seat(Arm::A2) })
+                Some(Block {
+                    a: seat(Arm::A)?,
+                    b: seat(Arm::B)?,
+                    a2: seat(Arm::A2),
+                })
             })
             .collect()
     }

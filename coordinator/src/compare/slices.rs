@@ -1,5 +1,5 @@
-//! The inside of a measured window from the slices that parts keep of it: however long a window is, whether it held out.
-//! Must not judge.
+//! The inside of a measured window from the slices that parts keep of it: however long a window is,
+//! whether it held out. Must not judge.
 
 use std::borrow::Borrow;
 use std::time::Duration;
@@ -15,8 +15,8 @@ const PIECES: usize = 40;
 /// Of a window's pieces, the first that are left out: every open loop begins with an idle engine.
 const FILLING: usize = PIECES / 10;
 
-/// ln of the mean TTFT and of the mean number in flight, piece by piece while requests were still sent; `None` where
-/// parts kept no slices, or a piece has none to speak of.
+/// ln of the mean TTFT and of the mean number in flight, piece by piece while requests were still
+/// sent; `None` where parts kept no slices, or a piece has none to speak of.
 pub(super) fn pressure(trial: &Trial) -> Option<(Vec<f64>, Vec<f64>)> {
     let all = trial.series.as_ref()?;
     let sending = all.buckets.iter().rposition(|bucket| bucket.offered > 0)?;
@@ -32,12 +32,14 @@ pub(super) fn pressure(trial: &Trial) -> Option<(Vec<f64>, Vec<f64>)> {
     (!ttft.is_empty()).then_some((ttft, in_flight))
 }
 
-/// ln of the mean E2E, piece by piece of intended time without both ends of the window; `None` where a piece has none.
-/// Serves where parts kept only their first requests.
+/// ln of the mean E2E, piece by piece of intended time without both ends of the window; `None`
+/// where a piece has none. Serves where parts kept only their first requests.
 pub(super) fn latency(trial: &Trial) -> Option<Vec<f64>> {
     let all = trial.series.as_ref()?;
     let sending = all.buckets.iter().rposition(|bucket| bucket.offered > 0)?;
-    let pieces: Vec<Bucket> = pieces(&all.buckets[..sending]).map(|(_, sum)| sum).collect();
+    let pieces: Vec<Bucket> = pieces(&all.buckets[..sending])
+        .map(|(_, sum)| sum)
+        .collect();
     let middle = pieces.get(FILLING..pieces.len().checked_sub(FILLING)?)?;
     let mean = |piece: &Bucket| {
         let known = piece.intended_ok > 0 && piece.e2e_sum_ns > 0;
@@ -47,28 +49,42 @@ pub(super) fn latency(trial: &Trial) -> Option<Vec<f64>> {
     (!means.is_empty()).then_some(means)
 }
 
-/// Time that requests were in flight, seconds, where nothing but answered ones were; `None` where parts kept no slices.
+/// Time that requests were in flight, seconds, where nothing but answered ones were; `None` where
+/// parts kept no slices.
 pub(super) fn in_flight(trial: &Trial) -> Option<f64> {
-    let all = trial.series.as_ref().filter(|_| trial.outcomes.not_ok() == 0)?;
+    let all = trial
+        .series
+        .as_ref()
+        .filter(|_| trial.outcomes.not_ok() == 0)?;
     let flight: u64 = all.buckets.iter().map(|bucket| bucket.in_flight_ns).sum();
     (flight > 0).then_some(flight as f64 / 1e9)
 }
 
-/// From the piece of the windows with the least mean TTFT to the one after it with the most, all trials together; `None`
-/// where some part kept no slices or nothing was answered.
+/// From the piece of the windows with the least mean TTFT to the one after it with the most, all
+/// trials together; `None` where some part kept no slices or nothing was answered.
 pub(super) fn growth(trials: &[&Trial], stretch: Duration) -> Option<Pressure> {
-    let all: Vec<&Series> = trials.iter().map(|trial| trial.series.as_ref()).collect::<Option<_>>()?;
+    let all: Vec<&Series> = trials
+        .iter()
+        .map(|trial| trial.series.as_ref())
+        .collect::<Option<_>>()?;
     let sum = merged(&all)?;
     let sending = sum.buckets.iter().rposition(|bucket| bucket.offered > 0)?;
     let pieces: Vec<(usize, Bucket)> = pieces(&sum.buckets[..=sending]).collect();
     let ttft = |(_, piece): &(usize, Bucket)| piece.ttft_sum_ns as f64 / piece.intended_ok as f64;
     let answered = |at: &usize| pieces[*at].1.intended_ok > 0;
     let of = |at: usize| ttft(&pieces[at]);
-    let most = (0..pieces.len()).filter(answered).max_by(|a, b| of(*a).total_cmp(&of(*b)))?;
-    let least = (0..=most).filter(answered).min_by(|a, b| of(*a).total_cmp(&of(*b)))?;
+    let most = (0..pieces.len())
+        .filter(answered)
+        .max_by(|a, b| of(*a).total_cmp(&of(*b)))?;
+    let least = (0..=most)
+        .filter(answered)
+        .min_by(|a, b| of(*a).total_cmp(&of(*b)))?;
     let width = sum.width.as_nanos() as f64 * trials.len() as f64;
     let flight = |at: usize| pieces[at].1.in_flight_ns as f64 / (pieces[at].0 as f64 * width);
-    let arrived: u64 = pieces[least..most].iter().map(|(_, piece)| piece.offered).sum();
+    let arrived: u64 = pieces[least..most]
+        .iter()
+        .map(|(_, piece)| piece.offered)
+        .sum();
     Some(Pressure {
         least: Duration::from_nanos(of(least) as u64),
         most: Duration::from_nanos(of(most) as u64),
@@ -77,7 +93,8 @@ pub(super) fn growth(trials: &[&Trial], stretch: Duration) -> Option<Pressure> {
     })
 }
 
-/// Slices in pieces of equal length, each with how many slices it has; what is left over at the end is left out.
+/// Slices in pieces of equal length, each with how many slices it has; what is left over at the end
+/// is left out.
 fn pieces(buckets: &[Bucket]) -> impl Iterator<Item = (usize, Bucket)> {
     let size = (buckets.len() / PIECES).max(1);
     buckets.chunks_exact(size).map(move |chunk| {
@@ -90,12 +107,16 @@ fn pieces(buckets: &[Bucket]) -> impl Iterator<Item = (usize, Bucket)> {
 /// All series in slices of the widest; `None` where one has none.
 pub(super) fn merged<S: Borrow<Series>>(all: &[S]) -> Option<Series> {
     let width = all.iter().map(|series| series.borrow().width).max()?;
-    let mut sum = Series { width, buckets: Vec::new() };
+    let mut sum = Series {
+        width,
+        buckets: Vec::new(),
+    };
     for series in all.iter().map(Borrow::borrow) {
         let times = width.as_nanos().checked_div(series.width.as_nanos())?;
         for (at, bucket) in series.buckets.iter().enumerate() {
             let at = at / usize::try_from(times).ok()?;
-            sum.buckets.resize(sum.buckets.len().max(at + 1), Bucket::default());
+            sum.buckets
+                .resize(sum.buckets.len().max(at + 1), Bucket::default());
             sum.buckets[at].add(bucket);
         }
     }
@@ -107,8 +128,15 @@ mod tests {
     use super::*;
 
     fn series(slices: usize, fineness: u32) -> Series {
-        let bucket = Bucket { offered: 1, in_flight_ns: 3, ..Bucket::default() };
-        Series { width: Series::FINEST * fineness, buckets: vec![bucket; slices] }
+        let bucket = Bucket {
+            offered: 1,
+            in_flight_ns: 3,
+            ..Bucket::default()
+        };
+        Series {
+            width: Series::FINEST * fineness,
+            buckets: vec![bucket; slices],
+        }
     }
 
     #[test]
@@ -116,13 +144,18 @@ mod tests {
         let (fine, wide) = (series(7, 1), series(3, 4));
         let sum = merged(&[&fine, &wide]).expect("both have slices");
         assert_eq!(sum.width, wide.width);
-        assert_eq!(sum.buckets.iter().map(|b| b.offered).collect::<Vec<_>>(), [5, 4, 1]);
+        assert_eq!(
+            sum.buckets.iter().map(|b| b.offered).collect::<Vec<_>>(),
+            [5, 4, 1]
+        );
         assert_eq!(merged(&[&fine, &Series::default()]), None);
     }
 
     #[test]
     fn pieces_are_of_equal_length() {
-        let sizes: Vec<_> = pieces(&series(83, 1).buckets).map(|(size, sum)| (size, sum.offered)).collect();
+        let sizes: Vec<_> = pieces(&series(83, 1).buckets)
+            .map(|(size, sum)| (size, sum.offered))
+            .collect();
         assert_eq!(sizes, vec![(2, 2); 41]);
     }
 }

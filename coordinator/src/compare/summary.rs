@@ -1,5 +1,5 @@
-//! What one arm did, all its rounds together: the seed's views. Cold start, queue against inference, first and last
-//! completion, rates, parallel efficiency.
+//! What one arm did, all its rounds together: the seed's views. Cold start, queue against
+//! inference, first and last completion, rates, parallel efficiency.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -79,7 +79,8 @@ pub struct Views {
     pub peak_kv_bytes: f64,
     /// Bound of a worker's key/value cache, bytes; `None` where there is none.
     pub kv_bytes_total: Option<f64>,
-    /// Share of the steps' time outside the passes through the model; `None` where the engine does not compute.
+    /// Share of the steps' time outside the passes through the model; `None` where the engine does
+    /// not compute.
     pub scheduling_share: Option<f64>,
     /// Most requests waiting in an engine.
     pub peak_waiting: f64,
@@ -99,22 +100,32 @@ pub struct Cold {
 const QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
 
 pub(super) fn arms(block: &Block, rounds: &[&Round], thresholds: &Thresholds) -> Vec<ArmSummary> {
-    let mut arms: Vec<Arm> = rounds.iter().flat_map(|round| round.arms.keys().copied()).collect();
+    let mut arms: Vec<Arm> = rounds
+        .iter()
+        .flat_map(|round| round.arms.keys().copied())
+        .collect();
     arms.sort_unstable();
     arms.dedup();
-    arms.into_iter().map(|arm| summarise(arm, block.variant(arm), rounds, thresholds)).collect()
+    arms.into_iter()
+        .map(|arm| summarise(arm, block.variant(arm), rounds, thresholds))
+        .collect()
 }
 
 fn summarise(arm: Arm, variant: &str, rounds: &[&Round], thresholds: &Thresholds) -> ArmSummary {
-    let trials: Vec<&Trial> = rounds.iter().filter_map(|round| round.arms.get(&arm)).collect();
+    let trials: Vec<&Trial> = rounds
+        .iter()
+        .filter_map(|round| round.arms.get(&arm))
+        .collect();
     let mut pooled = Histograms::default();
     let mut outcomes = Outcomes::default();
     for trial in &trials {
         pooled.add(&trial.histograms);
         outcomes.add(&trial.outcomes);
     }
-    let latencies =
-        Metric::ALL.into_iter().filter_map(|metric| latency(metric, &pooled, thresholds)).collect();
+    let latencies = Metric::ALL
+        .into_iter()
+        .filter_map(|metric| latency(metric, &pooled, thresholds))
+        .collect();
     ArmSummary {
         arm,
         variant: variant.to_owned(),
@@ -151,7 +162,8 @@ fn latency(metric: Metric, pooled: &Histograms, thresholds: &Thresholds) -> Opti
 }
 
 fn views(trials: &[&Trial]) -> Views {
-    let over = |pick: &dyn Fn(&Trial) -> f64| median(trials.iter().map(|trial| pick(trial)).collect());
+    let over =
+        |pick: &dyn Fn(&Trial) -> f64| median(trials.iter().map(|trial| pick(trial)).collect());
     let some = |pick: &dyn Fn(&Trial) -> Option<f64>| {
         let known: Option<Vec<f64>> = trials.iter().map(|trial| pick(trial)).collect();
         known.filter(|values| !values.is_empty()).map(median)
@@ -162,22 +174,41 @@ fn views(trials: &[&Trial]) -> Views {
         goodput_per_second: some(&|t| t.goodput_per_second()),
         achieved: some(&|t| t.achieved()),
         first_completion: known(trials, &|t| {
-            Some(answered(t).map(|p| p.window.first_completion).min()?.as_secs_f64())
+            Some(
+                answered(t)
+                    .map(|p| p.window.first_completion)
+                    .min()?
+                    .as_secs_f64(),
+            )
         }),
         last_completion: known(trials, &|t| {
-            Some(answered(t).map(|p| p.window.last_completion).max()?.as_secs_f64())
+            Some(
+                answered(t)
+                    .map(|p| p.window.last_completion)
+                    .max()?
+                    .as_secs_f64(),
+            )
         }),
         queue_share: known(trials, &queue_share),
         cpu_seconds: over(&cpu_seconds),
         parallel_efficiency: over(&|t| {
             let threads: u32 = t.parts.iter().map(|part| part.engine.threads.max(1)).sum();
-            let longest = t.parts.iter().map(|part| part.usage.wall).max().unwrap_or_default();
+            let longest = t
+                .parts
+                .iter()
+                .map(|part| part.usage.wall)
+                .max()
+                .unwrap_or_default();
             cpu_seconds(t) / (longest.as_secs_f64() * f64::from(threads)).max(1e-9)
         }),
         peak_rss_bytes: over(&|t| most(t, |p| p.usage.peak_rss_bytes)),
         peak_kv_bytes: over(&|t| most(t, |p| p.engine.peak_kv_bytes)),
         kv_bytes_total: known(trials, &|t| {
-            t.parts.iter().filter_map(|p| p.engine.kv_bytes_total).max().map(|b| b as f64)
+            t.parts
+                .iter()
+                .filter_map(|p| p.engine.kv_bytes_total)
+                .max()
+                .map(|b| b as f64)
         }),
         scheduling_share: known(trials, &scheduling_share),
         peak_waiting: over(&|t| most(t, |p| p.engine.peak_waiting.into())),
@@ -193,7 +224,12 @@ fn known(trials: &[&Trial], pick: &dyn Fn(&Trial) -> Option<f64>) -> Option<f64>
 
 fn scheduling_share(trial: &Trial) -> Option<f64> {
     let sum = |pick: fn(&EngineFacts) -> Option<Duration>| {
-        trial.parts.iter().filter_map(|part| pick(&part.engine)).sum::<Duration>().as_secs_f64()
+        trial
+            .parts
+            .iter()
+            .filter_map(|part| pick(&part.engine))
+            .sum::<Duration>()
+            .as_secs_f64()
     };
     let steps = sum(|engine| engine.stepping);
     (steps > 0.0).then(|| sum(|engine| engine.scheduling) / steps)
@@ -204,7 +240,11 @@ fn most(trial: &Trial, pick: fn(&Kept) -> u64) -> f64 {
 }
 
 fn cpu_seconds(trial: &Trial) -> f64 {
-    trial.parts.iter().map(|part| (part.usage.cpu_user + part.usage.cpu_system).as_secs_f64()).sum()
+    trial
+        .parts
+        .iter()
+        .map(|part| (part.usage.cpu_user + part.usage.cpu_system).as_secs_f64())
+        .sum()
 }
 
 /// Parts that have answers: of the others nothing was ever complete.
@@ -223,11 +263,16 @@ fn cold(trials: &[&Trial]) -> Vec<Cold> {
     let mut phases: BTreeMap<(usize, String), Vec<f64>> = BTreeMap::new();
     for part in trials.iter().flat_map(|trial| &trial.parts) {
         for (place, phase) in part.cold.iter().enumerate() {
-            phases.entry((place, phase.name.clone())).or_default().push(phase.took.as_secs_f64());
+            phases
+                .entry((place, phase.name.clone()))
+                .or_default()
+                .push(phase.took.as_secs_f64());
         }
     }
-    let cold =
-        |((_, phase), took): (_, Vec<f64>)| Cold { phase, median: Duration::from_secs_f64(median(took)) };
+    let cold = |((_, phase), took): (_, Vec<f64>)| Cold {
+        phase,
+        median: Duration::from_secs_f64(median(took)),
+    };
     phases.into_iter().map(cold).collect()
 }
 

@@ -1,5 +1,5 @@
-//! Trials: the parts of all slots of one arm in one round, merged exactly. A round is the unit of comparison; slots of
-//! one host share its noise and are not replicates.
+//! Trials: the parts of all slots of one arm in one round, merged exactly. A round is the unit of
+//! comparison; slots of one host share its noise and are not replicates.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,8 +24,8 @@ pub struct Trial {
     pub outcomes: Outcomes,
     /// Output tokens of successful requests.
     pub output_tokens: u64,
-    /// From the start instant until the last request ended, whichever way, in any slot. Rates are over this, so that a
-    /// build which loses its slowest requests gains nothing by it.
+    /// From the start instant until the last request ended, whichever way, in any slot. Rates are
+    /// over this, so that a build which loses its slowest requests gains nothing by it.
     pub wall: Duration,
     /// What single requests tell of the window; `None` where not all were kept.
     pub(super) inside: Option<Inside>,
@@ -56,14 +56,20 @@ impl Trials {
     /// The done rounds of a cell, in order.
     #[must_use]
     pub fn rounds(&self, cell: u32) -> Vec<&Round> {
-        self.rounds.range((cell, 0)..=(cell, u32::MAX)).map(|(_, round)| round).collect()
+        self.rounds
+            .range((cell, 0)..=(cell, u32::MAX))
+            .map(|(_, round)| round)
+            .collect()
     }
 
     /// Every accepted part, by scenario, round, arm and slot.
     #[must_use]
     pub fn parts(&self) -> Vec<&Kept> {
-        let merged =
-            self.rounds.values().flat_map(|round| round.arms.values()).flat_map(|trial| &trial.parts);
+        let merged = self
+            .rounds
+            .values()
+            .flat_map(|round| round.arms.values())
+            .flat_map(|trial| &trial.parts);
         let mut parts: Vec<&Kept> = merged.chain(&self.left_out).collect();
         parts.sort_by_key(|part| (part.place.key, part.place.slot));
         parts
@@ -98,17 +104,26 @@ impl Trial {
         rate(self.outcomes.ok, self.wall)
     }
 
-    /// Requests that met every objective per second of the window; none where the scenario has no objectives.
+    /// Requests that met every objective per second of the window; none where the scenario has no
+    /// objectives.
     #[must_use]
     pub fn goodput_per_second(&self) -> Option<f64> {
-        let good = self.parts.iter().map(|part| part.good).sum::<Option<u64>>()?;
+        let good = self
+            .parts
+            .iter()
+            .map(|part| part.good)
+            .sum::<Option<u64>>()?;
         rate(good, self.wall)
     }
 
     /// Requests of an open loop sent within its window ÷ offered.
     #[must_use]
     pub fn achieved(&self) -> Option<f64> {
-        let in_time = self.parts.iter().map(|part| part.in_time).sum::<Option<u64>>()?;
+        let in_time = self
+            .parts
+            .iter()
+            .map(|part| part.in_time)
+            .sum::<Option<u64>>()?;
         let offered: u64 = self.parts.iter().map(|part| part.offered).sum();
         (offered > 0).then(|| in_time as f64 / offered as f64)
     }

@@ -1,4 +1,5 @@
-//! The manifests of a Job of agents: a template with typed values. Owns what may stand in it and how it is quoted.
+//! The manifests of a Job of agents: a template with typed values. Owns what may stand in it and
+//! how it is quoted.
 
 use contract::credentials::{Credentials, Token};
 use contract::text;
@@ -61,17 +62,31 @@ impl std::str::FromStr for Endpoint {
 
     fn from_str(text: &str) -> Result<Self, DeployError> {
         let wrong = || DeployError::Endpoint(text.to_owned());
-        let (host, port) =
-            text.strip_prefix("https://").and_then(|rest| rest.rsplit_once(':')).ok_or_else(wrong)?;
-        let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?;
+        let (host, port) = text
+            .strip_prefix("https://")
+            .and_then(|rest| rest.rsplit_once(':'))
+            .ok_or_else(wrong)?;
+        let port = port
+            .parse()
+            .ok()
+            .filter(|port| *port != 0)
+            .ok_or_else(wrong)?;
         let plain = |c: char| c.is_ascii_alphanumeric() || "-.[]:".contains(c);
         // Brackets are for addresses with colons, and those need them.
-        let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let inner = host
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
         let address = inner.is_some_and(|inner| inner.parse::<std::net::Ipv6Addr>().is_ok());
-        if host.is_empty() || !host.chars().all(plain) || (host.contains(['[', ']', ':']) && !address) {
+        if host.is_empty()
+            || !host.chars().all(plain)
+            || (host.contains(['[', ']', ':']) && !address)
+        {
             return Err(wrong());
         }
-        Ok(Self { host: host.to_owned(), port })
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+        })
     }
 }
 
@@ -121,8 +136,13 @@ fn filled(template: &str, values: &[(&str, String)]) -> String {
     let mut out = String::with_capacity(template.len() + 4096);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {
-        let (name, after) = after.split_once("}}").expect("every {{ of the template closes");
-        let (_, value) = values.iter().find(|(known, _)| *known == name).expect("every name has its value");
+        let (name, after) = after
+            .split_once("}}")
+            .expect("every {{ of the template closes");
+        let (_, value) = values
+            .iter()
+            .find(|(known, _)| *known == name)
+            .expect("every name has its value");
         out.push_str(before);
         out.push_str(value);
         rest = after;
@@ -131,7 +151,8 @@ fn filled(template: &str, values: &[(&str, String)]) -> String {
     out
 }
 
-/// A YAML scalar that says exactly `text`: YAML's double quotes understand what JSON writes (YAML 1.2, 1.3).
+/// A YAML scalar that says exactly `text`: YAML's double quotes understand what JSON writes (YAML
+/// 1.2, 1.3).
 fn quoted(text: &str) -> String {
     text::json(&serde_json::Value::from(text).to_string()).into_owned()
 }
@@ -150,5 +171,6 @@ fn label(text: &str, what: &'static str) -> Result<(), DeployError> {
 fn quantity(text: &str) -> bool {
     let digits = text.chars().take_while(char::is_ascii_digit).count();
     let (number, suffix) = text.split_at(digits);
-    number.parse::<u64>().is_ok_and(|n| n > 0) && ["M", "G", "T", "Mi", "Gi", "Ti"].contains(&suffix)
+    number.parse::<u64>().is_ok_and(|n| n > 0)
+        && ["M", "G", "T", "Mi", "Gi", "Ti"].contains(&suffix)
 }

@@ -1,5 +1,5 @@
-//! Decides everything that happens in a run: who is let in, where its slots are, whose turn it is, what follows from
-//! losses. Pure: no clock, no socket, no task; every event comes with the time.
+//! Decides everything that happens in a run: who is let in, where its slots are, whose turn it is,
+//! what follows from losses. Pure: no clock, no socket, no task; every event comes with the time.
 //!
 //! ```text
 //! Gathering ─(slots are there)→ Trial ─(all parts)→ Trial … ─(block's last arm)→ Committing ─committed→ Gathering …
@@ -9,10 +9,11 @@
 //!     any   ─(second Ctrl-C)→ Done, everything killed
 //!     Trial ─(loss, where the run may shrink and a worker is left)→ Trial, without that slot until the block's end
 //! ```
-//! Slots take turns arm by arm; in a duet all arms have theirs at once, each in slots of its own. Slots keep their
-//! places within a block; a free place is given away between blocks only.
-//! The block is the unit of repetition: what an aborted attempt measured is superseded, never merged. It must not know
-//! what a part contains beyond its place and the length of its window, nor how anything is sent or stored.
+//! Slots take turns arm by arm; in a duet all arms have theirs at once, each in slots of its own.
+//! Slots keep their places within a block; a free place is given away between blocks only. The
+//! block is the unit of repetition: what an aborted attempt measured is superseded, never merged.
+//! It must not know what a part contains beyond its place and the length of its window, nor how
+//! anything is sent or stored.
 
 mod admission;
 mod begin;
@@ -86,7 +87,8 @@ pub struct Core {
     binaries: BTreeMap<String, Binary>,
     env: Vec<(String, String)>,
     instrumented: bool,
-    /// What must not change any more; `None` before the first engine is open, and where nothing is recorded.
+    /// What must not change any more; `None` before the first engine is open, and where nothing is
+    /// recorded.
     identity: Option<RunIdentity>,
     /// The run does not exist yet: the first open engine creates it.
     uncreated: bool,
@@ -154,7 +156,11 @@ impl Core {
     #[must_use]
     pub fn new(job: &Job, now: Duration) -> Self {
         let script = job.script.clone();
-        let neighbours = if script.blocks.iter().any(|block| block.duet) { 2 } else { 1 };
+        let neighbours = if script.blocks.iter().any(|block| block.duet) {
+            2
+        } else {
+            1
+        };
         Self {
             orders: job.orders.clone(),
             binaries: job.binaries.clone(),
@@ -190,7 +196,11 @@ impl Core {
     /// The instant at which the current step is overdue: the driver sends a tick then.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
-        matches!(self.phase, Phase::Gathering | Phase::Trial | Phase::Clearing(_)).then_some(self.deadline)
+        matches!(
+            self.phase,
+            Phase::Gathering | Phase::Trial | Phase::Clearing(_)
+        )
+        .then_some(self.deadline)
     }
 
     /// Takes one event and says what to do about it.
@@ -215,7 +225,8 @@ impl Core {
             Event::Tick => self.tick(now, &mut effects),
         }
         self.advance(now, &mut effects);
-        // A loss is made durable when it happens, and everything else as soon as nothing is measured.
+        // A loss is made durable when it happens, and everything else as soon as nothing is
+        // measured.
         if self.unwritten == Unwritten::Loss || self.phase != Phase::Trial {
             self.write_notes(&mut effects);
         }
@@ -226,7 +237,10 @@ impl Core {
     fn advance(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         match &self.phase {
             Phase::Gathering if self.script.blocks.is_empty() => {
-                let complete = Ending { cause: Cause::Done, reason: String::new() };
+                let complete = Ending {
+                    cause: Cause::Done,
+                    reason: String::new(),
+                };
                 self.finish(complete, effects);
             }
             Phase::Gathering if self.may_begin() => self.begin_trial(now, effects),
@@ -255,7 +269,8 @@ impl Core {
         self.deadline = now + self.script.limits.gather;
     }
 
-    /// The barriers of a trial: everybody ready → arm; everybody armed → start; everybody reported → leave.
+    /// The barriers of a trial: everybody ready → arm; everybody armed → start; everybody reported
+    /// → leave.
     fn advance_trial(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         let limits = self.script.limits;
         if self.workers.all_at(Step::Gone) {
@@ -283,8 +298,11 @@ impl Core {
             self.parked.append(&mut self.workers.all);
             return;
         }
-        let (step, order) =
-            if self.script.flush { (Step::Flushing, Order::Flush) } else { (Step::Leaving, Order::Drain) };
+        let (step, order) = if self.script.flush {
+            (Step::Flushing, Order::Flush)
+        } else {
+            (Step::Leaving, Order::Drain)
+        };
         self.workers.move_all(step);
         for ticket in self.workers.tickets() {
             self.tell(ticket, &order, effects);
@@ -341,7 +359,10 @@ impl Core {
     fn finish(&mut self, ending: Ending, effects: &mut Vec<Effect>) {
         self.phase = Phase::Done;
         self.unwritten = Unwritten::Nothing;
-        let drain = |peer: PeerId| Effect::Send { peer, message: contract::message::Down::Drain };
+        let drain = |peer: PeerId| Effect::Send {
+            peer,
+            message: contract::message::Down::Drain,
+        };
         effects.extend(self.peers.agents().map(drain));
         effects.push(Effect::Finish(ending));
     }

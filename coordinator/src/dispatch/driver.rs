@@ -1,5 +1,5 @@
-//! The one loop of a run: every source of events — sessions, timers, Ctrl-C — goes into the core one at a time, and its
-//! effects are carried out before the next. It decides nothing.
+//! The one loop of a run: every source of events — sessions, timers, Ctrl-C — goes into the core
+//! one at a time, and its effects are carried out before the next. It decides nothing.
 
 mod builds;
 
@@ -20,10 +20,11 @@ use super::job::{Binary, Job, RunIdentity};
 use super::journal::{Journal, JournalError};
 use crate::fleet::session::{Incoming, Peer, SessionEvent};
 
-/// From the decision to start until the start instant: enough for the message to reach every worker.
+/// From the decision to start until the start instant: enough for the message to reach every
+/// worker.
 const START_MARGIN: Duration = Duration::from_millis(100);
-/// Words that count before a deadline that has passed: as many as may have waited then. Who never stops talking puts
-/// off nothing.
+/// Words that count before a deadline that has passed: as many as may have waited then. Who never
+/// stops talking puts off nothing.
 const BACKLOG: u32 = 4096;
 
 /// Where events come from.
@@ -53,7 +54,8 @@ struct Driver<'a> {
     notices: Vec<Notice>,
 }
 
-/// Carries out a job until it is over, whichever way. What was committed is durable when it returns.
+/// Carries out a job until it is over, whichever way. What was committed is durable when it
+/// returns.
 ///
 /// # Errors
 /// When the journal fails in a way that leaves nothing to go on with.
@@ -65,20 +67,38 @@ pub async fn drive(
 ) -> Result<Ending, JournalError> {
     let epoch = sources.epoch;
     let core = Core::new(&job, epoch.elapsed());
-    let Job { binaries, header, .. } = job;
+    let Job {
+        binaries, header, ..
+    } = job;
     let (peers, notices) = (BTreeMap::new(), Vec::new());
-    let mut driver = Driver { core, peers, binaries, header, journal, epoch, show, notices };
+    let mut driver = Driver {
+        core,
+        peers,
+        binaries,
+        header,
+        journal,
+        epoch,
+        show,
+        notices,
+    };
     let mut event = Event::Tick;
     let mut behind = 0;
     loop {
         if let Some(ending) = driver.feed(event).await {
             return Ok(match driver.write_notices().await {
                 Ok(()) => ending,
-                Err(error) => Ending { cause: Cause::Store, reason: error.to_string() },
+                Err(error) => Ending {
+                    cause: Cause::Store,
+                    reason: error.to_string(),
+                },
             });
         }
         let deadline = driver.core.deadline().map(|at| epoch + at);
-        behind = if deadline.is_some_and(|at| at <= Instant::now()) { behind + 1 } else { 0 };
+        behind = if deadline.is_some_and(|at| at <= Instant::now()) {
+            behind + 1
+        } else {
+            0
+        };
         if behind > BACKLOG {
             event = Event::Tick;
             continue;
@@ -87,7 +107,8 @@ pub async fn drive(
             // What a worker said before its deadline counts before the deadline.
             biased;
             Some(()) = sources.interrupts.recv() => Event::Interrupt,
-            // How an agent ended says more than the silence of its workers that follows, which may have come meanwhile.
+            // How an agent ended says more than the silence of its workers that follows, which may
+            // have come meanwhile.
             Some(lost) = sources.agents.recv() => Event::AgentEnded(lost),
             Some(incoming) = sources.incoming.recv() => driver.translate(incoming),
             () = sleep_until(deadline) => Event::Tick,
@@ -124,7 +145,8 @@ impl Driver<'_> {
         Event::PeerLeft { peer, end }
     }
 
-    /// Feeds one event and all that follow from carrying out its effects. The ending, once there is one.
+    /// Feeds one event and all that follow from carrying out its effects. The ending, once there is
+    /// one.
     async fn feed(&mut self, event: Event) -> Option<Ending> {
         let mut next = VecDeque::from([event]);
         let mut ending = None;
@@ -134,7 +156,8 @@ impl Driver<'_> {
                     Ok(Done::Nothing) => {}
                     Ok(Done::Follow(event)) => next.push_back(event),
                     Ok(Done::Over(over)) => ending = Some(over),
-                    // A block whose part could not be kept must not be committed: what follows is void.
+                    // A block whose part could not be kept must not be committed: what follows is
+                    // void.
                     Err(error) => {
                         next.push_back(Event::StoreFailed(error.to_string()));
                         break;
@@ -147,9 +170,17 @@ impl Driver<'_> {
 
     async fn perform(&mut self, effect: Effect) -> Result<Done, JournalError> {
         match effect {
-            Effect::Refuse { peer, message, last } => self.send(peer, Down::Refused { message, last }),
+            Effect::Refuse {
+                peer,
+                message,
+                last,
+            } => self.send(peer, Down::Refused { message, last }),
             Effect::Send { peer, message } => self.send(peer, message),
-            Effect::SendBuild { peer, sha256, offset } => self.send_build(peer, sha256, offset).await,
+            Effect::SendBuild {
+                peer,
+                sha256,
+                offset,
+            } => self.send_build(peer, sha256, offset).await,
             Effect::StartAt { attempt, peers } => self.start(attempt, &peers),
             Effect::CreateRun(identity) => self.create(identity).await?,
             Effect::Keep(delivery) => self.keep(delivery).await?,
@@ -169,7 +200,9 @@ impl Driver<'_> {
     }
 
     async fn send_build(&self, peer: PeerId, sha256: Sha256, offset: u64) {
-        let Some(peer) = self.peers.get(&peer).filter(|peer| peer.takes_pieces()) else { return };
+        let Some(peer) = self.peers.get(&peer).filter(|peer| peer.takes_pieces()) else {
+            return;
+        };
         peer.send_piece(builds::piece(&self.binaries, sha256, offset).await);
     }
 
@@ -179,14 +212,30 @@ impl Driver<'_> {
         for peer in peers.iter().filter_map(|peer| self.peers.get(peer)) {
             let Some(clock) = peer.clock() else { continue };
             let (at, uncertainty) = (clock.on_peer(start), clock.uncertainty);
-            peer.send(Down::Start { attempt, at, uncertainty });
+            peer.send(Down::Start {
+                attempt,
+                at,
+                uncertainty,
+            });
         }
     }
 
     async fn create(&mut self, identity: RunIdentity) -> Result<(), JournalError> {
-        let Some(header) = self.header.take() else { return Ok(()) };
-        let RunIdentity { model_digest, model_sha256, hosts, .. } = identity;
-        let header = RunHeader { hosts, model_digest, model_sha256, ..header };
+        let Some(header) = self.header.take() else {
+            return Ok(());
+        };
+        let RunIdentity {
+            model_digest,
+            model_sha256,
+            hosts,
+            ..
+        } = identity;
+        let header = RunHeader {
+            hosts,
+            model_digest,
+            model_sha256,
+            ..header
+        };
         let journal = Arc::clone(&self.journal);
         blocking(move || journal.begin(&header)).await?;
         self.write_notices().await
@@ -200,7 +249,10 @@ impl Driver<'_> {
     async fn commit(&mut self, block: BlockDone) -> Result<Event, JournalError> {
         let journal = Arc::clone(&self.journal);
         let notices = std::mem::take(&mut self.notices);
-        let block = BlockDone { finished_unix_ms: unix_ms(), ..block };
+        let block = BlockDone {
+            finished_unix_ms: unix_ms(),
+            ..block
+        };
         let settled = blocking(move || {
             journal.commit(&block, &notices)?;
             journal.settled()
@@ -229,12 +281,16 @@ enum Done {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, JournalError> + Send + 'static,
 ) -> Result<T, JournalError> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| Err(JournalError(panic.to_string())))
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|panic| Err(JournalError(panic.to_string())))
 }
 
 /// The wall clock, milliseconds since 1970.
 #[must_use]
 pub fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

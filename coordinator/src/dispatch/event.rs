@@ -1,4 +1,5 @@
-//! What can happen to a run, and what may be done about it. The whole vocabulary between the pure core and the driver.
+//! What can happen to a run, and what may be done about it. The whole vocabulary between the pure
+//! core and the driver.
 
 use std::time::Duration;
 
@@ -57,7 +58,8 @@ pub enum Event {
     Told(String),
     /// The block's parts and marker are durable.
     Committed,
-    /// They are, and the interim analysis finds the run's answer clear: the run can end. Why, in words.
+    /// They are, and the interim analysis finds the run's answer clear: the run can end. Why, in
+    /// words.
     Settled(String),
     /// The store could not make something durable.
     StoreFailed(String),

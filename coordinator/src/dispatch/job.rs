@@ -1,4 +1,5 @@
-//! What a run is to do and on what: everything that dispatch is given but the fleet itself. Pure data.
+//! What a run is to do and on what: everything that dispatch is given but the fleet itself. Pure
+//! data.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,7 +17,8 @@ pub struct Job {
     pub script: Script,
     /// Fills in what the plan says.
     pub orders: Orders,
-    /// Written when the first engine is open; hosts are added then. `None` when the run was begun before.
+    /// Written when the first engine is open; hosts are added then. `None` when the run was begun
+    /// before.
     pub header: Option<RunHeader>,
     /// What a run that is taken up again began with.
     pub identity: Option<RunIdentity>,
@@ -55,6 +57,8 @@ pub struct Binary {
 impl RunIdentity {
     /// Whether the host of an agent is on record.
     pub(super) fn knows(&self, name: &str, facts: &HostFacts) -> bool {
-        self.hosts.iter().any(|(known, host)| known == name && host.hostname == facts.hostname)
+        self.hosts
+            .iter()
+            .any(|(known, host)| known == name && host.hostname == facts.hostname)
     }
 }

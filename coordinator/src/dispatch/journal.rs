@@ -31,7 +31,8 @@ pub trait Journal: Send + Sync {
     /// When it could not be written.
     fn commit(&self, block: &BlockDone, notices: &[Notice]) -> Result<(), JournalError>;
 
-    /// Whether the interim analysis ends the run with the block that was just committed: why, in words.
+    /// Whether the interim analysis ends the run with the block that was just committed: why, in
+    /// words.
     ///
     /// # Errors
     /// When what was measured cannot be read.
@@ -46,7 +47,8 @@ pub trait Journal: Send + Sync {
     fn note(&self, notices: &[Notice]) -> Result<(), JournalError>;
 }
 
-/// Keeps nothing but the number of requests that were not answered: for training, whose latencies mean nothing.
+/// Keeps nothing but the number of requests that were not answered: for training, whose latencies
+/// mean nothing.
 #[derive(Debug, Default)]
 pub struct Discard {
     failures: AtomicU64,
@@ -66,7 +68,8 @@ impl Journal for Discard {
     }
 
     fn keep(&self, delivery: &Delivery) -> Result<(), JournalError> {
-        self.failures.fetch_add(delivery.part.outcomes.not_ok(), Ordering::Relaxed);
+        self.failures
+            .fetch_add(delivery.part.outcomes.not_ok(), Ordering::Relaxed);
         Ok(())
     }
 

@@ -13,9 +13,18 @@ use crate::schedule::{self, Block};
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Order {
     /// Open the engine for this trial.
-    Load { attempt: Attempt, block: Box<Block>, arm: Arm },
+    Load {
+        attempt: Attempt,
+        block: Box<Block>,
+        arm: Arm,
+    },
     /// Take your share, that of a slot over the whole fleet, and warm up.
-    Arm { attempt: Attempt, block: Box<Block>, arm: Arm, slot: u32 },
+    Arm {
+        attempt: Attempt,
+        block: Box<Block>,
+        arm: Arm,
+        slot: u32,
+    },
     /// The part is kept.
     PartStored(Attempt),
     /// What it sent is not believed, and it is of no more use: why.
@@ -48,17 +57,32 @@ impl Orders {
     /// The message for a worker.
     pub(super) fn message(&self, order: &Order) -> Down {
         match order {
-            Order::Load { attempt, block, arm } => Down::Load {
+            Order::Load {
+                attempt,
+                block,
+                arm,
+            } => Down::Load {
                 attempt: *attempt,
                 engine: self.engine(block, *arm),
                 demand: self.plan.demand(self.slots),
             },
-            Order::Arm { attempt, block, arm, slot } => {
+            Order::Arm {
+                attempt,
+                block,
+                arm,
+                slot,
+            } => {
                 let assignment = block.assignment(&self.plan, self.run, *arm, *slot, self.slots);
-                Down::Arm { attempt: *attempt, assignment: Box::new(assignment) }
+                Down::Arm {
+                    attempt: *attempt,
+                    assignment: Box::new(assignment),
+                }
             }
             Order::PartStored(attempt) => Down::PartStored(*attempt),
-            Order::Refuse(message) => Down::Refused { message: message.clone(), last: true },
+            Order::Refuse(message) => Down::Refused {
+                message: message.clone(),
+                last: true,
+            },
             Order::Flush => Down::Flush,
             Order::Drain => Down::Drain,
         }
@@ -68,7 +92,9 @@ impl Orders {
         match &self.plan.engine {
             // Threads left open stay so: only the worker knows which cores it may use.
             EnginePlan::Native(native) => EngineSpec::Native(native.spec(&self.model, arm)),
-            EnginePlan::Sim(sim) => EngineSpec::Sim(schedule::sim_spec(&self.plan, sim, block, arm)),
+            EnginePlan::Sim(sim) => {
+                EngineSpec::Sim(schedule::sim_spec(&self.plan, sim, block, arm))
+            }
         }
     }
 }

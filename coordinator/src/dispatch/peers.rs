@@ -1,5 +1,5 @@
-//! Who is connected, and as what: the agents, the workers they were told to start, and what has come of each part.
-//! Answers questions; who may come in is decided elsewhere.
+//! Who is connected, and as what: the agents, the workers they were told to start, and what has
+//! come of each part. Answers questions; who may come in is decided elsewhere.
 
 use std::collections::BTreeMap;
 
@@ -65,7 +65,17 @@ impl Peers {
     /// Notes that a worker will dial in, and what its part must say.
     pub(super) fn expect(&mut self, ticket: Ticket, agent: PeerId, expected: Expected) {
         let (assembly, live) = (Assembly::default(), Progress::default());
-        self.workers.insert(ticket, Worker { agent, peer: None, expected, clock: false, assembly, live });
+        self.workers.insert(
+            ticket,
+            Worker {
+                agent,
+                peer: None,
+                expected,
+                clock: false,
+                assembly,
+                live,
+            },
+        );
     }
 
     pub(super) fn expected(&self, ticket: Ticket) -> Option<&Worker> {
@@ -102,20 +112,30 @@ impl Peers {
         self.workers.get(&ticket)?.peer
     }
 
-    /// Whether this is the session of the agent that was to start this worker: of others nobody has a say.
+    /// Whether this is the session of the agent that was to start this worker: of others nobody has
+    /// a say.
     pub(super) fn starts(&self, peer: PeerId, ticket: Ticket) -> bool {
-        self.workers.get(&ticket).is_some_and(|worker| worker.agent == peer)
+        self.workers
+            .get(&ticket)
+            .is_some_and(|worker| worker.agent == peer)
     }
 
     pub(super) fn clock_known(&mut self, peer: PeerId) {
-        if let Some(worker) = self.tickets.get(&peer).and_then(|ticket| self.workers.get_mut(ticket)) {
+        if let Some(worker) = self
+            .tickets
+            .get(&peer)
+            .and_then(|ticket| self.workers.get_mut(ticket))
+        {
             worker.clock = true;
         }
     }
 
-    /// Whether an instant can be told to this worker. Who has left needs none: its agent tells how it ended.
+    /// Whether an instant can be told to this worker. Who has left needs none: its agent tells how
+    /// it ended.
     pub(super) fn has_clock(&self, ticket: Ticket) -> bool {
-        self.workers.get(&ticket).is_none_or(|worker| worker.clock || worker.peer.is_none())
+        self.workers
+            .get(&ticket)
+            .is_none_or(|worker| worker.clock || worker.peer.is_none())
     }
 
     /// A worker begins another attempt or trial: what its next part must say.
@@ -143,18 +163,31 @@ impl Peers {
         ticket: Ticket,
         chunk: &PartChunk,
     ) -> Result<Option<Delivery>, BadPart> {
-        let Some(worker) = self.workers.get_mut(&ticket) else { return Ok(None) };
+        let Some(worker) = self.workers.get_mut(&ticket) else {
+            return Ok(None);
+        };
         let whole = worker.assembly.take(chunk, &worker.expected)?;
-        Ok(whole.map(|(part, sealed)| Delivery { part: Box::new(part), sealed }))
+        Ok(whole.map(|(part, sealed)| Delivery {
+            part: Box::new(part),
+            sealed,
+        }))
     }
 
     /// How far all workers of an attempt are, one of which has just told of itself.
     pub(super) fn progress(&mut self, peer: PeerId, said: Progress) -> Option<Progress> {
         let worker = self.workers.get_mut(self.tickets.get(&peer)?)?;
         worker.live = said;
-        let mut sum = Progress { attempt: said.attempt, ..Progress::default() };
+        let mut sum = Progress {
+            attempt: said.attempt,
+            ..Progress::default()
+        };
         let of_attempt = |live: &Progress| live.attempt == said.attempt;
-        for one in self.workers.values().map(|worker| worker.live).filter(of_attempt) {
+        for one in self
+            .workers
+            .values()
+            .map(|worker| worker.live)
+            .filter(of_attempt)
+        {
             sum.issued += one.issued;
             sum.completed += one.completed;
             sum.failed += one.failed;

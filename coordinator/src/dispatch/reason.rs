@@ -1,5 +1,6 @@
-//! Why something happened to a run, as data: the core decides by it, the record keeps its kind, and readers see its
-//! sentence. One enum, its kinds and its sentences; it must not know what follows from a reason.
+//! Why something happened to a run, as data: the core decides by it, the record keeps its kind, and
+//! readers see its sentence. One enum, its kinds and its sentences; it must not know what follows
+//! from a reason.
 
 use std::fmt;
 use std::time::Duration;
@@ -145,14 +146,19 @@ impl Reason {
     pub const fn kind(&self) -> NoticeKind {
         match self {
             Self::WorkerExited { .. } => NoticeKind::WorkerLost,
-            Self::WorkerLeft { end: PeerEnd::Unread, .. } => NoticeKind::WorkerUnread,
+            Self::WorkerLeft {
+                end: PeerEnd::Unread,
+                ..
+            } => NoticeKind::WorkerUnread,
             Self::WorkerLeft { .. } | Self::NoClock(_) => NoticeKind::WorkerSilent,
             Self::Overdue { .. } => NoticeKind::Overdue,
             Self::ClockJumped { .. } => NoticeKind::ClockJumped,
             Self::SpawnFailed(_) => NoticeKind::SpawnFailed,
             Self::WorkerFailed(_) => NoticeKind::WorkerFailed,
             Self::BadPart { .. } => NoticeKind::BadPart,
-            Self::AgentLost { .. } | Self::AgentEnded(_) | Self::NoSlotLeft => NoticeKind::AgentLost,
+            Self::AgentLost { .. } | Self::AgentEnded(_) | Self::NoSlotLeft => {
+                NoticeKind::AgentLost
+            }
             Self::Late { .. } | Self::LatePart { .. } => NoticeKind::Late,
             Self::Interrupted => NoticeKind::Interrupted,
             Self::Shrunk { .. } => NoticeKind::Shrunk,
@@ -166,19 +172,32 @@ impl Reason {
 impl fmt::Display for WorkerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the worker in slot {}", self.slot)?;
-        self.host.as_ref().map_or(Ok(()), |host| write!(f, " on {host}"))
+        self.host
+            .as_ref()
+            .map_or(Ok(()), |host| write!(f, " on {host}"))
     }
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::WorkerExited { worker, exit } => write!(f, "{worker} ended before its part came ({exit})"),
-            Self::WorkerLeft { worker, end: PeerEnd::Unread } => {
-                write!(f, "{worker} did not read its messages: its queue was full, and its session was ended")
+            Self::WorkerExited { worker, exit } => {
+                write!(f, "{worker} ended before its part came ({exit})")
+            }
+            Self::WorkerLeft {
+                worker,
+                end: PeerEnd::Unread,
+            } => {
+                write!(
+                    f,
+                    "{worker} did not read its messages: its queue was full, and its session was ended"
+                )
             }
             Self::WorkerLeft { worker, .. } => write!(f, "{worker} fell silent"),
-            Self::NoClock(worker) => write!(f, "{worker} answered no ping, so no start time could be set"),
+            Self::NoClock(worker) => write!(
+                f,
+                "{worker} answered no ping, so no start time could be set"
+            ),
             Self::Overdue { worker, step } => write!(f, "{worker} {} in time", step.overdue()),
             Self::ClockJumped { slot, by } => write!(
                 f,
@@ -196,7 +215,11 @@ impl fmt::Display for Reason {
                 if *end == PeerEnd::Unread {
                     f.write_str(": it did not read its messages, its queue was full")?;
                 }
-                if *workers > 0 { f.write_str(", and its workers with it") } else { Ok(()) }
+                if *workers > 0 {
+                    f.write_str(", and its workers with it")
+                } else {
+                    Ok(())
+                }
             }
             Self::AgentEnded(lost) => write!(f, "the agent of {} ended ({})", lost.host, lost.exit),
             Self::NoSlotLeft => f.write_str("no slot of the block is left"),
@@ -238,11 +261,18 @@ impl fmt::Display for Reason {
 }
 
 fn so_far(count: u64) -> String {
-    if count > 1 { format!(" ({count} so far)") } else { String::new() }
+    if count > 1 {
+        format!(" ({count} so far)")
+    } else {
+        String::new()
+    }
 }
 
 fn placed(f: &mut fmt::Formatter<'_>, slots: &[u32], to: &str, from: Option<&str>) -> fmt::Result {
-    let (first, last) = (slots.first().copied().unwrap_or(0), slots.last().copied().unwrap_or(0));
+    let (first, last) = (
+        slots.first().copied().unwrap_or(0),
+        slots.last().copied().unwrap_or(0),
+    );
     match slots.len() {
         0 | 1 => write!(f, "slot {first} is")?,
         _ => write!(f, "slots {first} to {last} are")?,

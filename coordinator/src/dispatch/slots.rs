@@ -1,6 +1,6 @@
-//! Where the slots of a run are. Slots are first numbered by the agents' names; from then on every slot keeps its place
-//! until its host is lost. A free place goes to a host that waits, and only when [`SlotMap::assign`] is called: between
-//! blocks. It must not know what a slot is used for.
+//! Where the slots of a run are. Slots are first numbered by the agents' names; from then on every
+//! slot keeps its place until its host is lost. A free place goes to a host that waits, and only
+//! when [`SlotMap::assign`] is called: between blocks. It must not know what a slot is used for.
 
 use std::collections::BTreeSet;
 
@@ -62,14 +62,27 @@ struct Place {
 impl SlotMap {
     /// For so many slots, of which each `unit` neighbours stay on one host.
     pub(super) fn new(wanted: u32, unit: u32) -> Self {
-        Self { hosts: Vec::new(), places: Vec::new(), wanted, unit: unit.max(1) }
+        Self {
+            hosts: Vec::new(),
+            places: Vec::new(),
+            wanted,
+            unit: unit.max(1),
+        }
     }
 
     /// More slots than the run has are of no use to it, whatever a host says of itself.
     pub(super) fn join(&mut self, agent: PeerId, name: &str, slots: u32, facts: HostFacts) {
         let slots = slots.min(self.wanted);
-        let host = HostSlots { name: name.to_owned(), slots, facts, agent: Some(agent) };
-        match self.hosts.binary_search_by(|host| host.name.as_str().cmp(name)) {
+        let host = HostSlots {
+            name: name.to_owned(),
+            slots,
+            facts,
+            agent: Some(agent),
+        };
+        match self
+            .hosts
+            .binary_search_by(|host| host.name.as_str().cmp(name))
+        {
             Ok(at) => self.hosts[at] = host,
             Err(at) => self.hosts.insert(at, host),
         }
@@ -77,19 +90,27 @@ impl SlotMap {
 
     /// The name of the agent that left, if it was one.
     pub(super) fn leave(&mut self, agent: PeerId) -> Option<String> {
-        let host = self.hosts.iter_mut().find(|host| host.agent == Some(agent))?;
+        let host = self
+            .hosts
+            .iter_mut()
+            .find(|host| host.agent == Some(agent))?;
         host.agent = None;
         Some(host.name.clone())
     }
 
     /// The name of an agent that is here.
     pub(super) fn name(&self, agent: PeerId) -> Option<&str> {
-        self.here().find(|host| host.agent == Some(agent)).map(|host| host.name.as_str())
+        self.here()
+            .find(|host| host.agent == Some(agent))
+            .map(|host| host.name.as_str())
     }
 
     /// The host of an agent, as it last introduced itself.
     pub(super) fn facts(&self, name: &str) -> Option<&HostFacts> {
-        self.hosts.iter().find(|host| host.name == name).map(|host| &host.facts)
+        self.hosts
+            .iter()
+            .find(|host| host.name == name)
+            .map(|host| &host.facts)
     }
 
     /// Whether slots have places.
@@ -100,7 +121,10 @@ impl SlotMap {
     /// Slots of the run that could run now: before the first assignment whatever is offered.
     pub(super) fn filled(&self) -> u32 {
         if !self.is_assigned() {
-            return self.here().map(|host| host.slots).fold(0, u32::saturating_add);
+            return self
+                .here()
+                .map(|host| host.slots)
+                .fold(0, u32::saturating_add);
         }
         let mut next = self.clone();
         next.assign();
@@ -111,7 +135,9 @@ impl SlotMap {
     pub(super) fn assign(&mut self) -> Vec<Moved> {
         let mut moved = Vec::new();
         if !self.is_assigned() {
-            let all = self.here().flat_map(|host| (0..host.slots).map(|local| host.place(local)));
+            let all = self
+                .here()
+                .flat_map(|host| (0..host.slots).map(|local| host.place(local)));
             self.places = all.take(self.wanted as usize).collect();
             for (slot, place) in (0..).zip(&self.places) {
                 note(&mut moved, slot, &place.name, None);
@@ -119,8 +145,12 @@ impl SlotMap {
             return moved;
         }
         let unit = self.unit as usize;
-        let held: BTreeSet<Place> =
-            self.units().filter(|unit| self.is_held(unit)).flatten().cloned().collect();
+        let held: BTreeSet<Place> = self
+            .units()
+            .filter(|unit| self.is_held(unit))
+            .flatten()
+            .cloned()
+            .collect();
         let mut free: Vec<Place> = Vec::new();
         for host in self.here() {
             let room: Vec<Place> = (0..host.slots)
@@ -139,7 +169,12 @@ impl SlotMap {
             let Some(places) = free.next() else { break };
             for (slot, place) in (at..end).zip(places) {
                 let before = std::mem::replace(&mut self.places[slot], place.clone());
-                note(&mut moved, u32::try_from(slot).unwrap_or(u32::MAX), &place.name, Some(before.name));
+                note(
+                    &mut moved,
+                    u32::try_from(slot).unwrap_or(u32::MAX),
+                    &place.name,
+                    Some(before.name),
+                );
             }
         }
         moved
@@ -152,21 +187,31 @@ impl SlotMap {
 
     /// How many slots of the run are on the host of that name.
     pub(super) fn held_by(&self, name: &str) -> u32 {
-        let count = self.places.iter().filter(|place| place.name == name).count();
+        let count = self
+            .places
+            .iter()
+            .filter(|place| place.name == name)
+            .count();
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
     /// Names of the agents that are here and have no slot of the run.
     pub(super) fn waiting(&self) -> Vec<String> {
-        let has_one = |host: &&HostSlots| !self.is_assigned() || self.places.iter().any(|p| host.is(p));
-        self.here().filter(|host| !has_one(host)).map(|host| host.name.clone()).collect()
+        let has_one =
+            |host: &&HostSlots| !self.is_assigned() || self.places.iter().any(|p| host.is(p));
+        self.here()
+            .filter(|host| !has_one(host))
+            .map(|host| host.name.clone())
+            .collect()
     }
 
     /// The hosts on which slots of the run are.
     pub(super) fn measuring(&self) -> Vec<(String, HostFacts)> {
         let has_one = |host: &&HostSlots| self.places.iter().any(|place| host.is(place));
         let hosts = self.hosts.iter().filter(has_one);
-        hosts.map(|host| (host.name.clone(), host.facts.clone())).collect()
+        hosts
+            .map(|host| (host.name.clone(), host.facts.clone()))
+            .collect()
     }
 
     fn here(&self) -> impl Iterator<Item = &HostSlots> {
@@ -182,15 +227,26 @@ impl SlotMap {
     }
 
     fn seat(&self, place: &Place) -> Option<AgentSlot> {
-        let at = self.hosts.binary_search_by(|host| host.name.cmp(&place.name)).ok()?;
-        let host = Some(&self.hosts[at]).filter(|host| host.is(place) && place.local < host.slots)?;
-        host.agent.map(|agent| AgentSlot { agent, local: place.local })
+        let at = self
+            .hosts
+            .binary_search_by(|host| host.name.cmp(&place.name))
+            .ok()?;
+        let host =
+            Some(&self.hosts[at]).filter(|host| host.is(place) && place.local < host.slots)?;
+        host.agent.map(|agent| AgentSlot {
+            agent,
+            local: place.local,
+        })
     }
 }
 
 impl HostSlots {
     fn place(&self, local: u32) -> Place {
-        Place { name: self.name.clone(), hostname: self.facts.hostname.clone(), local }
+        Place {
+            name: self.name.clone(),
+            hostname: self.facts.hostname.clone(),
+            local,
+        }
     }
 
     fn is(&self, place: &Place) -> bool {
@@ -201,9 +257,17 @@ impl HostSlots {
 /// Neighbours that move together are told together.
 fn note(moved: &mut Vec<Moved>, slot: u32, to: &str, from: Option<String>) {
     let follows = |last: &&mut Moved| last.slots.last().is_some_and(|before| before + 1 == slot);
-    match moved.last_mut().filter(|last| last.to == to && last.from == from).filter(follows) {
+    match moved
+        .last_mut()
+        .filter(|last| last.to == to && last.from == from)
+        .filter(follows)
+    {
         Some(last) => last.slots.push(slot),
-        None => moved.push(Moved { slots: vec![slot], to: to.to_owned(), from }),
+        None => moved.push(Moved {
+            slots: vec![slot],
+            to: to.to_owned(),
+            from,
+        }),
     }
 }
 
@@ -220,7 +284,11 @@ mod tests {
     }
 
     fn agents(slots: &SlotMap) -> Vec<Option<u64>> {
-        slots.seats().into_iter().map(|seat| seat.map(|seat| seat.agent.0)).collect()
+        slots
+            .seats()
+            .into_iter()
+            .map(|seat| seat.map(|seat| seat.agent.0))
+            .collect()
     }
 
     #[test]
@@ -234,7 +302,11 @@ mod tests {
         slots.join(PeerId(9), "b", 1, HostFacts::default());
         assert_eq!((slots.filled(), slots.assign()), (3, vec![]));
         assert_eq!(agents(&slots), [Some(2), Some(9), Some(1)]);
-        assert_eq!(slots.leave(PeerId(3)), None, "a session that was replaced leaves nothing");
+        assert_eq!(
+            slots.leave(PeerId(3)),
+            None,
+            "a session that was replaced leaves nothing"
+        );
     }
 
     #[test]
@@ -245,11 +317,25 @@ mod tests {
         assert_eq!((slots.assign(), agents(&slots)), (vec![], vec![Some(1)]));
         assert_eq!(slots.waiting(), ["a"]);
         slots.leave(PeerId(1));
-        assert_eq!((slots.filled(), agents(&slots)), (1, vec![None]), "it is asked for, not taken");
-        let moved = Moved { slots: vec![0], to: "a".into(), from: Some("m".into()) };
-        assert_eq!((slots.assign(), agents(&slots)), (vec![moved], vec![Some(2)]));
+        assert_eq!(
+            (slots.filled(), agents(&slots)),
+            (1, vec![None]),
+            "it is asked for, not taken"
+        );
+        let moved = Moved {
+            slots: vec![0],
+            to: "a".into(),
+            from: Some("m".into()),
+        };
+        assert_eq!(
+            (slots.assign(), agents(&slots)),
+            (vec![moved], vec![Some(2)])
+        );
         slots.join(PeerId(3), "m", 1, HostFacts::default());
-        assert_eq!((slots.assign(), slots.waiting()), (vec![], vec!["m".to_owned()]));
+        assert_eq!(
+            (slots.assign(), slots.waiting()),
+            (vec![], vec!["m".to_owned()])
+        );
     }
 
     #[test]
@@ -257,7 +343,10 @@ mod tests {
         let mut slots = joined(1, 1, &[(1, "m", 1)]);
         slots.assign();
         slots.leave(PeerId(1));
-        let elsewhere = HostFacts { hostname: "other".into(), ..HostFacts::default() };
+        let elsewhere = HostFacts {
+            hostname: "other".into(),
+            ..HostFacts::default()
+        };
         slots.join(PeerId(2), "m", 1, elsewhere);
         assert_eq!(agents(&slots), [None]);
         assert_eq!((slots.assign().len(), agents(&slots)), (1, vec![Some(2)]));
@@ -268,7 +357,11 @@ mod tests {
         let mut slots = joined(4, 2, &[(1, "a", 2), (2, "b", 2), (3, "c", 1), (4, "d", 1)]);
         slots.assign();
         slots.leave(PeerId(2));
-        assert_eq!((slots.filled(), slots.assign()), (2, vec![]), "two halves make no pair");
+        assert_eq!(
+            (slots.filled(), slots.assign()),
+            (2, vec![]),
+            "two halves make no pair"
+        );
         slots.join(PeerId(5), "e", 3, HostFacts::default());
         assert_eq!(slots.assign().len(), 1);
         assert_eq!(agents(&slots), [Some(1), Some(1), Some(5), Some(5)]);

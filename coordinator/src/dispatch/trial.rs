@@ -63,7 +63,8 @@ impl TrialWorkers {
         self.all.iter_mut().find(|worker| worker.ticket == ticket)
     }
 
-    /// Whether every worker is exactly at this step. Of no workers that is true: nobody is waited for.
+    /// Whether every worker is exactly at this step. Of no workers that is true: nobody is waited
+    /// for.
     pub(super) fn all_at(&self, step: Step) -> bool {
         self.all.iter().all(|worker| worker.step == step)
     }

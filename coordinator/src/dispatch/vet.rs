@@ -1,6 +1,6 @@
-//! May this host, and this engine, take part in the run? One run is one model on hosts like those it began on, whatever
-//! was done to files and environment in the meantime; and a plan that cannot fit is refused before anything is
-//! measured. Pure.
+//! May this host, and this engine, take part in the run? One run is one model on hosts like those
+//! it began on, whatever was done to files and environment in the meantime; and a plan that cannot
+//! fit is refused before anything is measured. Pure.
 
 use contract::identity::HostFacts;
 use contract::message::{Failure, FailureKind, LoadReport};
@@ -23,21 +23,30 @@ pub(super) fn reject_reason(
              outputs, or use another model",
             report.max_context
         );
-        return Some(Failure { kind: FailureKind::BadAssignment, message });
+        return Some(Failure {
+            kind: FailureKind::BadAssignment,
+            message,
+        });
     }
     if orders.plan.verifies_model() && report.model_sha256.is_none() {
         let message = format!(
             "the agent of {on} does not hash models as `verify = \"full\"` requires, so it is older than \
              this coordinator: install the same version there, and rebuild the variants"
         );
-        return Some(Failure { kind: FailureKind::BadAssignment, message });
+        return Some(Failure {
+            kind: FailureKind::BadAssignment,
+            message,
+        });
     }
     model(report, on, begun?)
 }
 
 fn model(report: &LoadReport, on: &str, begun: &RunIdentity) -> Option<Failure> {
     let first = begun.first.as_ref();
-    let then = first.map_or_else(|| "when this run began".to_owned(), |first| format!("on {first}"));
+    let then = first.map_or_else(
+        || "when this run began".to_owned(),
+        |first| format!("on {first}"),
+    );
     let message = match (begun.model_sha256, report.model_sha256) {
         _ if report.model_digest != begun.model_digest => format!(
             "the model on {on} is not the one this run began with (digest {} {then}, {} on {on}): set \
@@ -53,10 +62,14 @@ fn model(report: &LoadReport, on: &str, begun: &RunIdentity) -> Option<Failure> 
         ),
         _ => return None,
     };
-    Some(Failure { kind: FailureKind::ModelInvalid, message })
+    Some(Failure {
+        kind: FailureKind::ModelInvalid,
+        message,
+    })
 }
 
-/// What is unlike, of a host under a name that the run knows; and of one that came later, unless another is like it.
+/// What is unlike, of a host under a name that the run knows; and of one that came later, unless
+/// another is like it.
 pub(super) fn host_mismatch(name: &str, now: &HostFacts, begun: &RunIdentity) -> Option<String> {
     if let Some((_, then)) = begun.hosts.iter().find(|(agent, _)| agent == name) {
         return unlike(then, now);
@@ -69,7 +82,13 @@ pub(super) fn host_mismatch(name: &str, now: &HostFacts, begun: &RunIdentity) ->
 /// What differs between two hosts that must not within a run.
 fn unlike(then: &HostFacts, now: &HostFacts) -> Option<String> {
     let found = differences(then, now, Weight::Microcode);
-    (!found.is_empty()).then(|| found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+    (!found.is_empty()).then(|| {
+        found
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", ")
+    })
 }
 
 #[cfg(test)]
@@ -83,7 +102,12 @@ mod tests {
     use crate::plan::{EnginePlan, Plan, Verify, preset};
 
     fn begun(hosts: Vec<(String, HostFacts)>) -> RunIdentity {
-        RunIdentity { model_digest: "m".into(), model_sha256: None, first: Some("first".into()), hosts }
+        RunIdentity {
+            model_digest: "m".into(),
+            model_sha256: None,
+            first: Some("first".into()),
+            hosts,
+        }
     }
 
     fn orders() -> Orders {
@@ -91,17 +115,31 @@ mod tests {
     }
 
     fn orders_of(plan: Plan) -> Orders {
-        Orders { run: RunId::new(1, [0; 10]), plan: Arc::new(plan), slots: 1, model: String::new() }
+        Orders {
+            run: RunId::new(1, [0; 10]),
+            plan: Arc::new(plan),
+            slots: 1,
+            model: String::new(),
+        }
     }
 
     fn report(digest: &str, max_context: u32) -> LoadReport {
-        LoadReport { model_digest: digest.into(), max_context, ..LoadReport::default() }
+        LoadReport {
+            model_digest: digest.into(),
+            max_context,
+            ..LoadReport::default()
+        }
     }
 
     /// A change of one fact, and what the refusal says of it.
     fn refused(name: &str, change: impl Fn(&mut HostFacts)) -> Option<String> {
         let (_, then) = host(2).remove(0);
-        let then = HostFacts { threads_per_core: 2, boost: "on".into(), processors: 2, ..then };
+        let then = HostFacts {
+            threads_per_core: 2,
+            boost: "on".into(),
+            processors: 2,
+            ..then
+        };
         let mut now = then.clone();
         change(&mut now);
         let begun = begun(vec![("local".into(), then)]);
@@ -111,11 +149,16 @@ mod tests {
     #[test]
     fn what_changes_the_speed_of_a_host_is_named_and_what_is_not_shown_is_not_judged() {
         for name in ["local", "a-newcomer"] {
-            assert_eq!(refused(name, |host| host.kernel = "6.9".into()), None, "{name}");
+            assert_eq!(
+                refused(name, |host| host.kernel = "6.9".into()),
+                None,
+                "{name}"
+            );
             assert_eq!(refused(name, |host| host.boost.clear()), None, "{name}");
             let smt = refused(name, |host| host.threads_per_core = 1).expect("unlike");
             assert_eq!(smt, "threads a core: 2 then, 1 now", "{name}");
-            let share = refused(name, |host| (host.processors, host.cgroup_cpus) = (1, 0.5)).expect("unlike");
+            let share = refused(name, |host| (host.processors, host.cgroup_cpus) = (1, 0.5))
+                .expect("unlike");
             assert_eq!(
                 share,
                 "processors it may run on: 2 then, 1 now, quota: no quota then, 0.5 of a processor's time now",
@@ -128,15 +171,27 @@ mod tests {
 
     #[test]
     fn a_newcomer_must_be_like_one_of_those_the_run_began_on() {
-        let known = [("a", 2), ("b", 4)].map(|(name, cores)| (name.to_owned(), host(cores).remove(0).1));
+        let known =
+            [("a", 2), ("b", 4)].map(|(name, cores)| (name.to_owned(), host(cores).remove(0).1));
         let begun = begun(known.to_vec());
-        let may = |name: &str, cores: u32| host_mismatch(name, &host(cores).remove(0).1, &begun).is_none();
+        let may = |name: &str, cores: u32| {
+            host_mismatch(name, &host(cores).remove(0).1, &begun).is_none()
+        };
         assert!(may("c", 2) && may("c", 4) && !may("c", 8));
-        assert!(may("a", 2) && !may("a", 4), "who is known must be who it was");
+        assert!(
+            may("a", 2) && !may("a", 4),
+            "who is known must be who it was"
+        );
     }
 
     fn host(cores: u32) -> Vec<(String, HostFacts)> {
-        vec![("local".into(), HostFacts { cores, ..HostFacts::default() })]
+        vec![(
+            "local".into(),
+            HostFacts {
+                cores,
+                ..HostFacts::default()
+            },
+        )]
     }
 
     fn kind(report: &LoadReport) -> Option<FailureKind> {
@@ -147,12 +202,19 @@ mod tests {
     #[test]
     fn the_same_model_may_go_on() {
         assert_eq!(kind(&report("m", 2048)), None);
-        assert_eq!(reject_reason(&report("x", 2048), "h", None, &orders()), None, "nothing has begun");
+        assert_eq!(
+            reject_reason(&report("x", 2048), "h", None, &orders()),
+            None,
+            "nothing has begun"
+        );
     }
 
     #[test]
     fn another_model_and_a_short_context_may_not() {
-        assert_eq!(kind(&report("other", 2048)), Some(FailureKind::ModelInvalid));
+        assert_eq!(
+            kind(&report("other", 2048)),
+            Some(FailureKind::ModelInvalid)
+        );
         assert_eq!(kind(&report("m", 63)), Some(FailureKind::BadAssignment));
         assert_eq!(kind(&report("m", 64)), None);
     }
@@ -160,7 +222,9 @@ mod tests {
     #[test]
     fn where_every_byte_counts_another_digest_is_refused_and_one_that_is_missing_too() {
         let mut plan = preset::plan("high", 1).expect("a built-in plan is valid");
-        let EnginePlan::Native(native) = &mut plan.engine else { panic!("a native plan") };
+        let EnginePlan::Native(native) = &mut plan.engine else {
+            panic!("a native plan")
+        };
         native.verify = Verify::Full;
         let full = orders_of(plan);
         let report = |sha: Option<u8>| LoadReport {
@@ -177,11 +241,24 @@ mod tests {
         };
         assert_eq!(says(Some(1), Some("h1"), &full), None);
         let flipped = says(Some(2), Some("h1"), &full).expect("another");
-        assert!(flipped.contains("0101 on h1, 0202") && flipped.contains("0202 on h2)"), "{flipped}");
+        assert!(
+            flipped.contains("0101 on h1, 0202") && flipped.contains("0202 on h2)"),
+            "{flipped}"
+        );
         let resumed = says(Some(2), None, &full).expect("another");
-        assert!(resumed.contains("0101 when this run began, 0202"), "{resumed}");
+        assert!(
+            resumed.contains("0101 when this run began, 0202"),
+            "{resumed}"
+        );
         let silent = says(None, Some("h1"), &full).expect("an older agent");
-        assert!(silent.contains("h2") && silent.contains("older"), "{silent}");
-        assert_eq!(says(None, Some("h1"), &orders()), None, "the twin: nobody asked for it");
+        assert!(
+            silent.contains("h2") && silent.contains("older"),
+            "{silent}"
+        );
+        assert_eq!(
+            says(None, Some("h1"), &orders()),
+            None,
+            "the twin: nobody asked for it"
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! What the machine offers: memory, disk, cores and who else uses them, and whether a directory can be written.
-//! Reads `/proc` and `/sys` and asks `df`; judges against fixed limits that are stated beside each check.
+//! What the machine offers: memory, disk, cores and who else uses them, and whether a directory can
+//! be written. Reads `/proc` and `/sys` and asks `df`; judges against fixed limits that are stated
+//! beside each check.
 
 use std::fs;
 use std::path::Path;
@@ -25,30 +26,45 @@ pub(super) fn memory() -> Check {
             format!("{gib:.1} GiB available, {MEMORY_GIB:.0} recommended"),
             "end other programs, or use a smaller model or fewer slots",
         ),
-        None => Check::warning("memory", "unknown: no /proc/meminfo", "check yourself that the model fits"),
+        None => Check::warning(
+            "memory",
+            "unknown: no /proc/meminfo",
+            "check yourself that the model fits",
+        ),
     }
 }
 
 pub(super) fn disk(dir: &Path) -> Check {
     let here = existing(dir);
     let out = Command::new("df").arg("-Pk").arg(here).output();
-    let free = out.ok().and_then(|out| free_gib(&String::from_utf8_lossy(&out.stdout)));
+    let free = out
+        .ok()
+        .and_then(|out| free_gib(&String::from_utf8_lossy(&out.stdout)));
     match free {
         Some(gib) if gib >= DISK_GIB => {
             Check::found("disk", format!("{gib:.1} GiB free at {}", here.display()))
         }
         Some(gib) => Check::warning(
             "disk",
-            format!("{gib:.1} GiB free at {}, {DISK_GIB:.0} recommended", here.display()),
+            format!(
+                "{gib:.1} GiB free at {}, {DISK_GIB:.0} recommended",
+                here.display()
+            ),
             "free some space before building variants",
         ),
-        None => Check::warning("disk", "unknown: `df` gave no answer", "check the free space yourself"),
+        None => Check::warning(
+            "disk",
+            "unknown: `df` gave no answer",
+            "check the free space yourself",
+        ),
     }
 }
 
 pub(super) fn cores() -> Check {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let load = fs::read_to_string("/proc/loadavg").ok().and_then(|text| load_of(&text));
+    let load = fs::read_to_string("/proc/loadavg")
+        .ok()
+        .and_then(|text| load_of(&text));
     judge_load(cores, load)
 }
 
@@ -92,17 +108,29 @@ fn judge_load(cores: usize, load: Option<f64>) -> Check {
 }
 
 fn existing(dir: &Path) -> &Path {
-    dir.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."))
+    dir.ancestors()
+        .find(|path| path.is_dir())
+        .unwrap_or(Path::new("."))
 }
 
 fn available_gib(meminfo: &str) -> Option<f64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
     Some(line.split_whitespace().next()?.parse::<f64>().ok()? / GIB)
 }
 
 /// Fourth column of the second line of `df -Pk`.
 fn free_gib(df: &str) -> Option<f64> {
-    Some(df.lines().nth(1)?.split_whitespace().nth(3)?.parse::<f64>().ok()? / GIB)
+    Some(
+        df.lines()
+            .nth(1)?
+            .split_whitespace()
+            .nth(3)?
+            .parse::<f64>()
+            .ok()?
+            / GIB,
+    )
 }
 
 fn load_of(loadavg: &str) -> Option<f64> {
@@ -116,11 +144,20 @@ mod tests {
 
     #[test]
     fn system_texts_are_read_or_refused() {
-        assert_eq!(available_gib("MemTotal: 9 kB\nMemAvailable:  2097152 kB\n"), Some(2.0));
+        assert_eq!(
+            available_gib("MemTotal: 9 kB\nMemAvailable:  2097152 kB\n"),
+            Some(2.0)
+        );
         assert_eq!(available_gib("MemTotal: 9 kB\n"), None);
-        assert_eq!(free_gib("Filesystem 1024-blocks Used Available\n/dev/a 9 1 1048576 1% /\n"), Some(1.0));
+        assert_eq!(
+            free_gib("Filesystem 1024-blocks Used Available\n/dev/a 9 1 1048576 1% /\n"),
+            Some(1.0)
+        );
         assert_eq!(free_gib("df: no such file\n"), None);
-        assert_eq!((load_of("0.25 0.1 0.0 1/2 3"), load_of("")), (Some(0.25), None));
+        assert_eq!(
+            (load_of("0.25 0.1 0.0 1/2 3"), load_of("")),
+            (Some(0.25), None)
+        );
     }
 
     #[test]

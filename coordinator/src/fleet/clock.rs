@@ -1,5 +1,5 @@
-//! How a peer's monotonic clock relates to ours, from pings. Of all round trips the fastest bounds the offset best
-//! (the minimum filter of NTP): its half is the uncertainty.
+//! How a peer's monotonic clock relates to ours, from pings. Of all round trips the fastest bounds
+//! the offset best (the minimum filter of NTP): its half is the uncertainty.
 
 use std::time::Duration;
 
@@ -22,19 +22,28 @@ pub struct Estimate {
 }
 
 impl ClockFilter {
-    /// Takes one round trip: sent and received on our clock, answered on the peer's. Gives by how much the peer's clock
-    /// has jumped since the best round trip, if it has; the estimate begins anew then.
+    /// Takes one round trip: sent and received on our clock, answered on the peer's. Gives by how
+    /// much the peer's clock has jumped since the best round trip, if it has; the estimate begins
+    /// anew then.
     pub fn take(&mut self, sent: Duration, peer: Duration, received: Duration) -> Option<Duration> {
         let trip = received.saturating_sub(sent);
         let uncertainty = trip / 2;
         let middle = sent + uncertainty;
         let offset_ns = peer.as_nanos() as i128 - middle.as_nanos() as i128;
-        let new = Estimate { offset_ns, uncertainty };
+        let new = Estimate {
+            offset_ns,
+            uncertainty,
+        };
         let moved = self.best.map(|best| {
             let by = u64::try_from((offset_ns - best.offset_ns).unsigned_abs()).unwrap_or(u64::MAX);
-            (Duration::from_nanos(by), best.uncertainty + uncertainty + DRIFT)
+            (
+                Duration::from_nanos(by),
+                best.uncertainty + uncertainty + DRIFT,
+            )
         });
-        let jump = moved.filter(|(by, explained)| by > explained).map(|(by, _)| by);
+        let jump = moved
+            .filter(|(by, explained)| by > explained)
+            .map(|(by, _)| by);
         if jump.is_some() || self.best.is_none_or(|best| uncertainty < best.uncertainty) {
             self.best = Some(new);
         }
@@ -84,17 +93,34 @@ mod tests {
     fn a_peer_whose_clock_is_behind_is_no_special_case() {
         let mut filter = ClockFilter::default();
         filter.take(us(7000), us(10), us(7002));
-        assert_eq!(filter.estimate().expect("one trip").on_peer(us(7001)), us(10));
+        assert_eq!(
+            filter.estimate().expect("one trip").on_peer(us(7001)),
+            us(10)
+        );
     }
 
     #[test]
     fn a_clock_that_jumps_is_told_from_a_slow_answer_and_from_drift() {
         let mut filter = ClockFilter::default();
         assert_eq!(filter.take(us(0), us(100), us(20)), None);
-        assert_eq!(filter.take(us(1_000_000), us(1_150_100), us(1_000_020)), None, "drift");
-        assert_eq!(filter.take(us(2_000_000), us(3_000_000), us(3_999_980)), None, "a slow answer");
-        let jump = filter.take(us(5_000_000), us(6_000_100), us(5_000_020)).expect("a second is no drift");
+        assert_eq!(
+            filter.take(us(1_000_000), us(1_150_100), us(1_000_020)),
+            None,
+            "drift"
+        );
+        assert_eq!(
+            filter.take(us(2_000_000), us(3_000_000), us(3_999_980)),
+            None,
+            "a slow answer"
+        );
+        let jump = filter
+            .take(us(5_000_000), us(6_000_100), us(5_000_020))
+            .expect("a second is no drift");
         assert!(jump.abs_diff(us(1_000_000)) < us(100), "{jump:?}");
-        assert_eq!(filter.take(us(6_000_000), us(7_000_100), us(6_000_020)), None, "it has begun anew");
+        assert_eq!(
+            filter.take(us(6_000_000), us(7_000_100), us(6_000_020)),
+            None,
+            "it has begun anew"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Starting host agents. A launcher starts and stops agents and nothing else: what they do is said over their sessions.
-//! All stand behind one trait, and what differs between them ends here.
+//! Starting host agents. A launcher starts and stops agents and nothing else: what they do is said
+//! over their sessions. All stand behind one trait, and what differs between them ends here.
 
 mod attach;
 mod child;
@@ -74,7 +74,9 @@ pub struct Lost {
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
     /// There is no program to start.
-    #[error("find the host agent's program at {path}: build it with `cargo build --release -p worker`")]
+    #[error(
+        "find the host agent's program at {path}: build it with `cargo build --release -p worker`"
+    )]
     NoProgram {
         /// Where it was looked for.
         path: PathBuf,
@@ -100,15 +102,28 @@ impl Orders {
     fn arguments(&self, name: Option<&str>) -> Vec<String> {
         let named = name.into_iter().flat_map(|name| ["--name", name]);
         let on_leash = ["--until-stdin-closes", "--secrets-from-stdin"];
-        self.words().into_iter().chain(named.chain(on_leash).map(str::to_owned)).collect()
+        self.words()
+            .into_iter()
+            .chain(named.chain(on_leash).map(str::to_owned))
+            .collect()
     }
 
     /// What every agent is called with.
     fn words(&self) -> Vec<String> {
         let slots = self.slots.to_string();
-        let words = ["agent", "--coordinator", &self.coordinator, "--slots", &slots];
+        let words = [
+            "agent",
+            "--coordinator",
+            &self.coordinator,
+            "--slots",
+            &slots,
+        ];
         let insecure = self.insecure.then_some("--insecure");
-        words.into_iter().chain(insecure).map(str::to_owned).collect()
+        words
+            .into_iter()
+            .chain(insecure)
+            .map(str::to_owned)
+            .collect()
     }
 }
 

@@ -1,6 +1,7 @@
-//! The coordinator's end of every session: the gRPC service that agents and workers dial. It checks who knocks ([`open`]
-//! the connection, [`SessionService`] the hello), keeps three limits on every stream (first message, silence, size), measures the
-//! peer's clock, and hands messages on. It starts nothing and decides nothing.
+//! The coordinator's end of every session: the gRPC service that agents and workers dial. It checks
+//! who knocks ([`open`] the connection, [`SessionService`] the hello), keeps three limits on every
+//! stream (first message, silence, size), measures the peer's clock, and hands messages on. It
+//! starts nothing and decides nothing.
 
 mod frames;
 mod gate;
@@ -69,20 +70,24 @@ pub struct Peer {
     pieces: Arc<AtomicUsize>,
 }
 
-/// Pieces of builds that may wait for one peer: it asks for one at a time of each build that it lacks.
+/// Pieces of builds that may wait for one peer: it asks for one at a time of each build that it
+/// lacks.
 const PIECES: usize = 16;
 
 impl Peer {
-    /// Sends without waiting. A peer that does not take its few messages has its session ended for that: what it was not
-    /// told is never missing in silence.
+    /// Sends without waiting. A peer that does not take its few messages has its session ended for
+    /// that: what it was not told is never missing in silence.
     pub fn send(&self, down: Down) {
-        let Some(queue) = self.down.upgrade() else { return };
+        let Some(queue) = self.down.upgrade() else {
+            return;
+        };
         if let Err(TrySendError::Full(_)) = queue.try_send(down) {
             self.full.notify_one();
         }
     }
 
-    /// Whether it may have a further piece of a build: who asks for more than it takes gets no more.
+    /// Whether it may have a further piece of a build: who asks for more than it takes gets no
+    /// more.
     #[must_use]
     pub fn takes_pieces(&self) -> bool {
         self.pieces.load(Relaxed) < PIECES
@@ -90,7 +95,9 @@ impl Peer {
 
     /// Sends a piece of a build without waiting.
     pub fn send_piece(&self, piece: BuildChunk) {
-        let Some(queue) = self.down.upgrade() else { return };
+        let Some(queue) = self.down.upgrade() else {
+            return;
+        };
         self.pieces.fetch_add(1, Relaxed);
         if queue.try_send(Down::BuildChunk(piece)).is_err() {
             self.pieces.fetch_sub(1, Relaxed);
@@ -100,6 +107,9 @@ impl Peer {
     /// How its clock relates to ours.
     #[must_use]
     pub fn clock(&self) -> Option<Estimate> {
-        self.clock.lock().expect("no one panics while holding the filter").estimate()
+        self.clock
+            .lock()
+            .expect("no one panics while holding the filter")
+            .estimate()
     }
 }

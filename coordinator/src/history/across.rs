@@ -1,5 +1,6 @@
-//! Runs made at different times side by side: new ones against old ones, variant by variant, measure by measure. Owns
-//! what makes runs unlike and the verdict over runs; must not know where they are kept.
+//! Runs made at different times side by side: new ones against old ones, variant by variant,
+//! measure by measure. Owns what makes runs unlike and the verdict over runs; must not know where
+//! they are kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,8 +33,8 @@ pub struct Sketch {
     measured: BTreeSet<(String, String)>,
 }
 
-/// What one variant showed in one run, one figure a round: the scale of the comparison is not known before all runs
-/// are.
+/// What one variant showed in one run, one figure a round: the scale of the comparison is not known
+/// before all runs are.
 #[derive(Clone, Copy, Debug)]
 struct Shown {
     /// Mean of the logarithmic costs; `None` where some value is zero.
@@ -57,7 +58,8 @@ pub struct Across {
     pub validity: Validity,
     /// One a scenario, variant and measure that all runs have.
     pub lines: Vec<AcrossLine>,
-    /// Scenarios and variants of the newest run whose primary measure is not among the lines: no gate passes over them.
+    /// Scenarios and variants of the newest run whose primary measure is not among the lines: no
+    /// gate passes over them.
     pub unanswered: Vec<String>,
 }
 
@@ -78,12 +80,13 @@ pub struct AcrossLine {
     pub scale: Scale,
     /// Means, old and new, in the measure's unit: geometric ones on the logarithmic scale.
     pub values: (f64, f64),
-    /// What each run comes down to, old and new, in the order of [`Across::old`] and [`Across::new`].
+    /// What each run comes down to, old and new, in the order of [`Across::old`] and
+    /// [`Across::new`].
     pub means: (Vec<RunMean>, Vec<RunMean>),
     /// The estimate.
     pub estimate: Unpaired,
-    /// p after Holm's correction: of a primary measure over those of all scenarios and variants, where there are
-    /// several, of the others over those of the same scenario and variant.
+    /// p after Holm's correction: of a primary measure over those of all scenarios and variants,
+    /// where there are several, of the others over those of the same scenario and variant.
     pub adjusted_p: Option<f64>,
     /// The answer and the way to it.
     pub decision: RunsDecision,
@@ -130,20 +133,30 @@ impl Sketch {
             measured: BTreeSet::new(),
         };
         for cell in findings.all_cells() {
-            let other = cell.candidate.as_ref().filter(|name| **name != cell.baseline);
+            let other = cell
+                .candidate
+                .as_ref()
+                .filter(|name| **name != cell.baseline);
             // Layouts are controls of their run.
             let candidate = other.filter(|name| Layout::named(name).is_none());
             let run = std::iter::once(&cell.baseline).chain(candidate);
-            sketch.measured.extend(run.map(|variant| (cell.scenario.clone(), variant.clone())));
+            sketch
+                .measured
+                .extend(run.map(|variant| (cell.scenario.clone(), variant.clone())));
             for metric in cell.metrics.iter().filter(|metric| !metric.is_hidden()) {
                 let measure = metric.measure.name();
-                sketch.tolerances.insert((cell.scenario.clone(), measure.clone()), metric.within());
+                sketch
+                    .tolerances
+                    .insert((cell.scenario.clone(), measure.clone()), metric.within());
                 let mut put = |variant: &str, shown: Option<Shown>| {
                     let key = (cell.scenario.clone(), variant.to_owned(), measure.clone());
                     shown.map(|shown| sketch.means.entry(key).or_insert(shown));
                 };
                 // Of an A/A run both arms are the baseline.
-                put(&cell.baseline, shown(metric, |arm| arm.is_baseline() || other.is_none()));
+                put(
+                    &cell.baseline,
+                    shown(metric, |arm| arm.is_baseline() || other.is_none()),
+                );
                 if let Some(candidate) = candidate {
                     put(candidate, shown(metric, |arm| !arm.is_baseline()));
                 }
@@ -155,17 +168,33 @@ impl Sketch {
 
 /// What a variant showed over its rounds; within a round the arms of one build are averaged.
 fn shown(metric: &MetricComparison, of: impl Fn(Arm) -> bool) -> Option<Shown> {
-    let rounds = || metric.rounds.iter().map(|round| round.values.iter().filter(|(arm, ..)| of(*arm)));
-    let plain: Vec<f64> = rounds().filter_map(|values| mean(values.map(|(.., value)| *value))).collect();
+    let rounds = || {
+        metric
+            .rounds
+            .iter()
+            .map(|round| round.values.iter().filter(|(arm, ..)| of(*arm)))
+    };
+    let plain: Vec<f64> = rounds()
+        .filter_map(|values| mean(values.map(|(.., value)| *value)))
+        .collect();
     let most = plain.iter().copied().fold(0.0, f64::max);
     let zero = rounds().flatten().any(|(.., value)| *value == 0.0);
     let log = rounds().filter_map(|values| {
-        let costs: Option<Vec<f64>> =
-            values.map(|(.., value)| metric.measure.cost(Scale::Log, *value)).collect();
+        let costs: Option<Vec<f64>> = values
+            .map(|(.., value)| metric.measure.cost(Scale::Log, *value))
+            .collect();
         mean(costs?.into_iter())
     });
-    let log = if zero { None } else { run_mean(&log.collect::<Vec<_>>()) };
-    Some(Shown { log, plain: run_mean(&plain)?, most })
+    let log = if zero {
+        None
+    } else {
+        run_mean(&log.collect::<Vec<_>>())
+    };
+    Some(Shown {
+        log,
+        plain: run_mean(&plain)?,
+        most,
+    })
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
@@ -178,16 +207,25 @@ fn run_mean(rounds: &[f64]) -> Option<RunMean> {
     let n = rounds.len() as f64;
     let mean = mean(rounds.iter().copied())?;
     let squares: f64 = rounds.iter().map(|value| (value - mean).powi(2)).sum();
-    (rounds.len() > 1).then(|| RunMean { mean, variance: squares / (n - 1.0) / n, rounds: rounds.len() })
+    (rounds.len() > 1).then(|| RunMean {
+        mean,
+        variance: squares / (n - 1.0) / n,
+        rounds: rounds.len(),
+    })
 }
 
 /// Compares new runs with old ones, each group oldest first.
 ///
 /// # Errors
-/// When they are not alike and that was not asked for, when a run is given twice, or when they have nothing in common.
+/// When they are not alike and that was not asked for, when a run is given twice, or when they have
+/// nothing in common.
 pub fn across(old: &[Sketch], new: &[Sketch], may_be_unlike: bool) -> Result<Across, AcrossError> {
     let mut seen = BTreeSet::new();
-    if let Some(twice) = old.iter().chain(new).find(|sketch| !seen.insert(sketch.run)) {
+    if let Some(twice) = old
+        .iter()
+        .chain(new)
+        .find(|sketch| !seen.insert(sketch.run))
+    {
         return Err(AcrossError::Twice(twice.run));
     }
     let unlike = unlike(old, new);
@@ -196,36 +234,59 @@ pub fn across(old: &[Sketch], new: &[Sketch], may_be_unlike: bool) -> Result<Acr
     }
     let validity = worst(old.iter().chain(new).map(|sketch| &sketch.validity));
     let newest = new.last().ok_or(AcrossError::NothingInCommon)?;
-    let mut drafts: Vec<Draft> = newest.means.keys().filter_map(|key| draft(old, new, newest, key)).collect();
+    let mut drafts: Vec<Draft> = newest
+        .means
+        .keys()
+        .filter_map(|key| draft(old, new, newest, key))
+        .collect();
     if drafts.is_empty() {
         return Err(AcrossError::NothingInCommon);
     }
     drafts.sort_by(|one, other| one.place().cmp(&other.place()));
     let adjusted = adjusted(&drafts);
-    let lines: Vec<_> =
-        drafts.into_iter().zip(adjusted).map(|(draft, p)| draft.decided(p, &validity)).collect();
+    let lines: Vec<_> = drafts
+        .into_iter()
+        .zip(adjusted)
+        .map(|(draft, p)| draft.decided(p, &validity))
+        .collect();
     let ids = |group: &[Sketch]| group.iter().map(|sketch| sketch.run).collect();
     let unanswered = unanswered(newest, &lines);
-    Ok(Across { old: ids(old), new: ids(new), unlike, validity, lines, unanswered })
+    Ok(Across {
+        old: ids(old),
+        new: ids(new),
+        unlike,
+        validity,
+        lines,
+        unanswered,
+    })
 }
 
 fn unanswered(newest: &Sketch, lines: &[AcrossLine]) -> Vec<String> {
     let answered = |scenario: &str, variant: &str| {
-        lines.iter().any(|line| line.primary && line.scenario == scenario && line.variant == variant)
+        lines
+            .iter()
+            .any(|line| line.primary && line.scenario == scenario && line.variant == variant)
     };
-    let open = newest.measured.iter().filter(|(scenario, variant)| !answered(scenario, variant));
-    open.map(|(scenario, variant)| format!("{variant} in {scenario}")).collect()
+    let open = newest
+        .measured
+        .iter()
+        .filter(|(scenario, variant)| !answered(scenario, variant));
+    open.map(|(scenario, variant)| format!("{variant} in {scenario}"))
+        .collect()
 }
 
 /// What differs from the first of all runs; of each kind the first that does.
 fn unlike(old: &[Sketch], new: &[Sketch]) -> Vec<String> {
     let mut all = old.iter().chain(new);
-    let Some(first) = all.next() else { return Vec::new() };
+    let Some(first) = all.next() else {
+        return Vec::new();
+    };
     let mut told = BTreeMap::new();
     for other in all {
         for (fact, words) in first.conditions.differences(&other.conditions) {
             let (then, now) = (first.run, other.run);
-            told.entry(fact).or_insert_with(|| format!("{words} (then run {then}, now run {now})"));
+            told.entry(fact)
+                .or_insert_with(|| format!("{words} (then run {then}, now run {now})"));
         }
     }
     let more = told.len().saturating_sub(MOST_TOLD);
@@ -242,12 +303,22 @@ fn worst<'a>(all: impl Iterator<Item = &'a Validity>) -> Validity {
     all.max_by_key(rank).cloned().unwrap_or(Validity::Valid)
 }
 
-fn draft(old: &[Sketch], new: &[Sketch], newest: &Sketch, key: &(String, String, String)) -> Option<Draft> {
+fn draft(
+    old: &[Sketch],
+    new: &[Sketch],
+    newest: &Sketch,
+    key: &(String, String, String),
+) -> Option<Draft> {
     let of = |group: &[Sketch]| -> Option<Vec<Shown>> {
-        group.iter().map(|sketch| sketch.means.get(key).copied()).collect()
+        group
+            .iter()
+            .map(|sketch| sketch.means.get(key).copied())
+            .collect()
     };
     let (scenario, variant, name) = key;
-    let measure = Measure::ALL.into_iter().find(|measure| measure.name() == *name)?;
+    let measure = Measure::ALL
+        .into_iter()
+        .find(|measure| measure.name() == *name)?;
     let tolerance = *newest.tolerances.get(&(scenario.clone(), name.clone()))?;
     let (scale, means, reach) = scaled(measure, &of(old)?, &of(new)?)?;
     Some(Draft {
@@ -267,35 +338,63 @@ type BothMeans = (Vec<RunMean>, Vec<RunMean>);
 
 /// All runs on one scale: logarithmic where no round of any of them has zero.
 fn scaled(measure: Measure, old: &[Shown], new: &[Shown]) -> Option<(Scale, BothMeans, f64)> {
-    let logs = |side: &[Shown]| side.iter().map(|shown| shown.log).collect::<Option<Vec<_>>>();
+    let logs = |side: &[Shown]| {
+        side.iter()
+            .map(|shown| shown.log)
+            .collect::<Option<Vec<_>>>()
+    };
     if let (Some(old), Some(new)) = (logs(old), logs(new)) {
         return Some((Scale::Log, (old, new), 0.0));
     }
-    let plain = |side: &[Shown]| side.iter().map(|shown| shown.plain.mean).collect::<Vec<_>>();
+    let plain = |side: &[Shown]| {
+        side.iter()
+            .map(|shown| shown.plain.mean)
+            .collect::<Vec<_>>()
+    };
     let scale = Scale::linear(&plain(old), &plain(new));
-    let unit = if let Scale::Linear { unit, .. } = scale { unit } else { 1.0 };
+    let unit = if let Scale::Linear { unit, .. } = scale {
+        unit
+    } else {
+        1.0
+    };
     let one = |shown: &Shown| {
-        let RunMean { mean, variance, rounds } = shown.plain;
-        Some(RunMean { mean: measure.cost(scale, mean)?, variance: variance / (unit * unit), rounds })
+        let RunMean {
+            mean,
+            variance,
+            rounds,
+        } = shown.plain;
+        Some(RunMean {
+            mean: measure.cost(scale, mean)?,
+            variance: variance / (unit * unit),
+            rounds,
+        })
     };
     let side = |side: &[Shown]| side.iter().map(one).collect::<Option<Vec<_>>>();
-    let most = old.iter().chain(new).map(|shown| shown.most).fold(0.0, f64::max);
+    let most = old
+        .iter()
+        .chain(new)
+        .map(|shown| shown.most)
+        .fold(0.0, f64::max);
     let reach = scale.reach(measure.cost(scale, most).into_iter());
     Some((scale, (side(old)?, side(new)?), reach))
 }
 
-/// Holm over the primary measures of all, and over the others of each scenario and variant; a single question needs no
-/// correction.
+/// Holm over the primary measures of all, and over the others of each scenario and variant; a
+/// single question needs no correction.
 fn adjusted(drafts: &[Draft]) -> Vec<Option<f64>> {
     let mut adjusted = vec![None; drafts.len()];
-    let family = |draft: &Draft| (!draft.primary).then(|| (draft.scenario.clone(), draft.variant.clone()));
+    let family =
+        |draft: &Draft| (!draft.primary).then(|| (draft.scenario.clone(), draft.variant.clone()));
     let mut families: BTreeMap<Option<(String, String)>, Vec<usize>> = BTreeMap::new();
     for (at, draft) in drafts.iter().enumerate() {
         families.entry(family(draft)).or_default().push(at);
     }
     for members in families.values().filter(|members| members.len() > 1) {
         let p: Vec<f64> = members.iter().map(|at| drafts[*at].estimate.p).collect();
-        members.iter().zip(holm(&p)).for_each(|(at, p)| adjusted[*at] = Some(p));
+        members
+            .iter()
+            .zip(holm(&p))
+            .for_each(|(at, p)| adjusted[*at] = Some(p));
     }
     adjusted
 }
@@ -303,18 +402,35 @@ fn adjusted(drafts: &[Draft]) -> Vec<Option<f64>> {
 impl Draft {
     /// Scenario by scenario, the primary measure first, then in the order of reports.
     fn place(&self) -> (&str, &str, bool, Option<usize>) {
-        let at = Measure::ALL.iter().position(|measure| *measure == self.measure);
+        let at = Measure::ALL
+            .iter()
+            .position(|measure| *measure == self.measure);
         (&self.scenario, &self.variant, !self.primary, at)
     }
 
     fn decided(self, adjusted_p: Option<f64>, validity: &Validity) -> AcrossLine {
-        let Self { scenario, variant, measure, primary, tolerance, scale, means, estimate } = self;
+        let Self {
+            scenario,
+            variant,
+            measure,
+            primary,
+            tolerance,
+            scale,
+            means,
+            estimate,
+        } = self;
         let value = |runs: &[RunMean]| {
             let mean = runs.iter().map(|run| run.mean).sum::<f64>() / runs.len() as f64;
             measure.value_of(scale, mean)
         };
         let settings = Settings::default();
-        let question = RunsQuestion { validity, tolerance, scale, adjusted_p, settings };
+        let question = RunsQuestion {
+            validity,
+            tolerance,
+            scale,
+            adjusted_p,
+            settings,
+        };
         let decision = decide_runs(&estimate, &question);
         let values = (value(&means.0), value(&means.1));
         AcrossLine {
@@ -352,7 +468,11 @@ impl Across {
             Verdict::Same => 3,
             Verdict::Faster => 4,
         };
-        let primaries = self.lines.iter().filter(|line| line.primary).map(|line| line.decision.verdict);
+        let primaries = self
+            .lines
+            .iter()
+            .filter(|line| line.primary)
+            .map(|line| line.decision.verdict);
         primaries.min_by_key(rank).unwrap_or(Verdict::Undecided)
     }
 

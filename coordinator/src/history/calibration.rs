@@ -1,5 +1,6 @@
-//! What the A/A runs of one plan on one class of hosts amount to: the noise floor of each measure, and whether they found
-//! more than chance does. Pure over digests; must not know how runs are made or kept.
+//! What the A/A runs of one plan on one class of hosts amount to: the noise floor of each measure,
+//! and whether they found more than chance does. Pure over digests; must not know how runs are made
+//! or kept.
 
 use contract::addendum::{NoiseFloor, NoiseFloors};
 use contract::identity::Sha256;
@@ -54,7 +55,11 @@ pub struct Calibrated {
 /// Gathers the A/A runs like `like`, oldest first; INVALID and unfinished ones are left out.
 #[must_use]
 pub fn calibration(runs: &[(RunSummary, Option<Digest>)], like: &Digest) -> Calibration {
-    let valid = |run: &RunSummary| run.end.as_ref().is_some_and(|end| end.validity != "INVALID");
+    let valid = |run: &RunSummary| {
+        run.end
+            .as_ref()
+            .is_some_and(|end| end.validity != "INVALID")
+    };
     let same = |digest: &&Digest| {
         !digest.effects.is_empty()
             && digest.series == like.series
@@ -65,9 +70,14 @@ pub fn calibration(runs: &[(RunSummary, Option<Digest>)], like: &Digest) -> Cali
     let (members, invalid): (Vec<_>, Vec<_>) = ended
         .filter(|(_, digest)| digest.as_ref().is_some_and(|d| same(&d)))
         .partition(|(run, _)| valid(run));
-    let members: Vec<&Digest> = members.into_iter().filter_map(|(_, digest)| digest.as_ref()).collect();
+    let members: Vec<&Digest> = members
+        .into_iter()
+        .filter_map(|(_, digest)| digest.as_ref())
+        .collect();
     let rows = like.effects.iter().flat_map(|(scenario, measures)| {
-        measures.keys().filter_map(|measure| row(&members, like, scenario, measure))
+        measures
+            .keys()
+            .filter_map(|measure| row(&members, like, scenario, measure))
     });
     Calibration {
         series: like.series.clone(),
@@ -83,7 +93,8 @@ fn row(members: &[&Digest], like: &Digest, scenario: &str, measure: &str) -> Opt
     let effect = |digest: &&Digest| digest.effects.get(scenario)?.get(measure).copied();
     let effects: Vec<Effect> = members.iter().filter_map(effect).collect();
     let deltas: Vec<f64> = effects.iter().map(|effect| effect.delta).collect();
-    let count = |pick: fn(&Effect) -> bool| effects.iter().filter(|effect| pick(effect)).count() as u64;
+    let count =
+        |pick: fn(&Effect) -> bool| effects.iter().filter(|effect| pick(effect)).count() as u64;
     Some(Calibrated {
         scenario: scenario.to_owned(),
         measure: measure.to_owned(),
@@ -98,10 +109,14 @@ fn row(members: &[&Digest], like: &Digest, scenario: &str, measure: &str) -> Opt
 }
 
 impl Calibration {
-    /// Whether no primary measure found more than chance does. The others are many, and some exceed it by chance.
+    /// Whether no primary measure found more than chance does. The others are many, and some exceed
+    /// it by chance.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.rows.iter().filter(|row| row.primary).all(|row| row.without_zero <= row.allowed)
+        self.rows
+            .iter()
+            .filter(|row| row.primary)
+            .all(|row| row.without_zero <= row.allowed)
     }
 
     /// As it is kept.
@@ -123,8 +138,8 @@ impl Calibration {
     }
 }
 
-/// The floors that a run is judged by: those of the last calibration of its plan, model and class of hosts. An A/A run is
-/// judged without, for it is what floors come from.
+/// The floors that a run is judged by: those of the last calibration of its plan, model and class
+/// of hosts. An A/A run is judged without, for it is what floors come from.
 #[must_use]
 pub fn floors_of<'a>(
     header: &RunHeader,
@@ -136,5 +151,8 @@ pub fn floors_of<'a>(
     }
     let series = series::series_keys(plan, &header.model_digest);
     let class = class::host_class(&header.hosts);
-    calibrations.iter().rev().find(|floors| series.contains(&floors.series) && floors.host_class == class)
+    calibrations
+        .iter()
+        .rev()
+        .find(|floors| series.contains(&floors.series) && floors.host_class == class)
 }

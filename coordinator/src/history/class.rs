@@ -1,5 +1,6 @@
-//! Which hosts are alike: processor, and the cores and memory that a process has there, but no reading that changes from
-//! boot to boot. Owns the text of a class; must not know what is compared.
+//! Which hosts are alike: processor, and the cores and memory that a process has there, but no
+//! reading that changes from boot to boot. Owns the text of a class; must not know what is
+//! compared.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +14,21 @@ const NOISE: [&str; 6] = ["cpu", "processor", "(r)", "(tm)", "gen", "with"];
 /// The class of a fleet: its hosts' classes sorted, equal ones counted.
 pub(super) fn host_class(hosts: &[(String, HostFacts)]) -> String {
     let mut classes: BTreeMap<String, usize> = BTreeMap::new();
-    hosts.iter().for_each(|(_, host)| *classes.entry(of_host(host)).or_default() += 1);
-    let counted =
-        |(class, count): (String, usize)| if count == 1 { class } else { format!("{count}x {class}") };
-    classes.into_iter().map(counted).collect::<Vec<_>>().join(" + ")
+    hosts
+        .iter()
+        .for_each(|(_, host)| *classes.entry(of_host(host)).or_default() += 1);
+    let counted = |(class, count): (String, usize)| {
+        if count == 1 {
+            class
+        } else {
+            format!("{count}x {class}")
+        }
+    };
+    classes
+        .into_iter()
+        .map(counted)
+        .collect::<Vec<_>>()
+        .join(" + ")
 }
 
 /// What may change on the same hosts and may explain a step.
@@ -24,7 +36,13 @@ pub(super) fn ground(hosts: &[(String, HostFacts)]) -> Vec<String> {
     let mut facts: Vec<String> = hosts
         .iter()
         .flat_map(|(_, host)| {
-            let number = |number: u32| if number > 0 { number.to_string() } else { String::new() };
+            let number = |number: u32| {
+                if number > 0 {
+                    number.to_string()
+                } else {
+                    String::new()
+                }
+            };
             [
                 ("kernel", host.kernel.clone()),
                 ("microcode", host.microcode.clone()),
@@ -43,7 +61,10 @@ pub(super) fn ground(hosts: &[(String, HostFacts)]) -> Vec<String> {
 }
 
 fn of_host(host: &HostFacts) -> String {
-    let (cores, memory) = (plain(usable_processors(host)), gibibytes(usable_memory(host)));
+    let (cores, memory) = (
+        plain(usable_processors(host)),
+        gibibytes(usable_memory(host)),
+    );
     format!("{}/{cores}c/{memory}g", model(&host.cpu_model))
 }
 
@@ -54,8 +75,15 @@ fn model(name: &str) -> String {
     for mark in ["(r)", "(tm)"] {
         plain = plain.replace(mark, " ");
     }
-    let words: Vec<&str> = plain.split_whitespace().filter(|word| !NOISE.contains(word)).collect();
-    if words.is_empty() { "unknown".to_owned() } else { words.join("-") }
+    let words: Vec<&str> = plain
+        .split_whitespace()
+        .filter(|word| !NOISE.contains(word))
+        .collect();
+    if words.is_empty() {
+        "unknown".to_owned()
+    } else {
+        words.join("-")
+    }
 }
 
 #[cfg(test)]
@@ -63,13 +91,22 @@ mod tests {
     use super::*;
 
     fn host(cpu: &str, cores: u32, memory_bytes: u64) -> (String, HostFacts) {
-        let facts = HostFacts { cpu_model: cpu.into(), cores, memory_bytes, ..HostFacts::default() };
+        let facts = HostFacts {
+            cpu_model: cpu.into(),
+            cores,
+            memory_bytes,
+            ..HostFacts::default()
+        };
         ("a".into(), facts)
     }
 
     #[test]
     fn names_are_plain_and_memory_is_coarse() {
-        let one = host("Intel(R) Xeon(R) CPU E5-2680 v4 @ 2.40GHz", 28, 67_200_000_000);
+        let one = host(
+            "Intel(R) Xeon(R) CPU E5-2680 v4 @ 2.40GHz",
+            28,
+            67_200_000_000,
+        );
         assert_eq!(host_class(&[one]), "intel-xeon-e5-2680-v4/28c/64g");
         let near = [8_200_000_000, 8_589_934_592].map(|bytes| host_class(&[host("x", 2, bytes)]));
         assert_eq!(near[0], near[1]);
@@ -82,7 +119,10 @@ mod tests {
         let mixed = host_class(&[b.clone(), a.clone(), a.clone()]);
         assert_eq!(mixed, host_class(&[a.clone(), b, a.clone()]));
         assert_eq!(mixed, "2x a/2c/8g + b/4c/8g");
-        assert_ne!(host_class(std::slice::from_ref(&a)), host_class(&[a.clone(), a]));
+        assert_ne!(
+            host_class(std::slice::from_ref(&a)),
+            host_class(&[a.clone(), a])
+        );
     }
 
     #[test]
@@ -99,7 +139,10 @@ mod tests {
         (facts.processors, facts.cgroup_cpus) = (0, 2.0);
         facts.kernel = "6.2".into();
         let after = (name, facts);
-        assert_eq!(host_class(std::slice::from_ref(&before)), host_class(std::slice::from_ref(&after)));
+        assert_eq!(
+            host_class(std::slice::from_ref(&before)),
+            host_class(std::slice::from_ref(&after))
+        );
         assert_ne!(ground(&[before]), ground(&[after]));
     }
 }

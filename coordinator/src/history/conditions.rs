@@ -1,5 +1,6 @@
-//! Under which conditions a run was measured, and what of them differs from another run's, in words with both values. Owns
-//! which conditions make runs of different times unlike; must not know what was measured.
+//! Under which conditions a run was measured, and what of them differs from another run's, in words
+//! with both values. Owns which conditions make runs of different times unlike; must not know what
+//! was measured.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +18,8 @@ pub(super) struct Conditions {
     hosts: Vec<(String, HostFacts)>,
     model_digest: String,
     plan: Plan,
-    /// Engine threads of a worker; several where hosts differ, none where the engine does not compute.
+    /// Engine threads of a worker; several where hosts differ, none where the engine does not
+    /// compute.
     threads: BTreeSet<u32>,
 }
 
@@ -29,7 +31,10 @@ impl Conditions {
             hosts: header.hosts.clone(),
             model_digest: header.model_digest.clone(),
             plan: findings.plan.clone(),
-            threads: parts.map(|part| part.engine.threads).filter(|threads| *threads > 0).collect(),
+            threads: parts
+                .map(|part| part.engine.threads)
+                .filter(|threads| *threads > 0)
+                .collect(),
         }
     }
 
@@ -41,7 +46,11 @@ impl Conditions {
         let pairs = [
             ("engine", engine(&self.plan), engine(&now.plan)),
             ("model", self.model(), now.model()),
-            ("engine threads", threads(&self.threads), threads(&now.threads)),
+            (
+                "engine threads",
+                threads(&self.threads),
+                threads(&now.threads),
+            ),
         ];
         // A model is known by its digest: the place it lies in is told, and not judged.
         let same_model = self.model_digest == now.model_digest;
@@ -73,14 +82,19 @@ impl Conditions {
     }
 }
 
-/// What differs between two fleets. Hosts stand for each other by name, and where names differ by what they are.
+/// What differs between two fleets. Hosts stand for each other by name, and where names differ by
+/// what they are.
 fn hosts(then: &[(String, HostFacts)], now: &[(String, HostFacts)]) -> BTreeMap<String, String> {
     if then.len() != now.len() {
         let words = format!("hosts: {} then, {} now", then.len(), now.len());
         return BTreeMap::from([("hosts".to_owned(), words)]);
     }
-    let names =
-        |hosts: &[(String, HostFacts)]| hosts.iter().map(|(name, _)| name.clone()).collect::<BTreeSet<_>>();
+    let names = |hosts: &[(String, HostFacts)]| {
+        hosts
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect::<BTreeSet<_>>()
+    };
     let named = names(then) == names(now);
     let sorted = |hosts: &[(String, HostFacts)]| {
         let mut sorted = hosts.to_vec();

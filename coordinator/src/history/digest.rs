@@ -1,5 +1,6 @@
-//! What the index keeps of a run for its history: the series it belongs to and one figure a scenario, variant and
-//! measure. JSON whose absent fields have defaults. Owns its derivation from findings; must not know other runs.
+//! What the index keeps of a run for its history: the series it belongs to and one figure a
+//! scenario, variant and measure. JSON whose absent fields have defaults. Owns its derivation from
+//! findings; must not know other runs.
 
 use std::collections::BTreeMap;
 
@@ -33,10 +34,11 @@ pub struct Digest {
     pub baseline: String,
     /// Name of the primary measure.
     pub primary: String,
-    /// ln of the geometric mean over rounds, in the measure's own unit. A rate with zero in some round has none.
+    /// ln of the geometric mean over rounds, in the measure's own unit. A rate with zero in some
+    /// round has none.
     pub values: Values,
-    /// The mean over rounds of every rate, rounds of zero among them. `None` in digests of before it was kept, whose
-    /// geometric means left out rounds of zero without a word.
+    /// The mean over rounds of every rate, rounds of zero among them. `None` in digests of before
+    /// it was kept, whose geometric means left out rounds of zero without a word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rates: Option<Values>,
     /// Of an A/A run: what each comparison found, by scenario and measure.
@@ -89,12 +91,22 @@ impl Digest {
         let header = &findings.record.header;
         let a_a = header.labels.iter().any(|label| label == Findings::A_A);
         let (mut values, mut rates) = (Values::new(), Values::new());
-        findings.all_cells().for_each(|cell| add(&mut values, cell, geometric));
-        findings.all_cells().for_each(|cell| add(&mut rates, cell, plain));
-        let effects =
-            findings.cells.iter().filter(|_| a_a).map(|cell| (cell.scenario.clone(), effects(cell)));
+        findings
+            .all_cells()
+            .for_each(|cell| add(&mut values, cell, geometric));
+        findings
+            .all_cells()
+            .for_each(|cell| add(&mut rates, cell, plain));
+        let effects = findings
+            .cells
+            .iter()
+            .filter(|_| a_a)
+            .map(|cell| (cell.scenario.clone(), effects(cell)));
         let digest = Self {
-            baseline: header.variants.first().map_or_else(String::new, |variant| variant.sha256.to_string()),
+            baseline: header
+                .variants
+                .first()
+                .map_or_else(String::new, |variant| variant.sha256.to_string()),
             primary: findings.plan.primary.name().to_owned(),
             values,
             rates: Some(rates),
@@ -112,19 +124,25 @@ impl Digest {
     }
 }
 
-/// The baseline of several candidates was measured beside each of them; the first stands for it. Layouts are controls of
-/// their run and have no history.
+/// The baseline of several candidates was measured beside each of them; the first stands for it.
+/// Layouts are controls of their run and have no history.
 fn add(values: &mut Values, cell: &Cell, of: fn(&MetricComparison, bool) -> Option<f64>) {
     let here = values.entry(cell.scenario.clone()).or_default();
     for metric in cell.metrics.iter().filter(|metric| !metric.is_hidden()) {
         let name = metric.measure.name();
         let mut put = |variant: &str, value: Option<f64>| {
             if let Some(value) = value {
-                here.entry(variant.to_owned()).or_default().entry(name.clone()).or_insert(value);
+                here.entry(variant.to_owned())
+                    .or_default()
+                    .entry(name.clone())
+                    .or_insert(value);
             }
         };
         put(&cell.baseline, of(metric, true));
-        let candidate = cell.candidate.as_ref().filter(|name| **name != cell.baseline);
+        let candidate = cell
+            .candidate
+            .as_ref()
+            .filter(|name| **name != cell.baseline);
         let candidate = candidate.filter(|name| Layout::named(name).is_none());
         if let Some(candidate) = candidate {
             put(candidate, of(metric, false));
@@ -135,23 +153,38 @@ fn add(values: &mut Values, cell: &Cell, of: fn(&MetricComparison, bool) -> Opti
 /// ln of the geometric mean; none where some round has zero.
 fn geometric(metric: &MetricComparison, baseline: bool) -> Option<f64> {
     let values = metric.rounds.iter().flat_map(|round| &round.values);
-    let values: Vec<f64> =
-        values.filter(|(arm, ..)| arm.is_baseline() == baseline).map(|(.., value)| *value).collect();
+    let values: Vec<f64> = values
+        .filter(|(arm, ..)| arm.is_baseline() == baseline)
+        .map(|(.., value)| *value)
+        .collect();
     let positive = !values.is_empty() && values.iter().all(|value| *value > 0.0);
     positive.then(|| values.iter().map(|value| value.ln()).sum::<f64>() / values.len() as f64)
 }
 
 /// The mean of a rate.
 fn plain(metric: &MetricComparison, baseline: bool) -> Option<f64> {
-    let values = metric.rounds.iter().flat_map(|round| &round.values).filter(|_| metric.measure.is_rate());
-    let values: Vec<f64> =
-        values.filter(|(arm, ..)| arm.is_baseline() == baseline).map(|(.., value)| *value).collect();
+    let values = metric
+        .rounds
+        .iter()
+        .flat_map(|round| &round.values)
+        .filter(|_| metric.measure.is_rate());
+    let values: Vec<f64> = values
+        .filter(|(arm, ..)| arm.is_baseline() == baseline)
+        .map(|(.., value)| *value)
+        .collect();
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
 fn effects(cell: &Cell) -> BTreeMap<String, Effect> {
     let effect = |metric: &MetricComparison| {
-        let Outcome::Compared { comparison, decision, .. } = &metric.outcome else { return None };
+        let Outcome::Compared {
+            comparison,
+            decision,
+            ..
+        } = &metric.outcome
+        else {
+            return None;
+        };
         // Chance is counted at 5 %, whatever level an interim analysis left to the answer.
         let ci = comparison.effect.interval_at(Settings::default().alpha);
         let found = matches!(decision.verdict, Verdict::Slower | Verdict::Faster);
@@ -159,7 +192,15 @@ fn effects(cell: &Cell) -> BTreeMap<String, Effect> {
         let ratio = |delta: f64| metric.share(delta.abs()).ln_1p().copysign(delta);
         let effect = &comparison.effect;
         let (delta, low, high) = (ratio(effect.delta), ratio(ci.low), ratio(ci.high));
-        Some((metric.measure.name(), Effect { delta, low, high, found }))
+        Some((
+            metric.measure.name(),
+            Effect {
+                delta,
+                low,
+                high,
+                found,
+            },
+        ))
     };
     cell.metrics.iter().filter_map(effect).collect()
 }

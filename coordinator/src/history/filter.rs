@@ -1,4 +1,5 @@
-//! Which runs of a listing are wanted. Owns what each condition means; must not know where rows are kept.
+//! Which runs of a listing are wanted. Owns what each condition means; must not know where rows are
+//! kept.
 
 use crate::store::RunSummary;
 
@@ -21,7 +22,8 @@ pub struct Filter {
     pub verdict: Option<String>,
 }
 
-/// What a run can have come to: how it ended, whether it is to be believed, what a comparison found.
+/// What a run can have come to: how it ended, whether it is to be believed, what a comparison
+/// found.
 pub const VERDICTS: [&str; 10] = [
     "valid",
     "inconclusive",
@@ -41,23 +43,39 @@ impl Filter {
     pub fn takes(&self, run: &RunSummary) -> bool {
         let created = run.run.unix_ms();
         self.plan.as_ref().is_none_or(|plan| *plan == run.plan)
-            && self.variant.as_ref().is_none_or(|variant| run.variants.contains(variant))
+            && self
+                .variant
+                .as_ref()
+                .is_none_or(|variant| run.variants.contains(variant))
             && self.tags.iter().all(|tag| run.tags.contains(tag))
             && self.since.is_none_or(|since| created >= since)
             && self.before.is_none_or(|before| created < before)
-            && self.verdict.as_ref().is_none_or(|verdict| came_to(run, verdict))
-            && self.host_class.as_ref().is_none_or(|class| host_class(run).contains(&class.to_lowercase()))
+            && self
+                .verdict
+                .as_ref()
+                .is_none_or(|verdict| came_to(run, verdict))
+            && self
+                .host_class
+                .as_ref()
+                .is_none_or(|class| host_class(run).contains(&class.to_lowercase()))
     }
 }
 
 /// The class that the run's end tells; before there is one, its processors.
 fn host_class(run: &RunSummary) -> String {
-    let told = run.end.as_ref().map(|end| &end.host_class).filter(|class| !class.is_empty());
-    told.cloned().unwrap_or_else(|| run.cpu_models.join(" + ").to_lowercase())
+    let told = run
+        .end
+        .as_ref()
+        .map(|end| &end.host_class)
+        .filter(|class| !class.is_empty());
+    told.cloned()
+        .unwrap_or_else(|| run.cpu_models.join(" + ").to_lowercase())
 }
 
 fn came_to(run: &RunSummary, verdict: &str) -> bool {
-    let Some(end) = &run.end else { return verdict == "unfinished" };
+    let Some(end) = &run.end else {
+        return verdict == "unfinished";
+    };
     let named = |name: &str| name.eq_ignore_ascii_case(verdict);
     let found = end.verdicts.iter().any(|found| named(found));
     found || named(&end.state) || (end.state == "complete" && named(&end.validity))
@@ -92,10 +110,12 @@ mod tests {
             assert!(!filter(|f| set(f, fails)).takes(&one), "{fails}");
         }
         assert!(
-            filter(|f| f.since = Some(1_000)).takes(&one) && !filter(|f| f.since = Some(1_001)).takes(&one)
+            filter(|f| f.since = Some(1_000)).takes(&one)
+                && !filter(|f| f.since = Some(1_001)).takes(&one)
         );
         assert!(
-            filter(|f| f.before = Some(1_001)).takes(&one) && !filter(|f| f.before = Some(1_000)).takes(&one)
+            filter(|f| f.before = Some(1_001)).takes(&one)
+                && !filter(|f| f.before = Some(1_000)).takes(&one)
         );
     }
 
@@ -104,7 +124,9 @@ mod tests {
         let wanted = |verdict: &str| filter(|f| f.verdict = Some(verdict.into()));
         let mut one = run(1_000, "demo", "SAME");
         assert!(
-            wanted("valid").takes(&one) && wanted("same").takes(&one) && !wanted("unfinished").takes(&one)
+            wanted("valid").takes(&one)
+                && wanted("same").takes(&one)
+                && !wanted("unfinished").takes(&one)
         );
         one.end.as_mut().expect("it has an end").state = "stopped".into();
         assert!(wanted("stopped").takes(&one) && !wanted("valid").takes(&one));

@@ -1,4 +1,5 @@
-//! Which runs may go. Owns the policy, a pure function of the index; must not know how a run is removed.
+//! Which runs may go. Owns the policy, a pure function of the index; must not know how a run is
+//! removed.
 //!
 //! | kept | because |
 //! |---|---|
@@ -72,7 +73,9 @@ pub fn judge(
     let oldest = now_unix_ms.saturating_sub(retention.days.saturating_mul(DAY_MS));
     let of = |(at, run): (usize, &RunSummary)| match run {
         run if is_marked(run) => Fate::Marked,
-        run if !matches!(run.state(), Some(RunState::Complete | RunState::Failed)) => Fate::Unfinished,
+        run if !matches!(run.state(), Some(RunState::Complete | RunState::Failed)) => {
+            Fate::Unfinished
+        }
         run if calibrations.contains(&run.run) => Fate::Calibration,
         _ if ranks[at] < retention.newest => Fate::Newest,
         run if run.run.unix_ms() >= oldest => Fate::Young,
@@ -85,7 +88,8 @@ fn is_marked(run: &RunSummary) -> bool {
     !(run.tags.is_empty() && run.note.is_empty() && run.expected.is_empty())
 }
 
-/// How many runs of the same kind are newer than each; marked and unfinished ones take nobody's place.
+/// How many runs of the same kind are newer than each; marked and unfinished ones take nobody's
+/// place.
 fn ranks(runs: &[RunSummary]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..runs.len()).collect();
     order.sort_by_key(|at| std::cmp::Reverse(runs[*at].place()));
@@ -116,9 +120,23 @@ mod tests {
 
     #[test]
     fn the_newest_of_each_plan_and_the_young_stay() {
-        let runs =
-            [days_old(400, "a"), days_old(300, "a"), days_old(200, "b"), days_old(5, "a"), days_old(1, "a")];
-        assert_eq!(fates(&runs, 1, 10), [Fate::Goes, Fate::Goes, Fate::Newest, Fate::Young, Fate::Newest]);
+        let runs = [
+            days_old(400, "a"),
+            days_old(300, "a"),
+            days_old(200, "b"),
+            days_old(5, "a"),
+            days_old(1, "a"),
+        ];
+        assert_eq!(
+            fates(&runs, 1, 10),
+            [
+                Fate::Goes,
+                Fate::Goes,
+                Fate::Newest,
+                Fate::Young,
+                Fate::Newest
+            ]
+        );
         assert_eq!(fates(&runs, 0, 0), [Fate::Goes; 5]);
         assert_eq!(fates(&runs, 9, 0), [Fate::Newest; 5]);
     }
@@ -127,7 +145,11 @@ mod tests {
     fn the_newest_are_those_stored_last_whatever_the_clock_said() {
         // The first was stored while the clock was ahead.
         let mut runs = [days_old(100, "a"), days_old(300, "a"), days_old(200, "a")];
-        assert_eq!(fates(&runs, 1, 0), [Fate::Newest, Fate::Goes, Fate::Goes], "by the clock");
+        assert_eq!(
+            fates(&runs, 1, 0),
+            [Fate::Newest, Fate::Goes, Fate::Goes],
+            "by the clock"
+        );
         for (sequence, run) in (1..).zip(&mut runs) {
             run.sequence = Some(sequence);
         }
@@ -136,11 +158,19 @@ mod tests {
 
     #[test]
     fn what_somebody_marked_and_what_can_be_resumed_stays_and_takes_no_place() {
-        let mut runs = [days_old(400, "a"), days_old(300, "a"), days_old(200, "a"), days_old(100, "a")];
+        let mut runs = [
+            days_old(400, "a"),
+            days_old(300, "a"),
+            days_old(200, "a"),
+            days_old(100, "a"),
+        ];
         runs[1].tags = vec!["release".into()];
         runs[2].end = None;
         runs[3].note = "the one with the fix".into();
-        assert_eq!(fates(&runs, 1, 0), [Fate::Newest, Fate::Marked, Fate::Unfinished, Fate::Marked]);
+        assert_eq!(
+            fates(&runs, 1, 0),
+            [Fate::Newest, Fate::Marked, Fate::Unfinished, Fate::Marked]
+        );
         runs[3].note.clear();
         runs[3].end.as_mut().expect("it has an end").state = "stopped".into();
         assert_eq!(fates(&runs, 1, 0)[3], Fate::Unfinished);

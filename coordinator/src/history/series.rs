@@ -1,5 +1,6 @@
-//! Which runs measured the same thing: the plan without what may differ from run to run, the content of its files, and the
-//! model. Owns the list of what may differ, and the words for what does; must not know what was measured.
+//! Which runs measured the same thing: the plan without what may differ from run to run, the
+//! content of its files, and the model. Owns the list of what may differ, and the words for what
+//! does; must not know what was measured.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,8 +8,8 @@ use serde_json::Value;
 
 use crate::plan::Plan;
 
-/// Keys of a plan that change how often is measured or how it is judged, but not what; and what a simulated engine
-/// is told, which stands for the code under test.
+/// Keys of a plan that change how often is measured or how it is judged, but not what; and what a
+/// simulated engine is told, which stands for the code under test.
 const FREE: [&str; 10] = [
     "seed",
     "rounds",
@@ -29,7 +30,8 @@ pub(super) fn plan_key(plan: &Plan) -> String {
     short(&canonical(&measured(&plan.without_places())))
 }
 
-/// The key that programs before this one gave a plan: with the absolute paths of its files. Calibrations of then bear it.
+/// The key that programs before this one gave a plan: with the absolute paths of its files.
+/// Calibrations of then bear it.
 fn placed_key(plan: &Plan) -> String {
     short(&canonical(&measured(plan)))
 }
@@ -60,15 +62,21 @@ pub(super) fn differences(then: &Plan, now: &Plan) -> Vec<String> {
 
 /// The plan without what changes only how often is measured or how it is judged.
 fn measured(plan: &Plan) -> Value {
-    let mut value: Value = serde_json::from_str(&plan.to_json()).expect("a plan is written as JSON");
+    let mut value: Value =
+        serde_json::from_str(&plan.to_json()).expect("a plan is written as JSON");
     if let Value::Object(plan) = &mut value {
         FREE.iter().for_each(|key| drop(plan.remove(*key)));
-        // The model's digest stands for the place it lies in; how well it was looked at changes nothing of it.
+        // The model's digest stands for the place it lies in; how well it was looked at changes
+        // nothing of it.
         if let Some(native) = plan.get_mut("native").and_then(Value::as_object_mut) {
             native.retain(|key, _| !matches!(key.as_str(), "model" | "verify"));
         }
         let scenarios = plan.get_mut("scenario").and_then(Value::as_array_mut);
-        for scenario in scenarios.into_iter().flatten().filter_map(Value::as_object_mut) {
+        for scenario in scenarios
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_object_mut)
+        {
             scenario.retain(|key, _| !key.starts_with("timeout"));
         }
     }
@@ -96,14 +104,28 @@ fn leaves(plan: &Plan) -> BTreeMap<String, Leaf> {
 }
 
 fn gather(all: &mut BTreeMap<String, Leaf>, at: &str, value: &Value) {
-    let below = |key: &str| if at.is_empty() { key.to_owned() } else { format!("{at}.{key}") };
+    let below = |key: &str| {
+        if at.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{at}.{key}")
+        }
+    };
     if let Some((path, sha256)) = as_file(value) {
         let text = format!("`{path}` (SHA-256 {})", sha256.get(..12).unwrap_or(sha256));
-        all.insert(at.to_owned(), Leaf { identity: sha256.to_owned(), text });
+        all.insert(
+            at.to_owned(),
+            Leaf {
+                identity: sha256.to_owned(),
+                text,
+            },
+        );
         return;
     }
     match value {
-        Value::Object(map) => map.iter().for_each(|(key, value)| gather(all, &below(key), value)),
+        Value::Object(map) => map
+            .iter()
+            .for_each(|(key, value)| gather(all, &below(key), value)),
         Value::Array(items) if items.iter().all(Value::is_object) => {
             for (index, item) in items.iter().enumerate() {
                 let name = item.get("name").and_then(Value::as_str);
@@ -112,7 +134,13 @@ fn gather(all: &mut BTreeMap<String, Leaf>, at: &str, value: &Value) {
         }
         plain => {
             let text = plain.to_string();
-            all.insert(at.to_owned(), Leaf { identity: text.clone(), text });
+            all.insert(
+                at.to_owned(),
+                Leaf {
+                    identity: text.clone(),
+                    text,
+                },
+            );
         }
     }
 }
@@ -131,10 +159,15 @@ fn canonical(value: &Value) -> String {
         Value::Object(map) => {
             let mut keys: Vec<_> = map.iter().collect();
             keys.sort_by_key(|(key, _)| key.as_str());
-            let pairs = keys.into_iter().map(|(key, value)| format!("{key:?}:{}", canonical(value)));
+            let pairs = keys
+                .into_iter()
+                .map(|(key, value)| format!("{key:?}:{}", canonical(value)));
             format!("{{{}}}", pairs.collect::<Vec<_>>().join(","))
         }
-        Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        Value::Array(items) => format!(
+            "[{}]",
+            items.iter().map(canonical).collect::<Vec<_>>().join(",")
+        ),
         plain => plain.to_string(),
     }
 }
@@ -145,7 +178,10 @@ mod tests {
     use crate::plan::{EngineKind, Overrides, Source, resolve};
 
     fn plan(change: impl FnOnce(&mut Overrides)) -> Plan {
-        let mut overrides = Overrides { engine: Some(EngineKind::Sim), ..Overrides::default() };
+        let mut overrides = Overrides {
+            engine: Some(EngineKind::Sim),
+            ..Overrides::default()
+        };
         change(&mut overrides);
         resolve(&Source::Preset("high".into()), &overrides, 1).expect("it is a plan")
     }
@@ -155,7 +191,9 @@ mod tests {
         let key = plan_key(&plan(|_| {}));
         assert_eq!(
             key,
-            plan_key(&plan(|o| (o.seed, o.rounds, o.control) = (Some(9), Some(30), Some(false))))
+            plan_key(&plan(
+                |o| (o.seed, o.rounds, o.control) = (Some(9), Some(30), Some(false))
+            ))
         );
         let mut strict = plan(|_| {});
         strict.tolerance.latency = 0.5;
@@ -183,22 +221,42 @@ mod tests {
         );
         std::fs::write(dir.path().join("plan.toml"), text).expect("file");
         std::fs::write(dir.path().join("chats.txt"), prompts).expect("file");
-        let plan = resolve(&Source::File(dir.path().join("plan.toml")), &Overrides::default(), 1);
+        let plan = resolve(
+            &Source::File(dir.path().join("plan.toml")),
+            &Overrides::default(),
+            1,
+        );
         (dir, plan.expect("it is a plan"))
     }
 
     #[test]
     fn the_same_bytes_elsewhere_are_the_same_load_and_other_bytes_are_told_by_their_file() {
         let lines = |word: &str| (0..40).map(|n| format!("{word} {n}\n")).collect::<String>();
-        let ((_a, one), (_b, two)) = (with_file(&lines("question"), 64), with_file(&lines("question"), 64));
-        assert_eq!((plan_key(&one), differences(&one, &two)), (plan_key(&two), vec![]));
-        assert_ne!(placed_key(&one), placed_key(&two), "as older programs had it");
+        let ((_a, one), (_b, two)) = (
+            with_file(&lines("question"), 64),
+            with_file(&lines("question"), 64),
+        );
+        assert_eq!(
+            (plan_key(&one), differences(&one, &two)),
+            (plan_key(&two), vec![])
+        );
+        assert_ne!(
+            placed_key(&one),
+            placed_key(&two),
+            "as older programs had it"
+        );
         assert_eq!(series_keys(&one, "m")[0], series_key(&one, "m"));
         let (_c, other) = with_file(&lines("answer"), 32);
         assert_ne!(plan_key(&one), plan_key(&other));
         let told = differences(&one, &other);
-        assert!(told.len() == 2 && told[0].starts_with("scenario.chat.prompt.file: `"), "{told:?}");
-        assert!(told[0].matches("chats.txt` (SHA-256 ").count() == 2, "{told:?}");
+        assert!(
+            told.len() == 2 && told[0].starts_with("scenario.chat.prompt.file: `"),
+            "{told:?}"
+        );
+        assert!(
+            told[0].matches("chats.txt` (SHA-256 ").count() == 2,
+            "{told:?}"
+        );
         assert_eq!(told[1], "scenario.chat.prompt.tokens: 64 then, 32 now");
     }
 

@@ -1,5 +1,6 @@
-//! A series over time: one point a run, the steps between its levels, what may explain each. Owns the choice of runs
-//! and the cutting at changes that people expected; must not know how it is shown.
+//! A series over time: one point a run, the steps between its levels, what may explain each. Owns
+//! the choice of runs and the cutting at changes that people expected; must not know how it is
+//! shown.
 
 use std::collections::BTreeSet;
 
@@ -45,7 +46,8 @@ pub struct Trend {
     pub invalid: usize,
     /// Runs left out because they did not complete.
     pub unfinished: usize,
-    /// Runs of the same plan's name that belong to other series: another load, model or class of hosts.
+    /// Runs of the same plan's name that belong to other series: another load, model or class of
+    /// hosts.
     pub apart: usize,
 }
 
@@ -58,7 +60,8 @@ pub struct Line {
     pub variant: String,
     /// What is shown.
     pub measure: Measure,
-    /// Some run has zero in some round, of which there is no ratio: means and steps are of the values themselves.
+    /// Some run has zero in some round, of which there is no ratio: means and steps are of the
+    /// values themselves.
     pub linear: bool,
     /// Runs of before rounds of zero were counted, whose means may have left some out.
     pub may_lack_zeros: usize,
@@ -73,7 +76,8 @@ pub struct Line {
 pub struct Point {
     /// Which.
     pub run: RunId,
-    /// The value in the measure's unit: a geometric mean over rounds, or where a run of the line has zero a plain one.
+    /// The value in the measure's unit: a geometric mean over rounds, or where a run of the line
+    /// has zero a plain one.
     pub value: f64,
     /// Why a new level was expected to begin here; empty where none was.
     pub expected: String,
@@ -88,7 +92,8 @@ pub struct Step {
     pub at: usize,
     /// Median before and after, in the measure's unit.
     pub medians: (f64, f64),
-    /// The change as a share: 0.05 is 5 % more. `None` where it was zero before, of which nothing is a share.
+    /// The change as a share: 0.05 is 5 % more. `None` where it was zero before, of which nothing
+    /// is a share.
     pub change: Option<f64>,
     /// Its 95 % interval; `None` with fewer than three points.
     pub interval: Option<Interval>,
@@ -133,7 +138,10 @@ pub enum TrendError {
 fn known(plans: &[String]) -> String {
     match plans {
         [] => "none is stored; `coordinator run` makes one".to_owned(),
-        _ => format!("there are runs of {} (see `coordinator runs list`)", plans.join(", ")),
+        _ => format!(
+            "there are runs of {} (see `coordinator runs list`)",
+            plans.join(", ")
+        ),
     }
 }
 
@@ -143,16 +151,25 @@ fn known(plans: &[String]) -> String {
 /// When no complete run fits.
 pub fn trend(runs: &[(RunSummary, Option<Digest>)], query: &Query) -> Result<Trend, TrendError> {
     let of_plan = |run: &RunSummary| query.plan.as_ref().is_none_or(|plan| *plan == run.plan);
-    let in_class = |class: &str| query.host_class.as_ref().is_none_or(|part| class.contains(part.as_str()));
+    let in_class = |class: &str| {
+        query
+            .host_class
+            .as_ref()
+            .is_none_or(|part| class.contains(part.as_str()))
+    };
     let fits = |(run, digest): &&(RunSummary, Option<Digest>)| {
-        of_plan(run) && digest.as_ref().is_some_and(|digest| in_class(&digest.host_class))
+        of_plan(run)
+            && digest
+                .as_ref()
+                .is_some_and(|digest| in_class(&digest.host_class))
     };
     let nothing = || TrendError::Nothing { plans: plans(runs) };
     let (newest, model) = runs.iter().rfind(fits).ok_or_else(nothing)?;
     let model = model.as_ref().ok_or_else(nothing)?;
     let since = query.since.unwrap_or(0);
-    let named =
-        |(run, _): &&(RunSummary, Option<Digest>)| run.plan == newest.plan && run.run.unix_ms() >= since;
+    let named = |(run, _): &&(RunSummary, Option<Digest>)| {
+        run.plan == newest.plan && run.run.unix_ms() >= since
+    };
     let mut trend = Trend {
         plan: newest.plan.clone(),
         series: model.series.clone(),
@@ -166,8 +183,17 @@ pub fn trend(runs: &[(RunSummary, Option<Digest>)], query: &Query) -> Result<Tre
     for (run, digest) in runs.iter().filter(named) {
         match digest {
             None => trend.unfinished += 1,
-            Some(d) if d.series != model.series || d.host_class != model.host_class => trend.apart += 1,
-            Some(_) if run.end.as_ref().is_some_and(|end| end.validity == "INVALID") => trend.invalid += 1,
+            Some(d) if d.series != model.series || d.host_class != model.host_class => {
+                trend.apart += 1
+            }
+            Some(_)
+                if run
+                    .end
+                    .as_ref()
+                    .is_some_and(|end| end.validity == "INVALID") =>
+            {
+                trend.invalid += 1
+            }
             Some(digest) => members.push((run, digest)),
         }
     }
@@ -176,43 +202,82 @@ pub fn trend(runs: &[(RunSummary, Option<Digest>)], query: &Query) -> Result<Tre
         (false, _) => Ok(trend),
         (true, true) => Err(nothing()),
         (true, false) => {
-            let wanted = query.metric.clone().unwrap_or_else(|| model.primary.clone());
-            Err(TrendError::NoMeasure { wanted, plan: trend.plan })
+            let wanted = query
+                .metric
+                .clone()
+                .unwrap_or_else(|| model.primary.clone());
+            Err(TrendError::NoMeasure {
+                wanted,
+                plan: trend.plan,
+            })
         }
     }
 }
 
 fn plans(runs: &[(RunSummary, Option<Digest>)]) -> Vec<String> {
-    let names: BTreeSet<_> =
-        runs.iter().filter(|(_, digest)| digest.is_some()).map(|(run, _)| run.plan.clone()).collect();
+    let names: BTreeSet<_> = runs
+        .iter()
+        .filter(|(_, digest)| digest.is_some())
+        .map(|(run, _)| run.plan.clone())
+        .collect();
     names.into_iter().collect()
 }
 
-fn lines(members: &[(&RunSummary, &Digest)], query: &Query, primary: &str) -> Result<Vec<Line>, TrendError> {
+fn lines(
+    members: &[(&RunSummary, &Digest)],
+    query: &Query,
+    primary: &str,
+) -> Result<Vec<Line>, TrendError> {
     let wanted = query.metric.as_deref().unwrap_or(primary);
-    let Some(measure) = Measure::ALL.into_iter().find(|measure| measure.name() == wanted) else {
+    let Some(measure) = Measure::ALL
+        .into_iter()
+        .find(|measure| measure.name() == wanted)
+    else {
         return Ok(Vec::new());
     };
     let mut keys = BTreeSet::new();
     for (_, digest) in members {
         for (scenario, variants) in digest.values.iter().chain(digest.rates.iter().flatten()) {
-            keys.extend(variants.keys().map(|variant| (scenario.clone(), variant.clone())));
+            keys.extend(
+                variants
+                    .keys()
+                    .map(|variant| (scenario.clone(), variant.clone())),
+            );
         }
     }
     if let Some(variant) = &query.variant {
         let known: BTreeSet<String> = keys.iter().map(|(_, variant)| variant.clone()).collect();
         if !known.is_empty() && !known.contains(variant) {
             let known = known.into_iter().collect();
-            return Err(TrendError::NoVariant { wanted: variant.clone(), known });
+            return Err(TrendError::NoVariant {
+                wanted: variant.clone(),
+                known,
+            });
         }
         keys.retain(|(_, key)| key == variant);
     }
     let line = |(scenario, variant): (String, String)| {
-        let Series { points, linear, may_lack_zeros } = series(members, (&scenario, &variant), measure);
+        let Series {
+            points,
+            linear,
+            may_lack_zeros,
+        } = series(members, (&scenario, &variant), measure);
         let steps = steps(&points, linear);
-        Line { scenario, variant, measure, linear, may_lack_zeros, points, steps }
+        Line {
+            scenario,
+            variant,
+            measure,
+            linear,
+            may_lack_zeros,
+            points,
+            steps,
+        }
     };
-    Ok(keys.into_iter().map(line).filter(|line| !line.points.is_empty()).collect())
+    Ok(keys
+        .into_iter()
+        .map(line)
+        .filter(|line| !line.points.is_empty())
+        .collect())
 }
 
 /// The points of a line, and what their values are.
@@ -222,14 +287,24 @@ struct Series {
     may_lack_zeros: usize,
 }
 
-fn series(members: &[(&RunSummary, &Digest)], (scenario, variant): (&str, &str), measure: Measure) -> Series {
+fn series(
+    members: &[(&RunSummary, &Digest)],
+    (scenario, variant): (&str, &str),
+    measure: Measure,
+) -> Series {
     let name = measure.name();
     let of = |values: &Values| values.get(scenario)?.get(variant)?.get(&name).copied();
     let plain = |digest: &Digest| digest.rates.as_ref().and_then(of);
-    let linear = members.iter().any(|(_, digest)| plain(digest).is_some() && of(&digest.values).is_none());
+    let linear = members
+        .iter()
+        .any(|(_, digest)| plain(digest).is_some() && of(&digest.values).is_none());
     let value = |digest: &Digest| {
         let geometric = || of(&digest.values).map(f64::exp);
-        if linear { plain(digest).or_else(geometric) } else { geometric() }
+        if linear {
+            plain(digest).or_else(geometric)
+        } else {
+            geometric()
+        }
     };
     let old = |digest: &Digest| measure == Measure::GoodputPerSecond && digest.rates.is_none();
     let (mut points, mut may_lack_zeros) = (Vec::new(), 0);
@@ -237,25 +312,47 @@ fn series(members: &[(&RunSummary, &Digest)], (scenario, variant): (&str, &str),
         let Some(value) = value(digest) else { continue };
         may_lack_zeros += usize::from(old(digest));
         let (expected, ground) = (run.expected.clone(), digest.ground.clone());
-        points.push(Point { run: run.run, value, expected, ground });
+        points.push(Point {
+            run: run.run,
+            value,
+            expected,
+            ground,
+        });
     }
-    Series { points, linear, may_lack_zeros }
+    Series {
+        points,
+        linear,
+        may_lack_zeros,
+    }
 }
 
 /// Where people expected a new level, and within what lies between, where one was found.
 fn steps(points: &[Point], linear: bool) -> Vec<Step> {
-    let scaled = |point: &Point| if linear { point.value } else { point.value.ln() };
+    let scaled = |point: &Point| {
+        if linear {
+            point.value
+        } else {
+            point.value.ln()
+        }
+    };
     let costs: Vec<f64> = points.iter().map(scaled).collect();
-    let expected: Vec<usize> = (1..points.len()).filter(|at| !points[*at].expected.is_empty()).collect();
+    let expected: Vec<usize> = (1..points.len())
+        .filter(|at| !points[*at].expected.is_empty())
+        .collect();
     let starts: Vec<usize> = std::iter::once(0).chain(expected.iter().copied()).collect();
     let mut found: Vec<(usize, Option<f64>)> = expected.iter().map(|at| (*at, None)).collect();
     for (k, start) in starts.iter().enumerate() {
         let end = starts.get(k + 1).copied().unwrap_or(costs.len());
         let changes = change_points(&costs[*start..end], &ChangeSettings::default());
-        found.extend(changes.iter().map(|change| (start + change.index, Some(change.p))));
+        found.extend(
+            changes
+                .iter()
+                .map(|change| (start + change.index, Some(change.p))),
+        );
     }
     found.sort_by_key(|(at, _)| *at);
-    let edge = |k: Option<usize>, none: usize| k.and_then(|k| found.get(k)).map_or(none, |(at, _)| *at);
+    let edge =
+        |k: Option<usize>, none: usize| k.and_then(|k| found.get(k)).map_or(none, |(at, _)| *at);
     let step = |(k, (at, p)): (usize, &(usize, Option<f64>))| {
         let before = &costs[edge(k.checked_sub(1), 0)..*at];
         let after = &costs[*at..edge(Some(k + 1), costs.len())];
@@ -266,7 +363,12 @@ fn steps(points: &[Point], linear: bool) -> Vec<Step> {
             true => (level > 0.0).then(|| difference / level),
         };
         let interval = step_interval(before, after, ALPHA);
-        let shares = |i: Interval| Some(Interval { low: share(i.low)?, high: share(i.high)? });
+        let shares = |i: Interval| {
+            Some(Interval {
+                low: share(i.low)?,
+                high: share(i.high)?,
+            })
+        };
         let value = |cost: f64| if linear { cost } else { cost.exp() };
         Step {
             at: *at,
@@ -274,7 +376,11 @@ fn steps(points: &[Point], linear: bool) -> Vec<Step> {
             change: share(mean(after) - level),
             interval: interval.and_then(shares),
             p: *p,
-            expected: if p.is_none() { points[*at].expected.clone() } else { String::new() },
+            expected: if p.is_none() {
+                points[*at].expected.clone()
+            } else {
+                String::new()
+            },
             ground: changed(&points[*at - 1].ground, &points[*at].ground),
         }
     };
@@ -283,7 +389,11 @@ fn steps(points: &[Point], linear: bool) -> Vec<Step> {
 
 /// What holds after and did not before.
 fn changed(before: &[String], after: &[String]) -> Vec<String> {
-    after.iter().filter(|fact| !before.contains(fact)).cloned().collect()
+    after
+        .iter()
+        .filter(|fact| !before.contains(fact))
+        .cloned()
+        .collect()
 }
 
 fn mean(values: &[f64]) -> f64 {
@@ -294,7 +404,11 @@ fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let n = sorted.len();
-    if n % 2 == 1 { sorted[n / 2] } else { f64::midpoint(sorted[n / 2 - 1], sorted[n / 2]) }
+    if n % 2 == 1 {
+        sorted[n / 2]
+    } else {
+        f64::midpoint(sorted[n / 2 - 1], sorted[n / 2])
+    }
 }
 
 #[cfg(test)]
@@ -303,34 +417,66 @@ mod tests {
 
     fn point(at: u64, ln: f64, expected: &str) -> Point {
         let ground = vec![if at < 10 { "kernel 1" } else { "kernel 2" }.to_owned()];
-        Point { run: RunId::new(at, [0; 10]), value: ln.exp(), expected: expected.into(), ground }
+        Point {
+            run: RunId::new(at, [0; 10]),
+            value: ln.exp(),
+            expected: expected.into(),
+            ground,
+        }
     }
 
     fn stepped(expected_at: Option<u64>) -> Vec<Point> {
         let noise = |at: u64| 0.001 * (at * 7 % 5) as f64;
         let level = |at: u64| if at < 10 { 1.0 } else { 1.05 };
-        let said = |at| if Some(at) == expected_at { "new kernels" } else { "" };
-        (0..20).map(|at| point(at, level(at) + noise(at), said(at))).collect()
+        let said = |at| {
+            if Some(at) == expected_at {
+                "new kernels"
+            } else {
+                ""
+            }
+        };
+        (0..20)
+            .map(|at| point(at, level(at) + noise(at), said(at)))
+            .collect()
     }
 
     #[test]
     fn a_step_is_found_with_its_size_and_what_else_changed() {
-        let [step] = &steps(&stepped(None), false)[..] else { panic!("one step") };
+        let [step] = &steps(&stepped(None), false)[..] else {
+            panic!("one step")
+        };
         assert_eq!((step.at, step.expected.as_str()), (10, ""));
         let share = 0.05_f64.exp_m1();
-        assert!(step.change.is_some_and(|change| (change - share).abs() < 1e-9), "{:?}", step.change);
-        assert!(step.interval.is_some_and(|interval| interval.contains(share) && interval.low > 0.04));
+        assert!(
+            step.change
+                .is_some_and(|change| (change - share).abs() < 1e-9),
+            "{:?}",
+            step.change
+        );
+        assert!(
+            step.interval
+                .is_some_and(|interval| interval.contains(share) && interval.low > 0.04)
+        );
         assert!(step.p.is_some_and(|p| p < 1e-6));
         assert_eq!(step.ground, ["kernel 2"]);
     }
 
     #[test]
     fn an_expected_step_is_not_found_again_and_a_wrongly_expected_one_shows_none() {
-        let [step] = &steps(&stepped(Some(10)), false)[..] else { panic!("one step") };
-        assert_eq!((step.at, step.expected.as_str(), step.p), (10, "new kernels", None));
+        let [step] = &steps(&stepped(Some(10)), false)[..] else {
+            panic!("one step")
+        };
+        assert_eq!(
+            (step.at, step.expected.as_str(), step.p),
+            (10, "new kernels", None)
+        );
         let both = steps(&stepped(Some(5)), false);
         assert_eq!(both.iter().map(|step| step.at).collect::<Vec<_>>(), [5, 10]);
-        assert!(both[0].interval.is_some_and(|interval| interval.contains(0.0)));
+        assert!(
+            both[0]
+                .interval
+                .is_some_and(|interval| interval.contains(0.0))
+        );
     }
 
     #[test]
@@ -340,16 +486,39 @@ mod tests {
         assert_eq!(steps(&flat[..1], false), []);
     }
 
-    /// A rate that falls to nothing has no logarithm and is a step all the same; back from nothing nothing is a share.
+    /// A rate that falls to nothing has no logarithm and is a step all the same; back from nothing
+    /// nothing is a share.
     #[test]
     fn a_fall_to_zero_is_a_step() {
-        let level = |at: u64| if at < 5 { 20.0 + 0.1 * (at % 3) as f64 } else { 0.0 };
-        let fall: Vec<Point> = (0..10).map(|at| Point { value: level(at), ..point(at, 0.0, "") }).collect();
-        let [step] = &steps(&fall, true)[..] else { panic!("one step") };
+        let level = |at: u64| {
+            if at < 5 {
+                20.0 + 0.1 * (at % 3) as f64
+            } else {
+                0.0
+            }
+        };
+        let fall: Vec<Point> = (0..10)
+            .map(|at| Point {
+                value: level(at),
+                ..point(at, 0.0, "")
+            })
+            .collect();
+        let [step] = &steps(&fall, true)[..] else {
+            panic!("one step")
+        };
         assert_eq!((step.at, step.medians.1, step.change), (5, 0.0, Some(-1.0)));
-        let rise: Vec<Point> =
-            (0..10).map(|at| Point { value: level(9 - at), ..point(at, 0.0, "") }).collect();
-        let [step] = &steps(&rise, true)[..] else { panic!("one step") };
-        assert_eq!((step.at, step.medians.0, step.change, step.interval), (5, 0.0, None, None));
+        let rise: Vec<Point> = (0..10)
+            .map(|at| Point {
+                value: level(9 - at),
+                ..point(at, 0.0, "")
+            })
+            .collect();
+        let [step] = &steps(&rise, true)[..] else {
+            panic!("one step")
+        };
+        assert_eq!(
+            (step.at, step.medians.0, step.change, step.interval),
+            (5, 0.0, None, None)
+        );
     }
 }

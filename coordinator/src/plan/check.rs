@@ -1,5 +1,5 @@
-//! Which values make sense. Owns the ranges of every key, one sentence for each breach, and the remarks about plans
-//! that are allowed but weak; must not know where a plan came from.
+//! Which values make sense. Owns the ranges of every key, one sentence for each breach, and the
+//! remarks about plans that are allowed but weak; must not know where a plan came from.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,8 +10,8 @@ use super::load::{self, LoadProblem};
 use super::window::{self, MOST_REQUESTS, WindowProblem};
 use super::{EnginePlan, OnLoss, Plan, PlanError, SimPlan};
 
-/// Rounds from which an interim analysis can answer: with the control the exact check's least p is about 1/3^R, which is below .005
-/// from here on; fewer than six rounds never answer anyhow.
+/// Rounds from which an interim analysis can answer: with the control the exact check's least p is
+/// about 1/3^R, which is below .005 from here on; fewer than six rounds never answer anyhow.
 const LEAST_LOOK: u32 = 6;
 /// The same without the control, where the least p is 2/2^R.
 const LEAST_LOOK_OF_TWO: u32 = 9;
@@ -104,7 +104,8 @@ pub enum Problem {
         /// Slots of the plan.
         slots: u32,
     },
-    /// Slots that cannot be halved, or a plan that needs what two arms at the same time cannot have.
+    /// Slots that cannot be halved, or a plan that needs what two arms at the same time cannot
+    /// have.
     #[error("`duet` runs A and B at the same time: {0}")]
     Duet(&'static str),
     /// A closed loop that never fills.
@@ -164,11 +165,18 @@ impl Plan {
     #[must_use]
     pub fn remarks(&self) -> Vec<Remark> {
         let least = u32::try_from(stats::compare::LEAST_ROUNDS).expect("a handful");
-        let few = (self.rounds < least).then_some(Remark::FewRounds { rounds: self.rounds, least });
+        let few = (self.rounds < least).then_some(Remark::FewRounds {
+            rounds: self.rounds,
+            least,
+        });
         let no_control = (!self.control).then_some(Remark::NoControl);
         let resident = self.resident.then_some(Remark::Resident);
         let duet = self.duet.then_some(Remark::Duet);
-        few.into_iter().chain(no_control).chain(resident).chain(duet).collect()
+        few.into_iter()
+            .chain(no_control)
+            .chain(resident)
+            .chain(duet)
+            .collect()
     }
 
     /// As it was recorded: what was run once stays readable, whatever a new plan is held to.
@@ -180,7 +188,10 @@ impl Plan {
     pub(super) fn checked_anew(self, origin: &str) -> Result<Self, PlanError> {
         let mut ledger = Ledger::default();
         for scenario in &self.scenarios {
-            let told = |problem| Problem::Window { scenario: scenario.name.clone(), problem };
+            let told = |problem| Problem::Window {
+                scenario: scenario.name.clone(),
+                problem,
+            };
             let found: Vec<Problem> = window::problems(scenario).into_iter().map(told).collect();
             if found.iter().any(Problem::counts) {
                 ledger.miscounted.insert(scenario.name.clone());
@@ -204,14 +215,19 @@ impl Plan {
                     ledger.problems.push(Problem::SharedHandicap);
                 }
                 if native.pin && self.slots > 1 {
-                    ledger.problems.push(Problem::PinnedSlots { slots: self.slots });
+                    ledger
+                        .problems
+                        .push(Problem::PinnedSlots { slots: self.slots });
                 }
             }
             EnginePlan::Sim(sim) => ledger.sim(sim),
         }
         match ledger.problems.is_empty() {
             true => Ok(self),
-            false => Err(PlanError::Invalid { origin: origin.to_owned(), problems: ledger.problems }),
+            false => Err(PlanError::Invalid {
+                origin: origin.to_owned(),
+                problems: ledger.problems,
+            }),
         }
     }
 }
@@ -220,7 +236,13 @@ impl Problem {
     /// Whether the number of requests is what is wrong, so that nothing more need be said of it.
     fn counts(&self) -> bool {
         use WindowProblem::{NoRequest, TooMany};
-        matches!(self, Self::Window { problem: NoRequest { .. } | TooMany { .. }, .. })
+        matches!(
+            self,
+            Self::Window {
+                problem: NoRequest { .. } | TooMany { .. },
+                ..
+            }
+        )
     }
 }
 
@@ -236,27 +258,41 @@ impl Ledger {
         self.name("name", &plan.name);
         self.range("rounds", plan.rounds, 1, 10_000);
         if let Some(look) = plan.look {
-            let least = if plan.control { LEAST_LOOK } else { LEAST_LOOK_OF_TWO };
-            self.problems.extend((!(least..plan.rounds).contains(&look.at)).then_some(Problem::Look {
-                at: look.at,
-                least,
-                rounds: plan.rounds,
-            }));
+            let least = if plan.control {
+                LEAST_LOOK
+            } else {
+                LEAST_LOOK_OF_TWO
+            };
+            self.problems
+                .extend(
+                    (!(least..plan.rounds).contains(&look.at)).then_some(Problem::Look {
+                        at: look.at,
+                        least,
+                        rounds: plan.rounds,
+                    }),
+                );
         }
         self.range("slots", plan.slots, 1, 1024);
         self.range("max_attempts", plan.max_attempts, 1, 100);
         self.real("seed", plan.seed as f64, 0.0, Plan::SEED_MAX as f64);
         let tolerance = plan.tolerance;
-        for (key, value) in
-            [("latency", tolerance.latency), ("tail", tolerance.tail), ("throughput", tolerance.throughput)]
-        {
+        for (key, value) in [
+            ("latency", tolerance.latency),
+            ("tail", tolerance.tail),
+            ("throughput", tolerance.throughput),
+        ] {
             self.real(&format!("tolerance.{key}"), value, 0.0001, 1.0);
         }
         for (key, value, low, high) in plan.validity.ranges() {
             self.real(&format!("validity.{key}"), value, low, high);
         }
         for (key, limit) in plan.timeouts.entries() {
-            self.real(&format!("timeouts.{key}"), limit.as_secs_f64(), 1.0, 604_800.0);
+            self.real(
+                &format!("timeouts.{key}"),
+                limit.as_secs_f64(),
+                1.0,
+                604_800.0,
+            );
         }
     }
 
@@ -277,7 +313,9 @@ impl Ledger {
                 self.spread(scenario, plan.slots_of_an_arm(plan.slots));
             }
             if !names.insert(&scenario.name) {
-                self.problems.push(Problem::SameName { name: scenario.name.clone() });
+                self.problems.push(Problem::SameName {
+                    name: scenario.name.clone(),
+                });
             }
         }
     }
@@ -289,27 +327,53 @@ impl Ledger {
                 !plan.slots.is_multiple_of(2),
                 "each needs half of a host's slots; give an even number such as --slots 2",
             ),
-            (plan.control, "there are no free processors for the control, arm A2; add --no-aa"),
+            (
+                plan.control,
+                "there are no free processors for the control, arm A2; add --no-aa",
+            ),
             (
                 plan.on_loss == OnLoss::Shrink,
                 "a slot cannot be compared without its partner; use on_loss `repeat` or `fail`",
             ),
-            (pinned, "it already pins every worker to its own processors; leave out native.pin"),
+            (
+                pinned,
+                "it already pins every worker to its own processors; leave out native.pin",
+            ),
         ];
         let wrong = wrong.into_iter().filter(|(is, _)| *is && plan.duet);
-        self.problems.extend(wrong.map(|(_, why)| Problem::Duet(why)));
+        self.problems
+            .extend(wrong.map(|(_, why)| Problem::Duet(why)));
     }
 
     fn scenario(&mut self, at: &str, scenario: &Scenario) {
         self.name(&format!("{at}.name"), &scenario.name);
-        self.range(&format!("{at}.warmup.output_tokens"), scenario.warmup.output_tokens, 1, 1_000_000);
-        self.range(&format!("{at}.warmup.requests"), scenario.warmup.requests.unwrap_or(0), 0, 1_000_000);
-        self.real(&format!("{at}.timeout"), scenario.timeout.as_secs_f64(), 0.001, 604_800.0);
+        self.range(
+            &format!("{at}.warmup.output_tokens"),
+            scenario.warmup.output_tokens,
+            1,
+            1_000_000,
+        );
+        self.range(
+            &format!("{at}.warmup.requests"),
+            scenario.warmup.requests.unwrap_or(0),
+            0,
+            1_000_000,
+        );
+        self.real(
+            &format!("{at}.timeout"),
+            scenario.timeout.as_secs_f64(),
+            0.001,
+            604_800.0,
+        );
         for (key, value, low, high) in load::ranges(scenario) {
             self.real(&format!("{at}.{key}"), value, low, high);
         }
-        let told = |problem| Problem::Load { scenario: scenario.name.clone(), problem };
-        self.problems.extend(load::problems(scenario).into_iter().map(told));
+        let told = |problem| Problem::Load {
+            scenario: scenario.name.clone(),
+            problem,
+        };
+        self.problems
+            .extend(load::problems(scenario).into_iter().map(told));
     }
 
     fn spread(&mut self, scenario: &Scenario, slots: u32) {
@@ -319,9 +383,17 @@ impl Ledger {
             return;
         }
         if scenario.shape.kind() == ShapeKind::Closed && requests < concurrency {
-            self.problems.push(Problem::NeverFull { scenario: name, requests, concurrency });
+            self.problems.push(Problem::NeverFull {
+                scenario: name,
+                requests,
+                concurrency,
+            });
         } else if at_once < slots {
-            self.problems.push(Problem::IdleSlots { scenario: name, at_once, slots });
+            self.problems.push(Problem::IdleSlots {
+                scenario: name,
+                at_once,
+                slots,
+            });
         }
     }
 
@@ -344,9 +416,14 @@ impl Ledger {
     fn name(&mut self, key: &str, name: &str) {
         let fits = name.len() <= 64
             && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
         if !fits {
-            self.problems.push(Problem::BadName { key: key.to_owned(), name: name.to_owned() });
+            self.problems.push(Problem::BadName {
+                key: key.to_owned(),
+                name: name.to_owned(),
+            });
         }
     }
 
@@ -357,7 +434,12 @@ impl Ledger {
     fn real(&mut self, key: &str, value: f64, low: f64, high: f64) {
         // Negated, so that NaN is out of every range.
         if !(low..=high).contains(&value) {
-            self.problems.push(Problem::OutOfRange { key: key.to_owned(), value, low, high });
+            self.problems.push(Problem::OutOfRange {
+                key: key.to_owned(),
+                value,
+                low,
+                high,
+            });
         }
     }
 }

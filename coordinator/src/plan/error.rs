@@ -1,5 +1,5 @@
-//! Why there is no plan, each with the way out. Owns [`PlanError`] and the search for the nearest name; must not know
-//! exit codes.
+//! Why there is no plan, each with the way out. Owns [`PlanError`] and the search for the nearest
+//! name; must not know exit codes.
 
 use std::path::PathBuf;
 
@@ -137,7 +137,11 @@ impl Unknown {
 
 impl PlanError {
     pub(super) fn syntax(origin: &str, line: Option<usize>, message: &str) -> Self {
-        Self::Syntax { origin: origin.to_owned(), line, message: message.to_owned() }
+        Self::Syntax {
+            origin: origin.to_owned(),
+            line,
+            message: message.to_owned(),
+        }
     }
 }
 
@@ -150,11 +154,19 @@ fn at(line: Option<usize>) -> String {
 }
 
 fn of_key(key: &str) -> String {
-    if key == "." { String::new() } else { format!(", `{key}`") }
+    if key == "." {
+        String::new()
+    } else {
+        format!(", `{key}`")
+    }
 }
 
 fn sentences(problems: &[Problem]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 fn unread(path: &std::path::Path, source: &SourceError) -> String {

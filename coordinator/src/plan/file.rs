@@ -1,5 +1,5 @@
-//! The plan's format, the same in TOML files and in the run header's JSON. Owns the keys and the messages about
-//! misspelt ones; must not know which values make sense ([`super::check`]).
+//! The plan's format, the same in TOML files and in the run header's JSON. Owns the keys and the
+//! messages about misspelt ones; must not know which values make sense ([`super::check`]).
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DEFAULT_ROUNDS, EngineKind, EnginePlan, Limits, Look, NativePlan, OnLoss, Plan, PlanError, Primary,
-    SimParams, SimPlan, Timeouts, Tolerances, Unknown, nearest,
+    DEFAULT_ROUNDS, EngineKind, EnginePlan, Limits, Look, NativePlan, OnLoss, Plan, PlanError,
+    Primary, SimParams, SimPlan, Timeouts, Tolerances, Unknown, nearest,
 };
 
 /// A plan as written, before it was checked.
@@ -75,17 +75,20 @@ fn default_max_attempts() -> u32 {
 impl PlanFile {
     /// Reads TOML. `origin` names it in errors.
     pub(super) fn from_toml(text: &str, origin: &str) -> Result<Self, PlanError> {
-        let parsed = toml::Deserializer::parse(text)
-            .map_err(|error| PlanError::syntax(origin, line_of(text, error.span()), error.message()))?;
+        let parsed = toml::Deserializer::parse(text).map_err(|error| {
+            PlanError::syntax(origin, line_of(text, error.span()), error.message())
+        })?;
         read(parsed, origin, |error: &toml::de::Error| {
             (line_of(text, error.span()), error.message().to_owned())
         })
     }
 
     pub(super) fn from_json(text: &str, origin: &str) -> Result<Self, PlanError> {
-        read(&mut serde_json::Deserializer::from_str(text), origin, |error: &serde_json::Error| {
-            (Some(error.line()), error.to_string())
-        })
+        read(
+            &mut serde_json::Deserializer::from_str(text),
+            origin,
+            |error: &serde_json::Error| (Some(error.line()), error.to_string()),
+        )
     }
 
     /// The checked plan in this format, with the options of its own engine only.
@@ -150,7 +153,8 @@ impl Plan {
     /// The plan as one line of JSON, every default written out. Equal plans give equal text.
     #[must_use]
     pub fn to_json(&self) -> String {
-        serde_json::to_string(&PlanFile::of(self)).expect("a plan holds finite numbers and string keys")
+        serde_json::to_string(&PlanFile::of(self))
+            .expect("a plan holds finite numbers and string keys")
     }
 
     /// The plan as TOML, every default written out.
@@ -163,15 +167,23 @@ impl Plan {
         // One by one: the serialiser goes over all tables of an array for each of them.
         let mut file = PlanFile::of(self);
         let scenarios = std::mem::take(&mut file.scenarios);
-        let each = scenarios.iter().map(|scenario| toml::to_string(&One { scenario: [scenario] }));
-        let all: Result<Vec<String>, _> = std::iter::once(toml::to_string(&file)).chain(each).collect();
+        let each = scenarios.iter().map(|scenario| {
+            toml::to_string(&One {
+                scenario: [scenario],
+            })
+        });
+        let all: Result<Vec<String>, _> = std::iter::once(toml::to_string(&file))
+            .chain(each)
+            .collect();
         all.expect("a plan holds what TOML can").join("\n")
     }
 
     /// Reads back what [`Plan::to_json`] wrote, and checks it again.
     pub fn from_json(text: &str) -> Result<Self, PlanError> {
         let origin = "the recorded plan";
-        PlanFile::from_json(text, origin)?.into_plan(0).checked(origin)
+        PlanFile::from_json(text, origin)?
+            .into_plan(0)
+            .checked(origin)
     }
 }
 
@@ -206,9 +218,24 @@ fn unknown_name(message: &str, path: &str, origin: &str, line: Option<usize>) ->
     let name = names.next()?;
     let valid: Vec<String> = names.collect();
     let near = nearest(&name, valid.iter().map(String::as_str)).map(str::to_owned);
-    let key = if is_key { key_path(path, &name) } else { path.to_owned() };
-    let unknown = Box::new(Unknown { origin: origin.to_owned(), line, key, name, nearest: near, valid });
-    Some(if is_key { PlanError::UnknownKey(unknown) } else { PlanError::UnknownName(unknown) })
+    let key = if is_key {
+        key_path(path, &name)
+    } else {
+        path.to_owned()
+    };
+    let unknown = Box::new(Unknown {
+        origin: origin.to_owned(),
+        line,
+        key,
+        name,
+        nearest: near,
+        valid,
+    });
+    Some(if is_key {
+        PlanError::UnknownKey(unknown)
+    } else {
+        PlanError::UnknownName(unknown)
+    })
 }
 
 /// Serde's path may or may not end with the unknown key itself, depending on how deep it looked.
@@ -226,5 +253,11 @@ fn first_line(message: &str) -> String {
 
 fn line_of(text: &str, span: Option<std::ops::Range<usize>>) -> Option<usize> {
     let start = span?.start.min(text.len());
-    Some(text.as_bytes()[..start].iter().filter(|b| **b == b'\n').count() + 1)
+    Some(
+        text.as_bytes()[..start]
+            .iter()
+            .filter(|b| **b == b'\n')
+            .count()
+            + 1,
+    )
 }

@@ -1,5 +1,5 @@
-//! The files that a plan names: found beside the plan, understood, and held to their hash from then on. Must not know
-//! when anything of them is sent.
+//! The files that a plan names: found beside the plan, understood, and held to their hash from then
+//! on. Must not know when anything of them is sent.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -16,7 +16,8 @@ use super::{EnginePlan, Plan, PlanError};
 /// What the files of a scenario come to, as far as it is known before anything is sent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ahead {
-    /// Lengths that a trace asks for and that are sent. Unknown where texts of a file or a mixture have a say.
+    /// Lengths that a trace asks for and that are sent. Unknown where texts of a file or a mixture
+    /// have a say.
     pub sent: Option<Sent>,
     /// What each file of prompts holds.
     pub prompts: Vec<(PathBuf, Survey)>,
@@ -33,11 +34,14 @@ struct Reader {
 type Recorded = (std::time::Duration, u32, u32);
 
 impl Plan {
-    /// Reads every file the plan names, whose relative paths count from `place`. With it what they come to, by scenario.
+    /// Reads every file the plan names, whose relative paths count from `place`. With it what they
+    /// come to, by scenario.
     pub(super) fn with_files(mut self, place: &Path) -> Result<(Self, Vec<Ahead>), PlanError> {
         let mut reader = Reader::default();
         let each = self.scenarios.iter_mut();
-        let ahead = each.map(|scenario| reader.scenario(scenario, place)).collect::<Result<_, _>>()?;
+        let ahead = each
+            .map(|scenario| reader.scenario(scenario, place))
+            .collect::<Result<_, _>>()?;
         Ok((self, ahead))
     }
 }
@@ -48,10 +52,16 @@ impl Reader {
         let stop = scenario.stop.requests;
         if let Shape::Trace { file, facts, .. } = &mut scenario.shape {
             let entries = self.trace(file, place)?;
-            *facts = Some(listed::facts(entries.iter().map(|entry| entry.0).collect(), stop));
+            *facts = Some(listed::facts(
+                entries.iter().map(|entry| entry.0).collect(),
+                stop,
+            ));
             ahead.sent = Some(Sent::default());
         }
-        let mixed = scenario.mix.iter_mut().filter_map(|part| part.prompt.as_mut());
+        let mixed = scenario
+            .mix
+            .iter_mut()
+            .filter_map(|part| part.prompt.as_mut());
         for prompt in mixed.chain([&mut scenario.prompt]) {
             ahead.prompts.extend(self.prompt(prompt, place)?);
         }
@@ -69,7 +79,9 @@ impl Reader {
         if !self.traces.contains_key(&path) {
             let mut entries = Vec::new();
             let hash = read(&path, MOST_TRACE, |text| {
-                listed::requests(text, |e| entries.push((e.at, e.prompt_tokens, e.output_tokens)))
+                listed::requests(text, |e| {
+                    entries.push((e.at, e.prompt_tokens, e.output_tokens))
+                })
             })?;
             entries.sort_by_key(|entry| entry.0);
             self.traces.insert(path.clone(), (entries, hash.1));
@@ -85,12 +97,15 @@ impl Reader {
         place: &Path,
     ) -> Result<Option<(PathBuf, Survey)>, PlanError> {
         let turns = prompt.turns;
-        let Some(file) = &mut prompt.file else { return Ok(None) };
+        let Some(file) = &mut prompt.file else {
+            return Ok(None);
+        };
         let path = found(file, place)?;
         let key = (path.clone(), turns);
         if !self.prompts.contains_key(&key) {
-            let survey =
-                |text: &mut _| listed::prompts(&path, text, turns, &mut |_| ()).and_then(Survey::both);
+            let survey = |text: &mut _| {
+                listed::prompts(&path, text, turns, &mut |_| ()).and_then(Survey::both)
+            };
             let read = read(&path, MOST_PROMPTS, survey)?;
             self.prompts.insert(key.clone(), read);
         }
@@ -101,7 +116,8 @@ impl Reader {
 }
 
 impl Plan {
-    /// The plan by what it asks for, wherever its files and its model lie: files are known by their hashes.
+    /// The plan by what it asks for, wherever its files and its model lie: files are known by their
+    /// hashes.
     #[must_use]
     pub fn without_places(&self) -> Self {
         let mut plan = self.clone();
@@ -109,9 +125,14 @@ impl Plan {
             if let Shape::Trace { file, .. } = &mut scenario.shape {
                 forget_place(file);
             }
-            let mixed = scenario.mix.iter_mut().filter_map(|part| part.prompt.as_mut());
+            let mixed = scenario
+                .mix
+                .iter_mut()
+                .filter_map(|part| part.prompt.as_mut());
             let prompts = mixed.chain([&mut scenario.prompt]);
-            prompts.filter_map(|prompt| prompt.file.as_mut()).for_each(forget_place);
+            prompts
+                .filter_map(|prompt| prompt.file.as_mut())
+                .for_each(forget_place);
         }
         if let EnginePlan::Native(native) = &mut plan.engine {
             native.model = None;
@@ -129,7 +150,10 @@ fn forget_place(file: &mut FileSpec) {
 /// What a trace asks and what of it is sent.
 fn replayed(scenario: &Scenario, entries: &[Recorded]) -> Sent {
     let before = scenario.prompt.prefix.map_or(0, |prefix| prefix.tokens);
-    let bounded = |asked: u32, most: u32| Length { asked, sent: asked.min(most) };
+    let bounded = |asked: u32, most: u32| Length {
+        asked,
+        sent: asked.min(most),
+    };
     let mut sent = Sent::default();
     for &(_, prompt, output) in entries.iter().take(scenario.requests() as usize) {
         let prompt = bounded(prompt, scenario.prompt.tokens.max()).behind(before);
@@ -141,8 +165,10 @@ fn replayed(scenario: &Scenario, entries: &[Recorded]) -> Sent {
 /// Fills in where a file is.
 fn found(file: &mut FileSpec, place: &Path) -> Result<PathBuf, PlanError> {
     let path = place.join(&file.path);
-    let path = std::path::absolute(&path)
-        .map_err(|source| PlanError::ReadListed { path: path.clone(), source: source.into() })?;
+    let path = std::path::absolute(&path).map_err(|source| PlanError::ReadListed {
+        path: path.clone(),
+        source: source.into(),
+    })?;
     file.path = path.display().to_string();
     Ok(path)
 }
@@ -153,8 +179,14 @@ fn read<T>(
     most: u64,
     parse: impl FnOnce(&mut Text<File>) -> Result<T, ListedError>,
 ) -> Result<(T, Sha256), PlanError> {
-    let unread = |source| PlanError::ReadListed { path: path.to_owned(), source };
+    let unread = |source| PlanError::ReadListed {
+        path: path.to_owned(),
+        source,
+    };
     let mut text = Text::open(path, most).map_err(unread)?;
-    let parsed = parse(&mut text).map_err(|source| PlanError::Listed { path: path.to_owned(), source })?;
+    let parsed = parse(&mut text).map_err(|source| PlanError::Listed {
+        path: path.to_owned(),
+        source,
+    })?;
     Ok((parsed, text.finish().map_err(unread)?))
 }

@@ -1,5 +1,5 @@
-//! From what was asked for to a plan: preset or file, changed by flags, checked. Owns the precedence (flag over file);
-//! must not know how flags are spelt or where a seed comes from.
+//! From what was asked for to a plan: preset or file, changed by flags, checked. Owns the
+//! precedence (flag over file); must not know how flags are spelt or where a seed comes from.
 
 use std::path::{Path, PathBuf};
 
@@ -58,33 +58,49 @@ impl Overrides {
             ("handicap", self.handicap.is_some()),
             ("verify-model", self.verify.is_some()),
         ];
-        said.into_iter().filter(|(_, said)| *said).map(|(key, _)| key).collect()
+        said.into_iter()
+            .filter(|(_, said)| *said)
+            .map(|(key, _)| key)
+            .collect()
     }
 }
 
-/// The checked plan of `source` under `flags`. `fresh_seed` (its lower 53 bits) is used where neither gives a seed.
+/// The checked plan of `source` under `flags`. `fresh_seed` (its lower 53 bits) is used where
+/// neither gives a seed.
 pub fn resolve(source: &Source, flags: &Overrides, fresh_seed: u64) -> Result<Plan, PlanError> {
     ahead(source, flags, fresh_seed).map(|(plan, _)| plan)
 }
 
 /// The same, and what the files of each scenario come to.
-pub fn ahead(source: &Source, flags: &Overrides, fresh_seed: u64) -> Result<(Plan, Vec<Ahead>), PlanError> {
+pub fn ahead(
+    source: &Source,
+    flags: &Overrides,
+    fresh_seed: u64,
+) -> Result<(Plan, Vec<Ahead>), PlanError> {
     let mut place = Path::new("");
     let (file, origin) = match source {
         Source::Preset(name) => preset::file(name)?,
         Source::File(path) => {
             place = path.parent().unwrap_or(place);
             let origin = format!("the plan `{}`", path.display());
-            let (text, _) = source::whole(path, MOST_PLAN)
-                .map_err(|source| PlanError::Read { path: path.clone(), source })?;
+            let (text, _) = source::whole(path, MOST_PLAN).map_err(|source| PlanError::Read {
+                path: path.clone(),
+                source,
+            })?;
             let mut file = PlanFile::from_toml(&text, &origin)?;
-            let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+            let stem = path
+                .file_stem()
+                .map(|stem| stem.to_string_lossy().into_owned());
             file.name = file.name.or(stem);
             (file, origin)
         }
     };
     let file = file.with(flags);
-    let unused = if file.engine == EngineKind::Sim { flags.of_native() } else { Vec::new() };
+    let unused = if file.engine == EngineKind::Sim {
+        flags.of_native()
+    } else {
+        Vec::new()
+    };
     if !unused.is_empty() {
         return Err(PlanError::OtherEngine { unused });
     }
@@ -128,8 +144,14 @@ impl NativePlan {
 mod tests {
     use super::*;
 
-    fn resolved(change: impl FnOnce(&mut Overrides), engine: EngineKind) -> Result<Plan, PlanError> {
-        let mut flags = Overrides { engine: Some(engine), ..Overrides::default() };
+    fn resolved(
+        change: impl FnOnce(&mut Overrides),
+        engine: EngineKind,
+    ) -> Result<Plan, PlanError> {
+        let mut flags = Overrides {
+            engine: Some(engine),
+            ..Overrides::default()
+        };
         change(&mut flags);
         resolve(&Source::Preset("high".to_owned()), &flags, 1)
     }
@@ -144,13 +166,21 @@ mod tests {
             (|flags| flags.verify = Some(Verify::Full), "verify-model"),
         ];
         for (change, name) in cases {
-            let refused = resolved(change, EngineKind::Sim).expect_err(name).to_string();
+            let refused = resolved(change, EngineKind::Sim)
+                .expect_err(name)
+                .to_string();
             assert!(
                 refused.starts_with(&format!("use {name} with")) && refused.contains("scale"),
                 "{refused}"
             );
-            assert!(resolved(change, EngineKind::Native).is_ok(), "the twin: {name} of the native engine");
+            assert!(
+                resolved(change, EngineKind::Native).is_ok(),
+                "the twin: {name} of the native engine"
+            );
         }
-        assert!(resolved(|flags| flags.slots = Some(2), EngineKind::Sim).is_ok(), "what concerns both");
+        assert!(
+            resolved(|flags| flags.slots = Some(2), EngineKind::Sim).is_ok(),
+            "what concerns both"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! What a run is judged by: the declared primary metric and the tolerances. Owns their names and defaults; must not
-//! know how anything is computed from histograms.
+//! What a run is judged by: the declared primary metric and the tolerances. Owns their names and
+//! defaults; must not know how anything is computed from histograms.
 
 use contract::metric::Metric;
 use serde::{Deserialize, Serialize};
@@ -29,8 +29,8 @@ pub enum Primary {
     RequestsPerSecond,
 }
 
-/// One interim analysis planned before the run: after so many rounds it ends if every primary answer is clear at a
-/// stricter level, and otherwise goes on to its last round.
+/// One interim analysis planned before the run: after so many rounds it ends if every primary
+/// answer is clear at a stricter level, and otherwise goes on to its last round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Look {
@@ -106,13 +106,19 @@ impl Tolerances {
     /// The tolerance of the primary metric.
     #[must_use]
     pub fn of(&self, primary: Primary) -> f64 {
-        primary.quantile().map_or(self.throughput, |(_, q)| self.of_quantile(q))
+        primary
+            .quantile()
+            .map_or(self.throughput, |(_, q)| self.of_quantile(q))
     }
 }
 
 impl Default for Tolerances {
     fn default() -> Self {
-        Self { latency: 0.02, tail: 0.05, throughput: 0.02 }
+        Self {
+            latency: 0.02,
+            tail: 0.05,
+            throughput: 0.02,
+        }
     }
 }
 
@@ -130,7 +136,11 @@ mod tests {
 
     #[test]
     fn each_kind_of_metric_has_its_tolerance() {
-        let t = Tolerances { latency: 0.01, tail: 0.02, throughput: 0.03 };
+        let t = Tolerances {
+            latency: 0.01,
+            tail: 0.02,
+            throughput: 0.03,
+        };
         assert_eq!(
             [Primary::E2eP50, Primary::E2eP99, Primary::TokensPerSecond].map(|p| t.of(p)),
             [0.01, 0.02, 0.03]

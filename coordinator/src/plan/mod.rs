@@ -1,5 +1,6 @@
-//! What a run is to do: the validated [`Plan`]. Owns its types, the presets, the file format and the way flags change
-//! it. It reads plan files and nothing else; it must not know workers, clocks, the store or how results are judged.
+//! What a run is to do: the validated [`Plan`]. Owns its types, the presets, the file format and
+//! the way flags change it. It reads plan files and nothing else; it must not know workers, clocks,
+//! the store or how results are judged.
 //!
 //! ```text
 //! preset | file ──parse──> PlanFile ──flags──> PlanFile ──check──> Plan ──> run header (JSON, the same format)
@@ -54,7 +55,8 @@ pub struct Plan {
     pub slots: u32,
     /// Keeps workers over all trials instead of starting them anew for each.
     pub resident: bool,
-    /// Runs A and B at the same time, each in half of every host's slots, on processors of their own.
+    /// Runs A and B at the same time, each in half of every host's slots, on processors of their
+    /// own.
     pub duet: bool,
     /// The loads, in the order of reports. Not empty; names are unique.
     pub scenarios: Vec<Scenario>,
@@ -92,8 +94,8 @@ pub enum OnLoss {
     /// Run the block again, whole, under a new attempt.
     #[default]
     Repeat,
-    /// Go on without the lost slots until the block's end. Their requests are not sent by others; they are counted as
-    /// lost, and those slots are left out of the block's comparison.
+    /// Go on without the lost slots until the block's end. Their requests are not sent by others;
+    /// they are counted as lost, and those slots are left out of the block's comparison.
     Shrink,
 }
 
@@ -115,15 +117,24 @@ impl Plan {
         if self.duet { slots / 2 } else { slots }
     }
 
-    /// The most that will be asked of one worker when there are `slots` of them: over all scenarios, the warm-up
-    /// included.
+    /// The most that will be asked of one worker when there are `slots` of them: over all
+    /// scenarios, the warm-up included.
     #[must_use]
     pub fn demand(&self, slots: u32) -> Demand {
         let workers = self.slots_of_an_arm(slots).max(1);
-        let at_once = |s: &Scenario| s.concurrency().max(s.warmup.requests.unwrap_or(0)).div_ceil(workers);
+        let at_once = |s: &Scenario| {
+            s.concurrency()
+                .max(s.warmup.requests.unwrap_or(0))
+                .div_ceil(workers)
+        };
         Demand {
             concurrency: self.scenarios.iter().map(at_once).max().unwrap_or(0),
-            tokens_per_request: self.scenarios.iter().map(Scenario::tokens_per_request).max().unwrap_or(0),
+            tokens_per_request: self
+                .scenarios
+                .iter()
+                .map(Scenario::tokens_per_request)
+                .max()
+                .unwrap_or(0),
         }
     }
 
@@ -152,7 +163,8 @@ impl Plan {
         self
     }
 
-    /// The longest a trial of `scenario` may last, from the start instant until every part has come.
+    /// The longest a trial of `scenario` may last, from the start instant until every part has
+    /// come.
     #[must_use]
     pub fn trial_limit(&self, scenario: &Scenario) -> Duration {
         // Where time ends the sending, everything then has the same time to end.

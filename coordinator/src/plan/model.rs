@@ -29,8 +29,9 @@ pub enum NamedBy {
 /// The environment variable of the model's place.
 pub const ENVIRONMENT: &str = "BENCH_MODEL_PATH";
 
-/// The first of: `wanted` (the flag, else the plan's own), `environment`, `models/default` below `here`, the
-/// upstream's place below `home`. A place that was named must have the model: there is no silent fall to the next.
+/// The first of: `wanted` (the flag, else the plan's own), `environment`, `models/default` below
+/// `here`, the upstream's place below `home`. A place that was named must have the model: there is
+/// no silent fall to the next.
 pub fn locate(
     wanted: Option<&Path>,
     environment: Option<&Path>,
@@ -38,16 +39,25 @@ pub fn locate(
     home: Option<&Path>,
     exists: impl Fn(&Path) -> bool,
 ) -> Result<PathBuf, ModelNotFound> {
-    let named =
-        wanted.map(|path| (path, NamedBy::Flag)).or(environment.map(|path| (path, NamedBy::Environment)));
+    let named = wanted
+        .map(|path| (path, NamedBy::Flag))
+        .or(environment.map(|path| (path, NamedBy::Environment)));
     if let Some((path, named_by)) = named {
-        let missing = || ModelNotFound { tried: path.to_owned(), named_by, others: Vec::new() };
+        let missing = || ModelNotFound {
+            tried: path.to_owned(),
+            named_by,
+            others: Vec::new(),
+        };
         return exists(path).then(|| path.to_owned()).ok_or_else(missing);
     }
     let mut places = default_places(here, home);
     match places.iter().position(|place| exists(place)) {
         Some(found) => Ok(places.swap_remove(found)),
-        None => Err(ModelNotFound { tried: places.remove(0), named_by: NamedBy::Default, others: places }),
+        None => Err(ModelNotFound {
+            tried: places.remove(0),
+            named_by: NamedBy::Default,
+            others: places,
+        }),
     }
 }
 
@@ -55,14 +65,19 @@ pub fn locate(
 #[must_use]
 pub fn default_places(here: &Path, home: Option<&Path>) -> Vec<PathBuf> {
     let upstream = home.map(|home| home.join(".inferno/models/TinyLlama_TinyLlama-1.1B-Chat-v1.0"));
-    std::iter::once(here.join("models/default")).chain(upstream).collect()
+    std::iter::once(here.join("models/default"))
+        .chain(upstream)
+        .collect()
 }
 
 fn way_out(named_by: NamedBy, others: &[PathBuf]) -> String {
     let source = match named_by {
         NamedBy::Flag => "that path comes from --model or the plan; correct it, or ".to_owned(),
         NamedBy::Environment => format!("that path comes from {ENVIRONMENT}; correct it, or "),
-        NamedBy::Default => others.iter().map(|place| format!("nor at: {}\n", place.display())).collect(),
+        NamedBy::Default => others
+            .iter()
+            .map(|place| format!("nor at: {}\n", place.display()))
+            .collect(),
     };
     format!(
         "{source}run scripts/fetch-model.sh to get a small free one, or set {ENVIRONMENT} (or --model) to a \
@@ -80,9 +95,13 @@ mod tests {
         existing: &[&str],
     ) -> Result<PathBuf, ModelNotFound> {
         let path = |p: &'static str| Path::new(p);
-        locate(wanted.map(Path::new), environment.map(Path::new), path("/here"), Some(path("/home")), |p| {
-            existing.iter().any(|e| Path::new(e) == p)
-        })
+        locate(
+            wanted.map(Path::new),
+            environment.map(Path::new),
+            path("/here"),
+            Some(path("/home")),
+            |p| existing.iter().any(|e| Path::new(e) == p),
+        )
     }
 
     const UPSTREAM: &str = "/home/.inferno/models/TinyLlama_TinyLlama-1.1B-Chat-v1.0";
@@ -98,15 +117,24 @@ mod tests {
 
     #[test]
     fn a_named_place_without_a_model_is_an_error_though_a_default_has_one() {
-        let error = find(None, Some("/env"), &[UPSTREAM]).expect_err("nothing at /env").to_string();
+        let error = find(None, Some("/env"), &[UPSTREAM])
+            .expect_err("nothing at /env")
+            .to_string();
         assert!(error.starts_with("Model not found at: /env\n"), "{error}");
         assert!(error.contains("BENCH_MODEL_PATH"), "{error}");
     }
 
     #[test]
     fn without_any_model_every_place_is_named_and_how_to_get_one() {
-        let error = find(None, None, &[]).expect_err("nothing anywhere").to_string();
-        for part in ["Model not found at: /here/models/default", UPSTREAM, "fetch-model.sh", "--model"] {
+        let error = find(None, None, &[])
+            .expect_err("nothing anywhere")
+            .to_string();
+        for part in [
+            "Model not found at: /here/models/default",
+            UPSTREAM,
+            "fetch-model.sh",
+            "--model",
+        ] {
             assert!(error.contains(part), "{part} in {error}");
         }
     }

@@ -1,5 +1,5 @@
-//! Options of the native engine as a plan gives them. Owns their defaults; must not know where models lie
-//! ([`super::model`] finds them) nor what the engine does with the options.
+//! Options of the native engine as a plan gives them. Owns their defaults; must not know where
+//! models lie ([`super::model`] finds them) nor what the engine does with the options.
 
 use contract::id::Arm;
 use contract::spec::{NativeSpec, WeightForm};
@@ -12,7 +12,8 @@ pub struct NativePlan {
     /// Directory or file of the model; unset means the default places.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// Engine threads of each worker; zero means the cores it may use divided by the slots of its host.
+    /// Engine threads of each worker; zero means the cores it may use divided by the slots of its
+    /// host.
     pub threads: u32,
     /// Bound of the key/value cache, bytes; zero means what the plan's concurrency needs.
     pub kv_bytes: u64,
@@ -25,17 +26,20 @@ pub struct NativePlan {
     /// Form in which the matrices are kept: `as-stored` or `int8`.
     #[serde(skip_serializing_if = "as_stored")]
     pub weights: WeightForm,
-    /// Makes arm B slower by a busy loop of this share of each step: a difference whose size is known, to prove that it
-    /// is found. The run is labelled.
+    /// Makes arm B slower by a busy loop of this share of each step: a difference whose size is
+    /// known, to prove that it is found. The run is labelled.
     #[serde(skip_serializing_if = "is_zero")]
     pub handicap: f64,
-    /// Whether prompts take over the cache of an earlier prompt's equal beginning. It changes what is measured.
+    /// Whether prompts take over the cache of an earlier prompt's equal beginning. It changes what
+    /// is measured.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub prefix_reuse: bool,
-    /// Whether the engine's threads and the load's are kept on processors of their own. Takes a host's only slot.
+    /// Whether the engine's threads and the load's are kept on processors of their own. Takes a
+    /// host's only slot.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub pin: bool,
-    /// How much of the model's files is compared between hosts before anything is measured: `header` or `full`.
+    /// How much of the model's files is compared between hosts before anything is measured:
+    /// `header` or `full`.
     #[serde(skip_serializing_if = "Verify::is_header")]
     pub verify: Verify,
 }
@@ -53,14 +57,18 @@ pub enum Verify {
 
 impl Verify {
     /// Plans of the default are written as they always were.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde asks for a reference"
+    )]
     fn is_header(&self) -> bool {
         *self == Self::Header
     }
 }
 
 impl NativePlan {
-    /// What a worker is told, with the model at `model` as its host sees it; the handicap is arm B's alone.
+    /// What a worker is told, with the model at `model` as its host sees it; the handicap is arm
+    /// B's alone.
     #[must_use]
     pub fn spec(&self, model: &str, arm: Arm) -> NativeSpec {
         NativeSpec {
@@ -79,12 +87,18 @@ impl NativePlan {
 }
 
 /// Plans of the default form are written as they always were.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
 fn as_stored(form: &WeightForm) -> bool {
     *form == WeightForm::AsStored
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
 fn is_zero(share: &f64) -> bool {
     *share == 0.0
 }

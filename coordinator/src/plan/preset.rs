@@ -1,10 +1,19 @@
-//! The built-in plans, kept as the TOML files a user would write. Owns their names and texts; must not know flags.
+//! The built-in plans, kept as the TOML files a user would write. Owns their names and texts; must
+//! not know flags.
 
 use super::file::PlanFile;
 use super::{Overrides, Plan, PlanError, Source, nearest, resolve};
 
 /// Every preset's name, in the order of listings.
-pub const NAMES: [&str; 7] = ["single", "medium", "high", "demo", "closed-loop", "steady", "training"];
+pub const NAMES: [&str; 7] = [
+    "single",
+    "medium",
+    "high",
+    "demo",
+    "closed-loop",
+    "steady",
+    "training",
+];
 
 const TEXTS: [&str; NAMES.len()] = [
     include_str!("presets/single.toml"),
@@ -18,15 +27,27 @@ const TEXTS: [&str; NAMES.len()] = [
 
 /// The preset's text, to be printed, edited and run.
 pub fn toml(name: &str) -> Result<&'static str, PlanError> {
-    NAMES.iter().position(|known| *known == name).map(|index| TEXTS[index]).ok_or_else(|| {
-        let nearest = nearest(name, NAMES).map(str::to_owned);
-        PlanError::UnknownPreset { name: name.to_owned(), nearest, known: NAMES.to_vec() }
-    })
+    NAMES
+        .iter()
+        .position(|known| *known == name)
+        .map(|index| TEXTS[index])
+        .ok_or_else(|| {
+            let nearest = nearest(name, NAMES).map(str::to_owned);
+            PlanError::UnknownPreset {
+                name: name.to_owned(),
+                nearest,
+                known: NAMES.to_vec(),
+            }
+        })
 }
 
 /// The preset as it is, with this seed.
 pub fn plan(name: &str, seed: u64) -> Result<Plan, PlanError> {
-    resolve(&Source::Preset(name.to_owned()), &Overrides::default(), seed)
+    resolve(
+        &Source::Preset(name.to_owned()),
+        &Overrides::default(),
+        seed,
+    )
 }
 
 pub(super) fn file(name: &str) -> Result<(PlanFile, String), PlanError> {

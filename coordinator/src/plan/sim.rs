@@ -1,12 +1,13 @@
-//! The simulated engine's parameters: what holds for all variants, and what each variant has of its own.
-//! Owns their merging; must not know rounds, arms or random draws.
+//! The simulated engine's parameters: what holds for all variants, and what each variant has of its
+//! own. Owns their merging; must not know rounds, arms or random draws.
 
 use std::collections::BTreeMap;
 
 use contract::spec::{SimSpec, Stall};
 use serde::{Deserialize, Serialize};
 
-/// Parameters by variant; the entry [`SimPlan::ALL`] holds for every variant that does not say otherwise.
+/// Parameters by variant; the entry [`SimPlan::ALL`] holds for every variant that does not say
+/// otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SimPlan(pub BTreeMap<String, SimParams>);
@@ -45,7 +46,8 @@ pub struct SimParams {
     /// Times at which nothing moves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stalls: Option<Vec<Stall>>,
-    /// Standard deviation of ln(duration) between trials, as a real host's process restarts bring it.
+    /// Standard deviation of ln(duration) between trials, as a real host's process restarts bring
+    /// it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub round_sd: Option<f64>,
     /// Relative slowing from the first trial to the last: 0.2 is a host that ends 20 % slower.
@@ -59,7 +61,10 @@ impl SimPlan {
 
     /// Names that have an entry of their own.
     pub fn variants(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str).filter(|name| *name != Self::ALL)
+        self.0
+            .keys()
+            .map(String::as_str)
+            .filter(|name| *name != Self::ALL)
     }
 
     /// What holds for `variant`: its own entry over `all`.
@@ -115,8 +120,15 @@ mod tests {
 
     #[test]
     fn a_variant_overrides_all_and_all_overrides_the_default() {
-        let all = SimParams { scale: Some(2.0), jitter: Some(0.5), ..SimParams::default() };
-        let pgo = SimParams { scale: Some(1.9), ..SimParams::default() };
+        let all = SimParams {
+            scale: Some(2.0),
+            jitter: Some(0.5),
+            ..SimParams::default()
+        };
+        let pgo = SimParams {
+            scale: Some(1.9),
+            ..SimParams::default()
+        };
         let plan = SimPlan(BTreeMap::from([("all".into(), all), ("pgo".into(), pgo)]));
         let (pgo, other) = (plan.params("pgo").spec(), plan.params("baseline").spec());
         assert_eq!((pgo.scale, pgo.jitter, other.scale), (1.9, 0.5, 2.0));

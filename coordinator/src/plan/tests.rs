@@ -19,7 +19,9 @@ output_tokens = 2
 "#;
 
 fn read(text: &str) -> Result<Plan, PlanError> {
-    file::PlanFile::from_toml(text, "the plan `my.toml`")?.into_plan(7).checked_anew("the plan `my.toml`")
+    file::PlanFile::from_toml(text, "the plan `my.toml`")?
+        .into_plan(7)
+        .checked_anew("the plan `my.toml`")
 }
 
 fn refusal(text: &str) -> String {
@@ -44,20 +46,40 @@ fn a_duet_halves_the_slots_and_has_no_control() {
     let plan = read(&duet("slots = 2\ncontrol = false")).expect("two halves of one slot each");
     assert_eq!(
         (plan.slots_of_an_arm(2), plan.demand(4)),
-        (1, Plan { duet: false, ..plan.clone() }.demand(2))
+        (
+            1,
+            Plan {
+                duet: false,
+                ..plan.clone()
+            }
+            .demand(2)
+        )
     );
     assert_eq!(Plan::from_json(&plan.to_json()).expect("recorded"), plan);
-    assert_ne!(plan.remarks(), Plan { duet: false, ..plan }.remarks());
+    assert_ne!(
+        plan.remarks(),
+        Plan {
+            duet: false,
+            ..plan
+        }
+        .remarks()
+    );
     for (rest, told) in [
         ("slots = 3\ncontrol = false", "such as --slots 2"),
         ("slots = 2", "add --no-aa"),
-        ("slots = 2\ncontrol = false\non_loss = \"shrink\"", "on_loss `repeat`"),
+        (
+            "slots = 2\ncontrol = false\non_loss = \"shrink\"",
+            "on_loss `repeat`",
+        ),
     ] {
         assert!(refusal(&duet(rest)).contains(told), "{rest}");
     }
     let pinned = format!("duet = true\nslots = 2\ncontrol = false\n{SMALL}[native]\npin = true\n");
     assert!(refusal(&pinned).contains("leave out native.pin"));
-    assert!(!read(SMALL).expect("none").to_json().contains("duet"), "histories go by the plan's text");
+    assert!(
+        !read(SMALL).expect("none").to_json().contains("duet"),
+        "histories go by the plan's text"
+    );
 }
 
 #[test]
@@ -75,15 +97,24 @@ fn every_byte_of_a_model_is_looked_at_where_that_is_asked_for() {
 
 #[test]
 fn a_look_comes_when_it_can_answer_and_before_the_end() {
-    let look =
-        |at: u32, control: bool| with(&format!("rounds = 12\ncontrol = {control}\nlook = {{ at = {at} }}"));
+    let look = |at: u32, control: bool| {
+        with(&format!(
+            "rounds = 12\ncontrol = {control}\nlook = {{ at = {at} }}"
+        ))
+    };
     let plan = read(&look(6, true)).expect("six rounds of three arms can answer");
     assert_eq!(plan.look, Some(Look { at: 6 }));
-    assert_eq!(Plan::from_json(&plan.to_json()).expect("recorded").look, plan.look);
+    assert_eq!(
+        Plan::from_json(&plan.to_json()).expect("recorded").look,
+        plan.look
+    );
     assert!(read(&look(9, false)).is_ok());
     for (text, least) in [(look(5, true), 6), (look(12, true), 6), (look(8, false), 9)] {
         let refusal = refusal(&text);
-        assert!(refusal.contains(&format!("at least {least} rounds")), "{refusal}");
+        assert!(
+            refusal.contains(&format!("at least {least} rounds")),
+            "{refusal}"
+        );
     }
     assert!(
         !read(SMALL).expect("no look").to_json().contains("look"),
@@ -121,32 +152,68 @@ fn presets_offer_the_loads_of_the_seed() {
     };
     let burst = |requests| Shape::Burst { requests };
     assert_eq!(bursts("high"), [(burst(100), 32, 32), (burst(200), 32, 32)]);
-    assert_eq!(bursts("medium"), [(burst(10), 32, 32), (burst(25), 32, 32), (burst(50), 32, 32)]);
+    assert_eq!(
+        bursts("medium"),
+        [
+            (burst(10), 32, 32),
+            (burst(25), 32, 32),
+            (burst(50), 32, 32)
+        ]
+    );
     assert_eq!(bursts("demo"), [(burst(100), 16, 8), (burst(200), 16, 8)]);
     let single = preset::plan("single", 1).expect("single");
-    assert_eq!(single.scenarios.iter().map(|s| s.prompt.tokens.max()).collect::<Vec<_>>(), [16, 128, 512]);
+    assert_eq!(
+        single
+            .scenarios
+            .iter()
+            .map(|s| s.prompt.tokens.max())
+            .collect::<Vec<_>>(),
+        [16, 128, 512]
+    );
     assert_eq!(single.demand(1).concurrency, 2);
-    assert_eq!((preset::plan("demo", 1).expect("demo").rounds, single.rounds), (6, DEFAULT_ROUNDS));
+    assert_eq!(
+        (preset::plan("demo", 1).expect("demo").rounds, single.rounds),
+        (6, DEFAULT_ROUNDS)
+    );
 }
 
 #[test]
 fn training_uses_its_own_prompts_alone_and_fits_a_minute_at_300_tokens_a_second() {
     let plan = preset::plan("training", 1).expect("training");
-    assert!(plan.scenarios.iter().all(|s| s.prompt.set == PromptSet::Training));
-    let tokens: u32 =
-        plan.scenarios.iter().map(|s| s.requests() * s.tokens_per_request()).sum::<u32>() * plan.rounds;
+    assert!(
+        plan.scenarios
+            .iter()
+            .all(|s| s.prompt.set == PromptSet::Training)
+    );
+    let tokens: u32 = plan
+        .scenarios
+        .iter()
+        .map(|s| s.requests() * s.tokens_per_request())
+        .sum::<u32>()
+        * plan.rounds;
     assert!((10_000..18_000).contains(&tokens), "{tokens} tokens");
     for name in preset::NAMES.into_iter().filter(|name| *name != "training") {
         let plan = preset::plan(name, 1).expect(name);
-        assert!(plan.scenarios.iter().all(|s| s.prompt.set == PromptSet::Evaluation), "{name}");
+        assert!(
+            plan.scenarios
+                .iter()
+                .all(|s| s.prompt.set == PromptSet::Evaluation),
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn defaults_are_filled_in() {
     let plan = read(SMALL).expect("a small plan");
-    assert_eq!((plan.rounds, plan.slots, plan.control, plan.seed), (10, 1, true, 7));
-    assert_eq!((plan.on_loss, plan.primary), (OnLoss::Repeat, Primary::E2eP50));
+    assert_eq!(
+        (plan.rounds, plan.slots, plan.control, plan.seed),
+        (10, 1, true, 7)
+    );
+    assert_eq!(
+        (plan.on_loss, plan.primary),
+        (OnLoss::Repeat, Primary::E2eP50)
+    );
     assert_eq!(plan.engine, EnginePlan::Native(NativePlan::default()));
     assert_eq!(plan.remarks(), []);
 }
@@ -163,39 +230,75 @@ fn flags_win_over_the_plan() {
         ..Overrides::default()
     };
     let plan = resolve(&Source::Preset("high".into()), &flags, 7).expect("high");
-    assert_eq!((plan.rounds, plan.seed, plan.slots, plan.control), (5, 11, 4, false));
-    assert_eq!((plan.engine_kind(), plan.on_loss), (EngineKind::Sim, OnLoss::Fail));
+    assert_eq!(
+        (plan.rounds, plan.seed, plan.slots, plan.control),
+        (5, 11, 4, false)
+    );
+    assert_eq!(
+        (plan.engine_kind(), plan.on_loss),
+        (EngineKind::Sim, OnLoss::Fail)
+    );
     assert_eq!(plan.requests_per_round(), 300);
-    assert_eq!(plan.remarks(), [Remark::FewRounds { rounds: 5, least: 6 }, Remark::NoControl]);
+    assert_eq!(
+        plan.remarks(),
+        [
+            Remark::FewRounds {
+                rounds: 5,
+                least: 6
+            },
+            Remark::NoControl
+        ]
+    );
 
-    let flags = Overrides { model: Some("/m".into()), threads: Some(3), ..Overrides::default() };
+    let flags = Overrides {
+        model: Some("/m".into()),
+        threads: Some(3),
+        ..Overrides::default()
+    };
     let plan = resolve(&Source::Preset("high".into()), &flags, 7).expect("high");
-    let EnginePlan::Native(native) = plan.engine else { panic!("native is the default") };
+    let EnginePlan::Native(native) = plan.engine else {
+        panic!("native is the default")
+    };
     assert_eq!((native.model.as_deref(), native.threads), (Some("/m"), 3));
     assert_eq!(native.spec("/found", Arm::A).model, "/found");
-    let slowed = NativePlan { handicap: 0.03, ..native };
-    assert_eq!(Arm::ALL.map(|arm| slowed.spec("/found", arm).handicap), [0.0, 0.03, 0.0]);
+    let slowed = NativePlan {
+        handicap: 0.03,
+        ..native
+    };
+    assert_eq!(
+        Arm::ALL.map(|arm| slowed.spec("/found", arm).handicap),
+        [0.0, 0.03, 0.0]
+    );
 }
 
 #[test]
 fn json_and_toml_give_the_plan_back_and_equal_plans_equal_text() {
     let sim = with("engine = \"sim\"")
         + "[sim.all]\nround_sd = 0.1\njitter = 0.30000000000000004\n[sim.pgo]\nscale = 0.95\n";
-    for plan in [read(&sim).expect("sim"), preset::plan("high", u64::MAX).expect("high")] {
+    for plan in [
+        read(&sim).expect("sim"),
+        preset::plan("high", u64::MAX).expect("high"),
+    ] {
         let json = plan.to_json();
         assert_eq!(Plan::from_json(&json).expect("reads back"), plan);
         assert_eq!(Plan::from_json(&json).expect("reads back").to_json(), json);
         assert_eq!(read(&plan.to_toml()).expect("reads back"), plan);
         assert!(!json.contains('\n'));
     }
-    let (one, other) = (preset::plan("high", 1).expect("high"), preset::plan("high", 2).expect("high"));
+    let (one, other) = (
+        preset::plan("high", 1).expect("high"),
+        preset::plan("high", 2).expect("high"),
+    );
     assert_ne!(one.to_json(), other.to_json());
 }
 
 #[test]
 fn a_misspelt_key_is_named_with_its_place_and_the_nearest() {
     let cases = [
-        (with("roundz = 3"), "line 1: there is no key `roundz`, did you mean `rounds`?"),
+        (
+            with("roundz = 3"),
+            "line 1: there is no key `roundz`, did you mean `rounds`?",
+        ),
         (
             format!("{SMALL}output_token = 3\n"),
             "there is no key `scenario[0].output_token`, did you mean `output_tokens`?",
@@ -216,18 +319,27 @@ fn a_misspelt_key_is_named_with_its_place_and_the_nearest() {
             format!("{SMALL}[sim.pgo]\nscael = 0.9\n"),
             "there is no key `sim.pgo.scael`, did you mean `scale`?",
         ),
-        (format!("{SMALL}[timeouts]\nlaod = 9\n"), "there is no key `timeouts.laod`, did you mean `load`?"),
+        (
+            format!("{SMALL}[timeouts]\nlaod = 9\n"),
+            "there is no key `timeouts.laod`, did you mean `load`?",
+        ),
     ];
     for (text, expected) in cases {
         let message = refusal(&text);
-        assert!(message.starts_with("read the plan `my.toml`") && message.contains(expected), "{message}");
+        assert!(
+            message.starts_with("read the plan `my.toml`") && message.contains(expected),
+            "{message}"
+        );
     }
 }
 
 #[test]
 fn a_misspelt_word_is_named_with_the_nearest() {
     let cases = [
-        (with("engine = \"natve\""), "`engine` cannot be `natve`, did you mean `native`?"),
+        (
+            with("engine = \"natve\""),
+            "`engine` cannot be `natve`, did you mean `native`?",
+        ),
         (with("on_loss = \"repeet\""), "did you mean `repeat`?"),
         (
             SMALL.replace("burst", "brust"),
@@ -245,7 +357,10 @@ fn a_misspelt_word_is_named_with_the_nearest() {
 fn wrong_types_missing_keys_and_bad_syntax_say_where() {
     let cases = [
         (with("rounds = \"ten\""), "line 1, `rounds`: invalid type"),
-        (SMALL.replace("output_tokens = 2\n", ""), "`scenario[0]`: missing field `output_tokens`"),
+        (
+            SMALL.replace("output_tokens = 2\n", ""),
+            "`scenario[0]`: missing field `output_tokens`",
+        ),
         (with("rounds = "), "read the plan `my.toml`, line 1"),
         (with("rounds = -1"), "`rounds`: invalid value: integer `-1`"),
     ];
@@ -259,9 +374,12 @@ fn wrong_types_missing_keys_and_bad_syntax_say_where() {
 fn values_out_of_range_have_one_sentence_each() {
     let scenario = "[[scenario]]\nname = \"s\"\nshape = { kind = \"closed-loop\", concurrency = 9, requests = 4 }\n\
                     prompt = { tokens = 0 }\noutput_tokens = 2\n";
-    let text =
-        format!("name = \"a b\"\nrounds = 0\nslots = 5\n[tolerance]\ntail = 2.0\n{SCENARIO}{scenario}");
-    let Err(PlanError::Invalid { problems, .. }) = read(&text) else { panic!("senseless in six ways") };
+    let text = format!(
+        "name = \"a b\"\nrounds = 0\nslots = 5\n[tolerance]\ntail = 2.0\n{SCENARIO}{scenario}"
+    );
+    let Err(PlanError::Invalid { problems, .. }) = read(&text) else {
+        panic!("senseless in six ways")
+    };
     let sentences: Vec<String> = problems.iter().map(ToString::to_string).collect();
     let expected = [
         "`name` is `a b`",
@@ -294,24 +412,48 @@ fn a_plan_without_scenarios_and_senseless_sim_parameters_are_refused() {
 
 #[test]
 fn an_unknown_preset_and_a_missing_file_show_the_way() {
-    let error = preset::toml("hihg").expect_err("no such preset").to_string();
+    let error = preset::toml("hihg")
+        .expect_err("no such preset")
+        .to_string();
     assert!(
         error.starts_with("find the preset `hihg`, did you mean `high`?: the presets are single"),
         "{error}"
     );
     let missing = |path: &str| {
         let source = Source::File(PathBuf::from(path));
-        resolve(&source, &Overrides::default(), 1).expect_err("no such file").to_string()
+        resolve(&source, &Overrides::default(), 1)
+            .expect_err("no such file")
+            .to_string()
     };
-    assert!(missing("high").contains("--preset high"), "{}", missing("high"));
-    assert!(missing("none.toml").contains("plan show high > my.toml"), "{}", missing("none.toml"));
+    assert!(
+        missing("high").contains("--preset high"),
+        "{}",
+        missing("high")
+    );
+    assert!(
+        missing("none.toml").contains("plan show high > my.toml"),
+        "{}",
+        missing("none.toml")
+    );
 }
 
 #[test]
 fn demand_is_what_the_fullest_worker_must_bear() {
     let plan = preset::plan("high", 1).expect("high");
-    assert_eq!(plan.demand(1), Demand { concurrency: 200, tokens_per_request: 64 });
-    assert_eq!(plan.demand(3), Demand { concurrency: 67, tokens_per_request: 64 });
+    assert_eq!(
+        plan.demand(1),
+        Demand {
+            concurrency: 200,
+            tokens_per_request: 64
+        }
+    );
+    assert_eq!(
+        plan.demand(3),
+        Demand {
+            concurrency: 67,
+            tokens_per_request: 64
+        }
+    );
     let mut warm = plan;
     warm.scenarios[0].warmup.requests = Some(999);
     assert_eq!(warm.demand(1).concurrency, 999);
@@ -337,8 +479,11 @@ fn nearest_offers_only_what_could_be_meant() {
 /// The TOML blocks of the page about loads.
 fn documented() -> Vec<&'static str> {
     let page = include_str!("../../../docs/load.md");
-    let blocks: Vec<_> =
-        page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let blocks: Vec<_> = page
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
     assert_eq!(blocks.len(), 13);
     blocks
 }
@@ -347,13 +492,19 @@ fn documented() -> Vec<&'static str> {
 fn every_documented_load_is_a_plan_and_comes_back_from_its_own_text() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("plan.toml");
-    std::fs::write(dir.path().join("trace.jsonl"), include_str!("../../../docs/trace.jsonl"))
-        .expect("written");
+    std::fs::write(
+        dir.path().join("trace.jsonl"),
+        include_str!("../../../docs/trace.jsonl"),
+    )
+    .expect("written");
     for block in documented() {
         std::fs::write(&path, block).expect("written");
         let plan = resolve(&Source::File(path.clone()), &Overrides::default(), 7).expect(block);
         assert_eq!(plan.name, "plan", "it is called after its file");
-        assert_eq!(read(&plan.to_toml()).expect(block).scenarios, plan.scenarios);
+        assert_eq!(
+            read(&plan.to_toml()).expect(block).scenarios,
+            plan.scenarios
+        );
     }
 }
 
@@ -371,20 +522,38 @@ fn loads_that_contradict_themselves_have_one_sentence_each() {
             "shape = { kind = \"poisson\", rate = 0.0 }\nstop = { duration = 5.0 }",
             "`scenario[0].shape.rate` is 0",
         ),
-        ("shape = { kind = \"closed-loop\", concurrency = 2 }", "never ends"),
+        (
+            "shape = { kind = \"closed-loop\", concurrency = 2 }",
+            "never ends",
+        ),
         (
             "shape = { kind = \"closed-loop\", concurrency = 2 }\nstop = { duration = 5.0, over_saturation = true }",
             "cannot be over-saturated",
         ),
-        ("shape = { kind = \"ladder\", concurrency = [0, 0], each = 1.0 }", "has no number in flight"),
-        ("shape = { kind = \"burst\", requests = 9 }\nmax_in_flight = 3", "is for open loops"),
+        (
+            "shape = { kind = \"ladder\", concurrency = [0, 0], each = 1.0 }",
+            "has no number in flight",
+        ),
+        (
+            "shape = { kind = \"burst\", requests = 9 }\nmax_in_flight = 3",
+            "is for open loops",
+        ),
         (
             "shape = { kind = \"burst\", requests = 9 }\nwarmup = { output_tokens = 1, run_in = 3.0 }",
             "has no run-in",
         ),
-        ("shape = { kind = \"burst\", requests = 9 }\nstop = { duration = 5.0 }", "is a burst"),
-        ("shape = { kind = \"steps\", rates = [0.0], each = 5.0 }", "has no rate above zero"),
-        ("shape = { kind = \"constant\", rate = 5.0 }\nstop = { requests = 3, duration = 5.0 }", "has both"),
+        (
+            "shape = { kind = \"burst\", requests = 9 }\nstop = { duration = 5.0 }",
+            "is a burst",
+        ),
+        (
+            "shape = { kind = \"steps\", rates = [0.0], each = 5.0 }",
+            "has no rate above zero",
+        ),
+        (
+            "shape = { kind = \"constant\", rate = 5.0 }\nstop = { requests = 3, duration = 5.0 }",
+            "has both",
+        ),
     ];
     for (load, expected) in cases {
         let text = format!(

@@ -81,11 +81,16 @@ mod whole_seconds {
 
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        value: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(value.as_secs())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
         u32::deserialize(deserializer).map(|seconds| Duration::from_secs(seconds.into()))
     }
 }
@@ -97,10 +102,22 @@ mod tests {
     #[test]
     fn entries_name_every_limit() {
         let json = serde_json::to_value(Timeouts::default()).expect("serialises");
-        let keys: Vec<&str> = json.as_object().expect("a table").keys().map(String::as_str).collect();
-        let mut named: Vec<&str> = Timeouts::default().entries().iter().map(|(key, _)| *key).collect();
+        let keys: Vec<&str> = json
+            .as_object()
+            .expect("a table")
+            .keys()
+            .map(String::as_str)
+            .collect();
+        let mut named: Vec<&str> = Timeouts::default()
+            .entries()
+            .iter()
+            .map(|(key, _)| *key)
+            .collect();
         named.sort_unstable();
         assert_eq!(keys.len(), named.len());
-        assert!(named.iter().all(|key| json.get(key).is_some()), "{keys:?} {named:?}");
+        assert!(
+            named.iter().all(|key| json.get(key).is_some()),
+            "{keys:?} {named:?}"
+        );
     }
 }

@@ -1,13 +1,14 @@
-//! The limits beyond which a measurement is doubted, as a plan's `[validity]` table writes them. Owns their keys and
-//! ranges; what they mean is [`stats::validity::Thresholds`]', which also has the defaults.
+//! The limits beyond which a measurement is doubted, as a plan's `[validity]` table writes them.
+//! Owns their keys and ranges; what they mean is [`stats::validity::Thresholds`]', which also has
+//! the defaults.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use stats::validity::Thresholds;
 
-/// Limits with the keys of a plan. Times are seconds and shares are of 1. A run is judged by what its plan held when it
-/// was run, for ever: defaults are written out in the run's header.
+/// Limits with the keys of a plan. Times are seconds and shares are of 1. A run is judged by what
+/// its plan held when it was run, for ever: defaults are written out in the run's header.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {

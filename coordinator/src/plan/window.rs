@@ -1,6 +1,6 @@
-//! What a shape and a stop rule come to together: windows without a request or without a length, and stops that the
-//! shape never reaches. Asked of new plans alone, because what was run once stays readable. Must not know the ranges of
-//! single keys ([`super::load`]).
+//! What a shape and a stop rule come to together: windows without a request or without a length,
+//! and stops that the shape never reaches. Asked of new plans alone, because what was run once
+//! stays readable. Must not know the ranges of single keys ([`super::load`]).
 
 use std::time::Duration;
 
@@ -35,7 +35,9 @@ pub enum WindowProblem {
         requests: f64,
     },
     /// A number that is not reached.
-    #[error("is to stop at {wanted} requests (`stop.{key}`), but its {what} has only {there}; {way}")]
+    #[error(
+        "is to stop at {wanted} requests (`stop.{key}`), but its {what} has only {there}; {way}"
+    )]
     BeyondCount {
         /// Of the stop rule.
         key: &'static str,
@@ -98,18 +100,34 @@ pub(super) fn problems(scenario: &Scenario) -> Vec<WindowProblem> {
         Shape::Trace { speed, .. } => trace(scenario, *speed),
         shape => match shape.kind() {
             ShapeKind::Burst => Vec::new(),
-            ShapeKind::Open => rules(&scenario.stop).into_iter().chain(open(scenario)).collect(),
-            ShapeKind::Closed => rules(&scenario.stop).into_iter().chain(ladder(scenario)).collect(),
+            ShapeKind::Open => rules(&scenario.stop)
+                .into_iter()
+                .chain(open(scenario))
+                .collect(),
+            ShapeKind::Closed => rules(&scenario.stop)
+                .into_iter()
+                .chain(ladder(scenario))
+                .collect(),
         },
     }
 }
 
 fn trace(scenario: &Scenario, speed: f64) -> Vec<WindowProblem> {
-    let Shape::Trace { facts: Some(facts), .. } = &scenario.shape else { return Vec::new() };
+    let Shape::Trace {
+        facts: Some(facts), ..
+    } = &scenario.shape
+    else {
+        return Vec::new();
+    };
     let stop = &scenario.stop;
-    let beyond = [("requests", stop.requests), ("min_requests", stop.min_requests)];
-    let beyond =
-        beyond.into_iter().filter_map(|(key, wanted)| Some((key, wanted?))).find_map(|(key, wanted)| {
+    let beyond = [
+        ("requests", stop.requests),
+        ("min_requests", stop.min_requests),
+    ];
+    let beyond = beyond
+        .into_iter()
+        .filter_map(|(key, wanted)| Some((key, wanted?)))
+        .find_map(|(key, wanted)| {
             let (there, what) = (facts.requests, "trace");
             let way = match key {
                 "requests" => "leave it out, or lower it",
@@ -125,8 +143,12 @@ fn trace(scenario: &Scenario, speed: f64) -> Vec<WindowProblem> {
         });
     let seconds = facts.over.as_secs_f64() / speed.max(1e-9);
     let length = match facts.over {
-        Duration::ZERO => Some(WindowProblem::OneInstant { requests: scenario.requests() }),
-        _ if !(LENGTH.0..=LENGTH.1).contains(&seconds) => Some(WindowProblem::TraceLength { seconds }),
+        Duration::ZERO => Some(WindowProblem::OneInstant {
+            requests: scenario.requests(),
+        }),
+        _ if !(LENGTH.0..=LENGTH.1).contains(&seconds) => {
+            Some(WindowProblem::TraceLength { seconds })
+        }
         _ => None,
     };
     beyond.into_iter().chain(length).collect()
@@ -134,12 +156,22 @@ fn trace(scenario: &Scenario, speed: f64) -> Vec<WindowProblem> {
 
 /// Rules of which the first to hold would end the window.
 fn rules(stop: &StopSpec) -> Option<WindowProblem> {
-    let ends = [("requests", stop.requests.is_some()), ("duration", stop.duration.is_some())];
-    let least =
-        [("min_requests", stop.min_requests.is_some()), ("min_duration", stop.min_duration.is_some())];
-    let given =
-        |keys: [(&'static str, bool); 2]| keys.into_iter().find(|(_, given)| *given).map(|(key, _)| key);
-    given(least).zip(given(ends)).map(|(one, other)| WindowProblem::TwoRules { one, other })
+    let ends = [
+        ("requests", stop.requests.is_some()),
+        ("duration", stop.duration.is_some()),
+    ];
+    let least = [
+        ("min_requests", stop.min_requests.is_some()),
+        ("min_duration", stop.min_duration.is_some()),
+    ];
+    let given = |keys: [(&'static str, bool); 2]| {
+        keys.into_iter()
+            .find(|(_, given)| *given)
+            .map(|(key, _)| key)
+    };
+    given(least)
+        .zip(given(ends))
+        .map(|(one, other)| WindowProblem::TwoRules { one, other })
 }
 
 fn open(scenario: &Scenario) -> Option<WindowProblem> {
@@ -148,7 +180,9 @@ fn open(scenario: &Scenario) -> Option<WindowProblem> {
         return Some(problem);
     }
     let window = scenario.closes().unwrap_or_default();
-    let comes_to = scenario.arrivals_within(window).max(stop.requests.unwrap_or(0).into());
+    let comes_to = scenario
+        .arrivals_within(window)
+        .max(stop.requests.unwrap_or(0).into());
     let seconds = window.as_secs_f64();
     // Without a window or a rate there is no end, or no rate: that is said already.
     let told = window.is_zero() || comes_to == 0.0;
@@ -162,26 +196,55 @@ fn open(scenario: &Scenario) -> Option<WindowProblem> {
 fn beyond(scenario: &Scenario, length: Duration) -> Option<WindowProblem> {
     let stop = &scenario.stop;
     let (what, way) = match &scenario.shape {
-        Shape::Ramp { .. } => ("ramp", "leave it out, lower it, or make `shape.over` or the rates greater"),
-        _ => ("sequence of steps", "leave it out, lower it, or make `shape.each` or the rates greater"),
+        Shape::Ramp { .. } => (
+            "ramp",
+            "leave it out, lower it, or make `shape.over` or the rates greater",
+        ),
+        _ => (
+            "sequence of steps",
+            "leave it out, lower it, or make `shape.each` or the rates greater",
+        ),
     };
     let there = scenario.arrivals_within(length).round() as u32;
-    let count = [("requests", stop.requests), ("min_requests", stop.min_requests)];
+    let count = [
+        ("requests", stop.requests),
+        ("min_requests", stop.min_requests),
+    ];
     let count = count.into_iter().find_map(|(key, wanted)| {
         let wanted = wanted.filter(|wanted| *wanted > there)?;
-        Some(WindowProblem::BeyondCount { key, wanted, there, what, way })
+        Some(WindowProblem::BeyondCount {
+            key,
+            wanted,
+            there,
+            what,
+            way,
+        })
     });
     count.or_else(|| time(stop, length, what, way))
 }
 
-fn time(stop: &StopSpec, length: Duration, what: &'static str, way: &'static str) -> Option<WindowProblem> {
+fn time(
+    stop: &StopSpec,
+    length: Duration,
+    what: &'static str,
+    way: &'static str,
+) -> Option<WindowProblem> {
     let there = length.as_secs_f64();
-    [("duration", stop.duration), ("min_duration", stop.min_duration)].into_iter().find_map(
-        |(key, wanted)| {
-            let wanted = wanted.filter(|wanted| *wanted > length)?.as_secs_f64();
-            Some(WindowProblem::BeyondTime { key, wanted, there, what, way })
-        },
-    )
+    [
+        ("duration", stop.duration),
+        ("min_duration", stop.min_duration),
+    ]
+    .into_iter()
+    .find_map(|(key, wanted)| {
+        let wanted = wanted.filter(|wanted| *wanted > length)?.as_secs_f64();
+        Some(WindowProblem::BeyondTime {
+            key,
+            wanted,
+            there,
+            what,
+            way,
+        })
+    })
 }
 
 fn ladder(scenario: &Scenario) -> Option<WindowProblem> {

@@ -1,5 +1,5 @@
-//! Puts the pieces of one part together and vets it ([`contract::part::vet`]) against what its worker was told to
-//! measure. What fails here is never kept.
+//! Puts the pieces of one part together and vets it ([`contract::part::vet`]) against what its
+//! worker was told to measure. What fails here is never kept.
 
 use contract::id::Attempt;
 use contract::identity::Sha256;
@@ -72,7 +72,10 @@ impl Assembly {
         expected: &Expected,
     ) -> Result<Option<(Part, Vec<u8>)>, BadPart> {
         if chunk.seq != self.next {
-            return Err(BadPart::Sequence { expected: self.next, found: chunk.seq });
+            return Err(BadPart::Sequence {
+                expected: self.next,
+                found: chunk.seq,
+            });
         }
         self.next += 1;
         if self.bytes.len() + chunk.bytes.len() > LIMIT {
@@ -92,14 +95,29 @@ impl Assembly {
 
 fn check(part: &Part, expected: &Expected) -> Result<(), BadPart> {
     let (assignment, attempt) = expected.assignment.as_ref().ok_or(BadPart::Early)?;
-    let Assignment { run, key, slot, scenario, share, .. } = &**assignment;
-    let place = Place { run: *run, key: *key, slot: *slot, attempt: *attempt };
+    let Assignment {
+        run,
+        key,
+        slot,
+        scenario,
+        share,
+        ..
+    } = &**assignment;
+    let place = Place {
+        run: *run,
+        key: *key,
+        slot: *slot,
+        attempt: *attempt,
+    };
     let to = Assigned {
         place: &place,
         variant: &expected.variant,
         exe_sha256: Some(expected.exe_sha256),
         instrumented: expected.instrumented,
-        load: Some(Load { scenario, share: *share }),
+        load: Some(Load {
+            scenario,
+            share: *share,
+        }),
         model_digest: expected.loaded.as_ref().map(|(digest, _)| digest.as_str()),
         threads: expected.loaded.as_ref().map(|(_, threads)| *threads),
         processors: Some(expected.processors),
@@ -114,7 +132,12 @@ mod tests {
 
     #[test]
     fn a_gap_between_pieces_is_refused() {
-        let chunk = PartChunk { attempt: Attempt(1), seq: 1, last: true, bytes: vec![1] };
+        let chunk = PartChunk {
+            attempt: Attempt(1),
+            seq: 1,
+            last: true,
+            bytes: vec![1],
+        };
         let expected = Expected {
             variant: "baseline".into(),
             exe_sha256: Sha256::default(),
@@ -123,7 +146,15 @@ mod tests {
             loaded: None,
             processors: 0,
         };
-        let error = Assembly::default().take(&chunk, &expected).expect_err("piece 0 is missing");
-        assert!(matches!(error, BadPart::Sequence { expected: 0, found: 1 }));
+        let error = Assembly::default()
+            .take(&chunk, &expected)
+            .expect_err("piece 0 is missing");
+        assert!(matches!(
+            error,
+            BadPart::Sequence {
+                expected: 0,
+                found: 1
+            }
+        ));
     }
 }

@@ -1,5 +1,6 @@
-//! What the parts of a run on record must be, from how it began: the same rules as for a part that arrives, as far as
-//! the record knows what was asked for. Must not know where the records are kept.
+//! What the parts of a run on record must be, from how it began: the same rules as for a part that
+//! arrives, as far as the record knows what was asked for. Must not know where the records are
+//! kept.
 
 use contract::identity::Sha256;
 use contract::part::vet::{self, Age, Assigned, Load, PartFault};
@@ -14,8 +15,8 @@ use crate::schedule;
 #[derive(Debug)]
 pub struct Stored<'a> {
     header: &'a RunHeader,
-    /// `None` where it is of another age: nothing is concluded from such a run, and its parts are held against
-    /// themselves alone.
+    /// `None` where it is of another age: nothing is concluded from such a run, and its parts are
+    /// held against themselves alone.
     plan: Option<Plan>,
 }
 
@@ -23,7 +24,9 @@ impl<'a> Stored<'a> {
     /// By how a run began.
     #[must_use]
     pub fn of(header: &'a RunHeader) -> Self {
-        let plan = Plan::from_json(&header.plan_json).ok().filter(|plan| !plan.scenarios.is_empty());
+        let plan = Plan::from_json(&header.plan_json)
+            .ok()
+            .filter(|plan| !plan.scenarios.is_empty());
         Self { header, plan }
     }
 
@@ -32,15 +35,25 @@ impl<'a> Stored<'a> {
     /// # Errors
     /// The first fault found.
     pub fn vet(&self, part: &Part) -> Result<(), PartFault> {
-        let place = Place { run: self.header.run, ..part.place.clone() };
+        let place = Place {
+            run: self.header.run,
+            ..part.place.clone()
+        };
         let plan = self.plan.as_ref();
         let variant = match plan {
             Some(plan) => self.variant(plan, part)?,
-            None => self.header.variants.iter().find(|variant| variant.name == part.origin.variant),
+            None => self
+                .header
+                .variants
+                .iter()
+                .find(|variant| variant.name == part.origin.variant),
         };
         let Some(variant) = variant else {
             let found = format!("`{}`", part.origin.variant.escape_debug());
-            return Err(PartFault::Origin { found, expected: "a variant of this run".to_owned() });
+            return Err(PartFault::Origin {
+                found,
+                expected: "a variant of this run".to_owned(),
+            });
         };
         let load = plan.map(|plan| self.load(plan, part)).transpose()?;
         vet::assigned(
@@ -51,7 +64,8 @@ impl<'a> Stored<'a> {
                 exe_sha256: Some(variant.sha256).filter(|sha| *sha != Sha256::default()),
                 instrumented: false,
                 load: load.map(|(scenario, share)| Load { scenario, share }),
-                model_digest: Some(self.header.model_digest.as_str()).filter(|digest| !digest.is_empty()),
+                model_digest: Some(self.header.model_digest.as_str())
+                    .filter(|digest| !digest.is_empty()),
                 threads: None,
                 processors: self.processors(&part.origin.hostname),
                 age: Age::Any,
@@ -59,7 +73,8 @@ impl<'a> Stored<'a> {
         )
     }
 
-    /// The variant whose turn the part's arm was: the first is the baseline, and alone it is its own candidate.
+    /// The variant whose turn the part's arm was: the first is the baseline, and alone it is its
+    /// own candidate.
     fn variant(&self, plan: &Plan, part: &Part) -> Result<Option<&'a VariantRecord>, PartFault> {
         let variants = &self.header.variants;
         let key = part.place.key;
@@ -82,7 +97,11 @@ impl<'a> Stored<'a> {
 
     /// Of the host with this name; of several with one name the most.
     fn processors(&self, hostname: &str) -> Option<u32> {
-        let named = self.header.hosts.iter().filter(|(_, host)| host.hostname == hostname);
+        let named = self
+            .header
+            .hosts
+            .iter()
+            .filter(|(_, host)| host.hostname == hostname);
         named.map(|(_, host)| host.cores).max()
     }
 }
@@ -92,5 +111,11 @@ fn below(field: &'static str, found: u32, bound: u64) -> Result<(), PartFault> {
         return Ok(());
     }
     let (found, most) = (found.into(), bound.saturating_sub(1).into());
-    Err(PartFault::Range { field, found, least: 0, most, by: "the plan" })
+    Err(PartFault::Range {
+        field,
+        found,
+        least: 0,
+        most,
+        by: "the plan",
+    })
 }

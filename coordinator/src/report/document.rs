@@ -1,6 +1,7 @@
-//! The JSON document of a run: its published shape, apart from everything inside so that code may change and readers
-//! need not. `schema/run.schema.json` is generated from these types. Times are nanoseconds and rates are per second
-//! unless a name says otherwise; log ratios are natural, and more than zero is slower.
+//! The JSON document of a run: its published shape, apart from everything inside so that code may
+//! change and readers need not. `schema/run.schema.json` is generated from these types. Times are
+//! nanoseconds and rates are per second unless a name says otherwise; log ratios are natural, and
+//! more than zero is slower.
 
 mod cell;
 mod layout;
@@ -11,14 +12,17 @@ mod places;
 mod run;
 
 pub use cell::{Arm, Cell, Check, Cold, FirstRequest, Latency, Outcomes, Quantile, Views};
-pub use layout::{Layout, LayoutArm, LayoutEffect, LayoutLabel, LayoutMetric, LayoutNoise, LeftOut};
+pub use layout::{
+    Layout, LayoutArm, LayoutEffect, LayoutLabel, LayoutMetric, LayoutNoise, LeftOut,
+};
 pub use load::{Lengths, Sent, Span};
 pub use metric::{Bootstrap, Estimate, Exact, Interval, Metric, Pooled, Round, Value};
 pub use part::{Engine, Histogram, Part, Usage, Window};
 pub use places::{HostSample, Odd, PlaceEffect, Places, Signals};
 pub use run::{Host, Look, Measurement, Notice, Reason, Run, RunDocument, Settings, Variant};
 
-/// Version of the document. Raised when a reader of the last one could misunderstand this one. 1: first.
+/// Version of the document. Raised when a reader of the last one could misunderstand this one. 1:
+/// first.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// The JSON schema of [`RunDocument`], pretty-printed, with a final newline.

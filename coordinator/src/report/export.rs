@@ -1,5 +1,6 @@
-//! A run in the formats of other tools. Owns which trials a file holds, their place in time and their names in it;
-//! each format has a file of its own. It derives nothing but what the findings already hold.
+//! A run in the formats of other tools. Owns which trials a file holds, their place in time and
+//! their names in it; each format has a file of its own. It derives nothing but what the findings
+//! already hold.
 
 mod csv;
 mod hgrm;
@@ -86,8 +87,8 @@ struct Item<'a> {
     /// Place in the order of its round, from zero.
     position: usize,
     attempt: u32,
-    /// Wall clock at which it began, since 1970. Derived: a block's end is stored, and its trials are laid end to end
-    /// before that.
+    /// Wall clock at which it began, since 1970. Derived: a block's end is stored, and its trials
+    /// are laid end to end before that.
     began: Duration,
     trial: &'a Trial,
 }
@@ -125,10 +126,18 @@ pub fn render(
         Kind::Hlog => hlog::render(findings, &items, selection.metric),
         Kind::Hgrm => hgrm::render(&items, selection),
         Kind::Csv => Ok(shown(&csv::render(findings, &items, selection.metric))),
-        Kind::OpenMetrics => Ok(shown(&openmetrics::render(findings, &items, selection.metric))),
+        Kind::OpenMetrics => Ok(shown(&openmetrics::render(
+            findings,
+            &items,
+            selection.metric,
+        ))),
         Kind::Trace => {
             let item = trace::choose(&items);
-            let key = TrialKey { cell: item.cell, round: item.round, arm: item.arm };
+            let key = TrialKey {
+                cell: item.cell,
+                round: item.round,
+                arm: item.arm,
+            };
             Ok(trace::render(findings, item, &whole(key)?))
         }
     }
@@ -145,7 +154,10 @@ fn select<'a>(findings: &'a Findings, selection: &Selection) -> Result<Vec<Item<
     let known = known(&items);
     items.retain(|item| selection.takes(findings, item));
     if items.is_empty() {
-        return Err(ExportError::NoTrial { wanted: selection.words(), known });
+        return Err(ExportError::NoTrial {
+            wanted: selection.words(),
+            known,
+        });
     }
     items.sort_by_key(|item| (item.began, item.cell, item.round, item.position));
     Ok(items)
@@ -155,9 +167,15 @@ fn items(findings: &Findings) -> Vec<Item<'_>> {
     let mut items = Vec::new();
     for block in &findings.record.blocks {
         let (scenario, _) = schedule::of_cell(&findings.plan, block.cell);
-        let scenario = findings.plan.scenarios.get(scenario).map_or("?", |scenario| &scenario.name);
+        let scenario = findings
+            .plan
+            .scenarios
+            .get(scenario)
+            .map_or("?", |scenario| &scenario.name);
         let mut rounds = findings.trials.rounds(block.cell).into_iter();
-        let Some(round) = rounds.find(|round| round.index == block.round) else { continue };
+        let Some(round) = rounds.find(|round| round.index == block.round) else {
+            continue;
+        };
         let mut end = Duration::from_millis(block.finished_unix_ms);
         for (position, arm) in block.order.iter().enumerate().rev() {
             let trial = &round.arms[arm];
@@ -203,25 +221,40 @@ impl Selection {
             let cell = findings.all_cells().find(|cell| cell.index == item.cell);
             cell.and_then(|cell| cell.candidate.as_deref())
         };
-        self.scenario.as_deref().is_none_or(|wanted| wanted == item.scenario)
-            && self.candidate.as_deref().is_none_or(|wanted| candidate() == Some(wanted))
+        self.scenario
+            .as_deref()
+            .is_none_or(|wanted| wanted == item.scenario)
+            && self
+                .candidate
+                .as_deref()
+                .is_none_or(|wanted| candidate() == Some(wanted))
             && self.arm.is_none_or(|wanted| wanted == item.arm)
             && self.round.is_none_or(|wanted| wanted == item.round)
     }
 
     fn words(&self) -> String {
         let words = [
-            self.scenario.as_ref().map(|name| format!("scenario {name}")),
-            self.candidate.as_ref().map(|name| format!("candidate {name}")),
+            self.scenario
+                .as_ref()
+                .map(|name| format!("scenario {name}")),
+            self.candidate
+                .as_ref()
+                .map(|name| format!("candidate {name}")),
             self.arm.map(|arm| format!("arm {arm}")),
             self.round.map(|round| format!("round {round}")),
         ];
         let words: Vec<String> = words.into_iter().flatten().collect();
-        if words.is_empty() { "finished".to_owned() } else { words.join(", ") }
+        if words.is_empty() {
+            "finished".to_owned()
+        } else {
+            words.join(", ")
+        }
     }
 
     /// The metrics a file holds.
     fn metrics(wanted: Option<Metric>) -> impl Iterator<Item = Metric> {
-        Metric::ALL.into_iter().filter(move |metric| wanted.is_none_or(|wanted| wanted == *metric))
+        Metric::ALL
+            .into_iter()
+            .filter(move |metric| wanted.is_none_or(|wanted| wanted == *metric))
     }
 }

@@ -1,9 +1,9 @@
-//! A run as one HTML file that needs nothing else: no script, no request, light and dark, on paper too. Owns the order
-//! of the page; each part of it has a file of its own. Pure: findings in, text out. What it draws comes from
-//! [`compare::pictures`]; it derives nothing itself.
+//! A run as one HTML file that needs nothing else: no script, no request, light and dark, on paper
+//! too. Owns the order of the page; each part of it has a file of its own. Pure: findings in, text
+//! out. What it draws comes from [`compare::pictures`]; it derives nothing itself.
 //!
-//! Everything that came from outside (names, flags, messages, plans) goes through maud's escaping; the page's policy
-//! forbids scripts and requests besides.
+//! Everything that came from outside (names, flags, messages, plans) goes through maud's escaping;
+//! the page's policy forbids scripts and requests besides.
 
 mod answer;
 mod arms;
@@ -67,7 +67,11 @@ pub fn page(findings: &Findings) -> String {
         .cells
         .iter()
         .zip(&pictures)
-        .map(|(cell, picture)| Scene { findings, cell, picture })
+        .map(|(cell, picture)| Scene {
+            findings,
+            cell,
+            picture,
+        })
         .collect();
     let title = format!("{} · {}", findings.plan.name, findings.record.header.run);
     let page = html! {
@@ -182,11 +186,18 @@ fn prose(text: &str) -> Markup {
 
 /// The arms of a cell with the names of their variants.
 fn arm_names(cell: &Cell) -> Vec<(Arm, &str)> {
-    cell.arms.iter().map(|arm| (arm.arm, arm.variant.as_str())).collect()
+    cell.arms
+        .iter()
+        .map(|arm| (arm.arm, arm.variant.as_str()))
+        .collect()
 }
 
 /// "baseline A": an arm with its variant, for headings.
 fn heading(cell: &Cell, arm: Arm) -> String {
-    let variant = cell.arms.iter().find(|one| one.arm == arm).map_or("", |one| one.variant.as_str());
+    let variant = cell
+        .arms
+        .iter()
+        .find(|one| one.arm == arm)
+        .map_or("", |one| one.variant.as_str());
     format!("{variant} {arm}")
 }

@@ -1,5 +1,5 @@
-//! For people: verdict first, then tables, at most 80 columns. Changes in sentences have words, columns have signs.
-//! Owns the order of the page; each part of it has a file of its own.
+//! For people: verdict first, then tables, at most 80 columns. Changes in sentences have words,
+//! columns have signs. Owns the order of the page; each part of it has a file of its own.
 
 mod across;
 mod calibration;
@@ -58,7 +58,9 @@ impl Human<'_> {
 
     /// A document of a form that has no page.
     fn whole(&mut self, document: &str) -> io::Result<()> {
-        self.streams.out.write_all(text::block(document, usize::MAX).as_bytes())
+        self.streams
+            .out
+            .write_all(text::block(document, usize::MAX).as_bytes())
     }
 }
 
@@ -69,7 +71,10 @@ fn short(page: &mut Page, findings: &Findings) {
     validity::print(page, findings);
     validity::losses(page, findings);
     signs(page, findings);
-    findings.cells.iter().for_each(|cell| comparison::print(page, &findings.plan, cell, Depth::Short));
+    findings
+        .cells
+        .iter()
+        .for_each(|cell| comparison::print(page, &findings.plan, cell, Depth::Short));
     layouts::print(page, findings, Depth::Short);
     provenance::short(page, findings);
     provenance::next(page, findings, false);
@@ -108,11 +113,17 @@ impl Reporter for Human<'_> {
         self.page(|page| short(page, findings))
     }
 
-    fn explained(&mut self, findings: &Findings, explanations: &[Explanation<'_>]) -> io::Result<()> {
+    fn explained(
+        &mut self,
+        findings: &Findings,
+        explanations: &[Explanation<'_>],
+    ) -> io::Result<()> {
         self.page(|page| {
             provenance::title(page, findings);
             verdict::headlines(page, &findings.cells);
-            explanations.iter().for_each(|explanation| explain::print(page, explanation));
+            explanations
+                .iter()
+                .for_each(|explanation| explain::print(page, explanation));
             // Of layouts alone there is no answer to lay open, only their spread.
             if explanations.is_empty() {
                 layouts::print(page, findings, Depth::Full);

@@ -1,5 +1,5 @@
-//! For programs: one JSON document a command, the run's with a published schema. Owns the other documents, which are
-//! small; [`super::document`] owns the run's shape and [`convert`] fills it.
+//! For programs: one JSON document a command, the run's with a published schema. Owns the other
+//! documents, which are small; [`super::document`] owns the run's shape and [`convert`] fills it.
 
 mod convert;
 mod explain;
@@ -45,7 +45,11 @@ impl Json<'_> {
 struct Harmless;
 
 impl Formatter for Harmless {
-    fn write_string_fragment<W: io::Write + ?Sized>(&mut self, to: &mut W, text: &str) -> io::Result<()> {
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        to: &mut W,
+        text: &str,
+    ) -> io::Result<()> {
         to.write_all(text::json(text).as_bytes())
     }
 }
@@ -60,10 +64,17 @@ impl Reporter for Json<'_> {
         self.print(&document)
     }
 
-    fn explained(&mut self, findings: &Findings, explanations: &[Explanation<'_>]) -> io::Result<()> {
+    fn explained(
+        &mut self,
+        findings: &Findings,
+        explanations: &[Explanation<'_>],
+    ) -> io::Result<()> {
         let run = findings.record.header.run.to_string();
         let metrics: Vec<Value> = explanations.iter().map(explain::explanation).collect();
-        self.answer("explanation", json!({ "run": run, "look": convert::look(findings), "metrics": metrics }))
+        self.answer(
+            "explanation",
+            json!({ "run": run, "look": convert::look(findings), "metrics": metrics }),
+        )
     }
 
     fn across(&mut self, across: &Across) -> io::Result<()> {
@@ -71,7 +82,10 @@ impl Reporter for Json<'_> {
     }
 
     fn across_explained(&mut self, across: &Across, lines: &[&AcrossLine]) -> io::Result<()> {
-        let lines: Vec<Value> = lines.iter().map(|line| history::across_line(line)).collect();
+        let lines: Vec<Value> = lines
+            .iter()
+            .map(|line| history::across_line(line))
+            .collect();
         let mut whole = history::across(across);
         whole["lines"] = lines.into();
         self.answer("across", whole)
@@ -95,7 +109,10 @@ impl Reporter for Json<'_> {
     }
 
     fn built(&mut self, outcome: &build::Outcome) -> io::Result<()> {
-        self.answer("build", json!({ "done": outcome.done, "manifest": outcome.manifest }))
+        self.answer(
+            "build",
+            json!({ "done": outcome.done, "manifest": outcome.manifest }),
+        )
     }
 
     fn checks(&mut self, checks: &[Check]) -> io::Result<()> {
@@ -127,7 +144,8 @@ impl Reporter for Json<'_> {
             json!({ "run": one.run.to_string(), "from": from, "lacks": one.lacks })
         };
         let brought: Vec<Value> = rebuilt.brought.iter().map(brought).collect();
-        let lost = |one: &Lost| json!({ "run": one.run.to_string(), "reason": one.damage.to_string() });
+        let lost =
+            |one: &Lost| json!({ "run": one.run.to_string(), "reason": one.damage.to_string() });
         let lost: Vec<Value> = rebuilt.lost.iter().map(lost).collect();
         let (nameless, unaccounted) = (rebuilt.nameless, rebuilt.unaccounted);
         let refused = |(path, error): &(std::path::PathBuf, crate::store::StoreError)| json!({ "path": path, "reason": error.to_string() });
@@ -142,13 +160,17 @@ impl Reporter for Json<'_> {
     }
 
     fn pruned(&mut self, runs: &[RunSummary], fates: &[Fate], gone: bool) -> io::Result<()> {
-        let one = |(run, fate): (&RunSummary, &Fate)| json!({ "run": run.run, "fate": fate.name() });
+        let one =
+            |(run, fate): (&RunSummary, &Fate)| json!({ "run": run.run, "fate": fate.name() });
         let runs: Vec<Value> = runs.iter().zip(fates).map(one).collect();
         self.answer("pruned", json!({ "gone": gone, "runs": runs }))
     }
 
     fn compacted(&mut self, compacted: &Compacted) -> io::Result<()> {
-        self.answer("compacted", json!({ "before_bytes": compacted.before, "after_bytes": compacted.after }))
+        self.answer(
+            "compacted",
+            json!({ "before_bytes": compacted.before, "after_bytes": compacted.after }),
+        )
     }
 
     fn line(&mut self, text: &str) -> io::Result<()> {

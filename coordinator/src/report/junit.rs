@@ -1,6 +1,7 @@
-//! A comparison as JUnit XML for build servers: a suite a scenario and candidate, a case a measure. SLOWER is a
-//! failure, UNDECIDED is skipped, INVALID is an error; FASTER and SAME pass. The measurement itself is a suite of its
-//! own, so that a run which never measured cannot read as a pass. Owns the escaping; must not decide anything.
+//! A comparison as JUnit XML for build servers: a suite a scenario and candidate, a case a measure.
+//! SLOWER is a failure, UNDECIDED is skipped, INVALID is an error; FASTER and SAME pass. The
+//! measurement itself is a suite of its own, so that a run which never measured cannot read as a
+//! pass. Owns the escaping; must not decide anything.
 
 use std::fmt::Display;
 
@@ -11,8 +12,8 @@ use stats::validity::{Validity, alike};
 
 use super::Form;
 use super::human::words::{
-    NBSP, Unit, change, change_of, count, interval, interval_of, layout, percent, plain_level, share_of,
-    tolerance,
+    NBSP, Unit, change, change_of, count, interval, interval_of, layout, percent, plain_level,
+    share_of, tolerance,
 };
 use super::human::{across_outlook, doubts, headline, outlook};
 use crate::compare::{Cell, Findings, MetricComparison, Outcome};
@@ -39,27 +40,56 @@ struct Suite {
 }
 
 /// Both comparisons in this form.
-pub(super) const FORM: Form = Form { run: results, across };
+pub(super) const FORM: Form = Form {
+    run: results,
+    across,
+};
 
 fn results(findings: &Findings) -> String {
-    let compared = findings.cells.iter().filter(|cell| cell.candidate.is_some());
-    let suites: Vec<Suite> = std::iter::once(measurement(findings)).chain(compared.map(suite)).collect();
-    document(&format!("{} {}", findings.plan.name, findings.record.header.run), &suites)
+    let compared = findings
+        .cells
+        .iter()
+        .filter(|cell| cell.candidate.is_some());
+    let suites: Vec<Suite> = std::iter::once(measurement(findings))
+        .chain(compared.map(suite))
+        .collect();
+    document(
+        &format!("{} {}", findings.plan.name, findings.record.header.run),
+        &suites,
+    )
 }
 
 /// Runs of different times: a suite a scenario and variant.
 fn across(across: &Across) -> String {
     let mut validity = Suite::of_validity("the measurements are", &across.validity, String::new());
-    let unlike = across.unlike.iter().map(|why| format!("UNLIKE: {why}")).collect::<Vec<_>>().join("\n");
+    let unlike = across
+        .unlike
+        .iter()
+        .map(|why| format!("UNLIKE: {why}"))
+        .collect::<Vec<_>>()
+        .join("\n");
     validity.cases[0].beside = Some(unlike).filter(|why| !why.is_empty());
-    let groups = across.lines.chunk_by(|a, b| (&a.scenario, &a.variant) == (&b.scenario, &b.variant));
+    let groups = across
+        .lines
+        .chunk_by(|a, b| (&a.scenario, &a.variant) == (&b.scenario, &b.variant));
     let suite = |group: &[AcrossLine]| Suite {
-        name: format!("{}: {} new against old", group[0].scenario, group[0].variant),
+        name: format!(
+            "{}: {} new against old",
+            group[0].scenario, group[0].variant
+        ),
         cases: group.iter().map(across_case).collect(),
     };
     let suites: Vec<Suite> = std::iter::once(validity).chain(groups.map(suite)).collect();
-    let ids = |runs: &[RunId]| runs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    document(&format!("{} against {}", ids(&across.new), ids(&across.old)), &suites)
+    let ids = |runs: &[RunId]| {
+        runs.iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    document(
+        &format!("{} against {}", ids(&across.new), ids(&across.old)),
+        &suites,
+    )
 }
 
 fn across_case(line: &AcrossLine) -> Case {
@@ -78,9 +108,17 @@ fn across_case(line: &AcrossLine) -> Case {
         count(found.runs.1 as u64, "run"),
         found.runs.0
     );
-    let steps = line.decision.path.iter().map(|step| stepped(step.applies, step));
+    let steps = line
+        .decision
+        .path
+        .iter()
+        .map(|step| stepped(step.applies, step));
     let ending = Ending::of(verdict, message, steps.collect::<Vec<_>>().join("\n"));
-    Case { name: line.measure.name(), ending, beside: share_of(line.measure, line.scale) }
+    Case {
+        name: line.measure.name(),
+        ending,
+        beside: share_of(line.measure, line.scale),
+    }
 }
 
 fn document(name: &str, suites: &[Suite]) -> String {
@@ -89,17 +127,27 @@ fn document(name: &str, suites: &[Suite]) -> String {
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\">\n",
         escaped(name),
         all().count(),
-        all().filter(|case| matches!(case.ending, Ending::Failed { .. })).count(),
-        all().filter(|case| matches!(case.ending, Ending::Error { .. })).count(),
+        all()
+            .filter(|case| matches!(case.ending, Ending::Failed { .. }))
+            .count(),
+        all()
+            .filter(|case| matches!(case.ending, Ending::Error { .. }))
+            .count(),
     );
-    suites.iter().for_each(|suite| xml.push_str(&written(suite)));
+    suites
+        .iter()
+        .for_each(|suite| xml.push_str(&written(suite)));
     xml.push_str("</testsuites>\n");
     xml
 }
 
 /// Whether the run as a whole is to be believed.
 fn measurement(findings: &Findings) -> Suite {
-    let found = |cell| alike(doubts(cell)).into_iter().map(|one| format!("{}: {one}", cell.title));
+    let found = |cell| {
+        alike(doubts(cell))
+            .into_iter()
+            .map(|one| format!("{}: {one}", cell.title))
+    };
     let doubts = findings.judged_cells().flat_map(found);
     let why: Vec<String> = findings.reasons.iter().cloned().chain(doubts).collect();
     Suite::of_validity("the measurement is", &findings.validity, why.join("\n"))
@@ -110,25 +158,43 @@ impl Suite {
         let message = format!("{what} {}", validity.name());
         let ending = match validity {
             Validity::Valid => Ending::Passed,
-            Validity::Inconclusive(_) => {
-                Ending::Skipped { message: format!("{message}: {}", why.replace('\n', "; ")) }
-            }
+            Validity::Inconclusive(_) => Ending::Skipped {
+                message: format!("{message}: {}", why.replace('\n', "; ")),
+            },
             Validity::Invalid(_) => Ending::Error { message, text: why },
         };
-        let cases = vec![Case { name: "validity".to_owned(), ending, beside: None }];
-        Self { name: "measurement".to_owned(), cases }
+        let cases = vec![Case {
+            name: "validity".to_owned(),
+            ending,
+            beside: None,
+        }];
+        Self {
+            name: "measurement".to_owned(),
+            cases,
+        }
     }
 }
 
 fn suite(cell: &Cell) -> Suite {
     let candidate = cell.candidate.as_deref().unwrap_or_default();
-    let cases = cell.metrics.iter().map(|metric| case(cell, metric)).collect();
-    Suite { name: format!("{}: {candidate} against {}", cell.scenario, cell.baseline), cases }
+    let cases = cell
+        .metrics
+        .iter()
+        .map(|metric| case(cell, metric))
+        .collect();
+    Suite {
+        name: format!("{}: {candidate} against {}", cell.scenario, cell.baseline),
+        cases,
+    }
 }
 
 fn case(cell: &Cell, metric: &MetricComparison) -> Case {
     let ending = match &metric.outcome {
-        Outcome::Compared { comparison, decision, .. } => {
+        Outcome::Compared {
+            comparison,
+            decision,
+            ..
+        } => {
             let (effect, level) = (&comparison.effect, plain_level(metric.alpha));
             let message = format!(
                 "{}: {} ({level} interval {}), tolerance ±{}, minimum detectable effect {}, {}",
@@ -139,21 +205,26 @@ fn case(cell: &Cell, metric: &MetricComparison) -> Case {
                 percent(metric.share(effect.mde)),
                 count(effect.rounds as u64, "round")
             );
-            let open = (decision.verdict == Verdict::Undecided).then(|| outlook(comparison, decision));
+            let open =
+                (decision.verdict == Verdict::Undecided).then(|| outlook(comparison, decision));
             let open = open.map_or_else(String::new, |outlook| format!("; {outlook}"));
             ended(message + &open, decision)
         }
-        // Nothing was measured: of the declared measure that is an error where the measurement says so.
-        _ if metric.primary && cell.verdict() == Some(Verdict::Invalid) => {
-            Ending::Error { message: headline(cell), text: String::new() }
-        }
+        // Nothing was measured: of the declared measure that is an error where the measurement says
+        // so.
+        _ if metric.primary && cell.verdict() == Some(Verdict::Invalid) => Ending::Error {
+            message: headline(cell),
+            text: String::new(),
+        },
         Outcome::Hidden { exceedances, .. } => Ending::Skipped {
             message: format!(
                 "hidden: only {} of a round beyond the quantile, too few",
                 count(*exceedances, "request")
             ),
         },
-        Outcome::Missing { reason } => Ending::Skipped { message: format!("nothing to compare: {reason}") },
+        Outcome::Missing { reason } => Ending::Skipped {
+            message: format!("nothing to compare: {reason}"),
+        },
     };
     let said = metric.layout.as_ref().and_then(layout).into_iter();
     let said: Vec<String> = said.chain(share_of(metric.measure, metric.scale)).collect();
@@ -166,7 +237,11 @@ fn case(cell: &Cell, metric: &MetricComparison) -> Case {
 
 fn ended(message: String, decision: &Decision) -> Ending {
     let steps = decision.path.iter().map(|step| stepped(step.applies, step));
-    Ending::of(decision.verdict, message, steps.collect::<Vec<_>>().join("\n"))
+    Ending::of(
+        decision.verdict,
+        message,
+        steps.collect::<Vec<_>>().join("\n"),
+    )
 }
 
 fn stepped(applies: bool, row: &impl Display) -> String {
@@ -185,7 +260,8 @@ impl Ending {
 }
 
 fn written(suite: &Suite) -> String {
-    let of = |pick: fn(&Ending) -> bool| suite.cases.iter().filter(|case| pick(&case.ending)).count();
+    let of =
+        |pick: fn(&Ending) -> bool| suite.cases.iter().filter(|case| pick(&case.ending)).count();
     let name = escaped(&suite.name);
     let mut xml = format!(
         "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\">\n",
@@ -194,16 +270,24 @@ fn written(suite: &Suite) -> String {
         of(|ending| matches!(ending, Ending::Error { .. })),
         of(|ending| matches!(ending, Ending::Skipped { .. })),
     );
-    suite.cases.iter().for_each(|case| xml.push_str(&written_case(case, &name)));
+    suite
+        .cases
+        .iter()
+        .for_each(|case| xml.push_str(&written_case(case, &name)));
     xml.push_str("  </testsuite>\n");
     xml
 }
 
 fn written_case(case: &Case, suite: &str) -> String {
-    let open = format!("    <testcase name=\"{}\" classname=\"{suite}\"", escaped(&case.name));
+    let open = format!(
+        "    <testcase name=\"{}\" classname=\"{suite}\"",
+        escaped(&case.name)
+    );
     let ending = match &case.ending {
         Ending::Passed => String::new(),
-        Ending::Skipped { message } => format!("      <skipped message=\"{}\"/>\n", escaped(message)),
+        Ending::Skipped { message } => {
+            format!("      <skipped message=\"{}\"/>\n", escaped(message))
+        }
         Ending::Failed { message, text } => body("failure", "SLOWER", message, text),
         Ending::Error { message, text } => body("error", "INVALID", message, text),
     };
@@ -232,7 +316,9 @@ fn escaped(text: &str) -> String {
             '\'' => safe.push_str("&apos;"),
             '\n' | '\t' | '\r' => safe.push_str(&format!("&#{};", u32::from(c))),
             NBSP => safe.push(' '),
-            c if text::is_harmful(c) || matches!(c, '\u{fffe}' | '\u{ffff}') => safe.push('\u{fffd}'),
+            c if text::is_harmful(c) || matches!(c, '\u{fffe}' | '\u{ffff}') => {
+                safe.push('\u{fffd}')
+            }
             c => safe.push(c),
         }
     }
@@ -246,6 +332,9 @@ mod tests {
     #[test]
     fn nothing_in_a_name_can_end_an_attribute_or_break_the_document() {
         assert_eq!(escaped("a\"<b>&'c'"), "a&quot;&lt;b&gt;&amp;&apos;c&apos;");
-        assert_eq!(escaped("x\u{0}\u{1b}[31m\ny"), "x\u{fffd}\u{fffd}[31m&#10;y");
+        assert_eq!(
+            escaped("x\u{0}\u{1b}[31m\ny"),
+            "x\u{fffd}\u{fffd}[31m&#10;y"
+        );
     }
 }

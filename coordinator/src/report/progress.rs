@@ -1,5 +1,5 @@
-//! Live progress on stderr: a bar with a line of what is going on below it on a terminal, plain lines elsewhere. Owns
-//! where what is drawn; [`teller`] has the words.
+//! Live progress on stderr: a bar with a line of what is going on below it on a terminal, plain
+//! lines elsewhere. Owns where what is drawn; [`teller`] has the words.
 
 mod teller;
 
@@ -21,14 +21,28 @@ pub(super) fn of_run(plan: &Plan, streams: &Streams<'_>) -> Box<dyn Progress> {
     let teller = Teller::new(plan.clone());
     match streams {
         Streams { quiet: true, .. } => losses_only(plan),
-        Streams { terminal: true, .. } => Box::new(Bar { teller, begun: Instant::now(), bar: None }),
-        Streams { terminal: false, .. } => Box::new(Lines { teller, begun: Instant::now(), trials: true }),
+        Streams { terminal: true, .. } => Box::new(Bar {
+            teller,
+            begun: Instant::now(),
+            bar: None,
+        }),
+        Streams {
+            terminal: false, ..
+        } => Box::new(Lines {
+            teller,
+            begun: Instant::now(),
+            trials: true,
+        }),
     }
 }
 
 /// Only what went wrong.
 pub(super) fn losses_only(plan: &Plan) -> Box<dyn Progress> {
-    Box::new(Lines { teller: Teller::new(plan.clone()), begun: Instant::now(), trials: false })
+    Box::new(Lines {
+        teller: Teller::new(plan.clone()),
+        begun: Instant::now(),
+        trials: false,
+    })
 }
 
 /// Progress of a build: one line a step.
@@ -50,7 +64,11 @@ impl Progress for Lines {
         }
         let at = self.begun.elapsed();
         if let Some(text) = self.teller.tell(sight, at) {
-            say(&format!("[{:>4.0} s] {}", at.as_secs_f64(), text::message(&text)));
+            say(&format!(
+                "[{:>4.0} s] {}",
+                at.as_secs_f64(),
+                text::message(&text)
+            ));
         }
     }
 
@@ -67,8 +85,10 @@ struct Bar {
 impl Bar {
     fn bar(&mut self, total: u32) -> &ProgressBar {
         self.bar.get_or_insert_with(|| {
-            let bar = ProgressBar::with_draw_target(Some(total.into()), ProgressDrawTarget::stderr());
-            let style = ProgressStyle::with_template("{elapsed_precise} [{bar:20}] {wide_msg}\n{prefix}");
+            let bar =
+                ProgressBar::with_draw_target(Some(total.into()), ProgressDrawTarget::stderr());
+            let style =
+                ProgressStyle::with_template("{elapsed_precise} [{bar:20}] {wide_msg}\n{prefix}");
             bar.set_style(style.expect("the template is valid").progress_chars("=> "));
             bar
         })
@@ -82,7 +102,9 @@ impl Progress for Bar {
         if let Some(bar) = &self.bar {
             bar.set_prefix(text::message(&self.teller.live(at)));
         }
-        let Some(text) = text.map(|text| text::message(&text)) else { return };
+        let Some(text) = text.map(|text| text::message(&text)) else {
+            return;
+        };
         match (sight, &self.bar) {
             (Sight::Trial { done, total, .. }, _) => {
                 let bar = self.bar(*total);
@@ -120,8 +142,9 @@ fn step_line(step: &BuildProgress) -> Option<String> {
         BuildProgress::Reused { step } => format!("{step} is up to date"),
         BuildProgress::Profile(report) => {
             let hottest = report.hottest.iter().take(HOT).map(hot_line);
-            let lines: Vec<String> =
-                std::iter::once(format!("profile: {}", profile_line(report))).chain(hottest).collect();
+            let lines: Vec<String> = std::iter::once(format!("profile: {}", profile_line(report)))
+                .chain(hottest)
+                .collect();
             lines.join("\n  ").replace('\u{a0}', " ")
         }
         BuildProgress::Warning(warning) => format!("warning: {}", text::message(warning)),
@@ -131,7 +154,11 @@ fn step_line(step: &BuildProgress) -> Option<String> {
 /// Shows a line, or several.
 pub(super) fn say(text: &str) {
     // Progress that cannot be shown must not end a run.
-    drop(writeln!(io::stderr(), "{}", text::block(text, text::SENTENCE)));
+    drop(writeln!(
+        io::stderr(),
+        "{}",
+        text::block(text, text::SENTENCE)
+    ));
 }
 
 #[cfg(test)]
@@ -140,8 +167,17 @@ mod tests {
 
     #[test]
     fn steps_of_a_build_are_lines_but_crates_are_not() {
-        let finished = BuildProgress::Finished { step: "pgo", seconds: 61.6 };
+        let finished = BuildProgress::Finished {
+            step: "pgo",
+            seconds: 61.6,
+        };
         assert_eq!(step_line(&finished).as_deref(), Some("pgo done in 62 s"));
-        assert_eq!(step_line(&BuildProgress::Compiled { step: "pgo", krate: "libc".to_owned() }), None);
+        assert_eq!(
+            step_line(&BuildProgress::Compiled {
+                step: "pgo",
+                krate: "libc".to_owned()
+            }),
+            None
+        );
     }
 }

@@ -17,8 +17,13 @@ pub(super) struct Quiet<'a> {
 }
 
 impl Quiet<'_> {
-    fn lines<T: std::fmt::Display>(&mut self, lines: impl IntoIterator<Item = T>) -> io::Result<()> {
-        lines.into_iter().try_for_each(|line| self.line(&line.to_string()))
+    fn lines<T: std::fmt::Display>(
+        &mut self,
+        lines: impl IntoIterator<Item = T>,
+    ) -> io::Result<()> {
+        lines
+            .into_iter()
+            .try_for_each(|line| self.line(&line.to_string()))
     }
 }
 
@@ -27,10 +32,13 @@ impl Reporter for Quiet<'_> {
         self.line(findings.record.header.run.as_str())?;
         for cell in &findings.cells {
             // Without a candidate nothing is compared: the verdict is the measurement's own.
-            let verdict =
-                cell.verdict().map_or_else(|| cell.assessment.validity.name(), |found| found.name());
+            let verdict = cell
+                .verdict()
+                .map_or_else(|| cell.assessment.validity.name(), |found| found.name());
             match &cell.candidate {
-                Some(candidate) => self.line(&format!("{} {verdict} {candidate}", cell.scenario))?,
+                Some(candidate) => {
+                    self.line(&format!("{} {verdict} {candidate}", cell.scenario))?
+                }
                 None => self.line(&format!("{} {verdict}", cell.scenario))?,
             }
         }
@@ -41,7 +49,10 @@ impl Reporter for Quiet<'_> {
     fn explained(&mut self, _: &Findings, explanations: &[Explanation<'_>]) -> io::Result<()> {
         self.lines(explanations.iter().map(|explanation| {
             let (cell, metric) = (explanation.cell, explanation.metric);
-            let decision = explanation.derivation.as_ref().map(|derivation| derivation.decision.verdict);
+            let decision = explanation
+                .derivation
+                .as_ref()
+                .map(|derivation| derivation.decision.verdict);
             let word = decision.map_or("MISSING", stats::compare::Verdict::name);
             format!("{} {} {word}", cell.scenario, metric.measure.name())
         }))
@@ -54,9 +65,14 @@ impl Reporter for Quiet<'_> {
     /// One line a scenario and variant: the verdict of the primary measure.
     fn across(&mut self, across: &Across) -> io::Result<()> {
         let lines = across.lines.iter().filter(|line| line.primary);
-        self.lines(
-            lines.map(|line| format!("{} {} {}", line.scenario, line.decision.verdict.name(), line.variant)),
-        )
+        self.lines(lines.map(|line| {
+            format!(
+                "{} {} {}",
+                line.scenario,
+                line.decision.verdict.name(),
+                line.variant
+            )
+        }))
     }
 
     /// One line a scenario and variant: the metric and its verdict.
@@ -79,7 +95,8 @@ impl Reporter for Quiet<'_> {
         let steps = |line: &crate::history::Line| {
             let (scenario, variant) = (line.scenario.clone(), line.variant.clone());
             let run = |at: usize| line.points[at].run;
-            let text = |step: &crate::history::Step| format!("{scenario} {variant} {}", run(step.at));
+            let text =
+                |step: &crate::history::Step| format!("{scenario} {variant} {}", run(step.at));
             line.steps.iter().map(text).collect::<Vec<_>>()
         };
         self.lines(trend.lines.iter().flat_map(steps))
@@ -94,11 +111,22 @@ impl Reporter for Quiet<'_> {
     }
 
     fn built(&mut self, outcome: &build::Outcome) -> io::Result<()> {
-        self.lines(outcome.manifest.variants.iter().map(|(name, v)| format!("{name} {}", v.artifact.sha256)))
+        self.lines(
+            outcome
+                .manifest
+                .variants
+                .iter()
+                .map(|(name, v)| format!("{name} {}", v.artifact.sha256)),
+        )
     }
 
     fn checks(&mut self, checks: &[Check]) -> io::Result<()> {
-        self.lines(checks.iter().filter(|check| check.state == State::Missing).map(|check| check.name))
+        self.lines(
+            checks
+                .iter()
+                .filter(|check| check.state == State::Missing)
+                .map(|check| check.name),
+        )
     }
 
     fn plan(&mut self, plan: &Plan, _: &[Ahead]) -> io::Result<()> {
@@ -116,7 +144,10 @@ impl Reporter for Quiet<'_> {
     }
 
     fn pruned(&mut self, runs: &[RunSummary], fates: &[Fate], _: bool) -> io::Result<()> {
-        let going = runs.iter().zip(fates).filter(|(_, fate)| **fate == Fate::Goes);
+        let going = runs
+            .iter()
+            .zip(fates)
+            .filter(|(_, fate)| **fate == Fate::Goes);
         self.lines(going.map(|(run, _)| run.run))
     }
 

@@ -1,6 +1,6 @@
-//! Who is compared with whom. Owns the rules that the first variant is the baseline, that a comparison of a build with
-//! itself must be asked for by name, and that layouts of the baseline are controls and no candidates; must not know
-//! builds.
+//! Who is compared with whom. Owns the rules that the first variant is the baseline, that a
+//! comparison of a build with itself must be asked for by name, and that layouts of the baseline
+//! are controls and no candidates; must not know builds.
 
 use crate::layout::{self, Layout};
 use crate::plan::{EnginePlan, Plan, SimPlan, nearest};
@@ -60,7 +60,9 @@ pub enum LineupError {
         name: String,
     },
     /// A name that the plan's sim tables use for something else.
-    #[error("choose variants: `all` is what the plan calls the parameters of every simulated variant")]
+    #[error(
+        "choose variants: `all` is what the plan calls the parameters of every simulated variant"
+    )]
     Reserved,
     /// The plan has parameters for a variant that does not run.
     #[error("choose variants: the plan's [sim.{name}] matches none of {variants}{}", hint(.nearest))]
@@ -75,31 +77,55 @@ pub enum LineupError {
 }
 
 impl Lineup {
-    /// The first of `variants` is the baseline, the others are candidates; with `a_a` the only one is both.
+    /// The first of `variants` is the baseline, the others are candidates; with `a_a` the only one
+    /// is both.
     pub fn new(variants: &[String], a_a: bool) -> Result<Self, LineupError> {
         let (baseline, rest) = variants.split_first().ok_or(LineupError::Empty)?;
         if a_a && !rest.is_empty() {
-            return Err(LineupError::ManyForAa { count: variants.len() });
+            return Err(LineupError::ManyForAa {
+                count: variants.len(),
+            });
         }
-        let twice = variants.iter().enumerate().find(|(index, name)| variants[..*index].contains(name));
+        let twice = variants
+            .iter()
+            .enumerate()
+            .find(|(index, name)| variants[..*index].contains(name));
         if let Some((_, name)) = twice {
             return Err(LineupError::Twice { name: name.clone() });
         }
-        let candidates = if a_a { vec![baseline.clone()] } else { rest.to_vec() };
-        Ok(Self { baseline: baseline.clone(), candidates })
+        let candidates = if a_a {
+            vec![baseline.clone()]
+        } else {
+            rest.to_vec()
+        };
+        Ok(Self {
+            baseline: baseline.clone(),
+            candidates,
+        })
     }
 
     /// Refuses layouts that cannot serve as a control: of a run that begins.
     pub fn has_sound_layouts(&self) -> Result<(), LineupError> {
-        if let Some(name) = self.variants().into_iter().find(|name| Layout::is_misnamed(name)) {
-            return Err(LineupError::NoSuchLayout { name: name.to_owned() });
+        if let Some(name) = self
+            .variants()
+            .into_iter()
+            .find(|name| Layout::is_misnamed(name))
+        {
+            return Err(LineupError::NoSuchLayout {
+                name: name.to_owned(),
+            });
         }
         let is_layout = |name: &str| Layout::named(name).is_some();
-        match self.candidates.iter().filter(|name| is_layout(name)).count() {
+        match self
+            .candidates
+            .iter()
+            .filter(|name| is_layout(name))
+            .count()
+        {
             0 if !is_layout(&self.baseline) => Ok(()),
-            _ if self.baseline != layout::ORIGIN => {
-                Err(LineupError::LayoutsOfOther { first: self.baseline.clone() })
-            }
+            _ if self.baseline != layout::ORIGIN => Err(LineupError::LayoutsOfOther {
+                first: self.baseline.clone(),
+            }),
             1 => Err(LineupError::OneLayout),
             _ => Ok(()),
         }
@@ -108,17 +134,27 @@ impl Lineup {
     /// Refuses a duet of one, and sim parameters that would go unused, most likely misspelt.
     pub fn fits(&self, plan: &Plan) -> Result<(), LineupError> {
         if plan.duet && self.candidates.is_empty() {
-            return Err(LineupError::Alone { name: self.baseline.clone() });
+            return Err(LineupError::Alone {
+                name: self.baseline.clone(),
+            });
         }
-        let EnginePlan::Sim(sim) = &plan.engine else { return Ok(()) };
+        let EnginePlan::Sim(sim) = &plan.engine else {
+            return Ok(());
+        };
         if self.variants().contains(&SimPlan::ALL) {
             return Err(LineupError::Reserved);
         }
         let variants = self.variants();
-        sim.variants().find(|name| !variants.contains(name)).map_or(Ok(()), |name| {
-            let nearest = nearest(name, variants.iter().copied()).map(str::to_owned);
-            Err(LineupError::Unmatched { name: name.to_owned(), variants: variants.join(", "), nearest })
-        })
+        sim.variants()
+            .find(|name| !variants.contains(name))
+            .map_or(Ok(()), |name| {
+                let nearest = nearest(name, variants.iter().copied()).map(str::to_owned);
+                Err(LineupError::Unmatched {
+                    name: name.to_owned(),
+                    variants: variants.join(", "),
+                    nearest,
+                })
+            })
     }
 
     /// The variant of arms A and A2.
@@ -136,8 +172,14 @@ impl Lineup {
     /// Every variant once, baseline first.
     #[must_use]
     pub fn variants(&self) -> Vec<&str> {
-        let others = self.candidates.iter().filter(|name| **name != self.baseline);
-        std::iter::once(&self.baseline).chain(others).map(String::as_str).collect()
+        let others = self
+            .candidates
+            .iter()
+            .filter(|name| **name != self.baseline);
+        std::iter::once(&self.baseline)
+            .chain(others)
+            .map(String::as_str)
+            .collect()
     }
 
     /// Whether a build is compared with itself.
@@ -148,5 +190,7 @@ impl Lineup {
 }
 
 fn hint(nearest: &Option<String>) -> String {
-    nearest.as_ref().map_or_else(String::new, |name| format!(", did you mean [sim.{name}]?"))
+    nearest
+        .as_ref()
+        .map_or_else(String::new, |name| format!(", did you mean [sim.{name}]?"))
 }

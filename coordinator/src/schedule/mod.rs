@@ -1,10 +1,11 @@
-//! From a plan to blocks in the order they run. Owns the experiment's design: who is compared with whom, balanced
-//! orders, seeds, shares, and the place of each trial in the whole (docs/method.md). Pure: it must not know
-//! hosts, times or what became of a block.
+//! From a plan to blocks in the order they run. Owns the experiment's design: who is compared with
+//! whom, balanced orders, seeds, shares, and the place of each trial in the whole (docs/method.md).
+//! Pure: it must not know hosts, times or what became of a block.
 //!
-//! All blocks of a round precede those of the next, so that an interrupted run has whole rounds; within a round the
-//! blocks are shuffled. Every candidate is compared with the baseline in blocks of its own. A block is known by its
-//! *cell* (a scenario with one candidate) and its round; with two variants the cell is the scenario's index.
+//! All blocks of a round precede those of the next, so that an interrupted run has whole rounds;
+//! within a round the blocks are shuffled. Every candidate is compared with the baseline in blocks
+//! of its own. A block is known by its *cell* (a scenario with one candidate) and its round; with
+//! two variants the cell is the scenario's index.
 
 use contract::id::{Arm, RunId, TrialKey};
 use contract::run::BlockDone;
@@ -34,7 +35,8 @@ pub struct Block {
     pub order: Vec<Arm>,
     /// Both arms run at the same time, in neighbouring slots.
     pub duet: bool,
-    /// Draws the request list: equal for all arms, and for all candidates of the same scenario and round.
+    /// Draws the request list: equal for all arms, and for all candidates of the same scenario and
+    /// round.
     pub seed: u64,
     /// Name of the variant of arms A and A2.
     pub baseline: String,
@@ -50,10 +52,24 @@ pub struct Block {
 #[must_use]
 pub fn blocks(plan: &Plan, lineup: &Lineup) -> Vec<Block> {
     let cells = cells(plan, lineup);
-    let orders: Vec<Vec<Vec<Arm>>> = (0..cells).map(|cell| orders(plan, lineup, u64::from(cell))).collect();
+    let orders: Vec<Vec<Vec<Arm>>> = (0..cells)
+        .map(|cell| orders(plan, lineup, u64::from(cell)))
+        .collect();
     let mut blocks: Vec<Block> = (0..plan.rounds)
-        .flat_map(|round| shuffled_cells(plan.seed, round, cells).into_iter().map(move |cell| (round, cell)))
-        .map(|(round, cell)| block(plan, lineup, cell, round, orders[cell as usize][round as usize].clone()))
+        .flat_map(|round| {
+            shuffled_cells(plan.seed, round, cells)
+                .into_iter()
+                .map(move |cell| (round, cell))
+        })
+        .map(|(round, cell)| {
+            block(
+                plan,
+                lineup,
+                cell,
+                round,
+                orders[cell as usize][round as usize].clone(),
+            )
+        })
         .collect();
     number(&mut blocks);
     blocks
@@ -62,7 +78,11 @@ pub fn blocks(plan: &Plan, lineup: &Lineup) -> Vec<Block> {
 /// Draws the request list of a scenario in a round, the same for every arm.
 #[must_use]
 pub fn request_seed(run_seed: u64, scenario: u32, round: u32) -> u64 {
-    Seed(run_seed).child("requests").nth(scenario.into()).nth(round.into()).0
+    Seed(run_seed)
+        .child("requests")
+        .nth(scenario.into())
+        .nth(round.into())
+        .0
 }
 
 /// The blocks that are not done, in their planned order.
@@ -83,7 +103,11 @@ impl Block {
     /// The trial of one of its arms.
     #[must_use]
     pub fn key(&self, arm: Arm) -> TrialKey {
-        TrialKey { cell: self.cell, round: self.round, arm }
+        TrialKey {
+            cell: self.cell,
+            round: self.round,
+            arm,
+        }
     }
 
     /// The variant whose turn an arm is.
@@ -104,7 +128,11 @@ impl Block {
     /// Where the arm's trial lies in the experiment: 0 the first, 1 the last.
     #[must_use]
     pub fn position(&self, arm: Arm) -> f64 {
-        let place = self.order.iter().position(|a| *a == arm && !self.duet).unwrap_or(0);
+        let place = self
+            .order
+            .iter()
+            .position(|a| *a == arm && !self.duet)
+            .unwrap_or(0);
         let last = self.trials.saturating_sub(1).max(1);
         (f64::from(self.trials_before) + place as f64) / f64::from(last)
     }
@@ -118,7 +146,11 @@ impl Block {
     /// Whose turn it is in a slot.
     #[must_use]
     pub fn arm(&self, turn: usize, slot: u32) -> Arm {
-        self.order[if self.duet { slot as usize % self.order.len() } else { turn }]
+        self.order[if self.duet {
+            slot as usize % self.order.len()
+        } else {
+            turn
+        }]
     }
 
     /// A slot's share of an arm's requests. In a duet neighbours have the same share.
@@ -129,7 +161,14 @@ impl Block {
 
     /// What the worker in one of `slots` is to do in the arm's trial.
     #[must_use]
-    pub fn assignment(&self, plan: &Plan, run: RunId, arm: Arm, slot: u32, slots: u32) -> Assignment {
+    pub fn assignment(
+        &self,
+        plan: &Plan,
+        run: RunId,
+        arm: Arm,
+        slot: u32,
+        slots: u32,
+    ) -> Assignment {
         Assignment {
             run,
             key: self.key(arm),
@@ -151,7 +190,17 @@ impl Block {
 /// A slot's share of an arm's requests. In a duet neighbours have the same share.
 #[must_use]
 pub fn share(duet: bool, slot: u32, slots: u32) -> Share {
-    if duet { Share { index: slot / 2, of: slots / 2 } } else { Share { index: slot, of: slots } }
+    if duet {
+        Share {
+            index: slot / 2,
+            of: slots / 2,
+        }
+    } else {
+        Share {
+            index: slot,
+            of: slots,
+        }
+    }
 }
 
 fn cells(plan: &Plan, lineup: &Lineup) -> u32 {
@@ -192,14 +241,25 @@ fn orders(plan: &Plan, lineup: &Lineup, cell: u64) -> Vec<Vec<Arm>> {
     if lineup.candidates().is_empty() {
         return vec![vec![Arm::A]; rounds];
     }
-    let arms = if plan.control { ArmSet::Three } else { ArmSet::Two };
+    let arms = if plan.control {
+        ArmSet::Three
+    } else {
+        ArmSet::Two
+    };
     let seed = Seed(plan.seed).child("order").nth(cell);
-    Order::balanced(arms, rounds, seed).iter().map(|order| order.arms().iter().map(arm).collect()).collect()
+    Order::balanced(arms, rounds, seed)
+        .iter()
+        .map(|order| order.arms().iter().map(arm).collect())
+        .collect()
 }
 
 fn shuffled_cells(seed: u64, round: u32, cells: u32) -> Vec<u32> {
     let mut order: Vec<u32> = (0..cells).collect();
-    Seed(seed).child("blocks").nth(round.into()).rng().shuffle(&mut order);
+    Seed(seed)
+        .child("blocks")
+        .nth(round.into())
+        .rng()
+        .shuffle(&mut order);
     order
 }
 

@@ -1,5 +1,5 @@
-//! The simulated engine of one trial. Owns how drift and the differences between rounds enter its scale; must not know
-//! how the engine uses it.
+//! The simulated engine of one trial. Owns how drift and the differences between rounds enter its
+//! scale; must not know how the engine uses it.
 
 use contract::id::Arm;
 use contract::spec::SimSpec;
@@ -8,15 +8,18 @@ use stats::rng::{Rng, Seed};
 use super::Block;
 use crate::plan::{Plan, SimPlan};
 
-/// The variant's parameters with `scale × (1 + drift × position) × e^N(0, round_sd)`, the normal draw independent for
-/// every trial and fixed by the run's seed.
+/// The variant's parameters with `scale × (1 + drift × position) × e^N(0, round_sd)`, the normal
+/// draw independent for every trial and fixed by the run's seed.
 #[must_use]
 pub fn sim_spec(plan: &Plan, sim: &SimPlan, block: &Block, arm: Arm) -> SimSpec {
     let params = sim.params(block.variant(arm));
     let drift = 1.0 + params.drift.unwrap_or(0.0) * block.position(arm);
     let noise = (params.round_sd.unwrap_or(0.0) * trial_normal(plan.seed, block, arm)).exp();
     let spec = params.spec();
-    SimSpec { scale: spec.scale * drift * noise, ..spec }
+    SimSpec {
+        scale: spec.scale * drift * noise,
+        ..spec
+    }
 }
 
 fn trial_normal(seed: u64, block: &Block, arm: Arm) -> f64 {
@@ -40,6 +43,9 @@ mod tests {
         let draws: Vec<f64> = (0..20_000).map(|_| normal(&mut rng)).collect();
         let mean = draws.iter().sum::<f64>() / draws.len() as f64;
         let square = draws.iter().map(|d| d * d).sum::<f64>() / draws.len() as f64;
-        assert!(mean.abs() < 0.03 && (square - 1.0).abs() < 0.05, "mean {mean}, square {square}");
+        assert!(
+            mean.abs() < 0.03 && (square - 1.0).abs() < 0.05,
+            "mean {mean}, square {square}"
+        );
     }
 }

@@ -1,6 +1,7 @@
-//! What is added beside a run: annotations and calibrations, which the content hash does not cover, and the noise
-//! floors a run is judged by, which it does. An addendum is kept under the hash of its bytes, so that two stores with
-//! the same run can be joined. Owns their meaning for the index; must not know how a floor is found.
+//! What is added beside a run: annotations and calibrations, which the content hash does not cover,
+//! and the noise floors a run is judged by, which it does. An addendum is kept under the hash of
+//! its bytes, so that two stores with the same run can be joined. Owns their meaning for the index;
+//! must not know how a floor is found.
 
 use contract::addendum::{Annotation, AnnotationKind, NoiseFloors};
 use contract::id::RunId;
@@ -17,7 +18,8 @@ use super::{Ledger, Store};
 /// What stands beside the measurement of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Addenda {
-    /// The noise floors it is judged by, fixed before its findings were concluded; `None` where there were none.
+    /// The noise floors it is judged by, fixed before its findings were concluded; `None` where
+    /// there were none.
     pub floors: Option<NoiseFloors>,
     /// What people said of it, in the order they said it.
     pub annotations: Vec<Annotation>,
@@ -28,19 +30,35 @@ pub struct Addenda {
 /// The key of an addendum: the number is the beginning of its hash.
 pub(super) fn key_of(run: RunId, entry: Entry, sealed: &[u8]) -> Vec<u8> {
     let hash = blake3::hash(sealed);
-    let number = hash.as_bytes().first_chunk().expect("a hash is longer than a number");
+    let number = hash
+        .as_bytes()
+        .first_chunk()
+        .expect("a hash is longer than a number");
     key::entry(run, entry, u64::from_be_bytes(*number))
 }
 
 /// Opens addenda.
 pub(super) fn opened(raw: &RawRun) -> Result<Addenda, Damage> {
-    let mut annotations = raw.of(Entry::Annotation).map(Annotation::open).collect::<Result<Vec<_>, _>>()?;
+    let mut annotations = raw
+        .of(Entry::Annotation)
+        .map(Annotation::open)
+        .collect::<Result<Vec<_>, _>>()?;
     annotations.sort_by(|a, b| (a.unix_ms, a.kind, &a.text).cmp(&(b.unix_ms, b.kind, &b.text)));
-    let mut calibrations =
-        raw.of(Entry::Calibration).map(NoiseFloors::open).collect::<Result<Vec<_>, _>>()?;
+    let mut calibrations = raw
+        .of(Entry::Calibration)
+        .map(NoiseFloors::open)
+        .collect::<Result<Vec<_>, _>>()?;
     calibrations.sort_by_key(|floors| floors.unix_ms);
-    let floors = raw.of(Entry::Floors).next().map(NoiseFloors::open).transpose()?;
-    Ok(Addenda { floors, annotations, calibrations })
+    let floors = raw
+        .of(Entry::Floors)
+        .next()
+        .map(NoiseFloors::open)
+        .transpose()?;
+    Ok(Addenda {
+        floors,
+        annotations,
+        calibrations,
+    })
 }
 
 impl RunSummary {
@@ -60,14 +78,20 @@ impl RunSummary {
 }
 
 impl Store {
-    /// Adds what a person says of a run. Durable when it returns; saying the same again changes nothing.
+    /// Adds what a person says of a run. Durable when it returns; saying the same again changes
+    /// nothing.
     ///
     /// # Errors
     /// When there is no such run, it is damaged, or the store cannot be written.
     pub fn annotate(&self, run: RunId, annotation: &Annotation) -> Result<(), StoreError> {
         let sealed = annotation.seal()?;
         let mut ledger = self.writable()?;
-        self.join(&mut ledger, run, vec![(key_of(run, Entry::Annotation, &sealed), sealed)]).map(drop)
+        self.join(
+            &mut ledger,
+            run,
+            vec![(key_of(run, Entry::Annotation, &sealed), sealed)],
+        )
+        .map(drop)
     }
 
     /// Adds the noise floors of a calibration to the last of its runs. Durable when it returns.
@@ -77,7 +101,12 @@ impl Store {
     pub fn put_calibration(&self, run: RunId, floors: &NoiseFloors) -> Result<(), StoreError> {
         let sealed = floors.seal()?;
         let mut ledger = self.writable()?;
-        self.join(&mut ledger, run, vec![(key_of(run, Entry::Calibration, &sealed), sealed)]).map(drop)
+        self.join(
+            &mut ledger,
+            run,
+            vec![(key_of(run, Entry::Calibration, &sealed), sealed)],
+        )
+        .map(drop)
     }
 
     /// Fixes the noise floors that a run is judged by; those it has stay. Durable when it returns.
@@ -88,14 +117,18 @@ impl Store {
         let mut ledger = self.writable()?;
         let mut change = Change::of(self.known_row(run)?);
         let key = key::entry(run, Entry::Floors, 0);
-        if self.reading(run, || rows::get(&self.trees.entries, &key))?.is_some() {
+        if self
+            .reading(run, || rows::get(&self.trees.entries, &key))?
+            .is_some()
+        {
             return Ok(());
         }
         self.add(&mut change, &key, &floors.seal()?)?;
         self.commit(&mut ledger, &change)
     }
 
-    /// Every calibration that is stored, in the order of the runs they hang on. Reads the index, and the addenda of runs that have some.
+    /// Every calibration that is stored, in the order of the runs they hang on. Reads the index,
+    /// and the addenda of runs that have some.
     ///
     /// # Errors
     /// When the store is damaged or cannot be read.
@@ -122,13 +155,20 @@ impl Store {
         addenda: Vec<Row>,
     ) -> Result<bool, StoreError> {
         let mut change = Change::of(self.known_row(run)?);
-        let mut raw = RawRun { addenda: self.stored_addenda(run)?, ..RawRun::default() };
+        let mut raw = RawRun {
+            addenda: self.stored_addenda(run)?,
+            ..RawRun::default()
+        };
         self.reading(run, || raw.check_addenda(&change.row))?;
-        let new: Vec<Row> = addenda.into_iter().filter(|row| !raw.addenda.contains(row)).collect();
+        let new: Vec<Row> = addenda
+            .into_iter()
+            .filter(|row| !raw.addenda.contains(row))
+            .collect();
         if new.is_empty() {
             return Ok(false);
         }
-        new.iter().try_for_each(|(key, sealed)| self.add_beside(&mut change, key, sealed))?;
+        new.iter()
+            .try_for_each(|(key, sealed)| self.add_beside(&mut change, key, sealed))?;
         raw.addenda.extend(new);
         raw.addenda.sort();
         self.reading(run, || set(&mut change.row, &raw))?;
@@ -140,11 +180,9 @@ impl Store {
         let mut rows = Vec::new();
         for entry in [Entry::Annotation, Entry::Calibration] {
             let prefix = key::entries(run, entry);
-            rows.extend(
-                self.reading(run, || {
-                    rows::scan(&self.trees.entries, &prefix).collect::<Result<Vec<_>, _>>()
-                })?,
-            );
+            rows.extend(self.reading(run, || {
+                rows::scan(&self.trees.entries, &prefix).collect::<Result<Vec<_>, _>>()
+            })?);
         }
         Ok(rows)
     }

@@ -11,10 +11,11 @@
 //! BLAKE3 of all before        32 bytes
 //! ```
 //!
-//! Sections come in ascending order: 1 header, 2 block, 3 notice, 4 end of the run, 5 noise floors it is judged by,
-//! 8 annotation, 9 calibration, 16 accepted part, 17 superseded part; within one, records are in the order of their
-//! keys, so that equal runs give equal files. Later layouts keep the first twelve bytes. History: 1, the first; 2 has
-//! sections 5, 8 and 9, and is written only where one of them is needed, so that older programs read the others.
+//! Sections come in ascending order: 1 header, 2 block, 3 notice, 4 end of the run, 5 noise floors
+//! it is judged by, 8 annotation, 9 calibration, 16 accepted part, 17 superseded part; within one,
+//! records are in the order of their keys, so that equal runs give equal files. Later layouts keep
+//! the first twelve bytes. History: 1, the first; 2 has sections 5, 8 and 9, and is written only
+//! where one of them is needed, so that older programs read the others.
 
 use std::path::{Path, PathBuf};
 
@@ -53,7 +54,10 @@ const HASH: usize = 32;
 /// When the file cannot be read, is damaged, or is from a newer program.
 pub fn read_archive(path: &Path) -> Result<RunRecord, StoreError> {
     let (run, raw) = load(path)?;
-    raw.open(run).map_err(|damage| StoreError::ArchiveDamaged { path: path.to_owned(), damage })
+    raw.open(run).map_err(|damage| StoreError::ArchiveDamaged {
+        path: path.to_owned(),
+        damage,
+    })
 }
 
 /// Whether a file that begins so is an export file, of whatever layout.
@@ -62,24 +66,33 @@ pub fn is_archive(head: &[u8]) -> bool {
     head.starts_with(MAGIC)
 }
 
-/// Checks that an export file is whole and its parts can be believed, as an import does, one part at a time. Needs no
-/// store.
+/// Checks that an export file is whole and its parts can be believed, as an import does, one part
+/// at a time. Needs no store.
 ///
 /// # Errors
 /// When the file cannot be read, is damaged, or is from a newer program.
 pub fn check_archive(path: &Path) -> Result<RunId, StoreError> {
     let (run, raw) = load(path)?;
-    raw.prove(run).map_err(|damage| StoreError::ArchiveDamaged { path: path.to_owned(), damage })?;
+    raw.prove(run)
+        .map_err(|damage| StoreError::ArchiveDamaged {
+            path: path.to_owned(),
+            damage,
+        })?;
     Ok(run)
 }
 
 /// The frames of an export file that is not whole, as far as they can be told apart.
 pub(super) fn frames(bytes: &[u8]) -> Vec<(u8, &[u8])> {
-    let mut rest = bytes.get(MAGIC.len() + size_of_val(&LAYOUT) + 26..).unwrap_or_default();
+    let mut rest = bytes
+        .get(MAGIC.len() + size_of_val(&LAYOUT) + 26..)
+        .unwrap_or_default();
     let mut frames = Vec::new();
     while let Some((section, after)) = rest.split_first().filter(|(section, _)| **section != END) {
-        let Some((length, after)) = after.split_first_chunk::<4>() else { break };
-        let Some((record, after)) = after.split_at_checked(u32::from_be_bytes(*length) as usize) else {
+        let Some((length, after)) = after.split_first_chunk::<4>() else {
+            break;
+        };
+        let Some((record, after)) = after.split_at_checked(u32::from_be_bytes(*length) as usize)
+        else {
             break;
         };
         frames.push((*section, record));
@@ -88,22 +101,27 @@ pub(super) fn frames(bytes: &[u8]) -> Vec<(u8, &[u8])> {
     frames
 }
 
-/// All files of a directory with the ending of export files or of journals, sorted by name, hence by time.
+/// All files of a directory with the ending of export files or of journals, sorted by name, hence
+/// by time.
 pub(super) fn beside(dir: &Path, ending: &str) -> Result<Vec<PathBuf>, StoreError> {
     let error = |source| StoreError::io("list", dir, source);
     let entries = match std::fs::read_dir(dir) {
         Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(error)?,
     };
-    let paths =
-        entries.map(|entry| Ok(entry.map_err(error)?.path())).collect::<Result<Vec<_>, StoreError>>()?;
-    let mut paths: Vec<_> =
-        paths.into_iter().filter(|path| path.extension().is_some_and(|x| x == ending)).collect();
+    let paths = entries
+        .map(|entry| Ok(entry.map_err(error)?.path()))
+        .collect::<Result<Vec<_>, StoreError>>()?;
+    let mut paths: Vec<_> = paths
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|x| x == ending))
+        .collect();
     paths.sort();
     Ok(paths)
 }
 
-/// Reads a run from the bytes of an export file, checking all of it. Newer layouts count as damage here.
+/// Reads a run from the bytes of an export file, checking all of it. Newer layouts count as damage
+/// here.
 ///
 /// # Errors
 /// When the bytes are not those of an export file.
@@ -112,17 +130,30 @@ pub fn decode_archive(bytes: &[u8]) -> Result<RunRecord, Damage> {
     raw.open(run)
 }
 
-/// Reads the records of an export file and checks that they belong together. Its parts are not opened.
+/// Reads the records of an export file and checks that they belong together. Its parts are not
+/// opened.
 pub(super) fn load(path: &Path) -> Result<(RunId, RawRun), StoreError> {
-    let bytes = files::read(path, LARGEST).map_err(|source| StoreError::io("read", path, source))?;
-    let newer = bytes.strip_prefix(MAGIC).and_then(|rest| rest.first_chunk()).map(|b| u32::from_be_bytes(*b));
+    let bytes =
+        files::read(path, LARGEST).map_err(|source| StoreError::io("read", path, source))?;
+    let newer = bytes
+        .strip_prefix(MAGIC)
+        .and_then(|rest| rest.first_chunk())
+        .map(|b| u32::from_be_bytes(*b));
     if let Some(found) = newer.filter(|found| *found > LAYOUT) {
-        return Err(StoreError::Newer { path: path.to_owned(), found, known: LAYOUT });
+        return Err(StoreError::Newer {
+            path: path.to_owned(),
+            found,
+            known: LAYOUT,
+        });
     }
-    decode(&bytes).map_err(|damage| StoreError::ArchiveDamaged { path: path.to_owned(), damage })
+    decode(&bytes).map_err(|damage| StoreError::ArchiveDamaged {
+        path: path.to_owned(),
+        damage,
+    })
 }
 
-/// The bytes of a run's export file. Superseded parts that do not open are left out: nothing rests on them.
+/// The bytes of a run's export file. Superseded parts that do not open are left out: nothing rests
+/// on them.
 pub(super) fn encode(run: RunId, raw: &RawRun) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     bytes.extend_from_slice(&layout_of(raw).to_be_bytes());
@@ -133,10 +164,16 @@ pub(super) fn encode(run: RunId, raw: &RawRun) -> Vec<u8> {
         frames += 1;
     };
     for (key, record) in raw.entries.iter().chain(&raw.addenda) {
-        push(key::entry_of(key).expect("entries have keys of entries") as u8, record);
+        push(
+            key::entry_of(key).expect("entries have keys of entries") as u8,
+            record,
+        );
     }
     raw.parts.iter().for_each(|(_, part)| push(ACCEPTED, part));
-    raw.superseded.iter().filter(|(_, part)| Part::open(part).is_ok()).for_each(|(_, p)| push(SUPERSEDED, p));
+    raw.superseded
+        .iter()
+        .filter(|(_, part)| Part::open(part).is_ok())
+        .for_each(|(_, p)| push(SUPERSEDED, p));
     bytes.push(END);
     bytes.extend_from_slice(&u32::to_be_bytes(frames));
     let hash = blake3::hash(&bytes);
@@ -157,13 +194,17 @@ fn frame(bytes: &mut Vec<u8>, section: u8, record: &[u8]) {
 }
 
 fn decode(bytes: &[u8]) -> Result<(RunId, RawRun), Damage> {
-    let (body, hash) = bytes.split_last_chunk::<HASH>().ok_or(Damage::NotAnArchive)?;
+    let (body, hash) = bytes
+        .split_last_chunk::<HASH>()
+        .ok_or(Damage::NotAnArchive)?;
     let mut rest = body.strip_prefix(MAGIC).ok_or(Damage::NotAnArchive)?;
     if blake3::hash(body) != *hash {
         return Err(Damage::Checksum);
     }
     take(&mut rest, size_of_val(&LAYOUT))?;
-    let run = std::str::from_utf8(take(&mut rest, 26)?).ok().and_then(|id| id.parse().ok());
+    let run = std::str::from_utf8(take(&mut rest, 26)?)
+        .ok()
+        .and_then(|id| id.parse().ok());
     let run = run.ok_or(Damage::Contradiction("its run id is none"))?;
     let raw = decode_frames(run, rest)?;
     check_together(run, &raw)?;
@@ -179,7 +220,9 @@ fn decode_frames(run: RunId, mut rest: &[u8]) -> Result<RawRun, Damage> {
         let number = u32::from_be_bytes(number.try_into().expect("four bytes were taken"));
         if section == END {
             let whole = number == frames && rest.is_empty();
-            return whole.then_some(raw).ok_or(Damage::Contradiction("it has more or fewer than it counts"));
+            return whole
+                .then_some(raw)
+                .ok_or(Damage::Contradiction("it has more or fewer than it counts"));
         }
         let record = take(&mut rest, number as usize)?;
         place_frame(&mut raw, run, section, record)?;
@@ -190,8 +233,12 @@ fn decode_frames(run: RunId, mut rest: &[u8]) -> Result<RawRun, Damage> {
 /// Adds a record under its key.
 fn place_frame(raw: &mut RawRun, run: RunId, section: u8, record: &[u8]) -> Result<(), Damage> {
     let row = if section == Entry::Notice as u8 {
-        // Notices come last of what was there before, so that the last one tells how many there are.
-        let last = raw.entries.last().filter(|(key, _)| key::entry_of(key) == Some(Entry::Notice));
+        // Notices come last of what was there before, so that the last one tells how many there
+        // are.
+        let last = raw
+            .entries
+            .last()
+            .filter(|(key, _)| key::entry_of(key) == Some(Entry::Notice));
         let number = last.map_or(0, |(key, _)| key::number_of(key) + 1);
         (key::entry(run, Entry::Notice, number), record.to_vec())
     } else {
@@ -217,12 +264,16 @@ pub(super) fn keyed(run: RunId, section: u8, record: &[u8]) -> Result<Row, Damag
         return Ok((key::part(&place_of(record)?), record.to_vec()));
     }
     if section == NUMBERED_NOTICE {
-        let (number, sealed) =
-            record.split_first_chunk().ok_or(Damage::Contradiction("a notice has no number"))?;
-        return Ok((key::entry(run, Entry::Notice, u64::from_be_bytes(*number)), sealed.to_vec()));
+        let (number, sealed) = record
+            .split_first_chunk()
+            .ok_or(Damage::Contradiction("a notice has no number"))?;
+        return Ok((
+            key::entry(run, Entry::Notice, u64::from_be_bytes(*number)),
+            sealed.to_vec(),
+        ));
     }
-    let entry =
-        Entry::from_number(section).ok_or(Damage::Contradiction("it has a section that is unknown"))?;
+    let entry = Entry::from_number(section)
+        .ok_or(Damage::Contradiction("it has a section that is unknown"))?;
     let key = match entry {
         Entry::Annotation | Entry::Calibration => addenda::key_of(run, entry, record),
         Entry::Header | Entry::End | Entry::Floors => key::entry(run, entry, 0),
@@ -238,7 +289,9 @@ pub(super) fn keyed(run: RunId, section: u8, record: &[u8]) -> Result<Row, Damag
 /// Rows come in ascending order, so that none comes twice.
 fn push_sorted(rows: &mut Vec<Row>, row: Row) -> Result<(), Damage> {
     if rows.last().is_some_and(|last| last.0 >= row.0) {
-        return Err(Damage::Contradiction("records are out of order or come twice"));
+        return Err(Damage::Contradiction(
+            "records are out of order or come twice",
+        ));
     }
     rows.push(row);
     Ok(())
@@ -248,15 +301,22 @@ fn push_sorted(rows: &mut Vec<Row>, row: Row) -> Result<(), Damage> {
 fn check_together(run: RunId, raw: &RawRun) -> Result<(), Damage> {
     raw.header(run)?;
     let mine = key::run(run);
-    let foreign = raw.parts.iter().chain(&raw.superseded).any(|(key, _)| !key.starts_with(&mine));
+    let foreign = raw
+        .parts
+        .iter()
+        .chain(&raw.superseded)
+        .any(|(key, _)| !key.starts_with(&mine));
     let accepted = raw.accepted()?;
     let is_in = |(key, _): &Row| accepted.takes(key);
     if foreign || !raw.parts.iter().all(is_in) || raw.superseded.iter().any(is_in) {
-        return Err(Damage::Contradiction("parts belong to another run or attempt"));
+        return Err(Damage::Contradiction(
+            "parts belong to another run or attempt",
+        ));
     }
     Ok(())
 }
 
 fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], Damage> {
-    rest.split_off(..length).ok_or(Damage::Contradiction("a record is longer than the file"))
+    rest.split_off(..length)
+        .ok_or(Damage::Contradiction("a record is longer than the file"))
 }

@@ -1,5 +1,6 @@
-//! A smaller database in the place of one that has grown: sled never gives space back, so what it holds is copied into
-//! a new one, which takes its place. Owns the order of that; must not know what is copied.
+//! A smaller database in the place of one that has grown: sled never gives space back, so what it
+//! holds is copied into a new one, which takes its place. Owns the order of that; must not know
+//! what is copied.
 //!
 //! ```text
 //! compact/db is written and synced → db is renamed db.old → compact/db is renamed db → db.old is removed
@@ -38,10 +39,12 @@ pub struct Compacted {
 }
 
 impl Store {
-    /// Copies the database of a store into a new one and puts that in its place. Nothing that is stored changes.
+    /// Copies the database of a store into a new one and puts that in its place. Nothing that is
+    /// stored changes.
     ///
     /// # Errors
-    /// When another process has the store open, it is damaged, or there is no room for a second database beside it.
+    /// When another process has the store open, it is damaged, or there is no room for a second
+    /// database beside it.
     pub fn compact(dir: &Path) -> Result<Compacted, StoreError> {
         inspect::surroundings()?;
         let store = Self::open_locked(dir, lock::take(dir, open::PATIENCE)?)?;
@@ -58,14 +61,19 @@ impl Store {
         settle(dir)?;
         let store = Self::open_locked(dir, lock)?;
         let after = size(&dir.join(DB_DIR))?;
-        Ok(Compacted { store, before, after })
+        Ok(Compacted {
+            store,
+            before,
+            after,
+        })
     }
 
     fn copy_into(&self, new: &Path) -> Result<(), StoreError> {
         let error = |damage| self.damaged(damage);
         std::fs::create_dir_all(new).map_err(|source| StoreError::io("create", new, source))?;
-        let (db, trees, closing) =
-            guarded(|| database::open(new)).map_err(error)?.map_err(|e| self.failed(Damage::Engine(e)))?;
+        let (db, trees, closing) = guarded(|| database::open(new))
+            .map_err(error)?
+            .map_err(|e| self.failed(Damage::Engine(e)))?;
         let runs: BTreeSet<RunId> = self.ids()?.into_iter().collect();
         let copied = guarded(|| {
             let known = |key: &[u8]| key::run_of(key).is_some_and(|run| runs.contains(&run));
@@ -76,7 +84,9 @@ impl Store {
             db.flush().map_err(Damage::Engine)?;
             trees.tally()
         });
-        let tally = copied.and_then(|tally| tally).map_err(|damage| self.failed(damage))?;
+        let tally = copied
+            .and_then(|tally| tally)
+            .map_err(|damage| self.failed(damage))?;
         if tally != self.ledger().tally {
             return Err(error(Damage::Content));
         }
@@ -96,7 +106,13 @@ impl Store {
 
     /// Closes the database and keeps the lock.
     fn into_lock(self) -> Lock {
-        let Self { db, trees, closing, _lock: lock, .. } = self;
+        let Self {
+            db,
+            trees,
+            closing,
+            _lock: lock,
+            ..
+        } = self;
         drop((trees, db));
         drop(closing);
         lock
@@ -140,7 +156,8 @@ fn copy(from: &Tree, to: &Tree, wanted: impl Fn(&[u8]) -> bool) -> Result<(), Da
             held += 1;
         }
         if held == BATCH {
-            to.apply_batch(std::mem::take(&mut batch)).map_err(Damage::Engine)?;
+            to.apply_batch(std::mem::take(&mut batch))
+                .map_err(Damage::Engine)?;
             held = 0;
         }
     }

@@ -1,6 +1,6 @@
-//! Copies of runs beside the database: a whole one in an export file, and what was committed since in a journal. A commit
-//! is in the copy, and durable there, before the database has it. Owns when which file is written; must not know the
-//! layout of either, nor what a rebuild makes of them.
+//! Copies of runs beside the database: a whole one in an export file, and what was committed since
+//! in a journal. A commit is in the copy, and durable there, before the database has it. Owns when
+//! which file is written; must not know the layout of either, nor what a rebuild makes of them.
 //!
 //! | files of a run | what they hold together |
 //! |---|---|
@@ -32,7 +32,9 @@ pub(super) type Tails = BTreeMap<RunId, Tail>;
 
 /// Where the journal of a run is.
 pub(super) fn journal_path(dir: &Path, run: RunId) -> PathBuf {
-    dir.join(RUNS_DIR).join(run.as_str()).with_extension("journal")
+    dir.join(RUNS_DIR)
+        .join(run.as_str())
+        .with_extension("journal")
 }
 
 /// The bytes of a run's journal; `None` where there is none.
@@ -40,7 +42,11 @@ pub(super) fn read_journal(dir: &Path, run: RunId) -> Result<Option<Vec<u8>>, St
     let path = journal_path(dir, run);
     match std::fs::read(&path) {
         Ok(bytes) => match journal::newer(&bytes) {
-            Some(found) => Err(StoreError::Newer { path, found, known: journal::known() }),
+            Some(found) => Err(StoreError::Newer {
+                path,
+                found,
+                known: journal::known(),
+            }),
             None => Ok(Some(bytes)),
         },
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
@@ -49,8 +55,8 @@ pub(super) fn read_journal(dir: &Path, run: RunId) -> Result<Option<Vec<u8>>, St
 }
 
 impl Store {
-    /// Writes a commit into the run's journal. Durable when it returns; the database does not have it yet. What an
-    /// earlier commit left there that the database never took is written over.
+    /// Writes a commit into the run's journal. Durable when it returns; the database does not have
+    /// it yet. What an earlier commit left there that the database never took is written over.
     pub(super) fn copy_commit(
         &self,
         ledger: &mut Ledger,
@@ -61,7 +67,10 @@ impl Store {
         let [before, after] = states;
         let path = journal_path(self.dir(), run);
         let bytes = journal::group(before, after, frames);
-        let known = ledger.tails.remove(&run).filter(|tail| tail.state == before);
+        let known = ledger
+            .tails
+            .remove(&run)
+            .filter(|tail| tail.state == before);
         let end = match known.map_or_else(|| self.tail(run, before), |tail| Ok(Some(tail.end)))? {
             Some(end) => {
                 append(&path, end, &bytes)?;
@@ -79,7 +88,12 @@ impl Store {
     }
 
     /// Replaces a run's copies by one export file. Durable when it returns.
-    pub(super) fn copy_whole(&self, ledger: &mut Ledger, run: RunId, bytes: &[u8]) -> Result<(), StoreError> {
+    pub(super) fn copy_whole(
+        &self,
+        ledger: &mut Ledger,
+        run: RunId,
+        bytes: &[u8],
+    ) -> Result<(), StoreError> {
         durable::replace(&self.archive_path(run), bytes)?;
         self.forget_journal(ledger, run)
     }
@@ -91,8 +105,8 @@ impl Store {
         durable::sync_dir(&self.dir().join(RUNS_DIR))
     }
 
-    /// One export file for every run that has ended or whose copies do not hold what the database holds. A damaged run
-    /// keeps what it has.
+    /// One export file for every run that has ended or whose copies do not hold what the database
+    /// holds. A damaged run keeps what it has.
     pub(super) fn copy_ended(&self) -> Result<(), StoreError> {
         let mut ledger = self.ledger();
         for run in self.ids()? {
@@ -106,8 +120,8 @@ impl Store {
         Ok(())
     }
 
-    /// Copies of all runs that have none: those of older programs, which only exported what was complete. A run that is
-    /// damaged has none either; `runs verify` names it.
+    /// Copies of all runs that have none: those of older programs, which only exported what was
+    /// complete. A run that is damaged has none either; `runs verify` names it.
     pub(super) fn copy_missing(&self, ledger: &mut Ledger) -> Result<(), StoreError> {
         let runs = self.dir().join(RUNS_DIR);
         std::fs::create_dir_all(&runs).map_err(|source| StoreError::io("create", &runs, source))?;
@@ -130,7 +144,8 @@ impl Store {
 
     /// Whether a run's copies hold what the database holds of it.
     pub(super) fn is_copied(&self, run: RunId, now: State) -> Result<bool, StoreError> {
-        Ok(self.tail(run, now)?.is_some() || (archived_state(&self.archive_path(run))? == Some(now)))
+        Ok(self.tail(run, now)?.is_some()
+            || (archived_state(&self.archive_path(run))? == Some(now)))
     }
 
     /// Where the journal of a run ends, if it holds what the database holds of that run.
@@ -138,10 +153,18 @@ impl Store {
         if now == State::default() {
             return Ok(None);
         }
-        let Some(bytes) = read_journal(self.dir(), run)? else { return Ok(None) };
-        let Some(read) = journal::read(run, &bytes) else { return Ok(None) };
+        let Some(bytes) = read_journal(self.dir(), run)? else {
+            return Ok(None);
+        };
+        let Some(read) = journal::read(run, &bytes) else {
+            return Ok(None);
+        };
         let sound = &read.groups[..read.unbroken];
-        Ok(sound.iter().rev().find(|group| group.after == now).map(|group| group.end as u64))
+        Ok(sound
+            .iter()
+            .rev()
+            .find(|group| group.after == now)
+            .map(|group| group.end as u64))
     }
 
     /// Makes sure that an export file holds what a new journal begins upon.
@@ -149,7 +172,10 @@ impl Store {
         if before == State::default() || archived_state(&self.archive_path(run))? == Some(before) {
             return Ok(());
         }
-        durable::replace(&self.archive_path(run), &archive::encode(run, &self.raw_run(run)?))
+        durable::replace(
+            &self.archive_path(run),
+            &archive::encode(run, &self.raw_run(run)?),
+        )
     }
 
     fn forget_journal(&self, ledger: &mut Ledger, run: RunId) -> Result<(), StoreError> {
@@ -168,11 +194,14 @@ fn archived_state(path: &Path) -> Result<Option<State>, StoreError> {
     }
 }
 
-/// Writes at the end of what counts, whatever lies behind it. When it fails nothing behind that counts.
+/// Writes at the end of what counts, whatever lies behind it. When it fails nothing behind that
+/// counts.
 fn append(path: &Path, end: u64, bytes: &[u8]) -> Result<(), StoreError> {
     let written = File::options().write(true).open(path).and_then(|file| {
         file.set_len(end)?;
-        let written = file.write_all_at(bytes, end).and_then(|()| file.sync_data());
+        let written = file
+            .write_all_at(bytes, end)
+            .and_then(|()| file.sync_data());
         // On a full device the half-written rest would only take room.
         written.inspect_err(|_| drop(file.set_len(end)))
     });
@@ -181,7 +210,9 @@ fn append(path: &Path, end: u64, bytes: &[u8]) -> Result<(), StoreError> {
 
 fn remove(path: &Path) -> Result<(), StoreError> {
     match std::fs::remove_file(path) {
-        Err(source) if source.kind() != ErrorKind::NotFound => Err(StoreError::io("remove", path, source)),
+        Err(source) if source.kind() != ErrorKind::NotFound => {
+            Err(StoreError::io("remove", path, source))
+        }
         _ => Ok(()),
     }
 }

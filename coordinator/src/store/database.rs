@@ -1,5 +1,5 @@
-//! sled itself: opened, its trees, and closed so that a failing device cannot end the process. Owns its settings; must
-//! not know what is in it or whether it may be trusted.
+//! sled itself: opened, its trees, and closed so that a failing device cannot end the process. Owns
+//! its settings; must not know what is in it or whether it may be trusted.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use super::guard::guarded;
 use super::{DB_DIR, Trees};
 
-/// How long sled may take to let go of a database that was closed; on a busy disk that is long. Our own lock is held
-/// by then, so nobody else can be in.
+/// How long sled may take to let go of a database that was closed; on a busy disk that is long. Our
+/// own lock is held by then, so nobody else can be in.
 const LINGER: Duration = Duration::from_secs(10);
 /// Between two tries against sled's own lock.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -17,8 +17,8 @@ const CACHE_BYTES: u64 = 64 << 20;
 /// The thread behind this also reclaims space; without it nothing is ever reclaimed.
 const FLUSH_EVERY_MS: u64 = 500;
 
-/// Handles that outlive all others, so that what sled does when the last one goes happens where a panic is caught: a
-/// failing sync panics there.
+/// Handles that outlive all others, so that what sled does when the last one goes happens where a
+/// panic is caught: a failing sync panics there.
 #[derive(Debug)]
 pub(super) struct Closing {
     db: Option<sled::Db>,
@@ -28,8 +28,14 @@ pub(super) struct Closing {
 impl Closing {
     fn new(db: &sled::Db) -> Self {
         // The default tree is held twice: by the database and under its name.
-        let named = db.tree_names().into_iter().filter_map(|name| db.open_tree(name).ok());
-        Self { trees: named.chain([sled::Tree::clone(db)]).collect(), db: Some(db.clone()) }
+        let named = db
+            .tree_names()
+            .into_iter()
+            .filter_map(|name| db.open_tree(name).ok());
+        Self {
+            trees: named.chain([sled::Tree::clone(db)]).collect(),
+            db: Some(db.clone()),
+        }
     }
 }
 
@@ -47,8 +53,12 @@ impl Drop for Closing {
 pub(super) fn open(dir: &Path) -> Result<(sled::Db, Trees, Closing), sled::Error> {
     let db = open_sled(dir)?;
     let tree = |name: &str| db.open_tree(name);
-    let trees =
-        Trees { index: tree("runs")?, entries: tree("entries")?, parts: tree("parts")?, meta: tree("meta")? };
+    let trees = Trees {
+        index: tree("runs")?,
+        entries: tree("entries")?,
+        parts: tree("parts")?,
+        meta: tree("meta")?,
+    };
     let closing = Closing::new(&db);
     Ok((db, trees, closing))
 }

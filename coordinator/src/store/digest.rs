@@ -1,5 +1,6 @@
-//! A hash of a set of keyed values that can be kept up to date: the exclusive or of every entry's BLAKE3. Adding and
-//! removing an entry are the same operation, and order plays no part. Guards against damage, not against an adversary.
+//! A hash of a set of keyed values that can be kept up to date: the exclusive or of every entry's
+//! BLAKE3. Adding and removing an entry are the same operation, and order plays no part. Guards
+//! against damage, not against an adversary.
 
 use std::fmt;
 
@@ -14,8 +15,14 @@ impl SetHash {
     pub(super) fn toggle(&mut self, key: &[u8], value: &[u8]) {
         let mut hasher = blake3::Hasher::new();
         // The length keeps key and value apart.
-        hasher.update(&(key.len() as u64).to_be_bytes()).update(key).update(value);
-        self.0.iter_mut().zip(hasher.finalize().as_bytes()).for_each(|(mine, new)| *mine ^= new);
+        hasher
+            .update(&(key.len() as u64).to_be_bytes())
+            .update(key)
+            .update(value);
+        self.0
+            .iter_mut()
+            .zip(hasher.finalize().as_bytes())
+            .for_each(|(mine, new)| *mine ^= new);
     }
 
     /// As bytes.
@@ -55,7 +62,8 @@ impl Serialize for SetHash {
 impl<'de> Deserialize<'de> for SetHash {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("64 hexadecimal digits are expected"))
+        Self::parse(&text)
+            .ok_or_else(|| serde::de::Error::custom("64 hexadecimal digits are expected"))
     }
 }
 

@@ -1,5 +1,5 @@
-//! Files that are either wholly there or not at all: written beside their place, synced, renamed, and the directory
-//! synced. Owns that sequence; knows no content.
+//! Files that are either wholly there or not at all: written beside their place, synced, renamed,
+//! and the directory synced. Owns that sequence; knows no content.
 
 use std::fs::File;
 use std::io::Write;
@@ -12,16 +12,20 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let temporary = path.with_added_extension("tmp");
     let written = write_synced(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, path));
     if let Err(source) = written {
-        // On a full device the half-written file would only take room; that it may not be there is fine.
+        // On a full device the half-written file would only take room; that it may not be there is
+        // fine.
         let _ = std::fs::remove_file(&temporary);
         return Err(StoreError::io("write", path, source));
     }
     sync_dir(directory_of(path))
 }
 
-/// The directory that holds a file: of a bare name the working directory, which [`Path::parent`] calls the empty path.
+/// The directory that holds a file: of a bare name the working directory, which [`Path::parent`]
+/// calls the empty path.
 pub(super) fn directory_of(path: &Path) -> &Path {
-    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    path.parent()
+        .filter(|dir| !dir.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 /// Makes names that were added to a directory durable.
@@ -31,7 +35,9 @@ pub(super) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
 
 /// Makes the contents of a file or directory durable.
 pub(super) fn sync(path: &Path) -> Result<(), StoreError> {
-    File::open(path).and_then(|file| file.sync_all()).map_err(|source| StoreError::io("sync", path, source))
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(|source| StoreError::io("sync", path, source))
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
@@ -56,17 +62,34 @@ mod tests {
 
     #[test]
     fn a_bare_name_lies_in_the_working_directory() {
-        for (path, dir) in [("run.bench", "."), ("./run.bench", "."), ("a/run.bench", "a"), ("/x", "/")] {
+        for (path, dir) in [
+            ("run.bench", "."),
+            ("./run.bench", "."),
+            ("a/run.bench", "a"),
+            ("/x", "/"),
+        ] {
             assert_eq!(directory_of(Path::new(path)), Path::new(dir));
         }
         assert!(sync_dir(directory_of(Path::new("run.bench"))).is_ok());
-        assert!(sync_dir(Path::new("")).is_err(), "the twin: the empty path is no directory");
+        assert!(
+            sync_dir(Path::new("")).is_err(),
+            "the twin: the empty path is no directory"
+        );
     }
 
     #[test]
     fn where_no_file_can_be_the_old_state_stays() {
         let dir = tempfile::tempdir().unwrap();
         let error = replace(&dir.path().join("absent").join("x"), b"one").unwrap_err();
-        assert!(matches!(error, StoreError::Io { action: "write", .. }), "{error}");
+        assert!(
+            matches!(
+                error,
+                StoreError::Io {
+                    action: "write",
+                    ..
+                }
+            ),
+            "{error}"
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! Everything that can go wrong with the store, as values: each sentence says what happened and the way out. Owns the
-//! judgement which failures of the database, of files and of records are which; must not know how they came about.
+//! Everything that can go wrong with the store, as values: each sentence says what happened and the
+//! way out. Owns the judgement which failures of the database, of files and of records are which;
+//! must not know how they came about.
 
 use std::path::{Path, PathBuf};
 
@@ -211,7 +212,9 @@ pub enum StoreError {
         source: sled::Error,
     },
     /// An earlier write failed half-way; what memory holds is no longer what the disk holds.
-    #[error("write to the store {dir}: an earlier write failed; open it again, committed blocks are safe")]
+    #[error(
+        "write to the store {dir}: an earlier write failed; open it again, committed blocks are safe"
+    )]
     Broken {
         /// The store.
         dir: PathBuf,
@@ -299,32 +302,55 @@ impl StoreError {
         let dir = dir.to_owned();
         match source {
             sled::Error::Io(e) if is_full(&e) => Self::Full { dir },
-            sled::Error::Corruption { .. } => Self::Damaged { dir, damage: Damage::Engine(source) },
-            source => Self::Engine { action, dir, source },
+            sled::Error::Corruption { .. } => Self::Damaged {
+                dir,
+                damage: Damage::Engine(source),
+            },
+            source => Self::Engine {
+                action,
+                dir,
+                source,
+            },
         }
     }
 
     /// Judges a failure of the file system.
     pub(super) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
         if is_full(&source) {
-            return Self::Full { dir: durable::directory_of(path).to_owned() };
+            return Self::Full {
+                dir: durable::directory_of(path).to_owned(),
+            };
         }
-        Self::Io { action, path: path.to_owned(), source }
+        Self::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
     }
 }
 
 /// Quotas count as a full device: the way out is the same.
 fn is_full(error: &std::io::Error) -> bool {
     use std::io::ErrorKind;
-    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+    )
 }
 
 fn holder_name(holder: Option<u32>) -> String {
-    holder.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+    holder.map_or_else(
+        || "another process".to_owned(),
+        |pid| format!("process {pid}"),
+    )
 }
 
 fn names(runs: &[RunId]) -> String {
     let shown: Vec<_> = runs.iter().take(5).map(ToString::to_string).collect();
-    let more = if runs.len() > shown.len() { ", …" } else { "" };
+    let more = if runs.len() > shown.len() {
+        ", …"
+    } else {
+        ""
+    };
     shown.join(", ") + more
 }

@@ -1,5 +1,5 @@
-//! Turns panics of the database into errors: sled panics on some damaged files where it should report. Owns the quiet
-//! panic hook; knows nothing of what it guards.
+//! Turns panics of the database into errors: sled panics on some damaged files where it should
+//! report. Owns the quiet panic hook; knows nothing of what it guards.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
@@ -11,8 +11,8 @@ thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs a closure; a panic within becomes [`Damage::Panicked`] and is not printed, since it will be told in a sentence.
-/// What the closure was changing must not be used afterwards.
+/// Runs a closure; a panic within becomes [`Damage::Panicked`] and is not printed, since it will be
+/// told in a sentence. What the closure was changing must not be used afterwards.
 pub(super) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, Damage> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -32,7 +32,9 @@ pub(super) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, Damage> {
 /// Threads of sled's own, whose panics show as errors of what waits for them.
 fn is_sleds_thread() -> bool {
     let thread = std::thread::current();
-    thread.name().is_some_and(|name| name == "log flusher" || name.starts_with("sled-io-"))
+    thread
+        .name()
+        .is_some_and(|name| name == "log flusher" || name.starts_with("sled-io-"))
 }
 
 #[cfg(test)]
@@ -41,7 +43,10 @@ mod tests {
 
     #[test]
     fn a_panic_becomes_damage_and_the_next_call_is_sound() {
-        assert!(matches!(guarded(|| panic!("as sled does")), Err::<(), _>(Damage::Panicked)));
+        assert!(matches!(
+            guarded(|| panic!("as sled does")),
+            Err::<(), _>(Damage::Panicked)
+        ));
         assert!(matches!(guarded(|| 7), Ok(7)));
     }
 }

@@ -1,6 +1,7 @@
-//! The index of runs: one small row a run, enough to list, filter and find it without reading its records. Rows are
-//! derived from the records, but for what a person adds (tags, a note). JSON whose absent fields have defaults, so that
-//! it can grow. Owns the row; must not know the database.
+//! The index of runs: one small row a run, enough to list, filter and find it without reading its
+//! records. Rows are derived from the records, but for what a person adds (tags, a note). JSON
+//! whose absent fields have defaults, so that it can grow. Owns the row; must not know the
+//! database.
 
 use contract::id::RunId;
 use contract::identity::{HostFacts, Sha256};
@@ -50,7 +51,8 @@ pub struct RunSummary {
     /// Why a new level was expected to begin with it; empty where none was.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub expected: String,
-    /// Its place among the runs of this store; `None` for runs of before there was one, which come first.
+    /// Its place among the runs of this store; `None` for runs of before there was one, which come
+    /// first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
 }
@@ -72,8 +74,8 @@ pub struct EndSummary {
     /// What its comparisons found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verdicts: Vec<String>,
-    /// The whole summary, which older programs copied into the row and which made listings slow. It is kept as it is:
-    /// rows are hashed.
+    /// The whole summary, which older programs copied into the row and which made listings slow. It
+    /// is kept as it is: rows are hashed.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     summary_json: String,
 }
@@ -142,7 +144,8 @@ pub(super) struct Row {
     pub(super) notices: u64,
     /// Hash of the committed records under their keys.
     pub(super) content: SetHash,
-    /// What was added beside them. Left out where there is nothing, so that rows of older programs keep their bytes.
+    /// What was added beside them. Left out where there is nothing, so that rows of older programs
+    /// keep their bytes.
     #[serde(default, skip_serializing_if = "AddendaTally::is_empty")]
     pub(super) addenda: AddendaTally,
 }
@@ -163,32 +166,47 @@ impl RunSummary {
         self
     }
 
-    /// What runs are ordered by, oldest first: the order in which they were stored. A wall clock that was wrong once
-    /// changes nothing of it.
+    /// What runs are ordered by, oldest first: the order in which they were stored. A wall clock
+    /// that was wrong once changes nothing of it.
     #[must_use]
     pub fn place(&self) -> (Option<u64>, RunId) {
         (self.sequence, self.run)
     }
 
-    /// How it ended; `None` while it runs, after a crash, and for a state this program does not know.
+    /// How it ended; `None` while it runs, after a crash, and for a state this program does not
+    /// know.
     #[must_use]
     pub fn state(&self) -> Option<RunState> {
-        self.end.as_ref().and_then(|end| RunState::from_name(&end.state))
+        self.end
+            .as_ref()
+            .and_then(|end| RunState::from_name(&end.state))
     }
 }
 
 impl Row {
     /// The row of a run of which nothing is committed yet, not even the header.
     pub(super) fn new(header: &RunHeader) -> Self {
-        let mut cpu_models: Vec<_> = header.hosts.iter().map(|(_, host)| host.cpu_model.clone()).collect();
+        let mut cpu_models: Vec<_> = header
+            .hosts
+            .iter()
+            .map(|(_, host)| host.cpu_model.clone())
+            .collect();
         cpu_models.sort();
         cpu_models.dedup();
         let summary = RunSummary {
             run: header.run,
             plan: plan_name(&header.plan_json),
             plan_digest: header.plan_digest,
-            variants: header.variants.iter().map(|variant| variant.name.clone()).collect(),
-            hosts: header.hosts.iter().map(|(_, host)| host.hostname.clone()).collect(),
+            variants: header
+                .variants
+                .iter()
+                .map(|variant| variant.name.clone())
+                .collect(),
+            hosts: header
+                .hosts
+                .iter()
+                .map(|(_, host)| host.hostname.clone())
+                .collect(),
             cpu_models,
             slots: header.slots,
             simulated: header.simulated,
@@ -204,7 +222,13 @@ impl Row {
             sequence: header.sequence,
         };
         let content = SetHash::default();
-        Self { summary, records: 0, notices: 0, content, addenda: AddendaTally::default() }
+        Self {
+            summary,
+            records: 0,
+            notices: 0,
+            content,
+            addenda: AddendaTally::default(),
+        }
     }
 
     /// A host took a place after the run had begun.
@@ -259,8 +283,9 @@ impl Row {
             #[serde(default)]
             sequence: Option<u64>,
         }
-        let Shown { summary: Place { run, sequence } } =
-            serde_json::from_slice(bytes).map_err(|_| Damage::Index)?;
+        let Shown {
+            summary: Place { run, sequence },
+        } = serde_json::from_slice(bytes).map_err(|_| Damage::Index)?;
         Ok((sequence, run))
     }
 
@@ -290,7 +315,8 @@ fn plan_name(plan_json: &str) -> String {
 mod tests {
     use super::*;
 
-    /// The tally hashes rows as they are written again: a byte more would make every older store look damaged.
+    /// The tally hashes rows as they are written again: a byte more would make every older store
+    /// look damaged.
     #[test]
     fn rows_of_older_programs_keep_their_bytes() {
         let row = format!(
@@ -311,13 +337,21 @@ mod tests {
         let read: EndSummary = serde_json::from_str(old).expect("it is an end");
         assert_eq!(serde_json::to_string(&read).expect("it is text"), old);
         let read = read.spelt_out();
-        assert_eq!((&*read.host_class, &*read.verdicts), ("x/2c", &["SAME".to_owned()][..]));
+        assert_eq!(
+            (&*read.host_class, &*read.verdicts),
+            ("x/2c", &["SAME".to_owned()][..])
+        );
         // The twin: the end of a newer program has it spelt out, and nothing else of the summary.
         let new = serde_json::to_string(&read).expect("it is text");
         assert!(
             new.contains(r#""host_class":"x/2c","verdicts":["SAME"]"#) && !new.contains("cells"),
             "{new}"
         );
-        assert_eq!(serde_json::from_str::<EndSummary>(&new).expect("it is an end").spelt_out(), read);
+        assert_eq!(
+            serde_json::from_str::<EndSummary>(&new)
+                .expect("it is an end")
+                .spelt_out(),
+            read
+        );
     }
 }

@@ -1,6 +1,7 @@
-//! A look at everything that sled needs before sled is let at it. sled takes a leftover of its own for its newest state, a
-//! torn settings file for damage, a failed read for the end of its log, which it then overwrites, and waits for ever for
-//! threads that it could not start. Owns that look and the mending of what is no damage; must not know what is stored.
+//! A look at everything that sled needs before sled is let at it. sled takes a leftover of its own
+//! for its newest state, a torn settings file for damage, a failed read for the end of its log,
+//! which it then overwrites, and waits for ever for threads that it could not start. Owns that look
+//! and the mending of what is no damage; must not know what is stored.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -47,13 +48,19 @@ pub(super) fn surroundings() -> Result<(), StoreError> {
     let (gates, started): (Vec<Sender<()>>, Vec<_>) = (0..THREADS)
         .map(|_| {
             let (gate, closed) = channel();
-            let thread = std::thread::Builder::new().name("store".into()).spawn(move || closed.recv());
+            let thread = std::thread::Builder::new()
+                .name("store".into())
+                .spawn(move || closed.recv());
             (gate, thread)
         })
         .unzip();
     drop(gates);
     for thread in started {
-        drop(thread.map_err(|source| StoreError::Threads { source })?.join());
+        drop(
+            thread
+                .map_err(|source| StoreError::Threads { source })?
+                .join(),
+        );
     }
     Ok(())
 }
@@ -68,7 +75,8 @@ pub(super) fn files(dir: &Path) -> Result<Mended, StoreError> {
     let mut newest = None;
     for path in snapshots(&db)? {
         if path.extension().is_some_and(|ending| ending == UNFINISHED) {
-            std::fs::remove_file(&path).map_err(|source| StoreError::io("remove", &path, source))?;
+            std::fs::remove_file(&path)
+                .map_err(|source| StoreError::io("remove", &path, source))?;
             mended.leftovers += 1;
         } else {
             newest = newest.max(Some(path));
@@ -94,8 +102,8 @@ pub(super) fn make_names_durable(dir: &Path) -> Result<(), StoreError> {
     durable::sync_dir(&db)
 }
 
-/// Settings that are missing, cut short, zeroed or do not match their checksum are written anew: there has only ever
-/// been one choice. Others that are sound are sled's to refuse.
+/// Settings that are missing, cut short, zeroed or do not match their checksum are written anew:
+/// there has only ever been one choice. Others that are sound are sled's to refuse.
 fn mend_settings(path: &Path) -> Result<bool, StoreError> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
@@ -113,20 +121,31 @@ fn mend_settings(path: &Path) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-/// Up to where in the log a snapshot spares a second reading; 0 where it does not say. A damaged one is sled's to find.
+/// Up to where in the log a snapshot spares a second reading; 0 where it does not say. A damaged
+/// one is sled's to find.
 fn snapshot_end(path: &Path) -> Result<u64, StoreError> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|mut file| file.read_to_end(&mut bytes));
     read.map_err(|source| unreadable(path, 0, source))?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let end = name.strip_prefix(SNAPSHOT).and_then(|hex| u64::from_str_radix(hex, 16).ok());
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let end = name
+        .strip_prefix(SNAPSHOT)
+        .and_then(|hex| u64::from_str_radix(hex, 16).ok());
     Ok(end.unwrap_or(0))
 }
 
-/// Reads what sled will read: the head of every segment, and all of those that the newest snapshot does not cover.
+/// Reads what sled will read: the head of every segment, and all of those that the newest snapshot
+/// does not cover.
 fn readable(log: &Path, since: u64) -> Result<(), StoreError> {
     let file = File::open(log).map_err(|source| unreadable(log, 0, source))?;
-    let length = file.metadata().map_err(|source| unreadable(log, 0, source))?.len();
+    let length = file
+        .metadata()
+        .map_err(|source| unreadable(log, 0, source))?
+        .len();
     let mut segment = vec![0; SEGMENT as usize];
     for at in (0..length).step_by(SEGMENT as usize) {
         let head = read_some(log, &file, &mut segment[..SEGMENT_HEADER], at)?;
@@ -152,7 +171,8 @@ fn read_some(log: &Path, file: &File, buffer: &mut [u8], at: u64) -> Result<usiz
     Ok(filled)
 }
 
-/// The sequence number in a segment's header; the largest where it is none, so that the segment is read.
+/// The sequence number in a segment's header; the largest where it is none, so that the segment is
+/// read.
 fn sequence(header: &[u8]) -> u64 {
     let inverted = u64::from_le_bytes(*header[4..].first_chunk().expect("eight bytes"));
     (inverted ^ 0x7FFF_FFFF_FFFF_FFFF).min(u64::MAX - SEGMENT)
@@ -161,9 +181,18 @@ fn sequence(header: &[u8]) -> u64 {
 /// The device's failures are told apart from those of the process: rights, or too many open files.
 fn unreadable(path: &Path, at: u64, source: std::io::Error) -> StoreError {
     match source.raw_os_error() {
-        Some(libc::EIO | libc::ENXIO | libc::EBADMSG | libc::EUCLEAN | libc::ESTALE | libc::EREMOTEIO) => {
-            StoreError::Unreadable { path: path.to_owned(), at, source }
-        }
+        Some(
+            libc::EIO
+            | libc::ENXIO
+            | libc::EBADMSG
+            | libc::EUCLEAN
+            | libc::ESTALE
+            | libc::EREMOTEIO,
+        ) => StoreError::Unreadable {
+            path: path.to_owned(),
+            at,
+            source,
+        },
         _ => StoreError::io("read", path, source),
     }
 }
@@ -171,12 +200,16 @@ fn unreadable(path: &Path, at: u64, source: std::io::Error) -> StoreError {
 /// The snapshots of a database.
 pub(super) fn snapshots(db: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let mut found = list(db)?;
-    found.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(SNAPSHOT)));
+    found.retain(|path| {
+        path.file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with(SNAPSHOT))
+    });
     Ok(found)
 }
 
 fn list(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    let entries = std::fs::read_dir(dir).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    let entries =
+        std::fs::read_dir(dir).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
     entries.map_err(|source| StoreError::io("list", dir, source))
 }
 
@@ -198,7 +231,11 @@ mod tests {
         let conf = dir.path().join("db/conf");
         let written = std::fs::read(&conf).unwrap();
         assert_eq!(files(dir.path()).unwrap(), Mended::default());
-        let spoilt = [vec![0; written.len()], written[..written.len() - 1].to_vec(), Vec::new()];
+        let spoilt = [
+            vec![0; written.len()],
+            written[..written.len() - 1].to_vec(),
+            Vec::new(),
+        ];
         for spoilt in spoilt {
             std::fs::write(&conf, spoilt).unwrap();
             assert!(files(dir.path()).unwrap().settings);
@@ -217,9 +254,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         database(dir.path());
         let [half, whole] = ["snap.00000000000000FF.generating", "snap.00000000000000FF"];
-        [half, whole].iter().for_each(|name| std::fs::write(dir.path().join("db").join(name), b"x").unwrap());
-        assert_eq!(files(dir.path()).unwrap(), Mended { leftovers: 1, settings: false });
-        assert!(!dir.path().join("db").join(half).exists() && dir.path().join("db").join(whole).exists());
+        [half, whole]
+            .iter()
+            .for_each(|name| std::fs::write(dir.path().join("db").join(name), b"x").unwrap());
+        assert_eq!(
+            files(dir.path()).unwrap(),
+            Mended {
+                leftovers: 1,
+                settings: false
+            }
+        );
+        assert!(
+            !dir.path().join("db").join(half).exists()
+                && dir.path().join("db").join(whole).exists()
+        );
     }
 
     #[test]

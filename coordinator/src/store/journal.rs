@@ -1,5 +1,6 @@
-//! The journal of a run: a file beside the database that grows with every commit, so that a run can be brought back
-//! whatever happens to the database. Owns the file's layout; must not know when it is written.
+//! The journal of a run: a file beside the database that grows with every commit, so that a run can
+//! be brought back whatever happens to the database. Owns the file's layout; must not know when it
+//! is written.
 //!
 //! Integers big-endian:
 //!
@@ -15,8 +16,9 @@
 //!   BLAKE3 of all before      32 bytes
 //! ```
 //!
-//! Sections are those of an export file; 20 takes the end back. A group that does not match its hash was either never
-//! acknowledged (the last one) or is damaged; the next is found by its first bytes.
+//! Sections are those of an export file; 20 takes the end back. A group that does not match its
+//! hash was either never acknowledged (the last one) or is damaged; the next is found by its first
+//! bytes.
 
 use contract::id::RunId;
 
@@ -78,7 +80,12 @@ impl State {
     /// What an index row says.
     pub(super) fn of(row: &IndexRow) -> Self {
         let ended = row.summary.end.is_some();
-        Self { records: row.records, content: row.content, addenda: row.addenda, ended }
+        Self {
+            records: row.records,
+            content: row.content,
+            addenda: row.addenda,
+            ended,
+        }
     }
 
     /// Records but for the end, which is the only one that can be taken back.
@@ -95,10 +102,19 @@ impl State {
     }
 
     fn read(bytes: &[u8; STATE]) -> Self {
-        let number = |at: usize| u64::from_be_bytes(*bytes[at..].first_chunk().expect("eight bytes"));
+        let number =
+            |at: usize| u64::from_be_bytes(*bytes[at..].first_chunk().expect("eight bytes"));
         let hash = |at: usize| SetHash::from_bytes(*bytes[at..].first_chunk().expect("32 bytes"));
-        let addenda = AddendaTally { count: number(40), hash: hash(48) };
-        Self { records: number(0), content: hash(8), addenda, ended: bytes[80] != 0 }
+        let addenda = AddendaTally {
+            count: number(40),
+            hash: hash(48),
+        };
+        Self {
+            records: number(0),
+            content: hash(8),
+            addenda,
+            ended: bytes[80] != 0,
+        }
     }
 }
 
@@ -128,12 +144,19 @@ pub(super) fn group(before: State, after: State, frames: &[(u8, Vec<u8>)]) -> Ve
 /// The run a journal says it is of, and its groups; `None` where not even its beginning is left.
 pub(super) fn read(run: RunId, bytes: &[u8]) -> Option<Journal<'_>> {
     bytes.strip_prefix(&head(run)[..])?;
-    let mut journal = Journal { groups: Vec::new(), torn: false, unbroken: 0 };
+    let mut journal = Journal {
+        groups: Vec::new(),
+        torn: false,
+        unbroken: 0,
+    };
     let mut at = HEAD;
     while at < bytes.len() {
         if let Some(group) = read_group(bytes, at) {
             at = group.end;
-            let follows = journal.groups.last().is_none_or(|last| last.after == group.before);
+            let follows = journal
+                .groups
+                .last()
+                .is_none_or(|last| last.after == group.before);
             if follows && !journal.torn && journal.unbroken == journal.groups.len() {
                 journal.unbroken += 1;
             }
@@ -152,7 +175,10 @@ pub(super) fn read(run: RunId, bytes: &[u8]) -> Option<Journal<'_>> {
 
 /// Whether bytes begin like a journal of a newer program.
 pub(super) fn newer(bytes: &[u8]) -> Option<u32> {
-    let layout = bytes.strip_prefix(MAGIC)?.first_chunk().map(|b| u32::from_be_bytes(*b))?;
+    let layout = bytes
+        .strip_prefix(MAGIC)?
+        .first_chunk()
+        .map(|b| u32::from_be_bytes(*b))?;
     (layout > LAYOUT).then_some(layout)
 }
 
@@ -173,7 +199,12 @@ fn read_group(bytes: &[u8], at: usize) -> Option<Group<'_>> {
     let before = State::read(whole[12..].first_chunk()?);
     let after = State::read(whole[12 + STATE..].first_chunk()?);
     let frames = read_frames(&whole[GROUP_HEAD..body_end])?;
-    Some(Group { before, after, frames, end: at + body_end + HASH })
+    Some(Group {
+        before,
+        after,
+        frames,
+        end: at + body_end + HASH,
+    })
 }
 
 fn read_frames(mut rest: &[u8]) -> Option<Vec<(u8, &[u8])>> {
@@ -198,7 +229,12 @@ mod tests {
     fn state(records: u64) -> State {
         let mut content = SetHash::default();
         content.toggle(b"k", &records.to_be_bytes());
-        State { records, content, addenda: AddendaTally::default(), ended: records == 3 }
+        State {
+            records,
+            content,
+            addenda: AddendaTally::default(),
+            ended: records == 3,
+        }
     }
 
     fn journal(run: RunId) -> Vec<u8> {
@@ -214,9 +250,18 @@ mod tests {
         let bytes = journal(run);
         let read = read(run, &bytes).unwrap();
         assert_eq!((read.groups.len(), read.unbroken, read.torn), (3, 3, false));
-        assert_eq!(read.groups[1].frames, [(16, &[7_u8; 300][..]), (2, &[][..])]);
-        assert_eq!((read.groups[2].before, read.groups[2].after), (state(2), state(3)));
-        assert_eq!((read.groups[2].end, state(3).lasting(), state(2).lasting()), (bytes.len(), 2, 2));
+        assert_eq!(
+            read.groups[1].frames,
+            [(16, &[7_u8; 300][..]), (2, &[][..])]
+        );
+        assert_eq!(
+            (read.groups[2].before, read.groups[2].after),
+            (state(2), state(3))
+        );
+        assert_eq!(
+            (read.groups[2].end, state(3).lasting(), state(2).lasting()),
+            (bytes.len(), 2, 2)
+        );
         assert!(super::read(RunId::new(2, [1; 10]), &bytes).is_none());
     }
 
@@ -236,10 +281,19 @@ mod tests {
     fn a_cut_leaves_the_groups_before_it() {
         let run = RunId::new(1, [1; 10]);
         let whole = journal(run);
-        let ends: Vec<_> = read(run, &whole).unwrap().groups.iter().map(|group| group.end).collect();
+        let ends: Vec<_> = read(run, &whole)
+            .unwrap()
+            .groups
+            .iter()
+            .map(|group| group.end)
+            .collect();
         for cut in HEAD..whole.len() {
             let read = read(run, &whole[..cut]).unwrap();
-            assert_eq!(read.groups.len(), ends.iter().filter(|end| **end <= cut).count(), "cut {cut}");
+            assert_eq!(
+                read.groups.len(),
+                ends.iter().filter(|end| **end <= cut).count(),
+                "cut {cut}"
+            );
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The keys of the database: big-endian, so that their order is the order of run, scenario, round, arm, slot and
-//! attempt. Owns that layout alone; must not know what lies under a key. Every key ends in four bytes of sequence,
-//! added by [`super::rows`], which splits long values.
+//! The keys of the database: big-endian, so that their order is the order of run, scenario, round,
+//! arm, slot and attempt. Owns that layout alone; must not know what lies under a key. Every key
+//! ends in four bytes of sequence, added by [`super::rows`], which splits long values.
 
 use contract::id::{Arm, Attempt, RunId, TrialKey};
 use contract::part::Place;
@@ -86,7 +86,9 @@ pub(super) fn entry_of(key: &[u8]) -> Option<Entry> {
 
 /// The number in a key made by [`entry`].
 pub(super) fn number_of(key: &[u8]) -> u64 {
-    key.get(RUN + 1..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u64::from_be_bytes(*bytes))
+    key.get(RUN + 1..)
+        .and_then(<[u8]>::first_chunk)
+        .map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
 /// The number of a block.
@@ -114,14 +116,21 @@ pub(super) fn part(place: &Place) -> Vec<u8> {
 /// The place a key made by [`part`] names; `None` for another kind under a place.
 pub(super) fn place_of(key: &[u8]) -> Option<Place> {
     let run = run_of(key)?;
-    let word = |at: usize| key.get(at..at + 4).map(|b| u32::from_be_bytes(b.try_into().expect("four bytes")));
+    let word = |at: usize| {
+        key.get(at..at + 4)
+            .map(|b| u32::from_be_bytes(b.try_into().expect("four bytes")))
+    };
     let (scenario, round) = (word(RUN)?, word(RUN + 4)?);
     let arm = Arm::from_number(u32::from(*key.get(RUN + 8)?))?;
     let (slot, attempt) = (word(RUN + 9)?, word(RUN + 13)?);
     let whole = key.len() == PART && key[PART - 1] == WHOLE_PART;
     whole.then_some(Place {
         run,
-        key: TrialKey { cell: scenario, round, arm },
+        key: TrialKey {
+            cell: scenario,
+            round,
+            arm,
+        },
         slot,
         attempt: Attempt(attempt),
     })
@@ -132,8 +141,17 @@ mod tests {
     use super::*;
 
     fn place(scenario: u32, round: u32, arm: Arm, slot: u32, attempt: u32) -> Place {
-        let key = TrialKey { cell: scenario, round, arm };
-        Place { run: RunId::new(7, [1; 10]), key, slot, attempt: Attempt(attempt) }
+        let key = TrialKey {
+            cell: scenario,
+            round,
+            arm,
+        };
+        Place {
+            run: RunId::new(7, [1; 10]),
+            key,
+            slot,
+            attempt: Attempt(attempt),
+        }
     }
 
     #[test]
@@ -159,6 +177,9 @@ mod tests {
         let mut other_kind = part(&there);
         *other_kind.last_mut().expect("keys are not empty") = 2;
         assert_eq!(place_of(&other_kind), None);
-        assert_eq!(entry_of(&entry(there.run, Entry::Notice, 9)), Some(Entry::Notice));
+        assert_eq!(
+            entry_of(&entry(there.run, Entry::Notice, 9)),
+            Some(Entry::Notice)
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! The lock on a store's directory: one process at a time, with the process id of the holder for those who must wait.
-//! sled has a lock of its own, but it lets go late after a close and cannot name the holder. Knows nothing of the store.
+//! The lock on a store's directory: one process at a time, with the process id of the holder for
+//! those who must wait. sled has a lock of its own, but it lets go late after a close and cannot
+//! name the holder. Knows nothing of the store.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -21,15 +22,23 @@ pub(super) struct Lock(#[expect(dead_code, reason = "held for its lock")] File);
 pub(super) fn take(dir: &Path, patience: Duration) -> Result<Lock, StoreError> {
     let path = dir.join(FILE);
     let error = |source| StoreError::io("lock", &path, source);
-    let mut file =
-        File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(error)?;
+    let mut file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(error)?;
     let deadline = Instant::now() + patience;
     loop {
         match file.try_lock() {
             Ok(()) => break,
             Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(PAUSE),
             Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::InUse { dir: dir.to_owned(), holder: read_holder(&mut file) });
+                return Err(StoreError::InUse {
+                    dir: dir.to_owned(),
+                    holder: read_holder(&mut file),
+                });
             }
             Err(TryLockError::Error(source)) => return Err(error(source)),
         }
@@ -49,9 +58,10 @@ pub(super) fn share(dir: &Path) -> Result<Option<Lock>, StoreError> {
     };
     match file.try_lock_shared() {
         Ok(()) => Ok(Some(Lock(file))),
-        Err(TryLockError::WouldBlock) => {
-            Err(StoreError::InUse { dir: dir.to_owned(), holder: read_holder(&mut file) })
-        }
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
+            dir: dir.to_owned(),
+            holder: read_holder(&mut file),
+        }),
         Err(TryLockError::Error(source)) => Err(StoreError::io("lock", &path, source)),
     }
 }
@@ -77,7 +87,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let first = take(dir.path(), Duration::ZERO).unwrap();
         let error = take(dir.path(), Duration::ZERO).unwrap_err();
-        let StoreError::InUse { holder, .. } = error else { panic!("{error}") };
+        let StoreError::InUse { holder, .. } = error else {
+            panic!("{error}")
+        };
         assert_eq!(holder, Some(std::process::id()));
         drop(first);
         take(dir.path(), Duration::ZERO).unwrap();

@@ -1,6 +1,6 @@
-//! The store: every run, part by part, durable in a directory. The only user of sled, which is kept behind these types
-//! so that another engine can take its place. Owns keys, index, witness, durability and export files; must not know
-//! what is concluded from a run. Everything here blocks.
+//! The store: every run, part by part, durable in a directory. The only user of sled, which is kept
+//! behind these types so that another engine can take its place. Owns keys, index, witness,
+//! durability and export files; must not know what is concluded from a run. Everything here blocks.
 //!
 //! ```text
 //! DIR/db/               the database
@@ -13,10 +13,10 @@
 //! DIR/rebuilding        while the store is rebuilt: where the old databases are
 //! ```
 //!
-//! A write that has returned survives the loss of the process and of power: the database is flushed *and* its file
-//! synced, and only then the witness follows. The run's copy beside
-//! the database has it before that. Parts alone are buffered until the block they belong to is committed;
-//! parts of a block that never was stay stored as superseded and are not read with the others.
+//! A write that has returned survives the loss of the process and of power: the database is flushed
+//! *and* its file synced, and only then the witness follows. The run's copy beside the database has
+//! it before that. Parts alone are buffered until the block they belong to is committed; parts of a
+//! block that never was stay stored as superseded and are not read with the others.
 
 mod addenda;
 mod archive;
@@ -119,5 +119,7 @@ impl Store {
 }
 
 fn archive_path(dir: &Path, run: RunId) -> PathBuf {
-    dir.join(RUNS_DIR).join(run.as_str()).with_extension("bench")
+    dir.join(RUNS_DIR)
+        .join(run.as_str())
+        .with_extension("bench")
 }

@@ -1,5 +1,5 @@
-//! Opening and closing: lock, a look at the files, database, witness, in that order. Owns the judgement whether what lies
-//! there may be trusted; must not know how runs are written or read.
+//! Opening and closing: lock, a look at the files, database, witness, in that order. Owns the
+//! judgement whether what lies there may be trusted; must not know how runs are written or read.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -14,7 +14,9 @@ use super::guard::guarded;
 use super::lock::{self, Lock};
 use super::readonly::{self, Scratch};
 use super::witness::{self, Tally, Witness, count};
-use super::{DB_DIR, Ledger, RUNS_DIR, Store, Trees, compact, copies, durable, inspect, rebuild, rows};
+use super::{
+    DB_DIR, Ledger, RUNS_DIR, Store, Trees, compact, copies, durable, inspect, rebuild, rows,
+};
 
 /// How long an open waits for another process to be done.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
@@ -22,12 +24,12 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) const TALLY: &[u8] = b"tally";
 
 impl Store {
-    /// Opens the store in a directory, making both where there is none. A store that cannot be written to is copied, and
-    /// the copy opened for reading.
+    /// Opens the store in a directory, making both where there is none. A store that cannot be
+    /// written to is copied, and the copy opened for reading.
     ///
     /// # Errors
-    /// When another process has it open for longer than a second, when it is damaged or from a newer program, when the
-    /// device is full or cannot be read.
+    /// When another process has it open for longer than a second, when it is damaged or from a
+    /// newer program, when the device is full or cannot be read.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         inspect::surroundings()?;
         let is_new = !dir.exists();
@@ -37,7 +39,9 @@ impl Store {
         }
         match lock::take(dir, PATIENCE) {
             Ok(lock) => Self::open_locked(dir, lock),
-            Err(error) if readonly::forbids(&error) && dir.join(DB_DIR).exists() => Self::open_copy(dir),
+            Err(error) if readonly::forbids(&error) && dir.join(DB_DIR).exists() => {
+                Self::open_copy(dir)
+            }
             Err(error) => Err(error),
         }
     }
@@ -56,11 +60,17 @@ impl Store {
     /// Opens a store whose lock is held, unless a rebuild of it was cut off.
     pub(super) fn open_locked(dir: &Path, lock: Lock) -> Result<Self, StoreError> {
         if dir.join(rebuild::MARK).exists() {
-            return Err(StoreError::Damaged { dir: dir.to_owned(), damage: Damage::HalfRebuilt });
+            return Err(StoreError::Damaged {
+                dir: dir.to_owned(),
+                damage: Damage::HalfRebuilt,
+            });
         }
         // A manifest is there before the first copy.
         if has_copies(dir)? && witness::load(dir)?.is_none() {
-            return Err(StoreError::Damaged { dir: dir.to_owned(), damage: Damage::ManifestMissing });
+            return Err(StoreError::Damaged {
+                dir: dir.to_owned(),
+                damage: Damage::ManifestMissing,
+            });
         }
         Self::open_settled(dir, lock)
     }
@@ -77,13 +87,20 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens a store in which nothing was ever committed. What a first open that was cut off left there is nobody's.
+    /// Opens a store in which nothing was ever committed. What a first open that was cut off left
+    /// there is nobody's.
     fn open_new(dir: &Path, lock: Lock) -> Result<Self, StoreError> {
         match Self::open_judged(dir, dir, lock, None) {
-            Err(StoreError::Damaged { damage: damage @ (Damage::Engine(_) | Damage::Panicked), .. }) => {
+            Err(StoreError::Damaged {
+                damage: damage @ (Damage::Engine(_) | Damage::Panicked),
+                ..
+            }) => {
                 let lock = lock::take(dir, PATIENCE)?;
                 if holds_records(dir)? {
-                    return Err(StoreError::Damaged { dir: dir.to_owned(), damage });
+                    return Err(StoreError::Damaged {
+                        dir: dir.to_owned(),
+                        damage,
+                    });
                 }
                 rebuild::set_aside(dir)?;
                 rebuild::remove_mark(dir)?;
@@ -104,28 +121,52 @@ impl Store {
         let _shared = lock::share(dir)?;
         let scratch = Scratch::copy_of(dir)?;
         if scratch.dir().join(rebuild::MARK).exists() {
-            return Err(StoreError::Damaged { dir: dir.to_owned(), damage: Damage::HalfRebuilt });
+            return Err(StoreError::Damaged {
+                dir: dir.to_owned(),
+                damage: Damage::HalfRebuilt,
+            });
         }
         let witness = witness::load(scratch.dir())?;
         if has_copies(dir)? && witness.is_none() {
-            return Err(StoreError::Damaged { dir: dir.to_owned(), damage: Damage::ManifestMissing });
+            return Err(StoreError::Damaged {
+                dir: dir.to_owned(),
+                damage: Damage::ManifestMissing,
+            });
         }
         let lock = lock::take(scratch.dir(), PATIENCE)?;
         let store = Self::open_judged(scratch.dir(), dir, lock, witness)?;
-        Ok(Self { dir: dir.to_owned(), scratch: Some(scratch), ..store })
+        Ok(Self {
+            dir: dir.to_owned(),
+            scratch: Some(scratch),
+            ..store
+        })
     }
 
-    /// Opens the database at a place and holds it against its witness. It is spoken of under its store's name.
-    fn open_judged(at: &Path, dir: &Path, lock: Lock, witness: Option<Witness>) -> Result<Self, StoreError> {
-        let damaged = |damage| StoreError::Damaged { dir: dir.to_owned(), damage };
+    /// Opens the database at a place and holds it against its witness. It is spoken of under its
+    /// store's name.
+    fn open_judged(
+        at: &Path,
+        dir: &Path,
+        lock: Lock,
+        witness: Option<Witness>,
+    ) -> Result<Self, StoreError> {
+        let damaged = |damage| StoreError::Damaged {
+            dir: dir.to_owned(),
+            damage,
+        };
         let witnessed = witness.map(|witness| witness.tally).unwrap_or_default();
         if witnessed.commit > 0 && !at.join(DB_DIR).exists() {
-            return Err(damaged(Damage::Behind { found: 0, witnessed: witnessed.commit }));
+            return Err(damaged(Damage::Behind {
+                found: 0,
+                witnessed: witnessed.commit,
+            }));
         }
         inspect::files(at)?;
         let opened = guarded(|| database::open(at)).map_err(damaged)?;
         let (db, trees, closing) = opened.map_err(|source| judge(dir, Damage::Engine(source)))?;
-        let tally = guarded(|| trees.tally()).map_err(damaged)?.map_err(|damage| judge(dir, damage))?;
+        let tally = guarded(|| trees.tally())
+            .map_err(damaged)?
+            .map_err(|damage| judge(dir, damage))?;
         if witness.is_none() && tally.commit > 0 {
             return Err(damaged(Damage::ManifestMissing));
         }
@@ -136,7 +177,15 @@ impl Store {
             older: witness.is_some_and(|witness| !witness.is_current()),
             tails: copies::Tails::new(),
         });
-        Ok(Self { dir: at.to_owned(), db, trees, ledger, closing, scratch: None, _lock: lock })
+        Ok(Self {
+            dir: at.to_owned(),
+            db,
+            trees,
+            ledger,
+            closing,
+            scratch: None,
+            _lock: lock,
+        })
     }
 
     /// Makes a new store's names durable, and a witness that was left behind by a crash catch up.
@@ -158,7 +207,9 @@ impl Store {
 fn holds_records(dir: &Path) -> Result<bool, StoreError> {
     let log = dir.join(DB_DIR).join("db");
     match std::fs::read(&log) {
-        Ok(bytes) => Ok(bytes.windows(envelope::MAGIC.len()).any(|window| window == envelope::MAGIC)),
+        Ok(bytes) => Ok(bytes
+            .windows(envelope::MAGIC.len())
+            .any(|window| window == envelope::MAGIC)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(source) => Err(StoreError::io("read", &log, source)),
     }
@@ -188,22 +239,29 @@ impl Trees {
             runs += 1;
         }
         count("runs", runs, tally.runs)?;
-        if index == tally.index { Ok(tally) } else { Err(Damage::Content) }
+        if index == tally.index {
+            Ok(tally)
+        } else {
+            Err(Damage::Content)
+        }
     }
 }
 
-/// At open, once the files have been looked at, whatever is not the file system's doing is damage: nothing else is left
-/// to try but to rebuild.
+/// At open, once the files have been looked at, whatever is not the file system's doing is damage:
+/// nothing else is left to try but to rebuild.
 pub(super) fn judge(dir: &Path, damage: Damage) -> StoreError {
     let dir = dir.to_owned();
     match damage {
         Damage::Engine(e) if database::is_locked(&e) => StoreError::InUse { dir, holder: None },
-        Damage::Engine(e @ sled::Error::Io(_)) => match StoreError::engine("open the database", &dir, e) {
-            StoreError::Engine { source, .. } if is_torn(&source) => {
-                StoreError::Damaged { dir, damage: Damage::Engine(source) }
+        Damage::Engine(e @ sled::Error::Io(_)) => {
+            match StoreError::engine("open the database", &dir, e) {
+                StoreError::Engine { source, .. } if is_torn(&source) => StoreError::Damaged {
+                    dir,
+                    damage: Damage::Engine(source),
+                },
+                other => other,
             }
-            other => other,
-        },
+        }
         damage => StoreError::Damaged { dir, damage },
     }
 }
@@ -211,6 +269,9 @@ pub(super) fn judge(dir: &Path, damage: Damage) -> StoreError {
 /// Input and output errors that speak of contents, not of the device.
 fn is_torn(error: &sled::Error) -> bool {
     use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
-    let sled::Error::Io(e) = error else { return false };
-    e.raw_os_error().is_none() && matches!(e.kind(), InvalidData | InvalidInput | Other | UnexpectedEof)
+    let sled::Error::Io(e) = error else {
+        return false;
+    };
+    e.raw_os_error().is_none()
+        && matches!(e.kind(), InvalidData | InvalidInput | Other | UnexpectedEof)
 }

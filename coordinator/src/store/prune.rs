@@ -1,6 +1,7 @@
-//! Removing runs. Owns the order that never leaves less than what the witness tells: the index row goes with the
-//! records in one transaction, then the parts, which nothing names any more; before both go the copies, from which a
-//! rebuild would bring the run back. Must not know which runs may go.
+//! Removing runs. Owns the order that never leaves less than what the witness tells: the index row
+//! goes with the records in one transaction, then the parts, which nothing names any more; before
+//! both go the copies, from which a rebuild would bring the run back. Must not know which runs may
+//! go.
 
 use std::collections::BTreeSet;
 
@@ -19,8 +20,8 @@ use super::{Store, rows};
 const BATCH: usize = 512;
 
 impl Store {
-    /// Removes a run, whatever state its records are in, with its export file in the store. Durable when it returns. The
-    /// database does not become smaller; see [`Self::compact`].
+    /// Removes a run, whatever state its records are in, with its export file in the store. Durable
+    /// when it returns. The database does not become smaller; see [`Self::compact`].
     ///
     /// # Errors
     /// When there is no such run, or the store cannot be written.
@@ -46,7 +47,8 @@ impl Store {
         self.remove_parts(run, &prefix)
     }
 
-    /// Runs that noise floors hang on. Reads the index, and the keys of runs to which something was added.
+    /// Runs that noise floors hang on. Reads the index, and the keys of runs to which something was
+    /// added.
     ///
     /// # Errors
     /// When the store is damaged or cannot be read.
@@ -55,14 +57,23 @@ impl Store {
         for run in self.ids()? {
             let added = self.known_row(run)?.addenda.count > 0;
             let prefix = key::entries(run, Entry::Calibration);
-            if added && self.reading(run, || Ok(rows::scan(&self.trees.entries, &prefix).next().is_some()))? {
+            if added
+                && self.reading(run, || {
+                    Ok(rows::scan(&self.trees.entries, &prefix).next().is_some())
+                })?
+            {
                 found.insert(run);
             }
         }
         Ok(found)
     }
 
-    fn transact_removal(&self, index: &Batch, entries: &Batch, tally: Tally) -> Result<(), StoreError> {
+    fn transact_removal(
+        &self,
+        index: &Batch,
+        entries: &Batch,
+        tally: Tally,
+    ) -> Result<(), StoreError> {
         let tally = serde_json::to_vec(&tally).expect("a tally holds only numbers and text");
         let trees = (&self.trees.index, &self.trees.entries, &self.trees.meta);
         let result: TransactionResult<()> = trees.transaction(|(rows, records, meta)| {
@@ -73,7 +84,9 @@ impl Store {
         });
         result.map_err(|e| match e {
             TransactionError::Abort(()) => unreachable!("the transaction never aborts"),
-            TransactionError::Storage(source) => StoreError::engine("remove a run", self.dir(), source),
+            TransactionError::Storage(source) => {
+                StoreError::engine("remove a run", self.dir(), source)
+            }
         })
     }
 

@@ -1,5 +1,6 @@
-//! One run as sealed records under their keys: what the database, an export file and a reader have in common. Owns the
-//! check that the records are those that were committed and their opening; must not know where they came from.
+//! One run as sealed records under their keys: what the database, an export file and a reader have
+//! in common. Owns the check that the records are those that were committed and their opening; must
+//! not know where they came from.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,8 @@ pub struct RunRecord {
     pub header: RunHeader,
     /// The blocks that are done, by scenario and round.
     pub blocks: Vec<BlockDone>,
-    /// Their parts, by scenario, round, arm and slot; never one of an attempt that was not accepted.
+    /// Their parts, by scenario, round, arm and slot; never one of an attempt that was not
+    /// accepted.
     pub parts: Vec<Part>,
     /// Places of parts that were stored but not accepted.
     pub superseded: Vec<Place>,
@@ -64,7 +66,9 @@ pub(super) struct RawRun {
 pub(super) fn open_part((key, sealed): &Row) -> Result<Part, Damage> {
     let part = Part::open(sealed)?;
     let in_place = key::place_of(key).as_ref() == Some(&part.place);
-    in_place.then_some(part).ok_or(Damage::Contradiction("a part lies in another's place"))
+    in_place
+        .then_some(part)
+        .ok_or(Damage::Contradiction("a part lies in another's place"))
 }
 
 /// The accepted attempt of every block that is done.
@@ -74,7 +78,8 @@ pub(super) struct Accepted(BTreeMap<(u32, u32), Attempt>);
 impl Accepted {
     /// Whether the part under a key is one of an accepted attempt.
     pub(super) fn takes(&self, key: &[u8]) -> bool {
-        key::place_of(key).is_some_and(|p| self.0.get(&(p.key.cell, p.key.round)) == Some(&p.attempt))
+        key::place_of(key)
+            .is_some_and(|p| self.0.get(&(p.key.cell, p.key.round)) == Some(&p.attempt))
     }
 }
 
@@ -82,7 +87,9 @@ impl RawRun {
     /// The header, checked to be this run's.
     pub(super) fn header(&self, run: RunId) -> Result<RunHeader, Damage> {
         let mut headers = self.of(Entry::Header);
-        let sealed = headers.next().ok_or(Damage::Contradiction("there is no beginning"))?;
+        let sealed = headers
+            .next()
+            .ok_or(Damage::Contradiction("there is no beginning"))?;
         if headers.next().is_some() {
             return Err(Damage::Contradiction("there are two beginnings"));
         }
@@ -94,7 +101,9 @@ impl RawRun {
     }
 
     pub(super) fn blocks(&self) -> Result<Vec<BlockDone>, Damage> {
-        self.of(Entry::Block).map(|sealed| Ok(BlockDone::open(sealed)?)).collect()
+        self.of(Entry::Block)
+            .map(|sealed| Ok(BlockDone::open(sealed)?))
+            .collect()
     }
 
     pub(super) fn end(&self) -> Result<Option<RunEnd>, Damage> {
@@ -102,13 +111,17 @@ impl RawRun {
     }
 
     pub(super) fn notices(&self) -> Result<Vec<Notice>, Damage> {
-        self.of(Entry::Notice).map(|sealed| Ok(Notice::open(sealed)?)).collect()
+        self.of(Entry::Notice)
+            .map(|sealed| Ok(Notice::open(sealed)?))
+            .collect()
     }
 
     /// The header, with the hosts that took a place after the run had begun.
     pub(super) fn header_with_hosts(&self, run: RunId) -> Result<RunHeader, Damage> {
         let mut header = self.header(run)?;
-        header.hosts.extend(self.notices()?.into_iter().filter_map(|notice| notice.host));
+        header
+            .hosts
+            .extend(self.notices()?.into_iter().filter_map(|notice| notice.host));
         Ok(header)
     }
 
@@ -119,7 +132,11 @@ impl RawRun {
             header: self.header_with_hosts(run)?,
             blocks: self.blocks()?,
             parts: Vec::new(),
-            superseded: self.superseded.iter().filter_map(|(key, _)| key::place_of(key)).collect(),
+            superseded: self
+                .superseded
+                .iter()
+                .filter_map(|(key, _)| key::place_of(key))
+                .collect(),
             notices,
             end: self.end()?,
             addenda: addenda::opened(self)?,
@@ -145,17 +162,28 @@ impl RawRun {
         self.open_parts().try_for_each(|part| {
             let part = part?;
             let Place { key, slot, .. } = part.place;
-            stored.vet(&part).map_err(|fault| Damage::Fault { key, slot, fault: Box::new(fault) })
+            stored.vet(&part).map_err(|fault| Damage::Fault {
+                key,
+                slot,
+                fault: Box::new(fault),
+            })
         })
     }
 
     /// The index row these records amount to.
     pub(super) fn index_row(&self, run: RunId) -> Result<IndexRow, Damage> {
         let mut row = IndexRow::new(&self.header_with_hosts(run)?);
-        self.entries.iter().chain(&self.parts).for_each(|(key, sealed)| row.add(key, sealed));
+        self.entries
+            .iter()
+            .chain(&self.parts)
+            .for_each(|(key, sealed)| row.add(key, sealed));
         for block in self.blocks()? {
             let prefix = key::block_parts(run, block.cell, block.round);
-            let parts = self.parts.iter().filter(|(key, _)| key.starts_with(&prefix)).count();
+            let parts = self
+                .parts
+                .iter()
+                .filter(|(key, _)| key.starts_with(&prefix))
+                .count();
             row.count_block(&block, parts as u64);
         }
         row.notices = self.of(Entry::Notice).count() as u64;
@@ -167,12 +195,21 @@ impl RawRun {
     /// An error unless these are the records the index row was written for.
     pub(super) fn check(&self, row: &IndexRow) -> Result<(), Damage> {
         count("accepted parts", self.parts.len() as u64, row.summary.parts)?;
-        count("records", (self.entries.len() + self.parts.len()) as u64, row.records)?;
+        count(
+            "records",
+            (self.entries.len() + self.parts.len()) as u64,
+            row.records,
+        )?;
         self.check_addenda(row)?;
-        if self.content() == row.content { Ok(()) } else { Err(Damage::Content) }
+        if self.content() == row.content {
+            Ok(())
+        } else {
+            Err(Damage::Content)
+        }
     }
 
-    /// The same for records without parts, of which so many are accepted: their bytes are not here to be compared.
+    /// The same for records without parts, of which so many are accepted: their bytes are not here
+    /// to be compared.
     pub(super) fn check_outline(&self, accepted: u64, row: &IndexRow) -> Result<(), Damage> {
         count("accepted parts", accepted, row.summary.parts)?;
         count("records", self.entries.len() as u64 + accepted, row.records)?;
@@ -182,15 +219,26 @@ impl RawRun {
     /// The hash of what is here of the run itself.
     pub(super) fn content(&self) -> SetHash {
         let mut content = SetHash::default();
-        self.entries.iter().chain(&self.parts).for_each(|(key, sealed)| content.toggle(key, sealed));
+        self.entries
+            .iter()
+            .chain(&self.parts)
+            .for_each(|(key, sealed)| content.toggle(key, sealed));
         content
     }
 
     /// An error unless these are the annotations and calibrations the index row was written for.
     pub(super) fn check_addenda(&self, row: &IndexRow) -> Result<(), Damage> {
         let addenda = self.addenda_tally();
-        count("annotations and calibrations", addenda.count, row.addenda.count)?;
-        if addenda == row.addenda { Ok(()) } else { Err(Damage::Content) }
+        count(
+            "annotations and calibrations",
+            addenda.count,
+            row.addenda.count,
+        )?;
+        if addenda == row.addenda {
+            Ok(())
+        } else {
+            Err(Damage::Content)
+        }
     }
 
     /// Entries into those of the run itself and addenda.
@@ -202,8 +250,13 @@ impl RawRun {
     /// How much was added.
     pub(super) fn addenda_tally(&self) -> AddendaTally {
         let mut hash = SetHash::default();
-        self.addenda.iter().for_each(|(key, sealed)| hash.toggle(key, sealed));
-        AddendaTally { count: self.addenda.len() as u64, hash }
+        self.addenda
+            .iter()
+            .for_each(|(key, sealed)| hash.toggle(key, sealed));
+        AddendaTally {
+            count: self.addenda.len() as u64,
+            hash,
+        }
     }
 
     /// Parts into accepted and superseded, as the blocks say.
@@ -215,7 +268,12 @@ impl RawRun {
 
     /// Which attempts the blocks accepted.
     pub(super) fn accepted(&self) -> Result<Accepted, Damage> {
-        Ok(Accepted(self.blocks()?.iter().map(|b| ((b.cell, b.round), b.attempt)).collect()))
+        Ok(Accepted(
+            self.blocks()?
+                .iter()
+                .map(|b| ((b.cell, b.round), b.attempt))
+                .collect(),
+        ))
     }
 
     pub(super) fn of(&self, entry: Entry) -> impl Iterator<Item = &[u8]> {

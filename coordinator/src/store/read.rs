@@ -1,4 +1,5 @@
-//! Reading runs: listings from the index alone, whole runs with every check. Must not know how anything is written.
+//! Reading runs: listings from the index alone, whole runs with every check. Must not know how
+//! anything is written.
 
 use std::collections::BTreeMap;
 
@@ -29,24 +30,36 @@ impl Store {
         Ok(runs)
     }
 
-    /// The run of an id, of the beginning of one in either case, or of `latest`, the one stored last.
+    /// The run of an id, of the beginning of one in either case, or of `latest`, the one stored
+    /// last.
     ///
     /// # Errors
     /// When there is none, or more than one.
     pub fn find(&self, wanted: &str) -> Result<RunId, StoreError> {
         if wanted == LATEST {
             let newest = self.index(Row::place_of)?.into_iter().max();
-            return newest.map(|(_, run)| run).ok_or_else(|| StoreError::NoRuns { dir: self.dir.clone() });
+            return newest
+                .map(|(_, run)| run)
+                .ok_or_else(|| StoreError::NoRuns {
+                    dir: self.dir.clone(),
+                });
         }
         if self.listed(b"", |ids| ids.next().transpose())?.is_none() {
-            return Err(StoreError::NoRuns { dir: self.dir.clone() });
+            return Err(StoreError::NoRuns {
+                dir: self.dir.clone(),
+            });
         }
         let upper = wanted.to_ascii_uppercase();
         let candidates: Vec<_> = self.listed(upper.as_bytes(), |ids| ids.collect())?;
         match candidates[..] {
             [one] if !wanted.is_empty() => Ok(one),
-            [] => Err(StoreError::NoSuchRun { wanted: wanted.to_owned() }),
-            _ => Err(StoreError::Ambiguous { wanted: wanted.to_owned(), candidates }),
+            [] => Err(StoreError::NoSuchRun {
+                wanted: wanted.to_owned(),
+            }),
+            _ => Err(StoreError::Ambiguous {
+                wanted: wanted.to_owned(),
+                candidates,
+            }),
         }
     }
 
@@ -63,8 +76,12 @@ impl Store {
     /// # Errors
     /// When its record is damaged or the store cannot be read.
     pub fn end(&self, run: RunId) -> Result<Option<RunEnd>, StoreError> {
-        let sealed = self.reading(run, || rows::get(&self.trees.entries, &key::entry(run, Entry::End, 0)))?;
-        self.reading(run, || Ok(sealed.as_deref().map(RunEnd::open).transpose()?))
+        let sealed = self.reading(run, || {
+            rows::get(&self.trees.entries, &key::entry(run, Entry::End, 0))
+        })?;
+        self.reading(run, || {
+            Ok(sealed.as_deref().map(RunEnd::open).transpose()?)
+        })
     }
 
     /// How a run began. Reads nothing else of it.
@@ -74,12 +91,14 @@ impl Store {
     pub fn header(&self, run: RunId) -> Result<RunHeader, StoreError> {
         let key = key::entry(run, Entry::Header, 0);
         let sealed = self.reading(run, || rows::get(&self.trees.entries, &key))?;
-        let sealed = sealed.ok_or_else(|| StoreError::NoSuchRun { wanted: run.to_string() })?;
+        let sealed = sealed.ok_or_else(|| StoreError::NoSuchRun {
+            wanted: run.to_string(),
+        })?;
         self.reading(run, || Ok(RunHeader::open(&sealed)?))
     }
 
-    /// A whole run, checked against what was committed. Its parts take some 1.5 MB each when open; see
-    /// [`Self::visit_parts`] for one at a time.
+    /// A whole run, checked against what was committed. Its parts take some 1.5 MB each when open;
+    /// see [`Self::visit_parts`] for one at a time.
     ///
     /// # Errors
     /// When there is no such run, or it is damaged.
@@ -88,8 +107,8 @@ impl Store {
         self.reading(run, || raw.open(run))
     }
 
-    /// A run but for its parts: `parts` is left empty, and of the parts only the number is checked. Their bytes are when
-    /// they are visited.
+    /// A run but for its parts: `parts` is left empty, and of the parts only the number is checked.
+    /// Their bytes are when they are visited.
     ///
     /// # Errors
     /// When there is no such run, or it is damaged.
@@ -101,12 +120,12 @@ impl Store {
         Ok(outline)
     }
 
-    /// Shows every accepted part, one at a time, by scenario, round, arm and slot, once all bytes of the run proved to
-    /// be those that were committed. Holds one part at a time.
+    /// Shows every accepted part, one at a time, by scenario, round, arm and slot, once all bytes
+    /// of the run proved to be those that were committed. Holds one part at a time.
     ///
     /// # Errors
-    /// When there is no such run, or it is damaged; where the damage shows only in opening a part, those before it
-    /// have been shown.
+    /// When there is no such run, or it is damaged; where the damage shows only in opening a part,
+    /// those before it have been shown.
     pub fn visit_parts(&self, run: RunId, mut visit: impl FnMut(Part)) -> Result<(), StoreError> {
         let row = self.known_row(run)?;
         let (raw, ..) = self.raw_outline(run)?;
@@ -116,7 +135,13 @@ impl Store {
             content.toggle(&key, &sealed);
             Ok(())
         })?;
-        self.reading(run, || if content == row.content { Ok(()) } else { Err(Damage::Content) })?;
+        self.reading(run, || {
+            if content == row.content {
+                Ok(())
+            } else {
+                Err(Damage::Content)
+            }
+        })?;
         self.each_part(run, &accepted, |row| {
             visit(raw::open_part(&row)?);
             Ok(())
@@ -134,7 +159,11 @@ impl Store {
         self.visit_parts(run, |part| {
             let Place { key, slot, .. } = part.place;
             let fault = stored.vet(&part).err().filter(|_| first.is_none());
-            first = first.take().or(fault.map(|fault| Damage::Fault { key, slot, fault: Box::new(fault) }));
+            first = first.take().or(fault.map(|fault| Damage::Fault {
+                key,
+                slot,
+                fault: Box::new(fault),
+            }));
         })?;
         first.map_or(Ok(()), |damage| Err(StoreError::RunDamaged { run, damage }))
     }
@@ -166,8 +195,11 @@ impl Store {
             let keys = rows::keys(&self.trees.parts, &prefix).collect::<Result<Vec<_>, _>>()?;
             let (accepted, superseded) = keys.iter().partition::<Vec<_>, _>(|key| takes.takes(key));
             raw.check_outline(accepted.len() as u64, &row)?;
-            let places =
-                |keys: Vec<&Vec<u8>>| keys.into_iter().filter_map(|key| key::place_of(key)).collect();
+            let places = |keys: Vec<&Vec<u8>>| {
+                keys.into_iter()
+                    .filter_map(|key| key::place_of(key))
+                    .collect()
+            };
             Ok((raw, places(accepted), places(superseded)))
         })
     }
@@ -178,32 +210,52 @@ impl Store {
     /// When there is no such run, or it is damaged.
     pub fn progress(&self, run: RunId) -> Result<Resume, StoreError> {
         let (raw, accepted, superseded) = self.raw_outline(run)?;
-        let (header, blocks) = self.reading(run, || Ok((raw.header_with_hosts(run)?, raw.blocks()?)))?;
+        let (header, blocks) =
+            self.reading(run, || Ok((raw.header_with_hosts(run)?, raw.blocks()?)))?;
         let mut next_attempts = BTreeMap::new();
         for place in accepted.into_iter().chain(superseded) {
-            let next = next_attempts.entry((place.key.cell, place.key.round)).or_insert(Attempt(0));
+            let next = next_attempts
+                .entry((place.key.cell, place.key.round))
+                .or_insert(Attempt(0));
             *next = (*next).max(Attempt(place.attempt.0 + 1));
         }
-        Ok(Resume { header, blocks, next_attempts })
+        Ok(Resume {
+            header,
+            blocks,
+            next_attempts,
+        })
     }
 
     /// The place that the next run gets.
     pub(super) fn next_place(&self) -> Result<u64, StoreError> {
-        let last = self.index(Row::place_of)?.into_iter().filter_map(|(sequence, _)| sequence).max();
+        let last = self
+            .index(Row::place_of)?
+            .into_iter()
+            .filter_map(|(sequence, _)| sequence)
+            .max();
         Ok(last.unwrap_or(0) + 1)
     }
 
-    /// The place of a run that was stored elsewhere: beside the last of those that began before it by their clocks, so
-    /// that an old run which is imported is never the latest.
+    /// The place of a run that was stored elsewhere: beside the last of those that began before it
+    /// by their clocks, so that an old run which is imported is never the latest.
     pub(super) fn place_by_clock(&self, run: RunId) -> Result<Option<u64>, StoreError> {
-        let before = self.index(Row::place_of)?.into_iter().filter(|(_, other)| *other < run);
+        let before = self
+            .index(Row::place_of)?
+            .into_iter()
+            .filter(|(_, other)| *other < run);
         Ok(before.filter_map(|(sequence, _)| sequence).max())
     }
 
     /// Something of every row, by id.
     fn index<T>(&self, of: fn(&[u8]) -> Result<T, Damage>) -> Result<Vec<T>, StoreError> {
-        let read = || rows::scan(&self.trees.index, b"").map(|row| of(&row?.1)).collect();
-        guarded(read).and_then(|all| all).map_err(|damage| self.damaged(damage))
+        let read = || {
+            rows::scan(&self.trees.index, b"")
+                .map(|row| of(&row?.1))
+                .collect()
+        };
+        guarded(read)
+            .and_then(|all| all)
+            .map_err(|damage| self.damaged(damage))
     }
 
     /// The ids of all runs, in their own order.
@@ -215,11 +267,15 @@ impl Store {
     fn listed<T>(
         &self,
         beginning: &[u8],
-        take: impl FnOnce(&mut dyn DoubleEndedIterator<Item = Result<RunId, Damage>>) -> Result<T, Damage>,
+        take: impl FnOnce(
+            &mut dyn DoubleEndedIterator<Item = Result<RunId, Damage>>,
+        ) -> Result<T, Damage>,
     ) -> Result<T, StoreError> {
-        let mut ids =
-            rows::keys(&self.trees.index, beginning).map(|key| key::run_of(&key?).ok_or(Damage::Index));
-        guarded(|| take(&mut ids)).and_then(|taken| taken).map_err(|damage| self.damaged(damage))
+        let mut ids = rows::keys(&self.trees.index, beginning)
+            .map(|key| key::run_of(&key?).ok_or(Damage::Index));
+        guarded(|| take(&mut ids))
+            .and_then(|taken| taken)
+            .map_err(|damage| self.damaged(damage))
     }
 
     /// The sealed records of a run, checked against its index row.
@@ -236,13 +292,17 @@ impl Store {
     }
 
     pub(super) fn known_row(&self, run: RunId) -> Result<Row, StoreError> {
-        self.row(run)?.ok_or_else(|| StoreError::NoSuchRun { wanted: run.to_string() })
+        self.row(run)?.ok_or_else(|| StoreError::NoSuchRun {
+            wanted: run.to_string(),
+        })
     }
 
     pub(super) fn row(&self, run: RunId) -> Result<Option<Row>, StoreError> {
-        self.reading(run, || match rows::get(&self.trees.index, &key::run(run))? {
-            Some(bytes) => Ok(Some(Row::from_bytes(&bytes)?)),
-            None => Ok(None),
+        self.reading(run, || {
+            match rows::get(&self.trees.index, &key::run(run))? {
+                Some(bytes) => Ok(Some(Row::from_bytes(&bytes)?)),
+                None => Ok(None),
+            }
         })
     }
 

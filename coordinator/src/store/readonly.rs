@@ -1,5 +1,6 @@
-//! Stores in places that cannot be written to, such as a mounted snapshot or another user's directory: sled writes
-//! whenever it opens, so a copy in the temporary directory is opened for reading. Owns the copy and its removal.
+//! Stores in places that cannot be written to, such as a mounted snapshot or another user's
+//! directory: sled writes whenever it opens, so a copy in the temporary directory is opened for
+//! reading. Owns the copy and its removal.
 
 use std::fs::{DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
@@ -34,7 +35,8 @@ impl Scratch {
     fn empty() -> Result<Self, StoreError> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("pgo-benchmarks-{}-{number}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("pgo-benchmarks-{}-{number}", std::process::id()));
         let made = DirBuilder::new().mode(0o700).create(&path);
         made.map_err(|source| StoreError::io("create", &path, source))?;
         Ok(Self(path))
@@ -51,7 +53,9 @@ impl Drop for Scratch {
 /// Whether an error says that a place cannot be written to.
 pub(super) fn forbids(error: &StoreError) -> bool {
     use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
-    let StoreError::Io { source, .. } = error else { return false };
+    let StoreError::Io { source, .. } = error else {
+        return false;
+    };
     matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem)
 }
 
@@ -75,9 +79,14 @@ fn copy_dir(from: &Path, to: &Path) -> Result<(), StoreError> {
 
 /// The bytes alone: files that may not be written to give copies that may.
 fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
-    let unreadable = |source| StoreError::Unreadable { path: from.to_owned(), at: 0, source };
+    let unreadable = |source| StoreError::Unreadable {
+        path: from.to_owned(),
+        at: 0,
+        source,
+    };
     let mut source = File::open(from).map_err(unreadable)?;
     let mut target = File::create_new(to).map_err(|source| StoreError::io("create", to, source))?;
-    std::io::copy(&mut source, &mut target).map_err(|source| StoreError::io("copy", from, source))?;
+    std::io::copy(&mut source, &mut target)
+        .map_err(|source| StoreError::io("copy", from, source))?;
     Ok(())
 }

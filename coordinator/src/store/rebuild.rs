@@ -1,9 +1,9 @@
-//! A new database in the place of a damaged one: every run is put together from its copies beside the database and from
-//! what can still be read of the old one. Owns the order of that, and the account of what came back and what did not;
-//! must not know why the old one is damaged.
+//! A new database in the place of a damaged one: every run is put together from its copies beside
+//! the database and from what can still be read of the old one. Owns the order of that, and the
+//! account of what came back and what did not; must not know why the old one is damaged.
 //!
-//! While it goes on a mark names the databases that were set aside: cut off, the store is found damaged, and the next
-//! rebuild has the same sources.
+//! While it goes on a mark names the databases that were set aside: cut off, the store is found
+//! damaged, and the next rebuild has the same sources.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -37,7 +37,8 @@ pub struct Rebuilt {
     pub lost: Vec<Lost>,
     /// Runs that the old manifest counts and that nothing names any more.
     pub nameless: u64,
-    /// Records that the old manifest counts beyond those that came back, where no run is known to lack them.
+    /// Records that the old manifest counts beyond those that came back, where no run is known to
+    /// lack them.
     pub unaccounted: u64,
     /// Files that could not be read whole; what they held may have come from elsewhere.
     pub refused: Vec<(PathBuf, StoreError)>,
@@ -50,7 +51,8 @@ pub struct Brought {
     pub run: RunId,
     /// Who gave its records.
     pub from: Vec<Source>,
-    /// Committed records that are missing from it: it came back without its end and can be taken up again.
+    /// Committed records that are missing from it: it came back without its end and can be taken up
+    /// again.
     pub lacks: u64,
 }
 
@@ -79,12 +81,12 @@ impl Rebuilt {
 }
 
 impl Store {
-    /// Sets the database of a store aside, whatever state it is in, and makes a new one of the copies beside it and of
-    /// what can still be read of the old one.
+    /// Sets the database of a store aside, whatever state it is in, and makes a new one of the
+    /// copies beside it and of what can still be read of the old one.
     ///
     /// # Errors
-    /// When another process has the store open, or it cannot be written. What cannot be read does not stop it; it is
-    /// in the answer.
+    /// When another process has the store open, or it cannot be written. What cannot be read does
+    /// not stop it; it is in the answer.
     pub fn rebuild(dir: &Path) -> Result<Rebuilt, StoreError> {
         inspect::surroundings()?;
         std::fs::create_dir_all(dir).map_err(|source| StoreError::io("create", dir, source))?;
@@ -114,28 +116,46 @@ impl Store {
 }
 
 impl Rebuilt {
-    fn take_in(&mut self, run: RunId, salvaged: Result<Salvaged, Damage>) -> Result<(), StoreError> {
+    fn take_in(
+        &mut self,
+        run: RunId,
+        salvaged: Result<Salvaged, Damage>,
+    ) -> Result<(), StoreError> {
         match salvaged {
-            Ok(Salvaged { raw, row, from, lacks }) => {
+            Ok(Salvaged {
+                raw,
+                row,
+                from,
+                lacks,
+            }) => {
                 if lacks > 0 {
                     self.keep_evidence(run)?;
                 }
-                self.store.take_in(&mut *self.store.writable()?, row, &raw)?;
-                self.brought.push(Brought { run, from: from.into_iter().collect(), lacks });
+                self.store
+                    .take_in(&mut *self.store.writable()?, row, &raw)?;
+                self.brought.push(Brought {
+                    run,
+                    from: from.into_iter().collect(),
+                    lacks,
+                });
             }
             Err(damage) => self.lost.push(Lost { run, damage }),
         }
         Ok(())
     }
 
-    /// What is not whole is replaced by what could be made of it; the files stay with the old database.
+    /// What is not whole is replaced by what could be made of it; the files stay with the old
+    /// database.
     fn keep_evidence(&self, run: RunId) -> Result<(), StoreError> {
-        let Some(aside) = &self.aside else { return Ok(()) };
+        let Some(aside) = &self.aside else {
+            return Ok(());
+        };
         let dir = self.store.dir();
         for file in [self.store.archive_path(run), copies::journal_path(dir, run)] {
             let to = aside.join(file.file_name().unwrap_or_default());
             if file.exists() {
-                std::fs::copy(&file, &to).map_err(|source| StoreError::io("copy", &file, source))?;
+                std::fs::copy(&file, &to)
+                    .map_err(|source| StoreError::io("copy", &file, source))?;
             }
         }
         Ok(())
@@ -172,7 +192,10 @@ impl Sources {
             journals: BTreeSet::new(),
             wrecks: Vec::new(),
             dir: dir.to_owned(),
-            expected: asides.iter().find_map(|aside| witness::load(aside).ok().flatten()).map(|w| w.tally),
+            expected: asides
+                .iter()
+                .find_map(|aside| witness::load(aside).ok().flatten())
+                .map(|w| w.tally),
             refused: Vec::new(),
         };
         for path in archive::beside(&dir.join(RUNS_DIR), archive::ENDING)? {
@@ -187,7 +210,8 @@ impl Sources {
         for aside in asides {
             match Wreck::open(aside) {
                 Ok(wreck) => found.wrecks.push(wreck),
-                // That it is damaged is why it was set aside; that it cannot be read is another matter.
+                // That it is damaged is why it was set aside; that it cannot be read is another
+                // matter.
                 Err(StoreError::Damaged { .. }) => {}
                 Err(error) => found.refused.push((aside.clone(), error)),
             }
@@ -197,7 +221,12 @@ impl Sources {
 
     fn runs(&self) -> BTreeSet<RunId> {
         let old = self.wrecks.iter().flat_map(Wreck::runs);
-        self.archives.keys().chain(&self.journals).copied().chain(old).collect()
+        self.archives
+            .keys()
+            .chain(&self.journals)
+            .copied()
+            .chain(old)
+            .collect()
     }
 
     /// Puts one run together; tells which of its files were not whole.
@@ -217,24 +246,36 @@ impl Sources {
             match copies::read_journal(&self.dir, run) {
                 Ok(bytes) => match journal::read(run, bytes.as_deref().unwrap_or_default()) {
                     Some(journal) => pieces.take_journal(&journal),
-                    None => refused.push((path, StoreError::RunDamaged { run, damage: Damage::NotAJournal })),
+                    None => refused.push((
+                        path,
+                        StoreError::RunDamaged {
+                            run,
+                            damage: Damage::NotAJournal,
+                        },
+                    )),
                 },
                 Err(error) => refused.push((path, error)),
             }
         }
-        self.wrecks.iter().for_each(|wreck| wreck.give(run, &mut pieces));
+        self.wrecks
+            .iter()
+            .for_each(|wreck| wreck.give(run, &mut pieces));
         Ok(pieces.put_together())
     }
 }
 
 /// Takes an export file whole, or what single records of it are left.
 fn take_archive(pieces: &mut Pieces, run: RunId, path: &Path) -> Result<(), StoreError> {
-    let damaged = |damage| StoreError::ArchiveDamaged { path: path.to_owned(), damage };
+    let damaged = |damage| StoreError::ArchiveDamaged {
+        path: path.to_owned(),
+        damage,
+    };
     match archive::load(path) {
         Ok((found, raw)) if found == run => pieces.take_whole(Source::Export, raw).map_err(damaged),
         Ok(_) => Err(damaged(Damage::Contradiction("its name is another run's"))),
         Err(error @ StoreError::ArchiveDamaged { .. }) => {
-            let bytes = std::fs::read(path).map_err(|source| StoreError::io("read", path, source))?;
+            let bytes =
+                std::fs::read(path).map_err(|source| StoreError::io("read", path, source))?;
             pieces.take_frames(&archive::frames(&bytes));
             Err(error)
         }
@@ -247,14 +288,16 @@ fn named(path: &Path) -> Option<RunId> {
     path.file_stem()?.to_str()?.parse().ok()
 }
 
-/// The database and its witness move into a directory of their own beside it; gives all such directories that this
-/// rebuild, or one that was cut off, has made, oldest first.
+/// The database and its witness move into a directory of their own beside it; gives all such
+/// directories that this rebuild, or one that was cut off, has made, oldest first.
 pub(super) fn set_aside(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let mark = dir.join(MARK);
     let before = std::fs::read_to_string(&mark).unwrap_or_default();
     let mut names: Vec<String> = before.lines().map(str::to_owned).collect();
-    let present: Vec<_> =
-        [DB_DIR, witness::FILE].into_iter().filter(|name| dir.join(name).exists()).collect();
+    let present: Vec<_> = [DB_DIR, witness::FILE]
+        .into_iter()
+        .filter(|name| dir.join(name).exists())
+        .collect();
     let aside = (!present.is_empty()).then(|| free_name(dir));
     names.extend(aside.iter().map(|name| name.to_string_lossy().into_owned()));
     durable::replace(&mark, (names.join("\n") + "\n").as_bytes())?;
@@ -268,7 +311,10 @@ pub(super) fn set_aside(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
         durable::sync_dir(&aside)?;
         durable::sync_dir(dir)?;
     }
-    let known = names.iter().filter(|name| !name.is_empty()).map(|name| dir.join(name));
+    let known = names
+        .iter()
+        .filter(|name| !name.is_empty())
+        .map(|name| dir.join(name));
     Ok(known.filter(|aside| aside.is_dir()).collect())
 }
 
@@ -281,8 +327,14 @@ pub(super) fn remove_mark(dir: &Path) -> Result<(), StoreError> {
 
 /// `db.corrupt-<seconds since 1970>`, with a number where that is taken.
 fn free_name(dir: &Path) -> PathBuf {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
     let plain = PathBuf::from(format!("{DB_DIR}.corrupt-{now}"));
     let numbered = (1..).map(|n| PathBuf::from(format!("{DB_DIR}.corrupt-{now}-{n}")));
-    std::iter::once(plain).chain(numbered).find(|name| !dir.join(name).exists()).expect("numbers do not end")
+    std::iter::once(plain)
+        .chain(numbered)
+        .find(|name| !dir.join(name).exists())
+        .expect("numbers do not end")
 }

@@ -1,12 +1,13 @@
-//! Values of any length over a tree that likes them short. A value is cut into pieces of at most [`PIECE`] bytes under
-//! its key and a sequence number; sled would put larger ones into files of their own that it never syncs. Owns cutting
-//! and joining; knows neither keys nor values.
+//! Values of any length over a tree that likes them short. A value is cut into pieces of at most
+//! [`PIECE`] bytes under its key and a sequence number; sled would put larger ones into files of
+//! their own that it never syncs. Owns cutting and joining; knows neither keys nor values.
 
 use sled::{Batch, Tree};
 
 use super::error::Damage;
 
-/// Longest piece, bytes. A leaf holds up to 16 of them below the 131,052 bytes from which sled uses separate files.
+/// Longest piece, bytes. A leaf holds up to 16 of them below the 131,052 bytes from which sled uses
+/// separate files.
 pub(super) const PIECE: usize = 7 * 1024;
 /// Bytes of the sequence number at the end of every key.
 const SEQUENCE: usize = 4;
@@ -46,7 +47,10 @@ pub(super) fn get(tree: &Tree, key: &[u8]) -> Result<Option<Vec<u8>>, Damage> {
 }
 
 /// All values whose keys begin with a prefix, in order, each joined from its pieces.
-pub(super) fn scan(tree: &Tree, prefix: &[u8]) -> impl Iterator<Item = Result<Row, Damage>> + use<> {
+pub(super) fn scan(
+    tree: &Tree,
+    prefix: &[u8],
+) -> impl Iterator<Item = Result<Row, Damage>> + use<> {
     let mut pieces = tree.scan_prefix(prefix).peekable();
     std::iter::from_fn(move || {
         let first = pieces.next()?;
@@ -54,7 +58,8 @@ pub(super) fn scan(tree: &Tree, prefix: &[u8]) -> impl Iterator<Item = Result<Ro
     })
 }
 
-/// The keys of all values whose keys begin with a prefix, without reading those; in order from both ends.
+/// The keys of all values whose keys begin with a prefix, without reading those; in order from both
+/// ends.
 pub(super) fn keys(
     tree: &Tree,
     prefix: &[u8],
@@ -92,7 +97,9 @@ fn join(first: Piece, rest: &mut Pieces) -> Result<Row, Damage> {
 
 /// Errors belong to the value that was being read.
 fn belongs(piece: &Piece, key: &[u8]) -> bool {
-    piece.as_ref().map_or(true, |(k, _)| k.len() == key.len() + SEQUENCE && k.starts_with(key))
+    piece.as_ref().map_or(true, |(k, _)| {
+        k.len() == key.len() + SEQUENCE && k.starts_with(key)
+    })
 }
 
 fn piece_key(key: &[u8], sequence: usize) -> Vec<u8> {
@@ -103,7 +110,10 @@ fn piece_key(key: &[u8], sequence: usize) -> Vec<u8> {
 fn split(piece: &[u8]) -> Result<(&[u8], u32), Damage> {
     let at = piece.len().checked_sub(SEQUENCE).ok_or(Damage::Gap)?;
     let (key, sequence) = piece.split_at(at);
-    Ok((key, u32::from_be_bytes(sequence.try_into().expect("four bytes"))))
+    Ok((
+        key,
+        u32::from_be_bytes(sequence.try_into().expect("four bytes")),
+    ))
 }
 
 #[cfg(test)]
@@ -147,7 +157,10 @@ mod tests {
             let tree = tree();
             write(&tree, b"key", &[1; 3 * PIECE]);
             tree.remove(piece_key(b"key", lost)).unwrap();
-            assert!(matches!(get(&tree, b"key"), Err(Damage::Gap)), "piece {lost}");
+            assert!(
+                matches!(get(&tree, b"key"), Err(Damage::Gap)),
+                "piece {lost}"
+            );
         }
     }
 
@@ -158,10 +171,19 @@ mod tests {
         write(&tree, b"a2", b"two");
         write(&tree, b"b", b"b");
         let rows: Vec<_> = scan(&tree, b"a").map(Result::unwrap).collect();
-        assert_eq!(rows, [(b"a1".to_vec(), vec![1; PIECE + 1]), (b"a2".to_vec(), b"two".to_vec())]);
+        assert_eq!(
+            rows,
+            [
+                (b"a1".to_vec(), vec![1; PIECE + 1]),
+                (b"a2".to_vec(), b"two".to_vec())
+            ]
+        );
         assert_eq!(get(&tree, b"a").unwrap(), None);
         let keys: Vec<_> = keys(&tree, b"").map(Result::unwrap).collect();
         assert_eq!(keys, [b"a1".to_vec(), b"a2".to_vec(), b"b".to_vec()]);
-        assert_eq!(super::keys(&tree, b"a").next_back().unwrap().unwrap(), b"a2");
+        assert_eq!(
+            super::keys(&tree, b"a").next_back().unwrap().unwrap(),
+            b"a2"
+        );
     }
 }

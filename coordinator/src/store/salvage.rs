@@ -1,6 +1,7 @@
-//! One run put together from whatever is left of it: an export file, a journal, an old database. Records never change once
-//! they are committed, so that what one source has lost another may still give; only the end of a run can be taken
-//! back. Owns the judgement what is proved and what is missing; reads nothing.
+//! One run put together from whatever is left of it: an export file, a journal, an old database.
+//! Records never change once they are committed, so that what one source has lost another may still
+//! give; only the end of a run can be taken back. Owns the judgement what is proved and what is
+//! missing; reads nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,20 +74,43 @@ impl Pieces {
     pub(super) fn of(run: RunId) -> Self {
         let (entries, parts, end) = (BTreeMap::new(), BTreeMap::new(), None);
         let (proved, claims, from) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
-        Self { run, entries, parts, end, proved, claims, from, sequence: None }
+        Self {
+            run,
+            entries,
+            parts,
+            end,
+            proved,
+            claims,
+            from,
+            sequence: None,
+        }
     }
 
     /// A run whose checksum or index row says that it is whole.
     pub(super) fn take_whole(&mut self, source: Source, raw: RawRun) -> Result<(), Damage> {
         let state = State::of(&raw.index_row(self.run)?);
-        self.proved.extend(raw.blocks()?.iter().map(|block| (block.cell, block.round)));
+        self.proved
+            .extend(raw.blocks()?.iter().map(|block| (block.cell, block.round)));
         // Whoever has more is later; of two that have the same, the copies are.
-        if self.claims.iter().all(|claim| claim.lasting() < state.lasting()) {
+        if self
+            .claims
+            .iter()
+            .all(|claim| claim.lasting() < state.lasting())
+        {
             self.end = raw.of(Entry::End).next().map(<[u8]>::to_vec);
         }
         self.claims.push(state);
-        let RawRun { entries, parts, superseded, addenda } = raw;
-        let rows = entries.into_iter().chain(addenda).chain(parts).chain(superseded);
+        let RawRun {
+            entries,
+            parts,
+            superseded,
+            addenda,
+        } = raw;
+        let rows = entries
+            .into_iter()
+            .chain(addenda)
+            .chain(parts)
+            .chain(superseded);
         rows.for_each(|(key, sealed)| self.take(source, key, sealed));
         Ok(())
     }
@@ -110,10 +134,13 @@ impl Pieces {
     pub(super) fn take_frames(&mut self, frames: &[(u8, &[u8])]) {
         let mut notices = 0;
         for (section, record) in frames {
-            let numbered = (*section == Entry::Notice as u8).then(|| archive::numbered(notices, record));
+            let numbered =
+                (*section == Entry::Notice as u8).then(|| archive::numbered(notices, record));
             notices += u64::from(numbered.is_some());
             match numbered {
-                Some(record) => self.take_frame(Source::Export, archive::NUMBERED_NOTICE, &record, false),
+                Some(record) => {
+                    self.take_frame(Source::Export, archive::NUMBERED_NOTICE, &record, false)
+                }
                 None => self.take_frame(Source::Export, *section, record, false),
             }
         }
@@ -137,7 +164,9 @@ impl Pieces {
             self.end = None;
             return;
         }
-        let Ok((key, sealed)) = archive::keyed(self.run, section, record) else { return };
+        let Ok((key, sealed)) = archive::keyed(self.run, section, record) else {
+            return;
+        };
         if section == Entry::End as u8 {
             self.end = Some(sealed);
             self.from.insert(source);
@@ -158,7 +187,11 @@ impl Pieces {
         if is_end || !key.starts_with(&key::run(self.run)) || !opens(&key, &sealed) {
             return;
         }
-        let rows = if key.len() == key::ENTRY { &mut self.entries } else { &mut self.parts };
+        let rows = if key.len() == key::ENTRY {
+            &mut self.entries
+        } else {
+            &mut self.parts
+        };
         if let std::collections::btree_map::Entry::Vacant(free) = rows.entry(key) {
             free.insert(sealed);
             self.from.insert(source);
@@ -178,14 +211,20 @@ impl Pieces {
         let row = whole.index_row(self.run)?;
         let state = State::of(&row);
         if self.claims.contains(&state) && self.missing(&state) == 0 {
-            return Ok(Salvaged { raw: whole, row, from: self.from, lacks: 0 });
+            return Ok(Salvaged {
+                raw: whole,
+                row,
+                from: self.from,
+                lacks: 0,
+            });
         }
         // Nothing vouches for the whole: what stays must be vouched for block by block.
         for block in whole.blocks()? {
             let place = (block.cell, block.round);
             if !self.proved.contains(&place) && !self.adds_up(&whole, &block)? {
                 let number = key::block_number(block.cell, block.round);
-                self.entries.remove(&key::entry(self.run, Entry::Block, number));
+                self.entries
+                    .remove(&key::entry(self.run, Entry::Block, number));
             }
         }
         self.number_notices();
@@ -199,12 +238,20 @@ impl Pieces {
         let row = raw.index_row(self.run)?;
         // Where no source vouches for just this, something else may have been there.
         let vouched = self.claims.contains(&State::of(&row));
-        Ok(Salvaged { raw, row, from: self.from, lacks: lacks.max(u64::from(!vouched)) })
+        Ok(Salvaged {
+            raw,
+            row,
+            from: self.from,
+            lacks: lacks.max(u64::from(!vouched)),
+        })
     }
 
     fn assembled(&self) -> Result<RawRun, Damage> {
         let mut raw = RawRun::default();
-        let end = self.end.clone().map(|end| (key::entry(self.run, Entry::End, 0), end));
+        let end = self
+            .end
+            .clone()
+            .map(|end| (key::entry(self.run, Entry::End, 0), end));
         let mut entries: Vec<_> = self.entries.clone().into_iter().chain(end).collect();
         entries.sort();
         raw.sort_entries(entries);
@@ -238,7 +285,9 @@ impl Pieces {
         let (notices, others) = std::mem::take(&mut self.entries)
             .into_iter()
             .partition::<Vec<_>, _>(|(k, _)| k.starts_with(&prefix));
-        let numbered = (0..).zip(notices).map(|(n, (_, v))| (key::entry(self.run, Entry::Notice, n), v));
+        let numbered = (0..)
+            .zip(notices)
+            .map(|(n, (_, v))| (key::entry(self.run, Entry::Notice, n), v));
         self.entries = others.into_iter().chain(numbered).collect();
     }
 }
@@ -246,7 +295,8 @@ impl Pieces {
 /// Whether a record is what its key says.
 fn opens(key: &[u8], sealed: &[u8]) -> bool {
     if key.len() != key::ENTRY {
-        return key::place_of(key).is_some_and(|place| place_of(sealed).is_ok_and(|said| said == place));
+        return key::place_of(key)
+            .is_some_and(|place| place_of(sealed).is_ok_and(|said| said == place));
     }
     match key::entry_of(key) {
         Some(Entry::Header) => RunHeader::open(sealed).is_ok(),

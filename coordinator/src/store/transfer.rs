@@ -1,5 +1,5 @@
-//! Runs in and out: export and import files, and the check of everything. Owns their safety (nothing is replaced before
-//! its successor is durable); must not know the files' layout.
+//! Runs in and out: export and import files, and the check of everything. Owns their safety
+//! (nothing is replaced before its successor is durable); must not know the files' layout.
 
 use std::path::{Path, PathBuf};
 
@@ -31,7 +31,8 @@ pub struct Verified {
     pub sound: Vec<RunId>,
     /// Runs that are not.
     pub damaged: Vec<(RunId, StoreError)>,
-    /// Export files beside the database that are not what was written: nothing could be rebuilt from them.
+    /// Export files beside the database that are not what was written: nothing could be rebuilt
+    /// from them.
     pub files: Vec<(PathBuf, StoreError)>,
     /// Sound runs of which no copy beside the database holds all.
     pub uncopied: Vec<RunId>,
@@ -55,7 +56,8 @@ impl Imported {
 }
 
 impl Store {
-    /// Writes a run's export file into the store's own directory, in the place of its journal; returns its path.
+    /// Writes a run's export file into the store's own directory, in the place of its journal;
+    /// returns its path.
     ///
     /// # Errors
     /// When there is no such run, it is damaged, or the file cannot be written.
@@ -73,25 +75,36 @@ impl Store {
         durable::replace(path, &archive::encode(run, &self.raw_run(run)?))
     }
 
-    /// Takes in a run from an export file; all of it is checked first. Durable when it returns. Doing it again changes
-    /// nothing. Of a run that is stored already, annotations and calibrations are joined.
+    /// Takes in a run from an export file; all of it is checked first. Durable when it returns.
+    /// Doing it again changes nothing. Of a run that is stored already, annotations and
+    /// calibrations are joined.
     ///
     /// # Errors
-    /// When the file cannot be read, is damaged or from a newer program, when the store holds another state of the
-    /// same run, or cannot be written.
+    /// When the file cannot be read, is damaged or from a newer program, when the store holds
+    /// another state of the same run, or cannot be written.
     pub fn import(&self, path: &Path) -> Result<Imported, StoreError> {
         let (run, raw) = archive::load(path)?;
-        let refuse = |damage| StoreError::ArchiveDamaged { path: path.to_owned(), damage };
+        let refuse = |damage| StoreError::ArchiveDamaged {
+            path: path.to_owned(),
+            damage,
+        };
         raw.prove(run).map_err(refuse)?;
         let mut row = raw.index_row(run).map_err(refuse)?;
         let mut ledger = self.writable()?;
         if let Some(there) = self.row(run)? {
             let same = there.content == row.content;
             if !same {
-                return Err(StoreError::Differs { path: path.to_owned(), run });
+                return Err(StoreError::Differs {
+                    path: path.to_owned(),
+                    run,
+                });
             }
             let joined = self.join(&mut ledger, run, raw.addenda)?;
-            return Ok(if joined { Imported::Joined(run) } else { Imported::Known(run) });
+            return Ok(if joined {
+                Imported::Joined(run)
+            } else {
+                Imported::Known(run)
+            });
         }
         row.summary.sequence = self.place_by_clock(run)?;
         self.take_in(&mut ledger, row, &raw)?;
@@ -104,10 +117,17 @@ impl Store {
     /// When the index cannot be read; what is wrong with single runs is in the answer.
     pub fn verify(&self) -> Result<Verified, StoreError> {
         let (sound, damaged, files, uncopied) = Default::default();
-        let mut verified = Verified { sound, damaged, files, uncopied };
+        let mut verified = Verified {
+            sound,
+            damaged,
+            files,
+            uncopied,
+        };
         for run in self.ids()? {
             match self.prove(run) {
-                Ok(()) if self.is_copied(run, State::of(&self.known_row(run)?))? => verified.sound.push(run),
+                Ok(()) if self.is_copied(run, State::of(&self.known_row(run)?))? => {
+                    verified.sound.push(run)
+                }
                 Ok(()) => {
                     verified.sound.push(run);
                     verified.uncopied.push(run);
@@ -123,8 +143,14 @@ impl Store {
         Ok(verified)
     }
 
-    /// Stores a run that is not stored yet. Its index row only appears once all its parts are there.
-    pub(super) fn take_in(&self, ledger: &mut Ledger, row: Row, raw: &RawRun) -> Result<(), StoreError> {
+    /// Stores a run that is not stored yet. Its index row only appears once all its parts are
+    /// there.
+    pub(super) fn take_in(
+        &self,
+        ledger: &mut Ledger,
+        row: Row,
+        raw: &RawRun,
+    ) -> Result<(), StoreError> {
         let run = row.summary.run;
         for (key, sealed) in raw.parts.iter().chain(&raw.superseded) {
             self.put_part_row(run, key, sealed)?;
@@ -132,7 +158,10 @@ impl Store {
         let mut entries = Batch::default();
         let tree = &self.trees.entries;
         let all = raw.entries.iter().chain(&raw.addenda);
-        let mut put = || all.clone().try_for_each(|(key, v)| rows::put(tree, &mut entries, key, v));
+        let mut put = || {
+            all.clone()
+                .try_for_each(|(key, v)| rows::put(tree, &mut entries, key, v))
+        };
         self.reading(run, &mut put)?;
         self.copy_whole(ledger, run, &archive::encode(run, raw))?;
         self.commit_copied(ledger, &Change::imported(row, entries))

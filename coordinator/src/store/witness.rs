@@ -1,6 +1,6 @@
-//! The witness: a small text file outside the database that tells how much was last committed to it. sled cuts its
-//! log at the first damaged byte and opens without a word; only something outside can notice. Owns the file's text
-//! and the comparison; must not know how either side was written.
+//! The witness: a small text file outside the database that tells how much was last committed to
+//! it. sled cuts its log at the first damaged byte and opens without a word; only something outside
+//! can notice. Owns the file's text and the comparison; must not know how either side was written.
 //!
 //! | database against witness | verdict |
 //! |---|---|
@@ -21,12 +21,14 @@ use super::error::{Damage, StoreError};
 pub(super) const FILE: &str = "manifest";
 /// How its first line begins; the number of the store's layout follows.
 const TITLE: &str = "pgo-benchmarks store, layout ";
-/// The layout of the whole store, database included, that is written now.
-/// 1, the first; 2 adds noise floors, annotations and calibrations, which older programs would take for damage; 3 has the
-/// place of each run in its row and a copy of every run beside the database, which older programs would not keep up.
+/// The layout of the whole store, database included, that is written now. 1, the first; 2 adds
+/// noise floors, annotations and calibrations, which older programs would take for damage; 3 has
+/// the place of each run in its row and a copy of every run beside the database, which older
+/// programs would not keep up.
 const LAYOUT: u32 = 3;
 
-/// How much is committed. Kept twice: inside the database, in the same transaction as the data, and in the witness.
+/// How much is committed. Kept twice: inside the database, in the same transaction as the data, and
+/// in the witness.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Tally {
     /// Counts commits.
@@ -72,8 +74,15 @@ pub(super) fn load(dir: &Path) -> Result<Option<Witness>, StoreError> {
     };
     match std::str::from_utf8(&bytes).ok().and_then(parse) {
         Some(Read::Known(witness)) => Ok(Some(witness)),
-        Some(Read::Newer(found)) => Err(StoreError::Newer { path: dir.to_owned(), found, known: LAYOUT }),
-        None => Err(StoreError::Damaged { dir: dir.to_owned(), damage: Damage::ManifestUnreadable }),
+        Some(Read::Newer(found)) => Err(StoreError::Newer {
+            path: dir.to_owned(),
+            found,
+            known: LAYOUT,
+        }),
+        None => Err(StoreError::Damaged {
+            dir: dir.to_owned(),
+            damage: Damage::ManifestUnreadable,
+        }),
     }
 }
 
@@ -88,21 +97,43 @@ pub(super) fn check(database: Tally, witness: Tally) -> Result<(), Damage> {
         return Ok(());
     }
     if database.commit < witness.commit {
-        return Err(Damage::Behind { found: database.commit, witnessed: witness.commit });
+        return Err(Damage::Behind {
+            found: database.commit,
+            witnessed: witness.commit,
+        });
     }
     count("runs", database.runs, witness.runs)?;
     count("records", database.records, witness.records)?;
-    if database.index == witness.index { Ok(()) } else { Err(Damage::Content) }
+    if database.index == witness.index {
+        Ok(())
+    } else {
+        Err(Damage::Content)
+    }
 }
 
 /// An error unless as many are found as were written.
 pub(super) fn count(what: &'static str, found: u64, written: u64) -> Result<(), Damage> {
-    if found == written { Ok(()) } else { Err(Damage::Count { what, found, written }) }
+    if found == written {
+        Ok(())
+    } else {
+        Err(Damage::Count {
+            what,
+            found,
+            written,
+        })
+    }
 }
 
 fn render(tally: Tally) -> String {
-    let Tally { commit, runs, records, index } = tally;
-    seal(&format!("{TITLE}{LAYOUT}\ncommit {commit}\nruns {runs}\nrecords {records}\nindex {index}\n"))
+    let Tally {
+        commit,
+        runs,
+        records,
+        index,
+    } = tally;
+    seal(&format!(
+        "{TITLE}{LAYOUT}\ncommit {commit}\nruns {runs}\nrecords {records}\nindex {index}\n"
+    ))
 }
 
 /// The last line, in this and all later layouts, guards those before it.
@@ -137,36 +168,76 @@ mod tests {
     fn tally(commit: u64) -> Tally {
         let mut index = SetHash::default();
         index.toggle(b"run", b"row");
-        Tally { commit, runs: 2, records: 30, index }
+        Tally {
+            commit,
+            runs: 2,
+            records: 30,
+            index,
+        }
     }
 
     #[test]
     fn text_and_back_and_every_flip_is_found() {
         let text = render(tally(9));
-        assert_eq!(parse(&text), Some(Read::Known(Witness { tally: tally(9), layout: LAYOUT })));
+        assert_eq!(
+            parse(&text),
+            Some(Read::Known(Witness {
+                tally: tally(9),
+                layout: LAYOUT
+            }))
+        );
         for bit in 0..text.len() * 8 {
             let mut bytes = text.clone().into_bytes();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            let read = String::from_utf8(bytes).ok().and_then(|flipped| parse(&flipped));
+            let read = String::from_utf8(bytes)
+                .ok()
+                .and_then(|flipped| parse(&flipped));
             assert_eq!(read, None, "bit {bit}");
         }
     }
 
     #[test]
     fn a_later_layout_is_not_taken_for_damage() {
-        assert_eq!(parse(&seal("pgo-benchmarks store, layout 4\nwhatever\n")), Some(Read::Newer(4)));
+        assert_eq!(
+            parse(&seal("pgo-benchmarks store, layout 4\nwhatever\n")),
+            Some(Read::Newer(4))
+        );
     }
 
     #[test]
     fn each_row_of_the_table() {
         assert!(check(tally(9), tally(9)).is_ok());
         assert!(check(tally(10), tally(9)).is_ok());
-        assert!(matches!(check(tally(8), tally(9)), Err(Damage::Behind { found: 8, witnessed: 9 })));
-        let fewer = Tally { runs: 1, ..tally(9) };
-        assert!(matches!(check(fewer, tally(9)), Err(Damage::Count { what: "runs", .. })));
-        let records = Tally { records: 29, ..tally(9) };
-        assert!(matches!(check(records, tally(9)), Err(Damage::Count { what: "records", .. })));
-        let other = Tally { index: SetHash::default(), ..tally(9) };
+        assert!(matches!(
+            check(tally(8), tally(9)),
+            Err(Damage::Behind {
+                found: 8,
+                witnessed: 9
+            })
+        ));
+        let fewer = Tally {
+            runs: 1,
+            ..tally(9)
+        };
+        assert!(matches!(
+            check(fewer, tally(9)),
+            Err(Damage::Count { what: "runs", .. })
+        ));
+        let records = Tally {
+            records: 29,
+            ..tally(9)
+        };
+        assert!(matches!(
+            check(records, tally(9)),
+            Err(Damage::Count {
+                what: "records",
+                ..
+            })
+        ));
+        let other = Tally {
+            index: SetHash::default(),
+            ..tally(9)
+        };
         assert!(matches!(check(other, tally(9)), Err(Damage::Content)));
     }
 }

@@ -1,5 +1,5 @@
-//! A database that was set aside, opened for what can still be read in it. Owns the care that takes; must not know what
-//! becomes of it.
+//! A database that was set aside, opened for what can still be read in it. Owns the care that
+//! takes; must not know what becomes of it.
 
 use std::path::Path;
 
@@ -31,18 +31,29 @@ impl Wreck {
     pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
         let lock = lock::take(dir, open::PATIENCE)?;
         if !dir.join(DB_DIR).exists() {
-            return Err(StoreError::Damaged { dir: dir.to_owned(), damage: Damage::Gap });
+            return Err(StoreError::Damaged {
+                dir: dir.to_owned(),
+                damage: Damage::Gap,
+            });
         }
         inspect::files(dir)?;
         let (_db, trees, _closing) = match Self::opened(dir) {
             Err(StoreError::Damaged { .. }) if set_snapshots_aside(dir)? => Self::opened(dir)?,
             opened => opened?,
         };
-        Ok(Self { trees, _db, _closing, _lock: lock })
+        Ok(Self {
+            trees,
+            _db,
+            _closing,
+            _lock: lock,
+        })
     }
 
     fn opened(dir: &Path) -> Result<(sled::Db, Trees, Closing), StoreError> {
-        let damaged = |damage| StoreError::Damaged { dir: dir.to_owned(), damage };
+        let damaged = |damage| StoreError::Damaged {
+            dir: dir.to_owned(),
+            damage,
+        };
         let opened = guarded(|| database::open(dir)).map_err(damaged)?;
         opened.map_err(|source| open::judge(dir, Damage::Engine(source)))
     }
@@ -103,9 +114,14 @@ fn set_snapshots_aside(dir: &Path) -> Result<bool, StoreError> {
     let db = dir.join(DB_DIR);
     let mut any = false;
     for path in inspect::snapshots(&db)? {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let aside = db.join(format!("damaged-{name}"));
-        std::fs::rename(&path, aside).map_err(|source| StoreError::io("set aside", &path, source))?;
+        std::fs::rename(&path, aside)
+            .map_err(|source| StoreError::io("set aside", &path, source))?;
         any = true;
     }
     Ok(any)

@@ -1,5 +1,6 @@
-//! Writing runs. Owns the order that makes a commit durable: the run's copy, then one transaction over index, entries and
-//! tally, then flush, sync, witness. Must not know what the records mean beyond where they belong.
+//! Writing runs. Owns the order that makes a commit durable: the run's copy, then one transaction
+//! over index, entries and tally, then flush, sync, witness. Must not know what the records mean
+//! beyond where they belong.
 
 use std::collections::BTreeSet;
 use std::sync::{MutexGuard, PoisonError};
@@ -43,22 +44,32 @@ impl Store {
         if self.row(header.run)?.is_some() {
             return Err(StoreError::RunExists { run: header.run });
         }
-        let header = &RunHeader { sequence: Some(self.next_place()?), ..header.clone() };
+        let header = &RunHeader {
+            sequence: Some(self.next_place()?),
+            ..header.clone()
+        };
         let mut change = Change::new(header);
-        self.add(&mut change, &key::entry(header.run, Entry::Header, 0), &header.seal()?)?;
+        self.add(
+            &mut change,
+            &key::entry(header.run, Entry::Header, 0),
+            &header.seal()?,
+        )?;
         self.commit(&mut ledger, &change)
     }
 
-    /// Keeps a part as it came, in its envelope. Buffered: durable when its block is committed, and never after it.
-    /// Storing the same bytes again changes nothing.
+    /// Keeps a part as it came, in its envelope. Buffered: durable when its block is committed, and
+    /// never after it. Storing the same bytes again changes nothing.
     ///
     /// # Errors
-    /// When the bytes are not an undamaged part of that place, another part stands there, its block is done, its run
-    /// was not begun, or the store cannot be written.
+    /// When the bytes are not an undamaged part of that place, another part stands there, its block
+    /// is done, its run was not begun, or the store cannot be written.
     pub fn put_part(&self, place: &Place, sealed: &[u8]) -> Result<(), StoreError> {
         let found = place_of(sealed)?;
         if found != *place {
-            return Err(StoreError::WrongPlace { said: place.clone(), found });
+            return Err(StoreError::WrongPlace {
+                said: place.clone(),
+                found,
+            });
         }
         let _ledger = self.writable()?;
         self.known_row(place.run)?;
@@ -72,25 +83,41 @@ impl Store {
         self.put_part_row(place.run, &key, sealed)
     }
 
-    /// Accepts a block: from here on it is done and the parts stored for its attempt are its parts. Durable when it
-    /// returns, with all those parts and the notices. Committing the same record again changes nothing.
+    /// Accepts a block: from here on it is done and the parts stored for its attempt are its parts.
+    /// Durable when it returns, with all those parts and the notices. Committing the same record
+    /// again changes nothing.
     ///
     /// # Errors
-    /// When an arm of it has no part, another record of it was committed, its run was not begun, or the store cannot
-    /// be written.
-    pub fn commit_block(&self, run: RunId, block: &BlockDone, notices: &[Notice]) -> Result<(), StoreError> {
+    /// When an arm of it has no part, another record of it was committed, its run was not begun, or
+    /// the store cannot be written.
+    pub fn commit_block(
+        &self,
+        run: RunId,
+        block: &BlockDone,
+        notices: &[Notice],
+    ) -> Result<(), StoreError> {
         let mut ledger = self.writable()?;
         let mut change = Change::of(self.known_row(run)?);
-        let key = key::entry(run, Entry::Block, key::block_number(block.cell, block.round));
+        let key = key::entry(
+            run,
+            Entry::Block,
+            key::block_number(block.cell, block.round),
+        );
         let sealed = block.seal()?;
         if let Some(there) = self.reading(run, || rows::get(&self.trees.entries, &key))? {
             let (cell, round) = (block.cell, block.round);
-            return if there == sealed { Ok(()) } else { Err(StoreError::BlockExists { cell, round }) };
+            return if there == sealed {
+                Ok(())
+            } else {
+                Err(StoreError::BlockExists { cell, round })
+            };
         }
         let parts = self.accept(&mut change, block)?;
         self.add(&mut change, &key, &sealed)?;
         change.row.count_block(block, parts);
-        notices.iter().try_for_each(|notice| self.add_notice(&mut change, notice))?;
+        notices
+            .iter()
+            .try_for_each(|notice| self.add_notice(&mut change, notice))?;
         self.commit(&mut ledger, &change)
     }
 
@@ -112,7 +139,9 @@ impl Store {
         }
         let mut ledger = self.writable()?;
         let mut change = Change::of(self.known_row(run)?);
-        notices.iter().try_for_each(|notice| self.add_notice(&mut change, notice))?;
+        notices
+            .iter()
+            .try_for_each(|notice| self.add_notice(&mut change, notice))?;
         self.commit(&mut ledger, &change)
     }
 
@@ -129,8 +158,8 @@ impl Store {
         self.commit(&mut ledger, &change)
     }
 
-    /// Takes a run up again: its end, if it has one, is taken back, and it is told what is done. Durable when it
-    /// returns.
+    /// Takes a run up again: its end, if it has one, is taken back, and it is told what is done.
+    /// Durable when it returns.
     ///
     /// # Errors
     /// When there is no such run, it is damaged, or the store cannot be written.
@@ -145,16 +174,28 @@ impl Store {
     }
 
     /// Stores one part without asking whether it may be.
-    pub(super) fn put_part_row(&self, run: RunId, key: &[u8], sealed: &[u8]) -> Result<(), StoreError> {
+    pub(super) fn put_part_row(
+        &self,
+        run: RunId,
+        key: &[u8],
+        sealed: &[u8],
+    ) -> Result<(), StoreError> {
         let mut batch = Batch::default();
-        self.reading(run, || rows::put(&self.trees.parts, &mut batch, key, sealed))?;
-        let applied =
-            guarded(|| self.trees.parts.apply_batch(batch)).map_err(|damage| self.damaged(damage))?;
+        self.reading(run, || {
+            rows::put(&self.trees.parts, &mut batch, key, sealed)
+        })?;
+        let applied = guarded(|| self.trees.parts.apply_batch(batch))
+            .map_err(|damage| self.damaged(damage))?;
         applied.map_err(|source| StoreError::engine("store a part", &self.dir, source))
     }
 
     /// Adds a record to a change.
-    pub(super) fn add(&self, change: &mut Change, key: &[u8], sealed: &[u8]) -> Result<(), StoreError> {
+    pub(super) fn add(
+        &self,
+        change: &mut Change,
+        key: &[u8],
+        sealed: &[u8],
+    ) -> Result<(), StoreError> {
         self.add_beside(change, key, sealed)?;
         change.row.add(key, sealed);
         Ok(())
@@ -167,12 +208,15 @@ impl Store {
         key: &[u8],
         sealed: &[u8],
     ) -> Result<(), StoreError> {
-        self.reading(change.run, || rows::put(&self.trees.entries, &mut change.entries, key, sealed))?;
+        self.reading(change.run, || {
+            rows::put(&self.trees.entries, &mut change.entries, key, sealed)
+        })?;
         change.keep(key, sealed);
         Ok(())
     }
 
-    /// Makes a change durable. Whatever fails half-way leaves memory and disk apart: no further write is taken then.
+    /// Makes a change durable. Whatever fails half-way leaves memory and disk apart: no further
+    /// write is taken then.
     pub(super) fn commit(&self, ledger: &mut Ledger, change: &Change) -> Result<(), StoreError> {
         ledger.broken = true;
         self.copy_commit(ledger, change.run, change.states(), &change.frames)?;
@@ -180,7 +224,11 @@ impl Store {
     }
 
     /// Makes a change durable that the run's copy already holds.
-    pub(super) fn commit_copied(&self, ledger: &mut Ledger, change: &Change) -> Result<(), StoreError> {
+    pub(super) fn commit_copied(
+        &self,
+        ledger: &mut Ledger,
+        change: &Change,
+    ) -> Result<(), StoreError> {
         ledger.broken = true;
         let tally = change.next_tally(ledger.tally);
         guarded(|| self.transact(change, tally)).map_err(|damage| self.damaged(damage))??;
@@ -204,11 +252,15 @@ impl Store {
 
     pub(super) fn writable(&self) -> Result<MutexGuard<'_, Ledger>, StoreError> {
         if self.scratch.is_some() {
-            return Err(StoreError::ReadOnly { dir: self.dir.clone() });
+            return Err(StoreError::ReadOnly {
+                dir: self.dir.clone(),
+            });
         }
         let mut ledger = self.ledger();
         if ledger.broken {
-            return Err(StoreError::Broken { dir: self.dir.clone() });
+            return Err(StoreError::Broken {
+                dir: self.dir.clone(),
+            });
         }
         if ledger.older {
             // From the first write on it is a store of this program, which has a copy of every run.
@@ -281,8 +333,12 @@ impl Store {
     fn take_end(&self, change: &mut Change) -> Result<bool, StoreError> {
         let key = key::entry(change.run, Entry::End, 0);
         let entries = &self.trees.entries;
-        let Some(end) = self.reading(change.run, || rows::get(entries, &key))? else { return Ok(false) };
-        self.reading(change.run, || rows::remove(entries, &mut change.entries, &key))?;
+        let Some(end) = self.reading(change.run, || rows::get(entries, &key))? else {
+            return Ok(false);
+        };
+        self.reading(change.run, || {
+            rows::remove(entries, &mut change.entries, &key)
+        })?;
         change.row.take(&key, &end);
         change.frames.push((TAKEN_BACK, Vec::new()));
         change.row.set_end(None);
@@ -301,7 +357,10 @@ impl Store {
     }
 
     pub(super) fn damaged(&self, damage: Damage) -> StoreError {
-        StoreError::Damaged { dir: self.dir.clone(), damage }
+        StoreError::Damaged {
+            dir: self.dir.clone(),
+            damage,
+        }
     }
 }
 
@@ -309,24 +368,45 @@ impl Change {
     /// The first of a run.
     fn new(header: &RunHeader) -> Self {
         let (entries, frames) = (Batch::default(), Vec::new());
-        Self { run: header.run, old: None, row: Row::new(header), entries, frames }
+        Self {
+            run: header.run,
+            old: None,
+            row: Row::new(header),
+            entries,
+            frames,
+        }
     }
 
     /// A further one of a run.
     pub(super) fn of(row: Row) -> Self {
         let (entries, frames) = (Batch::default(), Vec::new());
-        Self { run: row.summary.run, old: Some(row.clone()), row, entries, frames }
+        Self {
+            run: row.summary.run,
+            old: Some(row.clone()),
+            row,
+            entries,
+            frames,
+        }
     }
 
     /// All of a run at once.
     pub(super) fn imported(row: Row, entries: Batch) -> Self {
-        Self { run: row.summary.run, old: None, row, entries, frames: Vec::new() }
+        Self {
+            run: row.summary.run,
+            old: None,
+            row,
+            entries,
+            frames: Vec::new(),
+        }
     }
 
     /// Keeps a record for the journal.
     fn keep(&mut self, key: &[u8], sealed: &[u8]) {
         let frame = match key::entry_of(key).expect("entries have keys of entries") {
-            Entry::Notice => (archive::NUMBERED_NOTICE, archive::numbered(key::number_of(key), sealed)),
+            Entry::Notice => (
+                archive::NUMBERED_NOTICE,
+                archive::numbered(key::number_of(key), sealed),
+            ),
             entry => (entry as u8, sealed.to_vec()),
         };
         self.frames.push(frame);
@@ -334,7 +414,10 @@ impl Change {
 
     /// What the run amounts to before and after.
     fn states(&self) -> [State; 2] {
-        [self.old.as_ref().map(State::of).unwrap_or_default(), State::of(&self.row)]
+        [
+            self.old.as_ref().map(State::of).unwrap_or_default(),
+            State::of(&self.row),
+        ]
     }
 
     /// The tally once this is committed.

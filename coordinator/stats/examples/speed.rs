@@ -1,7 +1,12 @@
-//! How long the statistics take: intervals of very many rounds, and every secondary view of a large run.
+//! How long the statistics take: intervals of very many rounds, and every secondary view of a large
+//! run.
 //!
 //!     cargo run --release -p stats --example speed
-#![expect(clippy::print_stdout, clippy::disallowed_types, reason = "a program that measures its own time")]
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_types,
+    reason = "a program that measures its own time"
+)]
 
 use std::time::{Duration, Instant};
 
@@ -21,11 +26,18 @@ fn blocks(rounds: usize, seed: Seed) -> Vec<Block> {
     let orders = Order::balanced(ArmSet::Three, rounds, seed.child("order"));
     let mut seat = |order: &Order, arm| {
         let position = order.position(arm).expect("three arms");
-        Seat { cost: 17.5 + 0.02 * rng.unit(), position }
+        Seat {
+            cost: 17.5 + 0.02 * rng.unit(),
+            position,
+        }
     };
     orders
         .iter()
-        .map(|order| Block { a: seat(order, Arm::A), b: seat(order, Arm::B), a2: Some(seat(order, Arm::A2)) })
+        .map(|order| Block {
+            a: seat(order, Arm::A),
+            b: seat(order, Arm::B),
+            a2: Some(seat(order, Arm::A2)),
+        })
         .collect()
 }
 
@@ -42,7 +54,9 @@ fn primary(metrics: &[Vec<Block>]) -> f64 {
             effect
         })
         .collect();
-    holm(&effects.iter().map(|effect| effect.p).collect::<Vec<_>>()).iter().sum()
+    holm(&effects.iter().map(|effect| effect.p).collect::<Vec<_>>())
+        .iter()
+        .sum()
 }
 
 type Arms = [Vec<Histogram<u64>>; 3];
@@ -52,7 +66,9 @@ fn histograms(rounds: usize, rng: &mut Rng) -> Arms {
     let mut round = || {
         let mut histogram = Histogram::new_with_bounds(1, 3_600_000_000_000, 3).expect("bounds");
         for _ in 0..200 {
-            histogram.record((4e8 * (1.0 + rng.unit())) as u64).expect("within an hour");
+            histogram
+                .record((4e8 * (1.0 + rng.unit())) as u64)
+                .expect("within an hour");
         }
         histogram
     };
@@ -63,11 +79,23 @@ fn histograms(rounds: usize, rng: &mut Rng) -> Arms {
 fn secondary(metrics: &[(Vec<Block>, Arms)]) -> f64 {
     let view = |(blocks, arms): &(Vec<Block>, Arms)| {
         let [a, b, a2] = arms.each_ref().map(|arm| arm.iter().collect::<Vec<_>>());
-        let pools = Rounds { a: &a, b: &b, a2: Some(&a2) };
-        let exact = compare(blocks, &Settings::default(), Seed(1)).expect("finite rounds").exact.p;
+        let pools = Rounds {
+            a: &a,
+            b: &b,
+            a2: Some(&a2),
+        };
+        let exact = compare(blocks, &Settings::default(), Seed(1))
+            .expect("finite rounds")
+            .exact
+            .p;
         let jack = jackknife(&pools, 0.5, 0.05).expect("values").theta;
-        let drawn = bootstrap_pooled(&pools, 0.5, 0.05, Seed(2)).expect("values").ci.low;
-        let mean = bootstrap_mean(&Paired::effect(blocks).differences, 0.05, Seed(3)).expect("rounds").low;
+        let drawn = bootstrap_pooled(&pools, 0.5, 0.05, Seed(2))
+            .expect("values")
+            .ci
+            .low;
+        let mean = bootstrap_mean(&Paired::effect(blocks).differences, 0.05, Seed(3))
+            .expect("rounds")
+            .low;
         exact + jack + drawn + mean
     };
     metrics.iter().map(view).sum()
@@ -86,10 +114,13 @@ fn timed(work: impl Fn() -> f64) -> (Duration, Duration, Duration) {
 }
 
 fn main() {
-    let many: Vec<_> = (0..METRICS).map(|metric| blocks(10_000, Seed(7).nth(metric))).collect();
+    let many: Vec<_> = (0..METRICS)
+        .map(|metric| blocks(10_000, Seed(7).nth(metric)))
+        .collect();
     let mut rng = Seed(8).rng();
-    let large: Vec<_> =
-        (0..METRICS).map(|m| (blocks(100, Seed(9).nth(m)), histograms(100, &mut rng))).collect();
+    let large: Vec<_> = (0..METRICS)
+        .map(|m| (blocks(100, Seed(9).nth(m)), histograms(100, &mut rng)))
+        .collect();
     let (least, median, most) = timed(|| primary(&many));
     println!(
         "paired t, MDE, Holm; 10000 rounds x {METRICS} metrics: median {median:?} ({least:?} … {most:?})"

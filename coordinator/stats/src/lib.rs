@@ -1,5 +1,5 @@
-//! Pure statistics of the comparison. Owns the way from histograms and per-round values to figures and
-//! verdicts; must not know clocks, files, the network, or how anything is printed.
+//! Pure statistics of the comparison. Owns the way from histograms and per-round values to figures
+//! and verdicts; must not know clocks, files, the network, or how anything is printed.
 //!
 //! | for | use |
 //! |---|---|
@@ -17,9 +17,9 @@
 //! | drift banner, first round | [`drift::mann_kendall`], [`drift::first_round_outlier`] |
 //! | movement inside a window, independent values in it | [`series::movement`], [`series::effective_size`] |
 //!
-//! Signs: every value enters as a cost in which more is worse, so δ > 0 is SLOWER always; rates are negated by
-//! [`compare::Scale::cost`] and turned back by [`compare::Scale::change`]. Costs are logarithms, but where an arm has
-//! zero in some round.
+//! Signs: every value enters as a cost in which more is worse, so δ > 0 is SLOWER always; rates are
+//! negated by [`compare::Scale::cost`] and turned back by [`compare::Scale::change`]. Costs are
+//! logarithms, but where an arm has zero in some round.
 //!
 //! ```
 //! use stats::compare::{Block, Direction, Question, Role, Scale, Settings, Tolerance, Verdict, compare, decide};

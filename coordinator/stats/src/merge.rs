@@ -1,6 +1,7 @@
-//! Exact merging of histograms: bucket counts added, never percentiles. Owns the check that layouts are
-//! equal, because `Histogram::add` silently re-buckets another number of digits (STORE 4.2); must not know
-//! where parts come from. Units are not part of a layout: the caller keeps metrics apart.
+//! Exact merging of histograms: bucket counts added, never percentiles. Owns the check that layouts
+//! are equal, because `Histogram::add` silently re-buckets another number of digits (STORE 4.2);
+//! must not know where parts come from. Units are not part of a layout: the caller keeps metrics
+//! apart.
 
 use std::error::Error;
 use std::fmt;
@@ -43,7 +44,11 @@ impl Layout {
     /// The layout of a histogram.
     #[must_use]
     pub fn of(histogram: &Histogram<u64>) -> Self {
-        Self { low: histogram.low(), high: histogram.high(), digits: histogram.sigfig() }
+        Self {
+            low: histogram.low(),
+            high: histogram.high(),
+            digits: histogram.sigfig(),
+        }
     }
 }
 
@@ -70,19 +75,28 @@ where
 pub fn add(whole: &mut Histogram<u64>, part: &Histogram<u64>) -> Result<(), MergeError> {
     check_layouts(whole, part)?;
     let expected = whole.len().saturating_add(part.len());
-    whole
-        .add(part)
-        .map_err(|_| MergeError::Layout { expected: Layout::of(whole), found: Layout::of(part) })?;
+    whole.add(part).map_err(|_| MergeError::Layout {
+        expected: Layout::of(whole),
+        found: Layout::of(part),
+    })?;
     check_total(expected, whole.len())
 }
 
 fn check_layouts(whole: &Histogram<u64>, part: &Histogram<u64>) -> Result<(), MergeError> {
     let (expected, found) = (Layout::of(whole), Layout::of(part));
-    if expected == found { Ok(()) } else { Err(MergeError::Layout { expected, found }) }
+    if expected == found {
+        Ok(())
+    } else {
+        Err(MergeError::Layout { expected, found })
+    }
 }
 
 fn check_total(expected: u64, found: u64) -> Result<(), MergeError> {
-    if expected == found { Ok(()) } else { Err(MergeError::Total { expected, found }) }
+    if expected == found {
+        Ok(())
+    } else {
+        Err(MergeError::Total { expected, found })
+    }
 }
 
 impl fmt::Display for Layout {
@@ -96,10 +110,16 @@ impl fmt::Display for MergeError {
         match self {
             Self::Nothing => write!(f, "no histogram to merge"),
             Self::Layout { expected, found } => {
-                write!(f, "histograms of unequal layout: expected {expected}, found {found}")
+                write!(
+                    f,
+                    "histograms of unequal layout: expected {expected}, found {found}"
+                )
             }
             Self::Total { expected, found } => {
-                write!(f, "counts lost in the merge: expected {expected}, found {found}")
+                write!(
+                    f,
+                    "counts lost in the merge: expected {expected}, found {found}"
+                )
             }
         }
     }
@@ -122,7 +142,9 @@ mod tests {
 
     fn values(n: usize) -> Vec<u64> {
         let mut rng = Seed(11).rng();
-        (0..n).map(|_| (1e6 * (4.0 * rng.unit()).exp()) as u64).collect()
+        (0..n)
+            .map(|_| (1e6 * (4.0 * rng.unit()).exp()) as u64)
+            .collect()
     }
 
     #[test]
@@ -138,7 +160,10 @@ mod tests {
         for (high, digits) in [(HOUR, 2), (HOUR / 2, 3)] {
             let mut other = Histogram::new_with_bounds(1, high, digits).unwrap();
             other.record(7).unwrap();
-            assert!(matches!(merge([&h, &other]), Err(MergeError::Layout { .. })), "{high} {digits}");
+            assert!(
+                matches!(merge([&h, &other]), Err(MergeError::Layout { .. })),
+                "{high} {digits}"
+            );
         }
     }
 

@@ -54,10 +54,10 @@ impl Order {
 
     /// The orders of `rounds` blocks, the same for the same seed.
     ///
-    /// Two arms: equal numbers of AB and BA (one more of either, drawn, when `rounds` is odd), shuffled.
-    /// Three arms: shuffled sets of the six permutations; in an incomplete last set B's mean position is
-    /// exactly the middle (B runs in the middle, or as often first as last), and A and A2 take turns in
-    /// running first as far as the number allows.
+    /// Two arms: equal numbers of AB and BA (one more of either, drawn, when `rounds` is odd),
+    /// shuffled. Three arms: shuffled sets of the six permutations; in an incomplete last set B's
+    /// mean position is exactly the middle (B runs in the middle, or as often first as last), and A
+    /// and A2 take turns in running first as far as the number allows.
     #[must_use]
     pub fn balanced(arms: ArmSet, rounds: usize, seed: Seed) -> Vec<Self> {
         let mut rng = seed.rng();
@@ -71,7 +71,13 @@ impl Order {
 fn two_arms(rounds: usize, rng: &mut Rng) -> Vec<Order> {
     let odd_one = usize::from(rng.flip());
     let mut orders: Vec<Order> = (0..rounds)
-        .map(|k| if (k + odd_one).is_multiple_of(2) { [Arm::A, Arm::B] } else { [Arm::B, Arm::A] })
+        .map(|k| {
+            if (k + odd_one).is_multiple_of(2) {
+                [Arm::A, Arm::B]
+            } else {
+                [Arm::B, Arm::A]
+            }
+        })
         .map(|arms| Order(arms.to_vec()))
         .collect();
     rng.shuffle(&mut orders);
@@ -95,15 +101,29 @@ fn set(rng: &mut Rng, size: usize) -> Vec<Order> {
         3 => &[(0, true), (1, false), (2, true)],
         4 => &[(0, false), (1, false), (1, true), (2, true)],
         5 => &[(0, false), (0, true), (1, false), (2, false), (2, true)],
-        _ => &[(0, false), (0, true), (1, false), (1, true), (2, false), (2, true)],
+        _ => &[
+            (0, false),
+            (0, true),
+            (1, false),
+            (1, true),
+            (2, false),
+            (2, true),
+        ],
     };
-    let mut orders: Vec<Order> = places.iter().map(|&(b, control)| with_b_at(b, control ^ flip)).collect();
+    let mut orders: Vec<Order> = places
+        .iter()
+        .map(|&(b, control)| with_b_at(b, control ^ flip))
+        .collect();
     rng.shuffle(&mut orders);
     orders
 }
 
 fn with_b_at(place: usize, control_first: bool) -> Order {
-    let mut arms = if control_first { vec![Arm::A2, Arm::A] } else { vec![Arm::A, Arm::A2] };
+    let mut arms = if control_first {
+        vec![Arm::A2, Arm::A]
+    } else {
+        vec![Arm::A, Arm::A2]
+    };
     arms.insert(place, Arm::B);
     Order(arms)
 }
@@ -122,7 +142,10 @@ mod tests {
             let orders = Order::balanced(ArmSet::Two, rounds, Seed(rounds as u64));
             let b_first = orders.iter().filter(|o| place(o, Arm::B) == 0).count();
             assert_eq!(orders.len(), rounds);
-            assert!(b_first == rounds / 2 || b_first == rounds.div_ceil(2), "{b_first} of {rounds}");
+            assert!(
+                b_first == rounds / 2 || b_first == rounds.div_ceil(2),
+                "{b_first} of {rounds}"
+            );
         }
     }
 
@@ -131,7 +154,10 @@ mod tests {
         for rounds in 0..40 {
             let orders = Order::balanced(ArmSet::Three, rounds, Seed(99));
             let lean: i64 = orders.iter().map(|o| place(o, Arm::B) - 1).sum();
-            let control: i64 = orders.iter().map(|o| place(o, Arm::A2) - place(o, Arm::A)).sum();
+            let control: i64 = orders
+                .iter()
+                .map(|o| place(o, Arm::A2) - place(o, Arm::A))
+                .sum();
             assert_eq!((orders.len(), lean), (rounds, 0));
             let unavoidable = if matches!(rounds % 6, 1 | 5) { 2 } else { 0 };
             assert_eq!(control.abs(), unavoidable, "{rounds} rounds");
@@ -157,8 +183,9 @@ mod tests {
     /// The twin: fixed ABAB is what balance is there to avoid, and the first arm must really vary.
     #[test]
     fn first_place_is_drawn() {
-        let first: Vec<Arm> =
-            (0..200).map(|s| Order::balanced(ArmSet::Two, 10, Seed(s))[0].arms()[0]).collect();
+        let first: Vec<Arm> = (0..200)
+            .map(|s| Order::balanced(ArmSet::Two, 10, Seed(s))[0].arms()[0])
+            .collect();
         let b = first.iter().filter(|&&a| a == Arm::B).count();
         assert!((70..130).contains(&b), "B first in {b} of 200");
     }

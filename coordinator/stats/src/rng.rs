@@ -1,10 +1,12 @@
-//! Seeded random numbers with independent streams split by purpose. Owns the generator used by schedules
-//! and resampling; must not know what the numbers are for, nor ever take entropy from the system.
+//! Seeded random numbers with independent streams split by purpose. Owns the generator used by
+//! schedules and resampling; must not know what the numbers are for, nor ever take entropy from the
+//! system.
 //!
-//! A [`Seed`] is 64 bits. A child seed is `mix(seed ⊕ fnv1a64(purpose))` or `mix(seed + (n+1)·φ)` with
-//! `mix` the finaliser of SplitMix64 (Steele, Lea, Flood 2014) and φ = 0x9E3779B97F4A7C15. The stream of a
-//! seed is xoshiro256++ (Blackman, Vigna 2019) whose four words are the first four outputs of SplitMix64.
-//! `scripts/recompute.py` holds the same generator, so that every draw can be replayed elsewhere.
+//! A [`Seed`] is 64 bits. A child seed is `mix(seed ⊕ fnv1a64(purpose))` or `mix(seed + (n+1)·φ)`
+//! with `mix` the finaliser of SplitMix64 (Steele, Lea, Flood 2014) and φ = 0x9E3779B97F4A7C15. The
+//! stream of a seed is xoshiro256++ (Blackman, Vigna 2019) whose four words are the first four
+//! outputs of SplitMix64. `scripts/recompute.py` holds the same generator, so that every draw can
+//! be replayed elsewhere.
 
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 const FNV_OFFSET: u64 = 0xCBF2_9CE4_8422_2325;
@@ -30,14 +32,18 @@ impl Seed {
     /// The independent child seed of the `index`th of many equals (worker, round, draw).
     #[must_use]
     pub fn nth(self, index: u64) -> Self {
-        Self(mix(self.0.wrapping_add(GOLDEN.wrapping_mul(index.wrapping_add(1)))))
+        Self(mix(self
+            .0
+            .wrapping_add(GOLDEN.wrapping_mul(index.wrapping_add(1)))))
     }
 
     /// The stream of this seed, from its beginning.
     #[must_use]
     pub fn rng(self) -> Rng {
         let word = |k: u64| mix(self.0.wrapping_add(GOLDEN.wrapping_mul(k)));
-        Rng { state: [word(1), word(2), word(3), word(4)] }
+        Rng {
+            state: [word(1), word(2), word(3), word(4)],
+        }
     }
 }
 
@@ -97,29 +103,47 @@ fn mix(mut z: u64) -> u64 {
 }
 
 fn fnv1a(text: &str) -> u64 {
-    text.bytes().fold(FNV_OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME))
+    text.bytes().fold(FNV_OFFSET, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// SplitMix64 from seed 0 is published as e220a8397b1dcdaf, 6e789e6aa1b965f4, 06c45d188009454f, ….
+    /// SplitMix64 from seed 0 is published as e220a8397b1dcdaf, 6e789e6aa1b965f4, 06c45d188009454f,
+    /// ….
     #[test]
     fn words_are_those_of_splitmix64() {
         let rng = Seed(0).rng();
         assert_eq!(
             rng.state,
-            [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f, 0xf88b_b8a8_724c_81ec]
+            [
+                0xe220_a839_7b1d_cdaf,
+                0x6e78_9e6a_a1b9_65f4,
+                0x06c4_5d18_8009_454f,
+                0xf88b_b8a8_724c_81ec
+            ]
         );
     }
 
     /// The first outputs of the authors' xoshiro256++ from the state 1, 2, 3, 4.
     #[test]
     fn stream_is_xoshiro256_plus_plus() {
-        let mut rng = Rng { state: [1, 2, 3, 4] };
+        let mut rng = Rng {
+            state: [1, 2, 3, 4],
+        };
         let first: Vec<u64> = (0..4).map(|_| rng.next_u64()).collect();
-        assert_eq!(first, [41_943_041, 58_720_359, 3_588_806_011_781_223, 3_591_011_842_654_386]);
+        assert_eq!(
+            first,
+            [
+                41_943_041,
+                58_720_359,
+                3_588_806_011_781_223,
+                3_591_011_842_654_386
+            ]
+        );
     }
 
     #[test]
@@ -128,7 +152,10 @@ mod tests {
         assert_ne!(seed.child("order"), seed.child("arrivals"));
         assert_ne!(seed.nth(0), seed.nth(1));
         assert_ne!(seed.nth(0), seed);
-        assert_eq!(seed.child("order").rng().next_u64(), seed.child("order").rng().next_u64());
+        assert_eq!(
+            seed.child("order").rng().next_u64(),
+            seed.child("order").rng().next_u64()
+        );
     }
 
     #[test]
@@ -137,7 +164,10 @@ mod tests {
         let n = 20_000;
         let sum: f64 = (0..n).map(|_| (a.unit() - 0.5) * (b.unit() - 0.5)).sum();
         let correlation = sum / f64::from(n) * 12.0;
-        assert!(correlation.abs() < 4.0 / f64::from(n).sqrt(), "correlation {correlation}");
+        assert!(
+            correlation.abs() < 4.0 / f64::from(n).sqrt(),
+            "correlation {correlation}"
+        );
     }
 
     #[test]

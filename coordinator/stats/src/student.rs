@@ -1,8 +1,8 @@
-//! Tail probabilities and quantiles of Student's t, χ² and the normal distribution. Owns their accuracy
-//! (tested to 1e-10 against published values); must not know what they are used for.
+//! Tail probabilities and quantiles of Student's t, χ² and the normal distribution. Owns their
+//! accuracy (tested to 1e-10 against published values); must not know what they are used for.
 //!
-//! The quantiles are found by bisection on the tail, because statrs' own inverse is off by up to 2 % in places
-//! (its t-table test skips df = 2, p = 0.8).
+//! The quantiles are found by bisection on the tail, because statrs' own inverse is off by up to 2
+//! % in places (its t-table test skips df = 2, p = 0.8).
 
 use statrs::function::{beta::beta_reg, erf::erfc, gamma::gamma_lr};
 
@@ -21,7 +21,13 @@ pub(crate) fn t_upper(upper: f64, df: f64) -> f64 {
 
 /// The value below which χ² with `df` degrees of freedom lies with probability `lower`.
 pub(crate) fn chi2_lower(lower: f64, df: f64) -> f64 {
-    decreasing_root(1.0 - lower, |x| if x > 0.0 { 1.0 - gamma_lr(df / 2.0, x / 2.0) } else { 1.0 })
+    decreasing_root(1.0 - lower, |x| {
+        if x > 0.0 {
+            1.0 - gamma_lr(df / 2.0, x / 2.0)
+        } else {
+            1.0
+        }
+    })
 }
 
 /// Φ(x) of the standard normal distribution.
@@ -41,7 +47,11 @@ fn decreasing_root(target: f64, f: impl Fn(f64) -> f64) -> f64 {
         if middle <= low || middle >= high {
             return middle;
         }
-        if f(middle) > target { low = middle } else { high = middle }
+        if f(middle) > target {
+            low = middle
+        } else {
+            high = middle
+        }
     }
 }
 
@@ -53,7 +63,10 @@ mod tests {
     #[test]
     fn agrees_with_published_values() {
         let close = |found: f64, expected: f64| {
-            assert!((found / expected - 1.0).abs() < 1e-10, "{found} is not {expected}");
+            assert!(
+                (found / expected - 1.0).abs() < 1e-10,
+                "{found} is not {expected}"
+            );
         };
         close(t_upper(0.025, 8.0), 2.306_004_135_204_166);
         close(t_upper(0.025, 4.4), 2.679_679_485_692_335_4);
@@ -68,7 +81,13 @@ mod tests {
     /// Printed tables of t have three decimals.
     #[test]
     fn agrees_with_the_table_in_use() {
-        for (df, t) in [(4.0, 2.776), (6.0, 2.447), (9.0, 2.262), (14.0, 2.145), (28.0, 2.048)] {
+        for (df, t) in [
+            (4.0, 2.776),
+            (6.0, 2.447),
+            (9.0, 2.262),
+            (14.0, 2.145),
+            (28.0, 2.048),
+        ] {
             assert!((t_upper(0.025, df) - t).abs() < 5e-4, "df {df}");
         }
     }

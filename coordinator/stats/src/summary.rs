@@ -1,12 +1,14 @@
-//! What one histogram says: interpolated quantiles, exact mean, and how many values lie beyond a quantile.
-//! Owns the definition of a quantile used everywhere (docs/method.md); must not know arms or rounds.
+//! What one histogram says: interpolated quantiles, exact mean, and how many values lie beyond a
+//! quantile. Owns the definition of a quantile used everywhere (docs/method.md); must not know arms
+//! or rounds.
 
 use hdrhistogram::Histogram;
 
 /// The quantiles every report shows.
 pub const SHOWN: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
 
-/// Count, sum and extremes kept beside a histogram, because the histogram rounds them to its buckets.
+/// Count, sum and extremes kept beside a histogram, because the histogram rounds them to its
+/// buckets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Exact {
     count: u64,
@@ -25,23 +27,37 @@ pub struct Summary {
     pub max: u64,
     /// Exact arithmetic mean.
     pub mean: f64,
-    /// `(q, value)` for each of [`SHOWN`], whatever the count: ask [`exceedances`] before showing one.
+    /// `(q, value)` for each of [`SHOWN`], whatever the count: ask [`exceedances`] before showing
+    /// one.
     pub quantiles: Vec<(f64, f64)>,
 }
 
 impl Exact {
     /// Takes one value in.
     pub fn record(&mut self, value: u64) {
-        self.merge(&Self { count: 1, sum: u128::from(value), extremes: Some((value, value)) });
+        self.merge(&Self {
+            count: 1,
+            sum: u128::from(value),
+            extremes: Some((value, value)),
+        });
     }
 
-    /// The figures of `count` values whose sum and extremes are known; `None` unless they fit together.
+    /// The figures of `count` values whose sum and extremes are known; `None` unless they fit
+    /// together.
     #[must_use]
     pub fn from_parts(count: u64, sum: u128, min: u64, max: u64) -> Option<Self> {
         let low = u128::from(min).checked_mul(u128::from(count))?;
         let high = u128::from(max).checked_mul(u128::from(count))?;
-        let fits = if count == 0 { sum == 0 } else { (low..=high).contains(&sum) };
-        fits.then_some(Self { count, sum, extremes: (count > 0).then_some((min, max)) })
+        let fits = if count == 0 {
+            sum == 0
+        } else {
+            (low..=high).contains(&sum)
+        };
+        fits.then_some(Self {
+            count,
+            sum,
+            extremes: (count > 0).then_some((min, max)),
+        })
     }
 
     /// Adds another part's figures.
@@ -74,7 +90,8 @@ impl Exact {
 }
 
 impl Summary {
-    /// Summarises a histogram and its exact companions; `None` when it is empty or the counts disagree.
+    /// Summarises a histogram and its exact companions; `None` when it is empty or the counts
+    /// disagree.
     #[must_use]
     pub fn of(histogram: &Histogram<u64>, exact: &Exact) -> Option<Self> {
         if histogram.len() != exact.count {
@@ -83,14 +100,21 @@ impl Summary {
         let (min, max) = exact.extremes?;
         let values = quantiles(histogram, &SHOWN)?;
         let quantiles = SHOWN.into_iter().zip(values).collect();
-        Some(Self { count: exact.count, min, max, mean: exact.mean()?, quantiles })
+        Some(Self {
+            count: exact.count,
+            min,
+            max,
+            mean: exact.mean()?,
+            quantiles,
+        })
     }
 }
 
 /// The `q` quantile with linear interpolation inside the bucket, in the histogram's unit.
 ///
-/// With n values and t = q·n, the bucket \[lo, hi\] in which the cumulative count passes t (c⁻ < t ≤ c) gives
-/// `lo + (hi+1−lo)·(t−c⁻)/(c−c⁻)` (docs/method.md). `None` when the histogram is empty or q is not in 0..=1.
+/// With n values and t = q·n, the bucket \[lo, hi\] in which the cumulative count passes t (c⁻ < t
+/// ≤ c) gives `lo + (hi+1−lo)·(t−c⁻)/(c−c⁻)` (docs/method.md). `None` when the histogram is empty
+/// or q is not in 0..=1.
 #[must_use]
 pub fn quantile(histogram: &Histogram<u64>, q: f64) -> Option<f64> {
     quantiles(histogram, &[q])?.pop()
@@ -125,12 +149,16 @@ pub fn exceedances(count: u64, q: f64) -> u64 {
     count - (rank(count, q).ceil() as u64).min(count)
 }
 
-/// q·n, snapped to the whole number it stands for: 0.55·100 is 55.000000000000007 in floating point, and
-/// must not fall into the bucket after the 55th value.
+/// q·n, snapped to the whole number it stands for: 0.55·100 is 55.000000000000007 in floating
+/// point, and must not fall into the bucket after the 55th value.
 pub(crate) fn rank(count: u64, q: f64) -> f64 {
     let exact = q * count as f64;
     let whole = exact.round();
-    if (exact - whole).abs() <= 4.0 * f64::EPSILON * whole.max(1.0) { whole } else { exact }
+    if (exact - whole).abs() <= 4.0 * f64::EPSILON * whole.max(1.0) {
+        whole
+    } else {
+        exact
+    }
 }
 
 /// Lower edge and upper edge (exclusive) of the bucket of a value.
@@ -157,8 +185,12 @@ mod tests {
     #[test]
     fn interpolates_by_hand() {
         // Four values in the bucket [4096, 4099] (width 4 at this size): the median is half-way up.
-        assert_eq!(quantile(&histogram([4096, 4097, 4098, 4099]), 0.5), Some(4098.0));
-        // 100 values 1..=100, bucket width 1: t = 50 ends in the bucket [50, 50], at its upper edge.
+        assert_eq!(
+            quantile(&histogram([4096, 4097, 4098, 4099]), 0.5),
+            Some(4098.0)
+        );
+        // 100 values 1..=100, bucket width 1: t = 50 ends in the bucket [50, 50], at its upper
+        // edge.
         assert_eq!(quantile(&histogram(1..=100), 0.5), Some(51.0));
         assert_eq!(quantile(&histogram(1..=100), 1.0), Some(101.0));
         assert_eq!(quantile(&histogram(1..=100), 0.0), Some(1.0));
@@ -172,7 +204,8 @@ mod tests {
         assert_eq!(Summary::of(&histogram([]), &Exact::default()), None);
     }
 
-    /// Ranks that are whole on paper stay whole: the gap after the last value below must not be entered.
+    /// Ranks that are whole on paper stay whole: the gap after the last value below must not be
+    /// entered.
     #[test]
     fn whole_ranks_stay_in_their_bucket() {
         for k in 1..100_u64 {
@@ -194,7 +227,9 @@ mod tests {
     #[test]
     fn interpolation_is_nearer_the_truth_than_the_upper_edge() {
         let mut rng = Seed(1).rng();
-        let mut values: Vec<u64> = (0..20_001).map(|_| (2e7 * (0.5 * rng.unit()).exp()) as u64).collect();
+        let mut values: Vec<u64> = (0..20_001)
+            .map(|_| (2e7 * (0.5 * rng.unit()).exp()) as u64)
+            .collect();
         let h = histogram(values.iter().copied());
         values.sort_unstable();
         let truth = values[10_000] as f64;
@@ -230,7 +265,10 @@ mod tests {
         a.merge(&Exact::default());
         assert_eq!((a.count(), a.extremes()), (3, Some((3, u64::MAX))));
         assert_eq!(a.mean(), Some((12 + u128::from(u64::MAX)) as f64 / 3.0));
-        assert_eq!(Exact::from_parts(2, 12, 3, 9).and_then(|e| e.mean()), Some(6.0));
+        assert_eq!(
+            Exact::from_parts(2, 12, 3, 9).and_then(|e| e.mean()),
+            Some(6.0)
+        );
         assert_eq!(Exact::from_parts(2, 30, 3, 9), None);
     }
 }

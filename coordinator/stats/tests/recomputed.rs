@@ -1,28 +1,50 @@
-//! The figures of `scripts/recompute.py` (scipy), to 1e-9. The fixture is made by `recompute.py --fixture`.
+//! The figures of `scripts/recompute.py` (scipy), to 1e-9. The fixture is made by `recompute.py
+//! --fixture`.
 
 use serde_json::Value;
-use stats::compare::{Block, Comparison, Estimate, Interval, Paired, Seat, Settings, compare, holm};
+use stats::compare::{
+    Block, Comparison, Estimate, Interval, Paired, Seat, Settings, compare, holm,
+};
 use stats::resample::bootstrap_mean;
 use stats::rng::Seed;
 
 fn fixture() -> Vec<Value> {
-    let document: Value = serde_json::from_str(include_str!("fixtures/rounds.json")).expect("valid JSON");
+    let document: Value =
+        serde_json::from_str(include_str!("fixtures/rounds.json")).expect("valid JSON");
     document["metrics"].as_array().expect("metrics").clone()
 }
 
 fn seat(round: &Value, arm: &str) -> Option<Seat> {
     let arm = round.get(arm)?;
-    Some(Seat { cost: arm["cost"].as_f64()?, position: arm["position"].as_u64()? as usize })
+    Some(Seat {
+        cost: arm["cost"].as_f64()?,
+        position: arm["position"].as_u64()? as usize,
+    })
 }
 
 fn blocks(metric: &Value) -> Vec<Block> {
-    let block =
-        |round: &Value| Some(Block { a: seat(round, "a")?, b: seat(round, "b")?, a2: seat(round, "a2") });
-    metric["rounds"].as_array().expect("rounds").iter().filter_map(block).collect()
+    let block = |round: &Value| {
+        Some(Block {
+            a: seat(round, "a")?,
+            b: seat(round, "b")?,
+            a2: seat(round, "a2"),
+        })
+    };
+    metric["rounds"]
+        .as_array()
+        .expect("rounds")
+        .iter()
+        .filter_map(block)
+        .collect()
 }
 
 fn seed(metric: &Value) -> Seed {
-    Seed(metric["seed"].as_str().and_then(|s| s.parse().ok()).expect("a decimal seed"))
+    Seed(
+        metric["seed"]
+            .as_str()
+            .and_then(|s| s.parse().ok())
+            .expect("a decimal seed"),
+    )
 }
 
 fn compared(metric: &Value) -> Comparison {
@@ -30,9 +52,14 @@ fn compared(metric: &Value) -> Comparison {
 }
 
 fn near(name: &str, ours: f64, scipy: &Value) {
-    let theirs = scipy.as_f64().unwrap_or_else(|| panic!("{name} is not in the fixture"));
+    let theirs = scipy
+        .as_f64()
+        .unwrap_or_else(|| panic!("{name} is not in the fixture"));
     let off = (ours - theirs).abs();
-    assert!(off <= 1e-12 + 1e-9 * theirs.abs(), "{name}: {ours} against {theirs}");
+    assert!(
+        off <= 1e-12 + 1e-9 * theirs.abs(),
+        "{name}: {ours} against {theirs}"
+    );
 }
 
 fn near_interval(name: &str, ours: Interval, scipy: &Value) {
@@ -49,11 +76,15 @@ fn same_estimate(name: &str, ours: &Estimate, scipy: &Value) {
         ("s_d", ours.s_d),
         ("mde", ours.mde),
     ];
-    figures.iter().for_each(|(key, value)| near(&format!("{name} {key}"), *value, &scipy[key]));
+    figures
+        .iter()
+        .for_each(|(key, value)| near(&format!("{name} {key}"), *value, &scipy[key]));
     near_interval(name, ours.ci, &scipy["ci"]);
     near_interval(name, ours.tost, &scipy["tost"]);
     assert_eq!(ours.gamma.is_none(), scipy["gamma"].is_null());
-    ours.gamma.iter().for_each(|&gamma| near(name, gamma, &scipy["gamma"]));
+    ours.gamma
+        .iter()
+        .for_each(|&gamma| near(name, gamma, &scipy["gamma"]));
 }
 
 #[test]
@@ -63,7 +94,9 @@ fn intervals_p_values_and_mde_agree_with_scipy() {
         let ours = compared(&metric);
         same_estimate(&name, &ours.effect, &found["effect"]);
         assert_eq!(ours.control.is_none(), found["control"].is_null());
-        ours.control.iter().for_each(|control| same_estimate(&name, control, &found["control"]));
+        ours.control
+            .iter()
+            .for_each(|control| same_estimate(&name, control, &found["control"]));
         let tau = metric["tau"].as_f64().unwrap().ln_1p();
         let needed = ours.effect.rounds_needed(tau, &Settings::default());
         assert_eq!(needed, found["rounds_needed"].as_u64(), "{name}");
@@ -85,16 +118,24 @@ fn draws_are_replayed_elsewhere() {
 fn holm_agrees() {
     let metrics = fixture();
     let p: Vec<f64> = metrics.iter().map(|m| compared(m).effect.p).collect();
-    holm(&p).iter().zip(&metrics).for_each(|(&p, m)| near("holm", p, &m["found"]["holm_p"]));
+    holm(&p)
+        .iter()
+        .zip(&metrics)
+        .for_each(|(&p, m)| near("holm", p, &m["found"]["holm_p"]));
 }
 
-/// The fixture reaches what it is there for: guard at work in both ways, floor, draws, both numbers of arms.
+/// The fixture reaches what it is there for: guard at work in both ways, floor, draws, both numbers
+/// of arms.
 #[test]
 fn the_fixture_reaches_every_branch() {
     let all: Vec<Comparison> = fixture().iter().map(compared).collect();
     let any = |test: fn(&Comparison) -> bool| all.iter().any(test);
-    assert!(any(|c| c.effect.correction.inflation > 1.0 && c.effect.correction.reduces_df));
-    assert!(any(|c| c.effect.correction.inflation > 1.0 && !c.effect.correction.reduces_df));
+    assert!(any(
+        |c| c.effect.correction.inflation > 1.0 && c.effect.correction.reduces_df
+    ));
+    assert!(any(
+        |c| c.effect.correction.inflation > 1.0 && !c.effect.correction.reduces_df
+    ));
     assert!(any(|c| c.effect.correction.floored) && any(|c| c.effect.gamma.is_none()));
     assert!(any(|c| c.control.is_some()) && any(|c| c.control.is_none()));
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use stats::order::Arm;
 use stats::rng::Seed;
 use stats::validity::{
-    Assessment, CheckResult, CodeIdentity, PairingFacts, Pressure, Reason, Severity, Shape, Thresholds,
-    TrialFacts, Validity, check_pairing, check_trial, checked_trial,
+    Assessment, CheckResult, CodeIdentity, PairingFacts, Pressure, Reason, Severity, Shape,
+    Thresholds, TrialFacts, Validity, check_pairing, check_trial, checked_trial,
 };
 
 fn sound() -> TrialFacts {
@@ -75,44 +75,141 @@ type Change = fn(&mut TrialFacts);
 /// Reason, facts beyond the limit, facts within it.
 const EVERY_SHAPE: &[(&str, Change, Change)] = &[
     ("count-mismatch", |f| f.planned = 1001, |f| f.planned = 1000),
-    ("outcome-mismatch", |f| f.succeeded = 999, |f| f.succeeded = 1000),
-    ("stopped-early", |f| f.stopped = (1, 30), |f| f.stopped = (0, 30)),
-    ("histogram-overflow", |f| f.overflowed = 1, |f| f.overflowed = 0),
+    (
+        "outcome-mismatch",
+        |f| f.succeeded = 999,
+        |f| f.succeeded = 1000,
+    ),
+    (
+        "stopped-early",
+        |f| f.stopped = (1, 30),
+        |f| f.stopped = (0, 30),
+    ),
+    (
+        "histogram-overflow",
+        |f| f.overflowed = 1,
+        |f| f.overflowed = 0,
+    ),
     ("nothing-succeeded", |f| fail(f, 1000), |_| ()),
     ("failed-share", |f| fail(f, 11), |_| ()),
     ("some-failed", |f| fail(f, 10), |_| ()),
-    ("lateness", |f| f.lateness_p99 = micros(501), |f| f.lateness_p99 = micros(500)),
-    ("start-skew", |f| f.start_skew = micros(5001), |f| f.start_skew = micros(5000)),
-    ("clock-uncertainty", |f| f.clock_uncertainty = micros(5001), |f| f.clock_uncertainty = None),
-    ("generator-busy", |f| f.generator_share = Some(0.81), |f| f.generator_share = Some(0.79)),
-    ("near-floor", |f| f.floor_share = Some(0.51), |f| f.floor_share = Some(0.5)),
-    ("steal", |f| f.steal_share = Some(0.26), |f| f.steal_share = Some(0.02)),
-    ("some-steal", |f| f.steal_share = Some(0.25), |f| f.steal_share = None),
-    ("others-busy", |f| f.others_share = Some(0.06), |f| f.others_share = Some(0.05)),
-    ("frequency-drift", |f| f.frequency_range = Some(0.06), |f| f.frequency_range = Some(0.05)),
+    (
+        "lateness",
+        |f| f.lateness_p99 = micros(501),
+        |f| f.lateness_p99 = micros(500),
+    ),
+    (
+        "start-skew",
+        |f| f.start_skew = micros(5001),
+        |f| f.start_skew = micros(5000),
+    ),
+    (
+        "clock-uncertainty",
+        |f| f.clock_uncertainty = micros(5001),
+        |f| f.clock_uncertainty = None,
+    ),
+    (
+        "generator-busy",
+        |f| f.generator_share = Some(0.81),
+        |f| f.generator_share = Some(0.79),
+    ),
+    (
+        "near-floor",
+        |f| f.floor_share = Some(0.51),
+        |f| f.floor_share = Some(0.5),
+    ),
+    (
+        "steal",
+        |f| f.steal_share = Some(0.26),
+        |f| f.steal_share = Some(0.02),
+    ),
+    (
+        "some-steal",
+        |f| f.steal_share = Some(0.25),
+        |f| f.steal_share = None,
+    ),
+    (
+        "others-busy",
+        |f| f.others_share = Some(0.06),
+        |f| f.others_share = Some(0.05),
+    ),
+    (
+        "frequency-drift",
+        |f| f.frequency_range = Some(0.06),
+        |f| f.frequency_range = Some(0.05),
+    ),
 ];
 
 /// Those that a burst cannot be asked about.
 const NOT_BURSTS: &[(&str, Change, Change)] = &[
-    ("too-short", |f| f.duration = Duration::from_secs(4), |f| f.duration = Duration::from_secs(5)),
-    ("littles-law", |f| f.little = Some((5.3, 100.0, 0.05)), |f| f.little = Some((5.2, 100.0, 0.05))),
-    ("littles-law", |f| f.little = Some((5.0, 0.0, 0.0)), |f| f.little = None),
-    ("not-stationary", |f| f.latency_windows = vec![ramp(0.10)], |f| f.latency_windows = vec![ramp(0.03)]),
-    ("not-stationary", |f| f.latency_windows = vec![ramp(-0.10)], |f| f.latency_windows.clear()),
-    ("movement-unknown", |f| f.latency_windows = vec![loud(1.5)], |f| f.latency_windows = vec![loud(0.3)]),
+    (
+        "too-short",
+        |f| f.duration = Duration::from_secs(4),
+        |f| f.duration = Duration::from_secs(5),
+    ),
+    (
+        "littles-law",
+        |f| f.little = Some((5.3, 100.0, 0.05)),
+        |f| f.little = Some((5.2, 100.0, 0.05)),
+    ),
+    (
+        "littles-law",
+        |f| f.little = Some((5.0, 0.0, 0.0)),
+        |f| f.little = None,
+    ),
+    (
+        "not-stationary",
+        |f| f.latency_windows = vec![ramp(0.10)],
+        |f| f.latency_windows = vec![ramp(0.03)],
+    ),
+    (
+        "not-stationary",
+        |f| f.latency_windows = vec![ramp(-0.10)],
+        |f| f.latency_windows.clear(),
+    ),
+    (
+        "movement-unknown",
+        |f| f.latency_windows = vec![loud(1.5)],
+        |f| f.latency_windows = vec![loud(0.3)],
+    ),
 ];
 
 const OPEN_ONLY: &[(&str, Change, Change)] = &[
-    ("not-achieved", |f| f.offered = Some((1000, 989)), |f| f.offered = Some((1000, 990))),
-    ("over-saturated", |f| fall_behind(f, 1.0, 0.5), |f| fall_behind(f, 1.0, 0.0)),
-    ("over-saturated", |f| fall_behind(f, 0.2, 2.0), |f| fall_behind(f, 0.0, 2.0)),
+    (
+        "not-achieved",
+        |f| f.offered = Some((1000, 989)),
+        |f| f.offered = Some((1000, 990)),
+    ),
+    (
+        "over-saturated",
+        |f| fall_behind(f, 1.0, 0.5),
+        |f| fall_behind(f, 1.0, 0.0),
+    ),
+    (
+        "over-saturated",
+        |f| fall_behind(f, 0.2, 2.0),
+        |f| fall_behind(f, 0.0, 2.0),
+    ),
     // Under a load that changes no trend is tested: what the wait came to is.
-    ("fell-behind", |f| waits(f, 25_000, Some((121.0, 1200))), |f| waits(f, 500, Some((121.0, 1200)))),
-    ("saturation-unknown", |f| waits(f, 25_000, Some((119.0, 1200))), |f| waits(f, 499, None)),
-    ("saturation-unknown", |f| waits(f, 25_000, None), |f| f.pressure = None),
+    (
+        "fell-behind",
+        |f| waits(f, 25_000, Some((121.0, 1200))),
+        |f| waits(f, 500, Some((121.0, 1200))),
+    ),
+    (
+        "saturation-unknown",
+        |f| waits(f, 25_000, Some((119.0, 1200))),
+        |f| waits(f, 499, None),
+    ),
+    (
+        "saturation-unknown",
+        |f| waits(f, 25_000, None),
+        |f| f.pressure = None,
+    ),
 ];
 
-/// A wait for the first token that grew from a fifth of a second under a load that is the same for ten seconds.
+/// A wait for the first token that grew from a fifth of a second under a load that is the same for
+/// ten seconds.
 fn waits(facts: &mut TrialFacts, most_ms: u64, backlog: Option<(f64, u64)>) {
     facts.in_flight_windows.clear();
     facts.ttft_windows.clear();
@@ -127,7 +224,10 @@ fn waits(facts: &mut TrialFacts, most_ms: u64, backlog: Option<(f64, u64)>) {
 /// Noise so loud that a rise by three quarters is not told from it.
 fn loud(change: f64) -> Vec<f64> {
     let wave = |t: f64| 1.5 * (t / 4.0).sin();
-    (0..40).map(f64::from).map(|t| (1.0 + change).ln() * t / 39.0 + wave(t)).collect()
+    (0..40)
+        .map(f64::from)
+        .map(|t| (1.0 + change).ln() * t / 39.0 + wave(t))
+        .collect()
 }
 
 fn micros(n: u64) -> Option<Duration> {
@@ -149,7 +249,10 @@ fn sound_facts_raise_nothing() {
         assert!(codes(&sound(), shape).is_empty());
     }
     let assessment = Assessment::of(vec![]);
-    assert_eq!((assessment.validity, assessment.warnings.len()), (Validity::Valid, 0));
+    assert_eq!(
+        (assessment.validity, assessment.warnings.len()),
+        (Validity::Valid, 0)
+    );
 }
 
 #[test]
@@ -157,18 +260,27 @@ fn each_reason_is_raised_beyond_its_limit_and_not_within() {
     let all = [EVERY_SHAPE, NOT_BURSTS, OPEN_ONLY];
     for (code, beyond, within) in all.into_iter().flatten() {
         assert_eq!(codes(&with(beyond), Shape::Open), [*code]);
-        assert!(codes(&with(within), Shape::Open).is_empty(), "within the limit of {code}");
+        assert!(
+            codes(&with(within), Shape::Open).is_empty(),
+            "within the limit of {code}"
+        );
     }
 }
 
 #[test]
 fn checks_keep_to_their_shapes() {
     for (code, beyond, _) in NOT_BURSTS {
-        assert!(codes(&with(beyond), Shape::Burst).is_empty(), "{code} asked of a burst");
+        assert!(
+            codes(&with(beyond), Shape::Burst).is_empty(),
+            "{code} asked of a burst"
+        );
         assert_eq!(codes(&with(beyond), Shape::Closed), [*code]);
     }
     for (code, beyond, _) in OPEN_ONLY {
-        assert!(codes(&with(beyond), Shape::Closed).is_empty(), "{code} asked of a closed loop");
+        assert!(
+            codes(&with(beyond), Shape::Closed).is_empty(),
+            "{code} asked of a closed loop"
+        );
     }
     for (code, beyond, _) in EVERY_SHAPE {
         assert_eq!(codes(&with(beyond), Shape::Burst), [*code]);
@@ -178,12 +290,24 @@ fn checks_keep_to_their_shapes() {
 #[test]
 fn every_check_that_applies_is_told_with_its_figure() {
     let told = |facts: &TrialFacts, shape| checked_trial(facts, shape, &Thresholds::default());
-    let counts = [Shape::Burst, Shape::Closed, Shape::Open].map(|shape| told(&sound(), shape).len());
+    let counts =
+        [Shape::Burst, Shape::Closed, Shape::Open].map(|shape| told(&sound(), shape).len());
     assert_eq!(counts, [13, 16, 18]);
     let sound = told(&sound(), Shape::Open);
-    assert!(sound.iter().all(|c| c.result == CheckResult::Passed && c.figure.is_some()), "{sound:#?}");
-    let blind = told(&with(|f| (f.frequency_range, f.lateness_p99) = (None, None)), Shape::Burst);
-    let unknown = blind.iter().filter(|c| c.result == CheckResult::Unknown).count();
+    assert!(
+        sound
+            .iter()
+            .all(|c| c.result == CheckResult::Passed && c.figure.is_some()),
+        "{sound:#?}"
+    );
+    let blind = told(
+        &with(|f| (f.frequency_range, f.lateness_p99) = (None, None)),
+        Shape::Burst,
+    );
+    let unknown = blind
+        .iter()
+        .filter(|c| c.result == CheckResult::Unknown)
+        .count();
     assert_eq!(unknown, 2, "what was not seen has not passed");
 }
 
@@ -194,7 +318,10 @@ fn stationarity_passes_only_where_movement_is_refuted() {
         let loud = |v: &f64| scale * v;
         let facts = with(|f| f.latency_windows = vec![ramp(0.0).iter().map(loud).collect()]);
         let checks = checked_trial(&facts, Shape::Closed, &Thresholds::default());
-        checks.into_iter().find(|c| c.check == "not-stationary").map(|c| c.result)
+        checks
+            .into_iter()
+            .find(|c| c.check == "not-stationary")
+            .map(|c| c.result)
     };
     assert_eq!(result(1.0), Some(CheckResult::Passed));
     assert_eq!(result(30.0), Some(CheckResult::Unknown));
@@ -220,11 +347,17 @@ fn the_pair_is_checked() {
     assert_eq!(codes(|f| f.code = CodeIdentity::Same), ["same-code"]);
     assert!(codes(|f| f.code = CodeIdentity::SameOnPurpose).is_empty());
     assert_eq!(codes(|f| f.code = CodeIdentity::Simulated), ["simulated"]);
-    assert_eq!(codes(|f| f.token_mismatches = vec![4, 2]), ["tokens-differ"]);
+    assert_eq!(
+        codes(|f| f.token_mismatches = vec![4, 2]),
+        ["tokens-differ"]
+    );
     assert!(codes(|f| (f.greedy, f.token_mismatches) = (false, vec![2])).is_empty());
     assert_eq!(codes(|f| f.tokens_unchecked.0 = 1), ["tokens-unchecked"]);
     let weight = |rounds| Reason::TokensUnchecked { rounds, of: 10 }.severity();
-    assert_eq!([9, 10].map(weight), [Severity::Warning, Severity::Inconclusive]);
+    assert_eq!(
+        [9, 10].map(weight),
+        [Severity::Warning, Severity::Inconclusive]
+    );
     assert_eq!(codes(|f| f.losses = (2, 0)), ["blocks-repeated"]);
     assert_eq!(codes(|f| f.losses = (0, 1)), ["workers-lost"]);
     assert_eq!(codes(|f| f.shrunk = 7), ["load-shrunk"]);
@@ -234,13 +367,27 @@ fn the_pair_is_checked() {
 
 #[test]
 fn the_worst_reason_decides_and_the_rest_is_kept() {
-    let grade = |facts: &TrialFacts| Assessment::of(check_trial(facts, Shape::Burst, &Thresholds::default()));
+    let grade = |facts: &TrialFacts| {
+        Assessment::of(check_trial(facts, Shape::Burst, &Thresholds::default()))
+    };
     let warned = grade(&with(|f| fail(f, 1)));
-    assert_eq!((warned.validity, warned.warnings.len()), (Validity::Valid, 1));
-    let open = grade(&with(|f| (f.generator_share, f.frequency_range) = (Some(0.9), Some(0.2))));
-    assert_eq!((open.validity.name(), open.warnings.len()), ("INCONCLUSIVE", 1));
-    let wrong = grade(&with(|f| (f.generator_share, f.overflowed) = (Some(0.9), 1)));
-    assert!(matches!(&wrong.validity, Validity::Invalid(r) if r.len() == 1 && wrong.warnings.len() == 1));
+    assert_eq!(
+        (warned.validity, warned.warnings.len()),
+        (Validity::Valid, 1)
+    );
+    let open = grade(&with(|f| {
+        (f.generator_share, f.frequency_range) = (Some(0.9), Some(0.2))
+    }));
+    assert_eq!(
+        (open.validity.name(), open.warnings.len()),
+        ("INCONCLUSIVE", 1)
+    );
+    let wrong = grade(&with(|f| {
+        (f.generator_share, f.overflowed) = (Some(0.9), 1)
+    }));
+    assert!(
+        matches!(&wrong.validity, Validity::Invalid(r) if r.len() == 1 && wrong.warnings.len() == 1)
+    );
 }
 
 #[test]
@@ -249,19 +396,32 @@ fn every_reason_says_where_what_and_what_to_do() {
     let mut sentences = BTreeSet::new();
     for (code, beyond, _) in all.into_iter().flatten() {
         let finding = check_trial(&with(beyond), Shape::Open, &Thresholds::default()).remove(0);
-        assert!(finding.to_string().ends_with("(arm B, round 3)"), "{finding}");
-        assert!(finding.reason.advice().len() > 20 && finding.to_string().len() > 30, "{code}: {finding}");
+        assert!(
+            finding.to_string().ends_with("(arm B, round 3)"),
+            "{finding}"
+        );
+        assert!(
+            finding.reason.advice().len() > 20 && finding.to_string().len() > 30,
+            "{code}: {finding}"
+        );
         sentences.insert(finding.reason.to_string());
     }
     assert_eq!(sentences.len(), 27, "{sentences:#?}");
 }
 
-/// A wait that is long without having grown is the engine's, and one that grew within bounds is the load's.
+/// A wait that is long without having grown is the engine's, and one that grew within bounds is the
+/// load's.
 #[test]
 fn a_long_wait_that_did_not_grow_passes() {
     let facts = with(|f| waits(f, 600, Some((500.0, 1200))));
-    assert!(codes(&facts, Shape::Open).is_empty(), "three times over is the limit");
+    assert!(
+        codes(&facts, Shape::Open).is_empty(),
+        "three times over is the limit"
+    );
     let checks = checked_trial(&facts, Shape::Open, &Thresholds::default());
     let saturated = checks.iter().find(|c| c.check == "over-saturated").unwrap();
-    assert_eq!((saturated.result, saturated.figure.is_some()), (CheckResult::Passed, true));
+    assert_eq!(
+        (saturated.result, saturated.figure.is_some()),
+        (CheckResult::Passed, true)
+    );
 }

@@ -1,5 +1,5 @@
-//! The table itself. A path in `applies` or `except` ends in `/` for a folder. In `forbidden`, `a::b` is that path and
-//! all below it, `*::X` the name X anywhere, `x!` a macro.
+//! The table itself. A path in `applies` or `except` ends in `/` for a folder. In `forbidden`,
+//! `a::b` is that path and all below it, `*::X` the name X anywhere, `x!` a macro.
 
 use super::scan::Use;
 
@@ -22,8 +22,8 @@ pub(crate) const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("coordinator/stats/Cargo.toml", &["hdrhistogram", "statrs"]),
     (
         "worker/inference/Cargo.toml",
-        // libc for one system call: leave to use AMX.
-        // Criterion and proptest are optional, for its own benches and tests: development dependencies cannot be.
+        // libc for one system call: leave to use AMX. Criterion and proptest are optional, for its
+        // own benches and tests: development dependencies cannot be.
         &[
             "criterion",
             "half",
@@ -39,8 +39,12 @@ pub(crate) const DEPENDENCIES: &[(&str, &[&str])] = &[
     ),
 ];
 
-const EVERYWHERE: &[&str] =
-    &["coordinator/src/", "coordinator/stats/src/", "worker/src/", "worker/inference/src/"];
+const EVERYWHERE: &[&str] = &[
+    "coordinator/src/",
+    "coordinator/stats/src/",
+    "worker/src/",
+    "worker/inference/src/",
+];
 
 /// All rows.
 pub(crate) const RULES: &[Rule] = &[
@@ -89,7 +93,11 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         name: "only plans are read from files",
-        applies: &["coordinator/src/schedule/", "coordinator/src/dispatch/", "coordinator/src/record"],
+        applies: &[
+            "coordinator/src/schedule/",
+            "coordinator/src/dispatch/",
+            "coordinator/src/record",
+        ],
         except: &["coordinator/src/dispatch/driver"],
         forbidden: &["std::fs", "std::io"],
         reason: "schedule, dispatch core and record touch no files",
@@ -131,7 +139,12 @@ pub(crate) const RULES: &[Rule] = &[
         name: "store and compare come late",
         applies: &["coordinator/src/store/", "coordinator/src/compare"],
         except: &[],
-        forbidden: &["crate::report", "crate::dispatch", "crate::fleet", "crate::cli"],
+        forbidden: &[
+            "crate::report",
+            "crate::dispatch",
+            "crate::fleet",
+            "crate::cli",
+        ],
         reason: "data goes one way: plan → schedule → dispatch → record → store → compare → report",
     },
     Rule {
@@ -179,14 +192,20 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         name: "launchers start and never talk",
-        applies: &["coordinator/src/fleet/launch/", "coordinator/src/fleet/launch.rs"],
+        applies: &[
+            "coordinator/src/fleet/launch/",
+            "coordinator/src/fleet/launch.rs",
+        ],
         except: &[],
         forbidden: &["tonic", "contract::wire", "crate::fleet::session"],
         reason: "who is started dials in by itself",
     },
     Rule {
         name: "sessions talk and never start",
-        applies: &["coordinator/src/fleet/session/", "coordinator/src/fleet/session.rs"],
+        applies: &[
+            "coordinator/src/fleet/session/",
+            "coordinator/src/fleet/session.rs",
+        ],
         except: &[],
         forbidden: &["std::process", "tokio::process", "crate::fleet::launch"],
         reason: "one path for every launcher",
@@ -194,7 +213,11 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "tonic is for sessions, and for app to serve them",
         applies: EVERYWHERE,
-        except: &["coordinator/src/fleet/session", "coordinator/src/app", "worker/src/session/"],
+        except: &[
+            "coordinator/src/fleet/session",
+            "coordinator/src/app",
+            "worker/src/session/",
+        ],
         forbidden: &["contract::wire", "tonic"],
         reason: "all others speak contract::message",
     },
@@ -238,7 +261,13 @@ pub(crate) const RULES: &[Rule] = &[
         name: "the engine border",
         applies: &["worker/src/engine/"],
         except: &[],
-        forbidden: &["crate::load", "crate::measure", "crate::session", "crate::agent", "tonic"],
+        forbidden: &[
+            "crate::load",
+            "crate::measure",
+            "crate::session",
+            "crate::agent",
+            "tonic",
+        ],
         reason: "an engine says what happened and knows neither load nor session",
     },
     Rule {
@@ -266,6 +295,9 @@ impl Rule {
 
     /// What of the forbidden the use is, if any.
     pub(crate) fn forbids(&self, found: &Use) -> Option<&'static str> {
-        self.forbidden.iter().copied().find(|forbidden| found.is(forbidden))
+        self.forbidden
+            .iter()
+            .copied()
+            .find(|forbidden| found.is(forbidden))
     }
 }

@@ -1,5 +1,5 @@
-//! Which names a source file uses. Owns just enough of Rust's grammar for that: comments, texts, paths and groups of
-//! imports; must not know the rules.
+//! Which names a source file uses. Owns just enough of Rust's grammar for that: comments, texts,
+//! paths and groups of imports; must not know the rules.
 
 /// One path or macro, as an absolute path where it began with `crate`, `self` or `super`.
 #[derive(Debug)]
@@ -45,7 +45,8 @@ impl Use {
         }
         let wanted: Vec<&str> = what.split("::").collect();
         // A lone name is a variable or a field, not a crate.
-        self.segments.len() >= wanted.len().max(2) && wanted.iter().zip(&self.segments).all(|(a, b)| a == b)
+        self.segments.len() >= wanted.len().max(2)
+            && wanted.iter().zip(&self.segments).all(|(a, b)| a == b)
     }
 }
 
@@ -74,7 +75,11 @@ fn path_at(
         }
     }
     let is_macro = tokens.get(at).map(|t| &t.1) == Some(&Token::Mark('!'));
-    found.push(Use { line, segments: absolute(&segments, module), is_macro });
+    found.push(Use {
+        line,
+        segments: absolute(&segments, module),
+        is_macro,
+    });
     at
 }
 
@@ -97,13 +102,20 @@ fn group_at(
 }
 
 fn absolute(segments: &[String], module: &[String]) -> Vec<String> {
-    let supers =
-        segments.iter().take_while(|s| *s == "super" || *s == "self").filter(|s| *s == "super").count();
-    let rest = segments.iter().skip_while(|s| *s == "super" || *s == "self");
+    let supers = segments
+        .iter()
+        .take_while(|s| *s == "super" || *s == "self")
+        .filter(|s| *s == "super")
+        .count();
+    let rest = segments
+        .iter()
+        .skip_while(|s| *s == "super" || *s == "self");
     match segments[0].as_str() {
-        "super" | "self" => {
-            module[..module.len().saturating_sub(supers).max(1)].iter().chain(rest).cloned().collect()
-        }
+        "super" | "self" => module[..module.len().saturating_sub(supers).max(1)]
+            .iter()
+            .chain(rest)
+            .cloned()
+            .collect(),
         _ => segments.to_vec(),
     }
 }
@@ -111,19 +123,37 @@ fn absolute(segments: &[String], module: &[String]) -> Vec<String> {
 /// `coordinator/src/plan/file.rs` is `crate::plan::file`.
 fn module_of(path: &str) -> Vec<String> {
     let inside = path.split_once("src/").map_or(path, |(_, inside)| inside);
-    let names = inside.trim_end_matches(".rs").split('/').filter(|n| !matches!(*n, "mod" | "lib" | "main"));
-    std::iter::once("crate").chain(names).map(str::to_owned).collect()
+    let names = inside
+        .trim_end_matches(".rs")
+        .split('/')
+        .filter(|n| !matches!(*n, "mod" | "lib" | "main"));
+    std::iter::once("crate")
+        .chain(names)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Leaves out every item behind `#[cfg(test)]`.
 fn without_tests(tokens: &Tokens) -> Vec<(usize, Token)> {
     let name = |text: &str| Token::Name(text.to_owned());
     let mark = Token::Mark;
-    let attribute = [mark('#'), mark('['), name("cfg"), mark('('), name("test"), mark(')'), mark(']')];
+    let attribute = [
+        mark('#'),
+        mark('['),
+        name("cfg"),
+        mark('('),
+        name("test"),
+        mark(')'),
+        mark(']'),
+    ];
     let mut kept = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
-        let begins = tokens[at..].iter().map(|t| &t.1).take(attribute.len()).eq(attribute.iter());
+        let begins = tokens[at..]
+            .iter()
+            .map(|t| &t.1)
+            .take(attribute.len())
+            .eq(attribute.iter());
         if begins {
             at = item_end(tokens, at + attribute.len());
         } else {
@@ -189,7 +219,10 @@ fn name_at(chars: &[char], at: usize) -> (usize, Option<Token>) {
 }
 
 fn find(chars: &[char], from: usize, stop: impl Fn(char) -> bool) -> usize {
-    chars[from..].iter().position(|c| stop(*c)).map_or(chars.len(), |offset| from + offset)
+    chars[from..]
+        .iter()
+        .position(|c| stop(*c))
+        .map_or(chars.len(), |offset| from + offset)
 }
 
 fn comment_end(chars: &[char], from: usize) -> usize {
@@ -214,9 +247,17 @@ fn text_end(chars: &[char], mut at: usize) -> usize {
 
 fn raw_end(chars: &[char], from: usize, hashes: usize) -> usize {
     let closes = |at: usize| {
-        chars[at] == '"' && chars[at + 1..].iter().take(hashes).filter(|c| **c == '#').count() == hashes
+        chars[at] == '"'
+            && chars[at + 1..]
+                .iter()
+                .take(hashes)
+                .filter(|c| **c == '#')
+                .count()
+                == hashes
     };
-    (from..chars.len()).find(|at| closes(*at)).map_or(chars.len(), |at| at + 1 + hashes)
+    (from..chars.len())
+        .find(|at| closes(*at))
+        .map_or(chars.len(), |at| at + 1 + hashes)
 }
 
 /// A character, or just the mark of a lifetime.

@@ -1,5 +1,5 @@
-//! The layout control's builds: the same functions in another order, decided by the seed alone; and linkers that cannot
-//! shuffle, or do not do what they are told.
+//! The layout control's builds: the same functions in another order, decided by the seed alone; and
+//! linkers that cannot shuffle, or do not do what they are told.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,11 +26,23 @@ fn functions(program: &Path) -> (BTreeSet<(String, u64)>, Vec<String>) {
     let mut found: Vec<(u64, String, u64)> = elf
         .symbols()
         .filter(|symbol| symbol.kind() == SymbolKind::Text && symbol.size() > 0)
-        .map(|symbol| (symbol.address(), symbol.name().unwrap_or_default().to_owned(), symbol.size()))
+        .map(|symbol| {
+            (
+                symbol.address(),
+                symbol.name().unwrap_or_default().to_owned(),
+                symbol.size(),
+            )
+        })
         .collect();
     found.sort();
     let order = found.iter().map(|(_, name, _)| name.clone()).collect();
-    (found.into_iter().map(|(_, name, size)| (name, size)).collect(), order)
+    (
+        found
+            .into_iter()
+            .map(|(_, name, size)| (name, size))
+            .collect(),
+        order,
+    )
 }
 
 #[test]
@@ -41,18 +53,38 @@ fn the_seed_decides_the_order_of_the_same_functions_and_nothing_is_built_twice()
         fixture.build(&mut DirectTrainer::new()).expect("layouts")
     };
     let first = build(false, 2);
-    assert_eq!(first.done, ["baseline", "baseline-layout1", "baseline-layout2"]);
-    assert_eq!(build(false, 2).done, Vec::<&str>::new(), "everything is there");
-    assert_eq!(build(false, 3).done, ["baseline-layout3"], "one more is one build");
+    assert_eq!(
+        first.done,
+        ["baseline", "baseline-layout1", "baseline-layout2"]
+    );
+    assert_eq!(
+        build(false, 2).done,
+        Vec::<&str>::new(),
+        "everything is there"
+    );
+    assert_eq!(
+        build(false, 3).done,
+        ["baseline-layout3"],
+        "one more is one build"
+    );
     let again = build(true, 3);
     assert_eq!(again.done.len(), 4, "all of it anew");
     let code = |outcome: &coordinator::build::Outcome, name: &str| {
         outcome.manifest.variants[name].artifact.text_sha256.clone()
     };
     for name in ["baseline", "baseline-layout1", "baseline-layout2"] {
-        assert_eq!(code(&first, name), code(&again, name), "{name}: the same seed, the same code");
+        assert_eq!(
+            code(&first, name),
+            code(&again, name),
+            "{name}: the same seed, the same code"
+        );
     }
-    let names = ["baseline", "baseline-layout1", "baseline-layout2", "baseline-layout3"];
+    let names = [
+        "baseline",
+        "baseline-layout1",
+        "baseline-layout2",
+        "baseline-layout3",
+    ];
     let codes: BTreeSet<String> = names.iter().map(|name| code(&again, name)).collect();
     assert_eq!(codes.len(), names.len(), "another seed, another order");
     let seeds = names.map(|name| again.manifest.variants[name].layout_seed);
@@ -61,8 +93,15 @@ fn the_seed_decides_the_order_of_the_same_functions_and_nothing_is_built_twice()
     let [baseline, one, two] =
         [0, 1, 2].map(|at| functions(&fixture.options.out.join("bin").join(names[at])));
     assert!(baseline.0.len() > 50, "with those of the standard library");
-    assert_eq!((&one.0, &two.0), (&baseline.0, &baseline.0), "the same functions");
-    assert!(one.1 != baseline.1 && two.1 != baseline.1 && one.1 != two.1, "in other orders");
+    assert_eq!(
+        (&one.0, &two.0),
+        (&baseline.0, &baseline.0),
+        "the same functions"
+    );
+    assert!(
+        one.1 != baseline.1 && two.1 != baseline.1 && one.1 != two.1,
+        "in other orders"
+    );
 }
 
 #[test]
@@ -73,12 +112,24 @@ fn a_new_baseline_takes_its_layouts_with_it() {
     assert!(binary.exists());
     fixture.edit("engine/src/lib.rs", "i % 7", "i % 9");
     fixture.options.layouts = None;
-    let outcome = fixture.build(&mut DirectTrainer::new()).expect("another baseline");
+    let outcome = fixture
+        .build(&mut DirectTrainer::new())
+        .expect("another baseline");
     assert_eq!(outcome.done, ["baseline"]);
-    assert!(!binary.exists() && outcome.manifest.variants.len() == 1, "they were of other sources");
+    assert!(
+        !binary.exists() && outcome.manifest.variants.len() == 1,
+        "they were of other sources"
+    );
     let second = VariantName::Layout(Layout::named("baseline-layout2").expect("a name"));
-    let missing = outcome.manifest.variant(second).expect_err("gone").to_string();
-    assert!(missing.ends_with("coordinator build --variants baseline --layout-arms 2"), "{missing}");
+    let missing = outcome
+        .manifest
+        .variant(second)
+        .expect_err("gone")
+        .to_string();
+    assert!(
+        missing.ends_with("coordinator build --variants baseline --layout-arms 2"),
+        "{missing}"
+    );
 }
 
 /// Links by the system's compiler, after this has happened to an argument that shuffles.
@@ -90,7 +141,10 @@ fn with_linker(fixture: &Fixture, shuffling: &str) {
     let path = fixture.root().join("linker");
     super::build_fixture::write(&path, &script);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a program");
-    let config = format!("[target.'cfg(all())']\nlinker = {:?}\n", path.display().to_string());
+    let config = format!(
+        "[target.'cfg(all())']\nlinker = {:?}\n",
+        path.display().to_string()
+    );
     super::build_fixture::write(&fixture.root().join(".cargo/config.toml"), &config);
 }
 
@@ -98,19 +152,34 @@ fn with_linker(fixture: &Fixture, shuffling: &str) {
 fn a_linker_that_cannot_shuffle_is_told_with_the_way_out() {
     let deaf = fixture(2);
     with_linker(&deaf, ":");
-    let error = deaf.build(&mut DirectTrainer::new()).expect_err("nothing was shuffled");
-    assert!(matches!(&error, BuildError::NotShuffled { other, .. } if other == "baseline"), "{error}");
+    let error = deaf
+        .build(&mut DirectTrainer::new())
+        .expect_err("nothing was shuffled");
+    assert!(
+        matches!(&error, BuildError::NotShuffled { other, .. } if other == "baseline"),
+        "{error}"
+    );
     assert!(error.to_string().contains("LLD"), "{error}");
-    assert!(!deaf.options.out.join("bin/baseline-layout1").exists(), "refused, so not installed");
+    assert!(
+        !deaf.options.out.join("bin/baseline-layout1").exists(),
+        "refused, so not installed"
+    );
 
     let strict = fixture(2);
     with_linker(&strict, "echo \"unknown option $arg\" >&2; exit 1");
-    let error = strict.build(&mut DirectTrainer::new()).expect_err("the linker ends");
-    assert!(matches!(&error, BuildError::Compile { step, .. } if step == "baseline-layout1"), "{error}");
+    let error = strict
+        .build(&mut DirectTrainer::new())
+        .expect_err("the linker ends");
+    assert!(
+        matches!(&error, BuildError::Compile { step, .. } if step == "baseline-layout1"),
+        "{error}"
+    );
     assert!(error.to_string().contains("LLD"), "{error}");
 
     // The twin: the same linker where it does as it is told.
     let willing = fixture(2);
     with_linker(&willing, "set -- \"$@\" \"$arg\"");
-    willing.build(&mut DirectTrainer::new()).expect("the option is passed on");
+    willing
+        .build(&mut DirectTrainer::new())
+        .expect("the option is passed on");
 }

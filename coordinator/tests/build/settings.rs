@@ -1,5 +1,5 @@
-//! Compiler settings of the user's own: in every variant and on record, or refused by name; and a checkout that is copied
-//! with its builds.
+//! Compiler settings of the user's own: in every variant and on record, or refused by name; and a
+//! checkout that is copied with its builds.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -9,14 +9,24 @@ use coordinator::build::{BuildError, BuildOptions, Manifest, ProfileOrigin, Vari
 use super::build_fixture::{DirectTrainer, Fixture, write};
 
 fn environment(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
-    variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 /// Whether each variant was compiled with the flag.
 fn all_have(manifest: &Manifest, flag: &str) -> bool {
     [VariantName::Baseline, VariantName::Pgo]
         .iter()
-        .all(|name| manifest.variant(*name).expect("built").flags.iter().any(|given| given == flag))
+        .all(|name| {
+            manifest
+                .variant(*name)
+                .expect("built")
+                .flags
+                .iter()
+                .any(|given| given == flag)
+        })
 }
 
 #[test]
@@ -32,15 +42,33 @@ fn flags_of_the_environment_and_of_cargo_s_configuration_reach_every_variant_and
     ]);
     let (made, progress) = fixture.build_noting(&mut trainer);
     let manifest = made.expect("a build with flags").manifest;
-    assert!(all_have(&manifest, "-Ctarget-cpu=x86-64-v2"), "{:?}", manifest.variants);
+    assert!(
+        all_have(&manifest, "-Ctarget-cpu=x86-64-v2"),
+        "{:?}",
+        manifest.variants
+    );
     assert_eq!(manifest.settings.rustflags, ["-Ctarget-cpu=x86-64-v2"]);
-    assert_eq!(manifest.settings.cargo_settings, ["CARGO_PROFILE_VARIANT_OPT_LEVEL=2"]);
-    assert!(format!("{progress:?}").contains("RUSTC_WRAPPER is left out"), "{progress:?}");
-    assert!(fixture.build(&mut trainer).expect("again").done.is_empty(), "the same settings are up to date");
+    assert_eq!(
+        manifest.settings.cargo_settings,
+        ["CARGO_PROFILE_VARIANT_OPT_LEVEL=2"]
+    );
+    assert!(
+        format!("{progress:?}").contains("RUSTC_WRAPPER is left out"),
+        "{progress:?}"
+    );
+    assert!(
+        fixture.build(&mut trainer).expect("again").done.is_empty(),
+        "the same settings are up to date"
+    );
 
-    write(&fixture.root().join(".cargo/config.toml"), "[build]\nrustflags = ['-Ctarget-cpu=x86-64-v3']\n");
+    write(
+        &fixture.root().join(".cargo/config.toml"),
+        "[build]\nrustflags = ['-Ctarget-cpu=x86-64-v3']\n",
+    );
     fixture.options.environment = environment(&[]);
-    let made = fixture.build(&mut trainer).expect("a build with a configuration");
+    let made = fixture
+        .build(&mut trainer)
+        .expect("a build with a configuration");
     assert!(
         made.done.contains(&"baseline") && all_have(&made.manifest, "-Ctarget-cpu=x86-64-v3"),
         "{made:?}"
@@ -48,9 +76,19 @@ fn flags_of_the_environment_and_of_cargo_s_configuration_reach_every_variant_and
     assert_eq!(made.manifest.settings.cargo_settings, [""; 0]);
 
     fixture.options.environment = environment(&[("RUSTFLAGS", "-Cprofile-use=mine")]);
-    let refused = fixture.build(&mut trainer).expect_err("a profile for all of them");
-    assert!(matches!(refused, BuildError::SettingRefused { .. }), "{refused}");
-    assert!(refused.to_string().contains("`-Cprofile-use=mine` in RUSTFLAGS"), "{refused}");
+    let refused = fixture
+        .build(&mut trainer)
+        .expect_err("a profile for all of them");
+    assert!(
+        matches!(refused, BuildError::SettingRefused { .. }),
+        "{refused}"
+    );
+    assert!(
+        refused
+            .to_string()
+            .contains("`-Cprofile-use=mine` in RUSTFLAGS"),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -74,15 +112,35 @@ fn copied(profile: ProfileOrigin) {
         &fixture.root().join("app/build.rs"),
         "fn main() { println!(\"cargo:rerun-if-changed=notes\"); }\n",
     );
-    let first = fixture.build(&mut DirectTrainer::new()).expect("a first build").manifest;
+    let first = fixture
+        .build(&mut DirectTrainer::new())
+        .expect("a first build")
+        .manifest;
     let elsewhere = tempfile::tempdir().expect("temporary directory");
-    let copy = elsewhere.path().canonicalize().expect("own directory").join("copy");
-    let copied = Command::new("cp").arg("-a").arg(fixture.root()).arg(&copy).status().expect("cp starts");
+    let copy = elsewhere
+        .path()
+        .canonicalize()
+        .expect("own directory")
+        .join("copy");
+    let copied = Command::new("cp")
+        .arg("-a")
+        .arg(fixture.root())
+        .arg(&copy)
+        .status()
+        .expect("cp starts");
     assert!(copied.success());
-    let mut options = BuildOptions { root: copy.clone(), out: copy.join("target/bench"), ..fixture.options };
+    let mut options = BuildOptions {
+        root: copy.clone(),
+        out: copy.join("target/bench"),
+        ..fixture.options
+    };
     let mut trainer = DirectTrainer::new();
     let made = build(&options, &mut trainer, &mut |_| {}).expect("a look at the copy");
-    assert!(made.done.is_empty() && trainer.trainings == 0, "{:?}", made.done);
+    assert!(
+        made.done.is_empty() && trainer.trainings == 0,
+        "{:?}",
+        made.done
+    );
     assert_eq!(made.manifest.sources, first.sources);
     // The twin: another byte below the directory is another source.
     write(&copy.join("app/notes/a.txt"), "b");

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use coordinator::build::{
-    BuildError, BuildOptions, BuildProgress, Counting, Outcome, Trainer, TrainingFailure, TrainingReport,
-    build, profile_pattern,
+    BuildError, BuildOptions, BuildProgress, Counting, Outcome, Trainer, TrainingFailure,
+    TrainingReport, build, profile_pattern,
 };
 use tempfile::TempDir;
 
@@ -25,7 +25,8 @@ const APP: &str = "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2
                    [dependencies]\nengine = { path = \"../engine\" }\n\
                    [lints.rust]\nunexpected_cfgs = { level = \"warn\", check-cfg = [\"cfg(profile_hook)\"] }\n";
 const ENGINE: &str = "[package]\nname = \"engine\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
-/// Modes: `run`, `flush` (twice, then returns), `abort` (no profile), `reset` (forgets, then returns).
+/// Modes: `run`, `flush` (twice, then returns), `abort` (no profile), `reset` (forgets, then
+/// returns).
 const MAIN: &str = r#"mod profile;
 fn main() {
     let mode = std::env::args().nth(1).unwrap_or_default();
@@ -135,7 +136,15 @@ impl Fixture {
 
 impl DirectTrainer {
     pub(crate) fn new() -> Self {
-        Self { mode: "run", turns: 1000, workers: 2, claimed: 2, trainings: 0, cut: false, disturb: None }
+        Self {
+            mode: "run",
+            turns: 1000,
+            workers: 2,
+            claimed: 2,
+            trainings: 0,
+            cut: false,
+            disturb: None,
+        }
     }
 }
 
@@ -163,15 +172,25 @@ impl Trainer for DirectTrainer {
             let whole = fs::read(&first)?;
             fs::write(&first, &whole[..whole.len() / 2])?;
         }
-        Ok(TrainingReport { workers: self.claimed, plan: "direct".to_owned(), plan_digest: self.digest() })
+        Ok(TrainingReport {
+            workers: self.claimed,
+            plan: "direct".to_owned(),
+            plan_digest: self.digest(),
+        })
     }
 }
 
 /// Runs a build of the program; returns whether it ended well.
 pub(crate) fn run(program: &Path, mode: &str, turns: u64, profile: &Path) -> bool {
     let mut command = Command::new(program);
-    command.args([mode, &turns.to_string()]).env("LLVM_PROFILE_FILE", profile);
-    command.output().expect("the program starts").status.success()
+    command
+        .args([mode, &turns.to_string()])
+        .env("LLVM_PROFILE_FILE", profile);
+    command
+        .output()
+        .expect("the program starts")
+        .status
+        .success()
 }
 
 pub(crate) fn write(path: &Path, text: &str) {

@@ -12,7 +12,9 @@ use contract::record::Record;
 use contract::run::{BlockDone, NoticeKind, RunState};
 use contract::spec::Assignment;
 use coordinator::dispatch::core::{Core, Limits, Script};
-use coordinator::dispatch::event::{Effect, Ending, Event, LostAgent, Noted, PeerEnd, PeerId, Sight};
+use coordinator::dispatch::event::{
+    Effect, Ending, Event, LostAgent, Noted, PeerEnd, PeerId, Sight,
+};
 use coordinator::dispatch::job::{Binary, Job, RunIdentity};
 use coordinator::dispatch::orders::Orders;
 use coordinator::plan::Plan;
@@ -47,7 +49,10 @@ fn hello(role: Role, host: HostFacts) -> Box<Hello> {
         protocol: contract::PROTOCOL,
         token: "t".into(),
         pid: 1,
-        build: BuildInfo { exe_sha256: SHA, ..BuildInfo::default() },
+        build: BuildInfo {
+            exe_sha256: SHA,
+            ..BuildInfo::default()
+        },
         host,
         role,
     })
@@ -60,28 +65,53 @@ pub(crate) fn joined(agent: PeerId, slots: u32) -> Event {
 
 /// An agent joins under a name, from a machine of that name.
 pub(crate) fn joined_as(agent: PeerId, name: &str, slots: u32) -> Event {
-    let host = HostFacts { hostname: name.to_owned(), cores: 2, ..HostFacts::default() };
-    Event::PeerOpened { peer: agent, hello: hello(Role::Agent { name: name.to_owned(), slots }, host) }
+    let host = HostFacts {
+        hostname: name.to_owned(),
+        cores: 2,
+        ..HostFacts::default()
+    };
+    Event::PeerOpened {
+        peer: agent,
+        hello: hello(
+            Role::Agent {
+                name: name.to_owned(),
+                slots,
+            },
+            host,
+        ),
+    }
 }
 
 /// A worker introduces itself.
 pub(crate) fn came(ticket: Ticket) -> Event {
-    Event::PeerOpened { peer: session(ticket), hello: hello(Role::Worker { ticket }, HostFacts::default()) }
+    Event::PeerOpened {
+        peer: session(ticket),
+        hello: hello(Role::Worker { ticket }, HostFacts::default()),
+    }
 }
 
 /// A session ends.
 pub(crate) fn gone(peer: PeerId) -> Event {
-    Event::PeerLeft { peer, end: PeerEnd::Closed }
+    Event::PeerLeft {
+        peer,
+        end: PeerEnd::Closed,
+    }
 }
 
 /// A worker is silent for its lease.
 pub(crate) fn silent(ticket: Ticket) -> Event {
-    Event::PeerLeft { peer: session(ticket), end: PeerEnd::Silent }
+    Event::PeerLeft {
+        peer: session(ticket),
+        end: PeerEnd::Silent,
+    }
 }
 
 /// The agent that was started from here has ended.
 pub(crate) fn ended(exit: Exit) -> Event {
-    Event::AgentEnded(LostAgent { host: "this host".into(), exit })
+    Event::AgentEnded(LostAgent {
+        host: "this host".into(),
+        exit,
+    })
 }
 
 pub(crate) fn limits() -> Limits {
@@ -126,10 +156,28 @@ fn job(script: Script) -> Job {
     let plan = r#"{"name":"p","rounds":3,"seed":1,"slots":1,"engine":"sim","scenario":[{"name":"s",
         "shape":{"kind":"burst","requests":10},"prompt":{"tokens":4},"output_tokens":4}]}"#;
     let plan = Arc::new(Plan::from_json(plan).unwrap());
-    let orders = Orders { run: RunId::new(1, [0; 10]), plan, slots: script.slots, model: String::new() };
-    let binary = Binary { path: "worker".into(), sha256: SHA, needs: Vec::new() };
-    let binaries = BTreeMap::from(["baseline", "pgo"].map(|name| (name.to_owned(), binary.clone())));
-    Job { script, orders, header: None, identity: None, binaries, env: Vec::new(), instrumented: false }
+    let orders = Orders {
+        run: RunId::new(1, [0; 10]),
+        plan,
+        slots: script.slots,
+        model: String::new(),
+    };
+    let binary = Binary {
+        path: "worker".into(),
+        sha256: SHA,
+        needs: Vec::new(),
+    };
+    let binaries =
+        BTreeMap::from(["baseline", "pgo"].map(|name| (name.to_owned(), binary.clone())));
+    Job {
+        script,
+        orders,
+        header: None,
+        identity: None,
+        binaries,
+        env: Vec::new(),
+        instrumented: false,
+    }
 }
 
 /// Plays the fleet: remembers what the core asked for and answers as hosts and workers would.
@@ -243,8 +291,12 @@ impl Fleet {
 
     /// A host dies with all its workers: nobody tells how they ended.
     pub(crate) fn die(&mut self, agent: PeerId) {
-        let here: Vec<Ticket> =
-            self.spawned.iter().filter(|(_, home)| **home == agent).map(|(ticket, _)| *ticket).collect();
+        let here: Vec<Ticket> = self
+            .spawned
+            .iter()
+            .filter(|(_, home)| **home == agent)
+            .map(|(ticket, _)| *ticket)
+            .collect();
         here.into_iter().for_each(|ticket| self.forget(ticket));
         self.silence(agent);
         self.feed(gone(agent));
@@ -278,7 +330,10 @@ impl Fleet {
                 }
             }
             Effect::CreateRun(identity) => {
-                assert!(self.created.replace(identity).is_none(), "a run is created once");
+                assert!(
+                    self.created.replace(identity).is_none(),
+                    "a run is created once"
+                );
             }
             Effect::Keep(delivery) => {
                 let place = delivery.part.place.clone();
@@ -299,7 +354,10 @@ impl Fleet {
             }
             Effect::WriteNotes => self.unwritten = 0,
             Effect::Show(Sight::Trial { .. }) => {
-                assert_eq!(self.unwritten, 0, "a trial begins and a loss is not durable");
+                assert_eq!(
+                    self.unwritten, 0,
+                    "a trial begins and a loss is not durable"
+                );
                 self.trials += 1;
             }
             Effect::Show(_) => {}
@@ -332,11 +390,18 @@ impl Fleet {
     fn worker_told(&mut self, ticket: Ticket, message: Down) {
         let answer = match message {
             Down::Load { attempt, .. } => {
-                let report = LoadReport { max_context: 4096, ..LoadReport::default() };
+                let report = LoadReport {
+                    max_context: 4096,
+                    ..LoadReport::default()
+                };
                 Up::Loaded { attempt, report }
             }
-            Down::Arm { attempt, assignment } => {
-                self.armed.insert((assignment.key, assignment.slot, attempt), ticket);
+            Down::Arm {
+                attempt,
+                assignment,
+            } => {
+                self.armed
+                    .insert((assignment.key, assignment.slot, attempt), ticket);
                 self.places.insert(ticket, assignment);
                 Up::Armed(attempt)
             }
@@ -352,14 +417,22 @@ impl Fleet {
     /// The process of a ticket ends, once.
     pub(crate) fn exit(&mut self, ticket: Ticket) {
         if let Some(agent) = self.spawned.remove(&ticket) {
-            let exit = Exit { code: Some(0), signal: None, tail: String::new() };
+            let exit = Exit {
+                code: Some(0),
+                signal: None,
+                tail: String::new(),
+            };
             self.answers.push(exited(agent, ticket, exit));
         }
     }
 
     /// A process is killed by the system, as its agent tells.
     pub(crate) fn killed(&self, ticket: Ticket) -> Event {
-        let exit = Exit { code: None, signal: Some(9), tail: String::new() };
+        let exit = Exit {
+            code: None,
+            signal: Some(9),
+            tail: String::new(),
+        };
         exited(self.homes[&ticket], ticket, exit)
     }
 
@@ -386,11 +459,17 @@ impl Fleet {
 }
 
 pub(crate) fn said(ticket: Ticket, message: Up) -> Event {
-    Event::PeerSaid { peer: session(ticket), message }
+    Event::PeerSaid {
+        peer: session(ticket),
+        message,
+    }
 }
 
 pub(crate) fn exited(agent: PeerId, ticket: Ticket, exit: Exit) -> Event {
-    Event::PeerSaid { peer: agent, message: Up::Exited { ticket, exit } }
+    Event::PeerSaid {
+        peer: agent,
+        message: Up::Exited { ticket, exit },
+    }
 }
 
 /// The part of a share in one piece.
@@ -400,20 +479,40 @@ pub(crate) fn piece(share: &Assignment, attempt: Attempt) -> Up {
 
 /// A part of somewhere else.
 pub(crate) fn piece_of(key: TrialKey, share: &Assignment, attempt: Attempt) -> Up {
-    piece(&Assignment { key, ..share.clone() }, attempt)
+    piece(
+        &Assignment {
+            key,
+            ..share.clone()
+        },
+        attempt,
+    )
 }
 
 /// A part as its worker sends it.
 pub(crate) fn whole(part: &Part) -> Up {
     let attempt = part.place.attempt;
-    Up::Part(PartChunk { attempt, seq: 0, last: true, bytes: part.seal().unwrap() })
+    Up::Part(PartChunk {
+        attempt,
+        seq: 0,
+        last: true,
+        bytes: part.seal().unwrap(),
+    })
 }
 
 /// Every request of the share was refused at once.
 fn part(share: &Assignment, attempt: Attempt) -> Part {
-    let place = Place { run: share.run, key: share.key, slot: share.slot, attempt };
-    let origin =
-        Origin { variant: share.variant.clone(), exe_sha256: SHA, instrumented: false, hostname: "h".into() };
+    let place = Place {
+        run: share.run,
+        key: share.key,
+        slot: share.slot,
+        attempt,
+    };
+    let origin = Origin {
+        variant: share.variant.clone(),
+        exe_sha256: SHA,
+        instrumented: false,
+        hostname: "h".into(),
+    };
     let refused = |n: u32| RequestRecord {
         index: share.share.index + n * share.share.of,
         outcome: Outcome::Refused,
@@ -425,5 +524,11 @@ fn part(share: &Assignment, attempt: Attempt) -> Part {
         prompt_tokens: share.scenario.prompt.tokens.max(),
         output_tokens: 0,
     };
-    honest::part(place, origin, (0..share.share.count(share.scenario.requests())).map(refused).collect())
+    honest::part(
+        place,
+        origin,
+        (0..share.share.count(share.scenario.requests()))
+            .map(refused)
+            .collect(),
+    )
 }

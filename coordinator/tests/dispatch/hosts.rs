@@ -29,9 +29,15 @@ fn a_worker_that_ends_before_its_agent_names_the_host_and_the_agent_is_noted_too
     let mut fleet = started(1, 2);
     fleet.until(is_part);
     fleet.answers.clear();
-    let exit = Exit { code: Some(0), ..Exit::default() };
+    let exit = Exit {
+        code: Some(0),
+        ..Exit::default()
+    };
     fleet.feed(exited(HOST, Ticket(1), exit));
-    assert_eq!(fleet.said, ["the worker in slot 0 on host-0001 ended before its part came (exit code 0)"]);
+    assert_eq!(
+        fleet.said,
+        ["the worker in slot 0 on host-0001 ended before its part came (exit code 0)"]
+    );
     fleet.feed(gone(HOST));
     assert_eq!(fleet.notes, [NoticeKind::WorkerLost, NoticeKind::AgentLost]);
     assert_eq!(fleet.said[1], "the agent of host-0001 was lost");
@@ -47,11 +53,18 @@ fn an_agent_that_nobody_starts_again_ends_the_run_and_is_named() {
         if session_first {
             fleet.feed(gone(HOST));
         }
-        fleet.feed(ended(Exit { code: None, signal: Some(9), tail: String::new() }));
+        fleet.feed(ended(Exit {
+            code: None,
+            signal: Some(9),
+            tail: String::new(),
+        }));
         if !session_first {
             fleet.feed(gone(HOST));
         }
-        assert_eq!((fleet.ended(), &fleet.notes[..]), (RunState::Failed, &[NoticeKind::AgentLost][..]));
+        assert_eq!(
+            (fleet.ended(), &fleet.notes[..]),
+            (RunState::Failed, &[NoticeKind::AgentLost][..])
+        );
         let reason = fleet.ending.expect("the run has ended").reason;
         assert_eq!(reason, "the agent of this host ended (killed by signal 9)");
     }

@@ -1,5 +1,5 @@
-//! Agents that come late: places are kept within every block, a newcomer takes only a place that is free, and every host
-//! that measured is on record.
+//! Agents that come late: places are kept within every block, a newcomer takes only a place that is
+//! free, and every host that measured is on record.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -25,8 +25,18 @@ fn under_way(blocks: u32) -> Fleet {
 }
 
 fn on_record(fleet: &Fleet) -> Vec<String> {
-    let begun = fleet.created.iter().flat_map(|run| run.hosts.iter().map(|(name, _)| name.clone()));
-    begun.chain(fleet.noted.iter().filter_map(|noted| Some(noted.host.as_ref()?.0.clone()))).collect()
+    let begun = fleet
+        .created
+        .iter()
+        .flat_map(|run| run.hosts.iter().map(|(name, _)| name.clone()));
+    begun
+        .chain(
+            fleet
+                .noted
+                .iter()
+                .filter_map(|noted| Some(noted.host.as_ref()?.0.clone())),
+        )
+        .collect()
 }
 
 #[test]
@@ -36,9 +46,17 @@ fn who_comes_late_waits_is_noted_and_changes_nothing() {
     fleet.feed(joined_as(LATE, "a", 1));
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Complete);
-    assert!(fleet.measured.iter().all(|(_, agent)| *agent == HOST), "{:?}", fleet.measured);
+    assert!(
+        fleet.measured.iter().all(|(_, agent)| *agent == HOST),
+        "{:?}",
+        fleet.measured
+    );
     assert_eq!(fleet.notes, [NoticeKind::HostWaits]);
-    assert!(fleet.said[0].starts_with("the agent of a waits: all 1 slots"), "{:?}", fleet.said);
+    assert!(
+        fleet.said[0].starts_with("the agent of a waits: all 1 slots"),
+        "{:?}",
+        fleet.said
+    );
     assert_eq!(on_record(&fleet), ["m"]);
 }
 
@@ -48,9 +66,16 @@ fn a_surplus_host_that_dies_costs_nothing() {
     fleet.feed(joined_as(LATE, "a", 1));
     fleet.die(LATE);
     fleet.settle();
-    assert_eq!((fleet.ended(), fleet.committed.len()), (RunState::Complete, 3));
+    assert_eq!(
+        (fleet.ended(), fleet.committed.len()),
+        (RunState::Complete, 3)
+    );
     assert!(fleet.committed.iter().all(|block| block.attempt.0 == 1));
-    assert!(fleet.noted.iter().all(|noted| noted.workers == 0), "{:?}", fleet.said);
+    assert!(
+        fleet.noted.iter().all(|noted| noted.workers == 0),
+        "{:?}",
+        fleet.said
+    );
 }
 
 #[test]
@@ -60,12 +85,28 @@ fn a_host_that_died_is_replaced_by_one_that_waits_from_the_repeated_block_on() {
     fleet.die(HOST);
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Complete);
-    let placed = fleet.noted.iter().find(|noted| noted.kind() == NoticeKind::HostPlaced).expect("noted");
-    let expected = Reason::HostPlaced { slots: vec![0], to: "a".into(), from: Some("m".into()) };
+    let placed = fleet
+        .noted
+        .iter()
+        .find(|noted| noted.kind() == NoticeKind::HostPlaced)
+        .expect("noted");
+    let expected = Reason::HostPlaced {
+        slots: vec![0],
+        to: "a".into(),
+        from: Some("m".into()),
+    };
     assert_eq!((&placed.reason, placed.attempt.0), (&expected, 2));
-    assert_eq!(placed.reason.to_string(), "slot 0 is on a from this block on, replacing m");
+    assert_eq!(
+        placed.reason.to_string(),
+        "slot 0 is on a from this block on, replacing m"
+    );
     assert_eq!(on_record(&fleet), ["m", "a"]);
-    assert!(fleet.measured.iter().all(|(place, agent)| (place.attempt.0 == 2) == (*agent == LATE)));
+    assert!(
+        fleet
+            .measured
+            .iter()
+            .all(|(place, agent)| (place.attempt.0 == 2) == (*agent == LATE))
+    );
     // Its old host comes too late and waits in its turn.
     let mut back = under_way(3);
     back.feed(joined_as(LATE, "a", 1));
@@ -73,7 +114,12 @@ fn a_host_that_died_is_replaced_by_one_that_waits_from_the_repeated_block_on() {
     back.until(is_part);
     back.feed(joined_as(PeerId(3), "m", 1));
     back.settle();
-    assert_eq!(back.notes.last(), Some(&NoticeKind::HostWaits), "{:?}", back.said);
+    assert_eq!(
+        back.notes.last(),
+        Some(&NoticeKind::HostWaits),
+        "{:?}",
+        back.said
+    );
     assert!(back.measured.iter().all(|(_, agent)| *agent == LATE));
 }
 
@@ -87,7 +133,12 @@ fn a_host_that_dies_between_two_arms_has_its_block_repeated_whole() {
     fleet.die(HOST);
     fleet.feed(joined_as(PeerId(3), "m", 1));
     fleet.settle();
-    assert_eq!((fleet.ended(), fleet.committed[0].attempt.0), (RunState::Complete, 2), "{:?}", fleet.said);
+    assert_eq!(
+        (fleet.ended(), fleet.committed[0].attempt.0),
+        (RunState::Complete, 2),
+        "{:?}",
+        fleet.said
+    );
     // The twin: after the last arm nothing of the block is left to run.
     let mut last = under_way(1);
     let part = last.answers.remove(0);
@@ -97,27 +148,41 @@ fn a_host_that_dies_between_two_arms_has_its_block_repeated_whole() {
     last.feed(part);
     last.die(HOST);
     last.settle();
-    assert_eq!((last.ended(), last.committed[0].attempt.0), (RunState::Complete, 1), "{:?}", last.said);
+    assert_eq!(
+        (last.ended(), last.committed[0].attempt.0),
+        (RunState::Complete, 1),
+        "{:?}",
+        last.said
+    );
 }
 
 #[test]
 fn a_machine_that_comes_under_another_s_name_is_on_record_too() {
     let mut fleet = under_way(2);
     fleet.die(HOST);
-    let Event::PeerOpened { peer, mut hello } = joined_as(PeerId(3), "m", 1) else { panic!("a hello") };
+    let Event::PeerOpened { peer, mut hello } = joined_as(PeerId(3), "m", 1) else {
+        panic!("a hello")
+    };
     hello.host.hostname = "another".into();
     fleet.feed(Event::PeerOpened { peer, hello });
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Complete);
     let hosts = fleet.noted.iter().filter_map(|noted| noted.host.as_deref());
-    assert_eq!(hosts.map(|(_, host)| host.hostname.as_str()).collect::<Vec<_>>(), ["another"]);
+    assert_eq!(
+        hosts
+            .map(|(_, host)| host.hostname.as_str())
+            .collect::<Vec<_>>(),
+        ["another"]
+    );
 }
 
 /// Who had each slot in each attempt of a block, or the first slot that two agents had.
 fn places(measured: &[(Place, PeerId)]) -> Result<BTreeMap<(u32, Attempt, u32), PeerId>, u32> {
     let mut places = BTreeMap::new();
     for (place, agent) in measured {
-        let held = places.entry((place.key.round, place.attempt, place.slot)).or_insert(*agent);
+        let held = places
+            .entry((place.key.round, place.attempt, place.slot))
+            .or_insert(*agent);
         if held != agent {
             return Err(place.slot);
         }
@@ -156,7 +221,9 @@ impl Crowd {
     }
 
     fn die(&mut self, at: usize) {
-        let Some(agent) = self.here.iter().nth(at).copied() else { return };
+        let Some(agent) = self.here.iter().nth(at).copied() else {
+            return;
+        };
         self.deaths += 1;
         self.here.remove(&agent);
         self.fleet.die(agent);
@@ -168,9 +235,20 @@ fn random_crowd(seed: u64) -> Crowd {
     let mut rng = Seed(seed).child("late").rng();
     let slots = 1 + rng.below(3) as u32;
     let resident = rng.below(4) == 0;
-    let script = Script { resident, flush: rng.flip(), max_attempts: 1000, ..script(2, slots) };
+    let script = Script {
+        resident,
+        flush: rng.flip(),
+        max_attempts: 1000,
+        ..script(2, slots)
+    };
     let fleet = Fleet::recorded(script);
-    let mut crowd = Crowd { fleet, names: BTreeMap::new(), here: BTreeSet::new(), joins: 0, deaths: 0 };
+    let mut crowd = Crowd {
+        fleet,
+        names: BTreeMap::new(),
+        here: BTreeSet::new(),
+        joins: 0,
+        deaths: 0,
+    };
     for at in 0..slots {
         crowd.join(&format!("m{at}"), 1);
     }
@@ -184,9 +262,12 @@ fn random_crowd(seed: u64) -> Crowd {
                 let name = format!("{}{}", ["a", "m", "z"][rng.below(3)], rng.below(3));
                 crowd.join(&name, 1 + rng.below(2) as u32);
             }
-            1 if rng.below(4) == 0 && !crowd.here.is_empty() => crowd.die(rng.below(crowd.here.len())),
+            1 if rng.below(4) == 0 && !crowd.here.is_empty() => {
+                crowd.die(rng.below(crowd.here.len()))
+            }
             _ if crowd.fleet.answers.is_empty() => {
-                // Nobody is left to wait for: time passes, but not until the run gives its hosts up.
+                // Nobody is left to wait for: time passes, but not until the run gives its hosts
+                // up.
                 crowd.join(&format!("z{}", rng.below(9)), 1);
                 if crowd.fleet.answers.is_empty() && rng.below(3) == 0 {
                     crowd.fleet.feed(Event::Tick);
@@ -216,29 +297,58 @@ fn in_ten_thousand_random_orders_places_are_kept_within_blocks_and_hosts_are_com
 fn random_orders(seeds: u64) {
     let (mut deaths, mut moves, mut waits) = (0, 0, 0);
     for seed in 0..seeds {
-        let Crowd { fleet, names, deaths: died, .. } = random_crowd(seed);
-        assert_eq!(fleet.ended(), RunState::Complete, "seed {seed}: {:?}", fleet.ending);
+        let Crowd {
+            fleet,
+            names,
+            deaths: died,
+            ..
+        } = random_crowd(seed);
+        assert_eq!(
+            fleet.ended(),
+            RunState::Complete,
+            "seed {seed}: {:?}",
+            fleet.ending
+        );
         let mut rounds: Vec<_> = fleet.committed.iter().map(|block| block.round).collect();
         rounds.sort_unstable();
         assert_eq!(rounds, [0, 1], "seed {seed}");
         let known: BTreeSet<String> = on_record(&fleet).into_iter().collect();
-        let places = places(&fleet.measured).unwrap_or_else(|slot| panic!("seed {seed}: slot {slot} moved"));
+        let places =
+            places(&fleet.measured).unwrap_or_else(|slot| panic!("seed {seed}: slot {slot} moved"));
         for agent in places.values() {
-            assert!(known.contains(&names[agent]), "seed {seed}: {} measured", names[agent]);
+            assert!(
+                known.contains(&names[agent]),
+                "seed {seed}: {} measured",
+                names[agent]
+            );
         }
         // A slot that changes its host is told of, and only then.
-        let told = fleet.noted.iter().filter(|noted| noted.kind() == NoticeKind::HostPlaced).count();
+        let told = fleet
+            .noted
+            .iter()
+            .filter(|noted| noted.kind() == NoticeKind::HostPlaced)
+            .count();
         let moved = |slot: u32| {
             let of_slot = places.iter().filter(|((.., other), _)| *other == slot);
             let mut hosts: Vec<&str> = of_slot.map(|(_, agent)| names[agent].as_str()).collect();
             hosts.dedup();
             hosts.len() > 1
         };
-        assert!(told > 0 || !(0..3).any(moved), "seed {seed}: a slot moved and nobody was told");
+        assert!(
+            told > 0 || !(0..3).any(moved),
+            "seed {seed}: a slot moved and nobody was told"
+        );
         deaths += died;
         moves += told;
-        waits += fleet.noted.iter().filter(|noted| noted.kind() == NoticeKind::HostWaits).count();
+        waits += fleet
+            .noted
+            .iter()
+            .filter(|noted| noted.kind() == NoticeKind::HostWaits)
+            .count();
     }
     // The draws are hostile enough.
-    assert!(deaths > 250 && moves > 100 && waits > 250, "{deaths} deaths, {moves} moves, {waits} waits");
+    assert!(
+        deaths > 250 && moves > 100 && waits > 250,
+        "{deaths} deaths, {moves} moves, {waits} waits"
+    );
 }

@@ -1,4 +1,5 @@
-//! Parts that cannot be true: their worker is told why and lost, the block is repeated, and nothing is kept.
+//! Parts that cannot be true: their worker is told why and lost, the block is repeated, and nothing
+//! is kept.
 
 use std::time::Duration;
 
@@ -23,19 +24,28 @@ fn measuring() -> Fleet {
 
 /// The next part, changed and sent so long after the start.
 fn deliver(fleet: &mut Fleet, after: Duration, change: impl FnOnce(&mut Part)) {
-    let Event::PeerSaid { peer, message: Up::Part(PartChunk { bytes, .. }) } = fleet.answers.remove(0) else {
+    let Event::PeerSaid {
+        peer,
+        message: Up::Part(PartChunk { bytes, .. }),
+    } = fleet.answers.remove(0)
+    else {
         panic!("a part comes next");
     };
     let mut part = Part::open(&bytes).unwrap();
     change(&mut part);
     fleet.now += after;
-    fleet.feed(Event::PeerSaid { peer, message: whole(&part) });
+    fleet.feed(Event::PeerSaid {
+        peer,
+        message: whole(&part),
+    });
 }
 
 /// Every account of it says that its window was so long.
 fn lasting(part: &mut Part, window: Duration) {
     let end = u64::try_from(window.as_nanos()).unwrap();
-    part.requests.iter_mut().for_each(|request| request.done_ns = end);
+    part.requests
+        .iter_mut()
+        .for_each(|request| request.done_ns = end);
     let requests = std::mem::take(&mut part.requests);
     *part = honest::part(part.place.clone(), part.origin.clone(), requests);
 }
@@ -46,10 +56,18 @@ fn is_refused(fleet: &mut Fleet, why: &str) {
     for text in [&fleet.disbelieved[0].1, &fleet.said[0]] {
         assert!(text.contains(why), "{text}");
     }
-    assert!(fleet.said[0].starts_with("the worker in slot 0 on host-0001 sent"), "{}", fleet.said[0]);
+    assert!(
+        fleet.said[0].starts_with("the worker in slot 0 on host-0001 sent"),
+        "{}",
+        fleet.said[0]
+    );
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Complete);
-    assert_eq!(fleet.committed[0].attempt, Attempt(2), "the block was repeated");
+    assert_eq!(
+        fleet.committed[0].attempt,
+        Attempt(2),
+        "the block was repeated"
+    );
 }
 
 #[test]
@@ -65,12 +83,25 @@ fn a_window_longer_than_the_time_since_its_start_is_refused_and_a_shorter_one_is
 
 #[test]
 fn a_part_that_comes_before_the_start_is_refused() {
-    let is_armed = |event: &Event| matches!(event, Event::PeerSaid { message: Up::Armed(_), .. });
+    let is_armed = |event: &Event| {
+        matches!(
+            event,
+            Event::PeerSaid {
+                message: Up::Armed(_),
+                ..
+            }
+        )
+    };
     for stage in [is_loaded as fn(&Event) -> bool, is_armed] {
         let mut fleet = Fleet::new(script(1, 1));
         fleet.feed(joined(HOST, 1));
         fleet.until(stage);
-        let early = PartChunk { attempt: Attempt(1), seq: 0, last: true, bytes: Vec::new() };
+        let early = PartChunk {
+            attempt: Attempt(1),
+            seq: 0,
+            last: true,
+            bytes: Vec::new(),
+        };
         fleet.feed(said(Ticket(1), Up::Part(early)));
         is_refused(&mut fleet, "early: ");
     }

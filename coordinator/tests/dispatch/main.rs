@@ -19,14 +19,28 @@ use contract::run::{NoticeKind, RunState};
 use coordinator::dispatch::core::Script;
 use coordinator::dispatch::event::{Cause, Effect, Event, PeerEnd, PeerId};
 
-use self::fleet::{Fleet, HOST, came, gone, joined, limits, piece_of, said, script, session, silent};
+use self::fleet::{
+    Fleet, HOST, came, gone, joined, limits, piece_of, said, script, session, silent,
+};
 
 fn is_loaded(event: &Event) -> bool {
-    matches!(event, Event::PeerSaid { message: Up::Loaded { .. }, .. })
+    matches!(
+        event,
+        Event::PeerSaid {
+            message: Up::Loaded { .. },
+            ..
+        }
+    )
 }
 
 fn is_part(event: &Event) -> bool {
-    matches!(event, Event::PeerSaid { message: Up::Part(_), .. })
+    matches!(
+        event,
+        Event::PeerSaid {
+            message: Up::Part(_),
+            ..
+        }
+    )
 }
 
 fn started(blocks: u32, slots: u32) -> Fleet {
@@ -40,13 +54,24 @@ fn a_quiet_run_does_every_trial_once_in_the_planned_order() {
     let mut fleet = started(2, 3);
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Complete);
-    let arms: Vec<_> = fleet.kept.iter().map(|p| (p.key.round, p.key.arm, p.slot)).collect();
+    let arms: Vec<_> = fleet
+        .kept
+        .iter()
+        .map(|p| (p.key.round, p.key.arm, p.slot))
+        .collect();
     let expected: Vec<_> = [(0, Arm::B), (0, Arm::A), (1, Arm::B), (1, Arm::A)]
         .into_iter()
         .flat_map(|(round, arm)| (0..3).map(move |slot| (round, arm, slot)))
         .collect();
     assert_eq!(arms, expected);
-    assert_eq!(fleet.committed.iter().map(|b| b.planned_requests).sum::<u64>(), 2 * 2 * 10);
+    assert_eq!(
+        fleet
+            .committed
+            .iter()
+            .map(|b| b.planned_requests)
+            .sum::<u64>(),
+        2 * 2 * 10
+    );
     assert_eq!(fleet.notes, []);
     assert!(fleet.spawned.is_empty(), "no process outlives the run");
 }
@@ -77,9 +102,14 @@ fn an_agent_that_claims_more_slots_than_there_are_numbers_gives_those_that_the_r
     two.until(is_part);
     two.feed(gone(PeerId(1)));
     two.feed(joined(PeerId(2), u32::MAX));
-    two.answers.retain(|event| !matches!(event, Event::PeerSaid { .. }));
+    two.answers
+        .retain(|event| !matches!(event, Event::PeerSaid { .. }));
     two.settle();
-    assert_eq!(two.ended(), RunState::Complete, "a lost home of so many slots is passed over at once");
+    assert_eq!(
+        two.ended(),
+        RunState::Complete,
+        "a lost home of so many slots is passed over at once"
+    );
 }
 
 #[test]
@@ -90,18 +120,32 @@ fn a_worker_killed_mid_trial_repeats_its_whole_block_under_a_new_attempt() {
     fleet.feed(fleet.killed(Ticket(2)));
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Complete);
-    assert_eq!(fleet.notes, [NoticeKind::WorkerLost, NoticeKind::Late], "the other part came too late");
+    assert_eq!(
+        fleet.notes,
+        [NoticeKind::WorkerLost, NoticeKind::Late],
+        "the other part came too late"
+    );
     assert_eq!(fleet.committed.len(), 1);
     assert_eq!(fleet.committed[0].attempt, Attempt(2));
-    let accepted: Vec<_> = fleet.kept.iter().filter(|p| p.attempt == Attempt(2)).collect();
+    let accepted: Vec<_> = fleet
+        .kept
+        .iter()
+        .filter(|p| p.attempt == Attempt(2))
+        .collect();
     assert_eq!(accepted.len(), 4, "both arms in both slots again");
 }
 
 #[test]
 fn a_worker_that_dies_while_loading_or_arming_repeats_its_block() {
-    for stage in
-        [is_loaded as fn(&Event) -> bool, |e| matches!(e, Event::PeerSaid { message: Up::Armed(_), .. })]
-    {
+    for stage in [is_loaded as fn(&Event) -> bool, |e| {
+        matches!(
+            e,
+            Event::PeerSaid {
+                message: Up::Armed(_),
+                ..
+            }
+        )
+    }] {
         let mut fleet = started(1, 1);
         fleet.until(stage);
         fleet.answers.clear();
@@ -129,7 +173,10 @@ fn who_joins_while_all_are_let_go_is_not_waited_for_longer() {
     fleet.now = clearing;
     fleet.feed(Event::Tick);
     fleet.settle();
-    assert_eq!((fleet.ended(), fleet.committed[0].attempt), (RunState::Complete, Attempt(2)));
+    assert_eq!(
+        (fleet.ended(), fleet.committed[0].attempt),
+        (RunState::Complete, Attempt(2))
+    );
 }
 
 #[test]
@@ -161,8 +208,17 @@ fn what_trying_again_cannot_mend_ends_the_run_at_once() {
     let mut fleet = started(1, 1);
     fleet.until(is_loaded);
     fleet.answers.clear();
-    let failure = Failure { kind: FailureKind::ModelNotFound, message: "no model at /x".into() };
-    fleet.feed(said(Ticket(1), Up::Failed { attempt: Attempt(1), failure: failure.clone() }));
+    let failure = Failure {
+        kind: FailureKind::ModelNotFound,
+        message: "no model at /x".into(),
+    };
+    fleet.feed(said(
+        Ticket(1),
+        Up::Failed {
+            attempt: Attempt(1),
+            failure: failure.clone(),
+        },
+    ));
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Failed);
     assert_eq!(fleet.ending.expect("ended").cause, Cause::Worker(failure));
@@ -173,8 +229,17 @@ fn a_transient_engine_failure_is_tried_again() {
     let mut fleet = started(1, 1);
     fleet.until(is_part);
     fleet.answers.clear();
-    let failure = Failure { kind: FailureKind::Engine, message: "broke".into() };
-    fleet.feed(said(Ticket(1), Up::Failed { attempt: Attempt(1), failure }));
+    let failure = Failure {
+        kind: FailureKind::Engine,
+        message: "broke".into(),
+    };
+    fleet.feed(said(
+        Ticket(1),
+        Up::Failed {
+            attempt: Attempt(1),
+            failure,
+        },
+    ));
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Complete);
     assert_eq!(fleet.notes, [NoticeKind::WorkerFailed]);
@@ -199,7 +264,11 @@ fn a_part_of_another_place_is_never_kept() {
     let mut fleet = started(1, 1);
     fleet.until(is_part);
     fleet.answers.clear();
-    let key = TrialKey { cell: 0, round: 7, arm: Arm::A };
+    let key = TrialKey {
+        cell: 0,
+        round: 7,
+        arm: Arm::A,
+    };
     let share = fleet.places[&Ticket(1)].clone();
     fleet.feed(said(Ticket(1), piece_of(key, &share, Attempt(1))));
     assert_eq!(fleet.notes, [NoticeKind::BadPart]);
@@ -216,7 +285,12 @@ fn a_hung_worker_is_overdue_and_stopped() {
     fleet.now = fleet.core.deadline().expect("a trial has a deadline");
     fleet.feed(Event::Tick);
     assert_eq!(fleet.notes, [NoticeKind::Overdue]);
-    assert!(fleet.stops.iter().any(|(t, grace)| *t == Ticket(2) && *grace > Duration::ZERO));
+    assert!(
+        fleet
+            .stops
+            .iter()
+            .any(|(t, grace)| *t == Ticket(2) && *grace > Duration::ZERO)
+    );
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Complete);
 }
@@ -259,21 +333,33 @@ fn ctrl_c_once_stops_cleanly_with_what_is_done() {
     fleet.feed(Event::Interrupt);
     assert!(fleet.ending.is_none(), "the worker is given time to end");
     fleet.settle();
-    assert_eq!((fleet.ended(), fleet.committed.len()), (RunState::Stopped, 1));
+    assert_eq!(
+        (fleet.ended(), fleet.committed.len()),
+        (RunState::Stopped, 1)
+    );
     assert!(fleet.spawned.is_empty());
 }
 
 #[test]
 fn a_run_whose_look_found_the_answer_ends_complete_before_its_last_block() {
     for resident in [false, true] {
-        let mut fleet = Fleet::new(Script { resident, ..script(3, 2) });
+        let mut fleet = Fleet::new(Script {
+            resident,
+            ..script(3, 2)
+        });
         fleet.feed(joined(HOST, 2));
         fleet.until(|e| matches!(e, Event::Committed));
         fleet.answers.clear();
         fleet.feed(Event::Settled("clear after 1 of 3 rounds".into()));
         fleet.settle();
-        assert_eq!((fleet.ended(), fleet.committed.len()), (RunState::Complete, 1));
-        assert_eq!(fleet.ending.as_ref().expect("ended").reason, "clear after 1 of 3 rounds");
+        assert_eq!(
+            (fleet.ended(), fleet.committed.len()),
+            (RunState::Complete, 1)
+        );
+        assert_eq!(
+            fleet.ending.as_ref().expect("ended").reason,
+            "clear after 1 of 3 rounds"
+        );
         assert!(fleet.spawned.is_empty(), "nobody is left behind");
     }
 }
@@ -284,7 +370,10 @@ fn ctrl_c_during_a_commit_lets_it_finish() {
     fleet.until(|e| matches!(e, Event::Committed));
     fleet.feed(Event::Interrupt);
     fleet.settle();
-    assert_eq!((fleet.ended(), fleet.committed.len()), (RunState::Stopped, 1));
+    assert_eq!(
+        (fleet.ended(), fleet.committed.len()),
+        (RunState::Stopped, 1)
+    );
 }
 
 #[test]
@@ -302,11 +391,23 @@ fn ctrl_c_does_not_replace_an_end_that_is_decided() {
     let mut fleet = started(1, 2);
     fleet.until(is_loaded);
     fleet.answers.clear();
-    let failure = Failure { kind: FailureKind::NotEnoughMemory, message: "no room".into() };
-    fleet.feed(said(Ticket(1), Up::Failed { attempt: Attempt(1), failure: failure.clone() }));
+    let failure = Failure {
+        kind: FailureKind::NotEnoughMemory,
+        message: "no room".into(),
+    };
+    fleet.feed(said(
+        Ticket(1),
+        Up::Failed {
+            attempt: Attempt(1),
+            failure: failure.clone(),
+        },
+    ));
     fleet.feed(Event::Interrupt);
     fleet.feed(Event::Interrupt);
-    assert_eq!(fleet.ending.expect("the second ends it at once").cause, Cause::Worker(failure));
+    assert_eq!(
+        fleet.ending.expect("the second ends it at once").cause,
+        Cause::Worker(failure)
+    );
 }
 
 #[test]
@@ -322,11 +423,20 @@ fn a_store_that_fails_ends_the_run_and_says_why() {
 
 #[test]
 fn training_has_every_profile_written_before_a_worker_leaves() {
-    let mut fleet = Fleet::new(Script { flush: true, ..script(1, 2) });
+    let mut fleet = Fleet::new(Script {
+        flush: true,
+        ..script(1, 2)
+    });
     fleet.feed(joined(HOST, 2));
     let mut flushed = 0;
     while let Some(event) = (!fleet.answers.is_empty()).then(|| fleet.answers.remove(0)) {
-        flushed += u32::from(matches!(event, Event::PeerSaid { message: Up::Flushed(_), .. }));
+        flushed += u32::from(matches!(
+            event,
+            Event::PeerSaid {
+                message: Up::Flushed(_),
+                ..
+            }
+        ));
         fleet.feed(event);
     }
     assert_eq!((fleet.ended(), flushed), (RunState::Complete, 4));
@@ -334,7 +444,10 @@ fn training_has_every_profile_written_before_a_worker_leaves() {
 
 #[test]
 fn resident_workers_are_started_once_a_variant_and_slot() {
-    let mut fleet = Fleet::new(Script { resident: true, ..script(3, 2) });
+    let mut fleet = Fleet::new(Script {
+        resident: true,
+        ..script(3, 2)
+    });
     fleet.feed(joined(HOST, 2));
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Complete);
@@ -350,12 +463,22 @@ fn what_happened_is_durable_before_the_next_block_and_a_loss_at_once() {
     // Nothing is lost by it, and somebody measures: it waits.
     let stale = said(Ticket(1), Up::Armed(Attempt(0)));
     fleet.feed(stale);
-    assert_eq!((&fleet.notes[..], fleet.unwritten), (&[NoticeKind::Late][..], 1));
+    assert_eq!(
+        (&fleet.notes[..], fleet.unwritten),
+        (&[NoticeKind::Late][..], 1)
+    );
     fleet.feed(silent(Ticket(1)));
-    assert_eq!((fleet.notes.len(), fleet.unwritten), (2, 0), "a loss takes along what waited");
+    assert_eq!(
+        (fleet.notes.len(), fleet.unwritten),
+        (2, 0),
+        "a loss takes along what waited"
+    );
     // The fleet checks at every trial that nothing waits.
     fleet.settle();
-    assert_eq!((fleet.ended(), fleet.committed.len(), fleet.trials), (RunState::Complete, 2, 5));
+    assert_eq!(
+        (fleet.ended(), fleet.committed.len(), fleet.trials),
+        (RunState::Complete, 2, 5)
+    );
 }
 
 #[test]
@@ -374,20 +497,36 @@ fn a_variant_that_was_not_built_ends_the_run_before_anything_waits() {
     let mut fleet = Fleet::without(script(1, 2), "pgo");
     fleet.feed(joined(HOST, 2));
     fleet.settle();
-    assert_eq!((fleet.ended(), fleet.now), (RunState::Failed, Duration::ZERO));
+    assert_eq!(
+        (fleet.ended(), fleet.now),
+        (RunState::Failed, Duration::ZERO)
+    );
     let ending = fleet.ending.expect("ended");
-    let Cause::Worker(failure) = &ending.cause else { panic!("{ending:?}") };
+    let Cause::Worker(failure) = &ending.cause else {
+        panic!("{ending:?}")
+    };
     assert_eq!(failure.kind, FailureKind::BadAssignment);
-    assert!(ending.reason.contains("no build of the variant `pgo`"), "{}", ending.reason);
+    assert!(
+        ending.reason.contains("no build of the variant `pgo`"),
+        "{}",
+        ending.reason
+    );
 }
 
 #[test]
 fn who_does_not_take_its_orders_is_lost_by_that_name() {
     let mut fleet = started(1, 2);
     fleet.until(is_part);
-    fleet.feed(Event::PeerLeft { peer: session(Ticket(2)), end: PeerEnd::Unread });
+    fleet.feed(Event::PeerLeft {
+        peer: session(Ticket(2)),
+        end: PeerEnd::Unread,
+    });
     assert_eq!(fleet.notes, [NoticeKind::WorkerUnread]);
-    assert!(fleet.said[0].contains("did not read its messages"), "{:?}", fleet.said);
+    assert!(
+        fleet.said[0].contains("did not read its messages"),
+        "{:?}",
+        fleet.said
+    );
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Complete);
 }
@@ -400,18 +539,29 @@ fn a_start_waits_for_every_clock_and_names_who_has_none() {
     fleet.answers.clear();
     let mut effects = Vec::new();
     let armed = |attempt| said(Ticket(1), Up::Armed(attempt));
-    for event in [came(Ticket(1)), said(Ticket(1), loaded()), armed(Attempt(1))] {
+    for event in [
+        came(Ticket(1)),
+        said(Ticket(1), loaded()),
+        armed(Attempt(1)),
+    ] {
         effects.extend(fleet.core.on_event(fleet.now, event));
     }
     let starts = |effects: &[Effect]| effects.iter().any(|e| matches!(e, Effect::StartAt { .. }));
     assert!(!starts(&effects), "no instant can be told");
     let deadline = fleet.core.deadline().expect("it waits");
-    assert!(deadline <= fleet.now + Duration::from_secs(5), "{deadline:?}");
+    assert!(
+        deadline <= fleet.now + Duration::from_secs(5),
+        "{deadline:?}"
+    );
     for late in [false, true] {
         let mut twin = started(1, 1);
         twin.until(|event| matches!(event, Event::PeerOpened { .. }));
         twin.answers.clear();
-        for event in [came(Ticket(1)), said(Ticket(1), loaded()), armed(Attempt(1))] {
+        for event in [
+            came(Ticket(1)),
+            said(Ticket(1), loaded()),
+            armed(Attempt(1)),
+        ] {
             twin.core.on_event(twin.now, event);
         }
         if late {
@@ -420,22 +570,35 @@ fn a_start_waits_for_every_clock_and_names_who_has_none() {
             assert_eq!(twin.notes, [NoticeKind::WorkerSilent]);
             assert!(twin.said[0].contains("answered no ping"), "{:?}", twin.said);
         } else {
-            let known = twin.core.on_event(twin.now, Event::ClockKnown(session(Ticket(1))));
+            let known = twin
+                .core
+                .on_event(twin.now, Event::ClockKnown(session(Ticket(1))));
             assert!(starts(&known));
         }
     }
 }
 
 fn loaded() -> Up {
-    let report = LoadReport { max_context: 4096, ..LoadReport::default() };
-    Up::Loaded { attempt: Attempt(1), report }
+    let report = LoadReport {
+        max_context: 4096,
+        ..LoadReport::default()
+    };
+    Up::Loaded {
+        attempt: Attempt(1),
+        report,
+    }
 }
 
 #[test]
 fn a_name_that_is_taken_and_a_worker_that_nobody_ordered_are_turned_away() {
     let mut fleet = started(1, 1);
-    let Event::PeerOpened { hello, .. } = joined(HOST, 1) else { panic!("a hello") };
-    fleet.feed(Event::PeerOpened { peer: PeerId(2), hello });
+    let Event::PeerOpened { hello, .. } = joined(HOST, 1) else {
+        panic!("a hello")
+    };
+    fleet.feed(Event::PeerOpened {
+        peer: PeerId(2),
+        hello,
+    });
     fleet.feed(came(Ticket(77)));
     assert_eq!(fleet.refused, [PeerId(2), session(Ticket(77))]);
     fleet.settle();

@@ -17,7 +17,12 @@ fn random_run(seed: u64) -> Fleet {
     let mut rng = Seed(seed).rng();
     let slots = 1 + rng.below(3) as u32;
     let resident = rng.below(4) == 0;
-    let mut fleet = Fleet::new(Script { resident, flush: rng.flip(), max_attempts: 4, ..script(3, slots) });
+    let mut fleet = Fleet::new(Script {
+        resident,
+        flush: rng.flip(),
+        max_attempts: 4,
+        ..script(3, slots)
+    });
     fleet.feed(joined(HOST, slots));
     let mut hosts = 1;
     for step in 0..10_000 {
@@ -71,25 +76,44 @@ fn a_random_fleet_loses_no_trial_and_counts_none_twice() {
         let mut rounds: Vec<_> = fleet.committed.iter().map(|b| b.round).collect();
         assert!(rounds.is_sorted(), "seed {seed}: {rounds:?}");
         rounds.dedup();
-        assert_eq!(rounds.len(), fleet.committed.len(), "seed {seed}: a block was committed twice");
+        assert_eq!(
+            rounds.len(),
+            fleet.committed.len(),
+            "seed {seed}: a block was committed twice"
+        );
         if fleet.ended() == RunState::Complete {
             assert_eq!(rounds, [0, 1, 2], "seed {seed}");
         }
         for block in &fleet.committed {
-            let slots = fleet.kept.iter().map(|p| p.slot).max().expect("parts were kept") + 1;
+            let slots = fleet
+                .kept
+                .iter()
+                .map(|p| p.slot)
+                .max()
+                .expect("parts were kept")
+                + 1;
             for arm in &block.order {
                 for slot in 0..slots {
-                    let key = TrialKey { cell: 0, round: block.round, arm: *arm };
+                    let key = TrialKey {
+                        cell: 0,
+                        round: block.round,
+                        arm: *arm,
+                    };
                     let n = fleet
                         .kept
                         .iter()
                         .filter(|p| p.key == key && p.slot == slot && p.attempt == block.attempt)
                         .count();
-                    assert_eq!(n, 1, "seed {seed}: {key} slot {slot} attempt {:?}", block.attempt);
+                    assert_eq!(
+                        n, 1,
+                        "seed {seed}: {key} slot {slot} attempt {:?}",
+                        block.attempt
+                    );
                 }
             }
         }
     }
-    // The fleet is hostile enough for every ending to occur, and kind enough for most runs to complete.
+    // The fleet is hostile enough for every ending to occur, and kind enough for most runs to
+    // complete.
     assert!(states.len() == 3 && states["complete"] > 40, "{states:?}");
 }

@@ -1,4 +1,5 @@
-//! Runs that may shrink: what is lost is counted, nobody else sends it, and the next block is whole again.
+//! Runs that may shrink: what is lost is counted, nobody else sends it, and the next block is whole
+//! again.
 
 use contract::id::{Attempt, Ticket};
 use contract::run::{NoticeKind, RunState};
@@ -13,7 +14,10 @@ const OTHER: PeerId = PeerId(2);
 
 /// Two hosts of one slot each; ten requests an arm, two arms a block.
 fn started(blocks: u32) -> Fleet {
-    let mut fleet = Fleet::new(Script { shrink: true, ..script(blocks, 2) });
+    let mut fleet = Fleet::new(Script {
+        shrink: true,
+        ..script(blocks, 2)
+    });
     fleet.feed(joined(PeerId(1), 1));
     fleet.feed(joined(OTHER, 1));
     fleet
@@ -25,7 +29,11 @@ fn kill(fleet: &mut Fleet, ticket: Ticket) {
 }
 
 fn counts(fleet: &Fleet) -> Vec<(u64, u64)> {
-    fleet.committed.iter().map(|block| (block.planned_requests, block.lost_requests)).collect()
+    fleet
+        .committed
+        .iter()
+        .map(|block| (block.planned_requests, block.lost_requests))
+        .collect()
 }
 
 #[test]
@@ -37,9 +45,21 @@ fn a_lost_slot_is_out_until_the_blocks_end_and_what_it_had_to_send_is_counted() 
     assert_eq!(fleet.ended(), RunState::Complete);
     assert_eq!(counts(&fleet), [(10, 10), (20, 0)]);
     assert_eq!(fleet.notes, [NoticeKind::WorkerLost, NoticeKind::Shrunk]);
-    let first: Vec<_> = fleet.kept.iter().filter(|place| place.key.round == 0).collect();
-    assert!(first.len() == 2 && first.iter().all(|place| place.slot == 0), "{first:?}");
-    assert!(fleet.committed.iter().all(|block| block.attempt == Attempt(1)));
+    let first: Vec<_> = fleet
+        .kept
+        .iter()
+        .filter(|place| place.key.round == 0)
+        .collect();
+    assert!(
+        first.len() == 2 && first.iter().all(|place| place.slot == 0),
+        "{first:?}"
+    );
+    assert!(
+        fleet
+            .committed
+            .iter()
+            .all(|block| block.attempt == Attempt(1))
+    );
 }
 
 #[test]
@@ -59,7 +79,12 @@ fn a_lost_host_is_not_waited_for_and_has_its_place_when_it_comes_back() {
     fleet.settle();
     // It is the second by name now as before: agent 9 sorts behind agent 1.
     assert_eq!(fleet.ended(), RunState::Complete);
-    assert_eq!(counts(&fleet)[..2], [(10, 10), (10, 10)], "{:?}", fleet.notes);
+    assert_eq!(
+        counts(&fleet)[..2],
+        [(10, 10), (10, 10)],
+        "{:?}",
+        fleet.notes
+    );
     assert_eq!(counts(&fleet)[2], (20, 0), "{:?}", fleet.notes);
 }
 
@@ -71,7 +96,14 @@ fn an_agent_that_goes_after_its_worker_is_named_too() {
     fleet.feed(gone(OTHER));
     fleet.settle();
     assert_eq!(fleet.ended(), RunState::Complete);
-    assert_eq!(fleet.notes, [NoticeKind::WorkerLost, NoticeKind::Shrunk, NoticeKind::AgentLost]);
+    assert_eq!(
+        fleet.notes,
+        [
+            NoticeKind::WorkerLost,
+            NoticeKind::Shrunk,
+            NoticeKind::AgentLost
+        ]
+    );
 }
 
 #[test]

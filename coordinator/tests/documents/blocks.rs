@@ -16,7 +16,10 @@ pub(crate) struct Block {
 }
 
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
 }
 
 /// Every page that a reader sees, in order of their names.
@@ -43,7 +46,12 @@ pub(crate) fn parse(page: &str, text: &str) -> Vec<Block> {
             (Some(_), Some(block)) => blocks.push(block),
             (Some(language), None) => {
                 let (page, language) = (page.to_owned(), language.trim().to_owned());
-                open = Some(Block { page, line: index + 1, language, text: String::new() });
+                open = Some(Block {
+                    page,
+                    line: index + 1,
+                    language,
+                    text: String::new(),
+                });
             }
             (None, Some(mut block)) => {
                 block.text.push_str(line);
@@ -57,10 +65,13 @@ pub(crate) fn parse(page: &str, text: &str) -> Vec<Block> {
     blocks
 }
 
-/// What a block is decides what is done with it, so every one must say what it is. `text` is what a program printed.
+/// What a block is decides what is done with it, so every one must say what it is. `text` is what a
+/// program printed.
 #[test]
 fn every_block_says_what_it_is() {
-    let known = ["bash", "json", "proto", "python", "rust", "text", "toml", "yaml"];
+    let known = [
+        "bash", "json", "proto", "python", "rust", "text", "toml", "yaml",
+    ];
     let all: Vec<Block> = pages().iter().flat_map(|page| blocks_of(page)).collect();
     assert!(all.len() > 30, "{}", all.len());
     for block in all {
@@ -71,10 +82,18 @@ fn every_block_says_what_it_is() {
 
 #[test]
 fn a_block_is_found_with_its_place_and_language() {
-    let blocks = parse("p.md", "words\n```toml\na = 1\n```\n\n- item\n  ```bash\n  ls\n  ```\n");
+    let blocks = parse(
+        "p.md",
+        "words\n```toml\na = 1\n```\n\n- item\n  ```bash\n  ls\n  ```\n",
+    );
     assert_eq!(
         blocks[0],
-        Block { page: "p.md".to_owned(), line: 2, language: "toml".to_owned(), text: "a = 1\n".to_owned() }
+        Block {
+            page: "p.md".to_owned(),
+            line: 2,
+            language: "toml".to_owned(),
+            text: "a = 1\n".to_owned()
+        }
     );
     assert_eq!((blocks[1].line, blocks[1].text.as_str()), (7, "  ls\n"));
 }

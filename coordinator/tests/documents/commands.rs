@@ -1,4 +1,5 @@
-//! Every block of commands of every page, from its first line to its last, as a reader would type it.
+//! Every block of commands of every page, from its first line to its last, as a reader would type
+//! it.
 
 use clap::Parser;
 use coordinator::cli::Cli;
@@ -9,7 +10,12 @@ use crate::workplace::Workplace;
 /// Runs that pages speak of before they show how to make one.
 fn with_runs() -> Workplace {
     let workplace = Workplace::new();
-    for name in ["docs/stall.toml", "docs/trace.jsonl", "scripts", "target/python"] {
+    for name in [
+        "docs/stall.toml",
+        "docs/trace.jsonl",
+        "scripts",
+        "target/python",
+    ] {
         workplace.bring(name);
     }
     let plan = r#"
@@ -26,12 +32,16 @@ output_tokens = 4
     let model = workplace.bash("worker model synth --preset tiny models/default");
     assert_eq!(model.code, Some(0), "{}", model.stderr);
     workplace.name("PLAN", "plan.toml");
-    let placeholders =
-        ["NEW", "OLD", "NEW1", "NEW2", "NEW3", "OLD1", "OLD2", "OLD3", "N1", "N2", "N3", "O1", "O2", "O3"];
+    let placeholders = [
+        "NEW", "OLD", "NEW1", "NEW2", "NEW3", "OLD1", "OLD2", "OLD3", "N1", "N2", "N3", "O1", "O2",
+        "O3",
+    ];
     let mut ids = Vec::new();
     for seed in 1..=6 {
         // The page on exports shows round 3.
-        let run = format!("\"$REAL\" run plan.toml --engine sim --rounds 4 --seed {seed} -q --output json");
+        let run = format!(
+            "\"$REAL\" run plan.toml --engine sim --rounds 4 --seed {seed} -q --output json"
+        );
         let done = workplace.bash(&format!("{run} || [ $? -ne 2 ]"));
         let document: serde_json::Value = serde_json::from_str(&done.stdout).expect(&done.stderr);
         ids.push(document["run"]["id"].as_str().unwrap().to_owned());
@@ -48,7 +58,10 @@ output_tokens = 4
 
 /// Runs what a page shows; says where it failed.
 fn failures(page: &str) -> Vec<String> {
-    let blocks: Vec<_> = blocks_of(page).into_iter().filter(|block| block.language == "bash").collect();
+    let blocks: Vec<_> = blocks_of(page)
+        .into_iter()
+        .filter(|block| block.language == "bash")
+        .collect();
     if blocks.is_empty() {
         return Vec::new();
     }
@@ -57,10 +70,16 @@ fn failures(page: &str) -> Vec<String> {
     for block in blocks {
         // Pages show several ways to do the same, each from its beginning.
         workplace.remove("certs");
-        let text = block.text.replace("scripts/demo.sh", "true").replace("scripts/test.sh", "true");
+        let text = block
+            .text
+            .replace("scripts/demo.sh", "true")
+            .replace("scripts/test.sh", "true");
         let done = workplace.bash(&text);
         if done.code != Some(0) {
-            failures.push(format!("{page}:{}: exit {:?}\n{}\n{}", block.line, done.code, text, done.stderr));
+            failures.push(format!(
+                "{page}:{}: exit {:?}\n{}\n{}",
+                block.line, done.code, text, done.stderr
+            ));
         }
     }
     failures.extend(misspelt(&workplace.noted()));
@@ -69,11 +88,15 @@ fn failures(page: &str) -> Vec<String> {
 
 /// Of the commands noted, those that the program does not understand: some were only noted.
 fn misspelt(noted: &str) -> Vec<String> {
-    let ours = noted.lines().filter(|line| line.starts_with("coordinator\x1f"));
+    let ours = noted
+        .lines()
+        .filter(|line| line.starts_with("coordinator\x1f"));
     let understood = |line: &str| {
         let words = line.trim_end_matches('\x1f').split('\x1f');
         let told = line.replace('\x1f', " ");
-        Cli::try_parse_from(words).err().map(|error| format!("`{told}` is not understood: {error}"))
+        Cli::try_parse_from(words)
+            .err()
+            .map(|error| format!("`{told}` is not understood: {error}"))
     };
     ours.filter_map(understood).collect()
 }
@@ -90,26 +113,37 @@ fn the_readme_can_be_typed() {
 
 #[test]
 fn the_pages_on_results_can_be_typed() {
-    ["docs/exports.md", "docs/report.md", "docs/history.md", "docs/ci.md"]
+    [
+        "docs/exports.md",
+        "docs/report.md",
+        "docs/history.md",
+        "docs/ci.md",
+    ]
+    .iter()
+    .for_each(|page| holds(page));
+}
+
+#[test]
+fn the_pages_on_measuring_can_be_typed() {
+    ["docs/load.md", "docs/method.md", "docs/pgo.md"]
         .iter()
         .for_each(|page| holds(page));
 }
 
 #[test]
-fn the_pages_on_measuring_can_be_typed() {
-    ["docs/load.md", "docs/method.md", "docs/pgo.md"].iter().for_each(|page| holds(page));
-}
-
-#[test]
 fn the_pages_on_keeping_and_hosts_can_be_typed() {
-    ["docs/store.md", "docs/fleet.md", "CONTRIBUTING.md"].iter().for_each(|page| holds(page));
+    ["docs/store.md", "docs/fleet.md", "CONTRIBUTING.md"]
+        .iter()
+        .for_each(|page| holds(page));
 }
 
 #[test]
 fn no_page_with_commands_is_left_out() {
     let here = include_str!("commands.rs");
     for page in pages() {
-        let has_commands = blocks_of(&page).iter().any(|block| block.language == "bash");
+        let has_commands = blocks_of(&page)
+            .iter()
+            .any(|block| block.language == "bash");
         assert!(
             !has_commands || here.contains(&format!("\"{page}\"")),
             "{page} has commands that nothing types"
@@ -124,5 +158,8 @@ fn a_command_that_fails_or_is_misspelt_is_noticed() {
     assert_eq!(workplace.bash(&block.text).code, Some(2), "there is no run");
     workplace.bash("coordinator build --vairants baseline");
     let said = misspelt(&workplace.noted());
-    assert!(said.iter().any(|line| line.contains("--vairants")), "{said:?}");
+    assert!(
+        said.iter().any(|line| line.contains("--vairants")),
+        "{said:?}"
+    );
 }

@@ -1,5 +1,5 @@
-//! Every plan that a page shows is one that the program takes. A block without a scenario shows a part of a plan: it is
-//! put before the scenarios of a built-in one.
+//! Every plan that a page shows is one that the program takes. A block without a scenario shows a
+//! part of a plan: it is put before the scenarios of a built-in one.
 
 use crate::blocks::{Block, blocks_of, pages};
 use crate::workplace::Workplace;
@@ -15,7 +15,11 @@ output_tokens = 8
 
 fn whole(block: &Block) -> String {
     let has_scenario = block.text.contains("[[scenario]]");
-    if has_scenario { block.text.clone() } else { format!("{}\n{SCENARIO}", block.text) }
+    if has_scenario {
+        block.text.clone()
+    } else {
+        format!("{}\n{SCENARIO}", block.text)
+    }
 }
 
 /// What the program says of a plan, if it does not take it.
@@ -30,13 +34,17 @@ fn every_plan_of_every_page_is_taken() {
     let workplace = Workplace::new();
     // The page says that it lies beside it.
     workplace.write("trace.jsonl", include_str!("../../../docs/trace.jsonl"));
-    let plans: Vec<Block> =
-        pages().iter().flat_map(|page| blocks_of(page)).filter(|block| block.language == "toml").collect();
+    let plans: Vec<Block> = pages()
+        .iter()
+        .flat_map(|page| blocks_of(page))
+        .filter(|block| block.language == "toml")
+        .collect();
     assert!(plans.len() >= 14, "{}", plans.len());
     let wrong: Vec<String> = plans
         .iter()
         .filter_map(|block| {
-            refused(&workplace, &whole(block)).map(|why| format!("{}:{}: {why}", block.page, block.line))
+            refused(&workplace, &whole(block))
+                .map(|why| format!("{}:{}: {why}", block.page, block.line))
         })
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

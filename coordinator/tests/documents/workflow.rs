@@ -1,4 +1,5 @@
-//! The example workflow, its steps run one after the other under `bash -e` as a build server runs them.
+//! The example workflow, its steps run one after the other under `bash -e` as a build server runs
+//! them.
 
 use std::fs;
 
@@ -26,7 +27,14 @@ fn steps(workflow: &str) -> Vec<(String, String)> {
         } else if let Some(command) = words.strip_prefix("run: ") {
             let is_block = command == "|";
             block = is_block.then_some(indent);
-            steps.push((name.clone(), if is_block { String::new() } else { format!("{command}\n") }));
+            steps.push((
+                name.clone(),
+                if is_block {
+                    String::new()
+                } else {
+                    format!("{command}\n")
+                },
+            ));
         }
     }
     steps
@@ -45,7 +53,11 @@ fn every_step_succeeds_and_leaves_what_is_uploaded() {
         let done = workplace.bash(&format!("{server}{text}"));
         assert_eq!(done.code, Some(0), "step {name}: {}", done.stderr);
     }
-    assert_eq!(steps.last().unwrap().0, "Gate", "the gate comes last, when everything is kept");
+    assert_eq!(
+        steps.last().unwrap().0,
+        "Gate",
+        "the gate comes last, when everything is kept"
+    );
     for kept in ["junit.xml", "run.bench", "summary.md"] {
         assert!(workplace.has(kept), "{kept}");
     }
@@ -56,5 +68,11 @@ fn steps_are_read_with_their_names() {
     let read = steps(
         "steps:\n  - name: One\n    run: a\n  - name: Two\n    run: |\n      b\n      c\n  - uses: x\n",
     );
-    assert_eq!(read, [("One".to_owned(), "a\n".to_owned()), ("Two".to_owned(), "b\nc\n".to_owned())]);
+    assert_eq!(
+        read,
+        [
+            ("One".to_owned(), "a\n".to_owned()),
+            ("Two".to_owned(), "b\nc\n".to_owned())
+        ]
+    );
 }

@@ -1,5 +1,5 @@
-//! An empty directory with the programs on its search path. What would take hours, other machines or other people's
-//! programs is noted and not done; all else is the programs themselves.
+//! An empty directory with the programs on its search path. What would take hours, other machines
+//! or other people's programs is noted and not done; all else is the programs themselves.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -21,8 +21,9 @@ pub(crate) struct Done {
     pub(crate) stderr: String,
 }
 
-/// Runs the simulated engine, and few rounds of it, in place of built variants; other hosts are left alone. A
-/// measurement's exit code depends on how quiet the machine is: 1, 3 and 4 are answers, 2 never is.
+/// Runs the simulated engine, and few rounds of it, in place of built variants; other hosts are
+/// left alone. A measurement's exit code depends on how quiet the machine is: 1, 3 and 4 are
+/// answers, 2 never is.
 const COORDINATOR_SHIM: &str = r#"#!/bin/bash
 { printf '%s\x1f' coordinator "$@"; echo; } >> "$NOTED"
 words=()
@@ -62,7 +63,9 @@ exit 0
 impl Workplace {
     /// With nothing in it.
     pub(crate) fn new() -> Self {
-        let workplace = Self { dir: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap() };
+        let workplace = Self {
+            dir: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap(),
+        };
         for name in ["bin", "names", "here", "store"] {
             fs::create_dir(workplace.path(name)).unwrap();
         }
@@ -115,7 +118,11 @@ impl Workplace {
 
     /// Runs shell text as a build server does, ending at the first failure, also of a pipe's.
     pub(crate) fn bash(&self, text: &str) -> Done {
-        let path = format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap());
+        let path = format!(
+            "{}:{}",
+            self.path("bin").display(),
+            std::env::var("PATH").unwrap()
+        );
         let output = Command::new("bash")
             .args(["--noprofile", "--norc", "-e", "-o", "pipefail", "-c", text])
             .current_dir(self.path("here"))
@@ -131,7 +138,11 @@ impl Workplace {
             .output()
             .unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Done { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        Done {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
     }
 
     /// The programs that were called, a line each, with a unit separator behind every word.

@@ -1,4 +1,5 @@
-//! A disk that is full in the middle of a run: the run ends and says so, and goes on where it was once there is room.
+//! A disk that is full in the middle of a run: the run ends and says so, and goes on where it was
+//! once there is room.
 
 use std::fs;
 use std::io::Write;
@@ -42,7 +43,11 @@ impl Drop for Mount {
 fn a_full_disk_ends_the_run_which_goes_on_when_there_is_room() {
     let ground = Ground::new();
     let why = obstacle(&["mount", "umount"]);
-    let mount = if why.is_none() { Mount::at(ground.path("store")) } else { None };
+    let mount = if why.is_none() {
+        Mount::at(ground.path("store"))
+    } else {
+        None
+    };
     let Some(mount) = mount else {
         return skip(&why.unwrap_or_else(|| "nothing can be mounted here".to_owned()));
     };
@@ -51,13 +56,19 @@ fn a_full_disk_ends_the_run_which_goes_on_when_there_is_room() {
     let ballast = mount.fill();
     let ended = running.end();
     assert_eq!(ended.code, Some(2), "{ended:?}");
-    for words in ["failed to store the measurement", "committed blocks are safe"] {
+    for words in [
+        "failed to store the measurement",
+        "committed blocks are safe",
+    ] {
         assert!(ended.stderr.contains(words), "{ended:?}");
     }
     ground.deserted();
     fs::remove_file(ballast).unwrap();
     let before = ground.latest();
-    assert!(blocks(&before).len() < ROUNDS as usize, "it was full before the run was done");
+    assert!(
+        blocks(&before).len() < ROUNDS as usize,
+        "it was full before the run was done"
+    );
 
     let again = ground.run(&["run", "--resume", "latest"]);
     let record = ground.latest();

@@ -25,7 +25,9 @@ fn counted(record: &RunRecord, plan: &Plan) -> Counts {
     let mut counts = Counts::new();
     for part in &record.parts {
         let scenario = &plan.scenarios[part.place.key.cell as usize];
-        *counts.entry((scenario.name.clone(), part.place.key.arm)).or_default() += part.outcomes.ended();
+        *counts
+            .entry((scenario.name.clone(), part.place.key.arm))
+            .or_default() += part.outcomes.ended();
     }
     counts
 }
@@ -40,15 +42,32 @@ fn planned(plan: &Plan) -> Counts {
 }
 
 /// The latest run is all of it, on so many slots and hosts, and counts what it counts everywhere.
-pub(crate) fn whole(ground: &Ground, slots: u32, hosts: usize, said: &dyn std::fmt::Debug) -> RunRecord {
+pub(crate) fn whole(
+    ground: &Ground,
+    slots: u32,
+    hosts: usize,
+    said: &dyn std::fmt::Debug,
+) -> RunRecord {
     let record = ground.latest();
-    assert_eq!(state(&record), Some(RunState::Complete), "{:?} {said:?}", record.end);
-    assert_eq!((record.header.slots, record.header.hosts.len()), (slots, hosts), "{said:?}");
+    assert_eq!(
+        state(&record),
+        Some(RunState::Complete),
+        "{:?} {said:?}",
+        record.end
+    );
+    assert_eq!(
+        (record.header.slots, record.header.hosts.len()),
+        (slots, hosts),
+        "{said:?}"
+    );
     let plan = Plan::from_json(&record.header.plan_json).unwrap();
     assert_eq!((plan.name.as_str(), plan.rounds), ("high", 10));
     let counts = counted(&record, &plan);
     assert_eq!(counts, planned(&plan), "{said:?}");
-    assert_eq!(counts.values().copied().collect::<Vec<_>>(), [1000, 1000, 1000, 2000, 2000, 2000]);
+    assert_eq!(
+        counts.values().copied().collect::<Vec<_>>(),
+        [1000, 1000, 1000, 2000, 2000, 2000]
+    );
     assert_eq!(requests(&record), 9000);
     record
 }
@@ -61,18 +80,35 @@ pub(crate) fn done(ended: &Ended) {
 #[test]
 fn one_host_and_agents_that_somebody_else_started_count_the_same() {
     let ground = Ground::new();
-    let ended = ground.start(&[&HIGH[..], &["--slots", "4"]].concat()).end_within(LONGEST);
+    let ended = ground
+        .start(&[&HIGH[..], &["--slots", "4"]].concat())
+        .end_within(LONGEST);
     done(&ended);
     whole(&ground, 4, 1, &ended);
 
     let address = free();
     let (url, listen) = (format!("http://{address}"), address.to_string());
-    let fleet = ["--slots", "2", "--launcher", "attach", "--agents", "2", "--listen", &listen];
+    let fleet = [
+        "--slots",
+        "2",
+        "--launcher",
+        "attach",
+        "--agents",
+        "2",
+        "--listen",
+        &listen,
+    ];
     let token = "of the test";
     let running = ground.start_with(&[&HIGH[..], &fleet].concat(), &[("PGO_BENCH_TOKEN", token)]);
     let agents = ["one", "two"].map(|name| {
         let mut agent = agent(&ground, &url, None, Some(token));
-        Agent(agent.args(["--name", name]).stderr(Stdio::null()).spawn().unwrap())
+        Agent(
+            agent
+                .args(["--name", name])
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap(),
+        )
     });
     let ended = running.end_within(LONGEST);
     done(&ended);

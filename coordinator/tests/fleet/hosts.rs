@@ -1,5 +1,6 @@
-//! Hosts on one machine: network namespaces on a bridge, each with an address, a name and an sshd of its own. Everything
-//! is gone when it is dropped, also when a test fails. Root only; nothing leaves the machine, for there is no route.
+//! Hosts on one machine: network namespaces on a bridge, each with an address, a name and an sshd
+//! of its own. Everything is gone when it is dropped, also when a test fails. Root only; nothing
+//! leaves the machine, for there is no route.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,8 @@ pub(crate) struct Hosts {
 
 /// Why there can be no hosts here, if so.
 pub(crate) fn obstacle(programs: &[&str]) -> Option<String> {
-    let root = fs::read_to_string("/proc/self/status").is_ok_and(|status| status.contains("Uid:\t0\t"));
+    let root =
+        fs::read_to_string("/proc/self/status").is_ok_and(|status| status.contains("Uid:\t0\t"));
     if !root {
         return Some("network namespaces need root".to_owned());
     }
@@ -29,12 +31,18 @@ pub(crate) fn obstacle(programs: &[&str]) -> Option<String> {
 /// Where a program is.
 pub(crate) fn program(name: &str) -> Option<PathBuf> {
     let places = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-    places.map(|dir| Path::new(dir).join(name)).into_iter().find(|path| path.is_file())
+    places
+        .map(|dir| Path::new(dir).join(name))
+        .into_iter()
+        .find(|path| path.is_file())
 }
 
 /// Says why a test is skipped, or fails where it must not be (`REQUIRE_HOSTS`).
 pub(crate) fn skip(why: &str) {
-    assert!(std::env::var_os("REQUIRE_HOSTS").is_none(), "REQUIRE_HOSTS is set, but {why}");
+    assert!(
+        std::env::var_os("REQUIRE_HOSTS").is_none(),
+        "REQUIRE_HOSTS is set, but {why}"
+    );
     #[expect(clippy::print_stderr, reason = "a skipped test says why")]
     {
         eprintln!("skipped: {why}");
@@ -44,7 +52,11 @@ pub(crate) fn skip(why: &str) {
 /// Runs a command that must succeed; words are parted by space.
 pub(crate) fn must(line: &str) {
     let output = command(line);
-    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{line}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 /// Runs a command that may fail, and tells whether it did not.
@@ -54,7 +66,10 @@ pub(crate) fn may(line: &str) -> bool {
 
 fn command(line: &str) -> Output {
     let mut words = line.split_whitespace();
-    Command::new(words.next().unwrap()).args(words).output().unwrap()
+    Command::new(words.next().unwrap())
+        .args(words)
+        .output()
+        .unwrap()
 }
 
 fn key(path: &Path, comment: &str) {
@@ -67,8 +82,8 @@ fn key(path: &Path, comment: &str) {
 }
 
 impl Hosts {
-    /// So many hosts, named `h1` to `hN`, or `None` where that cannot be. Each test has a prefix and a network
-    /// (the third of four numbers) of its own.
+    /// So many hosts, named `h1` to `hN`, or `None` where that cannot be. Each test has a prefix
+    /// and a network (the third of four numbers) of its own.
     pub(crate) fn up(prefix: &'static str, network: u8, count: u32, dir: &Path) -> Option<Self> {
         if let Some(why) = obstacle(&["ip", "ssh", "ssh-keygen", "sshd"]) {
             skip(&why);
@@ -77,7 +92,9 @@ impl Hosts {
         let mut hosts = Self::bare(prefix, network, count, dir);
         hosts.admit();
         for i in 1..=count {
-            eventually("an sshd answers", || hosts.ssh(&format!("h{i}"), "true").then_some(()));
+            eventually("an sshd answers", || {
+                hosts.ssh(&format!("h{i}"), "true").then_some(())
+            });
         }
         Some(hosts)
     }
@@ -85,19 +102,31 @@ impl Hosts {
     /// Hosts without any daemon.
     pub(crate) fn bare(prefix: &'static str, network: u8, count: u32, dir: &Path) -> Self {
         let network = format!("10.77.{network}");
-        let hosts = Self { prefix, network, count, dir: dir.to_owned(), daemons: Vec::new() };
+        let hosts = Self {
+            prefix,
+            network,
+            count,
+            dir: dir.to_owned(),
+            daemons: Vec::new(),
+        };
         fs::create_dir_all(dir).unwrap();
         // What a run that was killed has left.
         hosts.remove();
-        let Self { prefix, network, .. } = &hosts;
+        let Self {
+            prefix, network, ..
+        } = &hosts;
         must(&format!("ip link add {prefix}br type bridge"));
         must(&format!("ip addr replace {network}.254/24 dev {prefix}br"));
         must(&format!("ip link set {prefix}br up"));
         for i in 1..=count {
             must(&format!("ip netns add {prefix}{i}"));
-            must(&format!("ip link add {prefix}v{i} type veth peer name eth0 netns {prefix}{i}"));
+            must(&format!(
+                "ip link add {prefix}v{i} type veth peer name eth0 netns {prefix}{i}"
+            ));
             must(&format!("ip link set {prefix}v{i} master {prefix}br up"));
-            must(&format!("ip -n {prefix}{i} addr add {network}.{i}/24 dev eth0"));
+            must(&format!(
+                "ip -n {prefix}{i} addr add {network}.{i}/24 dev eth0"
+            ));
             must(&format!("ip -n {prefix}{i} link set eth0 up"));
             must(&format!("ip -n {prefix}{i} link set lo up"));
         }
@@ -142,10 +171,23 @@ impl Hosts {
     fn daemon(&self, name: &str, i: u32) -> Child {
         let sshd = program("sshd").unwrap();
         let config = self.dir.join(format!("{name}.sshd"));
-        let start = format!("hostname {name}; exec {} -D -e -f {}", sshd.display(), config.display());
+        let start = format!(
+            "hostname {name}; exec {} -D -e -f {}",
+            sshd.display(),
+            config.display()
+        );
         let log = fs::File::create(self.dir.join(format!("{name}.log"))).unwrap();
         Command::new("ip")
-            .args(["netns", "exec", &format!("{}{i}", self.prefix), "unshare", "--uts", "sh", "-c", &start])
+            .args([
+                "netns",
+                "exec",
+                &format!("{}{i}", self.prefix),
+                "unshare",
+                "--uts",
+                "sh",
+                "-c",
+                &start,
+            ])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -165,12 +207,18 @@ impl Hosts {
 
     /// Names of all.
     pub(crate) fn names(&self) -> String {
-        (1..=self.count).map(|i| format!("h{i}")).collect::<Vec<_>>().join(",")
+        (1..=self.count)
+            .map(|i| format!("h{i}"))
+            .collect::<Vec<_>>()
+            .join(",")
     }
 
     /// Whether a command on a host succeeds.
     pub(crate) fn ssh(&self, host: &str, line: &str) -> bool {
-        let ssh = Command::new("ssh").args(["-F", &self.config(), host, line]).stderr(Stdio::null()).status();
+        let ssh = Command::new("ssh")
+            .args(["-F", &self.config(), host, line])
+            .stderr(Stdio::null())
+            .status();
         ssh.is_ok_and(|status| status.success())
     }
 
@@ -196,15 +244,23 @@ impl Hosts {
             name.strip_prefix(prefix)
                 .is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit()))
         };
-        for name in names.lines().filter_map(|line| line.split_whitespace().next()).filter(ours) {
+        for name in names
+            .lines()
+            .filter_map(|line| line.split_whitespace().next())
+            .filter(ours)
+        {
             // All that lives on that host is the test's.
-            for pid in
-                String::from_utf8_lossy(&command(&format!("ip netns pids {name}")).stdout).split_whitespace()
+            for pid in String::from_utf8_lossy(&command(&format!("ip netns pids {name}")).stdout)
+                .split_whitespace()
             {
                 may(&format!("kill -9 {pid}"));
             }
-            // The link at once: a namespace with half-closed sockets lives on for a while and would keep its name.
-            may(&format!("ip link del {prefix}v{}", name.trim_start_matches(prefix)));
+            // The link at once: a namespace with half-closed sockets lives on for a while and would
+            // keep its name.
+            may(&format!(
+                "ip link del {prefix}v{}",
+                name.trim_start_matches(prefix)
+            ));
             may(&format!("ip netns del {name}"));
         }
         may(&format!("ip link del {prefix}br"));

@@ -1,6 +1,6 @@
-//! Kills at random moments of everything that runs — workers, their agent, the coordinator — over one long run that is
-//! taken up again and again: nothing is lost, nothing is counted twice. Moments and victims are drawn from one seed; when
-//! exactly a blow falls is the machine's.
+//! Kills at random moments of everything that runs — workers, their agent, the coordinator — over
+//! one long run that is taken up again and again: nothing is lost, nothing is counted twice.
+//! Moments and victims are drawn from one seed; when exactly a blow falls is the machine's.
 
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
@@ -21,8 +21,13 @@ const SEED: u64 = 6;
 /// Of each block, in three arms of two slots.
 const REQUESTS: u32 = 4;
 /// In which order the living are struck.
-const ORDER: [Victim; 5] =
-    [Victim::Worker, Victim::Worker, Victim::Agent, Victim::Worker, Victim::Coordinator];
+const ORDER: [Victim; 5] = [
+    Victim::Worker,
+    Victim::Worker,
+    Victim::Agent,
+    Victim::Worker,
+    Victim::Coordinator,
+];
 /// Workers that are let begin between two blows, at most; a block has six.
 const BETWEEN: usize = 9;
 
@@ -44,13 +49,19 @@ struct Siege {
 }
 
 impl Siege {
-    /// Waits for a drawn number of further workers, and then a moment; false if the run has ended meanwhile.
+    /// Waits for a drawn number of further workers, and then a moment; false if the run has ended
+    /// meanwhile.
     fn bide(&mut self, running: &Running) -> bool {
         let wanted = 1 + self.rng.below(BETWEEN);
         let known: BTreeSet<u32> = self.ground.workers().into_iter().collect();
         let mut seen = BTreeSet::new();
         eventually("so many workers begin", || {
-            seen.extend(self.ground.workers().into_iter().filter(|pid| !known.contains(pid)));
+            seen.extend(
+                self.ground
+                    .workers()
+                    .into_iter()
+                    .filter(|pid| !known.contains(pid)),
+            );
             (seen.len() >= wanted || over(running.pid())).then_some(())
         });
         std::thread::sleep(Duration::from_millis(self.rng.below(60) as u64));
@@ -63,21 +74,26 @@ impl Siege {
         let living = match victim {
             Victim::Worker => self.ground.workers(),
             // A process that an agent has forked looks like it until it becomes a worker.
-            Victim::Agent => {
-                Some(self.ground.agents()).filter(|agents| agents.len() == 1).unwrap_or_default()
-            }
+            Victim::Agent => Some(self.ground.agents())
+                .filter(|agents| agents.len() == 1)
+                .unwrap_or_default(),
             Victim::Coordinator => vec![running.pid()],
         };
         let pid = living.get(self.rng.below(living.len().max(1)))?;
         // It may have ended by itself in between.
-        let kill = Command::new("kill").args(["-s", "KILL", &pid.to_string()]).stderr(Stdio::null()).status();
+        let kill = Command::new("kill")
+            .args(["-s", "KILL", &pid.to_string()])
+            .stderr(Stdio::null())
+            .status();
         kill.is_ok_and(|status| status.success()).then_some(victim)
     }
 
     /// Strikes until one blow ends the coordinator's work, or all have fallen.
     fn attack(&mut self, running: &Running) {
         while self.struck.len() < self.kills as usize && self.bide(running) {
-            let Some(victim) = self.strike(running) else { continue };
+            let Some(victim) = self.strike(running) else {
+                continue;
+            };
             self.struck.push(victim);
             if victim != Victim::Worker {
                 return;
@@ -99,21 +115,23 @@ impl Siege {
         let record = self.ground.latest();
         requests(&record);
         let now = blocks(&record);
-        self.safe
-            .iter()
-            .for_each(|(key, parts)| assert_eq!(now.get(key), Some(parts), "{key:?} {:?}", self.struck));
+        self.safe.iter().for_each(|(key, parts)| {
+            assert_eq!(now.get(key), Some(parts), "{key:?} {:?}", self.struck)
+        });
         self.safe = now;
         // A run whose coordinator was killed has no end; it can be taken up like one that failed.
         Some(state(&record).unwrap_or(RunState::Failed))
     }
 }
 
-/// The exported document, read by somebody who knows nothing of stores: each place once, and its requests.
+/// The exported document, read by somebody who knows nothing of stores: each place once, and its
+/// requests.
 fn exported(ground: &Ground) -> (usize, u64) {
     let shown = ground.run(&["report", "latest", "--output", "json"]);
     let document: Value = serde_json::from_str(&shown.stdout).unwrap();
     let parts = document["parts"].as_array().unwrap();
-    let place = |part: &Value| ["scenario", "round", "arm", "slot"].map(|key| part[key].to_string());
+    let place =
+        |part: &Value| ["scenario", "round", "arm", "slot"].map(|key| part[key].to_string());
     let places: BTreeSet<_> = parts.iter().map(place).collect();
     assert_eq!(places.len(), parts.len(), "a part is there twice");
     (places.len(), parts.iter().map(ended).sum())
@@ -121,22 +139,34 @@ fn exported(ground: &Ground) -> (usize, u64) {
 
 /// Requests of a part that have an end, whichever.
 fn ended(part: &Value) -> u64 {
-    let kinds = part["outcomes"].as_object().unwrap().iter().filter(|(kind, _)| *kind != "planned");
+    let kinds = part["outcomes"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(kind, _)| *kind != "planned");
     kinds.map(|(_, count)| count.as_u64().unwrap()).sum()
 }
 
 fn besiege(kills: u32) {
-    // Between two blows at most a block and a half is done, and a few are left when the last has fallen.
+    // Between two blows at most a block and a half is done, and a few are left when the last has
+    // fallen.
     let rounds = 2 + kills * 3 / 2;
     let ground = Ground::new();
     let text = format!("max_attempts = 100\n{}", plan(rounds, REQUESTS, 6, 4));
     let path = ground.plan(&text);
-    let mut siege = Siege { ground, rng: Seed(SEED).rng(), kills, struck: Vec::new(), safe: Blocks::new() };
+    let mut siege = Siege {
+        ground,
+        rng: Seed(SEED).rng(),
+        kills,
+        struck: Vec::new(),
+        safe: Blocks::new(),
+    };
     let first = ["run", &path, "--seed", "1"];
     let mut running = siege.ground.start(&first);
     loop {
         siege.attack(&running);
-        // Once the last blow has fallen the rest of the run is to be done: many seconds on a busy machine.
+        // Once the last blow has fallen the rest of the run is to be done: many seconds on a busy
+        // machine.
         let ended = running.end_within(Duration::from_secs(60 + 5 * u64::from(rounds)));
         assert_ne!(ended.code, Some(2), "{ended:?}");
         siege.ground.deserted();
@@ -148,9 +178,18 @@ fn besiege(kills: u32) {
     }
     let (parts, sent) = (rounds as usize * 3 * 2, u64::from(rounds * 3 * REQUESTS));
     let record = siege.ground.latest();
-    assert_eq!((record.parts.len(), requests(&record)), (parts, sent), "{:?}", siege.struck);
+    assert_eq!(
+        (record.parts.len(), requests(&record)),
+        (parts, sent),
+        "{:?}",
+        siege.struck
+    );
     assert_eq!(exported(&siege.ground), (parts, sent), "{:?}", siege.struck);
-    assert_eq!(siege.struck.len(), kills as usize, "the run ended before all blows had fallen");
+    assert_eq!(
+        siege.struck.len(),
+        kills as usize,
+        "the run ended before all blows had fallen"
+    );
     siege.ground.deserted();
 }
 

@@ -1,5 +1,5 @@
-//! An agent that joins in the middle of a run: it waits, measures nothing, and takes the place of one that dies, as real
-//! processes on hosts of other names.
+//! An agent that joins in the middle of a run: it waits, measures nothing, and takes the place of
+//! one that dies, as real processes on hosts of other names.
 
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
@@ -24,8 +24,13 @@ impl Agent {
             ground.path("worker").display()
         );
         let mut command = Command::new("unshare");
-        command.args(["--uts", "sh", "-c", &script]).env(TOKEN.0, TOKEN.1);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .args(["--uts", "sh", "-c", &script])
+            .env(TOKEN.0, TOKEN.1);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         Self(command.spawn().unwrap())
     }
 
@@ -51,44 +56,82 @@ fn round(running: &Running, round: u32) {
 #[test]
 fn an_agent_that_joins_late_waits_and_takes_the_place_of_one_that_dies() {
     let ground = Ground::new();
-    let why = obstacle(&["unshare"])
-        .or_else(|| (!may("unshare --uts true")).then(|| "there are no UTS namespaces here".to_owned()));
+    let why = obstacle(&["unshare"]).or_else(|| {
+        (!may("unshare --uts true")).then(|| "there are no UTS namespaces here".to_owned())
+    });
     if let Some(why) = why {
         return skip(&why);
     }
     let address = free();
     let (url, listen) = (format!("http://{address}"), address.to_string());
     let text = plan(ROUNDS, 10, 8, 20).replace("slots = 2", "slots = 1");
-    let arguments = ["run", &ground.plan(&text), "--seed", "1", "--launcher", "attach", "--agents", "1"];
+    let arguments = [
+        "run",
+        &ground.plan(&text),
+        "--seed",
+        "1",
+        "--launcher",
+        "attach",
+        "--agents",
+        "1",
+    ];
     let running = ground.start_with(&[&arguments[..], &["--listen", &listen]].concat(), &[TOKEN]);
     let mut first = Agent::start(&ground, &url, "m");
     round(&running, 1);
     // By its name it sorts before the other.
     let _late = Agent::start(&ground, &url, "a");
-    eventually("it is told to wait", || running.progress().contains("the agent of a waits").then_some(()));
+    eventually("it is told to wait", || {
+        running
+            .progress()
+            .contains("the agent of a waits")
+            .then_some(())
+    });
     round(&running, 3);
     first.kill();
     let ended = running.end();
     let record = ground.latest();
     let total = u64::from(ROUNDS) * 30;
-    assert_eq!((state(&record), requests(&record)), (Some(RunState::Complete), total), "{ended:?}");
+    assert_eq!(
+        (state(&record), requests(&record)),
+        (Some(RunState::Complete), total),
+        "{ended:?}"
+    );
     let kinds = notices(&record);
-    for kind in [NoticeKind::HostWaits, NoticeKind::AgentLost, NoticeKind::HostPlaced] {
+    for kind in [
+        NoticeKind::HostWaits,
+        NoticeKind::AgentLost,
+        NoticeKind::HostPlaced,
+    ] {
         assert!(kinds.contains(&kind), "{kind:?}: {:?}", record.notices);
     }
     let mut places: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
     for part in &record.parts {
-        places.entry(part.place.key.round).or_default().push(&part.origin.hostname);
+        places
+            .entry(part.place.key.round)
+            .or_default()
+            .push(&part.origin.hostname);
     }
     for (round, hosts) in &places {
-        assert!(hosts.iter().all(|host| host == &hosts[0]), "round {round}: {hosts:?}");
+        assert!(
+            hosts.iter().all(|host| host == &hosts[0]),
+            "round {round}: {hosts:?}"
+        );
     }
     assert_eq!((places[&0][0], places[&3][0]), ("host-m", "host-a"));
-    let hosts: Vec<&str> = record.header.hosts.iter().map(|(_, host)| host.hostname.as_str()).collect();
+    let hosts: Vec<&str> = record
+        .header
+        .hosts
+        .iter()
+        .map(|(_, host)| host.hostname.as_str())
+        .collect();
     assert_eq!(hosts, ["host-m", "host-a"], "who measured is on record");
     let report = ground.run(&["report", "latest", "--output", "json"]);
     let document: serde_json::Value = serde_json::from_str(&report.stdout).unwrap();
     assert_eq!(document["hosts"].as_array().map(Vec::len), Some(2));
-    assert!(report.stdout.contains("\"blocks-repeated\""), "{}", document["measurement"]);
+    assert!(
+        report.stdout.contains("\"blocks-repeated\""),
+        "{}",
+        document["measurement"]
+    );
     ground.deserted();
 }

@@ -1,5 +1,5 @@
-//! Two hosts that should have the same model, of which one has a damaged copy: a byte that neither header nor samples
-//! show. Each host is a mount namespace on this machine.
+//! Two hosts that should have the same model, of which one has a damaged copy: a byte that neither
+//! header nor samples show. Each host is a mount namespace on this machine.
 
 use std::fs;
 use std::path::Path;
@@ -37,11 +37,19 @@ fn elsewhere(ground: &Ground, url: &str, model: &Path, copy: &Path) -> Agent {
         .chain(inner.get_args())
         .map(|word| format!("'{}'", word.display()))
         .collect();
-    let script =
-        format!("mount --bind '{}' '{}' && exec {}", copy.display(), model.display(), words.join(" "));
+    let script = format!(
+        "mount --bind '{}' '{}' && exec {}",
+        copy.display(),
+        model.display(),
+        words.join(" ")
+    );
     let mut command = std::process::Command::new("unshare");
     command.args(["--mount", "--propagation", "private", "sh", "-c", &script]);
-    command.env("PGO_BENCH_TOKEN", TOKEN).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .env("PGO_BENCH_TOKEN", TOKEN)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     Agent(command.spawn().unwrap())
 }
 
@@ -49,13 +57,24 @@ fn elsewhere(ground: &Ground, url: &str, model: &Path, copy: &Path) -> Agent {
 fn run(ground: &Ground, model: &str, copy: &Path, flags: &[&str]) -> Ended {
     let address = free();
     let (url, listen) = (format!("http://{address}"), address.to_string());
-    let text = plan(1, 10, 4, 2).replace("engine = 'sim'", "").replace("start = 20", "start = 90");
+    let text = plan(1, 10, 4, 2)
+        .replace("engine = 'sim'", "")
+        .replace("start = 20", "start = 90");
     let path = ground.plan(&text);
     let words = ["run", &path, "--seed", "1", "--model", model, "--a-a"];
     let fleet = ["--launcher", "attach", "--agents", "2", "--listen", &listen];
-    let running = ground.start_with(&[&words[..], &fleet, flags].concat(), &[("PGO_BENCH_TOKEN", TOKEN)]);
+    let running = ground.start_with(
+        &[&words[..], &fleet, flags].concat(),
+        &[("PGO_BENCH_TOKEN", TOKEN)],
+    );
     let mut first = agent(ground, &url, None, Some(TOKEN));
-    let first = Agent(first.args(["--name", "one"]).stderr(Stdio::null()).spawn().unwrap());
+    let first = Agent(
+        first
+            .args(["--name", "one"])
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
     let second = elsewhere(ground, &url, Path::new(model), copy);
     let ended = running.end_within(std::time::Duration::from_secs(180));
     drop((first, second));
@@ -67,10 +86,12 @@ fn complete(record: &RunRecord) -> bool {
 }
 
 #[test]
-fn a_damaged_byte_on_one_host_is_found_where_every_byte_is_looked_at_and_before_anything_is_measured() {
+fn a_damaged_byte_on_one_host_is_found_where_every_byte_is_looked_at_and_before_anything_is_measured()
+ {
     let ground = Ground::new();
-    let why = obstacle(&["unshare", "mount"])
-        .or_else(|| (!may("unshare --mount true")).then(|| "there are no mount namespaces here".to_owned()));
+    let why = obstacle(&["unshare", "mount"]).or_else(|| {
+        (!may("unshare --mount true")).then(|| "there are no mount namespaces here".to_owned())
+    });
     if let Some(why) = why {
         return skip(&why);
     }
@@ -81,22 +102,45 @@ fn a_damaged_byte_on_one_host_is_found_where_every_byte_is_looked_at_and_before_
 
     let ended = run(&ground, &model, &copy, &["--verify-model"]);
     assert_eq!(ended.code, Some(2), "{ended:?}");
-    for words in ["but other bytes differ", "on one", "on two", "worker model digest --full"] {
+    for words in [
+        "but other bytes differ",
+        "on one",
+        "on two",
+        "worker model digest --full",
+    ] {
         assert!(ended.stderr.contains(words), "{words}: {ended:?}");
     }
     let record = ground.latest();
-    assert_eq!((state(&record), record.parts.len()), (Some(RunState::Failed), 0), "{ended:?}");
+    assert_eq!(
+        (state(&record), record.parts.len()),
+        (Some(RunState::Failed), 0),
+        "{ended:?}"
+    );
 
     // The twins: nobody looks, and nothing is found; nothing is damaged, and everybody has looked.
     let ended = run(&ground, &model, &copy, &[]);
     let record = ground.latest();
-    assert!(complete(&record) && record.header.model_sha256.is_none(), "{ended:?}");
+    assert!(
+        complete(&record) && record.header.model_sha256.is_none(),
+        "{ended:?}"
+    );
     let ended = run(&ground, &model, Path::new(&model), &["--verify-model"]);
     let record = ground.latest();
     assert!(complete(&record), "{ended:?}");
     let digest = record.header.model_sha256.expect("it was asked for");
-    assert!(record.parts.iter().all(|part| part.engine.model_sha256 == Some(digest)));
+    assert!(
+        record
+            .parts
+            .iter()
+            .all(|part| part.engine.model_sha256 == Some(digest))
+    );
     let shown = ground.run(&["report", "latest"]);
-    assert!(shown.stdout.replace("\n", " ").contains(&digest.to_string()), "{shown:?}");
+    assert!(
+        shown
+            .stdout
+            .replace("\n", " ")
+            .contains(&digest.to_string()),
+        "{shown:?}"
+    );
     ground.deserted();
 }

@@ -1,6 +1,7 @@
-//! One coordinator and very many workers: a real coordinator process, and a crowd of sessions that behave like workers
-//! from this process, each over a connection of its own. Ignored; `cargo test --test fleet -- --ignored scale --nocapture`
-//! prints what it costs, for 10, 100 and 1,000 workers.
+//! One coordinator and very many workers: a real coordinator process, and a crowd of sessions that
+//! behave like workers from this process, each over a connection of its own. Ignored; `cargo test
+//! --test fleet -- --ignored scale --nocapture` prints what it costs, for 10, 100 and 1,000
+//! workers.
 
 use std::fs;
 use std::sync::Arc;
@@ -55,19 +56,30 @@ impl Crowd {
     }
 
     async fn dial(&self, role: Role) -> Result<Caller, Box<dyn std::error::Error + Send + Sync>> {
-        let endpoint = Endpoint::from_shared(self.address.clone()).unwrap().tcp_nodelay(true);
+        let endpoint = Endpoint::from_shared(self.address.clone())
+            .unwrap()
+            .tcp_nodelay(true);
         let channel = endpoint.connect().await?;
         let (up, outgoing) = mpsc::channel(64);
         let hello = Hello {
             protocol: contract::PROTOCOL,
             token: TOKEN.into(),
             pid: 1,
-            build: BuildInfo { exe_sha256: self.sha256, ..BuildInfo::default() },
-            host: HostFacts { cores: 2, ..HostFacts::default() },
+            build: BuildInfo {
+                exe_sha256: self.sha256,
+                ..BuildInfo::default()
+            },
+            host: HostFacts {
+                cores: 2,
+                ..HostFacts::default()
+            },
             role,
         };
         up.send(Up::Hello(Box::new(hello)).into()).await.unwrap();
-        let down = BenchClient::new(channel).session(ReceiverStream::new(outgoing)).await?.into_inner();
+        let down = BenchClient::new(channel)
+            .session(ReceiverStream::new(outgoing))
+            .await?
+            .into_inner();
         Ok(Caller { up, down })
     }
 
@@ -76,7 +88,13 @@ impl Crowd {
     }
 
     /// Every request of the share was refused.
-    fn part(&self, share: &Assignment, attempt: Attempt, late: Duration, uncertainty: Duration) -> Part {
+    fn part(
+        &self,
+        share: &Assignment,
+        attempt: Attempt,
+        late: Duration,
+        uncertainty: Duration,
+    ) -> Part {
         let sent_ns = u64::try_from(late.as_nanos()).unwrap();
         let request = |index| RequestRecord {
             index,
@@ -89,14 +107,23 @@ impl Crowd {
             prompt_tokens: 1,
             output_tokens: 0,
         };
-        let place = Place { run: share.run, key: share.key, slot: share.slot, attempt };
+        let place = Place {
+            run: share.run,
+            key: share.key,
+            slot: share.slot,
+            attempt,
+        };
         let origin = Origin {
             variant: share.variant.clone(),
             exe_sha256: self.sha256,
             instrumented: false,
             hostname: "crowd".into(),
         };
-        let requests = share.share.indices(share.scenario.requests()).map(request).collect();
+        let requests = share
+            .share
+            .indices(share.scenario.requests())
+            .map(request)
+            .collect();
         let mut part = crate::honest::part(place, origin, requests);
         (part.window.start_late, part.window.clock_uncertainty) = (late, uncertainty);
         part
@@ -116,7 +143,13 @@ impl Caller {
 /// The agent of all: for every order to start a worker another session.
 async fn agent(crowd: Arc<Crowd>, slots: u32) {
     let mut caller = loop {
-        if let Some(caller) = crowd.join(Role::Agent { name: "crowd".into(), slots }).await {
+        if let Some(caller) = crowd
+            .join(Role::Agent {
+                name: "crowd".into(),
+                slots,
+            })
+            .await
+        {
             break caller;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -147,26 +180,51 @@ async fn worker(crowd: Arc<Crowd>, ticket: Ticket, ended: mpsc::Sender<Ticket>) 
         let mut assignment = None;
         while let Some(down) = caller.hear().await {
             match down {
-                Down::Ping { seq } => caller.say(Up::Pong { seq, mono: crowd.clock() }).await,
+                Down::Ping { seq } => {
+                    caller
+                        .say(Up::Pong {
+                            seq,
+                            mono: crowd.clock(),
+                        })
+                        .await
+                }
                 Down::Load { attempt, .. } => {
-                    let report = LoadReport { max_context: 4096, ..LoadReport::default() };
+                    let report = LoadReport {
+                        max_context: 4096,
+                        ..LoadReport::default()
+                    };
                     caller.say(Up::Loaded { attempt, report }).await;
                 }
-                Down::Arm { attempt, assignment: share } => {
+                Down::Arm {
+                    attempt,
+                    assignment: share,
+                } => {
                     assignment = Some(*share);
                     caller.say(Up::Armed(attempt)).await;
                 }
-                Down::Start { attempt, at, uncertainty } => {
+                Down::Start {
+                    attempt,
+                    at,
+                    uncertainty,
+                } => {
                     sleep_until(crowd.epoch + at).await;
                     let late = crowd.clock().saturating_sub(at);
-                    // Everybody looks at the clock before anybody goes to work: all share this thread.
+                    // Everybody looks at the clock before anybody goes to work: all share this
+                    // thread.
                     yield_now().await;
                     caller.say(Up::Started(attempt)).await;
                     let share = assignment.take().expect("armed before started");
                     let part = crowd.part(&share, attempt, late, uncertainty);
                     let sealed = part.seal().unwrap();
                     assert!(sealed.len() < PART_CHUNK);
-                    caller.say(Up::Part(PartChunk { attempt, seq: 0, last: true, bytes: sealed })).await;
+                    caller
+                        .say(Up::Part(PartChunk {
+                            attempt,
+                            seq: 0,
+                            last: true,
+                            bytes: sealed,
+                        }))
+                        .await;
                 }
                 Down::Drain | Down::Refused { .. } => break,
                 _ => {}
@@ -180,7 +238,8 @@ async fn worker(crowd: Arc<Crowd>, ticket: Ticket, ended: mpsc::Sender<Ticket>) 
 /// Whether a child has ended, reaped or not.
 pub(crate) fn over(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_none_or(|(_, rest)| rest.starts_with(" Z") || rest.starts_with(" X"))
+    stat.rsplit_once(')')
+        .is_none_or(|(_, rest)| rest.starts_with(" Z") || rest.starts_with(" X"))
 }
 
 /// Processor seconds and peak memory (kB) of a process, as long as it can be asked.
@@ -190,8 +249,13 @@ fn cost(running: &Running) -> Option<(f64, u64)> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
     let status = read("status")?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some((ticks as f64 / 100.0, peak.trim().trim_end_matches(" kB").parse().ok()?))
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some((
+        ticks as f64 / 100.0,
+        peak.trim().trim_end_matches(" kB").parse().ok()?,
+    ))
 }
 
 /// What a crowd of this size costs.
@@ -205,14 +269,31 @@ fn measure(workers: u32, rounds: u32) {
          prompt = {{ tokens = 4 }}\noutput_tokens = 1\n"
     ));
     let listen = address.to_string();
-    let arguments =
-        ["run", &plan, "--seed", "1", "--launcher", "attach", "--agents", "1", "--listen", &listen];
+    let arguments = [
+        "run",
+        &plan,
+        "--seed",
+        "1",
+        "--launcher",
+        "attach",
+        "--agents",
+        "1",
+        "--listen",
+        &listen,
+    ];
     let began = std::time::Instant::now();
     let running = ground.start_with(&arguments, &[("PGO_BENCH_TOKEN", TOKEN)]);
     let sha256 = coordinator::build::sha256(&fs::read(ground.path("worker")).unwrap());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let last = runtime.block_on(async {
-        let crowd = Arc::new(Crowd { address: format!("http://{address}"), sha256, epoch: Instant::now() });
+        let crowd = Arc::new(Crowd {
+            address: format!("http://{address}"),
+            sha256,
+            epoch: Instant::now(),
+        });
         let agent = tokio::spawn(agent(crowd, workers));
         let mut last = (0.0, 0);
         while !over(running.pid()) {
@@ -228,7 +309,9 @@ fn measure(workers: u32, rounds: u32) {
     let store = ground.store();
     let mut lates = Vec::new();
     let late = |part: Part| lates.push(part.window.start_late);
-    store.visit_parts(store.find("latest").unwrap(), late).unwrap();
+    store
+        .visit_parts(store.find("latest").unwrap(), late)
+        .unwrap();
     store.close().unwrap();
     assert_eq!(lates.len(), (workers * rounds * 2) as usize, "{ended:?}");
     lates.sort_unstable();

@@ -1,5 +1,5 @@
-//! A run over mutual TLS while strangers of every kind knock: each is refused with one line that says why, and the run
-//! is as if they were not there.
+//! A run over mutual TLS while strangers of every kind knock: each is refused with one line that
+//! says why, and the run is as if they were not there.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -32,13 +32,28 @@ impl Drop for Agent {
 }
 
 /// Its command; in security tests it offers two slots.
-pub(crate) fn agent(ground: &Ground, url: &str, credentials: Option<&Path>, token: Option<&str>) -> Command {
+pub(crate) fn agent(
+    ground: &Ground,
+    url: &str,
+    credentials: Option<&Path>,
+    token: Option<&str>,
+) -> Command {
     let mut command = Command::new(ground.path("worker"));
-    command.args(["agent", "--coordinator", url, "--slots", "2", "--patience", "120"]);
+    command.args([
+        "agent",
+        "--coordinator",
+        url,
+        "--slots",
+        "2",
+        "--patience",
+        "120",
+    ]);
     if let Some(credentials) = credentials {
         command.arg("--credentials").arg(credentials);
     }
-    command.env_remove("PGO_BENCH_TOKEN").envs(token.map(|token| ("PGO_BENCH_TOKEN", token)));
+    command
+        .env_remove("PGO_BENCH_TOKEN")
+        .envs(token.map(|token| ("PGO_BENCH_TOKEN", token)));
     command.stdin(Stdio::null()).stdout(Stdio::null());
     command
 }
@@ -46,7 +61,10 @@ pub(crate) fn agent(ground: &Ground, url: &str, credentials: Option<&Path>, toke
 /// Exit code and standard error of an agent that must not come in.
 fn turned_away(mut command: Command) -> (Option<i32>, String) {
     let output = command.output().unwrap();
-    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    (
+        output.status.code(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
 }
 
 pub(crate) fn init(ground: &Ground, name: &str) -> PathBuf {
@@ -62,7 +80,10 @@ pub(crate) fn init_for(ground: &Ground, name: &str, address: &str) -> PathBuf {
 
 /// A port that was free a moment ago.
 pub(crate) fn free() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
 }
 
 fn told(running: &Running, line: &str) {
@@ -71,7 +92,10 @@ fn told(running: &Running, line: &str) {
 
 fn peak_memory_kb(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
@@ -95,10 +119,26 @@ impl Scene {
         // As long as strangers knock, however long that takes on a busy machine.
         let text = plan(1000, 10, 30, 25).replace("start = 20", "start = 120");
         let plan = ground.plan(&text.replace("lease = 10", "lease = 60"));
-        let run = ["run", &plan, "--seed", "1", "--launcher", "attach", "--agents", "1"];
+        let run = [
+            "run",
+            &plan,
+            "--seed",
+            "1",
+            "--launcher",
+            "attach",
+            "--agents",
+            "1",
+        ];
         let door = ["--listen", &listen, "--credentials", &credentials];
         let running = ground.start(&[&run[..], &door].concat());
-        Self { ground, running, ours, others, address, url }
+        Self {
+            ground,
+            running,
+            ours,
+            others,
+            address,
+            url,
+        }
     }
 
     /// An agent that must not come in, refused with one line; gives the line.
@@ -110,17 +150,31 @@ impl Scene {
 
     /// Certificates, seen by the stranger and by us.
     fn certificates(&self) {
-        let Self { ground, running, ours, others, .. } = self;
+        let Self {
+            ground,
+            running,
+            ours,
+            others,
+            ..
+        } = self;
         let nobody = endpoint(self.address, &ours.join("agent"), None);
         let (heard, status) = say(&nobody, vec![hello("x", String::new())]);
         assert!(heard == 0 && status.is_some(), "{heard} {status:?}");
         told(running, "it showed no certificate");
         let line = self.refused(&self.url, Some(&others.join("agent")), None);
-        assert!(line.contains("does not come from the authority in ca.pem"), "{line}");
+        assert!(
+            line.contains("does not come from the authority in ca.pem"),
+            "{line}"
+        );
         told(running, "it does not trust this coordinator's certificate");
         let mixed = ground.path("mixed");
         fs::create_dir(&mixed).unwrap();
-        for (from, name) in [(ours, "ca.pem"), (others, "cert.pem"), (others, "key.pem"), (ours, "token")] {
+        for (from, name) in [
+            (ours, "ca.pem"),
+            (others, "cert.pem"),
+            (others, "key.pem"),
+            (ours, "token"),
+        ] {
             fs::copy(from.join("agent").join(name), mixed.join(name)).unwrap();
         }
         let line = self.refused(&self.url, Some(&mixed), None);
@@ -130,19 +184,26 @@ impl Scene {
 
     fn token_and_text(&self) {
         let line = self.refused(&self.url, Some(&self.ours.join("agent")), Some("wrong"));
-        assert!(line.contains("does not know this coordinator's token"), "{line}");
+        assert!(
+            line.contains("does not know this coordinator's token"),
+            "{line}"
+        );
         told(&self.running, "it does not know this coordinator's token");
         let line = self.refused(&format!("http://{}", self.address), None, Some("token"));
         assert!(line.contains("use https://"), "{line}");
         told(&self.running, "it does not speak TLS");
     }
 
-    /// One of ours under a name that is taken. Who has it may be about to go, so this is no word for ever.
+    /// One of ours under a name that is taken. Who has it may be about to go, so this is no word
+    /// for ever.
     fn namesake(&self) {
         let mine = self.ours.join("agent");
         let (code, line) = turned_away(agent(&self.ground, &self.url, Some(&mine), None));
         assert_eq!((code, line.lines().count()), (Some(5), 1), "{line}");
-        assert!(line.contains("has already joined: give each its own --name"), "{line}");
+        assert!(
+            line.contains("has already joined: give each its own --name"),
+            "{line}"
+        );
         told(&self.running, "has already joined");
     }
 
@@ -151,11 +212,31 @@ impl Scene {
         let mine = self.ours.join("agent");
         let door = endpoint(self.address, &mine, Some(&mine));
         let (_, status) = say(&door, vec![hello("x", "x".repeat(HUNDRED_MIB))]);
-        assert!(status.as_ref().is_some_and(|status| status.message().contains("larger than")), "{status:?}");
-        let failure = Failure { kind: FailureKind::Engine, message: "x".repeat(HUNDRED_MIB) };
-        let huge = Up::Failed { attempt: contract::id::Attempt(1), failure };
-        say(&door, vec![hello(Token::read(&mine).unwrap().expose(), String::new()), huge]);
-        told(&self.running, "it sent a message larger than 1048576 bytes (2 so far)");
+        assert!(
+            status
+                .as_ref()
+                .is_some_and(|status| status.message().contains("larger than")),
+            "{status:?}"
+        );
+        let failure = Failure {
+            kind: FailureKind::Engine,
+            message: "x".repeat(HUNDRED_MIB),
+        };
+        let huge = Up::Failed {
+            attempt: contract::id::Attempt(1),
+            failure,
+        };
+        say(
+            &door,
+            vec![
+                hello(Token::read(&mine).unwrap().expose(), String::new()),
+                huge,
+            ],
+        );
+        told(
+            &self.running,
+            "it sent a message larger than 1048576 bytes (2 so far)",
+        );
     }
 }
 
@@ -164,7 +245,12 @@ fn goes_on(ground: &Ground) {
     let before: BTreeSet<u32> = ground.workers().into_iter().collect();
     let mut seen = BTreeSet::new();
     eventually("the run goes on", || {
-        seen.extend(ground.workers().into_iter().filter(|pid| !before.contains(pid)));
+        seen.extend(
+            ground
+                .workers()
+                .into_iter()
+                .filter(|pid| !before.contains(pid)),
+        );
         (seen.len() > 4 * 2).then_some(())
     });
 }
@@ -181,18 +267,35 @@ fn strangers_are_refused_one_line_each_and_the_run_goes_on() {
     scene.token_and_text();
     scene.namesake();
     scene.sizes();
-    told(&scene.running, "while too many others had not sent their hello");
+    told(
+        &scene.running,
+        "while too many others had not sent their hello",
+    );
     let memory = peak_memory_kb(scene.running.pid());
-    let Scene { ground, running, .. } = scene;
+    let Scene {
+        ground, running, ..
+    } = scene;
     goes_on(&ground);
     signal(running.pid(), "INT");
     let ended = running.end();
     drop(crowd);
     let record = ground.latest();
     let blocks = record.blocks.len() as u64;
-    assert_eq!((state(&record), requests(&record)), (Some(RunState::Stopped), blocks * 30), "{ended:?}");
-    assert!(blocks > 0 && record.blocks.iter().all(|block| block.attempt.0 == 1), "{:?}", record.blocks);
-    assert_eq!(notices(&record), [NoticeKind::Interrupted], "strangers are none of the run's business");
+    assert_eq!(
+        (state(&record), requests(&record)),
+        (Some(RunState::Stopped), blocks * 30),
+        "{ended:?}"
+    );
+    assert!(
+        blocks > 0 && record.blocks.iter().all(|block| block.attempt.0 == 1),
+        "{:?}",
+        record.blocks
+    );
+    assert_eq!(
+        notices(&record),
+        [NoticeKind::Interrupted],
+        "strangers are none of the run's business"
+    );
     assert!(memory < MEMORY_KB, "{memory} kB");
     for secret in [Token::read(&mine).unwrap().expose(), "BEGIN PRIVATE KEY"] {
         assert!(!ended.stderr.contains(secret) && !ended.stdout.contains(secret));
@@ -208,18 +311,33 @@ fn an_agent_that_others_started_hears_that_the_run_is_over_and_ends_well() {
     let (plan, listen) = (ground.plan(&plan(1, 10, 6, 4)), address.to_string());
     let door = ["--launcher", "attach", "--agents", "1", "--listen", &listen];
     let token = ("PGO_BENCH_TOKEN", "known");
-    let running = ground.start_with(&[&["run", &plan, "--seed", "1"], &door[..]].concat(), &[token]);
-    let (code, line) = turned_away(agent(&ground, &format!("http://{address}"), None, Some(token.1)));
+    let running = ground.start_with(
+        &[&["run", &plan, "--seed", "1"], &door[..]].concat(),
+        &[token],
+    );
+    let (code, line) = turned_away(agent(
+        &ground,
+        &format!("http://{address}"),
+        None,
+        Some(token.1),
+    ));
     assert_eq!((code, line.as_str()), (Some(0), ""));
     let ended = running.end();
     assert_eq!(requests(&ground.latest()), 30, "{ended:?}");
     // The twin: nothing is no token, however it came to be set.
     let run = [&["run", &plan], &door[..]].concat();
     let ended = ground.start_with(&run, &[("PGO_BENCH_TOKEN", "")]).end();
-    assert_eq!((ended.code, ended.stderr.lines().count()), (Some(2), 1), "{ended:?}");
+    assert_eq!(
+        (ended.code, ended.stderr.lines().count()),
+        (Some(2), 1),
+        "{ended:?}"
+    );
     assert!(ended.stderr.contains("set PGO_BENCH_TOKEN"), "{ended:?}");
     let (code, line) = turned_away(agent(&ground, &format!("http://{address}"), None, Some("")));
-    assert!(code == Some(2) && line.contains("PGO_BENCH_TOKEN"), "{line}");
+    assert!(
+        code == Some(2) && line.contains("PGO_BENCH_TOKEN"),
+        "{line}"
+    );
 }
 
 #[test]
@@ -235,17 +353,35 @@ fn hosts_follow_a_rotation_one_after_the_other_and_no_later_than_the_next() {
     };
     let rotate = || {
         let rotated = ground.run_beside(&["certs", "rotate", "certs"]);
-        assert_eq!((rotated.code, rotated.stdout.lines().count()), (Some(0), 2), "{rotated:?}");
+        assert_eq!(
+            (rotated.code, rotated.stdout.lines().count()),
+            (Some(0), 2),
+            "{rotated:?}"
+        );
     };
     let plan = ground.plan(&plan(1, 10, 6, 4));
     let own = certs.join("coordinator").display().to_string();
     // A run, and how this agent of it ended.
     let joins = |credentials: &Path| {
         let address = free();
-        let run = ["run", &plan, "--seed", "1", "--launcher", "attach", "--agents", "1"];
+        let run = [
+            "run",
+            &plan,
+            "--seed",
+            "1",
+            "--launcher",
+            "attach",
+            "--agents",
+            "1",
+        ];
         let door = ["--listen", &address.to_string(), "--credentials", &own];
         let running = ground.start(&[&run[..], &door].concat());
-        let told = turned_away(agent(&ground, &format!("https://{address}"), Some(credentials), None));
+        let told = turned_away(agent(
+            &ground,
+            &format!("https://{address}"),
+            Some(credentials),
+            None,
+        ));
         if told.0 == Some(0) {
             drop(running.end());
         } else {
@@ -262,16 +398,32 @@ fn hosts_follow_a_rotation_one_after_the_other_and_no_later_than_the_next() {
     rotate();
     assert_eq!(joins(&second), (Some(0), String::new()));
     let (code, line) = joins(&first);
-    assert!(code == Some(3) && line.contains("does not come from the authority in ca.pem"), "{line}");
+    assert!(
+        code == Some(3) && line.contains("does not come from the authority in ca.pem"),
+        "{line}"
+    );
 }
 
 #[test]
 fn nothing_but_loopback_is_served_without_certificates() {
     let ground = Ground::new();
-    let open = ["--launcher", "attach", "--agents", "1", "--listen", "0.0.0.0:0", "--advertise", "here"];
+    let open = [
+        "--launcher",
+        "attach",
+        "--agents",
+        "1",
+        "--listen",
+        "0.0.0.0:0",
+        "--advertise",
+        "here",
+    ];
     let arguments = |more: &[&'static str]| {
-        let all = ["run", "--preset", "high", "--engine", "sim"].into_iter().chain(open);
-        all.chain(more.iter().copied()).map(str::to_owned).collect::<Vec<_>>()
+        let all = ["run", "--preset", "high", "--engine", "sim"]
+            .into_iter()
+            .chain(open);
+        all.chain(more.iter().copied())
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
     };
     let run = |more: &[&'static str]| {
         let words = arguments(more);
@@ -279,8 +431,15 @@ fn nothing_but_loopback_is_served_without_certificates() {
         ground.start_with(&words, &[("PGO_BENCH_TOKEN", "known")])
     };
     let ended = run(&[]).end();
-    assert_eq!((ended.code, ended.stderr.lines().count()), (Some(2), 1), "{ended:?}");
-    assert!(ended.stderr.contains("--credentials") && ended.stderr.contains("--insecure"), "{ended:?}");
+    assert_eq!(
+        (ended.code, ended.stderr.lines().count()),
+        (Some(2), 1),
+        "{ended:?}"
+    );
+    assert!(
+        ended.stderr.contains("--credentials") && ended.stderr.contains("--insecure"),
+        "{ended:?}"
+    );
     // The twin: asked for, it listens.
     let listening = run(&["--insecure"]);
     eventually("it listens", || {
@@ -294,7 +453,8 @@ fn nothing_but_loopback_is_served_without_certificates() {
 
 /// Whether the process has a listening socket.
 fn listens(pid: u32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/net/tcp")).is_ok_and(|table| table.contains("00000000:0000 0A"))
+    fs::read_to_string(format!("/proc/{pid}/net/tcp"))
+        .is_ok_and(|table| table.contains("00000000:0000 0A"))
 }
 
 #[test]
@@ -305,7 +465,12 @@ fn secrets_are_in_no_argument_and_no_store() {
         &[("PGO_BENCH_TOKEN", "a-secret-to-be-kept")],
     );
     ground.busy_worker();
-    for pid in ground.agents().into_iter().chain(ground.workers()).chain([running.pid()]) {
+    for pid in ground
+        .agents()
+        .into_iter()
+        .chain(ground.workers())
+        .chain([running.pid()])
+    {
         let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         assert!(!contains(&arguments, b"a-secret-to-be-kept"));
     }
@@ -313,12 +478,20 @@ fn secrets_are_in_no_argument_and_no_store() {
     assert_eq!(requests(&ground.latest()), 30, "{ended:?}");
     let mut seen = 0;
     for entry in fs::read_dir(ground.path("store")).unwrap().flatten() {
-        for file in std::iter::once(entry.path())
-            .chain(fs::read_dir(entry.path()).into_iter().flatten().flatten().map(|e| e.path()))
-        {
+        for file in std::iter::once(entry.path()).chain(
+            fs::read_dir(entry.path())
+                .into_iter()
+                .flatten()
+                .flatten()
+                .map(|e| e.path()),
+        ) {
             if let Ok(bytes) = fs::read(&file) {
                 seen += bytes.len();
-                assert!(!contains(&bytes, b"a-secret-to-be-kept"), "{}", file.display());
+                assert!(
+                    !contains(&bytes, b"a-secret-to-be-kept"),
+                    "{}",
+                    file.display()
+                );
             }
         }
     }

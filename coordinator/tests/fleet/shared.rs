@@ -18,7 +18,10 @@ const SESSIONS: u32 = 40;
 const PATIENCE: Duration = Duration::from_secs(25);
 
 fn hello(index: u32) -> UpItem {
-    let role = Role::Agent { name: format!("agent-{index}"), slots: 1 };
+    let role = Role::Agent {
+        name: format!("agent-{index}"),
+        slots: 1,
+    };
     Up::Hello(Box::new(Hello {
         protocol: contract::PROTOCOL,
         token: "shared".into(),
@@ -37,10 +40,21 @@ fn sessions_that_share_a_connection_are_all_welcomed() {
     let text = plan(1, 10, 30, 25).replace("start = 20", "start = 600");
     let path = ground.plan(&text);
     // More agents than come: the run does not begin.
-    let arguments =
-        ["run", &path, "--launcher", "attach", "--agents", "100", "--listen", &address.to_string()];
+    let arguments = [
+        "run",
+        &path,
+        "--launcher",
+        "attach",
+        "--agents",
+        "100",
+        "--listen",
+        &address.to_string(),
+    ];
     let running = ground.start_with(&arguments, &[("PGO_BENCH_TOKEN", "shared")]);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let welcomed = runtime.block_on(async {
         let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
         let channel = loop {
@@ -56,7 +70,10 @@ fn sessions_that_share_a_connection_are_all_welcomed() {
             let greeting = async {
                 let mut down = client.session(outgoing).await.unwrap().into_inner();
                 let first = down.message().await.unwrap().map(Down::try_from);
-                assert!(matches!(first, Some(Ok(Down::Welcome(_)))), "session {index}: {first:?}");
+                assert!(
+                    matches!(first, Some(Ok(Down::Welcome(_)))),
+                    "session {index}: {first:?}"
+                );
                 down
             };
             match timeout(PATIENCE, greeting).await {
@@ -68,6 +85,9 @@ fn sessions_that_share_a_connection_are_all_welcomed() {
     });
     assert_eq!(welcomed, SESSIONS as usize, "the next one waits for ever");
     eventually("all of them registered", || {
-        running.progress().contains(&format!("waiting for slots: {SESSIONS} of")).then_some(())
+        running
+            .progress()
+            .contains(&format!("waiting for slots: {SESSIONS} of"))
+            .then_some(())
     });
 }

@@ -1,5 +1,6 @@
-//! Three nodes of a real Slurm, each a network namespace with a slurmd of its own: agents by array job and by a step
-//! inside of an allocation, one that is cancelled in the middle of a run, and an empty queue afterwards.
+//! Three nodes of a real Slurm, each a network namespace with a slurmd of its own: agents by array
+//! job and by a step inside of an allocation, one that is cancelled in the middle of a run, and an
+//! empty queue afterwards.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -36,14 +37,25 @@ impl Cluster {
             fs::create_dir_all(dir.join(name)).unwrap();
         }
         let hosts = Hosts::bare(prefix, network, NODES, dir);
-        let mut cluster = Self { prefix, dir: dir.to_owned(), hosts: Some(hosts), daemons: Vec::new() };
+        let mut cluster = Self {
+            prefix,
+            dir: dir.to_owned(),
+            hosts: Some(hosts),
+            daemons: Vec::new(),
+        };
         cluster.munge();
         cluster.configure();
         cluster.start();
         let idle = || {
-            cluster.say("sinfo", &["-h", "-N", "-o", "%t"]).lines().filter(|state| *state == "idle").count()
+            cluster
+                .say("sinfo", &["-h", "-N", "-o", "%t"])
+                .lines()
+                .filter(|state| *state == "idle")
+                .count()
         };
-        eventually("every node is idle", || (idle() == NODES as usize).then_some(()));
+        eventually("every node is idle", || {
+            (idle() == NODES as usize).then_some(())
+        });
         Some(cluster)
     }
 
@@ -64,7 +76,9 @@ impl Cluster {
         let mut munged = Command::new(program("munged").unwrap());
         munged.args(["--foreground", "--force"]).args(flags);
         self.daemon(&mut munged, "munged");
-        eventually("munged listens", || self.dir.join("run/munge.socket").exists().then_some(()));
+        eventually("munged listens", || {
+            self.dir.join("run/munge.socket").exists().then_some(())
+        });
     }
 
     fn configure(&self) {
@@ -95,20 +109,31 @@ impl Cluster {
                 "NodeName=n{i} NodeHostname=n{i} NodeAddr={address} Port={port} CPUs=1 RealMemory=500 State=UNKNOWN\n"
             );
         }
-        text += &format!("PartitionName=test Nodes=n[1-{NODES}] Default=YES MaxTime=INFINITE State=UP\n");
+        text += &format!(
+            "PartitionName=test Nodes=n[1-{NODES}] Default=YES MaxTime=INFINITE State=UP\n"
+        );
         fs::write(self.dir.join("slurm.conf"), text).unwrap();
-        fs::write(self.dir.join("cgroup.conf"), "CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n").unwrap();
+        fs::write(
+            self.dir.join("cgroup.conf"),
+            "CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n",
+        )
+        .unwrap();
     }
 
     fn start(&mut self) {
         let config = self.at("slurm.conf");
         let mut controller = Command::new(program("slurmctld").unwrap());
-        controller.args(["-D", "-c", "-f", &config]).env("SLURM_CONF", &config);
+        controller
+            .args(["-D", "-c", "-f", &config])
+            .env("SLURM_CONF", &config);
         self.daemon(&mut controller, "slurmctld");
         for i in 1..=NODES {
             fs::create_dir_all(self.dir.join(format!("spool/n{i}"))).unwrap();
             let slurmd = program("slurmd").unwrap();
-            let start = format!("hostname n{i}; exec {} -D -f {config} -N n{i}", slurmd.display());
+            let start = format!(
+                "hostname n{i}; exec {} -D -f {config} -N n{i}",
+                slurmd.display()
+            );
             let mut node = Command::new("ip");
             node.args([
                 "netns",
@@ -127,21 +152,30 @@ impl Cluster {
 
     fn daemon(&mut self, command: &mut Command, name: &str) {
         let log = fs::File::create(self.dir.join("log").join(format!("{name}.out"))).unwrap();
-        let child =
-            command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
         self.daemons.push(child);
     }
 
     /// What a command of Slurm's answers.
     fn say(&self, name: &str, arguments: &[&str]) -> String {
-        let output =
-            Command::new(name).args(arguments).env("SLURM_CONF", self.at("slurm.conf")).output().unwrap();
+        let output = Command::new(name)
+            .args(arguments)
+            .env("SLURM_CONF", self.at("slurm.conf"))
+            .output()
+            .unwrap();
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     fn emptied(&self) {
         within(LONGEST, "the queue is empty", || {
-            self.say("squeue", &["-h", "-t", "R,PD,CG"]).is_empty().then_some(())
+            self.say("squeue", &["-h", "-t", "R,PD,CG"])
+                .is_empty()
+                .then_some(())
         });
     }
 }
@@ -171,7 +205,16 @@ fn private(path: &Path) {
 
 /// Flags for agents that Slurm starts and that dial this address.
 fn by_slurm<'a>(address: &'a str, credentials: &'a str) -> [&'a str; 8] {
-    ["--launcher", "slurm", "--agents", "3", "--listen", address, "--credentials", credentials]
+    [
+        "--launcher",
+        "slurm",
+        "--agents",
+        "3",
+        "--listen",
+        address,
+        "--credentials",
+        credentials,
+    ]
 }
 
 /// Each element of the array has a node of its own: a node has one processor.
@@ -185,10 +228,14 @@ fn by_array_job(ground: &Ground, cluster: &Cluster, fleet: &[&str]) {
     ground.deserted();
 }
 
-/// The coordinator is a job itself, on the first node of its allocation, and starts its agents beside it.
+/// The coordinator is a job itself, on the first node of its allocation, and starts its agents
+/// beside it.
 fn inside_an_allocation(ground: &Ground, cluster: &Cluster) {
     let first = cluster.hosts.as_ref().unwrap().here().replace(".254", ".1");
-    let credentials = init_for(ground, "inside", &first).join("coordinator").display().to_string();
+    let credentials = init_for(ground, "inside", &first)
+        .join("coordinator")
+        .display()
+        .to_string();
     let address = format!("{first}:{}", free().port());
     let words = [&HIGH[..], &by_slurm(&address, &credentials)].concat();
     let line: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
@@ -199,7 +246,10 @@ fn inside_an_allocation(ground: &Ground, cluster: &Cluster) {
     );
     fs::write(ground.path("job.sh"), script).unwrap();
     let job = ground.path("job.sh").display().to_string();
-    let submitted = cluster.say("sbatch", &["--parsable", "-N3", "-n3", "--output=/dev/null", &job]);
+    let submitted = cluster.say(
+        "sbatch",
+        &["--parsable", "-N3", "-n3", "--output=/dev/null", &job],
+    );
     assert!(submitted.trim().parse::<u32>().is_ok(), "{submitted:?}");
     cluster.emptied();
     let said = fs::read_to_string(ground.path("output.err")).unwrap_or_default();
@@ -210,20 +260,35 @@ fn inside_an_allocation(ground: &Ground, cluster: &Cluster) {
 #[test]
 fn three_nodes_of_slurm_count_what_the_plan_says_by_array_job_and_inside_of_an_allocation() {
     let ground = Ground::new();
-    let Some(cluster) = Cluster::up("ps", 14, &ground.path("slurm")) else { return };
+    let Some(cluster) = Cluster::up("ps", 14, &ground.path("slurm")) else {
+        return;
+    };
     let here = cluster.hosts.as_ref().unwrap().here();
     let address = format!("{here}:{}", free().port());
-    let credentials = init_for(&ground, "certs", &here).join("coordinator").display().to_string();
+    let credentials = init_for(&ground, "certs", &here)
+        .join("coordinator")
+        .display()
+        .to_string();
     let fleet = by_slurm(&address, &credentials);
     by_array_job(&ground, &cluster, &fleet);
     inside_an_allocation(&ground, &cluster);
 }
 
-/// A run of three rounds on the cluster, struck in its second trial: the agent on the second node is cancelled.
+/// A run of three rounds on the cluster, struck in its second trial: the agent on the second node
+/// is cancelled.
 fn cancelled(ground: &Ground, cluster: &Cluster, policy: &str, fleet: &[&str]) -> String {
-    let text = plan(3, 12, 30, 40).replace("slots = 2", "slots = 1").replace("start = 20", "start = 60");
+    let text = plan(3, 12, 30, 40)
+        .replace("slots = 2", "slots = 1")
+        .replace("start = 20", "start = 60");
     let config = cluster.at("slurm.conf");
-    let words = ["run", &ground.plan(&text), "--seed", "3", "--on-loss", policy];
+    let words = [
+        "run",
+        &ground.plan(&text),
+        "--seed",
+        "3",
+        "--on-loss",
+        policy,
+    ];
     let running = ground.start_with(&[&words[..], fleet].concat(), &[("SLURM_CONF", &config)]);
     let mut seen = BTreeSet::new();
     eventually("the second trial begins", || {
@@ -231,28 +296,47 @@ fn cancelled(ground: &Ground, cluster: &Cluster, policy: &str, fleet: &[&str]) -
         (seen.len() > NODES as usize).then_some(())
     });
     let queue = cluster.say("squeue", &["-h", "-r", "-t", "R", "-o", "%F_%K %N"]);
-    let (element, node) =
-        queue.lines().find_map(|line| line.split_once(' ').filter(|(_, node)| *node == "n2")).unwrap();
+    let (element, node) = queue
+        .lines()
+        .find_map(|line| line.split_once(' ').filter(|(_, node)| *node == "n2"))
+        .unwrap();
     cluster.say("scancel", &[element]);
     let ended = running.end_within(Duration::from_secs(180));
     cluster.emptied();
     ground.deserted();
     let record = ground.latest();
-    // Slurm ends the agent and its worker together. Whichever is missed first is the loss, and the host is named with
-    // either.
-    let (agent, worker) = (format!("the agent of {node}"), format!("the worker in slot 1 on {node}"));
+    // Slurm ends the agent and its worker together. Whichever is missed first is the loss, and the
+    // host is named with either.
+    let (agent, worker) = (
+        format!("the agent of {node}"),
+        format!("the worker in slot 1 on {node}"),
+    );
     let reason = record.end.unwrap().reason;
-    let told = |words: &str| record.notices.iter().any(|notice| notice.message.contains(words));
-    assert!(told(&agent) || told(&worker), "{policy}, {node}: {:?} {ended:?}", record.notices);
+    let told = |words: &str| {
+        record
+            .notices
+            .iter()
+            .any(|notice| notice.message.contains(words))
+    };
+    assert!(
+        told(&agent) || told(&worker),
+        "{policy}, {node}: {:?} {ended:?}",
+        record.notices
+    );
     reason
 }
 
 #[test]
 fn an_agent_that_is_cancelled_in_the_middle_of_a_run_is_named_and_costs_what_the_policy_says() {
     let ground = Ground::new();
-    let Some(cluster) = Cluster::up("pt", 15, &ground.path("slurm")) else { return };
+    let Some(cluster) = Cluster::up("pt", 15, &ground.path("slurm")) else {
+        return;
+    };
     let here = cluster.hosts.as_ref().unwrap().here();
-    let credentials = init_for(&ground, "certs", &here).join("coordinator").display().to_string();
+    let credentials = init_for(&ground, "certs", &here)
+        .join("coordinator")
+        .display()
+        .to_string();
     let full = 3 * 3 * 12;
     let outcome = |ground: &Ground| {
         let record = ground.latest();
@@ -266,19 +350,39 @@ fn an_agent_that_is_cancelled_in_the_middle_of_a_run_is_named_and_costs_what_the
         let (ended, sent, lost) = outcome(&ground);
         match policy {
             "fail" => {
-                assert!(reason.contains("the agent of n2") || reason.contains("slot 1 on n2"), "{reason}");
+                assert!(
+                    reason.contains("the agent of n2") || reason.contains("slot 1 on n2"),
+                    "{reason}"
+                );
             }
-            // Nobody starts the agent again, so the block that is to be repeated has nowhere to run.
-            "repeat" => assert!(reason.contains("n2") && reason.contains("is CANCELLED"), "{reason}"),
-            _ => assert_eq!((ended, sent, lost), (RunState::Complete, full, true), "{reason}"),
+            // Nobody starts the agent again, so the block that is to be repeated has nowhere to
+            // run.
+            "repeat" => assert!(
+                reason.contains("n2") && reason.contains("is CANCELLED"),
+                "{reason}"
+            ),
+            _ => assert_eq!(
+                (ended, sent, lost),
+                (RunState::Complete, full, true),
+                "{reason}"
+            ),
         }
         if policy != "shrink" {
             assert_eq!(ended, RunState::Failed);
             let config = cluster.at("slurm.conf");
-            let words = [&["run", "--resume", "latest"][..], &by_slurm(&address, &credentials)].concat();
-            let again =
-                ground.start_with(&words, &[("SLURM_CONF", &config)]).end_within(Duration::from_secs(180));
-            assert_eq!(outcome(&ground), (RunState::Complete, full, false), "{again:?}");
+            let words = [
+                &["run", "--resume", "latest"][..],
+                &by_slurm(&address, &credentials),
+            ]
+            .concat();
+            let again = ground
+                .start_with(&words, &[("SLURM_CONF", &config)])
+                .end_within(Duration::from_secs(180));
+            assert_eq!(
+                outcome(&ground),
+                (RunState::Complete, full, false),
+                "{again:?}"
+            );
             cluster.emptied();
             ground.deserted();
         }

@@ -1,5 +1,5 @@
-//! Four hosts over real ssh: what they count together, what becomes of a run when one is cut off, and that nothing is
-//! left behind.
+//! Four hosts over real ssh: what they count together, what becomes of a run when one is cut off,
+//! and that nothing is left behind.
 
 use std::time::Duration;
 
@@ -16,32 +16,58 @@ const CUT: Duration = Duration::from_secs(20);
 
 /// Flags that put a run on these hosts.
 fn over_ssh<'a>(hosts: &Hosts, config: &'a str, names: &'a str) -> Vec<&'a str> {
-    assert_eq!((hosts.config().as_str(), hosts.names().as_str()), (config, names));
-    vec!["--launcher", "ssh", "--hosts", names, "--ssh-config", config]
+    assert_eq!(
+        (hosts.config().as_str(), hosts.names().as_str()),
+        (config, names)
+    );
+    vec![
+        "--launcher",
+        "ssh",
+        "--hosts",
+        names,
+        "--ssh-config",
+        config,
+    ]
 }
 
 #[test]
 fn four_hosts_over_ssh_count_what_the_plan_says_with_a_tunnel_and_without() {
     let ground = Ground::new();
-    let Some(hosts) = Hosts::up("pa", 10, 4, &ground.path("hosts")) else { return };
+    let Some(hosts) = Hosts::up("pa", 10, 4, &ground.path("hosts")) else {
+        return;
+    };
     let (config, names) = (hosts.config(), hosts.names());
     let over_ssh = over_ssh(&hosts, &config, &names);
-    let ended = ground.start(&[&HIGH[..], &over_ssh].concat()).end_within(LONGEST);
+    let ended = ground
+        .start(&[&HIGH[..], &over_ssh].concat())
+        .end_within(LONGEST);
     done(&ended);
     let parts = whole(&ground, 4, 4, &ended).parts;
-    let mut places: Vec<_> =
-        parts.iter().map(|part| (part.place.slot, part.origin.hostname.clone())).collect();
+    let mut places: Vec<_> = parts
+        .iter()
+        .map(|part| (part.place.slot, part.origin.hostname.clone()))
+        .collect();
     places.sort();
     places.dedup();
-    let expected: Vec<_> = (0..4).map(|slot| (slot, format!("h{}", slot + 1))).collect();
-    assert_eq!(places, expected, "every variant took its turn in the same places");
+    let expected: Vec<_> = (0..4)
+        .map(|slot| (slot, format!("h{}", slot + 1)))
+        .collect();
+    assert_eq!(
+        places, expected,
+        "every variant took its turn in the same places"
+    );
     ground.deserted();
 
     // The same without a tunnel, over mutual TLS.
     let address = format!("{}:{}", hosts.here(), free().port());
-    let credentials = init_for(&ground, "certs", &hosts.here()).join("coordinator").display().to_string();
+    let credentials = init_for(&ground, "certs", &hosts.here())
+        .join("coordinator")
+        .display()
+        .to_string();
     let direct = ["--listen", &address, "--credentials", &credentials];
-    let ended = ground.start(&[&HIGH[..], &over_ssh, &direct].concat()).end_within(LONGEST);
+    let ended = ground
+        .start(&[&HIGH[..], &over_ssh, &direct].concat())
+        .end_within(LONGEST);
     done(&ended);
     whole(&ground, 4, 4, &ended);
     ground.deserted();
@@ -50,7 +76,9 @@ fn four_hosts_over_ssh_count_what_the_plan_says_with_a_tunnel_and_without() {
 #[test]
 fn a_host_that_cannot_be_reached_ends_the_run_by_name() {
     let ground = Ground::new();
-    let Some(hosts) = Hosts::up("pb", 11, 1, &ground.path("hosts")) else { return };
+    let Some(hosts) = Hosts::up("pb", 11, 1, &ground.path("hosts")) else {
+        return;
+    };
     let config = hosts.config();
     let ended = ground.run(&[
         "run",
@@ -65,9 +93,15 @@ fn a_host_that_cannot_be_reached_ends_the_run_by_name() {
         "--ssh-config",
         &config,
     ]);
-    assert!(ended.code == Some(4) && ended.stderr.contains("the agent of nowhere ended"), "{ended:?}");
+    assert!(
+        ended.code == Some(4) && ended.stderr.contains("the agent of nowhere ended"),
+        "{ended:?}"
+    );
     ground.deserted();
-    assert!(init(&ground, "certs").is_dir(), "the twin of this test's last line: the place is usable");
+    assert!(
+        init(&ground, "certs").is_dir(),
+        "the twin of this test's last line: the place is usable"
+    );
 }
 
 /// A run of three rounds on four hosts under a policy.
@@ -85,36 +119,52 @@ fn under(ground: &Ground, hosts: &Hosts, policy: &str) -> Running {
 #[test]
 fn a_host_cut_off_for_a_while_costs_what_the_policy_says() {
     let grounds = ["fail", "repeat", "shrink"].map(|policy| (policy, Ground::new()));
-    let Some(hosts) = Hosts::up("pc", 12, 4, &grounds[0].1.path("hosts")) else { return };
-    let running: Vec<Running> =
-        grounds.iter().map(|(policy, ground)| under(ground, &hosts, policy)).collect();
+    let Some(hosts) = Hosts::up("pc", 12, 4, &grounds[0].1.path("hosts")) else {
+        return;
+    };
+    let running: Vec<Running> = grounds
+        .iter()
+        .map(|(policy, ground)| under(ground, &hosts, policy))
+        .collect();
     for (_, ground) in &grounds {
         ground.busy_worker();
     }
     hosts.link(2, false);
     std::thread::sleep(CUT);
     hosts.link(2, true);
-    let ended: Vec<Ended> =
-        running.into_iter().map(|running| running.end_within(Duration::from_secs(150))).collect();
+    let ended: Vec<Ended> = running
+        .into_iter()
+        .map(|running| running.end_within(Duration::from_secs(150)))
+        .collect();
     let full = 3 * 3 * 20;
     for ((policy, ground), ended) in grounds.iter().zip(&ended) {
         let record = ground.latest();
         let lost: u64 = record.blocks.iter().map(|block| block.lost_requests).sum();
         let hit = record.notices.iter().any(|notice| {
-            matches!(notice.kind, NoticeKind::AgentLost | NoticeKind::WorkerSilent)
-                && notice.message.contains("lost")
+            matches!(
+                notice.kind,
+                NoticeKind::AgentLost | NoticeKind::WorkerSilent
+            ) && notice.message.contains("lost")
                 || notice.kind == NoticeKind::WorkerSilent
         });
         assert!(hit, "{policy}: {:?}", record.notices);
         match *policy {
-            "fail" => assert_eq!((state(&record), lost), (Some(RunState::Failed), 0), "{ended:?}"),
+            "fail" => assert_eq!(
+                (state(&record), lost),
+                (Some(RunState::Failed), 0),
+                "{ended:?}"
+            ),
             "repeat" => {
                 assert_eq!(
                     (state(&record), requests(&record), lost),
                     (Some(RunState::Complete), full, 0),
                     "{ended:?}"
                 );
-                assert!(record.blocks.iter().any(|block| block.attempt.0 > 1), "{:?}", record.blocks);
+                assert!(
+                    record.blocks.iter().any(|block| block.attempt.0 > 1),
+                    "{:?}",
+                    record.blocks
+                );
             }
             _ => {
                 assert_eq!(
@@ -136,18 +186,28 @@ fn a_host_cut_off_for_a_while_costs_what_the_policy_says() {
 #[test]
 fn a_coordinator_that_is_killed_leaves_nothing_on_any_host() {
     let ground = Ground::new();
-    let Some(hosts) = Hosts::up("pd", 13, 2, &ground.path("hosts")) else { return };
+    let Some(hosts) = Hosts::up("pd", 13, 2, &ground.path("hosts")) else {
+        return;
+    };
     let (config, names) = (hosts.config(), hosts.names());
     let idle: Vec<usize> = (1..=2).map(|host| hosts.processes(host).len()).collect();
     let plan = ground.plan(&plan(3, 20, 30, 40));
-    let running =
-        ground.start(&[&["run", &plan, "--seed", "3"][..], &over_ssh(&hosts, &config, &names)].concat());
+    let running = ground.start(
+        &[
+            &["run", &plan, "--seed", "3"][..],
+            &over_ssh(&hosts, &config, &names),
+        ]
+        .concat(),
+    );
     ground.busy_worker();
     running.kill();
     ground.deserted();
     eventually("every login has ended", || {
         let now: Vec<usize> = (1..=2).map(|host| hosts.processes(host).len()).collect();
         // The logins that found the hosts up may still have been ending when they were counted.
-        now.iter().zip(&idle).all(|(now, idle)| now <= idle).then_some(())
+        now.iter()
+            .zip(&idle)
+            .all(|(now, idle)| now <= idle)
+            .then_some(())
     });
 }

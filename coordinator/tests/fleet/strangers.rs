@@ -28,12 +28,18 @@ pub(crate) fn endpoint(address: SocketAddr, authority: &Path, own: Option<&Path>
         let own = Credentials::read(own).unwrap();
         tls = tls.identity(Identity::from_pem(own.certificate, own.key));
     }
-    Endpoint::from_shared(format!("https://{address}")).unwrap().tls_config(tls).unwrap()
+    Endpoint::from_shared(format!("https://{address}"))
+        .unwrap()
+        .tls_config(tls)
+        .unwrap()
 }
 
 /// Says these words and gives the answer: how many came, and how it ended.
 pub(crate) fn say(endpoint: &Endpoint, words: Vec<Up>) -> (usize, Option<Status>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let channel = match endpoint.connect().await {
             Ok(channel) => channel,
@@ -64,7 +70,12 @@ pub(crate) fn hello(token: &str, hostname: String) -> Up {
         token: token.into(),
         pid: 1,
         build: BuildInfo::default(),
-        host: HostFacts { hostname, ..HostFacts::default() },
-        role: Role::Worker { ticket: Ticket(u64::MAX) },
+        host: HostFacts {
+            hostname,
+            ..HostFacts::default()
+        },
+        role: Role::Worker {
+            ticket: Ticket(u64::MAX),
+        },
     }))
 }

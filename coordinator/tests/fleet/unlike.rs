@@ -1,5 +1,5 @@
-//! A run that is taken up again on a host with another processor: this one, with another text in the place where the kernel
-//! names it.
+//! A run that is taken up again on a host with another processor: this one, with another text in
+//! the place where the kernel names it.
 
 use std::fs;
 use std::process::Command;
@@ -12,11 +12,16 @@ use crate::tally::{notices, plan, requests, state};
 
 const ROUNDS: u32 = 4;
 
-/// Takes the latest run up again where the processor has another name; exit code and standard error.
+/// Takes the latest run up again where the processor has another name; exit code and standard
+/// error.
 fn resumed_elsewhere(ground: &Ground) -> (Option<i32>, String) {
     let real = fs::read_to_string("/proc/cpuinfo").unwrap();
     let renamed = |line: &str| {
-        if line.starts_with("model name") { "model name\t: Another 9000".to_owned() } else { line.to_owned() }
+        if line.starts_with("model name") {
+            "model name\t: Another 9000".to_owned()
+        } else {
+            line.to_owned()
+        }
     };
     let lines: Vec<String> = real.lines().map(renamed).collect();
     fs::write(ground.path("cpuinfo"), lines.join("\n")).unwrap();
@@ -27,30 +32,50 @@ fn resumed_elsewhere(ground: &Ground) -> (Option<i32>, String) {
         .env("HOME", ground.path(""))
         .output()
         .unwrap();
-    (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+    (
+        ended.status.code(),
+        String::from_utf8(ended.stderr).unwrap(),
+    )
 }
 
 #[test]
 fn a_run_is_not_taken_up_again_on_an_unlike_host_and_goes_on_where_it_was() {
     let ground = Ground::new();
-    let why = obstacle(&["unshare", "mount"])
-        .or_else(|| (!may("unshare --mount true")).then(|| "there are no mount namespaces here".to_owned()));
+    let why = obstacle(&["unshare", "mount"]).or_else(|| {
+        (!may("unshare --mount true")).then(|| "there are no mount namespaces here".to_owned())
+    });
     if let Some(why) = why {
         return skip(&why);
     }
-    let running = ground.start(&["run", &ground.plan(&plan(ROUNDS, 10, 30, 25)), "--seed", "1"]);
+    let running = ground.start(&[
+        "run",
+        &ground.plan(&plan(ROUNDS, 10, 30, 25)),
+        "--seed",
+        "1",
+    ]);
     ground.busy_worker();
     signal(running.pid(), "INT");
     running.end();
 
     let (code, said) = resumed_elsewhere(&ground);
     let record = ground.latest();
-    let reason = record.end.as_ref().map(|end| end.reason.clone()).unwrap_or_default();
+    let reason = record
+        .end
+        .as_ref()
+        .map(|end| end.reason.clone())
+        .unwrap_or_default();
     assert!(matches!(code, Some(3 | 4)), "{said}");
     assert_eq!(state(&record), Some(RunState::Failed), "{said}");
-    assert!(notices(&record).contains(&NoticeKind::HostRefused), "{:?}", record.notices);
+    assert!(
+        notices(&record).contains(&NoticeKind::HostRefused),
+        "{:?}",
+        record.notices
+    );
     for words in [&said, &reason] {
-        assert!(words.contains("not match the hosts") && words.contains("Another 9000 now"), "{words}");
+        assert!(
+            words.contains("not match the hosts") && words.contains("Another 9000 now"),
+            "{words}"
+        );
     }
     ground.deserted();
 

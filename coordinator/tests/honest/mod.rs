@@ -1,24 +1,37 @@
-//! Parts that say the same in all their accounts: everything but the requests follows from the requests.
+//! Parts that say the same in all their accounts: everything but the requests follows from the
+//! requests.
 
 use std::time::Duration;
 
 use contract::identity::Sha256;
 use contract::metric::Metric;
 use contract::part::{
-    EngineFacts, Histograms, Origin, Outcome, Outcomes, Part, Place, RequestRecord, Series, Step, StepLog,
-    StopCause, Usage, Window,
+    EngineFacts, Histograms, Origin, Outcome, Outcomes, Part, Place, RequestRecord, Series, Step,
+    StepLog, StopCause, Usage, Window,
 };
 
 /// What a worker would report of these requests, all of which it kept.
 pub(crate) fn part(place: Place, origin: Origin, requests: Vec<RequestRecord>) -> Part {
-    let ok = || requests.iter().filter(|request| request.outcome == Outcome::Ok);
+    let ok = || {
+        requests
+            .iter()
+            .filter(|request| request.outcome == Outcome::Ok)
+    };
     let nanos = |at: Option<u64>| Duration::from_nanos(at.unwrap_or(0));
-    let mut outcomes = Outcomes { planned: requests.len() as u64, ..Outcomes::default() };
-    requests.iter().for_each(|request| outcomes.count(request.outcome));
+    let mut outcomes = Outcomes {
+        planned: requests.len() as u64,
+        ..Outcomes::default()
+    };
+    requests
+        .iter()
+        .for_each(|request| outcomes.count(request.outcome));
     let mut histograms = Histograms::default();
-    requests.iter().for_each(|request| record(&mut histograms, request));
+    requests
+        .iter()
+        .for_each(|request| record(&mut histograms, request));
     let wall = nanos(requests.iter().map(|request| request.done_ns).max());
-    let tokens = |pick: fn(&RequestRecord) -> u32| ok().map(|request| u64::from(pick(request))).sum();
+    let tokens =
+        |pick: fn(&RequestRecord) -> u32| ok().map(|request| u64::from(pick(request))).sum();
     Part {
         place,
         origin,
@@ -42,7 +55,10 @@ pub(crate) fn part(place: Place, origin: Origin, requests: Vec<RequestRecord>) -
             ..Window::default()
         },
         cold: Vec::new(),
-        usage: Usage { wall, ..Usage::default() },
+        usage: Usage {
+            wall,
+            ..Usage::default()
+        },
         engine: EngineFacts::default(),
         requests,
     }
@@ -52,13 +68,21 @@ pub(crate) fn part(place: Place, origin: Origin, requests: Vec<RequestRecord>) -
 fn times(r: &RequestRecord) -> Vec<u64> {
     let gaps = u64::from(r.output_tokens - 1);
     let span = r.done_ns - r.first_token_ns;
-    (0..=gaps).map(|at| r.first_token_ns + span * at / gaps.max(1)).collect()
+    (0..=gaps)
+        .map(|at| r.first_token_ns + span * at / gaps.max(1))
+        .collect()
 }
 
 fn steps(mut all: Vec<u64>) -> StepLog {
     all.sort_unstable();
-    let step = |same: &[u64]| Step { at_ns: same[0], tokens: u32::try_from(same.len()).unwrap() };
-    StepLog { kept: all.chunk_by(|a, b| a == b).map(step).collect(), not_kept: 0 }
+    let step = |same: &[u64]| Step {
+        at_ns: same[0],
+        tokens: u32::try_from(same.len()).unwrap(),
+    };
+    StepLog {
+        kept: all.chunk_by(|a, b| a == b).map(step).collect(),
+        not_kept: 0,
+    }
 }
 
 fn record(histograms: &mut Histograms, r: &RequestRecord) {
@@ -74,7 +98,13 @@ fn record(histograms: &mut Histograms, r: &RequestRecord) {
     put(Metric::Decode, r.first_token_ns, r.done_ns);
     put(Metric::Service, r.sent_ns, r.done_ns);
     if r.output_tokens > 1 {
-        put(Metric::Tpot, 0, (r.done_ns - r.first_token_ns) / u64::from(r.output_tokens - 1));
+        put(
+            Metric::Tpot,
+            0,
+            (r.done_ns - r.first_token_ns) / u64::from(r.output_tokens - 1),
+        );
     }
-    times(r).windows(2).for_each(|pair| put(Metric::Itl, pair[0], pair[1]));
+    times(r)
+        .windows(2)
+        .for_each(|pair| put(Metric::Itl, pair[0], pair[1]));
 }

@@ -1,4 +1,5 @@
-//! Reasons to doubt a measurement, by the script that users are told to run. Those that burn processors are left to it.
+//! Reasons to doubt a measurement, by the script that users are told to run. Those that burn
+//! processors are left to it.
 
 use std::process::Command;
 
@@ -19,11 +20,14 @@ const REASONS: [&str; 8] = [
 fn the_script_provokes_what_it_says() {
     let ground = Ground::new();
     let script = |reason: &str| {
-        Command::new(format!("{}/../scripts/provoke.sh", env!("CARGO_MANIFEST_DIR")))
-            .arg(reason)
-            .env("BENCH_PROGRAMS", ground.path(""))
-            .output()
-            .unwrap()
+        Command::new(format!(
+            "{}/../scripts/provoke.sh",
+            env!("CARGO_MANIFEST_DIR")
+        ))
+        .arg(reason)
+        .env("BENCH_PROGRAMS", ground.path(""))
+        .output()
+        .unwrap()
     };
     for reason in REASONS {
         let ended = script(reason);

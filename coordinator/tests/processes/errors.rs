@@ -1,4 +1,5 @@
-//! What keeps a run from beginning: one sentence with the way out, the exit code, and nothing stored.
+//! What keeps a run from beginning: one sentence with the way out, the exit code, and nothing
+//! stored.
 
 use std::fs;
 
@@ -8,21 +9,40 @@ use crate::tally::plan;
 
 /// The command said why it has no answer, and nothing else.
 fn refused(ended: &Ended, code: i32, says: &[&str]) {
-    assert_eq!((ended.code, ended.stdout.as_str()), (Some(code), ""), "{ended:?}");
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (Some(code), ""),
+        "{ended:?}"
+    );
     let sentence = ended.stderr.lines().last().unwrap_or_default();
     for part in says {
         assert!(ended.stderr.contains(part), "{part:?} in {}", ended.stderr);
     }
-    assert!(!ended.stderr.contains("panicked") && !sentence.is_empty(), "{}", ended.stderr);
+    assert!(
+        !ended.stderr.contains("panicked") && !sentence.is_empty(),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[test]
 fn what_is_misspelt_is_named_with_the_nearest() {
     let ground = Ground::new();
-    refused(&ground.run(&["run", "--preset", "hihg"]), 2, &["`hihg`", "`high`"]);
+    refused(
+        &ground.run(&["run", "--preset", "hihg"]),
+        2,
+        &["`hihg`", "`high`"],
+    );
     let path = ground.plan(&plan(1, 10, 4, 2).replace("output_tokens = 4", "ouput_tokens = 4"));
-    refused(&ground.run(&["run", &path]), 2, &["scenario[0].ouput_tokens", "`output_tokens`"]);
-    assert!(!ground.path("store").exists(), "nothing was measured, nothing is stored");
+    refused(
+        &ground.run(&["run", &path]),
+        2,
+        &["scenario[0].ouput_tokens", "`output_tokens`"],
+    );
+    assert!(
+        !ground.path("store").exists(),
+        "nothing was measured, nothing is stored"
+    );
 }
 
 #[test]
@@ -38,15 +58,27 @@ fn without_the_worker_program_nothing_can_run_and_it_says_what_to_build() {
     let ground = Ground::new();
     fs::remove_file(ground.path("worker")).unwrap();
     let ended = ground.run(&["run", &ground.plan(&plan(1, 10, 4, 2))]);
-    refused(&ended, 2, &["host agent's program", "cargo build --release -p worker"]);
+    refused(
+        &ended,
+        2,
+        &["host agent's program", "cargo build --release -p worker"],
+    );
 }
 
 #[test]
 fn a_missing_model_is_told_as_the_seed_does() {
     let ground = Ground::new();
-    let ended =
-        ground.start_with(&["run", "--preset", "high"], &[("BENCH_MODEL_PATH", "/nonexistent")]).end();
-    refused(&ended, 2, &["Model not found at: /nonexistent\n", "BENCH_MODEL_PATH"]);
+    let ended = ground
+        .start_with(
+            &["run", "--preset", "high"],
+            &[("BENCH_MODEL_PATH", "/nonexistent")],
+        )
+        .end();
+    refused(
+        &ended,
+        2,
+        &["Model not found at: /nonexistent\n", "BENCH_MODEL_PATH"],
+    );
     refused(
         &ground.run(&["run", "--preset", "high", "--model", "/none"]),
         2,
@@ -64,12 +96,22 @@ fn what_is_not_built_comes_with_the_command_that_builds_it() {
     let ground = Ground::new();
     let model = model(&ground);
     let run = ["run", "--preset", "high", "--model", &model];
-    refused(&ground.run(&run), 2, &["no variants are built", "coordinator build --variants baseline,pgo"]);
+    refused(
+        &ground.run(&run),
+        2,
+        &[
+            "no variants are built",
+            "coordinator build --variants baseline,pgo",
+        ],
+    );
     manifest(&ground, &["baseline"]);
     refused(
         &ground.run(&run),
         2,
-        &["variant `pgo` is not built", "coordinator build --variants baseline,pgo"],
+        &[
+            "variant `pgo` is not built",
+            "coordinator build --variants baseline,pgo",
+        ],
     );
 }
 
@@ -89,7 +131,8 @@ fn what_does_not_fit_into_memory_is_refused_before_anything_is_measured() {
     let model = model(&ground);
     manifest(&ground, &["baseline"]);
     let run = |kv_bytes: &str| {
-        let text = plan(1, 10, 4, 2).replace("engine = 'sim'", &format!("native.kv_bytes = {kv_bytes}"));
+        let text =
+            plan(1, 10, 4, 2).replace("engine = 'sim'", &format!("native.kv_bytes = {kv_bytes}"));
         let path = ground.plan(&text);
         ground.run(&["run", &path, "--model", &model, "--a-a"])
     };
@@ -108,9 +151,15 @@ fn a_second_coordinator_is_told_who_uses_the_store() {
     let running = ground.start(&["run", &path, "--seed", "1"]);
     ground.busy_worker();
     let ended = ground.run_beside(&["run", &path]);
-    refused(&ended, 2, &[&format!("process {} is using it", running.pid())]);
+    refused(
+        &ended,
+        2,
+        &[&format!("process {} is using it", running.pid())],
+    );
     assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
-    eventually("the first is not disturbed", || (!ground.workers().is_empty()).then_some(()));
+    eventually("the first is not disturbed", || {
+        (!ground.workers().is_empty()).then_some(())
+    });
     assert!(running.end().code.is_some());
     assert_eq!(crate::tally::requests(&ground.latest()), 30);
 }

@@ -1,5 +1,5 @@
-//! One test's own place: programs under paths nobody else uses, so that every process started from here can be found
-//! again; a store; plans; and the coordinator running on them.
+//! One test's own place: programs under paths nobody else uses, so that every process started from
+//! here can be found again; a store; plans; and the coordinator running on them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,8 +12,8 @@ use coordinator::store::{RunRecord, Store};
 
 use crate::programs::{COORDINATOR, worker};
 
-/// Longest wait for anything that must happen: far above what it takes on a busy machine, so that only a defect
-/// reaches it.
+/// Longest wait for anything that must happen: far above what it takes on a busy machine, so that
+/// only a defect reaches it.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(180);
 
 /// Of every plan here that is to be disturbed.
@@ -57,7 +57,8 @@ impl Ground {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        // Whoever runs the tests under `nohup` has SIGHUP ignored, and so would everything started here.
+        // Whoever runs the tests under `nohup` has SIGHUP ignored, and so would everything started
+        // here.
         let mut command = Command::new("env");
         command
             .arg("--default-signal=HUP")
@@ -81,8 +82,14 @@ impl Ground {
         let output = self.path("output");
         let file = |name: &str| fs::File::create(output.with_extension(name)).unwrap();
         let mut command = self.command(arguments);
-        command.envs(environment.iter().copied()).stdout(file("out")).stderr(file("err"));
-        Running { child: command.spawn().unwrap(), output }
+        command
+            .envs(environment.iter().copied())
+            .stdout(file("out"))
+            .stderr(file("err"));
+        Running {
+            child: command.spawn().unwrap(),
+            output,
+        }
     }
 
     /// Runs a coordinator to its end.
@@ -92,9 +99,17 @@ impl Ground {
 
     /// Runs it beside another one.
     pub(crate) fn run_beside(&self, arguments: &[&str]) -> Ended {
-        let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = self.command(arguments).output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Ended { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+        Ended {
+            code: status.code(),
+            stdout: text(stdout),
+            stderr: text(stderr),
+        }
     }
 
     pub(crate) fn store(&self) -> Store {
@@ -125,7 +140,8 @@ impl Ground {
             .unwrap()
             .flatten()
             .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        pids.filter(|pid| is_running(*pid, &program, verb)).collect()
+        pids.filter(|pid| is_running(*pid, &program, verb))
+            .collect()
     }
 
     /// The only agent. A process that it has forked looks like it until it becomes a worker.
@@ -142,7 +158,9 @@ impl Ground {
         eventually("a worker of the second trial opens its engine", || {
             let alive = self.workers();
             seen.extend(&alive);
-            alive.into_iter().find(|pid| seen.len() > SLOTS && has_engine(*pid))
+            alive
+                .into_iter()
+                .find(|pid| seen.len() > SLOTS && has_engine(*pid))
         })
     }
 
@@ -155,10 +173,19 @@ impl Ground {
 
     /// Names of what a run left in this place, beside what was put there.
     pub(crate) fn litter(&self) -> Vec<String> {
-        let known = ["coordinator", "worker", "plan.toml", "store", "output.out", "output.err"];
+        let known = [
+            "coordinator",
+            "worker",
+            "plan.toml",
+            "store",
+            "output.out",
+            "output.err",
+        ];
         let names = fs::read_dir(self.dir.path()).unwrap().flatten();
         let names = names.map(|entry| entry.file_name().into_string().unwrap());
-        names.filter(|name| !known.contains(&name.as_str())).collect()
+        names
+            .filter(|name| !known.contains(&name.as_str()))
+            .collect()
     }
 }
 
@@ -179,9 +206,15 @@ impl Running {
 
     /// Waits so long for its end.
     pub(crate) fn end_within(mut self, limit: Duration) -> Ended {
-        let status = within(limit, "the coordinator ends", || self.child.try_wait().unwrap());
+        let status = within(limit, "the coordinator ends", || {
+            self.child.try_wait().unwrap()
+        });
         let read = |name: &str| fs::read_to_string(self.output.with_extension(name)).unwrap();
-        Ended { code: status.code(), stdout: read("out"), stderr: read("err") }
+        Ended {
+            code: status.code(),
+            stdout: read("out"),
+            stderr: read("err"),
+        }
     }
 
     /// The end no process can prepare for.
@@ -193,14 +226,18 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // A test that fails leaves nothing running; one that has waited for the end has nothing to kill.
+        // A test that fails leaves nothing running; one that has waited for the end has nothing to
+        // kill.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
 pub(crate) fn signal(pid: u32, name: &str) {
-    let sent = Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap();
+    let sent = Command::new("kill")
+        .args(["-s", name, &pid.to_string()])
+        .status()
+        .unwrap();
     assert!(sent.success(), "{name} to {pid}");
 }
 
@@ -227,14 +264,17 @@ fn is_running(pid: u32, program: &Path, verb: &str) -> bool {
     let is_it = fs::read_link(of("exe")).is_ok_and(|exe| exe == program);
     let arguments = fs::read_to_string(of("cmdline")).unwrap_or_default();
     let state = fs::read_to_string(of("stat")).unwrap_or_default();
-    let dead =
-        state.rsplit_once(')').is_none_or(|(_, rest)| rest.starts_with(" Z") || rest.starts_with(" X"));
+    let dead = state
+        .rsplit_once(')')
+        .is_none_or(|(_, rest)| rest.starts_with(" Z") || rest.starts_with(" X"));
     is_it && !dead && arguments.split('\0').nth(1) == Some(verb)
 }
 
 fn has_engine(pid: u32) -> bool {
-    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return false };
-    threads
-        .flatten()
-        .any(|thread| fs::read_to_string(thread.path().join("comm")).is_ok_and(|name| name == "engine\n"))
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return false;
+    };
+    threads.flatten().any(|thread| {
+        fs::read_to_string(thread.path().join("comm")).is_ok_and(|name| name == "engine\n")
+    })
 }

@@ -1,11 +1,13 @@
-//! Histories through the real program and real processes: noise floors, points, and what is refused.
+//! Histories through the real program and real processes: noise floors, points, and what is
+//! refused.
 
 use coordinator::store::RunSummary;
 use serde_json::Value;
 
 use crate::ground::{Ended, Ground};
 
-/// A short run whose every duration is multiplied. A late start says nothing here, and hosts of tests are busy.
+/// A short run whose every duration is multiplied. A late start says nothing here, and hosts of
+/// tests are busy.
 fn plan(scale: f64, requests: u32) -> String {
     format!(
         "name = 'nightly'\nrounds = 2\ncontrol = false\nengine = 'sim'\n\
@@ -30,21 +32,41 @@ fn a_calibrated_host_raises_the_tolerance_of_later_runs() {
     let ground = Ground::new();
     // Enough requests for the primary measure to be compared.
     let path = ground.plan(&plan(1.0, 24));
-    let made = ground.run(&["calibrate", &path, "--aa", "2", "--seed", "5", "--output", "json"]);
+    let made = ground.run(&[
+        "calibrate",
+        &path,
+        "--aa",
+        "2",
+        "--seed",
+        "5",
+        "--output",
+        "json",
+    ]);
     let store = ground.store();
     let seed = |run: &RunSummary| store.read_outline(run.run).unwrap().header.seed;
     let seeds: Vec<u64> = store.runs().unwrap().iter().map(seed).collect();
     store.close().unwrap();
-    assert!(seeds.len() == 2 && seeds[0] != seeds[1], "each comparison draws anew: {seeds:?}");
+    assert!(
+        seeds.len() == 2 && seeds[0] != seeds[1],
+        "each comparison draws anew: {seeds:?}"
+    );
     assert!(matches!(made.code, Some(0 | 4)), "{made:?}");
     let made: Value = serde_json::from_str(&made.stdout).unwrap();
     assert_eq!(made["calibration"]["runs"], 2, "{made}");
-    let floor = |document: &Value| document["cells"][0]["metrics"][0]["noise_floor"].as_f64().unwrap();
-    let of_last = || serde_json::from_str(&ground.run(&["compare", "--output", "json"]).stdout).unwrap();
+    let floor = |document: &Value| {
+        document["cells"][0]["metrics"][0]["noise_floor"]
+            .as_f64()
+            .unwrap()
+    };
+    let of_last =
+        || serde_json::from_str(&ground.run(&["compare", "--output", "json"]).stdout).unwrap();
     assert_eq!(floor(&of_last()), 0.0, "an A/A run is judged without");
     ground.run(&["run", &path]);
-    let wanted =
-        made["calibration"]["measures"].as_array().unwrap().iter().find(|row| row["primary"] == true);
+    let wanted = made["calibration"]["measures"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["primary"] == true);
     assert!((floor(&of_last()) - wanted.unwrap()["noise_floor"].as_f64().unwrap()).abs() < 1e-12);
 }
 
@@ -53,10 +75,22 @@ fn a_calibrated_host_raises_the_tolerance_of_later_runs() {
 fn a_calibration_leaves_invalid_runs_out_and_gives_a_host_up_where_most_are() {
     let ground = Ground::new();
     let fair = plan(1.0, 24);
-    let strict = ground.plan(&fair.replace("= 1.0\nmax", "= 0.0\nmax").replace("share = 1.0", "share = 0.0"));
-    assert_eq!(ground.run(&["calibrate", &strict, "--aa", "2"]).code, Some(4), "each is INVALID");
+    let strict = ground.plan(
+        &fair
+            .replace("= 1.0\nmax", "= 0.0\nmax")
+            .replace("share = 1.0", "share = 0.0"),
+    );
     assert_eq!(
-        ground.run(&["runs", "list", "--output", "quiet"]).stdout.lines().count(),
+        ground.run(&["calibrate", &strict, "--aa", "2"]).code,
+        Some(4),
+        "each is INVALID"
+    );
+    assert_eq!(
+        ground
+            .run(&["runs", "list", "--output", "quiet"])
+            .stdout
+            .lines()
+            .count(),
         3,
         "and then no more"
     );
@@ -64,7 +98,10 @@ fn a_calibration_leaves_invalid_runs_out_and_gives_a_host_up_where_most_are() {
     let made = ground.run(&["calibrate", &fair, "--aa", "1", "--output", "json"]);
     let made: Value = serde_json::from_str(&made.stdout).unwrap();
     assert_eq!(
-        (&made["calibration"]["runs"], &made["calibration"]["left_out"]["invalid"]),
+        (
+            &made["calibration"]["runs"],
+            &made["calibration"]["left_out"]["invalid"]
+        ),
         (&1.into(), &3.into())
     );
 }
@@ -78,13 +115,26 @@ fn runs_of_real_processes_are_points_and_what_nobody_ran_is_refused() {
         ground.run(&["run", &path, "--a-a"]);
     }
     let trend = document(&ground.run(&["trend", "nightly", "--output", "json"]));
-    assert_eq!(trend["trend"]["lines"][0]["points"].as_array().map(Vec::len), Some(2), "{trend}");
+    assert_eq!(
+        trend["trend"]["lines"][0]["points"]
+            .as_array()
+            .map(Vec::len),
+        Some(2),
+        "{trend}"
+    );
     assert_eq!(ground.run(&["trend", "weekly"]).code, Some(2));
     let hidden = ground.run(&["trend", "--metric", "e2e-p99"]);
-    let said = hidden.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = hidden
+        .stderr
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
     assert!(
         hidden.code == Some(2) && said.contains("too few requests of a round lie beyond it"),
         "{hidden:?}"
     );
-    assert_eq!(ground.run(&["runs", "tag", "latest", "two words"]).code, Some(2));
+    assert_eq!(
+        ground.run(&["runs", "tag", "latest", "two words"]).code,
+        Some(2)
+    );
 }

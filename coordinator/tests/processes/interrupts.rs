@@ -29,7 +29,10 @@ fn once_stops_cleanly_with_what_is_done_and_the_rest_can_be_run() {
     let running = with_one_block_done(&ground);
     signal(running.pid(), "INT");
     let ended = running.end();
-    assert!(ended.stdout.contains("--resume"), "it says how to go on: {ended:?}");
+    assert!(
+        ended.stdout.contains("--resume"),
+        "it says how to go on: {ended:?}"
+    );
     let stopped = ground.latest();
     assert_unfinished(&ended, &stopped);
     assert_eq!(state(&stopped), Some(RunState::Stopped));
@@ -41,10 +44,17 @@ fn once_stops_cleanly_with_what_is_done_and_the_rest_can_be_run() {
 
     let ended = ground.run(&["run", "--resume", "latest"]);
     let record = ground.latest();
-    assert_eq!((state(&record), requests(&record)), (Some(RunState::Complete), 180), "{ended:?}");
+    assert_eq!(
+        (state(&record), requests(&record)),
+        (Some(RunState::Complete), 180),
+        "{ended:?}"
+    );
     let now = blocks(&record);
     assert!(done.iter().all(|(key, parts)| now.get(key) == Some(parts)));
-    assert_eq!(notices(&record), [NoticeKind::Interrupted, NoticeKind::Resumed]);
+    assert_eq!(
+        notices(&record),
+        [NoticeKind::Interrupted, NoticeKind::Resumed]
+    );
 }
 
 #[test]
@@ -56,8 +66,17 @@ fn before_anything_is_measured_it_leaves_nothing() {
     // What schedulers send means the same as Ctrl-C.
     signal(running.pid(), "TERM");
     let ended = running.end();
-    assert_eq!((ended.code, ended.stdout.as_str()), (Some(3), ""), "{ended:?}");
-    assert!(ended.stderr.contains("stopped before anything was measured"), "{ended:?}");
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (Some(3), ""),
+        "{ended:?}"
+    );
+    assert!(
+        ended
+            .stderr
+            .contains("stopped before anything was measured"),
+        "{ended:?}"
+    );
     assert!(ground.store().runs().unwrap().is_empty());
     ground.deserted();
 }
@@ -87,7 +106,9 @@ fn twice_waits_for_nobody_and_loses_nothing_committed() {
         signal(worker, "STOP");
     }
     signal(running.pid(), "INT");
-    eventually("the first is taken", || running.progress().contains("stopping").then_some(()));
+    eventually("the first is taken", || {
+        running.progress().contains("stopping").then_some(())
+    });
     signal(running.pid(), "INT");
     let ended = running.end();
     let record = ground.latest();

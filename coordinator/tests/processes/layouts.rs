@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::ground::Ground;
 
-/// Layouts so far apart, and a candidate so near, that no busy host of tests can hide it. Without the control arm, for
-/// which other tests are.
+/// Layouts so far apart, and a candidate so near, that no busy host of tests can hide it. Without
+/// the control arm, for which other tests are.
 fn plan(rounds: u32, variants: &str) -> String {
     format!(
         "name = 'layouts'\nrounds = {rounds}\ncontrol = false\nengine = 'sim'\n\
@@ -29,21 +29,48 @@ fn a_slower_layout_ends_nothing_and_a_slower_candidate_does() {
     let path = ground.plan(&plan(6, &format!("{LAYOUTS}[sim.pgo]\nscale = 1.2\n")));
     let gate = ["--seed", "3", "--gate", "--inconclusive", "pass"];
     let ended = ground.run(&[&["run", &path, "--layout-arms", "2"], &gate[..]].concat());
-    assert_eq!(ended.code, Some(0), "a layout is four times slower: {ended:?}");
-    let flat = ended.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(flat.contains("within code-layout noise (±"), "{}", ended.stdout);
-    assert!(flat.contains("Layout control: 2 shuffled baselines"), "{}", ended.stdout);
+    assert_eq!(
+        ended.code,
+        Some(0),
+        "a layout is four times slower: {ended:?}"
+    );
+    let flat = ended
+        .stdout
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert!(
+        flat.contains("within code-layout noise (±"),
+        "{}",
+        ended.stdout
+    );
+    assert!(
+        flat.contains("Layout control: 2 shuffled baselines"),
+        "{}",
+        ended.stdout
+    );
     let found = document(&ground);
-    let candidates: Vec<&Value> =
-        found["cells"].as_array().unwrap().iter().map(|c| &c["candidate"]).collect();
+    let candidates: Vec<&Value> = found["cells"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| &c["candidate"])
+        .collect();
     assert_eq!(candidates, ["pgo"]);
     assert_eq!(found["layout"]["arms"].as_array().unwrap().len(), 2);
     assert_eq!(found["variants"].as_array().unwrap().len(), 4);
     assert_eq!(ground.latest().blocks.len(), 3 * 6, "a block each a round");
     // Taken up again the run knows its controls by their names, and there is nothing left to do.
     let again = ground.run(&["run", "--resume", "latest"]);
-    let flat = again.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(again.code == Some(0) && flat.contains("within code-layout noise"), "{again:?}");
+    let flat = again
+        .stdout
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert!(
+        again.code == Some(0) && flat.contains("within code-layout noise"),
+        "{again:?}"
+    );
 
     // The twin: a candidate as slow as that layout is a regression.
     let path = ground.plan(&plan(6, "[sim.lame]\nscale = 4.0\n"));
@@ -61,8 +88,17 @@ fn layouts_alone_calibrate_what_placement_does() {
     let ended = ground.run(&alone);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let found = document(&ground);
-    assert_eq!((found["cells"].as_array().unwrap().len(), &found["run"]["verdict"]), (0, &Value::Null));
-    assert!(found["layout"]["noise"][0]["sd"].as_f64().unwrap() > 0.7, "√2·ln 4 at rest");
+    assert_eq!(
+        (
+            found["cells"].as_array().unwrap().len(),
+            &found["run"]["verdict"]
+        ),
+        (0, &Value::Null)
+    );
+    assert!(
+        found["layout"]["noise"][0]["sd"].as_f64().unwrap() > 0.7,
+        "√2·ln 4 at rest"
+    );
     assert!(ended.stdout.contains("Layout control"), "{}", ended.stdout);
 }
 
@@ -71,23 +107,61 @@ fn what_cannot_be_a_control_is_refused_with_the_way_out() {
     let ground = Ground::new();
     let path = ground.plan(&plan(2, LAYOUTS));
     for (arguments, sentence) in [
-        (&["run", &path, "--layout-arms", "1"][..], "fewer than 2 layouts have no spread"),
-        (&["run", &path, "--layout-arms", "9"], "a number from 2 to 8"),
         (
-            &["run", &path, "--variants", "pgo,baseline", "--layout-arms", "2"],
+            &["run", &path, "--layout-arms", "1"][..],
+            "fewer than 2 layouts have no spread",
+        ),
+        (
+            &["run", &path, "--layout-arms", "9"],
+            "a number from 2 to 8",
+        ),
+        (
+            &[
+                "run",
+                &path,
+                "--variants",
+                "pgo,baseline",
+                "--layout-arms",
+                "2",
+            ],
             "must come first and not `pgo`",
         ),
-        (&["run", &path, "--variants", "baseline-layout1,pgo"], "must come first and not `baseline-layout1`"),
-        (&["run", &path, "--variants", "baseline,pgo,baseline-layout1"], "one layout has no SD"),
-        (&["run", &path, "--variants", "baseline,pgo-layout1"], "there is no layout `pgo-layout1`"),
-        (&["run", &path, "--a-a", "--layout-arms", "2"], "cannot be used with"),
-        (&["build", "--layout-arms", "1"], "fewer than 2 layouts have no spread"),
-        (&["build", "--variants", "baseline-layout1"], "give --layout-arms with the number"),
-        (&["build", "--variants", "pgo-layout1"], "of the baseline alone"),
+        (
+            &["run", &path, "--variants", "baseline-layout1,pgo"],
+            "must come first and not `baseline-layout1`",
+        ),
+        (
+            &["run", &path, "--variants", "baseline,pgo,baseline-layout1"],
+            "one layout has no SD",
+        ),
+        (
+            &["run", &path, "--variants", "baseline,pgo-layout1"],
+            "there is no layout `pgo-layout1`",
+        ),
+        (
+            &["run", &path, "--a-a", "--layout-arms", "2"],
+            "cannot be used with",
+        ),
+        (
+            &["build", "--layout-arms", "1"],
+            "fewer than 2 layouts have no spread",
+        ),
+        (
+            &["build", "--variants", "baseline-layout1"],
+            "give --layout-arms with the number",
+        ),
+        (
+            &["build", "--variants", "pgo-layout1"],
+            "of the baseline alone",
+        ),
     ] {
         let ended = ground.run(arguments);
         assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
-        let said = ended.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        let said = ended
+            .stderr
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
         assert!(said.contains(sentence), "{arguments:?}: {}", ended.stderr);
     }
     assert_eq!(ground.litter(), Vec::<String>::new());

@@ -6,7 +6,8 @@ use serde_json::Value;
 use crate::ground::Ground;
 use crate::tally::state;
 
-/// Eight rounds with a look after six. Hosts of tests are busy: nothing here depends on a few per cent.
+/// Eight rounds with a look after six. Hosts of tests are busy: nothing here depends on a few per
+/// cent.
 fn plan(scale: f64, scatter: f64) -> String {
     format!(
         "name = 'looked'\nrounds = 8\nlook = {{ at = 6 }}\nengine = 'sim'\n\
@@ -22,8 +23,8 @@ fn answer(ground: &Ground) -> Value {
     serde_json::from_str(&ground.run(&["compare", "--output", "json"]).stdout).unwrap()
 }
 
-/// Whatever the machine does to the figures: the run ends at its look if they settle it, and else at its last round,
-/// and says which. What settles it is for virtual time (`verdicts/look.rs`).
+/// Whatever the machine does to the figures: the run ends at its look if they settle it, and else
+/// at its last round, and says which. What settles it is for virtual time (`verdicts/look.rs`).
 #[test]
 fn a_run_ends_at_its_look_or_at_its_last_round_and_says_which() {
     for (scale, scatter) in [(4.0, 0.01), (1.0, 0.9)] {
@@ -33,17 +34,48 @@ fn a_run_ends_at_its_look_or_at_its_last_round_and_says_which() {
         assert_eq!(state(&record), Some(RunState::Complete), "{ended:?}");
         let document = answer(&ground);
         let settled = record.blocks.len() == 6;
-        let (alpha, whose) = if settled { (0.005, "look") } else { (0.048, "end") };
-        assert!(settled || record.blocks.len() == 8, "{} blocks", record.blocks.len());
+        let (alpha, whose) = if settled {
+            (0.005, "look")
+        } else {
+            (0.048, "end")
+        };
+        assert!(
+            settled || record.blocks.len() == 8,
+            "{} blocks",
+            record.blocks.len()
+        );
         assert_eq!(document["settings"]["alpha"], alpha);
         assert_eq!(document["settings"]["look"]["answer"], whose);
         let verdict = document["run"]["verdict"].as_str().unwrap();
-        assert_eq!(settled, settled && matches!(verdict, "FASTER" | "SLOWER" | "SAME"), "{verdict}");
+        assert_eq!(
+            settled,
+            settled && matches!(verdict, "FASTER" | "SLOWER" | "SAME"),
+            "{verdict}"
+        );
         let reason = &record.end.as_ref().unwrap().reason;
-        assert_eq!(reason.contains("clear at the interim analysis"), settled, "{reason}");
-        let flat = ended.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(flat.contains("interim analysis planned after 6 of 8 rounds"), "{}", ended.stdout);
-        assert!(flat.contains(if settled { "99.5 % interval" } else { "95.2 % interval" }), "{flat}");
+        assert_eq!(
+            reason.contains("clear at the interim analysis"),
+            settled,
+            "{reason}"
+        );
+        let flat = ended
+            .stdout
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        assert!(
+            flat.contains("interim analysis planned after 6 of 8 rounds"),
+            "{}",
+            ended.stdout
+        );
+        assert!(
+            flat.contains(if settled {
+                "99.5 % interval"
+            } else {
+                "95.2 % interval"
+            }),
+            "{flat}"
+        );
         // There is nothing left to run.
         ground.run(&["run", "--resume", "latest"]);
         assert_eq!(ground.latest().blocks.len(), record.blocks.len());

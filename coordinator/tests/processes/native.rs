@@ -22,13 +22,17 @@ pub(crate) fn manifest(ground: &Ground, variants: &[&str]) {
     let dir = ground.path("target/bench");
     fs::create_dir_all(&dir).unwrap();
     fs::copy(ground.path("worker"), dir.join("program")).unwrap();
-    let sha256 = coordinator::build::file_sha256(&dir.join("program")).unwrap().to_string();
+    let sha256 = coordinator::build::file_sha256(&dir.join("program"))
+        .unwrap()
+        .to_string();
     let variant = serde_json::json!({
         "path": "program", "bytes": 1, "sha256": sha256, "text_sha256": sha256,
         "flags": [], "build_seconds": 1.0, "identical_to": null,
     });
-    let variants: serde_json::Map<_, _> =
-        variants.iter().map(|name| ((*name).to_owned(), variant.clone())).collect();
+    let variants: serde_json::Map<_, _> = variants
+        .iter()
+        .map(|name| ((*name).to_owned(), variant.clone()))
+        .collect();
     let manifest = serde_json::json!({
         "format": 2,
         "settings": {

@@ -1,5 +1,5 @@
-//! Exit codes and who reads: every command, once with its output read, once with a reader that has left, once on a full
-//! device.
+//! Exit codes and who reads: every command, once with its output read, once with a reader that has
+//! left, once on a full device.
 
 use std::fs::{self, OpenOptions};
 use std::process::Stdio;
@@ -9,7 +9,8 @@ use contract::run::RunState;
 use crate::ground::Ground;
 use crate::tally::state;
 
-/// A run whose candidate is three times slower. A late start says nothing here, and hosts of tests are busy.
+/// A run whose candidate is three times slower. A late start says nothing here, and hosts of tests
+/// are busy.
 const SLOWER: &str = "name = 'slower'\nrounds = 6\ncontrol = false\nengine = 'sim'\n\
      [[scenario]]\nname = 'burst'\nshape = { kind = 'burst', requests = 24 }\n\
      prompt = { tokens = 8 }\noutput_tokens = 2\n\
@@ -23,7 +24,10 @@ const CANDIDATE: &str = "[sim.pgo]\nscale = 3.0\n";
 fn plans(ground: &Ground) -> (String, String) {
     let alone = ground.path("alone.toml");
     fs::write(&alone, SLOWER).unwrap();
-    (ground.plan(&format!("{SLOWER}{CANDIDATE}")), alone.display().to_string())
+    (
+        ground.plan(&format!("{SLOWER}{CANDIDATE}")),
+        alone.display().to_string(),
+    )
 }
 
 /// Nobody reads, from the first byte on.
@@ -34,32 +38,80 @@ fn left() -> Stdio {
 }
 
 fn full() -> Stdio {
-    OpenOptions::new().write(true).open("/dev/full").unwrap().into()
+    OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap()
+        .into()
 }
 
 fn code(ground: &Ground, arguments: &[&str], stdout: Stdio) -> i32 {
     let mut command = ground.command(arguments);
-    command.stdout(stdout).stderr(Stdio::null()).status().unwrap().code().unwrap()
+    command
+        .stdout(stdout)
+        .stderr(Stdio::null())
+        .status()
+        .unwrap()
+        .code()
+        .unwrap()
 }
 
 #[test]
 fn no_exit_code_depends_on_who_reads() {
     let ground = Ground::new();
     let (plan, alone) = plans(&ground);
-    assert_eq!(code(&ground, &["run", &plan, "--gate"], left()), 1, "SLOWER");
-    assert_eq!(state(&ground.latest()), Some(RunState::Complete), "and kept whole");
-    assert_eq!(code(&ground, &["run", &plan], full()), 2, "nobody got what it found");
-    assert_eq!(state(&ground.latest()), Some(RunState::Complete), "and it is kept nevertheless");
-    assert_eq!(code(&ground, &["run", &alone, "--variants", "baseline"], left()), 0);
+    assert_eq!(
+        code(&ground, &["run", &plan, "--gate"], left()),
+        1,
+        "SLOWER"
+    );
+    assert_eq!(
+        state(&ground.latest()),
+        Some(RunState::Complete),
+        "and kept whole"
+    );
+    assert_eq!(
+        code(&ground, &["run", &plan], full()),
+        2,
+        "nobody got what it found"
+    );
+    assert_eq!(
+        state(&ground.latest()),
+        Some(RunState::Complete),
+        "and it is kept nevertheless"
+    );
+    assert_eq!(
+        code(&ground, &["run", &alone, "--variants", "baseline"], left()),
+        0
+    );
 
-    let slower = ground.run(&["runs", "list", "-o", "quiet"]).stdout.lines().nth(1).unwrap().to_owned();
+    let slower = ground
+        .run(&["runs", "list", "-o", "quiet"])
+        .stdout
+        .lines()
+        .nth(1)
+        .unwrap()
+        .to_owned();
     let run = slower.as_str();
-    let damaged = ground.path("store/runs").join("01KAAAAAAAAAAAAAAAAAAAAAAA.bench");
+    let damaged = ground
+        .path("store/runs")
+        .join("01KAAAAAAAAAAAAAAAAAAAAAAA.bench");
     fs::write(damaged, "no export file").unwrap();
     let commands: [(&[&str], i32); 26] = [
         (&["compare", run, "--gate"], 1),
         (&["compare", run, "--gate", "--explain", "primary"], 1),
-        (&["compare", run, "--gate", "--explain", "primary", "-o", "json"], 1),
+        (
+            &[
+                "compare",
+                run,
+                "--gate",
+                "--explain",
+                "primary",
+                "-o",
+                "json",
+            ],
+            1,
+        ),
         (&["compare", run, "--gate", "-o", "quiet"], 1),
         (&["compare", run, "--gate", "-o", "json"], 1),
         (&["compare", run, "--gate", "-o", "markdown"], 1),
@@ -85,11 +137,23 @@ fn no_exit_code_depends_on_who_reads() {
         (&["runs", "--help"], 0),
     ];
     for (arguments, expected) in commands {
-        assert_eq!(code(&ground, arguments, Stdio::null()), expected, "{arguments:?} with a reader");
-        assert_eq!(code(&ground, arguments, left()), expected, "{arguments:?} with a reader that left");
+        assert_eq!(
+            code(&ground, arguments, Stdio::null()),
+            expected,
+            "{arguments:?} with a reader"
+        );
+        assert_eq!(
+            code(&ground, arguments, left()),
+            expected,
+            "{arguments:?} with a reader that left"
+        );
         // What nobody gave up and nobody got is no success; a code that says something worse stays.
         let lost = if expected == 0 { 2 } else { expected };
-        assert_eq!(code(&ground, arguments, full()), lost, "{arguments:?} on a full device");
+        assert_eq!(
+            code(&ground, arguments, full()),
+            lost,
+            "{arguments:?} on a full device"
+        );
     }
 }
 
@@ -98,20 +162,48 @@ fn a_gate_without_a_comparison_passes_nothing() {
     let ground = Ground::new();
     let (plan, alone) = plans(&ground);
     let refused = ground.run(&["run", &alone, "--variants", "baseline", "--gate"]);
-    assert!(refused.code == Some(2) && refused.stderr.contains("compared with nothing"), "{refused:?}");
-    assert!(!ground.path("store").exists(), "before anything is measured");
+    assert!(
+        refused.code == Some(2) && refused.stderr.contains("compared with nothing"),
+        "{refused:?}"
+    );
+    assert!(
+        !ground.path("store").exists(),
+        "before anything is measured"
+    );
     for _ in 0..2 {
-        assert_eq!(ground.run(&["run", &alone, "--variants", "baseline"]).code, Some(0));
+        assert_eq!(
+            ground.run(&["run", &alone, "--variants", "baseline"]).code,
+            Some(0)
+        );
     }
     for format in ["human", "json", "junit"] {
         let judged = ground.run(&["compare", "--gate", "--inconclusive=pass", "-o", format]);
-        assert!(judged.code == Some(2) && judged.stderr.contains("--variants baseline,pgo"), "{judged:?}");
+        assert!(
+            judged.code == Some(2) && judged.stderr.contains("--variants baseline,pgo"),
+            "{judged:?}"
+        );
     }
     // Over runs: a scenario and variant that the old runs lack is not passed over.
-    let old = ground.run(&["runs", "list", "-o", "quiet"]).stdout.lines().next().unwrap().to_owned();
+    let old = ground
+        .run(&["runs", "list", "-o", "quiet"])
+        .stdout
+        .lines()
+        .next()
+        .unwrap()
+        .to_owned();
     assert_eq!(ground.run(&["run", &plan]).code, Some(0));
-    let judged = ground.run(&["compare", "latest", "--against", &old, "--gate", "--inconclusive=pass"]);
-    assert!(judged.code == Some(3) && judged.stderr.contains("judge pgo in burst"), "{judged:?}");
+    let judged = ground.run(&[
+        "compare",
+        "latest",
+        "--against",
+        &old,
+        "--gate",
+        "--inconclusive=pass",
+    ]);
+    assert!(
+        judged.code == Some(3) && judged.stderr.contains("judge pgo in burst"),
+        "{judged:?}"
+    );
     let twin = ground.run(&["compare", "latest", "--against", &old]);
     assert_eq!(twin.code, Some(0), "{twin:?}");
 }
@@ -120,12 +212,23 @@ fn a_gate_without_a_comparison_passes_nothing() {
 fn bare_file_names_lie_in_the_working_directory() {
     let ground = Ground::new();
     let plan = ground.plan(SLOWER);
-    assert_eq!(ground.run(&["run", &plan, "--variants", "baseline"]).code, Some(0));
+    assert_eq!(
+        ground.run(&["run", &plan, "--variants", "baseline"]).code,
+        Some(0)
+    );
     let run = ground.latest().header.run;
     let made = ground.run(&["runs", "export", "latest", "--to", "run.bench"]);
-    assert_eq!((made.code, made.stdout.trim()), (Some(0), "run.bench"), "{made:?}");
+    assert_eq!(
+        (made.code, made.stdout.trim()),
+        (Some(0), "run.bench"),
+        "{made:?}"
+    );
     let made = ground.run(&["runs", "export"]);
-    assert_eq!((made.code, made.stdout.trim().to_owned()), (Some(0), format!("{run}.bench")), "{made:?}");
+    assert_eq!(
+        (made.code, made.stdout.trim().to_owned()),
+        (Some(0), format!("{run}.bench")),
+        "{made:?}"
+    );
     assert_eq!(
         fs::read(ground.path("run.bench")).unwrap(),
         fs::read(ground.path(&format!("{run}.bench"))).unwrap()

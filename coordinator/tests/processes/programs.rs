@@ -1,5 +1,6 @@
-//! The programs under test. The coordinator is built by Cargo for this test; the worker is another package's, so it
-//! is taken from beside it if it is not older than its sources, and built otherwise.
+//! The programs under test. The coordinator is built by Cargo for this test; the worker is another
+//! package's, so it is taken from beside it if it is not older than its sources, and built
+//! otherwise.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,8 @@ use std::time::SystemTime;
 
 pub(crate) const COORDINATOR: &str = env!("CARGO_BIN_EXE_coordinator");
 
-/// The worker, made small: every process hashes itself, and most of a debug build is debug information.
+/// The worker, made small: every process hashes itself, and most of a debug build is debug
+/// information.
 pub(crate) fn worker() -> &'static Path {
     static WORKER: OnceLock<PathBuf> = OnceLock::new();
     WORKER.get_or_init(|| {
@@ -19,7 +21,10 @@ pub(crate) fn worker() -> &'static Path {
         }
         let small = Path::new(env!("CARGO_TARGET_TMPDIR")).join("processes-worker");
         let draft = small.with_extension(std::process::id().to_string());
-        let strip = Command::new("strip").arg("-o").args([&draft, &built]).status();
+        let strip = Command::new("strip")
+            .arg("-o")
+            .args([&draft, &built])
+            .status();
         if !strip.is_ok_and(|status| status.success()) {
             fs::copy(&built, &draft).unwrap();
         }
@@ -31,11 +36,16 @@ pub(crate) fn worker() -> &'static Path {
 /// Whether nothing that Cargo compiled into the program has changed since.
 fn is_fresh(program: &Path) -> bool {
     let time = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
-    let (Some(built), Ok(sources)) = (time(program), fs::read_to_string(program.with_extension("d"))) else {
+    let (Some(built), Ok(sources)) = (
+        time(program),
+        fs::read_to_string(program.with_extension("d")),
+    ) else {
         return false;
     };
     let older = |source: &str| time(Path::new(source)).is_some_and(|at: SystemTime| at <= built);
-    sources.split_once(": ").is_some_and(|(_, list)| list.split_whitespace().all(older))
+    sources
+        .split_once(": ")
+        .is_some_and(|(_, list)| list.split_whitespace().all(older))
 }
 
 fn build() {
@@ -44,5 +54,8 @@ fn build() {
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }
-    assert!(cargo.status().unwrap().success(), "the worker must build for these tests");
+    assert!(
+        cargo.status().unwrap().success(),
+        "the worker must build for these tests"
+    );
 }

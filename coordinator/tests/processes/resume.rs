@@ -13,8 +13,8 @@ const KILLS: usize = 6;
 /// Of one block.
 const WORKERS: usize = 6;
 
-/// Waits for another moment of a block each time: in a trial, or when a block's last worker has gone and the block is
-/// being made durable.
+/// Waits for another moment of a block each time: in a trial, or when a block's last worker has
+/// gone and the block is being made durable.
 fn moment(ground: &Ground, kill: usize) {
     let mut seen = BTreeSet::<u32>::new();
     eventually("the moment comes", || {
@@ -36,7 +36,11 @@ fn whenever_the_coordinator_is_killed_nothing_committed_is_lost_or_run_again() {
     let first = ["run", &path, "--seed", "7"];
     let mut done = Blocks::new();
     for kill in 0..KILLS {
-        let running = ground.start(if kill == 0 { &first } else { &["run", "--resume", "latest"] });
+        let running = ground.start(if kill == 0 {
+            &first
+        } else {
+            &["run", "--resume", "latest"]
+        });
         moment(&ground, kill);
         running.kill();
         ground.deserted();
@@ -58,13 +62,23 @@ fn whenever_the_coordinator_is_killed_nothing_committed_is_lost_or_run_again() {
 
     let again = ground.run(&["run", "--resume", "latest"]);
     let record = ground.latest();
-    assert_eq!((again.code, state(&record)), (owed(&record), Some(RunState::Complete)), "{again:?}");
-    assert_eq!(blocks(&record), now, "a complete run has nothing left to run");
+    assert_eq!(
+        (again.code, state(&record)),
+        (owed(&record), Some(RunState::Complete)),
+        "{again:?}"
+    );
+    assert_eq!(
+        blocks(&record),
+        now,
+        "a complete run has nothing left to run"
+    );
     ground.deserted();
 }
 
 fn kept(before: &Blocks, after: &Blocks) -> bool {
-    before.iter().all(|(key, parts)| after.get(key) == Some(parts))
+    before
+        .iter()
+        .all(|(key, parts)| after.get(key) == Some(parts))
 }
 
 /// The twin: each of the checks above sees what it is there for.

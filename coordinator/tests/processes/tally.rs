@@ -13,27 +13,47 @@ pub(crate) type Blocks = BTreeMap<(u32, u32), Vec<Vec<u8>>>;
 /// The sealed parts of every block that is done.
 pub(crate) fn blocks(record: &RunRecord) -> Blocks {
     let key = |part: &Part| (part.place.key.cell, part.place.key.round);
-    let mut blocks: Blocks = record.blocks.iter().map(|done| ((done.cell, done.round), Vec::new())).collect();
+    let mut blocks: Blocks = record
+        .blocks
+        .iter()
+        .map(|done| ((done.cell, done.round), Vec::new()))
+        .collect();
     for part in &record.parts {
-        blocks.get_mut(&key(part)).expect("parts of blocks that are done only").push(part.seal().unwrap());
+        blocks
+            .get_mut(&key(part))
+            .expect("parts of blocks that are done only")
+            .push(part.seal().unwrap());
     }
     blocks
 }
 
-/// Every accepted part has its own place, belongs to the accepted attempt, and all its requests have an end; together
-/// they are what the blocks planned. Gives the requests over all parts.
+/// Every accepted part has its own place, belongs to the accepted attempt, and all its requests
+/// have an end; together they are what the blocks planned. Gives the requests over all parts.
 pub(crate) fn requests(record: &RunRecord) -> u64 {
-    let places: BTreeSet<_> =
-        record.parts.iter().map(|part| (part.place.key.to_string(), part.place.slot)).collect();
+    let places: BTreeSet<_> = record
+        .parts
+        .iter()
+        .map(|part| (part.place.key.to_string(), part.place.slot))
+        .collect();
     assert_eq!(places.len(), record.parts.len(), "no part counts twice");
     for part in &record.parts {
         let key = part.place.key;
-        let done = record.blocks.iter().find(|block| (block.cell, block.round) == (key.cell, key.round));
+        let done = record
+            .blocks
+            .iter()
+            .find(|block| (block.cell, block.round) == (key.cell, key.round));
         assert_eq!(done.expect("its block is done").attempt, part.place.attempt);
         assert_eq!(part.outcomes.ended(), part.outcomes.planned);
     }
     let ended: u64 = record.parts.iter().map(|part| part.outcomes.ended()).sum();
-    assert_eq!(ended, record.blocks.iter().map(|block| block.planned_requests).sum::<u64>());
+    assert_eq!(
+        ended,
+        record
+            .blocks
+            .iter()
+            .map(|block| block.planned_requests)
+            .sum::<u64>()
+    );
     ended
 }
 
@@ -45,13 +65,17 @@ pub(crate) fn notices(record: &RunRecord) -> Vec<NoticeKind> {
     record.notices.iter().map(|notice| notice.kind).collect()
 }
 
-/// The same without late words: what the other workers said before they heard of a loss may come in time or not.
+/// The same without late words: what the other workers said before they heard of a loss may come in
+/// time or not.
 pub(crate) fn losses(record: &RunRecord) -> Vec<NoticeKind> {
-    notices(record).into_iter().filter(|kind| *kind != NoticeKind::Late).collect()
+    notices(record)
+        .into_iter()
+        .filter(|kind| *kind != NoticeKind::Late)
+        .collect()
 }
 
-/// The exit code that a completed run without a gate owes its validity. A busy machine may well make a measurement
-/// INVALID: that is not what these tests are about.
+/// The exit code that a completed run without a gate owes its validity. A busy machine may well
+/// make a measurement INVALID: that is not what these tests are about.
 pub(crate) fn owed(record: &RunRecord) -> Option<i32> {
     match record.end.as_ref()?.validity.as_str() {
         "VALID" => Some(0),
@@ -60,7 +84,8 @@ pub(crate) fn owed(record: &RunRecord) -> Option<i32> {
     }
 }
 
-/// One block of three arms a round: `requests` requests of `tokens` tokens, a step of `step_ms` each.
+/// One block of three arms a round: `requests` requests of `tokens` tokens, a step of `step_ms`
+/// each.
 pub(crate) fn plan(rounds: u32, requests: u32, tokens: u32, step_ms: u32) -> String {
     format!(
         "name = 'small'\nrounds = {rounds}\nengine = 'sim'\nslots = 2\n\

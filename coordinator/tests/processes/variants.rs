@@ -1,12 +1,17 @@
-//! Three variants in one run: each candidate against the baseline, one family of questions, one exit code.
+//! Three variants in one run: each candidate against the baseline, one family of questions, one
+//! exit code.
 
 use serde_json::Value;
 
 use crate::ground::Ground;
 
-/// What a gate makes of a run's verdict: what a busy machine does to the figures is not what these tests are about.
+/// What a gate makes of a run's verdict: what a busy machine does to the figures is not what these
+/// tests are about.
 fn gate(document: &Value) -> i32 {
-    match (document["measurement"]["verdict"].as_str(), document["run"]["verdict"].as_str()) {
+    match (
+        document["measurement"]["verdict"].as_str(),
+        document["run"]["verdict"].as_str(),
+    ) {
         (Some("INVALID"), _) | (_, Some("INVALID")) => 4,
         (_, Some("SLOWER")) => 1,
         (Some("INCONCLUSIVE"), _) | (_, Some("UNDECIDED")) => 3,
@@ -32,16 +37,35 @@ const LAME: &str = "[sim.lame]\nscale = 4.0\n";
 fn holm(p: [f64; 2]) -> [f64; 2] {
     let (small, large) = (p[0].min(p[1]), p[0].max(p[1]));
     let least = (2.0 * small).min(1.0);
-    p.map(|one| if one == small { least } else { large.max(least) })
+    p.map(|one| {
+        if one == small {
+            least
+        } else {
+            large.max(least)
+        }
+    })
 }
 
 #[test]
 fn every_candidate_is_compared_with_the_baseline_in_one_family() {
     let ground = Ground::new();
     let path = ground.plan(&plan(&[QUICK, LAME].concat()));
-    let ended = ground.run(&["run", &path, "--variants", "baseline,quick,lame", "--seed", "3", "--gate"]);
-    let document: Value = serde_json::from_str(&ground.run(&["compare", "--output", "json"]).stdout).unwrap();
-    assert_eq!(ended.code, Some(gate(&document)), "the worst of them decides: {ended:?}");
+    let ended = ground.run(&[
+        "run",
+        &path,
+        "--variants",
+        "baseline,quick,lame",
+        "--seed",
+        "3",
+        "--gate",
+    ]);
+    let document: Value =
+        serde_json::from_str(&ground.run(&["compare", "--output", "json"]).stdout).unwrap();
+    assert_eq!(
+        ended.code,
+        Some(gate(&document)),
+        "the worst of them decides: {ended:?}"
+    );
     let cells = document["cells"].as_array().unwrap();
     let answers: Vec<_> = cells
         .iter()
@@ -51,16 +75,29 @@ fn every_candidate_is_compared_with_the_baseline_in_one_family() {
     let lean = |cell: &Value| cell["metrics"][0]["effect"]["delta"].as_f64().unwrap();
     assert!(lean(&cells[0]) < lean(&cells[1]), "sixteen times as slow");
     let figure = |cell: &Value, name: &str| cell["metrics"][0][name].as_f64();
-    let p: Vec<f64> = cells.iter().map(|cell| cell["metrics"][0]["effect"]["p"].as_f64().unwrap()).collect();
-    let adjusted: Vec<f64> = cells.iter().map(|cell| figure(cell, "adjusted_p").unwrap()).collect();
+    let p: Vec<f64> = cells
+        .iter()
+        .map(|cell| cell["metrics"][0]["effect"]["p"].as_f64().unwrap())
+        .collect();
+    let adjusted: Vec<f64> = cells
+        .iter()
+        .map(|cell| figure(cell, "adjusted_p").unwrap())
+        .collect();
     assert_eq!(adjusted, holm([p[0], p[1]]));
 
     let comment = ground.run(&["compare", "--output", "markdown"]).stdout;
-    assert!(comment.contains("#### burst: quick against baseline"), "{comment}");
-    assert!(comment.contains("#### burst: lame against baseline"), "{comment}");
+    assert!(
+        comment.contains("#### burst: quick against baseline"),
+        "{comment}"
+    );
+    assert!(
+        comment.contains("#### burst: lame against baseline"),
+        "{comment}"
+    );
     let suites = ground.run(&["compare", "--output", "junit"]).stdout;
     assert!(
-        suites.contains("burst: quick against baseline") && suites.contains("burst: lame against baseline")
+        suites.contains("burst: quick against baseline")
+            && suites.contains("burst: lame against baseline")
     );
     let page = ground.run(&["report", "--html", "page.html"]);
     assert_eq!(page.code, Some(0), "{page:?}");
@@ -73,8 +110,20 @@ fn every_candidate_is_compared_with_the_baseline_in_one_family() {
 fn a_single_candidate_is_a_single_question() {
     let ground = Ground::new();
     let path = ground.plan(&plan(QUICK));
-    let ended = ground.run(&["run", &path, "--variants", "baseline,quick", "--seed", "3", "--gate"]);
-    let document: Value = serde_json::from_str(&ground.run(&["compare", "--output", "json"]).stdout).unwrap();
+    let ended = ground.run(&[
+        "run",
+        &path,
+        "--variants",
+        "baseline,quick",
+        "--seed",
+        "3",
+        "--gate",
+    ]);
+    let document: Value =
+        serde_json::from_str(&ground.run(&["compare", "--output", "json"]).stdout).unwrap();
     assert_eq!(ended.code, Some(gate(&document)), "{ended:?}");
-    assert_eq!(document["cells"][0]["metrics"][0]["adjusted_p"], Value::Null);
+    assert_eq!(
+        document["cells"][0]["metrics"][0]["adjusted_p"],
+        Value::Null
+    );
 }

@@ -14,7 +14,11 @@ fn schema_path() -> PathBuf {
 }
 
 fn printed() -> Value {
-    let story = Story { b: 0.95, notices: vec![loss()], ..Story::default() };
+    let story = Story {
+        b: 0.95,
+        notices: vec![loss()],
+        ..Story::default()
+    };
     serde_json::from_str(&story.printed(Format::Json)).unwrap()
 }
 
@@ -25,23 +29,45 @@ fn the_published_schema_is_that_of_the_types() {
         std::fs::write(&path, &schema).unwrap();
     }
     let published = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(published == schema, "schema/run.schema.json is not that of the types: run with UPDATE_SCHEMA=1");
+    assert!(
+        published == schema,
+        "schema/run.schema.json is not that of the types: run with UPDATE_SCHEMA=1"
+    );
 }
 
 #[test]
 fn a_document_comes_back_as_it_was() {
-    let findings = Story { b: 0.95, notices: vec![loss()], ..Story::default() }.findings();
+    let findings = Story {
+        b: 0.95,
+        notices: vec![loss()],
+        ..Story::default()
+    }
+    .findings();
     let document = run_document(&findings).unwrap();
     let text = serde_json::to_string(&document).unwrap();
-    assert_eq!(serde_json::from_str::<RunDocument>(&text).unwrap(), document);
+    assert_eq!(
+        serde_json::from_str::<RunDocument>(&text).unwrap(),
+        document
+    );
 }
 
 #[test]
 fn an_unknown_key_is_refused_at_every_depth() {
     let whole = printed();
-    for place in ["", "/run", "/cells/0", "/cells/0/metrics/0/effect", "/parts/0/outcomes", "/notices/0"] {
+    for place in [
+        "",
+        "/run",
+        "/cells/0",
+        "/cells/0/metrics/0/effect",
+        "/parts/0/outcomes",
+        "/notices/0",
+    ] {
         let mut document = whole.clone();
-        let object = document.pointer_mut(place).unwrap().as_object_mut().unwrap();
+        let object = document
+            .pointer_mut(place)
+            .unwrap()
+            .as_object_mut()
+            .unwrap();
         object.insert("surprise".to_owned(), Value::Null);
         let error = serde_json::from_value::<RunDocument>(document).unwrap_err();
         assert!(error.to_string().contains("surprise"), "{place}: {error}");
@@ -52,24 +78,46 @@ fn an_unknown_key_is_refused_at_every_depth() {
 fn every_request_is_in_exactly_one_part() {
     let document = printed();
     let parts = document["parts"].as_array().unwrap();
-    let planned: u64 = parts.iter().map(|part| part["outcomes"]["planned"].as_u64().unwrap()).sum();
+    let planned: u64 = parts
+        .iter()
+        .map(|part| part["outcomes"]["planned"].as_u64().unwrap())
+        .sum();
     assert_eq!(planned, 3 * u64::from(ROUNDS) * (100 + 200));
     assert_eq!(parts.len(), (3 * ROUNDS * 2 * SLOTS) as usize);
-    assert!(parts.iter().all(|part| part["histograms"]["e2e"]["count"] == part["outcomes"]["ok"]));
+    assert!(
+        parts
+            .iter()
+            .all(|part| part["histograms"]["e2e"]["count"] == part["outcomes"]["ok"])
+    );
 }
 
 #[test]
 fn figures_of_the_document_are_those_of_the_findings() {
-    let findings = Story { b: 0.95, ..Story::default() }.findings();
+    let findings = Story {
+        b: 0.95,
+        ..Story::default()
+    }
+    .findings();
     let document = serde_json::to_value(run_document(&findings).unwrap()).unwrap();
     let metric = &document["cells"][1]["metrics"][0];
-    assert_eq!((&metric["name"], &metric["verdict"]), (&"e2e-p50".into(), &"FASTER".into()));
+    assert_eq!(
+        (&metric["name"], &metric["verdict"]),
+        (&"e2e-p50".into(), &"FASTER".into())
+    );
     let change = metric["effect"]["change"].as_f64().unwrap();
     assert!((change + 0.05).abs() < 0.005, "{change}");
     assert_eq!(metric["rounds"].as_array().unwrap().len(), ROUNDS as usize);
-    let path: Vec<&str> = metric["path"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let path: Vec<&str> = metric["path"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
     let applied: Vec<&&str> = path.iter().filter(|row| row.ends_with(": yes")).collect();
-    assert!(matches!(applied[..], [row] if row.starts_with("the upper bound")), "{path:?}");
+    assert!(
+        matches!(applied[..], [row] if row.starts_with("the upper bound")),
+        "{path:?}"
+    );
     assert_eq!(document["measurement"]["verdict"], "VALID");
 }
 
@@ -77,9 +125,19 @@ fn figures_of_the_document_are_those_of_the_findings() {
 fn what_is_not_there_is_null_and_not_zero() {
     let document = printed();
     let hidden = document["cells"][0]["metrics"].as_array().unwrap();
-    let hidden = hidden.iter().find(|metric| metric["name"] == "e2e-p99").unwrap();
-    assert!(hidden["effect"].is_null() && hidden["verdict"].is_null() && hidden["missing"].is_string());
-    let running = Story { blocks: Some(2), state: None, ..Story::default() }.printed(Format::Json);
+    let hidden = hidden
+        .iter()
+        .find(|metric| metric["name"] == "e2e-p99")
+        .unwrap();
+    assert!(
+        hidden["effect"].is_null() && hidden["verdict"].is_null() && hidden["missing"].is_string()
+    );
+    let running = Story {
+        blocks: Some(2),
+        state: None,
+        ..Story::default()
+    }
+    .printed(Format::Json);
     let running: Value = serde_json::from_str(&running).unwrap();
     assert!(running["run"]["state"].is_null());
     assert_eq!(running["measurement"]["verdict"], "INCONCLUSIVE");

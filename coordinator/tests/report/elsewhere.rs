@@ -1,6 +1,6 @@
-//! The document in other hands: scripts that know nothing of this code find the same figures in it. They need Python
-//! with `hdrhistogram` and `scipy`; `BENCH_PYTHON` names the interpreter. Without them the tests say so and pass,
-//! unless `REQUIRE_PYTHON` is set.
+//! The document in other hands: scripts that know nothing of this code find the same figures in it.
+//! They need Python with `hdrhistogram` and `scipy`; `BENCH_PYTHON` names the interpreter. Without
+//! them the tests say so and pass, unless `REQUIRE_PYTHON` is set.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,45 +12,82 @@ use serde_json::Value;
 use super::sample::Story;
 
 fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../scripts")
+        .join(name)
 }
 
 /// An interpreter that has the modules; `None`, with the reason printed, where there is none.
 pub(crate) fn python(modules: &str) -> Option<String> {
     let python = std::env::var("BENCH_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let probe = Command::new(&python).args(["-c", &format!("import {modules}")]).output();
+    let probe = Command::new(&python)
+        .args(["-c", &format!("import {modules}")])
+        .output();
     if probe.is_ok_and(|output| output.status.success()) {
         return Some(python);
     }
-    assert!(std::env::var_os("REQUIRE_PYTHON").is_none(), "{python} cannot import {modules}");
+    assert!(
+        std::env::var_os("REQUIRE_PYTHON").is_none(),
+        "{python} cannot import {modules}"
+    );
     let mut err = std::io::stderr();
-    writeln!(err, "skipped: {python} cannot import {modules} (BENCH_PYTHON names another interpreter)")
-        .unwrap();
+    writeln!(
+        err,
+        "skipped: {python} cannot import {modules} (BENCH_PYTHON names another interpreter)"
+    )
+    .unwrap();
     None
 }
 
 /// The script's answer about files that begin with a path.
 pub(crate) fn ask_file(python: &str, name: &str, path: &Path) -> Output {
-    Command::new(python).arg(script(name)).arg(path).output().unwrap()
+    Command::new(python)
+        .arg(script(name))
+        .arg(path)
+        .output()
+        .unwrap()
 }
 
 fn ask(python: &str, name: &str, document: &Value) -> Output {
     let mut command = Command::new(python);
-    command.arg(script(name)).arg("-").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .arg(script(name))
+        .arg("-")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(document.to_string().as_bytes()).unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(document.to_string().as_bytes())
+        .unwrap();
     child.wait_with_output().unwrap()
 }
 
 fn document(rounds: u32) -> Value {
-    let findings = Story { b: 0.97, scatter: 0.02, rounds, ..Story::default() }.findings();
+    let findings = Story {
+        b: 0.97,
+        scatter: 0.02,
+        rounds,
+        ..Story::default()
+    }
+    .findings();
     serde_json::to_value(run_document(&findings).unwrap()).unwrap()
 }
 
 #[test]
 fn scipy_finds_the_spread_of_layouts_and_notices_what_was_changed() {
-    let Some(python) = python("scipy, hdrh") else { return };
-    let story = Story { b: 1.005, scatter: 0.01, layouts: vec![1.02, 0.98, 1.0], ..Story::default() };
+    let Some(python) = python("scipy, hdrh") else {
+        return;
+    };
+    let story = Story {
+        b: 1.005,
+        scatter: 0.01,
+        layouts: vec![1.02, 0.98, 1.0],
+        ..Story::default()
+    };
     let mut document = serde_json::to_value(run_document(&story.findings()).unwrap()).unwrap();
     agrees(&ask(&python, "recompute.py", &document), true);
     document["cells"][0]["metrics"][0]["layout"]["noise"] = "beyond".into();
@@ -68,7 +105,10 @@ fn scipy_finds_the_spread_of_layouts_and_notices_what_was_changed() {
     agrees(&output, false);
     let said = String::from_utf8(output.stderr).unwrap();
     // A label without the spread that it goes by is one figure more.
-    assert!(said.lines().count() > figures.len() && said.contains(".layout"), "{said}");
+    assert!(
+        said.lines().count() > figures.len() && said.contains(".layout"),
+        "{said}"
+    );
 }
 
 fn agrees(output: &Output, expected: bool) {
@@ -81,7 +121,9 @@ fn another_histogram_implementation_finds_the_same_counts_and_quantiles() {
     let Some(python) = python("hdrh") else { return };
     let mut document = document(2);
     agrees(&ask(&python, "check_hdr.py", &document), true);
-    let quantile = document.pointer_mut("/cells/0/arms/1/latencies/0/quantiles/0/ns").unwrap();
+    let quantile = document
+        .pointer_mut("/cells/0/arms/1/latencies/0/quantiles/0/ns")
+        .unwrap();
     *quantile = (quantile.as_f64().unwrap() * 1.003).into();
     agrees(&ask(&python, "check_hdr.py", &document), false);
 }
@@ -90,14 +132,21 @@ fn another_histogram_implementation_finds_the_same_counts_and_quantiles() {
 fn a_lost_value_is_noticed_by_another_implementation() {
     let Some(python) = python("hdrh") else { return };
     let mut document = document(2);
-    let other = document.pointer("/parts/1/histograms/ttft/hdr_v2_deflate_base64").unwrap().clone();
-    *document.pointer_mut("/parts/0/histograms/e2e/hdr_v2_deflate_base64").unwrap() = other;
+    let other = document
+        .pointer("/parts/1/histograms/ttft/hdr_v2_deflate_base64")
+        .unwrap()
+        .clone();
+    *document
+        .pointer_mut("/parts/0/histograms/e2e/hdr_v2_deflate_base64")
+        .unwrap() = other;
     agrees(&ask(&python, "check_hdr.py", &document), false);
 }
 
 #[test]
 fn scipy_finds_the_same_figures_and_notices_each_one_that_was_changed() {
-    let Some(python) = python("scipy, hdrh") else { return };
+    let Some(python) = python("scipy, hdrh") else {
+        return;
+    };
     // From eleven rounds on the exact check draws: the draws must be the same, too.
     let document = document(11);
     agrees(&ask(&python, "recompute.py", &document), true);

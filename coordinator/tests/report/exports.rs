@@ -29,8 +29,14 @@ const ROUNDS: u32 = 2;
 
 /// A run whose parts also keep requests and steps.
 fn record() -> RunRecord {
-    let mut record =
-        Story { b: 0.97, scatter: 0.02, failures: 1, rounds: ROUNDS, ..Story::default() }.record();
+    let mut record = Story {
+        b: 0.97,
+        scatter: 0.02,
+        failures: 1,
+        rounds: ROUNDS,
+        ..Story::default()
+    }
+    .record();
     record.parts.iter_mut().for_each(keep_requests);
     record
 }
@@ -39,9 +45,18 @@ fn findings() -> Findings {
     compare::findings(record()).unwrap()
 }
 
-fn rendered(kind: Kind, findings: &Findings, selection: &Selection) -> Result<Vec<u8>, ExportError> {
-    let whole =
-        |trial: TrialKey| Ok(record().parts.into_iter().filter(|part| part.place.key == trial).collect());
+fn rendered(
+    kind: Kind,
+    findings: &Findings,
+    selection: &Selection,
+) -> Result<Vec<u8>, ExportError> {
+    let whole = |trial: TrialKey| {
+        Ok(record()
+            .parts
+            .into_iter()
+            .filter(|part| part.place.key == trial)
+            .collect())
+    };
     render(kind, findings, selection, &whole)
 }
 
@@ -62,8 +77,14 @@ fn keep_requests(part: &mut Part) {
         }
     };
     part.requests = (0..part.outcomes.planned as u32).map(of).collect();
-    let step = |n: u64| Step { at_ns: 9_000_000 + n * 1_000_000, tokens: 50 };
-    part.steps = StepLog { kept: (0..32).map(step).collect(), not_kept: 0 };
+    let step = |n: u64| Step {
+        at_ns: 9_000_000 + n * 1_000_000,
+        tokens: 50,
+    };
+    part.steps = StepLog {
+        kept: (0..32).map(step).collect(),
+        not_kept: 0,
+    };
 }
 
 fn text(kind: Kind, selection: &Selection) -> String {
@@ -85,16 +106,26 @@ fn check(python: &str, dir: &Path) -> Output {
 
 #[test]
 fn other_tools_readers_find_the_same_in_every_file() {
-    let Some(python) = python("hdrh, prometheus_client") else { return };
+    let Some(python) = python("hdrh, prometheus_client") else {
+        return;
+    };
     let dir = tempfile::tempdir().unwrap();
     write_all(&findings(), dir.path());
     let whole = check(&python, dir.path());
-    assert!(whole.status.success(), "{}", String::from_utf8_lossy(&whole.stderr));
-    assert_eq!(String::from_utf8_lossy(&whole.stdout).lines().count(), KINDS.len());
+    assert!(
+        whole.status.success(),
+        "{}",
+        String::from_utf8_lossy(&whole.stderr)
+    );
+    assert_eq!(
+        String::from_utf8_lossy(&whole.stdout).lines().count(),
+        KINDS.len()
+    );
     // The twin: a line of the log is lost, a metric misspelt.
-    for (name, from, to) in
-        [("run.hlog", "Tag=burst-200/B", "Tag=burst-20/B"), ("run.openmetrics", "# EOF\n", "# END\n")]
-    {
+    for (name, from, to) in [
+        ("run.hlog", "Tag=burst-200/B", "Tag=burst-20/B"),
+        ("run.openmetrics", "# EOF\n", "# END\n"),
+    ] {
         let path = dir.path().join(name);
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
@@ -116,33 +147,72 @@ fn the_table_has_one_shape_and_a_selection_takes_rows_away() {
         ..Selection::default()
     };
     let some = text(Kind::Csv, &selection);
-    assert!(some.lines().skip(1).all(|row| row.contains(",burst-200,1,1,") && row.contains(",A2,baseline,")));
-    assert!(some.lines().skip(1).all(|row| row.contains(",latency,ttft,")));
-    // Two slots of a hundred requests: of eleven statistics seven, for p95 and what is beyond rest on too few.
+    assert!(
+        some.lines()
+            .skip(1)
+            .all(|row| row.contains(",burst-200,1,1,") && row.contains(",A2,baseline,"))
+    );
+    assert!(
+        some.lines()
+            .skip(1)
+            .all(|row| row.contains(",latency,ttft,"))
+    );
+    // Two slots of a hundred requests: of eleven statistics seven, for p95 and what is beyond rest
+    // on too few.
     assert_eq!(some.lines().count(), 1 + 2 * 7);
     assert!(some.contains(",p90,") && !some.contains(",p95,"), "{some}");
 }
 
-/// Of 1,200 requests twelve lie beyond p99 and one beyond p99.9: what the report hides is no sample.
+/// Of 1,200 requests twelve lie beyond p99 and one beyond p99.9: what the report hides is no
+/// sample.
 #[test]
 fn quantiles_that_the_report_hides_are_no_samples() {
-    let selection = Selection { scenario: Some("burst-200".into()), ..Selection::default() };
+    let selection = Selection {
+        scenario: Some("burst-200".into()),
+        ..Selection::default()
+    };
     let samples = text(Kind::OpenMetrics, &selection);
-    let of = |q: &str| samples.matches(&format!("metric=\"e2e\",quantile=\"{q}\"")).count();
+    let of = |q: &str| {
+        samples
+            .matches(&format!("metric=\"e2e\",quantile=\"{q}\""))
+            .count()
+    };
     assert_eq!([of("0.9"), of("0.99"), of("0.999")], [3, 0, 0], "{samples}");
     let findings = findings();
-    let cell = findings.cells.iter().find(|cell| cell.scenario == "burst-200").unwrap();
-    let e2e = cell.arms[0].latencies.iter().find(|latency| latency.metric == Metric::E2e).unwrap();
-    let shown: Vec<bool> = e2e.quantiles.iter().map(|(_, value)| value.is_some()).collect();
-    assert_eq!(shown, [true, true, false, false], "the report's p50, p90, p99 and p99.9");
+    let cell = findings
+        .cells
+        .iter()
+        .find(|cell| cell.scenario == "burst-200")
+        .unwrap();
+    let e2e = cell.arms[0]
+        .latencies
+        .iter()
+        .find(|latency| latency.metric == Metric::E2e)
+        .unwrap();
+    let shown: Vec<bool> = e2e
+        .quantiles
+        .iter()
+        .map(|(_, value)| value.is_some())
+        .collect();
+    assert_eq!(
+        shown,
+        [true, true, false, false],
+        "the report's p50, p90, p99 and p99.9"
+    );
 }
 
 #[test]
 fn what_no_trial_is_like_is_refused_with_what_there_is() {
-    let selection = Selection { scenario: Some("burst-300".into()), ..Selection::default() };
+    let selection = Selection {
+        scenario: Some("burst-300".into()),
+        ..Selection::default()
+    };
     let error = rendered(Kind::Csv, &findings(), &selection).unwrap_err();
     assert!(matches!(error, ExportError::NoTrial { .. }));
-    let known = format!("burst-100, burst-200, rounds 0 to {}, arms A, A2, B", ROUNDS - 1);
+    let known = format!(
+        "burst-100, burst-200, rounds 0 to {}, arms A, A2, B",
+        ROUNDS - 1
+    );
     assert!(
         error.to_string().contains("scenario burst-300") && error.to_string().contains(&known),
         "{error}"
@@ -169,20 +239,35 @@ fn a_trace_has_every_phase_of_every_request_and_the_steps() {
         ("step", 64),
     ]);
     assert_eq!(slices, expected);
-    assert!(trace["otherData"]["trial"].as_str().unwrap().starts_with("burst-200, round 1, arm B (pgo)"));
+    assert!(
+        trace["otherData"]["trial"]
+            .as_str()
+            .unwrap()
+            .starts_with("burst-200, round 1, arm B (pgo)")
+    );
 }
 
 #[test]
 fn an_interval_log_names_each_trial_once() {
-    let log = text(Kind::Hlog, &Selection { metric: Some(Metric::E2e), ..Selection::default() });
+    let log = text(
+        Kind::Hlog,
+        &Selection {
+            metric: Some(Metric::E2e),
+            ..Selection::default()
+        },
+    );
     assert!(log.starts_with("#[pgo-benchmarks 0.1.0 run "), "{log}");
     let tags = log.lines().filter(|line| line.starts_with("Tag=")).count();
     assert_eq!(tags, (2 * 3 * ROUNDS) as usize);
     let distribution = text(Kind::Hgrm, &Selection::default());
-    assert!(distribution.ends_with("SubBuckets     =         2048]\n"), "{distribution}");
+    assert!(
+        distribution.ends_with("SubBuckets     =         2048]\n"),
+        "{distribution}"
+    );
 }
 
-/// Every candidate, and every layout, has trials of the baseline beside it: no two samples may have the same labels.
+/// Every candidate, and every layout, has trials of the baseline beside it: no two samples may have
+/// the same labels.
 #[test]
 fn no_two_samples_of_a_run_of_several_variants_are_of_the_same_series() {
     let story = Story {
@@ -196,16 +281,26 @@ fn no_two_samples_of_a_run_of_several_variants_are_of_the_same_series() {
     let text = String::from_utf8(text).unwrap();
     let series = |text: &str| {
         let lines = text.lines().filter(|line| !line.starts_with('#'));
-        lines.map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect::<Vec<_>>()
+        lines
+            .map(|line| line.rsplit_once(' ').unwrap().0.to_owned())
+            .collect::<Vec<_>>()
     };
     let all = series(&text);
-    assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), all.len());
+    assert_eq!(
+        all.iter().collect::<std::collections::BTreeSet<_>>().len(),
+        all.len()
+    );
     assert!(
         text.contains("candidate=\"baseline-layout2\"")
-            && !text
-                .contains("verdict{scenario=\"burst-100\",baseline=\"baseline\",candidate=\"baseline-layout")
+            && !text.contains(
+                "verdict{scenario=\"burst-100\",baseline=\"baseline\",candidate=\"baseline-layout"
+            )
     );
     // The twin: without the label the baselines of the candidates could not be told apart.
-    let bare = series(&text.replace(",candidate=\"pgo\"", "").replace(",candidate=\"other\"", ""));
+    let bare = series(
+        &text
+            .replace(",candidate=\"pgo\"", "")
+            .replace(",candidate=\"other\"", ""),
+    );
     assert!(bare.iter().collect::<std::collections::BTreeSet<_>>().len() < bare.len());
 }

@@ -1,5 +1,5 @@
-//! What a pull request and a build server are shown: Markdown and JUnit XML, and that names cannot break them. The XML
-//! is judged by a strict reader in Python (`scripts/check_junit.py`).
+//! What a pull request and a build server are shown: Markdown and JUnit XML, and that names cannot
+//! break them. The XML is judged by a strict reader in Python (`scripts/check_junit.py`).
 
 use std::io::Write;
 use std::path::Path;
@@ -22,9 +22,19 @@ fn shown(findings: &Findings, format: Format) -> String {
 pub(crate) fn judged(xml: &str) -> Output {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/check_junit.py");
     let mut command = Command::new("python3");
-    command.arg(script).arg("-").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .arg(script)
+        .arg("-")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(xml.as_bytes()).unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(xml.as_bytes())
+        .unwrap();
     child.wait_with_output().unwrap()
 }
 
@@ -32,76 +42,163 @@ pub(crate) fn judged(xml: &str) -> Output {
 fn endings(findings: &Findings) -> Vec<[String; 3]> {
     let xml = shown(findings, Format::Junit);
     let output = judged(&xml);
-    assert!(output.status.success(), "{}\n{xml}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}\n{xml}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = String::from_utf8(output.stdout).unwrap();
-    let fields = |line: &str| line.split('\t').map(str::to_owned).collect::<Vec<_>>().try_into().unwrap();
+    let fields = |line: &str| {
+        line.split('\t')
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+            .try_into()
+            .unwrap()
+    };
     text.lines().map(fields).collect()
 }
 
 fn ending_of(findings: &Findings, case: &str) -> String {
-    endings(findings).into_iter().find(|[_, name, _]| name == case).unwrap()[2].clone()
+    endings(findings)
+        .into_iter()
+        .find(|[_, name, _]| name == case)
+        .unwrap()[2]
+        .clone()
 }
 
 #[test]
 fn the_answer_comes_first_and_every_figure_has_its_column() {
-    let text = markdown(Story { b: 1.08, ..Story::default() });
+    let text = markdown(Story {
+        b: 1.08,
+        ..Story::default()
+    });
     let mut lines = text.lines();
     let first = lines.next().unwrap();
-    assert!(first.starts_with("**burst-100: pgo is SLOWER than baseline: E2E p50 8.0 % higher"), "{first}");
-    let heading = "| measure | baseline | pgo | change | 95 % interval | tolerance | MDE | verdict |";
-    assert_eq!(text.lines().filter(|line| *line == heading).count(), 2, "a table a scenario\n{text}");
-    let primary = text.lines().find(|line| line.starts_with("| **E2E p50**")).unwrap();
-    assert!(primary.contains("| ±2 % |") && primary.ends_with("| SLOWER |"), "{primary}");
+    assert!(
+        first.starts_with("**burst-100: pgo is SLOWER than baseline: E2E p50 8.0 % higher"),
+        "{first}"
+    );
+    let heading =
+        "| measure | baseline | pgo | change | 95 % interval | tolerance | MDE | verdict |";
+    assert_eq!(
+        text.lines().filter(|line| *line == heading).count(),
+        2,
+        "a table a scenario\n{text}"
+    );
+    let primary = text
+        .lines()
+        .find(|line| line.starts_with("| **E2E p50**"))
+        .unwrap();
+    assert!(
+        primary.contains("| ±2 % |") && primary.ends_with("| SLOWER |"),
+        "{primary}"
+    );
     assert!(text.contains("Measurement: **VALID**"), "{text}");
     let rows = text.lines().filter(|line| line.starts_with("| "));
     for row in rows {
         let columns = row.matches(" |").count();
         assert!(columns == 8 || columns == 3, "{row}");
     }
-    assert_eq!(text.matches("<details>").count(), text.matches("</details>").count());
+    assert_eq!(
+        text.matches("<details>").count(),
+        text.matches("</details>").count()
+    );
     let folded = text.rsplit("<details>").next().unwrap();
-    assert!(folded.contains("Example Processor 9000") && folded.contains("seed 42"), "{folded}");
+    assert!(
+        folded.contains("Example Processor 9000") && folded.contains("seed 42"),
+        "{folded}"
+    );
 }
 
 #[test]
 fn doubts_and_losses_are_in_the_comment() {
-    let text = markdown(Story { failures: 30, ..Story::default() });
+    let text = markdown(Story {
+        failures: 30,
+        ..Story::default()
+    });
     assert!(text.contains("Measurement: **IN"), "{text}");
-    assert!(text.lines().any(|line| line.starts_with("- burst-100: ")), "{text}");
-    let text = markdown(Story { notices: vec![loss()], ..Story::default() });
-    assert!(flat(&text).contains("- lost: the worker of slot 1 ended by signal 9"), "{text}");
-    let text = markdown(Story { simulated: true, ..Story::default() });
+    assert!(
+        text.lines().any(|line| line.starts_with("- burst-100: ")),
+        "{text}"
+    );
+    let text = markdown(Story {
+        notices: vec![loss()],
+        ..Story::default()
+    });
+    assert!(
+        flat(&text).contains("- lost: the worker of slot 1 ended by signal 9"),
+        "{text}"
+    );
+    let text = markdown(Story {
+        simulated: true,
+        ..Story::default()
+    });
     assert!(text.contains("· SIMULATED"), "{text}");
 }
 
 #[test]
 fn a_build_server_sees_each_verdict_as_what_it_is() {
-    let slower = Story { b: 1.08, ..Story::default() }.findings();
+    let slower = Story {
+        b: 1.08,
+        ..Story::default()
+    }
+    .findings();
     assert_eq!(ending_of(&slower, "e2e-p50"), "failure");
     assert_eq!(ending_of(&slower, "validity"), "passed");
     assert_eq!(ending_of(&slower, "e2e-p99"), "skipped");
-    let faster = Story { b: 0.95, ..Story::default() }.findings();
+    let faster = Story {
+        b: 0.95,
+        ..Story::default()
+    }
+    .findings();
     assert_eq!(ending_of(&faster, "e2e-p50"), "passed");
-    let open = Story { scatter: 0.1, ..Story::default() }.findings();
+    let open = Story {
+        scatter: 0.1,
+        ..Story::default()
+    }
+    .findings();
     assert_eq!(
         ending_of(&open, "e2e-p50"),
-        if open.verdict().unwrap().name() == "INVALID" { "error" } else { "skipped" }
+        if open.verdict().unwrap().name() == "INVALID" {
+            "error"
+        } else {
+            "skipped"
+        }
     );
-    let control = Story { a2: 1.06, ..Story::default() }.findings();
+    let control = Story {
+        a2: 1.06,
+        ..Story::default()
+    }
+    .findings();
     assert_eq!(ending_of(&control, "e2e-p50"), "error");
-    let failed = Story { blocks: Some(2), state: Some(RunState::Failed), ..Story::default() }.findings();
+    let failed = Story {
+        blocks: Some(2),
+        state: Some(RunState::Failed),
+        ..Story::default()
+    }
+    .findings();
     assert_eq!(ending_of(&failed, "validity"), "error");
-    let suites =
-        endings(&slower).into_iter().map(|[suite, ..]| suite).collect::<std::collections::BTreeSet<_>>();
+    let suites = endings(&slower)
+        .into_iter()
+        .map(|[suite, ..]| suite)
+        .collect::<std::collections::BTreeSet<_>>();
     assert_eq!(
         suites.into_iter().collect::<Vec<_>>(),
-        ["burst-100: pgo against baseline", "burst-200: pgo against baseline", "measurement"]
+        [
+            "burst-100: pgo against baseline",
+            "burst-200: pgo against baseline",
+            "measurement"
+        ]
     );
 }
 
 #[test]
 fn hostile_names_break_neither_form() {
-    let mut findings = Story { b: 1.08, ..Story::default() }.findings();
+    let mut findings = Story {
+        b: 1.08,
+        ..Story::default()
+    }
+    .findings();
     let name = "a\"<b>&'|*c*\n]]>\u{1b}[31m@all #7";
     for cell in &mut findings.cells {
         cell.scenario = format!("{}{name}", cell.index);
@@ -110,20 +207,28 @@ fn hostile_names_break_neither_form() {
     findings.plan.name = name.to_owned();
     assert_eq!(ending_of(&findings, "e2e-p50"), "failure");
     let text = shown(&findings, Format::Markdown);
-    assert!(!text.contains("<b>") && !text.contains("@all") && !text.contains('\u{1b}'), "{text}");
     assert!(
-        text.lines().filter(|line| line.starts_with("| ")).all(|line| line
-            .replace("\\|", "")
-            .matches(" |")
-            .count()
-            >= 3)
+        !text.contains("<b>") && !text.contains("@all") && !text.contains('\u{1b}'),
+        "{text}"
+    );
+    assert!(
+        text.lines()
+            .filter(|line| line.starts_with("| "))
+            .all(|line| line.replace("\\|", "").matches(" |").count() >= 3)
     );
 }
 
 /// The twin of the strict reader.
 #[test]
 fn the_strict_reader_refuses_what_is_wrong() {
-    let xml = shown(&Story { b: 1.08, ..Story::default() }.findings(), Format::Junit);
+    let xml = shown(
+        &Story {
+            b: 1.08,
+            ..Story::default()
+        }
+        .findings(),
+        Format::Junit,
+    );
     let wrong = [
         xml.replacen("failures=\"", "failures=\"1", 1),
         xml.replacen("<testcase ", "<testcase time=\"never\" ", 1),

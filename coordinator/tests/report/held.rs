@@ -1,5 +1,5 @@
-//! How much is held at a time while findings are derived, counted by the allocator: a run's trials and one part, never
-//! all its parts.
+//! How much is held at a time while findings are derived, counted by the allocator: a run's trials
+//! and one part, never all its parts.
 #![expect(unsafe_code, reason = "a global allocator")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -58,8 +58,16 @@ fn most<T>(work: impl FnOnce() -> T) -> i64 {
 
 /// A run on so many slots, its parts sealed as a store has them.
 fn stored(slots: u32) -> (RunRecord, Vec<Vec<u8>>) {
-    let mut record = Story { slots, rounds: 2, ..Story::default() }.record();
-    let sealed = std::mem::take(&mut record.parts).iter().map(|part| part.seal().unwrap()).collect();
+    let mut record = Story {
+        slots,
+        rounds: 2,
+        ..Story::default()
+    }
+    .record();
+    let sealed = std::mem::take(&mut record.parts)
+        .iter()
+        .map(|part| part.seal().unwrap())
+        .collect();
     (record, sealed)
 }
 
@@ -86,7 +94,17 @@ fn whole(slots: u32) -> i64 {
 #[test]
 fn four_times_the_parts_hardly_need_more_room() {
     let (few, many) = (streamed(2), streamed(8));
-    assert!(many < few + few / 4, "{few} bytes for 2 slots, {many} for 8");
-    assert!(whole(8) > 3 * whole(2), "held whole, parts would need room each: this can fail");
-    assert!(many < whole(8) / 2, "{many} bytes against {} of all parts", whole(8));
+    assert!(
+        many < few + few / 4,
+        "{few} bytes for 2 slots, {many} for 8"
+    );
+    assert!(
+        whole(8) > 3 * whole(2),
+        "held whole, parts would need room each: this can fail"
+    );
+    assert!(
+        many < whole(8) / 2,
+        "{many} bytes against {} of all parts",
+        whole(8)
+    );
 }

@@ -1,5 +1,5 @@
-//! One nasty text in every field that somebody else fills, in every form: nothing of it is an order to a terminal, a
-//! line of its own, a formula, or markup; and it is cut.
+//! One nasty text in every field that somebody else fills, in every form: nothing of it is an order
+//! to a terminal, a line of its own, a formula, or markup; and it is cut.
 
 use std::fmt::Write as _;
 
@@ -21,12 +21,15 @@ use serde_json::Value;
 use super::listings::summary;
 use super::sample::{Story, end, loss, print};
 
-/// Escape sequences, C1, DEL, bidi, every kind of line end, markup, a formula, and a thousand letters.
+/// Escape sequences, C1, DEL, bidi, every kind of line end, markup, a formula, and a thousand
+/// letters.
 fn nasty() -> String {
-    let marks =
-        "=cmd|'!A1\u{1b}]0;owned\u{7}\u{1b}[31m\u{9b}2J\u{7f}\u{202e}\u{2067}\u{200f}\u{61c}\u{0}\u{8}";
+    let marks = "=cmd|'!A1\u{1b}]0;owned\u{7}\u{1b}[31m\u{9b}2J\u{7f}\u{202e}\u{2067}\u{200f}\u{61c}\u{0}\u{8}";
     let lines = "\r\nFORGED line\u{2028}FORGED too\u{85}FORGED\u{b}\tq";
-    format!("{marks}{lines}<script>alert(1)</script>|`\"&,{}", "x".repeat(20_000))
+    format!(
+        "{marks}{lines}<script>alert(1)</script>|`\"&,{}",
+        "x".repeat(20_000)
+    )
 }
 
 fn host() -> HostFacts {
@@ -56,17 +59,25 @@ fn record() -> RunRecord {
     let mut record = story.record();
     let text = nasty();
     let header = &mut record.header;
-    (header.tool_version, header.tool_git_sha, header.model_digest) =
-        (text.clone(), text.clone(), text.clone());
+    (
+        header.tool_version,
+        header.tool_git_sha,
+        header.model_digest,
+    ) = (text.clone(), text.clone(), text.clone());
     header.labels.push(text.clone());
-    header.hosts.iter_mut().for_each(|(agent, facts)| (*agent, *facts) = (nasty(), host()));
+    header
+        .hosts
+        .iter_mut()
+        .for_each(|(agent, facts)| (*agent, *facts) = (nasty(), host()));
     for variant in &mut header.variants {
         (variant.flags, variant.git_sha) = (text.clone(), text.clone());
     }
     header.variants[1].name.clone_from(&text);
     for part in &mut record.parts {
         part.origin.hostname.clone_from(&text);
-        part.cold.iter_mut().for_each(|phase| phase.name.push_str(&text));
+        part.cold
+            .iter_mut()
+            .for_each(|phase| phase.name.push_str(&text));
         (part.engine.kernels, part.engine.model_digest) = (text.clone(), text.clone());
         if part.origin.variant == "pgo" {
             part.origin.variant.clone_from(&text);
@@ -76,13 +87,22 @@ fn record() -> RunRecord {
     record.end.as_mut().unwrap().reason.clone_from(&text);
     let floors = record.addenda.floors.as_mut().unwrap();
     (floors.host_class, floors.series) = (text.clone(), text);
-    let said = |kind| Annotation { unix_ms: 5, kind, text: nasty() };
-    let kinds = [AnnotationKind::Tag, AnnotationKind::Note, AnnotationKind::Expected];
+    let said = |kind| Annotation {
+        unix_ms: 5,
+        kind,
+        text: nasty(),
+    };
+    let kinds = [
+        AnnotationKind::Tag,
+        AnnotationKind::Note,
+        AnnotationKind::Expected,
+    ];
     record.addenda.annotations = kinds.map(said).to_vec();
     record
 }
 
-/// What it says. Names in a stored plan are checked when it is read; here they are nasty all the same.
+/// What it says. Names in a stored plan are checked when it is read; here they are nasty all the
+/// same.
 fn findings() -> Findings {
     let mut findings = compare::findings(record()).unwrap();
     findings.plan.name = nasty();
@@ -115,7 +135,10 @@ fn listed() -> RunSummary {
 /// What is wrong with a text that is shown.
 fn faults(form: &str, shown: &str) -> String {
     let mut faults = String::new();
-    if let Some(found) = shown.chars().find(|c| is_harmful(*c) && !matches!(c, '\n' | '\t')) {
+    if let Some(found) = shown
+        .chars()
+        .find(|c| is_harmful(*c) && !matches!(c, '\n' | '\t'))
+    {
         writeln!(faults, "{form} holds {found:?}").unwrap();
     }
     if let Some(line) = shown.lines().find(|line| line.starts_with("FORGED")) {
@@ -124,7 +147,13 @@ fn faults(form: &str, shown: &str) -> String {
     faults
 }
 
-const FORMS: [Format; 5] = [Format::Human, Format::Json, Format::Quiet, Format::Markdown, Format::Junit];
+const FORMS: [Format; 5] = [
+    Format::Human,
+    Format::Json,
+    Format::Quiet,
+    Format::Markdown,
+    Format::Junit,
+];
 
 /// Every answer about a run in one form.
 fn answers(format: Format, findings: &Findings) -> String {
@@ -132,7 +161,9 @@ fn answers(format: Format, findings: &Findings) -> String {
     // A plan with such names is never shown: it is refused where it is read.
     let mut plan = findings.plan.clone();
     plan.name = "plan".to_owned();
-    plan.scenarios.iter_mut().for_each(|scenario| scenario.name = "scenario".to_owned());
+    plan.scenarios
+        .iter_mut()
+        .for_each(|scenario| scenario.name = "scenario".to_owned());
     print(format, |reporter| {
         reporter.findings(findings).unwrap();
         reporter.full(findings).unwrap();
@@ -140,7 +171,12 @@ fn answers(format: Format, findings: &Findings) -> String {
         reporter.runs(&[listed()]).unwrap();
         reporter.shown(&findings.record, &listed()).unwrap();
         reporter.plan(&plan, &[]).unwrap();
-        let check = Check { name: "x", state: State::Missing, detail: nasty(), remedy: Some(nasty()) };
+        let check = Check {
+            name: "x",
+            state: State::Missing,
+            detail: nasty(),
+            remedy: Some(nasty()),
+        };
         reporter.checks(&[check]).unwrap();
         reporter.line(&nasty().replace(['\r', '\n'], "")).unwrap();
     })
@@ -155,9 +191,20 @@ fn no_form_passes_on_what_a_terminal_or_a_reader_would_obey() {
     }
     // Ends of lines mean nothing there.
     wrong += &faults("HTML", &page(&findings).replace('\n', " "));
-    for kind in [Kind::Hlog, Kind::Hgrm, Kind::Csv, Kind::OpenMetrics, Kind::Trace] {
-        let whole =
-            |trial: TrialKey| Ok(record().parts.into_iter().filter(|part| part.place.key == trial).collect());
+    for kind in [
+        Kind::Hlog,
+        Kind::Hgrm,
+        Kind::Csv,
+        Kind::OpenMetrics,
+        Kind::Trace,
+    ] {
+        let whole = |trial: TrialKey| {
+            Ok(record()
+                .parts
+                .into_iter()
+                .filter(|part| part.place.key == trial)
+                .collect())
+        };
         let bytes = render(kind, &findings, &Selection::default(), &whole).unwrap();
         wrong += &faults(&format!("{kind:?}"), &String::from_utf8(bytes).unwrap());
     }
@@ -166,7 +213,11 @@ fn no_form_passes_on_what_a_terminal_or_a_reader_would_obey() {
 
 #[test]
 fn what_is_looked_for_is_found_where_it_is() {
-    assert_eq!(faults("x", &nasty()).lines().count(), 2, "the check can fail");
+    assert_eq!(
+        faults("x", &nasty()).lines().count(),
+        2,
+        "the check can fail"
+    );
     assert!(faults("x", "a line\n\tof tables — ≤ 4\u{a0}µs").is_empty());
 }
 
@@ -175,12 +226,25 @@ fn markup_and_formulas_are_text() {
     let findings = findings();
     for (form, text) in [
         ("HTML", page(&findings)),
-        ("markdown", print(Format::Markdown, |reporter| reporter.findings(&findings).unwrap())),
-        ("JUnit", print(Format::Junit, |reporter| reporter.findings(&findings).unwrap())),
+        (
+            "markdown",
+            print(Format::Markdown, |reporter| {
+                reporter.findings(&findings).unwrap()
+            }),
+        ),
+        (
+            "JUnit",
+            print(Format::Junit, |reporter| {
+                reporter.findings(&findings).unwrap()
+            }),
+        ),
     ] {
         assert!(!text.contains("<script>"), "{form}");
     }
-    let csv = render(Kind::Csv, &findings, &Selection::default(), &|_| Ok(Vec::new())).unwrap();
+    let csv = render(Kind::Csv, &findings, &Selection::default(), &|_| {
+        Ok(Vec::new())
+    })
+    .unwrap();
     let csv = String::from_utf8(csv).unwrap();
     let row = csv.lines().nth(1).unwrap();
     assert!(row.contains(",\"'=cmd|"), "{:.200}", row);
@@ -190,7 +254,9 @@ fn markup_and_formulas_are_text() {
 #[test]
 fn json_keeps_what_was_said() {
     let findings = findings();
-    let text = print(Format::Json, |reporter| reporter.findings(&findings).unwrap());
+    let text = print(Format::Json, |reporter| {
+        reporter.findings(&findings).unwrap()
+    });
     let document: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(document["notices"][0]["message"], Value::from(nasty()));
 }
@@ -198,11 +264,24 @@ fn json_keeps_what_was_said() {
 #[test]
 fn errors_are_harmless_and_one_message_each() {
     let reason = format!("bad\nerror: FORGED\n{}", nasty());
-    let error = AppError::Build(BuildError::BadManifest { path: nasty().into(), reason });
+    let error = AppError::Build(BuildError::BadManifest {
+        path: nasty().into(),
+        reason,
+    });
     let mut shown = Vec::new();
     failure(&mut shown, &error);
     let shown = String::from_utf8(shown).unwrap();
-    assert!(!shown.replace(['\n', '\t'], "").contains(is_harmful), "{shown:?}");
-    assert_eq!(shown.lines().filter(|line| line.starts_with("error:")).count(), 1, "{shown}");
+    assert!(
+        !shown.replace(['\n', '\t'], "").contains(is_harmful),
+        "{shown:?}"
+    );
+    assert_eq!(
+        shown
+            .lines()
+            .filter(|line| line.starts_with("error:"))
+            .count(),
+        1,
+        "{shown}"
+    );
     assert!(shown.chars().count() < 9000, "it is cut");
 }

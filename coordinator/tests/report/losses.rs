@@ -26,7 +26,12 @@ const KINDS: [(&str, bool); 16] = [
 ];
 
 fn printed(notice: Notice, story: Story) -> String {
-    Story { rounds: 3, notices: vec![notice], ..story }.printed(Format::Json)
+    Story {
+        rounds: 3,
+        notices: vec![notice],
+        ..story
+    }
+    .printed(Format::Json)
 }
 
 #[test]
@@ -35,7 +40,14 @@ fn every_kind_of_loss_is_a_reason_to_doubt_and_no_other_notice_is() {
         let kind = NoticeKind::from_name(name).unwrap();
         // Records of before workers were counted go by their kind.
         for workers in [None, Some(u32::from(lost))] {
-            let text = printed(Notice { kind, workers, ..loss() }, Story::default());
+            let text = printed(
+                Notice {
+                    kind,
+                    workers,
+                    ..loss()
+                },
+                Story::default(),
+            );
             assert_eq!(text.contains("blocks-repeated"), lost, "{name} {workers:?}");
         }
     }
@@ -43,11 +55,25 @@ fn every_kind_of_loss_is_a_reason_to_doubt_and_no_other_notice_is() {
 
 #[test]
 fn workers_are_counted_and_an_agent_that_took_none_along_costs_nothing() {
-    let agent = |workers| Notice { kind: NoticeKind::AgentLost, workers, ..loss() };
-    assert!(printed(agent(Some(4)), Story::default()).contains("4 workers lost, their blocks were repeated"));
+    let agent = |workers| Notice {
+        kind: NoticeKind::AgentLost,
+        workers,
+        ..loss()
+    };
+    assert!(
+        printed(agent(Some(4)), Story::default())
+            .contains("4 workers lost, their blocks were repeated")
+    );
     assert!(!printed(agent(Some(0)), Story::default()).contains("blocks-repeated"));
-    let given_up = || Story { state: Some(RunState::Failed), blocks: Some(3), ..Story::default() };
+    let given_up = || Story {
+        state: Some(RunState::Failed),
+        blocks: Some(3),
+        ..Story::default()
+    };
     let text = printed(agent(Some(2)), given_up());
-    assert!(text.contains("2 workers lost, their blocks were never completed"), "{text}");
+    assert!(
+        text.contains("2 workers lost, their blocks were never completed"),
+        "{text}"
+    );
     assert!(!printed(agent(Some(0)), given_up()).contains("workers-lost"));
 }

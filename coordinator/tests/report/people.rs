@@ -15,7 +15,11 @@ fn short(story: Story) -> String {
 
 fn fits(text: &str) {
     for line in text.lines() {
-        assert!(line.chars().count() <= 80, "{} columns: {line}", line.chars().count());
+        assert!(
+            line.chars().count() <= 80,
+            "{} columns: {line}",
+            line.chars().count()
+        );
         assert!(!line.ends_with(' '), "{line:?}");
     }
 }
@@ -30,8 +34,14 @@ fn silent(text: &str, unwanted: &str) {
 
 #[test]
 fn a_faster_build_is_said_to_be_faster_and_by_how_much() {
-    let text = short(Story { b: 0.95, ..Story::default() });
-    says(&text, "burst-100: pgo is FASTER than baseline: E2E p50 5.0 % lower (95 % interval ");
+    let text = short(Story {
+        b: 0.95,
+        ..Story::default()
+    });
+    says(
+        &text,
+        "burst-100: pgo is FASTER than baseline: E2E p50 5.0 % lower (95 % interval ",
+    );
     says(&text, "Measurement: VALID");
     silent(&text, "SLOWER");
     silent(&text, "UNDECIDED");
@@ -40,29 +50,63 @@ fn a_faster_build_is_said_to_be_faster_and_by_how_much() {
 
 #[test]
 fn a_slower_build_is_said_to_be_slower_and_its_rates_lower() {
-    let text = short(Story { b: 1.08, ..Story::default() });
-    says(&text, "burst-200: pgo is SLOWER than baseline: E2E p50 8.0 % higher");
+    let text = short(Story {
+        b: 1.08,
+        ..Story::default()
+    });
+    says(
+        &text,
+        "burst-200: pgo is SLOWER than baseline: E2E p50 8.0 % higher",
+    );
     let tokens = text.lines().find(|line| line.contains("tokens/s")).unwrap();
-    assert!(tokens.contains(" −") && tokens.ends_with("SLOWER"), "{tokens}");
+    assert!(
+        tokens.contains(" −") && tokens.ends_with("SLOWER"),
+        "{tokens}"
+    );
 }
 
 #[test]
 fn an_equal_build_is_said_to_be_the_same_within_the_tolerance() {
-    let text = short(Story { b: 1.001, ..Story::default() });
-    says(&text, "burst-100: pgo is the SAME as baseline (within ±2 %)");
+    let text = short(Story {
+        b: 1.001,
+        ..Story::default()
+    });
+    says(
+        &text,
+        "burst-100: pgo is the SAME as baseline (within ±2 %)",
+    );
     silent(&text, "FASTER");
 }
 
 #[test]
 fn a_small_but_real_difference_is_told_as_such() {
-    says(&short(Story { b: 1.01, ..Story::default() }), "the difference is small but real");
-    silent(&short(Story { b: 1.0, ..Story::default() }), "the difference is small but real");
+    says(
+        &short(Story {
+            b: 1.01,
+            ..Story::default()
+        }),
+        "the difference is small but real",
+    );
+    silent(
+        &short(Story {
+            b: 1.0,
+            ..Story::default()
+        }),
+        "the difference is small but real",
+    );
 }
 
 #[test]
 fn noise_leaves_it_undecided_and_says_what_would_settle_it() {
-    let text = short(Story { b: 0.99, scatter: 0.08, ..Story::default() });
-    says(&text, "burst-100: UNDECIDED whether pgo is faster than baseline");
+    let text = short(Story {
+        b: 0.99,
+        scatter: 0.08,
+        ..Story::default()
+    });
+    says(
+        &text,
+        "burst-100: UNDECIDED whether pgo is faster than baseline",
+    );
     says(&text, "minimum detectable effect");
     says(&text, "rounds would settle it");
     says(&text, "run it again with --rounds");
@@ -75,33 +119,72 @@ fn noise_leaves_it_undecided_and_says_what_would_settle_it() {
         .nth(1)
         .unwrap()
         .to_owned();
-    assert!(line.starts_with("E2E p90 ") && line.contains(" rounds would be enough), "), "{line}");
+    assert!(
+        line.starts_with("E2E p90 ") && line.contains(" rounds would be enough), "),
+        "{line}"
+    );
 }
 
 #[test]
 fn a_noisy_host_with_the_cores_for_it_is_told_of_duets() {
-    let noisy = |slots| Story { b: 0.99, scatter: 0.2, slots, ..Story::default() };
-    says(&short(noisy(1)), "run it with --duet --slots 2 --no-aa both at once: noise affects both equally");
+    let noisy = |slots| Story {
+        b: 0.99,
+        scatter: 0.2,
+        slots,
+        ..Story::default()
+    };
+    says(
+        &short(noisy(1)),
+        "run it with --duet --slots 2 --no-aa both at once: noise affects both equally",
+    );
     silent(&short(noisy(12)), "--duet");
-    silent(&short(Story { b: 0.95, ..Story::default() }), "--duet");
+    silent(
+        &short(Story {
+            b: 0.95,
+            ..Story::default()
+        }),
+        "--duet",
+    );
 }
 
 #[test]
 fn few_rounds_are_undecided_for_that_reason() {
-    let text = short(Story { b: 0.9, rounds: 5, ..Story::default() });
-    says(&text, "5 rounds can never give FASTER or SLOWER; at least 6 are needed; minimum detectable effect");
-    // What is ten times the tolerance lies near nothing, and wants no more than the least number of rounds.
+    let text = short(Story {
+        b: 0.9,
+        rounds: 5,
+        ..Story::default()
+    });
+    says(
+        &text,
+        "5 rounds can never give FASTER or SLOWER; at least 6 are needed; minimum detectable effect",
+    );
+    // What is ten times the tolerance lies near nothing, and wants no more than the least number of
+    // rounds.
     silent(&text, "too close to the tolerance");
     says(&text, "about 6 rounds would settle it");
     says(&text, "run it again with --rounds 6");
     says(&text, "tokens/s 0.07 % (6 rounds would be enough)");
-    silent(&short(Story { b: 0.9, rounds: 6, ..Story::default() }), "can never give");
+    silent(
+        &short(Story {
+            b: 0.9,
+            rounds: 6,
+            ..Story::default()
+        }),
+        "can never give",
+    );
 }
 
 #[test]
 fn an_invalid_measurement_says_why_and_what_to_do_in_place_of_a_verdict() {
-    let text = short(Story { b: 0.9, late: Duration::from_millis(30), ..Story::default() });
-    says(&text, "burst-100: INVALID: the measurement cannot be trusted: requests sent late: p99 30.0ms");
+    let text = short(Story {
+        b: 0.9,
+        late: Duration::from_millis(30),
+        ..Story::default()
+    });
+    says(
+        &text,
+        "burst-100: INVALID: the measurement cannot be trusted: requests sent late: p99 30.0ms",
+    );
     says(&text, "→ give the load generator its own core");
     says(&text, "Measurement: INVALID");
     silent(&text, "FASTER");
@@ -109,15 +192,32 @@ fn an_invalid_measurement_says_why_and_what_to_do_in_place_of_a_verdict() {
 
 #[test]
 fn a_control_that_differs_from_itself_forbids_an_answer() {
-    let text = short(Story { b: 0.9, a2: 1.05, ..Story::default() });
-    says(&text, "INVALID: the baseline differs from itself: E2E p50 of the control is 5.0 % higher");
+    let text = short(Story {
+        b: 0.9,
+        a2: 1.05,
+        ..Story::default()
+    });
+    says(
+        &text,
+        "INVALID: the baseline differs from itself: E2E p50 of the control is 5.0 % higher",
+    );
     says(&text, "DIFFERS");
-    silent(&short(Story { b: 0.9, ..Story::default() }), "DIFFERS");
+    silent(
+        &short(Story {
+            b: 0.9,
+            ..Story::default()
+        }),
+        "DIFFERS",
+    );
 }
 
 #[test]
 fn failures_are_told_by_kind_and_keep_a_fast_build_from_winning() {
-    let story = || Story { b: 0.5, failures: 10, ..Story::default() };
+    let story = || Story {
+        b: 0.5,
+        failures: 10,
+        ..Story::default()
+    };
     says(&short(story()), "requests failed, limit 1.00 %");
     silent(&short(story()), "FASTER");
     let report = story().reported();
@@ -128,39 +228,80 @@ fn failures_are_told_by_kind_and_keep_a_fast_build_from_winning() {
 
 #[test]
 fn nothing_answered_is_invalid_for_that_reason() {
-    let text = short(Story { failures: 1000, ..Story::default() });
-    says(&text, "INVALID: the measurement cannot be trusted: none of 600 requests succeeded");
+    let text = short(Story {
+        failures: 1000,
+        ..Story::default()
+    });
+    says(
+        &text,
+        "INVALID: the measurement cannot be trusted: none of 600 requests succeeded",
+    );
     silent(&text, "INVALID whether");
     says(&text, "requests/s: an arm has no value in some round");
 }
 
 #[test]
 fn a_stopped_run_says_how_to_go_on() {
-    let story = || Story { b: 0.9, blocks: Some(7), state: Some(RunState::Stopped), ..Story::default() };
+    let story = || Story {
+        b: 0.9,
+        blocks: Some(7),
+        state: Some(RunState::Stopped),
+        ..Story::default()
+    };
     let text = short(story());
     says(&text, "7 of 12 blocks are done (interrupted by the user)");
     says(&text, &format!("coordinator run --resume {}", run()));
-    silent(&short(Story { b: 0.9, ..Story::default() }), "--resume");
+    silent(
+        &short(Story {
+            b: 0.9,
+            ..Story::default()
+        }),
+        "--resume",
+    );
 }
 
-/// Rounds are fixed beforehand: whoever stops a run once it looks clear must not be told that it is.
+/// Rounds are fixed beforehand: whoever stops a run once it looks clear must not be told that it
+/// is.
 #[test]
 fn a_run_that_is_not_finished_answers_nothing() {
-    let story =
-        |blocks| Story { b: 0.9, rounds: 8, blocks, state: Some(RunState::Stopped), ..Story::default() };
+    let story = |blocks| Story {
+        b: 0.9,
+        rounds: 8,
+        blocks,
+        state: Some(RunState::Stopped),
+        ..Story::default()
+    };
     let text = short(story(Some(14)));
-    says(&text, "7 of 8 rounds are done, and an answer now would be an unplanned interim analysis");
+    says(
+        &text,
+        "7 of 8 rounds are done, and an answer now would be an unplanned interim analysis",
+    );
     silent(&text, "FASTER than");
-    let whole = Story { state: Some(RunState::Complete), ..story(None) };
+    let whole = Story {
+        state: Some(RunState::Complete),
+        ..story(None)
+    };
     says(&short(whole), "burst-100: pgo is FASTER than baseline");
 }
 
 #[test]
 fn a_loss_is_told_with_what_became_of_its_block() {
-    let text = short(Story { b: 0.9, notices: vec![loss()], ..Story::default() });
-    says(&text, "burst-100, round 3, arm B, attempt 1: the worker of slot 1 ended by signal 9");
+    let text = short(Story {
+        b: 0.9,
+        notices: vec![loss()],
+        ..Story::default()
+    });
+    says(
+        &text,
+        "burst-100, round 3, arm B, attempt 1: the worker of slot 1 ended by signal 9",
+    );
     says(&text, "→ the block was repeated; attempt 2 counts");
-    let text = short(Story { blocks: Some(2), state: None, notices: vec![loss()], ..Story::default() });
+    let text = short(Story {
+        blocks: Some(2),
+        state: None,
+        notices: vec![loss()],
+        ..Story::default()
+    });
     says(&text, "→ the block is not done");
 }
 
@@ -175,15 +316,27 @@ fn hidden_quantiles_are_dashes_with_the_reason_once() {
         "once in the scenario that has too few: {text}"
     );
     // Six bursts of 200 have twelve requests beyond p99 together, no burst has ten.
-    says(&text, "(pooled) E2E p99: fewer than 10 requests of a round lie beyond it");
-    let line = text.lines().filter(|line| line.contains("E2E p99 ")).nth(1).unwrap();
+    says(
+        &text,
+        "(pooled) E2E p99: fewer than 10 requests of a round lie beyond it",
+    );
+    let line = text
+        .lines()
+        .filter(|line| line.contains("E2E p99 "))
+        .nth(1)
+        .unwrap();
     assert!(line.ends_with("(pooled)"), "{line}");
     assert_eq!(text.matches("(pooled)").count(), 2, "{text}");
 }
 
 #[test]
 fn the_full_report_has_the_seeds_views_and_the_provenance() {
-    let text = Story { b: 0.95, notices: vec![loss()], ..Story::default() }.reported();
+    let text = Story {
+        b: 0.95,
+        notices: vec![loss()],
+        ..Story::default()
+    }
+    .reported();
     fits(&text);
     let wanted = [
         "first completion after",
@@ -207,37 +360,70 @@ fn the_full_report_has_the_seeds_views_and_the_provenance() {
 
 #[test]
 fn simulated_runs_say_so_above_everything() {
-    let text = short(Story { simulated: true, ..Story::default() });
-    assert!(text.lines().next().unwrap().ends_with("SIMULATED"), "{text}");
+    let text = short(Story {
+        simulated: true,
+        ..Story::default()
+    });
+    assert!(
+        text.lines().next().unwrap().ends_with("SIMULATED"),
+        "{text}"
+    );
     silent(&short(Story::default()), "SIMULATED");
 }
 
 #[test]
 fn colour_changes_no_letter() {
-    let findings = Story { b: 0.9, ..Story::default() }.findings();
-    let show = |colour| painted(Format::Human, colour, |reporter| reporter.findings(&findings).unwrap());
+    let findings = Story {
+        b: 0.9,
+        ..Story::default()
+    }
+    .findings();
+    let show = |colour| {
+        painted(Format::Human, colour, |reporter| {
+            reporter.findings(&findings).unwrap()
+        })
+    };
     let (plain, coloured) = (show(false), show(true));
     assert!(!plain.contains('\u{1b}') && coloured.contains("\u{1b}[1;32mFASTER\u{1b}[0m"));
     let stripped = ["31", "32", "33", "35", "36"]
         .iter()
-        .fold(coloured, |text, code| text.replace(&format!("\u{1b}[1;{code}m"), ""));
+        .fold(coloured, |text, code| {
+            text.replace(&format!("\u{1b}[1;{code}m"), "")
+        });
     assert_eq!(stripped.replace("\u{1b}[0m", ""), plain);
 }
 
 #[test]
 fn one_reason_in_every_arm_is_one_line_and_of_several_candidates_each_is_named() {
     let late = Duration::from_millis(40);
-    let text = short(Story { candidates: vec!["pgo", "other"], late, ..Story::default() });
+    let text = short(Story {
+        candidates: vec!["pgo", "other"],
+        late,
+        ..Story::default()
+    });
     for who in ["pgo", "other"] {
         says(
             &text,
-            &format!("burst-100, {who}: INVALID: the measurement cannot be trusted: requests sent late"),
+            &format!(
+                "burst-100, {who}: INVALID: the measurement cannot be trusted: requests sent late"
+            ),
         );
-        says(&text, &format!("- burst-100, {who}: requests sent late: p99 40.0ms, limit"));
+        says(
+            &text,
+            &format!("- burst-100, {who}: requests sent late: p99 40.0ms, limit"),
+        );
     }
-    assert_eq!(flat(&text).matches("- burst-100, pgo: requests sent late").count(), 1);
+    assert_eq!(
+        flat(&text)
+            .matches("- burst-100, pgo: requests sent late")
+            .count(),
+        1
+    );
     says(&text, "(worst in arm A; also in B and A2)");
-    let single = short(Story { late, ..Story::default() });
+    let single = short(Story {
+        late,
+        ..Story::default()
+    });
     says(&single, "burst-100: INVALID");
     silent(&single, "burst-100, pgo");
 }

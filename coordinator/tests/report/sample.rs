@@ -1,4 +1,5 @@
-//! Runs that never ran: parts made by arithmetic, so that what a report must say about them is known.
+//! Runs that never ran: parts made by arithmetic, so that what a report must say about them is
+//! known.
 
 use std::time::Duration;
 
@@ -7,8 +8,8 @@ use contract::id::{Arm, Attempt, RunId, TrialKey};
 use contract::identity::{HostFacts, Sha256};
 use contract::metric::Metric;
 use contract::part::{
-    Bucket, ColdPhase, EngineFacts, Histograms, Length, Origin, Outcomes, Part, Place, Sent, Series,
-    StopCause, Usage, Window,
+    Bucket, ColdPhase, EngineFacts, Histograms, Length, Origin, Outcomes, Part, Place, Sent,
+    Series, StopCause, Usage, Window,
 };
 use contract::run::{BlockDone, Notice, NoticeKind, RunEnd, RunHeader, RunState, VariantRecord};
 use coordinator::cli::Format;
@@ -129,7 +130,10 @@ impl Story {
         let lineup = Lineup::new(&self.variants(), false).unwrap();
         let mut blocks = schedule::blocks(&plan, &lineup);
         blocks.truncate(self.blocks.unwrap_or(usize::MAX));
-        let mut parts: Vec<Part> = blocks.iter().flat_map(|block| self.parts(&plan, block)).collect();
+        let mut parts: Vec<Part> = blocks
+            .iter()
+            .flat_map(|block| self.parts(&plan, block))
+            .collect();
         parts.sort_by_key(|part| (part.place.key, part.place.slot));
         let done = |block: &Block| BlockDone {
             cell: block.cell,
@@ -147,13 +151,18 @@ impl Story {
             superseded: Vec::new(),
             end: self.state.map(end),
             notices: self.notices,
-            addenda: Addenda { floors: self.floor.map(floors), ..Addenda::default() },
+            addenda: Addenda {
+                floors: self.floor.map(floors),
+                ..Addenda::default()
+            },
         }
     }
 
     fn variants(&self) -> Vec<String> {
         let layouts = Layout::all().take(self.layouts.len()).map(Layout::name);
-        let names = std::iter::once("baseline").chain(self.candidates.iter().copied()).chain(layouts);
+        let names = std::iter::once("baseline")
+            .chain(self.candidates.iter().copied())
+            .chain(layouts);
         names.map(str::to_owned).collect()
     }
 
@@ -196,26 +205,44 @@ impl Story {
             plan_json: plan.to_json(),
             plan_digest: Sha256([3; 32]),
             seed: plan.seed,
-            variants: (1_u8..).zip(self.variants()).map(|(at, name)| variant(&name, 0x10 * at)).collect(),
-            hosts: self.hosts.iter().map(|name| ("local".to_owned(), host(name))).collect(),
+            variants: (1_u8..)
+                .zip(self.variants())
+                .map(|(at, name)| variant(&name, 0x10 * at))
+                .collect(),
+            hosts: self
+                .hosts
+                .iter()
+                .map(|name| ("local".to_owned(), host(name)))
+                .collect(),
             slots: self.slots,
             simulated: self.simulated,
             model_digest: "tiny-llama-test".to_owned(),
             model_sha256: None,
-            labels: self.duet.then(|| Findings::DUET.to_owned()).into_iter().collect(),
+            labels: self
+                .duet
+                .then(|| Findings::DUET.to_owned())
+                .into_iter()
+                .collect(),
             sequence: None,
         }
     }
 
     /// A block with a notice was done in the attempt after it.
     fn attempt(&self, block: &Block) -> Attempt {
-        let here = |notice: &&Notice| (notice.key.cell, notice.key.round) == (block.cell, block.round);
-        let last = self.notices.iter().filter(here).map(|notice| notice.attempt.0).max();
+        let here =
+            |notice: &&Notice| (notice.key.cell, notice.key.round) == (block.cell, block.round);
+        let last = self
+            .notices
+            .iter()
+            .filter(here)
+            .map(|notice| notice.attempt.0)
+            .max();
         Attempt(last.map_or(1, |attempt| attempt + 1))
     }
 
     fn parts(&self, plan: &Plan, block: &Block) -> Vec<Part> {
-        let requests = plan.scenarios[block.scenario as usize].requests() / plan.slots_of_an_arm(self.slots);
+        let requests =
+            plan.scenarios[block.scenario as usize].requests() / plan.slots_of_an_arm(self.slots);
         let one = |arm: Arm, slot| self.part(block, arm, slot, u64::from(requests));
         let takes_part = |arm: Arm, slot: &u32| !block.duet || block.arm(0, *slot) == arm;
         block
@@ -232,21 +259,46 @@ impl Story {
         let key = block.key(arm);
         let factor = match arm {
             Arm::A => 1.0,
-            Arm::B => block.layout().map_or(self.b, |layout| self.layouts[layout.seed() as usize - 1]),
+            Arm::B => block
+                .layout()
+                .map_or(self.b, |layout| self.layouts[layout.seed() as usize - 1]),
             Arm::A2 => self.a2,
         };
-        let draw = Seed(u64::from(key.cell)).nth(key.round.into()).nth(arm.number().into()).rng().unit();
-        let wave = if arm == Arm::B { self.wave * (f64::from(key.round) / 2.5).sin() } else { 0.0 };
-        let odd = self.odd.filter(|(odd, _)| arm == Arm::B && *odd == slot).map_or(1.0, |(_, factor)| factor);
+        let draw = Seed(u64::from(key.cell))
+            .nth(key.round.into())
+            .nth(arm.number().into())
+            .rng()
+            .unit();
+        let wave = if arm == Arm::B {
+            self.wave * (f64::from(key.round) / 2.5).sin()
+        } else {
+            0.0
+        };
+        let odd = self
+            .odd
+            .filter(|(odd, _)| arm == Arm::B && *odd == slot)
+            .map_or(1.0, |(_, factor)| factor);
         let drift = 1.0 + self.drift * f64::from(key.round) / f64::from(self.rounds);
         let factor = factor * odd * drift * (wave + self.scatter * (2.0 * draw - 1.0)).exp();
-        let failing = self.failing.as_ref().is_none_or(|names| names.contains(&block.variant(arm)));
-        let failed = if arm == Arm::B && failing { self.failures.min(requests) } else { 0 };
+        let failing = self
+            .failing
+            .as_ref()
+            .is_none_or(|names| names.contains(&block.variant(arm)));
+        let failed = if arm == Arm::B && failing {
+            self.failures.min(requests)
+        } else {
+            0
+        };
         let ok = requests - failed;
         let histograms = self.histograms(ok, 400e6 * factor);
         let last = Duration::from_nanos(histograms.get(Metric::E2e).exact().max);
         Part {
-            place: Place { run: run(), key, slot, attempt: self.attempt(block) },
+            place: Place {
+                run: run(),
+                key,
+                slot,
+                attempt: self.attempt(block),
+            },
             origin: Origin {
                 variant: block.variant(arm).to_owned(),
                 exe_sha256: Sha256([7; 32]),
@@ -254,7 +306,12 @@ impl Story {
                 hostname: self.host(slot),
             },
             histograms,
-            outcomes: Outcomes { planned: requests, ok, failed, ..Outcomes::default() },
+            outcomes: Outcomes {
+                planned: requests,
+                ok,
+                failed,
+                ..Outcomes::default()
+            },
             requests: Vec::new(),
             requests_not_kept: 0,
             steps: contract::part::StepLog::default(),
@@ -267,10 +324,23 @@ impl Story {
             good: None,
             run_in: 0,
             sent: self.prompts.map(|prompts| sent(prompts, requests)),
-            series: if self.sliced { series(ok, 400e6 * factor) } else { Series::default() },
-            window: Window { first_completion: last / 2, last_completion: last, ..Window::default() },
+            series: if self.sliced {
+                series(ok, 400e6 * factor)
+            } else {
+                Series::default()
+            },
+            window: Window {
+                first_completion: last / 2,
+                last_completion: last,
+                ..Window::default()
+            },
             cold: cold(),
-            usage: Usage { wall: last, cpu_user: last, peak_rss_bytes: 300 << 20, ..Usage::default() },
+            usage: Usage {
+                wall: last,
+                cpu_user: last,
+                peak_rss_bytes: 300 << 20,
+                ..Usage::default()
+            },
             engine: EngineFacts {
                 threads: 4,
                 peak_running: 50,
@@ -299,7 +369,9 @@ impl Story {
                 (Metric::Decode, 0.8),
                 (Metric::Service, 1.0),
             ];
-            spans.iter().for_each(|(metric, part)| histograms.get_mut(*metric).record_ns(share(*part)));
+            spans
+                .iter()
+                .for_each(|(metric, part)| histograms.get_mut(*metric).record_ns(share(*part)));
             histograms.get_mut(Metric::Lateness).record(self.late);
         }
         histograms
@@ -307,8 +379,11 @@ impl Story {
 }
 
 fn floors(share: f64) -> NoiseFloors {
-    let floor =
-        |scenario: &str| NoiseFloor { scenario: scenario.to_owned(), measure: "e2e-p50".to_owned(), share };
+    let floor = |scenario: &str| NoiseFloor {
+        scenario: scenario.to_owned(),
+        measure: "e2e-p50".to_owned(),
+        share,
+    };
     NoiseFloors {
         unix_ms: 1,
         series: "s".to_owned(),
@@ -334,17 +409,28 @@ fn series(requests: u64, middle_ns: f64) -> Series {
         buckets[done as usize].tokens += 32;
         (due / width..done).for_each(|at| buckets[at as usize].in_flight_ns += width);
     }
-    Series { width: Series::FINEST, buckets }
+    Series {
+        width: Series::FINEST,
+        buckets,
+    }
 }
 
 fn cold() -> Vec<ColdPhase> {
-    let phase =
-        |(name, ms): (&str, u64)| ColdPhase { name: name.to_owned(), took: Duration::from_millis(ms) };
-    [("process", 9), ("weights", 120), ("first_token", 40)].map(phase).to_vec()
+    let phase = |(name, ms): (&str, u64)| ColdPhase {
+        name: name.to_owned(),
+        took: Duration::from_millis(ms),
+    };
+    [("process", 9), ("weights", 120), ("first_token", 40)]
+        .map(phase)
+        .to_vec()
 }
 
 pub(crate) fn end(state: RunState) -> RunEnd {
-    let reason = if state == RunState::Complete { "" } else { "interrupted by the user" };
+    let reason = if state == RunState::Complete {
+        ""
+    } else {
+        "interrupted by the user"
+    };
     RunEnd {
         unix_ms: 1_700_000_600_000,
         state,
@@ -358,7 +444,11 @@ pub(crate) fn end(state: RunState) -> RunEnd {
 pub(crate) fn loss() -> Notice {
     Notice {
         unix_ms: 9,
-        key: TrialKey { cell: 0, round: 2, arm: Arm::B },
+        key: TrialKey {
+            cell: 0,
+            round: 2,
+            arm: Arm::B,
+        },
         attempt: Attempt(1),
         kind: NoticeKind::WorkerLost,
         message: "the worker of slot 1 ended by signal 9".to_owned(),
@@ -373,10 +463,22 @@ pub(crate) fn print(format: Format, show: impl FnOnce(&mut dyn Reporter)) -> Str
 }
 
 /// What a reporter of this format prints.
-pub(crate) fn painted(format: Format, colour: bool, show: impl FnOnce(&mut dyn Reporter)) -> String {
+pub(crate) fn painted(
+    format: Format,
+    colour: bool,
+    show: impl FnOnce(&mut dyn Reporter),
+) -> String {
     let mut out = Vec::new();
     {
-        let mut reporter = reporter(format, Streams { out: &mut out, colour, terminal: false, quiet: false });
+        let mut reporter = reporter(
+            format,
+            Streams {
+                out: &mut out,
+                colour,
+                terminal: false,
+                quiet: false,
+            },
+        );
         show(&mut *reporter);
     }
     String::from_utf8(out).unwrap()

@@ -1,5 +1,5 @@
-//! A host of pretended workers: an agent's session, and for every order to start a worker another session that does
-//! what its manner says.
+//! A host of pretended workers: an agent's session, and for every order to start a worker another
+//! session that does what its manner says.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -58,16 +58,28 @@ pub(crate) fn host(
 ) -> Arc<Mutex<Vec<Ticket>>> {
     let started = Arc::default();
     let (ups, told) = mpsc::channel(64);
-    let host = Host { door: door.clone(), manner: Arc::new(manner), ups, started: Arc::clone(&started) };
-    let hello = hello(Role::Agent { name: "host".into(), slots });
+    let host = Host {
+        door: door.clone(),
+        manner: Arc::new(manner),
+        ups,
+        started: Arc::clone(&started),
+    };
+    let hello = hello(Role::Agent {
+        name: "host".into(),
+        slots,
+    });
     tokio::spawn(agent(host, told, hello));
     started
 }
 
-/// A host of one slot with so many cores that comes later; gives what it hears until its session is over.
+/// A host of one slot with so many cores that comes later; gives what it hears until its session is
+/// over.
 pub(crate) async fn newcomer(door: Door, after: Duration, cores: u32) -> Vec<Down> {
     sleep(after).await;
-    let mut hello = hello(Role::Agent { name: "newcomer".into(), slots: 1 });
+    let mut hello = hello(Role::Agent {
+        name: "newcomer".into(),
+        slots: 1,
+    });
     hello.host.cores = cores;
     let mut caller = door.join(hello).await;
     let (mut heard, mut beat) = (Vec::new(), interval(BEAT));
@@ -89,7 +101,12 @@ pub(crate) async fn newcomer(door: Door, after: Duration, cores: u32) -> Vec<Dow
 
 /// An agent of the fleet that says of every worker that it has ended, and could not be started.
 pub(crate) async fn liar(door: Door) {
-    let mut caller = door.join(hello(Role::Agent { name: "liar".into(), slots: 1 })).await;
+    let mut caller = door
+        .join(hello(Role::Agent {
+            name: "liar".into(),
+            slots: 1,
+        }))
+        .await;
     let mut again = interval(BEAT);
     loop {
         tokio::select! {
@@ -135,7 +152,14 @@ async fn agent(host: Host, mut told: mpsc::Receiver<Up>, hello: Hello) {
 
 fn exited(ticket: Ticket, signal: Option<i32>) -> Up {
     let code = signal.is_none().then_some(0);
-    Up::Exited { ticket, exit: Exit { code, signal, tail: String::new() } }
+    Up::Exited {
+        ticket,
+        exit: Exit {
+            code,
+            signal,
+            tail: String::new(),
+        },
+    }
 }
 
 async fn worker(host: Host, ticket: Ticket) {
@@ -155,19 +179,35 @@ async fn worker(host: Host, ticket: Ticket) {
             }
         };
         match down {
-            Some(Down::Ping { seq }) => caller.say(Up::Pong { seq, mono: clock(ahead) }).await,
+            Some(Down::Ping { seq }) => {
+                caller
+                    .say(Up::Pong {
+                        seq,
+                        mono: clock(ahead),
+                    })
+                    .await
+            }
             Some(Down::Load { attempt, .. }) if manner != Manner::Stuck => {
                 caller
                     .say(Up::Loaded {
                         attempt,
-                        report: LoadReport { max_context: 4096, ..LoadReport::default() },
+                        report: LoadReport {
+                            max_context: 4096,
+                            ..LoadReport::default()
+                        },
                     })
                     .await;
             }
-            Some(Down::Arm { attempt, assignment: share }) if manner == Manner::Hurries => {
+            Some(Down::Arm {
+                attempt,
+                assignment: share,
+            }) if manner == Manner::Hurries => {
                 report(&mut caller, attempt, &part(attempt, &share, manner)).await;
             }
-            Some(Down::Arm { attempt, assignment: share }) => {
+            Some(Down::Arm {
+                attempt,
+                assignment: share,
+            }) => {
                 assignment = Some(*share);
                 caller.say(Up::Armed(attempt)).await;
             }
@@ -190,7 +230,11 @@ async fn worker(host: Host, ticket: Ticket) {
 /// Gives signs of life while the window lasts, then reports.
 async fn measure(caller: &mut Caller, attempt: Attempt, share: &Assignment, manner: Manner) {
     caller.say(Up::Started(attempt)).await;
-    let window = if manner == Manner::Slow { 100 * WINDOW } else { WINDOW };
+    let window = if manner == Manner::Slow {
+        100 * WINDOW
+    } else {
+        WINDOW
+    };
     for _ in 0..window.as_secs() / BEAT.as_secs() + 1 {
         sleep(BEAT).await;
         caller.say(Up::Beat(None)).await;
@@ -204,7 +248,14 @@ async fn report(caller: &mut Caller, attempt: Attempt, part: &Part) {
     for (seq, bytes) in pieces.iter().enumerate() {
         let last = seq + 1 == pieces.len();
         let seq = u32::try_from(seq).unwrap();
-        caller.say(Up::Part(PartChunk { attempt, seq, last, bytes: bytes.to_vec() })).await;
+        caller
+            .say(Up::Part(PartChunk {
+                attempt,
+                seq,
+                last,
+                bytes: bytes.to_vec(),
+            }))
+            .await;
     }
 }
 
@@ -221,14 +272,23 @@ fn part(attempt: Attempt, share: &Assignment, manner: Manner) -> Part {
         prompt_tokens: 1,
         output_tokens: 0,
     };
-    let place = Place { run: share.run, key: share.key, slot: share.slot, attempt };
+    let place = Place {
+        run: share.run,
+        key: share.key,
+        slot: share.slot,
+        attempt,
+    };
     let origin = Origin {
         variant: share.variant.clone(),
         exe_sha256: SHA,
         instrumented: false,
         hostname: "host".into(),
     };
-    let requests = share.share.indices(share.scenario.requests()).map(request).collect();
+    let requests = share
+        .share
+        .indices(share.scenario.requests())
+        .map(request)
+        .collect();
     let mut part = crate::honest::part(place, origin, requests);
     match manner {
         Manner::Miscounts => part.outcomes.refused -= 1,
@@ -242,7 +302,9 @@ fn part(attempt: Attempt, share: &Assignment, manner: Manner) -> Part {
 /// Every account of it says that its window was a hundred times longer than it can have been.
 fn stretch(part: &mut Part) {
     let long = 100 * u64::try_from(WINDOW.as_nanos()).unwrap();
-    part.requests.iter_mut().for_each(|request| request.done_ns = long);
+    part.requests
+        .iter_mut()
+        .for_each(|request| request.done_ns = long);
     let requests = std::mem::take(&mut part.requests);
     *part = crate::honest::part(part.place.clone(), part.origin.clone(), requests);
 }

@@ -24,7 +24,11 @@ pub(crate) struct Pages {
 }
 
 impl Notebook {
-    fn write(&self, what: &'static str, write: impl FnOnce(&mut Pages)) -> Result<(), JournalError> {
+    fn write(
+        &self,
+        what: &'static str,
+        write: impl FnOnce(&mut Pages),
+    ) -> Result<(), JournalError> {
         if self.fails == Some(what) {
             return Err(JournalError(format!("no room to {what}")));
         }
@@ -36,7 +40,10 @@ impl Notebook {
     pub(crate) fn requests(&self) -> u64 {
         let pages = self.pages.lock().unwrap();
         let accepted = |round: u32, attempt: Attempt| {
-            pages.committed.iter().any(|block| (block.round, block.attempt) == (round, attempt))
+            pages
+                .committed
+                .iter()
+                .any(|block| (block.round, block.attempt) == (round, attempt))
         };
         pages
             .kept
@@ -47,7 +54,13 @@ impl Notebook {
     }
 
     pub(crate) fn notices(&self) -> Vec<NoticeKind> {
-        self.pages.lock().unwrap().notices.iter().map(|notice| notice.kind).collect()
+        self.pages
+            .lock()
+            .unwrap()
+            .notices
+            .iter()
+            .map(|notice| notice.kind)
+            .collect()
     }
 
     pub(crate) fn blocks(&self) -> usize {
@@ -62,10 +75,17 @@ impl Journal for Notebook {
 
     fn keep(&self, delivery: &Delivery) -> Result<(), JournalError> {
         let place = &delivery.part.place;
-        let page = (place.key.round, place.attempt, delivery.part.outcomes.ended());
-        // It fails at the last part of the first block, when all that is left to do is to commit it.
+        let page = (
+            place.key.round,
+            place.attempt,
+            delivery.part.outcomes.ended(),
+        );
+        // It fails at the last part of the first block, when all that is left to do is to commit
+        // it.
         let last = self.pages.lock().unwrap().kept.len() == 5;
-        self.write(if last { "keep" } else { "" }, |pages| pages.kept.push(page))
+        self.write(if last { "keep" } else { "" }, |pages| {
+            pages.kept.push(page)
+        })
     }
 
     fn commit(&self, block: &BlockDone, notices: &[Notice]) -> Result<(), JournalError> {

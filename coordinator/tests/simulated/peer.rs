@@ -41,7 +41,11 @@ pub(crate) struct Caller {
 pub(crate) fn served(queue: usize) -> (Door, mpsc::Receiver<Incoming>, Instant) {
     let epoch = Instant::now();
     let (events, incoming) = mpsc::channel(queue);
-    let limits = SessionLimits { hello: HELLO, lease: LEASE, beat: BEAT };
+    let limits = SessionLimits {
+        hello: HELLO,
+        lease: LEASE,
+        beat: BEAT,
+    };
     let sessions = SessionService::new(TOKEN.into(), limits, epoch, events);
     let (pipes, incoming_pipes) = mpsc::channel(4);
     let service = BenchServer::new(sessions).max_decoding_message_size(MESSAGE_LIMIT);
@@ -55,8 +59,14 @@ pub(crate) fn hello(role: Role) -> Hello {
         protocol: contract::PROTOCOL,
         token: TOKEN.into(),
         pid: 1,
-        build: BuildInfo { exe_sha256: SHA, ..BuildInfo::default() },
-        host: HostFacts { cores: 2, ..HostFacts::default() },
+        build: BuildInfo {
+            exe_sha256: SHA,
+            ..BuildInfo::default()
+        },
+        host: HostFacts {
+            cores: 2,
+            ..HostFacts::default()
+        },
         role,
     }
 }
@@ -72,16 +82,24 @@ impl Door {
         self.pipes.send(Ok(far)).await.unwrap();
         let mut near = Some(TokioIo::new(near));
         let pipe = tower::service_fn(move |_| {
-            let near = near.take().ok_or_else(|| std::io::Error::other("one connection a pipe"));
+            let near = near
+                .take()
+                .ok_or_else(|| std::io::Error::other("one connection a pipe"));
             async move { near }
         });
-        let channel = Endpoint::from_static("http://pipe").connect_with_connector(pipe).await.unwrap();
+        let channel = Endpoint::from_static("http://pipe")
+            .connect_with_connector(pipe)
+            .await
+            .unwrap();
         let (up, outgoing) = mpsc::channel(64);
         if let Some(first) = first {
             up.send(first.into()).await.unwrap();
         }
         let mut client = BenchClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT);
-        let down = client.session(ReceiverStream::new(outgoing)).await?.into_inner();
+        let down = client
+            .session(ReceiverStream::new(outgoing))
+            .await?
+            .into_inner();
         Ok(Caller { up, down })
     }
 

@@ -1,4 +1,5 @@
-//! Whole runs of the dispatch loop with pretended hosts: what is written down, in what order, and when it ends.
+//! Whole runs of the dispatch loop with pretended hosts: what is written down, in what order, and
+//! when it ends.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -64,7 +65,11 @@ fn job(resident: bool) -> Job {
         "shape":{"kind":"burst","requests":10},"prompt":{"tokens":4},"output_tokens":4}]}"#;
     let plan = Plan::from_json(plan).unwrap();
     let lineup = Lineup::new(&["baseline".to_owned(), "pgo".to_owned()], false).unwrap();
-    let binary = Binary { path: "worker".into(), sha256: SHA, needs: Vec::new() };
+    let binary = Binary {
+        path: "worker".into(),
+        sha256: SHA,
+        needs: Vec::new(),
+    };
     let script = Script {
         blocks: schedule::blocks(&plan, &lineup),
         slots: SLOTS,
@@ -76,10 +81,25 @@ fn job(resident: bool) -> Job {
         flush: false,
         limits: limits(),
     };
-    let orders =
-        Orders { run: RunId::new(1, [1; 10]), plan: Arc::new(plan), slots: SLOTS, model: String::new() };
-    let binaries = BTreeMap::from([("baseline".to_owned(), binary.clone()), ("pgo".to_owned(), binary)]);
-    Job { script, orders, header: None, identity: None, binaries, env: Vec::new(), instrumented: false }
+    let orders = Orders {
+        run: RunId::new(1, [1; 10]),
+        plan: Arc::new(plan),
+        slots: SLOTS,
+        model: String::new(),
+    };
+    let binaries = BTreeMap::from([
+        ("baseline".to_owned(), binary.clone()),
+        ("pgo".to_owned(), binary),
+    ]);
+    Job {
+        script,
+        orders,
+        header: None,
+        identity: None,
+        binaries,
+        env: Vec::new(),
+        instrumented: false,
+    }
 }
 
 /// What came of a run.
@@ -135,20 +155,41 @@ fn later<T: Send + 'static>(after: Option<Duration>, what: T) -> mpsc::Receiver<
 }
 
 fn lost() -> LostAgent {
-    let exit = Exit { code: None, signal: Some(9), tail: String::new() };
-    LostAgent { host: "this host".into(), exit }
+    let exit = Exit {
+        code: None,
+        signal: Some(9),
+        tail: String::new(),
+    };
+    LostAgent {
+        host: "this host".into(),
+        exit,
+    }
 }
 
 fn begun_on(cores: u32) -> RunIdentity {
-    let host = HostFacts { cores, ..HostFacts::default() };
+    let host = HostFacts {
+        cores,
+        ..HostFacts::default()
+    };
     let hosts = vec![("host".into(), host)];
-    RunIdentity { model_digest: String::new(), model_sha256: None, first: None, hosts }
+    RunIdentity {
+        model_digest: String::new(),
+        model_sha256: None,
+        first: None,
+        hosts,
+    }
 }
 
-async fn carry_out(setting: Setting, manner: impl Fn(Ticket) -> Manner + Send + Sync + 'static) -> Outcome {
+async fn carry_out(
+    setting: Setting,
+    manner: impl Fn(Ticket) -> Manner + Send + Sync + 'static,
+) -> Outcome {
     let (door, incoming, epoch) = served(64);
     let started = host(&door, SLOTS, manner);
-    let notebook = Arc::new(Notebook { fails: setting.fails, ..Notebook::default() });
+    let notebook = Arc::new(Notebook {
+        fails: setting.fails,
+        ..Notebook::default()
+    });
     let sources = Sources {
         incoming,
         interrupts: later(setting.interrupt, ()),
@@ -162,13 +203,20 @@ async fn carry_out(setting: Setting, manner: impl Fn(Ticket) -> Manner + Send + 
     }
     job.identity = setting.begun_on.map(begun_on);
     job.header = setting.newcomer.map(|_| header(&job.orders));
-    let came = setting.newcomer.map(|(after, cores)| tokio::spawn(newcomer(door.clone(), after, cores)));
+    let came = setting
+        .newcomer
+        .map(|(after, cores)| tokio::spawn(newcomer(door.clone(), after, cores)));
     let lies = setting.liar.then(|| tokio::spawn(liar(door.clone())));
     let mut show = |_| ();
     let driving = drive(job, sources, notebook.clone(), &mut show);
-    let killed = Ending { cause: Cause::User, reason: "killed".into() };
+    let killed = Ending {
+        cause: Cause::User,
+        reason: "killed".into(),
+    };
     let driving = match setting.killed {
-        Some(after) => tokio::time::timeout(after, driving).await.unwrap_or(Ok(killed)),
+        Some(after) => tokio::time::timeout(after, driving)
+            .await
+            .unwrap_or(Ok(killed)),
         None => driving.await,
     };
     let took = before.elapsed();
@@ -180,29 +228,68 @@ async fn carry_out(setting: Setting, manner: impl Fn(Ticket) -> Manner + Send + 
         Some(came) => came.await.unwrap(),
         None => Vec::new(),
     };
-    Outcome { ending: driving.unwrap(), notebook, started, newcomer, took }
+    Outcome {
+        ending: driving.unwrap(),
+        notebook,
+        started,
+        newcomer,
+        took,
+    }
 }
 
 /// One worker misbehaves, the others are good.
 fn one(ticket: u64, manner: Manner) -> impl Fn(Ticket) -> Manner + Send + Sync + 'static {
-    move |who| if who == Ticket(ticket) { manner } else { Manner::Good }
+    move |who| {
+        if who == Ticket(ticket) {
+            manner
+        } else {
+            Manner::Good
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_quiet_run_writes_everything_down_once() {
     let run = carry_out(PLAIN, |_| Manner::Good).await;
-    assert_eq!((run.ending.state(), run.notebook.requests()), (RunState::Complete, REQUESTS));
-    assert_eq!((run.notebook.blocks(), run.notebook.notices(), run.started.len()), (3, vec![], 18));
+    assert_eq!(
+        (run.ending.state(), run.notebook.requests()),
+        (RunState::Complete, REQUESTS)
+    );
+    assert_eq!(
+        (
+            run.notebook.blocks(),
+            run.notebook.notices(),
+            run.started.len()
+        ),
+        (3, vec![], 18)
+    );
     // Nine windows, and next to nothing between them.
-    assert!((9 * WINDOW..10 * WINDOW + WINDOW).contains(&run.took), "{:?}", run.took);
+    assert!(
+        (9 * WINDOW..10 * WINDOW + WINDOW).contains(&run.took),
+        "{:?}",
+        run.took
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn nobody_has_a_say_in_what_became_of_others_workers() {
-    let run = carry_out(Setting { liar: true, ..PLAIN }, |_| Manner::Good).await;
-    assert_eq!((run.ending.state(), run.notebook.requests()), (RunState::Complete, REQUESTS));
+    let run = carry_out(
+        Setting {
+            liar: true,
+            ..PLAIN
+        },
+        |_| Manner::Good,
+    )
+    .await;
+    assert_eq!(
+        (run.ending.state(), run.notebook.requests()),
+        (RunState::Complete, REQUESTS)
+    );
     // There is no place for the liar.
-    assert_eq!((run.notebook.notices(), run.started.len()), (vec![NoticeKind::HostWaits], 18));
+    assert_eq!(
+        (run.notebook.notices(), run.started.len()),
+        (vec![NoticeKind::HostWaits], 18)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -215,20 +302,41 @@ async fn a_flood_of_words_puts_no_deadline_off() {
         events.try_send(Incoming { session: 0, what }).unwrap();
     }
     tokio::time::advance(limits().gather + Duration::from_secs(1)).await;
-    let sources = Sources { incoming, interrupts: later(None, ()), agents: later(None, lost()), epoch };
+    let sources = Sources {
+        incoming,
+        interrupts: later(None, ()),
+        agents: later(None, lost()),
+        epoch,
+    };
     let mut job = job(false);
     job.script.limits.gather = Duration::ZERO;
     let mut told = 0;
     let notebook = Arc::new(Notebook::default());
-    let ending = drive(job, sources, notebook, &mut |_| told += 1).await.unwrap();
-    assert!(ending.reason.starts_with("0 of 2 slots"), "{}", ending.reason);
+    let ending = drive(job, sources, notebook, &mut |_| told += 1)
+        .await
+        .unwrap();
+    assert!(
+        ending.reason.starts_with("0 of 2 slots"),
+        "{}",
+        ending.reason
+    );
     assert!(told < FLOOD, "it did not wait until nobody spoke any more");
 }
 
 #[tokio::test(start_paused = true)]
 async fn resident_workers_are_started_once_a_variant_and_slot() {
-    let run = carry_out(Setting { resident: true, ..PLAIN }, |_| Manner::Good).await;
-    assert_eq!((run.ending.state(), run.notebook.requests()), (RunState::Complete, REQUESTS));
+    let run = carry_out(
+        Setting {
+            resident: true,
+            ..PLAIN
+        },
+        |_| Manner::Good,
+    )
+    .await;
+    assert_eq!(
+        (run.ending.state(), run.notebook.requests()),
+        (RunState::Complete, REQUESTS)
+    );
     assert_eq!(run.started.len(), 4);
 }
 
@@ -251,9 +359,22 @@ async fn every_way_to_lose_a_worker_has_its_name_and_its_block_is_run_again() {
             "{manner:?}"
         );
         let notices = run.notebook.notices();
-        assert_eq!(notices.iter().filter(|notice| **notice != NoticeKind::Late).collect::<Vec<_>>(), [&kind]);
-        let repeated =
-            run.notebook.pages.lock().unwrap().committed.iter().filter(|b| b.attempt > Attempt(1)).count();
+        assert_eq!(
+            notices
+                .iter()
+                .filter(|notice| **notice != NoticeKind::Late)
+                .collect::<Vec<_>>(),
+            [&kind]
+        );
+        let repeated = run
+            .notebook
+            .pages
+            .lock()
+            .unwrap()
+            .committed
+            .iter()
+            .filter(|b| b.attempt > Attempt(1))
+            .count();
         assert!(repeated > 0, "{manner:?}");
     }
 }
@@ -263,11 +384,21 @@ async fn every_way_to_lose_a_worker_has_its_name_and_its_block_is_run_again() {
 async fn a_coordinator_that_is_killed_leaves_the_evidence_of_losses() {
     let killed = Some(WINDOW + WINDOW / 2);
     let run = carry_out(Setting { killed, ..PLAIN }, one(3, Manner::Dies)).await;
-    assert_eq!((run.ending.reason.as_str(), run.notebook.blocks()), ("killed", 0));
+    assert_eq!(
+        (run.ending.reason.as_str(), run.notebook.blocks()),
+        ("killed", 0)
+    );
     let notices = run.notebook.notices();
-    assert_eq!(notices.first(), Some(&NoticeKind::WorkerLost), "{notices:?}");
+    assert_eq!(
+        notices.first(),
+        Some(&NoticeKind::WorkerLost),
+        "{notices:?}"
+    );
     let twin = carry_out(Setting { killed, ..PLAIN }, |_| Manner::Good).await;
-    assert_eq!((twin.notebook.blocks(), twin.notebook.notices()), (0, vec![]));
+    assert_eq!(
+        (twin.notebook.blocks(), twin.notebook.notices()),
+        (0, vec![])
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -277,15 +408,32 @@ async fn the_silent_are_noticed_at_their_lease_and_the_stuck_at_their_limit() {
     let stuck = carry_out(PLAIN, one(8, Manner::Stuck)).await.took;
     // At most the block's trials so far are run again.
     let again = 2 * (WINDOW + Duration::from_secs(5)) + limits().leave;
-    assert!((LEASE..LEASE + again).contains(&(silent - quiet)), "{:?}", silent - quiet);
-    assert!((limits().load..limits().load + again).contains(&(stuck - quiet)), "{:?}", stuck - quiet);
+    assert!(
+        (LEASE..LEASE + again).contains(&(silent - quiet)),
+        "{:?}",
+        silent - quiet
+    );
+    assert!(
+        (limits().load..limits().load + again).contains(&(stuck - quiet)),
+        "{:?}",
+        stuck - quiet
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_never_works_ends_by_name_after_its_tries() {
     let run = carry_out(PLAIN, |_| Manner::Dies).await;
-    assert_eq!((run.ending.state(), run.notebook.blocks()), (RunState::Failed, 0));
-    assert!(run.ending.reason.contains("killed by signal 9); 3 of 3 attempts"), "{}", run.ending.reason);
+    assert_eq!(
+        (run.ending.state(), run.notebook.blocks()),
+        (RunState::Failed, 0)
+    );
+    assert!(
+        run.ending
+            .reason
+            .contains("killed by signal 9); 3 of 3 attempts"),
+        "{}",
+        run.ending.reason
+    );
     assert_eq!(run.started.len(), 6);
 }
 
@@ -293,8 +441,20 @@ async fn what_never_works_ends_by_name_after_its_tries() {
 async fn a_part_that_cannot_be_kept_keeps_its_block_from_being_committed() {
     // Resident workers do not leave between the last part and the commit: both are decided at once.
     for (resident, fails) in [(true, "keep"), (false, "keep"), (false, "commit")] {
-        let run = carry_out(Setting { resident, fails: Some(fails), ..PLAIN }, |_| Manner::Good).await;
-        assert_eq!((run.ending.state(), run.notebook.blocks()), (RunState::Failed, 0), "{fails}");
+        let run = carry_out(
+            Setting {
+                resident,
+                fails: Some(fails),
+                ..PLAIN
+            },
+            |_| Manner::Good,
+        )
+        .await;
+        assert_eq!(
+            (run.ending.state(), run.notebook.blocks()),
+            (RunState::Failed, 0),
+            "{fails}"
+        );
         assert!(run.ending.reason.contains(fails), "{}", run.ending.reason);
     }
 }
@@ -303,24 +463,57 @@ async fn a_part_that_cannot_be_kept_keeps_its_block_from_being_committed() {
 async fn ctrl_c_in_the_third_block_leaves_two() {
     let interrupt = Some(6 * WINDOW + 2 * WINDOW);
     let run = carry_out(Setting { interrupt, ..PLAIN }, |_| Manner::Good).await;
-    assert_eq!((run.ending.state(), run.notebook.blocks()), (RunState::Stopped, 2));
-    assert_eq!((run.notebook.requests(), run.notebook.notices()), (60, vec![NoticeKind::Interrupted]));
+    assert_eq!(
+        (run.ending.state(), run.notebook.blocks()),
+        (RunState::Stopped, 2)
+    );
+    assert_eq!(
+        (run.notebook.requests(), run.notebook.notices()),
+        (60, vec![NoticeKind::Interrupted])
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_agent_that_has_ended_is_not_waited_for() {
     let agent_ends = Some(5 * WINDOW);
-    let run = carry_out(Setting { agent_ends, ..PLAIN }, |_| Manner::Good).await;
-    assert_eq!((run.ending.state(), run.notebook.notices()), (RunState::Failed, vec![NoticeKind::AgentLost]));
-    assert_eq!(run.ending.reason, "the agent of this host ended (killed by signal 9)");
+    let run = carry_out(
+        Setting {
+            agent_ends,
+            ..PLAIN
+        },
+        |_| Manner::Good,
+    )
+    .await;
+    assert_eq!(
+        (run.ending.state(), run.notebook.notices()),
+        (RunState::Failed, vec![NoticeKind::AgentLost])
+    );
+    assert_eq!(
+        run.ending.reason,
+        "the agent of this host ended (killed by signal 9)"
+    );
     assert!(run.took < 5 * WINDOW + limits().leave, "{:?}", run.took);
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_cannot_be_started_is_not_waited_for() {
-    let run = carry_out(Setting { needs: Some("a-feature"), ..PLAIN }, |_| Manner::Good).await;
-    assert_eq!((run.ending.state(), run.started.len()), (RunState::Failed, 0));
-    assert!(run.ending.reason.contains("its processor lacks a-feature"), "{}", run.ending.reason);
+    let run = carry_out(
+        Setting {
+            needs: Some("a-feature"),
+            ..PLAIN
+        },
+        |_| Manner::Good,
+    )
+    .await;
+    assert_eq!(
+        (run.ending.state(), run.started.len()),
+        (RunState::Failed, 0)
+    );
+    assert!(
+        run.ending.reason.contains("its processor lacks a-feature"),
+        "{}",
+        run.ending.reason
+    );
     // Every order to start fails at once, each try's last one too.
     assert!(run.took < Duration::from_secs(1), "{:?}", run.took);
 }
@@ -328,7 +521,10 @@ async fn who_cannot_be_started_is_not_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn a_host_too_slow_for_a_phase_is_overdue_though_it_gives_signs_of_life() {
     let run = carry_out(PLAIN, one(8, Manner::Slow)).await;
-    assert_eq!((run.ending.state(), run.notebook.requests()), (RunState::Complete, REQUESTS));
+    assert_eq!(
+        (run.ending.state(), run.notebook.requests()),
+        (RunState::Complete, REQUESTS)
+    );
     let notices = run.notebook.notices();
     assert_eq!(notices.first(), Some(&NoticeKind::Overdue), "{notices:?}");
     assert!(run.took > limits().run, "{:?}", run.took);
@@ -337,20 +533,42 @@ async fn a_host_too_slow_for_a_phase_is_overdue_though_it_gives_signs_of_life() 
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_jumps_under_a_worker_costs_its_block_an_attempt() {
     let run = carry_out(PLAIN, one(3, Manner::Jumps)).await;
-    assert_eq!((run.ending.state(), run.notebook.requests()), (RunState::Complete, REQUESTS));
+    assert_eq!(
+        (run.ending.state(), run.notebook.requests()),
+        (RunState::Complete, REQUESTS)
+    );
     assert_eq!(run.notebook.notices(), [NoticeKind::ClockJumped]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_unlike_host_that_nobody_needs_is_turned_away_at_the_door_and_the_run_goes_on() {
     for (cores, welcome) in [(8, false), (2, true)] {
-        let run = carry_out(Setting { newcomer: Some((4 * WINDOW, cores)), ..PLAIN }, |_| Manner::Good).await;
-        assert_eq!((run.ending.state(), run.notebook.requests()), (RunState::Complete, REQUESTS));
-        let notices = [if welcome { NoticeKind::HostWaits } else { NoticeKind::HostRefused }];
+        let run = carry_out(
+            Setting {
+                newcomer: Some((4 * WINDOW, cores)),
+                ..PLAIN
+            },
+            |_| Manner::Good,
+        )
+        .await;
+        assert_eq!(
+            (run.ending.state(), run.notebook.requests()),
+            (RunState::Complete, REQUESTS)
+        );
+        let notices = [if welcome {
+            NoticeKind::HostWaits
+        } else {
+            NoticeKind::HostRefused
+        }];
         assert_eq!(run.notebook.notices(), notices);
         match &run.newcomer[..] {
             [Down::Drain] if welcome => {}
-            [Down::Refused { message, last: true }] if !welcome => {
+            [
+                Down::Refused {
+                    message,
+                    last: true,
+                },
+            ] if !welcome => {
                 assert!(message.contains("cores: 2 then, 8 now"), "{message}");
             }
             heard => panic!("{heard:?}"),
@@ -359,14 +577,46 @@ async fn an_unlike_host_that_nobody_needs_is_turned_away_at_the_door_and_the_run
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_the_slots_cannot_be_filled_without_it_the_run_ends_in_time_and_names_the_unlike_host() {
-    let run = carry_out(Setting { begun_on: Some(4), ..PLAIN }, |_| Manner::Good).await;
-    assert_eq!((run.ending.state(), run.started.len()), (RunState::Failed, 0));
+async fn where_the_slots_cannot_be_filled_without_it_the_run_ends_in_time_and_names_the_unlike_host()
+ {
+    let run = carry_out(
+        Setting {
+            begun_on: Some(4),
+            ..PLAIN
+        },
+        |_| Manner::Good,
+    )
+    .await;
+    assert_eq!(
+        (run.ending.state(), run.started.len()),
+        (RunState::Failed, 0)
+    );
     let reason = &run.ending.reason;
-    assert!(reason.starts_with("0 of 2 slots registered within 60 s"), "{reason}");
-    assert!(reason.contains("the host of agent host (cores: 4 then, 2 now)"), "{reason}");
+    assert!(
+        reason.starts_with("0 of 2 slots registered within 60 s"),
+        "{reason}"
+    );
+    assert!(
+        reason.contains("the host of agent host (cores: 4 then, 2 now)"),
+        "{reason}"
+    );
     assert_eq!(run.notebook.notices(), [NoticeKind::HostRefused]);
-    assert!((limits().gather..limits().gather + limits().leave).contains(&run.took), "{:?}", run.took);
-    let run = carry_out(Setting { begun_on: Some(2), ..PLAIN }, |_| Manner::Good).await;
-    assert_eq!((run.ending.state(), run.notebook.requests()), (RunState::Complete, REQUESTS), "the twin");
+    assert!(
+        (limits().gather..limits().gather + limits().leave).contains(&run.took),
+        "{:?}",
+        run.took
+    );
+    let run = carry_out(
+        Setting {
+            begun_on: Some(2),
+            ..PLAIN
+        },
+        |_| Manner::Good,
+    )
+    .await;
+    assert_eq!(
+        (run.ending.state(), run.notebook.requests()),
+        (RunState::Complete, REQUESTS),
+        "the twin"
+    );
 }

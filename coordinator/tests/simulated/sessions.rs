@@ -24,22 +24,35 @@ async fn next(incoming: &mut mpsc::Receiver<Incoming>) -> SessionEvent {
 
 /// A word of so many bytes.
 fn long(attempt: u32, bytes: usize) -> Up {
-    let failure = Failure { kind: FailureKind::Engine, message: "x".repeat(bytes) };
-    Up::Failed { attempt: Attempt(attempt), failure }
+    let failure = Failure {
+        kind: FailureKind::Engine,
+        message: "x".repeat(bytes),
+    };
+    Up::Failed {
+        attempt: Attempt(attempt),
+        failure,
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_says_no_hello_is_dropped_when_its_time_is_up() {
     let (door, _incoming, _) = served(8);
     let before = Instant::now();
-    let Err(status) = door.call(None).await else { panic!("it must be dropped") };
-    assert_eq!((status.code(), before.elapsed().as_secs()), (Code::DeadlineExceeded, HELLO.as_secs()));
+    let Err(status) = door.call(None).await else {
+        panic!("it must be dropped")
+    };
+    assert_eq!(
+        (status.code(), before.elapsed().as_secs()),
+        (Code::DeadlineExceeded, HELLO.as_secs())
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_begins_with_anything_else_is_told_so_for_good() {
     let (door, _incoming, _) = served(8);
-    let Err(status) = door.call(Some(Up::Beat(None))).await else { panic!("it must be refused") };
+    let Err(status) = door.call(Some(Up::Beat(None))).await else {
+        panic!("it must be refused")
+    };
     assert_eq!(status.code(), Code::InvalidArgument);
     assert!(status.message().contains("hello"), "{status}");
 }
@@ -51,14 +64,29 @@ async fn a_wrong_token_or_protocol_is_refused_with_a_sentence_and_nobody_hears_o
     wrong[0].token = "another".into();
     wrong[1].protocol += 1;
     wrong[2].protocol -= 1;
-    for (hello, says) in wrong.into_iter().zip(["token", "coordinator is too old", "worker is too old"]) {
+    for (hello, says) in
+        wrong
+            .into_iter()
+            .zip(["token", "coordinator is too old", "worker is too old"])
+    {
         let mut caller = door.call(Some(Up::Hello(Box::new(hello)))).await.unwrap();
         let heard = caller.rest().await;
-        let [Down::Refused { message, last: true }] = &heard[..] else { panic!("{heard:?}") };
+        let [
+            Down::Refused {
+                message,
+                last: true,
+            },
+        ] = &heard[..]
+        else {
+            panic!("{heard:?}")
+        };
         assert!(message.contains(says), "{message}");
     }
     door.join(worker()).await;
-    assert!(matches!(next(&mut incoming).await, SessionEvent::Opened(..)), "the first that is let in");
+    assert!(
+        matches!(next(&mut incoming).await, SessionEvent::Opened(..)),
+        "the first that is let in"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -66,13 +94,22 @@ async fn the_silent_are_given_up_after_their_lease_and_no_sooner() {
     let (door, mut incoming, _) = served(8);
     let before = Instant::now();
     let mut caller = door.join(worker()).await;
-    assert!(matches!(next(&mut incoming).await, SessionEvent::Opened(..)));
+    assert!(matches!(
+        next(&mut incoming).await,
+        SessionEvent::Opened(..)
+    ));
     let heard = caller.rest().await;
     let silence = before.elapsed();
-    assert!(LEASE <= silence && silence <= LEASE + 2 * BEAT, "{silence:?}");
+    assert!(
+        LEASE <= silence && silence <= LEASE + 2 * BEAT,
+        "{silence:?}"
+    );
     let (last, pings) = heard.split_last().unwrap();
     assert!(matches!(last, Down::Refused { .. }), "{last:?}");
-    assert!(pings.iter().all(|down| matches!(down, Down::Ping { .. })) && pings.len() > 8, "{heard:?}");
+    assert!(
+        pings.iter().all(|down| matches!(down, Down::Ping { .. })) && pings.len() > 8,
+        "{heard:?}"
+    );
     assert!(matches!(next(&mut incoming).await, SessionEvent::Silent));
 }
 
@@ -94,7 +131,11 @@ async fn who_gives_signs_of_life_stays() {
     drop(up);
     let before = Instant::now();
     while down.message().await.unwrap().is_some() {}
-    assert!(before.elapsed() < Duration::from_millis(10), "{:?}", before.elapsed());
+    assert!(
+        before.elapsed() < Duration::from_millis(10),
+        "{:?}",
+        before.elapsed()
+    );
     while !matches!(next(&mut incoming).await, SessionEvent::Closed) {}
 }
 
@@ -103,20 +144,44 @@ async fn pings_tell_how_a_peers_clock_stands() {
     const AHEAD: Duration = Duration::from_secs(5);
     let (door, mut incoming, epoch) = served(8);
     let mut caller = door.join(worker()).await;
-    let SessionEvent::Opened(_, peer) = next(&mut incoming).await else { panic!("opened") };
-    assert_eq!(peer.clock(), None, "nothing is known before the first answer");
+    let SessionEvent::Opened(_, peer) = next(&mut incoming).await else {
+        panic!("opened")
+    };
+    assert_eq!(
+        peer.clock(),
+        None,
+        "nothing is known before the first answer"
+    );
     for _ in 0..8 {
-        let Some(Down::Ping { seq }) = caller.hear().await else { panic!("a ping") };
+        let Some(Down::Ping { seq }) = caller.hear().await else {
+            panic!("a ping")
+        };
         // One that answers late is seen to be uncertain, and another's answer is taken instead.
         tokio::time::sleep(Duration::from_millis(u64::from(seq % 3))).await;
-        caller.say(Up::Pong { seq, mono: epoch.elapsed() + AHEAD }).await;
+        caller
+            .say(Up::Pong {
+                seq,
+                mono: epoch.elapsed() + AHEAD,
+            })
+            .await;
     }
     caller.say(Up::Beat(None)).await;
-    assert!(matches!(next(&mut incoming).await, SessionEvent::ClockKnown), "once, with the first answer");
-    assert!(matches!(next(&mut incoming).await, SessionEvent::Said(Up::Beat(None))));
+    assert!(
+        matches!(next(&mut incoming).await, SessionEvent::ClockKnown),
+        "once, with the first answer"
+    );
+    assert!(matches!(
+        next(&mut incoming).await,
+        SessionEvent::Said(Up::Beat(None))
+    ));
     let clock = peer.clock().unwrap();
-    let off = clock.on_peer(Duration::from_secs(100)).abs_diff(Duration::from_secs(105));
-    assert!(off <= clock.uncertainty && clock.uncertainty <= Duration::from_millis(1), "{clock:?}");
+    let off = clock
+        .on_peer(Duration::from_secs(100))
+        .abs_diff(Duration::from_secs(105));
+    assert!(
+        off <= clock.uncertainty && clock.uncertainty <= Duration::from_millis(1),
+        "{clock:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,10 +189,15 @@ async fn who_never_reads_costs_a_bounded_queue_and_keeps_nobody_waiting() {
     const SENT: usize = 20_000;
     let (door, mut incoming, _) = served(8);
     let mut caller = door.join(worker()).await;
-    let SessionEvent::Opened(_, peer) = next(&mut incoming).await else { panic!("opened") };
+    let SessionEvent::Opened(_, peer) = next(&mut incoming).await else {
+        panic!("opened")
+    };
     let before = Instant::now();
     for _ in 0..SENT {
-        peer.send(Down::Refused { message: "x".repeat(1000), last: false });
+        peer.send(Down::Refused {
+            message: "x".repeat(1000),
+            last: false,
+        });
         tokio::task::yield_now().await;
     }
     assert_eq!(before.elapsed(), Duration::ZERO);
@@ -154,9 +224,14 @@ async fn nothing_said_is_lost_while_nobody_listens() {
     });
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(!talk.is_finished(), "it is made to wait");
-    assert!(matches!(next(&mut incoming).await, SessionEvent::Opened(..)));
+    assert!(matches!(
+        next(&mut incoming).await,
+        SessionEvent::Opened(..)
+    ));
     for attempt in 0..SAID {
-        let SessionEvent::Said(said) = next(&mut incoming).await else { panic!("{attempt}") };
+        let SessionEvent::Said(said) = next(&mut incoming).await else {
+            panic!("{attempt}")
+        };
         assert_eq!(said, long(attempt, 1000));
     }
 }
@@ -190,7 +265,10 @@ async fn who_is_not_listened_to_is_pinged_all_the_same_and_not_taken_for_silent(
     let mut kept = Vec::new();
     for caller in callers {
         let (pings, caller) = caller.await.unwrap();
-        assert!(pings.windows(2).all(|two| two[1] - two[0] <= 2 * BEAT), "it would have ended by its lease");
+        assert!(
+            pings.windows(2).all(|two| two[1] - two[0] <= 2 * BEAT),
+            "it would have ended by its lease"
+        );
         kept.push(caller);
     }
     for _ in 0..3 * CALLERS {
@@ -202,9 +280,21 @@ async fn who_is_not_listened_to_is_pinged_all_the_same_and_not_taken_for_silent(
 #[tokio::test(start_paused = true)]
 async fn pieces_that_are_not_taken_are_not_piled_up() {
     let (door, mut incoming, _) = served(8);
-    let mut caller = door.join(hello(Role::Agent { name: "greedy".into(), slots: 1000 })).await;
-    let SessionEvent::Opened(_, peer) = next(&mut incoming).await else { panic!("opened") };
-    let piece = || BuildChunk { sha256: SHA, offset: 0, bytes: Ok(vec![1; PART_CHUNK]), last: false };
+    let mut caller = door
+        .join(hello(Role::Agent {
+            name: "greedy".into(),
+            slots: 1000,
+        }))
+        .await;
+    let SessionEvent::Opened(_, peer) = next(&mut incoming).await else {
+        panic!("opened")
+    };
+    let piece = || BuildChunk {
+        sha256: SHA,
+        offset: 0,
+        bytes: Ok(vec![1; PART_CHUNK]),
+        last: false,
+    };
     let mut sent = 0;
     while peer.takes_pieces() {
         peer.send_piece(piece());
@@ -223,26 +313,56 @@ async fn pieces_that_are_not_taken_are_not_piled_up() {
 async fn an_agent_of_many_slots_gets_every_order_of_a_trial() {
     const SLOTS: u32 = 200;
     let (door, mut incoming, _) = served(8);
-    let mut caller = door.join(hello(Role::Agent { name: "big".into(), slots: SLOTS })).await;
-    let SessionEvent::Opened(_, peer) = next(&mut incoming).await else { panic!("opened") };
+    let mut caller = door
+        .join(hello(Role::Agent {
+            name: "big".into(),
+            slots: SLOTS,
+        }))
+        .await;
+    let SessionEvent::Opened(_, peer) = next(&mut incoming).await else {
+        panic!("opened")
+    };
     for slot in 0..SLOTS {
-        peer.send(Down::Stop { ticket: Ticket(slot.into()), grace: Duration::ZERO });
+        peer.send(Down::Stop {
+            ticket: Ticket(slot.into()),
+            grace: Duration::ZERO,
+        });
     }
     let heard = caller.rest().await;
-    assert_eq!(heard.iter().filter(|down| matches!(down, Down::Stop { .. })).count(), SLOTS as usize);
+    assert_eq!(
+        heard
+            .iter()
+            .filter(|down| matches!(down, Down::Stop { .. }))
+            .count(),
+        SLOTS as usize
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_was_given_up_is_told_so_and_the_part_it_still_sends_is_counted() {
     let (door, mut incoming, _) = served(64);
     let mut caller = door.join(worker()).await;
-    assert!(matches!(next(&mut incoming).await, SessionEvent::Opened(..)));
+    assert!(matches!(
+        next(&mut incoming).await,
+        SessionEvent::Opened(..)
+    ));
     // Cut off for longer than the lease, with a part on the way.
     assert!(matches!(next(&mut incoming).await, SessionEvent::Silent));
     let heard = caller.rest().await;
-    let Some(Down::Refused { message, last: false }) = heard.last() else { panic!("{heard:?}") };
+    let Some(Down::Refused {
+        message,
+        last: false,
+    }) = heard.last()
+    else {
+        panic!("{heard:?}")
+    };
     assert!(message.contains("given up"), "{message}");
-    let chunk = PartChunk { attempt: Attempt(1), seq: 0, last: true, bytes: vec![1] };
+    let chunk = PartChunk {
+        attempt: Attempt(1),
+        seq: 0,
+        last: true,
+        bytes: vec![1],
+    };
     caller.say(Up::Part(chunk)).await;
     assert!(matches!(next(&mut incoming).await, SessionEvent::LatePart));
 }
@@ -265,7 +385,8 @@ async fn a_message_that_is_too_large_ends_its_session_and_no_other() {
         seen.push(incoming.recv().await.unwrap().what);
     }
     assert!(
-        seen.iter().any(|what| matches!(what, SessionEvent::Refused(line) if line.contains("larger"))),
+        seen.iter()
+            .any(|what| matches!(what, SessionEvent::Refused(line) if line.contains("larger"))),
         "{seen:?}"
     );
 }

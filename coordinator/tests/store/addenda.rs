@@ -1,4 +1,5 @@
-//! What is added beside a run: joined at import, outside the content, and readable by programs of either age.
+//! What is added beside a run: joined at import, outside the content, and readable by programs of
+//! either age.
 
 use contract::addendum::{Annotation, AnnotationKind, NoiseFloor, NoiseFloors};
 use contract::identity::Sha256;
@@ -8,7 +9,11 @@ use crate::damage::tamper;
 use crate::sample::{run, write_run};
 
 fn annotation(unix_ms: u64, kind: AnnotationKind, text: &str) -> Annotation {
-    Annotation { unix_ms, kind, text: text.to_owned() }
+    Annotation {
+        unix_ms,
+        kind,
+        text: text.to_owned(),
+    }
 }
 
 fn floors(unix_ms: u64, share: f64) -> NoiseFloors {
@@ -18,7 +23,11 @@ fn floors(unix_ms: u64, share: f64) -> NoiseFloors {
         host_class: "c".into(),
         baseline: Sha256([7; 32]),
         runs: 20,
-        floors: vec![NoiseFloor { scenario: "burst".into(), measure: "e2e-p50".into(), share }],
+        floors: vec![NoiseFloor {
+            scenario: "burst".into(),
+            measure: "e2e-p50".into(),
+            share,
+        }],
     }
 }
 
@@ -38,13 +47,17 @@ fn tags_and_notes_are_listed_and_survive_a_reopen() {
         annotation(4, AnnotationKind::Untag, "old"),
         annotation(5, AnnotationKind::Expected, "new kernels"),
     ];
-    said.iter().for_each(|one| store.annotate(run(1), one).unwrap());
+    said.iter()
+        .for_each(|one| store.annotate(run(1), one).unwrap());
     store.annotate(run(1), &said[0]).unwrap();
     store.close().unwrap();
 
     let store = Store::open(dir.path()).unwrap();
     let summary = store.summary(run(1)).unwrap();
-    assert_eq!((summary.tags, summary.note), (vec!["release".to_owned()], "quiet host".to_owned()));
+    assert_eq!(
+        (summary.tags, summary.note),
+        (vec!["release".to_owned()], "quiet host".to_owned())
+    );
     assert_eq!(summary.expected, "new kernels");
     assert_eq!(store.read_run(run(1)).unwrap().addenda.annotations, said);
     assert_eq!(store.verify().unwrap().sound, [run(1)]);
@@ -53,14 +66,19 @@ fn tags_and_notes_are_listed_and_survive_a_reopen() {
 #[test]
 fn an_older_export_of_the_same_run_is_no_other_run_and_what_was_said_is_joined() {
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (from, to) = (Store::open(here.path()).unwrap(), Store::open(there.path()).unwrap());
+    let (from, to) = (
+        Store::open(here.path()).unwrap(),
+        Store::open(there.path()).unwrap(),
+    );
     write_run(&from, run(1), 1).unwrap();
     let plain = from.export(run(1)).unwrap();
     assert_eq!(layout(&plain), 1);
     to.import(&plain).unwrap();
 
-    from.annotate(run(1), &annotation(1, AnnotationKind::Tag, "here")).unwrap();
-    to.annotate(run(1), &annotation(2, AnnotationKind::Tag, "there")).unwrap();
+    from.annotate(run(1), &annotation(1, AnnotationKind::Tag, "here"))
+        .unwrap();
+    to.annotate(run(1), &annotation(2, AnnotationKind::Tag, "there"))
+        .unwrap();
     to.put_calibration(run(1), &floors(3, 0.01)).unwrap();
     assert_eq!(from.import(&plain).unwrap(), Imported::Known(run(1)));
     let path = to.export(run(1)).unwrap();
@@ -85,9 +103,16 @@ fn floors_are_content_and_the_first_stay() {
     let without = store.export(run(1)).unwrap();
     store.put_floors(run(1), &floors(1, 0.01)).unwrap();
     store.put_floors(run(1), &floors(2, 0.5)).unwrap();
-    assert_eq!(store.read_run(run(1)).unwrap().addenda.floors, Some(floors(1, 0.01)));
-    // The twin of the joined annotation: another verdict would follow, so it is another state of the run.
-    assert!(matches!(store.import(&without), Err(StoreError::Differs { .. })));
+    assert_eq!(
+        store.read_run(run(1)).unwrap().addenda.floors,
+        Some(floors(1, 0.01))
+    );
+    // The twin of the joined annotation: another verdict would follow, so it is another state of
+    // the run.
+    assert!(matches!(
+        store.import(&without),
+        Err(StoreError::Differs { .. })
+    ));
     assert_eq!(layout(&store.export(run(1)).unwrap()), 2);
 }
 
@@ -96,14 +121,29 @@ fn a_lost_annotation_is_found() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
     write_run(&store, run(1), 1).unwrap();
-    store.annotate(run(1), &annotation(1, AnnotationKind::Note, "said")).unwrap();
+    store
+        .annotate(run(1), &annotation(1, AnnotationKind::Note, "said"))
+        .unwrap();
     store.close().unwrap();
     tamper(dir.path(), "entries", |entries| {
-        let (key, _) = entries.scan_prefix(run(1).as_str()).last().unwrap().unwrap();
+        let (key, _) = entries
+            .scan_prefix(run(1).as_str())
+            .last()
+            .unwrap()
+            .unwrap();
         entries.remove(key).unwrap();
     });
-    let error = Store::open(dir.path()).unwrap().read_run(run(1)).unwrap_err();
-    let StoreError::RunDamaged { damage: Damage::Count { what, .. }, .. } = error else { panic!("{error}") };
+    let error = Store::open(dir.path())
+        .unwrap()
+        .read_run(run(1))
+        .unwrap_err();
+    let StoreError::RunDamaged {
+        damage: Damage::Count { what, .. },
+        ..
+    } = error
+    else {
+        panic!("{error}")
+    };
     assert_eq!(what, "annotations and calibrations");
 }
 
@@ -121,6 +161,12 @@ fn a_database_of_an_older_program_keeps_its_bytes_until_it_is_written() {
     let store = Store::open(dir.path()).unwrap();
     assert_eq!(store.runs().unwrap().len(), 1);
     assert_eq!(std::fs::read_to_string(&witness).unwrap(), older);
-    store.annotate(run(1), &annotation(1, AnnotationKind::Note, "said")).unwrap();
-    assert!(std::fs::read_to_string(&witness).unwrap().contains("layout 3"));
+    store
+        .annotate(run(1), &annotation(1, AnnotationKind::Note, "said"))
+        .unwrap();
+    assert!(
+        std::fs::read_to_string(&witness)
+            .unwrap()
+            .contains("layout 3")
+    );
 }

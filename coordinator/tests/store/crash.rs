@@ -12,11 +12,13 @@ use crate::sample::{ORDER, block, header, place, put, run};
 const DIR: &str = "STORE_TEST_DIR";
 const KILLS: u32 = 100;
 
-/// Not a test of its own: what the others start, in a process that can be killed. Writes blocks for ever and says so
-/// when each is committed.
+/// Not a test of its own: what the others start, in a process that can be killed. Writes blocks for
+/// ever and says so when each is committed.
 #[test]
 fn child() {
-    let Some(dir) = std::env::var_os(DIR) else { return };
+    let Some(dir) = std::env::var_os(DIR) else {
+        return;
+    };
     let store = Store::open(Path::new(&dir)).unwrap();
     if store.runs().unwrap().is_empty() {
         store.begin_run(&header(run(1))).unwrap();
@@ -25,11 +27,16 @@ fn child() {
     let mut said = std::io::stdout().lock();
     writeln!(said, "\nbegan").unwrap();
     for round in resume.blocks.len() as u32.. {
-        let attempt = resume.next_attempts.get(&(0, round)).map_or(0, |attempt| attempt.0);
+        let attempt = resume
+            .next_attempts
+            .get(&(0, round))
+            .map_or(0, |attempt| attempt.0);
         for arm in ORDER {
             put(&store, place(run(1), 0, round, arm, attempt), 300).unwrap();
         }
-        store.commit_block(run(1), &block(0, round, attempt), &[]).unwrap();
+        store
+            .commit_block(run(1), &block(0, round, attempt), &[])
+            .unwrap();
         writeln!(said, "done {round}").unwrap();
     }
 }
@@ -41,7 +48,9 @@ fn start(dir: &Path) -> (Child, impl Iterator<Item = String>) {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let lines = BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
     (child, lines)
 }
 
@@ -52,7 +61,8 @@ fn a_killed_writer_loses_nothing_that_was_acknowledged() {
     for kill in 0..KILLS {
         let (mut child, mut lines) = start(dir.path());
         assert!(lines.any(|line| line == "began"));
-        // Two blocks and then a moment that moves from kill to kill, without a clock: somewhere in the next block.
+        // Two blocks and then a moment that moves from kill to kill, without a clock: somewhere in
+        // the next block.
         for _ in 0..2 {
             acknowledged = done(&lines.next().unwrap()) + 1;
         }
@@ -71,7 +81,10 @@ fn a_killed_writer_loses_nothing_that_was_acknowledged() {
         let read = store.read_outline(run(1)).unwrap();
         // One more may have been committed without the word getting through.
         let blocks = read.blocks.len() as u32;
-        assert!((acknowledged..=acknowledged + 1).contains(&blocks), "{blocks} of {acknowledged}");
+        assert!(
+            (acknowledged..=acknowledged + 1).contains(&blocks),
+            "{blocks} of {acknowledged}"
+        );
         let rounds: Vec<_> = read.blocks.iter().map(|b| b.round).collect();
         assert_eq!(rounds, (0..blocks).collect::<Vec<_>>());
         let summary = store.summary(run(1)).unwrap();
@@ -98,8 +111,16 @@ fn a_second_process_is_told_who_is_in() {
     let holder = child.id();
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(matches!(error, StoreError::InUse { holder: Some(pid), .. } if pid == holder), "{error}");
-    assert!(error.to_string().contains(&format!("process {holder} is using it")), "{error}");
+    assert!(
+        matches!(error, StoreError::InUse { holder: Some(pid), .. } if pid == holder),
+        "{error}"
+    );
+    assert!(
+        error
+            .to_string()
+            .contains(&format!("process {holder} is using it")),
+        "{error}"
+    );
     assert!(matches!(rebuild, StoreError::InUse { .. }), "{rebuild}");
     Store::open(dir.path()).unwrap();
 }

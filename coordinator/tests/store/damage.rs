@@ -41,7 +41,9 @@ pub(crate) fn copy(from: &Path, to: &Path) {
 pub(crate) fn numbers(seed: u64) -> impl Iterator<Item = usize> {
     let mut state = seed;
     std::iter::from_fn(move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         Some((state >> 33) as usize)
     })
 }
@@ -74,7 +76,11 @@ fn damaged_copies(original: &Path, times: usize, damage: impl Fn(&Path, usize)) 
                 assert!(seen == whole, "damage {time} went unnoticed");
                 harmless += 1;
             }
-            Err(StoreError::Damaged { .. } | StoreError::RunDamaged { .. } | StoreError::Newer { .. }) => {
+            Err(
+                StoreError::Damaged { .. }
+                | StoreError::RunDamaged { .. }
+                | StoreError::Newer { .. },
+            ) => {
                 found += 1;
             }
             Err(error) => panic!("damage {time}: {error}"),
@@ -96,8 +102,11 @@ fn flip_somewhere(dir: &Path, time: usize) {
     let random: Vec<_> = numbers(time as u64 * 7919 + 1).skip(3).take(3).collect();
     let files = files(dir);
     // Every other flip hits the file with the data.
-    let path =
-        if time.is_multiple_of(2) { dir.join("db/db") } else { files[random[0] % files.len()].clone() };
+    let path = if time.is_multiple_of(2) {
+        dir.join("db/db")
+    } else {
+        files[random[0] % files.len()].clone()
+    };
     flip(&path, random[1], random[2]);
 }
 
@@ -127,7 +136,10 @@ fn a_cut_database_is_found() {
     store_with(dir.path(), 3, 1);
     let length = std::fs::metadata(dir.path().join("db/db")).unwrap().len();
     let cut = |dir: &Path, time: usize| {
-        let file = std::fs::File::options().write(true).open(dir.join("db/db")).unwrap();
+        let file = std::fs::File::options()
+            .write(true)
+            .open(dir.join("db/db"))
+            .unwrap();
         file.set_len(length * time as u64 / 20).unwrap();
     };
     let (harmless, found) = damaged_copies(dir.path(), 20, cut);
@@ -141,9 +153,22 @@ fn an_older_database_under_a_newer_witness_is_found() {
     store_with(dir.path(), 1, 1);
     copy(dir.path(), &old.path().join("copy"));
     write_run(&Store::open(dir.path()).unwrap(), run(2), 1).unwrap();
-    std::fs::copy(dir.path().join("manifest"), old.path().join("copy/manifest")).unwrap();
+    std::fs::copy(
+        dir.path().join("manifest"),
+        old.path().join("copy/manifest"),
+    )
+    .unwrap();
     let error = Store::open(&old.path().join("copy")).unwrap_err();
-    assert!(matches!(error, StoreError::Damaged { damage: Damage::Behind { .. }, .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            StoreError::Damaged {
+                damage: Damage::Behind { .. },
+                ..
+            }
+        ),
+        "{error}"
+    );
 }
 
 #[test]
@@ -168,10 +193,28 @@ fn a_missing_witness_and_one_of_another_store_are_found() {
     store.close().unwrap();
     std::fs::copy(other.path().join("manifest"), one.path().join("manifest")).unwrap();
     let error = Store::open(one.path()).unwrap_err();
-    assert!(matches!(error, StoreError::Damaged { damage: Damage::Content, .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            StoreError::Damaged {
+                damage: Damage::Content,
+                ..
+            }
+        ),
+        "{error}"
+    );
     std::fs::remove_file(one.path().join("manifest")).unwrap();
     let error = Store::open(one.path()).unwrap_err();
-    assert!(matches!(error, StoreError::Damaged { damage: Damage::ManifestMissing, .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            StoreError::Damaged {
+                damage: Damage::ManifestMissing,
+                ..
+            }
+        ),
+        "{error}"
+    );
 }
 
 /// Changes one tree behind the store's back.
@@ -180,7 +223,9 @@ pub(crate) fn tamper(dir: &Path, tree: &str, change: impl FnOnce(&sled::Tree)) {
     // A closed database holds its lock for a moment longer.
     let db = loop {
         match config.open() {
-            Err(sled::Error::Io(e)) if e.to_string().contains("acquire lock") => std::thread::yield_now(),
+            Err(sled::Error::Io(e)) if e.to_string().contains("acquire lock") => {
+                std::thread::yield_now()
+            }
             result => break result.unwrap(),
         }
     };
@@ -200,7 +245,13 @@ fn damage_to_one_run_leaves_the_others_readable() {
     assert_eq!(verified.sound, [run(1), run(3)]);
     let (damaged, error) = &verified.damaged[0];
     assert_eq!((*damaged, verified.damaged.len()), (run(2), 1));
-    let lost = matches!(error, StoreError::RunDamaged { damage: Damage::Count { .. }, .. });
+    let lost = matches!(
+        error,
+        StoreError::RunDamaged {
+            damage: Damage::Count { .. },
+            ..
+        }
+    );
     assert!(lost, "{error}");
 }
 
@@ -215,8 +266,20 @@ fn another_part_in_the_place_of_an_accepted_one_is_found() {
         let (key, _) = parts.scan_prefix(run(1).as_str()).next().unwrap().unwrap();
         parts.insert(key, sealed).unwrap();
     });
-    let error = Store::open(dir.path()).unwrap().read_run(run(1)).unwrap_err();
-    assert!(matches!(error, StoreError::RunDamaged { damage: Damage::Content, .. }), "{error}");
+    let error = Store::open(dir.path())
+        .unwrap()
+        .read_run(run(1))
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            StoreError::RunDamaged {
+                damage: Damage::Content,
+                ..
+            }
+        ),
+        "{error}"
+    );
 }
 
 #[test]
@@ -225,9 +288,20 @@ fn a_changed_row_of_the_index_is_found_at_open() {
     store_with(dir.path(), 1, 1);
     tamper(dir.path(), "runs", |rows| {
         let (key, row) = rows.first().unwrap().unwrap();
-        let row = String::from_utf8(row.to_vec()).unwrap().replace("VALID", "INVALID");
+        let row = String::from_utf8(row.to_vec())
+            .unwrap()
+            .replace("VALID", "INVALID");
         rows.insert(key, row.as_bytes()).unwrap();
     });
     let error = Store::open(dir.path()).unwrap_err();
-    assert!(matches!(error, StoreError::Damaged { damage: Damage::Content, .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            StoreError::Damaged {
+                damage: Damage::Content,
+                ..
+            }
+        ),
+        "{error}"
+    );
 }

@@ -1,5 +1,6 @@
-//! Calls to the system that fail, and kills in the middle of them: what was acknowledged is there afterwards, every failure
-//! is told in a sentence, nothing hangs and nothing ends in a panic. Needs strace; says so where there is none.
+//! Calls to the system that fail, and kills in the middle of them: what was acknowledged is there
+//! afterwards, every failure is told in a sentence, nothing hangs and nothing ends in a panic.
+//! Needs strace; says so where there is none.
 
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
@@ -21,14 +22,20 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// What the child says before whatever it says.
 const SAID: &str = "said: ";
 
-/// Not a test of its own: what the others start under strace. Says what it has done, and why it could not.
+/// Not a test of its own: what the others start under strace. Says what it has done, and why it
+/// could not.
 #[test]
 fn child() {
-    let (Some(dir), Ok(work)) = (std::env::var_os(DIR), std::env::var(WORK)) else { return };
+    let (Some(dir), Ok(work)) = (std::env::var_os(DIR), std::env::var(WORK)) else {
+        return;
+    };
     let said = &mut std::io::stdout();
     writeln!(said).unwrap();
-    let done =
-        if work == "open" { Store::open(Path::new(&dir)).map(drop) } else { writes(Path::new(&dir), said) };
+    let done = if work == "open" {
+        Store::open(Path::new(&dir)).map(drop)
+    } else {
+        writes(Path::new(&dir), said)
+    };
     match done {
         Ok(()) => writeln!(said, "{SAID}done").unwrap(),
         Err(error) => writeln!(said, "{SAID}failed to {error}").unwrap(),
@@ -45,14 +52,25 @@ fn writes(dir: &Path, said: &mut impl Write) -> Result<(), StoreError> {
     }
     store.end_run(run(3), &end(RunState::Complete))?;
     let text = "quiet host".to_owned();
-    store.annotate(run(3), &Annotation { unix_ms: 1, kind: AnnotationKind::Note, text })?;
+    store.annotate(
+        run(3),
+        &Annotation {
+            unix_ms: 1,
+            kind: AnnotationKind::Note,
+            text,
+        },
+    )?;
     writeln!(said, "{SAID}remark").unwrap();
     store.export(run(3))?;
     store.close()
 }
 
 fn has_strace() -> bool {
-    let found = Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok_and(|s| s.success());
+    let found = Command::new("strace")
+        .arg("-V")
+        .stdout(Stdio::null())
+        .status()
+        .is_ok_and(|s| s.success());
     if !found {
         let _ = writeln!(std::io::stderr(), "skipped: strace is not installed");
     }
@@ -78,18 +96,40 @@ struct Ended {
 }
 
 fn suffer(original: &Original, dir: &Path, fault: Fault) -> Ended {
-    let Fault { work, calls, what, when } = fault;
+    let Fault {
+        work,
+        calls,
+        what,
+        when,
+    } = fault;
     let log = dir.with_extension("strace");
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-o"]).arg(&log);
     for path in original.watched(dir) {
         strace.arg("-P").arg(path);
     }
-    strace.args(["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:{what}:when={when}")]);
+    strace.args([
+        "-e",
+        &format!("trace={calls}"),
+        "-e",
+        &format!("inject={calls}:{what}:when={when}"),
+    ]);
     strace.arg(std::env::current_exe().unwrap());
-    strace.args(["--exact", "faults::child", "--nocapture", "--test-threads=1"]);
-    strace.env(DIR, dir).env(WORK, work).env("RUST_BACKTRACE", "0");
-    let mut child = strace.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    strace.args([
+        "--exact",
+        "faults::child",
+        "--nocapture",
+        "--test-threads=1",
+    ]);
+    strace
+        .env(DIR, dir)
+        .env(WORK, work)
+        .env("RUST_BACKTRACE", "0");
+    let mut child = strace
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let deadline = Instant::now() + LIMIT;
     while child.try_wait().unwrap().is_none() {
         if Instant::now() > deadline {
@@ -100,11 +140,19 @@ fn suffer(original: &Original, dir: &Path, fault: Fault) -> Ended {
     }
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let said = said.lines().filter_map(|line| line.strip_prefix(SAID)).map(str::to_owned).collect();
+    let said = said
+        .lines()
+        .filter_map(|line| line.strip_prefix(SAID))
+        .map(str::to_owned)
+        .collect();
     let log = std::fs::read_to_string(&log).unwrap();
     let injected = log.contains("INJECTED") || output.status.signal() == Some(9);
     // A panic that is caught is no matter; one that is not fails the child as a test.
-    Ended { said, injected, panicked: output.status.code() == Some(101) }
+    Ended {
+        said,
+        injected,
+        panicked: output.status.code() == Some(101),
+    }
 }
 
 /// How often each came out.
@@ -130,22 +178,44 @@ fn judge(original: &Original, fault: Fault, tally: &mut Tally) {
     tally.told += usize::from(failed.is_some());
     // A single read that fails within sled makes it cut its log; only that is damage.
     let reads = fault.calls.contains("read");
-    assert!(reads || failed.is_none_or(|line| !line.contains("--rebuild")), "{fault:?}: {ended:?}");
+    assert!(
+        reads || failed.is_none_or(|line| !line.contains("--rebuild")),
+        "{fault:?}: {ended:?}"
+    );
     let store = Store::open(&dir).unwrap_or_else(|error| {
-        assert!(reads && matches!(error, StoreError::Damaged { .. }), "{fault:?}: {error}; {ended:?}");
+        assert!(
+            reads && matches!(error, StoreError::Damaged { .. }),
+            "{fault:?}: {error}; {ended:?}"
+        );
         tally.rebuilt += 1;
         let rebuilt = Store::rebuild(&dir).unwrap();
         assert!(rebuilt.is_whole(), "{fault:?}: {rebuilt:?}");
         rebuilt.store
     });
     let verified = store.verify().unwrap();
-    assert!(verified.damaged.is_empty() && verified.files.is_empty(), "{fault:?}: {verified:?}");
-    assert!(verified.sound.starts_with(&[run(1), run(2)]), "{fault:?}: {verified:?}");
-    let blocks = ended.said.iter().filter(|line| line.starts_with("block")).count();
-    let there = store.read_run(run(3)).map_or(0, |record| record.blocks.len());
+    assert!(
+        verified.damaged.is_empty() && verified.files.is_empty(),
+        "{fault:?}: {verified:?}"
+    );
+    assert!(
+        verified.sound.starts_with(&[run(1), run(2)]),
+        "{fault:?}: {verified:?}"
+    );
+    let blocks = ended
+        .said
+        .iter()
+        .filter(|line| line.starts_with("block"))
+        .count();
+    let there = store
+        .read_run(run(3))
+        .map_or(0, |record| record.blocks.len());
     assert!(there >= blocks, "{fault:?}: {there} of {blocks}");
     if ended.said.iter().any(|line| line == "remark") {
-        assert_eq!(store.summary(run(3)).unwrap().note, "quiet host", "{fault:?}");
+        assert_eq!(
+            store.summary(run(3)).unwrap().note,
+            "quiet host",
+            "{fault:?}"
+        );
     }
 }
 
@@ -160,14 +230,27 @@ impl Original {
     fn new(opens: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         store_with(&dir.path().join("store"), 2, 1);
-        (0..opens).for_each(|_| Store::open(&dir.path().join("store")).unwrap().close().unwrap());
+        (0..opens).for_each(|_| {
+            Store::open(&dir.path().join("store"))
+                .unwrap()
+                .close()
+                .unwrap()
+        });
         copy(&dir.path().join("store"), &dir.path().join("tried"));
         let tried = dir.path().join("tried/db");
-        Store::open(&dir.path().join("tried")).unwrap().close().unwrap();
-        let names = std::fs::read_dir(tried).unwrap().map(|entry| entry.unwrap().file_name());
+        Store::open(&dir.path().join("tried"))
+            .unwrap()
+            .close()
+            .unwrap();
+        let names = std::fs::read_dir(tried)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name());
         let names = names.map(|name| name.into_string().unwrap());
         let written = names.flat_map(|name| {
-            [Path::new("db").join(format!("{name}.generating")), Path::new("db").join(name)]
+            [
+                Path::new("db").join(format!("{name}.generating")),
+                Path::new("db").join(name),
+            ]
         });
         let written = written.collect();
         Self { dir, written }
@@ -181,10 +264,17 @@ impl Original {
     fn watched(&self, dir: &Path) -> Vec<PathBuf> {
         let journal = format!("runs/{}.journal", run(3));
         let archive = format!("runs/{}.bench", run(3));
-        let names = ["", "db", "db/blobs", "runs", "manifest", "lock", &journal, &archive];
-        let fixed = names.into_iter().flat_map(|name| [dir.join(name), dir.join(format!("{name}.tmp"))]);
+        let names = [
+            "", "db", "db/blobs", "runs", "manifest", "lock", &journal, &archive,
+        ];
+        let fixed = names
+            .into_iter()
+            .flat_map(|name| [dir.join(name), dir.join(format!("{name}.tmp"))]);
         let settings = dir.join("db/conf.tmp");
-        fixed.chain(self.written.iter().map(|name| dir.join(name))).chain([settings]).collect()
+        fixed
+            .chain(self.written.iter().map(|name| dir.join(name)))
+            .chain([settings])
+            .collect()
     }
 }
 
@@ -213,9 +303,15 @@ fn errors(step: usize) -> Tally {
     let original = Original::new(1);
     let mut tally = Tally::default();
     let all = ERRORS.into_iter().flat_map(|(work, calls, what, times)| {
-        (1..=times).map(move |when| Fault { work, calls, what, when })
+        (1..=times).map(move |when| Fault {
+            work,
+            calls,
+            what,
+            when,
+        })
     });
-    all.step_by(step).for_each(|fault| judge(&original, fault, &mut tally));
+    all.step_by(step)
+        .for_each(|fault| judge(&original, fault, &mut tally));
     tally
 }
 
@@ -223,12 +319,34 @@ fn errors(step: usize) -> Tally {
 fn kills(opens: usize, step: usize) -> Tally {
     let original = Original::new(opens);
     let mut tally = Tally::default();
-    let calls = ["pwrite64", "write", "fsync", "rename", "unlink", "openat", "mkdir", "sync_file_range"];
-    let open = calls.into_iter().flat_map(|calls| (1..=12).map(move |when| ("open", calls, when)));
-    let write = calls.into_iter().flat_map(|calls| (1..=12).map(move |when| ("write", calls, when)));
+    let calls = [
+        "pwrite64",
+        "write",
+        "fsync",
+        "rename",
+        "unlink",
+        "openat",
+        "mkdir",
+        "sync_file_range",
+    ];
+    let open = calls
+        .into_iter()
+        .flat_map(|calls| (1..=12).map(move |when| ("open", calls, when)));
+    let write = calls
+        .into_iter()
+        .flat_map(|calls| (1..=12).map(move |when| ("write", calls, when)));
     let all = open.chain(write);
     for (work, calls, when) in all.step_by(step) {
-        judge(&original, Fault { work, calls, what: "signal=KILL", when }, &mut tally);
+        judge(
+            &original,
+            Fault {
+                work,
+                calls,
+                what: "signal=KILL",
+                when,
+            },
+            &mut tally,
+        );
     }
     tally
 }
@@ -259,7 +377,12 @@ fn many_faults_for_figures() {
         }
         writeln!(said, "errors: {:?}", errors(1)).unwrap();
         for opens in 0..2 {
-            writeln!(said, "kills, opened {opens} times before: {:?}", kills(opens, 1)).unwrap();
+            writeln!(
+                said,
+                "kills, opened {opens} times before: {:?}",
+                kills(opens, 1)
+            )
+            .unwrap();
         }
     }
 }
@@ -271,7 +394,10 @@ fn a_limit_on_threads_is_told_as_one() {
     let dir = original.store();
     let said = without_threads(&dir);
     let Some(line) = said else { return };
-    assert!(line.contains("no thread can be started") && !line.contains("--rebuild"), "{line}");
+    assert!(
+        line.contains("no thread can be started") && !line.contains("--rebuild"),
+        "{line}"
+    );
     assert!(Store::open(&dir).unwrap().verify().unwrap().is_sound());
 }
 
@@ -283,8 +409,15 @@ fn without_threads(dir: &Path) -> Option<String> {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=clone3,clone"]);
     strace.args(["-e", "inject=clone3,clone:error=EAGAIN:when=2+"]);
-    strace.arg(std::env::current_exe().unwrap()).args(["--exact", "faults::child", "--nocapture"]);
+    strace
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "faults::child", "--nocapture"]);
     let output = strace.env(DIR, dir).env(WORK, "open").output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    Some(said.lines().find_map(|line| line.strip_prefix(SAID)).unwrap_or(&said).to_owned())
+    Some(
+        said.lines()
+            .find_map(|line| line.strip_prefix(SAID))
+            .unwrap_or(&said)
+            .to_owned(),
+    )
 }

@@ -44,7 +44,10 @@ fn fill(path: &Path) {
 #[test]
 fn a_full_device_is_said_so_and_loses_nothing_committed() {
     let Some(mount) = Mount::new(24) else {
-        let _ = writeln!(std::io::stderr(), "skipped: mounting a small file system needs root");
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: mounting a small file system needs root"
+        );
         return;
     };
     let ballast = mount.0.path().join("ballast");
@@ -63,7 +66,10 @@ fn a_full_device_is_said_so_and_loses_nothing_committed() {
     assert!(matches!(error, StoreError::Full { .. }), "{error}");
     assert!(error.to_string().contains("no space is left"), "{error}");
     let error = write_block(&store, run(1), committed, 0).unwrap_err();
-    assert!(matches!(error, StoreError::Broken { .. } | StoreError::Full { .. }), "{error}");
+    assert!(
+        matches!(error, StoreError::Broken { .. } | StoreError::Full { .. }),
+        "{error}"
+    );
     drop(store);
 
     match Store::open(&mount.store()) {
@@ -74,9 +80,15 @@ fn a_full_device_is_said_so_and_loses_nothing_committed() {
     let store = Store::open(&mount.store()).unwrap();
     let read = store.read_run(run(1)).unwrap();
     let blocks = read.blocks.len() as u32;
-    assert!((committed..=committed + 1).contains(&blocks), "{blocks} of {committed}");
+    assert!(
+        (committed..=committed + 1).contains(&blocks),
+        "{blocks} of {committed}"
+    );
     let resume = store.resume_run(run(1)).unwrap();
-    let attempt = resume.next_attempts.get(&(0, blocks)).map_or(0, |attempt| attempt.0);
+    let attempt = resume
+        .next_attempts
+        .get(&(0, blocks))
+        .map_or(0, |attempt| attempt.0);
     write_block(&store, run(1), blocks, attempt).unwrap();
     assert_eq!(store.verify().unwrap().sound, [run(1)]);
 }

@@ -1,5 +1,6 @@
-//! Bytes that nobody wrote: whatever they are, decoding answers, without a panic and without taking more memory than
-//! they could be worth. The same entrances as the targets under `fuzz/`, which try longer.
+//! Bytes that nobody wrote: whatever they are, decoding answers, without a panic and without taking
+//! more memory than they could be worth. The same entrances as the targets under `fuzz/`, which try
+//! longer.
 
 use contract::envelope::{self, Kind};
 use contract::histogram::{Exact, HistogramError, LatencyHistogram};
@@ -15,18 +16,23 @@ use crate::sample::{part, place, run, store_with};
 fn mangled(whole: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
     let length = whole.len();
     let changes = prop::collection::vec((0..length, any::<u8>()), 0..6);
-    (changes, 0..=length, prop::collection::vec(any::<u8>(), 0..64)).prop_map(move |(changes, cut, tail)| {
-        let mut bytes = whole.clone();
-        changes.iter().for_each(|(at, byte)| bytes[*at] = *byte);
-        // Mostly whole: what is cut is soon refused.
-        if cut % 3 == 0 {
-            bytes.truncate(cut);
-        }
-        if cut % 5 == 0 {
-            bytes.extend(tail);
-        }
-        bytes
-    })
+    (
+        changes,
+        0..=length,
+        prop::collection::vec(any::<u8>(), 0..64),
+    )
+        .prop_map(move |(changes, cut, tail)| {
+            let mut bytes = whole.clone();
+            changes.iter().for_each(|(at, byte)| bytes[*at] = *byte);
+            // Mostly whole: what is cut is soon refused.
+            if cut % 3 == 0 {
+                bytes.truncate(cut);
+            }
+            if cut % 5 == 0 {
+                bytes.extend(tail);
+            }
+            bytes
+        })
 }
 
 fn sealed_part() -> Vec<u8> {
@@ -82,16 +88,29 @@ fn a_histogram_is_refused_or_holds_as_many_values_as_counted() {
     });
 }
 
-/// Five digits up to the largest number would take hundreds of megabytes before its layout could be looked at.
+/// Five digits up to the largest number would take hundreds of megabytes before its layout could be
+/// looked at.
 #[test]
 fn a_header_that_asks_for_much_memory_is_refused_before_it_gets_any() {
     use hdrhistogram::Histogram;
     use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
     let small = Histogram::<u64>::new_with_bounds(1, 1000, 5).unwrap();
     let mut bytes = Vec::new();
-    V2DeflateSerializer::new().serialize(&small, &mut bytes).unwrap();
+    V2DeflateSerializer::new()
+        .serialize(&small, &mut bytes)
+        .unwrap();
     let error = LatencyHistogram::from_v2_deflate(&bytes, Exact::default()).unwrap_err();
-    assert!(matches!(error, HistogramError::Layout { high: 1000, digits: 5, .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            HistogramError::Layout {
+                high: 1000,
+                digits: 5,
+                ..
+            }
+        ),
+        "{error}"
+    );
 }
 
 #[test]
@@ -108,5 +127,8 @@ fn an_export_file_is_refused_or_whole() {
             prop_assert_eq!(record.header.run, run(1));
         }
     });
-    assert!(matches!(decode_archive(b"PGOBRUN\n"), Err(Damage::NotAnArchive)));
+    assert!(matches!(
+        decode_archive(b"PGOBRUN\n"),
+        Err(Damage::NotAnArchive)
+    ));
 }

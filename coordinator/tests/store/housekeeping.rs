@@ -8,7 +8,12 @@ use crate::damage::{copy, tamper};
 use crate::sample::{run, store_with};
 
 fn ids(store: &Store) -> Vec<contract::id::RunId> {
-    store.runs().unwrap().iter().map(|summary| summary.run).collect()
+    store
+        .runs()
+        .unwrap()
+        .iter()
+        .map(|summary| summary.run)
+        .collect()
 }
 
 #[test]
@@ -19,14 +24,22 @@ fn a_removed_run_is_gone_for_good_and_the_others_are_sound() {
     let archive = store.export(run(2)).unwrap();
     store.remove_run(run(2)).unwrap();
     assert!(!archive.exists());
-    assert!(matches!(store.remove_run(run(2)), Err(StoreError::NoSuchRun { .. })));
+    assert!(matches!(
+        store.remove_run(run(2)),
+        Err(StoreError::NoSuchRun { .. })
+    ));
     store.close().unwrap();
     let store = Store::open(dir.path()).unwrap();
     assert_eq!(ids(&store), [run(1), run(3)]);
     assert_eq!(store.verify().unwrap().sound, [run(1), run(3)]);
     drop(store);
     // A rebuild does not bring it back.
-    assert!(Store::rebuild(dir.path()).unwrap().runs().eq([run(1), run(3)]));
+    assert!(
+        Store::rebuild(dir.path())
+            .unwrap()
+            .runs()
+            .eq([run(1), run(3)])
+    );
 }
 
 #[test]
@@ -71,7 +84,10 @@ fn compacting_changes_nothing_but_the_size() {
     store.close().unwrap();
     let compacted = Store::compact(dir.path()).unwrap();
     assert!(compacted.after < compacted.before, "{compacted:?}");
-    assert_eq!([11, 12].map(|number| compacted.store.read_run(run(number)).unwrap()), before);
+    assert_eq!(
+        [11, 12].map(|number| compacted.store.read_run(run(number)).unwrap()),
+        before
+    );
     compacted.store.close().unwrap();
     let store = Store::open(dir.path()).unwrap();
     assert_eq!(
@@ -84,10 +100,13 @@ fn compacting_changes_nothing_but_the_size() {
 /// The states in which a compaction can be cut off.
 #[test]
 fn a_compaction_that_was_cut_off_leaves_one_whole_database() {
-    let rename = |dir: &Path, from: &str, to: &str| std::fs::rename(dir.join(from), dir.join(to)).unwrap();
+    let rename =
+        |dir: &Path, from: &str, to: &str| std::fs::rename(dir.join(from), dir.join(to)).unwrap();
     type Cut<'a> = (&'a str, &'a dyn Fn(&Path));
     let cuts: [Cut<'_>; 4] = [
-        ("half a copy", &|dir| std::fs::create_dir_all(dir.join("compact/db")).unwrap()),
+        ("half a copy", &|dir| {
+            std::fs::create_dir_all(dir.join("compact/db")).unwrap()
+        }),
         ("the old one stepped aside", &|dir| {
             copy(&dir.join("db"), &dir.join("compact/db"));
             rename(dir, "db", "db.old");
@@ -96,7 +115,9 @@ fn a_compaction_that_was_cut_off_leaves_one_whole_database() {
             copy(&dir.join("db"), &dir.join("db.old"));
             std::fs::create_dir(dir.join("compact")).unwrap();
         }),
-        ("there never was a new one", &|dir| rename(dir, "db", "db.old")),
+        ("there never was a new one", &|dir| {
+            rename(dir, "db", "db.old")
+        }),
     ];
     for (name, cut) in cuts {
         let dir = tempfile::tempdir().unwrap();
@@ -104,6 +125,9 @@ fn a_compaction_that_was_cut_off_leaves_one_whole_database() {
         cut(dir.path());
         let store = Store::open(dir.path()).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(store.verify().unwrap().sound, [run(1), run(2)], "{name}");
-        assert!(!dir.path().join("db.old").exists() && !dir.path().join("compact").exists(), "{name}");
+        assert!(
+            !dir.path().join("db.old").exists() && !dir.path().join("compact").exists(),
+            "{name}"
+        );
     }
 }

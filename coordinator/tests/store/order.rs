@@ -1,5 +1,5 @@
-//! The order of runs is that of storing: no wall clock that was wrong once changes it, and every way in and out of a store
-//! keeps it.
+//! The order of runs is that of storing: no wall clock that was wrong once changes it, and every
+//! way in and out of a store keeps it.
 
 use contract::id::RunId;
 use contract::run::RunState;
@@ -29,7 +29,10 @@ fn a_clock_that_was_ahead_once_does_not_make_its_run_the_latest() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
     let stored = [1, AHEAD + 2, 3, 4].map(|number| begun(&store, number));
-    assert_eq!((order(&store), store.find("latest").unwrap()), (stored.to_vec(), stored[3]));
+    assert_eq!(
+        (order(&store), store.find("latest").unwrap()),
+        (stored.to_vec(), stored[3])
+    );
     store.close().unwrap();
 
     let store = Store::open(dir.path()).unwrap();
@@ -37,7 +40,11 @@ fn a_clock_that_was_ahead_once_does_not_make_its_run_the_latest() {
     store.remove_run(stored[3]).unwrap();
     assert_eq!(store.find("latest").unwrap(), stored[2]);
     let next = begun(&store, 5);
-    assert_eq!(store.find("latest").unwrap(), next, "the number of a removed run is not what decides");
+    assert_eq!(
+        store.find("latest").unwrap(),
+        next,
+        "the number of a removed run is not what decides"
+    );
     store.close().unwrap();
 
     Store::compact(dir.path()).unwrap();
@@ -47,19 +54,30 @@ fn a_clock_that_was_ahead_once_does_not_make_its_run_the_latest() {
     store.close().unwrap();
 
     let rebuilt = Store::rebuild(dir.path()).unwrap();
-    assert_eq!(order(&rebuilt.store), expected, "rebuilt from the export files");
+    assert_eq!(
+        order(&rebuilt.store),
+        expected,
+        "rebuilt from the export files"
+    );
     rebuilt.store.close().unwrap();
     for file in std::fs::read_dir(dir.path().join("runs")).unwrap() {
         std::fs::remove_file(file.unwrap().path()).unwrap();
     }
     let rebuilt = Store::rebuild(dir.path()).unwrap();
-    assert_eq!(order(&rebuilt.store), expected, "rebuilt from the old database alone");
+    assert_eq!(
+        order(&rebuilt.store),
+        expected,
+        "rebuilt from the old database alone"
+    );
 }
 
 #[test]
 fn an_imported_run_stands_where_its_own_clock_puts_it() {
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (from, to) = (Store::open(here.path()).unwrap(), Store::open(there.path()).unwrap());
+    let (from, to) = (
+        Store::open(here.path()).unwrap(),
+        Store::open(there.path()).unwrap(),
+    );
     // In their own store they have numbers far beyond those of the other.
     for number in 10..20 {
         begun(&from, number);
@@ -71,23 +89,46 @@ fn an_imported_run_stands_where_its_own_clock_puts_it() {
     }
     assert_eq!(order(&to), [old, own[0], between, own[1], own[2], new]);
     let next = begun(&to, 7);
-    assert_eq!(to.find("latest").unwrap(), next, "what is stored next is the latest all the same");
-    assert_eq!(to.import(&from.archive_path(old)).map(|_| order(&to)[0]).unwrap(), old, "and again");
+    assert_eq!(
+        to.find("latest").unwrap(),
+        next,
+        "what is stored next is the latest all the same"
+    );
+    assert_eq!(
+        to.import(&from.archive_path(old))
+            .map(|_| order(&to)[0])
+            .unwrap(),
+        old,
+        "and again"
+    );
 }
 
 #[test]
 fn runs_of_before_there_was_a_place_come_first_and_by_their_ids() {
     let dir = tempfile::tempdir().unwrap();
-    let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/store/layout-1-store.tar.gz");
-    let unpacked =
-        std::process::Command::new("tar").arg("-xzf").arg(fixture).arg("-C").arg(dir.path()).status();
+    let fixture =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/store/layout-1-store.tar.gz");
+    let unpacked = std::process::Command::new("tar")
+        .arg("-xzf")
+        .arg(fixture)
+        .arg("-C")
+        .arg(dir.path())
+        .status();
     assert!(unpacked.unwrap().success());
     std::fs::create_dir(dir.path().join("runs")).unwrap();
     let store = Store::open(dir.path()).unwrap();
     let earlier = begun(&store, 0);
-    assert_eq!(order(&store), [run(1), earlier], "though its id is the earlier one");
+    assert_eq!(
+        order(&store),
+        [run(1), earlier],
+        "though its id is the earlier one"
+    );
     assert_eq!(store.find("latest").unwrap(), earlier);
     store.close().unwrap();
-    // A test of that time made the parts of the older run up, which `verify` names; the new run is whole.
-    assert_eq!(Store::open(dir.path()).unwrap().verify().unwrap().sound, [earlier]);
+    // A test of that time made the parts of the older run up, which `verify` names; the new run is
+    // whole.
+    assert_eq!(
+        Store::open(dir.path()).unwrap().verify().unwrap().sound,
+        [earlier]
+    );
 }

@@ -1,4 +1,5 @@
-//! What is no damage: leftovers, torn settings, places that cannot be written to or read. Each is told as what it is.
+//! What is no damage: leftovers, torn settings, places that cannot be written to or read. Each is
+//! told as what it is.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,7 +9,10 @@ use coordinator::store::{Store, StoreError};
 use crate::sample::{run, store_with, write_block};
 
 fn sound(dir: &Path) {
-    assert_eq!(Store::open(dir).unwrap().verify().unwrap().sound, [run(1), run(2)]);
+    assert_eq!(
+        Store::open(dir).unwrap().verify().unwrap().sound,
+        [run(1), run(2)]
+    );
 }
 
 #[test]
@@ -48,7 +52,10 @@ fn what_a_first_open_left_is_no_damage() {
     let dir = tempfile::tempdir().unwrap();
     store_with(dir.path(), 2, 1);
     std::fs::write(dir.path().join("db/snap.FFFFFFFFFFFFFF40"), b"torn").unwrap();
-    assert!(matches!(Store::open(dir.path()), Err(StoreError::Damaged { .. })));
+    assert!(matches!(
+        Store::open(dir.path()),
+        Err(StoreError::Damaged { .. })
+    ));
 }
 
 /// A mount that forbids writing, gone when dropped.
@@ -57,8 +64,11 @@ struct ReadOnly<'a>(&'a Path);
 impl<'a> ReadOnly<'a> {
     fn new(dir: &'a Path) -> Option<Self> {
         let mount = |arguments: &[&str]| {
-            let status =
-                Command::new("mount").args(arguments).arg(dir).stderr(std::process::Stdio::null()).status();
+            let status = Command::new("mount")
+                .args(arguments)
+                .arg(dir)
+                .stderr(std::process::Stdio::null())
+                .status();
             status.is_ok_and(|status| status.success())
         };
         let itself = dir.to_str().unwrap();

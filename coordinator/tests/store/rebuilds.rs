@@ -1,5 +1,5 @@
-//! Rebuilding: whatever a single fault does to any file of a store, what was committed is there afterwards; where
-//! several faults hit one run, what is lost is named.
+//! Rebuilding: whatever a single fault does to any file of a store, what was committed is there
+//! afterwards; where several faults hit one run, what is lost is named.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,11 +15,15 @@ use crate::damage::{copy, flip, numbers};
 use crate::sample::{ORDER, block, end, header, notice, place, put, run, write_block, write_run};
 
 fn remark(text: &str) -> Annotation {
-    Annotation { unix_ms: 1, kind: AnnotationKind::Note, text: text.to_owned() }
+    Annotation {
+        unix_ms: 1,
+        kind: AnnotationKind::Note,
+        text: text.to_owned(),
+    }
 }
 
-/// A store with a run in every state: complete with its export file, complete without, stopped, taken up again, cut off
-/// in a block, and said something about.
+/// A store with a run in every state: complete with its export file, complete without, stopped,
+/// taken up again, cut off in a block, and said something about.
 fn full_store(dir: &Path) {
     let store = Store::open(dir).unwrap();
     write_run(&store, run(1), 2).unwrap();
@@ -45,7 +49,10 @@ fn full_store(dir: &Path) {
 fn committed(store: &Store) -> Result<Vec<RunRecord>, StoreError> {
     let read = |summary: coordinator::store::RunSummary| {
         let record = store.read_run(summary.run)?;
-        Ok(RunRecord { superseded: Vec::new(), ..record })
+        Ok(RunRecord {
+            superseded: Vec::new(),
+            ..record
+        })
     };
     store.runs()?.into_iter().map(read).collect()
 }
@@ -59,11 +66,33 @@ fn every_run_in_every_state_comes_back_without_the_database() {
     store.close().unwrap();
     std::fs::remove_dir_all(dir.path().join("db")).unwrap();
     let rebuilt = Store::rebuild(dir.path()).unwrap();
-    assert!(rebuilt.is_whole() && rebuilt.refused.is_empty(), "{rebuilt:?}");
-    let from: Vec<_> = rebuilt.brought.iter().map(|brought| &brought.from[..]).collect();
+    assert!(
+        rebuilt.is_whole() && rebuilt.refused.is_empty(),
+        "{rebuilt:?}"
+    );
+    let from: Vec<_> = rebuilt
+        .brought
+        .iter()
+        .map(|brought| &brought.from[..])
+        .collect();
     let journal = &[Source::Journal][..];
-    assert_eq!(from, [&[Source::Export, Source::Journal][..], journal, journal, journal, journal]);
-    assert_eq!((committed(&rebuilt.store).unwrap(), rebuilt.store.runs().unwrap()), before);
+    assert_eq!(
+        from,
+        [
+            &[Source::Export, Source::Journal][..],
+            journal,
+            journal,
+            journal,
+            journal
+        ]
+    );
+    assert_eq!(
+        (
+            committed(&rebuilt.store).unwrap(),
+            rebuilt.store.runs().unwrap()
+        ),
+        before
+    );
     assert!(rebuilt.store.verify().unwrap().is_sound());
     // It goes on where it was.
     write_block(&rebuilt.store, run(5), 1, 0).unwrap();
@@ -74,7 +103,11 @@ fn what_two_faults_take_is_named() {
     let dir = tempfile::tempdir().unwrap();
     full_store(dir.path());
     std::fs::remove_dir_all(dir.path().join("db")).unwrap();
-    let journal = |number| dir.path().join("runs").join(format!("{}.journal", run(number)));
+    let journal = |number| {
+        dir.path()
+            .join("runs")
+            .join(format!("{}.journal", run(number)))
+    };
     // One run without a copy, one that lost its beginning, one that lost its second block.
     std::fs::remove_file(journal(2)).unwrap();
     let spoil = |number, share: f64| {
@@ -87,8 +120,14 @@ fn what_two_faults_take_is_named() {
     spoil(4, 0.9);
     let rebuilt = Store::rebuild(dir.path()).unwrap();
     assert!(!rebuilt.is_whole());
-    assert_eq!(rebuilt.lost.iter().map(|lost| lost.run).collect::<Vec<_>>(), [run(3)]);
-    assert_eq!((rebuilt.nameless, rebuilt.runs().collect::<Vec<_>>()), (1, [1, 4, 5].map(run).to_vec()));
+    assert_eq!(
+        rebuilt.lost.iter().map(|lost| lost.run).collect::<Vec<_>>(),
+        [run(3)]
+    );
+    assert_eq!(
+        (rebuilt.nameless, rebuilt.runs().collect::<Vec<_>>()),
+        (1, [1, 4, 5].map(run).to_vec())
+    );
     let four = rebuilt.store.read_run(run(4)).unwrap();
     assert_eq!((four.blocks.len(), four.end), (1, None));
 }
@@ -106,7 +145,11 @@ fn a_commit_that_the_database_never_took_is_written_over() {
     store.commit_block(run(5), &block(0, 1, 0), &[]).unwrap();
     store.close().unwrap();
     let name = format!("runs/{}.journal", run(5));
-    std::fs::copy(dir.path().join(&name), before.path().join("copy").join(&name)).unwrap();
+    std::fs::copy(
+        dir.path().join(&name),
+        before.path().join("copy").join(&name),
+    )
+    .unwrap();
     let dir = before.path().join("copy");
     let store = Store::open(&dir).unwrap();
     write_block(&store, run(5), 1, 1).unwrap();
@@ -125,15 +168,25 @@ fn a_rebuild_that_was_cut_off_is_found_and_done_again() {
     let store = Store::open(dir.path()).unwrap();
     let before = committed(&store).unwrap();
     store.close().unwrap();
-    // One run is in the old database alone; the mark stands, the database is set aside, nothing has come back.
+    // One run is in the old database alone; the mark stands, the database is set aside, nothing has
+    // come back.
     std::fs::remove_file(dir.path().join("runs").join(format!("{}.journal", run(2)))).unwrap();
     std::fs::create_dir(dir.path().join("db.corrupt-1")).unwrap();
     for name in ["db", "manifest"] {
-        std::fs::rename(dir.path().join(name), dir.path().join("db.corrupt-1").join(name)).unwrap();
+        std::fs::rename(
+            dir.path().join(name),
+            dir.path().join("db.corrupt-1").join(name),
+        )
+        .unwrap();
     }
     std::fs::write(dir.path().join("rebuilding"), "db.corrupt-1\n").unwrap();
     let error = Store::open(dir.path()).unwrap_err();
-    assert!(error.to_string().contains("a rebuild of it was interrupted"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("a rebuild of it was interrupted"),
+        "{error}"
+    );
     let rebuilt = Store::rebuild(dir.path()).unwrap();
     assert!(rebuilt.is_whole(), "{rebuilt:?}");
     assert_eq!(committed(&rebuilt.store).unwrap(), before);
@@ -177,9 +230,15 @@ fn outcome(dir: &Path, before: &[RunRecord]) -> Outcome {
     match opened {
         Ok((sound, seen)) => {
             assert!(seen == before, "something went missing in silence");
-            return if sound { Outcome::Harmless } else { Outcome::CopySpoilt };
+            return if sound {
+                Outcome::Harmless
+            } else {
+                Outcome::CopySpoilt
+            };
         }
-        Err(StoreError::Damaged { .. } | StoreError::RunDamaged { .. } | StoreError::Newer { .. }) => {}
+        Err(
+            StoreError::Damaged { .. } | StoreError::RunDamaged { .. } | StoreError::Newer { .. },
+        ) => {}
         Err(error) => panic!("{error}"),
     }
     let rebuilt = Store::rebuild(dir).unwrap();
@@ -189,12 +248,20 @@ fn outcome(dir: &Path, before: &[RunRecord]) -> Outcome {
     }
     let named = |id: RunId, rebuilt: &Rebuilt| {
         rebuilt.lost.iter().any(|lost| lost.run == id)
-            || rebuilt.brought.iter().any(|brought| brought.run == id && brought.lacks > 0)
+            || rebuilt
+                .brought
+                .iter()
+                .any(|brought| brought.run == id && brought.lacks > 0)
     };
     for record in before {
         let id = record.header.run;
         let there = rebuilt.store.read_run(id);
-        let same = there.is_ok_and(|there| RunRecord { superseded: Vec::new(), ..there } == *record);
+        let same = there.is_ok_and(|there| {
+            RunRecord {
+                superseded: Vec::new(),
+                ..there
+            } == *record
+        });
         assert!(
             same || named(id, &rebuilt) || rebuilt.nameless + rebuilt.unaccounted > 0,
             "{id}: {rebuilt:?}"
@@ -203,8 +270,12 @@ fn outcome(dir: &Path, before: &[RunRecord]) -> Outcome {
     Outcome::Named
 }
 
-/// Spoils so many copies of a store, each in one place of one file; every other time that is the log.
-fn faults(times: usize, spoil: impl Fn(&Path, &mut dyn Iterator<Item = usize>)) -> BTreeMap<Outcome, usize> {
+/// Spoils so many copies of a store, each in one place of one file; every other time that is the
+/// log.
+fn faults(
+    times: usize,
+    spoil: impl Fn(&Path, &mut dyn Iterator<Item = usize>),
+) -> BTreeMap<Outcome, usize> {
     let original = tempfile::tempdir().unwrap();
     full_store(original.path());
     let store = Store::open(original.path()).unwrap();
@@ -218,7 +289,11 @@ fn faults(times: usize, spoil: impl Fn(&Path, &mut dyn Iterator<Item = usize>)) 
         let mut random = numbers(time as u64 * 7919 + 1).skip(3);
         let all = files(&dir);
         let any = all[random.next().unwrap() % all.len()].clone();
-        let path = if time.is_multiple_of(2) { dir.join("db/db") } else { any };
+        let path = if time.is_multiple_of(2) {
+            dir.join("db/db")
+        } else {
+            any
+        };
         spoil(&path, &mut random);
         *outcomes.entry(outcome(&dir, &before)).or_default() += 1;
     }
@@ -228,7 +303,10 @@ fn faults(times: usize, spoil: impl Fn(&Path, &mut dyn Iterator<Item = usize>)) 
 /// How far a file was written; sled's log goes on with zeros.
 fn written(path: &Path) -> u64 {
     let bytes = std::fs::read(path).unwrap();
-    bytes.iter().rposition(|byte| *byte != 0).map_or(1, |last| last as u64 + 1)
+    bytes
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(1, |last| last as u64 + 1)
 }
 
 fn flip_one(path: &Path, random: &mut dyn Iterator<Item = usize>) {
@@ -238,20 +316,34 @@ fn flip_one(path: &Path, random: &mut dyn Iterator<Item = usize>) {
 fn cut(path: &Path, random: &mut dyn Iterator<Item = usize>) {
     let length = written(path);
     let file = File::options().write(true).open(path).unwrap();
-    file.set_len(random.next().unwrap() as u64 % length).unwrap();
+    file.set_len(random.next().unwrap() as u64 % length)
+        .unwrap();
 }
 
 fn zero_a_page(path: &Path, random: &mut dyn Iterator<Item = usize>) {
     let length = written(path);
     let at = random.next().unwrap() as u64 % length / 4096 * 4096;
     let zeros = vec![0; 4096.min(length - at) as usize];
-    File::options().write(true).open(path).unwrap().write_all_at(&zeros, at).unwrap();
+    File::options()
+        .write(true)
+        .open(path)
+        .unwrap()
+        .write_all_at(&zeros, at)
+        .unwrap();
 }
 
 fn hold(name: &str, outcomes: &BTreeMap<Outcome, usize>) {
     // Two places of one run are never hit at once here, so that nothing is lost.
-    assert!(!outcomes.contains_key(&Outcome::Named), "{name}: {outcomes:?}");
-    assert!(outcomes.get(&Outcome::Rebuilt).is_some_and(|times| *times > 0), "{name}: {outcomes:?}");
+    assert!(
+        !outcomes.contains_key(&Outcome::Named),
+        "{name}: {outcomes:?}"
+    );
+    assert!(
+        outcomes
+            .get(&Outcome::Rebuilt)
+            .is_some_and(|times| *times > 0),
+        "{name}: {outcomes:?}"
+    );
 }
 
 #[test]
@@ -261,7 +353,8 @@ fn no_flip_cut_or_zeroed_page_loses_what_was_committed() {
     hold("pages", &faults(14, zero_a_page));
 }
 
-/// The same, often enough for figures: `cargo test -p coordinator --test store -- --ignored --nocapture many`.
+/// The same, often enough for figures: `cargo test -p coordinator --test store -- --ignored
+/// --nocapture many`.
 #[test]
 #[ignore = "takes minutes"]
 fn no_damage_of_many_loses_what_was_committed() {
@@ -269,7 +362,11 @@ fn no_damage_of_many_loses_what_was_committed() {
     let said = &mut std::io::stdout();
     let wanted = std::env::var("STORE_FAULTS").unwrap_or_default();
     for (name, times, spoil) in [
-        ("bit flips", 200, flip_one as fn(&Path, &mut dyn Iterator<Item = usize>)),
+        (
+            "bit flips",
+            200,
+            flip_one as fn(&Path, &mut dyn Iterator<Item = usize>),
+        ),
         ("truncations", 100, cut),
         ("zeroed pages", 100, zero_a_page),
     ] {

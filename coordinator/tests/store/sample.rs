@@ -24,9 +24,18 @@ pub(crate) fn header(run: RunId) -> RunHeader {
         plan_digest: Sha256([3; 32]),
         seed: 42,
         variants: ["baseline", "pgo"]
-            .map(|name| VariantRecord { name: name.into(), ..VariantRecord::default() })
+            .map(|name| VariantRecord {
+                name: name.into(),
+                ..VariantRecord::default()
+            })
             .to_vec(),
-        hosts: vec![("a1".into(), HostFacts { hostname: "h1".into(), ..HostFacts::default() })],
+        hosts: vec![(
+            "a1".into(),
+            HostFacts {
+                hostname: "h1".into(),
+                ..HostFacts::default()
+            },
+        )],
         slots: 1,
         simulated: true,
         model_digest: "m".into(),
@@ -37,7 +46,16 @@ pub(crate) fn header(run: RunId) -> RunHeader {
 }
 
 pub(crate) fn place(run: RunId, scenario: u32, round: u32, arm: Arm, attempt: u32) -> Place {
-    Place { run, key: TrialKey { cell: scenario, round, arm }, slot: 0, attempt: Attempt(attempt) }
+    Place {
+        run,
+        key: TrialKey {
+            cell: scenario,
+            round,
+            arm,
+        },
+        slot: 0,
+        attempt: Attempt(attempt),
+    }
 }
 
 /// A part with so many requests; over about 250 it is longer than a piece.
@@ -86,7 +104,12 @@ pub(crate) fn block(scenario: u32, round: u32, attempt: u32) -> BlockDone {
 }
 
 /// Stores and commits one block of three parts.
-pub(crate) fn write_block(store: &Store, run: RunId, round: u32, attempt: u32) -> Result<(), StoreError> {
+pub(crate) fn write_block(
+    store: &Store,
+    run: RunId,
+    round: u32,
+    attempt: u32,
+) -> Result<(), StoreError> {
     for arm in ORDER {
         put(store, place(run, 0, round, arm, attempt), 10)?;
     }
@@ -96,7 +119,11 @@ pub(crate) fn write_block(store: &Store, run: RunId, round: u32, attempt: u32) -
 pub(crate) fn notice(message: &str) -> Notice {
     Notice {
         unix_ms: 9,
-        key: TrialKey { cell: 0, round: 1, arm: Arm::B },
+        key: TrialKey {
+            cell: 0,
+            round: 1,
+            arm: Arm::B,
+        },
         attempt: Attempt(0),
         kind: NoticeKind::WorkerLost,
         message: message.into(),

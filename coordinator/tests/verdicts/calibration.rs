@@ -25,7 +25,11 @@ fn calibrated(truth: Truth) -> (tempfile::TempDir, Store, Calibration) {
     let digest = |run: &coordinator::store::RunSummary| {
         Digest::read(&store.end(run.run).unwrap().unwrap().summary_json)
     };
-    let runs = store.runs().unwrap().into_iter().map(|run| (digest(&run), run));
+    let runs = store
+        .runs()
+        .unwrap()
+        .into_iter()
+        .map(|run| (digest(&run), run));
     let runs: Vec<_> = runs.map(|(digest, run)| (run, digest)).collect();
     let calibration = history::calibration(&runs, &made[0].2);
     (dir, store, calibration)
@@ -35,7 +39,11 @@ fn calibrated(truth: Truth) -> (tempfile::TempDir, Store, Calibration) {
 fn twenty_runs_of_one_build_give_a_floor_for_runs_of_the_same_plan_and_hosts() {
     let a_a = Truth { a_a: true, ..QUIET };
     let (_dir, store, calibration) = calibrated(a_a);
-    assert_eq!((u64::from(calibration.runs), calibration.is_sound()), (RUNS, true), "{calibration:?}");
+    assert_eq!(
+        (u64::from(calibration.runs), calibration.is_sound()),
+        (RUNS, true),
+        "{calibration:?}"
+    );
     let primary = calibration.rows.iter().find(|row| row.primary).unwrap();
     assert_eq!((primary.comparisons, primary.allowed), (RUNS, 3));
     assert!((3..=17).contains(&primary.slower), "{primary:?}");
@@ -43,13 +51,26 @@ fn twenty_runs_of_one_build_give_a_floor_for_runs_of_the_same_plan_and_hosts() {
     assert!((0.006..0.025).contains(&primary.floor), "{primary:?}");
 
     let floors = calibration.floors(7);
-    let other = Truth { ratio: 1.05, ..QUIET }.record(99);
-    store.put_calibration(a_a.record(0).header.run, &floors).unwrap();
+    let other = Truth {
+        ratio: 1.05,
+        ..QUIET
+    }
+    .record(99);
+    store
+        .put_calibration(a_a.record(0).header.run, &floors)
+        .unwrap();
     let kept = store.calibrations().unwrap();
     let plan = QUIET.plan(99);
-    assert_eq!(history::floors_of(&other.header, &plan, &kept), Some(&floors));
-    // The twins: an A/A run is judged without, and another class of hosts or another load has floors of its own.
-    assert_eq!(history::floors_of(&a_a.record(98).header, &plan, &kept), None);
+    assert_eq!(
+        history::floors_of(&other.header, &plan, &kept),
+        Some(&floors)
+    );
+    // The twins: an A/A run is judged without, and another class of hosts or another load has
+    // floors of its own.
+    assert_eq!(
+        history::floors_of(&a_a.record(98).header, &plan, &kept),
+        None
+    );
     let mut elsewhere = other.header.clone();
     elsewhere.hosts[0].1.cores = 64;
     assert_eq!(history::floors_of(&elsewhere, &plan, &kept), None);
@@ -62,6 +83,10 @@ fn twenty_runs_of_one_build_give_a_floor_for_runs_of_the_same_plan_and_hosts() {
 #[test]
 fn a_host_that_favours_one_arm_does_not_pass() {
     let stall = std::time::Duration::from_millis(3);
-    let (_dir, _store, calibration) = calibrated(Truth { a_a: true, stall, ..QUIET });
+    let (_dir, _store, calibration) = calibrated(Truth {
+        a_a: true,
+        stall,
+        ..QUIET
+    });
     assert!(!calibration.is_sound(), "{:?}", calibration.rows[0]);
 }

@@ -15,27 +15,46 @@ const RUNS: u64 = 100;
 fn verdicts(truth: Truth) -> Vec<Verdict> {
     each(RUNS, |seed| {
         let findings = truth.findings(seed);
-        assert!(matches!(findings.validity, Validity::Valid), "{:?}", findings.validity);
+        assert!(
+            matches!(findings.validity, Validity::Valid),
+            "{:?}",
+            findings.validity
+        );
         findings.verdict().unwrap()
     })
 }
 
 fn count(found: &[Verdict], wanted: &[Verdict]) -> usize {
-    found.iter().filter(|verdict| wanted.contains(verdict)).count()
+    found
+        .iter()
+        .filter(|verdict| wanted.contains(verdict))
+        .count()
 }
 
 #[test]
 fn no_difference_on_a_drifting_host_is_seldom_taken_for_one() {
-    let found = verdicts(Truth { drift: 0.2, ..QUIET });
+    let found = verdicts(Truth {
+        drift: 0.2,
+        ..QUIET
+    });
     let wrong = count(&found, &[Verdict::Faster, Verdict::Slower]);
     assert!(wrong <= 9, "{wrong} of {RUNS}");
     let refused = count(&found, &[Verdict::Invalid]);
-    assert!(refused <= 5, "the twin of the disturbed host: {refused} of {RUNS}");
+    assert!(
+        refused <= 5,
+        "the twin of the disturbed host: {refused} of {RUNS}"
+    );
 }
 
 #[test]
 fn a_build_five_per_cent_slower_is_found() {
-    let found = count(&verdicts(Truth { ratio: 1.05, ..QUIET }), &[Verdict::Slower]);
+    let found = count(
+        &verdicts(Truth {
+            ratio: 1.05,
+            ..QUIET
+        }),
+        &[Verdict::Slower],
+    );
     assert!(found >= 95, "{found} of {RUNS}");
 }
 
@@ -43,7 +62,14 @@ fn a_build_five_per_cent_slower_is_found() {
 #[test]
 fn a_host_disturbed_during_one_arm_only_is_refused() {
     let stall = Duration::from_millis(5);
-    let refused = count(&verdicts(Truth { stall, ratio: 1.05, ..QUIET }), &[Verdict::Invalid]);
+    let refused = count(
+        &verdicts(Truth {
+            stall,
+            ratio: 1.05,
+            ..QUIET
+        }),
+        &[Verdict::Invalid],
+    );
     assert!(refused >= 95, "{refused} of {RUNS}");
 }
 
@@ -56,8 +82,17 @@ fn the_gate_closes_on_a_slower_build_and_opens_for_an_equal_one() {
         keep(&store, &Truth { ratio, ..QUIET }.record(1));
         store.close().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_coordinator"));
-        let output = command.arg("--store").arg(dir.path()).args(["compare", "--gate"]).output().unwrap();
+        let output = command
+            .arg("--store")
+            .arg(dir.path())
+            .args(["compare", "--gate"])
+            .output()
+            .unwrap();
         let code = output.status.code().unwrap();
-        assert!(codes.contains(&code), "{ratio}: {code}\n{}", String::from_utf8_lossy(&output.stdout));
+        assert!(
+            codes.contains(&code),
+            "{ratio}: {code}\n{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Histories in virtual time: a step of the engine is found where it is, however busy the machine of the test; and the
-//! real program shows it.
+//! Histories in virtual time: a step of the engine is found where it is, however busy the machine
+//! of the test; and the real program shows it.
 
 use coordinator::store::{RunRecord, Store};
 use serde_json::Value;
@@ -12,7 +12,15 @@ fn stored(speeds: &[f64]) -> tempfile::TempDir {
     let store = Store::open(dir.path()).unwrap();
     let runs: Vec<RunRecord> = each(speeds.len() as u64, |at| {
         let speed = speeds[at as usize];
-        ended(Truth { a_a: true, scatter: 0.002, speed, ..QUIET }.record(at))
+        ended(
+            Truth {
+                a_a: true,
+                scatter: 0.002,
+                speed,
+                ..QUIET
+            }
+            .record(at),
+        )
     });
     let mut runs = runs;
     runs.sort_by_key(|record| record.header.run);
@@ -22,7 +30,8 @@ fn stored(speeds: &[f64]) -> tempfile::TempDir {
 }
 
 fn line(dir: &std::path::Path) -> Value {
-    let trend: Value = serde_json::from_str(&said(dir, &["trend", "virtual", "--output", "json"])).unwrap();
+    let trend: Value =
+        serde_json::from_str(&said(dir, &["trend", "virtual", "--output", "json"])).unwrap();
     trend["trend"]["lines"][0].clone()
 }
 
@@ -31,22 +40,44 @@ fn a_step_is_found_and_an_expected_one_is_told_apart() {
     let dir = stored(&[1.0, 1.0, 1.0, 1.0, 3.0, 3.0, 3.0, 3.0]);
     let found = line(dir.path());
     assert_eq!(found["points"].as_array().map(Vec::len), Some(8), "{found}");
-    let [step] = &found["steps"].as_array().unwrap()[..] else { panic!("{found}") };
+    let [step] = &found["steps"].as_array().unwrap()[..] else {
+        panic!("{found}")
+    };
     assert_eq!(step["index"], 4);
-    assert!((step["change"].as_f64().unwrap() - 2.0).abs() < 0.05, "{step}");
+    assert!(
+        (step["change"].as_f64().unwrap() - 2.0).abs() < 0.05,
+        "{step}"
+    );
 
     let first = step["run"].as_str().unwrap().to_owned();
-    let ok = |arguments: &[&str]| assert!(program(dir.path(), arguments).status.success(), "{arguments:?}");
+    let ok = |arguments: &[&str]| {
+        assert!(
+            program(dir.path(), arguments).status.success(),
+            "{arguments:?}"
+        )
+    };
     ok(&["runs", "tag", &first, "slow"]);
     ok(&["runs", "note", &first, "sim scale 3", "--expected"]);
-    assert_eq!(said(dir.path(), &["runs", "list", "--tag", "slow", "--output", "quiet"]), first);
+    assert_eq!(
+        said(
+            dir.path(),
+            &["runs", "list", "--tag", "slow", "--output", "quiet"]
+        ),
+        first
+    );
     let trend = program(dir.path(), &["trend"]);
     let text = String::from_utf8(trend.stdout).unwrap();
     assert!(
-        text.split_whitespace().collect::<Vec<_>>().join(" ").contains("expected (sim scale 3)"),
+        text.split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .contains("expected (sim scale 3)"),
         "{text}"
     );
-    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 80),
+        "{text}"
+    );
 }
 
 /// The twin: eight runs of one build have none.

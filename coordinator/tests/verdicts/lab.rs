@@ -1,5 +1,5 @@
-//! Runs on simulated engines in virtual time: the schedule of the coordinator, the driver and recorder of the worker, and
-//! nothing between them but the assignments.
+//! Runs on simulated engines in virtual time: the schedule of the coordinator, the driver and
+//! recorder of the worker, and nothing between them but the assignments.
 
 use std::time::Duration;
 
@@ -62,13 +62,19 @@ impl Truth {
     pub(crate) fn plan(&self, seed: u64) -> Plan {
         // d = b − ½(a + a2) has 1.5 times the variance of one trial.
         let sd = self.scatter / 1.5_f64.sqrt();
-        let Self { load, prefill_ns, .. } = *self;
+        let Self {
+            load, prefill_ns, ..
+        } = *self;
         let (drift, all, pgo) = (self.drift, self.speed, self.speed * self.ratio);
         let objectives = match self.objective {
             0.0 => String::new(),
             seconds => format!(r#","objectives":{{"e2e":{seconds}}}"#),
         };
-        let look = if self.look > 0 { format!(r#""look":{{"at":{}}},"#, self.look) } else { String::new() };
+        let look = if self.look > 0 {
+            format!(r#""look":{{"at":{}}},"#, self.look)
+        } else {
+            String::new()
+        };
         let text = format!(
             r#"{{"name":"virtual",{look}"rounds":{ROUNDS},"seed":{seed},"engine":"sim",
             "sim":{{"all":{{"step_base_ns":10000000,"prefill_ns":{prefill_ns},"jitter":0.0,"scale":{all},"drift":{drift},"round_sd":{sd}}},"pgo":{{"scale":{pgo}}}}},
@@ -79,8 +85,19 @@ impl Truth {
     }
 
     fn lineup(&self) -> Lineup {
-        let names: &[&str] = if self.a_a { &["baseline"] } else { &["baseline", "pgo"] };
-        Lineup::new(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), self.a_a).unwrap()
+        let names: &[&str] = if self.a_a {
+            &["baseline"]
+        } else {
+            &["baseline", "pgo"]
+        };
+        Lineup::new(
+            &names
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect::<Vec<_>>(),
+            self.a_a,
+        )
+        .unwrap()
     }
 
     pub(crate) fn findings(&self, seed: u64) -> Findings {
@@ -92,7 +109,13 @@ impl Truth {
         let run = RunId::new(1_700_000_000_000 + seed, [7; 10]);
         let blocks = schedule::blocks(&plan, &lineup);
         let part = |block: &Block, arm: Arm| self.part(&plan, block, arm, run);
-        let of_block = |block: &Block| block.order.iter().map(|arm| part(block, *arm)).collect::<Vec<_>>();
+        let of_block = |block: &Block| {
+            block
+                .order
+                .iter()
+                .map(|arm| part(block, *arm))
+                .collect::<Vec<_>>()
+        };
         let mut parts: Vec<Part> = blocks.iter().flat_map(of_block).collect();
         parts.sort_by_key(|part| part.place.key);
         RunRecord {
@@ -107,27 +130,51 @@ impl Truth {
     }
 
     fn part(&self, plan: &Plan, block: &Block, arm: Arm, run: RunId) -> Part {
-        let EnginePlan::Sim(sim) = &plan.engine else { panic!("a simulated engine") };
+        let EnginePlan::Sim(sim) = &plan.engine else {
+            panic!("a simulated engine")
+        };
         let spec = schedule::sim_spec(plan, sim, block, arm);
-        let stall = Stall { at_ns: 15_000_000, for_ns: self.stall.as_nanos() as u64 };
-        let stalls = if arm == Arm::A2 && !self.stall.is_zero() { vec![stall] } else { Vec::new() };
+        let stall = Stall {
+            at_ns: 15_000_000,
+            for_ns: self.stall.as_nanos() as u64,
+        };
+        let stalls = if arm == Arm::A2 && !self.stall.is_zero() {
+            vec![stall]
+        } else {
+            Vec::new()
+        };
         let spec = SimSpec { stalls, ..spec };
         let assignment = block.assignment(plan, run, arm, 0, 1);
         let clock = Clock::simulated();
         let cold = ColdStart::begin(&clock);
-        let mut engine = OpenEngine::open(&EngineSpec::Sim(spec), plan.demand(1), 1, &clock, cold).unwrap();
-        let start = StartAt { at: clock.now() + Duration::from_millis(10), uncertainty: Duration::ZERO };
+        let mut engine =
+            OpenEngine::open(&EngineSpec::Sim(spec), plan.demand(1), 1, &clock, cold).unwrap();
+        let start = StartAt {
+            at: clock.now() + Duration::from_millis(10),
+            uncertainty: Duration::ZERO,
+        };
         let origin = Origin {
             variant: block.variant(arm).to_owned(),
             exe_sha256: Sha256([7; 32]),
             instrumented: false,
             hostname: "virtual".to_owned(),
         };
-        match engine.run(&assignment, start, origin, Attempt(1), &Control::new(), &mut || ()) {
+        match engine.run(
+            &assignment,
+            start,
+            origin,
+            Attempt(1),
+            &Control::new(),
+            &mut || (),
+        ) {
             // The real host's counters have no place in virtual time.
-            TrialEnd::Part(part) => {
-                Part { usage: Usage { wall: part.usage.wall, ..Usage::default() }, ..*part }
-            }
+            TrialEnd::Part(part) => Part {
+                usage: Usage {
+                    wall: part.usage.wall,
+                    ..Usage::default()
+                },
+                ..*part
+            },
             other => panic!("there is no part: {other:?}"),
         }
     }
@@ -139,7 +186,11 @@ fn header(plan: &Plan, lineup: &Lineup, run: RunId) -> RunHeader {
         sha256: Sha256([7; 32]),
         ..VariantRecord::default()
     };
-    let host = HostFacts { hostname: "virtual".to_owned(), cores: 2, ..HostFacts::default() };
+    let host = HostFacts {
+        hostname: "virtual".to_owned(),
+        cores: 2,
+        ..HostFacts::default()
+    };
     RunHeader {
         run,
         tool_version: "0.1.0".to_owned(),
@@ -153,7 +204,11 @@ fn header(plan: &Plan, lineup: &Lineup, run: RunId) -> RunHeader {
         simulated: true,
         model_digest: "simulated".to_owned(),
         model_sha256: None,
-        labels: lineup.is_a_a().then(|| Findings::A_A.to_owned()).into_iter().collect(),
+        labels: lineup
+            .is_a_a()
+            .then(|| Findings::A_A.to_owned())
+            .into_iter()
+            .collect(),
         sequence: None,
     }
 }
@@ -191,14 +246,23 @@ pub(crate) fn ended(mut record: RunRecord) -> RunRecord {
 /// What the real program says of the runs of a store.
 pub(crate) fn program(dir: &std::path::Path, arguments: &[&str]) -> std::process::Output {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_coordinator"));
-    command.arg("--store").arg(dir).args(arguments).output().unwrap()
+    command
+        .arg("--store")
+        .arg(dir)
+        .args(arguments)
+        .output()
+        .unwrap()
 }
 
 /// Its standard output on one line.
 pub(crate) fn said(dir: &std::path::Path, arguments: &[&str]) -> String {
     let output = program(dir, arguments);
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(!text.is_empty(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        !text.is_empty(),
+        "{arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -206,8 +270,14 @@ pub(crate) fn said(dir: &std::path::Path, arguments: &[&str]) -> String {
 pub(crate) fn keep(store: &Store, record: &RunRecord) {
     let run = record.header.run;
     store.begin_run(&record.header).unwrap();
-    record.parts.iter().for_each(|part| store.put_part(&part.place, &part.seal().unwrap()).unwrap());
-    record.blocks.iter().for_each(|block| store.commit_block(run, block, &[]).unwrap());
+    record
+        .parts
+        .iter()
+        .for_each(|part| store.put_part(&part.place, &part.seal().unwrap()).unwrap());
+    record
+        .blocks
+        .iter()
+        .for_each(|block| store.commit_block(run, block, &[]).unwrap());
     store.end_run(run, record.end.as_ref().unwrap()).unwrap();
 }
 

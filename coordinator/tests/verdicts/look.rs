@@ -1,5 +1,6 @@
-//! One look planned before the run, in virtual time: whether it may end there follows from its rounds and from nothing
-//! else; and whatever is printed of it names the level that its intervals really have.
+//! One look planned before the run, in virtual time: whether it may end there follows from its
+//! rounds and from nothing else; and whatever is printed of it names the level that its intervals
+//! really have.
 
 use coordinator::compare::{self, Findings};
 use coordinator::store::{RunRecord, Store};
@@ -10,14 +11,21 @@ use crate::lab::{QUIET, Truth, ended, keep, program, said};
 
 const AT: u32 = 6;
 
-const LOOKED: Truth = Truth { look: AT, scatter: 0.005, ..QUIET };
+const LOOKED: Truth = Truth {
+    look: AT,
+    scatter: 0.005,
+    ..QUIET
+};
 
 /// A run of ten rounds, where it stands after the look's.
 fn at_look(truth: Truth) -> RunRecord {
     let mut record = truth.record(3);
     record.blocks.retain(|block| block.round < AT);
     record.parts.retain(|part| part.place.key.round < AT);
-    RunRecord { end: None, ..record }
+    RunRecord {
+        end: None,
+        ..record
+    }
 }
 
 fn findings(record: RunRecord) -> Findings {
@@ -26,35 +34,65 @@ fn findings(record: RunRecord) -> Findings {
 
 #[test]
 fn a_clear_answer_ends_the_run_at_its_look() {
-    let slower = findings(at_look(Truth { ratio: 1.5, ..LOOKED }));
+    let slower = findings(at_look(Truth {
+        ratio: 1.5,
+        ..LOOKED
+    }));
     assert!(slower.settles(), "{:?}", slower.verdict());
-    assert_eq!((slower.verdict(), slower.settings.alpha), (Some(Verdict::Slower), 0.005));
+    assert_eq!(
+        (slower.verdict(), slower.settings.alpha),
+        (Some(Verdict::Slower), 0.005)
+    );
     // The twins: what is open goes on to the end, and after it there is no second look.
-    let open = findings(at_look(Truth { ratio: 1.02, scatter: 0.05, ..LOOKED }));
+    let open = findings(at_look(Truth {
+        ratio: 1.02,
+        scatter: 0.05,
+        ..LOOKED
+    }));
     assert!(!open.settles(), "{:?}", open.verdict());
-    let end = findings(Truth { ratio: 1.5, ..LOOKED }.record(3));
+    let end = findings(
+        Truth {
+            ratio: 1.5,
+            ..LOOKED
+        }
+        .record(3),
+    );
     assert_eq!((end.settles(), end.settings.alpha), (false, 0.048));
 }
 
 /// Every interval with its level; the field that promises 95 % is filled where it holds.
 #[test]
 fn intervals_are_named_by_the_level_that_they_have() {
-    let truth = Truth { ratio: 1.5, ..LOOKED };
+    let truth = Truth {
+        ratio: 1.5,
+        ..LOOKED
+    };
     let cases = [
         (ended(at_look(truth)), "99.5 %", 0.995, "0.995"),
         (ended(truth.record(3)), "95.2 %", 0.952, "0.952"),
-        (ended(Truth { look: 0, ..truth }.record(3)), "95 %", 0.95, "0.95"),
+        (
+            ended(Truth { look: 0, ..truth }.record(3)),
+            "95 %",
+            0.95,
+            "0.95",
+        ),
     ];
     for (record, percent, level, label) in cases {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
         keep(&store, &record);
         store.close().unwrap();
-        let document: Value = serde_json::from_str(&said(dir.path(), &["compare", "-o", "json"])).unwrap();
+        let document: Value =
+            serde_json::from_str(&said(dir.path(), &["compare", "-o", "json"])).unwrap();
         let metric = &document["cells"][0]["metrics"][0];
         let near = |value: &Value| (value.as_f64().unwrap() - level).abs() < 1e-12;
-        let intervals =
-            ["/effect/ci", "/control/ci", "/pooled/ci", "/bootstrap/mean_ci", "/bootstrap/pooled_ci"];
+        let intervals = [
+            "/effect/ci",
+            "/control/ci",
+            "/pooled/ci",
+            "/bootstrap/mean_ci",
+            "/bootstrap/pooled_ci",
+        ];
         for path in intervals {
             let found = metric.pointer(path).unwrap();
             assert!(near(&found["level"]), "{path}: {found}");
@@ -63,16 +101,31 @@ fn intervals_are_named_by_the_level_that_they_have() {
         }
         assert_eq!(metric["effect"]["ci90"].is_null(), level != 0.95);
         let open = said(dir.path(), &["report", "latest", "-o", "openmetrics"]);
-        assert!(open.contains(&format!("bound=\"low\",level=\"{label}\"")), "{label}: {open}");
+        assert!(
+            open.contains(&format!("bound=\"low\",level=\"{label}\"")),
+            "{label}: {open}"
+        );
         assert!(level == 0.95 || !open.contains("95 %"), "{open}");
         let page = dir.path().join("page.html");
         let text = page.to_str().unwrap();
-        assert!(program(dir.path(), &["report", "latest", "--html", text]).status.success());
-        let page = std::fs::read_to_string(&page).unwrap().replace('\u{a0}', " ");
-        for shown in [page, said(dir.path(), &["compare"]), said(dir.path(), &["compare", "-o", "markdown"])]
-        {
+        assert!(
+            program(dir.path(), &["report", "latest", "--html", text])
+                .status
+                .success()
+        );
+        let page = std::fs::read_to_string(&page)
+            .unwrap()
+            .replace('\u{a0}', " ");
+        for shown in [
+            page,
+            said(dir.path(), &["compare"]),
+            said(dir.path(), &["compare", "-o", "markdown"]),
+        ] {
             assert!(shown.contains(&format!("{percent} interval")), "{percent}");
-            assert!(level == 0.95 || !shown.contains("95 % interval"), "{percent}");
+            assert!(
+                level == 0.95 || !shown.contains("95 % interval"),
+                "{percent}"
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
-//! A run whose latency runs away under a load that changes is not VALID: the wait for the first token and what piled up
-//! are judged step by step, and what cannot be judged says so.
+//! A run whose latency runs away under a load that changes is not VALID: the wait for the first
+//! token and what piled up are judged step by step, and what cannot be judged says so.
 
 use coordinator::compare::Findings;
 use stats::validity::{CheckResult, Validity};
@@ -7,7 +7,11 @@ use stats::validity::{CheckResult, Validity};
 use crate::lab::{QUIET, Truth};
 
 /// Every prompt takes 8 ms: the engine carries some hundred a second.
-const ENGINE: Truth = Truth { prefill_ns: 2_000_000, scatter: 0.005, ..QUIET };
+const ENGINE: Truth = Truth {
+    prefill_ns: 2_000_000,
+    scatter: 0.005,
+    ..QUIET
+};
 
 const RUNS_AWAY: [&str; 2] = [
     r#""shape":{"kind":"steps","rates":[20,200,20],"each":2.0,"arrivals":"constant"}"#,
@@ -27,9 +31,10 @@ fn found(load: &'static str) -> Findings {
 fn codes(findings: &Findings) -> Vec<&'static str> {
     match &findings.cells[0].assessment.validity {
         Validity::Valid => Vec::new(),
-        Validity::Inconclusive(reasons) | Validity::Invalid(reasons) => {
-            reasons.iter().map(|finding| finding.reason.code()).collect()
-        }
+        Validity::Inconclusive(reasons) | Validity::Invalid(reasons) => reasons
+            .iter()
+            .map(|finding| finding.reason.code())
+            .collect(),
     }
 }
 
@@ -37,9 +42,19 @@ fn codes(findings: &Findings) -> Vec<&'static str> {
 fn latency_that_runs_away_under_a_changing_load_is_not_valid() {
     for load in RUNS_AWAY {
         let findings = found(load);
-        assert_eq!(findings.validity.name(), "INCONCLUSIVE", "{load}: {:?}", findings.validity);
+        assert_eq!(
+            findings.validity.name(),
+            "INCONCLUSIVE",
+            "{load}: {:?}",
+            findings.validity
+        );
         let codes = codes(&findings);
-        assert!(codes.iter().all(|code| matches!(*code, "fell-behind" | "saturation-unknown")), "{codes:?}");
+        assert!(
+            codes
+                .iter()
+                .all(|code| matches!(*code, "fell-behind" | "saturation-unknown")),
+            "{codes:?}"
+        );
     }
     assert!(codes(&found(RUNS_AWAY[0])).contains(&"fell-behind"));
 }
@@ -49,12 +64,20 @@ fn latency_that_runs_away_under_a_changing_load_is_not_valid() {
 fn a_changing_load_that_is_carried_is_valid_and_nothing_of_it_is_unknown() {
     for load in IS_CARRIED {
         let findings = found(load);
-        assert!(matches!(findings.validity, Validity::Valid), "{load}: {:?}", findings.validity);
+        assert!(
+            matches!(findings.validity, Validity::Valid),
+            "{load}: {:?}",
+            findings.validity
+        );
         let checks = &findings.cells[0].checks;
-        let saturated = checks.iter().filter(|(_, checked)| checked.check == "over-saturated");
+        let saturated = checks
+            .iter()
+            .filter(|(_, checked)| checked.check == "over-saturated");
         assert!(saturated.clone().count() == 3, "one an arm");
         assert!(
-            saturated.clone().all(|(_, c)| c.result == CheckResult::Passed && c.figure.is_some()),
+            saturated
+                .clone()
+                .all(|(_, c)| c.result == CheckResult::Passed && c.figure.is_some()),
             "{load}"
         );
     }

@@ -1,5 +1,5 @@
-//! Zero is a value: goodput that is zero in one arm, in some runs or everywhere reads the same in every form, and
-//! absent goodput is told apart from it.
+//! Zero is a value: goodput that is zero in one arm, in some runs or everywhere reads the same in
+//! every form, and absent goodput is told apart from it.
 
 use coordinator::store::Store;
 use serde_json::Value;
@@ -7,18 +7,29 @@ use serde_json::Value;
 use crate::lab::{QUIET, Truth, ended, keep, program, said};
 
 /// Every answer takes some 45 ms, and 60 are good enough.
-const ASKED: Truth = Truth { objective: 0.06, scatter: 0.005, ..QUIET };
+const ASKED: Truth = Truth {
+    objective: 0.06,
+    scatter: 0.005,
+    ..QUIET
+};
 
 /// B misses every objective.
-const B_MISSES: Truth = Truth { ratio: 4.0, ..ASKED };
+const B_MISSES: Truth = Truth {
+    ratio: 4.0,
+    ..ASKED
+};
 
 /// So does everybody.
-const ALL_MISS: Truth = Truth { speed: 4.0, ..ASKED };
+const ALL_MISS: Truth = Truth {
+    speed: 4.0,
+    ..ASKED
+};
 
 fn stored(runs: &[(Truth, u64)]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
-    runs.iter().for_each(|(truth, seed)| keep(&store, &ended(truth.record(*seed))));
+    runs.iter()
+        .for_each(|(truth, seed)| keep(&store, &ended(truth.record(*seed))));
     store.close().unwrap();
     dir
 }
@@ -29,50 +40,109 @@ fn document(dir: &std::path::Path) -> Value {
 
 fn goodput(document: &Value) -> &Value {
     let metrics = document["cells"][0]["metrics"].as_array().unwrap();
-    metrics.iter().find(|metric| metric["name"] == "goodput-per-second").unwrap()
+    metrics
+        .iter()
+        .find(|metric| metric["name"] == "goodput-per-second")
+        .unwrap()
 }
 
 /// What every form says of B's goodput, where it is zero in all rounds.
 fn forms(dir: &std::path::Path) -> Vec<(&'static str, String)> {
     let page = dir.join("page.html");
-    assert!(program(dir, &["report", "latest", "--html", page.to_str().unwrap()]).status.success());
-    let page = std::fs::read_to_string(&page).unwrap().replace('\u{a0}', " ");
+    assert!(
+        program(dir, &["report", "latest", "--html", page.to_str().unwrap()])
+            .status
+            .success()
+    );
+    let page = std::fs::read_to_string(&page)
+        .unwrap()
+        .replace('\u{a0}', " ");
     vec![
         ("human", said(dir, &["report", "latest"])),
-        ("explain", said(dir, &["compare", "--explain", "goodput-per-second"])),
+        (
+            "explain",
+            said(dir, &["compare", "--explain", "goodput-per-second"]),
+        ),
         ("json", said(dir, &["compare", "-o", "json"])),
         ("csv", said(dir, &["report", "latest", "-o", "csv"])),
         ("html", page),
         ("markdown", said(dir, &["compare", "-o", "markdown"])),
         ("junit", said(dir, &["compare", "-o", "junit"])),
-        ("openmetrics", said(dir, &["report", "latest", "-o", "openmetrics"])),
+        (
+            "openmetrics",
+            said(dir, &["report", "latest", "-o", "openmetrics"]),
+        ),
     ]
 }
 
-/// One table over all forms. Of 24 requests a round none of B's is good: 0/s, all of the change, SLOWER.
+/// One table over all forms. Of 24 requests a round none of B's is good: 0/s, all of the change,
+/// SLOWER.
 #[test]
 fn a_goodput_of_zero_reads_the_same_in_every_form() {
     let dir = stored(&[(B_MISSES, 1)]);
     let whole = document(dir.path());
     let metric = goodput(&whole);
-    assert_eq!((&metric["verdict"], &metric["scale"]), (&"SLOWER".into(), &"linear".into()), "{metric}");
-    assert!((metric["effect"]["change"].as_f64().unwrap() + 1.0).abs() < 1e-12, "{metric}");
+    assert_eq!(
+        (&metric["verdict"], &metric["scale"]),
+        (&"SLOWER".into(), &"linear".into()),
+        "{metric}"
+    );
+    assert!(
+        (metric["effect"]["change"].as_f64().unwrap() + 1.0).abs() < 1e-12,
+        "{metric}"
+    );
     let b = |row: &Value| {
-        row["values"].as_array().unwrap().iter().find(|v| v["arm"] == "B").unwrap()["value"].clone()
+        row["values"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|v| v["arm"] == "B")
+            .unwrap()["value"]
+            .clone()
     };
-    assert!(metric["rounds"].as_array().unwrap().iter().all(|row| b(row) == 0.0));
-    let views =
-        &whole["cells"][0]["arms"].as_array().unwrap().iter().find(|arm| arm["arm"] == "B").unwrap()["views"];
+    assert!(
+        metric["rounds"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|row| b(row) == 0.0)
+    );
+    let views = &whole["cells"][0]["arms"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|arm| arm["arm"] == "B")
+        .unwrap()["views"];
     assert_eq!(views["goodput_per_second"], 0.0);
     let parts = whole["parts"].as_array().unwrap();
-    assert!(parts.iter().all(|part| (part["good"] == 0) == (part["arm"] == "B") && part["offered"] == 24));
+    assert!(
+        parts
+            .iter()
+            .all(|part| (part["good"] == 0) == (part["arm"] == "B") && part["offered"] == 24)
+    );
     let wanted: [(&str, &[&str]); 8] = [
-        ("human", &["goodput/s", " 0 −100", "SLOWER", "zero in some rounds"]),
-        ("explain", &["cost = −value ÷", "100 % lower", "of zeros", "→ SLOWER"]),
+        (
+            "human",
+            &["goodput/s", " 0 −100", "SLOWER", "zero in some rounds"],
+        ),
+        (
+            "explain",
+            &["cost = −value ÷", "100 % lower", "of zeros", "→ SLOWER"],
+        ),
         ("json", &["\"scale\":\"linear\"", "\"verdict\":\"SLOWER\""]),
-        ("csv", &["requests,good,count,1,0", "requests,good,count,1,24", "requests,offered,count,1,24"]),
+        (
+            "csv",
+            &[
+                "requests,good,count,1,0",
+                "requests,good,count,1,24",
+                "requests,offered,count,1,24",
+            ],
+        ),
         ("html", &["zero in some rounds", "100 % lower"]),
-        ("markdown", &["| goodput/s |", "| 0 | 100 % lower |", "| SLOWER |"]),
+        (
+            "markdown",
+            &["| goodput/s |", "| 0 | 100 % lower |", "| SLOWER |"],
+        ),
         ("junit", &["SLOWER: 100 % lower", "zero in some rounds"]),
         (
             "openmetrics",
@@ -91,39 +161,85 @@ fn a_goodput_of_zero_reads_the_same_in_every_form() {
     }
 }
 
-/// Nothing but zero is undecided by name; without objectives there is no goodput at all, which is not zero.
+/// Nothing but zero is undecided by name; without objectives there is no goodput at all, which is
+/// not zero.
 #[test]
 fn zero_everywhere_and_absent_are_told_apart() {
     let zero = stored(&[(ALL_MISS, 1)]);
     let whole = document(zero.path());
     let metric = goodput(&whole);
-    assert_eq!((&metric["verdict"], &metric["scale"]), (&"UNDECIDED".into(), &"zero".into()), "{metric}");
-    assert_eq!((&metric["missing"], &metric["rounds_needed"]), (&Value::Null, &Value::Null));
+    assert_eq!(
+        (&metric["verdict"], &metric["scale"]),
+        (&"UNDECIDED".into(), &"zero".into()),
+        "{metric}"
+    );
+    assert_eq!(
+        (&metric["missing"], &metric["rounds_needed"]),
+        (&Value::Null, &Value::Null)
+    );
     let said_of = said(zero.path(), &["compare", "-o", "markdown"]);
     assert!(said_of.contains("UNDECIDED (zero everywhere)"), "{said_of}");
-    let absent = stored(&[(Truth { objective: 0.0, ..ALL_MISS }, 1)]);
+    let absent = stored(&[(
+        Truth {
+            objective: 0.0,
+            ..ALL_MISS
+        },
+        1,
+    )]);
     let whole = document(absent.path());
     let metric = goodput(&whole);
-    assert!(metric["verdict"].is_null() && metric["missing"].is_string(), "{metric}");
-    assert!(whole["parts"].as_array().unwrap().iter().all(|part| part["good"].is_null()));
+    assert!(
+        metric["verdict"].is_null() && metric["missing"].is_string(),
+        "{metric}"
+    );
+    assert!(
+        whole["parts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|part| part["good"].is_null())
+    );
     let table = said(absent.path(), &["report", "latest", "-o", "csv"]);
-    assert!(!table.contains("requests,good,") && table.contains("requests,offered,"), "absent has no row");
+    assert!(
+        !table.contains("requests,good,") && table.contains("requests,offered,"),
+        "absent has no row"
+    );
     let open = said(absent.path(), &["report", "latest", "-o", "openmetrics"]);
-    assert!(!open.contains("pgo_benchmarks_goodput_per_second{"), "{open}");
+    assert!(
+        !open.contains("pgo_benchmarks_goodput_per_second{"),
+        "{open}"
+    );
 }
 
 /// Runs of zero count in histories and against others.
 #[test]
 fn runs_without_any_goodput_are_points_and_replicates() {
-    let (good, none) = ([11, 12, 13].map(|seed| (ASKED, seed)), [21, 22, 23].map(|seed| (ALL_MISS, seed)));
+    let (good, none) = (
+        [11, 12, 13].map(|seed| (ASKED, seed)),
+        [21, 22, 23].map(|seed| (ALL_MISS, seed)),
+    );
     let dir = stored(&[good, none].concat());
-    let trend = said(dir.path(), &["trend", "--metric", "goodput-per-second", "-o", "json"]);
+    let trend = said(
+        dir.path(),
+        &["trend", "--metric", "goodput-per-second", "-o", "json"],
+    );
     let trend: Value = serde_json::from_str(&trend).unwrap();
     let line = &trend["trend"]["lines"][0];
-    let values: Vec<f64> =
-        line["points"].as_array().unwrap().iter().map(|point| point["value"].as_f64().unwrap()).collect();
-    assert_eq!((values.len(), &line["scale"]), (6, &"linear".into()), "{line}");
-    assert!(values[..3].iter().all(|value| *value > 100.0) && values[3..] == [0.0; 3], "{values:?}");
+    let values: Vec<f64> = line["points"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|point| point["value"].as_f64().unwrap())
+        .collect();
+    assert_eq!(
+        (values.len(), &line["scale"]),
+        (6, &"linear".into()),
+        "{line}"
+    );
+    assert!(
+        values[..3].iter().all(|value| *value > 100.0) && values[3..] == [0.0; 3],
+        "{values:?}"
+    );
     assert_eq!(
         (&line["steps"][0]["index"], &line["steps"][0]["change"]),
         (&3.into(), &(-1.0).into()),
@@ -132,24 +248,42 @@ fn runs_without_any_goodput_are_points_and_replicates() {
     let chart = said(dir.path(), &["trend", "--metric", "goodput-per-second"]);
     assert!(chart.contains("→ 0, 100 % lower (worse)"), "{chart}");
 
-    let runs: Vec<String> =
-        line["points"].as_array().unwrap().iter().map(|p| p["run"].as_str().unwrap().to_owned()).collect();
+    let runs: Vec<String> = line["points"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["run"].as_str().unwrap().to_owned())
+        .collect();
     let (old, new) = (runs[..3].join(","), runs[3..].join(","));
-    let against = |more: &[&str]| said(dir.path(), &[&["compare", &new, "--against", &old], more].concat());
+    let against = |more: &[&str]| {
+        said(
+            dir.path(),
+            &[&["compare", &new, "--against", &old], more].concat(),
+        )
+    };
     let found: Value = serde_json::from_str(&against(&["-o", "json"])).unwrap();
     let lines = found["across"]["lines"].as_array().unwrap();
-    let line = lines.iter().find(|line| line["metric"] == "goodput-per-second").unwrap();
+    let line = lines
+        .iter()
+        .find(|line| line["metric"] == "goodput-per-second")
+        .unwrap();
     assert_eq!(
         (&line["new"], &line["verdict"], &line["scale"]),
         (&0.0.into(), &"SLOWER".into(), &"linear".into()),
         "{line}"
     );
-    assert!((line["change"].as_f64().unwrap() + 1.0).abs() < 1e-9, "{line}");
+    assert!(
+        (line["change"].as_f64().unwrap() + 1.0).abs() < 1e-9,
+        "{line}"
+    );
     for (form, text) in [
         ("human", against(&[])),
         ("markdown", against(&["-o", "markdown"])),
         ("junit", against(&["-o", "junit"])),
     ] {
-        assert!(text.contains("100 % lower") && text.contains("SLOWER"), "{form}: {text}");
+        assert!(
+            text.contains("100 % lower") && text.contains("SLOWER"),
+            "{form}: {text}"
+        );
     }
 }

@@ -1,6 +1,7 @@
-//! Whether the exact figures beside a histogram's buckets can be those of what is in them. They are said by whoever
-//! recorded it, and later code relies on them: ranges are clamped to them, means divide by them, a walk through the
-//! buckets goes from the one to the other. Must not know a metric.
+//! Whether the exact figures beside a histogram's buckets can be those of what is in them. They are
+//! said by whoever recorded it, and later code relies on them: ranges are clamped to them, means
+//! divide by them, a walk through the buckets goes from the one to the other. Must not know a
+//! metric.
 
 use super::{HIGHEST, HistogramError, LOWEST, LatencyHistogram};
 
@@ -8,7 +9,11 @@ impl LatencyHistogram {
     /// An error unless buckets and exact figures agree. The count has been compared before.
     pub(super) fn agrees(&self) -> Result<(), HistogramError> {
         let exact = self.exact;
-        let extremes = HistogramError::Extremes { count: exact.count, min: exact.min, max: exact.max };
+        let extremes = HistogramError::Extremes {
+            count: exact.count,
+            min: exact.min,
+            max: exact.max,
+        };
         let beyond = exact.overflow > 0;
         if (exact.max > HIGHEST) != beyond {
             return Err(extremes);
@@ -44,10 +49,15 @@ impl LatencyHistogram {
             most -= u128::from(self.buckets.highest_equivalent(exact.max) - exact.max);
         }
         let sum = exact.sum;
-        let alone = exact.count == 1 && (sum != exact.min.into() || !beyond && exact.min != exact.max);
+        let alone =
+            exact.count == 1 && (sum != exact.min.into() || !beyond && exact.min != exact.max);
         let agrees = (least..=most).contains(&sum) && !alone;
         let told = |sum: u128| u64::try_from(sum).unwrap_or(u64::MAX);
-        let fault = HistogramError::Sum { sum: told(sum), least: told(least), most: told(most) };
+        let fault = HistogramError::Sum {
+            sum: told(sum),
+            least: told(least),
+            most: told(most),
+        };
         if agrees { Ok(()) } else { Err(fault) }
     }
 }
@@ -57,7 +67,10 @@ mod tests {
     use super::super::Exact;
     use super::*;
 
-    fn read(values: &[u64], change: impl Fn(&mut Exact)) -> Result<LatencyHistogram, HistogramError> {
+    fn read(
+        values: &[u64],
+        change: impl Fn(&mut Exact),
+    ) -> Result<LatencyHistogram, HistogramError> {
         let mut honest = LatencyHistogram::default();
         values.iter().for_each(|ns| honest.record_ns(*ns));
         let mut exact = honest.exact();
@@ -70,7 +83,16 @@ mod tests {
     #[test]
     fn what_was_recorded_agrees() {
         let beyond = [7, HIGHEST + 1];
-        for values in [&[][..], &[0], &[1], &[HIGHEST], &[HIGHEST + 1], &beyond, &SOME, &[8_000_001; 9]] {
+        for values in [
+            &[][..],
+            &[0],
+            &[1],
+            &[HIGHEST],
+            &[HIGHEST + 1],
+            &beyond,
+            &SOME,
+            &[8_000_001; 9],
+        ] {
             assert!(read(values, |_| ()).is_ok(), "{values:?}");
         }
         let many: Vec<u64> = (0..5000).map(|i| i * i * 977 + 3).collect();
@@ -91,10 +113,20 @@ mod tests {
             |e| e.overflow = 1,
         ];
         for (at, lie) in lies.into_iter().enumerate() {
-            assert!(matches!(read(&SOME, lie), Err(HistogramError::Extremes { .. })), "{at}");
+            assert!(
+                matches!(read(&SOME, lie), Err(HistogramError::Extremes { .. })),
+                "{at}"
+            );
         }
-        for lie in [|e: &mut Exact| e.min = 1, |e: &mut Exact| e.max = 1, |e: &mut Exact| e.sum = 1] {
-            assert!(matches!(read(&[], lie), Err(HistogramError::Extremes { .. })), "of nothing");
+        for lie in [
+            |e: &mut Exact| e.min = 1,
+            |e: &mut Exact| e.max = 1,
+            |e: &mut Exact| e.sum = 1,
+        ] {
+            assert!(
+                matches!(read(&[], lie), Err(HistogramError::Extremes { .. })),
+                "of nothing"
+            );
         }
     }
 
@@ -102,9 +134,15 @@ mod tests {
     fn a_sum_that_the_buckets_do_not_allow_is_refused() {
         for sum in [0, u128::from(u64::MAX), u128::MAX, 8_000_000, 9_000_000] {
             let lie = |e: &mut Exact| e.sum = sum;
-            assert!(matches!(read(&SOME, lie), Err(HistogramError::Sum { .. })), "{sum}");
+            assert!(
+                matches!(read(&SOME, lie), Err(HistogramError::Sum { .. })),
+                "{sum}"
+            );
         }
         let one = |e: &mut Exact| e.sum += 1;
-        assert!(matches!(read(&[8_000_000], one), Err(HistogramError::Sum { .. })));
+        assert!(matches!(
+            read(&[8_000_000], one),
+            Err(HistogramError::Sum { .. })
+        ));
     }
 }

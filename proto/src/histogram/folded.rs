@@ -1,5 +1,6 @@
-//! A histogram without its empty buckets: a few kilobytes instead of a quarter of a megabyte, exact. For whoever holds
-//! many at a time; it cannot be asked for quantiles before it is opened again.
+//! A histogram without its empty buckets: a few kilobytes instead of a quarter of a megabyte,
+//! exact. For whoever holds many at a time; it cannot be asked for quantiles before it is opened
+//! again.
 
 use super::{Exact, HIGHEST, LOWEST, LatencyHistogram};
 
@@ -16,19 +17,25 @@ impl LatencyHistogram {
     #[must_use]
     pub fn folded(&self) -> Folded {
         let counts = self.between_extremes().collect();
-        Folded { counts, exact: self.exact }
+        Folded {
+            counts,
+            exact: self.exact,
+        }
     }
 
     /// Adds the counts of a folded histogram: as exact as [`LatencyHistogram::add`].
     pub fn add_folded(&mut self, other: &Folded) {
         for (value, count) in &other.counts {
-            self.buckets.record_n(*value, *count).expect("the value is of a bucket of this layout");
+            self.buckets
+                .record_n(*value, *count)
+                .expect("the value is of a bucket of this layout");
         }
         self.exact = self.exact.and(other.exact);
     }
 
-    /// The buckets that hold something, each as a value of it and its count. Looks from the smallest value to the
-    /// largest alone, of which there are far fewer: nothing lies outside, see [`LatencyHistogram::from_v2_deflate`].
+    /// The buckets that hold something, each as a value of it and its count. Looks from the
+    /// smallest value to the largest alone, of which there are far fewer: nothing lies outside, see
+    /// [`LatencyHistogram::from_v2_deflate`].
     pub(super) fn between_extremes(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         let (first, last) = (self.exact.min.max(LOWEST), self.exact.max.min(HIGHEST));
         let mut next = (self.exact.count > 0).then_some(first);
@@ -69,7 +76,12 @@ mod tests {
 
     #[test]
     fn folding_loses_nothing() {
-        for values in [&[][..], &[0], &[1, 999, 1_000_000, 1_000_500, HIGHEST], &[7, HIGHEST + 1]] {
+        for values in [
+            &[][..],
+            &[0],
+            &[1, 999, 1_000_000, 1_000_500, HIGHEST],
+            &[7, HIGHEST + 1],
+        ] {
             let whole = filled(values);
             assert_eq!(whole.folded().opened(), whole, "{values:?}");
             let mut sum = filled(&[5]);

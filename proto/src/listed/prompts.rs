@@ -1,5 +1,6 @@
-//! Files of prompts: lines of text, JSON lines, or an array of conversations. They are handed over one by one, so that a
-//! file of any size takes the memory of its longest prompt. Must not know how prompts become tokens.
+//! Files of prompts: lines of text, JSON lines, or an array of conversations. They are handed over
+//! one by one, so that a file of any size takes the memory of its longest prompt. Must not know how
+//! prompts become tokens.
 
 use std::cell::Cell;
 use std::io::{self, BufReader, Read};
@@ -67,15 +68,25 @@ enum Said {
 }
 
 impl Form {
-    /// By a file's name and how it begins. What is called JSON is JSON. Anything else is JSON if it begins as only JSON
-    /// does: with an object that has a key, or an array of objects; a line that begins with `[INST]` is text.
+    /// By a file's name and how it begins. What is called JSON is JSON. Anything else is JSON if it
+    /// begins as only JSON does: with an object that has a key, or an array of objects; a line that
+    /// begins with `[INST]` is text.
     #[must_use]
     pub fn of(path: &Path, begins: &[u8]) -> Self {
-        let named = path.extension().and_then(|extension| extension.to_str()).is_some_and(|extension| {
-            ["json", "jsonl", "ndjson"].iter().any(|known| extension.eq_ignore_ascii_case(known))
-        });
+        let named = path
+            .extension()
+            .and_then(|extension| extension.to_str())
+            .is_some_and(|extension| {
+                ["json", "jsonl", "ndjson"]
+                    .iter()
+                    .any(|known| extension.eq_ignore_ascii_case(known))
+            });
         let begins = begins.trim_ascii_start();
-        let second = begins.get(1..).unwrap_or_default().trim_ascii_start().first();
+        let second = begins
+            .get(1..)
+            .unwrap_or_default()
+            .trim_ascii_start()
+            .first();
         match (begins.first(), second) {
             (Some(b'['), Some(b'{') | None) => Self::Array,
             (Some(b'['), _) if named => Self::Array,
@@ -110,7 +121,12 @@ impl Survey {
     /// # Errors
     /// When one has none: then nothing could be warmed up, or nothing measured.
     pub fn both(self) -> Result<Self, ListedError> {
-        let one = |set| Err(ListedError::OneSet { prompts: self.prompts(), set });
+        let one = |set| {
+            Err(ListedError::OneSet {
+                prompts: self.prompts(),
+                set,
+            })
+        };
         match (self.evaluation, self.training) {
             (0, _) => one("training"),
             (_, 0) => one("evaluation"),
@@ -119,8 +135,8 @@ impl Survey {
     }
 }
 
-/// Hands over the prompts of a file in its order. Of a conversation every one of the first `turns` questions is a
-/// prompt, with all that was said before it.
+/// Hands over the prompts of a file in its order. Of a conversation every one of the first `turns`
+/// questions is a prompt, with all that was said before it.
 ///
 /// # Errors
 /// What is not understood, and what a prompt may be.
@@ -130,7 +146,11 @@ pub fn prompts<R: Read>(
     turns: u32,
     take: &mut dyn FnMut(Text),
 ) -> Result<Survey, ListedError> {
-    let mut asker = Asker { turns, take, survey: Survey::default() };
+    let mut asker = Asker {
+        turns,
+        take,
+        survey: Survey::default(),
+    };
     match Form::of(path, text.ready()?) {
         Form::Array => array(text, &mut asker)?,
         form => {
@@ -147,23 +167,42 @@ pub fn prompts<R: Read>(
         }
     }
     let survey = asker.survey;
-    if survey.prompts() == 0 { Err(ListedError::Empty { what: "prompt" }) } else { Ok(survey) }
+    if survey.prompts() == 0 {
+        Err(ListedError::Empty { what: "prompt" })
+    } else {
+        Ok(survey)
+    }
 }
 
 fn object(line: usize, content: &str) -> Result<Said, ListedError> {
-    let read: Prompt =
-        serde_json::from_str(content).map_err(|source| ListedError::Line { line, source, wanted: PROMPT })?;
-    read.said().map_err(|wrong| ListedError::Entry { line, wrong, wanted: PROMPT })
+    let read: Prompt = serde_json::from_str(content).map_err(|source| ListedError::Line {
+        line,
+        source,
+        wanted: PROMPT,
+    })?;
+    read.said().map_err(|wrong| ListedError::Entry {
+        line,
+        wrong,
+        wanted: PROMPT,
+    })
 }
 
 fn array<R: Read>(text: &mut source::Text<R>, asker: &mut Asker<'_>) -> Result<(), ListedError> {
     let left = Cell::new(0);
-    let metered = Metered { inner: text, left: &left };
+    let metered = Metered {
+        inner: text,
+        left: &left,
+    };
     let mut json = serde_json::Deserializer::from_reader(BufReader::new(metered));
-    let read = Elements { asker, left: &left }.deserialize(&mut json).and_then(|()| json.end());
+    let read = Elements { asker, left: &left }
+        .deserialize(&mut json)
+        .and_then(|()| json.end());
     read.map_err(|source| {
         if !source.is_io() {
-            return ListedError::Array { source, wanted: PROMPT };
+            return ListedError::Array {
+                source,
+                wanted: PROMPT,
+            };
         }
         let source = io::Error::from(source);
         match source.downcast::<SourceError>() {
@@ -183,7 +222,8 @@ impl<R: Read> Read for Metered<'_, R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(into)?;
         let left = self.left.get().checked_sub(read);
-        self.left.set(left.ok_or_else(|| io::Error::other(SourceError::LongElement))?);
+        self.left
+            .set(left.ok_or_else(|| io::Error::other(SourceError::LongElement))?);
         Ok(read)
     }
 }
@@ -240,7 +280,8 @@ impl Asker<'_> {
         for turn in said {
             before.push_str(&turn.value);
             if matches!(turn.from.as_str(), "human" | "user") && asked < self.turns {
-                // By its first question and what came before it: a system turn may be the same in all conversations.
+                // By its first question and what came before it: a system turn may be the same in
+                // all conversations.
                 set = self.prompt(set, &before).or(set);
                 asked += u32::from(set.is_some());
             }
@@ -259,7 +300,10 @@ impl Asker<'_> {
             PromptSet::Evaluation => self.survey.evaluation += 1,
             PromptSet::Training => self.survey.training += 1,
         }
-        (self.take)(Text { set, text: text.to_owned() });
+        (self.take)(Text {
+            set,
+            text: text.to_owned(),
+        });
         Some(set)
     }
 }
@@ -268,7 +312,11 @@ impl Asker<'_> {
 fn set_of(text: &str) -> PromptSet {
     let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3);
     let hash = text.bytes().fold(0xCBF2_9CE4_8422_2325, step);
-    if (hash >> 32) % TRAINING_OF == 0 { PromptSet::Training } else { PromptSet::Evaluation }
+    if (hash >> 32) % TRAINING_OF == 0 {
+        PromptSet::Training
+    } else {
+        PromptSet::Evaluation
+    }
 }
 
 #[cfg(test)]
@@ -278,13 +326,20 @@ mod tests {
     fn read(name: &str, text: &str, turns: u32) -> Result<(Vec<Text>, Survey), String> {
         let mut all = Vec::new();
         let mut source = source::Text::of(text.as_bytes());
-        prompts(Path::new(name), &mut source, turns, &mut |one| all.push(one))
-            .map(|survey| (all, survey))
-            .map_err(|error| error.to_string())
+        prompts(Path::new(name), &mut source, turns, &mut |one| {
+            all.push(one)
+        })
+        .map(|survey| (all, survey))
+        .map_err(|error| error.to_string())
     }
 
     fn only(name: &str, text: &str, turns: u32) -> Vec<String> {
-        read(name, text, turns).expect(text).0.into_iter().map(|one| one.text).collect()
+        read(name, text, turns)
+            .expect(text)
+            .0
+            .into_iter()
+            .map(|one| one.text)
+            .collect()
     }
 
     #[test]
@@ -297,17 +352,32 @@ mod tests {
         assert_eq!(only("p.json", talk, 1), ["Hi?"]);
         assert_eq!(only("p.json", talk, 9), ["Hi?", "Hi?\nYes.\nWhy?"]);
         // By its structure, whatever it is called, and with a mark and other line ends.
-        for (name, text) in
-            [("p", talk), ("p.txt", &format!("\u{feff}{talk}")), ("P.JSON", &talk.replace('\n', "\r\n"))]
-        {
+        for (name, text) in [
+            ("p", talk),
+            ("p.txt", &format!("\u{feff}{talk}")),
+            ("P.JSON", &talk.replace('\n', "\r\n")),
+        ] {
             assert_eq!(only(name, text, 1), ["Hi?"], "{name}");
         }
-        assert_eq!(only("p", &format!("\u{feff}{}", objects.replace('\n', "\r\n")), 1), ["one", "two"]);
+        assert_eq!(
+            only(
+                "p",
+                &format!("\u{feff}{}", objects.replace('\n', "\r\n")),
+                1
+            ),
+            ["one", "two"]
+        );
     }
 
     #[test]
     fn text_that_begins_with_a_bracket_is_text() {
-        for line in ["[INST] Say it. [/INST]", "[1] First", "{name}, say it", "{ {x} }", "[[nested]]"] {
+        for line in [
+            "[INST] Say it. [/INST]",
+            "[1] First",
+            "{name}, say it",
+            "{ {x} }",
+            "[[nested]]",
+        ] {
             assert_eq!(only("p.txt", &format!("{line}\n{line}"), 1), [line, line]);
         }
     }
@@ -315,19 +385,43 @@ mod tests {
     #[test]
     fn what_is_called_json_is_never_taken_for_text() {
         for (name, text, wanted) in [
-            ("p.jsonl", "{\"prompt\": \"one\"}\nnot json", "read line 2: expected ident in column 2"),
+            (
+                "p.jsonl",
+                "{\"prompt\": \"one\"}\nnot json",
+                "read line 2: expected ident in column 2",
+            ),
             ("p.json", "one\ntwo", "read line 1: expected value"),
-            ("p.json", "[INST] Say it.", "read it as a JSON array: expected value at line 1 column 2"),
+            (
+                "p.json",
+                "[INST] Say it.",
+                "read it as a JSON array: expected value at line 1 column 2",
+            ),
             (
                 "p.json",
                 "[{\"prompt\": \"one\"},\n{\"prompt\": 3}]",
                 "invalid type: integer `3`, expected a string at line 2",
             ),
-            ("p.json", "[{\"prompt\": \"one\"},\n{\"messages\": []}]", "`prompt` is missing at line 2"),
-            ("p.json", "[{\"prompt\": \"one\"}]\nrest", "trailing characters at line 2"),
+            (
+                "p.json",
+                "[{\"prompt\": \"one\"},\n{\"messages\": []}]",
+                "`prompt` is missing at line 2",
+            ),
+            (
+                "p.json",
+                "[{\"prompt\": \"one\"}]\nrest",
+                "trailing characters at line 2",
+            ),
             ("p.json", "[{\"prompt\": \"one\"},\n", "EOF while parsing"),
-            ("p.jsonl", "{\"messages\": []}", "use line 1: `prompt` is missing"),
-            ("p.jsonl", "{\"prompt\": \"a\", \"text\": \"b\"}", "both `prompt` and `text`"),
+            (
+                "p.jsonl",
+                "{\"messages\": []}",
+                "use line 1: `prompt` is missing",
+            ),
+            (
+                "p.jsonl",
+                "{\"prompt\": \"a\", \"text\": \"b\"}",
+                "both `prompt` and `text`",
+            ),
             ("p.txt", "{\"prompt\": \"one\"}\n[INST]", "read line 2: "),
             (
                 "p.json",
@@ -336,7 +430,11 @@ mod tests {
             ),
             ("p.json", "[]", "find a prompt in it"),
             ("p.txt", " \n\n", "find a prompt in it"),
-            ("p.json", "[{\"prompt\": \"a\0b\"}]", "read line 1 as text: it has a zero byte"),
+            (
+                "p.json",
+                "[{\"prompt\": \"a\0b\"}]",
+                "read line 1 as text: it has a zero byte",
+            ),
         ] {
             let error = read(name, text, 1).expect_err(text);
             assert!(error.contains(wanted), "{text}: {error}");
@@ -345,20 +443,33 @@ mod tests {
 
     #[test]
     fn a_fifth_of_the_prompts_is_for_training_and_a_conversation_stays_whole() {
-        let many: String = (0..2000).map(|n| format!("question number {n}\n")).collect();
+        let many: String = (0..2000)
+            .map(|n| format!("question number {n}\n"))
+            .collect();
         let (_, survey) = read("p.txt", &many, 1).expect("they are lines");
-        assert!((300..500).contains(&survey.training) && survey.prompts() == 2000, "{survey:?}");
+        assert!(
+            (300..500).contains(&survey.training) && survey.prompts() == 2000,
+            "{survey:?}"
+        );
         let talk = |n: u32| {
             let turn = |n: u32| format!("{{\"from\": \"user\", \"value\": \"q {n}\"}}");
             let system = "{\"from\": \"system\", \"value\": \"Be kind.\"}";
-            format!("{{\"conversations\": [{system}, {}, {}]}}\n", turn(n), turn(n + 1))
+            format!(
+                "{{\"conversations\": [{system}, {}, {}]}}\n",
+                turn(n),
+                turn(n + 1)
+            )
         };
         // All of them begin with the same turn.
         let talks: String = (0..300).map(|n| talk(3 * n)).collect();
         let (all, survey) = read("p.jsonl", &talks, 2).expect("they are conversations");
-        assert!((60..180).contains(&survey.training) && survey.both().is_ok(), "{survey:?}");
         assert!(
-            all.chunks(2).all(|pair| pair[0].set == pair[1].set && pair[1].text.starts_with(&pair[0].text))
+            (60..180).contains(&survey.training) && survey.both().is_ok(),
+            "{survey:?}"
+        );
+        assert!(
+            all.chunks(2)
+                .all(|pair| pair[0].set == pair[1].set && pair[1].text.starts_with(&pair[0].text))
         );
     }
 
@@ -369,7 +480,10 @@ mod tests {
         let (_, survey) = read("p.json", talks, 1).expect("it has a prompt");
         assert_eq!((survey.prompts(), survey.left_out), (1, 3));
         let said = survey.both().expect_err("a single prompt").to_string();
-        assert!(said.contains("all 1 fall into the") && said.contains("such that differ"), "{said}");
+        assert!(
+            said.contains("all 1 fall into the") && said.contains("such that differ"),
+            "{said}"
+        );
     }
 
     #[test]
@@ -377,8 +491,13 @@ mod tests {
         let long = |bytes: usize| format!("{{\"prompt\": \"{}\"}}", "x".repeat(bytes));
         // The reader is ahead of the parser by a buffer.
         let (half, whole) = (long(MOST_LINE / 2), long(MOST_LINE + (64 << 10)));
-        assert_eq!(only("p.json", &format!("[{half},{half},{half}]"), 1).len(), 3);
-        let Err(error) = read("p.json", &format!("[{half},{whole}]"), 1) else { panic!("it is too long") };
+        assert_eq!(
+            only("p.json", &format!("[{half},{half},{half}]"), 1).len(),
+            3
+        );
+        let Err(error) = read("p.json", &format!("[{half},{whole}]"), 1) else {
+            panic!("it is too long")
+        };
         assert!(error.contains("longer than"), "{error}");
     }
 }

@@ -1,4 +1,5 @@
-//! Recorded traces: a request a line. Must not know what becomes of a length that is too long for a plan.
+//! Recorded traces: a request a line. Must not know what becomes of a length that is too long for a
+//! plan.
 
 use std::io::Read;
 use std::time::Duration;
@@ -49,8 +50,16 @@ impl Line {
     fn entry(self) -> Result<Entry, Wrong> {
         let (key, at) = only([("at", self.at), ("timestamp", self.timestamp)])?;
         let (per_second, prompt, output) = match key {
-            "at" => (1.0, ("prompt_tokens", self.prompt_tokens), ("output_tokens", self.output_tokens)),
-            _ => (1e3, ("input_length", self.input_length), ("output_length", self.output_length)),
+            "at" => (
+                1.0,
+                ("prompt_tokens", self.prompt_tokens),
+                ("output_tokens", self.output_tokens),
+            ),
+            _ => (
+                1e3,
+                ("input_length", self.input_length),
+                ("output_length", self.output_length),
+            ),
         };
         // A hundred years after 1970 lie within; what does not is no recorded time.
         let seconds = at / per_second;
@@ -64,7 +73,12 @@ impl Line {
         };
         let (prompt_tokens, output_tokens) = (length(prompt)?, length(output)?);
         let blocks = self.hash_ids.unwrap_or_default();
-        Ok(Entry { at: Duration::from_secs_f64(seconds), prompt_tokens, output_tokens, blocks })
+        Ok(Entry {
+            at: Duration::from_secs_f64(seconds),
+            prompt_tokens,
+            output_tokens,
+            blocks,
+        })
     }
 }
 
@@ -72,7 +86,10 @@ impl Line {
 ///
 /// # Errors
 /// Which line is not understood, and what one may be.
-pub fn requests<R: Read>(text: &mut source::Text<R>, mut take: impl FnMut(Entry)) -> Result<(), ListedError> {
+pub fn requests<R: Read>(
+    text: &mut source::Text<R>,
+    mut take: impl FnMut(Entry),
+) -> Result<(), ListedError> {
     let (mut buffer, mut count) = (String::new(), 0);
     while let Some((line, content)) = text.line(&mut buffer)? {
         if content.trim().is_empty() {
@@ -83,16 +100,25 @@ pub fn requests<R: Read>(text: &mut source::Text<R>, mut take: impl FnMut(Entry)
             source,
             wanted: REQUEST,
         })?;
-        take(read.entry().map_err(|wrong| ListedError::Entry { line, wrong, wanted: REQUEST })?);
+        take(read.entry().map_err(|wrong| ListedError::Entry {
+            line,
+            wrong,
+            wanted: REQUEST,
+        })?);
         count += 1;
         if count > MOST_ENTRIES {
             return Err(ListedError::TooMany);
         }
     }
-    if count == 0 { Err(ListedError::Empty { what: "request" }) } else { Ok(()) }
+    if count == 0 {
+        Err(ListedError::Empty { what: "request" })
+    } else {
+        Ok(())
+    }
 }
 
-/// The requests of a trace in order of time, those of one time in order of their lines; the first at zero.
+/// The requests of a trace in order of time, those of one time in order of their lines; the first
+/// at zero.
 ///
 /// # Errors
 /// Which line is not understood, and what one may be.
@@ -110,9 +136,16 @@ pub fn trace<R: Read>(text: &mut source::Text<R>) -> Result<Vec<Entry>, ListedEr
 pub fn facts(mut times: Vec<Duration>, stop: Option<u32>) -> TraceFacts {
     times.sort_unstable();
     let all = u32::try_from(times.len()).unwrap_or(u32::MAX);
-    let last = (all.min(stop.unwrap_or(all)) as usize).checked_sub(1).and_then(|last| times.get(last));
-    let over = last.zip(times.first()).map_or(Duration::ZERO, |(last, first)| *last - *first);
-    TraceFacts { requests: all, over }
+    let last = (all.min(stop.unwrap_or(all)) as usize)
+        .checked_sub(1)
+        .and_then(|last| times.get(last));
+    let over = last
+        .zip(times.first())
+        .map_or(Duration::ZERO, |(last, first)| *last - *first);
+    TraceFacts {
+        requests: all,
+        over,
+    }
 }
 
 #[cfg(test)]
@@ -132,15 +165,33 @@ mod tests {
         let own = "{\"at\": 3.5, \"prompt_tokens\": 7, \"output_tokens\": 2}\n\n\
                    {\"at\": 2.0, \"prompt_tokens\": 5, \"output_tokens\": 1}\n";
         let entries = read(own).expect("it is sound");
-        assert_eq!(entries.iter().map(|e| e.prompt_tokens).collect::<Vec<_>>(), [5, 7]);
-        let all = TraceFacts { requests: 2, over: Duration::from_millis(1500) };
+        assert_eq!(
+            entries.iter().map(|e| e.prompt_tokens).collect::<Vec<_>>(),
+            [5, 7]
+        );
+        let all = TraceFacts {
+            requests: 2,
+            over: Duration::from_millis(1500),
+        };
         assert_eq!(facts_of(&entries, None), all);
-        assert_eq!(facts_of(&entries, Some(1)), TraceFacts { over: Duration::ZERO, ..all });
-        let mooncake =
-            "{\"timestamp\": 27482, \"input_length\": 6955, \"output_length\": 52, \"hash_ids\": [46, 47]}";
+        assert_eq!(
+            facts_of(&entries, Some(1)),
+            TraceFacts {
+                over: Duration::ZERO,
+                ..all
+            }
+        );
+        let mooncake = "{\"timestamp\": 27482, \"input_length\": 6955, \"output_length\": 52, \"hash_ids\": [46, 47]}";
         let entries = read(mooncake).expect("it is sound");
-        assert_eq!((entries[0].at, &entries[0].blocks[..]), (Duration::ZERO, &[46, 47][..]));
-        assert_eq!(read(&format!("\u{feff}{mooncake}\r\n")), Ok(entries), "a mark and another line end");
+        assert_eq!(
+            (entries[0].at, &entries[0].blocks[..]),
+            (Duration::ZERO, &[46, 47][..])
+        );
+        assert_eq!(
+            read(&format!("\u{feff}{mooncake}\r\n")),
+            Ok(entries),
+            "a mark and another line end"
+        );
     }
 
     #[test]
@@ -168,11 +219,26 @@ mod tests {
                 "{\"timestamp\": -100, \"input_length\": 7, \"output_length\": 2}",
                 "use line 3: `timestamp` is -100",
             ),
-            ("{\"at\": 1, \"timestamp\": 2, \"output_length\": 2}", "both `at` and `timestamp`"),
-            ("{\"at\": 1, \"prompt_tokens\": 7}", "use line 3: `output_tokens` is missing"),
-            ("{\"at\": 1, \"prompt_tokens\": null, \"output_tokens\": 2}", "`prompt_tokens` is missing"),
-            ("{\"timestamp\": 1, \"output_length\": 2}", "use line 3: `input_length` is missing"),
-            ("{\"at\": 1, \"prompt_tokens\": 0, \"output_tokens\": 2}", "use line 3: `prompt_tokens` is 0"),
+            (
+                "{\"at\": 1, \"timestamp\": 2, \"output_length\": 2}",
+                "both `at` and `timestamp`",
+            ),
+            (
+                "{\"at\": 1, \"prompt_tokens\": 7}",
+                "use line 3: `output_tokens` is missing",
+            ),
+            (
+                "{\"at\": 1, \"prompt_tokens\": null, \"output_tokens\": 2}",
+                "`prompt_tokens` is missing",
+            ),
+            (
+                "{\"timestamp\": 1, \"output_length\": 2}",
+                "use line 3: `input_length` is missing",
+            ),
+            (
+                "{\"at\": 1, \"prompt_tokens\": 0, \"output_tokens\": 2}",
+                "use line 3: `prompt_tokens` is 0",
+            ),
             (
                 "{\"timestamp\": 1, \"input_length\": 1, \"output_length\": 0}",
                 "use line 3: `output_length` is 0",
@@ -191,7 +257,10 @@ mod tests {
             ),
         ] {
             let error = read(&format!("{sound}\n\n{line}\n")).expect_err(line);
-            assert!(error.contains(wanted) && error.contains("a request is"), "{line}: {error}");
+            assert!(
+                error.contains(wanted) && error.contains("a request is"),
+                "{line}: {error}"
+            );
         }
         assert_eq!(read(" \n"), Err("find a request in it".to_owned()));
         assert!(read(&format!("{sound}\n\n{sound}")).is_ok());

@@ -1,4 +1,5 @@
-//! How long requests were: as they were asked for and as they were sent. Must not know why they differ.
+//! How long requests were: as they were asked for and as they were sent. Must not know why they
+//! differ.
 
 use serde::Serialize;
 
@@ -51,7 +52,10 @@ pub struct Length {
 impl From<u32> for Length {
     /// Sent as asked.
     fn from(tokens: u32) -> Self {
-        Self { asked: tokens, sent: tokens }
+        Self {
+            asked: tokens,
+            sent: tokens,
+        }
     }
 }
 
@@ -59,7 +63,10 @@ impl Length {
     /// With so many tokens before it.
     #[must_use]
     pub fn behind(self, tokens: u32) -> Self {
-        Self { asked: self.asked.saturating_add(tokens), sent: self.sent.saturating_add(tokens) }
+        Self {
+            asked: self.asked.saturating_add(tokens),
+            sent: self.sent.saturating_add(tokens),
+        }
     }
 }
 
@@ -67,7 +74,11 @@ impl Sent {
     /// Counts one request.
     pub fn count(&mut self, prompt: Length, answer: Length) {
         let one = |length: Length| {
-            let span = |tokens| Span { least: tokens, most: tokens, sum: u64::from(tokens) };
+            let span = |tokens| Span {
+                least: tokens,
+                most: tokens,
+                sum: u64::from(tokens),
+            };
             let lost = length.asked.saturating_sub(length.sent);
             Lengths {
                 asked: span(length.asked),
@@ -77,7 +88,11 @@ impl Sent {
                 raised: u64::from(length.sent > length.asked),
             }
         };
-        self.add(&Self { requests: 1, prompts: one(prompt), answers: one(answer) });
+        self.add(&Self {
+            requests: 1,
+            prompts: one(prompt),
+            answers: one(answer),
+        });
     }
 
     /// Adds another's requests.
@@ -96,7 +111,10 @@ impl Sent {
     /// Whether it can be true of so many requests.
     #[must_use]
     pub fn is_possible(&self, requests: u64) -> bool {
-        self.requests == requests && [self.prompts, self.answers].iter().all(|l| l.is_possible(requests))
+        self.requests == requests
+            && [self.prompts, self.answers]
+                .iter()
+                .all(|l| l.is_possible(requests))
     }
 }
 
@@ -110,13 +128,20 @@ impl Lengths {
     }
 
     fn is_possible(&self, requests: u64) -> bool {
-        let changed = self.cut.checked_add(self.raised).is_some_and(|changed| changed <= requests);
+        let changed = self
+            .cut
+            .checked_add(self.raised)
+            .is_some_and(|changed| changed <= requests);
         let lost = self.cut_tokens >= self.cut && self.cut_tokens <= self.asked.sum;
         let without = self.asked.sum.checked_sub(self.cut_tokens);
         let sums = without
             .and_then(|left| self.sent.sum.checked_sub(left))
             .is_some_and(|more| more >= self.raised && (self.raised > 0 || more == 0));
-        changed && lost && sums && self.asked.is_possible(requests) && self.sent.is_possible(requests)
+        changed
+            && lost
+            && sums
+            && self.asked.is_possible(requests)
+            && self.sent.is_possible(requests)
     }
 }
 
@@ -129,7 +154,8 @@ impl Span {
 
     fn is_possible(self, requests: u64) -> bool {
         let times = |tokens: u32| u128::from(tokens) * u128::from(requests);
-        self.least <= self.most && (times(self.least)..=times(self.most)).contains(&u128::from(self.sum))
+        self.least <= self.most
+            && (times(self.least)..=times(self.most)).contains(&u128::from(self.sum))
     }
 }
 
@@ -139,21 +165,35 @@ mod tests {
 
     fn counted(lengths: &[(u32, u32)]) -> Sent {
         let mut sent = Sent::default();
-        lengths.iter().for_each(|&(asked, cut)| sent.count(Length { asked, sent: cut }, 4.into()));
+        lengths
+            .iter()
+            .for_each(|&(asked, cut)| sent.count(Length { asked, sent: cut }, 4.into()));
         sent
     }
 
     #[test]
     fn what_was_cut_and_raised_is_counted_and_parts_add_up() {
-        let (one, other) = (counted(&[(6955, 256), (32, 32)]), counted(&[(1, 4), (10, 10), (300, 256)]));
+        let (one, other) = (
+            counted(&[(6955, 256), (32, 32)]),
+            counted(&[(1, 4), (10, 10), (300, 256)]),
+        );
         let mut both = one;
         both.add(&other);
         both.add(&Sent::default());
-        assert_eq!(both, counted(&[(6955, 256), (32, 32), (1, 4), (10, 10), (300, 256)]));
+        assert_eq!(
+            both,
+            counted(&[(6955, 256), (32, 32), (1, 4), (10, 10), (300, 256)])
+        );
         let prompts = both.prompts;
         assert_eq!((prompts.asked.least, prompts.asked.most), (1, 6955));
-        assert_eq!((prompts.sent.least, prompts.sent.most, prompts.sent.sum), (4, 256, 558));
-        assert_eq!((prompts.cut, prompts.cut_tokens, prompts.raised), (2, 6699 + 44, 1));
+        assert_eq!(
+            (prompts.sent.least, prompts.sent.most, prompts.sent.sum),
+            (4, 256, 558)
+        );
+        assert_eq!(
+            (prompts.cut, prompts.cut_tokens, prompts.raised),
+            (2, 6699 + 44, 1)
+        );
         assert_eq!((both.answers.cut, both.answers.sent.sum), (0, 20));
     }
 
@@ -167,7 +207,13 @@ mod tests {
             other.is_possible(3)
         };
         assert!(with(|_| ()));
-        assert!(!with(|l| l.sent.sum += 1000) && !with(|l| l.sent.least = 300) && !with(|l| l.cut = 4));
-        assert!(!with(|l| l.cut_tokens = u64::MAX) && !with(|l| l.raised = 0) && !with(|l| l.asked.sum = 0));
+        assert!(
+            !with(|l| l.sent.sum += 1000) && !with(|l| l.sent.least = 300) && !with(|l| l.cut = 4)
+        );
+        assert!(
+            !with(|l| l.cut_tokens = u64::MAX)
+                && !with(|l| l.raised = 0)
+                && !with(|l| l.asked.sum = 0)
+        );
     }
 }

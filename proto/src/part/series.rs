@@ -1,5 +1,5 @@
-//! The course of a window in time: [`Series`] of [`Bucket`]s, and how slices become one. Must not know what is concluded
-//! from them.
+//! The course of a window in time: [`Series`] of [`Bucket`]s, and how slices become one. Must not
+//! know what is concluded from them.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use super::{Outcome, RequestRecord};
 /// The window in slices of equal length, from the start instant on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Series {
-    /// Of one slice: [`Series::FINEST`] times a power of two, so that the series of many parts can be merged.
+    /// Of one slice: [`Series::FINEST`] times a power of two, so that the series of many parts can
+    /// be merged.
     pub width: Duration,
     /// At most [`Series::MOST`].
     pub buckets: Vec<Bucket>,
@@ -44,14 +45,16 @@ impl Series {
     /// Slices a series has at most; when they are full, pairs become one.
     pub const MOST: usize = 256;
 
-    /// The window in slices, of its requests that have ended, the last of them at `wall`. Made once all is over, so that
-    /// the measured path pays nothing for it.
+    /// The window in slices, of its requests that have ended, the last of them at `wall`. Made once
+    /// all is over, so that the measured path pays nothing for it.
     #[must_use]
     pub fn of(requests: impl IntoIterator<Item = RequestRecord>, wall: Duration) -> Self {
         let width = Self::width_of(wall);
         let ns = nanos(width);
         let mut buckets = vec![Bucket::default(); (nanos(wall) / ns) as usize + 1];
-        requests.into_iter().for_each(|request| add(&mut buckets, ns, &request));
+        requests
+            .into_iter()
+            .for_each(|request| add(&mut buckets, ns, &request));
         Self { width, buckets }
     }
 
@@ -84,7 +87,11 @@ fn add(buckets: &mut [Bucket], width: u64, r: &RequestRecord) {
         intended.e2e_sum_ns += r.done_ns.saturating_sub(r.intended_ns);
         intended.ttft_sum_ns += r.first_token_ns.saturating_sub(r.intended_ns);
     }
-    for (slice, bucket) in (0..).zip(&mut *buckets).take(at(r.done_ns) + 1).skip(at(r.sent_ns)) {
+    for (slice, bucket) in (0..)
+        .zip(&mut *buckets)
+        .take(at(r.done_ns) + 1)
+        .skip(at(r.sent_ns))
+    {
         let from = r.sent_ns.max(slice * width);
         bucket.in_flight_ns += r.done_ns.min((slice + 1) * width).saturating_sub(from);
     }
@@ -124,16 +131,36 @@ mod tests {
             prompt_tokens: 1,
             output_tokens: 3,
         };
-        let failed =
-            RequestRecord { outcome: Outcome::Failed, intended_ns: 12 * MS, done_ns: 13 * MS, ..answered };
+        let failed = RequestRecord {
+            outcome: Outcome::Failed,
+            intended_ns: 12 * MS,
+            done_ns: 13 * MS,
+            ..answered
+        };
         let Series { width, buckets } = Series::of([answered, failed], Duration::from_millis(35));
         assert_eq!((width, buckets.len()), (Series::FINEST, 4));
-        let sums = (buckets[0].intended_ok, buckets[0].e2e_sum_ns, buckets[0].ttft_sum_ns);
+        let sums = (
+            buckets[0].intended_ok,
+            buckets[0].e2e_sum_ns,
+            buckets[0].ttft_sum_ns,
+        );
         assert_eq!(sums, (1, 27 * MS, 12 * MS));
-        assert_eq!(buckets.iter().map(|b| b.offered).collect::<Vec<_>>(), [1, 1, 0, 0]);
-        assert_eq!((buckets[1].issued, buckets[1].ended, buckets[1].ok), (2, 1, 0));
-        assert_eq!((buckets[3].ended, buckets[3].ok, buckets[3].tokens), (1, 1, 3));
-        let flight = buckets.iter().map(|b| b.in_flight_ns / MS).collect::<Vec<_>>();
+        assert_eq!(
+            buckets.iter().map(|b| b.offered).collect::<Vec<_>>(),
+            [1, 1, 0, 0]
+        );
+        assert_eq!(
+            (buckets[1].issued, buckets[1].ended, buckets[1].ok),
+            (2, 1, 0)
+        );
+        assert_eq!(
+            (buckets[3].ended, buckets[3].ok, buckets[3].tokens),
+            (1, 1, 3)
+        );
+        let flight = buckets
+            .iter()
+            .map(|b| b.in_flight_ns / MS)
+            .collect::<Vec<_>>();
         assert_eq!(flight, [0, 8 + 1, 10, 5]);
     }
 
@@ -145,7 +172,13 @@ mod tests {
             let ratio = series.width.as_nanos() / Series::FINEST.as_nanos();
             assert!(ratio.is_power_of_two());
         }
-        assert_eq!(Series::width_of(Duration::from_millis(2559)), Series::FINEST);
-        assert_eq!(Series::width_of(Duration::from_millis(2560)), 2 * Series::FINEST);
+        assert_eq!(
+            Series::width_of(Duration::from_millis(2559)),
+            Series::FINEST
+        );
+        assert_eq!(
+            Series::width_of(Duration::from_millis(2560)),
+            2 * Series::FINEST
+        );
     }
 }

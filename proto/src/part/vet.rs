@@ -1,7 +1,8 @@
-//! Can a part be what it says? Whoever reports a part is trusted with measuring and with nothing else: what it says
-//! twice must agree, what it says once must be possible, and both must fit what was asked for. Pure; the same for a
-//! part that arrives, an import and a check of the store. What a part says only once and nobody else knows is listed
-//! in [`UNCHECKED`], with what rests on it. It must not know where a part came from, nor what becomes of it.
+//! Can a part be what it says? Whoever reports a part is trusted with measuring and with nothing
+//! else: what it says twice must agree, what it says once must be possible, and both must fit what
+//! was asked for. Pure; the same for a part that arrives, an import and a check of the store. What
+//! a part says only once and nobody else knows is listed in [`UNCHECKED`], with what rests on it.
+//! It must not know where a part came from, nor what becomes of it.
 
 use std::fmt;
 use std::time::Duration;
@@ -51,13 +52,14 @@ pub struct Load<'a> {
     pub share: Share,
 }
 
-/// Programs of before wrote less. What they left out is missed in parts of today's alone; what is there is held to the
-/// same rules whoever wrote it.
+/// Programs of before wrote less. What they left out is missed in parts of today's alone; what is
+/// there is held to the same rules whoever wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Age {
     /// Comes from a worker of now: everything is there.
     Today,
-    /// Was stored by whatever program: steps, slices of time and counts within the window may be missing.
+    /// Was stored by whatever program: steps, slices of time and counts within the window may be
+    /// missing.
     Any,
 }
 
@@ -190,7 +192,10 @@ pub struct Allowed(pub Option<Planned>);
 
 /// What nobody but the worker knows, and what rests on it. The name of a field, and its use.
 pub const UNCHECKED: &[(&str, &str)] = &[
-    ("token_digest", "compared with the other arms' alone: a lie shows as other tokens"),
+    (
+        "token_digest",
+        "compared with the other arms' alone: a lie shows as other tokens",
+    ),
     (
         "window.clock_uncertainty",
         "the worker repeats what it was told; a doubt about the start of several workers",
@@ -199,20 +204,41 @@ pub const UNCHECKED: &[(&str, &str)] = &[
         "window.start_late",
         "bounded by the window; of bursts it is the lateness; a doubt about several workers' start",
     ),
-    ("prompt_tokens", "where lengths are drawn or come from a file it is bounded alone; shown, not compared"),
-    ("sent.asked", "at least what was sent, less what was cut; shown, not compared"),
+    (
+        "prompt_tokens",
+        "where lengths are drawn or come from a file it is bounded alone; shown, not compared",
+    ),
+    (
+        "sent.asked",
+        "at least what was sent, less what was cut; shown, not compared",
+    ),
     ("cold", "bounded; shown, not compared"),
-    ("usage.cpu_user", "bounded by the host's processors; shown, and its share of others' time a warning"),
+    (
+        "usage.cpu_user",
+        "bounded by the host's processors; shown, and its share of others' time a warning",
+    ),
     ("usage.cpu_system", "as usage.cpu_user"),
-    ("usage.driver_cpu", "bounded by the window; a doubt about the generator"),
+    (
+        "usage.driver_cpu",
+        "bounded by the window; a doubt about the generator",
+    ),
     ("usage.peak_rss_bytes", "bounded; shown"),
     ("usage.involuntary_switches", "bounded; shown"),
     ("usage.major_faults", "bounded; shown"),
-    ("usage.host_ticks", "bounded; a warning about other programs and hypervisors"),
+    (
+        "usage.host_ticks",
+        "bounded; a warning about other programs and hypervisors",
+    ),
     ("usage.host_steal_ticks", "at most host_ticks; as that"),
     ("usage.host_busy_ticks", "at most host_ticks; as that"),
-    ("usage.frequency", "bounded and ordered; a warning about the clock"),
-    ("usage.floor", "finite and bounded; a doubt about the generator"),
+    (
+        "usage.frequency",
+        "bounded and ordered; a warning about the clock",
+    ),
+    (
+        "usage.floor",
+        "finite and bounded; a doubt about the generator",
+    ),
     ("engine.steps", "bounded; shown"),
     ("engine.peak_running", "bounded; shown"),
     ("engine.peak_waiting", "bounded; shown"),
@@ -224,9 +250,18 @@ pub const UNCHECKED: &[(&str, &str)] = &[
     ("engine.prefix_hit_tokens", "bounded; shown"),
     ("engine.engine_processors", "bounded; shown"),
     ("engine.load_processors", "bounded; shown"),
-    ("engine.model_sha256", "what the worker said when it had loaded decides; shown"),
-    ("requests.started_ns", "of requests that were not answered; drawn in traces"),
-    ("requests.first_token_ns", "of requests that were not answered; drawn in traces"),
+    (
+        "engine.model_sha256",
+        "what the worker said when it had loaded decides; shown",
+    ),
+    (
+        "requests.started_ns",
+        "of requests that were not answered; drawn in traces",
+    ),
+    (
+        "requests.first_token_ns",
+        "of requests that were not answered; drawn in traces",
+    ),
     ("run_in", "bounded by the load; counted nowhere"),
 ];
 
@@ -267,7 +302,8 @@ pub fn assigned(part: &Part, to: &Assigned<'_>) -> Result<(), PartFault> {
 /// # Errors
 /// When its window is longer than that: it was made up, or sent before it was over.
 pub fn took(part: &Part, since_start: Duration) -> Result<(), PartFault> {
-    // Both clocks are as good as a crystal: a thousandth is ten times what the worst of them strays.
+    // Both clocks are as good as a crystal: a thousandth is ten times what the worst of them
+    // strays.
     let most = since_start + since_start / 1000;
     figures::at_most(
         "usage.wall",
@@ -285,14 +321,17 @@ fn origin(part: &Part, to: &Assigned<'_>) -> Result<(), PartFault> {
     let origin = &part.origin;
     let sha = to.exe_sha256.unwrap_or(origin.exe_sha256);
     if origin.exe_sha256 != sha || origin.variant != to.variant {
-        let name = |variant: &str, sha: &Sha256| format!("`{}` ({})", variant.escape_debug(), sha.short());
+        let name =
+            |variant: &str, sha: &Sha256| format!("`{}` ({})", variant.escape_debug(), sha.short());
         return Err(PartFault::Origin {
             found: name(&origin.variant, &origin.exe_sha256),
             expected: name(to.variant, &sha),
         });
     }
     if origin.instrumented != to.instrumented {
-        return Err(PartFault::Instrumented { found: if origin.instrumented { "on" } else { "off" } });
+        return Err(PartFault::Instrumented {
+            found: if origin.instrumented { "on" } else { "off" },
+        });
     }
     Ok(())
 }
@@ -334,11 +373,22 @@ struct Told<'a>(&'a Place);
 
 impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place { run, key, slot, attempt } = self.0;
+        let Place {
+            run,
+            key,
+            slot,
+            attempt,
+        } = self.0;
         write!(f, "{key} slot {slot} attempt {} of run {run}", attempt.0)
     }
 }
 
 /// Metrics of which every answered request has exactly one value.
-const ONE_EACH: [Metric; 6] =
-    [Metric::E2e, Metric::Ttft, Metric::Queue, Metric::Prefill, Metric::Decode, Metric::Service];
+const ONE_EACH: [Metric; 6] = [
+    Metric::E2e,
+    Metric::Ttft,
+    Metric::Queue,
+    Metric::Prefill,
+    Metric::Decode,
+    Metric::Service,
+];

@@ -39,7 +39,11 @@ pub(super) fn encode_floors(floors: &NoiseFloors) -> Result<pb::NoiseFloors, Rec
 pub(super) fn decode_floors(floors: pb::NoiseFloors) -> Result<NoiseFloors, RecordError> {
     let floor = |floor: pb::NoiseFloor| {
         let sound = floor.share.is_finite() && floor.share >= 0.0;
-        let decoded = NoiseFloor { scenario: floor.scenario, measure: floor.measure, share: floor.share };
+        let decoded = NoiseFloor {
+            scenario: floor.scenario,
+            measure: floor.measure,
+            share: floor.share,
+        };
         sound.then_some(decoded).ok_or(RecordError::Field("share"))
     };
     Ok(NoiseFloors {
@@ -48,6 +52,10 @@ pub(super) fn decode_floors(floors: pb::NoiseFloors) -> Result<NoiseFloors, Reco
         host_class: floors.host_class,
         baseline: hash(&floors.baseline_sha256, "baseline_sha256")?,
         runs: floors.runs,
-        floors: floors.floors.into_iter().map(floor).collect::<Result<_, _>>()?,
+        floors: floors
+            .floors
+            .into_iter()
+            .map(floor)
+            .collect::<Result<_, _>>()?,
     })
 }

@@ -36,7 +36,14 @@ pub(super) fn encode(part: &Part) -> Result<pb::Part, RecordError> {
         last_completion_ns: ns(window.last_completion),
         start_late_ns: ns(window.start_late),
         clock_uncertainty_ns: ns(window.clock_uncertainty),
-        cold: part.cold.iter().map(|c| pb::ColdPhase { name: c.name.clone(), ns: ns(c.took) }).collect(),
+        cold: part
+            .cold
+            .iter()
+            .map(|c| pb::ColdPhase {
+                name: c.name.clone(),
+                ns: ns(c.took),
+            })
+            .collect(),
         usage: Some(encode_usage(part.usage)),
         engine: Some(encode_engine(&part.engine)),
         offered: Some(part.offered),
@@ -64,8 +71,12 @@ pub(super) fn decode(part: pb::Part) -> Result<Part, RecordError> {
         },
         histograms: decode_histograms(part.histograms)?,
         // Parts of before there was a field for it offered what was issued.
-        offered: part.offered.unwrap_or(part.outcomes.map_or(0, |outcomes| outcomes.planned)),
-        stopped: *StopCause::ALL.get(part.stopped as usize).ok_or(RecordError::Field("stopped"))?,
+        offered: part
+            .offered
+            .unwrap_or(part.outcomes.map_or(0, |outcomes| outcomes.planned)),
+        stopped: *StopCause::ALL
+            .get(part.stopped as usize)
+            .ok_or(RecordError::Field("stopped"))?,
         in_time: part.in_time,
         good: part.good,
         run_in: part.run_in,
@@ -75,7 +86,11 @@ pub(super) fn decode(part: pb::Part) -> Result<Part, RecordError> {
             buckets: part.series.iter().map(decode_bucket).collect(),
         },
         outcomes: decode_outcomes(part.outcomes.unwrap_or_default()),
-        requests: part.requests.iter().map(decode_request).collect::<Result<_, _>>()?,
+        requests: part
+            .requests
+            .iter()
+            .map(decode_request)
+            .collect::<Result<_, _>>()?,
         requests_not_kept: part.requests_not_kept,
         steps: decode_steps(&part.step_gaps_ns, &part.step_tokens, part.steps_not_kept)?,
         token_digest: hash(&part.token_digest, "token_digest")?,
@@ -90,7 +105,10 @@ pub(super) fn decode(part: pb::Part) -> Result<Part, RecordError> {
         cold: part
             .cold
             .into_iter()
-            .map(|c| ColdPhase { name: c.name, took: Duration::from_nanos(c.ns) })
+            .map(|c| ColdPhase {
+                name: c.name,
+                took: Duration::from_nanos(c.ns),
+            })
             .collect(),
         usage: decode_usage(&part.usage.unwrap_or_default()),
         engine: decode_engine(part.engine.unwrap_or_default())?,
@@ -101,7 +119,11 @@ pub(super) fn decode(part: pb::Part) -> Result<Part, RecordError> {
 pub(super) fn place(part: &pb::Part) -> Result<Place, RecordError> {
     Ok(Place {
         run: part.run.parse().map_err(|_| RecordError::Field("run"))?,
-        key: TrialKey { cell: part.scenario, round: part.round, arm: arm(part.arm)? },
+        key: TrialKey {
+            cell: part.scenario,
+            round: part.round,
+            arm: arm(part.arm)?,
+        },
         slot: part.slot,
         attempt: Attempt(part.attempt),
     })
@@ -129,7 +151,9 @@ pub(super) fn perhaps(bytes: &[u8], field: &'static str) -> Result<Option<Sha256
     if bytes.is_empty() {
         return Ok(None);
     }
-    Sha256::from_slice(bytes).map(Some).ok_or(RecordError::Field(field))
+    Sha256::from_slice(bytes)
+        .map(Some)
+        .ok_or(RecordError::Field(field))
 }
 
 /// The same as bytes.
@@ -143,9 +167,13 @@ fn encode_histograms(histograms: &Histograms) -> Result<Vec<pb::MetricHistogram>
         .map(|metric| {
             let histogram = histograms.get(metric);
             let exact = histogram.exact();
-            let v2_deflate = histogram
-                .to_v2_deflate()
-                .map_err(|source| RecordError::Histogram { metric: metric.name().to_owned(), source })?;
+            let v2_deflate =
+                histogram
+                    .to_v2_deflate()
+                    .map_err(|source| RecordError::Histogram {
+                        metric: metric.name().to_owned(),
+                        source,
+                    })?;
             Ok(pb::MetricHistogram {
                 metric: metric.name().to_owned(),
                 v2_deflate,
@@ -164,7 +192,9 @@ fn decode_histograms(stored: Vec<pb::MetricHistogram>) -> Result<Histograms, Rec
     // Each is large: the empty ones are made where there is none.
     let mut read = [const { None }; Metric::ALL.len()];
     for one in stored {
-        let Some(metric) = Metric::from_name(&one.metric) else { continue };
+        let Some(metric) = Metric::from_name(&one.metric) else {
+            continue;
+        };
         let exact = Exact {
             count: one.count,
             min: one.min,
@@ -172,17 +202,41 @@ fn decode_histograms(stored: Vec<pb::MetricHistogram>) -> Result<Histograms, Rec
             sum: u128::from(one.sum_high) << 64 | u128::from(one.sum_low),
             overflow: one.overflow,
         };
-        let histogram = LatencyHistogram::from_v2_deflate(&one.v2_deflate, exact)
-            .map_err(|source| RecordError::Histogram { metric: one.metric, source })?;
+        let histogram =
+            LatencyHistogram::from_v2_deflate(&one.v2_deflate, exact).map_err(|source| {
+                RecordError::Histogram {
+                    metric: one.metric,
+                    source,
+                }
+            })?;
         read[metric.index()] = Some(histogram);
     }
     Ok(Histograms::from(read))
 }
 
 fn encode_bucket(bucket: &Bucket) -> pb::Bucket {
-    let &Bucket { offered, issued, ended, ok, tokens, intended_ok, e2e_sum_ns, ttft_sum_ns, in_flight_ns } =
-        bucket;
-    pb::Bucket { offered, issued, ended, ok, tokens, intended_ok, e2e_sum_ns, ttft_sum_ns, in_flight_ns }
+    let &Bucket {
+        offered,
+        issued,
+        ended,
+        ok,
+        tokens,
+        intended_ok,
+        e2e_sum_ns,
+        ttft_sum_ns,
+        in_flight_ns,
+    } = bucket;
+    pb::Bucket {
+        offered,
+        issued,
+        ended,
+        ok,
+        tokens,
+        intended_ok,
+        e2e_sum_ns,
+        ttft_sum_ns,
+        in_flight_ns,
+    }
 }
 
 fn decode_bucket(bucket: &pb::Bucket) -> Bucket {
@@ -197,17 +251,59 @@ fn decode_bucket(bucket: &pb::Bucket) -> Bucket {
         ttft_sum_ns,
         in_flight_ns,
     } = bucket;
-    Bucket { offered, issued, ended, ok, tokens, intended_ok, e2e_sum_ns, ttft_sum_ns, in_flight_ns }
+    Bucket {
+        offered,
+        issued,
+        ended,
+        ok,
+        tokens,
+        intended_ok,
+        e2e_sum_ns,
+        ttft_sum_ns,
+        in_flight_ns,
+    }
 }
 
 fn encode_outcomes(outcomes: Outcomes) -> pb::Outcomes {
-    let Outcomes { planned, ok, refused, failed, cancelled, timed_out, disconnected } = outcomes;
-    pb::Outcomes { planned, ok, refused, failed, cancelled, timed_out, disconnected }
+    let Outcomes {
+        planned,
+        ok,
+        refused,
+        failed,
+        cancelled,
+        timed_out,
+        disconnected,
+    } = outcomes;
+    pb::Outcomes {
+        planned,
+        ok,
+        refused,
+        failed,
+        cancelled,
+        timed_out,
+        disconnected,
+    }
 }
 
 fn decode_outcomes(outcomes: pb::Outcomes) -> Outcomes {
-    let pb::Outcomes { planned, ok, refused, failed, cancelled, timed_out, disconnected } = outcomes;
-    Outcomes { planned, ok, refused, failed, cancelled, timed_out, disconnected }
+    let pb::Outcomes {
+        planned,
+        ok,
+        refused,
+        failed,
+        cancelled,
+        timed_out,
+        disconnected,
+    } = outcomes;
+    Outcomes {
+        planned,
+        ok,
+        refused,
+        failed,
+        cancelled,
+        timed_out,
+        disconnected,
+    }
 }
 
 fn encode_request(request: &RequestRecord) -> pb::RequestRecord {
@@ -242,7 +338,11 @@ fn decode_request(r: &pb::RequestRecord) -> Result<RequestRecord, RecordError> {
 /// Gaps are small numbers, which take few bytes.
 fn step_gaps(steps: &[Step]) -> Vec<u64> {
     let before = std::iter::once(0).chain(steps.iter().map(|step| step.at_ns));
-    steps.iter().zip(before).map(|(step, before)| step.at_ns.saturating_sub(before)).collect()
+    steps
+        .iter()
+        .zip(before)
+        .map(|(step, before)| step.at_ns.saturating_sub(before))
+        .collect()
 }
 
 fn decode_steps(gaps: &[u64], tokens: &[u32], not_kept: u64) -> Result<StepLog, RecordError> {
@@ -252,9 +352,15 @@ fn decode_steps(gaps: &[u64], tokens: &[u32], not_kept: u64) -> Result<StepLog, 
     let mut at_ns = 0_u64;
     let kept = gaps.iter().zip(tokens).map(|(gap, tokens)| {
         at_ns = at_ns.saturating_add(*gap);
-        Step { at_ns, tokens: *tokens }
+        Step {
+            at_ns,
+            tokens: *tokens,
+        }
     });
-    Ok(StepLog { kept: kept.collect(), not_kept })
+    Ok(StepLog {
+        kept: kept.collect(),
+        not_kept,
+    })
 }
 
 fn encode_usage(usage: Usage) -> pb::Usage {
@@ -287,14 +393,23 @@ fn decode_usage(usage: &pb::Usage) -> Usage {
         host_ticks: usage.host_ticks,
         host_steal_ticks: usage.host_steal_ticks,
         host_busy_ticks: usage.host_busy_ticks,
-        frequency: (usage.cpu_khz_low > 0)
-            .then_some(Frequency { low_khz: usage.cpu_khz_low, high_khz: usage.cpu_khz_high }),
+        frequency: (usage.cpu_khz_low > 0).then_some(Frequency {
+            low_khz: usage.cpu_khz_low,
+            high_khz: usage.cpu_khz_high,
+        }),
         floor: (usage.floor_requests_per_second > 0.0).then_some(usage.floor_requests_per_second),
     }
 }
 
 fn encode_engine(engine: &EngineFacts) -> pb::EngineFacts {
-    let EngineFacts { model_digest, threads, steps, peak_running, peak_waiting, .. } = engine.clone();
+    let EngineFacts {
+        model_digest,
+        threads,
+        steps,
+        peak_running,
+        peak_waiting,
+        ..
+    } = engine.clone();
     pb::EngineFacts {
         model_digest,
         threads,

@@ -34,7 +34,11 @@ pub(super) fn decode_header(header: pb::RunHeader) -> Result<RunHeader, RecordEr
         plan_json: header.plan_json,
         plan_digest: hash(&header.plan_digest, "plan_digest")?,
         seed: header.seed,
-        variants: header.variants.into_iter().map(decode_variant).collect::<Result<_, _>>()?,
+        variants: header
+            .variants
+            .into_iter()
+            .map(decode_variant)
+            .collect::<Result<_, _>>()?,
         hosts: header.hosts.into_iter().map(decode_host).collect(),
         slots: header.slots,
         simulated: header.simulated,
@@ -53,7 +57,11 @@ fn encode_variant(variant: &VariantRecord) -> pb::VariantRecord {
         text_sha256: variant.text_sha256.0.to_vec(),
         git_sha: variant.git_sha.clone(),
         flags: variant.flags.clone(),
-        profile_sha256: if profile == Sha256::default() { Vec::new() } else { profile.0.to_vec() },
+        profile_sha256: if profile == Sha256::default() {
+            Vec::new()
+        } else {
+            profile.0.to_vec()
+        },
     }
 }
 
@@ -153,7 +161,11 @@ pub(super) fn encode_notice(notice: &Notice) -> Result<pb::Notice, RecordError> 
 pub(super) fn decode_notice(notice: pb::Notice) -> Result<Notice, RecordError> {
     Ok(Notice {
         unix_ms: notice.unix_ms,
-        key: TrialKey { cell: notice.scenario, round: notice.round, arm: arm(notice.arm)? },
+        key: TrialKey {
+            cell: notice.scenario,
+            round: notice.round,
+            arm: arm(notice.arm)?,
+        },
         attempt: Attempt(notice.attempt),
         kind: NoticeKind::from_name(&notice.kind).ok_or(RecordError::Field("kind"))?,
         message: notice.message,

@@ -14,13 +14,27 @@ pub(super) fn encode(sent: &Sent) -> pb::Sent {
 pub(super) fn decode(sent: &pb::Sent) -> Result<Sent, RecordError> {
     Ok(Sent {
         requests: sent.requests,
-        prompts: decode_lengths(sent.prompts.as_ref().ok_or(RecordError::Field("sent.prompts"))?),
-        answers: decode_lengths(sent.answers.as_ref().ok_or(RecordError::Field("sent.answers"))?),
+        prompts: decode_lengths(
+            sent.prompts
+                .as_ref()
+                .ok_or(RecordError::Field("sent.prompts"))?,
+        ),
+        answers: decode_lengths(
+            sent.answers
+                .as_ref()
+                .ok_or(RecordError::Field("sent.answers"))?,
+        ),
     })
 }
 
 fn encode_lengths(lengths: &Lengths) -> pb::Lengths {
-    let &Lengths { asked, sent, cut, cut_tokens, raised } = lengths;
+    let &Lengths {
+        asked,
+        sent,
+        cut,
+        cut_tokens,
+        raised,
+    } = lengths;
     pb::Lengths {
         asked_least: asked.least,
         asked_most: asked.most,
@@ -36,8 +50,16 @@ fn encode_lengths(lengths: &Lengths) -> pb::Lengths {
 
 fn decode_lengths(l: &pb::Lengths) -> Lengths {
     Lengths {
-        asked: Span { least: l.asked_least, most: l.asked_most, sum: l.asked_sum },
-        sent: Span { least: l.sent_least, most: l.sent_most, sum: l.sent_sum },
+        asked: Span {
+            least: l.asked_least,
+            most: l.asked_most,
+            sum: l.asked_sum,
+        },
+        sent: Span {
+            least: l.sent_least,
+            most: l.sent_most,
+            sum: l.sent_sum,
+        },
         cut: l.cut,
         cut_tokens: l.cut_tokens,
         raised: l.raised,

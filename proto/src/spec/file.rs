@@ -1,4 +1,5 @@
-//! Files that a load is made of: recorded traces and prompts. Must not know their formats ([`crate::listed`]).
+//! Files that a load is made of: recorded traces and prompts. Must not know their formats
+//! ([`crate::listed`]).
 
 use std::time::Duration;
 
@@ -7,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::seconds;
 use crate::identity::Sha256;
 
-/// A file that every host has at the same path. It is read before a trial, and nothing of it crosses the network.
+/// A file that every host has at the same path. It is read before a trial, and nothing of it
+/// crosses the network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileSpec {

@@ -1,5 +1,5 @@
-//! How long prompts and answers are, in the model's own tokens: a number, a name, or a distribution. Must not know
-//! what draws from it.
+//! How long prompts and answers are, in the model's own tokens: a number, a name, or a
+//! distribution. Must not know what draws from it.
 
 use std::fmt;
 
@@ -79,9 +79,9 @@ impl Distribution {
     #[must_use]
     pub fn bounds(self) -> (u32, u32) {
         match self {
-            Self::Uniform { min, max } | Self::Normal { min, max, .. } | Self::Lognormal { min, max, .. } => {
-                (min, max)
-            }
+            Self::Uniform { min, max }
+            | Self::Normal { min, max, .. }
+            | Self::Lognormal { min, max, .. } => (min, max),
         }
     }
 }
@@ -144,7 +144,9 @@ impl<'de> Visitor<'de> for Written {
     fn visit_str<E: Error>(self, name: &str) -> Result<Length, E> {
         const NAMES: &[&str] = &[NAMED[0].0, NAMED[1].0, NAMED[2].0];
         let named = NAMED.iter().find(|(known, _)| *known == name);
-        named.map(|(_, tokens)| Length::Fixed(*tokens)).ok_or_else(|| E::unknown_variant(name, NAMES))
+        named
+            .map(|(_, tokens)| Length::Fixed(*tokens))
+            .ok_or_else(|| E::unknown_variant(name, NAMES))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Length, A::Error> {
@@ -164,17 +166,30 @@ mod tests {
     fn numbers_names_and_distributions_are_read_and_written() {
         assert_eq!(read("7"), Ok(Length::Fixed(7)));
         assert_eq!(read("\"long\""), Ok(Length::Fixed(512)));
-        let drawn = read(r#"{"kind":"normal","mean":20,"sd":4.5,"min":1,"max":64}"#).expect("a distribution");
-        assert_eq!((drawn.min(), drawn.max(), drawn.to_string().as_str()), (1, 64, "1 to 64"));
-        assert_eq!(read(&serde_json::to_string(&drawn).expect("serialises")), Ok(drawn));
+        let drawn = read(r#"{"kind":"normal","mean":20,"sd":4.5,"min":1,"max":64}"#)
+            .expect("a distribution");
+        assert_eq!(
+            (drawn.min(), drawn.max(), drawn.to_string().as_str()),
+            (1, 64, "1 to 64")
+        );
+        assert_eq!(
+            read(&serde_json::to_string(&drawn).expect("serialises")),
+            Ok(drawn)
+        );
     }
 
     #[test]
     fn what_is_no_length_is_refused() {
         for (json, sentence) in [
             ("-1", "invalid value: integer `-1`"),
-            ("\"huge\"", "unknown variant `huge`, expected one of `short`, `medium`, `long`"),
-            (r#"{"kind":"uniform","min":1,"max":2,"mean":1}"#, "unknown field `mean`"),
+            (
+                "\"huge\"",
+                "unknown variant `huge`, expected one of `short`, `medium`, `long`",
+            ),
+            (
+                r#"{"kind":"uniform","min":1,"max":2,"mean":1}"#,
+                "unknown field `mean`",
+            ),
         ] {
             let error = read(json).expect_err(json);
             assert!(error.contains(sentence), "{error}");

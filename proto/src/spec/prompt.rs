@@ -16,8 +16,12 @@ pub struct PromptSpec {
     /// A file of prompts in place of the built-in texts; what is longer than `tokens` is cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<FileSpec>,
-    /// Of a conversation in the file: how many of its questions are asked, each with all that was said before it.
-    #[serde(default = "PromptSpec::one_turn", skip_serializing_if = "PromptSpec::is_one_turn")]
+    /// Of a conversation in the file: how many of its questions are asked, each with all that was
+    /// said before it.
+    #[serde(
+        default = "PromptSpec::one_turn",
+        skip_serializing_if = "PromptSpec::is_one_turn"
+    )]
     pub turns: u32,
     /// Groups of requests that begin alike.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -25,7 +29,9 @@ pub struct PromptSpec {
 }
 
 /// Which pool of texts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum PromptSet {
     /// For every measurement.
@@ -63,14 +69,23 @@ impl PromptSpec {
     /// Built-in texts of this length.
     #[must_use]
     pub fn of(set: PromptSet, tokens: impl Into<Length>) -> Self {
-        Self { set, tokens: tokens.into(), file: None, turns: 1, prefix: None }
+        Self {
+            set,
+            tokens: tokens.into(),
+            file: None,
+            turns: 1,
+            prefix: None,
+        }
     }
 
     fn one_turn() -> u32 {
         1
     }
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference to the field")]
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde hands over a reference to the field"
+    )]
     fn is_one_turn(turns: &u32) -> bool {
         *turns == 1
     }
@@ -78,6 +93,8 @@ impl PromptSpec {
     /// Tokens of the longest prompt.
     #[must_use]
     pub fn longest(&self) -> u32 {
-        self.prefix.map_or(0, |prefix| prefix.tokens).saturating_add(self.tokens.max())
+        self.prefix
+            .map_or(0, |prefix| prefix.tokens)
+            .saturating_add(self.tokens.max())
     }
 }

@@ -1,5 +1,6 @@
-//! When requests are sent: the shapes of a plan, and the few parts all of them are made of. Every shape is one
-//! [`Offer`]: at once, so many in flight, or arrivals along a rate. Must not know when it is over ([`super::stop`]).
+//! When requests are sent: the shapes of a plan, and the few parts all of them are made of. Every
+//! shape is one [`Offer`]: at once, so many in flight, or arrivals along a rate. Must not know when
+//! it is over ([`super::stop`]).
 
 use std::time::Duration;
 
@@ -169,30 +170,53 @@ impl Shape {
     #[must_use]
     pub fn is_steady(&self) -> bool {
         use Shape::{ClosedLoop, Constant, Gamma, Poisson};
-        matches!(self, ClosedLoop { .. } | Constant { .. } | Poisson { .. } | Gamma { .. })
+        matches!(
+            self,
+            ClosedLoop { .. } | Constant { .. } | Poisson { .. } | Gamma { .. }
+        )
     }
 
     /// What it comes down to.
     #[must_use]
     pub fn offer(&self) -> Offer {
         let along = |profile, cv| Offer::Along { profile, cv };
-        let flat = |rate: f64, over| Piece { from: rate, to: rate, over };
+        let flat = |rate: f64, over| Piece {
+            from: rate,
+            to: rate,
+            over,
+        };
         match self {
             Self::Burst { requests } => Offer::AtOnce(*requests),
-            &Self::ClosedLoop { concurrency, .. } => {
-                Offer::InFlight(vec![Level { concurrency, from: Duration::ZERO }])
-            }
+            &Self::ClosedLoop { concurrency, .. } => Offer::InFlight(vec![Level {
+                concurrency,
+                from: Duration::ZERO,
+            }]),
             &Self::Trace { speed, .. } => Offer::Listed { speed },
             Self::Ladder { concurrency, each } => Offer::InFlight(levels(concurrency, *each)),
             &Self::Constant { rate } => along(vec![flat(rate, None)], 0.0),
             &Self::Poisson { rate } => along(vec![flat(rate, None)], 1.0),
             &Self::Gamma { rate, cv } => along(vec![flat(rate, None)], cv),
-            &Self::Ramp { from, to, over, arrivals } => {
-                along(vec![Piece { from, to, over: Some(over) }], arrivals.cv())
-            }
-            Self::Steps { rates, each, arrivals } => {
-                along(rates.iter().map(|rate| flat(*rate, Some(*each))).collect(), arrivals.cv())
-            }
+            &Self::Ramp {
+                from,
+                to,
+                over,
+                arrivals,
+            } => along(
+                vec![Piece {
+                    from,
+                    to,
+                    over: Some(over),
+                }],
+                arrivals.cv(),
+            ),
+            Self::Steps {
+                rates,
+                each,
+                arrivals,
+            } => along(
+                rates.iter().map(|rate| flat(*rate, Some(*each))).collect(),
+                arrivals.cv(),
+            ),
         }
     }
 
@@ -203,7 +227,9 @@ impl Shape {
         match self {
             Self::Ramp { over, .. } => Some(*over),
             Self::Steps { rates, each, .. } => Some(times(each, rates.len())),
-            Self::Trace { speed, facts, .. } => facts.map(|facts| facts.over.div_f64(speed.max(1e-9))),
+            Self::Trace { speed, facts, .. } => {
+                facts.map(|facts| facts.over.div_f64(speed.max(1e-9)))
+            }
             Self::Ladder { concurrency, each } => Some(times(each, concurrency.len())),
             _ => None,
         }
@@ -224,17 +250,27 @@ impl Piece {
     #[must_use]
     pub fn requests(&self, time: Duration) -> f64 {
         let t = self.over.map_or(time, |over| time.min(over)).as_secs_f64();
-        let slope = self.over.map_or(0.0, |over| (self.to - self.from) / over.as_secs_f64());
+        let slope = self
+            .over
+            .map_or(0.0, |over| (self.to - self.from) / over.as_secs_f64());
         self.from * t + slope * t * t / 2.0
     }
 
-    /// Seconds until so many requests are due: the root of `from·t + slope·t²/2 = requests`, in the form that does not
-    /// cancel where the slope is small.
+    /// Seconds until so many requests are due: the root of `from·t + slope·t²/2 = requests`, in the
+    /// form that does not cancel where the slope is small.
     fn until(&self, requests: f64) -> f64 {
-        let slope = self.over.map_or(0.0, |over| (self.to - self.from) / over.as_secs_f64());
-        let root = (self.from * self.from + 2.0 * slope * requests).max(0.0).sqrt();
+        let slope = self
+            .over
+            .map_or(0.0, |over| (self.to - self.from) / over.as_secs_f64());
+        let root = (self.from * self.from + 2.0 * slope * requests)
+            .max(0.0)
+            .sqrt();
         let below = self.from + root;
-        if below > 0.0 { 2.0 * requests / below } else { 0.0 }
+        if below > 0.0 {
+            2.0 * requests / below
+        } else {
+            0.0
+        }
     }
 }
 
@@ -243,7 +279,9 @@ impl Piece {
 pub fn when(profile: &[Piece], mut requests: f64) -> Duration {
     let mut passed = Duration::ZERO;
     for piece in profile {
-        let here = piece.over.map_or(f64::INFINITY, |over| piece.requests(over));
+        let here = piece
+            .over
+            .map_or(f64::INFINITY, |over| piece.requests(over));
         if requests < here {
             return passed + lasting(piece.until(requests));
         }
@@ -259,6 +297,9 @@ fn lasting(seconds: f64) -> Duration {
 }
 
 fn levels(concurrency: &[u32], each: Duration) -> Vec<Level> {
-    let level = |(concurrency, at): (&u32, u32)| Level { concurrency: *concurrency, from: each * at };
+    let level = |(concurrency, at): (&u32, u32)| Level {
+        concurrency: *concurrency,
+        from: each * at,
+    };
     concurrency.iter().zip(0..).map(level).collect()
 }

@@ -1,4 +1,5 @@
-//! When a measured window is over, and what its requests are to achieve. Must not know how either is found out.
+//! When a measured window is over, and what its requests are to achieve. Must not know how either
+//! is found out.
 
 use std::fmt;
 use std::time::Duration;
@@ -26,7 +27,8 @@ pub struct StopSpec {
     /// As soon as this share of requests has ended without an answer: the window has failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_error_rate: Option<f64>,
-    /// As soon as requests in flight and time to first token grow without end: the window has failed.
+    /// As soon as requests in flight and time to first token grow without end: the window has
+    /// failed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub over_saturation: bool,
 }

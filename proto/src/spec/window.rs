@@ -1,5 +1,5 @@
-//! How many requests a window has and how long it is. Both follow from shape and stop rule alone, so that every arm and
-//! every round does the same work. Must not know how requests lie in it.
+//! How many requests a window has and how long it is. Both follow from shape and stop rule alone,
+//! so that every arm and every round does the same work. Must not know how requests lie in it.
 
 use std::time::Duration;
 
@@ -15,7 +15,9 @@ impl Scenario {
         let stop = &self.stop;
         match &self.shape {
             Shape::Burst { requests } => Planned::Exactly(*requests),
-            Shape::ClosedLoop { requests, .. } if self.window().is_none() && stop.min_duration.is_none() => {
+            Shape::ClosedLoop { requests, .. }
+                if self.window().is_none() && stop.min_duration.is_none() =>
+            {
                 Planned::Exactly(requests.or(stop.requests).unwrap_or(0))
             }
             Shape::ClosedLoop { requests, .. } => {
@@ -26,7 +28,8 @@ impl Scenario {
         }
     }
 
-    /// Requests that every arm sends for certain, and whose answers the arms are held to: the first ones.
+    /// Requests that every arm sends for certain, and whose answers the arms are held to: the first
+    /// ones.
     #[must_use]
     pub fn compared(&self) -> u32 {
         match (self.planned(), self.shape.offer()) {
@@ -44,8 +47,8 @@ impl Scenario {
         self.planned().most()
     }
 
-    /// How many arrivals an open loop has: the rate's integral over its window, rounded, so that every round and
-    /// every arm has the same number.
+    /// How many arrivals an open loop has: the rate's integral over its window, rounded, so that
+    /// every round and every arm has the same number.
     fn arrivals(&self) -> u32 {
         if let Shape::Trace { facts, .. } = &self.shape {
             let all = facts.map_or(0, |facts| facts.requests);
@@ -63,7 +66,9 @@ impl Scenario {
     /// What the rate of an open loop comes to in the first `window`, in requests and not rounded.
     #[must_use]
     pub fn arrivals_within(&self, window: Duration) -> f64 {
-        let Offer::Along { profile, .. } = self.shape.offer() else { return 0.0 };
+        let Offer::Along { profile, .. } = self.shape.offer() else {
+            return 0.0;
+        };
         let mut left = window;
         let pieces = profile.iter().map(|piece| {
             let requests = piece.requests(left);
@@ -73,19 +78,22 @@ impl Scenario {
         pieces.sum()
     }
 
-    /// When the window of arrivals along a rate is over, which is fixed before it begins: as long as was asked for,
-    /// however the number of requests was rounded. Unset for every other shape.
+    /// When the window of arrivals along a rate is over, which is fixed before it begins: as long
+    /// as was asked for, however the number of requests was rounded. Unset for every other shape.
     #[must_use]
     pub fn closes(&self) -> Option<Duration> {
-        let Offer::Along { profile, .. } = self.shape.offer() else { return None };
+        let Offer::Along { profile, .. } = self.shape.offer() else {
+            return None;
+        };
         let until = |requests: u32| when(&profile, requests.into());
         let stop = &self.stop;
         Some(match (stop.requests, self.window()) {
             (Some(requests), _) => until(requests),
             (None, Some(window)) => window,
-            (None, None) => {
-                stop.min_duration.unwrap_or_default().max(stop.min_requests.map_or(Duration::ZERO, until))
-            }
+            (None, None) => stop
+                .min_duration
+                .unwrap_or_default()
+                .max(stop.min_requests.map_or(Duration::ZERO, until)),
         })
     }
 
@@ -98,8 +106,8 @@ impl Scenario {
         }
     }
 
-    /// For how long the load runs before the window begins. Where the plan does not say, a tenth of a steady window
-    /// that has a duration, at most five seconds: other loads show their beginning.
+    /// For how long the load runs before the window begins. Where the plan does not say, a tenth of
+    /// a steady window that has a duration, at most five seconds: other loads show their beginning.
     #[must_use]
     pub fn run_in(&self) -> Duration {
         let chosen = || {
@@ -113,10 +121,13 @@ impl Scenario {
         }
     }
 
-    /// Requests of an open loop before its window begins, over all slots, at the rate it begins with.
+    /// Requests of an open loop before its window begins, over all slots, at the rate it begins
+    /// with.
     #[must_use]
     pub fn run_in_arrivals(&self) -> u32 {
-        let Offer::Along { profile, .. } = self.shape.offer() else { return 0 };
+        let Offer::Along { profile, .. } = self.shape.offer() else {
+            return 0;
+        };
         let rate = profile.first().map_or(0.0, |piece| piece.from);
         // Saturates: `check` refuses plans of that size.
         (rate * self.run_in().as_secs_f64()).round() as u32
@@ -149,8 +160,16 @@ mod tests {
 
     #[test]
     fn a_window_is_as_long_as_asked_however_its_number_is_rounded() {
-        let timed = |length| StopSpec { duration: Some(seconds(length)), ..StopSpec::default() };
-        for (rate, length, requests) in [(1.5, 5.0, 8), (1.4, 3.0, 4), (0.5, 3.0, 2), (20.0, 30.0, 600)] {
+        let timed = |length| StopSpec {
+            duration: Some(seconds(length)),
+            ..StopSpec::default()
+        };
+        for (rate, length, requests) in [
+            (1.5, 5.0, 8),
+            (1.4, 3.0, 4),
+            (0.5, 3.0, 2),
+            (20.0, 30.0, 600),
+        ] {
             let load = load(Shape::Poisson { rate }, timed(length));
             assert_eq!(
                 (load.requests(), load.closes()),
@@ -158,7 +177,10 @@ mod tests {
                 "{rate} for {length}"
             );
         }
-        let counted = StopSpec { requests: Some(7), ..StopSpec::default() };
+        let counted = StopSpec {
+            requests: Some(7),
+            ..StopSpec::default()
+        };
         let seven = load(Shape::Constant { rate: 2.0 }, counted);
         assert_eq!((seven.requests(), seven.closes()), (7, Some(seconds(3.5))));
     }
@@ -172,20 +194,44 @@ mod tests {
         };
         let of = |requests, time| {
             let load = load(Shape::Poisson { rate: 1.4 }, least(requests, time));
-            (load.requests(), load.closes().expect("it is an open loop").as_secs_f64())
+            (
+                load.requests(),
+                load.closes().expect("it is an open loop").as_secs_f64(),
+            )
         };
-        assert_eq!(of(1, 3.0), (4, 3.0), "4.2 requests, rounded down, take no time away");
+        assert_eq!(
+            of(1, 3.0),
+            (4, 3.0),
+            "4.2 requests, rounded down, take no time away"
+        );
         let (requests, closes) = of(7, 3.0);
-        assert!(requests == 7 && (closes - 5.0).abs() < 1e-9, "{requests} in {closes} s");
+        assert!(
+            requests == 7 && (closes - 5.0).abs() < 1e-9,
+            "{requests} in {closes} s"
+        );
     }
 
     #[test]
     fn a_ramp_that_is_counted_ends_where_its_last_request_lies() {
-        let shape = Shape::Ramp { from: 10.0, to: 20.0, over: seconds(3.0), arrivals: Spacing::Poisson };
+        let shape = Shape::Ramp {
+            from: 10.0,
+            to: 20.0,
+            over: seconds(3.0),
+            arrivals: Spacing::Poisson,
+        };
         let whole = load(shape.clone(), StopSpec::default());
         assert_eq!((whole.requests(), whole.closes()), (45, Some(seconds(3.0))));
-        let part = load(shape, StopSpec { requests: Some(20), ..StopSpec::default() });
+        let part = load(
+            shape,
+            StopSpec {
+                requests: Some(20),
+                ..StopSpec::default()
+            },
+        );
         let closes = part.closes().expect("it is an open loop");
-        assert!((part.arrivals_within(closes) - 20.0).abs() < 1e-6 && closes < seconds(3.0), "{closes:?}");
+        assert!(
+            (part.arrivals_within(closes) - 20.0).abs() < 1e-6 && closes < seconds(3.0),
+            "{closes:?}"
+        );
     }
 }

@@ -2,7 +2,9 @@
 
 use super::{WireError, pb, required};
 use crate::id::{Arm, TrialKey};
-use crate::spec::{Assignment, Demand, EngineSpec, NativeSpec, Scenario, Share, SimSpec, Stall, WeightForm};
+use crate::spec::{
+    Assignment, Demand, EngineSpec, NativeSpec, Scenario, Share, SimSpec, Stall, WeightForm,
+};
 
 pub(super) fn engine_to(engine: &EngineSpec) -> pb::EngineSpec {
     let kind = match engine.clone() {
@@ -60,7 +62,11 @@ fn native_from(native: pb::NativeEngine) -> NativeSpec {
         prefix_reuse,
         pin,
     } = native;
-    let weights = if weights_int8 { WeightForm::Int8 } else { WeightForm::AsStored };
+    let weights = if weights_int8 {
+        WeightForm::Int8
+    } else {
+        WeightForm::AsStored
+    };
     NativeSpec {
         model,
         threads,
@@ -88,7 +94,13 @@ fn sim_to(sim: SimSpec) -> pb::SimEngine {
         disconnect_rate,
         stalls,
     } = sim;
-    let stalls = stalls.iter().map(|s| pb::SimStall { at_ns: s.at_ns, for_ns: s.for_ns }).collect();
+    let stalls = stalls
+        .iter()
+        .map(|s| pb::SimStall {
+            at_ns: s.at_ns,
+            for_ns: s.for_ns,
+        })
+        .collect();
     pb::SimEngine {
         load_ns,
         step_base_ns,
@@ -116,7 +128,13 @@ fn sim_from(sim: pb::SimEngine) -> SimSpec {
         disconnect_rate,
         stalls,
     } = sim;
-    let stalls = stalls.iter().map(|s| Stall { at_ns: s.at_ns, for_ns: s.for_ns }).collect();
+    let stalls = stalls
+        .iter()
+        .map(|s| Stall {
+            at_ns: s.at_ns,
+            for_ns: s.for_ns,
+        })
+        .collect();
     SimSpec {
         load_ns,
         step_base_ns,
@@ -132,12 +150,18 @@ fn sim_from(sim: pb::SimEngine) -> SimSpec {
 }
 
 pub(super) fn demand_to(demand: Demand) -> pb::Demand {
-    pb::Demand { concurrency: demand.concurrency, tokens_per_request: demand.tokens_per_request }
+    pb::Demand {
+        concurrency: demand.concurrency,
+        tokens_per_request: demand.tokens_per_request,
+    }
 }
 
 pub(super) fn demand_from(demand: Option<pb::Demand>) -> Result<Demand, WireError> {
     let demand = required(demand, "demand")?;
-    Ok(Demand { concurrency: demand.concurrency, tokens_per_request: demand.tokens_per_request })
+    Ok(Demand {
+        concurrency: demand.concurrency,
+        tokens_per_request: demand.tokens_per_request,
+    })
 }
 
 pub(super) fn assignment_to(assignment: &Assignment) -> pb::Assignment {
@@ -157,7 +181,10 @@ pub(super) fn assignment_to(assignment: &Assignment) -> pb::Assignment {
 
 pub(super) fn assignment_from(assignment: Option<pb::Assignment>) -> Result<Assignment, WireError> {
     let a = required(assignment, "assignment")?;
-    let share = Share { index: a.share, of: a.shares };
+    let share = Share {
+        index: a.share,
+        of: a.shares,
+    };
     if share.index >= share.of {
         return Err(WireError("share"));
     }

@@ -1,5 +1,6 @@
-//! The matrix kernels alone, on one thread and on every path of this machine: matrices of the shapes that
-//! SmolLM2-135M has, by batch. `cargo bench -p inference --bench kernels -- bf16/amx` runs some of them.
+//! The matrix kernels alone, on one thread and on every path of this machine: matrices of the
+//! shapes that SmolLM2-135M has, by batch. `cargo bench -p inference --bench kernels -- bf16/amx`
+//! runs some of them.
 
 use std::hint::black_box;
 

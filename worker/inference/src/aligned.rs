@@ -1,5 +1,5 @@
-//! Zeroed buffers that begin at a cache line: a vector load that straddles two lines costs twice, which was a
-//! third of the speed of matrix products. Memory is touched only when it is used.
+//! Zeroed buffers that begin at a cache line: a vector load that straddles two lines costs twice,
+//! which was a third of the speed of matrix products. Memory is touched only when it is used.
 
 use std::ops::{Deref, DerefMut};
 
@@ -15,11 +15,16 @@ pub(crate) struct Aligned<T> {
 }
 
 impl<T: Copy + Default> Aligned<T> {
-    /// `length` default values; for numbers zeros, which the system hands out without touching them.
+    /// `length` default values; for numbers zeros, which the system hands out without touching
+    /// them.
     pub(crate) fn new(length: usize) -> Self {
         let values = vec![T::default(); length + LINE / size_of::<T>()];
         let start = values.as_ptr().align_offset(LINE);
-        Self { values, start, length }
+        Self {
+            values,
+            start,
+            length,
+        }
     }
 }
 
@@ -46,7 +51,10 @@ mod tests {
         for length in [0, 1, 17, 100_000] {
             let (floats, bytes) = (Aligned::<f32>::new(length), Aligned::<u8>::new(length));
             assert_eq!((floats.len(), bytes.len()), (length, length));
-            assert_eq!((floats.as_ptr().addr() % LINE, bytes.as_ptr().addr() % LINE), (0, 0));
+            assert_eq!(
+                (floats.as_ptr().addr() % LINE, bytes.as_ptr().addr() % LINE),
+                (0, 0)
+            );
         }
     }
 }

@@ -1,5 +1,6 @@
-//! What a model directory declares: sizes, tensor names and shapes, `config.json`. Shared by those who write such
-//! directories; the engine reads them with code of its own, so that a mistake here cannot hide there.
+//! What a model directory declares: sizes, tensor names and shapes, `config.json`. Shared by those
+//! who write such directories; the engine reads them with code of its own, so that a mistake here
+//! cannot hide there.
 
 use serde_json::{Value, json};
 
@@ -71,8 +72,8 @@ pub(crate) enum Scaling {
     },
 }
 
-/// Llama 3.1's scaling of the rotary frequencies, with low factor 1 and high factor 4, as in all its
-/// models.
+/// Llama 3.1's scaling of the rotary frequencies, with low factor 1 and high factor 4, as in all
+/// its models.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Llama3Scaling {
     pub(crate) factor: f64,
@@ -91,12 +92,18 @@ impl Architecture {
     /// All tensors, in order of name.
     pub(crate) fn tensors(&self) -> Vec<TensorSpec> {
         let (h, v) = (self.hidden, self.vocabulary);
-        let mut all = vec![spec("model.embed_tokens", vec![v, h]), spec("model.norm", vec![h])];
+        let mut all = vec![
+            spec("model.embed_tokens", vec![v, h]),
+            spec("model.norm", vec![h]),
+        ];
         if !self.tied {
             all.push(spec("lm_head", vec![v, h]));
         }
         for layer in 0..self.layers {
-            let named = |(part, shape)| TensorSpec { name: format!("model.layers.{layer}.{part}"), shape };
+            let named = |(part, shape)| TensorSpec {
+                name: format!("model.layers.{layer}.{part}"),
+                shape,
+            };
             all.extend(self.layer().into_iter().map(named));
         }
         all.sort_by(|a, b| a.name.cmp(&b.name));
@@ -125,15 +132,27 @@ impl Architecture {
             ]);
         }
         if form.biased {
-            let names = ["self_attn.q_proj.bias", "self_attn.k_proj.bias", "self_attn.v_proj.bias"];
-            parts.extend(names.into_iter().zip([q, kv, kv]).map(|(name, rows)| (name, vec![rows])));
+            let names = [
+                "self_attn.q_proj.bias",
+                "self_attn.k_proj.bias",
+                "self_attn.v_proj.bias",
+            ];
+            parts.extend(
+                names
+                    .into_iter()
+                    .zip([q, kv, kv])
+                    .map(|(name, rows)| (name, vec![rows])),
+            );
         }
         if form.head_norms {
             let names = ["self_attn.q_norm.weight", "self_attn.k_norm.weight"];
             parts.extend(names.map(|name| (name, vec![self.head])));
         }
         if form.around {
-            let names = ["pre_feedforward_layernorm.weight", "post_feedforward_layernorm.weight"];
+            let names = [
+                "pre_feedforward_layernorm.weight",
+                "post_feedforward_layernorm.weight",
+            ];
             parts.extend(names.map(|name| (name, vec![h])));
         }
         parts
@@ -176,8 +195,8 @@ impl Llama3Scaling {
                 "high_freq_factor": Self::HIGH, "original_max_position_embeddings": self.original })
     }
 
-    /// What the frequencies are divided by: `factor` for wavelengths above the original context, 1 for
-    /// those below a quarter of it, a blend between.
+    /// What the frequencies are divided by: `factor` for wavelengths above the original context, 1
+    /// for those below a quarter of it, a blend between.
     pub(crate) fn divisors(self, theta: f64, head: usize) -> Vec<f64> {
         let context = self.original as f64;
         let divisor = |i: usize| {
@@ -196,5 +215,8 @@ impl Llama3Scaling {
 }
 
 fn spec(module: &str, shape: Vec<usize>) -> TensorSpec {
-    TensorSpec { name: format!("{module}.weight"), shape }
+    TensorSpec {
+        name: format!("{module}.weight"),
+        shape,
+    }
 }

@@ -1,9 +1,10 @@
-//! Continuous batching: which requests enter, which tokens make up a pass, and what each request gets out of
-//! it. First come, first served; a request enters only with all the pages it can ever need, so whoever entered
-//! also finishes and nobody is preempted. It must not know kernels, threads or time.
+//! Continuous batching: which requests enter, which tokens make up a pass, and what each request
+//! gets out of it. First come, first served; a request enters only with all the pages it can ever
+//! need, so whoever entered also finishes and nobody is preempted. It must not know kernels,
+//! threads or time.
 //!
-//! A request goes Waiting → (pages reserved) → Prefilling → Decoding → finished; [`Batcher::cancel`] ends it in
-//! any state, a logit that is not finite ends it after a pass.
+//! A request goes Waiting → (pages reserved) → Prefilling → Decoding → finished;
+//! [`Batcher::cancel`] ends it in any state, a logit that is not finite ends it after a pass.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasherDefault, DefaultHasher};
@@ -48,7 +49,8 @@ struct Sequence {
     pages: PageTable,
     /// Tokens whose keys and values are in the cache or in the pass being computed.
     computed: usize,
-    /// The beginning made up of its first pages that are known, and how many; `None` once it is not to be told on.
+    /// The beginning made up of its first pages that are known, and how many; `None` once it is not
+    /// to be told on.
     known: Option<(Node, usize)>,
     generated: usize,
     last: u32,
@@ -59,7 +61,16 @@ struct Sequence {
 impl Sequence {
     fn new(request: Request, pages: PageTable) -> Self {
         let stream = request.sampling.stream();
-        Self { request, pages, computed: 0, known: None, generated: 0, last: 0, stream, ended: false }
+        Self {
+            request,
+            pages,
+            computed: 0,
+            known: None,
+            generated: 0,
+            last: 0,
+            stream,
+            ended: false,
+        }
     }
 
     /// Before its first tokens are planned: takes over the pages of a known beginning.
@@ -69,8 +80,8 @@ impl Sequence {
         self.known = Some((node, count));
     }
 
-    /// Makes the pages known that its prompt fills with what is planned. A page is written in the pass before anything
-    /// is read from it, so others may take it over in the same pass.
+    /// Makes the pages known that its prompt fills with what is planned. A page is written in the
+    /// pass before anything is read from it, so others may take it over in the same pass.
     fn register(&mut self, pool: &mut PagePool) {
         let (prompt, _) = self.request.prompt.as_chunks::<PAGE>();
         while let Some((node, count)) = self.known
@@ -91,8 +102,9 @@ fn pages_needed(request: &Request) -> usize {
     pages_for(request.prompt.len() + request.max_new_tokens - 1)
 }
 
-/// Bytes a process needs to serve `concurrency` requests of `tokens` tokens each (prompt and output) at once:
-/// weights and what kernels lay out anew of them, their keys and values, and the activations of the largest pass.
+/// Bytes a process needs to serve `concurrency` requests of `tokens` tokens each (prompt and
+/// output) at once: weights and what kernels lay out anew of them, their keys and values, and the
+/// activations of the largest pass.
 pub fn memory_needed(
     config: &Config,
     weight_bytes: u64,
@@ -104,12 +116,22 @@ pub fn memory_needed(
     let pages = pages_for(tokens) * at_once;
     let cache = pages as u64 * page_bytes(config, options.kv_format) as u64;
     let pass = at_once + options.prefill_chunk.max(1);
-    weight_bytes + copied_bytes(config, weight_bytes) + cache + activation_bytes(config, pass, at_once) as u64
+    weight_bytes
+        + copied_bytes(config, weight_bytes)
+        + cache
+        + activation_bytes(config, pass, at_once) as u64
 }
 
 /// Bytes of cache for `concurrency` requests of `tokens` tokens each at once.
-pub fn kv_bytes_needed(config: &Config, format: KvFormat, concurrency: usize, tokens: usize) -> usize {
-    pages_for(tokens).saturating_mul(concurrency).saturating_mul(page_bytes(config, format))
+pub fn kv_bytes_needed(
+    config: &Config,
+    format: KvFormat,
+    concurrency: usize,
+    tokens: usize,
+) -> usize {
+    pages_for(tokens)
+        .saturating_mul(concurrency)
+        .saturating_mul(page_bytes(config, format))
 }
 
 impl Batcher {
@@ -119,12 +141,20 @@ impl Batcher {
     /// When the engine's threads cannot be started.
     pub fn new(model: Arc<Model>, options: BatchOptions) -> Result<Self, LoadError> {
         let max_batch = options.max_batch.max(1);
-        let options = BatchOptions { max_batch, prefill_chunk: options.prefill_chunk.max(1), ..options };
+        let options = BatchOptions {
+            max_batch,
+            prefill_chunk: options.prefill_chunk.max(1),
+            ..options
+        };
         let cache = KvCache::new(model.config(), options.kv_format, options.kv_bytes);
         let tokens = max_batch + options.prefill_chunk;
         // Sequences that share pages list each of them.
         let longest = pages_for(model.config().context).min(cache.total());
-        let pages = if options.prefix_reuse { max_batch * longest } else { cache.total() };
+        let pages = if options.prefix_reuse {
+            max_batch * longest
+        } else {
+            cache.total()
+        };
         let vocab = model.config().vocab_size;
         let queue = options.max_queue.min(MAX_ROOM);
         Ok(Self {
@@ -133,7 +163,10 @@ impl Batcher {
             waiting: VecDeque::with_capacity(queue),
             running: Vec::with_capacity(max_batch),
             // Twice what it will hold, for then it is tidied up in place instead of growing.
-            ids: Ids::with_capacity_and_hasher(2 * (queue + max_batch), BuildHasherDefault::default()),
+            ids: Ids::with_capacity_and_hasher(
+                2 * (queue + max_batch),
+                BuildHasherDefault::default(),
+            ),
             batch: Batch::with_capacity(tokens, pages),
             due: Vec::with_capacity(max_batch),
             choices: vec![None; max_batch],
@@ -142,16 +175,19 @@ impl Batcher {
         })
     }
 
-    /// Touches the memory of the cache, so that no request waits for the system to hand it out. To be called before
-    /// the first step.
+    /// Touches the memory of the cache, so that no request waits for the system to hand it out. To
+    /// be called before the first step.
     pub fn touch_cache(&mut self) {
         self.engine.cache.touch();
     }
 
-    /// Forgets what pages hold, so that what follows does not depend on what was before. To be called between steps.
+    /// Forgets what pages hold, so that what follows does not depend on what was before. To be
+    /// called between steps.
     pub fn forget_prefixes(&mut self) {
         self.engine.cache.pool.forget_all();
-        self.running.iter_mut().for_each(|sequence| sequence.known = None);
+        self.running
+            .iter_mut()
+            .for_each(|sequence| sequence.known = None);
     }
 
     /// The model in use.
@@ -184,7 +220,10 @@ impl Batcher {
             self.waiting.remove(index);
             return true;
         }
-        let index = self.running.iter().position(|sequence| sequence.request.id == id);
+        let index = self
+            .running
+            .iter()
+            .position(|sequence| sequence.request.id == id);
         let index = index.expect("an id in the set is of a request waiting or running");
         let sequence = self.running.remove(index);
         self.engine.cache.give_back(&sequence.pages);
@@ -203,15 +242,19 @@ impl Batcher {
         self.finish_step(events)
     }
 
-    /// Admits requests and composes the next pass. Emits `Started` before any work on it is done, so that a
-    /// caller may read its clock in between. Call [`Batcher::compute`] and [`Batcher::finish_step`] next,
-    /// without cancelling in between.
+    /// Admits requests and composes the next pass. Emits `Started` before any work on it is done,
+    /// so that a caller may read its clock in between. Call [`Batcher::compute`] and
+    /// [`Batcher::finish_step`] next, without cancelling in between.
     pub fn begin_step(&mut self, events: &mut Vec<Event>) {
         self.admit();
         self.batch.clear();
         self.due.clear();
         let (held, kv_pages_held) = (self.running.len(), self.engine.cache.used());
-        self.report = StepReport { held, kv_pages_held, ..StepReport::default() };
+        self.report = StepReport {
+            held,
+            kv_pages_held,
+            ..StepReport::default()
+        };
         self.plan_decode();
         self.plan_prefill(events);
     }
@@ -248,7 +291,11 @@ impl Batcher {
         if request.max_new_tokens == 0 {
             return Err(Refusal::NothingAsked);
         }
-        if let Some(&token) = request.prompt.iter().find(|&&token| token as usize >= vocabulary) {
+        if let Some(&token) = request
+            .prompt
+            .iter()
+            .find(|&&token| token as usize >= vocabulary)
+        {
             return Err(Refusal::TokenOutOfRange { token, vocabulary });
         }
         if !request.sampling.is_valid() {
@@ -270,7 +317,11 @@ impl Batcher {
             return Err(Refusal::DuplicateId { id });
         }
         let limit = self.options.max_queue;
-        if self.waiting.len() >= limit { Err(Refusal::QueueFull { limit }) } else { Ok(()) }
+        if self.waiting.len() >= limit {
+            Err(Refusal::QueueFull { limit })
+        } else {
+            Ok(())
+        }
     }
 
     /// Admits in order of arrival as far as places and pages go; nobody overtakes.
@@ -285,8 +336,14 @@ impl Batcher {
     }
 
     fn plan_decode(&mut self) {
-        for (index, sequence) in self.running.iter_mut().enumerate().filter(|(_, s)| !s.prefilling()) {
-            self.batch.push(&[sequence.last], sequence.computed, &sequence.pages, 1);
+        for (index, sequence) in self
+            .running
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, s)| !s.prefilling())
+        {
+            self.batch
+                .push(&[sequence.last], sequence.computed, &sequence.pages, 1);
             sequence.computed += 1;
             self.due.push(index);
         }
@@ -304,20 +361,30 @@ impl Batcher {
                 sequence.adopt(&mut self.engine.cache.pool);
                 self.report.prefix_hit_tokens += sequence.computed;
                 if sequence.computed > 0 {
-                    events.push(Event::Started { id: sequence.request.id });
+                    events.push(Event::Started {
+                        id: sequence.request.id,
+                    });
                 }
             }
             // Sequences that decode in this pass have no prompt left, so they are not taken twice.
-            let rest = &sequence.request.prompt[sequence.computed.min(sequence.request.prompt.len())..];
+            let rest =
+                &sequence.request.prompt[sequence.computed.min(sequence.request.prompt.len())..];
             let count = rest.len().min(budget);
             if count == 0 {
                 continue;
             }
             if sequence.computed == 0 {
-                events.push(Event::Started { id: sequence.request.id });
+                events.push(Event::Started {
+                    id: sequence.request.id,
+                });
             }
             let last = count == rest.len();
-            self.batch.push(&rest[..count], sequence.computed, &sequence.pages, usize::from(last));
+            self.batch.push(
+                &rest[..count],
+                sequence.computed,
+                &sequence.pages,
+                usize::from(last),
+            );
             if last {
                 self.due.push(index);
             }
@@ -335,19 +402,31 @@ impl Batcher {
         let id = request.id;
         let choice = match request.sampling {
             Sampling::Greedy => self.choices[row],
-            Sampling::Seeded { temperature, top_k, top_p, .. } => {
+            Sampling::Seeded {
+                temperature,
+                top_k,
+                top_p,
+                ..
+            } => {
                 let logits = self.engine.logits(row);
-                self.sampler.draw(logits, temperature, top_k, top_p, &mut sequence.stream)
+                self.sampler
+                    .draw(logits, temperature, top_k, top_p, &mut sequence.stream)
             }
         };
         let Some(token) = choice else {
             sequence.ended = true;
-            events.push(Event::Failed { id, fault: Fault::NonFiniteLogits });
+            events.push(Event::Failed {
+                id,
+                fault: Fault::NonFiniteLogits,
+            });
             return;
         };
         if request.stop_on_eos && self.engine.model().config().eos.contains(&token) {
             sequence.ended = true;
-            events.push(Event::Finished { id, reason: FinishReason::Eos });
+            events.push(Event::Finished {
+                id,
+                reason: FinishReason::Eos,
+            });
             return;
         }
         events.push(Event::Token { id, token });
@@ -355,7 +434,10 @@ impl Batcher {
         sequence.generated += 1;
         if sequence.generated == request.max_new_tokens {
             sequence.ended = true;
-            events.push(Event::Finished { id, reason: FinishReason::Length });
+            events.push(Event::Finished {
+                id,
+                reason: FinishReason::Length,
+            });
         }
     }
 

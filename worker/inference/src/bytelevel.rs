@@ -1,5 +1,6 @@
-//! Owns the byte-level alphabet of GPT-2 style tokenizers (each byte shown as one printable character) and the
-//! `tokenizer.json` made of such a vocabulary, or of one of SentencePiece's pieces. It must not know models.
+//! Owns the byte-level alphabet of GPT-2 style tokenizers (each byte shown as one printable
+//! character) and the `tokenizer.json` made of such a vocabulary, or of one of SentencePiece's
+//! pieces. It must not know models.
 
 use serde_json::{Map, Value, json};
 
@@ -78,8 +79,14 @@ pub(crate) fn char_byte(shown: char) -> Option<u8> {
 impl Vocabulary {
     /// The `tokenizer.json` that the `tokenizers` library reads.
     pub(crate) fn to_json(&self) -> Value {
-        let vocab: Map<_, _> = self.tokens.iter().enumerate().map(|(i, t)| (t.clone(), i.into())).collect();
-        let ends = [self.before, self.behind].map(|id| id.map(|id| (self.tokens[id].clone(), id as u64)));
+        let vocab: Map<_, _> = self
+            .tokens
+            .iter()
+            .enumerate()
+            .map(|(i, t)| (t.clone(), i.into()))
+            .collect();
+        let ends =
+            [self.before, self.behind].map(|id| id.map(|id| (self.tokens[id].clone(), id as u64)));
         let [normalizer, cut, decoder] = self.kind.steps();
         let (whole, pieces) = match self.kind {
             Kind::ByteLevel { whole, .. } => (whole, false),
@@ -113,12 +120,16 @@ impl Kind {
             Self::ByteLevel { cut, .. } => return [Value::Null, cut.to_json(), byte_level(true)],
             Self::Pieces { space } => space,
         };
-        let replace =
-            |from: &str, to: &str| json!({ "type": "Replace", "pattern": { "String": from }, "content": to });
+        let replace = |from: &str, to: &str| json!({ "type": "Replace", "pattern": { "String": from }, "content": to });
         let prepend = space.then(|| json!({ "type": "Prepend", "prepend": "▁" }));
         let normalizers: Vec<Value> = prepend.into_iter().chain([replace(" ", "▁")]).collect();
-        let strip = space.then(|| json!({ "type": "Strip", "content": " ", "start": 1, "stop": 0 }));
-        let decoders = [replace("▁", " "), json!({ "type": "ByteFallback" }), json!({ "type": "Fuse" })];
+        let strip =
+            space.then(|| json!({ "type": "Strip", "content": " ", "start": 1, "stop": 0 }));
+        let decoders = [
+            replace("▁", " "),
+            json!({ "type": "ByteFallback" }),
+            json!({ "type": "Fuse" }),
+        ];
         let decoders: Vec<Value> = decoders.into_iter().chain(strip).collect();
         [
             json!({ "type": "Sequence", "normalizers": normalizers }),
@@ -136,7 +147,11 @@ impl Cut {
                 [{ "type": "Digits", "individual_digits": true }, byte_level(true)] }),
             Self::Patterns(patterns) => {
                 let split = |pattern: &&str| json!({ "type": "Split", "pattern": { "Regex": pattern }, "behavior": "Isolated", "invert": false });
-                let steps: Vec<Value> = patterns.iter().map(split).chain([byte_level(false)]).collect();
+                let steps: Vec<Value> = patterns
+                    .iter()
+                    .map(split)
+                    .chain([byte_level(false)])
+                    .collect();
                 json!({ "type": "Sequence", "pretokenizers": steps })
             }
         }
@@ -157,7 +172,10 @@ mod tests {
             assert_eq!(char_byte(byte_char(byte)), Some(byte));
             assert!(!byte_char(byte).is_control() && !byte_char(byte).is_whitespace());
         }
-        assert_eq!((byte_char(b' '), byte_char(b'\n'), byte_char(0xad)), ('Ġ', 'Ċ', 'Ń'));
+        assert_eq!(
+            (byte_char(b' '), byte_char(b'\n'), byte_char(0xad)),
+            ('Ġ', 'Ċ', 'Ń')
+        );
     }
 
     #[test]

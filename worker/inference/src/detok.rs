@@ -25,17 +25,24 @@ pub struct Detokenizer {
 
 impl ByteTable {
     pub(crate) fn new(tokens: impl Iterator<Item = Vec<u8>>) -> Self {
-        let mut table = Self { bytes: Vec::new(), ends: Vec::new() };
+        let mut table = Self {
+            bytes: Vec::new(),
+            ends: Vec::new(),
+        };
         for token in tokens {
             table.bytes.extend(token);
-            table.ends.push(u32::try_from(table.bytes.len()).expect("vocabularies are under 4 GB"));
+            table
+                .ends
+                .push(u32::try_from(table.bytes.len()).expect("vocabularies are under 4 GB"));
         }
         table
     }
 
     pub(crate) fn get(&self, token: u32) -> &[u8] {
         let at = token as usize;
-        let Some(&end) = self.ends.get(at) else { return &[] };
+        let Some(&end) = self.ends.get(at) else {
+            return &[];
+        };
         let begin = if at == 0 { 0 } else { self.ends[at - 1] };
         &self.bytes[begin as usize..end as usize]
     }
@@ -43,7 +50,11 @@ impl ByteTable {
 
 impl Detokenizer {
     pub(crate) fn new(table: Arc<ByteTable>, strip: bool) -> Self {
-        Self { table, held: Vec::with_capacity(4), strip }
+        Self {
+            table,
+            held: Vec::with_capacity(4),
+            strip,
+        }
     }
 
     /// The text that this token completes, if any.
@@ -76,7 +87,9 @@ impl Detokenizer {
 fn open_tail(bytes: &[u8]) -> usize {
     let mut rest = bytes;
     loop {
-        let Err(error) = std::str::from_utf8(rest) else { return 0 };
+        let Err(error) = std::str::from_utf8(rest) else {
+            return 0;
+        };
         match error.error_len() {
             None => return rest.len() - error.valid_up_to(),
             Some(bad) => rest = &rest[error.valid_up_to() + bad..],
@@ -90,7 +103,9 @@ mod tests {
 
     /// One token for every byte, and token 256 = "é中".
     fn stream() -> Detokenizer {
-        let bytes = (0..=255u8).map(|b| vec![b]).chain([("é中".as_bytes().to_vec())]);
+        let bytes = (0..=255u8)
+            .map(|b| vec![b])
+            .chain([("é中".as_bytes().to_vec())]);
         Detokenizer::new(Arc::new(ByteTable::new(bytes)), false)
     }
 
@@ -119,7 +134,10 @@ mod tests {
     #[test]
     fn only_invalid_bytes_are_replaced() {
         // A lone continuation byte, then a lead byte cut short by a letter.
-        assert_eq!(run([0x80, 0xe4, 0xb8, u32::from(b'x')]), ["\u{fffd}", "\u{fffd}x"]);
+        assert_eq!(
+            run([0x80, 0xe4, 0xb8, u32::from(b'x')]),
+            ["\u{fffd}", "\u{fffd}x"]
+        );
         // A character that never ends is replaced at the end, once.
         assert_eq!(run([u32::from(b'x'), 0xf0, 0x9f, 0x91]), ["x", "\u{fffd}"]);
     }

@@ -75,18 +75,28 @@ impl ModelDir {
     /// Refuses a target that already holds something: a model directory is never overwritten.
     pub(crate) fn begin(target: &Path) -> io::Result<Self> {
         if fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_some()) {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the directory is not empty"));
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "the directory is not empty",
+            ));
         }
-        let name = target
-            .file_name()
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path names no directory"))?;
-        let staging =
-            target.with_file_name(format!(".{}.partial-{}", name.to_string_lossy(), std::process::id()));
+        let name = target.file_name().ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidInput, "the path names no directory")
+        })?;
+        let staging = target.with_file_name(format!(
+            ".{}.partial-{}",
+            name.to_string_lossy(),
+            std::process::id()
+        ));
         if staging.exists() {
             fs::remove_dir_all(&staging)?;
         }
         fs::create_dir_all(&staging)?;
-        Ok(Self { staging, target: target.to_owned(), committed: false })
+        Ok(Self {
+            staging,
+            target: target.to_owned(),
+            committed: false,
+        })
     }
 
     /// Where the files are before the commit.
@@ -107,13 +117,24 @@ impl ModelDir {
     }
 
     /// Opens `model.safetensors` and writes its header.
-    pub(crate) fn tensors(&self, specs: &[TensorSpec], precision: Precision) -> io::Result<TensorWriter> {
+    pub(crate) fn tensors(
+        &self,
+        specs: &[TensorSpec],
+        precision: Precision,
+    ) -> io::Result<TensorWriter> {
         let (header, data) = header(specs, precision)?;
-        let mut file =
-            BufWriter::with_capacity(1 << 20, File::create(self.staging.join("model.safetensors"))?);
+        let mut file = BufWriter::with_capacity(
+            1 << 20,
+            File::create(self.staging.join("model.safetensors"))?,
+        );
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(&header)?;
-        Ok(TensorWriter { file, precision, missing: data, bytes: Vec::new() })
+        Ok(TensorWriter {
+            file,
+            precision,
+            missing: data,
+            bytes: Vec::new(),
+        })
     }
 
     /// Gives the directory its final name.
@@ -153,9 +174,15 @@ impl TensorWriter {
         self.bytes.clear();
         match self.precision {
             Precision::Bf16 => {
-                self.bytes.extend(values.iter().flat_map(|&v| half::bf16::from_f32(v).to_le_bytes()));
+                self.bytes.extend(
+                    values
+                        .iter()
+                        .flat_map(|&v| half::bf16::from_f32(v).to_le_bytes()),
+                );
             }
-            Precision::F32 => self.bytes.extend(values.iter().flat_map(|v| v.to_le_bytes())),
+            Precision::F32 => self
+                .bytes
+                .extend(values.iter().flat_map(|v| v.to_le_bytes())),
         }
         self.missing = self
             .missing
@@ -169,7 +196,10 @@ impl TensorWriter {
         if self.missing > 0 {
             return Err(io::Error::other("fewer values than the header declares"));
         }
-        self.file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+        self.file
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?
+            .sync_all()
     }
 }
 
@@ -181,7 +211,8 @@ fn header(specs: &[TensorSpec], precision: Precision) -> io::Result<(Vec<u8>, u6
     for spec in specs {
         let begin = end;
         end += (spec.elements() * precision.bytes()) as u64;
-        let entry = json!({ "dtype": precision.tag(), "shape": spec.shape, "data_offsets": [begin, end] });
+        let entry =
+            json!({ "dtype": precision.tag(), "shape": spec.shape, "data_offsets": [begin, end] });
         entries.insert(spec.name.clone(), entry);
     }
     let mut text = serde_json::to_vec(&entries)?;
@@ -194,14 +225,19 @@ mod tests {
     use super::*;
 
     fn spec(name: &str, shape: &[usize]) -> TensorSpec {
-        TensorSpec { name: name.into(), shape: shape.to_vec() }
+        TensorSpec {
+            name: name.into(),
+            shape: shape.to_vec(),
+        }
     }
 
     #[test]
     fn safetensors_reads_back_what_was_streamed() {
         let place = tempfile::tempdir().unwrap();
         let dir = ModelDir::begin(&place.path().join("m")).unwrap();
-        let mut writer = dir.tensors(&[spec("a", &[2, 2]), spec("b", &[1])], Precision::F32).unwrap();
+        let mut writer = dir
+            .tensors(&[spec("a", &[2, 2]), spec("b", &[1])], Precision::F32)
+            .unwrap();
         writer.push(&[1.0, 2.0, 3.0]).unwrap();
         writer.push(&[4.0, 5.0]).unwrap();
         writer.finish().unwrap();

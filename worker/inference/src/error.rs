@@ -1,6 +1,6 @@
-//! What can go wrong between a path and a loaded model. Each variant carries the path or name it is about,
-//! so that the message alone tells what to do. It knows nothing of requests: a request that cannot be served
-//! is a [`crate::batcher::Refusal`].
+//! What can go wrong between a path and a loaded model. Each variant carries the path or name it is
+//! about, so that the message alone tells what to do. It knows nothing of requests: a request that
+//! cannot be served is a [`crate::batcher::Refusal`].
 
 use std::path::PathBuf;
 
@@ -59,7 +59,8 @@ pub enum LoadError {
         /// The key.
         key: &'static str,
     },
-    /// A setting or a part that this engine does not know, and which may change what the model computes.
+    /// A setting or a part that this engine does not know, and which may change what the model
+    /// computes.
     #[error("{path} says {key} = {value}, which this engine does not know and would ignore")]
     UnknownSetting {
         /// The file.
@@ -141,7 +142,9 @@ pub enum LoadError {
         way_out: &'static str,
     },
     /// Numbered files of which some are absent.
-    #[error("{folder} has {found} of {count} numbered weight files and no index: {missing} is missing")]
+    #[error(
+        "{folder} has {found} of {count} numbered weight files and no index: {missing} is missing"
+    )]
     ShardMissing {
         /// The folder searched.
         folder: PathBuf,
@@ -306,7 +309,9 @@ impl LoadError {
             | Self::TwoHeads { .. }
             | Self::TensorMissing { .. }
             | Self::TensorShape { .. } => LoadFault::Inconsistent,
-            Self::Memory { .. } | Self::IsaUnavailable { .. } | Self::Threads { .. } => LoadFault::Machine,
+            Self::Memory { .. } | Self::IsaUnavailable { .. } | Self::Threads { .. } => {
+                LoadFault::Machine
+            }
         }
     }
 }

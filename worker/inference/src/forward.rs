@@ -1,7 +1,10 @@
-//! One pass of a batch of tokens through the model: which kernel works on which buffer, in which order. It owns
-//! the activations and the cache. It must not know requests: a batch is tokens
-//! with positions and pages, and what comes out is logits.
-#![expect(unsafe_code, reason = "kernels take addresses; each use is argued where it stands")]
+//! One pass of a batch of tokens through the model: which kernel works on which buffer, in which
+//! order. It owns the activations and the cache. It must not know requests: a batch is tokens with
+//! positions and pages, and what comes out is logits.
+#![expect(
+    unsafe_code,
+    reason = "kernels take addresses; each use is argued where it stands"
+)]
 
 use std::sync::Arc;
 
@@ -14,8 +17,8 @@ use crate::layer::Layer;
 use crate::model::{Model, padded};
 use crate::pass::{Batch, RUN};
 use crate::products::{
-    Space, linear, multiply, multiply_gated, normalise, normalise_heads, normalise_into, per_token, product,
-    rotate, scale,
+    Space, linear, multiply, multiply_gated, normalise, normalise_heads, normalise_into, per_token,
+    product, rotate, scale,
 };
 use crate::shared::Shared;
 use crate::team::Team;
@@ -53,7 +56,10 @@ impl Activations {
     fn new(model: &Model, tokens: usize, logits: usize, longest: usize) -> Self {
         let config = &model.config;
         let rows = |width: usize| Aligned::new(tokens * padded(width));
-        let (queries, keys) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
+        let (queries, keys) = (
+            config.heads * config.head_dim,
+            config.kv_heads * config.head_dim,
+        );
         let score_stride = longest.next_multiple_of(PAGE);
         Self {
             stream: rows(config.hidden_size),
@@ -81,13 +87,17 @@ impl Activations {
             + 2 * padded(config.kv_heads * config.head_dim)
             + 2 * padded(config.intermediate_size)
             + config.head_dim * (1 + usize::from(config.local_rope.is_some()));
-        size_of::<f32>() * (tokens * per_token + logits * (padded(config.hidden_size) + config.vocab_size))
+        size_of::<f32>()
+            * (tokens * per_token + logits * (padded(config.hidden_size) + config.vocab_size))
     }
 }
 
 /// Columns of the widest matrix.
 fn widest(config: &Config) -> usize {
-    config.hidden_size.max(config.intermediate_size).max(config.heads * config.head_dim)
+    config
+        .hidden_size
+        .max(config.intermediate_size)
+        .max(config.heads * config.head_dim)
 }
 
 /// Bytes of activations for passes of `tokens` tokens of which `logits` ask for logits.
@@ -107,7 +117,12 @@ impl Engine {
         let team = Team::new(threads).map_err(|source| LoadError::Threads { threads, source })?;
         let longest = model.config.context.min(cache.total() * PAGE);
         let work = Activations::new(&model, tokens, logits, longest);
-        Ok(Self { model, team, cache, work })
+        Ok(Self {
+            model,
+            team,
+            cache,
+            work,
+        })
     }
 
     pub(crate) fn model(&self) -> &Model {
@@ -120,7 +135,8 @@ impl Engine {
         &self.work.logits[index * vocab..(index + 1) * vocab]
     }
 
-    /// The greedy choice for each of the first `choices.len()` logit rows; `None` where a logit is not finite.
+    /// The greedy choice for each of the first `choices.len()` logit rows; `None` where a logit is
+    /// not finite.
     pub(crate) fn greedy(&mut self, choices: &mut [Option<u32>]) {
         let (kernels, vocab) = (self.model.kernels, self.model.config.vocab_size);
         let logits = &self.work.logits;
@@ -129,7 +145,9 @@ impl Engine {
         self.team.run(count, &|task| {
             let row = &logits[task.index * vocab..(task.index + 1) * vocab];
             // SAFETY: each task writes its own element.
-            unsafe { out.slice(task.index, 1)[0] = kernels.first_largest(row).map(|index| index as u32) };
+            unsafe {
+                out.slice(task.index, 1)[0] = kernels.first_largest(row).map(|index| index as u32)
+            };
         });
     }
 
@@ -155,17 +173,32 @@ impl Engine {
             model.embedding.read_row(item.token as usize, row);
             for (number, rope) in model.ropes.iter().enumerate() {
                 let angles = (index * ropes + number) * half..(index * ropes + number + 1) * half;
-                let (cosines, sines) = (&mut self.work.cosines[angles.clone()], &mut self.work.sines[angles]);
+                let (cosines, sines) = (
+                    &mut self.work.cosines[angles.clone()],
+                    &mut self.work.sines[angles],
+                );
                 rope.fill(item.position as u32, cosines, sines);
             }
         }
-        scale(&mut self.work.stream, hidden, batch.len(), model.config.scales.embedding);
+        scale(
+            &mut self.work.stream,
+            hidden,
+            batch.len(),
+            model.config.scales.embedding,
+        );
     }
 
     fn attention_inputs(&mut self, model: &Model, layer: &Layer, batch: &Batch) {
         let work = &mut self.work;
         let count = batch.len();
-        normalise(&mut self.team, model, &mut work.stream, &layer.attention_norm, &mut work.normed, count);
+        normalise(
+            &mut self.team,
+            model,
+            &mut work.stream,
+            &layer.attention_norm,
+            &mut work.normed,
+            count,
+        );
         let mut jobs = [
             linear(&layer.q, &work.normed, &mut work.queries, count, false),
             linear(&layer.k, &work.normed, &mut work.keys, count, false),
@@ -179,9 +212,16 @@ impl Engine {
         let (config, kind) = (&model.config, &model.layers[layer]);
         let (width, half) = (config.head_dim, config.head_dim / 2);
         let (rope, ropes) = (kind.rope(model.ropes.len()), model.ropes.len());
-        let pairs = if kind.kind.rotated { model.ropes[rope].pairs() } else { 0 };
+        let pairs = if kind.kind.rotated {
+            model.ropes[rope].pairs()
+        } else {
+            0
+        };
         let (norms, eps) = (&kind.head_norms, config.rms_norm_eps);
-        let (query_row, key_row) = (padded(config.heads * width), padded(config.kv_heads * width));
+        let (query_row, key_row) = (
+            padded(config.heads * width),
+            padded(config.kv_heads * width),
+        );
         let work = &mut self.work;
         let (queries, keys) = (Shared::new(&mut work.queries), Shared::new(&mut work.keys));
         let (values, cosines, sines) = (&work.values, &work.cosines, &work.sines);
@@ -209,15 +249,21 @@ impl Engine {
 
     fn attend(&mut self, model: &Model, layer: usize, batch: &Batch) {
         let config = &model.config;
-        let (group, width, stride) =
-            (config.group(), config.head_dim, padded(config.heads * config.head_dim));
+        let (group, width, stride) = (
+            config.group(),
+            config.head_dim,
+            padded(config.heads * config.head_dim),
+        );
         let window = model.layers[layer].kind.window.unwrap_or(usize::MAX);
         let (work, cache) = (&mut self.work, &self.cache);
         let kernel = model.kernels.attend(cache.format());
         let (queries, score_stride) = (&work.queries, work.score_stride);
         let (mixed, scores) = (Shared::new(&mut work.mixed), Shared::new(&mut work.scores));
         self.team.run(batch.runs.len() * config.kv_heads, &|task| {
-            let (run, head) = (batch.runs[task.index / config.kv_heads], task.index % config.kv_heads);
+            let (run, head) = (
+                batch.runs[task.index / config.kv_heads],
+                task.index % config.kv_heads,
+            );
             let start = run.first * stride + head * group * width;
             let job = Attention {
                 q: queries[start..].as_ptr(),
@@ -237,39 +283,84 @@ impl Engine {
                 cap: config.caps[0],
                 window,
             };
-            // SAFETY: `store` has filled the pages up to each token's position; outputs of different runs and
-            // heads are disjoint; the scores are this worker's.
+            // SAFETY: `store` has filled the pages up to each token's position; outputs of
+            // different runs and heads are disjoint; the scores are this worker's.
             unsafe { kernel(&job) };
         });
     }
 
     fn attention_output(&mut self, model: &Model, layer: &Layer, batch: &Batch) {
         let (work, config, count) = (&mut self.work, &model.config, batch.len());
-        scale(&mut work.mixed, config.heads * config.head_dim, count, config.scales.residual);
+        scale(
+            &mut work.mixed,
+            config.heads * config.head_dim,
+            count,
+            config.scales.residual,
+        );
         let behind = &layer.behind_attention;
         // Where a norm stands behind it, it goes through the rows that nobody needs any more.
-        let to = if behind.is_empty() { &mut work.stream } else { &mut work.normed };
+        let to = if behind.is_empty() {
+            &mut work.stream
+        } else {
+            &mut work.normed
+        };
         let job = linear(&layer.o, &work.mixed, to, count, behind.is_empty());
         multiply(&mut self.team, model.kernels, &mut [job], &mut work.space);
         if !behind.is_empty() {
-            normalise_into(&mut self.team, model, &mut work.normed, behind, &mut work.stream, count);
+            normalise_into(
+                &mut self.team,
+                model,
+                &mut work.normed,
+                behind,
+                &mut work.stream,
+                count,
+            );
         }
     }
 
     fn feed_forward(&mut self, model: &Model, layer: &Layer, batch: &Batch) {
         let work = &mut self.work;
         let count = batch.len();
-        normalise(&mut self.team, model, &mut work.stream, &layer.feed_norm, &mut work.normed, count);
+        normalise(
+            &mut self.team,
+            model,
+            &mut work.stream,
+            &layer.feed_norm,
+            &mut work.normed,
+            count,
+        );
         let gate = linear(&layer.gate, &work.normed, &mut work.gate, count, false);
         let up = linear(&layer.up, &work.normed, &mut work.up, count, false);
-        multiply_gated(&mut self.team, model.kernels, model.config.activation, [gate, up], &mut work.space);
-        scale(&mut work.gate, model.config.intermediate_size, count, model.config.scales.residual);
+        multiply_gated(
+            &mut self.team,
+            model.kernels,
+            model.config.activation,
+            [gate, up],
+            &mut work.space,
+        );
+        scale(
+            &mut work.gate,
+            model.config.intermediate_size,
+            count,
+            model.config.scales.residual,
+        );
         let behind = &layer.behind_feed;
-        let to = if behind.is_empty() { &mut work.stream } else { &mut work.normed };
+        let to = if behind.is_empty() {
+            &mut work.stream
+        } else {
+            &mut work.normed
+        };
         let down = linear(&layer.down, &work.gate, to, count, behind.is_empty());
         multiply(&mut self.team, model.kernels, &mut [down], &mut work.space);
         if !behind.is_empty() {
-            normalise_into(&mut self.team, model, &mut work.normed, behind, &mut work.stream, count);
+            normalise_into(
+                &mut self.team,
+                model,
+                &mut work.normed,
+                behind,
+                &mut work.stream,
+                count,
+            );
         }
     }
 
@@ -287,7 +378,13 @@ impl Engine {
                 (model.kernels.rms_norm)(from.as_ptr(), norm, to.as_mut_ptr(), hidden, eps);
             }
         }
-        let mut head = product(&model.head, &work.last, &mut work.logits, batch.wanted.len(), false);
+        let mut head = product(
+            &model.head,
+            &work.last,
+            &mut work.logits,
+            batch.wanted.len(),
+            false,
+        );
         head.0.y_stride = model.config.vocab_size;
         multiply(&mut self.team, model.kernels, &mut [head], &mut work.space);
         let (vocab, cap) = (model.config.vocab_size, model.config.caps[1]);

@@ -1,6 +1,7 @@
-//! Weights rounded to eight bits while a model is loaded: each row of a matrix becomes whole numbers of at most ±127
-//! and one factor, which products apply to their sums. Half the bytes of BF16 are read a step; what it costs in
-//! accuracy is measured in `tests/reference.rs`. It must not know what a matrix is used for.
+//! Weights rounded to eight bits while a model is loaded: each row of a matrix becomes whole
+//! numbers of at most ±127 and one factor, which products apply to their sums. Half the bytes of
+//! BF16 are read a step; what it costs in accuracy is measured in `tests/reference.rs`. It must not
+//! know what a matrix is used for.
 
 use crate::aligned::Aligned;
 use crate::config::Config;
@@ -12,7 +13,10 @@ const LARGEST: f32 = 127.0;
 /// Bytes that the matrices of all layers and the head take in eight bits.
 pub(crate) fn bytes(config: &Config) -> usize {
     let (hidden, feed) = (config.hidden_size, config.intermediate_size);
-    let (queries, keys) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
+    let (queries, keys) = (
+        config.heads * config.head_dim,
+        config.kv_heads * config.head_dim,
+    );
     let matrix = |rows: usize, columns: usize| rows * (columns + size_of::<f32>());
     let attention = matrix(queries, hidden) + 2 * matrix(keys, hidden) + matrix(hidden, queries);
     let feed_forward = 2 * matrix(feed, hidden) + matrix(hidden, feed);
@@ -29,18 +33,33 @@ pub(crate) fn rounded(matrix: &Matrix) -> Matrix {
         round_row(&row, to)
     });
     let factors = factors.collect();
-    Matrix::owned(numbers, WeightFormat::Int8, matrix.rows, matrix.columns, factors)
+    Matrix::owned(
+        numbers,
+        WeightFormat::Int8,
+        matrix.rows,
+        matrix.columns,
+        factors,
+    )
 }
 
 /// Rounds a row to nearest even and returns its factor.
 fn round_row(row: &[f32], to: &mut [u8]) -> f32 {
     // NaN has to spoil the factor, and `max` would drop it.
-    let largest = row.iter().fold(0.0f32, |largest, value| match value.is_nan() {
-        true => f32::NAN,
-        false if largest.is_nan() => largest,
-        false => largest.max(value.abs()),
-    });
-    let (factor, inverse) = (largest / LARGEST, if largest > 0.0 { LARGEST / largest } else { 0.0 });
+    let largest = row
+        .iter()
+        .fold(0.0f32, |largest, value| match value.is_nan() {
+            true => f32::NAN,
+            false if largest.is_nan() => largest,
+            false => largest.max(value.abs()),
+        });
+    let (factor, inverse) = (
+        largest / LARGEST,
+        if largest > 0.0 {
+            LARGEST / largest
+        } else {
+            0.0
+        },
+    );
     for (to, value) in to.iter_mut().zip(row) {
         *to = ((value * inverse).round_ties_even() as i8).cast_unsigned();
     }

@@ -1,6 +1,6 @@
-//! Reads JSON files that other programs wrote and refuses what two readers would take differently: a key given twice,
-//! numbers that JSON does not have, text in another encoding, a pointer in place of the file. It must not know what the
-//! values mean.
+//! Reads JSON files that other programs wrote and refuses what two readers would take differently:
+//! a key given twice, numbers that JSON does not have, text in another encoding, a pointer in place
+//! of the file. It must not know what the values mean.
 
 use std::fmt;
 use std::path::Path;
@@ -24,7 +24,9 @@ pub enum JsonError {
     #[error("is a pointer of Git LFS, not the file itself: run `git lfs pull` where it was cloned")]
     Pointer,
     /// UTF-8 with a byte order mark, which JSON does not allow.
-    #[error("begins with a byte order mark, which JSON does not allow: save it as UTF-8 without one")]
+    #[error(
+        "begins with a byte order mark, which JSON does not allow: save it as UTF-8 without one"
+    )]
     ByteOrderMark,
     /// Two bytes a character.
     #[error("is UTF-16: save it as UTF-8")]
@@ -51,9 +53,15 @@ pub enum JsonError {
 /// # Errors
 /// That it is not there, not readable or not JSON, each with its path.
 pub(crate) fn read(path: &Path) -> Result<Value, LoadError> {
-    let unread = |source| LoadError::Io { path: path.to_owned(), source };
+    let unread = |source| LoadError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let bytes = opened::bytes(path, opened::JSON).map_err(unread)?;
-    parse(&bytes).map_err(|source| LoadError::NotJson { path: path.to_owned(), source })
+    parse(&bytes).map_err(|source| LoadError::NotJson {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Whether a file's beginning is that of a Git LFS pointer.
@@ -66,27 +74,38 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
     match bytes {
         [] => return Err(JsonError::Empty),
         [0xef, 0xbb, 0xbf, ..] => return Err(JsonError::ByteOrderMark),
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, ..] | [_, 0, ..] => return Err(JsonError::Utf16),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, ..] | [_, 0, ..] => {
+            return Err(JsonError::Utf16);
+        }
         pointer if is_pointer(pointer) => return Err(JsonError::Pointer),
         _ => {}
     }
     let mut twice = None;
     let mut parser = serde_json::Deserializer::from_slice(bytes);
-    let parsed = Once(&mut twice).deserialize(&mut parser).and_then(|value| parser.end().map(|()| value));
+    let parsed = Once(&mut twice)
+        .deserialize(&mut parser)
+        .and_then(|value| parser.end().map(|()| value));
     parsed.map_err(|error| match twice {
         Some(key) => JsonError::Twice { key },
         None if not_finite(bytes, &error) => JsonError::NotFinite,
-        None => JsonError::Syntax { reason: error.to_string() },
+        None => JsonError::Syntax {
+            reason: error.to_string(),
+        },
     })
 }
 
 /// Whether the parser stopped at a number that is none.
 fn not_finite(bytes: &[u8], error: &serde_json::Error) -> bool {
-    let line = bytes.split(|&byte| byte == b'\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
+    let line = bytes
+        .split(|&byte| byte == b'\n')
+        .nth(error.line().saturating_sub(1))
+        .unwrap_or_default();
     let from = error.column().saturating_sub(2).min(line.len());
     let rest = line[from..].trim_ascii_start();
     let rest = rest.strip_prefix(b"-").unwrap_or(rest);
-    [&b"NaN"[..], b"Infinity"].iter().any(|word| rest.starts_with(word) || rest.starts_with(&word[1..]))
+    [&b"NaN"[..], b"Infinity"]
+        .iter()
+        .any(|word| rest.starts_with(word) || rest.starts_with(&word[1..]))
 }
 
 /// A value none of whose maps has a key twice; the first such key is noted.
@@ -165,18 +184,26 @@ mod tests {
     #[test]
     fn plain_json_is_read_as_it_stands() {
         let text = br#"{"a": [1, -2, 2.5, "x", null, true], "b": {"a": 18446744073709551615}}"#;
-        assert_eq!(parse(text).unwrap(), serde_json::from_slice::<Value>(text).unwrap());
+        assert_eq!(
+            parse(text).unwrap(),
+            serde_json::from_slice::<Value>(text).unwrap()
+        );
     }
 
     #[test]
     fn each_oddity_has_a_sentence_of_its_own() {
-        let twice = |key: &str| JsonError::Twice { key: key.to_owned() };
+        let twice = |key: &str| JsonError::Twice {
+            key: key.to_owned(),
+        };
         for (text, error) in [
             (&b""[..], JsonError::Empty),
             (b"\xef\xbb\xbf{}", JsonError::ByteOrderMark),
             (b"\xff\xfe{\0}\0", JsonError::Utf16),
             (b"{\0}\0", JsonError::Utf16),
-            (b"version https://git-lfs.github.com/spec/v1\noid sha256:00", JsonError::Pointer),
+            (
+                b"version https://git-lfs.github.com/spec/v1\noid sha256:00",
+                JsonError::Pointer,
+            ),
             (br#"{"a": 1, "a": 1}"#, twice("a")),
             (br#"{"x": [{"b": 1, "b": 2}]}"#, twice("b")),
             (br#"{"a": NaN}"#, JsonError::NotFinite),
@@ -185,7 +212,10 @@ mod tests {
         ] {
             assert_eq!(parse(text), Err(error), "{}", String::from_utf8_lossy(text));
         }
-        assert!(matches!(parse(b"{\"a\": nonsense}"), Err(JsonError::Syntax { .. })));
+        assert!(matches!(
+            parse(b"{\"a\": nonsense}"),
+            Err(JsonError::Syntax { .. })
+        ));
         assert!(matches!(parse(b"{} x"), Err(JsonError::Syntax { .. })));
     }
 }

@@ -1,7 +1,10 @@
-//! The paged key/value cache: a fixed number of pages of sixteen tokens, each holding every layer and head.
-//! It owns the memory and the layout; [`crate::pages`] knows who holds which page, and who gets pages, and when, is the
-//! scheduler's business.
-#![expect(unsafe_code, reason = "kernels read pages by address and threads write disjoint tokens")]
+//! The paged key/value cache: a fixed number of pages of sixteen tokens, each holding every layer
+//! and head. It owns the memory and the layout; [`crate::pages`] knows who holds which page, and
+//! who gets pages, and when, is the scheduler's business.
+#![expect(
+    unsafe_code,
+    reason = "kernels read pages by address and threads write disjoint tokens"
+)]
 
 use crate::aligned::Aligned;
 use crate::config::{Config, KvFormat};
@@ -11,8 +14,8 @@ use crate::pages::PagePool;
 /// Page numbers of one sequence, in order of position.
 pub(crate) type PageTable = Vec<u32>;
 
-/// The cache. Keys and values of a page lie as `[layer][page][kv head]` blocks of [`PAGE`] × head elements,
-/// keys transposed (element-major), values token-major.
+/// The cache. Keys and values of a page lie as `[layer][page][kv head]` blocks of [`PAGE`] × head
+/// elements, keys transposed (element-major), values token-major.
 pub(crate) struct KvCache {
     format: KvFormat,
     // Bytes, because the format is chosen at run time; kernels need no alignment.
@@ -35,8 +38,8 @@ pub(crate) fn page_bytes(config: &Config, format: KvFormat) -> usize {
 }
 
 impl KvCache {
-    /// A cache of as many pages as fit in `bytes`. Memory is touched only when a page is first used, or by
-    /// [`KvCache::touch`].
+    /// A cache of as many pages as fit in `bytes`. Memory is touched only when a page is first
+    /// used, or by [`KvCache::touch`].
     pub(crate) fn new(config: &Config, format: KvFormat, bytes: usize) -> Self {
         let total = (bytes / page_bytes(config, format)).min(u32::MAX as usize);
         let half = total * page_bytes(config, format) / 2;
@@ -51,10 +54,12 @@ impl KvCache {
         }
     }
 
-    /// Touches all memory, so that no later use of a page waits for the system. Before any page is taken.
+    /// Touches all memory, so that no later use of a page waits for the system. Before any page is
+    /// taken.
     pub(crate) fn touch(&mut self) {
         for half in [&mut self.keys, &mut self.values] {
-            // Fresh memory is known to be zero: unless its origin is hidden, filling it may be optimised away.
+            // Fresh memory is known to be zero: unless its origin is hidden, filling it may be
+            // optimised away.
             std::hint::black_box(&mut **half).fill(0);
         }
     }
@@ -98,7 +103,11 @@ impl KvCache {
 
     /// Access for writing from several threads within one parallel region.
     pub(crate) fn writer(&mut self) -> KvWriter<'_> {
-        KvWriter { keys: self.keys.as_mut_ptr(), values: self.values.as_mut_ptr(), cache: self }
+        KvWriter {
+            keys: self.keys.as_mut_ptr(),
+            values: self.values.as_mut_ptr(),
+            cache: self,
+        }
     }
 
     fn block(&self) -> usize {
@@ -117,12 +126,13 @@ pub(crate) struct KvWriter<'a> {
     cache: &'a KvCache,
 }
 
-// SAFETY: `write` touches only the elements of its own token, and its callers promise that no two threads
-// write the same token.
+// SAFETY: `write` touches only the elements of its own token, and its callers promise that no two
+// threads write the same token.
 unsafe impl Sync for KvWriter<'_> {}
 
 impl KvWriter<'_> {
-    /// Stores the keys and values of all heads of one token in one layer; `position` counts in the sequence.
+    /// Stores the keys and values of all heads of one token in one layer; `position` counts in the
+    /// sequence.
     ///
     /// # Safety
     /// No other thread reads or writes this token of these pages meanwhile.
@@ -153,16 +163,25 @@ impl KvWriter<'_> {
     ) {
         let (page, token) = (pages[position / PAGE] as usize, position % PAGE);
         let width = self.cache.head;
-        assert!(page < self.cache.total, "page tables hold pages of this cache");
+        assert!(
+            page < self.cache.total,
+            "page tables hold pages of this cache"
+        );
         for head in 0..self.cache.heads {
             let start = self.cache.offset(layer, page, head);
-            let rows = key[head * width..].iter().zip(&value[head * width..]).take(width);
+            let rows = key[head * width..]
+                .iter()
+                .zip(&value[head * width..])
+                .take(width);
             for (i, (&key, &value)) in rows.enumerate() {
-                // SAFETY: the page is one of this cache and the element lies inside its block, so both
-                // addresses are inside their buffers.
+                // SAFETY: the page is one of this cache and the element lies inside its block, so
+                // both addresses are inside their buffers.
                 unsafe {
                     E::write(self.keys.add(start + (i * PAGE + token) * E::BYTES), key);
-                    E::write(self.values.add(start + (token * width + i) * E::BYTES), value);
+                    E::write(
+                        self.values.add(start + (token * width + i) * E::BYTES),
+                        value,
+                    );
                 }
             }
         }
@@ -181,7 +200,11 @@ mod tests {
 
     #[test]
     fn pages_are_taken_whole_or_not_at_all_and_come_back() {
-        let mut cache = KvCache::new(&config(), KvFormat::F32, 5 * page_bytes(&config(), KvFormat::F32) + 1);
+        let mut cache = KvCache::new(
+            &config(),
+            KvFormat::F32,
+            5 * page_bytes(&config(), KvFormat::F32) + 1,
+        );
         assert_eq!(cache.total(), 5);
         let first = cache.take(3).unwrap();
         assert!(cache.take(3).is_none());
@@ -197,17 +220,29 @@ mod tests {
 
     #[test]
     fn a_token_lands_where_the_layout_says_and_nowhere_else() {
-        let mut cache = KvCache::new(&config(), KvFormat::F32, 4 * page_bytes(&config(), KvFormat::F32));
+        let mut cache = KvCache::new(
+            &config(),
+            KvFormat::F32,
+            4 * page_bytes(&config(), KvFormat::F32),
+        );
         let pages = cache.take(2).unwrap();
         let key: Vec<f32> = (1..=16).map(|i| i as f32).collect();
         let value: Vec<f32> = key.iter().map(|k| -k).collect();
         // SAFETY: one thread.
         unsafe { cache.writer().write(1, &pages, PAGE + 3, &key, &value) };
-        let read = |bytes: &[u8], at: usize| f32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+        let read =
+            |bytes: &[u8], at: usize| f32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
         let block = cache.offset(1, pages[1] as usize, 1);
         assert_eq!(read(&cache.keys, block + (2 * PAGE + 3) * 4), 11.0);
         assert_eq!(read(&cache.values, block + (3 * 8 + 2) * 4), -11.0);
-        let nonzero = |bytes: &[u8]| bytes.as_chunks::<4>().0.iter().filter(|b| **b != [0; 4]).count();
+        let nonzero = |bytes: &[u8]| {
+            bytes
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .filter(|b| **b != [0; 4])
+                .count()
+        };
         assert_eq!((nonzero(&cache.keys), nonzero(&cache.values)), (16, 16));
     }
 }

@@ -1,5 +1,5 @@
-//! The decoder layers of a model: their parts found in its files by the names that the family gives them. It must not know
-//! how they are computed with.
+//! The decoder layers of a model: their parts found in its files by the names that the family gives
+//! them. It must not know how they are computed with.
 
 use crate::config::{Config, LayerKind, Norms};
 use crate::error::LoadError;
@@ -38,11 +38,23 @@ impl Layer {
     }
 
     pub(crate) fn matrices(&self) -> [&Matrix; 7] {
-        [&self.q, &self.k, &self.v, &self.o, &self.gate, &self.up, &self.down].map(|linear| &linear.matrix)
+        [
+            &self.q, &self.k, &self.v, &self.o, &self.gate, &self.up, &self.down,
+        ]
+        .map(|linear| &linear.matrix)
     }
 
     pub(crate) fn matrices_mut(&mut self) -> [&mut Matrix; 7] {
-        let Self { q, k, v, o, gate, up, down, .. } = self;
+        let Self {
+            q,
+            k,
+            v,
+            o,
+            gate,
+            up,
+            down,
+            ..
+        } = self;
         [q, k, v, o, gate, up, down].map(|linear| &mut linear.matrix)
     }
 }
@@ -58,16 +70,38 @@ impl Parts<'_> {
     pub(crate) fn layer(&self) -> Result<Layer, LoadError> {
         let config = self.config;
         let (hidden, feed) = (config.hidden_size, config.intermediate_size);
-        let (queries, keys) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
+        let (queries, keys) = (
+            config.heads * config.head_dim,
+            config.kv_heads * config.head_dim,
+        );
         let biases = config.biases;
-        let [q, k, v] =
-            self.split("self_attn", "qkv_proj", ["q_proj", "k_proj", "v_proj"], [queries, keys, keys])?;
-        let [gate, up, _] =
-            self.split("mlp", "gate_up_proj", ["gate_proj", "up_proj", ""], [feed, feed, 0])?;
+        let [q, k, v] = self.split(
+            "self_attn",
+            "qkv_proj",
+            ["q_proj", "k_proj", "v_proj"],
+            [queries, keys, keys],
+        )?;
+        let [gate, up, _] = self.split(
+            "mlp",
+            "gate_up_proj",
+            ["gate_proj", "up_proj", ""],
+            [feed, feed, 0],
+        )?;
         let around = config.norms == Norms::AroundPlusOne;
-        let behind = |part: &str| if around { self.norm(part, hidden) } else { Ok(Vec::new()) };
-        let head =
-            |part: &str| if config.head_norms { self.norm(part, config.head_dim) } else { Ok(Vec::new()) };
+        let behind = |part: &str| {
+            if around {
+                self.norm(part, hidden)
+            } else {
+                Ok(Vec::new())
+            }
+        };
+        let head = |part: &str| {
+            if config.head_norms {
+                self.norm(part, config.head_dim)
+            } else {
+                Ok(Vec::new())
+            }
+        };
         Ok(Layer {
             kind: config.kinds[self.index],
             attention_norm: self.norm("input_layernorm", hidden)?,
@@ -78,7 +112,11 @@ impl Parts<'_> {
             o: self.whole("self_attn.o_proj", [hidden, queries], biases.output)?,
             behind_attention: behind("post_attention_layernorm")?,
             feed_norm: self.norm(
-                if around { "pre_feedforward_layernorm" } else { "post_attention_layernorm" },
+                if around {
+                    "pre_feedforward_layernorm"
+                } else {
+                    "post_attention_layernorm"
+                },
                 hidden,
             )?,
             gate: self.linear("mlp.gate_proj", gate, biases.feed, 1.0)?,
@@ -108,33 +146,63 @@ impl Parts<'_> {
         let find = |at: usize| match self.config.fused {
             true => {
                 let first = rows[..at].iter().sum();
-                self.weights.rows(&self.name(&format!("{block}.{together}")), [first, rows[at], all], hidden)
+                self.weights.rows(
+                    &self.name(&format!("{block}.{together}")),
+                    [first, rows[at], all],
+                    hidden,
+                )
             }
             // Nobody takes the last of two.
-            false if rows[at] == 0 => {
-                self.weights.matrix(&self.name(&format!("{block}.{}", alone[0])), rows[0], hidden)
-            }
-            false => self.weights.matrix(&self.name(&format!("{block}.{}", alone[at])), rows[at], hidden),
+            false if rows[at] == 0 => self.weights.matrix(
+                &self.name(&format!("{block}.{}", alone[0])),
+                rows[0],
+                hidden,
+            ),
+            false => self.weights.matrix(
+                &self.name(&format!("{block}.{}", alone[at])),
+                rows[at],
+                hidden,
+            ),
         };
         Ok([find(0)?, find(1)?, find(2)?])
     }
 
     /// What a layer adds to the stream: its bias is scaled as what it is added to.
-    fn whole(&self, part: &str, [rows, columns]: [usize; 2], biased: bool) -> Result<Linear, LoadError> {
+    fn whole(
+        &self,
+        part: &str,
+        [rows, columns]: [usize; 2],
+        biased: bool,
+    ) -> Result<Linear, LoadError> {
         let matrix = self.weights.matrix(&self.name(part), rows, columns)?;
         self.linear(part, matrix, biased, self.config.scales.residual)
     }
 
-    fn linear(&self, part: &str, matrix: Matrix, biased: bool, scale: f32) -> Result<Linear, LoadError> {
+    fn linear(
+        &self,
+        part: &str,
+        matrix: Matrix,
+        biased: bool,
+        scale: f32,
+    ) -> Result<Linear, LoadError> {
         let name = format!("model.layers.{}.{part}.bias", self.index);
-        let mut bias = if biased { self.weights.vector(&name, matrix.rows)? } else { Vec::new() };
+        let mut bias = if biased {
+            self.weights.vector(&name, matrix.rows)?
+        } else {
+            Vec::new()
+        };
         bias.iter_mut().for_each(|value| *value *= scale);
         Ok(Linear { matrix, bias })
     }
 }
 
 /// A norm's weights, padded with zeros.
-fn norm(config: &Config, weights: &Weights, name: &str, length: usize) -> Result<Vec<f32>, LoadError> {
+fn norm(
+    config: &Config,
+    weights: &Weights,
+    name: &str,
+    length: usize,
+) -> Result<Vec<f32>, LoadError> {
     let mut values = weights.vector(name, length)?;
     if config.norms != Norms::Before {
         values.iter_mut().for_each(|value| *value += 1.0);
@@ -146,6 +214,8 @@ fn norm(config: &Config, weights: &Weights, name: &str, length: usize) -> Result
 /// The last norm, with the factor of the logits.
 pub(crate) fn final_norm(config: &Config, weights: &Weights) -> Result<Vec<f32>, LoadError> {
     let mut values = norm(config, weights, "model.norm.weight", config.hidden_size)?;
-    values.iter_mut().for_each(|value| *value *= config.scales.logits);
+    values
+        .iter_mut()
+        .for_each(|value| *value *= config.scales.logits);
     Ok(values)
 }

@@ -1,6 +1,9 @@
-//! Memory maps: weight files, read-only, and anonymous memory in huge pages for weights laid out anew. The only file
-//! that maps memory. It must not know what the bytes mean.
-#![expect(unsafe_code, reason = "mapping a file is inherently unsafe; this file is made for it")]
+//! Memory maps: weight files, read-only, and anonymous memory in huge pages for weights laid out
+//! anew. The only file that maps memory. It must not know what the bytes mean.
+#![expect(
+    unsafe_code,
+    reason = "mapping a file is inherently unsafe; this file is made for it"
+)]
 
 use std::path::Path;
 
@@ -40,11 +43,14 @@ impl Anonymous {
 
 impl Mapping {
     pub(crate) fn open(path: &Path) -> Result<Self, LoadError> {
-        let io = |source| LoadError::Io { path: path.to_owned(), source };
+        let io = |source| LoadError::Io {
+            path: path.to_owned(),
+            source,
+        };
         let file = opened::regular(path).map_err(io)?;
-        // SAFETY: the map is read-only and private to this process. Another process that truncates the file
-        // while it is mapped would raise SIGBUS; model files are not rewritten in place, and every format
-        // reads the bytes as plain numbers for which any bit pattern is valid.
+        // SAFETY: the map is read-only and private to this process. Another process that truncates
+        // the file while it is mapped would raise SIGBUS; model files are not rewritten in place,
+        // and every format reads the bytes as plain numbers for which any bit pattern is valid.
         let map = unsafe { memmap2::Mmap::map(&file) }.map_err(io)?;
         Ok(Self { map })
     }

@@ -1,5 +1,6 @@
-//! A loaded model: its architecture, its weights where they lie in the map, and the kernels it will run on.
-//! Immutable and shared by everything that computes with it. It must not know requests or caches.
+//! A loaded model: its architecture, its weights where they lie in the map, and the kernels it will
+//! run on. Immutable and shared by everything that computes with it. It must not know requests or
+//! caches.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +18,8 @@ use crate::weights::{Matrix, Weights};
 /// How to load.
 #[derive(Debug, Clone, Copy)]
 pub struct LoadOptions {
-    /// Threads that compute, the caller of [`crate::batcher::Batcher::step`] included; 0 counts as 1.
+    /// Threads that compute, the caller of [`crate::batcher::Batcher::step`] included; 0 counts as
+    /// 1.
     pub threads: usize,
     /// Instruction set to use; `None` takes the widest the machine has and the model fits.
     pub isa: Option<Isa>,
@@ -55,7 +57,11 @@ impl WeightForm {
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { threads: 1, isa: None, form: WeightForm::AsStored }
+        Self {
+            threads: 1,
+            isa: None,
+            form: WeightForm::AsStored,
+        }
     }
 }
 
@@ -89,7 +95,8 @@ pub(crate) fn padded(length: usize) -> usize {
 }
 
 impl Model {
-    /// Loads the model at a directory, `.safetensors` file or shard index, and tells `phase` each border.
+    /// Loads the model at a directory, `.safetensors` file or shard index, and tells `phase` each
+    /// border.
     ///
     /// # Errors
     /// Anything [`LoadError`] names.
@@ -108,7 +115,9 @@ impl Model {
         weights.all_used(model.config.class)?;
         weights.all_finite(model.threads)?;
         match options.form {
-            WeightForm::AsStored => model.pack().map_err(|source| LoadError::Memory { source })?,
+            WeightForm::AsStored => model
+                .pack()
+                .map_err(|source| LoadError::Memory { source })?,
             WeightForm::Int8 => model.round(),
         }
         phase(LoadPhase::Weights);
@@ -135,14 +144,21 @@ impl Model {
         self.threads
     }
 
-    /// Lays out every matrix of a product for kernels that want that, in the order of their use and in one stretch
-    /// of memory, so that huge pages hold them and reading runs on from one into the next.
+    /// Lays out every matrix of a product for kernels that want that, in the order of their use and
+    /// in one stretch of memory, so that huge pages hold them and reading runs on from one into the
+    /// next.
     fn pack(&mut self) -> std::io::Result<()> {
-        let Some(tiles) = self.kernels.tiles else { return Ok(()) };
-        let (threads, layers) = (self.threads, self.layers.iter_mut().flat_map(Layer::matrices_mut));
+        let Some(tiles) = self.kernels.tiles else {
+            return Ok(());
+        };
+        let (threads, layers) = (
+            self.threads,
+            self.layers.iter_mut().flat_map(Layer::matrices_mut),
+        );
         let wanted = layers.chain([&mut self.head]);
-        let wanted: Vec<_> =
-            wanted.filter_map(|matrix| Some((matrix.packed_bytes(&tiles)?, matrix))).collect();
+        let wanted: Vec<_> = wanted
+            .filter_map(|matrix| Some((matrix.packed_bytes(&tiles)?, matrix)))
+            .collect();
         if wanted.is_empty() {
             return Ok(());
         }
@@ -176,7 +192,9 @@ impl Model {
     /// Rounds all matrices to eight bits. The embedding stays as it is: single rows of it are read.
     fn round(&mut self) {
         let layers = self.layers.iter_mut().flat_map(Layer::matrices_mut);
-        layers.chain([&mut self.head]).for_each(|matrix| *matrix = int8::rounded(matrix));
+        layers
+            .chain([&mut self.head])
+            .for_each(|matrix| *matrix = int8::rounded(matrix));
         self.form = WeightForm::Int8;
     }
 
@@ -188,7 +206,14 @@ impl Model {
         threads: usize,
     ) -> Result<Self, LoadError> {
         let [embedding, head] = ends(&config, weights)?;
-        let layers = (0..config.layers).map(|index| Parts { config: &config, weights, index }.layer());
+        let layers = (0..config.layers).map(|index| {
+            Parts {
+                config: &config,
+                weights,
+                index,
+            }
+            .layer()
+        });
         let layers = layers.collect::<Result<_, _>>()?;
         Ok(Self {
             embedding,
@@ -209,8 +234,8 @@ impl Model {
     }
 }
 
-/// The embedding and the head. A tied model has one tensor for both, under either name; where its file has both, they
-/// must be the same.
+/// The embedding and the head. A tied model has one tensor for both, under either name; where its
+/// file has both, they must be the same.
 fn ends(config: &Config, weights: &Weights) -> Result<[Matrix; 2], LoadError> {
     const NAMES: [&str; 2] = ["model.embed_tokens.weight", "lm_head.weight"];
     let find = |name| weights.matrix(name, config.vocab_size, config.hidden_size);
@@ -219,7 +244,10 @@ fn ends(config: &Config, weights: &Weights) -> Result<[Matrix; 2], LoadError> {
             let both = [find(NAMES[0])?, find(NAMES[1])?];
             match both[0].format == both[1].format && both[0].bytes() == both[1].bytes() {
                 true => Ok([both[0].clone(), both[0].clone()]),
-                false => Err(LoadError::TwoHeads { head: NAMES[1], embedding: NAMES[0] }),
+                false => Err(LoadError::TwoHeads {
+                    head: NAMES[1],
+                    embedding: NAMES[0],
+                }),
             }
         }
         (true, [false, true]) => Ok([find(NAMES[1])?, find(NAMES[1])?]),
@@ -230,18 +258,26 @@ fn ends(config: &Config, weights: &Weights) -> Result<[Matrix; 2], LoadError> {
 
 /// Bytes that the widest kernels lay out anew of `weight_bytes`, at most: none, or a copy of all.
 pub fn copied_bytes(config: &Config, weight_bytes: u64) -> u64 {
-    choose(None, config).ok().and_then(|kernels| kernels.tiles).map_or(0, |_| weight_bytes)
+    choose(None, config)
+        .ok()
+        .and_then(|kernels| kernels.tiles)
+        .map_or(0, |_| weight_bytes)
 }
 
-/// The kernels asked for, or the widest that this machine has and whose vectors are no wider than a head.
+/// The kernels asked for, or the widest that this machine has and whose vectors are no wider than a
+/// head.
 fn choose(wanted: Option<Isa>, config: &Config) -> Result<&'static Kernels, LoadError> {
     let Some(isa) = wanted else {
         let fits = |isa: &Isa| isa.lanes() <= config.head_dim || *isa == Isa::Portable;
         let widest = Isa::available().into_iter().rev().find(fits);
-        return Ok(widest.and_then(Isa::kernels).expect("the portable kernels are everywhere"));
+        return Ok(widest
+            .and_then(Isa::kernels)
+            .expect("the portable kernels are everywhere"));
     };
-    isa.kernels()
-        .ok_or(LoadError::IsaUnavailable { isa: isa.name(), reason: "this machine does not have it" })
+    isa.kernels().ok_or(LoadError::IsaUnavailable {
+        isa: isa.name(),
+        reason: "this machine does not have it",
+    })
 }
 
 /// Lays matrices out where they are to lie, shared between as many threads as will compute.
@@ -250,9 +286,14 @@ fn lay_out(mut pieces: Vec<(&Matrix, &mut [u8])>, tiles: &Tiles, threads: usize)
     pieces.reverse();
     let mut shares: Vec<Vec<_>> = (0..threads).map(|_| Vec::new()).collect();
     for piece in pieces {
-        let size =
-            |share: &&mut Vec<(&Matrix, &mut [u8])>| share.iter().map(|(_, to)| to.len()).sum::<usize>();
-        shares.iter_mut().min_by_key(size).expect("there is a thread").push(piece);
+        let size = |share: &&mut Vec<(&Matrix, &mut [u8])>| {
+            share.iter().map(|(_, to)| to.len()).sum::<usize>()
+        };
+        shares
+            .iter_mut()
+            .min_by_key(size)
+            .expect("there is a thread")
+            .push(piece);
     }
     std::thread::scope(|scope| {
         for share in shares {

@@ -1,6 +1,6 @@
-//! Files of a model, opened by a name that somebody gave: regular ones only, and those that are read whole no longer
-//! than such files are. A pipe would be waited for without end, a device would fill the memory. Must not know what is in
-//! them.
+//! Files of a model, opened by a name that somebody gave: regular ones only, and those that are
+//! read whole no longer than such files are. A pipe would be waited for without end, a device would
+//! fill the memory. Must not know what is in them.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -15,11 +15,17 @@ pub(crate) const JSON: u64 = 64 << 20;
 /// Opens a regular file for reading; never waits for the other end of a pipe.
 pub(crate) fn regular(path: &Path) -> io::Result<File> {
     // A pipe opens at once so, and is then seen for what it is; regular files do not know the flag.
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC).open(path)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
+        .open(path)?;
     if file.metadata()?.file_type().is_file() {
         return Ok(file);
     }
-    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "it is no regular file",
+    ))
 }
 
 /// The bytes of a regular file, `most` at most.
@@ -43,9 +49,16 @@ mod tests {
         let path = |name: &str| dir.path().join(name);
         std::fs::write(path("four"), "four").unwrap();
         assert_eq!(bytes(&path("four"), 4).unwrap(), b"four");
-        assert_eq!(bytes(&path("four"), 3).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(
+            bytes(&path("four"), 3).unwrap_err().kind(),
+            io::ErrorKind::FileTooLarge
+        );
         for unfit in [dir.path().to_owned(), "/dev/zero".into()] {
-            assert_eq!(bytes(&unfit, 4).unwrap_err().kind(), io::ErrorKind::InvalidInput, "{unfit:?}");
+            assert_eq!(
+                bytes(&unfit, 4).unwrap_err().kind(),
+                io::ErrorKind::InvalidInput,
+                "{unfit:?}"
+            );
         }
     }
 }

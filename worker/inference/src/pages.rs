@@ -1,5 +1,6 @@
-//! Who holds which page of the cache: free pages, pages in use, and pages that nobody uses but whose contents are known
-//! and may serve a later prompt that begins alike. It must not know what pages hold in bytes, nor requests.
+//! Who holds which page of the cache: free pages, pages in use, and pages that nobody uses but
+//! whose contents are known and may serve a later prompt that begins alike. It must not know what
+//! pages hold in bytes, nor requests.
 //!
 //! ```text
 //! free ──take──▶ in use ──give back──▶ free, or idle if registered
@@ -12,11 +13,12 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 use crate::kernels::PAGE;
 use crate::kv::PageTable;
 
-/// A page of tokens after a known beginning. The whole key is compared: no other tokens are ever taken for these.
+/// A page of tokens after a known beginning. The whole key is compared: no other tokens are ever
+/// taken for these.
 type Key = (Node, [u32; PAGE]);
 
-/// Names a beginning of whole pages; 0 is the empty one. Never used twice, so what followed a forgotten page is out
-/// of reach.
+/// Names a beginning of whole pages; 0 is the empty one. Never used twice, so what followed a
+/// forgotten page is out of reach.
 pub(crate) type Node = u64;
 
 /// All pages of a cache.
@@ -58,10 +60,12 @@ impl PagePool {
         self.total() - self.free.len() - self.idle.len()
     }
 
-    /// Takes `count` pages, or none if there are fewer. Idle ones are forgotten for it, longest idle first.
+    /// Takes `count` pages, or none if there are fewer. Idle ones are forgotten for it, longest
+    /// idle first.
     pub(crate) fn take(&mut self, count: usize) -> Option<PageTable> {
         while self.free.len() < count {
-            let (_, page) = (self.free.len() + self.idle.len() >= count).then(|| self.idle.pop_first())??;
+            let (_, page) =
+                (self.free.len() + self.idle.len() >= count).then(|| self.idle.pop_first())??;
             self.forget(page);
             // Below the others, so that free pages go first.
             self.free.insert(0, page);
@@ -72,7 +76,8 @@ impl PagePool {
         Some(pages)
     }
 
-    /// Lets go of a sequence's pages, the deepest first: a page is then never forgotten before those that follow it.
+    /// Lets go of a sequence's pages, the deepest first: a page is then never forgotten before
+    /// those that follow it.
     pub(crate) fn give_back(&mut self, pages: &[u32]) {
         for &page in pages.iter().rev() {
             let at = page as usize;
@@ -90,13 +95,16 @@ impl PagePool {
         }
     }
 
-    /// Puts known pages in the place of a sequence's first ones, as far as its prompt begins with them and at least one
-    /// of its tokens is left to be computed. Returns how many, and the beginning they make up.
+    /// Puts known pages in the place of a sequence's first ones, as far as its prompt begins with
+    /// them and at least one of its tokens is left to be computed. Returns how many, and the
+    /// beginning they make up.
     pub(crate) fn adopt(&mut self, prompt: &[u32], pages: &mut [u32]) -> (usize, Node) {
         let (mut count, mut node) = (0, 0);
         let whole = (prompt.len() - 1) / PAGE;
         for (tokens, own) in prompt.as_chunks::<PAGE>().0.iter().take(whole).zip(pages) {
-            let Some(&(next, page)) = self.index.get(&(node, *tokens)) else { break };
+            let Some(&(next, page)) = self.index.get(&(node, *tokens)) else {
+                break;
+            };
             if self.uses[page as usize] == 0 {
                 self.idle.remove(&self.stamps[page as usize]);
             }
@@ -107,8 +115,8 @@ impl PagePool {
         (count, node)
     }
 
-    /// Makes a page known that holds `tokens` after the beginning `node`; returns the beginning with it. `None` where
-    /// another page is known for the same.
+    /// Makes a page known that holds `tokens` after the beginning `node`; returns the beginning
+    /// with it. `None` where another page is known for the same.
     pub(crate) fn register(&mut self, node: Node, tokens: [u32; PAGE], page: u32) -> Option<Node> {
         let key = (node, tokens);
         if self.index.contains_key(&key) {
@@ -124,7 +132,8 @@ impl PagePool {
     pub(crate) fn forget_all(&mut self) {
         self.index.clear();
         self.keys.fill(None);
-        self.free.extend(std::mem::take(&mut self.idle).into_values().rev());
+        self.free
+            .extend(std::mem::take(&mut self.idle).into_values().rev());
     }
 
     fn forget(&mut self, page: u32) {
@@ -156,7 +165,10 @@ mod tests {
         let mut second = pool.take(3).unwrap();
         let prompt = [&A[..], &B[..], &[7]].concat();
         assert_eq!(pool.adopt(&prompt, &mut second).0, 2);
-        assert_eq!((second[..2].to_vec(), pool.used()), (first[..2].to_vec(), 4));
+        assert_eq!(
+            (second[..2].to_vec(), pool.used()),
+            (first[..2].to_vec(), 4)
+        );
         pool.give_back(&first);
         assert_eq!(pool.used(), 3);
         pool.give_back(&second);
@@ -178,7 +190,11 @@ mod tests {
             1,
             "a token is left to be computed"
         );
-        assert_eq!(pool.register(0, A, second[2]), None, "known with another page");
+        assert_eq!(
+            pool.register(0, A, second[2]),
+            None,
+            "known with another page"
+        );
         assert_eq!(second[0], first[0]);
     }
 
@@ -190,9 +206,16 @@ mod tests {
         assert!(pool.take(4).is_none());
         assert_eq!(pool.take(2).unwrap(), [pages[2], pages[1]]);
         let mut none = [];
-        assert_eq!(pool.adopt(&[&A[..], &[7]].concat(), &mut none).0, 0, "no page of its own to replace");
+        assert_eq!(
+            pool.adopt(&[&A[..], &[7]].concat(), &mut none).0,
+            0,
+            "no page of its own to replace"
+        );
         assert_eq!(pool.index.len(), 1);
         pool.forget_all();
-        assert_eq!((pool.index.len(), pool.take(1).unwrap()), (0, vec![pages[0]]));
+        assert_eq!(
+            (pool.index.len(), pool.take(1).unwrap()),
+            (0, vec![pages[0]])
+        );
     }
 }

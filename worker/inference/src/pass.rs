@@ -1,5 +1,5 @@
-//! What one pass through the model consists of: tokens with positions and pages, cut into runs that share an
-//! attention task. Plain lists, filled by the scheduler and read by the engine.
+//! What one pass through the model consists of: tokens with positions and pages, cut into runs that
+//! share an attention task. Plain lists, filled by the scheduler and read by the engine.
 
 use crate::kernels::PAGE;
 
@@ -53,19 +53,29 @@ impl Batch {
         self.items.len()
     }
 
-    /// Adds tokens of one sequence from `position` on; asks for the logits of the last `logits` of them.
+    /// Adds tokens of one sequence from `position` on; asks for the logits of the last `logits` of
+    /// them.
     pub(crate) fn push(&mut self, tokens: &[u32], position: usize, pages: &[u32], logits: usize) {
         let start = self.pages.len();
-        self.pages.extend_from_slice(&pages[..(position + tokens.len()).div_ceil(PAGE)]);
+        self.pages
+            .extend_from_slice(&pages[..(position + tokens.len()).div_ceil(PAGE)]);
         for (index, &token) in tokens.iter().enumerate() {
             if index.is_multiple_of(RUN) {
                 let count = RUN.min(tokens.len() - index);
-                self.runs.push(Run { first: self.items.len(), count, pages: start });
+                self.runs.push(Run {
+                    first: self.items.len(),
+                    count,
+                    pages: start,
+                });
             }
             if index + logits >= tokens.len() {
                 self.wanted.push(self.items.len());
             }
-            self.items.push(Item { token, position: position + index, run: self.runs.len() - 1 });
+            self.items.push(Item {
+                token,
+                position: position + index,
+                run: self.runs.len() - 1,
+            });
         }
     }
 

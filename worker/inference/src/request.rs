@@ -1,5 +1,5 @@
-//! What goes into the engine and what comes out: requests, the reasons to refuse one, and the events of a
-//! step. Plain values; nothing here computes.
+//! What goes into the engine and what comes out: requests, the reasons to refuse one, and the
+//! events of a step. Plain values; nothing here computes.
 
 use crate::config::KvFormat;
 use crate::sampling::Sampling;
@@ -128,7 +128,8 @@ pub struct BatchOptions {
     pub max_batch: usize,
     /// Requests waiting at once.
     pub max_queue: usize,
-    /// Prompt tokens in one step at most, so that a long prompt does not stall others; 0 counts as 1.
+    /// Prompt tokens in one step at most, so that a long prompt does not stall others; 0 counts as
+    /// 1.
     pub prefill_chunk: usize,
     /// Whether a prompt that begins like an earlier one takes over the pages of that beginning.
     pub prefix_reuse: bool,

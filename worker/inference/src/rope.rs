@@ -1,9 +1,11 @@
-//! Rotary position embedding: the frequencies of a model and the cosine/sine rows of a position, computed in
-//! the order the reference implementation uses (f32 frequencies, f32 angle). It must not know about heads.
+//! Rotary position embedding: the frequencies of a model and the cosine/sine rows of a position,
+//! computed in the order the reference implementation uses (f32 frequencies, f32 angle). It must
+//! not know about heads.
 
 use crate::config::{RopeScaling, RopeSettings};
 
-/// Inverse frequencies, one per pair of rotated elements, and what cosines and sines are multiplied with.
+/// Inverse frequencies, one per pair of rotated elements, and what cosines and sines are multiplied
+/// with.
 #[derive(Debug, Clone)]
 pub(crate) struct Rope {
     frequencies: Vec<f32>,
@@ -14,12 +16,17 @@ impl Rope {
     pub(crate) fn new(settings: &RopeSettings) -> Self {
         let (pairs, width) = (settings.width / 2, settings.width as f64);
         let plain = |pair: usize| 1.0 / settings.theta.powf(2.0 * pair as f64 / width);
-        let frequencies = (0..pairs).map(|pair| scaled(plain(pair), pair, settings) as f32).collect();
+        let frequencies = (0..pairs)
+            .map(|pair| scaled(plain(pair), pair, settings) as f32)
+            .collect();
         let factor = match settings.scaling {
             RopeScaling::Yarn { attention, .. } => attention as f32,
             _ => 1.0,
         };
-        Self { frequencies, factor }
+        Self {
+            frequencies,
+            factor,
+        }
     }
 
     /// Pairs of elements that are rotated.
@@ -27,7 +34,8 @@ impl Rope {
         self.frequencies.len()
     }
 
-    /// Writes the cosines and sines of `position`; both rows have as many elements as there are pairs.
+    /// Writes the cosines and sines of `position`; both rows have as many elements as there are
+    /// pairs.
     pub(crate) fn fill(&self, position: u32, cosines: &mut [f32], sines: &mut [f32]) {
         for ((frequency, cosine), sine) in self.frequencies.iter().zip(cosines).zip(sines) {
             let (s, c) = (position as f32 * frequency).sin_cos();
@@ -41,7 +49,12 @@ fn scaled(frequency: f64, pair: usize, settings: &RopeSettings) -> f64 {
     match settings.scaling {
         RopeScaling::None => frequency,
         RopeScaling::Linear { factor } => frequency / factor,
-        RopeScaling::Llama3 { factor, low, high, original } => {
+        RopeScaling::Llama3 {
+            factor,
+            low,
+            high,
+            original,
+        } => {
             let wavelength = std::f64::consts::TAU / frequency;
             if wavelength < original / high {
                 frequency
@@ -52,11 +65,19 @@ fn scaled(frequency: f64, pair: usize, settings: &RopeSettings) -> f64 {
                 (1.0 - smooth) * frequency / factor + smooth * frequency
             }
         }
-        RopeScaling::Yarn { factor, original, fast, slow, truncate, .. } => {
+        RopeScaling::Yarn {
+            factor,
+            original,
+            fast,
+            slow,
+            truncate,
+            ..
+        } => {
             let width = settings.width as f64;
             // The pair that turns so often over the original context.
             let at = |rotations: f64| {
-                width * (original / (rotations * std::f64::consts::TAU)).ln() / (2.0 * settings.theta.ln())
+                width * (original / (rotations * std::f64::consts::TAU)).ln()
+                    / (2.0 * settings.theta.ln())
             };
             let (mut first, mut last) = (at(fast), at(slow));
             if truncate {
@@ -76,14 +97,23 @@ fn scaled(frequency: f64, pair: usize, settings: &RopeSettings) -> f64 {
 mod tests {
     use super::*;
 
-    const LLAMA3: RopeScaling = RopeScaling::Llama3 { factor: 32.0, low: 1.0, high: 4.0, original: 8192.0 };
+    const LLAMA3: RopeScaling = RopeScaling::Llama3 {
+        factor: 32.0,
+        low: 1.0,
+        high: 4.0,
+        original: 8192.0,
+    };
 
     fn of(frequency: f64, scaling: RopeScaling) -> f64 {
         scaled(frequency, 0, &with(scaling))
     }
 
     fn with(scaling: RopeScaling) -> RopeSettings {
-        RopeSettings { theta: 10_000.0, scaling, width: 64 }
+        RopeSettings {
+            theta: 10_000.0,
+            scaling,
+            width: 64,
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! How the next token is chosen from logits: greedily, or drawn with a seed that belongs to the request, so
-//! that the draw depends on nothing else. It must not know batches or the cache.
+//! How the next token is chosen from logits: greedily, or drawn with a seed that belongs to the
+//! request, so that the draw depends on nothing else. It must not know batches or the cache.
 
 use std::cmp::Ordering;
 
@@ -27,9 +27,9 @@ impl Sampling {
     pub(crate) fn is_valid(&self) -> bool {
         match *self {
             Self::Greedy => true,
-            Self::Seeded { temperature, top_p, .. } => {
-                temperature > 0.0 && temperature.is_finite() && top_p > 0.0 && top_p <= 1.0
-            }
+            Self::Seeded {
+                temperature, top_p, ..
+            } => temperature > 0.0 && temperature.is_finite() && top_p > 0.0 && top_p <= 1.0,
         }
     }
 
@@ -68,7 +68,9 @@ pub(crate) struct Sampler {
 
 impl Sampler {
     pub(crate) fn new(vocab: usize) -> Self {
-        Self { candidates: Vec::with_capacity(vocab) }
+        Self {
+            candidates: Vec::with_capacity(vocab),
+        }
     }
 
     /// Draws a token; `None` when a logit is not finite.
@@ -97,7 +99,8 @@ impl Sampler {
     /// The candidates in falling order of logit, at most `top_k` of them.
     fn rank(&mut self, logits: &[f32], top_k: usize) {
         self.candidates.clear();
-        self.candidates.extend(logits.iter().zip(0..).map(|(&logit, token)| (logit, token)));
+        self.candidates
+            .extend(logits.iter().zip(0..).map(|(&logit, token)| (logit, token)));
         if top_k > 0 && top_k < self.candidates.len() {
             self.candidates.select_nth_unstable_by(top_k - 1, falling);
             self.candidates.truncate(top_k);
@@ -141,7 +144,13 @@ mod tests {
         let logits = [0.0, 3.0, 1.0, 2.0, -1.0];
         let mut stream = SplitMix(seed);
         let mut sampler = Sampler::new(logits.len());
-        (0..count).map(|_| sampler.draw(&logits, temperature, top_k, top_p, &mut stream).unwrap()).collect()
+        (0..count)
+            .map(|_| {
+                sampler
+                    .draw(&logits, temperature, top_k, top_p, &mut stream)
+                    .unwrap()
+            })
+            .collect()
     }
 
     #[test]
@@ -161,7 +170,10 @@ mod tests {
 
     #[test]
     fn frequencies_follow_the_probabilities() {
-        let ones = draws(9, 1.0, 2, 1.0, 4000).into_iter().filter(|&token| token == 1).count();
+        let ones = draws(9, 1.0, 2, 1.0, 4000)
+            .into_iter()
+            .filter(|&token| token == 1)
+            .count();
         // e³ / (e³ + e²) = 0.731; four standard deviations are 0.028.
         assert!((ones as f32 / 4000.0 - 0.731).abs() < 0.028);
     }
@@ -170,8 +182,15 @@ mod tests {
     fn logits_that_are_not_finite_are_refused() {
         let mut sampler = Sampler::new(2);
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            assert_eq!(sampler.draw(&[0.0, bad], 1.0, 0, 1.0, &mut SplitMix(1)), None);
+            assert_eq!(
+                sampler.draw(&[0.0, bad], 1.0, 0, 1.0, &mut SplitMix(1)),
+                None
+            );
         }
-        assert!(sampler.draw(&[0.0, 1.0], 1.0, 0, 1.0, &mut SplitMix(1)).is_some());
+        assert!(
+            sampler
+                .draw(&[0.0, 1.0], 1.0, 0, 1.0, &mut SplitMix(1))
+                .is_some()
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Teacher-forced logits: what the model says after each token of a given text. For checks against a
-//! reference and for quality figures, not for serving.
+//! Teacher-forced logits: what the model says after each token of a given text. For checks against
+//! a reference and for quality figures, not for serving.
 
 use std::sync::Arc;
 
@@ -25,7 +25,9 @@ pub fn score(model: &Arc<Model>, tokens: &[u32], kv: KvFormat) -> Result<Vec<Vec
     assert!(tokens.len() <= config.context, "the text fits the context");
     let count = pages_for(tokens.len());
     let mut cache = KvCache::new(config, kv, count * page_bytes(config, kv));
-    let pages = cache.take(count).expect("the cache was made for these pages");
+    let pages = cache
+        .take(count)
+        .expect("the cache was made for these pages");
     let mut engine = Engine::new(Arc::clone(model), cache, CHUNK, CHUNK)?;
     let mut batch = Batch::default();
     let mut rows = Vec::with_capacity(tokens.len());

@@ -1,6 +1,10 @@
-//! Buffers that several engine threads write at once, each its own part. It holds the one argument why that
-//! is sound: tasks of a parallel region are given disjoint parts by the code that splits the work.
-#![expect(unsafe_code, reason = "disjoint parallel writes need raw access; this file is made for it")]
+//! Buffers that several engine threads write at once, each its own part. It holds the one argument
+//! why that is sound: tasks of a parallel region are given disjoint parts by the code that splits
+//! the work.
+#![expect(
+    unsafe_code,
+    reason = "disjoint parallel writes need raw access; this file is made for it"
+)]
 
 use std::marker::PhantomData;
 
@@ -11,13 +15,17 @@ pub(crate) struct Shared<'a, T> {
     life: PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: the only access is through `slice` and `pointer`, whose callers promise disjointness among threads;
-// `T: Send` makes moving the access itself sound.
+// SAFETY: the only access is through `slice` and `pointer`, whose callers promise disjointness
+// among threads; `T: Send` makes moving the access itself sound.
 unsafe impl<T: Send> Sync for Shared<'_, T> {}
 
 impl<'a, T> Shared<'a, T> {
     pub(crate) fn new(values: &'a mut [T]) -> Self {
-        Self { start: values.as_mut_ptr(), length: values.len(), life: PhantomData }
+        Self {
+            start: values.as_mut_ptr(),
+            length: values.len(),
+            life: PhantomData,
+        }
     }
 
     /// A part of the buffer.
@@ -26,7 +34,10 @@ impl<'a, T> Shared<'a, T> {
     /// While the returned slice lives, nobody else reads or writes that part.
     #[expect(clippy::mut_from_ref, reason = "this is the purpose of the type")]
     pub(crate) unsafe fn slice(&self, offset: usize, length: usize) -> &mut [T] {
-        assert!(offset + length <= self.length, "a part lies inside its buffer");
+        assert!(
+            offset + length <= self.length,
+            "a part lies inside its buffer"
+        );
         // SAFETY: in bounds by the assertion; unaliased by the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(offset), length) }
     }

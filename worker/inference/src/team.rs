@@ -1,9 +1,14 @@
-//! A team of engine threads: the caller and its helpers share the tasks of one parallel region at a time. Each
-//! thread has a share of neighbouring tasks, so that it goes through memory in order, and who has done its own
-//! takes from the ends of the others'. Which thread does which task is therefore open, and tasks must write
-//! disjoint results; nothing else here depends on timing. Helpers spin for some microseconds between regions of a step, then sleep. The caller never waits
-//! for a helper that has not joined a region, so an overloaded machine costs speed and nothing else.
-#![expect(unsafe_code, reason = "a region's closure is lent to other threads; this file is made for it")]
+//! A team of engine threads: the caller and its helpers share the tasks of one parallel region at a
+//! time. Each thread has a share of neighbouring tasks, so that it goes through memory in order,
+//! and who has done its own takes from the ends of the others'. Which thread does which task is
+//! therefore open, and tasks must write disjoint results; nothing else here depends on timing.
+//! Helpers spin for some microseconds between regions of a step, then sleep. The caller never waits
+//! for a helper that has not joined a region, so an overloaded machine costs speed and nothing
+//! else.
+#![expect(
+    unsafe_code,
+    reason = "a region's closure is lent to other threads; this file is made for it"
+)]
 
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -32,8 +37,8 @@ pub(crate) struct Task {
     pub(crate) next: Option<usize>,
 }
 
-/// Tasks of one thread that nobody has taken: the first in the upper half, the end in the lower. On a cache line
-/// of its own, for its owner changes it all the time.
+/// Tasks of one thread that nobody has taken: the first in the upper half, the end in the lower. On
+/// a cache line of its own, for its owner changes it all the time.
 #[repr(align(64))]
 struct Rest(AtomicU64);
 
@@ -58,8 +63,9 @@ struct Inner {
     done: Condvar,
 }
 
-// SAFETY: `job` is written by the caller only while the gate is closed and no helper is inside, and read by a
-// helper only after it has entered through the open gate (acquire on the gate orders the two).
+// SAFETY: `job` is written by the caller only while the gate is closed and no helper is inside, and
+// read by a helper only after it has entered through the open gate (acquire on the gate orders the
+// two).
 unsafe impl Sync for Inner {}
 // SAFETY: as above; the pointer in `job` is used only within the region that set it.
 unsafe impl Send for Inner {}
@@ -68,11 +74,15 @@ impl Team {
     /// A team of `threads` threads, the caller included.
     pub(crate) fn new(threads: usize) -> std::io::Result<Self> {
         let shared = Arc::new(Inner::new(threads.max(1)));
-        let mut team = Self { shared, helpers: Vec::new() };
+        let mut team = Self {
+            shared,
+            helpers: Vec::new(),
+        };
         for worker in 1..threads {
             let inner = Arc::clone(&team.shared);
             let builder = std::thread::Builder::new().name(format!("engine-{worker}"));
-            team.helpers.push(builder.spawn(move || inner.help(worker))?);
+            team.helpers
+                .push(builder.spawn(move || inner.help(worker))?);
         }
         Ok(team)
     }
@@ -89,7 +99,13 @@ impl Team {
     pub(crate) fn run(&mut self, tasks: usize, body: &(dyn Fn(Task) + Sync)) {
         if self.helpers.is_empty() || tasks < 2 {
             let next = |index| Some(index + 1).filter(|&next| next < tasks);
-            (0..tasks).for_each(|index| body(Task { index, worker: 0, next: next(index) }));
+            (0..tasks).for_each(|index| {
+                body(Task {
+                    index,
+                    worker: 0,
+                    next: next(index),
+                })
+            });
             return;
         }
         self.shared.open(tasks, body);
@@ -108,7 +124,8 @@ impl Drop for Team {
         self.shared.gate.fetch_or(STOP, Ordering::SeqCst);
         self.shared.wake_helpers();
         for helper in self.helpers.drain(..) {
-            // A helper catches the panics of its tasks, so there is nothing to learn from its result.
+            // A helper catches the panics of its tasks, so there is nothing to learn from its
+            // result.
             let _ = helper.join();
         }
     }
@@ -116,8 +133,12 @@ impl Drop for Team {
 
 impl Rest {
     fn set(&self, first: usize, end: usize) {
-        debug_assert!(end <= u32::MAX as usize, "a region has fewer tasks than fit");
-        self.0.store((first as u64) << 32 | end as u64, Ordering::Relaxed);
+        debug_assert!(
+            end <= u32::MAX as usize,
+            "a region has fewer tasks than fit"
+        );
+        self.0
+            .store((first as u64) << 32 | end as u64, Ordering::Relaxed);
     }
 
     /// Takes the first task and tells the one after it.
@@ -128,17 +149,25 @@ impl Rest {
 
     /// Takes the last task.
     fn last(&self) -> Option<usize> {
-        self.take(|first, end| (first, end - 1)).map(|(_, end)| end - 1)
+        self.take(|first, end| (first, end - 1))
+            .map(|(_, end)| end - 1)
     }
 
     /// What was left before, if anything.
     fn take(&self, change: fn(u64, u64) -> (u64, u64)) -> Option<(usize, usize)> {
         let halves = |rest: u64| (rest >> 32, rest & u64::from(u32::MAX));
-        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |rest| {
-            let (first, end) = halves(rest);
-            (first < end).then(|| change(first, end)).map(|(first, end)| first << 32 | end)
-        });
-        taken.ok().map(halves).map(|(first, end)| (first as usize, end as usize))
+        let taken = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |rest| {
+                let (first, end) = halves(rest);
+                (first < end)
+                    .then(|| change(first, end))
+                    .map(|(first, end)| first << 32 | end)
+            });
+        taken
+            .ok()
+            .map(halves)
+            .map(|(first, end)| (first as usize, end as usize))
     }
 }
 
@@ -162,8 +191,8 @@ impl Inner {
     }
 
     fn open(&self, tasks: usize, body: &(dyn Fn(Task) + Sync)) {
-        // SAFETY: erases the closure's lifetime only; `close` returns after the last helper has left, before
-        // the borrow ends.
+        // SAFETY: erases the closure's lifetime only; `close` returns after the last helper has
+        // left, before the borrow ends.
         let job = unsafe { std::mem::transmute::<&(dyn Fn(Task) + Sync), Job>(body) };
         // SAFETY: the gate is closed and nobody is inside, so no helper reads `job` now.
         unsafe { *self.job.get() = Some(job) };
@@ -172,7 +201,8 @@ impl Inner {
             rest.set(tasks * worker / threads, tasks * (worker + 1) / threads);
         }
         let region = self.gate.load(Ordering::Relaxed);
-        self.gate.store(region.wrapping_add(REGION) | OPEN, Ordering::SeqCst);
+        self.gate
+            .store(region.wrapping_add(REGION) | OPEN, Ordering::SeqCst);
         if self.sleepers.load(Ordering::SeqCst) > 0 {
             self.wake_helpers();
         }
@@ -188,7 +218,10 @@ impl Inner {
         self.caller_sleeps.store(true, Ordering::SeqCst);
         let mut guard = self.locked();
         while !empty() {
-            guard = self.done.wait(guard).unwrap_or_else(PoisonError::into_inner);
+            guard = self
+                .done
+                .wait(guard)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         drop(guard);
         self.caller_sleeps.store(false, Ordering::SeqCst);
@@ -197,12 +230,20 @@ impl Inner {
     /// Does the tasks of one's own share, then what is left of the others'.
     fn drain(&self, worker: usize, body: &(dyn Fn(Task) + Sync)) {
         while let Some((index, next)) = self.rests[worker].first() {
-            body(Task { index, worker, next });
+            body(Task {
+                index,
+                worker,
+                next,
+            });
         }
         let threads = self.rests.len();
         for other in (worker + 1..worker + threads).map(|other| &self.rests[other % threads]) {
             while let Some(index) = other.last() {
-                body(Task { index, worker, next: None });
+                body(Task {
+                    index,
+                    worker,
+                    next: None,
+                });
             }
         }
     }
@@ -224,7 +265,11 @@ impl Inner {
             if gate & OPEN == 0 || gate / REGION == seen {
                 continue;
             }
-            if self.gate.compare_exchange(gate, gate + INSIDE, Ordering::SeqCst, Ordering::Relaxed).is_ok() {
+            if self
+                .gate
+                .compare_exchange(gate, gate + INSIDE, Ordering::SeqCst, Ordering::Relaxed)
+                .is_ok()
+            {
                 seen = gate / REGION;
                 self.take_part(worker);
             }
@@ -232,8 +277,8 @@ impl Inner {
     }
 
     fn take_part(&self, worker: usize) {
-        // SAFETY: this helper is inside the open region, so `job` is set and not written, and the closure
-        // outlives the region.
+        // SAFETY: this helper is inside the open region, so `job` is set and not written, and the
+        // closure outlives the region.
         let body = unsafe { &*(*self.job.get()).expect("an open region has a job") };
         if catch_unwind(AssertUnwindSafe(|| self.drain(worker, body))).is_err() {
             self.panicked.store(true, Ordering::Relaxed);
@@ -256,7 +301,10 @@ impl Inner {
         self.sleepers.fetch_add(1, Ordering::SeqCst);
         let mut guard = self.locked();
         while !ready() {
-            guard = self.work.wait(guard).unwrap_or_else(PoisonError::into_inner);
+            guard = self
+                .work
+                .wait(guard)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         drop(guard);
         self.sleepers.fetch_sub(1, Ordering::SeqCst);

@@ -82,10 +82,16 @@ impl Tokenizer {
         let (file, mut definition) = read_json(&dir.join("tokenizer.json"))?;
         let (config_file, config) = read_json(&dir.join("config.json"))?;
         beginning::apply(dir, &mut definition)?;
-        let malformed = |reason: String| TokenizerError::Malformed { path: file.clone(), reason };
-        let mut inner: tokenizers::Tokenizer =
-            serde_json::from_value(definition.clone()).map_err(|error| malformed(error.to_string()))?;
-        inner.with_padding(None).with_truncation(None).map_err(|error| malformed(error.to_string()))?;
+        let malformed = |reason: String| TokenizerError::Malformed {
+            path: file.clone(),
+            reason,
+        };
+        let mut inner: tokenizers::Tokenizer = serde_json::from_value(definition.clone())
+            .map_err(|error| malformed(error.to_string()))?;
+        inner
+            .with_padding(None)
+            .with_truncation(None)
+            .map_err(|error| malformed(error.to_string()))?;
         let size = vocabulary(&config, config_file)?;
         let generation = dir.join("generation_config.json");
         let mut eos = token_ids(&config["eos_token_id"]).unwrap_or_default();
@@ -95,16 +101,24 @@ impl Tokenizer {
         eos.sort_unstable();
         eos.dedup();
         let table = Arc::new(byte_table(&inner, spelling(&definition)));
-        Ok(Self { inner, table, strip: strips(&definition["decoder"]), eos, size })
+        Ok(Self {
+            inner,
+            table,
+            strip: strips(&definition["decoder"]),
+            eos,
+            size,
+        })
     }
 
     /// Tokens of a text, with what the model wants before it. Special tokens written in the text
     /// are recognised, as chat templates need.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
-        let encoding = self
-            .inner
-            .encode_fast(text, true)
-            .map_err(|error| TokenizerError::Encode { reason: error.to_string() })?;
+        let encoding =
+            self.inner
+                .encode_fast(text, true)
+                .map_err(|error| TokenizerError::Encode {
+                    reason: error.to_string(),
+                })?;
         let ids = encoding.get_ids();
         match ids.iter().find(|&&id| id as usize >= self.size) {
             Some(&id) => Err(TokenizerError::NoEmbedding {
@@ -119,7 +133,10 @@ impl Tokenizer {
     /// Text of tokens; special tokens are left out, invalid bytes become U+FFFD.
     pub fn decode(&self, tokens: &[u32]) -> String {
         let mut stream = self.detokenizer();
-        let mut text: String = tokens.iter().filter_map(|&token| stream.push(token)).collect();
+        let mut text: String = tokens
+            .iter()
+            .filter_map(|&token| stream.push(token))
+            .collect();
         text.extend(stream.flush());
         text
     }
@@ -158,13 +175,22 @@ fn read_json(path: &Path) -> Result<(PathBuf, Value), TokenizerError> {
     };
     match json::parse(&text) {
         Ok(value) => Ok((path, value)),
-        Err(error) => Err(TokenizerError::Malformed { path, reason: format!("it {error}") }),
+        Err(error) => Err(TokenizerError::Malformed {
+            path,
+            reason: format!("it {error}"),
+        }),
     }
 }
 
-/// `vocab_size` of the configuration. The tokenizer may have more ids: a text that needs one of them is refused.
+/// `vocab_size` of the configuration. The tokenizer may have more ids: a text that needs one of
+/// them is refused.
 fn vocabulary(config: &Value, path: PathBuf) -> Result<usize, TokenizerError> {
-    let size = config["vocab_size"].as_f64().filter(|size| size.fract() == 0.0 && (1.0..4e9).contains(size));
+    let size = config["vocab_size"]
+        .as_f64()
+        .filter(|size| size.fract() == 0.0 && (1.0..4e9).contains(size));
     size.map(|size| size as usize)
-        .ok_or_else(|| TokenizerError::Malformed { path, reason: "vocab_size is missing".to_owned() })
+        .ok_or_else(|| TokenizerError::Malformed {
+            path,
+            reason: "vocab_size is missing".to_owned(),
+        })
 }

@@ -1,5 +1,6 @@
-//! The tensors of a model as they lie in the mapped files: looked up by name, checked for shape and form,
-//! and handed out as matrices that keep their map, or memory of their own, alive. It must not know what a tensor is used for.
+//! The tensors of a model as they lie in the mapped files: looked up by name, checked for shape and
+//! form, and handed out as matrices that keep their map, or memory of their own, alive. It must not
+//! know what a tensor is used for.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -82,7 +83,10 @@ impl WeightFormat {
             Dtype::F32 => Ok(Self::F32),
             Dtype::F16 => Ok(Self::F16),
             Dtype::BF16 => Ok(Self::Bf16),
-            other => Err(LoadError::TensorFormat { name: name.to_owned(), dtype: format!("{other:?}") }),
+            other => Err(LoadError::TensorFormat {
+                name: name.to_owned(),
+                dtype: format!("{other:?}"),
+            }),
         }
     }
 }
@@ -125,8 +129,8 @@ impl Matrix {
         self.bytes().len() + self.factors().map_or(0, size_of_val)
     }
 
-    /// Bytes that the weights take when laid out for kernels that take them in tiles; `None` where they cannot be:
-    /// those kernels want whole tasks of BF16 rows.
+    /// Bytes that the weights take when laid out for kernels that take them in tiles; `None` where
+    /// they cannot be: those kernels want whole tasks of BF16 rows.
     pub(crate) fn packed_bytes(&self, tiles: &Tiles) -> Option<usize> {
         let fits = self.format == WeightFormat::Bf16 && self.rows.is_multiple_of(tiles.rows);
         fits.then(|| (tiles.packed_bytes)(self.rows, self.columns))
@@ -139,7 +143,9 @@ impl Matrix {
 
     /// The weights as they were laid out, and what lies behind them.
     pub(crate) fn packed(&self) -> Option<&[u8]> {
-        self.packed.as_ref().map(|(memory, offset)| &memory.bytes()[*offset..])
+        self.packed
+            .as_ref()
+            .map(|(memory, offset)| &memory.bytes()[*offset..])
     }
 
     /// Widens one row to f32.
@@ -166,9 +172,17 @@ fn widen<const N: usize>(bytes: &[u8], out: &mut [f32], convert: impl Fn([u8; N]
 
 impl Weights {
     pub(crate) fn map(files: &ModelFiles) -> Result<Self, LoadError> {
-        let shards = files.weights.iter().map(Shard::open).collect::<Result<Vec<_>, _>>()?;
+        let shards = files
+            .weights
+            .iter()
+            .map(Shard::open)
+            .collect::<Result<Vec<_>, _>>()?;
         let holders = holders(&shards, files.placed.as_ref())?;
-        Ok(Self { shards, holders, used: RefCell::default() })
+        Ok(Self {
+            shards,
+            holders,
+            used: RefCell::default(),
+        })
     }
 
     /// Whether there is a tensor of this name.
@@ -177,7 +191,12 @@ impl Weights {
     }
 
     /// A two-dimensional tensor of exactly this shape.
-    pub(crate) fn matrix(&self, name: &str, rows: usize, columns: usize) -> Result<Matrix, LoadError> {
+    pub(crate) fn matrix(
+        &self,
+        name: &str,
+        rows: usize,
+        columns: usize,
+    ) -> Result<Matrix, LoadError> {
         self.tensor(name, &[rows, columns])
     }
 
@@ -203,18 +222,30 @@ impl Weights {
         Ok(values)
     }
 
-    /// Errors at the first weight that was handed out and is no finite number. Brings all of them into memory, so that
-    /// the first token does not pay for it.
+    /// Errors at the first weight that was handed out and is no finite number. Brings all of them
+    /// into memory, so that the first token does not pay for it.
     pub(crate) fn all_finite(&self, threads: usize) -> Result<(), LoadError> {
         let used = self.used.borrow();
-        let ranges: Vec<_> = used.values().map(|matrix| (matrix.bytes(), matrix.format)).collect();
-        let Some(spoilt) = first_spoilt(&ranges, threads) else { return Ok(()) };
+        let ranges: Vec<_> = used
+            .values()
+            .map(|matrix| (matrix.bytes(), matrix.format))
+            .collect();
+        let Some(spoilt) = first_spoilt(&ranges, threads) else {
+            return Ok(());
+        };
         let (name, matrix) = used.iter().nth(spoilt.range).expect("a range is a tensor");
-        let (row, column) = (spoilt.element / matrix.columns, spoilt.element % matrix.columns);
+        let (row, column) = (
+            spoilt.element / matrix.columns,
+            spoilt.element % matrix.columns,
+        );
         Err(LoadError::NotFinite {
             name: name.clone(),
             value: if spoilt.nan { "NaN" } else { "infinity" },
-            place: if matrix.rows > 1 { vec![row, column] } else { vec![column] },
+            place: if matrix.rows > 1 {
+                vec![row, column]
+            } else {
+                vec![column]
+            },
             hint: match matrix.format {
                 WeightFormat::F16 => {
                     " (F16 ends at 65504; a model converted from BF16 can exceed it: keep BF16 or F32)"
@@ -227,8 +258,15 @@ impl Weights {
     /// Errors at the first tensor that was not handed out and may have an effect.
     pub(crate) fn all_used(&self, family: &'static str) -> Result<(), LoadError> {
         let used = self.used.borrow();
-        match self.holders.keys().find(|name| !used.contains_key(*name) && !without_effect(name)) {
-            Some(name) => Err(LoadError::UnknownTensor { name: name.clone(), family }),
+        match self
+            .holders
+            .keys()
+            .find(|name| !used.contains_key(*name) && !without_effect(name))
+        {
+            Some(name) => Err(LoadError::UnknownTensor {
+                name: name.clone(),
+                family,
+            }),
             None => Ok(()),
         }
     }
@@ -236,7 +274,9 @@ impl Weights {
     fn tensor(&self, name: &str, expected: &[usize]) -> Result<Matrix, LoadError> {
         let shard = self.holders.get(name).map(|&holder| &self.shards[holder]);
         let found = shard.and_then(|shard| Some((shard, shard.metadata.info(name)?)));
-        let (shard, info) = found.ok_or_else(|| LoadError::TensorMissing { name: name.to_owned() })?;
+        let (shard, info) = found.ok_or_else(|| LoadError::TensorMissing {
+            name: name.to_owned(),
+        })?;
         if info.shape != expected {
             return Err(LoadError::TensorShape {
                 name: name.to_owned(),
@@ -246,28 +286,43 @@ impl Weights {
         }
         let columns = *expected.last().expect("shapes asked for are never empty");
         let matrix = Matrix {
-            place: Place::Mapped(Arc::clone(&shard.map), shard.data_start + info.data_offsets.0),
+            place: Place::Mapped(
+                Arc::clone(&shard.map),
+                shard.data_start + info.data_offsets.0,
+            ),
             factors: None,
             format: WeightFormat::of(name, info.dtype)?,
             rows: expected.iter().product::<usize>() / columns,
             columns,
             packed: None,
         };
-        self.used.borrow_mut().insert(name.to_owned(), matrix.clone());
+        self.used
+            .borrow_mut()
+            .insert(name.to_owned(), matrix.clone());
         Ok(matrix)
     }
 }
 
 /// Tensors that change nothing, by the reason. All others of the model's own modules do.
 fn without_effect(name: &str) -> bool {
-    // Older files carry the frequencies of the rotary embedding, which follow from the configuration.
+    // Older files carry the frequencies of the rotary embedding, which follow from the
+    // configuration.
     if name.ends_with("rotary_emb.inv_freq") {
         return true;
     }
-    // A language model consists of `model` and `lm_head`. What lies beside them and names none of their modules (heads of
-    // rewards or classes, leftovers of training) is no part of it, and transformers leaves it unread.
-    const MODULES: [&str; 8] =
-        ["layers.", "embed_tokens", "lm_head", "_proj", "norm", "self_attn", "mlp", "lora_"];
+    // A language model consists of `model` and `lm_head`. What lies beside them and names none of
+    // their modules (heads of rewards or classes, leftovers of training) is no part of it, and
+    // transformers leaves it unread.
+    const MODULES: [&str; 8] = [
+        "layers.",
+        "embed_tokens",
+        "lm_head",
+        "_proj",
+        "norm",
+        "self_attn",
+        "mlp",
+        "lora_",
+    ];
     !name.starts_with("model.") && !MODULES.iter().any(|module| name.contains(module))
 }
 
@@ -284,20 +339,33 @@ fn holders(
                 continue;
             }
             if let Some(&other) = holders.get(&name) {
-                return Err(LoadError::TwoSources { first: file(other), second: file(index), name });
+                return Err(LoadError::TwoSources {
+                    first: file(other),
+                    second: file(index),
+                    name,
+                });
             }
             holders.insert(name, index);
         }
     }
-    let lost = placed.into_iter().flatten().find(|(name, _)| !holders.contains_key(*name));
+    let lost = placed
+        .into_iter()
+        .flatten()
+        .find(|(name, _)| !holders.contains_key(*name));
     match lost {
-        Some((name, &place)) => Err(LoadError::Misplaced { name: name.clone(), shard: file(place) }),
+        Some((name, &place)) => Err(LoadError::Misplaced {
+            name: name.clone(),
+            shard: file(place),
+        }),
         None => Ok(holders),
     }
 }
 
 fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 impl Shard {
@@ -305,10 +373,18 @@ impl Shard {
         let map = Arc::new(Mapping::open(path)?);
         let (header, metadata) =
             SafeTensors::read_metadata(map.bytes()).map_err(|error| broken(path, &error))?;
-        Ok(Self { path: path.clone(), map, metadata, data_start: header + size_of::<u64>() })
+        Ok(Self {
+            path: path.clone(),
+            map,
+            metadata,
+            data_start: header + size_of::<u64>(),
+        })
     }
 }
 
 fn broken(path: &PathBuf, error: &SafeTensorError) -> LoadError {
-    LoadError::Header { path: path.to_owned(), reason: error.to_string() }
+    LoadError::Header {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    }
 }

@@ -1,5 +1,5 @@
-//! GGUF files as people have them, written here value by value: families, SentencePiece vocabularies, models in several
-//! files.
+//! GGUF files as people have them, written here value by value: families, SentencePiece
+//! vocabularies, models in several files.
 #![expect(clippy::unwrap_used, reason = "a failing test may panic anywhere")]
 
 use std::path::{Path, PathBuf};
@@ -29,7 +29,8 @@ fn text(text: &str) -> Vec<u8> {
 
 impl Gguf {
     fn pair(&mut self, key: &str, kind: u32, value: &[u8]) -> &mut Self {
-        self.pairs.push([&text(key)[..], &kind.to_le_bytes(), value].concat());
+        self.pairs
+            .push([&text(key)[..], &kind.to_le_bytes(), value].concat());
         self
     }
 
@@ -52,9 +53,13 @@ impl Gguf {
 
     /// A tensor whose values tell its name and their places.
     fn tensor(&mut self, name: &str, shape: &[usize]) -> &mut Self {
-        let seed = name.bytes().fold(7u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % 97;
+        let seed = name.bytes().fold(7u32, |sum, byte| {
+            sum.wrapping_mul(31).wrapping_add(byte.into())
+        }) % 97;
         let count: usize = shape.iter().product();
-        let values = (0..count).map(|at| seed as f32 + at as f32 / 4096.0).collect();
+        let values = (0..count)
+            .map(|at| seed as f32 + at as f32 / 4096.0)
+            .collect();
         self.tensors.push((name.to_owned(), shape.to_vec(), values));
         self
     }
@@ -68,14 +73,19 @@ impl Gguf {
         for (name, shape, values) in &self.tensors {
             out.extend(text(name));
             out.extend((shape.len() as u32).to_le_bytes());
-            shape.iter().rev().for_each(|&size| out.extend((size as u64).to_le_bytes()));
+            shape
+                .iter()
+                .rev()
+                .for_each(|&size| out.extend((size as u64).to_le_bytes()));
             out.extend(0u32.to_le_bytes());
             out.extend(offset.to_le_bytes());
             offset += (4 * values.len()).next_multiple_of(32) as u64;
         }
         for (_, _, values) in &self.tensors {
             out.resize(out.len().next_multiple_of(32), 0);
-            values.iter().for_each(|value| out.extend(value.to_le_bytes()));
+            values
+                .iter()
+                .for_each(|value| out.extend(value.to_le_bytes()));
         }
         out
     }
@@ -95,7 +105,9 @@ impl Gguf {
 
     /// Three special tokens, all bytes, and pieces that grow into `▁hello`.
     fn pieces(&mut self) -> usize {
-        let pieces = ["▁", "h", "e", "l", "o", "he", "ll", "llo", "hello", "▁hello"];
+        let pieces = [
+            "▁", "h", "e", "l", "o", "he", "ll", "llo", "hello", "▁hello",
+        ];
         let bytes = (0..=255u8).map(|byte| format!("<0x{byte:02X}>"));
         let tokens: Vec<String> = ["<unk>", "<s>", "</s>"]
             .map(str::to_owned)
@@ -112,8 +124,16 @@ impl Gguf {
         let all = |item: &dyn Fn(usize) -> Vec<u8>| (0..tokens.len()).map(item).collect::<Vec<_>>();
         self.words("tokenizer.ggml.model", "llama")
             .list("tokenizer.ggml.tokens", 8, &all(&|id| text(&tokens[id])))
-            .list("tokenizer.ggml.scores", 6, &all(&|id| (-(id as f32)).to_le_bytes().to_vec()))
-            .list("tokenizer.ggml.token_type", 5, &all(&|id| kind(id).to_le_bytes().to_vec()))
+            .list(
+                "tokenizer.ggml.scores",
+                6,
+                &all(&|id| (-(id as f32)).to_le_bytes().to_vec()),
+            )
+            .list(
+                "tokenizer.ggml.token_type",
+                5,
+                &all(&|id| kind(id).to_le_bytes().to_vec()),
+            )
             .number("tokenizer.ggml.bos_token_id", 1)
             .number("tokenizer.ggml.eos_token_id", 2);
         tokens.len()
@@ -151,7 +171,9 @@ const FUSED: [Named; 6] = [
 fn model(arch: &str, layer: &[Named], own: impl FnOnce(&mut Gguf)) -> Gguf {
     let mut gguf = Gguf::default();
     let rows = gguf.sizes(arch).pieces();
-    gguf.tensor("token_embd.weight", &[rows, HIDDEN]).tensor("output_norm.weight", &[HIDDEN]).layer(layer);
+    gguf.tensor("token_embd.weight", &[rows, HIDDEN])
+        .tensor("output_norm.weight", &[HIDDEN])
+        .layer(layer);
     own(&mut gguf);
     gguf
 }
@@ -166,19 +188,40 @@ fn imported(folder: &Path, gguf: &Gguf) -> Result<PathBuf, ImportError> {
 fn values(dir: &Path, name: &str) -> Vec<f32> {
     let bytes = std::fs::read(dir.join("model.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
-    file.tensor(name).unwrap().data().as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect()
+    file.tensor(name)
+        .unwrap()
+        .data()
+        .as_chunks()
+        .0
+        .iter()
+        .map(|&b| f32::from_le_bytes(b))
+        .collect()
 }
 
 fn stored(gguf: &Gguf, name: &str) -> Vec<f32> {
-    gguf.tensors.iter().find(|(known, ..)| known == name).unwrap().2.clone()
+    gguf.tensors
+        .iter()
+        .find(|(known, ..)| known == name)
+        .unwrap()
+        .2
+        .clone()
 }
 
 #[test]
 fn each_family_becomes_what_transformers_calls_it() {
-    let biases: &[Named] =
-        &[("attn_q.bias", &[2 * HEAD]), ("attn_k.bias", &[HEAD]), ("attn_v.bias", &[HEAD])];
-    let norms: &[Named] = &[("attn_q_norm.weight", &[HEAD]), ("attn_k_norm.weight", &[HEAD])];
-    let around: &[Named] = &[("post_attention_norm.weight", &[HIDDEN]), ("post_ffw_norm.weight", &[HIDDEN])];
+    let biases: &[Named] = &[
+        ("attn_q.bias", &[2 * HEAD]),
+        ("attn_k.bias", &[HEAD]),
+        ("attn_v.bias", &[HEAD]),
+    ];
+    let norms: &[Named] = &[
+        ("attn_q_norm.weight", &[HEAD]),
+        ("attn_k_norm.weight", &[HEAD]),
+    ];
+    let around: &[Named] = &[
+        ("post_attention_norm.weight", &[HIDDEN]),
+        ("post_ffw_norm.weight", &[HIDDEN]),
+    ];
     let cases: [(&str, &str, Vec<Named>); 8] = [
         ("llama", "LlamaForCausalLM", PLAIN.to_vec()),
         ("qwen2", "Qwen2ForCausalLM", [&PLAIN[..], biases].concat()),
@@ -187,13 +230,18 @@ fn each_family_becomes_what_transformers_calls_it() {
         ("phi3", "Phi3ForCausalLM", FUSED.to_vec()),
         ("granite", "GraniteForCausalLM", PLAIN.to_vec()),
         ("gemma2", "Gemma2ForCausalLM", [&PLAIN[..], around].concat()),
-        ("gemma3", "Gemma3ForCausalLM", [&PLAIN[..], around, norms].concat()),
+        (
+            "gemma3",
+            "Gemma3ForCausalLM",
+            [&PLAIN[..], around, norms].concat(),
+        ),
     ];
     for (arch, class, layer) in cases {
         let place = tempfile::tempdir().unwrap();
         let gguf = model(arch, &layer, |gguf| match arch {
             "granite" => {
-                gguf.float("granite.attention.scale", 0.25).float("granite.logit_scale", 8.0);
+                gguf.float("granite.attention.scale", 0.25)
+                    .float("granite.logit_scale", 8.0);
             }
             "gemma2" | "gemma3" => {
                 gguf.number(&format!("{arch}.attention.sliding_window"), 16);
@@ -206,17 +254,32 @@ fn each_family_becomes_what_transformers_calls_it() {
         let gemma = arch.starts_with("gemma");
         assert_eq!(config.kinds[0].window, gemma.then_some(16), "{arch}");
         let norm = stored(&gguf, "blk.0.attn_norm.weight")[3] - f32::from(u8::from(gemma));
-        assert_eq!(values(&dir, "model.layers.0.input_layernorm.weight")[3], norm, "{arch}");
+        assert_eq!(
+            values(&dir, "model.layers.0.input_layernorm.weight")[3],
+            norm,
+            "{arch}"
+        );
         if arch == "granite" {
-            assert_eq!((config.scales.attention, config.scales.logits), (0.25, 0.125));
+            assert_eq!(
+                (config.scales.attention, config.scales.logits),
+                (0.25, 0.125)
+            );
         }
         // Rows of neighbours that turn together lie apart only where llama.cpp puts them so.
-        let q = if arch == "phi3" { ("attn_qkv", "qkv_proj") } else { ("attn_q", "q_proj") };
+        let q = if arch == "phi3" {
+            ("attn_qkv", "qkv_proj")
+        } else {
+            ("attn_q", "q_proj")
+        };
         let (from, to) = (
             stored(&gguf, &format!("blk.0.{}.weight", q.0)),
             values(&dir, &format!("model.layers.0.self_attn.{}.weight", q.1)),
         );
-        let second = if matches!(arch, "llama" | "smollm3" | "granite") { 2 * HIDDEN } else { HIDDEN };
+        let second = if matches!(arch, "llama" | "smollm3" | "granite") {
+            2 * HIDDEN
+        } else {
+            HIDDEN
+        };
         assert_eq!((to[0], to[HIDDEN]), (from[0], from[second]), "{arch}");
     }
 }
@@ -228,12 +291,23 @@ fn pieces_merge_by_their_scores_and_bytes_stand_in_for_what_has_none() {
     let tokenizer = Tokenizer::read(&dir).unwrap();
     let (hello, space, zhong) = (268, 259, [0xe4, 0xb8, 0xad].map(|byte: u32| byte + 3));
     assert_eq!(tokenizer.encode("hello").unwrap(), [1, hello]);
-    assert_eq!(tokenizer.encode("中").unwrap(), [&[1, space][..], &zhong].concat());
-    assert_eq!(tokenizer.encode("<s>hello").unwrap(), [1, 1, hello], "special tokens are known as such");
+    assert_eq!(
+        tokenizer.encode("中").unwrap(),
+        [&[1, space][..], &zhong].concat()
+    );
+    assert_eq!(
+        tokenizer.encode("<s>hello").unwrap(),
+        [1, 1, hello],
+        "special tokens are known as such"
+    );
     assert_eq!(tokenizer.decode(&[1, hello]), "hello");
     // The twin: without the space before texts, and without the token before them.
     let plain = model("llama", &PLAIN, |gguf| {
-        gguf.pair("tokenizer.ggml.add_space_prefix", 7, &[0]).pair("tokenizer.ggml.add_bos_token", 7, &[0]);
+        gguf.pair("tokenizer.ggml.add_space_prefix", 7, &[0]).pair(
+            "tokenizer.ggml.add_bos_token",
+            7,
+            &[0],
+        );
     });
     let other = tempfile::tempdir().unwrap();
     let tokenizer = Tokenizer::read(&imported(other.path(), &plain).unwrap()).unwrap();
@@ -248,14 +322,21 @@ fn a_model_in_several_files_is_one_model() {
         let mut parts = [Gguf::default(), Gguf::default()];
         parts[0].pairs = whole.pairs.clone();
         for (part, no) in parts.iter_mut().zip(numbers) {
-            part.number("split.no", no).number("split.count", 2).number("split.tensors.count", declared);
+            part.number("split.no", no)
+                .number("split.count", 2)
+                .number("split.tensors.count", declared);
         }
         for (at, tensor) in whole.tensors.iter().enumerate() {
             parts[at % 2].tensors.push(tensor.clone());
         }
         for (number, part) in parts.iter().enumerate() {
-            std::fs::write(place.path().join(format!("m-0000{}-of-00002.gguf", number + 1)), part.bytes())
-                .unwrap();
+            std::fs::write(
+                place
+                    .path()
+                    .join(format!("m-0000{}-of-00002.gguf", number + 1)),
+                part.bytes(),
+            )
+            .unwrap();
         }
     };
     let import = |file: &str| {
@@ -266,16 +347,28 @@ fn a_model_in_several_files_is_one_model() {
     parts([0, 1], whole.tensors.len() as u32);
     let dir = import("m-00001-of-00002.gguf").unwrap();
     for (theirs, ours) in [
-        ("blk.0.ffn_down.weight", "model.layers.0.mlp.down_proj.weight"),
+        (
+            "blk.0.ffn_down.weight",
+            "model.layers.0.mlp.down_proj.weight",
+        ),
         ("output_norm.weight", "model.norm.weight"),
     ] {
         assert_eq!(values(&dir, ours), stored(&whole, theirs));
     }
-    assert!(matches!(import("m-00002-of-00002.gguf"), Err(ImportError::Part { number: 2, count: 2 })));
+    assert!(matches!(
+        import("m-00002-of-00002.gguf"),
+        Err(ImportError::Part {
+            number: 2,
+            count: 2
+        })
+    ));
     parts([0, 1], 99);
     assert!(matches!(
         import("m-00001-of-00002.gguf"),
-        Err(ImportError::PartTensors { found: 11, declared: 99 })
+        Err(ImportError::PartTensors {
+            found: 11,
+            declared: 99
+        })
     ));
     std::fs::remove_file(place.path().join("m-00002-of-00002.gguf")).unwrap();
     let missing = import("m-00001-of-00002.gguf").unwrap_err();
@@ -283,8 +376,15 @@ fn a_model_in_several_files_is_one_model() {
         matches!(&missing, ImportError::Source { path, .. } if path.ends_with("m-00002-of-00002.gguf")),
         "{missing}"
     );
-    std::fs::rename(place.path().join("m-00001-of-00002.gguf"), place.path().join("other.gguf")).unwrap();
-    assert!(matches!(import("other.gguf"), Err(ImportError::PartName { count: 2 })));
+    std::fs::rename(
+        place.path().join("m-00001-of-00002.gguf"),
+        place.path().join("other.gguf"),
+    )
+    .unwrap();
+    assert!(matches!(
+        import("other.gguf"),
+        Err(ImportError::PartName { count: 2 })
+    ));
 }
 
 /// The scaling of a model with metadata of its own.
@@ -296,8 +396,11 @@ fn read(own: &dyn Fn(&mut Gguf)) -> Result<RopeScaling, ImportError> {
 
 #[test]
 fn a_scaling_is_read_by_the_rules_of_llama_cpp_or_refused() {
-    let (factor, old, kind) =
-        ("llama.rope.scaling.factor", "llama.rope.scale_linear", "llama.rope.scaling.type");
+    let (factor, old, kind) = (
+        "llama.rope.scaling.factor",
+        "llama.rope.scale_linear",
+        "llama.rope.scaling.type",
+    );
     let linear = RopeScaling::Linear { factor: 4.0 };
     assert_eq!(
         read(&|gguf| {
@@ -323,9 +426,18 @@ fn a_scaling_is_read_by_the_rules_of_llama_cpp_or_refused() {
         RopeScaling::None
     );
     let yarn = read(&|gguf| {
-        gguf.float(factor, 4.0).words(kind, "yarn").number("llama.rope.scaling.original_context_length", 64);
+        gguf.float(factor, 4.0)
+            .words(kind, "yarn")
+            .number("llama.rope.scaling.original_context_length", 64);
     });
-    assert!(matches!(yarn.unwrap(), RopeScaling::Yarn { factor: 4.0, original: 64.0, .. }));
+    assert!(matches!(
+        yarn.unwrap(),
+        RopeScaling::Yarn {
+            factor: 4.0,
+            original: 64.0,
+            ..
+        }
+    ));
     assert!(matches!(
         read(&|gguf| {
             gguf.float(factor, 4.0).float(old, 2.0);
@@ -358,7 +470,10 @@ fn metadata_that_may_change_the_computation_is_refused_by_name() {
             gguf.number(key, 8);
         })
         .unwrap_err();
-        assert!(matches!(&error, ImportError::UnknownKey { key: named, .. } if named == key), "{error}");
+        assert!(
+            matches!(&error, ImportError::UnknownKey { key: named, .. } if named == key),
+            "{error}"
+        );
     }
     assert!(
         read(&|gguf| {

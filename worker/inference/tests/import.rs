@@ -1,5 +1,5 @@
-//! The importer against a file written by llama.cpp's own package (`scripts/reference/gguf_fixture.py`)
-//! and against every way of breaking that file.
+//! The importer against a file written by llama.cpp's own package
+//! (`scripts/reference/gguf_fixture.py`) and against every way of breaking that file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,9 @@ use tempfile::TempDir;
 const DATA_BYTES: usize = 57_760;
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(name)
 }
 
 /// Imports bytes in a fresh place; the place is returned to look at what is left there.
@@ -34,13 +36,20 @@ fn small() -> Vec<u8> {
 /// The fixture with one run of bytes replaced by another of the same length.
 fn replaced(from: &[u8], to: &[u8]) -> Vec<u8> {
     let mut bytes = small();
-    let at = bytes.windows(from.len()).position(|window| window == from).expect("the run is there");
+    let at = bytes
+        .windows(from.len())
+        .position(|window| window == from)
+        .expect("the run is there");
     bytes[at..at + to.len()].copy_from_slice(to);
     bytes
 }
 
 fn singles(data: &[u8]) -> Vec<f32> {
-    data.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()
+    data.as_chunks()
+        .0
+        .iter()
+        .map(|&bytes| f32::from_le_bytes(bytes))
+        .collect()
 }
 
 /// Names of the tensors whose imported values differ from what llama.cpp's package reads.
@@ -66,7 +75,11 @@ fn differing(gguf: &[u8]) -> Vec<String> {
         let sums = (sum - want["sum"].as_f64().expect("a sum")).abs() < 1e-9;
         serde_json::json!(tensor.shape()) == want["shape"] && picked && sums
     };
-    expected.iter().filter(|(name, want)| !same(name, want)).map(|(name, _)| name.clone()).collect()
+    expected
+        .iter()
+        .filter(|(name, want)| !same(name, want))
+        .map(|(name, _)| name.clone())
+        .collect()
 }
 
 #[test]
@@ -93,11 +106,15 @@ fn bf16_is_the_rounded_f32() {
         fs::read(wide.join("model.safetensors")).unwrap(),
         fs::read(narrow.join("model.safetensors")).unwrap(),
     );
-    let (wide, narrow) =
-        (SafeTensors::deserialize(&wide).unwrap(), SafeTensors::deserialize(&narrow).unwrap());
+    let (wide, narrow) = (
+        SafeTensors::deserialize(&wide).unwrap(),
+        SafeTensors::deserialize(&narrow).unwrap(),
+    );
     for (name, tensor) in wide.tensors() {
-        let rounded: Vec<u8> =
-            singles(tensor.data()).iter().flat_map(|&v| half::bf16::from_f32(v).to_le_bytes()).collect();
+        let rounded: Vec<u8> = singles(tensor.data())
+            .iter()
+            .flat_map(|&v| half::bf16::from_f32(v).to_le_bytes())
+            .collect();
         assert_eq!(rounded, narrow.tensor(&name).unwrap().data(), "{name}");
     }
 }
@@ -107,16 +124,32 @@ fn summary_configuration_tokenizer_and_template_are_there() {
     let (place, result) = import_bytes(&small());
     let summary = result.unwrap();
     assert_eq!((summary.tensors, summary.vocabulary), (11, 262));
-    assert_eq!((summary.name.as_deref(), summary.license.as_deref()), (Some("small"), Some("mit")));
+    assert_eq!(
+        (summary.name.as_deref(), summary.license.as_deref()),
+        (Some("small"), Some("mit"))
+    );
     assert_eq!(summary.formats["Q4_1"], 2);
     let dir = place.path().join("model");
-    let config: Value = serde_json::from_slice(&fs::read(dir.join("config.json")).unwrap()).unwrap();
-    assert_eq!((&config["num_key_value_heads"], &config["head_dim"]), (&1.into(), &32.into()));
-    assert_eq!((&config["tie_word_embeddings"], &config["rms_norm_eps"]), (&true.into(), &1e-5.into()));
-    assert_eq!(fs::read_to_string(dir.join("chat_template.jinja")).unwrap(), "{{ messages }}");
+    let config: Value =
+        serde_json::from_slice(&fs::read(dir.join("config.json")).unwrap()).unwrap();
+    assert_eq!(
+        (&config["num_key_value_heads"], &config["head_dim"]),
+        (&1.into(), &32.into())
+    );
+    assert_eq!(
+        (&config["tie_word_embeddings"], &config["rms_norm_eps"]),
+        (&true.into(), &1e-5.into())
+    );
+    assert_eq!(
+        fs::read_to_string(dir.join("chat_template.jinja")).unwrap(),
+        "{{ messages }}"
+    );
     let tokenizer = Tokenizer::read(&dir).unwrap();
     // Ids: 3 special tokens, 256 bytes in order, then `th`, `the`, `Ġthe`.
-    assert_eq!(tokenizer.encode("the the<|im_end|>12").unwrap(), [260, 261, 2, 52, 53]);
+    assert_eq!(
+        tokenizer.encode("the the<|im_end|>12").unwrap(),
+        [260, 261, 2, 52, 53]
+    );
 }
 
 #[test]
@@ -126,7 +159,11 @@ fn a_file_cut_anywhere_is_an_error_and_leaves_nothing() {
     for end in ends {
         let (place, result) = import_bytes(&bytes[..end]);
         assert!(result.is_err(), "cut at {end}");
-        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0, "cut at {end}");
+        assert_eq!(
+            fs::read_dir(place.path()).unwrap().count(),
+            0,
+            "cut at {end}"
+        );
     }
 }
 
@@ -140,7 +177,11 @@ fn hostile_numbers_do_no_harm() {
             let mut broken = bytes.clone();
             broken[at..at + 8].fill(hostile);
             let (place, result) = import_bytes(&broken);
-            assert_eq!(place.path().join("model").exists(), result.is_ok(), "at {at}");
+            assert_eq!(
+                place.path().join("model").exists(),
+                result.is_ok(),
+                "at {at}"
+            );
         }
     }
 }
@@ -148,16 +189,27 @@ fn hostile_numbers_do_no_harm() {
 #[test]
 fn each_refusal_names_its_reason() {
     let reason = |bytes: &[u8]| import_bytes(bytes).1.unwrap_err();
-    assert!(matches!(reason(b"not a model"), ImportError::Container(GgufError::NotGguf)));
-    assert!(matches!(reason(b"GGUF\x01\0\0\0"), ImportError::Container(GgufError::Version { version: 1 })));
+    assert!(matches!(
+        reason(b"not a model"),
+        ImportError::Container(GgufError::NotGguf)
+    ));
+    assert!(matches!(
+        reason(b"GGUF\x01\0\0\0"),
+        ImportError::Container(GgufError::Version { version: 1 })
+    ));
     let huge = [b"GGUF\x03\0\0\0".as_slice(), &[0xff; 16]].concat();
-    assert!(matches!(reason(&huge), ImportError::Container(GgufError::TooLarge { .. })));
+    assert!(matches!(
+        reason(&huge),
+        ImportError::Container(GgufError::TooLarge { .. })
+    ));
     let other = replaced(b"\x05\0\0\0\0\0\0\0llama", b"\x05\0\0\0\0\0\0\0mamba");
     assert!(matches!(reason(&other), ImportError::Architecture { found, .. } if found == "mamba"));
     let cut = replaced(b"smollm", b"viking");
     assert!(matches!(reason(&cut), ImportError::Tokenizer { kind, .. } if kind.contains("viking")));
     let bias = replaced(b"attn_v.weight", b"attn_v.biases");
-    assert!(matches!(reason(&bias), ImportError::UnknownTensor { name } if name == "blk.0.attn_v.biases"));
+    assert!(
+        matches!(reason(&bias), ImportError::UnknownTensor { name } if name == "blk.0.attn_v.biases")
+    );
 }
 
 #[test]
@@ -165,15 +217,28 @@ fn an_unsupported_format_is_refused_by_name() {
     // The tensor's format follows its name, the dimension count and two dimensions.
     let mut bytes = small();
     let name = b"blk.0.attn_q.weight";
-    let at = bytes.windows(name.len()).position(|window| window == name).unwrap() + name.len() + 4 + 16;
+    let at = bytes
+        .windows(name.len())
+        .position(|window| window == name)
+        .unwrap()
+        + name.len()
+        + 4
+        + 16;
     assert_eq!(bytes[at], 2);
     bytes[at] = 16;
     let error = import_bytes(&bytes).1.unwrap_err().to_string();
-    assert!(error.starts_with("dequantise blk.0.attn_q.weight: format IQ2_XXS is not supported"), "{error}");
-    assert!(error.contains("Q4_K"), "those that are supported are named: {error}");
+    assert!(
+        error.starts_with("dequantise blk.0.attn_q.weight: format IQ2_XXS is not supported"),
+        "{error}"
+    );
+    assert!(
+        error.contains("Q4_K"),
+        "those that are supported are named: {error}"
+    );
 }
 
-/// Metadata that nobody reads may change the computation; what is known to be without effect does not.
+/// Metadata that nobody reads may change the computation; what is known to be without effect does
+/// not.
 #[test]
 fn a_key_that_nobody_knows_is_refused_by_name() {
     let reason = |from: &[u8], to: &[u8]| import_bytes(&replaced(from, to)).1;
@@ -183,7 +248,10 @@ fn a_key_that_nobody_knows_is_refused_by_name() {
         matches!(&unknown, ImportError::UnknownKey { key, .. } if key == "llama.logit_scal"),
         "{unknown}"
     );
-    assert!(reason(b"llama.vocab_size", b"general.vocab_si").is_ok(), "the twin: it describes the file");
+    assert!(
+        reason(b"llama.vocab_size", b"general.vocab_si").is_ok(),
+        "the twin: it describes the file"
+    );
 }
 
 /// A NaN is found with the tensor's name.
@@ -212,5 +280,8 @@ fn an_existing_model_is_not_overwritten() {
     let place = tempfile::tempdir().unwrap();
     let dir = place.path().join("model");
     import::gguf(&fixture("small.gguf"), &dir).unwrap();
-    assert!(matches!(import::gguf(&fixture("small.gguf"), &dir), Err(ImportError::Target { .. })));
+    assert!(matches!(
+        import::gguf(&fixture("small.gguf"), &dir),
+        Err(ImportError::Target { .. })
+    ));
 }

@@ -1,5 +1,5 @@
-//! The engine against an independent implementation (candle, F32; `scripts/reference`): teacher-forced
-//! logits of the real model, if it was fetched, and of two synthetic ones.
+//! The engine against an independent implementation (candle, F32; `scripts/reference`):
+//! teacher-forced logits of the real model, if it was fetched, and of two synthetic ones.
 
 mod real_model;
 mod reference_logits;
@@ -17,20 +17,50 @@ use safetensors::SafeTensors;
 use tempfile::TempDir;
 
 // Measured, worst and mean: with an F32 cache 0.00007 and 0.000008 (real), 0.000005 and 0.000001
-// (synthetic); with BF16 0.23 and 0.016 (real), 0.0144 and 0.0024 (synthetic). The F32 limits stand an
-// order of magnitude above, the BF16 ones near enough to see a rotary base that is a tenth off (0.43
-// and 0.035). The margins leave out under 1 % of the real model's positions; random weights decide
-// less clearly than trained ones.
-const REAL_F32: Limits = Limits { margin: 0.001, difference: 0.001, mean: 0.0001, excluded: 0.01 };
-const REAL_BF16: Limits = Limits { margin: 0.02, difference: 0.5, mean: 0.025, excluded: 0.01 };
-// Measured: 0.2111 and 1.394, and 47 of 1509 best tokens another, where the reference's two best are up to 0.45 apart.
-const REAL_INT8: Limits = Limits { margin: 0.6, difference: 2.0, mean: 0.25, excluded: 1.0 };
-const SYNTHETIC_F32: Limits = Limits { margin: 0.001, difference: 0.0001, mean: 0.00001, excluded: 0.01 };
-const SYNTHETIC_BF16: Limits = Limits { margin: 0.02, difference: 0.03, mean: 0.005, excluded: 0.1 };
+// (synthetic); with BF16 0.23 and 0.016 (real), 0.0144 and 0.0024 (synthetic). The F32 limits stand
+// an order of magnitude above, the BF16 ones near enough to see a rotary base that is a tenth off
+// (0.43 and 0.035). The margins leave out under 1 % of the real model's positions; random weights
+// decide less clearly than trained ones.
+const REAL_F32: Limits = Limits {
+    margin: 0.001,
+    difference: 0.001,
+    mean: 0.0001,
+    excluded: 0.01,
+};
+const REAL_BF16: Limits = Limits {
+    margin: 0.02,
+    difference: 0.5,
+    mean: 0.025,
+    excluded: 0.01,
+};
+// Measured: 0.2111 and 1.394, and 47 of 1509 best tokens another, where the reference's two best
+// are up to 0.45 apart.
+const REAL_INT8: Limits = Limits {
+    margin: 0.6,
+    difference: 2.0,
+    mean: 0.25,
+    excluded: 1.0,
+};
+const SYNTHETIC_F32: Limits = Limits {
+    margin: 0.001,
+    difference: 0.0001,
+    mean: 0.00001,
+    excluded: 0.01,
+};
+const SYNTHETIC_BF16: Limits = Limits {
+    margin: 0.02,
+    difference: 0.03,
+    mean: 0.005,
+    excluded: 0.1,
+};
 
 fn load(dir: &Path, isa: Option<Isa>) -> Arc<Model> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let options = LoadOptions { threads, isa, ..LoadOptions::default() };
+    let options = LoadOptions {
+        threads,
+        isa,
+        ..LoadOptions::default()
+    };
     Arc::new(Model::load(dir, &options, &mut |_| ()).expect("a model that loads"))
 }
 
@@ -46,7 +76,11 @@ fn synthetic(preset: Preset) -> (TempDir, PathBuf, Reference) {
 fn reference_of(name: &str, dir: &Path) -> Reference {
     let reference = Reference::read(name);
     let weights = fs::read(dir.join("model.safetensors")).expect("a weights file");
-    assert_eq!(fingerprint(&weights), reference.fingerprint, "the fixture was made from other weights");
+    assert_eq!(
+        fingerprint(&weights),
+        reference.fingerprint,
+        "the fixture was made from other weights"
+    );
     reference
 }
 
@@ -66,7 +100,10 @@ fn configure(dir: &Path, key: &str, value: serde_json::Value) {
     });
 }
 
-#[expect(clippy::print_stderr, reason = "the measured margins are what these tests are for")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the measured margins are what these tests are for"
+)]
 fn note(what: &str, agreement: &Agreement) {
     eprintln!("{what}: {agreement}");
 }
@@ -77,9 +114,15 @@ fn synthetic_models_agree_on_every_kernel_path() {
         let (_place, dir, reference) = synthetic(preset);
         for isa in Isa::available() {
             let model = load(&dir, Some(isa));
-            for (kv, limits) in [(KvFormat::F32, SYNTHETIC_F32), (KvFormat::Bf16, SYNTHETIC_BF16)] {
+            for (kv, limits) in [
+                (KvFormat::F32, SYNTHETIC_F32),
+                (KvFormat::Bf16, SYNTHETIC_BF16),
+            ] {
                 let agreement = reference.judge(&model, kv, usize::MAX, limits);
-                note(&format!("{} {} {kv:?}", preset.name(), isa.name()), &agreement);
+                note(
+                    &format!("{} {} {kv:?}", preset.name(), isa.name()),
+                    &agreement,
+                );
                 agreement.keeps(limits).unwrap();
             }
         }
@@ -105,7 +148,11 @@ fn eight_bits_cost_what_is_documented() {
     let Some(dir) = real_model::dir() else { return };
     let reference = reference_of("smollm2-135m", &dir);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let options = LoadOptions { threads, isa: None, form: WeightForm::Int8 };
+    let options = LoadOptions {
+        threads,
+        isa: None,
+        form: WeightForm::Int8,
+    };
     let model = Arc::new(Model::load(&dir, &options, &mut |_| ()).expect("a model that loads"));
     let agreement = reference.judge(&model, KvFormat::F32, usize::MAX, REAL_INT8);
     note(&format!("real int8 {}", model.isa().name()), &agreement);
@@ -122,7 +169,12 @@ fn one_changed_weight_is_seen() {
         let at = bytes.len() - 128 * 2;
         bytes[at..at + 2].copy_from_slice(&half::bf16::from_f32(1.5).to_le_bytes());
     });
-    let agreement = reference.judge(&load(&dir, None), KvFormat::Bf16, usize::MAX, SYNTHETIC_BF16);
+    let agreement = reference.judge(
+        &load(&dir, None),
+        KvFormat::Bf16,
+        usize::MAX,
+        SYNTHETIC_BF16,
+    );
     agreement.keeps(SYNTHETIC_BF16).unwrap_err();
 }
 
@@ -130,12 +182,22 @@ fn one_changed_weight_is_seen() {
 fn another_rotary_base_or_scaling_is_seen() {
     let (_place, dir, reference) = synthetic(Preset::Tiny);
     configure(&dir, "rope_theta", 10_500.0.into());
-    let agreement = reference.judge(&load(&dir, None), KvFormat::Bf16, usize::MAX, SYNTHETIC_BF16);
+    let agreement = reference.judge(
+        &load(&dir, None),
+        KvFormat::Bf16,
+        usize::MAX,
+        SYNTHETIC_BF16,
+    );
     agreement.keeps(SYNTHETIC_BF16).unwrap_err();
 
     let (_place, dir, reference) = synthetic(Preset::TinyLlama3);
     configure(&dir, "rope_scaling", serde_json::Value::Null);
-    let agreement = reference.judge(&load(&dir, None), KvFormat::Bf16, usize::MAX, SYNTHETIC_BF16);
+    let agreement = reference.judge(
+        &load(&dir, None),
+        KvFormat::Bf16,
+        usize::MAX,
+        SYNTHETIC_BF16,
+    );
     agreement.keeps(SYNTHETIC_BF16).unwrap_err();
 }
 
@@ -149,10 +211,18 @@ fn another_head_or_norm_epsilon_is_seen() {
             let (begin, end) = metadata.info(name).unwrap().data_offsets;
             8 + header + begin..8 + header + end
         };
-        bytes.copy_within(place("model.embed_tokens.weight"), place("lm_head.weight").start);
+        bytes.copy_within(
+            place("model.embed_tokens.weight"),
+            place("lm_head.weight").start,
+        );
     });
     configure(&dir, "tie_word_embeddings", true.into());
-    let agreement = reference.judge(&load(&dir, None), KvFormat::Bf16, usize::MAX, SYNTHETIC_BF16);
+    let agreement = reference.judge(
+        &load(&dir, None),
+        KvFormat::Bf16,
+        usize::MAX,
+        SYNTHETIC_BF16,
+    );
     agreement.keeps(SYNTHETIC_BF16).unwrap_err();
 
     let (_place, dir, reference) = synthetic(Preset::Tiny);
@@ -164,7 +234,9 @@ fn another_head_or_norm_epsilon_is_seen() {
 #[cfg(unix)]
 #[test]
 fn another_rotary_base_is_seen_on_the_real_model() {
-    let Some(real) = real_model::dir() else { return };
+    let Some(real) = real_model::dir() else {
+        return;
+    };
     let reference = reference_of("smollm2-135m", &real);
     let place = tempfile::tempdir().unwrap();
     for name in ["tokenizer.json", "config.json"] {

@@ -1,5 +1,5 @@
-//! The tokenizer against ids from an independent byte-level BPE (`scripts/reference/tokens.py`), and
-//! its errors.
+//! The tokenizer against ids from an independent byte-level BPE (`scripts/reference/tokens.py`),
+//! and its errors.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,8 @@ fn tiny(file: &str, change: impl FnOnce(&mut Value)) -> (TempDir, PathBuf) {
 fn ids_equal_those_of_an_independent_tokenizer() {
     let Some(dir) = real_model::dir() else { return };
     let tokenizer = Tokenizer::read(&dir).unwrap();
-    let rows = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tokens.json")).unwrap();
+    let rows =
+        fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tokens.json")).unwrap();
     let rows: Vec<Value> = serde_json::from_slice(&rows).unwrap();
     assert!(rows.len() > 30);
     for row in rows {
@@ -45,7 +46,10 @@ fn another_order_of_merges_gives_other_ids() {
         value["model"]["merges"].as_array_mut().unwrap().reverse();
     });
     let text = "another letter order";
-    let (a, b) = (Tokenizer::read(&dir).unwrap(), Tokenizer::read(&other).unwrap());
+    let (a, b) = (
+        Tokenizer::read(&dir).unwrap(),
+        Tokenizer::read(&other).unwrap(),
+    );
     assert_ne!(a.encode(text).unwrap(), b.encode(text).unwrap());
 }
 
@@ -53,10 +57,15 @@ fn another_order_of_merges_gives_other_ids() {
 fn streaming_equals_decoding_at_once_and_special_tokens_are_silent() {
     let (_place, dir) = tiny("tokenizer.json", |_| ());
     let tokenizer = Tokenizer::read(&dir).unwrap();
-    let tokens = tokenizer.encode("<|im_start|>naïve 👩‍🚀 中文<|im_end|>").unwrap();
+    let tokens = tokenizer
+        .encode("<|im_start|>naïve 👩‍🚀 中文<|im_end|>")
+        .unwrap();
     assert!(tokenizer.is_eos(*tokens.last().unwrap()));
     let mut stream = tokenizer.detokenizer();
-    let pieces: Vec<_> = tokens.iter().filter_map(|&token| stream.push(token)).collect();
+    let pieces: Vec<_> = tokens
+        .iter()
+        .filter_map(|&token| stream.push(token))
+        .collect();
     assert_eq!(stream.flush(), None);
     assert_eq!(pieces.concat(), "naïve 👩‍🚀 中文");
     assert!(pieces.iter().all(|piece| !piece.contains('\u{fffd}')));
@@ -73,7 +82,10 @@ fn sentencepiece_spelling_is_understood() {
         value["model"]["merges"] = serde_json::json!([]);
         let vocab = value["model"]["vocab"].as_object_mut().unwrap();
         vocab.retain(|_, id| id.as_u64() < Some(3));
-        for (id, piece) in ["▁Hello", "▁world", "<0xE4>", "<0xB8>", "<0xAD>"].iter().enumerate() {
+        for (id, piece) in ["▁Hello", "▁world", "<0xE4>", "<0xB8>", "<0xAD>"]
+            .iter()
+            .enumerate()
+        {
             vocab.insert((*piece).to_owned(), (id + 3).into());
         }
     });
@@ -84,8 +96,14 @@ fn sentencepiece_spelling_is_understood() {
 
 #[test]
 fn every_id_that_ends_a_text_is_known() {
-    let (_place, dir) = tiny("config.json", |value| value["eos_token_id"] = serde_json::json!([2, 7]));
-    fs::write(dir.join("generation_config.json"), r#"{"eos_token_id": [0, 2]}"#).unwrap();
+    let (_place, dir) = tiny("config.json", |value| {
+        value["eos_token_id"] = serde_json::json!([2, 7])
+    });
+    fs::write(
+        dir.join("generation_config.json"),
+        r#"{"eos_token_id": [0, 2]}"#,
+    )
+    .unwrap();
     let tokenizer = Tokenizer::read(&dir).unwrap();
     assert_eq!(tokenizer.eos(), [0, 2, 7]);
     assert!(!tokenizer.is_eos(1));
@@ -100,11 +118,20 @@ fn missing_malformed_and_mismatched_are_told_apart() {
     );
 
     let (_place, dir) = tiny("tokenizer.json", |value| value["model"] = Value::Null);
-    assert!(matches!(Tokenizer::read(&dir), Err(TokenizerError::Malformed { .. })));
+    assert!(matches!(
+        Tokenizer::read(&dir),
+        Err(TokenizerError::Malformed { .. })
+    ));
     fs::write(dir.join("tokenizer.json"), "{").unwrap();
-    assert!(matches!(Tokenizer::read(&dir), Err(TokenizerError::Malformed { .. })));
+    assert!(matches!(
+        Tokenizer::read(&dir),
+        Err(TokenizerError::Malformed { .. })
+    ));
     let (_place, dir) = tiny("config.json", |value| value["vocab_size"] = Value::Null);
-    assert!(matches!(Tokenizer::read(&dir), Err(TokenizerError::Malformed { .. })));
+    assert!(matches!(
+        Tokenizer::read(&dir),
+        Err(TokenizerError::Malformed { .. })
+    ));
 }
 
 #[test]
@@ -118,12 +145,18 @@ fn a_tokenizer_may_have_more_ids_than_the_model_and_texts_that_need_them_are_ref
     let tokenizer = Tokenizer::read(&dir).unwrap();
     let (_other, plain) = tiny("tokenizer.json", |_| ());
     let text = "the same as before";
-    assert_eq!(tokenizer.encode(text).unwrap(), Tokenizer::read(&plain).unwrap().encode(text).unwrap());
+    assert_eq!(
+        tokenizer.encode(text).unwrap(),
+        Tokenizer::read(&plain).unwrap().encode(text).unwrap()
+    );
     let error = tokenizer.encode("a <pad> b").unwrap_err();
-    assert!(matches!(&error, TokenizerError::NoEmbedding { token, id: 512, model: 512 } if token == "<pad>"));
+    assert!(
+        matches!(&error, TokenizerError::NoEmbedding { token, id: 512, model: 512 } if token == "<pad>")
+    );
 }
 
-/// Decoders that the engine has no bytes for hinder nothing: what is measured does not depend on them.
+/// Decoders that the engine has no bytes for hinder nothing: what is measured does not depend on
+/// them.
 #[test]
 fn decoders_that_nobody_needs_are_no_hindrance() {
     let (_plain_place, plain) = tiny("tokenizer.json", |_| ());
@@ -137,11 +170,16 @@ fn decoders_that_nobody_needs_are_no_hindrance() {
         let tokenizer = Tokenizer::read(&dir).unwrap();
         let tokens = tokenizer.encode(text).unwrap();
         assert_eq!(tokens, plain.encode(text).unwrap(), "{decoder}");
-        assert_eq!(tokenizer.decode(&tokens), text, "the pre-tokenizer tells how bytes are written");
+        assert_eq!(
+            tokenizer.decode(&tokens),
+            text,
+            "the pre-tokenizer tells how bytes are written"
+        );
     }
 }
 
-/// What `tokenizer_config.json` says is put before a text, where another tokenizer class decides or contradicts.
+/// What `tokenizer_config.json` says is put before a text, where another tokenizer class decides or
+/// contradicts.
 #[test]
 fn the_beginning_of_texts_is_said_once_or_refused() {
     let said = |class: &str, add: bool| {
@@ -157,5 +195,12 @@ fn the_beginning_of_texts_is_said_once_or_refused() {
     assert_eq!(said("LlamaTokenizer", false).unwrap(), 1);
     assert_eq!(said("GPT2Tokenizer", false).unwrap(), 1);
     let error = said("GPT2Tokenizer", true).unwrap_err();
-    assert!(matches!(error, TokenizerError::Beginning { key: "add_bos_token", said: true, .. }));
+    assert!(matches!(
+        error,
+        TokenizerError::Beginning {
+            key: "add_bos_token",
+            said: true,
+            ..
+        }
+    ));
 }

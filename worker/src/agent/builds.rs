@@ -1,7 +1,7 @@
-//! Where an agent finds the binaries it is told to start: among its own, in a directory that was filled beforehand, at
-//! the path the coordinator knows it by, or in a cache that the coordinator fills. Everything is known by its SHA-256
-//! and checked before it is used; the cache is bounded before anything is added to it. Must not know who asks, nor
-//! start anything.
+//! Where an agent finds the binaries it is told to start: among its own, in a directory that was
+//! filled beforehand, at the path the coordinator knows it by, or in a cache that the coordinator
+//! fills. Everything is known by its SHA-256 and checked before it is used; the cache is bounded
+//! before anything is added to it. Must not know who asks, nor start anything.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -15,7 +15,8 @@ use sha2::Digest;
 use super::cache;
 use crate::measure::{exe_sha256, file_sha256};
 
-/// Largest build that is taken, bytes: far above any, and a bound on what a coordinator can fill a disk with.
+/// Largest build that is taken, bytes: far above any, and a bound on what a coordinator can fill a
+/// disk with.
 const LARGEST: u64 = 1 << 30;
 
 /// Where builds may come from.
@@ -48,7 +49,11 @@ pub(super) enum BuildError {
     )]
     NoUpload { sha256: Sha256 },
     #[error("keep the build {} in {}: {source}", sha256.short(), path.display())]
-    Keep { sha256: Sha256, path: PathBuf, source: io::Error },
+    Keep {
+        sha256: Sha256,
+        path: PathBuf,
+        source: io::Error,
+    },
     #[error("fetch the build {}: {reason}", sha256.short())]
     Refused { sha256: Sha256, reason: String },
     #[error("fetch the build {}: the fetched file has another hash, {}", sha256.short(), found.short())]
@@ -83,22 +88,35 @@ pub(super) enum Step {
 }
 
 impl Builds {
-    /// A cache in the user's own directory for such things, unless nothing may come from a coordinator.
+    /// A cache in the user's own directory for such things, unless nothing may come from a
+    /// coordinator.
     #[must_use]
     pub fn new(directory: Option<PathBuf>, upload: bool, home: Option<PathBuf>) -> Self {
         let cache = home.map_or_else(std::env::temp_dir, |home| home.join(".cache"));
-        Self { directory, cache: upload.then(|| cache.join("pgo-benchmarks/builds")) }
+        Self {
+            directory,
+            cache: upload.then(|| cache.join("pgo-benchmarks/builds")),
+        }
     }
 
     /// Looks for a build; reads whole files.
     pub(super) fn find(&self, sha256: Sha256, told: &Path) -> Result<Found, BuildError> {
         let is_it = |path: &PathBuf| file_sha256(path).is_ok_and(|found| found == sha256);
         // Its file may have been replaced since; whoever starts it checks once more.
-        let own = std::env::current_exe().ok().filter(|_| exe_sha256() == sha256);
+        let own = std::env::current_exe()
+            .ok()
+            .filter(|_| exe_sha256() == sha256);
         let prepared = || {
             let directory = self.directory.as_ref()?;
-            let names = [Some(sha256.to_string()), told.file_name().map(|name| name.display().to_string())];
-            names.into_iter().flatten().map(|name| directory.join(name)).find(&is_it)
+            let names = [
+                Some(sha256.to_string()),
+                told.file_name().map(|name| name.display().to_string()),
+            ];
+            names
+                .into_iter()
+                .flatten()
+                .map(|name| directory.join(name))
+                .find(&is_it)
         };
         if let Some(path) = own.or_else(prepared) {
             return Ok(Found::At(path));
@@ -113,12 +131,21 @@ impl Builds {
         let kept = self.kept(sha256);
         // Before it is read: from here on it is in use.
         cache::touch(&kept);
-        if is_it(&kept) { Ok(Found::At(kept)) } else { Ok(Found::Missing { damaged: kept.exists() }) }
+        if is_it(&kept) {
+            Ok(Found::At(kept))
+        } else {
+            Ok(Found::Missing {
+                damaged: kept.exists(),
+            })
+        }
     }
 
     /// Where a build is kept.
     pub(super) fn kept(&self, sha256: Sha256) -> PathBuf {
-        self.cache.clone().unwrap_or_default().join(sha256.to_string())
+        self.cache
+            .clone()
+            .unwrap_or_default()
+            .join(sha256.to_string())
     }
 
     /// Begins to fetch one.
@@ -127,11 +154,31 @@ impl Builds {
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
         cache::evict(&folder, cache::BOUNDS);
         let draft = path.with_extension(std::process::id().to_string());
-        let begun = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).and_then(|()| {
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o700).open(&draft)
-        });
-        let file = begun.map_err(|source| BuildError::Keep { sha256, path: folder, source })?;
-        Ok(Download { sha256, draft, file, hash: sha2::Sha256::new(), offset: 0, replaces })
+        let begun = fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .and_then(|()| {
+                OpenOptions::new()
+                    .write(true)
+                    .create(true)
+                    .truncate(true)
+                    .mode(0o700)
+                    .open(&draft)
+            });
+        let file = begun.map_err(|source| BuildError::Keep {
+            sha256,
+            path: folder,
+            source,
+        })?;
+        Ok(Download {
+            sha256,
+            draft,
+            file,
+            hash: sha2::Sha256::new(),
+            offset: 0,
+            replaces,
+        })
     }
 }
 
@@ -139,8 +186,10 @@ impl Download {
     /// Takes the piece that was asked for. An old one is asked for anew.
     pub(super) fn take(&mut self, chunk: &BuildChunk, kept: &Path) -> Result<Step, BuildError> {
         let sha256 = self.sha256;
-        let bytes =
-            chunk.bytes.as_ref().map_err(|reason| BuildError::Refused { sha256, reason: reason.clone() })?;
+        let bytes = chunk.bytes.as_ref().map_err(|reason| BuildError::Refused {
+            sha256,
+            reason: reason.clone(),
+        })?;
         if chunk.offset != self.offset {
             return Ok(Step::Next(self.offset));
         }
@@ -150,7 +199,11 @@ impl Download {
         }
         let failed = |path: &Path| {
             let path = path.to_owned();
-            move |source| BuildError::Keep { sha256, path, source }
+            move |source| BuildError::Keep {
+                sha256,
+                path,
+                source,
+            }
         };
         self.file.write_all(bytes).map_err(failed(&self.draft))?;
         self.hash.update(bytes);
@@ -161,8 +214,14 @@ impl Download {
         if found != sha256 {
             return Err(BuildError::Hash { sha256, found });
         }
-        self.file.sync_all().and_then(|()| fs::rename(&self.draft, kept)).map_err(failed(kept))?;
-        Ok(Step::Whole { size: self.offset, replaced: self.replaces })
+        self.file
+            .sync_all()
+            .and_then(|()| fs::rename(&self.draft, kept))
+            .map_err(failed(kept))?;
+        Ok(Step::Whole {
+            size: self.offset,
+            replaced: self.replaces,
+        })
     }
 }
 
@@ -182,19 +241,36 @@ mod tests {
     }
 
     fn builds(dir: &Path) -> Builds {
-        Builds { directory: Some(dir.join("prepared")), cache: Some(dir.join("cache")) }
+        Builds {
+            directory: Some(dir.join("prepared")),
+            cache: Some(dir.join("cache")),
+        }
     }
 
     fn piece(of: &[u8], offset: usize, last: bool, bytes: &[u8]) -> BuildChunk {
-        BuildChunk { sha256: sha256(of), offset: offset as u64, bytes: Ok(bytes.to_vec()), last }
+        BuildChunk {
+            sha256: sha256(of),
+            offset: offset as u64,
+            bytes: Ok(bytes.to_vec()),
+            last,
+        }
     }
 
     fn fetch(builds: &Builds, all: &[u8], damaged: bool) -> Result<Step, BuildError> {
         let mut download = builds.download(sha256(all), damaged)?;
         let kept = builds.kept(sha256(all));
         let (front, back) = all.split_at(3);
-        assert!(matches!(download.take(&piece(all, 0, false, front), &kept)?, Step::Next(3)));
-        assert!(matches!(download.take(&piece(all, 0, false, front), &kept)?, Step::Next(3)), "an old piece");
+        assert!(matches!(
+            download.take(&piece(all, 0, false, front), &kept)?,
+            Step::Next(3)
+        ));
+        assert!(
+            matches!(
+                download.take(&piece(all, 0, false, front), &kept)?,
+                Step::Next(3)
+            ),
+            "an old piece"
+        );
         download.take(&piece(all, 3, true, back), &kept)
     }
 
@@ -203,18 +279,39 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let builds = builds(dir.path());
         let told = dir.path().join("pgo");
-        assert_eq!(builds.find(sha256(b"build"), &told).unwrap(), Found::Missing { damaged: false });
-        assert!(matches!(fetch(&builds, b"build", false).unwrap(), Step::Whole { size: 5, replaced: false }));
+        assert_eq!(
+            builds.find(sha256(b"build"), &told).unwrap(),
+            Found::Missing { damaged: false }
+        );
+        assert!(matches!(
+            fetch(&builds, b"build", false).unwrap(),
+            Step::Whole {
+                size: 5,
+                replaced: false
+            }
+        ));
         let kept = builds.kept(sha256(b"build"));
-        assert_eq!(builds.find(sha256(b"build"), &told).unwrap(), Found::At(kept));
+        assert_eq!(
+            builds.find(sha256(b"build"), &told).unwrap(),
+            Found::At(kept)
+        );
         fs::create_dir(dir.path().join("prepared")).unwrap();
         fs::write(dir.path().join("prepared/pgo"), b"build").unwrap();
         let prepared = Found::At(dir.path().join("prepared/pgo"));
         assert_eq!(builds.find(sha256(b"build"), &told).unwrap(), prepared);
-        let strict = Builds { cache: None, ..builds };
+        let strict = Builds {
+            cache: None,
+            ..builds
+        };
         assert_eq!(strict.find(sha256(b"build"), &told).unwrap(), prepared);
-        let error = strict.find(sha256(b"other"), &told).unwrap_err().to_string();
-        assert!(error.contains("--no-upload") && error.contains("--builds-dir"), "{error}");
+        let error = strict
+            .find(sha256(b"other"), &told)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("--no-upload") && error.contains("--builds-dir"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -226,8 +323,14 @@ mod tests {
         fs::write(&kept, b"built").unwrap();
         let found = builds.find(sha256(b"build"), Path::new("/none")).unwrap();
         assert_eq!(found, Found::Missing { damaged: true });
-        assert!(matches!(fetch(&builds, b"build", true).unwrap(), Step::Whole { replaced: true, .. }));
-        assert_eq!(builds.find(sha256(b"build"), Path::new("/none")).unwrap(), Found::At(kept));
+        assert!(matches!(
+            fetch(&builds, b"build", true).unwrap(),
+            Step::Whole { replaced: true, .. }
+        ));
+        assert_eq!(
+            builds.find(sha256(b"build"), Path::new("/none")).unwrap(),
+            Found::At(kept)
+        );
     }
 
     #[test]
@@ -238,7 +341,10 @@ mod tests {
         let mut download = builds.download(sha256(b"build"), false).unwrap();
         let wrong = download.take(&piece(b"build", 0, true, b"built"), &kept);
         assert!(matches!(wrong, Err(BuildError::Hash { .. })), "{wrong:?}");
-        let refused = BuildChunk { bytes: Err("no such build".into()), ..piece(b"build", 0, true, b"") };
+        let refused = BuildChunk {
+            bytes: Err("no such build".into()),
+            ..piece(b"build", 0, true, b"")
+        };
         let refused = download.take(&refused, &kept).unwrap_err().to_string();
         assert!(refused.ends_with("no such build"), "{refused}");
         drop(download);

@@ -1,6 +1,6 @@
-//! What the cache of builds keeps: the builds used last, up to a size and an age. A build's time is that of its last
-//! use. Whatever was used within the last hour stays, whoever used it: another agent of this host may be about to start
-//! it. Must not know what a build is for.
+//! What the cache of builds keeps: the builds used last, up to a size and an age. A build's time is
+//! that of its last use. Whatever was used within the last hour stays, whoever used it: another
+//! agent of this host may be about to start it. Must not know what a build is for.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -34,7 +34,10 @@ struct Entry {
     path: PathBuf,
 }
 
-#[expect(clippy::disallowed_methods, reason = "files bear times of this clock, and only their age is asked")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "files bear times of this clock, and only their age is asked"
+)]
 fn file_clock() -> SystemTime {
     SystemTime::now()
 }
@@ -49,16 +52,27 @@ pub(super) fn touch(path: &Path) {
 pub(super) fn evict(folder: &Path, bounds: Bounds) -> Vec<PathBuf> {
     let going = going(entries(folder, file_clock()), bounds);
     // Another agent may have been faster.
-    going.into_iter().filter(|path| fs::remove_file(path).is_ok()).collect()
+    going
+        .into_iter()
+        .filter(|path| fs::remove_file(path).is_ok())
+        .collect()
 }
 
 fn entries(folder: &Path, now: SystemTime) -> Vec<Entry> {
-    let Ok(found) = fs::read_dir(folder) else { return Vec::new() };
+    let Ok(found) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
     let entry = |found: fs::DirEntry| {
         let facts = found.metadata().ok().filter(fs::Metadata::is_file)?;
         // One from the future was used just now.
-        let unused = now.duration_since(facts.modified().ok()?).unwrap_or_default();
-        Some(Entry { unused, size: facts.len(), path: found.path() })
+        let unused = now
+            .duration_since(facts.modified().ok()?)
+            .unwrap_or_default();
+        Some(Entry {
+            unused,
+            size: facts.len(),
+            path: found.path(),
+        })
     };
     found.filter_map(|found| entry(found.ok()?)).collect()
 }
@@ -67,7 +81,8 @@ fn going(mut entries: Vec<Entry>, bounds: Bounds) -> Vec<PathBuf> {
     entries.sort_by(|a, b| b.unused.cmp(&a.unused).then_with(|| a.path.cmp(&b.path)));
     let mut left: u64 = entries.iter().map(|entry| entry.size).sum();
     entries.retain(|entry| {
-        let goes = entry.unused >= bounds.in_use && (entry.unused >= bounds.age || left > bounds.size);
+        let goes =
+            entry.unused >= bounds.in_use && (entry.unused >= bounds.age || left > bounds.size);
         left -= if goes { entry.size } else { 0 };
         goes
     });
@@ -78,23 +93,46 @@ fn going(mut entries: Vec<Entry>, bounds: Bounds) -> Vec<PathBuf> {
 mod tests {
     use super::*;
 
-    const TEST: Bounds =
-        Bounds { size: 100, age: Duration::from_secs(1000), in_use: Duration::from_secs(10) };
+    const TEST: Bounds = Bounds {
+        size: 100,
+        age: Duration::from_secs(1000),
+        in_use: Duration::from_secs(10),
+    };
 
     fn entry(name: &str, unused: u64, size: u64) -> Entry {
-        Entry { unused: Duration::from_secs(unused), size, path: name.into() }
+        Entry {
+            unused: Duration::from_secs(unused),
+            size,
+            path: name.into(),
+        }
     }
 
     fn gone(entries: &[Entry]) -> Vec<String> {
-        going(entries.to_vec(), TEST).iter().map(|path| path.display().to_string()).collect()
+        going(entries.to_vec(), TEST)
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect()
     }
 
     #[test]
     fn the_longest_unused_go_until_the_rest_fits_and_what_is_in_use_stays() {
-        assert!(gone(&[entry("a", 999, 60), entry("b", 500, 40)]).is_empty(), "it fits");
-        assert_eq!(gone(&[entry("b", 500, 40), entry("a", 999, 60), entry("c", 0, 10)]), ["a"]);
-        assert_eq!(gone(&[entry("a", 1000, 1), entry("b", 999, 1)]), ["a"], "old");
-        assert!(gone(&[entry("a", 9, 500), entry("b", 0, 500)]).is_empty(), "both may be about to start");
+        assert!(
+            gone(&[entry("a", 999, 60), entry("b", 500, 40)]).is_empty(),
+            "it fits"
+        );
+        assert_eq!(
+            gone(&[entry("b", 500, 40), entry("a", 999, 60), entry("c", 0, 10)]),
+            ["a"]
+        );
+        assert_eq!(
+            gone(&[entry("a", 1000, 1), entry("b", 999, 1)]),
+            ["a"],
+            "old"
+        );
+        assert!(
+            gone(&[entry("a", 9, 500), entry("b", 0, 500)]).is_empty(),
+            "both may be about to start"
+        );
         assert_eq!(gone(&[entry("a", 10, 500), entry("b", 0, 500)]), ["a"]);
     }
 
@@ -105,7 +143,8 @@ mod tests {
             let path = dir.path().join(name);
             fs::write(&path, "build").unwrap();
             let file = File::options().write(true).open(&path).unwrap();
-            file.set_modified(file_clock() - Duration::from_secs(2000)).unwrap();
+            file.set_modified(file_clock() - Duration::from_secs(2000))
+                .unwrap();
             path
         };
         let (kept, build, draft) = (old("kept"), old("build"), old("build.123"));

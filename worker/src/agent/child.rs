@@ -1,5 +1,6 @@
-//! One worker process from the order to start it until it has been reaped: checked, started, watched, stopped. Tells
-//! what happens through a channel; it must not know the session or the other processes.
+//! One worker process from the order to start it until it has been reaped: checked, started,
+//! watched, stopped. Tells what happens through a channel; it must not know the session or the
+//! other processes.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,13 +29,19 @@ pub(super) struct Hold(UnboundedSender<Duration>);
 /// Why a process was not started. Messages complete "failed to …".
 #[derive(Debug, thiserror::Error)]
 enum StartError {
-    #[error("read {binary}: {source}; build the variant, or copy it to this host under the same path")]
+    #[error(
+        "read {binary}: {source}; build the variant, or copy it to this host under the same path"
+    )]
     Read { binary: PathBuf, source: io::Error },
     #[error(
         "start {binary}: the file on this host is not the variant's binary, its SHA-256 is {found} instead of \
          {expected}; copy the right one there or build it again"
     )]
-    Hash { binary: PathBuf, found: Sha256, expected: Sha256 },
+    Hash {
+        binary: PathBuf,
+        found: Sha256,
+        expected: Sha256,
+    },
     #[error("start {binary}: {source}")]
     Start { binary: PathBuf, source: io::Error },
     #[error("start {binary}: it was to be stopped before it was started")]
@@ -42,8 +49,8 @@ enum StartError {
 }
 
 impl Hold {
-    /// Has a process started with this environment on top of the agent's own. What happens to it comes through
-    /// `events`, last of all `SpawnFailed` or `Exited`.
+    /// Has a process started with this environment on top of the agent's own. What happens to it
+    /// comes through `events`, last of all `SpawnFailed` or `Exited`.
     pub(super) fn spawn(order: Spawn, events: UnboundedSender<Up>) -> Self {
         let (stop, stopped) = unbounded_channel();
         tokio::spawn(live(order, stopped, events));
@@ -62,7 +69,10 @@ async fn live(order: Spawn, mut stop: UnboundedReceiver<Duration>, events: Unbou
     let last = match start(order, &mut stop).await {
         Ok((child, pid)) => {
             let _ = events.send(Up::Spawned { ticket, pid });
-            Up::Exited { ticket, exit: attend(child, pid, stop).await }
+            Up::Exited {
+                ticket,
+                exit: attend(child, pid, stop).await,
+            }
         }
         Err(error) => failed(ticket, &error.to_string()),
     };
@@ -72,27 +82,44 @@ async fn live(order: Spawn, mut stop: UnboundedReceiver<Duration>, events: Unbou
 
 /// The answer to an order that cannot be carried out.
 pub(super) fn failed(ticket: Ticket, why: &str) -> Up {
-    Up::SpawnFailed { ticket, message: format!("the agent failed to {why}") }
+    Up::SpawnFailed {
+        ticket,
+        message: format!("the agent failed to {why}"),
+    }
 }
 
-/// Checks the file, then starts it. The running process proves once more which file it is, so nothing is gained by
-/// swapping the file in between.
-async fn start(order: Spawn, stop: &mut UnboundedReceiver<Duration>) -> Result<(Child, u32), StartError> {
+/// Checks the file, then starts it. The running process proves once more which file it is, so
+/// nothing is gained by swapping the file in between.
+async fn start(
+    order: Spawn,
+    stop: &mut UnboundedReceiver<Duration>,
+) -> Result<(Child, u32), StartError> {
     let binary = PathBuf::from(&order.binary);
     let path = binary.clone();
     let found = tokio::task::spawn_blocking(move || file_sha256(&path))
         .await
         .map_err(io::Error::other)
         .and_then(|hash| hash)
-        .map_err(|source| StartError::Read { binary: binary.clone(), source })?;
+        .map_err(|source| StartError::Read {
+            binary: binary.clone(),
+            source,
+        })?;
     if found != order.sha256 {
-        return Err(StartError::Hash { binary, found, expected: order.sha256 });
+        return Err(StartError::Hash {
+            binary,
+            found,
+            expected: order.sha256,
+        });
     }
     if stop.try_recv().is_ok() {
         return Err(StartError::Stopped { binary });
     }
-    let child = command(&binary, order.env).spawn().map_err(|source| StartError::Start { binary, source })?;
-    let pid = child.id().expect("a child that was not waited for has an id");
+    let child = command(&binary, order.env)
+        .spawn()
+        .map_err(|source| StartError::Start { binary, source })?;
+    let pid = child
+        .id()
+        .expect("a child that was not waited for has an id");
     Ok((child, pid))
 }
 
@@ -127,7 +154,11 @@ async fn attend(mut child: Child, pid: u32, stop: UnboundedReceiver<Duration>) -
         status
     };
     let (code, signal) = status.map_or((None, None), |status| (status.code(), status.signal()));
-    Exit { code, signal, tail: tail.text() }
+    Exit {
+        code,
+        signal,
+        tail: tail.text(),
+    }
 }
 
 /// Waits for the end; on the way passes on orders to stop, the strictest of which holds.

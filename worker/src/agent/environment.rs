@@ -1,7 +1,8 @@
-//! Which variables of a worker's environment a coordinator may set. An allow-list: whatever the loader, the allocator,
-//! the language's runtime or a shell reads (`LD_PRELOAD`, `PATH`, `MALLOC_…`, `RUST_…`) would let a coordinator run
-//! code or change what is measured, and nobody needs it. What a run is to do comes in its messages; the agent's own
-//! environment is its administrator's. Must not know what a worker does with them.
+//! Which variables of a worker's environment a coordinator may set. An allow-list: whatever the
+//! loader, the allocator, the language's runtime or a shell reads (`LD_PRELOAD`, `PATH`,
+//! `MALLOC_…`, `RUST_…`) would let a coordinator run code or change what is measured, and nobody
+//! needs it. What a run is to do comes in its messages; the agent's own environment is its
+//! administrator's. Must not know what a worker does with them.
 
 use contract::message::OWN_PROCESSORS;
 use contract::text;
@@ -18,18 +19,25 @@ pub(super) enum Refused {
         "set the variable {0} for a worker: a coordinator may set {OWN_PROCESSORS} and {PROFILE}, and no other"
     )]
     Name(String),
-    #[error("set {PROFILE} to {0} for a worker: profiles are written only to files named …{PROFILES}")]
+    #[error(
+        "set {PROFILE} to {0} for a worker: profiles are written only to files named …{PROFILES}"
+    )]
     Profile(String),
 }
 
 /// Looks whether all of them may be set.
 pub(super) fn check(env: &[(String, String)]) -> Result<(), Refused> {
-    env.iter().try_for_each(|(name, value)| match name.as_str() {
-        OWN_PROCESSORS if value == "1" => Ok(()),
-        PROFILE if value == "/dev/null" || (value.ends_with(PROFILES) && !value.contains('\0')) => Ok(()),
-        PROFILE => Err(Refused::Profile(shown(value))),
-        name => Err(Refused::Name(shown(name))),
-    })
+    env.iter()
+        .try_for_each(|(name, value)| match name.as_str() {
+            OWN_PROCESSORS if value == "1" => Ok(()),
+            PROFILE
+                if value == "/dev/null" || (value.ends_with(PROFILES) && !value.contains('\0')) =>
+            {
+                Ok(())
+            }
+            PROFILE => Err(Refused::Profile(shown(value))),
+            name => Err(Refused::Name(shown(name))),
+        })
 }
 
 fn shown(text: &str) -> String {
@@ -41,7 +49,10 @@ mod tests {
     use super::*;
 
     fn set(name: &str, value: &str) -> Result<(), Refused> {
-        check(&[(OWN_PROCESSORS.to_owned(), "1".to_owned()), (name.to_owned(), value.to_owned())])
+        check(&[
+            (OWN_PROCESSORS.to_owned(), "1".to_owned()),
+            (name.to_owned(), value.to_owned()),
+        ])
     }
 
     #[test]
@@ -66,9 +77,17 @@ mod tests {
         ];
         for name in names {
             let error = set(name, "x").unwrap_err().to_string();
-            assert!(error.starts_with(&format!("set the variable {name} for a worker: ")), "{error}");
+            assert!(
+                error.starts_with(&format!("set the variable {name} for a worker: ")),
+                "{error}"
+            );
         }
-        assert!(set("A\u{1b}[2J", "x").unwrap_err().to_string().contains("A\u{fffd}[2J"));
+        assert!(
+            set("A\u{1b}[2J", "x")
+                .unwrap_err()
+                .to_string()
+                .contains("A\u{fffd}[2J")
+        );
     }
 
     #[test]
@@ -76,8 +95,16 @@ mod tests {
         for fine in ["/dev/null", "/tmp/profiles/worker-%m-%p.profraw"] {
             assert_eq!(set(PROFILE, fine), Ok(()), "{fine}");
         }
-        for wrong in ["/home/bench/.bashrc", "", "/tmp/x.profraw/../.ssh/authorized_keys", "a\0.profraw"] {
-            assert!(matches!(set(PROFILE, wrong), Err(Refused::Profile(_))), "{wrong}");
+        for wrong in [
+            "/home/bench/.bashrc",
+            "",
+            "/tmp/x.profraw/../.ssh/authorized_keys",
+            "a\0.profraw",
+        ] {
+            assert!(
+                matches!(set(PROFILE, wrong), Err(Refused::Profile(_))),
+                "{wrong}"
+            );
         }
     }
 }

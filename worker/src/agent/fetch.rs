@@ -1,6 +1,6 @@
-//! From the order to start a worker until all it needs is here: looks for its binary, fetches what is missing, one piece
-//! at a time, hashes its model where that is asked for, and gives the order back with the binary's place and the model's
-//! digest in it. Must not start anything.
+//! From the order to start a worker until all it needs is here: looks for its binary, fetches what
+//! is missing, one piece at a time, hashes its model where that is asked for, and gives the order
+//! back with the binary's place and the model's digest in it. Must not start anything.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,13 @@ pub(super) enum Next {
 impl Fetching {
     pub(super) fn new(builds: Builds, searched: UnboundedSender<Searched>) -> Self {
         let (waiting, downloads) = (BTreeMap::new(), BTreeMap::new());
-        Self { builds, waiting, downloads, models: Arc::default(), searched }
+        Self {
+            builds,
+            waiting,
+            downloads,
+            models: Arc::default(),
+            searched,
+        }
     }
 
     pub(super) fn is_waiting(&self, ticket: Ticket) -> bool {
@@ -65,25 +71,45 @@ impl Fetching {
             let found = builds.find(sha256, &told);
             let model = model.map_or(Ok(None), |model| models.of(&model));
             // Without a receiver the agent is gone.
-            let _ = searched.send(Searched { ticket, found, model });
+            let _ = searched.send(Searched {
+                ticket,
+                found,
+                model,
+            });
         });
     }
 
     /// Forgets an order that is not wanted any more.
     pub(super) fn stop(&mut self, ticket: Ticket) -> Option<Up> {
         let order = self.waiting.remove(&ticket)?;
-        if !self.waiting.values().any(|other| other.sha256 == order.sha256) {
+        if !self
+            .waiting
+            .values()
+            .any(|other| other.sha256 == order.sha256)
+        {
             self.downloads.remove(&order.sha256);
         }
         Some(child::failed(
             ticket,
-            &format!("start {}: it was to be stopped before it was started", order.binary),
+            &format!(
+                "start {}: it was to be stopped before it was started",
+                order.binary
+            ),
         ))
     }
 
     /// The search for an order's binary is over, and its model is hashed.
-    pub(super) fn searched(&mut self, Searched { ticket, found, model }: Searched) -> Vec<Next> {
-        let Some(order) = self.waiting.get_mut(&ticket) else { return Vec::new() };
+    pub(super) fn searched(
+        &mut self,
+        Searched {
+            ticket,
+            found,
+            model,
+        }: Searched,
+    ) -> Vec<Next> {
+        let Some(order) = self.waiting.get_mut(&ticket) else {
+            return Vec::new();
+        };
         let sha256 = order.sha256;
         match model {
             Ok(model) => order.env.extend(model.map(join::verified)),
@@ -110,15 +136,25 @@ impl Fetching {
     pub(super) fn chunk(&mut self, chunk: &BuildChunk) -> Vec<Next> {
         let sha256 = chunk.sha256;
         let kept = self.builds.kept(sha256);
-        let Some(download) = self.downloads.get_mut(&sha256) else { return Vec::new() };
+        let Some(download) = self.downloads.get_mut(&sha256) else {
+            return Vec::new();
+        };
         match download.take(chunk, &kept) {
             Ok(Step::Next(offset)) => vec![Next::Say(Up::FetchBuild { sha256, offset })],
             Ok(Step::Whole { size, replaced }) => {
                 self.downloads.remove(&sha256);
                 let tickets = self.tickets(sha256);
-                let starts = tickets.into_iter().filter_map(|ticket| self.start(ticket, &kept));
-                let told = Next::Say(Up::FetchedBuild { sha256, size, replaced });
-                std::iter::once(told).chain(starts.collect::<Vec<_>>()).collect()
+                let starts = tickets
+                    .into_iter()
+                    .filter_map(|ticket| self.start(ticket, &kept));
+                let told = Next::Say(Up::FetchedBuild {
+                    sha256,
+                    size,
+                    replaced,
+                });
+                std::iter::once(told)
+                    .chain(starts.collect::<Vec<_>>())
+                    .collect()
             }
             Err(error) => self.give_up(sha256, &error),
         }
@@ -126,7 +162,10 @@ impl Fetching {
 
     fn start(&mut self, ticket: Ticket, path: &Path) -> Option<Next> {
         let order = self.waiting.remove(&ticket)?;
-        Some(Next::Start(Spawn { binary: path.display().to_string(), ..order }))
+        Some(Next::Start(Spawn {
+            binary: path.display().to_string(),
+            ..order
+        }))
     }
 
     /// Nobody who waits for it will get it.
@@ -141,6 +180,10 @@ impl Fetching {
     }
 
     fn tickets(&self, sha256: Sha256) -> Vec<Ticket> {
-        self.waiting.values().filter(|order| order.sha256 == sha256).map(|order| order.ticket).collect()
+        self.waiting
+            .values()
+            .filter(|order| order.sha256 == sha256)
+            .map(|order| order.ticket)
+            .collect()
     }
 }

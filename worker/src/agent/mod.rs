@@ -1,5 +1,6 @@
-//! The agent of a host: registers its slots with the coordinator, and starts and stops worker processes on command.
-//! It must never load a model nor measure anything: it is always the plain worker, whatever variants it starts.
+//! The agent of a host: registers its slots with the coordinator, and starts and stops worker
+//! processes on command. It must never load a model nor measure anything: it is always the plain
+//! worker, whatever variants it starts.
 //!
 //! ```text
 //! dialling → serving ─Drain | signal | end of stdin→ ending → gone (no error)
@@ -50,8 +51,8 @@ const REDIAL: Duration = Duration::from_millis(200);
 /// The same after a refusal.
 const REFUSED: Duration = Duration::from_secs(5);
 
-/// Files open at most for each slot: its worker's standard error and the hold on its process, and while that is being
-/// started its binary and its model.
+/// Files open at most for each slot: its worker's standard error and the hold on its process, and
+/// while that is being started its binary and its model.
 const FILES_PER_SLOT: u64 = 4;
 /// Files open beside them: the session, pipes of a process that is being started.
 const FILES_BESIDE: u64 = 128;
@@ -71,7 +72,8 @@ pub struct Settings {
     pub patience: Duration,
     /// Dial again, without end, when a session is lost.
     pub keep: bool,
-    /// End when standard input does, so that the agent never outlives a launcher that holds the other end.
+    /// End when standard input does, so that the agent never outlives a launcher that holds the
+    /// other end.
     pub until_stdin_closes: bool,
     /// There while a session is open, for whoever asks whether this agent has joined.
     pub ready_file: Option<PathBuf>,
@@ -95,12 +97,12 @@ struct Agent<'a> {
     events: UnboundedReceiver<Up>,
 }
 
-/// Runs an agent until it is told to leave. Must run on the process's main thread: the workers die with the thread
-/// that started them.
+/// Runs an agent until it is told to leave. Must run on the process's main thread: the workers die
+/// with the thread that started them.
 ///
 /// # Errors
-/// When it is refused, cannot reach the coordinator, loses the session and is not to keep trying, or may not have as
-/// many files open as its slots take.
+/// When it is refused, cannot reach the coordinator, loses the session and is not to keep trying,
+/// or may not have as many files open as its slots take.
 pub async fn run(settings: &Settings) -> Result<(), WorkerError> {
     let slots = settings.slots;
     let allowed = descriptors::allow(u64::from(slots) * FILES_PER_SLOT + FILES_BESIDE);
@@ -115,7 +117,11 @@ pub async fn run(settings: &Settings) -> Result<(), WorkerError> {
             link = Link::dial(&settings.access, &hello, patience) => link?,
             () = leave.asked() => return Ok(()),
         };
-        let joined = settings.ready_file.as_deref().map(Joined::mark).transpose()?;
+        let joined = settings
+            .ready_file
+            .as_deref()
+            .map(Joined::mark)
+            .transpose()?;
         match Agent::new(settings, link, joined).serve(&mut leave).await {
             Err(error) if settings.keep => tokio::select! {
                 () = sleep(pause(&error)) => {}
@@ -128,19 +134,29 @@ pub async fn run(settings: &Settings) -> Result<(), WorkerError> {
 
 /// Before the next dialling. Who is not wanted now may be in another run.
 fn pause(error: &LinkError) -> Duration {
-    if matches!(error, LinkError::Refused { .. }) { REFUSED } else { REDIAL }
+    if matches!(error, LinkError::Refused { .. }) {
+        REFUSED
+    } else {
+        REDIAL
+    }
 }
 
 fn hello(settings: &Settings) -> Hello {
     let host = measure::host_facts();
-    let name = settings.name.clone().unwrap_or_else(|| host.hostname.clone());
+    let name = settings
+        .name
+        .clone()
+        .unwrap_or_else(|| host.hostname.clone());
     Hello {
         protocol: PROTOCOL,
         token: settings.access.secrets.token.clone(),
         pid: std::process::id(),
         build: measure::build_info(profile::is_instrumented()),
         host,
-        role: Role::Agent { name, slots: settings.slots },
+        role: Role::Agent {
+            name,
+            slots: settings.slots,
+        },
     }
 }
 
@@ -149,14 +165,24 @@ impl<'a> Agent<'a> {
         let (told, events) = unbounded_channel();
         let (searching, searched) = unbounded_channel();
         let fetching = Fetching::new(settings.builds.clone(), searching);
-        Self { settings, link, joined, processes: BTreeMap::new(), fetching, searched, told, events }
+        Self {
+            settings,
+            link,
+            joined,
+            processes: BTreeMap::new(),
+            fetching,
+            searched,
+            told,
+            events,
+        }
     }
 
     async fn serve(mut self, leave: &mut Leave) -> Result<(), LinkError> {
         let ended = loop {
             tokio::select! {
                 biased;
-                // First: what told it to leave may have told its workers too, and it is lost as a whole, not they.
+                // First: what told it to leave may have told its workers too, and it is lost as a
+                // whole, not they.
                 () = leave.asked() => return self.leave().await,
                 event = self.link.next() => match event {
                     Ok(Event::Said(Down::Drain)) => break Ok(()),
@@ -172,7 +198,9 @@ impl<'a> Agent<'a> {
             }
         };
         self.joined = None;
-        self.processes.values().for_each(|process| process.stop(GRACE));
+        self.processes
+            .values()
+            .for_each(|process| process.stop(GRACE));
         while !self.processes.is_empty() {
             let up = self.events.recv().await.expect("one sender is held here");
             self.report(up);
@@ -183,13 +211,21 @@ impl<'a> Agent<'a> {
 
     /// Leaves in the middle of whatever is under way.
     async fn leave(self) -> Result<(), LinkError> {
-        let Self { link, joined, mut processes, mut events, .. } = self;
+        let Self {
+            link,
+            joined,
+            mut processes,
+            mut events,
+            ..
+        } = self;
         drop(joined);
         link.close().await;
         processes.values().for_each(|process| process.stop(GRACE));
         while !processes.is_empty() {
             let up = events.recv().await.expect("one sender is held here");
-            let (Up::SpawnFailed { ticket, .. } | Up::Exited { ticket, .. }) = up else { continue };
+            let (Up::SpawnFailed { ticket, .. } | Up::Exited { ticket, .. }) = up else {
+                continue;
+            };
             processes.remove(&ticket);
         }
         Ok(())
@@ -219,7 +255,10 @@ impl<'a> Agent<'a> {
         let ticket = order.ticket;
         let slots = self.settings.slots;
         if order.slot >= slots {
-            let why = format!("use slot {}: this host offers {slots}, counted from zero", order.slot);
+            let why = format!(
+                "use slot {}: this host offers {slots}, counted from zero",
+                order.slot
+            );
             return self.link.send(child::failed(ticket, &why));
         }
         if self.processes.contains_key(&ticket) || self.fetching.is_waiting(ticket) {
@@ -229,7 +268,12 @@ impl<'a> Agent<'a> {
         if let Err(refused) = environment::check(&order.env) {
             return self.link.send(child::failed(ticket, &refused.to_string()));
         }
-        order.env.extend(join::environment(&self.settings.access, ticket, order.slot, slots));
+        order.env.extend(join::environment(
+            &self.settings.access,
+            ticket,
+            order.slot,
+            slots,
+        ));
         self.fetching.take(order);
     }
 
@@ -238,7 +282,8 @@ impl<'a> Agent<'a> {
             match next {
                 Next::Say(up) => self.link.send(up),
                 Next::Start(order) => {
-                    self.processes.insert(order.ticket, Hold::spawn(order, self.told.clone()));
+                    self.processes
+                        .insert(order.ticket, Hold::spawn(order, self.told.clone()));
                 }
             }
         }
@@ -254,7 +299,10 @@ impl<'a> Agent<'a> {
 
 impl Leave {
     fn watch(until_stdin_closes: bool) -> std::io::Result<Self> {
-        Ok(Self { signals: Signals::catch()?, stdin: until_stdin_closes.then(stdin_end) })
+        Ok(Self {
+            signals: Signals::catch()?,
+            stdin: until_stdin_closes.then(stdin_end),
+        })
     }
 
     /// Returns once the agent is to leave. May be dropped and called again.
@@ -272,8 +320,8 @@ impl Leave {
     }
 }
 
-/// Yields, or ends, when standard input does. A thread of its own: a read of standard input cannot be called off, and
-/// the runtime would wait for it.
+/// Yields, or ends, when standard input does. A thread of its own: a read of standard input cannot
+/// be called off, and the runtime would wait for it.
 fn stdin_end() -> UnboundedReceiver<()> {
     let (ended, end) = unbounded_channel();
     std::thread::spawn(move || {

@@ -1,7 +1,10 @@
-//! How a worker process is set up and signalled: its own session, death with its agent. The unsafe corner of the
-//! agent; it must not know what runs in the process.
+//! How a worker process is set up and signalled: its own session, death with its agent. The unsafe
+//! corner of the agent; it must not know what runs in the process.
 
-#![expect(unsafe_code, reason = "set-up between fork and exec, and signals, exist as system calls only")]
+#![expect(
+    unsafe_code,
+    reason = "set-up between fork and exec, and signals, exist as system calls only"
+)]
 
 use std::io;
 
@@ -16,35 +19,44 @@ pub(super) enum Signal {
     Kill,
 }
 
-/// Puts the process to be started into a session of its own, so that a Ctrl-C at the agent's terminal does not reach
-/// it and its whole group can be signalled, and has the kernel kill it when the agent's main thread ends for whatever
-/// reason.
+/// Puts the process to be started into a session of its own, so that a Ctrl-C at the agent's
+/// terminal does not reach it and its whole group can be signalled, and has the kernel kill it when
+/// the agent's main thread ends for whatever reason.
 ///
 /// The kernel ties that death to the thread that forks: spawn on the main thread only.
 pub(super) fn isolate(command: &mut Command) {
     let agent = own_pid();
-    // SAFETY: the closure runs in the forked child before exec, where only async-signal-safe functions may be called:
-    // setsid, prctl, getppid and the construction of an error from a number are, and nothing is allocated or locked.
+    // SAFETY: the closure runs in the forked child before exec, where only async-signal-safe
+    // functions may be called: setsid, prctl, getppid and the construction of an error from a
+    // number are, and nothing is allocated or locked.
     unsafe {
         command.pre_exec(move || {
             if libc::setsid() == -1 || libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == -1 {
                 return Err(io::Error::last_os_error());
             }
-            // The agent may have died between fork and prctl; nobody would send the signal any more.
-            if libc::getppid() == agent { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::ESRCH)) }
+            // The agent may have died between fork and prctl; nobody would send the signal any
+            // more.
+            if libc::getppid() == agent {
+                Ok(())
+            } else {
+                Err(io::Error::from_raw_os_error(libc::ESRCH))
+            }
         });
     }
 }
 
-/// Signals the process group of a child that has been set up by [`isolate`] and not yet been waited for.
+/// Signals the process group of a child that has been set up by [`isolate`] and not yet been waited
+/// for.
 pub(super) fn signal_group(leader: u32, signal: Signal) {
     let number = match signal {
         Signal::Terminate => libc::SIGTERM,
         Signal::Kill => libc::SIGKILL,
     };
-    let Ok(leader) = libc::pid_t::try_from(leader) else { return };
-    // SAFETY: kill has no memory effects. The group exists: its leader is our child and not yet reaped. A failure
-    // means that it is gone, which is what was asked for.
+    let Ok(leader) = libc::pid_t::try_from(leader) else {
+        return;
+    };
+    // SAFETY: kill has no memory effects. The group exists: its leader is our child and not yet
+    // reaped. A failure means that it is gone, which is what was asked for.
     unsafe { libc::kill(-leader, number) };
 }
 

@@ -1,4 +1,5 @@
-//! The last words of a process: a bounded tail of what it wrote to its standard error. Knows nothing of processes.
+//! The last words of a process: a bounded tail of what it wrote to its standard error. Knows
+//! nothing of processes.
 
 use std::collections::VecDeque;
 

@@ -1,5 +1,5 @@
-//! What a form of the weights costs in accuracy: the same texts through the model in that form and as stored, logit by
-//! logit. It must not know how fast anything is.
+//! What a form of the weights costs in accuracy: the same texts through the model in that form and
+//! as stored, logit by logit. It must not know how fast anything is.
 
 use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
@@ -38,19 +38,32 @@ impl Accuracy {
         if model.form() == WeightForm::AsStored {
             return Ok(None);
         }
-        let refused = |source| BenchError::Load { path: settings.model.clone(), source };
+        let refused = |source| BenchError::Load {
+            path: settings.model.clone(),
+            source,
+        };
         let unread = |reason: String| BenchError::Tokenizer { reason };
-        let options =
-            LoadOptions { threads: settings.threads, isa: settings.isa, form: WeightForm::AsStored };
-        let stored = Arc::new(Model::load(&settings.model, &options, &mut |_| ()).map_err(refused)?);
+        let options = LoadOptions {
+            threads: settings.threads,
+            isa: settings.isa,
+            form: WeightForm::AsStored,
+        };
+        let stored =
+            Arc::new(Model::load(&settings.model, &options, &mut |_| ()).map_err(refused)?);
         let files = ModelFiles::locate(&settings.model).map_err(refused)?;
-        let folder = files.config.parent().expect("a located file lies in a folder");
+        let folder = files
+            .config
+            .parent()
+            .expect("a located file lies in a folder");
         let tokenizer = Tokenizer::read(folder).map_err(|error| unread(error.to_string()))?;
         let mut accuracy = Self::default();
         for text in EVALUATION {
-            let mut tokens = tokenizer.encode(text).map_err(|error| unread(error.to_string()))?;
+            let mut tokens = tokenizer
+                .encode(text)
+                .map_err(|error| unread(error.to_string()))?;
             tokens.truncate(model.config().context);
-            let [other, stored] = [model, &stored].map(|model| score(model, &tokens, KvFormat::F32));
+            let [other, stored] =
+                [model, &stored].map(|model| score(model, &tokens, KvFormat::F32));
             let (other, stored) = (other.map_err(refused)?, stored.map_err(refused)?);
             if stored.iter().flatten().any(|logit| !logit.is_finite()) {
                 return Err(BenchError::NotFinite);
@@ -67,7 +80,11 @@ impl Accuracy {
             for (a, b) in other.iter().zip(stored) {
                 let difference = (a - b).abs();
                 // A NaN must count as the worst, and `max` would drop it.
-                self.worst = if difference.is_nan() { f32::INFINITY } else { self.worst.max(difference) };
+                self.worst = if difference.is_nan() {
+                    f32::INFINITY
+                } else {
+                    self.worst.max(difference)
+                };
                 self.sum += f64::from(difference);
             }
             self.compared += stored.len();
@@ -121,7 +138,10 @@ fn best(row: &[f32]) -> Option<usize> {
 /// −ln of the probability that a row of logits gives to a token.
 fn surprise(row: &[f32], token: u32) -> f64 {
     let top = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    let total: f64 = row.iter().map(|&logit| (f64::from(logit) - top).exp()).sum();
+    let total: f64 = row
+        .iter()
+        .map(|&logit| (f64::from(logit) - top).exp())
+        .sum();
     top + total.ln() - f64::from(row[token as usize])
 }
 
@@ -134,14 +154,20 @@ mod tests {
         let stored = vec![vec![0.0, 1.0, 0.5], vec![2.0, 0.0, 0.0]];
         let mut same = Accuracy::default();
         same.add(&[0, 1], &stored, &stored);
-        assert_eq!((same.positions, same.other_best, same.worst, same.mean()), (2, 0, 0.0, 0.0));
+        assert_eq!(
+            (same.positions, same.other_best, same.worst, same.mean()),
+            (2, 0, 0.0, 0.0)
+        );
         assert_eq!(same.perplexity()[0], same.perplexity()[1]);
 
         let mut other = Accuracy::default();
         other.add(&[0, 1], &[vec![0.0, 0.4, 0.5], stored[1].clone()], &stored);
         assert_eq!((other.other_best, other.worst), (1, 0.6));
         assert!((other.mean() - 0.1).abs() < 1e-6);
-        assert!(other.perplexity()[0] > other.perplexity()[1], "the next token became less likely");
+        assert!(
+            other.perplexity()[0] > other.perplexity()[1],
+            "the next token became less likely"
+        );
         other.add(&[0], &[vec![f32::NAN, 0.0, 0.0]], &[vec![0.0; 3]]);
         assert_eq!(other.worst, f32::INFINITY);
     }

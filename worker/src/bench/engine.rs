@@ -1,5 +1,5 @@
-//! The batcher driven by hand and timed: a prompt alone, or a batch that only decodes. It must not know what the
-//! times are compared with.
+//! The batcher driven by hand and timed: a prompt alone, or a batch that only decodes. It must not
+//! know what the times are compared with.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,13 +27,19 @@ pub(super) struct Bench {
 pub(super) struct Decoded {
     /// Time of all steps.
     pub(super) total: Duration,
-    /// Of these, the time outside the passes: the scheduler composes them and hands out their tokens.
+    /// Of these, the time outside the passes: the scheduler composes them and hands out their
+    /// tokens.
     pub(super) scheduling: Duration,
 }
 
 impl Bench {
-    /// With cache for the largest of the measurements and else the limits that are the engine's own.
-    pub(super) fn new(model: Arc<Model>, settings: &Settings, clock: Clock) -> Result<Self, LoadError> {
+    /// With cache for the largest of the measurements and else the limits that are the engine's
+    /// own.
+    pub(super) fn new(
+        model: Arc<Model>,
+        settings: &Settings,
+        clock: Clock,
+    ) -> Result<Self, LoadError> {
         let own = BatchOptions::default();
         let largest = settings.batches.iter().copied().max().unwrap_or(1);
         let (prompt, steps) = (settings.decode_prompt, settings.decode_steps);
@@ -52,7 +58,13 @@ impl Bench {
         };
         let mut batcher = Batcher::new(model, options)?;
         batcher.touch_cache();
-        Ok(Self { batcher, events: Vec::with_capacity(4 * largest), clock, prompt, steps })
+        Ok(Self {
+            batcher,
+            events: Vec::with_capacity(4 * largest),
+            clock,
+            prompt,
+            steps,
+        })
     }
 
     /// Time from a prompt's submission to its first token.
@@ -65,8 +77,9 @@ impl Bench {
         Ok(self.clock.now() - start)
     }
 
-    /// Time of the steps of decode after all prompts of a batch are in the cache. Prompts enter chunk by chunk while
-    /// earlier ones decode already, so contexts exceed the prompt's length by up to the number of chunks.
+    /// Time of the steps of decode after all prompts of a batch are in the cache. Prompts enter
+    /// chunk by chunk while earlier ones decode already, so contexts exceed the prompt's length by
+    /// up to the number of chunks.
     pub(super) fn decode(&mut self, batch: usize) -> Result<Decoded, BenchError> {
         let chunk = self.batcher.options().prefill_chunk;
         let outputs = outputs(batch, self.prompt, self.steps, chunk);
@@ -97,13 +110,20 @@ impl Bench {
             computing += self.clock.now() - before;
             let report = self.batcher.finish_step(&mut self.events);
             finite(&self.events)?;
-            let advanced = if report.prefill_tokens == 0 { tokens(&self.events) } else { 0 };
+            let advanced = if report.prefill_tokens == 0 {
+                tokens(&self.events)
+            } else {
+                0
+            };
             if advanced != batch {
                 return Err(BenchError::Uneven { batch, advanced });
             }
         }
         let total = self.clock.now() - start;
-        Ok(Decoded { total, scheduling: total.saturating_sub(computing) })
+        Ok(Decoded {
+            total,
+            scheduling: total.saturating_sub(computing),
+        })
     }
 
     fn step(&mut self) -> Result<StepReport, BenchError> {
@@ -114,8 +134,11 @@ impl Bench {
 
     fn submit(&mut self, id: usize, tokens: usize, outputs: usize) -> Result<(), BenchError> {
         let vocabulary = self.batcher.model().config().vocab_size;
-        // Speed does not depend on the tokens; different ones keep equal rows from hiding in the caches.
-        let prompt = (0..tokens).map(|i| ((i * 7919 + id * 104_729 + 1) % vocabulary) as u32).collect();
+        // Speed does not depend on the tokens; different ones keep equal rows from hiding in the
+        // caches.
+        let prompt = (0..tokens)
+            .map(|i| ((i * 7919 + id * 104_729 + 1) % vocabulary) as u32)
+            .collect();
         let request = Request {
             id: id as u64,
             prompt,
@@ -135,18 +158,29 @@ impl Bench {
 
 /// Errors where a request was given up because of what the model computed.
 pub(super) fn finite(events: &[Event]) -> Result<(), BenchError> {
-    match events.iter().any(|event| matches!(event, Event::Failed { fault: Fault::NonFiniteLogits, .. })) {
+    match events.iter().any(|event| {
+        matches!(
+            event,
+            Event::Failed {
+                fault: Fault::NonFiniteLogits,
+                ..
+            }
+        )
+    }) {
         true => Err(BenchError::NotFinite),
         false => Ok(()),
     }
 }
 
 fn tokens(events: &[Event]) -> usize {
-    events.iter().filter(|event| matches!(event, Event::Token { .. })).count()
+    events
+        .iter()
+        .filter(|event| matches!(event, Event::Token { .. }))
+        .count()
 }
 
-/// Tokens a request must be able to generate: those of the steps timed, and those that the first prompt's request
-/// generates while the last prompt is being taken in.
+/// Tokens a request must be able to generate: those of the steps timed, and those that the first
+/// prompt's request generates while the last prompt is being taken in.
 fn outputs(batch: usize, prompt: usize, steps: usize, chunk: usize) -> usize {
     (batch * prompt).div_ceil(chunk) + steps + 1
 }

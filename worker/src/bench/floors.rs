@@ -1,6 +1,7 @@
-//! What the machine can do at best, with as many threads as the engine: gigabytes read and floating-point operations
-//! done in a second. What is read lies in memory as the engine's weights do. Work is handed out in small tasks as the engine does it, so that a disturbed thread costs the
-//! floor no more than it costs the engine. It must not know what is compared with them.
+//! What the machine can do at best, with as many threads as the engine: gigabytes read and
+//! floating-point operations done in a second. What is read lies in memory as the engine's weights
+//! do. Work is handed out in small tasks as the engine does it, so that a disturbed thread costs
+//! the floor no more than it costs the engine. It must not know what is compared with them.
 
 use std::fs;
 use std::sync::Barrier;
@@ -43,9 +44,19 @@ impl Floors {
         memory_bytes: usize,
         clock: Clock,
     ) -> std::io::Result<Self> {
-        let (weights, memory) = (step_bytes.div_ceil(4).max(1), memory_bytes.div_ceil(4).max(1));
+        let (weights, memory) = (
+            step_bytes.div_ceil(4).max(1),
+            memory_bytes.div_ceil(4).max(1),
+        );
         let stretch = Stretch::new(weights.max(memory))?;
-        Ok(Self { isa, threads: threads.max(1), stretch, weights, memory, clock })
+        Ok(Self {
+            isa,
+            threads: threads.max(1),
+            stretch,
+            weights,
+            memory,
+            clock,
+        })
     }
 
     /// Bytes of the buffer that [`Floors::read_memory`] reads.
@@ -63,7 +74,8 @@ impl Floors {
         self.read(&self.stretch.values()[..self.memory])
     }
 
-    /// Floating-point operations in units of 10⁹ a second, each multiplication and each addition counting as one.
+    /// Floating-point operations in units of 10⁹ a second, each multiplication and each addition
+    /// counting as one.
     pub(super) fn multiply_add(&self) -> f64 {
         let tasks = self.threads * TASKS;
         let time = share_out(self.threads, tasks, &self.clock, &|_| {
@@ -85,12 +97,19 @@ impl Floors {
 }
 
 /// Time from the moment all threads are there until the last task is done.
-fn share_out(threads: usize, tasks: usize, clock: &Clock, body: &(dyn Fn(usize) + Sync)) -> Duration {
+fn share_out(
+    threads: usize,
+    tasks: usize,
+    clock: &Clock,
+    body: &(dyn Fn(usize) + Sync),
+) -> Duration {
     let (next, barrier) = (AtomicUsize::new(0), Barrier::new(threads));
     let take_part = || {
         barrier.wait();
         let start = clock.now();
-        while let Some(task) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|&task| task < tasks) {
+        while let Some(task) =
+            Some(next.fetch_add(1, Ordering::Relaxed)).filter(|&task| task < tasks)
+        {
             body(task);
         }
         start
@@ -98,14 +117,16 @@ fn share_out(threads: usize, tasks: usize, clock: &Clock, body: &(dyn Fn(usize) 
     std::thread::scope(|scope| {
         let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(take_part)).collect();
         let mine = take_part();
-        let starts = helpers.into_iter().map(|helper| helper.join().expect("floors do not panic"));
+        let starts = helpers
+            .into_iter()
+            .map(|helper| helper.join().expect("floors do not panic"));
         let first = starts.fold(mine, Duration::min);
         clock.now() - first
     })
 }
 
-/// Bytes of a buffer that no cache of this machine holds: twice the largest the system knows of, within bounds that
-/// any host can spare.
+/// Bytes of a buffer that no cache of this machine holds: twice the largest the system knows of,
+/// within bounds that any host can spare.
 #[must_use]
 pub fn beyond_caches() -> usize {
     let caches = (0..8).filter_map(|index| {
@@ -123,7 +144,9 @@ fn within_bounds(largest: usize) -> usize {
 fn cache_bytes(text: &str) -> Option<usize> {
     let (digits, unit) = match text.strip_suffix('K') {
         Some(digits) => (digits, 1 << 10),
-        None => text.strip_suffix('M').map_or((text, 1), |digits| (digits, 1 << 20)),
+        None => text
+            .strip_suffix('M')
+            .map_or((text, 1), |digits| (digits, 1 << 20)),
     };
     digits.parse::<usize>().ok()?.checked_mul(unit)
 }
@@ -139,14 +162,19 @@ mod tests {
             share_out(threads, done.len(), &Clock::monotonic(), &|task| {
                 done[task].fetch_add(1, Ordering::Relaxed);
             });
-            assert!(done.iter().all(|count| count.load(Ordering::Relaxed) == 1), "{threads} threads");
+            assert!(
+                done.iter().all(|count| count.load(Ordering::Relaxed) == 1),
+                "{threads} threads"
+            );
         }
     }
 
     #[test]
     fn time_is_what_the_clock_says_and_rates_follow_it() {
         let clock = Clock::simulated();
-        let took = share_out(1, 3, &clock, &|_| crate::engine::Time::pass(&clock, Duration::from_secs(2)));
+        let took = share_out(1, 3, &clock, &|_| {
+            crate::engine::Time::pass(&clock, Duration::from_secs(2))
+        });
         assert_eq!(took, Duration::from_secs(6));
     }
 
@@ -158,7 +186,11 @@ mod tests {
         );
         assert_eq!((cache_bytes(""), cache_bytes("xK")), (None, None));
         assert_eq!(
-            (within_bounds(0), within_bounds(200 << 20), within_bounds(480 << 20)),
+            (
+                within_bounds(0),
+                within_bounds(200 << 20),
+                within_bounds(480 << 20)
+            ),
             (LEAST, 400 << 20, 960 << 20)
         );
         assert_eq!(within_bounds(usize::MAX), MOST);

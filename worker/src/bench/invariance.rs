@@ -1,6 +1,6 @@
-//! `worker bench --invariance`: whether a request's tokens depend on its company. Requests are answered alone once on
-//! each path of kernels and then again and again in random compositions of batch, order of arrival, chunk size and
-//! number of threads. It must not know times.
+//! `worker bench --invariance`: whether a request's tokens depend on its company. Requests are
+//! answered alone once on each path of kernels and then again and again in random compositions of
+//! batch, order of arrival, chunk size and number of threads. It must not know times.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
@@ -38,8 +38,9 @@ pub struct Invariance {
 
 type Answers = BTreeMap<u64, Vec<u32>>;
 
-/// Checks `compositions` random compositions, shared out over all paths of kernels of this machine (or the one asked
-/// for) and three numbers of threads, and tells `progress` each path and number of threads.
+/// Checks `compositions` random compositions, shared out over all paths of kernels of this machine
+/// (or the one asked for) and three numbers of threads, and tells `progress` each path and number
+/// of threads.
 ///
 /// # Errors
 /// Anything [`BenchError`] names but differences: those are counted.
@@ -52,7 +53,10 @@ pub fn invariance(
     let mut threads = vec![1, settings.threads, settings.threads + 1];
     threads.dedup();
     let parts = paths.len() * threads.len();
-    let mut found = Invariance { threads: threads.clone(), ..Invariance::default() };
+    let mut found = Invariance {
+        threads: threads.clone(),
+        ..Invariance::default()
+    };
     let mut random = Stream::new(0, Purpose::Token, 0);
     for (path, lone) in paths.iter().enumerate() {
         let isa = lone.isa();
@@ -63,9 +67,19 @@ pub fn invariance(
             progress(isa.name(), count);
             let part = path * threads.len() + at;
             let share = compositions / parts + usize::from(part < compositions % parts);
-            let model =
-                if count == 1 { Arc::clone(lone) } else { load(&settings.model, count, isa, settings.form)? };
-            found.check(&settings.model, &model, &requests, &expected, share, &mut random)?;
+            let model = if count == 1 {
+                Arc::clone(lone)
+            } else {
+                load(&settings.model, count, isa, settings.form)?
+            };
+            found.check(
+                &settings.model,
+                &model,
+                &requests,
+                &expected,
+                share,
+                &mut random,
+            )?;
         }
     }
     Ok(found)
@@ -105,7 +119,10 @@ impl Invariance {
             let got = serve(path, model, &chosen, max_batch, prefill_chunk, gap)?;
             self.compositions += 1;
             for request in &chosen {
-                self.compare(&expected[&request.id], got.get(&request.id).map_or(&[], Vec::as_slice));
+                self.compare(
+                    &expected[&request.id],
+                    got.get(&request.id).map_or(&[], Vec::as_slice),
+                );
             }
         }
         Ok(())
@@ -141,7 +158,10 @@ fn paths(settings: &Settings) -> Result<Vec<Arc<Model>>, BenchError> {
     let mut models = Vec::new();
     for isa in Isa::available() {
         match load(&settings.model, 1, isa, settings.form) {
-            Err(BenchError::Load { source: LoadError::IsaUnavailable { .. }, .. }) => {}
+            Err(BenchError::Load {
+                source: LoadError::IsaUnavailable { .. },
+                ..
+            }) => {}
             model => models.push(model?),
         }
     }
@@ -149,12 +169,21 @@ fn paths(settings: &Settings) -> Result<Vec<Arc<Model>>, BenchError> {
 }
 
 fn load(path: &Path, threads: usize, isa: Isa, form: WeightForm) -> Result<Arc<Model>, BenchError> {
-    let options = LoadOptions { threads, isa: Some(isa), form };
-    Model::load(path, &options, &mut |_| ()).map(Arc::new).map_err(|source| refused(path, source))
+    let options = LoadOptions {
+        threads,
+        isa: Some(isa),
+        form,
+    };
+    Model::load(path, &options, &mut |_| ())
+        .map(Arc::new)
+        .map_err(|source| refused(path, source))
 }
 
 fn refused(path: &Path, source: LoadError) -> BenchError {
-    BenchError::Load { path: path.to_owned(), source }
+    BenchError::Load {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 /// One in four draws its tokens, so that the draws' streams are checked too.
@@ -162,13 +191,26 @@ fn requests(model: &Model, random: &mut Stream) -> Vec<Request> {
     let vocabulary = model.config().vocab_size;
     let request = |id: usize| {
         let length = 1 + random.below(LONGEST.0);
-        let prompt = (0..length).map(|_| random.below(vocabulary) as u32).collect();
+        let prompt = (0..length)
+            .map(|_| random.below(vocabulary) as u32)
+            .collect();
         let sampling = match id % 4 {
-            0 => Sampling::Seeded { seed: id as u64, temperature: 0.9, top_k: 20, top_p: 0.95 },
+            0 => Sampling::Seeded {
+                seed: id as u64,
+                temperature: 0.9,
+                top_k: 20,
+                top_p: 0.95,
+            },
             _ => Sampling::Greedy,
         };
         let max_new_tokens = 1 + random.below(LONGEST.1);
-        Request { id: id as u64, prompt, max_new_tokens, sampling, stop_on_eos: false }
+        Request {
+            id: id as u64,
+            prompt,
+            max_new_tokens,
+            sampling,
+            stop_on_eos: false,
+        }
     };
     (0..REQUESTS).map(request).collect()
 }
@@ -176,7 +218,14 @@ fn requests(model: &Model, random: &mut Stream) -> Vec<Request> {
 fn alone(path: &Path, model: &Arc<Model>, requests: &[Request]) -> Result<Answers, BenchError> {
     let mut answers = Answers::new();
     for request in requests {
-        answers.extend(serve(path, model, std::slice::from_ref(request), 1, LONGEST.0, 1)?);
+        answers.extend(serve(
+            path,
+            model,
+            std::slice::from_ref(request),
+            1,
+            LONGEST.0,
+            1,
+        )?);
     }
     Ok(answers)
 }
@@ -191,9 +240,20 @@ fn serve(
     gap: usize,
 ) -> Result<Answers, BenchError> {
     let own = BatchOptions::default();
-    let kv_bytes = kv_bytes_needed(model.config(), own.kv_format, max_batch, LONGEST.0 + LONGEST.1);
-    let options = BatchOptions { kv_bytes, max_batch, prefill_chunk, ..own };
-    let mut batcher = Batcher::new(Arc::clone(model), options).map_err(|source| refused(path, source))?;
+    let kv_bytes = kv_bytes_needed(
+        model.config(),
+        own.kv_format,
+        max_batch,
+        LONGEST.0 + LONGEST.1,
+    );
+    let options = BatchOptions {
+        kv_bytes,
+        max_batch,
+        prefill_chunk,
+        ..own
+    };
+    let mut batcher =
+        Batcher::new(Arc::clone(model), options).map_err(|source| refused(path, source))?;
     let (mut events, mut answers, mut rest) = (Vec::new(), Answers::new(), requests.iter());
     loop {
         for request in rest.by_ref().take(gap) {
@@ -228,14 +288,19 @@ mod tests {
     /// Answers of one model held against those that another gives alone.
     fn differing(expected: u64, measured: u64) -> Invariance {
         let (a, b) = (tiny(expected), tiny(measured));
-        let isa = Isa::available().into_iter().next().expect("the portable path");
+        let isa = Isa::available()
+            .into_iter()
+            .next()
+            .expect("the portable path");
         let load = |path, threads| load(path, threads, isa, WeightForm::AsStored).unwrap();
         let (lone, other) = (load(&a.1, 1), load(&b.1, 2));
         let mut random = Stream::new(1, Purpose::Token, 0);
         let requests = requests(&lone, &mut random);
         let expected = alone(&a.1, &lone, &requests).unwrap();
         let mut found = Invariance::default();
-        found.check(&b.1, &other, &requests, &expected, 3, &mut random).unwrap();
+        found
+            .check(&b.1, &other, &requests, &expected, 3, &mut random)
+            .unwrap();
         found
     }
 

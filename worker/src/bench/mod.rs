@@ -1,9 +1,9 @@
-//! `worker bench`: the engine measured inside this process, beside what the machine could do at best, so that anyone
-//! can check how fast it is. It owns what is measured, in which order and how often; it must not know load shapes,
-//! sessions or variants, and it prints nothing.
+//! `worker bench`: the engine measured inside this process, beside what the machine could do at
+//! best, so that anyone can check how fast it is. It owns what is measured, in which order and how
+//! often; it must not know load shapes, sessions or variants, and it prints nothing.
 //!
-//! Each repetition measures everything once, beginning one place further than the repetition before, so that whatever
-//! disturbs the machine for a while touches all figures alike.
+//! Each repetition measures everything once, beginning one place further than the repetition
+//! before, so that whatever disturbs the machine for a while touches all figures alike.
 
 mod accuracy;
 mod engine;
@@ -126,15 +126,28 @@ struct Samples {
 /// # Errors
 /// Anything [`BenchError`] names.
 pub fn run(settings: &Settings, progress: &mut dyn FnMut(usize)) -> Result<Report, BenchError> {
-    let refused = |source| BenchError::Load { path: settings.model.clone(), source };
-    let options = LoadOptions { threads: settings.threads, isa: settings.isa, form: settings.form };
+    let refused = |source| BenchError::Load {
+        path: settings.model.clone(),
+        source,
+    };
+    let options = LoadOptions {
+        threads: settings.threads,
+        isa: settings.isa,
+        form: settings.form,
+    };
     let model = Arc::new(Model::load(&settings.model, &options, &mut |_| ()).map_err(refused)?);
     let work = Work::of(model.config(), model.step_bytes());
     let accuracy = Accuracy::of(&model, settings)?;
     let clock = Clock::monotonic();
     let mut engine = Bench::new(Arc::clone(&model), settings, clock.clone()).map_err(refused)?;
-    let floors = Floors::new(model.isa(), settings.threads, work.step_bytes(), settings.memory_bytes, clock)
-        .map_err(|source| refused(LoadError::Memory { source }))?;
+    let floors = Floors::new(
+        model.isa(),
+        settings.threads,
+        work.step_bytes(),
+        settings.memory_bytes,
+        clock,
+    )
+    .map_err(|source| refused(LoadError::Memory { source }))?;
     let mut machine = Machine::before(process_usage().involuntary_switches);
     let samples = repeat(settings, &mut engine, &floors, progress)?;
     machine.after(process_usage().involuntary_switches);
@@ -143,8 +156,16 @@ pub fn run(settings: &Settings, progress: &mut dyn FnMut(usize)) -> Result<Repor
 }
 
 fn figures(settings: &Settings) -> Vec<Figure> {
-    let floors = [Figure::ReadWeights, Figure::ReadMemory, Figure::MultiplyAdd, Figure::Prefill];
-    floors.into_iter().chain(settings.batches.iter().map(|&batch| Figure::Decode(batch))).collect()
+    let floors = [
+        Figure::ReadWeights,
+        Figure::ReadMemory,
+        Figure::MultiplyAdd,
+        Figure::Prefill,
+    ];
+    floors
+        .into_iter()
+        .chain(settings.batches.iter().map(|&batch| Figure::Decode(batch)))
+        .collect()
 }
 
 /// The samples in the order of [`figures`].
@@ -162,7 +183,13 @@ fn repeat(
         progress(repetition + 1);
         for place in 0..figures.len() {
             let index = (repetition + place) % figures.len();
-            measure(figures[index], settings, engine, floors, &mut samples[index])?;
+            measure(
+                figures[index],
+                settings,
+                engine,
+                floors,
+                &mut samples[index],
+            )?;
         }
     }
     Ok(samples)
@@ -182,7 +209,9 @@ fn measure(
         Figure::Prefill => settings.prompt as f64 / engine.prefill(settings.prompt)?.as_secs_f64(),
         Figure::Decode(batch) => {
             let decoded = engine.decode(batch)?;
-            samples.scheduling.push(decoded.scheduling.as_secs_f64() / decoded.total.as_secs_f64());
+            samples
+                .scheduling
+                .push(decoded.scheduling.as_secs_f64() / decoded.total.as_secs_f64());
             (batch * settings.decode_steps) as f64 / decoded.total.as_secs_f64()
         }
     };
@@ -198,17 +227,27 @@ fn summarise(
     machine: Machine,
     samples: Vec<Samples>,
 ) -> Report {
-    let mut spreads = samples.into_iter().map(|s| (Spread::of(s.rates), Spread::of(s.scheduling)));
+    let mut spreads = samples
+        .into_iter()
+        .map(|s| (Spread::of(s.rates), Spread::of(s.scheduling)));
     let mut next = || spreads.next().expect("a figure has samples");
     let (read_weights, read_memory, multiply_add) = (next().0, next().0, next().0);
     let rate = next().0;
     let prefill_share = work.prefill_share(settings.prompt, rate.median, multiply_add.median);
-    let prefill = Prefill { tokens: settings.prompt, rate, multiply_add_share: prefill_share };
+    let prefill = Prefill {
+        tokens: settings.prompt,
+        rate,
+        multiply_add_share: prefill_share,
+    };
     let decode = settings.batches.iter().map(|&batch| {
         let (rate, scheduling) = next();
         Decode {
             batch,
-            read_share: work.read_share(batch, rate.median, read_weights.median.max(read_memory.median)),
+            read_share: work.read_share(
+                batch,
+                rate.median,
+                read_weights.median.max(read_memory.median),
+            ),
             multiply_add_share: work.decode_share(rate.median, multiply_add.median),
             scheduling_share: scheduling.median,
             rate,

@@ -1,11 +1,15 @@
-//! Where the model lies: the place that was named, else the default ones. It must not open anything.
+//! Where the model lies: the place that was named, else the default ones. It must not open
+//! anything.
 
 use std::path::{Path, PathBuf};
 
 use super::BenchError;
 
 /// Tried in this order, the second below the home directory.
-const DEFAULTS: [&str; 2] = ["models/default", ".inferno/models/TinyLlama_TinyLlama-1.1B-Chat-v1.0"];
+const DEFAULTS: [&str; 2] = [
+    "models/default",
+    ".inferno/models/TinyLlama_TinyLlama-1.1B-Chat-v1.0",
+];
 
 /// The model to use. A place that was named must have it: there is no silent fall to the next.
 ///
@@ -22,10 +26,14 @@ fn choose(
 ) -> Result<PathBuf, BenchError> {
     let places = named.map(|path| vec![path.to_owned()]).unwrap_or_else(|| {
         let below_home = home.map(|home| home.join(DEFAULTS[1]));
-        std::iter::once(PathBuf::from(DEFAULTS[0])).chain(below_home).collect()
+        std::iter::once(PathBuf::from(DEFAULTS[0]))
+            .chain(below_home)
+            .collect()
     });
     let found = places.iter().find(|place| exists(place)).cloned();
-    found.ok_or_else(|| BenchError::NoModel { tried: places[0].clone() })
+    found.ok_or_else(|| BenchError::NoModel {
+        tried: places[0].clone(),
+    })
 }
 
 #[cfg(test)]
@@ -34,14 +42,21 @@ mod tests {
 
     fn find(named: Option<&str>, there: &[&str]) -> Result<PathBuf, String> {
         let exists = |place: &Path| there.iter().any(|other| Path::new(other) == place);
-        choose(named.map(Path::new), Some(Path::new("/home")), exists).map_err(|error| error.to_string())
+        choose(named.map(Path::new), Some(Path::new("/home")), exists)
+            .map_err(|error| error.to_string())
     }
 
     #[test]
     fn the_named_place_wins_and_default_places_follow() {
         let below_home = "/home/.inferno/models/TinyLlama_TinyLlama-1.1B-Chat-v1.0";
-        assert_eq!(find(Some("/flag"), &["/flag", "models/default"]), Ok("/flag".into()));
-        assert_eq!(find(None, &[below_home, "models/default"]), Ok("models/default".into()));
+        assert_eq!(
+            find(Some("/flag"), &["/flag", "models/default"]),
+            Ok("/flag".into())
+        );
+        assert_eq!(
+            find(None, &[below_home, "models/default"]),
+            Ok("models/default".into())
+        );
         assert_eq!(find(None, &[below_home]), Ok(below_home.into()));
     }
 

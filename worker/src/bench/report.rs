@@ -1,5 +1,5 @@
-//! What was measured, as a table for people and as JSON of a stable shape for programs. It must not know how it was
-//! measured, and it prints nothing.
+//! What was measured, as a table for people and as JSON of a stable shape for programs. It must not
+//! know how it was measured, and it prints nothing.
 
 use std::fmt::{self, Display, Formatter};
 use std::fs;
@@ -15,7 +15,8 @@ use super::shares::Spread;
 /// Name of the JSON's shape; another shape gets another number.
 const FORMAT: &str = "worker-bench/2";
 
-/// Everything measured. Read and written rates are in GB/s (10⁹ bytes), operations in GFLOP/s, tokens per second.
+/// Everything measured. Read and written rates are in GB/s (10⁹ bytes), operations in GFLOP/s,
+/// tokens per second.
 #[derive(Clone, Debug)]
 pub struct Report {
     pub(super) settings: Settings,
@@ -63,7 +64,11 @@ pub(super) struct Decode {
 
 impl Machine {
     pub(super) fn before(switches: u64) -> Self {
-        Self { before: load_average(), after: None, switches }
+        Self {
+            before: load_average(),
+            after: None,
+            switches,
+        }
     }
 
     pub(super) fn after(&mut self, switches: u64) {
@@ -73,14 +78,27 @@ impl Machine {
 }
 
 fn load_average() -> Option<f64> {
-    fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
+    fs::read_to_string("/proc/loadavg")
+        .ok()?
+        .split(' ')
+        .next()?
+        .parse()
+        .ok()
 }
 
 impl Report {
     /// The report for programs.
     #[must_use]
     pub fn json(&self) -> Value {
-        let Settings { model, threads, prompt, decode_prompt, decode_steps, repeats, .. } = &self.settings;
+        let Settings {
+            model,
+            threads,
+            prompt,
+            decode_prompt,
+            decode_steps,
+            repeats,
+            ..
+        } = &self.settings;
         let decode = self.decode.iter().map(|line| {
             json!({
                 "batch": line.batch, "prompt": decode_prompt, "steps": decode_steps,
@@ -128,9 +146,14 @@ impl Report {
             settings.threads,
             settings.repeats
         )?;
-        let load =
-            |value: Option<f64>| value.map_or_else(|| "unknown".to_owned(), |load| format!("{load:.2}"));
-        let Machine { before, after, switches } = self.machine;
+        let load = |value: Option<f64>| {
+            value.map_or_else(|| "unknown".to_owned(), |load| format!("{load:.2}"))
+        };
+        let Machine {
+            before,
+            after,
+            switches,
+        } = self.machine;
         writeln!(
             f,
             "load average {} before and {} after, with this process in it; processors taken away {switches} times\n",
@@ -160,12 +183,32 @@ impl Display for Report {
             writeln!(f, "{accuracy}\n")?;
         }
         self.floors(f)?;
-        let columns = ("tokens/s", "median", "min – max", "of reading", "of FMA", "scheduling");
+        let columns = (
+            "tokens/s",
+            "median",
+            "min – max",
+            "of reading",
+            "of FMA",
+            "scheduling",
+        );
         let (name, median, range, read, peak, scheduling) = columns;
-        writeln!(f, "{name:<28}{median:>10}{range:>22}{read:>12}{peak:>10}{scheduling:>12}")?;
-        let Prefill { tokens, rate, multiply_add_share } = &self.prefill;
+        writeln!(
+            f,
+            "{name:<28}{median:>10}{range:>22}{read:>12}{peak:>10}{scheduling:>12}"
+        )?;
+        let Prefill {
+            tokens,
+            rate,
+            multiply_add_share,
+        } = &self.prefill;
         let name = format!("prefill {tokens}");
-        writeln!(f, "{name:<28}{}{:>12}{:>10}", figures(rate), "", percent(*multiply_add_share, 1))?;
+        writeln!(
+            f,
+            "{name:<28}{}{:>12}{:>10}",
+            figures(rate),
+            "",
+            percent(*multiply_add_share, 1)
+        )?;
         for line in &self.decode {
             writeln!(
                 f,
@@ -182,7 +225,11 @@ impl Display for Report {
 }
 
 fn figures(spread: &Spread) -> String {
-    format!("{:>10.1}{:>22}", spread.median, format!("{:.1} – {:.1}", spread.min, spread.max))
+    format!(
+        "{:>10.1}{:>22}",
+        spread.median,
+        format!("{:.1} – {:.1}", spread.min, spread.max)
+    )
 }
 
 fn percent(share: f64, digits: usize) -> String {

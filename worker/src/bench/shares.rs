@@ -1,8 +1,9 @@
-//! From rates to shares of what the machine could do: pure arithmetic over the sizes of a model. It must not know how
-//! anything was measured.
+//! From rates to shares of what the machine could do: pure arithmetic over the sizes of a model. It
+//! must not know how anything was measured.
 //!
-//! Counted is what cannot be avoided: reading each stored weight once a step, and a multiplication and an addition
-//! for each weight and token. Attention, norms and the cache come on top, so true shares are a little larger.
+//! Counted is what cannot be avoided: reading each stored weight once a step, and a multiplication
+//! and an addition for each weight and token. Attention, norms and the cache come on top, so true
+//! shares are a little larger.
 
 use inference::config::Config;
 
@@ -58,7 +59,8 @@ impl Work {
         2.0 * (self.layers + self.head) * rate / (peak * 1e9)
     }
 
-    /// Share of the peak that prefill of a prompt at a rate (tokens/s) takes up; the head counts once a prompt.
+    /// Share of the peak that prefill of a prompt at a rate (tokens/s) takes up; the head counts
+    /// once a prompt.
     pub(super) fn prefill_share(&self, prompt: usize, rate: f64, peak: f64) -> f64 {
         2.0 * (self.layers + self.head / prompt as f64) * rate / (peak * 1e9)
     }
@@ -96,7 +98,8 @@ mod tests {
         Work::of(&config(), 269_030_016)
     }
 
-    /// Floors and figures published for this model: 19.6 GB/s carry 73 tokens/s, 212 GFLOP/s carry 780 and 1000.
+    /// Floors and figures published for this model: 19.6 GB/s carry 73 tokens/s, 212 GFLOP/s carry
+    /// 780 and 1000.
     #[test]
     fn a_machine_at_its_floors_has_shares_of_one() {
         let work = work();
@@ -110,9 +113,18 @@ mod tests {
     #[test]
     fn shares_follow_what_they_are_made_of() {
         let work = work();
-        assert!((work.read_share(1, 36.5, 19.6) - 0.5).abs() < 0.01, "half the rate");
-        assert!((work.read_share(2, 73.0, 19.6) - 0.5).abs() < 0.01, "a batch shares what is read");
-        assert!((work.read_share(1, 73.0, 39.2) - 0.5).abs() < 0.01, "twice the machine");
+        assert!(
+            (work.read_share(1, 36.5, 19.6) - 0.5).abs() < 0.01,
+            "half the rate"
+        );
+        assert!(
+            (work.read_share(2, 73.0, 19.6) - 0.5).abs() < 0.01,
+            "a batch shares what is read"
+        );
+        assert!(
+            (work.read_share(1, 73.0, 39.2) - 0.5).abs() < 0.01,
+            "twice the machine"
+        );
         assert!(
             work.prefill_share(1, 700.0, 212.0) > work.prefill_share(512, 700.0, 212.0) * 1.2,
             "the head"

@@ -1,11 +1,13 @@
-//! The simulated engine in virtual time: no thread, moves only when told. It must not know who moves the clock.
+//! The simulated engine in virtual time: no thread, moves only when told. It must not know who
+//! moves the clock.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::sim::{Core, encode};
 use super::{
-    Counters, Ending, Engine, EngineError, EngineEvent, EngineRequest, Simulated, StepSink, Time, WindowStart,
+    Counters, Ending, Engine, EngineError, EngineEvent, EngineRequest, Simulated, StepSink, Time,
+    WindowStart,
 };
 
 /// A simulated engine that lives in virtual time.
@@ -19,7 +21,13 @@ pub(super) struct Inline {
 
 impl Inline {
     pub(super) fn new(core: Core, time: Arc<dyn Time>, sink: Box<dyn StepSink>) -> Self {
-        Self { core, time, sink, counters: Counters::default(), events: Vec::with_capacity(1024) }
+        Self {
+            core,
+            time,
+            sink,
+            counters: Counters::default(),
+            events: Vec::with_capacity(1024),
+        }
     }
 
     /// Begins a step if none is under way and there is work.
@@ -43,7 +51,10 @@ impl Engine for Inline {
         for request in batch.drain(..) {
             let index = request.index;
             if let Err(kind) = self.core.submit(request) {
-                self.events.push(EngineEvent::Ended { index, ending: Ending::Refused(kind) });
+                self.events.push(EngineEvent::Ended {
+                    index,
+                    ending: Ending::Refused(kind),
+                });
             }
         }
         self.tell();
@@ -53,7 +64,10 @@ impl Engine for Inline {
 
     fn cancel(&mut self, index: u32) {
         if self.core.cancel(index) {
-            self.events.push(EngineEvent::Ended { index, ending: Ending::Cancelled });
+            self.events.push(EngineEvent::Ended {
+                index,
+                ending: Ending::Cancelled,
+            });
             self.tell();
         }
     }

@@ -1,19 +1,28 @@
-//! How much memory this process may still take, asked of the kernel before anything large is allocated. It must not
-//! know what the memory is for.
+//! How much memory this process may still take, asked of the kernel before anything large is
+//! allocated. It must not know what the memory is for.
 
 use std::path::Path;
 
-/// Bytes this process may still take: what the kernel calls available, or less where a control group says so.
-/// `None` where neither can be read.
+/// Bytes this process may still take: what the kernel calls available, or less where a control
+/// group says so. `None` where neither can be read.
 pub(super) fn free_memory() -> Option<u64> {
-    let available = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| available(&text));
+    let available = std::fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| available(&text));
     available.into_iter().chain(control_group()).min()
 }
 
 /// `MemAvailable`, which /proc/meminfo gives in kilobytes.
 fn available(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kb| kb * 1024)
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim()
+        .strip_suffix("kB")?
+        .trim()
+        .parse::<u64>()
+        .ok()
+        .map(|kb| kb * 1024)
 }
 
 /// What the control group (version 2) leaves, the tightest of it and its ancestors.
@@ -21,20 +30,30 @@ fn control_group() -> Option<u64> {
     let own = std::fs::read_to_string("/proc/self/cgroup").ok()?;
     let path = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
     let root = Path::new("/sys/fs/cgroup");
-    root.join(path).ancestors().take_while(|dir| dir.starts_with(root)).filter_map(left_in).min()
+    root.join(path)
+        .ancestors()
+        .take_while(|dir| dir.starts_with(root))
+        .filter_map(left_in)
+        .min()
 }
 
 /// Pages of files count as used but are given back under pressure, so they count as free here.
 fn left_in(dir: &Path) -> Option<u64> {
     let read = |name: &str| std::fs::read_to_string(dir.join(name)).ok();
     let number = |name: &str| read(name)?.trim().parse::<u64>().ok();
-    let files = read("memory.stat").and_then(|stat| field(&stat, "file ")).unwrap_or(0);
+    let files = read("memory.stat")
+        .and_then(|stat| field(&stat, "file "))
+        .unwrap_or(0);
     let used = number("memory.current")?.saturating_sub(files);
     Some(number("memory.max")?.saturating_sub(used))
 }
 
 fn field(stat: &str, name: &str) -> Option<u64> {
-    stat.lines().find_map(|line| line.strip_prefix(name))?.trim().parse().ok()
+    stat.lines()
+        .find_map(|line| line.strip_prefix(name))?
+        .trim()
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]
@@ -43,7 +62,10 @@ mod tests {
 
     #[test]
     fn what_is_available_is_read_in_bytes() {
-        assert_eq!(available("MemTotal: 9 kB\nMemAvailable:   2048 kB\n"), Some(2048 * 1024));
+        assert_eq!(
+            available("MemTotal: 9 kB\nMemAvailable:   2048 kB\n"),
+            Some(2048 * 1024)
+        );
         assert_eq!(available("MemTotal: 9 kB\n"), None);
         assert!(free_memory().is_some_and(|bytes| bytes > 1 << 20));
     }

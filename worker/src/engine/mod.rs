@@ -1,6 +1,6 @@
-//! The engine border: what a load driver may ask of an engine and what an engine tells back. An engine says *what*
-//! happened; the [`StepSink`] it is given says *when*. It must not know load shapes, recorders, or which variant this
-//! binary is.
+//! The engine border: what a load driver may ask of an engine and what an engine tells back. An
+//! engine says *what* happened; the [`StepSink`] it is given says *when*. It must not know load
+//! shapes, recorders, or which variant this binary is.
 
 mod inline;
 mod memory;
@@ -21,15 +21,15 @@ pub use null::null;
 
 /// An engine that is open. Dropping it cancels what it holds and frees everything.
 pub trait Engine: Send {
-    /// Hands over requests, all visible to the engine at once, and empties `batch`. What becomes of each is told to
-    /// the sink; each ends exactly once.
+    /// Hands over requests, all visible to the engine at once, and empties `batch`. What becomes of
+    /// each is told to the sink; each ends exactly once.
     ///
     /// # Errors
     /// [`ErrorKind::Down`]: none was taken and `batch` is as it was.
     fn submit(&mut self, batch: &mut Vec<EngineRequest>) -> Result<(), EngineError>;
 
-    /// Asks the engine to let go of a request. It ends as [`Ending::Cancelled`] unless it has ended already; for an
-    /// index it does not hold nothing happens.
+    /// Asks the engine to let go of a request. It ends as [`Ending::Cancelled`] unless it has ended
+    /// already; for an index it does not hold nothing happens.
     fn cancel(&mut self, index: u32);
 
     /// The measured window begins: counters start from zero, scripted faults count from here.
@@ -258,7 +258,8 @@ struct StepLoad {
     prefix_hit_tokens: u64,
 }
 
-/// Opens an engine that can carry `demand` on a host that `slots` workers share, and tells `phase` the name of each phase of loading as it ends.
+/// Opens an engine that can carry `demand` on a host that `slots` workers share, and tells `phase`
+/// the name of each phase of loading as it ends.
 ///
 /// # Errors
 /// A [`Failure`] with one sentence that names the way out.

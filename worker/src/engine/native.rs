@@ -1,6 +1,7 @@
-//! The inference engine linked into this binary: checks that the demand fits before anything large is allocated,
-//! loads the model, and translates between the engine border and the batcher. Its own stopwatch tells the scheduler's
-//! share of a step; it must not know load or the clock that requests are timed by.
+//! The inference engine linked into this binary: checks that the demand fits before anything large
+//! is allocated, loads the model, and translates between the engine border and the batcher. Its own
+//! stopwatch tells the scheduler's share of a step; it must not know load or the clock that
+//! requests are timed by.
 
 use std::num::NonZero;
 use std::path::Path;
@@ -23,7 +24,8 @@ use super::places::Places;
 use super::slowed::Slowed;
 use super::threaded::{Halt, Stepper, Threaded};
 use super::{
-    Ending, EngineError, EngineEvent, EngineRequest, ErrorKind, Opened, StepLoad, StepSink, WindowStart,
+    Ending, EngineError, EngineEvent, EngineRequest, ErrorKind, Opened, StepLoad, StepSink,
+    WindowStart,
 };
 use crate::error::with_causes;
 
@@ -61,7 +63,11 @@ pub(super) fn open(
     fits(plan.facts.bytes, plan.needed, slots, free_memory(), demand)?;
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let threads = threads(spec.threads, cores, slots);
-    let options = LoadOptions { threads, isa: None, form: form(spec.weights) };
+    let options = LoadOptions {
+        threads,
+        isa: None,
+        form: form(spec.weights),
+    };
     let mut loaded = |border| {
         phase(match border {
             LoadPhase::Mapped => "map",
@@ -69,7 +75,11 @@ pub(super) fn open(
         });
     };
     let model = Model::load(path, &options, &mut loaded).map_err(|error| refused(path, &error))?;
-    let folder = plan.files.config.parent().expect("a located file lies in a folder");
+    let folder = plan
+        .files
+        .config
+        .parent()
+        .expect("a located file lies in a folder");
     let tokenizer = Tokenizer::read(folder).map_err(|error| unreadable(&error))?;
     phase("tokenizer");
     let (report, kernels) = (plan.report(&model), kernels(&model));
@@ -77,18 +87,33 @@ pub(super) fn open(
     let places = Places::take(spec.pin, threads, slots)?;
     let native = Native::new(model, &plan, demand).map_err(|error| refused(path, &error))?;
     let encode = move |text: &str| {
-        tokenizer.encode(text).map_err(|error| EngineError::Encode { reason: error.to_string() })
+        tokenizer.encode(text).map_err(|error| EngineError::Encode {
+            reason: error.to_string(),
+        })
     };
     let (slowed, in_flight) = (spec.handicap, demand.concurrency as usize);
     let engine = match slowed > 0.0 {
-        true => Threaded::start(move || Slowed::new(native, slowed), Box::new(encode), sink, in_flight),
+        true => Threaded::start(
+            move || Slowed::new(native, slowed),
+            Box::new(encode),
+            sink,
+            in_flight,
+        ),
         false => Threaded::start(move || native, Box::new(encode), sink, in_flight),
     };
-    let engine =
-        engine.map_err(|error| broken(&format!("the engine's thread could not be started: {error}")))?;
+    let engine = engine.map_err(|error| {
+        broken(&format!(
+            "the engine's thread could not be started: {error}"
+        ))
+    })?;
     let processors = places.leave()?;
     phase("engine");
-    Ok(Opened { engine: Box::new(engine), report, kernels, processors })
+    Ok(Opened {
+        engine: Box::new(engine),
+        report,
+        kernels,
+        processors,
+    })
 }
 
 impl Plan {
@@ -99,7 +124,12 @@ impl Plan {
         let facts = files.facts().map_err(refuse)?;
         let (options, needed) = budget(spec, demand, &config, facts.bytes);
         holds_one(&options, demand, &config)?;
-        Ok(Self { files, facts, options, needed })
+        Ok(Self {
+            files,
+            facts,
+            options,
+            needed,
+        })
     }
 
     fn report(&self, model: &Model) -> LoadReport {
@@ -115,10 +145,23 @@ impl Plan {
     }
 }
 
-/// The batcher's limits for a demand, and the bytes of weights, cache and activations it then needs.
-fn budget(spec: &NativeSpec, demand: Demand, config: &Config, weight_bytes: u64) -> (BatchOptions, u64) {
-    let kv_format = if spec.kv_f32 { KvFormat::F32 } else { KvFormat::Bf16 };
-    let (concurrency, tokens) = (demand.concurrency as usize, demand.tokens_per_request as usize);
+/// The batcher's limits for a demand, and the bytes of weights, cache and activations it then
+/// needs.
+fn budget(
+    spec: &NativeSpec,
+    demand: Demand,
+    config: &Config,
+    weight_bytes: u64,
+) -> (BatchOptions, u64) {
+    let kv_format = if spec.kv_f32 {
+        KvFormat::F32
+    } else {
+        KvFormat::Bf16
+    };
+    let (concurrency, tokens) = (
+        demand.concurrency as usize,
+        demand.tokens_per_request as usize,
+    );
     let max_batch = (spec.max_batch as usize).min(concurrency).max(1);
     let all = kv_bytes_needed(config, kv_format, max_batch, tokens);
     let kv_bytes = usize::try_from(spec.kv_bytes).unwrap_or(usize::MAX);
@@ -135,7 +178,10 @@ fn budget(spec: &NativeSpec, demand: Demand, config: &Config, weight_bytes: u64)
     let needed = memory_needed(config, weight_bytes, concurrency, tokens, &options);
     let needed = needed + form(spec.weights).extra_bytes(config);
     // The cache is taken as a whole, whatever its requests would need.
-    (options, (needed + kv_bytes as u64).saturating_sub(all as u64))
+    (
+        options,
+        (needed + kv_bytes as u64).saturating_sub(all as u64),
+    )
 }
 
 fn form(form: spec::WeightForm) -> WeightForm {
@@ -154,16 +200,22 @@ fn kernels(model: &Model) -> String {
     }
 }
 
-/// Left open, the cores this process may use (affinity and quota of its control group count) are divided by the slots
-/// that share them; at least one thread.
+/// Left open, the cores this process may use (affinity and quota of its control group count) are
+/// divided by the slots that share them; at least one thread.
 fn threads(asked: u32, cores: usize, slots: u32) -> usize {
-    if asked > 0 { asked as usize } else { (cores / slots.max(1) as usize).max(1) }
+    if asked > 0 {
+        asked as usize
+    } else {
+        (cores / slots.max(1) as usize).max(1)
+    }
 }
 
 /// Whether a bounded cache holds one request at least; without that none would ever be answered.
 fn holds_one(options: &BatchOptions, demand: Demand, config: &Config) -> Result<(), Failure> {
     // A request's last token is never kept.
-    let kept = (demand.tokens_per_request as usize).saturating_sub(1).max(1);
+    let kept = (demand.tokens_per_request as usize)
+        .saturating_sub(1)
+        .max(1);
     let one = kv_bytes_needed(config, options.kv_format, 1, kept);
     if options.kv_bytes >= one {
         return Ok(());
@@ -173,15 +225,29 @@ fn holds_one(options: &BatchOptions, demand: Demand, config: &Config) -> Result<
          out, or use shorter requests",
         demand.tokens_per_request, options.kv_bytes,
     );
-    Err(Failure { kind: FailureKind::NotEnoughMemory, message })
+    Err(Failure {
+        kind: FailureKind::NotEnoughMemory,
+        message,
+    })
 }
 
-/// Whether the memory is there for every slot of this host, which share the mapped weights; where the kernel does not
-/// say, it is.
-fn fits(weights: u64, needed: u64, slots: u32, free: Option<u64>, demand: Demand) -> Result<(), Failure> {
+/// Whether the memory is there for every slot of this host, which share the mapped weights; where
+/// the kernel does not say, it is.
+fn fits(
+    weights: u64,
+    needed: u64,
+    slots: u32,
+    free: Option<u64>,
+    demand: Demand,
+) -> Result<(), Failure> {
     let slots = slots.max(1);
-    let all = needed.saturating_sub(weights).saturating_mul(slots.into()).saturating_add(weights);
-    let Some(free) = free.filter(|free| *free < all) else { return Ok(()) };
+    let all = needed
+        .saturating_sub(weights)
+        .saturating_mul(slots.into())
+        .saturating_add(weights);
+    let Some(free) = free.filter(|free| *free < all) else {
+        return Ok(());
+    };
     let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
     let message = format!(
         "out of memory: {} requests of {} tokens at once in each of {slots} slots need {:.2} GiB and {:.2} \
@@ -192,12 +258,21 @@ fn fits(weights: u64, needed: u64, slots: u32, free: Option<u64>, demand: Demand
         gib(all),
         gib(free),
     );
-    Err(Failure { kind: FailureKind::NotEnoughMemory, message })
+    Err(Failure {
+        kind: FailureKind::NotEnoughMemory,
+        message,
+    })
 }
 
 fn refused(path: &Path, error: &LoadError) -> Failure {
     let (kind, way_out) = judged(error);
-    Failure { kind, message: format!("the model {} cannot be loaded: {error}; {way_out}", path.display()) }
+    Failure {
+        kind,
+        message: format!(
+            "the model {} cannot be loaded: {error}; {way_out}",
+            path.display()
+        ),
+    }
 }
 
 /// What to do about a model that cannot be loaded.
@@ -211,22 +286,25 @@ fn judged(error: &LoadError) -> (FailureKind, &'static str) {
             FailureKind::ModelNotFound,
             "name a model with --model or BENCH_MODEL_PATH, or fetch one with scripts/fetch-model.sh",
         ),
-        (LoadFault::Damaged, _) => {
-            (FailureKind::ModelInvalid, "fetch or import the model again, or name another with --model")
-        }
+        (LoadFault::Damaged, _) => (
+            FailureKind::ModelInvalid,
+            "fetch or import the model again, or name another with --model",
+        ),
         (LoadFault::Unsupported, _) => (
             FailureKind::ModelInvalid,
             "use --model with a model that this engine supports (docs/engine.md lists them)",
         ),
-        (LoadFault::Inconsistent, _) => {
-            (FailureKind::ModelInvalid, "correct the model's files, or name another with --model")
-        }
+        (LoadFault::Inconsistent, _) => (
+            FailureKind::ModelInvalid,
+            "correct the model's files, or name another with --model",
+        ),
         (LoadFault::Machine, LoadError::Threads { .. }) => {
             (FailureKind::Engine, "allow this process more threads")
         }
-        (LoadFault::Machine, LoadError::Memory { .. }) => {
-            (FailureKind::NotEnoughMemory, "free memory, or name a smaller model with --model")
-        }
+        (LoadFault::Machine, LoadError::Memory { .. }) => (
+            FailureKind::NotEnoughMemory,
+            "free memory, or name a smaller model with --model",
+        ),
         (LoadFault::Machine, _) => (FailureKind::Engine, "let the engine choose the kernels"),
     }
 }
@@ -236,11 +314,17 @@ fn unreadable(error: &TokenizerError) -> Failure {
         "failed to {}; correct the model's tokenizer, or name another model with --model",
         with_causes(error)
     );
-    Failure { kind: FailureKind::ModelInvalid, message }
+    Failure {
+        kind: FailureKind::ModelInvalid,
+        message,
+    }
 }
 
 fn broken(message: &str) -> Failure {
-    Failure { kind: FailureKind::Engine, message: message.to_owned() }
+    Failure {
+        kind: FailureKind::Engine,
+        message: message.to_owned(),
+    }
 }
 
 fn saturated(n: usize) -> u32 {
@@ -253,7 +337,11 @@ impl Native {
         let mut batcher = Batcher::new(Arc::new(model), plan.options)?;
         // While loading, so that no page of the cache is first touched in the measured window.
         batcher.touch_cache();
-        Ok(Self { batcher, events: Vec::with_capacity(4 * demand.concurrency as usize + 8), page_bytes })
+        Ok(Self {
+            batcher,
+            events: Vec::with_capacity(4 * demand.concurrency as usize + 8),
+            page_bytes,
+        })
     }
 }
 
@@ -304,14 +392,21 @@ impl Stepper for Native {
 }
 
 fn translated(event: Event) -> EngineEvent {
-    let ended = |id, ending| EngineEvent::Ended { index: index(id), ending };
+    let ended = |id, ending| EngineEvent::Ended {
+        index: index(id),
+        ending,
+    };
     match event {
         Event::Started { id } => EngineEvent::Started { index: index(id) },
-        Event::Token { id, token } => EngineEvent::Token { index: index(id), token },
+        Event::Token { id, token } => EngineEvent::Token {
+            index: index(id),
+            token,
+        },
         Event::Finished { id, .. } => ended(id, Ending::Finished),
-        Event::Failed { id, fault: Fault::NonFiniteLogits } => {
-            ended(id, Ending::Failed(ErrorKind::NotFinite))
-        }
+        Event::Failed {
+            id,
+            fault: Fault::NonFiniteLogits,
+        } => ended(id, Ending::Failed(ErrorKind::NotFinite)),
     }
 }
 

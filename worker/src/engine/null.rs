@@ -1,8 +1,10 @@
-//! The engine that does no work: every request is answered in full while it is handed over, on the caller's thread.
-//! What driving it costs is what the generator itself costs. It must not know what is measured.
+//! The engine that does no work: every request is answered in full while it is handed over, on the
+//! caller's thread. What driving it costs is what the generator itself costs. It must not know what
+//! is measured.
 
 use super::{
-    Counters, Ending, Engine, EngineError, EngineEvent, EngineRequest, StepLoad, StepSink, WindowStart,
+    Counters, Ending, Engine, EngineError, EngineEvent, EngineRequest, StepLoad, StepSink,
+    WindowStart,
 };
 
 /// Answers at once.
@@ -15,19 +17,35 @@ struct Null {
 /// Opens it, with room for answers of `events` events in one hand-over.
 #[must_use]
 pub fn null(sink: Box<dyn StepSink>, events: usize) -> Box<dyn Engine> {
-    Box::new(Null { sink, events: Vec::with_capacity(events), counters: Counters::default() })
+    Box::new(Null {
+        sink,
+        events: Vec::with_capacity(events),
+        counters: Counters::default(),
+    })
 }
 
 impl Engine for Null {
     fn submit(&mut self, batch: &mut Vec<EngineRequest>) -> Result<(), EngineError> {
         self.sink.begins();
         let running = u32::try_from(batch.len()).unwrap_or(u32::MAX);
-        for EngineRequest { index, max_new_tokens, .. } in batch.drain(..) {
+        for EngineRequest {
+            index,
+            max_new_tokens,
+            ..
+        } in batch.drain(..)
+        {
             self.events.push(EngineEvent::Started { index });
-            self.events.extend((0..max_new_tokens).map(|token| EngineEvent::Token { index, token }));
-            self.events.push(EngineEvent::Ended { index, ending: Ending::Finished });
+            self.events
+                .extend((0..max_new_tokens).map(|token| EngineEvent::Token { index, token }));
+            self.events.push(EngineEvent::Ended {
+                index,
+                ending: Ending::Finished,
+            });
         }
-        self.counters.step(StepLoad { running, ..StepLoad::default() });
+        self.counters.step(StepLoad {
+            running,
+            ..StepLoad::default()
+        });
         self.sink.happened(&self.events);
         self.events.clear();
         Ok(())

@@ -1,6 +1,6 @@
-//! Which processors the engine's threads and the load's thread run on: everywhere this process may, or each on its own
-//! when asked. The engine's threads inherit their place from the thread that starts them, which then goes to its own.
-//! It must not know what either of them does.
+//! Which processors the engine's threads and the load's thread run on: everywhere this process may,
+//! or each on its own when asked. The engine's threads inherit their place from the thread that
+//! starts them, which then goes to its own. It must not know what either of them does.
 
 use contract::message::{Failure, FailureKind};
 
@@ -17,10 +17,14 @@ impl Places {
     /// Takes the calling thread to the engine's processors, if `pin` asks for that.
     ///
     /// # Errors
-    /// When other slots share the host, when there are fewer processors than threads, or when the system refuses.
+    /// When other slots share the host, when there are fewer processors than threads, or when the
+    /// system refuses.
     pub(super) fn take(pin: bool, threads: usize, slots: u32) -> Result<Self, Failure> {
         if !pin {
-            return Ok(Self { engine: os::processors(), load: None });
+            return Ok(Self {
+                engine: os::processors(),
+                load: None,
+            });
         }
         let allowed = os::process_processors();
         let places = Self::divided(&allowed, threads, slots).map_err(|reason| refused(&reason))?;
@@ -39,18 +43,24 @@ impl Places {
         Ok(self.engine)
     }
 
-    /// The engine gets the first processors, one a thread; the load gets the others, or all where none is left: then
-    /// the record shows that they share.
+    /// The engine gets the first processors, one a thread; the load gets the others, or all where
+    /// none is left: then the record shows that they share.
     fn divided(allowed: &[u32], threads: usize, slots: u32) -> Result<Self, String> {
         if slots > 1 {
             return Err(format!("{slots} slots share this host"));
         }
         if allowed.len() < threads {
-            return Err(format!("there are {} processors for {threads} engine threads", allowed.len()));
+            return Err(format!(
+                "there are {} processors for {threads} engine threads",
+                allowed.len()
+            ));
         }
         let (engine, rest) = allowed.split_at(threads);
         let load = if rest.is_empty() { allowed } else { rest };
-        Ok(Self { engine: engine.to_vec(), load: Some(load.to_vec()) })
+        Ok(Self {
+            engine: engine.to_vec(),
+            load: Some(load.to_vec()),
+        })
     }
 
     fn go(&self, processors: &[u32]) -> Result<(), Failure> {
@@ -66,7 +76,10 @@ fn refused(reason: &str) -> Failure {
         "failed to pin threads to their own processors: {reason}; leave `pin` out of the plan's [native], \
          or use fewer threads or one slot a host"
     );
-    Failure { kind: FailureKind::BadAssignment, message }
+    Failure {
+        kind: FailureKind::BadAssignment,
+        message,
+    }
 }
 
 #[cfg(test)]
@@ -75,18 +88,26 @@ mod tests {
 
     #[test]
     fn the_load_gets_what_the_engine_leaves_or_shares_all() {
-        let divided = |threads| Places::divided(&[1, 3, 4], threads, 1).map(|p| (p.engine, p.load.unwrap()));
+        let divided =
+            |threads| Places::divided(&[1, 3, 4], threads, 1).map(|p| (p.engine, p.load.unwrap()));
         assert_eq!(divided(2), Ok((vec![1, 3], vec![4])));
         assert_eq!(divided(3), Ok((vec![1, 3, 4], vec![1, 3, 4])));
         assert!(divided(4).unwrap_err().contains("3 processors for 4"));
-        assert!(Places::divided(&[0, 1], 1, 2).err().is_some_and(|reason| reason.contains("2 slots")));
+        assert!(
+            Places::divided(&[0, 1], 1, 2)
+                .err()
+                .is_some_and(|reason| reason.contains("2 slots"))
+        );
     }
 
     #[test]
     fn nothing_moves_unless_it_is_asked_for() {
         let before = os::processors();
         let places = Places::take(false, 1000, 7).expect("nothing to refuse");
-        assert_eq!((places.leave().expect("stays"), os::processors()), (before.clone(), before));
+        assert_eq!(
+            (places.leave().expect("stays"), os::processors()),
+            (before.clone(), before)
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! A seeded model of an engine with continuous batching: how long steps last, which requests fail, when nothing
-//! moves. Owns the state machine, which only ever sees the times it is told; [`super::threaded`] lives it in real
-//! time, [`super::inline`] in virtual time. It must not know what is measured.
+//! A seeded model of an engine with continuous batching: how long steps last, which requests fail,
+//! when nothing moves. Owns the state machine, which only ever sees the times it is told;
+//! [`super::threaded`] lives it in real time, [`super::inline`] in virtual time. It must not know
+//! what is measured.
 //!
 //! ```text
 //! idle ──begin(now)──▶ stepping until `end` ──finish──▶ idle
@@ -16,7 +17,8 @@ use contract::spec::{Demand, SimSpec};
 use super::inline::Inline;
 use super::threaded::{Halt, Stepper, Threaded};
 use super::{
-    Ending, Engine, EngineEvent, EngineRequest, ErrorKind, Opened, StepLoad, StepSink, Time, WindowStart,
+    Ending, Engine, EngineEvent, EngineRequest, ErrorKind, Opened, StepLoad, StepSink, Time,
+    WindowStart,
 };
 use crate::stream::{Purpose, Stream};
 
@@ -55,8 +57,8 @@ enum Fate {
 struct Timed {
     core: Core,
     time: Arc<dyn Time>,
-    /// When the step before was planned to end, while there is work: the next begins then, so that the lateness of a
-    /// wake-up shifts one event and not all that follow.
+    /// When the step before was planned to end, while there is work: the next begins then, so that
+    /// the lateness of a wake-up shifts one event and not all that follow.
     due: Option<Duration>,
 }
 
@@ -78,7 +80,11 @@ pub(super) fn open(
     let engine: Box<dyn Engine> = if time.is_virtual() {
         Box::new(Inline::new(core, time, sink))
     } else {
-        let timed = Timed { core, time, due: None };
+        let timed = Timed {
+            core,
+            time,
+            due: None,
+        };
         let threaded = Threaded::start(
             move || timed,
             Box::new(|text| Ok(encode(text))),
@@ -97,14 +103,21 @@ pub(super) fn open(
         threads: 1,
         ..LoadReport::default()
     };
-    Ok(Opened { engine, report, kernels: "simulated".to_owned(), processors: Vec::new() })
+    Ok(Opened {
+        engine,
+        report,
+        kernels: "simulated".to_owned(),
+        processors: Vec::new(),
+    })
 }
 
 fn check(spec: &SimSpec) -> Result<(), Failure> {
     let share = |x: f64| (0.0..=1.0).contains(&x);
     let scale = spec.scale.is_finite() && spec.scale > 0.0;
-    let sound =
-        scale && (0.0..10.0).contains(&spec.jitter) && share(spec.error_rate) && share(spec.disconnect_rate);
+    let sound = scale
+        && (0.0..10.0).contains(&spec.jitter)
+        && share(spec.error_rate)
+        && share(spec.disconnect_rate);
     if sound && spec.max_batch > 0 {
         return Ok(());
     }
@@ -120,9 +133,9 @@ fn check(spec: &SimSpec) -> Result<(), Failure> {
 /// Every word is one token, so that lengths behave as with a real tokenizer.
 pub(super) fn encode(text: &str) -> Vec<u32> {
     let id = |word: &str| {
-        let hash = word
-            .bytes()
-            .fold(0xCBF2_9CE4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01B3));
+        let hash = word.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |h, b| {
+            (h ^ u64::from(b)).wrapping_mul(0x100_0000_01B3)
+        });
         u32::try_from(hash % VOCABULARY as u64).expect("the vocabulary is small")
     };
     text.split_whitespace().map(id).collect()
@@ -133,7 +146,14 @@ impl Core {
         spec.stalls.sort_by_key(|stall| stall.at_ns);
         let (waiting, running) = (VecDeque::with_capacity(256), Vec::with_capacity(256));
         let noise = Stream::new(0, Purpose::Noise, 0);
-        Self { spec, waiting, running, end: None, window: None, noise }
+        Self {
+            spec,
+            waiting,
+            running,
+            end: None,
+            window: None,
+            noise,
+        }
     }
 
     pub(super) fn submit(&mut self, request: EngineRequest) -> Result<(), ErrorKind> {
@@ -143,7 +163,12 @@ impl Core {
         let seed = self.window.map_or(0, |window| window.requests_seed);
         let tokens = Stream::new(seed, Purpose::Token, request.index.into());
         let fate = self.fate(&request);
-        self.waiting.push_back(Work { request, made: 0, tokens, fate });
+        self.waiting.push_back(Work {
+            request,
+            made: 0,
+            tokens,
+            fate,
+        });
         Ok(())
     }
 
@@ -170,25 +195,36 @@ impl Core {
         self.end
     }
 
-    /// Begins a step and returns when it ends. Everything admitted by now has its whole prompt processed in it.
+    /// Begins a step and returns when it ends. Everything admitted by now has its whole prompt
+    /// processed in it.
     pub(super) fn begin(&mut self, now: Duration) -> Duration {
         let decoding = self.running.len();
-        let room = (self.spec.max_batch as usize).saturating_sub(decoding).min(self.waiting.len());
+        let room = (self.spec.max_batch as usize)
+            .saturating_sub(decoding)
+            .min(self.waiting.len());
         self.running.extend(self.waiting.drain(..room));
-        let prompts = self.running[decoding..].iter().map(|work| work.request.prompt.len() as u64).sum();
+        let prompts = self.running[decoding..]
+            .iter()
+            .map(|work| work.request.prompt.len() as u64)
+            .sum();
         let work = self.duration(decoding as u64, prompts);
         let end = self.stalled(now, work);
         self.end = Some(end);
         end
     }
 
-    /// Ends the step: the sequences that came into it are started, and all of them are one token further.
+    /// Ends the step: the sequences that came into it are started, and all of them are one token
+    /// further.
     pub(super) fn finish(&mut self, events: &mut Vec<EngineEvent>) -> StepLoad {
         self.end = None;
         let running = u32::try_from(self.running.len()).expect("bounded by max_batch");
         let waiting = u32::try_from(self.waiting.len()).expect("indices are u32");
         self.running.retain_mut(|work| work.advance(events));
-        StepLoad { running, waiting, ..StepLoad::default() }
+        StepLoad {
+            running,
+            waiting,
+            ..StepLoad::default()
+        }
     }
 
     /// The duration of a step as [`SimSpec`] defines it.
@@ -201,7 +237,9 @@ impl Core {
 
     /// When work of this length ends if it begins now and stands still during stalls.
     fn stalled(&self, now: Duration, work: Duration) -> Duration {
-        let Some(window) = self.window else { return now + work };
+        let Some(window) = self.window else {
+            return now + work;
+        };
         let (mut at, mut rest) = (now, work);
         for stall in &self.spec.stalls {
             let from = window.at + Duration::from_nanos(stall.at_ns);
@@ -220,7 +258,9 @@ impl Core {
 
     /// Scripted faults belong to the measured window alone.
     fn fate(&self, request: &EngineRequest) -> Fate {
-        let Some(window) = self.window else { return Fate::Finish };
+        let Some(window) = self.window else {
+            return Fate::Finish;
+        };
         let draw = Stream::new(window.requests_seed, Purpose::Fate, request.index.into()).uniform();
         if draw < self.spec.error_rate {
             Fate::Fail
@@ -251,7 +291,10 @@ impl Work {
     /// One more token, and the end with the last.
     fn answer(&mut self, events: &mut Vec<EngineEvent>) -> Option<Ending> {
         let token = u32::try_from(self.tokens.below(VOCABULARY)).expect("the vocabulary is small");
-        events.push(EngineEvent::Token { index: self.request.index, token });
+        events.push(EngineEvent::Token {
+            index: self.request.index,
+            token,
+        });
         self.made += 1;
         (self.made == self.request.max_new_tokens).then_some(Ending::Finished)
     }

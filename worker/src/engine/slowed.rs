@@ -1,5 +1,6 @@
-//! An engine made slower by a known share: after every step a busy loop as long as that share of it. For proving that a
-//! difference of this size is found on the host at hand. Owns the loop; must not know what a step does.
+//! An engine made slower by a known share: after every step a busy loop as long as that share of
+//! it. For proving that a difference of this size is found on the host at hand. Owns the loop; must
+//! not know what a step does.
 
 use std::time::{Duration, Instant};
 
@@ -58,6 +59,9 @@ mod tests {
     #[test]
     fn the_loop_is_a_share_of_the_step_and_none_without_a_handicap() {
         let step = Duration::from_millis(10);
-        assert_eq!([extra(step, 0.03), extra(step, 0.0)], [Duration::from_micros(300), Duration::ZERO]);
+        assert_eq!(
+            [extra(step, 0.03), extra(step, 0.0)],
+            [Duration::from_micros(300), Duration::ZERO]
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! A step thread around a stepper: requests and cancellations go in through a mailbox between steps, events go out to
-//! the sink. The thread sleeps when there is nothing to do. It must not know what a step does.
+//! A step thread around a stepper: requests and cancellations go in through a mailbox between
+//! steps, events go out to the sink. The thread sleeps when there is nothing to do. It must not
+//! know what a step does.
 //!
 //! ```text
 //! idle ──command──▶ take commands ──work──▶ step ──▶ take commands …
@@ -14,8 +15,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::{
-    Counters, Ending, Engine, EngineError, EngineEvent, EngineRequest, ErrorKind, StepLoad, StepSink,
-    WindowStart,
+    Counters, Ending, Engine, EngineError, EngineEvent, EngineRequest, ErrorKind, StepLoad,
+    StepSink, WindowStart,
 };
 
 /// What does the steps. Used by one thread only.
@@ -68,8 +69,9 @@ enum Command {
     BeginWindow(WindowStart),
 }
 
-/// The step thread's own things. The buffers have room from the start for all that is in flight and do not grow; what
-/// belongs to one request (its prompt, its list of cache pages) is allocated and freed as it comes and goes.
+/// The step thread's own things. The buffers have room from the start for all that is in flight and
+/// do not grow; what belongs to one request (its prompt, its list of cache pages) is allocated and
+/// freed as it comes and goes.
 struct Loop<S> {
     stepper: S,
     sink: Box<dyn StepSink>,
@@ -88,11 +90,17 @@ impl Threaded {
     ) -> std::io::Result<Self> {
         let halt = Halt::new(in_flight);
         let inner = halt.clone();
-        let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
-            crate::os::sharpen_timers();
-            Loop::new(make(), sink, inner, in_flight).run();
-        })?;
-        Ok(Self { halt, encode, thread: Some(thread) })
+        let thread = std::thread::Builder::new()
+            .name("engine".to_owned())
+            .spawn(move || {
+                crate::os::sharpen_timers();
+                Loop::new(make(), sink, inner, in_flight).run();
+            })?;
+        Ok(Self {
+            halt,
+            encode,
+            thread: Some(thread),
+        })
     }
 }
 
@@ -135,7 +143,10 @@ impl Drop for Threaded {
 
 impl Halt {
     fn new(in_flight: usize) -> Self {
-        let mailbox = Mailbox { commands: Vec::with_capacity(2 * in_flight + 8), halt: false };
+        let mailbox = Mailbox {
+            commands: Vec::with_capacity(2 * in_flight + 8),
+            halt: false,
+        };
         Self(Arc::new(Shared {
             mailbox: Mutex::new(mailbox),
             bell: Condvar::new(),
@@ -149,11 +160,18 @@ impl Halt {
         let until = Instant::now() + time;
         let mut mailbox = lock(&self.0.mailbox);
         while !mailbox.halt {
-            let Some(rest) = until.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero())
+            let Some(rest) = until
+                .checked_duration_since(Instant::now())
+                .filter(|rest| !rest.is_zero())
             else {
                 return;
             };
-            mailbox = self.0.bell.wait_timeout(mailbox, rest).unwrap_or_else(PoisonError::into_inner).0;
+            mailbox = self
+                .0
+                .bell
+                .wait_timeout(mailbox, rest)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 
@@ -166,7 +184,11 @@ impl Halt {
     fn receive(&self, commands: &mut Vec<Command>, idle: bool) -> bool {
         let mut mailbox = lock(&self.0.mailbox);
         while idle && mailbox.commands.is_empty() && !mailbox.halt {
-            mailbox = self.0.bell.wait(mailbox).unwrap_or_else(PoisonError::into_inner);
+            mailbox = self
+                .0
+                .bell
+                .wait(mailbox)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         std::mem::swap(&mut mailbox.commands, commands);
         !mailbox.halt
@@ -176,7 +198,13 @@ impl Halt {
 impl<S: Stepper> Loop<S> {
     fn new(stepper: S, sink: Box<dyn StepSink>, halt: Halt, in_flight: usize) -> Self {
         let commands = Vec::with_capacity(2 * in_flight + 8);
-        Self { stepper, sink, halt, commands, events: Vec::with_capacity(4 * in_flight + 8) }
+        Self {
+            stepper,
+            sink,
+            halt,
+            commands,
+            events: Vec::with_capacity(4 * in_flight + 8),
+        }
     }
 
     fn run(mut self) {
@@ -189,7 +217,10 @@ impl<S: Stepper> Loop<S> {
 
     /// Commands, then a step if there is work; false when it is time to end.
     fn turn(&mut self) -> bool {
-        if !self.halt.receive(&mut self.commands, self.stepper.is_idle()) {
+        if !self
+            .halt
+            .receive(&mut self.commands, self.stepper.is_idle())
+        {
             return false;
         }
         self.obey();
@@ -209,12 +240,18 @@ impl<S: Stepper> Loop<S> {
                 Command::Submit(request) => {
                     let index = request.index;
                     if let Err(kind) = self.stepper.submit(request) {
-                        self.events.push(EngineEvent::Ended { index, ending: Ending::Refused(kind) });
+                        self.events.push(EngineEvent::Ended {
+                            index,
+                            ending: Ending::Refused(kind),
+                        });
                     }
                 }
                 Command::Cancel(index) => {
                     if self.stepper.cancel(index) {
-                        self.events.push(EngineEvent::Ended { index, ending: Ending::Cancelled });
+                        self.events.push(EngineEvent::Ended {
+                            index,
+                            ending: Ending::Cancelled,
+                        });
                     }
                 }
                 Command::BeginWindow(window) => {
@@ -234,7 +271,8 @@ impl<S: Stepper> Loop<S> {
     }
 }
 
-/// Nothing is left half-done under these locks, so a panic elsewhere does not spoil what they guard.
+/// Nothing is left half-done under these locks, so a panic elsewhere does not spoil what they
+/// guard.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -275,7 +313,9 @@ mod tests {
         fn begins(&mut self) {}
 
         fn happened(&mut self, events: &[EngineEvent]) {
-            events.iter().for_each(|event| self.0.send(*event).expect("the test listens"));
+            events
+                .iter()
+                .for_each(|event| self.0.send(*event).expect("the test listens"));
         }
     }
 
@@ -283,10 +323,16 @@ mod tests {
     fn an_engine_that_breaks_says_so_and_takes_nothing_more() {
         let (tell, told) = channel();
         let encode: Encode = Box::new(|_| Ok(Vec::new()));
-        let mut engine =
-            Threaded::start(|| Fragile(Vec::new()), encode, Box::new(Teller(tell)), 1).expect("it starts");
-        let request = EngineRequest { index: 0, prompt: [1].into(), max_new_tokens: 1 };
-        engine.submit(&mut vec![request.clone()]).expect("it still runs");
+        let mut engine = Threaded::start(|| Fragile(Vec::new()), encode, Box::new(Teller(tell)), 1)
+            .expect("it starts");
+        let request = EngineRequest {
+            index: 0,
+            prompt: [1].into(),
+            max_new_tokens: 1,
+        };
+        engine
+            .submit(&mut vec![request.clone()])
+            .expect("it still runs");
         assert_eq!(told.recv(), Ok(EngineEvent::Down));
         let mut batch = vec![request];
         assert_eq!(engine.submit(&mut batch), Err(EngineError::Down));

@@ -1,6 +1,7 @@
-//! `worker floor`: what the generator itself can do on this machine, measured by driving an engine that does no work
-//! through the whole measuring path on one thread. A load beyond it says more about the generator than about an
-//! engine. It must not know sessions or variants, and it prints nothing.
+//! `worker floor`: what the generator itself can do on this machine, measured by driving an engine
+//! that does no work through the whole measuring path on one thread. A load beyond it says more
+//! about the generator than about an engine. It must not know sessions or variants, and it prints
+//! nothing.
 
 mod pacing;
 mod report;
@@ -33,10 +34,11 @@ pub struct Floor {
     pub requests_per_second: Spread,
     /// Token events per second, in answers of 64 tokens, 64 in flight.
     pub tokens_per_second: Spread,
-    /// Median of the whole request's latency with one in flight, all of it the generator's, nanoseconds.
+    /// Median of the whole request's latency with one in flight, all of it the generator's,
+    /// nanoseconds.
     pub added_latency_ns: Spread,
-    /// Recording one event, nanoseconds, without the hand-over between threads: sendings, starts, tokens and ends of
-    /// answers of 64 tokens, with every histogram that an end fills.
+    /// Recording one event, nanoseconds, without the hand-over between threads: sendings, starts,
+    /// tokens and ends of answers of 64 tokens, with every histogram that an end fills.
     pub record_ns: Spread,
     /// The same in answers of one token, where every fourth event is an end.
     pub record_short_ns: Spread,
@@ -64,11 +66,14 @@ struct Case {
 /// The figures of one repetition, in the order of [`Floor`]'s fields.
 type Once = [f64; 5];
 
-/// Measures everything this many times, at least once, in turns. A repetition takes some 60 ms in an optimised
-/// build on a processor of its own. `None` where the driver was disturbed so that requests timed out.
+/// Measures everything this many times, at least once, in turns. A repetition takes some 60 ms in
+/// an optimised build on a processor of its own. `None` where the driver was disturbed so that
+/// requests timed out.
 #[must_use]
 pub fn measure(repeats: usize) -> Option<Floor> {
-    let once: Vec<Once> = (0..repeats.max(1)).map(|_| repetition()).collect::<Option<_>>()?;
+    let once: Vec<Once> = (0..repeats.max(1))
+        .map(|_| repetition())
+        .collect::<Option<_>>()?;
     let of = |figure: usize| Spread::of(once.iter().map(|figures| figures[figure]).collect());
     Some(Floor {
         requests_per_second: of(0),
@@ -80,32 +85,65 @@ pub fn measure(repeats: usize) -> Option<Floor> {
 }
 
 fn repetition() -> Option<Once> {
-    let many = Case { requests: 100_000, in_flight: 64, output_tokens: 1 }.drive()?;
-    let long = Case { requests: 6_000, in_flight: 64, output_tokens: 64 }.drive()?;
-    let lone = Case { requests: 20_000, in_flight: 1, output_tokens: 1 }.drive()?;
-    let e2e = lone.histograms.get(Metric::E2e).buckets().value_at_quantile(0.5);
+    let many = Case {
+        requests: 100_000,
+        in_flight: 64,
+        output_tokens: 1,
+    }
+    .drive()?;
+    let long = Case {
+        requests: 6_000,
+        in_flight: 64,
+        output_tokens: 64,
+    }
+    .drive()?;
+    let lone = Case {
+        requests: 20_000,
+        in_flight: 1,
+        output_tokens: 1,
+    }
+    .drive()?;
+    let e2e = lone
+        .histograms
+        .get(Metric::E2e)
+        .buckets()
+        .value_at_quantile(0.5);
     Some([
         rate(many.outcomes.ok, &many),
         rate(long.output_tokens, &long),
         e2e as f64,
-        record(Case { requests: 1_500, in_flight: 1, output_tokens: 64 }),
-        record(Case { requests: 25_000, in_flight: 1, output_tokens: 1 }),
+        record(Case {
+            requests: 1_500,
+            in_flight: 1,
+            output_tokens: 64,
+        }),
+        record(Case {
+            requests: 25_000,
+            in_flight: 1,
+            output_tokens: 1,
+        }),
     ])
 }
 
-/// Requests of one token each, per second, 64 in flight: the first figure alone, in some 2 ms of an optimised build.
+/// Requests of one token each, per second, 64 in flight: the first figure alone, in some 2 ms of an
+/// optimised build.
 #[must_use]
 pub fn requests_per_second() -> Option<f64> {
-    let case = Case { requests: 10_000, in_flight: 64, output_tokens: 1 };
-    case.drive().map(|measured| rate(measured.outcomes.ok, &measured))
+    let case = Case {
+        requests: 10_000,
+        in_flight: 64,
+        output_tokens: 1,
+    };
+    case.drive()
+        .map(|measured| rate(measured.outcomes.ok, &measured))
 }
 
 fn rate(count: u64, of: &Measured) -> f64 {
     count as f64 / of.wall.as_secs_f64().max(1e-9)
 }
 
-/// Time an event takes in the recorder alone, nanoseconds. The instants told are spread over many buckets, as those
-/// of a real engine are.
+/// Time an event takes in the recorder alone, nanoseconds. The instants told are spread over many
+/// buckets, as those of a real engine are.
 fn record(case: Case) -> f64 {
     let clock = Clock::monotonic();
     let mut recorder = Recorder::new(case.plan(Duration::ZERO));
@@ -113,15 +151,32 @@ fn record(case: Case) -> f64 {
     let mut bits = 1u32;
     let before = clock.now();
     for index in 0..case.requests {
-        let asked = Asked { prompt_tokens: 1, output_tokens: case.output_tokens };
-        recorder.sent(index, asked, Due { intended: at, possible: at }, at);
+        let asked = Asked {
+            prompt_tokens: 1,
+            output_tokens: case.output_tokens,
+        };
+        recorder.sent(
+            index,
+            asked,
+            Due {
+                intended: at,
+                possible: at,
+            },
+            at,
+        );
         recorder.event(at, EngineEvent::Started { index });
         for token in 0..case.output_tokens {
             bits = bits.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             at += Duration::from_nanos(u64::from(bits >> 8));
             recorder.event(at, EngineEvent::Token { index, token });
         }
-        recorder.event(at, EngineEvent::Ended { index, ending: Ending::Finished });
+        recorder.event(
+            at,
+            EngineEvent::Ended {
+                index,
+                ending: Ending::Finished,
+            },
+        );
     }
     let events = f64::from(case.requests) * f64::from(case.output_tokens + 3);
     (clock.now() - before).as_nanos() as f64 / events
@@ -129,7 +184,11 @@ fn record(case: Case) -> f64 {
 
 impl Case {
     fn plan(self, start: Duration) -> Plan {
-        let Self { requests, in_flight, output_tokens } = self;
+        let Self {
+            requests,
+            in_flight,
+            output_tokens,
+        } = self;
         let (timeout, objectives) = (Duration::from_secs(60), Objectives::default());
         Plan {
             share: WHOLE,
@@ -149,10 +208,20 @@ impl Case {
         let prompt: Arc<[u32]> = [1].into();
         let request = |index| {
             let (prompt, max_new_tokens) = (prompt.clone(), self.output_tokens);
-            Ok::<_, Infallible>(EngineRequest { index, prompt, max_new_tokens }.into())
+            Ok::<_, Infallible>(
+                EngineRequest {
+                    index,
+                    prompt,
+                    max_new_tokens,
+                }
+                .into(),
+            )
         };
         let Ok(requests) = Requests::prepare(self.requests, 0, WHOLE, DIFFERENT, request);
-        Phase { arrivals, ..Phase::simple(PhaseKind::Measured, requests, self.plan(Duration::ZERO)) }
+        Phase {
+            arrivals,
+            ..Phase::simple(PhaseKind::Measured, requests, self.plan(Duration::ZERO))
+        }
     }
 
     fn drive(self) -> Option<Measured> {
@@ -164,7 +233,12 @@ impl Case {
         let (clock, inbox, control) = (Clock::monotonic(), Inbox::default(), Control::new());
         let events = (self.in_flight * (self.output_tokens + 2)) as usize;
         let mut engine = engine::null(inbox.sink(&clock), events);
-        let bench = Bench { engine: &mut *engine, inbox: &inbox, clock: &clock, control: &control };
+        let bench = Bench {
+            engine: &mut *engine,
+            inbox: &inbox,
+            clock: &clock,
+            control: &control,
+        };
         let start = clock.now();
         let mut driver = Driver::new(bench, phase, start);
         let done = driver.run(&mut |_, _| ()) == DriveEnd::Done;
@@ -178,7 +252,11 @@ impl Spread {
         values.sort_by(f64::total_cmp);
         let (least, most) = (values[0], values[values.len() - 1]);
         let median = f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2]);
-        Self { median, least, most }
+        Self {
+            median,
+            least,
+            most,
+        }
     }
 }
 
@@ -186,14 +264,27 @@ impl Spread {
 mod tests {
     use super::*;
 
-    const SMALL: Case = Case { requests: 500, in_flight: 7, output_tokens: 3 };
+    const SMALL: Case = Case {
+        requests: 500,
+        in_flight: 7,
+        output_tokens: 3,
+    };
 
     #[test]
     fn every_request_goes_through_the_whole_path() {
         let measured = SMALL.drive().unwrap();
         assert_eq!((measured.outcomes.ok, measured.output_tokens), (500, 1500));
-        for (metric, count) in [(Metric::E2e, 500), (Metric::Itl, 1000), (Metric::Lateness, 500)] {
-            assert_eq!(measured.histograms.get(metric).exact().count, count, "{}", metric.name());
+        for (metric, count) in [
+            (Metric::E2e, 500),
+            (Metric::Itl, 1000),
+            (Metric::Lateness, 500),
+        ] {
+            assert_eq!(
+                measured.histograms.get(metric).exact().count,
+                count,
+                "{}",
+                metric.name()
+            );
         }
     }
 
@@ -206,7 +297,14 @@ mod tests {
 
     #[test]
     fn repetitions_have_a_middle_and_two_ends() {
-        assert_eq!(Spread::of(vec![3.0, 1.0, 9.0]), Spread { median: 3.0, least: 1.0, most: 9.0 });
+        assert_eq!(
+            Spread::of(vec![3.0, 1.0, 9.0]),
+            Spread {
+                median: 3.0,
+                least: 1.0,
+                most: 9.0
+            }
+        );
         assert_eq!(Spread::of(vec![3.0, 1.0]).median, 2.0);
     }
 }

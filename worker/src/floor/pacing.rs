@@ -1,5 +1,6 @@
-//! How punctually this machine lets the generator send: Poisson arrivals through the real driver and pacer, on an
-//! engine that answers at once, and what the waiting cost in processor time. It must not know how the pacer waits.
+//! How punctually this machine lets the generator send: Poisson arrivals through the real driver
+//! and pacer, on an engine that answers at once, and what the waiting cost in processor time. It
+//! must not know how the pacer waits.
 
 use std::time::Duration;
 
@@ -36,7 +37,11 @@ impl Pacing {
     pub fn measure(rate: f64, seconds: f64) -> Option<Self> {
         os::sharpen_timers();
         let requests = (rate * seconds).ceil().clamp(1.0, 1e7) as u32;
-        let case = Case { requests, in_flight: requests, output_tokens: 1 };
+        let case = Case {
+            requests,
+            in_flight: requests,
+            output_tokens: 1,
+        };
         let last = poisson(rate).nth(requests as usize - 1)?;
         let phase = case.phase(Arrivals::fixed(poisson(rate).take(requests as usize)));
         let (clock, cpu) = (Clock::monotonic(), os::thread_cpu());
@@ -74,13 +79,18 @@ mod tests {
     fn everything_offered_is_sent_and_counted() {
         let pacing = Pacing::measure(1e6, 0.002).unwrap();
         assert_eq!(pacing.requests, 2000);
-        assert!(pacing.p50_ns <= pacing.p99_ns && pacing.p99_ns <= pacing.max_ns + pacing.max_ns / 500);
+        assert!(
+            pacing.p50_ns <= pacing.p99_ns && pacing.p99_ns <= pacing.max_ns + pacing.max_ns / 500
+        );
         assert!(pacing.driver_share > 0.0);
     }
 
     #[test]
     fn gaps_have_the_rate_asked_for_and_the_scatter_of_chance() {
-        let at: Vec<f64> = poisson(1000.0).take(100_001).map(|at| at.as_secs_f64()).collect();
+        let at: Vec<f64> = poisson(1000.0)
+            .take(100_001)
+            .map(|at| at.as_secs_f64())
+            .collect();
         let gaps: Vec<f64> = at.windows(2).map(|pair| pair[1] - pair[0]).collect();
         let mean = gaps.iter().sum::<f64>() / 1e5;
         let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / 1e5;

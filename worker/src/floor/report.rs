@@ -1,4 +1,5 @@
-//! The figures of `worker floor` as a table and as a JSON document. It must not know how they were measured.
+//! The figures of `worker floor` as a table and as a JSON document. It must not know how they were
+//! measured.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -25,8 +26,13 @@ impl Report {
     /// The figures for programs.
     #[must_use]
     pub fn json(&self) -> Value {
-        let Floor { requests_per_second, tokens_per_second, added_latency_ns, record_ns, record_short_ns } =
-            &self.floor;
+        let Floor {
+            requests_per_second,
+            tokens_per_second,
+            added_latency_ns,
+            record_ns,
+            record_short_ns,
+        } = &self.floor;
         json!({
             "format": FORMAT, "version": VERSION, "repeats": self.repeats,
             "requests_per_second": spread(requests_per_second), "tokens_per_second": spread(tokens_per_second),
@@ -40,13 +46,52 @@ impl Report {
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let floor = &self.floor;
-        writeln!(f, "{:<36}{:>12}{:>12}{:>12}", format!("of {}", self.repeats), "median", "least", "most")?;
-        line(f, "requests/s, 64 in flight", &floor.requests_per_second, 1.0, 0)?;
-        line(f, "token events/s, 64 in flight", &floor.tokens_per_second, 1.0, 0)?;
+        writeln!(
+            f,
+            "{:<36}{:>12}{:>12}{:>12}",
+            format!("of {}", self.repeats),
+            "median",
+            "least",
+            "most"
+        )?;
+        line(
+            f,
+            "requests/s, 64 in flight",
+            &floor.requests_per_second,
+            1.0,
+            0,
+        )?;
+        line(
+            f,
+            "token events/s, 64 in flight",
+            &floor.tokens_per_second,
+            1.0,
+            0,
+        )?;
         line(f, "added latency p50, µs", &floor.added_latency_ns, 1e-3, 2)?;
-        line(f, "recording an event, ns, 64 tokens", &floor.record_ns, 1.0, 1)?;
-        line(f, "recording an event, ns, 1 token", &floor.record_short_ns, 1.0, 1)?;
-        let Some(Pacing { rate, requests, p50_ns, p99_ns, max_ns, achieved, driver_share }) = self.pacing
+        line(
+            f,
+            "recording an event, ns, 64 tokens",
+            &floor.record_ns,
+            1.0,
+            1,
+        )?;
+        line(
+            f,
+            "recording an event, ns, 1 token",
+            &floor.record_short_ns,
+            1.0,
+            1,
+        )?;
+        let Some(Pacing {
+            rate,
+            requests,
+            p50_ns,
+            p99_ns,
+            max_ns,
+            achieved,
+            driver_share,
+        }) = self.pacing
         else {
             return Ok(());
         };
@@ -67,9 +112,19 @@ impl Display for Report {
     }
 }
 
-fn line(f: &mut Formatter<'_>, name: &str, spread: &Spread, unit: f64, digits: usize) -> fmt::Result {
-    let [median, least, most] = [spread.median, spread.least, spread.most].map(|value| value * unit);
-    writeln!(f, "{name:<36}{median:>12.digits$}{least:>12.digits$}{most:>12.digits$}")
+fn line(
+    f: &mut Formatter<'_>,
+    name: &str,
+    spread: &Spread,
+    unit: f64,
+    digits: usize,
+) -> fmt::Result {
+    let [median, least, most] =
+        [spread.median, spread.least, spread.most].map(|value| value * unit);
+    writeln!(
+        f,
+        "{name:<36}{median:>12.digits$}{least:>12.digits$}{most:>12.digits$}"
+    )
 }
 
 fn spread(spread: &Spread) -> Value {

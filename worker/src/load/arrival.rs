@@ -1,5 +1,5 @@
-//! When requests are due: an iterator of intended times, fixed beforehand or freed by requests that end. It must not
-//! know what is sent, nor whether it was sent in time.
+//! When requests are due: an iterator of intended times, fixed beforehand or freed by requests that
+//! end. It must not know what is sent, nor whether it was sent in time.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -23,8 +23,8 @@ pub struct Arrivals {
 }
 
 impl Arrivals {
-    /// The arrivals of one share of a scenario, its run-in first. A closed loop has the share's part of its
-    /// concurrency.
+    /// The arrivals of one share of a scenario, its run-in first. A closed loop has the share's
+    /// part of its concurrency.
     #[must_use]
     pub fn of(scenario: &Scenario, share: Share, seed: u64, trace: Option<&[Entry]>) -> Self {
         let opens = scenario.run_in();
@@ -32,15 +32,24 @@ impl Arrivals {
             Offer::AtOnce(requests) => Self::at_once(share.count(requests)),
             Offer::Listed { speed } => {
                 let entries = trace.unwrap_or_default();
-                let of_share = entries.iter().skip(share.index as usize).step_by(share.of as usize);
-                let times: Vec<Duration> = of_share.map(|entry| opens + entry.at.div_f64(speed)).collect();
+                let of_share = entries
+                    .iter()
+                    .skip(share.index as usize)
+                    .step_by(share.of as usize);
+                let times: Vec<Duration> = of_share
+                    .map(|entry| opens + entry.at.div_f64(speed))
+                    .collect();
                 Self::fixed(times.into_iter())
             }
             Offer::InFlight(levels) => Self::levels(&levels, share, opens),
             Offer::Along { profile, cv } => {
                 let stream = |purpose| Stream::new(seed, purpose, share.index.into());
                 let rate = profile.first().map_or(0.0, |piece| piece.from);
-                let flat = vec![Piece { from: rate, to: rate, over: None }];
+                let flat = vec![Piece {
+                    from: rate,
+                    to: rate,
+                    over: None,
+                }];
                 let early = (scenario.run_in_arrivals(), rate * opens.as_secs_f64());
                 let early = Schedule::new(flat, cv, early, share, stream(Purpose::RunIn));
                 let comes_to = scenario.arrivals_within(scenario.closes().unwrap_or_default());
@@ -57,28 +66,44 @@ impl Arrivals {
         Self::fixed(std::iter::repeat_n(Duration::ZERO, requests as usize))
     }
 
-    /// Times known beforehand: bursts and every open loop. They are not computed before they are needed.
+    /// Times known beforehand: bursts and every open loop. They are not computed before they are
+    /// needed.
     pub fn fixed(times: impl Iterator<Item = Duration> + Send + 'static) -> Self {
         let mut times = Box::new(times);
         let next = times.next();
         let (freed, falls) = (VecDeque::new(), VecDeque::new());
-        Self { fixed: times, next, freed, falls, surplus: 0, closed: false }
+        Self {
+            fixed: times,
+            next,
+            freed,
+            falls,
+            surplus: 0,
+            closed: false,
+        }
     }
 
     /// A fixed number in flight: the first are due at once, each further one when another ends.
     #[must_use]
     pub fn closed(concurrency: u32) -> Self {
-        let level = Level { concurrency, from: Duration::ZERO };
+        let level = Level {
+            concurrency,
+            from: Duration::ZERO,
+        };
         Self::levels(&[level], Share { index: 0, of: 1 }, Duration::ZERO)
     }
 
-    /// One number in flight after another; the first begins at once, the others `opens` later than they say.
+    /// One number in flight after another; the first begins at once, the others `opens` later than
+    /// they say.
     #[must_use]
     fn levels(levels: &[Level], share: Share, opens: Duration) -> Self {
         let (mut rises, mut falls, mut before, mut most) = (Vec::new(), VecDeque::new(), 0, 0);
         for level in levels {
             let (now, from) = (share.count(level.concurrency), opens + level.from);
-            let from = if level.from.is_zero() { Duration::ZERO } else { from };
+            let from = if level.from.is_zero() {
+                Duration::ZERO
+            } else {
+                from
+            };
             if now > before {
                 rises.push((from, now - before));
             } else {
@@ -86,8 +111,15 @@ impl Arrivals {
             }
             (before, most) = (now, most.max(now));
         }
-        let due = rises.into_iter().flat_map(|(at, more)| std::iter::repeat_n(at, more as usize));
-        Self { falls, closed: true, freed: VecDeque::with_capacity(most as usize + 1), ..Self::fixed(due) }
+        let due = rises
+            .into_iter()
+            .flat_map(|(at, more)| std::iter::repeat_n(at, more as usize));
+        Self {
+            falls,
+            closed: true,
+            freed: VecDeque::with_capacity(most as usize + 1),
+            ..Self::fixed(due)
+        }
     }
 
     /// When the next request is due; `None` while that is not known.
@@ -109,7 +141,8 @@ impl Arrivals {
         Some(due)
     }
 
-    /// A request ended: in a closed loop that is when another is due, unless fewer are to be in flight from then on.
+    /// A request ended: in a closed loop that is when another is due, unless fewer are to be in
+    /// flight from then on.
     pub fn ended(&mut self, at: Duration) {
         if !self.closed {
             return;
@@ -134,7 +167,10 @@ mod tests {
     #[test]
     fn a_burst_is_due_at_once_and_ends_free_nothing() {
         let mut arrivals = Arrivals::at_once(HALF.count(5));
-        assert_eq!([arrivals.due(MS), arrivals.due(MS)], [Some(Duration::ZERO); 2]);
+        assert_eq!(
+            [arrivals.due(MS), arrivals.due(MS)],
+            [Some(Duration::ZERO); 2]
+        );
         arrivals.ended(MS);
         assert_eq!(arrivals.due(9 * MS), None);
     }
@@ -150,7 +186,11 @@ mod tests {
         arrivals.ended(4 * MS);
         assert_eq!(arrivals.peek(), Some(3 * MS));
         assert_eq!(
-            [arrivals.due(2 * MS), arrivals.due(5 * MS), arrivals.due(5 * MS)],
+            [
+                arrivals.due(2 * MS),
+                arrivals.due(5 * MS),
+                arrivals.due(5 * MS)
+            ],
             [None, Some(3 * MS), Some(4 * MS)]
         );
     }
@@ -158,21 +198,31 @@ mod tests {
     #[test]
     fn times_in_the_future_are_not_due() {
         let mut arrivals = Arrivals::fixed([MS, 3 * MS].into_iter());
-        assert_eq!((arrivals.due(2 * MS), arrivals.due(2 * MS)), (Some(MS), None));
+        assert_eq!(
+            (arrivals.due(2 * MS), arrivals.due(2 * MS)),
+            (Some(MS), None)
+        );
         assert_eq!(arrivals.peek(), Some(3 * MS));
     }
 
     #[test]
     fn a_ladder_rises_by_itself_and_falls_by_ends_that_free_nothing() {
         let level = |concurrency, from| Level { concurrency, from };
-        let levels = [level(2, Duration::ZERO), level(6, 10 * MS), level(3, 20 * MS)];
+        let levels = [
+            level(2, Duration::ZERO),
+            level(6, 10 * MS),
+            level(3, 20 * MS),
+        ];
         let mut arrivals = Arrivals::levels(&levels, Share { index: 0, of: 1 }, 5 * MS);
         let due = |arrivals: &mut Arrivals, at: Duration| {
             std::iter::from_fn(|| arrivals.due(at)).collect::<Vec<_>>()
         };
         assert_eq!(due(&mut arrivals, Duration::ZERO), [Duration::ZERO; 2]);
         arrivals.ended(14 * MS);
-        assert_eq!(due(&mut arrivals, 15 * MS), [14 * MS, 15 * MS, 15 * MS, 15 * MS, 15 * MS]);
+        assert_eq!(
+            due(&mut arrivals, 15 * MS),
+            [14 * MS, 15 * MS, 15 * MS, 15 * MS, 15 * MS]
+        );
         // Six in flight; from 25 ms on three are too many.
         (0..5).for_each(|n| arrivals.ended((24 + n) * MS));
         assert_eq!(due(&mut arrivals, 30 * MS), [24 * MS, 28 * MS]);

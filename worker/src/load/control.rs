@@ -1,5 +1,5 @@
-//! What other threads may do to a trial under way: cancel it, and look how far it is. It must not know how it is
-//! driven.
+//! What other threads may do to a trial under way: cancel it, and look how far it is. It must not
+//! know how it is driven.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,7 +31,12 @@ impl Control {
     /// Ends the attempt as soon as the driver has woken, which this sees to.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Release);
-        if let Some(driver) = self.driver.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+        if let Some(driver) = self
+            .driver
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+        {
             driver.unpark();
         }
     }

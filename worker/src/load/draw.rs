@@ -1,5 +1,6 @@
-//! What one request of a scenario asks: its kind, its lengths, its group. Depends on seed and index alone, so that it
-//! is equal for every arm and number of slots. It must not know prompts' texts or when requests are sent.
+//! What one request of a scenario asks: its kind, its lengths, its group. Depends on seed and index
+//! alone, so that it is equal for every arm and number of slots. It must not know prompts' texts or
+//! when requests are sent.
 
 use contract::part;
 use contract::spec::{Distribution, Length, PromptSpec, Scenario};
@@ -28,10 +29,19 @@ pub(super) struct Drawn<'a> {
 pub(super) fn request(scenario: &Scenario, seed: u64, index: u32) -> Drawn<'_> {
     let mut stream = Stream::new(seed, Purpose::Kind, index.into());
     let (kind, prompt, output) = kind(scenario, &mut stream);
-    let group = prompt.prefix.map_or(0, |prefix| below(&mut stream, prefix.groups));
+    let group = prompt
+        .prefix
+        .map_or(0, |prefix| below(&mut stream, prefix.groups));
     let prompt_tokens = length(prompt.tokens, &mut stream);
     let output_tokens = length(output, &mut stream);
-    Drawn { kind, prompt, prompt_tokens, group, output_tokens, longest_answer: output.max() }
+    Drawn {
+        kind,
+        prompt,
+        prompt_tokens,
+        group,
+        output_tokens,
+        longest_answer: output.max(),
+    }
 }
 
 /// One of the mixture, by weight.
@@ -50,7 +60,9 @@ fn kind<'a>(scenario: &'a Scenario, stream: &mut Stream) -> (u32, &'a PromptSpec
 }
 
 fn length(length: Length, stream: &mut Stream) -> part::Length {
-    let Length::Drawn(distribution) = length else { return length.max().into() };
+    let Length::Drawn(distribution) = length else {
+        return length.max().into();
+    };
     let (least, most) = distribution.bounds();
     let value = match distribution {
         Distribution::Uniform { .. } => return (least + below(stream, most - least + 1)).into(),
@@ -62,7 +74,10 @@ fn length(length: Length, stream: &mut Stream) -> part::Length {
     };
     // Saturates at zero and at the greatest `u32`; the bounds are within.
     let asked = value.round() as u32;
-    part::Length { asked, sent: asked.clamp(least, most) }
+    part::Length {
+        asked,
+        sent: asked.clamp(least, most),
+    }
 }
 
 fn below(stream: &mut Stream, n: u32) -> u32 {
@@ -93,7 +108,9 @@ mod tests {
     }
 
     fn outputs(scenario: &Scenario) -> Vec<f64> {
-        (0..20_000).map(|index| f64::from(request(scenario, 3, index).output_tokens.sent)).collect()
+        (0..20_000)
+            .map(|index| f64::from(request(scenario, 3, index).output_tokens.sent))
+            .collect()
     }
 
     fn moments(values: &[f64]) -> (f64, f64) {
@@ -112,22 +129,41 @@ mod tests {
         ];
         for (distribution, mean, sd) in cases {
             let found = moments(&outputs(&scenario(Length::Drawn(distribution))));
-            assert!((found.0 - mean).abs() < 1.0 && (found.1 - sd).abs() < 1.0, "{distribution:?} {found:?}");
+            assert!(
+                (found.0 - mean).abs() < 1.0 && (found.1 - sd).abs() < 1.0,
+                "{distribution:?} {found:?}"
+            );
         }
-        let narrow = Length::Drawn(Distribution::Lognormal { mean, sd, min: 90, max: 110 });
-        assert!(outputs(&scenario(narrow)).iter().all(|n| (90.0..=110.0).contains(n)));
+        let narrow = Length::Drawn(Distribution::Lognormal {
+            mean,
+            sd,
+            min: 90,
+            max: 110,
+        });
+        assert!(
+            outputs(&scenario(narrow))
+                .iter()
+                .all(|n| (90.0..=110.0).contains(n))
+        );
     }
 
     #[test]
     fn kinds_come_by_weight_and_groups_alike() {
         let mut mixed = scenario(1.into());
-        let part = |weight, tokens: u32| MixPart { weight, prompt: None, output_tokens: Some(tokens.into()) };
+        let part = |weight, tokens: u32| MixPart {
+            weight,
+            prompt: None,
+            output_tokens: Some(tokens.into()),
+        };
         mixed.mix = vec![part(3.0, 10), part(1.0, 20)];
         let long = outputs(&mixed).iter().filter(|n| **n == 20.0).count();
         assert!((4_800..5_200).contains(&long), "{long}");
 
         let mut grouped = scenario(1.into());
-        grouped.prompt.prefix = Some(PrefixSpec { groups: 4, tokens: 5 });
+        grouped.prompt.prefix = Some(PrefixSpec {
+            groups: 4,
+            tokens: 5,
+        });
         let mut counts = [0; 4];
         (0..4000).for_each(|index| counts[request(&grouped, 1, index).group as usize] += 1);
         assert!(counts.iter().all(|n| (900..1100).contains(n)), "{counts:?}");

@@ -1,6 +1,7 @@
-//! The loop that offers a phase to an engine: sends what is due, takes in what happened, ends what took too long. One
-//! clock reading a turn, so that sending, recording and stopping never disagree about now; nothing is allocated after
-//! the first turn. It must not know why load has its shape or what becomes of the figures.
+//! The loop that offers a phase to an engine: sends what is due, takes in what happened, ends what
+//! took too long. One clock reading a turn, so that sending, recording and stopping never disagree
+//! about now; nothing is allocated after the first turn. It must not know why load has its shape or
+//! what becomes of the figures.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -74,14 +75,16 @@ pub struct Driver<'a> {
     max_in_flight: u32,
     /// The stop rule takes nothing more.
     over: bool,
-    /// The last turn, as far as the arrivals are concerned, in which something due found no place in flight.
+    /// The last turn, as far as the arrivals are concerned, in which something due found no place
+    /// in flight.
     held_at: Option<Duration>,
     /// When the last request ended.
     freed_at: Duration,
     stop: Stop,
     timeout: Duration,
     recorder: Recorder,
-    /// Every request sent, by the time it must be done; those that ended are dropped when they come up.
+    /// Every request sent, by the time it must be done; those that ended are dropped when they come
+    /// up.
     deadlines: VecDeque<(Duration, u32)>,
     batch: Vec<EngineRequest>,
     events: Vec<Stamped>,
@@ -92,13 +95,22 @@ pub struct Driver<'a> {
 }
 
 impl<'a> Driver<'a> {
-    /// Allocates all there is to allocate. The load begins at `start`, and the window as much later as the phase says.
+    /// Allocates all there is to allocate. The load begins at `start`, and the window as much later
+    /// as the phase says.
     #[must_use]
     pub fn new(bench: Bench<'a>, phase: Phase, start: Duration) -> Self {
-        let plan = crate::measure::Plan { start: start + phase.opens, ..phase.plan };
-        let (requests, in_flight) = ((plan.requests + plan.run_in) as usize, plan.in_flight as usize);
-        // Each request brings its tokens, a start and an end; one step at most two events a sequence beyond tokens.
-        let events = (requests * (plan.output_tokens as usize + 2)).min(INBOX.max(8 * in_flight)) + 8;
+        let plan = crate::measure::Plan {
+            start: start + phase.opens,
+            ..phase.plan
+        };
+        let (requests, in_flight) = (
+            (plan.requests + plan.run_in) as usize,
+            plan.in_flight as usize,
+        );
+        // Each request brings its tokens, a start and an end; one step at most two events a
+        // sequence beyond tokens.
+        let events =
+            (requests * (plan.output_tokens as usize + 2)).min(INBOX.max(8 * in_flight)) + 8;
         bench.inbox.attach(2 * events);
         bench.control.attach();
         Self {
@@ -135,7 +147,9 @@ impl<'a> Driver<'a> {
 
     /// Waits for an instant; false if the trial is cancelled first.
     pub fn wait_until(&mut self, wake: Wake) -> bool {
-        let (Wake::Exactly(until) | Wake::After(until)) = wake else { return true };
+        let (Wake::Exactly(until) | Wake::After(until)) = wake else {
+            return true;
+        };
         while !self.bench.control.is_cancelled() {
             if self.bench.clock.now() >= until {
                 return true;
@@ -145,8 +159,8 @@ impl<'a> Driver<'a> {
         false
     }
 
-    /// Offers the whole phase. A phase that its own stop rule ends is [`DriveEnd::Failed`], and what was in flight is
-    /// cancelled.
+    /// Offers the whole phase. A phase that its own stop rule ends is [`DriveEnd::Failed`], and
+    /// what was in flight is cancelled.
     pub fn run(&mut self, on: &mut dyn FnMut(Mark, Duration)) -> DriveEnd {
         let mut began = false;
         loop {
@@ -215,20 +229,36 @@ impl<'a> Driver<'a> {
     fn show(&self) {
         if self.show {
             let recorder = &self.recorder;
-            let (outcomes, tokens, late) =
-                (recorder.outcomes(), recorder.tokens_so_far(), recorder.latest_ns());
-            self.bench.control.show(outcomes.planned, outcomes, tokens, late);
+            let (outcomes, tokens, late) = (
+                recorder.outcomes(),
+                recorder.tokens_so_far(),
+                recorder.latest_ns(),
+            );
+            self.bench
+                .control
+                .show(outcomes.planned, outcomes, tokens, late);
         }
     }
 
-    /// When the next turn is needed without being called: the next request, or whatever else time brings.
+    /// When the next turn is needed without being called: the next request, or whatever else time
+    /// brings.
     fn wake(&self) -> Wake {
         let sending = !self.over && !self.is_full() && self.requests.left() > 0;
-        let due = self.arrivals.peek().filter(|_| sending).map(|at| self.start + at);
+        let due = self
+            .arrivals
+            .peek()
+            .filter(|_| sending)
+            .map(|at| self.start + at);
         let deadline = self.deadlines.front().map(|(at, _)| *at);
         let opening = self.opening.map(|window| window.at.saturating_sub(LEAD));
-        let over = self.stop.until().map(|until| self.start + self.opens + until);
-        let other = [deadline, opening, over.filter(|_| sending)].into_iter().flatten().min();
+        let over = self
+            .stop
+            .until()
+            .map(|until| self.start + self.opens + until);
+        let other = [deadline, opening, over.filter(|_| sending)]
+            .into_iter()
+            .flatten()
+            .min();
         match (due, other) {
             (Some(due), Some(other)) if other < due => Wake::After(other),
             (Some(due), _) => Wake::Exactly(due),
@@ -304,10 +334,14 @@ impl<'a> Driver<'a> {
         let offset = now.saturating_sub(self.start);
         while let Some((intended, request)) = self.next(offset) {
             let prompt_tokens = u32::try_from(request.prompt.len()).unwrap_or(u32::MAX);
-            let asked = Asked { prompt_tokens, output_tokens: request.max_new_tokens };
+            let asked = Asked {
+                prompt_tokens,
+                output_tokens: request.max_new_tokens,
+            };
             let due = self.due(intended);
             self.recorder.sent(request.index, asked, due, now);
-            self.deadlines.push_back((due.intended + self.timeout, request.index));
+            self.deadlines
+                .push_back((due.intended + self.timeout, request.index));
             self.batch.push(request);
         }
         if !self.batch.is_empty() {
@@ -324,13 +358,17 @@ impl<'a> Driver<'a> {
                 return None;
             }
             let since = intended.checked_sub(self.opens);
-            self.over |=
-                since.is_some_and(|since| !self.stop.admits(self.recorder.outcomes().planned, since));
+            self.over |= since
+                .is_some_and(|since| !self.stop.admits(self.recorder.outcomes().planned, since));
             if self.over {
                 return None;
             }
             self.arrivals.due(offset);
-            let source = if since.is_some() { &mut self.requests } else { &mut self.run_in };
+            let source = if since.is_some() {
+                &mut self.requests
+            } else {
+                &mut self.run_in
+            };
             match source.next() {
                 Some(request) => return Some((intended, request)),
                 // More than was prepared fit before the window: this one waits for it to open.
@@ -344,7 +382,14 @@ impl<'a> Driver<'a> {
     fn due(&self, intended: Duration) -> Due {
         let held = self.held_at.is_some_and(|at| intended <= at);
         let intended = self.start + intended;
-        Due { intended, possible: if held { intended.max(self.freed_at) } else { intended } }
+        Due {
+            intended,
+            possible: if held {
+                intended.max(self.freed_at)
+            } else {
+                intended
+            },
+        }
     }
 
     fn is_full(&self) -> bool {

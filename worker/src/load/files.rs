@@ -1,6 +1,6 @@
-//! The files a load is made of, opened and held to their hashes before a trial. Owns the reading, and keeps of a file
-//! only the prompts that are sent; the formats are the contract's ([`contract::listed`]). It must not know when
-//! anything is sent.
+//! The files a load is made of, opened and held to their hashes before a trial. Owns the reading,
+//! and keeps of a file only the prompts that are sent; the formats are the contract's
+//! ([`contract::listed`]). It must not know when anything is sent.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -55,7 +55,8 @@ pub enum FileError {
 pub struct Files {
     /// The trace that its shape replays, cut to the requests it has.
     pub trace: Option<Vec<Entry>>,
-    /// Where in a file of prompts the first request begins: every round of another seed begins elsewhere.
+    /// Where in a file of prompts the first request begins: every round of another seed begins
+    /// elsewhere.
     first: u64,
     texts: BTreeMap<(String, u32), Texts>,
 }
@@ -75,7 +76,10 @@ impl Files {
     pub fn open(of: &Assignment) -> Result<Self, FileError> {
         let scenario = &of.scenario;
         let first = Stream::new(of.seed, Purpose::File, 0).below(1 << 20) as u64;
-        let mut files = Self { first, ..Self::default() };
+        let mut files = Self {
+            first,
+            ..Self::default()
+        };
         if let Shape::Trace { file, .. } = &scenario.shape {
             let mut entries = read(file, MOST_TRACE, |_, text| listed::trace(text))?;
             entries.truncate(scenario.requests() as usize);
@@ -91,19 +95,30 @@ impl Files {
         Ok(files)
     }
 
-    /// The text of a request in a set of a prompt's file, counted around; `None` where it has no file.
+    /// The text of a request in a set of a prompt's file, counted around; `None` where it has no
+    /// file.
     ///
     /// # Errors
     /// When the set is empty.
-    pub fn text(&self, prompt: &PromptSpec, set: PromptSet, index: u32) -> Result<Option<&str>, FileError> {
-        let Some(file) = &prompt.file else { return Ok(None) };
+    pub fn text(
+        &self,
+        prompt: &PromptSpec,
+        set: PromptSet,
+        index: u32,
+    ) -> Result<Option<&str>, FileError> {
+        let Some(file) = &prompt.file else {
+            return Ok(None);
+        };
         let texts = self.texts.get(&(file.path.clone(), prompt.turns));
         let text = texts.and_then(|texts| {
             let at = (self.first + u64::from(index)).checked_rem(size(&texts.survey, set))?;
             texts.kept.get(&(set, at))
         });
         text.map(|text| Some(text.as_str()))
-            .ok_or_else(|| FileError::NoneOfSet { path: PathBuf::from(&file.path), set })
+            .ok_or_else(|| FileError::NoneOfSet {
+                path: PathBuf::from(&file.path),
+                set,
+            })
     }
 }
 
@@ -111,7 +126,9 @@ impl Texts {
     /// Reads a file twice: how many prompts there are says which of them are sent.
     fn open(file: &FileSpec, turns: u32, numbers: std::ops::Range<u64>) -> Result<Self, FileError> {
         let pass = |take: &mut dyn FnMut(listed::Text)| {
-            read(file, MOST_PROMPTS, |path, text| listed::prompts(path, text, turns, take))
+            read(file, MOST_PROMPTS, |path, text| {
+                listed::prompts(path, text, turns, take)
+            })
         };
         let survey = pass(&mut |_| ())?;
         let is_sent = |set, at| {
@@ -153,14 +170,22 @@ fn read<T>(
     parse: impl FnOnce(&Path, &mut Text<std::fs::File>) -> Result<T, ListedError>,
 ) -> Result<T, FileError> {
     let path = Path::new(&file.path);
-    let unread = |source| FileError::Read { path: path.to_owned(), source };
+    let unread = |source| FileError::Read {
+        path: path.to_owned(),
+        source,
+    };
     let mut text = Text::open(path, most).map_err(unread)?;
     let parsed = parse(path, &mut text);
     // A copy that differs is the cause of whatever else is wrong with it.
     let differs = |sha256| file.sha256.is_some_and(|wanted| wanted != sha256);
     match (parsed, text.finish().map(differs)) {
-        (_, Ok(true)) => Err(FileError::Differs { path: path.to_owned() }),
-        (Err(source), _) => Err(FileError::Listed { path: path.to_owned(), source }),
+        (_, Ok(true)) => Err(FileError::Differs {
+            path: path.to_owned(),
+        }),
+        (Err(source), _) => Err(FileError::Listed {
+            path: path.to_owned(),
+            source,
+        }),
         (Ok(_), Err(source)) => Err(unread(source)),
         (Ok(parsed), Ok(false)) => Ok(parsed),
     }

@@ -1,6 +1,6 @@
-//! Between the engine's step thread and the driver: events are stamped on the step thread, with one clock reading a
-//! step, and handed over in a buffer that both sides swap. The driver is woken when a request has ended or the buffer
-//! is half full. It must not know what events mean.
+//! Between the engine's step thread and the driver: events are stamped on the step thread, with one
+//! clock reading a step, and handed over in a buffer that both sides swap. The driver is woken when
+//! a request has ended or the buffer is half full. It must not know what events mean.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
@@ -39,10 +39,15 @@ impl Inbox {
     /// The sink that fills this inbox.
     #[must_use]
     pub fn sink(&self, clock: &Clock) -> Box<dyn StepSink> {
-        Box::new(Stamper { inbox: self.clone(), clock: clock.clone(), began: clock.now() })
+        Box::new(Stamper {
+            inbox: self.clone(),
+            clock: clock.clone(),
+            began: clock.now(),
+        })
     }
 
-    /// Wakes the calling thread from now on, and makes room for `events`: below that nothing is allocated.
+    /// Wakes the calling thread from now on, and makes room for `events`: below that nothing is
+    /// allocated.
     pub fn attach(&self, events: usize) {
         let mut shared = self.lock();
         shared.driver = Some(std::thread::current());
@@ -70,7 +75,11 @@ impl StepSink for Stamper {
         let mut shared = self.inbox.lock();
         shared.events.extend(events.iter().map(|&event| {
             // Work begins when its step does; all else is known when the step ends.
-            let at = if matches!(event, EngineEvent::Started { .. }) { began } else { now };
+            let at = if matches!(event, EngineEvent::Started { .. }) {
+                began
+            } else {
+                now
+            };
             Stamped { at, event }
         }));
         let full = shared.events.len() * 2 > shared.events.capacity();
@@ -94,11 +103,21 @@ mod tests {
         clock.pass(Duration::from_nanos(5));
         sink.begins();
         clock.pass(Duration::from_nanos(2));
-        let ended = EngineEvent::Ended { index: 1, ending: Ending::Finished };
-        sink.happened(&[EngineEvent::Started { index: 1 }, EngineEvent::Token { index: 1, token: 2 }, ended]);
+        let ended = EngineEvent::Ended {
+            index: 1,
+            ending: Ending::Finished,
+        };
+        sink.happened(&[
+            EngineEvent::Started { index: 1 },
+            EngineEvent::Token { index: 1, token: 2 },
+            ended,
+        ]);
         let mut events = Vec::new();
         inbox.take(&mut events);
-        assert_eq!(events.iter().map(|e| e.at.as_nanos()).collect::<Vec<_>>(), [5, 7, 7]);
+        assert_eq!(
+            events.iter().map(|e| e.at.as_nanos()).collect::<Vec<_>>(),
+            [5, 7, 7]
+        );
         inbox.take(&mut events);
     }
 

@@ -1,6 +1,6 @@
-//! Makes requests: what a scenario draws, or its trace says, with texts that are built in or come from a file. Depends on
-//! seed, scenario and index alone, so that it is equal for every arm and number of slots. It must not know when a
-//! request is sent.
+//! Makes requests: what a scenario draws, or its trace says, with texts that are built in or come
+//! from a file. Depends on seed, scenario and index alone, so that it is equal for every arm and
+//! number of slots. It must not know when a request is sent.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -25,8 +25,8 @@ pub(super) struct Maker<'a> {
     shared: BTreeMap<Beginning, Rc<[u32]>>,
 }
 
-/// Tokens that requests have in common. Equal ones are made once, and each depends on the seed and on itself alone:
-/// never on what was made before it.
+/// Tokens that requests have in common. Equal ones are made once, and each depends on the seed and
+/// on itself alone: never on what was made before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Beginning {
     /// A group of one kind of requests; kinds share nothing.
@@ -37,7 +37,12 @@ enum Beginning {
 
 impl<'a> Maker<'a> {
     pub(super) fn new(of: &'a Assignment, engine: &'a dyn Engine, files: &'a Files) -> Self {
-        Self { of, engine, files, shared: BTreeMap::new() }
+        Self {
+            of,
+            engine,
+            files,
+            shared: BTreeMap::new(),
+        }
     }
 
     /// A request of the window.
@@ -47,7 +52,10 @@ impl<'a> Maker<'a> {
         let mut tokens = match drawn.prompt.prefix {
             None => Vec::new(),
             Some(prefix) => {
-                let beginning = Beginning::Group { kind: drawn.kind, group: drawn.group };
+                let beginning = Beginning::Group {
+                    kind: drawn.kind,
+                    group: drawn.group,
+                };
                 self.shared(set, beginning, prefix.tokens)?.to_vec()
             }
         };
@@ -55,34 +63,58 @@ impl<'a> Maker<'a> {
         let whole = tokens.len() + drawn.prompt_tokens.sent as usize;
         for &id in self.entry(index).map_or(&[][..], |entry| &entry.blocks) {
             if tokens.len() < whole {
-                tokens.extend_from_slice(&self.shared(set, Beginning::Block { id, set }, BLOCK_TOKENS)?);
+                tokens.extend_from_slice(&self.shared(
+                    set,
+                    Beginning::Block { id, set },
+                    BLOCK_TOKENS,
+                )?);
             }
         }
         tokens.truncate(whole);
         let blocks = count(&tokens) - before;
         let (text, length) = self.text(&drawn, set, Purpose::Prompt, index, blocks)?;
         tokens.extend(text);
-        let request =
-            EngineRequest { index, prompt: tokens.into(), max_new_tokens: drawn.output_tokens.sent };
-        Ok(Prepared { request, prompt: length.behind(before), answer: drawn.output_tokens })
+        let request = EngineRequest {
+            index,
+            prompt: tokens.into(),
+            max_new_tokens: drawn.output_tokens.sent,
+        };
+        Ok(Prepared {
+            request,
+            prompt: length.behind(before),
+            answer: drawn.output_tokens,
+        })
     }
 
-    /// As long as the measured one of this index, with a text of the training set and, if one is given, an answer of
-    /// another length.
-    pub(super) fn warming(&mut self, index: u32, answer: Option<u32>) -> Result<Prepared, PhaseError> {
+    /// As long as the measured one of this index, with a text of the training set and, if one is
+    /// given, an answer of another length.
+    pub(super) fn warming(
+        &mut self,
+        index: u32,
+        answer: Option<u32>,
+    ) -> Result<Prepared, PhaseError> {
         let mut drawn = self.drawn(index);
         let before = drawn.prompt.prefix.map_or(0, |prefix| prefix.tokens);
         drawn.prompt_tokens = drawn.prompt_tokens.behind(before);
         let (prompt, _) = self.text(&drawn, PromptSet::Training, Purpose::WarmUp, index, 0)?;
         let max_new_tokens = answer.unwrap_or(drawn.output_tokens.sent);
-        Ok(EngineRequest { index, prompt: prompt.into(), max_new_tokens }.into())
+        Ok(EngineRequest {
+            index,
+            prompt: prompt.into(),
+            max_new_tokens,
+        }
+        .into())
     }
 
-    /// What the scenario draws; where there is a trace, it says the lengths and the drawn kind bounds them.
+    /// What the scenario draws; where there is a trace, it says the lengths and the drawn kind
+    /// bounds them.
     fn drawn(&self, index: u32) -> Drawn<'a> {
         let of: &'a Assignment = self.of;
         let drawn = draw::request(&of.scenario, of.seed, index);
-        let bounded = |asked: u32, most: u32| Length { asked, sent: asked.min(most) };
+        let bounded = |asked: u32, most: u32| Length {
+            asked,
+            sent: asked.min(most),
+        };
         match self.entry(index) {
             None => drawn,
             Some(entry) => Drawn {
@@ -94,16 +126,26 @@ impl<'a> Maker<'a> {
     }
 
     fn entry(&self, index: u32) -> Option<&'a Entry> {
-        self.files.trace.as_ref().and_then(|trace| trace.get(index as usize))
+        self.files
+            .trace
+            .as_ref()
+            .and_then(|trace| trace.get(index as usize))
     }
 
     /// Tokens of one beginning, made once.
-    fn shared(&mut self, set: PromptSet, of: Beginning, tokens: u32) -> Result<Rc<[u32]>, PhaseError> {
+    fn shared(
+        &mut self,
+        set: PromptSet,
+        of: Beginning,
+        tokens: u32,
+    ) -> Result<Rc<[u32]>, PhaseError> {
         if let Some(known) = self.shared.get(&of) {
             return Ok(known.clone());
         }
         let (purpose, number) = match of {
-            Beginning::Group { kind, group } => (Purpose::Prefix, u64::from(kind) << 32 | u64::from(group)),
+            Beginning::Group { kind, group } => {
+                (Purpose::Prefix, u64::from(kind) << 32 | u64::from(group))
+            }
             Beginning::Block { id, .. } => (Purpose::Block, id),
         };
         let mut text = Stream::new(self.of.seed, purpose, number);
@@ -112,8 +154,9 @@ impl<'a> Maker<'a> {
         Ok(made)
     }
 
-    /// What follows the first `blocks` tokens of a prompt of the drawn length, and the length of the whole. Of a file it
-    /// is as much of the next text as fits: that text says how much was asked, unless a trace did.
+    /// What follows the first `blocks` tokens of a prompt of the drawn length, and the length of
+    /// the whole. Of a file it is as much of the next text as fits: that text says how much was
+    /// asked, unless a trace did.
     fn text(
         &self,
         drawn: &Drawn<'_>,
@@ -132,7 +175,11 @@ impl<'a> Maker<'a> {
             return Ok((prompt::compose(set, rest, &mut stream, self.engine)?, whole));
         };
         let (tokens, all) = prompt::encode(text, rest, self.engine)?;
-        let asked = if self.files.trace.is_some() { whole.asked } else { all };
+        let asked = if self.files.trace.is_some() {
+            whole.asked
+        } else {
+            all
+        };
         let sent = blocks + count(&tokens);
         Ok((tokens, Length { asked, sent }))
     }

@@ -1,10 +1,13 @@
-//! One stretch of load, prepared to the last token before it begins: warming up or the measured window. Owns what of
-//! a scenario belongs to a share. It must not know how load is offered or recorded.
+//! One stretch of load, prepared to the last token before it begins: warming up or the measured
+//! window. Owns what of a scenario belongs to a share. It must not know how load is offered or
+//! recorded.
 
 use std::time::Duration;
 
 use contract::listed::Entry;
-use contract::spec::{Assignment, Length, Objectives, Offer, PromptSpec, Scenario, ShapeKind, Share};
+use contract::spec::{
+    Assignment, Length, Objectives, Offer, PromptSpec, Scenario, ShapeKind, Share,
+};
 
 use super::arrival::Arrivals;
 use super::files::{FileError, Files};
@@ -72,7 +75,9 @@ pub enum PhaseError {
         slots: u32,
     },
     /// A request does not fit into the model's context.
-    #[error("send requests of {asked} tokens to a model with a context of {limit}: shorten prompt or output")]
+    #[error(
+        "send requests of {asked} tokens to a model with a context of {limit}: shorten prompt or output"
+    )]
     Context {
         /// Prompt and output.
         asked: u32,
@@ -92,12 +97,18 @@ impl Phase {
     ///
     /// # Errors
     /// When a prompt cannot be made.
-    pub fn measured(assignment: &Assignment, engine: &dyn Engine, files: &Files) -> Result<Self, PhaseError> {
+    pub fn measured(
+        assignment: &Assignment,
+        engine: &dyn Engine,
+        files: &Files,
+    ) -> Result<Self, PhaseError> {
         let (share, scenario) = (assignment.share, &assignment.scenario);
         let total = scenario.requests();
         let early = run_in_most(scenario);
         let mut maker = Maker::new(assignment, engine, files);
-        let run_in = Requests::prepare(early, RUN_IN, share, DIFFERENT, |kind| maker.warming(kind, None))?;
+        let run_in = Requests::prepare(early, RUN_IN, share, DIFFERENT, |kind| {
+            maker.warming(kind, None)
+        })?;
         // A trace asks what it says, to its end.
         let trace = files.trace.as_deref();
         let different = if trace.is_some() { u32::MAX } else { DIFFERENT };
@@ -123,16 +134,28 @@ impl Phase {
     ///
     /// # Errors
     /// When a prompt cannot be made.
-    pub fn warm_up(assignment: &Assignment, engine: &dyn Engine, files: &Files) -> Result<Self, PhaseError> {
+    pub fn warm_up(
+        assignment: &Assignment,
+        engine: &dyn Engine,
+        files: &Files,
+    ) -> Result<Self, PhaseError> {
         let (share, scenario) = (assignment.share, &assignment.scenario);
         let (total, output) = (
-            scenario.warmup.requests.unwrap_or_else(|| scenario.concurrency()),
+            scenario
+                .warmup
+                .requests
+                .unwrap_or_else(|| scenario.concurrency()),
             scenario.warmup.output_tokens,
         );
         let mut maker = Maker::new(assignment, engine, files);
-        let requests =
-            Requests::prepare(total, 0, share, DIFFERENT, |kind| maker.warming(kind, Some(output)))?;
-        Ok(Self::simple(PhaseKind::WarmUp, requests, plan(assignment, total, output)))
+        let requests = Requests::prepare(total, 0, share, DIFFERENT, |kind| {
+            maker.warming(kind, Some(output))
+        })?;
+        Ok(Self::simple(
+            PhaseKind::WarmUp,
+            requests,
+            plan(assignment, total, output),
+        ))
     }
 
     /// Everything at once, over when all of it has ended.
@@ -173,7 +196,9 @@ fn plan(assignment: &Assignment, total: u32, output_tokens: u32) -> Plan {
 fn in_flight(scenario: &Scenario, share: Share) -> u32 {
     match (scenario.shape.kind(), scenario.max_in_flight) {
         (ShapeKind::Open, Some(most)) => share.count(most),
-        (ShapeKind::Open, None) => share.count(scenario.requests()) + share.count(run_in_most(scenario)),
+        (ShapeKind::Open, None) => {
+            share.count(scenario.requests()) + share.count(run_in_most(scenario))
+        }
         (ShapeKind::Burst | ShapeKind::Closed, _) => share.count(scenario.concurrency()),
     }
 }
@@ -186,7 +211,8 @@ fn run_in_most(scenario: &Scenario) -> u32 {
     }
 }
 
-/// When the window of an open loop is over. That of a trace is as much longer than its last arrival as a mean gap.
+/// When the window of an open loop is over. That of a trace is as much longer than its last arrival
+/// as a mean gap.
 fn ends(scenario: &Scenario, trace: Option<&[Entry]>) -> Option<Duration> {
     match scenario.shape.offer() {
         Offer::Along { .. } => scenario.closes(),
@@ -206,26 +232,45 @@ fn ends(scenario: &Scenario, trace: Option<&[Entry]>) -> Option<Duration> {
 pub fn check(assignment: &Assignment, max_context: u32) -> Result<(), PhaseError> {
     let (share, scenario) = (assignment.share, &assignment.scenario);
     if share.index >= share.of {
-        return Err(PhaseError::Share { index: share.index, of: share.of });
+        return Err(PhaseError::Share {
+            index: share.index,
+            of: share.of,
+        });
     }
     nothing(scenario)?;
     let asked = scenario.tokens_per_request();
     if asked > max_context {
-        return Err(PhaseError::Context { asked, limit: max_context });
+        return Err(PhaseError::Context {
+            asked,
+            limit: max_context,
+        });
     }
-    let (requests, concurrency) = (share.count(scenario.requests()), share.count(scenario.concurrency()));
+    let (requests, concurrency) = (
+        share.count(scenario.requests()),
+        share.count(scenario.concurrency()),
+    );
     if requests > 0 && concurrency == 0 {
-        return Err(PhaseError::TooManySlots { concurrency: scenario.concurrency(), slots: share.of });
+        return Err(PhaseError::TooManySlots {
+            concurrency: scenario.concurrency(),
+            slots: share.of,
+        });
     }
     Ok(())
 }
 
 fn nothing(scenario: &Scenario) -> Result<(), PhaseError> {
-    let shortest = |pick: fn(&PromptSpec, Length) -> u32| scenario.asks().map(|(_, p, o)| pick(p, o)).min();
+    let shortest =
+        |pick: fn(&PromptSpec, Length) -> u32| scenario.asks().map(|(_, p, o)| pick(p, o)).min();
     let needed = [
         (shortest(|prompt, _| prompt.tokens.min()), "prompt tokens"),
         (shortest(|_, output| output.min()), "output tokens"),
-        (Some(scenario.warmup.output_tokens), "output tokens in the warm-up"),
+        (
+            Some(scenario.warmup.output_tokens),
+            "output tokens in the warm-up",
+        ),
     ];
-    needed.iter().find(|(n, _)| *n == Some(0)).map_or(Ok(()), |&(_, what)| Err(PhaseError::Nothing { what }))
+    needed
+        .iter()
+        .find(|(n, _)| *n == Some(0))
+        .map_or(Ok(()), |&(_, what)| Err(PhaseError::Nothing { what }))
 }

@@ -1,5 +1,6 @@
-//! Prompts of an exact length in the model's own tokens, drawn from built-in texts. Owns the drawing and the cutting;
-//! the texts are in [`super::texts`]. It must not know when a prompt is sent.
+//! Prompts of an exact length in the model's own tokens, drawn from built-in texts. Owns the
+//! drawing and the cutting; the texts are in [`super::texts`]. It must not know when a prompt is
+//! sent.
 
 use contract::spec::PromptSet;
 
@@ -7,7 +8,8 @@ use super::texts::{EVALUATION, TRAINING};
 use crate::engine::{Engine, EngineError};
 use crate::stream::Stream;
 
-/// Bytes of text that make a token at the least, on average; too low an estimate costs another round only.
+/// Bytes of text that make a token at the least, on average; too low an estimate costs another
+/// round only.
 const BYTES_PER_TOKEN: usize = 3;
 
 /// Why there is no prompt. Messages complete "failed to …".
@@ -57,7 +59,10 @@ pub fn compose(
         }
         // A tokenizer that needs this much text for a token does not work.
         if text.len() > 1000 * wanted + 10_000 {
-            return Err(PromptError::NoTokens { bytes: text.len(), tokens: prompt.len() });
+            return Err(PromptError::NoTokens {
+                bytes: text.len(),
+                tokens: prompt.len(),
+            });
         }
         goal = text.len() * 2;
     }
@@ -67,12 +72,19 @@ pub fn compose(
 ///
 /// # Errors
 /// When the tokenizer refuses or makes nothing of it.
-pub fn encode(text: &str, tokens: u32, engine: &dyn Engine) -> Result<(Vec<u32>, u32), PromptError> {
+pub fn encode(
+    text: &str,
+    tokens: u32,
+    engine: &dyn Engine,
+) -> Result<(Vec<u32>, u32), PromptError> {
     let mut prompt = engine.encode(text)?;
     let all = u32::try_from(prompt.len()).unwrap_or(u32::MAX);
     prompt.truncate(tokens as usize);
     match prompt.is_empty() {
-        true => Err(PromptError::NoTokens { bytes: text.len(), tokens: 0 }),
+        true => Err(PromptError::NoTokens {
+            bytes: text.len(),
+            tokens: 0,
+        }),
         false => Ok((prompt, all)),
     }
 }
@@ -98,11 +110,22 @@ mod tests {
         let mut all = BTreeSet::new();
         for pool in pools {
             assert!(pool.len() >= 40);
-            assert!(pool.iter().all(|sentence| all.insert(*sentence)), "a sentence is there twice");
+            assert!(
+                pool.iter().all(|sentence| all.insert(*sentence)),
+                "a sentence is there twice"
+            );
             for (kind, found) in [
                 ("unicode", pool.iter().any(|s| !s.is_ascii())),
-                ("digits", pool.iter().any(|s| s.contains(|c: char| c.is_ascii_digit()))),
-                ("code", pool.iter().any(|s| s.contains("();") || s.contains("return"))),
+                (
+                    "digits",
+                    pool.iter()
+                        .any(|s| s.contains(|c: char| c.is_ascii_digit())),
+                ),
+                (
+                    "code",
+                    pool.iter()
+                        .any(|s| s.contains("();") || s.contains("return")),
+                ),
             ] {
                 assert!(found, "{kind}");
             }
@@ -113,8 +136,14 @@ mod tests {
     #[test]
     fn the_sentences_that_the_docs_list_are_these() {
         for (set, listed) in [
-            (PromptSet::Evaluation, include_str!("../../../docs/prompts/evaluation.txt")),
-            (PromptSet::Training, include_str!("../../../docs/prompts/training.txt")),
+            (
+                PromptSet::Evaluation,
+                include_str!("../../../docs/prompts/evaluation.txt"),
+            ),
+            (
+                PromptSet::Training,
+                include_str!("../../../docs/prompts/training.txt"),
+            ),
         ] {
             assert!(listed.lines().eq(sentences(set).iter().copied()), "{set:?}");
         }
@@ -130,8 +159,10 @@ mod tests {
                 .flat_map(|w| w.windows(5).map(<[_]>::to_vec).collect::<Vec<_>>())
                 .collect()
         };
-        let shared: Vec<_> =
-            runs(PromptSet::Training).intersection(&runs(PromptSet::Evaluation)).cloned().collect();
+        let shared: Vec<_> = runs(PromptSet::Training)
+            .intersection(&runs(PromptSet::Evaluation))
+            .cloned()
+            .collect();
         assert!(shared.is_empty(), "{shared:?}");
     }
 }

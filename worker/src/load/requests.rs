@@ -1,12 +1,13 @@
-//! What a phase sends, in order, in bounded memory: so many different requests, prepared beforehand and shared, and
-//! after them the same again. It must not know when they are sent.
+//! What a phase sends, in order, in bounded memory: so many different requests, prepared beforehand
+//! and shared, and after them the same again. It must not know when they are sent.
 
 use contract::part::{Length, Sent};
 use contract::spec::Share;
 
 use crate::engine::EngineRequest;
 
-/// Different requests of a load over all slots: request `n` asks what request `n mod DIFFERENT` asks.
+/// Different requests of a load over all slots: request `n` asks what request `n mod DIFFERENT`
+/// asks.
 pub const DIFFERENT: u32 = 4096;
 
 /// One request, prepared to the last token.
@@ -36,11 +37,17 @@ impl Requests {
     /// None at all.
     #[must_use]
     pub fn none() -> Self {
-        Self { pool: Vec::new(), share: Share { index: 0, of: 1 }, base: 0, most: 0, taken: 0 }
+        Self {
+            pool: Vec::new(),
+            share: Share { index: 0, of: 1 },
+            base: 0,
+            most: 0,
+            taken: 0,
+        }
     }
 
-    /// A share of `total` requests with indices from `base` on, `different` of which differ over all slots. `make` is
-    /// told which of them it is and must not depend on anything else.
+    /// A share of `total` requests with indices from `base` on, `different` of which differ over
+    /// all slots. `make` is told which of them it is and must not depend on anything else.
     ///
     /// # Errors
     /// The first of `make`.
@@ -53,7 +60,13 @@ impl Requests {
     ) -> Result<Self, E> {
         let most = share.count(total);
         let kinds = (0..most.min(different)).map(|at| (share.index + at * share.of) % different);
-        Ok(Self { pool: kinds.map(make).collect::<Result<_, _>>()?, share, base, most, taken: 0 })
+        Ok(Self {
+            pool: kinds.map(make).collect::<Result<_, _>>()?,
+            share,
+            base,
+            most,
+            taken: 0,
+        })
     }
 
     /// How many are left.
@@ -75,8 +88,14 @@ impl Requests {
 impl From<EngineRequest> for Prepared {
     /// Sent as asked.
     fn from(request: EngineRequest) -> Self {
-        let prompt = u32::try_from(request.prompt.len()).unwrap_or(u32::MAX).into();
-        Self { prompt, answer: request.max_new_tokens.into(), request }
+        let prompt = u32::try_from(request.prompt.len())
+            .unwrap_or(u32::MAX)
+            .into();
+        Self {
+            prompt,
+            answer: request.max_new_tokens.into(),
+            request,
+        }
     }
 }
 
@@ -88,7 +107,10 @@ impl Iterator for Requests {
         self.taken += 1;
         // What repeats over all shares repeats in each of them after as many.
         let kind = &self.pool[at as usize % self.pool.len()].request;
-        Some(EngineRequest { index: self.base + self.share.index + at * self.share.of, ..kind.clone() })
+        Some(EngineRequest {
+            index: self.base + self.share.index + at * self.share.of,
+            ..kind.clone()
+        })
     }
 }
 
@@ -98,7 +120,11 @@ mod tests {
 
     fn requests(total: u32, share: Share) -> Requests {
         let make = |kind: u32| {
-            let request = EngineRequest { index: 0, prompt: [kind].into(), max_new_tokens: kind % 7 };
+            let request = EngineRequest {
+                index: 0,
+                prompt: [kind].into(),
+                max_new_tokens: kind % 7,
+            };
             Ok::<_, ()>(Prepared::from(request))
         };
         Requests::prepare(total, 0, share, DIFFERENT, make).expect("it is made")
@@ -109,8 +135,15 @@ mod tests {
         for of in [1, 3, 16] {
             for index in 0..of {
                 let all: Vec<_> = requests(10_000, Share { index, of }).collect();
-                assert!(all.iter().all(|r| *r.prompt == [r.index % DIFFERENT]), "{index} of {of}");
-                assert!(all.iter().map(|r| r.index).eq(Share { index, of }.indices(10_000)));
+                assert!(
+                    all.iter().all(|r| *r.prompt == [r.index % DIFFERENT]),
+                    "{index} of {of}"
+                );
+                assert!(
+                    all.iter()
+                        .map(|r| r.index)
+                        .eq(Share { index, of }.indices(10_000))
+                );
             }
         }
     }
@@ -118,9 +151,16 @@ mod tests {
     #[test]
     fn what_was_sent_is_what_was_taken() {
         let mut requests = requests(2 * DIFFERENT, Share { index: 1, of: 2 });
-        let answers: u64 = requests.by_ref().take(3000).map(|one| u64::from(one.max_new_tokens)).sum();
+        let answers: u64 = requests
+            .by_ref()
+            .take(3000)
+            .map(|one| u64::from(one.max_new_tokens))
+            .sum();
         let sent = requests.sent();
-        assert_eq!((sent.requests, sent.prompts.sent.sum, sent.answers.sent.sum), (3000, 3000, answers));
+        assert_eq!(
+            (sent.requests, sent.prompts.sent.sum, sent.answers.sent.sum),
+            (3000, 3000, answers)
+        );
         assert!(sent.is_possible(3000));
     }
 
@@ -128,7 +168,9 @@ mod tests {
     fn prompts_are_shared_and_not_copied() {
         let mut requests = requests(2 * DIFFERENT, Share { index: 0, of: 1 });
         let first = requests.next().expect("the first");
-        let again = requests.nth(DIFFERENT as usize - 1).expect("the first again");
+        let again = requests
+            .nth(DIFFERENT as usize - 1)
+            .expect("the first again");
         assert_eq!((again.index, requests.left()), (DIFFERENT, DIFFERENT - 1));
         assert!(std::sync::Arc::ptr_eq(&first.prompt, &again.prompt));
     }

@@ -1,5 +1,6 @@
-//! Whether the engine falls ever further behind while a load runs: requests in flight and time to first token both
-//! rise, by far more than chance, from slice to slice of the window. It must not know what follows from that.
+//! Whether the engine falls ever further behind while a load runs: requests in flight and time to
+//! first token both rise, by far more than chance, from slice to slice of the window. It must not
+//! know what follows from that.
 
 use std::time::Duration;
 
@@ -15,8 +16,8 @@ const FILLING: usize = 8;
 /// The first length of a slice.
 const FINEST: Duration = Duration::from_millis(100);
 
-/// How many standard errors a slope must be above zero. The window is judged again with every slice, so this is far
-/// beyond what one look would need.
+/// How many standard errors a slope must be above zero. The window is judged again with every
+/// slice, so this is far beyond what one look would need.
 const SIGNIFICANT: f64 = 5.0;
 
 /// How many times its beginning the end of the fitted line must be.
@@ -43,13 +44,18 @@ struct Slice {
 
 impl Default for Saturation {
     fn default() -> Self {
-        Self { width: FINEST, slices: [Slice::default(); SLICES], at: 0, seen: Duration::ZERO }
+        Self {
+            width: FINEST,
+            slices: [Slice::default(); SLICES],
+            at: 0,
+            seen: Duration::ZERO,
+        }
     }
 }
 
 impl Saturation {
-    /// So many have been in flight until this time since the window opened. True once the engine is beyond doubt
-    /// falling behind; looked at whenever a slice is complete.
+    /// So many have been in flight until this time since the window opened. True once the engine is
+    /// beyond doubt falling behind; looked at whenever a slice is complete.
     pub(super) fn see(&mut self, since: Duration, in_flight: u64) -> bool {
         let mut complete = false;
         while self.seen < since {
@@ -89,19 +95,26 @@ impl Saturation {
     }
 
     fn falls_behind(&self) -> bool {
-        let Some(judged) = self.slices.get(FILLING..self.at).filter(|slices| slices.len() >= LEAST - FILLING)
+        let Some(judged) = self
+            .slices
+            .get(FILLING..self.at)
+            .filter(|slices| slices.len() >= LEAST - FILLING)
         else {
             return false;
         };
-        // Where nothing was answered at all there is nothing to say about its waiting; errors have their own rule.
+        // Where nothing was answered at all there is nothing to say about its waiting; errors have
+        // their own rule.
         judged.iter().all(|slice| slice.answered > 0)
             && rises(judged.len(), |at| judged[at].flight)
-            && rises(judged.len(), |at| judged[at].ttft / f64::from(judged[at].answered))
+            && rises(judged.len(), |at| {
+                judged[at].ttft / f64::from(judged[at].answered)
+            })
     }
 }
 
-/// Whether a line through the values rises significantly and by much. Ordinary least squares; the standard error is
-/// widened for residuals that repeat themselves by `√((1 + r)/(1 − r))` with their lag-one correlation `r`.
+/// Whether a line through the values rises significantly and by much. Ordinary least squares; the
+/// standard error is widened for residuals that repeat themselves by `√((1 + r)/(1 − r))` with
+/// their lag-one correlation `r`.
 fn rises(n: usize, value: impl Fn(usize) -> f64) -> bool {
     let count = n as f64;
     let middle = (count - 1.0) / 2.0;
@@ -122,14 +135,18 @@ mod tests {
     use super::*;
     use crate::stream::{Purpose, Stream};
 
-    /// Whether a window is stopped in which so many are in flight, and wait so long, at each of `seconds` × 100 turns.
+    /// Whether a window is stopped in which so many are in flight, and wait so long, at each of
+    /// `seconds` × 100 turns.
     fn stopped(seconds: u32, level: impl Fn(f64) -> f64) -> Option<f64> {
-        let (mut saturation, mut noise) = (Saturation::default(), Stream::new(1, Purpose::Noise, 0));
-        (1..seconds * 100).map(|turn| f64::from(turn) / 100.0).find(|&at| {
-            let now = level(at) * (0.3 * noise.normal()).exp();
-            saturation.answered(Duration::from_secs_f64(now / 100.0));
-            saturation.see(Duration::from_secs_f64(at), now as u64)
-        })
+        let (mut saturation, mut noise) =
+            (Saturation::default(), Stream::new(1, Purpose::Noise, 0));
+        (1..seconds * 100)
+            .map(|turn| f64::from(turn) / 100.0)
+            .find(|&at| {
+                let now = level(at) * (0.3 * noise.normal()).exp();
+                saturation.answered(Duration::from_secs_f64(now / 100.0));
+                saturation.see(Duration::from_secs_f64(at), now as u64)
+            })
     }
 
     #[test]
@@ -143,8 +160,16 @@ mod tests {
     #[test]
     fn what_holds_out_is_not_whatever_its_noise() {
         assert_eq!(stopped(3600, |_| 40.0), None);
-        assert_eq!(stopped(3600, |at| 40.0 + 30.0 * (at / 20.0).sin()), None, "it swings");
-        assert_eq!(stopped(3600, |at| 40.0 * (1.0 - (-at).exp()) + 1.0), None, "it fills");
+        assert_eq!(
+            stopped(3600, |at| 40.0 + 30.0 * (at / 20.0).sin()),
+            None,
+            "it swings"
+        );
+        assert_eq!(
+            stopped(3600, |at| 40.0 * (1.0 - (-at).exp()) + 1.0),
+            None,
+            "it fills"
+        );
         assert_eq!(stopped(3600, |at| 100.0 - at / 40.0), None, "it falls");
     }
 

@@ -1,6 +1,6 @@
-//! Intended times of an open loop: as many as planned, along a rate, from one seeded stream a share. The times are
-//! drawn again from the seed as they are needed, so that a share of any length takes no memory. It must not know
-//! what is sent at them.
+//! Intended times of an open loop: as many as planned, along a rate, from one seeded stream a
+//! share. The times are drawn again from the seed as they are needed, so that a share of any length
+//! takes no memory. It must not know what is sent at them.
 
 use std::time::Duration;
 
@@ -10,13 +10,15 @@ use crate::stream::Stream;
 
 /// The times of one share, in order.
 ///
-/// With `n` requests, `n + 1` gaps are drawn and scaled so that their sum is the whole window. With exponential gaps
-/// that is a Poisson process given its count (the times are order statistics of the uniform distribution), and any
-/// number of shares with streams of their own add up to one. Even arrivals are the inverse of the rate apart, and all
-/// of them lie within the window however their number was rounded.
+/// With `n` requests, `n + 1` gaps are drawn and scaled so that their sum is the whole window. With
+/// exponential gaps that is a Poisson process given its count (the times are order statistics of
+/// the uniform distribution), and any number of shares with streams of their own add up to one.
+/// Even arrivals are the inverse of the rate apart, and all of them lie within the window however
+/// their number was rounded.
 pub(super) struct Schedule {
     profile: Vec<Piece>,
-    /// What places are multiples of: what the rate comes to in the window, which need not be a whole number.
+    /// What places are multiples of: what the rate comes to in the window, which need not be a
+    /// whole number.
     comes_to: f64,
     places: Places,
 }
@@ -26,12 +28,18 @@ enum Places {
     /// Evenly over all shares together: the number of the request, whatever the window comes to.
     Even { share: Share, next: u32, total: u32 },
     /// By gaps of this share's own, as shares of the window.
-    Drawn { stream: Stream, cv: f64, passed: f64, sum: f64, left: u32 },
+    Drawn {
+        stream: Stream,
+        cv: f64,
+        passed: f64,
+        sum: f64,
+        left: u32,
+    },
 }
 
 impl Schedule {
-    /// The share's part of `total` requests along `profile`, with gaps of this variation coefficient, in a window in
-    /// which the profile comes to so many requests.
+    /// The share's part of `total` requests along `profile`, with gaps of this variation
+    /// coefficient, in a window in which the profile comes to so many requests.
     #[must_use]
     pub(super) fn new(
         profile: Vec<Piece>,
@@ -41,13 +49,27 @@ impl Schedule {
         stream: Stream,
     ) -> Self {
         let places = if cv == 0.0 {
-            Places::Even { share, next: share.index, total }
+            Places::Even {
+                share,
+                next: share.index,
+                total,
+            }
         } else {
             let (left, mut ahead) = (share.count(total), stream.clone());
             let sum = (0..=left).map(|_| gap(&mut ahead, cv)).sum();
-            Places::Drawn { stream, cv, passed: 0.0, sum, left }
+            Places::Drawn {
+                stream,
+                cv,
+                passed: 0.0,
+                sum,
+                left,
+            }
         };
-        Self { profile, comes_to, places }
+        Self {
+            profile,
+            comes_to,
+            places,
+        }
     }
 }
 
@@ -69,7 +91,13 @@ impl Places {
                 *next += share.of;
                 Some(f64::from(at))
             }
-            Self::Drawn { stream, cv, passed, sum, left } => {
+            Self::Drawn {
+                stream,
+                cv,
+                passed,
+                sum,
+                left,
+            } => {
                 *left = left.checked_sub(1)?;
                 *passed += gap(stream, *cv);
                 Some(comes_to * *passed / *sum)
@@ -87,8 +115,8 @@ fn gap(stream: &mut Stream, cv: f64) -> f64 {
     gamma(stream, shape) / shape
 }
 
-/// Marsaglia and Tsang, A Simple Method for Generating Gamma Variables, 2000; below a shape of one by their
-/// section 6.
+/// Marsaglia and Tsang, A Simple Method for Generating Gamma Variables, 2000; below a shape of one
+/// by their section 6.
 fn gamma(stream: &mut Stream, shape: f64) -> f64 {
     if shape < 1.0 {
         let boost = (1.0 - stream.uniform()).powf(shape.recip());
@@ -113,21 +141,35 @@ mod tests {
     use crate::stream::Purpose;
 
     fn times(shape: &Shape, total: u32, shares: u32) -> Vec<f64> {
-        let Offer::Along { profile, cv } = shape.offer() else { panic!("an open loop") };
+        let Offer::Along { profile, cv } = shape.offer() else {
+            panic!("an open loop")
+        };
         let share = |index| {
             let stream = Stream::new(11, Purpose::Arrival, u64::from(index));
-            Schedule::new(profile.clone(), cv, (total, total.into()), Share { index, of: shares }, stream)
+            Schedule::new(
+                profile.clone(),
+                cv,
+                (total, total.into()),
+                Share { index, of: shares },
+                stream,
+            )
         };
-        let mut all: Vec<f64> = (0..shares).flat_map(share).map(|at| at.as_secs_f64()).collect();
+        let mut all: Vec<f64> = (0..shares)
+            .flat_map(share)
+            .map(|at| at.as_secs_f64())
+            .collect();
         all.sort_by(f64::total_cmp);
         all
     }
 
-    /// Variance over mean of the counts in slices that expect twenty requests each: one for a Poisson process.
+    /// Variance over mean of the counts in slices that expect twenty requests each: one for a
+    /// Poisson process.
     fn dispersion(times: &[f64], length: f64) -> f64 {
         let slices = times.len() / 20;
         let mut counts = vec![0.0; slices];
-        times.iter().for_each(|at| counts[((at / length * slices as f64) as usize).min(slices - 1)] += 1.0);
+        times
+            .iter()
+            .for_each(|at| counts[((at / length * slices as f64) as usize).min(slices - 1)] += 1.0);
         let mean = times.len() as f64 / slices as f64;
         counts.iter().map(|n| (n - mean).powi(2)).sum::<f64>() / (slices - 1) as f64 / mean
     }
@@ -147,8 +189,18 @@ mod tests {
     fn the_dispersion_tells_other_processes_from_it() {
         let index = |shape: Shape| dispersion(&times(&shape, 60_000, 4), 600.0);
         assert!(index(Shape::Constant { rate: 100.0 }) < 0.1);
-        assert!(index(Shape::Gamma { rate: 100.0, cv: 3.0 }) > 1.5);
-        assert!(index(Shape::Gamma { rate: 100.0, cv: 0.3 }) < 0.6);
+        assert!(
+            index(Shape::Gamma {
+                rate: 100.0,
+                cv: 3.0
+            }) > 1.5
+        );
+        assert!(
+            index(Shape::Gamma {
+                rate: 100.0,
+                cv: 0.3
+            }) < 0.6
+        );
     }
 
     #[test]
@@ -157,34 +209,65 @@ mod tests {
             let mut stream = Stream::new(5, Purpose::Arrival, 0);
             let gaps: Vec<f64> = (0..200_000).map(|_| gap(&mut stream, cv)).collect();
             let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
-            let sd = (gaps.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / gaps.len() as f64).sqrt();
-            assert!((mean - 1.0).abs() < 0.02 && (sd - cv).abs() < 0.05 * cv, "{cv}: {mean} {sd}");
+            let sd =
+                (gaps.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / gaps.len() as f64).sqrt();
+            assert!(
+                (mean - 1.0).abs() < 0.02 && (sd - cv).abs() < 0.05 * cv,
+                "{cv}: {mean} {sd}"
+            );
         }
     }
 
     #[test]
     fn even_arrivals_are_even_over_all_shares() {
         let times = times(&Shape::Constant { rate: 10.0 }, 30, 4);
-        assert!(times.iter().zip(0..).all(|(at, i)| (at - f64::from(i) / 10.0).abs() < 1e-6), "{times:?}");
+        assert!(
+            times
+                .iter()
+                .zip(0..)
+                .all(|(at, i)| (at - f64::from(i) / 10.0).abs() < 1e-6),
+            "{times:?}"
+        );
     }
 
     #[test]
     fn ramps_and_steps_follow_their_rates() {
         let arrivals = Spacing::Constant;
         let over = Duration::from_secs(10);
-        let ramp = times(&Shape::Ramp { from: 0.0, to: 20.0, over, arrivals }, 100, 1);
+        let ramp = times(
+            &Shape::Ramp {
+                from: 0.0,
+                to: 20.0,
+                over,
+                arrivals,
+            },
+            100,
+            1,
+        );
         // A quarter of the requests is due in the first half.
         assert_eq!(ramp.iter().filter(|at| **at < 4.999).count(), 25);
         assert!(ramp.iter().all(|at| *at < 10.0));
         let each = Duration::from_secs(2);
-        let steps = times(&Shape::Steps { rates: vec![5.0, 0.0, 20.0], each, arrivals }, 50, 3);
+        let steps = times(
+            &Shape::Steps {
+                rates: vec![5.0, 0.0, 20.0],
+                each,
+                arrivals,
+            },
+            50,
+            3,
+        );
         let until = |limit: f64| steps.iter().filter(|at| **at < limit).count();
         assert_eq!((until(1.9999), until(3.9999), until(6.0)), (10, 10, 50));
     }
 
     #[test]
     fn drawn_arrivals_fill_the_window_whatever_their_number_was_rounded_to() {
-        let profile = vec![Piece { from: 1.5, to: 1.5, over: None }];
+        let profile = vec![Piece {
+            from: 1.5,
+            to: 1.5,
+            over: None,
+        }];
         let mut last: f64 = 0.0;
         for (seed, total) in (0..2000).flat_map(|seed| [(seed, 7), (seed, 8)]) {
             let share = Share { index: 0, of: 1 };

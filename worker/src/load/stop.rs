@@ -1,5 +1,6 @@
-//! When a phase is over, with three answers: go on, done, failed. Rules are small and hold together: a count, a time,
-//! two minimums, a bound on errors, and over-saturation. It must not know how load is offered.
+//! When a phase is over, with three answers: go on, done, failed. Rules are small and hold
+//! together: a count, a time, two minimums, a bound on errors, and over-saturation. It must not
+//! know how load is offered.
 
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use contract::spec::{Planned, Scenario, ShapeKind, Share};
 
 use super::saturation::Saturation;
 
-/// With fewer ends than this the share of errors is taken of this many: the first failure alone stops nothing.
+/// With fewer ends than this the share of errors is taken of this many: the first failure alone
+/// stops nothing.
 const LEAST_ENDED: u64 = 50;
 
 /// What a stop rule may look at.
@@ -82,7 +84,13 @@ impl Stop {
     /// When this many requests have ended.
     #[must_use]
     pub fn after(requests: u64) -> Self {
-        Self { most: requests, until: None, least: None, max_error_rate: None, saturation: None }
+        Self {
+            most: requests,
+            until: None,
+            least: None,
+            max_error_rate: None,
+            saturation: None,
+        }
     }
 
     /// The rules of a share's window.
@@ -95,13 +103,21 @@ impl Stop {
             ..Self::after(share.count(scenario.requests()).into())
         };
         // Open loops and bursts have a number, into which everything else went.
-        if scenario.shape.kind() != ShapeKind::Closed || matches!(scenario.planned(), Planned::Exactly(_)) {
+        if scenario.shape.kind() != ShapeKind::Closed
+            || matches!(scenario.planned(), Planned::Exactly(_))
+        {
             return watched;
         }
-        let least = stop.min_requests.map(|requests| u64::from(share.count(requests)));
+        let least = stop
+            .min_requests
+            .map(|requests| u64::from(share.count(requests)));
         let least = (least.is_some() || stop.min_duration.is_some())
             .then(|| (least.unwrap_or(0), stop.min_duration.unwrap_or_default()));
-        Self { until: scenario.window(), least, ..watched }
+        Self {
+            until: scenario.window(),
+            least,
+            ..watched
+        }
     }
 
     /// Whether a request may still be sent that is intended so long after the window opened.
@@ -122,7 +138,8 @@ impl Stop {
     /// Asks the rules.
     pub fn ask(&mut self, tally: Tally) -> Answer {
         if tally.engine_down {
-            // Even if nothing is left to do: what was in flight has failed for a reason that is not the load's.
+            // Even if nothing is left to do: what was in flight has failed for a reason that is not
+            // the load's.
             return Answer::Failed(Reason::EngineDown);
         }
         if tally.spoilt {
@@ -134,10 +151,19 @@ impl Stop {
             return Answer::Failed(Reason::Errors);
         }
         let sending = self.admits(tally.issued, tally.since);
-        if sending && self.saturation.as_mut().is_some_and(|seen| seen.see(tally.since, tally.in_flight)) {
+        if sending
+            && self
+                .saturation
+                .as_mut()
+                .is_some_and(|seen| seen.see(tally.since, tally.in_flight))
+        {
             return Answer::Failed(Reason::OverSaturated);
         }
-        if sending || tally.in_flight > 0 { Answer::GoOn } else { Answer::Done }
+        if sending || tally.in_flight > 0 {
+            Answer::GoOn
+        } else {
+            Answer::Done
+        }
     }
 
     /// A request of the window was answered, its first token this long after its intended time.
@@ -167,7 +193,12 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn tally(issued: u64, ended: u64) -> Tally {
-        Tally { issued, ended, in_flight: issued - ended, ..Tally::default() }
+        Tally {
+            issued,
+            ended,
+            in_flight: issued - ended,
+            ..Tally::default()
+        }
     }
 
     #[test]
@@ -176,17 +207,33 @@ mod tests {
         assert_eq!(stop.ask(tally(1, 1)), Answer::GoOn);
         assert_eq!(stop.ask(tally(2, 1)), Answer::GoOn);
         assert_eq!(stop.ask(tally(2, 2)), Answer::Done);
-        let down = Tally { engine_down: true, ..tally(2, 2) };
+        let down = Tally {
+            engine_down: true,
+            ..tally(2, 2)
+        };
         assert_eq!(stop.ask(down), Answer::Failed(Reason::EngineDown));
-        let spoilt = Tally { spoilt: true, ..tally(2, 1) };
+        let spoilt = Tally {
+            spoilt: true,
+            ..tally(2, 1)
+        };
         assert_eq!(stop.ask(spoilt), Answer::Failed(Reason::NotFinite));
     }
 
     #[test]
     fn time_ends_sending_and_then_waits_for_what_is_in_flight() {
-        let mut stop = Stop { until: Some(3 * SECOND), ..Stop::after(1000) };
-        assert!(stop.admits(999, 2 * SECOND) && !stop.admits(0, 3 * SECOND) && !stop.admits(1000, SECOND));
-        let at = |seconds, ended| Tally { since: seconds * SECOND, ..tally(10, ended) };
+        let mut stop = Stop {
+            until: Some(3 * SECOND),
+            ..Stop::after(1000)
+        };
+        assert!(
+            stop.admits(999, 2 * SECOND)
+                && !stop.admits(0, 3 * SECOND)
+                && !stop.admits(1000, SECOND)
+        );
+        let at = |seconds, ended| Tally {
+            since: seconds * SECOND,
+            ..tally(10, ended)
+        };
         assert_eq!(stop.ask(at(2, 10)), Answer::GoOn);
         assert_eq!(stop.ask(at(3, 9)), Answer::GoOn);
         assert_eq!(stop.ask(at(3, 10)), Answer::Done);
@@ -194,14 +241,27 @@ mod tests {
 
     #[test]
     fn both_minimums_hold_together() {
-        let stop = Stop { least: Some((100, 3 * SECOND)), ..Stop::after(1000) };
-        assert!(stop.admits(100, 2 * SECOND) && stop.admits(99, 9 * SECOND) && !stop.admits(100, 3 * SECOND));
+        let stop = Stop {
+            least: Some((100, 3 * SECOND)),
+            ..Stop::after(1000)
+        };
+        assert!(
+            stop.admits(100, 2 * SECOND)
+                && stop.admits(99, 9 * SECOND)
+                && !stop.admits(100, 3 * SECOND)
+        );
     }
 
     #[test]
     fn errors_beyond_the_share_fail_the_window_but_the_first_alone_does_not() {
-        let mut stop = Stop { max_error_rate: Some(0.1), ..Stop::after(1000) };
-        let failing = |ended, not_ok| Tally { not_ok, ..tally(500, ended) };
+        let mut stop = Stop {
+            max_error_rate: Some(0.1),
+            ..Stop::after(1000)
+        };
+        let failing = |ended, not_ok| Tally {
+            not_ok,
+            ..tally(500, ended)
+        };
         assert_eq!(stop.ask(failing(1, 1)), Answer::GoOn);
         assert_eq!(stop.ask(failing(20, 5)), Answer::GoOn);
         assert_eq!(stop.ask(failing(20, 6)), Answer::Failed(Reason::Errors));

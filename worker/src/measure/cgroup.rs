@@ -1,10 +1,11 @@
-//! What the control groups of this process leave it of the host, versions 1 and 2: a limit of any group above it counts,
-//! and the tightest decides. Owns where limits are written and what they mean; must not know what they are compared
-//! with.
+//! What the control groups of this process leave it of the host, versions 1 and 2: a limit of any
+//! group above it counts, and the tightest decides. Owns where limits are written and what they
+//! mean; must not know what they are compared with.
 
 use std::path::{Path, PathBuf};
 
-/// From here on a limit of memory in version 1 is none: the kernel rounds "no limit" to a page below 2^63.
+/// From here on a limit of memory in version 1 is none: the kernel rounds "no limit" to a page
+/// below 2^63.
 const NO_LIMIT: u64 = 1 << 60;
 
 /// The tightest limits; zero where there is none.
@@ -26,8 +27,8 @@ struct Mount<'a> {
     controllers: Vec<&'a str>,
 }
 
-/// The limits of the process with this `/proc/self/cgroup` and `/proc/self/mountinfo`; `read` gives the first line of a
-/// file, empty where there is none.
+/// The limits of the process with this `/proc/self/cgroup` and `/proc/self/mountinfo`; `read` gives
+/// the first line of a file, empty where there is none.
 pub(super) fn limits(groups: &str, mounts: &str, read: &dyn Fn(&Path) -> String) -> Limits {
     let mounts: Vec<Mount<'_>> = mounts.lines().filter_map(Mount::parse).collect();
     let mut found = Limits::default();
@@ -41,11 +42,18 @@ pub(super) fn limits(groups: &str, mounts: &str, read: &dyn Fn(&Path) -> String)
     found
 }
 
-/// Controllers and path of one line of `/proc/self/cgroup`; without controllers it is that of version 2.
+/// Controllers and path of one line of `/proc/self/cgroup`; without controllers it is that of
+/// version 2.
 fn own_group(line: &str) -> Option<(Vec<&str>, &str)> {
     let (_, rest) = line.split_once(':')?;
     let (controllers, group) = rest.split_once(':')?;
-    Some((controllers.split(',').filter(|name| !name.is_empty()).collect(), group))
+    Some((
+        controllers
+            .split(',')
+            .filter(|name| !name.is_empty())
+            .collect(),
+        group,
+    ))
 }
 
 impl<'a> Mount<'a> {
@@ -61,7 +69,12 @@ impl<'a> Mount<'a> {
             _ => return None,
         };
         let controllers = system.nth(1)?.split(',').collect();
-        Some(Self { root, point, unified, controllers })
+        Some(Self {
+            root,
+            point,
+            unified,
+            controllers,
+        })
     }
 
     fn carries(&self, controllers: &[&str]) -> bool {
@@ -73,10 +86,20 @@ impl<'a> Mount<'a> {
 
     /// The folders of a group and of all above it that are visible here.
     fn folders(&self, group: &str) -> Vec<PathBuf> {
-        let inside = if self.root == "/" { Some(group) } else { group.strip_prefix(self.root) };
-        // In a container the path may be that of the host, and the mount shows this process's own group alone.
-        let own = self.point.join(inside.unwrap_or_default().trim_start_matches('/'));
-        own.ancestors().take_while(|folder| folder.starts_with(self.point)).map(Path::to_owned).collect()
+        let inside = if self.root == "/" {
+            Some(group)
+        } else {
+            group.strip_prefix(self.root)
+        };
+        // In a container the path may be that of the host, and the mount shows this process's own
+        // group alone.
+        let own = self
+            .point
+            .join(inside.unwrap_or_default().trim_start_matches('/'));
+        own.ancestors()
+            .take_while(|folder| folder.starts_with(self.point))
+            .map(Path::to_owned)
+            .collect()
     }
 }
 
@@ -85,7 +108,9 @@ impl Limits {
         if other.cpus > 0.0 && (self.cpus == 0.0 || other.cpus < self.cpus) {
             self.cpus = other.cpus;
         }
-        if other.memory_bytes > 0 && (self.memory_bytes == 0 || other.memory_bytes < self.memory_bytes) {
+        if other.memory_bytes > 0
+            && (self.memory_bytes == 0 || other.memory_bytes < self.memory_bytes)
+        {
             self.memory_bytes = other.memory_bytes;
         }
     }
@@ -93,7 +118,13 @@ impl Limits {
 
 fn folder_limits(folder: &Path, unified: bool, read: &dyn Fn(&Path) -> String) -> Limits {
     let file = |name: &str| read(&folder.join(name));
-    let bytes = |name: &str| file(name).parse().ok().filter(|limit| *limit < NO_LIMIT).unwrap_or(0);
+    let bytes = |name: &str| {
+        file(name)
+            .parse()
+            .ok()
+            .filter(|limit| *limit < NO_LIMIT)
+            .unwrap_or(0)
+    };
     let mut limits = Limits::default();
     if unified {
         let quota = file("cpu.max");
@@ -101,7 +132,10 @@ fn folder_limits(folder: &Path, unified: bool, read: &dyn Fn(&Path) -> String) -
         limits.cpus = share(quota, period);
         // Beyond `high` a process is slowed as it is at `max`.
         for name in ["memory.max", "memory.high"] {
-            limits.tighten(Limits { cpus: 0.0, memory_bytes: bytes(name) });
+            limits.tighten(Limits {
+                cpus: 0.0,
+                memory_bytes: bytes(name),
+            });
         }
     } else {
         limits.cpus = share(&file("cpu.cfs_quota_us"), &file("cpu.cfs_period_us"));
@@ -131,8 +165,10 @@ mod tests {
     const V2: &str = "30 25 0:26 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw";
 
     fn found(groups: &str, mounts: &str, files: &[(&str, &str)]) -> (f64, u64) {
-        let files: BTreeMap<_, _> =
-            files.iter().map(|(path, text)| (Path::new("/sys/fs/cgroup").join(path), *text)).collect();
+        let files: BTreeMap<_, _> = files
+            .iter()
+            .map(|(path, text)| (Path::new("/sys/fs/cgroup").join(path), *text))
+            .collect();
         let read = |path: &Path| files.get(path).copied().unwrap_or_default().to_owned();
         let Limits { cpus, memory_bytes } = limits(groups, mounts, &read);
         (cpus, memory_bytes)
@@ -141,12 +177,20 @@ mod tests {
     #[test]
     fn a_quota_of_version_1_is_a_share_of_a_processor_and_is_never_rounded_to_none() {
         let groups = "4:memory:/a\n3:cpu,cpuacct:/a/b\n1:name=systemd:/x\n0::/";
-        let quota =
-            [("cpu,cpuacct/a/b/cpu.cfs_quota_us", "5000"), ("cpu,cpuacct/a/b/cpu.cfs_period_us", "100000")];
+        let quota = [
+            ("cpu,cpuacct/a/b/cpu.cfs_quota_us", "5000"),
+            ("cpu,cpuacct/a/b/cpu.cfs_period_us", "100000"),
+        ];
         assert_eq!(found(groups, V1, &quota), (0.05, 0));
-        let none =
-            [("cpu,cpuacct/a/b/cpu.cfs_quota_us", "-1"), ("cpu,cpuacct/a/b/cpu.cfs_period_us", "100000")];
-        assert_eq!(found(groups, V1, &none), (0.0, 0), "the twin: no quota is no limit");
+        let none = [
+            ("cpu,cpuacct/a/b/cpu.cfs_quota_us", "-1"),
+            ("cpu,cpuacct/a/b/cpu.cfs_period_us", "100000"),
+        ];
+        assert_eq!(
+            found(groups, V1, &none),
+            (0.0, 0),
+            "the twin: no quota is no limit"
+        );
         let memory = [
             ("memory/a/memory.limit_in_bytes", "1048576"),
             ("memory/memory.limit_in_bytes", "9223372036854771712"),
@@ -165,16 +209,27 @@ mod tests {
             ("a/memory.max", "4096"),
         ];
         assert_eq!(found("0::/a/b", V2, &files), (0.5, 2048));
-        assert_eq!(found("0::/c", V2, &files), (0.0, 0), "the twin: another group is not below it");
+        assert_eq!(
+            found("0::/c", V2, &files),
+            (0.0, 0),
+            "the twin: another group is not below it"
+        );
         assert_eq!(found("0::/", V2, &[]), (0.0, 0));
     }
 
     #[test]
     fn in_a_container_the_mount_shows_the_own_group_alone() {
         let mounts = "30 25 0:26 /docker/x /sys/fs/cgroup rw - cgroup cgroup rw,cpu";
-        let files = [("cpu.cfs_quota_us", "150000"), ("cpu.cfs_period_us", "100000")];
+        let files = [
+            ("cpu.cfs_quota_us", "150000"),
+            ("cpu.cfs_period_us", "100000"),
+        ];
         for group in ["/docker/x", "/elsewhere"] {
-            assert_eq!(found(&format!("3:cpu:{group}"), mounts, &files), (1.5, 0), "{group}");
+            assert_eq!(
+                found(&format!("3:cpu:{group}"), mounts, &files),
+                (1.5, 0),
+                "{group}"
+            );
         }
     }
 }

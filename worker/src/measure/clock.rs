@@ -1,5 +1,5 @@
-//! The clock every instant of this process comes from: monotonic, or virtual for simulated runs. It must not know
-//! what is timed.
+//! The clock every instant of this process comes from: monotonic, or virtual for simulated runs. It
+//! must not know what is timed.
 
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -44,7 +44,10 @@ impl Clock {
     /// Moves a virtual clock to `at`, never back. A monotonic clock moves by itself.
     pub(crate) fn move_to(&self, at: Duration) {
         if let Source::Virtual(ns) = &self.0 {
-            ns.fetch_max(u64::try_from(at.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+            ns.fetch_max(
+                u64::try_from(at.as_nanos()).unwrap_or(u64::MAX),
+                Ordering::Relaxed,
+            );
         }
     }
 }

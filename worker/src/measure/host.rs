@@ -1,5 +1,5 @@
-//! Facts about this host and this binary, for the coordinator to judge whether results may be compared. It must not
-//! judge itself.
+//! Facts about this host and this binary, for the coordinator to judge whether results may be
+//! compared. It must not judge itself.
 
 use std::fs;
 use std::io::{self, Read};
@@ -16,22 +16,30 @@ use crate::os;
 #[must_use]
 pub fn host_facts() -> HostFacts {
     let cpu = read("/proc/cpuinfo");
-    let limits =
-        cgroup::limits(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo"), &|path| line(path));
+    let limits = cgroup::limits(
+        &read("/proc/self/cgroup"),
+        &read("/proc/self/mountinfo"),
+        &|path| line(path),
+    );
     HostFacts {
         hostname: line("/proc/sys/kernel/hostname"),
         cpu_model: cpu_field(&cpu, "model name"),
         cores: online(&line("/sys/devices/system/cpu/online")).unwrap_or_else(visible_cores),
         memory_bytes: memory_total(&read("/proc/meminfo")),
         kernel: line("/proc/sys/kernel/osrelease"),
-        cpu_flags: cpu_field(&cpu, "flags").split_ascii_whitespace().map(str::to_owned).collect(),
+        cpu_flags: cpu_field(&cpu, "flags")
+            .split_ascii_whitespace()
+            .map(str::to_owned)
+            .collect(),
         microcode: cpu_field(&cpu, "microcode"),
         governor: line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         cgroup_memory_bytes: limits.memory_bytes,
         cgroup_cpus: limits.cpus,
         numa_nodes: online(&line("/sys/devices/system/node/online")).unwrap_or(0),
-        threads_per_core: online(&line("/sys/devices/system/cpu/cpu0/topology/thread_siblings_list"))
-            .unwrap_or(0),
+        threads_per_core: online(&line(
+            "/sys/devices/system/cpu/cpu0/topology/thread_siblings_list",
+        ))
+        .unwrap_or(0),
         boost: boost(
             &line("/sys/devices/system/cpu/cpufreq/boost"),
             &line("/sys/devices/system/cpu/intel_pstate/no_turbo"),
@@ -42,7 +50,8 @@ pub fn host_facts() -> HostFacts {
     }
 }
 
-/// What this binary says of itself; `instrumented` is for the caller to know, for only the profile hook does.
+/// What this binary says of itself; `instrumented` is for the caller to know, for only the profile
+/// hook does.
 #[must_use]
 pub fn build_info(instrumented: bool) -> BuildInfo {
     BuildInfo {
@@ -53,8 +62,8 @@ pub fn build_info(instrumented: bool) -> BuildInfo {
     }
 }
 
-/// Hash of the running executable, even if its file was replaced meanwhile. All zeros where it cannot be read, which
-/// no manifest accepts.
+/// Hash of the running executable, even if its file was replaced meanwhile. All zeros where it
+/// cannot be read, which no manifest accepts.
 #[must_use]
 pub fn exe_sha256() -> Sha256 {
     static OWN: OnceLock<Sha256> = OnceLock::new();
@@ -94,7 +103,10 @@ fn visible_cores() -> u32 {
 /// The first processor's value of a key.
 fn cpu_field(cpuinfo: &str, key: &str) -> String {
     let pairs = cpuinfo.lines().filter_map(|line| line.split_once(':'));
-    pairs.into_iter().find(|(k, _)| k.trim() == key).map_or_else(String::new, |(_, v)| v.trim().to_owned())
+    pairs
+        .into_iter()
+        .find(|(k, _)| k.trim() == key)
+        .map_or_else(String::new, |(_, v)| v.trim().to_owned())
 }
 
 /// Members of a list such as `0-3,8`.
@@ -107,8 +119,16 @@ fn online(list: &str) -> Option<u32> {
 }
 
 fn memory_total(meminfo: &str) -> u64 {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:")).unwrap_or_default();
-    line.trim().trim_end_matches("kB").trim().parse::<u64>().unwrap_or(0) * 1024
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))
+        .unwrap_or_default();
+    line.trim()
+        .trim_end_matches("kB")
+        .trim()
+        .parse::<u64>()
+        .unwrap_or(0)
+        * 1024
 }
 
 /// Drivers say it either way round: `boost` of most, `no_turbo` of Intel's.
@@ -122,15 +142,22 @@ fn boost(boost: &str, no_turbo: &str) -> String {
 
 /// The first of `/proc/loadavg`: the mean over a minute.
 fn load_average(text: &str) -> f64 {
-    text.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0.0)
+    text.split(' ')
+        .next()
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(0.0)
 }
 
-/// Share of the time of all processors since boot: user, nice, system, idle, iowait, irq, softirq, steal; guest times
-/// are in user and nice already.
+/// Share of the time of all processors since boot: user, nice, system, idle, iowait, irq, softirq,
+/// steal; guest times are in user and nice already.
 fn stolen(stat: &str) -> f64 {
     let all = stat.lines().next().unwrap_or_default();
-    let ticks: Vec<f64> =
-        all.split_whitespace().skip(1).take(8).filter_map(|ticks| ticks.parse().ok()).collect();
+    let ticks: Vec<f64> = all
+        .split_whitespace()
+        .skip(1)
+        .take(8)
+        .filter_map(|ticks| ticks.parse().ok())
+        .collect();
     let sum: f64 = ticks.iter().sum();
     ticks.get(7).map_or(0.0, |steal| steal / sum.max(1.0))
 }
@@ -143,18 +170,44 @@ mod tests {
     fn formats_of_the_kernel_are_understood() {
         assert_eq!(online("0-3,8"), Some(5));
         assert_eq!(online(""), None);
-        assert_eq!(cpu_field("processor : 0\nmodel name\t: A: B\nmodel name : C", "model name"), "A: B");
+        assert_eq!(
+            cpu_field(
+                "processor : 0\nmodel name\t: A: B\nmodel name : C",
+                "model name"
+            ),
+            "A: B"
+        );
         assert_eq!(memory_total("MemTotal:  2 kB\n"), 2048);
-        assert_eq!([("1", ""), ("", "0")].map(|(a, b)| boost(a, b)), ["on", "on"]);
-        assert_eq!([("0", "0"), ("", "1"), ("", "")].map(|(a, b)| boost(a, b)), ["off", "off", ""]);
-        assert_eq!((load_average("0.42 1 2 3/4 5"), load_average("")), (0.42, 0.0));
-        assert_eq!((stolen("cpu  10 10 10 50 5 5 0 10 99 99\ncpu0 1"), stolen("")), (0.1, 0.0));
+        assert_eq!(
+            [("1", ""), ("", "0")].map(|(a, b)| boost(a, b)),
+            ["on", "on"]
+        );
+        assert_eq!(
+            [("0", "0"), ("", "1"), ("", "")].map(|(a, b)| boost(a, b)),
+            ["off", "off", ""]
+        );
+        assert_eq!(
+            (load_average("0.42 1 2 3/4 5"), load_average("")),
+            (0.42, 0.0)
+        );
+        assert_eq!(
+            (
+                stolen("cpu  10 10 10 50 5 5 0 10 99 99\ncpu0 1"),
+                stolen("")
+            ),
+            (0.1, 0.0)
+        );
     }
 
     #[test]
     fn this_host_and_binary_have_facts() {
         let host = host_facts();
-        assert!(!host.hostname.is_empty() && host.cores > 0 && host.memory_bytes > 0 && host.processors > 0);
+        assert!(
+            !host.hostname.is_empty()
+                && host.cores > 0
+                && host.memory_bytes > 0
+                && host.processors > 0
+        );
         let file = fs::read(std::env::current_exe().unwrap()).unwrap();
         assert_eq!(exe_sha256(), Sha256(sha2::Sha256::digest(&file).into()));
         assert_ne!(exe_sha256(), Sha256::default());

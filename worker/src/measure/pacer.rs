@@ -1,15 +1,15 @@
-//! Waiting until an instant, better than the kernel's timers alone would: sleep until shortly before, then spin. How
-//! long before is learnt from how late this machine wakes a sleeper, within bounds; what it costs is in the driver's
-//! processor time. In virtual time nothing waits: the clock jumps from event to event. It must not know what is waited
-//! for.
+//! Waiting until an instant, better than the kernel's timers alone would: sleep until shortly
+//! before, then spin. How long before is learnt from how late this machine wakes a sleeper, within
+//! bounds; what it costs is in the driver's processor time. In virtual time nothing waits: the
+//! clock jumps from event to event. It must not know what is waited for.
 
 use std::time::Duration;
 
 use super::clock::Clock;
 use crate::engine::{Engine, Time};
 
-/// Longest spin before an instant. Who is woken later than this was not woken late but had no processor, against which
-/// no spin helps.
+/// Longest spin before an instant. Who is woken later than this was not woken late but had no
+/// processor, against which no spin helps.
 const LONGEST: Duration = Duration::from_micros(250);
 
 /// Shortest.
@@ -36,7 +36,8 @@ pub struct Pacer {
     margin: Margin,
 }
 
-/// How long before an instant a sleep is to end: so long that one sleeper in fifty is woken later than that.
+/// How long before an instant a sleep is to end: so long that one sleeper in fifty is woken later
+/// than that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Margin(Duration);
 
@@ -44,13 +45,20 @@ impl Pacer {
     /// The pacer of a clock.
     #[must_use]
     pub fn new(clock: &Clock) -> Self {
-        Self { clock: clock.clone(), margin: Margin(LONGEST) }
+        Self {
+            clock: clock.clone(),
+            margin: Margin(LONGEST),
+        }
     }
 
-    /// Returns at the instant or earlier: when the thread is unparked, or to let the caller look around. Callers
-    /// loop. An engine in virtual time is moved on meanwhile.
+    /// Returns at the instant or earlier: when the thread is unparked, or to let the caller look
+    /// around. Callers loop. An engine in virtual time is moved on meanwhile.
     pub fn wait(&mut self, wake: Wake, engine: &mut dyn Engine) {
-        if self.clock.is_virtual() { self.jump(wake, engine) } else { self.sleep(wake) }
+        if self.clock.is_virtual() {
+            self.jump(wake, engine)
+        } else {
+            self.sleep(wake)
+        }
     }
 
     fn sleep(&mut self, wake: Wake) {
@@ -59,7 +67,9 @@ impl Pacer {
             Wake::Called => std::thread::park_timeout(NAP),
             Wake::After(until) => std::thread::park_timeout(rest(until).min(NAP)),
             Wake::Exactly(until) => match rest(until) {
-                far if far > self.margin.0 => self.sleep_until(until - self.margin.0, far - self.margin.0),
+                far if far > self.margin.0 => {
+                    self.sleep_until(until - self.margin.0, far - self.margin.0)
+                }
                 _ => {
                     while self.clock.now() < until {
                         std::hint::spin_loop();
@@ -85,7 +95,11 @@ impl Pacer {
         };
         let mut simulated = engine.simulated();
         let event = simulated.as_ref().and_then(|engine| engine.next_at());
-        let next = asked.into_iter().chain(event).min().expect("in virtual time something must come next");
+        let next = asked
+            .into_iter()
+            .chain(event)
+            .min()
+            .expect("in virtual time something must come next");
         self.clock.move_to(next);
         if let Some(engine) = simulated.as_mut() {
             engine.advance(next);
@@ -94,8 +108,8 @@ impl Pacer {
 }
 
 impl Margin {
-    /// A step up for every sleep that outlasted the margin, a fiftieth of it down for every other (the quantile by
-    /// stochastic approximation: Robbins and Monro, 1951).
+    /// A step up for every sleep that outlasted the margin, a fiftieth of it down for every other
+    /// (the quantile by stochastic approximation: Robbins and Monro, 1951).
     fn learn(&mut self, late: Duration) {
         let next = match late {
             _ if late > LONGEST => return,
@@ -127,8 +141,14 @@ mod tests {
 
     #[test]
     fn the_margin_is_bounded_and_learns_nothing_from_a_taken_processor() {
-        assert_eq!(after(Margin(LONGEST), (0..10_000).map(|_| Duration::ZERO)), SHORTEST);
+        assert_eq!(
+            after(Margin(LONGEST), (0..10_000).map(|_| Duration::ZERO)),
+            SHORTEST
+        );
         assert_eq!(after(Margin(240 * US), std::iter::once(245 * US)), LONGEST);
-        assert_eq!(after(Margin(50 * US), (0..9).map(|_| Duration::from_millis(5))), 50 * US);
+        assert_eq!(
+            after(Margin(50 * US), (0..9).map(|_| Duration::from_millis(5))),
+            50 * US
+        );
     }
 }

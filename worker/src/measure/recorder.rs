@@ -1,13 +1,14 @@
-//! From instants to a part's figures, each metric exactly as [`Metric`] defines it. Everything is allocated before
-//! the start instant; nothing is afterwards. It must not read a clock, nor know why a request was sent when it was.
+//! From instants to a part's figures, each metric exactly as [`Metric`] defines it. Everything is
+//! allocated before the start instant; nothing is afterwards. It must not read a clock, nor know
+//! why a request was sent when it was.
 
 use std::time::Duration;
 
 use contract::identity::Sha256;
 use contract::metric::Metric;
 use contract::part::{
-    Histograms, ON_THE_DOT_NS, Outcome, Outcomes, REQUESTS_KEPT, RequestRecord, STEPS_KEPT, Series, Step,
-    StepLog,
+    Histograms, ON_THE_DOT_NS, Outcome, Outcomes, REQUESTS_KEPT, RequestRecord, STEPS_KEPT, Series,
+    Step, StepLog,
 };
 use contract::spec::{Objectives, Share};
 use sha2::Digest;
@@ -24,7 +25,8 @@ pub struct Plan {
     pub share: Share,
     /// How many belong to the window, at most.
     pub requests: u32,
-    /// How many come before it, at most: those with indices from [`RUN_IN`] on. They are followed and not recorded.
+    /// How many come before it, at most: those with indices from [`RUN_IN`] on. They are followed
+    /// and not recorded.
     pub run_in: u32,
     /// How many of the window are certain to be sent: their tokens go into the digest.
     pub compared: u32,
@@ -107,7 +109,8 @@ pub struct Measured {
     pub requests_not_kept: u64,
     /// The first [`STEPS_KEPT`] moments at which tokens came.
     pub steps: StepLog,
-    /// Over successful requests in order of index: index, then tokens, each as four bytes, least significant first.
+    /// Over successful requests in order of index: index, then tokens, each as four bytes, least
+    /// significant first.
     pub token_digest: Sha256,
     /// Of successful requests.
     pub prompt_tokens: u64,
@@ -145,7 +148,10 @@ impl Recorder {
             tokens: vec![0; plan.compared as usize * answer],
             times: vec![0; plan.in_flight as usize * answer],
             free: (0..plan.in_flight).rev().collect(),
-            steps: StepLog { kept: Vec::with_capacity(plan.steps_kept()), not_kept: 0 },
+            steps: StepLog {
+                kept: Vec::with_capacity(plan.steps_kept()),
+                not_kept: 0,
+            },
             last_step: None,
             histograms: Box::default(),
             outcomes: Outcomes::default(),
@@ -158,28 +164,45 @@ impl Recorder {
 
     /// A request was handed to the engine.
     pub fn sent(&mut self, index: u32, asked: Asked, due: Due, now: Duration) {
-        let lane = self.free.pop().expect("no more requests are in flight than planned");
+        let lane = self
+            .free
+            .pop()
+            .expect("no more requests are in flight than planned");
         let (intended, sent) = (self.offset(due.intended), self.offset(now));
         let at = self.place(index);
         self.in_flight += 1;
         if self.is_of_window(at) {
             self.outcomes.planned += 1;
-            self.histograms.get_mut(Metric::Lateness).record_ns(nanos(now.saturating_sub(due.possible)));
+            self.histograms
+                .get_mut(Metric::Lateness)
+                .record_ns(nanos(now.saturating_sub(due.possible)));
         } else {
             self.run_in += 1;
         }
-        let Asked { prompt_tokens, output_tokens } = asked;
+        let Asked {
+            prompt_tokens,
+            output_tokens,
+        } = asked;
         let state = State::InFlight(lane);
-        self.traces[at] =
-            Trace { state, prompt_tokens, asked: output_tokens, intended, sent, ..Trace::default() };
+        self.traces[at] = Trace {
+            state,
+            prompt_tokens,
+            asked: output_tokens,
+            intended,
+            sent,
+            ..Trace::default()
+        };
     }
 
-    /// Something happened to a request. An end is returned the first time only: whatever comes after it is ignored.
+    /// Something happened to a request. An end is returned the first time only: whatever comes
+    /// after it is ignored.
     pub fn event(&mut self, at: Duration, event: EngineEvent) -> Option<Ended> {
         match event {
             EngineEvent::Started { index } => self.started(index, at),
             EngineEvent::Token { index, token } => self.token(index, token, at),
-            EngineEvent::Ended { index, ending } => return self.end(index, self.outcome(index, ending), at),
+            EngineEvent::Ended { index, ending } => {
+                return self.end(index, self.outcome(index, ending), at);
+            }
             EngineEvent::Down => {}
         }
         None
@@ -188,19 +211,33 @@ impl Recorder {
     /// A request is over although the engine has not said so.
     pub fn end(&mut self, index: u32, outcome: Outcome, at: Duration) -> Option<Ended> {
         let place = self.place(index);
-        let State::InFlight(lane) = self.traces[place].state else { return None };
+        let State::InFlight(lane) = self.traces[place].state else {
+            return None;
+        };
         let trace = self.traces[place];
-        // A turn takes in what has come since it read the clock, and may then give a request up as of before that.
-        let done = if outcome == Outcome::Ok { trace.last } else { self.offset(at).max(trace.latest()) };
+        // A turn takes in what has come since it read the clock, and may then give a request up as
+        // of before that.
+        let done = if outcome == Outcome::Ok {
+            trace.last
+        } else {
+            self.offset(at).max(trace.latest())
+        };
         self.traces[place].state = State::Ended(outcome, done);
         self.free.push(lane);
         self.in_flight -= 1;
-        let mut ended = Ended { index, outcome, at, ttft: None };
+        let mut ended = Ended {
+            index,
+            outcome,
+            at,
+            ttft: None,
+        };
         if self.is_of_window(place) {
             self.outcomes.count(outcome);
             if outcome == Outcome::Ok {
                 self.record(trace, lane);
-                ended.ttft = Some(Duration::from_nanos(trace.first.saturating_sub(trace.intended)));
+                ended.ttft = Some(Duration::from_nanos(
+                    trace.first.saturating_sub(trace.intended),
+                ));
             }
         }
         Some(ended)
@@ -240,8 +277,13 @@ impl Recorder {
     #[must_use]
     pub fn finish(mut self) -> Measured {
         // Requests are sent in order: what is behind belongs to the run-in, or was never sent.
-        self.traces.truncate(usize::try_from(self.outcomes.planned).expect("it was counted in memory"));
-        let ok = || self.traces.iter().filter(|trace| matches!(trace.state, State::Ended(Outcome::Ok, _)));
+        self.traces
+            .truncate(usize::try_from(self.outcomes.planned).expect("it was counted in memory"));
+        let ok = || {
+            self.traces
+                .iter()
+                .filter(|trace| matches!(trace.state, State::Ended(Outcome::Ok, _)))
+        };
         let completions = || ok().map(|trace| Duration::from_nanos(trace.last));
         let ends = self.traces.iter().filter_map(|trace| match trace.state {
             State::Ended(_, at) => Some(Duration::from_nanos(at)),
@@ -278,7 +320,9 @@ impl Recorder {
     fn token(&mut self, index: u32, token: u32, at: Duration) {
         let (place, at, answer) = (self.place(index), self.offset(at), self.plan.output_tokens);
         let trace = &mut self.traces[place];
-        let State::InFlight(lane) = trace.state else { return };
+        let State::InFlight(lane) = trace.state else {
+            return;
+        };
         if trace.made < trace.asked {
             self.times[(lane * answer + trace.made) as usize] = at;
             if place < self.plan.compared as usize {
@@ -338,27 +382,42 @@ impl Recorder {
         }
         let from = (lane * self.plan.output_tokens) as usize;
         let times = &self.times[from..from + trace.made as usize];
-        times.windows(2).for_each(|pair| record(Metric::Itl, span(pair[0], pair[1])));
+        times
+            .windows(2)
+            .for_each(|pair| record(Metric::Itl, span(pair[0], pair[1])));
     }
 
     fn good(&self) -> Option<u64> {
         let objectives = self.plan.objectives;
-        let good = || self.traces.iter().filter(|trace| trace.meets(&objectives)).count() as u64;
+        let good = || {
+            self.traces
+                .iter()
+                .filter(|trace| trace.meets(&objectives))
+                .count() as u64
+        };
         (!objectives.is_none()).then(good)
     }
 
     fn records(&self) -> Vec<RequestRecord> {
         let kept = self.traces.iter().take(REQUESTS_KEPT).enumerate();
-        kept.filter_map(|(at, trace)| trace.record(self.index(at))).collect()
+        kept.filter_map(|(at, trace)| trace.record(self.index(at)))
+            .collect()
     }
 
     fn series(&self, wall: Duration) -> Series {
-        let ended = self.traces.iter().enumerate().filter_map(|(at, trace)| trace.record(self.index(at)));
+        let ended = self
+            .traces
+            .iter()
+            .enumerate()
+            .filter_map(|(at, trace)| trace.record(self.index(at)));
         Series::of(ended, wall)
     }
 
     fn digest(&self) -> Sha256 {
-        let (answer, compared) = (self.plan.output_tokens as usize, self.plan.compared as usize);
+        let (answer, compared) = (
+            self.plan.output_tokens as usize,
+            self.plan.compared as usize,
+        );
         let mut hasher = sha2::Sha256::new();
         for (at, trace) in self.traces.iter().enumerate().take(compared) {
             if matches!(trace.state, State::Ended(Outcome::Ok, _)) {
@@ -378,7 +437,11 @@ impl Recorder {
     /// Those before the window come behind those of it.
     fn place(&self, index: u32) -> usize {
         let share = self.plan.share;
-        let (from, index) = if index < RUN_IN { (0, index) } else { (self.plan.requests, index - RUN_IN) };
+        let (from, index) = if index < RUN_IN {
+            (0, index)
+        } else {
+            (self.plan.requests, index - RUN_IN)
+        };
         (from + (index - share.index) / share.of) as usize
     }
 
@@ -388,7 +451,8 @@ impl Recorder {
 
     fn sent_in_time(&self) -> Option<u64> {
         let ends = nanos(self.plan.ends?);
-        // What is due just before the end may be sent just after it: that is lateness, which has a limit of its own.
+        // What is due just before the end may be sent just after it: that is lateness, which has a
+        // limit of its own.
         let in_time = |trace: &&Trace| {
             trace.state != State::Unsent
                 && trace.sent <= ends.max(trace.intended.saturating_add(ON_THE_DOT_NS))

@@ -1,6 +1,8 @@
-//! The cold start as named phases, each a duration of its own, in order. It must not know what happens in them.
+//! The cold start as named phases, each a duration of its own, in order. It must not know what
+//! happens in them.
 //!
-//! The file is not called `cold`: BOLT takes every symbol with `.cold.` in its name for a part split off a function.
+//! The file is not called `cold`: BOLT takes every symbol with `.cold.` in its name for a part
+//! split off a function.
 
 use std::time::Duration;
 
@@ -18,19 +20,27 @@ pub struct ColdStart {
 }
 
 impl ColdStart {
-    /// To be called first thing in `main`: `process` is the time since the kernel made this process, as fine as the
-    /// kernel's clock tick (mostly 10 ms). Left out where /proc is not readable.
+    /// To be called first thing in `main`: `process` is the time since the kernel made this
+    /// process, as fine as the kernel's clock tick (mostly 10 ms). Left out where /proc is not
+    /// readable.
     #[must_use]
     pub fn at_main(clock: &Clock) -> Self {
         let mut cold = Self::begin(clock);
-        cold.phases.extend(since_exec().map(|took| ColdPhase { name: "process".to_owned(), took }));
+        cold.phases.extend(since_exec().map(|took| ColdPhase {
+            name: "process".to_owned(),
+            took,
+        }));
         cold
     }
 
     /// A cold start that begins now.
     #[must_use]
     pub fn begin(clock: &Clock) -> Self {
-        Self { clock: clock.clone(), since: clock.now(), phases: Vec::new() }
+        Self {
+            clock: clock.clone(),
+            since: clock.now(),
+            phases: Vec::new(),
+        }
     }
 
     /// What has passed since the last mark was this.
@@ -47,7 +57,10 @@ impl ColdStart {
 
     /// A phase measured elsewhere.
     pub(crate) fn add(&mut self, name: &str, took: Duration) {
-        self.phases.push(ColdPhase { name: name.to_owned(), took });
+        self.phases.push(ColdPhase {
+            name: name.to_owned(),
+            took,
+        });
     }
 
     /// The phases so far.
@@ -63,9 +76,15 @@ fn since_exec() -> Option<Duration> {
     os::since_boot().checked_sub(Duration::from_nanos(u64::try_from(nanos).ok()?))
 }
 
-/// Field 22 of /proc/self/stat. The name in field 2 may hold spaces and parentheses: count from its last one.
+/// Field 22 of /proc/self/stat. The name in field 2 may hold spaces and parentheses: count from its
+/// last one.
 fn start_ticks(stat: &str) -> Option<u64> {
-    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
+    stat.rsplit_once(')')?
+        .1
+        .split_ascii_whitespace()
+        .nth(19)?
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]
@@ -82,7 +101,11 @@ mod tests {
         cold.skip();
         clock.move_to(Duration::from_millis(52));
         cold.mark("map");
-        let phases: Vec<_> = cold.phases().iter().map(|p| (p.name.as_str(), p.took.as_millis())).collect();
+        let phases: Vec<_> = cold
+            .phases()
+            .iter()
+            .map(|p| (p.name.as_str(), p.took.as_millis()))
+            .collect();
         assert_eq!(phases, [("runtime", 5), ("map", 2)]);
     }
 

@@ -1,4 +1,5 @@
-//! What process and host spent between two instants, read from the kernel. It must not know what was measured.
+//! What process and host spent between two instants, read from the kernel. It must not know what
+//! was measured.
 
 use std::time::Duration;
 
@@ -25,15 +26,21 @@ struct HostTicks {
 }
 
 impl Meter {
-    /// Reads everything now, on the driver's thread. Takes some 50 µs: keep it out of the window. In virtual time
-    /// nothing is spent, so that simulated parts are equal bit by bit.
+    /// Reads everything now, on the driver's thread. Takes some 50 µs: keep it out of the window.
+    /// In virtual time nothing is spent, so that simulated parts are equal bit by bit.
     #[must_use]
     pub fn read(clock: &Clock) -> Self {
         if clock.is_virtual() {
             return Self::default();
         }
-        let host = std::fs::read_to_string("/proc/stat").map(|stat| host_ticks(&stat)).unwrap_or_default();
-        Self { process: os::process_usage(), thread: os::thread_cpu(), host }
+        let host = std::fs::read_to_string("/proc/stat")
+            .map(|stat| host_ticks(&stat))
+            .unwrap_or_default();
+        Self {
+            process: os::process_usage(),
+            thread: os::thread_cpu(),
+            host,
+        }
     }
 
     /// What was spent since `before`; the window lasted `wall`.
@@ -46,7 +53,9 @@ impl Meter {
             cpu_system: now.system.saturating_sub(then.system),
             driver_cpu: self.thread.saturating_sub(before.thread),
             peak_rss_bytes: now.peak_rss_bytes,
-            involuntary_switches: now.involuntary_switches.saturating_sub(then.involuntary_switches),
+            involuntary_switches: now
+                .involuntary_switches
+                .saturating_sub(then.involuntary_switches),
             major_faults: now.major_faults.saturating_sub(then.major_faults),
             host_ticks: self.host.all.saturating_sub(before.host.all),
             host_steal_ticks: self.host.steal.saturating_sub(before.host.steal),
@@ -59,11 +68,19 @@ impl Meter {
 /// user, nice, system, idle, iowait, irq, softirq, steal; guest times are in user and nice already.
 fn host_ticks(stat: &str) -> HostTicks {
     let line = stat.lines().next().unwrap_or_default();
-    let ticks: Vec<u64> =
-        line.split_ascii_whitespace().skip(1).take(8).filter_map(|t| t.parse().ok()).collect();
+    let ticks: Vec<u64> = line
+        .split_ascii_whitespace()
+        .skip(1)
+        .take(8)
+        .filter_map(|t| t.parse().ok())
+        .collect();
     let at = |place: usize| ticks.get(place).copied().unwrap_or(0);
     let busy = [0, 1, 2, 5, 6].map(at).iter().sum();
-    HostTicks { all: ticks.iter().sum(), steal: at(7), busy }
+    HostTicks {
+        all: ticks.iter().sum(),
+        steal: at(7),
+        busy,
+    }
 }
 
 #[cfg(test)]
@@ -73,7 +90,14 @@ mod tests {
     #[test]
     fn ticks_of_the_host_are_summed_without_counting_guests_twice() {
         let stat = "cpu  10 1 20 300 4 5 6 7 1000 1000\ncpu0 1 1 1 1 1 1 1 1 1 1\n";
-        assert_eq!(host_ticks(stat), HostTicks { all: 353, steal: 7, busy: 42 });
+        assert_eq!(
+            host_ticks(stat),
+            HostTicks {
+                all: 353,
+                steal: 7,
+                busy: 42
+            }
+        );
         assert_eq!(host_ticks(""), HostTicks::default());
     }
 

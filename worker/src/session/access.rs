@@ -1,6 +1,6 @@
-//! How a process reaches its coordinator: the address, and the secrets that open a session there. Passes them from an
-//! agent to its workers by environment, never by argument: those are visible to every user of a host. It must not know
-//! what is said once a session is open.
+//! How a process reaches its coordinator: the address, and the secrets that open a session there.
+//! Passes them from an agent to its workers by environment, never by argument: those are visible to
+//! every user of a host. It must not know what is said once a session is open.
 
 use std::net::IpAddr;
 
@@ -36,10 +36,16 @@ impl Access {
     /// # Errors
     /// When a variable is missing.
     pub fn from_env(variable: impl Fn(&str) -> Option<String>) -> Result<Self, WorkerError> {
-        let coordinator = variable(COORDINATOR).ok_or(WorkerError::Environment { name: COORDINATOR })?;
+        let coordinator =
+            variable(COORDINATOR).ok_or(WorkerError::Environment { name: COORDINATOR })?;
         let insecure = variable(INSECURE).is_some();
-        let secrets = Secrets::from_env(variable).map_err(|name| WorkerError::Environment { name })?;
-        Ok(Self { coordinator, secrets, insecure })
+        let secrets =
+            Secrets::from_env(variable).map_err(|name| WorkerError::Environment { name })?;
+        Ok(Self {
+            coordinator,
+            secrets,
+            insecure,
+        })
     }
 
     /// The same as variables.
@@ -47,17 +53,22 @@ impl Access {
     pub fn environment(&self) -> Vec<(String, String)> {
         let address = (COORDINATOR.to_owned(), self.coordinator.clone());
         let insecure = self.insecure.then(|| (INSECURE.to_owned(), "1".to_owned()));
-        std::iter::once(address).chain(insecure).chain(self.secrets.environment()).collect()
+        std::iter::once(address)
+            .chain(insecure)
+            .chain(self.secrets.environment())
+            .collect()
     }
 
-    /// Refuses to send secrets in the clear over a network, and those of a fleet to whoever listens on a port of this
-    /// host.
+    /// Refuses to send secrets in the clear over a network, and those of a fleet to whoever listens
+    /// on a port of this host.
     ///
     /// # Errors
-    /// When the address is not `https`, and not on this host either; when there are credentials, which mean that
-    /// the other side must show its own. Nothing is refused where insecurity was asked for.
+    /// When the address is not `https`, and not on this host either; when there are credentials,
+    /// which mean that the other side must show its own. Nothing is refused where insecurity was
+    /// asked for.
     pub fn must_be_private(&self) -> Result<(), WorkerError> {
-        let endpoint = Endpoint::from_shared(self.coordinator.clone()).map_err(|error| self.wrong(&error))?;
+        let endpoint =
+            Endpoint::from_shared(self.coordinator.clone()).map_err(|error| self.wrong(&error))?;
         let here = on_this_host(endpoint.uri().host().unwrap_or_default());
         let address = || self.coordinator.clone();
         if self.insecure || endpoint.uri().scheme_str() == Some("https") {
@@ -77,36 +88,50 @@ impl Access {
         let endpoint = Endpoint::from_shared(self.coordinator.clone()).ok()?;
         let (uri, here) = (endpoint.uri(), self.is_of_this_host());
         let clear = here && !self.insecure && uri.scheme_str() != Some("https");
-        clear.then(|| listener::stranger(uri.port_u16().unwrap_or(HTTP))).flatten()
+        clear
+            .then(|| listener::stranger(uri.port_u16().unwrap_or(HTTP)))
+            .flatten()
     }
 
-    /// Whether the address is on this host, or cannot be read; what is wrong with it is told by who dials.
+    /// Whether the address is on this host, or cannot be read; what is wrong with it is told by who
+    /// dials.
     #[must_use]
     pub fn is_of_this_host(&self) -> bool {
         let endpoint = Endpoint::from_shared(self.coordinator.clone());
-        endpoint.map_or(true, |endpoint| on_this_host(endpoint.uri().host().unwrap_or_default()))
+        endpoint.map_or(true, |endpoint| {
+            on_this_host(endpoint.uri().host().unwrap_or_default())
+        })
     }
 
     /// The connection to be made.
     pub(super) fn endpoint(&self) -> Result<Endpoint, LinkError> {
-        let wrong = |reason: String| LinkError::Address { address: self.coordinator.clone(), reason };
-        let endpoint = Endpoint::from_shared(self.coordinator.clone()).map_err(|error| self.wrong(&error))?;
+        let wrong = |reason: String| LinkError::Address {
+            address: self.coordinator.clone(),
+            reason,
+        };
+        let endpoint =
+            Endpoint::from_shared(self.coordinator.clone()).map_err(|error| self.wrong(&error))?;
         let endpoint = endpoint.tcp_nodelay(true);
         let (scheme, host) = (endpoint.uri().scheme_str(), endpoint.uri().host());
         match (scheme, host, &self.secrets.credentials) {
             (Some("http"), Some(_), _) => Ok(endpoint),
-            (Some("https"), Some(_), Some(credentials)) => {
-                endpoint.tls_config(tls(credentials)).map_err(|error| wrong(with_causes(&error)))
-            }
-            (Some("https"), Some(_), None) => {
-                Err(wrong("https needs a certificate: give --credentials DIR".to_owned()))
-            }
-            _ => Err(wrong("an address like http://127.0.0.1:4100 is expected".to_owned())),
+            (Some("https"), Some(_), Some(credentials)) => endpoint
+                .tls_config(tls(credentials))
+                .map_err(|error| wrong(with_causes(&error))),
+            (Some("https"), Some(_), None) => Err(wrong(
+                "https needs a certificate: give --credentials DIR".to_owned(),
+            )),
+            _ => Err(wrong(
+                "an address like http://127.0.0.1:4100 is expected".to_owned(),
+            )),
         }
     }
 
     fn wrong(&self, error: &tonic::transport::Error) -> LinkError {
-        LinkError::Address { address: self.coordinator.clone(), reason: with_causes(error) }
+        LinkError::Address {
+            address: self.coordinator.clone(),
+            reason: with_causes(error),
+        }
     }
 }
 
@@ -118,11 +143,14 @@ fn on_this_host(host: &str) -> bool {
 fn tls(credentials: &Credentials) -> ClientTlsConfig {
     ClientTlsConfig::new()
         .ca_certificate(Certificate::from_pem(&credentials.authority))
-        .identity(Identity::from_pem(&credentials.certificate, &credentials.key))
+        .identity(Identity::from_pem(
+            &credentials.certificate,
+            &credentials.key,
+        ))
 }
 
-/// What a failed handshake means, where trying again cannot help. TLS tells it by name only, in the text of an error
-/// deep below; `text` is that with all its causes.
+/// What a failed handshake means, where trying again cannot help. TLS tells it by name only, in the
+/// text of an error deep below; `text` is that with all its causes.
 pub(super) fn distrust(text: &str) -> Option<&'static str> {
     let has = |names: &[&str]| names.iter().any(|name| text.contains(name));
     if has(&["CertificateRequired"]) {
@@ -133,10 +161,16 @@ pub(super) fn distrust(text: &str) -> Option<&'static str> {
         Some(
             "its certificate does not name this address: `coordinator certs issue DIR coordinator --name HOST` adds it",
         )
-    } else if has(&["fatal alert: UnknownCA", "fatal alert: DecryptError", "fatal alert: BadCertificate"]) {
+    } else if has(&[
+        "fatal alert: UnknownCA",
+        "fatal alert: DecryptError",
+        "fatal alert: BadCertificate",
+    ]) {
         Some("it does not know the authority of this certificate: use the credentials made for it")
     } else if has(&["UnknownIssuer", "BadSignature"]) {
-        Some("its certificate does not come from the authority in ca.pem: use the credentials made for it")
+        Some(
+            "its certificate does not come from the authority in ca.pem: use the credentials made for it",
+        )
     } else if has(&["FRAME_SIZE_ERROR"]) {
         Some("it does not speak plain text: use https:// with --credentials DIR")
     } else if has(&["InvalidContentType", "corrupt message"]) {
@@ -152,10 +186,20 @@ mod tests {
 
     fn access(coordinator: &str, credentials: bool) -> Access {
         let pem = |text: &str| text.to_owned();
-        let credentials =
-            credentials.then(|| Credentials { authority: pem("a"), certificate: pem("c"), key: pem("k") });
-        let secrets = Secrets { token: "t".into(), credentials };
-        Access { coordinator: coordinator.into(), secrets, insecure: false }
+        let credentials = credentials.then(|| Credentials {
+            authority: pem("a"),
+            certificate: pem("c"),
+            key: pem("k"),
+        });
+        let secrets = Secrets {
+            token: "t".into(),
+            credentials,
+        };
+        Access {
+            coordinator: coordinator.into(),
+            secrets,
+            insecure: false,
+        }
     }
 
     #[test]
@@ -163,37 +207,76 @@ mod tests {
         for credentials in [false, true] {
             let given = access("http://h:1", credentials);
             let handed = given.environment();
-            let find = |name: &str| handed.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
+            let find = |name: &str| {
+                handed
+                    .iter()
+                    .find(|(n, _)| n == name)
+                    .map(|(_, value)| value.clone())
+            };
             let taken = Access::from_env(find).unwrap();
-            assert_eq!((taken.coordinator, taken.secrets), (given.coordinator, given.secrets));
+            assert_eq!(
+                (taken.coordinator, taken.secrets),
+                (given.coordinator, given.secrets)
+            );
         }
     }
 
     #[test]
     fn secrets_go_in_the_clear_to_this_host_alone() {
-        for fine in ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1", "https://10.0.0.1:1"] {
+        for fine in [
+            "http://127.0.0.1:1",
+            "http://localhost:1",
+            "http://[::1]:1",
+            "https://10.0.0.1:1",
+        ] {
             assert!(access(fine, false).must_be_private().is_ok(), "{fine}");
         }
-        for wrong in ["http://10.0.0.1:1", "http://127.0.0.1.example:1", "http://fleet:1"] {
-            let error = access(wrong, false).must_be_private().unwrap_err().to_string();
-            assert!(error.contains("--credentials") && error.contains("--insecure"), "{error}");
+        for wrong in [
+            "http://10.0.0.1:1",
+            "http://127.0.0.1.example:1",
+            "http://fleet:1",
+        ] {
+            let error = access(wrong, false)
+                .must_be_private()
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains("--credentials") && error.contains("--insecure"),
+                "{error}"
+            );
         }
     }
 
     #[test]
     fn a_fleets_credentials_go_to_nobody_who_shows_none() {
         for wrong in ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1"] {
-            let error = access(wrong, true).must_be_private().unwrap_err().to_string();
-            assert!(error.contains("https://") && error.contains("--insecure"), "{error}");
-            let asked_for = Access { insecure: true, ..access(wrong, true) };
+            let error = access(wrong, true)
+                .must_be_private()
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains("https://") && error.contains("--insecure"),
+                "{error}"
+            );
+            let asked_for = Access {
+                insecure: true,
+                ..access(wrong, true)
+            };
             assert!(asked_for.must_be_private().is_ok());
         }
-        assert!(access("https://127.0.0.1:1", true).must_be_private().is_ok());
+        assert!(
+            access("https://127.0.0.1:1", true)
+                .must_be_private()
+                .is_ok()
+        );
     }
 
     #[test]
     fn tls_without_a_certificate_is_no_address() {
-        let error = access("https://h:1", false).endpoint().unwrap_err().to_string();
+        let error = access("https://h:1", false)
+            .endpoint()
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("--credentials"), "{error}");
     }
 }

@@ -1,5 +1,6 @@
-//! A worker process: one session, one measuring thread, and the loop that passes between them what the machine
-//! decides. Owns the names of the environment variables an agent hands over; decides nothing itself.
+//! A worker process: one session, one measuring thread, and the loop that passes between them what
+//! the machine decides. Owns the names of the environment variables an agent hands over; decides
+//! nothing itself.
 
 use std::time::Duration;
 
@@ -26,7 +27,8 @@ pub const TICKET: &str = "PGO_BENCH_TICKET";
 pub const SLOTS: &str = "PGO_BENCH_SLOTS";
 /// Which of them this one is, from zero.
 pub const SLOT: &str = "PGO_BENCH_SLOT";
-/// Digest over every byte of the model that the worker is to open, where the agent was to compute it.
+/// Digest over every byte of the model that the worker is to open, where the agent was to compute
+/// it.
 pub const MODEL: &str = "PGO_BENCH_MODEL_SHA256";
 
 /// How long to dial: the coordinator has just asked for this process.
@@ -59,8 +61,17 @@ struct Worker {
 }
 
 /// The variables of a handover.
-pub(crate) fn environment(access: &Access, ticket: Ticket, slot: u32, slots: u32) -> Vec<(String, String)> {
-    let own = [(TICKET, ticket.0.to_string()), (SLOT, slot.to_string()), (SLOTS, slots.to_string())];
+pub(crate) fn environment(
+    access: &Access,
+    ticket: Ticket,
+    slot: u32,
+    slots: u32,
+) -> Vec<(String, String)> {
+    let own = [
+        (TICKET, ticket.0.to_string()),
+        (SLOT, slot.to_string()),
+        (SLOTS, slots.to_string()),
+    ];
     let own = own.map(|(name, value)| (name.to_owned(), value));
     access.environment().into_iter().chain(own).collect()
 }
@@ -74,27 +85,39 @@ impl Handover {
     /// From the environment an agent has prepared.
     ///
     /// # Errors
-    /// When a variable is missing or is not what it should be: this command is for agents, not for hands.
+    /// When a variable is missing or is not what it should be: this command is for agents, not for
+    /// hands.
     pub fn from_env(variable: impl Fn(&str) -> Option<String>) -> Result<Self, WorkerError> {
         let get = |name| variable(name).ok_or(WorkerError::Environment { name });
-        let ticket = get(TICKET)?.parse().map_err(|_| WorkerError::Environment { name: TICKET })?;
+        let ticket = get(TICKET)?
+            .parse()
+            .map_err(|_| WorkerError::Environment { name: TICKET })?;
         let number = |name, unset| {
             let number = variable(name).map_or(Ok(unset), |number| number.parse());
             number.map_err(|_| WorkerError::Environment { name })
         };
         let (slot, slots) = (number(SLOT, 0)?, number(SLOTS, 1)?);
         let own_processors = variable(OWN_PROCESSORS).is_some();
-        let read = |hex: String| Sha256::from_hex(&hex).ok_or(WorkerError::Environment { name: MODEL });
+        let read =
+            |hex: String| Sha256::from_hex(&hex).ok_or(WorkerError::Environment { name: MODEL });
         let model = variable(MODEL).map(read).transpose()?;
         let access = Access::from_env(variable)?;
-        Ok(Self { access, ticket: Ticket(ticket), slot, slots, own_processors, model })
+        Ok(Self {
+            access,
+            ticket: Ticket(ticket),
+            slot,
+            slots,
+            own_processors,
+            model,
+        })
     }
 }
 
 /// Joins the coordinator and serves it until told to leave.
 ///
 /// # Errors
-/// When it is refused, cannot reach the coordinator, loses the session, or the measuring thread breaks down.
+/// When it is refused, cannot reach the coordinator, loses the session, or the measuring thread
+/// breaks down.
 pub async fn run(handover: &Handover, cold: ColdStart) -> Result<Summary, WorkerError> {
     // Before any other thread is there: those to come stay where this one is.
     let processors = match handover.own_processors {
@@ -113,9 +136,21 @@ pub async fn run(handover: &Handover, cold: ColdStart) -> Result<Summary, Worker
         instrumented: hello.build.instrumented,
         hostname: hello.host.hostname,
     };
-    let identity = Identity { origin, cold, slots: handover.slots, processors, model: handover.model };
+    let identity = Identity {
+        origin,
+        cold,
+        slots: handover.slots,
+        processors,
+        model: handover.model,
+    };
     let (measuring, results) = Measuring::start(identity).map_err(WorkerError::Thread)?;
-    Worker { link, machine: Machine::default(), measuring }.serve(results, &mut signals).await
+    Worker {
+        link,
+        machine: Machine::default(),
+        measuring,
+    }
+    .serve(results, &mut signals)
+    .await
 }
 
 fn hello(handover: &Handover) -> Hello {
@@ -125,7 +160,9 @@ fn hello(handover: &Handover) -> Hello {
         pid: std::process::id(),
         build: measure::build_info(profile::is_instrumented()),
         host: measure::host_facts(),
-        role: Role::Worker { ticket: handover.ticket },
+        role: Role::Worker {
+            ticket: handover.ticket,
+        },
     }
 }
 
@@ -133,7 +170,10 @@ fn flush(attempt: Attempt) -> Up {
     match profile::flush() {
         Ok(written) => Up::Flushed(written),
         Err(error) => {
-            let failure = Failure { kind: FailureKind::Engine, message: error.to_string() };
+            let failure = Failure {
+                kind: FailureKind::Engine,
+                message: error.to_string(),
+            };
             Up::Failed { attempt, failure }
         }
     }
@@ -171,7 +211,10 @@ impl Worker {
     }
 
     fn beat(&self) {
-        let progress = self.machine.attempt().map(|attempt| self.measuring.progress(attempt));
+        let progress = self
+            .machine
+            .attempt()
+            .map(|attempt| self.measuring.progress(attempt));
         self.link.send(Up::Beat(progress));
     }
 
@@ -194,9 +237,14 @@ impl Worker {
         leave
     }
 
-    /// An engine that is being opened cannot be cut short: until the thread has ended the session is kept alive.
+    /// An engine that is being opened cannot be cut short: until the thread has ended the session
+    /// is kept alive.
     async fn end(self, ended: Result<(), LinkError>) -> Result<Summary, WorkerError> {
-        let Self { mut link, machine, measuring } = self;
+        let Self {
+            mut link,
+            machine,
+            measuring,
+        } = self;
         let mut thread = tokio::task::spawn_blocking(move || measuring.end());
         let mut open = ended.is_ok();
         let joined = loop {
@@ -209,10 +257,14 @@ impl Worker {
                 },
             }
         };
-        joined.map_err(|_| WorkerError::Panicked)?.map_err(|_| WorkerError::Panicked)?;
+        joined
+            .map_err(|_| WorkerError::Panicked)?
+            .map_err(|_| WorkerError::Panicked)?;
         link.close().await;
         ended?;
-        Ok(Summary { ignored: machine.ignored() })
+        Ok(Summary {
+            ignored: machine.ignored(),
+        })
     }
 }
 
@@ -226,14 +278,24 @@ mod tests {
     #[test]
     fn a_missing_or_wrong_variable_is_named() {
         let right = |name: &str| {
-            if name == MODEL { Sha256::default().to_string() } else { "7".to_owned() }
+            if name == MODEL {
+                Sha256::default().to_string()
+            } else {
+                "7".to_owned()
+            }
         };
         for missing in [COORDINATOR, TOKEN_VARIABLE, TICKET] {
             let wrong = Handover::from_env(|name| (name != missing).then(|| right(name)));
             assert!(matches!(wrong, Err(WorkerError::Environment { name }) if name == missing));
         }
         for wrong in [TICKET, SLOTS, SLOT, MODEL] {
-            let value = |name: &str| Some(if name == wrong { "x".to_owned() } else { right(name) });
+            let value = |name: &str| {
+                Some(if name == wrong {
+                    "x".to_owned()
+                } else {
+                    right(name)
+                })
+            };
             let wrongly = Handover::from_env(value);
             assert!(matches!(wrongly, Err(WorkerError::Environment { name }) if name == wrong));
         }

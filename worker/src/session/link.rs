@@ -1,5 +1,6 @@
-//! One session with the coordinator: dials in, introduces itself, answers pings, and notices silence. It must not
-//! know what the messages in between ask for. The only file of the worker that touches generated types.
+//! One session with the coordinator: dials in, introduces itself, answers pings, and notices
+//! silence. It must not know what the messages in between ask for. The only file of the worker that
+//! touches generated types.
 //!
 //! ```text
 //! dialling ─connected→ greeting ─Welcome→ open ─stream ended | error | silence longer than the lease→ lost
@@ -113,7 +114,8 @@ enum Miss {
 }
 
 impl Link {
-    /// Dials until the coordinator welcomes this peer, it refuses it for good, or the patience is over (`None`: never).
+    /// Dials until the coordinator welcomes this peer, it refuses it for good, or the patience is
+    /// over (`None`: never).
     pub(crate) async fn dial(
         access: &Access,
         hello: &Hello,
@@ -126,15 +128,23 @@ impl Link {
         loop {
             // At every try: who listens changes.
             if let Some(user) = access.stranger() {
-                return Err(LinkError::ToAnotherUser { address: address.to_owned(), user });
+                return Err(LinkError::ToAnotherUser {
+                    address: address.to_owned(),
+                    user,
+                });
             }
             let reason = match Self::open(address, &endpoint, hello).await {
                 Ok(link) => return Ok(link),
                 Err(Miss::Final(error)) => return Err(error),
                 Err(Miss::Transient(reason)) => reason,
             };
-            if let Some(patience) = patience.filter(|patience| began.elapsed() + pause > *patience) {
-                return Err(LinkError::Unreachable { address: address.to_owned(), patience, reason });
+            if let Some(patience) = patience.filter(|patience| began.elapsed() + pause > *patience)
+            {
+                return Err(LinkError::Unreachable {
+                    address: address.to_owned(),
+                    patience,
+                    reason,
+                });
             }
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -142,12 +152,19 @@ impl Link {
     }
 
     async fn open(address: &str, endpoint: &Endpoint, hello: &Hello) -> Result<Self, Miss> {
-        let channel = endpoint.connect().await.map_err(|error| distrusted(address, with_causes(&error)))?;
+        let channel = endpoint
+            .connect()
+            .await
+            .map_err(|error| distrusted(address, with_causes(&error)))?;
         let mut client = BenchClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT);
         let (up, outgoing) = unbounded_channel();
-        up.send(Up::Hello(Box::new(hello.clone())).into()).expect("the receiver is held here");
+        up.send(Up::Hello(Box::new(hello.clone())).into())
+            .expect("the receiver is held here");
         let greeting = async {
-            let mut down = client.session(UnboundedReceiverStream::new(outgoing)).await?.into_inner();
+            let mut down = client
+                .session(UnboundedReceiverStream::new(outgoing))
+                .await?
+                .into_inner();
             let first = down.message().await?;
             Ok::<_, Status>((down, first))
         };
@@ -158,10 +175,19 @@ impl Link {
         let welcome = welcome(address, first)?;
         let now = Instant::now();
         let (beat, clock, address) = (now + welcome.beat, Clock::monotonic(), address.to_owned());
-        Ok(Self { up, down, welcome, heard: now, beat, clock, address })
+        Ok(Self {
+            up,
+            down,
+            welcome,
+            heard: now,
+            beat,
+            clock,
+            address,
+        })
     }
 
-    /// What happens next. Pings are answered at once, here. May be dropped and called again at any await.
+    /// What happens next. Pings are answered at once, here. May be dropped and called again at any
+    /// await.
     pub(crate) async fn next(&mut self) -> Result<Event, LinkError> {
         loop {
             let expires = self.heard + self.welcome.lease;
@@ -191,13 +217,23 @@ impl Link {
         self.heard = Instant::now();
         match Down::try_from(item).map_err(|error| broken(format!("failed to {error}")))? {
             Down::Ping { seq } => {
-                self.send(Up::Pong { seq, mono: self.clock.now() });
+                self.send(Up::Pong {
+                    seq,
+                    mono: self.clock.now(),
+                });
                 Ok(None)
             }
-            Down::Refused { message, last: true } => {
-                Err(LinkError::Refused { address: self.address.clone(), message })
-            }
-            Down::Refused { message, last: false } => Err(broken(message)),
+            Down::Refused {
+                message,
+                last: true,
+            } => Err(LinkError::Refused {
+                address: self.address.clone(),
+                message,
+            }),
+            Down::Refused {
+                message,
+                last: false,
+            } => Err(broken(message)),
             down => Ok(Some(down)),
         }
     }
@@ -213,27 +249,37 @@ impl Link {
         move |said| drop(up.send(said.into()))
     }
 
-    /// Ends the session and waits, for a bounded time, until the coordinator has taken what was said.
+    /// Ends the session and waits, for a bounded time, until the coordinator has taken what was
+    /// said.
     pub(crate) async fn close(self) {
         let Self { up, mut down, .. } = self;
         drop(up);
         // The coordinator answers the end of the stream with its own.
-        let _ = timeout(LAST_WORD, async { while let Ok(Some(_)) = down.message().await {} }).await;
+        let _ = timeout(LAST_WORD, async {
+            while let Ok(Some(_)) = down.message().await {}
+        })
+        .await;
     }
 }
 
 /// A handshake that fails for want of trust fails every time; everything else may pass.
 fn distrusted(address: &str, reason: String) -> Miss {
     match distrust(&reason) {
-        Some(message) => {
-            Miss::Final(LinkError::Refused { address: address.to_owned(), message: message.to_owned() })
-        }
+        Some(message) => Miss::Final(LinkError::Refused {
+            address: address.to_owned(),
+            message: message.to_owned(),
+        }),
         None => Miss::Transient(reason),
     }
 }
 
 fn welcome(address: &str, first: Option<DownItem>) -> Result<Welcome, Miss> {
-    let refused = |message| Miss::Final(LinkError::Refused { address: address.to_owned(), message });
+    let refused = |message| {
+        Miss::Final(LinkError::Refused {
+            address: address.to_owned(),
+            message,
+        })
+    };
     let first = first.ok_or_else(|| {
         Miss::Transient(
             "it closed the connection without a \
@@ -243,9 +289,17 @@ fn welcome(address: &str, first: Option<DownItem>) -> Result<Welcome, Miss> {
     })?;
     match Down::try_from(first) {
         Ok(Down::Welcome(welcome)) => Ok(welcome),
-        Ok(Down::Refused { message, last: true }) => Err(refused(message)),
-        Ok(Down::Refused { message, last: false }) => Err(Miss::Transient(message)),
-        Ok(_) => Err(refused("it did not answer the hello with a welcome".to_owned())),
+        Ok(Down::Refused {
+            message,
+            last: true,
+        }) => Err(refused(message)),
+        Ok(Down::Refused {
+            message,
+            last: false,
+        }) => Err(Miss::Transient(message)),
+        Ok(_) => Err(refused(
+            "it did not answer the hello with a welcome".to_owned(),
+        )),
         Err(error) => Err(refused(format!("failed to {error}"))),
     }
 }
@@ -258,9 +312,10 @@ fn miss(address: &str, status: &Status) -> Miss {
         | Code::PermissionDenied
         | Code::InvalidArgument
         | Code::FailedPrecondition
-        | Code::OutOfRange => {
-            Miss::Final(LinkError::Refused { address: address.to_owned(), message: sentence(status) })
-        }
+        | Code::OutOfRange => Miss::Final(LinkError::Refused {
+            address: address.to_owned(),
+            message: sentence(status),
+        }),
         // The other side checks a certificate only after this one has begun to speak.
         _ => distrusted(address, with_causes(status)),
     }

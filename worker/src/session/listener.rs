@@ -1,19 +1,22 @@
-//! Who listens on a port of this host. Anybody may bind a free port of loopback and be sent a token that is meant for a
-//! coordinator; so a token goes in the clear to this user and to root alone, who can read it in this process anyway.
-//! Reads `/proc/net`; must not know what is sent.
+//! Who listens on a port of this host. Anybody may bind a free port of loopback and be sent a token
+//! that is meant for a coordinator; so a token goes in the clear to this user and to root alone,
+//! who can read it in this process anyway. Reads `/proc/net`; must not know what is sent.
 
 use std::os::unix::fs::MetadataExt;
 
 /// The state of a socket that listens, as the kernel writes it.
 const LISTENING: &str = "0A";
 
-/// The number of another user who listens on this port of this host; `None` where that is this user or root, or where
-/// nobody does.
+/// The number of another user who listens on this port of this host; `None` where that is this user
+/// or root, or where nobody does.
 pub(super) fn stranger(port: u16) -> Option<u32> {
     let own = std::fs::metadata("/proc/self").map(|own| own.uid()).ok()?;
-    let tables =
-        ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| std::fs::read_to_string(path).unwrap_or_default());
-    tables.iter().flat_map(|table| owners(table, port)).find(|owner| *owner != own && *owner != 0)
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"]
+        .map(|path| std::fs::read_to_string(path).unwrap_or_default());
+    tables
+        .iter()
+        .flat_map(|table| owners(table, port))
+        .find(|owner| *owner != own && *owner != 0)
 }
 
 /// Users who listen on a port, of a table of sockets.
@@ -40,9 +43,16 @@ mod tests {
 
     #[test]
     fn who_listens_is_read_from_the_kernels_table() {
-        assert_eq!(owners(TABLE, 4100).collect::<Vec<_>>(), [1000, 0], "connections are not listeners");
+        assert_eq!(
+            owners(TABLE, 4100).collect::<Vec<_>>(),
+            [1000, 0],
+            "connections are not listeners"
+        );
         assert_eq!(owners(TABLE, 4101).collect::<Vec<_>>(), [33]);
-        assert_eq!(owners(TABLE, 4102).count() + owners("", 4100).count() + owners("x\n:\n", 0).count(), 0);
+        assert_eq!(
+            owners(TABLE, 4102).count() + owners("", 4100).count() + owners("x\n:\n", 0).count(),
+            0
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What a worker does next. Pure: no socket, no thread, no clock; words of the coordinator and results of the
-//! measuring thread go in, actions come out.
+//! What a worker does next. Pure: no socket, no thread, no clock; words of the coordinator and
+//! results of the measuring thread go in, actions come out.
 //!
 //! ```text
 //!           ┌───────────────────────────── PartStored ──────────────────────────────┐
@@ -12,9 +12,10 @@
 //! Loading, Arming, Running ─Cancel, illegal→ Stopping ─the thread is free→ Idle or Ready
 //! any ─Drain, signal→ draining: what runs is finished (Drain) or stopped (signal), then Left
 //! ```
-//! Cancel is legal in every state and answered by `Stopped` once nothing runs any more. The measuring thread has at
-//! most one command, and every command has exactly one final result, so a result needs no number. Attempts never
-//! decrease within a session: what belongs to an older one, or to one that is already over, is ignored and counted.
+//! Cancel is legal in every state and answered by `Stopped` once nothing runs any more. The
+//! measuring thread has at most one command, and every command has exactly one final result, so a
+//! result needs no number. Attempts never decrease within a session: what belongs to an older one,
+//! or to one that is already over, is ignored and counted.
 
 use std::time::Duration;
 
@@ -191,13 +192,36 @@ impl Machine {
             (State::Idle | State::Ready | State::Armed | State::Reporting, Down::Flush) => {
                 vec![Action::Flush(self.attempt)]
             }
-            (State::Idle, Down::Load { attempt, engine, demand }) => {
-                self.begin(attempt, State::Loading, Command::Load { engine, demand })
-            }
-            (State::Ready, Down::Arm { attempt, assignment }) => {
-                self.begin(attempt, State::Arming, Command::Arm { attempt, assignment })
-            }
-            (State::Armed, Down::Start { attempt, at, uncertainty }) if attempt == self.attempt => {
+            (
+                State::Idle,
+                Down::Load {
+                    attempt,
+                    engine,
+                    demand,
+                },
+            ) => self.begin(attempt, State::Loading, Command::Load { engine, demand }),
+            (
+                State::Ready,
+                Down::Arm {
+                    attempt,
+                    assignment,
+                },
+            ) => self.begin(
+                attempt,
+                State::Arming,
+                Command::Arm {
+                    attempt,
+                    assignment,
+                },
+            ),
+            (
+                State::Armed,
+                Down::Start {
+                    attempt,
+                    at,
+                    uncertainty,
+                },
+            ) if attempt == self.attempt => {
                 self.begin(attempt, State::Running, Command::Run { at, uncertainty })
             }
             (State::Reporting, Down::PartStored(attempt)) if attempt == self.attempt => {
@@ -216,7 +240,10 @@ impl Machine {
             (State::Loading, Done::Opened(report)) => {
                 // Loaded and waiting: the attempt goes on with an arm, a cancel is still its own.
                 self.state = State::Ready;
-                vec![Action::Send(Up::Loaded { attempt: self.attempt, report })]
+                vec![Action::Send(Up::Loaded {
+                    attempt: self.attempt,
+                    report,
+                })]
             }
             (State::Arming, Done::Warm) => {
                 self.state = State::Armed;
@@ -229,7 +256,10 @@ impl Machine {
             }
             (_, Done::Failed(failure)) => {
                 self.rest();
-                vec![Action::Send(Up::Failed { attempt: self.attempt, failure })]
+                vec![Action::Send(Up::Failed {
+                    attempt: self.attempt,
+                    failure,
+                })]
             }
             _ => {
                 self.answer = Some(self.attempt);
@@ -262,7 +292,9 @@ impl Machine {
     fn terminate(&mut self) -> Vec<Action> {
         self.draining = true;
         match self.state {
-            State::Loading | State::Arming | State::Armed | State::Running => self.stop(Some(self.attempt)),
+            State::Loading | State::Arming | State::Armed | State::Running => {
+                self.stop(Some(self.attempt))
+            }
             State::Reporting => {
                 self.rest();
                 Vec::new()
@@ -292,7 +324,11 @@ impl Machine {
 
     fn stopped(&mut self) -> Vec<Action> {
         self.rest();
-        self.answer.take().map(|attempt| Action::Send(Up::Stopped(attempt))).into_iter().collect()
+        self.answer
+            .take()
+            .map(|attempt| Action::Send(Up::Stopped(attempt)))
+            .into_iter()
+            .collect()
     }
 
     fn rest(&mut self) {
@@ -303,8 +339,14 @@ impl Machine {
     /// Tells what is wrong and gives the attempt up: the two sides do not agree on where it stands.
     fn illegal(&mut self, state: State, down: &Down) -> Vec<Action> {
         let attempt = attempt_of(down).unwrap_or(self.attempt);
-        let message = format!("the worker is {state:?} and cannot take the message {}", name(down));
-        let failure = Failure { kind: FailureKind::Protocol, message };
+        let message = format!(
+            "the worker is {state:?} and cannot take the message {}",
+            name(down)
+        );
+        let failure = Failure {
+            kind: FailureKind::Protocol,
+            message,
+        };
         let mut actions = vec![Action::Send(Up::Failed { attempt, failure })];
         actions.extend(self.stop(None));
         actions
@@ -312,7 +354,9 @@ impl Machine {
 
     /// Whether a message belongs to an attempt that is older or of which nothing more is expected.
     fn is_late(&self, down: &Down) -> bool {
-        let Some(attempt) = attempt_of(down) else { return false };
+        let Some(attempt) = attempt_of(down) else {
+            return false;
+        };
         let goes_on = matches!(down, Down::Start { .. } | Down::PartStored(_));
         attempt < self.attempt || (attempt == self.attempt && self.over && goes_on)
     }
@@ -353,7 +397,12 @@ fn pieces(attempt: Attempt, bytes: &[u8]) -> Vec<Action> {
         .zip(bytes.chunks(PART_CHUNK))
         .map(|(seq, piece)| {
             let last = seq as usize + 1 == count;
-            Action::Send(Up::Part(PartChunk { attempt, seq, last, bytes: piece.to_vec() }))
+            Action::Send(Up::Part(PartChunk {
+                attempt,
+                seq,
+                last,
+                bytes: piece.to_vec(),
+            }))
         })
         .collect()
 }

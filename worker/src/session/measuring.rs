@@ -1,5 +1,6 @@
-//! The one thread that owns the engine and measures. Takes commands from the session and gives each exactly one final
-//! result; it must not know the session, and nothing it does waits for the network.
+//! The one thread that owns the engine and measures. Takes commands from the session and gives each
+//! exactly one final result; it must not know the session, and nothing it does waits for the
+//! network.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -57,24 +58,42 @@ struct Bench {
 }
 
 impl Measuring {
-    /// Starts the thread; its results come through the receiver, which ends if the thread breaks down.
+    /// Starts the thread; its results come through the receiver, which ends if the thread breaks
+    /// down.
     pub(super) fn start(identity: Identity) -> std::io::Result<(Self, UnboundedReceiver<Done>)> {
         let (orders, incoming) = mpsc::channel();
         let (results, outgoing) = unbounded_channel();
-        let bench = Bench { identity, engine: None, share: None, results };
-        let thread =
-            std::thread::Builder::new().name("measure".to_owned()).spawn(move || bench.work(&incoming))?;
-        Ok((Self { orders, control: Control::new(), thread }, outgoing))
+        let bench = Bench {
+            identity,
+            engine: None,
+            share: None,
+            results,
+        };
+        let thread = std::thread::Builder::new()
+            .name("measure".to_owned())
+            .spawn(move || bench.work(&incoming))?;
+        Ok((
+            Self {
+                orders,
+                control: Control::new(),
+                thread,
+            },
+            outgoing,
+        ))
     }
 
     /// Gives a command; the thread must be free.
     pub(super) fn command(&mut self, command: Command) {
         if matches!(command, Command::Arm { .. }) {
-            // A new one for every attempt, so that no interruption and no count of an older one is left in it.
+            // A new one for every attempt, so that no interruption and no count of an older one is
+            // left in it.
             self.control = Control::new();
         }
         // If the thread is gone, the end of its results says so.
-        let _ = self.orders.send(Order { command, control: Arc::clone(&self.control) });
+        let _ = self.orders.send(Order {
+            command,
+            control: Arc::clone(&self.control),
+        });
     }
 
     /// Has the current command end early, where it can.
@@ -101,7 +120,9 @@ impl Measuring {
 impl Bench {
     fn work(mut self, orders: &Receiver<Order>) {
         while let Ok(Order { command, control }) = orders.recv() {
-            let done = self.carry_out(command, &control).unwrap_or_else(Done::Failed);
+            let done = self
+                .carry_out(command, &control)
+                .unwrap_or_else(Done::Failed);
             // Without a receiver the session is over, and the next receive ends this loop.
             let _ = self.results.send(done);
         }
@@ -110,7 +131,13 @@ impl Bench {
     fn carry_out(&mut self, command: Command, control: &Control) -> Result<Done, Failure> {
         match command {
             Command::Load { engine, demand } => {
-                let Identity { cold, slots, processors, model, .. } = self.identity.clone();
+                let Identity {
+                    cold,
+                    slots,
+                    processors,
+                    model,
+                    ..
+                } = self.identity.clone();
                 let engine = processors.fitted(engine)?;
                 let engine = OpenEngine::open(&engine, demand, slots, &Clock::monotonic(), cold)?;
                 let engine = engine.of_verified(model);
@@ -118,7 +145,10 @@ impl Bench {
                 self.engine = Some(engine);
                 Ok(Done::Opened(report))
             }
-            Command::Arm { attempt, assignment } => self.warm_up(attempt, assignment, control),
+            Command::Arm {
+                attempt,
+                assignment,
+            } => self.warm_up(attempt, assignment, control),
             Command::Run { at, uncertainty } => self.run(StartAt { at, uncertainty }, control),
         }
     }
@@ -142,12 +172,22 @@ impl Bench {
     fn run(&mut self, start: StartAt, control: &Control) -> Result<Done, Failure> {
         let (attempt, assignment) = self.share.take().expect("a start follows an arm");
         let engine = self.engine.as_mut().expect("an arm follows a load");
-        let origin = Origin { variant: assignment.variant.clone(), ..self.identity.origin.clone() };
+        let origin = Origin {
+            variant: assignment.variant.clone(),
+            ..self.identity.origin.clone()
+        };
         let results = self.results.clone();
         let mut on_started = move || {
             let _ = results.send(Done::Started);
         };
-        match engine.run(&assignment, start, origin, attempt, control, &mut on_started) {
+        match engine.run(
+            &assignment,
+            start,
+            origin,
+            attempt,
+            control,
+            &mut on_started,
+        ) {
             TrialEnd::Part(part) => seal(&part),
             TrialEnd::Cancelled => Ok(Done::Cancelled),
             TrialEnd::Failed(failure) => Err(failure),

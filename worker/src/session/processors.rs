@@ -1,5 +1,6 @@
-//! Processors of a worker's own: where workers are measured side by side, those of a host are divided among its slots,
-//! core by core, so that no two share one. Owns the division; must not know who runs beside it.
+//! Processors of a worker's own: where workers are measured side by side, those of a host are
+//! divided among its slots, core by core, so that no two share one. Owns the division; must not
+//! know who runs beside it.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -22,7 +23,8 @@ pub(super) enum Processors {
 }
 
 impl Processors {
-    /// Takes the calling thread, and with it every thread it starts from now on, to this slot's own processors.
+    /// Takes the calling thread, and with it every thread it starts from now on, to this slot's own
+    /// processors.
     pub(super) fn take(slot: u32, slots: u32) -> Self {
         // Counts quotas too, which the list of processors does not.
         let cores = available_parallelism().map_or(1, NonZero::get);
@@ -34,7 +36,9 @@ impl Processors {
             return Self::Refused(refused("the system refuses"));
         }
         let share = (cores / slots.max(1) as usize).max(1);
-        Self::Own { threads: u32::try_from(share.min(own.len())).unwrap_or(1) }
+        Self::Own {
+            threads: u32::try_from(share.min(own.len())).unwrap_or(1),
+        }
     }
 
     /// The engine to open on them.
@@ -53,7 +57,8 @@ impl Processors {
     }
 }
 
-/// The processors of each core, in the order of packages and cores: neighbours share more than strangers.
+/// The processors of each core, in the order of packages and cores: neighbours share more than
+/// strangers.
 fn cores_of(processors: &[u32]) -> Vec<Vec<u32>> {
     let mut cores: BTreeMap<(u32, u32), Vec<u32>> = BTreeMap::new();
     for &processor in processors {
@@ -62,19 +67,32 @@ fn cores_of(processors: &[u32]) -> Vec<Vec<u32>> {
             std::fs::read_to_string(path).ok()?.trim().parse().ok()
         };
         // Where the system does not say, every processor is a core.
-        let core = (fact("physical_package_id").unwrap_or(0), fact("core_id").unwrap_or(processor));
+        let core = (
+            fact("physical_package_id").unwrap_or(0),
+            fact("core_id").unwrap_or(processor),
+        );
         cores.entry(core).or_default().push(processor);
     }
     cores.into_values().collect()
 }
 
-/// As many whole cores for every slot; what is left over stays idle, so that no slot has more than another.
+/// As many whole cores for every slot; what is left over stays idle, so that no slot has more than
+/// another.
 fn divided(cores: &[Vec<u32>], slot: u32, slots: u32) -> Result<Vec<u32>, String> {
     let each = cores.len() / slots.max(1) as usize;
     if each == 0 {
-        return Err(format!("this host lets them use {} for {slots} workers", cores.len()));
+        return Err(format!(
+            "this host lets them use {} for {slots} workers",
+            cores.len()
+        ));
     }
-    Ok(cores.iter().skip(slot as usize * each).take(each).flatten().copied().collect())
+    Ok(cores
+        .iter()
+        .skip(slot as usize * each)
+        .take(each)
+        .flatten()
+        .copied()
+        .collect())
 }
 
 fn refused(reason: &str) -> Failure {
@@ -82,7 +100,10 @@ fn refused(reason: &str) -> Failure {
         "failed to pin workers to their own processor cores: {reason}; use a host with more cores, lower \
          --slots, or let the arms alternate (leave out duet)"
     );
-    Failure { kind: FailureKind::BadAssignment, message }
+    Failure {
+        kind: FailureKind::BadAssignment,
+        message,
+    }
 }
 
 #[cfg(test)]
@@ -93,8 +114,16 @@ mod tests {
     fn slots_have_equally_many_whole_cores_and_none_in_common() {
         let cores = [vec![0, 4], vec![1, 5], vec![2, 6], vec![3, 7], vec![8, 9]];
         let of = |slot| divided(&cores, slot, 2).expect("enough");
-        assert_eq!((of(0), of(1)), (vec![0, 4, 1, 5], vec![2, 6, 3, 7]), "the fifth is left over");
-        assert!(divided(&cores, 0, 6).expect_err("too few").contains("5 for 6 workers"));
+        assert_eq!(
+            (of(0), of(1)),
+            (vec![0, 4, 1, 5], vec![2, 6, 3, 7]),
+            "the fifth is left over"
+        );
+        assert!(
+            divided(&cores, 0, 6)
+                .expect_err("too few")
+                .contains("5 for 6 workers")
+        );
     }
 
     #[test]
@@ -114,6 +143,10 @@ mod tests {
         assert!(matches!(own, Processors::Own { threads: 1.. }));
         assert_eq!(own.fitted(sim.clone()), Ok(sim.clone()));
         let failure = none.fitted(sim).expect_err("refused");
-        assert!(failure.message.contains("leave out duet"), "{}", failure.message);
+        assert!(
+            failure.message.contains("leave out duet"),
+            "{}",
+            failure.message
+        );
     }
 }

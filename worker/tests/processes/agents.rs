@@ -1,4 +1,5 @@
-//! What an agent does with the processes it is asked to start, and what becomes of them when it ends.
+//! What an agent does with the processes it is asked to start, and what becomes of them when it
+//! ends.
 
 use std::time::Duration;
 
@@ -21,7 +22,9 @@ pub(crate) async fn spawned(
 ) -> (Session, u32) {
     let ticket = order.ticket;
     agent.say(Down::Spawn(order));
-    let Some(Up::Spawned { ticket: told, pid }) = agent.hear().await else { panic!("not spawned") };
+    let Some(Up::Spawned { ticket: told, pid }) = agent.hear().await else {
+        panic!("not spawned")
+    };
     let worker = coordinator.session().await;
     assert_eq!((told, worker.hello.pid), (ticket, pid));
     assert_eq!(worker.hello.role, Role::Worker { ticket });
@@ -31,13 +34,22 @@ pub(crate) async fn spawned(
 async fn refused(agent: &mut Session, order: Spawn) -> String {
     let expected = order.ticket;
     agent.say(Down::Spawn(order));
-    let Some(Up::SpawnFailed { ticket, message }) = agent.hear().await else { panic!("not refused") };
+    let Some(Up::SpawnFailed { ticket, message }) = agent.hear().await else {
+        panic!("not refused")
+    };
     assert_eq!(ticket, expected);
     message
 }
 
 fn exited(ticket: u64, code: Option<i32>, signal: Option<i32>) -> Up {
-    Up::Exited { ticket: Ticket(ticket), exit: Exit { code, signal, tail: String::new() } }
+    Up::Exited {
+        ticket: Ticket(ticket),
+        exit: Exit {
+            code,
+            signal,
+            tail: String::new(),
+        },
+    }
 }
 
 /// Puts a worker into the middle of a trial.
@@ -56,7 +68,10 @@ async fn the_ready_file_is_there_while_a_session_is() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("ready");
     std::fs::write(&file, "left by one that was killed").unwrap();
-    let process = agent(&coordinator, &["--keep", "--ready-file", &file.display().to_string()]);
+    let process = agent(
+        &coordinator,
+        &["--keep", "--ready-file", &file.display().to_string()],
+    );
     let first = coordinator.session().await;
     until(|| std::fs::read(&file).is_ok_and(|text| text == b"joined\n")).await;
     drop(first);
@@ -74,7 +89,10 @@ async fn a_ready_file_that_cannot_be_written_is_told() {
     let process = agent(&coordinator, &["--ready-file", "/proc/nowhere/ready"]);
     let (code, said) = ended(process).await;
     assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("/proc/nowhere/ready") && said.contains("joined"), "{said}");
+    assert!(
+        said.contains("/proc/nowhere/ready") && said.contains("joined"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -82,7 +100,13 @@ async fn an_agent_registers_its_host_and_ends_when_drained() {
     let mut coordinator = Coordinator::start();
     let process = agent(&coordinator, &["--name", "host one"]);
     let session = coordinator.session().await;
-    assert_eq!(session.hello.role, Role::Agent { name: "host one".into(), slots: 2 });
+    assert_eq!(
+        session.hello.role,
+        Role::Agent {
+            name: "host one".into(),
+            slots: 2
+        }
+    );
     assert!(session.hello.host.cores >= 1);
     session.say(Down::Drain);
     assert_eq!(session.rest().await, []);
@@ -95,17 +119,40 @@ async fn what_must_not_or_cannot_be_started_is_refused_with_a_sentence() {
     let _process = agent(&coordinator, &[]);
     let mut session = coordinator.session().await;
     let other = Sha256([1; 32]);
-    session.say(Down::Spawn(Spawn { sha256: other, ..spawn(1) }));
+    session.say(Down::Spawn(Spawn {
+        sha256: other,
+        ..spawn(1)
+    }));
     assert_eq!(
         session.hear().await,
-        Some(Up::FetchBuild { sha256: other, offset: 0 }),
+        Some(Up::FetchBuild {
+            sha256: other,
+            offset: 0
+        }),
         "it has no such file"
     );
     let bytes = Err("it is no build of this run".to_owned());
-    session.say(Down::BuildChunk(BuildChunk { sha256: other, offset: 0, bytes, last: true }));
-    let Some(Up::SpawnFailed { message, .. }) = session.hear().await else { panic!("not refused") };
-    assert!(message.contains("it is no build of this run") && message.contains("0101"), "{message}");
-    let message = refused(&mut session, Spawn { slot: 2, ..spawn(3) }).await;
+    session.say(Down::BuildChunk(BuildChunk {
+        sha256: other,
+        offset: 0,
+        bytes,
+        last: true,
+    }));
+    let Some(Up::SpawnFailed { message, .. }) = session.hear().await else {
+        panic!("not refused")
+    };
+    assert!(
+        message.contains("it is no build of this run") && message.contains("0101"),
+        "{message}"
+    );
+    let message = refused(
+        &mut session,
+        Spawn {
+            slot: 2,
+            ..spawn(3)
+        },
+    )
+    .await;
     assert!(message.contains("this host offers 2"), "{message}");
     let (_worker, _) = spawned(&mut coordinator, &mut session, spawn(4)).await;
     let message = refused(&mut session, spawn(4)).await;
@@ -127,7 +174,12 @@ async fn supply(session: &mut Session, build: &[u8]) -> bool {
                 let rest = &build[usize::try_from(offset).expect("it fits")..];
                 let bytes = rest[..rest.len().min(PART_CHUNK)].to_vec();
                 let last = bytes.len() == rest.len();
-                session.say(Down::BuildChunk(BuildChunk { sha256, offset, bytes: Ok(bytes), last }));
+                session.say(Down::BuildChunk(BuildChunk {
+                    sha256,
+                    offset,
+                    bytes: Ok(bytes),
+                    last,
+                }));
             }
             Some(Up::FetchedBuild { size, replaced, .. }) => {
                 assert_eq!(size, build.len() as u64);
@@ -146,19 +198,36 @@ async fn a_build_travels_once_and_a_damaged_copy_is_fetched_again() {
     let mut session = coordinator.session().await;
     let build = other_build();
     let sha256 = Sha256(sha2::Sha256::digest(&build).into());
-    let order = |ticket| Spawn { sha256, binary: "/elsewhere/pgo".into(), ..spawn(ticket) };
+    let order = |ticket| Spawn {
+        sha256,
+        binary: "/elsewhere/pgo".into(),
+        ..spawn(ticket)
+    };
     session.say(Down::Spawn(order(1)));
     assert!(!supply(&mut session, &build).await);
     assert!(matches!(session.hear().await, Some(Up::Spawned { .. })));
-    assert_eq!(coordinator.session().await.hello.build.exe_sha256, sha256, "what runs is what came");
-    session.say(Down::Stop { ticket: Ticket(1), grace: Duration::ZERO });
+    assert_eq!(
+        coordinator.session().await.hello.build.exe_sha256,
+        sha256,
+        "what runs is what came"
+    );
+    session.say(Down::Stop {
+        ticket: Ticket(1),
+        grace: Duration::ZERO,
+    });
     assert!(matches!(session.hear().await, Some(Up::Exited { .. })));
     let (_worker, _) = spawned(&mut coordinator, &mut session, order(2)).await;
 
-    let kept = home.path().join(".cache/pgo-benchmarks/builds").join(sha256.to_string());
+    let kept = home
+        .path()
+        .join(".cache/pgo-benchmarks/builds")
+        .join(sha256.to_string());
     std::fs::remove_file(&kept).expect("it is kept there");
     std::fs::write(&kept, &build[..1000]).expect("writable");
-    session.say(Down::Spawn(Spawn { slot: 1, ..order(3) }));
+    session.say(Down::Spawn(Spawn {
+        slot: 1,
+        ..order(3)
+    }));
     assert!(supply(&mut session, &build).await, "the damage is told");
     assert!(matches!(session.hear().await, Some(Up::Spawned { .. })));
     assert_eq!(std::fs::read(&kept).expect("it is there"), build);
@@ -169,13 +238,24 @@ async fn an_agent_that_takes_no_uploads_starts_only_what_it_was_given() {
     let home = tempfile::tempdir().expect("a place for builds");
     let mut coordinator = Coordinator::start();
     let folder = home.path().display().to_string();
-    let _process = agent_at(&coordinator, home.path(), &["--no-upload", "--builds-dir", &folder]);
+    let _process = agent_at(
+        &coordinator,
+        home.path(),
+        &["--no-upload", "--builds-dir", &folder],
+    );
     let mut session = coordinator.session().await;
     let build = other_build();
     let sha256 = Sha256(sha2::Sha256::digest(&build).into());
-    let order = |ticket| Spawn { sha256, binary: "/elsewhere/pgo".into(), ..spawn(ticket) };
+    let order = |ticket| Spawn {
+        sha256,
+        binary: "/elsewhere/pgo".into(),
+        ..spawn(ticket)
+    };
     let message = refused(&mut session, order(1)).await;
-    assert!(message.contains("--no-upload") && message.contains("--builds-dir"), "{message}");
+    assert!(
+        message.contains("--no-upload") && message.contains("--builds-dir"),
+        "{message}"
+    );
     let path = home.path().join("pgo");
     std::fs::copy(WORKER, &path).expect("writable");
     std::fs::write(&path, &build).expect("writable");
@@ -188,16 +268,37 @@ async fn a_worker_gets_everything_by_environment_and_a_session_of_its_own() {
     let _process = agent(&coordinator, &[]);
     let mut session = coordinator.session().await;
     let (_worker, pid) = spawned(&mut coordinator, &mut session, spawn(6)).await;
-    let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).expect("it runs");
+    let read =
+        |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).expect("it runs");
     let environment = read("environ");
-    for expected in ["PGO_BENCH_TICKET=6", "PGO_BENCH_SLOTS=2", "LLVM_PROFILE_FILE=/dev/null"] {
-        assert!(environment.split('\0').any(|variable| variable == expected), "{expected}");
+    for expected in [
+        "PGO_BENCH_TICKET=6",
+        "PGO_BENCH_SLOTS=2",
+        "LLVM_PROFILE_FILE=/dev/null",
+    ] {
+        assert!(
+            environment.split('\0').any(|variable| variable == expected),
+            "{expected}"
+        );
     }
-    assert_eq!(read("cmdline").split('\0').skip(1).collect::<Vec<_>>(), ["join", ""]);
+    assert_eq!(
+        read("cmdline").split('\0').skip(1).collect::<Vec<_>>(),
+        ["join", ""]
+    );
     let stat = read("stat");
-    let ids: Vec<&str> =
-        stat.rsplit_once(')').expect("a name").1.split_whitespace().skip(2).take(2).collect();
-    assert_eq!(ids, [pid.to_string(), pid.to_string()], "process group and session");
+    let ids: Vec<&str> = stat
+        .rsplit_once(')')
+        .expect("a name")
+        .1
+        .split_whitespace()
+        .skip(2)
+        .take(2)
+        .collect();
+    assert_eq!(
+        ids,
+        [pid.to_string(), pid.to_string()],
+        "process group and session"
+    );
 }
 
 #[tokio::test]
@@ -207,20 +308,36 @@ async fn stop_lets_a_worker_end_by_itself_and_kills_one_that_does_not() {
     let mut session = coordinator.session().await;
     let (mut worker, _) = spawned(&mut coordinator, &mut session, spawn(1)).await;
     busy(&mut worker).await;
-    session.say(Down::Stop { ticket: Ticket(1), grace: DEADLINE });
+    session.say(Down::Stop {
+        ticket: Ticket(1),
+        grace: DEADLINE,
+    });
     assert_eq!(worker.rest().await, [Up::Stopped(ONE)]);
     assert_eq!(session.hear().await, Some(exited(1, Some(0), None)));
 
     let (_worker, pid) = spawned(&mut coordinator, &mut session, spawn(2)).await;
     signal(pid, "STOP");
-    session.say(Down::Stop { ticket: Ticket(2), grace: Duration::from_millis(50) });
+    session.say(Down::Stop {
+        ticket: Ticket(2),
+        grace: Duration::from_millis(50),
+    });
     assert_eq!(session.hear().await, Some(exited(2, None, Some(9))));
 
     let (_worker, pid) = spawned(&mut coordinator, &mut session, spawn(3)).await;
     signal(pid, "STOP");
-    session.say(Down::Stop { ticket: Ticket(3), grace: DEADLINE * 2 });
-    session.say(Down::Stop { ticket: Ticket(3), grace: Duration::ZERO });
-    assert_eq!(session.hear().await, Some(exited(3, None, Some(9))), "the strictest order holds");
+    session.say(Down::Stop {
+        ticket: Ticket(3),
+        grace: DEADLINE * 2,
+    });
+    session.say(Down::Stop {
+        ticket: Ticket(3),
+        grace: Duration::ZERO,
+    });
+    assert_eq!(
+        session.hear().await,
+        Some(exited(3, None, Some(9))),
+        "the strictest order holds"
+    );
 }
 
 #[tokio::test]
@@ -235,9 +352,15 @@ async fn the_death_of_a_worker_is_told_with_signal_code_and_last_words() {
 
     let (worker, _) = spawned(&mut coordinator, &mut session, spawn(2)).await;
     drop(worker);
-    let Some(Up::Exited { exit, .. }) = session.hear().await else { panic!("no exit") };
+    let Some(Up::Exited { exit, .. }) = session.hear().await else {
+        panic!("no exit")
+    };
     assert_eq!(exit.code, Some(5));
-    assert!(exit.tail.starts_with("error: failed to keep the session"), "{}", exit.tail);
+    assert!(
+        exit.tail.starts_with("error: failed to keep the session"),
+        "{}",
+        exit.tail
+    );
 }
 
 #[tokio::test]
@@ -246,7 +369,15 @@ async fn a_signal_to_the_agent_ends_its_session_then_its_workers_and_then_itself
     let process = agent(&coordinator, &[]);
     let mut session = coordinator.session().await;
     let (mut first, one) = spawned(&mut coordinator, &mut session, spawn(1)).await;
-    let (_second, two) = spawned(&mut coordinator, &mut session, Spawn { slot: 1, ..spawn(2) }).await;
+    let (_second, two) = spawned(
+        &mut coordinator,
+        &mut session,
+        Spawn {
+            slot: 1,
+            ..spawn(2)
+        },
+    )
+    .await;
     busy(&mut first).await;
     signal(process.id().expect("it runs"), "TERM");
     assert_eq!(session.rest().await, [], "it is lost as a whole");
@@ -285,7 +416,8 @@ async fn silence_longer_than_the_lease_ends_an_agent_and_its_workers() {
     });
     let process = agent(&coordinator, &[]);
     let mut session = coordinator.session().await;
-    // Starting a worker may take longer than the lease; words that ask for nothing renew it meanwhile.
+    // Starting a worker may take longer than the lease; words that ask for nothing renew it
+    // meanwhile.
     let words = session.words_for_nothing();
     let (_worker, pid) = spawned(&mut coordinator, &mut session, spawn(1)).await;
     words.abort();
@@ -327,13 +459,36 @@ async fn a_coordinator_that_is_not_there_is_given_up_after_the_patience() {
 #[tokio::test]
 async fn wrong_usage_is_told_before_anything_is_dialled() {
     for (arguments, token, expected) in [
-        (vec!["agent", "--coordinator", "127.0.0.1:1"], Some("t"), "an address like http://"),
-        (vec!["agent", "--coordinator", "http://127.0.0.1:1"], None, "PGO_BENCH_TOKEN"),
-        (vec!["agent", "--coordinator", "http://127.0.0.1:1", "--slots", "0"], Some("t"), "--slots"),
+        (
+            vec!["agent", "--coordinator", "127.0.0.1:1"],
+            Some("t"),
+            "an address like http://",
+        ),
+        (
+            vec!["agent", "--coordinator", "http://127.0.0.1:1"],
+            None,
+            "PGO_BENCH_TOKEN",
+        ),
+        (
+            vec![
+                "agent",
+                "--coordinator",
+                "http://127.0.0.1:1",
+                "--slots",
+                "0",
+            ],
+            Some("t"),
+            "--slots",
+        ),
     ] {
         let mut command = Command::new(WORKER);
-        command.args(arguments).env_remove("PGO_BENCH_TOKEN").envs(token.map(|t| ("PGO_BENCH_TOKEN", t)));
-        let output = crate::coordinator::within(command.output()).await.expect("it starts");
+        command
+            .args(arguments)
+            .env_remove("PGO_BENCH_TOKEN")
+            .envs(token.map(|t| ("PGO_BENCH_TOKEN", t)));
+        let output = crate::coordinator::within(command.output())
+            .await
+            .expect("it starts");
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{stderr}");
         assert!(stderr.contains(expected), "{stderr}");

@@ -1,5 +1,5 @@
-//! A coordinator small enough to see through: accepts sessions, hands every message to the test, and sends what the
-//! test wants said. Decides nothing but the answer to a hello.
+//! A coordinator small enough to see through: accepts sessions, hands every message to the test,
+//! and sends what the test wants said. Decides nothing but the answer to a hello.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -20,8 +20,8 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 
-/// Longest wait for anything that must happen: far above what it takes on a busy machine, so that only a defect
-/// reaches it.
+/// Longest wait for anything that must happen: far above what it takes on a busy machine, so that
+/// only a defect reaches it.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 pub(crate) const TOKEN: &str = "secret of the test";
 
@@ -48,7 +48,11 @@ struct Service {
 }
 
 pub(crate) fn welcome(lease: Duration) -> Down {
-    Down::Welcome(Welcome { session: 1, lease, beat: Duration::from_millis(50) })
+    Down::Welcome(Welcome {
+        session: 1,
+        lease,
+        beat: Duration::from_millis(50),
+    })
 }
 
 impl Coordinator {
@@ -58,17 +62,28 @@ impl Coordinator {
             if hello.token.expose() == TOKEN {
                 return welcome(DEADLINE * 2);
             }
-            Down::Refused { message: "the token is not that of this run".into(), last: true }
+            Down::Refused {
+                message: "the token is not that of this run".into(),
+                last: true,
+            }
         })
     }
 
     pub(crate) fn greeting(greet: impl Fn(&Hello) -> Down + Send + Sync + 'static) -> Self {
-        let incoming = TcpIncoming::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+        let incoming =
+            TcpIncoming::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
         let address = format!("http://{}", incoming.local_addr().expect("it is bound"));
         let (arrived, sessions) = unbounded_channel();
-        let service = BenchServer::new(Service { greet: Arc::new(greet), arrived })
-            .max_decoding_message_size(MESSAGE_LIMIT);
-        tokio::spawn(Server::builder().add_service(service).serve_with_incoming(incoming));
+        let service = BenchServer::new(Service {
+            greet: Arc::new(greet),
+            arrived,
+        })
+        .max_decoding_message_size(MESSAGE_LIMIT);
+        tokio::spawn(
+            Server::builder()
+                .add_service(service)
+                .serve_with_incoming(incoming),
+        );
         Self { address, sessions }
     }
 
@@ -80,14 +95,19 @@ impl Coordinator {
 
 impl Session {
     pub(crate) fn say(&self, down: Down) {
-        self.down.send(Ok(down.into())).expect("the session is open");
+        self.down
+            .send(Ok(down.into()))
+            .expect("the session is open");
     }
 
     /// Keeps telling an agent to stop what is not there, until aborted.
     pub(crate) fn words_for_nothing(&self) -> JoinHandle<()> {
         let down = self.down.clone();
         tokio::spawn(async move {
-            let word = Down::Stop { ticket: Ticket(u64::MAX), grace: Duration::ZERO };
+            let word = Down::Stop {
+                ticket: Ticket(u64::MAX),
+                grace: Duration::ZERO,
+            };
             while down.send(Ok(word.clone().into())).is_ok() {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -110,7 +130,10 @@ impl Session {
         if let Some(beat) = self.beats.pop_front() {
             return beat;
         }
-        let item = within(self.up.message()).await.expect("the session is open").expect("a message");
+        let item = within(self.up.message())
+            .await
+            .expect("the session is open")
+            .expect("a message");
         Up::try_from(item).expect("a message that means something")
     }
 
@@ -133,24 +156,37 @@ impl Bench for Service {
         request: Request<Streaming<UpItem>>,
     ) -> Result<Response<Self::SessionStream>, Status> {
         let mut up = request.into_inner();
-        let first = up.message().await?.ok_or_else(|| Status::invalid_argument("no hello"))?;
+        let first = up
+            .message()
+            .await?
+            .ok_or_else(|| Status::invalid_argument("no hello"))?;
         let Ok(Up::Hello(hello)) = Up::try_from(first) else {
             return Err(Status::invalid_argument("the first message is no hello"));
         };
         let (down, stream) = unbounded_channel();
         let answer = (self.greet)(&hello);
         let welcomed = matches!(answer, Down::Welcome(_));
-        down.send(Ok(answer.into())).expect("the receiver is held here");
+        down.send(Ok(answer.into()))
+            .expect("the receiver is held here");
         if welcomed {
-            let session = Session { hello: *hello, down, up, beats: VecDeque::new() };
+            let session = Session {
+                hello: *hello,
+                down,
+                up,
+                beats: VecDeque::new(),
+            };
             // A test that has ended takes no more sessions.
             let _ = self.arrived.send(session);
         }
-        Ok(Response::new(Box::pin(UnboundedReceiverStream::new(stream))))
+        Ok(Response::new(Box::pin(UnboundedReceiverStream::new(
+            stream,
+        ))))
     }
 }
 
 /// Fails the test when something that must happen does not.
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    timeout(DEADLINE, future).await.expect("it happens long before the deadline")
+    timeout(DEADLINE, future)
+        .await
+        .expect("it happens long before the deadline")
 }

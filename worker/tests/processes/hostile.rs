@@ -1,5 +1,5 @@
-//! An agent beside those who would misuse it: a coordinator that asks for more than it may, a listener that is none, and
-//! secrets that others can read.
+//! An agent beside those who would misuse it: a coordinator that asks for more than it may, a
+//! listener that is none, and secrets that others can read.
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -19,18 +19,32 @@ async fn refused(flags: &[&str], name: &str, value: &str) -> String {
     let mut coordinator = Coordinator::start();
     let _process = agent_at(&coordinator, home.path(), flags);
     let mut session = coordinator.session().await;
-    let env = vec![("PGO_BENCH_OWN_PROCESSORS".into(), "1".into()), (name.into(), value.into())];
+    let env = vec![
+        ("PGO_BENCH_OWN_PROCESSORS".into(), "1".into()),
+        (name.into(), value.into()),
+    ];
     session.say(Down::Spawn(Spawn { env, ..spawn(1) }));
-    let Some(Up::SpawnFailed { message, .. }) = session.hear().await else { panic!("{name} was set") };
+    let Some(Up::SpawnFailed { message, .. }) = session.hear().await else {
+        panic!("{name} was set")
+    };
     message
 }
 
 #[tokio::test]
 async fn a_coordinator_sets_no_variable_that_is_not_of_the_list() {
-    for name in ["LD_PRELOAD", "LD_LIBRARY_PATH", "PATH", "MALLOC_CONF", "RUST_LOG"] {
+    for name in [
+        "LD_PRELOAD",
+        "LD_LIBRARY_PATH",
+        "PATH",
+        "MALLOC_CONF",
+        "RUST_LOG",
+    ] {
         for flags in [&[][..], &["--no-upload"]] {
             let message = refused(flags, name, "/tmp/evil.so").await;
-            assert!(message.contains(&format!("the variable {name} ")), "{message}");
+            assert!(
+                message.contains(&format!("the variable {name} ")),
+                "{message}"
+            );
         }
     }
     let message = refused(&[], "LLVM_PROFILE_FILE", "/home/bench/.bashrc").await;
@@ -50,11 +64,23 @@ fn credentials(dir: &Path, mode: u32) {
 async fn dialled(address: &str, dir: &Path, flags: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(WORKER);
     command
-        .args(["agent", "--coordinator", address, "--patience", "0.2", "--credentials"])
+        .args([
+            "agent",
+            "--coordinator",
+            address,
+            "--patience",
+            "0.2",
+            "--credentials",
+        ])
         .arg(dir)
         .args(flags);
-    let output = within(command.env_remove("PGO_BENCH_TOKEN").output()).await.unwrap();
-    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    let output = within(command.env_remove("PGO_BENCH_TOKEN").output())
+        .await
+        .unwrap();
+    (
+        output.status.code(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
 }
 
 #[tokio::test]
@@ -66,7 +92,10 @@ async fn a_fleets_token_is_not_sent_to_whoever_listens_on_loopback() {
     let address = format!("http://{}", listener.local_addr().unwrap());
     let (code, said) = dialled(&address, dir.path(), &[]).await;
     assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("https://") && said.contains("--insecure"), "{said}");
+    assert!(
+        said.contains("https://") && said.contains("--insecure"),
+        "{said}"
+    );
     assert!(listener.accept().is_err(), "nobody dialled");
     let (code, said) = dialled(&address, dir.path(), &["--insecure"]).await;
     assert_eq!(code, Some(4), "{said}");
@@ -80,9 +109,15 @@ async fn a_key_that_others_can_read_is_warned_about_here_and_refused_on_a_networ
     let key = dir.path().join(KEY_FILE).display().to_string();
     let (code, said) = dialled("https://192.0.2.1:1", dir.path(), &[]).await;
     assert_eq!(code, Some(2), "{said}");
-    assert!(said.starts_with("error: ") && said.contains(&key) && said.contains("chmod go-rwx"), "{said}");
+    assert!(
+        said.starts_with("error: ") && said.contains(&key) && said.contains("chmod go-rwx"),
+        "{said}"
+    );
     let (_, said) = dialled("https://127.0.0.1:1", dir.path(), &[]).await;
-    assert!(said.starts_with("warning: ") && said.contains(&key), "{said}");
+    assert!(
+        said.starts_with("warning: ") && said.contains(&key),
+        "{said}"
+    );
     credentials(dir.path(), 0o600);
     let (_, said) = dialled("https://127.0.0.1:1", dir.path(), &[]).await;
     assert!(!said.contains("warning"), "{said}");
@@ -94,7 +129,13 @@ async fn a_certificate_that_is_a_pipe_is_not_waited_for() {
     credentials(dir.path(), 0o600);
     let pipe = dir.path().join(AUTHORITY_FILE);
     std::fs::remove_file(&pipe).unwrap();
-    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
     let (code, said) = dialled("https://127.0.0.1:1", dir.path(), &[]).await;
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("it is a pipe"), "{said}");
@@ -111,9 +152,14 @@ async fn a_hangup_ends_an_agent_as_any_signal_does_unless_it_is_to_be_ignored() 
 
     let mut command = Command::new("nohup");
     command.args([WORKER, "agent", "--coordinator", &coordinator.address]);
-    command.env("PGO_BENCH_TOKEN", crate::coordinator::TOKEN).kill_on_drop(true);
-    let process =
-        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    command
+        .env("PGO_BENCH_TOKEN", crate::coordinator::TOKEN)
+        .kill_on_drop(true);
+    let process = command
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut session = coordinator.session().await;
     let pid = process.id().unwrap();
     signal(pid, "HUP");

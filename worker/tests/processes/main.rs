@@ -1,4 +1,5 @@
-//! Agents and workers as real processes on loopback, against a coordinator small enough to see through.
+//! Agents and workers as real processes on loopback, against a coordinator small enough to see
+//! through.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod agents;

@@ -6,24 +6,41 @@ use std::process::{Command, Output};
 use crate::programs::WORKER;
 
 fn model(arguments: &[&str]) -> Output {
-    Command::new(WORKER).arg("model").args(arguments).output().expect("the worker program starts")
+    Command::new(WORKER)
+        .arg("model")
+        .args(arguments)
+        .output()
+        .expect("the worker program starts")
 }
 
 pub(crate) fn synth(seed: &str, dir: &Path) -> Output {
-    model(&["synth", "--preset", "tiny", "--seed", seed, dir.to_str().expect("a plain path")])
+    model(&[
+        "synth",
+        "--preset",
+        "tiny",
+        "--seed",
+        seed,
+        dir.to_str().expect("a plain path"),
+    ])
 }
 
 pub(crate) fn digest(dir: &Path) -> String {
     let output = model(&["digest", dir.to_str().expect("a plain path")]);
     assert!(output.status.success());
-    String::from_utf8(output.stdout).expect("a digest is text").trim_end().to_owned()
+    String::from_utf8(output.stdout)
+        .expect("a digest is text")
+        .trim_end()
+        .to_owned()
 }
 
 /// Over every byte.
 pub(crate) fn full_digest(dir: &Path) -> String {
     let output = model(&["digest", "--full", dir.to_str().expect("a plain path")]);
     assert!(output.status.success());
-    String::from_utf8(output.stdout).expect("a digest is text").trim_end().to_owned()
+    String::from_utf8(output.stdout)
+        .expect("a digest is text")
+        .trim_end()
+        .to_owned()
 }
 
 #[test]
@@ -32,8 +49,15 @@ fn the_digest_of_every_byte_is_what_the_usual_program_says() {
     let dir = place.path().join("tiny");
     assert!(synth("1", &dir).status.success());
     let line = "sha256sum config.json tokenizer.json model.safetensors | sha256sum";
-    let said = Command::new("sh").args(["-c", line]).current_dir(&dir).output().expect("a shell");
-    assert_eq!(full_digest(&dir), String::from_utf8_lossy(&said.stdout)[..64]);
+    let said = Command::new("sh")
+        .args(["-c", line])
+        .current_dir(&dir)
+        .output()
+        .expect("a shell");
+    assert_eq!(
+        full_digest(&dir),
+        String::from_utf8_lossy(&said.stdout)[..64]
+    );
 }
 
 #[test]
@@ -43,7 +67,10 @@ fn equal_seeds_give_equal_models_and_other_seeds_others() {
     for (seed, dir) in [("1", &one), ("1", &same), ("2", &other)] {
         let output = synth(seed, dir);
         assert!(output.status.success());
-        assert!(String::from_utf8_lossy(&output.stdout).contains("tiny seed"), "{output:?}");
+        assert!(
+            String::from_utf8_lossy(&output.stdout).contains("tiny seed"),
+            "{output:?}"
+        );
     }
     assert_eq!(digest(&one), digest(&same));
     assert_ne!(digest(&one), digest(&other));
@@ -57,9 +84,18 @@ fn what_cannot_be_read_or_written_is_named_with_its_path() {
     let (file, dir) = (file.to_str().expect("plain"), place.path().join("m"));
     for (arguments, named) in [
         (vec!["digest", "/no/such/model"], "/no/such/model"),
-        (vec!["import", file, dir.to_str().expect("plain")], "failed to write the model"),
-        (vec!["synth", "--preset", "huge", "/tmp/never"], "find a preset huge"),
-        (vec!["synth", "--preset", "tiny", "/proc/never"], "/proc/never"),
+        (
+            vec!["import", file, dir.to_str().expect("plain")],
+            "failed to write the model",
+        ),
+        (
+            vec!["synth", "--preset", "huge", "/tmp/never"],
+            "find a preset huge",
+        ),
+        (
+            vec!["synth", "--preset", "tiny", "/proc/never"],
+            "/proc/never",
+        ),
     ] {
         let output = model(&arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);

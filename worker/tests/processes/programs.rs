@@ -8,8 +8,8 @@ use contract::id::{Arm, Attempt, RunId, Ticket, TrialKey};
 use contract::identity::Sha256;
 use contract::message::{Down, Spawn};
 use contract::spec::{
-    Assignment, Demand, EngineSpec, Objectives, PromptSet, PromptSpec, Scenario, Shape, Share, SimSpec,
-    StopSpec, Warmup,
+    Assignment, Demand, EngineSpec, Objectives, PromptSet, PromptSpec, Scenario, Shape, Share,
+    SimSpec, StopSpec, Warmup,
 };
 use sha2::Digest;
 use tokio::process::{Child, Command};
@@ -27,7 +27,13 @@ pub(crate) fn agent(coordinator: &Coordinator, flags: &[&str]) -> Child {
 /// An agent of two slots, at home here.
 pub(crate) fn agent_at(coordinator: &Coordinator, home: &Path, flags: &[&str]) -> Child {
     Command::new(WORKER)
-        .args(["agent", "--coordinator", &coordinator.address, "--slots", "2"])
+        .args([
+            "agent",
+            "--coordinator",
+            &coordinator.address,
+            "--slots",
+            "2",
+        ])
         .args(flags)
         .env("PGO_BENCH_TOKEN", TOKEN)
         .env("HOME", home)
@@ -55,14 +61,22 @@ pub(crate) fn worker(address: &str, token: &str) -> Child {
 pub(crate) async fn joined(coordinator: &mut Coordinator) -> (Child, Session) {
     let process = worker(&coordinator.address, TOKEN);
     let session = coordinator.session().await;
-    assert_eq!(session.hello.role, contract::message::Role::Worker { ticket: Ticket(7) });
+    assert_eq!(
+        session.hello.role,
+        contract::message::Role::Worker { ticket: Ticket(7) }
+    );
     (process, session)
 }
 
 /// How a process ended, and what it wrote to its standard error.
 pub(crate) async fn ended(process: Child) -> (Option<i32>, String) {
-    let output = within(process.wait_with_output()).await.expect("it can be waited for");
-    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    let output = within(process.wait_with_output())
+        .await
+        .expect("it can be waited for");
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
 }
 
 pub(crate) fn signal(pid: u32, name: &str) {
@@ -75,8 +89,10 @@ pub(crate) fn signal(pid: u32, name: &str) {
 
 /// Whether the process runs: one that only waits to be reaped does not.
 pub(crate) fn runs(pid: u32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.starts_with(" Z")))
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+        stat.rsplit_once(')')
+            .is_some_and(|(_, rest)| !rest.starts_with(" Z"))
+    })
 }
 
 /// Waits until the process runs no more.
@@ -110,20 +126,34 @@ pub(crate) fn spawn(ticket: u64) -> Spawn {
 }
 
 pub(crate) fn load(sim: SimSpec) -> Down {
-    let demand = Demand { concurrency: 30, tokens_per_request: 16 };
-    Down::Load { attempt: ONE, engine: EngineSpec::Sim(sim), demand }
+    let demand = Demand {
+        concurrency: 30,
+        tokens_per_request: 16,
+    };
+    Down::Load {
+        attempt: ONE,
+        engine: EngineSpec::Sim(sim),
+        demand,
+    }
 }
 
 /// A second's worth of load: quick to do, slow enough to be caught at it.
 pub(crate) fn slow() -> SimSpec {
-    SimSpec { step_base_ns: 50_000_000, ..SimSpec::default() }
+    SimSpec {
+        step_base_ns: 50_000_000,
+        ..SimSpec::default()
+    }
 }
 
 /// A burst of 30 requests, of which this worker has 15.
 pub(crate) fn assignment(output_tokens: u32, warmup_tokens: u32) -> Box<Assignment> {
     Box::new(Assignment {
         run: RunId::new(1_700_000_000_000, [1; 10]),
-        key: TrialKey { cell: 0, round: 1, arm: Arm::B },
+        key: TrialKey {
+            cell: 0,
+            round: 1,
+            arm: Arm::B,
+        },
         variant: "pgo".into(),
         slot: 1,
         scenario: Scenario {
@@ -135,7 +165,11 @@ pub(crate) fn assignment(output_tokens: u32, warmup_tokens: u32) -> Box<Assignme
             stop: StopSpec::default(),
             max_in_flight: None,
             objectives: Objectives::default(),
-            warmup: Warmup { requests: Some(2), output_tokens: warmup_tokens, run_in: None },
+            warmup: Warmup {
+                requests: Some(2),
+                output_tokens: warmup_tokens,
+                run_in: None,
+            },
             timeout: Duration::from_secs(60),
         },
         share: Share { index: 1, of: 2 },
@@ -144,9 +178,16 @@ pub(crate) fn assignment(output_tokens: u32, warmup_tokens: u32) -> Box<Assignme
 }
 
 pub(crate) fn arm(output_tokens: u32) -> Down {
-    Down::Arm { attempt: ONE, assignment: assignment(output_tokens, 2) }
+    Down::Arm {
+        attempt: ONE,
+        assignment: assignment(output_tokens, 2),
+    }
 }
 
 pub(crate) fn start(at: Duration) -> Down {
-    Down::Start { attempt: ONE, at, uncertainty: Duration::from_nanos(500) }
+    Down::Start {
+        attempt: ONE,
+        at,
+        uncertainty: Duration::from_nanos(500),
+    }
 }

@@ -32,13 +32,23 @@ pub(crate) fn native(model: &Path) -> Down {
         prefix_reuse: false,
         pin: false,
     };
-    let demand = Demand { concurrency: 15, tokens_per_request: 12 };
-    Down::Load { attempt: ONE, engine: EngineSpec::Native(spec), demand }
+    let demand = Demand {
+        concurrency: 15,
+        tokens_per_request: 12,
+    };
+    Down::Load {
+        attempt: ONE,
+        engine: EngineSpec::Native(spec),
+        demand,
+    }
 }
 
 async fn loaded(session: &mut Session, sim: SimSpec) {
     session.say(load(sim));
-    assert!(matches!(session.hear().await, Some(Up::Loaded { attempt: ONE, .. })));
+    assert!(matches!(
+        session.hear().await,
+        Some(Up::Loaded { attempt: ONE, .. })
+    ));
 }
 
 async fn armed(session: &mut Session, sim: SimSpec) {
@@ -50,7 +60,9 @@ async fn armed(session: &mut Session, sim: SimSpec) {
 /// The worker's own clock, by a ping.
 async fn clock(session: &mut Session) -> Duration {
     session.say(Down::Ping { seq: 9 });
-    let Some(Up::Pong { seq: 9, mono }) = session.hear().await else { panic!("no pong") };
+    let Some(Up::Pong { seq: 9, mono }) = session.hear().await else {
+        panic!("no pong")
+    };
     mono
 }
 
@@ -65,7 +77,9 @@ async fn started(session: &mut Session, sim: SimSpec) {
 async fn part(session: &mut Session) -> Part {
     let mut bytes = Vec::new();
     for expected in 0.. {
-        let Some(Up::Part(chunk)) = session.hear().await else { panic!("no piece {expected}") };
+        let Some(Up::Part(chunk)) = session.hear().await else {
+            panic!("no piece {expected}")
+        };
         assert_eq!((chunk.attempt, chunk.seq), (ONE, expected));
         bytes.extend(chunk.bytes);
         if chunk.last {
@@ -95,9 +109,23 @@ async fn a_worker_goes_through_a_trial_and_its_part_adds_up() {
     let part = part(&mut session).await;
     assert_eq!((part.outcomes.planned, part.outcomes.ended()), (15, 15));
     assert_eq!((part.place.attempt, part.place.slot), (ONE, 1));
-    assert_eq!(part.place.key, TrialKey { cell: 0, round: 1, arm: Arm::B });
-    assert_eq!((part.origin.variant.as_str(), part.origin.exe_sha256), ("pgo", hello.build.exe_sha256));
-    assert!(part.cold.iter().any(|phase| phase.name == "runtime"), "{:?}", part.cold);
+    assert_eq!(
+        part.place.key,
+        TrialKey {
+            cell: 0,
+            round: 1,
+            arm: Arm::B
+        }
+    );
+    assert_eq!(
+        (part.origin.variant.as_str(), part.origin.exe_sha256),
+        ("pgo", hello.build.exe_sha256)
+    );
+    assert!(
+        part.cold.iter().any(|phase| phase.name == "runtime"),
+        "{:?}",
+        part.cold
+    );
 
     session.say(Down::PartStored(ONE));
     session.say(Down::Flush);
@@ -113,7 +141,9 @@ async fn a_worker_measures_a_real_model_and_names_it_by_its_digest() {
     let mut coordinator = Coordinator::start();
     let (process, mut session) = joined(&mut coordinator).await;
     session.say(native(&model));
-    let Some(Up::Loaded { report, .. }) = session.hear().await else { panic!("not loaded") };
+    let Some(Up::Loaded { report, .. }) = session.hear().await else {
+        panic!("not loaded")
+    };
     assert_eq!(report.model_digest, crate::models::digest(&model));
     session.say(arm(4));
     assert_eq!(session.hear().await, Some(Up::Armed(ONE)));
@@ -159,10 +189,16 @@ async fn cancel_is_answered_in_every_state_and_the_next_attempt_works() {
         assert_eq!(session.hear().await, Some(Up::Stopped(ONE)));
     };
     cancelled(&mut session).await; // idle
-    session.say(load(SimSpec { load_ns: 50_000_000, ..slow() }));
+    session.say(load(SimSpec {
+        load_ns: 50_000_000,
+        ..slow()
+    }));
     cancelled(&mut session).await; // loading
     cancelled(&mut session).await; // ready
-    session.say(Down::Arm { attempt: ONE, assignment: assignment(4, 10_000) });
+    session.say(Down::Arm {
+        attempt: ONE,
+        assignment: assignment(4, 10_000),
+    });
     cancelled(&mut session).await; // arming
     session.say(arm(10_000));
     assert_eq!(session.hear().await, Some(Up::Armed(ONE)));
@@ -177,12 +213,21 @@ async fn cancel_is_answered_in_every_state_and_the_next_attempt_works() {
     assert_eq!(session.hear().await, Some(Up::Started(ONE)));
     cancelled(&mut session).await; // running
 
-    session.say(Down::Arm { attempt: Attempt(2), assignment: assignment(1, 1) });
+    session.say(Down::Arm {
+        attempt: Attempt(2),
+        assignment: assignment(1, 1),
+    });
     assert_eq!(session.hear().await, Some(Up::Armed(Attempt(2))));
     session.say(start(Duration::ZERO)); // of the attempt that is over
-    session.say(Down::Start { attempt: Attempt(2), at: Duration::ZERO, uncertainty: Duration::ZERO });
+    session.say(Down::Start {
+        attempt: Attempt(2),
+        at: Duration::ZERO,
+        uncertainty: Duration::ZERO,
+    });
     assert_eq!(session.hear().await, Some(Up::Started(Attempt(2))));
-    let Some(Up::Part(chunk)) = session.hear().await else { panic!("no part") };
+    let Some(Up::Part(chunk)) = session.hear().await else {
+        panic!("no part")
+    };
     let part = Part::open(&chunk.bytes).expect("the part opens");
     assert_eq!((part.outcomes.ok, part.place.attempt), (15, Attempt(2)));
     session.say(Down::Cancel(Attempt(2))); // reporting
@@ -190,7 +235,10 @@ async fn cancel_is_answered_in_every_state_and_the_next_attempt_works() {
 
     session.say(Down::Drain);
     assert_eq!(session.rest().await, []);
-    assert_eq!(ended(process).await, (Some(0), "ignored 1 messages of older attempts\n".to_owned()));
+    assert_eq!(
+        ended(process).await,
+        (Some(0), "ignored 1 messages of older attempts\n".to_owned())
+    );
 }
 
 #[tokio::test]
@@ -198,10 +246,18 @@ async fn a_missing_model_and_an_illegal_message_are_told_with_their_kind() {
     let mut coordinator = Coordinator::start();
     let (process, mut session) = joined(&mut coordinator).await;
     session.say(arm(1));
-    let Some(Up::Failed { failure, .. }) = session.hear().await else { panic!("no failure") };
+    let Some(Up::Failed { failure, .. }) = session.hear().await else {
+        panic!("no failure")
+    };
     assert_eq!(failure.kind, FailureKind::Protocol);
     session.say(native(Path::new("/no/such/model")));
-    let Some(Up::Failed { attempt: ONE, failure }) = session.hear().await else { panic!("no failure") };
+    let Some(Up::Failed {
+        attempt: ONE,
+        failure,
+    }) = session.hear().await
+    else {
+        panic!("no failure")
+    };
     assert_eq!(failure.kind, FailureKind::ModelNotFound);
     assert!(failure.message.contains("/no/such/model"), "{failure}");
     leaves(process, session).await;
@@ -234,7 +290,10 @@ async fn a_wrong_token_is_final() {
     let coordinator = Coordinator::start();
     let (code, stderr) = ended(worker(&coordinator.address, "guess")).await;
     assert_eq!(code, Some(3), "{stderr}");
-    assert!(stderr.contains("the token is not that of this run"), "{stderr}");
+    assert!(
+        stderr.contains("the token is not that of this run"),
+        "{stderr}"
+    );
 }
 
 #[tokio::test]
@@ -242,7 +301,10 @@ async fn a_refusal_that_may_pass_is_tried_again() {
     let greeted = std::sync::atomic::AtomicU32::new(0);
     let mut coordinator = Coordinator::greeting(move |_| {
         if greeted.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 2 {
-            return Down::Refused { message: "not yet".into(), last: false };
+            return Down::Refused {
+                message: "not yet".into(),
+                last: false,
+            };
         }
         welcome(DEADLINE * 2)
     });

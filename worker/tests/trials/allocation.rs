@@ -1,4 +1,5 @@
-//! Nothing is allocated on the driver's thread between the first and the last turn, counted by the allocator.
+//! Nothing is allocated on the driver's thread between the first and the last turn, counted by the
+//! allocator.
 #![expect(unsafe_code, reason = "a global allocator")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -7,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::rig;
-use contract::spec::{Demand, EngineSpec, Objectives, Scenario, Shape, Share, SimSpec, StopSpec, Warmup};
+use contract::spec::{
+    Demand, EngineSpec, Objectives, Scenario, Shape, Share, SimSpec, StopSpec, Warmup,
+};
 use worker::engine::{self, EngineRequest};
 use worker::load::arrival::Arrivals;
 use worker::load::control::Control;
@@ -41,8 +44,8 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Allocations of a whole phase in virtual time, where the engine runs on the driver's thread too; `waste` is called
-/// once within it.
+/// Allocations of a whole phase in virtual time, where the engine runs on the driver's thread too;
+/// `waste` is called once within it.
 fn allocations(shape: Shape, waste: fn()) -> u64 {
     allocations_of(rig::scenario(shape), waste)
 }
@@ -50,13 +53,28 @@ fn allocations(shape: Shape, waste: fn()) -> u64 {
 fn allocations_of(scenario: Scenario, waste: fn()) -> u64 {
     let (clock, inbox, control) = (Clock::simulated(), Inbox::default(), Control::new());
     let work = rig::whole(scenario);
-    let demand = Demand { concurrency: 100, tokens_per_request: 24 };
+    let demand = Demand {
+        concurrency: 100,
+        tokens_per_request: 24,
+    };
     let spec = EngineSpec::Sim(SimSpec::default());
-    let mut opened = engine::open(&spec, demand, 1, Arc::new(clock.clone()), inbox.sink(&clock), &mut |_| ())
-        .expect("it opens");
+    let mut opened = engine::open(
+        &spec,
+        demand,
+        1,
+        Arc::new(clock.clone()),
+        inbox.sink(&clock),
+        &mut |_| (),
+    )
+    .expect("it opens");
     let files = Files::open(&work).expect("there are none");
     let phase = Phase::measured(&work, &*opened.engine, &files).expect("the words are known");
-    let bench = Bench { engine: &mut *opened.engine, inbox: &inbox, clock: &clock, control: &control };
+    let bench = Bench {
+        engine: &mut *opened.engine,
+        inbox: &inbox,
+        clock: &clock,
+        control: &control,
+    };
     let start = clock.now();
     let mut driver = Driver::new(bench, phase, start);
     let before = ALLOCATIONS.get();
@@ -66,12 +84,22 @@ fn allocations_of(scenario: Scenario, waste: fn()) -> u64 {
     counted
 }
 
-/// Allocations while 300 requests of 64 tokens are answered at once, by an engine with room for `events`.
+/// Allocations while 300 requests of 64 tokens are answered at once, by an engine with room for
+/// `events`.
 fn allocations_of_floor(events: usize) -> u64 {
     let (clock, inbox, control) = (Clock::monotonic(), Inbox::default(), Control::new());
     let mut engine = engine::null(inbox.sink(&clock), events);
     let share = Share { index: 0, of: 1 };
-    let request = |index| Ok::<_, ()>(EngineRequest { index, prompt: [1].into(), max_new_tokens: 64 }.into());
+    let request = |index| {
+        Ok::<_, ()>(
+            EngineRequest {
+                index,
+                prompt: [1].into(),
+                max_new_tokens: 64,
+            }
+            .into(),
+        )
+    };
     let requests = Requests::prepare(300, 0, share, DIFFERENT, request).expect("it is made");
     let plan = Plan {
         share,
@@ -85,8 +113,16 @@ fn allocations_of_floor(events: usize) -> u64 {
         start: Duration::ZERO,
         ends: None,
     };
-    let phase = Phase { arrivals: Arrivals::closed(8), ..Phase::simple(PhaseKind::Measured, requests, plan) };
-    let bench = Bench { engine: &mut *engine, inbox: &inbox, clock: &clock, control: &control };
+    let phase = Phase {
+        arrivals: Arrivals::closed(8),
+        ..Phase::simple(PhaseKind::Measured, requests, plan)
+    };
+    let bench = Bench {
+        engine: &mut *engine,
+        inbox: &inbox,
+        clock: &clock,
+        control: &control,
+    };
     let mut driver = Driver::new(bench, phase, clock.now());
     let before = ALLOCATIONS.get();
     assert_eq!(driver.run(&mut |_, _| ()), DriveEnd::Done);
@@ -108,14 +144,34 @@ fn an_engine_without_room_for_its_events_would_be_caught_allocating() {
 #[test]
 fn the_measured_path_allocates_nothing() {
     assert_eq!(allocations(Shape::Burst { requests: 200 }, || ()), 0);
-    assert_eq!(allocations(Shape::ClosedLoop { concurrency: 50, requests: Some(200) }, || ()), 0);
+    assert_eq!(
+        allocations(
+            Shape::ClosedLoop {
+                concurrency: 50,
+                requests: Some(200)
+            },
+            || ()
+        ),
+        0
+    );
     let open = Scenario {
-        stop: StopSpec { requests: Some(200), over_saturation: true, ..StopSpec::default() },
-        warmup: Warmup { run_in: Some(Duration::from_millis(100)), ..Warmup::default() },
+        stop: StopSpec {
+            requests: Some(200),
+            over_saturation: true,
+            ..StopSpec::default()
+        },
+        warmup: Warmup {
+            run_in: Some(Duration::from_millis(100)),
+            ..Warmup::default()
+        },
         max_in_flight: Some(4),
         ..rig::scenario(Shape::Poisson { rate: 500.0 })
     };
-    assert_eq!(allocations_of(open, || ()), 0, "with everything an open loop can have");
+    assert_eq!(
+        allocations_of(open, || ()),
+        0,
+        "with everything an open loop can have"
+    );
 }
 
 #[test]

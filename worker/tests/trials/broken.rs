@@ -62,14 +62,24 @@ impl Simulated for Mute {
     }
 }
 
-/// Drives a phase on a mute engine: how it ended, whether the engine settled, and what was recorded.
+/// Drives a phase on a mute engine: how it ended, whether the engine settled, and what was
+/// recorded.
 fn drive(shape: Shape, breaks_at: Option<Duration>, down: bool) -> (DriveEnd, bool, Recorder) {
     let (clock, inbox, control) = (Clock::simulated(), Inbox::default(), Control::new());
-    let mut engine = Mute { sink: inbox.sink(&clock), breaks_at, down };
+    let mut engine = Mute {
+        sink: inbox.sink(&clock),
+        breaks_at,
+        down,
+    };
     let work = whole(scenario(shape));
     let files = Files::open(&work).expect("there are none");
     let phase = Phase::measured(&work, &engine, &files).expect("bytes are tokens");
-    let bench = Bench { engine: &mut engine, inbox: &inbox, clock: &clock, control: &control };
+    let bench = Bench {
+        engine: &mut engine,
+        inbox: &inbox,
+        clock: &clock,
+        control: &control,
+    };
     let mut driver = Driver::new(bench, phase, clock.now());
     let end = driver.run(&mut |_, _| ());
     let settled = driver.settle();
@@ -78,7 +88,10 @@ fn drive(shape: Shape, breaks_at: Option<Duration>, down: bool) -> (DriveEnd, bo
 
 #[test]
 fn a_breakdown_fails_the_phase_and_all_that_was_in_flight() {
-    let loops = Shape::ClosedLoop { concurrency: 4, requests: Some(10) };
+    let loops = Shape::ClosedLoop {
+        concurrency: 4,
+        requests: Some(10),
+    };
     for (shape, failed) in [(Shape::Burst { requests: 10 }, 10), (loops, 4)] {
         let (end, settled, recorder) = drive(shape, Some(5 * MS), false);
         assert_eq!((end, settled), (DriveEnd::Failed(Reason::EngineDown), true));

@@ -1,4 +1,5 @@
-//! What tests of trials share: scenarios, assignments, and a trial from opening to part in one call.
+//! What tests of trials share: scenarios, assignments, and a trial from opening to part in one
+//! call.
 
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use contract::metric::Metric;
 use contract::part::vet::{self, Age, Assigned, Load, PartFault};
 use contract::part::{Origin, Outcome, Part, Place, RequestRecord};
 use contract::spec::{
-    Assignment, Demand, EngineSpec, NativeSpec, Objectives, PromptSet, PromptSpec, Scenario, Shape, Share,
-    SimSpec, StopSpec, Warmup,
+    Assignment, Demand, EngineSpec, NativeSpec, Objectives, PromptSet, PromptSpec, Scenario, Shape,
+    Share, SimSpec, StopSpec, Warmup,
 };
 use worker::measure::{Clock, ColdStart};
 use worker::trial::{Control, OpenEngine, StartAt, TrialEnd};
@@ -38,7 +39,11 @@ pub(super) fn burst(requests: u32) -> Scenario {
 pub(super) fn assignment(scenario: Scenario, arm: Arm, share: Share) -> Assignment {
     Assignment {
         run: RunId::new(1, [7; 10]),
-        key: TrialKey { cell: 0, round: 0, arm },
+        key: TrialKey {
+            cell: 0,
+            round: 0,
+            arm,
+        },
         variant: "baseline".to_owned(),
         slot: share.index,
         scenario,
@@ -52,7 +57,8 @@ pub(super) fn whole(scenario: Scenario) -> Assignment {
 }
 
 pub(super) fn native(dir: &std::path::Path) -> EngineSpec {
-    inference::synth::write(inference::synth::Preset::Tiny, 1, dir).expect("the directory is writable");
+    inference::synth::write(inference::synth::Preset::Tiny, 1, dir)
+        .expect("the directory is writable");
     EngineSpec::Native(NativeSpec {
         model: dir.to_str().expect("the path is UTF-8").to_owned(),
         threads: 1,
@@ -90,11 +96,25 @@ pub(super) fn run(
     clock: &Clock,
     control: &Control,
 ) -> TrialEnd {
-    let start = StartAt { at: clock.now() + 10 * MS, uncertainty: MS };
+    let start = StartAt {
+        at: clock.now() + 10 * MS,
+        uncertainty: MS,
+    };
     let mut started = 0;
-    let end = engine.run(assignment, start, origin(), Attempt(3), control, &mut || started += 1);
+    let end = engine.run(
+        assignment,
+        start,
+        origin(),
+        Attempt(3),
+        control,
+        &mut || started += 1,
+    );
     if let TrialEnd::Part(part) = &end {
-        assert_eq!(vetted(part, assignment), Ok(()), "what a worker measures is believed");
+        assert_eq!(
+            vetted(part, assignment),
+            Ok(()),
+            "what a worker measures is believed"
+        );
     }
     if !control.is_cancelled() {
         assert_eq!(started, 1);
@@ -123,13 +143,21 @@ pub(super) fn simulated(spec: SimSpec, assignment: &Assignment) -> Part {
 
 /// What the coordinator would say of a part.
 pub(super) fn vetted(part: &Part, of: &Assignment) -> Result<(), PartFault> {
-    let place = Place { run: of.run, key: of.key, slot: of.slot, attempt: Attempt(3) };
+    let place = Place {
+        run: of.run,
+        key: of.key,
+        slot: of.slot,
+        attempt: Attempt(3),
+    };
     let to = Assigned {
         place: &place,
         variant: &of.variant,
         exe_sha256: Some(Sha256::default()),
         instrumented: false,
-        load: Some(Load { scenario: &of.scenario, share: of.share }),
+        load: Some(Load {
+            scenario: &of.scenario,
+            share: of.share,
+        }),
         model_digest: None,
         threads: None,
         processors: std::thread::available_parallelism()
@@ -145,35 +173,70 @@ pub(super) fn check(part: &Part, planned: u64) {
     assert_eq!(part.outcomes.planned, planned);
     assert_eq!(part.outcomes.ended(), planned);
     assert_eq!(part.requests.len() as u64 + part.requests_not_kept, planned);
-    for metric in [Metric::E2e, Metric::Ttft, Metric::Queue, Metric::Prefill, Metric::Decode, Metric::Service]
-    {
-        assert_eq!(part.histograms.get(metric).exact().count, part.outcomes.ok, "{}", metric.name());
+    for metric in [
+        Metric::E2e,
+        Metric::Ttft,
+        Metric::Queue,
+        Metric::Prefill,
+        Metric::Decode,
+        Metric::Service,
+    ] {
+        assert_eq!(
+            part.histograms.get(metric).exact().count,
+            part.outcomes.ok,
+            "{}",
+            metric.name()
+        );
     }
     assert_eq!(part.histograms.get(Metric::Lateness).exact().count, planned);
-    assert_eq!(part.histograms.get(Metric::Itl).exact().count, part.output_tokens - part.outcomes.ok);
+    assert_eq!(
+        part.histograms.get(Metric::Itl).exact().count,
+        part.output_tokens - part.outcomes.ok
+    );
     if part.requests_not_kept == 0 {
         recompute(part);
     }
 }
 
-/// Every metric but ITL can be had from the single requests too, and must be the same to the nanosecond.
+/// Every metric but ITL can be had from the single requests too, and must be the same to the
+/// nanosecond.
 pub(super) fn recompute(part: &Part) {
     let mut again = contract::part::Histograms::default();
     for request in &part.requests {
-        again.get_mut(Metric::Lateness).record_ns(request.sent_ns - request.intended_ns);
+        again
+            .get_mut(Metric::Lateness)
+            .record_ns(request.sent_ns - request.intended_ns);
         if request.outcome == Outcome::Ok {
             record(&mut again, request);
         }
     }
-    for metric in Metric::ALL.into_iter().filter(|metric| *metric != Metric::Itl) {
-        assert_eq!(again.get(metric), part.histograms.get(metric), "{}", metric.name());
+    for metric in Metric::ALL
+        .into_iter()
+        .filter(|metric| *metric != Metric::Itl)
+    {
+        assert_eq!(
+            again.get(metric),
+            part.histograms.get(metric),
+            "{}",
+            metric.name()
+        );
     }
     let sum = |metric| part.histograms.get(metric).exact().sum;
-    assert!(sum(Metric::Itl) >= sum(Metric::Decode), "gaps of zero count as one nanosecond");
+    assert!(
+        sum(Metric::Itl) >= sum(Metric::Decode),
+        "gaps of zero count as one nanosecond"
+    );
 }
 
 fn record(into: &mut contract::part::Histograms, request: &RequestRecord) {
-    let RequestRecord { intended_ns, sent_ns, started_ns, first_token_ns, done_ns, .. } = *request;
+    let RequestRecord {
+        intended_ns,
+        sent_ns,
+        started_ns,
+        first_token_ns,
+        done_ns,
+        ..
+    } = *request;
     let mut record = |metric, from: u64, to: u64| into.get_mut(metric).record_ns(to - from);
     record(Metric::E2e, intended_ns, done_ns);
     record(Metric::Ttft, intended_ns, first_token_ns);

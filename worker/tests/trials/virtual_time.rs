@@ -1,4 +1,5 @@
-//! Whole trials in virtual time: what a load shape, a fault or a stall does to a part, exactly and twice the same.
+//! Whole trials in virtual time: what a load shape, a fault or a stall does to a part, exactly and
+//! twice the same.
 
 use super::rig::{self, MS, assignment, burst, check, open, origin, scenario, simulated, whole};
 use std::time::Duration;
@@ -12,7 +13,13 @@ use worker::trial::{Control, StartAt, TrialEnd};
 
 /// One step a millisecond whatever is in it, without noise.
 fn even() -> SimSpec {
-    SimSpec { step_base_ns: 1_000_000, decode_ns: 0, prefill_ns: 0, jitter: 0.0, ..SimSpec::default() }
+    SimSpec {
+        step_base_ns: 1_000_000,
+        decode_ns: 0,
+        prefill_ns: 0,
+        jitter: 0.0,
+        ..SimSpec::default()
+    }
 }
 
 fn max(part: &Part, metric: Metric) -> u64 {
@@ -25,15 +32,28 @@ fn a_burst_of_200_is_bit_identical_twice() {
     let part = once();
     check(&part, 200);
     assert_eq!(part, once());
-    assert_eq!((part.outcomes.ok, part.output_tokens, part.prompt_tokens), (200, 1600, 3200));
-    assert!(part.requests.iter().all(|r| r.intended_ns == 0 && r.sent_ns == 0));
+    assert_eq!(
+        (part.outcomes.ok, part.output_tokens, part.prompt_tokens),
+        (200, 1600, 3200)
+    );
+    assert!(
+        part.requests
+            .iter()
+            .all(|r| r.intended_ns == 0 && r.sent_ns == 0)
+    );
     assert_eq!(part.engine.peak_running, 200);
 }
 
 #[test]
 fn another_seed_gives_another_part() {
-    let other = contract::spec::Assignment { seed: 43, ..whole(burst(20)) };
-    let (a, b) = (simulated(SimSpec::default(), &whole(burst(20))), simulated(SimSpec::default(), &other));
+    let other = contract::spec::Assignment {
+        seed: 43,
+        ..whole(burst(20))
+    };
+    let (a, b) = (
+        simulated(SimSpec::default(), &whole(burst(20))),
+        simulated(SimSpec::default(), &other),
+    );
     assert_ne!(a.token_digest, b.token_digest);
     assert_ne!(a.histograms, b.histograms);
 }
@@ -41,8 +61,15 @@ fn another_seed_gives_another_part() {
 #[test]
 fn arms_do_the_same_work_with_noise_of_their_own() {
     let run = |arm, scale| {
-        let spec = SimSpec { scale, error_rate: 0.1, ..SimSpec::default() };
-        simulated(spec, &assignment(burst(100), arm, Share { index: 0, of: 1 }))
+        let spec = SimSpec {
+            scale,
+            error_rate: 0.1,
+            ..SimSpec::default()
+        };
+        simulated(
+            spec,
+            &assignment(burst(100), arm, Share { index: 0, of: 1 }),
+        )
     };
     let (a, b, a2) = (run(Arm::A, 1.0), run(Arm::B, 1.5), run(Arm::A2, 1.0));
     assert_eq!((a.token_digest, a.outcomes), (b.token_digest, b.outcomes));
@@ -54,28 +81,50 @@ fn arms_do_the_same_work_with_noise_of_their_own() {
 
 #[test]
 fn shares_of_three_slots_are_the_whole_list() {
-    let part = |index| simulated(even(), &assignment(burst(100), Arm::A, Share { index, of: 3 }));
+    let part = |index| {
+        simulated(
+            even(),
+            &assignment(burst(100), Arm::A, Share { index, of: 3 }),
+        )
+    };
     let parts: Vec<_> = (0..3).map(part).collect();
-    let mut seen: Vec<_> = parts.iter().flat_map(|part| part.requests.iter().map(|r| r.index)).collect();
+    let mut seen: Vec<_> = parts
+        .iter()
+        .flat_map(|part| part.requests.iter().map(|r| r.index))
+        .collect();
     seen.sort_unstable();
     assert!(seen.into_iter().eq(0..100));
-    assert_eq!(parts.iter().map(|part| part.outcomes.planned).sum::<u64>(), 100);
+    assert_eq!(
+        parts.iter().map(|part| part.outcomes.planned).sum::<u64>(),
+        100
+    );
 }
 
 #[test]
 fn a_slot_without_a_request_has_an_empty_part() {
-    let part = simulated(even(), &assignment(burst(1), Arm::A, Share { index: 1, of: 2 }));
+    let part = simulated(
+        even(),
+        &assignment(burst(1), Arm::A, Share { index: 1, of: 2 }),
+    );
     check(&part, 0);
 }
 
 #[test]
 fn a_closed_loop_keeps_its_concurrency_and_is_due_when_another_ends() {
-    let part = simulated(even(), &whole(scenario(Shape::ClosedLoop { concurrency: 7, requests: Some(50) })));
+    let part = simulated(
+        even(),
+        &whole(scenario(Shape::ClosedLoop {
+            concurrency: 7,
+            requests: Some(50),
+        })),
+    );
     check(&part, 50);
     let ends: Vec<_> = part.requests.iter().map(|r| r.done_ns).collect();
     for request in &part.requests {
-        let in_flight =
-            part.requests.iter().filter(|r| r.sent_ns <= request.sent_ns && request.sent_ns < r.done_ns);
+        let in_flight = part
+            .requests
+            .iter()
+            .filter(|r| r.sent_ns <= request.sent_ns && request.sent_ns < r.done_ns);
         assert!(in_flight.count() <= 7);
         assert!(request.intended_ns == 0 || ends.contains(&request.intended_ns));
     }
@@ -84,11 +133,25 @@ fn a_closed_loop_keeps_its_concurrency_and_is_due_when_another_ends() {
 
 #[test]
 fn a_stall_shows_in_every_latency_it_touches() {
-    let stall = Stall { at_ns: 3_500_000, for_ns: 1_400_000_000 };
+    let stall = Stall {
+        at_ns: 3_500_000,
+        for_ns: 1_400_000_000,
+    };
     let calm = simulated(even(), &whole(burst(10)));
-    let stalled = simulated(SimSpec { stalls: vec![stall], ..even() }, &whole(burst(10)));
+    let stalled = simulated(
+        SimSpec {
+            stalls: vec![stall],
+            ..even()
+        },
+        &whole(burst(10)),
+    );
     for metric in [Metric::E2e, Metric::Itl, Metric::Decode] {
-        assert_eq!(max(&stalled, metric) - max(&calm, metric), stall.for_ns, "{}", metric.name());
+        assert_eq!(
+            max(&stalled, metric) - max(&calm, metric),
+            stall.for_ns,
+            "{}",
+            metric.name()
+        );
     }
     assert_eq!(max(&stalled, Metric::Ttft), max(&calm, Metric::Ttft));
     assert_eq!(stalled.token_digest, calm.token_digest);
@@ -96,24 +159,55 @@ fn a_stall_shows_in_every_latency_it_touches() {
 
 #[test]
 fn faults_are_counted_by_kind_and_stay_out_of_latency() {
-    let spec = SimSpec { error_rate: 0.2, disconnect_rate: 0.3, ..even() };
+    let spec = SimSpec {
+        error_rate: 0.2,
+        disconnect_rate: 0.3,
+        ..even()
+    };
     let part = simulated(spec, &whole(burst(200)));
     check(&part, 200);
     let outcomes = part.outcomes;
-    assert!((20..60).contains(&outcomes.failed) && (30..90).contains(&outcomes.disconnected), "{outcomes:?}");
-    let cut = part.requests.iter().find(|r| r.outcome == Outcome::Disconnected).unwrap();
+    assert!(
+        (20..60).contains(&outcomes.failed) && (30..90).contains(&outcomes.disconnected),
+        "{outcomes:?}"
+    );
+    let cut = part
+        .requests
+        .iter()
+        .find(|r| r.outcome == Outcome::Disconnected)
+        .unwrap();
     assert_eq!(cut.output_tokens, 4);
 }
 
 #[test]
 fn what_takes_too_long_is_cancelled_counted_and_replaced() {
-    let stall = Stall { at_ns: 20_500_000, for_ns: 1_000_000_000 };
-    let mut load = scenario(Shape::ClosedLoop { concurrency: 2, requests: Some(20) });
+    let stall = Stall {
+        at_ns: 20_500_000,
+        for_ns: 1_000_000_000,
+    };
+    let mut load = scenario(Shape::ClosedLoop {
+        concurrency: 2,
+        requests: Some(20),
+    });
     load.timeout = 50 * MS;
-    let part = simulated(SimSpec { stalls: vec![stall], ..even() }, &whole(load));
+    let part = simulated(
+        SimSpec {
+            stalls: vec![stall],
+            ..even()
+        },
+        &whole(load),
+    );
     check(&part, 20);
-    assert!(part.outcomes.timed_out >= 2 && part.outcomes.ok >= 2, "{:?}", part.outcomes);
-    for late in part.requests.iter().filter(|r| r.outcome == Outcome::TimedOut) {
+    assert!(
+        part.outcomes.timed_out >= 2 && part.outcomes.ok >= 2,
+        "{:?}",
+        part.outcomes
+    );
+    for late in part
+        .requests
+        .iter()
+        .filter(|r| r.outcome == Outcome::TimedOut)
+    {
         assert_eq!(late.done_ns - late.intended_ns, 50_000_000);
     }
     assert!(max(&part, Metric::E2e) <= 50_000_000);
@@ -127,7 +221,10 @@ fn cancelling_before_the_start_and_after_it_leaves_no_part_and_a_usable_engine()
     early.cancel();
     assert!(!engine.warm_up(&work, &early).unwrap());
     let mut run = |control: &Control, cancel: bool| {
-        let start = StartAt { at: clock.now() + MS, uncertainty: MS };
+        let start = StartAt {
+            at: clock.now() + MS,
+            uncertainty: MS,
+        };
         engine.run(&work, start, origin(), Attempt(1), control, &mut || {
             if cancel {
                 control.cancel();
@@ -137,7 +234,13 @@ fn cancelling_before_the_start_and_after_it_leaves_no_part_and_a_usable_engine()
     assert!(matches!(run(&early, false), TrialEnd::Cancelled));
     let control = Control::new();
     assert!(matches!(run(&control, true), TrialEnd::Cancelled));
-    assert_eq!((control.progress(Attempt(1)).issued, control.progress(Attempt(1)).failed), (10, 0));
+    assert_eq!(
+        (
+            control.progress(Attempt(1)).issued,
+            control.progress(Attempt(1)).failed
+        ),
+        (10, 0)
+    );
     check(&rig::part(run(&Control::new(), false)), 10);
 }
 
@@ -149,8 +252,19 @@ fn the_cold_start_goes_with_the_first_part_only_and_warming_up_is_not_in_the_win
     assert!(engine.warm_up(&work, &control).unwrap());
     assert_eq!(control.progress(Attempt(0)).issued, 0);
     let first = rig::part(rig::run(&mut engine, &work, &clock, &control));
-    let cold: Vec<_> = first.cold.iter().map(|phase| (phase.name.as_str(), phase.took)).collect();
-    assert_eq!(cold, [("weights", 2 * MS), ("engine", Duration::ZERO), ("first_token", MS)]);
+    let cold: Vec<_> = first
+        .cold
+        .iter()
+        .map(|phase| (phase.name.as_str(), phase.took))
+        .collect();
+    assert_eq!(
+        cold,
+        [
+            ("weights", 2 * MS),
+            ("engine", Duration::ZERO),
+            ("first_token", MS)
+        ]
+    );
     assert_eq!(first.engine.steps, 8);
     let second = rig::part(rig::run(&mut engine, &work, &clock, &Control::new()));
     assert!(second.cold.is_empty());
@@ -162,21 +276,43 @@ fn starting_late_is_told_and_counts_against_every_request() {
     let (clock, work) = (Clock::simulated(), whole(burst(10)));
     let mut engine = open(&EngineSpec::Sim(even()), &work, &clock);
     assert!(engine.warm_up(&work, &Control::new()).unwrap());
-    let start = StartAt { at: clock.now() - MS, uncertainty: MS };
-    let part = rig::part(engine.run(&work, start, origin(), Attempt(0), &Control::new(), &mut || ()));
+    let start = StartAt {
+        at: clock.now() - MS,
+        uncertainty: MS,
+    };
+    let part = rig::part(engine.run(
+        &work,
+        start,
+        origin(),
+        Attempt(0),
+        &Control::new(),
+        &mut || (),
+    ));
     assert_eq!(part.window.start_late, MS);
-    assert_eq!((max(&part, Metric::Lateness), max(&part, Metric::E2e)), (1_000_000, 9_000_000));
+    assert_eq!(
+        (max(&part, Metric::Lateness), max(&part, Metric::E2e)),
+        (1_000_000, 9_000_000)
+    );
     assert_eq!(max(&part, Metric::Service), 8_000_000);
 }
 
 #[test]
 fn contradictions_are_refused_with_a_way_out() {
-    let loop_of_two = scenario(Shape::ClosedLoop { concurrency: 2, requests: Some(100) });
+    let loop_of_two = scenario(Shape::ClosedLoop {
+        concurrency: 2,
+        requests: Some(100),
+    });
     let mut silent = burst(1);
     silent.output_tokens = 0.into();
     let cases = [
-        (assignment(loop_of_two, Arm::A, Share { index: 3, of: 4 }), "at most 2 slots"),
-        (assignment(burst(1), Arm::A, Share { index: 1, of: 1 }), "counted from zero"),
+        (
+            assignment(loop_of_two, Arm::A, Share { index: 3, of: 4 }),
+            "at most 2 slots",
+        ),
+        (
+            assignment(burst(1), Arm::A, Share { index: 1, of: 1 }),
+            "counted from zero",
+        ),
         (whole(silent), "output tokens"),
     ];
     for (work, sentence) in cases {

@@ -1,5 +1,5 @@
-//! One measure round by round on every host and in every slot: what a place's own requests showed. What follows from it
-//! is derived in [`places`](super::super::places).
+//! One measure round by round on every host and in every slot: what a place's own requests showed.
+//! What follows from it is derived in [`places`](super::super::places).
 
 use super::super::kept::Kept;
 use super::super::metrics::RoundValues;
@@ -21,26 +21,43 @@ pub struct Spot {
 /// Every host.
 pub(super) fn hosts(measure: Measure, rounds: &[&Round], known: Option<&Places>) -> Vec<Spot> {
     let known = known.map_or(&[][..], |places| &places.hosts);
-    all(rounds, |_| None).into_iter().map(|place| spot(measure, rounds, known, place)).collect()
+    all(rounds, |_| None)
+        .into_iter()
+        .map(|place| spot(measure, rounds, known, place))
+        .collect()
 }
 
 /// Every slot.
 pub(super) fn workers(measure: Measure, rounds: &[&Round], known: Option<&Places>) -> Vec<Spot> {
     let known = known.map_or(&[][..], |places| &places.slots);
     let slots = all(rounds, |part| Some(part.share));
-    slots.into_iter().map(|place| spot(measure, rounds, known, place)).collect()
+    slots
+        .into_iter()
+        .map(|place| spot(measure, rounds, known, place))
+        .collect()
 }
 
 fn spot(measure: Measure, rounds: &[&Round], known: &[PlaceEffect], place: Place) -> Spot {
     let of_round = |round: &&Round| {
         let value = |(at, arm)| {
             let trial = round.arms.get(arm)?;
-            let own: Vec<&Kept> = trial.parts.iter().filter(|part| place.holds(part)).collect();
+            let own: Vec<&Kept> = trial
+                .parts
+                .iter()
+                .filter(|part| place.holds(part))
+                .collect();
             Some((*arm, at, measure.of_parts(&own)?))
         };
-        RoundValues { round: round.index, values: round.order.iter().enumerate().filter_map(value).collect() }
+        RoundValues {
+            round: round.index,
+            values: round.order.iter().enumerate().filter_map(value).collect(),
+        }
     };
     let rounds = rounds.iter().map(of_round).collect();
     let effect = known.iter().find(|effect| effect.place == place).cloned();
-    Spot { place, rounds, effect }
+    Spot {
+        place,
+        rounds,
+        effect,
+    }
 }

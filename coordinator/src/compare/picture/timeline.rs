@@ -1,5 +1,6 @@
-//! The inside of a measured window, piece by piece: throughput, requests in flight, time to first token; the average
-//! over an arm's trials. From the slices that parts keep; of parts without them nothing is said.
+//! The inside of a measured window, piece by piece: throughput, requests in flight, time to first
+//! token; the average over an arm's trials. From the slices that parts keep; of parts without them
+//! nothing is said.
 
 use std::time::Duration;
 
@@ -35,7 +36,10 @@ pub struct Slice {
 /// Every arm whose parts kept slices.
 pub(super) fn of(rounds: &[&Round]) -> Vec<(Arm, Timeline)> {
     let of_arm = |arm: Arm| {
-        let trials: Vec<&Trial> = rounds.iter().filter_map(|round| round.arms.get(&arm)).collect();
+        let trials: Vec<&Trial> = rounds
+            .iter()
+            .filter_map(|round| round.arms.get(&arm))
+            .collect();
         let all: Option<Vec<&Series>> = trials.iter().map(|trial| trial.series.as_ref()).collect();
         let all = slices::merged(&all?)?;
         Some((arm, timeline(&all, trials.len())?))
@@ -74,10 +78,17 @@ mod tests {
             ttft_sum_ns: 6,
             ..Bucket::default()
         };
-        let all = Series { width: Series::FINEST, buckets: vec![bucket; 128] };
+        let all = Series {
+            width: Series::FINEST,
+            buckets: vec![bucket; 128],
+        };
         let line = timeline(&all, 2).expect("it has slices");
         assert_eq!((line.width, line.slices.len()), (2 * Series::FINEST, 64));
-        let wanted = Slice { tokens_per_second: 500.0, in_flight: 1.0, ttft: Some(3.0) };
+        let wanted = Slice {
+            tokens_per_second: 500.0,
+            in_flight: 1.0,
+            ttft: Some(3.0),
+        };
         assert_eq!(line.slices[0], wanted);
         assert_eq!(timeline(&Series::default(), 2), None);
     }

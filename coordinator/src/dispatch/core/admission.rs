@@ -1,5 +1,5 @@
-//! Who is let in: agents of hosts like those the run began on, and workers that were ordered. Decides at the first word
-//! of a session, and when one ends.
+//! Who is let in: agents of hosts like those the run began on, and workers that were ordered.
+//! Decides at the first word of a session, and when one ends.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -27,9 +27,17 @@ pub(super) struct Admission {
 
 impl Core {
     /// A peer introduced itself.
-    pub(super) fn opened(&mut self, now: Duration, peer: PeerId, hello: Hello, effects: &mut Vec<Effect>) {
+    pub(super) fn opened(
+        &mut self,
+        now: Duration,
+        peer: PeerId,
+        hello: Hello,
+        effects: &mut Vec<Effect>,
+    ) {
         match hello.role {
-            Role::Agent { name, slots } => self.agent_opened(peer, name, slots, hello.host, effects),
+            Role::Agent { name, slots } => {
+                self.agent_opened(peer, name, slots, hello.host, effects)
+            }
             Role::Worker { ticket } => {
                 self.worker_opened(now, peer, ticket, hello.build.exe_sha256, effects);
             }
@@ -37,7 +45,13 @@ impl Core {
     }
 
     /// A session is over.
-    pub(super) fn left(&mut self, now: Duration, peer: PeerId, end: PeerEnd, effects: &mut Vec<Effect>) {
+    pub(super) fn left(
+        &mut self,
+        now: Duration,
+        peer: PeerId,
+        end: PeerEnd,
+        effects: &mut Vec<Effect>,
+    ) {
         if self.peers.agent_left(peer) {
             self.agent_lost(now, peer, end, effects);
         } else if let Some(ticket) = self.peers.worker_left(peer) {
@@ -71,22 +85,37 @@ impl Core {
         }
     }
 
-    /// Somebody came who does not belong here. The run goes on; once is worth a note, however often it is tried.
+    /// Somebody came who does not belong here. The run goes on; once is worth a note, however often
+    /// it is tried.
     fn host_refused(&mut self, peer: PeerId, name: String, why: String, effects: &mut Vec<Effect>) {
         let message = format!(
             "this host does not match the hosts that the run began on ({why}), and their rounds cannot be \
              compared: leave it out, or start a new run"
         );
-        effects.push(Effect::Refuse { peer, message, last: true });
-        if self.admission.refused.insert(name.clone(), why.clone()).is_none() {
+        effects.push(Effect::Refuse {
+            peer,
+            message,
+            last: true,
+        });
+        if self
+            .admission
+            .refused
+            .insert(name.clone(), why.clone())
+            .is_none()
+        {
             self.note(Reason::HostRefused { name, why }, effects);
         }
     }
 
     /// Who has the name may be about to go.
     fn duplicate(&mut self, peer: PeerId, name: &str, effects: &mut Vec<Effect>) {
-        let message = format!("an agent named `{name}` has already joined: give each its own --name");
-        effects.push(Effect::Refuse { peer, message: message.clone(), last: false });
+        let message =
+            format!("an agent named `{name}` has already joined: give each its own --name");
+        effects.push(Effect::Refuse {
+            peer,
+            message: message.clone(),
+            last: false,
+        });
         self.admission.duplicates += 1;
         if self.admission.duplicates.is_power_of_two() {
             effects.push(Effect::Show(Sight::Told(message)));
@@ -105,7 +134,11 @@ impl Core {
             return self.uninvited(peer, "no worker with this ticket is expected", effects);
         };
         if worker.peer.is_some() {
-            return self.uninvited(peer, "a worker with this ticket has already joined", effects);
+            return self.uninvited(
+                peer,
+                "a worker with this ticket has already joined",
+                effects,
+            );
         }
         let expected = &worker.expected;
         if exe != expected.exe_sha256 {
@@ -116,16 +149,25 @@ impl Core {
                 exe.short(),
                 expected.exe_sha256.short()
             );
-            effects.push(Effect::Refuse { peer, message: message.clone(), last: true });
+            effects.push(Effect::Refuse {
+                peer,
+                message: message.clone(),
+                last: true,
+            });
             return self.spawn_failed(now, ticket, message, effects);
         }
         self.peers.worker_joined(peer, ticket);
         self.worker_joined(now, ticket, effects);
     }
 
-    /// Not one that was ordered, or not any more. The first is told of, and then whenever their number has doubled.
+    /// Not one that was ordered, or not any more. The first is told of, and then whenever their
+    /// number has doubled.
     fn uninvited(&mut self, peer: PeerId, why: &str, effects: &mut Vec<Effect>) {
-        effects.push(Effect::Refuse { peer, message: why.to_owned(), last: true });
+        effects.push(Effect::Refuse {
+            peer,
+            message: why.to_owned(),
+            last: true,
+        });
         self.admission.uninvited += 1;
         let count = self.admission.uninvited;
         if count.is_power_of_two() {
@@ -138,19 +180,31 @@ impl Core {
     pub(super) fn note_waiting(&mut self, effects: &mut Vec<Effect>) {
         for name in self.slots.waiting() {
             if self.admission.waiting.insert(name.clone()) {
-                self.note(Reason::HostWaits { name, slots: self.script.slots }, effects);
+                self.note(
+                    Reason::HostWaits {
+                        name,
+                        slots: self.script.slots,
+                    },
+                    effects,
+                );
             }
         }
     }
 
     /// Who would have had slots, in words.
     pub(super) fn not_let_in(&self) -> String {
-        let each =
-            self.admission.refused.iter().map(|(name, why)| format!("the host of agent {name} ({why})"));
+        let each = self
+            .admission
+            .refused
+            .iter()
+            .map(|(name, why)| format!("the host of agent {name} ({why})"));
         let each: Vec<String> = each.collect();
         if each.is_empty() {
             return String::new();
         }
-        format!("; refused because it does not match the hosts that this run began on: {}", each.join(", "))
+        format!(
+            "; refused because it does not match the hosts that this run began on: {}",
+            each.join(", ")
+        )
     }
 }

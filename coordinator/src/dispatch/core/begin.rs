@@ -37,9 +37,16 @@ impl Core {
             };
             let block = self.current();
             let variant = block.variant(block.arm(self.turn, slot)).to_owned();
-            let parked = self.parked.iter().position(|w| w.seat == seat && w.variant == variant);
+            let parked = self
+                .parked
+                .iter()
+                .position(|w| w.seat == seat && w.variant == variant);
             let worker = match parked {
-                Some(at) => TrialWorker { step: Step::Ready, reported: false, ..self.parked.swap_remove(at) },
+                Some(at) => TrialWorker {
+                    step: Step::Ready,
+                    reported: false,
+                    ..self.parked.swap_remove(at)
+                },
                 None => {
                     let Some(binary) = self.binaries.get(&variant).cloned() else {
                         return self.unknown_variant(now, &variant, effects);
@@ -64,13 +71,19 @@ impl Core {
         self.advance(now, effects);
     }
 
-    /// Between blocks, slots without a host take a free place, and whoever measures from here on is on record.
+    /// Between blocks, slots without a host take a free place, and whoever measures from here on is
+    /// on record.
     fn take_places(&mut self, effects: &mut Vec<Effect>) {
         let first = !self.slots.is_assigned();
         for moved in self.slots.assign() {
-            let host = self.slots.facts(&moved.to).map(|facts| (moved.to.clone(), facts.clone()));
+            let host = self
+                .slots
+                .facts(&moved.to)
+                .map(|facts| (moved.to.clone(), facts.clone()));
             let unknown = |(name, facts): &(String, _)| {
-                self.identity.as_ref().is_some_and(|run| !run.knows(name, facts))
+                self.identity
+                    .as_ref()
+                    .is_some_and(|run| !run.knows(name, facts))
             };
             let host = host.filter(unknown);
             // The places that a run begins in are its header's.
@@ -81,7 +94,11 @@ impl Core {
                 run.hosts.push(host.clone());
             }
             self.admission.waiting.remove(&moved.to);
-            let reason = Reason::HostPlaced { slots: moved.slots, to: moved.to, from: moved.from };
+            let reason = Reason::HostPlaced {
+                slots: moved.slots,
+                to: moved.to,
+                from: moved.from,
+            };
             self.note_host(reason, host, effects);
         }
         self.note_waiting(effects);
@@ -89,10 +106,17 @@ impl Core {
 
     fn show_trial(&self, effects: &mut Vec<Effect>) {
         let (key, block) = (self.key(), self.current());
-        let arms = if block.duet { block.order.clone() } else { vec![key.arm] };
+        let arms = if block.duet {
+            block.order.clone()
+        } else {
+            vec![key.arm]
+        };
         effects.push(Effect::Show(Sight::Trial {
             key,
-            arms: arms.into_iter().map(|arm| (arm, block.variant(arm).to_owned())).collect(),
+            arms: arms
+                .into_iter()
+                .map(|arm| (arm, block.variant(arm).to_owned()))
+                .collect(),
             done: block.trials_before + u32::try_from(self.turn).expect("at most three arms"),
             total: block.trials,
             attempt: self.attempt,
@@ -102,7 +126,14 @@ impl Core {
     fn next_worker(&mut self, slot: u32, seat: AgentSlot, variant: String) -> TrialWorker {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
-        TrialWorker { ticket, seat, slot, variant, step: Step::Spawning, reported: false }
+        TrialWorker {
+            ticket,
+            seat,
+            slot,
+            variant,
+            step: Step::Spawning,
+            reported: false,
+        }
     }
 
     fn spawn(&mut self, worker: &TrialWorker, binary: &Binary, effects: &mut Vec<Effect>) {
@@ -128,14 +159,21 @@ impl Core {
             env: self.env.clone(),
             model: self.orders.verified_model().map(str::to_owned),
         };
-        effects.push(Effect::Send { peer: agent, message: Down::Spawn(order) });
+        effects.push(Effect::Send {
+            peer: agent,
+            message: Down::Spawn(order),
+        });
     }
 
     /// No second try would find it.
     fn unknown_variant(&mut self, now: Duration, variant: &str, effects: &mut Vec<Effect>) {
-        let message = format!("this run has no build of the variant `{variant}`: run `coordinator build`");
+        let message =
+            format!("this run has no build of the variant `{variant}`: run `coordinator build`");
         self.note_loss(0, 0, Reason::SpawnFailed(message.clone()), effects);
-        let failure = Failure { kind: FailureKind::BadAssignment, message: message.clone() };
+        let failure = Failure {
+            kind: FailureKind::BadAssignment,
+            message: message.clone(),
+        };
         self.end(now, Cause::Worker(failure), message, effects);
         self.advance(now, effects);
     }
@@ -144,8 +182,12 @@ impl Core {
     fn unfit(&self, worker: &TrialWorker, binary: &Binary) -> Option<String> {
         let name = self.slots.name(worker.seat.agent)?;
         let facts = self.slots.facts(name)?;
-        let lacks: Vec<&str> =
-            binary.needs.iter().filter(|need| !facts.cpu_flags.contains(need)).map(String::as_str).collect();
+        let lacks: Vec<&str> = binary
+            .needs
+            .iter()
+            .filter(|need| !facts.cpu_flags.contains(need))
+            .map(String::as_str)
+            .collect();
         (!lacks.is_empty()).then(|| {
             format!(
                 "the build `{}` does not run on {name}: its processor lacks {}; build without `target-cpu`, \
@@ -169,13 +211,23 @@ impl Core {
         self.workers.move_all(Step::Running);
         (self.begun, self.deadline) = (now, now + self.script.limits.run);
         effects.push(Effect::Show(Sight::Phase("measuring")));
-        let sessions = self.workers.all.iter().filter_map(|worker| self.peers.session(worker.ticket));
-        effects.push(Effect::StartAt { attempt: self.attempt, peers: sessions.collect() });
+        let sessions = self
+            .workers
+            .all
+            .iter()
+            .filter_map(|worker| self.peers.session(worker.ticket));
+        effects.push(Effect::StartAt {
+            attempt: self.attempt,
+            peers: sessions.collect(),
+        });
     }
 
     /// The first worker on whose clock no instant can be told.
     pub(super) fn clockless(&self) -> Option<Ticket> {
-        self.workers.tickets().into_iter().find(|ticket| !self.peers.has_clock(*ticket))
+        self.workers
+            .tickets()
+            .into_iter()
+            .find(|ticket| !self.peers.has_clock(*ticket))
     }
 
     /// Makes durable what was remembered.

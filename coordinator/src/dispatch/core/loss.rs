@@ -1,19 +1,28 @@
-//! What follows from losses, overdue steps and Ctrl-C: repeat the block, or let every worker go and end the run.
+//! What follows from losses, overdue steps and Ctrl-C: repeat the block, or let every worker go and
+//! end the run.
 
 use std::time::Duration;
 
 use contract::id::Ticket;
 use contract::message::{Down, Exit, Failure};
 
-use super::super::event::{Cause, Effect, Ending, LostAgent, PeerEnd, PeerId, Reason, Sight, WorkerName};
+use super::super::event::{
+    Cause, Effect, Ending, LostAgent, PeerEnd, PeerId, Reason, Sight, WorkerName,
+};
 use super::super::reason::INTERRUPTED;
 use super::super::trial::{Step, TrialWorker};
 use super::{Core, Next, Phase};
 
 /// Has an agent stop a worker: at once, or after the grace.
 pub(super) fn stop(worker: &TrialWorker, grace: Duration, effects: &mut Vec<Effect>) {
-    let message = Down::Stop { ticket: worker.ticket, grace };
-    effects.push(Effect::Send { peer: worker.seat.agent, message });
+    let message = Down::Stop {
+        ticket: worker.ticket,
+        grace,
+    };
+    effects.push(Effect::Send {
+        peer: worker.seat.agent,
+        message,
+    });
 }
 
 impl Core {
@@ -36,12 +45,23 @@ impl Core {
         self.end(now, Cause::Worker(failure), message, effects);
     }
 
-    pub(super) fn exited(&mut self, now: Duration, ticket: Ticket, exit: Exit, effects: &mut Vec<Effect>) {
+    pub(super) fn exited(
+        &mut self,
+        now: Duration,
+        ticket: Ticket,
+        exit: Exit,
+        effects: &mut Vec<Effect>,
+    ) {
         self.parked.retain(|worker| worker.ticket != ticket);
-        let Some(worker) = self.workers.get_mut(ticket) else { return };
+        let Some(worker) = self.workers.get_mut(ticket) else {
+            return;
+        };
         let step = std::mem::replace(&mut worker.step, Step::Gone);
         if step < Step::Leaving {
-            let reason = Reason::WorkerExited { worker: self.named(ticket), exit };
+            let reason = Reason::WorkerExited {
+                worker: self.named(ticket),
+                exit,
+            };
             self.lost(now, &[ticket], reason, effects);
         }
     }
@@ -59,7 +79,10 @@ impl Core {
         };
         // A worker that was told to leave closes its session before its process has ended.
         if worker.step < Step::Leaving {
-            let reason = Reason::WorkerLeft { worker: self.named(ticket), end };
+            let reason = Reason::WorkerLeft {
+                worker: self.named(ticket),
+                end,
+            };
             self.lost(now, &[ticket], reason, effects);
         }
     }
@@ -72,8 +95,14 @@ impl Core {
         by: Duration,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(ticket) = self.peers.ticket(peer) else { return };
-        let Some(worker) = self.workers.get(ticket).filter(|worker| worker.step < Step::Leaving) else {
+        let Some(ticket) = self.peers.ticket(peer) else {
+            return;
+        };
+        let Some(worker) = self
+            .workers
+            .get(ticket)
+            .filter(|worker| worker.step < Step::Leaving)
+        else {
             return;
         };
         let slot = worker.slot;
@@ -104,7 +133,8 @@ impl Core {
         self.admission.waiting.remove(&host);
         self.parked.retain(|worker| worker.seat.agent != agent);
         let mut hit = Vec::new();
-        let here = |worker: &&mut TrialWorker| worker.seat.agent == agent && worker.step != Step::Gone;
+        let here =
+            |worker: &&mut TrialWorker| worker.seat.agent == agent && worker.step != Step::Gone;
         for worker in self.workers.all.iter_mut().filter(here) {
             // Who was leaving anyway has done what it had to do.
             if worker.step < Step::Leaving {
@@ -113,7 +143,8 @@ impl Core {
             worker.step = Step::Gone;
         }
         let measuring = self.phase == Phase::Trial;
-        // The block's later arms would run after the death of a host that its earlier ones ran before.
+        // The block's later arms would run after the death of a host that its earlier ones ran
+        // before.
         let later = measuring && !self.script.shrink && self.turn + 1 < self.current().turns();
         let workers = match hit.len() {
             0 if later => self.slots.held_by(&host),
@@ -124,32 +155,58 @@ impl Core {
         if measuring && workers > 0 {
             self.lost(now, &hit, reason, effects);
         } else if !self.is_ending() {
-            // Its workers were missed before: why their slots are empty from here on must be told all the same.
+            // Its workers were missed before: why their slots are empty from here on must be told
+            // all the same.
             self.note(reason, effects);
         }
     }
 
-    /// Without all its agents a run cannot go on, however long it is waited for, unless it may shrink.
-    pub(super) fn agent_ended(&mut self, now: Duration, lost: LostAgent, effects: &mut Vec<Effect>) {
+    /// Without all its agents a run cannot go on, however long it is waited for, unless it may
+    /// shrink.
+    pub(super) fn agent_ended(
+        &mut self,
+        now: Duration,
+        lost: LostAgent,
+        effects: &mut Vec<Effect>,
+    ) {
         if self.is_ending() || (self.script.shrink && self.greeted && self.script.slots > 1) {
             return;
         }
         let reason = Reason::AgentEnded(lost);
         let sentence = format!("{reason}{}", self.not_let_in());
         if self.phase == Phase::Trial {
-            let workers = self.workers.all.iter().filter(|worker| worker.step < Step::Leaving).count();
-            self.note_loss(0, u32::try_from(workers).unwrap_or(u32::MAX), reason, effects);
+            let workers = self
+                .workers
+                .all
+                .iter()
+                .filter(|worker| worker.step < Step::Leaving)
+                .count();
+            self.note_loss(
+                0,
+                u32::try_from(workers).unwrap_or(u32::MAX),
+                reason,
+                effects,
+            );
         }
         self.end(now, Cause::Losses, sentence, effects);
     }
 
-    /// These workers' parts of the block are lost: the block goes on without their slots, is run again whole, or the
-    /// run ends.
-    pub(super) fn lost(&mut self, now: Duration, who: &[Ticket], reason: Reason, effects: &mut Vec<Effect>) {
+    /// These workers' parts of the block are lost: the block goes on without their slots, is run
+    /// again whole, or the run ends.
+    pub(super) fn lost(
+        &mut self,
+        now: Duration,
+        who: &[Ticket],
+        reason: Reason,
+        effects: &mut Vec<Effect>,
+    ) {
         if self.phase != Phase::Trial {
             return;
         }
-        let slot = who.first().and_then(|ticket| self.workers.get(*ticket)).map_or(0, |worker| worker.slot);
+        let slot = who
+            .first()
+            .and_then(|ticket| self.workers.get(*ticket))
+            .map_or(0, |worker| worker.slot);
         let workers = match &reason {
             Reason::AgentLost { workers, .. } => *workers,
             _ => u32::try_from(who.len()).unwrap_or(u32::MAX),
@@ -174,8 +231,15 @@ impl Core {
         }
     }
 
-    /// Lets every worker go, then ends the run. The first cause stands: what follows from it is no cause of its own.
-    pub(super) fn end(&mut self, now: Duration, cause: Cause, reason: String, effects: &mut Vec<Effect>) {
+    /// Lets every worker go, then ends the run. The first cause stands: what follows from it is no
+    /// cause of its own.
+    pub(super) fn end(
+        &mut self,
+        now: Duration,
+        cause: Cause,
+        reason: String,
+        effects: &mut Vec<Effect>,
+    ) {
         if self.is_ending() {
             return;
         }
@@ -191,14 +255,17 @@ impl Core {
         self.phase = Phase::Clearing(next);
         self.deadline = now + self.script.limits.leave;
         let grace = self.script.limits.leave / 2;
-        self.workers.living().for_each(|worker| stop(worker, grace, effects));
+        self.workers
+            .living()
+            .for_each(|worker| stop(worker, grace, effects));
     }
 
     pub(super) fn interrupt(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         self.interrupts += 1;
         effects.push(Effect::Show(Sight::Stopping));
         match &self.phase {
-            // What is being made durable stays, and an end that is decided stays: the run ends right after.
+            // What is being made durable stays, and an end that is decided stays: the run ends
+            // right after.
             Phase::Committing | Phase::Clearing(Next::End(_)) if self.interrupts == 1 => {}
             _ if self.interrupts == 1 => {
                 self.note(Reason::Interrupted, effects);
@@ -207,7 +274,10 @@ impl Core {
             phase => {
                 let ending = match phase {
                     Phase::Clearing(Next::End(ending)) => ending.clone(),
-                    _ => Ending { cause: Cause::User, reason: INTERRUPTED.to_owned() },
+                    _ => Ending {
+                        cause: Cause::User,
+                        reason: INTERRUPTED.to_owned(),
+                    },
                 };
                 self.kill_all(effects);
                 self.finish(ending, effects);
@@ -231,7 +301,8 @@ impl Core {
                 self.end(now, Cause::Losses, reason, effects);
             }
             Phase::Trial => self.overdue(now, effects),
-            // They were told to leave and did not: the kernel has the last word, and nothing waits any longer.
+            // They were told to leave and did not: the kernel has the last word, and nothing waits
+            // any longer.
             _ => {
                 self.kill_all(effects);
                 self.workers.move_all(Step::Gone);
@@ -240,7 +311,9 @@ impl Core {
     }
 
     fn overdue(&mut self, now: Duration, effects: &mut Vec<Effect>) {
-        let Some(late) = self.workers.slowest().cloned() else { return };
+        let Some(late) = self.workers.slowest().cloned() else {
+            return;
+        };
         if late.step >= Step::Leaving {
             // Its part is kept; only the process lingers.
             self.kill_all(effects);
@@ -252,18 +325,28 @@ impl Core {
         let worker = self.named(ticket);
         let reason = match clockless {
             Some(_) => Reason::NoClock(worker),
-            None => Reason::Overdue { worker, step: late.step },
+            None => Reason::Overdue {
+                worker,
+                step: late.step,
+            },
         };
         self.lost(now, &[ticket], reason, effects);
     }
 
     pub(super) fn named(&self, ticket: Ticket) -> WorkerName {
         let worker = self.workers.get(ticket);
-        let host = worker.and_then(|worker| self.slots.name(worker.seat.agent)).map(str::to_owned);
-        WorkerName { slot: worker.map_or(0, |worker| worker.slot), host }
+        let host = worker
+            .and_then(|worker| self.slots.name(worker.seat.agent))
+            .map(str::to_owned);
+        WorkerName {
+            slot: worker.map_or(0, |worker| worker.slot),
+            host,
+        }
     }
 
     fn kill_all(&self, effects: &mut Vec<Effect>) {
-        self.workers.living().for_each(|worker| stop(worker, Duration::ZERO, effects));
+        self.workers
+            .living()
+            .for_each(|worker| stop(worker, Duration::ZERO, effects));
     }
 }

@@ -1,6 +1,6 @@
-//! Going on without lost slots. Nobody else sends what they would have sent: the load on every other slot stays what it
-//! was. A slot that is out stays out until the block's end, so that all later arms run in the same places, and what it
-//! did not send is counted.
+//! Going on without lost slots. Nobody else sends what they would have sent: the load on every
+//! other slot stays what it was. A slot that is out stays out until the block's end, so that all
+//! later arms run in the same places, and what it did not send is counted.
 
 use contract::id::Ticket;
 
@@ -26,10 +26,15 @@ impl Core {
         }
     }
 
-    /// Lets the lost workers' slots go, if the run may shrink and others are left. False when it cannot go on so.
+    /// Lets the lost workers' slots go, if the run may shrink and others are left. False when it
+    /// cannot go on so.
     pub(super) fn shrunk(&mut self, lost: &[Ticket], effects: &mut Vec<Effect>) -> bool {
         let is_lost = |worker: &TrialWorker| lost.contains(&worker.ticket);
-        let others = self.workers.all.iter().any(|worker| !is_lost(worker) && worker.step != Step::Gone);
+        let others = self
+            .workers
+            .all
+            .iter()
+            .any(|worker| !is_lost(worker) && worker.step != Step::Gone);
         if !self.script.shrink || lost.is_empty() || !others {
             return false;
         }
@@ -41,7 +46,8 @@ impl Core {
                 let grace = self.script.limits.leave / 2;
                 super::loss::stop(&worker, grace, effects);
             }
-            // A worker whose part is here has sent all it had to send; only its later turns are lost.
+            // A worker whose part is here has sent all it had to send; only its later turns are
+            // lost.
             if worker.reported {
                 self.out.insert(worker.slot);
             } else {

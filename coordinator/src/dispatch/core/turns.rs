@@ -1,5 +1,5 @@
-//! Whose turn it is: the block, the trial that each slot takes part in, what its worker is told of them, and notes that
-//! name them.
+//! Whose turn it is: the block, the trial that each slot takes part in, what its worker is told of
+//! them, and notes that name them.
 
 use contract::id::{Ticket, TrialKey};
 use contract::identity::HostFacts;
@@ -17,7 +17,8 @@ impl Core {
         &self.script.blocks[self.block.min(self.script.blocks.len() - 1)]
     }
 
-    /// The trial whose turn it is, of a duet that of the first slot; the block's last one once all are done.
+    /// The trial whose turn it is, of a duet that of the first slot; the block's last one once all
+    /// are done.
     pub(super) fn key(&self) -> TrialKey {
         self.key_in(0)
     }
@@ -28,9 +29,13 @@ impl Core {
         block.key(block.arm(self.turn.min(block.turns() - 1), slot))
     }
 
-    /// Why the arms of a duet would not share what disturbs their hosts: the first pair of slots that lies on two.
+    /// Why the arms of a duet would not share what disturbs their hosts: the first pair of slots
+    /// that lies on two.
     pub(super) fn parted(&self, seats: &[Option<AgentSlot>]) -> Option<String> {
-        let pairs = seats.chunks_exact(2).zip((0..).step_by(2)).filter(|_| self.current().duet);
+        let pairs = seats
+            .chunks_exact(2)
+            .zip((0..).step_by(2))
+            .filter(|_| self.current().duet);
         let hosts = |pair: &[Option<AgentSlot>]| {
             let name = |seat: Option<AgentSlot>| seat.and_then(|seat| self.slots.name(seat.agent));
             name(pair[0]).zip(name(pair[1]))
@@ -49,16 +54,31 @@ impl Core {
 
     pub(super) fn load_order(&self, slot: u32) -> Order {
         let block = Box::new(self.current().clone());
-        Order::Load { attempt: self.attempt, block, arm: self.key_in(slot).arm }
+        Order::Load {
+            attempt: self.attempt,
+            block,
+            arm: self.key_in(slot).arm,
+        }
     }
 
     /// Has a worker warm up; from here on its part must be that of this trial.
     pub(super) fn arm(&mut self, ticket: Ticket, effects: &mut Vec<Effect>) {
-        let Some(slot) = self.workers.get(ticket).map(|worker| worker.slot) else { return };
+        let Some(slot) = self.workers.get(ticket).map(|worker| worker.slot) else {
+            return;
+        };
         let block = Box::new(self.current().clone());
         let arm = self.key_in(slot).arm;
-        let message = self.orders.message(&Order::Arm { attempt: self.attempt, block, arm, slot });
-        if let Down::Arm { attempt, assignment } = &message {
+        let message = self.orders.message(&Order::Arm {
+            attempt: self.attempt,
+            block,
+            arm,
+            slot,
+        });
+        if let Down::Arm {
+            attempt,
+            assignment,
+        } = &message
+        {
             self.peers.renew(ticket, *attempt, (**assignment).clone());
         }
         if let Some(peer) = self.peers.session(ticket) {
@@ -69,7 +89,10 @@ impl Core {
     /// Tells a worker, while it has a session.
     pub(super) fn tell(&self, ticket: Ticket, order: &Order, effects: &mut Vec<Effect>) {
         if let Some(peer) = self.peers.session(ticket) {
-            effects.push(Effect::Send { peer, message: self.orders.message(order) });
+            effects.push(Effect::Send {
+                peer,
+                message: self.orders.message(order),
+            });
         }
     }
 
@@ -89,12 +112,18 @@ impl Core {
     }
 
     /// Notes that so many workers' parts are lost, the first of which is this slot's.
-    pub(super) fn note_loss(&mut self, slot: u32, workers: u32, reason: Reason, effects: &mut Vec<Effect>) {
+    pub(super) fn note_loss(
+        &mut self,
+        slot: u32,
+        workers: u32,
+        reason: Reason,
+        effects: &mut Vec<Effect>,
+    ) {
         self.note_in(slot, workers, reason, None, effects);
     }
 
-    /// Messages of given up attempts are noted like those of strangers: the first, and whenever their number has
-    /// doubled.
+    /// Messages of given up attempts are noted like those of strangers: the first, and whenever
+    /// their number has doubled.
     pub(super) fn late(&mut self, reason: impl FnOnce(u64) -> Reason, effects: &mut Vec<Effect>) {
         self.late += 1;
         if self.late.is_power_of_two() {
@@ -113,10 +142,20 @@ impl Core {
         if self.script.blocks.is_empty() {
             return;
         }
-        let what = if workers > 0 { Unwritten::Loss } else { Unwritten::Aside };
+        let what = if workers > 0 {
+            Unwritten::Loss
+        } else {
+            Unwritten::Aside
+        };
         self.unwritten = self.unwritten.max(what);
         let host = host.map(Box::new);
-        let noted = Noted { key: self.key_in(slot), attempt: self.attempt, reason, workers, host };
+        let noted = Noted {
+            key: self.key_in(slot),
+            attempt: self.attempt,
+            reason,
+            workers,
+            host,
+        };
         effects.push(Effect::Show(Sight::Note(noted.clone())));
         effects.push(Effect::Note(noted));
     }

@@ -22,7 +22,13 @@ enum WorkerMessage {
 }
 
 impl Core {
-    pub(super) fn heard(&mut self, now: Duration, peer: PeerId, message: Up, effects: &mut Vec<Effect>) {
+    pub(super) fn heard(
+        &mut self,
+        now: Duration,
+        peer: PeerId,
+        message: Up,
+        effects: &mut Vec<Effect>,
+    ) {
         match message {
             Up::SpawnFailed { ticket, message } if self.peers.starts(peer, ticket) => {
                 self.spawn_failed(now, ticket, message, effects);
@@ -32,32 +38,68 @@ impl Core {
                 self.exited(now, ticket, exit, effects);
             }
             Up::FetchBuild { sha256, offset } if self.peers.is_agent(peer) => {
-                effects.push(Effect::SendBuild { peer, sha256, offset });
+                effects.push(Effect::SendBuild {
+                    peer,
+                    sha256,
+                    offset,
+                });
             }
-            Up::FetchedBuild { sha256, size, replaced } => {
-                let Some(agent) = self.peers.agent_name(peer) else { return };
-                let was = if replaced { "; its own copy was damaged and was replaced" } else { "" };
+            Up::FetchedBuild {
+                sha256,
+                size,
+                replaced,
+            } => {
+                let Some(agent) = self.peers.agent_name(peer) else {
+                    return;
+                };
+                let was = if replaced {
+                    "; its own copy was damaged and was replaced"
+                } else {
+                    ""
+                };
                 let build = sha256.short();
-                let line = format!("the agent of {agent} has fetched the build {build} ({size} bytes){was}");
+                let line = format!(
+                    "the agent of {agent} has fetched the build {build} ({size} bytes){was}"
+                );
                 effects.push(Effect::Show(Sight::Told(line)));
             }
             Up::Beat(Some(progress)) => {
-                effects.extend(self.peers.progress(peer, progress).map(|sum| Effect::Show(Sight::Live(sum))));
+                effects.extend(
+                    self.peers
+                        .progress(peer, progress)
+                        .map(|sum| Effect::Show(Sight::Live(sum))),
+                );
             }
             message => {
-                let Some(ticket) = self.peers.ticket(peer) else { return };
+                let Some(ticket) = self.peers.ticket(peer) else {
+                    return;
+                };
                 match message {
                     // It is asked for after the part and belongs to no attempt.
                     Up::Flushed(_) => self.flushed(ticket, effects),
                     Up::Loaded { attempt, report } => {
                         self.said(now, ticket, attempt, WorkerMessage::Loaded(report), effects);
                     }
-                    Up::Armed(attempt) => self.said(now, ticket, attempt, WorkerMessage::Armed, effects),
+                    Up::Armed(attempt) => {
+                        self.said(now, ticket, attempt, WorkerMessage::Armed, effects)
+                    }
                     Up::Part(chunk) => {
-                        self.said(now, ticket, chunk.attempt, WorkerMessage::Piece(chunk), effects);
+                        self.said(
+                            now,
+                            ticket,
+                            chunk.attempt,
+                            WorkerMessage::Piece(chunk),
+                            effects,
+                        );
                     }
                     Up::Failed { attempt, failure } => {
-                        self.said(now, ticket, attempt, WorkerMessage::Failed(failure), effects);
+                        self.said(
+                            now,
+                            ticket,
+                            attempt,
+                            WorkerMessage::Failed(failure),
+                            effects,
+                        );
                     }
                     _ => {}
                 }
@@ -65,13 +107,23 @@ impl Core {
         }
     }
 
-    /// Who joins while every worker is let go has been told to leave, and changes nothing of when that must be done.
-    pub(super) fn worker_joined(&mut self, now: Duration, ticket: Ticket, effects: &mut Vec<Effect>) {
+    /// Who joins while every worker is let go has been told to leave, and changes nothing of when
+    /// that must be done.
+    pub(super) fn worker_joined(
+        &mut self,
+        now: Duration,
+        ticket: Ticket,
+        effects: &mut Vec<Effect>,
+    ) {
         if self.phase != Phase::Trial {
             return;
         }
         let limit = self.script.limits.load;
-        if let Some(worker) = self.workers.get_mut(ticket).filter(|w| w.step == Step::Spawning) {
+        if let Some(worker) = self
+            .workers
+            .get_mut(ticket)
+            .filter(|w| w.step == Step::Spawning)
+        {
             worker.step = Step::Loading;
             let slot = worker.slot;
             let order = self.load_order(slot);
@@ -92,31 +144,58 @@ impl Core {
             // A part comes in many pieces and counts once.
             if !matches!(&message, WorkerMessage::Piece(chunk) if !chunk.last) {
                 let during = self.attempt;
-                self.late(|count| Reason::Late { of: attempt, during, count }, effects);
+                self.late(
+                    |count| Reason::Late {
+                        of: attempt,
+                        during,
+                        count,
+                    },
+                    effects,
+                );
             }
             return;
         }
-        let Some(step) = self.workers.get(ticket).map(|worker| worker.step) else { return };
+        let Some(step) = self.workers.get(ticket).map(|worker| worker.step) else {
+            return;
+        };
         match (message, step) {
-            (WorkerMessage::Loaded(report), Step::Loading) => self.loaded(now, ticket, report, effects),
+            (WorkerMessage::Loaded(report), Step::Loading) => {
+                self.loaded(now, ticket, report, effects)
+            }
             (WorkerMessage::Armed, Step::Arming) => self.set(ticket, Step::Armed),
-            (WorkerMessage::Piece(chunk), Step::Running) => self.piece(now, ticket, &chunk, effects),
+            (WorkerMessage::Piece(chunk), Step::Running) => {
+                self.piece(now, ticket, &chunk, effects)
+            }
             (WorkerMessage::Failed(failure), step) if step != Step::Gone => {
                 self.failed(now, ticket, failure, effects);
             }
             (WorkerMessage::Piece(_), step) if step < Step::Running => {
-                self.refuse_part(now, ticket, "accept a part: early: it arrived before the start", effects);
+                self.refuse_part(
+                    now,
+                    ticket,
+                    "accept a part: early: it arrived before the start",
+                    effects,
+                );
             }
             _ => {}
         }
     }
 
-    /// An engine that is not what the run began with, or that the plan does not fit, is a failure of its worker. The
-    /// first that is open is when a run begins to exist: before, nothing was measured and nothing is stored.
-    fn loaded(&mut self, now: Duration, ticket: Ticket, report: LoadReport, effects: &mut Vec<Effect>) {
+    /// An engine that is not what the run began with, or that the plan does not fit, is a failure
+    /// of its worker. The first that is open is when a run begins to exist: before, nothing was
+    /// measured and nothing is stored.
+    fn loaded(
+        &mut self,
+        now: Duration,
+        ticket: Ticket,
+        report: LoadReport,
+        effects: &mut Vec<Effect>,
+    ) {
         self.peers.loaded(ticket, &report);
         let on = self.peers.home(ticket).unwrap_or("?").to_owned();
-        if let Some(failure) = vet::reject_reason(&report, &on, self.identity.as_ref(), &self.orders) {
+        if let Some(failure) =
+            vet::reject_reason(&report, &on, self.identity.as_ref(), &self.orders)
+        {
             return self.failed(now, ticket, failure, effects);
         }
         if self.uncreated {
@@ -138,13 +217,23 @@ impl Core {
     }
 
     fn flushed(&mut self, ticket: Ticket, effects: &mut Vec<Effect>) {
-        if self.workers.get(ticket).is_some_and(|worker| worker.step == Step::Flushing) {
+        if self
+            .workers
+            .get(ticket)
+            .is_some_and(|worker| worker.step == Step::Flushing)
+        {
             self.set(ticket, Step::Leaving);
             self.tell(ticket, &Order::Drain, effects);
         }
     }
 
-    fn piece(&mut self, now: Duration, ticket: Ticket, chunk: &PartChunk, effects: &mut Vec<Effect>) {
+    fn piece(
+        &mut self,
+        now: Duration,
+        ticket: Ticket,
+        chunk: &PartChunk,
+        effects: &mut Vec<Effect>,
+    ) {
         match self.peers.assemble(ticket, chunk) {
             Ok(None) => {}
             Ok(Some(delivery)) => self.delivered(now, ticket, delivery, effects),
@@ -152,21 +241,40 @@ impl Core {
         }
     }
 
-    /// What a worker sent cannot be what it measured: it is told so, and lost to the block as any other that fails.
+    /// What a worker sent cannot be what it measured: it is told so, and lost to the block as any
+    /// other that fails.
     fn refuse_part(&mut self, now: Duration, ticket: Ticket, why: &str, effects: &mut Vec<Effect>) {
         if self.workers.get(ticket).is_none() {
             return;
         }
-        self.tell(ticket, &Order::Refuse(format!("this side failed to {why}")), effects);
-        let reason = Reason::BadPart { worker: self.named(ticket), why: why.to_owned() };
+        self.tell(
+            ticket,
+            &Order::Refuse(format!("this side failed to {why}")),
+            effects,
+        );
+        let reason = Reason::BadPart {
+            worker: self.named(ticket),
+            why: why.to_owned(),
+        };
         self.lost(now, &[ticket], reason, effects);
     }
 
-    fn delivered(&mut self, now: Duration, ticket: Ticket, delivery: Delivery, effects: &mut Vec<Effect>) {
-        let Some(slot) = self.workers.get(ticket).map(|worker| worker.slot) else { return };
+    fn delivered(
+        &mut self,
+        now: Duration,
+        ticket: Ticket,
+        delivery: Delivery,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(slot) = self.workers.get(ticket).map(|worker| worker.slot) else {
+            return;
+        };
         let place = &delivery.part.place;
         if (place.slot, place.key, place.attempt) != (slot, self.key_in(slot), self.attempt) {
-            let why = format!("accept a part: place: it is of {} slot {}", place.key, place.slot);
+            let why = format!(
+                "accept a part: place: it is of {} slot {}",
+                place.key, place.slot
+            );
             return self.refuse_part(now, ticket, &why, effects);
         }
         if let Err(fault) = took(&delivery.part, now.saturating_sub(self.begun)) {

@@ -1,4 +1,5 @@
-//! Hands pieces of a run's builds to agents that lack them. Only what this run is about to start, and only by its hash.
+//! Hands pieces of a run's builds to agents that lack them. Only what this run is about to start,
+//! and only by its hash.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,18 +12,39 @@ use contract::message::{BuildChunk, PART_CHUNK};
 use crate::dispatch::job::Binary;
 
 /// The next piece of a build.
-pub(super) async fn piece(binaries: &BTreeMap<String, Binary>, sha256: Sha256, offset: u64) -> BuildChunk {
+pub(super) async fn piece(
+    binaries: &BTreeMap<String, Binary>,
+    sha256: Sha256,
+    offset: u64,
+) -> BuildChunk {
     let Some(binary) = binaries.values().find(|binary| binary.sha256 == sha256) else {
         let refused = "it is no build of this run".to_owned();
-        return BuildChunk { sha256, offset, bytes: Err(refused), last: true };
+        return BuildChunk {
+            sha256,
+            offset,
+            bytes: Err(refused),
+            last: true,
+        };
     };
     let path = binary.path.clone();
-    let read = tokio::task::spawn_blocking(move || read(&path, offset)).await.map_err(io::Error::other);
+    let read = tokio::task::spawn_blocking(move || read(&path, offset))
+        .await
+        .map_err(io::Error::other);
     match read.and_then(|read| read) {
-        Ok((bytes, last)) => BuildChunk { sha256, offset, bytes: Ok(bytes), last },
+        Ok((bytes, last)) => BuildChunk {
+            sha256,
+            offset,
+            bytes: Ok(bytes),
+            last,
+        },
         Err(error) => {
             let refused = format!("read {}: {error}", binary.path.display());
-            BuildChunk { sha256, offset, bytes: Err(refused), last: true }
+            BuildChunk {
+                sha256,
+                offset,
+                bytes: Err(refused),
+                last: true,
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Agents that run already: a service of their hosts, a batch job of the user's. Nothing is started and nothing stopped.
+//! Agents that run already: a service of their hosts, a batch job of the user's. Nothing is started
+//! and nothing stopped.
 
 use std::time::Duration;
 

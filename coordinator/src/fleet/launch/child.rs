@@ -1,5 +1,5 @@
-//! A child process that lives as long as its standard input stays open. Secrets go in there as its first line, never
-//! into arguments.
+//! A child process that lives as long as its standard input stays open. Secrets go in there as its
+//! first line, never into arguments.
 
 use std::fs::File;
 use std::io::Write;
@@ -29,7 +29,8 @@ pub(super) struct Leashed {
 }
 
 impl Leashed {
-    /// Starts it and hands it the secrets. Its standard error is this process's own, or kept as its last words.
+    /// Starts it and hands it the secrets. Its standard error is this process's own, or kept as its
+    /// last words.
     pub(super) fn start(
         mut command: Command,
         secrets: &Secrets,
@@ -39,18 +40,35 @@ impl Leashed {
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
-            .stderr(if keep_last_words { Stdio::piped() } else { Stdio::inherit() })
+            .stderr(if keep_last_words {
+                Stdio::piped()
+            } else {
+                Stdio::inherit()
+            })
             // The terminal's Ctrl-C is for the coordinator, which then tells its agents.
             .process_group(0)
             .kill_on_drop(true);
-        let mut child = command.spawn().map_err(|source| LaunchError::Spawn { path, source })?;
-        let stderr = child.stderr.take().map(|stderr| tokio::spawn(last_words(stderr)));
-        let stdin = child.stdin.take().and_then(|pipe| handed_over(pipe, secrets).ok());
-        Ok(Self { child, stdin, stderr, told: false })
+        let mut child = command
+            .spawn()
+            .map_err(|source| LaunchError::Spawn { path, source })?;
+        let stderr = child
+            .stderr
+            .take()
+            .map(|stderr| tokio::spawn(last_words(stderr)));
+        let stdin = child
+            .stdin
+            .take()
+            .and_then(|pipe| handed_over(pipe, secrets).ok());
+        Ok(Self {
+            child,
+            stdin,
+            stderr,
+            told: false,
+        })
     }
 
-    /// Waits until it ends without having been told to. May be dropped and called again; its end is told once, and who
-    /// asks again waits for ever instead of hearing it over and over.
+    /// Waits until it ends without having been told to. May be dropped and called again; its end is
+    /// told once, and who asks again waits for ever instead of hearing it over and over.
     pub(super) async fn ended(&mut self) -> Exit {
         if self.told {
             return std::future::pending().await;
@@ -68,15 +86,18 @@ impl Leashed {
     /// Lets it end by itself, then insists.
     pub(super) async fn stop(mut self, grace: Duration) {
         drop(self.stdin.take());
-        if tokio::time::timeout(grace, self.child.wait()).await.is_err() {
+        if tokio::time::timeout(grace, self.child.wait())
+            .await
+            .is_err()
+        {
             // It is gone or about to be; there is nobody left to tell.
             drop(self.child.kill().await);
         }
     }
 }
 
-/// Writes the secrets into the pipe and gives it back. A pipe that was just made takes so little at once; a child that
-/// is gone by now is noticed elsewhere.
+/// Writes the secrets into the pipe and gives it back. A pipe that was just made takes so little at
+/// once; a child that is gone by now is noticed elsewhere.
 fn handed_over(pipe: ChildStdin, secrets: &Secrets) -> std::io::Result<File> {
     let mut pipe = File::from(pipe.into_owned_fd()?);
     let line = serde_json::to_string(secrets).expect("secrets are text") + "\n";
@@ -103,7 +124,8 @@ mod tests {
     async fn an_end_is_told_once() {
         let mut command = Command::new("sh");
         command.args(["-c", "exit 7"]);
-        let mut child = Leashed::start(command, &Secrets::default(), true).expect("there is a shell");
+        let mut child =
+            Leashed::start(command, &Secrets::default(), true).expect("there is a shell");
         assert_eq!(child.ended().await.code, Some(7));
         let again = std::future::poll_fn(|context| {
             let polled = std::pin::pin!(child.ended()).poll(context);

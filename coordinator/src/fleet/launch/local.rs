@@ -1,5 +1,5 @@
-//! One agent as a child on this host. It lives as long as its standard input stays open, so that it ends with the
-//! coordinator however that ends.
+//! One agent as a child on this host. It lives as long as its standard input stays open, so that it
+//! ends with the coordinator however that ends.
 
 use std::time::Duration;
 
@@ -26,7 +26,12 @@ impl Local {
 
 impl Launched for Local {
     fn lost(&mut self) -> Task<'_, Lost> {
-        Box::pin(async { Lost { host: "this host".to_owned(), exit: self.0.ended().await } })
+        Box::pin(async {
+            Lost {
+                host: "this host".to_owned(),
+                exit: self.0.ended().await,
+            }
+        })
     }
 
     fn stop(self: Box<Self>, grace: Duration) -> Task<'static, ()> {

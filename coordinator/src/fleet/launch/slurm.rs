@@ -1,6 +1,7 @@
-//! Agents by Slurm. Outside of an allocation: one array job, an element for each agent, placed whenever and wherever
-//! Slurm decides. Inside of one: one step with a task on each node. Nothing is queued again by itself (`--no-requeue`):
-//! an agent that was started a second time would be another one.
+//! Agents by Slurm. Outside of an allocation: one array job, an element for each agent, placed
+//! whenever and wherever Slurm decides. Inside of one: one step with a task on each node. Nothing
+//! is queued again by itself (`--no-requeue`): an agent that was started a second time would be
+//! another one.
 //!
 //! ```text
 //! queued ─(Slurm has room)→ running ─(told to leave, or by its lease)→ gone
@@ -45,36 +46,76 @@ struct Step(Leashed);
 
 impl Slurm {
     pub(super) fn start(&self, orders: &Orders) -> Result<Box<dyn Launched>, LaunchError> {
-        if self.inside { self.step(orders) } else { self.submit(orders) }
+        if self.inside {
+            self.step(orders)
+        } else {
+            self.submit(orders)
+        }
     }
 
     /// Standard input goes to every task, and so does its end.
     fn step(&self, orders: &Orders) -> Result<Box<dyn Launched>, LaunchError> {
         let mut command = Command::new("srun");
         let count = self.agents.to_string();
-        command.args(["--overlap", "--nodes", &count, "--ntasks", &count, "--ntasks-per-node=1"]);
+        command.args([
+            "--overlap",
+            "--nodes",
+            &count,
+            "--ntasks",
+            &count,
+            "--ntasks-per-node=1",
+        ]);
         // One that ends takes no other along.
-        command.args(["--kill-on-bad-exit=0", "--no-kill", "--input=all", "--quiet"]).args(&self.arguments);
+        command
+            .args([
+                "--kill-on-bad-exit=0",
+                "--no-kill",
+                "--input=all",
+                "--quiet",
+            ])
+            .args(&self.arguments);
         command.arg(&orders.program).args(orders.arguments(None));
-        Ok(Box::new(Step(Leashed::start(command, &orders.secrets, true)?)))
+        Ok(Box::new(Step(Leashed::start(
+            command,
+            &orders.secrets,
+            true,
+        )?)))
     }
 
     fn submit(&self, orders: &Orders) -> Result<Box<dyn Launched>, LaunchError> {
         let path = PathBuf::from("sbatch");
         let mut command = std::process::Command::new(&path);
         let array = format!("--array=0-{}", self.agents.saturating_sub(1));
-        command.args([&array, "--no-requeue", "--parsable", "--nodes=1", "--ntasks=1"]);
-        command.args(["--job-name=pgo-benchmarks", "--output=/dev/null", "--error=/dev/null"]);
+        command.args([
+            &array,
+            "--no-requeue",
+            "--parsable",
+            "--nodes=1",
+            "--ntasks=1",
+        ]);
+        command.args([
+            "--job-name=pgo-benchmarks",
+            "--output=/dev/null",
+            "--error=/dev/null",
+        ]);
         let variables = orders.secrets.environment();
-        let names: Vec<&str> =
-            variables.iter().map(|(name, _)| name.as_str()).chain(["PATH", "HOME"]).collect();
-        command.arg(format!("--export={}", names.join(","))).args(&self.arguments);
+        let names: Vec<&str> = variables
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .chain(["PATH", "HOME"])
+            .collect();
+        command
+            .arg(format!("--export={}", names.join(",")))
+            .args(&self.arguments);
         command.envs(variables.iter().map(|(name, value)| (name, value)));
         let words = std::iter::once(orders.program.display().to_string()).chain(orders.words());
         let line: Vec<String> = words.map(|word| contract::shell::quoted(&word)).collect();
         let name = "\"$(hostname -s)-${SLURM_ARRAY_TASK_ID:-0}\"";
         let script = format!("#!/bin/sh\nexec {} --name {name}\n", line.join(" "));
-        let spawn = |source| LaunchError::Spawn { path: path.clone(), source };
+        let spawn = |source| LaunchError::Spawn {
+            path: path.clone(),
+            source,
+        };
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -102,8 +143,8 @@ struct Queue {
     jobs: Vec<Element>,
 }
 
-/// One element of an array job. A state is a word in older versions and a list of words in newer ones; a number is
-/// plain in older and within an object in newer ones.
+/// One element of an array job. A state is a word in older versions and a list of words in newer
+/// ones; a number is plain in older and within an object in newer ones.
 #[derive(Deserialize)]
 struct Element {
     job_state: serde_json::Value,
@@ -118,9 +159,13 @@ struct Element {
 impl Element {
     /// Whether it is one of this job.
     fn is_of(&self, job: &str) -> bool {
-        let number = |value: &serde_json::Value| value.as_u64().or_else(|| value.get("number")?.as_u64());
+        let number =
+            |value: &serde_json::Value| value.as_u64().or_else(|| value.get("number")?.as_u64());
         let wanted = job.parse().ok();
-        wanted.is_some() && [&self.array_job_id, &self.job_id].into_iter().any(|id| number(id) == wanted)
+        wanted.is_some()
+            && [&self.array_job_id, &self.job_id]
+                .into_iter()
+                .any(|id| number(id) == wanted)
     }
 
     /// The word for an end that nobody asked for.
@@ -146,7 +191,10 @@ impl Element {
 impl Job {
     async fn look(&self) -> Option<Vec<Element>> {
         let mut command = Command::new("squeue");
-        command.args(["--json", "--jobs", &self.id]).stdin(Stdio::null()).kill_on_drop(true);
+        command
+            .args(["--json", "--jobs", &self.id])
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
         let output = command.output().await.ok()?;
         let mut jobs = serde_json::from_slice::<Queue>(&output.stdout).ok()?.jobs;
         // `squeue --json` of Slurm 22.05 shows every job there is, whichever was asked for.
@@ -157,18 +205,38 @@ impl Job {
     async fn watch(&mut self) -> Lost {
         loop {
             sleep(LOOK).await;
-            let Some(elements) = self.look().await else { continue };
-            self.unseen = if elements.is_empty() { self.unseen + 1 } else { 0 };
-            let bad = elements.iter().find_map(|element| Some((element, element.bad_end()?)));
+            let Some(elements) = self.look().await else {
+                continue;
+            };
+            self.unseen = if elements.is_empty() {
+                self.unseen + 1
+            } else {
+                0
+            };
+            let bad = elements
+                .iter()
+                .find_map(|element| Some((element, element.bad_end()?)));
             if let Some((element, word)) = bad {
                 let host = element.nodes.clone().filter(|nodes| !nodes.is_empty());
                 let tail = format!("Slurm's job {} is {word}", self.id);
                 let host = host.unwrap_or_else(|| "a Slurm node".to_owned());
-                return Lost { host, exit: Exit { tail, ..Exit::default() } };
+                return Lost {
+                    host,
+                    exit: Exit {
+                        tail,
+                        ..Exit::default()
+                    },
+                };
             }
             if self.unseen > 2 {
                 let tail = format!("Slurm's job {} is no longer in the queue", self.id);
-                return Lost { host: "a Slurm node".to_owned(), exit: Exit { tail, ..Exit::default() } };
+                return Lost {
+                    host: "a Slurm node".to_owned(),
+                    exit: Exit {
+                        tail,
+                        ..Exit::default()
+                    },
+                };
             }
         }
     }
@@ -179,18 +247,30 @@ impl Launched for Job {
         Box::pin(self.watch())
     }
 
-    /// The agents have been told to leave; whatever is left of the job, or not yet begun, is cancelled.
+    /// The agents have been told to leave; whatever is left of the job, or not yet begun, is
+    /// cancelled.
     fn stop(self: Box<Self>, grace: Duration) -> Task<'static, ()> {
         Box::pin(async move {
             let gone = async {
-                while self.look().await.is_none_or(|elements| elements.iter().any(|e| e.is_running())) {
+                while self
+                    .look()
+                    .await
+                    .is_none_or(|elements| elements.iter().any(|e| e.is_running()))
+                {
                     sleep(LOOK / 10).await;
                 }
             };
             // Those that run leave by themselves; those that wait for room never need to begin.
             drop(tokio::time::timeout(grace.min(LOOK), gone).await);
             let mut command = Command::new("scancel");
-            drop(command.arg(&self.id).stdin(Stdio::null()).stderr(Stdio::null()).status().await);
+            drop(
+                command
+                    .arg(&self.id)
+                    .stdin(Stdio::null())
+                    .stderr(Stdio::null())
+                    .status()
+                    .await,
+            );
         })
     }
 }
@@ -203,7 +283,12 @@ impl Element {
 
 impl Launched for Step {
     fn lost(&mut self) -> Task<'_, Lost> {
-        Box::pin(async { Lost { host: "this allocation".to_owned(), exit: self.0.ended().await } })
+        Box::pin(async {
+            Lost {
+                host: "this allocation".to_owned(),
+                exit: self.0.ended().await,
+            }
+        })
     }
 
     fn stop(self: Box<Self>, grace: Duration) -> Task<'static, ()> {
@@ -216,15 +301,19 @@ mod tests {
     use super::*;
 
     fn element(state: &str) -> Element {
-        serde_json::from_str(&format!("{{\"job_state\": {state}, \"nodes\": \"n1\", \"other\": 1}}"))
-            .expect("JSON")
+        serde_json::from_str(&format!(
+            "{{\"job_state\": {state}, \"nodes\": \"n1\", \"other\": 1}}"
+        ))
+        .expect("JSON")
     }
 
     #[test]
     fn another_job_is_none_of_ours_whatever_became_of_it() {
         let of = |ids: &str, job| {
             let text = format!("{{\"job_state\": \"CANCELLED\", {ids}}}");
-            serde_json::from_str::<Element>(&text).expect("JSON").is_of(job)
+            serde_json::from_str::<Element>(&text)
+                .expect("JSON")
+                .is_of(job)
         };
         let older = r#""job_id": 6, "array_job_id": 4"#;
         let newer = r#""job_id": 6, "array_job_id": {"set": true, "infinite": false, "number": 4}"#;
@@ -232,15 +321,27 @@ mod tests {
             assert!(of(ids, "4") && of(ids, "6"), "{ids}");
             assert!(!of(ids, "1") && !of(ids, "") && !of(ids, "0"), "{ids}");
         }
-        assert!(!of(r#""job_id": 6, "array_job_id": 0"#, "4"), "a job that is no array");
+        assert!(
+            !of(r#""job_id": 6, "array_job_id": 0"#, "4"),
+            "a job that is no array"
+        );
     }
 
     #[test]
     fn states_of_older_and_newer_slurms_are_understood() {
-        for bad in ["\"NODE_FAIL\"", "[\"CANCELLED\"]", "[\"FAILED\", \"COMPLETING\"]"] {
+        for bad in [
+            "\"NODE_FAIL\"",
+            "[\"CANCELLED\"]",
+            "[\"FAILED\", \"COMPLETING\"]",
+        ] {
             assert!(element(bad).bad_end().is_some(), "{bad}");
         }
-        for fine in ["\"RUNNING\"", "[\"PENDING\"]", "\"COMPLETED\"", "\"COMPLETING\""] {
+        for fine in [
+            "\"RUNNING\"",
+            "[\"PENDING\"]",
+            "\"COMPLETED\"",
+            "\"COMPLETING\"",
+        ] {
             assert_eq!(element(fine).bad_end(), None, "{fine}");
         }
         assert!(element("[\"RUNNING\"]").is_running() && !element("\"PENDING\"").is_running());

@@ -1,6 +1,7 @@
-//! One agent on each of several hosts, over the user's own ssh: keys, jump hosts and certificates are ssh's business.
-//! An agent ends when its standard input does, and by its lease when the way to it is cut. Where the coordinator
-//! listens on loopback only, each connection carries its own way back (`-R`), and no port need be open anywhere.
+//! One agent on each of several hosts, over the user's own ssh: keys, jump hosts and certificates
+//! are ssh's business. An agent ends when its standard input does, and by its lease when the way to
+//! it is cut. Where the coordinator listens on loopback only, each connection carries its own way
+//! back (`-R`), and no port need be open anywhere.
 //!
 //! ```text
 //! started ─(ended within FIRST, or refused)→ lost: it never worked here
@@ -35,7 +36,8 @@ pub struct Ssh {
     pub hosts: Vec<String>,
     /// Another configuration file than the user's.
     pub config: Option<PathBuf>,
-    /// The coordinator's port on loopback, to be made reachable from each host; `None` where it is reachable.
+    /// The coordinator's port on loopback, to be made reachable from each host; `None` where it is
+    /// reachable.
     pub dial_back: Option<u16>,
 }
 
@@ -53,11 +55,19 @@ impl Ssh {
         let (tell, lost) = mpsc::channel(self.hosts.len().max(1));
         let mut keepers = JoinSet::new();
         for host in &self.hosts {
-            let keeper = Keeper { ssh: self.clone(), host: host.clone(), orders: orders.clone() };
+            let keeper = Keeper {
+                ssh: self.clone(),
+                host: host.clone(),
+                orders: orders.clone(),
+            };
             let first = keeper.agent()?;
             keepers.spawn(keeper.keep(first, stopped.clone(), tell.clone()));
         }
-        Ok(Kept { stop, lost, keepers })
+        Ok(Kept {
+            stop,
+            lost,
+            keepers,
+        })
     }
 }
 
@@ -75,19 +85,31 @@ impl Keeper {
             command.arg("-F").arg(config);
         }
         // No questions, no terminal; a connection that is dead is to be noticed.
-        for option in ["BatchMode=yes", "ServerAliveInterval=5", "ServerAliveCountMax=3", "LogLevel=ERROR"] {
+        for option in [
+            "BatchMode=yes",
+            "ServerAliveInterval=5",
+            "ServerAliveCountMax=3",
+            "LogLevel=ERROR",
+        ] {
             command.args(["-o", option]);
         }
         if let Some(port) = self.ssh.dial_back {
             command.args(["-o", "ExitOnForwardFailure=yes"]);
-            command.arg("-R").arg(format!("127.0.0.1:{port}:127.0.0.1:{port}"));
+            command
+                .arg("-R")
+                .arg(format!("127.0.0.1:{port}:127.0.0.1:{port}"));
         }
         command.args(["-T", "--", &self.host]);
         // The other side's shell reads this.
         let program = self.orders.program.display().to_string();
         let words = std::iter::once(program).chain(self.orders.arguments(Some(&self.host)));
-        command
-            .arg("exec ".to_owned() + &words.map(|word| shell::quoted(&word)).collect::<Vec<_>>().join(" "));
+        command.arg(
+            "exec ".to_owned()
+                + &words
+                    .map(|word| shell::quoted(&word))
+                    .collect::<Vec<_>>()
+                    .join(" "),
+        );
         Leashed::start(command, &self.orders.secrets, true)
     }
 
@@ -113,7 +135,10 @@ impl Keeper {
             agent = match self.agent() {
                 Ok(agent) => agent,
                 Err(error) => {
-                    let exit = Exit { tail: error.to_string(), ..exit };
+                    let exit = Exit {
+                        tail: error.to_string(),
+                        ..exit
+                    };
                     return self.give_up(exit, &lost).await;
                 }
             };
@@ -122,13 +147,23 @@ impl Keeper {
 
     async fn give_up(self, exit: Exit, lost: &mpsc::Sender<Lost>) {
         // Without a receiver the run is over.
-        drop(lost.send(Lost { host: self.host, exit }).await);
+        drop(
+            lost.send(Lost {
+                host: self.host,
+                exit,
+            })
+            .await,
+        );
     }
 }
 
 /// The grace, once agents are to stop. A coordinator that is gone gives none.
 async fn asked(stopped: &mut watch::Receiver<Option<Duration>>) -> Duration {
-    let grace = stopped.wait_for(Option::is_some).await.ok().and_then(|grace| *grace);
+    let grace = stopped
+        .wait_for(Option::is_some)
+        .await
+        .ok()
+        .and_then(|grace| *grace);
     grace.unwrap_or_default()
 }
 
@@ -144,7 +179,9 @@ impl Launched for Kept {
     }
 
     fn stop(self: Box<Self>, grace: Duration) -> Task<'static, ()> {
-        let Self { stop, mut keepers, .. } = *self;
+        let Self {
+            stop, mut keepers, ..
+        } = *self;
         Box::pin(async move {
             // Without a receiver every keeper has given up.
             let _ = stop.send(Some(grace));

@@ -1,9 +1,9 @@
-//! What a caller sends as HTTP/2 frames, counted by their headers alone: who sends far more frames than bytes asks for
-//! work and says nothing (floods of PRIORITY, PING, SETTINGS, RST_STREAM, of empty DATA). Owns the allowance; must not
-//! know what is in a frame, nor who sends it.
+//! What a caller sends as HTTP/2 frames, counted by their headers alone: who sends far more frames
+//! than bytes asks for work and says nothing (floods of PRIORITY, PING, SETTINGS, RST_STREAM, of
+//! empty DATA). Owns the allowance; must not know what is in a frame, nor who sends it.
 //!
-//! Every frame costs one; time, bytes that came and bytes that were sent give allowance back: who is told much answers
-//! with window updates.
+//! Every frame costs one; time, bytes that came and bytes that were sent give allowance back: who
+//! is told much answers with window updates.
 
 use std::time::Duration;
 
@@ -34,14 +34,23 @@ pub(super) struct Frames {
 
 impl Default for Frames {
     fn default() -> Self {
-        Self { skip: PREFACE, header: [0; HEADER], filled: 0, left: BURST as f64, at: Duration::ZERO }
+        Self {
+            skip: PREFACE,
+            header: [0; HEADER],
+            filled: 0,
+            left: BURST as f64,
+            at: Duration::ZERO,
+        }
     }
 }
 
 impl Frames {
-    /// Takes the bytes that came, at this time since the connection began; `false` once there were too many frames.
+    /// Takes the bytes that came, at this time since the connection began; `false` once there were
+    /// too many frames.
     pub(super) fn came(&mut self, bytes: &[u8], at: Duration) -> bool {
-        self.earn(at.saturating_sub(self.at).as_secs_f64() * RATE + bytes.len() as f64 / BYTES as f64);
+        self.earn(
+            at.saturating_sub(self.at).as_secs_f64() * RATE + bytes.len() as f64 / BYTES as f64,
+        );
         self.at = at;
         self.left -= self.begun(bytes) as f64;
         self.left >= 0.0
@@ -83,7 +92,12 @@ mod tests {
 
     fn frame(kind: u8, payload: usize) -> Vec<u8> {
         let length = u32::try_from(payload).expect("small").to_be_bytes();
-        [&length[1..], &[kind, 0, 0, 0, 0, 1], &vec![0xff; payload][..]].concat()
+        [
+            &length[1..],
+            &[kind, 0, 0, 0, 0, 1],
+            &vec![0xff; payload][..],
+        ]
+        .concat()
     }
 
     fn begun() -> Frames {
@@ -98,7 +112,11 @@ mod tests {
         for piece in [1, 2, 7, 9, 10, 4096, stream.len()] {
             let mut frames = begun();
             let count: u64 = stream.chunks(piece).map(|bytes| frames.begun(bytes)).sum();
-            assert_eq!((count, frames.skip, frames.filled), (4, 0, 0), "pieces of {piece}");
+            assert_eq!(
+                (count, frames.skip, frames.filled),
+                (4, 0, 0),
+                "pieces of {piece}"
+            );
         }
     }
 
@@ -107,7 +125,9 @@ mod tests {
         for (kind, payload) in [(2, 5), (3, 4), (4, 0), (6, 8), (0, 0), (8, 4)] {
             let mut frames = begun();
             let thousand = frame(kind, payload).repeat(1000);
-            let taken = (0..1000).take_while(|_| frames.came(&thousand, Duration::ZERO)).count();
+            let taken = (0..1000)
+                .take_while(|_| frames.came(&thousand, Duration::ZERO))
+                .count();
             assert!((16..20).contains(&taken), "{taken} thousand of kind {kind}");
         }
     }
@@ -115,7 +135,8 @@ mod tests {
     #[test]
     fn what_honest_peers_send_is_let_through() {
         let mut frames = begun();
-        // A part of 32 MiB in the smallest pieces that a library makes, with a window update now and then.
+        // A part of 32 MiB in the smallest pieces that a library makes, with a window update now
+        // and then.
         for piece in 0..32 * 1024 {
             assert!(frames.came(&frame(0, 1024), Duration::ZERO), "{piece}");
         }
@@ -124,11 +145,15 @@ mod tests {
             let at = Duration::from_secs(10 * trial);
             assert!(frames.came(&frame(0, 30).repeat(8000), at), "{trial}");
         }
-        // A build of a gigabyte on its way to a peer that tells of every 16 KiB that it has taken, twice.
+        // A build of a gigabyte on its way to a peer that tells of every 16 KiB that it has taken,
+        // twice.
         let mut frames = begun();
         for piece in 0..64 * 1024 {
             frames.sent(16 << 10);
-            assert!(frames.came(&frame(8, 4).repeat(2), Duration::ZERO), "{piece}");
+            assert!(
+                frames.came(&frame(8, 4).repeat(2), Duration::ZERO),
+                "{piece}"
+            );
         }
     }
 
@@ -136,8 +161,13 @@ mod tests {
     fn a_slow_trickle_is_no_flood() {
         let mut frames = begun();
         for second in 0..1000 {
-            assert!(frames.came(&frame(6, 8).repeat(900), Duration::from_secs(second)), "{second}");
+            assert!(
+                frames.came(&frame(6, 8).repeat(900), Duration::from_secs(second)),
+                "{second}"
+            );
         }
-        assert!(!(0..100).all(|_| frames.came(&frame(6, 8).repeat(900), Duration::from_secs(1000))));
+        assert!(
+            !(0..100).all(|_| frames.came(&frame(6, 8).repeat(900), Duration::from_secs(1000)))
+        );
     }
 }

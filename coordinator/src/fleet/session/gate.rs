@@ -1,12 +1,13 @@
-//! Who may come as far as the desk: accepts connections, does the TLS handshake, and bounds how many callers may be
-//! inside without having introduced themselves, and for how long. Must not know what a hello says.
+//! Who may come as far as the desk: accepts connections, does the TLS handshake, and bounds how
+//! many callers may be inside without having introduced themselves, and for how long. Must not know
+//! what a hello says.
 //!
 //! ```text
 //! connected ─(TLS handshake)→ inside ─(the desk has accepted a hello)→ admitted: no limit any more
 //!     └──────────┴─(too long | pushed out by newer callers)→ refused
 //! ```
-//! When too many wait, the *oldest* goes: an honest peer introduces itself within milliseconds, so a crowd that only
-//! waits cannot keep it out.
+//! When too many wait, the *oldest* goes: an honest peer introduces itself within milliseconds, so
+//! a crowd that only waits cannot keep it out.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -26,7 +27,8 @@ use super::refusal::{Refusal, Refusals};
 
 /// Guests that may wait for the server to take them.
 const READY: usize = 64;
-/// Between two tries to accept when the system refuses: it is out of descriptors or memory, and both may come back.
+/// Between two tries to accept when the system refuses: it is out of descriptors or memory, and
+/// both may come back.
 const BREATH: Duration = Duration::from_millis(50);
 
 /// The bounds at the door.
@@ -80,7 +82,15 @@ pub fn open(
 ) -> ReceiverStream<std::io::Result<Guest>> {
     let (ready, guests) = mpsc::channel(READY);
     let seats = Arc::new(Semaphore::new(limits.connections));
-    let gate = Gate { listener, tls, limits, refusals, waiting: VecDeque::new(), seats, ready };
+    let gate = Gate {
+        listener,
+        tls,
+        limits,
+        refusals,
+        waiting: VecDeque::new(),
+        seats,
+        ready,
+    };
     tokio::spawn(gate.keep());
     ReceiverStream::new(guests)
 }
@@ -94,7 +104,8 @@ impl Drop for Greeting {
 }
 
 impl Pass {
-    /// Lets a stream introduce itself: of a connection that has not one at a time, or each would cost a message's room.
+    /// Lets a stream introduce itself: of a connection that has not one at a time, or each would
+    /// cost a message's room.
     pub(super) fn greet(self: &Arc<Self>) -> Option<Greeting> {
         if self.is_admitted() {
             return Some(Greeting(None));
@@ -105,7 +116,11 @@ impl Pass {
 
     pub(super) fn admit(&self) {
         self.admitted.store(true, Ordering::SeqCst);
-        let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let reader = self
+            .reader
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         reader.into_iter().for_each(Waker::wake);
     }
 
@@ -166,9 +181,12 @@ impl Gate {
         if self.waiting.len() < self.limits.waiting {
             return;
         }
-        self.waiting.retain(|(pass, _)| pass.upgrade().is_some_and(|pass| !pass.is_admitted()));
+        self.waiting
+            .retain(|(pass, _)| pass.upgrade().is_some_and(|pass| !pass.is_admitted()));
         while self.waiting.len() >= self.limits.waiting {
-            let Some((_, throw_out)) = self.waiting.pop_front() else { return };
+            let Some((_, throw_out)) = self.waiting.pop_front() else {
+                return;
+            };
             // One that has just gone by itself needs no throwing out.
             let _ = throw_out.send(());
         }
@@ -187,7 +205,15 @@ struct Caller {
 }
 
 async fn usher(caller: Caller) {
-    let Caller { stream, pass, mut thrown_out, tls, limit, refusals, ready } = caller;
+    let Caller {
+        stream,
+        pass,
+        mut thrown_out,
+        tls,
+        limit,
+        refusals,
+        ready,
+    } = caller;
     let wire = match tls {
         None => Wire::Plain(stream),
         Some(acceptor) => {
@@ -227,16 +253,27 @@ mod tests {
         let (events, mut told) = mpsc::channel(8);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
-        let limits = GateLimits { introduce: Duration::from_secs(60), waiting: 8, connections: 8 };
+        let limits = GateLimits {
+            introduce: Duration::from_secs(60),
+            waiting: 8,
+            connections: 8,
+        };
         let mut guests = open(listener, None, limits, Refusals::new(events));
         let mut caller = TcpStream::connect(address).await.expect("it is open");
         let mut guest = guests.next().await.expect("one comes").expect("one comes");
         for word in words {
             caller.write_all(word).await.expect("sent");
-            guest.read_exact(&mut vec![0; word.len()]).await.expect("it comes");
+            guest
+                .read_exact(&mut vec![0; word.len()])
+                .await
+                .expect("it comes");
         }
         let mut lines = Vec::new();
-        while let Ok(Incoming { what: SessionEvent::Refused(line), .. }) = told.try_recv() {
+        while let Ok(Incoming {
+            what: SessionEvent::Refused(line),
+            ..
+        }) = told.try_recv()
+        {
             lines.push(line);
         }
         lines
@@ -244,30 +281,43 @@ mod tests {
 
     #[tokio::test]
     async fn who_speaks_something_else_than_http2_is_told_of_once() {
-        assert!(told_of(&[b"PRI * HT", b"TP/2.0\r\n\r\nSM\r\n\r\n", b"anything"]).await.is_empty());
+        assert!(
+            told_of(&[b"PRI * HT", b"TP/2.0\r\n\r\nSM\r\n\r\n", b"anything"])
+                .await
+                .is_empty()
+        );
         for words in [&b"GET / HTTP/1.1\r\n\r\n"[..], b"\x16\x03\x01\x02\x00"] {
             let lines = told_of(&[b"PRI", words, words]).await;
-            assert!(matches!(&lines[..], [line] if line.contains("HTTP/2")), "{lines:?}");
+            assert!(
+                matches!(&lines[..], [line] if line.contains("HTTP/2")),
+                "{lines:?}"
+            );
         }
     }
 
     #[tokio::test]
     async fn who_is_still_unknown_when_the_gate_closes_breaks_nothing() {
         let (mut caller, mut guest) = met().await;
-        // The stream of guests and its gate are gone by now, and with them whoever could throw this one out.
+        // The stream of guests and its gate are gone by now, and with them whoever could throw this
+        // one out.
         tokio::task::yield_now().await;
         for word in [&b"PRI * HT"[..], b"TP/2.0\r\n"] {
             caller.write_all(word).await.expect("sent");
-            guest.read_exact(&mut vec![0; word.len()]).await.expect("it comes");
+            guest
+                .read_exact(&mut vec![0; word.len()])
+                .await
+                .expect("it comes");
         }
     }
 
     #[tokio::test]
     async fn of_a_caller_who_is_not_known_no_more_is_read_than_a_hello() {
         let (mut caller, mut guest) = met().await;
-        let sent = tokio::spawn(async move { caller.write_all(&vec![0xff; 16 * UNKNOWN_LIMIT]).await });
+        let sent =
+            tokio::spawn(async move { caller.write_all(&vec![0xff; 16 * UNKNOWN_LIMIT]).await });
         let (mut taken, mut buffer) = (0, vec![0; 0x1000]);
-        // However slow the machine is, never more than this; that there could be more is shown below.
+        // However slow the machine is, never more than this; that there could be more is shown
+        // below.
         while let Ok(read) = timeout(Duration::from_millis(300), guest.read(&mut buffer)).await {
             taken += read.expect("it goes on");
         }
@@ -279,16 +329,23 @@ mod tests {
     #[tokio::test]
     async fn who_is_admitted_is_read_on() {
         let (mut caller, mut guest) = met().await;
-        let sent = tokio::spawn(async move { caller.write_all(&vec![0xff; 4 * UNKNOWN_LIMIT]).await });
+        let sent =
+            tokio::spawn(async move { caller.write_all(&vec![0xff; 4 * UNKNOWN_LIMIT]).await });
         let pass = guest.connect_info();
         let mut buffer = vec![0; UNKNOWN_LIMIT + 1];
-        guest.read_exact(&mut buffer).await.expect("so much is read of anybody");
+        guest
+            .read_exact(&mut buffer)
+            .await
+            .expect("so much is read of anybody");
         let admitted = tokio::spawn(async move {
             sleep(Duration::from_millis(20)).await;
             pass.0.admit();
         });
         let mut rest = vec![0; 4 * UNKNOWN_LIMIT - buffer.len()];
-        guest.read_exact(&mut rest).await.expect("it waits, and is woken");
+        guest
+            .read_exact(&mut rest)
+            .await
+            .expect("it waits, and is woken");
         admitted.await.expect("it was admitted");
         sent.await.expect("it ended").expect("all was sent");
     }
@@ -298,7 +355,11 @@ mod tests {
         let (events, _) = mpsc::channel(8);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
-        let limits = GateLimits { introduce: Duration::from_secs(60), waiting: 8, connections: 8 };
+        let limits = GateLimits {
+            introduce: Duration::from_secs(60),
+            waiting: 8,
+            connections: 8,
+        };
         let mut guests = open(listener, None, limits, Refusals::new(events));
         let caller = TcpStream::connect(address).await.expect("it is open");
         let guest = guests.next().await.expect("one comes").expect("one comes");
@@ -307,7 +368,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_that_is_not_admitted_greets_on_one_stream_at_a_time() {
-        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("one is free");
+        let permit = Arc::new(Semaphore::new(1))
+            .try_acquire_owned()
+            .expect("one is free");
         let from = SocketAddr::from(([127, 0, 0, 1], 1));
         let no = || AtomicBool::new(false);
         let pass = Arc::new(Pass {
@@ -323,6 +386,9 @@ mod tests {
         let again = pass.greet();
         assert!(again.is_some());
         pass.admit();
-        assert!(pass.greet().is_some() && pass.greet().is_some(), "who is admitted may");
+        assert!(
+            pass.greet().is_some() && pass.greet().is_some(),
+            "who is admitted may"
+        );
     }
 }

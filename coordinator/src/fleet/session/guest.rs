@@ -1,6 +1,7 @@
-//! A connection that is inside: a stream that breaks off by itself unless its session is admitted in time, and when it
-//! floods. Of a caller that is not admitted no more is read than a hello could be: the rest waits in the system's own
-//! buffers, and costs nothing here. Must not know what is said over it.
+//! A connection that is inside: a stream that breaks off by itself unless its session is admitted
+//! in time, and when it floods. Of a caller that is not admitted no more is read than a hello could
+//! be: the rest waits in the system's own buffers, and costs nothing here. Must not know what is
+//! said over it.
 
 use std::future::Future;
 use std::io;
@@ -60,12 +61,25 @@ impl Guest {
         refusals: Refusals,
     ) -> Self {
         let (deadline, thrown_out) = (Box::pin(sleep(limit)), Some(thrown_out));
-        let watch = Watch { deadline, thrown_out, begun: 0, heard: 0 };
+        let watch = Watch {
+            deadline,
+            thrown_out,
+            begun: 0,
+            heard: 0,
+        };
         let (began, frames) = (Instant::now(), Frames::default());
-        Self { wire, pass, refusals, began, frames, watch: Some(watch) }
+        Self {
+            wire,
+            pass,
+            refusals,
+            began,
+            frames,
+            watch: Some(watch),
+        }
     }
 
-    /// Tells of a caller that begins with something else than HTTP/2; the server hangs up on it in its own way.
+    /// Tells of a caller that begins with something else than HTTP/2; the server hangs up on it in
+    /// its own way.
     fn listen(&mut self, bytes: &[u8]) {
         let Some(watch) = &mut self.watch else { return };
         let due = &PREFACE[watch.begun..];
@@ -73,7 +87,8 @@ impl Guest {
         watch.begun += all;
         if bytes[..all] != due[..all] {
             watch.begun = PREFACE.len();
-            self.refusals.count(Refusal::NoHttp2, Some(self.pass.from.ip()));
+            self.refusals
+                .count(Refusal::NoHttp2, Some(self.pass.from.ip()));
         }
     }
 
@@ -85,7 +100,11 @@ impl Guest {
             return None;
         }
         let why = if watch.deadline.as_mut().poll(context).is_ready() {
-            if watch.heard > UNKNOWN_LIMIT { Refusal::TooMuch } else { Refusal::Silent }
+            if watch.heard > UNKNOWN_LIMIT {
+                Refusal::TooMuch
+            } else {
+                Refusal::Silent
+            }
         } else if watch.is_thrown_out(context) {
             Refusal::Crowded
         } else {
@@ -108,7 +127,10 @@ impl Guest {
 
     /// Whether nothing more is read until the session is admitted. Wakes the task when it is.
     fn is_held(&self, context: &Context<'_>) -> bool {
-        let held = self.watch.as_ref().is_some_and(|watch| watch.heard > UNKNOWN_LIMIT);
+        let held = self
+            .watch
+            .as_ref()
+            .is_some_and(|watch| watch.heard > UNKNOWN_LIMIT);
         held && !self.pass.is_admitted_or_wakes(context.waker())
     }
 
@@ -121,8 +143,12 @@ impl Guest {
 
 impl Watch {
     fn is_thrown_out(&mut self, context: &mut Context<'_>) -> bool {
-        let Some(order) = &mut self.thrown_out else { return false };
-        let Poll::Ready(order) = Pin::new(order).poll(context) else { return false };
+        let Some(order) = &mut self.thrown_out else {
+            return false;
+        };
+        let Poll::Ready(order) = Pin::new(order).poll(context) else {
+            return false;
+        };
         // It is not to be asked again.
         self.thrown_out = None;
         order.is_ok()

@@ -1,4 +1,5 @@
-//! Why somebody was not let in, as one enum with one sentence each, and how often. Must not know what follows from it.
+//! Why somebody was not let in, as one enum with one sentence each, and how often. Must not know
+//! what follows from it.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -45,7 +46,9 @@ pub enum Refusal {
     #[error("opened a second session before its hello in the first")]
     Twice,
     /// A name that would spoil what is printed.
-    #[error("has a name that is not 1 to {NAME_LIMIT} printable characters: give it another --name")]
+    #[error(
+        "has a name that is not 1 to {NAME_LIMIT} printable characters: give it another --name"
+    )]
     Name,
     /// Anything else that can go wrong in a handshake.
     #[error("aborted the TLS handshake")]
@@ -82,8 +85,8 @@ pub enum Refusal {
     TooNew,
 }
 
-/// Counts refusals and tells of the first of each kind, and then whenever their number has doubled, so that a flood of
-/// callers is no flood of lines.
+/// Counts refusals and tells of the first of each kind, and then whenever their number has doubled,
+/// so that a flood of callers is no flood of lines.
 #[derive(Clone, Debug)]
 pub struct Refusals {
     counts: Arc<Mutex<BTreeMap<Refusal, u64>>>,
@@ -93,7 +96,9 @@ pub struct Refusals {
 impl Refusal {
     /// What a failed handshake was about.
     pub(super) fn of_handshake(error: &std::io::Error) -> Self {
-        let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<TlsError>());
+        let cause = error
+            .get_ref()
+            .and_then(|cause| cause.downcast_ref::<TlsError>());
         match cause {
             Some(TlsError::NoCertificatesPresented) => Self::NoCertificate,
             Some(TlsError::InvalidCertificate(
@@ -111,7 +116,10 @@ impl Refusals {
     /// Tells of them through `events`.
     #[must_use]
     pub fn new(events: mpsc::Sender<Incoming>) -> Self {
-        Self { counts: Arc::default(), events }
+        Self {
+            counts: Arc::default(),
+            events,
+        }
     }
 
     pub(super) fn count(&self, why: Refusal, from: Option<IpAddr>) {
@@ -123,7 +131,11 @@ impl Refusals {
         };
         if count.is_power_of_two() {
             let whence = from.map_or_else(|| "a caller".to_owned(), |from| from.to_string());
-            let so_far = if count > 1 { format!(" ({count} so far)") } else { String::new() };
+            let so_far = if count > 1 {
+                format!(" ({count} so far)")
+            } else {
+                String::new()
+            };
             let what = SessionEvent::Refused(format!("refused {whence}: it {why}{so_far}"));
             // A queue that is full has more important things in it.
             drop(self.events.try_send(Incoming { session: 0, what }));
@@ -144,12 +156,22 @@ mod tests {
         }
         refusals.count(Refusal::Token, Some(IpAddr::from([10, 0, 0, 1])));
         let mut lines = Vec::new();
-        while let Ok(Incoming { what: SessionEvent::Refused(line), .. }) = told.try_recv() {
+        while let Ok(Incoming {
+            what: SessionEvent::Refused(line),
+            ..
+        }) = told.try_recv()
+        {
             lines.push(line);
         }
         assert_eq!(lines.len(), 12, "{lines:?}");
-        assert_eq!(lines[0], "refused a caller: it did not send its hello in time");
+        assert_eq!(
+            lines[0],
+            "refused a caller: it did not send its hello in time"
+        );
         assert!(lines[10].ends_with("(1024 so far)"), "{lines:?}");
-        assert_eq!(lines[11], "refused 10.0.0.1: it does not know this coordinator's token");
+        assert_eq!(
+            lines[11],
+            "refused 10.0.0.1: it does not know this coordinator's token"
+        );
     }
 }

@@ -26,7 +26,8 @@ use super::{Incoming, Peer, SessionEvent};
 
 /// Messages that may wait for one peer.
 const DOWN_QUEUE: usize = 64;
-/// Further messages that may wait for an agent, for each of its slots: a whole trial begins or ends at once.
+/// Further messages that may wait for an agent, for each of its slots: a whole trial begins or ends
+/// at once.
 const QUEUE_PER_SLOT: usize = 4;
 /// Slots beyond which a queue grows no further, whatever an agent says of itself.
 const QUEUED_SLOTS: u32 = 1024;
@@ -57,10 +58,22 @@ pub struct SessionService {
 impl SessionService {
     /// A service that reports to `events`; `epoch` is the zero of the coordinator's clock.
     #[must_use]
-    pub fn new(token: Token, limits: SessionLimits, epoch: Instant, events: mpsc::Sender<Incoming>) -> Self {
+    pub fn new(
+        token: Token,
+        limits: SessionLimits,
+        epoch: Instant,
+        events: mpsc::Sender<Incoming>,
+    ) -> Self {
         let refusals = Refusals::new(events.clone());
         let (tokens, next) = (vec![token], Arc::new(AtomicU64::new(1)));
-        Self { tokens, refusals, limits, epoch, next, events }
+        Self {
+            tokens,
+            refusals,
+            limits,
+            epoch,
+            next,
+            events,
+        }
     }
 
     /// The same service, which takes this token as well.
@@ -83,12 +96,16 @@ impl SessionService {
             .map_err(|_| Refusal::Silent)?
             .ok_or(Refusal::NoHello)?
             .map_err(|status| unreadable(&status))?;
-        let Ok(Up::Hello(hello)) = Up::try_from(first) else { return Err(Some(Refusal::NoHello)) };
+        let Ok(Up::Hello(hello)) = Up::try_from(first) else {
+            return Err(Some(Refusal::NoHello));
+        };
         Ok(*hello)
     }
 
     fn refused(&self, why: Option<Refusal>, from: Option<IpAddr>) -> Status {
-        let Some(why) = why else { return Status::cancelled("the connection broke") };
+        let Some(why) = why else {
+            return Status::cancelled("the connection broke");
+        };
         self.refusals.count(why, from);
         refusal_status(why)
     }
@@ -118,7 +135,9 @@ fn refusal_status(why: Refusal) -> Status {
 
 fn queue(role: &Role) -> usize {
     match role {
-        Role::Agent { slots, .. } => DOWN_QUEUE + QUEUE_PER_SLOT * (*slots).min(QUEUED_SLOTS) as usize,
+        Role::Agent { slots, .. } => {
+            DOWN_QUEUE + QUEUE_PER_SLOT * (*slots).min(QUEUED_SLOTS) as usize
+        }
         Role::Worker { .. } => DOWN_QUEUE,
     }
 }
@@ -135,13 +154,17 @@ fn reject_reason(hello: &Hello, tokens: &[Token]) -> Option<Refusal> {
 
 /// Names are printed and stored.
 fn presentable(role: &Role) -> bool {
-    let Role::Agent { name, .. } = role else { return true };
+    let Role::Agent { name, .. } = role else {
+        return true;
+    };
     (1..=NAME_LIMIT).contains(&name.len()) && !name.chars().any(text::is_harmful)
 }
 
 /// Compares with all of them, so that it takes as long whichever it is.
 fn one_of(token: &Token, tokens: &[Token]) -> bool {
-    tokens.iter().fold(false, |known, one| known | same(token, one))
+    tokens
+        .iter()
+        .fold(false, |known, one| known | same(token, one))
 }
 
 /// Compares in time that depends on the lengths alone.
@@ -160,9 +183,15 @@ impl Bench for SessionService {
         let pass = request.extensions().get::<Admission>().cloned();
         let from = pass.as_ref().map(|pass| pass.0.from.ip());
         let mut stream = request.into_inner();
-        let greeting = pass.as_ref().map(|pass| pass.0.greet().ok_or(Some(Refusal::Twice))).transpose();
+        let greeting = pass
+            .as_ref()
+            .map(|pass| pass.0.greet().ok_or(Some(Refusal::Twice)))
+            .transpose();
         let greeting = greeting.map_err(|why| self.refused(why, from))?;
-        let hello = self.greet(&mut stream).await.map_err(|why| self.refused(why, from))?;
+        let hello = self
+            .greet(&mut stream)
+            .await
+            .map_err(|why| self.refused(why, from))?;
         drop(greeting);
         let (down, outbox) = mpsc::channel(queue(&hello.role));
         let pieces = Arc::new(AtomicUsize::new(0));
@@ -177,7 +206,10 @@ impl Bench for SessionService {
             self.refusals.count(why, from);
             let message = format!("this side {why}");
             // The stream ends after this one message.
-            drop(down.try_send(Down::Refused { message, last: true }));
+            drop(down.try_send(Down::Refused {
+                message,
+                last: true,
+            }));
             return Ok(Response::new(answers));
         }
         if let Some(Admission(pass)) = pass {
@@ -185,13 +217,37 @@ impl Bench for SessionService {
         }
         let session = self.next.fetch_add(1, Relaxed);
         let SessionLimits { lease, beat, .. } = self.limits;
-        drop(down.try_send(Down::Welcome(Welcome { session, lease, beat })));
-        let peer = Peer { down: down.downgrade(), clock: Arc::default(), full: Arc::default(), pieces };
-        let opened = Incoming { session, what: SessionEvent::Opened(Box::new(hello), peer.clone()) };
-        self.events.send(opened).await.map_err(|_| Status::unavailable("the run is over"))?;
+        drop(down.try_send(Down::Welcome(Welcome {
+            session,
+            lease,
+            beat,
+        })));
+        let peer = Peer {
+            down: down.downgrade(),
+            clock: Arc::default(),
+            full: Arc::default(),
+            pieces,
+        };
+        let opened = Incoming {
+            session,
+            what: SessionEvent::Opened(Box::new(hello), peer.clone()),
+        };
+        self.events
+            .send(opened)
+            .await
+            .map_err(|_| Status::unavailable("the run is over"))?;
         let (events, refusals) = (self.events.clone(), self.refusals.clone());
-        let task =
-            SessionTask { session, from, down, peer, events, refusals, lease, beat, epoch: self.epoch };
+        let task = SessionTask {
+            session,
+            from,
+            down,
+            peer,
+            events,
+            refusals,
+            lease,
+            beat,
+            epoch: self.epoch,
+        };
         tokio::spawn(task.run(stream));
         Ok(Response::new(answers))
     }
@@ -221,37 +277,68 @@ mod tests {
         assert_eq!(reject_reason(&hello(now, "secret"), &token), None);
         assert_eq!(reject_reason(&hello(now, "older"), &token), None);
         for wrong in ["", "secreT", "secret!"] {
-            assert_eq!(reject_reason(&hello(now, wrong), &token), Some(Refusal::Token), "{wrong:?}");
+            assert_eq!(
+                reject_reason(&hello(now, wrong), &token),
+                Some(Refusal::Token),
+                "{wrong:?}"
+            );
         }
     }
 
     #[test]
     fn names_are_what_can_be_shown() {
         let called = |name: &str| {
-            let role = Role::Agent { name: name.to_owned(), slots: 1 };
-            reject_reason(&Hello { role, ..hello(contract::PROTOCOL, "s") }, &[Token::new("s")])
+            let role = Role::Agent {
+                name: name.to_owned(),
+                slots: 1,
+            };
+            reject_reason(
+                &Hello {
+                    role,
+                    ..hello(contract::PROTOCOL, "s")
+                },
+                &[Token::new("s")],
+            )
         };
         for fine in ["rack-7", "Größe 2", &"n".repeat(NAME_LIMIT)] {
             assert_eq!(called(fine), None, "{fine}");
         }
-        for wrong in
-            ["", "a\nb", "\u{1b}[2J", "a\u{202e}b", "a\u{2028}b", "\u{9b}2J", &"n".repeat(NAME_LIMIT + 1)]
-        {
+        for wrong in [
+            "",
+            "a\nb",
+            "\u{1b}[2J",
+            "a\u{202e}b",
+            "a\u{2028}b",
+            "\u{9b}2J",
+            &"n".repeat(NAME_LIMIT + 1),
+        ] {
             assert_eq!(called(wrong), Some(Refusal::Name), "{wrong:?}");
         }
     }
 
     #[test]
     fn a_connection_that_breaks_is_nobodys_language() {
-        let broken = Status::from_error(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into());
+        let broken =
+            Status::from_error(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into());
         assert_eq!(unreadable(&broken), None);
-        assert_eq!(unreadable(&Status::internal("failed to decode")), Some(Refusal::Foreign));
-        assert_eq!(unreadable(&Status::out_of_range("large")), Some(Refusal::TooLarge));
+        assert_eq!(
+            unreadable(&Status::internal("failed to decode")),
+            Some(Refusal::Foreign)
+        );
+        assert_eq!(
+            unreadable(&Status::out_of_range("large")),
+            Some(Refusal::TooLarge)
+        );
     }
 
     #[test]
     fn the_orders_of_a_trial_fit_into_an_agents_queue() {
-        let agent = |slots| queue(&Role::Agent { name: "a".into(), slots });
+        let agent = |slots| {
+            queue(&Role::Agent {
+                name: "a".into(),
+                slots,
+            })
+        };
         assert!(agent(1000) >= 4000 && agent(u32::MAX) < 10_000);
         assert_eq!(queue(&Role::Worker { ticket: Ticket(1) }), DOWN_QUEUE);
     }
@@ -260,9 +347,13 @@ mod tests {
     fn a_mismatch_says_which_side_is_too_old() {
         let now = contract::PROTOCOL;
         let token = [Token::new("s")];
-        let old = reject_reason(&hello(now - 1, "s"), &token).expect("refused").to_string();
+        let old = reject_reason(&hello(now - 1, "s"), &token)
+            .expect("refused")
+            .to_string();
         assert!(old.ends_with("the worker is too old"), "{old}");
-        let new = reject_reason(&hello(now + 1, "s"), &token).expect("refused").to_string();
+        let new = reject_reason(&hello(now + 1, "s"), &token)
+            .expect("refused")
+            .to_string();
         assert!(new.ends_with("the coordinator is too old"), "{new}");
     }
 }

@@ -1,5 +1,5 @@
-//! Moves one accepted session's messages, pings the peer, and notices when it falls silent. A silent peer is fenced: it
-//! is told so, and what it still says is dropped and counted.
+//! Moves one accepted session's messages, pings the peer, and notices when it falls silent. A
+//! silent peer is fenced: it is told so, and what it still says is dropped and counted.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,14 +16,15 @@ use super::refusal::{Refusal, Refusals};
 use super::service::unreadable;
 use super::{Incoming, Peer, SessionEvent};
 
-/// Pings sent in quick succession when a session opens, so that the first trial already knows the clock well; from
-/// then on each pause is twice the one before, up to the beat: a peer that was busy loading is asked again after it.
+/// Pings sent in quick succession when a session opens, so that the first trial already knows the
+/// clock well; from then on each pause is twice the one before, up to the beat: a peer that was
+/// busy loading is asked again after it.
 const OPENING_PINGS: u32 = 8;
 const OPENING_PAUSE: Duration = Duration::from_millis(5);
 /// Pings whose answers may be outstanding; older ones are forgotten.
 const OUTSTANDING: usize = 16;
-/// A process that has died is told of twice: by the end of its session, and by its agent, who knows how it died. The
-/// agent goes first if it comes so soon.
+/// A process that has died is told of twice: by the end of its session, and by its agent, who knows
+/// how it died. The agent goes first if it comes so soon.
 const LAST_WORD: Duration = Duration::from_secs(1);
 /// Leases for which a fenced peer is still listened to, so that what comes late is counted.
 const LINGER: u32 = 10;
@@ -63,7 +64,10 @@ impl SessionTask {
             End::Left => self.close().await,
             End::Unreadable(why) => {
                 self.refusals.count(why, self.from);
-                self.peer.send(Down::Refused { message: format!("this side {why}"), last: true });
+                self.peer.send(Down::Refused {
+                    message: format!("this side {why}"),
+                    last: true,
+                });
                 self.close().await;
             }
             End::Silent => self.fence(stream, SessionEvent::Silent).await,
@@ -77,7 +81,8 @@ impl SessionTask {
         let mut sent = BTreeMap::new();
         let mut seq = 0;
         let mut heard = Instant::now();
-        // What was said and waits until the coordinator has time for it; nothing more is heard until then.
+        // What was said and waits until the coordinator has time for it; nothing more is heard
+        // until then.
         let mut waiting = None;
         loop {
             tokio::select! {
@@ -95,7 +100,8 @@ impl SessionTask {
                 }
                 () = self.peer.full.notified() => return End::Unread,
                 () = sleep_until(due) => {
-                    // Who stood still itself, or did not listen, has no right to call the other silent for that time.
+                    // Who stood still itself, or did not listen, has no right to call the other
+                    // silent for that time.
                     if waiting.is_some() {
                         heard = Instant::now();
                     } else if due.elapsed() > self.beat {
@@ -121,36 +127,72 @@ impl SessionTask {
     }
 
     async fn close(self) {
-        let Self { session, down, events, .. } = self;
+        let Self {
+            session,
+            down,
+            events,
+            ..
+        } = self;
         drop(down);
         tokio::time::sleep(LAST_WORD).await;
-        drop(events.send(Incoming { session, what: SessionEvent::Closed }).await);
+        drop(
+            events
+                .send(Incoming {
+                    session,
+                    what: SessionEvent::Closed,
+                })
+                .await,
+        );
     }
 
-    /// Ends the session from this side. The peer may only be cut off: it learns of it when the way is free again.
+    /// Ends the session from this side. The peer may only be cut off: it learns of it when the way
+    /// is free again.
     async fn fence(self, mut stream: Streaming<UpItem>, what: SessionEvent) {
-        let Self { session, down, peer, events, lease, .. } = self;
+        let Self {
+            session,
+            down,
+            peer,
+            events,
+            lease,
+            ..
+        } = self;
         let message = format!(
             "nothing was received from this side for {} s: it was given up, and the run continues without \
              its work",
             lease.as_secs_f64()
         );
         // It may come back under a new session. Into a queue that is full nothing more goes.
-        peer.send(Down::Refused { message, last: false });
+        peer.send(Down::Refused {
+            message,
+            last: false,
+        });
         drop(down);
         drop(events.send(Incoming { session, what }).await);
         let until = Instant::now() + lease * LINGER;
         while let Ok(Some(Ok(item))) = timeout_at(until, stream.next()).await {
             if matches!(Up::try_from(item), Ok(Up::Part(chunk)) if chunk.last) {
-                drop(events.send(Incoming { session, what: SessionEvent::LatePart }).await);
+                drop(
+                    events
+                        .send(Incoming {
+                            session,
+                            what: SessionEvent::LatePart,
+                        })
+                        .await,
+                );
             }
         }
     }
 
     fn tick(&self, sent: Duration, peer: Duration) -> Option<SessionEvent> {
-        let mut clock = self.peer.clock.lock().expect("no one panics while holding the filter");
+        let mut clock = self
+            .peer
+            .clock
+            .lock()
+            .expect("no one panics while holding the filter");
         let first = clock.estimate().is_none();
-        let jump = clock.take(sent, peer, self.epoch.elapsed()).map(SessionEvent::ClockJumped);
+        let jump = clock
+            .take(sent, peer, self.epoch.elapsed())
+            .map(SessionEvent::ClockJumped);
         jump.or(first.then_some(SessionEvent::ClockKnown))
     }
 
@@ -160,7 +202,10 @@ impl SessionTask {
             Up::Pong { seq, mono } => self.tick(sent.remove(&seq)?, mono)?,
             up => SessionEvent::Said(up),
         };
-        Some(Incoming { session: self.session, what })
+        Some(Incoming {
+            session: self.session,
+            what,
+        })
     }
 }
 

@@ -25,9 +25,10 @@ pub fn acceptor(own: &Credentials) -> Result<TlsAcceptor, TlsError> {
         roots.add(authority).map_err(|error| told(&error))?;
     }
     let provider = Arc::new(crypto::ring::default_provider());
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-        .build()
-        .map_err(|error| told(&error))?;
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            .build()
+            .map_err(|error| told(&error))?;
     let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).map_err(|error| told(&error))?;
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&version::TLS13])

@@ -15,7 +15,8 @@ pub struct Cell {
     pub scenario: String,
     /// Requests of one trial, over all slots.
     pub requests: u32,
-    /// How long the requests of all trials were; null where a part was recorded before it was counted.
+    /// How long the requests of all trials were; null where a part was recorded before it was
+    /// counted.
     pub sent: Option<Sent>,
     /// Variant of arms A and A2.
     pub baseline: String,
@@ -25,11 +26,13 @@ pub struct Cell {
     pub rounds_done: u32,
     /// Rounds planned.
     pub rounds_planned: u32,
-    /// FASTER, SLOWER, SAME, UNDECIDED or INVALID by the primary metric; null where nothing is compared.
+    /// FASTER, SLOWER, SAME, UNDECIDED or INVALID by the primary metric; null where nothing is
+    /// compared.
     pub verdict: Option<String>,
     /// Whether this measurement is to be believed.
     pub measurement: Measurement,
-    /// Every validity check that applies to the scenario's shape, an arm over all its rounds, whatever it found.
+    /// Every validity check that applies to the scenario's shape, an arm over all its rounds,
+    /// whatever it found.
     pub checks: Vec<Check>,
     /// All rounds of each arm together.
     pub arms: Vec<Arm>,
@@ -57,10 +60,11 @@ pub struct Arm {
     pub views: Views,
     /// Cold start, phase by phase in order.
     pub cold: Vec<Cold>,
-    /// How the first requests of the measured window fared, by intended time; empty where not every request was kept.
+    /// How the first requests of the measured window fared, by intended time; empty where not every
+    /// request was kept.
     pub first_requests: Vec<FirstRequest>,
-    /// Independent values among the latencies of the answered requests, by batch means: a diagnostic. Null where not
-    /// every request was kept.
+    /// Independent values among the latencies of the answered requests, by batch means: a
+    /// diagnostic. Null where not every request was kept.
     pub effective_requests: Option<f64>,
 }
 
@@ -82,8 +86,8 @@ pub struct Check {
     pub check: String,
     /// A, B or A2.
     pub arm: String,
-    /// `passed`; `warning`, `inconclusive` or `invalid` by the weight of what was found; `unknown` where there was
-    /// nothing to look at or it cannot be told from noise.
+    /// `passed`; `warning`, `inconclusive` or `invalid` by the weight of what was found; `unknown`
+    /// where there was nothing to look at or it cannot be told from noise.
     pub result: String,
     /// What was looked at, in `unit`; null where there was nothing.
     pub figure: Option<f64>,
@@ -159,7 +163,8 @@ pub struct Views {
     pub first_completion_seconds: Option<f64>,
     /// From the start until the last request was done, seconds; null where none was.
     pub last_completion_seconds: Option<f64>,
-    /// Share of queue waiting in the mean service time; the rest is inference. Null where nothing was answered.
+    /// Share of queue waiting in the mean service time; the rest is inference. Null where nothing
+    /// was answered.
     pub queue_share: Option<f64>,
     /// Processor time of the workers, seconds.
     pub cpu_seconds: f64,
@@ -171,7 +176,8 @@ pub struct Views {
     pub peak_kv_bytes: f64,
     /// Bound of a worker's key/value cache, bytes; null where there is none.
     pub kv_bytes_total: Option<f64>,
-    /// Share of the steps' time outside the passes through the model; null where the engine does not compute.
+    /// Share of the steps' time outside the passes through the model; null where the engine does
+    /// not compute.
     pub scheduling_share: Option<f64>,
     /// Most requests waiting in an engine.
     pub peak_waiting: f64,

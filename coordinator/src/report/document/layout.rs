@@ -1,11 +1,13 @@
-//! The layout control: what builds of the baseline that differ in nothing but the order of their functions did.
+//! The layout control: what builds of the baseline that differ in nothing but the order of their
+//! functions did.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Estimate, Measurement, Round};
 
-/// The layout control of a run. Its arms are controls: no verdict is theirs, and no gate looks at them.
+/// The layout control of a run. Its arms are controls: no verdict is theirs, and no gate looks at
+/// them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Layout {
@@ -61,7 +63,8 @@ pub struct LayoutNoise {
     pub left_out: Vec<LeftOut>,
     /// Mean of the counted log ratios; null of fewer than two.
     pub mean: Option<f64>,
-    /// Their standard deviation, with n−1: it carries the error of measuring; null of fewer than two.
+    /// Their standard deviation, with n−1: it carries the error of measuring; null of fewer than
+    /// two.
     pub sd: Option<f64>,
     /// √max(0, sd² − mean of se²); null of fewer than two.
     pub sd_without_error: Option<f64>,
@@ -89,12 +92,13 @@ pub struct LeftOut {
     pub reason: String,
 }
 
-/// How a candidate's difference compares with what placement of code alone does: a label, never a verdict.
+/// How a candidate's difference compares with what placement of code alone does: a label, never a
+/// verdict.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LayoutLabel {
-    /// `within` (|δ| is below the standard deviation over layouts), `beyond`, or `unknown` (fewer than two layouts can be
-    /// believed).
+    /// `within` (|δ| is below the standard deviation over layouts), `beyond`, or `unknown` (fewer
+    /// than two layouts can be believed).
     pub noise: String,
     /// Layouts that the standard deviation is of; with `unknown` those that were measured.
     pub layouts: u64,

@@ -1,4 +1,5 @@
-//! One metric's comparison: the rounds it rests on, the estimate, the checks, the decision and the way to it.
+//! One metric's comparison: the rounds it rests on, the estimate, the checks, the decision and the
+//! way to it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,17 +18,19 @@ pub struct Metric {
     pub better: String,
     /// Declared before the run as the one that decides.
     pub primary: bool,
-    /// `log`: differences are log ratios. `linear`: some value is zero, of which there is no ratio, and differences are
-    /// those of the values ÷ `scale_unit`. `zero`: every value of every arm and round is zero.
+    /// `log`: differences are log ratios. `linear`: some value is zero, of which there is no ratio,
+    /// and differences are those of the values ÷ `scale_unit`. `zero`: every value of every arm and
+    /// round is zero.
     #[serde(default = "logarithmic")]
     pub scale: String,
-    /// With `linear`: the mean of the baseline, or where that is zero of the candidate, in the metric's unit.
+    /// With `linear`: the mean of the baseline, or where that is zero of the candidate, in the
+    /// metric's unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_unit: Option<f64>,
     /// The share by which it may differ without mattering.
     pub tolerance: f64,
-    /// What A/A comparisons on this class of hosts showed without any difference, as a share; the verdict uses the
-    /// greater of the two. 0 where none was calibrated.
+    /// What A/A comparisons on this class of hosts showed without any difference, as a share; the
+    /// verdict uses the greater of the two. 0 where none was calibrated.
     pub noise_floor: f64,
     /// A sentence where the quantile rests on few values.
     pub warning: Option<String>,
@@ -39,7 +42,8 @@ pub struct Metric {
     pub small_but_real: bool,
     /// The rows of the decision table that were looked at, in order, each with "yes" or "no".
     pub path: Vec<String>,
-    /// With UNDECIDED: rounds after which the MDE is the tolerance, six at least; null where no number would do.
+    /// With UNDECIDED: rounds after which the MDE is the tolerance, six at least; null where no
+    /// number would do.
     pub rounds_needed: Option<u64>,
     /// B against the baseline (with the control: against the mean of A and A2).
     pub effect: Option<Estimate>,
@@ -47,14 +51,15 @@ pub struct Metric {
     pub control: Option<Estimate>,
     /// The exact check of the effect.
     pub exact: Option<Exact>,
-    /// p of the effect after Holm's correction: over the secondary metrics of the cell; of the primary over all cells,
-    /// null where there is only one.
+    /// p of the effect after Holm's correction: over the secondary metrics of the cell; of the
+    /// primary over all cells, null where there is only one.
     pub adjusted_p: Option<f64>,
     /// The ratio of the quantiles of all rounds together; quantiles only.
     pub pooled: Option<Pooled>,
     /// Intervals from drawn rounds.
     pub bootstrap: Option<Bootstrap>,
-    /// How the effect compares with what placement of code alone does; absent in runs without the layout control.
+    /// How the effect compares with what placement of code alone does; absent in runs without the
+    /// layout control.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<LayoutLabel>,
     /// What each round showed.
@@ -66,8 +71,8 @@ fn logarithmic() -> String {
     "log".to_owned()
 }
 
-/// A mean difference of costs, a log ratio unless the metric's scale says otherwise, with its uncertainty. More than
-/// zero is slower, also for rates.
+/// A mean difference of costs, a log ratio unless the metric's scale says otherwise, with its
+/// uncertainty. More than zero is slower, also for rates.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Estimate {
@@ -123,8 +128,9 @@ pub struct Exact {
     pub draws: Option<u64>,
     /// The seed the draws come from, 64 bits in decimal.
     pub seed: String,
-    /// Cost per place in the order that was taken out before labels were exchanged, fitted over all arms as if labels did
-    /// not matter; null where the estimate does without the covariate. Absent in documents whose check knew no order.
+    /// Cost per place in the order that was taken out before labels were exchanged, fitted over all
+    /// arms as if labels did not matter; null where the estimate does without the covariate. Absent
+    /// in documents whose check knew no order.
     #[serde(default)]
     pub gamma: Option<f64>,
 }
@@ -143,7 +149,8 @@ pub struct Pooled {
     pub ci95: Option<Interval>,
 }
 
-/// Secondary intervals: whole rounds are drawn with replacement, all arms together, at expanded percentiles.
+/// Secondary intervals: whole rounds are drawn with replacement, all arms together, at expanded
+/// percentiles.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bootstrap {

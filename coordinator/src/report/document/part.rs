@@ -38,7 +38,8 @@ pub struct Part {
     /// Requests that the load's shape called for; absent in documents of before it was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offered: Option<u64>,
-    /// Of those of an open loop, sent before the window was over; null for other shapes and in parts of before it was kept.
+    /// Of those of an open loop, sent before the window was over; null for other shapes and in
+    /// parts of before it was kept.
     #[serde(default)]
     pub in_time: Option<u64>,
     /// Answered requests that met every objective; null without objectives.
@@ -116,13 +117,13 @@ pub struct Usage {
     pub host_steal_ticks: u64,
     /// Of those, ticks spent on any process, this one included.
     pub host_busy_ticks: u64,
-    /// Lowest frequency of the fastest processor, just before and just after the window, kHz; null where the kernel
-    /// does not measure it.
+    /// Lowest frequency of the fastest processor, just before and just after the window, kHz; null
+    /// where the kernel does not measure it.
     pub cpu_khz_low: Option<u64>,
     /// Highest, likewise.
     pub cpu_khz_high: Option<u64>,
-    /// Requests a second that this process drove through an engine that does no work: its generator's limit. Null in
-    /// parts recorded before it was measured.
+    /// Requests a second that this process drove through an engine that does no work: its
+    /// generator's limit. Null in parts recorded before it was measured.
     pub floor_requests_per_second: Option<f64>,
 }
 
@@ -150,9 +151,11 @@ pub struct Engine {
     pub kv_bytes_total: Option<u64>,
     /// Time of all steps together, ns; null where the engine does not compute.
     pub step_ns: Option<u64>,
-    /// Of that, the time in which the scheduler composed passes and handed out what came of them, ns.
+    /// Of that, the time in which the scheduler composed passes and handed out what came of them,
+    /// ns.
     pub scheduling_ns: Option<u64>,
-    /// Prompt tokens not computed because an earlier prompt began alike; null where there were none.
+    /// Prompt tokens not computed because an earlier prompt began alike; null where there were
+    /// none.
     pub prefix_hit_tokens: Option<u64>,
     /// Processors that the engine's threads may run on; empty where unknown.
     pub engine_processors: Vec<u32>,

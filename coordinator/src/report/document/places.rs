@@ -1,4 +1,5 @@
-//! The primary metric worker by worker and host by host, and what the rounds say of the host over time.
+//! The primary metric worker by worker and host by host, and what the rounds say of the host over
+//! time.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

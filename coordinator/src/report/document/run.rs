@@ -51,7 +51,8 @@ pub struct Run {
     pub state: Option<String>,
     /// Why it did not complete; empty when it did.
     pub reason: String,
-    /// The worst verdict over all cells: INVALID, SLOWER, UNDECIDED, SAME, FASTER; null when nothing is compared.
+    /// The worst verdict over all cells: INVALID, SLOWER, UNDECIDED, SAME, FASTER; null when
+    /// nothing is compared.
     pub verdict: Option<String>,
     /// Service times come from a model, not from an engine.
     pub simulated: bool,
@@ -65,8 +66,8 @@ pub struct Run {
     pub plan_sha256: String,
     /// Digest of the model's files; empty when simulated.
     pub model_digest: String,
-    /// SHA-256 over every byte of the model's files, the same on every host (`--verify-model`); null where nobody asked
-    /// for it.
+    /// SHA-256 over every byte of the model's files, the same on every host (`--verify-model`);
+    /// null where nobody asked for it.
     pub model_sha256: Option<String>,
     /// Version of the coordinator.
     pub tool_version: String,
@@ -126,7 +127,8 @@ pub struct Host {
     pub numa_nodes: u32,
     /// Hardware threads online of the first core: 1 is no SMT; 0 where not visible.
     pub threads_per_core: u32,
-    /// Whether processors may exceed their nominal frequency: `on` or `off`; empty where not visible.
+    /// Whether processors may exceed their nominal frequency: `on` or `off`; empty where not
+    /// visible.
     pub boost: String,
     /// Processes that ran or waited for a processor in the minute before it joined.
     pub load_average: f64,

@@ -1,5 +1,5 @@
-//! One row a value: what every part measured, in a table that any tool can group, filter and turn into columns. Owns
-//! the columns, whose names and types stay; RFC 4180. Absent values have no row.
+//! One row a value: what every part measured, in a table that any tool can group, filter and turn
+//! into columns. Owns the columns, whose names and types stay; RFC 4180. Absent values have no row.
 
 use contract::metric::Metric;
 use contract::text;
@@ -9,8 +9,14 @@ use super::{Item, Selection};
 use crate::compare::{Findings, Kept};
 
 /// Shown of every histogram.
-const QUANTILES: [(&str, f64); 6] =
-    [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999)];
+const QUANTILES: [(&str, f64); 6] = [
+    ("p50", 0.5),
+    ("p90", 0.9),
+    ("p95", 0.95),
+    ("p99", 0.99),
+    ("p99.9", 0.999),
+    ("p99.99", 0.9999),
+];
 
 const COLUMNS: &str = "run,begun_unix_ms,plan,simulated,scenario,cell,round,position,attempt,arm,variant,slot,\
                        hostname,kind,name,statistic,unit,value\n";
@@ -39,7 +45,10 @@ pub(super) fn render(findings: &Findings, items: &[Item<'_>], metric: Option<Met
                 part.place.slot.to_string(),
                 quoted(&part.origin.hostname),
             ];
-            let mut table = Table { before: format!("{run},{}", place.join(",")), text: &mut text };
+            let mut table = Table {
+                before: format!("{run},{}", place.join(",")),
+                text: &mut text,
+            };
             latencies(&mut table, part, metric, &thresholds);
             if metric.is_none() {
                 counts(&mut table, part);
@@ -57,9 +66,19 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
-    fn row(&mut self, kind: &str, name: &str, statistic: &str, unit: &str, value: impl std::fmt::Display) {
+    fn row(
+        &mut self,
+        kind: &str,
+        name: &str,
+        statistic: &str,
+        unit: &str,
+        value: impl std::fmt::Display,
+    ) {
         let name = quoted(name);
-        self.text.push_str(&format!("{},{kind},{name},{statistic},{unit},{value}\n", self.before));
+        self.text.push_str(&format!(
+            "{},{kind},{name},{statistic},{unit},{value}\n",
+            self.before
+        ));
     }
 }
 
@@ -75,12 +94,24 @@ fn latencies(table: &mut Table<'_>, part: &Kept, metric: Option<Metric>, thresho
         table.row("latency", name, "overflow", "1", exact.overflow);
         table.row("latency", name, "min", "ns", exact.min);
         table.row("latency", name, "max", "ns", exact.max);
-        table.row("latency", name, "mean", "ns", exact.sum as f64 / exact.count as f64);
+        table.row(
+            "latency",
+            name,
+            "mean",
+            "ns",
+            exact.sum as f64 / exact.count as f64,
+        );
         // What the report does not show for want of values has no row.
         let shown = |q: f64| !matches!(claim(exact.count, q, thresholds), Claim::Hidden { .. });
         for (statistic, q) in QUANTILES.into_iter().filter(|(_, q)| shown(*q)) {
             let value = stats::summary::quantile(histogram.buckets(), q).unwrap_or_default();
-            table.row("latency", name, statistic, "ns", value.clamp(exact.min as f64, exact.max as f64));
+            table.row(
+                "latency",
+                name,
+                statistic,
+                "ns",
+                value.clamp(exact.min as f64, exact.max as f64),
+            );
         }
     }
 }
@@ -96,10 +127,16 @@ fn counts(table: &mut Table<'_>, part: &Kept) {
         ("timed_out", outcomes.timed_out),
         ("disconnected", outcomes.disconnected),
     ];
-    requests.iter().for_each(|(name, count)| table.row("requests", name, "count", "1", count));
+    requests
+        .iter()
+        .for_each(|(name, count)| table.row("requests", name, "count", "1", count));
     table.row("requests", "offered", "count", "1", part.offered);
-    part.in_time.iter().for_each(|count| table.row("requests", "in_time", "count", "1", count));
-    part.good.iter().for_each(|count| table.row("requests", "good", "count", "1", count));
+    part.in_time
+        .iter()
+        .for_each(|count| table.row("requests", "in_time", "count", "1", count));
+    part.good
+        .iter()
+        .for_each(|count| table.row("requests", "good", "count", "1", count));
     table.row("tokens", "prompt", "count", "1", part.prompt_tokens);
     table.row("tokens", "output", "count", "1", part.output_tokens);
 }
@@ -115,27 +152,69 @@ fn usage(table: &mut Table<'_>, part: &Kept) {
         ("last_completion", part.window.last_completion),
         ("start_late", part.window.start_late),
     ];
-    times.iter().for_each(|(name, time)| table.row("window", name, "value", "ns", time.as_nanos()));
+    times
+        .iter()
+        .for_each(|(name, time)| table.row("window", name, "value", "ns", time.as_nanos()));
     table.row("usage", "peak_rss", "value", "bytes", usage.peak_rss_bytes);
-    table.row("usage", "involuntary_switches", "count", "1", usage.involuntary_switches);
+    table.row(
+        "usage",
+        "involuntary_switches",
+        "count",
+        "1",
+        usage.involuntary_switches,
+    );
     table.row("usage", "major_faults", "count", "1", usage.major_faults);
     table.row("usage", "host_ticks", "count", "1", usage.host_ticks);
-    table.row("usage", "host_steal_ticks", "count", "1", usage.host_steal_ticks);
-    table.row("usage", "host_busy_ticks", "count", "1", usage.host_busy_ticks);
+    table.row(
+        "usage",
+        "host_steal_ticks",
+        "count",
+        "1",
+        usage.host_steal_ticks,
+    );
+    table.row(
+        "usage",
+        "host_busy_ticks",
+        "count",
+        "1",
+        usage.host_busy_ticks,
+    );
     table.row("engine", "threads", "count", "1", part.engine.threads);
     table.row("engine", "steps", "count", "1", part.engine.steps);
-    table.row("engine", "peak_running", "count", "1", part.engine.peak_running);
-    table.row("engine", "peak_waiting", "count", "1", part.engine.peak_waiting);
-    part.cold.iter().for_each(|phase| table.row("cold", &phase.name, "value", "ns", phase.took.as_nanos()));
+    table.row(
+        "engine",
+        "peak_running",
+        "count",
+        "1",
+        part.engine.peak_running,
+    );
+    table.row(
+        "engine",
+        "peak_waiting",
+        "count",
+        "1",
+        part.engine.peak_waiting,
+    );
+    part.cold
+        .iter()
+        .for_each(|phase| table.row("cold", &phase.name, "value", "ns", phase.took.as_nanos()));
 }
 
-/// A field of text, in quotes where it needs them. What a spreadsheet would take for a formula has an apostrophe
-/// before it, which spreadsheets take for "this is text".
+/// A field of text, in quotes where it needs them. What a spreadsheet would take for a formula has
+/// an apostrophe before it, which spreadsheets take for "this is text".
 fn quoted(text: &str) -> String {
     let text = text::line(text, text::NAME);
     let formula = text.starts_with(['=', '+', '-', '@']);
-    let text = if formula { format!("'{text}") } else { text.into_owned() };
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+    let text = if formula {
+        format!("'{text}")
+    } else {
+        text.into_owned()
+    };
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text
+    }
 }
 
 #[cfg(test)]
@@ -151,7 +230,10 @@ mod tests {
     #[test]
     fn no_name_is_a_formula_or_a_row_of_its_own() {
         assert_eq!(quoted("=HYPERLINK(1)"), "'=HYPERLINK(1)");
-        assert_eq!([quoted("+1"), quoted("-x"), quoted("@a"), quoted("a=b")], ["'+1", "'-x", "'@a", "a=b"]);
+        assert_eq!(
+            [quoted("+1"), quoted("-x"), quoted("@a"), quoted("a=b")],
+            ["'+1", "'-x", "'@a", "a=b"]
+        );
         assert_eq!(quoted("a\r\nb\u{1b}[2J"), "a  b\u{fffd}[2J");
     }
 }

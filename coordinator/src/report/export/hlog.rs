@@ -1,5 +1,6 @@
 //! HdrHistogram's interval log (format 1.3): one line a trial and metric, its slots merged, tagged
-//! `scenario/arm/variant/metric`, nanoseconds inside. Owns the tag; the format itself is the library's.
+//! `scenario/arm/variant/metric`, nanoseconds inside. Owns the tag; the format itself is the
+//! library's.
 
 use std::time::{Duration, SystemTime};
 
@@ -38,7 +39,9 @@ pub(super) fn render(
         .with_start_time(began)
         .with_base_time(began)
         .with_max_value_divisor(NS_PER_MS);
-    let mut log = builder.begin_log_with(&mut bytes, &mut serializer).map_err(|e| failed(&e))?;
+    let mut log = builder
+        .begin_log_with(&mut bytes, &mut serializer)
+        .map_err(|e| failed(&e))?;
     let first = items.first().map_or(Duration::ZERO, |item| item.began);
     for item in items {
         for metric in Selection::metrics(metric) {
@@ -46,8 +49,13 @@ pub(super) fn render(
             if !histogram.is_empty() {
                 let tag = tag(item, metric);
                 let tag = Tag::new(&tag).expect("the tag has no comma, space or line end");
-                log.write_histogram(histogram.buckets(), item.began - first, item.trial.wall, Some(tag))
-                    .map_err(|e| failed(&e))?;
+                log.write_histogram(
+                    histogram.buckets(),
+                    item.began - first,
+                    item.trial.wall,
+                    Some(tag),
+                )
+                .map_err(|e| failed(&e))?;
             }
         }
     }
@@ -56,9 +64,19 @@ pub(super) fn render(
 
 /// What the format would take for the end of a tag is replaced.
 fn tag(item: &Item<'_>, metric: Metric) -> String {
-    let plain =
-        |c: char| if c.is_whitespace() || text::is_harmful(c) || c == ',' || c == '/' { '_' } else { c };
-    let named = |name: &str| text::line(name, text::NAME).chars().map(plain).collect::<String>();
+    let plain = |c: char| {
+        if c.is_whitespace() || text::is_harmful(c) || c == ',' || c == '/' {
+            '_'
+        } else {
+            c
+        }
+    };
+    let named = |name: &str| {
+        text::line(name, text::NAME)
+            .chars()
+            .map(plain)
+            .collect::<String>()
+    };
     let (scenario, variant) = (named(item.scenario), named(item.variant));
     format!("{scenario}/{}/{variant}/{}", item.arm, metric.name())
 }

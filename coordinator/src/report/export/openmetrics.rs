@@ -1,5 +1,5 @@
-//! OpenMetrics 1.0 text of one run: what a Prometheus or a textfile collector takes in. Base units (seconds, bytes);
-//! no time stamps, which collectors refuse. Owns names and labels.
+//! OpenMetrics 1.0 text of one run: what a Prometheus or a textfile collector takes in. Base units
+//! (seconds, bytes); no time stamps, which collectors refuse. Owns names and labels.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,12 @@ pub(super) fn render(findings: &Findings, items: &[Item<'_>], metric: Option<Met
     let mut text = Text(String::new());
     run(&mut text, findings);
     let groups = groups(findings, items);
-    latency(&mut text, &groups, metric, &findings.plan.validity.thresholds());
+    latency(
+        &mut text,
+        &groups,
+        metric,
+        &findings.plan.validity.thresholds(),
+    );
     requests(&mut text, &groups);
     rates(&mut text, findings);
     changes(&mut text, findings);
@@ -42,14 +47,20 @@ impl Text {
     }
 
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
-        let labels: Vec<String> =
-            labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
-        self.0.push_str(&format!("{name}{{{}}} {value}\n", labels.join(",")));
+        let labels: Vec<String> = labels
+            .iter()
+            .map(|(name, value)| format!("{name}=\"{}\"", escaped(value)))
+            .collect();
+        self.0
+            .push_str(&format!("{name}{{{}}} {value}\n", labels.join(",")));
     }
 }
 
 fn escaped(value: &str) -> String {
-    text::line(value, text::FACT).replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    text::line(value, text::FACT)
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
 }
 
 /// All selected rounds of one arm.
@@ -63,26 +74,32 @@ struct Group<'a> {
     tokens: u64,
 }
 
-/// Whose turn it is to be compared, where a scenario has several cells: each of them has a baseline of its own, which
-/// nothing else would tell apart.
+/// Whose turn it is to be compared, where a scenario has several cells: each of them has a baseline
+/// of its own, which nothing else would tell apart.
 fn beside(findings: &Findings, index: u32) -> Option<&str> {
     let cell = findings.all_cells().find(|cell| cell.index == index)?;
-    let several = findings.all_cells().filter(|other| other.scenario == cell.scenario).count() > 1;
+    let several = findings
+        .all_cells()
+        .filter(|other| other.scenario == cell.scenario)
+        .count()
+        > 1;
     cell.candidate.as_deref().filter(|_| several)
 }
 
 fn groups<'a>(findings: &'a Findings, items: &[Item<'a>]) -> Vec<Group<'a>> {
     let mut groups: BTreeMap<(u32, Arm), Group<'a>> = BTreeMap::new();
     for item in items {
-        let group = groups.entry((item.cell, item.arm)).or_insert_with(|| Group {
-            scenario: item.scenario,
-            variant: item.variant,
-            beside: beside(findings, item.cell),
-            arm: item.arm,
-            histograms: contract::part::Histograms::default(),
-            outcomes: Outcomes::default(),
-            tokens: 0,
-        });
+        let group = groups
+            .entry((item.cell, item.arm))
+            .or_insert_with(|| Group {
+                scenario: item.scenario,
+                variant: item.variant,
+                beside: beside(findings, item.cell),
+                arm: item.arm,
+                histograms: contract::part::Histograms::default(),
+                outcomes: Outcomes::default(),
+                tokens: 0,
+            });
         group.histograms.add(&item.trial.histograms);
         group.outcomes.add(&item.trial.outcomes);
         group.tokens += item.trial.output_tokens;
@@ -103,12 +120,19 @@ fn labels<'a>(
     beside: Option<&'a str>,
 ) -> Vec<(&'static str, &'a str)> {
     let own = [("scenario", scenario), ("arm", arm), ("variant", variant)];
-    own.into_iter().chain(beside.map(|candidate| ("candidate", candidate))).collect()
+    own.into_iter()
+        .chain(beside.map(|candidate| ("candidate", candidate)))
+        .collect()
 }
 
 fn run(text: &mut Text, findings: &Findings) {
     let header = &findings.record.header;
-    text.family("pgo_benchmarks_run", "info", "", "The run of these metrics.");
+    text.family(
+        "pgo_benchmarks_run",
+        "info",
+        "",
+        "The run of these metrics.",
+    );
     let simulated = header.simulated.to_string();
     let labels = [
         ("run", header.run.as_str()),
@@ -126,7 +150,12 @@ fn run(text: &mut Text, findings: &Findings) {
     let begun = header.run.unix_ms() as f64 / 1e3;
     text.sample("pgo_benchmarks_begun_timestamp_seconds", &[], begun);
     let name = "pgo_benchmarks_measurement";
-    text.family(name, "stateset", "", "Whether the measurement can be trusted.");
+    text.family(
+        name,
+        "stateset",
+        "",
+        "Whether the measurement can be trusted.",
+    );
     states(text, name, &[], &VALIDITIES, findings.validity.name());
 }
 
@@ -171,14 +200,23 @@ fn summary(
         let ns = stats::summary::quantile(histogram.buckets(), q).unwrap_or_default();
         let quantile = q.to_string();
         let labels = [labels, &[("quantile", &*quantile)]].concat();
-        text.sample(name, &labels, ns.clamp(exact.min as f64, exact.max as f64) / 1e9);
+        text.sample(
+            name,
+            &labels,
+            ns.clamp(exact.min as f64, exact.max as f64) / 1e9,
+        );
     }
     text.sample(&format!("{name}_count"), labels, exact.count);
     text.sample(&format!("{name}_sum"), labels, exact.sum as f64 / 1e9);
 }
 
 fn requests(text: &mut Text, groups: &[Group<'_>]) {
-    text.family("pgo_benchmarks_requests", "counter", "", "Requests by outcome.");
+    text.family(
+        "pgo_benchmarks_requests",
+        "counter",
+        "",
+        "Requests by outcome.",
+    );
     for group in groups {
         let arm = group.arm.to_string();
         let all = group.outcomes;
@@ -195,26 +233,51 @@ fn requests(text: &mut Text, groups: &[Group<'_>]) {
             text.sample("pgo_benchmarks_requests_total", &labels, count);
         }
     }
-    text.family("pgo_benchmarks_output_tokens", "counter", "", "Output tokens of successful requests.");
+    text.family(
+        "pgo_benchmarks_output_tokens",
+        "counter",
+        "",
+        "Output tokens of successful requests.",
+    );
     for group in groups {
         let arm = group.arm.to_string();
-        text.sample("pgo_benchmarks_output_tokens_total", &group.labelled(&arm), group.tokens);
+        text.sample(
+            "pgo_benchmarks_output_tokens_total",
+            &group.labelled(&arm),
+            group.tokens,
+        );
     }
 }
 
 fn rates(text: &mut Text, findings: &Findings) {
-    let arms = || findings.cells.iter().flat_map(|cell| cell.arms.iter().map(move |arm| (cell, arm)));
-    let mut family = |name: &str, unit: &str, help: &str, pick: fn(&crate::compare::Views) -> Option<f64>| {
-        text.family(name, "gauge", unit, help);
-        for (cell, arm) in arms() {
-            let label = arm.arm.to_string();
-            let labels = labels(&cell.scenario, &label, &arm.variant, beside(findings, cell.index));
-            pick(&arm.views).iter().for_each(|value| text.sample(name, &labels, value));
-        }
+    let arms = || {
+        findings
+            .cells
+            .iter()
+            .flat_map(|cell| cell.arms.iter().map(move |arm| (cell, arm)))
     };
-    family("pgo_benchmarks_tokens_per_second", "", "Output tokens per second, median over rounds.", |v| {
-        Some(v.tokens_per_second)
-    });
+    let mut family =
+        |name: &str, unit: &str, help: &str, pick: fn(&crate::compare::Views) -> Option<f64>| {
+            text.family(name, "gauge", unit, help);
+            for (cell, arm) in arms() {
+                let label = arm.arm.to_string();
+                let labels = labels(
+                    &cell.scenario,
+                    &label,
+                    &arm.variant,
+                    beside(findings, cell.index),
+                );
+                pick(&arm.views)
+                    .iter()
+                    .for_each(|value| text.sample(name, &labels, value));
+            }
+        };
+    family(
+        "pgo_benchmarks_tokens_per_second",
+        "",
+        "Output tokens per second, median over rounds.",
+        |v| Some(v.tokens_per_second),
+    );
     family(
         "pgo_benchmarks_requests_per_second",
         "",
@@ -227,9 +290,12 @@ fn rates(text: &mut Text, findings: &Findings) {
         "Answered requests per second that met every objective, median over rounds; none without objectives.",
         |v| v.goodput_per_second,
     );
-    family("pgo_benchmarks_peak_resident_bytes", "bytes", "Largest resident set of a worker.", |v| {
-        Some(v.peak_rss_bytes)
-    });
+    family(
+        "pgo_benchmarks_peak_resident_bytes",
+        "bytes",
+        "Largest resident set of a worker.",
+        |v| Some(v.peak_rss_bytes),
+    );
 }
 
 /// Who is compared, and in what.
@@ -254,14 +320,24 @@ fn changes(text: &mut Text, findings: &Findings) {
     );
     for cell in &findings.cells {
         for metric in &cell.metrics {
-            let Outcome::Compared { comparison, .. } = &metric.outcome else { continue };
+            let Outcome::Compared { comparison, .. } = &metric.outcome else {
+                continue;
+            };
             let (effect, measure) = (&comparison.effect, metric.measure.name());
             let (a, b) = (metric.change(effect.ci.low), metric.change(effect.ci.high));
-            let bounds = [("estimate", metric.change(effect.delta)), ("low", a.min(b)), ("high", a.max(b))];
+            let bounds = [
+                ("estimate", metric.change(effect.delta)),
+                ("low", a.min(b)),
+                ("high", a.max(b)),
+            ];
             // 0.95, and what an interim analysis leaves: never more digits than were chosen.
             let level = format!("{}", (1e4 * (1.0 - metric.alpha)).round() / 1e4);
             for (bound, value) in bounds {
-                let own = [("bound", bound), ("level", level.as_str()), ("scale", metric.scale.name())];
+                let own = [
+                    ("bound", bound),
+                    ("level", level.as_str()),
+                    ("scale", metric.scale.name()),
+                ];
                 text.sample(name, &[&compared(cell, &measure)[..], &own].concat(), value);
             }
         }
@@ -273,9 +349,17 @@ fn verdicts(text: &mut Text, findings: &Findings) {
     text.family(name, "stateset", "", "The verdict of each comparison.");
     for cell in &findings.cells {
         for metric in &cell.metrics {
-            let Outcome::Compared { decision, .. } = &metric.outcome else { continue };
+            let Outcome::Compared { decision, .. } = &metric.outcome else {
+                continue;
+            };
             let measure = metric.measure.name();
-            states(text, name, &compared(cell, &measure), &VERDICTS, decision.verdict.name());
+            states(
+                text,
+                name,
+                &compared(cell, &measure),
+                &VERDICTS,
+                decision.verdict.name(),
+            );
         }
     }
 }

@@ -1,6 +1,7 @@
-//! One trial as Chrome trace events, which Perfetto opens: a process a slot, in it one row a request (late, queue,
-//! prefill, decode), one row for the engine's steps, and counters. Everything comes from what the parts keep, so nothing
-//! is recorded for it while it is measured. Owns the events; times are microseconds from the start instant.
+//! One trial as Chrome trace events, which Perfetto opens: a process a slot, in it one row a
+//! request (late, queue, prefill, decode), one row for the engine's steps, and counters. Everything
+//! comes from what the parts keep, so nothing is recorded for it while it is measured. Owns the
+//! events; times are microseconds from the start instant.
 
 use contract::id::Arm;
 use contract::part::{Outcome, Part, RequestRecord, Step};
@@ -15,13 +16,18 @@ const STEPS_ROW: u64 = 0;
 
 /// The trial that is shown where several are selected: of the last round of the last scenario, B.
 pub(super) fn choose<'a, 'b>(items: &'b [Item<'a>]) -> &'b Item<'a> {
-    let last = items.iter().max_by_key(|item| (item.cell, item.round, item.arm == Arm::B));
+    let last = items
+        .iter()
+        .max_by_key(|item| (item.cell, item.round, item.arm == Arm::B));
     last.expect("something was selected")
 }
 
 pub(super) fn render(findings: &Findings, item: &Item<'_>, parts: &[Part]) -> Vec<u8> {
     let header = &findings.record.header;
-    let trial = format!("{}, round {}, arm {} ({})", item.scenario, item.round, item.arm, item.variant);
+    let trial = format!(
+        "{}, round {}, arm {} ({})",
+        item.scenario, item.round, item.arm, item.variant
+    );
     let events: Vec<Value> = parts.iter().flat_map(events).collect();
     let lost: u64 = parts.iter().map(|part| part.requests_not_kept).sum();
     let steps: u64 = parts.iter().map(|part| part.steps.not_kept).sum();
@@ -42,16 +48,27 @@ pub(super) fn render(findings: &Findings, item: &Item<'_>, parts: &[Part]) -> Ve
 
 fn events(part: &Part) -> Vec<Value> {
     let slot = part.place.slot;
-    let name = format!("slot {slot}: {} on {}", part.origin.variant, part.origin.hostname);
+    let name = format!(
+        "slot {slot}: {} on {}",
+        part.origin.variant, part.origin.hostname
+    );
     let mut events = vec![
         meta(slot, None, "process_name", "name", &json!(name)),
         meta(slot, None, "process_sort_index", "sort_index", &json!(slot)),
     ];
     if !part.steps.kept.is_empty() {
-        events.push(meta(slot, Some(STEPS_ROW), "thread_name", "name", &json!("engine steps")));
+        events.push(meta(
+            slot,
+            Some(STEPS_ROW),
+            "thread_name",
+            "name",
+            &json!("engine steps"),
+        ));
     }
     events.extend(steps(slot, &part.steps.kept, &part.requests));
-    part.requests.iter().for_each(|request| events.extend(of_request(slot, request)));
+    part.requests
+        .iter()
+        .for_each(|request| events.extend(of_request(slot, request)));
     events.extend(counters(slot, &part.requests));
     events
 }
@@ -70,17 +87,32 @@ fn micros(ns: u64) -> f64 {
     ns as f64 / 1e3
 }
 
-/// A step ends when its tokens come; it began when the one before ended, or when work came to an idle engine.
+/// A step ends when its tokens come; it began when the one before ended, or when work came to an
+/// idle engine.
 fn steps(slot: u32, steps: &[Step], requests: &[RequestRecord]) -> Vec<Value> {
-    let mut begins: Vec<u64> = requests.iter().map(|r| r.started_ns).filter(|ns| *ns > 0).collect();
+    let mut begins: Vec<u64> = requests
+        .iter()
+        .map(|r| r.started_ns)
+        .filter(|ns| *ns > 0)
+        .collect();
     begins.sort_unstable();
     let mut before = 0;
     let mut slices = Vec::new();
     for step in steps {
-        let idle = !requests.iter().any(|r| r.started_ns <= before && before < r.done_ns);
-        let next = begins[begins.partition_point(|ns| *ns < before)..].first().filter(|ns| **ns < step.at_ns);
+        let idle = !requests
+            .iter()
+            .any(|r| r.started_ns <= before && before < r.done_ns);
+        let next = begins[begins.partition_point(|ns| *ns < before)..]
+            .first()
+            .filter(|ns| **ns < step.at_ns);
         let from = next.filter(|_| idle).copied().unwrap_or(before);
-        slices.push(slice(slot, STEPS_ROW, "step", (from, step.at_ns), &json!({ "tokens": step.tokens })));
+        slices.push(slice(
+            slot,
+            STEPS_ROW,
+            "step",
+            (from, step.at_ns),
+            &json!({ "tokens": step.tokens }),
+        ));
         before = step.at_ns;
     }
     slices
@@ -98,7 +130,13 @@ fn of_request(slot: u32, request: &RequestRecord) -> Vec<Value> {
     let name = format!("request {}", r.index);
     let mut events = vec![
         meta(slot, Some(row), "thread_name", "name", &json!(name)),
-        meta(slot, Some(row), "thread_sort_index", "sort_index", &json!(row)),
+        meta(
+            slot,
+            Some(row),
+            "thread_sort_index",
+            "sort_index",
+            &json!(row),
+        ),
         slice(slot, row, &name, (r.intended_ns, r.done_ns), &args),
     ];
     let mut phase = |name: &str, from: u64, to: u64| {
@@ -134,7 +172,11 @@ fn counters(slot: u32, requests: &[RequestRecord]) -> Vec<Value> {
     let mut changes: Vec<(u64, i64, i64)> = Vec::new();
     for r in requests {
         changes.push((r.sent_ns, 1, 0));
-        let started = if r.started_ns > 0 { r.started_ns } else { r.done_ns };
+        let started = if r.started_ns > 0 {
+            r.started_ns
+        } else {
+            r.done_ns
+        };
         changes.push((started, -1, i64::from(r.started_ns > 0)));
         if r.started_ns > 0 {
             changes.push((r.done_ns, 0, -1));

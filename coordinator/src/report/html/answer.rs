@@ -1,5 +1,5 @@
-//! The answer above everything, in the words of whoever must decide: yes, no, no difference, not settled, or that this
-//! run cannot say. Must not decide anything: verdicts come with the findings.
+//! The answer above everything, in the words of whoever must decide: yes, no, no difference, not
+//! settled, or that this run cannot say. Must not decide anything: verdicts come with the findings.
 
 use maud::{Markup, html};
 use stats::compare::Verdict;
@@ -43,7 +43,11 @@ pub(super) fn tone(verdict: Verdict) -> Tone {
         Verdict::Undecided => ("open", "?"),
         Verdict::Invalid => ("bad", "!"),
     };
-    Tone { class, sign, word: verdict.name() }
+    Tone {
+        class,
+        sign,
+        word: verdict.name(),
+    }
 }
 
 /// The word of a tone with its sign.
@@ -54,8 +58,16 @@ pub(super) fn badge(tone: &Tone) -> Markup {
 /// The heading of the page and one answer a candidate.
 pub(super) fn lead(findings: &Findings) -> Markup {
     let candidates = candidates(findings);
-    let baseline = findings.all_cells().next().map_or("", |cell| cell.baseline.as_str());
-    let all = either(&candidates.iter().map(|c| c.unwrap_or_default()).collect::<Vec<_>>());
+    let baseline = findings
+        .all_cells()
+        .next()
+        .map_or("", |cell| cell.baseline.as_str());
+    let all = either(
+        &candidates
+            .iter()
+            .map(|c| c.unwrap_or_default())
+            .collect::<Vec<_>>(),
+    );
     let question = match candidates[..] {
         [] => format!("How much does code placement alone change {baseline}?"),
         [None] => format!("How fast is {baseline}?"),
@@ -105,8 +117,11 @@ fn candidates(findings: &Findings) -> Vec<Option<&str>> {
 }
 
 fn said(findings: &Findings, candidate: Option<&str>) -> Said {
-    let cells: Vec<&Cell> =
-        findings.cells.iter().filter(|cell| cell.candidate.as_deref() == candidate).collect();
+    let cells: Vec<&Cell> = findings
+        .cells
+        .iter()
+        .filter(|cell| cell.candidate.as_deref() == candidate)
+        .collect();
     match candidate {
         None => alone(&cells),
         Some(candidate) => compared(&cells, candidate),
@@ -117,28 +132,61 @@ fn said(findings: &Findings, candidate: Option<&str>) -> Said {
 fn doubtful(findings: &Findings) -> Said {
     let (class, sign, lead) = match findings.validity {
         Validity::Invalid(_) => ("bad", "!", "No answer: this measurement cannot be trusted."),
-        _ => ("open", "?", "No answer yet: the measurement is inconclusive."),
+        _ => (
+            "open",
+            "?",
+            "No answer yet: the measurement is inconclusive.",
+        ),
     };
-    let found = findings.judged_cells().map(|cell| (&cell.title, alike(doubts(cell))));
-    let firsts: Vec<_> =
-        found.filter_map(|(title, found)| Some((title, found.into_iter().next()?))).take(3).collect();
-    let mut more: Vec<String> = findings.reasons.iter().map(|reason| format!("{reason}.")).collect();
-    more.extend(firsts.iter().map(|(title, found)| format!("{title}: {found}.")));
-    let mut advice: Vec<&str> = firsts.iter().map(|(_, found)| found.worst.reason.advice()).collect();
+    let found = findings
+        .judged_cells()
+        .map(|cell| (&cell.title, alike(doubts(cell))));
+    let firsts: Vec<_> = found
+        .filter_map(|(title, found)| Some((title, found.into_iter().next()?)))
+        .take(3)
+        .collect();
+    let mut more: Vec<String> = findings
+        .reasons
+        .iter()
+        .map(|reason| format!("{reason}."))
+        .collect();
+    more.extend(
+        firsts
+            .iter()
+            .map(|(title, found)| format!("{title}: {found}.")),
+    );
+    let mut advice: Vec<&str> = firsts
+        .iter()
+        .map(|(_, found)| found.worst.reason.advice())
+        .collect();
     advice.dedup();
     if !advice.is_empty() {
         more.push(format!("What to do: {}.", advice.join("; ")));
     }
-    Said { tone: Tone { class, sign, word: findings.validity.name() }, lead: lead.to_owned(), more }
+    Said {
+        tone: Tone {
+            class,
+            sign,
+            word: findings.validity.name(),
+        },
+        lead: lead.to_owned(),
+        more,
+    }
 }
 
 /// A run of layouts and nothing else.
 fn placed(control: &LayoutControl) -> Said {
     let primaries = control.noises.iter().filter(|noise| noise.primary);
     Said {
-        tone: Tone { class: "same", sign: "✓", word: "VALID" },
+        tone: Tone {
+            class: "same",
+            sign: "✓",
+            word: "VALID",
+        },
         lead: "The run measured layouts of one build and no candidate.".to_owned(),
-        more: primaries.map(|noise| format!("{}.", layouts::said(noise))).collect(),
+        more: primaries
+            .map(|noise| format!("{}.", layouts::said(noise)))
+            .collect(),
     }
 }
 
@@ -146,10 +194,19 @@ fn alone(cells: &[&Cell]) -> Said {
     let figure = |cell: &&Cell| {
         let primary = cell.primary()?;
         let typical = primary.typical(|arm| arm.is_baseline())?;
-        Some(format!("{}: {} {}.", cell.scenario, primary.measure.label(), value(primary.measure, typical)))
+        Some(format!(
+            "{}: {} {}.",
+            cell.scenario,
+            primary.measure.label(),
+            value(primary.measure, typical)
+        ))
     };
     Said {
-        tone: Tone { class: "same", sign: "✓", word: "VALID" },
+        tone: Tone {
+            class: "same",
+            sign: "✓",
+            word: "VALID",
+        },
         lead: "The run measured one build, so there is nothing to compare.".to_owned(),
         more: cells.iter().filter_map(figure).collect(),
     }
@@ -162,14 +219,31 @@ fn compared(cells: &[&Cell], candidate: &str) -> Said {
     let baseline = cells.first().map_or("", |cell| cell.baseline.as_str());
     let itself = candidate == baseline;
     let (tone, lead) = match verdicts[..] {
-        [one] => (tone(one), unanimous(one, candidate, baseline, itself, count)),
+        [one] => (
+            tone(one),
+            unanimous(one, candidate, baseline, itself, count),
+        ),
         _ => (mixed(cells), divided(cells, candidate)),
     };
-    Said { tone, lead, more: cells.iter().filter_map(|cell| sentence(cell)).collect() }
+    Said {
+        tone,
+        lead,
+        more: cells.iter().filter_map(|cell| sentence(cell)).collect(),
+    }
 }
 
-fn unanimous(verdict: Verdict, candidate: &str, baseline: &str, itself: bool, loads: usize) -> String {
-    let everywhere = if loads > 1 { " under every load that was tried" } else { "" };
+fn unanimous(
+    verdict: Verdict,
+    candidate: &str,
+    baseline: &str,
+    itself: bool,
+    loads: usize,
+) -> String {
+    let everywhere = if loads > 1 {
+        " under every load that was tried"
+    } else {
+        ""
+    };
     match verdict {
         Verdict::Faster | Verdict::Slower if itself => {
             "A build differs from itself here: on this host, this plan also finds differences that do not \
@@ -192,8 +266,11 @@ fn unanimous(verdict: Verdict, candidate: &str, baseline: &str, itself: bool, lo
 /// Loads that say different things.
 fn divided(cells: &[&Cell], candidate: &str) -> String {
     let of = |verdict: Verdict, words: &str| {
-        let loads: Vec<&str> =
-            cells.iter().filter(|c| c.verdict() == Some(verdict)).map(|c| c.scenario.as_str()).collect();
+        let loads: Vec<&str> = cells
+            .iter()
+            .filter(|c| c.verdict() == Some(verdict))
+            .map(|c| c.scenario.as_str())
+            .collect();
         (!loads.is_empty()).then(|| format!("{words} under {}", loads.join(" and ")))
     };
     let parts = [
@@ -203,24 +280,53 @@ fn divided(cells: &[&Cell], candidate: &str) -> String {
         (Verdict::Undecided, "not settled"),
         (Verdict::Invalid, "not trusted"),
     ];
-    let said: Vec<String> = parts.into_iter().filter_map(|(verdict, words)| of(verdict, words)).collect();
-    format!("It depends on the load: {candidate} is {}.", said.join(", "))
+    let said: Vec<String> = parts
+        .into_iter()
+        .filter_map(|(verdict, words)| of(verdict, words))
+        .collect();
+    format!(
+        "It depends on the load: {candidate} is {}.",
+        said.join(", ")
+    )
 }
 
 /// The tone of the worst, with a word that says that not all agree.
 fn mixed(cells: &[&Cell]) -> Tone {
     let has = |verdict| cells.iter().any(|cell| cell.verdict() == Some(verdict));
-    let worst = [Verdict::Invalid, Verdict::Slower, Verdict::Undecided, Verdict::Same, Verdict::Faster];
-    let worst = worst.into_iter().find(|verdict| has(*verdict)).unwrap_or(Verdict::Undecided);
+    let worst = [
+        Verdict::Invalid,
+        Verdict::Slower,
+        Verdict::Undecided,
+        Verdict::Same,
+        Verdict::Faster,
+    ];
+    let worst = worst
+        .into_iter()
+        .find(|verdict| has(*verdict))
+        .unwrap_or(Verdict::Undecided);
     let Tone { class, sign, .. } = tone(worst);
-    Tone { class, sign, word: "MIXED" }
+    Tone {
+        class,
+        sign,
+        word: "MIXED",
+    }
 }
 
 /// What a load's primary measure showed, in one sentence.
 fn sentence(cell: &Cell) -> Option<String> {
     let metric = cell.primary()?;
-    let Outcome::Compared { comparison, decision, .. } = &metric.outcome else { return None };
-    let (a, b) = (metric.typical(|arm| arm.is_baseline())?, metric.typical(|arm| !arm.is_baseline())?);
+    let Outcome::Compared {
+        comparison,
+        decision,
+        ..
+    } = &metric.outcome
+    else {
+        return None;
+    };
+    let (a, b) = (
+        metric.typical(|arm| arm.is_baseline())?,
+        metric.typical(|arm| !arm.is_baseline())?,
+    );
     if decision.verdict == Verdict::Invalid {
         return None;
     }
@@ -243,7 +349,9 @@ fn instead(metric: &MetricComparison, now: &str, before: &str) -> String {
     };
     match quantile.as_str() {
         "E2E p50" => format!("half of all requests are answered within {now} instead of {before}"),
-        "TTFT p50" => format!("half of all requests have their first token within {now} instead of {before}"),
+        "TTFT p50" => {
+            format!("half of all requests have their first token within {now} instead of {before}")
+        }
         other => format!("{other} is {now} instead of {before}"),
     }
 }

@@ -1,5 +1,5 @@
-//! One card a load: its verdict, the primary measure's change with its interval, and the sentence of the terminal
-//! report. Must not decide anything.
+//! One card a load: its verdict, the primary measure's change with its interval, and the sentence
+//! of the terminal report. Must not decide anything.
 
 use maud::{Markup, html};
 use stats::compare::{Interval, Verdict};
@@ -34,13 +34,23 @@ fn said(cell: &Cell) -> String {
 }
 
 fn figures(cell: &Cell, metric: &MetricComparison) -> Markup {
-    let Outcome::Compared { comparison, decision, .. } = &metric.outcome else { return html! {} };
+    let Outcome::Compared {
+        comparison,
+        decision,
+        ..
+    } = &metric.outcome
+    else {
+        return html! {};
+    };
     if decision.verdict == Verdict::Invalid {
         // Nobody should carry a figure home that must not be believed.
         return html! {};
     }
     let typical = |of: &dyn Fn(Arm) -> bool| {
-        metric.typical(of).map(|typical| value(metric.measure, typical)).unwrap_or_default()
+        metric
+            .typical(of)
+            .map(|typical| value(metric.measure, typical))
+            .unwrap_or_default()
     };
     let effect = &comparison.effect;
     html! {
@@ -55,12 +65,20 @@ fn figures(cell: &Cell, metric: &MetricComparison) -> Markup {
 
 fn title(cell: &Cell, metric: &MetricComparison, ci: &Interval) -> String {
     let range = interval(metric, ci, Unit::Said);
-    format!("{}: {} interval of {}: {range}", cell.scenario, level(metric.alpha), metric.measure.label())
+    format!(
+        "{}: {} interval of {}: {range}",
+        cell.scenario,
+        level(metric.alpha),
+        metric.measure.label()
+    )
 }
 
 /// The interval on a line of its own: the tolerance in grey, no change in the middle.
 fn strip(title: &str, delta: f64, ci: &Interval, tau: f64) -> Markup {
-    let widest = [ci.low.abs(), ci.high.abs(), 2.0 * tau].into_iter().fold(0.0, f64::max) * 1.1;
+    let widest = [ci.low.abs(), ci.high.abs(), 2.0 * tau]
+        .into_iter()
+        .fold(0.0, f64::max)
+        * 1.1;
     let x = Scale::straight(-widest, widest, scale::Unit::Change);
     html! {
         svg class="strip" role="img" viewBox="0 0 100 100" preserveAspectRatio="none" {

@@ -1,6 +1,7 @@
-//! The frame of every chart: title, what its numbers are and which way is better, legend, axes, the drawing with a name
-//! and a description for those who do not see it, and the figures behind it as a table. Labels are text of the page and
-//! keep their size at every width; only the drawing between them is stretched. Must not know what is drawn.
+//! The frame of every chart: title, what its numbers are and which way is better, legend, axes, the
+//! drawing with a name and a description for those who do not see it, and the figures behind it as
+//! a table. Labels are text of the page and keep their size at every width; only the drawing
+//! between them is stretched. Must not know what is drawn.
 
 use contract::id::Arm;
 use maud::{Markup, html};
@@ -41,12 +42,20 @@ pub(super) struct Chart {
 
 impl Axis {
     pub(super) fn new(title: &str, ticks: Vec<Tick>) -> Self {
-        Self { ticks, title: title.to_owned(), grid: true }
+        Self {
+            ticks,
+            title: title.to_owned(),
+            grid: true,
+        }
     }
 
     /// Labels without lines.
     pub(super) fn bare(title: &str, ticks: Vec<Tick>) -> Self {
-        Self { ticks, title: title.to_owned(), grid: false }
+        Self {
+            ticks,
+            title: title.to_owned(),
+            grid: false,
+        }
     }
 }
 
@@ -77,10 +86,20 @@ impl Chart {
     }
 
     fn frame(&self) -> Markup {
-        let room = |ticks: &[Tick]| ticks.iter().map(|tick| tick.label.chars().count()).max().unwrap_or(0);
+        let room = |ticks: &[Tick]| {
+            ticks
+                .iter()
+                .map(|tick| tick.label.chars().count())
+                .max()
+                .unwrap_or(0)
+        };
         let (gutter, side) = (room(&self.y.ticks), room(&self.side));
         let style = format!("--height:{}px;--gutter:{gutter};--side:{side}", self.height);
-        let class = if self.side.is_empty() { "frame" } else { "frame sided" };
+        let class = if self.side.is_empty() {
+            "frame"
+        } else {
+            "frame sided"
+        };
         html! {
             @if !self.y.title.is_empty() { p class="axis up" aria-hidden="true" { (self.y.title) } }
             div class=(class) style=(style) {
@@ -103,7 +122,13 @@ impl Chart {
 
     fn plot(&self) -> Markup {
         let (title, description) = (format!("{}-t", self.id), format!("{}-d", self.id));
-        let lines = |axis: &Axis| axis.ticks.iter().filter(|_| axis.grid).map(|t| t.at).collect::<Vec<_>>();
+        let lines = |axis: &Axis| {
+            axis.ticks
+                .iter()
+                .filter(|_| axis.grid)
+                .map(|t| t.at)
+                .collect::<Vec<_>>()
+        };
         html! {
             svg class="plot" role="img" aria-labelledby=(format!("{title} {description}"))
                 viewBox="0 0 100 100" preserveAspectRatio="none" {
@@ -120,7 +145,13 @@ impl Chart {
 /// Labels that stand one to a row, evenly from top to bottom.
 pub(super) fn rows(labels: impl ExactSizeIterator<Item = String>) -> Vec<Tick> {
     let count = labels.len();
-    labels.enumerate().map(|(at, label)| Tick { at: row(at, count), label }).collect()
+    labels
+        .enumerate()
+        .map(|(at, label)| Tick {
+            at: row(at, count),
+            label,
+        })
+        .collect()
 }
 
 /// The middle of a row, per cent from the top.
@@ -134,5 +165,7 @@ pub(super) fn legend(arms: &[(Arm, &str)], lines: bool) -> Vec<(Markup, String)>
         Arm::A2 => format!("{variant} once more (A2, control)"),
         arm => format!("{variant} ({arm})"),
     };
-    arms.iter().map(|one| (mark::key(one.0, lines), text(one))).collect()
+    arms.iter()
+        .map(|one| (mark::key(one.0, lines), text(one)))
+        .collect()
 }

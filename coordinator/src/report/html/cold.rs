@@ -14,7 +14,13 @@ const PHASE: u32 = 34;
 
 pub(super) fn draw(scene: &Scene<'_>) -> Markup {
     // Every arm has the first one's phases.
-    let Some(phases) = scene.cell.arms.first().map(|arm| &arm.cold).filter(|cold| !cold.is_empty()) else {
+    let Some(phases) = scene
+        .cell
+        .arms
+        .first()
+        .map(|arm| &arm.cold)
+        .filter(|cold| !cold.is_empty())
+    else {
         return html! {};
     };
     let names: Vec<&str> = phases.iter().map(|cold| cold.phase.as_str()).collect();
@@ -23,13 +29,22 @@ pub(super) fn draw(scene: &Scene<'_>) -> Markup {
 
 fn chart(scene: &Scene<'_>, names: &[&str]) -> Chart {
     let arms = &scene.cell.arms;
-    let all = names.iter().flat_map(|phase| arms.iter().filter_map(|arm| took(arm, phase)));
+    let all = names
+        .iter()
+        .flat_map(|phase| arms.iter().filter_map(|arm| took(arm, phase)));
     let x = Scale::from_zero(all, Unit::Time);
-    let said = |arm: &ArmSummary| format!("{}: {} together", heading(scene.cell, arm.arm), together(arm));
+    let said = |arm: &ArmSummary| {
+        format!(
+            "{}: {} together",
+            heading(scene.cell, arm.arm),
+            together(arm)
+        )
+    };
     Chart {
         id: scene.id("cold"),
         title: "Cold start, phase by phase".to_owned(),
-        about: "Median over worker processes; not part of the figures above. Shorter is better.".to_owned(),
+        about: "Median over worker processes; not part of the figures above. Shorter is better."
+            .to_owned(),
         description: arms.iter().map(said).collect::<Vec<_>>().join("; "),
         legend: legend(scene),
         height: PHASE * u32::try_from(names.len()).unwrap_or(1),
@@ -60,28 +75,41 @@ fn bars(x: &Scale, arms: &[ArmSummary], phase: &str, (middle, height): (f64, f64
         let top = middle - height / 2.0 + lane * at as f64;
         let took = took(arm, phase)?;
         let class = format!("bar {}", mark::class(arm.arm));
-        Some(mark::rect(&class, (0.0, top + 0.1 * lane), (x.at(took), top + 0.9 * lane)))
+        Some(mark::rect(
+            &class,
+            (0.0, top + 0.1 * lane),
+            (x.at(took), top + 0.9 * lane),
+        ))
     };
     html! { @for bar in arms.iter().enumerate().filter_map(bar) { (bar) } }
 }
 
 fn legend(scene: &Scene<'_>) -> Vec<(Markup, String)> {
-    let key = |arm| mark::rect(&format!("bar {}", mark::class(arm)), (2.0, 10.0), (98.0, 90.0));
+    let key = |arm| {
+        mark::rect(
+            &format!("bar {}", mark::class(arm)),
+            (2.0, 10.0),
+            (98.0, 90.0),
+        )
+    };
     let entry = |(arm, _)| (mark::swatch(&key(arm)), heading(scene.cell, arm));
     arm_names(scene.cell).into_iter().map(entry).collect()
 }
 
 fn table(scene: &Scene<'_>, names: &[&str]) -> Table {
     let arms = &scene.cell.arms;
-    let headings =
-        std::iter::once("phase".to_owned()).chain(arms.iter().map(|arm| heading(scene.cell, arm.arm)));
+    let headings = std::iter::once("phase".to_owned())
+        .chain(arms.iter().map(|arm| heading(scene.cell, arm.arm)));
     let row = |phase: &&str| {
-        let cell =
-            |arm: &ArmSummary| took(arm, phase).map_or_else(|| NONE.to_owned(), |ns| seconds(ns / 1e9));
-        std::iter::once(phase.replace('_', " ")).chain(arms.iter().map(cell)).collect::<Vec<_>>()
+        let cell = |arm: &ArmSummary| {
+            took(arm, phase).map_or_else(|| NONE.to_owned(), |ns| seconds(ns / 1e9))
+        };
+        std::iter::once(phase.replace('_', " "))
+            .chain(arms.iter().map(cell))
+            .collect::<Vec<_>>()
     };
-    let mut table =
-        Table::new("Cold start, median over worker processes", headings).with(names.iter().map(row));
+    let mut table = Table::new("Cold start, median over worker processes", headings)
+        .with(names.iter().map(row));
     table.row(std::iter::once("together".to_owned()).chain(arms.iter().map(together)));
     table
 }

@@ -1,5 +1,5 @@
-//! Percentile curves on the axis of HdrHistogram: every halving of what lies beyond takes the same room. Must not
-//! derive a figure.
+//! Percentile curves on the axis of HdrHistogram: every halving of what lies beyond takes the same
+//! room. Must not derive a figure.
 
 use contract::metric::Metric;
 use maud::{Markup, html};
@@ -31,7 +31,10 @@ fn chart(scene: &Scene<'_>, curve: &Curve) -> Chart {
     let far = points().map(|(q, _)| depth(*q)).fold(1.0, f64::max);
     let x = |q: f64| 100.0 * depth(q) / far;
     let y = Scale::around(points().map(|(_, ns)| *ns), Unit::Time);
-    let tick = |q: f64| Tick { at: x(q), label: percentile(q) };
+    let tick = |q: f64| Tick {
+        at: x(q),
+        label: percentile(q),
+    };
     let room = |q: &f64| depth(*q) <= far && (far < CROWDED || ![0.0, 0.75].contains(q));
     let ticks = LABELS.into_iter().filter(room).map(tick).collect();
     Chart {
@@ -64,7 +67,11 @@ fn depth(q: f64) -> f64 {
 }
 
 fn percentile(q: f64) -> String {
-    if q == 0.0 { "least".to_owned() } else { format!("p{}", text(q)) }
+    if q == 0.0 {
+        "least".to_owned()
+    } else {
+        format!("p{}", text(q))
+    }
 }
 
 fn text(q: f64) -> String {
@@ -82,23 +89,44 @@ fn full_name(metric: Metric) -> &'static str {
 }
 
 fn value(points: &[(f64, f64)], q: f64) -> Option<f64> {
-    points.iter().find(|point| (point.0 - q).abs() < 1e-12).map(|point| point.1)
+    points
+        .iter()
+        .find(|point| (point.0 - q).abs() < 1e-12)
+        .map(|point| point.1)
 }
 
 fn table(scene: &Scene<'_>, curve: &Curve) -> Table {
     let names = arm_names(scene.cell);
-    let name = |arm| names.iter().find(|(one, _)| *one == arm).map_or("", |(_, variant)| variant);
-    let headings = std::iter::once("percentile".to_owned())
-        .chain(curve.lines.iter().map(|(arm, _)| format!("{} {arm}", name(*arm))));
+    let name = |arm| {
+        names
+            .iter()
+            .find(|(one, _)| *one == arm)
+            .map_or("", |(_, variant)| variant)
+    };
+    let headings = std::iter::once("percentile".to_owned()).chain(
+        curve
+            .lines
+            .iter()
+            .map(|(arm, _)| format!("{} {arm}", name(*arm))),
+    );
     let row = |q: f64| -> Option<Vec<String>> {
-        let values: Vec<Option<f64>> = curve.lines.iter().map(|(_, points)| value(points, q)).collect();
+        let values: Vec<Option<f64>> = curve
+            .lines
+            .iter()
+            .map(|(_, points)| value(points, q))
+            .collect();
         values.iter().any(Option::is_some).then(|| {
-            let cells = values.into_iter().map(|value| value.map_or_else(|| NONE.to_owned(), nanos));
+            let cells = values
+                .into_iter()
+                .map(|value| value.map_or_else(|| NONE.to_owned(), nanos));
             std::iter::once(percentile(q)).chain(cells).collect()
         })
     };
-    Table::new(format!("{} by percentile", full_name(curve.metric)), headings)
-        .with(FIGURES.into_iter().filter_map(row))
+    Table::new(
+        format!("{} by percentile", full_name(curve.metric)),
+        headings,
+    )
+    .with(FIGURES.into_iter().filter_map(row))
 }
 
 fn described(curve: &Curve) -> String {

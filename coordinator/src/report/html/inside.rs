@@ -1,5 +1,5 @@
-//! The inside of the measured windows: throughput, requests in flight and time to first token as the window goes on,
-//! the average over an arm's trials. Must not derive a figure.
+//! The inside of the measured windows: throughput, requests in flight and time to first token as
+//! the window goes on, the average over an arm's trials. Must not derive a figure.
 
 use contract::id::Arm;
 use maud::{Markup, html};
@@ -11,8 +11,8 @@ use super::table::Table;
 use super::{Scene, arm_names, heading, mark};
 use crate::compare::{Slice, Timeline};
 
-/// A curve needs this many slices with a value: requests that are all due at once have their first tokens' times in
-/// one.
+/// A curve needs this many slices with a value: requests that are all due at once have their first
+/// tokens' times in one.
 const LEAST: usize = 4;
 
 /// Rows of a table at most.
@@ -60,7 +60,9 @@ const QUANTITIES: [Quantity; 3] = [
 pub(super) fn draw(scene: &Scene<'_>) -> Markup {
     let lines = &scene.picture.timelines;
     let known = |quantity: &&Quantity| {
-        lines.iter().all(|(_, line)| line.slices.iter().filter_map(quantity.of).count() >= LEAST)
+        lines
+            .iter()
+            .all(|(_, line)| line.slices.iter().filter_map(quantity.of).count() >= LEAST)
     };
     if lines.is_empty() {
         return html! {};
@@ -69,9 +71,15 @@ pub(super) fn draw(scene: &Scene<'_>) -> Markup {
 }
 
 fn chart(scene: &Scene<'_>, quantity: &Quantity, lines: &[(Arm, Timeline)]) -> Chart {
-    let values = lines.iter().flat_map(|(_, line)| &line.slices).filter_map(quantity.of);
+    let values = lines
+        .iter()
+        .flat_map(|(_, line)| &line.slices)
+        .filter_map(quantity.of);
     let y = Scale::from_zero(values, quantity.unit);
-    let longest = lines.iter().map(|(_, line)| length(line)).fold(0.0, f64::max);
+    let longest = lines
+        .iter()
+        .map(|(_, line)| length(line))
+        .fold(0.0, f64::max);
     let x = Scale::straight(0.0, longest, Unit::Time);
     let middle = |line: &Timeline, at: usize| (at as f64 + 0.5) * line.width.as_nanos() as f64;
     let points = |line: &Timeline| -> Vec<mark::Point> {
@@ -102,7 +110,9 @@ fn described(quantity: &Quantity, lines: &[(Arm, Timeline)]) -> String {
     let of = |(arm, line): &(Arm, Timeline)| {
         let values = || line.slices.iter().filter_map(quantity.of);
         let most = (quantity.shown)(values().fold(0.0, f64::max));
-        let last = values().next_back().map_or_else(|| NONE.to_owned(), quantity.shown);
+        let last = values()
+            .next_back()
+            .map_or_else(|| NONE.to_owned(), quantity.shown);
         format!("{arm}: at most {most}, at the end {last}")
     };
     lines.iter().map(of).collect::<Vec<_>>().join("; ")
@@ -112,13 +122,24 @@ fn described(quantity: &Quantity, lines: &[(Arm, Timeline)]) -> String {
 fn table(scene: &Scene<'_>, quantity: &Quantity, lines: &[(Arm, Timeline)]) -> Table {
     let mut headings = vec!["from".to_owned()];
     headings.extend(lines.iter().map(|(arm, _)| heading(scene.cell, *arm)));
-    let most = lines.iter().map(|(_, line)| line.slices.len()).max().unwrap_or(0);
+    let most = lines
+        .iter()
+        .map(|(_, line)| line.slices.len())
+        .max()
+        .unwrap_or(0);
     let row = |at: usize| {
-        let from = lines.first().map_or(0.0, |(_, line)| line.width.as_secs_f64() * at as f64);
+        let from = lines
+            .first()
+            .map_or(0.0, |(_, line)| line.width.as_secs_f64() * at as f64);
         let cell = |line: &Timeline| {
-            line.slices.get(at).and_then(quantity.of).map_or_else(|| NONE.to_owned(), quantity.shown)
+            line.slices
+                .get(at)
+                .and_then(quantity.of)
+                .map_or_else(|| NONE.to_owned(), quantity.shown)
         };
-        std::iter::once(seconds(from)).chain(lines.iter().map(|(_, line)| cell(line))).collect::<Vec<_>>()
+        std::iter::once(seconds(from))
+            .chain(lines.iter().map(|(_, line)| cell(line)))
+            .collect::<Vec<_>>()
     };
     let every = most.div_ceil(ROWS).max(1);
     Table::new(quantity.title, headings).with((0..most).step_by(every).map(row))

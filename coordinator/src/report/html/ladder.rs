@@ -1,5 +1,5 @@
-//! The ladder: in every round, in order of time, how B and the control differ from the baseline of that same round, with
-//! the mean and its interval across. Must not derive a figure.
+//! The ladder: in every round, in order of time, how B and the control differ from the baseline of
+//! that same round, with the mean and its interval across. Must not derive a figure.
 
 use contract::id::Arm;
 use maud::{Markup, html};
@@ -24,7 +24,11 @@ struct Rung<'a> {
 }
 
 pub(super) fn draw(scene: &Scene<'_>) -> Markup {
-    let Some(metric) = scene.cell.primary().filter(|_| scene.cell.candidate.is_some()) else {
+    let Some(metric) = scene
+        .cell
+        .primary()
+        .filter(|_| scene.cell.candidate.is_some())
+    else {
         return html! {};
     };
     let rungs = rungs(metric);
@@ -41,7 +45,12 @@ fn rungs(metric: &MetricComparison) -> Vec<Rung<'_>> {
         b: block.b.cost - block.baseline(),
         a2: block.a2.map(|a2| a2.cost - block.a.cost),
     };
-    metric.rounds.iter().zip(metric.blocks().unwrap_or_default()).map(rung).collect()
+    metric
+        .rounds
+        .iter()
+        .zip(metric.blocks().unwrap_or_default())
+        .map(rung)
+        .collect()
 }
 
 fn chart(scene: &Scene<'_>, metric: &MetricComparison, rungs: &[Rung<'_>]) -> Chart {
@@ -51,13 +60,23 @@ fn chart(scene: &Scene<'_>, metric: &MetricComparison, rungs: &[Rung<'_>]) -> Ch
     };
     let tau = metric.limit();
     let own = |delta: f64| metric.change(delta);
-    let seen = rungs.iter().flat_map(|rung| [Some(rung.b), rung.a2]).flatten().chain([tau, -tau]);
-    let seen = seen.chain(found.into_iter().flat_map(|effect| [effect.ci.low, effect.ci.high]));
+    let seen = rungs
+        .iter()
+        .flat_map(|rung| [Some(rung.b), rung.a2])
+        .flatten()
+        .chain([tau, -tau]);
+    let seen = seen.chain(
+        found
+            .into_iter()
+            .flat_map(|effect| [effect.ci.low, effect.ci.high]),
+    );
     let y = Scale::around(seen.map(own), scale::Unit::Change);
     let x = |at: usize| 100.0 * (at as f64 + 0.5) / rungs.len() as f64;
     let down = |delta: f64| y.down(own(delta));
     let dots = rungs.iter().enumerate().map(|(at, rung)| {
-        let dot = |arm: Arm, delta: f64| mark::dot(arm, (x(at), down(delta)), &tip(metric, rung, arm, delta));
+        let dot = |arm: Arm, delta: f64| {
+            mark::dot(arm, (x(at), down(delta)), &tip(metric, rung, arm, delta))
+        };
         html! {
             (mark::stroke("stem b", (x(at), y.down(0.0)), (x(at), down(rung.b))))
             @if let Some(a2) = rung.a2 { (dot(Arm::A2, a2)) }
@@ -67,7 +86,10 @@ fn chart(scene: &Scene<'_>, metric: &MetricComparison, rungs: &[Rung<'_>]) -> Ch
     Chart {
         id: scene.id("ladder"),
         title: format!("Round by round: {}", metric.measure.label()),
-        about: format!("B against the baseline of the same round; {}. Grey: tolerance.", better(metric)),
+        about: format!(
+            "B against the baseline of the same round; {}. Grey: tolerance.",
+            better(metric)
+        ),
         description: described(metric, rungs),
         legend: legend(scene, metric, found.is_some()),
         height: 240,
@@ -98,34 +120,59 @@ pub(super) fn better(metric: &MetricComparison) -> &'static str {
 /// Every round where they fit, else some of them.
 fn labels(rungs: &[Rung<'_>], x: impl Fn(usize) -> f64) -> Vec<Tick> {
     let every = rungs.len().div_ceil(LABELS).max(1);
-    let tick =
-        |(at, rung): (usize, &Rung<'_>)| Tick { at: x(at), label: (rung.values.round + 1).to_string() };
+    let tick = |(at, rung): (usize, &Rung<'_>)| Tick {
+        at: x(at),
+        label: (rung.values.round + 1).to_string(),
+    };
     rungs.iter().enumerate().step_by(every).map(tick).collect()
 }
 
 fn tip(metric: &MetricComparison, rung: &Rung<'_>, arm: Arm, delta: f64) -> String {
-    format!("round {}, {arm}: {}", rung.values.round + 1, change(metric, delta, Unit::Said))
+    format!(
+        "round {}, {arm}: {}",
+        rung.values.round + 1,
+        change(metric, delta, Unit::Said)
+    )
 }
 
 fn legend(scene: &Scene<'_>, metric: &MetricComparison, found: bool) -> Vec<(Markup, String)> {
     let mut all = vec![(mark::key(Arm::B, false), heading(scene.cell, Arm::B))];
-    if metric.rounds.iter().any(|round| round.values.iter().any(|(arm, ..)| *arm == Arm::A2)) {
-        all.push((mark::key(Arm::A2, false), format!("{} against A", heading(scene.cell, Arm::A2))));
+    if metric
+        .rounds
+        .iter()
+        .any(|round| round.values.iter().any(|(arm, ..)| *arm == Arm::A2))
+    {
+        all.push((
+            mark::key(Arm::A2, false),
+            format!("{} against A", heading(scene.cell, Arm::A2)),
+        ));
     }
     if found {
         let both = html! {
             (mark::rect("mean b", (0.0, 10.0), (100.0, 90.0)))
             (mark::level("mean b", 50.0))
         };
-        all.push((mark::swatch(&both), format!("mean with {} interval", level(metric.alpha))));
+        all.push((
+            mark::swatch(&both),
+            format!("mean with {} interval", level(metric.alpha)),
+        ));
     }
     all
 }
 
 fn described(metric: &MetricComparison, rungs: &[Rung<'_>]) -> String {
-    let of =
-        |rung: &Rung<'_>| format!("round {}: {}", rung.values.round + 1, change(metric, rung.b, Unit::Said));
-    format!("{}: {}", count(rungs.len() as u64, "round"), rungs.iter().map(of).collect::<Vec<_>>().join("; "))
+    let of = |rung: &Rung<'_>| {
+        format!(
+            "round {}: {}",
+            rung.values.round + 1,
+            change(metric, rung.b, Unit::Said)
+        )
+    };
+    format!(
+        "{}: {}",
+        count(rungs.len() as u64, "round"),
+        rungs.iter().map(of).collect::<Vec<_>>().join("; ")
+    )
 }
 
 fn table(scene: &Scene<'_>, metric: &MetricComparison, rungs: &[Rung<'_>]) -> Table {
@@ -135,15 +182,29 @@ fn table(scene: &Scene<'_>, metric: &MetricComparison, rungs: &[Rung<'_>]) -> Ta
     headings.extend(arms.iter().map(|arm| heading(scene.cell, *arm)));
     headings.extend(["B against A".to_owned(), "A2 against A".to_owned()]);
     let row = |rung: &Rung<'_>| {
-        let order: Vec<String> = rung.values.values.iter().map(|(arm, ..)| arm.to_string()).collect();
-        let of = |arm: &Arm| rung.values.values.iter().find(|(one, ..)| one == arm).map(|(.., value)| *value);
+        let order: Vec<String> = rung
+            .values
+            .values
+            .iter()
+            .map(|(arm, ..)| arm.to_string())
+            .collect();
+        let of = |arm: &Arm| {
+            rung.values
+                .values
+                .iter()
+                .find(|(one, ..)| one == arm)
+                .map(|(.., value)| *value)
+        };
         let shown = |arm| of(arm).map_or_else(|| NONE.to_owned(), |v| value(metric.measure, v));
-        let delta =
-            |delta: Option<f64>| delta.map_or_else(|| NONE.to_owned(), |d| change(metric, d, Unit::Said));
+        let delta = |delta: Option<f64>| {
+            delta.map_or_else(|| NONE.to_owned(), |d| change(metric, d, Unit::Said))
+        };
         let mut row = vec![(rung.values.round + 1).to_string(), order.join(" ")];
         row.extend(arms.iter().map(shown));
         row.extend([delta(Some(rung.b)), delta(rung.a2)]);
         row
     };
-    Table::new(format!("{label} of every round"), headings).words(&[1]).with(rungs.iter().map(row))
+    Table::new(format!("{label} of every round"), headings)
+        .words(&[1])
+        .with(rungs.iter().map(row))
 }

@@ -1,5 +1,5 @@
-//! The layout control: what placement of code alone does, beside which small differences of candidates mean nothing.
-//! Must not derive a figure.
+//! The layout control: what placement of code alone does, beside which small differences of
+//! candidates mean nothing. Must not derive a figure.
 
 use maud::{Markup, html};
 
@@ -10,7 +10,9 @@ use crate::compare::{Findings, LayoutControl};
 
 /// The section, where the run has the control.
 pub(super) fn draw(findings: &Findings) -> Markup {
-    let Some(control) = &findings.layout else { return html! {} };
+    let Some(control) = &findings.layout else {
+        return html! {};
+    };
     let primaries = || control.noises.iter().filter(|noise| noise.primary);
     let left_out = left_out(control);
     html! {
@@ -32,7 +34,13 @@ pub(super) fn draw(findings: &Findings) -> Markup {
 }
 
 fn table(control: &LayoutControl, scenario: &str) -> Table {
-    let here = control.noises.iter().filter(|noise| noise.scenario == scenario && !noise.counted.is_empty());
-    Table::new(format!("{scenario}: layouts against the baseline"), HEADINGS)
-        .with(here.map(|noise| figures(noise, Unit::Said).to_vec()))
+    let here = control
+        .noises
+        .iter()
+        .filter(|noise| noise.scenario == scenario && !noise.counted.is_empty());
+    Table::new(
+        format!("{scenario}: layouts against the baseline"),
+        HEADINGS,
+    )
+    .with(here.map(|noise| figures(noise, Unit::Said).to_vec()))
 }

@@ -1,5 +1,6 @@
-//! What charts are drawn with: lines, dots, bands and the keys that explain them, in per cent of the plot. An arm is
-//! known by its shape (A a disc, B a square, A2 a ring and dashes) as well as by its colour. Must not know any figure.
+//! What charts are drawn with: lines, dots, bands and the keys that explain them, in per cent of
+//! the plot. An arm is known by its shape (A a disc, B a square, A2 a ring and dashes) as well as
+//! by its colour. Must not know any figure.
 
 use contract::id::Arm;
 use maud::{Markup, html};

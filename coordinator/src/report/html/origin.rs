@@ -1,5 +1,5 @@
-//! Where the numbers come from (run, plan, builds, hosts, model, tool), and what the words mean. Must not know any
-//! figure.
+//! Where the numbers come from (run, plan, builds, hosts, model, tool), and what the words mean.
+//! Must not know any figure.
 
 use contract::identity::{HostFacts, Sha256};
 use contract::run::{RunState, VariantRecord};
@@ -31,40 +31,104 @@ pub(super) fn draw(findings: &Findings) -> Markup {
 
 fn facts(findings: &Findings) -> Vec<(&'static str, String)> {
     let (header, plan) = (&findings.record.header, &findings.plan);
-    let ended = findings.record.end.as_ref().map(|end| format!("{} UTC", date(end.unix_ms)));
+    let ended = findings
+        .record
+        .end
+        .as_ref()
+        .map(|end| format!("{} UTC", date(end.unix_ms)));
     let state = findings.state.map_or("unfinished", RunState::name);
-    let model = if header.model_digest.is_empty() { NONE.to_owned() } else { model(header) };
+    let model = if header.model_digest.is_empty() {
+        NONE.to_owned()
+    } else {
+        model(header)
+    };
     vec![
         ("run", header.run.to_string()),
         ("begun", format!("{} UTC", date(header.run.unix_ms()))),
-        ("ended", ended.map_or_else(|| state.to_owned(), |ended| format!("{ended}, {state}"))),
-        ("plan", format!("{} (SHA-256 {})", plan.name, header.plan_digest)),
+        (
+            "ended",
+            ended.map_or_else(|| state.to_owned(), |ended| format!("{ended}, {state}")),
+        ),
+        (
+            "plan",
+            format!("{} (SHA-256 {})", plan.name, header.plan_digest),
+        ),
         (
             "rounds and slots",
-            format!("{}, {}", count(plan.rounds.into(), "round"), count(header.slots.into(), "slot")),
+            format!(
+                "{}, {}",
+                count(plan.rounds.into(), "round"),
+                count(header.slots.into(), "slot")
+            ),
         ),
-        ("requests", format!("{} a round and arm", count(plan.requests_per_round(), "request"))),
+        (
+            "requests",
+            format!(
+                "{} a round and arm",
+                count(plan.requests_per_round(), "request")
+            ),
+        ),
         ("seed", header.seed.to_string()),
         ("engine", plan.engine_kind().name().to_owned()),
         ("model", model),
-        ("tool", format!("{} ({})", header.tool_version, header.tool_git_sha)),
+        (
+            "tool",
+            format!("{} ({})", header.tool_version, header.tool_git_sha),
+        ),
     ]
 }
 
 fn builds(variants: &[VariantRecord]) -> Table {
-    let hash = |hash: &Sha256| if *hash == Sha256::default() { NONE.to_owned() } else { hash.to_string() };
-    let row = |variant: &VariantRecord| {
-        let flags = if variant.flags.is_empty() { NONE.to_owned() } else { variant.flags.clone() };
-        let hashes = [&variant.sha256, &variant.text_sha256, &variant.profile_sha256].map(hash);
-        let [file, code, profile] = hashes;
-        vec![variant.name.clone(), flags, variant.git_sha.clone(), file, code, profile]
+    let hash = |hash: &Sha256| {
+        if *hash == Sha256::default() {
+            NONE.to_owned()
+        } else {
+            hash.to_string()
+        }
     };
-    let headings = ["variant", "flags", "sources", "SHA-256 of the file", "of its code", "of its profile"];
-    Table::new("Builds, baseline first", headings).words(&[1, 2, 3, 4, 5]).with(variants.iter().map(row))
+    let row = |variant: &VariantRecord| {
+        let flags = if variant.flags.is_empty() {
+            NONE.to_owned()
+        } else {
+            variant.flags.clone()
+        };
+        let hashes = [
+            &variant.sha256,
+            &variant.text_sha256,
+            &variant.profile_sha256,
+        ]
+        .map(hash);
+        let [file, code, profile] = hashes;
+        vec![
+            variant.name.clone(),
+            flags,
+            variant.git_sha.clone(),
+            file,
+            code,
+            profile,
+        ]
+    };
+    let headings = [
+        "variant",
+        "flags",
+        "sources",
+        "SHA-256 of the file",
+        "of its code",
+        "of its profile",
+    ];
+    Table::new("Builds, baseline first", headings)
+        .words(&[1, 2, 3, 4, 5])
+        .with(variants.iter().map(row))
 }
 
 fn hosts(hosts: &[(String, HostFacts)]) -> Table {
-    let known = |text: &str| if text.is_empty() { NONE.to_owned() } else { text.to_owned() };
+    let known = |text: &str| {
+        if text.is_empty() {
+            NONE.to_owned()
+        } else {
+            text.to_owned()
+        }
+    };
     let row = |(agent, host): &(String, HostFacts)| {
         vec![
             agent.clone(),
@@ -91,7 +155,9 @@ fn hosts(hosts: &[(String, HostFacts)]) -> Table {
         "frequency",
         "before the run",
     ];
-    Table::new("Hosts", headings).words(&[1, 2, 4, 6, 7, 8, 9]).with(hosts.iter().map(row))
+    Table::new("Hosts", headings)
+        .words(&[1, 2, 4, 6, 7, 8, 9])
+        .with(hosts.iter().map(row))
 }
 
 /// Words and how they are meant; how sure an interval is, is the run's ([`words`]).
@@ -106,7 +172,10 @@ const WORDS: [(&str, &str); 9] = [
         "FASTER, SLOWER",
         "The whole {level} interval lies beyond the tolerance. This needs at least six rounds.",
     ),
-    ("SAME", "The {lower} interval lies within the tolerance: the difference, if any, does not matter."),
+    (
+        "SAME",
+        "The {lower} interval lies within the tolerance: the difference, if any, does not matter.",
+    ),
     (
         "UNDECIDED",
         "The rounds allow more than one of these answers. The page then gives the minimum detectable \
@@ -143,7 +212,9 @@ const WORDS: [(&str, &str); 9] = [
 pub(super) fn words(findings: &Findings) -> Markup {
     let alpha = findings.settings.alpha;
     let own = |text: &str| {
-        let text = text.replace("{level}", &plain_level(alpha)).replace("{lower}", &plain_level(2.0 * alpha));
+        let text = text
+            .replace("{level}", &plain_level(alpha))
+            .replace("{lower}", &plain_level(2.0 * alpha));
         text.replace("{often}", &format!("{:.0}", 1000.0 * (1.0 - alpha)))
     };
     html! {

@@ -1,5 +1,5 @@
-//! Small multiples: the primary measure on every host and in every slot, on one common scale, so that one that differs
-//! from the others is seen at once. Must not derive a figure.
+//! Small multiples: the primary measure on every host and in every slot, on one common scale, so
+//! that one that differs from the others is seen at once. Must not derive a figure.
 
 use contract::id::Arm;
 use maud::{Markup, html};
@@ -13,7 +13,9 @@ use super::{Scene, heading};
 use crate::compare::{Measure, MetricComparison, Spot};
 
 pub(super) fn draw(scene: &Scene<'_>) -> Markup {
-    let Some(metric) = scene.cell.primary() else { return html! {} };
+    let Some(metric) = scene.cell.primary() else {
+        return html! {};
+    };
     html! {
         (group(scene, metric, &scene.picture.hosts, "hosts", "Host by host"))
         (group(scene, metric, &scene.picture.workers, "workers", "Worker by worker"))
@@ -21,8 +23,19 @@ pub(super) fn draw(scene: &Scene<'_>) -> Markup {
 }
 
 /// One place alone has nothing to differ from.
-fn group(scene: &Scene<'_>, metric: &MetricComparison, spots: &[Spot], id: &str, title: &str) -> Markup {
-    let values = || spots.iter().flat_map(|spot| &spot.rounds).flat_map(|round| &round.values);
+fn group(
+    scene: &Scene<'_>,
+    metric: &MetricComparison,
+    spots: &[Spot],
+    id: &str,
+    title: &str,
+) -> Markup {
+    let values = || {
+        spots
+            .iter()
+            .flat_map(|spot| &spot.rounds)
+            .flat_map(|round| &round.values)
+    };
     if spots.len() < 2 || values().next().is_none() {
         return html! {};
     }
@@ -52,7 +65,9 @@ fn group(scene: &Scene<'_>, metric: &MetricComparison, spots: &[Spot], id: &str,
 }
 
 fn about(metric: &MetricComparison, values: impl Iterator<Item = f64>) -> String {
-    let (low, high) = values.fold((f64::INFINITY, 0.0_f64), |(low, high), v| (low.min(v), high.max(v)));
+    let (low, high) = values.fold((f64::INFINITY, 0.0_f64), |(low, high), v| {
+        (low.min(v), high.max(v))
+    });
     format!(
         "Round by round from left to right; every panel from {} to {}; {}. Hosts and workers of one round \
          share its noise, so their intervals are not independent.",
@@ -65,12 +80,20 @@ fn about(metric: &MetricComparison, values: impl Iterator<Item = f64>) -> String
 fn panel(metric: &MetricComparison, spot: &Spot, y: &Scale) -> Markup {
     let rounds = spot.rounds.len().max(1) as f64;
     let points = |arm: Arm| {
-        let value =
-            move |values: &[(Arm, usize, f64)]| values.iter().find(|(one, ..)| *one == arm).map(|v| v.2);
-        let point = move |(at, round): (usize, &crate::compare::RoundValues)| {
-            Some((100.0 * (at as f64 + 0.5) / rounds, y.down(value(&round.values)?)))
+        let value = move |values: &[(Arm, usize, f64)]| {
+            values.iter().find(|(one, ..)| *one == arm).map(|v| v.2)
         };
-        spot.rounds.iter().enumerate().filter_map(point).collect::<Vec<_>>()
+        let point = move |(at, round): (usize, &crate::compare::RoundValues)| {
+            Some((
+                100.0 * (at as f64 + 0.5) / rounds,
+                y.down(value(&round.values)?),
+            ))
+        };
+        spot.rounds
+            .iter()
+            .enumerate()
+            .filter_map(point)
+            .collect::<Vec<_>>()
     };
     html! {
         div class="panel" {
@@ -98,7 +121,11 @@ fn called(spot: &Spot) -> String {
 /// What the place says by itself.
 fn found(metric: &MetricComparison, spot: &Spot) -> String {
     match &spot.effect {
-        Some(there) => change_of((metric.measure, there.scale), there.effect.delta, Unit::Said),
+        Some(there) => change_of(
+            (metric.measure, there.scale),
+            there.effect.delta,
+            Unit::Said,
+        ),
         None => typical(metric, spot, Arm::A),
     }
 }
@@ -106,13 +133,20 @@ fn found(metric: &MetricComparison, spot: &Spot) -> String {
 /// The median over rounds would be another figure: the mean is the one that changes are about.
 fn typical(metric: &MetricComparison, spot: &Spot, arm: Arm) -> String {
     let values = spot.rounds.iter().flat_map(|round| &round.values);
-    let values: Vec<f64> = values.filter(|(one, ..)| *one == arm).map(|(.., value)| *value).collect();
+    let values: Vec<f64> = values
+        .filter(|(one, ..)| *one == arm)
+        .map(|(.., value)| *value)
+        .collect();
     if values.is_empty() {
         return NONE.to_owned();
     }
     let mean = |all: Vec<f64>| all.iter().sum::<f64>() / all.len() as f64;
     let zero = values.contains(&0.0);
-    let typical = if zero { mean(values) } else { mean(values.into_iter().map(f64::ln).collect()).exp() };
+    let typical = if zero {
+        mean(values)
+    } else {
+        mean(values.into_iter().map(f64::ln).collect()).exp()
+    };
     value(metric.measure, typical)
 }
 
@@ -120,7 +154,11 @@ fn table(scene: &Scene<'_>, metric: &MetricComparison, spots: &[Spot], title: &s
     let arms: Vec<Arm> = scene.cell.arms.iter().map(|arm| arm.arm).collect();
     let mut headings = vec!["place".to_owned()];
     headings.extend(arms.iter().map(|arm| heading(scene.cell, *arm)));
-    headings.extend(["change".to_owned(), format!("{} interval", level(metric.alpha)), "rounds".to_owned()]);
+    headings.extend([
+        "change".to_owned(),
+        format!("{} interval", level(metric.alpha)),
+        "rounds".to_owned(),
+    ]);
     let row = |spot: &Spot| {
         let mut row = vec![called(spot)];
         row.extend(arms.iter().map(|arm| typical(metric, spot, *arm)));
@@ -128,7 +166,11 @@ fn table(scene: &Scene<'_>, metric: &MetricComparison, spots: &[Spot], title: &s
             || (NONE.to_owned(), NONE.to_owned()),
             |there| {
                 (
-                    change_of((metric.measure, there.scale), there.effect.delta, Unit::Said),
+                    change_of(
+                        (metric.measure, there.scale),
+                        there.effect.delta,
+                        Unit::Said,
+                    ),
                     interval_of((metric.measure, there.scale), &there.effect.ci, Unit::Said),
                 )
             },
@@ -136,7 +178,14 @@ fn table(scene: &Scene<'_>, metric: &MetricComparison, spots: &[Spot], title: &s
         row.extend([change, range, count(spot.rounds.len() as u64, "round")]);
         row
     };
-    let mean = if metric.scale.is_log() { "geometric mean" } else { "mean" };
-    Table::new(format!("{title}: {}, {mean} over rounds", metric.measure.label()), headings)
-        .with(spots.iter().map(row))
+    let mean = if metric.scale.is_log() {
+        "geometric mean"
+    } else {
+        "mean"
+    };
+    Table::new(
+        format!("{title}: {}, {mean} over rounds", metric.measure.label()),
+        headings,
+    )
+    .with(spots.iter().map(row))
 }

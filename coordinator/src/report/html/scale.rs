@@ -1,5 +1,5 @@
-//! From values to places on a chart, in per cent of its side, and the values worth a label. Owns rounding of ticks;
-//! must not know what is drawn.
+//! From values to places on a chart, in per cent of its side, and the values worth a label. Owns
+//! rounding of ticks; must not know what is drawn.
 
 use super::super::human::words::NBSP;
 
@@ -35,18 +35,28 @@ pub(super) struct Tick {
 const WIDE: f64 = 30.0;
 
 impl Scale {
-    /// Everything from the least to the greatest value with some air around; logarithmic where the values span much.
+    /// Everything from the least to the greatest value with some air around; logarithmic where the
+    /// values span much.
     pub(super) fn around(values: impl Iterator<Item = f64>, unit: Unit) -> Self {
         let finite = values.filter(|value| value.is_finite());
-        let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+        let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
+            (l.min(v), h.max(v))
+        });
         if low > high {
             return Self::straight(0.0, 1.0, unit);
         }
         if low > 0.0 && high / low > WIDE {
-            return Self { low: low / 1.2, high: high * 1.2, log: true, unit };
+            return Self {
+                low: low / 1.2,
+                high: high * 1.2,
+                log: true,
+                unit,
+            };
         }
         // One value alone, or rounding noise, would fill the chart with nothing.
-        let air = (0.07 * (high - low)).max(0.01 * high.abs().max(low.abs())).max(f64::MIN_POSITIVE);
+        let air = (0.07 * (high - low))
+            .max(0.01 * high.abs().max(low.abs()))
+            .max(f64::MIN_POSITIVE);
         Self::straight(low - air, high + air, unit)
     }
 
@@ -58,7 +68,12 @@ impl Scale {
 
     /// Exactly this range.
     pub(super) fn straight(low: f64, high: f64, unit: Unit) -> Self {
-        Self { low, high, log: false, unit }
+        Self {
+            low,
+            high,
+            log: false,
+            unit,
+        }
     }
 
     /// Per cent of the way from low to high; beyond 0 or 100 for what lies outside.
@@ -91,36 +106,66 @@ impl Scale {
     }
 
     fn labelled(&self, wanted: usize, place: impl Fn(f64) -> f64) -> Vec<Tick> {
-        let (values, step) = if self.log { self.decades(wanted) } else { self.steps(wanted) };
-        let largest = values.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
+        let (values, step) = if self.log {
+            self.decades(wanted)
+        } else {
+            self.steps(wanted)
+        };
+        let largest = values
+            .iter()
+            .fold(0.0_f64, |most, value| most.max(value.abs()));
         let label = |value: f64| {
             // Each decade has a unit of its own; equal steps share one.
             let size = if self.log { value } else { largest };
             self.unit.label(value, size, step.unwrap_or(value))
         };
-        values.iter().map(|value| Tick { at: place(*value), label: label(*value) }).collect()
+        values
+            .iter()
+            .map(|value| Tick {
+                at: place(*value),
+                label: label(*value),
+            })
+            .collect()
     }
 
     /// Equal steps of 1, 2 or 5.
     fn steps(&self, wanted: usize) -> (Vec<f64>, Option<f64>) {
         let raw = (self.high - self.low) / wanted.max(1) as f64;
         let size = 10_f64.powf(raw.log10().floor());
-        let step = [1.0, 2.0, 5.0].into_iter().find(|m| m * size >= raw).unwrap_or(10.0) * size;
+        let step = [1.0, 2.0, 5.0]
+            .into_iter()
+            .find(|m| m * size >= raw)
+            .unwrap_or(10.0)
+            * size;
         // A limit that is a multiple of the step is one of them, whatever the division rounds to.
         let first = (self.low / step - 1e-9).ceil() as i64;
         let last = (self.high / step + 1e-9).floor() as i64;
-        ((first..=last).map(|n| n as f64 * step).collect(), Some(step))
+        (
+            (first..=last).map(|n| n as f64 * step).collect(),
+            Some(step),
+        )
     }
 
     /// 1, 2 and 5 of each decade; ones alone where that is too much.
     fn decades(&self, wanted: usize) -> (Vec<f64>, Option<f64>) {
-        let (first, last) = (self.low.log10().floor() as i32, self.high.log10().ceil() as i32);
+        let (first, last) = (
+            self.low.log10().floor() as i32,
+            self.high.log10().ceil() as i32,
+        );
         let all = |heads: &[f64]| -> Vec<f64> {
-            let values = (first..=last).flat_map(|n| heads.iter().map(move |head| head * 10_f64.powi(n)));
+            let values =
+                (first..=last).flat_map(|n| heads.iter().map(move |head| head * 10_f64.powi(n)));
             values.filter(|value| self.shows(*value)).collect()
         };
         let fine = all(&[1.0, 2.0, 5.0]);
-        (if fine.len() > wanted + 2 { all(&[1.0]) } else { fine }, None)
+        (
+            if fine.len() > wanted + 2 {
+                all(&[1.0])
+            } else {
+                fine
+            },
+            None,
+        )
     }
 }
 
@@ -131,12 +176,17 @@ impl Unit {
             Self::Number => {
                 let units = [(1e6, "M"), (1e4, "k")];
                 let unit = units.into_iter().find(|(least, _)| size.abs() >= *least);
-                unit.map_or((1.0, ""), |(least, name)| (if name == "k" { 1e3 } else { least }, name))
+                unit.map_or((1.0, ""), |(least, name)| {
+                    (if name == "k" { 1e3 } else { least }, name)
+                })
             }
             Self::Change => (0.01, "%"),
             Self::Time => {
                 let units = [(1e9, "s"), (1e6, "ms"), (1e3, "µs")];
-                units.into_iter().find(|(scale, _)| size.abs() >= *scale).unwrap_or((1.0, "ns"))
+                units
+                    .into_iter()
+                    .find(|(scale, _)| size.abs() >= *scale)
+                    .unwrap_or((1.0, "ns"))
             }
         };
         let text = format!("{:.*}", decimals(step / scale), (value / scale).abs());
@@ -145,8 +195,16 @@ impl Unit {
             (Self::Change, v) if v > 0.0 => "+",
             _ => "",
         };
-        let space = if name.is_empty() { String::new() } else { format!("{NBSP}{name}") };
-        if value == 0.0 { format!("0{space}") } else { format!("{sign}{text}{space}") }
+        let space = if name.is_empty() {
+            String::new()
+        } else {
+            format!("{NBSP}{name}")
+        };
+        if value == 0.0 {
+            format!("0{space}")
+        } else {
+            format!("{sign}{text}{space}")
+        }
     }
 }
 
@@ -164,17 +222,29 @@ mod tests {
     use super::*;
 
     fn labels(ticks: &[Tick]) -> Vec<String> {
-        ticks.iter().map(|tick| tick.label.replace(NBSP, " ")).collect()
+        ticks
+            .iter()
+            .map(|tick| tick.label.replace(NBSP, " "))
+            .collect()
     }
 
     #[test]
     fn ticks_are_round_and_share_a_unit() {
         let scale = Scale::straight(380e6, 1.12e9, Unit::Time);
-        assert_eq!(labels(&scale.along(4)), ["0.4 s", "0.6 s", "0.8 s", "1.0 s"]);
+        assert_eq!(
+            labels(&scale.along(4)),
+            ["0.4 s", "0.6 s", "0.8 s", "1.0 s"]
+        );
         let scale = Scale::straight(-0.031, 0.012, Unit::Change);
         assert_eq!(labels(&scale.along(4)), ["−2 %", "0 %"]);
-        assert_eq!(labels(&Scale::straight(0.0, 0.6, Unit::Number).along(3)), ["0", "0.2", "0.4", "0.6"]);
-        assert_eq!(labels(&Scale::straight(0.0, 45e3, Unit::Number).along(3)), ["0 k", "20 k", "40 k"]);
+        assert_eq!(
+            labels(&Scale::straight(0.0, 0.6, Unit::Number).along(3)),
+            ["0", "0.2", "0.4", "0.6"]
+        );
+        assert_eq!(
+            labels(&Scale::straight(0.0, 45e3, Unit::Number).along(3)),
+            ["0 k", "20 k", "40 k"]
+        );
     }
 
     #[test]

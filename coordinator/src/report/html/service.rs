@@ -11,8 +11,11 @@ use super::{Scene, heading, mark};
 use crate::compare::ArmSummary;
 
 /// The three times that a request's service consists of.
-const SPANS: [(Metric, &str); 3] =
-    [(Metric::Queue, "queue"), (Metric::Prefill, "prefill"), (Metric::Decode, "decode")];
+const SPANS: [(Metric, &str); 3] = [
+    (Metric::Queue, "queue"),
+    (Metric::Prefill, "prefill"),
+    (Metric::Decode, "decode"),
+];
 
 /// Pixels of a bar with its room.
 const BAR: u32 = 34;
@@ -20,7 +23,10 @@ const BAR: u32 = 34;
 pub(super) fn draw(scene: &Scene<'_>) -> Markup {
     let arms = &scene.cell.arms;
     let mean = |arm: &ArmSummary, metric: Metric| {
-        arm.latencies.iter().find(|latency| latency.metric == metric).map_or(0.0, |latency| latency.mean)
+        arm.latencies
+            .iter()
+            .find(|latency| latency.metric == metric)
+            .map_or(0.0, |latency| latency.mean)
     };
     let spans = |arm: &ArmSummary| SPANS.map(|(metric, _)| mean(arm, metric));
     let total = |arm: &ArmSummary| spans(arm).iter().sum::<f64>();
@@ -29,8 +35,15 @@ pub(super) fn draw(scene: &Scene<'_>) -> Markup {
     }
     let x = Scale::from_zero(arms.iter().map(total), Unit::Time);
     let said = |arm: &ArmSummary| {
-        let share = arm.views.queue_share.map_or_else(|| NONE.to_owned(), percent);
-        format!("{}: {share} of {} in the queue", heading(scene.cell, arm.arm), nanos(total(arm)))
+        let share = arm
+            .views
+            .queue_share
+            .map_or_else(|| NONE.to_owned(), percent);
+        format!(
+            "{}: {share} of {} in the queue",
+            heading(scene.cell, arm.arm),
+            nanos(total(arm))
+        )
     };
     let chart = Chart {
         id: scene.id("service"),
@@ -71,7 +84,11 @@ fn stack(x: &Scale, spans: &[f64; 3], (at, count): (usize, usize)) -> Markup {
     let mut from = 0.0;
     let pieces = SPANS.iter().zip(spans).map(|((metric, _), span)| {
         let to = from + span;
-        let piece = mark::rect(&piece_class(*metric), (x.at(from), middle - half), (x.at(to), middle + half));
+        let piece = mark::rect(
+            &piece_class(*metric),
+            (x.at(from), middle - half),
+            (x.at(to), middle + half),
+        );
         from = to;
         piece
     });
@@ -80,14 +97,30 @@ fn stack(x: &Scale, spans: &[f64; 3], (at, count): (usize, usize)) -> Markup {
 
 fn service_table(scene: &Scene<'_>) -> Table {
     let row = |arm: &ArmSummary| {
-        let of = |metric| arm.latencies.iter().find(|latency| latency.metric == metric);
-        let mean = |metric| of(metric).map_or_else(|| NONE.to_owned(), |latency| nanos(latency.mean));
+        let of = |metric| {
+            arm.latencies
+                .iter()
+                .find(|latency| latency.metric == metric)
+        };
+        let mean =
+            |metric| of(metric).map_or_else(|| NONE.to_owned(), |latency| nanos(latency.mean));
         let mut row = vec![heading(scene.cell, arm.arm)];
         row.extend(SPANS.map(|(metric, _)| mean(metric)));
         row.push(mean(Metric::Service));
-        row.push(arm.views.queue_share.map_or_else(|| NONE.to_owned(), percent));
+        row.push(
+            arm.views
+                .queue_share
+                .map_or_else(|| NONE.to_owned(), percent),
+        );
         row
     };
-    let headings = ["arm", "queue", "prefill", "decode", "service", "queue, share (median over trials)"];
+    let headings = [
+        "arm",
+        "queue",
+        "prefill",
+        "decode",
+        "service",
+        "queue, share (median over trials)",
+    ];
     Table::new("Mean times of answered requests", headings).with(scene.cell.arms.iter().map(row))
 }

@@ -1,5 +1,5 @@
-//! Tables: a caption, headings that say which column and which row, cells. Owns their markup; must not know what
-//! stands in a cell.
+//! Tables: a caption, headings that say which column and which row, cells. Owns their markup; must
+//! not know what stands in a cell.
 
 use maud::{Markup, html};
 
@@ -18,7 +18,12 @@ impl Table {
         headings: impl IntoIterator<Item = S>,
     ) -> Self {
         let headings = headings.into_iter().map(Into::into).collect();
-        Self { caption: caption.into(), headings, words: Vec::new(), rows: Vec::new() }
+        Self {
+            caption: caption.into(),
+            headings,
+            words: Vec::new(),
+            rows: Vec::new(),
+        }
     }
 
     /// Columns of words, which stand to the left; numbers stand to the right.

@@ -1,5 +1,5 @@
-//! Every trial's value in the order in which they ran: drift of the host, a slow start, single outliers. Must not
-//! derive a figure.
+//! Every trial's value in the order in which they ran: drift of the host, a slow start, single
+//! outliers. Must not derive a figure.
 
 use contract::id::Arm;
 use maud::{Markup, html};
@@ -23,7 +23,9 @@ struct Shot {
 }
 
 pub(super) fn draw(scene: &Scene<'_>) -> Markup {
-    let Some(metric) = scene.cell.primary() else { return html! {} };
+    let Some(metric) = scene.cell.primary() else {
+        return html! {};
+    };
     let shots = shots(metric);
     if shots.is_empty() {
         html! {}
@@ -36,7 +38,11 @@ fn shots(metric: &MetricComparison) -> Vec<Shot> {
     let of_round = |round: &crate::compare::RoundValues| {
         let mut values = round.values.clone();
         values.sort_by_key(|(_, place, _)| *place);
-        let shot = |(arm, _, value): (Arm, usize, f64)| Shot { round: round.round, arm, value };
+        let shot = |(arm, _, value): (Arm, usize, f64)| Shot {
+            round: round.round,
+            arm,
+            value,
+        };
         values.into_iter().map(shot).collect::<Vec<_>>()
     };
     metric.rounds.iter().flat_map(of_round).collect()
@@ -45,14 +51,26 @@ fn shots(metric: &MetricComparison) -> Vec<Shot> {
 fn chart(scene: &Scene<'_>, metric: &MetricComparison, shots: &[Shot]) -> Chart {
     let unit = match metric.measure {
         Measure::Quantile(..) => Unit::Time,
-        Measure::TokensPerSecond | Measure::RequestsPerSecond | Measure::GoodputPerSecond => Unit::Number,
+        Measure::TokensPerSecond | Measure::RequestsPerSecond | Measure::GoodputPerSecond => {
+            Unit::Number
+        }
     };
     let y = Scale::around(shots.iter().map(|shot| shot.value), unit);
     let x = |at: usize| 100.0 * (at as f64 + 0.5) / shots.len() as f64;
     let label = metric.measure.label();
-    let of = |arm: Arm| shots.iter().enumerate().filter(move |(_, shot)| shot.arm == arm);
+    let of = |arm: Arm| {
+        shots
+            .iter()
+            .enumerate()
+            .filter(move |(_, shot)| shot.arm == arm)
+    };
     let tip = |shot: &Shot| {
-        format!("round {}, {}: {}", shot.round + 1, shot.arm, value(metric.measure, shot.value))
+        format!(
+            "round {}, {}: {}",
+            shot.round + 1,
+            shot.arm,
+            value(metric.measure, shot.value)
+        )
     };
     Chart {
         id: scene.id("trials"),
@@ -78,7 +96,9 @@ fn chart(scene: &Scene<'_>, metric: &MetricComparison, shots: &[Shot]) -> Chart 
 
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }
 
 /// A label in the middle of each round, or of some of them.
@@ -87,24 +107,39 @@ fn labels(shots: &[Shot], x: impl Fn(usize) -> f64) -> Vec<Tick> {
     rounds.dedup();
     let every = rounds.len().div_ceil(LABELS).max(1);
     let middle = |round: u32| {
-        let places: Vec<f64> =
-            shots.iter().enumerate().filter(|(_, shot)| shot.round == round).map(|(at, _)| x(at)).collect();
+        let places: Vec<f64> = shots
+            .iter()
+            .enumerate()
+            .filter(|(_, shot)| shot.round == round)
+            .map(|(at, _)| x(at))
+            .collect();
         places.iter().sum::<f64>() / places.len().max(1) as f64
     };
     rounds
         .into_iter()
         .step_by(every)
-        .map(|round| Tick { at: middle(round), label: (round + 1).to_string() })
+        .map(|round| Tick {
+            at: middle(round),
+            label: (round + 1).to_string(),
+        })
         .collect()
 }
 
 fn table(scene: &Scene<'_>, metric: &MetricComparison, shots: &[Shot]) -> Table {
     let row = |(at, shot): (usize, &Shot)| {
         let what = heading(scene.cell, shot.arm);
-        vec![(at + 1).to_string(), (shot.round + 1).to_string(), what, value(metric.measure, shot.value)]
+        vec![
+            (at + 1).to_string(),
+            (shot.round + 1).to_string(),
+            what,
+            value(metric.measure, shot.value),
+        ]
     };
     let label = metric.measure.label();
-    Table::new(format!("{label} of every trial"), ["trial", "round", "arm", &label])
-        .words(&[2])
-        .with(shots.iter().enumerate().map(row))
+    Table::new(
+        format!("{label} of every trial"),
+        ["trial", "round", "arm", &label],
+    )
+    .words(&[2])
+    .with(shots.iter().enumerate().map(row))
 }

@@ -1,5 +1,5 @@
-//! Whether the measurement is to be believed: the verdict with all reasons and what to do, what was lost on the way,
-//! and every check with its figure and limit. Must not judge.
+//! Whether the measurement is to be believed: the verdict with all reasons and what to do, what was
+//! lost on the way, and every check with its figure and limit. Must not judge.
 
 use maud::{Markup, html};
 use stats::validity::{Alike, CheckResult, Finding, Severity, Validity, alike};
@@ -18,8 +18,15 @@ pub(super) fn draw(findings: &Findings) -> Markup {
         Validity::Inconclusive(_) => ("open", "?"),
         Validity::Invalid(_) => ("bad", "!"),
     };
-    let tone = Tone { class, sign, word: findings.validity.name() };
-    let losses: Vec<String> = findings.losses().map(|notice| loss(findings, notice)).collect();
+    let tone = Tone {
+        class,
+        sign,
+        word: findings.validity.name(),
+    };
+    let losses: Vec<String> = findings
+        .losses()
+        .map(|notice| loss(findings, notice))
+        .collect();
     html! {
         section id="measurement" {
             h2 { "Can the measurement be trusted? " (badge(&tone)) }
@@ -52,7 +59,11 @@ fn reasons(findings: &Findings) -> Markup {
 fn of_cell(cell: &Cell) -> Vec<Markup> {
     let (title, word) = (&cell.title, cell.assessment.validity.name());
     let notes = worth_a_line(cell);
-    [items(&format!("{title}: {word}"), doubts(cell)), items(&format!("{title}: note"), &notes)].concat()
+    [
+        items(&format!("{title}: {word}"), doubts(cell)),
+        items(&format!("{title}: note"), &notes),
+    ]
+    .concat()
 }
 
 /// One item a kind of reason.
@@ -103,8 +114,14 @@ fn result(cell: &Cell, check: &str) -> CheckResult {
         CheckResult::Found(Severity::Inconclusive) => 3,
         CheckResult::Found(Severity::Invalid) => 4,
     };
-    let of_check = cell.checks.iter().filter(|(_, checked)| checked.check == check);
-    of_check.map(|(_, checked)| checked.result).max_by_key(rank).unwrap_or(CheckResult::Unknown)
+    let of_check = cell
+        .checks
+        .iter()
+        .filter(|(_, checked)| checked.check == check);
+    of_check
+        .map(|(_, checked)| checked.result)
+        .max_by_key(rank)
+        .unwrap_or(CheckResult::Unknown)
 }
 
 fn sign(result: CheckResult) -> &'static str {

@@ -11,12 +11,29 @@ pub(super) fn print(page: &mut Page, calibration: &Calibration) {
         0 => String::new(),
         invalid => format!("; {} left out", count(invalid.into(), "INVALID run")),
     };
-    page.sentence(&format!("{runs} of one build with itself on {}{left_out}", calibration.host_class), 0, 2);
+    page.sentence(
+        &format!(
+            "{runs} of one build with itself on {}{left_out}",
+            calibration.host_class
+        ),
+        0,
+        2,
+    );
     page.gap();
-    let mut table =
-        Table::new(["scenario", "measure", "without 0", "chance", "found", "slower", "noise floor"])
-            .left(&[1]);
-    calibration.rows.iter().for_each(|row| table.row(cells(row)));
+    let mut table = Table::new([
+        "scenario",
+        "measure",
+        "without 0",
+        "chance",
+        "found",
+        "slower",
+        "noise floor",
+    ])
+    .left(&[1]);
+    calibration
+        .rows
+        .iter()
+        .for_each(|row| table.row(cells(row)));
     table.print(page);
     page.gap();
     page.sentence(

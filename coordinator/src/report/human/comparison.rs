@@ -1,5 +1,5 @@
-//! The tables of one scenario: every measure of the candidate beside the baseline, and the control beside it. Must not
-//! decide anything.
+//! The tables of one scenario: every measure of the candidate beside the baseline, and the control
+//! beside it. Must not decide anything.
 
 use contract::id::Arm;
 use contract::metric::Metric;
@@ -54,13 +54,24 @@ impl Depth {
 
 /// Prints the comparison of one scenario, its control, and what must be said about single measures.
 pub(super) fn print(page: &mut Page, plan: &Plan, cell: &Cell, depth: Depth) {
-    let Some(candidate) = &cell.candidate else { return };
-    let shown: Vec<&MetricComparison> = cell.metrics.iter().filter(|metric| depth.shows(metric)).collect();
+    let Some(candidate) = &cell.candidate else {
+        return;
+    };
+    let shown: Vec<&MetricComparison> = cell
+        .metrics
+        .iter()
+        .filter(|metric| depth.shows(metric))
+        .collect();
     let (done, planned) = cell.rounds;
     let (scenario, _) = schedule::of_cell(plan, cell.index);
     let sent = cell.sent.as_ref();
-    page.heading(&format!("{}; {done} of {planned} rounds", offered(&plan.scenarios[scenario], sent)));
-    changes(sent).iter().for_each(|change| page.sentence(change, 2, 4));
+    page.heading(&format!(
+        "{}; {done} of {planned} rounds",
+        offered(&plan.scenarios[scenario], sent)
+    ));
+    changes(sent)
+        .iter()
+        .for_each(|change| page.sentence(change, 2, 4));
     effects(&shown, &cell.baseline, candidate, cell.alpha).print(page);
     let control = controls(&shown, cell.alpha);
     if !control.is_empty() {
@@ -76,7 +87,10 @@ pub(super) fn print(page: &mut Page, plan: &Plan, cell: &Cell, depth: Depth) {
 
 fn effects(shown: &[&MetricComparison], baseline: &str, candidate: &str, alpha: f64) -> Table {
     let (a, b) = if baseline == candidate {
-        (format!("{} A", cut(baseline, NAME - 2)), format!("{} B", cut(candidate, NAME - 2)))
+        (
+            format!("{} A", cut(baseline, NAME - 2)),
+            format!("{} B", cut(candidate, NAME - 2)),
+        )
     } else {
         (cut(baseline, NAME), cut(candidate, NAME))
     };
@@ -85,7 +99,10 @@ fn effects(shown: &[&MetricComparison], baseline: &str, candidate: &str, alpha: 
     let mut table = Table::new(headings).left(&[5]);
     for metric in shown {
         let (change, interval, verdict) = effect(metric);
-        let (a, b) = (typical(metric, Arm::is_baseline), typical(metric, |arm| !arm.is_baseline()));
+        let (a, b) = (
+            typical(metric, Arm::is_baseline),
+            typical(metric, |arm| !arm.is_baseline()),
+        );
         table.row([metric.measure.label(), a, b, change, interval, verdict]);
     }
     table
@@ -95,38 +112,75 @@ fn typical(metric: &MetricComparison, of: impl Fn(Arm) -> bool) -> String {
     if metric.is_hidden() {
         return NONE.to_owned();
     }
-    metric.typical(of).map_or_else(|| NONE.to_owned(), |typical| value(metric.measure, typical))
+    metric
+        .typical(of)
+        .map_or_else(|| NONE.to_owned(), |typical| value(metric.measure, typical))
 }
 
 fn effect(metric: &MetricComparison) -> (String, String, String) {
-    if let Outcome::Hidden { pooled: Some(pooled), .. } = &metric.outcome {
+    if let Outcome::Hidden {
+        pooled: Some(pooled),
+        ..
+    } = &metric.outcome
+    {
         let (delta, ci) = (pooled.theta, &pooled.ci);
-        let figure = (change(metric, delta, Unit::InHeading), interval(metric, ci, Unit::InHeading));
+        let figure = (
+            change(metric, delta, Unit::InHeading),
+            interval(metric, ci, Unit::InHeading),
+        );
         return (figure.0, figure.1, "(pooled)".to_owned());
     }
-    let Outcome::Compared { comparison, decision, .. } = &metric.outcome else {
+    let Outcome::Compared {
+        comparison,
+        decision,
+        ..
+    } = &metric.outcome
+    else {
         return (NONE.to_owned(), NONE.to_owned(), NONE.to_owned());
     };
     let (change, interval) = estimate(metric, &comparison.effect);
     let real = decision.verdict == Verdict::Same && decision.small_but_real;
     let mark = if real { "*" } else { "" };
-    (change, interval, format!("{}{mark}", decision.verdict.name()))
+    (
+        change,
+        interval,
+        format!("{}{mark}", decision.verdict.name()),
+    )
 }
 
 fn estimate(metric: &MetricComparison, estimate: &Estimate) -> (String, String) {
-    (change(metric, estimate.delta, Unit::InHeading), interval(metric, &estimate.ci, Unit::InHeading))
+    (
+        change(metric, estimate.delta, Unit::InHeading),
+        interval(metric, &estimate.ci, Unit::InHeading),
+    )
 }
 
 fn controls(shown: &[&MetricComparison], alpha: f64) -> Table {
     let level = format!("{} interval, %", plain_level(alpha));
     let mut table = Table::new(["measure", "A", "A2", "change, %", &level, ""]).left(&[5]);
     for metric in shown {
-        let Outcome::Compared { comparison, decision, .. } = &metric.outcome else { continue };
-        let Some(control) = &comparison.control else { continue };
+        let Outcome::Compared {
+            comparison,
+            decision,
+            ..
+        } = &metric.outcome
+        else {
+            continue;
+        };
+        let Some(control) = &comparison.control else {
+            continue;
+        };
         let (change, interval) = estimate(metric, control);
         let word = control_word(control, decision.limit);
         let of = |arm| typical(metric, move |one| one == arm);
-        table.row([metric.measure.label(), of(Arm::A), of(Arm::A2), change, interval, word.to_owned()]);
+        table.row([
+            metric.measure.label(),
+            of(Arm::A),
+            of(Arm::A2),
+            change,
+            interval,
+            word.to_owned(),
+        ]);
     }
     table
 }
@@ -143,27 +197,53 @@ pub(in crate::report) fn control_word(control: &Estimate, tau: f64) -> &'static 
     }
 }
 
-/// The minimum detectable effect of each undecided secondary measure; the headline has that of the primary.
+/// The minimum detectable effect of each undecided secondary measure; the headline has that of the
+/// primary.
 fn undecided(shown: &[&MetricComparison]) -> Option<String> {
     let open = |metric: &&MetricComparison| {
-        let Outcome::Compared { comparison, decision, .. } = &metric.outcome else { return None };
+        let Outcome::Compared {
+            comparison,
+            decision,
+            ..
+        } = &metric.outcome
+        else {
+            return None;
+        };
         if metric.primary || decision.verdict != Verdict::Undecided {
             return None;
         }
-        let (label, seen) = (metric.measure.label(), percent(metric.share(comparison.effect.mde)));
-        Some(format!("{label} {seen} ({})", outlook(comparison, decision)))
+        let (label, seen) = (
+            metric.measure.label(),
+            percent(metric.share(comparison.effect.mde)),
+        );
+        Some(format!(
+            "{label} {seen} ({})",
+            outlook(comparison, decision)
+        ))
     };
     let open: Vec<String> = shown.iter().filter_map(open).collect();
-    (!open.is_empty()).then(|| format!("UNDECIDED, with the minimum detectable effect: {}", open.join(", ")))
+    (!open.is_empty()).then(|| {
+        format!(
+            "UNDECIDED, with the minimum detectable effect: {}",
+            open.join(", ")
+        )
+    })
 }
 
 /// Which tolerances the noise floor of the hosts stands in for.
 fn floors(shown: &[&MetricComparison]) -> Option<String> {
-    let raised = shown.iter().filter(|metric| metric.noise_floor > metric.tolerance);
-    let raised: Vec<String> =
-        raised.map(|m| format!("{} ±{}", m.measure.label(), tolerance(m.noise_floor))).collect();
-    (!raised.is_empty())
-        .then(|| format!("tolerances raised to the noise floor of these hosts: {}", raised.join(", ")))
+    let raised = shown
+        .iter()
+        .filter(|metric| metric.noise_floor > metric.tolerance);
+    let raised: Vec<String> = raised
+        .map(|m| format!("{} ±{}", m.measure.label(), tolerance(m.noise_floor)))
+        .collect();
+    (!raised.is_empty()).then(|| {
+        format!(
+            "tolerances raised to the noise floor of these hosts: {}",
+            raised.join(", ")
+        )
+    })
 }
 
 /// Which measures differ by less than what the placement of code alone does.
@@ -172,19 +252,33 @@ fn within_layouts(shown: &[&MetricComparison]) -> Option<String> {
     let within: Vec<String> = shown
         .iter()
         .filter_map(|metric| {
-            let Some(LayoutLabel::Within(spread)) = metric.layout else { return None };
+            let Some(LayoutLabel::Within(spread)) = metric.layout else {
+                return None;
+            };
             over = over.max(spread.layouts);
-            Some(format!("{} (±{})", metric.measure.label(), percent(spread.sd.exp_m1())))
+            Some(format!(
+                "{} (±{})",
+                metric.measure.label(),
+                percent(spread.sd.exp_m1())
+            ))
         })
         .collect();
-    (!within.is_empty())
-        .then(|| format!("{WITHIN_LAYOUT}, the SD over {over} shuffled baselines: {}", within.join(", ")))
+    (!within.is_empty()).then(|| {
+        format!(
+            "{WITHIN_LAYOUT}, the SD over {over} shuffled baselines: {}",
+            within.join(", ")
+        )
+    })
 }
 
 /// Each thing once, however many measures it concerns.
 fn footnotes(page: &mut Page, plan: &Plan, cell: &Cell, shown: &[&MetricComparison]) {
     let labels = |pick: &dyn Fn(&MetricComparison) -> bool| {
-        let labels: Vec<String> = shown.iter().filter(|m| pick(m)).map(|m| m.measure.label()).collect();
+        let labels: Vec<String> = shown
+            .iter()
+            .filter(|m| pick(m))
+            .map(|m| m.measure.label())
+            .collect();
         (!labels.is_empty()).then(|| labels.join(", "))
     };
     let real = |m: &MetricComparison| matches!(&m.outcome, Outcome::Compared { decision, .. } if decision.small_but_real);
@@ -195,9 +289,19 @@ fn footnotes(page: &mut Page, plan: &Plan, cell: &Cell, shown: &[&MetricComparis
     notes.extend(within_layouts(shown));
     if labels(&real).is_some() {
         let level = plain_level(cell.alpha);
-        notes.push(format!("* small but real: within the tolerance, but the {level} interval excludes zero"));
+        notes.push(format!(
+            "* small but real: within the tolerance, but the {level} interval excludes zero"
+        ));
     }
-    if let Some(which) = labels(&|m| matches!(m.outcome, Outcome::Hidden { pooled: Some(_), .. })) {
+    if let Some(which) = labels(&|m| {
+        matches!(
+            m.outcome,
+            Outcome::Hidden {
+                pooled: Some(_),
+                ..
+            }
+        )
+    }) {
         let least = limits.hide_below;
         notes.push(format!(
             "(pooled) {which}: fewer than {least} requests of a round lie beyond it, so no single round has \
@@ -207,11 +311,15 @@ fn footnotes(page: &mut Page, plan: &Plan, cell: &Cell, shown: &[&MetricComparis
     }
     if let Some(which) = labels(&|m| matches!(m.outcome, Outcome::Hidden { pooled: None, .. })) {
         let least = limits.hide_below;
-        notes.push(format!("{NONE} {which}: hidden, fewer than {least} requests of a round lie beyond it"));
+        notes.push(format!(
+            "{NONE} {which}: hidden, fewer than {least} requests of a round lie beyond it"
+        ));
     }
     if let Some(which) = labels(&|m| m.warning.is_some()) {
         let wanted = limits.warn_below;
-        notes.push(format!("{which}: fewer than {wanted} requests of a round lie beyond it; read with care"));
+        notes.push(format!(
+            "{which}: fewer than {wanted} requests of a round lie beyond it; read with care"
+        ));
     }
     for metric in shown {
         let shares = share_of(metric.measure, metric.scale);

@@ -1,5 +1,6 @@
-//! One metric's answer laid open: the rounds, every sum on the way to the interval, the checks, and the path through
-//! the decision table. Owns the formulas' spelling; every figure is the one that the answer was made of.
+//! One metric's answer laid open: the rounds, every sum on the way to the interval, the checks, and
+//! the path through the decision table. Owns the formulas' spelling; every figure is the one that
+//! the answer was made of.
 
 use contract::id::Arm;
 use contract::metric::Direction;
@@ -9,40 +10,83 @@ use stats::resample::{BOOTSTRAP_DRAWS, Method, PermutationTest, Pooled};
 use super::page::Page;
 use super::table::Table;
 use super::words::{
-    NONE, Unit, WITHIN_LAYOUT, change, count, freedom, interval, percent, plain_level, share_of, tolerance,
-    value,
+    NONE, Unit, WITHIN_LAYOUT, change, count, freedom, interval, percent, plain_level, share_of,
+    tolerance, value,
 };
-use crate::compare::{Derivation, Explanation, LayoutLabel, LayoutNoise, Measure, MetricComparison, Outcome};
+use crate::compare::{
+    Derivation, Explanation, LayoutLabel, LayoutNoise, Measure, MetricComparison, Outcome,
+};
 
 /// Where the text beside a name begins.
 const COLUMN: usize = 13;
 
 /// Prints it.
 pub(super) fn print(page: &mut Page, explanation: &Explanation<'_>) {
-    let Explanation { cell, metric, settings, duet, derivation, layout } = explanation;
+    let Explanation {
+        cell,
+        metric,
+        settings,
+        duet,
+        derivation,
+        layout,
+    } = explanation;
     let candidate = cell.candidate.as_deref().unwrap_or("nothing");
     let label = metric.measure.label();
-    page.heading(&format!("{}: {label}, {candidate} (B) against {} (A)", cell.scenario, cell.baseline));
+    page.heading(&format!(
+        "{}: {label}, {candidate} (B) against {} (A)",
+        cell.scenario, cell.baseline
+    ));
     page.sentence(&declared(metric), 2, 2);
-    let Some(derivation) = derivation else { return uncompared(page, metric) };
+    let Some(derivation) = derivation else {
+        return uncompared(page, metric);
+    };
     rounds(page, metric, derivation, *duet);
     page.heading("B against the baseline");
-    let against = if derivation.control.is_some() { "½(cost of A + cost of A2)" } else { "cost of A" };
+    let against = if derivation.control.is_some() {
+        "½(cost of A + cost of A2)"
+    } else {
+        "cost of A"
+    };
     let (covariate, unit) = match duet {
-        true => ("side of B − side of A, −1 where B has the even slots", "side"),
+        true => (
+            "side of B − side of A, −1 where B has the even slots",
+            "side",
+        ),
         false => ("position of B − mean position of the baseline", "place"),
     };
-    fact(page, "d_r", &format!("cost of B − {against}; x_r: {covariate}"));
-    estimate(page, metric, &derivation.comparison.effect, &derivation.effect_sums, (settings, unit));
+    fact(
+        page,
+        "d_r",
+        &format!("cost of B − {against}; x_r: {covariate}"),
+    );
+    estimate(
+        page,
+        metric,
+        &derivation.comparison.effect,
+        &derivation.effect_sums,
+        (settings, unit),
+    );
     exact(page, &derivation.comparison.exact, &derivation.effect);
     if let Some(adjusted) = derivation.adjusted_p {
-        let family =
-            if metric.primary { "the primary measures of the run" } else { "the secondary measures" };
-        fact(page, "Holm", &format!("p = {} among {family}", probability(adjusted)));
+        let family = if metric.primary {
+            "the primary measures of the run"
+        } else {
+            "the secondary measures"
+        };
+        fact(
+            page,
+            "Holm",
+            &format!("p = {} among {family}", probability(adjusted)),
+        );
     }
-    if let (Some((_, sums)), Some(control)) = (&derivation.control, &derivation.comparison.control) {
+    if let (Some((_, sums)), Some(control)) = (&derivation.control, &derivation.comparison.control)
+    {
         page.heading("Control: A2 against A, two trials of one build");
-        fact(page, "a_r", "cost of A2 − cost of A; x_r: position of A2 − position of A");
+        fact(
+            page,
+            "a_r",
+            "cost of A2 − cost of A; x_r: position of A2 − position of A",
+        );
         estimate(page, metric, control, sums, (settings, "place"));
     }
     beside(page, metric);
@@ -64,7 +108,10 @@ pub(super) fn cost(measure: Measure, scale: Scale) -> String {
         Scale::Log => format!("{better} is better, cost = {sign}ln(value)"),
         Scale::Linear { unit, .. } => {
             let of = share_of(measure, scale).unwrap_or_default();
-            format!("{better} is better, cost = {sign}value ÷ {}; {of}", figure(unit))
+            format!(
+                "{better} is better, cost = {sign}value ÷ {}; {of}",
+                figure(unit)
+            )
         }
         Scale::Zero => format!("{better} is better; zero in every round of every arm, cost = 0"),
     }
@@ -72,11 +119,18 @@ pub(super) fn cost(measure: Measure, scale: Scale) -> String {
 
 fn declared(metric: &MetricComparison) -> String {
     let cost = cost(metric.measure, metric.scale);
-    let role = if metric.primary { "the measure declared before the run" } else { "a secondary measure" };
+    let role = if metric.primary {
+        "the measure declared before the run"
+    } else {
+        "a secondary measure"
+    };
     let within = tolerance(metric.within());
     let floor = match metric.noise_floor > metric.tolerance {
         true => {
-            format!(" (the noise floor of this host class; the plan has ±{})", tolerance(metric.tolerance))
+            format!(
+                " (the noise floor of this host class; the plan has ±{})",
+                tolerance(metric.tolerance)
+            )
         }
         false => String::new(),
     };
@@ -108,10 +162,17 @@ fn rounds(page: &mut Page, metric: &MetricComparison, derivation: &Derivation<'_
             let found = round.values.iter().find(|(one, ..)| *one == arm);
             found.map_or_else(|| NONE.to_owned(), |(_, _, v)| value(metric.measure, *v))
         };
-        let mut order: Vec<_> =
-            round.values.iter().map(|(arm, place, _)| (*place, arm.to_string())).collect();
+        let mut order: Vec<_> = round
+            .values
+            .iter()
+            .map(|(arm, place, _)| (*place, arm.to_string()))
+            .collect();
         order.sort();
-        let order = order.into_iter().map(|(_, arm)| arm).collect::<Vec<_>>().join(" ");
+        let order = order
+            .into_iter()
+            .map(|(_, arm)| arm)
+            .collect::<Vec<_>>()
+            .join(" ");
         let of = |paired: &Paired| figure(paired.differences[at]);
         table.row([
             (round.round + 1).to_string(),
@@ -160,41 +221,96 @@ fn by_slope(
     sums: &Sums,
     (gamma, unit): (f64, &str),
 ) {
-    let Correction { plain_se, plain_df, .. } = found.correction;
+    let Correction {
+        plain_se, plain_df, ..
+    } = found.correction;
     let (sxd, sxx) = (figure(sums.sxd), figure(sums.sxx));
-    fact(page, "γ̂", &format!("Σ(x−x̄)(d−d̄) ÷ Σ(x−x̄)² = {sxd} ÷ {sxx} = {} a {unit}", figure(gamma)));
+    fact(
+        page,
+        "γ̂",
+        &format!(
+            "Σ(x−x̄)(d−d̄) ÷ Σ(x−x̄)² = {sxd} ÷ {sxx} = {} a {unit}",
+            figure(gamma)
+        ),
+    );
     let said = change(metric, found.delta, Unit::Said);
-    fact(page, "δ̂", &format!("d̄ − γ̂·x̄ = {}: {said}", figure(found.delta)));
+    fact(
+        page,
+        "δ̂",
+        &format!("d̄ − γ̂·x̄ = {}: {said}", figure(found.delta)),
+    );
     let (residual, alone) = (figure(found.s_residual), figure(found.s_d));
-    fact(page, "s", &format!("√(Σε̂² ÷ (R−2)) = {residual} (of the d_r without it {alone})"));
-    fact(page, "SE", &format!("s·√(1/R + x̄²/Σ(x−x̄)²) = {}, {}", figure(plain_se), freedom(plain_df)));
+    fact(
+        page,
+        "s",
+        &format!("√(Σε̂² ÷ (R−2)) = {residual} (of the d_r without it {alone})"),
+    );
+    fact(
+        page,
+        "SE",
+        &format!(
+            "s·√(1/R + x̄²/Σ(x−x̄)²) = {}, {}",
+            figure(plain_se),
+            freedom(plain_df)
+        ),
+    );
 }
 
 /// Without it.
 fn by_mean(page: &mut Page, metric: &MetricComparison, found: &Estimate, unit: &str) {
-    let Correction { plain_se, plain_df, .. } = found.correction;
-    fact(page, "γ̂", &format!("not used: fewer than 6 rounds, or a {unit} that never varies"));
+    let Correction {
+        plain_se, plain_df, ..
+    } = found.correction;
+    fact(
+        page,
+        "γ̂",
+        &format!("not used: fewer than 6 rounds, or a {unit} that never varies"),
+    );
     let said = change(metric, found.delta, Unit::Said);
     fact(page, "δ̂", &format!("d̄ = {}: {said}", figure(found.delta)));
     let (s, rounds, se) = (figure(found.s_d), found.rounds, figure(plain_se));
-    fact(page, "SE", &format!("s ÷ √R = {s} ÷ √{rounds} = {se}, {}", freedom(plain_df)));
+    fact(
+        page,
+        "SE",
+        &format!("s ÷ √R = {s} ÷ √{rounds} = {se}, {}", freedom(plain_df)),
+    );
 }
 
 /// What floor and guard did.
 fn corrections(page: &mut Page, metric: &MetricComparison, correction: &Correction) {
-    let verb = if correction.floored { "higher than SE: used instead" } else { "lower than SE: not used" };
+    let verb = if correction.floored {
+        "higher than SE: used instead"
+    } else {
+        "lower than SE: not used"
+    };
     let formula = match metric.scale.is_log() {
         true => "of ties, 0.000977 ÷ √(6R)",
         false => "of zeros, greatest |cost| · (1 − (α/2)^(1/R)) ÷ t",
     };
-    fact(page, "floor", &format!("{formula} = {}, {verb}", figure(correction.floor)));
-    let flag = if correction.flagged { ", which stands out" } else { "" };
+    fact(
+        page,
+        "floor",
+        &format!("{formula} = {}, {verb}", figure(correction.floor)),
+    );
+    let flag = if correction.flagged {
+        ", which stands out"
+    } else {
+        ""
+    };
     let used = match correction.lag1_used > 0.0 {
-        true => format!("{} of it is used: SE × {:.4}", figure(correction.lag1_used), correction.inflation),
+        true => format!(
+            "{} of it is used: SE × {:.4}",
+            figure(correction.lag1_used),
+            correction.inflation
+        ),
         false => "none of it is used".to_owned(),
     };
     let (lag1, corrected) = (figure(correction.lag1), figure(correction.lag1_corrected));
-    fact(page, "guard", &format!("r₁ = {lag1} between neighbouring rounds{flag}, r₁c = {corrected}; {used}"));
+    fact(
+        page,
+        "guard",
+        &format!("r₁ = {lag1} between neighbouring rounds{flag}, r₁c = {corrected}; {used}"),
+    );
 }
 
 fn intervals(page: &mut Page, metric: &MetricComparison, found: &Estimate, settings: &Settings) {
@@ -204,12 +320,23 @@ fn intervals(page: &mut Page, metric: &MetricComparison, found: &Estimate, setti
     let mut range = |name: &str, ci: &stats::compare::Interval| {
         let said = interval(metric, ci, Unit::Said);
         let (low, high) = (figure(ci.low), figure(ci.high));
-        fact(page, name, &format!("δ̂ ± {:.4}·{se} = {low} … {high}: {said}", t(ci)));
+        fact(
+            page,
+            name,
+            &format!("δ̂ ± {:.4}·{se} = {low} … {high}: {said}", t(ci)),
+        );
     };
     range(&plain_level(settings.alpha), &found.ci);
     range(&plain_level(2.0 * settings.alpha), &found.tost);
     let score = figure((found.delta / found.se).abs());
-    fact(page, "p", &format!("P(|t| ≥ |δ̂| ÷ SE = {score}; df {df}) = {}", probability(found.p)));
+    fact(
+        page,
+        "p",
+        &format!(
+            "P(|t| ≥ |δ̂| ÷ SE = {score}; df {df}) = {}",
+            probability(found.p)
+        ),
+    );
     let beta = found.mde / found.se - t(&found.ci);
     fact(
         page,
@@ -231,19 +358,32 @@ fn exact(page: &mut Page, test: &PermutationTest, effect: &Paired) {
         None => "|Σd|",
     };
     if let Some(gamma) = test.gamma {
-        let slope = format!("of all arms on their positions, ignoring labels: {} a position", figure(gamma));
-        fact(page, "γ̂₀", &format!("{slope}: subtracted from the costs before labels are permuted"));
+        let slope = format!(
+            "of all arms on their positions, ignoring labels: {} a position",
+            figure(gamma)
+        );
+        fact(
+            page,
+            "γ̂₀",
+            &format!("{slope}: subtracted from the costs before labels are permuted"),
+        );
     }
     let how = match test.method {
-        Method::AllSigns => format!("of all {of} = 2^{rounds} signs {hits} reach {reach}: p = hits ÷ all"),
+        Method::AllSigns => {
+            format!("of all {of} = 2^{rounds} signs {hits} reach {reach}: p = hits ÷ all")
+        }
         Method::AllLabels => {
-            format!("of all {of} = 3^{rounds} places of B's label {hits} reach {reach}: p = hits ÷ all")
+            format!(
+                "of all {of} = 3^{rounds} places of B's label {hits} reach {reach}: p = hits ÷ all"
+            )
         }
         Method::DrawnSigns(_) => {
             format!("of {of} drawn signs {hits} reach {reach}: p = (1 + hits) ÷ (1 + draws)")
         }
         Method::DrawnLabels(_) => {
-            format!("of {of} drawn places of B's label {hits} reach {reach}: p = (1 + hits) ÷ (1 + draws)")
+            format!(
+                "of {of} drawn places of B's label {hits} reach {reach}: p = (1 + hits) ÷ (1 + draws)"
+            )
         }
     };
     fact(page, "exact", &format!("{how} = {}", probability(test.p)));
@@ -252,17 +392,34 @@ fn exact(page: &mut Page, test: &PermutationTest, effect: &Paired) {
 /// What stands beside the answer and decides nothing.
 fn beside(page: &mut Page, metric: &MetricComparison) {
     let (pooled, resampled) = match &metric.outcome {
-        Outcome::Compared { pooled, resampled, .. } => (*pooled, *resampled),
+        Outcome::Compared {
+            pooled, resampled, ..
+        } => (*pooled, *resampled),
         Outcome::Hidden { pooled, .. } => (*pooled, None),
         Outcome::Missing { .. } => return,
     };
     page.heading("Also shown (no effect on the verdict)");
     if let Some(Pooled { theta, se, ci }) = pooled {
         let (ratio, se) = (figure(theta), se.map_or_else(|| NONE.to_owned(), figure));
-        let said = (change(metric, theta, Unit::Said), interval(metric, &ci, Unit::Said));
-        let control = metric.rounds.iter().flat_map(|round| &round.values).any(|(arm, ..)| *arm == Arm::A2);
-        let against = if control { "½(ln Q(⊕A) + ln Q(⊕A2))" } else { "ln Q(⊕A)" };
-        fact(page, "pooled", &format!("θ̂ = ln Q(⊕B) − {against} = {ratio}: {}", said.0));
+        let said = (
+            change(metric, theta, Unit::Said),
+            interval(metric, &ci, Unit::Said),
+        );
+        let control = metric
+            .rounds
+            .iter()
+            .flat_map(|round| &round.values)
+            .any(|(arm, ..)| *arm == Arm::A2);
+        let against = if control {
+            "½(ln Q(⊕A) + ln Q(⊕A2))"
+        } else {
+            "ln Q(⊕A)"
+        };
+        fact(
+            page,
+            "pooled",
+            &format!("θ̂ = ln Q(⊕B) − {against} = {ratio}: {}", said.0),
+        );
         fact(
             page,
             "jackknife",
@@ -275,13 +432,16 @@ fn beside(page: &mut Page, metric: &MetricComparison) {
     }
     if let Some(drawn) = resampled {
         let mean = interval(metric, &drawn.mean, Unit::Said);
-        let pooled = drawn
-            .pooled
-            .map_or_else(String::new, |ci| format!("; of θ̂ {}", interval(metric, &ci, Unit::Said)));
+        let pooled = drawn.pooled.map_or_else(String::new, |ci| {
+            format!("; of θ̂ {}", interval(metric, &ci, Unit::Said))
+        });
         fact(
             page,
             "bootstrap",
-            &format!("{BOOTSTRAP_DRAWS} draws of whole rounds, seed {}: of d̄ {mean}{pooled}", drawn.seed.0),
+            &format!(
+                "{BOOTSTRAP_DRAWS} draws of whole rounds, seed {}: of d̄ {mean}{pooled}",
+                drawn.seed.0
+            ),
         );
     }
 }
@@ -294,21 +454,43 @@ fn layouts(page: &mut Page, metric: &MetricComparison, noise: &LayoutNoise) {
         fact(
             page,
             "δ̂",
-            &format!("{} ± SE {}: {said} ({})", figure(effect.delta), figure(effect.se), effect.layout),
+            &format!(
+                "{} ± SE {}: {said} ({})",
+                figure(effect.delta),
+                figure(effect.se),
+                effect.layout
+            ),
         );
     }
     for (layout, why) in &noise.left_out {
         fact(page, "left out", &format!("{layout}: {why}"));
     }
     let Some(spread) = noise.spread else {
-        return fact(page, "SD", "none: fewer than two layouts have a VALID measurement");
+        return fact(
+            page,
+            "SD",
+            "none: fewer than two layouts have a VALID measurement",
+        );
     };
     let (sd, without) = (spread.sd, spread.without_error);
-    fact(page, "mean", &format!("{}: {}", figure(spread.mean), change(metric, spread.mean, Unit::Said)));
+    fact(
+        page,
+        "mean",
+        &format!(
+            "{}: {}",
+            figure(spread.mean),
+            change(metric, spread.mean, Unit::Said)
+        ),
+    );
     fact(
         page,
         "SD",
-        &format!("√(Σ(δ̂−mean)² ÷ ({}−1)) = {}: ±{}", spread.layouts, figure(sd), percent(sd.exp_m1())),
+        &format!(
+            "√(Σ(δ̂−mean)² ÷ ({}−1)) = {}: ±{}",
+            spread.layouts,
+            figure(sd),
+            percent(sd.exp_m1())
+        ),
     );
     fact(
         page,
@@ -330,10 +512,18 @@ fn layouts(page: &mut Page, metric: &MetricComparison, noise: &LayoutNoise) {
 fn path(page: &mut Page, metric: &MetricComparison, derivation: &Derivation<'_>) {
     page.heading("Through the decision table");
     for step in &derivation.decision.path {
-        fact(page, if step.applies { "yes" } else { "no" }, &step.to_string());
+        fact(
+            page,
+            if step.applies { "yes" } else { "no" },
+            &step.to_string(),
+        );
     }
     let decision = derivation.decision;
-    let small = if decision.small_but_real { ", small but real" } else { "" };
+    let small = if decision.small_but_real {
+        ", small but real"
+    } else {
+        ""
+    };
     let done = derivation.comparison.effect.rounds as u64;
     let needed = decision.rounds_needed.map_or_else(String::new, |rounds| {
         let mde = tolerance(metric.within());
@@ -342,7 +532,11 @@ fn path(page: &mut Page, metric: &MetricComparison, derivation: &Derivation<'_>)
             false => format!("; {} see {mde} already", count(done, "round")),
         }
     });
-    page.sentence(&format!("→ {}{small}{needed}", decision.verdict.name()), 2, 4);
+    page.sentence(
+        &format!("→ {}{small}{needed}", decision.verdict.name()),
+        2,
+        4,
+    );
 }
 
 /// Six decimals; below a millionth in powers of ten.
@@ -355,5 +549,9 @@ pub(super) fn figure(value: f64) -> String {
 }
 
 pub(super) fn probability(p: f64) -> String {
-    if p < 1e-4 { format!("{p:.2e}").replace('-', "−") } else { format!("{p:.6}") }
+    if p < 1e-4 {
+        format!("{p:.2e}").replace('-', "−")
+    } else {
+        format!("{p:.6}")
+    }
 }

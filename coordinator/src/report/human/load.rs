@@ -1,5 +1,5 @@
-//! What a scenario asks and when: what was sent where that is known, else what the plan says, and what was cut of it. A
-//! limit is never told as a length. Must not know findings.
+//! What a scenario asks and when: what was sent where that is known, else what the plan says, and
+//! what was cut of it. A limit is never told as a length. Must not know findings.
 
 use contract::part::{Lengths, Sent, Span};
 use contract::spec::{Length, Planned, PromptSpec, Scenario, Shape};
@@ -10,7 +10,11 @@ use crate::plan::{Ahead, Plan};
 
 /// A plan in a few lines, then with every default written out.
 pub(super) fn plan(page: &mut Page, plan: &Plan, ahead: &[Ahead]) {
-    let trials = if plan.control { "A, B and the control A2" } else { "A and B" };
+    let trials = if plan.control {
+        "A, B and the control A2"
+    } else {
+        "A and B"
+    };
     page.sentence(
         &format!(
             "{} is sound: {}, arms {trials}, {}, judged by {} within ±{}.",
@@ -27,7 +31,9 @@ pub(super) fn plan(page: &mut Page, plan: &Plan, ahead: &[Ahead]) {
         let ahead = ahead.get(at);
         let sent = ahead.and_then(|ahead| ahead.sent.as_ref());
         page.item(&offered(scenario, sent));
-        changes(sent).iter().for_each(|change| page.sentence(change, 4, 4));
+        changes(sent)
+            .iter()
+            .for_each(|change| page.sentence(change, 4, 4));
         for (path, survey) in ahead.map_or(&[][..], |ahead| &ahead.prompts) {
             let left_out = match survey.left_out {
                 0 => String::new(),
@@ -42,7 +48,9 @@ pub(super) fn plan(page: &mut Page, plan: &Plan, ahead: &[Ahead]) {
             page.sentence(&file, 4, 4);
         }
     }
-    plan.look.iter().for_each(|look| page.item(&look_ahead(look.at, plan.rounds)));
+    plan.look
+        .iter()
+        .for_each(|look| page.item(&look_ahead(look.at, plan.rounds)));
     page.gap();
     plan.to_toml().lines().for_each(|line| page.line(line));
 }
@@ -57,7 +65,10 @@ pub(in crate::report) fn load(scenario: &Scenario, sent: Option<&Sent>) -> Strin
     let requests = match scenario.planned() {
         Planned::Exactly(requests) => count(requests.into(), "request"),
         Planned::AtMost(_) => {
-            let sending = scenario.window().or(scenario.stop.min_duration).unwrap_or_default();
+            let sending = scenario
+                .window()
+                .or(scenario.stop.min_duration)
+                .unwrap_or_default();
             format!("requests for {}", seconds(sending.as_secs_f64()))
         }
     };
@@ -66,7 +77,10 @@ pub(in crate::report) fn load(scenario: &Scenario, sent: Option<&Sent>) -> Strin
 
 fn shape(scenario: &Scenario) -> String {
     let window = || {
-        let length = scenario.closes().or_else(|| scenario.window()).unwrap_or_default();
+        let length = scenario
+            .closes()
+            .or_else(|| scenario.window())
+            .unwrap_or_default();
         format!("over {}", seconds(length.as_secs_f64()))
     };
     match &scenario.shape {
@@ -75,9 +89,15 @@ fn shape(scenario: &Scenario) -> String {
         Shape::Ladder { concurrency, .. } => format!("with {} in flight", along(concurrency)),
         Shape::Constant { rate } => format!("evenly at {rate} a second {}", window()),
         Shape::Poisson { rate } => format!("independently at {rate} a second {}", window()),
-        Shape::Gamma { rate, cv } => format!("at {rate} a second {}, gaps varying by {cv}", window()),
+        Shape::Gamma { rate, cv } => {
+            format!("at {rate} a second {}, gaps varying by {cv}", window())
+        }
         Shape::Trace { file, speed, .. } => {
-            format!("replayed from {} at {speed} times its speed {}", file.path, window())
+            format!(
+                "replayed from {} at {speed} times its speed {}",
+                file.path,
+                window()
+            )
         }
         Shape::Ramp { from, to, .. } => format!("at {from} changing to {to} a second {}", window()),
         Shape::Steps { rates, .. } => format!("at {} a second {}", along(rates), window()),
@@ -85,7 +105,11 @@ fn shape(scenario: &Scenario) -> String {
 }
 
 fn along<T: ToString>(levels: &[T]) -> String {
-    levels.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
+    levels
+        .iter()
+        .map(T::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn tokens(scenario: &Scenario, sent: Option<&Sent>) -> String {
@@ -106,8 +130,10 @@ fn planned_prompts(scenario: &Scenario) -> String {
     let limited = matches!(scenario.shape, Shape::Trace { .. })
         || scenario.asks().any(|(_, prompt, _)| prompt.file.is_some());
     let most = scenario.asks().map(|(_, prompt, _)| prompt.longest()).max();
-    let least =
-        scenario.asks().map(|(_, prompt, _)| before(prompt).saturating_add(prompt.tokens.min())).min();
+    let least = scenario
+        .asks()
+        .map(|(_, prompt, _)| before(prompt).saturating_add(prompt.tokens.min()))
+        .min();
     planned(limited, least, most)
 }
 
@@ -119,7 +145,11 @@ fn planned_answers(scenario: &Scenario) -> String {
 
 fn planned(limited: bool, least: Option<u32>, most: Option<u32>) -> String {
     let (least, most) = (least.unwrap_or(0), most.unwrap_or(0));
-    if limited { format!("at most {most}") } else { range(least, most) }
+    if limited {
+        format!("at most {most}")
+    } else {
+        range(least, most)
+    }
 }
 
 fn span(span: Span) -> String {
@@ -127,7 +157,11 @@ fn span(span: Span) -> String {
 }
 
 fn range(least: u32, most: u32) -> String {
-    if least == most { least.to_string() } else { format!("{least} to {most}") }
+    if least == most {
+        least.to_string()
+    } else {
+        format!("{least} to {most}")
+    }
 }
 
 /// What of the requests is not as it was asked for; empty where all of it is.
@@ -135,7 +169,12 @@ pub(in crate::report) fn changes(sent: Option<&Sent>) -> Vec<String> {
     let Some(sent) = sent else { return Vec::new() };
     [("prompts", sent.prompts), ("answers", sent.answers)]
         .into_iter()
-        .flat_map(|(what, lengths)| [cut(what, sent.requests, lengths), raised(what, sent.requests, lengths)])
+        .flat_map(|(what, lengths)| {
+            [
+                cut(what, sent.requests, lengths),
+                raised(what, sent.requests, lengths),
+            ]
+        })
         .flatten()
         .collect()
 }
@@ -154,6 +193,10 @@ fn cut(what: &str, requests: u64, lengths: Lengths) -> Option<String> {
 }
 
 fn raised(what: &str, requests: u64, lengths: Lengths) -> Option<String> {
-    (lengths.raised > 0)
-        .then(|| format!("raised to the minimum length: {} of {requests} {what}", lengths.raised))
+    (lengths.raised > 0).then(|| {
+        format!(
+            "raised to the minimum length: {} of {requests} {what}",
+            lengths.raised
+        )
+    })
 }

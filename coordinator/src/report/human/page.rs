@@ -1,5 +1,5 @@
-//! The sheet everything is written on: 80 columns, wrapped at spaces, with colour on the words of verdicts alone.
-//! Must not know what it says.
+//! The sheet everything is written on: 80 columns, wrapped at spaces, with colour on the words of
+//! verdicts alone. Must not know what it says.
 
 use contract::text;
 
@@ -31,7 +31,10 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) fn new(colour: bool) -> Self {
-        Self { text: String::new(), colour }
+        Self {
+            text: String::new(),
+            colour,
+        }
     }
 
     /// A line that is short enough as it is.
@@ -67,7 +70,10 @@ impl Page {
     /// A name, padded to a column, and its text wrapped beside it.
     pub(super) fn entry(&mut self, name: &str, text: &str, indent: usize, column: usize) {
         let fill = column.saturating_sub(indent + name.chars().count() + 1);
-        let padded: String = name.chars().chain(std::iter::repeat_n(NBSP, fill)).collect();
+        let padded: String = name
+            .chars()
+            .chain(std::iter::repeat_n(NBSP, fill))
+            .collect();
         self.sentence(&format!("{padded} {text}"), indent, column);
     }
 
@@ -129,7 +135,10 @@ mod tests {
 
     #[test]
     fn colour_marks_verdicts_only() {
-        assert_eq!(painted("it is FASTER: yes"), "it is \u{1b}[1;32mFASTER\u{1b}[0m: yes");
+        assert_eq!(
+            painted("it is FASTER: yes"),
+            "it is \u{1b}[1;32mFASTER\u{1b}[0m: yes"
+        );
         assert_eq!(painted("no FASTERS here"), "no FASTERS here");
         let mut page = Page::new(false);
         page.line("INVALID");

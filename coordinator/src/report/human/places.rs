@@ -1,5 +1,5 @@
-//! What single workers and hosts show, and what the rounds say of the host over time. Must not decide anything: the
-//! verdict rests on all of them together.
+//! What single workers and hosts show, and what the rounds say of the host over time. Must not
+//! decide anything: the verdict rests on all of them together.
 
 use stats::compare::{Estimate, Scale};
 
@@ -13,7 +13,9 @@ const NAME: usize = 24;
 
 /// Prints the table of workers and hosts.
 pub(super) fn table(page: &mut Page, cell: &Cell) {
-    let (Some(places), Some(primary)) = (&cell.places, cell.primary()) else { return };
+    let (Some(places), Some(primary)) = (&cell.places, cell.primary()) else {
+        return;
+    };
     page.gap();
     page.line(&format!("  {} worker by worker", primary.measure.label()));
     effects(primary, &places.slots).print(page);
@@ -27,10 +29,17 @@ pub(super) fn table(page: &mut Page, cell: &Cell) {
 fn effects(metric: &MetricComparison, places: &[PlaceEffect]) -> Table {
     let level = format!("{} interval, %", plain_level(metric.alpha));
     let mut table = Table::new(["place", "change, %", &level]);
-    for PlaceEffect { place, effect, scale } in places {
+    for PlaceEffect {
+        place,
+        effect,
+        scale,
+    } in places
+    {
         let of = (metric.measure, *scale);
-        let (change, interval) =
-            (change_of(of, effect.delta, Unit::InHeading), interval_of(of, &effect.ci, Unit::InHeading));
+        let (change, interval) = (
+            change_of(of, effect.delta, Unit::InHeading),
+            interval_of(of, &effect.ci, Unit::InHeading),
+        );
         table.row([name(place), change, interval]);
     }
     table
@@ -45,7 +54,9 @@ fn name(place: &Place) -> String {
 
 /// Sentences about what stands out, of places and of time.
 pub(in crate::report) fn notes(cell: &Cell) -> Vec<String> {
-    let Some(primary) = cell.primary() else { return Vec::new() };
+    let Some(primary) = cell.primary() else {
+        return Vec::new();
+    };
     let mut notes = signals(&cell.signals, primary);
     if let Some(places) = &cell.places {
         notes.extend(odd(places, primary));
@@ -56,8 +67,10 @@ pub(in crate::report) fn notes(cell: &Cell) -> Vec<String> {
 
 fn said(metric: &MetricComparison, scale: Scale, estimate: &Estimate) -> String {
     let of = (metric.measure, scale);
-    let (change, range) =
-        (change_of(of, estimate.delta, Unit::Said), interval_of(of, &estimate.ci, Unit::Said));
+    let (change, range) = (
+        change_of(of, estimate.delta, Unit::Said),
+        interval_of(of, &estimate.ci, Unit::Said),
+    );
     format!("{change} ({} interval {range})", level(metric.alpha))
 }
 
@@ -70,7 +83,10 @@ fn odd(places: &Places, metric: &MetricComparison) -> Option<String> {
         _ => "one worker differs from the others:",
     };
     let without = odd.without.as_ref().map_or_else(String::new, |rest| {
-        format!("; without it {label} is {}", said(metric, places.scale, rest))
+        format!(
+            "; without it {label} is {}",
+            said(metric, places.scale, rest)
+        )
     });
     Some(format!(
         "{which} on {} {label} is {}{without}; check that host before you trust the result",

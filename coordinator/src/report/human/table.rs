@@ -15,7 +15,11 @@ impl Table {
     /// A table with these headings.
     pub(super) fn new<S: Into<String>>(headings: impl IntoIterator<Item = S>) -> Self {
         let rows = vec![headings.into_iter().map(Into::into).collect()];
-        Self { indent: 2, left: vec![0], rows }
+        Self {
+            indent: 2,
+            left: vec![0],
+            rows,
+        }
     }
 
     /// Sets columns to the left.
@@ -36,11 +40,23 @@ impl Table {
 
     pub(super) fn print(&self, page: &mut Page) {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
-        let width = |column: usize| self.rows.iter().filter_map(|row| row.get(column)).map(|c| len(c)).max();
-        let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+        let width = |column: usize| {
+            self.rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|c| len(c))
+                .max()
+        };
+        let widths: Vec<usize> = (0..columns)
+            .map(|column| width(column).unwrap_or(0))
+            .collect();
         let total = self.indent + widths.iter().sum::<usize>();
         // Two spaces between columns where they fit, one where they do not.
-        let gap = if total + 2 * columns.saturating_sub(1) <= WIDTH { 2 } else { 1 };
+        let gap = if total + 2 * columns.saturating_sub(1) <= WIDTH {
+            2
+        } else {
+            1
+        };
         for row in &self.rows {
             page.line(&self.line(row, &widths, gap));
         }
@@ -53,7 +69,11 @@ impl Table {
                 line.push_str(&" ".repeat(gap));
             }
             let fill = " ".repeat(widths[column] - len(cell));
-            let (before, after) = if self.left.contains(&column) { ("", &*fill) } else { (&*fill, "") };
+            let (before, after) = if self.left.contains(&column) {
+                ("", &*fill)
+            } else {
+                (&*fill, "")
+            };
             line.push_str(&format!("{before}{cell}{after}"));
         }
         line

@@ -1,4 +1,5 @@
-//! Whether the measurement can be trusted, why not, and what to do; and what was lost during the run. Must not judge.
+//! Whether the measurement can be trusted, why not, and what to do; and what was lost during the
+//! run. Must not judge.
 
 use contract::run::{Notice, NoticeKind};
 use stats::validity::{CheckResult, Checked, Finding, Quantity, Severity, Validity, alike};
@@ -23,7 +24,11 @@ fn reasons(page: &mut Page, findings: &Findings, cell: &Cell) {
     let title = &cell.title;
     let (word, whole) = (cell.assessment.validity.name(), findings.validity.name());
     // The heading has said it, unless this scenario fares better than the whole run.
-    let weight = if word == whole { String::new() } else { format!("{word}: ") };
+    let weight = if word == whole {
+        String::new()
+    } else {
+        format!("{word}: ")
+    };
     list(page, &format!("{title}: {weight}"), doubts(cell));
     list(page, &format!("{title}: note: "), &worth_a_line(cell));
 }
@@ -31,7 +36,12 @@ fn reasons(page: &mut Page, findings: &Findings, cell: &Cell) {
 /// Warnings that no label has told before.
 pub(in crate::report) fn worth_a_line(cell: &Cell) -> Vec<Finding> {
     let labelled = |finding: &&Finding| finding.reason.code() != "simulated";
-    cell.assessment.warnings.iter().filter(labelled).cloned().collect()
+    cell.assessment
+        .warnings
+        .iter()
+        .filter(labelled)
+        .cloned()
+        .collect()
 }
 
 /// Why a scenario's measurement is not VALID.
@@ -48,7 +58,10 @@ fn list(page: &mut Page, before: &str, findings: &[Finding]) {
     for (at, one) in told.iter().enumerate() {
         page.item(&format!("{before}{one}"));
         let code = one.worst.reason.code();
-        if told.get(at + 1).is_none_or(|next| next.worst.reason.code() != code) {
+        if told
+            .get(at + 1)
+            .is_none_or(|next| next.worst.reason.code() != code)
+        {
             page.sentence(&format!("→ {}", one.worst.reason.advice()), 4, 6);
         }
     }
@@ -84,15 +97,25 @@ pub(in crate::report) fn worst(cell: &Cell, check: &str) -> [String; 5] {
         Some((Quantity::Time(time), _)) => time.as_secs_f64(),
         None => 0.0,
     };
-    let of_check = cell.checks.iter().filter(|(_, checked)| checked.check == check);
+    let of_check = cell
+        .checks
+        .iter()
+        .filter(|(_, checked)| checked.check == check);
     let worse = |a: &Checked, b: &Checked| rank(a).cmp(&rank(b)).then(size(a).total_cmp(&size(b)));
-    let (arm, checked) =
-        of_check.max_by(|(_, a), (_, b)| worse(a, b)).expect("the check is one of the cell's");
+    let (arm, checked) = of_check
+        .max_by(|(_, a), (_, b)| worse(a, b))
+        .expect("the check is one of the cell's");
     let (figure, limit) = match checked.figure {
         Some((figure, limit)) => (quantity(figure), quantity(limit)),
         None => (NONE.to_owned(), NONE.to_owned()),
     };
-    [check.replace('-', " "), arm.to_string(), figure, limit, checked.result.name().to_owned()]
+    [
+        check.replace('-', " "),
+        arm.to_string(),
+        figure,
+        limit,
+        checked.result.name().to_owned(),
+    ]
 }
 
 fn quantity(quantity: Quantity) -> String {
@@ -133,7 +156,11 @@ fn became(findings: &Findings, notice: &Notice) -> Option<String> {
         return None;
     }
     let here = (notice.key.cell, notice.key.round);
-    let done = findings.record.blocks.iter().find(|block| (block.cell, block.round) == here);
+    let done = findings
+        .record
+        .blocks
+        .iter()
+        .find(|block| (block.cell, block.round) == here);
     Some(match done {
         Some(block) if block.attempt > notice.attempt => {
             format!("the block was repeated; attempt {} counts", block.attempt.0)

@@ -1,12 +1,14 @@
-//! One headline a scenario, in words: faster or not, by how much, how sure, and where it is not settled what would
-//! settle it. Must not decide anything: the words follow the decision's path.
+//! One headline a scenario, in words: faster or not, by how much, how sure, and where it is not
+//! settled what would settle it. Must not decide anything: the words follow the decision's path.
 
 use stats::compare::{Comparison, Decision, Row, Verdict};
 use stats::validity::{Validity, alike};
 
 use super::page::Page;
 use super::validity::doubts;
-use super::words::{Unit, change, count, interval, layout, level, percent, share_of, tolerance, value};
+use super::words::{
+    Unit, change, count, interval, layout, level, percent, share_of, tolerance, value,
+};
 use crate::compare::{Cell, MetricComparison, Outcome};
 
 /// Above this number of rounds, a quieter host is the better advice.
@@ -22,16 +24,34 @@ pub(super) fn headlines(page: &mut Page, cells: &[Cell]) {
 /// "burst-100: pgo is FASTER than baseline: …"
 pub(in crate::report) fn headline(cell: &Cell) -> String {
     let (scenario, title) = (&cell.scenario, &cell.title);
-    let Some(primary) = cell.primary().filter(|_| cell.candidate.is_some()) else { return alone(cell) };
+    let Some(primary) = cell.primary().filter(|_| cell.candidate.is_some()) else {
+        return alone(cell);
+    };
     match &primary.outcome {
-        Outcome::Compared { comparison, decision, .. } => {
-            let beside =
-                primary.layout.as_ref().and_then(layout).map_or_else(String::new, |l| format!("; {l}"));
+        Outcome::Compared {
+            comparison,
+            decision,
+            ..
+        } => {
+            let beside = primary
+                .layout
+                .as_ref()
+                .and_then(layout)
+                .map_or_else(String::new, |l| format!("; {l}"));
             // The candidate is named in all sentences but that.
-            let subject = if decision.verdict == Verdict::Invalid { title } else { scenario };
-            format!("{subject}: {}{beside}", compared(cell, primary, comparison, decision))
+            let subject = if decision.verdict == Verdict::Invalid {
+                title
+            } else {
+                scenario
+            };
+            format!(
+                "{subject}: {}{beside}",
+                compared(cell, primary, comparison, decision)
+            )
         }
-        _ if cell.verdict() == Some(Verdict::Invalid) => format!("{title}: INVALID: {}", unbelieved(cell)),
+        _ if cell.verdict() == Some(Verdict::Invalid) => {
+            format!("{title}: INVALID: {}", unbelieved(cell))
+        }
         Outcome::Hidden { exceedances, .. } => format!(
             "{scenario}: UNDECIDED whether {}: {} rests on too few requests ({} beyond it)",
             names(cell, "is faster than"),
@@ -42,19 +62,35 @@ pub(in crate::report) fn headline(cell: &Cell) -> String {
     }
 }
 
-fn compared(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision: &Decision) -> String {
+fn compared(
+    cell: &Cell,
+    metric: &MetricComparison,
+    found: &Comparison,
+    decision: &Decision,
+) -> String {
     let figure = figure(metric, found);
     let within = tolerance(metric.within());
     match decision.verdict {
         Verdict::Faster => format!("{}: {figure}", names(cell, "is FASTER than")),
         Verdict::Slower => format!("{}: {figure}", names(cell, "is SLOWER than")),
         Verdict::Same => {
-            let real = if decision.small_but_real { "; the difference is small but real" } else { "" };
-            format!("{} (within ±{within}): {figure}{real}", names(cell, "is the SAME as"))
+            let real = if decision.small_but_real {
+                "; the difference is small but real"
+            } else {
+                ""
+            };
+            format!(
+                "{} (within ±{within}): {figure}{real}",
+                names(cell, "is the SAME as")
+            )
         }
         Verdict::Undecided => {
             let why = why_open(cell, metric, found, decision);
-            let lean = if found.effect.delta > 0.0 { "is slower than" } else { "is faster than" };
+            let lean = if found.effect.delta > 0.0 {
+                "is slower than"
+            } else {
+                "is faster than"
+            };
             format!("UNDECIDED whether {}: {figure}; {why}", names(cell, lean))
         }
         Verdict::Invalid => format!("INVALID: {}", why_invalid(cell, metric, found, decision)),
@@ -64,7 +100,8 @@ fn compared(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision
 /// "E2E p50 4.1 % lower (95 % interval −5.0 … −3.2 %), 10 rounds"
 fn figure(metric: &MetricComparison, found: &Comparison) -> String {
     let (effect, level) = (&found.effect, level(metric.alpha));
-    let shares = share_of(metric.measure, metric.scale).map_or_else(String::new, |of| format!("; {of}"));
+    let shares =
+        share_of(metric.measure, metric.scale).map_or_else(String::new, |of| format!("; {of}"));
     format!(
         "{} {} ({level} interval {}), {}{shares}",
         metric.measure.label().replace(' ', "\u{a0}"),
@@ -85,10 +122,20 @@ fn names(cell: &Cell, relation: &str) -> String {
 
 /// The row that decided.
 fn deciding(decision: &Decision) -> Option<&Row> {
-    decision.path.iter().rev().find(|step| step.applies).map(|step| &step.row)
+    decision
+        .path
+        .iter()
+        .rev()
+        .find(|step| step.applies)
+        .map(|step| &step.row)
 }
 
-fn why_open(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision: &Decision) -> String {
+fn why_open(
+    cell: &Cell,
+    metric: &MetricComparison,
+    found: &Comparison,
+    decision: &Decision,
+) -> String {
     let sight = sight(metric, found, decision);
     let why = match deciding(decision) {
         Some(Row::TooFewRounds { rounds, least }) => {
@@ -110,7 +157,10 @@ fn why_open(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision
             format!("the interval ({t}) and the exact check ({exact}) disagree: run more rounds")
         }
         Some(Row::HolmDisagrees { adjusted, .. }) if metric.primary => {
-            format!("not significant among all scenarios and candidates ({})", chance(*adjusted))
+            format!(
+                "not significant among all scenarios and candidates ({})",
+                chance(*adjusted)
+            )
         }
         Some(Row::HolmDisagrees { adjusted, .. }) => {
             format!("not significant among all measures ({})", chance(*adjusted))
@@ -120,7 +170,8 @@ fn why_open(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision
     format!("{why}; {sight}")
 }
 
-/// The minimum detectable effect of the rounds, and how many rounds would be enough where more would help.
+/// The minimum detectable effect of the rounds, and how many rounds would be enough where more
+/// would help.
 fn sight(metric: &MetricComparison, found: &Comparison, decision: &Decision) -> String {
     let seen = percent(metric.share(found.effect.mde));
     let open = matches!(deciding(decision), Some(Row::Open { .. }));
@@ -134,20 +185,25 @@ fn sight(metric: &MetricComparison, found: &Comparison, decision: &Decision) -> 
              more rounds",
             tolerance(metric.within())
         ),
-        Some(rounds) if rounds <= found.effect.rounds as u64 => format!("minimum detectable effect {seen}"),
+        Some(rounds) if rounds <= found.effect.rounds as u64 => {
+            format!("minimum detectable effect {seen}")
+        }
         Some(rounds) if rounds > PATIENCE => format!(
             "minimum detectable effect {seen}; about {} would settle it on a host this noisy: make it \
              quieter first",
             count(rounds, "round")
         ),
         Some(rounds) => {
-            format!("minimum detectable effect {seen}; about {} would settle it", count(rounds, "round"))
+            format!(
+                "minimum detectable effect {seen}; about {} would settle it",
+                count(rounds, "round")
+            )
         }
     }
 }
 
-/// Rounds that would settle what is UNDECIDED. What lies beyond the tolerance already wants nothing but the least
-/// number.
+/// Rounds that would settle what is UNDECIDED. What lies beyond the tolerance already wants nothing
+/// but the least number.
 pub(super) fn settling(decision: &Decision) -> Option<u64> {
     match deciding(decision) {
         Some(Row::TooFewRounds { least, .. }) => Some(*least as u64),
@@ -166,18 +222,31 @@ pub(in crate::report) fn outlook(found: &Comparison, decision: &Decision) -> Str
         (_, Some(Row::ExactDisagrees { .. })) => "the exact check disagrees".to_owned(),
         (_, Some(Row::HolmDisagrees { .. })) => "not significant after Holm".to_owned(),
         (_, Some(Row::Unfinished { .. })) => "the run is not finished".to_owned(),
-        (_, Some(Row::MeasurementInconclusive { .. })) => "the measurement is INCONCLUSIVE".to_owned(),
+        (_, Some(Row::MeasurementInconclusive { .. })) => {
+            "the measurement is INCONCLUSIVE".to_owned()
+        }
         _ => "too close to its tolerance".to_owned(),
     }
 }
 
 fn chance(p: f64) -> String {
-    if p < 0.0005 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") }
+    if p < 0.0005 {
+        "p < 0.001".to_owned()
+    } else {
+        format!("p = {p:.3}")
+    }
 }
 
-fn why_invalid(cell: &Cell, metric: &MetricComparison, found: &Comparison, decision: &Decision) -> String {
-    let control =
-        found.control.as_ref().filter(|_| matches!(deciding(decision), Some(Row::ControlDiffers { .. })));
+fn why_invalid(
+    cell: &Cell,
+    metric: &MetricComparison,
+    found: &Comparison,
+    decision: &Decision,
+) -> String {
+    let control = found
+        .control
+        .as_ref()
+        .filter(|_| matches!(deciding(decision), Some(Row::ControlDiffers { .. })));
     let level = level(metric.alpha);
     match control {
         Some(control) => format!(
@@ -212,14 +281,27 @@ fn first(cell: &Cell) -> String {
 fn alone(cell: &Cell) -> String {
     let shown = |metric: &MetricComparison| {
         let typical = metric.typical(|arm| arm.is_baseline())?;
-        Some(format!("{} {}", metric.measure.label(), value(metric.measure, typical)))
+        Some(format!(
+            "{} {}",
+            metric.measure.label(),
+            value(metric.measure, typical)
+        ))
     };
-    let figures = cell.metrics.iter().take(2).filter_map(shown).collect::<Vec<_>>().join(", ");
+    let figures = cell
+        .metrics
+        .iter()
+        .take(2)
+        .filter_map(shown)
+        .collect::<Vec<_>>()
+        .join(", ");
     let done = count(cell.rounds.0.into(), "round");
     let doubt = match &cell.assessment.validity {
         Validity::Valid => "",
         Validity::Inconclusive(_) => "INCONCLUSIVE: ",
         Validity::Invalid(_) => "INVALID: ",
     };
-    format!("{}: {doubt}{} alone, nothing compared: {figures}; {done}", cell.scenario, cell.baseline)
+    format!(
+        "{}: {doubt}{} alone, nothing compared: {figures}; {done}",
+        cell.scenario, cell.baseline
+    )
 }

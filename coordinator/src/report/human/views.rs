@@ -1,5 +1,5 @@
-//! What each arm did: rates, completions, queue against inference, processor and memory, outcomes, latencies, cold
-//! start. The seed's views. Must not compare.
+//! What each arm did: rates, completions, queue against inference, processor and memory, outcomes,
+//! latencies, cold start. The seed's views. Must not compare.
 
 use contract::id::Arm;
 use contract::metric::Metric;
@@ -19,22 +19,41 @@ pub(in crate::report) type Figure = (&'static str, fn(&Views) -> String);
 pub(in crate::report) const FIGURES: [Figure; 16] = [
     ("tokens/s", |v| digits(v.tokens_per_second)),
     ("requests/s", |v| digits(v.requests_per_second)),
-    ("goodput/s", |v| v.goodput_per_second.map_or_else(|| NONE.to_owned(), digits)),
-    ("sent in time, of those offered", |v| v.achieved.map_or_else(|| NONE.to_owned(), percent)),
-    ("first completion after", |v| v.first_completion.map_or_else(|| NONE.to_owned(), seconds)),
-    ("last completion after", |v| v.last_completion.map_or_else(|| NONE.to_owned(), seconds)),
-    ("queue wait, share of service", |v| v.queue_share.map_or_else(|| NONE.to_owned(), percent)),
+    ("goodput/s", |v| {
+        v.goodput_per_second.map_or_else(|| NONE.to_owned(), digits)
+    }),
+    ("sent in time, of those offered", |v| {
+        v.achieved.map_or_else(|| NONE.to_owned(), percent)
+    }),
+    ("first completion after", |v| {
+        v.first_completion.map_or_else(|| NONE.to_owned(), seconds)
+    }),
+    ("last completion after", |v| {
+        v.last_completion.map_or_else(|| NONE.to_owned(), seconds)
+    }),
+    ("queue wait, share of service", |v| {
+        v.queue_share.map_or_else(|| NONE.to_owned(), percent)
+    }),
     ("inference, share of service", |v| {
-        v.queue_share.map_or_else(|| NONE.to_owned(), |share| percent(1.0 - share))
+        v.queue_share
+            .map_or_else(|| NONE.to_owned(), |share| percent(1.0 - share))
     }),
     ("processor time", |v| seconds(v.cpu_seconds)),
     ("parallel efficiency", |v| percent(v.parallel_efficiency)),
     ("peak resident memory", |v| bytes(v.peak_rss_bytes)),
     ("peak key/value cache", |v| bytes(v.peak_kv_bytes)),
-    ("limit of that cache", |v| v.kv_bytes_total.map_or_else(|| NONE.to_owned(), bytes)),
-    ("scheduler, share of a step", |v| v.scheduling_share.map_or_else(|| NONE.to_owned(), percent)),
-    ("most requests waiting", |v| format!("{:.0}", v.peak_waiting)),
-    ("most sequences in a step", |v| format!("{:.0}", v.peak_running)),
+    ("limit of that cache", |v| {
+        v.kv_bytes_total.map_or_else(|| NONE.to_owned(), bytes)
+    }),
+    ("scheduler, share of a step", |v| {
+        v.scheduling_share.map_or_else(|| NONE.to_owned(), percent)
+    }),
+    ("most requests waiting", |v| {
+        format!("{:.0}", v.peak_waiting)
+    }),
+    ("most sequences in a step", |v| {
+        format!("{:.0}", v.peak_running)
+    }),
 ];
 
 pub(in crate::report) type Kind = (&'static str, fn(&Outcomes) -> u64);
@@ -65,9 +84,15 @@ pub(super) fn print(page: &mut Page, cell: &Cell) {
         }
     }
     table.print(page);
-    page.heading(&format!("{}: requests of all rounds, by outcome", cell.title));
+    page.heading(&format!(
+        "{}: requests of all rounds, by outcome",
+        cell.title
+    ));
     outcomes(cell).print(page);
-    page.heading(&format!("{}: times of answered requests, all rounds together", cell.title));
+    page.heading(&format!(
+        "{}: times of answered requests, all rounds together",
+        cell.title
+    ));
     latencies(cell).print(page);
     cold(page, cell);
 }
@@ -91,23 +116,37 @@ fn outcomes(cell: &Cell) -> Table {
 
 fn latencies(cell: &Cell) -> Table {
     let shown = |at: &usize| latencies_of(cell).any(|latency| latency.quantiles[*at].1.is_some());
-    let quantiles = latencies_of(cell).map(|latency| latency.quantiles.len()).min().unwrap_or(0);
+    let quantiles = latencies_of(cell)
+        .map(|latency| latency.quantiles.len())
+        .min()
+        .unwrap_or(0);
     let quantiles: Vec<usize> = (0..quantiles).filter(shown).collect();
     let mut headings = ["", "arm", "mean", "min"].map(str::to_owned).to_vec();
     let q = |at: &usize| {
-        latencies_of(cell).next().map(|latency| format!("p{}", 100.0 * latency.quantiles[*at].0))
+        latencies_of(cell)
+            .next()
+            .map(|latency| format!("p{}", 100.0 * latency.quantiles[*at].0))
     };
     headings.extend(quantiles.iter().filter_map(q));
     headings.push("max".to_owned());
     let mut table = Table::new(headings).left(&[1]);
     let mut seen: Vec<_> = latencies_of(cell).map(|latency| latency.metric).collect();
     // What a request took from when it was sent stands beside what it took from when it was due.
-    seen.sort_unstable_by_key(|metric| (*metric != Metric::E2e && *metric != Metric::Service, *metric));
+    seen.sort_unstable_by_key(|metric| {
+        (
+            *metric != Metric::E2e && *metric != Metric::Service,
+            *metric,
+        )
+    });
     seen.dedup();
     for metric in seen {
         let mut label = metric.label();
         for arm in &cell.arms {
-            let Some(latency) = arm.latencies.iter().find(|latency| latency.metric == metric) else {
+            let Some(latency) = arm
+                .latencies
+                .iter()
+                .find(|latency| latency.metric == metric)
+            else {
                 continue;
             };
             table.row(latency_row(label, arm.arm, latency, &quantiles));
@@ -122,8 +161,17 @@ fn latencies_of(cell: &Cell) -> impl Iterator<Item = &Latency> {
 }
 
 fn latency_row(label: &str, arm: Arm, latency: &Latency, quantiles: &[usize]) -> Vec<String> {
-    let mut row = vec![label.to_owned(), arm.to_string(), nanos(latency.mean), nanos(latency.min as f64)];
-    let quantile = |at: &usize| latency.quantiles[*at].1.map_or_else(|| NONE.to_owned(), nanos);
+    let mut row = vec![
+        label.to_owned(),
+        arm.to_string(),
+        nanos(latency.mean),
+        nanos(latency.min as f64),
+    ];
+    let quantile = |at: &usize| {
+        latency.quantiles[*at]
+            .1
+            .map_or_else(|| NONE.to_owned(), nanos)
+    };
     row.extend(quantiles.iter().map(quantile));
     row.push(nanos(latency.max as f64));
     row
@@ -131,17 +179,26 @@ fn latency_row(label: &str, arm: Arm, latency: &Latency, quantiles: &[usize]) ->
 
 /// The first arm's phases in order; every arm has the same ones.
 fn cold(page: &mut Page, cell: &Cell) {
-    let Some(first) = cell.arms.first().filter(|arm| !arm.cold.is_empty()) else { return };
-    page.heading(&format!("{}: cold start, median over worker processes", cell.title));
+    let Some(first) = cell.arms.first().filter(|arm| !arm.cold.is_empty()) else {
+        return;
+    };
+    page.heading(&format!(
+        "{}: cold start, median over worker processes",
+        cell.title
+    ));
     let mut table = by_arm(cell);
     for phase in &first.cold {
         let took = |arm: &ArmSummary| {
             let found = arm.cold.iter().find(|cold| cold.phase == phase.phase);
-            found.map_or_else(|| NONE.to_owned(), |cold| seconds(cold.median.as_secs_f64()))
+            found.map_or_else(
+                || NONE.to_owned(),
+                |cold| seconds(cold.median.as_secs_f64()),
+            )
         };
         table.row(std::iter::once(phase.phase.replace('_', " ")).chain(cell.arms.iter().map(took)));
     }
-    let total = |arm: &ArmSummary| seconds(arm.cold.iter().map(|cold| cold.median.as_secs_f64()).sum());
+    let total =
+        |arm: &ArmSummary| seconds(arm.cold.iter().map(|cold| cold.median.as_secs_f64()).sum());
     table.row(std::iter::once("together".to_owned()).chain(cell.arms.iter().map(total)));
     table.print(page);
 }

@@ -1,6 +1,6 @@
-//! Figures as people read them: durations, shares, changes, intervals, dates. Owns rounding and signs: a change in a
-//! sentence is "lower" or "higher"; intervals and columns have signs, which a page explains once ([`SIGNS`]). Must not
-//! know where a figure stands on the page.
+//! Figures as people read them: durations, shares, changes, intervals, dates. Owns rounding and
+//! signs: a change in a sentence is "lower" or "higher"; intervals and columns have signs, which a
+//! page explains once ([`SIGNS`]). Must not know where a figure stands on the page.
 //!
 //! Within a figure the spaces do not break ([`NBSP`]); the page turns them into plain ones.
 
@@ -17,14 +17,22 @@ pub(in crate::report) const NONE: &str = "–";
 /// Nanoseconds with the unit that fits, four digits at most.
 pub(in crate::report) fn nanos(ns: f64) -> String {
     let units = [(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns")];
-    // 999.96 ms would be rounded to "1000.0 ms": half a digit below the step belongs to the greater unit.
-    let (scale, unit) = units.into_iter().find(|(scale, _)| ns >= 0.999_95 * scale).unwrap_or((1.0, "ns"));
+    // 999.96 ms would be rounded to "1000.0 ms": half a digit below the step belongs to the greater
+    // unit.
+    let (scale, unit) = units
+        .into_iter()
+        .find(|(scale, _)| ns >= 0.999_95 * scale)
+        .unwrap_or((1.0, "ns"));
     format!("{}{NBSP}{unit}", digits(ns / scale))
 }
 
 /// Seconds with the unit that fits.
 pub(in crate::report) fn seconds(seconds: f64) -> String {
-    if seconds == 0.0 { format!("0{NBSP}s") } else { nanos(1e9 * seconds) }
+    if seconds == 0.0 {
+        format!("0{NBSP}s")
+    } else {
+        nanos(1e9 * seconds)
+    }
 }
 
 /// A time to wait, as a person would say it.
@@ -41,7 +49,9 @@ pub(in crate::report) fn wait(seconds: f64) -> String {
 pub(in crate::report) fn value(measure: Measure, value: f64) -> String {
     match measure {
         Measure::Quantile(..) => nanos(value),
-        Measure::TokensPerSecond | Measure::RequestsPerSecond | Measure::GoodputPerSecond => digits(value),
+        Measure::TokensPerSecond | Measure::RequestsPerSecond | Measure::GoodputPerSecond => {
+            digits(value)
+        }
     }
 }
 
@@ -58,8 +68,15 @@ pub(in crate::report) fn digits(value: f64) -> String {
 
 /// Bytes with the unit that fits.
 pub(in crate::report) fn bytes(bytes: f64) -> String {
-    let units = [(f64::from(1 << 30), "GiB"), (f64::from(1 << 20), "MiB"), (1024.0, "KiB")];
-    let (scale, unit) = units.into_iter().find(|(scale, _)| bytes >= *scale).unwrap_or((1.0, "B"));
+    let units = [
+        (f64::from(1 << 30), "GiB"),
+        (f64::from(1 << 20), "MiB"),
+        (1024.0, "KiB"),
+    ];
+    let (scale, unit) = units
+        .into_iter()
+        .find(|(scale, _)| bytes >= *scale)
+        .unwrap_or((1.0, "B"));
     format!("{}{NBSP}{unit}", digits(bytes / scale))
 }
 
@@ -68,7 +85,8 @@ pub(in crate::report) fn percent(share: f64) -> String {
     format!("{}{NBSP}%", points(share))
 }
 
-/// A share of 1 in per cent without the sign: two decimals below 1 %, then one, whole ones from 100 %.
+/// A share of 1 in per cent without the sign: two decimals below 1 %, then one, whole ones from 100
+/// %.
 fn points(share: f64) -> String {
     match 100.0 * share.abs() {
         x if x < 0.005 => "0".to_owned(),
@@ -81,12 +99,18 @@ fn points(share: f64) -> String {
 /// A tolerance: 0.02 is "2 %".
 pub(in crate::report) fn tolerance(share: f64) -> String {
     let text = format!("{:.2}", 100.0 * share);
-    format!("{}{NBSP}%", text.trim_end_matches('0').trim_end_matches('.'))
+    format!(
+        "{}{NBSP}%",
+        text.trim_end_matches('0').trim_end_matches('.')
+    )
 }
 
 /// What the planned interim analysis means for the answer that follows.
 pub(in crate::report) fn look(planned: &Planned) -> String {
-    let (look, last) = (tolerance(Stage::Look.alpha()), tolerance(Stage::Final.alpha()));
+    let (look, last) = (
+        tolerance(Stage::Look.alpha()),
+        tolerance(Stage::Final.alpha()),
+    );
     let whose = match planned.stage {
         Stage::Look => "this answer is from the interim analysis",
         Stage::Final | Stage::Only => "this answer is from the final analysis",
@@ -99,12 +123,15 @@ pub(in crate::report) fn look(planned: &Planned) -> String {
     )
 }
 
-/// How a difference compares with what the placement of code alone does; `None` where there is nothing to warn of.
+/// How a difference compares with what the placement of code alone does; `None` where there is
+/// nothing to warn of.
 pub(in crate::report) fn layout(label: &LayoutLabel) -> Option<String> {
     match label {
         LayoutLabel::Within(spread) => {
             let (sd, layouts) = (percent(spread.sd.exp_m1()), spread.layouts);
-            Some(format!("{WITHIN_LAYOUT} (±{sd} over {layouts} shuffled baselines)"))
+            Some(format!(
+                "{WITHIN_LAYOUT} (±{sd} over {layouts} shuffled baselines)"
+            ))
         }
         LayoutLabel::Unknown { layouts } => Some(format!(
             "code-layout noise unknown (fewer than two of {layouts} shuffled baselines have a VALID \
@@ -120,12 +147,19 @@ pub(in crate::report) const WITHIN_LAYOUT: &str = "within code-layout noise";
 /// The label behind a verdict in a table: in parentheses, or empty.
 pub(in crate::report) fn layout_mark(metric: &MetricComparison) -> String {
     let within = matches!(metric.layout, Some(LayoutLabel::Within(_)));
-    if within { format!(" ({WITHIN_LAYOUT})") } else { String::new() }
+    if within {
+        format!(" ({WITHIN_LAYOUT})")
+    } else {
+        String::new()
+    }
 }
 
 /// What the interim analysis of a plan means.
 pub(in crate::report) fn look_ahead(at: u32, rounds: u32) -> String {
-    let (look, last) = (tolerance(Stage::Look.alpha()), tolerance(Stage::Final.alpha()));
+    let (look, last) = (
+        tolerance(Stage::Look.alpha()),
+        tolerance(Stage::Final.alpha()),
+    );
     format!(
         "interim analysis after {at} of {}: the run ends there if every primary answer is clear at α = \
          {look}; otherwise it continues to its last round, with α = {last}",
@@ -162,7 +196,11 @@ pub(in crate::report) fn change(metric: &MetricComparison, delta: f64, unit: Uni
 }
 
 /// The same of a measure.
-pub(in crate::report) fn change_of((measure, scale): (Measure, Scale), delta: f64, unit: Unit) -> String {
+pub(in crate::report) fn change_of(
+    (measure, scale): (Measure, Scale),
+    delta: f64,
+    unit: Unit,
+) -> String {
     let change = measure.change(scale, delta);
     match (side(change), unit) {
         (None, _) => format!("no{NBSP}change"),
@@ -172,7 +210,11 @@ pub(in crate::report) fn change_of((measure, scale): (Measure, Scale), delta: f6
 }
 
 /// An interval of changes: "−5.0 … −3.2 %", in a column without the "%".
-pub(in crate::report) fn interval(metric: &MetricComparison, interval: &Interval, unit: Unit) -> String {
+pub(in crate::report) fn interval(
+    metric: &MetricComparison,
+    interval: &Interval,
+    unit: Unit,
+) -> String {
     interval_of((metric.measure, metric.scale), interval, unit)
 }
 
@@ -182,12 +224,23 @@ pub(in crate::report) fn interval_of(
     interval: &Interval,
     unit: Unit,
 ) -> String {
-    let (one, other) = (measure.change(scale, interval.low), measure.change(scale, interval.high));
+    let (one, other) = (
+        measure.change(scale, interval.low),
+        measure.change(scale, interval.high),
+    );
     if side(one).is_none() && side(other).is_none() {
         return format!("no{NBSP}change");
     }
-    let range = format!("{}{NBSP}…{NBSP}{}", signed(one.min(other)), signed(one.max(other)));
-    if unit == Unit::Said { format!("{range}{NBSP}%") } else { range }
+    let range = format!(
+        "{}{NBSP}…{NBSP}{}",
+        signed(one.min(other)),
+        signed(one.max(other))
+    );
+    if unit == Unit::Said {
+        format!("{range}{NBSP}%")
+    } else {
+        range
+    }
 }
 
 /// A change in per cent with its sign: "−3.5", "+2.5", "0".
@@ -214,7 +267,9 @@ pub(in crate::report) fn share_of(measure: Measure, scale: Scale) -> Option<Stri
                 Reference::Candidate => "the candidate (the baseline is zero in every round)",
             };
             let mean = value(measure, unit);
-            Some(format!("zero in some rounds: changes are shares of {mean}, the mean of {whose}"))
+            Some(format!(
+                "zero in some rounds: changes are shares of {mean}, the mean of {whose}"
+            ))
         }
         Scale::Zero => Some("zero in every round of every arm".to_owned()),
     }
@@ -234,10 +289,15 @@ pub(in crate::report) fn freedom(df: f64) -> String {
 pub(in crate::report) fn date(unix_ms: u64) -> String {
     let minutes = unix_ms / 60_000;
     let (year, month, day) = civil(i64::try_from(minutes / 1440).unwrap_or(0));
-    format!("{year}-{month:02}-{day:02}{NBSP}{:02}:{:02}", minutes / 60 % 24, minutes % 60)
+    format!(
+        "{year}-{month:02}-{day:02}{NBSP}{:02}:{:02}",
+        minutes / 60 % 24,
+        minutes % 60
+    )
 }
 
-/// Year, month and day of a day counted from 1970 (Hinnant, "chrono-compatible low-level date algorithms").
+/// Year, month and day of a day counted from 1970 (Hinnant, "chrono-compatible low-level date
+/// algorithms").
 fn civil(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
@@ -246,7 +306,11 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let of_year = of_era - (365 * year + year / 4 - year / 100);
     let from_march = (5 * of_year + 2) / 153;
     let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let month = if from_march < 10 {
+        from_march + 3
+    } else {
+        from_march - 9
+    };
     (year + era * 400 + i64::from(month <= 2), month, day)
 }
 
@@ -260,27 +324,59 @@ mod tests {
 
     #[test]
     fn durations_take_the_unit_that_fits() {
-        let shown =
-            [12.0, 12_340.0, 412_345_678.0, 999_960_000.0, 4.1234e9, 123.4e9].map(|ns| plain(&nanos(ns)));
-        assert_eq!(shown, ["12.00 ns", "12.34 µs", "412.3 ms", "1.000 s", "4.123 s", "123.4 s"]);
+        let shown = [
+            12.0,
+            12_340.0,
+            412_345_678.0,
+            999_960_000.0,
+            4.1234e9,
+            123.4e9,
+        ]
+        .map(|ns| plain(&nanos(ns)));
+        assert_eq!(
+            shown,
+            [
+                "12.00 ns",
+                "12.34 µs",
+                "412.3 ms",
+                "1.000 s",
+                "4.123 s",
+                "123.4 s"
+            ]
+        );
     }
 
     #[test]
     fn dates_are_those_of_the_calendar() {
         let shown = [0, 951_782_400_000, 1_700_000_000_000].map(|ms| plain(&date(ms)));
-        assert_eq!(shown, ["1970-01-01 00:00", "2000-02-29 00:00", "2023-11-14 22:13"]);
+        assert_eq!(
+            shown,
+            ["1970-01-01 00:00", "2000-02-29 00:00", "2023-11-14 22:13"]
+        );
     }
 
     #[test]
     fn shares_keep_two_digits_at_least() {
-        assert_eq!([0.00001, 0.0031, -0.041, 0.125, 1.5].map(points), ["0", "0.31", "4.1", "12.5", "150"]);
-        assert_eq!([plain(&tolerance(0.02)), plain(&tolerance(0.005))], ["2 %", "0.5 %"]);
+        assert_eq!(
+            [0.00001, 0.0031, -0.041, 0.125, 1.5].map(points),
+            ["0", "0.31", "4.1", "12.5", "150"]
+        );
+        assert_eq!(
+            [plain(&tolerance(0.02)), plain(&tolerance(0.005))],
+            ["2 %", "0.5 %"]
+        );
     }
 
     #[test]
     fn intervals_have_signs_and_columns_leave_out_the_per_cent() {
         let shown = |low: f64, high: f64, unit| {
-            let of = (Measure::RequestsPerSecond, Scale::Linear { unit: 1.0, of: Reference::Baseline });
+            let of = (
+                Measure::RequestsPerSecond,
+                Scale::Linear {
+                    unit: 1.0,
+                    of: Reference::Baseline,
+                },
+            );
             plain(&interval_of(of, &Interval { low, high }, unit))
         };
         assert_eq!(shown(-0.025, 0.035, Unit::Said), "−3.5 … +2.5 %");
@@ -291,6 +387,9 @@ mod tests {
 
     #[test]
     fn waits_read_like_speech() {
-        assert_eq!([4.4, 80.0, 3723.0].map(|s| plain(&wait(s))), ["4 s", "1 min 20 s", "1 h 02 min"]);
+        assert_eq!(
+            [4.4, 80.0, 3723.0].map(|s| plain(&wait(s))),
+            ["4 s", "1 min 20 s", "1 h 02 min"]
+        );
     }
 }

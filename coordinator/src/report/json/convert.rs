@@ -39,13 +39,23 @@ pub fn document(findings: &Findings) -> Result<doc::RunDocument, HistogramError>
         run: run(findings),
         plan: plan(&record.header.plan_json),
         variants: record.header.variants.iter().map(variant).collect(),
-        hosts: record.header.hosts.iter().map(|(agent, facts)| host(agent, facts)).collect(),
+        hosts: record
+            .header
+            .hosts
+            .iter()
+            .map(|(agent, facts)| host(agent, facts))
+            .collect(),
         settings: settings(findings),
         measurement: overall(findings),
         notices: record.notices.iter().map(notice).collect(),
         cells: findings.cells.iter().map(cell).collect(),
         layout: findings.layout.as_ref().map(layouts::control),
-        parts: findings.trials.parts().into_iter().map(part).collect::<Result<_, _>>()?,
+        parts: findings
+            .trials
+            .parts()
+            .into_iter()
+            .map(part)
+            .collect::<Result<_, _>>()?,
     })
 }
 
@@ -174,7 +184,11 @@ fn host(agent: &str, facts: &HostFacts) -> doc::Host {
 pub(super) fn look(findings: &Findings) -> Option<doc::Look> {
     let Planned { at, rounds, stage } = findings.look?;
     let answer = if stage == Stage::Look { "look" } else { "end" };
-    Some(doc::Look { after: at, rounds, answer: answer.to_owned() })
+    Some(doc::Look {
+        after: at,
+        rounds,
+        answer: answer.to_owned(),
+    })
 }
 
 fn settings(findings: &Findings) -> doc::Settings {
@@ -196,11 +210,17 @@ fn settings(findings: &Findings) -> doc::Settings {
 fn overall(findings: &Findings) -> doc::Measurement {
     // Of a run that is done the only reason of its own is that its layouts say nothing.
     let (code, advice) = match findings.state {
-        Some(RunState::Complete) => ("layout-noise-unknown", "run more layouts, or on a quieter host"),
+        Some(RunState::Complete) => (
+            "layout-noise-unknown",
+            "run more layouts, or on a quieter host",
+        ),
         _ => ("unfinished", "resume the run"),
     };
-    let own =
-        |text: &String| doc::Reason { code: code.to_owned(), text: text.clone(), advice: advice.to_owned() };
+    let own = |text: &String| doc::Reason {
+        code: code.to_owned(),
+        text: text.clone(),
+        advice: advice.to_owned(),
+    };
     let of_cells = reasons(&findings.validity).iter().map(reason);
     doc::Measurement {
         verdict: findings.validity.name().to_owned(),
@@ -256,18 +276,30 @@ fn cell(cell: &Cell) -> doc::Cell {
         rounds_planned: cell.rounds.1,
         verdict: cell.verdict().map(Verdict::name).map(str::to_owned),
         measurement: assessed(&cell.assessment),
-        checks: cell.checks.iter().map(|(arm, checked)| check(*arm, checked)).collect(),
+        checks: cell
+            .checks
+            .iter()
+            .map(|(arm, checked)| check(*arm, checked))
+            .collect(),
         arms: cell.arms.iter().map(arm).collect(),
         metrics: cell.metrics.iter().map(metric).collect(),
-        places: cell.places.as_ref().map(|found| places::places(found, cell.alpha)),
+        places: cell
+            .places
+            .as_ref()
+            .map(|found| places::places(found, cell.alpha)),
         signals: places::signals(&cell.signals),
     }
 }
 
 fn arm(summary: &ArmSummary) -> doc::Arm {
-    let phase =
-        |cold: &crate::compare::Cold| doc::Cold { phase: cold.phase.clone(), ns: parts::ns(cold.median) };
-    let first = |r: &crate::compare::FirstRequest| doc::FirstRequest { e2e_ns: r.e2e, ttft_ns: r.ttft };
+    let phase = |cold: &crate::compare::Cold| doc::Cold {
+        phase: cold.phase.clone(),
+        ns: parts::ns(cold.median),
+    };
+    let first = |r: &crate::compare::FirstRequest| doc::FirstRequest {
+        e2e_ns: r.e2e,
+        ttft_ns: r.ttft,
+    };
     doc::Arm {
         arm: summary.arm.to_string(),
         variant: summary.variant.clone(),
@@ -286,7 +318,9 @@ fn check(arm: Arm, checked: &Checked) -> doc::Check {
         Quantity::Share(share) => (share, "share"),
         Quantity::Time(time) => (time.as_nanos() as f64, "ns"),
     };
-    let figure = checked.figure.map(|(figure, limit)| (plain(figure), plain(limit)));
+    let figure = checked
+        .figure
+        .map(|(figure, limit)| (plain(figure), plain(limit)));
     doc::Check {
         check: checked.check.to_owned(),
         arm: arm.to_string(),
@@ -305,7 +339,11 @@ fn latency(latency: &Latency) -> doc::Latency {
         mean_ns: latency.mean,
         min_ns: latency.min,
         max_ns: latency.max,
-        quantiles: latency.quantiles.iter().map(|&(q, ns)| doc::Quantile { q, ns }).collect(),
+        quantiles: latency
+            .quantiles
+            .iter()
+            .map(|&(q, ns)| doc::Quantile { q, ns })
+            .collect(),
     }
 }
 

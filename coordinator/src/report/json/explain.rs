@@ -1,5 +1,5 @@
-//! An answer laid open, as a document. Owns its shape: what the run's document says of the metric, and the sums and
-//! corrections between its rounds and its interval.
+//! An answer laid open, as a document. Owns its shape: what the run's document says of the metric,
+//! and the sums and corrections between its rounds and its interval.
 
 use serde_json::{Value, json};
 use stats::compare::{Correction, Estimate, Paired, Sums};
@@ -29,8 +29,17 @@ pub(super) fn explanation(explanation: &Explanation<'_>) -> Value {
 }
 
 fn derived(paired: &Paired, sums: &Sums, estimate: &Estimate) -> Value {
-    let Correction { plain_se, plain_df, floor, floored, lag1, lag1_corrected, lag1_used, inflation, .. } =
-        estimate.correction;
+    let Correction {
+        plain_se,
+        plain_df,
+        floor,
+        floored,
+        lag1,
+        lag1_corrected,
+        lag1_used,
+        inflation,
+        ..
+    } = estimate.correction;
     json!({
         "differences": paired.differences,
         "covariate": paired.covariate,

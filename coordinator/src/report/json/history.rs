@@ -18,12 +18,14 @@ pub(super) fn trend(trend: &Trend) -> Value {
 /// One measure over runs, with the way to its answer.
 pub(super) fn across_line(line: &AcrossLine) -> Value {
     let found = &line.estimate;
-    let run = |run: &RunMean| json!({ "mean": run.mean, "variance": run.variance, "rounds": run.rounds });
+    let run =
+        |run: &RunMean| json!({ "mean": run.mean, "variance": run.variance, "rounds": run.rounds });
     let runs = |runs: &[RunMean]| runs.iter().map(run).collect::<Vec<_>>();
     let step = |step: &RunsStep| format!("{step}: {}", if step.applies { "yes" } else { "no" });
     let level = |error: f64| 1.0 - error;
     let alpha = Settings::default().alpha;
-    let range = |ci: &Interval, error| json!({ "low": ci.low, "high": ci.high, "level": level(error) });
+    let range =
+        |ci: &Interval, error| json!({ "low": ci.low, "high": ci.high, "level": level(error) });
     json!({
             "scenario": line.scenario,
             "variant": line.variant,
@@ -56,7 +58,8 @@ pub(super) fn across_line(line: &AcrossLine) -> Value {
 }
 
 pub(super) fn across(across: &Across) -> Value {
-    let ids = |runs: &[contract::id::RunId]| runs.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let ids =
+        |runs: &[contract::id::RunId]| runs.iter().map(ToString::to_string).collect::<Vec<_>>();
     json!({
         "old": ids(&across.old),
         "new": ids(&across.new),

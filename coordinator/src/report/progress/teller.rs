@@ -1,5 +1,5 @@
-//! What a run's progress sounds like. Owns the wording and the estimate of what is left; must not know results, nor
-//! where the words are drawn.
+//! What a run's progress sounds like. Owns the wording and the estimate of what is left; must not
+//! know results, nor where the words are drawn.
 
 use std::time::Duration;
 
@@ -32,7 +32,8 @@ pub(super) struct Teller {
 /// How fast trials go by.
 #[derive(Default)]
 struct Pace {
-    /// When the first trial was seen to begin, and how many were done then: a resumed run begins in the middle.
+    /// When the first trial was seen to begin, and how many were done then: a resumed run begins in
+    /// the middle.
     first: Option<(Duration, u32)>,
 }
 
@@ -48,7 +49,14 @@ impl Pace {
 impl Teller {
     pub(super) fn new(plan: Plan) -> Self {
         let (pace, counts) = (Pace::default(), Counts::default());
-        Self { plan, pace, left: None, phase: (LOADING, Duration::ZERO), counts, began: Duration::ZERO }
+        Self {
+            plan,
+            pace,
+            left: None,
+            phase: (LOADING, Duration::ZERO),
+            counts,
+            began: Duration::ZERO,
+        }
     }
 
     /// A line of its own for what deserves one.
@@ -81,7 +89,8 @@ impl Teller {
         }
     }
 
-    /// What is going on now: phase, answers, tokens/s, failures, the generator's lateness, time left.
+    /// What is going on now: phase, answers, tokens/s, failures, the generator's lateness, time
+    /// left.
     pub(super) fn live(&self, at: Duration) -> String {
         let (phase, since) = self.phase;
         let c = &self.counts;
@@ -89,7 +98,10 @@ impl Teller {
         let mut words = vec![phase.to_owned()];
         if phase == MEASURING && c.issued > 0 {
             words.push(format!("{} of {} done", c.completed, c.issued));
-            words.push(format!("{} tokens/s", digits(c.output_tokens as f64 / seconds.max(1e-3))));
+            words.push(format!(
+                "{} tokens/s",
+                digits(c.output_tokens as f64 / seconds.max(1e-3))
+            ));
             if c.failed > 0 {
                 words.push(format!("{} failed", c.failed));
             }
@@ -102,13 +114,33 @@ impl Teller {
     }
 
     fn trial(&mut self, sight: &Sight, at: Duration) -> Option<String> {
-        let Sight::Trial { key, arms, done, total, attempt } = sight else { return None };
+        let Sight::Trial {
+            key,
+            arms,
+            done,
+            total,
+            attempt,
+        } = sight
+        else {
+            return None;
+        };
         (self.phase, self.counts, self.began) = ((LOADING, at), Counts::default(), at);
         self.left = self.pace.left(at, *done, *total);
-        let left =
-            self.left.map(|left| format!(", about {} left", wait(left.as_secs_f64()).replace('\u{a0}', " ")));
-        let again = if attempt.0 > 1 { format!(", attempt {}", attempt.0) } else { String::new() };
-        let arms: Vec<String> = arms.iter().map(|(arm, variant)| format!("arm {arm} ({variant})")).collect();
+        let left = self.left.map(|left| {
+            format!(
+                ", about {} left",
+                wait(left.as_secs_f64()).replace('\u{a0}', " ")
+            )
+        });
+        let again = if attempt.0 > 1 {
+            format!(", attempt {}", attempt.0)
+        } else {
+            String::new()
+        };
+        let arms: Vec<String> = arms
+            .iter()
+            .map(|(arm, variant)| format!("arm {arm} ({variant})"))
+            .collect();
         Some(format!(
             "trial {} of {total}: {}, {}{again}{}",
             done + 1,
@@ -120,7 +152,11 @@ impl Teller {
 
     fn place(&self, cell: u32, round: u32) -> String {
         let (scenario, _) = schedule::of_cell(&self.plan, cell);
-        let name = self.plan.scenarios.get(scenario).map_or("?", |scenario| &scenario.name);
+        let name = self
+            .plan
+            .scenarios
+            .get(scenario)
+            .map_or("?", |scenario| &scenario.name);
         format!("{name}, round {} of {}", round + 1, self.plan.rounds)
     }
 }
@@ -134,38 +170,72 @@ mod tests {
     use crate::plan::{Overrides, Source, resolve};
 
     fn teller() -> Teller {
-        let plan = resolve(&Source::Preset("high".to_owned()), &Overrides::default(), 1).expect("a preset");
+        let plan = resolve(&Source::Preset("high".to_owned()), &Overrides::default(), 1)
+            .expect("a preset");
         Teller::new(plan)
     }
 
     fn trial(done: u32, attempt: u32) -> Sight {
-        let key = TrialKey { cell: 1, round: 2, arm: Arm::B };
+        let key = TrialKey {
+            cell: 1,
+            round: 2,
+            arm: Arm::B,
+        };
         let arms = vec![(key.arm, "pgo".to_owned())];
-        Sight::Trial { key, arms, done, total: 60, attempt: Attempt(attempt) }
+        Sight::Trial {
+            key,
+            arms,
+            done,
+            total: 60,
+            attempt: Attempt(attempt),
+        }
     }
 
     #[test]
     fn what_is_left_counts_from_where_this_process_began() {
         let mut pace = Pace::default();
         assert_eq!(pace.left(Duration::from_secs(5), 40, 60), None);
-        assert_eq!(pace.left(Duration::from_secs(25), 50, 60), Some(Duration::from_secs(20)));
+        assert_eq!(
+            pace.left(Duration::from_secs(25), 50, 60),
+            Some(Duration::from_secs(20))
+        );
     }
 
     #[test]
     fn a_trial_is_told_with_its_place_and_a_repeated_one_with_its_attempt() {
         let mut teller = teller();
         let first = teller.tell(&trial(0, 1), Duration::ZERO).expect("a line");
-        assert_eq!(first, "trial 1 of 60: burst-200, round 3 of 10, arm B (pgo)");
-        let later = teller.tell(&trial(20, 2), Duration::from_secs(40)).expect("a line");
-        assert!(later.ends_with("arm B (pgo), attempt 2, about 1 min 20 s left"), "{later}");
+        assert_eq!(
+            first,
+            "trial 1 of 60: burst-200, round 3 of 10, arm B (pgo)"
+        );
+        let later = teller
+            .tell(&trial(20, 2), Duration::from_secs(40))
+            .expect("a line");
+        assert!(
+            later.ends_with("arm B (pgo), attempt 2, about 1 min 20 s left"),
+            "{later}"
+        );
     }
 
     #[test]
     fn losses_are_told_with_their_place() {
-        let key = TrialKey { cell: 0, round: 0, arm: Arm::A2 };
+        let key = TrialKey {
+            cell: 0,
+            round: 0,
+            arm: Arm::A2,
+        };
         let reason = Reason::WorkerFailed("worker lost".to_owned());
-        let noted = Noted { key, attempt: Attempt(1), reason, workers: 1, host: None };
-        let line = teller().tell(&Sight::Note(noted), Duration::ZERO).expect("a line");
+        let noted = Noted {
+            key,
+            attempt: Attempt(1),
+            reason,
+            workers: 1,
+            host: None,
+        };
+        let line = teller()
+            .tell(&Sight::Note(noted), Duration::ZERO)
+            .expect("a line");
         assert_eq!(line, "burst-100, round 1 of 10, arm A2: worker lost");
         assert_eq!(teller().tell(&Sight::Phase("run"), Duration::ZERO), None);
     }
@@ -186,10 +256,17 @@ mod tests {
             ..Counts::default()
         };
         teller.tell(&Sight::Live(counts), at(44));
-        let expected = "measuring · 150 of 200 done · 3200 tokens/s · ≤ 210.0 µs late · 1 min 16 s left";
+        let expected =
+            "measuring · 150 of 200 done · 3200 tokens/s · ≤ 210.0 µs late · 1 min 16 s left";
         assert_eq!(teller.live(at(44)), expected);
         assert!(expected.chars().count() <= 80);
-        teller.tell(&Sight::Live(Counts { failed: 3, ..counts }), at(44));
+        teller.tell(
+            &Sight::Live(Counts {
+                failed: 3,
+                ..counts
+            }),
+            at(44),
+        );
         assert!(teller.live(at(44)).contains("· 3 failed ·"));
     }
 }

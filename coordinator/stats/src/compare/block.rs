@@ -1,5 +1,5 @@
-//! What the comparison is made of: one value of each arm in each round, as a cost in which more is worse.
-//! Owns the sign convention and the pairing of arms; must not know metrics by name.
+//! What the comparison is made of: one value of each arm in each round, as a cost in which more is
+//! worse. Owns the sign convention and the pairing of arms; must not know metrics by name.
 
 use std::error::Error;
 use std::fmt;
@@ -58,7 +58,8 @@ pub struct Sums {
     pub sxd: f64,
 }
 
-/// How δ̂ comes out of the rounds where the order covariate is used: R·δ̂ = Σ wᵣ·dᵣ, and Σ wᵣ·xᵣ = 0.
+/// How δ̂ comes out of the rounds where the order covariate is used: R·δ̂ = Σ wᵣ·dᵣ, and Σ wᵣ·xᵣ =
+/// 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Slope {
     /// wᵣ = 1 − R·x̄·(xᵣ − x̄)/Σ(x−x̄)²; 1 in balanced orders.
@@ -66,7 +67,8 @@ pub struct Slope {
 }
 
 impl Slope {
-    /// `None` where the estimate does without the covariate: few rounds, or an order that never varies.
+    /// `None` where the estimate does without the covariate: few rounds, or an order that never
+    /// varies.
     #[must_use]
     pub fn of(paired: &Paired) -> Option<Self> {
         if !paired.has_covariate() {
@@ -74,7 +76,13 @@ impl Slope {
         }
         let Sums { x_mean, sxx, .. } = paired.sums();
         let pull = paired.covariate.len() as f64 * x_mean / sxx;
-        Some(Self { weights: paired.covariate.iter().map(|x| 1.0 - pull * (x - x_mean)).collect() })
+        Some(Self {
+            weights: paired
+                .covariate
+                .iter()
+                .map(|x| 1.0 - pull * (x - x_mean))
+                .collect(),
+        })
     }
 }
 
@@ -102,8 +110,8 @@ pub enum CompareError {
     },
 }
 
-/// The logarithm in which more is worse: ln(value) where lower is better, −ln(value) where higher is better,
-/// so that δ > 0 means SLOWER for every metric. `None` for what has no logarithm.
+/// The logarithm in which more is worse: ln(value) where lower is better, −ln(value) where higher
+/// is better, so that δ > 0 means SLOWER for every metric. `None` for what has no logarithm.
 #[must_use]
 pub fn cost_ln(value: f64, direction: Direction) -> Option<f64> {
     let ln = (value > 0.0 && value.is_finite()).then(|| value.ln())?;
@@ -114,15 +122,25 @@ pub fn cost_ln(value: f64, direction: Direction) -> Option<f64> {
 }
 
 impl Block {
-    /// Pairs the arms' costs with their places in the round's order; `None` when an arm has no place.
+    /// Pairs the arms' costs with their places in the round's order; `None` when an arm has no
+    /// place.
     #[must_use]
     pub fn new(order: &Order, a: f64, b: f64, a2: Option<f64>) -> Option<Self> {
-        let seat = |arm, cost| Some(Seat { cost, position: order.position(arm)? });
+        let seat = |arm, cost| {
+            Some(Seat {
+                cost,
+                position: order.position(arm)?,
+            })
+        };
         let a2 = match a2 {
             Some(cost) => Some(seat(Arm::A2, cost)?),
             None => None,
         };
-        Some(Self { a: seat(Arm::A, a)?, b: seat(Arm::B, b)?, a2 })
+        Some(Self {
+            a: seat(Arm::A, a)?,
+            b: seat(Arm::B, b)?,
+            a2,
+        })
     }
 
     /// The baseline's cost: with the control the mean of A and A2.
@@ -132,7 +150,10 @@ impl Block {
     }
 
     pub(super) fn costs(&self) -> impl Iterator<Item = f64> {
-        [Some(self.a), Some(self.b), self.a2].into_iter().flatten().map(|seat| seat.cost)
+        [Some(self.a), Some(self.b), self.a2]
+            .into_iter()
+            .flatten()
+            .map(|seat| seat.cost)
     }
 }
 
@@ -149,12 +170,16 @@ impl Paired {
         }))
     }
 
-    /// A2 against A: what the comparison finds where there is nothing to find. Empty without the control.
+    /// A2 against A: what the comparison finds where there is nothing to find. Empty without the
+    /// control.
     #[must_use]
     pub fn control(blocks: &[Block]) -> Self {
         Self::collect(blocks.iter().filter_map(|block| {
             let a2 = block.a2?;
-            Some((a2.cost - block.a.cost, a2.position as f64 - block.a.position as f64))
+            Some((
+                a2.cost - block.a.cost,
+                a2.position as f64 - block.a.position as f64,
+            ))
         }))
     }
 
@@ -180,7 +205,10 @@ impl Paired {
 
     fn collect(pairs: impl Iterator<Item = (f64, f64)>) -> Self {
         let (differences, covariate) = pairs.unzip();
-        Self { differences, covariate }
+        Self {
+            differences,
+            covariate,
+        }
     }
 }
 
@@ -190,7 +218,9 @@ impl Paired {
 /// Fewer than two rounds, a control in some rounds only, or a value that is not finite.
 pub(crate) fn check(blocks: &[Block]) -> Result<(), CompareError> {
     if blocks.len() < 2 {
-        return Err(CompareError::TooFewRounds { rounds: blocks.len() });
+        return Err(CompareError::TooFewRounds {
+            rounds: blocks.len(),
+        });
     }
     let with_control = blocks.iter().filter(|b| b.a2.is_some()).count();
     if with_control != 0 && with_control != blocks.len() {
@@ -211,9 +241,14 @@ impl fmt::Display for CompareError {
                                                         needed"
             ),
             Self::MixedArms => write!(f, "the control A2 is missing in some rounds"),
-            Self::NotFinite { round } => write!(f, "round {round} has a value that is not a finite number"),
+            Self::NotFinite { round } => {
+                write!(f, "round {round} has a value that is not a finite number")
+            }
             Self::UnequalLengths { expected, found } => {
-                write!(f, "lists of unequal length: {expected} rounds expected, {found} found")
+                write!(
+                    f,
+                    "lists of unequal length: {expected} rounds expected, {found} found"
+                )
             }
         }
     }
@@ -245,7 +280,11 @@ mod tests {
 
     #[test]
     fn pairs_by_hand() {
-        let three = Block { a: seat(1.0, 2), b: seat(1.4, 0), a2: Some(seat(1.2, 1)) };
+        let three = Block {
+            a: seat(1.0, 2),
+            b: seat(1.4, 0),
+            a2: Some(seat(1.2, 1)),
+        };
         let effect = Paired::effect(&[three]);
         assert!((effect.differences[0] - 0.3).abs() < 1e-12);
         assert_eq!(effect.covariate, [-1.5]);
@@ -259,12 +298,28 @@ mod tests {
 
     #[test]
     fn what_cannot_be_compared_is_refused() {
-        let block = Block { a: seat(1.0, 0), b: seat(1.0, 1), a2: None };
-        let with = Block { a2: Some(seat(1.0, 2)), ..block };
-        let broken = Block { b: seat(f64::NAN, 1), ..block };
+        let block = Block {
+            a: seat(1.0, 0),
+            b: seat(1.0, 1),
+            a2: None,
+        };
+        let with = Block {
+            a2: Some(seat(1.0, 2)),
+            ..block
+        };
+        let broken = Block {
+            b: seat(f64::NAN, 1),
+            ..block
+        };
         assert_eq!(check(&[block, block]), Ok(()));
-        assert_eq!(check(&[block]), Err(CompareError::TooFewRounds { rounds: 1 }));
+        assert_eq!(
+            check(&[block]),
+            Err(CompareError::TooFewRounds { rounds: 1 })
+        );
         assert_eq!(check(&[block, with]), Err(CompareError::MixedArms));
-        assert_eq!(check(&[block, broken]), Err(CompareError::NotFinite { round: 1 }));
+        assert_eq!(
+            check(&[block, broken]),
+            Err(CompareError::NotFinite { round: 1 })
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! What A/A comparisons say of a host: how far they stray from zero, and how many may find something by chance
-//! (docs/method.md). Must not know which comparisons they were.
+//! What A/A comparisons say of a host: how far they stray from zero, and how many may find
+//! something by chance (docs/method.md). Must not know which comparisons they were.
 
 /// Error of one comparison.
 const ALPHA: f64 = 0.05;
@@ -7,18 +7,20 @@ const ALPHA: f64 = 0.05;
 /// Share of A/A comparisons that stray less than the floor.
 const FLOOR: f64 = 0.95;
 
-/// The empirical 95th percentile of |δ| as a share, e^|δ| − 1: the ⌈0.95·n⌉th smallest, so that of fewer than twenty
-/// the largest counts. `None` without any.
+/// The empirical 95th percentile of |δ| as a share, e^|δ| − 1: the ⌈0.95·n⌉th smallest, so that of
+/// fewer than twenty the largest counts. `None` without any.
 #[must_use]
 pub fn noise_floor(deltas: &[f64]) -> Option<f64> {
     let mut strayed: Vec<f64> = deltas.iter().map(|delta| delta.abs()).collect();
     strayed.sort_by(f64::total_cmp);
     let rank = (FLOOR * strayed.len() as f64).ceil() as usize;
-    strayed.get(rank.checked_sub(1)?).map(|delta| delta.exp_m1())
+    strayed
+        .get(rank.checked_sub(1)?)
+        .map(|delta| delta.exp_m1())
 }
 
-/// How many of so many A/A comparisons may have a 95 % interval without zero: the fewest that a sound method exceeds in
-/// at most 5 of 100 calibrations (binomial).
+/// How many of so many A/A comparisons may have a 95 % interval without zero: the fewest that a
+/// sound method exceeds in at most 5 of 100 calibrations (binomial).
 #[must_use]
 pub fn most_findings(comparisons: u64) -> u64 {
     let n = comparisons as f64;
@@ -49,8 +51,9 @@ mod tests {
 
     #[test]
     fn the_floor_leaves_one_in_twenty_beyond_it() {
-        let deltas: Vec<f64> =
-            (1..=40).map(|k| if k % 2 == 0 { 0.001 } else { -0.001 } * f64::from(k)).collect();
+        let deltas: Vec<f64> = (1..=40)
+            .map(|k| if k % 2 == 0 { 0.001 } else { -0.001 } * f64::from(k))
+            .collect();
         assert!((noise_floor(&deltas).unwrap() - 0.038_f64.exp_m1()).abs() < 1e-12);
         assert!((noise_floor(&[0.01, -0.02]).unwrap() - 0.02_f64.exp_m1()).abs() < 1e-12);
         assert_eq!(noise_floor(&[]), None);

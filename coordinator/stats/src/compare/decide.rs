@@ -1,10 +1,10 @@
-//! The decision table (docs/method.md), from the top down. Owns the order of the rows and the path that
-//! `--explain` prints; must not know how the figures came about. δ > 0 is SLOWER, always.
+//! The decision table (docs/method.md), from the top down. Owns the order of the rows and the path
+//! that `--explain` prints; must not know how the figures came about. δ > 0 is SLOWER, always.
 //!
-//! INVALID (measurement, control) → what forbids an answer (inconclusive measurement, unfinished run, zero everywhere,
-//! exact check disagrees) → SLOWER (lower > τ′) → FASTER (upper < −τ′) → SAME (90 % interval inside ±τ′) → UNDECIDED. A
-//! row that would say SLOWER or FASTER needs six rounds and, where several questions are asked together, Holm's
-//! agreement.
+//! INVALID (measurement, control) → what forbids an answer (inconclusive measurement, unfinished
+//! run, zero everywhere, exact check disagrees) → SLOWER (lower > τ′) → FASTER (upper < −τ′) → SAME
+//! (90 % interval inside ±τ′) → UNDECIDED. A row that would say SLOWER or FASTER needs six rounds
+//! and, where several questions are asked together, Holm's agreement.
 
 use super::row::{Row, Step};
 use super::{Comparison, LEAST_ROUNDS, Scale, Settings};
@@ -30,7 +30,8 @@ pub enum Verdict {
 pub struct Tolerance {
     /// τ as a share: 0.02 is 2 %.
     pub tau: f64,
-    /// The metric's empirical noise floor on this class of host, as a share; 0 where none was calibrated.
+    /// The metric's empirical noise floor on this class of host, as a share; 0 where none was
+    /// calibrated.
     pub noise_floor: f64,
 }
 
@@ -39,8 +40,9 @@ pub struct Tolerance {
 pub enum Role {
     /// The one metric declared before the run, asked once.
     Primary,
-    /// One of several questions asked together, with its p after Holm's correction over them ([`super::holm`]): a
-    /// secondary metric, or the primary of a run with several scenarios or candidates.
+    /// One of several questions asked together, with its p after Holm's correction over them
+    /// ([`super::holm`]): a secondary metric, or the primary of a run with several scenarios or
+    /// candidates.
     Among {
         /// The adjusted p.
         adjusted_p: f64,
@@ -52,8 +54,8 @@ pub enum Role {
 pub struct Question<'a> {
     /// The verdict on the measurement.
     pub validity: &'a Validity,
-    /// Rounds fixed before the run, of which all must be done: an answer that may come earlier comes too often. `None`
-    /// where this is what was planned: at the interim analysis.
+    /// Rounds fixed before the run, of which all must be done: an answer that may come earlier
+    /// comes too often. `None` where this is what was planned: at the interim analysis.
     pub planned: Option<usize>,
     /// The metric's tolerance.
     pub tolerance: Tolerance,
@@ -76,8 +78,8 @@ pub struct Decision {
     pub limit: f64,
     /// The rows looked at, in order; the last one that applies decided.
     pub path: Vec<Step>,
-    /// With UNDECIDED: rounds after which the MDE is τ′, six at least; `None` beyond a million, or with another
-    /// verdict.
+    /// With UNDECIDED: rounds after which the MDE is τ′, six at least; `None` beyond a million, or
+    /// with another verdict.
     pub rounds_needed: Option<u64>,
 }
 
@@ -114,7 +116,12 @@ struct Table<'a> {
 
 impl<'a> Table<'a> {
     fn new(comparison: &'a Comparison, question: &'a Question<'a>) -> Self {
-        Self { comparison, question, tau: question.tolerance.limit(question.scale), path: Vec::new() }
+        Self {
+            comparison,
+            question,
+            tau: question.tolerance.limit(question.scale),
+            path: Vec::new(),
+        }
     }
 
     fn verdict(&mut self) -> Verdict {
@@ -123,28 +130,59 @@ impl<'a> Table<'a> {
         if self.measurement_invalid() || self.control_differs() {
             return Verdict::Invalid;
         }
-        let forbidden = self.measurement_inconclusive() || self.unfinished() || self.zero_everywhere();
+        let forbidden =
+            self.measurement_inconclusive() || self.unfinished() || self.zero_everywhere();
         if forbidden || self.exact_disagrees() {
             return Verdict::Undecided;
         }
-        if self.row(Row::Slower { low: effect.ci.low, limit: tau }, effect.ci.low > tau) {
+        if self.row(
+            Row::Slower {
+                low: effect.ci.low,
+                limit: tau,
+            },
+            effect.ci.low > tau,
+        ) {
             return self.unless_forbidden(Verdict::Slower);
         }
-        if self.row(Row::Faster { high: effect.ci.high, limit: -tau }, effect.ci.high < -tau) {
+        if self.row(
+            Row::Faster {
+                high: effect.ci.high,
+                limit: -tau,
+            },
+            effect.ci.high < -tau,
+        ) {
             return self.unless_forbidden(Verdict::Faster);
         }
         let alpha = self.question.settings.alpha;
-        if self.row(Row::Same { tost: effect.tost, alpha, limit: tau }, effect.tost.within(tau)) {
+        if self.row(
+            Row::Same {
+                tost: effect.tost,
+                alpha,
+                limit: tau,
+            },
+            effect.tost.within(tau),
+        ) {
             return Verdict::Same;
         }
         let (rounds, rounds_needed) = (effect.rounds, self.rounds_needed());
-        self.row(Row::Open { mde: effect.mde, rounds, rounds_needed }, true);
+        self.row(
+            Row::Open {
+                mde: effect.mde,
+                rounds,
+                rounds_needed,
+            },
+            true,
+        );
         Verdict::Undecided
     }
 
     /// Takes the row into the path, whether it applies or not.
     fn row(&mut self, row: Row, applies: bool) -> bool {
-        self.path.push(Step { row, applies, scale: self.question.scale });
+        self.path.push(Step {
+            row,
+            applies,
+            scale: self.question.scale,
+        });
         applies
     }
 
@@ -167,7 +205,8 @@ impl<'a> Table<'a> {
     fn unfinished(&mut self) -> bool {
         let rounds = self.comparison.effect.rounds;
         let planned = self.question.planned;
-        planned.is_some_and(|planned| self.row(Row::Unfinished { rounds, planned }, rounds < planned))
+        planned
+            .is_some_and(|planned| self.row(Row::Unfinished { rounds, planned }, rounds < planned))
     }
 
     fn zero_everywhere(&mut self) -> bool {
@@ -177,25 +216,51 @@ impl<'a> Table<'a> {
 
     fn control_differs(&mut self) -> bool {
         let limit = self.tau / 2.0;
-        let Some(ci) = self.comparison.control.as_ref().map(|c| c.ci) else { return false };
-        self.row(Row::ControlDiffers { ci, limit }, ci.low > limit || ci.high < -limit)
+        let Some(ci) = self.comparison.control.as_ref().map(|c| c.ci) else {
+            return false;
+        };
+        self.row(
+            Row::ControlDiffers { ci, limit },
+            ci.low > limit || ci.high < -limit,
+        )
     }
 
     fn exact_disagrees(&mut self) -> bool {
         let alpha = self.question.settings.alpha;
         let (t, exact) = (self.comparison.effect.p, self.comparison.exact.p);
-        self.row(Row::ExactDisagrees { t, exact, alpha }, (t <= alpha) != (exact <= alpha))
+        self.row(
+            Row::ExactDisagrees { t, exact, alpha },
+            (t <= alpha) != (exact <= alpha),
+        )
     }
 
     fn unless_forbidden(&mut self, verdict: Verdict) -> Verdict {
         let rounds = self.comparison.effect.rounds;
-        if self.row(Row::TooFewRounds { rounds, least: LEAST_ROUNDS }, rounds < LEAST_ROUNDS) {
+        if self.row(
+            Row::TooFewRounds {
+                rounds,
+                least: LEAST_ROUNDS,
+            },
+            rounds < LEAST_ROUNDS,
+        ) {
             return Verdict::Undecided;
         }
-        let Role::Among { adjusted_p } = self.question.role else { return verdict };
+        let Role::Among { adjusted_p } = self.question.role else {
+            return verdict;
+        };
         let alpha = self.question.settings.alpha;
-        let disagrees = self.row(Row::HolmDisagrees { adjusted: adjusted_p, alpha }, adjusted_p > alpha);
-        if disagrees { Verdict::Undecided } else { verdict }
+        let disagrees = self.row(
+            Row::HolmDisagrees {
+                adjusted: adjusted_p,
+                alpha,
+            },
+            adjusted_p > alpha,
+        );
+        if disagrees {
+            Verdict::Undecided
+        } else {
+            verdict
+        }
     }
 
     /// Zero stays zero, however often it is measured.
@@ -203,7 +268,9 @@ impl<'a> Table<'a> {
         if self.question.scale == Scale::Zero {
             return None;
         }
-        self.comparison.effect.rounds_needed(self.tau, &self.question.settings)
+        self.comparison
+            .effect
+            .rounds_needed(self.tau, &self.question.settings)
     }
 }
 

@@ -1,5 +1,6 @@
-//! The primary interval: paired t on per-round log ratios with the order covariate (docs/method.md). Owns the
-//! least squares; what floor and guard do to the standard error is beside it; must not know what is compared.
+//! The primary interval: paired t on per-round log ratios with the order covariate
+//! (docs/method.md). Owns the least squares; what floor and guard do to the standard error is
+//! beside it; must not know what is compared.
 
 use super::block::{CompareError, Paired, Sums};
 use super::guard::{Correction, Guard};
@@ -46,7 +47,8 @@ pub struct Estimate {
     pub s_residual: f64,
     /// What was done to the standard error.
     pub correction: Correction,
-    /// Smallest difference that would have been found with the wanted power: (t_{1−α/2} + t_{power})·SE.
+    /// Smallest difference that would have been found with the wanted power: (t_{1−α/2} +
+    /// t_{power})·SE.
     pub mde: f64,
 }
 
@@ -70,13 +72,20 @@ struct Fit {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { alpha: 0.05, power: 0.8, guard: Guard::Auto }
+        Self {
+            alpha: 0.05,
+            power: 0.8,
+            guard: Guard::Auto,
+        }
     }
 }
 
 impl Interval {
     pub(crate) fn around(centre: f64, half: f64) -> Self {
-        Self { low: centre - half, high: centre + half }
+        Self {
+            low: centre - half,
+            high: centre + half,
+        }
     }
 
     /// Whether the range contains a value.
@@ -101,12 +110,17 @@ impl Estimate {
         Self::within_reach(paired, 0.0, settings)
     }
 
-    /// The same where some value is zero and costs reach so far from it ([`super::Scale::reach`]): the interval is at
-    /// least as wide as one round of the other kind, that chance left out, would make it.
+    /// The same where some value is zero and costs reach so far from it ([`super::Scale::reach`]):
+    /// the interval is at least as wide as one round of the other kind, that chance left out, would
+    /// make it.
     ///
     /// # Errors
     /// As [`Estimate::of`].
-    pub fn within_reach(paired: &Paired, reach: f64, settings: &Settings) -> Result<Self, CompareError> {
+    pub fn within_reach(
+        paired: &Paired,
+        reach: f64,
+        settings: &Settings,
+    ) -> Result<Self, CompareError> {
         check(paired)?;
         let d = &paired.differences;
         let rounds = d.len();
@@ -137,8 +151,8 @@ impl Estimate {
         Interval::around(self.delta, t_upper(alpha / 2.0, self.df) * self.se)
     }
 
-    /// Rounds after which a difference of `target` would be found with the wanted power, if the rounds to come
-    /// scatter like those seen; `None` beyond a million.
+    /// Rounds after which a difference of `target` would be found with the wanted power, if the
+    /// rounds to come scatter like those seen; `None` beyond a million.
     #[must_use]
     pub fn rounds_needed(&self, target: f64, settings: &Settings) -> Option<u64> {
         let spread = self.se * (self.rounds as f64).sqrt();
@@ -154,23 +168,49 @@ impl Fit {
         let s = deviation(d);
         let n = d.len() as f64;
         let residuals = d.iter().map(|v| v - delta).collect();
-        Self { delta, gamma: None, se: s / n.sqrt(), df: n - 1.0, s_residual: s, residuals }
+        Self {
+            delta,
+            gamma: None,
+            se: s / n.sqrt(),
+            df: n - 1.0,
+            s_residual: s,
+            residuals,
+        }
     }
 
     /// Least squares of d = δ + γx; `None` with few rounds or an order that never varies.
     fn with_covariate(paired: &Paired) -> Option<Self> {
-        let Paired { differences: d, covariate: x } = paired;
+        let Paired {
+            differences: d,
+            covariate: x,
+        } = paired;
         let n = d.len() as f64;
-        let Sums { d_mean, x_mean, sxx, sxd } = paired.sums();
+        let Sums {
+            d_mean,
+            x_mean,
+            sxx,
+            sxd,
+        } = paired.sums();
         if !paired.has_covariate() {
             return None;
         }
         let gamma = sxd / sxx;
         let delta = d_mean - gamma * x_mean;
-        let residuals: Vec<f64> = x.iter().zip(d).map(|(xv, dv)| dv - delta - gamma * xv).collect();
+        let residuals: Vec<f64> = x
+            .iter()
+            .zip(d)
+            .map(|(xv, dv)| dv - delta - gamma * xv)
+            .collect();
         let s = (residuals.iter().map(|e| e * e).sum::<f64>() / (n - 2.0)).sqrt();
         let se = s * (1.0 / n + x_mean * x_mean / sxx).sqrt();
-        Some(Self { delta, gamma: Some(gamma), se, df: n - 2.0, s_residual: s, residuals })
+        Some(Self {
+            delta,
+            gamma: Some(gamma),
+            se,
+            df: n - 2.0,
+            s_residual: s,
+            residuals,
+        })
     }
 }
 
@@ -182,7 +222,8 @@ fn check(paired: &Paired) -> Result<(), CompareError> {
     if expected < 2 {
         return Err(CompareError::TooFewRounds { rounds: expected });
     }
-    let finite = |round: usize| paired.differences[round].is_finite() && paired.covariate[round].is_finite();
+    let finite =
+        |round: usize| paired.differences[round].is_finite() && paired.covariate[round].is_finite();
     match (0..expected).find(|&round| !finite(round)) {
         Some(round) => Err(CompareError::NotFinite { round }),
         None => Ok(()),
@@ -203,16 +244,28 @@ fn deviation(values: &[f64]) -> f64 {
 mod tests {
     use super::*;
 
-    const NO_GUARD: Settings = Settings { alpha: 0.05, power: 0.8, guard: Guard::Off };
+    const NO_GUARD: Settings = Settings {
+        alpha: 0.05,
+        power: 0.8,
+        guard: Guard::Off,
+    };
 
     fn paired(d: &[f64], x: &[f64]) -> Paired {
-        Paired { differences: d.to_vec(), covariate: x.to_vec() }
+        Paired {
+            differences: d.to_vec(),
+            covariate: x.to_vec(),
+        }
     }
 
     #[test]
     fn five_rounds_by_hand() {
-        // d = .01 .02 .03 .04 .05: mean .03, s = √.00025, SE = s/√5 = .0070711, t_{.975,4} = 2.776445.
-        let e = Estimate::of(&paired(&[0.01, 0.02, 0.03, 0.04, 0.05], &[1.0; 5]), &NO_GUARD).unwrap();
+        // d = .01 .02 .03 .04 .05: mean .03, s = √.00025, SE = s/√5 = .0070711, t_{.975,4} =
+        // 2.776445.
+        let e = Estimate::of(
+            &paired(&[0.01, 0.02, 0.03, 0.04, 0.05], &[1.0; 5]),
+            &NO_GUARD,
+        )
+        .unwrap();
         assert!((e.delta - 0.03).abs() < 1e-15 && e.gamma.is_none() && e.df == 4.0);
         assert!((e.se - 0.007_071_067_811_865_475).abs() < 1e-15);
         assert!((e.ci.low - (0.03 - 2.776_445_105_197_793 * e.se)).abs() < 1e-12);
@@ -228,7 +281,10 @@ mod tests {
         assert!(e.correction.floored && e.df == 5.0);
         assert!(e.s_d > 0.01 && e.s_residual < 1e-12);
         let without = Estimate::of(&paired(&d, &[1.0; 7]), &NO_GUARD).unwrap();
-        assert!((without.delta - 0.02).abs() > 1e-3, "the twin: unequal order biases the plain mean");
+        assert!(
+            (without.delta - 0.02).abs() > 1e-3,
+            "the twin: unequal order biases the plain mean"
+        );
     }
 
     #[test]
@@ -240,14 +296,33 @@ mod tests {
 
     #[test]
     fn guard_widens_what_is_correlated_and_nothing_else() {
-        let wave = [0.01, 0.012, 0.011, 0.013, -0.012, -0.011, -0.013, -0.012, 0.011, 0.012];
-        let zigzag = [0.01, -0.01, 0.012, -0.012, 0.01, -0.01, 0.011, -0.011, 0.01, -0.01];
+        let wave = [
+            0.01, 0.012, 0.011, 0.013, -0.012, -0.011, -0.013, -0.012, 0.011, 0.012,
+        ];
+        let zigzag = [
+            0.01, -0.01, 0.012, -0.012, 0.01, -0.01, 0.011, -0.011, 0.01, -0.01,
+        ];
         let x = [1.0, 1.0, -1.0, -1.0, 1.0, -1.0, 1.0, -1.0, -1.0, 1.0];
         let of = |d: &[f64], guard| {
-            Estimate::of(&paired(d, &x), &Settings { guard, ..Settings::default() }).unwrap()
+            Estimate::of(
+                &paired(d, &x),
+                &Settings {
+                    guard,
+                    ..Settings::default()
+                },
+            )
+            .unwrap()
         };
-        let (off, auto, full) = (of(&wave, Guard::Off), of(&wave, Guard::Auto), of(&wave, Guard::Full));
-        assert!(full.se > 1.3 * off.se && full.df < 8.0, "{:?}", full.correction);
+        let (off, auto, full) = (
+            of(&wave, Guard::Off),
+            of(&wave, Guard::Auto),
+            of(&wave, Guard::Full),
+        );
+        assert!(
+            full.se > 1.3 * off.se && full.df < 8.0,
+            "{:?}",
+            full.correction
+        );
         assert!(auto.se >= off.se && auto.se < full.se && auto.df == 8.0);
         let r = full.correction.lag1_corrected;
         assert!((full.se / off.se - ((1.0 + r) / (1.0 - r)).sqrt()).abs() < 1e-12);
@@ -257,8 +332,17 @@ mod tests {
     #[test]
     fn refuses_what_has_no_interval() {
         let refused = |p: &Paired| Estimate::of(p, &NO_GUARD).unwrap_err();
-        assert_eq!(refused(&paired(&[0.1], &[1.0])), CompareError::TooFewRounds { rounds: 1 });
-        assert!(matches!(refused(&paired(&[0.1, 0.2], &[1.0])), CompareError::UnequalLengths { .. }));
-        assert_eq!(refused(&paired(&[0.1, f64::NAN], &[1.0; 2])), CompareError::NotFinite { round: 1 });
+        assert_eq!(
+            refused(&paired(&[0.1], &[1.0])),
+            CompareError::TooFewRounds { rounds: 1 }
+        );
+        assert!(matches!(
+            refused(&paired(&[0.1, 0.2], &[1.0])),
+            CompareError::UnequalLengths { .. }
+        ));
+        assert_eq!(
+            refused(&paired(&[0.1, f64::NAN], &[1.0; 2])),
+            CompareError::NotFinite { round: 1 }
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! What is done to a plain standard error: the floor for quantised ties (docs/method.md) and the guard against
-//! correlation between neighbouring rounds (docs/method.md). Must not know how the standard error came about.
+//! What is done to a plain standard error: the floor for quantised ties (docs/method.md) and the
+//! guard against correlation between neighbouring rounds (docs/method.md). Must not know how the
+//! standard error came about.
 
 use super::estimate::LEAST_ROUNDS;
 use crate::drift::lag1;
@@ -13,11 +14,11 @@ const TELLING_ROUNDS: usize = 16;
 /// Correlation beyond which the guard's correction is cut, lest the interval become infinite.
 const STRONGEST_CORRELATION: f64 = 0.9;
 
-/// How autocorrelation between rounds widens the interval. With r the part of r₁c that is used,
-/// SE grows by √((1+r)/(1−r)).
+/// How autocorrelation between rounds widens the interval. With r the part of r₁c that is used, SE
+/// grows by √((1+r)/(1−r)).
 ///
-/// Measured (20,000 experiments a cell; error of the 95 % interval when neighbouring rounds are correlated by
-/// ρ = 0 / 0.2 / 0.4, and power at the MDE of uncorrelated rounds):
+/// Measured (20,000 experiments a cell; error of the 95 % interval when neighbouring rounds are
+/// correlated by ρ = 0 / 0.2 / 0.4, and power at the MDE of uncorrelated rounds):
 ///
 /// | guard | R = 10 | power | R = 20 | power |
 /// |---|---|---|---|---|
@@ -25,15 +26,16 @@ const STRONGEST_CORRELATION: f64 = 0.9;
 /// | `Auto` | .048 .094 .165 | .78 | .036 .058 .079 | .71 |
 /// | `Full` | .033 .060 .095 | .63 | .036 .058 .079 | .71 |
 ///
-/// `Full` takes all of r₁c (docs/decisions.md). With few rounds r₁ is mostly noise, and `Full` takes half of all
-/// uncorrelated experiments for correlated ones: at R = 10 a build that is 5 % slower under a scatter of 2 %
-/// would be called SLOWER 85 times in 100 instead of 97. Hence `Auto`; random order is the first guard.
+/// `Full` takes all of r₁c (docs/decisions.md). With few rounds r₁ is mostly noise, and `Full`
+/// takes half of all uncorrelated experiments for correlated ones: at R = 10 a build that is 5 %
+/// slower under a scatter of 2 % would be called SLOWER 85 times in 100 instead of 97. Hence
+/// `Auto`; random order is the first guard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Guard {
     /// Not at all.
     Off,
-    /// Below 16 rounds by the part of r₁c beyond 1.5 of its standard errors 1/√R, with the degrees of freedom
-    /// as they were; from 16 rounds as `Full`.
+    /// Below 16 rounds by the part of r₁c beyond 1.5 of its standard errors 1/√R, with the degrees
+    /// of freedom as they were; from 16 rounds as `Full`.
     Auto,
     /// By all of a positive r₁c, with df = max(2, R(1−r₁c)/(1+r₁c) − 1).
     Full,
@@ -46,8 +48,8 @@ pub struct Correction {
     pub plain_se: f64,
     /// R − 2 with the covariate, R − 1 without.
     pub plain_df: f64,
-    /// What the standard error is at least: for quantised ties, and where some value is zero for rounds of the other
-    /// kind that chance left out.
+    /// What the standard error is at least: for quantised ties, and where some value is zero for
+    /// rounds of the other kind that chance left out.
     pub floor: f64,
     /// The floor was higher than the plain standard error.
     pub floored: bool,
@@ -66,12 +68,22 @@ pub struct Correction {
 }
 
 impl Correction {
-    /// What floor and guard make of a plain standard error, given the residuals in round order and what zeros demand.
-    pub(super) fn of((plain_se, plain_df): (f64, f64), residuals: &[f64], zeros: f64, guard: Guard) -> Self {
+    /// What floor and guard make of a plain standard error, given the residuals in round order and
+    /// what zeros demand.
+    pub(super) fn of(
+        (plain_se, plain_df): (f64, f64),
+        residuals: &[f64],
+        zeros: f64,
+        guard: Guard,
+    ) -> Self {
         let n = residuals.len() as f64;
         let r1 = lag1(residuals).unwrap_or(0.0);
         let corrected = r1 + (1.0 + 3.0 * r1) / n;
-        let used = if residuals.len() < LEAST_ROUNDS { 0.0 } else { guard.uses(corrected, residuals.len()) };
+        let used = if residuals.len() < LEAST_ROUNDS {
+            0.0
+        } else {
+            guard.uses(corrected, residuals.len())
+        };
         Self {
             plain_se,
             plain_df,
@@ -116,7 +128,8 @@ impl Guard {
     }
 }
 
-/// Standard error of `rounds` ties whose true values lie anywhere in their buckets (docs/method.md).
+/// Standard error of `rounds` ties whose true values lie anywhere in their buckets
+/// (docs/method.md).
 fn floor(rounds: usize) -> f64 {
     BUCKET_WIDTH / (6.0 * rounds as f64).sqrt()
 }
@@ -128,8 +141,14 @@ mod tests {
     #[test]
     fn few_rounds_must_show_more_correlation() {
         assert!((Guard::Auto.uses(0.6, 9) - 0.1).abs() < 1e-12);
-        assert_eq!((Guard::Auto.uses(0.6, 16), Guard::Full.uses(0.6, 9)), (0.6, 0.6));
-        assert_eq!((Guard::Off.uses(0.6, 20), Guard::Full.uses(-0.6, 20)), (0.0, 0.0));
+        assert_eq!(
+            (Guard::Auto.uses(0.6, 16), Guard::Full.uses(0.6, 9)),
+            (0.6, 0.6)
+        );
+        assert_eq!(
+            (Guard::Off.uses(0.6, 20), Guard::Full.uses(-0.6, 20)),
+            (0.0, 0.0)
+        );
         assert_eq!(Guard::Full.uses(3.0, 9), STRONGEST_CORRELATION);
     }
 
@@ -137,7 +156,12 @@ mod tests {
     fn by_hand() {
         // residuals 1 1 −1 −1, twice: squares 8, products 1−1+1−1+1−1+1 = 1, so r₁ = 1/8; R = 8:
         // r₁c = 1/8 + (1 + 3/8)/8 = 0.296875; inflation √(1.296875/0.703125)
-        let c = Correction::of((0.01, 6.0), &[1.0, 1.0, -1.0, -1.0, 1.0, 1.0, -1.0, -1.0], 0.0, Guard::Full);
+        let c = Correction::of(
+            (0.01, 6.0),
+            &[1.0, 1.0, -1.0, -1.0, 1.0, 1.0, -1.0, -1.0],
+            0.0,
+            Guard::Full,
+        );
         assert!((c.lag1 - 0.125).abs() < 1e-15 && (c.lag1_corrected - 0.296_875).abs() < 1e-15);
         assert!((c.se() - 0.01 * (1.296_875_f64 / 0.703_125).sqrt()).abs() < 1e-15);
         assert!((c.df(8) - (8.0 * 0.703_125 / 1.296_875 - 1.0)).abs() < 1e-12 && !c.flagged);

@@ -1,7 +1,9 @@
-//! Holm's correction for many metrics (docs/method.md). Owns the adjusted p values; must not know the metrics.
+//! Holm's correction for many metrics (docs/method.md). Owns the adjusted p values; must not know
+//! the metrics.
 
-/// Adjusted p values in the order given: the k-th smallest of m becomes max over j ≤ k of (m−j+1)·p_(j), at
-/// most 1. A metric is significant at family level α when its adjusted p is at most α.
+/// Adjusted p values in the order given: the k-th smallest of m becomes max over j ≤ k of
+/// (m−j+1)·p_(j), at most 1. A metric is significant at family level α when its adjusted p is at
+/// most α.
 #[must_use]
 pub fn holm(p: &[f64]) -> Vec<f64> {
     let mut ascending: Vec<usize> = (0..p.len()).collect();
@@ -24,7 +26,13 @@ mod tests {
         // sorted .01 .02 .03 .04 → ×4 .04, ×3 .06, ×2 .06, ×1 → .06 (kept from falling)
         let adjusted = holm(&[0.03, 0.01, 0.04, 0.02]);
         let expected = [0.06, 0.04, 0.06, 0.06];
-        assert!(adjusted.iter().zip(expected).all(|(a, e)| (a - e).abs() < 1e-15), "{adjusted:?}");
+        assert!(
+            adjusted
+                .iter()
+                .zip(expected)
+                .all(|(a, e)| (a - e).abs() < 1e-15),
+            "{adjusted:?}"
+        );
         assert_eq!(holm(&[0.9, 0.8]), [1.0, 1.0]);
         assert!(holm(&[]).is_empty());
     }

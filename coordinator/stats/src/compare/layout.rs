@@ -1,5 +1,6 @@
-//! How much the placement of code alone does to speed: the spread of builds that differ in nothing else
-//! (docs/method.md). Owns the standard deviation and what lies within it; must not know which builds they were.
+//! How much the placement of code alone does to speed: the spread of builds that differ in nothing
+//! else (docs/method.md). Owns the standard deviation and what lies within it; must not know which
+//! builds they were.
 
 /// Of fewer layouts there is no spread.
 pub const LEAST_LAYOUTS: usize = 2;
@@ -11,14 +12,16 @@ pub struct Spread {
     pub layouts: usize,
     /// Mean of their δ̂: what shuffling does on the whole.
     pub mean: f64,
-    /// √(Σ(δ̂−mean)²/(K−1)). It carries the error with which each δ̂ was measured: an upper bound of what layout does.
+    /// √(Σ(δ̂−mean)²/(K−1)). It carries the error with which each δ̂ was measured: an upper bound
+    /// of what layout does.
     pub sd: f64,
-    /// √max(0, sd² − mean of SE²): without that error, as far as it is known. 0 where the error explains all of it.
+    /// √max(0, sd² − mean of SE²): without that error, as far as it is known. 0 where the error
+    /// explains all of it.
     pub without_error: f64,
 }
 
-/// The spread of layouts, each with its δ̂ and SE, whose errors are independent: every layout has trials of the
-/// baseline of its own. `None` of fewer than two.
+/// The spread of layouts, each with its δ̂ and SE, whose errors are independent: every layout has
+/// trials of the baseline of its own. `None` of fewer than two.
 #[must_use]
 pub fn layout_spread(layouts: &[(f64, f64)]) -> Option<Spread> {
     if layouts.len() < LEAST_LAYOUTS {
@@ -26,10 +29,19 @@ pub fn layout_spread(layouts: &[(f64, f64)]) -> Option<Spread> {
     }
     let n = layouts.len() as f64;
     let mean = layouts.iter().map(|(delta, _)| delta).sum::<f64>() / n;
-    let variance = layouts.iter().map(|(delta, _)| (delta - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    let variance = layouts
+        .iter()
+        .map(|(delta, _)| (delta - mean).powi(2))
+        .sum::<f64>()
+        / (n - 1.0);
     let error = layouts.iter().map(|(_, se)| se * se).sum::<f64>() / n;
     let without_error = (variance - error).max(0.0).sqrt();
-    Some(Spread { layouts: layouts.len(), mean, sd: variance.sqrt(), without_error })
+    Some(Spread {
+        layouts: layouts.len(),
+        mean,
+        sd: variance.sqrt(),
+        without_error,
+    })
 }
 
 impl Spread {
@@ -52,7 +64,12 @@ mod tests {
         assert_eq!((spread.layouts, spread.mean), (3, 1.0));
         assert!((spread.sd - 7.0_f64.sqrt()).abs() < 1e-15);
         assert!((spread.without_error - 5.0_f64.sqrt()).abs() < 1e-15);
-        assert!(spread.covers(2.6) && spread.covers(-2.6) && !spread.covers(2.7) && !spread.covers(-2.7));
+        assert!(
+            spread.covers(2.6)
+                && spread.covers(-2.6)
+                && !spread.covers(2.7)
+                && !spread.covers(-2.7)
+        );
     }
 
     #[test]
@@ -62,26 +79,35 @@ mod tests {
         assert_eq!(layout_spread(&[(0.01, 0.05)]), None);
         assert_eq!(layout_spread(&[]), None);
         let equal = layout_spread(&[(0.01, 0.0), (0.01, 0.0)]).unwrap();
-        assert!(equal.sd == 0.0 && !equal.covers(0.0), "of a spread of nothing nothing is within");
+        assert!(
+            equal.sd == 0.0 && !equal.covers(0.0),
+            "of a spread of nothing nothing is within"
+        );
     }
 
-    /// A normal draw of that deviation: the sum of twelve uniform ones, close enough to know a variance by.
+    /// A normal draw of that deviation: the sum of twelve uniform ones, close enough to know a
+    /// variance by.
     fn draw(rng: &mut crate::rng::Rng, deviation: f64) -> f64 {
         deviation * ((0..12).map(|_| rng.unit()).sum::<f64>() - 6.0)
     }
 
-    /// Layouts that differ by 2 %, each measured with an error of 1 %: over many controls the plain variance is that of
-    /// both together and the other one that of the layouts. The twin: without any layout the plain one is the error's.
+    /// Layouts that differ by 2 %, each measured with an error of 1 %: over many controls the plain
+    /// variance is that of both together and the other one that of the layouts. The twin: without
+    /// any layout the plain one is the error's.
     #[test]
     fn the_plain_spread_bounds_what_layout_does_from_above() {
         let mut rng = Seed(5).rng();
         let mut mean_variances = |layout: f64, error: f64| {
             let mut sums = (0.0, 0.0);
             for _ in 0..4000 {
-                let control: Vec<(f64, f64)> =
-                    (0..8).map(|_| (draw(&mut rng, layout) + draw(&mut rng, error), error)).collect();
+                let control: Vec<(f64, f64)> = (0..8)
+                    .map(|_| (draw(&mut rng, layout) + draw(&mut rng, error), error))
+                    .collect();
                 let spread = layout_spread(&control).unwrap();
-                sums = (sums.0 + spread.sd.powi(2), sums.1 + spread.without_error.powi(2));
+                sums = (
+                    sums.0 + spread.sd.powi(2),
+                    sums.1 + spread.without_error.powi(2),
+                );
             }
             (sums.0 / 4000.0, sums.1 / 4000.0)
         };
@@ -89,6 +115,9 @@ mod tests {
         assert!((plain / 5e-4 - 1.0).abs() < 0.05, "{plain}");
         assert!((cleaned / 4e-4 - 1.0).abs() < 0.05, "{cleaned}");
         let (plain, cleaned) = mean_variances(0.0, 0.01);
-        assert!((plain / 1e-4 - 1.0).abs() < 0.05 && cleaned < 0.5e-4, "{plain} {cleaned}");
+        assert!(
+            (plain / 1e-4 - 1.0).abs() < 0.05 && cleaned < 0.5e-4,
+            "{plain} {cleaned}"
+        );
     }
 }

@@ -1,6 +1,7 @@
-//! One interim analysis planned before the run, so that a clear answer need not wait for the last round
-//! (docs/method.md). Owns how the error is split between the interim and the final analysis: stopping at the first of
-//! many analyses at 5 % would err far more often. It must not know what is analysed.
+//! One interim analysis planned before the run, so that a clear answer need not wait for the last
+//! round (docs/method.md). Owns how the error is split between the interim and the final analysis:
+//! stopping at the first of many analyses at 5 % would err far more often. It must not know what is
+//! analysed.
 
 use super::estimate::Settings;
 
@@ -16,8 +17,8 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// The two-sided error that may be spent here: .05, or .005 and .048 after O'Brien and Fleming, which together keep
-    /// 5 % when the interim analysis is half-way.
+    /// The two-sided error that may be spent here: .05, or .005 and .048 after O'Brien and Fleming,
+    /// which together keep 5 % when the interim analysis is half-way.
     #[must_use]
     pub const fn alpha(self) -> f64 {
         match self {
@@ -30,6 +31,9 @@ impl Stage {
     /// The estimate's settings at this stage.
     #[must_use]
     pub fn settings(self) -> Settings {
-        Settings { alpha: self.alpha(), ..Settings::default() }
+        Settings {
+            alpha: self.alpha(),
+            ..Settings::default()
+        }
     }
 }

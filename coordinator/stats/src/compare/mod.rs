@@ -1,5 +1,5 @@
-//! Is B slower or faster than A, by how much, how sure. Owns the way from per-round values to a verdict with
-//! its path; must not know metrics by name, hosts, or how anything is shown.
+//! Is B slower or faster than A, by how much, how sure. Owns the way from per-round values to a
+//! verdict with its path; must not know metrics by name, hosts, or how anything is shown.
 
 mod block;
 mod calibrate;
@@ -45,12 +45,16 @@ pub struct Comparison {
     pub exact: PermutationTest,
 }
 
-/// Compares one metric's rounds, given in the order in which they ran; costs are logarithms. `seed` serves the exact
-/// check where it must draw.
+/// Compares one metric's rounds, given in the order in which they ran; costs are logarithms. `seed`
+/// serves the exact check where it must draw.
 ///
 /// # Errors
 /// Fewer than two rounds, a control in some rounds only, or values that are not finite.
-pub fn compare(blocks: &[Block], settings: &Settings, seed: Seed) -> Result<Comparison, CompareError> {
+pub fn compare(
+    blocks: &[Block],
+    settings: &Settings,
+    seed: Seed,
+) -> Result<Comparison, CompareError> {
     compare_on(Scale::Log, blocks, settings, seed)
 }
 
@@ -72,5 +76,9 @@ pub fn compare_on(
         true => None,
         false => Some(Estimate::within_reach(&control, reach, settings)?),
     };
-    Ok(Comparison { effect, control, exact: permutation_test(blocks, seed) })
+    Ok(Comparison {
+        effect,
+        control,
+        exact: permutation_test(blocks, seed),
+    })
 }

@@ -1,5 +1,6 @@
-//! Whether all places (slots, hosts) tell the same of B against A, and what they say taken as a sample of hosts
-//! (docs/method.md). Owns the leave-one-out contrast and the variance between hosts; must not know what a place is.
+//! Whether all places (slots, hosts) tell the same of B against A, and what they say taken as a
+//! sample of hosts (docs/method.md). Owns the leave-one-out contrast and the variance between
+//! hosts; must not know what a place is.
 
 use super::block::{CompareError, Paired};
 use super::estimate::{Estimate, Interval, Settings};
@@ -40,45 +41,71 @@ pub struct Sample {
     pub within: f64,
 }
 
-/// The place that differs most from the others, where it differs beyond `tau_ln` and beyond chance. Every place is
-/// held against the mean of the others in the same rounds, so that what a round did to all of them cancels; a robust
-/// score over a handful of places could not tell one slow place from scatter.
+/// The place that differs most from the others, where it differs beyond `tau_ln` and beyond chance.
+/// Every place is held against the mean of the others in the same rounds, so that what a round did
+/// to all of them cancels; a robust score over a handful of places could not tell one slow place
+/// from scatter.
 ///
 /// # Errors
 /// Fewer than two rounds, or values that are not finite.
-pub fn odd_one(places: &[Paired], tau_ln: f64, settings: &Settings) -> Result<Option<Odd>, CompareError> {
+pub fn odd_one(
+    places: &[Paired],
+    tau_ln: f64,
+    settings: &Settings,
+) -> Result<Option<Odd>, CompareError> {
     if places.len() < 2 {
         return Ok(None);
     }
     let contrasts = (0..places.len())
         .map(|place| Estimate::of(&contrast(places, place), settings))
         .collect::<Result<Vec<_>, _>>()?;
-    let adjusted = holm(&contrasts.iter().map(|contrast| contrast.p).collect::<Vec<_>>());
-    // One slow place of three makes the contrasts of the other two half as large: the largest is the odd one. Of
-    // two places the contrasts are each other's negative; the first stands for both.
+    let adjusted = holm(
+        &contrasts
+            .iter()
+            .map(|contrast| contrast.p)
+            .collect::<Vec<_>>(),
+    );
+    // One slow place of three makes the contrasts of the other two half as large: the largest is
+    // the odd one. Of two places the contrasts are each other's negative; the first stands for
+    // both.
     let far = |place: &usize| contrasts[*place].delta.abs();
-    let most = (0..places.len()).max_by(|one, other| far(one).total_cmp(&far(other)).then(other.cmp(one)));
-    Ok(most.filter(|&at| far(&at) > tau_ln && adjusted[at] <= ODD_ALPHA).map(|place| Odd {
-        place,
-        contrast: contrasts[place].clone(),
-        adjusted_p: adjusted[place],
-    }))
+    let most =
+        (0..places.len()).max_by(|one, other| far(one).total_cmp(&far(other)).then(other.cmp(one)));
+    Ok(most
+        .filter(|&at| far(&at) > tau_ln && adjusted[at] <= ODD_ALPHA)
+        .map(|place| Odd {
+            place,
+            contrast: contrasts[place].clone(),
+            adjusted_p: adjusted[place],
+        }))
 }
 
 fn contrast(places: &[Paired], place: usize) -> Paired {
     let others = (places.len() - 1) as f64;
     let in_round = |(round, own): (usize, &f64)| {
-        let rest = places.iter().enumerate().filter(|(other, _)| *other != place);
-        own - rest.map(|(_, paired)| paired.differences[round]).sum::<f64>() / others
+        let rest = places
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != place);
+        own - rest
+            .map(|(_, paired)| paired.differences[round])
+            .sum::<f64>()
+            / others
     };
     Paired {
-        differences: places[place].differences.iter().enumerate().map(in_round).collect(),
+        differences: places[place]
+            .differences
+            .iter()
+            .enumerate()
+            .map(in_round)
+            .collect(),
         covariate: places[place].covariate.clone(),
     }
 }
 
-/// The hosts as a sample: one-way analysis of variance of their rounds' differences. `None` below five hosts or two
-/// rounds. A between-host variance that comes out negative counts as none; the degrees of freedom stay H − 1.
+/// The hosts as a sample: one-way analysis of variance of their rounds' differences. `None` below
+/// five hosts or two rounds. A between-host variance that comes out negative counts as none; the
+/// degrees of freedom stay H − 1.
 #[must_use]
 pub fn sample_of_hosts(hosts: &[Paired], settings: &Settings) -> Option<Sample> {
     let (h, r) = (hosts.len() as f64, hosts.first()?.differences.len() as f64);
@@ -86,16 +113,28 @@ pub fn sample_of_hosts(hosts: &[Paired], settings: &Settings) -> Option<Sample> 
         return None;
     }
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    let about = |values: &[f64], centre: f64| values.iter().map(|v| (v - centre).powi(2)).sum::<f64>();
+    let about =
+        |values: &[f64], centre: f64| values.iter().map(|v| (v - centre).powi(2)).sum::<f64>();
     let means: Vec<f64> = hosts.iter().map(|host| mean(&host.differences)).collect();
     let delta = mean(&means);
     let between = r * about(&means, delta) / (h - 1.0);
-    let within = hosts.iter().zip(&means).map(|(host, m)| about(&host.differences, *m)).sum::<f64>();
+    let within = hosts
+        .iter()
+        .zip(&means)
+        .map(|(host, m)| about(&host.differences, *m))
+        .sum::<f64>();
     let within = within / (h * (r - 1.0));
     let extra = ((between - within) / r).max(0.0);
     let (se, df) = ((extra / h + within / (r * h)).sqrt(), h - 1.0);
     let ci = Interval::around(delta, t_upper(settings.alpha / 2.0, df) * se);
-    Some(Sample { delta, se, df, ci, between: extra.sqrt(), within: within.sqrt() })
+    Some(Sample {
+        delta,
+        se,
+        df,
+        ci,
+        between: extra.sqrt(),
+        within: within.sqrt(),
+    })
 }
 
 #[cfg(test)]
@@ -107,16 +146,25 @@ mod tests {
         let mut rng = Seed(seed).rng();
         let shared: Vec<f64> = (0..rounds).map(|_| 0.04 * (rng.unit() - 0.5)).collect();
         let mut place = |delta: &f64| Paired {
-            differences: shared.iter().map(|s| s + delta + 0.02 * (rng.unit() - 0.5)).collect(),
-            covariate: (0..rounds).map(|r| if r % 2 == 0 { 1.0 } else { -1.0 }).collect(),
+            differences: shared
+                .iter()
+                .map(|s| s + delta + 0.02 * (rng.unit() - 0.5))
+                .collect(),
+            covariate: (0..rounds)
+                .map(|r| if r % 2 == 0 { 1.0 } else { -1.0 })
+                .collect(),
         };
         deltas.iter().map(&mut place).collect()
     }
 
     fn named(deltas: &[f64], seed: u64) -> Option<usize> {
-        odd_one(&places(deltas, 8, seed), 0.02_f64.ln_1p(), &Settings::default())
-            .unwrap()
-            .map(|odd| odd.place)
+        odd_one(
+            &places(deltas, 8, seed),
+            0.02_f64.ln_1p(),
+            &Settings::default(),
+        )
+        .unwrap()
+        .map(|odd| odd.place)
     }
 
     #[test]
@@ -124,21 +172,31 @@ mod tests {
         for seed in 0..50 {
             assert_eq!(named(&[0.0, 0.0, 0.1, 0.0], seed), Some(2));
             assert_eq!(named(&[0.1, 0.0, 0.0], seed), Some(0));
-            assert_eq!(named(&[0.0, 0.1], seed), Some(0), "of two the first stands for both");
+            assert_eq!(
+                named(&[0.0, 0.1], seed),
+                Some(0),
+                "of two the first stands for both"
+            );
             assert_eq!(named(&[0.0], seed), None);
         }
     }
 
     #[test]
     fn equal_places_are_left_in_peace() {
-        let found = (0..200).filter(|seed| named(&[0.05; 4], *seed).is_some()).count();
+        let found = (0..200)
+            .filter(|seed| named(&[0.05; 4], *seed).is_some())
+            .count();
         assert!(found <= 2, "{found} of 200");
     }
 
-    /// H = 5, R = 2, means 1 2 3 4 5, each ± 0.1: between = 2·2.5 = 5, within = 0.02; SE² = (2.49 + 0.01)/5.
+    /// H = 5, R = 2, means 1 2 3 4 5, each ± 0.1: between = 2·2.5 = 5, within = 0.02; SE² = (2.49 +
+    /// 0.01)/5.
     #[test]
     fn a_sample_of_hosts_by_hand() {
-        let host = |m: f64| Paired { differences: vec![m - 0.1, m + 0.1], covariate: vec![1.0, -1.0] };
+        let host = |m: f64| Paired {
+            differences: vec![m - 0.1, m + 0.1],
+            covariate: vec![1.0, -1.0],
+        };
         let hosts: Vec<Paired> = [1.0, 2.0, 3.0, 4.0, 5.0].map(host).to_vec();
         let sample = sample_of_hosts(&hosts, &Settings::default()).unwrap();
         assert!((sample.delta - 3.0).abs() < 1e-12 && (sample.se - 0.5_f64.sqrt()).abs() < 1e-12);

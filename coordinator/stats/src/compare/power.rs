@@ -1,5 +1,6 @@
-//! How small a difference a comparison can see, and how many rounds a wanted sight takes (docs/method.md). Owns the
-//! formula `MDE = (t_{1−α/2,df} + t_{power,df})·SE`, within 2 % of the exact noncentral value from five rounds.
+//! How small a difference a comparison can see, and how many rounds a wanted sight takes
+//! (docs/method.md). Owns the formula `MDE = (t_{1−α/2,df} + t_{power,df})·SE`, within 2 % of the
+//! exact noncentral value from five rounds.
 
 use super::estimate::Settings;
 use crate::student::{chi2_lower, t_upper};
@@ -13,8 +14,9 @@ pub fn mde(se: f64, df: f64, settings: &Settings) -> f64 {
     (t_upper(settings.alpha / 2.0, df) + t_upper(1.0 - settings.power, df)) * se
 }
 
-/// The fewest rounds R whose MDE is at most the target, when `ratio` = SD of one round ÷ target and the
-/// estimate has R − `lost` degrees of freedom (1 without, 2 with the covariate). `None` beyond a million.
+/// The fewest rounds R whose MDE is at most the target, when `ratio` = SD of one round ÷ target and
+/// the estimate has R − `lost` degrees of freedom (1 without, 2 with the covariate). `None` beyond
+/// a million.
 #[must_use]
 pub fn rounds_needed(ratio: f64, lost: u64, settings: &Settings) -> Option<u64> {
     let enough = |rounds: u64| {
@@ -25,7 +27,8 @@ pub fn rounds_needed(ratio: f64, lost: u64, settings: &Settings) -> Option<u64> 
     if valid { fewest(lost, enough) } else { None }
 }
 
-/// The fewest repetitions above `few` that are enough, where more are never worse; `None` beyond a million.
+/// The fewest repetitions above `few` that are enough, where more are never worse; `None` beyond a
+/// million.
 pub(super) fn fewest(mut few: u64, enough: impl Fn(u64) -> bool) -> Option<u64> {
     if !enough(MOST_ROUNDS) {
         return None;
@@ -33,13 +36,17 @@ pub(super) fn fewest(mut few: u64, enough: impl Fn(u64) -> bool) -> Option<u64> 
     let mut many = MOST_ROUNDS;
     while many - few > 1 {
         let middle = few + (many - few) / 2;
-        if enough(middle) { many = middle } else { few = middle }
+        if enough(middle) {
+            many = middle
+        } else {
+            few = middle
+        }
     }
     Some(many)
 }
 
-/// Upper limit of a standard deviation seen over `rounds` pilot rounds, with 80 % confidence: planning with the
-/// pilot's own deviation would be too hopeful half of the time.
+/// Upper limit of a standard deviation seen over `rounds` pilot rounds, with 80 % confidence:
+/// planning with the pilot's own deviation would be too hopeful half of the time.
 #[must_use]
 pub fn deviation_limit(s_d: f64, rounds: usize) -> f64 {
     let df = rounds as f64 - 1.0;
@@ -53,20 +60,50 @@ mod tests {
     #[test]
     fn rounds_agree_with_the_table() {
         let settings = Settings::default();
-        for (effect, rounds) in [(0.25, 128), (0.5, 34), (0.75, 16), (1.0, 10), (1.5, 6), (2.0, 5)] {
-            assert_eq!(rounds_needed(1.0 / effect, 1, &settings), Some(rounds), "δ/s = {effect}");
+        for (effect, rounds) in [
+            (0.25, 128),
+            (0.5, 34),
+            (0.75, 16),
+            (1.0, 10),
+            (1.5, 6),
+            (2.0, 5),
+        ] {
+            assert_eq!(
+                rounds_needed(1.0 / effect, 1, &settings),
+                Some(rounds),
+                "δ/s = {effect}"
+            );
         }
-        assert_eq!(rounds_needed(1.0, 2, &settings), Some(11), "the covariate costs a round");
+        assert_eq!(
+            rounds_needed(1.0, 2, &settings),
+            Some(11),
+            "the covariate costs a round"
+        );
         assert_eq!(rounds_needed(1e9, 1, &settings), None);
         assert_eq!(rounds_needed(f64::INFINITY, 1, &settings), None);
     }
 
     #[test]
     fn mde_agrees_with_the_table() {
-        let table = [(5, 1.68), (6, 1.44), (8, 1.16), (10, 1.00), (12, 0.89), (20, 0.66), (40, 0.45)];
+        let table = [
+            (5, 1.68),
+            (6, 1.44),
+            (8, 1.16),
+            (10, 1.00),
+            (12, 0.89),
+            (20, 0.66),
+            (40, 0.45),
+        ];
         for (rounds, exact) in table {
-            let found = mde(1.0 / f64::from(rounds).sqrt(), f64::from(rounds - 1), &Settings::default());
-            assert!((found / exact - 1.0).abs() < 0.02, "R = {rounds}: {found} against {exact}");
+            let found = mde(
+                1.0 / f64::from(rounds).sqrt(),
+                f64::from(rounds - 1),
+                &Settings::default(),
+            );
+            assert!(
+                (found / exact - 1.0).abs() < 0.02,
+                "R = {rounds}: {found} against {exact}"
+            );
         }
     }
 

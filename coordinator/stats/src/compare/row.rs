@@ -1,5 +1,5 @@
-//! The rows of the decision table with their figures and sentences: what `--explain` shows. Must not know in
-//! which order they are asked.
+//! The rows of the decision table with their figures and sentences: what `--explain` shows. Must
+//! not know in which order they are asked.
 
 use std::fmt;
 
@@ -125,7 +125,12 @@ impl fmt::Display for Percent {
 
 impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{}, {}]", Percent(self.0, self.1.low), Percent(self.0, self.1.high))
+        write!(
+            f,
+            "[{}, {}]",
+            Percent(self.0, self.1.low),
+            Percent(self.0, self.1.high)
+        )
     }
 }
 
@@ -149,20 +154,40 @@ impl fmt::Display for Step {
                 write!(f, "rounds are missing ({rounds} of {planned} are done)")
             }
             Row::ZeroEverywhere => {
-                write!(f, "every value of every arm and round is zero, so there is no relative tolerance")
+                write!(
+                    f,
+                    "every value of every arm and round is zero, so there is no relative tolerance"
+                )
             }
             Row::ControlDiffers { ci, limit } => {
                 let range = Range(self.scale, ci);
-                write!(f, "the control A2/A {range} lies beyond ±{}", percent(limit))
+                write!(
+                    f,
+                    "the control A2/A {range} lies beyond ±{}",
+                    percent(limit)
+                )
             }
             Row::ExactDisagrees { t, exact, alpha } => {
-                write!(f, "t (p = {t:.4}) and the exact check (p = {exact:.4}) disagree about {alpha}")
+                write!(
+                    f,
+                    "t (p = {t:.4}) and the exact check (p = {exact:.4}) disagree about {alpha}"
+                )
             }
             Row::Slower { low, limit } => {
-                write!(f, "the lower bound {} lies above {}", percent(low), percent(limit))
+                write!(
+                    f,
+                    "the lower bound {} lies above {}",
+                    percent(low),
+                    percent(limit)
+                )
             }
             Row::Faster { high, limit } => {
-                write!(f, "the upper bound {} lies below {}", percent(high), percent(limit))
+                write!(
+                    f,
+                    "the upper bound {} lies below {}",
+                    percent(high),
+                    percent(limit)
+                )
             }
             Row::TooFewRounds { rounds, least } => {
                 write!(f, "rounds are fewer than {least} ({rounds})")
@@ -172,14 +197,31 @@ impl fmt::Display for Step {
             }
             Row::Same { tost, alpha, limit } => {
                 let (level, range) = (level(2.0 * alpha), Range(self.scale, tost));
-                write!(f, "the {level} % interval {range} lies inside ±{}", percent(limit))
+                write!(
+                    f,
+                    "the {level} % interval {range} lies inside ±{}",
+                    percent(limit)
+                )
             }
-            Row::Open { mde, rounds, rounds_needed } => {
-                write!(f, "nothing above applies: minimum detectable effect {}; ", percent(mde))?;
+            Row::Open {
+                mde,
+                rounds,
+                rounds_needed,
+            } => {
+                write!(
+                    f,
+                    "nothing above applies: minimum detectable effect {}; ",
+                    percent(mde)
+                )?;
                 match rounds_needed {
                     None => write!(f, "no number of rounds would be enough"),
-                    Some(needed) if needed > rounds as u64 => write!(f, "{needed} rounds would be enough"),
-                    Some(_) => write!(f, "the difference is too close to the tolerance for {rounds} rounds"),
+                    Some(needed) if needed > rounds as u64 => {
+                        write!(f, "{needed} rounds would be enough")
+                    }
+                    Some(_) => write!(
+                        f,
+                        "the difference is too close to the tolerance for {rounds} rounds"
+                    ),
                 }
             }
         }
@@ -193,12 +235,29 @@ mod tests {
     #[test]
     fn the_interval_of_same_has_the_level_that_was_used() {
         let said = |alpha| {
-            let tost = Interval { low: -0.01, high: 0.01 };
-            let row = Row::Same { tost, alpha, limit: 0.02 };
-            Step { row, applies: true, scale: Scale::Log }.to_string()
+            let tost = Interval {
+                low: -0.01,
+                high: 0.01,
+            };
+            let row = Row::Same {
+                tost,
+                alpha,
+                limit: 0.02,
+            };
+            Step {
+                row,
+                applies: true,
+                scale: Scale::Log,
+            }
+            .to_string()
         };
-        let levels = [0.05, 0.048, 0.005].map(|alpha| said(alpha).split(" [").next().map(str::to_owned));
-        let expected = ["the 90 % interval", "the 90.4 % interval", "the 99 % interval"];
+        let levels =
+            [0.05, 0.048, 0.005].map(|alpha| said(alpha).split(" [").next().map(str::to_owned));
+        let expected = [
+            "the 90 % interval",
+            "the 90.4 % interval",
+            "the 99 % interval",
+        ];
         assert_eq!(levels.map(Option::unwrap), expected);
     }
 
@@ -206,20 +265,49 @@ mod tests {
     #[test]
     fn an_open_row_never_asks_for_rounds_that_are_done() {
         let said = |rounds_needed| {
-            let row = Row::Open { mde: 0.01, rounds: 6, rounds_needed };
-            Step { row, applies: true, scale: Scale::Log }.to_string()
+            let row = Row::Open {
+                mde: 0.01,
+                rounds: 6,
+                rounds_needed,
+            };
+            Step {
+                row,
+                applies: true,
+                scale: Scale::Log,
+            }
+            .to_string()
         };
-        assert!(said(Some(6)).ends_with("too close to the tolerance for 6 rounds"), "{}", said(Some(6)));
+        assert!(
+            said(Some(6)).ends_with("too close to the tolerance for 6 rounds"),
+            "{}",
+            said(Some(6))
+        );
         assert!(said(Some(7)).ends_with("7 rounds would be enough"));
         assert!(said(None).ends_with("no number of rounds would be enough"));
     }
 
     #[test]
     fn shares_of_a_linear_scale_are_said_as_they_are() {
-        let row = Row::Slower { low: 0.75, limit: 0.02 };
-        let scale = Scale::Linear { unit: 20.0, of: super::super::Reference::Baseline };
-        let said = |scale| Step { row, applies: true, scale }.to_string();
+        let row = Row::Slower {
+            low: 0.75,
+            limit: 0.02,
+        };
+        let scale = Scale::Linear {
+            unit: 20.0,
+            of: super::super::Reference::Baseline,
+        };
+        let said = |scale| {
+            Step {
+                row,
+                applies: true,
+                scale,
+            }
+            .to_string()
+        };
         assert_eq!(said(scale), "the lower bound +75.00 % lies above +2.00 %");
-        assert_eq!(said(Scale::Log), "the lower bound +111.70 % lies above +2.02 %");
+        assert_eq!(
+            said(Scale::Log),
+            "the lower bound +111.70 % lies above +2.02 %"
+        );
     }
 }

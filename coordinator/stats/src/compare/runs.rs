@@ -1,9 +1,10 @@
-//! The decision table of runs of different times, which have no pairs, no control and no exact check. Owns the order of
-//! its rows and their sentences; must not know how the figures came about. δ > 0 is SLOWER, always.
+//! The decision table of runs of different times, which have no pairs, no control and no exact
+//! check. Owns the order of its rows and their sentences; must not know how the figures came about.
+//! δ > 0 is SLOWER, always.
 //!
-//! INVALID → INCONCLUSIVE → one run a side → SLOWER (lower > τ′) → FASTER (upper < −τ′) → SAME (90 % interval inside
-//! ±τ′) → UNDECIDED. A row that would say SLOWER or FASTER needs three runs a side and, where several questions are
-//! asked together, Holm's agreement.
+//! INVALID → INCONCLUSIVE → one run a side → SLOWER (lower > τ′) → FASTER (upper < −τ′) → SAME (90
+//! % interval inside ±τ′) → UNDECIDED. A row that would say SLOWER or FASTER needs three runs a
+//! side and, where several questions are asked together, Holm's agreement.
 
 use std::fmt;
 
@@ -16,10 +17,11 @@ use crate::validity::Validity;
 pub struct RunsDecision {
     /// The answer.
     pub verdict: Verdict,
-    /// The rows looked at, in order, each with whether it applied; the last one that applies decided.
+    /// The rows looked at, in order, each with whether it applied; the last one that applies
+    /// decided.
     pub path: Vec<RunsStep>,
-    /// With UNDECIDED: runs a side after which the MDE is τ′; `None` where nobody knows, beyond a million, or with
-    /// another verdict.
+    /// With UNDECIDED: runs a side after which the MDE is τ′; `None` where nobody knows, beyond a
+    /// million, or with another verdict.
     pub runs_needed: Option<u64>,
 }
 
@@ -115,20 +117,41 @@ pub enum RunsRow {
 /// Takes runs through the table.
 #[must_use]
 pub fn decide_runs(found: &Unpaired, question: &RunsQuestion<'_>) -> RunsDecision {
-    let RunsQuestion { tolerance, scale, settings, .. } = *question;
+    let RunsQuestion {
+        tolerance,
+        scale,
+        settings,
+        ..
+    } = *question;
     let needed = || found.runs_needed(scale.limit(tolerance), &settings);
     let runs_needed = if scale == Scale::Zero { None } else { needed() };
     let mut path = Vec::new();
     let verdict = verdict(found, question, &mut |row, applies| {
-        path.push(RunsStep { row, applies, scale });
+        path.push(RunsStep {
+            row,
+            applies,
+            scale,
+        });
         applies
     });
     if verdict == Verdict::Undecided && !path.iter().any(|step: &RunsStep| step.applies) {
         let runs = found.runs.0.min(found.runs.1);
-        let row = RunsRow::Open { mde: found.mde, runs, runs_needed };
-        path.push(RunsStep { row, applies: true, scale });
+        let row = RunsRow::Open {
+            mde: found.mde,
+            runs,
+            runs_needed,
+        };
+        path.push(RunsStep {
+            row,
+            applies: true,
+            scale,
+        });
     }
-    RunsDecision { verdict, path, runs_needed: runs_needed.filter(|_| verdict == Verdict::Undecided) }
+    RunsDecision {
+        verdict,
+        path,
+        runs_needed: runs_needed.filter(|_| verdict == Verdict::Undecided),
+    }
 }
 
 fn verdict(
@@ -136,19 +159,31 @@ fn verdict(
     question: &RunsQuestion<'_>,
     row: &mut impl FnMut(RunsRow, bool) -> bool,
 ) -> Verdict {
-    let (tau, alpha) = (question.scale.limit(question.tolerance), question.settings.alpha);
+    let (tau, alpha) = (
+        question.scale.limit(question.tolerance),
+        question.settings.alpha,
+    );
     let reasons = |of: Option<&Vec<_>>| of.map_or(0, Vec::len);
     let (invalid, inconclusive) = match question.validity {
         Validity::Valid => (None, None),
         Validity::Invalid(reasons) => (Some(reasons), None),
         Validity::Inconclusive(reasons) => (None, Some(reasons)),
     };
-    if row(RunsRow::Invalid { reasons: reasons(invalid) }, invalid.is_some()) {
+    if row(
+        RunsRow::Invalid {
+            reasons: reasons(invalid),
+        },
+        invalid.is_some(),
+    ) {
         return Verdict::Invalid;
     }
     let zero = question.scale == Scale::Zero;
-    if row(RunsRow::Inconclusive { reasons: reasons(inconclusive) }, inconclusive.is_some())
-        || zero && row(RunsRow::ZeroEverywhere, true)
+    if row(
+        RunsRow::Inconclusive {
+            reasons: reasons(inconclusive),
+        },
+        inconclusive.is_some(),
+    ) || zero && row(RunsRow::ZeroEverywhere, true)
         || row(RunsRow::OneEach, found.between.is_none())
     {
         return Verdict::Undecided;
@@ -158,7 +193,14 @@ fn verdict(
         Verdict::Slower
     } else if row(RunsRow::Faster { high, limit: -tau }, high < -tau) {
         Verdict::Faster
-    } else if row(RunsRow::Same { tost: found.tost, alpha, limit: tau }, found.tost.within(tau)) {
+    } else if row(
+        RunsRow::Same {
+            tost: found.tost,
+            alpha,
+            limit: tau,
+        },
+        found.tost.within(tau),
+    ) {
         return Verdict::Same;
     } else {
         return Verdict::Undecided;
@@ -177,33 +219,63 @@ impl fmt::Display for RunsStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = |delta| Percent(self.scale, delta);
         match self.row {
-            RunsRow::Invalid { reasons } => write!(f, "a measurement is INVALID ({})", Reasons(reasons)),
+            RunsRow::Invalid { reasons } => {
+                write!(f, "a measurement is INVALID ({})", Reasons(reasons))
+            }
             RunsRow::Inconclusive { reasons } => {
                 write!(f, "a measurement is INCONCLUSIVE ({})", Reasons(reasons))
             }
             RunsRow::ZeroEverywhere => {
                 f.write_str("every value of every run is zero, so there is no relative tolerance")
             }
-            RunsRow::OneEach => f.write_str("one run a side: the variation between runs is unknown"),
+            RunsRow::OneEach => {
+                f.write_str("one run a side: the variation between runs is unknown")
+            }
             RunsRow::Slower { low, limit } => {
-                write!(f, "the lower bound {} lies above {}", percent(low), percent(limit))
+                write!(
+                    f,
+                    "the lower bound {} lies above {}",
+                    percent(low),
+                    percent(limit)
+                )
             }
             RunsRow::Faster { high, limit } => {
-                write!(f, "the upper bound {} lies below {}", percent(high), percent(limit))
+                write!(
+                    f,
+                    "the upper bound {} lies below {}",
+                    percent(high),
+                    percent(limit)
+                )
             }
-            RunsRow::TooFew { runs } => write!(f, "a side has fewer than {LEAST_RUNS} runs ({runs})"),
+            RunsRow::TooFew { runs } => {
+                write!(f, "a side has fewer than {LEAST_RUNS} runs ({runs})")
+            }
             RunsRow::HolmDisagrees { adjusted, alpha } => {
                 write!(f, "p after Holm {adjusted:.4} lies above {alpha}")
             }
             RunsRow::Same { tost, alpha, limit } => {
                 let (level, range) = (level(2.0 * alpha), Range(self.scale, tost));
-                write!(f, "the {level} % interval {range} lies inside ±{}", percent(limit))
+                write!(
+                    f,
+                    "the {level} % interval {range} lies inside ±{}",
+                    percent(limit)
+                )
             }
-            RunsRow::Open { mde, runs, runs_needed } => {
-                write!(f, "nothing above applies: minimum detectable effect {}; ", percent(mde))?;
+            RunsRow::Open {
+                mde,
+                runs,
+                runs_needed,
+            } => {
+                write!(
+                    f,
+                    "nothing above applies: minimum detectable effect {}; ",
+                    percent(mde)
+                )?;
                 match runs_needed {
                     None => f.write_str("no number of runs would be enough"),
-                    Some(needed) if needed > runs as u64 => write!(f, "{needed} runs a side would be enough"),
+                    Some(needed) if needed > runs as u64 => {
+                        write!(f, "{needed} runs a side would be enough")
+                    }
                     Some(_) => write!(
                         f,
                         "the difference is too close to the tolerance for {runs} runs a \
@@ -221,14 +293,29 @@ mod tests {
     use crate::compare::{RunMean, unpaired};
 
     fn runs(means: [f64; 3]) -> Vec<RunMean> {
-        means.map(|mean| RunMean { mean, variance: 1e-8, rounds: 10 }).to_vec()
+        means
+            .map(|mean| RunMean {
+                mean,
+                variance: 1e-8,
+                rounds: 10,
+            })
+            .to_vec()
     }
 
     fn decided(old: &[RunMean], new: &[RunMean], adjusted_p: Option<f64>) -> RunsDecision {
         let settings = Settings::default();
         let found = unpaired(old, new, &settings).unwrap();
         let (validity, scale) = (&Validity::Valid, Scale::Log);
-        decide_runs(&found, &RunsQuestion { validity, tolerance: 0.02, scale, adjusted_p, settings })
+        decide_runs(
+            &found,
+            &RunsQuestion {
+                validity,
+                tolerance: 0.02,
+                scale,
+                adjusted_p,
+                settings,
+            },
+        )
     }
 
     #[test]
@@ -238,14 +325,20 @@ mod tests {
         assert_eq!(decided(&new, &old, None).verdict, Verdict::Faster);
         assert_eq!(decided(&old, &old, None).verdict, Verdict::Same);
         let two = decided(&old[..2], &new[..2], None);
-        assert_eq!((two.verdict, two.runs_needed), (Verdict::Undecided, Some(3)));
+        assert_eq!(
+            (two.verdict, two.runs_needed),
+            (Verdict::Undecided, Some(3))
+        );
         assert_eq!(
             two.path.last().map(|step| (step.row, step.applies)),
             Some((RunsRow::TooFew { runs: 2 }, true))
         );
         let one = decided(&old[..1], &new[..1], None);
         assert_eq!((one.verdict, one.runs_needed), (Verdict::Undecided, None));
-        assert_eq!(one.path.last().map(|step| (step.row, step.applies)), Some((RunsRow::OneEach, true)));
+        assert_eq!(
+            one.path.last().map(|step| (step.row, step.applies)),
+            Some((RunsRow::OneEach, true))
+        );
     }
 
     #[test]
@@ -256,7 +349,13 @@ mod tests {
         assert_eq!(many.verdict, Verdict::Undecided);
         assert_eq!(
             many.path.last().map(|step| (step.row, step.applies)),
-            Some((RunsRow::HolmDisagrees { adjusted: 0.06, alpha: 0.05 }, true))
+            Some((
+                RunsRow::HolmDisagrees {
+                    adjusted: 0.06,
+                    alpha: 0.05
+                },
+                true
+            ))
         );
     }
 
@@ -267,6 +366,12 @@ mod tests {
         let needed = open.runs_needed.unwrap();
         assert_eq!(open.verdict, Verdict::Undecided);
         assert!((400..=404).contains(&needed), "{needed}");
-        assert!(matches!(open.path.last().unwrap().row, RunsRow::Open { runs_needed: Some(_), .. }));
+        assert!(matches!(
+            open.path.last().unwrap().row,
+            RunsRow::Open {
+                runs_needed: Some(_),
+                ..
+            }
+        ));
     }
 }

@@ -1,6 +1,7 @@
-//! On what scale the values of a measure are set against each other. A ratio has no place for zero; where an arm has
-//! zero in some round, differences are taken as they are, in units of the baseline's mean. Owns the rule, the way from
-//! values to costs and back, and what a tolerance is on each scale; must not know measures by name.
+//! On what scale the values of a measure are set against each other. A ratio has no place for zero;
+//! where an arm has zero in some round, differences are taken as they are, in units of the
+//! baseline's mean. Owns the rule, the way from values to costs and back, and what a tolerance is
+//! on each scale; must not know measures by name.
 
 use super::block::{Direction, cost_ln};
 
@@ -39,7 +40,8 @@ impl Scale {
         Self::linear(baseline, candidate)
     }
 
-    /// The linear scale for these values, whether they hold a zero or not: where values are compared with others that do.
+    /// The linear scale for these values, whether they hold a zero or not: where values are
+    /// compared with others that do.
     #[must_use]
     pub fn linear(baseline: &[f64], candidate: &[f64]) -> Self {
         let mean = |values: &[f64]| match values.len() {
@@ -47,8 +49,14 @@ impl Scale {
             n => values.iter().sum::<f64>() / n as f64,
         };
         match (mean(baseline), mean(candidate)) {
-            (unit, _) if unit > 0.0 => Self::Linear { unit, of: Reference::Baseline },
-            (_, unit) if unit > 0.0 => Self::Linear { unit, of: Reference::Candidate },
+            (unit, _) if unit > 0.0 => Self::Linear {
+                unit,
+                of: Reference::Baseline,
+            },
+            (_, unit) if unit > 0.0 => Self::Linear {
+                unit,
+                of: Reference::Candidate,
+            },
             _ => Self::Zero,
         }
     }
@@ -56,7 +64,13 @@ impl Scale {
     /// A value as its cost, in which more is worse; `None` for what has no place on the scale.
     #[must_use]
     pub fn cost(self, value: f64, direction: Direction) -> Option<f64> {
-        let signed = |cost: f64| if direction == Direction::LowerIsBetter { cost } else { -cost };
+        let signed = |cost: f64| {
+            if direction == Direction::LowerIsBetter {
+                cost
+            } else {
+                -cost
+            }
+        };
         let fits = value >= 0.0 && value.is_finite();
         match self {
             Self::Log => cost_ln(value, direction),
@@ -68,7 +82,11 @@ impl Scale {
     /// The value that a cost stands for.
     #[must_use]
     pub fn value_of(self, cost: f64, direction: Direction) -> f64 {
-        let signed = if direction == Direction::LowerIsBetter { cost } else { -cost };
+        let signed = if direction == Direction::LowerIsBetter {
+            cost
+        } else {
+            -cost
+        };
         match self {
             Self::Log => signed.exp(),
             // A mean of zeros is zero and not minus zero.
@@ -77,7 +95,8 @@ impl Scale {
         }
     }
 
-    /// A difference of costs as a share of 1: what a log ratio stands for, or the share of the unit.
+    /// A difference of costs as a share of 1: what a log ratio stands for, or the share of the
+    /// unit.
     #[must_use]
     pub fn share(self, delta: f64) -> f64 {
         match self {
@@ -86,7 +105,8 @@ impl Scale {
         }
     }
 
-    /// The change a δ stands for, in the measure's own sense: 0.05 is "5 % more" of a latency or of a rate.
+    /// The change a δ stands for, in the measure's own sense: 0.05 is "5 % more" of a latency or of
+    /// a rate.
     #[must_use]
     pub fn change(self, delta: f64, direction: Direction) -> f64 {
         match direction {
@@ -104,8 +124,9 @@ impl Scale {
         }
     }
 
-    /// How far apart two costs can lie of which one stands for zero: the largest cost there is. 0 where no value is
-    /// zero: rounds that agree by chance are then bounded by their buckets ([`super::BUCKET_WIDTH`]).
+    /// How far apart two costs can lie of which one stands for zero: the largest cost there is. 0
+    /// where no value is zero: rounds that agree by chance are then bounded by their buckets
+    /// ([`super::BUCKET_WIDTH`]).
     #[must_use]
     pub fn reach(self, costs: impl Iterator<Item = f64>) -> f64 {
         match self {
@@ -131,8 +152,9 @@ impl Scale {
     }
 }
 
-/// The share of rounds that may be of the other kind although none of `rounds` was: the exact upper bound at 1 − α/2
-/// (Clopper and Pearson 1934). Rounds of which each has zero, or none, look as if nothing varied.
+/// The share of rounds that may be of the other kind although none of `rounds` was: the exact upper
+/// bound at 1 − α/2 (Clopper and Pearson 1934). Rounds of which each has zero, or none, look as if
+/// nothing varied.
 #[must_use]
 pub(super) fn unseen(rounds: usize, alpha: f64) -> f64 {
     1.0 - (alpha / 2.0).powf(1.0 / rounds.max(1) as f64)
@@ -149,24 +171,51 @@ mod tests {
         assert_eq!(Scale::of(&[10.0, 12.0], &[9.0]), Scale::Log);
         assert_eq!(
             Scale::of(&[10.0, 12.0], &[9.0, 0.0]),
-            Scale::Linear { unit: 11.0, of: Reference::Baseline }
+            Scale::Linear {
+                unit: 11.0,
+                of: Reference::Baseline
+            }
         );
-        assert_eq!(Scale::of(&[0.0, 12.0], &[9.0]), Scale::Linear { unit: 6.0, of: Reference::Baseline });
+        assert_eq!(
+            Scale::of(&[0.0, 12.0], &[9.0]),
+            Scale::Linear {
+                unit: 6.0,
+                of: Reference::Baseline
+            }
+        );
         assert_eq!(
             Scale::of(&[0.0, 0.0], &[0.0, 8.0]),
-            Scale::Linear { unit: 4.0, of: Reference::Candidate }
+            Scale::Linear {
+                unit: 4.0,
+                of: Reference::Candidate
+            }
         );
         assert_eq!(Scale::of(&[0.0], &[0.0]), Scale::Zero);
     }
 
     #[test]
     fn costs_values_and_changes_by_hand() {
-        let scale = Scale::Linear { unit: 20.0, of: Reference::Baseline };
+        let scale = Scale::Linear {
+            unit: 20.0,
+            of: Reference::Baseline,
+        };
         let delta = scale.cost(5.0, RATE).unwrap() - scale.cost(20.0, RATE).unwrap();
-        assert_eq!((delta, scale.change(delta, RATE), scale.share(delta)), (0.75, -0.75, 0.75));
-        assert_eq!((scale.value_of(-0.25, RATE), scale.limit(0.02)), (5.0, 0.02));
-        assert_eq!((scale.cost(0.0, RATE), scale.cost(-1.0, RATE)), (Some(-0.0), None));
-        assert_eq!((Scale::Log.cost(0.0, RATE), Scale::Zero.cost(1.0, RATE)), (None, None));
+        assert_eq!(
+            (delta, scale.change(delta, RATE), scale.share(delta)),
+            (0.75, -0.75, 0.75)
+        );
+        assert_eq!(
+            (scale.value_of(-0.25, RATE), scale.limit(0.02)),
+            (5.0, 0.02)
+        );
+        assert_eq!(
+            (scale.cost(0.0, RATE), scale.cost(-1.0, RATE)),
+            (Some(-0.0), None)
+        );
+        assert_eq!(
+            (Scale::Log.cost(0.0, RATE), Scale::Zero.cost(1.0, RATE)),
+            (None, None)
+        );
         assert!((Scale::Log.change(0.1, RATE) + 0.095_162_581_964_040_4).abs() < 1e-15);
         assert_eq!(Scale::Log.limit(0.02), 0.02_f64.ln_1p());
     }

@@ -1,6 +1,7 @@
-//! Runs made at different times, compared without pairs: the run is the replicate, because everything that differs from
-//! day to day differs between runs and not between their rounds. Owns the pooled t over run means and the share of the
-//! scatter that lies between runs; must not know what was run.
+//! Runs made at different times, compared without pairs: the run is the replicate, because
+//! everything that differs from day to day differs between runs and not between their rounds. Owns
+//! the pooled t over run means and the share of the scatter that lies between runs; must not know
+//! what was run.
 
 use super::estimate::{Interval, Settings};
 use super::guard::BUCKET_WIDTH;
@@ -29,11 +30,11 @@ pub struct Unpaired {
     pub runs: (usize, usize),
     /// Difference of the means.
     pub delta: f64,
-    /// Standard deviation of a run's mean that the standard error is made of: pooled over both sides, and with one run a
-    /// side what its rounds alone give.
+    /// Standard deviation of a run's mean that the standard error is made of: pooled over both
+    /// sides, and with one run a side what its rounds alone give.
     pub s: f64,
-    /// What ties of quantised values can hide, w/√12·√(Σ1/(n²R)) summed over both sides; and where some value is zero,
-    /// what rounds of the other kind could do that chance left out.
+    /// What ties of quantised values can hide, w/√12·√(Σ1/(n²R)) summed over both sides; and where
+    /// some value is zero, what rounds of the other kind could do that chance left out.
     pub floor: f64,
     /// Standard error: s·√(1/n + 1/m), or the floor where that is higher.
     pub se: f64,
@@ -49,13 +50,13 @@ pub struct Unpaired {
     pub mde: f64,
     /// Standard deviation that a run's mean has from its own rounds.
     pub within: f64,
-    /// Standard deviation between runs beyond that, 0 where the rounds explain all; `None` with one run a side, where
-    /// nobody can know it and the interval leaves it out.
+    /// Standard deviation between runs beyond that, 0 where the rounds explain all; `None` with one
+    /// run a side, where nobody can know it and the interval leaves it out.
     pub between: Option<f64>,
 }
 
-/// Compares two groups of runs whose costs are logarithms. `None` where a group is empty, a value is not finite, or one run a side has fewer than
-/// two rounds.
+/// Compares two groups of runs whose costs are logarithms. `None` where a group is empty, a value
+/// is not finite, or one run a side has fewer than two rounds.
 #[must_use]
 pub fn unpaired(old: &[RunMean], new: &[RunMean], settings: &Settings) -> Option<Unpaired> {
     unpaired_within_reach(old, new, 0.0, settings)
@@ -70,7 +71,9 @@ pub fn unpaired_within_reach(
     settings: &Settings,
 ) -> Option<Unpaired> {
     let all = || old.iter().chain(new);
-    if old.is_empty() || new.is_empty() || !all().all(|run| run.mean.is_finite() && run.variance.is_finite())
+    if old.is_empty()
+        || new.is_empty()
+        || !all().all(|run| run.mean.is_finite() && run.variance.is_finite())
     {
         return None;
     }
@@ -110,13 +113,15 @@ pub fn unpaired_within_reach(
 }
 
 impl Unpaired {
-    /// Runs a side after which a difference of `target` would be found with the wanted power, if the runs to come scatter
-    /// like those seen, and three at least; `None` beyond a million, and of one run a side, where nobody knows.
+    /// Runs a side after which a difference of `target` would be found with the wanted power, if
+    /// the runs to come scatter like those seen, and three at least; `None` beyond a million, and
+    /// of one run a side, where nobody knows.
     #[must_use]
     pub fn runs_needed(&self, target: f64, settings: &Settings) -> Option<u64> {
         self.between?;
         let (n, m) = (self.runs.0 as f64, self.runs.1 as f64);
-        // SE over n runs a side is √2·s/√n; s comes from both sides and has 2n − 2 degrees of freedom.
+        // SE over n runs a side is √2·s/√n; s comes from both sides and has 2n − 2 degrees of
+        // freedom.
         let spread = 2.0_f64.sqrt() * self.se / (1.0 / n + 1.0 / m).sqrt() / target;
         let enough = |runs: u64| {
             let runs = runs as f64;
@@ -147,15 +152,26 @@ mod tests {
     use crate::rng::Seed;
 
     fn runs(means: &[f64], variance: f64) -> Vec<RunMean> {
-        means.iter().map(|mean| RunMean { mean: *mean, variance, rounds: 10 }).collect()
+        means
+            .iter()
+            .map(|mean| RunMean {
+                mean: *mean,
+                variance,
+                rounds: 10,
+            })
+            .collect()
     }
 
-    /// 1 2 3 against 5 7 9: difference 5, pooled variance (2 + 8)/4, SE² = 2.5·2/3, df = 4; of 2.5 a half is the rounds'.
+    /// 1 2 3 against 5 7 9: difference 5, pooled variance (2 + 8)/4, SE² = 2.5·2/3, df = 4; of 2.5
+    /// a half is the rounds'.
     #[test]
     fn by_hand() {
-        let found =
-            unpaired(&runs(&[1.0, 2.0, 3.0], 1.25), &runs(&[5.0, 7.0, 9.0], 1.25), &Settings::default())
-                .unwrap();
+        let found = unpaired(
+            &runs(&[1.0, 2.0, 3.0], 1.25),
+            &runs(&[5.0, 7.0, 9.0], 1.25),
+            &Settings::default(),
+        )
+        .unwrap();
         assert!((found.delta - 5.0).abs() < 1e-12 && found.df == 4.0);
         assert!((found.se - (5.0_f64 / 3.0).sqrt()).abs() < 1e-12);
         assert!((found.between.unwrap() - 1.25_f64.sqrt()).abs() < 1e-12);
@@ -166,32 +182,55 @@ mod tests {
     #[test]
     fn ties_get_the_floor() {
         let one = unpaired(&runs(&[1.0], 0.0), &runs(&[1.0], 0.0), &Settings::default()).unwrap();
-        assert!((one.se - BUCKET_WIDTH / 60_f64.sqrt()).abs() < 1e-15 && one.p == 1.0 && one.mde > 0.0);
-        let three = unpaired(&runs(&[1.0; 3], 0.0), &runs(&[1.0; 3], 0.0), &Settings::default()).unwrap();
+        assert!(
+            (one.se - BUCKET_WIDTH / 60_f64.sqrt()).abs() < 1e-15 && one.p == 1.0 && one.mde > 0.0
+        );
+        let three = unpaired(
+            &runs(&[1.0; 3], 0.0),
+            &runs(&[1.0; 3], 0.0),
+            &Settings::default(),
+        )
+        .unwrap();
         assert!((three.se - one.se / 3_f64.sqrt()).abs() < 1e-15 && three.s == 0.0);
     }
 
     #[test]
     fn one_run_a_side_knows_nothing_of_the_days_between() {
-        let found = unpaired(&runs(&[1.0], 0.01), &runs(&[1.1], 0.01), &Settings::default()).unwrap();
+        let found = unpaired(
+            &runs(&[1.0], 0.01),
+            &runs(&[1.1], 0.01),
+            &Settings::default(),
+        )
+        .unwrap();
         assert_eq!((found.between, found.df), (None, 18.0));
         assert!((found.se - 0.02_f64.sqrt()).abs() < 1e-12);
-        assert_eq!(unpaired(&[], &runs(&[1.0], 0.01), &Settings::default()), None);
+        assert_eq!(
+            unpaired(&[], &runs(&[1.0], 0.01), &Settings::default()),
+            None
+        );
     }
 
-    /// Days differ by 3 %, rounds hardly: only an interval over runs covers. The twin takes rounds for replicates.
+    /// Days differ by 3 %, rounds hardly: only an interval over runs covers. The twin takes rounds
+    /// for replicates.
     #[test]
     fn intervals_over_runs_cover_and_intervals_over_rounds_do_not() {
         let mut rng = Seed(31).rng();
         let mut normal = || (0..12).map(|_| rng.unit()).sum::<f64>() - 6.0;
         let (mut covered, mut naive) = (0, 0);
         for _ in 0..1000 {
-            let mut day = || RunMean { mean: 0.03 * normal(), variance: 1e-6, rounds: 10 };
+            let mut day = || RunMean {
+                mean: 0.03 * normal(),
+                variance: 1e-6,
+                rounds: 10,
+            };
             let (old, new) = ([day(), day(), day(), day()], [day(), day(), day(), day()]);
             let of = |old, new| unpaired(old, new, &Settings::default()).unwrap();
             covered += usize::from(of(&old[..], &new[..]).ci.contains(0.0));
             naive += usize::from(of(&old[..1], &new[..1]).ci.contains(0.0));
         }
-        assert!((930..=970).contains(&covered) && naive < 200, "{covered} {naive}");
+        assert!(
+            (930..=970).contains(&covered) && naive < 200,
+            "{covered} {naive}"
+        );
     }
 }

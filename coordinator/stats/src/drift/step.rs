@@ -1,10 +1,11 @@
-//! How large a step is: the interval of the difference of two means. Owns the pooled t; must not know where to look.
+//! How large a step is: the interval of the difference of two means. Owns the pooled t; must not
+//! know where to look.
 
 use crate::compare::Interval;
 use crate::student::t_upper;
 
-/// Interval at 1−`alpha` of mean(after) − mean(before) by Student's t with pooled variance, n + m − 2 degrees of
-/// freedom; `None` where those are none or a side is empty.
+/// Interval at 1−`alpha` of mean(after) − mean(before) by Student's t with pooled variance, n + m −
+/// 2 degrees of freedom; `None` where those are none or a side is empty.
 #[must_use]
 pub fn step_interval(before: &[f64], after: &[f64], alpha: f64) -> Option<Interval> {
     let (n, m) = (before.len() as f64, after.len() as f64);
@@ -13,10 +14,14 @@ pub fn step_interval(before: &[f64], after: &[f64], alpha: f64) -> Option<Interv
         return None;
     }
     let (from, to) = (mean(before), mean(after));
-    let squares = |side: &[f64], centre: f64| side.iter().map(|v| (v - centre).powi(2)).sum::<f64>();
+    let squares =
+        |side: &[f64], centre: f64| side.iter().map(|v| (v - centre).powi(2)).sum::<f64>();
     let variance = (squares(before, from) + squares(after, to)) / df;
     let half = t_upper(alpha / 2.0, df) * (variance * (1.0 / n + 1.0 / m)).sqrt();
-    Some(Interval { low: to - from - half, high: to - from + half })
+    Some(Interval {
+        low: to - from - half,
+        high: to - from + half,
+    })
 }
 
 fn mean(values: &[f64]) -> f64 {
@@ -30,11 +35,16 @@ mod tests {
     #[test]
     fn by_hand() {
         // Means 2 and 7, pooled variance (2 + 8)/4, SE √(2.5·2/3), t(.975, 4) = 2.776445.
-        let interval = step_interval(&[1.0, 2.0, 3.0], &[5.0, 7.0, 9.0], 0.05).expect("four degrees");
+        let interval =
+            step_interval(&[1.0, 2.0, 3.0], &[5.0, 7.0, 9.0], 0.05).expect("four degrees");
         let half = 2.776_445_105_198 * (2.5_f64 * 2.0 / 3.0).sqrt();
-        assert!((interval.low - (5.0 - half)).abs() < 1e-9 && (interval.high - (5.0 + half)).abs() < 1e-9);
         assert!(
-            step_interval(&[1.0], &[2.0], 0.05).is_none() && step_interval(&[], &[1.0; 5], 0.05).is_none()
+            (interval.low - (5.0 - half)).abs() < 1e-9
+                && (interval.high - (5.0 + half)).abs() < 1e-9
+        );
+        assert!(
+            step_interval(&[1.0], &[2.0], 0.05).is_none()
+                && step_interval(&[], &[1.0; 5], 0.05).is_none()
         );
     }
 }

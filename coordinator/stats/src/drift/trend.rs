@@ -7,7 +7,8 @@ use crate::student::normal_cdf;
 pub struct Trend {
     /// Rising pairs minus falling pairs.
     pub s: i64,
-    /// Normal score with continuity correction and tie-corrected variance; 0 when all values are equal.
+    /// Normal score with continuity correction and tie-corrected variance; 0 when all values are
+    /// equal.
     pub z: f64,
     /// Two-sided p of "no trend".
     pub p: f64,
@@ -15,8 +16,8 @@ pub struct Trend {
     pub slope: f64,
 }
 
-/// Mann–Kendall test of a monotone trend (normal approximation, good from about 8 values). `None` below four
-/// values or when one is not finite. Quadratic in the length.
+/// Mann–Kendall test of a monotone trend (normal approximation, good from about 8 values). `None`
+/// below four values or when one is not finite. Quadratic in the length.
 #[must_use]
 pub fn mann_kendall(series: &[f64]) -> Option<Trend> {
     if series.len() < 4 || !series.iter().all(|v| v.is_finite()) {
@@ -24,19 +25,34 @@ pub fn mann_kendall(series: &[f64]) -> Option<Trend> {
     }
     let pairs = || (0..series.len()).flat_map(|j| (0..j).map(move |i| (i, j)));
     let s: i64 = pairs().map(|(i, j)| sign(series[j] - series[i])).sum();
-    let mut slopes: Vec<f64> = pairs().map(|(i, j)| (series[j] - series[i]) / (j - i) as f64).collect();
+    let mut slopes: Vec<f64> = pairs()
+        .map(|(i, j)| (series[j] - series[i]) / (j - i) as f64)
+        .collect();
     let variance = variance(series);
-    let z = if variance > 0.0 { (s - s.signum()) as f64 / variance.sqrt() } else { 0.0 };
+    let z = if variance > 0.0 {
+        (s - s.signum()) as f64 / variance.sqrt()
+    } else {
+        0.0
+    };
     let p = 2.0 * normal_cdf(-z.abs());
-    Some(Trend { s, z, p, slope: super::outlier::median(&mut slopes) })
+    Some(Trend {
+        s,
+        z,
+        p,
+        slope: super::outlier::median(&mut slopes),
+    })
 }
 
-/// r₁ = Σ e_t·e_{t+1} / Σ e_t² of a series about its mean; `None` for fewer than three values or no spread.
+/// r₁ = Σ e_t·e_{t+1} / Σ e_t² of a series about its mean; `None` for fewer than three values or no
+/// spread.
 #[must_use]
 pub fn lag1(series: &[f64]) -> Option<f64> {
     let mean = series.iter().sum::<f64>() / series.len() as f64;
     let squares: f64 = series.iter().map(|v| (v - mean).powi(2)).sum();
-    let products: f64 = series.windows(2).map(|w| (w[0] - mean) * (w[1] - mean)).sum();
+    let products: f64 = series
+        .windows(2)
+        .map(|w| (w[0] - mean) * (w[1] - mean))
+        .sum();
     (series.len() >= 3 && squares > 0.0).then(|| products / squares)
 }
 
@@ -49,7 +65,10 @@ fn variance(series: &[f64]) -> f64 {
     let term = |n: usize| (n * (n - 1) * (2 * n + 5)) as f64;
     let mut sorted = series.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let ties: f64 = sorted.chunk_by(|a, b| a == b).map(|group| term(group.len())).sum();
+    let ties: f64 = sorted
+        .chunk_by(|a, b| a == b)
+        .map(|group| term(group.len()))
+        .sum();
     (term(series.len()) - ties) / 18.0
 }
 

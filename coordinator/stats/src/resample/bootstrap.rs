@@ -1,6 +1,6 @@
-//! The expanded-percentile bootstrap of whole rounds (Hesterberg 2015), a secondary view: the
-//! plain percentile interval under-covers with few rounds. Owns the drawing; the pooled ratio of a draw is
-//! looked up in cumulative counts, so that a draw costs a binary search and not R merges.
+//! The expanded-percentile bootstrap of whole rounds (Hesterberg 2015), a secondary view: the plain
+//! percentile interval under-covers with few rounds. Owns the drawing; the pooled ratio of a draw
+//! is looked up in cumulative counts, so that a draw costs a binary search and not R merges.
 
 use super::cumulative::Cumulative;
 use super::jackknife::{Pooled, PooledError, Rounds, contrast, ln_quantile};
@@ -36,15 +36,28 @@ pub fn bootstrap_mean(differences: &[f64], alpha: f64, seed: Seed) -> Option<Int
 ///
 /// # Errors
 /// Rounds or layouts that do not fit together, or an arm without values in some draw.
-pub fn bootstrap_pooled(rounds: &Rounds<'_>, q: f64, alpha: f64, seed: Seed) -> Result<Pooled, PooledError> {
+pub fn bootstrap_pooled(
+    rounds: &Rounds<'_>,
+    q: f64,
+    alpha: f64,
+    seed: Seed,
+) -> Result<Pooled, PooledError> {
     let count = rounds.count()?;
-    let arms = rounds.arms().map(Cumulative::of).collect::<Result<Vec<_>, _>>()?;
+    let arms = rounds
+        .arms()
+        .map(Cumulative::of)
+        .collect::<Result<Vec<_>, _>>()?;
     let theta = |weights: &[u64]| contrast(arms.iter().map(|arm| ln_quantile(arm, weights, q)));
     let mut rng = seed.rng();
-    let mut thetas =
-        (0..BOOTSTRAP_DRAWS).map(|_| theta(&draw(count, &mut rng))).collect::<Result<Vec<_>, _>>()?;
+    let mut thetas = (0..BOOTSTRAP_DRAWS)
+        .map(|_| theta(&draw(count, &mut rng)))
+        .collect::<Result<Vec<_>, _>>()?;
     let ci = percentiles(&mut thetas, expanded_tail(count, alpha));
-    Ok(Pooled { theta: theta(&vec![1; count])?, se: None, ci })
+    Ok(Pooled {
+        theta: theta(&vec![1; count])?,
+        se: None,
+        ci,
+    })
 }
 
 /// How often each of `rounds` rounds was drawn, in as many draws.
@@ -63,5 +76,8 @@ fn percentiles(values: &mut [f64], tail: f64) -> Interval {
         let high = (low + 1).min(values.len() - 1);
         values[low] + share * (values[high] - values[low])
     };
-    Interval { low: at(tail), high: at(1.0 - tail) }
+    Interval {
+        low: at(tail),
+        high: at(1.0 - tail),
+    }
 }

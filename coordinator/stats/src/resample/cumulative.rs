@@ -1,5 +1,6 @@
-//! Cumulative bucket counts of many rounds side by side: the quantile of any weighting of the rounds is a
-//! binary search over the buckets with one sum over the rounds per step. Must not know how weights are drawn.
+//! Cumulative bucket counts of many rounds side by side: the quantile of any weighting of the
+//! rounds is a binary search over the buckets with one sum over the rounds per step. Must not know
+//! how weights are drawn.
 
 use hdrhistogram::Histogram;
 
@@ -20,7 +21,11 @@ impl Cumulative {
     pub(super) fn of(rounds: &[&Histogram<u64>]) -> Result<Self, MergeError> {
         let pool = merge::merge(rounds.iter().copied())?;
         let mut running = vec![0; rounds.len()];
-        let mut whole = Self { rounds: rounds.len(), buckets: Vec::new(), upto: Vec::new() };
+        let mut whole = Self {
+            rounds: rounds.len(),
+            buckets: Vec::new(),
+            upto: Vec::new(),
+        };
         for step in pool.iter_recorded() {
             let value = step.value_iterated_to();
             whole.buckets.push(bucket(&pool, value));
@@ -39,23 +44,35 @@ impl Cumulative {
             return None;
         }
         let rank = rank(total, q);
-        // A bucket that this weighting leaves empty never holds the rank, except rank 0, which the first
-        // bucket in use holds.
+        // A bucket that this weighting leaves empty never holds the rank, except rank 0, which the
+        // first bucket in use holds.
         let (mut before, mut at) = (0, self.buckets.len());
         while at - before > 1 {
             let middle = before + (at - before) / 2;
             let upto = self.count(middle, weights);
-            if upto > 0 && upto as f64 >= rank { at = middle } else { before = middle }
+            if upto > 0 && upto as f64 >= rank {
+                at = middle
+            } else {
+                before = middle
+            }
         }
-        let counts = (self.count(at - 1, weights) as f64, self.count(at, weights) as f64);
+        let counts = (
+            self.count(at - 1, weights) as f64,
+            self.count(at, weights) as f64,
+        );
         Some(interpolate(self.buckets[at - 1], counts, rank))
     }
 
     /// Weighted number of values in the first `buckets` buckets.
     fn count(&self, buckets: usize, weights: &[u64]) -> u64 {
-        let Some(last) = buckets.checked_sub(1) else { return 0 };
+        let Some(last) = buckets.checked_sub(1) else {
+            return 0;
+        };
         let row = &self.upto[last * self.rounds..][..self.rounds];
-        row.iter().zip(weights).map(|(count, weight)| count * weight).sum()
+        row.iter()
+            .zip(weights)
+            .map(|(count, weight)| count * weight)
+            .sum()
     }
 }
 
@@ -79,11 +96,18 @@ mod tests {
         let cumulative = Cumulative::of(&rounds.iter().collect::<Vec<_>>()).unwrap();
         for _ in 0..200 {
             let weights: Vec<u64> = (0..5).map(|_| rng.below(4) as u64).collect();
-            let repeated = rounds.iter().zip(&weights).flat_map(|(h, &w)| (0..w).map(move |_| h));
+            let repeated = rounds
+                .iter()
+                .zip(&weights)
+                .flat_map(|(h, &w)| (0..w).map(move |_| h));
             let merged = merge::merge(repeated).ok();
             for q in [0.0, 0.25, 0.5, 0.9, 0.99, 1.0] {
                 let expected = merged.as_ref().and_then(|m| quantile(m, q));
-                assert_eq!(cumulative.quantile(&weights, q), expected, "{weights:?} {q}");
+                assert_eq!(
+                    cumulative.quantile(&weights, q),
+                    expected,
+                    "{weights:?} {q}"
+                );
             }
         }
     }

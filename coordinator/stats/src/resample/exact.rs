@@ -1,12 +1,13 @@
-//! The exact check on the primary interval: sign-flip for two arms, permutation of B's label among the three
-//! arms of each round for runs with the control (docs/method.md). Owns enumeration and draws; must
-//! not know intervals. A p value counts assignments whose |sum| reaches the observed one; sums that differ by
-//! less than 1e-12 of the whole scale are the same.
+//! The exact check on the primary interval: sign-flip for two arms, permutation of B's label among
+//! the three arms of each round for runs with the control (docs/method.md). Owns enumeration and
+//! draws; must not know intervals. A p value counts assignments whose |sum| reaches the observed
+//! one; sums that differ by less than 1e-12 of the whole scale are the same.
 //!
-//! Where the estimate has the order covariate, so has the check (Freedman and Lane 1983): the slope of the order
-//! under "the labels do not matter" is taken out of the costs, what is left is permuted, and of every assignment
-//! the statistic is R·δ̂, the estimate's own. Without it a strong drift is noise to the check and none to the
-//! interval, and the two disagree about differences that are there (`tests/method/exact.rs`).
+//! Where the estimate has the order covariate, so has the check (Freedman and Lane 1983): the slope
+//! of the order under "the labels do not matter" is taken out of the costs, what is left is
+//! permuted, and of every assignment the statistic is R·δ̂, the estimate's own. Without it a strong
+//! drift is noise to the check and none to the interval, and the two disagree about differences
+//! that are there (`tests/method/exact.rs`).
 
 use crate::compare::{Block, Paired, Slope};
 use crate::rng::Seed;
@@ -29,8 +30,8 @@ pub struct PermutationTest {
     pub hits: u64,
     /// Assignments looked at: all there are, or the draws.
     pub of: u64,
-    /// Cost per place in the order that was taken out before permuting, fitted as if labels did not matter; `None`
-    /// where the estimate does without the covariate.
+    /// Cost per place in the order that was taken out before permuting, fitted as if labels did not
+    /// matter; `None` where the estimate does without the covariate.
     pub gamma: Option<f64>,
 }
 
@@ -47,16 +48,17 @@ pub enum Method {
     DrawnLabels(u64),
 }
 
-/// The check that fits the blocks: labels where every block has the control, else signs; under the order covariate
-/// where the estimate uses it. Without any block p is 1. The draws come from `seed` and can be replayed.
+/// The check that fits the blocks: labels where every block has the control, else signs; under the
+/// order covariate where the estimate uses it. Without any block p is 1. The draws come from `seed`
+/// and can be replayed.
 #[must_use]
 pub fn permutation_test(blocks: &[Block], seed: Seed) -> PermutationTest {
     let slope = Slope::of(&Paired::effect(blocks));
     check(blocks, slope.as_ref(), seed)
 }
 
-/// The check that knows nothing of the order: what [`permutation_test`] was before it had the covariate, and still is
-/// where the estimate has none.
+/// The check that knows nothing of the order: what [`permutation_test`] was before it had the
+/// covariate, and still is where the estimate has none.
 #[must_use]
 pub fn plain_permutation_test(blocks: &[Block], seed: Seed) -> PermutationTest {
     check(blocks, None, seed)
@@ -73,12 +75,21 @@ fn check(blocks: &[Block], slope: Option<&Slope>, seed: Seed) -> PermutationTest
     let gamma = slope.map(|_| order_slope(blocks));
     let left = |cost: f64, position: usize| cost - gamma.unwrap_or(0.0) * position as f64;
     let weight = |round: usize| slope.map_or(1.0, |slope| slope.weights[round]);
-    match blocks.iter().map(|block| candidates(block, left)).collect::<Option<Vec<_>>>() {
+    match blocks
+        .iter()
+        .map(|block| candidates(block, left))
+        .collect::<Option<Vec<_>>>()
+    {
         Some(mut rounds) => {
-            let weighed =
-                |(round, row): (usize, &mut [f64; 3])| row.iter_mut().for_each(|d| *d *= weight(round));
+            let weighed = |(round, row): (usize, &mut [f64; 3])| {
+                row.iter_mut().for_each(|d| *d *= weight(round))
+            };
             rounds.iter_mut().enumerate().for_each(weighed);
-            test(&rounds, ENUMERATED_LABELS, seed).answer(Method::AllLabels, Method::DrawnLabels, gamma)
+            test(&rounds, ENUMERATED_LABELS, seed).answer(
+                Method::AllLabels,
+                Method::DrawnLabels,
+                gamma,
+            )
         }
         None => {
             let difference = |(round, block): (usize, &Block)| {
@@ -86,16 +97,23 @@ fn check(blocks: &[Block], slope: Option<&Slope>, seed: Seed) -> PermutationTest
                 weight(round) * d
             };
             let differences: Vec<f64> = blocks.iter().enumerate().map(difference).collect();
-            PermutationTest { gamma, ..sign_flip(&differences, seed) }
+            PermutationTest {
+                gamma,
+                ..sign_flip(&differences, seed)
+            }
         }
     }
 }
 
-/// Least squares of cost on place within each round, over all its arms: the slope of the order if labels do not matter.
+/// Least squares of cost on place within each round, over all its arms: the slope of the order if
+/// labels do not matter.
 fn order_slope(blocks: &[Block]) -> f64 {
     let (mut products, mut squares) = (0.0, 0.0);
     for block in blocks {
-        let seats: Vec<_> = [Some(block.a), Some(block.b), block.a2].into_iter().flatten().collect();
+        let seats: Vec<_> = [Some(block.a), Some(block.b), block.a2]
+            .into_iter()
+            .flatten()
+            .collect();
         let n = seats.len() as f64;
         let place = seats.iter().map(|seat| seat.position as f64).sum::<f64>() / n;
         let cost = seats.iter().map(|seat| seat.cost).sum::<f64>() / n;
@@ -104,7 +122,11 @@ fn order_slope(blocks: &[Block]) -> f64 {
             squares += (seat.position as f64 - place).powi(2);
         }
     }
-    if squares > 0.0 { products / squares } else { 0.0 }
+    if squares > 0.0 {
+        products / squares
+    } else {
+        0.0
+    }
 }
 
 /// The round's difference if B's label had been on B (first, the observed one), on A or on A2.
@@ -124,7 +146,8 @@ struct Count {
 }
 
 impl Count {
-    /// Hits over all assignments; of draws (1 + hits)/(1 + draws), since the observed one is an assignment too.
+    /// Hits over all assignments; of draws (1 + hits)/(1 + draws), since the observed one is an
+    /// assignment too.
     fn p(self) -> f64 {
         let one = if self.drawn { 1.0 } else { 0.0 };
         (one + self.hits as f64) / (one + self.of as f64)
@@ -132,7 +155,13 @@ impl Count {
 
     fn answer(self, all: Method, drawn: fn(u64) -> Method, gamma: Option<f64>) -> PermutationTest {
         let method = if self.drawn { drawn(self.of) } else { all };
-        PermutationTest { p: self.p(), method, hits: self.hits, of: self.of, gamma }
+        PermutationTest {
+            p: self.p(),
+            method,
+            hits: self.hits,
+            of: self.of,
+            gamma,
+        }
     }
 }
 
@@ -142,12 +171,21 @@ fn test<const K: usize>(rounds: &[[f64; K]], enumerated: usize, seed: Seed) -> C
     let bar = observed.abs() - 1e-12 * scale;
     if rounds.len() <= enumerated {
         let of = (K as u64).pow(rounds.len() as u32);
-        return Count { hits: count(rounds, 0.0, bar), of, drawn: false };
+        return Count {
+            hits: count(rounds, 0.0, bar),
+            of,
+            drawn: false,
+        };
     }
     let mut rng = seed.rng();
-    let hits =
-        (0..DRAWS).filter(|_| rounds.iter().map(|r| r[rng.below(K)]).sum::<f64>().abs() >= bar).count();
-    Count { hits: hits as u64, of: DRAWS, drawn: true }
+    let hits = (0..DRAWS)
+        .filter(|_| rounds.iter().map(|r| r[rng.below(K)]).sum::<f64>().abs() >= bar)
+        .count();
+    Count {
+        hits: hits as u64,
+        of: DRAWS,
+        drawn: true,
+    }
 }
 
 /// How many assignments of the remaining rounds bring |sum| to the bar.
@@ -165,8 +203,17 @@ mod tests {
 
     fn blocks(rng_seed: u64, rounds: usize, effect: f64) -> Vec<Block> {
         let mut rng = Seed(rng_seed).rng();
-        let mut seat = |position, effect| Seat { cost: effect + 0.02 * rng.unit(), position };
-        (0..rounds).map(|_| Block { a: seat(0, 0.0), b: seat(1, effect), a2: Some(seat(2, 0.0)) }).collect()
+        let mut seat = |position, effect| Seat {
+            cost: effect + 0.02 * rng.unit(),
+            position,
+        };
+        (0..rounds)
+            .map(|_| Block {
+                a: seat(0, 0.0),
+                b: seat(1, effect),
+                a2: Some(seat(2, 0.0)),
+            })
+            .collect()
     }
 
     fn two_arms(blocks: &[Block]) -> Vec<Block> {
@@ -179,7 +226,9 @@ mod tests {
         let all = base.pow(rounds.len() as u32);
         let sum = |assignment: u64| -> f64 {
             let digit = |r: usize| (assignment / base.pow(r as u32)) % base;
-            (0..rounds.len()).map(|r| rounds[r][digit(r) as usize]).sum()
+            (0..rounds.len())
+                .map(|r| rounds[r][digit(r) as usize])
+                .sum()
         };
         let bar = sum(0).abs() - 1e-13;
         (0..all).filter(|&k| sum(k).abs() >= bar).count() as f64 / all as f64
@@ -190,10 +239,16 @@ mod tests {
         for rounds in 1..=8 {
             for effect in [0.0, 0.005, 0.05] {
                 let blocks = two_arms(&blocks(rounds as u64, rounds, effect));
-                let rows: Vec<Vec<f64>> =
-                    blocks.iter().map(|b| b.b.cost - b.a.cost).map(|d| vec![d, -d]).collect();
+                let rows: Vec<Vec<f64>> = blocks
+                    .iter()
+                    .map(|b| b.b.cost - b.a.cost)
+                    .map(|d| vec![d, -d])
+                    .collect();
                 let found = permutation_test(&blocks, Seed(0));
-                assert_eq!((found.p, found.method), (brute_force(&rows), Method::AllSigns));
+                assert_eq!(
+                    (found.p, found.method),
+                    (brute_force(&rows), Method::AllSigns)
+                );
             }
         }
     }
@@ -204,10 +259,16 @@ mod tests {
             let blocks = blocks(40 + rounds as u64, rounds, 0.006);
             let row = |b: &Block| {
                 let v = [b.b.cost, b.a.cost, b.a2.unwrap().cost];
-                (0..3).map(|k| 1.5 * (v[k] - v.iter().sum::<f64>() / 3.0)).collect::<Vec<_>>()
+                (0..3)
+                    .map(|k| 1.5 * (v[k] - v.iter().sum::<f64>() / 3.0))
+                    .collect::<Vec<_>>()
             };
             let rows: Vec<_> = blocks.iter().map(row).collect();
-            assert_eq!(permutation_test(&blocks, Seed(0)).p, brute_force(&rows), "{rounds} rounds");
+            assert_eq!(
+                permutation_test(&blocks, Seed(0)).p,
+                brute_force(&rows),
+                "{rounds} rounds"
+            );
         }
     }
 
@@ -220,13 +281,19 @@ mod tests {
 
     #[test]
     fn draws_agree_with_enumeration_and_repeat() {
-        let sixteen: Vec<f64> = two_arms(&blocks(3, 16, 0.002)).iter().map(|b| b.b.cost - b.a.cost).collect();
+        let sixteen: Vec<f64> = two_arms(&blocks(3, 16, 0.002))
+            .iter()
+            .map(|b| b.b.cost - b.a.cost)
+            .collect();
         let exact = sign_flip(&sixteen, Seed(1)).p;
         let rows: Vec<[f64; 2]> = sixteen.iter().map(|&d| [d, -d]).collect();
         let count = test(&rows, 0, Seed(1));
         let drawn = count.p();
         assert_eq!((count.of, count.drawn), (DRAWS, true));
-        assert!((drawn - exact).abs() < 4.0 * (exact * (1.0 - exact) / 20_000.0).sqrt(), "{drawn} {exact}");
+        assert!(
+            (drawn - exact).abs() < 4.0 * (exact * (1.0 - exact) / 20_000.0).sqrt(),
+            "{drawn} {exact}"
+        );
         assert_eq!(test(&rows, 0, Seed(1)), count);
         assert_ne!(test(&rows, 0, Seed(2)), count);
     }
@@ -235,6 +302,9 @@ mod tests {
     fn a_clear_effect_is_found_and_noise_is_not() {
         assert!(permutation_test(&blocks(9, 10, 0.1), Seed(0)).p < 1e-3);
         assert!(permutation_test(&blocks(9, 10, 0.0), Seed(0)).p > 0.05);
-        assert_eq!(permutation_test(&blocks(9, 30, 0.1), Seed(0)).method, Method::DrawnLabels(DRAWS));
+        assert_eq!(
+            permutation_test(&blocks(9, 30, 0.1), Seed(0)).method,
+            Method::DrawnLabels(DRAWS)
+        );
     }
 }

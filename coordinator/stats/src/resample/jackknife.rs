@@ -1,5 +1,6 @@
-//! The secondary estimate: the ratio of pooled quantiles, which is what people see on a plot, with the
-//! delete-one-round interval (docs/method.md). Owns pooling and deleting; must not know metrics.
+//! The secondary estimate: the ratio of pooled quantiles, which is what people see on a plot, with
+//! the delete-one-round interval (docs/method.md). Owns pooling and deleting; must not know
+//! metrics.
 
 use hdrhistogram::Histogram;
 
@@ -51,11 +52,16 @@ impl<'a> Rounds<'a> {
         for arm in self.arms() {
             let found = arm.len();
             if found != expected {
-                return Err(PooledError::Rounds(CompareError::UnequalLengths { expected, found }));
+                return Err(PooledError::Rounds(CompareError::UnequalLengths {
+                    expected,
+                    found,
+                }));
             }
         }
         if expected < 2 {
-            return Err(PooledError::Rounds(CompareError::TooFewRounds { rounds: expected }));
+            return Err(PooledError::Rounds(CompareError::TooFewRounds {
+                rounds: expected,
+            }));
         }
         Ok(expected)
     }
@@ -66,15 +72,18 @@ impl<'a> Rounds<'a> {
     }
 }
 
-/// Pooled ratio of the `q` quantiles with its jackknife interval: θ̂ ± t_{1−α/2,R−1}·SE_J and
-/// SE_J = √((R−1)/R·Σ(θ̂₍₋ⱼ₎ − θ̄)²). Histograms hold times, so lower is better. A round is left out by giving it no
-/// weight in cumulative counts, so that nothing is merged twice.
+/// Pooled ratio of the `q` quantiles with its jackknife interval: θ̂ ± t_{1−α/2,R−1}·SE_J and SE_J
+/// = √((R−1)/R·Σ(θ̂₍₋ⱼ₎ − θ̄)²). Histograms hold times, so lower is better. A round is left out by
+/// giving it no weight in cumulative counts, so that nothing is merged twice.
 ///
 /// # Errors
 /// Rounds or layouts that do not fit together, or an arm without values.
 pub fn jackknife(rounds: &Rounds<'_>, q: f64, alpha: f64) -> Result<Pooled, PooledError> {
     let count = rounds.count()?;
-    let arms = rounds.arms().map(Cumulative::of).collect::<Result<Vec<_>, _>>()?;
+    let arms = rounds
+        .arms()
+        .map(Cumulative::of)
+        .collect::<Result<Vec<_>, _>>()?;
     let theta_of = |weights: &[u64]| contrast(arms.iter().map(|arm| ln_quantile(arm, weights, q)));
     let theta = theta_of(&vec![1; count])?;
     let without = |j: usize| {
@@ -86,11 +95,18 @@ pub fn jackknife(rounds: &Rounds<'_>, q: f64, alpha: f64) -> Result<Pooled, Pool
     let n = count as f64;
     let mean = thetas.iter().sum::<f64>() / n;
     let se = ((n - 1.0) / n * thetas.iter().map(|t| (t - mean).powi(2)).sum::<f64>()).sqrt();
-    Ok(Pooled { theta, se: Some(se), ci: Interval::around(theta, t_upper(alpha / 2.0, n - 1.0) * se) })
+    Ok(Pooled {
+        theta,
+        se: Some(se),
+        ci: Interval::around(theta, t_upper(alpha / 2.0, n - 1.0) * se),
+    })
 }
 
 pub(super) fn ln_quantile(arm: &Cumulative, weights: &[u64], q: f64) -> Result<f64, PooledError> {
-    arm.quantile(weights, q).map(f64::ln).filter(|ln| ln.is_finite()).ok_or(PooledError::NoQuantile)
+    arm.quantile(weights, q)
+        .map(f64::ln)
+        .filter(|ln| ln.is_finite())
+        .ok_or(PooledError::NoQuantile)
 }
 
 /// The first value minus the mean of the others.

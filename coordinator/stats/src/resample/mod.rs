@@ -1,5 +1,6 @@
-//! Answers that come from rearranging rounds: the exact check, the jackknife and the bootstrap of pooled
-//! quantiles. Owns nothing but its parts; the unit of resampling is always the round, never the request.
+//! Answers that come from rearranging rounds: the exact check, the jackknife and the bootstrap of
+//! pooled quantiles. Owns nothing but its parts; the unit of resampling is always the round, never
+//! the request.
 
 mod bootstrap;
 mod cumulative;

@@ -1,26 +1,31 @@
-//! How much neighbours repeat each other, by batch means (docs/method.md), and how regular arrivals are. Diagnostics:
-//! no interval rests on them, because they cannot see what differs between runs.
+//! How much neighbours repeat each other, by batch means (docs/method.md), and how regular arrivals
+//! are. Diagnostics: no interval rests on them, because they cannot see what differs between runs.
 
-/// τ counts only while it exceeds this share of the batch: beyond it the batches are too few to say.
+/// τ counts only while it exceeds this share of the batch: beyond it the batches are too few to
+/// say.
 const TRUSTED: f64 = 0.2;
 
-/// n ÷ τ, the number of independent values that say as much about the mean as these: τ is the largest
-/// b·Var(batch mean) ÷ Var(x) over batch sizes b = 2^k with τ_b > 0.2·b. `None` below eight values or without any
-/// spread. Never more than n.
+/// n ÷ τ, the number of independent values that say as much about the mean as these: τ is the
+/// largest b·Var(batch mean) ÷ Var(x) over batch sizes b = 2^k with τ_b > 0.2·b. `None` below eight
+/// values or without any spread. Never more than n.
 #[must_use]
 pub fn effective_size(values: &[f64]) -> Option<f64> {
     let spread = variance(values).filter(|v| *v > 0.0 && values.len() >= 8)?;
-    let sizes = (0..).map(|k| 1_usize << k).take_while(|size| values.len() / size >= 4);
+    let sizes = (0..)
+        .map(|k| 1_usize << k)
+        .take_while(|size| values.len() / size >= 4);
     let tau = |size: usize| {
         let means: Vec<f64> = values.chunks_exact(size).map(mean).collect();
-        variance(&means).map(|v| size as f64 * v / spread).filter(|tau| *tau > TRUSTED * size as f64)
+        variance(&means)
+            .map(|v| size as f64 * v / spread)
+            .filter(|tau| *tau > TRUSTED * size as f64)
     };
     let tau = sizes.filter_map(tau).fold(1.0, f64::max);
     Some(values.len() as f64 / tau)
 }
 
-/// Index of dispersion, Var ÷ mean of counts in equal pieces of time: 1 for Poisson arrivals, 0 for evenly spaced
-/// ones. `None` below eight pieces or without any count.
+/// Index of dispersion, Var ÷ mean of counts in equal pieces of time: 1 for Poisson arrivals, 0 for
+/// evenly spaced ones. `None` below eight pieces or without any count.
 #[must_use]
 pub fn dispersion(counts: &[f64]) -> Option<f64> {
     let level = mean(counts);
@@ -45,14 +50,21 @@ mod tests {
 
     #[test]
     fn by_hand() {
-        // Pairs of equals: variance 8/7 (±1), means of two have 4/3, so τ₂ = 2·(4/3)/(8/7) = 7/3 and n = 8/(7/3).
+        // Pairs of equals: variance 8/7 (±1), means of two have 4/3, so τ₂ = 2·(4/3)/(8/7) = 7/3
+        // and n = 8/(7/3).
         let pairs = [1.0, 1.0, -1.0, -1.0, 1.0, 1.0, -1.0, -1.0];
         assert!((effective_size(&pairs).unwrap() - 24.0 / 7.0).abs() < 1e-12);
         assert_eq!(effective_size(&[2.0; 20]), None);
         assert_eq!(effective_size(&[1.0, 2.0]), None);
         // Mean 2, variance 16/7 of four 0 and four 4 … (8·4/7) / 2.
-        assert!((dispersion(&[0.0, 4.0, 0.0, 4.0, 0.0, 4.0, 0.0, 4.0]).unwrap() - 16.0 / 7.0).abs() < 1e-12);
-        assert_eq!((dispersion(&[3.0; 9]), dispersion(&[0.0; 9])), (Some(0.0), None));
+        assert!(
+            (dispersion(&[0.0, 4.0, 0.0, 4.0, 0.0, 4.0, 0.0, 4.0]).unwrap() - 16.0 / 7.0).abs()
+                < 1e-12
+        );
+        assert_eq!(
+            (dispersion(&[3.0; 9]), dispersion(&[0.0; 9])),
+            (Some(0.0), None)
+        );
     }
 
     /// AR(1) with ρ has τ = (1+ρ)/(1−ρ): 9 at 0.8.
@@ -68,6 +80,9 @@ mod tests {
             effective_size(&(0..4096).map(|_| step()).collect::<Vec<_>>()).unwrap()
         };
         let (white, red) = (size(0.0), size(0.8));
-        assert!(white > 2500.0 && (250.0..800.0).contains(&red), "{white} {red}");
+        assert!(
+            white > 2500.0 && (250.0..800.0).contains(&red),
+            "{white} {red}"
+        );
     }
 }

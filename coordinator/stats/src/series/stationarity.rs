@@ -1,20 +1,23 @@
-//! Does the level move from the beginning of a window to its end? A t-test of the linear part of each window against
-//! what the window does beside it, so that noise which repeats itself is not taken for a trend.
+//! Does the level move from the beginning of a window to its end? A t-test of the linear part of
+//! each window against what the window does beside it, so that noise which repeats itself is not
+//! taken for a trend.
 //!
-//! Each window of n pieces is projected on the discrete Legendre polynomials of degree 1 to 1+[`SLOW`] (orthonormal,
-//! free of the mean). The first coefficient is the trend; the others are what the same window does as slowly without
-//! any. For white noise all have equal variance and the ratio is Student's t exactly; for noise that repeats itself
-//! they share the spectrum's low end, as long as its memory is well shorter than the window (the idea of
-//! low-frequency variance estimates: Lazarus, Lewis, Stock and Watson, JBES 2018). From [`ENOUGH`] windows on the
-//! windows themselves are the replicates and nothing at all is assumed about the noise within one.
+//! Each window of n pieces is projected on the discrete Legendre polynomials of degree 1 to
+//! 1+[`SLOW`] (orthonormal, free of the mean). The first coefficient is the trend; the others are
+//! what the same window does as slowly without any. For white noise all have equal variance and the
+//! ratio is Student's t exactly; for noise that repeats itself they share the spectrum's low end,
+//! as long as its memory is well shorter than the window (the idea of low-frequency variance
+//! estimates: Lazarus, Lewis, Stock and Watson, JBES 2018). From [`ENOUGH`] windows on the windows
+//! themselves are the replicates and nothing at all is assumed about the noise within one.
 
 use crate::student::{t_upper, two_sided_p};
 
 /// Slow components beside the trend that measure the noise of one window.
 const SLOW: usize = 4;
 
-/// The slow components lie a little higher in the spectrum than the trend, where noise with a memory is weaker: so much
-/// is added to their variance. Covers a memory of up to a sixteenth of the window (`tests/method/window.rs`).
+/// The slow components lie a little higher in the spectrum than the trend, where noise with a
+/// memory is weaker: so much is added to their variance. Covers a memory of up to a sixteenth of
+/// the window (`tests/method/window.rs`).
 const HIGHER: f64 = 1.5;
 
 /// Windows from which on they are judged by their differences alone.
@@ -52,12 +55,18 @@ impl Movement {
     }
 }
 
-/// Judges windows of the same length. Those with fewer than ten pieces, or with a value that is not finite, are left
-/// out; `None` when none is left or nothing varies. `alpha` is the two-sided rate of false alarms.
+/// Judges windows of the same length. Those with fewer than ten pieces, or with a value that is not
+/// finite, are left out; `None` when none is left or nothing varies. `alpha` is the two-sided rate
+/// of false alarms.
 #[must_use]
 pub fn movement<W: AsRef<[f64]>>(windows: &[W], alpha: f64) -> Option<Movement> {
     let usable = |w: &&[f64]| w.len() >= LEAST && w.iter().all(|v| v.is_finite());
-    let split: Vec<Split> = windows.iter().map(AsRef::as_ref).filter(usable).map(Split::of).collect();
+    let split: Vec<Split> = windows
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(usable)
+        .map(Split::of)
+        .collect();
     let count = split.len();
     if count == 0 {
         return None;
@@ -75,7 +84,11 @@ pub fn movement<W: AsRef<[f64]>>(windows: &[W], alpha: f64) -> Option<Movement> 
     let se = (squares / df / count as f64).sqrt();
     let t = change / se;
     // What is left of equal values is rounding.
-    let least = 1e-12 * windows.iter().flat_map(AsRef::as_ref).fold(0.0, |most: f64, v| most.max(v.abs()));
+    let least = 1e-12
+        * windows
+            .iter()
+            .flat_map(AsRef::as_ref)
+            .fold(0.0, |most: f64, v| most.max(v.abs()));
     (se > least && t.is_finite()).then(|| Movement {
         change,
         half_width: t_upper(alpha / 2.0, df) * se,
@@ -85,12 +98,16 @@ pub fn movement<W: AsRef<[f64]>>(windows: &[W], alpha: f64) -> Option<Movement> 
     })
 }
 
-/// Sums of neighbouring pieces, `groups` in all, as even as they come; the last is as long as the others or the rest is
-/// dropped from the end. Fewer pieces than groups are returned as they are.
+/// Sums of neighbouring pieces, `groups` in all, as even as they come; the last is as long as the
+/// others or the rest is dropped from the end. Fewer pieces than groups are returned as they are.
 #[must_use]
 pub fn regroup(pieces: &[f64], groups: usize) -> Vec<f64> {
     let size = (pieces.len() / groups.max(1)).max(1);
-    pieces.chunks_exact(size).take(groups).map(|group| group.iter().sum()).collect()
+    pieces
+        .chunks_exact(size)
+        .take(groups)
+        .map(|group| group.iter().sum())
+        .collect()
 }
 
 /// One window in its parts, in units of the change from beginning to end.
@@ -110,7 +127,9 @@ impl Split {
             let mut next: Vec<f64> = last.iter().enumerate().map(|(t, v)| v * place(t)).collect();
             for known in &basis {
                 let shadow = dot(known, &next);
-                next.iter_mut().zip(known).for_each(|(x, k)| *x -= shadow * k);
+                next.iter_mut()
+                    .zip(known)
+                    .for_each(|(x, k)| *x -= shadow * k);
             }
             let next = unit(next);
             coefficients.push(dot(&next, window));
@@ -119,7 +138,10 @@ impl Split {
         let line = &basis[1];
         let reach = line[n - 1] - line[0];
         let slow_squares = coefficients[1..].iter().map(|c| (c * reach).powi(2)).sum();
-        Self { trend: coefficients[0] * reach, slow_squares }
+        Self {
+            trend: coefficients[0] * reach,
+            slow_squares,
+        }
     }
 }
 
@@ -157,7 +179,11 @@ mod tests {
     /// Four windows whose trends are 1, 2, 3, 4: mean 2.5, s² = 5/3, SE = √(5/12), df = 3.
     #[test]
     fn windows_are_replicates_by_hand() {
-        let window = |change: f64| (0..11).map(|t| change * f64::from(t) / 10.0).collect::<Vec<_>>();
+        let window = |change: f64| {
+            (0..11)
+                .map(|t| change * f64::from(t) / 10.0)
+                .collect::<Vec<_>>()
+        };
         let found = movement(&[1.0, 2.0, 3.0, 4.0].map(window), 0.05).unwrap();
         assert!((found.change - 2.5).abs() < 1e-9 && found.df == 3.0 && found.windows == 4);
         assert!((found.half_width - 3.182_446_305 * (5.0_f64 / 12.0).sqrt()).abs() < 1e-6);

@@ -1,4 +1,5 @@
-//! Findings of one kind in several arms, told as one: the worst in full, the other arms by name. Must not judge.
+//! Findings of one kind in several arms, told as one: the worst in full, the other arms by name.
+//! Must not judge.
 
 use std::fmt;
 
@@ -18,14 +19,20 @@ pub struct Alike<'a> {
 #[must_use]
 pub fn alike(findings: &[Finding]) -> Vec<Alike<'_>> {
     findings
-        .chunk_by(|one, other| kind(one).is_some_and(|kind_of_one| Some(kind_of_one) == kind(other)))
+        .chunk_by(|one, other| {
+            kind(one).is_some_and(|kind_of_one| Some(kind_of_one) == kind(other))
+        })
         .map(together)
         .collect()
 }
 
-/// What findings of several arms have in common. Nothing has anything in common with what concerns no arm, or one round.
+/// What findings of several arms have in common. Nothing has anything in common with what concerns
+/// no arm, or one round.
 fn kind(finding: &Finding) -> Option<&'static str> {
-    finding.place.filter(|place| place.round.is_none()).map(|_| finding.reason.code())
+    finding
+        .place
+        .filter(|place| place.round.is_none())
+        .map(|_| finding.reason.code())
 }
 
 fn together(findings: &[Finding]) -> Alike<'_> {
@@ -36,7 +43,11 @@ fn together(findings: &[Finding]) -> Alike<'_> {
         }
     }
     let arm = |finding: &Finding| finding.place.map(|place| place.arm);
-    let also = findings.iter().filter(|finding| arm(finding) != arm(worst)).filter_map(arm).collect();
+    let also = findings
+        .iter()
+        .filter(|finding| arm(finding) != arm(worst))
+        .filter_map(arm)
+        .collect();
     Alike { worst, also }
 }
 
@@ -45,7 +56,11 @@ fn size(reason: &Reason) -> f64 {
     let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
     match *reason {
         Reason::CountMismatch { planned, issued } => planned.abs_diff(issued) as f64,
-        Reason::OutcomeMismatch { issued, succeeded, failed } => issued.abs_diff(succeeded + failed) as f64,
+        Reason::OutcomeMismatch {
+            issued,
+            succeeded,
+            failed,
+        } => issued.abs_diff(succeeded + failed) as f64,
         Reason::StoppedEarly { parts, of } => share(parts, of),
         Reason::Overflow { values: n }
         | Reason::WorkersLost { workers: n }
@@ -57,7 +72,9 @@ fn size(reason: &Reason) -> f64 {
         }
         Reason::Lateness { p99: time, .. }
         | Reason::StartSkew { skew: time, .. }
-        | Reason::ClockUncertainty { uncertainty: time, .. } => time.as_secs_f64(),
+        | Reason::ClockUncertainty {
+            uncertainty: time, ..
+        } => time.as_secs_f64(),
         Reason::GeneratorBusy { share, .. }
         | Reason::NearFloor { share, .. }
         | Reason::Steal { share, .. }
@@ -65,15 +82,25 @@ fn size(reason: &Reason) -> f64 {
         | Reason::OthersBusy { share, .. }
         | Reason::FrequencyDrift { range: share, .. } => share,
         Reason::TooShort { duration, .. } => -duration.as_secs_f64(),
-        Reason::NotAchieved { offered, issued, .. } => -share(issued, offered),
-        Reason::LittlesLaw { in_flight, expected, .. } => (in_flight / expected - 1.0).abs(),
+        Reason::NotAchieved {
+            offered, issued, ..
+        } => -share(issued, offered),
+        Reason::LittlesLaw {
+            in_flight,
+            expected,
+            ..
+        } => (in_flight / expected - 1.0).abs(),
         Reason::NotStationary { change, .. } => change.abs(),
         Reason::MovementUnknown { change, .. } => change.abs(),
         Reason::OverSaturated { in_flight, .. } => in_flight,
-        Reason::FellBehind { backlog, arrived, .. } => backlog / arrived.max(1) as f64,
+        Reason::FellBehind {
+            backlog, arrived, ..
+        } => backlog / arrived.max(1) as f64,
         Reason::SaturationUnknown { most, .. } => most.as_secs_f64(),
         Reason::FewExceedances { exceedances, .. } => -(exceedances as f64),
-        Reason::TokensDiffer { rounds, .. } | Reason::TokensUnchecked { rounds, .. } => rounds as f64,
+        Reason::TokensDiffer { rounds, .. } | Reason::TokensUnchecked { rounds, .. } => {
+            rounds as f64
+        }
         Reason::FailuresDiffer { .. } | Reason::SameCode | Reason::Simulated => 0.0,
     }
 }
@@ -84,7 +111,13 @@ impl fmt::Display for Alike<'_> {
             return self.worst.fmt(f);
         };
         let also: Vec<&str> = self.also.iter().map(|arm| arm.name()).collect();
-        write!(f, "{} (worst in arm {}; also in {})", self.worst.reason, arm.name(), also.join(" and "))
+        write!(
+            f,
+            "{} (worst in arm {}; also in {})",
+            self.worst.reason,
+            arm.name(),
+            also.join(" and ")
+        )
     }
 }
 
@@ -95,7 +128,10 @@ mod tests {
     use super::*;
 
     fn busy(arm: Arm, share: f64) -> Finding {
-        Finding { place: Some(Place { arm, round: None }), reason: Reason::OthersBusy { share, limit: 0.05 } }
+        Finding {
+            place: Some(Place { arm, round: None }),
+            reason: Reason::OthersBusy { share, limit: 0.05 },
+        }
     }
 
     fn told(findings: &[Finding]) -> Vec<String> {
@@ -107,26 +143,59 @@ mod tests {
         let found = [busy(Arm::A, 0.1), busy(Arm::B, 0.3), busy(Arm::A2, 0.2)];
         assert_eq!(
             told(&found),
-            ["other programs took 30.00 % of CPU time, limit 5.00 % (worst in arm B; also in A and A2)"]
+            [
+                "other programs took 30.00 % of CPU time, limit 5.00 % (worst in arm B; also in A and A2)"
+            ]
         );
-        assert_eq!(told(&found[..1]), ["other programs took 10.00 % of CPU time, limit 5.00 % (arm A)"]);
+        assert_eq!(
+            told(&found[..1]),
+            ["other programs took 10.00 % of CPU time, limit 5.00 % (arm A)"]
+        );
     }
 
     #[test]
     fn what_is_short_is_worst_where_it_is_least() {
         let short = |arm, ms| Finding {
             place: Some(Place { arm, round: None }),
-            reason: Reason::TooShort { duration: Duration::from_millis(ms), limit: Duration::from_secs(1) },
+            reason: Reason::TooShort {
+                duration: Duration::from_millis(ms),
+                limit: Duration::from_secs(1),
+            },
         };
-        assert_eq!(alike(&[short(Arm::A, 300), short(Arm::B, 200)])[0].worst, &short(Arm::B, 200));
+        assert_eq!(
+            alike(&[short(Arm::A, 300), short(Arm::B, 200)])[0].worst,
+            &short(Arm::B, 200)
+        );
     }
 
     #[test]
     fn other_kinds_other_rounds_and_what_concerns_no_arm_stay_apart() {
-        let whole = Finding { place: None, reason: Reason::SameCode };
-        let late = Finding { place: Some(Place { arm: Arm::A, round: Some(3) }), ..busy(Arm::A, 0.1) };
-        let steal = Finding { reason: Reason::Steal { share: 0.1, limit: 0.05 }, ..busy(Arm::B, 0.1) };
-        let found = [busy(Arm::A, 0.1), steal, late.clone(), late, whole.clone(), whole];
+        let whole = Finding {
+            place: None,
+            reason: Reason::SameCode,
+        };
+        let late = Finding {
+            place: Some(Place {
+                arm: Arm::A,
+                round: Some(3),
+            }),
+            ..busy(Arm::A, 0.1)
+        };
+        let steal = Finding {
+            reason: Reason::Steal {
+                share: 0.1,
+                limit: 0.05,
+            },
+            ..busy(Arm::B, 0.1)
+        };
+        let found = [
+            busy(Arm::A, 0.1),
+            steal,
+            late.clone(),
+            late,
+            whole.clone(),
+            whole,
+        ];
         assert_eq!(told(&found).len(), found.len());
     }
 }

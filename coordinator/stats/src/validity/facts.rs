@@ -1,5 +1,5 @@
-//! What the checks look at: facts of one trial, and facts of the pair of variants. Facts that were not
-//! observed are `None` and are not checked; facts that must exist have no `Option`.
+//! What the checks look at: facts of one trial, and facts of the pair of variants. Facts that were
+//! not observed are `None` and are not checked; facts that must exist have no `Option`.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ pub enum Shape {
     Open,
 }
 
-/// One arm of one block, all workers together; or one arm over all its rounds (counts added, histograms merged,
-/// the worst of the rest), which forgives a single disturbed round.
+/// One arm of one block, all workers together; or one arm over all its rounds (counts added,
+/// histograms merged, the worst of the rest), which forgives a single disturbed round.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrialFacts {
     /// The arm.
@@ -44,7 +44,8 @@ pub struct TrialFacts {
     pub clock_uncertainty: Option<Duration>,
     /// Busy share of the busiest generator thread.
     pub generator_share: Option<f64>,
-    /// Requests per second of the worker that comes nearest to what its generator can do ÷ that limit.
+    /// Requests per second of the worker that comes nearest to what its generator can do ÷ that
+    /// limit.
     pub floor_share: Option<f64>,
     /// Share of CPU time stolen by the hypervisor.
     pub steal_share: Option<f64>,
@@ -70,15 +71,16 @@ pub struct TrialFacts {
     pub pressure: Option<Pressure>,
 }
 
-/// How the wait for the first token grew within a window, whether its load was the same at any time or not.
+/// How the wait for the first token grew within a window, whether its load was the same at any time
+/// or not.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pressure {
     /// Mean TTFT of the piece of the window in which it was least.
     pub least: Duration,
     /// Mean TTFT of the piece after that in which it was most.
     pub most: Duration,
-    /// By how many requests more were in flight then, and how many had arrived between the two; `None` where parts kept
-    /// no slices of their windows and the figures are quantiles.
+    /// By how many requests more were in flight then, and how many had arrived between the two;
+    /// `None` where parts kept no slices of their windows and the figures are quantiles.
     pub backlog: Option<(f64, u64)>,
     /// How long the load is the same, or nearly so.
     pub stretch: Duration,

@@ -1,6 +1,6 @@
-//! Is the measurement to be believed: VALID, INCONCLUSIVE or INVALID with reasons, before any number is shown.
-//! Owns the closed list of reasons, their thresholds and the shapes each check applies to (docs/validity.md); must
-//! not know how the facts were gathered.
+//! Is the measurement to be believed: VALID, INCONCLUSIVE or INVALID with reasons, before any
+//! number is shown. Owns the closed list of reasons, their thresholds and the shapes each check
+//! applies to (docs/validity.md); must not know how the facts were gathered.
 
 mod alike;
 mod facts;
@@ -42,13 +42,27 @@ impl Assessment {
     /// The worst severity among the findings decides; the others are kept as warnings.
     #[must_use]
     pub fn of(findings: Vec<Finding>) -> Self {
-        let worst = findings.iter().map(|f| f.reason.severity()).max().unwrap_or(Severity::Warning);
-        let (reasons, rest): (Vec<_>, Vec<_>) =
-            findings.into_iter().partition(|f| f.reason.severity() == worst);
+        let worst = findings
+            .iter()
+            .map(|f| f.reason.severity())
+            .max()
+            .unwrap_or(Severity::Warning);
+        let (reasons, rest): (Vec<_>, Vec<_>) = findings
+            .into_iter()
+            .partition(|f| f.reason.severity() == worst);
         match worst {
-            Severity::Warning => Self { validity: Validity::Valid, warnings: reasons },
-            Severity::Inconclusive => Self { validity: Validity::Inconclusive(reasons), warnings: rest },
-            Severity::Invalid => Self { validity: Validity::Invalid(reasons), warnings: rest },
+            Severity::Warning => Self {
+                validity: Validity::Valid,
+                warnings: reasons,
+            },
+            Severity::Inconclusive => Self {
+                validity: Validity::Inconclusive(reasons),
+                warnings: rest,
+            },
+            Severity::Invalid => Self {
+                validity: Validity::Invalid(reasons),
+                warnings: rest,
+            },
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The checks across the arms of one scenario: are the variants different code that does the same work?
+//! The checks across the arms of one scenario: are the variants different code that does the same
+//! work?
 
 use super::{CodeIdentity, Finding, PairingFacts, Reason, Thresholds};
 use crate::order::Arm;
@@ -9,12 +10,24 @@ pub fn check_pairing(facts: &PairingFacts, thresholds: &Thresholds) -> Vec<Findi
     let (repeated, gone) = facts.losses;
     let lost = (gone > 0).then_some(Reason::WorkersLost { workers: gone });
     let again = (repeated > 0).then_some(Reason::BlocksRepeated { workers: repeated });
-    let shrunk = (facts.shrunk > 0).then_some(Reason::LoadShrunk { requests: facts.shrunk });
-    [code(facts), tokens(facts), failures(facts, thresholds), lost, again, shrunk]
-        .into_iter()
-        .flatten()
-        .map(|reason| Finding { place: None, reason })
-        .collect()
+    let shrunk = (facts.shrunk > 0).then_some(Reason::LoadShrunk {
+        requests: facts.shrunk,
+    });
+    [
+        code(facts),
+        tokens(facts),
+        failures(facts, thresholds),
+        lost,
+        again,
+        shrunk,
+    ]
+    .into_iter()
+    .flatten()
+    .map(|reason| Finding {
+        place: None,
+        reason,
+    })
+    .collect()
 }
 
 fn code(facts: &PairingFacts) -> Option<Reason> {
@@ -31,9 +44,10 @@ fn tokens(facts: &PairingFacts) -> Option<Reason> {
     }
     let (rounds, of) = facts.tokens_unchecked;
     match facts.token_mismatches.iter().min() {
-        Some(&first_round) => {
-            Some(Reason::TokensDiffer { rounds: facts.token_mismatches.len(), first_round })
-        }
+        Some(&first_round) => Some(Reason::TokensDiffer {
+            rounds: facts.token_mismatches.len(),
+            first_round,
+        }),
         None => (rounds > 0).then_some(Reason::TokensUnchecked { rounds, of }),
     }
 }
@@ -49,5 +63,9 @@ fn failures(facts: &PairingFacts, thresholds: &Thresholds) -> Option<Reason> {
     shares.sort_by(|(_, x), (_, y)| x.total_cmp(y));
     let (first, second) = (*shares.last()?, *shares.first()?);
     let limit = thresholds.failed_difference;
-    (first.1 - second.1 > limit).then_some(Reason::FailuresDiffer { first, second, limit })
+    (first.1 - second.1 > limit).then_some(Reason::FailuresDiffer {
+        first,
+        second,
+        limit,
+    })
 }

@@ -1,4 +1,5 @@
-//! The closed list of reasons to doubt a measurement: figures, severity, and a sentence saying what to do.
+//! The closed list of reasons to doubt a measurement: figures, severity, and a sentence saying what
+//! to do.
 
 use std::fmt;
 use std::time::Duration;
@@ -36,12 +37,19 @@ pub struct Finding {
 
 /// Why a measurement is doubted. Shares are of 1.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(missing_docs, reason = "the fields are the figures of the sentence that Display writes")]
+#[expect(
+    missing_docs,
+    reason = "the fields are the figures of the sentence that Display writes"
+)]
 pub enum Reason {
     /// Σ issued ≠ planned.
     CountMismatch { planned: u64, issued: u64 },
     /// Succeeded + failed ≠ issued.
-    OutcomeMismatch { issued: u64, succeeded: u64, failed: u64 },
+    OutcomeMismatch {
+        issued: u64,
+        succeeded: u64,
+        failed: u64,
+    },
     /// Windows that their own stop rule ended: too many errors, or over-saturation.
     StoppedEarly { parts: u64, of: u64 },
     /// Values did not fit a histogram.
@@ -55,17 +63,28 @@ pub enum Reason {
     /// Nothing succeeded.
     NothingSucceeded { issued: u64 },
     /// Too many requests failed.
-    FailedShare { failed: u64, issued: u64, limit: f64 },
+    FailedShare {
+        failed: u64,
+        issued: u64,
+        limit: f64,
+    },
     /// Some requests failed, within the limit.
     SomeFailed { failed: u64, issued: u64 },
     /// The arms fail at different rates.
-    FailuresDiffer { first: (Arm, f64), second: (Arm, f64), limit: f64 },
+    FailuresDiffer {
+        first: (Arm, f64),
+        second: (Arm, f64),
+        limit: f64,
+    },
     /// The generator sent late.
     Lateness { p99: Duration, limit: Duration },
     /// The workers did not start together.
     StartSkew { skew: Duration, limit: Duration },
     /// The workers' clocks are not known well enough to say that they started together.
-    ClockUncertainty { uncertainty: Duration, limit: Duration },
+    ClockUncertainty {
+        uncertainty: Duration,
+        limit: Duration,
+    },
     /// The generator was nearly out of CPU.
     GeneratorBusy { share: f64, limit: f64 },
     /// The load came near what the generator can do at all.
@@ -81,17 +100,33 @@ pub enum Reason {
     /// The window was too short.
     TooShort { duration: Duration, limit: Duration },
     /// The offered load was not met.
-    NotAchieved { offered: u64, issued: u64, limit: f64 },
+    NotAchieved {
+        offered: u64,
+        issued: u64,
+        limit: f64,
+    },
     /// Number in flight, throughput and residence do not fit together.
-    LittlesLaw { in_flight: f64, expected: f64, limit: f64 },
+    LittlesLaw {
+        in_flight: f64,
+        expected: f64,
+        limit: f64,
+    },
     /// Latency moved inside the window.
     NotStationary { change: f64, p: f64, limit: f64 },
     /// The engine fell ever further behind the offered load.
     OverSaturated { in_flight: f64, ttft: f64, p: f64 },
     /// Under a load that changes, requests piled up while the wait for the first token grew.
-    FellBehind { backlog: f64, arrived: u64, ttft: Duration },
+    FellBehind {
+        backlog: f64,
+        arrived: u64,
+        ttft: Duration,
+    },
     /// The wait for the first token grew, and nobody can say whether the engine kept up.
-    SaturationUnknown { least: Duration, most: Duration, limit: Duration },
+    SaturationUnknown {
+        least: Duration,
+        most: Duration,
+        limit: Duration,
+    },
     /// Latency seems to have moved far inside the window, and cannot be told from noise.
     MovementUnknown { change: f64, limit: f64 },
     /// Greedy tokens differ between the arms.
@@ -103,7 +138,11 @@ pub enum Reason {
     /// Labels on one binary of the simulator.
     Simulated,
     /// Few values lie beyond a quantile in at least one arm and round.
-    FewExceedances { quantile: f64, exceedances: u64, warn_below: u64 },
+    FewExceedances {
+        quantile: f64,
+        exceedances: u64,
+        warn_below: u64,
+    },
 }
 
 impl Reason {
@@ -211,7 +250,9 @@ impl Reason {
             Self::NothingSucceeded { .. } => "check the failures by kind; nothing was measured",
             Self::FailedShare { .. } => "lower the load, or fix the cause of the failures by kind",
             Self::SomeFailed { .. } => "check the failures by kind; they are not in the latencies",
-            Self::FailuresDiffer { .. } => "fix the arm that fails more before you compare latencies",
+            Self::FailuresDiffer { .. } => {
+                "fix the arm that fails more before you compare latencies"
+            }
             Self::Lateness { .. } => {
                 "give the load generator its own core: stop other programs, or use fewer slots"
             }
@@ -227,8 +268,12 @@ impl Reason {
             Self::FrequencyDrift { .. } => "fix the CPU frequency (performance governor, no turbo)",
             Self::TooShort { .. } => "make the measured window longer",
             Self::NotAchieved { .. } => "offer less, or add workers to generate the load",
-            Self::LittlesLaw { .. } => "the counts of requests disagree: report a bug with the export",
-            Self::NotStationary { .. } => "warm up longer, or measure a load that the engine can sustain",
+            Self::LittlesLaw { .. } => {
+                "the counts of requests disagree: report a bug with the export"
+            }
+            Self::NotStationary { .. } => {
+                "warm up longer, or measure a load that the engine can sustain"
+            }
             Self::MovementUnknown { .. } => {
                 "use more rounds or a longer window, so that a trend stands out from noise"
             }
@@ -239,13 +284,19 @@ impl Reason {
                 "offer less: the engine falls further and further behind, and every figure depends on when \
                  the window ended"
             }
-            Self::TokensDiffer { .. } => "the builds compute different tokens: compare their outputs first",
+            Self::TokensDiffer { .. } => {
+                "the builds compute different tokens: compare their outputs first"
+            }
             Self::TokensUnchecked { .. } => {
                 "fix the failures by kind, so that the tokens of the builds can be compared"
             }
             Self::SameCode => "build the variants again, or ask for an A/A comparison (--a-a)",
-            Self::Simulated => "simulated service times; build real variants to learn about an engine",
-            Self::FewExceedances { .. } => "send more requests per round: a stable quantile needs 100/(1−q)",
+            Self::Simulated => {
+                "simulated service times; build real variants to learn about an engine"
+            }
+            Self::FewExceedances { .. } => {
+                "send more requests per round: a stable quantile needs 100/(1−q)"
+            }
         }
     }
 }
@@ -255,7 +306,10 @@ impl fmt::Display for Finding {
         match self.place {
             None => self.reason.fmt(f),
             Some(Place { arm, round: None }) => write!(f, "{} (arm {})", self.reason, arm.name()),
-            Some(Place { arm, round: Some(round) }) => {
+            Some(Place {
+                arm,
+                round: Some(round),
+            }) => {
                 write!(f, "{} (arm {}, round {round})", self.reason, arm.name())
             }
         }
@@ -268,31 +322,67 @@ impl fmt::Display for Reason {
             Self::CountMismatch { planned, issued } => {
                 write!(f, "{planned} requests planned, {issued} issued")
             }
-            Self::OutcomeMismatch { issued, succeeded, failed } => {
-                write!(f, "{issued} requests issued, but {succeeded} succeeded and {failed} failed")
+            Self::OutcomeMismatch {
+                issued,
+                succeeded,
+                failed,
+            } => {
+                write!(
+                    f,
+                    "{issued} requests issued, but {succeeded} succeeded and {failed} failed"
+                )
             }
             Self::StoppedEarly { parts, of } => {
-                write!(f, "the stop rule ended {parts} of {of} windows, for errors or over-saturation")
+                write!(
+                    f,
+                    "the stop rule ended {parts} of {of} windows, for errors or over-saturation"
+                )
             }
             Self::Overflow { values } => write!(f, "{values} values did not fit a histogram"),
             Self::WorkersLost { workers } => {
-                write!(f, "{workers} workers lost, their blocks were never completed")
+                write!(
+                    f,
+                    "{workers} workers lost, their blocks were never completed"
+                )
             }
             Self::BlocksRepeated { workers } => {
                 write!(f, "{workers} workers lost, their blocks were repeated")
             }
             Self::LoadShrunk { requests } => {
-                write!(f, "{requests} requests were not sent because their workers were lost")
+                write!(
+                    f,
+                    "{requests} requests were not sent because their workers were lost"
+                )
             }
             Self::NothingSucceeded { issued } => write!(f, "none of {issued} requests succeeded"),
-            Self::FailedShare { failed, issued, limit } => {
-                write!(f, "{failed} of {issued} requests failed, limit {}", Share(*limit))
+            Self::FailedShare {
+                failed,
+                issued,
+                limit,
+            } => {
+                write!(
+                    f,
+                    "{failed} of {issued} requests failed, limit {}",
+                    Share(*limit)
+                )
             }
-            Self::SomeFailed { failed, issued } => write!(f, "{failed} of {issued} requests failed"),
-            Self::FailuresDiffer { first, second, limit } => {
+            Self::SomeFailed { failed, issued } => {
+                write!(f, "{failed} of {issued} requests failed")
+            }
+            Self::FailuresDiffer {
+                first,
+                second,
+                limit,
+            } => {
                 let ((a, x), (b, y)) = (first, second);
                 let (a, b) = (a.name(), b.name());
-                write!(f, "arm {a} failed {}, arm {b} {}, limit {}", Share(*x), Share(*y), Share(*limit))
+                write!(
+                    f,
+                    "arm {a} failed {}, arm {b} {}, limit {}",
+                    Share(*x),
+                    Share(*y),
+                    Share(*limit)
+                )
             }
             Self::Lateness { p99, limit } => {
                 write!(f, "requests sent late: p99 {p99:.1?}, limit {limit:.1?}")
@@ -301,46 +391,94 @@ impl fmt::Display for Reason {
                 write!(f, "workers started {skew:.1?} apart, limit {limit:.1?}")
             }
             Self::ClockUncertainty { uncertainty, limit } => {
-                write!(f, "clocks known to {uncertainty:.1?} only, limit {limit:.1?}")
+                write!(
+                    f,
+                    "clocks known to {uncertainty:.1?} only, limit {limit:.1?}"
+                )
             }
             Self::GeneratorBusy { share, limit } => {
-                write!(f, "generator busy {}, limit {}", Share(*share), Share(*limit))
+                write!(
+                    f,
+                    "generator busy {}, limit {}",
+                    Share(*share),
+                    Share(*limit)
+                )
             }
             Self::NearFloor { share, limit } => {
                 let (share, limit) = (Share(*share), Share(*limit));
-                write!(f, "requests/s at {share} of the generator limit, at most {limit} allowed")
+                write!(
+                    f,
+                    "requests/s at {share} of the generator limit, at most {limit} allowed"
+                )
             }
             Self::Steal { share, limit } | Self::SomeSteal { share, limit } => {
-                write!(f, "{} of CPU time stolen, limit {}", Share(*share), Share(*limit))
+                write!(
+                    f,
+                    "{} of CPU time stolen, limit {}",
+                    Share(*share),
+                    Share(*limit)
+                )
             }
             Self::OthersBusy { share, limit } => {
-                write!(f, "other programs took {} of CPU time, limit {}", Share(*share), Share(*limit))
+                write!(
+                    f,
+                    "other programs took {} of CPU time, limit {}",
+                    Share(*share),
+                    Share(*limit)
+                )
             }
             Self::FrequencyDrift { range, limit } => {
-                write!(f, "CPU frequency moved by {}, limit {}", Share(*range), Share(*limit))
+                write!(
+                    f,
+                    "CPU frequency moved by {}, limit {}",
+                    Share(*range),
+                    Share(*limit)
+                )
             }
             Self::TooShort { duration, limit } => {
                 write!(f, "measured {duration:.1?}, at least {limit:.1?} needed")
             }
-            Self::NotAchieved { offered, issued, limit } => {
+            Self::NotAchieved {
+                offered,
+                issued,
+                limit,
+            } => {
                 write!(
                     f,
                     "{issued} of {offered} offered requests sent in the window, at least {} needed",
                     Share(*limit)
                 )
             }
-            Self::LittlesLaw { in_flight, expected, limit } => {
-                write!(f, "{in_flight:.2} in flight, X·R = {expected:.2}, limit {}", Share(*limit))
+            Self::LittlesLaw {
+                in_flight,
+                expected,
+                limit,
+            } => {
+                write!(
+                    f,
+                    "{in_flight:.2} in flight, X·R = {expected:.2}, limit {}",
+                    Share(*limit)
+                )
             }
             Self::NotStationary { change, p, limit } => {
                 let (change, limit) = (Share(*change), Share(*limit));
-                write!(f, "latency moved by {change} inside the window, limit {limit} (p = {p:.4})")
+                write!(
+                    f,
+                    "latency moved by {change} inside the window, limit {limit} (p = {p:.4})"
+                )
             }
             Self::OverSaturated { in_flight, ttft, p } => {
                 let (in_flight, ttft) = (Share(*in_flight), Share(*ttft));
-                write!(f, "in flight rose by {in_flight} and TTFT by {ttft} inside the window (p = {p:.4})")
+                write!(
+                    f,
+                    "in flight rose by {in_flight} and TTFT by {ttft} inside the window (p = {p:.4})"
+                )
             }
-            Self::FellBehind { backlog, arrived, ttft } => write!(
+            Self::FellBehind {
+                backlog,
+                arrived,
+                ttft,
+            } => write!(
                 f,
                 "the backlog grew by {backlog:.0} of {arrived} requests that arrived meanwhile, and the \
                  mean TTFT grew to {ttft:.1?}"
@@ -358,15 +496,32 @@ impl fmt::Display for Reason {
                 )
             }
             Self::TokensUnchecked { rounds, of } => {
-                write!(f, "failed requests left no tokens to compare in {rounds} of {of} rounds")
+                write!(
+                    f,
+                    "failed requests left no tokens to compare in {rounds} of {of} rounds"
+                )
             }
-            Self::TokensDiffer { rounds, first_round } => {
-                write!(f, "greedy tokens differ between the arms in {rounds} rounds, first in {first_round}")
+            Self::TokensDiffer {
+                rounds,
+                first_round,
+            } => {
+                write!(
+                    f,
+                    "greedy tokens differ between the arms in {rounds} rounds, first in {first_round}"
+                )
             }
             Self::SameCode => write!(f, "the variants are the same code"),
             Self::Simulated => write!(f, "SIMULATED"),
-            Self::FewExceedances { quantile, exceedances, warn_below } => {
-                write!(f, "only {exceedances} values lie beyond p{}, {warn_below} needed", 100.0 * quantile)
+            Self::FewExceedances {
+                quantile,
+                exceedances,
+                warn_below,
+            } => {
+                write!(
+                    f,
+                    "only {exceedances} values lie beyond p{}, {warn_below} needed",
+                    100.0 * quantile
+                )
             }
         }
     }

@@ -1,4 +1,5 @@
-//! May a quantile be shown: too few values beyond it make it a story about one request (docs/validity.md).
+//! May a quantile be shown: too few values beyond it make it a story about one request
+//! (docs/validity.md).
 
 use super::{Reason, Thresholds};
 use crate::summary::exceedances;
@@ -17,8 +18,8 @@ pub enum Claim {
     },
 }
 
-/// Judges the `q` quantile of `count` values: the smallest arm and round for the paired interval, the pooled
-/// count for the pooled ratio.
+/// Judges the `q` quantile of `count` values: the smallest arm and round for the paired interval,
+/// the pooled count for the pooled ratio.
 #[must_use]
 pub fn claim(count: u64, q: f64, thresholds: &Thresholds) -> Claim {
     let exceedances = exceedances(count, q);
@@ -26,7 +27,11 @@ pub fn claim(count: u64, q: f64, thresholds: &Thresholds) -> Claim {
     if exceedances < thresholds.hide_below {
         Claim::Hidden { exceedances }
     } else if exceedances < warn_below {
-        Claim::Warned(Reason::FewExceedances { quantile: q, exceedances, warn_below })
+        Claim::Warned(Reason::FewExceedances {
+            quantile: q,
+            exceedances,
+            warn_below,
+        })
     } else {
         Claim::Shown
     }
@@ -41,7 +46,13 @@ mod tests {
         let t = Thresholds::default();
         assert!(matches!(claim(100, 0.5, &t), Claim::Warned(_)));
         assert_eq!(claim(200, 0.5, &t), Claim::Shown);
-        assert!(matches!(claim(100, 0.9, &t), Claim::Warned(Reason::FewExceedances { exceedances: 10, .. })));
+        assert!(matches!(
+            claim(100, 0.9, &t),
+            Claim::Warned(Reason::FewExceedances {
+                exceedances: 10,
+                ..
+            })
+        ));
         assert_eq!(claim(99, 0.9, &t), Claim::Hidden { exceedances: 9 });
         assert_eq!(claim(200, 0.99, &t), Claim::Hidden { exceedances: 2 });
         assert_eq!(claim(10_000, 0.99, &t), Claim::Shown);

@@ -27,7 +27,8 @@ pub struct Thresholds {
     pub steal_warn: f64,
     /// CPU time stolen by the hypervisor, beyond which the trial shows nothing.
     pub steal_share: f64,
-    /// CPU time that other programs on the host took, worth a warning: the interval carries what it did.
+    /// CPU time that other programs on the host took, worth a warning: the interval carries what it
+    /// did.
     pub others_warn: f64,
     /// Relative range of the CPU frequency during a trial, worth a warning.
     pub frequency_range: f64,
@@ -72,7 +73,8 @@ impl Thresholds {
     /// max(floor, 1 % of the scenario's median E2E).
     #[must_use]
     pub fn lateness_limit(&self, median_e2e: Duration) -> Duration {
-        self.lateness_floor.max(median_e2e.mul_f64(self.lateness_share))
+        self.lateness_floor
+            .max(median_e2e.mul_f64(self.lateness_share))
     }
 
     /// max(5 ms, 1 % of the scenario's median E2E).
@@ -89,8 +91,17 @@ mod tests {
     #[test]
     fn lateness_limit_grows_with_the_requests() {
         let t = Thresholds::default();
-        assert_eq!(t.lateness_limit(Duration::from_millis(20)), Duration::from_micros(250));
-        assert_eq!(t.lateness_limit(Duration::from_secs(4)), Duration::from_millis(40));
-        assert_eq!(t.skew_limit(Duration::from_millis(20)), Duration::from_millis(5));
+        assert_eq!(
+            t.lateness_limit(Duration::from_millis(20)),
+            Duration::from_micros(250)
+        );
+        assert_eq!(
+            t.lateness_limit(Duration::from_secs(4)),
+            Duration::from_millis(40)
+        );
+        assert_eq!(
+            t.skew_limit(Duration::from_millis(20)),
+            Duration::from_millis(5)
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! The checks of one trial. Each is one line of the lists below: its name, what it found, what it looked at against
-//! which limit. A check that does not apply to the shape is not in that shape's lists (docs/validity.md).
+//! The checks of one trial. Each is one line of the lists below: its name, what it found, what it
+//! looked at against which limit. A check that does not apply to the shape is not in that shape's
+//! lists (docs/validity.md).
 
 use std::time::Duration;
 
@@ -47,7 +48,8 @@ impl CheckResult {
 pub struct Checked {
     /// The check, by the reason it would give.
     pub check: &'static str,
-    /// The key of the plan's `[validity]` table that holds the limit; none where the limit is fixed.
+    /// The key of the plan's `[validity]` table that holds the limit; none where the limit is
+    /// fixed.
     pub key: Option<&'static str>,
     /// What was looked at, and its limit.
     pub figure: Option<(Quantity, Quantity)>,
@@ -74,61 +76,124 @@ type Look = fn(&TrialFacts, &Thresholds) -> Option<(Quantity, Quantity)>;
 type Check = (&'static str, Option<&'static str>, Find, Look);
 
 const EVERY_SHAPE: &[Check] = &[
-    ("count-mismatch", None, counts, |f, _| at_most(Quantity::Count(f.issued), Quantity::Count(f.planned))),
+    ("count-mismatch", None, counts, |f, _| {
+        at_most(Quantity::Count(f.issued), Quantity::Count(f.planned))
+    }),
     ("outcome-mismatch", None, outcomes, |f, _| {
-        at_most(Quantity::Count(f.succeeded + f.failed), Quantity::Count(f.issued))
+        at_most(
+            Quantity::Count(f.succeeded + f.failed),
+            Quantity::Count(f.issued),
+        )
     }),
-    ("stopped-early", None, stopped, |f, _| at_most(Quantity::Count(f.stopped.0), Quantity::Count(0))),
-    ("histogram-overflow", None, overflow, |f, _| at_most(Quantity::Count(f.overflowed), Quantity::Count(0))),
+    ("stopped-early", None, stopped, |f, _| {
+        at_most(Quantity::Count(f.stopped.0), Quantity::Count(0))
+    }),
+    ("histogram-overflow", None, overflow, |f, _| {
+        at_most(Quantity::Count(f.overflowed), Quantity::Count(0))
+    }),
     ("failed-share", Some("max_error_rate"), failures, |f, t| {
-        share((f.issued > 0).then(|| f.failed as f64 / f.issued as f64), t.failed_share)
+        share(
+            (f.issued > 0).then(|| f.failed as f64 / f.issued as f64),
+            t.failed_share,
+        )
     }),
-    ("lateness", Some("max_lateness"), lateness, |f, t| time(f.lateness_p99, t.lateness_limit(f.median_e2e))),
-    ("start-skew", Some("max_start_skew"), start_skew, |f, t| time(f.start_skew, t.skew_limit(f.median_e2e))),
-    ("clock-uncertainty", Some("max_start_skew"), clock_uncertainty, |f, t| {
-        time(f.clock_uncertainty, t.skew_limit(f.median_e2e))
+    ("lateness", Some("max_lateness"), lateness, |f, t| {
+        time(f.lateness_p99, t.lateness_limit(f.median_e2e))
     }),
-    ("generator-busy", Some("max_generator_share"), generator, |f, t| {
-        share(f.generator_share, t.generator_share)
+    ("start-skew", Some("max_start_skew"), start_skew, |f, t| {
+        time(f.start_skew, t.skew_limit(f.median_e2e))
     }),
-    ("near-floor", Some("max_floor_share"), floor, |f, t| share(f.floor_share, t.floor_share)),
-    ("steal", Some("max_steal"), steal, |f, t| share(f.steal_share, t.steal_share)),
-    ("others-busy", Some("warn_others"), others, |f, t| share(f.others_share, t.others_warn)),
-    ("frequency-drift", Some("warn_frequency_drift"), frequency, |f, t| {
-        share(f.frequency_range, t.frequency_range)
+    (
+        "clock-uncertainty",
+        Some("max_start_skew"),
+        clock_uncertainty,
+        |f, t| time(f.clock_uncertainty, t.skew_limit(f.median_e2e)),
+    ),
+    (
+        "generator-busy",
+        Some("max_generator_share"),
+        generator,
+        |f, t| share(f.generator_share, t.generator_share),
+    ),
+    ("near-floor", Some("max_floor_share"), floor, |f, t| {
+        share(f.floor_share, t.floor_share)
     }),
+    ("steal", Some("max_steal"), steal, |f, t| {
+        share(f.steal_share, t.steal_share)
+    }),
+    ("others-busy", Some("warn_others"), others, |f, t| {
+        share(f.others_share, t.others_warn)
+    }),
+    (
+        "frequency-drift",
+        Some("warn_frequency_drift"),
+        frequency,
+        |f, t| share(f.frequency_range, t.frequency_range),
+    ),
 ];
 
 const WINDOWED: &[Check] = &[
-    ("too-short", Some("min_duration"), duration, |f, t| time(Some(f.duration), t.least_duration)),
-    ("littles-law", Some("max_little_error"), littles_law, |f, t| {
-        share(f.little.map(|(n, x, r)| (n / (x * r) - 1.0).abs()), t.little_error)
+    ("too-short", Some("min_duration"), duration, |f, t| {
+        time(Some(f.duration), t.least_duration)
     }),
-    ("not-stationary", Some("max_movement"), stationarity, |f, t| {
-        share(latency_movement(f, t).map(|m| m.change.exp_m1()), t.movement)
-    }),
+    (
+        "littles-law",
+        Some("max_little_error"),
+        littles_law,
+        |f, t| {
+            share(
+                f.little.map(|(n, x, r)| (n / (x * r) - 1.0).abs()),
+                t.little_error,
+            )
+        },
+    ),
+    (
+        "not-stationary",
+        Some("max_movement"),
+        stationarity,
+        |f, t| {
+            share(
+                latency_movement(f, t).map(|m| m.change.exp_m1()),
+                t.movement,
+            )
+        },
+    ),
 ];
 
 const OFFERED: &[Check] = &[
     ("not-achieved", Some("min_achieved"), achieved, |f, t| {
-        share(f.offered.map(|(offered, sent)| sent as f64 / offered.max(1) as f64), t.achieved_share)
+        share(
+            f.offered
+                .map(|(offered, sent)| sent as f64 / offered.max(1) as f64),
+            t.achieved_share,
+        )
     }),
-    ("over-saturated", None, saturation, |f, t| match movement(&f.in_flight_windows, t.movement_alpha) {
-        Some(rose) => share(Some(rose.change.exp_m1()), t.movement),
-        None => f.pressure.and_then(|pressure| time(Some(pressure.most), pressure.limit())),
+    ("over-saturated", None, saturation, |f, t| {
+        match movement(&f.in_flight_windows, t.movement_alpha) {
+            Some(rose) => share(Some(rose.change.exp_m1()), t.movement),
+            None => f
+                .pressure
+                .and_then(|pressure| time(Some(pressure.most), pressure.limit())),
+        }
     }),
 ];
 
 /// All reasons to doubt one trial.
 #[must_use]
 pub fn check_trial(facts: &TrialFacts, shape: Shape, thresholds: &Thresholds) -> Vec<Finding> {
-    checked_trial(facts, shape, thresholds).into_iter().filter_map(|checked| checked.finding).collect()
+    checked_trial(facts, shape, thresholds)
+        .into_iter()
+        .filter_map(|checked| checked.finding)
+        .collect()
 }
 
 /// Every check that applies to the shape, with its figure and what it found.
 #[must_use]
 pub fn checked_trial(facts: &TrialFacts, shape: Shape, thresholds: &Thresholds) -> Vec<Checked> {
-    let place = Some(Place { arm: facts.arm, round: facts.round });
+    let place = Some(Place {
+        arm: facts.arm,
+        round: facts.round,
+    });
     let run = |(check, key, find, look): &Check| {
         let finding = find(facts, thresholds).map(|reason| Finding { place, reason });
         let figure = look(facts, thresholds);
@@ -137,7 +202,13 @@ pub fn checked_trial(facts: &TrialFacts, shape: Shape, thresholds: &Thresholds) 
             None if figure.is_some() && told(check, facts, thresholds) => CheckResult::Passed,
             None => CheckResult::Unknown,
         };
-        Checked { check, key: *key, figure, result, finding }
+        Checked {
+            check,
+            key: *key,
+            figure,
+            result,
+            finding,
+        }
     };
     checks(shape).map(run).collect()
 }
@@ -151,13 +222,17 @@ fn checks(shape: Shape) -> impl Iterator<Item = &'static Check> {
     groups.iter().copied().flatten()
 }
 
-/// Stationarity passes only where movement beyond the limit is refuted; all other checks pass by their figure.
+/// Stationarity passes only where movement beyond the limit is refuted; all other checks pass by
+/// their figure.
 fn told(check: &str, facts: &TrialFacts, thresholds: &Thresholds) -> bool {
     let refuted = |m: Movement| m.is_refuted(thresholds.movement.ln_1p());
     check != "not-stationary" || latency_movement(facts, thresholds).is_some_and(refuted)
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "one shape for every line of the lists")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "one shape for every line of the lists"
+)]
 fn at_most(figure: Quantity, limit: Quantity) -> Option<(Quantity, Quantity)> {
     Some((figure, limit))
 }
@@ -171,13 +246,24 @@ fn time(figure: Option<Duration>, limit: Duration) -> Option<(Quantity, Quantity
 }
 
 fn counts(facts: &TrialFacts, _: &Thresholds) -> Option<Reason> {
-    let TrialFacts { planned, issued, .. } = *facts;
+    let TrialFacts {
+        planned, issued, ..
+    } = *facts;
     (issued != planned).then_some(Reason::CountMismatch { planned, issued })
 }
 
 fn outcomes(facts: &TrialFacts, _: &Thresholds) -> Option<Reason> {
-    let TrialFacts { issued, succeeded, failed, .. } = *facts;
-    (succeeded + failed != issued).then_some(Reason::OutcomeMismatch { issued, succeeded, failed })
+    let TrialFacts {
+        issued,
+        succeeded,
+        failed,
+        ..
+    } = *facts;
+    (succeeded + failed != issued).then_some(Reason::OutcomeMismatch {
+        issued,
+        succeeded,
+        failed,
+    })
 }
 
 fn stopped(facts: &TrialFacts, _: &Thresholds) -> Option<Reason> {
@@ -186,16 +272,27 @@ fn stopped(facts: &TrialFacts, _: &Thresholds) -> Option<Reason> {
 }
 
 fn overflow(facts: &TrialFacts, _: &Thresholds) -> Option<Reason> {
-    (facts.overflowed > 0).then_some(Reason::Overflow { values: facts.overflowed })
+    (facts.overflowed > 0).then_some(Reason::Overflow {
+        values: facts.overflowed,
+    })
 }
 
 fn failures(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
-    let TrialFacts { issued, succeeded, failed, .. } = *facts;
+    let TrialFacts {
+        issued,
+        succeeded,
+        failed,
+        ..
+    } = *facts;
     let limit = thresholds.failed_share;
     if succeeded == 0 {
         Some(Reason::NothingSucceeded { issued })
     } else if failed as f64 > limit * issued as f64 {
-        Some(Reason::FailedShare { failed, issued, limit })
+        Some(Reason::FailedShare {
+            failed,
+            issued,
+            limit,
+        })
     } else {
         (failed > 0).then_some(Reason::SomeFailed { failed, issued })
     }
@@ -203,12 +300,18 @@ fn failures(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
 
 fn lateness(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let limit = thresholds.lateness_limit(facts.median_e2e);
-    facts.lateness_p99.filter(|&p99| p99 > limit).map(|p99| Reason::Lateness { p99, limit })
+    facts
+        .lateness_p99
+        .filter(|&p99| p99 > limit)
+        .map(|p99| Reason::Lateness { p99, limit })
 }
 
 fn start_skew(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let limit = thresholds.skew_limit(facts.median_e2e);
-    facts.start_skew.filter(|&skew| skew > limit).map(|skew| Reason::StartSkew { skew, limit })
+    facts
+        .start_skew
+        .filter(|&skew| skew > limit)
+        .map(|skew| Reason::StartSkew { skew, limit })
 }
 
 fn clock_uncertainty(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
@@ -219,30 +322,45 @@ fn clock_uncertainty(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reas
 
 fn generator(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let limit = thresholds.generator_share;
-    facts.generator_share.filter(|&s| s > limit).map(|share| Reason::GeneratorBusy { share, limit })
+    facts
+        .generator_share
+        .filter(|&s| s > limit)
+        .map(|share| Reason::GeneratorBusy { share, limit })
 }
 
 fn floor(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let limit = thresholds.floor_share;
-    facts.floor_share.filter(|&s| s > limit).map(|share| Reason::NearFloor { share, limit })
+    facts
+        .floor_share
+        .filter(|&s| s > limit)
+        .map(|share| Reason::NearFloor { share, limit })
 }
 
 fn steal(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let share = facts.steal_share.filter(|&s| s > thresholds.steal_warn)?;
     Some(match thresholds.steal_share {
         limit if share > limit => Reason::Steal { share, limit },
-        _ => Reason::SomeSteal { share, limit: thresholds.steal_warn },
+        _ => Reason::SomeSteal {
+            share,
+            limit: thresholds.steal_warn,
+        },
     })
 }
 
 fn others(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let limit = thresholds.others_warn;
-    facts.others_share.filter(|&s| s > limit).map(|share| Reason::OthersBusy { share, limit })
+    facts
+        .others_share
+        .filter(|&s| s > limit)
+        .map(|share| Reason::OthersBusy { share, limit })
 }
 
 fn frequency(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let limit = thresholds.frequency_range;
-    facts.frequency_range.filter(|&r| r > limit).map(|range| Reason::FrequencyDrift { range, limit })
+    facts
+        .frequency_range
+        .filter(|&r| r > limit)
+        .map(|range| Reason::FrequencyDrift { range, limit })
 }
 
 fn duration(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
@@ -252,14 +370,22 @@ fn duration(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
 
 fn achieved(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let ((offered, issued), limit) = (facts.offered?, thresholds.achieved_share);
-    ((issued as f64) < limit * offered as f64).then_some(Reason::NotAchieved { offered, issued, limit })
+    ((issued as f64) < limit * offered as f64).then_some(Reason::NotAchieved {
+        offered,
+        issued,
+        limit,
+    })
 }
 
 fn littles_law(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let (in_flight, throughput, residence) = facts.little?;
     let (expected, limit) = (throughput * residence, thresholds.little_error);
     let fits = (in_flight / expected - 1.0).abs() <= limit;
-    (!fits).then_some(Reason::LittlesLaw { in_flight, expected, limit })
+    (!fits).then_some(Reason::LittlesLaw {
+        in_flight,
+        expected,
+        limit,
+    })
 }
 
 fn latency_movement(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Movement> {
@@ -270,13 +396,18 @@ fn stationarity(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let moved = latency_movement(facts, thresholds)?;
     let (change, limit) = (moved.change.exp_m1(), thresholds.movement);
     if moved.is_detected() && change.abs() > limit {
-        return Some(Reason::NotStationary { change, p: moved.p, limit });
+        return Some(Reason::NotStationary {
+            change,
+            p: moved.p,
+            limit,
+        });
     }
     let refuted = moved.is_refuted(limit.ln_1p());
     (!refuted && change.abs() > FAR * limit).then_some(Reason::MovementUnknown { change, limit })
 }
 
-/// Both must rise: a queue that grows while answers stay prompt is a longer mix, not an engine that falls behind.
+/// Both must rise: a queue that grows while answers stay prompt is a longer mix, not an engine that
+/// falls behind.
 fn saturation(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
     let rise = |windows: &[Vec<f64>]| {
         let found = movement(windows, thresholds.movement_alpha)?;
@@ -284,31 +415,46 @@ fn saturation(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
         rises.then(|| (found.change.exp_m1(), found.p))
     };
     match (rise(&facts.in_flight_windows), rise(&facts.ttft_windows)) {
-        (Some((in_flight, p)), Some((ttft, q))) => {
-            Some(Reason::OverSaturated { in_flight, ttft, p: p.max(q) })
-        }
+        (Some((in_flight, p)), Some((ttft, q))) => Some(Reason::OverSaturated {
+            in_flight,
+            ttft,
+            p: p.max(q),
+        }),
         _ if movement(&facts.in_flight_windows, thresholds.movement_alpha).is_some() => None,
         _ => facts.pressure.and_then(|pressure| pressure.reason()),
     }
 }
 
-/// Where the load changes, or a piece of the window has no requests to speak of, no trend can be tested.
+/// Where the load changes, or a piece of the window has no requests to speak of, no trend can be
+/// tested.
 impl Pressure {
-    /// What a first token may take where the load is the same for so long: beyond it a request sees little of one load.
+    /// What a first token may take where the load is the same for so long: beyond it a request sees
+    /// little of one load.
     fn limit(&self) -> Duration {
         self.stretch.div_f64(PIECES_OF_A_STRETCH)
     }
 
     fn reason(&self) -> Option<Reason> {
-        let Self { least, most, backlog, .. } = *self;
+        let Self {
+            least,
+            most,
+            backlog,
+            ..
+        } = *self;
         if most <= self.limit() || most <= least.mul_f64(GROWN) {
             return None;
         }
         Some(match backlog {
-            Some((backlog, arrived)) if backlog > PILED_UP * arrived as f64 => {
-                Reason::FellBehind { backlog, arrived, ttft: most }
-            }
-            _ => Reason::SaturationUnknown { least, most, limit: self.limit() },
+            Some((backlog, arrived)) if backlog > PILED_UP * arrived as f64 => Reason::FellBehind {
+                backlog,
+                arrived,
+                ttft: most,
+            },
+            _ => Reason::SaturationUnknown {
+                least,
+                most,
+                limit: self.limit(),
+            },
         })
     }
 }

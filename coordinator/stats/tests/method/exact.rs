@@ -1,5 +1,6 @@
-//! (h) The exact check under the order covariate: its level with and without drift, and that it agrees with t about
-//! differences that are there. The twin is the check that knows nothing of the order.
+//! (h) The exact check under the order covariate: its level with and without drift, and that it
+//! agrees with t about differences that are there. The twin is the check that knows nothing of the
+//! order.
 
 use stats::compare::{Block, Estimate, Paired, Seat, Settings};
 use stats::order::{Arm, ArmSet, Order};
@@ -12,7 +13,8 @@ type Check = fn(&[Block], Seed) -> PermutationTest;
 
 const ALPHA: f64 = 0.05;
 
-/// A host that slows by `drift` from the first trial to the last, slot noise 1 %, B slower by `effect`.
+/// A host that slows by `drift` from the first trial to the last, slot noise 1 %, B slower by
+/// `effect`.
 fn blocks(arms: ArmSet, rounds: usize, (drift, effect): (f64, f64), seed: Seed) -> Vec<Block> {
     let orders = Order::balanced(arms, rounds, seed.child("order"));
     let slots = orders.iter().map(|order| order.arms().len()).sum::<usize>() as f64;
@@ -24,10 +26,20 @@ fn blocks(arms: ArmSet, rounds: usize, (drift, effect): (f64, f64), seed: Seed) 
         };
         let costs: Vec<f64> = order.arms().iter().map(&mut cost).collect();
         let seat = |arm, more: f64| {
-            order.position(arm).map(|position| Seat { cost: costs[position] + more, position })
+            order.position(arm).map(|position| Seat {
+                cost: costs[position] + more,
+                position,
+            })
         };
-        let (a, b) = (seat(Arm::A, 0.0).expect("A"), seat(Arm::B, effect).expect("B"));
-        Block { a, b, a2: seat(Arm::A2, 0.0) }
+        let (a, b) = (
+            seat(Arm::A, 0.0).expect("A"),
+            seat(Arm::B, effect).expect("B"),
+        );
+        Block {
+            a,
+            b,
+            a2: seat(Arm::A2, 0.0),
+        }
     };
     orders.iter().map(&mut block).collect()
 }
@@ -36,7 +48,9 @@ fn blocks(arms: ArmSet, rounds: usize, (drift, effect): (f64, f64), seed: Seed) 
 fn found(arms: ArmSet, rounds: usize, truth: (f64, f64), check: Check, runs: u64) -> [f64; 3] {
     let of = |seed: Seed| {
         let blocks = blocks(arms, rounds, truth, seed);
-        let t = Estimate::of(&Paired::effect(&blocks), &Settings::default()).expect("finite rounds").p;
+        let t = Estimate::of(&Paired::effect(&blocks), &Settings::default())
+            .expect("finite rounds")
+            .p;
         (t <= ALPHA, check(&blocks, seed.child("exact")).p <= ALPHA)
     };
     [
@@ -49,7 +63,11 @@ fn found(arms: ArmSet, rounds: usize, truth: (f64, f64), check: Check, runs: u64
 /// With slot noise of 1 % d has an SD of 1.22 %; three times its MDE at R = 6.
 fn strong(rounds: usize) -> f64 {
     let sd = 0.01 * 1.5_f64.sqrt();
-    3.0 * stats::compare::mde(sd / (rounds as f64).sqrt(), rounds as f64 - 2.0, &Settings::default())
+    3.0 * stats::compare::mde(
+        sd / (rounds as f64).sqrt(),
+        rounds as f64 - 2.0,
+        &Settings::default(),
+    )
 }
 
 /// t and the check agree about a difference that a drifting host does not hide from t.
@@ -57,35 +75,69 @@ fn strong(rounds: usize) -> f64 {
 fn h_a_strong_drift_does_not_part_t_and_the_check() {
     let (drift, rounds, runs) = (0.5, 6, 1000);
     for arms in [ArmSet::Two, ArmSet::Three] {
-        let [t, exact, both] = found(arms, rounds, (drift, strong(rounds)), permutation_test, runs);
-        assert!(t > 0.99 && exact > 0.99 && both > 0.99, "{arms:?}: {t} {exact} {both}");
+        let [t, exact, both] = found(
+            arms,
+            rounds,
+            (drift, strong(rounds)),
+            permutation_test,
+            runs,
+        );
+        assert!(
+            t > 0.99 && exact > 0.99 && both > 0.99,
+            "{arms:?}: {t} {exact} {both}"
+        );
     }
-    let [t, _, both] = found(ArmSet::Two, rounds, (drift, strong(rounds)), plain_permutation_test, runs);
-    assert!(t > 0.99 && both < 0.88, "the twin that knows no order: {t} {both}");
+    let [t, _, both] = found(
+        ArmSet::Two,
+        rounds,
+        (drift, strong(rounds)),
+        plain_permutation_test,
+        runs,
+    );
+    assert!(
+        t > 0.99 && both < 0.88,
+        "the twin that knows no order: {t} {both}"
+    );
 }
 
-/// Residuals of six rounds scatter a little less than noise does, so the check alone errs a little more than it says;
-/// an answer needs t as well, and both together keep the level, with drift and without.
+/// Residuals of six rounds scatter a little less than noise does, so the check alone errs a little
+/// more than it says; an answer needs t as well, and both together keep the level, with drift and
+/// without.
 #[test]
 fn h_both_together_keep_the_level() {
     let runs = 2000;
     for (arms, rounds) in [(ArmSet::Two, 6), (ArmSet::Two, 8), (ArmSet::Three, 6)] {
         for drift in [0.0, 0.5] {
             let [t, exact, both] = found(arms, rounds, (drift, 0.0), permutation_test, runs);
-            assert!(t <= 0.065 && exact <= 0.09 && both <= 0.06, "{arms:?} {rounds}: {t} {exact} {both}");
+            assert!(
+                t <= 0.065 && exact <= 0.09 && both <= 0.06,
+                "{arms:?} {rounds}: {t} {exact} {both}"
+            );
         }
     }
     let [_, exact, _] = found(ArmSet::Two, 6, (0.5, 0.0), plain_permutation_test, runs);
-    assert!(exact < 0.005, "the twin has no level to speak of left: {exact}");
+    assert!(
+        exact < 0.005,
+        "the twin has no level to speak of left: {exact}"
+    );
 }
 
-/// Without an order to speak of it is the check that it always was; with one it says which slope it took out.
+/// Without an order to speak of it is the check that it always was; with one it says which slope it
+/// took out.
 #[test]
 fn h_the_order_is_taken_out_where_the_estimate_does_so() {
     let few = blocks(ArmSet::Three, 5, (0.2, 0.01), Seed(1));
-    assert_eq!(permutation_test(&few, Seed(2)), plain_permutation_test(&few, Seed(2)));
+    assert_eq!(
+        permutation_test(&few, Seed(2)),
+        plain_permutation_test(&few, Seed(2))
+    );
     assert_eq!(permutation_test(&few, Seed(2)).gamma, None);
     let six = blocks(ArmSet::Three, 6, (0.5, 0.0), Seed(1));
-    let gamma = permutation_test(&six, Seed(2)).gamma.expect("six rounds have the covariate");
-    assert!((0.015..0.03).contains(&gamma), "18 trials slow by half: {gamma} a place");
+    let gamma = permutation_test(&six, Seed(2))
+        .gamma
+        .expect("six rounds have the covariate");
+    assert!(
+        (0.015..0.03).contains(&gamma),
+        "18 trials slow by half: {gamma} a place"
+    );
 }

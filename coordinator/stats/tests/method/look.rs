@@ -18,7 +18,10 @@ fn found(all: &Paired, rounds: usize, settings: &Settings) -> bool {
         differences: all.differences[..rounds].to_vec(),
         covariate: all.covariate[..rounds].to_vec(),
     };
-    !Estimate::of(&seen, settings).expect("finite rounds").ci.contains(0.0)
+    !Estimate::of(&seen, settings)
+        .expect("finite rounds")
+        .ci
+        .contains(0.0)
 }
 
 #[test]
@@ -26,7 +29,8 @@ fn one_planned_look_errs_no_more_often_than_it_says() {
     for at in [6, 10, 14] {
         let wrong = share(4000, |seed| {
             let all = experiment(seed);
-            found(&all, at, &Stage::Look.settings()) || found(&all, ROUNDS, &Stage::Final.settings())
+            found(&all, at, &Stage::Look.settings())
+                || found(&all, ROUNDS, &Stage::Final.settings())
         });
         assert!(wrong <= 0.06, "look after {at} of {ROUNDS} rounds: {wrong}");
     }

@@ -9,7 +9,10 @@ use stats::summary::quantile;
 use crate::noise::{balanced, normal, share};
 
 fn eight_nulls(seed: Seed) -> Vec<f64> {
-    let settings = Settings { guard: Guard::Off, ..Settings::default() };
+    let settings = Settings {
+        guard: Guard::Off,
+        ..Settings::default()
+    };
     let p = |k| {
         let seed = seed.nth(k);
         let mut rng = seed.rng();
@@ -29,12 +32,16 @@ fn d_holm_keeps_the_family_at_its_level() {
 }
 
 fn latencies(rng: &mut Rng, n: usize, scale: f64) -> Vec<u64> {
-    (0..n).map(|_| (2e7 * scale * (0.35 * normal(rng)).exp()) as u64).collect()
+    (0..n)
+        .map(|_| (2e7 * scale * (0.35 * normal(rng)).exp()) as u64)
+        .collect()
 }
 
 fn histogram(values: &[u64]) -> Histogram<u64> {
     let mut h = Histogram::new_with_bounds(1, 3_600_000_000_000, 3).expect("bounds");
-    values.iter().for_each(|&v| h.record(v).expect("within an hour"));
+    values
+        .iter()
+        .for_each(|&v| h.record(v).expect("within an hour"));
     h
 }
 
@@ -47,7 +54,10 @@ fn e_any_split_over_workers_gives_the_same_quantiles() {
     let whole = histogram(&values);
     for workers in [1, 3, 16] {
         rng.shuffle(&mut values);
-        let parts: Vec<_> = values.chunks(values.len().div_ceil(workers)).map(histogram).collect();
+        let parts: Vec<_> = values
+            .chunks(values.len().div_ceil(workers))
+            .map(histogram)
+            .collect();
         let merged = merge(&parts).expect("equal layouts");
         for q in QS {
             assert_eq!(quantile(&merged, q), quantile(&whole, q));
@@ -59,8 +69,15 @@ fn e_any_split_over_workers_gives_the_same_quantiles() {
 #[test]
 fn e_twin_averaged_percentiles_are_wrong() {
     let mut rng = Seed(6).rng();
-    let parts = [latencies(&mut rng, 1500, 1.0), latencies(&mut rng, 500, 3.0)].map(|v| histogram(&v));
+    let parts = [
+        latencies(&mut rng, 1500, 1.0),
+        latencies(&mut rng, 500, 3.0),
+    ]
+    .map(|v| histogram(&v));
     let average = parts.iter().filter_map(|h| quantile(h, 0.5)).sum::<f64>() / 2.0;
-    let merged = merge(&parts).ok().and_then(|m| quantile(&m, 0.5)).expect("values");
+    let merged = merge(&parts)
+        .ok()
+        .and_then(|m| quantile(&m, 0.5))
+        .expect("values");
     assert!((average / merged - 1.0).abs() > 0.3, "{average} {merged}");
 }

@@ -35,8 +35,20 @@ pub(crate) fn autoregressive(rng: &mut Rng, rho: f64, length: usize) -> Vec<f64>
 /// Differences with the covariate of a balanced two-arm order.
 pub(crate) fn balanced(differences: Vec<f64>, seed: Seed) -> Paired {
     let orders = Order::balanced(ArmSet::Two, differences.len(), seed.child("order"));
-    let covariate = orders.iter().map(|o| if o.position(Arm::B) == Some(0) { -1.0 } else { 1.0 }).collect();
-    Paired { differences, covariate }
+    let covariate = orders
+        .iter()
+        .map(|o| {
+            if o.position(Arm::B) == Some(0) {
+                -1.0
+            } else {
+                1.0
+            }
+        })
+        .collect();
+    Paired {
+        differences,
+        covariate,
+    }
 }
 
 /// The share of seeds 0..n for which `found` holds.

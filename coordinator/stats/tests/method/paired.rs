@@ -8,7 +8,11 @@ use crate::noise::{autoregressive, balanced, lognormal, normal, share, t3};
 
 type Draw = fn(&mut Rng) -> f64;
 
-const OFF: Settings = Settings { alpha: 0.05, power: 0.8, guard: Guard::Off };
+const OFF: Settings = Settings {
+    alpha: 0.05,
+    power: 0.8,
+    guard: Guard::Off,
+};
 
 fn default() -> Settings {
     Settings::default()
@@ -25,12 +29,21 @@ fn ten(seed: Seed, draw: Draw) -> Paired {
 
 #[test]
 fn a_the_interval_covers_as_often_as_it_says() {
-    let noises: [(&str, Draw); 3] =
-        [("normal", normal), ("t3", t3), ("lognormal", |rng| lognormal(rng, 0.35))];
+    let noises: [(&str, Draw); 3] = [
+        ("normal", normal),
+        ("t3", t3),
+        ("lognormal", |rng| lognormal(rng, 0.35)),
+    ];
     for (name, draw) in noises {
         for settings in [OFF, default()] {
-            let covered = share(4000, |seed| estimate(&ten(seed, draw), &settings).ci.contains(0.0));
-            assert!((0.93..=0.975).contains(&covered), "{name} {:?}: {covered}", settings.guard);
+            let covered = share(4000, |seed| {
+                estimate(&ten(seed, draw), &settings).ci.contains(0.0)
+            });
+            assert!(
+                (0.93..=0.975).contains(&covered),
+                "{name} {:?}: {covered}",
+                settings.guard
+            );
         }
     }
 }
@@ -40,14 +53,17 @@ fn a_the_interval_covers_as_often_as_it_says() {
 fn a_twin_pseudo_replication_does_not_cover() {
     let covered = share(1000, |seed| {
         let once = ten(seed, normal);
-        let paired =
-            Paired { differences: once.differences.repeat(20), covariate: once.covariate.repeat(20) };
+        let paired = Paired {
+            differences: once.differences.repeat(20),
+            covariate: once.covariate.repeat(20),
+        };
         estimate(&paired, &OFF).ci.contains(0.0)
     });
     assert!(covered < 0.5, "{covered}");
 }
 
-/// Blocks without any difference, on a host that slows by `drift` over the whole run, slot noise 1 %.
+/// Blocks without any difference, on a host that slows by `drift` over the whole run, slot noise 1
+/// %.
 fn drifting(orders: &[Order], drift: f64, rng: &mut Rng) -> Vec<Block> {
     let slots = orders.iter().map(|o| o.arms().len()).sum::<usize>() as f64;
     let mut slot = 0.0;
@@ -60,8 +76,17 @@ fn drifting(orders: &[Order], drift: f64, rng: &mut Rng) -> Vec<Block> {
                 drift * slot / slots + 0.01 * normal(rng)
             })
             .collect();
-        let seat = |arm| order.position(arm).map(|position| Seat { cost: costs[position], position });
-        Block { a: seat(Arm::A).expect("A"), b: seat(Arm::B).expect("B"), a2: seat(Arm::A2) }
+        let seat = |arm| {
+            order.position(arm).map(|position| Seat {
+                cost: costs[position],
+                position,
+            })
+        };
+        Block {
+            a: seat(Arm::A).expect("A"),
+            b: seat(Arm::B).expect("B"),
+            a2: seat(Arm::A2),
+        }
     };
     orders.iter().map(&mut block).collect()
 }
@@ -69,7 +94,9 @@ fn drifting(orders: &[Order], drift: f64, rng: &mut Rng) -> Vec<Block> {
 fn false_positives(drift: f64, orders: impl Fn(Seed) -> Vec<Order>, settings: &Settings) -> f64 {
     share(4000, |seed| {
         let blocks = drifting(&orders(seed.child("order")), drift, &mut seed.rng());
-        !estimate(&Paired::effect(&blocks), settings).ci.contains(0.0)
+        !estimate(&Paired::effect(&blocks), settings)
+            .ci
+            .contains(0.0)
     })
 }
 
@@ -78,19 +105,30 @@ fn b_drift_is_not_taken_for_a_difference() {
     for arms in [ArmSet::Two, ArmSet::Three] {
         for settings in [OFF, default()] {
             for drift in [0.0, 0.2] {
-                let found = false_positives(drift, |seed| Order::balanced(arms, 10, seed), &settings);
-                assert!(found <= 0.06, "{arms:?} {:?} drift {drift}: {found}", settings.guard);
+                let found =
+                    false_positives(drift, |seed| Order::balanced(arms, 10, seed), &settings);
+                assert!(
+                    found <= 0.06,
+                    "{arms:?} {:?} drift {drift}: {found}",
+                    settings.guard
+                );
             }
         }
     }
 }
 
-/// The estimator that always runs A first takes the same drift for a difference in every second run.
+/// The estimator that always runs A first takes the same drift for a difference in every second
+/// run.
 #[test]
 fn b_twin_fixed_order_takes_drift_for_a_difference() {
     let a_first = |_| {
-        let ab = (0..).map(Seed).map(|s| Order::balanced(ArmSet::Two, 1, s).remove(0));
-        let ab = ab.into_iter().find(|o| o.position(Arm::A) == Some(0)).expect("half of all seeds");
+        let ab = (0..)
+            .map(Seed)
+            .map(|s| Order::balanced(ArmSet::Two, 1, s).remove(0));
+        let ab = ab
+            .into_iter()
+            .find(|o| o.position(Arm::A) == Some(0))
+            .expect("half of all seeds");
         vec![ab; 10]
     };
     let found = false_positives(0.2, a_first, &OFF);
@@ -111,7 +149,10 @@ fn c_a_difference_of_the_mde_is_found_four_times_in_five() {
     assert!((plain - 0.8).abs() <= 0.03, "{plain}");
     let guarded = power(&default(), effect);
     assert!(guarded >= 0.74, "{guarded}");
-    assert!(power(&OFF, effect / 2.0) < 0.4, "the twin: half the difference is found seldom");
+    assert!(
+        power(&OFF, effect / 2.0) < 0.4,
+        "the twin: half the difference is found seldom"
+    );
 }
 
 /// The table at [`Guard`], in the cell where the guard is needed most.

@@ -9,13 +9,15 @@ use stats::summary::quantile;
 
 use crate::noise::{normal, share};
 
-/// `rounds` histograms of 200 requests: a shared round effect, an arm's own of 1 %, requests of 35 %.
+/// `rounds` histograms of 200 requests: a shared round effect, an arm's own of 1 %, requests of 35
+/// %.
 fn arm(shared: &[f64], rng: &mut Rng) -> Vec<Histogram<u64>> {
     let mut round = |shared: &f64| {
         let mut h = Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("bounds");
         let level = shared + 0.01 * normal(rng);
         for _ in 0..200 {
-            h.record((2e7 * (level + 0.35 * normal(rng)).exp()) as u64).expect("within a minute");
+            h.record((2e7 * (level + 0.35 * normal(rng)).exp()) as u64)
+                .expect("within a minute");
         }
         h
     };
@@ -37,12 +39,24 @@ fn pooled_intervals_cover() {
     let covered = |interval: fn(&Rounds<'_>, Seed) -> Interval| {
         share(250, |seed| {
             let (a, b) = pair(seed, 8);
-            interval(&Rounds { a: &refs(&a), b: &refs(&b), a2: None }, seed).contains(0.0)
+            interval(
+                &Rounds {
+                    a: &refs(&a),
+                    b: &refs(&b),
+                    a2: None,
+                },
+                seed,
+            )
+            .contains(0.0)
         })
     };
     let jack = covered(|rounds, _| jackknife(rounds, 0.5, 0.05).expect("eight rounds").ci);
     assert!((0.91..=0.99).contains(&jack), "jackknife {jack}");
-    let boot = covered(|rounds, seed| bootstrap_pooled(rounds, 0.5, 0.05, seed).expect("eight rounds").ci);
+    let boot = covered(|rounds, seed| {
+        bootstrap_pooled(rounds, 0.5, 0.05, seed)
+            .expect("eight rounds")
+            .ci
+    });
     assert!((0.91..=0.99).contains(&boot), "bootstrap {boot}");
 }
 
@@ -50,9 +64,22 @@ fn pooled_intervals_cover() {
 fn jackknife_equals_merging_all_but_one() {
     let (a, b) = pair(Seed(77), 6);
     let (a2, _) = pair(Seed(78), 6);
-    let found = jackknife(&Rounds { a: &refs(&a), b: &refs(&b), a2: Some(&refs(&a2)) }, 0.9, 0.05).unwrap();
+    let found = jackknife(
+        &Rounds {
+            a: &refs(&a),
+            b: &refs(&b),
+            a2: Some(&refs(&a2)),
+        },
+        0.9,
+        0.05,
+    )
+    .unwrap();
     let ln = |arm: &[Histogram<u64>], without: usize| {
-        let kept = arm.iter().enumerate().filter(|(r, _)| *r != without).map(|(_, h)| h);
+        let kept = arm
+            .iter()
+            .enumerate()
+            .filter(|(r, _)| *r != without)
+            .map(|(_, h)| h);
         quantile(&merge(kept).unwrap(), 0.9).unwrap().ln()
     };
     let theta = |j| ln(&b, j) - 0.5 * (ln(&a, j) + ln(&a2, j));
@@ -66,7 +93,11 @@ fn jackknife_equals_merging_all_but_one() {
 fn the_bootstrap_repeats_with_its_seed_and_agrees_with_the_jackknife() {
     let (a, b) = pair(Seed(9), 12);
     let (one, other) = (refs(&a), refs(&b));
-    let rounds = Rounds { a: &one, b: &other, a2: None };
+    let rounds = Rounds {
+        a: &one,
+        b: &other,
+        a2: None,
+    };
     let draw = |seed| bootstrap_pooled(&rounds, 0.5, 0.05, Seed(seed)).unwrap();
     assert_eq!(draw(1), draw(1));
     assert_ne!(draw(1).ci, draw(2).ci);
@@ -76,8 +107,8 @@ fn the_bootstrap_repeats_with_its_seed_and_agrees_with_the_jackknife() {
     assert!((0.6..1.6).contains(&(width(draw(1).ci) / width(jack.ci))));
 }
 
-/// Expanding is needed: with five rounds the percentiles at 2.5 % and 97.5 % cover far too seldom. They are
-/// what the expanded interval gives for the α whose expanded tail is 2.5 %.
+/// Expanding is needed: with five rounds the percentiles at 2.5 % and 97.5 % cover far too seldom.
+/// They are what the expanded interval gives for the α whose expanded tail is 2.5 %.
 #[test]
 fn expanded_percentiles_cover_where_plain_ones_do_not() {
     let plain_alpha = 0.154_466;
@@ -97,11 +128,54 @@ fn expanded_percentiles_cover_where_plain_ones_do_not() {
 #[test]
 fn what_does_not_fit_together_is_refused() {
     let (a, b) = pair(Seed(1), 4);
-    assert!(jackknife(&Rounds { a: &refs(&a), b: &refs(&b[1..]), a2: None }, 0.5, 0.05).is_err());
-    assert!(jackknife(&Rounds { a: &refs(&a[..1]), b: &refs(&b[..1]), a2: None }, 0.5, 0.05).is_err());
-    let empty = vec![Histogram::new_with_bounds(1, 60_000_000_000, 3).unwrap(); 4];
-    assert!(jackknife(&Rounds { a: &refs(&a), b: &refs(&empty), a2: None }, 0.5, 0.05).is_err());
     assert!(
-        bootstrap_pooled(&Rounds { a: &refs(&a), b: &refs(&empty), a2: None }, 0.5, 0.05, Seed(0)).is_err()
+        jackknife(
+            &Rounds {
+                a: &refs(&a),
+                b: &refs(&b[1..]),
+                a2: None
+            },
+            0.5,
+            0.05
+        )
+        .is_err()
+    );
+    assert!(
+        jackknife(
+            &Rounds {
+                a: &refs(&a[..1]),
+                b: &refs(&b[..1]),
+                a2: None
+            },
+            0.5,
+            0.05
+        )
+        .is_err()
+    );
+    let empty = vec![Histogram::new_with_bounds(1, 60_000_000_000, 3).unwrap(); 4];
+    assert!(
+        jackknife(
+            &Rounds {
+                a: &refs(&a),
+                b: &refs(&empty),
+                a2: None
+            },
+            0.5,
+            0.05
+        )
+        .is_err()
+    );
+    assert!(
+        bootstrap_pooled(
+            &Rounds {
+                a: &refs(&a),
+                b: &refs(&empty),
+                a2: None
+            },
+            0.5,
+            0.05,
+            Seed(0)
+        )
+        .is_err()
     );
 }

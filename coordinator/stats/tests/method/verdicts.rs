@@ -1,5 +1,5 @@
-//! (g) The whole way from values to verdicts: finds what is there, stays quiet on noise, and refuses when the
-//! host was disturbed during one arm alone.
+//! (g) The whole way from values to verdicts: finds what is there, stays quiet on noise, and
+//! refuses when the host was disturbed during one arm alone.
 
 use stats::compare::{
     Block, Direction, Question, Role, Scale, Settings, Tolerance, Verdict, compare, cost_ln, decide,
@@ -32,8 +32,10 @@ impl Host {
         let mut block = |(r, order): (usize, &Order)| {
             let mut cost = |arm: Arm, factor: f64| {
                 let slot = order.position(arm).map_or(0, |p| 3 * r + p) as f64;
-                let latency =
-                    40.0 * factor * (1.0 + self.drift * slot / 30.0) * (noise * normal(&mut rng)).exp();
+                let latency = 40.0
+                    * factor
+                    * (1.0 + self.drift * slot / 30.0)
+                    * (noise * normal(&mut rng)).exp();
                 cost_ln(latency, Direction::LowerIsBetter).expect("positive")
             };
             let (a, b) = (cost(Arm::A, 1.0), cost(Arm::B, self.ratio));
@@ -45,8 +47,12 @@ impl Host {
 
     fn verdict(&self, seed: Seed) -> Verdict {
         let settings = Settings::default();
-        let comparison = compare(&self.run(seed), &settings, seed.child("exact")).expect("ten rounds");
-        let tolerance = Tolerance { tau: 0.02, noise_floor: 0.0 };
+        let comparison =
+            compare(&self.run(seed), &settings, seed.child("exact")).expect("ten rounds");
+        let tolerance = Tolerance {
+            tau: 0.02,
+            noise_floor: 0.0,
+        };
         let question = Question {
             validity: &Validity::Valid,
             planned: None,
@@ -59,32 +65,60 @@ impl Host {
     }
 
     fn count(&self, wanted: &[Verdict]) -> usize {
-        (0..RUNS).filter(|&k| wanted.contains(&self.verdict(Seed(4711).nth(k)))).count()
+        (0..RUNS)
+            .filter(|&k| wanted.contains(&self.verdict(Seed(4711).nth(k))))
+            .count()
     }
 }
 
-const QUIET: Host = Host { ratio: 1.0, drift: 0.0, scatter: 0.02, disturbed: 0.0 };
+const QUIET: Host = Host {
+    ratio: 1.0,
+    drift: 0.0,
+    scatter: 0.02,
+    disturbed: 0.0,
+};
 
 #[test]
 fn g_no_difference_is_seldom_taken_for_one() {
-    let host = Host { drift: 0.2, ..QUIET };
+    let host = Host {
+        drift: 0.2,
+        ..QUIET
+    };
     let found = host.count(&[Verdict::Faster, Verdict::Slower]);
     assert!(found <= 9, "{found} of {RUNS}");
 }
 
 #[test]
 fn g_a_true_difference_is_found() {
-    let slower = Host { ratio: 1.05, ..QUIET }.count(&[Verdict::Slower]);
+    let slower = Host {
+        ratio: 1.05,
+        ..QUIET
+    }
+    .count(&[Verdict::Slower]);
     assert!(slower >= 95, "{slower} of {RUNS} at 1.05");
-    let much = Host { ratio: 1.1, ..QUIET }.count(&[Verdict::Slower]);
+    let much = Host {
+        ratio: 1.1,
+        ..QUIET
+    }
+    .count(&[Verdict::Slower]);
     assert!(much >= 99, "{much} of {RUNS} at 1.10");
-    let faster = Host { ratio: 1.0 / 1.1, drift: 0.2, ..QUIET }.count(&[Verdict::Faster]);
+    let faster = Host {
+        ratio: 1.0 / 1.1,
+        drift: 0.2,
+        ..QUIET
+    }
+    .count(&[Verdict::Faster]);
     assert!(faster >= 95, "{faster} of {RUNS} at 1/1.10 under drift");
 }
 
 #[test]
 fn g_a_host_disturbed_during_one_arm_is_refused() {
-    let disturbed = Host { disturbed: 0.08, ratio: 1.05, ..QUIET }.count(&[Verdict::Invalid]);
+    let disturbed = Host {
+        disturbed: 0.08,
+        ratio: 1.05,
+        ..QUIET
+    }
+    .count(&[Verdict::Invalid]);
     assert!(disturbed >= 95, "{disturbed} of {RUNS}");
     let quiet = QUIET.count(&[Verdict::Invalid]);
     assert!(quiet <= 5, "the twin: {quiet} of {RUNS}");

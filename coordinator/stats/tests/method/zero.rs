@@ -1,10 +1,10 @@
-//! (i) Rounds of zero: a rate that is zero in some rounds is compared on a linear scale. Coverage, level and power where
-//! a round has all or nothing; the twins are what the logarithm makes of the rounds that survive, and the interval
-//! without its floor.
+//! (i) Rounds of zero: a rate that is zero in some rounds is compared on a linear scale. Coverage,
+//! level and power where a round has all or nothing; the twins are what the logarithm makes of the
+//! rounds that survive, and the interval without its floor.
 
 use stats::compare::{
-    Block, Comparison, Direction, Interval, Question, Role, RunMean, Scale, Seat, Settings, Tolerance,
-    Verdict, compare_on, decide, unpaired, unpaired_within_reach,
+    Block, Comparison, Direction, Interval, Question, Role, RunMean, Scale, Seat, Settings,
+    Tolerance, Verdict, compare_on, decide, unpaired, unpaired_within_reach,
 };
 use stats::order::{Arm, ArmSet, Order};
 use stats::rng::{Rng, Seed};
@@ -43,10 +43,21 @@ fn compared(rounds: &[(Order, Vec<f64>)], scale: Scale) -> Option<Comparison> {
     let block = |(order, values): &(Order, Vec<f64>)| {
         let seat = |arm| {
             let position = order.position(arm)?;
-            Some(Seat { cost: scale.cost(values[position], RATE)?, position })
+            Some(Seat {
+                cost: scale.cost(values[position], RATE)?,
+                position,
+            })
         };
-        let a2 = if order.position(Arm::A2).is_some() { Some(seat(Arm::A2)?) } else { None };
-        Some(Block { a: seat(Arm::A)?, b: seat(Arm::B)?, a2 })
+        let a2 = if order.position(Arm::A2).is_some() {
+            Some(seat(Arm::A2)?)
+        } else {
+            None
+        };
+        Some(Block {
+            a: seat(Arm::A)?,
+            b: seat(Arm::B)?,
+            a2,
+        })
     };
     let blocks: Vec<Block> = rounds.iter().filter_map(block).collect();
     compare_on(scale, &blocks, &Settings::default(), Seed(1)).ok()
@@ -55,8 +66,13 @@ fn compared(rounds: &[(Order, Vec<f64>)], scale: Scale) -> Option<Comparison> {
 fn scale(rounds: &[(Order, Vec<f64>)]) -> Scale {
     let of = |baseline: bool| -> Vec<f64> {
         let arms = |order: &Order| order.arms().to_vec();
-        let values = rounds.iter().flat_map(|(order, values)| arms(order).into_iter().zip(values.clone()));
-        values.filter(|(arm, _)| (*arm != Arm::B) == baseline).map(|(_, value)| value).collect()
+        let values = rounds
+            .iter()
+            .flat_map(|(order, values)| arms(order).into_iter().zip(values.clone()));
+        values
+            .filter(|(arm, _)| (*arm != Arm::B) == baseline)
+            .map(|(_, value)| value)
+            .collect()
     };
     Scale::of(&of(true), &of(false))
 }
@@ -65,7 +81,10 @@ fn verdict(comparison: &Comparison, scale: Scale) -> Verdict {
     let question = Question {
         validity: &Validity::Valid,
         planned: None,
-        tolerance: Tolerance { tau: 0.02, noise_floor: 0.0 },
+        tolerance: Tolerance {
+            tau: 0.02,
+            noise_floor: 0.0,
+        },
         scale,
         role: Role::Primary,
         settings: Settings::default(),
@@ -87,12 +106,27 @@ fn intervals(truth: Truth, arms: ArmSet, rounds: usize, seed: Seed) -> (f64, Int
     let scale = scale(&rounds);
     let unit = match scale {
         Scale::Linear { unit, .. } => unit,
-        Scale::Log => return (0.0, Interval { low: -1.0, high: 1.0 }, Interval { low: -1.0, high: 1.0 }),
+        Scale::Log => {
+            return (
+                0.0,
+                Interval {
+                    low: -1.0,
+                    high: 1.0,
+                },
+                Interval {
+                    low: -1.0,
+                    high: 1.0,
+                },
+            );
+        }
         Scale::Zero => 1.0,
     };
     let found = compared(&rounds, scale).expect("sound rounds").effect;
     let bare = found.correction.plain_se * (found.ci.high - found.delta) / found.se;
-    let bare = Interval { low: found.delta - bare, high: found.delta + bare };
+    let bare = Interval {
+        low: found.delta - bare,
+        high: found.delta + bare,
+    };
     (20.0 * (truth.b - truth.a) / unit, found.ci, bare)
 }
 
@@ -100,10 +134,14 @@ fn coverage(truth: Truth, arms: ArmSet, rounds: usize) -> (f64, f64) {
     let covers = |pick: fn((f64, Interval, Interval)) -> bool| {
         share(RUNS, |seed| pick(intervals(truth, arms, rounds, seed)))
     };
-    (covers(|(truth, ci, _)| ci.contains(truth)), covers(|(truth, _, bare)| bare.contains(truth)))
+    (
+        covers(|(truth, ci, _)| ci.contains(truth)),
+        covers(|(truth, _, bare)| bare.contains(truth)),
+    )
 }
 
-/// The share of requests that are good falls from all to what is left of 17 rounds in 60: clearly worse, with its interval.
+/// The share of requests that are good falls from all to what is left of 17 rounds in 60: clearly
+/// worse, with its interval.
 #[test]
 fn i_rounds_without_a_good_request_are_found() {
     let truth = Truth { a: 0.0, b: 0.72 };
@@ -111,13 +149,22 @@ fn i_rounds_without_a_good_request_are_found() {
         let found = verdicts(truth, arms, rounds, &[Verdict::Slower]);
         assert!(found >= least, "{arms:?}, {rounds} rounds: {found}");
     }
-    let none = verdicts(Truth { a: 0.0, b: 1.0 }, ArmSet::Three, 8, &[Verdict::Slower]);
+    let none = verdicts(
+        Truth { a: 0.0, b: 1.0 },
+        ArmSet::Three,
+        8,
+        &[Verdict::Slower],
+    );
     assert!(none == 1.0, "B has none at all: {none}");
     // The twin: the logarithm, of the rounds that survive in it, finds nothing.
     let survivors = share(200, |seed| {
         let rounds = rates(truth, ArmSet::Two, 20, seed);
-        let rest: Vec<_> = rounds.into_iter().filter(|(_, values)| !values.contains(&0.0)).collect();
-        compared(&rest, Scale::Log).is_some_and(|found| verdict(&found, Scale::Log) == Verdict::Slower)
+        let rest: Vec<_> = rounds
+            .into_iter()
+            .filter(|(_, values)| !values.contains(&0.0))
+            .collect();
+        compared(&rest, Scale::Log)
+            .is_some_and(|found| verdict(&found, Scale::Log) == Verdict::Slower)
     });
     assert!(survivors < 0.1, "{survivors}");
 }
@@ -139,7 +186,10 @@ fn i_the_interval_covers_and_without_its_floor_it_does_not() {
     for (arms, rounds) in [(ArmSet::Two, 6), (ArmSet::Two, 10), (ArmSet::Three, 6)] {
         for (a, b) in [(0.5, 0.5), (0.0, 0.3), (0.0, 0.72), (0.0, 0.9), (0.2, 0.8)] {
             let (covered, _) = coverage(Truth { a, b }, arms, rounds);
-            assert!(covered >= 0.95, "{arms:?}, {rounds} rounds, {a} {b}: {covered}");
+            assert!(
+                covered >= 0.95,
+                "{arms:?}, {rounds} rounds, {a} {b}: {covered}"
+            );
         }
     }
     let (_, bare) = coverage(Truth { a: 0.0, b: 0.9 }, ArmSet::Two, 6);
@@ -158,15 +208,29 @@ fn i_zero_against_zero_is_undecided() {
 /// Runs of different times: three of all good rounds, three of rounds of which a quarter has any.
 #[test]
 fn i_runs_with_zeros_are_compared_as_runs() {
-    let run = |mean: f64, variance: f64| RunMean { mean, variance, rounds: 10 };
-    let (old, new) = ([-1.0, -1.01, -0.99].map(|m| run(m, 1e-5)), [-0.2, -0.3, -0.35].map(|m| run(m, 0.02)));
+    let run = |mean: f64, variance: f64| RunMean {
+        mean,
+        variance,
+        rounds: 10,
+    };
+    let (old, new) = (
+        [-1.0, -1.01, -0.99].map(|m| run(m, 1e-5)),
+        [-0.2, -0.3, -0.35].map(|m| run(m, 0.02)),
+    );
     let found = unpaired_within_reach(&old, &new, 1.0, &Settings::default()).expect("three a side");
     assert!(found.ci.low > 0.4 && found.delta > 0.7, "{found:?}");
     // Runs that agree in having none are as uncertain as their thirty rounds, and not certain.
     let none = [0.0; 3].map(|m| run(m, 0.0));
     let old = [-1.0; 3].map(|m| run(m, 0.0));
-    let within = unpaired_within_reach(&old, &none, 1.0, &Settings::default()).expect("three a side").ci;
-    let bare = unpaired(&old, &none, &Settings::default()).expect("three a side").ci;
-    assert!((within.high - 1.0 - (1.0 - 0.025_f64.powf(1.0 / 30.0))).abs() < 1e-9, "{within:?}");
+    let within = unpaired_within_reach(&old, &none, 1.0, &Settings::default())
+        .expect("three a side")
+        .ci;
+    let bare = unpaired(&old, &none, &Settings::default())
+        .expect("three a side")
+        .ci;
+    assert!(
+        (within.high - 1.0 - (1.0 - 0.025_f64.powf(1.0 / 30.0))).abs() < 1e-9,
+        "{within:?}"
+    );
     assert!(bare.high - 1.0 < 0.001, "the twin: {bare:?}");
 }

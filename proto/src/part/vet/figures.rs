@@ -1,6 +1,6 @@
-//! The three comparisons that every rule is made of, and the bounds beyond which no figure of a part can lie. Sums over
-//! as many parts as a run can have fit below them, so that nobody who adds figures of parts need ask. Must not know a
-//! part.
+//! The three comparisons that every rule is made of, and the bounds beyond which no figure of a
+//! part can lie. Sums over as many parts as a run can have fit below them, so that nobody who adds
+//! figures of parts need ask. Must not know a part.
 
 use std::time::Duration;
 
@@ -26,7 +26,16 @@ pub(super) fn equal(
     expected: impl Into<u128>,
 ) -> Result<(), PartFault> {
     let (found, expected) = (found.into(), expected.into());
-    if found == expected { Ok(()) } else { Err(PartFault::Differs { field, found, by, expected }) }
+    if found == expected {
+        Ok(())
+    } else {
+        Err(PartFault::Differs {
+            field,
+            found,
+            by,
+            expected,
+        })
+    }
 }
 
 pub(super) fn at_most(
@@ -56,5 +65,15 @@ pub(super) fn within(
 ) -> Result<(), PartFault> {
     let (found, least, most) = (found.into(), least.into(), most.into());
     let inside = least <= found && found <= most;
-    if inside { Ok(()) } else { Err(PartFault::Range { field, found, least, most, by }) }
+    if inside {
+        Ok(())
+    } else {
+        Err(PartFault::Range {
+            field,
+            found,
+            least,
+            most,
+            by,
+        })
+    }
 }

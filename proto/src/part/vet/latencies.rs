@@ -1,5 +1,6 @@
-//! Histograms of a part against its counts and against each other: so many values as there were requests and tokens,
-//! and sums that add up. Each alone was held against its own buckets when it was read. Must not know single requests.
+//! Histograms of a part against its counts and against each other: so many values as there were
+//! requests and tokens, and sums that add up. Each alone was held against its own buckets when it
+//! was read. Must not know single requests.
 
 use super::figures::{at_least, within};
 use super::{ONE_EACH, PartFault};
@@ -12,33 +13,73 @@ pub(super) fn check(part: &Part) -> Result<(), PartFault> {
     for metric in ONE_EACH {
         values(part, metric, ok)?;
     }
-    at_least("output_tokens", part.output_tokens, "one of each answered request", ok)?;
+    at_least(
+        "output_tokens",
+        part.output_tokens,
+        "one of each answered request",
+        ok,
+    )?;
     values(part, Metric::Itl, part.output_tokens - ok)?;
     values(part, Metric::Lateness, part.outcomes.planned)?;
     let tpot = part.histograms.get(Metric::Tpot).exact();
     let most = ok.min(part.output_tokens - ok);
     if total(tpot) > most || (most > 0 && total(tpot) == 0) {
-        return Err(PartFault::Values { metric: Metric::Tpot.name(), found: total(tpot), expected: most });
+        return Err(PartFault::Values {
+            metric: Metric::Tpot.name(),
+            found: total(tpot),
+            expected: most,
+        });
     }
-    let beyond = Metric::ALL.iter().any(|metric| part.histograms.get(*metric).exact().overflow > 0);
+    let beyond = Metric::ALL
+        .iter()
+        .any(|metric| part.histograms.get(*metric).exact().overflow > 0);
     // What lies beyond the buckets is in no sum.
-    if ok == 0 || beyond { Ok(()) } else { sums(part, ok.into()) }
+    if ok == 0 || beyond {
+        Ok(())
+    } else {
+        sums(part, ok.into())
+    }
 }
 
-/// Every value is rounded up to a nanosecond where it is none at all: a sum of `n` of them is true within `n`.
+/// Every value is rounded up to a nanosecond where it is none at all: a sum of `n` of them is true
+/// within `n`.
 fn sums(part: &Part, ok: u128) -> Result<(), PartFault> {
     let of = |metric| part.histograms.get(metric).exact();
     let sum = |metric| of(metric).sum;
     let whole = |field, metric, by, pieces: u128, rounded: u128| {
-        within(field, sum(metric), by, pieces.saturating_sub(rounded), pieces.saturating_add(ok))
+        within(
+            field,
+            sum(metric),
+            by,
+            pieces.saturating_sub(rounded),
+            pieces.saturating_add(ok),
+        )
     };
     let decode = sum(Metric::Decode);
-    whole("e2e.sum", Metric::E2e, "ttft and decode", sum(Metric::Ttft) + decode, 2 * ok)?;
+    whole(
+        "e2e.sum",
+        Metric::E2e,
+        "ttft and decode",
+        sum(Metric::Ttft) + decode,
+        2 * ok,
+    )?;
     let service = sum(Metric::Queue) + sum(Metric::Prefill) + decode;
-    whole("service.sum", Metric::Service, "queue, prefill and decode", service, 3 * ok)?;
+    whole(
+        "service.sum",
+        Metric::Service,
+        "queue, prefill and decode",
+        service,
+        3 * ok,
+    )?;
     let gaps = of(Metric::Itl);
     let most = decode.saturating_add(gaps.count.into());
-    within("itl.sum", gaps.sum, "decode", decode.saturating_sub(ok), most)?;
+    within(
+        "itl.sum",
+        gaps.sum,
+        "decode",
+        decode.saturating_sub(ok),
+        most,
+    )?;
     for (longer, shorter) in [
         (Metric::E2e, Metric::Ttft),
         (Metric::E2e, Metric::Service),
@@ -52,13 +93,26 @@ fn sums(part: &Part, ok: u128) -> Result<(), PartFault> {
         at_least(name(longer), long.min, "what it contains", short.min)?;
         at_least(name(longer), long.max, "what it contains", short.max)?;
     }
-    at_least("decode.max", of(Metric::Decode).max, "its longest gap", gaps.max)
+    at_least(
+        "decode.max",
+        of(Metric::Decode).max,
+        "its longest gap",
+        gaps.max,
+    )
 }
 
 fn values(part: &Part, metric: Metric, expected: u64) -> Result<(), PartFault> {
     let found = total(part.histograms.get(metric).exact());
     let holds = found == expected;
-    if holds { Ok(()) } else { Err(PartFault::Values { metric: metric.name(), found, expected }) }
+    if holds {
+        Ok(())
+    } else {
+        Err(PartFault::Values {
+            metric: metric.name(),
+            found,
+            expected,
+        })
+    }
 }
 
 fn total(exact: Exact) -> u64 {

@@ -1,5 +1,5 @@
-//! A part against the load that was asked for: how many requests, which, of what length, and how its window could end.
-//! Must not know who measured it.
+//! A part against the load that was asked for: how many requests, which, of what length, and how
+//! its window could end. Must not know who measured it.
 
 use super::figures::{at_most, equal, ns, within};
 use super::{Age, Allowed, Load, PartFault};
@@ -23,14 +23,25 @@ pub(super) fn planned(part: &Part, Load { scenario, share }: Load<'_>) -> Result
     };
     if !allowed {
         let ended = planned.into();
-        return Err(PartFault::Requests { ended, planned, expected: Allowed(Some(expected)) });
+        return Err(PartFault::Requests {
+            ended,
+            planned,
+            expected: Allowed(Some(expected)),
+        });
     }
     let offered = match expected {
         Planned::Exactly(requests) => requests.into(),
         Planned::AtMost(_) => planned,
     };
     equal("offered", part.offered, "the plan", offered)?;
-    if asked { Ok(()) } else { Err(PartFault::Presence { field: "stopped", there: true }) }
+    if asked {
+        Ok(())
+    } else {
+        Err(PartFault::Presence {
+            field: "stopped",
+            there: true,
+        })
+    }
 }
 
 pub(super) fn check(part: &Part, load: Load<'_>, age: Age) -> Result<(), PartFault> {
@@ -41,7 +52,9 @@ pub(super) fn check(part: &Part, load: Load<'_>, age: Age) -> Result<(), PartFau
         let place = u64::from(request.index / share.of);
         // Requests are sent in their order, and none is left out.
         if !mine || place >= part.outcomes.planned {
-            return Err(PartFault::Index { index: request.index });
+            return Err(PartFault::Index {
+                index: request.index,
+            });
         }
     }
     lengths(part, scenario)?;
@@ -77,24 +90,72 @@ fn lengths(part: &Part, scenario: &Scenario) -> Result<(), PartFault> {
     let listed = matches!(scenario.shape, Shape::Trace { .. });
     let least = |length: Length| if listed { 1 } else { length.min() };
     let asks = || scenario.asks();
-    let answer = asks().map(|(_, _, output)| least(output)).min().unwrap_or(1);
+    let answer = asks()
+        .map(|(_, _, output)| least(output))
+        .min()
+        .unwrap_or(1);
     let (answer, longest) = (u128::from(answer), u128::from(scenario.longest_answer()));
     let whole = |prompt: &crate::spec::PromptSpec| !listed && prompt.file.is_none();
-    let beginning = |prompt: &crate::spec::PromptSpec| prompt.prefix.map_or(0, |prefix| prefix.tokens);
-    let shortest =
-        |prompt| if whole(prompt) { beginning(prompt).saturating_add(prompt.tokens.min()) } else { 1 };
-    let prompt = asks().map(|(_, prompt, _)| shortest(prompt)).min().unwrap_or(1);
-    let (prompt, prompts) =
-        (u128::from(prompt), u128::from(asks().map(|(_, prompt, _)| prompt.longest()).max().unwrap_or(0)));
+    let beginning =
+        |prompt: &crate::spec::PromptSpec| prompt.prefix.map_or(0, |prefix| prefix.tokens);
+    let shortest = |prompt| {
+        if whole(prompt) {
+            beginning(prompt).saturating_add(prompt.tokens.min())
+        } else {
+            1
+        }
+    };
+    let prompt = asks()
+        .map(|(_, prompt, _)| shortest(prompt))
+        .min()
+        .unwrap_or(1);
+    let (prompt, prompts) = (
+        u128::from(prompt),
+        u128::from(
+            asks()
+                .map(|(_, prompt, _)| prompt.longest())
+                .max()
+                .unwrap_or(0),
+        ),
+    );
     let ok = u128::from(part.outcomes.ok);
-    within("output_tokens", part.output_tokens, "the lengths asked for", answer * ok, longest * ok)?;
-    within("prompt_tokens", part.prompt_tokens, "the lengths asked for", prompt * ok, prompts * ok)?;
+    within(
+        "output_tokens",
+        part.output_tokens,
+        "the lengths asked for",
+        answer * ok,
+        longest * ok,
+    )?;
+    within(
+        "prompt_tokens",
+        part.prompt_tokens,
+        "the lengths asked for",
+        prompt * ok,
+        prompts * ok,
+    )?;
     for request in &part.requests {
-        at_most("requests.prompt_tokens", request.prompt_tokens, "the lengths asked for", prompts)?;
+        at_most(
+            "requests.prompt_tokens",
+            request.prompt_tokens,
+            "the lengths asked for",
+            prompts,
+        )?;
         if request.outcome == Outcome::Ok {
             let by = "the lengths asked for";
-            within("requests.output_tokens", request.output_tokens, by, answer, longest)?;
-            within("requests.prompt_tokens", request.prompt_tokens, by, prompt, prompts)?;
+            within(
+                "requests.output_tokens",
+                request.output_tokens,
+                by,
+                answer,
+                longest,
+            )?;
+            within(
+                "requests.prompt_tokens",
+                request.prompt_tokens,
+                by,
+                prompt,
+                prompts,
+            )?;
         }
     }
     Ok(())
@@ -112,14 +173,34 @@ fn burst(part: &Part) -> Result<(), PartFault> {
     let e2e = part.histograms.get(Metric::E2e).exact();
     if part.outcomes.ok > 0 && e2e.overflow == 0 {
         let (first, last) = (part.window.first_completion, part.window.last_completion);
-        equal("window.first_completion", ns(first), "the shortest E2E", e2e.min)?;
-        equal("window.last_completion", ns(last), "the longest E2E", e2e.max)?;
+        equal(
+            "window.first_completion",
+            ns(first),
+            "the shortest E2E",
+            e2e.min,
+        )?;
+        equal(
+            "window.last_completion",
+            ns(last),
+            "the longest E2E",
+            e2e.max,
+        )?;
     }
     let late = part.histograms.get(Metric::Lateness).exact();
     if part.outcomes.planned > 0 && late.overflow == 0 {
         let start = ns(part.window.start_late).max(LOWEST.into());
-        equal("window.start_late", start, "the lateness of a burst", late.max)?;
-        equal("lateness.min", late.min, "the lateness of a burst", late.max)?;
+        equal(
+            "window.start_late",
+            start,
+            "the lateness of a burst",
+            late.max,
+        )?;
+        equal(
+            "lateness.min",
+            late.min,
+            "the lateness of a burst",
+            late.max,
+        )?;
     }
     Ok(())
 }
@@ -127,18 +208,31 @@ fn burst(part: &Part) -> Result<(), PartFault> {
 /// What is counted of requests that are all there.
 fn counted(part: &Part, scenario: &Scenario) -> Result<(), PartFault> {
     if let Some(good) = part.good {
-        let met = part.requests.iter().filter(|request| meets(request, &scenario.objectives)).count();
+        let met = part
+            .requests
+            .iter()
+            .filter(|request| meets(request, &scenario.objectives))
+            .count();
         equal("good", good, "the kept requests", met as u64)?;
     }
-    let window = scenario.window().filter(|_| matches!(scenario.shape.offer(), Offer::Along { .. }));
+    let window = scenario
+        .window()
+        .filter(|_| matches!(scenario.shape.offer(), Offer::Along { .. }));
     if let (Some(in_time), Some(window)) = (part.in_time, window) {
         let ends = u64::try_from(ns(window)).unwrap_or(u64::MAX);
         let sent_by = |grace: u64| {
-            let due = |r: &&RequestRecord| r.sent_ns <= ends.max(r.intended_ns.saturating_add(grace));
+            let due =
+                |r: &&RequestRecord| r.sent_ns <= ends.max(r.intended_ns.saturating_add(grace));
             part.requests.iter().filter(due).count() as u64
         };
         // Programs of before knew no grace.
-        within("in_time", in_time, "the kept requests", sent_by(0), sent_by(ON_THE_DOT_NS))?;
+        within(
+            "in_time",
+            in_time,
+            "the kept requests",
+            sent_by(0),
+            sent_by(ON_THE_DOT_NS),
+        )?;
     }
     if scenario.max_in_flight.is_none() {
         lateness(part)?;
@@ -149,12 +243,25 @@ fn counted(part: &Part, scenario: &Scenario) -> Result<(), PartFault> {
 /// Where nothing waits for a place, a request is late from when it was due.
 fn lateness(part: &Part) -> Result<(), PartFault> {
     let late = part.histograms.get(Metric::Lateness);
-    let own = || part.requests.iter().map(|r| r.sent_ns.saturating_sub(r.intended_ns).max(LOWEST));
+    let own = || {
+        part.requests
+            .iter()
+            .map(|r| r.sent_ns.saturating_sub(r.intended_ns).max(LOWEST))
+    };
     let sum: u128 = own().filter(|ns| *ns <= HIGHEST).map(u128::from).sum();
     let exact = late.exact();
-    let ends = (own().filter(|ns| *ns <= HIGHEST).min().unwrap_or(0), own().max().unwrap_or(0));
+    let ends = (
+        own().filter(|ns| *ns <= HIGHEST).min().unwrap_or(0),
+        own().max().unwrap_or(0),
+    );
     let agrees = sum == exact.sum && ends == (exact.min, exact.max);
-    if agrees { Ok(()) } else { Err(PartFault::Records { metric: Metric::Lateness.name() }) }
+    if agrees {
+        Ok(())
+    } else {
+        Err(PartFault::Records {
+            metric: Metric::Lateness.name(),
+        })
+    }
 }
 
 fn meets(r: &RequestRecord, objectives: &Objectives) -> bool {
@@ -165,7 +272,11 @@ fn meets(r: &RequestRecord, objectives: &Objectives) -> bool {
     r.outcome == Outcome::Ok
         && within(objectives.ttft, r.intended_ns, r.first_token_ns)
         && within(objectives.e2e, r.intended_ns, r.done_ns)
-        && within(objectives.tpot, 0, r.done_ns.saturating_sub(r.first_token_ns) / gaps)
+        && within(
+            objectives.tpot,
+            0,
+            r.done_ns.saturating_sub(r.first_token_ns) / gaps,
+        )
 }
 
 fn run_in(part: &Part, Load { scenario, share }: Load<'_>) -> Result<(), PartFault> {
@@ -176,6 +287,15 @@ fn run_in(part: &Part, Load { scenario, share }: Load<'_>) -> Result<(), PartFau
     };
     at_most("run_in", part.run_in, "the plan", share.count(most))?;
     // Nothing is sent before the driver begins.
-    let late = if part.outcomes.planned > 0 { part.window.start_late } else { std::time::Duration::ZERO };
-    at_most("window.start_late", ns(late), "run-in and usage.wall", ns(scenario.run_in() + part.usage.wall))
+    let late = if part.outcomes.planned > 0 {
+        part.window.start_late
+    } else {
+        std::time::Duration::ZERO
+    };
+    at_most(
+        "window.start_late",
+        ns(late),
+        "run-in and usage.wall",
+        ns(scenario.run_in() + part.usage.wall),
+    )
 }

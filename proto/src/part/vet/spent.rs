@@ -1,5 +1,5 @@
-//! What process, host and engine say that they spent: nobody else knows it, so it is bounded by what is possible and
-//! held against the window. Must not know requests.
+//! What process, host and engine say that they spent: nobody else knows it, so it is bounded by
+//! what is possible and held against the window. Must not know requests.
 
 use std::time::Duration;
 
@@ -7,7 +7,8 @@ use super::figures::{COUNT, PROCESSORS, TIME, at_most, equal, ns, within};
 use super::{Assigned, PartFault};
 use crate::part::{Part, Usage};
 
-/// Counters are read a little before the window and after it, and processor time is counted in ticks of 10 ms.
+/// Counters are read a little before the window and after it, and processor time is counted in
+/// ticks of 10 ms.
 const AROUND: Duration = Duration::from_millis(500);
 /// kHz: a hundred GHz.
 const FASTEST: u128 = 100_000_000;
@@ -24,21 +25,44 @@ pub(super) fn check(part: &Part) -> Result<(), PartFault> {
         ("engine.steps", engine.steps),
         ("engine.peak_kv_bytes", engine.peak_kv_bytes),
         ("engine.kv_bytes_total", engine.kv_bytes_total.unwrap_or(0)),
-        ("engine.prefix_hit_tokens", engine.prefix_hit_tokens.unwrap_or(0)),
+        (
+            "engine.prefix_hit_tokens",
+            engine.prefix_hit_tokens.unwrap_or(0),
+        ),
     ] {
         at_most(field, count, "its bound", COUNT)?;
     }
     // Time that waits for a disk goes backwards in some kernels, and the whole with it.
     let spread = u128::from(usage.host_ticks) / 10 + 100;
     let busy = u128::from(usage.host_busy_ticks) + u128::from(usage.host_steal_ticks);
-    at_most("usage.host_busy_ticks", busy, "usage.host_ticks", u128::from(usage.host_ticks) + spread)?;
+    at_most(
+        "usage.host_busy_ticks",
+        busy,
+        "usage.host_ticks",
+        u128::from(usage.host_ticks) + spread,
+    )?;
     at_most("engine.threads", engine.threads, "its bound", PROCESSORS)?;
     if let Some(total) = engine.kv_bytes_total {
-        at_most("engine.peak_kv_bytes", engine.peak_kv_bytes, "engine.kv_bytes_total", total)?;
+        at_most(
+            "engine.peak_kv_bytes",
+            engine.peak_kv_bytes,
+            "engine.kv_bytes_total",
+            total,
+        )?;
     }
-    at_most("engine.stepping", ns(engine.stepping.unwrap_or_default()), "its bound", TIME)?;
+    at_most(
+        "engine.stepping",
+        ns(engine.stepping.unwrap_or_default()),
+        "its bound",
+        TIME,
+    )?;
     let stepping = ns(engine.stepping.unwrap_or_default());
-    at_most("engine.scheduling", ns(engine.scheduling.unwrap_or_default()), "engine.stepping", stepping)?;
+    at_most(
+        "engine.scheduling",
+        ns(engine.scheduling.unwrap_or_default()),
+        "engine.stepping",
+        stepping,
+    )?;
     times(&usage, PROCESSORS)?;
     clocks(&usage)
 }
@@ -48,13 +72,21 @@ pub(super) fn known(part: &Part, to: &Assigned<'_>) -> Result<(), PartFault> {
     if let Some(processors) = to.processors.filter(|count| *count > 0) {
         times(&part.usage, processors.into())?;
     }
-    if let Some(digest) = to.model_digest.filter(|digest| *digest != part.engine.model_digest) {
+    if let Some(digest) = to
+        .model_digest
+        .filter(|digest| *digest != part.engine.model_digest)
+    {
         let name = |digest: &str| format!("a process with the model `{}`", digest.escape_debug());
         let (found, expected) = (name(&part.engine.model_digest), name(digest));
         return Err(PartFault::Origin { found, expected });
     }
     if let Some(threads) = to.threads {
-        equal("engine.threads", part.engine.threads, "the worker when it had loaded", threads)?;
+        equal(
+            "engine.threads",
+            part.engine.threads,
+            "the worker when it had loaded",
+            threads,
+        )?;
     }
     Ok(())
 }
@@ -62,15 +94,34 @@ pub(super) fn known(part: &Part, to: &Assigned<'_>) -> Result<(), PartFault> {
 fn times(usage: &Usage, processors: u128) -> Result<(), PartFault> {
     let most = ns(usage.wall + usage.wall / 10 + AROUND);
     let cpu = usage.cpu_user.saturating_add(usage.cpu_system);
-    at_most("usage.cpu_user + usage.cpu_system", ns(cpu), "usage.wall × processors", most * processors)?;
+    at_most(
+        "usage.cpu_user + usage.cpu_system",
+        ns(cpu),
+        "usage.wall × processors",
+        most * processors,
+    )?;
     at_most("usage.driver_cpu", ns(usage.driver_cpu), "usage.wall", most)
 }
 
 fn clocks(usage: &Usage) -> Result<(), PartFault> {
     if let Some(seen) = usage.frequency {
         at_most("usage.frequency", seen.high_khz, "its bound", FASTEST)?;
-        within("usage.frequency", seen.low_khz, "the highest", 1_u64, seen.high_khz)?;
+        within(
+            "usage.frequency",
+            seen.low_khz,
+            "the highest",
+            1_u64,
+            seen.high_khz,
+        )?;
     }
-    let finite = usage.floor.is_none_or(|floor| floor.is_finite() && floor > 0.0 && floor <= MOST_DRIVEN);
-    if finite { Ok(()) } else { Err(PartFault::Finite { field: "usage.floor" }) }
+    let finite = usage
+        .floor
+        .is_none_or(|floor| floor.is_finite() && floor > 0.0 && floor <= MOST_DRIVEN);
+    if finite {
+        Ok(())
+    } else {
+        Err(PartFault::Finite {
+            field: "usage.floor",
+        })
+    }
 }

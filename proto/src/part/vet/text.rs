@@ -36,7 +36,11 @@ fn phase(phase: &ColdPhase) -> Result<(), PartFault> {
 
 fn text(field: &'static str, text: &str, most: usize) -> Result<(), PartFault> {
     let shown = text.len() <= most && !text.chars().any(hidden);
-    if shown { Ok(()) } else { Err(PartFault::Text { field, most }) }
+    if shown {
+        Ok(())
+    } else {
+        Err(PartFault::Text { field, most })
+    }
 }
 
 /// Controls, and what turns the direction of a line or breaks it.

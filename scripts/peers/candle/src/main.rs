@@ -1,7 +1,8 @@
-//! candle's Llama in F32 under N requests at once, each with a KV cache of its own, served in turn one token at a time
-//! as a server without batching would, by one thread or by several that share the requests out. Loads once, then
-//! measures once for every line on standard input and answers each with one line of JSON: tokens per second. Threads
-//! inside an operation are rayon's: set RAYON_NUM_THREADS.
+//! candle's Llama in F32 under N requests at once, each with a KV cache of its own, served in turn
+//! one token at a time as a server without batching would, by one thread or by several that share
+//! the requests out. Loads once, then measures once for every line on standard input and answers
+//! each with one line of JSON: tokens per second. Threads inside an operation are rayon's: set
+//! RAYON_NUM_THREADS.
 //!
 //!     candle-peer MODEL_DIR REQUESTS PROMPT_TOKENS STEPS SERVERS
 

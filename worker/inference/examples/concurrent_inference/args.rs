@@ -1,5 +1,5 @@
-//! The program's flags. Parsed by hand, so that the example compiles nothing for it. Must not look at files or the
-//! environment.
+//! The program's flags. Parsed by hand, so that the example compiles nothing for it. Must not look
+//! at files or the environment.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -24,7 +24,8 @@ Releases N requests together into one engine in one process and says what became
 
 Exit code: 0 all answered, 1 some request was not, 2 nothing could be measured.";
 
-const PROMPT: &str = "Explain in simple words why the sky turns red in the evening but stays blue at noon.";
+const PROMPT: &str =
+    "Explain in simple words why the sky turns red in the evening but stays blue at noon.";
 
 /// What is to be done.
 #[derive(Debug, PartialEq, Eq)]
@@ -86,8 +87,12 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Asked, Ar
         if is_switch(&flag) && inline.is_some() {
             return Err(ArgsError::Superfluous { flag });
         }
-        let mut value =
-            || inline.clone().or_else(|| words.next()).ok_or(ArgsError::Valueless { flag: flag.clone() });
+        let mut value = || {
+            inline
+                .clone()
+                .or_else(|| words.next())
+                .ok_or(ArgsError::Valueless { flag: flag.clone() })
+        };
         match flag.as_str() {
             "--help" | "-h" => return Ok(Asked::Help),
             "--cpu" => {}
@@ -110,8 +115,14 @@ fn is_switch(flag: &str) -> bool {
 }
 
 fn number(flag: &str, value: &str) -> Result<usize, ArgsError> {
-    let wrong = || ArgsError::NotANumber { flag: flag.to_owned(), value: value.to_owned() };
-    usize::from_str(value).ok().filter(|number| *number > 0).ok_or_else(wrong)
+    let wrong = || ArgsError::NotANumber {
+        flag: flag.to_owned(),
+        value: value.to_owned(),
+    };
+    usize::from_str(value)
+        .ok()
+        .filter(|number| *number > 0)
+        .ok_or_else(wrong)
 }
 
 #[cfg(test)]
@@ -138,7 +149,10 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         let wrong = |line: &str| parsed(line).expect_err("a mistake").to_string();
-        assert_eq!(wrong("--concurent 3"), "--concurent is not a flag of this program");
+        assert_eq!(
+            wrong("--concurent 3"),
+            "--concurent is not a flag of this program"
+        );
         assert_eq!(wrong("--concurrent"), "--concurrent needs a value");
         assert_eq!(wrong("--cpu=1"), "--cpu takes no value");
         for value in ["0", "-1", "many"] {

@@ -1,5 +1,6 @@
-//! N requests released at one instant into the batcher, and when each was taken up and done. Owns the clock of the
-//! measured window. A failed request has no times, only a reason. It must not know how results are shown.
+//! N requests released at one instant into the batcher, and when each was taken up and done. Owns
+//! the clock of the measured window. A failed request has no times, only a reason. It must not know
+//! how results are shown.
 
 use std::time::{Duration, Instant};
 
@@ -45,12 +46,22 @@ struct Progress {
     fate: Option<Fate>,
 }
 
-/// Releases `concurrent` equal requests together and works until none is left. Each makes exactly `max_tokens`
-/// tokens, so that all runs do the same work.
-pub(crate) fn run(batcher: &mut Batcher, prompt: &[u32], concurrent: usize, max_tokens: usize) -> Burst {
-    let room = || Progress { tokens: Vec::with_capacity(max_tokens), ..Progress::default() };
+/// Releases `concurrent` equal requests together and works until none is left. Each makes exactly
+/// `max_tokens` tokens, so that all runs do the same work.
+pub(crate) fn run(
+    batcher: &mut Batcher,
+    prompt: &[u32],
+    concurrent: usize,
+    max_tokens: usize,
+) -> Burst {
+    let room = || Progress {
+        tokens: Vec::with_capacity(max_tokens),
+        ..Progress::default()
+    };
     let mut progress: Vec<Progress> = (0..concurrent).map(|_| room()).collect();
-    let requests: Vec<Request> = (0..concurrent).map(|id| request(id, prompt, max_tokens)).collect();
+    let requests: Vec<Request> = (0..concurrent)
+        .map(|id| request(id, prompt, max_tokens))
+        .collect();
     let mut events = Vec::with_capacity(4 * concurrent);
     let cpu = machine::cpu();
     let released = Instant::now();
@@ -67,10 +78,19 @@ pub(crate) fn run(batcher: &mut Batcher, prompt: &[u32], concurrent: usize, max_
         note(&mut events, released.elapsed(), &mut progress);
     }
     let wall = released.elapsed();
-    let cpu = machine::cpu().zip(cpu).map(|(after, before)| after.saturating_sub(before));
+    let cpu = machine::cpu()
+        .zip(cpu)
+        .map(|(after, before)| after.saturating_sub(before));
     let lost = || Fate::Failed("the engine lost it".to_owned());
-    let requests = progress.into_iter().map(|progress| progress.fate.unwrap_or_else(lost)).collect();
-    Burst { requests, wall, cpu }
+    let requests = progress
+        .into_iter()
+        .map(|progress| progress.fate.unwrap_or_else(lost))
+        .collect();
+    Burst {
+        requests,
+        wall,
+        cpu,
+    }
 }
 
 fn request(id: usize, prompt: &[u32], max_new_tokens: usize) -> Request {
@@ -99,7 +119,11 @@ fn note(events: &mut Vec<Event>, now: Duration, progress: &mut [Progress]) {
 impl Progress {
     fn finish(&mut self, now: Duration) {
         let (wait, tokens) = (self.started, std::mem::take(&mut self.tokens));
-        self.fate = Some(Fate::Answered(Answer { wait, inference: now - wait, tokens }));
+        self.fate = Some(Fate::Answered(Answer {
+            wait,
+            inference: now - wait,
+            tokens,
+        }));
     }
 }
 

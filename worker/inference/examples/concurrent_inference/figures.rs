@@ -1,5 +1,5 @@
-//! What a burst amounts to, computed once for both people and programs; serialised it is the program's JSON line, whose
-//! times are nanoseconds. It must not know how figures are worded.
+//! What a burst amounts to, computed once for both people and programs; serialised it is the
+//! program's JSON line, whose times are nanoseconds. It must not know how figures are worded.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -108,7 +108,9 @@ impl Figures {
         let capacity = seconds * model.threads() as f64;
         Self {
             format: FORMAT,
-            instrumented: identity.as_ref().is_some_and(|identity| identity.instrumented),
+            instrumented: identity
+                .as_ref()
+                .is_some_and(|identity| identity.instrumented),
             sha256: identity.map(|identity| identity.sha256),
             model_digest: model.facts().digest.clone(),
             parameters: model.facts().parameters,
@@ -139,7 +141,12 @@ impl Cold {
     fn of(cold: &ColdStart) -> Self {
         let [runtime_ns, engine_ns, model_ns, total_ns] =
             [cold.runtime, cold.engine, cold.model, cold.total()].map(nanos);
-        Self { runtime_ns, engine_ns, model_ns, total_ns }
+        Self {
+            runtime_ns,
+            engine_ns,
+            model_ns,
+            total_ns,
+        }
     }
 }
 
@@ -152,13 +159,18 @@ impl Requests {
             }
         }
         let lost: usize = failed.values().sum();
-        Self { asked: fates.len(), ok: fates.len() - lost, failed }
+        Self {
+            asked: fates.len(),
+            ok: fates.len() - lost,
+            failed,
+        }
     }
 }
 
 impl Times {
     fn of(answers: &[&Answer]) -> Option<Self> {
-        let spread = |time: fn(&Answer) -> Duration| Spread::of(answers.iter().map(|answer| time(answer)));
+        let spread =
+            |time: fn(&Answer) -> Duration| Spread::of(answers.iter().map(|answer| time(answer)));
         let total = spread(Answer::total)?;
         Some(Self {
             first_completion_ns: total.min_ns,
@@ -183,10 +195,18 @@ impl Spread {
         times.sort_unstable();
         let (first, last) = (*times.first()?, *times.last()?);
         let middle = times.len() / 2;
-        let median =
-            if times.len() % 2 == 1 { times[middle] } else { times[middle - 1].midpoint(times[middle]) };
+        let median = if times.len() % 2 == 1 {
+            times[middle]
+        } else {
+            times[middle - 1].midpoint(times[middle])
+        };
         let mean = times.iter().sum::<u64>() / times.len() as u64;
-        Some(Self { mean_ns: mean, median_ns: median, min_ns: first, max_ns: last })
+        Some(Self {
+            mean_ns: mean,
+            median_ns: median,
+            min_ns: first,
+            max_ns: last,
+        })
     }
 }
 
@@ -214,23 +234,38 @@ mod tests {
 
     #[test]
     fn a_spread_needs_no_order() {
-        let odd = Spread { mean_ns: 4_000_000, median_ns: 3_000_000, min_ns: 1_000_000, max_ns: 8_000_000 };
+        let odd = Spread {
+            mean_ns: 4_000_000,
+            median_ns: 3_000_000,
+            min_ns: 1_000_000,
+            max_ns: 8_000_000,
+        };
         assert_eq!(spread(&[8, 1, 3]), Some(odd));
-        assert_eq!(spread(&[8, 1, 3, 4]).map(|spread| spread.median_ns), Some(3_500_000));
+        assert_eq!(
+            spread(&[8, 1, 3, 4]).map(|spread| spread.median_ns),
+            Some(3_500_000)
+        );
         assert_eq!(spread(&[]), None);
     }
 
     #[test]
     fn failures_are_counted_by_reason_and_never_timed() {
-        let answer =
-            Answer { wait: Duration::from_millis(1), inference: Duration::from_millis(3), tokens: vec![1] };
+        let answer = Answer {
+            wait: Duration::from_millis(1),
+            inference: Duration::from_millis(3),
+            tokens: vec![1],
+        };
         let failed = || Fate::Failed("full".to_owned());
         let burst = Burst {
             requests: vec![failed(), Fate::Answered(answer), failed()],
             wall: Duration::from_millis(4),
             cpu: None,
         };
-        let expected = Requests { asked: 3, ok: 1, failed: BTreeMap::from([("full".to_owned(), 2)]) };
+        let expected = Requests {
+            asked: 3,
+            ok: 1,
+            failed: BTreeMap::from([("full".to_owned(), 2)]),
+        };
         assert_eq!(Requests::of(&burst.requests), expected);
         let times = Times::of(&burst.answers().collect::<Vec<_>>()).expect("one answer");
         assert_eq!(times.total.max_ns, 4_000_000);

@@ -1,9 +1,10 @@
-//! Which build this program is: the SHA-256 of its own file, and whether it is instrumented to collect a profile. Two
-//! builds with one hash are one build. It must not know what was measured.
+//! Which build this program is: the SHA-256 of its own file, and whether it is instrumented to
+//! collect a profile. Two builds with one hash are one build. It must not know what was measured.
 
 use sha2::{Digest, Sha256};
 
-/// `__llvm_prf_cnts`, the section that instrumented code counts in, backwards: written forwards it would be found here.
+/// `__llvm_prf_cnts`, the section that instrumented code counts in, backwards: written forwards it
+/// would be found here.
 const COUNTERS_REVERSED: &[u8] = b"stnc_frp_mvll__";
 
 /// What the program's own file says.
@@ -23,10 +24,18 @@ impl Identity {
     }
 
     fn of(file: &[u8]) -> Self {
-        let sha256 = Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = Sha256::digest(file)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         let counters: Vec<u8> = COUNTERS_REVERSED.iter().rev().copied().collect();
-        let instrumented = file.windows(counters.len()).any(|window| window == counters);
-        Self { sha256, instrumented }
+        let instrumented = file
+            .windows(counters.len())
+            .any(|window| window == counters);
+        Self {
+            sha256,
+            instrumented,
+        }
     }
 }
 
@@ -37,7 +46,10 @@ mod tests {
     #[test]
     fn a_file_is_known_by_its_hash_and_its_counters() {
         let plain = Identity::of(b"abc");
-        assert_eq!(plain.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(
+            plain.sha256,
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
         assert!(!plain.instrumented);
         assert!(Identity::of(b"..__llvm_prf_cnts..").instrumented);
     }

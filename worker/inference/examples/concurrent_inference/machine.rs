@@ -1,5 +1,5 @@
-//! What the kernel says of this process and its host: age, processor time, free memory. Read from /proc, so `None`
-//! where there is none. It must not know what is measured.
+//! What the kernel says of this process and its host: age, processor time, free memory. Read from
+//! /proc, so `None` where there is none. It must not know what is measured.
 
 use std::fs;
 use std::time::Duration;
@@ -13,7 +13,11 @@ const START_TIME: usize = 19;
 pub(crate) fn since_exec() -> Option<Duration> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     let uptime = fs::read_to_string("/proc/uptime").ok()?;
-    let now = uptime.split_ascii_whitespace().next()?.parse::<f64>().ok()?;
+    let now = uptime
+        .split_ascii_whitespace()
+        .next()?
+        .parse::<f64>()
+        .ok()?;
     Some(Duration::from_secs_f64((now - started(&stat)?).max(0.0)))
 }
 
@@ -30,14 +34,25 @@ pub(crate) fn cpu() -> Option<Duration> {
 /// Bytes the kernel calls available.
 pub(crate) fn free_memory() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim()
+        .strip_suffix("kB")?
+        .trim()
+        .parse::<u64>()
+        .ok()
+        .map(|kilobytes| kilobytes * 1024)
 }
 
 /// Seconds after boot; the name in parentheses may hold anything.
 fn started(stat: &str) -> Option<f64> {
     let fields = stat.rsplit_once(')')?.1;
-    let ticks = fields.split_ascii_whitespace().nth(START_TIME)?.parse::<u64>().ok()?;
+    let ticks = fields
+        .split_ascii_whitespace()
+        .nth(START_TIME)?
+        .parse::<u64>()
+        .ok()?;
     Some(ticks as f64 / TICKS as f64)
 }
 

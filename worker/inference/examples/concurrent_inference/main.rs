@@ -1,6 +1,7 @@
-//! One process, one model, N requests released together: what the engine does under that load, for people (tables) and
-//! for programs (`--json`, one line). Ends with 0 when every request was answered, 1 when one was not, 2 when nothing
-//! could be measured. The only file of the program that prints.
+//! One process, one model, N requests released together: what the engine does under that load, for
+//! people (tables) and for programs (`--json`, one line). Ends with 0 when every request was
+//! answered, 1 when one was not, 2 when nothing could be measured. The only file of the program
+//! that prints.
 
 mod args;
 mod burst;
@@ -49,13 +50,21 @@ fn main() -> ExitCode {
 /// What to print and the exit code; `age` is that of the process at its first line.
 fn measure(args: &Args, age: Option<Duration>) -> Result<(String, u8), Trouble> {
     let Opened { engine, cold } = setup::open(args, age)?;
-    let Engine { mut batcher, tokenizer, prompt } = engine;
+    let Engine {
+        mut batcher,
+        tokenizer,
+        prompt,
+    } = engine;
     let burst = burst::run(&mut batcher, &prompt, args.concurrent, args.max_tokens);
     let figures = Figures::of(&burst, cold, batcher.model(), prompt.len(), args.max_tokens);
     let text = match args.json {
         true => figures.json(),
         false => views::all(&figures, args.verbose.then_some((&burst, &tokenizer))),
     };
-    let code = if figures.requests.ok == figures.requests.asked { 0 } else { FAILED };
+    let code = if figures.requests.ok == figures.requests.asked {
+        0
+    } else {
+        FAILED
+    };
     Ok((text, code))
 }

@@ -1,5 +1,5 @@
-//! From flags to an engine that could take requests, with the time of each phase of the cold start, or a reason why
-//! not that says what to do. It must not send requests.
+//! From flags to an engine that could take requests, with the time of each phase of the cold start,
+//! or a reason why not that says what to do. It must not send requests.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,8 @@ use super::args::Args;
 use super::machine;
 use super::place::{self, ModelNotFound};
 
-/// Most sequences in one step; more requests wait. As in the plans of the coordinator, so is the next.
+/// Most sequences in one step; more requests wait. As in the plans of the coordinator, so is the
+/// next.
 const MAX_BATCH: usize = 256;
 /// Most prompt tokens in one step.
 const PREFILL_CHUNK: usize = 512;
@@ -54,7 +55,9 @@ pub(crate) enum Trouble {
         "❌ The model cannot be loaded: {0}\nSolution: fetch it again (scripts/fetch-model.sh) or name another."
     )]
     Load(#[from] LoadError),
-    #[error("❌ The tokenizer fails to {0}\nSolution: fetch the model again (scripts/fetch-model.sh).")]
+    #[error(
+        "❌ The tokenizer fails to {0}\nSolution: fetch the model again (scripts/fetch-model.sh)."
+    )]
     Tokenizer(#[from] TokenizerError),
     #[error("❌ The prompt is empty in this model's tokens\nSolution: give another with --prompt.")]
     EmptyPrompt,
@@ -62,7 +65,12 @@ pub(crate) enum Trouble {
         "❌ Not enough memory: {concurrent} requests of {tokens} tokens need {needed_mib} MiB, {free_mib} MiB are free\n\
          Solution: reduce --concurrent or --max-tokens, or take a smaller model."
     )]
-    Memory { concurrent: usize, tokens: usize, needed_mib: u64, free_mib: u64 },
+    Memory {
+        concurrent: usize,
+        tokens: usize,
+        needed_mib: u64,
+        free_mib: u64,
+    },
 }
 
 impl ColdStart {
@@ -86,25 +94,51 @@ pub(crate) fn open(args: &Args, age: Option<Duration>) -> Result<Opened, Trouble
     if prompt.is_empty() {
         return Err(Trouble::EmptyPrompt);
     }
-    let options = budget(&model, args.concurrent, prompt.len() + args.max_tokens, machine::free_memory())?;
+    let options = budget(
+        &model,
+        args.concurrent,
+        prompt.len() + args.max_tokens,
+        machine::free_memory(),
+    )?;
     let batcher = Batcher::new(Arc::new(model), options)?;
     let engine = begun.elapsed() - loaded;
-    let cold = ColdStart { runtime: age.unwrap_or_default(), model: loaded, engine };
-    Ok(Opened { engine: Engine { batcher, tokenizer, prompt }, cold })
+    let cold = ColdStart {
+        runtime: age.unwrap_or_default(),
+        model: loaded,
+        engine,
+    };
+    Ok(Opened {
+        engine: Engine {
+            batcher,
+            tokenizer,
+            prompt,
+        },
+        cold,
+    })
 }
 
 /// A path that exists but holds no model is told as a missing model too.
 fn load(path: &Path, threads: usize) -> Result<Model, Trouble> {
-    let options = LoadOptions { threads, ..LoadOptions::default() };
+    let options = LoadOptions {
+        threads,
+        ..LoadOptions::default()
+    };
     Model::load(path, &options, &mut |_| {}).map_err(|error| match error {
         LoadError::PathMissing { path } => ModelNotFound { tried: path }.into(),
-        LoadError::FileMissing { folder, file } => ModelNotFound { tried: folder.join(file) }.into(),
+        LoadError::FileMissing { folder, file } => ModelNotFound {
+            tried: folder.join(file),
+        }
+        .into(),
         other => other.into(),
     })
 }
 
 fn folder(model: &Path) -> &Path {
-    if model.is_dir() { model } else { model.parent().unwrap_or(Path::new(".")) }
+    if model.is_dir() {
+        model
+    } else {
+        model.parent().unwrap_or(Path::new("."))
+    }
 }
 
 /// The prompt repeated or cut to `wanted` tokens.
@@ -136,9 +170,12 @@ fn budget(
     let needed = memory_needed(model.config(), 0, concurrent, tokens, &options);
     match free.filter(|free| *free < needed) {
         None => Ok(options),
-        Some(free) => {
-            Err(Trouble::Memory { concurrent, tokens, needed_mib: needed >> 20, free_mib: free >> 20 })
-        }
+        Some(free) => Err(Trouble::Memory {
+            concurrent,
+            tokens,
+            needed_mib: needed >> 20,
+            free_mib: free >> 20,
+        }),
     }
 }
 
@@ -162,7 +199,12 @@ mod tests {
         let model = load(&path, 1).unwrap();
         assert!(budget(&model, 100, 64, Some(1 << 40)).is_ok());
         assert!(budget(&model, 100, 64, None).is_ok());
-        let error = budget(&model, 100, 64, Some(1 << 10)).unwrap_err().to_string();
-        assert!(error.contains("100 requests of 64 tokens") && error.contains("--concurrent"), "{error}");
+        let error = budget(&model, 100, 64, Some(1 << 10))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("100 requests of 64 tokens") && error.contains("--concurrent"),
+            "{error}"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! The whole program on a tiny model with random weights: that all requests are answered, and that what cannot be
-//! served is a failure and never a time.
+//! The whole program on a tiny model with random weights: that all requests are answered, and that
+//! what cannot be served is a failure and never a time.
 
 use std::path::Path;
 
@@ -33,14 +33,20 @@ fn all_of_many_requests_are_answered() {
         let (json, code) = measure(&args(model, 40), None).unwrap();
         let line: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!((code, json.lines().count()), (0, 1));
-        assert_eq!((&line["requests"]["asked"], &line["requests"]["ok"]), (&40.into(), &40.into()));
+        assert_eq!(
+            (&line["requests"]["asked"], &line["requests"]["ok"]),
+            (&40.into(), &40.into())
+        );
         assert_eq!(line["tokens"], 120);
         let runs = line["runs"].as_array().unwrap();
         let total = |run: &serde_json::Value| {
             run["wait_ns"].as_u64().unwrap() + run["inference_ns"].as_u64().unwrap()
         };
         let last = runs.iter().map(total).max().unwrap();
-        assert_eq!((runs.len(), &line["times"]["last_completion_ns"]), (40, &last.into()));
+        assert_eq!(
+            (runs.len(), &line["times"]["last_completion_ns"]),
+            (40, &last.into())
+        );
         assert!(last <= line["wall_ns"].as_u64().unwrap());
     });
 }
@@ -48,7 +54,15 @@ fn all_of_many_requests_are_answered() {
 #[test]
 fn people_get_every_view() {
     with_model(|model| {
-        let (text, _) = measure(&Args { json: false, verbose: true, ..args(model, 2) }, None).unwrap();
+        let (text, _) = measure(
+            &Args {
+                json: false,
+                verbose: true,
+                ..args(model, 2)
+            },
+            None,
+        )
+        .unwrap();
         let views = [
             "Cold start",
             "runtime",
@@ -72,11 +86,17 @@ fn people_get_every_view() {
 #[test]
 fn requests_that_cannot_be_served_are_failures_and_have_no_times() {
     with_model(|model| {
-        let too_long = Args { prompt_tokens: Some(100_000), ..args(model, 2) };
+        let too_long = Args {
+            prompt_tokens: Some(100_000),
+            ..args(model, 2)
+        };
         let (json, code) = measure(&too_long, None).unwrap();
         let line: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!((code, &line["requests"]["ok"]), (FAILED, &0.into()));
-        assert!(line["times"].is_null() && line["runs"].as_array().unwrap().is_empty(), "{line}");
+        assert!(
+            line["times"].is_null() && line["runs"].as_array().unwrap().is_empty(),
+            "{line}"
+        );
     });
 }
 
@@ -85,7 +105,11 @@ fn a_full_queue_fails_those_it_has_no_room_for_alone() {
     with_model(|model| {
         let mut engine = setup::open(&args(model, 2), None).unwrap().engine;
         let burst = burst::run(&mut engine.batcher, &engine.prompt, 5, 3);
-        let failed = burst.requests.iter().filter(|fate| matches!(fate, Fate::Failed(_))).count();
+        let failed = burst
+            .requests
+            .iter()
+            .filter(|fate| matches!(fate, Fate::Failed(_)))
+            .count();
         assert_eq!((failed, burst.answers().count()), (3, 2));
     });
 }
@@ -95,8 +119,14 @@ fn a_missing_and_a_broken_model_are_told_apart() {
     with_model(|model| {
         let missing = measure(&args(&model.join("none"), 1), None).unwrap_err();
         assert!(matches!(missing, Trouble::NotFound(_)), "{missing}");
-        assert!(missing.to_string().starts_with("❌ Model not found at: "), "{missing}");
+        assert!(
+            missing.to_string().starts_with("❌ Model not found at: "),
+            "{missing}"
+        );
         std::fs::write(model.join("config.json"), "{").unwrap();
-        assert!(matches!(measure(&args(model, 1), None), Err(Trouble::Load(_))));
+        assert!(matches!(
+            measure(&args(model, 1), None),
+            Err(Trouble::Load(_))
+        ));
     });
 }

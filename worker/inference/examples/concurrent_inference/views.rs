@@ -1,5 +1,6 @@
-//! The figures in words and tables for a terminal of 80 columns: cold start, each request's wait and inference,
-//! completions, rates, processor, what it means for PGO. Computes nothing but shares; prints nothing itself.
+//! The figures in words and tables for a terminal of 80 columns: cold start, each request's wait
+//! and inference, completions, rates, processor, what it means for PGO. Computes nothing but
+//! shares; prints nothing itself.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -15,7 +16,13 @@ const SHOWN: usize = 72;
 /// Everything, with every request by itself where `answers` are given.
 pub(crate) fn all(figures: &Figures, answers: Option<(&Burst, &Tokenizer)>) -> String {
     let mut out = String::new();
-    let parts = [heading(figures), cold(figures), requests(figures), rates(figures), insight(figures)];
+    let parts = [
+        heading(figures),
+        cold(figures),
+        requests(figures),
+        rates(figures),
+        insight(figures),
+    ];
     for part in parts.iter().filter(|part| !part.is_empty()) {
         out.push_str(part);
         out.push('\n');
@@ -48,10 +55,11 @@ fn cold(figures: &Figures) -> String {
         ("model", cold.model_ns),
         ("total", cold.total_ns),
     ];
-    rows.iter().fold("Cold start\n".to_owned(), |mut out, (name, nanos)| {
-        row(&mut out, name, &time(*nanos));
-        out
-    })
+    rows.iter()
+        .fold("Cold start\n".to_owned(), |mut out, (name, nanos)| {
+            row(&mut out, name, &time(*nanos));
+            out
+        })
 }
 
 fn requests(figures: &Figures) -> String {
@@ -60,27 +68,57 @@ fn requests(figures: &Figures) -> String {
     for (reason, count) in &requests.failed {
         row(&mut out, &format!("❌ failed: {count}"), reason);
     }
-    let Some(times) = &figures.times else { return out };
+    let Some(times) = &figures.times else {
+        return out;
+    };
     let head = ["", "mean", "median", "min", "max", "share"];
     line(&mut out, &head.map(str::to_owned));
     spread(&mut out, "wait", &times.wait, times.wait_share());
-    spread(&mut out, "inference", &times.inference, 1.0 - times.wait_share());
+    spread(
+        &mut out,
+        "inference",
+        &times.inference,
+        1.0 - times.wait_share(),
+    );
     spread(&mut out, "total", &times.total, 1.0);
-    row(&mut out, "first completion after", &time(times.first_completion_ns));
-    row(&mut out, "last completion after", &time(times.last_completion_ns));
+    row(
+        &mut out,
+        "first completion after",
+        &time(times.first_completion_ns),
+    );
+    row(
+        &mut out,
+        "last completion after",
+        &time(times.last_completion_ns),
+    );
     out
 }
 
 fn rates(figures: &Figures) -> String {
     let mut out = String::from("Throughput and processor\n");
     row(&mut out, "wall", &time(figures.wall_ns));
-    row(&mut out, "tokens/s", &format!("{:.1}", figures.tokens_per_second));
-    row(&mut out, "requests/s", &format!("{:.2}", figures.requests_per_second));
+    row(
+        &mut out,
+        "tokens/s",
+        &format!("{:.1}", figures.tokens_per_second),
+    );
+    row(
+        &mut out,
+        "requests/s",
+        &format!("{:.2}", figures.requests_per_second),
+    );
     if let Some(cpu) = figures.cpu_ns {
         let cores = ratio(cpu, figures.wall_ns);
-        row(&mut out, "CPU time", &format!("{} ({cores:.2} × wall)", time(cpu)));
+        row(
+            &mut out,
+            "CPU time",
+            &format!("{} ({cores:.2} × wall)", time(cpu)),
+        );
     }
-    if let Some(Times { inference_sum_ns, .. }) = figures.times {
+    if let Some(Times {
+        inference_sum_ns, ..
+    }) = figures.times
+    {
         let overlap = ratio(inference_sum_ns, figures.wall_ns);
         row(
             &mut out,
@@ -98,7 +136,10 @@ fn rates(figures: &Figures) -> String {
 /// What a better compiled program could change here, and which program this is.
 fn insight(figures: &Figures) -> String {
     let mut out = String::from("PGO insight\n");
-    let (wait, busy) = (figures.times.as_ref().map(Times::wait_share), figures.parallel_efficiency);
+    let (wait, busy) = (
+        figures.times.as_ref().map(Times::wait_share),
+        figures.parallel_efficiency,
+    );
     if let (Some(wait), Some(busy)) = (wait, busy) {
         let _infallible = writeln!(
             out,
@@ -113,36 +154,70 @@ fn insight(figures: &Figures) -> String {
         false => "not instrumented",
     };
     row(&mut out, "this build", kind);
-    row(&mut out, "its SHA-256", figures.sha256.as_deref().unwrap_or("unknown: its file cannot be read"));
+    row(
+        &mut out,
+        "its SHA-256",
+        figures
+            .sha256
+            .as_deref()
+            .unwrap_or("unknown: its file cannot be read"),
+    );
     out.push_str("  Two builds are compared by: cargo bench --package pgo-benchmarks\n");
     out
 }
 
 fn each(burst: &Burst, tokenizer: &Tokenizer) -> String {
     let mut out = String::from("Each request\n");
-    line(&mut out, &["request", "wait", "inference", "total", "tokens", ""].map(str::to_owned));
+    line(
+        &mut out,
+        &["request", "wait", "inference", "total", "tokens", ""].map(str::to_owned),
+    );
     for (number, fate) in burst.requests.iter().enumerate() {
         let name = format!("{}", number + 1);
         match fate {
             Fate::Failed(reason) => row(&mut out, &name, &format!("❌ failed: {reason}")),
             Fate::Answered(answer) => {
-                let [wait, inference, total] = [answer.wait, answer.inference, answer.total()].map(exact);
+                let [wait, inference, total] =
+                    [answer.wait, answer.inference, answer.total()].map(exact);
                 let tokens = answer.tokens.len().to_string();
-                line(&mut out, &[name, wait, inference, total, tokens, String::new()]);
+                line(
+                    &mut out,
+                    &[name, wait, inference, total, tokens, String::new()],
+                );
             }
         }
     }
     if let Some(answer) = burst.answers().next() {
-        let text: String = tokenizer.decode(&answer.tokens).escape_debug().take(SHOWN).collect();
+        let text: String = tokenizer
+            .decode(&answer.tokens)
+            .escape_debug()
+            .take(SHOWN)
+            .collect();
         let _infallible = writeln!(out, "First answer:\n  {text}");
     }
     out
 }
 
 fn spread(out: &mut String, name: &str, spread: &Spread, share: f64) {
-    let times = [spread.mean_ns, spread.median_ns, spread.min_ns, spread.max_ns].map(time);
+    let times = [
+        spread.mean_ns,
+        spread.median_ns,
+        spread.min_ns,
+        spread.max_ns,
+    ]
+    .map(time);
     let [mean, median, min, max] = times;
-    line(out, &[name.to_owned(), mean, median, min, max, format!("{:.1} %", 100.0 * share)]);
+    line(
+        out,
+        &[
+            name.to_owned(),
+            mean,
+            median,
+            min,
+            max,
+            format!("{:.1} %", 100.0 * share),
+        ],
+    );
 }
 
 fn row(out: &mut String, name: &str, value: &str) {

@@ -1,5 +1,5 @@
-//! The families of models that the engine computes, one row a family: what it is called and where it departs from
-//! Llama. It must not know tensors or files.
+//! The families of models that the engine computes, one row a family: what it is called and where
+//! it departs from Llama. It must not know tensors or files.
 
 use super::keys::Keys;
 use super::{Biases, Scales};
@@ -10,7 +10,8 @@ use crate::error::LoadError;
 pub(super) struct Family {
     /// `model_type` in a `config.json`.
     pub(super) model_type: &'static str,
-    /// Classes of a language model with its head, as `architectures` names them; the first is the present name.
+    /// Classes of a language model with its head, as `architectures` names them; the first is the
+    /// present name.
     pub(super) classes: &'static [&'static str],
     /// Width of a head where it is left out: this, or `hidden_size` divided by the heads.
     pub(super) head_dim: Option<usize>,
@@ -40,7 +41,8 @@ pub(super) struct Family {
     /// The key of the activation, and what it may be.
     pub(super) activation: (&'static str, Activation),
     pub(super) multipliers: Multipliers,
-    /// Bounds of attention scores and logits where they are left out; `None` where the family has none.
+    /// Bounds of attention scores and logits where they are left out; `None` where the family has
+    /// none.
     pub(super) caps: Option<[f64; 2]>,
 }
 
@@ -64,7 +66,8 @@ pub(super) enum Window {
     None,
     /// All of them, where `sliding_window` says so; left out, it is this.
     All(Option<usize>),
-    /// Where `use_sliding_window` says so, those from `max_window_layers` on, or those that `layer_types` names.
+    /// Where `use_sliding_window` says so, those from `max_window_layers` on, or those that
+    /// `layer_types` names.
     Late,
     /// All but every n-th, by `layer_types` or `sliding_window_pattern`.
     AllBut {
@@ -101,7 +104,8 @@ pub(super) enum Multipliers {
     None,
     /// Granite's, each said.
     Said,
-    /// The embedding times √hidden; attention scores by the head, or by `query_pre_attn_scalar` where there is one.
+    /// The embedding times √hidden; attention scores by the head, or by `query_pre_attn_scalar`
+    /// where there is one.
     Root { query: bool },
 }
 
@@ -131,7 +135,10 @@ const LLAMA: Family = Family {
 const GEMMA2: Family = Family {
     model_type: "gemma2",
     classes: &["Gemma2ForCausalLM"],
-    window: Window::AllBut { every: 2, width: 4096 },
+    window: Window::AllBut {
+        every: 2,
+        width: 4096,
+    },
     norms: Norms::AroundPlusOne,
     activation: ("hidden_activation", Activation::Gelu),
     multipliers: Multipliers::Root { query: true },
@@ -216,7 +223,10 @@ pub(super) const ALL: [Family; 10] = [
         context: 131_072,
         theta: 1_000_000.0,
         local_theta: Some(10_000.0),
-        window: Window::AllBut { every: 6, width: 4096 },
+        window: Window::AllBut {
+            every: 6,
+            width: 4096,
+        },
         head_norms: true,
         caps: Some([0.0, 0.0]),
         ..GEMMA2
@@ -236,14 +246,17 @@ impl Family {
 
     pub(super) fn activation(&self, keys: &Keys<'_>) -> Result<Activation, LoadError> {
         let (key, activation) = self.activation;
-        // Gemma's files have both keys; the first of them say `gelu` and mean the one by the hyperbolic tangent.
+        // Gemma's files have both keys; the first of them say `gelu` and mean the one by the
+        // hyperbolic tangent.
         let others: &[&str] = match activation {
             Activation::Gelu => &["hidden_act", "hidden_activation"],
             Activation::Silu => &[],
         };
         let names: &[&str] = match activation {
             Activation::Silu => &["silu", "swish"],
-            Activation::Gelu if self.model_type == "gemma" => &["gelu_pytorch_tanh", "gelu_new", "gelu"],
+            Activation::Gelu if self.model_type == "gemma" => {
+                &["gelu_pytorch_tanh", "gelu_new", "gelu"]
+            }
             Activation::Gelu => &["gelu_pytorch_tanh", "gelu_new"],
         };
         for &key in [key].iter().chain(others) {
@@ -259,18 +272,39 @@ impl Family {
         Ok(match self.bias {
             Bias::Said => {
                 let attention = said("attention_bias")?;
-                Biases { inputs: attention, output: attention, feed: said("mlp_bias")? }
+                Biases {
+                    inputs: attention,
+                    output: attention,
+                    feed: said("mlp_bias")?,
+                }
             }
             Bias::SaidOfAttention => {
                 let attention = said("attention_bias")?;
-                Biases { inputs: attention, output: attention, feed: false }
+                Biases {
+                    inputs: attention,
+                    output: attention,
+                    feed: false,
+                }
             }
-            Bias::Inputs => Biases { inputs: true, output: false, feed: false },
-            Bias::None => Biases { inputs: false, output: false, feed: false },
+            Bias::Inputs => Biases {
+                inputs: true,
+                output: false,
+                feed: false,
+            },
+            Bias::None => Biases {
+                inputs: false,
+                output: false,
+                feed: false,
+            },
         })
     }
 
-    pub(super) fn scales(&self, keys: &Keys<'_>, hidden: usize, head: usize) -> Result<Scales, LoadError> {
+    pub(super) fn scales(
+        &self,
+        keys: &Keys<'_>,
+        hidden: usize,
+        head: usize,
+    ) -> Result<Scales, LoadError> {
         let number = |key: &'static str, default: f64| match keys.number(key)? {
             Some(number) if number > 0.0 && number.is_finite() => Ok(number),
             Some(number) => Err(keys.wrong(key, &number.into(), "a number above zero")),
@@ -286,21 +320,39 @@ impl Family {
                 number("logits_scaling", 1.0)?.recip(),
             ],
             Multipliers::Root { query } => {
-                let scalar = if query { number("query_pre_attn_scalar", 256.0)? } else { head as f64 };
+                let scalar = if query {
+                    number("query_pre_attn_scalar", 256.0)?
+                } else {
+                    head as f64
+                };
                 [(hidden as f64).sqrt(), scalar.powf(-0.5), 1.0, 1.0]
             }
         };
         let [embedding, attention, residual, logits] =
             [embedding, attention, residual, logits].map(|factor| factor as f32);
-        Ok(Scales { embedding, attention, residual, logits })
+        Ok(Scales {
+            embedding,
+            attention,
+            residual,
+            logits,
+        })
     }
 
     pub(super) fn caps(&self, keys: &Keys<'_>) -> Result<[f32; 2], LoadError> {
-        let Some(defaults) = self.caps else { return Ok([0.0; 2]) };
+        let Some(defaults) = self.caps else {
+            return Ok([0.0; 2]);
+        };
         let mut caps = [0.0; 2];
-        for (side, key) in ["attn_logit_softcapping", "final_logit_softcapping"].into_iter().enumerate() {
+        for (side, key) in ["attn_logit_softcapping", "final_logit_softcapping"]
+            .into_iter()
+            .enumerate()
+        {
             // Null says that there is none, which a missing key does not.
-            let cap = if keys.is_null(key) { Some(0.0) } else { keys.number(key)? };
+            let cap = if keys.is_null(key) {
+                Some(0.0)
+            } else {
+                keys.number(key)?
+            };
             caps[side] = cap.unwrap_or(defaults[side]) as f32;
         }
         Ok(caps)

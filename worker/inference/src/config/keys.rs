@@ -1,5 +1,5 @@
-//! The settings of a `config.json`, and by which rule one that nobody reads is an error: a setting changes what a
-//! model computes unless it is known not to. It must not know any architecture.
+//! The settings of a `config.json`, and by which rule one that nobody reads is an error: a setting
+//! changes what a model computes unless it is known not to. It must not know any architecture.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -110,10 +110,14 @@ const WITHOUT_EFFECT: [(&str, &[&str]); 5] = [
             "decoder_start_token_id",
         ],
     ),
-    ("tokens that no request is padded or divided with", &["pad_token_id", "sep_token_id", "unk_token_id"]),
+    (
+        "tokens that no request is padded or divided with",
+        &["pad_token_id", "sep_token_id", "unk_token_id"],
+    ),
 ];
 
-/// Settings that are without effect where they are false, or empty, and an error at any other value.
+/// Settings that are without effect where they are false, or empty, and an error at any other
+/// value.
 const WHERE_FALSE: [&str; 12] = [
     "attention_bias",
     "mlp_bias",
@@ -138,7 +142,11 @@ pub(super) struct Keys<'a> {
 
 impl<'a> Keys<'a> {
     pub(super) fn new(origin: &'a Path, map: &'a Map<String, Value>) -> Self {
-        Self { origin, map, read: RefCell::default() }
+        Self {
+            origin,
+            map,
+            read: RefCell::default(),
+        }
     }
 
     /// A setting; `null` is none.
@@ -155,15 +163,25 @@ impl<'a> Keys<'a> {
     /// A whole number, not negative.
     pub(super) fn count(&self, key: &'static str) -> Result<Option<usize>, LoadError> {
         let whole = |value: &Value| {
-            let float = || value.as_f64().filter(|x| x.fract() == 0.0 && (0.0..9e15).contains(x));
-            value.as_u64().or_else(|| float().map(|x| x as u64)).and_then(|n| usize::try_from(n).ok())
+            let float = || {
+                value
+                    .as_f64()
+                    .filter(|x| x.fract() == 0.0 && (0.0..9e15).contains(x))
+            };
+            value
+                .as_u64()
+                .or_else(|| float().map(|x| x as u64))
+                .and_then(|n| usize::try_from(n).ok())
         };
         self.typed(key, "a whole number", whole)
     }
 
     /// A count that must be there.
     pub(super) fn required(&self, key: &'static str) -> Result<usize, LoadError> {
-        self.count(key)?.ok_or_else(|| LoadError::SettingMissing { path: self.origin.to_owned(), key })
+        self.count(key)?.ok_or_else(|| LoadError::SettingMissing {
+            path: self.origin.to_owned(),
+            key,
+        })
     }
 
     pub(super) fn number(&self, key: &'static str) -> Result<Option<f64>, LoadError> {
@@ -179,14 +197,20 @@ impl<'a> Keys<'a> {
     }
 
     /// An object with settings of its own.
-    pub(super) fn object(&self, key: &'static str) -> Result<Option<&'a Map<String, Value>>, LoadError> {
+    pub(super) fn object(
+        &self,
+        key: &'static str,
+    ) -> Result<Option<&'a Map<String, Value>>, LoadError> {
         self.typed(key, "an object", Value::as_object)
     }
 
     /// Token ids: one, a list, or none. Ids below zero stand for none.
     pub(super) fn ids(&self, key: &'static str) -> Result<Vec<u32>, LoadError> {
-        let Some(value) = self.get(key) else { return Ok(Vec::new()) };
-        token_ids(value).ok_or_else(|| self.wrong(key, value, "a token id, a list of them, or null"))
+        let Some(value) = self.get(key) else {
+            return Ok(Vec::new());
+        };
+        token_ids(value)
+            .ok_or_else(|| self.wrong(key, value, "a token id, a list of them, or null"))
     }
 
     /// What one setting's value is, by a reader of its kind.
@@ -196,11 +220,20 @@ impl<'a> Keys<'a> {
         wanted: &'static str,
         read: impl FnOnce(&'a Value) -> Option<T>,
     ) -> Result<Option<T>, LoadError> {
-        let Some(value) = self.get(key) else { return Ok(None) };
-        read(value).map(Some).ok_or_else(|| self.wrong(key, value, wanted))
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        read(value)
+            .map(Some)
+            .ok_or_else(|| self.wrong(key, value, wanted))
     }
 
-    pub(super) fn wrong(&self, key: &'static str, value: &Value, wanted: &'static str) -> LoadError {
+    pub(super) fn wrong(
+        &self,
+        key: &'static str,
+        value: &Value,
+        wanted: &'static str,
+    ) -> LoadError {
         LoadError::Unsupported {
             path: self.origin.to_owned(),
             key,
@@ -233,19 +266,31 @@ pub(crate) fn token_ids(value: &Value) -> Option<Vec<u32>> {
         Some(id) if id.fract() == 0.0 && id <= f64::from(u32::MAX) => Some(Some(id as u32)),
         _ => None,
     };
-    let list = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
-    Some(list.iter().map(one).collect::<Option<Vec<_>>>()?.into_iter().flatten().collect())
+    let list = value
+        .as_array()
+        .map_or(std::slice::from_ref(value), Vec::as_slice);
+    Some(
+        list.iter()
+            .map(one)
+            .collect::<Option<Vec<_>>>()?
+            .into_iter()
+            .flatten()
+            .collect(),
+    )
 }
 
 fn without_effect(key: &str, value: &Value) -> bool {
     let nothing = value.as_bool() == Some(false) || value.as_object().is_some_and(Map::is_empty);
-    WITHOUT_EFFECT.iter().any(|(_, keys)| keys.contains(&key)) || nothing && WHERE_FALSE.contains(&key)
+    WITHOUT_EFFECT.iter().any(|(_, keys)| keys.contains(&key))
+        || nothing && WHERE_FALSE.contains(&key)
 }
 
 /// A value as errors show it.
 pub(super) fn shown(value: &Value) -> String {
     const MOST: usize = 60;
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned);
     match text.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,

@@ -1,5 +1,5 @@
-//! What each layer of a model sees and rotates, from the settings of its family. It must not know how attention is
-//! computed.
+//! What each layer of a model sees and rotates, from the settings of its family. It must not know
+//! how attention is computed.
 
 use serde_json::Value;
 
@@ -17,13 +17,25 @@ pub struct LayerKind {
 }
 
 /// Reads the kinds of `layers` layers.
-pub(super) fn read(keys: &Keys<'_>, family: &Family, layers: usize) -> Result<Vec<LayerKind>, LoadError> {
+pub(super) fn read(
+    keys: &Keys<'_>,
+    family: &Family,
+    layers: usize,
+) -> Result<Vec<LayerKind>, LoadError> {
     let windows = windows(keys, family, layers)?;
     let rotated = rotated(keys, family, layers)?;
-    Ok(windows.into_iter().zip(rotated).map(|(window, rotated)| LayerKind { window, rotated }).collect())
+    Ok(windows
+        .into_iter()
+        .zip(rotated)
+        .map(|(window, rotated)| LayerKind { window, rotated })
+        .collect())
 }
 
-fn windows(keys: &Keys<'_>, family: &Family, layers: usize) -> Result<Vec<Option<usize>>, LoadError> {
+fn windows(
+    keys: &Keys<'_>,
+    family: &Family,
+    layers: usize,
+) -> Result<Vec<Option<usize>>, LoadError> {
     let width = |default: Option<usize>| match keys.count("sliding_window")? {
         Some(0) => Err(keys.wrong("sliding_window", &0.into(), "a number above zero, or null")),
         Some(width) => Ok(Some(width)),
@@ -41,7 +53,10 @@ fn windows(keys: &Keys<'_>, family: &Family, layers: usize) -> Result<Vec<Option
             let used = keys.flag("use_sliding_window")?.unwrap_or(false);
             let width = width.filter(|_| used);
             match named(keys, layers)? {
-                Some(named) => Ok(named.into_iter().map(|slides| width.filter(|_| slides)).collect()),
+                Some(named) => Ok(named
+                    .into_iter()
+                    .map(|slides| width.filter(|_| slides))
+                    .collect()),
                 // Those that rotate nothing: which of them slide is said by `layer_types` alone.
                 None if family.unrotated && used => Err(keys.wrong(
                     "use_sliding_window",
@@ -51,18 +66,33 @@ fn windows(keys: &Keys<'_>, family: &Family, layers: usize) -> Result<Vec<Option
                 None => Ok((0..layers).map(|layer| first(layer, from, width)).collect()),
             }
         }
-        Window::AllBut { every, width: default } => {
+        Window::AllBut {
+            every,
+            width: default,
+        } => {
             let width = width(Some(default))?;
-            let every = match keys.count("sliding_window_pattern")?.or(keys.count("_sliding_window_pattern")?)
+            let every = match keys
+                .count("sliding_window_pattern")?
+                .or(keys.count("_sliding_window_pattern")?)
             {
                 Some(0) => {
-                    return Err(keys.wrong("sliding_window_pattern", &0.into(), "a number above zero"));
+                    return Err(keys.wrong(
+                        "sliding_window_pattern",
+                        &0.into(),
+                        "a number above zero",
+                    ));
                 }
                 said => said.unwrap_or(every),
             };
-            let slides = named(keys, layers)?
-                .unwrap_or_else(|| (1..=layers).map(|layer| !layer.is_multiple_of(every)).collect());
-            Ok(slides.into_iter().map(|slides| width.filter(|_| slides)).collect())
+            let slides = named(keys, layers)?.unwrap_or_else(|| {
+                (1..=layers)
+                    .map(|layer| !layer.is_multiple_of(every))
+                    .collect()
+            });
+            Ok(slides
+                .into_iter()
+                .map(|slides| width.filter(|_| slides))
+                .collect())
         }
     }
 }
@@ -78,7 +108,11 @@ fn named(keys: &Keys<'_>, layers: usize) -> Result<Option<Vec<bool>>, LoadError>
         let list: Option<Vec<bool>> = value.as_array()?.iter().map(slides).collect();
         list.filter(|list| list.len() == layers)
     };
-    keys.typed("layer_types", "full_attention or sliding_attention, one for each layer", list)
+    keys.typed(
+        "layer_types",
+        "full_attention or sliding_attention, one for each layer",
+        list,
+    )
 }
 
 fn rotated(keys: &Keys<'_>, family: &Family, layers: usize) -> Result<Vec<bool>, LoadError> {
@@ -86,13 +120,23 @@ fn rotated(keys: &Keys<'_>, family: &Family, layers: usize) -> Result<Vec<bool>,
         return Ok(vec![true; layers]);
     }
     let every = match keys.count("no_rope_layer_interval")? {
-        Some(0) => return Err(keys.wrong("no_rope_layer_interval", &0.into(), "a number above zero")),
+        Some(0) => {
+            return Err(keys.wrong("no_rope_layer_interval", &0.into(), "a number above zero"));
+        }
         said => said.unwrap_or(4),
     };
     let list = |value: &Value| {
-        let list: Option<Vec<bool>> = value.as_array()?.iter().map(|one| Some(one.as_u64()? != 0)).collect();
+        let list: Option<Vec<bool>> = value
+            .as_array()?
+            .iter()
+            .map(|one| Some(one.as_u64()? != 0))
+            .collect();
         list.filter(|list| list.len() == layers)
     };
     let said = keys.typed("no_rope_layers", "0 or 1, one for each layer", list)?;
-    Ok(said.unwrap_or_else(|| (1..=layers).map(|layer| !layer.is_multiple_of(every)).collect()))
+    Ok(said.unwrap_or_else(|| {
+        (1..=layers)
+            .map(|layer| !layer.is_multiple_of(every))
+            .collect()
+    }))
 }

@@ -1,6 +1,6 @@
-//! The architecture of a model, read from `config.json` and validated here once, so that the rest of the engine can
-//! trust every number. A setting that is not read and not known to be without effect is an error. It must not know where
-//! weights lie or how they are computed with.
+//! The architecture of a model, read from `config.json` and validated here once, so that the rest
+//! of the engine can trust every number. A setting that is not read and not known to be without
+//! effect is an error. It must not know where weights lie or how they are computed with.
 
 mod family;
 mod keys;
@@ -126,7 +126,11 @@ impl Config {
     /// # Errors
     /// A missing or unparsable file, or an architecture this engine does not compute.
     pub fn read(path: &Path) -> Result<Self, LoadError> {
-        let file = if path.is_dir() { path.join("config.json") } else { path.to_owned() };
+        let file = if path.is_dir() {
+            path.join("config.json")
+        } else {
+            path.to_owned()
+        };
         if !file.exists() {
             return Err(LoadError::FileMissing {
                 folder: file.parent().unwrap_or(Path::new(".")).to_owned(),
@@ -141,8 +145,10 @@ impl Config {
     /// # Errors
     /// As [`Config::read`].
     pub fn parse(text: &str, origin: &Path) -> Result<Self, LoadError> {
-        let value = json::parse(text.as_bytes())
-            .map_err(|source| LoadError::NotJson { path: origin.to_owned(), source })?;
+        let value = json::parse(text.as_bytes()).map_err(|source| LoadError::NotJson {
+            path: origin.to_owned(),
+            source,
+        })?;
         Self::of(&value, origin)
     }
 
@@ -194,30 +200,53 @@ impl Config {
             }
         }
         if !self.heads.is_multiple_of(self.kv_heads) {
-            return refuse("num_key_value_heads", self.kv_heads, "a divisor of num_attention_heads");
+            return refuse(
+                "num_key_value_heads",
+                self.kv_heads,
+                "a divisor of num_attention_heads",
+            );
         }
         if !(2..=MAX_HEAD).contains(&self.head_dim) || !self.head_dim.is_multiple_of(2) {
             return refuse("head_dim", self.head_dim, "an even number, at most 65536");
         }
         for (key, value, factors) in self.products() {
-            let product = factors.iter().try_fold(1usize, |product, &factor| product.checked_mul(factor));
+            let product = factors
+                .iter()
+                .try_fold(1usize, |product, &factor| product.checked_mul(factor));
             if product.is_none_or(|product| product > MAX_SIZE) {
-                return refuse(key, value, "a size whose products with the others stay below 2147483648");
+                return refuse(
+                    key,
+                    value,
+                    "a size whose products with the others stay below 2147483648",
+                );
             }
         }
         Ok(())
     }
 
-    /// What is multiplied before any weight is looked at: the width of all queries, a row of attention scores for
-    /// each query head of a group, and a token's bytes in the cache.
+    /// What is multiplied before any weight is looked at: the width of all queries, a row of
+    /// attention scores for each query head of a group, and a token's bytes in the cache.
     fn products(&self) -> [(&'static str, usize, [usize; 4]); 3] {
         [
-            ("num_attention_heads", self.heads, [self.heads, self.head_dim, 1, 1]),
-            ("max_position_embeddings", self.context, [self.group(), self.context, 1, 1]),
+            (
+                "num_attention_heads",
+                self.heads,
+                [self.heads, self.head_dim, 1, 1],
+            ),
+            (
+                "max_position_embeddings",
+                self.context,
+                [self.group(), self.context, 1, 1],
+            ),
             (
                 "num_hidden_layers",
                 self.layers,
-                [self.layers, self.kv_heads, self.head_dim, 2 * KvFormat::F32.bytes()],
+                [
+                    self.layers,
+                    self.kv_heads,
+                    self.head_dim,
+                    2 * KvFormat::F32.bytes(),
+                ],
             ),
         ]
     }
@@ -225,35 +254,64 @@ impl Config {
 
 /// The family that a file names, by its type and its class, which must agree.
 fn family_of(keys: &Keys<'_>) -> Result<&'static Family, LoadError> {
-    let unsupported =
-        |named: String| LoadError::Family { path: keys.origin.to_owned(), named, families: classes() };
-    if let Some(method) = keys.object("quantization_config")?.map(|of| of.get("quant_method")) {
-        let method = method.and_then(Value::as_str).unwrap_or("a method of its own").to_owned();
-        return Err(LoadError::Quantised { path: keys.origin.to_owned(), method });
+    let unsupported = |named: String| LoadError::Family {
+        path: keys.origin.to_owned(),
+        named,
+        families: classes(),
+    };
+    if let Some(method) = keys
+        .object("quantization_config")?
+        .map(|of| of.get("quant_method"))
+    {
+        let method = method
+            .and_then(Value::as_str)
+            .unwrap_or("a method of its own")
+            .to_owned();
+        return Err(LoadError::Quantised {
+            path: keys.origin.to_owned(),
+            method,
+        });
     }
     if keys.get("text_config").is_some() {
-        return Err(unsupported("a model of text and something else (text_config)".to_owned()));
+        return Err(unsupported(
+            "a model of text and something else (text_config)".to_owned(),
+        ));
     }
     let list = |value: &Value| -> Option<Vec<String>> {
-        value.as_array()?.iter().map(|class| class.as_str().map(str::to_owned)).collect()
+        value
+            .as_array()?
+            .iter()
+            .map(|class| class.as_str().map(str::to_owned))
+            .collect()
     };
-    let classes = keys.typed("architectures", "a list of texts", list)?.unwrap_or_default();
+    let classes = keys
+        .typed("architectures", "a list of texts", list)?
+        .unwrap_or_default();
     let named = keys.text("model_type")?;
-    let typed =
-        named.map(|name| Family::by_type(name).ok_or_else(|| unsupported(name.to_owned()))).transpose()?;
+    let typed = named
+        .map(|name| Family::by_type(name).ok_or_else(|| unsupported(name.to_owned())))
+        .transpose()?;
     let classed = match classes.as_slice() {
         [] => None,
         [class] => Some(Family::by_class(class).ok_or_else(|| unsupported(class.clone()))?),
         several => return Err(unsupported(several.join(", "))),
     };
     match (classed, typed) {
-        (Some(class), Some(typed)) if class.model_type != typed.model_type => Err(LoadError::Contradiction {
-            path: keys.origin.to_owned(),
-            key: "the family".to_owned(),
-            values: format!("architectures = {} and model_type = {}", classes.join(", "), typed.model_type),
-        }),
+        (Some(class), Some(typed)) if class.model_type != typed.model_type => {
+            Err(LoadError::Contradiction {
+                path: keys.origin.to_owned(),
+                key: "the family".to_owned(),
+                values: format!(
+                    "architectures = {} and model_type = {}",
+                    classes.join(", "),
+                    typed.model_type
+                ),
+            })
+        }
         (Some(family), _) | (None, Some(family)) => Ok(family),
-        (None, None) => Err(unsupported("neither architectures nor model_type".to_owned())),
+        (None, None) => Err(unsupported(
+            "neither architectures nor model_type".to_owned(),
+        )),
     }
 }
 
@@ -261,18 +319,39 @@ fn family_of(keys: &Keys<'_>) -> Result<&'static Family, LoadError> {
 fn read(keys: &Keys<'_>, family: &Family) -> Result<Config, LoadError> {
     let refuse = |key, value: &dyn std::fmt::Display, expected: &str| {
         let (path, value) = (keys.origin.to_owned(), value.to_string());
-        Err(LoadError::Unsupported { path, key, value, expected: expected.to_owned() })
+        Err(LoadError::Unsupported {
+            path,
+            key,
+            value,
+            expected: expected.to_owned(),
+        })
     };
     let activation = family.activation(keys)?;
     let biases = family.biases(keys)?;
-    let (hidden_size, heads) = (keys.required("hidden_size")?, keys.required("num_attention_heads")?);
-    let head_dim = keys.count("head_dim")?.or(family.head_dim).unwrap_or_else(|| hidden_size / heads.max(1));
-    let context = keys.count("max_position_embeddings")?.unwrap_or(family.context);
+    let (hidden_size, heads) = (
+        keys.required("hidden_size")?,
+        keys.required("num_attention_heads")?,
+    );
+    let head_dim = keys
+        .count("head_dim")?
+        .or(family.head_dim)
+        .unwrap_or_else(|| hidden_size / heads.max(1));
+    let context = keys
+        .count("max_position_embeddings")?
+        .unwrap_or(family.context);
     let layers = keys.required("num_hidden_layers")?;
-    let defaults = rope::Defaults { theta: family.theta, partial: family.partial_rotary };
+    let defaults = rope::Defaults {
+        theta: family.theta,
+        partial: family.partial_rotary,
+    };
     let [rope, local_rope] = match family.local_theta {
-        None => [Some(RopeSettings::read(keys, &defaults, head_dim, context)?), None],
-        Some(theta) => RopeSettings::read_both(keys, &defaults, theta, head_dim, context)?.map(Some),
+        None => [
+            Some(RopeSettings::read(keys, &defaults, head_dim, context)?),
+            None,
+        ],
+        Some(theta) => {
+            RopeSettings::read_both(keys, &defaults, theta, head_dim, context)?.map(Some)
+        }
     };
     let epsilon = keys.number("rms_norm_eps")?.unwrap_or(family.epsilon);
     if !(0.0..1.0).contains(&epsilon) {
@@ -316,14 +395,17 @@ mod tests {
             "intermediate_size": 64, "num_hidden_layers": 2, "vocab_size": 64, "num_attention_heads": heads,
             "num_key_value_heads": kv_heads, "head_dim": head_dim, "max_position_embeddings": context,
         });
-        Config::parse(&text.to_string(), Path::new("c")).err().map(|error| error.to_string())
+        Config::parse(&text.to_string(), Path::new("c"))
+            .err()
+            .map(|error| error.to_string())
     }
 
     #[test]
     fn sizes_whose_products_would_wrap_are_refused_by_name() {
         assert_eq!(refusal(128, 8, 128, 131_072), None);
-        let named =
-            |refusal: Option<String>, key: &str| assert!(refusal.is_some_and(|r| r.contains(key)), "{key}");
+        let named = |refusal: Option<String>, key: &str| {
+            assert!(refusal.is_some_and(|r| r.contains(key)), "{key}")
+        };
         named(refusal((1 << 61) + 8, 8, 8, 64), "num_attention_heads");
         named(refusal(1 << 28, 8, 8, 64), "num_attention_heads");
         named(refusal(8, 8, (1 << 16) + 8, 64), "head_dim");

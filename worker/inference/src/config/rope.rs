@@ -1,6 +1,6 @@
-//! The settings of the rotary embedding, read from every place that transformers 4 and 5 read them from: the top of
-//! `config.json`, `rope_scaling` and `rope_parameters`. Places that disagree are an error. It must not know how
-//! frequencies are computed from them.
+//! The settings of the rotary embedding, read from every place that transformers 4 and 5 read them
+//! from: the top of `config.json`, `rope_scaling` and `rope_parameters`. Places that disagree are
+//! an error. It must not know how frequencies are computed from them.
 
 use serde_json::{Map, Value};
 
@@ -85,8 +85,8 @@ impl RopeSettings {
 }
 
 impl RopeSettings {
-    /// Reads those of a family whose layers with a window have their own: `rope_parameters` by kind of layer, or the
-    /// settings of the others with `rope_local_base_freq` beside them.
+    /// Reads those of a family whose layers with a window have their own: `rope_parameters` by kind
+    /// of layer, or the settings of the others with `rope_local_base_freq` beside them.
     pub(super) fn read_both(
         keys: &Keys<'_>,
         defaults: &Defaults,
@@ -95,22 +95,35 @@ impl RopeSettings {
         context: usize,
     ) -> Result<[Self; 2], LoadError> {
         let theta = keys.number("rope_local_base_freq")?.unwrap_or(local);
-        let nested = keys.object("rope_parameters")?.filter(|map| map.values().any(Value::is_object));
+        let nested = keys
+            .object("rope_parameters")?
+            .filter(|map| map.values().any(Value::is_object));
         let Some(nested) = nested else {
-            let local = Self { theta, scaling: RopeScaling::None, width: head };
+            let local = Self {
+                theta,
+                scaling: RopeScaling::None,
+                width: head,
+            };
             return Ok([Self::read(keys, defaults, head, context)?, local]);
         };
         let one = |kind: &str, theta: f64| {
             let empty = Map::new();
-            let own = nested.get(kind).and_then(Value::as_object).unwrap_or(&empty);
+            let own = nested
+                .get(kind)
+                .and_then(Value::as_object)
+                .unwrap_or(&empty);
             let inner = Keys::new(keys.origin, own);
-            let mut merged = Merged { keys: &inner, map: Map::new() };
+            let mut merged = Merged {
+                keys: &inner,
+                map: Map::new(),
+            };
             own.iter()
                 .filter(|(_, value)| !value.is_null())
                 .try_for_each(|(key, value)| merged.add(key, value))?;
             merged.settings(&Defaults { theta, ..*defaults }, head, context)
         };
-        let unknown = |kind: &&String| !matches!(kind.as_str(), "full_attention" | "sliding_attention");
+        let unknown =
+            |kind: &&String| !matches!(kind.as_str(), "full_attention" | "sliding_attention");
         if let Some(kind) = nested.keys().find(unknown) {
             return Err(keys.wrong(
                 "rope_parameters",
@@ -119,7 +132,10 @@ impl RopeSettings {
             ));
         }
         Ok([
-            one("full_attention", keys.number("rope_theta")?.unwrap_or(defaults.theta))?,
+            one(
+                "full_attention",
+                keys.number("rope_theta")?.unwrap_or(defaults.theta),
+            )?,
             one("sliding_attention", theta)?,
         ])
     }
@@ -127,15 +143,25 @@ impl RopeSettings {
 
 impl<'a> Merged<'a> {
     fn of(keys: &'a Keys<'a>) -> Result<Self, LoadError> {
-        let mut merged = Self { keys, map: Map::new() };
+        let mut merged = Self {
+            keys,
+            map: Map::new(),
+        };
         for place in ["rope_scaling", "rope_parameters"] {
-            for (key, value) in
-                keys.object(place)?.into_iter().flatten().filter(|(_, value)| !value.is_null())
+            for (key, value) in keys
+                .object(place)?
+                .into_iter()
+                .flatten()
+                .filter(|(_, value)| !value.is_null())
             {
                 merged.add(key, value)?;
             }
         }
-        for key in ["rope_theta", "partial_rotary_factor", "original_max_position_embeddings"] {
+        for key in [
+            "rope_theta",
+            "partial_rotary_factor",
+            "original_max_position_embeddings",
+        ] {
             if let Some(value) = keys.get(key) {
                 merged.add(key, value)?;
             }
@@ -143,7 +169,12 @@ impl<'a> Merged<'a> {
         Ok(merged)
     }
 
-    fn settings(&self, defaults: &Defaults, head: usize, context: usize) -> Result<RopeSettings, LoadError> {
+    fn settings(
+        &self,
+        defaults: &Defaults,
+        head: usize,
+        context: usize,
+    ) -> Result<RopeSettings, LoadError> {
         let theta = self.number("rope_theta")?.unwrap_or(defaults.theta);
         if !(theta > 0.0 && theta.is_finite()) {
             return Err(self.refused("rope_theta", "a number above zero"));
@@ -154,13 +185,18 @@ impl<'a> Merged<'a> {
         if !(part > 0.0 && part <= 1.0 && known) {
             return Err(self.refused("partial_rotary_factor", "1, for models of this family"));
         }
-        Ok(RopeSettings { theta, scaling: self.scaling(context)?, width })
+        Ok(RopeSettings {
+            theta,
+            scaling: self.scaling(context)?,
+            width,
+        })
     }
 
     fn add(&mut self, key: &str, value: &Value) -> Result<(), LoadError> {
         // Older files say `type`, newer ones `rope_type`.
         let key = if key == "type" { "rope_type" } else { key };
-        let same = |a: &Value, b: &Value| a == b || a.as_f64().is_some_and(|a| b.as_f64() == Some(a));
+        let same =
+            |a: &Value, b: &Value| a == b || a.as_f64().is_some_and(|a| b.as_f64() == Some(a));
         match self.map.insert(key.to_owned(), value.clone()) {
             Some(other) if !same(&other, value) => Err(LoadError::Contradiction {
                 path: self.keys.origin.to_owned(),
@@ -172,7 +208,10 @@ impl<'a> Merged<'a> {
     }
 
     fn scaling(&self, context: usize) -> Result<RopeScaling, LoadError> {
-        let kind = self.map.get("rope_type").map_or("default", |kind| kind.as_str().unwrap_or("?"));
+        let kind = self
+            .map
+            .get("rope_type")
+            .map_or("default", |kind| kind.as_str().unwrap_or("?"));
         let positive = |key| self.positive(key);
         let original = || {
             let given = self.number("original_max_position_embeddings")?;
@@ -183,19 +222,34 @@ impl<'a> Merged<'a> {
         };
         let (scaling, own): (_, &[&str]) = match kind {
             "default" => (RopeScaling::None, &["original_max_position_embeddings"]),
-            "linear" => (RopeScaling::Linear { factor: positive("factor")? }, &["factor"]),
-            // Stretches texts beyond `max_position_embeddings`, which the engine does not take: within it is none.
+            "linear" => (
+                RopeScaling::Linear {
+                    factor: positive("factor")?,
+                },
+                &["factor"],
+            ),
+            // Stretches texts beyond `max_position_embeddings`, which the engine does not take:
+            // within it is none.
             "dynamic" => (RopeScaling::None, &["factor"]),
             "llama3" => {
                 let (low, high) = (positive("low_freq_factor")?, positive("high_freq_factor")?);
                 if high <= low {
                     return Err(self.refused("high_freq_factor", "above low_freq_factor"));
                 }
-                let scaling =
-                    RopeScaling::Llama3 { factor: positive("factor")?, low, high, original: original()? };
+                let scaling = RopeScaling::Llama3 {
+                    factor: positive("factor")?,
+                    low,
+                    high,
+                    original: original()?,
+                };
                 (
                     scaling,
-                    &["factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"],
+                    &[
+                        "factor",
+                        "low_freq_factor",
+                        "high_freq_factor",
+                        "original_max_position_embeddings",
+                    ],
                 )
             }
             "yarn" => (self.yarn(context, original()?)?, YARN),
@@ -210,27 +264,47 @@ impl<'a> Merged<'a> {
             Some(_) => self.positive("factor")?,
             None => context as f64 / original,
         };
-        let weight = |scale: f64| if factor <= 1.0 { 1.0 } else { 0.1 * scale * factor.ln() + 1.0 };
+        let weight = |scale: f64| {
+            if factor <= 1.0 {
+                1.0
+            } else {
+                0.1 * scale * factor.ln() + 1.0
+            }
+        };
         let some = |key| Ok::<_, LoadError>(self.number(key)?.filter(|scale| *scale != 0.0));
-        let attention = match (self.number("attention_factor")?, some("mscale")?, some("mscale_all_dim")?) {
+        let attention = match (
+            self.number("attention_factor")?,
+            some("mscale")?,
+            some("mscale_all_dim")?,
+        ) {
             (Some(given), ..) => given,
             (None, Some(scale), Some(all)) => weight(scale) / weight(all),
             _ => weight(1.0),
         };
         let truncate = match self.map.get("truncate") {
             None => true,
-            Some(value) => value.as_bool().ok_or_else(|| self.refused("truncate", "true or false"))?,
+            Some(value) => value
+                .as_bool()
+                .ok_or_else(|| self.refused("truncate", "true or false"))?,
         };
         let fast = some("beta_fast")?.unwrap_or(32.0);
         let slow = some("beta_slow")?.unwrap_or(1.0);
-        Ok(RopeScaling::Yarn { factor, original, fast, slow, truncate, attention })
+        Ok(RopeScaling::Yarn {
+            factor,
+            original,
+            fast,
+            slow,
+            truncate,
+            attention,
+        })
     }
 
     /// A setting that this kind of scaling does not use is one that would be lost.
     fn no_others(&self, kind: &str, own: &[&str]) -> Result<(), LoadError> {
         let unused = |(key, value): &(&String, &Value)| {
             let known = COMMON.contains(&key.as_str()) || own.contains(&key.as_str());
-            let none = key.as_str() == "factor" && value.as_f64() == Some(1.0) || key.as_str() == "finetuned";
+            let none = key.as_str() == "factor" && value.as_f64() == Some(1.0)
+                || key.as_str() == "finetuned";
             !known && !none
         };
         match self.map.iter().find(unused) {
@@ -253,7 +327,10 @@ impl<'a> Merged<'a> {
     fn number(&self, key: &'static str) -> Result<Option<f64>, LoadError> {
         match self.map.get(key) {
             None => Ok(None),
-            Some(value) => value.as_f64().map(Some).ok_or_else(|| self.refused(key, "a number")),
+            Some(value) => value
+                .as_f64()
+                .map(Some)
+                .ok_or_else(|| self.refused(key, "a number")),
         }
     }
 
@@ -261,12 +338,16 @@ impl<'a> Merged<'a> {
         match self.number(key)? {
             Some(number) if number > 0.0 && number.is_finite() => Ok(number),
             Some(_) => Err(self.refused(key, "a number above zero")),
-            None => Err(LoadError::SettingMissing { path: self.keys.origin.to_owned(), key }),
+            None => Err(LoadError::SettingMissing {
+                path: self.keys.origin.to_owned(),
+                key,
+            }),
         }
     }
 
     fn refused(&self, key: &'static str, wanted: &'static str) -> LoadError {
-        self.keys.wrong(key, self.map.get(key).unwrap_or(&Value::Null), wanted)
+        self.keys
+            .wrong(key, self.map.get(key).unwrap_or(&Value::Null), wanted)
     }
 }
 

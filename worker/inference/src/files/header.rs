@@ -1,5 +1,5 @@
-//! The header of a safetensors file: its sizes, and the identity of a model's weights from headers and samples. It must
-//! not know which file belongs to a model.
+//! The header of a safetensors file: its sizes, and the identity of a model's weights from headers
+//! and samples. It must not know which file belongs to a model.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -29,7 +29,9 @@ fn not_something_else(path: &Path, beginning: &[u8; 8]) -> Result<(), LoadError>
         b"version " => {
             "is a pointer of Git LFS, not the weights themselves: run `git lfs pull` where it was cloned, or fetch the file"
         }
-        [b'G', b'G', b'U', b'F', ..] => "is a GGUF file: `worker model import` makes a model directory of it",
+        [b'G', b'G', b'U', b'F', ..] => {
+            "is a GGUF file: `worker model import` makes a model directory of it"
+        }
         [b'P', b'K', 3, 4, ..] => {
             "is a PyTorch archive, not safetensors: save the model again with safe_serialization"
         }
@@ -38,7 +40,10 @@ fn not_something_else(path: &Path, beginning: &[u8; 8]) -> Result<(), LoadError>
         }
         _ => return Ok(()),
     };
-    Err(LoadError::NotWeights { path: path.to_owned(), what })
+    Err(LoadError::NotWeights {
+        path: path.to_owned(),
+        what,
+    })
 }
 
 /// The part of a safetensors header that sizes and identity need.
@@ -50,41 +55,64 @@ pub(super) struct Header {
 
 impl Header {
     pub(super) fn read(path: &Path) -> Result<Self, LoadError> {
-        let io = |source| LoadError::Io { path: path.to_owned(), source };
-        let broken = |reason: String| LoadError::Header { path: path.to_owned(), reason };
+        let io = |source| LoadError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let broken = |reason: String| LoadError::Header {
+            path: path.to_owned(),
+            reason,
+        };
         let mut file = opened::regular(path).map_err(io)?;
         let actual = file.metadata().map_err(io)?.len();
         let mut prefix = [0; 8];
         if actual == 0 {
-            return Err(LoadError::NotWeights { path: path.to_owned(), what: "is empty" });
+            return Err(LoadError::NotWeights {
+                path: path.to_owned(),
+                what: "is empty",
+            });
         }
-        file.read_exact(&mut prefix).map_err(|_| LoadError::WrongSize {
-            path: path.to_owned(),
-            expected: 8,
-            actual,
-        })?;
+        file.read_exact(&mut prefix)
+            .map_err(|_| LoadError::WrongSize {
+                path: path.to_owned(),
+                expected: 8,
+                actual,
+            })?;
         let length = u64::from_le_bytes(prefix);
         not_something_else(path, &prefix)?;
         if length > MAX_HEADER {
             return Err(broken(format!("its length field says {length} bytes")));
         }
         let mut text = vec![0; length as usize];
-        file.read_exact(&mut text).map_err(|_| LoadError::WrongSize {
-            path: path.to_owned(),
-            expected: 8 + length,
-            actual,
-        })?;
+        file.read_exact(&mut text)
+            .map_err(|_| LoadError::WrongSize {
+                path: path.to_owned(),
+                expected: 8 + length,
+                actual,
+            })?;
         let (parameters, data_bytes) = totals(&text).map_err(broken)?;
-        let expected =
-            data_bytes.checked_add(8 + length).ok_or_else(|| broken("its offsets overflow".to_owned()))?;
+        let expected = data_bytes
+            .checked_add(8 + length)
+            .ok_or_else(|| broken("its offsets overflow".to_owned()))?;
         if expected != actual {
-            return Err(LoadError::WrongSize { path: path.to_owned(), expected, actual });
+            return Err(LoadError::WrongSize {
+                path: path.to_owned(),
+                expected,
+                actual,
+            });
         }
-        Ok(Self { text, parameters, data_bytes })
+        Ok(Self {
+            text,
+            parameters,
+            data_bytes,
+        })
     }
 
     pub(super) fn digest_into(&self, path: &Path, hash: &mut Fnv) -> Result<(), LoadError> {
-        let io = |source| LoadError::Io { path: path.to_owned(), source };
+        let io = |source| LoadError::Io {
+            path: path.to_owned(),
+            source,
+        };
         hash.update(&self.data_bytes.to_le_bytes());
         hash.update(&self.text);
         let mut file = opened::regular(path).map_err(io)?;
@@ -92,7 +120,8 @@ impl Header {
         let span = self.data_bytes.saturating_sub(SAMPLE_BYTES);
         let mut sample = vec![0; SAMPLE_BYTES.min(self.data_bytes) as usize];
         for piece in 0..SAMPLES {
-            file.seek(SeekFrom::Start(start + span * piece / (SAMPLES - 1))).map_err(io)?;
+            file.seek(SeekFrom::Start(start + span * piece / (SAMPLES - 1)))
+                .map_err(io)?;
             file.read_exact(&mut sample).map_err(io)?;
             hash.update(&sample);
         }
@@ -106,9 +135,16 @@ fn totals(text: &[u8]) -> Result<(u64, u64), String> {
         return Err("is no list of tensors".to_owned());
     };
     let (mut parameters, mut end) = (0u64, 0);
-    for (name, value) in entries.into_iter().filter(|(name, _)| name != "__metadata__") {
-        let entry: Entry = serde_json::from_value(value).map_err(|error| format!("{name}: {error}"))?;
-        let elements = entry.shape.iter().try_fold(1u64, |product, &size| product.checked_mul(size));
+    for (name, value) in entries
+        .into_iter()
+        .filter(|(name, _)| name != "__metadata__")
+    {
+        let entry: Entry =
+            serde_json::from_value(value).map_err(|error| format!("{name}: {error}"))?;
+        let elements = entry
+            .shape
+            .iter()
+            .try_fold(1u64, |product, &size| product.checked_mul(size));
         parameters = elements
             .and_then(|elements| elements.checked_add(parameters))
             .ok_or_else(|| format!("{name}: its shape overflows"))?;
@@ -127,7 +163,8 @@ impl Fnv {
 
     pub(super) fn update(&mut self, bytes: &[u8]) {
         for &byte in bytes {
-            self.0 = (self.0 ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
+            self.0 =
+                (self.0 ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
         }
     }
 
@@ -141,7 +178,9 @@ mod tests {
     use super::*;
 
     fn totals_of(shape: &str, end: &str) -> Result<(u64, u64), String> {
-        let tensor = |name| format!(r#""{name}":{{"dtype":"F32","shape":{shape},"data_offsets":[0,{end}]}}"#);
+        let tensor = |name| {
+            format!(r#""{name}":{{"dtype":"F32","shape":{shape},"data_offsets":[0,{end}]}}"#)
+        };
         totals(format!("{{{},{}}}", tensor("a"), tensor("b")).as_bytes())
     }
 
@@ -152,7 +191,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("m.safetensors");
         let text = r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,18446744073709551615]}}"#;
-        std::fs::write(&path, [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat()).unwrap();
+        std::fs::write(
+            &path,
+            [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat(),
+        )
+        .unwrap();
         assert!(matches!(Header::read(&path), Err(LoadError::Header { .. })));
     }
 }

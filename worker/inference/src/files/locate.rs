@@ -1,6 +1,6 @@
-//! Which files make up a model. The rule is that of transformers: `model.safetensors` goes before an index, an index
-//! decides which file holds a tensor, and files that neither names do not count. Numbered files without an index are
-//! taken where all of them are there. It must not read weights.
+//! Which files make up a model. The rule is that of transformers: `model.safetensors` goes before
+//! an index, an index decides which file holds a tensor, and files that neither names do not count.
+//! Numbered files without an index are taken where all of them are there. It must not read weights.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -23,7 +23,11 @@ const OTHER_FORMS: [(&str, &str, &str); 8] = [
         SINGLE,
         "it has Mistral's own names; take the files of the same model for transformers",
     ),
-    ("pytorch_model.bin", SINGLE, "load it with transformers and save it again, which writes safetensors"),
+    (
+        "pytorch_model.bin",
+        SINGLE,
+        "load it with transformers and save it again, which writes safetensors",
+    ),
     (
         "pytorch_model.bin.index.json",
         SINGLE,
@@ -34,8 +38,16 @@ const OTHER_FORMS: [(&str, &str, &str); 8] = [
         SINGLE,
         "it is an adapter; merge it into its base model (merge_and_unload) and save that",
     ),
-    ("tf_model.h5", SINGLE, "load it with transformers and save it again, which writes safetensors"),
-    ("flax_model.msgpack", SINGLE, "load it with transformers and save it again, which writes safetensors"),
+    (
+        "tf_model.h5",
+        SINGLE,
+        "load it with transformers and save it again, which writes safetensors",
+    ),
+    (
+        "flax_model.msgpack",
+        SINGLE,
+        "load it with transformers and save it again, which writes safetensors",
+    ),
     (
         "tokenizer.model",
         "tokenizer.json",
@@ -50,13 +62,18 @@ const OTHER_FORMS: [(&str, &str, &str); 8] = [
 
 /// The directory part of a path; `.` for a bare file name.
 pub(super) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 /// Errors where a path is a link whose file is gone.
 pub(super) fn dangling(path: &Path) -> Result<(), LoadError> {
     match std::fs::read_link(path) {
-        Ok(target) if !path.exists() => Err(LoadError::DanglingLink { path: path.to_owned(), target }),
+        Ok(target) if !path.exists() => Err(LoadError::DanglingLink {
+            path: path.to_owned(),
+            target,
+        }),
         _ => Ok(()),
     }
 }
@@ -67,7 +84,10 @@ pub(super) fn present(folder: &Path, file: &str) -> Result<PathBuf, LoadError> {
     dangling(&path)?;
     match path.is_file() {
         true => Ok(path),
-        false => Err(LoadError::FileMissing { folder: folder.to_owned(), file: file.to_owned() }),
+        false => Err(LoadError::FileMissing {
+            folder: folder.to_owned(),
+            file: file.to_owned(),
+        }),
     }
 }
 
@@ -81,22 +101,36 @@ pub(super) fn weights(path: &Path, folder: &Path) -> Result<Found, LoadError> {
     if path.is_dir() {
         return in_folder(folder);
     }
-    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy())
+        .unwrap_or_default();
     if name.ends_with(".index.json") {
         return shards(path, folder);
     }
     if !name.ends_with(".safetensors") {
-        return Err(LoadError::NotAModel { path: path.to_owned() });
+        return Err(LoadError::NotAModel {
+            path: path.to_owned(),
+        });
     }
     let index = folder.join(INDEX);
     if name != SINGLE && index.is_file() {
         let all = shards(&index, folder)?;
-        if all.0.iter().any(|shard| shard.file_name() == path.file_name()) {
+        if all
+            .0
+            .iter()
+            .any(|shard| shard.file_name() == path.file_name())
+        {
             return Ok(all);
         }
     }
     match numbered(folder)? {
-        Some(all) if name != SINGLE && all.iter().any(|shard| shard.file_name() == path.file_name()) => {
+        Some(all)
+            if name != SINGLE
+                && all
+                    .iter()
+                    .any(|shard| shard.file_name() == path.file_name()) =>
+        {
             Ok((all, None))
         }
         _ => Ok((vec![path.to_owned()], None)),
@@ -116,20 +150,30 @@ fn in_folder(folder: &Path) -> Result<Found, LoadError> {
     if let Some(all) = numbered(folder)? {
         return Ok((all, None));
     }
-    let missing = LoadError::FileMissing { folder: folder.to_owned(), file: SINGLE.to_owned() };
+    let missing = LoadError::FileMissing {
+        folder: folder.to_owned(),
+        file: SINGLE.to_owned(),
+    };
     Err(other_form(folder, SINGLE, missing))
 }
 
 /// The files `model-00001-of-0000N.safetensors` of a folder without an index, if there are any.
 fn numbered(folder: &Path) -> Result<Option<Vec<PathBuf>>, LoadError> {
-    let io = |source| LoadError::Io { path: folder.to_owned(), source };
+    let io = |source| LoadError::Io {
+        path: folder.to_owned(),
+        source,
+    };
     let mut counts = BTreeSet::new();
     for entry in std::fs::read_dir(folder).map_err(io)? {
         let name = entry.map_err(io)?.file_name();
         counts.extend(name.to_str().and_then(count_of));
     }
-    let Some(&count) = counts.last() else { return Ok(None) };
-    let names: Vec<String> = (1..=count).map(|n| format!("model-{n:05}-of-{count:05}.safetensors")).collect();
+    let Some(&count) = counts.last() else {
+        return Ok(None);
+    };
+    let names: Vec<String> = (1..=count)
+        .map(|n| format!("model-{n:05}-of-{count:05}.safetensors"))
+        .collect();
     let there = |name: &&String| folder.join(name).is_file();
     match names.iter().find(|name| !there(name)) {
         None => Ok(Some(names.iter().map(|name| folder.join(name)).collect())),
@@ -147,32 +191,60 @@ fn count_of(name: &str) -> Option<usize> {
     let rest = name.strip_prefix("model-")?.strip_suffix(".safetensors")?;
     let (number, count) = rest.split_once("-of-")?;
     let whole = |digits: &str| digits.len() == 5 && digits.bytes().all(|b| b.is_ascii_digit());
-    (whole(number) && whole(count)).then(|| count.parse().ok()).flatten().filter(|&count| count > 0)
+    (whole(number) && whole(count))
+        .then(|| count.parse().ok())
+        .flatten()
+        .filter(|&count| count > 0)
 }
 
 fn shards(index: &Path, folder: &Path) -> Result<Found, LoadError> {
     let syntax = |reason: &str| LoadError::NotJson {
         path: index.to_owned(),
-        source: JsonError::Syntax { reason: reason.to_owned() },
+        source: JsonError::Syntax {
+            reason: reason.to_owned(),
+        },
     };
     let parsed = json::read(index)?;
-    let map = parsed.get("weight_map").and_then(Value::as_object).filter(|map| !map.is_empty());
+    let map = parsed
+        .get("weight_map")
+        .and_then(Value::as_object)
+        .filter(|map| !map.is_empty());
     let map = map.ok_or_else(|| syntax("weight_map names no file"))?;
-    let placed = map.iter().map(|(tensor, file)| Some((tensor.clone(), file.as_str()?)));
-    let placed: BTreeMap<String, &str> =
-        placed.collect::<Option<_>>().ok_or_else(|| syntax("weight_map names a file that is no text"))?;
+    let placed = map
+        .iter()
+        .map(|(tensor, file)| Some((tensor.clone(), file.as_str()?)));
+    let placed: BTreeMap<String, &str> = placed
+        .collect::<Option<_>>()
+        .ok_or_else(|| syntax("weight_map names a file that is no text"))?;
     let names: BTreeSet<&str> = placed.values().copied().collect();
-    let files = names.iter().map(|name| present(folder, name)).collect::<Result<_, _>>()?;
+    let files = names
+        .iter()
+        .map(|name| present(folder, name))
+        .collect::<Result<_, _>>()?;
     let number: BTreeMap<&str, usize> = names.into_iter().zip(0..).collect();
-    Ok((files, Some(placed.into_iter().map(|(tensor, file)| (tensor, number[file])).collect())))
+    Ok((
+        files,
+        Some(
+            placed
+                .into_iter()
+                .map(|(tensor, file)| (tensor, number[file]))
+                .collect(),
+        ),
+    ))
 }
 
 /// The same error, or that the model is there in another form.
 fn other_form(folder: &Path, file: &'static str, missing: LoadError) -> LoadError {
-    let there = |&&(found, wanted, _): &&(&str, &str, &str)| wanted == file && folder.join(found).exists();
+    let there =
+        |&&(found, wanted, _): &&(&str, &str, &str)| wanted == file && folder.join(found).exists();
     match OTHER_FORMS.iter().find(there) {
         Some(&(found, file, way_out)) if matches!(missing, LoadError::FileMissing { .. }) => {
-            LoadError::OtherForm { folder: folder.to_owned(), found: found.to_owned(), file, way_out }
+            LoadError::OtherForm {
+                folder: folder.to_owned(),
+                found: found.to_owned(),
+                file,
+                way_out,
+            }
         }
         _ => missing,
     }

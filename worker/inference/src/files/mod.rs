@@ -1,5 +1,6 @@
-//! Finds the parts of a model on disk (configuration, tokenizer, weight files) and describes them without
-//! reading the weights: existence, sizes, header, identity. It must not interpret the architecture.
+//! Finds the parts of a model on disk (configuration, tokenizer, weight files) and describes them
+//! without reading the weights: existence, sizes, header, identity. It must not interpret the
+//! architecture.
 
 mod header;
 mod locate;
@@ -26,8 +27,8 @@ pub struct ModelFiles {
 /// What the weight files say of themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WeightFacts {
-    /// 32 hexadecimal digits over sizes, headers and samples of the data: tells models apart cheaply, and is
-    /// no protection against somebody who wants to deceive.
+    /// 32 hexadecimal digits over sizes, headers and samples of the data: tells models apart
+    /// cheaply, and is no protection against somebody who wants to deceive.
     pub digest: String,
     /// Number of parameters stored.
     pub parameters: u64,
@@ -41,10 +42,16 @@ impl ModelFiles {
     /// # Errors
     /// Names the path or the file that is missing.
     pub fn locate(path: &Path) -> Result<Self, LoadError> {
-        let folder = if path.is_dir() { path } else { locate::folder_of(path) };
+        let folder = if path.is_dir() {
+            path
+        } else {
+            locate::folder_of(path)
+        };
         if !path.exists() {
             locate::dangling(path)?;
-            return Err(LoadError::PathMissing { path: path.to_owned() });
+            return Err(LoadError::PathMissing {
+                path: path.to_owned(),
+            });
         }
         let (weights, placed) = locate::weights(path, folder)?;
         Ok(Self {
@@ -64,14 +71,20 @@ impl ModelFiles {
         let (mut parameters, mut bytes) = (0, 0);
         for path in &self.weights {
             let header = Header::read(path)?;
-            let too_large =
-                || LoadError::Header { path: path.clone(), reason: "its size overflows".to_owned() };
+            let too_large = || LoadError::Header {
+                path: path.clone(),
+                reason: "its size overflows".to_owned(),
+            };
             let sum = |total: u64, more| total.checked_add(more).ok_or_else(too_large);
             parameters = sum(parameters, header.parameters)?;
             bytes = sum(bytes, header.data_bytes)?;
             header.digest_into(path, &mut hash)?;
         }
-        Ok(WeightFacts { digest: hash.hex(), parameters, bytes })
+        Ok(WeightFacts {
+            digest: hash.hex(),
+            parameters,
+            bytes,
+        })
     }
 
     /// The identity of the weights; see [`WeightFacts::digest`].

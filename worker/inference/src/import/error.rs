@@ -84,7 +84,9 @@ pub enum ImportError {
         count: usize,
     },
     /// The first of several files under a name that does not count them.
-    #[error("find the other parts of {count}: their names must end in -00001-of-{count:05}.gguf and so on")]
+    #[error(
+        "find the other parts of {count}: their names must end in -00001-of-{count:05}.gguf and so on"
+    )]
     PartName {
         /// How many there are.
         count: usize,

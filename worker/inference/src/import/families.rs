@@ -1,5 +1,6 @@
-//! The architectures of GGUF that can be imported, one row each: what they become, how their tensors are named and
-//! ordered, and which of their own metadata become settings. It must not know number formats or tokenizers.
+//! The architectures of GGUF that can be imported, one row each: what they become, how their
+//! tensors are named and ordered, and which of their own metadata become settings. It must not know
+//! number formats or tokenizers.
 
 use serde_json::{Map, Value, json};
 
@@ -12,14 +13,16 @@ pub(super) struct Family {
     /// `general.architecture`.
     pub(super) arch: &'static str,
     pub(super) form: &'static Form,
-    /// Whether the rows of q and k are interleaved, as rotary embeddings that turn neighbours want them.
+    /// Whether the rows of q and k are interleaved, as rotary embeddings that turn neighbours want
+    /// them.
     pub(super) interleaved: bool,
     /// Whether 1 was added to the weights of norms.
     pub(super) plus_one: bool,
-    /// Numbers that become settings of their own: key behind the architecture's name, setting, and whether it must be
-    /// there.
+    /// Numbers that become settings of their own: key behind the architecture's name, setting, and
+    /// whether it must be there.
     own: &'static [(&'static str, &'static str, bool)],
-    /// Layers of the largest model of a family whose attention scores are scaled by the width of all heads.
+    /// Layers of the largest model of a family whose attention scores are scaled by the width of
+    /// all heads.
     scaled_by_width: Option<usize>,
     /// Whether attention scores are scaled by a setting.
     query_scalar: bool,
@@ -27,11 +30,34 @@ pub(super) struct Family {
     partial: bool,
 }
 
-const QWEN2: Form = Form { class: "Qwen2ForCausalLM", model_type: "qwen2", biased: true, ..LLAMA };
-const QWEN3: Form = Form { class: "Qwen3ForCausalLM", model_type: "qwen3", head_norms: true, ..LLAMA };
-const SMOLLM3: Form = Form { class: "SmolLM3ForCausalLM", model_type: "smollm3", ..LLAMA };
-const PHI3: Form = Form { class: "Phi3ForCausalLM", model_type: "phi3", fused: true, ..LLAMA };
-const GRANITE: Form = Form { class: "GraniteForCausalLM", model_type: "granite", ..LLAMA };
+const QWEN2: Form = Form {
+    class: "Qwen2ForCausalLM",
+    model_type: "qwen2",
+    biased: true,
+    ..LLAMA
+};
+const QWEN3: Form = Form {
+    class: "Qwen3ForCausalLM",
+    model_type: "qwen3",
+    head_norms: true,
+    ..LLAMA
+};
+const SMOLLM3: Form = Form {
+    class: "SmolLM3ForCausalLM",
+    model_type: "smollm3",
+    ..LLAMA
+};
+const PHI3: Form = Form {
+    class: "Phi3ForCausalLM",
+    model_type: "phi3",
+    fused: true,
+    ..LLAMA
+};
+const GRANITE: Form = Form {
+    class: "GraniteForCausalLM",
+    model_type: "granite",
+    ..LLAMA
+};
 const GEMMA: Form = Form {
     class: "GemmaForCausalLM",
     model_type: "gemma",
@@ -45,8 +71,12 @@ const GEMMA2: Form = Form {
     around: true,
     ..LLAMA
 };
-const GEMMA3: Form =
-    Form { class: "Gemma3ForCausalLM", model_type: "gemma3_text", head_norms: true, ..GEMMA2 };
+const GEMMA3: Form = Form {
+    class: "Gemma3ForCausalLM",
+    model_type: "gemma3_text",
+    head_norms: true,
+    ..GEMMA2
+};
 
 const WINDOW: (&str, &str, bool) = ("attention.sliding_window", "sliding_window", true);
 
@@ -65,10 +95,16 @@ const fn family(arch: &'static str, form: &'static Form) -> Family {
 
 /// Every architecture.
 const ALL: [Family; 9] = [
-    Family { interleaved: true, ..family("llama", &LLAMA) },
+    Family {
+        interleaved: true,
+        ..family("llama", &LLAMA)
+    },
     family("qwen2", &QWEN2),
     family("qwen3", &QWEN3),
-    Family { interleaved: true, ..family("smollm3", &SMOLLM3) },
+    Family {
+        interleaved: true,
+        ..family("smollm3", &SMOLLM3)
+    },
     Family {
         own: &[("attention.sliding_window", "sliding_window", false)],
         partial: true,
@@ -84,7 +120,10 @@ const ALL: [Family; 9] = [
         ],
         ..family("granite", &GRANITE)
     },
-    Family { plus_one: true, ..family("gemma", &GEMMA) },
+    Family {
+        plus_one: true,
+        ..family("gemma", &GEMMA)
+    },
     Family {
         plus_one: true,
         own: &[
@@ -98,7 +137,10 @@ const ALL: [Family; 9] = [
     },
     Family {
         plus_one: true,
-        own: &[WINDOW, ("final_logit_softcapping", "final_logit_softcapping", false)],
+        own: &[
+            WINDOW,
+            ("final_logit_softcapping", "final_logit_softcapping", false),
+        ],
         scaled_by_width: Some(62),
         query_scalar: true,
         ..family("gemma3", &GEMMA3)
@@ -108,9 +150,18 @@ const ALL: [Family; 9] = [
 /// By name.
 pub(super) fn find(arch: &str) -> Result<&'static Family, ImportError> {
     static FAMILIES: [Family; 9] = ALL;
-    let known = || FAMILIES.iter().map(|family| family.arch).collect::<Vec<_>>().join(", ");
+    let known = || {
+        FAMILIES
+            .iter()
+            .map(|family| family.arch)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     let found = FAMILIES.iter().find(|family| family.arch == arch);
-    found.ok_or_else(|| ImportError::Architecture { found: arch.to_owned(), known: known() })
+    found.ok_or_else(|| ImportError::Architecture {
+        found: arch.to_owned(),
+        known: known(),
+    })
 }
 
 impl Family {
@@ -121,7 +172,9 @@ impl Family {
 
     /// Whether a window is one of its settings.
     pub(super) fn has_window(&self) -> bool {
-        self.own.iter().any(|(_, setting, _)| *setting == "sliding_window")
+        self.own
+            .iter()
+            .any(|(_, setting, _)| *setting == "sliding_window")
     }
 
     /// Settings of the family's own.
@@ -143,13 +196,20 @@ impl Family {
         if let Some(width) = meta.number(&rotated)?.filter(|&width| width != model.head) {
             let part = width as f64 / model.head as f64;
             if !self.partial || (part * model.head as f64) as usize != width || width > model.head {
-                return Err(ImportError::UnknownKey { key: rotated, value: width.to_string() });
+                return Err(ImportError::UnknownKey {
+                    key: rotated,
+                    value: width.to_string(),
+                });
             }
             settings.insert("partial_rotary_factor".to_owned(), json!(part));
         }
         if self.query_scalar {
             let by_width = self.scaled_by_width == Some(model.layers);
-            let scalar = if by_width { model.hidden / model.heads } else { model.head };
+            let scalar = if by_width {
+                model.hidden / model.heads
+            } else {
+                model.head
+            };
             settings.insert("query_pre_attn_scalar".to_owned(), json!(scalar));
         }
         Ok(settings)

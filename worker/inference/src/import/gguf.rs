@@ -28,7 +28,9 @@ pub enum GgufError {
     #[error("recognise the file as GGUF")]
     NotGguf,
     /// Git LFS fetched no file, only its pointer.
-    #[error("read a pointer of Git LFS as GGUF: run `git lfs pull` where it was cloned, or fetch the file")]
+    #[error(
+        "read a pointer of Git LFS as GGUF: run `git lfs pull` where it was cloned, or fetch the file"
+    )]
     Pointer,
     /// Written for processors of the other byte order.
     #[error("read a big-endian GGUF: fetch or convert one for little-endian processors")]
@@ -54,7 +56,10 @@ pub enum GgufError {
         what: String,
     },
     /// A tensor in a number format that is not read.
-    #[error("dequantise {tensor}: format {format} is not supported, but {} are", Quant::names())]
+    #[error(
+        "dequantise {tensor}: format {format} is not supported, but {} are",
+        Quant::names()
+    )]
     Quantisation {
         /// Its name.
         tensor: String,
@@ -141,14 +146,24 @@ impl Gguf {
     pub(crate) fn read<R: Read + Seek>(mut inner: R) -> Result<Self, GgufError> {
         let length = inner.seek(SeekFrom::End(0))?;
         inner.rewind()?;
-        let mut cursor = Cursor { inner, length, position: 0, elements: MAX_ELEMENTS };
+        let mut cursor = Cursor {
+            inner,
+            length,
+            position: 0,
+            elements: MAX_ELEMENTS,
+        };
         cursor.magic()?;
         let tensors = cursor.bounded("a tensor count", MAX_ENTRIES)?;
         let pairs = cursor.bounded("a metadata count", MAX_ENTRIES)?;
         let metadata = cursor.metadata(pairs)?;
-        let raw = (0..tensors).map(|_| cursor.raw_info()).collect::<Result<Vec<_>, _>>()?;
+        let raw = (0..tensors)
+            .map(|_| cursor.raw_info())
+            .collect::<Result<Vec<_>, _>>()?;
         let start = cursor.position.next_multiple_of(alignment(&metadata)?);
-        Ok(Self { tensors: locate(raw, start, length)?, metadata })
+        Ok(Self {
+            tensors: locate(raw, start, length)?,
+            metadata,
+        })
     }
 }
 
@@ -218,7 +233,11 @@ impl<R: Read> Cursor<R> {
         for _ in 0..pairs {
             let key = self.text()?;
             let kind = self.u32()?;
-            let value = if kind == 9 { self.list()? } else { self.scalar(kind)? };
+            let value = if kind == 9 {
+                self.list()?
+            } else {
+                self.scalar(kind)?
+            };
             if metadata.insert(key.clone(), value).is_some() {
                 return Err(malformed(&format!("key {key}, given twice")));
             }
@@ -231,7 +250,11 @@ impl<R: Read> Cursor<R> {
         let kind = self.u32()?;
         let length = self.bounded("an array length", self.elements)?;
         self.elements -= length;
-        Ok(Value::Array((0..length).map(|_| self.scalar(kind)).collect::<Result<_, _>>()?))
+        Ok(Value::Array(
+            (0..length)
+                .map(|_| self.scalar(kind))
+                .collect::<Result<_, _>>()?,
+        ))
     }
 
     fn scalar(&mut self, kind: u32) -> Result<Value, GgufError> {
@@ -256,33 +279,60 @@ impl<R: Read> Cursor<R> {
         let name = self.text()?;
         let count = self.u32()?;
         if count > MAX_DIMENSIONS {
-            return Err(GgufError::TooLarge { what: "a dimension count", value: count.into() });
+            return Err(GgufError::TooLarge {
+                what: "a dimension count",
+                value: count.into(),
+            });
         }
         let dimensions = (0..count).map(|_| self.u64()).collect::<Result<_, _>>()?;
-        Ok(RawInfo { name, dimensions, format: self.u32()?, offset: self.u64()? })
+        Ok(RawInfo {
+            name,
+            dimensions,
+            format: self.u32()?,
+            offset: self.u64()?,
+        })
     }
 }
 
 impl RawInfo {
     fn locate(&self, start: u64, length: u64) -> Result<TensorInfo, GgufError> {
-        let quant = Quant::from_id(self.format)
-            .map_err(|format| GgufError::Quantisation { tensor: self.name.clone(), format })?;
-        let outside = || GgufError::OutOfBounds { tensor: self.name.clone() };
+        let quant = Quant::from_id(self.format).map_err(|format| GgufError::Quantisation {
+            tensor: self.name.clone(),
+            format,
+        })?;
+        let outside = || GgufError::OutOfBounds {
+            tensor: self.name.clone(),
+        };
         // Without values it takes no bytes of the file, whatever its other dimensions ask for.
         if self.dimensions.contains(&0) {
-            return Err(malformed(&format!("tensor {}, which has a dimension of zero", self.name)));
+            return Err(malformed(&format!(
+                "tensor {}, which has a dimension of zero",
+                self.name
+            )));
         }
         let bytes = quant.bytes(&self.dimensions).ok_or_else(outside)?;
         let offset = start.checked_add(self.offset).ok_or_else(outside)?;
         if offset.checked_add(bytes).is_none_or(|end| end > length) {
             return Err(outside());
         }
-        let dimensions = self.dimensions.iter().map(|&d| usize::try_from(d).map_err(|_| outside()));
-        Ok(TensorInfo { dimensions: dimensions.collect::<Result<_, _>>()?, quant, offset, file: 0 })
+        let dimensions = self
+            .dimensions
+            .iter()
+            .map(|&d| usize::try_from(d).map_err(|_| outside()));
+        Ok(TensorInfo {
+            dimensions: dimensions.collect::<Result<_, _>>()?,
+            quant,
+            offset,
+            file: 0,
+        })
     }
 }
 
-fn locate(raw: Vec<RawInfo>, start: u64, length: u64) -> Result<BTreeMap<String, TensorInfo>, GgufError> {
+fn locate(
+    raw: Vec<RawInfo>,
+    start: u64,
+    length: u64,
+) -> Result<BTreeMap<String, TensorInfo>, GgufError> {
     let mut tensors = BTreeMap::new();
     for info in raw {
         let place = info.locate(start, length)?;
@@ -303,7 +353,9 @@ fn alignment(metadata: &BTreeMap<String, Value>) -> Result<u64, GgufError> {
 }
 
 fn malformed(what: &str) -> GgufError {
-    GgufError::Malformed { what: what.to_owned() }
+    GgufError::Malformed {
+        what: what.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -313,8 +365,13 @@ mod tests {
     #[test]
     fn a_tensor_without_values_is_refused_however_large_its_rows() {
         let located = |dimensions: &[u64]| {
-            RawInfo { name: "t".to_owned(), dimensions: dimensions.to_vec(), format: 0, offset: 0 }
-                .locate(0, 64)
+            RawInfo {
+                name: "t".to_owned(),
+                dimensions: dimensions.to_vec(),
+                format: 0,
+                offset: 0,
+            }
+            .locate(0, 64)
         };
         for empty in [[0, 1 << 40], [1 << 40, 0]] {
             assert!(matches!(located(&empty), Err(GgufError::Malformed { .. })));

@@ -1,5 +1,5 @@
-//! Typed access to the metadata of a GGUF file: what is wrong is said with its key, and a key that nobody reads is an
-//! error unless it is known to be without effect.
+//! Typed access to the metadata of a GGUF file: what is wrong is said with its key, and a key that
+//! nobody reads is an error unless it is known to be without effect.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,7 +42,11 @@ const WITHOUT_EFFECT: [(&str, &[&str]); 4] = [
     // The rows of the embedding say it.
     (
         "repeated from the tensors",
-        &["{arch}.vocab_size", "{arch}.rope.scaling.finetuned", "{arch}.tensor_data_layout"],
+        &[
+            "{arch}.vocab_size",
+            "{arch}.rope.scaling.finetuned",
+            "{arch}.tensor_data_layout",
+        ],
     ),
 ];
 
@@ -54,7 +58,10 @@ pub(super) struct Metadata<'a> {
 
 impl<'a> Metadata<'a> {
     pub(super) fn new(map: &'a BTreeMap<String, Value>) -> Self {
-        Self { map, read: RefCell::default() }
+        Self {
+            map,
+            read: RefCell::default(),
+        }
     }
 
     /// A value, whatever its type.
@@ -63,15 +70,25 @@ impl<'a> Metadata<'a> {
         self.map.get(key)
     }
 
-    /// Errors at the first key that was not read and may have an effect on a model of this architecture.
+    /// Errors at the first key that was not read and may have an effect on a model of this
+    /// architecture.
     pub(super) fn all_read(&self, arch: &str) -> Result<(), ImportError> {
         let read = self.read.borrow();
         let harmless = |key: &str| {
-            let mut beginnings = WITHOUT_EFFECT.iter().flat_map(|(_, beginnings)| beginnings.iter());
+            let mut beginnings = WITHOUT_EFFECT
+                .iter()
+                .flat_map(|(_, beginnings)| beginnings.iter());
             beginnings.any(|beginning| key.starts_with(&beginning.replace("{arch}", arch)))
         };
-        match self.map.iter().find(|(key, _)| !read.contains(*key) && !harmless(key)) {
-            Some((key, value)) => Err(ImportError::UnknownKey { key: key.clone(), value: value.to_string() }),
+        match self
+            .map
+            .iter()
+            .find(|(key, _)| !read.contains(*key) && !harmless(key))
+        {
+            Some((key, value)) => Err(ImportError::UnknownKey {
+                key: key.clone(),
+                value: value.to_string(),
+            }),
             None => Ok(()),
         }
     }
@@ -80,12 +97,18 @@ impl<'a> Metadata<'a> {
         match self.get(key) {
             None => Ok(None),
             Some(&Value::Bool(flag)) => Ok(Some(flag)),
-            Some(_) => Err(ImportError::WrongKind { key: key.to_owned(), wanted: "true or false" }),
+            Some(_) => Err(ImportError::WrongKind {
+                key: key.to_owned(),
+                wanted: "true or false",
+            }),
         }
     }
 
     pub(super) fn number(&self, key: &str) -> Result<Option<usize>, ImportError> {
-        let wrong = || ImportError::WrongKind { key: key.to_owned(), wanted: "a number" };
+        let wrong = || ImportError::WrongKind {
+            key: key.to_owned(),
+            wanted: "a number",
+        };
         match self.get(key) {
             None => Ok(None),
             Some(&Value::Unsigned(n)) => usize::try_from(n).map(Some).map_err(|_| wrong()),
@@ -98,7 +121,10 @@ impl<'a> Metadata<'a> {
         match self.get(key) {
             None => Ok(None),
             Some(&Value::Float(x)) => Ok(Some(x)),
-            Some(_) => Err(ImportError::WrongKind { key: key.to_owned(), wanted: "a fraction" }),
+            Some(_) => Err(ImportError::WrongKind {
+                key: key.to_owned(),
+                wanted: "a fraction",
+            }),
         }
     }
 
@@ -115,14 +141,20 @@ impl<'a> Metadata<'a> {
         match self.get(key) {
             None => Ok(None),
             Some(Value::Text(text)) => Ok(Some(text)),
-            Some(_) => Err(ImportError::WrongKind { key: key.to_owned(), wanted: "a text" }),
+            Some(_) => Err(ImportError::WrongKind {
+                key: key.to_owned(),
+                wanted: "a text",
+            }),
         }
     }
 
     pub(super) fn list(&self, key: &str) -> Result<&'a [Value], ImportError> {
         match self.get(key) {
             Some(Value::Array(values)) => Ok(values),
-            Some(_) => Err(ImportError::WrongKind { key: key.to_owned(), wanted: "a list" }),
+            Some(_) => Err(ImportError::WrongKind {
+                key: key.to_owned(),
+                wanted: "a list",
+            }),
             None => Err(missing(key)),
         }
     }
@@ -131,16 +163,24 @@ impl<'a> Metadata<'a> {
     pub(super) fn size(&self, key: &str) -> Result<usize, ImportError> {
         match self.number(key)?.ok_or_else(|| missing(key))? {
             n @ 1..=0x7fff_ffff => Ok(n),
-            _ => Err(ImportError::WrongKind { key: key.to_owned(), wanted: "a size" }),
+            _ => Err(ImportError::WrongKind {
+                key: key.to_owned(),
+                wanted: "a size",
+            }),
         }
     }
 }
 
 /// GGUF stores these as F32; the decimal number that was meant is the shortest that rounds to it.
 pub(super) fn shortest(stored: f64) -> f64 {
-    (stored as f32).to_string().parse().expect("a number's own text")
+    (stored as f32)
+        .to_string()
+        .parse()
+        .expect("a number's own text")
 }
 
 pub(super) fn missing(key: &str) -> ImportError {
-    ImportError::Missing { key: key.to_owned() }
+    ImportError::Missing {
+        key: key.to_owned(),
+    }
 }

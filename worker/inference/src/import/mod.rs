@@ -74,15 +74,20 @@ pub fn gguf(source: &Path, target: &Path) -> Result<ImportSummary, ImportError> 
 }
 
 /// Imports `source` into the new directory `target`, with tensors of the given precision. BF16
-/// keeps 8 bits of significand, so values dequantised from more are rounded to nearest even. Of a model in several files,
-/// `source` is the first.
-pub fn gguf_as(source: &Path, target: &Path, precision: Precision) -> Result<ImportSummary, ImportError> {
+/// keeps 8 bits of significand, so values dequantised from more are rounded to nearest even. Of a
+/// model in several files, `source` is the first.
+pub fn gguf_as(
+    source: &Path,
+    target: &Path,
+    precision: Precision,
+) -> Result<ImportSummary, ImportError> {
     let paths = Paths { target };
     let mut parts = Parts::open(source)?;
     let gguf = parts.contents()?;
     let plan = Plan::make(&gguf, &mut parts)?;
     let dir = ModelDir::begin(target).map_err(|error| paths.writing(error))?;
-    plan.write_text(&dir, precision).map_err(|error| paths.writing(error))?;
+    plan.write_text(&dir, precision)
+        .map_err(|error| paths.writing(error))?;
     Tokenizer::read(dir.path()).map_err(ImportError::Unusable)?;
     plan.write_tensors(&dir, precision, &mut parts, &paths)?;
     dir.commit().map_err(|error| paths.writing(error))?;
@@ -91,7 +96,10 @@ pub fn gguf_as(source: &Path, target: &Path, precision: Precision) -> Result<Imp
 
 impl Paths<'_> {
     fn writing(&self, source: io::Error) -> ImportError {
-        ImportError::Target { path: self.target.to_owned(), source }
+        ImportError::Target {
+            path: self.target.to_owned(),
+            source,
+        }
     }
 }
 
@@ -103,7 +111,10 @@ impl Plan {
             let divisors = parts.rows(info, 0, 1)?;
             if model.scaling.is_some() {
                 let values = format!("a factor and {FREQUENCIES}");
-                return Err(ImportError::Contradiction { key: "the rotary scaling".to_owned(), values });
+                return Err(ImportError::Contradiction {
+                    key: "the rotary scaling".to_owned(),
+                    values,
+                });
             }
             model.scaling = Some(Scaling::Llama3(model::scaling_of(&model, &divisors)?));
         }
@@ -124,10 +135,18 @@ impl Plan {
 
     fn write_text(&self, dir: &ModelDir, precision: Precision) -> io::Result<()> {
         let mut config = self.model.config(precision.torch_dtype(), self.ends);
-        config.as_object_mut().expect("a configuration is an object").extend(self.settings.clone());
+        config
+            .as_object_mut()
+            .expect("a configuration is an object")
+            .extend(self.settings.clone());
         dir.write_json("config.json", &config)?;
-        dir.write("tokenizer.json", self.vocabulary.to_json().to_string().as_bytes())?;
-        self.template.as_ref().map_or(Ok(()), |text| dir.write("chat_template.jinja", text.as_bytes()))
+        dir.write(
+            "tokenizer.json",
+            self.vocabulary.to_json().to_string().as_bytes(),
+        )?;
+        self.template.as_ref().map_or(Ok(()), |text| {
+            dir.write("chat_template.jinja", text.as_bytes())
+        })
     }
 
     fn write_tensors(
@@ -137,8 +156,14 @@ impl Plan {
         parts: &mut Parts,
         paths: &Paths<'_>,
     ) -> Result<(), ImportError> {
-        let specs: Vec<_> = self.tensors.iter().map(|(target, _)| target.spec.clone()).collect();
-        let mut writer = dir.tensors(&specs, precision).map_err(|error| paths.writing(error))?;
+        let specs: Vec<_> = self
+            .tensors
+            .iter()
+            .map(|(target, _)| target.spec.clone())
+            .collect();
+        let mut writer = dir
+            .tensors(&specs, precision)
+            .map_err(|error| paths.writing(error))?;
         for (target, info) in &self.tensors {
             copy(parts, target, info, &mut writer, paths)?;
         }
@@ -154,7 +179,11 @@ impl Plan {
             name: meta.text("general.name")?.map(str::to_owned),
             license: meta.text("general.license")?.map(str::to_owned),
             tensors: self.tensors.len(),
-            parameters: self.tensors.iter().map(|(target, _)| target.spec.elements() as u64).sum(),
+            parameters: self
+                .tensors
+                .iter()
+                .map(|(target, _)| target.spec.elements() as u64)
+                .sum(),
             vocabulary: self.vocabulary.tokens.len(),
             formats,
         })
@@ -168,16 +197,30 @@ fn pair(
     family: &Family,
 ) -> Result<Vec<(Target, TensorInfo)>, ImportError> {
     let targets = model::targets(model, family);
-    let known: HashSet<_> =
-        targets.iter().map(|target| target.source.as_str()).chain([FREQUENCIES]).collect();
-    if let Some(name) = gguf.tensors.keys().find(|name| !known.contains(name.as_str())) {
+    let known: HashSet<_> = targets
+        .iter()
+        .map(|target| target.source.as_str())
+        .chain([FREQUENCIES])
+        .collect();
+    if let Some(name) = gguf
+        .tensors
+        .keys()
+        .find(|name| !known.contains(name.as_str()))
+    {
         return Err(ImportError::UnknownTensor { name: name.clone() });
     }
     let place = |target: Target| {
-        let info = gguf.tensors.get(&target.source).ok_or_else(|| metadata::missing(&target.source))?;
+        let info = gguf
+            .tensors
+            .get(&target.source)
+            .ok_or_else(|| metadata::missing(&target.source))?;
         if info.shape() != target.spec.shape {
             let (name, expected) = (target.source, target.spec.shape);
-            return Err(ImportError::Shape { name, found: info.shape(), expected });
+            return Err(ImportError::Shape {
+                name,
+                found: info.shape(),
+                expected,
+            });
         }
         Ok((target, info.clone()))
     };
@@ -208,7 +251,10 @@ fn copy(
             values.iter_mut().for_each(|value| *value += target.offset);
         }
         if let Some(value) = values.iter().find_map(|&value| writer.spoilt(value)) {
-            return Err(ImportError::NotFinite { name: target.source.clone(), value });
+            return Err(ImportError::NotFinite {
+                name: target.source.clone(),
+                value,
+            });
         }
         let ordered = match target.interleaved {
             Some(head) => (0..count)
@@ -218,7 +264,9 @@ fn copy(
                 .collect(),
             None => values,
         };
-        writer.push(&ordered).map_err(|error| paths.writing(error))?;
+        writer
+            .push(&ordered)
+            .map_err(|error| paths.writing(error))?;
     }
     Ok(())
 }

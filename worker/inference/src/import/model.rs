@@ -1,8 +1,9 @@
-//! Reads the architecture of a GGUF file from its metadata, and finds for each tensor of the model its place there. It
-//! must not know number formats or tokenizers.
+//! Reads the architecture of a GGUF file from its metadata, and finds for each tensor of the model
+//! its place there. It must not know number formats or tokenizers.
 //!
-//! llama.cpp stores the rows of each q and k head of some families interleaved (`2i + s` where Hugging Face has
-//! `s·d/2 + i`, d the head size), because their rotary embedding turns neighbours; this is undone.
+//! llama.cpp stores the rows of each q and k head of some families interleaved (`2i + s` where
+//! Hugging Face has `s·d/2 + i`, d the head size), because their rotary embedding turns neighbours;
+//! this is undone.
 
 use super::ImportError;
 use super::families::{self, Family};
@@ -26,8 +27,8 @@ pub(super) struct Target {
 /// The tensor which carries Llama 3's frequency divisors; it becomes configuration.
 pub(super) const FREQUENCIES: &str = "rope_freqs.weight";
 
-/// Names in a Hugging Face model and in GGUF; those of a layer without their prefix. Where a family gives a name another
-/// place, its own row comes first.
+/// Names in a Hugging Face model and in GGUF; those of a layer without their prefix. Where a family
+/// gives a name another place, its own row comes first.
 const NAMES: [(&str, &str); 16] = [
     ("model.embed_tokens", "token_embd"),
     ("model.norm", "output_norm"),
@@ -55,29 +56,49 @@ const AROUND: [(&str, &str); 3] = [
 ];
 
 /// Reads the architecture, but for a scaling of the rotary frequencies that is a tensor.
-pub(super) fn read(gguf: &Gguf, meta: &Metadata<'_>) -> Result<(Architecture, &'static Family), ImportError> {
+pub(super) fn read(
+    gguf: &Gguf,
+    meta: &Metadata<'_>,
+) -> Result<(Architecture, &'static Family), ImportError> {
     if let Some(kind) = meta.text("general.type")?.filter(|kind| *kind != "model") {
-        return Err(ImportError::Kind { kind: kind.to_owned() });
+        return Err(ImportError::Kind {
+            kind: kind.to_owned(),
+        });
     }
     let family = families::find(meta.text("general.architecture")?.unwrap_or("(none)"))?;
     let key = |key| family.key(key);
-    let embedding = gguf.tensors.get("token_embd.weight").ok_or_else(|| missing("token_embd.weight"))?;
-    let (hidden, heads) = (meta.size(&key("embedding_length"))?, meta.size(&key("attention.head_count"))?);
+    let embedding = gguf
+        .tensors
+        .get("token_embd.weight")
+        .ok_or_else(|| missing("token_embd.weight"))?;
+    let (hidden, heads) = (
+        meta.size(&key("embedding_length"))?,
+        meta.size(&key("attention.head_count"))?,
+    );
     let epsilon = key("attention.layer_norm_rms_epsilon");
-    let head = meta.number(&key("attention.key_length"))?.unwrap_or(hidden / heads);
+    let head = meta
+        .number(&key("attention.key_length"))?
+        .unwrap_or(hidden / heads);
     let context = meta.size(&key("context_length"))?;
     let model = Architecture {
         form: family.form,
         layers: meta.size(&key("block_count"))?,
         hidden,
         heads,
-        kv_heads: meta.number(&key("attention.head_count_kv"))?.unwrap_or(heads),
+        kv_heads: meta
+            .number(&key("attention.head_count_kv"))?
+            .unwrap_or(heads),
         head,
         inner: meta.size(&key("feed_forward_length"))?,
         context,
         vocabulary: embedding.dimensions.last().copied().unwrap_or(0),
-        theta: meta.float(&key("rope.freq_base"))?.map_or(10_000.0, shortest),
-        epsilon: meta.float(&epsilon)?.map(shortest).ok_or_else(|| missing(&epsilon))?,
+        theta: meta
+            .float(&key("rope.freq_base"))?
+            .map_or(10_000.0, shortest),
+        epsilon: meta
+            .float(&epsilon)?
+            .map(shortest)
+            .ok_or_else(|| missing(&epsilon))?,
         tied: !gguf.tensors.contains_key("output.weight"),
         scaling: scaling(meta, family, context)?,
     };
@@ -88,7 +109,12 @@ pub(super) fn read(gguf: &Gguf, meta: &Metadata<'_>) -> Result<(Architecture, &'
 
 /// Settings that are known at one value only: there they change nothing.
 fn neutral(meta: &Metadata<'_>, family: &Family, model: &Architecture) -> Result<(), ImportError> {
-    let refuse = |key: String, value: &Value| Err(ImportError::UnknownKey { key, value: value.to_string() });
+    let refuse = |key: String, value: &Value| {
+        Err(ImportError::UnknownKey {
+            key,
+            value: value.to_string(),
+        })
+    };
     for (key, at) in [
         ("attention.value_length", Value::Unsigned(model.head as u64)),
         ("attention.causal", Value::Bool(true)),
@@ -101,8 +127,8 @@ fn neutral(meta: &Metadata<'_>, family: &Family, model: &Architecture) -> Result
             return refuse(key, value);
         }
     }
-    // Families with windows read this themselves. Of the others, one as wide as the context hides nothing; llama.cpp
-    // leaves a narrower one out, transformers does not.
+    // Families with windows read this themselves. Of the others, one as wide as the context hides
+    // nothing; llama.cpp leaves a narrower one out, transformers does not.
     let window = family.key("attention.sliding_window");
     match meta.number(&window)? {
         Some(width) if !family.has_window() && width > 0 && width < model.context => {
@@ -112,26 +138,47 @@ fn neutral(meta: &Metadata<'_>, family: &Family, model: &Architecture) -> Result
     }
 }
 
-/// A scaling, by the rules of llama.cpp: the type is linear where it is left out, and the factor may stand under its
-/// older key.
-fn scaling(meta: &Metadata<'_>, family: &Family, context: usize) -> Result<Option<Scaling>, ImportError> {
+/// A scaling, by the rules of llama.cpp: the type is linear where it is left out, and the factor
+/// may stand under its older key.
+fn scaling(
+    meta: &Metadata<'_>,
+    family: &Family,
+    context: usize,
+) -> Result<Option<Scaling>, ImportError> {
     let keys = ["rope.scaling.factor", "rope.scale_linear"].map(|key| family.key(key));
     let [new, old] = [meta.float(&keys[0])?, meta.float(&keys[1])?];
-    let contradiction =
-        |values: String| ImportError::Contradiction { key: "the rotary scaling".to_owned(), values };
+    let contradiction = |values: String| ImportError::Contradiction {
+        key: "the rotary scaling".to_owned(),
+        values,
+    };
     let factor = match (new, old) {
         (Some(new), Some(old)) if new != old => {
-            return Err(contradiction(format!("{} = {new}, {} = {old}", keys[0], keys[1])));
+            return Err(contradiction(format!(
+                "{} = {new}, {} = {old}",
+                keys[0], keys[1]
+            )));
         }
-        (new, old) => new.or(old).map(shortest).filter(|&factor| factor != 0.0 && factor != 1.0),
+        (new, old) => new
+            .or(old)
+            .map(shortest)
+            .filter(|&factor| factor != 0.0 && factor != 1.0),
     };
-    let original = meta.number(&family.key("rope.scaling.original_context_length"))?.unwrap_or(context);
+    let original = meta
+        .number(&family.key("rope.scaling.original_context_length"))?
+        .unwrap_or(context);
     match (meta.text(&family.key("rope.scaling.type"))?, factor) {
         (None | Some("linear"), Some(factor)) if factor > 0.0 => Ok(Some(Scaling::Linear(factor))),
         (None | Some("linear" | "none"), None) => Ok(None),
-        (Some("yarn"), Some(factor)) if factor > 0.0 => Ok(Some(Scaling::Yarn { factor, original })),
-        (Some("none"), Some(factor)) => Err(contradiction(format!("{} = {factor} with type none", keys[0]))),
-        (kind, _) => Err(ImportError::RopeScaling { kind: kind.unwrap_or("linear").to_owned() }),
+        (Some("yarn"), Some(factor)) if factor > 0.0 => {
+            Ok(Some(Scaling::Yarn { factor, original }))
+        }
+        (Some("none"), Some(factor)) => Err(contradiction(format!(
+            "{} = {factor} with type none",
+            keys[0]
+        ))),
+        (kind, _) => Err(ImportError::RopeScaling {
+            kind: kind.unwrap_or("linear").to_owned(),
+        }),
     }
 }
 
@@ -148,21 +195,31 @@ fn check(model: &Architecture, tensors: usize) -> Result<(), ImportError> {
 }
 
 /// Recognises Llama 3's scaling by its divisors, of which only the factor varies.
-pub(super) fn scaling_of(model: &Architecture, divisors: &[f32]) -> Result<Llama3Scaling, ImportError> {
+pub(super) fn scaling_of(
+    model: &Architecture,
+    divisors: &[f32],
+) -> Result<Llama3Scaling, ImportError> {
     let factor = f64::from(divisors.iter().copied().fold(1.0, f32::max));
-    let scaling = Llama3Scaling { factor, original: 8192 };
+    let scaling = Llama3Scaling {
+        factor,
+        original: 8192,
+    };
     let expected = scaling.divisors(model.theta, model.head);
     let close = |(&found, wanted): (&f32, f64)| (f64::from(found) - wanted).abs() <= 1e-3 * wanted;
     match divisors.len() == expected.len() && divisors.iter().zip(expected).all(close) {
         true => Ok(scaling),
-        false => Err(ImportError::RopeScaling { kind: FREQUENCIES.to_owned() }),
+        false => Err(ImportError::RopeScaling {
+            kind: FREQUENCIES.to_owned(),
+        }),
     }
 }
 
 /// All tensors of the model, in order of their new names.
 pub(super) fn targets(model: &Architecture, family: &Family) -> Vec<Target> {
     let target = |spec: TensorSpec| {
-        let rotated = ["q_proj.", "k_proj."].iter().any(|part| spec.name.contains(part));
+        let rotated = ["q_proj.", "k_proj."]
+            .iter()
+            .any(|part| spec.name.contains(part));
         let norm = spec.name.contains("norm.");
         Target {
             source: source_name(&spec.name, model.form.around),
@@ -175,14 +232,22 @@ pub(super) fn targets(model: &Architecture, family: &Family) -> Vec<Target> {
 }
 
 fn source_name(name: &str, around: bool) -> String {
-    let (module, kind) = name.rsplit_once('.').expect("every tensor is a weight or a bias");
-    let (block, part) = match module.strip_prefix("model.layers.").and_then(|rest| rest.split_once('.')) {
+    let (module, kind) = name
+        .rsplit_once('.')
+        .expect("every tensor is a weight or a bias");
+    let (block, part) = match module
+        .strip_prefix("model.layers.")
+        .and_then(|rest| rest.split_once('.'))
+    {
         Some((layer, part)) => (format!("blk.{layer}."), part),
         None => (String::new(), module),
     };
     let own: &[(&str, &str)] = if around { &AROUND } else { &[] };
     let known = own.iter().chain(&NAMES).find(|(theirs, _)| *theirs == part);
-    format!("{block}{}.{kind}", known.expect("every tensor has a GGUF name").1)
+    format!(
+        "{block}{}.{kind}",
+        known.expect("every tensor has a GGUF name").1
+    )
 }
 
 /// Where row `row` of a Hugging Face head lies in llama.cpp's.
@@ -224,8 +289,15 @@ mod tests {
 
     #[test]
     fn llama3_scaling_is_recognised_and_nothing_else() {
-        let meant = Llama3Scaling { factor: 32.0, original: 8192 };
-        let mut divisors: Vec<f32> = meant.divisors(MODEL.theta, 64).into_iter().map(|d| d as f32).collect();
+        let meant = Llama3Scaling {
+            factor: 32.0,
+            original: 8192,
+        };
+        let mut divisors: Vec<f32> = meant
+            .divisors(MODEL.theta, 64)
+            .into_iter()
+            .map(|d| d as f32)
+            .collect();
         assert_eq!(scaling_of(&MODEL, &divisors).unwrap(), meant);
         divisors[14] *= 1.01;
         assert!(scaling_of(&MODEL, &divisors).is_err());
@@ -235,8 +307,27 @@ mod tests {
     #[test]
     fn sizes_that_do_not_fit_are_refused() {
         assert!(check(&MODEL, 11).is_ok());
-        assert!(check(&Architecture { heads: 3, kv_heads: 2, ..MODEL }, 11).is_err());
+        assert!(
+            check(
+                &Architecture {
+                    heads: 3,
+                    kv_heads: 2,
+                    ..MODEL
+                },
+                11
+            )
+            .is_err()
+        );
         assert!(check(&Architecture { head: 63, ..MODEL }, 11).is_err());
-        assert!(check(&Architecture { layers: 1 << 30, ..MODEL }, 11).is_err());
+        assert!(
+            check(
+                &Architecture {
+                    layers: 1 << 30,
+                    ..MODEL
+                },
+                11
+            )
+            .is_err()
+        );
     }
 }

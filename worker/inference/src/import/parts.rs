@@ -1,5 +1,6 @@
-//! The file or files of one GGUF model, and the reading of tensors from them. Of several, the first says how many there
-//! are, and names count them: `NAME-00001-of-0000N.gguf`. It must not know what tensors mean.
+//! The file or files of one GGUF model, and the reading of tensors from them. Of several, the first
+//! says how many there are, and names count them: `NAME-00001-of-0000N.gguf`. It must not know what
+//! tensors mean.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -17,7 +18,9 @@ pub(super) struct Parts {
 impl Parts {
     /// Opens the file, and the others of the same model where its name counts them.
     pub(super) fn open(first: &Path) -> Result<Self, ImportError> {
-        Ok(Self { files: vec![open(first)?] })
+        Ok(Self {
+            files: vec![open(first)?],
+        })
     }
 
     /// What all files hold but the data of tensors.
@@ -29,12 +32,19 @@ impl Parts {
             _ => None,
         };
         let count = number(&whole, "split.count").unwrap_or(1);
-        let (path, at) = (self.files[0].0.clone(), number(&whole, "split.no").unwrap_or(0));
+        let (path, at) = (
+            self.files[0].0.clone(),
+            number(&whole, "split.no").unwrap_or(0),
+        );
         if count > 1 && at > 0 {
-            return Err(ImportError::Part { number: at + 1, count });
+            return Err(ImportError::Part {
+                number: at + 1,
+                count,
+            });
         }
         for number in 2..=count {
-            let mut part = open(&sibling(&path, number, count).ok_or(ImportError::PartName { count })?)?;
+            let mut part =
+                open(&sibling(&path, number, count).ok_or(ImportError::PartName { count })?)?;
             let gguf = Gguf::read(&mut part.1)?;
             for (name, mut info) in gguf.tensors {
                 info.file = self.files.len();
@@ -46,8 +56,13 @@ impl Parts {
             self.files.push(part);
         }
         let declared = number(&whole, "split.tensors.count");
-        if let Some(declared) = declared.filter(|&declared| count > 1 && declared != whole.tensors.len()) {
-            return Err(ImportError::PartTensors { found: whole.tensors.len(), declared });
+        if let Some(declared) =
+            declared.filter(|&declared| count > 1 && declared != whole.tensors.len())
+        {
+            return Err(ImportError::PartTensors {
+                found: whole.tensors.len(),
+                declared,
+            });
         }
         whole.metadata.retain(|key, _| !key.starts_with("split."));
         Ok(whole)
@@ -61,7 +76,11 @@ impl Parts {
         count: usize,
     ) -> Result<Vec<f32>, ImportError> {
         let columns = info.columns();
-        self.read(info, first * info.quant.row_bytes(columns), count * info.quant.row_bytes(columns))
+        self.read(
+            info,
+            first * info.quant.row_bytes(columns),
+            count * info.quant.row_bytes(columns),
+        )
     }
 
     /// Elements of a vector whose format has no blocks.
@@ -75,14 +94,22 @@ impl Parts {
         self.read(info, first * element, count * element)
     }
 
-    fn read(&mut self, info: &TensorInfo, from: usize, length: usize) -> Result<Vec<f32>, ImportError> {
+    fn read(
+        &mut self,
+        info: &TensorInfo,
+        from: usize,
+        length: usize,
+    ) -> Result<Vec<f32>, ImportError> {
         let (path, file) = &mut self.files[info.file];
         let mut bytes = vec![0; length];
         let mut read = || {
             file.seek(SeekFrom::Start(info.offset + from as u64))?;
             file.read_exact(&mut bytes)
         };
-        read().map_err(|source| ImportError::Source { path: path.clone(), source })?;
+        read().map_err(|source| ImportError::Source {
+            path: path.clone(),
+            source,
+        })?;
         let mut values = Vec::new();
         info.quant.dequantise(&bytes, &mut values);
         Ok(values)
@@ -91,8 +118,14 @@ impl Parts {
 
 fn open(path: &Path) -> Result<(PathBuf, BufReader<File>), ImportError> {
     let opened = opened::regular(path);
-    let failed = |source: io::Error| ImportError::Source { path: path.to_owned(), source };
-    Ok((path.to_owned(), BufReader::with_capacity(1 << 20, opened.map_err(failed)?)))
+    let failed = |source: io::Error| ImportError::Source {
+        path: path.to_owned(),
+        source,
+    };
+    Ok((
+        path.to_owned(),
+        BufReader::with_capacity(1 << 20, opened.map_err(failed)?),
+    ))
 }
 
 /// The name of another file of the same model.
@@ -109,7 +142,13 @@ mod tests {
     #[test]
     fn names_count_the_files() {
         let name = |first: &str| sibling(Path::new(first), 3, 12);
-        assert_eq!(name("a/b-00001-of-00012.gguf"), Some(PathBuf::from("a/b-00003-of-00012.gguf")));
-        assert_eq!((name("a/b-00002-of-00012.gguf"), name("a/b.gguf")), (None, None));
+        assert_eq!(
+            name("a/b-00001-of-00012.gguf"),
+            Some(PathBuf::from("a/b-00003-of-00012.gguf"))
+        );
+        assert_eq!(
+            (name("a/b-00002-of-00012.gguf"), name("a/b.gguf")),
+            (None, None)
+        );
     }
 }

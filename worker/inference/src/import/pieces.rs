@@ -1,5 +1,5 @@
-//! SentencePiece vocabularies: which neighbours merge first follows from the scores of what they become. It must not know
-//! metadata.
+//! SentencePiece vocabularies: which neighbours merge first follows from the scores of what they
+//! become. It must not know metadata.
 
 use std::collections::HashMap;
 
@@ -11,20 +11,37 @@ struct Merge<'a> {
     token: usize,
 }
 
-/// Merges in order of rank: the joint of the highest score first; of equal scores the earlier token.
+/// Merges in order of rank: the joint of the highest score first; of equal scores the earlier
+/// token.
 pub(super) fn merges(tokens: &[String], scores: &[f64]) -> Vec<String> {
-    let ids: HashMap<&str, usize> =
-        tokens.iter().enumerate().map(|(id, token)| (token.as_str(), id)).collect();
+    let ids: HashMap<&str, usize> = tokens
+        .iter()
+        .enumerate()
+        .map(|(id, token)| (token.as_str(), id))
+        .collect();
     let mut merges = Vec::new();
     // Text is written with `▁`, so a token with a space in it never comes of merging.
-    for (token, text) in tokens.iter().enumerate().filter(|(_, text)| !text.contains(' ')) {
+    for (token, text) in tokens
+        .iter()
+        .enumerate()
+        .filter(|(_, text)| !text.contains(' '))
+    {
         let splits = text.char_indices().skip(1).map(|(at, _)| text.split_at(at));
-        let joins = splits.filter(|(left, right)| ids.contains_key(left) && ids.contains_key(right));
-        merges.extend(joins.map(|(left, right)| Merge { left, right, score: scores[token], token }));
+        let joins =
+            splits.filter(|(left, right)| ids.contains_key(left) && ids.contains_key(right));
+        merges.extend(joins.map(|(left, right)| Merge {
+            left,
+            right,
+            score: scores[token],
+            token,
+        }));
     }
     merges.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.token.cmp(&b.token)));
     // A space is written `▁` in pieces, so it can part the two.
-    merges.into_iter().map(|merge| format!("{} {}", merge.left, merge.right)).collect()
+    merges
+        .into_iter()
+        .map(|merge| format!("{} {}", merge.left, merge.right))
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! How byte-level tokenizers cut text before merging, by the name in `tokenizer.ggml.pre`, and what each name implies in
-//! llama.cpp. It must not know metadata.
+//! How byte-level tokenizers cut text before merging, by the name in `tokenizer.ggml.pre`, and what
+//! each name implies in llama.cpp. It must not know metadata.
 
 use super::ImportError;
 use crate::bytelevel::Cut;
@@ -29,21 +29,55 @@ const FALCON: [&str; 3] = [r"[\p{P}\$\+<=>\^~\|`]+", GPT2, "[0-9][0-9][0-9]"];
 
 const ALL: [Pre; 9] = [
     Pre {
-        names: &["llama-bpe", "llama-v3", "llama3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2"],
+        names: &[
+            "llama-bpe",
+            "llama-v3",
+            "llama3",
+            "falcon3",
+            "falcon-h1",
+            "pixtral",
+            "midm-2.0",
+            "lfm2",
+        ],
         cut: Cut::Patterns(&[LLAMA3]),
         whole: true,
         adds_bos: true,
     },
-    Pre { names: &["dbrx", "smaug-bpe"], cut: Cut::Patterns(&[LLAMA3]), whole: false, adds_bos: false },
     Pre {
-        names: &["qwen2", "deepseek-r1-qwen", "megrez", "kormo", "stablelm2", "hunyuan"],
+        names: &["dbrx", "smaug-bpe"],
+        cut: Cut::Patterns(&[LLAMA3]),
+        whole: false,
+        adds_bos: false,
+    },
+    Pre {
+        names: &[
+            "qwen2",
+            "deepseek-r1-qwen",
+            "megrez",
+            "kormo",
+            "stablelm2",
+            "hunyuan",
+        ],
         cut: Cut::Patterns(&[QWEN2]),
         whole: false,
         adds_bos: false,
     },
-    Pre { names: &["tekken"], cut: Cut::Patterns(&[TEKKEN]), whole: true, adds_bos: true },
     Pre {
-        names: &["smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"],
+        names: &["tekken"],
+        cut: Cut::Patterns(&[TEKKEN]),
+        whole: true,
+        adds_bos: true,
+    },
+    Pre {
+        names: &[
+            "smollm",
+            "starcoder",
+            "refact",
+            "command-r",
+            "codeshell",
+            "exaone",
+            "minerva-7b",
+        ],
         cut: Cut::DigitsThenGpt2,
         whole: false,
         adds_bos: false,
@@ -65,16 +99,39 @@ const ALL: [Pre; 9] = [
         whole: false,
         adds_bos: false,
     },
-    Pre { names: &["default"], cut: Cut::Patterns(&DEFAULT), whole: false, adds_bos: false },
-    Pre { names: &["falcon"], cut: Cut::Patterns(&FALCON), whole: false, adds_bos: false },
-    Pre { names: &["gigachat"], cut: Cut::Gpt2, whole: false, adds_bos: false },
+    Pre {
+        names: &["default"],
+        cut: Cut::Patterns(&DEFAULT),
+        whole: false,
+        adds_bos: false,
+    },
+    Pre {
+        names: &["falcon"],
+        cut: Cut::Patterns(&FALCON),
+        whole: false,
+        adds_bos: false,
+    },
+    Pre {
+        names: &["gigachat"],
+        cut: Cut::Gpt2,
+        whole: false,
+        adds_bos: false,
+    },
 ];
 
 /// By name.
 pub(super) fn find(name: &str) -> Result<Pre, ImportError> {
-    let known = || ALL.iter().flat_map(|pre| pre.names).copied().collect::<Vec<_>>().join(", ");
-    ALL.into_iter().find(|pre| pre.names.contains(&name)).ok_or_else(|| ImportError::Tokenizer {
-        kind: format!("gpt2 with pre-tokenizer {name}"),
-        known: known(),
-    })
+    let known = || {
+        ALL.iter()
+            .flat_map(|pre| pre.names)
+            .copied()
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    ALL.into_iter()
+        .find(|pre| pre.names.contains(&name))
+        .ok_or_else(|| ImportError::Tokenizer {
+            kind: format!("gpt2 with pre-tokenizer {name}"),
+            known: known(),
+        })
 }

@@ -1,5 +1,6 @@
-//! Owns the number formats of GGUF tensors: sizes, and dequantisation to F32 one whole block at a time. Each product is
-//! rounded where ggml rounds it, so that values equal ggml's to the bit. It must not know tensor names or files.
+//! Owns the number formats of GGUF tensors: sizes, and dequantisation to F32 one whole block at a
+//! time. Each product is rounded where ggml rounds it, so that values equal ggml's to the bit. It
+//! must not know tensor names or files.
 //!
 //! Block layouts: <https://github.com/ggml-org/ggml/blob/master/src/ggml-common.h>.
 
@@ -16,7 +17,9 @@ type Format = (u32, &'static str, usize, usize, fn(&[u8], &mut Vec<f32>));
 
 /// Every format that is read.
 const FORMATS: [Format; 15] = [
-    (0, "F32", 1, 4, |block, out| out.push(f32::from_le_bytes([block[0], block[1], block[2], block[3]]))),
+    (0, "F32", 1, 4, |block, out| {
+        out.push(f32::from_le_bytes([block[0], block[1], block[2], block[3]]))
+    }),
     (1, "F16", 1, 2, |block, out| out.push(half_at(block, 0))),
     (2, "Q4_0", 32, 18, q4_0),
     (3, "Q4_1", 32, 20, q4_1),
@@ -30,7 +33,9 @@ const FORMATS: [Format; 15] = [
     (14, "Q6_K", 256, 210, superblocks::q6_k),
     (20, "IQ4_NL", 32, 18, superblocks::iq4_nl),
     (23, "IQ4_XS", 256, 136, superblocks::iq4_xs),
-    (30, "BF16", 1, 2, |block, out| out.push(bf16::from_le_bytes([block[0], block[1]]).to_f32())),
+    (30, "BF16", 1, 2, |block, out| {
+        out.push(bf16::from_le_bytes([block[0], block[1]]).to_f32())
+    }),
 ];
 
 /// Names of formats that are not read.
@@ -72,7 +77,10 @@ impl Quant {
     }
 
     fn format(self) -> &'static Format {
-        FORMATS.iter().find(|format| format.0 == self.0).expect("it was made from one of them")
+        FORMATS
+            .iter()
+            .find(|format| format.0 == self.0)
+            .expect("it was made from one of them")
     }
 
     /// As GGUF tools write it.
@@ -84,12 +92,18 @@ impl Quant {
     /// size does not fit 64 bits.
     pub(crate) fn bytes(self, dimensions: &[u64]) -> Option<u64> {
         let &(_, _, values, bytes, _) = self.format();
-        let blocks = dimensions.first().unwrap_or(&1).checked_div(values as u64)?;
+        let blocks = dimensions
+            .first()
+            .unwrap_or(&1)
+            .checked_div(values as u64)?;
         if blocks * values as u64 != *dimensions.first().unwrap_or(&1) {
             return None;
         }
         let row = blocks.checked_mul(bytes as u64)?;
-        dimensions.iter().skip(1).try_fold(row, |size, &d| size.checked_mul(d))
+        dimensions
+            .iter()
+            .skip(1)
+            .try_fold(row, |size, &d| size.checked_mul(d))
     }
 
     /// Bytes of one row of so many values; the row was checked to be whole blocks.
@@ -101,7 +115,9 @@ impl Quant {
     /// Appends the values of whole blocks.
     pub(crate) fn dequantise(self, bytes: &[u8], out: &mut Vec<f32>) {
         let &(_, _, _, size, append) = self.format();
-        bytes.chunks_exact(size).for_each(|block| append(block, out));
+        bytes
+            .chunks_exact(size)
+            .for_each(|block| append(block, out));
     }
 }
 
@@ -111,13 +127,18 @@ pub(super) fn half_at(block: &[u8], at: usize) -> f32 {
 
 /// Codes of four bits: the low halves of all bytes come first, then the high halves.
 fn nibbles(packed: &[u8]) -> impl Iterator<Item = u8> {
-    packed.iter().map(|q| q & 15).chain(packed.iter().map(|q| q >> 4))
+    packed
+        .iter()
+        .map(|q| q & 15)
+        .chain(packed.iter().map(|q| q >> 4))
 }
 
 /// The same with a fifth bit beside them, in the order of the values.
 fn fives(high: &[u8], packed: &[u8]) -> impl Iterator<Item = u8> {
     let high = u32::from_le_bytes([high[0], high[1], high[2], high[3]]);
-    nibbles(packed).enumerate().map(move |(at, code)| code + 16 * (high >> at & 1) as u8)
+    nibbles(packed)
+        .enumerate()
+        .map(move |(at, code)| code + 16 * (high >> at & 1) as u8)
 }
 
 fn q4_0(block: &[u8], out: &mut Vec<f32>) {
@@ -142,7 +163,11 @@ fn q5_1(block: &[u8], out: &mut Vec<f32>) {
 
 fn q8_0(block: &[u8], out: &mut Vec<f32>) {
     let scale = half_at(block, 0);
-    out.extend(block[2..].iter().map(|q| f32::from(q.cast_signed()) * scale));
+    out.extend(
+        block[2..]
+            .iter()
+            .map(|q| f32::from(q.cast_signed()) * scale),
+    );
 }
 
 #[cfg(test)]
@@ -153,7 +178,10 @@ mod tests {
 
     fn bytes(hex: &Value) -> Vec<u8> {
         let digits = hex.as_str().unwrap().as_bytes().as_chunks::<2>().0;
-        digits.iter().map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+        digits
+            .iter()
+            .map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect()
     }
 
     /// Values, and those that llama.cpp's own package reads from the same blocks, as bits.
@@ -161,8 +189,12 @@ mod tests {
         let quant = Quant::from_id(format["id"].as_u64().unwrap() as u32).unwrap();
         let mut values = Vec::new();
         quant.dequantise(blocks, &mut values);
-        let expected =
-            bytes(&format["values"]).as_chunks().0.iter().map(|&b| u32::from_le_bytes(b)).collect();
+        let expected = bytes(&format["values"])
+            .as_chunks()
+            .0
+            .iter()
+            .map(|&b| u32::from_le_bytes(b))
+            .collect();
         [values.into_iter().map(f32::to_bits).collect(), expected]
     }
 
@@ -173,7 +205,9 @@ mod tests {
         let formats = formats.as_object().unwrap();
         let quantised = FORMATS.iter().filter(|format| format.2 > 1);
         for &(_, name, values, size, _) in quantised {
-            let format = formats.get(name).unwrap_or_else(|| panic!("{name} is in no fixture"));
+            let format = formats
+                .get(name)
+                .unwrap_or_else(|| panic!("{name} is in no fixture"));
             let mut blocks = bytes(&format["blocks"]);
             assert_eq!(blocks.len() % size, 0);
             let [found, expected] = both(format, &blocks);

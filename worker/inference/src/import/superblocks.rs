@@ -1,12 +1,15 @@
-//! Dequantisation of the formats whose blocks hold 256 values with scales of their own inside: K-quants and IQ4. Each
-//! product is rounded where ggml rounds it, so that values equal ggml's to the bit. It must not know files.
+//! Dequantisation of the formats whose blocks hold 256 values with scales of their own inside:
+//! K-quants and IQ4. Each product is rounded where ggml rounds it, so that values equal ggml's to
+//! the bit. It must not know files.
 //!
 //! Block layouts: <https://github.com/ggml-org/ggml/blob/master/src/ggml-common.h>.
 
 use super::quant::half_at;
 
 /// Values of the four-bit codes of IQ4.
-const IQ4: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+const IQ4: [i8; 16] = [
+    -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113,
+];
 
 /// Two bits a value; scales and minimums of sixteen values share a byte.
 pub(super) fn q2_k(block: &[u8], out: &mut Vec<f32>) {
@@ -19,7 +22,10 @@ pub(super) fn q2_k(block: &[u8], out: &mut Vec<f32>) {
             for part in packed.chunks_exact(16) {
                 let scale = scales.next().expect("sixteen scales");
                 let (factor, minimum) = (d * f32::from(scale & 15), least * f32::from(scale >> 4));
-                out.extend(part.iter().map(|q| factor * f32::from(q >> shift & 3) - minimum));
+                out.extend(
+                    part.iter()
+                        .map(|q| factor * f32::from(q >> shift & 3) - minimum),
+                );
             }
         }
     }
@@ -44,7 +50,8 @@ pub(super) fn q3_k(block: &[u8], out: &mut Vec<f32>) {
                 let factor = d * f32::from(scale(index));
                 index += 1;
                 let value = |(q, m): (&u8, &u8)| {
-                    let code = (q >> (2 * step) & 3).cast_signed() - if m & bit == 0 { 4 } else { 0 };
+                    let code =
+                        (q >> (2 * step) & 3).cast_signed() - if m & bit == 0 { 4 } else { 0 };
                     factor * f32::from(code)
                 };
                 out.extend(part.iter().zip(mask).map(value));
@@ -72,7 +79,11 @@ pub(super) fn q4_k(block: &[u8], out: &mut Vec<f32>) {
         for side in 0..2 {
             let (scale, minimum) = scale_and_minimum(scales, 2 * pair + side);
             let (factor, minimum) = (d * scale, least * minimum);
-            out.extend(packed.iter().map(|q| factor * f32::from(q >> (4 * side) & 15) - minimum));
+            out.extend(
+                packed
+                    .iter()
+                    .map(|q| factor * f32::from(q >> (4 * side) & 15) - minimum),
+            );
         }
     }
 }
@@ -125,7 +136,11 @@ pub(super) fn iq4_xs(block: &[u8], out: &mut Vec<f32>) {
     for (index, packed) in block[8..].chunks_exact(16).enumerate() {
         let four = block[4 + index / 2] >> (4 * (index % 2)) & 15;
         let two = (high >> (2 * index) & 3) as u8;
-        codes(d * f32::from((four | two << 4).cast_signed() - 32), packed, out);
+        codes(
+            d * f32::from((four | two << 4).cast_signed() - 32),
+            packed,
+            out,
+        );
     }
 }
 

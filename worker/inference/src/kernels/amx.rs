@@ -1,6 +1,7 @@
-//! Products with BF16 weights on AMX: sixteen rows of W against sixteen tokens in one instruction. Each x is split into
-//! three BF16 parts whose sum is x to the last bit, so that all products are exact and only the F32 sums round, as
-//! they do on the other paths. Weights lie in tiles, made once at load. It must not know models or threads.
+//! Products with BF16 weights on AMX: sixteen rows of W against sixteen tokens in one instruction.
+//! Each x is split into three BF16 parts whose sum is x to the last bit, so that all products are
+//! exact and only the F32 sums round, as they do on the other paths. Weights lie in tiles, made
+//! once at load. It must not know models or threads.
 
 use std::arch::asm;
 use std::arch::x86_64::*;
@@ -9,7 +10,13 @@ use super::Tiles;
 use super::matmul::MatMul;
 
 /// The layouts that [`rows`] takes.
-pub(super) const TILES: Tiles = Tiles { rows: ROWS, packed_bytes, pack, split_bytes, split };
+pub(super) const TILES: Tiles = Tiles {
+    rows: ROWS,
+    packed_bytes,
+    pack,
+    split_bytes,
+    split,
+};
 
 /// Rows of W in one task are a multiple of this: two tiles side by side.
 const ROWS: usize = 32;
@@ -28,8 +35,9 @@ const PLACES: usize = 8;
 /// Tokens taken through a task's rows together, so that their parts stay in a second-level cache.
 const PANEL: usize = 128;
 
-/// Whether this processor has AMX for BF16 and the system lets this process use it. Asking is what makes the system
-/// reserve room for tiles, so a path whose answer is yes may run on every thread started later.
+/// Whether this processor has AMX for BF16 and the system lets this process use it. Asking is what
+/// makes the system reserve room for tiles, so a path whose answer is yes may run on every thread
+/// started later.
 pub(super) fn granted() -> bool {
     const TILE_AND_BF16: u32 = 1 << 24 | 1 << 22;
     const REQUEST: libc::c_long = 0x1023;
@@ -50,11 +58,14 @@ fn split_bytes(columns: usize) -> usize {
     columns.div_ceil(DEPTH) * PARTS
 }
 
-/// Lays BF16 rows out in tiles: within a tile, pairs of neighbouring columns of sixteen rows lie side by side, as the
-/// instruction takes them. Columns missing in the last tile stay as `out` has them, which must be zero.
+/// Lays BF16 rows out in tiles: within a tile, pairs of neighbouring columns of sixteen rows lie
+/// side by side, as the instruction takes them. Columns missing in the last tile stay as `out` has
+/// them, which must be zero.
 fn pack(rows: &[u8], columns: usize, out: &mut [u8]) {
     let depth = columns.div_ceil(DEPTH);
-    let groups = rows.chunks_exact(SIDE * columns * 2).zip(out.chunks_exact_mut(depth * TILE));
+    let groups = rows
+        .chunks_exact(SIDE * columns * 2)
+        .zip(out.chunks_exact_mut(depth * TILE));
     for (group, tiles) in groups {
         for (n, row) in group.chunks_exact(columns * 2).enumerate() {
             for (pair, bytes) in row.chunks(4).enumerate() {
@@ -83,7 +94,8 @@ unsafe fn split(x: *const f32, columns: usize, out: *mut u8) {
             };
             let to = out.add(half / 2 * PARTS + half % 2 * (LINE / 2));
             for part in 0..3 {
-                // Cutting off keeps eight bits of the significand; three times eight are all there are.
+                // Cutting off keeps eight bits of the significand; three times eight are all there
+                // are.
                 let bits = _mm512_and_si512(_mm512_castps_si512(rest), top);
                 let short = _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(bits));
                 _mm256_storeu_si256(to.add(part * LINE).cast(), short);
@@ -96,8 +108,9 @@ unsafe fn split(x: *const f32, columns: usize, out: *mut u8) {
 /// Computes the outputs of W's rows `first .. last`.
 ///
 /// # Safety
-/// [`granted`] said yes. `job.packed` and `job.split` hold what [`pack`] and [`split`] made of the job's W and x, both at
-/// a cache line; `first` and `last` are multiples of [`ROWS`]; nobody else touches these outputs meanwhile.
+/// [`granted`] said yes. `job.packed` and `job.split` hold what [`pack`] and [`split`] made of the
+/// job's W and x, both at a cache line; `first` and `last` are multiples of [`ROWS`]; nobody else
+/// touches these outputs meanwhile.
 pub(super) unsafe fn rows(job: &MatMul, first: usize, last: usize) {
     let mut done = 0;
     while done < job.batch {
@@ -132,11 +145,23 @@ impl Shape {
     /// Sums in tiles 0 to 3, parts of x in 4 and 5, weights in 6 and 7.
     fn new(tokens: usize) -> Self {
         let first = tokens.min(SIDE) as u8;
-        let second = if tokens > SIDE { (tokens - SIDE).min(SIDE) as u8 } else { first };
+        let second = if tokens > SIDE {
+            (tokens - SIDE).min(SIDE) as u8
+        } else {
+            first
+        };
         let (mut row_bytes, mut rows) = ([0; 16], [0; 16]);
         row_bytes[..8].fill(LINE as u16);
-        rows[..8].copy_from_slice(&[first, first, second, second, first, second, SIDE as u8, SIDE as u8]);
-        Self { palette: 1, start_row: 0, reserved: [0; 14], row_bytes, rows }
+        rows[..8].copy_from_slice(&[
+            first, first, second, second, first, second, SIDE as u8, SIDE as u8,
+        ]);
+        Self {
+            palette: 1,
+            start_row: 0,
+            reserved: [0; 14],
+            row_bytes,
+            rows,
+        }
     }
 }
 
@@ -152,7 +177,11 @@ unsafe fn tokens(job: &MatMul, first: usize, last: usize, token: usize, count: u
     let depth = job.columns.div_ceil(DEPTH);
     for row in (first..last).step_by(ROWS) {
         let b = job.packed.wrapping_add(row / SIDE * depth * TILE);
-        let next = if row + ROWS < last { b.wrapping_add(2 * depth * TILE) } else { job.then };
+        let next = if row + ROWS < last {
+            b.wrapping_add(2 * depth * TILE)
+        } else {
+            job.then
+        };
         for at in (token..token + count).step_by(2 * SIDE) {
             let block = Block {
                 a: job.split.wrapping_add(at * parts),
@@ -165,7 +194,13 @@ unsafe fn tokens(job: &MatMul, first: usize, last: usize, token: usize, count: u
                 next: if at == token { next } else { std::ptr::null() },
             };
             // SAFETY: tokens and rows lie inside the job's by the loops.
-            unsafe { if count > SIDE { block.two() } else { block.one() } }
+            unsafe {
+                if count > SIDE {
+                    block.two()
+                } else {
+                    block.one()
+                }
+            }
         }
     }
 }
@@ -188,8 +223,9 @@ impl Block {
     /// As [`rows`], with tiles configured for more than 16 tokens.
     unsafe fn two(&self) {
         let y = self.y.wrapping_add(SIDE * self.y_stride);
-        // SAFETY: tiles 0 to 3 are read from and written to this block's outputs; parts and weights are read once
-        // each, `depth` times. The compiler knows of no tile register, so none of its values can be lost.
+        // SAFETY: tiles 0 to 3 are read from and written to this block's outputs; parts and weights
+        // are read once each, `depth` times. The compiler knows of no tile register, so none of its
+        // values can be lost.
         unsafe {
             self.begin();
             if self.accumulate {
@@ -200,7 +236,10 @@ impl Block {
             }
             for at in 0..self.depth {
                 self.ask(at);
-                let (a, b) = (self.a.wrapping_add(at * PARTS), self.b.wrapping_add(at * TILE));
+                let (a, b) = (
+                    self.a.wrapping_add(at * PARTS),
+                    self.b.wrapping_add(at * TILE),
+                );
                 asm!(
                     "tileloadd tmm6, [{b} + {line}]",
                     "tileloadd tmm7, [{c} + {line}]",
@@ -270,8 +309,9 @@ impl Block {
         }
     }
 
-    /// Asks for this step's share of the next block's weights. They go into the second-level cache, from several places
-    /// at once: the processor's own prefetching follows each of them, and memory is read faster than in one line.
+    /// Asks for this step's share of the next block's weights. They go into the second-level cache,
+    /// from several places at once: the processor's own prefetching follows each of them, and
+    /// memory is read faster than in one line.
     #[inline(always)]
     fn ask(&self, at: usize) {
         if self.next.is_null() {
@@ -282,7 +322,9 @@ impl Block {
         for index in 0..PLACES {
             for line in (0..step).step_by(LINE) {
                 // SAFETY: prefetching takes any address.
-                unsafe { _mm_prefetch::<_MM_HINT_T1>(start.wrapping_add(index * place + line).cast()) };
+                unsafe {
+                    _mm_prefetch::<_MM_HINT_T1>(start.wrapping_add(index * place + line).cast())
+                };
             }
         }
     }

@@ -1,6 +1,7 @@
-//! Exact attention of some query rows of one sequence over its paged keys and values, for one key/value head.
-//! Keys lie transposed inside a page, so that sixteen scores come out of one pass without sums across lanes.
-//! Each query row is computed in an order that depends on its own length alone.
+//! Exact attention of some query rows of one sequence over its paged keys and values, for one
+//! key/value head. Keys lie transposed inside a page, so that sixteen scores come out of one pass
+//! without sums across lanes. Each query row is computed in an order that depends on its own length
+//! alone.
 
 use std::ops::Range;
 
@@ -79,8 +80,8 @@ impl Attention {
 /// Computes all rows.
 ///
 /// # Safety
-/// The machine has `S`. All addresses in `job` are valid for the shapes it states, pages hold `E`, and nobody
-/// else touches the outputs and the scratch meanwhile.
+/// The machine has `S`. All addresses in `job` are valid for the shapes it states, pages hold `E`,
+/// and nobody else touches the outputs and the scratch meanwhile.
 #[inline(always)]
 pub(crate) unsafe fn attend<S: Simd, E: Element>(job: &Attention) {
     // SAFETY: passed on; the splits cover each row and each page once.
@@ -90,7 +91,11 @@ pub(crate) unsafe fn attend<S: Simd, E: Element>(job: &Attention) {
             let keys = job.keys.add(page * job.page_stride);
             // Pages lie apart, so nothing but this code knows which comes next.
             if (index + 1) * PAGE < job.longest() {
-                ask::<S, E>(job.keys.add(*job.pages.add(index + 1) as usize * job.page_stride), job.head);
+                ask::<S, E>(
+                    job.keys
+                        .add(*job.pages.add(index + 1) as usize * job.page_stride),
+                    job.head,
+                );
             }
             ask::<S, E>(job.values.add(page * job.page_stride), job.head);
             for row in (0..job.rows()).step_by(TILE) {
@@ -107,7 +112,12 @@ pub(crate) unsafe fn attend<S: Simd, E: Element>(job: &Attention) {
             if job.cap > 0.0 {
                 bend::<S>(scores, job.first_page() * PAGE, job.longest(), job.cap);
             }
-            softmax::<S>(scores, job.first_page() * PAGE, job.first(row)..job.length(row), job.longest());
+            softmax::<S>(
+                scores,
+                job.first_page() * PAGE,
+                job.first(row)..job.length(row),
+                job.longest(),
+            );
         }
         for row in (0..job.rows()).step_by(TILE) {
             match job.rows() - row {
@@ -129,7 +139,8 @@ unsafe fn ask<S: Simd, E: Element>(block: *const u8, head: usize) {
     }
 }
 
-/// Scores of R rows against the sixteen keys of a page; even and odd head elements are summed apart.
+/// Scores of R rows against the sixteen keys of a page; even and odd head elements are summed
+/// apart.
 #[inline(always)]
 unsafe fn score<S: Simd, E: Element, const R: usize>(
     job: &Attention,
@@ -159,7 +170,10 @@ unsafe fn score<S: Simd, E: Element, const R: usize>(
             }
             unrolled!(r < R, {
                 let total = S::mul(S::add(even[r], odd[r]), S::splat(job.scale));
-                S::store(job.scores.add((row + r) * job.score_stride + at + lane), total);
+                S::store(
+                    job.scores.add((row + r) * job.score_stride + at + lane),
+                    total,
+                );
             });
             lane += S::LANES;
         }
@@ -177,8 +191,9 @@ unsafe fn bend<S: Simd>(scores: *mut f32, from: usize, longest: usize, cap: f32)
     }
 }
 
-/// Turns the scores in `seen` into weights that sum to one, and the others from `from` up to `longest`'s page end into
-/// zeros. Zeros change no sum, so weights do not depend on where the rows computed together begin.
+/// Turns the scores in `seen` into weights that sum to one, and the others from `from` up to
+/// `longest`'s page end into zeros. Zeros change no sum, so weights do not depend on where the rows
+/// computed together begin.
 #[inline(always)]
 unsafe fn softmax<S: Simd>(scores: *mut f32, from: usize, seen: Range<usize>, longest: usize) {
     let padded = longest.next_multiple_of(PAGE);
@@ -225,7 +240,8 @@ unsafe fn mix<S: Simd, E: Element, const R: usize>(job: &Attention, row: usize) 
             mix_part::<S, E, R, 1>(job, row, vector * S::LANES);
             vector += 1;
         }
-        // What is left of a head is computed with elements before it once more, which gives them the same values.
+        // What is left of a head is computed with elements before it once more, which gives them
+        // the same values.
         match job.head {
             head if head % S::LANES == 0 => {}
             head if head > S::LANES => mix_part::<S, E, R, 1>(job, row, head - S::LANES),
@@ -246,7 +262,8 @@ unsafe fn mix_alone<E: Element, const R: usize>(job: &Attention, row: usize, hea
                 for position in job.first(r)..job.length(r) {
                     let page = *job.pages.add(position / PAGE) as usize;
                     let element = position % PAGE * head + d;
-                    let value = E::read(job.values.add(page * job.page_stride + element * E::BYTES));
+                    let value =
+                        E::read(job.values.add(page * job.page_stride + element * E::BYTES));
                     sum = value.mul_add(*weights.add(position), sum);
                 }
                 *job.out.add(job.offset(r) + d) = sum;

@@ -8,8 +8,9 @@ use super::simd::Simd;
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2;
 
-// SAFETY of the blocks below, all alike: the trait's contract says that the machine has the instructions and
-// that addresses are valid for `LANES` elements; all memory instructions used are the unaligned ones.
+// SAFETY of the blocks below, all alike: the trait's contract says that the machine has the
+// instructions and that addresses are valid for `LANES` elements; all memory instructions used are
+// the unaligned ones.
 macro_rules! avx {
     ($body:expr) => {
         // SAFETY: see above.
@@ -20,13 +21,19 @@ macro_rules! avx {
 /// Sums of the low and high halves.
 #[inline(always)]
 unsafe fn fold(v: __m256) -> __m128 {
-    avx!(_mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v)))
+    avx!(_mm_add_ps(
+        _mm256_castps256_ps128(v),
+        _mm256_extractf128_ps::<1>(v)
+    ))
 }
 
 /// The folded halves of two vectors, side by side.
 #[inline(always)]
 unsafe fn join(a: __m256, b: __m256) -> __m256 {
-    avx!(_mm256_add_ps(_mm256_permute2f128_ps::<0x20>(a, b), _mm256_permute2f128_ps::<0x31>(a, b)))
+    avx!(_mm256_add_ps(
+        _mm256_permute2f128_ps::<0x20>(a, b),
+        _mm256_permute2f128_ps::<0x31>(a, b)
+    ))
 }
 
 impl Simd for Avx2 {
@@ -60,7 +67,9 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     unsafe fn load_i8(from: *const i8) -> __m256 {
-        avx!(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast()))))
+        avx!(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(
+            from.cast()
+        ))))
     }
 
     #[inline(always)]
@@ -105,7 +114,9 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     unsafe fn round(a: __m256) -> __m256 {
-        avx!(_mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a))
+        avx!(_mm256_round_ps::<
+            { _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC },
+        >(a))
     }
 
     #[inline(always)]
@@ -130,10 +141,18 @@ impl Simd for Avx2 {
         avx!({
             let first = join(a[0], a[1]);
             let second = join(a[2], a[3]);
-            let two = _mm256_add_ps(_mm256_unpacklo_ps(first, second), _mm256_unpackhi_ps(first, second));
+            let two = _mm256_add_ps(
+                _mm256_unpacklo_ps(first, second),
+                _mm256_unpackhi_ps(first, second),
+            );
             let one = _mm256_add_ps(two, _mm256_permute_ps::<0x4e>(two));
-            let sums = _mm_unpacklo_ps(_mm256_castps256_ps128(one), _mm256_extractf128_ps::<1>(one));
-            let sums = if accumulate { _mm_add_ps(_mm_loadu_ps(to), sums) } else { sums };
+            let sums =
+                _mm_unpacklo_ps(_mm256_castps256_ps128(one), _mm256_extractf128_ps::<1>(one));
+            let sums = if accumulate {
+                _mm_add_ps(_mm_loadu_ps(to), sums)
+            } else {
+                sums
+            };
             _mm_storeu_ps(to, sums);
         });
     }

@@ -8,8 +8,9 @@ use super::simd::Simd;
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512;
 
-// SAFETY of the blocks below, all alike: the trait's contract says that the machine has the instructions and
-// that addresses are valid for `LANES` elements; all memory instructions used are the unaligned ones.
+// SAFETY of the blocks below, all alike: the trait's contract says that the machine has the
+// instructions and that addresses are valid for `LANES` elements; all memory instructions used are
+// the unaligned ones.
 macro_rules! avx {
     ($body:expr) => {
         // SAFETY: see above.
@@ -30,13 +31,19 @@ unsafe fn fold(v: __m512) -> __m128 {
 /// The folded halves of two vectors, side by side.
 #[inline(always)]
 unsafe fn halves(a: __m512, b: __m512) -> __m512 {
-    avx!(_mm512_add_ps(_mm512_shuffle_f32x4::<0x44>(a, b), _mm512_shuffle_f32x4::<0xee>(a, b)))
+    avx!(_mm512_add_ps(
+        _mm512_shuffle_f32x4::<0x44>(a, b),
+        _mm512_shuffle_f32x4::<0xee>(a, b)
+    ))
 }
 
 /// The folded quarters of four vectors, given as two results of [`halves`].
 #[inline(always)]
 unsafe fn join(a: __m512, b: __m512) -> __m512 {
-    avx!(_mm512_add_ps(_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0xdd>(a, b)))
+    avx!(_mm512_add_ps(
+        _mm512_shuffle_f32x4::<0x88>(a, b),
+        _mm512_shuffle_f32x4::<0xdd>(a, b)
+    ))
 }
 
 impl Simd for Avx512 {
@@ -70,7 +77,9 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     unsafe fn load_i8(from: *const i8) -> __m512 {
-        avx!(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(from.cast()))))
+        avx!(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(
+            from.cast()
+        ))))
     }
 
     #[inline(always)]
@@ -115,7 +124,9 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     unsafe fn round(a: __m512) -> __m512 {
-        avx!(_mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a))
+        avx!(_mm512_roundscale_ps::<
+            { _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC },
+        >(a))
     }
 
     #[inline(always)]
@@ -140,11 +151,18 @@ impl Simd for Avx512 {
         avx!({
             let first = join(halves(a[0], a[1]), halves(a[2], a[3]));
             let second = join(halves(a[4], a[5]), halves(a[6], a[7]));
-            let two = _mm512_add_ps(_mm512_unpacklo_ps(first, second), _mm512_unpackhi_ps(first, second));
+            let two = _mm512_add_ps(
+                _mm512_unpacklo_ps(first, second),
+                _mm512_unpackhi_ps(first, second),
+            );
             let one = _mm512_add_ps(two, _mm512_permute_ps::<0x4e>(two));
             let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 0, 0, 0, 0, 0, 0, 0, 0);
             let sums = _mm512_castps512_ps256(_mm512_permutexvar_ps(order, one));
-            let sums = if accumulate { _mm256_add_ps(_mm256_loadu_ps(to), sums) } else { sums };
+            let sums = if accumulate {
+                _mm256_add_ps(_mm256_loadu_ps(to), sums)
+            } else {
+                sums
+            };
             _mm256_storeu_ps(to, sums);
         });
     }

@@ -1,6 +1,6 @@
-//! What bounds every kernel, measured with the same vector operations: how fast memory can be read and how fast
-//! registers can be multiplied and added. Two loops that do nothing else; who times them, and with how many threads,
-//! is the caller's business.
+//! What bounds every kernel, measured with the same vector operations: how fast memory can be read
+//! and how fast registers can be multiplied and added. Two loops that do nothing else; who times
+//! them, and with how many threads, is the caller's business.
 
 use super::Isa;
 use super::simd::{Simd, unrolled};
@@ -8,27 +8,32 @@ use crate::mapping::Anonymous;
 
 /// Bytes asked for ahead of the place being read.
 const AHEAD: usize = 512;
-/// Places read at once, each into a sum of its own. One place alone keeps too few lines under way: eight were read
-/// up to twice as fast, and the kernels read the rows of a tile in the same way.
+/// Places read at once, each into a sum of its own. One place alone keeps too few lines under way:
+/// eight were read up to twice as fast, and the kernels read the rows of a tile in the same way.
 const STREAMS: usize = 8;
 /// Vectors read from a place before the next one's turn: at least a cache line.
 const VECTORS: usize = 2;
 
-/// Memory to read from, laid out as the engine lays out weights: one stretch, in huge pages where the system has them.
+/// Memory to read from, laid out as the engine lays out weights: one stretch, in huge pages where
+/// the system has them.
 #[derive(Debug)]
 pub struct Stretch {
     memory: Anonymous,
 }
 
 impl Stretch {
-    /// So many values, none of them zero: untouched memory would all be one page that the system keeps for zeros.
+    /// So many values, none of them zero: untouched memory would all be one page that the system
+    /// keeps for zeros.
     ///
     /// # Errors
     /// When the system does not have the memory.
     pub fn new(values: usize) -> std::io::Result<Self> {
         let mut memory = Anonymous::new(values * size_of::<f32>())?;
         let one = 1.0_f32.to_ne_bytes();
-        memory.bytes_mut().chunks_exact_mut(one.len()).for_each(|value| value.copy_from_slice(&one));
+        memory
+            .bytes_mut()
+            .chunks_exact_mut(one.len())
+            .for_each(|value| value.copy_from_slice(&one));
         Ok(Self { memory })
     }
 
@@ -36,31 +41,33 @@ impl Stretch {
     #[must_use]
     pub fn values(&self) -> &[f32] {
         let bytes = self.memory.bytes();
-        // SAFETY: the memory begins at a page, so it is aligned; it is initialised, any bits are an `f32`, and the
-        // length is that of the bytes.
+        // SAFETY: the memory begins at a page, so it is aligned; it is initialised, any bits are an
+        // `f32`, and the length is that of the bytes.
         unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len() / size_of::<f32>()) }
     }
 }
 
 impl Isa {
-    /// Reads every value once and returns a sum of them, which keeps the reading from being optimised away. `None`
-    /// where this machine does not have the set.
+    /// Reads every value once and returns a sum of them, which keeps the reading from being
+    /// optimised away. `None` where this machine does not have the set.
     pub fn read(self, values: &[f32]) -> Option<f32> {
         let kernels = self.kernels()?;
-        // SAFETY: this table exists only where its instruction set was detected; the slice is valid.
+        // SAFETY: this table exists only where its instruction set was detected; the slice is
+        // valid.
         Some(unsafe { (kernels.read)(values.as_ptr(), values.len()) })
     }
 
-    /// Multiplies and adds in registers for `rounds` rounds of [`Isa::operations_per_round`] and returns a value that
-    /// depends on all of them. `None` where this machine does not have the set.
+    /// Multiplies and adds in registers for `rounds` rounds of [`Isa::operations_per_round`] and
+    /// returns a value that depends on all of them. `None` where this machine does not have the
+    /// set.
     pub fn multiply_add(self, rounds: usize) -> Option<f32> {
         let kernels = self.kernels()?;
         // SAFETY: this table exists only where its instruction set was detected.
         Some(unsafe { (kernels.multiply_add)(rounds) })
     }
 
-    /// Floating-point operations in a round of [`Isa::multiply_add`]: a multiplication and an addition for each lane
-    /// of as many vectors as the matrix kernel keeps in registers.
+    /// Floating-point operations in a round of [`Isa::multiply_add`]: a multiplication and an
+    /// addition for each lane of as many vectors as the matrix kernel keeps in registers.
     pub fn operations_per_round(self) -> usize {
         2 * self.lanes() * self.kernels().map_or(0, |kernels| kernels.tile)
     }
@@ -71,8 +78,8 @@ impl Isa {
 #[inline(always)]
 pub(crate) unsafe fn read<S: Simd>(from: *const f32, length: usize) -> f32 {
     let part = length / STREAMS;
-    // SAFETY: reads stay inside the streams' parts or behind the last of them, all below `length`; prefetching takes
-    // any address.
+    // SAFETY: reads stay inside the streams' parts or behind the last of them, all below `length`;
+    // prefetching takes any address.
     unsafe {
         let mut sums = [S::zero(); STREAMS];
         let mut at = 0;
@@ -87,7 +94,10 @@ pub(crate) unsafe fn read<S: Simd>(from: *const f32, length: usize) -> f32 {
             at += VECTORS * S::LANES;
         }
         let ends = (0..STREAMS).flat_map(|stream| stream * part + at..(stream + 1) * part);
-        let rest: f32 = ends.chain(STREAMS * part..length).map(|i| *from.add(i)).sum();
+        let rest: f32 = ends
+            .chain(STREAMS * part..length)
+            .map(|i| *from.add(i))
+            .sum();
         sums.into_iter().map(|sum| S::sum(sum)).sum::<f32>() + rest
     }
 }
@@ -98,8 +108,8 @@ pub(crate) unsafe fn read<S: Simd>(from: *const f32, length: usize) -> f32 {
 pub(crate) unsafe fn multiply_add<S: Simd>(rounds: usize) -> f32 {
     // SAFETY: the caller's promise.
     unsafe {
-        // Hidden from the optimiser, which would otherwise know the result; near the fixed point 2, so that values
-        // stay normal numbers however long it takes.
+        // Hidden from the optimiser, which would otherwise know the result; near the fixed point 2,
+        // so that values stay normal numbers however long it takes.
         let factor = S::splat(std::hint::black_box(0.5));
         let offset = S::splat(std::hint::black_box(1.0));
         // Larger than any tile; what is not used costs nothing.
@@ -135,9 +145,18 @@ mod tests {
             for length in [0, 1, 7, 64, 127, 256, 1000, 2056] {
                 let values: Vec<f32> = (0..length).map(|i| i as f32).collect();
                 let expected: f32 = values.iter().sum();
-                assert_eq!(isa.read(&values), Some(expected), "{} over {length}", isa.name());
+                assert_eq!(
+                    isa.read(&values),
+                    Some(expected),
+                    "{} over {length}",
+                    isa.name()
+                );
                 if length > 1 {
-                    assert_ne!(isa.read(&values[..length - 1]), Some(expected), "the last one counts");
+                    assert_ne!(
+                        isa.read(&values[..length - 1]),
+                        Some(expected),
+                        "the last one counts"
+                    );
                 }
             }
         }
@@ -151,7 +170,11 @@ mod tests {
             assert!(chains >= 8, "{}", isa.name());
             for rounds in [0, 1, 5] {
                 let sum = isa.multiply_add(rounds).unwrap();
-                assert!((sum - expected(isa, rounds)).abs() < 1e-3 * sum, "{} after {rounds}", isa.name());
+                assert!(
+                    (sum - expected(isa, rounds)).abs() < 1e-3 * sum,
+                    "{} after {rounds}",
+                    isa.name()
+                );
                 assert!((sum - expected(isa, rounds + 1)).abs() > 1e-3 * sum);
             }
         }

@@ -1,12 +1,13 @@
-//! y = W·x for a batch of x, with W as stored. Each output is the sum of one vector accumulator per block of
-//! columns, taken in an order that depends on the matrix width alone: never on the batch, on the tile or on
-//! who computes it. That is what makes results independent of the company a request keeps.
+//! y = W·x for a batch of x, with W as stored. Each output is the sum of one vector accumulator per
+//! block of columns, taken in an order that depends on the matrix width alone: never on the batch,
+//! on the tile or on who computes it. That is what makes results independent of the company a
+//! request keeps.
 
 use super::simd::{Bf16, Element, F16, F32, Int8, Simd, unrolled};
 use crate::weights::WeightFormat;
 
-/// Columns of W summed in one accumulator before they are folded into the output. Eight widened rows of this
-/// length stay in a first-level cache.
+/// Columns of W summed in one accumulator before they are folded into the output. Eight widened
+/// rows of this length stay in a first-level cache.
 pub(crate) const BLOCK: usize = 768;
 /// Elements of the scratch area a worker needs.
 pub(crate) const SCRATCH: usize = 8 * BLOCK;
@@ -14,11 +15,12 @@ pub(crate) const SCRATCH: usize = 8 * BLOCK;
 const LINE: usize = 64;
 /// Rows of x taken through W together: they stay in a second-level cache while W passes.
 const PANEL: usize = 144;
-/// Batches up to this size read stored weights straight into the tile; larger ones widen them once first.
+/// Batches up to this size read stored weights straight into the tile; larger ones widen them once
+/// first.
 const DIRECT: usize = 8;
 
-/// One product. Rows of x and y are `x_stride` and `y_stride` elements apart; rows of x are zero from
-/// `columns` up to the next multiple of 16.
+/// One product. Rows of x and y are `x_stride` and `y_stride` elements apart; rows of x are zero
+/// from `columns` up to the next multiple of 16.
 #[derive(Clone, Copy)]
 pub(crate) struct MatMul {
     /// First stored byte of W.
@@ -40,7 +42,8 @@ pub(crate) struct MatMul {
     pub(crate) y_stride: usize,
     /// Whether to add to y instead of replacing it.
     pub(crate) accumulate: bool,
-    /// Where weights lie that are likely to be wanted after these rows, to be asked for on the way; any address.
+    /// Where weights lie that are likely to be wanted after these rows, to be asked for on the way;
+    /// any address.
     pub(crate) then: *const u8,
 }
 
@@ -50,8 +53,8 @@ unsafe impl Sync for MatMul {}
 /// Computes the outputs of W's rows `first .. last`.
 ///
 /// # Safety
-/// The machine has `S`. The addresses in `job`, but null ones, are valid for the shapes it states, `scratch` for [`SCRATCH`]
-/// elements, and nobody else touches scratch or these outputs meanwhile.
+/// The machine has `S`. The addresses in `job`, but null ones, are valid for the shapes it states,
+/// `scratch` for [`SCRATCH`] elements, and nobody else touches scratch or these outputs meanwhile.
 #[inline(always)]
 pub(crate) unsafe fn rows<S: Simd>(job: &MatMul, first: usize, last: usize, scratch: *mut f32) {
     let mut done = 0;
@@ -61,7 +64,12 @@ pub(crate) unsafe fn rows<S: Simd>(job: &MatMul, first: usize, last: usize, scra
         unsafe {
             let x = job.x.add(done * job.x_stride);
             let y = job.y.add(done * job.y_stride);
-            let panel = MatMul { x, y, batch, ..*job };
+            let panel = MatMul {
+                x,
+                y,
+                batch,
+                ..*job
+            };
             match job.format {
                 WeightFormat::F32 => rows_of::<S, F32>(&panel, first, last, scratch),
                 WeightFormat::F16 => rows_of::<S, F16>(&panel, first, last, scratch),
@@ -108,20 +116,26 @@ unsafe fn group<S: Simd, E: Element, const R: usize>(
     while start < job.columns {
         let length = BLOCK.min(job.columns - start);
         let padded = length.next_multiple_of(S::LANES);
-        // SAFETY: `row .. row + R` and `start .. start + length` lie inside W; the padded part of x is zero
-        // and readable; scratch holds R ≤ 8 rows of at most BLOCK elements.
+        // SAFETY: `row .. row + R` and `start .. start + length` lie inside W; the padded part of x
+        // is zero and readable; scratch holds R ≤ 8 rows of at most BLOCK elements.
         unsafe {
             let w = job.w.add(row * stride + start * E::BYTES);
             let part = Part {
                 x: job.x.add(start),
                 x_stride: job.x_stride,
                 length: padded,
-                factors: if job.factors.is_null() { job.factors } else { job.factors.add(row) },
+                factors: if job.factors.is_null() {
+                    job.factors
+                } else {
+                    job.factors.add(row)
+                },
                 y: job.y.add(row),
                 y_stride: job.y_stride,
                 accumulate: job.accumulate || start > 0,
                 // This block's share of the next rows, which lie behind these.
-                next: job.w.wrapping_add((row + R) * stride + R * start * E::BYTES),
+                next: job
+                    .w
+                    .wrapping_add((row + R) * stride + R * start * E::BYTES),
                 next_bytes: R * length * E::BYTES,
             };
             if direct {
@@ -154,11 +168,16 @@ struct Part {
 }
 
 impl Part {
-    /// Where the tile at a column begins to ask for weights; somewhere cached once all were asked for.
+    /// Where the tile at a column begins to ask for weights; somewhere cached once all were asked
+    /// for.
     #[inline(always)]
     fn ahead<S: Simd>(&self, column: usize, cached: *const u8) -> *const u8 {
         let before = column / S::TILE_COLUMNS * (self.length / S::LANES) * LINE;
-        if before < self.next_bytes { self.next.wrapping_add(before) } else { cached }
+        if before < self.next_bytes {
+            self.next.wrapping_add(before)
+        } else {
+            cached
+        }
     }
 }
 
@@ -203,8 +222,9 @@ unsafe fn tile<S: Simd, E: Element, const R: usize, const C: usize>(
         let ahead = part.ahead::<S>(column, x.cast());
         let mut at = 0;
         while at < part.length {
-            // Stored weights stream from memory once, so they are asked for early: one line a turn while the
-            // rows before them are computed from widened copies, else the same place one group on.
+            // Stored weights stream from memory once, so they are asked for early: one line a turn
+            // while the rows before them are computed from widened copies, else the same place one
+            // group on.
             if E::BYTES == 4 {
                 S::prefetch(ahead.wrapping_add(at / S::LANES * LINE));
             }

@@ -1,7 +1,11 @@
-//! The arithmetic of the engine. One source per kernel, generic over the vector operations; each instruction
-//! set gets its own copies behind function pointers, chosen once. The pointers also keep kernels out of reach
-//! of profile-driven inlining. It must not know models, sequences or threads.
-#![expect(unsafe_code, reason = "vector instructions and raw weight bytes; these files are made for it")]
+//! The arithmetic of the engine. One source per kernel, generic over the vector operations; each
+//! instruction set gets its own copies behind function pointers, chosen once. The pointers also
+//! keep kernels out of reach of profile-driven inlining. It must not know models, sequences or
+//! threads.
+#![expect(
+    unsafe_code,
+    reason = "vector instructions and raw weight bytes; these files are made for it"
+)]
 #![expect(
     clippy::needless_range_loop,
     reason = "indices into register tiles unroll; iterator closures may not inline"
@@ -44,7 +48,8 @@ pub enum Isa {
     Amx,
 }
 
-/// The kernels of one instruction set. Each pointer carries the safety contract of the function it names.
+/// The kernels of one instruction set. Each pointer carries the safety contract of the function it
+/// names.
 pub(crate) struct Kernels {
     pub(crate) isa: Isa,
     /// [`matmul::rows`].
@@ -174,7 +179,8 @@ impl Kernels {
 
     /// The index of the first largest value; `None` if any is NaN or infinite, or there is none.
     pub(crate) fn first_largest(&self, values: &[f32]) -> Option<usize> {
-        // SAFETY: this table exists only where its instruction set was detected; the slice is valid.
+        // SAFETY: this table exists only where its instruction set was detected; the slice is
+        // valid.
         unsafe { (self.first_largest)(values.as_ptr(), values.len()) }
     }
 }
@@ -286,7 +292,8 @@ path!(
     #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512vl")]
 );
 
-/// [`amx::rows`] where the weights lie in tiles, else [`matmul::rows`]: a property of the matrix, never of the batch.
+/// [`amx::rows`] where the weights lie in tiles, else [`matmul::rows`]: a property of the matrix,
+/// never of the batch.
 ///
 /// # Safety
 /// As both.

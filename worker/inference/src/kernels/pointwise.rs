@@ -1,5 +1,5 @@
-//! The small kernels between the matrix products: normalisation, gate, rotation, the largest logit. Rows are
-//! padded with zeros to whole vectors, so none has a tail.
+//! The small kernels between the matrix products: normalisation, gate, rotation, the largest logit.
+//! Rows are padded with zeros to whole vectors, so none has a tail.
 
 use super::simd::Simd;
 
@@ -42,12 +42,16 @@ pub(crate) unsafe fn gate<S: Simd>(gate: *mut f32, up: *const f32, length: usize
         for i in (0..length).step_by(S::LANES) {
             let value = S::load(gate.add(i));
             let divisor = S::add(S::splat(1.0), S::exp(S::sub(S::zero(), value)));
-            S::store(gate.add(i), S::mul(S::div(value, divisor), S::load(up.add(i))));
+            S::store(
+                gate.add(i),
+                S::mul(S::div(value, divisor), S::load(up.add(i))),
+            );
         }
     }
 }
 
-/// gate = gate × Φ(gate) × up with Φ by the hyperbolic tangent, over `length` elements rounded up to 16.
+/// gate = gate × Φ(gate) × up with Φ by the hyperbolic tangent, over `length` elements rounded up
+/// to 16.
 ///
 /// # Safety
 /// As [`gate`].
@@ -59,9 +63,15 @@ pub(crate) unsafe fn gate_gelu<S: Simd>(gate: *mut f32, up: *const f32, length: 
             let value = S::load(gate.add(i));
             let cube = S::mul(S::mul(value, value), value);
             // (1 + tanh u) / 2 = 1 / (1 + e^−2u), with 2u = √(8/π) (x + 0.044715 x³).
-            let twice = S::mul(S::splat(1.595_769_2), S::fma(cube, S::splat(0.044_715), value));
+            let twice = S::mul(
+                S::splat(1.595_769_2),
+                S::fma(cube, S::splat(0.044_715), value),
+            );
             let divisor = S::add(S::splat(1.0), S::exp(S::sub(S::zero(), twice)));
-            S::store(gate.add(i), S::mul(S::div(value, divisor), S::load(up.add(i))));
+            S::store(
+                gate.add(i),
+                S::mul(S::div(value, divisor), S::load(up.add(i))),
+            );
         }
     }
 }
@@ -86,7 +96,8 @@ pub(crate) unsafe fn capped<S: Simd>(value: S::V, cap: f32) -> S::V {
 /// The machine has `S`; `values` is valid for `length` elements.
 #[inline(always)]
 pub(crate) unsafe fn cap<S: Simd>(values: *mut f32, length: usize, cap: f32) {
-    // SAFETY: the caller's promise; the last vector overlaps none before it, being copied out and back.
+    // SAFETY: the caller's promise; the last vector overlaps none before it, being copied out and
+    // back.
     unsafe {
         let whole = length - length % S::LANES;
         for i in (0..whole).step_by(S::LANES) {
@@ -120,6 +131,8 @@ pub(crate) unsafe fn first_largest<S: Simd>(values: *const f32, length: usize) -
             return None;
         }
         let top = tail.iter().copied().fold(S::largest(top), f32::max);
-        std::slice::from_raw_parts(values, length).iter().position(|&value| value == top)
+        std::slice::from_raw_parts(values, length)
+            .iter()
+            .position(|&value| value == top)
     }
 }

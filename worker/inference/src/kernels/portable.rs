@@ -1,5 +1,5 @@
-//! The vector operations in plain Rust: the path of machines without AVX2, and what the others are compared
-//! with in spirit. Eight lanes, so that buffers are laid out alike. No fused multiply-add.
+//! The vector operations in plain Rust: the path of machines without AVX2, and what the others are
+//! compared with in spirit. Eight lanes, so that buffers are laid out alike. No fused multiply-add.
 
 use super::simd::Simd;
 
@@ -94,7 +94,9 @@ impl Simd for Portable {
 
     #[inline(always)]
     unsafe fn fma(a: Lanes, b: Lanes, c: Lanes) -> Lanes {
-        Lanes(std::array::from_fn(|lane| a.0[lane] * b.0[lane] + c.0[lane]))
+        Lanes(std::array::from_fn(|lane| {
+            a.0[lane] * b.0[lane] + c.0[lane]
+        }))
     }
 
     #[inline(always)]
@@ -120,7 +122,11 @@ impl Simd for Portable {
             // SAFETY: `to` is valid for the rows of a tile; `sum` needs no instruction set.
             unsafe {
                 let to = to.add(row);
-                *to = if accumulate { *to + Self::sum(lanes) } else { Self::sum(lanes) };
+                *to = if accumulate {
+                    *to + Self::sum(lanes)
+                } else {
+                    Self::sum(lanes)
+                };
             }
         }
     }

@@ -1,11 +1,12 @@
-//! The vector operations the kernels are written in, one implementation per instruction set, and the stored
-//! number formats. Kernels generic over [`Simd`] are one source for all paths. It must not know any kernel.
+//! The vector operations the kernels are written in, one implementation per instruction set, and
+//! the stored number formats. Kernels generic over [`Simd`] are one source for all paths. It must
+//! not know any kernel.
 //!
-//! Everything is `inline(always)`: an operation must end up inside the function that has the instruction set
-//! enabled, and inlining is not to be left to a profile.
+//! Everything is `inline(always)`: an operation must end up inside the function that has the
+//! instruction set enabled, and inlining is not to be left to a profile.
 
-/// Repeats a block for each index below a constant of at most 8. Register tiles are written with it because
-/// a loop that the optimiser unrolls too late leaves its accumulators in memory.
+/// Repeats a block for each index below a constant of at most 8. Register tiles are written with it
+/// because a loop that the optimiser unrolls too late leaves its accumulators in memory.
 macro_rules! unrolled {
     ($index:ident < $count:expr, $body:block) => {
         unrolled!(@ $index, $count, $body, 0 1 2 3 4 5 6 7)
@@ -22,15 +23,15 @@ pub(crate) use unrolled;
 /// One instruction set's view of a vector of f32.
 ///
 /// # Safety
-/// Every method may execute instructions of its set: callers run on a machine that has it, and addresses are
-/// valid for `LANES` elements (no alignment needed).
+/// Every method may execute instructions of its set: callers run on a machine that has it, and
+/// addresses are valid for `LANES` elements (no alignment needed).
 pub(crate) trait Simd: Copy {
     /// A vector of `LANES` f32.
     type V: Copy;
     /// Elements of a vector: 8 or 16.
     const LANES: usize;
-    /// Weight rows of the widest matrix tile: 4 or 8. Rows × [`Simd::TILE_COLUMNS`] accumulators stay in
-    /// registers.
+    /// Weight rows of the widest matrix tile: 4 or 8. Rows × [`Simd::TILE_COLUMNS`] accumulators
+    /// stay in registers.
     const TILE_ROWS: usize;
     /// Batch columns of the widest matrix tile.
     const TILE_COLUMNS: usize;
@@ -57,8 +58,8 @@ pub(crate) trait Simd: Copy {
     unsafe fn power_of_two(n: Self::V) -> Self::V;
     /// Sum of the lanes: halves are added until four are left, then (0 + 2) + (1 + 3).
     unsafe fn sum(a: Self::V) -> f32;
-    /// Sums of the first [`Simd::TILE_ROWS`] vectors, each as [`Simd::sum`] gives it, put into or added to as
-    /// many neighbouring elements.
+    /// Sums of the first [`Simd::TILE_ROWS`] vectors, each as [`Simd::sum`] gives it, put into or
+    /// added to as many neighbouring elements.
     unsafe fn fold_tile(a: [Self::V; 8], to: *mut f32, accumulate: bool);
     /// Largest lane, ignoring nothing: NaN lanes may win or lose.
     unsafe fn largest(a: Self::V) -> f32;
@@ -71,7 +72,8 @@ pub(crate) trait Simd: Copy {
         unsafe { Self::splat(0.0) }
     }
 
-    /// eˣ within 2 ulp for −87 ≤ x ≤ 88; exactly 0 below −87.7; inputs above 88 count as 88. NaN stays NaN.
+    /// eˣ within 2 ulp for −87 ≤ x ≤ 88; exactly 0 below −87.7; inputs above 88 count as 88. NaN
+    /// stays NaN.
     ///
     /// Range reduction by n·ln 2 in two parts and the polynomial of Cephes `expf` (Moshier).
     #[inline(always)]
@@ -83,7 +85,13 @@ pub(crate) trait Simd: Copy {
             let r = Self::fma(n, Self::splat(-0.693_359_4), x);
             let r = Self::fma(n, Self::splat(2.121_944_4e-4), r);
             let mut p = Self::splat(1.987_569_1e-4);
-            for c in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
+            for c in [
+                1.398_199_9e-3,
+                8.333_452e-3,
+                4.166_579_6e-2,
+                1.666_666_5e-1,
+                0.5,
+            ] {
                 p = Self::fma(p, r, Self::splat(c));
             }
             let e = Self::add(Self::fma(Self::mul(r, r), p, r), Self::splat(1.0));
@@ -154,7 +162,27 @@ macro_rules! element {
 }
 
 element!(F32, 4, load, f32, |value| value, |raw| raw);
-element!(F16, 2, load_f16, u16, |v| half::f16::from_f32(v).to_bits(), |r| half::f16::from_bits(r).to_f32());
-element!(Int8, 1, load_i8, i8, |v| v.round_ties_even() as i8, f32::from);
-element!(Bf16, 2, load_bf16, u16, |v| half::bf16::from_f32(v).to_bits(), |r| half::bf16::from_bits(r)
-    .to_f32());
+element!(
+    F16,
+    2,
+    load_f16,
+    u16,
+    |v| half::f16::from_f32(v).to_bits(),
+    |r| half::f16::from_bits(r).to_f32()
+);
+element!(
+    Int8,
+    1,
+    load_i8,
+    i8,
+    |v| v.round_ties_even() as i8,
+    f32::from
+);
+element!(
+    Bf16,
+    2,
+    load_bf16,
+    u16,
+    |v| half::bf16::from_f32(v).to_bits(),
+    |r| half::bf16::from_bits(r).to_f32()
+);

@@ -1,4 +1,5 @@
-//! Every kernel of every path this machine has against scalar arithmetic in f64, over random shapes.
+//! Every kernel of every path this machine has against scalar arithmetic in f64, over random
+//! shapes.
 
 use proptest::prelude::*;
 
@@ -11,7 +12,9 @@ use crate::weights::WeightFormat;
 fn numbers(seed: u64, count: usize) -> Vec<f32> {
     let mut state = seed | 1;
     let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         ((state >> 40) as f32 / (1u32 << 23) as f32) - 1.0
     };
     (0..count).map(|_| next()).collect()
@@ -60,26 +63,32 @@ impl Product {
     fn inputs(&self) -> (Vec<u8>, Vec<f32>, Vec<f32>) {
         let (bytes, w) = stored(&numbers(self.seed, self.rows * self.columns), self.format);
         let mut x = vec![0.0; self.batch * self.stride()];
-        for (index, row) in numbers(self.seed + 1, self.batch * self.columns).chunks(self.columns).enumerate()
+        for (index, row) in numbers(self.seed + 1, self.batch * self.columns)
+            .chunks(self.columns)
+            .enumerate()
         {
             x[index * self.stride()..][..self.columns].copy_from_slice(row);
         }
         (bytes, w, x)
     }
 
-    /// Outputs of rows `first ..` with columns `from .. from + batch` of the batch, over a start of ones.
+    /// Outputs of rows `first ..` with columns `from .. from + batch` of the batch, over a start of
+    /// ones.
     fn compute(&self, kernels: &Kernels, first: usize, from: usize, batch: usize) -> Vec<f32> {
         let (bytes, _, x) = self.inputs();
         let mut y = vec![1.0; batch * self.rows];
         let factors = self.factors();
         let mut scratch = vec![f32::NAN; SCRATCH];
-        let (packed, split) = self.laid_out(kernels, &bytes[1..], &x[from * self.stride()..], batch);
+        let (packed, split) =
+            self.laid_out(kernels, &bytes[1..], &x[from * self.stride()..], batch);
         let job = MatMul {
             w: bytes[1..].as_ptr(),
             format: self.format,
             factors: factors.as_ref().map_or(std::ptr::null(), Vec::as_ptr),
             columns: self.columns,
-            packed: packed.as_ref().map_or(std::ptr::null(), |packed| packed.as_ptr()),
+            packed: packed
+                .as_ref()
+                .map_or(std::ptr::null(), |packed| packed.as_ptr()),
             split: split.as_ptr(),
             x: x[from * self.stride()..].as_ptr(),
             x_stride: self.stride(),
@@ -102,14 +111,19 @@ impl Product {
         x: &[f32],
         batch: usize,
     ) -> (Option<Aligned<u8>>, Aligned<u8>) {
-        let wants = |tiles: &Tiles| self.format == WeightFormat::Bf16 && self.rows.is_multiple_of(tiles.rows);
-        let Some(tiles) = kernels.tiles.filter(wants) else { return (None, Aligned::new(0)) };
+        let wants = |tiles: &Tiles| {
+            self.format == WeightFormat::Bf16 && self.rows.is_multiple_of(tiles.rows)
+        };
+        let Some(tiles) = kernels.tiles.filter(wants) else {
+            return (None, Aligned::new(0));
+        };
         let mut packed = Aligned::new((tiles.packed_bytes)(self.rows, self.columns));
         (tiles.pack)(w, self.columns, &mut packed);
         let bytes = (tiles.split_bytes)(self.columns);
         let mut split = Aligned::new(batch * bytes);
         for (row, parts) in x.chunks(self.stride()).zip(split.chunks_mut(bytes)) {
-            // SAFETY: rows are padded to 16 elements, parts have their length, and the path was detected.
+            // SAFETY: rows are padded to 16 elements, parts have their length, and the path was
+            // detected.
             unsafe { (tiles.split)(row.as_ptr(), self.columns, parts.as_mut_ptr()) };
         }
         (Some(packed), split)
@@ -118,20 +132,32 @@ impl Product {
     /// Different ones, so that a neighbour's would be noticed.
     fn factors(&self) -> Option<Vec<f32>> {
         let some = self.format == WeightFormat::Int8;
-        some.then(|| (0..self.rows).map(|row| (1.0 + row as f32) / (127.0 * self.rows as f32)).collect())
+        some.then(|| {
+            (0..self.rows)
+                .map(|row| (1.0 + row as f32) / (127.0 * self.rows as f32))
+                .collect()
+        })
     }
 
-    /// Each exact output, batch by batch, with the sum of magnitudes, which bounds the rounding error.
+    /// Each exact output, batch by batch, with the sum of magnitudes, which bounds the rounding
+    /// error.
     fn exact(&self) -> Vec<(f64, f64)> {
         let (_, w, x) = self.inputs();
         let start = if self.accumulate { 1.0 } else { 0.0 };
         let factors = self.factors().unwrap_or_else(|| vec![1.0; self.rows]);
         let dot = |x: &[f32], w: &[f32], factor: f32| {
-            let terms = w.iter().zip(x).map(|(&w, &x)| f64::from(factor) * f64::from(w) * f64::from(x));
-            terms.fold((start, 1.0), |(sum, size), term| (sum + term, size + term.abs()))
+            let terms = w
+                .iter()
+                .zip(x)
+                .map(|(&w, &x)| f64::from(factor) * f64::from(w) * f64::from(x));
+            terms.fold((start, 1.0), |(sum, size), term| {
+                (sum + term, size + term.abs())
+            })
         };
         let rows = || w.chunks(self.columns).zip(&factors);
-        let dots = x.chunks(self.stride()).flat_map(|x| rows().map(move |(w, &factor)| (x, w, factor)));
+        let dots = x
+            .chunks(self.stride())
+            .flat_map(|x| rows().map(move |(w, &factor)| (x, w, factor)));
         dots.map(|(x, w, factor)| dot(x, w, factor)).collect()
     }
 }
@@ -246,10 +272,20 @@ proptest! {
 /// The twin: the bound used for products tells one wrong weight from rounding.
 #[test]
 fn a_wrong_weight_exceeds_the_bound() {
-    let product =
-        Product { rows: 1, columns: 576, batch: 1, format: WeightFormat::Bf16, accumulate: false, seed: 5 };
+    let product = Product {
+        rows: 1,
+        columns: 576,
+        batch: 1,
+        format: WeightFormat::Bf16,
+        accumulate: false,
+        seed: 5,
+    };
     let (exact, size) = product.exact()[0];
-    let wrong = Product { columns: 575, ..product }.compute(&portable_path::KERNELS, 0, 0, 1)[0];
+    let wrong = Product {
+        columns: 575,
+        ..product
+    }
+    .compute(&portable_path::KERNELS, 0, 0, 1)[0];
     assert!((f64::from(wrong) - exact).abs() > 1e-6 * size);
 }
 
@@ -277,12 +313,19 @@ impl Case {
     }
 
     fn queries(&self) -> Vec<f32> {
-        numbers(self.seed, self.tokens * self.group * self.head).iter().map(|q| 4.0 * q).collect()
+        numbers(self.seed, self.tokens * self.group * self.head)
+            .iter()
+            .map(|q| 4.0 * q)
+            .collect()
     }
 
     /// Keys or values by position.
     fn rows(&self, seed: u64) -> Vec<f32> {
-        stored(&numbers(seed, self.length() * self.head), self.weight_format()).1
+        stored(
+            &numbers(seed, self.length() * self.head),
+            self.weight_format(),
+        )
+        .1
     }
 
     /// Pages in reverse order with garbage behind the last token.
@@ -292,14 +335,21 @@ impl Case {
         for (index, &value) in rows.iter().enumerate() {
             let (position, i) = (index / self.head, index % self.head);
             let (page, token) = (count - 1 - position / PAGE, position % PAGE);
-            let inside = if transposed { i * PAGE + token } else { token * self.head + i };
+            let inside = if transposed {
+                i * PAGE + token
+            } else {
+                token * self.head + i
+            };
             pages[page * PAGE * self.head + inside] = value;
         }
         stored(&pages, self.weight_format()).0
     }
 
     fn compute(&self, kernels: &Kernels, first: usize, tokens: usize) -> Vec<f32> {
-        let (keys, values) = (self.pages(self.seed + 1, true), self.pages(self.seed + 2, false));
+        let (keys, values) = (
+            self.pages(self.seed + 1, true),
+            self.pages(self.seed + 2, false),
+        );
         let count = self.length().div_ceil(PAGE);
         let table: Vec<u32> = (0..count as u32).rev().collect();
         let stride = self.group * self.head;
@@ -331,27 +381,51 @@ impl Case {
 
     /// Exact outputs, token by token and head by head.
     fn exact(&self) -> Vec<f64> {
-        let (queries, keys, values) = (self.queries(), self.rows(self.seed + 1), self.rows(self.seed + 2));
+        let (queries, keys, values) = (
+            self.queries(),
+            self.rows(self.seed + 1),
+            self.rows(self.seed + 2),
+        );
         let rows = queries.chunks(self.head).enumerate();
-        let row =
-            |(row, q): (usize, &[f32])| self.exact_row(self.before + row / self.group + 1, q, &keys, &values);
+        let row = |(row, q): (usize, &[f32])| {
+            self.exact_row(self.before + row / self.group + 1, q, &keys, &values)
+        };
         rows.flat_map(row).collect()
     }
 
     fn exact_row(&self, length: usize, q: &[f32], keys: &[f32], values: &[f32]) -> Vec<f64> {
-        let dot = |key: &[f32]| key.iter().zip(q).map(|(&k, &q)| f64::from(k) * f64::from(q)).sum::<f64>();
+        let dot = |key: &[f32]| {
+            key.iter()
+                .zip(q)
+                .map(|(&k, &q)| f64::from(k) * f64::from(q))
+                .sum::<f64>()
+        };
         let root = (self.head as f64).sqrt();
         let first = length.saturating_sub(self.window);
         let (keys, values) = (&keys[first * self.head..], &values[first * self.head..]);
         let cap = f64::from(self.cap);
-        let bent = |score: f64| if cap > 0.0 { cap * (score / cap).tanh() } else { score };
-        let scores: Vec<f64> =
-            keys.chunks(self.head).take(length - first).map(|key| bent(dot(key) / root)).collect();
+        let bent = |score: f64| {
+            if cap > 0.0 {
+                cap * (score / cap).tanh()
+            } else {
+                score
+            }
+        };
+        let scores: Vec<f64> = keys
+            .chunks(self.head)
+            .take(length - first)
+            .map(|key| bent(dot(key) / root))
+            .collect();
         let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let weights: Vec<f64> = scores.iter().map(|score| (score - top).exp()).collect();
         let total: f64 = weights.iter().sum();
-        let mixed =
-            |i| weights.iter().zip(values.chunks(self.head)).map(|(w, v)| w * f64::from(v[i])).sum::<f64>();
+        let mixed = |i| {
+            weights
+                .iter()
+                .zip(values.chunks(self.head))
+                .map(|(w, v)| w * f64::from(v[i]))
+                .sum::<f64>()
+        };
         (0..self.head).map(|i| mixed(i) / total).collect()
     }
 }

@@ -54,8 +54,10 @@ pub enum SynthError {
 pub fn write(preset: Preset, seed: u64, target: &Path) -> Result<SynthSummary, SynthError> {
     let model = preset.architecture();
     let specs = model.tensors();
-    fill(&model, &specs, seed, target)
-        .map_err(|source| SynthError::Target { path: target.to_owned(), source })?;
+    fill(&model, &specs, seed, target).map_err(|source| SynthError::Target {
+        path: target.to_owned(),
+        source,
+    })?;
     Ok(SynthSummary {
         tensors: specs.len(),
         parameters: specs.iter().map(|spec| spec.elements() as u64).sum(),
@@ -65,10 +67,19 @@ pub fn write(preset: Preset, seed: u64, target: &Path) -> Result<SynthSummary, S
 
 fn fill(model: &Architecture, specs: &[TensorSpec], seed: u64, target: &Path) -> io::Result<()> {
     let dir = ModelDir::begin(target)?;
-    let ends = Ends { bos: Some(1), eos: Some(2) };
-    dir.write_json("config.json", &model.config(Precision::Bf16.torch_dtype(), ends))?;
+    let ends = Ends {
+        bos: Some(1),
+        eos: Some(2),
+    };
+    dir.write_json(
+        "config.json",
+        &model.config(Precision::Bf16.torch_dtype(), ends),
+    )?;
     let vocabulary = words::vocabulary(model.vocabulary);
-    dir.write("tokenizer.json", vocabulary.to_json().to_string().as_bytes())?;
+    dir.write(
+        "tokenizer.json",
+        vocabulary.to_json().to_string().as_bytes(),
+    )?;
     let mut writer = dir.tensors(specs, Precision::Bf16)?;
     let mut values = Vec::with_capacity(CHUNK);
     for spec in specs {
@@ -84,8 +95,8 @@ fn fill(model: &Architecture, specs: &[TensorSpec], seed: u64, target: &Path) ->
     dir.commit()
 }
 
-/// Matrices: variance 1 / columns, so that signals keep their size through the layers. Norms: near 1
-/// but not 1, so that a forgotten norm weight shows.
+/// Matrices: variance 1 / columns, so that signals keep their size through the layers. Norms: near
+/// 1 but not 1, so that a forgotten norm weight shows.
 fn draw(spec: &TensorSpec, random: &mut Random) -> f32 {
     match spec.shape.as_slice() {
         [_, columns] => random.normal() / (*columns as f32).sqrt(),
@@ -109,7 +120,11 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_bytes_and_another_seed_other_weights() {
-        let (a, b, c) = (files(Preset::Tiny, 7), files(Preset::Tiny, 7), files(Preset::Tiny, 8));
+        let (a, b, c) = (
+            files(Preset::Tiny, 7),
+            files(Preset::Tiny, 7),
+            files(Preset::Tiny, 8),
+        );
         assert_eq!(a, b);
         assert_eq!(a[..2], c[..2]);
         assert_ne!(a[2], c[2]);
@@ -120,14 +135,23 @@ mod tests {
     fn the_weights_are_the_ones_the_fixtures_were_made_from() {
         let bytes = &files(Preset::Tiny, 1)[2];
         let file = safetensors::SafeTensors::deserialize(bytes).unwrap();
-        let data = file.tensor("model.layers.1.self_attn.k_proj.weight").unwrap().data();
+        let data = file
+            .tensor("model.layers.1.self_attn.k_proj.weight")
+            .unwrap()
+            .data();
         assert_eq!(data[..8], [192, 188, 12, 62, 156, 61, 229, 60]);
     }
 
     #[test]
     fn tiny_is_under_a_megabyte() {
         assert!(files(Preset::Tiny, 1).iter().map(Vec::len).sum::<usize>() < 1_000_000);
-        assert!(files(Preset::TinyLlama3, 1).iter().map(Vec::len).sum::<usize>() < 1_000_000);
+        assert!(
+            files(Preset::TinyLlama3, 1)
+                .iter()
+                .map(Vec::len)
+                .sum::<usize>()
+                < 1_000_000
+        );
     }
 
     #[test]

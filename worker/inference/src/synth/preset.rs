@@ -25,7 +25,9 @@ impl FromStr for Preset {
         Self::ALL
             .into_iter()
             .find(|preset| preset.name() == name)
-            .ok_or_else(|| SynthError::UnknownPreset { name: name.to_owned() })
+            .ok_or_else(|| SynthError::UnknownPreset {
+                name: name.to_owned(),
+            })
     }
 }
 
@@ -49,7 +51,10 @@ impl Preset {
             // An original context so short that it divides the frequencies of a head of 32.
             Self::TinyLlama3 => Architecture {
                 tied: false,
-                scaling: Some(Scaling::Llama3(Llama3Scaling { factor: 8.0, original: 64 })),
+                scaling: Some(Scaling::Llama3(Llama3Scaling {
+                    factor: 8.0,
+                    original: 64,
+                })),
                 ..TINY
             },
             Self::Nine => NINE,
@@ -74,8 +79,15 @@ const TINY: Architecture = Architecture {
     scaling: None,
 };
 
-const NINE: Architecture =
-    Architecture { layers: 9, hidden: 256, head: 64, inner: 768, vocabulary: 8192, context: 4096, ..TINY };
+const NINE: Architecture = Architecture {
+    layers: 9,
+    hidden: 256,
+    head: 64,
+    inner: 768,
+    vocabulary: 8192,
+    context: 4096,
+    ..TINY
+};
 
 const SMOLLM2: Architecture = Architecture {
     layers: 30,
@@ -105,7 +117,12 @@ mod tests {
     #[test]
     fn parameters_are_what_the_names_promise() {
         let parameters = |preset: Preset| -> usize {
-            preset.architecture().tensors().iter().map(|spec| spec.shape.iter().product::<usize>()).sum()
+            preset
+                .architecture()
+                .tensors()
+                .iter()
+                .map(|spec| spec.shape.iter().product::<usize>())
+                .sum()
         };
         assert_eq!(parameters(Preset::SmolLm2), 134_515_008);
         assert_eq!(parameters(Preset::Nine), 9_179_904);

@@ -1,5 +1,5 @@
-//! The generator of synthetic weights. It uses integers and exact sums only, so that no mathematical
-//! library of a platform can change what a seed gives.
+//! The generator of synthetic weights. It uses integers and exact sums only, so that no
+//! mathematical library of a platform can change what a seed gives.
 
 /// SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
 pub(super) struct Random(u64);
@@ -9,7 +9,10 @@ impl Random {
     /// not depend on another's.
     pub(super) fn for_tensor(seed: u64, name: &str) -> Self {
         let hash = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        Self(name.bytes().fold(0xcbf2_9ce4_8422_2325 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15), hash))
+        Self(name.bytes().fold(
+            0xcbf2_9ce4_8422_2325 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            hash,
+        ))
     }
 
     fn next(&mut self) -> u64 {
@@ -23,7 +26,10 @@ impl Random {
     pub(super) fn normal(&mut self) -> f32 {
         const UNIT: f32 = 1.0 / 37_837.227; // 65536 · √(4/12)
         let bits = self.next();
-        let sum = (0..4).map(|part| (bits >> (16 * part) & 0xffff) as i32).sum::<i32>() - 2 * 65_535;
+        let sum = (0..4)
+            .map(|part| (bits >> (16 * part) & 0xffff) as i32)
+            .sum::<i32>()
+            - 2 * 65_535;
         sum as f32 * UNIT
     }
 }
@@ -38,7 +44,10 @@ mod tests {
         let draws: Vec<_> = (0..100_000).map(|_| f64::from(random.normal())).collect();
         let mean = draws.iter().sum::<f64>() / 1e5;
         let variance = draws.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 1e5;
-        assert!(mean.abs() < 0.02 && (variance - 1.0).abs() < 0.02, "{mean} {variance}");
+        assert!(
+            mean.abs() < 0.02 && (variance - 1.0).abs() < 0.02,
+            "{mean} {variance}"
+        );
     }
 
     #[test]

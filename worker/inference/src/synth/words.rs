@@ -1,5 +1,5 @@
-//! The made-up vocabulary of synthetic models: a byte-level BPE that reads any text, and takes English
-//! in pieces of a few letters as a trained one does.
+//! The made-up vocabulary of synthetic models: a byte-level BPE that reads any text, and takes
+//! English in pieces of a few letters as a trained one does.
 
 use crate::bytelevel::{Added, Cut, Kind, Vocabulary, byte_char};
 
@@ -11,16 +11,34 @@ const SPECIAL: [&str; 3] = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
 pub(super) fn vocabulary(size: usize) -> Vocabulary {
     let mut tokens: Vec<String> = SPECIAL.iter().map(|&token| token.to_owned()).collect();
     tokens.extend((0..=255).map(|byte| byte_char(byte).to_string()));
-    let room = size.checked_sub(tokens.len()).expect("presets have room for all bytes");
+    let room = size
+        .checked_sub(tokens.len())
+        .expect("presets have room for all bytes");
     let mut merges = Vec::with_capacity(room);
     for (left, right) in growth().take(room) {
         tokens.push(format!("{left}{right}"));
         merges.push(format!("{left} {right}"));
     }
-    assert_eq!(tokens.len(), size, "merges run out before the vocabulary is full");
-    let added = (0..SPECIAL.len()).map(|id| Added { id, special: true }).collect();
-    let kind = Kind::ByteLevel { cut: Cut::DigitsThenGpt2, whole: false };
-    Vocabulary { tokens, merges, added, kind, before: None, behind: None }
+    assert_eq!(
+        tokens.len(),
+        size,
+        "merges run out before the vocabulary is full"
+    );
+    let added = (0..SPECIAL.len())
+        .map(|id| Added { id, special: true })
+        .collect();
+    let kind = Kind::ByteLevel {
+        cut: Cut::DigitsThenGpt2,
+        whole: false,
+    };
+    Vocabulary {
+        tokens,
+        merges,
+        added,
+        kind,
+        before: None,
+        behind: None,
+    }
 }
 
 /// Merges in order of rank; no two of them make the same token.

@@ -1,6 +1,6 @@
-//! What `tokenizer_config.json` says is put before and after every text. Tokenizers of Llama's and Gemma's classes take
-//! it from there, as transformers does; where another class says otherwise than its `tokenizer.json`, versions of
-//! transformers differ, and it is an error.
+//! What `tokenizer_config.json` says is put before and after every text. Tokenizers of Llama's and
+//! Gemma's classes take it from there, as transformers does; where another class says otherwise
+//! than its `tokenizer.json`, versions of transformers differ, and it is an error.
 
 use std::path::Path;
 
@@ -18,7 +18,8 @@ const DECIDING: [&str; 6] = [
     "GemmaTokenizerFast",
 ];
 
-/// Holds `tokenizer.json` against `tokenizer_config.json`, if there is one, and changes it where that decides.
+/// Holds `tokenizer.json` against `tokenizer_config.json`, if there is one, and changes it where
+/// that decides.
 pub(super) fn apply(dir: &Path, definition: &mut Value) -> Result<(), TokenizerError> {
     let path = dir.join("tokenizer_config.json");
     if !path.is_file() {
@@ -29,12 +30,19 @@ pub(super) fn apply(dir: &Path, definition: &mut Value) -> Result<(), TokenizerE
     let tokens = ["bos_token", "eos_token"].map(|key| token(&config[key], definition));
     let done = added(&definition["post_processor"]);
     let differs = |side: usize| flags[side].filter(|&said| said != done[side]);
-    let Some(side) = (0..2).find(|&side| differs(side).is_some()) else { return Ok(()) };
-    let decides = config["tokenizer_class"].as_str().is_some_and(|class| DECIDING.contains(&class));
+    let Some(side) = (0..2).find(|&side| differs(side).is_some()) else {
+        return Ok(());
+    };
+    let decides = config["tokenizer_class"]
+        .as_str()
+        .is_some_and(|class| DECIDING.contains(&class));
     let wanted = [0, 1].map(|side| flags[side].unwrap_or(done[side]));
     let known = (0..2).all(|side| !wanted[side] || tokens[side].is_some());
     if !decides || !known {
-        let (key, said) = (["add_bos_token", "add_eos_token"][side], flags[side].unwrap_or_default());
+        let (key, said) = (
+            ["add_bos_token", "add_eos_token"][side],
+            flags[side].unwrap_or_default(),
+        );
         return Err(TokenizerError::Beginning { path, key, said });
     }
     let ends = [0, 1].map(|side| tokens[side].as_ref().filter(|_| wanted[side]));
@@ -46,19 +54,31 @@ pub(super) fn apply(dir: &Path, definition: &mut Value) -> Result<(), TokenizerE
 fn token(named: &Value, definition: &Value) -> Option<(String, u64)> {
     let text = named.as_str().or_else(|| named["content"].as_str())?;
     let added = definition["added_tokens"].as_array().into_iter().flatten();
-    let id = added.filter(|token| token["content"] == text).find_map(|token| token["id"].as_u64());
-    Some((text.to_owned(), id.or_else(|| definition["model"]["vocab"][text].as_u64())?))
+    let id = added
+        .filter(|token| token["content"] == text)
+        .find_map(|token| token["id"].as_u64());
+    Some((
+        text.to_owned(),
+        id.or_else(|| definition["model"]["vocab"][text].as_u64())?,
+    ))
 }
 
 /// Whether a post-processor puts a special token before the text, and one behind it.
 fn added(processor: &Value) -> [bool; 2] {
-    let inner = processor["processors"].as_array().into_iter().flatten().map(added);
+    let inner = processor["processors"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(added);
     let own = processor["single"].as_array().map_or([false; 2], |single| {
-        let special = |piece: Option<&Value>| piece.is_some_and(|piece| piece.get("SpecialToken").is_some());
+        let special =
+            |piece: Option<&Value>| piece.is_some_and(|piece| piece.get("SpecialToken").is_some());
         [special(single.first()), special(single.last())]
     });
     let both = processor["type"] == "BertProcessing" || processor["type"] == "RobertaProcessing";
-    inner.fold(own.map(|side| side || both), |[a, b], [c, d]| [a || c, b || d])
+    inner.fold(own.map(|side| side || both), |[a, b], [c, d]| {
+        [a || c, b || d]
+    })
 }
 
 /// A post-processor that puts these tokens before and behind a text.
@@ -66,16 +86,24 @@ pub(crate) fn template([before, behind]: [Option<&(String, u64)>; 2]) -> Value {
     if before.is_none() && behind.is_none() {
         return Value::Null;
     }
-    let special =
-        |token: &(String, u64), side: u64| json!({ "SpecialToken": { "id": token.0, "type_id": side } });
+    let special = |token: &(String, u64), side: u64| json!({ "SpecialToken": { "id": token.0, "type_id": side } });
     let text = |name: &str, side: u64| json!({ "Sequence": { "id": name, "type_id": side } });
     let around = |name: &str, side: u64| -> Vec<Value> {
         let before = before.map(|token| special(token, side));
-        before.into_iter().chain([text(name, side)]).chain(behind.map(|token| special(token, side))).collect()
+        before
+            .into_iter()
+            .chain([text(name, side)])
+            .chain(behind.map(|token| special(token, side)))
+            .collect()
     };
     let tokens = before.into_iter().chain(behind);
     let tokens: serde_json::Map<_, _> = tokens
-        .map(|(token, id)| (token.clone(), json!({ "id": token, "ids": [id], "tokens": [token] })))
+        .map(|(token, id)| {
+            (
+                token.clone(),
+                json!({ "id": token, "ids": [id], "tokens": [token] }),
+            )
+        })
         .collect();
     let pair: Vec<Value> = around("A", 0).into_iter().chain(around("B", 1)).collect();
     json!({ "type": "TemplateProcessing", "single": around("A", 0), "pair": pair, "special_tokens": tokens })

@@ -1,5 +1,6 @@
-//! How a tokenizer writes bytes in its vocabulary, and the table from tokens to bytes made of it. A tokenizer that writes
-//! them in a way of its own is shown as it spells itself: nothing that is measured depends on it.
+//! How a tokenizer writes bytes in its vocabulary, and the table from tokens to bytes made of it. A
+//! tokenizer that writes them in a way of its own is shown as it spells itself: nothing that is
+//! measured depends on it.
 
 use serde_json::Value;
 
@@ -19,7 +20,9 @@ pub(super) enum Spelling {
 
 /// The steps of a decoder or pre-tokenizer, sequences in sequences laid open.
 fn steps(part: &Value) -> Vec<&Value> {
-    let list = ["decoders", "pretokenizers"].into_iter().find_map(|list| part[list].as_array());
+    let list = ["decoders", "pretokenizers"]
+        .into_iter()
+        .find_map(|list| part[list].as_array());
     list.map_or_else(|| vec![part], |list| list.iter().flat_map(steps).collect())
 }
 
@@ -30,33 +33,51 @@ pub(super) fn spelling(definition: &Value) -> Spelling {
         "ByteFallback" | "Metaspace" => Some(Spelling::Pieces),
         _ => None,
     };
-    let parts = ["decoder", "pre_tokenizer"].into_iter().map(|part| &definition[part]);
+    let parts = ["decoder", "pre_tokenizer"]
+        .into_iter()
+        .map(|part| &definition[part]);
     let said = parts.flat_map(steps).find_map(|step| of(&step));
-    let pieces = definition["model"]["byte_fallback"].as_bool().unwrap_or(false);
-    said.unwrap_or(if pieces { Spelling::Pieces } else { Spelling::Literal })
+    let pieces = definition["model"]["byte_fallback"]
+        .as_bool()
+        .unwrap_or(false);
+    said.unwrap_or(if pieces {
+        Spelling::Pieces
+    } else {
+        Spelling::Literal
+    })
 }
 
 /// Whether the decoder takes one space off the front of a text.
 pub(super) fn strips(decoder: &Value) -> bool {
-    steps(decoder).into_iter().any(|step| match step["type"].as_str() {
-        Some("Strip") => step["start"].as_u64().unwrap_or(0) > 0,
-        Some("Metaspace") => step["prepend_scheme"].as_str().unwrap_or("always") != "never",
-        _ => false,
-    })
+    steps(decoder)
+        .into_iter()
+        .any(|step| match step["type"].as_str() {
+            Some("Strip") => step["start"].as_u64().unwrap_or(0) > 0,
+            Some("Metaspace") => step["prepend_scheme"].as_str().unwrap_or("always") != "never",
+            _ => false,
+        })
 }
 
 /// The highest id plus one.
 pub(super) fn end(inner: &tokenizers::Tokenizer) -> u32 {
-    inner.get_vocab(true).values().max().map_or(0, |&id| id.saturating_add(1))
+    inner
+        .get_vocab(true)
+        .values()
+        .max()
+        .map_or(0, |&id| id.saturating_add(1))
 }
 
 /// The bytes of every token; special ones have none.
 pub(super) fn byte_table(inner: &tokenizers::Tokenizer, spelling: Spelling) -> ByteTable {
     let added = inner.get_added_tokens_decoder();
-    ByteTable::new((0..end(inner)).map(|id| match added.get(&id) {
-        Some(token) if token.special => Vec::new(),
-        Some(token) => token.content.clone().into_bytes(),
-        None => inner.id_to_token(id).map_or_else(Vec::new, |token| spelling.bytes(&token)),
+    ByteTable::new((0..end(inner)).map(|id| {
+        match added.get(&id) {
+            Some(token) if token.special => Vec::new(),
+            Some(token) => token.content.clone().into_bytes(),
+            None => inner
+                .id_to_token(id)
+                .map_or_else(Vec::new, |token| spelling.bytes(&token)),
+        }
     }))
 }
 
@@ -78,6 +99,9 @@ impl Spelling {
 
 /// `<0x0A>` is the byte 10.
 fn fallback_byte(token: &str) -> Option<u8> {
-    let digits = token.strip_prefix("<0x")?.strip_suffix('>').filter(|digits| digits.len() == 2)?;
+    let digits = token
+        .strip_prefix("<0x")?
+        .strip_suffix('>')
+        .filter(|digits| digits.len() == 2)?;
     u8::from_str_radix(digits, 16).ok()
 }

@@ -1,6 +1,6 @@
-//! Every family of models against logits that `scripts/reference/families.py` computes in float64 from the description
-//! of its architecture: the same numbers within rounding, the same greedy tokens, and those of a request do not depend on
-//! its company.
+//! Every family of models against logits that `scripts/reference/families.py` computes in float64
+//! from the description of its architecture: the same numbers within rounding, the same greedy
+//! tokens, and those of a request do not depend on its company.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -41,7 +41,8 @@ fn cases() -> BTreeMap<String, Case> {
 impl Case {
     /// The weights that follow from the seed, as `model.safetensors` has them.
     fn weights(&self) -> Vec<u8> {
-        let (mut header, mut data, mut random) = (serde_json::Map::new(), Vec::new(), Random(self.seed));
+        let (mut header, mut data, mut random) =
+            (serde_json::Map::new(), Vec::new(), Random(self.seed));
         for (name, shape) in &self.tensors {
             let start = data.len();
             let scale = (1.7 / (*shape.last().unwrap() as f64).sqrt()) as f32;
@@ -64,39 +65,63 @@ impl Case {
         [&(text.len() as u64).to_le_bytes(), &text[..], &data[..]].concat()
     }
 
-    fn load(&self, config: &Value, threads: usize, isa: Option<Isa>) -> Result<Arc<Model>, LoadError> {
+    fn load(
+        &self,
+        config: &Value,
+        threads: usize,
+        isa: Option<Isa>,
+    ) -> Result<Arc<Model>, LoadError> {
         let folder = tempfile::tempdir().unwrap();
-        let put = |file: &str, bytes: &[u8]| std::fs::write(folder.path().join(file), bytes).unwrap();
+        let put =
+            |file: &str, bytes: &[u8]| std::fs::write(folder.path().join(file), bytes).unwrap();
         put("config.json", config.to_string().as_bytes());
         put("tokenizer.json", b"{}");
         put("model.safetensors", &self.weights());
-        let options = LoadOptions { threads, isa, ..LoadOptions::default() };
+        let options = LoadOptions {
+            threads,
+            isa,
+            ..LoadOptions::default()
+        };
         Model::load(folder.path(), &options, &mut |_| ()).map(Arc::new)
     }
 
     /// Worst and mean difference of the logits kept.
     fn distance(&self, rows: &[Vec<f32>]) -> (f64, f64) {
-        let pairs =
-            self.logits.iter().flat_map(|(at, exact)| exact.iter().zip(&rows[at.parse::<usize>().unwrap()]));
+        let pairs = self
+            .logits
+            .iter()
+            .flat_map(|(at, exact)| exact.iter().zip(&rows[at.parse::<usize>().unwrap()]));
         let all: Vec<f64> = pairs.map(|(a, b)| (a - f64::from(*b)).abs()).collect();
-        (all.iter().copied().fold(0.0, f64::max), all.iter().sum::<f64>() / all.len() as f64)
+        (
+            all.iter().copied().fold(0.0, f64::max),
+            all.iter().sum::<f64>() / all.len() as f64,
+        )
     }
 }
 
 fn best(row: &[f32]) -> u32 {
-    (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b]).then(b.cmp(&a))).unwrap() as u32
+    (0..row.len())
+        .max_by(|&a, &b| row[a].total_cmp(&row[b]).then(b.cmp(&a)))
+        .unwrap() as u32
 }
 
 #[test]
 fn every_family_is_computed_as_its_description_says() {
     for (name, case) in cases() {
         for isa in Isa::available() {
-            let model =
-                case.load(&case.config, 2, Some(isa)).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let model = case
+                .load(&case.config, 2, Some(isa))
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
             let rows = score(&model, &case.tokens, KvFormat::F32).unwrap();
             let (worst, mean) = case.distance(&rows);
-            assert!(mean < worst / 2.0, "{name} on {isa:?}: all logits are off, by {mean}");
-            assert!(worst < BOUND, "{name} on {isa:?}: worst {worst:.2e}, mean {mean:.2e}");
+            assert!(
+                mean < worst / 2.0,
+                "{name} on {isa:?}: all logits are off, by {mean}"
+            );
+            assert!(
+                worst < BOUND,
+                "{name} on {isa:?}: worst {worst:.2e}, mean {mean:.2e}"
+            );
             let greedy: Vec<u32> = rows.iter().map(|row| best(row)).collect();
             assert_eq!(greedy, case.greedy, "{name} on {isa:?}");
         }
@@ -108,7 +133,11 @@ fn every_family_is_computed_as_its_description_says() {
 fn a_setting_that_is_slightly_other_shows() {
     let cases = cases();
     for (name, key, value) in [
-        ("llama, linear", "rope_scaling", json!({ "rope_type": "linear", "factor": 4.1 })),
+        (
+            "llama, linear",
+            "rope_scaling",
+            json!({ "rope_type": "linear", "factor": 4.1 }),
+        ),
         (
             "llama, yarn",
             "rope_scaling",
@@ -132,7 +161,12 @@ fn a_setting_that_is_slightly_other_shows() {
         let case = &cases[name];
         let mut config = case.config.clone();
         config[key] = value;
-        let rows = score(&case.load(&config, 1, None).unwrap(), &case.tokens, KvFormat::F32).unwrap();
+        let rows = score(
+            &case.load(&config, 1, None).unwrap(),
+            &case.tokens,
+            KvFormat::F32,
+        )
+        .unwrap();
         let (worst, _) = case.distance(&rows);
         assert!(worst > 20.0 * BOUND, "{name} with another {key}: {worst}");
     }
@@ -145,9 +179,16 @@ fn serve(
     max_batch: usize,
     prefill_chunk: usize,
 ) -> BTreeMap<u64, Vec<u32>> {
-    let options = BatchOptions { kv_bytes: 1 << 20, max_batch, prefill_chunk, ..BatchOptions::default() };
+    let options = BatchOptions {
+        kv_bytes: 1 << 20,
+        max_batch,
+        prefill_chunk,
+        ..BatchOptions::default()
+    };
     let mut batcher = Batcher::new(Arc::clone(model), options).unwrap();
-    requests.iter().for_each(|request| batcher.submit(request.clone()).unwrap());
+    requests
+        .iter()
+        .for_each(|request| batcher.submit(request.clone()).unwrap());
     let (mut events, mut tokens) = (Vec::new(), BTreeMap::<u64, Vec<u32>>::new());
     while !batcher.is_idle() {
         batcher.step(&mut events);
@@ -167,14 +208,23 @@ fn tokens_of_every_family_do_not_depend_on_company() {
     for (name, case) in cases() {
         let request = |id: u64| {
             let from = 2 * id as usize;
-            let prompt = case.tokens[from..(from + 3 + 4 * id as usize).min(case.tokens.len())].to_vec();
-            Request { id, prompt, max_new_tokens: 12, sampling: Sampling::Greedy, stop_on_eos: false }
+            let prompt =
+                case.tokens[from..(from + 3 + 4 * id as usize).min(case.tokens.len())].to_vec();
+            Request {
+                id,
+                prompt,
+                max_new_tokens: 12,
+                sampling: Sampling::Greedy,
+                stop_on_eos: false,
+            }
         };
         let requests: Vec<Request> = (0..8).map(request).collect();
         for isa in Isa::available() {
             let model = case.load(&case.config, 2, Some(isa)).unwrap();
-            let alone: BTreeMap<u64, Vec<u32>> =
-                requests.iter().flat_map(|one| serve(&model, std::slice::from_ref(one), 1, 64)).collect();
+            let alone: BTreeMap<u64, Vec<u32>> = requests
+                .iter()
+                .flat_map(|one| serve(&model, std::slice::from_ref(one), 1, 64))
+                .collect();
             for (batch, chunk) in [(8, 5), (8, 64), (3, 11), (5, 1)] {
                 assert_eq!(
                     serve(&model, &requests, batch, chunk),

@@ -29,9 +29,18 @@ fn parsed(change: impl FnOnce(&mut Value)) -> Result<Config, LoadError> {
     Config::parse(&config.to_string(), Path::new("config.json"))
 }
 
-#[expect(clippy::disallowed_types, reason = "the standard library makes no pipes that have names")]
+#[expect(
+    clippy::disallowed_types,
+    reason = "the standard library makes no pipes that have names"
+)]
 fn pipe(path: &Path) {
-    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(path)
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 #[test]
@@ -45,8 +54,14 @@ fn no_file_of_a_model_is_waited_for() {
         pipe(&file);
         // Whoever opened a pipe as a file would wait here for ever.
         let weights = ModelFiles::locate(&model).and_then(|files| files.digest());
-        let (config, tokenizer) = (Config::read(&model), inference::tokenizer::Tokenizer::read(&model));
-        assert!(weights.is_err() || config.is_err() || tokenizer.is_err(), "{name}");
+        let (config, tokenizer) = (
+            Config::read(&model),
+            inference::tokenizer::Tokenizer::read(&model),
+        );
+        assert!(
+            weights.is_err() || config.is_err() || tokenizer.is_err(),
+            "{name}"
+        );
     }
 }
 
@@ -56,7 +71,10 @@ fn a_configuration_is_read_with_its_defaults() {
     assert_eq!((config.heads, config.kv_heads, config.group()), (6, 2, 3));
     assert_eq!((config.bos, &config.eos[..]), (Some(1), &[2][..]));
     assert_eq!(config.kv_bytes_per_token(), 2 * 2 * 2 * 16 * 2);
-    assert_eq!(config.kv_bytes_per_token_as(KvFormat::F32), 2 * config.kv_bytes_per_token());
+    assert_eq!(
+        config.kv_bytes_per_token_as(KvFormat::F32),
+        2 * config.kv_bytes_per_token()
+    );
     let short = parsed(|c| {
         c["num_key_value_heads"] = Value::Null;
         c["head_dim"] = Value::Null;
@@ -64,12 +82,20 @@ fn a_configuration_is_read_with_its_defaults() {
         c["eos_token_id"] = json!(7);
     });
     let short = short.unwrap();
-    assert_eq!((short.kv_heads, short.head_dim, &short.eos[..]), (6, 16, &[7][..]));
+    assert_eq!(
+        (short.kv_heads, short.head_dim, &short.eos[..]),
+        (6, 16, &[7][..])
+    );
     let scaled = parsed(|c| {
         c["rope_scaling"] = json!({"rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0,
             "high_freq_factor": 4.0, "original_max_position_embeddings": 8192});
     });
-    let expected = RopeScaling::Llama3 { factor: 32.0, low: 1.0, high: 4.0, original: 8192.0 };
+    let expected = RopeScaling::Llama3 {
+        factor: 32.0,
+        low: 1.0,
+        high: 4.0,
+        original: 8192.0,
+    };
     assert_eq!(scaled.unwrap().rope.scaling, expected);
 }
 
@@ -82,15 +108,24 @@ fn what_is_not_computed_is_refused_by_name() {
         ("num_hidden_layers", json!(0)),
     ] {
         let error = parsed(|c| c[key] = value.clone()).unwrap_err();
-        assert!(matches!(&error, LoadError::Unsupported { key: named, .. } if *named == key), "{error}");
+        assert!(
+            matches!(&error, LoadError::Unsupported { key: named, .. } if *named == key),
+            "{error}"
+        );
         assert!(error.to_string().contains(key), "{error}");
     }
     let foreign = parsed(|c| c["architectures"] = json!(["GPT2LMHeadModel"])).unwrap_err();
     assert!(matches!(&foreign, LoadError::Family { named, .. } if named == "GPT2LMHeadModel"));
-    assert!(foreign.to_string().contains("LlamaForCausalLM"), "the families are named: {foreign}");
+    assert!(
+        foreign.to_string().contains("LlamaForCausalLM"),
+        "the families are named: {foreign}"
+    );
     let longrope = parsed(|c| c["rope_scaling"] = json!({"rope_type": "longrope"})).unwrap_err();
     assert!(longrope.to_string().contains("longrope"), "{longrope}");
-    assert!(matches!(parsed(|c| c["hidden_size"] = json!("wide")), Err(LoadError::Unsupported { .. })));
+    assert!(matches!(
+        parsed(|c| c["hidden_size"] = json!("wide")),
+        Err(LoadError::Unsupported { .. })
+    ));
 }
 
 #[test]
@@ -98,7 +133,10 @@ fn a_model_is_found_by_directory_by_file_and_by_index() {
     let folder = written(SMALL);
     let whole = load(folder.path()).unwrap();
     let tensors = SMALL.tensors();
-    let parameters: usize = tensors.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    let parameters: usize = tensors
+        .iter()
+        .map(|(_, shape)| shape.iter().product::<usize>())
+        .sum();
     assert_eq!(whole.facts().parameters, parameters as u64);
     assert_eq!(whole.facts().bytes, 2 * parameters as u64);
     let by_file = load(&folder.path().join("model.safetensors")).unwrap();
@@ -112,7 +150,10 @@ fn shards_are_found_by_folder_index_or_any_of_them() {
     let folder = tempfile::tempdir().unwrap();
     let (tensors, mut map) = (SMALL.tensors(), serde_json::Map::new());
     SMALL.write(folder.path());
-    for (part, name) in tensors.chunks(8).zip(["a.safetensors", "b.safetensors", "c.safetensors"]) {
+    for (part, name) in tensors
+        .chunks(8)
+        .zip(["a.safetensors", "b.safetensors", "c.safetensors"])
+    {
         std::fs::write(folder.path().join(name), SMALL.weights(part)).unwrap();
         map.extend(part.iter().map(|(tensor, _)| (tensor.clone(), json!(name))));
     }
@@ -137,10 +178,15 @@ fn missing_parts_are_named() {
     for part in ["config.json", "tokenizer.json", "model.safetensors"] {
         let folder = written(SMALL);
         std::fs::remove_file(folder.path().join(part)).unwrap();
-        assert!(matches!(load(folder.path()), Err(LoadError::FileMissing { file, .. }) if file == part));
+        assert!(
+            matches!(load(folder.path()), Err(LoadError::FileMissing { file, .. }) if file == part)
+        );
     }
     let folder = written(SMALL);
-    assert!(matches!(load(&folder.path().join("config.json")), Err(LoadError::NotAModel { .. })));
+    assert!(matches!(
+        load(&folder.path().join("config.json")),
+        Err(LoadError::NotAModel { .. })
+    ));
 }
 
 #[test]
@@ -157,8 +203,14 @@ fn damaged_weights_are_refused() {
     assert!(
         matches!(cut, Some(LoadError::WrongSize { expected, actual, .. }) if expected == length && actual == length - 100)
     );
-    assert!(matches!(with(&bytes[..4]), Some(LoadError::WrongSize { .. })));
-    assert!(matches!(with(&bytes[..40]), Some(LoadError::WrongSize { .. })));
+    assert!(matches!(
+        with(&bytes[..4]),
+        Some(LoadError::WrongSize { .. })
+    ));
+    assert!(matches!(
+        with(&bytes[..40]),
+        Some(LoadError::WrongSize { .. })
+    ));
     let mut garbled = bytes;
     garbled[9] = b'!';
     assert!(matches!(with(&garbled), Some(LoadError::Header { .. })));
@@ -174,7 +226,9 @@ fn tensors_must_be_there_and_have_shape_and_format() {
     };
     let mut tensors = SMALL.tensors();
     let head = tensors.pop().unwrap();
-    assert!(matches!(with(&tensors, "BF16"), Some(LoadError::TensorMissing { name }) if name == head.0));
+    assert!(
+        matches!(with(&tensors, "BF16"), Some(LoadError::TensorMissing { name }) if name == head.0)
+    );
     tensors.push((head.0.clone(), vec![130, 72]));
     let wrong = with(&tensors, "BF16");
     assert!(
@@ -196,7 +250,14 @@ fn phases_are_told_in_order_and_an_instruction_set_that_is_not_there_is_refused(
     assert!(!wide, "their vectors are wider than these heads");
     // Asked for, any set that the machine has computes any model.
     for isa in [Isa::Portable, Isa::Avx2, Isa::Avx512, Isa::Amx] {
-        let loaded = Model::load(folder.path(), &LoadOptions { isa: Some(isa), ..options }, &mut |_| ());
+        let loaded = Model::load(
+            folder.path(),
+            &LoadOptions {
+                isa: Some(isa),
+                ..options
+            },
+            &mut |_| (),
+        );
         match Isa::available().contains(&isa) {
             true => assert_eq!(loaded.unwrap().isa(), isa),
             false => assert!(matches!(loaded, Err(LoadError::IsaUnavailable { .. }))),

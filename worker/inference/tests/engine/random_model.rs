@@ -1,5 +1,6 @@
-//! Small models with random weights, written as files, for the engine's tests. Shapes are awkward on purpose:
-//! widths that are no multiple of a vector, grouped heads, any stored format, data at odd addresses.
+//! Small models with random weights, written as files, for the engine's tests. Shapes are awkward
+//! on purpose: widths that are no multiple of a vector, grouped heads, any stored format, data at
+//! odd addresses.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -43,7 +44,10 @@ pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let mixed = (self.0 ^ (self.0 >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
         mixed ^ (mixed >> 29)
     }
@@ -64,7 +68,12 @@ impl Random {
 
 impl Shape {
     pub(crate) fn tensors(&self) -> Vec<(String, Vec<usize>)> {
-        let (h, f, q, k) = (self.hidden, self.feed, self.heads * self.head, self.kv_heads * self.head);
+        let (h, f, q, k) = (
+            self.hidden,
+            self.feed,
+            self.heads * self.head,
+            self.kv_heads * self.head,
+        );
         let mut list = vec![("model.embed_tokens.weight".to_owned(), vec![self.vocab, h])];
         for layer in 0..self.layers {
             for (part, shape) in [
@@ -118,7 +127,11 @@ impl Shape {
             let scale = 1.7 / (*shape.last().unwrap() as f32).sqrt();
             for _ in 0..count {
                 let value = random.unit();
-                data.extend(self.encode(if norm { 1.0 + 0.1 * value } else { scale * value }));
+                data.extend(self.encode(if norm {
+                    1.0 + 0.1 * value
+                } else {
+                    scale * value
+                }));
             }
             let entry = serde_json::json!({"dtype": self.format, "shape": shape, "data_offsets": [start, data.len()]});
             header.insert(name.clone(), entry);
@@ -133,7 +146,11 @@ impl Shape {
     pub(crate) fn write(&self, folder: &Path) {
         std::fs::write(folder.join("config.json"), self.config().to_string()).unwrap();
         std::fs::write(folder.join("tokenizer.json"), "{}").unwrap();
-        std::fs::write(folder.join("model.safetensors"), self.weights(&self.tensors())).unwrap();
+        std::fs::write(
+            folder.join("model.safetensors"),
+            self.weights(&self.tensors()),
+        )
+        .unwrap();
     }
 
     pub(crate) fn load(&self, threads: usize, isa: Option<Isa>) -> Arc<Model> {
@@ -141,8 +158,16 @@ impl Shape {
         self.write(folder.path());
         // The map keeps the file alive after the folder is gone.
         Arc::new(
-            Model::load(folder.path(), &LoadOptions { threads, isa, ..LoadOptions::default() }, &mut |_| ())
-                .unwrap(),
+            Model::load(
+                folder.path(),
+                &LoadOptions {
+                    threads,
+                    isa,
+                    ..LoadOptions::default()
+                },
+                &mut |_| (),
+            )
+            .unwrap(),
         )
     }
 }

@@ -1,5 +1,6 @@
-//! Settings as strangers' files have them: read from every place that transformers and llama.cpp read them from, or
-//! refused by name. Nothing that may change what a model computes is left out in silence.
+//! Settings as strangers' files have them: read from every place that transformers and llama.cpp
+//! read them from, or refused by name. Nothing that may change what a model computes is left out in
+//! silence.
 
 use std::path::Path;
 
@@ -25,12 +26,19 @@ fn with(settings: &Value) -> Result<Config, LoadError> {
     })
 }
 
-const LLAMA3: RopeScaling = RopeScaling::Llama3 { factor: 8.0, low: 1.0, high: 4.0, original: 64.0 };
+const LLAMA3: RopeScaling = RopeScaling::Llama3 {
+    factor: 8.0,
+    low: 1.0,
+    high: 4.0,
+    original: 64.0,
+};
 
 fn llama3(more: &Value) -> Value {
     let mut rope = json!({ "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
         "original_max_position_embeddings": 64 });
-    rope.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    rope.as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
     rope
 }
 
@@ -42,61 +50,123 @@ fn rotary_settings_are_found_wherever_they_stand() {
     let none = "(none)";
     for (settings, scaling) in [
         (json!({ "rope_theta": 500_000.0 }), RopeScaling::None),
-        (json!({ "rope_theta": none, "rope_parameters": plain }), RopeScaling::None),
-        (json!({ "rope_theta": none, "rope_scaling": plain }), RopeScaling::None),
-        (json!({ "rope_theta": none, "rope_scaling": null, "rope_parameters": llama3(&theta) }), LLAMA3),
-        (json!({ "rope_theta": none, "rope_scaling": {}, "rope_parameters": llama3(&theta) }), LLAMA3),
-        (json!({ "rope_theta": none, "rope_scaling": llama3(&theta) }), LLAMA3),
-        (json!({ "rope_theta": 500_000, "rope_scaling": llama3(&theta) }), LLAMA3),
+        (
+            json!({ "rope_theta": none, "rope_parameters": plain }),
+            RopeScaling::None,
+        ),
+        (
+            json!({ "rope_theta": none, "rope_scaling": plain }),
+            RopeScaling::None,
+        ),
+        (
+            json!({ "rope_theta": none, "rope_scaling": null, "rope_parameters": llama3(&theta) }),
+            LLAMA3,
+        ),
+        (
+            json!({ "rope_theta": none, "rope_scaling": {}, "rope_parameters": llama3(&theta) }),
+            LLAMA3,
+        ),
+        (
+            json!({ "rope_theta": none, "rope_scaling": llama3(&theta) }),
+            LLAMA3,
+        ),
+        (
+            json!({ "rope_theta": 500_000, "rope_scaling": llama3(&theta) }),
+            LLAMA3,
+        ),
         (
             json!({ "rope_theta": 500_000, "original_max_position_embeddings": 64, "rope_scaling":
                 llama3(&json!({ "original_max_position_embeddings": null })) }),
             LLAMA3,
         ),
-        (json!({ "rope_theta": 5e5, "rope_scaling": { "type": "linear", "factor": 4.0 } }), linear),
+        (
+            json!({ "rope_theta": 5e5, "rope_scaling": { "type": "linear", "factor": 4.0 } }),
+            linear,
+        ),
         (
             json!({ "rope_theta": 5e5, "rope_scaling": { "rope_type": null, "type": "linear", "factor": 4 } }),
             linear,
         ),
-        (json!({ "rope_theta": 5e5, "rope_scaling": { "factor": 1.0 } }), RopeScaling::None),
+        (
+            json!({ "rope_theta": 5e5, "rope_scaling": { "factor": 1.0 } }),
+            RopeScaling::None,
+        ),
         (
             json!({ "rope_theta": 5e5, "rope_scaling": { "type": "dynamic", "factor": 4.0 } }),
             RopeScaling::None,
         ),
     ] {
-        let rope = with(&settings).unwrap_or_else(|error| panic!("{settings}: {error}")).rope;
-        assert_eq!(rope, RopeSettings { theta: 500_000.0, scaling, width: 16 }, "{settings}");
+        let rope = with(&settings)
+            .unwrap_or_else(|error| panic!("{settings}: {error}"))
+            .rope;
+        assert_eq!(
+            rope,
+            RopeSettings {
+                theta: 500_000.0,
+                scaling,
+                width: 16
+            },
+            "{settings}"
+        );
     }
     let yarn = with(
         &json!({ "rope_scaling": { "type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64 } }),
     );
-    let RopeScaling::Yarn { factor, original, fast, slow, truncate, attention } = yarn.unwrap().rope.scaling
+    let RopeScaling::Yarn {
+        factor,
+        original,
+        fast,
+        slow,
+        truncate,
+        attention,
+    } = yarn.unwrap().rope.scaling
     else {
         panic!("it is YaRN");
     };
-    assert_eq!((factor, original, fast, slow, truncate), (4.0, 64.0, 32.0, 1.0, true));
+    assert_eq!(
+        (factor, original, fast, slow, truncate),
+        (4.0, 64.0, 32.0, 1.0, true)
+    );
     assert!((attention - (0.1 * 4f64.ln() + 1.0)).abs() < 1e-12);
 }
 
 #[test]
 fn rotary_settings_that_contradict_or_would_be_lost_are_errors() {
-    let contradiction = |settings: &Value| matches!(with(settings), Err(LoadError::Contradiction { .. }));
-    assert!(contradiction(&json!({ "rope_theta": 1e4, "rope_parameters": { "rope_theta": 5e5 } })));
+    let contradiction =
+        |settings: &Value| matches!(with(settings), Err(LoadError::Contradiction { .. }));
+    assert!(contradiction(
+        &json!({ "rope_theta": 1e4, "rope_parameters": { "rope_theta": 5e5 } })
+    ));
     assert!(contradiction(
         &json!({ "rope_scaling": { "type": "linear", "rope_type": "yarn", "factor": 4.0 } })
     ));
-    assert!(contradiction(&json!({ "rope_scaling": { "type": "linear", "factor": 4.0 },
-        "rope_parameters": { "type": "linear", "factor": 2.0 } })));
+    assert!(contradiction(
+        &json!({ "rope_scaling": { "type": "linear", "factor": 4.0 },
+        "rope_parameters": { "type": "linear", "factor": 2.0 } })
+    ));
     let lost = |settings: &Value, key: &str| {
         let error = with(settings).unwrap_err();
-        assert!(matches!(&error, LoadError::UnknownSetting { .. }), "{error}");
+        assert!(
+            matches!(&error, LoadError::UnknownSetting { .. }),
+            "{error}"
+        );
         assert!(error.to_string().contains(key), "{error}");
     };
     // Without a type nothing says what the factor does.
     lost(&json!({ "rope_scaling": { "factor": 4.0 } }), "factor");
-    lost(&json!({ "rope_scaling": llama3(&json!({ "rope_type": null })) }), "factor");
-    lost(&json!({ "rope_scaling": { "type": "linear", "factor": 4.0, "beta_fast": 32 } }), "beta_fast");
-    for bad in [json!({ "rope_theta": 0.0 }), json!({ "rope_theta": -1.0 }), json!({ "rope_theta": "1e4" })] {
+    lost(
+        &json!({ "rope_scaling": llama3(&json!({ "rope_type": null })) }),
+        "factor",
+    );
+    lost(
+        &json!({ "rope_scaling": { "type": "linear", "factor": 4.0, "beta_fast": 32 } }),
+        "beta_fast",
+    );
+    for bad in [
+        json!({ "rope_theta": 0.0 }),
+        json!({ "rope_theta": -1.0 }),
+        json!({ "rope_theta": "1e4" }),
+    ] {
         assert!(with(&bad).is_err(), "{bad}");
     }
 }
@@ -129,19 +199,43 @@ fn a_setting_that_nobody_knows_is_an_error_by_its_name() {
 #[test]
 fn the_family_is_named_once_and_known() {
     let types = |classes: Value, model_type: Value| {
-        with(&json!({ "architectures": classes, "model_type": model_type })).map(|config| config.class)
+        with(&json!({ "architectures": classes, "model_type": model_type }))
+            .map(|config| config.class)
     };
     let llama = || json!(["LlamaForCausalLM"]);
     assert_eq!(types(llama(), Value::Null).unwrap(), "LlamaForCausalLM");
-    assert_eq!(types(Value::Null, json!("llama")).unwrap(), "LlamaForCausalLM");
-    assert!(matches!(types(Value::Null, Value::Null), Err(LoadError::Family { .. })));
+    assert_eq!(
+        types(Value::Null, json!("llama")).unwrap(),
+        "LlamaForCausalLM"
+    );
+    assert!(matches!(
+        types(Value::Null, Value::Null),
+        Err(LoadError::Family { .. })
+    ));
     assert!(types(llama(), json!("mistral")).is_err());
-    for class in ["LlamaModel", "LlamaForSequenceClassification", "MixtralForCausalLM"] {
-        assert!(matches!(types(json!([class]), Value::Null), Err(LoadError::Family { .. })), "{class}");
+    for class in [
+        "LlamaModel",
+        "LlamaForSequenceClassification",
+        "MixtralForCausalLM",
+    ] {
+        assert!(
+            matches!(
+                types(json!([class]), Value::Null),
+                Err(LoadError::Family { .. })
+            ),
+            "{class}"
+        );
     }
-    assert!(matches!(with(&json!({ "text_config": {} })), Err(LoadError::Family { .. })));
-    let quantised = with(&json!({ "quantization_config": { "quant_method": "gptq" } })).unwrap_err();
-    assert!(quantised.to_string().contains("gptq") && quantised.to_string().contains("GGUF"), "{quantised}");
+    assert!(matches!(
+        with(&json!({ "text_config": {} })),
+        Err(LoadError::Family { .. })
+    ));
+    let quantised =
+        with(&json!({ "quantization_config": { "quant_method": "gptq" } })).unwrap_err();
+    assert!(
+        quantised.to_string().contains("gptq") && quantised.to_string().contains("GGUF"),
+        "{quantised}"
+    );
 }
 
 #[test]
@@ -154,15 +248,34 @@ fn ends_of_text_and_numbers_are_read_as_people_write_them() {
     }
     assert!(with(&json!({ "eos_token_id": "</s>" })).is_err());
     assert_eq!(with(&json!({ "bos_token_id": [1] })).unwrap().bos, Some(1));
-    assert_eq!(with(&json!({ "rms_norm_eps": null })).unwrap().rms_norm_eps, 1e-6);
-    assert_eq!(with(&json!({ "max_position_embeddings": 256.0 })).unwrap().context, 256);
-    assert_eq!(with(&json!({ "hidden_act": "swish" })).unwrap(), with(&json!({})).unwrap());
-    for bad in
-        [json!({ "rms_norm_eps": "1e-5" }), json!({ "rms_norm_eps": -1.0 }), json!({ "vocab_size": 1.5 })]
-    {
-        assert!(matches!(with(&bad), Err(LoadError::Unsupported { .. })), "{bad}");
+    assert_eq!(
+        with(&json!({ "rms_norm_eps": null })).unwrap().rms_norm_eps,
+        1e-6
+    );
+    assert_eq!(
+        with(&json!({ "max_position_embeddings": 256.0 }))
+            .unwrap()
+            .context,
+        256
+    );
+    assert_eq!(
+        with(&json!({ "hidden_act": "swish" })).unwrap(),
+        with(&json!({})).unwrap()
+    );
+    for bad in [
+        json!({ "rms_norm_eps": "1e-5" }),
+        json!({ "rms_norm_eps": -1.0 }),
+        json!({ "vocab_size": 1.5 }),
+    ] {
+        assert!(
+            matches!(with(&bad), Err(LoadError::Unsupported { .. })),
+            "{bad}"
+        );
     }
-    assert!(matches!(with(&json!({ "vocab_size": null })), Err(LoadError::SettingMissing { .. })));
+    assert!(matches!(
+        with(&json!({ "vocab_size": null })),
+        Err(LoadError::SettingMissing { .. })
+    ));
 }
 
 /// What published files of each family say, sizes apart.
@@ -176,28 +289,47 @@ fn the_files_that_people_have_are_read() {
             "attention_dropout": 0.0, "initializer_range": 0.02, "torch_dtype": "bfloat16", "use_cache": true,
             "transformers_version": "4.51.0", "bos_token_id": 1, "eos_token_id": [1, 2], "pad_token_id": 0,
         });
-        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        config
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
         Config::parse(&config.to_string(), Path::new("config.json"))
             .unwrap_or_else(|error| panic!("{class}: {error}"))
     };
-    let windows = |config: &Config| config.kinds.iter().filter(|kind| kind.window.is_some()).count();
+    let windows = |config: &Config| {
+        config
+            .kinds
+            .iter()
+            .filter(|kind| kind.window.is_some())
+            .count()
+    };
     let smollm2 = json!({ "hidden_act": "silu", "attention_bias": false, "mlp_bias": false, "is_llama_config": true,
         "pretraining_tp": 1, "rope_interleaved": false, "transformers.js_config": { "dtype": "q4" } });
     assert_eq!(windows(&common("LlamaForCausalLM", "llama", smollm2)), 0);
-    let mistral = json!({ "hidden_act": "silu", "sliding_window": 1024, "tie_word_embeddings": false });
-    assert_eq!(windows(&common("MistralForCausalLM", "mistral", mistral)), 4);
+    let mistral =
+        json!({ "hidden_act": "silu", "sliding_window": 1024, "tie_word_embeddings": false });
+    assert_eq!(
+        windows(&common("MistralForCausalLM", "mistral", mistral)),
+        4
+    );
     let qwen2 = json!({ "hidden_act": "silu", "sliding_window": 32768, "max_window_layers": 2, "use_mrope": false,
         "use_sliding_window": false, "tie_word_embeddings": true });
     let qwen2 = common("Qwen2ForCausalLM", "qwen2", qwen2);
-    assert_eq!((windows(&qwen2), qwen2.biases.inputs, qwen2.biases.output), (0, true, false));
+    assert_eq!(
+        (windows(&qwen2), qwen2.biases.inputs, qwen2.biases.output),
+        (0, true, false)
+    );
     let qwen3 = json!({ "hidden_act": "silu", "head_dim": 32, "attention_bias": false, "sliding_window": null,
         "max_window_layers": 28, "use_sliding_window": false });
     assert!(common("Qwen3ForCausalLM", "qwen3", qwen3).head_norms);
     let smollm3 = json!({ "hidden_act": "silu", "no_rope_layers": [1, 1, 1, 0], "no_rope_layer_interval": 4,
         "layer_types": ["full_attention", "full_attention", "full_attention", "full_attention"], "mlp_bias": false,
         "attention_bias": false, "max_window_layers": 28, "use_sliding_window": false, "sliding_window": null });
-    let rotated: Vec<bool> =
-        common("SmolLM3ForCausalLM", "smollm3", smollm3).kinds.iter().map(|kind| kind.rotated).collect();
+    let rotated: Vec<bool> = common("SmolLM3ForCausalLM", "smollm3", smollm3)
+        .kinds
+        .iter()
+        .map(|kind| kind.rotated)
+        .collect();
     assert_eq!(rotated, [true, true, true, false]);
     let phi3 = json!({ "hidden_act": "silu", "attention_bias": false, "embd_pdrop": 0.0, "resid_pdrop": 0.0,
         "auto_map": { "AutoConfig": "configuration_phi3.Phi3Config" }, "sliding_window": 2047,
@@ -206,12 +338,20 @@ fn the_files_that_people_have_are_read() {
     assert_eq!((windows(&phi3), phi3.fused), (4, true));
     let granite = json!({ "hidden_act": "silu", "attention_bias": false, "mlp_bias": false, "embedding_multiplier": 12.0,
         "attention_multiplier": 0.015625, "residual_multiplier": 0.22, "logits_scaling": 8.0 });
-    assert_eq!(common("GraniteForCausalLM", "granite", granite).scales.logits, 0.125);
+    assert_eq!(
+        common("GraniteForCausalLM", "granite", granite)
+            .scales
+            .logits,
+        0.125
+    );
     let gemma2 = json!({ "hidden_act": "gelu_pytorch_tanh", "hidden_activation": "gelu_pytorch_tanh", "head_dim": 16,
         "attention_bias": false, "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0,
         "cache_implementation": "hybrid", "query_pre_attn_scalar": 256, "sliding_window": 2048 });
     let gemma2 = common("Gemma2ForCausalLM", "gemma2", gemma2);
-    assert_eq!((windows(&gemma2), gemma2.caps, gemma2.tied_head), (2, [50.0, 30.0], true));
+    assert_eq!(
+        (windows(&gemma2), gemma2.caps, gemma2.tied_head),
+        (2, [50.0, 30.0], true)
+    );
     let gemma3 = json!({ "hidden_activation": "gelu_pytorch_tanh", "head_dim": 16, "attention_bias": false,
         "attn_logit_softcapping": null, "final_logit_softcapping": null, "cache_implementation": "hybrid",
         "query_pre_attn_scalar": 256, "rope_local_base_freq": 10000, "sliding_window": 512, "sliding_window_pattern": 2 });

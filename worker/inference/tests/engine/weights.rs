@@ -1,4 +1,5 @@
-//! Weights as strangers' files have them: which file counts, tensors that have no place, and numbers that are none.
+//! Weights as strangers' files have them: which file counts, tensors that have no place, and
+//! numbers that are none.
 
 use std::path::Path;
 
@@ -33,14 +34,20 @@ fn shards(folder: &Path, seed: u64) {
         put(folder, &name, Shape { seed, ..SMALL }.weights(part));
         map.extend(part.iter().map(|(tensor, _)| (tensor.clone(), json!(name))));
     }
-    put(folder, "model.safetensors.index.json", json!({ "weight_map": map }).to_string());
+    put(
+        folder,
+        "model.safetensors.index.json",
+        json!({ "weight_map": map }).to_string(),
+    );
 }
 
 /// What is said of a folder whose single file holds these tensors.
 fn said_of(tensors: &Tensors, config: &[(&str, Value)]) -> Option<LoadError> {
     let folder = folder();
     let mut settings = SMALL.config();
-    config.iter().for_each(|(key, value)| settings[*key] = value.clone());
+    config
+        .iter()
+        .for_each(|(key, value)| settings[*key] = value.clone());
     put(folder.path(), "config.json", settings.to_string());
     put(folder.path(), "model.safetensors", SMALL.weights(tensors));
     load(folder.path()).err()
@@ -51,7 +58,11 @@ fn the_single_file_goes_before_an_index_and_the_index_before_numbers() {
     let (both, alone) = (folder(), folder());
     let digest = |folder: &Path| load(folder).unwrap().facts().digest.clone();
     shards(both.path(), 8);
-    assert_eq!(digest(both.path()), digest(alone.path()), "the single file is what counts");
+    assert_eq!(
+        digest(both.path()),
+        digest(alone.path()),
+        "the single file is what counts"
+    );
     std::fs::remove_file(both.path().join("model.safetensors")).unwrap();
     let indexed = digest(both.path());
     assert_ne!(indexed, digest(alone.path()));
@@ -59,7 +70,17 @@ fn the_single_file_goes_before_an_index_and_the_index_before_numbers() {
     assert_eq!(digest(both.path()), indexed, "all numbered files are there");
     std::fs::remove_file(both.path().join("model-00002-of-00002.safetensors")).unwrap();
     let missing = load(both.path()).err().unwrap();
-    assert!(matches!(&missing, LoadError::ShardMissing { found: 1, count: 2, .. }), "{missing}");
+    assert!(
+        matches!(
+            &missing,
+            LoadError::ShardMissing {
+                found: 1,
+                count: 2,
+                ..
+            }
+        ),
+        "{missing}"
+    );
 }
 
 #[test]
@@ -72,13 +93,20 @@ fn of_a_tensor_in_two_files_the_index_decides_and_without_one_it_is_an_error() {
     tensors.truncate(tensors.len().div_ceil(2));
     let head = SMALL.tensors().pop().unwrap();
     tensors.insert(0, head.clone());
-    put(place.path(), "model-00001-of-00002.safetensors", SMALL.weights(&tensors));
+    put(
+        place.path(),
+        "model-00001-of-00002.safetensors",
+        SMALL.weights(&tensors),
+    );
     assert!(load(place.path()).is_ok());
     let index = place.path().join("model.safetensors.index.json");
     let text = std::fs::read_to_string(&index).unwrap();
     std::fs::remove_file(&index).unwrap();
     let twice = load(place.path()).err().unwrap();
-    assert!(matches!(&twice, LoadError::TwoSources { name, .. } if *name == head.0), "{twice}");
+    assert!(
+        matches!(&twice, LoadError::TwoSources { name, .. } if *name == head.0),
+        "{twice}"
+    );
     let mut lying: Value = serde_json::from_str(&text).unwrap();
     lying["weight_map"]["model.embed_tokens.weight"] = json!("model-00002-of-00002.safetensors");
     std::fs::write(&index, lying.to_string()).unwrap();
@@ -101,7 +129,10 @@ fn a_tensor_of_the_model_that_has_no_place_is_an_error_by_its_name() {
         "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight",
     ] {
         let error = with(name, vec![8]).unwrap_or_else(|| panic!("{name} is left out"));
-        assert!(matches!(&error, LoadError::UnknownTensor { name: named, .. } if named == name), "{error}");
+        assert!(
+            matches!(&error, LoadError::UnknownTensor { name: named, .. } if named == name),
+            "{error}"
+        );
         assert_eq!(error.fault(), LoadFault::Unsupported);
     }
     // The twins: what is known to be without effect, and what belongs to something else.
@@ -113,13 +144,18 @@ fn a_tensor_of_the_model_that_has_no_place_is_an_error_by_its_name() {
 fn a_tied_model_has_one_matrix_for_both_ends_under_either_name() {
     let tied = [("tie_word_embeddings", json!(true))];
     let differing = said_of(&SMALL.tensors(), &tied).unwrap();
-    assert!(matches!(&differing, LoadError::TwoHeads { .. }), "{differing}");
+    assert!(
+        matches!(&differing, LoadError::TwoHeads { .. }),
+        "{differing}"
+    );
     let only = |name: &str| -> Tensors {
         let others = SMALL
             .tensors()
             .into_iter()
             .filter(|(known, _)| !known.contains("embed") && !known.contains("head"));
-        others.chain([(name.to_owned(), vec![SMALL.vocab, SMALL.hidden])]).collect()
+        others
+            .chain([(name.to_owned(), vec![SMALL.vocab, SMALL.hidden])])
+            .collect()
     };
     assert!(said_of(&only("model.embed_tokens.weight"), &tied).is_none());
     assert!(said_of(&only("lm_head.weight"), &tied).is_none());
@@ -143,7 +179,11 @@ fn spoil(shape: Shape, tensor: &str, at: usize, value: f32) -> Result<Model, Loa
     let from = 8 + head + offset + at * encoded.len();
     bytes[from..from + encoded.len()].copy_from_slice(&encoded);
     std::fs::write(&path, bytes).unwrap();
-    let options = LoadOptions { threads: 2, form: WeightForm::AsStored, isa: None };
+    let options = LoadOptions {
+        threads: 2,
+        form: WeightForm::AsStored,
+        isa: None,
+    };
     Model::load(folder.path(), &options, &mut |_| ())
 }
 
@@ -167,10 +207,23 @@ fn a_weight_that_is_no_number_is_found_at_load_with_its_place() {
                 assert_eq!(error.fault(), LoadFault::Damaged);
             }
         }
-        assert!(spoil(shape, "model.norm.weight", 3, 2.0).is_ok(), "the twin: a number is none of them");
+        assert!(
+            spoil(shape, "model.norm.weight", 3, 2.0).is_ok(),
+            "the twin: a number is none of them"
+        );
     }
     // Beyond F16 a number becomes infinite.
-    let overflow = spoil(Shape { format: "F16", ..SMALL }, "lm_head.weight", 0, 1e6).err().unwrap();
+    let overflow = spoil(
+        Shape {
+            format: "F16",
+            ..SMALL
+        },
+        "lm_head.weight",
+        0,
+        1e6,
+    )
+    .err()
+    .unwrap();
     assert!(overflow.to_string().contains("65504"), "{overflow}");
 }
 
@@ -185,7 +238,11 @@ fn what_is_there_instead_of_weights_is_named() {
     let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
     for (file, bytes, word) in [
         ("model.safetensors", &pointer[..], "git lfs pull"),
-        ("model.safetensors", b"GGUF\x03\0\0\0\0\0", "worker model import"),
+        (
+            "model.safetensors",
+            b"GGUF\x03\0\0\0\0\0",
+            "worker model import",
+        ),
         ("model.safetensors", b"PK\x03\x04........", "PyTorch"),
         ("model.safetensors", b"<!DOCTYPE html>", "web page"),
         ("model.safetensors", b"", "empty"),
@@ -199,10 +256,22 @@ fn what_is_there_instead_of_weights_is_named() {
     let folder = folder();
     std::fs::remove_file(folder.path().join("tokenizer.json")).unwrap();
     put(folder.path(), "tokenizer.model", b"x");
-    assert!(load(folder.path()).err().unwrap().to_string().contains("AutoTokenizer"));
+    assert!(
+        load(folder.path())
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("AutoTokenizer")
+    );
     put(folder.path(), "tokenizer.json", b"{}");
     put(folder.path(), "config.json", pointer);
-    assert!(load(folder.path()).err().unwrap().to_string().contains("git lfs pull"));
+    assert!(
+        load(folder.path())
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("git lfs pull")
+    );
 }
 
 #[cfg(unix)]

@@ -83,27 +83,43 @@ impl Cursor<'_> {
             top: (0..top).map(|_| (self.u32(), self.f32())).collect(),
             samples: (0..samples).map(|_| self.f32()).collect(),
         });
-        Text { positions: positions.collect(), tokens }
+        Text {
+            positions: positions.collect(),
+            tokens,
+        }
     }
 }
 
 impl Reference {
     /// Reads `tests/fixtures/NAME.logits`.
     pub(crate) fn read(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/{name}.logits"));
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/{name}.logits"));
         let bytes = std::fs::read(path).expect("the fixture is in the repository");
         let mut cursor = Cursor(&bytes);
         assert_eq!(&cursor.take(), b"LOGITS01");
         let fingerprint = u64::from_le_bytes(cursor.take());
         let (_vocabulary, top, count) = (cursor.u32(), cursor.u32(), cursor.u32());
         let samples: Vec<u32> = (0..count).map(|_| cursor.u32()).collect();
-        let texts = (0..cursor.u32()).map(|_| cursor.text(top, samples.len())).collect();
+        let texts = (0..cursor.u32())
+            .map(|_| cursor.text(top, samples.len()))
+            .collect();
         assert!(cursor.0.is_empty());
-        Self { fingerprint, samples, texts }
+        Self {
+            fingerprint,
+            samples,
+            texts,
+        }
     }
 
     /// Scores the first texts (all: `usize::MAX`) and compares every stored logit.
-    pub(crate) fn judge(&self, model: &Arc<Model>, kv: KvFormat, texts: usize, limits: Limits) -> Agreement {
+    pub(crate) fn judge(
+        &self,
+        model: &Arc<Model>,
+        kv: KvFormat,
+        texts: usize,
+        limits: Limits,
+    ) -> Agreement {
         let mut agreement = Agreement::default();
         for text in self.texts.iter().take(texts) {
             let rows = score(model, &text.tokens, kv).expect("threads can be started");
@@ -119,18 +135,27 @@ impl Reference {
 impl Agreement {
     fn add(&mut self, position: &Position, samples: &[u32], row: &[f32], margin: f32) {
         let gap = position.top[0].1 - position.top[1].1;
-        let best = (0u32..).zip(row).max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)));
+        let best = (0u32..)
+            .zip(row)
+            .max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)));
         self.positions += 1;
         self.excluded += usize::from(gap <= margin);
         if best.map(|(id, _)| id) != Some(position.top[0].0) {
             self.other_best += 1;
             self.widest_missed = self.widest_missed.max(gap);
         }
-        let sampled = samples.iter().copied().zip(position.samples.iter().copied());
+        let sampled = samples
+            .iter()
+            .copied()
+            .zip(position.samples.iter().copied());
         for (id, expected) in position.top.iter().copied().chain(sampled) {
             let difference = (row[id as usize] - expected).abs();
             // A NaN must count as the worst, and `max` would drop it.
-            self.worst = if difference.is_nan() { f32::INFINITY } else { self.worst.max(difference) };
+            self.worst = if difference.is_nan() {
+                f32::INFINITY
+            } else {
+                self.worst.max(difference)
+            };
             self.sum += f64::from(difference);
             self.compared += 1;
         }
@@ -147,7 +172,9 @@ impl Agreement {
         let decided = self.excluded as f64 <= limits.excluded * self.positions as f64;
         match same && close && decided {
             true => Ok(()),
-            false => Err(format!("best tokens {same}, differences {close}, decided {decided}: {self}")),
+            false => Err(format!(
+                "best tokens {same}, differences {close}, decided {decided}: {self}"
+            )),
         }
     }
 }
@@ -172,5 +199,7 @@ pub(crate) fn fingerprint(bytes: &[u8]) -> u64 {
     let step = (bytes.len() >> 16).max(1) | 1;
     let picked = bytes.iter().step_by(step).copied();
     let all = (bytes.len() as u64).to_le_bytes().into_iter().chain(picked);
-    all.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    all.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }

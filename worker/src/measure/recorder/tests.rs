@@ -24,11 +24,17 @@ fn recorder(output_tokens: u32) -> Recorder {
 }
 
 fn asked(prompt_tokens: u32, output_tokens: u32) -> Asked {
-    Asked { prompt_tokens, output_tokens }
+    Asked {
+        prompt_tokens,
+        output_tokens,
+    }
 }
 
 fn due(at: Duration) -> Due {
-    Due { intended: at, possible: at }
+    Due {
+        intended: at,
+        possible: at,
+    }
 }
 
 /// Intended at 0, sent at 1, started at 3, tokens at 10, 14, 24 ms.
@@ -38,10 +44,27 @@ fn answered(index: u32) -> Recorder {
     recorder.sent(index, asked(5, 3), due(at(0)), at(1));
     recorder.event(at(3), EngineEvent::Started { index });
     for (ms, token) in [(10, 7), (14, 8), (24, 9)] {
-        assert_eq!(recorder.event(at(ms), EngineEvent::Token { index, token }), None);
+        assert_eq!(
+            recorder.event(at(ms), EngineEvent::Token { index, token }),
+            None
+        );
     }
-    let ended = recorder.event(at(24), EngineEvent::Ended { index, ending: Ending::Finished });
-    assert_eq!(ended, Some(Ended { index, outcome: Outcome::Ok, at: at(24), ttft: Some(10 * MS) }));
+    let ended = recorder.event(
+        at(24),
+        EngineEvent::Ended {
+            index,
+            ending: Ending::Finished,
+        },
+    );
+    assert_eq!(
+        ended,
+        Some(Ended {
+            index,
+            outcome: Outcome::Ok,
+            at: at(24),
+            ttft: Some(10 * MS)
+        })
+    );
     recorder
 }
 
@@ -67,16 +90,32 @@ fn every_metric_is_what_the_contract_says() {
         ]
     );
     let record = measured.requests[0];
-    assert_eq!((record.index, record.intended_ns, record.done_ns), (1, 0, 24_000_000));
-    assert_eq!((measured.prompt_tokens, measured.output_tokens, measured.wall), (5, 3, 24 * MS));
+    assert_eq!(
+        (record.index, record.intended_ns, record.done_ns),
+        (1, 0, 24_000_000)
+    );
+    assert_eq!(
+        (
+            measured.prompt_tokens,
+            measured.output_tokens,
+            measured.wall
+        ),
+        (5, 3, 24 * MS)
+    );
 }
 
 #[test]
 fn what_did_not_succeed_is_counted_and_kept_out_of_latency() {
     let endings = [
         (Ending::Cancelled, Outcome::Cancelled),
-        (Ending::Refused(crate::engine::ErrorKind::Overloaded), Outcome::Refused),
-        (Ending::Failed(crate::engine::ErrorKind::Internal), Outcome::Failed),
+        (
+            Ending::Refused(crate::engine::ErrorKind::Overloaded),
+            Outcome::Refused,
+        ),
+        (
+            Ending::Failed(crate::engine::ErrorKind::Internal),
+            Outcome::Failed,
+        ),
         (Ending::Disconnected, Outcome::Disconnected),
         (Ending::Finished, Outcome::Failed), // too short an answer
     ];
@@ -84,7 +123,9 @@ fn what_did_not_succeed_is_counted_and_kept_out_of_latency() {
         let mut recorder = recorder(2);
         recorder.sent(1, asked(5, 2), due(1000 * MS), 1000 * MS);
         recorder.event(1001 * MS, EngineEvent::Token { index: 1, token: 1 });
-        let ended = recorder.event(1002 * MS, EngineEvent::Ended { index: 1, ending }).unwrap();
+        let ended = recorder
+            .event(1002 * MS, EngineEvent::Ended { index: 1, ending })
+            .unwrap();
         assert_eq!(ended.outcome, outcome);
         let measured = recorder.finish();
         assert_eq!((measured.outcomes.ok, measured.outcomes.not_ok()), (0, 1));
@@ -98,7 +139,13 @@ fn a_full_answer_after_the_timeout_is_a_timeout() {
     let mut recorder = recorder(1);
     recorder.sent(1, asked(5, 1), due(1000 * MS), 1000 * MS);
     recorder.event(1101 * MS, EngineEvent::Token { index: 1, token: 1 });
-    let ended = recorder.event(1101 * MS, EngineEvent::Ended { index: 1, ending: Ending::Finished });
+    let ended = recorder.event(
+        1101 * MS,
+        EngineEvent::Ended {
+            index: 1,
+            ending: Ending::Finished,
+        },
+    );
     assert_eq!(ended.map(|ended| ended.outcome), Some(Outcome::TimedOut));
 }
 
@@ -106,7 +153,10 @@ fn a_full_answer_after_the_timeout_is_a_timeout() {
 fn a_request_ends_once_whatever_comes_later() {
     let mut recorder = answered(1);
     assert_eq!(recorder.end(1, Outcome::TimedOut, 2000 * MS), None);
-    assert_eq!(recorder.event(2000 * MS, EngineEvent::Token { index: 1, token: 1 }), None);
+    assert_eq!(
+        recorder.event(2000 * MS, EngineEvent::Token { index: 1, token: 1 }),
+        None
+    );
     assert_eq!(recorder.outcomes().ended(), 1);
     assert_eq!(recorder.finish().output_tokens, 3);
 }
@@ -124,12 +174,19 @@ fn the_digest_sees_index_and_tokens() {
 #[test]
 fn tokens_of_one_instant_are_one_step_and_only_so_many_steps_are_kept() {
     let steps = answered(4).finish().steps;
-    let of = |ms: u64| Step { at_ns: ms * 1_000_000, tokens: 1 };
-    assert_eq!((steps.kept, steps.not_kept), (vec![of(10), of(14), of(24)], 0));
+    let of = |ms: u64| Step {
+        at_ns: ms * 1_000_000,
+        tokens: 1,
+    };
+    assert_eq!(
+        (steps.kept, steps.not_kept),
+        (vec![of(10), of(14), of(24)], 0)
+    );
 
     let mut recorder = recorder(STEPS_KEPT as u32);
     let both = [1, 4];
-    both.iter().for_each(|index| recorder.sent(*index, asked(5, 9), due(1000 * MS), 1000 * MS));
+    both.iter()
+        .for_each(|index| recorder.sent(*index, asked(5, 9), due(1000 * MS), 1000 * MS));
     for step in 1..=STEPS_KEPT as u32 + 2 {
         for index in both {
             recorder.event((1000 + step) * MS, EngineEvent::Token { index, token: 7 });

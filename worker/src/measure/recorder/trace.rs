@@ -41,7 +41,11 @@ impl Trace {
         matches!(self.state, State::Ended(Outcome::Ok, _))
             && within(objectives.ttft, self.intended, self.first)
             && within(objectives.e2e, self.intended, self.last)
-            && within(objectives.tpot, 0, self.last.saturating_sub(self.first) / gaps)
+            && within(
+                objectives.tpot,
+                0,
+                self.last.saturating_sub(self.first) / gaps,
+            )
     }
 
     /// The last that is known to have happened to it.
@@ -51,7 +55,9 @@ impl Trace {
 
     /// `None` for a request that was never sent.
     pub(super) fn record(&self, index: u32) -> Option<RequestRecord> {
-        let State::Ended(outcome, done_ns) = self.state else { return None };
+        let State::Ended(outcome, done_ns) = self.state else {
+            return None;
+        };
         Some(RequestRecord {
             index,
             outcome,

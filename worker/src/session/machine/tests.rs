@@ -1,7 +1,9 @@
 //! One test per edge of the diagram, and one that holds the invariants under any order of inputs.
 
 use contract::id::{Arm, RunId, TrialKey};
-use contract::spec::{Objectives, PromptSet, PromptSpec, Scenario, Shape, Share, SimSpec, StopSpec, Warmup};
+use contract::spec::{
+    Objectives, PromptSet, PromptSpec, Scenario, Shape, Share, SimSpec, StopSpec, Warmup,
+};
 
 use super::*;
 use crate::stream::{Purpose, Stream};
@@ -10,8 +12,15 @@ const ONE: Attempt = Attempt(1);
 const TWO: Attempt = Attempt(2);
 
 fn load(attempt: Attempt) -> Input {
-    let demand = Demand { concurrency: 1, tokens_per_request: 2 };
-    Input::Said(Down::Load { attempt, engine: EngineSpec::Sim(SimSpec::default()), demand })
+    let demand = Demand {
+        concurrency: 1,
+        tokens_per_request: 2,
+    };
+    Input::Said(Down::Load {
+        attempt,
+        engine: EngineSpec::Sim(SimSpec::default()),
+        demand,
+    })
 }
 
 fn arm(attempt: Attempt) -> Input {
@@ -29,19 +38,30 @@ fn arm(attempt: Attempt) -> Input {
     };
     let assignment = Box::new(Assignment {
         run: RunId::new(1, [0; 10]),
-        key: TrialKey { cell: 0, round: 0, arm: Arm::A },
+        key: TrialKey {
+            cell: 0,
+            round: 0,
+            arm: Arm::A,
+        },
         variant: "baseline".into(),
         slot: 0,
         scenario,
         share: Share { index: 0, of: 1 },
         seed: 1,
     });
-    Input::Said(Down::Arm { attempt, assignment })
+    Input::Said(Down::Arm {
+        attempt,
+        assignment,
+    })
 }
 
 fn start(attempt: Attempt) -> Input {
     let at = Duration::from_secs(1);
-    Input::Said(Down::Start { attempt, at, uncertainty: Duration::ZERO })
+    Input::Said(Down::Start {
+        attempt,
+        at,
+        uncertainty: Duration::ZERO,
+    })
 }
 
 fn said(down: Down) -> Input {
@@ -57,7 +77,10 @@ fn sealed() -> Input {
 }
 
 fn failure() -> Failure {
-    Failure { kind: FailureKind::Engine, message: "broken".into() }
+    Failure {
+        kind: FailureKind::Engine,
+        message: "broken".into(),
+    }
 }
 
 /// A machine that went along the main path with attempt 1 until it stood here.
@@ -90,7 +113,16 @@ const BUSY: [State; 3] = [State::Loading, State::Arming, State::Running];
 const FREE: [State; 4] = [State::Idle, State::Ready, State::Armed, State::Reporting];
 
 fn sends(actions: &[Action]) -> Vec<&Up> {
-    actions.iter().filter_map(|a| if let Action::Send(up) = a { Some(up) } else { None }).collect()
+    actions
+        .iter()
+        .filter_map(|a| {
+            if let Action::Send(up) = a {
+                Some(up)
+            } else {
+                None
+            }
+        })
+        .collect()
 }
 
 fn stopped(attempt: Attempt) -> Vec<Action> {
@@ -105,16 +137,40 @@ fn is_protocol_failure(action: &Action, of: Attempt) -> bool {
 #[test]
 fn the_main_path_gives_each_command_once_and_tells_each_step() {
     let mut machine = Machine::default();
-    assert!(matches!(machine.on(load(ONE))[..], [Action::Command(Command::Load { .. })]));
-    assert!(matches!(machine.on(opened())[..], [Action::Send(Up::Loaded { attempt: ONE, .. })]));
-    assert!(matches!(machine.on(arm(ONE))[..], [Action::Command(Command::Arm { attempt: ONE, .. })]));
-    assert_eq!(machine.on(Input::Did(Done::Warm)), [Action::Send(Up::Armed(ONE))]);
-    assert!(matches!(machine.on(start(ONE))[..], [Action::Command(Command::Run { .. })]));
-    assert_eq!(machine.on(Input::Did(Done::Started)), [Action::Send(Up::Started(ONE))]);
-    assert!(matches!(machine.on(sealed())[..], [Action::Send(Up::Part(_))]));
+    assert!(matches!(
+        machine.on(load(ONE))[..],
+        [Action::Command(Command::Load { .. })]
+    ));
+    assert!(matches!(
+        machine.on(opened())[..],
+        [Action::Send(Up::Loaded { attempt: ONE, .. })]
+    ));
+    assert!(matches!(
+        machine.on(arm(ONE))[..],
+        [Action::Command(Command::Arm { attempt: ONE, .. })]
+    ));
+    assert_eq!(
+        machine.on(Input::Did(Done::Warm)),
+        [Action::Send(Up::Armed(ONE))]
+    );
+    assert!(matches!(
+        machine.on(start(ONE))[..],
+        [Action::Command(Command::Run { .. })]
+    ));
+    assert_eq!(
+        machine.on(Input::Did(Done::Started)),
+        [Action::Send(Up::Started(ONE))]
+    );
+    assert!(matches!(
+        machine.on(sealed())[..],
+        [Action::Send(Up::Part(_))]
+    ));
     assert_eq!(machine.on(said(Down::PartStored(ONE))), []);
     assert_eq!((machine.state(), machine.attempt()), (State::Ready, None));
-    assert!(matches!(machine.on(arm(TWO))[..], [Action::Command(Command::Arm { attempt: TWO, .. })]));
+    assert!(matches!(
+        machine.on(arm(TWO))[..],
+        [Action::Command(Command::Arm { attempt: TWO, .. })]
+    ));
 }
 
 #[test]
@@ -123,7 +179,9 @@ fn a_part_travels_in_pieces_without_gaps_and_only_the_last_is_the_last() {
     let mut joined: Vec<u8> = Vec::new();
     let actions = at(State::Running).on(Input::Did(Done::Sealed(bytes.clone())));
     for (i, up) in sends(&actions).into_iter().enumerate() {
-        let Up::Part(chunk) = up else { panic!("{up:?}") };
+        let Up::Part(chunk) = up else {
+            panic!("{up:?}")
+        };
         assert_eq!((chunk.seq as usize, chunk.last), (i, i == 2));
         assert!(chunk.bytes.len() <= PART_CHUNK);
         joined.extend(&chunk.bytes);
@@ -133,12 +191,20 @@ fn a_part_travels_in_pieces_without_gaps_and_only_the_last_is_the_last() {
 
 #[test]
 fn a_failure_ends_the_attempt_and_keeps_the_engine_if_there_is_one() {
-    for (state, after) in
-        [(State::Loading, State::Idle), (State::Arming, State::Ready), (State::Running, State::Ready)]
-    {
+    for (state, after) in [
+        (State::Loading, State::Idle),
+        (State::Arming, State::Ready),
+        (State::Running, State::Ready),
+    ] {
         let mut machine = at(state);
         let told = machine.on(Input::Did(Done::Failed(failure())));
-        assert_eq!(told, [Action::Send(Up::Failed { attempt: ONE, failure: failure() })]);
+        assert_eq!(
+            told,
+            [Action::Send(Up::Failed {
+                attempt: ONE,
+                failure: failure()
+            })]
+        );
         assert_eq!((machine.state(), machine.attempt()), (after, None));
     }
 }
@@ -147,8 +213,16 @@ fn a_failure_ends_the_attempt_and_keeps_the_engine_if_there_is_one() {
 fn cancel_is_answered_at_once_where_nothing_runs() {
     for state in FREE {
         let mut machine = at(state);
-        assert_eq!(machine.on(said(Down::Cancel(ONE))), stopped(ONE), "{state:?}");
-        let after = if state == State::Idle { State::Idle } else { State::Ready };
+        assert_eq!(
+            machine.on(said(Down::Cancel(ONE))),
+            stopped(ONE),
+            "{state:?}"
+        );
+        let after = if state == State::Idle {
+            State::Idle
+        } else {
+            State::Ready
+        };
         assert_eq!(machine.state(), after);
     }
 }
@@ -158,9 +232,17 @@ fn cancel_is_answered_when_the_thread_lets_go_where_something_runs() {
     let ends = [opened(), Input::Did(Done::Cancelled), sealed()];
     for (state, end) in BUSY.into_iter().zip(ends) {
         let mut machine = at(state);
-        assert_eq!(machine.on(said(Down::Cancel(ONE))), [Action::Interrupt], "{state:?}");
+        assert_eq!(
+            machine.on(said(Down::Cancel(ONE))),
+            [Action::Interrupt],
+            "{state:?}"
+        );
         assert_eq!(machine.state(), State::Stopping);
-        assert_eq!(machine.on(Input::Did(Done::Started)), [], "what it did before it noticed");
+        assert_eq!(
+            machine.on(Input::Did(Done::Started)),
+            [],
+            "what it did before it noticed"
+        );
         assert_eq!(machine.on(end), stopped(ONE));
         assert_eq!(machine.state(), State::Ready);
     }
@@ -177,7 +259,10 @@ fn a_second_cancel_is_answered_by_the_newer_attempt_once() {
 fn a_cancelled_load_that_fails_leaves_no_engine() {
     let mut machine = at(State::Loading);
     machine.on(said(Down::Cancel(ONE)));
-    assert_eq!(machine.on(Input::Did(Done::Failed(failure()))), stopped(ONE));
+    assert_eq!(
+        machine.on(Input::Did(Done::Failed(failure()))),
+        stopped(ONE)
+    );
     assert_eq!(machine.state(), State::Idle);
 }
 
@@ -185,7 +270,13 @@ fn a_cancelled_load_that_fails_leaves_no_engine() {
 fn what_belongs_to_an_older_or_finished_attempt_is_ignored_and_counted() {
     let mut machine = at(State::Ready);
     machine.on(arm(TWO));
-    for late in [load(ONE), arm(ONE), start(ONE), said(Down::Cancel(ONE)), said(Down::PartStored(ONE))] {
+    for late in [
+        load(ONE),
+        arm(ONE),
+        start(ONE),
+        said(Down::Cancel(ONE)),
+        said(Down::PartStored(ONE)),
+    ] {
         assert_eq!(machine.on(late), []);
     }
     assert_eq!((machine.state(), machine.ignored()), (State::Arming, 5));
@@ -202,9 +293,16 @@ fn an_illegal_message_fails_the_attempt_and_frees_the_thread() {
     for state in [State::Loading, State::Arming, State::Running] {
         let mut machine = at(state);
         let actions = machine.on(load(TWO));
-        assert!(is_protocol_failure(&actions[0], TWO), "{state:?}: {actions:?}");
+        assert!(
+            is_protocol_failure(&actions[0], TWO),
+            "{state:?}: {actions:?}"
+        );
         assert_eq!(actions[1..], [Action::Interrupt]);
-        assert_eq!(machine.on(Input::Did(Done::Cancelled)), [], "the failure was told already");
+        assert_eq!(
+            machine.on(Input::Did(Done::Cancelled)),
+            [],
+            "the failure was told already"
+        );
         assert_ne!(machine.state(), State::Stopping);
     }
     for (state, down) in [
@@ -221,9 +319,15 @@ fn an_illegal_message_fails_the_attempt_and_frees_the_thread() {
         );
     }
     for state in BUSY {
-        assert!(is_protocol_failure(&at(state).on(said(Down::Flush))[0], ONE), "{state:?}");
+        assert!(
+            is_protocol_failure(&at(state).on(said(Down::Flush))[0], ONE),
+            "{state:?}"
+        );
     }
-    assert!(is_protocol_failure(&at(State::Ready).on(said(Down::Ping { seq: 1 }))[0], ONE));
+    assert!(is_protocol_failure(
+        &at(State::Ready).on(said(Down::Ping { seq: 1 }))[0],
+        ONE
+    ));
 }
 
 #[test]
@@ -247,11 +351,17 @@ fn drain_finishes_what_is_measured_and_nothing_else() {
     for state in [State::Loading, State::Arming] {
         let mut machine = at(state);
         assert_eq!(machine.on(said(Down::Drain)), [Action::Interrupt]);
-        assert_eq!(machine.on(Input::Did(Done::Cancelled)), [Action::Send(Up::Stopped(ONE)), Action::Leave]);
+        assert_eq!(
+            machine.on(Input::Did(Done::Cancelled)),
+            [Action::Send(Up::Stopped(ONE)), Action::Leave]
+        );
     }
     let mut running = at(State::Running);
     assert_eq!(running.on(said(Down::Drain)), []);
-    assert!(matches!(running.on(sealed())[..], [Action::Send(Up::Part(_))]));
+    assert!(matches!(
+        running.on(sealed())[..],
+        [Action::Send(Up::Part(_))]
+    ));
     assert_eq!(running.on(said(Down::PartStored(ONE))), [Action::Leave]);
 }
 
@@ -260,15 +370,28 @@ fn a_signal_ends_every_state_as_soon_as_the_thread_is_free() {
     for state in [State::Idle, State::Ready, State::Reporting] {
         assert_eq!(at(state).on(Input::Terminate), [Action::Leave], "{state:?}");
     }
-    assert_eq!(at(State::Armed).on(Input::Terminate), [Action::Send(Up::Stopped(ONE)), Action::Leave]);
+    assert_eq!(
+        at(State::Armed).on(Input::Terminate),
+        [Action::Send(Up::Stopped(ONE)), Action::Leave]
+    );
     for state in BUSY {
         let mut machine = at(state);
-        assert_eq!(machine.on(Input::Terminate), [Action::Interrupt], "{state:?}");
-        assert_eq!(machine.on(Input::Did(Done::Cancelled)), [Action::Send(Up::Stopped(ONE)), Action::Leave]);
+        assert_eq!(
+            machine.on(Input::Terminate),
+            [Action::Interrupt],
+            "{state:?}"
+        );
+        assert_eq!(
+            machine.on(Input::Did(Done::Cancelled)),
+            [Action::Send(Up::Stopped(ONE)), Action::Leave]
+        );
     }
     let mut stopping = at(State::Stopping);
     assert_eq!(stopping.on(Input::Terminate), []);
-    assert_eq!(stopping.on(Input::Did(Done::Cancelled)), [Action::Send(Up::Stopped(ONE)), Action::Leave]);
+    assert_eq!(
+        stopping.on(Input::Did(Done::Cancelled)),
+        [Action::Send(Up::Stopped(ONE)), Action::Leave]
+    );
 }
 
 /// The measuring thread and the bookkeeping of what must hold, for inputs in any order.
@@ -303,7 +426,10 @@ impl World {
                 }
                 Action::Flush(_) => assert!(self.command.is_none(), "a flush while something runs"),
                 Action::Send(Up::Stopped(attempt)) => {
-                    assert!(self.command.is_none(), "told to have stopped while something runs");
+                    assert!(
+                        self.command.is_none(),
+                        "told to have stopped while something runs"
+                    );
                     self.cancelled = self.cancelled.filter(|asked| *asked > attempt);
                 }
                 Action::Send(_) => {}
@@ -319,7 +445,9 @@ impl World {
 
     /// Ends the command at hand in one of the ways it can end.
     fn finish(&mut self, way: usize) {
-        let Some(command) = self.command.take() else { return };
+        let Some(command) = self.command.take() else {
+            return;
+        };
         let done = match (command, way % 3) {
             (State::Loading, 0) => Done::Failed(failure()),
             (State::Loading, _) => Done::Opened(LoadReport::default()),
@@ -362,7 +490,11 @@ fn in_any_order_there_is_one_command_at_a_time_every_cancel_is_answered_and_it_a
         assert_eq!(world.cancelled, None, "seed {seed}");
         world.feed(Input::Terminate);
         world.finish(1);
-        assert!(world.left && world.machine.state() == State::Left, "seed {seed}: {:?}", world.machine);
+        assert!(
+            world.left && world.machine.state() == State::Left,
+            "seed {seed}: {:?}",
+            world.machine
+        );
     }
     assert_eq!(reached.len(), 9, "{reached:?}");
 }

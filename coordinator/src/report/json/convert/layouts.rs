@@ -64,5 +64,9 @@ pub(super) fn label(label: &compare::LayoutLabel) -> doc::LayoutLabel {
         compare::LayoutLabel::Beyond(spread) => ("beyond", spread.layouts, Some(spread.sd)),
         compare::LayoutLabel::Unknown { layouts } => ("unknown", layouts, None),
     };
-    doc::LayoutLabel { noise: word.to_owned(), layouts: layouts as u64, sd }
+    doc::LayoutLabel {
+        noise: word.to_owned(),
+        layouts: layouts as u64,
+        sd,
+    }
 }

@@ -14,14 +14,22 @@ pub(in crate::report::json) fn metric(metric: &MetricComparison) -> doc::Metric 
         Direction::LowerIsBetter => "lower",
         Direction::HigherIsBetter => "higher",
     };
-    let unit = if matches!(measure, Measure::Quantile(..)) { "ns" } else { "1/s" };
+    let unit = if matches!(measure, Measure::Quantile(..)) {
+        "ns"
+    } else {
+        "1/s"
+    };
     let bare = doc::Metric {
         name: measure.name(),
         unit: unit.to_owned(),
         better: better.to_owned(),
         primary: metric.primary,
         scale: metric.scale.name().to_owned(),
-        scale_unit: if let Scale::Linear { unit, .. } = metric.scale { Some(unit) } else { None },
+        scale_unit: if let Scale::Linear { unit, .. } = metric.scale {
+            Some(unit)
+        } else {
+            None
+        },
         tolerance: metric.tolerance,
         noise_floor: metric.noise_floor,
         warning: metric.warning.clone(),
@@ -45,9 +53,9 @@ pub(in crate::report::json) fn metric(metric: &MetricComparison) -> doc::Metric 
 fn missing(outcome: &Outcome) -> Option<String> {
     match outcome {
         Outcome::Compared { .. } => None,
-        Outcome::Hidden { exceedances, .. } => {
-            Some(format!("only {exceedances} values of an arm and round lie beyond the quantile"))
-        }
+        Outcome::Hidden { exceedances, .. } => Some(format!(
+            "only {exceedances} values of an arm and round lie beyond the quantile"
+        )),
         Outcome::Missing { reason } => Some(reason.clone()),
     }
 }
@@ -55,16 +63,36 @@ fn missing(outcome: &Outcome) -> Option<String> {
 fn compared(metric: &MetricComparison, bare: doc::Metric) -> doc::Metric {
     let in_document = |pooled: &Pooled| {
         let ci = interval(pooled.ci, metric.alpha);
-        doc::Pooled { theta: pooled.theta, se: pooled.se, ci, ci95: at_95(ci) }
+        doc::Pooled {
+            theta: pooled.theta,
+            se: pooled.se,
+            ci,
+            ci95: at_95(ci),
+        }
     };
     if let Outcome::Hidden { pooled, .. } = &metric.outcome {
-        return doc::Metric { pooled: pooled.as_ref().map(in_document), ..bare };
+        return doc::Metric {
+            pooled: pooled.as_ref().map(in_document),
+            ..bare
+        };
     }
-    let Outcome::Compared { comparison, adjusted_p, pooled, resampled, decision } = &metric.outcome else {
+    let Outcome::Compared {
+        comparison,
+        adjusted_p,
+        pooled,
+        resampled,
+        decision,
+    } = &metric.outcome
+    else {
         return bare;
     };
-    let step = |step: &compare::Step| format!("{step}: {}", if step.applies { "yes" } else { "no" });
-    let Comparison { effect, control, exact } = &**comparison;
+    let step =
+        |step: &compare::Step| format!("{step}: {}", if step.applies { "yes" } else { "no" });
+    let Comparison {
+        effect,
+        control,
+        exact,
+    } = &**comparison;
     doc::Metric {
         verdict: Some(decision.verdict.name().to_owned()),
         small_but_real: decision.small_but_real,
@@ -75,13 +103,18 @@ fn compared(metric: &MetricComparison, bare: doc::Metric) -> doc::Metric {
         exact: Some(exact_check(exact, metric.seed)),
         adjusted_p: *adjusted_p,
         pooled: pooled.as_ref().map(in_document),
-        bootstrap: resampled.as_ref().map(|drawn| bootstrap(drawn, metric.alpha)),
+        bootstrap: resampled
+            .as_ref()
+            .map(|drawn| bootstrap(drawn, metric.alpha)),
         ..bare
     }
 }
 
 fn bootstrap(drawn: &Resampled, alpha: f64) -> doc::Bootstrap {
-    let (mean, pooled) = (interval(drawn.mean, alpha), drawn.pooled.map(|ci| interval(ci, alpha)));
+    let (mean, pooled) = (
+        interval(drawn.mean, alpha),
+        drawn.pooled.map(|ci| interval(ci, alpha)),
+    );
     doc::Bootstrap {
         draws: BOOTSTRAP_DRAWS as u64,
         seed: drawn.seed.0.to_string(),
@@ -93,7 +126,10 @@ fn bootstrap(drawn: &Resampled, alpha: f64) -> doc::Bootstrap {
 }
 
 pub(super) fn estimate(metric: &MetricComparison, estimate: &compare::Estimate) -> doc::Estimate {
-    let (ci, tost) = (interval(estimate.ci, metric.alpha), interval(estimate.tost, 2.0 * metric.alpha));
+    let (ci, tost) = (
+        interval(estimate.ci, metric.alpha),
+        interval(estimate.tost, 2.0 * metric.alpha),
+    );
     doc::Estimate {
         change: metric.change(estimate.delta),
         rounds: estimate.rounds as u64,
@@ -111,12 +147,17 @@ pub(super) fn estimate(metric: &MetricComparison, estimate: &compare::Estimate) 
     }
 }
 
-/// The error of an answer without an interim analysis, whose intervals may be called what they always were.
+/// The error of an answer without an interim analysis, whose intervals may be called what they
+/// always were.
 const ORDINARY: f64 = Stage::Only.alpha();
 
 /// A range with its level; `error` is what it may miss on both sides together.
 pub(super) fn interval(interval: compare::Interval, error: f64) -> doc::Interval {
-    doc::Interval { low: interval.low, high: interval.high, level: 1.0 - error }
+    doc::Interval {
+        low: interval.low,
+        high: interval.high,
+        level: 1.0 - error,
+    }
 }
 
 /// For whoever reads it under the name of 95 %: only where it is one.
@@ -131,7 +172,13 @@ fn exact_check(test: &PermutationTest, seed: Seed) -> doc::Exact {
         Method::DrawnSigns(draws) => ("drawn-signs", Some(draws)),
         Method::DrawnLabels(draws) => ("drawn-labels", Some(draws)),
     };
-    doc::Exact { p: test.p, method: method.to_owned(), draws, seed: seed.0.to_string(), gamma: test.gamma }
+    doc::Exact {
+        p: test.p,
+        method: method.to_owned(),
+        draws,
+        seed: seed.0.to_string(),
+        gamma: test.gamma,
+    }
 }
 
 pub(super) fn round(round: &RoundValues) -> doc::Round {
@@ -140,5 +187,8 @@ pub(super) fn round(round: &RoundValues) -> doc::Round {
         position: *position as u64,
         value: *value,
     };
-    doc::Round { round: round.round, values: round.values.iter().map(value).collect() }
+    doc::Round {
+        round: round.round,
+        values: round.values.iter().map(value).collect(),
+    }
 }

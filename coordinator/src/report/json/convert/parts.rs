@@ -17,10 +17,16 @@ use crate::schedule;
 pub(super) fn part(part: &Kept, plan: &Plan) -> Result<doc::Part, HistogramError> {
     let key = part.place.key;
     let (scenario, _) = schedule::of_cell(plan, key.cell);
-    let cold = |phase: &ColdPhase| doc::Cold { phase: phase.name.clone(), ns: ns(phase.took) };
+    let cold = |phase: &ColdPhase| doc::Cold {
+        phase: phase.name.clone(),
+        ns: ns(phase.took),
+    };
     Ok(doc::Part {
         cell: key.cell,
-        scenario: plan.scenarios.get(scenario).map_or_else(String::new, |scenario| scenario.name.clone()),
+        scenario: plan
+            .scenarios
+            .get(scenario)
+            .map_or_else(String::new, |scenario| scenario.name.clone()),
         round: key.round,
         arm: key.arm.to_string(),
         slot: part.place.slot,
@@ -62,13 +68,33 @@ pub(super) fn outcomes(outcomes: &Outcomes) -> doc::Outcomes {
 }
 
 pub(super) fn sent(sent: &Sent) -> doc::Sent {
-    doc::Sent { requests: sent.requests, prompts: lengths(&sent.prompts), answers: lengths(&sent.answers) }
+    doc::Sent {
+        requests: sent.requests,
+        prompts: lengths(&sent.prompts),
+        answers: lengths(&sent.answers),
+    }
 }
 
 fn lengths(lengths: &Lengths) -> doc::Lengths {
-    let span = |span: Span| doc::Span { least: span.least, most: span.most, sum: span.sum };
-    let &Lengths { asked, sent, cut, cut_tokens, raised } = lengths;
-    doc::Lengths { asked: span(asked), sent: span(sent), cut, cut_tokens, raised }
+    let span = |span: Span| doc::Span {
+        least: span.least,
+        most: span.most,
+        sum: span.sum,
+    };
+    let &Lengths {
+        asked,
+        sent,
+        cut,
+        cut_tokens,
+        raised,
+    } = lengths;
+    doc::Lengths {
+        asked: span(asked),
+        sent: span(sent),
+        cut,
+        cut_tokens,
+        raised,
+    }
 }
 
 fn histograms(part: &Kept) -> Result<BTreeMap<String, doc::Histogram>, HistogramError> {
@@ -76,7 +102,12 @@ fn histograms(part: &Kept) -> Result<BTreeMap<String, doc::Histogram>, Histogram
         let exact = part.folded(*metric).exact();
         exact.count + exact.overflow > 0
     };
-    let named = |metric: Metric| Ok((metric.name().to_owned(), histogram(&part.histogram(metric))?));
+    let named = |metric: Metric| {
+        Ok((
+            metric.name().to_owned(),
+            histogram(&part.histogram(metric))?,
+        ))
+    };
     Metric::ALL.into_iter().filter(filled).map(named).collect()
 }
 

@@ -19,7 +19,10 @@ pub(super) fn places(places: &compare::Places, alpha: f64) -> doc::Places {
             adjusted_p: odd.adjusted_p,
             without: odd.without.as_ref().map(|rest| rest.delta),
             without_ci: odd.without.as_ref().map(|rest| interval(rest.ci)),
-            without_ci95: odd.without.as_ref().and_then(|rest| at_95(interval(rest.ci))),
+            without_ci95: odd
+                .without
+                .as_ref()
+                .and_then(|rest| at_95(interval(rest.ci))),
         }),
         sample: places.sample.as_ref().map(|sample| doc::HostSample {
             delta: sample.delta,
