@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::serve::{Door, DoorError, HELLO_LIMIT, serve};
 use super::signals::{self, interrupts};
 use crate::dispatch::driver::{Sources, drive};
-use crate::dispatch::event::{Ending, LostAgent, Sight};
+use crate::dispatch::event::{Ending, LostAgent, ProgressEvent};
 use crate::dispatch::job::Job;
 use crate::dispatch::journal::{Journal, JournalError};
 use crate::fleet::launch::{LaunchError, Launched, Launcher, Orders};
@@ -131,7 +131,7 @@ pub(super) fn on_fleet(
     job: Job,
     ground: &Ground,
     journal: Arc<dyn Journal>,
-    show: &mut (dyn FnMut(Sight) + Send),
+    show: &mut (dyn FnMut(ProgressEvent) + Send),
 ) -> Result<Ending, ExecuteError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -147,7 +147,7 @@ async fn execute(
     job: Job,
     ground: &Ground,
     journal: Arc<dyn Journal>,
-    show: &mut (dyn FnMut(Sight) + Send),
+    show: &mut (dyn FnMut(ProgressEvent) + Send),
 ) -> Result<Ending, ExecuteError> {
     // One for each agent and each worker.
     let sessions = ground.all_slots().saturating_add(ground.launcher.agents());

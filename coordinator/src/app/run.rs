@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use contract::addendum::NoiseFloors;
 use contract::id::{Attempt, RunId};
-use contract::run::{Notice, NoticeKind, RunEnd};
+use contract::run::{Notice, NoticeKind, Role, RunEnd};
 
 use super::execute::{Ground, on_fleet};
 use super::ground;
@@ -19,6 +19,7 @@ use crate::dispatch::job::{Job, RunIdentity};
 use crate::error::AppError;
 use crate::history;
 use crate::plan::{self, Overrides, Plan, Source};
+use crate::report::answers;
 use crate::schedule::{self, Block, Lineup};
 use crate::store::{RunRecord, Store, StoreError};
 
@@ -57,7 +58,7 @@ pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<Verdict, AppError
     let store = app.store()?;
     let run = prepared.run;
     let measured = measured(app, prepared, &store)?;
-    app.reporter.findings(&measured.findings)?;
+    app.reporter.say(&answers::Short(&measured.findings))?;
     keep(&store, run, &measured)?;
     super::verdict(&measured.findings, args.gate)
 }
@@ -115,7 +116,7 @@ fn carried_out(
         prepared.job,
         &prepared.ground,
         Arc::new(keeper),
-        &mut |sight| progress.sight(&sight),
+        &mut |event| progress.show(&event),
     );
     progress.finish();
     Ok(ending?)
@@ -156,10 +157,7 @@ fn resumed(store: &Store, wanted: &str, fleet: &FleetArgs) -> Result<Prepared, A
         .iter()
         .map(|variant| variant.name.clone())
         .collect();
-    let lineup = Lineup::new(
-        &names,
-        header.labels.iter().any(|label| label == Findings::A_A),
-    )?;
+    let lineup = Lineup::new(&names, header.is(Role::SameBuild))?;
     let model = prepare::model(&plan)?;
     let builds = prepare::builds(&plan, &lineup)?;
     for (now, then) in builds.records.iter().zip(&header.variants) {

@@ -19,7 +19,7 @@ use crate::build::{
 };
 use crate::dispatch::core::Script;
 use crate::dispatch::driver::unix_ms;
-use crate::dispatch::event::Sight;
+use crate::dispatch::event::ProgressEvent;
 use crate::dispatch::job::{Binary, Job};
 use crate::dispatch::journal::Discard;
 use crate::plan::Plan;
@@ -39,7 +39,7 @@ pub(super) struct PlanTrainer<'a> {
     plan: Plan,
     model: String,
     model_digest: String,
-    show: &'a mut (dyn FnMut(Sight) + Send),
+    show: &'a mut (dyn FnMut(ProgressEvent) + Send),
 }
 
 /// Why a training does not count.
@@ -83,7 +83,7 @@ impl<'a> PlanTrainer<'a> {
     pub(super) fn new(
         plan: Plan,
         model: String,
-        show: &'a mut (dyn FnMut(Sight) + Send),
+        show: &'a mut (dyn FnMut(ProgressEvent) + Send),
     ) -> Result<Self, TrainError> {
         if let Some(wrong) = plan
             .scenarios

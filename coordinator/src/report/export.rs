@@ -15,8 +15,8 @@ use contract::metric::Metric;
 use contract::part::Part;
 use contract::text;
 
-use crate::cli::Format;
 use crate::compare::{Findings, Trial};
+use crate::format::Format;
 use crate::schedule;
 use crate::store::StoreError;
 
