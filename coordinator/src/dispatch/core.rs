@@ -286,18 +286,17 @@ impl Core {
         } else if self.workers.all_at(Step::Armed) {
             self.start(now, effects);
         } else if self.workers.all_at(Step::Reported) {
-            self.deadline = now + limits.leave;
-            self.after_report(effects);
-            self.advance(now, effects);
+            self.after_report(now, effects);
         }
     }
 
     /// Everybody's part is here: keep the workers, have them write their profile, or let them go.
-    fn after_report(&mut self, effects: &mut Vec<Effect>) {
+    fn after_report(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         if self.script.resident {
             self.parked.append(&mut self.workers.all);
-            return;
+            return self.next_arm(now, effects);
         }
+        self.deadline = now + self.script.limits.leave;
         let (step, order) = if self.script.flush {
             (Step::Flushing, Order::Flush)
         } else {
