@@ -8,6 +8,7 @@
 //! | 2 | wrong usage, missing prerequisites, or the operating system refused |
 //! | 3 | INCONCLUSIVE or unfinished; with `--gate`: UNDECIDED |
 //! | 4 | INVALID: what was measured must not be believed, or could not be |
+//! | 130 | stopped at once, by the third Ctrl-C, SIGTERM or SIGHUP |
 
 use std::path::PathBuf;
 
@@ -206,6 +207,8 @@ pub mod exit {
     pub const INCONCLUSIVE: u8 = 3;
     /// INVALID.
     pub const INVALID: u8 = 4;
+    /// Stopped at once by a third signal, as shells report SIGINT.
+    pub const INTERRUPTED: u8 = 130;
 }
 
 impl AppError {

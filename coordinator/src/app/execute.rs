@@ -38,9 +38,9 @@ pub enum ExecuteError {
         /// Why.
         source: std::io::Error,
     },
-    /// The service could not be set up.
+    /// The service could not describe itself.
     #[error("serve sessions: {0}")]
-    Serve(String),
+    Reflection(#[from] tonic_reflection::server::Error),
     /// More sessions than open files.
     #[error(
         "serve {sessions} sessions, each of which is an open file: {few}, or ask for fewer slots"

@@ -323,12 +323,8 @@ pub(super) async fn serve(
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTORS)
     };
-    let refused = |error: tonic_reflection::server::Error| ExecuteError::Serve(error.to_string());
     // Clients of either age: the older protocol is the same under another name.
-    let (reflection, older) = (
-        reflect().build_v1().map_err(refused)?,
-        reflect().build_v1alpha().map_err(refused)?,
-    );
+    let (reflection, older) = (reflect().build_v1()?, reflect().build_v1alpha()?);
     let (guard, ended) = oneshot::channel::<()>();
     let server = Server::builder()
         .max_concurrent_streams(STREAMS)
