@@ -10,13 +10,20 @@
 //! | 4 | INVALID: what was measured must not be believed, or could not be |
 //! | 130 | stopped at once, by the third Ctrl-C, SIGTERM or SIGHUP |
 
+mod execute;
+mod listen;
+mod train;
+
+pub use execute::ExecuteError;
+pub use listen::DoorError;
+pub use train::TrainError;
+
 use std::path::PathBuf;
 
 use contract::credentials::CredentialsError;
 use contract::identity::Sha256;
 use contract::message::Failure;
 
-use crate::app::{DoorError, ExecuteError, TrainError};
 use crate::build::BuildError;
 use crate::certs::CertsError;
 use crate::compare::{CompareError, NoSuchMetric};

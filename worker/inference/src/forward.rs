@@ -9,12 +9,13 @@
 use std::sync::Arc;
 
 use crate::aligned::Aligned;
+use crate::aligned::padded;
 use crate::config::Config;
 use crate::error::LoadError;
 use crate::kernels::{Attention, PAGE};
 use crate::kv::KvCache;
 use crate::layer::Layer;
-use crate::model::{Model, padded};
+use crate::model::Model;
 use crate::pass::{Batch, RUN};
 use crate::products::{
     Product, Space, multiply, multiply_gated, normalise, normalise_heads, normalise_into,

@@ -9,10 +9,11 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use crate::aligned::Aligned;
+use crate::aligned::padded;
 use crate::config::Activation;
 use crate::kernels::{Kernels, MatMul, SCRATCH};
 use crate::layer::Linear;
-use crate::model::{Model, padded};
+use crate::model::Model;
 use crate::shared::Shared;
 use crate::team::Team;
 use crate::weights::Matrix;

@@ -4,7 +4,7 @@
 //! request keeps.
 
 use super::simd::{Bf16, Element, F16, F32, Int8, Simd, unrolled};
-use crate::weights::WeightFormat;
+use crate::format::WeightFormat;
 
 /// Columns of W summed in one accumulator before they are folded into the output. Eight widened
 /// rows of this length stay in a first-level cache.
