@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use contract::message::{Failure, LoadReport};
 use contract::spec::{Demand, EngineSpec};
-pub(crate) use native::way_out;
+pub use native::way_out;
 pub use null::null;
 
 /// An engine that is open. Dropping it cancels what it holds and frees everything.

@@ -276,7 +276,8 @@ fn refused(path: &Path, error: &LoadError) -> Failure {
 }
 
 /// What to do about a model that cannot be loaded.
-pub(crate) fn way_out(error: &LoadError) -> &'static str {
+#[must_use]
+pub fn way_out(error: &LoadError) -> &'static str {
     judged(error).1
 }
 
