@@ -34,6 +34,8 @@ pub mod text;
 #[cfg(feature = "wire")]
 pub mod listed;
 #[cfg(feature = "wire")]
+mod mirror;
+#[cfg(feature = "wire")]
 pub mod record;
 #[cfg(feature = "wire")]
 pub mod source;
@@ -41,4 +43,4 @@ pub mod source;
 pub mod wire;
 
 /// The session protocol's number. Raised whenever an older peer could misunderstand a newer one.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;

@@ -244,21 +244,14 @@ pub struct Usage {
     pub host_steal_ticks: u64,
     /// Of those, ticks spent on any process, this one included.
     pub host_busy_ticks: u64,
-    /// What the processors' clocks showed just before and just after the window, where the kernel
-    /// tells.
-    pub frequency: Option<Frequency>,
+    /// Lowest frequency of the fastest processor, just before and just after the window, kHz;
+    /// `None` where the kernel does not measure it.
+    pub cpu_khz_low: Option<u64>,
+    /// Highest, likewise.
+    pub cpu_khz_high: Option<u64>,
     /// Requests a second that this process drove through an engine that does no work, before it
     /// opened its own: what its generator can do at most. Not measured in virtual time.
     pub floor: Option<f64>,
-}
-
-/// Range of the processors' frequencies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frequency {
-    /// Lowest of any processor, kHz.
-    pub low_khz: u64,
-    /// Highest of any, kHz.
-    pub high_khz: u64,
 }
 
 /// What the engine says of itself.
@@ -266,6 +259,8 @@ pub struct Frequency {
 pub struct EngineFacts {
     /// Digest of the model.
     pub model_digest: String,
+    /// SHA-256 over every byte of the model's files; `None` where nobody asked for it.
+    pub model_sha256: Option<Sha256>,
     /// Engine threads.
     pub threads: u32,
     /// Steps within the window.
@@ -291,8 +286,6 @@ pub struct EngineFacts {
     pub engine_processors: Vec<u32>,
     /// Processors that the load's thread may run on; empty where unknown.
     pub load_processors: Vec<u32>,
-    /// Digest over every byte of the model's files, where it was asked for.
-    pub model_sha256: Option<Sha256>,
 }
 
 impl Default for Histograms {

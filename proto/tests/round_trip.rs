@@ -7,13 +7,13 @@ use contract::addendum::{Annotation, AnnotationKind, NoiseFloor, NoiseFloors};
 use contract::id::{Arm, Attempt, RunId, Ticket, TrialKey};
 use contract::identity::{BuildInfo, HostFacts, Sha256};
 use contract::message::{
-    BuildChunk, Down, Exit, Failure, FailureKind, Hello, LoadReport, PartChunk, Progress, Role,
-    Spawn, Up, Welcome,
+    BuildChunk, Exit, Failure, FailureKind, FromPeer, Hello, LoadReport, PartChunk, Progress, Role,
+    Spawn, ToPeer, Welcome,
 };
 use contract::metric::Metric;
 use contract::part::{
-    Bucket, ColdPhase, EngineFacts, Frequency, Histograms, Length, Origin, Outcome, Outcomes, Part,
-    Place, RequestRecord, Sent, Series, Step, StepLog, StopCause, Usage, Window,
+    Bucket, ColdPhase, EngineFacts, Histograms, Length, Origin, Outcome, Outcomes, Part, Place,
+    RequestRecord, Sent, Series, Step, StepLog, StopCause, Usage, Window,
 };
 use contract::record::Record;
 use contract::run::{BlockDone, Notice, NoticeKind, RunEnd, RunHeader, RunState, VariantRecord};
@@ -21,7 +21,8 @@ use contract::spec::{
     Assignment, Demand, EngineSpec, NativeSpec, Objectives, PromptSet, PromptSpec, Scenario, Shape,
     Share, SimSpec, Stall, StopSpec, Warmup,
 };
-use contract::wire::{DownItem, UpItem};
+use contract::wire::{FromPeerItem, ToPeerItem};
+use prost::Message;
 
 const KEY: TrialKey = TrialKey {
     cell: 1,
@@ -150,10 +151,8 @@ fn part() -> Part {
             host_ticks: 8,
             host_steal_ticks: 9,
             host_busy_ticks: 10,
-            frequency: Some(Frequency {
-                low_khz: 11,
-                high_khz: 12,
-            }),
+            cpu_khz_low: Some(11),
+            cpu_khz_high: Some(12),
             floor: Some(13.5),
         },
         engine: EngineFacts {
@@ -205,7 +204,7 @@ fn assignment() -> Assignment {
     }
 }
 
-fn ups() -> Vec<Up> {
+fn ups() -> Vec<FromPeer> {
     let build = BuildInfo {
         version: "1".into(),
         target: "t".into(),
@@ -213,7 +212,7 @@ fn ups() -> Vec<Up> {
         instrumented: true,
     };
     let hello = |role| {
-        Up::Hello(Box::new(Hello {
+        FromPeer::Hello(Box::new(Hello {
             protocol: 1,
             token: "t".into(),
             pid: 9,
@@ -241,7 +240,7 @@ fn ups() -> Vec<Up> {
         threads: 4,
         memory_needed: 5,
     };
-    let failure = |kind| Up::Failed {
+    let failure = |kind| FromPeer::Failed {
         attempt,
         failure: Failure {
             kind,
@@ -254,27 +253,26 @@ fn ups() -> Vec<Up> {
             slots: 4,
         }),
         hello(Role::Worker { ticket }),
-        Up::Pong {
+        FromPeer::Pong {
             seq: 1,
             mono: Duration::from_nanos(2),
         },
-        Up::Beat(None),
-        Up::Beat(Some(progress)),
-        Up::Spawned { ticket, pid: 4 },
-        Up::FetchBuild {
+        FromPeer::Beat(None),
+        FromPeer::Beat(Some(progress)),
+        FromPeer::FetchBuild {
             sha256: Sha256([3; 32]),
             offset: 1 << 40,
         },
-        Up::FetchedBuild {
+        FromPeer::FetchedBuild {
             sha256: Sha256([3; 32]),
             size: 9,
             replaced: true,
         },
-        Up::SpawnFailed {
+        FromPeer::SpawnFailed {
             ticket,
             message: "m".into(),
         },
-        Up::Exited {
+        FromPeer::Exited {
             ticket,
             exit: Exit {
                 code: Some(1),
@@ -282,7 +280,7 @@ fn ups() -> Vec<Up> {
                 tail: "t".into(),
             },
         },
-        Up::Exited {
+        FromPeer::Exited {
             ticket,
             exit: Exit {
                 code: None,
@@ -290,17 +288,15 @@ fn ups() -> Vec<Up> {
                 tail: String::new(),
             },
         },
-        Up::Loaded { attempt, report },
-        Up::Armed(attempt),
-        Up::Started(attempt),
-        Up::Part(PartChunk {
+        FromPeer::Loaded { attempt, report },
+        FromPeer::Armed(attempt),
+        FromPeer::Part(PartChunk {
             attempt,
             seq: 1,
             last: true,
             bytes: vec![1, 2],
         }),
-        Up::Stopped(attempt),
-        Up::Flushed(true),
+        FromPeer::Flushed(true),
         failure(FailureKind::ModelNotFound),
         failure(FailureKind::ModelInvalid),
         failure(FailureKind::NotEnoughMemory),
@@ -310,7 +306,7 @@ fn ups() -> Vec<Up> {
     ]
 }
 
-fn downs() -> Vec<Down> {
+fn downs() -> Vec<ToPeer> {
     let attempt = Attempt(3);
     let ticket = Ticket(8);
     let second = Duration::from_secs(1);
@@ -347,67 +343,69 @@ fn downs() -> Vec<Down> {
         model: Some("m".into()),
     };
     vec![
-        Down::Welcome(Welcome {
+        ToPeer::Welcome(Welcome {
             session: 1,
             lease: second,
             beat: second,
         }),
-        Down::Refused {
+        ToPeer::Refused {
             message: "m".into(),
             last: true,
         },
-        Down::BuildChunk(BuildChunk {
+        ToPeer::BuildChunk(BuildChunk {
             sha256: Sha256([3; 32]),
             offset: 7,
             bytes: Ok(vec![1, 2]),
             last: true,
         }),
-        Down::BuildChunk(BuildChunk {
+        ToPeer::BuildChunk(BuildChunk {
             sha256: Sha256([3; 32]),
             offset: 7,
             bytes: Err("no".into()),
             last: true,
         }),
-        Down::Ping { seq: 1 },
-        Down::Spawn(spawn),
-        Down::Stop {
+        ToPeer::Ping { seq: 1 },
+        ToPeer::Spawn(spawn),
+        ToPeer::Stop {
             ticket,
             grace: second,
         },
-        Down::Load {
+        ToPeer::Load {
             attempt,
             engine: EngineSpec::Native(native),
             demand,
         },
-        Down::Load {
+        ToPeer::Load {
             attempt,
             engine: EngineSpec::Sim(sim),
             demand,
         },
-        Down::Arm {
+        ToPeer::Arm {
             attempt,
             assignment: Box::new(assignment()),
         },
-        Down::Start {
+        ToPeer::Start {
             attempt,
             at: second,
             uncertainty: Duration::from_nanos(5),
         },
-        Down::Cancel(attempt),
-        Down::PartStored(attempt),
-        Down::Flush,
-        Down::Drain,
+        ToPeer::PartStored(attempt),
+        ToPeer::Flush,
+        ToPeer::Drain,
     ]
 }
 
 #[test]
 fn every_message_survives_the_wire() {
     for up in ups() {
-        assert_eq!(Up::try_from(UpItem::from(up.clone())).as_ref(), Ok(&up));
+        assert_eq!(
+            FromPeer::try_from(FromPeerItem::from(up.clone())).as_ref(),
+            Ok(&up)
+        );
     }
     for down in downs() {
         assert_eq!(
-            Down::try_from(DownItem::from(down.clone())).as_ref(),
+            ToPeer::try_from(ToPeerItem::from(down.clone())).as_ref(),
             Ok(&down)
         );
     }
@@ -415,14 +413,40 @@ fn every_message_survives_the_wire() {
 
 #[test]
 fn an_empty_item_and_an_impossible_share_are_refused() {
-    assert!(Up::try_from(UpItem::default()).is_err());
+    assert!(FromPeer::try_from(FromPeerItem::default()).is_err());
     let mut wrong = assignment();
     wrong.share = Share { index: 4, of: 4 };
-    let item = DownItem::from(Down::Arm {
+    let item = ToPeerItem::from(ToPeer::Arm {
         attempt: Attempt(1),
         assignment: Box::new(wrong),
     });
-    assert!(Down::try_from(item).is_err());
+    assert!(ToPeer::try_from(item).is_err());
+}
+
+/// A field of a message whose length is below 128 bytes, as protobuf has it.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(bytes.len()).expect("short");
+    [&[number << 3 | 2, length], bytes].concat()
+}
+
+#[test]
+fn a_hello_of_protocol_2_is_understood_so_that_it_can_be_refused_for_its_number() {
+    let build = [field(1, b"0.1"), field(2, b"t"), field(3, &[7; 32])].concat();
+    let host = field(1, b"h");
+    let hello = [
+        vec![1 << 3, 2],
+        field(2, b"t"),
+        field(4, &build),
+        field(5, &host),
+        field(7, &[1 << 3, 8]),
+    ];
+    let item = FromPeerItem::decode(&field(1, &hello.concat())[..]).expect("it decodes");
+    let Ok(FromPeer::Hello(hello)) = FromPeer::try_from(item) else {
+        panic!("not understood")
+    };
+    assert_eq!(hello.protocol, 2);
+    assert_eq!(hello.role, Role::Worker { ticket: Ticket(8) });
+    assert_eq!(hello.host, HostFacts::default());
 }
 
 #[test]

@@ -144,8 +144,8 @@ fn usage(usage: &Usage) -> doc::Usage {
         host_ticks: usage.host_ticks,
         host_steal_ticks: usage.host_steal_ticks,
         host_busy_ticks: usage.host_busy_ticks,
-        cpu_khz_low: usage.frequency.map(|f| f.low_khz),
-        cpu_khz_high: usage.frequency.map(|f| f.high_khz),
+        cpu_khz_low: usage.cpu_khz_low,
+        cpu_khz_high: usage.cpu_khz_high,
         floor_requests_per_second: usage.floor,
     }
 }
