@@ -15,6 +15,7 @@ mod measure;
 mod metrics;
 mod picture;
 mod places;
+mod quantiles;
 mod signals;
 mod slices;
 mod summary;

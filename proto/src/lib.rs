@@ -24,6 +24,7 @@ pub mod id;
 pub mod identity;
 pub mod message;
 pub mod metric;
+mod nanos;
 pub mod output;
 pub mod part;
 pub mod run;

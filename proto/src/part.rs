@@ -7,12 +7,13 @@ pub mod vet;
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::histogram::LatencyHistogram;
 use crate::id::{Attempt, RunId, TrialKey};
 use crate::identity::Sha256;
 use crate::metric::Metric;
+use crate::nanos;
 
 pub use sent::{Length, Lengths, Sent, Span};
 pub use series::{Bucket, Series};
@@ -120,7 +121,9 @@ pub struct Origin {
 pub struct Histograms([LatencyHistogram; Metric::ALL.len()]);
 
 /// What became of the requests of a share.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Outcomes {
     /// Issued by the load's shape.
     pub planned: u64,
@@ -198,39 +201,68 @@ pub struct Step {
 }
 
 /// The measured window, offsets from the start instant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Window {
     /// First successful completion.
+    #[serde(rename = "first_completion_ns", with = "nanos")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub first_completion: Duration,
     /// Last successful completion.
+    #[serde(rename = "last_completion_ns", with = "nanos")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub last_completion: Duration,
     /// How late the driver began.
+    #[serde(rename = "start_late_ns", with = "nanos")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub start_late: Duration,
     /// How well the start instant was known on this clock.
+    #[serde(rename = "clock_uncertainty_ns", with = "nanos")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub clock_uncertainty: Duration,
 }
 
 /// One phase of the cold start.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Cold")
+)]
 pub struct ColdPhase {
     /// `process`, `runtime`, `map`, `weights`, `tokenizer`, `engine`, `first_token`. The last is
     /// the shortest wait for a first token in the warm-up, which runs at full concurrency: not the
     /// wait of a lone first request.
+    #[serde(rename = "phase")]
     pub name: String,
     /// How long it took.
+    #[serde(rename = "ns", with = "nanos")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub took: Duration,
 }
 
 /// Spent within the measured window.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Usage {
     /// Length of the window.
+    #[serde(rename = "wall_ns", with = "nanos")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub wall: Duration,
     /// Processor time in user mode, all threads.
+    #[serde(rename = "cpu_user_ns", with = "nanos")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub cpu_user: Duration,
     /// Processor time in the kernel, all threads.
+    #[serde(rename = "cpu_system_ns", with = "nanos")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub cpu_system: Duration,
     /// Processor time of the driver's thread: the generator's own cost.
+    #[serde(rename = "driver_cpu_ns", with = "nanos")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub driver_cpu: Duration,
     /// Largest resident set so far, bytes.
     pub peak_rss_bytes: u64,
@@ -251,11 +283,18 @@ pub struct Usage {
     pub cpu_khz_high: Option<u64>,
     /// Requests a second that this process drove through an engine that does no work, before it
     /// opened its own: what its generator can do at most. Not measured in virtual time.
+    #[serde(rename = "floor_requests_per_second")]
     pub floor: Option<f64>,
 }
 
 /// What the engine says of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Engine")
+)]
 pub struct EngineFacts {
     /// Digest of the model.
     pub model_digest: String,
@@ -276,8 +315,12 @@ pub struct EngineFacts {
     /// Bound of the key/value cache, bytes; `None` where there is no cache.
     pub kv_bytes_total: Option<u64>,
     /// Time of all steps together; `None` where the engine does not compute.
+    #[serde(rename = "step_ns", with = "nanos::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub stepping: Option<Duration>,
     /// Of that, the time in which the scheduler composed passes and handed out what came of them.
+    #[serde(rename = "scheduling_ns", with = "nanos::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub scheduling: Option<Duration>,
     /// Prompt tokens not computed because an earlier prompt began alike; `None` where there were
     /// none.
