@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
+use super::hello::{hello_from, hello_to};
 use super::load::{assignment_from, assignment_to};
 use super::{FromPeerItem, ToPeerItem, WireError, from_json, own, pb, required, to_json};
-use crate::credentials::Token;
 use crate::id::{Attempt, Ticket};
-use crate::identity::{BuildInfo, HostFacts, Sha256};
+use crate::identity::Sha256;
 use crate::message::{
-    BuildChunk, Exit, Failure, FailureKind, FromPeer, Hello, LoadReport, PartChunk, Progress, Role,
-    Spawn, ToPeer, Welcome,
+    BuildChunk, Exit, Failure, FailureKind, FromPeer, LoadReport, PartChunk, Progress, Spawn,
+    ToPeer, Welcome,
 };
 use crate::mirror::{Mirror, mirror};
-use crate::record::{host_from, host_to};
 use crate::text::{NAME, SENTENCE, bounded};
 
 const KINDS: [(FailureKind, pb::FailureKind); 6] = [
@@ -26,10 +25,6 @@ const KINDS: [(FailureKind, pb::FailureKind); 6] = [
     (FailureKind::Engine, pb::FailureKind::Engine),
     (FailureKind::Protocol, pb::FailureKind::Protocol),
 ];
-
-/// Features of a processor that are taken from a peer at most, and characters of each.
-const CPU_FLAGS: usize = 1024;
-const FLAG: usize = 64;
 
 impl From<FromPeer> for FromPeerItem {
     fn from(message: FromPeer) -> Self {
@@ -332,76 +327,6 @@ fn kind_from(kind: pb::FailureKind) -> Result<FailureKind, WireError> {
         .find(|(_, wire)| *wire == kind)
         .map(|(own, _)| *own)
         .ok_or(WireError("failure kind"))
-}
-
-fn hello_to(hello: Hello) -> pb::Hello {
-    let BuildInfo {
-        version,
-        target,
-        exe_sha256,
-        instrumented,
-    } = hello.build;
-    let build = pb::BuildInfo {
-        version,
-        target,
-        exe_sha256: exe_sha256.0.to_vec(),
-        instrumented,
-    };
-    let role = match hello.role {
-        Role::Agent { name, slots } => pb::hello::Role::Agent(pb::AgentRole { name, slots }),
-        Role::Worker { ticket } => pb::hello::Role::Worker(pb::WorkerRole { ticket: ticket.0 }),
-    };
-    pb::Hello {
-        protocol: hello.protocol,
-        token: hello.token.expose().to_owned(),
-        pid: hello.pid,
-        build: Some(build),
-        host: Some(host_to("", &hello.host)),
-        role: Some(role),
-    }
-}
-
-fn hello_from(hello: pb::Hello) -> Result<Hello, WireError> {
-    let build = required(hello.build, "build")?;
-    let (_, host) = host_from(hello.host.unwrap_or_default()).map_err(|_| WireError("host"))?;
-    let role = match required(hello.role, "role")? {
-        pb::hello::Role::Agent(agent) => Role::Agent {
-            name: agent.name,
-            slots: agent.slots,
-        },
-        pb::hello::Role::Worker(worker) => Role::Worker {
-            ticket: Ticket(worker.ticket),
-        },
-    };
-    Ok(Hello {
-        protocol: hello.protocol,
-        token: Token::new(&hello.token),
-        pid: hello.pid,
-        build: BuildInfo {
-            version: bounded(build.version, NAME),
-            target: bounded(build.target, NAME),
-            exe_sha256: Sha256::from_slice(&build.exe_sha256).ok_or(WireError("exe_sha256"))?,
-            instrumented: build.instrumented,
-        },
-        // Older peers say it in another field, and are to be refused for their number.
-        host: host_of_peer(host),
-        role,
-    })
-}
-
-/// The texts of a peer are shortened to what a page can show.
-fn host_of_peer(host: HostFacts) -> HostFacts {
-    let flags = host.cpu_flags.into_iter().take(CPU_FLAGS);
-    HostFacts {
-        hostname: bounded(host.hostname, NAME),
-        cpu_model: bounded(host.cpu_model, NAME),
-        kernel: bounded(host.kernel, NAME),
-        cpu_flags: flags.map(|flag| bounded(flag, FLAG)).collect(),
-        microcode: bounded(host.microcode, NAME),
-        governor: bounded(host.governor, NAME),
-        boost: bounded(host.boost, NAME),
-        ..host
-    }
 }
 
 mirror!(Progress {

@@ -11,7 +11,7 @@ use contract::addendum::Annotation;
 use contract::histogram::HistogramError;
 use contract::id::Arm;
 use contract::identity::{HostFacts, Sha256};
-use contract::listed::Survey;
+use contract::prompt_files::Survey;
 use contract::run::{Notice, RunState, VariantRecord};
 use contract::spec::Scenario;
 use serde_json::{Value, json};
