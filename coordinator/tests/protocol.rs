@@ -418,7 +418,7 @@ fn a_worker_in_python_refuses_a_load_that_it_does_not_know() {
     let record = ground.latest();
     assert_eq!(record.end.map(|end| end.state), Some(RunState::Failed));
     assert!(
-        record.parts.is_empty() && ended.code == Some(4),
+        record.parts.is_empty() && ended.code == Some(2),
         "{ended:?}"
     );
     assert!(

@@ -59,25 +59,26 @@ class Rate:
         self.pieces = pieces
 
     def reached(self, piece, time):
-        """What comes of a piece in `time`, and half its slope."""
-        start, end, over = piece
-        half = 0.0 if over is None else (end - start) / (over / SECOND) / 2.0
-        t = (time if over is None else min(time, over)) / SECOND
-        return start * t + half * t * t, half
+        """What comes of a piece in `time`."""
+        t = (time if piece[2] is None else min(time, piece[2])) / SECOND
+        return piece[0] * t + self.slope(piece) * t * t / 2.0
+
+    def slope(self, piece):
+        return 0.0 if piece[2] is None else (piece[1] - piece[0]) / (piece[2] / SECOND)
 
     def over(self, time):
         total = 0.0
         for piece in self.pieces:
-            total += self.reached(piece, time)[0]
+            total += self.reached(piece, time)
             time = max(0, time - (time if piece[2] is None else piece[2]))
         return total
 
     def when(self, n):
         passed = 0
         for piece in self.pieces:
-            here, half = self.reached(piece, math.inf if piece[2] is None else piece[2])
+            here = math.inf if piece[2] is None else self.reached(piece, piece[2])
             if n < here:
-                below = piece[0] + math.sqrt(max(0.0, piece[0] * piece[0] + 4.0 * half * n))
+                below = piece[0] + math.sqrt(max(0.0, piece[0] * piece[0] + 2.0 * self.slope(piece) * n))
                 return passed + ns(2.0 * n / below if below > 0.0 else 0.0)
             n, passed = n - here, passed + piece[2]
         return passed + ns(n / self.pieces[-1][1] if self.pieces[-1][1] > 0.0 else 0.0)
@@ -103,7 +104,7 @@ def main(seed, share, shares):
         rate, cv, window = Rate((shape["rate"], shape["rate"], None)), shape["cv"], ns(stop["duration"])
         run_in = min(window // 10, 5 * SECOND) if run_in is None else ns(run_in)
     else:
-        each, cv = ns(shape.get("each", shape.get("over"))), 0.0 if shape.get("arrivals") == "constant" else 1.0
+        each, cv = ns(shape.get("each", shape.get("over"))), float(shape.get("arrivals") != "constant")
         ends = [(at, at) for at in shape["rates"]] if "rates" in shape else [(shape["from"], shape["to"])]
         rate, window, run_in = Rate(*((*end, each) for end in ends)), each * len(ends), ns(run_in or 0)
     first = rate.pieces[0][0]

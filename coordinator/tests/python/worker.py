@@ -44,7 +44,8 @@ def length(bits, spec, prefix=0):
 class Load:
     """The requests of a share, before and in the window, and how many a closed loop has in flight."""
     def __init__(self, a):
-        self.a, self.plan = a, json.loads(a.scenario_json)
+        self.a = a
+        self.plan = json.loads(a.scenario_json, object_hook=lambda o: {k: o[k] for k in o if o[k] is not None})
         shape, stop, self.kind = self.plan["shape"], self.plan.get("stop", {}), self.plan["shape"]["kind"]
         known = {"duration", "requests"} if "rate" in shape else set()
         strange = stop.keys() - known | {"max_in_flight", "file"} & {*self.plan, *self.plan["prompt"]}
@@ -69,7 +70,7 @@ class Load:
         bits, kinds = stream(self.a.seed, 7, index % 4096), self.plan.get("mix", [{"weight": 1}])
         x = uniform(bits) * sum(kind["weight"] for kind in kinds)
         kind = next((kind for kind in kinds if (x := x - kind["weight"]) < 0), kinds[-1])
-        prompt = self.plan["prompt"] | kind.get("prompt", {})
+        prompt = kind.get("prompt") or self.plan["prompt"]
         if prefix := prompt.get("prefix"): below(bits, prefix["groups"])
         prompt = length(bits, prompt["tokens"], prefix and prefix["tokens"] or 0)
         answer = length(bits, kind.get("output_tokens", self.plan["output_tokens"]))
@@ -80,12 +81,12 @@ class Load:
         todo, rest = deque(self.early + self.window[:self.in_flight]), deque(self.window[self.in_flight:])
         now, running = -self.run_in, []
         while todo or running:
-            now, work = now if running else max(now, todo[0].due), sim.step_base_ns
+            now = now if running else max(now, todo[0].due)
+            work = sim.step_base_ns + sim.decode_ns * len(running)
             while todo and todo[0].due <= now and len(running) < sim.max_batch:
                 running.append(todo.popleft())
                 running[-1].begun, work = now, work + sim.prefill_ns * running[-1].prompt[1]
-            work = (work + sim.decode_ns * len(running)) * sim.scale
-            now += nearest(work * math.exp(sim.jitter * normal(bits)))
+            now += int(work * sim.scale * math.exp(sim.jitter * normal(bits)))
             for r in running:
                 r.tokens.append(now)
                 if len(r.tokens) == r.answer[1] and rest:
@@ -150,7 +151,6 @@ def part(load, start):
 def main():
     """The session. Nothing but the part waits for its time, so that pings are answered at once."""
     out, heard, awaits, attempt, over, timer = queue.SimpleQueue(), time.monotonic(), "load", 0, None, None
-
     def say(**message): out.put(wire.Up(**message))
     def beat(welcome):
         while time.monotonic() - heard < welcome.lease_ms / 1000:
