@@ -16,6 +16,7 @@ mod measure;
 mod metrics;
 mod picture;
 mod places;
+mod quantiles;
 mod signals;
 mod slices;
 mod summary;
