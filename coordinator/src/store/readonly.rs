@@ -50,6 +50,17 @@ impl Drop for Scratch {
     }
 }
 
+/// The error of what only writes: where the place forbids that, it says so.
+pub(super) fn refused(dir: &Path, error: StoreError) -> StoreError {
+    if forbids(&error) {
+        StoreError::ReadOnly {
+            dir: dir.to_owned(),
+        }
+    } else {
+        error
+    }
+}
+
 /// Whether an error says that a place cannot be written to.
 pub(super) fn forbids(error: &StoreError) -> bool {
     use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
