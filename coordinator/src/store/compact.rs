@@ -18,7 +18,7 @@ use super::database::{self, Closing};
 use super::error::{Damage, StoreError};
 use super::guard::guarded;
 use super::lock::{self, Lock};
-use super::{DB_DIR, Store, Trees, durable, inspect, key, open, readonly};
+use super::{DB_DIR, Store, Trees, durable, inspect, key};
 
 /// Where the new database is written.
 const NEW_DIR: &str = "compact";
@@ -47,8 +47,8 @@ impl Store {
     /// database beside it.
     pub fn compact(dir: &Path) -> Result<Compacted, StoreError> {
         inspect::surroundings()?;
-        let lock = lock::take(dir, open::PATIENCE);
-        let lock = lock.map_err(|error| readonly::refused(dir, error))?;
+        let lock = lock::take(dir, lock::PATIENCE);
+        let lock = lock.map_err(|error| lock::refused(dir, error))?;
         let store = Self::open_locked(dir, lock)?;
         store.copy_ended()?;
         let before = size(&dir.join(DB_DIR))?;

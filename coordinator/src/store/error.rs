@@ -10,8 +10,6 @@ use contract::part::vet::PartFault;
 use contract::record::RecordError;
 use contract::shell;
 
-use super::durable;
-
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -318,7 +316,7 @@ impl StoreError {
     pub(super) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
         if is_full(&source) {
             return Self::Full {
-                dir: durable::directory_of(path).to_owned(),
+                dir: super::directory_of(path).to_owned(),
             };
         }
         Self::Io {

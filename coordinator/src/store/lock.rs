@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use super::error::StoreError;
 
+/// How long an open waits for another process to be done.
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Name of the file.
 const FILE: &str = "lock";
 /// Between two tries.
@@ -76,6 +79,26 @@ fn read_holder(file: &mut File) -> Option<u32> {
     file.rewind().ok()?;
     file.read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
+}
+
+/// The error of what only writes: where the place forbids that, it says so.
+pub(super) fn refused(dir: &Path, error: StoreError) -> StoreError {
+    if forbids(&error) {
+        StoreError::ReadOnly {
+            dir: dir.to_owned(),
+        }
+    } else {
+        error
+    }
+}
+
+/// Whether an error says that a place cannot be written to.
+pub(super) fn forbids(error: &StoreError) -> bool {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    let StoreError::Io { source, .. } = error else {
+        return false;
+    };
+    matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod native;
 mod null;
 mod places;
 mod sim;
+mod simulated;
 mod slowed;
 mod threaded;
 
@@ -273,6 +274,6 @@ pub fn open(
 ) -> Result<Opened, Failure> {
     match spec {
         EngineSpec::Native(spec) => native::open(spec, demand, slots, sink, phase),
-        EngineSpec::Sim(spec) => sim::open(spec, demand, time, sink, phase),
+        EngineSpec::Sim(spec) => simulated::open(spec, demand, time, sink, phase),
     }
 }

@@ -5,13 +5,13 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use contract::listed::{BLOCK_TOKENS, Entry};
 use contract::part::Length;
+use contract::prompt_files::{BLOCK_TOKENS, Entry};
 use contract::spec::{Assignment, PromptSet};
 
 use super::draw::{self, Drawn};
+use super::error::PhaseError;
 use super::files::Files;
-use super::phase::PhaseError;
 use super::prompt;
 use super::requests::Prepared;
 use crate::engine::{Engine, EngineRequest};
