@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contract::id::{Arm, Attempt};
+use contract::id::Arm;
 use contract::identity::Sha256;
 use contract::metric::Metric;
 use contract::part::{
