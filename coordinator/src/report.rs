@@ -99,7 +99,7 @@ pub trait Reporter {
     ///
     /// # Errors
     /// When stdout cannot be written.
-    fn built(&mut self, outcome: &build::Outcome) -> io::Result<()>;
+    fn built(&mut self, outcomes: &[build::Outcome]) -> io::Result<()>;
     /// What the machine has and lacks.
     ///
     /// # Errors

@@ -4,8 +4,14 @@
 mod build_fixture;
 #[path = "build/layouts.rs"]
 mod layouts;
+#[path = "build/refusals.rs"]
+mod refusals;
+#[path = "build/revisions.rs"]
+mod revisions;
 #[path = "build/settings.rs"]
 mod settings;
+#[path = "build/workspaces.rs"]
+mod workspaces;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

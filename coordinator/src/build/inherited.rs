@@ -9,7 +9,7 @@
 //! | `CARGO_ENCODED_RUSTFLAGS`, `RUSTFLAGS`, `target.TRIPLE.rustflags`, `build.rustflags` | the first of these, for every crate of every variant |
 //! | `CARGO_PROFILE_*`, `CARGO_TARGET_*`; tables `profile`, `target`, `env`, `build`, `patch`, `unstable` | recorded; Cargo applies them to all variants alike |
 //! | flags of profiles, `target.'cfg(…)'.rustflags`, `include`, another target, compiler or workspace wrapper | refused |
-//! | `RUSTC_WRAPPER`, `CARGO_INCREMENTAL`, `RUSTC_BOOTSTRAP` | left out, with a warning |
+//! | `RUSTC_WRAPPER`, `build.rustc-wrapper`, `CARGO_INCREMENTAL`, `RUSTC_BOOTSTRAP` | left out, with a warning |
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,7 +28,7 @@ pub(super) struct Inherited {
     pub(super) settings: Vec<String>,
     /// Variables among them, which cargo is to get.
     pub(super) variables: Vec<(String, String)>,
-    /// Variables that are left out.
+    /// Variables and settings that are left out.
     pub(super) left_out: Vec<String>,
 }
 
@@ -58,8 +58,9 @@ const OWN_FLAGS: [&str; 3] = ["profile-use", "profile-generate", "instrument-cov
 /// Tables of the configuration that can change code.
 const RECORDED: [&str; 6] = ["profile", "target", "env", "build", "patch", "unstable"];
 /// Keys of `build` that change none, or are told elsewhere.
-const BESIDE: [&str; 9] = [
+const BESIDE: [&str; 10] = [
     "rustflags",
+    "rustc-wrapper",
     "target",
     "jobs",
     "target-dir",
@@ -104,6 +105,11 @@ impl Inherited {
                 .map(|n| (*n).to_owned())
                 .collect(),
         };
+        let wrapping = |config: &&Config| config.build("rustc-wrapper").is_some();
+        let wrapping = configs.iter().filter(wrapping);
+        inherited.left_out.extend(
+            wrapping.map(|config| format!("build.rustc-wrapper in {}", config.path.display())),
+        );
         let own = triple_variable(triple);
         for (name, value) in variables {
             let target = name.strip_prefix("CARGO_TARGET_").is_some_and(|rest| {
@@ -425,6 +431,16 @@ mod tests {
         assert_eq!(
             (wrapped.left_out, wrapped.settings),
             (vec!["RUSTC_WRAPPER".to_owned()], vec![])
+        );
+        let config = (
+            "work/.cargo/config.toml",
+            "[build]\nrustc-wrapper = 'sccache'",
+        );
+        let wrapped = inherited(&[], &[config]).expect("nothing to refuse");
+        assert!(
+            wrapped.settings.is_empty()
+                && wrapped.left_out[0].starts_with("build.rustc-wrapper in "),
+            "{wrapped:?}"
         );
     }
 

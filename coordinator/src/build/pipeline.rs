@@ -12,7 +12,7 @@ use super::artifact::Artifact;
 use super::bolt::Bolt;
 use super::cargo::{Built, Job};
 use super::diagnostics::Findings;
-use super::flags::{Recipe, VariantName};
+use super::flags::Recipe;
 use super::ground::{absolute, carried_over, empty, settings};
 use super::inherited::Inherited;
 use super::lock::Lock;
@@ -20,12 +20,14 @@ use super::manifest::{Manifest, VariantRecord};
 use super::sources::{GitState, Sources};
 use super::toolchain::Toolchain;
 use super::training::Trainer;
+use super::variant::VariantName;
+use super::workspace::Workspace;
 use super::wrapper::Wrapper;
-use super::{BuildError, BuildOptions, BuildProgress, Outcome};
+use super::{BuildError, BuildOptions, BuildProgress, Outcome, WorkspaceError, git, probe};
 use crate::layout::Layout;
 
-/// Builds the wanted variants, or finds that nothing has to be done. Blocks; the trainer is called
-/// on this thread.
+/// Builds the wanted variants of the working tree, or finds that nothing has to be done. Blocks; the
+/// trainer is called on this thread.
 ///
 /// # Errors
 /// Whatever keeps a wanted variant from being what its name says; see [`BuildError`].
@@ -36,13 +38,42 @@ pub fn build(
 ) -> Result<Outcome, BuildError> {
     let options = &absolute(options)?;
     let _lock = Lock::take(&options.out)?;
-    // Looked for before anything is built: its absence is known at once and not after minutes.
-    let bolt = options
-        .variants
-        .contains(&VariantName::PgoBolt)
-        .then(Bolt::discover)
-        .transpose()?;
-    let mut pipeline = Pipeline::start(options, progress)?;
+    let tools = Tools::for_variants(options)?;
+    build_source(options, &options.out, &tools, &[], trainer, progress)
+}
+
+/// Programs that only some variants need.
+pub(super) struct Tools {
+    bolt: Option<Bolt>,
+}
+
+impl Tools {
+    /// Looked for before anything is built: its absence is known at once and not after minutes.
+    pub(super) fn for_variants(options: &BuildOptions) -> Result<Self, BuildError> {
+        let wants = |variant| options.variants.contains(&variant);
+        if wants(VariantName::PgoCrates) == options.profile_crates.is_empty() {
+            return Err(WorkspaceError::CratesApart.into());
+        }
+        let bolt = wants(VariantName::PgoBolt)
+            .then(Bolt::discover)
+            .transpose()?;
+        Ok(Self { bolt })
+    }
+}
+
+/// Builds one source, the options' root, into their directory; what sources share lies in `shared`.
+/// A source that is the same as one of `others` is refused.
+pub(super) fn build_source(
+    options: &BuildOptions,
+    shared: &Path,
+    tools: &Tools,
+    others: &[Outcome],
+    trainer: &mut dyn Trainer,
+    progress: &mut dyn FnMut(BuildProgress),
+) -> Result<Outcome, BuildError> {
+    fs::create_dir_all(&options.out).map_err(BuildError::io(&options.out))?;
+    let mut pipeline = Pipeline::start(options, shared, progress)?;
+    pipeline.check_other_than(others)?;
     pipeline.baseline()?;
     // Before any training: a linker that cannot shuffle is known at once and not after minutes.
     pipeline.layouts()?;
@@ -54,7 +85,11 @@ pub fn build(
             continue;
         };
         let profile = pipeline.profile(scope, trainer)?;
-        match bolt.as_ref().filter(|_| variant == VariantName::PgoBolt) {
+        match tools
+            .bolt
+            .as_ref()
+            .filter(|_| variant == VariantName::PgoBolt)
+        {
             Some(bolt) => pipeline.bolted(bolt, profile, trainer)?,
             None => pipeline.optimised(variant, scope, profile)?,
         }
@@ -65,6 +100,7 @@ pub fn build(
     pipeline.check_controls()?;
     // As every later reader sees it: decimal text does not keep the last bit of each number.
     Ok(Outcome {
+        revision: None,
         manifest: Manifest::read(&options.out)?,
         done: pipeline.done,
     })
@@ -73,6 +109,11 @@ pub fn build(
 /// One build under way.
 pub(super) struct Pipeline<'a> {
     pub(super) options: &'a BuildOptions,
+    /// Where Cargo builds and the wrapper lies, the same for all sources.
+    shared: &'a Path,
+    workspace: Workspace,
+    /// The directory of the repository, if there is one.
+    top: Option<PathBuf>,
     pub(super) tools: Toolchain,
     pub(super) manifest: Manifest,
     pub(super) progress: &'a mut dyn FnMut(BuildProgress),
@@ -94,18 +135,21 @@ pub(super) struct Compiled {
 impl<'a> Pipeline<'a> {
     fn start(
         options: &'a BuildOptions,
+        shared: &'a Path,
         progress: &'a mut dyn FnMut(BuildProgress),
     ) -> Result<Self, BuildError> {
         let tools = Toolchain::discover(&options.root)?;
-        let inherited = Inherited::of(&options.root, &options.environment, &tools.rustc.host)?;
-        let settings = settings(options, &tools, &inherited)?;
+        let workspace = Workspace::find(options, &tools.rustc.host)?;
+        let root = &workspace.root;
+        let inherited = Inherited::of(root, &options.environment, &tools.rustc.host)?;
+        let settings = settings(options, &workspace, &tools, &inherited)?;
         let manifest = match Manifest::read(&options.out) {
-            Ok(manifest) => carried_over(manifest, settings, options)?,
+            Ok(manifest) => carried_over(manifest, settings, root, options.force)?,
             // Nothing to carry over, or nothing that could be: both mean building from the start.
             Err(BuildError::NoManifest { .. } | BuildError::BadManifest { .. }) => empty(settings),
             Err(other) => return Err(other),
         };
-        let wrapper = Wrapper::install(&options.out)?;
+        let wrapper = Wrapper::install(shared)?;
         for name in &inherited.left_out {
             progress(BuildProgress::Warning(format!(
                 "{name} is left out of the builds of variants"
@@ -114,6 +158,9 @@ impl<'a> Pipeline<'a> {
         let variables = inherited.variables;
         Ok(Self {
             options,
+            shared,
+            top: git::top(root),
+            workspace,
             tools,
             manifest,
             progress,
@@ -121,6 +168,22 @@ impl<'a> Pipeline<'a> {
             variables,
             done: Vec::new(),
         })
+    }
+
+    /// Fails where every source of another build is the same here.
+    fn check_other_than(&self, others: &[Outcome]) -> Result<(), BuildError> {
+        for other in others {
+            let manifest = &other.manifest;
+            if manifest.settings == self.manifest.settings
+                && manifest.changed_sources(&self.workspace.root)?.is_empty()
+            {
+                return Err(BuildError::SameSources {
+                    one: other.revision.clone().unwrap_or_default(),
+                    package: self.workspace.package.clone(),
+                });
+            }
+        }
+        Ok(())
     }
 
     fn baseline(&mut self) -> Result<(), BuildError> {
@@ -134,6 +197,9 @@ impl<'a> Pipeline<'a> {
             ..empty(self.manifest.settings.clone())
         };
         let compiled = self.compile(&Recipe::Baseline, None)?;
+        if self.options.must_join {
+            probe::check(&compiled.executable, &self.workspace.binary)?;
+        }
         let record = self.install(compiled)?;
         self.manifest.variants.insert(name.to_owned(), record);
         let others = VariantName::ALL
@@ -152,16 +218,18 @@ impl<'a> Pipeline<'a> {
         let options = self.options;
         let step = recipe.name();
         let flags = recipe.flags(&self.manifest.settings.rustflags);
-        let (triple, target_dir) = (self.manifest.settings.target.clone(), options.target_dir());
         let (begin, since) = (self.started(step), SystemTime::now());
         let job = Job {
-            root: &options.root,
-            package: &options.package,
-            binary: &options.binary,
-            cargo_profile: &options.cargo_profile,
-            triple: &triple,
-            target_dir: &target_dir,
+            root: &self.workspace.root,
+            package: &self.workspace.package,
+            binary: &self.workspace.binary,
+            cargo_profile: &self.workspace.cargo_profile,
+            triple: &self.manifest.settings.target,
+            target_dir: &self.shared.join("cargo"),
+            features: &options.features,
+            crates: &self.workspace.crates,
             offline: options.offline,
+            locked: options.locked,
             variables: &self.variables,
         };
         let built = job.run(step, &flags, profile, &self.wrapper, self.progress)?;
@@ -214,13 +282,13 @@ impl<'a> Pipeline<'a> {
 
     /// Takes the list of sources from the first build and holds every later one to it.
     fn note_sources(&mut self, executable: &Path, since: SystemTime) -> Result<(), BuildError> {
-        let root = &self.options.root;
-        let seen = Sources::of_build(root, &executable.with_extension("d"), &self.options.out)?;
+        let (root, top) = (&self.workspace.root, self.top.as_deref());
+        let seen = Sources::of_build(root, top, &executable.with_extension("d"), self.shared)?;
         if let Some(path) = seen.modified_since(root, since) {
             return Err(BuildError::SourceChanged { path });
         }
         if self.manifest.sources.files.is_empty() {
-            self.manifest.git = GitState::of(root, &seen);
+            self.manifest.git = GitState::of(root, top, &seen);
             self.manifest.sources = seen;
         } else if let Some(path) = seen.changed_from(&self.manifest.sources).into_iter().next() {
             return Err(BuildError::SourceChanged { path });

@@ -162,8 +162,8 @@ impl Reporter for Human<'_> {
         self.page(|page| listings::shown(page, record, summary))
     }
 
-    fn built(&mut self, outcome: &build::Outcome) -> io::Result<()> {
-        self.page(|page| listings::built(page, outcome))
+    fn built(&mut self, outcomes: &[build::Outcome]) -> io::Result<()> {
+        self.page(|page| listings::built(page, outcomes))
     }
 
     fn checks(&mut self, checks: &[Check]) -> io::Result<()> {

@@ -108,11 +108,22 @@ impl Reporter for Json<'_> {
         self.answer("run", shown)
     }
 
-    fn built(&mut self, outcome: &build::Outcome) -> io::Result<()> {
-        self.answer(
-            "build",
-            json!({ "done": outcome.done, "manifest": outcome.manifest }),
-        )
+    fn built(&mut self, outcomes: &[build::Outcome]) -> io::Result<()> {
+        if let [outcome] = outcomes
+            && outcome.revision.is_none()
+        {
+            let built = json!({ "done": outcome.done, "manifest": outcome.manifest });
+            return self.answer("build", built);
+        }
+        let one = |outcome: &build::Outcome| {
+            json!({
+                "revision": outcome.revision,
+                "done": outcome.done,
+                "manifest": outcome.manifest,
+            })
+        };
+        let revisions: Vec<Value> = outcomes.iter().map(one).collect();
+        self.answer("build", json!({ "revisions": revisions }))
     }
 
     fn checks(&mut self, checks: &[Check]) -> io::Result<()> {

@@ -110,14 +110,14 @@ impl Reporter for Quiet<'_> {
         self.line(record.header.run.as_str())
     }
 
-    fn built(&mut self, outcome: &build::Outcome) -> io::Result<()> {
-        self.lines(
-            outcome
-                .manifest
-                .variants
-                .iter()
-                .map(|(name, v)| format!("{name} {}", v.artifact.sha256)),
-        )
+    fn built(&mut self, outcomes: &[build::Outcome]) -> io::Result<()> {
+        let lines = outcomes.iter().flat_map(|outcome| {
+            let variants = outcome.manifest.variants.iter();
+            variants.map(|(name, variant)| {
+                format!("{} {}", outcome.full_name(name), variant.artifact.sha256)
+            })
+        });
+        self.lines(lines)
     }
 
     fn checks(&mut self, checks: &[Check]) -> io::Result<()> {

@@ -172,8 +172,39 @@ fn place(record: &RunRecord, plan: Option<&Plan>, key: TrialKey) -> String {
     )
 }
 
-/// What a build left.
-pub(super) fn built(page: &mut Page, outcome: &build::Outcome) {
+/// What builds left.
+pub(super) fn built(page: &mut Page, outcomes: &[build::Outcome]) {
+    for outcome in outcomes {
+        if let Some(revision) = &outcome.revision {
+            page.heading(&format!("Revision {revision}"));
+        }
+        source(page, outcome);
+    }
+    page.heading("Next");
+    let names: Vec<(&str, String)> = outcomes
+        .iter()
+        .flat_map(|outcome| {
+            let names = outcome.manifest.variants.keys();
+            names.map(|name| (name.as_str(), outcome.full_name(name)))
+        })
+        .collect();
+    let (layouts, built): (Vec<_>, Vec<_>) = names
+        .into_iter()
+        .partition(|(name, _)| Layout::named(name).is_some());
+    let beside = if layouts.is_empty() {
+        String::new()
+    } else {
+        format!(" --layout-arms {}", layouts.len())
+    };
+    let built: Vec<String> = built.into_iter().map(|(_, name)| name).collect();
+    page.line(&format!(
+        "  coordinator run --preset demo --variants {}{beside}",
+        built.join(",")
+    ));
+}
+
+/// What the build of one source left.
+fn source(page: &mut Page, outcome: &build::Outcome) {
     let manifest = &outcome.manifest;
     if outcome.done.is_empty() {
         page.line("Everything is up to date.");
@@ -197,21 +228,6 @@ pub(super) fn built(page: &mut Page, outcome: &build::Outcome) {
     {
         page.item(&format!("{about}: {warning}"));
     }
-    page.heading("Next");
-    let (layouts, built): (Vec<&str>, Vec<&str>) = manifest
-        .variants
-        .keys()
-        .map(String::as_str)
-        .partition(|name| Layout::named(name).is_some());
-    let beside = if layouts.is_empty() {
-        String::new()
-    } else {
-        format!(" --layout-arms {}", layouts.len())
-    };
-    page.line(&format!(
-        "  coordinator run --preset demo --variants {}{beside}",
-        built.join(",")
-    ));
 }
 
 /// A function and its share of all counts.
