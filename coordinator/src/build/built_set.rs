@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::revisions::Revisions;
+use super::revision_record::Revisions;
 use super::variant::Variant;
 use super::{BuildError, Manifest, ProfileRecord, RevisionError, VariantRecord};
 

@@ -36,14 +36,6 @@ pub enum BuildError {
         /// What.
         source: Box<BuildError>,
     },
-    /// A source that was built already in the same build.
-    #[error("`{one}` is the same source of the package `{package}`")]
-    SameSources {
-        /// The revision that has it.
-        one: String,
-        /// The package.
-        package: String,
-    },
     /// A program is not there or cannot be started.
     #[error("`{program}` cannot be started: {source}; {remedy}")]
     ToolMissing {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::manifest::Manifest;
 use super::profile::ProfileReport;
-use super::revisions::is_built;
+use super::revision_record::is_built;
 use super::variant::{Scope, VariantName};
 use crate::layout::Layouts;
 

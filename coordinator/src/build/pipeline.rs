@@ -11,6 +11,7 @@ use std::time::{Instant, SystemTime};
 use super::artifact::Artifact;
 use super::bolt::Bolt;
 use super::cargo::{Built, Job};
+use super::config::check_below;
 use super::diagnostics::Findings;
 use super::flags::Recipe;
 use super::ground::{absolute, carried_over, empty, settings};
@@ -23,7 +24,9 @@ use super::training::Trainer;
 use super::variant::VariantName;
 use super::workspace::Workspace;
 use super::wrapper::Wrapper;
-use super::{BuildError, BuildOptions, BuildProgress, Outcome, WorkspaceError, git, probe};
+use super::{
+    BuildError, BuildOptions, BuildProgress, Outcome, RevisionError, WorkspaceError, git, probe,
+};
 use crate::layout::Layout;
 
 /// Builds the wanted variants of the working tree, or finds that nothing has to be done. Blocks; the
@@ -39,7 +42,25 @@ pub fn build(
     let options = &absolute(options)?;
     let _lock = Lock::take(&options.out)?;
     let tools = Tools::for_variants(options)?;
-    build_source(options, &options.out, &tools, &[], trainer, progress)
+    let working_tree = Source {
+        options,
+        shared: &options.out,
+        revision: None,
+        others: &[],
+    };
+    build_source(&working_tree, &tools, trainer, progress)
+}
+
+/// One source to build.
+pub(super) struct Source<'a> {
+    /// With its own directory to build, and to keep builds in.
+    pub(super) options: &'a BuildOptions,
+    /// Where Cargo builds and the wrapper lies, the same for all sources.
+    pub(super) shared: &'a Path,
+    /// As it was named, if it is one.
+    pub(super) revision: Option<&'a str>,
+    /// What was built in the same call: another source of the same content is refused.
+    pub(super) others: &'a [Outcome],
 }
 
 /// Programs that only some variants need.
@@ -61,19 +82,17 @@ impl Tools {
     }
 }
 
-/// Builds one source, the options' root, into their directory; what sources share lies in `shared`.
-/// A source that is the same as one of `others` is refused.
+/// Builds the wanted variants of one source.
 pub(super) fn build_source(
-    options: &BuildOptions,
-    shared: &Path,
+    source: &Source<'_>,
     tools: &Tools,
-    others: &[Outcome],
     trainer: &mut dyn Trainer,
     progress: &mut dyn FnMut(BuildProgress),
 ) -> Result<Outcome, BuildError> {
+    let options = source.options;
     fs::create_dir_all(&options.out).map_err(BuildError::io(&options.out))?;
-    let mut pipeline = Pipeline::start(options, shared, progress)?;
-    pipeline.check_other_than(others)?;
+    let mut pipeline = Pipeline::start(source, progress)?;
+    pipeline.check_other_than(source)?;
     pipeline.baseline()?;
     // Before any training: a linker that cannot shuffle is known at once and not after minutes.
     pipeline.layouts()?;
@@ -100,7 +119,7 @@ pub(super) fn build_source(
     pipeline.check_controls()?;
     // As every later reader sees it: decimal text does not keep the last bit of each number.
     Ok(Outcome {
-        revision: None,
+        revision: source.revision.map(str::to_owned),
         manifest: Manifest::read(&options.out)?,
         done: pipeline.done,
     })
@@ -109,7 +128,6 @@ pub(super) fn build_source(
 /// One build under way.
 pub(super) struct Pipeline<'a> {
     pub(super) options: &'a BuildOptions,
-    /// Where Cargo builds and the wrapper lies, the same for all sources.
     shared: &'a Path,
     workspace: Workspace,
     /// The directory of the repository, if there is one.
@@ -134,13 +152,16 @@ pub(super) struct Compiled {
 
 impl<'a> Pipeline<'a> {
     fn start(
-        options: &'a BuildOptions,
-        shared: &'a Path,
+        source: &Source<'a>,
         progress: &'a mut dyn FnMut(BuildProgress),
     ) -> Result<Self, BuildError> {
+        let Source {
+            options, shared, ..
+        } = *source;
         let tools = Toolchain::discover(&options.root)?;
-        let workspace = Workspace::find(options, &tools.rustc.host)?;
+        let workspace = Workspace::find(options, Some(&tools.rustc.host))?;
         let root = &workspace.root;
+        check_below(&options.root, root)?;
         let inherited = Inherited::of(root, &options.environment, &tools.rustc.host)?;
         let settings = settings(options, &workspace, &tools, &inherited)?;
         let manifest = match Manifest::read(&options.out) {
@@ -171,16 +192,18 @@ impl<'a> Pipeline<'a> {
     }
 
     /// Fails where every source of another build is the same here.
-    fn check_other_than(&self, others: &[Outcome]) -> Result<(), BuildError> {
-        for other in others {
+    fn check_other_than(&self, source: &Source<'_>) -> Result<(), BuildError> {
+        for other in source.others {
             let manifest = &other.manifest;
             if manifest.settings == self.manifest.settings
                 && manifest.changed_sources(&self.workspace.root)?.is_empty()
             {
-                return Err(BuildError::SameSources {
+                return Err(RevisionError::SameSources {
                     one: other.revision.clone().unwrap_or_default(),
+                    other: source.revision.unwrap_or_default().to_owned(),
                     package: self.workspace.package.clone(),
-                });
+                }
+                .into());
             }
         }
         Ok(())

@@ -1,40 +1,21 @@
 //! Builds of revisions: each is checked out in turn at one place, built into a directory of its
-//! commit, and found again by its name. Owns that order and the record of names; what a revision
-//! is, is `repository`'s, how one source is built, `pipeline`'s.
+//! commit, and recorded by its name. Owns that order and what is said of it; what a revision is, is
+//! `repository`'s, how one source is built, `pipeline`'s.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-use serde::{Deserialize, Serialize};
 
 use super::checkout::Checkout;
 use super::ground::absolute;
 use super::lock::Lock;
 use super::locked::dependencies_that_differ;
-use super::manifest::FILE_NAME;
-use super::pipeline::{Tools, build_source};
-use super::repository::{Repository, Revision, commit_of, short};
+use super::pipeline::{Source, Tools, build_source};
+use super::repository::{Repository, Revision, short};
+use super::revision_record::{Revisions, folder_of};
 use super::workspace::Workspace;
 use super::{
     BuildError, BuildOptions, BuildProgress, Outcome, RevisionError, Trainer, WorkspaceError,
 };
-
-/// Name of the record.
-const RECORD: &str = "revisions.json";
-/// Folder of the builds, one a commit.
-const FOLDER: &str = "revisions";
-const FORMAT: u32 = 1;
-
-/// Which revisions are built in a directory, by the names under which they were asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Revisions {
-    format: u32,
-    /// Their repository.
-    repository: PathBuf,
-    /// Commits by name.
-    commits: BTreeMap<String, String>,
-}
 
 /// Builds the wanted variants of each of these revisions. Blocks; the trainer is called on this
 /// thread.
@@ -48,7 +29,8 @@ pub fn build_revisions(
     progress: &mut dyn FnMut(BuildProgress),
 ) -> Result<Vec<Outcome>, BuildError> {
     let options = &absolute(options)?;
-    let _lock = Lock::take(&options.out)?;
+    let (wanted, shared) = (options, options.out.as_path());
+    let _lock = Lock::take(shared)?;
     let tools = Tools::for_variants(options)?;
     let repository = Repository::of(&options.root)?;
     let revisions = repository.resolve(names)?;
@@ -66,34 +48,29 @@ pub fn build_revisions(
             name: revision.name.clone(),
             commit: short(&revision.commit).to_owned(),
         });
-        let source = BuildOptions {
+        let options = BuildOptions {
             locked: checkout.put(revision)?,
             root: checkout.root(),
-            out: options.out.join(FOLDER).join(&revision.commit),
+            out: folder_of(&options.out, &revision.commit),
             // The control is of the baseline of a run, which comes first.
             layouts: options.layouts.filter(|_| outcomes.is_empty()),
             ..options.clone()
         };
-        let mut steps = |step: BuildProgress| progress(step);
-        let built = build_source(
-            &source,
-            &options.out,
-            &tools,
-            &outcomes,
-            trainer,
-            &mut steps,
-        )
-        .map_err(|error| in_revision(error, revision, &repository, options))?;
-        locks.push(lock_text(&source.root));
+        let source = Source {
+            options: &options,
+            shared,
+            revision: Some(&revision.name),
+            others: &outcomes,
+        };
+        let built = build_source(&source, &tools, trainer, &mut |step| progress(step))
+            .map_err(|error| in_revision(error, revision, &repository, wanted))?;
+        locks.push(lock_text(&options.root));
         warn_of_differences(&outcomes, &built, &locks, revision, progress);
-        outcomes.push(Outcome {
-            revision: Some(revision.name.clone()),
-            ..built
-        });
+        outcomes.push(built);
         record.take(revision, &repository.top);
-        record.write(&options.out)?;
+        record.write(shared)?;
     }
-    record.remove_others(&options.out)?;
+    record.remove_others(shared)?;
     Ok(outcomes)
 }
 
@@ -164,136 +141,25 @@ fn in_revision(
     options: &BuildOptions,
 ) -> BuildError {
     let name = revision.name.clone();
-    match error {
-        BuildError::SameSources { one, package } => RevisionError::SameSources {
-            one,
-            other: name,
-            package,
-        }
-        .into(),
-        BuildError::Workspace(WorkspaceError::Unreadable { .. })
-            if outside_of(repository, options).is_some() =>
-        {
-            let path = outside_of(repository, options).unwrap_or_default();
-            RevisionError::DependencyOutside { name, path }.into()
-        }
-        other => BuildError::InRevision {
+    let outside = match &error {
+        // It names the revision already.
+        BuildError::Revision(_) => return error,
+        BuildError::Workspace(WorkspaceError::Unreadable { .. }) => outside_of(repository, options),
+        _ => None,
+    };
+    match outside {
+        Some(path) => RevisionError::DependencyOutside { name, path }.into(),
+        None => BuildError::InRevision {
             name,
-            source: Box::new(other),
+            source: Box::new(error),
         },
     }
 }
 
 /// The directory of a dependency of the working tree that lies outside of the repository.
 fn outside_of(repository: &Repository, options: &BuildOptions) -> Option<PathBuf> {
-    let workspace = Workspace::find(options, "").ok()?;
+    let workspace = Workspace::find(options, None).ok()?;
     let is_outside = |manifest: &&PathBuf| !manifest.starts_with(&repository.top);
     let manifest = workspace.outside.iter().find(is_outside)?;
     manifest.parent().map(Path::to_owned)
-}
-
-impl Default for Revisions {
-    fn default() -> Self {
-        Self {
-            format: FORMAT,
-            repository: PathBuf::new(),
-            commits: BTreeMap::new(),
-        }
-    }
-}
-
-impl Revisions {
-    /// The record in `dir`, if there is one.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn read(dir: &Path) -> Result<Option<Self>, BuildError> {
-        let path = dir.join(RECORD);
-        let text = match contract::files::read_text(&path, contract::files::TEXT) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(BuildError::Io { path, source }),
-        };
-        let bad = |reason: String| BuildError::BadManifest {
-            path: path.clone(),
-            reason,
-        };
-        let record: Self = serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
-        if record.format == FORMAT {
-            Ok(Some(record))
-        } else {
-            Err(bad(format!(
-                "it has format {}, this program reads {FORMAT}",
-                record.format
-            )))
-        }
-    }
-
-    /// The names, each with its commit.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.commits
-            .iter()
-            .map(|(name, commit)| (name.as_str(), commit.as_str()))
-    }
-
-    /// Where the builds of a revision lie in `dir`; `None` where there are none.
-    #[must_use]
-    pub fn dir_of(&self, dir: &Path, name: &str) -> Option<PathBuf> {
-        let commit = self.commits.get(name)?;
-        Some(dir.join(FOLDER).join(commit))
-    }
-
-    /// Fails when a name means another commit by now. Away from the repository nobody can tell.
-    ///
-    /// # Errors
-    /// [`RevisionError::Moved`] with the command to run.
-    pub fn check_current(&self, name: &str) -> Result<(), RevisionError> {
-        let Some(built) = self.commits.get(name) else {
-            return Ok(());
-        };
-        match commit_of(&self.repository, name) {
-            Some(now) if now != *built => Err(RevisionError::Moved {
-                name: name.to_owned(),
-                built: short(built).to_owned(),
-                now: short(&now).to_owned(),
-            }),
-            _ => Ok(()),
-        }
-    }
-
-    fn take(&mut self, revision: &Revision, top: &Path) {
-        if self.repository != top {
-            self.repository = top.to_owned();
-            self.commits.clear();
-        }
-        self.commits
-            .insert(revision.name.clone(), revision.commit.clone());
-    }
-
-    fn write(&self, dir: &Path) -> Result<(), BuildError> {
-        let text = serde_json::to_string_pretty(self).expect("a record is plain data");
-        let (path, fresh) = (dir.join(RECORD), dir.join("revisions.json.new"));
-        fs::write(&fresh, text).map_err(BuildError::io(&fresh))?;
-        fs::rename(&fresh, &path).map_err(BuildError::io(&path))
-    }
-
-    /// Removes the builds of commits that have no name any more.
-    fn remove_others(&self, dir: &Path) -> Result<(), BuildError> {
-        let folder = dir.join(FOLDER);
-        let entries = fs::read_dir(&folder).map_err(BuildError::io(&folder))?;
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            if !self.commits.values().any(|commit| name == commit.as_str()) {
-                fs::remove_dir_all(entry.path()).map_err(BuildError::io(entry.path()))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Whether anything was built in this directory.
-pub(super) fn is_built(dir: &Path) -> bool {
-    [FILE_NAME, RECORD]
-        .iter()
-        .any(|name| dir.join(name).is_file())
 }

@@ -1,6 +1,5 @@
 //! What Cargo knows of the workspace that is built: its root, the package and the binary, and which
-//! crates a profile may reach. Owns how a package is chosen where none is named; must not know
-//! flags or revisions.
+//! crates a profile may reach. Owns the questions to Cargo; must not know revisions.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,11 +7,10 @@ use std::process::Command;
 
 use serde::Deserialize;
 
+use super::choice::{chosen_binary, chosen_package, listed};
 use super::flags::Flags;
 use super::{BuildError, BuildOptions, WorkspaceError, tool};
 
-/// The package that is built where several have a binary: that of this project.
-const USUAL: &str = "worker";
 /// The Cargo profile of variants where the workspace defines it, and of others.
 const PROFILES: [&str; 2] = ["variant", "release"];
 /// In a crate's manifest: `[package.metadata.pgo-benchmarks] profile-hook = true` asks for
@@ -50,29 +48,32 @@ struct Metadata {
     workspace_root: PathBuf,
 }
 
+/// One package, in Cargo's own words.
 #[derive(Deserialize)]
-struct Package {
-    id: String,
-    name: String,
-    manifest_path: PathBuf,
-    source: Option<String>,
-    targets: Vec<Target>,
-    default_run: Option<String>,
-    metadata: Option<serde_json::Value>,
+pub(super) struct Package {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) manifest_path: PathBuf,
+    pub(super) source: Option<String>,
+    pub(super) targets: Vec<Target>,
+    pub(super) default_run: Option<String>,
+    pub(super) metadata: Option<serde_json::Value>,
 }
 
+/// A library, binary, test ….
 #[derive(Deserialize)]
-struct Target {
-    name: String,
-    kind: Vec<String>,
+pub(super) struct Target {
+    pub(super) name: String,
+    pub(super) kind: Vec<String>,
 }
 
 impl Workspace {
-    /// The workspace that the options ask for, as Cargo sees it.
+    /// The workspace that the options ask for, as Cargo sees it: with the dependencies of one target
+    /// or of all.
     ///
     /// # Errors
     /// When there is none, or no single package and binary is meant.
-    pub(super) fn find(options: &BuildOptions, triple: &str) -> Result<Self, BuildError> {
+    pub(super) fn find(options: &BuildOptions, triple: Option<&str>) -> Result<Self, BuildError> {
         let alone = metadata(options, &options.root, &["--no-deps"])?;
         let members: Vec<&Package> = alone.packages.iter().collect();
         let own = nearest_manifest(&options.root);
@@ -83,7 +84,8 @@ impl Workspace {
             None => usual_profile(&alone.workspace_root)?.to_owned(),
         };
         // Features are those of the package in whose directory Cargo is asked.
-        let mut arguments = vec!["--filter-platform", triple];
+        let platform = triple.map_or_else(Vec::new, |triple| vec!["--filter-platform", triple]);
+        let mut arguments = platform;
         arguments.extend(options.features.iter().map(String::as_str));
         let folder = package.manifest_path.parent().unwrap_or(&options.root);
         let whole = metadata(options, folder, &arguments)?;
@@ -122,7 +124,7 @@ impl Crates {
 }
 
 impl Package {
-    fn binaries(&self) -> Vec<&str> {
+    pub(super) fn binaries(&self) -> Vec<&str> {
         let is_binary = |target: &&Target| target.kind.iter().any(|kind| kind == "bin");
         let binaries = self.targets.iter().filter(is_binary);
         binaries.map(|target| target.name.as_str()).collect()
@@ -189,102 +191,6 @@ pub(super) fn is_stale_lock(stderr: &str) -> bool {
     stderr.contains("lock file") && stderr.contains("--locked")
 }
 
-/// The one that is named; else the one whose manifest it is, the only one with a binary, or the
-/// worker.
-fn chosen_package<'a>(
-    members: &[&'a Package],
-    own: Option<&Path>,
-    wanted: Option<&str>,
-) -> Result<&'a Package, WorkspaceError> {
-    let with_binary: Vec<&Package> = members
-        .iter()
-        .copied()
-        .filter(|package| !package.binaries().is_empty())
-        .collect();
-    let find = |is: &dyn Fn(&Package) -> bool| with_binary.iter().copied().find(|one| is(one));
-    if let Some(wanted) = wanted {
-        let found = members.iter().copied().find(|one| one.name == wanted);
-        return found.ok_or_else(|| WorkspaceError::NoSuchPackage {
-            name: wanted.to_owned(),
-            known: names(with_binary).into_iter().collect(),
-        });
-    }
-    let own = find(&|one| own == Some(&one.manifest_path));
-    let only = || {
-        with_binary
-            .first()
-            .copied()
-            .filter(|_| with_binary.len() == 1)
-    };
-    own.or_else(only)
-        .or_else(|| find(&|one| one.name == USUAL))
-        .ok_or_else(|| WorkspaceError::WhichPackage {
-            known: names(with_binary.clone()).into_iter().collect(),
-        })
-}
-
-/// The one that is named; else the only one, that of `default-run`, or the one named as the package.
-fn chosen_binary<'a>(
-    package: &'a Package,
-    wanted: Option<&str>,
-) -> Result<&'a str, WorkspaceError> {
-    let binaries = package.binaries();
-    let find = |name: &str| binaries.iter().copied().find(|binary| *binary == name);
-    let found = match wanted {
-        Some(wanted) => find(wanted),
-        None if binaries.len() == 1 => binaries.first().copied(),
-        None => package
-            .default_run
-            .as_deref()
-            .and_then(find)
-            .or_else(|| find(&package.name)),
-    };
-    found.ok_or_else(|| WorkspaceError::NoSuchBinary {
-        package: package.name.clone(),
-        wanted: wanted.map(str::to_owned),
-        known: binaries.into_iter().map(str::to_owned).collect(),
-    })
-}
-
-/// The crates that the patterns name; a pattern that names none is a mistake.
-fn listed(
-    patterns: &[String],
-    members: &[&Package],
-    others: &[&Package],
-) -> Result<BTreeSet<String>, WorkspaceError> {
-    let mut found = BTreeSet::new();
-    for pattern in patterns {
-        let matching = |one: &&&Package| matches(pattern, &one.name);
-        let of_pattern = names(others.iter().filter(matching).copied());
-        if of_pattern.is_empty() && !members.iter().any(|one| matches(pattern, &one.name)) {
-            return Err(WorkspaceError::NoSuchCrate {
-                pattern: pattern.clone(),
-            });
-        }
-        found.extend(of_pattern);
-    }
-    Ok(found)
-}
-
-/// Whether a name is the pattern's, in which `*` stands for any text.
-fn matches(pattern: &str, name: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == name,
-        Some((head, tail)) => name.strip_prefix(head).is_some_and(|rest| {
-            (0..=rest.len())
-                .filter(|at| rest.is_char_boundary(*at))
-                .any(|at| matches(tail, &rest[at..]))
-        }),
-    }
-}
-
-fn names<'a>(packages: impl IntoIterator<Item = &'a Package>) -> BTreeSet<String> {
-    packages
-        .into_iter()
-        .map(|package| package.name.clone())
-        .collect()
-}
-
 /// This project's own, where the workspace has it.
 fn usual_profile(root: &Path) -> Result<&'static str, BuildError> {
     let manifest = root.join("Cargo.toml");
@@ -300,123 +206,9 @@ fn usual_profile(root: &Path) -> Result<&'static str, BuildError> {
     Ok(if has(own) { own } else { other })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn package(name: &str, binaries: &[&str], default_run: Option<&str>) -> Package {
-        let target = |name: &&str| Target {
-            name: (*name).to_owned(),
-            kind: vec!["bin".to_owned()],
-        };
-        Package {
-            id: format!("path+file:///w/{name}"),
-            name: name.to_owned(),
-            manifest_path: PathBuf::from(format!("/w/{name}/Cargo.toml")),
-            source: None,
-            targets: binaries.iter().map(target).collect(),
-            default_run: default_run.map(str::to_owned),
-            metadata: None,
-        }
-    }
-
-    #[test]
-    fn a_package_is_chosen_where_one_is_meant_and_asked_for_where_several_may_be() {
-        let (lib, one, two) = (
-            package("lib", &[], None),
-            package("one", &["one"], None),
-            package("two", &["two"], None),
-        );
-        let worker = package("worker", &["worker"], None);
-        let chosen = |all: &[&Package], own: Option<&Path>, wanted: Option<&str>| {
-            chosen_package(all, own, wanted)
-                .map(|package| package.name.clone())
-                .map_err(|error| error.to_string())
-        };
-        assert_eq!(chosen(&[&lib, &one], None, None).as_deref(), Ok("one"));
-        assert_eq!(
-            chosen(&[&one, &two], Some(&two.manifest_path), None).as_deref(),
-            Ok("two")
-        );
-        assert_eq!(
-            chosen(&[&one, &two, &worker], None, None).as_deref(),
-            Ok("worker")
-        );
-        assert_eq!(
-            chosen(&[&one, &two], None, Some("one")).as_deref(),
-            Ok("one")
-        );
-        let which =
-            chosen(&[&lib, &one, &two], Some(&lib.manifest_path), None).expect_err("two have one");
-        assert!(
-            which.contains("--package") && which.contains("one, two"),
-            "{which}"
-        );
-        let other = chosen(&[&one, &two], None, Some("tow")).expect_err("no such package");
-        assert!(
-            other.contains("`tow`") && other.contains("one, two"),
-            "{other}"
-        );
-    }
-
-    #[test]
-    fn a_binary_is_chosen_as_cargo_does() {
-        let chosen = |package: &Package, wanted| {
-            chosen_binary(package, wanted)
-                .map(str::to_owned)
-                .map_err(|error| error.to_string())
-        };
-        assert_eq!(
-            chosen(&package("a", &["x"], None), None).as_deref(),
-            Ok("x")
-        );
-        assert_eq!(
-            chosen(&package("a", &["x", "a"], None), None).as_deref(),
-            Ok("a")
-        );
-        assert_eq!(
-            chosen(&package("a", &["x", "y"], Some("y")), None).as_deref(),
-            Ok("y")
-        );
-        assert_eq!(
-            chosen(&package("a", &["x", "y"], None), Some("x")).as_deref(),
-            Ok("x")
-        );
-        let which = chosen(&package("a", &["x", "y"], None), None).expect_err("two are there");
-        assert!(which.contains("--bin") && which.contains("x, y"), "{which}");
-        let none = chosen(&package("a", &[], None), None).expect_err("a library");
-        assert!(none.contains("has no binary"), "{none}");
-    }
-
-    #[test]
-    fn a_star_stands_for_any_text() {
-        for (pattern, name) in [
-            ("gemm*", "gemm-f32"),
-            ("gemm*", "gemm"),
-            ("*-core", "a-core"),
-        ] {
-            assert!(matches(pattern, name), "{pattern} {name}");
-        }
-        for (pattern, name) in [("gemm", "gemm-f32"), ("gemm*", "agemm"), ("a*b", "ac")] {
-            assert!(!matches(pattern, name), "{pattern} {name}");
-        }
-        let (own, other) = (
-            package("app", &["app"], None),
-            package("candle-nn", &[], None),
-        );
-        let of = |patterns: &[&str]| {
-            let patterns: Vec<String> = patterns.iter().map(|one| (*one).to_owned()).collect();
-            listed(&patterns, &[&own], &[&other]).map_err(|error| error.to_string())
-        };
-        assert_eq!(
-            of(&["candle*"]),
-            Ok(BTreeSet::from(["candle-nn".to_owned()]))
-        );
-        assert_eq!(
-            of(&["app"]),
-            Ok(BTreeSet::new()),
-            "it has the profile anyway"
-        );
-        assert!(of(&["candel*"]).expect_err("misspelt").contains("candel*"));
-    }
+pub(super) fn names<'a>(packages: impl IntoIterator<Item = &'a Package>) -> BTreeSet<String> {
+    packages
+        .into_iter()
+        .map(|package| package.name.clone())
+        .collect()
 }

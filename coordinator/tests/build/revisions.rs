@@ -5,8 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use coordinator::build::{
-    BuildProgress, BuiltSet, Manifest, Outcome, ProfileOrigin, RevisionError, Revisions, Variant,
-    VariantName,
+    BuildProgress, BuiltSet, Manifest, Outcome, ProfileOrigin, Revisions, Variant, VariantName,
 };
 
 use super::build_fixture::git::git;
@@ -29,9 +28,6 @@ fn variants(names: &[&str]) -> Vec<Variant> {
 }
 
 fn done(outcomes: &[Outcome]) -> Vec<(&str, Vec<&'static str>)> {
-    let name = |outcome: &Outcome| outcome.revision.clone().expect("of a revision");
-    let of = |outcome: &Outcome| (name(outcome), outcome.done.clone());
-    let _: Vec<_> = outcomes.iter().map(of).collect();
     outcomes
         .iter()
         .map(|outcome| {
@@ -339,6 +335,5 @@ fn errors_of_one_revision_name_it() {
     let moved = Revisions::read(&fixture.options.out)
         .expect("a record")
         .expect("is there");
-    assert!(matches!(moved.check_current("two"), Ok(())));
-    let _: Result<(), RevisionError> = moved.check_current("broken");
+    moved.check_current("two").expect("it did not move");
 }
