@@ -120,15 +120,10 @@ impl<'a> Checkout<'a> {
 
     fn remove(&self) {
         let tree = self.tree.display().to_string();
-        let top = &self.repository.top;
-        // Each of the three does what the ones before it could not; a failure leaves a directory
-        // below the checkouts, which the next build removes.
-        drop(git::said(
-            top,
-            &["worktree", "remove", "--force", "--force", &tree],
-        ));
+        let remove = ["worktree", "remove", "--force", "--force", &tree];
+        // What cannot be removed here is removed by the next build, whose worktree takes its place.
+        drop(git::said(&self.repository.top, &remove));
         drop(fs::remove_dir_all(&self.folder));
-        drop(git::said(top, &["worktree", "prune"]));
     }
 }
 

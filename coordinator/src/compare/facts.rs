@@ -7,7 +7,7 @@ use contract::histogram::LatencyHistogram;
 use contract::id::Arm;
 use contract::metric::Metric;
 use contract::part::StopCause;
-use contract::run::{BlockDone, RunState};
+use contract::run::{BlockDone, RunState, VariantRecord};
 use contract::spec::{Planned, Scenario, Shape, ShapeKind};
 use stats::order;
 use stats::validity::{
