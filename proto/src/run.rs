@@ -39,6 +39,35 @@ pub struct RunHeader {
     pub sequence: Option<u64>,
 }
 
+/// What sets a run apart from a comparison of two builds in turn. Records keep it as one of the
+/// run's labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It compares a build with itself.
+    SameBuild,
+    /// Its arms ran at the same time: what it found is about builds that press on each other.
+    AtOnce,
+}
+
+impl Role {
+    /// The label, for readers and in records.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::SameBuild => "a/a",
+            Self::AtOnce => "duet: A and B at the same time",
+        }
+    }
+}
+
+impl RunHeader {
+    /// Whether the run has this role.
+    #[must_use]
+    pub fn is(&self, role: Role) -> bool {
+        self.labels.iter().any(|label| label == role.label())
+    }
+}
+
 /// One build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VariantRecord {

@@ -7,6 +7,7 @@
 
 pub mod agent;
 pub mod bench;
+pub mod causes;
 pub mod cli;
 pub mod engine;
 pub mod error;

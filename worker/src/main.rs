@@ -9,11 +9,14 @@ use clap::Parser;
 use contract::credentials::{Credentials, Secrets, TOKEN_VARIABLE, Token, exposed};
 use contract::output::Output;
 use contract::text;
+use inference::error::LoadError;
 use inference::files::ModelFiles;
 use inference::{import, synth};
 use tokio::runtime::{Builder, Runtime};
+use worker::causes::with_causes;
 use worker::cli::{AgentArgs, BenchArgs, BenchOutput, Cli, Command, FloorArgs, ModelCommand};
-use worker::error::{WorkerError, with_causes};
+use worker::engine::way_out;
+use worker::error::WorkerError;
 use worker::measure::{Clock, ColdStart};
 use worker::session::join::{self, Handover};
 use worker::{agent, bench, floor, model};
@@ -135,16 +138,17 @@ fn on_model(command: ModelCommand, out: &mut Output<Stdout>) -> Result<(), Worke
 }
 
 fn digest(path: &Path, full: bool) -> Result<String, WorkerError> {
-    let unread = |error: &dyn Error| WorkerError::ReadModel {
+    let unread = |reason| WorkerError::ReadModel {
         path: path.to_owned(),
-        reason: with_causes(error),
+        reason,
     };
-    let files = ModelFiles::locate(path).map_err(|error| unread(&error))?;
+    let refused = |error: LoadError| unread(format!("{error}; {}", way_out(&error)));
+    let files = ModelFiles::locate(path).map_err(refused)?;
     match full {
         true => model::sha256(&files)
             .map(|digest| digest.to_string())
-            .map_err(|error| unread(&error)),
-        false => files.digest().map_err(|error| unread(&error)),
+            .map_err(|error| unread(with_causes(&error))),
+        false => files.digest().map_err(refused),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::cli::BuildArgs;
 use crate::doctor;
 use crate::error::{AppError, exit};
 use crate::plan::{self, Overrides, Source};
+use crate::report::answers;
 
 /// The plan that trains where none is given.
 const TRAINING: &str = "training";
@@ -41,15 +42,15 @@ pub(super) fn build(app: &mut App<'_>, args: &BuildArgs) -> Result<Verdict, AppE
     };
     let options = options(args, variants)?;
     let mut progress = app.reporter.build_progress();
-    let mut sights = app.reporter.progress(&plan);
-    let mut show = |sight| sights.sight(&sight);
+    let mut shown = app.reporter.progress(&plan);
+    let mut show = |event| shown.show(&event);
     let mut trainer = PlanTrainer::new(plan, model, &mut show)?;
     let steps = &mut |step| progress.step(&step);
     let outcomes = match args.refs.is_empty() {
         true => vec![build::build(&options, &mut trainer, steps)?],
         false => build::build_revisions(&options, &args.refs, &mut trainer, steps)?,
     };
-    app.reporter.built(&outcomes)?;
+    app.reporter.say(&answers::Built(&outcomes))?;
     Ok(exit::OK)
 }
 
@@ -129,7 +130,7 @@ fn checkouts() -> Option<PathBuf> {
 
 pub(super) fn doctor(app: &mut App<'_>) -> Result<Verdict, AppError> {
     let checks = doctor::examine(&app.store_dir()?);
-    app.reporter.checks(&checks)?;
+    app.reporter.say(&answers::Checks(&checks))?;
     let missing = checks
         .iter()
         .any(|check| check.state == doctor::State::Missing);

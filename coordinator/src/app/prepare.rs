@@ -8,17 +8,15 @@ use std::time::Duration;
 use contract::id::{Attempt, RunId};
 use contract::identity::Sha256;
 use contract::message::OWN_PROCESSORS;
-use contract::run::{RunHeader, VariantRecord};
+use contract::run::{Role, RunHeader, VariantRecord};
 
 use super::entropy::entropy;
-use super::execute::{ExecuteError, Ground, sibling_worker};
+use super::execute::{Ground, sibling_worker};
 use crate::build::{self, BuildOptions, BuiltSet, Variant, microarchitecture};
-use crate::compare::Findings;
-use crate::dispatch::core::{Limits, Script};
 use crate::dispatch::driver::unix_ms;
-use crate::dispatch::job::{Binary, Job};
+use crate::dispatch::job::{Binary, Job, Limits, Script};
 use crate::dispatch::orders::Orders;
-use crate::error::AppError;
+use crate::error::{AppError, ExecuteError};
 use crate::fleet::launch::LaunchError;
 use crate::plan::{EnginePlan, OnLoss, Plan, model};
 use crate::schedule::{Block, Lineup};
@@ -225,8 +223,8 @@ pub(super) fn new_run(
 /// What a reader must see beside every number.
 fn run_labels(plan: &Plan, lineup: &Lineup) -> Vec<String> {
     let labels = [
-        (lineup.is_a_a(), Findings::A_A),
-        (plan.duet, Findings::DUET),
+        (lineup.is_a_a(), Role::SameBuild.label()),
+        (plan.duet, Role::AtOnce.label()),
         (plan.resident, "resident"),
     ];
     let labels = labels

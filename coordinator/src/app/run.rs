@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use contract::addendum::NoiseFloors;
 use contract::id::{Attempt, RunId};
-use contract::run::{Notice, NoticeKind, RunEnd};
+use contract::run::{Notice, NoticeKind, Role, RunEnd};
 
 use super::execute::{Ground, on_fleet};
 use super::ground;
@@ -17,10 +16,10 @@ use crate::dispatch::driver::unix_ms;
 use crate::dispatch::event::{Cause, Ending};
 use crate::dispatch::job::{Job, RunIdentity};
 use crate::error::AppError;
-use crate::history;
 use crate::plan::{self, Overrides, Plan, Source};
+use crate::report::answers;
 use crate::schedule::{self, Block, Lineup};
-use crate::store::{RunRecord, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// What came of carrying a run out.
 pub(super) struct Measured {
@@ -57,7 +56,7 @@ pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<Verdict, AppError
     let store = app.store()?;
     let run = prepared.run;
     let measured = measured(app, prepared, &store)?;
-    app.reporter.findings(&measured.findings)?;
+    app.reporter.say(&answers::Short(&measured.findings))?;
     keep(&store, run, &measured)?;
     super::verdict(&measured.findings, args.gate)
 }
@@ -115,7 +114,7 @@ fn carried_out(
         prepared.job,
         &prepared.ground,
         Arc::new(keeper),
-        &mut |sight| progress.sight(&sight),
+        &mut |event| progress.show(&event),
     );
     progress.finish();
     Ok(ending?)
@@ -156,10 +155,7 @@ fn resumed(store: &Store, wanted: &str, fleet: &FleetArgs) -> Result<Prepared, A
         .iter()
         .map(|variant| variant.name.clone())
         .collect();
-    let lineup = Lineup::new(
-        &names,
-        header.labels.iter().any(|label| label == Findings::A_A),
-    )?;
+    let lineup = Lineup::new(&names, header.is(Role::SameBuild))?;
     let model = prepare::model(&plan)?;
     let builds = prepare::builds(&plan, &lineup)?;
     for (now, then) in builds.records.iter().zip(&header.variants) {
@@ -247,23 +243,9 @@ fn conclude(store: &Store, run: RunId, ending: &Ending) -> Result<Findings, AppE
     };
     record.end = Some(run_end(ending, String::new(), "{}".to_owned()));
     if record.addenda.floors.is_none() {
-        record.addenda.floors = fix_floors(store, &record)?;
+        record.addenda.floors = look::fix_floors(store, &record)?;
     }
     stored::derived(store, record)
-}
-
-/// Fixes the noise floors that the run is judged by, before anything is concluded from it.
-pub(super) fn fix_floors(
-    store: &Store,
-    record: &RunRecord,
-) -> Result<Option<NoiseFloors>, AppError> {
-    let plan = Plan::from_json(&record.header.plan_json)?;
-    let calibrations = store.calibrations()?;
-    let Some(floors) = history::floors_of(&record.header, &plan, &calibrations) else {
-        return Ok(None);
-    };
-    store.put_floors(record.header.run, floors)?;
-    Ok(Some(floors.clone()))
 }
 
 fn never_began(ending: &Ending) -> AppError {

@@ -35,6 +35,25 @@ pub struct ArmSummary {
     pub effective_requests: Option<f64>,
 }
 
+impl ArmSummary {
+    /// What is known of a metric.
+    #[must_use]
+    pub fn latency(&self, metric: Metric) -> Option<&Latency> {
+        self.latencies
+            .iter()
+            .find(|latency| latency.metric == metric)
+    }
+
+    /// How long a phase of the cold start took.
+    #[must_use]
+    pub fn cold(&self, phase: &str) -> Option<Duration> {
+        self.cold
+            .iter()
+            .find(|cold| cold.phase == phase)
+            .map(|cold| cold.median)
+    }
+}
+
 /// One metric's pooled histogram in figures, nanoseconds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Latency {

@@ -5,17 +5,15 @@ use std::time::Duration;
 
 use contract::id::{Arm, Attempt, TrialKey};
 use contract::identity::{HostFacts, Sha256};
-use contract::message::{Down, Exit, Failure, Hello, LoadReport, Progress, Up};
+use contract::message::{Down, Failure, Hello, LoadReport, Progress, Up};
 use contract::part::Part;
 use contract::run::{BlockDone, Notice, NoticeKind, RunState};
 
 use super::job::RunIdentity;
+pub use super::peer::PeerId;
+pub use super::reason::LostAgent;
 pub use super::reason::{PeerEnd, Reason, WorkerName};
 pub use super::trial::Step;
-
-/// An agent or a worker, by the number of its session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PeerId(pub u64);
 
 /// Something happened.
 #[derive(Debug)]
@@ -55,7 +53,7 @@ pub enum Event {
     /// A part came from a worker that had been given up; it was dropped.
     LatePart,
     /// Information without further consequences, such as a refused peer.
-    Told(String),
+    Info(String),
     /// The block's parts and marker are durable.
     Committed,
     /// They are, and the interim analysis finds the run's answer clear: the run can end. Why, in
@@ -67,15 +65,6 @@ pub enum Event {
     Interrupt,
     /// Time passed.
     Tick,
-}
-
-/// An agent that was started from here and has ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LostAgent {
-    /// On which host.
-    pub host: String,
-    /// How.
-    pub exit: Exit,
 }
 
 /// A part, and the bytes it came in.
@@ -129,18 +118,18 @@ pub enum Effect {
     /// Make the block durable, then say [`Event::Committed`] or [`Event::Settled`].
     Commit(BlockDone),
     /// Remember something that a reader of the results must know.
-    Note(Noted),
+    Note(PendingNotice),
     /// Make durable what was remembered.
     WriteNotes,
     /// For the eye.
-    Show(Sight),
+    Show(ProgressEvent),
     /// The run is over.
     Finish(Ending),
 }
 
 /// A [`Notice`] before the driver adds the wall clock.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Noted {
+pub struct PendingNotice {
     /// Where.
     pub key: TrialKey,
     /// In which try.
@@ -155,7 +144,7 @@ pub struct Noted {
 
 /// What the user may want to see while a run goes on.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Sight {
+pub enum ProgressEvent {
     /// Waiting until enough slots have registered.
     Gathering {
         /// Registered.
@@ -183,11 +172,19 @@ pub enum Sight {
     /// The first engine of a run is open.
     Loaded(LoadReport),
     /// Something worth knowing.
-    Note(Noted),
+    Note(PendingNotice),
     /// A line about the fleet from which nothing follows.
-    Told(String),
+    Info(String),
     /// Stopping as asked.
     Stopping,
+}
+
+impl ProgressEvent {
+    /// Whether it is said even where progress is not wanted.
+    #[must_use]
+    pub const fn is_urgent(&self) -> bool {
+        matches!(self, Self::Note(_) | Self::Info(_) | Self::Stopping)
+    }
 }
 
 /// How a run ended.
@@ -226,7 +223,7 @@ impl Ending {
     }
 }
 
-impl Noted {
+impl PendingNotice {
     /// Its kind on record.
     #[must_use]
     pub fn kind(&self) -> NoticeKind {

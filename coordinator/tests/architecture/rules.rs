@@ -191,6 +191,63 @@ pub(crate) const RULES: &[Rule] = &[
         reason: "stdout and stderr belong to report/ and the two main.rs",
     },
     Rule {
+        name: "report does not know the command line",
+        applies: &["coordinator/src/report/", "coordinator/src/report.rs"],
+        except: &[],
+        forbidden: &["crate::cli", "crate::app"],
+        reason: "what can be asked for is in crate::format, below both",
+    },
+    Rule {
+        name: "phrases know no layout",
+        applies: &["coordinator/src/report/phrases/"],
+        except: &[],
+        forbidden: &[
+            "crate::report::tables",
+            "crate::report::render",
+            "crate::report::charts",
+            "crate::report::pages",
+            "crate::report::answers",
+            "maud",
+        ],
+        reason: "language is made once, below every form",
+    },
+    Rule {
+        name: "tables are data",
+        applies: &["coordinator/src/report/tables/"],
+        except: &[],
+        forbidden: &[
+            "crate::report::render",
+            "crate::report::charts",
+            "crate::report::pages",
+            "crate::report::answers",
+            "maud",
+        ],
+        reason: "a table is made once and rendered once a form",
+    },
+    Rule {
+        name: "forms say nothing",
+        applies: &["coordinator/src/report/render/"],
+        except: &[],
+        forbidden: &[
+            "crate::report::charts",
+            "crate::report::pages",
+            "crate::report::answers",
+            "crate::compare",
+            "crate::history",
+        ],
+        reason: "a form renders tables and sentences, whatever they say",
+    },
+    Rule {
+        name: "charts and pages do not know the commands",
+        applies: &[
+            "coordinator/src/report/charts/",
+            "coordinator/src/report/pages/",
+        ],
+        except: &[],
+        forbidden: &["crate::report::answers"],
+        reason: "an answer takes a page, not the other way round",
+    },
+    Rule {
         name: "launchers start and never talk",
         applies: &[
             "coordinator/src/fleet/launch/",

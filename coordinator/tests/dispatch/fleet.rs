@@ -11,11 +11,12 @@ use contract::part::{Origin, Outcome, Part, Place, RequestRecord};
 use contract::record::Record;
 use contract::run::{BlockDone, NoticeKind, RunState};
 use contract::spec::Assignment;
-use coordinator::dispatch::core::{Core, Limits, Script};
+use coordinator::dispatch::core::Core;
 use coordinator::dispatch::event::{
-    Effect, Ending, Event, LostAgent, Noted, PeerEnd, PeerId, Sight,
+    Effect, Ending, Event, LostAgent, PeerEnd, PeerId, PendingNotice, ProgressEvent,
 };
 use coordinator::dispatch::job::{Binary, Job, RunIdentity};
+use coordinator::dispatch::job::{Limits, Script};
 use coordinator::dispatch::orders::Orders;
 use coordinator::plan::Plan;
 use coordinator::schedule::Block;
@@ -202,7 +203,7 @@ pub(crate) struct Fleet {
     /// What is not durable of them.
     pub(crate) unwritten: usize,
     /// All of them.
-    pub(crate) noted: Vec<Noted>,
+    pub(crate) noted: Vec<PendingNotice>,
     /// Words of each of them.
     pub(crate) said: Vec<String>,
     pub(crate) stops: Vec<(Ticket, Duration)>,
@@ -353,7 +354,7 @@ impl Fleet {
                 self.unwritten += 1;
             }
             Effect::WriteNotes => self.unwritten = 0,
-            Effect::Show(Sight::Trial { .. }) => {
+            Effect::Show(ProgressEvent::Trial { .. }) => {
                 assert_eq!(
                     self.unwritten, 0,
                     "a trial begins and a loss is not durable"

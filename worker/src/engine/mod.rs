@@ -8,6 +8,7 @@ mod native;
 mod null;
 mod places;
 mod sim;
+mod simulated;
 mod slowed;
 mod threaded;
 
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use contract::message::{Failure, LoadReport};
 use contract::spec::{Demand, EngineSpec};
-pub(crate) use native::way_out;
+pub use native::way_out;
 pub use null::null;
 
 /// An engine that is open. Dropping it cancels what it holds and frees everything.
@@ -273,6 +274,6 @@ pub fn open(
 ) -> Result<Opened, Failure> {
     match spec {
         EngineSpec::Native(spec) => native::open(spec, demand, slots, sink, phase),
-        EngineSpec::Sim(spec) => sim::open(spec, demand, time, sink, phase),
+        EngineSpec::Sim(spec) => simulated::open(spec, demand, time, sink, phase),
     }
 }

@@ -27,7 +27,7 @@ use super::{
     Ending, EngineError, EngineEvent, EngineRequest, ErrorKind, Opened, StepLoad, StepSink,
     WindowStart,
 };
-use crate::error::with_causes;
+use crate::causes::with_causes;
 
 /// Requests that may wait at least; never fewer than the demand.
 const QUEUE: usize = 4096;
@@ -276,7 +276,8 @@ fn refused(path: &Path, error: &LoadError) -> Failure {
 }
 
 /// What to do about a model that cannot be loaded.
-pub(crate) fn way_out(error: &LoadError) -> &'static str {
+#[must_use]
+pub fn way_out(error: &LoadError) -> &'static str {
     judged(error).1
 }
 

@@ -81,9 +81,22 @@ fn what_cannot_be_read_or_written_is_named_with_its_path() {
     let place = tempfile::tempdir().expect("a directory");
     let file = place.path().join("no.gguf");
     std::fs::write(&file, "not a model").expect("it is writable");
+    let cut = place.path().join("cut");
+    assert!(synth("1", &cut).status.success());
+    let weights = cut.join("model.safetensors");
+    let bytes = std::fs::read(&weights).expect("it was written");
+    std::fs::write(&weights, &bytes[..bytes.len() / 2]).expect("it is writable");
     let (file, dir) = (file.to_str().expect("plain"), place.path().join("m"));
     for (arguments, named) in [
         (vec!["digest", "/no/such/model"], "/no/such/model"),
+        (
+            vec!["digest", "/no/such/model"],
+            "; name a model with --model",
+        ),
+        (
+            vec!["digest", cut.to_str().expect("plain")],
+            "; fetch or import the model again",
+        ),
         (
             vec!["import", file, dir.to_str().expect("plain")],
             "failed to write the model",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use contract::id::{Attempt, Ticket};
 use contract::message::{Down, Failure, FailureKind, Spawn};
 
-use super::super::event::{Cause, Effect, Reason, Sight};
+use super::super::event::{Cause, Effect, ProgressEvent, Reason};
 use super::super::job::Binary;
 use super::super::slots::AgentSlot;
 use super::super::trial::{Step, TrialWorker};
@@ -111,7 +111,7 @@ impl Core {
         } else {
             vec![key.arm]
         };
-        effects.push(Effect::Show(Sight::Trial {
+        effects.push(Effect::Show(ProgressEvent::Trial {
             key,
             arms: arms
                 .into_iter()
@@ -210,7 +210,7 @@ impl Core {
         self.clock_awaited = false;
         self.workers.move_all(Step::Running);
         (self.begun, self.deadline) = (now, now + self.script.limits.run);
-        effects.push(Effect::Show(Sight::Phase("measuring")));
+        effects.push(Effect::Show(ProgressEvent::Phase("measuring")));
         let sessions = self
             .workers
             .all

@@ -7,7 +7,7 @@ use contract::id::Ticket;
 use contract::message::{Down, Exit, Failure};
 
 use super::super::event::{
-    Cause, Effect, Ending, LostAgent, PeerEnd, PeerId, Reason, Sight, WorkerName,
+    Cause, Effect, Ending, LostAgent, PeerEnd, PeerId, ProgressEvent, Reason, WorkerName,
 };
 use super::super::reason::INTERRUPTED;
 use super::super::trial::{Step, TrialWorker};
@@ -262,7 +262,7 @@ impl Core {
 
     pub(super) fn interrupt(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         self.interrupts += 1;
-        effects.push(Effect::Show(Sight::Stopping));
+        effects.push(Effect::Show(ProgressEvent::Stopping));
         match &self.phase {
             // What is being made durable stays, and an end that is decided stays: the run ends
             // right after.

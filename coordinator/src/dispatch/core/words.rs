@@ -6,7 +6,7 @@ use contract::id::{Attempt, Ticket};
 use contract::message::{Failure, LoadReport, PartChunk, Up};
 use contract::part::vet::took;
 
-use super::super::event::{Delivery, Effect, PeerId, Reason, Sight};
+use super::super::event::{Delivery, Effect, PeerId, ProgressEvent, Reason};
 use super::super::job::RunIdentity;
 use super::super::orders::Order;
 use super::super::trial::Step;
@@ -61,13 +61,13 @@ impl Core {
                 let line = format!(
                     "the agent of {agent} has fetched the build {build} ({size} bytes){was}"
                 );
-                effects.push(Effect::Show(Sight::Told(line)));
+                effects.push(Effect::Show(ProgressEvent::Info(line)));
             }
             Up::Beat(Some(progress)) => {
                 effects.extend(
                     self.peers
                         .progress(peer, progress)
-                        .map(|sum| Effect::Show(Sight::Live(sum))),
+                        .map(|sum| Effect::Show(ProgressEvent::Live(sum))),
                 );
             }
             message => {
@@ -211,7 +211,7 @@ impl Core {
         }
         if !self.greeted {
             self.greeted = true;
-            effects.push(Effect::Show(Sight::Loaded(report)));
+            effects.push(Effect::Show(ProgressEvent::Loaded(report)));
         }
         self.set(ticket, Step::Ready);
     }

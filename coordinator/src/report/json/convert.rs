@@ -60,12 +60,12 @@ pub fn document(findings: &Findings) -> Result<doc::RunDocument, HistogramError>
 }
 
 /// The plan as stored: JSON already.
-pub(super) fn plan(text: &str) -> Value {
+pub(crate) fn plan(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or(Value::Null)
 }
 
 /// What the scenarios of a plan come to, as far as it is known before anything is sent.
-pub(super) fn loads(plan: &Plan, ahead: &[Ahead]) -> Value {
+pub(crate) fn loads(plan: &Plan, ahead: &[Ahead]) -> Value {
     let load = |(scenario, ahead): (&Scenario, &Ahead)| {
         let file = |(path, survey): &(PathBuf, Survey)| {
             json!({
@@ -87,7 +87,7 @@ pub(super) fn loads(plan: &Plan, ahead: &[Ahead]) -> Value {
 }
 
 /// How a run was made and what became of it, without what was measured.
-pub(super) fn making(record: &RunRecord, summary: &RunSummary) -> Value {
+pub(crate) fn making(record: &RunRecord, summary: &RunSummary) -> Value {
     let header = &record.header;
     let end = record.end.as_ref();
     json!({
@@ -181,7 +181,7 @@ fn host(agent: &str, facts: &HostFacts) -> doc::Host {
 }
 
 /// The planned interim analysis, and which analysis this answer is from.
-pub(super) fn look(findings: &Findings) -> Option<doc::Look> {
+pub(crate) fn look(findings: &Findings) -> Option<doc::Look> {
     let Planned { at, rounds, stage } = findings.look?;
     let answer = if stage == Stage::Look { "look" } else { "end" };
     Some(doc::Look {
