@@ -21,7 +21,7 @@ use std::path::Path;
 
 use build_fixture::{DirectTrainer, Fixture, run};
 use coordinator::build::{
-    BuildError, BuildProgress, Manifest, Toolchain, VariantName, profile_pattern,
+    BuildError, BuildProgress, Manifest, ProfileOrigin, Toolchain, VariantName, profile_pattern,
 };
 use object::{Object, ObjectSymbol, SymbolKind};
 
