@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::build::{
-    BuildError, BuildOptions, Manifest, Profdata, Rustc, VariantName, cargo_version,
+    BuildError, BuildOptions, Manifest, Profdata, Revisions, Rustc, VariantName, cargo_version,
 };
 use crate::layout::Layout;
 use crate::plan::model;
@@ -257,7 +257,9 @@ fn variants(out: &Path) -> Check {
     const REMEDY: &str = "coordinator build --variants baseline,pgo";
     let manifest = match Manifest::read(out) {
         Ok(manifest) => manifest,
-        Err(error) => return Check::failed("variants", &error, REMEDY),
+        Err(error) => {
+            return revisions(out).unwrap_or_else(|| Check::failed("variants", &error, REMEDY));
+        }
     };
     let built = |variant: &VariantName| manifest.variants.contains_key(variant.as_str());
     let usual = [VariantName::Baseline, VariantName::Pgo];
@@ -277,6 +279,21 @@ fn variants(out: &Path) -> Check {
             "coordinator build --variants baseline,pgo --retrain",
         ),
     }
+}
+
+/// Where nothing is built of the working tree: what is of revisions.
+fn revisions(out: &Path) -> Option<Check> {
+    let built = Revisions::read(out).ok()??;
+    let names: Vec<String> = built
+        .iter()
+        .map(|(name, _)| format!("baseline@{name}"))
+        .collect();
+    (!names.is_empty()).then(|| {
+        Check::found(
+            "variants",
+            format!("built of revisions: {}", names.join(", ")),
+        )
+    })
 }
 
 fn optional(name: &'static str, programs: &[&str], without: &str, remedy: &str) -> Check {
