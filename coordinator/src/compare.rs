@@ -35,7 +35,7 @@ pub use metrics::{MetricComparison, Outcome, Resampled, RoundValues};
 pub use picture::{Curve, Picture, Slice, Spot, Timeline, pictures};
 pub use places::{OddPlace, Place, PlaceEffect, Places};
 pub use signals::Signals;
-pub use summary::{ArmSummary, Cold, Latency, Views};
+pub use summary::{ArmSummary, Cold, Latency, Views, shown_quantile};
 pub use trials::{Round, Trial, Trials};
 pub use window::FirstRequest;
 

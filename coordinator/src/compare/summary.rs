@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use contract::histogram::LatencyHistogram;
 use contract::id::Arm;
 use contract::metric::Metric;
 use contract::part::{ColdPhase, EngineFacts, Histograms, Outcomes};
@@ -202,13 +203,7 @@ fn latency(metric: Metric, pooled: &Histograms, thresholds: &Thresholds) -> Opti
     if exact.count == 0 {
         return None;
     }
-    let quantile = |q: f64| {
-        let hidden = matches!(claim(exact.count, q, thresholds), Claim::Hidden { .. });
-        let value = stats::summary::quantile(histogram.buckets(), q);
-        // Interpolation reaches to the edges of a bucket; the exact extremes are inside.
-        let value = value.map(|value| value.clamp(exact.min as f64, exact.max as f64));
-        (q, value.filter(|_| !hidden))
-    };
+    let quantile = |q: f64| (q, shown_quantile(histogram, q, thresholds));
     Some(Latency {
         metric,
         count: exact.count,
@@ -217,6 +212,22 @@ fn latency(metric: Metric, pooled: &Histograms, thresholds: &Thresholds) -> Opti
         max: exact.max,
         quantiles: QUANTILES.into_iter().map(quantile).collect(),
     })
+}
+
+/// A quantile in nanoseconds; `None` where too few values lie beyond it to be shown.
+#[must_use]
+pub fn shown_quantile(
+    histogram: &LatencyHistogram,
+    q: f64,
+    thresholds: &Thresholds,
+) -> Option<f64> {
+    let exact = histogram.exact();
+    if matches!(claim(exact.count, q, thresholds), Claim::Hidden { .. }) {
+        return None;
+    }
+    // Interpolation reaches to the edges of a bucket; the exact extremes are inside.
+    let value = stats::summary::quantile(histogram.buckets(), q)?;
+    Some(value.clamp(exact.min as f64, exact.max as f64))
 }
 
 fn views(trials: &[&Trial]) -> Views {

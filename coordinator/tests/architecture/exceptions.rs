@@ -78,14 +78,6 @@ pub(crate) const LONG: &[(&str, &str)] = &[
         "one theme, asserted case by case",
     ),
     (
-        "coordinator/tests/report/people.rs",
-        "until the report room is rebuilt",
-    ),
-    (
-        "coordinator/tests/report/sample.rs",
-        "until the report room is rebuilt",
-    ),
-    (
         "coordinator/tests/simulated/runs.rs",
         "one theme, asserted case by case",
     ),

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::report::Answer;
-use crate::report::phrases::words::{bytes, count};
+use crate::report::phrases::words::{bytes, count, listed};
 use crate::report::render::json::Json;
 use crate::report::render::text::Page;
 use crate::store::{Brought, Compacted, Lost, Rebuilt, StoreError, Verified};
@@ -158,19 +158,17 @@ fn file(path: &Path, error: &StoreError) -> Value {
 fn brought_back(brought: &[Brought]) -> String {
     let mut from = BTreeMap::<Vec<&str>, u64>::new();
     for one in brought {
-        *from
-            .entry(one.from.iter().map(|source| source.name()).collect())
-            .or_default() += 1;
+        let names = one.from.iter().map(|source| source.name()).collect();
+        *from.entry(names).or_default() += 1;
     }
     let runs = format!("{} brought back", count(brought.len() as u64, "run"));
     if from.is_empty() {
         return runs;
     }
-    let from: Vec<_> = from
+    let from = from
         .iter()
-        .map(|(names, runs)| format!("{runs} from {}", names.join(" and ")))
-        .collect();
-    format!("{runs}: {}", from.join(", "))
+        .map(|(names, runs)| format!("{runs} from {}", names.join(" and ")));
+    format!("{runs}: {}", listed(from))
 }
 
 fn shown_path(path: &Path) -> String {

@@ -3,10 +3,10 @@
 
 use contract::metric::Metric;
 use contract::text;
-use stats::validity::{Claim, Thresholds, claim};
+use stats::validity::Thresholds;
 
 use super::{Item, Selection};
-use crate::compare::{Findings, Kept};
+use crate::compare::{Findings, Kept, shown_quantile};
 
 /// Shown of every histogram.
 const QUANTILES: [(&str, f64); 6] = [
@@ -99,14 +99,10 @@ fn latencies(table: &mut Table<'_>, part: &Kept, metric: Option<Metric>, thresho
         row("max", "ns", exact.max as f64);
         row("mean", "ns", exact.sum as f64 / exact.count as f64);
         // What the report does not show for want of values has no row.
-        let shown = |q: f64| !matches!(claim(exact.count, q, thresholds), Claim::Hidden { .. });
-        for (statistic, q) in QUANTILES.into_iter().filter(|(_, q)| shown(*q)) {
-            let value = stats::summary::quantile(histogram.buckets(), q).unwrap_or_default();
-            row(
-                statistic,
-                "ns",
-                value.clamp(exact.min as f64, exact.max as f64),
-            );
+        for (statistic, q) in QUANTILES {
+            if let Some(value) = shown_quantile(&histogram, q, thresholds) {
+                row(statistic, "ns", value);
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use contract::identity::{HostFacts, Sha256};
 use contract::run::{NoticeKind, RunHeader, VariantRecord};
 
-use super::words::{bytes, count, date, digits, percent};
+use super::words::{bytes, count, date, digits, listed, percent};
 use crate::likeness::plain;
 use crate::plan::Plan;
 use crate::schedule;
@@ -140,11 +140,7 @@ pub(crate) fn topology(host: &HostFacts) -> String {
         threads => format!("SMT of {threads}"),
     };
     let nodes = (host.numa_nodes > 0).then(|| count(host.numa_nodes.into(), "NUMA node"));
-    std::iter::once(smt)
-        .chain(nodes)
-        .chain(share(host))
-        .collect::<Vec<_>>()
-        .join(", ")
+    listed([smt].into_iter().chain(nodes).chain(share(host)))
 }
 
 /// What of the host the process may have, where that is less than all.
