@@ -7,13 +7,13 @@
 mod explain;
 mod facts;
 mod gather;
-mod kept;
 mod layout;
 mod layout_label;
 mod limits;
 mod look;
 mod measure;
 mod metrics;
+mod part_summary;
 mod picture;
 mod places;
 mod quantiles;
@@ -26,12 +26,12 @@ mod window_stats;
 
 pub(crate) use explain::is_known;
 pub use explain::{Derivation, Explanation, NoSuchMetric, explain};
-pub use kept::Kept;
 pub use layout::{LayoutControl, LayoutEffect, LayoutNoise};
 pub use layout_label::LayoutLabel;
 pub use look::Planned;
 pub use measure::Measure;
 pub use metrics::{MetricComparison, Outcome, Resampled, RoundValues};
+pub use part_summary::PartSummary;
 pub use picture::{Curve, Picture, Slice, Spot, Timeline, pictures};
 pub use places::{OddPlace, Place, PlaceEffect, Places};
 pub use signals::Signals;

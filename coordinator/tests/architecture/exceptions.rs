@@ -85,24 +85,6 @@ pub(crate) const LONG: &[(&str, &str)] = &[
         "coordinator/tests/store/faults.rs",
         "one theme, asserted case by case",
     ),
-    (
-        "proto/src/listed/prompts.rs",
-        "until the contract is said once",
-    ),
-    ("proto/src/part.rs", "until the contract is said once"),
-    (
-        "proto/src/record/part.rs",
-        "until the contract is said once",
-    ),
-    ("proto/src/source.rs", "until the contract is said once"),
-    (
-        "proto/src/wire/session.rs",
-        "until the contract is said once",
-    ),
-    (
-        "proto/tests/round_trip.rs",
-        "until the contract is said once",
-    ),
     ("worker/inference/src/batcher.rs", "to be split"),
     ("worker/inference/src/config/mod.rs", "to be split"),
     ("worker/inference/src/kernels/tests.rs", "to be split"),
@@ -114,7 +96,6 @@ pub(crate) const LONG: &[(&str, &str)] = &[
     ("worker/src/engine/native.rs", "to be split"),
     ("worker/src/load/driver.rs", "to be split"),
     ("worker/src/measure/recorder.rs", "to be split"),
-    ("worker/src/session/machine.rs", "to be split"),
     ("worker/src/session/machine/tests.rs", "to be split"),
     ("worker/src/trial.rs", "to be split"),
     (
