@@ -12,11 +12,13 @@ mod retention;
 #[cfg(test)]
 mod sample;
 mod series;
+mod sketch;
 mod trend;
 
-pub use across::{Across, AcrossError, AcrossLine, Sketch, across};
+pub use across::{Across, AcrossError, AcrossLine, across};
 pub use calibration::{Calibrated, Calibration, calibration, floors_of};
 pub use digest::{Digest, Effect};
 pub use filter::{Filter, VERDICTS};
 pub use retention::{Fate, Retention, judge};
+pub use sketch::Sketch;
 pub use trend::{Line, Point, Query, Step, Trend, TrendError, trend};

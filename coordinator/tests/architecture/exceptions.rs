@@ -45,11 +45,7 @@ pub(crate) const LONG: &[(&str, &str)] = &[
         "coordinator/src/build/inherited.rs",
         "until the build room is split",
     ),
-    ("coordinator/src/compare.rs", "to be split"),
-    ("coordinator/src/compare/metrics.rs", "to be split"),
-    ("coordinator/src/history/across.rs", "to be split"),
     ("coordinator/src/history/trend.rs", "to be split"),
-    ("coordinator/src/plan/tests.rs", "to be split"),
     (
         "coordinator/src/report/human/explain.rs",
         "until the report room is rebuilt",
@@ -62,9 +58,6 @@ pub(crate) const LONG: &[(&str, &str)] = &[
         "coordinator/src/report/markdown.rs",
         "until the report room is rebuilt",
     ),
-    ("coordinator/src/store/write.rs", "to be split"),
-    ("coordinator/stats/src/validity/reason.rs", "to be split"),
-    ("coordinator/stats/src/validity/trial.rs", "to be split"),
     (
         "coordinator/stats/tests/validity.rs",
         "one theme, asserted case by case",
@@ -75,10 +68,6 @@ pub(crate) const LONG: &[(&str, &str)] = &[
     ),
     (
         "coordinator/tests/dispatch/fleet.rs",
-        "one theme, asserted case by case",
-    ),
-    (
-        "coordinator/tests/dispatch/main.rs",
         "one theme, asserted case by case",
     ),
     (
@@ -96,10 +85,6 @@ pub(crate) const LONG: &[(&str, &str)] = &[
     (
         "coordinator/tests/report/sample.rs",
         "until the report room is rebuilt",
-    ),
-    (
-        "coordinator/tests/simulated/runs.rs",
-        "one theme, asserted case by case",
     ),
     (
         "coordinator/tests/store/faults.rs",
@@ -123,20 +108,11 @@ pub(crate) const LONG: &[(&str, &str)] = &[
         "proto/tests/round_trip.rs",
         "until the contract is said once",
     ),
-    ("worker/inference/src/batcher.rs", "to be split"),
-    ("worker/inference/src/config/mod.rs", "to be split"),
-    ("worker/inference/src/kernels/tests.rs", "to be split"),
-    ("worker/inference/src/products.rs", "to be split"),
     (
         "worker/inference/tests/gguf.rs",
         "one theme, asserted case by case",
     ),
-    ("worker/src/engine/native.rs", "to be split"),
     ("worker/src/load/driver.rs", "to be split"),
-    ("worker/src/measure/recorder.rs", "to be split"),
-    ("worker/src/session/machine.rs", "to be split"),
-    ("worker/src/session/machine/tests.rs", "to be split"),
-    ("worker/src/trial.rs", "to be split"),
     (
         "worker/tests/conformance.rs",
         "one theme, asserted case by case",
