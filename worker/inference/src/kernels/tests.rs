@@ -10,6 +10,8 @@ use crate::format::WeightFormat;
 
 mod attention;
 
+use attention::Case;
+
 /// Numbers of moderate size from a seed.
 fn numbers(seed: u64, count: usize) -> Vec<f32> {
     let mut state = seed | 1;

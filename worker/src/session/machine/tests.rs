@@ -1,13 +1,12 @@
 //! One test per edge of the diagram, and one that holds the invariants under any order of inputs.
 
-use std::time::Duration;
-
 use contract::id::{Arm, RunId, TrialKey};
 use contract::message::LoadReport;
 use contract::spec::{
     Assignment, Demand, EngineSpec, Objectives, PromptSet, PromptSpec, Scenario, Shape, Share,
     SimSpec, StopSpec, Warmup,
 };
+use std::time::Duration;
 
 use super::*;
 use crate::stream::{Purpose, Stream};

@@ -2,30 +2,30 @@
 
 use super::*;
 
-struct Case {
-    tokens: usize,
-    group: usize,
-    head: usize,
-    before: usize,
-    seed: u64,
-    format: KvFormat,
-    window: usize,
-    cap: f32,
+pub(super) struct Case {
+    pub(super) tokens: usize,
+    pub(super) group: usize,
+    pub(super) head: usize,
+    pub(super) before: usize,
+    pub(super) seed: u64,
+    pub(super) format: KvFormat,
+    pub(super) window: usize,
+    pub(super) cap: f32,
 }
 
 impl Case {
-    fn weight_format(&self) -> WeightFormat {
+    pub(super) fn weight_format(&self) -> WeightFormat {
         match self.format {
             KvFormat::F32 => WeightFormat::F32,
             KvFormat::Bf16 => WeightFormat::Bf16,
         }
     }
 
-    fn length(&self) -> usize {
+    pub(super) fn length(&self) -> usize {
         self.before + self.tokens
     }
 
-    fn queries(&self) -> Vec<f32> {
+    pub(super) fn queries(&self) -> Vec<f32> {
         numbers(self.seed, self.tokens * self.group * self.head)
             .iter()
             .map(|q| 4.0 * q)
@@ -33,7 +33,7 @@ impl Case {
     }
 
     /// Keys or values by position.
-    fn rows(&self, seed: u64) -> Vec<f32> {
+    pub(super) fn rows(&self, seed: u64) -> Vec<f32> {
         stored(
             &numbers(seed, self.length() * self.head),
             self.weight_format(),
@@ -42,7 +42,7 @@ impl Case {
     }
 
     /// Pages in reverse order with garbage behind the last token.
-    fn pages(&self, seed: u64, transposed: bool) -> Vec<u8> {
+    pub(super) fn pages(&self, seed: u64, transposed: bool) -> Vec<u8> {
         let (rows, count) = (self.rows(seed), self.length().div_ceil(PAGE));
         let mut pages = numbers(seed + 7, count * PAGE * self.head);
         for (index, &value) in rows.iter().enumerate() {
@@ -58,7 +58,7 @@ impl Case {
         stored(&pages, self.weight_format()).0
     }
 
-    fn compute(&self, kernels: &Kernels, first: usize, tokens: usize) -> Vec<f32> {
+    pub(super) fn compute(&self, kernels: &Kernels, first: usize, tokens: usize) -> Vec<f32> {
         let (keys, values) = (
             self.pages(self.seed + 1, true),
             self.pages(self.seed + 2, false),
@@ -93,7 +93,7 @@ impl Case {
     }
 
     /// Exact outputs, token by token and head by head.
-    fn exact(&self) -> Vec<f64> {
+    pub(super) fn exact(&self) -> Vec<f64> {
         let (queries, keys, values) = (
             self.queries(),
             self.rows(self.seed + 1),
@@ -106,7 +106,13 @@ impl Case {
         rows.flat_map(row).collect()
     }
 
-    fn exact_row(&self, length: usize, q: &[f32], keys: &[f32], values: &[f32]) -> Vec<f64> {
+    pub(super) fn exact_row(
+        &self,
+        length: usize,
+        q: &[f32],
+        keys: &[f32],
+        values: &[f32],
+    ) -> Vec<f64> {
         let dot = |key: &[f32]| {
             key.iter()
                 .zip(q)
