@@ -67,8 +67,8 @@ pub enum StoreError {
         /// Why not.
         source: std::io::Error,
     },
-    /// The wall clock stands before 1970.
-    #[error("open the store: the system clock is before 1970; set it")]
+    /// The wall clock stands before 1970 or beyond the years of dates.
+    #[error("open the store: the system clock is before 1970 or after 9998; set it")]
     Clock,
     /// The store lies where nothing can be written: it was opened through a copy, for reading.
     #[error(

@@ -33,7 +33,7 @@ fn a_start_waits_for_every_clock_and_names_who_has_none() {
     fleet.until(|event| matches!(event, Event::PeerOpened { .. }));
     fleet.answers.clear();
     let mut effects = Vec::new();
-    let armed = |attempt| said(Ticket(1), Up::Armed(attempt));
+    let armed = |attempt| said(Ticket(1), FromPeer::Armed(attempt));
     for event in [
         came(Ticket(1)),
         said(Ticket(1), loaded()),

@@ -77,7 +77,7 @@ fn ctrl_c_does_not_replace_an_end_that_is_decided() {
     };
     fleet.feed(said(
         Ticket(1),
-        Up::Failed {
+        FromPeer::Failed {
             attempt: Attempt(1),
             failure: failure.clone(),
         },
@@ -113,7 +113,7 @@ fn training_has_every_profile_written_before_a_worker_leaves() {
         flushed += u32::from(matches!(
             event,
             Event::PeerSaid {
-                message: Up::Flushed(_),
+                message: FromPeer::Flushed(_),
                 ..
             }
         ));
@@ -141,7 +141,7 @@ fn what_happened_is_durable_before_the_next_block_and_a_loss_at_once() {
     let mut fleet = started(2, 1);
     fleet.until(is_part);
     // Nothing is lost by it, and somebody measures: it waits.
-    let stale = said(Ticket(1), Up::Armed(Attempt(0)));
+    let stale = said(Ticket(1), FromPeer::Armed(Attempt(0)));
     fleet.feed(stale);
     assert_eq!(
         (&fleet.notes[..], fleet.unwritten),
@@ -166,7 +166,7 @@ fn messages_of_given_up_attempts_are_counted_and_do_not_flood_the_record() {
     let mut fleet = started(1, 1);
     fleet.until(is_part);
     for _ in 0..100 {
-        fleet.feed(said(Ticket(1), Up::Armed(Attempt(0))));
+        fleet.feed(said(Ticket(1), FromPeer::Armed(Attempt(0))));
     }
     assert_eq!(fleet.notes, [NoticeKind::Late; 7], "1, 2, 4, … 64");
     assert!(fleet.said[6].ends_with("(64 so far)"), "{:?}", fleet.said);

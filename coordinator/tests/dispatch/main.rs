@@ -16,7 +16,7 @@ mod shrink;
 use std::time::Duration;
 
 use contract::id::{Arm, Attempt, Ticket, TrialKey};
-use contract::message::{Failure, FailureKind, LoadReport, Up};
+use contract::message::{Failure, FailureKind, FromPeer, LoadReport};
 use contract::run::{NoticeKind, RunState};
 use coordinator::dispatch::event::{Cause, Effect, Event, PeerEnd, PeerId};
 use coordinator::dispatch::job::Script;
@@ -29,7 +29,7 @@ fn is_loaded(event: &Event) -> bool {
     matches!(
         event,
         Event::PeerSaid {
-            message: Up::Loaded { .. },
+            message: FromPeer::Loaded { .. },
             ..
         }
     )
@@ -39,7 +39,7 @@ fn is_part(event: &Event) -> bool {
     matches!(
         event,
         Event::PeerSaid {
-            message: Up::Part(_),
+            message: FromPeer::Part(_),
             ..
         }
     )
@@ -119,7 +119,7 @@ fn a_worker_that_dies_while_loading_or_arming_repeats_its_block() {
         matches!(
             e,
             Event::PeerSaid {
-                message: Up::Armed(_),
+                message: FromPeer::Armed(_),
                 ..
             }
         )
@@ -192,7 +192,7 @@ fn what_trying_again_cannot_mend_ends_the_run_at_once() {
     };
     fleet.feed(said(
         Ticket(1),
-        Up::Failed {
+        FromPeer::Failed {
             attempt: Attempt(1),
             failure: failure.clone(),
         },
@@ -213,7 +213,7 @@ fn a_transient_engine_failure_is_tried_again() {
     };
     fleet.feed(said(
         Ticket(1),
-        Up::Failed {
+        FromPeer::Failed {
             attempt: Attempt(1),
             failure,
         },
@@ -289,18 +289,6 @@ fn a_worker_that_will_not_leave_is_killed_and_its_part_stays() {
 }
 
 #[test]
-fn a_worker_that_says_it_stopped_as_asked_is_not_late() {
-    let mut fleet = started(1, 2);
-    fleet.until(is_part);
-    fleet.feed(fleet.killed(Ticket(1)));
-    fleet.answers.retain(|event| !is_part(event));
-    fleet.feed(said(Ticket(2), Up::Stopped(Attempt(1))));
-    assert_eq!(fleet.notes, [NoticeKind::WorkerLost]);
-    fleet.settle();
-    assert_eq!(fleet.ended(), RunState::Complete);
-}
-
-#[test]
 fn a_variant_that_was_not_built_ends_the_run_before_anything_waits() {
     let mut fleet = Fleet::without(script(1, 2), "pgo");
     fleet.feed(joined(HOST, 2));
@@ -339,12 +327,12 @@ fn who_does_not_take_its_orders_is_lost_by_that_name() {
     assert_eq!(fleet.ended(), RunState::Complete);
 }
 
-fn loaded() -> Up {
+fn loaded() -> FromPeer {
     let report = LoadReport {
         max_context: 4096,
         ..LoadReport::default()
     };
-    Up::Loaded {
+    FromPeer::Loaded {
         attempt: Attempt(1),
         report,
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use contract::id::{Attempt, RunId, Ticket};
 use contract::identity::HostFacts;
-use contract::message::{Down, Exit};
+use contract::message::{Exit, ToPeer};
 use contract::run::{NoticeKind, RunHeader, RunState};
 use coordinator::dispatch::driver::{Sources, drive};
 use coordinator::dispatch::event::{Cause, Ending, LostAgent};
@@ -111,7 +111,7 @@ struct Outcome {
     notebook: Arc<Notebook>,
     started: Vec<Ticket>,
     /// What the other host heard.
-    newcomer: Vec<Down>,
+    newcomer: Vec<ToPeer>,
     took: Duration,
 }
 

@@ -24,9 +24,9 @@ async fn an_unlike_host_that_nobody_needs_is_turned_away_at_the_door_and_the_run
         }];
         assert_eq!(run.notebook.notices(), notices);
         match &run.newcomer[..] {
-            [Down::Drain] if welcome => {}
+            [ToPeer::Drain] if welcome => {}
             [
-                Down::Refused {
+                ToPeer::Refused {
                     message,
                     last: true,
                 },

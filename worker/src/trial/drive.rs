@@ -53,7 +53,8 @@ pub(super) fn drive(
     let sent = driver.sent();
     let measured = driver.into_recorder().finish();
     let usage = Usage {
-        frequency,
+        cpu_khz_low: frequency.map(|f| f.low_khz),
+        cpu_khz_high: frequency.map(|f| f.high_khz),
         ..after.since(&before, measured.wall)
     };
     Ok(Ran {

@@ -24,6 +24,7 @@ use crate::json;
 /// Largest size accepted, far above any real model, so that no product of a few sizes wraps.
 const MAX_SIZE: usize = i32::MAX as usize;
 const MAX_HEAD: usize = 1 << 16;
+const MAX_LAYERS: usize = 1 << 16;
 
 /// A validated architecture. Sizes are in elements, counts in pieces.
 #[derive(Debug, Clone, PartialEq)]
@@ -189,7 +190,6 @@ impl Config {
         for (key, value) in [
             ("hidden_size", self.hidden_size),
             ("intermediate_size", self.intermediate_size),
-            ("num_hidden_layers", self.layers),
             ("num_attention_heads", self.heads),
             ("num_key_value_heads", self.kv_heads),
             ("vocab_size", self.vocab_size),
@@ -340,6 +340,10 @@ fn read(keys: &Keys<'_>, family: &Family) -> Result<Config, LoadError> {
         .count("max_position_embeddings")?
         .unwrap_or(family.context);
     let layers = keys.required("num_hidden_layers")?;
+    // Before room is made for what is said of each.
+    if !(1..=MAX_LAYERS).contains(&layers) {
+        return refuse("num_hidden_layers", &layers, "between 1 and 65536");
+    }
     let defaults = rope::Defaults {
         theta: family.theta,
         partial: family.partial_rotary,

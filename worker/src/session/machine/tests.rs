@@ -1,12 +1,9 @@
 //! One test per edge of the diagram, and one that holds the invariants under any order of inputs.
 
 use contract::id::{Arm, RunId, TrialKey};
-use contract::message::LoadReport;
 use contract::spec::{
-    Assignment, Demand, EngineSpec, Objectives, PromptSet, PromptSpec, Scenario, Shape, Share,
-    SimSpec, StopSpec, Warmup,
+    Objectives, PromptSet, PromptSpec, Scenario, Shape, Share, SimSpec, StopSpec, Warmup,
 };
-use std::time::Duration;
 
 use super::*;
 use crate::stream::{Purpose, Stream};
@@ -21,7 +18,7 @@ fn load(attempt: Attempt) -> Input {
         concurrency: 1,
         tokens_per_request: 2,
     };
-    Input::Said(Down::Load {
+    Input::Said(ToPeer::Load {
         attempt,
         engine: EngineSpec::Sim(SimSpec::default()),
         demand,
@@ -54,7 +51,7 @@ fn arm(attempt: Attempt) -> Input {
         share: Share { index: 0, of: 1 },
         seed: 1,
     });
-    Input::Said(Down::Arm {
+    Input::Said(ToPeer::Arm {
         attempt,
         assignment,
     })
@@ -62,14 +59,14 @@ fn arm(attempt: Attempt) -> Input {
 
 fn start(attempt: Attempt) -> Input {
     let at = Duration::from_secs(1);
-    Input::Said(Down::Start {
+    Input::Said(ToPeer::Start {
         attempt,
         at,
         uncertainty: Duration::ZERO,
     })
 }
 
-fn said(down: Down) -> Input {
+fn said(down: ToPeer) -> Input {
     Input::Said(down)
 }
 
@@ -108,7 +105,7 @@ fn at(state: State) -> Machine {
     }
     if state == State::Stopping {
         machine = at(State::Running);
-        machine.on(said(Down::Cancel(ONE)));
+        machine.on(arm(ONE));
     }
     assert_eq!(machine.state, state);
     machine
@@ -117,7 +114,7 @@ fn at(state: State) -> Machine {
 const BUSY: [State; 3] = [State::Loading, State::Arming, State::Running];
 const FREE: [State; 4] = [State::Idle, State::Ready, State::Armed, State::Reporting];
 
-fn sends(actions: &[Action]) -> Vec<&Up> {
+fn sends(actions: &[Action]) -> Vec<&FromPeer> {
     actions
         .iter()
         .filter_map(|a| {
@@ -130,12 +127,8 @@ fn sends(actions: &[Action]) -> Vec<&Up> {
         .collect()
 }
 
-fn stopped(attempt: Attempt) -> Vec<Action> {
-    vec![Action::Send(Up::Stopped(attempt))]
-}
-
 fn is_protocol_failure(action: &Action, of: Attempt) -> bool {
-    matches!(action, Action::Send(Up::Failed { attempt, failure })
+    matches!(action, Action::Send(FromPeer::Failed { attempt, failure })
         if *attempt == of && failure.kind == FailureKind::Protocol)
 }
 
@@ -148,7 +141,7 @@ fn the_main_path_gives_each_command_once_and_tells_each_step() {
     ));
     assert!(matches!(
         machine.on(opened())[..],
-        [Action::Send(Up::Loaded { attempt: ONE, .. })]
+        [Action::Send(FromPeer::Loaded { attempt: ONE, .. })]
     ));
     assert!(matches!(
         machine.on(arm(ONE))[..],
@@ -156,21 +149,17 @@ fn the_main_path_gives_each_command_once_and_tells_each_step() {
     ));
     assert_eq!(
         machine.on(Input::Did(Done::Warm)),
-        [Action::Send(Up::Armed(ONE))]
+        [Action::Send(FromPeer::Armed(ONE))]
     );
     assert!(matches!(
         machine.on(start(ONE))[..],
         [Action::Command(Command::Run { .. })]
     ));
-    assert_eq!(
-        machine.on(Input::Did(Done::Started)),
-        [Action::Send(Up::Started(ONE))]
-    );
     assert!(matches!(
         machine.on(sealed())[..],
-        [Action::Send(Up::Part(_))]
+        [Action::Send(FromPeer::Part(_))]
     ));
-    assert_eq!(machine.on(said(Down::PartStored(ONE))), []);
+    assert_eq!(machine.on(said(ToPeer::PartStored(ONE))), []);
     assert_eq!((machine.state(), machine.attempt()), (State::Ready, None));
     assert!(matches!(
         machine.on(arm(TWO))[..],
@@ -184,7 +173,7 @@ fn a_part_travels_in_pieces_without_gaps_and_only_the_last_is_the_last() {
     let mut joined: Vec<u8> = Vec::new();
     let actions = at(State::Running).on(Input::Did(Done::Sealed(bytes.clone())));
     for (i, up) in sends(&actions).into_iter().enumerate() {
-        let Up::Part(chunk) = up else {
+        let FromPeer::Part(chunk) = up else {
             panic!("{up:?}")
         };
         assert_eq!((chunk.seq as usize, chunk.last), (i, i == 2));
@@ -205,7 +194,7 @@ fn a_failure_ends_the_attempt_and_keeps_the_engine_if_there_is_one() {
         let told = machine.on(Input::Did(Done::Failed(failure())));
         assert_eq!(
             told,
-            [Action::Send(Up::Failed {
+            [Action::Send(FromPeer::Failed {
                 attempt: ONE,
                 failure: failure()
             })]
@@ -215,59 +204,18 @@ fn a_failure_ends_the_attempt_and_keeps_the_engine_if_there_is_one() {
 }
 
 #[test]
-fn cancel_is_answered_at_once_where_nothing_runs() {
-    for state in FREE {
-        let mut machine = at(state);
-        assert_eq!(
-            machine.on(said(Down::Cancel(ONE))),
-            stopped(ONE),
-            "{state:?}"
-        );
-        let after = if state == State::Idle {
-            State::Idle
-        } else {
-            State::Ready
-        };
-        assert_eq!(machine.state(), after);
-    }
-}
-
-#[test]
-fn cancel_is_answered_when_the_thread_lets_go_where_something_runs() {
+fn what_stops_leaves_the_engine_if_it_was_opened_and_tells_nothing_more() {
     let ends = [opened(), Input::Did(Done::Cancelled), sealed()];
     for (state, end) in BUSY.into_iter().zip(ends) {
         let mut machine = at(state);
-        assert_eq!(
-            machine.on(said(Down::Cancel(ONE))),
-            [Action::Interrupt],
-            "{state:?}"
-        );
-        assert_eq!(machine.state(), State::Stopping);
-        assert_eq!(
-            machine.on(Input::Did(Done::Started)),
-            [],
-            "what it did before it noticed"
-        );
-        assert_eq!(machine.on(end), stopped(ONE));
+        machine.on(said(ToPeer::Flush));
+        assert_eq!(machine.state(), State::Stopping, "{state:?}");
+        assert_eq!(machine.on(end), []);
         assert_eq!(machine.state(), State::Ready);
     }
-}
-
-#[test]
-fn a_second_cancel_is_answered_by_the_newer_attempt_once() {
-    let mut machine = at(State::Stopping);
-    assert_eq!(machine.on(said(Down::Cancel(TWO))), []);
-    assert_eq!(machine.on(Input::Did(Done::Cancelled)), stopped(TWO));
-}
-
-#[test]
-fn a_cancelled_load_that_fails_leaves_no_engine() {
     let mut machine = at(State::Loading);
-    machine.on(said(Down::Cancel(ONE)));
-    assert_eq!(
-        machine.on(Input::Did(Done::Failed(failure()))),
-        stopped(ONE)
-    );
+    machine.on(said(ToPeer::Flush));
+    assert_eq!(machine.on(Input::Did(Done::Failed(failure()))), []);
     assert_eq!(machine.state(), State::Idle);
 }
 
@@ -279,16 +227,15 @@ fn what_belongs_to_an_older_or_finished_attempt_is_ignored_and_counted() {
         load(ONE),
         arm(ONE),
         start(ONE),
-        said(Down::Cancel(ONE)),
-        said(Down::PartStored(ONE)),
+        said(ToPeer::PartStored(ONE)),
     ] {
         assert_eq!(machine.on(late), []);
     }
-    assert_eq!((machine.state(), machine.ignored()), (State::Arming, 5));
-    machine.on(said(Down::Cancel(TWO)));
+    assert_eq!((machine.state(), machine.ignored()), (State::Arming, 4));
+    machine.on(load(TWO));
     machine.on(Input::Did(Done::Cancelled));
     assert_eq!(machine.on(start(TWO)), []);
-    assert_eq!((machine.state(), machine.ignored()), (State::Ready, 6));
+    assert_eq!((machine.state(), machine.ignored()), (State::Ready, 5));
     // The twin: what begins anew is never late.
     assert!(!machine.on(arm(TWO)).is_empty());
 }
@@ -325,12 +272,12 @@ fn an_illegal_message_fails_the_attempt_and_frees_the_thread() {
     }
     for state in BUSY {
         assert!(
-            is_protocol_failure(&at(state).on(said(Down::Flush))[0], ONE),
+            is_protocol_failure(&at(state).on(said(ToPeer::Flush))[0], ONE),
             "{state:?}"
         );
     }
     assert!(is_protocol_failure(
-        &at(State::Ready).on(said(Down::Ping { seq: 1 }))[0],
+        &at(State::Ready).on(said(ToPeer::Ping { seq: 1 }))[0],
         ONE
     ));
 }
@@ -338,7 +285,7 @@ fn an_illegal_message_fails_the_attempt_and_frees_the_thread() {
 #[test]
 fn a_profile_is_written_only_while_nothing_runs() {
     for state in FREE {
-        let actions = at(state).on(said(Down::Flush));
+        let actions = at(state).on(said(ToPeer::Flush));
         assert!(matches!(actions[..], [Action::Flush(_)]), "{state:?}");
     }
 }
@@ -347,27 +294,24 @@ fn a_profile_is_written_only_while_nothing_runs() {
 fn drain_finishes_what_is_measured_and_nothing_else() {
     for state in [State::Idle, State::Ready] {
         let mut machine = at(state);
-        assert_eq!(machine.on(said(Down::Drain)), [Action::Leave]);
+        assert_eq!(machine.on(said(ToPeer::Drain)), [Action::Leave]);
         assert_eq!(machine.state(), State::Left);
         assert_eq!(machine.on(load(TWO)), []);
     }
-    let armed = at(State::Armed).on(said(Down::Drain));
-    assert_eq!(armed, [Action::Send(Up::Stopped(ONE)), Action::Leave]);
+    let armed = at(State::Armed).on(said(ToPeer::Drain));
+    assert_eq!(armed, [Action::Leave]);
     for state in [State::Loading, State::Arming] {
         let mut machine = at(state);
-        assert_eq!(machine.on(said(Down::Drain)), [Action::Interrupt]);
-        assert_eq!(
-            machine.on(Input::Did(Done::Cancelled)),
-            [Action::Send(Up::Stopped(ONE)), Action::Leave]
-        );
+        assert_eq!(machine.on(said(ToPeer::Drain)), [Action::Interrupt]);
+        assert_eq!(machine.on(Input::Did(Done::Cancelled)), [Action::Leave]);
     }
     let mut running = at(State::Running);
-    assert_eq!(running.on(said(Down::Drain)), []);
+    assert_eq!(running.on(said(ToPeer::Drain)), []);
     assert!(matches!(
         running.on(sealed())[..],
-        [Action::Send(Up::Part(_))]
+        [Action::Send(FromPeer::Part(_))]
     ));
-    assert_eq!(running.on(said(Down::PartStored(ONE))), [Action::Leave]);
+    assert_eq!(running.on(said(ToPeer::PartStored(ONE))), [Action::Leave]);
 }
 
 #[test]
@@ -375,10 +319,7 @@ fn a_signal_ends_every_state_as_soon_as_the_thread_is_free() {
     for state in [State::Idle, State::Ready, State::Reporting] {
         assert_eq!(at(state).on(Input::Terminate), [Action::Leave], "{state:?}");
     }
-    assert_eq!(
-        at(State::Armed).on(Input::Terminate),
-        [Action::Send(Up::Stopped(ONE)), Action::Leave]
-    );
+    assert_eq!(at(State::Armed).on(Input::Terminate), [Action::Leave]);
     for state in BUSY {
         let mut machine = at(state);
         assert_eq!(
@@ -386,15 +327,9 @@ fn a_signal_ends_every_state_as_soon_as_the_thread_is_free() {
             [Action::Interrupt],
             "{state:?}"
         );
-        assert_eq!(
-            machine.on(Input::Did(Done::Cancelled)),
-            [Action::Send(Up::Stopped(ONE)), Action::Leave]
-        );
+        assert_eq!(machine.on(Input::Did(Done::Cancelled)), [Action::Leave]);
     }
     let mut stopping = at(State::Stopping);
     assert_eq!(stopping.on(Input::Terminate), []);
-    assert_eq!(
-        stopping.on(Input::Did(Done::Cancelled)),
-        [Action::Send(Up::Stopped(ONE)), Action::Leave]
-    );
+    assert_eq!(stopping.on(Input::Did(Done::Cancelled)), [Action::Leave]);
 }
