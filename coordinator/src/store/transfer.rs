@@ -7,11 +7,11 @@ use contract::files;
 use contract::id::RunId;
 use sled::Batch;
 
+use super::change::Change;
 use super::error::StoreError;
 use super::index::Row;
 use super::journal::State;
 use super::raw::RawRun;
-use super::write::Change;
 use super::{Ledger, RUNS_DIR, Store, archive, durable, rows};
 
 /// What an import did.

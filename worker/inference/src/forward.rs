@@ -17,10 +17,10 @@ use crate::kv::KvCache;
 use crate::layer::Layer;
 use crate::model::Model;
 use crate::pass::{Batch, RUN};
-use crate::products::{
-    Product, Space, multiply, multiply_gated, normalise, normalise_heads, normalise_into,
-    per_token, rotate, scale,
+use crate::products::rowwise::{
+    normalise, normalise_heads, normalise_into, per_token, rotate, scale,
 };
+use crate::products::{Product, Space, multiply, multiply_gated};
 use crate::shared::Shared;
 use crate::team::Team;
 

@@ -5,6 +5,7 @@
 mod inline;
 mod memory;
 mod native;
+mod native_fault;
 mod null;
 mod places;
 mod sim;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use contract::message::{Failure, LoadReport};
 use contract::part::EngineFacts;
 use contract::spec::{Demand, EngineSpec};
-pub use native::way_out;
+pub use native_fault::way_out;
 pub use null::null;
 
 /// An engine that is open. Dropping it cancels what it holds and frees everything.
