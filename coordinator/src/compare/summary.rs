@@ -4,34 +4,44 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use contract::histogram::LatencyHistogram;
 use contract::id::Arm;
 use contract::metric::Metric;
-use contract::part::{EngineFacts, Histograms, Outcomes};
+use contract::part::{ColdPhase, EngineFacts, Histograms, Outcomes};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use stats::validity::{Claim, Thresholds, claim};
 
-use super::kept::Kept;
+use super::part_summary::PartSummary;
+use super::quantiles;
 use super::trials::{Round, Trial};
 use super::window::{self, FirstRequest};
 use crate::schedule::Block;
 
 /// One arm over all rounds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Arm")]
 pub struct ArmSummary {
-    /// Which.
+    /// A (baseline), B (candidate) or A2 (baseline again, the control).
+    #[schemars(with = "String")]
     pub arm: Arm,
     /// Its variant.
     pub variant: String,
     /// What became of its requests.
     pub outcomes: Outcomes,
-    /// One entry a metric that has values.
+    /// One entry a time metric that has values; successes only, but for lateness.
     pub latencies: Vec<Latency>,
     /// Views over trials: medians of what each trial showed.
     pub views: Views,
     /// Cold start, phase by phase: the median over all worker processes.
+    #[schemars(with = "Vec<ColdPhase>")]
     pub cold: Vec<Cold>,
-    /// How the first requests of the measured window fared; empty where not every request was kept.
+    /// How the first requests of the measured window fared, by intended time; empty where not every
+    /// request was kept.
     pub first_requests: Vec<FirstRequest>,
-    /// Independent latencies among those of the answered requests (batch means): a diagnostic.
+    /// Independent values among the latencies of the answered requests, by batch means: a
+    /// diagnostic. Null where not every request was kept.
     pub effective_requests: Option<f64>,
 }
 
@@ -55,24 +65,33 @@ impl ArmSummary {
 }
 
 /// One metric's pooled histogram in figures, nanoseconds.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Latency {
-    /// Which.
+    /// `e2e`, `ttft`, `itl`, `tpot`, `queue`, `prefill`, `decode`, `service` or `lateness`.
+    #[schemars(with = "String")]
     pub metric: Metric,
     /// Values.
     pub count: u64,
     /// Exact mean.
+    #[serde(rename = "mean_ns")]
     pub mean: f64,
     /// Exact smallest.
+    #[serde(rename = "min_ns")]
     pub min: u64,
     /// Exact largest.
+    #[serde(rename = "max_ns")]
     pub max: u64,
-    /// Quantiles with their values; `None` where too few values lie beyond.
+    /// Quantiles with their values, interpolated within their bucket; null where too few values
+    /// lie beyond.
+    #[serde(with = "quantiles")]
+    #[schemars(with = "Vec<quantiles::Quantile>")]
     pub quantiles: Vec<(f64, Option<f64>)>,
 }
 
 /// Medians over an arm's trials.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Views {
     /// Output tokens per second.
     pub tokens_per_second: f64,
@@ -82,9 +101,11 @@ pub struct Views {
     pub goodput_per_second: Option<f64>,
     /// Requests of an open loop sent within its window ÷ offered.
     pub achieved: Option<f64>,
-    /// From the start until the first request was done, seconds; `None` where nothing was.
+    /// From the start until the first request was done, seconds; null where nothing was.
+    #[serde(rename = "first_completion_seconds")]
     pub first_completion: Option<f64>,
     /// From the start until the last request was done, seconds; likewise.
+    #[serde(rename = "last_completion_seconds")]
     pub last_completion: Option<f64>,
     /// Share of queue waiting in the mean service time, the rest is inference; likewise.
     pub queue_share: Option<f64>,
@@ -96,9 +117,9 @@ pub struct Views {
     pub peak_rss_bytes: f64,
     /// Most bytes of a worker's key/value cache in use.
     pub peak_kv_bytes: f64,
-    /// Bound of a worker's key/value cache, bytes; `None` where there is none.
+    /// Bound of a worker's key/value cache, bytes; null where there is none.
     pub kv_bytes_total: Option<f64>,
-    /// Share of the steps' time outside the passes through the model; `None` where the engine does
+    /// Share of the steps' time outside the passes through the model; null where the engine does
     /// not compute.
     pub scheduling_share: Option<f64>,
     /// Most requests waiting in an engine.
@@ -108,12 +129,31 @@ pub struct Views {
 }
 
 /// One phase of the cold start.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "ColdPhase", into = "ColdPhase")]
 pub struct Cold {
     /// Phase.
     pub phase: String,
     /// Median over all worker processes.
     pub median: Duration,
+}
+
+impl From<ColdPhase> for Cold {
+    fn from(phase: ColdPhase) -> Self {
+        Self {
+            phase: phase.name,
+            median: phase.took,
+        }
+    }
+}
+
+impl From<Cold> for ColdPhase {
+    fn from(cold: Cold) -> Self {
+        Self {
+            name: cold.phase,
+            took: cold.median,
+        }
+    }
 }
 
 const QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
@@ -163,13 +203,7 @@ fn latency(metric: Metric, pooled: &Histograms, thresholds: &Thresholds) -> Opti
     if exact.count == 0 {
         return None;
     }
-    let quantile = |q: f64| {
-        let hidden = matches!(claim(exact.count, q, thresholds), Claim::Hidden { .. });
-        let value = stats::summary::quantile(histogram.buckets(), q);
-        // Interpolation reaches to the edges of a bucket; the exact extremes are inside.
-        let value = value.map(|value| value.clamp(exact.min as f64, exact.max as f64));
-        (q, value.filter(|_| !hidden))
-    };
+    let quantile = |q: f64| (q, shown_quantile(histogram, q, thresholds));
     Some(Latency {
         metric,
         count: exact.count,
@@ -178,6 +212,22 @@ fn latency(metric: Metric, pooled: &Histograms, thresholds: &Thresholds) -> Opti
         max: exact.max,
         quantiles: QUANTILES.into_iter().map(quantile).collect(),
     })
+}
+
+/// A quantile in nanoseconds; null where too few values lie beyond it to be shown.
+#[must_use]
+pub fn shown_quantile(
+    histogram: &LatencyHistogram,
+    q: f64,
+    thresholds: &Thresholds,
+) -> Option<f64> {
+    let exact = histogram.exact();
+    if matches!(claim(exact.count, q, thresholds), Claim::Hidden { .. }) {
+        return None;
+    }
+    // Interpolation reaches to the edges of a bucket; the exact extremes are inside.
+    let value = stats::summary::quantile(histogram.buckets(), q)?;
+    Some(value.clamp(exact.min as f64, exact.max as f64))
 }
 
 fn views(trials: &[&Trial]) -> Views {
@@ -254,7 +304,7 @@ fn scheduling_share(trial: &Trial) -> Option<f64> {
     (steps > 0.0).then(|| sum(|engine| engine.scheduling) / steps)
 }
 
-fn most(trial: &Trial, pick: fn(&Kept) -> u64) -> f64 {
+fn most(trial: &Trial, pick: fn(&PartSummary) -> u64) -> f64 {
     trial.parts.iter().map(pick).max().unwrap_or(0) as f64
 }
 
@@ -267,7 +317,7 @@ fn cpu_seconds(trial: &Trial) -> f64 {
 }
 
 /// Parts that have answers: of the others nothing was ever complete.
-fn answered(trial: &Trial) -> impl Iterator<Item = &Kept> {
+fn answered(trial: &Trial) -> impl Iterator<Item = &PartSummary> {
     trial.parts.iter().filter(|part| part.outcomes.ok > 0)
 }
 

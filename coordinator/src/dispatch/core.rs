@@ -319,7 +319,7 @@ impl Core {
         self.unwritten = Unwritten::Nothing;
         let drain = |peer: PeerId| Effect::Send {
             peer,
-            message: contract::message::Down::Drain,
+            message: contract::message::ToPeer::Drain,
         };
         effects.extend(self.peers.agents().map(drain));
         effects.push(Effect::Finish(ending));

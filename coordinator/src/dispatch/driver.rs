@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use contract::id::Attempt;
 use contract::identity::Sha256;
-use contract::message::Down;
+use contract::message::ToPeer;
 use contract::run::{BlockDone, Notice, RunHeader};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -176,7 +176,7 @@ impl Driver<'_> {
                 peer,
                 message,
                 last,
-            } => self.send(peer, Down::Refused { message, last }),
+            } => self.send(peer, ToPeer::Refused { message, last }),
             Effect::Send { peer, message } => self.send(peer, message),
             Effect::SendBuild {
                 peer,
@@ -195,7 +195,7 @@ impl Driver<'_> {
         Ok(Done::Nothing)
     }
 
-    fn send(&self, peer: PeerId, message: Down) {
+    fn send(&self, peer: PeerId, message: ToPeer) {
         if let Some(peer) = self.peers.get(&peer) {
             peer.send(message);
         }
@@ -214,7 +214,7 @@ impl Driver<'_> {
         for peer in peers.iter().filter_map(|peer| self.peers.get(peer)) {
             let Some(clock) = peer.clock() else { continue };
             let (at, uncertainty) = (clock.on_peer(start), clock.uncertainty);
-            peer.send(Down::Start {
+            peer.send(ToPeer::Start {
                 attempt,
                 at,
                 uncertainty,

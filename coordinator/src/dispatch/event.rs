@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use contract::id::{Arm, Attempt, TrialKey};
 use contract::identity::{HostFacts, Sha256};
-use contract::message::{Down, Failure, Hello, LoadReport, Progress, Up};
+use contract::message::{Failure, FromPeer, Hello, LoadReport, Progress, ToPeer};
 use contract::part::Part;
 use contract::run::{BlockDone, Notice, NoticeKind, RunState};
 
@@ -30,7 +30,7 @@ pub enum Event {
         /// Its session.
         peer: PeerId,
         /// What.
-        message: Up,
+        message: FromPeer,
     },
     /// A session is over.
     PeerLeft {
@@ -93,7 +93,7 @@ pub enum Effect {
         /// Whom.
         peer: PeerId,
         /// What.
-        message: Down,
+        message: ToPeer,
     },
     /// Send an agent the next piece of a build, if it takes what it asks for.
     SendBuild {

@@ -283,8 +283,8 @@ pub(crate) const RULES: &[Rule] = &[
         applies: EVERYWHERE,
         except: &["coordinator/src/fleet/session", "worker/src/session/"],
         forbidden: &[
-            "contract::wire::UpItem",
-            "contract::wire::DownItem",
+            "contract::wire::FromPeerItem",
+            "contract::wire::ToPeerItem",
             "tonic::Streaming",
             "tonic::Status",
         ],

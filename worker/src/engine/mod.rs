@@ -5,6 +5,7 @@
 mod inline;
 mod memory;
 mod native;
+mod native_fault;
 mod null;
 mod places;
 mod sim;
@@ -16,8 +17,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::message::{Failure, LoadReport};
+use contract::part::EngineFacts;
 use contract::spec::{Demand, EngineSpec};
-pub use native::way_out;
+pub use native_fault::way_out;
 pub use null::null;
 
 /// An engine that is open. Dropping it cancels what it holds and frees everything.
@@ -235,6 +237,22 @@ impl Counters {
         self.computing += load.computing;
         self.prefix_hit_tokens += load.prefix_hit_tokens;
         self.see(load);
+    }
+
+    /// As a part has them; what cannot be counted is zero here and missing there.
+    pub(crate) fn facts(self) -> EngineFacts {
+        let computes = !self.computing.is_zero();
+        EngineFacts {
+            steps: self.steps,
+            peak_running: self.peak_running,
+            peak_waiting: self.peak_waiting,
+            peak_kv_bytes: self.peak_kv_bytes,
+            kv_bytes_total: Some(self.kv_bytes_total).filter(|bytes| *bytes > 0),
+            stepping: computes.then_some(self.stepping),
+            scheduling: computes.then_some(self.stepping.saturating_sub(self.computing)),
+            prefix_hit_tokens: Some(self.prefix_hit_tokens).filter(|tokens| *tokens > 0),
+            ..EngineFacts::default()
+        }
     }
 
     /// Raises the peaks.

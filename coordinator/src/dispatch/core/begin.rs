@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contract::id::{Attempt, Ticket};
-use contract::message::{Down, Failure, FailureKind, Spawn};
+use contract::message::{Failure, FailureKind, Spawn, ToPeer};
 
 use super::super::event::{Cause, Effect, ProgressEvent, Reason};
 use super::super::job::Binary;
@@ -161,7 +161,7 @@ impl Core {
         };
         effects.push(Effect::Send {
             peer: agent,
-            message: Down::Spawn(order),
+            message: ToPeer::Spawn(order),
         });
     }
 

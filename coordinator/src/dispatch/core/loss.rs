@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use contract::id::Ticket;
-use contract::message::{Down, Exit, Failure};
+use contract::message::{Exit, Failure, ToPeer};
 
 use super::super::event::{
     Cause, Effect, Ending, LostAgent, PeerEnd, PeerId, ProgressEvent, Reason, WorkerName,
@@ -15,7 +15,7 @@ use super::{Core, Next, Phase};
 
 /// Has an agent stop a worker: at once, or after the grace.
 pub(super) fn stop(worker: &TrialWorker, grace: Duration, effects: &mut Vec<Effect>) {
-    let message = Down::Stop {
+    let message = ToPeer::Stop {
         ticket: worker.ticket,
         grace,
     };

@@ -3,7 +3,7 @@
 
 use contract::id::{Ticket, TrialKey};
 use contract::identity::HostFacts;
-use contract::message::Down;
+use contract::message::ToPeer;
 
 use super::super::event::{Effect, PendingNotice, ProgressEvent, Reason};
 use super::super::orders::Order;
@@ -74,7 +74,7 @@ impl Core {
             arm,
             slot,
         });
-        if let Down::Arm {
+        if let ToPeer::Arm {
             attempt,
             assignment,
         } = &message

@@ -24,6 +24,7 @@ use crate::json;
 /// Largest size accepted, far above any real model, so that no product of a few sizes wraps.
 const MAX_SIZE: usize = i32::MAX as usize;
 const MAX_HEAD: usize = 1 << 16;
+const MAX_LAYERS: usize = 1 << 16;
 
 /// A validated architecture. Sizes are in elements, counts in pieces.
 #[derive(Debug, Clone, PartialEq)]
@@ -189,7 +190,6 @@ impl Config {
         for (key, value) in [
             ("hidden_size", self.hidden_size),
             ("intermediate_size", self.intermediate_size),
-            ("num_hidden_layers", self.layers),
             ("num_attention_heads", self.heads),
             ("num_key_value_heads", self.kv_heads),
             ("vocab_size", self.vocab_size),
@@ -340,6 +340,10 @@ fn read(keys: &Keys<'_>, family: &Family) -> Result<Config, LoadError> {
         .count("max_position_embeddings")?
         .unwrap_or(family.context);
     let layers = keys.required("num_hidden_layers")?;
+    // Before room is made for what is said of each.
+    if !(1..=MAX_LAYERS).contains(&layers) {
+        return refuse("num_hidden_layers", &layers, "between 1 and 65536");
+    }
     let defaults = rope::Defaults {
         theta: family.theta,
         partial: family.partial_rotary,
@@ -385,31 +389,4 @@ fn read(keys: &Keys<'_>, family: &Family) -> Result<Config, LoadError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What is said of a model with these sizes, all others small.
-    fn refusal(heads: u64, kv_heads: u64, head_dim: u64, context: u64) -> Option<String> {
-        let text = serde_json::json!({
-            "architectures": ["LlamaForCausalLM"], "rms_norm_eps": 1e-5, "hidden_size": 64,
-            "intermediate_size": 64, "num_hidden_layers": 2, "vocab_size": 64, "num_attention_heads": heads,
-            "num_key_value_heads": kv_heads, "head_dim": head_dim, "max_position_embeddings": context,
-        });
-        Config::parse(&text.to_string(), Path::new("c"))
-            .err()
-            .map(|error| error.to_string())
-    }
-
-    #[test]
-    fn sizes_whose_products_would_wrap_are_refused_by_name() {
-        assert_eq!(refusal(128, 8, 128, 131_072), None);
-        let named = |refusal: Option<String>, key: &str| {
-            assert!(refusal.is_some_and(|r| r.contains(key)), "{key}")
-        };
-        named(refusal((1 << 61) + 8, 8, 8, 64), "num_attention_heads");
-        named(refusal(1 << 28, 8, 8, 64), "num_attention_heads");
-        named(refusal(8, 8, (1 << 16) + 8, 64), "head_dim");
-        named(refusal(8, 1, 8, 1 << 28), "max_position_embeddings");
-        named(refusal(1 << 14, 1 << 14, 1 << 14, 64), "num_hidden_layers");
-    }
-}
+mod tests;

@@ -14,7 +14,7 @@ pub use trace::{BLOCK_TOKENS, Entry, MOST_ENTRIES, facts, requests, trace};
 
 /// Why a file is not understood. Messages complete "failed to …".
 #[derive(Debug, thiserror::Error)]
-pub enum ListedError {
+pub enum PromptFileError {
     /// It cannot be read as text.
     #[error(transparent)]
     Source(#[from] SourceError),

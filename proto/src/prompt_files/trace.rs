@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{ListedError, Wrong, only};
+use super::{PromptFileError, Wrong, only};
 use crate::source;
 use crate::spec::TraceFacts;
 
@@ -89,29 +89,29 @@ impl Line {
 pub fn requests<R: Read>(
     text: &mut source::Text<R>,
     mut take: impl FnMut(Entry),
-) -> Result<(), ListedError> {
+) -> Result<(), PromptFileError> {
     let (mut buffer, mut count) = (String::new(), 0);
     while let Some((line, content)) = text.line(&mut buffer)? {
         if content.trim().is_empty() {
             continue;
         }
-        let read: Line = serde_json::from_str(content).map_err(|source| ListedError::Line {
+        let read: Line = serde_json::from_str(content).map_err(|source| PromptFileError::Line {
             line,
             source,
             wanted: REQUEST,
         })?;
-        take(read.entry().map_err(|wrong| ListedError::Entry {
+        take(read.entry().map_err(|wrong| PromptFileError::Entry {
             line,
             wrong,
             wanted: REQUEST,
         })?);
         count += 1;
         if count > MOST_ENTRIES {
-            return Err(ListedError::TooMany);
+            return Err(PromptFileError::TooMany);
         }
     }
     if count == 0 {
-        Err(ListedError::Empty { what: "request" })
+        Err(PromptFileError::Empty { what: "request" })
     } else {
         Ok(())
     }
@@ -122,7 +122,7 @@ pub fn requests<R: Read>(
 ///
 /// # Errors
 /// Which line is not understood, and what one may be.
-pub fn trace<R: Read>(text: &mut source::Text<R>) -> Result<Vec<Entry>, ListedError> {
+pub fn trace<R: Read>(text: &mut source::Text<R>) -> Result<Vec<Entry>, PromptFileError> {
     let mut entries = Vec::new();
     requests(text, |entry| entries.push(entry))?;
     entries.sort_by_key(|entry| entry.at);
