@@ -94,7 +94,7 @@ impl Project {
             .current_dir(source("proto"))
             .status();
         assert!(made.unwrap().success());
-        for name in ["counted.py", "worker.py", "load.py"] {
+        for name in ["counted.py", "worker.py"] {
             let from = source("coordinator/tests/python").join(name);
             fs::copy(from, session.join(name)).unwrap();
         }
