@@ -18,6 +18,7 @@ use contract::credentials::CredentialsError;
 use contract::descriptors::TooFew;
 use contract::shell;
 
+#[cfg(feature = "native")]
 use crate::bench::BenchError;
 use crate::session::link::LinkError;
 
@@ -28,6 +29,7 @@ pub enum WorkerError {
     #[error(transparent)]
     Link(#[from] LinkError),
     /// The engine could not be measured.
+    #[cfg(feature = "native")]
     #[error(transparent)]
     Bench(#[from] BenchError),
     /// A request's tokens depend on its company.

@@ -15,6 +15,7 @@ mod error;
 mod file;
 mod files;
 mod flags;
+mod linked;
 mod load;
 mod measure;
 pub mod model;
@@ -29,6 +30,7 @@ pub use check::{Problem, Remark};
 pub use error::{PlanError, Unknown, nearest};
 pub use files::Ahead;
 pub use flags::{Overrides, Source, ahead, resolve};
+pub use linked::LinkedPlan;
 pub use measure::{Look, Primary, Tolerances};
 pub use native::{NativePlan, Verify};
 pub use sim::{SimParams, SimPlan};
@@ -83,6 +85,8 @@ pub enum EnginePlan {
     Native(NativePlan),
     /// A seeded model of an engine; variants are labels.
     Sim(SimPlan),
+    /// An engine that the measured program links.
+    Linked(LinkedPlan),
 }
 
 /// What to do when a worker is lost in the middle of a block.
@@ -108,6 +112,8 @@ pub enum EngineKind {
     Native,
     /// A seeded model of an engine.
     Sim,
+    /// An engine that the measured program links.
+    Linked,
 }
 
 impl Plan {
@@ -150,6 +156,7 @@ impl Plan {
         match self.engine {
             EnginePlan::Native(_) => EngineKind::Native,
             EnginePlan::Sim(_) => EngineKind::Sim,
+            EnginePlan::Linked(_) => EngineKind::Linked,
         }
     }
 
@@ -187,8 +194,8 @@ impl Plan {
 }
 
 impl EngineKind {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Native, Self::Sim];
+    /// All.
+    pub const ALL: [Self; 3] = [Self::Native, Self::Sim, Self::Linked];
 
     /// The name in plans and flags.
     #[must_use]
@@ -196,6 +203,7 @@ impl EngineKind {
         match self {
             Self::Native => "native",
             Self::Sim => "sim",
+            Self::Linked => "linked",
         }
     }
 }

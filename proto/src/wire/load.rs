@@ -10,6 +10,7 @@ pub(super) fn engine_to(engine: &EngineSpec) -> pb::EngineSpec {
     let kind = match engine.clone() {
         EngineSpec::Native(native) => pb::engine_spec::Kind::Native(native_to(native)),
         EngineSpec::Sim(sim) => pb::engine_spec::Kind::Sim(sim_to(sim)),
+        EngineSpec::Linked(_) => unreachable!("until the wire carries JSON"),
     };
     pb::EngineSpec { kind: Some(kind) }
 }
