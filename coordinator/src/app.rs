@@ -20,10 +20,6 @@ mod signals;
 mod stored;
 mod train;
 
-pub use execute::ExecuteError;
-pub use serve::DoorError;
-pub use train::TrainError;
-
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -11,6 +11,7 @@ pub mod event;
 pub mod job;
 pub mod journal;
 pub mod orders;
+mod peer;
 mod peers;
 pub mod reason;
 mod slots;

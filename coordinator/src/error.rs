@@ -8,6 +8,15 @@
 //! | 2 | wrong usage, missing prerequisites, or the operating system refused |
 //! | 3 | INCONCLUSIVE or unfinished; with `--gate`: UNDECIDED |
 //! | 4 | INVALID: what was measured must not be believed, or could not be |
+//! | 130 | stopped at once, by the third Ctrl-C, SIGTERM or SIGHUP |
+
+mod execute;
+mod listen;
+mod train;
+
+pub use execute::ExecuteError;
+pub use listen::DoorError;
+pub use train::TrainError;
 
 use std::path::PathBuf;
 
@@ -15,7 +24,6 @@ use contract::credentials::CredentialsError;
 use contract::identity::Sha256;
 use contract::message::Failure;
 
-use crate::app::{DoorError, ExecuteError, TrainError};
 use crate::build::BuildError;
 use crate::certs::CertsError;
 use crate::compare::{CompareError, NoSuchMetric};
@@ -206,6 +214,8 @@ pub mod exit {
     pub const INCONCLUSIVE: u8 = 3;
     /// INVALID.
     pub const INVALID: u8 = 4;
+    /// Stopped at once by a third signal, as shells report SIGINT.
+    pub const INTERRUPTED: u8 = 130;
 }
 
 impl AppError {

@@ -1,7 +1,12 @@
-//! Holds the import table (docs/architecture.md): which module must not use what. Reads the
-//! sources, comments, texts and test modules aside, and names file, line and rule. Every rule has a
-//! twin here: an offending source that it must catch.
+//! Holds the import table (docs/architecture.md): which module must not use what, that no files
+//! import each other in a circle, and how long a file may be. Reads the sources, comments, texts and
+//! test modules aside, and names file, line and rule. Every rule has a twin here: an offending
+//! source that it must catch.
 
+#[path = "architecture/circles.rs"]
+mod circles;
+#[path = "architecture/exceptions.rs"]
+mod exceptions;
 #[path = "architecture/rules.rs"]
 mod rules;
 #[path = "architecture/scan.rs"]
@@ -10,6 +15,8 @@ mod scan;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use circles::Graph;
+use exceptions::{CIRCLES, LONG, MOST_LINES};
 use rules::{DEPENDENCIES, RULES, Rule};
 use scan::Use;
 
@@ -181,16 +188,31 @@ fn sources() -> Vec<(String, String)> {
     ] {
         collect(&root().join(folder), &mut paths);
     }
-    let read = |path: &PathBuf| {
-        let relative = path
-            .strip_prefix(root())
-            .expect("below the root")
-            .to_str()
-            .expect("ASCII")
-            .to_owned();
-        (relative, fs::read_to_string(path).expect("a source file"))
-    };
-    paths.iter().map(read).collect()
+    paths.iter().map(|path| read(path)).collect()
+}
+
+fn read(path: &Path) -> (String, String) {
+    (
+        relative(path),
+        fs::read_to_string(path).expect("a source file"),
+    )
+}
+
+fn relative(path: &Path) -> String {
+    let path = path.strip_prefix(root()).expect("below the root");
+    path.to_str().expect("ASCII").to_owned()
+}
+
+/// All sources below a folder, tests included.
+fn collect_rust(folder: &Path, paths: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a source folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() && !path.ends_with("target") {
+            collect_rust(&path, paths);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            paths.push(path);
+        }
+    }
 }
 
 fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
@@ -212,4 +234,158 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .expect("the workspace")
+}
+
+#[test]
+fn no_files_of_different_rooms_import_each_other_in_a_circle() {
+    for graph in graphs() {
+        let circles = graph.crossing(room);
+        let told: Vec<String> = circles.iter().map(|circle| graph.told(circle)).collect();
+        assert!(told.is_empty(), "\n  {}\n", told.join("\n\n  "));
+    }
+}
+
+/// A file may use what the module above it holds, as parts of that module do; between others within
+/// a room the table lists what is left, and nothing that is not.
+#[test]
+fn circles_within_a_room_are_those_of_the_table_and_no_more() {
+    let graphs: Vec<Graph> = graphs().map(|graph| graph.without_parents()).collect();
+    let known: Vec<(&str, &str)> = CIRCLES.iter().map(|(from, to, _)| (*from, *to)).collect();
+    for graph in &graphs {
+        let graph = graph.without(&known);
+        let told: Vec<String> = graph
+            .circles()
+            .iter()
+            .map(|circle| graph.told(circle))
+            .collect();
+        assert!(told.is_empty(), "\n  {}\n", told.join("\n\n  "));
+    }
+    for (from, to, _) in CIRCLES {
+        assert!(
+            graphs.iter().any(|graph| graph.closes(from, to)),
+            "take {from} → {to} from the table: it is in no circle any more"
+        );
+    }
+}
+
+#[test]
+fn a_circle_is_seen_through_exports_groups_and_parents() {
+    let graph = |sources: &[(&str, &str)]| {
+        let of = |(path, text): &(&str, &str)| (format!("x/src/{path}"), (*text).to_owned());
+        Graph::new(&sources.iter().map(of).collect::<Vec<_>>())
+    };
+    let rooms = graph(&[
+        ("a.rs", "mod inner;\npub(crate) use inner::{self, Kind};\n"),
+        (
+            "a/inner.rs",
+            "use crate::b::Other;\npub(crate) struct Kind;\n",
+        ),
+        (
+            "b.rs",
+            "use crate::{a::Kind, c};\npub(crate) struct Other;\n",
+        ),
+        ("c.rs", "pub(crate) fn f() {}\n"),
+    ]);
+    let circles = rooms.crossing(room);
+    assert_eq!(circles, [["x/src/a/inner.rs", "x/src/b.rs"]]);
+    assert_eq!(
+        rooms.told(&circles[0]),
+        "x/src/a/inner.rs:1 uses x/src/b.rs\n  x/src/b.rs:1 uses x/src/a/inner.rs"
+    );
+    assert!(rooms.closes("x/src/b.rs", "x/src/a/inner.rs"));
+    assert!(!rooms.closes("x/src/b.rs", "x/src/c.rs"));
+    let cut = rooms.without(&[("x/src/b.rs", "x/src/a/inner.rs")]);
+    assert!(cut.crossing(room).is_empty());
+    let within = graph(&[
+        (
+            "a.rs",
+            "mod b;\nmod c;\nfn f() { b::f(); }\npub(crate) struct Top;\n",
+        ),
+        ("a/b.rs", "use super::{Top, c};\npub(super) fn f() {}\n"),
+        ("a/c.rs", "fn g() { super::b::f(); }\n"),
+    ]);
+    assert!(within.closes("x/src/a.rs", "x/src/a/b.rs"));
+    let siblings = within.without_parents();
+    assert_eq!(siblings.circles(), [["x/src/a/b.rs", "x/src/a/c.rs"]]);
+    assert!(siblings.crossing(room).is_empty(), "one room");
+}
+
+#[test]
+fn no_file_is_longer_than_a_reader_can_hold() {
+    let mut paths = Vec::new();
+    for folder in ["coordinator", "worker", "proto"] {
+        collect_rust(&root().join(folder), &mut paths);
+    }
+    let lengths: Vec<(String, usize)> = paths
+        .iter()
+        .map(|path| (relative(path), lines(path)))
+        .collect();
+    assert_eq!(undue_lengths(&lengths, LONG), Vec::<String>::new());
+}
+
+#[test]
+fn a_file_that_is_too_long_and_an_exception_that_is_none_are_seen() {
+    let files = [
+        ("a.rs", MOST_LINES),
+        ("b.rs", MOST_LINES + 1),
+        ("c.rs", 401),
+    ];
+    let files = files.map(|(name, lines)| (name.to_owned(), lines));
+    let found = undue_lengths(&files, &[("a.rs", "was long"), ("c.rs", "one table")]);
+    assert_eq!(
+        found,
+        [
+            "b.rs has 401 lines, more than 400: split it by topic",
+            "a.rs: take it from the exceptions, it has 400 lines",
+        ]
+    );
+}
+
+/// What is wrong with the lengths of files, given the exceptions.
+fn undue_lengths(files: &[(String, usize)], exceptions: &[(&str, &str)]) -> Vec<String> {
+    let is_excepted = |path: &str| exceptions.iter().any(|(name, _)| *name == path);
+    let long = files
+        .iter()
+        .filter(|(path, lines)| *lines > MOST_LINES && !is_excepted(path))
+        .map(|(path, lines)| {
+            format!("{path} has {lines} lines, more than {MOST_LINES}: split it by topic")
+        });
+    let needless = exceptions.iter().filter_map(|(name, _)| {
+        let lines = files
+            .iter()
+            .find(|(path, _)| path == name)
+            .map_or(0, |file| file.1);
+        (lines <= MOST_LINES)
+            .then(|| format!("{name}: take it from the exceptions, it has {lines} lines"))
+    });
+    long.chain(needless).collect()
+}
+
+fn lines(path: &Path) -> usize {
+    let text = fs::read_to_string(path).expect("a source file");
+    text.lines().count()
+}
+
+/// The graph of each crate's files. The programs' `main.rs` join everything and nothing uses them.
+fn graphs() -> impl Iterator<Item = Graph> {
+    let crates = [
+        "coordinator/src",
+        "coordinator/stats/src",
+        "worker/src",
+        "worker/inference/src",
+        "proto/src",
+    ];
+    crates.into_iter().map(|folder| {
+        let mut paths = Vec::new();
+        collect(&root().join(folder), &mut paths);
+        paths.retain(|path| !path.ends_with("main.rs") && !path.ends_with("lib.rs"));
+        Graph::new(&paths.iter().map(|path| read(path)).collect::<Vec<_>>())
+    })
+}
+
+/// The part of a crate that a file is in: the module below the crate's own.
+fn room(path: &str) -> &str {
+    let inside = path.split_once("src/").map_or(path, |(_, inside)| inside);
+    let first = inside.split('/').next().unwrap_or(inside);
+    first.trim_end_matches(".rs")
 }

@@ -222,6 +222,25 @@ fn every_argument_has_help() {
 }
 
 #[test]
+fn every_list_of_presets_is_that_of_the_plans() {
+    let names = coordinator::plan::preset::NAMES;
+    for path in [&["run"][..], &["calibrate"], &["plan", "show"]] {
+        let mut root = Cli::command();
+        let command = path.iter().fold(&mut root, |command, name| {
+            command.find_subcommand_mut(name).expect("a verb")
+        });
+        let preset = command
+            .get_arguments()
+            .find(|arg| arg.get_id() == "preset")
+            .expect("it takes a preset");
+        let help = preset.get_help().expect("help").to_string();
+        let words: Vec<&str> = help.split([' ', ',']).collect();
+        let missing = names.iter().filter(|name| !words.contains(name));
+        assert_eq!(missing.count(), 0, "{path:?}: {help}");
+    }
+}
+
+#[test]
 fn every_help_text_fits_its_page_and_names_no_flag_that_is_not_there() {
     fn visit(command: &mut clap::Command, flags: &[String]) {
         let name = command.get_name().to_owned();

@@ -95,6 +95,7 @@ fn its_exit_codes_are_the_programs() {
         exit::USAGE,
         exit::INCONCLUSIVE,
         exit::INVALID,
+        exit::INTERRUPTED,
     ];
     for code in codes {
         assert!(
@@ -102,7 +103,14 @@ fn its_exit_codes_are_the_programs() {
             "exit code {code}"
         );
     }
-    assert!(!README.contains(&format!("\n| {} | ", codes.len())));
+    let listed = README.lines().filter_map(|line| {
+        line.strip_prefix("| ")?
+            .split_once(" | ")?
+            .0
+            .parse::<u8>()
+            .ok()
+    });
+    assert_eq!(listed.collect::<Vec<_>>(), codes, "no other code is listed");
 }
 
 /// The table of reasons is the closed list, no more and no less, and the script provokes what the

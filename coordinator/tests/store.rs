@@ -27,6 +27,8 @@ mod housekeeping;
 mod order;
 #[path = "store/places.rs"]
 mod places;
+#[path = "store/power.rs"]
+mod power;
 #[path = "store/rebuilds.rs"]
 mod rebuilds;
 #[path = "store/runs.rs"]

@@ -11,7 +11,6 @@
 //! | 5 | the session was lost: the coordinator fell silent or the connection broke |
 //! | 101 | a defect: the process panicked |
 
-use std::error::Error;
 use std::path::PathBuf;
 
 use contract::credentials::CredentialsError;
@@ -177,20 +176,4 @@ fn quoted(paths: &[PathBuf]) -> String {
         .map(|path| shell::word(&path.display().to_string()))
         .collect::<Vec<_>>()
         .join(" ")
-}
-
-/// An error with its causes: the message of a transport error alone says next to nothing.
-#[must_use]
-pub fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        // Some errors already show what caused them.
-        if !text.contains(&next) {
-            text = format!("{text}: {next}");
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -9,6 +9,7 @@
 pub mod agent;
 #[cfg(feature = "native")]
 pub mod bench;
+pub mod causes;
 #[cfg(feature = "native")]
 pub mod cli;
 pub mod conformance;

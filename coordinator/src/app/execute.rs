@@ -1,23 +1,23 @@
 //! One job on a fleet: bind, have agents started, drive, let everything go. The same path serves
 //! runs and training.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use contract::descriptors::{self, TooFew};
+use contract::descriptors;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::serve::{Door, DoorError, HELLO_LIMIT, serve};
+use super::serve::{Door, HELLO_LIMIT, serve};
 use super::signals::{self, interrupts};
 use crate::dispatch::driver::{Sources, drive};
 use crate::dispatch::event::{Ending, LostAgent, Sight};
 use crate::dispatch::job::Job;
-use crate::dispatch::journal::{Journal, JournalError};
-use crate::fleet::launch::{LaunchError, Launched, Launcher, Orders};
-use crate::fleet::session::{SessionLimits, SessionService, TlsError};
+use crate::dispatch::journal::Journal;
+use crate::error::ExecuteError;
+use crate::fleet::launch::{Launched, Launcher, Orders};
+use crate::fleet::session::{SessionLimits, SessionService};
 
 /// Events that may wait for the driver. Sessions wait when it is full; nothing is lost.
 const EVENT_QUEUE: usize = 1024;
@@ -26,47 +26,6 @@ const FILES_BESIDE: u64 = 128;
 const AGENT_GRACE: Duration = Duration::from_secs(15);
 /// For agents that were not started from here to hear that they may go.
 const LAST_WORD: Duration = Duration::from_secs(3);
-
-/// Why a job could not be carried out at all.
-#[derive(Debug, thiserror::Error)]
-pub enum ExecuteError {
-    /// No address to listen on.
-    #[error("listen on {address}: {source}")]
-    Bind {
-        /// Which.
-        address: SocketAddr,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The service could not be set up.
-    #[error("serve sessions: {0}")]
-    Serve(String),
-    /// More sessions than open files.
-    #[error(
-        "serve {sessions} sessions, each of which is an open file: {few}, or ask for fewer slots"
-    )]
-    Descriptors {
-        /// Wished for.
-        sessions: u32,
-        /// What is allowed.
-        few: TooFew,
-    },
-    /// The address may not be used.
-    #[error(transparent)]
-    Door(#[from] DoorError),
-    /// The credentials.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// No agent.
-    #[error(transparent)]
-    Launch(#[from] LaunchError),
-    /// Nothing can be kept.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// No runtime.
-    #[error("start the runtime: {0}")]
-    Runtime(std::io::Error),
-}
 
 /// Where a job runs.
 pub(super) struct Ground {

@@ -3,9 +3,9 @@
 use contract::credentials::{TOKEN_VARIABLE, Token};
 
 use super::execute::{Ground, sibling_worker};
-use super::serve::{Door, DoorError, DoorWishes};
+use super::serve::{Door, DoorWishes};
 use crate::cli::{FleetArgs, LauncherName};
-use crate::error::AppError;
+use crate::error::{AppError, DoorError};
 use crate::fleet::launch::{Launcher, Slurm, Ssh};
 use crate::plan::Plan;
 

@@ -20,7 +20,7 @@ pub(super) struct Keeper {
 }
 
 fn told(result: Result<(), StoreError>) -> Result<(), JournalError> {
-    result.map_err(|error| JournalError(error.to_string()))
+    result.map_err(JournalError::new)
 }
 
 impl Journal for Keeper {
@@ -40,7 +40,7 @@ impl Journal for Keeper {
         if !self.looks {
             return Ok(None);
         }
-        super::look::settled(&self.store, self.run).map_err(|error| JournalError(error.to_string()))
+        super::look::settled(&self.store, self.run).map_err(JournalError::new)
     }
 
     fn note(&self, notices: &[Notice]) -> Result<(), JournalError> {

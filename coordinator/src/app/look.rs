@@ -1,12 +1,14 @@
 //! The interim analysis that a plan may have: whether a stored run has its answer already. Must not
 //! know who asks, a running or a resumed run.
 
+use contract::addendum::NoiseFloors;
 use contract::id::RunId;
 
-use super::run::fix_floors;
 use crate::compare::Reading;
 use crate::error::AppError;
-use crate::store::Store;
+use crate::history;
+use crate::plan::Plan;
+use crate::store::{RunRecord, Store};
 
 /// Why the run may end here, in words; `None` where no interim analysis is due or its answer is not
 /// clear.
@@ -27,4 +29,18 @@ pub(super) fn settled(store: &Store, run: RunId) -> Result<Option<String>, AppEr
             look.at, look.rounds
         )
     }))
+}
+
+/// Fixes the noise floors that the run is judged by, before anything is concluded from it.
+pub(super) fn fix_floors(
+    store: &Store,
+    record: &RunRecord,
+) -> Result<Option<NoiseFloors>, AppError> {
+    let plan = Plan::from_json(&record.header.plan_json)?;
+    let calibrations = store.calibrations()?;
+    let Some(floors) = history::floors_of(&record.header, &plan, &calibrations) else {
+        return Ok(None);
+    };
+    store.put_floors(record.header.run, floors)?;
+    Ok(Some(floors.clone()))
 }

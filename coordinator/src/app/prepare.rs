@@ -11,14 +11,13 @@ use contract::message::OWN_PROCESSORS;
 use contract::run::{RunHeader, VariantRecord};
 
 use super::entropy::entropy;
-use super::execute::{ExecuteError, Ground, sibling_worker};
+use super::execute::{Ground, sibling_worker};
 use crate::build::{self, BuildOptions, Manifest, VariantName, microarchitecture};
 use crate::compare::Findings;
-use crate::dispatch::core::{Limits, Script};
 use crate::dispatch::driver::unix_ms;
-use crate::dispatch::job::{Binary, Job};
+use crate::dispatch::job::{Binary, Job, Limits, Script};
 use crate::dispatch::orders::Orders;
-use crate::error::AppError;
+use crate::error::{AppError, ExecuteError};
 use crate::fleet::launch::LaunchError;
 use crate::plan::{EnginePlan, OnLoss, Plan, model};
 use crate::schedule::{Block, Lineup};

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use contract::addendum::NoiseFloors;
 use contract::id::{Attempt, RunId};
 use contract::run::{Notice, NoticeKind, RunEnd};
 
@@ -17,10 +16,9 @@ use crate::dispatch::driver::unix_ms;
 use crate::dispatch::event::{Cause, Ending};
 use crate::dispatch::job::{Job, RunIdentity};
 use crate::error::AppError;
-use crate::history;
 use crate::plan::{self, Overrides, Plan, Source};
 use crate::schedule::{self, Block, Lineup};
-use crate::store::{RunRecord, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// What came of carrying a run out.
 pub(super) struct Measured {
@@ -247,23 +245,9 @@ fn conclude(store: &Store, run: RunId, ending: &Ending) -> Result<Findings, AppE
     };
     record.end = Some(run_end(ending, String::new(), "{}".to_owned()));
     if record.addenda.floors.is_none() {
-        record.addenda.floors = fix_floors(store, &record)?;
+        record.addenda.floors = look::fix_floors(store, &record)?;
     }
     stored::derived(store, record)
-}
-
-/// Fixes the noise floors that the run is judged by, before anything is concluded from it.
-pub(super) fn fix_floors(
-    store: &Store,
-    record: &RunRecord,
-) -> Result<Option<NoiseFloors>, AppError> {
-    let plan = Plan::from_json(&record.header.plan_json)?;
-    let calibrations = store.calibrations()?;
-    let Some(floors) = history::floors_of(&record.header, &plan, &calibrations) else {
-        return Ok(None);
-    };
-    store.put_floors(record.header.run, floors)?;
-    Ok(Some(floors.clone()))
 }
 
 fn never_began(ending: &Ending) -> AppError {

@@ -5,8 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use contract::credentials::{Credentials, CredentialsError, Secrets, Token, exposed};
-use contract::shell;
+use contract::credentials::{Credentials, Secrets, Token, exposed};
 use contract::wire::{BenchServer, DESCRIPTORS, MESSAGE_LIMIT};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
@@ -14,8 +13,8 @@ use tokio::task::JoinHandle;
 use tonic::transport::Server;
 
 use super::entropy::entropy;
-use super::execute::ExecuteError;
 use crate::certs;
+use crate::error::{DoorError, ExecuteError};
 use crate::fleet::session::{self, GateLimits, SessionService};
 
 /// Callers that the system keeps until they are let in: beyond them it drops a knock, and who
@@ -68,56 +67,6 @@ pub(super) struct DoorWishes<'a> {
     /// A token from the environment.
     pub token: Option<Token>,
     pub insecure: bool,
-}
-
-/// Why an address may not be used.
-#[derive(Debug, thiserror::Error)]
-pub enum DoorError {
-    /// Everybody could come in.
-    #[error(
-        "listen on {address}: anything but loopback needs --credentials DIR (`coordinator certs init` writes one), or \
-         --insecure"
-    )]
-    Open {
-        /// Which.
-        address: SocketAddr,
-    },
-    /// Agents would not know where to dial.
-    #[error("listen on {address}: agents need a name or address to dial, give --advertise HOST")]
-    NoName {
-        /// Which.
-        address: SocketAddr,
-    },
-    /// Agents could not dial that.
-    #[error(
-        "advertise `{name}`: give only a host name or address, like bench.example, 10.0.0.1 or ::1; the \
-         port comes from --listen"
-    )]
-    Advertise {
-        /// As given.
-        name: String,
-    },
-    /// Others can read what must be kept to oneself.
-    #[error(
-        "listen on {address}: other users of this host can read {}; run `chmod go-rwx {}`, and make new \
-         ones with `coordinator certs rotate` if they may have been read",
-        listed(paths),
-        quoted(paths)
-    )]
-    Exposed {
-        /// Where.
-        address: SocketAddr,
-        /// The files.
-        paths: Vec<PathBuf>,
-    },
-    /// Agents elsewhere could not know the token.
-    #[error(
-        "wait for running agents: they need the token, so set PGO_BENCH_TOKEN or give --credentials DIR"
-    )]
-    NoToken,
-    /// A file.
-    #[error(transparent)]
-    Credentials(#[from] CredentialsError),
 }
 
 impl Door {
@@ -230,22 +179,6 @@ fn advertised(name: &str) -> Option<String> {
     (!name.is_empty() && name.chars().all(plain)).then(|| name.to_owned())
 }
 
-fn listed(paths: &[PathBuf]) -> String {
-    paths
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
-fn quoted(paths: &[PathBuf]) -> String {
-    paths
-        .iter()
-        .map(|path| shell::word(&path.display().to_string()))
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
 fn bracketed(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => address.to_string(),
@@ -323,12 +256,8 @@ pub(super) async fn serve(
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTORS)
     };
-    let refused = |error: tonic_reflection::server::Error| ExecuteError::Serve(error.to_string());
     // Clients of either age: the older protocol is the same under another name.
-    let (reflection, older) = (
-        reflect().build_v1().map_err(refused)?,
-        reflect().build_v1alpha().map_err(refused)?,
-    );
+    let (reflection, older) = (reflect().build_v1()?, reflect().build_v1alpha()?);
     let (guard, ended) = oneshot::channel::<()>();
     let server = Server::builder()
         .max_concurrent_streams(STREAMS)

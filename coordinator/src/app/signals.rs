@@ -10,8 +10,7 @@ use contract::hangup;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-/// The exit code of a process that was interrupted by SIGINT, as shells report it.
-const INTERRUPTED: i32 = 130;
+use crate::error::exit;
 
 /// One message a Ctrl-C, a SIGTERM as schedulers send it, or a SIGHUP where nobody has asked to
 /// ignore it (`nohup`). The third ends the process at once: what was committed is durable by then,
@@ -55,7 +54,7 @@ pub(super) fn interrupts() -> mpsc::Receiver<()> {
     reason = "asked for three times; committed blocks are durable"
 )]
 fn leave_at_once() -> ! {
-    std::process::exit(INTERRUPTED)
+    std::process::exit(i32::from(exit::INTERRUPTED))
 }
 
 /// Lets the signals end the process again; one that was to be ignored still is.

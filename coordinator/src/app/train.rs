@@ -14,14 +14,12 @@ use contract::spec::PromptSet;
 use super::entropy::entropy;
 use super::execute::{Ground, on_fleet};
 use super::prepare;
-use crate::build::{
-    self, BuildError, Counting, Trainer, TrainingFailure, TrainingReport, profile_pattern,
-};
-use crate::dispatch::core::Script;
+use crate::build::{self, Counting, Trainer, TrainingFailure, TrainingReport, profile_pattern};
 use crate::dispatch::driver::unix_ms;
 use crate::dispatch::event::Sight;
-use crate::dispatch::job::{Binary, Job};
+use crate::dispatch::job::{Binary, Job, Script};
 use crate::dispatch::journal::Discard;
+use crate::error::TrainError;
 use crate::plan::Plan;
 use crate::schedule::{self, Lineup};
 
@@ -40,42 +38,6 @@ pub(super) struct PlanTrainer<'a> {
     model: String,
     model_digest: String,
     show: &'a mut (dyn FnMut(Sight) + Send),
-}
-
-/// Why a training does not count.
-#[derive(Debug, thiserror::Error)]
-pub enum TrainError {
-    /// A build that is trained on the prompts it is judged by proves nothing.
-    #[error(
-        "train on evaluation prompts: scenario `{scenario}` must say prompt.set = \"training\""
-    )]
-    EvaluationPrompts {
-        /// Which.
-        scenario: String,
-    },
-    /// A file of the training cannot be found.
-    #[error("find {}: {source}", path.display())]
-    NotFound {
-        /// Which.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The instrumented build cannot be read.
-    #[error("hash the instrumented build: {0}")]
-    Program(BuildError),
-    /// It did not come to its end.
-    #[error("complete the training: {reason}")]
-    Unfinished {
-        /// Why.
-        reason: String,
-    },
-    /// A profile of failures is not a profile of the work.
-    #[error("complete the training: {requests} of its requests failed")]
-    FailedRequests {
-        /// How many.
-        requests: u64,
-    },
 }
 
 impl<'a> PlanTrainer<'a> {

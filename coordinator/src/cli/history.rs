@@ -43,8 +43,8 @@ pub struct CalibrateArgs {
         required_unless_present = "preset"
     )]
     pub plan: Option<PathBuf>,
-    /// A built-in plan: single, medium, high, demo, closed-loop or training
-    #[arg(long, value_name = "NAME")]
+    /// A built-in plan
+    #[arg(long, value_name = "NAME", help = super::values::one_of_presets("A built-in plan: "))]
     pub preset: Option<String>,
     /// Number of A/A comparisons; stored ones count, and at least one is measured
     #[arg(long, value_name = "K", default_value_t = 20)]

@@ -136,8 +136,8 @@ pub enum PlanCommand {
 /// Arguments of `plan show`.
 #[derive(Debug, Args)]
 pub struct PlanShow {
-    /// single, medium, high, demo, closed-loop, steady or training
-    #[arg(value_name = "NAME")]
+    /// The name of a built-in plan
+    #[arg(value_name = "NAME", help = values::one_of_presets(""))]
     pub preset: String,
 }
 

@@ -14,8 +14,8 @@ pub struct RunArgs {
     /// The TOML file of a plan (`plan show` prints one to start from)
     #[arg(value_name = "PLAN", conflicts_with = "preset", required_unless_present_any = ["preset", "resume"])]
     pub plan: Option<PathBuf>,
-    /// A built-in plan: single, medium, high, demo, closed-loop, steady or training
-    #[arg(long, value_name = "NAME")]
+    /// A built-in plan
+    #[arg(long, value_name = "NAME", help = super::values::one_of_presets("A built-in plan: "))]
     pub preset: Option<String>,
     /// Resume an interrupted run, given by its id, the beginning of its id, or `latest`
     #[arg(long, value_name = "RUN", conflicts_with_all = ["plan", "preset", "Changes", "Lineup"])]

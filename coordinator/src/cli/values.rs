@@ -3,7 +3,7 @@
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
-use crate::plan::{EngineKind, OnLoss};
+use crate::plan::{EngineKind, OnLoss, preset};
 
 /// How results are printed. Data goes to stdout, progress to stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -154,4 +154,10 @@ impl ValueEnum for OnLoss {
         };
         Some(PossibleValue::new(self.name()).help(help))
     }
+}
+
+/// The names of all presets, as help texts list them.
+pub(super) fn one_of_presets(before: &str) -> String {
+    let (last, others) = preset::NAMES.split_last().expect("there are presets");
+    format!("{before}{} or {last}", others.join(", "))
 }

@@ -12,7 +12,7 @@ use contract::spec::Shape;
 use super::kept::Kept;
 use super::slices;
 use super::trials::{Round, Trial, Trials};
-use super::window::{Inside, answered};
+use super::window_stats::{WindowStats, answered};
 use crate::plan::Plan;
 use crate::schedule;
 
@@ -190,7 +190,9 @@ impl Open {
     }
 
     fn closed(self, margin: usize) -> Trial {
-        let inside = self.requests.map(|requests| Inside::of(requests, margin));
+        let inside = self
+            .requests
+            .map(|requests| WindowStats::of(requests, margin));
         Trial {
             inside,
             series: slices::merged(&self.series),

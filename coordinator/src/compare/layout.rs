@@ -6,6 +6,7 @@
 use stats::compare::{Spread, Verdict, layout_spread};
 use stats::validity::Validity;
 
+use super::layout_label::LayoutLabel;
 use super::metrics::{MetricComparison, Outcome};
 use super::{Cell, Findings, Measure};
 use crate::layout::Layout;
@@ -45,20 +46,6 @@ pub struct LayoutEffect {
     pub delta: f64,
     /// Its standard error.
     pub se: f64,
-}
-
-/// How a candidate's difference compares with what placement alone does.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum LayoutLabel {
-    /// It is smaller than the spread of the layouts.
-    Within(Spread),
-    /// It is not.
-    Beyond(Spread),
-    /// Fewer than two of so many layouts can be believed.
-    Unknown {
-        /// Layouts of the run.
-        layouts: usize,
-    },
 }
 
 impl LayoutControl {

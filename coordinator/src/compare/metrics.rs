@@ -10,7 +10,7 @@ use stats::resample::{Pooled, Rounds, bootstrap_mean, bootstrap_pooled, jackknif
 use stats::rng::Seed;
 use stats::validity::{Claim, Thresholds, Validity, claim};
 
-use super::layout::LayoutLabel;
+use super::layout_label::LayoutLabel;
 use super::measure::Measure;
 use super::trials::Round;
 use crate::plan::Plan;

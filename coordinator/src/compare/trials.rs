@@ -9,7 +9,7 @@ use contract::metric::Metric;
 use contract::part::{Histograms, Outcomes, Part, Series};
 
 use super::kept::Kept;
-use super::window::Inside;
+use super::window_stats::WindowStats;
 
 /// One arm in one round, all slots together.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +28,7 @@ pub struct Trial {
     /// over this, so that a build which loses its slowest requests gains nothing by it.
     pub wall: Duration,
     /// What single requests tell of the window; `None` where not all were kept.
-    pub(super) inside: Option<Inside>,
+    pub(super) inside: Option<WindowStats>,
     /// The window in slices of time, all slots added; `None` where a part has none.
     pub(super) series: Option<Series>,
 }

@@ -31,53 +31,12 @@ use contract::spec::Planned;
 
 use self::admission::Admission;
 use super::event::{Cause, Effect, Ending, Event, PeerId, Reason, Sight};
-use super::job::{Binary, Job, RunIdentity};
+use super::job::{Binary, Job, RunIdentity, Script};
 use super::orders::{Order, Orders};
 use super::peers::Peers;
 use super::reason::INTERRUPTED;
 use super::slots::SlotMap;
 use super::trial::{Step, TrialWorker, TrialWorkers};
-use crate::schedule::Block;
-
-/// What the core is to carry out.
-#[derive(Clone, Debug)]
-pub struct Script {
-    /// In order; resumed runs leave out what is done.
-    pub blocks: Vec<Block>,
-    /// Slots the plan asks for.
-    pub slots: u32,
-    /// Requests planned for a scenario, by index.
-    pub requests: Vec<Planned>,
-    /// Tries of a block before the run fails; 1 means that any loss ends it.
-    pub max_attempts: u32,
-    /// Go on without lost slots, as long as one is left.
-    pub shrink: bool,
-    /// The first attempt number: above those of an earlier, interrupted go.
-    pub first_attempt: Attempt,
-    /// Keep worker processes from trial to trial.
-    pub resident: bool,
-    /// Have every worker write its profile before it leaves.
-    pub flush: bool,
-    /// How long each step may take.
-    pub limits: Limits,
-}
-
-/// How long each step may take before the worker counts as lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Until enough slots have registered.
-    pub gather: Duration,
-    /// From the order to start a process until it introduces itself.
-    pub spawn: Duration,
-    /// Loading the model.
-    pub load: Duration,
-    /// Warming up.
-    pub warm_up: Duration,
-    /// From the start instant until the part is here.
-    pub run: Duration,
-    /// From the order to leave until the process is gone.
-    pub leave: Duration,
-}
 
 /// The state of a run.
 #[derive(Debug)]
@@ -286,18 +245,17 @@ impl Core {
         } else if self.workers.all_at(Step::Armed) {
             self.start(now, effects);
         } else if self.workers.all_at(Step::Reported) {
-            self.deadline = now + limits.leave;
-            self.after_report(effects);
-            self.advance(now, effects);
+            self.after_report(now, effects);
         }
     }
 
     /// Everybody's part is here: keep the workers, have them write their profile, or let them go.
-    fn after_report(&mut self, effects: &mut Vec<Effect>) {
+    fn after_report(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         if self.script.resident {
             self.parked.append(&mut self.workers.all);
-            return;
+            return self.next_arm(now, effects);
         }
+        self.deadline = now + self.script.limits.leave;
         let (step, order) = if self.script.flush {
             (Step::Flushing, Order::Flush)
         } else {

@@ -283,7 +283,7 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, JournalError> {
     tokio::task::spawn_blocking(work)
         .await
-        .unwrap_or_else(|panic| Err(JournalError(panic.to_string())))
+        .unwrap_or(Err(JournalError::Panicked))
 }
 
 /// The wall clock, milliseconds since 1970.

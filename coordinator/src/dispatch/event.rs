@@ -5,17 +5,15 @@ use std::time::Duration;
 
 use contract::id::{Arm, Attempt, TrialKey};
 use contract::identity::{HostFacts, Sha256};
-use contract::message::{Down, Exit, Failure, Hello, LoadReport, Progress, Up};
+use contract::message::{Down, Failure, Hello, LoadReport, Progress, Up};
 use contract::part::Part;
 use contract::run::{BlockDone, Notice, NoticeKind, RunState};
 
 use super::job::RunIdentity;
+pub use super::peer::PeerId;
+pub use super::reason::LostAgent;
 pub use super::reason::{PeerEnd, Reason, WorkerName};
 pub use super::trial::Step;
-
-/// An agent or a worker, by the number of its session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PeerId(pub u64);
 
 /// Something happened.
 #[derive(Debug)]
@@ -67,15 +65,6 @@ pub enum Event {
     Interrupt,
     /// Time passed.
     Tick,
-}
-
-/// An agent that was started from here and has ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LostAgent {
-    /// On which host.
-    pub host: String,
-    /// How.
-    pub exit: Exit,
 }
 
 /// A part, and the bytes it came in.

@@ -3,12 +3,55 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use contract::id::Attempt;
 use contract::identity::{HostFacts, Sha256};
 use contract::run::RunHeader;
+use contract::spec::Planned;
 
-use super::core::Script;
 use super::orders::Orders;
+use crate::schedule::Block;
+
+/// What the core is to carry out.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// In order; resumed runs leave out what is done.
+    pub blocks: Vec<Block>,
+    /// Slots the plan asks for.
+    pub slots: u32,
+    /// Requests planned for a scenario, by index.
+    pub requests: Vec<Planned>,
+    /// Tries of a block before the run fails; 1 means that any loss ends it.
+    pub max_attempts: u32,
+    /// Go on without lost slots, as long as one is left.
+    pub shrink: bool,
+    /// The first attempt number: above those of an earlier, interrupted go.
+    pub first_attempt: Attempt,
+    /// Keep worker processes from trial to trial.
+    pub resident: bool,
+    /// Have every worker write its profile before it leaves.
+    pub flush: bool,
+    /// How long each step may take.
+    pub limits: Limits,
+}
+
+/// How long each step may take before the worker counts as lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Until enough slots have registered.
+    pub gather: Duration,
+    /// From the order to start a process until it introduces itself.
+    pub spawn: Duration,
+    /// Loading the model.
+    pub load: Duration,
+    /// Warming up.
+    pub warm_up: Duration,
+    /// From the start instant until the part is here.
+    pub run: Duration,
+    /// From the order to leave until the process is gone.
+    pub leave: Duration,
+}
 
 /// Everything a run needs but the fleet itself.
 #[derive(Clone, Debug)]

@@ -6,10 +6,23 @@ use contract::run::{BlockDone, Notice, RunHeader};
 
 use super::event::Delivery;
 
-/// Why something could not be written down, in one sentence.
+/// Why something could not be written down.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct JournalError(pub String);
+pub enum JournalError {
+    /// The journal's own reason, which dispatch passes on.
+    #[error(transparent)]
+    Failed(Box<dyn std::error::Error + Send + Sync>),
+    /// The thread that wrote ended early.
+    #[error("write to the store: its thread panicked; report that as a bug")]
+    Panicked,
+}
+
+impl JournalError {
+    /// With the journal's own reason.
+    pub fn new(reason: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Failed(Box::new(reason))
+    }
+}
 
 /// Takes what a run leaves behind. Calls block until the promise they make is kept.
 pub trait Journal: Send + Sync {

@@ -9,8 +9,16 @@ use contract::id::Attempt;
 use contract::message::Exit;
 use contract::run::NoticeKind;
 
-use super::event::LostAgent;
 use super::trial::Step;
+
+/// An agent that was started from here and has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostAgent {
+    /// On which host.
+    pub host: String,
+    /// How.
+    pub exit: Exit,
+}
 
 /// Why a run ends that the user stops.
 pub(super) const INTERRUPTED: &str = "stopped by the user";

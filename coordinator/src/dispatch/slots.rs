@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use contract::identity::HostFacts;
 
-use super::event::PeerId;
+use super::peer::PeerId;
 
 /// A slot of an agent that is here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

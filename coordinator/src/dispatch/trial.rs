@@ -63,10 +63,9 @@ impl TrialWorkers {
         self.all.iter_mut().find(|worker| worker.ticket == ticket)
     }
 
-    /// Whether every worker is exactly at this step. Of no workers that is true: nobody is waited
-    /// for.
+    /// Whether there are workers and every one is exactly at this step.
     pub(super) fn all_at(&self, step: Step) -> bool {
-        self.all.iter().all(|worker| worker.step == step)
+        !self.all.is_empty() && self.all.iter().all(|worker| worker.step == step)
     }
 
     /// Moves every worker.
@@ -86,5 +85,30 @@ impl TrialWorkers {
 
     pub(super) fn tickets(&self) -> Vec<Ticket> {
         self.all.iter().map(|worker| worker.ticket).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dispatch::event::PeerId;
+
+    #[test]
+    fn nobody_is_at_no_step() {
+        let worker = |step| TrialWorker {
+            ticket: Ticket(1),
+            seat: AgentSlot {
+                agent: PeerId(1),
+                local: 0,
+            },
+            slot: 0,
+            variant: "baseline".to_owned(),
+            step,
+            reported: false,
+        };
+        let of = |all| TrialWorkers { all };
+        assert!(!of(Vec::new()).all_at(Step::Gone));
+        assert!(of(vec![worker(Step::Ready)]).all_at(Step::Ready));
+        assert!(!of(vec![worker(Step::Ready), worker(Step::Armed)]).all_at(Step::Ready));
     }
 }

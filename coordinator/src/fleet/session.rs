@@ -3,6 +3,7 @@
 //! stream (first message, silence, size), measures the peer's clock, and hands messages on. It
 //! starts nothing and decides nothing.
 
+mod conn;
 mod frames;
 mod gate;
 mod guest;

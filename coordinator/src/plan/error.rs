@@ -1,12 +1,16 @@
-//! Why there is no plan, each with the way out. Owns [`PlanError`] and the search for the nearest
-//! name; must not know exit codes.
+//! Why there is no plan, each with the way out. Owns [`PlanError`]; must not know exit
+//! codes.
 
 use std::path::PathBuf;
 
 use contract::source::SourceError;
 
+<<<<<<< HEAD
 use super::EngineKind;
 use super::check::Problem;
+=======
+use super::problem::Problem;
+>>>>>>> main
 
 /// Completes "failed to …".
 #[derive(Debug, thiserror::Error)]
@@ -111,18 +115,6 @@ pub struct Unknown {
     pub valid: Vec<String>,
 }
 
-/// The most similar of `names`, if any is similar enough to be meant.
-#[must_use]
-pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let similar = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), other);
-    names
-        .into_iter()
-        .map(|other| (similar(other), other))
-        .filter(|(similarity, _)| *similarity >= 0.75)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, other)| other)
-}
-
 impl Unknown {
     fn place(&self) -> String {
         format!("{}{}", self.origin, at(self.line))
@@ -187,7 +179,7 @@ fn from_where(source: &SourceError) -> &'static str {
 
 fn preset_hint(path: &std::path::Path) -> String {
     let name = path.to_str().unwrap_or_default();
-    match super::preset::NAMES.contains(&name) {
+    match super::names::NAMES.contains(&name) {
         true => format!("; for the built-in plan of that name give --preset {name}"),
         false => "; `plan show high > my.toml` writes a plan to start from".to_owned(),
     }

@@ -7,7 +7,7 @@ use contract::source::{self, MOST_PLAN};
 
 use super::file::PlanFile;
 use super::files::Ahead;
-use super::{EngineKind, Look, NativePlan, OnLoss, Plan, PlanError, Verify, preset};
+use super::{EngineKind, Look, NativePlan, OnLoss, Plan, PlanError, Verify, texts};
 
 /// Where a plan comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ pub fn ahead(
 ) -> Result<(Plan, Vec<Ahead>), PlanError> {
     let mut place = Path::new("");
     let (file, origin) = match source {
-        Source::Preset(name) => preset::file(name)?,
+        Source::Preset(name) => texts::file(name)?,
         Source::File(path) => {
             place = path.parent().unwrap_or(place);
             let origin = format!("the plan `{}`", path.display());

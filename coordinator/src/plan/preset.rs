@@ -1,45 +1,8 @@
-//! The built-in plans, kept as the TOML files a user would write. Owns their names and texts; must
-//! not know flags.
+//! The built-in plans by name.
 
-use super::file::PlanFile;
-use super::{Overrides, Plan, PlanError, Source, nearest, resolve};
-
-/// Every preset's name, in the order of listings.
-pub const NAMES: [&str; 7] = [
-    "single",
-    "medium",
-    "high",
-    "demo",
-    "closed-loop",
-    "steady",
-    "training",
-];
-
-const TEXTS: [&str; NAMES.len()] = [
-    include_str!("presets/single.toml"),
-    include_str!("presets/medium.toml"),
-    include_str!("presets/high.toml"),
-    include_str!("presets/demo.toml"),
-    include_str!("presets/closed-loop.toml"),
-    include_str!("presets/steady.toml"),
-    include_str!("presets/training.toml"),
-];
-
-/// The preset's text, to be printed, edited and run.
-pub fn toml(name: &str) -> Result<&'static str, PlanError> {
-    NAMES
-        .iter()
-        .position(|known| *known == name)
-        .map(|index| TEXTS[index])
-        .ok_or_else(|| {
-            let nearest = nearest(name, NAMES).map(str::to_owned);
-            PlanError::UnknownPreset {
-                name: name.to_owned(),
-                nearest,
-                known: NAMES.to_vec(),
-            }
-        })
-}
+pub use super::names::NAMES;
+pub use super::texts::toml;
+use super::{Overrides, Plan, PlanError, Source, resolve};
 
 /// The preset as it is, with this seed.
 pub fn plan(name: &str, seed: u64) -> Result<Plan, PlanError> {
@@ -48,9 +11,4 @@ pub fn plan(name: &str, seed: u64) -> Result<Plan, PlanError> {
         &Overrides::default(),
         seed,
     )
-}
-
-pub(super) fn file(name: &str) -> Result<(PlanFile, String), PlanError> {
-    let origin = format!("the preset `{name}`");
-    PlanFile::from_toml(toml(name)?, &origin).map(|file| (file, origin))
 }

@@ -14,6 +14,8 @@ use contract::id::{Arm, TrialKey};
 use contract::metric::Metric;
 use contract::part::Part;
 use contract::text;
+use hdrhistogram::serialization::V2DeflateSerializeError;
+use hdrhistogram::serialization::interval_log::IntervalLogWriterError;
 
 use crate::cli::Format;
 use crate::compare::{Findings, Trial};
@@ -71,7 +73,10 @@ pub enum ExportError {
     },
     /// A histogram cannot be encoded.
     #[error("export a run: {0}")]
-    Histogram(String),
+    Histogram(#[from] IntervalLogWriterError<V2DeflateSerializeError>),
+    /// A comment or a header of the log cannot be written.
+    #[error("export a run: {0}")]
+    Log(#[from] std::io::Error),
     /// Its parts cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),

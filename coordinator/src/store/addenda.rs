@@ -8,58 +8,12 @@ use contract::id::RunId;
 use contract::record::Record;
 
 use super::error::{Damage, StoreError};
-use super::index::{Row as IndexRow, RunSummary};
+use super::index::RunSummary;
 use super::key::{self, Entry};
-use super::raw::RawRun;
+use super::raw::{RawRun, set_addenda};
 use super::rows::{self, Row};
 use super::write::Change;
 use super::{Ledger, Store};
-
-/// What stands beside the measurement of a run.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Addenda {
-    /// The noise floors it is judged by, fixed before its findings were concluded; `None` where
-    /// there were none.
-    pub floors: Option<NoiseFloors>,
-    /// What people said of it, in the order they said it.
-    pub annotations: Vec<Annotation>,
-    /// Calibrations that ended with it, oldest first.
-    pub calibrations: Vec<NoiseFloors>,
-}
-
-/// The key of an addendum: the number is the beginning of its hash.
-pub(super) fn key_of(run: RunId, entry: Entry, sealed: &[u8]) -> Vec<u8> {
-    let hash = blake3::hash(sealed);
-    let number = hash
-        .as_bytes()
-        .first_chunk()
-        .expect("a hash is longer than a number");
-    key::entry(run, entry, u64::from_be_bytes(*number))
-}
-
-/// Opens addenda.
-pub(super) fn opened(raw: &RawRun) -> Result<Addenda, Damage> {
-    let mut annotations = raw
-        .of(Entry::Annotation)
-        .map(Annotation::open)
-        .collect::<Result<Vec<_>, _>>()?;
-    annotations.sort_by(|a, b| (a.unix_ms, a.kind, &a.text).cmp(&(b.unix_ms, b.kind, &b.text)));
-    let mut calibrations = raw
-        .of(Entry::Calibration)
-        .map(NoiseFloors::open)
-        .collect::<Result<Vec<_>, _>>()?;
-    calibrations.sort_by_key(|floors| floors.unix_ms);
-    let floors = raw
-        .of(Entry::Floors)
-        .next()
-        .map(NoiseFloors::open)
-        .transpose()?;
-    Ok(Addenda {
-        floors,
-        annotations,
-        calibrations,
-    })
-}
 
 impl RunSummary {
     /// Takes over what annotations, oldest first, amount to.
@@ -89,7 +43,7 @@ impl Store {
         self.join(
             &mut ledger,
             run,
-            vec![(key_of(run, Entry::Annotation, &sealed), sealed)],
+            vec![(key::of_addendum(run, Entry::Annotation, &sealed), sealed)],
         )
         .map(drop)
     }
@@ -104,7 +58,7 @@ impl Store {
         self.join(
             &mut ledger,
             run,
-            vec![(key_of(run, Entry::Calibration, &sealed), sealed)],
+            vec![(key::of_addendum(run, Entry::Calibration, &sealed), sealed)],
         )
         .map(drop)
     }
@@ -171,7 +125,7 @@ impl Store {
             .try_for_each(|(key, sealed)| self.add_beside(&mut change, key, sealed))?;
         raw.addenda.extend(new);
         raw.addenda.sort();
-        self.reading(run, || set(&mut change.row, &raw))?;
+        self.reading(run, || set_addenda(&mut change.row, &raw))?;
         self.commit(ledger, &change)?;
         Ok(true)
     }
@@ -186,11 +140,4 @@ impl Store {
         }
         Ok(rows)
     }
-}
-
-/// Makes an index row say what the addenda of its run are.
-pub(super) fn set(row: &mut IndexRow, raw: &RawRun) -> Result<(), Damage> {
-    row.summary.annotate(&opened(raw)?.annotations);
-    row.addenda = raw.addenda_tally();
-    Ok(())
 }

@@ -25,7 +25,6 @@ use contract::part::Part;
 use contract::record::{Record, place_of};
 use contract::run::BlockDone;
 
-use super::addenda;
 use super::error::{Damage, StoreError};
 use super::key::{self, Entry};
 use super::raw::{RawRun, RunRecord};
@@ -275,7 +274,7 @@ pub(super) fn keyed(run: RunId, section: u8, record: &[u8]) -> Result<Row, Damag
     let entry = Entry::from_number(section)
         .ok_or(Damage::Contradiction("it has a section that is unknown"))?;
     let key = match entry {
-        Entry::Annotation | Entry::Calibration => addenda::key_of(run, entry, record),
+        Entry::Annotation | Entry::Calibration => key::of_addendum(run, entry, record),
         Entry::Header | Entry::End | Entry::Floors => key::entry(run, entry, 0),
         Entry::Block => {
             let block = BlockDone::open(record)?;

@@ -18,7 +18,7 @@ use super::database::{self, Closing};
 use super::error::{Damage, StoreError};
 use super::guard::guarded;
 use super::lock::{self, Lock};
-use super::{DB_DIR, Store, Trees, durable, inspect, key, open};
+use super::{DB_DIR, Store, Trees, durable, inspect, key};
 
 /// Where the new database is written.
 const NEW_DIR: &str = "compact";
@@ -47,7 +47,7 @@ impl Store {
     /// database beside it.
     pub fn compact(dir: &Path) -> Result<Compacted, StoreError> {
         inspect::surroundings()?;
-        let store = Self::open_locked(dir, lock::take(dir, open::PATIENCE)?)?;
+        let store = Self::open_locked(dir, lock::take(dir, lock::PATIENCE)?)?;
         store.copy_ended()?;
         let before = size(&dir.join(DB_DIR))?;
         let new = dir.join(NEW_DIR);

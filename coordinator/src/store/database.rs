@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::error::{Damage, StoreError};
 use super::guard::guarded;
 use super::{DB_DIR, Trees};
 
@@ -82,4 +83,33 @@ fn open_sled(dir: &Path) -> Result<sled::Db, sled::Error> {
             result => return result,
         }
     }
+}
+
+/// At open, once the files have been looked at, whatever is not the file system's doing is damage:
+/// nothing else is left to try but to rebuild.
+pub(super) fn judge(dir: &Path, damage: Damage) -> StoreError {
+    let dir = dir.to_owned();
+    match damage {
+        Damage::Engine(e) if is_locked(&e) => StoreError::InUse { dir, holder: None },
+        Damage::Engine(e @ sled::Error::Io(_)) => {
+            match StoreError::engine("open the database", &dir, e) {
+                StoreError::Engine { source, .. } if is_torn(&source) => StoreError::Damaged {
+                    dir,
+                    damage: Damage::Engine(source),
+                },
+                other => other,
+            }
+        }
+        damage => StoreError::Damaged { dir, damage },
+    }
+}
+
+/// Input and output errors that speak of contents, not of the device.
+fn is_torn(error: &sled::Error) -> bool {
+    use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
+    let sled::Error::Io(e) = error else {
+        return false;
+    };
+    e.raw_os_error().is_none()
+        && matches!(e.kind(), InvalidData | InvalidInput | Other | UnexpectedEof)
 }

@@ -17,15 +17,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         let _ = std::fs::remove_file(&temporary);
         return Err(StoreError::io("write", path, source));
     }
-    sync_dir(directory_of(path))
-}
-
-/// The directory that holds a file: of a bare name the working directory, which [`Path::parent`]
-/// calls the empty path.
-pub(super) fn directory_of(path: &Path) -> &Path {
-    path.parent()
-        .filter(|dir| !dir.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
+    sync_dir(super::directory_of(path))
 }
 
 /// Makes names that were added to a directory durable.
@@ -68,9 +60,9 @@ mod tests {
             ("a/run.bench", "a"),
             ("/x", "/"),
         ] {
-            assert_eq!(directory_of(Path::new(path)), Path::new(dir));
+            assert_eq!(super::super::directory_of(Path::new(path)), Path::new(dir));
         }
-        assert!(sync_dir(directory_of(Path::new("run.bench"))).is_ok());
+        assert!(sync_dir(super::super::directory_of(Path::new("run.bench"))).is_ok());
         assert!(
             sync_dir(Path::new("")).is_err(),
             "the twin: the empty path is no directory"

@@ -10,8 +10,6 @@ use contract::part::vet::PartFault;
 use contract::record::RecordError;
 use contract::shell;
 
-use super::durable;
-
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -69,8 +67,8 @@ pub enum StoreError {
         /// Why not.
         source: std::io::Error,
     },
-    /// The wall clock stands before 1970.
-    #[error("open the store: the system clock is before 1970; set it")]
+    /// The wall clock stands before 1970 or beyond the years of dates.
+    #[error("open the store: the system clock is before 1970 or after 9998; set it")]
     Clock,
     /// The store lies where nothing can be written: it was opened through a copy, for reading.
     #[error(
@@ -318,7 +316,7 @@ impl StoreError {
     pub(super) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
         if is_full(&source) {
             return Self::Full {
-                dir: durable::directory_of(path).to_owned(),
+                dir: super::directory_of(path).to_owned(),
             };
         }
         Self::Io {

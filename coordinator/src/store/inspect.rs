@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::error::StoreError;
 use super::{DB_DIR, durable};
@@ -39,11 +39,19 @@ pub(super) struct Mended {
     pub(super) settings: bool,
 }
 
+/// Whether all that reads the wall clock can: ids begin at 1970, and dates of HTTP end with the year
+/// 9999, which no run then outlasts.
+fn clock(now: SystemTime) -> Result<(), StoreError> {
+    const YEAR_9999: Duration = Duration::from_secs(253_370_764_800);
+    match now.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) if since < YEAR_9999 => Ok(()),
+        _ => Err(StoreError::Clock),
+    }
+}
+
 /// Looks at the process and its surroundings: what sled would take for damage or wait for.
 pub(super) fn surroundings() -> Result<(), StoreError> {
-    if SystemTime::now() < SystemTime::UNIX_EPOCH {
-        return Err(StoreError::Clock);
-    }
+    clock(SystemTime::now())?;
     // All at once: each lives until the last sender is gone.
     let (gates, started): (Vec<Sender<()>>, Vec<_>) = (0..THREADS)
         .map(|_| {
@@ -273,5 +281,19 @@ mod tests {
     #[test]
     fn the_surroundings_of_a_test_are_fit() {
         surroundings().unwrap();
+    }
+
+    #[test]
+    fn a_clock_before_1970_or_after_9998_is_refused() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        let last = epoch + Duration::from_secs(253_370_764_799);
+        for fit in [epoch, SystemTime::now(), last] {
+            assert!(clock(fit).is_ok(), "{fit:?}");
+        }
+        let (second, year) = (Duration::from_secs(1), Duration::from_secs(31_557_600));
+        for unfit in [epoch - second, last + second, last + 900_000 * year] {
+            let error = clock(unfit).unwrap_err();
+            assert!(error.to_string().contains("the system clock"), "{error}");
+        }
     }
 }

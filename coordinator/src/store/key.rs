@@ -136,6 +136,16 @@ pub(super) fn place_of(key: &[u8]) -> Option<Place> {
     })
 }
 
+/// The key of an addendum: the number is the beginning of its hash.
+pub(super) fn of_addendum(run: RunId, kind: Entry, sealed: &[u8]) -> Vec<u8> {
+    let hash = blake3::hash(sealed);
+    let number = hash
+        .as_bytes()
+        .first_chunk()
+        .expect("a hash is longer than a number");
+    entry(run, kind, u64::from_be_bytes(*number))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

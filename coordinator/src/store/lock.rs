@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use super::error::StoreError;
 
+/// How long an open waits for another process to be done.
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Name of the file.
 const FILE: &str = "lock";
 /// Between two tries.

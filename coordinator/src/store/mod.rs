@@ -50,12 +50,11 @@ use std::sync::Mutex;
 
 use contract::id::RunId;
 
-pub use addenda::Addenda;
 pub use archive::{check_archive, decode_archive, is_archive, read_archive};
 pub use compact::Compacted;
 pub use error::{Damage, StoreError};
 pub use index::{EndSummary, RunSummary};
-pub use raw::{Resume, RunRecord};
+pub use raw::{Addenda, Resume, RunRecord};
 pub use rebuild::{Brought, Lost, Rebuilt};
 pub use salvage::Source;
 pub use transfer::{Imported, Verified};
@@ -122,4 +121,12 @@ fn archive_path(dir: &Path, run: RunId) -> PathBuf {
     dir.join(RUNS_DIR)
         .join(run.as_str())
         .with_extension("bench")
+}
+
+/// The directory that holds a file: of a bare name the working directory, which [`Path::parent`]
+/// calls the empty path.
+fn directory_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|dir| !dir.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }

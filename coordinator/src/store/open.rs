@@ -3,7 +3,6 @@
 
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use contract::envelope;
 
@@ -11,17 +10,12 @@ use super::database;
 use super::digest::SetHash;
 use super::error::{Damage, StoreError};
 use super::guard::guarded;
-use super::lock::{self, Lock};
+use super::lock::{self, Lock, PATIENCE};
 use super::readonly::{self, Scratch};
-use super::witness::{self, Tally, Witness, count};
+use super::witness::{self, TALLY, Tally, Witness, count};
 use super::{
     DB_DIR, Ledger, RUNS_DIR, Store, Trees, compact, copies, durable, inspect, rebuild, rows,
 };
-
-/// How long an open waits for another process to be done.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
-/// Key of the tally in the tree `meta`.
-pub(super) const TALLY: &[u8] = b"tally";
 
 impl Store {
     /// Opens the store in a directory, making both where there is none. A store that cannot be
@@ -163,10 +157,11 @@ impl Store {
         }
         inspect::files(at)?;
         let opened = guarded(|| database::open(at)).map_err(damaged)?;
-        let (db, trees, closing) = opened.map_err(|source| judge(dir, Damage::Engine(source)))?;
+        let (db, trees, closing) =
+            opened.map_err(|source| database::judge(dir, Damage::Engine(source)))?;
         let tally = guarded(|| trees.tally())
             .map_err(damaged)?
-            .map_err(|damage| judge(dir, damage))?;
+            .map_err(|damage| database::judge(dir, damage))?;
         if witness.is_none() && tally.commit > 0 {
             return Err(damaged(Damage::ManifestMissing));
         }
@@ -245,33 +240,4 @@ impl Trees {
             Err(Damage::Content)
         }
     }
-}
-
-/// At open, once the files have been looked at, whatever is not the file system's doing is damage:
-/// nothing else is left to try but to rebuild.
-pub(super) fn judge(dir: &Path, damage: Damage) -> StoreError {
-    let dir = dir.to_owned();
-    match damage {
-        Damage::Engine(e) if database::is_locked(&e) => StoreError::InUse { dir, holder: None },
-        Damage::Engine(e @ sled::Error::Io(_)) => {
-            match StoreError::engine("open the database", &dir, e) {
-                StoreError::Engine { source, .. } if is_torn(&source) => StoreError::Damaged {
-                    dir,
-                    damage: Damage::Engine(source),
-                },
-                other => other,
-            }
-        }
-        damage => StoreError::Damaged { dir, damage },
-    }
-}
-
-/// Input and output errors that speak of contents, not of the device.
-fn is_torn(error: &sled::Error) -> bool {
-    use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
-    let sled::Error::Io(e) = error else {
-        return false;
-    };
-    e.raw_os_error().is_none()
-        && matches!(e.kind(), InvalidData | InvalidInput | Other | UnexpectedEof)
 }

@@ -12,7 +12,7 @@ use sled::{Batch, Transactional, Tree};
 use super::error::{Damage, StoreError};
 use super::guard::guarded;
 use super::key::{self, Entry};
-use super::open::TALLY;
+use super::witness::TALLY;
 use super::witness::{self, Tally};
 use super::{Store, rows};
 

@@ -4,12 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use contract::addendum::{Annotation, NoiseFloors};
 use contract::id::{Attempt, RunId};
 use contract::part::{Part, Place};
 use contract::record::Record;
 use contract::run::{BlockDone, Notice, RunEnd, RunHeader};
 
-use super::addenda::{self, Addenda};
 use super::digest::SetHash;
 use super::error::Damage;
 use super::index::{AddendaTally, Row as IndexRow};
@@ -17,6 +17,18 @@ use super::key::{self, Entry};
 use super::rows::Row;
 use super::witness::count;
 use crate::record::Stored;
+
+/// What stands beside the measurement of a run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Addenda {
+    /// The noise floors it is judged by, fixed before its findings were concluded; `None` where
+    /// there were none.
+    pub floors: Option<NoiseFloors>,
+    /// What people said of it, in the order they said it.
+    pub annotations: Vec<Annotation>,
+    /// Calibrations that ended with it, oldest first.
+    pub calibrations: Vec<NoiseFloors>,
+}
 
 /// A run as it is stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -139,7 +151,7 @@ impl RawRun {
                 .collect(),
             notices,
             end: self.end()?,
-            addenda: addenda::opened(self)?,
+            addenda: opened(self)?,
         })
     }
 
@@ -188,7 +200,7 @@ impl RawRun {
         }
         row.notices = self.of(Entry::Notice).count() as u64;
         row.set_end(self.end()?.as_ref());
-        addenda::set(&mut row, self)?;
+        set_addenda(&mut row, self)?;
         Ok(row)
     }
 
@@ -283,4 +295,35 @@ impl RawRun {
             .filter(move |(key, _)| key::entry_of(key) == Some(entry))
             .map(|(_, v)| v.as_slice())
     }
+}
+
+/// Opens addenda.
+fn opened(raw: &RawRun) -> Result<Addenda, Damage> {
+    let mut annotations = raw
+        .of(Entry::Annotation)
+        .map(Annotation::open)
+        .collect::<Result<Vec<_>, _>>()?;
+    annotations.sort_by(|a, b| (a.unix_ms, a.kind, &a.text).cmp(&(b.unix_ms, b.kind, &b.text)));
+    let mut calibrations = raw
+        .of(Entry::Calibration)
+        .map(NoiseFloors::open)
+        .collect::<Result<Vec<_>, _>>()?;
+    calibrations.sort_by_key(|floors| floors.unix_ms);
+    let floors = raw
+        .of(Entry::Floors)
+        .next()
+        .map(NoiseFloors::open)
+        .transpose()?;
+    Ok(Addenda {
+        floors,
+        annotations,
+        calibrations,
+    })
+}
+
+/// Makes an index row say what the addenda of its run are.
+pub(super) fn set_addenda(row: &mut IndexRow, raw: &RawRun) -> Result<(), Damage> {
+    row.summary.annotate(&opened(raw)?.annotations);
+    row.addenda = raw.addenda_tally();
+    Ok(())
 }

@@ -17,7 +17,7 @@ use super::lock;
 use super::salvage::{Pieces, Salvaged, Source};
 use super::witness::{self, Tally};
 use super::wreck::Wreck;
-use super::{DB_DIR, RUNS_DIR, Store, archive, compact, copies, durable, inspect, open};
+use super::{DB_DIR, RUNS_DIR, Store, archive, compact, copies, durable, inspect};
 
 /// Name of the file that stands while a rebuild goes on.
 pub(super) const MARK: &str = "rebuilding";
@@ -90,7 +90,7 @@ impl Store {
     pub fn rebuild(dir: &Path) -> Result<Rebuilt, StoreError> {
         inspect::surroundings()?;
         std::fs::create_dir_all(dir).map_err(|source| StoreError::io("create", dir, source))?;
-        let lock = lock::take(dir, open::PATIENCE)?;
+        let lock = lock::take(dir, lock::PATIENCE)?;
         compact::settle(dir)?;
         let asides = set_aside(dir)?;
         let store = Self::open_settled(dir, lock)?;

@@ -17,6 +17,9 @@ use super::digest::SetHash;
 use super::durable;
 use super::error::{Damage, StoreError};
 
+/// Key of the tally in the tree `meta`.
+pub(super) const TALLY: &[u8] = b"tally";
+
 /// Name of the file in the store's directory.
 pub(super) const FILE: &str = "manifest";
 /// How its first line begins; the number of the store's layout follows.

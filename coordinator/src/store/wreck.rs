@@ -13,7 +13,7 @@ use super::lock::{self, Lock};
 use super::raw::RawRun;
 use super::rows;
 use super::salvage::{Pieces, Source};
-use super::{DB_DIR, Trees, inspect, key, open};
+use super::{DB_DIR, Trees, inspect, key};
 
 /// More errors of the database in a row than any damage of single records causes.
 const HOPELESS: usize = 64;
@@ -29,7 +29,7 @@ pub(super) struct Wreck {
 impl Wreck {
     /// Opens it; where its snapshot is damaged, by its log alone.
     pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
-        let lock = lock::take(dir, open::PATIENCE)?;
+        let lock = lock::take(dir, lock::PATIENCE)?;
         if !dir.join(DB_DIR).exists() {
             return Err(StoreError::Damaged {
                 dir: dir.to_owned(),
@@ -55,7 +55,7 @@ impl Wreck {
             damage,
         };
         let opened = guarded(|| database::open(dir)).map_err(damaged)?;
-        opened.map_err(|source| open::judge(dir, Damage::Engine(source)))
+        opened.map_err(|source| database::judge(dir, Damage::Engine(source)))
     }
 
     /// The runs that its index or its records name.

@@ -17,9 +17,8 @@ use super::guard::guarded;
 use super::index::Row;
 use super::journal::{State, TAKEN_BACK};
 use super::key::{self, Entry};
-use super::open::TALLY;
 use super::raw::Resume;
-use super::witness::{self, Tally};
+use super::witness::{self, TALLY, Tally};
 use super::{DB_DIR, Ledger, Store, archive, durable, rows};
 
 /// What one commit changes.

@@ -6,7 +6,9 @@
 pub(crate) struct Use {
     /// From one.
     pub(crate) line: usize,
-    segments: Vec<String>,
+    pub(crate) segments: Vec<String>,
+    /// It stands in `pub use`: whoever names it here means what it names.
+    pub(crate) is_export: bool,
     is_macro: bool,
 }
 
@@ -27,11 +29,34 @@ pub(crate) fn uses(path: &str, text: &str) -> Vec<Use> {
     let mut at = 0;
     while at < tokens.len() {
         match &tokens[at].1 {
-            Token::Name(_) => at = path_at(&tokens, at, &[], &module, &mut found),
+            Token::Name(_) => {
+                let before = found.len();
+                let is_export = is_export(&tokens[..at]);
+                at = path_at(&tokens, at, &[], &module, &mut found);
+                found[before..]
+                    .iter_mut()
+                    .for_each(|found| found.is_export = is_export);
+            }
             _ => at += 1,
         }
     }
     found
+}
+
+/// Whether the last of these tokens are `pub use` or `pub(…) use`.
+fn is_export(before: &Tokens) -> bool {
+    let mut before = before.iter().rev().map(|(_, token)| token);
+    let name = |token: Option<&Token>, text: &str| matches!(token, Some(Token::Name(name)) if name == text);
+    if !name(before.next(), "use") {
+        return false;
+    }
+    let visible = match before.next() {
+        Some(Token::Mark(')')) => before
+            .skip_while(|token| **token != Token::Mark('('))
+            .nth(1),
+        other => other,
+    };
+    name(visible, "pub")
 }
 
 impl Use {
@@ -78,6 +103,7 @@ fn path_at(
     found.push(Use {
         line,
         segments: absolute(&segments, module),
+        is_export: false,
         is_macro,
     });
     at
@@ -121,7 +147,7 @@ fn absolute(segments: &[String], module: &[String]) -> Vec<String> {
 }
 
 /// `coordinator/src/plan/file.rs` is `crate::plan::file`.
-fn module_of(path: &str) -> Vec<String> {
+pub(crate) fn module_of(path: &str) -> Vec<String> {
     let inside = path.split_once("src/").map_or(path, |(_, inside)| inside);
     let names = inside
         .trim_end_matches(".rs")

@@ -11,11 +11,12 @@ use contract::part::{Origin, Outcome, Part, Place, RequestRecord};
 use contract::record::Record;
 use contract::run::{BlockDone, NoticeKind, RunState};
 use contract::spec::Assignment;
-use coordinator::dispatch::core::{Core, Limits, Script};
+use coordinator::dispatch::core::Core;
 use coordinator::dispatch::event::{
     Effect, Ending, Event, LostAgent, Noted, PeerEnd, PeerId, Sight,
 };
 use coordinator::dispatch::job::{Binary, Job, RunIdentity};
+use coordinator::dispatch::job::{Limits, Script};
 use coordinator::dispatch::orders::Orders;
 use coordinator::plan::Plan;
 use coordinator::schedule::Block;

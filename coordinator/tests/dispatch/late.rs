@@ -7,8 +7,8 @@ use std::time::Duration;
 use contract::id::Attempt;
 use contract::part::Place;
 use contract::run::{NoticeKind, RunState};
-use coordinator::dispatch::core::Script;
 use coordinator::dispatch::event::{Event, PeerId, Reason};
+use coordinator::dispatch::job::Script;
 use stats::rng::Seed;
 
 use super::fleet::{Fleet, HOST, joined_as, script};

@@ -16,8 +16,8 @@ use std::time::Duration;
 use contract::id::{Arm, Attempt, Ticket, TrialKey};
 use contract::message::{Failure, FailureKind, LoadReport, Up};
 use contract::run::{NoticeKind, RunState};
-use coordinator::dispatch::core::Script;
 use coordinator::dispatch::event::{Cause, Effect, Event, PeerEnd, PeerId};
+use coordinator::dispatch::job::Script;
 
 use self::fleet::{
     Fleet, HOST, came, gone, joined, limits, piece_of, said, script, session, silent,

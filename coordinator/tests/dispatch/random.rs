@@ -6,8 +6,8 @@ use std::time::Duration;
 use contract::id::{Attempt, Ticket, TrialKey};
 use contract::message::Up;
 use contract::run::RunState;
-use coordinator::dispatch::core::Script;
 use coordinator::dispatch::event::{Event, PeerId};
+use coordinator::dispatch::job::Script;
 use stats::rng::Seed;
 
 use super::fleet::{Fleet, HOST, gone, joined, said, script, silent};

@@ -3,8 +3,8 @@
 
 use contract::id::{Attempt, Ticket};
 use contract::run::{NoticeKind, RunState};
-use coordinator::dispatch::core::Script;
 use coordinator::dispatch::event::{Event, PeerId};
+use coordinator::dispatch::job::Script;
 use stats::rng::Seed;
 
 use super::fleet::{Fleet, gone, joined, script};

@@ -1,6 +1,7 @@
-//! Ctrl-C, once and twice.
+//! Ctrl-C: once, twice, and a third time.
 
 use contract::run::{NoticeKind, RunState};
+use coordinator::error::exit;
 use coordinator::store::RunRecord;
 
 use crate::ground::{Ended, Ground, eventually, signal};
@@ -115,5 +116,27 @@ fn twice_waits_for_nobody_and_loses_nothing_committed() {
     assert_unfinished(&ended, &record);
     assert_eq!(state(&record), Some(RunState::Stopped));
     assert!(requests(&record) >= 30);
+    ground.deserted();
+}
+
+#[test]
+fn a_third_time_ends_the_process_at_once_with_a_code_of_its_own() {
+    let ground = Ground::new();
+    let running = with_one_block_done(&ground);
+    // Even after the second the coordinator would wait for this agent, so that there is a third.
+    let agent = ground.agent();
+    signal(agent, "STOP");
+    let program = format!("/proc/{}/exe", running.pid());
+    eventually("it has ended", || {
+        signal(running.pid(), "INT");
+        std::fs::read_link(&program).is_err().then_some(())
+    });
+    let ended = running.end();
+    assert_eq!(ended.code, Some(i32::from(exit::INTERRUPTED)), "{ended:?}");
+    assert!(
+        requests(&ground.latest()) >= 30,
+        "what was committed is safe"
+    );
+    signal(agent, "KILL");
     ground.deserted();
 }

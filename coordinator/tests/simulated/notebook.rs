@@ -30,7 +30,9 @@ impl Notebook {
         write: impl FnOnce(&mut Pages),
     ) -> Result<(), JournalError> {
         if self.fails == Some(what) {
-            return Err(JournalError(format!("no room to {what}")));
+            return Err(JournalError::new(std::io::Error::other(format!(
+                "no room to {what}"
+            ))));
         }
         write(&mut self.pages.lock().unwrap());
         Ok(())

@@ -15,8 +15,8 @@ use coordinator::store::{Store, StoreError};
 use crate::damage::copy;
 use crate::sample::{end, header, run, store_with, write_block};
 
-const DIR: &str = "STORE_FAULTS_DIR";
-const WORK: &str = "STORE_FAULTS_WORK";
+pub(crate) const DIR: &str = "STORE_FAULTS_DIR";
+pub(crate) const WORK: &str = "STORE_FAULTS_WORK";
 /// No call takes as long as this, however busy the machine is.
 const LIMIT: Duration = Duration::from_secs(120);
 /// What the child says before whatever it says.
@@ -65,7 +65,7 @@ fn writes(dir: &Path, said: &mut impl Write) -> Result<(), StoreError> {
     store.close()
 }
 
-fn has_strace() -> bool {
+pub(crate) fn has_strace() -> bool {
     let found = Command::new("strace")
         .arg("-V")
         .stdout(Stdio::null())

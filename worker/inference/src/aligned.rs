@@ -42,6 +42,11 @@ impl<T> DerefMut for Aligned<T> {
     }
 }
 
+/// Rounds a row length up so that every row starts a whole vector and ends in zeros.
+pub(crate) fn padded(length: usize) -> usize {
+    length.next_multiple_of(16)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

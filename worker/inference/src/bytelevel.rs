@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::tokenizer::template;
+use crate::template::template;
 
 /// How text is cut before merging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

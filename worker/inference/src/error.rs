@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use crate::json::JsonError;
+use crate::json_error::JsonError;
 
 /// Why a model could not be loaded. Messages complete "failed to load the model: …".
 #[derive(Debug, thiserror::Error)]

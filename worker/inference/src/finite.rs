@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::weights::WeightFormat;
+use crate::format::WeightFormat;
 
 /// Bytes looked at in one go.
 const PIECE: usize = 1 << 20;

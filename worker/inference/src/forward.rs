@@ -9,16 +9,17 @@
 use std::sync::Arc;
 
 use crate::aligned::Aligned;
+use crate::aligned::padded;
 use crate::config::Config;
 use crate::error::LoadError;
 use crate::kernels::{Attention, PAGE};
 use crate::kv::KvCache;
 use crate::layer::Layer;
-use crate::model::{Model, padded};
+use crate::model::Model;
 use crate::pass::{Batch, RUN};
 use crate::products::{
-    Space, linear, multiply, multiply_gated, normalise, normalise_heads, normalise_into, per_token,
-    product, rotate, scale,
+    Product, Space, multiply, multiply_gated, normalise, normalise_heads, normalise_into,
+    per_token, rotate, scale,
 };
 use crate::shared::Shared;
 use crate::team::Team;
@@ -199,12 +200,12 @@ impl Engine {
             &mut work.normed,
             count,
         );
-        let mut jobs = [
-            linear(&layer.q, &work.normed, &mut work.queries, count, false),
-            linear(&layer.k, &work.normed, &mut work.keys, count, false),
-            linear(&layer.v, &work.normed, &mut work.values, count, false),
+        let products = [
+            Product::linear(&layer.q, &work.normed, &mut work.queries, count, false),
+            Product::linear(&layer.k, &work.normed, &mut work.keys, count, false),
+            Product::linear(&layer.v, &work.normed, &mut work.values, count, false),
         ];
-        multiply(&mut self.team, model.kernels, &mut jobs, &mut work.space);
+        multiply(&mut self.team, model.kernels, products, &mut work.space);
     }
 
     /// Rotates queries and keys and writes keys and values into the cache.
@@ -304,8 +305,8 @@ impl Engine {
         } else {
             &mut work.normed
         };
-        let job = linear(&layer.o, &work.mixed, to, count, behind.is_empty());
-        multiply(&mut self.team, model.kernels, &mut [job], &mut work.space);
+        let job = Product::linear(&layer.o, &work.mixed, to, count, behind.is_empty());
+        multiply(&mut self.team, model.kernels, [job], &mut work.space);
         if !behind.is_empty() {
             normalise_into(
                 &mut self.team,
@@ -329,8 +330,8 @@ impl Engine {
             &mut work.normed,
             count,
         );
-        let gate = linear(&layer.gate, &work.normed, &mut work.gate, count, false);
-        let up = linear(&layer.up, &work.normed, &mut work.up, count, false);
+        let gate = Product::linear(&layer.gate, &work.normed, &mut work.gate, count, false);
+        let up = Product::linear(&layer.up, &work.normed, &mut work.up, count, false);
         multiply_gated(
             &mut self.team,
             model.kernels,
@@ -350,8 +351,8 @@ impl Engine {
         } else {
             &mut work.normed
         };
-        let down = linear(&layer.down, &work.gate, to, count, behind.is_empty());
-        multiply(&mut self.team, model.kernels, &mut [down], &mut work.space);
+        let down = Product::linear(&layer.down, &work.gate, to, count, behind.is_empty());
+        multiply(&mut self.team, model.kernels, [down], &mut work.space);
         if !behind.is_empty() {
             normalise_into(
                 &mut self.team,
@@ -378,15 +379,9 @@ impl Engine {
                 (model.kernels.rms_norm)(from.as_ptr(), norm, to.as_mut_ptr(), hidden, eps);
             }
         }
-        let mut head = product(
-            &model.head,
-            &work.last,
-            &mut work.logits,
-            batch.wanted.len(),
-            false,
-        );
-        head.0.y_stride = model.config.vocab_size;
-        multiply(&mut self.team, model.kernels, &mut [head], &mut work.space);
+        let count = batch.wanted.len();
+        let head = Product::dense(&model.head, &work.last, &mut work.logits, count);
+        multiply(&mut self.team, model.kernels, [head], &mut work.space);
         let (vocab, cap) = (model.config.vocab_size, model.config.caps[1]);
         if cap > 0.0 {
             let logits = Shared::new(&mut work.logits);

@@ -9,10 +9,7 @@
 use crate::aligned::Aligned;
 use crate::config::{Config, KvFormat};
 use crate::kernels::{Bf16, Element, F32, PAGE};
-use crate::pages::PagePool;
-
-/// Page numbers of one sequence, in order of position.
-pub(crate) type PageTable = Vec<u32>;
+use crate::pages::{PagePool, PageTable};
 
 /// The cache. Keys and values of a page lie as `[layer][page][kv head]` blocks of [`PAGE`] × head
 /// elements, keys transposed (element-major), values token-major.

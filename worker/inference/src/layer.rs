@@ -1,9 +1,9 @@
 //! The decoder layers of a model: their parts found in its files by the names that the family gives
 //! them. It must not know how they are computed with.
 
+use crate::aligned::padded;
 use crate::config::{Config, LayerKind, Norms};
 use crate::error::LoadError;
-use crate::model::padded;
 use crate::weights::{Matrix, Weights};
 
 /// One decoder layer. Norms and biases that the architecture does not have are empty.

@@ -89,11 +89,6 @@ pub struct Model {
     form: WeightForm,
 }
 
-/// Rounds a row length up so that every row starts a whole vector and ends in zeros.
-pub(crate) fn padded(length: usize) -> usize {
-    length.next_multiple_of(16)
-}
-
 impl Model {
     /// Loads the model at a directory, `.safetensors` file or shard index, and tells `phase` each
     /// border.

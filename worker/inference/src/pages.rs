@@ -11,7 +11,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, DefaultHasher};
 
 use crate::kernels::PAGE;
-use crate::kv::PageTable;
+
+/// Page numbers of one sequence, in order of position.
+pub(crate) type PageTable = Vec<u32>;
 
 /// A page of tokens after a known beginning. The whole key is compared: no other tokens are ever
 /// taken for these.

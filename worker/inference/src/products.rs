@@ -5,13 +5,15 @@
     reason = "kernels take addresses; the splits that make that sound are made here"
 )]
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use crate::aligned::Aligned;
+use crate::aligned::padded;
 use crate::config::Activation;
 use crate::kernels::{Kernels, MatMul, SCRATCH};
 use crate::layer::Linear;
-use crate::model::{Model, padded};
+use crate::model::Model;
 use crate::shared::Shared;
 use crate::team::Team;
 use crate::weights::Matrix;
@@ -21,7 +23,7 @@ const MAX_ROWS: usize = 256;
 /// Tasks a thread gets per region, so that a disturbed thread delays the others little.
 const TASKS_PER_THREAD: usize = 16;
 /// Rows of x in one task, at most: with what kernels lay out of them they stay in a second-level
-/// cache while all of W passes by.
+/// cache while all of W passes by. No kernel divides the rows of x further.
 const PANEL: usize = 128;
 /// Rows of x up to which laying them out is less work than sharing it.
 const ALONE: usize = 2;
@@ -75,51 +77,83 @@ fn bias(linear: &Linear, y: &mut [f32], count: usize, add: bool) {
     }
 }
 
-/// Describes a product with a whole matrix and its bias; `accumulate` adds it to what is in y.
-pub(crate) fn linear(
-    linear: &Linear,
-    x: &[f32],
-    y: &mut [f32],
-    batch: usize,
-    accumulate: bool,
-) -> Job {
-    if linear.bias.is_empty() {
-        return product(&linear.matrix, x, y, batch, accumulate);
-    }
-    bias(linear, y, batch, accumulate);
-    product(&linear.matrix, x, y, batch, true)
+/// A product with a whole matrix. It borrows what the kernels read and write until it is computed,
+/// so that the addresses in the job stay valid and nobody else has y.
+pub(crate) struct Product<'a> {
+    job: MatMul,
+    /// Rows of W.
+    rows: usize,
+    operands: PhantomData<(&'a Matrix, &'a [f32], &'a mut [f32])>,
 }
 
-/// Normalises each token's row in place and adds it to another.
-pub(crate) fn normalise_into(
-    team: &mut Team,
-    model: &Model,
-    from: &mut [f32],
-    norm: &[f32],
-    to: &mut [f32],
-    tokens: usize,
-) {
-    let (hidden, eps) = (model.config.hidden_size, model.config.rms_norm_eps);
-    let row = padded(hidden);
-    let (from, to) = (Shared::new(from), Shared::new(to));
-    per_token(team, tokens, &|token| {
-        // SAFETY: each token's rows are touched by one task; rows and norm are padded to 16
-        // elements. The kernel reads what it overwrites before it does.
-        unsafe {
-            let (x, out) = (from.slice(token * row, row), to.slice(token * row, row));
-            let at = x.as_mut_ptr();
-            (model.kernels.rms_norm)(at, norm.as_ptr(), at, hidden, eps);
-            out.iter_mut().zip(x).for_each(|(out, x)| *out += *x);
+impl<'a> Product<'a> {
+    /// `batch` rows of x, each padded, times the matrix; rows of y are `y_stride` apart.
+    fn new(
+        matrix: &'a Matrix,
+        x: &'a [f32],
+        y: &'a mut [f32],
+        y_stride: usize,
+        batch: usize,
+        accumulate: bool,
+    ) -> Self {
+        let (rows, x_stride) = (matrix.rows, padded(matrix.columns));
+        assert!(
+            rows <= y_stride && batch * x_stride <= x.len() && batch * y_stride <= y.len(),
+            "a batch fits its buffers"
+        );
+        assert!(
+            matrix.factors().is_none_or(|factors| rows <= factors.len()),
+            "each row has its factor"
+        );
+        let job = MatMul {
+            w: matrix.bytes().as_ptr(),
+            format: matrix.format,
+            factors: matrix.factors().map_or(std::ptr::null(), <[f32]>::as_ptr),
+            columns: matrix.columns,
+            packed: matrix.packed().map_or(std::ptr::null(), <[u8]>::as_ptr),
+            x: x.as_ptr(),
+            x_stride,
+            split: std::ptr::null(),
+            batch,
+            y: y.as_mut_ptr(),
+            y_stride,
+            accumulate,
+            then: std::ptr::null(),
+        };
+        Self {
+            job,
+            rows,
+            operands: PhantomData,
         }
-    });
-}
+    }
 
-/// Runs `body` for each token, some tokens a task.
-pub(crate) fn per_token(team: &mut Team, tokens: usize, body: &(dyn Fn(usize) + Sync)) {
-    team.run(tokens.div_ceil(TOKENS_PER_TASK), &|task| {
-        let first = task.index * TOKENS_PER_TASK;
-        (first..tokens.min(first + TOKENS_PER_TASK)).for_each(body);
-    });
+    /// A product with the matrix and its bias, rows of y padded; `accumulate` adds it to what is in
+    /// y.
+    pub(crate) fn linear(
+        linear: &'a Linear,
+        x: &'a [f32],
+        y: &'a mut [f32],
+        batch: usize,
+        accumulate: bool,
+    ) -> Self {
+        let (matrix, biased) = (&linear.matrix, !linear.bias.is_empty());
+        if biased {
+            bias(linear, y, batch, accumulate);
+        }
+        Self::new(
+            matrix,
+            x,
+            y,
+            padded(matrix.rows),
+            batch,
+            accumulate || biased,
+        )
+    }
+
+    /// A product whose rows of y follow one another without padding.
+    pub(crate) fn dense(matrix: &'a Matrix, x: &'a [f32], y: &'a mut [f32], batch: usize) -> Self {
+        Self::new(matrix, x, y, matrix.rows, batch, false)
+    }
 }
 
 /// Normalises each token's row.
@@ -131,21 +165,55 @@ pub(crate) fn normalise(
     to: &mut [f32],
     tokens: usize,
 ) {
+    norm_rows(team, model, [from, to], norm, tokens, false);
+}
+
+/// Normalises each token's row in place and adds it to another.
+pub(crate) fn normalise_into(
+    team: &mut Team,
+    model: &Model,
+    from: &mut [f32],
+    norm: &[f32],
+    to: &mut [f32],
+    tokens: usize,
+) {
+    norm_rows(team, model, [from, to], norm, tokens, true);
+}
+
+fn norm_rows(
+    team: &mut Team,
+    model: &Model,
+    [from, to]: [&mut [f32]; 2],
+    norm: &[f32],
+    tokens: usize,
+    add: bool,
+) {
     let (hidden, eps) = (model.config.hidden_size, model.config.rms_norm_eps);
     let row = padded(hidden);
+    assert!(row <= norm.len(), "a norm is padded as rows are");
     let (from, to) = (Shared::new(from), Shared::new(to));
     per_token(team, tokens, &|token| {
-        // SAFETY: each token's rows are touched by one task; rows and norm are padded to 16
-        // elements.
+        // SAFETY: each token's rows are touched by one task and lie inside their buffers; rows and
+        // norm are padded to 16 elements. The kernel reads what it overwrites before it does.
         unsafe {
             let (x, out) = (from.slice(token * row, row), to.slice(token * row, row));
-            (model.kernels.rms_norm)(x.as_ptr(), norm.as_ptr(), out.as_mut_ptr(), hidden, eps);
+            let at = x.as_mut_ptr();
+            let result = if add { at } else { out.as_mut_ptr() };
+            (model.kernels.rms_norm)(at, norm.as_ptr(), result, hidden, eps);
+            if add {
+                out.iter_mut().zip(x).for_each(|(out, x)| *out += *x);
+            }
         }
     });
 }
 
-/// A product and the rows of its matrix.
-pub(crate) type Job = (MatMul, usize);
+/// Runs `body` for each token, some tokens a task.
+pub(crate) fn per_token(team: &mut Team, tokens: usize, body: &(dyn Fn(usize) + Sync)) {
+    team.run(tokens.div_ceil(TOKENS_PER_TASK), &|task| {
+        let first = task.index * TOKENS_PER_TASK;
+        (first..tokens.min(first + TOKENS_PER_TASK)).for_each(body);
+    });
+}
 
 /// What kernels need beside the operands.
 pub(crate) struct Space {
@@ -167,24 +235,27 @@ impl Space {
         }
     }
 
-    /// Lays out the x that all of `jobs` share, if any of them wants that.
-    fn split(&mut self, team: &mut Team, kernels: &Kernels, jobs: &mut [Job]) {
+    /// Lays out the x that all `products` share, if any of them wants that.
+    fn split(&mut self, team: &mut Team, kernels: &Kernels, products: &mut [Product<'_>]) {
+        let job = products[0].job;
+        let operand = |job: &MatMul| (job.x, job.columns, job.batch);
+        assert!(
+            products
+                .iter()
+                .all(|other| operand(&other.job) == operand(&job)),
+            "products computed together share their x"
+        );
         let Some(tiles) = kernels
             .tiles
-            .filter(|_| jobs.iter().any(|job| !job.0.packed.is_null()))
+            .filter(|_| products.iter().any(|product| !product.job.packed.is_null()))
         else {
             return;
         };
-        let job = jobs[0].0;
-        debug_assert!(
-            jobs.iter().all(|other| other.0.x == job.x),
-            "products computed together share their x"
-        );
         let (batch, bytes) = (job.batch, (tiles.split_bytes)(job.columns));
         let to = Shared::new(&mut self.split);
         let body = |token: usize| {
             let job = &job;
-            // SAFETY: `product` checked that these rows of x exist, padded; each token's parts are
+            // SAFETY: these rows of x exist, padded, as `Product` checked; each token's parts are
             // one task's.
             unsafe {
                 let parts = to.slice(token * bytes, bytes).as_mut_ptr();
@@ -196,40 +267,20 @@ impl Space {
         } else {
             per_token(team, batch, &body);
         }
-        jobs.iter_mut()
-            .for_each(|job| job.0.split = self.split.as_ptr());
+        let split = self.split.as_ptr();
+        products
+            .iter_mut()
+            .for_each(|product| product.job.split = split);
     }
-}
 
-/// Describes a product with a whole matrix.
-pub(crate) fn product(
-    matrix: &Matrix,
-    x: &[f32],
-    y: &mut [f32],
-    batch: usize,
-    accumulate: bool,
-) -> Job {
-    let (x_stride, y_stride) = (padded(matrix.columns), padded(matrix.rows));
-    assert!(
-        batch * x_stride <= x.len() && batch * matrix.rows <= y.len(),
-        "a batch fits its buffers"
-    );
-    let job = MatMul {
-        w: matrix.bytes().as_ptr(),
-        format: matrix.format,
-        factors: matrix.factors().map_or(std::ptr::null(), <[f32]>::as_ptr),
-        columns: matrix.columns,
-        packed: matrix.packed().map_or(std::ptr::null(), <[u8]>::as_ptr),
-        x: x.as_ptr(),
-        x_stride,
-        split: std::ptr::null(),
-        batch,
-        y: y.as_mut_ptr(),
-        y_stride,
-        accumulate,
-        then: std::ptr::null(),
-    };
-    (job, matrix.rows)
+    /// A scratch area for each thread of the team.
+    fn scratch(&mut self, team: &Team) -> Shared<'_, f32> {
+        assert!(
+            team.threads() * SCRATCH <= self.scratch.len(),
+            "each thread has a scratch area"
+        );
+        Shared::new(&mut self.scratch)
+    }
 }
 
 /// Rows per task: whole tiles and whole vectors, enough tasks for every thread.
@@ -244,7 +295,7 @@ fn rows_per_task(rows: usize, threads: usize, kernels: &Kernels) -> usize {
 /// those of each matrix numbered on from those of the matrix before.
 struct Cut<'a> {
     kernels: &'a Kernels,
-    jobs: &'a [Job],
+    products: &'a [Product<'a>],
     /// Rows of W in a task.
     step: usize,
     /// Tasks of a panel.
@@ -252,11 +303,14 @@ struct Cut<'a> {
 }
 
 impl<'a> Cut<'a> {
-    fn new(kernels: &'a Kernels, jobs: &'a [Job], step: usize) -> Self {
-        let tasks = jobs.iter().map(|job| job.1.div_ceil(step)).sum();
+    fn new(kernels: &'a Kernels, products: &'a [Product<'a>], step: usize) -> Self {
+        let tasks = products
+            .iter()
+            .map(|product| product.rows.div_ceil(step))
+            .sum();
         Self {
             kernels,
-            jobs,
+            products,
             step,
             tasks,
         }
@@ -264,7 +318,7 @@ impl<'a> Cut<'a> {
 
     /// Tasks of all panels.
     fn len(&self) -> usize {
-        self.jobs[0].0.batch.div_ceil(PANEL) * self.tasks
+        self.products[0].job.batch.div_ceil(PANEL) * self.tasks
     }
 
     /// The part of x and y that a task works on, and its rows of W.
@@ -274,21 +328,21 @@ impl<'a> Cut<'a> {
     }
 
     /// Where the weights of a task begin.
-    fn place(&self, index: usize) -> *const u8 {
+    fn weights(&self, index: usize) -> *const u8 {
         let (job, rows) = self.rows(index % self.tasks);
-        place(self.kernels, job, rows.start)
+        weights(self.kernels, job, rows.start)
     }
 
     fn rows(&self, index: usize) -> (&MatMul, Range<usize>) {
         let (mut index, step) = (index, self.step);
-        for (job, rows) in self.jobs {
+        for Product { job, rows, .. } in self.products {
             let here = rows.div_ceil(step);
             if index < here {
                 return (job, index * step..(*rows).min((index + 1) * step));
             }
             index -= here;
         }
-        unreachable!("tasks are counted from the jobs")
+        unreachable!("tasks are counted from the products")
     }
 }
 
@@ -308,7 +362,7 @@ fn panel(kernels: &Kernels, job: &MatMul, index: usize) -> MatMul {
 }
 
 /// Where a row's weights begin.
-fn place(kernels: &Kernels, job: &MatMul, row: usize) -> *const u8 {
+fn weights(kernels: &Kernels, job: &MatMul, row: usize) -> *const u8 {
     match kernels.tiles {
         Some(tiles) if !job.packed.is_null() => job
             .packed
@@ -318,20 +372,22 @@ fn place(kernels: &Kernels, job: &MatMul, row: usize) -> *const u8 {
 }
 
 /// Computes products of the same x, their rows split over the team.
-pub(crate) fn multiply(team: &mut Team, kernels: &Kernels, jobs: &mut [Job], space: &mut Space) {
-    space.split(team, kernels, jobs);
-    let rows = jobs.iter().map(|job| job.1).sum();
+pub(crate) fn multiply<const N: usize>(
+    team: &mut Team,
+    kernels: &Kernels,
+    mut products: [Product<'_>; N],
+    space: &mut Space,
+) {
+    space.split(team, kernels, &mut products);
+    let rows = products.iter().map(|product| product.rows).sum();
     let step = rows_per_task(rows, team.threads(), kernels);
-    let (cut, scratch) = (
-        Cut::new(kernels, jobs, step),
-        Shared::new(&mut space.scratch),
-    );
+    let (cut, scratch) = (Cut::new(kernels, &products, step), space.scratch(team));
     team.run(cut.len(), &|task| {
         let (job, rows) = cut.task(task.index);
-        let then = task.next.map_or(std::ptr::null(), |next| cut.place(next));
+        let then = task.next.map_or(std::ptr::null(), |next| cut.weights(next));
         let job = MatMul { then, ..job };
-        // SAFETY: `product` took the addresses from buffers that outlive this region; tasks have
-        // disjoint rows of x or of W and so disjoint outputs; the scratch is this worker's.
+        // SAFETY: the products borrow what the addresses lie in and checked their lengths; tasks
+        // have disjoint rows of x or of W and so disjoint outputs; the scratch is this worker's.
         unsafe {
             (kernels.matmul)(
                 &job,
@@ -343,28 +399,35 @@ pub(crate) fn multiply(team: &mut Team, kernels: &Kernels, jobs: &mut [Job], spa
     });
 }
 
-/// gate = activation(gate product) × up product, each task finishing its own columns. The jobs are
-/// gate and up.
+/// gate = activation(gate product) × up product, each task finishing its own columns. The products
+/// are gate and up.
 pub(crate) fn multiply_gated(
     team: &mut Team,
     kernels: &Kernels,
     activation: Activation,
-    mut jobs: [Job; 2],
+    mut products: [Product<'_>; 2],
     space: &mut Space,
 ) {
+    let [gate, up] = &products;
+    assert!(
+        gate.rows == up.rows && [gate, up].iter().all(|p| p.job.y_stride.is_multiple_of(16)),
+        "gate and up have the same padded rows"
+    );
     let activate = kernels.gate(activation);
-    space.split(team, kernels, &mut jobs);
-    let step = rows_per_task(jobs[0].1, 2 * team.threads(), kernels);
-    let [gates, ups] = [0, 1].map(|index| Cut::new(kernels, &jobs[index..=index], step));
-    let scratch = Shared::new(&mut space.scratch);
+    space.split(team, kernels, &mut products);
+    let step = rows_per_task(products[0].rows, 2 * team.threads(), kernels);
+    let [gates, ups] = [0, 1].map(|index| Cut::new(kernels, &products[index..=index], step));
+    let scratch = space.scratch(team);
     team.run(gates.len(), &|task| {
         let ((gate, rows), (up, _)) = (gates.task(task.index), ups.task(task.index));
         let (first, last) = (rows.start, rows.end);
         let scratch = scratch.pointer(task.worker * SCRATCH);
-        let then = task.next.map_or(std::ptr::null(), |next| gates.place(next));
+        let then = task
+            .next
+            .map_or(std::ptr::null(), |next| gates.weights(next));
         let (gate, up) = (
             MatMul {
-                then: ups.place(task.index),
+                then: ups.weights(task.index),
                 ..gate
             },
             MatMul { then, ..up },
@@ -384,3 +447,6 @@ pub(crate) fn multiply_gated(
         }
     });
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub(crate) use self::beginning::template;
 use self::spelling::{byte_table, spelling, strips};
 use crate::config::token_ids;
 use crate::detok::{ByteTable, Detokenizer};

@@ -14,21 +14,9 @@ use crate::aligned::Aligned;
 use crate::error::LoadError;
 use crate::files::ModelFiles;
 use crate::finite::first_spoilt;
+pub use crate::format::WeightFormat;
 use crate::kernels::Tiles;
 use crate::mapping::{Anonymous, Mapping};
-
-/// How weights are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WeightFormat {
-    /// IEEE single.
-    F32,
-    /// IEEE half.
-    F16,
-    /// Brain float.
-    Bf16,
-    /// Whole numbers of eight bits with one factor a row: never in a file, made while loading.
-    Int8,
-}
 
 /// A row-major matrix; its bytes need not be aligned to its element.
 #[derive(Clone)]
@@ -68,26 +56,15 @@ struct Shard {
     data_start: usize,
 }
 
-impl WeightFormat {
-    /// Bytes of one stored element.
-    pub fn bytes(self) -> usize {
-        match self {
-            Self::F32 => 4,
-            Self::F16 | Self::Bf16 => 2,
-            Self::Int8 => 1,
-        }
-    }
-
-    fn of(name: &str, dtype: Dtype) -> Result<Self, LoadError> {
-        match dtype {
-            Dtype::F32 => Ok(Self::F32),
-            Dtype::F16 => Ok(Self::F16),
-            Dtype::BF16 => Ok(Self::Bf16),
-            other => Err(LoadError::TensorFormat {
-                name: name.to_owned(),
-                dtype: format!("{other:?}"),
-            }),
-        }
+fn format_of(name: &str, dtype: Dtype) -> Result<WeightFormat, LoadError> {
+    match dtype {
+        Dtype::F32 => Ok(WeightFormat::F32),
+        Dtype::F16 => Ok(WeightFormat::F16),
+        Dtype::BF16 => Ok(WeightFormat::Bf16),
+        other => Err(LoadError::TensorFormat {
+            name: name.to_owned(),
+            dtype: format!("{other:?}"),
+        }),
     }
 }
 
@@ -291,7 +268,7 @@ impl Weights {
                 shard.data_start + info.data_offsets.0,
             ),
             factors: None,
-            format: WeightFormat::of(name, info.dtype)?,
+            format: format_of(name, info.dtype)?,
             rows: expected.iter().product::<usize>() / columns,
             columns,
             packed: None,

@@ -112,9 +112,13 @@ pub async fn run(settings: &Settings) -> Result<(), WorkerError> {
     let patience = (!settings.keep).then_some(settings.patience);
     loop {
         // Anew for every session: how busy the host is changes.
-        let hello = hello(settings);
+        let dial = async {
+            let asked = settings.clone();
+            let hello = join::introduce(move || hello(&asked)).await?;
+            Ok::<_, WorkerError>(Link::dial(&settings.access, &hello, patience).await?)
+        };
         let link = tokio::select! {
-            link = Link::dial(&settings.access, &hello, patience) => link?,
+            link = dial => link?,
             () = leave.asked() => return Ok(()),
         };
         let joined = settings

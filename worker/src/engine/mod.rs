@@ -12,7 +12,11 @@ mod null;
 #[cfg(feature = "native")]
 mod places;
 mod sim;
+<<<<<<< HEAD
 #[cfg(feature = "native")]
+=======
+mod simulated;
+>>>>>>> main
 mod slowed;
 mod threaded;
 
@@ -287,6 +291,7 @@ pub fn open(
     match spec {
         #[cfg(feature = "native")]
         EngineSpec::Native(spec) => native::open(spec, demand, slots, sink, phase),
+<<<<<<< HEAD
         #[cfg(not(feature = "native"))]
         EngineSpec::Native(_) => Err(engines.no_native()),
         EngineSpec::Sim(spec) => sim::open(spec, demand, time, sink, phase),
@@ -309,5 +314,8 @@ pub(super) fn shared(asked: u32, cores: usize, slots: u32) -> usize {
         asked as usize
     } else {
         (cores / slots.max(1) as usize).max(1)
+=======
+        EngineSpec::Sim(spec) => simulated::open(spec, demand, time, sink, phase),
+>>>>>>> main
     }
 }

@@ -26,7 +26,7 @@ use super::{
     Ending, EngineError, EngineEvent, EngineRequest, ErrorKind, Opened, StepLoad, StepSink,
     WindowStart, threads,
 };
-use crate::error::with_causes;
+use crate::causes::with_causes;
 
 /// Requests that may wait at least; never fewer than the demand.
 const QUEUE: usize = 4096;

@@ -11,15 +11,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use contract::message::{Failure, FailureKind, LoadReport};
-use contract::spec::{Demand, SimSpec};
+use contract::message::{Failure, FailureKind};
+use contract::spec::SimSpec;
 
-use super::inline::Inline;
-use super::threaded::{Halt, Stepper, Threaded};
-use super::{
-    Ending, Engine, EngineEvent, EngineRequest, ErrorKind, Opened, StepLoad, StepSink, Time,
-    WindowStart,
-};
+use super::threaded::{Halt, Stepper};
+use super::{Ending, EngineEvent, EngineRequest, ErrorKind, StepLoad, Time, WindowStart};
 use crate::stream::{Purpose, Stream};
 
 /// Ids of the simulated model are below this.
@@ -54,7 +50,7 @@ enum Fate {
 }
 
 /// The core in real time.
-struct Timed {
+pub(super) struct Timed {
     core: Core,
     time: Arc<dyn Time>,
     /// When the step before was planned to end, while there is work: the next begins then, so that
@@ -62,56 +58,7 @@ struct Timed {
     due: Option<Duration>,
 }
 
-/// Opens a simulated engine in the time it is given.
-///
-/// # Errors
-/// When its parameters make no sense.
-pub(super) fn open(
-    spec: &SimSpec,
-    demand: Demand,
-    time: Arc<dyn Time>,
-    sink: Box<dyn StepSink>,
-    phase: &mut dyn FnMut(&'static str),
-) -> Result<Opened, Failure> {
-    check(spec)?;
-    time.pass(Duration::from_nanos(spec.load_ns));
-    phase("weights");
-    let core = Core::new(spec.clone());
-    let engine: Box<dyn Engine> = if time.is_virtual() {
-        Box::new(Inline::new(core, time, sink))
-    } else {
-        let timed = Timed {
-            core,
-            time,
-            due: None,
-        };
-        let threaded = Threaded::start(
-            move || timed,
-            Box::new(|text| Ok(encode(text))),
-            sink,
-            demand.concurrency as usize,
-        );
-        Box::new(threaded.map_err(|error| Failure {
-            kind: FailureKind::Engine,
-            message: format!("the engine's thread could not be started: {error}"),
-        })?)
-    };
-    phase("engine");
-    let report = LoadReport {
-        model_digest: "simulated".to_owned(),
-        max_context: u32::MAX,
-        threads: 1,
-        ..LoadReport::default()
-    };
-    Ok(Opened {
-        engine,
-        report,
-        kernels: "simulated".to_owned(),
-        processors: Vec::new(),
-    })
-}
-
-fn check(spec: &SimSpec) -> Result<(), Failure> {
+pub(super) fn check(spec: &SimSpec) -> Result<(), Failure> {
     let share = |x: f64| (0.0..=1.0).contains(&x);
     let scale = spec.scale.is_finite() && spec.scale > 0.0;
     let sound = scale
@@ -141,8 +88,18 @@ pub(super) fn encode(text: &str) -> Vec<u32> {
     text.split_whitespace().map(id).collect()
 }
 
+impl Timed {
+    pub(super) fn new(core: Core, time: Arc<dyn Time>) -> Self {
+        Self {
+            core,
+            time,
+            due: None,
+        }
+    }
+}
+
 impl Core {
-    fn new(mut spec: SimSpec) -> Self {
+    pub(super) fn new(mut spec: SimSpec) -> Self {
         spec.stalls.sort_by_key(|stall| stall.at_ns);
         let (waiting, running) = (VecDeque::with_capacity(256), Vec::with_capacity(256));
         let noise = Stream::new(0, Purpose::Noise, 0);

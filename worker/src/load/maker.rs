@@ -10,8 +10,8 @@ use contract::part::Length;
 use contract::spec::{Assignment, PromptSet};
 
 use super::draw::{self, Drawn};
+use super::error::PhaseError;
 use super::files::Files;
-use super::phase::PhaseError;
 use super::prompt;
 use super::requests::Prepared;
 use crate::engine::{Engine, EngineRequest};

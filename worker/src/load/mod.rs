@@ -6,6 +6,7 @@ pub mod arrival;
 pub mod control;
 mod draw;
 pub mod driver;
+mod error;
 pub mod files;
 pub mod inbox;
 mod maker;

@@ -7,9 +7,10 @@ use std::net::IpAddr;
 use contract::credentials::{Credentials, Secrets};
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
-use super::link::LinkError;
+use super::error::LinkError;
 use super::listener;
-use crate::error::{WorkerError, with_causes};
+use crate::causes::with_causes;
+use crate::error::WorkerError;
 
 /// Address of the coordinator.
 pub const COORDINATOR: &str = "PGO_BENCH_COORDINATOR";

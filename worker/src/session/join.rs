@@ -130,9 +130,14 @@ pub async fn run(
         false => Processors::Shared,
     };
     let mut signals = Signals::catch().map_err(WorkerError::Signals)?;
-    let hello = hello(handover);
-    let link = tokio::select! {
-        link = Link::dial(&handover.access, &hello, Some(PATIENCE)) => link?,
+    let join = async {
+        let asked = handover.clone();
+        let hello = introduce(move || hello(&asked)).await?;
+        let link = Link::dial(&handover.access, &hello, Some(PATIENCE)).await?;
+        Ok::<_, WorkerError>((hello, link))
+    };
+    let (hello, link) = tokio::select! {
+        joined = join => joined?,
         () = signals.next() => return Ok(Summary::default()),
     };
     let origin = Origin {
@@ -157,6 +162,18 @@ pub async fn run(
     }
     .serve(results, &mut signals)
     .await
+}
+
+/// Makes a hello on another thread: that hashes the program and reads what the host is, while the
+/// runtime's only thread serves signals.
+///
+/// # Errors
+/// When it panics.
+pub(crate) async fn introduce<T: Send + 'static>(
+    make: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, WorkerError> {
+    let made = tokio::task::spawn_blocking(make).await;
+    made.map_err(|_| WorkerError::Panicked)
 }
 
 fn hello(handover: &Handover) -> Hello {
@@ -305,5 +322,15 @@ mod tests {
             let wrongly = Handover::from_env(value);
             assert!(matches!(wrongly, Err(WorkerError::Environment { name }) if name == wrong));
         }
+    }
+
+    #[tokio::test]
+    async fn the_runtime_goes_on_while_a_hello_is_made() {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let made = introduce(move || receiver.recv_timeout(Duration::from_secs(60)));
+        // Polled second: a hello that kept the runtime's thread would wait for it in vain.
+        let beside = async { sender.send(7).expect("the hello waits") };
+        let (made, ()) = tokio::join!(made, beside);
+        assert!(matches!(made, Ok(Ok(7))), "{made:?}");
     }
 }

@@ -3,6 +3,7 @@
 //! measuring thread ([`join`]). It must not know how load is generated or measured.
 
 pub mod access;
+mod error;
 pub mod join;
 pub mod link;
 mod listener;

@@ -17,8 +17,8 @@ use tokio::time::{Instant, Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
+use super::conn::{Admission, Pass};
 use super::frames::Frames;
-use super::gate::{Admission, Pass};
 use super::refusal::{Refusal, Refusals, UNKNOWN_LIMIT};
 
 /// What the bytes go over.

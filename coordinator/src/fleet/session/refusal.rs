@@ -9,6 +9,7 @@ use contract::PROTOCOL;
 use contract::wire::MESSAGE_LIMIT;
 use tokio::sync::mpsc;
 use tokio_rustls::rustls::{CertificateError, Error as TlsError};
+use tonic::{Code, Status};
 
 use super::{Incoming, SessionEvent};
 
@@ -140,6 +141,16 @@ impl Refusals {
             // A queue that is full has more important things in it.
             drop(self.events.try_send(Incoming { session: 0, what }));
         }
+    }
+}
+
+/// Why a message cannot be read; `None` where it never came, for the connection broke.
+pub(super) fn unreadable(status: &Status) -> Option<Refusal> {
+    match (status.code(), std::error::Error::source(status)) {
+        (Code::OutOfRange, _) => Some(Refusal::TooLarge),
+        // Without a cause below it is the message itself.
+        (Code::Internal, None) => Some(Refusal::Foreign),
+        _ => None,
     }
 }
 

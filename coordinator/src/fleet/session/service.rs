@@ -17,10 +17,10 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
-use tonic::{Code, Request, Response, Status, Streaming};
+use tonic::{Request, Response, Status, Streaming};
 
-use super::gate::Admission;
-use super::refusal::{NAME_LIMIT, Refusal, Refusals};
+use super::conn::Admission;
+use super::refusal::{NAME_LIMIT, Refusal, Refusals, unreadable};
 use super::task::SessionTask;
 use super::{Incoming, Peer, SessionEvent};
 
@@ -108,16 +108,6 @@ impl SessionService {
         };
         self.refusals.count(why, from);
         refusal_status(why)
-    }
-}
-
-/// Why a message cannot be read; `None` where it never came, for the connection broke.
-pub(super) fn unreadable(status: &Status) -> Option<Refusal> {
-    match (status.code(), std::error::Error::source(status)) {
-        (Code::OutOfRange, _) => Some(Refusal::TooLarge),
-        // Without a cause below it is the message itself.
-        (Code::Internal, None) => Some(Refusal::Foreign),
-        _ => None,
     }
 }
 

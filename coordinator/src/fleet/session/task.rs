@@ -12,8 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_stream::StreamExt;
 use tonic::{Status, Streaming};
 
-use super::refusal::{Refusal, Refusals};
-use super::service::unreadable;
+use super::refusal::{Refusal, Refusals, unreadable};
 use super::{Incoming, Peer, SessionEvent};
 
 /// Pings sent in quick succession when a session opens, so that the first trial already knows the

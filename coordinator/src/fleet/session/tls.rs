@@ -4,38 +4,45 @@ use std::sync::Arc;
 
 use contract::credentials::Credentials;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto, version};
+use tokio_rustls::rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
+use tokio_rustls::rustls::{self, RootCertStore, ServerConfig, crypto, version};
 
 /// Credentials that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("use the credentials: {0}; `coordinator certs init` writes new ones")]
-pub struct TlsError(String);
+pub enum TlsError {
+    /// A file is not PEM, or lacks what it should hold.
+    #[error("use the credentials: {0}; {WAY_OUT}")]
+    Pem(#[from] pem::Error),
+    /// The certificate, its key and the authority do not fit together.
+    #[error("use the credentials: {0}; {WAY_OUT}")]
+    Unfit(#[from] rustls::Error),
+    /// The authority's certificate cannot be used to check others.
+    #[error("use the credentials: {0}; {WAY_OUT}")]
+    Authority(#[from] VerifierBuilderError),
+}
+
+const WAY_OUT: &str = "`coordinator certs init` writes new ones";
 
 /// Shows `own` and lets only those in who show a certificate of its authority.
 ///
 /// # Errors
 /// When the PEM texts are not what they should be, or do not fit together.
 pub fn acceptor(own: &Credentials) -> Result<TlsAcceptor, TlsError> {
-    let told = |error: &dyn std::fmt::Display| TlsError(error.to_string());
     let mut roots = RootCertStore::empty();
     for authority in certificates(&own.authority)? {
-        roots.add(authority).map_err(|error| told(&error))?;
+        roots.add(authority)?;
     }
     let provider = Arc::new(crypto::ring::default_provider());
     let verifier =
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-            .build()
-            .map_err(|error| told(&error))?;
-    let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).map_err(|error| told(&error))?;
+            .build()?;
+    let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes())?;
     let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&version::TLS13])
-        .map_err(|error| told(&error))?
+        .with_protocol_versions(&[&version::TLS13])?
         .with_client_cert_verifier(verifier)
-        .with_single_cert(certificates(&own.certificate)?, key)
-        .map_err(|error| told(&error))?;
+        .with_single_cert(certificates(&own.certificate)?, key)?;
     config.alpn_protocols = vec![b"h2".to_vec()];
     // Nobody resumes a session here; nothing is kept for that.
     config.send_tls13_tickets = 0;
@@ -43,7 +50,5 @@ pub fn acceptor(own: &Credentials) -> Result<TlsAcceptor, TlsError> {
 }
 
 fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    CertificateDer::pem_slice_iter(pem.as_bytes())
-        .collect::<Result<_, _>>()
-        .map_err(|error| TlsError(error.to_string()))
+    Ok(CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<_, _>>()?)
 }

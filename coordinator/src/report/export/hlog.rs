@@ -20,7 +20,6 @@ pub(super) fn render(
     items: &[Item<'_>],
     metric: Option<Metric>,
 ) -> Result<Vec<u8>, ExportError> {
-    let failed = |error: &dyn std::fmt::Display| ExportError::Histogram(error.to_string());
     let header = &findings.record.header;
     let began = SystemTime::UNIX_EPOCH + items.first().map_or(Duration::ZERO, |item| item.began);
     let (mut bytes, mut serializer) = (Vec::new(), V2DeflateSerializer::new());
@@ -39,9 +38,7 @@ pub(super) fn render(
         .with_start_time(began)
         .with_base_time(began)
         .with_max_value_divisor(NS_PER_MS);
-    let mut log = builder
-        .begin_log_with(&mut bytes, &mut serializer)
-        .map_err(|e| failed(&e))?;
+    let mut log = builder.begin_log_with(&mut bytes, &mut serializer)?;
     let first = items.first().map_or(Duration::ZERO, |item| item.began);
     for item in items {
         for metric in Selection::metrics(metric) {
@@ -54,8 +51,7 @@ pub(super) fn render(
                     item.began - first,
                     item.trial.wall,
                     Some(tag),
-                )
-                .map_err(|e| failed(&e))?;
+                )?;
             }
         }
     }

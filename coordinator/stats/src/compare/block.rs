@@ -4,8 +4,10 @@
 use std::error::Error;
 use std::fmt;
 
-use super::estimate::LEAST_ROUNDS;
 use crate::order::{Arm, Order};
+
+/// From how many rounds the covariate and the guard are used, and FASTER or SLOWER may be said.
+pub const LEAST_ROUNDS: usize = 6;
 
 /// Which way a metric is good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

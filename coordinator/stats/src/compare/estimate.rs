@@ -2,25 +2,12 @@
 //! (docs/method.md). Owns the least squares; what floor and guard do to the standard error is
 //! beside it; must not know what is compared.
 
-use super::block::{CompareError, Paired, Sums};
-use super::guard::{Correction, Guard};
+use super::block::{CompareError, LEAST_ROUNDS, Paired, Sums};
+use super::guard::Correction;
 use super::power;
 use super::scale::unseen;
+use super::settings::Settings;
 use crate::student::{t_upper, two_sided_p};
-
-/// From how many rounds the covariate and the guard are used, and FASTER or SLOWER may be said.
-pub const LEAST_ROUNDS: usize = 6;
-
-/// Choices of the estimate that are fixed before the run.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Settings {
-    /// Two-sided error of the interval; 0.05.
-    pub alpha: f64,
-    /// Probability with which a difference of the MDE is found; 0.8.
-    pub power: f64,
-    /// What autocorrelation between rounds does to the interval.
-    pub guard: Guard,
-}
 
 /// Mean log ratio with its uncertainty. More than zero is SLOWER.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,16 +55,6 @@ struct Fit {
     df: f64,
     s_residual: f64,
     residuals: Vec<f64>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            alpha: 0.05,
-            power: 0.8,
-            guard: Guard::Auto,
-        }
-    }
 }
 
 impl Interval {
@@ -242,6 +219,7 @@ fn deviation(values: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::guard::Guard;
     use super::*;
 
     const NO_GUARD: Settings = Settings {

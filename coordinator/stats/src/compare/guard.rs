@@ -2,7 +2,7 @@
 //! guard against correlation between neighbouring rounds (docs/method.md). Must not know how the
 //! standard error came about.
 
-use super::estimate::LEAST_ROUNDS;
+use super::block::LEAST_ROUNDS;
 use crate::drift::lag1;
 
 /// Relative width of a bucket at three digits (at most 1/1024): what ties can hide.

@@ -3,7 +3,7 @@
 //! stopping at the first of many analyses at 5 % would err far more often. It must not know what is
 //! analysed.
 
-use super::estimate::Settings;
+use super::settings::Settings;
 
 /// Where in a run of fixed length an answer is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -5,6 +5,7 @@ mod block;
 mod calibrate;
 mod decide;
 mod estimate;
+mod exact;
 mod guard;
 mod holm;
 mod layout;
@@ -14,12 +15,17 @@ mod power;
 mod row;
 mod runs;
 mod scale;
+mod settings;
 mod unpaired;
 
-pub use block::{Block, CompareError, Direction, Paired, Seat, Slope, Sums, cost_ln};
+pub use block::{Block, CompareError, Direction, LEAST_ROUNDS, Paired, Seat, Slope, Sums, cost_ln};
 pub use calibrate::{most_findings, noise_floor};
 pub use decide::{Decision, Question, Role, Tolerance, Verdict, decide};
-pub use estimate::{Estimate, Interval, LEAST_ROUNDS, Settings};
+pub use estimate::{Estimate, Interval};
+pub use exact::{
+    DRAWS, ENUMERATED_LABELS, ENUMERATED_SIGNS, Method, PermutationTest, permutation_test,
+    plain_permutation_test, sign_flip,
+};
 pub use guard::{BUCKET_WIDTH, Correction, Guard};
 pub use holm::holm;
 pub use layout::{LEAST_LAYOUTS, Spread, layout_spread};
@@ -29,9 +35,9 @@ pub use power::{deviation_limit, mde, rounds_needed};
 pub use row::{Row, Step};
 pub use runs::{RunsDecision, RunsQuestion, RunsRow, RunsStep, decide_runs};
 pub use scale::{Reference, Scale};
+pub use settings::Settings;
 pub use unpaired::{LEAST_RUNS, RunMean, Unpaired, unpaired, unpaired_within_reach};
 
-use crate::resample::{PermutationTest, permutation_test};
 use crate::rng::Seed;
 
 /// Everything one metric's rounds say about B against A.

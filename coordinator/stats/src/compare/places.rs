@@ -3,8 +3,9 @@
 //! hosts; must not know what a place is.
 
 use super::block::{CompareError, Paired};
-use super::estimate::{Estimate, Interval, Settings};
+use super::estimate::{Estimate, Interval};
 use super::holm::holm;
+use super::settings::Settings;
 use crate::student::t_upper;
 
 /// From how many hosts they are taken as a sample of hosts, and not as these hosts.

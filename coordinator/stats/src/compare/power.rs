@@ -2,7 +2,7 @@
 //! (docs/method.md). Owns the formula `MDE = (t_{1−α/2,df} + t_{power,df})·SE`, within 2 % of the
 //! exact noncentral value from five rounds.
 
-use super::estimate::Settings;
+use super::settings::Settings;
 use crate::student::{chi2_lower, t_upper};
 
 /// Beyond this many rounds the answer is "not in this way".

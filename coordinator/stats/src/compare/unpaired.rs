@@ -3,10 +3,11 @@
 //! the pooled t over run means and the share of the scatter that lies between runs; must not know
 //! what was run.
 
-use super::estimate::{Interval, Settings};
+use super::estimate::Interval;
 use super::guard::BUCKET_WIDTH;
 use super::power;
 use super::scale::unseen;
+use super::settings::Settings;
 use crate::student::{t_upper, two_sided_p};
 
 /// Fewest runs a side that may say FASTER or SLOWER.

@@ -4,9 +4,9 @@
 //!
 //! Block layouts: <https://github.com/ggml-org/ggml/blob/master/src/ggml-common.h>.
 
-use half::{bf16, f16};
+use half::bf16;
 
-use super::superblocks;
+use super::superblocks::{self, half_at};
 
 /// A number format that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,10 +119,6 @@ impl Quant {
             .chunks_exact(size)
             .for_each(|block| append(block, out));
     }
-}
-
-pub(super) fn half_at(block: &[u8], at: usize) -> f32 {
-    f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
 }
 
 /// Codes of four bits: the low halves of all bytes come first, then the high halves.

@@ -4,7 +4,11 @@
 //!
 //! Block layouts: <https://github.com/ggml-org/ggml/blob/master/src/ggml-common.h>.
 
-use super::quant::half_at;
+use half::f16;
+
+pub(super) fn half_at(block: &[u8], at: usize) -> f32 {
+    f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
+}
 
 /// Values of the four-bit codes of IQ4.
 const IQ4: [i8; 16] = [

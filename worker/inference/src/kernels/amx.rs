@@ -32,8 +32,6 @@ const TILE: usize = SIDE * LINE;
 const PARTS: usize = 3 * LINE;
 /// Places from which the next block's weights are asked for at once.
 const PLACES: usize = 8;
-/// Tokens taken through a task's rows together, so that their parts stay in a second-level cache.
-const PANEL: usize = 128;
 
 /// Whether this processor has AMX for BF16 and the system lets this process use it. Asking is what
 /// makes the system reserve room for tiles, so a path whose answer is yes may run on every thread
@@ -112,20 +110,15 @@ unsafe fn split(x: *const f32, columns: usize, out: *mut u8) {
 /// job's W and x, both at a cache line; `first` and `last` are multiples of [`ROWS`]; nobody else
 /// touches these outputs meanwhile.
 pub(super) unsafe fn rows(job: &MatMul, first: usize, last: usize) {
-    let mut done = 0;
-    while done < job.batch {
-        let panel = PANEL.min(job.batch - done);
-        let whole = panel / (2 * SIDE) * 2 * SIDE;
-        // SAFETY: passed on; the tokens lie inside the job's.
-        unsafe {
-            if whole > 0 {
-                tokens(job, first, last, done, whole);
-            }
-            if panel > whole {
-                tokens(job, first, last, done + whole, panel - whole);
-            }
+    let whole = job.batch / (2 * SIDE) * 2 * SIDE;
+    // SAFETY: passed on; the tokens lie inside the job's.
+    unsafe {
+        if whole > 0 {
+            tokens(job, first, last, 0, whole);
         }
-        done += panel;
+        if job.batch > whole {
+            tokens(job, first, last, whole, job.batch - whole);
+        }
     }
     // SAFETY: tiles are configured; releasing them spares the system saving them with this thread.
     unsafe { asm!("tilerelease", options(nostack, nomem)) };

@@ -4,7 +4,7 @@
 //! request keeps.
 
 use super::simd::{Bf16, Element, F16, F32, Int8, Simd, unrolled};
-use crate::weights::WeightFormat;
+use crate::format::WeightFormat;
 
 /// Columns of W summed in one accumulator before they are folded into the output. Eight widened
 /// rows of this length stay in a first-level cache.
@@ -13,8 +13,6 @@ pub(crate) const BLOCK: usize = 768;
 pub(crate) const SCRATCH: usize = 8 * BLOCK;
 /// Bytes of a cache line.
 const LINE: usize = 64;
-/// Rows of x taken through W together: they stay in a second-level cache while W passes.
-const PANEL: usize = 144;
 /// Batches up to this size read stored weights straight into the tile; larger ones widen them once
 /// first.
 const DIRECT: usize = 8;
@@ -57,27 +55,14 @@ unsafe impl Sync for MatMul {}
 /// `scratch` for [`SCRATCH`] elements, and nobody else touches scratch or these outputs meanwhile.
 #[inline(always)]
 pub(crate) unsafe fn rows<S: Simd>(job: &MatMul, first: usize, last: usize, scratch: *mut f32) {
-    let mut done = 0;
-    while done < job.batch {
-        let batch = PANEL.min(job.batch - done);
-        // SAFETY: the panel's rows of x and y lie inside the job's; the rest is passed on.
-        unsafe {
-            let x = job.x.add(done * job.x_stride);
-            let y = job.y.add(done * job.y_stride);
-            let panel = MatMul {
-                x,
-                y,
-                batch,
-                ..*job
-            };
-            match job.format {
-                WeightFormat::F32 => rows_of::<S, F32>(&panel, first, last, scratch),
-                WeightFormat::F16 => rows_of::<S, F16>(&panel, first, last, scratch),
-                WeightFormat::Bf16 => rows_of::<S, Bf16>(&panel, first, last, scratch),
-                WeightFormat::Int8 => rows_of::<S, Int8>(&panel, first, last, scratch),
-            }
+    // SAFETY: passed on.
+    unsafe {
+        match job.format {
+            WeightFormat::F32 => rows_of::<S, F32>(job, first, last, scratch),
+            WeightFormat::F16 => rows_of::<S, F16>(job, first, last, scratch),
+            WeightFormat::Bf16 => rows_of::<S, Bf16>(job, first, last, scratch),
+            WeightFormat::Int8 => rows_of::<S, Int8>(job, first, last, scratch),
         }
-        done += batch;
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::{Isa, Kernels, MatMul, SCRATCH};
 use crate::aligned::Aligned;
-use crate::weights::WeightFormat;
+use crate::format::WeightFormat;
 
 /// A product that can be computed over and over on the calling thread.
 pub struct SampleProduct {

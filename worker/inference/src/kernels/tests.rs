@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::aligned::Aligned;
 use crate::config::Activation;
-use crate::weights::WeightFormat;
+use crate::format::WeightFormat;
 
 /// Numbers of moderate size from a seed.
 fn numbers(seed: u64, count: usize) -> Vec<f32> {

@@ -9,7 +9,7 @@
 //! drift is noise to the check and none to the interval, and the two disagree about differences
 //! that are there (`tests/method/exact.rs`).
 
-use crate::compare::{Block, Paired, Slope};
+use super::block::{Block, Paired, Slope};
 use crate::rng::Seed;
 
 /// Two-arm runs of up to this many rounds are enumerated (2^R).
