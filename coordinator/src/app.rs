@@ -30,7 +30,7 @@ use crate::compare::Findings;
 use crate::error::{AppError, exit};
 use crate::history::Across;
 use crate::plan::{self, Overrides, Source};
-use crate::report::Reporter;
+use crate::report::{Reporter, answers};
 use crate::store::Store;
 
 /// The exit code of a command that has an answer.
@@ -38,7 +38,7 @@ type Verdict = u8;
 
 /// What commands share.
 struct App<'a> {
-    reporter: &'a mut dyn Reporter,
+    reporter: Reporter<'a>,
     store_dir: Option<PathBuf>,
     store: Option<Arc<Store>>,
 }
@@ -47,7 +47,7 @@ struct App<'a> {
 ///
 /// # Errors
 /// Whatever keeps the command from its answer; [`AppError::exit_code`] says which code that is.
-pub fn carry_out(cli: Cli, reporter: &mut dyn Reporter) -> Result<u8, AppError> {
+pub fn carry_out(cli: Cli, reporter: Reporter<'_>) -> Result<u8, AppError> {
     memory::keep_freed();
     let mut app = App {
         reporter,
@@ -70,7 +70,10 @@ pub fn carry_out(cli: Cli, reporter: &mut dyn Reporter) -> Result<u8, AppError> 
         Command::Plan(PlanCommand::Check(args)) => {
             let (plan, ahead) =
                 plan::ahead(&Source::File(args.path.clone()), &Overrides::default(), 0)?;
-            app.reporter.plan(&plan, &ahead)?;
+            app.reporter.say(&answers::Checked {
+                plan: &plan,
+                ahead: &ahead,
+            })?;
             Ok(exit::OK)
         }
         Command::Certs(command) => certs::certs(&mut app, command),
@@ -128,11 +131,7 @@ fn verdict(findings: &Findings, gate: GateArgs) -> Result<Verdict, AppError> {
     if !gate.gate || code != exit::OK {
         return Ok(code);
     }
-    let compared: Vec<_> = findings
-        .cells
-        .iter()
-        .filter(|cell| cell.candidate.is_some())
-        .collect();
+    let compared: Vec<_> = findings.compared().collect();
     if compared.is_empty() {
         return Err(AppError::NothingToGate);
     }

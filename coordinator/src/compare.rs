@@ -16,6 +16,7 @@ mod measure;
 mod metrics;
 mod picture;
 mod places;
+mod quantiles;
 mod signals;
 mod slices;
 mod summary;
@@ -40,7 +41,7 @@ pub use window::FirstRequest;
 
 use contract::id::Arm;
 use contract::part::{Part, Sent};
-use contract::run::{Notice, RunState};
+use contract::run::{Notice, Role, RunState};
 use stats::compare::{Settings, Stage, Verdict};
 use stats::rng::Seed;
 use stats::validity::{Assessment, Checked, Thresholds, Validity};
@@ -267,12 +268,7 @@ fn lineup(record: &RunRecord) -> Result<Lineup, crate::schedule::LineupError> {
         .iter()
         .map(|v| v.name.clone())
         .collect();
-    let a_a = record
-        .header
-        .labels
-        .iter()
-        .any(|label| label == Findings::A_A);
-    Lineup::new(&names, a_a)
+    Lineup::new(&names, record.header.is(Role::SameBuild))
 }
 
 /// One block of each cell, in the plan's order.
@@ -449,23 +445,15 @@ fn overall(cells: &[Cell], reasons: &[String], state: Option<RunState>) -> Valid
 }
 
 impl Findings {
-    /// The label of a run that compares a build with itself.
-    pub const A_A: &str = "a/a";
-    /// The label of a run whose arms ran at the same time: what it found is about builds that press
-    /// on each other.
-    pub const DUET: &str = "duet: A and B at the same time";
-
     /// The verdict that a gate acts on: the worst of the primary verdicts.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
-        let rank = |verdict: &Verdict| match verdict {
-            Verdict::Invalid => 0,
-            Verdict::Slower => 1,
-            Verdict::Undecided => 2,
-            Verdict::Same => 3,
-            Verdict::Faster => 4,
-        };
-        self.cells.iter().filter_map(Cell::verdict).min_by_key(rank)
+        Verdict::worst(self.cells.iter().filter_map(Cell::verdict))
+    }
+
+    /// The cells in which something is compared.
+    pub fn compared(&self) -> impl Iterator<Item = &Cell> {
+        self.cells.iter().filter(|cell| cell.candidate.is_some())
     }
 
     /// Notices of losses and late messages, which a reader must know.
@@ -487,10 +475,8 @@ impl Cell {
     /// Whether its primary measure was compared, whatever came of it.
     #[must_use]
     pub fn is_answered(&self) -> bool {
-        matches!(
-            self.primary().map(|metric| &metric.outcome),
-            Some(Outcome::Compared { .. })
-        )
+        self.primary()
+            .is_some_and(|metric| metric.compared().is_some())
     }
 
     /// The primary metric's verdict. A measurement that cannot answer says INVALID or UNDECIDED
@@ -498,8 +484,8 @@ impl Cell {
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
         self.candidate.as_ref()?;
-        Some(match self.primary().map(|metric| &metric.outcome) {
-            Some(Outcome::Compared { decision, .. }) => decision.verdict,
+        Some(match self.primary().and_then(MetricComparison::compared) {
+            Some((_, decision)) => decision.verdict,
             _ if matches!(self.assessment.validity, Validity::Invalid(_)) => Verdict::Invalid,
             _ => Verdict::Undecided,
         })

@@ -14,6 +14,7 @@ pub mod dispatch;
 pub mod doctor;
 pub mod error;
 pub mod fleet;
+pub mod format;
 pub mod history;
 pub mod layout;
 pub mod likeness;

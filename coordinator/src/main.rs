@@ -23,7 +23,7 @@ fn main() -> ExitCode {
                 terminal,
                 quiet,
             };
-            let answer = app::carry_out(cli, &mut *report::reporter(format, streams));
+            let answer = app::carry_out(cli, report::Reporter::new(format, streams));
             answer.unwrap_or_else(|error| {
                 report::failure(&mut std::io::stderr(), &error);
                 error.exit_code()

@@ -1,36 +1,36 @@
 //! The only room that prints. Owns how findings, listings, progress and errors look to people, to
-//! programs and to scripts: [`human`], [`json`] and [`quiet`] are three implementations of one
-//! trait; [`markdown`] and [`junit`] are two more forms of a comparison, [`html`] is a page of
-//! everything, and [`export`] writes the formats of other tools. Data goes to stdout, progress and
-//! errors to stderr. It derives nothing: every figure comes from the rooms that own it.
-//! [`document`] is the published shape of a run in JSON.
+//! programs and to scripts. Data goes to stdout, progress and errors to stderr. It derives nothing:
+//! every figure comes from the rooms that own it.
+//!
+//! From the words up: [`phrases`] are the language, [`tables`] are data in columns, [`render`] has
+//! the forms, [`charts`] draw, [`pages`] put a comparison together in one form, and [`answers`]
+//! say what a command found as text, as JSON and for scripts. [`export`] writes the formats of
+//! other tools; [`document`] is the published shape of a run in JSON, which [`json`] fills.
 
+pub mod answers;
+mod charts;
 pub mod document;
 pub mod export;
-mod html;
-mod human;
 mod json;
-mod junit;
-mod markdown;
+mod pages;
+mod phrases;
 mod progress;
-mod quiet;
+mod render;
+mod tables;
 
 use std::io::{self, Write};
 
 use contract::text;
 
-use crate::build::{self, BuildProgress};
-use crate::cli::Format;
-use crate::compare::{Explanation, Findings};
-use crate::dispatch::event::Sight;
-use crate::doctor::Check;
 use crate::error::AppError;
-use crate::history::{Across, AcrossLine, Calibration, Fate, Trend};
-use crate::plan::{Ahead, Plan};
-use crate::store::{Compacted, Rebuilt, RunRecord, RunSummary, Verified};
+use crate::format::Format;
+use crate::plan::Plan;
 
-pub use html::{is_page, page};
 pub use json::{document as run_document, summary_json};
+pub use pages::html::{is_page, page};
+pub use progress::{BuildSteps, Progress};
+pub use render::json::Json;
+pub use render::text::Page;
 
 /// Where things are printed.
 pub struct Streams<'a> {
@@ -44,157 +44,102 @@ pub struct Streams<'a> {
     pub quiet: bool,
 }
 
-/// Shows what commands found.
-pub trait Reporter {
-    /// A run's verdict and comparison.
+/// What a command found, in every form.
+pub trait Answer {
+    /// For people.
+    fn text(&self, page: &mut Page);
+
+    /// For programs: one document.
     ///
     /// # Errors
     /// When stdout cannot be written.
-    fn findings(&mut self, findings: &Findings) -> io::Result<()>;
-    /// How the answer about one metric came about, in every scenario.
+    fn json(&self, to: &mut Json<'_>) -> io::Result<()>;
+
+    /// For scripts: ids and verdicts, one a line.
+    fn quiet(&self) -> Vec<String>;
+
+    /// A comparison for another tool; `None` where people's form serves.
+    fn document(&self, _: Tool) -> Option<String> {
+        None
+    }
+}
+
+/// What reads a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tool {
+    /// A pull request.
+    Markdown,
+    /// A build server.
+    Junit,
+}
+
+/// Says answers in one format.
+pub struct Reporter<'a> {
+    format: Format,
+    streams: Streams<'a>,
+}
+
+impl<'a> Reporter<'a> {
+    /// A reporter that prints there.
+    #[must_use]
+    pub fn new(format: Format, streams: Streams<'a>) -> Self {
+        Self { format, streams }
+    }
+
+    /// Says what a command found.
     ///
     /// # Errors
     /// When stdout cannot be written.
-    fn explained(
-        &mut self,
-        findings: &Findings,
-        explanations: &[Explanation<'_>],
-    ) -> io::Result<()>;
-    /// Everything a run measured.
-    ///
-    /// # Errors
-    /// When stdout cannot be written.
-    fn full(&mut self, findings: &Findings) -> io::Result<()>;
-    /// A plan's history.
-    ///
-    /// # Errors
-    /// When stdout cannot be written.
-    fn trend(&mut self, trend: &Trend) -> io::Result<()>;
-    /// Runs of different times side by side.
-    ///
-    /// # Errors
-    /// When stdout cannot be written.
-    fn across(&mut self, across: &Across) -> io::Result<()>;
-    /// How the answer about one measure over runs came about.
-    ///
-    /// # Errors
-    /// When stdout cannot be written.
-    fn across_explained(&mut self, across: &Across, lines: &[&AcrossLine]) -> io::Result<()>;
-    /// How much noise a host makes.
-    ///
-    /// # Errors
-    /// When stdout cannot be written.
-    fn calibrated(&mut self, calibration: &Calibration) -> io::Result<()>;
-    /// A list of runs, newest first.
-    ///
-    /// # Errors
-    /// When stdout cannot be written.
-    fn runs(&mut self, runs: &[RunSummary]) -> io::Result<()>;
-    /// How a run was made and what became of it; the record needs no parts.
-    ///
-    /// # Errors
-    /// When stdout cannot be written.
-    fn shown(&mut self, record: &RunRecord, summary: &RunSummary) -> io::Result<()>;
-    /// What a build left.
-    ///
-    /// # Errors
-    /// When stdout cannot be written.
-    fn built(&mut self, outcome: &build::Outcome) -> io::Result<()>;
-    /// What the machine has and lacks.
-    ///
-    /// # Errors
-    /// When stdout cannot be written.
-    fn checks(&mut self, checks: &[Check]) -> io::Result<()>;
-    /// A plan with every default written out.
-    ///
-    /// # Errors
-    /// When stdout cannot be written.
-    fn plan(&mut self, plan: &Plan, ahead: &[Ahead]) -> io::Result<()>;
-    /// Which stored runs are sound.
-    ///
-    /// # Errors
-    /// When stdout cannot be written.
-    fn verified(&mut self, verified: &Verified) -> io::Result<()>;
-    /// What could be brought back.
-    ///
-    /// # Errors
-    /// When stdout cannot be written.
-    fn rebuilt(&mut self, rebuilt: &Rebuilt) -> io::Result<()>;
-    /// Which runs went, or would go.
-    ///
-    /// # Errors
-    /// When stdout cannot be written.
-    fn pruned(&mut self, runs: &[RunSummary], fates: &[Fate], gone: bool) -> io::Result<()>;
-    /// How much smaller the database became.
-    ///
-    /// # Errors
-    /// When stdout cannot be written.
-    fn compacted(&mut self, compacted: &Compacted) -> io::Result<()>;
+    pub fn say(&mut self, answer: &dyn Answer) -> io::Result<()> {
+        let tool = match self.format {
+            Format::Json => return answer.json(&mut Json::new(self.streams.out)),
+            Format::Quiet => return answer.quiet().iter().try_for_each(|line| self.line(line)),
+            Format::Markdown => Some(Tool::Markdown),
+            Format::Junit => Some(Tool::Junit),
+            _ => None,
+        };
+        if let Some(document) = tool.and_then(|tool| answer.document(tool)) {
+            return self.bytes(text::block(&document, usize::MAX).as_bytes());
+        }
+        let mut page = Page::new(self.streams.colour);
+        answer.text(&mut page);
+        self.bytes(page.finish().as_bytes())
+    }
+
     /// One line of data.
     ///
     /// # Errors
     /// When stdout cannot be written.
-    fn line(&mut self, text: &str) -> io::Result<()>;
+    pub fn line(&mut self, text: &str) -> io::Result<()> {
+        match self.format {
+            Format::Json => Json::new(self.streams.out).answer("text", text),
+            Format::Quiet => writeln!(self.streams.out, "{}", text::line(text, text::SENTENCE)),
+            _ => writeln!(self.streams.out, "{}", text::block(text, usize::MAX)),
+        }
+    }
+
     /// A file's bytes as they are.
     ///
     /// # Errors
     /// When stdout cannot be written.
-    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()>;
+    pub fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.streams.out.write_all(bytes)
+    }
+
     /// What should be known before anything is done, on stderr.
-    fn warn(&mut self, warning: &str) {
+    pub fn warn(&mut self, warning: &str) {
         progress::say(&format!("warning: {}", text::message(warning)));
     }
+
     /// Live progress of a run, on stderr.
-    fn progress(&mut self, plan: &Plan) -> Box<dyn Progress>;
+    pub fn progress(&mut self, plan: &Plan) -> Box<dyn Progress> {
+        let quiet = self.streams.quiet || self.format == Format::Quiet;
+        progress::of_run(plan, quiet, self.streams.terminal)
+    }
+
     /// Live progress of a build, on stderr.
-    fn build_progress(&mut self) -> Box<dyn BuildSteps>;
-}
-
-/// Live progress of a run.
-pub trait Progress: Send {
-    /// Something can be seen.
-    fn sight(&mut self, sight: &Sight);
-    /// The run is over.
-    fn finish(&mut self);
-}
-
-/// Live progress of a build.
-pub trait BuildSteps {
-    /// Something happened.
-    fn step(&mut self, step: &BuildProgress);
-}
-
-/// A form of comparisons for other tools.
-struct Form {
-    /// Of the variants of one run.
-    run: fn(&Findings) -> String,
-    /// Of runs of different times.
-    across: fn(&Across) -> String,
-}
-
-/// The reporter of a format.
-#[must_use]
-pub fn reporter<'a>(format: Format, streams: Streams<'a>) -> Box<dyn Reporter + 'a> {
-    match format {
-        Format::Human
-        | Format::Hlog
-        | Format::Hgrm
-        | Format::Csv
-        | Format::OpenMetrics
-        | Format::Trace => Box::new(human::Human {
-            streams,
-            document: None,
-        }),
-        Format::Markdown => Box::new(human::Human {
-            streams,
-            document: Some(markdown::FORM),
-        }),
-        Format::Junit => Box::new(human::Human {
-            streams,
-            document: Some(junit::FORM),
-        }),
-        Format::Json => Box::new(json::Json { streams }),
-        Format::Quiet => Box::new(quiet::Quiet { streams }),
+    pub fn build_progress(&mut self) -> Box<dyn BuildSteps> {
+        progress::of_build(self.format == Format::Quiet)
     }
 }
 

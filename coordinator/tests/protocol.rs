@@ -501,7 +501,7 @@ fn the_page_names_every_fault_variable_and_stream_and_a_row_that_is_lost_is_noti
         ("| `finite` |", "`finite"),
         ("| `PGO_BENCH_TICKET` |", "`PGO_BENCH_TICKET`"),
         ("| 9 | arrivals of the run-in", "| 9 | "),
-        ("The protocol has the number", "**2** (`Hello.protocol`)"),
+        ("The protocol has the number", "**3** (`Hello.protocol`)"),
         (
             "Seed 7, purpose 7",
             "`9378F118635A7CEF`, `2D74A1292A9247EE`, `3425CC0FE5EBA24E`",

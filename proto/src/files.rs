@@ -2,7 +2,7 @@
 //! may be. A pipe would be waited for without end, a device would fill the memory. Must not know
 //! what is in them.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
@@ -22,6 +22,9 @@ pub enum Unfit {
     /// Something else than a file.
     #[error("it is a {0}, and only regular files are read here")]
     Kind(&'static str),
+    /// Something else than a file, where one is to be written.
+    #[error("it is a {0}, and no file takes its place")]
+    Place(&'static str),
     /// Somebody else's.
     #[error("there is a file already that this program did not write")]
     Foreign,
@@ -40,20 +43,39 @@ pub fn open(path: &Path) -> io::Result<File> {
         .read(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
         .open(path)?;
-    let kind = file.metadata()?.file_type();
-    if kind.is_file() {
-        return Ok(file);
+    match irregular(file.metadata()?.file_type()) {
+        None => Ok(file),
+        Some(name) => Err(unfit(Unfit::Kind(name))),
     }
-    let name = match kind {
-        kind if kind.is_dir() => "directory",
-        kind if kind.is_fifo() => "pipe",
-        kind if kind.is_socket() => "socket",
-        _ => "device",
-    };
-    Err(io::Error::new(
-        io::ErrorKind::InvalidInput,
-        Unfit::Kind(name),
-    ))
+}
+
+/// What something is that is no regular file.
+fn irregular(kind: FileType) -> Option<&'static str> {
+    match kind {
+        kind if kind.is_file() => None,
+        kind if kind.is_dir() => Some("directory"),
+        kind if kind.is_fifo() => Some("pipe"),
+        kind if kind.is_socket() => Some("socket"),
+        _ => Some("device"),
+    }
+}
+
+fn unfit(why: Unfit) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, why)
+}
+
+/// Whether a new file may be renamed to this name: nothing has it, or a regular file. A device would
+/// be lost to every program.
+///
+/// # Errors
+/// When something else has it: [`Unfit::Place`].
+pub fn takes_a_file(path: &Path) -> io::Result<()> {
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        there => {
+            irregular(there?.file_type()).map_or(Ok(()), |name| Err(unfit(Unfit::Place(name))))
+        }
+    }
 }
 
 /// The bytes of a regular file, `most` at most.

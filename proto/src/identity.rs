@@ -24,6 +24,7 @@ pub struct BuildInfo {
 /// What a host is, and how busy it was when it joined. What a trial changes (frequency, load) is
 /// measured with the trial.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HostFacts {
     /// Its name.
     pub hostname: String,
@@ -46,25 +47,27 @@ pub struct HostFacts {
     /// Tightest processor quota of the control groups, in processors; zero where there is none.
     pub cgroup_cpus: f64,
     /// Memory nodes (NUMA); zero where not visible.
-    #[serde(default)]
     pub numa_nodes: u32,
     /// Hardware threads online of the first core: 1 is no SMT; zero where not visible.
-    #[serde(default)]
     pub threads_per_core: u32,
     /// Whether processors may exceed their nominal frequency: `on` or `off`, empty where not
     /// visible.
-    #[serde(default)]
     pub boost: String,
     /// Processes that ran or waited for a processor before it joined, the kernel's mean over a
     /// minute.
-    #[serde(default)]
     pub load_average: f64,
-    /// Processors that the process may run on; zero in records of before it was told.
-    #[serde(default)]
-    pub processors: u32,
     /// Share of all processor time since boot that the hypervisor gave to others, 0 to 1.
-    #[serde(default)]
     pub stolen: f64,
+    /// Processors that the process may run on; zero in records of before it was told, and then
+    /// absent in JSON.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u32>"))]
+    pub processors: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Version of this package.
@@ -120,5 +123,21 @@ impl<'de> Deserialize<'de> for Sha256 {
         let text = String::deserialize(deserializer)?;
         Self::from_hex(&text)
             .ok_or_else(|| serde::de::Error::custom("64 hexadecimal digits are expected"))
+    }
+}
+
+/// Text, as it is written.
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Sha256 {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Sha256".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        String::json_schema(generator)
     }
 }

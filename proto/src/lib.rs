@@ -8,7 +8,7 @@
 //! [`descriptors`] that sessions take on either side, the [`output`] that exit codes do not depend
 //! on, how [`files`] that somebody names are opened, whether a [`hangup`] is to be ignored, and how
 //! [`text`] of others is shown and a word quoted for a [`shell`]. With the feature `wire` it also
-//! owns the formats of traces and prompt files ([`listed`]) and the one reader of text files
+//! owns the formats of traces and prompt files ([`prompt_files`]) and the one reader of text files
 //! ([`source`]), the one translation of messages to protobuf ([`wire`]) and the stored [`record`];
 //! generated types never leave those two modules. It must not know how load is generated, where
 //! records are kept, or what is concluded from them.
@@ -24,6 +24,7 @@ pub mod id;
 pub mod identity;
 pub mod message;
 pub mod metric;
+mod nanos;
 pub mod output;
 pub mod part;
 pub mod run;
@@ -32,7 +33,9 @@ pub mod spec;
 pub mod text;
 
 #[cfg(feature = "wire")]
-pub mod listed;
+mod mirror;
+#[cfg(feature = "wire")]
+pub mod prompt_files;
 #[cfg(feature = "wire")]
 pub mod record;
 #[cfg(feature = "wire")]
@@ -41,4 +44,4 @@ pub mod source;
 pub mod wire;
 
 /// The session protocol's number. Raised whenever an older peer could misunderstand a newer one.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;

@@ -10,7 +10,7 @@ use crate::spec::{Assignment, Demand, EngineSpec};
 
 /// From an agent or a worker to the coordinator.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Up {
+pub enum FromPeer {
     /// The first message of every session.
     Hello(Box<Hello>),
     /// Answer to a ping, with the sender's own monotonic clock.
@@ -22,13 +22,6 @@ pub enum Up {
     },
     /// A sign of life.
     Beat(Option<Progress>),
-    /// Agent: the process was started.
-    Spawned {
-        /// Which.
-        ticket: Ticket,
-        /// Its process id.
-        pid: u32,
-    },
     /// Agent: the process could not be started.
     SpawnFailed {
         /// Which.
@@ -68,12 +61,8 @@ pub enum Up {
     },
     /// Worker: warmed up, waiting for the start instant.
     Armed(Attempt),
-    /// Worker: the start instant has passed and requests are being sent.
-    Started(Attempt),
     /// Worker: a piece of the enveloped part.
     Part(PartChunk),
-    /// Worker: cancelled as asked; there will be no part.
-    Stopped(Attempt),
     /// Worker: the profile was written (false: this build has none).
     Flushed(bool),
     /// Worker: the attempt cannot go on.
@@ -87,7 +76,7 @@ pub enum Up {
 
 /// From the coordinator to an agent or a worker.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Down {
+pub enum ToPeer {
     /// The answer to a hello.
     Welcome(Welcome),
     /// The session is not wanted.
@@ -138,8 +127,6 @@ pub enum Down {
         /// How well `at` is known.
         uncertainty: Duration,
     },
-    /// Worker: stop what you do. Legal in every state.
-    Cancel(Attempt),
     /// Worker: the part is durable.
     PartStored(Attempt),
     /// Worker: write the profile.

@@ -1,19 +1,22 @@
 //! What one worker measured in one trial. Parts are the truth: they are stored as they came, and
 //! everything merged is derived from them.
 
+mod outcome;
 mod sent;
 mod series;
 pub mod vet;
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::histogram::LatencyHistogram;
 use crate::id::{Attempt, RunId, TrialKey};
 use crate::identity::Sha256;
 use crate::metric::Metric;
+use crate::nanos;
 
+pub use outcome::{Outcome, Outcomes};
 pub use sent::{Length, Lengths, Sent, Span};
 pub use series::{Bucket, Series};
 
@@ -119,43 +122,6 @@ pub struct Origin {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Histograms([LatencyHistogram; Metric::ALL.len()]);
 
-/// What became of the requests of a share.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Outcomes {
-    /// Issued by the load's shape.
-    pub planned: u64,
-    /// Answered in full.
-    pub ok: u64,
-    /// Refused by the engine before any work.
-    pub refused: u64,
-    /// Failed within the engine.
-    pub failed: u64,
-    /// Cancelled because the trial was.
-    pub cancelled: u64,
-    /// Not done within the scenario's timeout.
-    pub timed_out: u64,
-    /// Cut off half-way.
-    pub disconnected: u64,
-}
-
-/// How one request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// Answered in full.
-    Ok,
-    /// Refused before any work.
-    Refused,
-    /// Failed within the engine.
-    Failed,
-    /// Cancelled with its trial.
-    Cancelled,
-    /// Not done in time.
-    TimedOut,
-    /// Cut off half-way.
-    Disconnected,
-}
-
 /// One request. Offsets from the start instant, nanoseconds; zero where it did not happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestRecord {
@@ -198,39 +164,68 @@ pub struct Step {
 }
 
 /// The measured window, offsets from the start instant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Window {
     /// First successful completion.
+    #[serde(rename = "first_completion_ns", with = "nanos")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub first_completion: Duration,
     /// Last successful completion.
+    #[serde(rename = "last_completion_ns", with = "nanos")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub last_completion: Duration,
     /// How late the driver began.
+    #[serde(rename = "start_late_ns", with = "nanos")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub start_late: Duration,
     /// How well the start instant was known on this clock.
+    #[serde(rename = "clock_uncertainty_ns", with = "nanos")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub clock_uncertainty: Duration,
 }
 
 /// One phase of the cold start.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Cold")
+)]
 pub struct ColdPhase {
     /// `process`, `runtime`, `map`, `weights`, `tokenizer`, `engine`, `first_token`. The last is
     /// the shortest wait for a first token in the warm-up, which runs at full concurrency: not the
     /// wait of a lone first request.
+    #[serde(rename = "phase")]
     pub name: String,
     /// How long it took.
+    #[serde(rename = "ns", with = "nanos")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub took: Duration,
 }
 
 /// Spent within the measured window.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Usage {
     /// Length of the window.
+    #[serde(rename = "wall_ns", with = "nanos")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub wall: Duration,
     /// Processor time in user mode, all threads.
+    #[serde(rename = "cpu_user_ns", with = "nanos")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub cpu_user: Duration,
     /// Processor time in the kernel, all threads.
+    #[serde(rename = "cpu_system_ns", with = "nanos")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub cpu_system: Duration,
     /// Processor time of the driver's thread: the generator's own cost.
+    #[serde(rename = "driver_cpu_ns", with = "nanos")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub driver_cpu: Duration,
     /// Largest resident set so far, bytes.
     pub peak_rss_bytes: u64,
@@ -244,28 +239,30 @@ pub struct Usage {
     pub host_steal_ticks: u64,
     /// Of those, ticks spent on any process, this one included.
     pub host_busy_ticks: u64,
-    /// What the processors' clocks showed just before and just after the window, where the kernel
-    /// tells.
-    pub frequency: Option<Frequency>,
+    /// Lowest frequency of the fastest processor, just before and just after the window, kHz;
+    /// `None` where the kernel does not measure it.
+    pub cpu_khz_low: Option<u64>,
+    /// Highest, likewise.
+    pub cpu_khz_high: Option<u64>,
     /// Requests a second that this process drove through an engine that does no work, before it
     /// opened its own: what its generator can do at most. Not measured in virtual time.
+    #[serde(rename = "floor_requests_per_second")]
     pub floor: Option<f64>,
 }
 
-/// Range of the processors' frequencies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frequency {
-    /// Lowest of any processor, kHz.
-    pub low_khz: u64,
-    /// Highest of any, kHz.
-    pub high_khz: u64,
-}
-
 /// What the engine says of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Engine")
+)]
 pub struct EngineFacts {
     /// Digest of the model.
     pub model_digest: String,
+    /// SHA-256 over every byte of the model's files; `None` where nobody asked for it.
+    pub model_sha256: Option<Sha256>,
     /// Engine threads.
     pub threads: u32,
     /// Steps within the window.
@@ -281,8 +278,12 @@ pub struct EngineFacts {
     /// Bound of the key/value cache, bytes; `None` where there is no cache.
     pub kv_bytes_total: Option<u64>,
     /// Time of all steps together; `None` where the engine does not compute.
+    #[serde(rename = "step_ns", with = "nanos::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub stepping: Option<Duration>,
     /// Of that, the time in which the scheduler composed passes and handed out what came of them.
+    #[serde(rename = "scheduling_ns", with = "nanos::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub scheduling: Option<Duration>,
     /// Prompt tokens not computed because an earlier prompt began alike; `None` where there were
     /// none.
@@ -291,8 +292,6 @@ pub struct EngineFacts {
     pub engine_processors: Vec<u32>,
     /// Processors that the load's thread may run on; empty where unknown.
     pub load_processors: Vec<u32>,
-    /// Digest over every byte of the model's files, where it was asked for.
-    pub model_sha256: Option<Sha256>,
 }
 
 impl Default for Histograms {
@@ -329,75 +328,7 @@ impl Histograms {
     }
 }
 
-impl Outcomes {
-    /// Requests whose end is known. Equals `planned` in every complete part.
-    #[must_use]
-    pub fn ended(&self) -> u64 {
-        self.ok.saturating_add(self.not_ok())
-    }
-
-    /// Requests that ended in any other way than an answer.
-    #[must_use]
-    pub fn not_ok(&self) -> u64 {
-        let others = [
-            self.refused,
-            self.failed,
-            self.cancelled,
-            self.timed_out,
-            self.disconnected,
-        ];
-        others.into_iter().fold(0, u64::saturating_add)
-    }
-
-    /// Counts one end.
-    pub fn count(&mut self, outcome: Outcome) {
-        *match outcome {
-            Outcome::Ok => &mut self.ok,
-            Outcome::Refused => &mut self.refused,
-            Outcome::Failed => &mut self.failed,
-            Outcome::Cancelled => &mut self.cancelled,
-            Outcome::TimedOut => &mut self.timed_out,
-            Outcome::Disconnected => &mut self.disconnected,
-        } += 1;
-    }
-
-    /// Adds another's counts.
-    pub fn add(&mut self, other: &Self) {
-        self.planned += other.planned;
-        self.ok += other.ok;
-        self.refused += other.refused;
-        self.failed += other.failed;
-        self.cancelled += other.cancelled;
-        self.timed_out += other.timed_out;
-        self.disconnected += other.disconnected;
-    }
-}
-
 impl StopCause {
     /// Every cause, in the order of their stored numbers.
     pub const ALL: [Self; 3] = [Self::AsPlanned, Self::OverSaturated, Self::ErrorRate];
-}
-
-impl Outcome {
-    /// Every outcome, in the order of their stored numbers.
-    pub const ALL: [Self; 6] = [
-        Self::Ok,
-        Self::Refused,
-        Self::Failed,
-        Self::Cancelled,
-        Self::TimedOut,
-        Self::Disconnected,
-    ];
-
-    /// The stable number.
-    #[must_use]
-    pub const fn number(self) -> u32 {
-        self as u32
-    }
-
-    /// The outcome of a stable number.
-    #[must_use]
-    pub fn from_number(number: u32) -> Option<Self> {
-        Self::ALL.get(number as usize).copied()
-    }
 }

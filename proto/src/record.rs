@@ -3,6 +3,7 @@
 //! sealed, and the coordinator's store use it.
 
 mod addendum;
+mod host;
 mod part;
 mod run;
 mod sent;
@@ -12,8 +13,11 @@ use prost::Message;
 use crate::addendum::{Annotation, NoiseFloors};
 use crate::envelope::{self, EnvelopeError, Kind};
 use crate::histogram::HistogramError;
+use crate::mirror::{Field, Mirror};
 use crate::part::{Part, Place};
 use crate::run::{BlockDone, Notice, RunEnd, RunHeader};
+
+pub(crate) use host::{host_from, host_to};
 
 pub(crate) mod pb {
     #![expect(unreachable_pub, reason = "generated code")]
@@ -64,6 +68,23 @@ pub trait Record: Sized {
 /// When the bytes are not exactly one undamaged part.
 pub fn place_of(sealed: &[u8]) -> Result<Place, RecordError> {
     part::place(&pb::Part::decode(envelope::open(Kind::Part, sealed)?)?)
+}
+
+/// A field that holds what no writer writes is named.
+fn field<W, T: Field<W>>(stored: W, name: &'static str) -> Result<T, RecordError> {
+    T::read(stored).ok_or(RecordError::Field(name))
+}
+
+fn mirrored_one<M, T: Mirror<M>>(message: M) -> Result<T, RecordError> {
+    T::from_message(message).map_err(RecordError::Field)
+}
+
+fn mirrored<M, T: Mirror<M>>(messages: Vec<M>) -> Result<Vec<T>, RecordError> {
+    messages.into_iter().map(mirrored_one).collect()
+}
+
+fn messages<M, T: Mirror<M> + Clone>(all: &[T]) -> Vec<M> {
+    all.iter().cloned().map(Mirror::to_message).collect()
 }
 
 macro_rules! record {

@@ -39,6 +39,35 @@ pub struct RunHeader {
     pub sequence: Option<u64>,
 }
 
+/// What sets a run apart from a comparison of two builds in turn. Records keep it as one of the
+/// run's labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It compares a build with itself.
+    SameBuild,
+    /// Its arms ran at the same time: what it found is about builds that press on each other.
+    AtOnce,
+}
+
+impl Role {
+    /// The label, for readers and in records.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::SameBuild => "a/a",
+            Self::AtOnce => "duet: A and B at the same time",
+        }
+    }
+}
+
+impl RunHeader {
+    /// Whether the run has this role.
+    #[must_use]
+    pub fn is(&self, role: Role) -> bool {
+        self.labels.iter().any(|label| label == role.label())
+    }
+}
+
 /// One build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VariantRecord {
@@ -160,91 +189,67 @@ pub enum RunState {
     Failed,
 }
 
+/// What a kind of notice means for the results.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    /// A worker's part of the attempt is lost by it, and every reader is told.
+    Loss,
+    /// Every reader of the results is told, beside how the run went on.
+    Told,
+    /// It is on record.
+    Quiet,
+}
+
 impl NoticeKind {
-    const NAMES: [(Self, &'static str); 16] = [
-        (Self::WorkerLost, "worker_lost"),
-        (Self::WorkerSilent, "worker_silent"),
-        (Self::SpawnFailed, "spawn_failed"),
-        (Self::AgentLost, "agent_lost"),
-        (Self::WorkerFailed, "worker_failed"),
-        (Self::Overdue, "overdue"),
-        (Self::Late, "late"),
-        (Self::BadPart, "bad_part"),
-        (Self::Resumed, "resumed"),
-        (Self::Interrupted, "interrupted"),
-        (Self::Shrunk, "shrunk"),
-        (Self::ClockJumped, "clock_jumped"),
-        (Self::HostRefused, "host_refused"),
-        (Self::WorkerUnread, "worker_unread"),
-        (Self::HostWaits, "host_waits"),
-        (Self::HostPlaced, "host_placed"),
+    // A slot that a block goes on without was lost by another notice than `Shrunk`.
+    const TABLE: [(Self, &'static str, Weight); 16] = [
+        (Self::WorkerLost, "worker_lost", Weight::Loss),
+        (Self::WorkerSilent, "worker_silent", Weight::Loss),
+        (Self::SpawnFailed, "spawn_failed", Weight::Loss),
+        (Self::AgentLost, "agent_lost", Weight::Loss),
+        (Self::WorkerFailed, "worker_failed", Weight::Loss),
+        (Self::Overdue, "overdue", Weight::Loss),
+        (Self::Late, "late", Weight::Told),
+        (Self::BadPart, "bad_part", Weight::Loss),
+        (Self::Resumed, "resumed", Weight::Quiet),
+        (Self::Interrupted, "interrupted", Weight::Quiet),
+        (Self::Shrunk, "shrunk", Weight::Told),
+        (Self::ClockJumped, "clock_jumped", Weight::Loss),
+        (Self::HostRefused, "host_refused", Weight::Told),
+        (Self::WorkerUnread, "worker_unread", Weight::Loss),
+        (Self::HostWaits, "host_waits", Weight::Quiet),
+        (Self::HostPlaced, "host_placed", Weight::Quiet),
     ];
+
+    fn row(self) -> (&'static str, Weight) {
+        let row = Self::TABLE.iter().find(|(kind, ..)| *kind == self);
+        let (_, name, weight) = row.expect("every kind has a row");
+        (name, *weight)
+    }
 
     /// The stable name.
     #[must_use]
     pub fn name(self) -> &'static str {
-        Self::NAMES
-            .iter()
-            .find(|(kind, _)| *kind == self)
-            .expect("every kind has a name")
-            .1
+        self.row().0
     }
 
     /// The kind of a stable name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::NAMES
-            .iter()
-            .find(|(_, n)| *n == name)
-            .map(|(kind, _)| *kind)
-    }
-}
-
-impl NoticeKind {
-    /// Whether a worker's part of the attempt is lost by it. Exhaustive, so that a new kind has to
-    /// decide.
-    #[must_use]
-    pub const fn is_loss(self) -> bool {
-        match self {
-            Self::WorkerLost
-            | Self::WorkerSilent
-            | Self::WorkerUnread
-            | Self::SpawnFailed
-            | Self::AgentLost
-            | Self::WorkerFailed
-            | Self::Overdue
-            | Self::BadPart
-            | Self::ClockJumped => true,
-            // A slot that a block goes on without was lost by another notice.
-            Self::Late
-            | Self::Resumed
-            | Self::Interrupted
-            | Self::Shrunk
-            | Self::HostRefused
-            | Self::HostWaits
-            | Self::HostPlaced => false,
-        }
+        let row = Self::TABLE.iter().find(|(_, known, _)| *known == name);
+        row.map(|(kind, ..)| *kind)
     }
 
-    /// Whether every reader of the results is told, beside how the run went on. Exhaustive for the
-    /// same reason.
+    /// Whether a worker's part of the attempt is lost by it.
     #[must_use]
-    pub const fn is_told(self) -> bool {
-        match self {
-            Self::WorkerLost
-            | Self::WorkerSilent
-            | Self::WorkerUnread
-            | Self::SpawnFailed
-            | Self::AgentLost
-            | Self::WorkerFailed
-            | Self::Overdue
-            | Self::BadPart
-            | Self::ClockJumped
-            | Self::Late
-            | Self::Shrunk
-            | Self::HostRefused => true,
-            Self::Resumed | Self::Interrupted | Self::HostWaits | Self::HostPlaced => false,
-        }
+    pub fn is_loss(self) -> bool {
+        self.row().1 == Weight::Loss
+    }
+
+    /// Whether every reader of the results is told, beside how the run went on.
+    #[must_use]
+    pub fn is_told(self) -> bool {
+        self.row().1 != Weight::Quiet
     }
 }
 

@@ -2,12 +2,18 @@
 //! messages and the project's own. Generated types leave this module only as the opaque items of
 //! the streams.
 
+mod hello;
 mod load;
 mod session;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::mirror::Mirror;
+
 pub use pb::bench_client::BenchClient;
 pub use pb::bench_server::{Bench, BenchServer};
-pub use pb::{Down as DownItem, Up as UpItem};
+pub use pb::{FromPeer as FromPeerItem, ToPeer as ToPeerItem};
 
 /// Largest message either side accepts, bytes: parts travel in pieces far below it.
 pub const MESSAGE_LIMIT: usize = 1024 * 1024;
@@ -37,4 +43,18 @@ pub struct WireError(pub &'static str);
 
 fn required<T>(value: Option<T>, field: &'static str) -> Result<T, WireError> {
     value.ok_or(WireError(field))
+}
+
+/// A message whose fields are those of a type of ours.
+fn own<M, T: Mirror<M>>(message: M) -> Result<T, WireError> {
+    T::from_message(message).map_err(WireError)
+}
+
+/// What a plan says travels in the plan's own format, so that there is one translation of it.
+fn to_json(spec: &impl Serialize) -> String {
+    serde_json::to_string(spec).expect("a checked plan holds finite numbers and string keys")
+}
+
+fn from_json<T: DeserializeOwned>(json: &str, field: &'static str) -> Result<T, WireError> {
+    serde_json::from_str(json).map_err(|_| WireError(field))
 }

@@ -250,9 +250,14 @@ impl OpenEngine {
     fn warmed(&mut self, measured: &Measured) -> Result<(), Failure> {
         let outcomes = &measured.outcomes;
         if outcomes.planned > 0 && outcomes.ok == 0 {
+            let cause = if outcomes.timed_out == outcomes.planned {
+                "raise the scenario's `timeout`"
+            } else {
+                "look at the worker's standard error"
+            };
             let message = format!(
                 "none of {} warm-up requests was answered ({} refused, {} failed, {} timed out): \
-                 look at the worker's standard error, or try fewer requests at once",
+                 {cause}, or try fewer requests at once",
                 outcomes.planned, outcomes.refused, outcomes.failed, outcomes.timed_out
             );
             return Err(Failure {
@@ -429,7 +434,8 @@ fn drive(
     let sent = driver.sent();
     let measured = driver.into_recorder().finish();
     let usage = Usage {
-        frequency,
+        cpu_khz_low: frequency.map(|f| f.low_khz),
+        cpu_khz_high: frequency.map(|f| f.high_khz),
         ..after.since(&before, measured.wall)
     };
     Ok(Ran {

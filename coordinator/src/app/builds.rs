@@ -9,6 +9,7 @@ use crate::cli::BuildArgs;
 use crate::doctor;
 use crate::error::{AppError, exit};
 use crate::plan::{self, Overrides, Source};
+use crate::report::answers;
 
 /// The plan that trains where none is given.
 const TRAINING: &str = "training";
@@ -62,17 +63,17 @@ pub(super) fn build(app: &mut App<'_>, args: &BuildArgs) -> Result<Verdict, AppE
         ..BuildOptions::new(Path::new("."))
     };
     let mut progress = app.reporter.build_progress();
-    let mut sights = app.reporter.progress(&plan);
-    let mut show = |sight| sights.sight(&sight);
+    let mut shown = app.reporter.progress(&plan);
+    let mut show = |event| shown.show(&event);
     let mut trainer = PlanTrainer::new(plan, model, &mut show)?;
     let outcome = build::build(&options, &mut trainer, &mut |step| progress.step(&step))?;
-    app.reporter.built(&outcome)?;
+    app.reporter.say(&outcome)?;
     Ok(exit::OK)
 }
 
 pub(super) fn doctor(app: &mut App<'_>) -> Result<Verdict, AppError> {
     let checks = doctor::examine(&app.store_dir()?);
-    app.reporter.checks(&checks)?;
+    app.reporter.say(&answers::Checks(&checks))?;
     let missing = checks
         .iter()
         .any(|check| check.state == doctor::State::Missing);

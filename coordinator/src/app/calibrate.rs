@@ -10,8 +10,9 @@ use crate::cli::CalibrateArgs;
 use crate::dispatch::driver::unix_ms;
 use crate::dispatch::event::Cause;
 use crate::error::{AppError, exit};
-use crate::history::{self, Digest};
+use crate::history::{self, RunHistory};
 use crate::plan::{Overrides, Plan};
+use crate::report::answers;
 
 /// So many INVALID runs, and more of them than of others, and a host is given up.
 const MOST_INVALID: u64 = 3;
@@ -48,19 +49,19 @@ pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<Verdi
         // One disturbed run is left out and counted. Of a host on which most measurements must not
         // be believed nothing can be learnt, however often it is tried.
         if invalid >= MOST_INVALID && 2 * invalid > made {
-            app.reporter.findings(&measured.findings)?;
+            app.reporter.say(&answers::Short(&measured.findings))?;
             return Ok(exit::INVALID);
         }
         if doubted {
             continue;
         }
-        let last = Digest::of(&measured.findings);
+        let last = RunHistory::of(&measured.findings);
         let calibration = history::calibration(&digests(&store)?, &last);
         if calibration.runs < args.aa {
             continue;
         }
         store.put_calibration(id, &calibration.floors(unix_ms()))?;
-        app.reporter.calibrated(&calibration)?;
+        app.reporter.say(&calibration)?;
         return Ok(if calibration.is_sound() {
             exit::OK
         } else {

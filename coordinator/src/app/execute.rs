@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::serve::{Door, HELLO_LIMIT, serve};
 use super::signals::{self, interrupts};
 use crate::dispatch::driver::{Sources, drive};
-use crate::dispatch::event::{Ending, LostAgent, Sight};
+use crate::dispatch::event::{Ending, LostAgent, ProgressEvent};
 use crate::dispatch::job::Job;
 use crate::dispatch::journal::Journal;
 use crate::error::ExecuteError;
@@ -90,7 +90,7 @@ pub(super) fn on_fleet(
     job: Job,
     ground: &Ground,
     journal: Arc<dyn Journal>,
-    show: &mut (dyn FnMut(Sight) + Send),
+    show: &mut (dyn FnMut(ProgressEvent) + Send),
 ) -> Result<Ending, ExecuteError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -106,7 +106,7 @@ async fn execute(
     job: Job,
     ground: &Ground,
     journal: Arc<dyn Journal>,
-    show: &mut (dyn FnMut(Sight) + Send),
+    show: &mut (dyn FnMut(ProgressEvent) + Send),
 ) -> Result<Ending, ExecuteError> {
     // One for each agent and each worker.
     let sessions = ground.all_slots().saturating_add(ground.launcher.agents());

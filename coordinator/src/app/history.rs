@@ -6,7 +6,7 @@ use super::{App, Verdict};
 use crate::cli::TrendArgs;
 use crate::compare::Reading;
 use crate::error::{AppError, exit};
-use crate::history::{self, Digest, Query};
+use crate::history::{self, Query, RunHistory};
 use crate::plan::Plan;
 use crate::store::{RunSummary, Store};
 
@@ -20,12 +20,12 @@ pub(super) fn trend(app: &mut App<'_>, args: &TrendArgs) -> Result<Verdict, AppE
     };
     let runs = digests(&*app.store()?)?;
     let trend = history::trend(&runs, &query)?;
-    app.reporter.trend(&trend)?;
+    app.reporter.say(&trend)?;
     Ok(exit::OK)
 }
 
 /// Every run with its digest; one that did not complete has none.
-pub(super) fn digests(store: &Store) -> Result<Vec<(RunSummary, Option<Digest>)>, AppError> {
+pub(super) fn digests(store: &Store) -> Result<Vec<(RunSummary, Option<RunHistory>)>, AppError> {
     let with = |run: RunSummary| {
         let digest = digest(store, &run)?;
         Ok((run, digest))
@@ -33,13 +33,13 @@ pub(super) fn digests(store: &Store) -> Result<Vec<(RunSummary, Option<Digest>)>
     store.runs()?.into_iter().map(with).collect()
 }
 
-fn digest(store: &Store, run: &RunSummary) -> Result<Option<Digest>, AppError> {
+fn digest(store: &Store, run: &RunSummary) -> Result<Option<RunHistory>, AppError> {
     if run.state() != Some(RunState::Complete) {
         return Ok(None);
     }
     if let Some(digest) = store
         .end(run.run)?
-        .and_then(|end| Digest::read(&end.summary_json))
+        .and_then(|end| RunHistory::read(&end.summary_json))
     {
         if digest.has_current_keys() {
             return Ok(Some(digest));
@@ -58,5 +58,5 @@ fn digest(store: &Store, run: &RunSummary) -> Result<Option<Digest>, AppError> {
         return Ok(None);
     };
     store.visit_parts(run.run, |part| reading.take(part))?;
-    Ok(Some(Digest::of(&reading.findings())))
+    Ok(Some(RunHistory::of(&reading.findings())))
 }

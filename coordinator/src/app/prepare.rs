@@ -8,12 +8,11 @@ use std::time::Duration;
 use contract::id::{Attempt, RunId};
 use contract::identity::Sha256;
 use contract::message::OWN_PROCESSORS;
-use contract::run::{RunHeader, VariantRecord};
+use contract::run::{Role, RunHeader, VariantRecord};
 
 use super::entropy::entropy;
 use super::execute::{Ground, sibling_worker};
 use crate::build::{self, BuildOptions, Manifest, VariantName, microarchitecture};
-use crate::compare::Findings;
 use crate::dispatch::driver::unix_ms;
 use crate::dispatch::job::{Binary, Job, Limits, Script};
 use crate::dispatch::orders::Orders;
@@ -219,8 +218,8 @@ pub(super) fn new_run(
 /// What a reader must see beside every number.
 fn run_labels(plan: &Plan, lineup: &Lineup) -> Vec<String> {
     let labels = [
-        (lineup.is_a_a(), Findings::A_A),
-        (plan.duet, Findings::DUET),
+        (lineup.is_a_a(), Role::SameBuild.label()),
+        (plan.duet, Role::AtOnce.label()),
         (plan.resident, "resident"),
     ];
     let labels = labels

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use contract::id::{Attempt, RunId};
-use contract::run::{Notice, NoticeKind, RunEnd};
+use contract::run::{Notice, NoticeKind, Role, RunEnd};
 
 use super::execute::{Ground, on_fleet};
 use super::ground;
@@ -17,6 +17,7 @@ use crate::dispatch::event::{Cause, Ending};
 use crate::dispatch::job::{Job, RunIdentity};
 use crate::error::AppError;
 use crate::plan::{self, Overrides, Plan, Source};
+use crate::report::answers;
 use crate::schedule::{self, Block, Lineup};
 use crate::store::{Store, StoreError};
 
@@ -55,7 +56,7 @@ pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<Verdict, AppError
     let store = app.store()?;
     let run = prepared.run;
     let measured = measured(app, prepared, &store)?;
-    app.reporter.findings(&measured.findings)?;
+    app.reporter.say(&answers::Short(&measured.findings))?;
     keep(&store, run, &measured)?;
     super::verdict(&measured.findings, args.gate)
 }
@@ -113,7 +114,7 @@ fn carried_out(
         prepared.job,
         &prepared.ground,
         Arc::new(keeper),
-        &mut |sight| progress.sight(&sight),
+        &mut |event| progress.show(&event),
     );
     progress.finish();
     Ok(ending?)
@@ -154,10 +155,7 @@ fn resumed(store: &Store, wanted: &str, fleet: &FleetArgs) -> Result<Prepared, A
         .iter()
         .map(|variant| variant.name.clone())
         .collect();
-    let lineup = Lineup::new(
-        &names,
-        header.labels.iter().any(|label| label == Findings::A_A),
-    )?;
+    let lineup = Lineup::new(&names, header.is(Role::SameBuild))?;
     let model = prepare::model(&plan)?;
     let builds = prepare::builds(&plan, &lineup)?;
     for (now, then) in builds.records.iter().zip(&header.variants) {

@@ -16,9 +16,9 @@ use crate::cli::{
 use crate::compare::{self, Findings, Reading};
 use crate::dispatch::driver::unix_ms;
 use crate::error::{AppError, exit};
-use crate::history::{self, Fate, Filter, Retention, Sketch};
-use crate::report;
+use crate::history::{self, Fate, Filter, Retention, RunMeans};
 use crate::report::export::{self, Selection};
+use crate::report::{self, answers};
 use crate::store::{Imported, RunRecord, Store, StoreError, check_archive, is_archive};
 
 pub(super) fn compare(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, AppError> {
@@ -30,20 +30,21 @@ pub(super) fn compare(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, 
     }
     let findings = findings(app, &args.run)?;
     match &args.explain {
-        Some(metric) => app
-            .reporter
-            .explained(&findings, &compare::explain(&findings, metric)?)?,
-        None => app.reporter.findings(&findings)?,
+        Some(metric) => app.reporter.say(&answers::Explained {
+            findings: &findings,
+            explanations: &compare::explain(&findings, metric)?,
+        })?,
+        None => app.reporter.say(&answers::Short(&findings))?,
     }
     super::verdict(&findings, args.gate)
 }
 
 /// Runs of different times. They are read one after the other: what counts of each is small.
 fn across(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, AppError> {
-    let mut group = |wanted: &mut dyn Iterator<Item = &str>| -> Result<Vec<Sketch>, AppError> {
+    let mut group = |wanted: &mut dyn Iterator<Item = &str>| -> Result<Vec<RunMeans>, AppError> {
         wanted
             .map(|run| {
-                Ok(Sketch::of(&findings(
+                Ok(RunMeans::of(&findings(
                     app,
                     &RunRef {
                         run: run.to_owned(),
@@ -56,10 +57,11 @@ fn across(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, AppError> {
     let old = group(&mut args.against.iter().map(String::as_str))?;
     let found = history::across(&old, &new, args.unlike)?;
     match &args.explain {
-        Some(metric) => app
-            .reporter
-            .across_explained(&found, &found.explain(metric)?)?,
-        None => app.reporter.across(&found)?,
+        Some(metric) => app.reporter.say(&answers::AcrossExplained {
+            across: &found,
+            lines: &found.explain(metric)?,
+        })?,
+        None => app.reporter.say(&found)?,
     }
     super::verdict_across(&found, args.gate)
 }
@@ -98,7 +100,7 @@ pub(super) fn report(app: &mut App<'_>, args: &ReportArgs) -> Result<Verdict, Ap
                 .bytes(&export::render(kind, &findings, &selection, &whole)?)?;
         }
         None if selection != Selection::default() => return Err(AppError::NothingToSelect),
-        None => app.reporter.full(&findings)?,
+        None => app.reporter.say(&answers::Full(&findings))?,
     }
     Ok(exit::OK)
 }
@@ -148,14 +150,14 @@ pub(super) fn runs(app: &mut App<'_>, command: &RunsCommand) -> Result<Verdict, 
             runs.retain(|run| filter.takes(run));
             runs.reverse();
             runs.truncate(args.limit.unwrap_or(usize::MAX));
-            app.reporter.runs(&runs)?;
+            app.reporter.say(&answers::Runs(&runs))?;
         }
         RunsCommand::Show(args) => {
             let store = app.store()?;
             let run = store.find(&args.run.run)?;
             // Without the parts: they are large, and a report's business.
             let (record, summary) = (store.read_outline(run)?, store.summary(run)?);
-            app.reporter.shown(&record, &summary)?;
+            app.reporter.say(&answers::Shown(&record, &summary))?;
         }
         RunsCommand::Tag(args) => {
             let kind = if args.remove {
@@ -179,7 +181,7 @@ pub(super) fn runs(app: &mut App<'_>, command: &RunsCommand) -> Result<Verdict, 
         RunsCommand::Prune(args) => prune(app, args)?,
         RunsCommand::Compact => {
             let compacted = Store::compact(&app.store_dir()?)?;
-            app.reporter.compacted(&compacted)?;
+            app.reporter.say(&compacted)?;
         }
     }
     Ok(exit::OK)
@@ -223,7 +225,11 @@ fn prune(app: &mut App<'_>, args: &RunsPrune) -> Result<(), AppError> {
             store.remove_run(run.run)?;
         }
     }
-    app.reporter.pruned(&runs, &fates, args.yes)?;
+    app.reporter.say(&answers::Pruned {
+        runs: &runs,
+        fates: &fates,
+        gone: args.yes,
+    })?;
     Ok(())
 }
 
@@ -269,7 +275,7 @@ fn import(app: &mut App<'_>, args: &RunsImport) -> Result<Verdict, AppError> {
         } else {
             exit::INVALID
         };
-        app.reporter.rebuilt(&rebuilt)?;
+        app.reporter.say(&rebuilt)?;
         app.store = Some(Arc::new(rebuilt.store));
     }
     // Every file is read whole before the first is taken, so that a bad one leaves the store as it
@@ -300,7 +306,7 @@ fn verify(app: &mut App<'_>, args: &RunsVerify) -> Result<Verdict, AppError> {
         return Ok(exit::OK);
     }
     let verified = store.verify()?;
-    app.reporter.verified(&verified)?;
+    app.reporter.say(&verified)?;
     Ok(if verified.is_sound() {
         exit::OK
     } else {

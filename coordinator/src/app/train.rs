@@ -16,7 +16,7 @@ use super::execute::{Ground, on_fleet};
 use super::prepare;
 use crate::build::{self, Counting, Trainer, TrainingFailure, TrainingReport, profile_pattern};
 use crate::dispatch::driver::unix_ms;
-use crate::dispatch::event::Sight;
+use crate::dispatch::event::ProgressEvent;
 use crate::dispatch::job::{Binary, Job, Script};
 use crate::dispatch::journal::Discard;
 use crate::error::TrainError;
@@ -37,7 +37,7 @@ pub(super) struct PlanTrainer<'a> {
     plan: Plan,
     model: String,
     model_digest: String,
-    show: &'a mut (dyn FnMut(Sight) + Send),
+    show: &'a mut (dyn FnMut(ProgressEvent) + Send),
 }
 
 impl<'a> PlanTrainer<'a> {
@@ -45,7 +45,7 @@ impl<'a> PlanTrainer<'a> {
     pub(super) fn new(
         plan: Plan,
         model: String,
-        show: &'a mut (dyn FnMut(Sight) + Send),
+        show: &'a mut (dyn FnMut(ProgressEvent) + Send),
     ) -> Result<Self, TrainError> {
         if let Some(wrong) = plan
             .scenarios

@@ -14,6 +14,7 @@ mod run;
 mod runs;
 mod values;
 
+pub use crate::format::Format;
 pub use build::BuildArgs;
 pub use certs::{CertsCommand, CertsInit, CertsIssue, CertsRotate};
 pub use deploy::{DeployCommand, KubernetesArgs};
@@ -24,9 +25,7 @@ pub use runs::{
     CompareArgs, FilterArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsList,
     RunsNote, RunsPrune, RunsShow, RunsTag, RunsVerify, SelectionArgs,
 };
-pub use values::{
-    ComparisonOutputArgs, Format, GateArgs, Inconclusive, OutputArgs, ReportOutputArgs,
-};
+pub use values::{ComparisonOutputArgs, GateArgs, Inconclusive, OutputArgs, ReportOutputArgs};
 
 /// Is the profile-guided build faster? Runs stress tests on builds of the inference worker, stores
 /// every measurement, and compares the builds.

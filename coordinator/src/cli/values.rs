@@ -3,39 +3,8 @@
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
+use crate::format::Format;
 use crate::plan::{EngineKind, OnLoss, preset};
-
-/// How results are printed. Data goes to stdout, progress to stderr.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Tables and sentences
-    Human,
-    /// One document with a published schema
-    Json,
-    /// Ids and verdicts only
-    Quiet,
-    /// A comment for a pull request; comparisons only
-    #[value(skip)]
-    Markdown,
-    /// Test results for a build server; comparisons only
-    #[value(skip)]
-    Junit,
-    /// HdrHistogram interval log; reports only
-    #[value(skip)]
-    Hlog,
-    /// HdrHistogram percentile distribution; reports only
-    #[value(skip)]
-    Hgrm,
-    /// One row a value; reports only
-    #[value(skip)]
-    Csv,
-    /// OpenMetrics text; reports only
-    #[value(skip)]
-    OpenMetrics,
-    /// Chrome trace events; reports only
-    #[value(skip)]
-    Trace,
-}
 
 /// How a gate treats an undecided comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -120,6 +89,23 @@ pub struct GateArgs {
     /// How the gate treats an undecided comparison
     #[arg(long, value_enum, default_value_t = Inconclusive::Fail, value_name = "HOW", requires = "gate")]
     pub inconclusive: Inconclusive,
+}
+
+impl ValueEnum for Format {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Human, Self::Json, Self::Quiet]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let (name, help) = match self {
+            Self::Human => ("human", "Tables and sentences"),
+            Self::Json => ("json", "One document with a published schema"),
+            Self::Quiet => ("quiet", "Ids and verdicts only"),
+            // Flags of their own offer these.
+            _ => return None,
+        };
+        Some(PossibleValue::new(name).help(help))
+    }
 }
 
 impl ValueEnum for EngineKind {

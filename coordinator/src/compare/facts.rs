@@ -7,7 +7,7 @@ use contract::histogram::LatencyHistogram;
 use contract::id::Arm;
 use contract::metric::Metric;
 use contract::part::StopCause;
-use contract::run::{BlockDone, RunState};
+use contract::run::{BlockDone, Role, RunState};
 use contract::spec::{Planned, Scenario, Shape, ShapeKind};
 use stats::order;
 use stats::validity::{
@@ -17,7 +17,7 @@ use stats::validity::{
 
 use super::kept::Kept;
 use super::trials::{Round, Trial};
-use super::{Findings, limits, slices, window};
+use super::{limits, slices, window};
 use crate::schedule::Block;
 use crate::store::RunRecord;
 
@@ -267,7 +267,6 @@ fn pairing_facts(record: &RunRecord, block: &Block, rounds: &[&Round]) -> Pairin
         code: code(record, block),
         losses: losses(record, block),
         shrunk: shrunk(record, block),
-        greedy: true,
         token_mismatches: rounds
             .iter()
             .filter(mismatched)
@@ -363,12 +362,7 @@ fn code(record: &RunRecord, block: &Block) -> CodeIdentity {
             .map(|v| v.text_sha256)
     };
     let candidate = block.candidate.as_deref().and_then(text);
-    if record
-        .header
-        .labels
-        .iter()
-        .any(|label| label == Findings::A_A)
-    {
+    if record.header.is(Role::SameBuild) {
         CodeIdentity::SameOnPurpose
     } else if candidate == text(&block.baseline) {
         CodeIdentity::Same

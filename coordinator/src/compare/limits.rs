@@ -30,11 +30,11 @@ pub(super) fn floor_share(trials: &[&Trial]) -> Option<f64> {
 pub(super) fn frequency_range(trials: &[&Trial]) -> Option<f64> {
     let mut hosts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for part in parts(trials) {
-        let Some(seen) = part.usage.frequency else {
+        let Some((low, high)) = part.usage.cpu_khz_low.zip(part.usage.cpu_khz_high) else {
             continue;
         };
         let host = hosts.entry(&part.origin.hostname).or_insert((u64::MAX, 0));
-        *host = (host.0.min(seen.low_khz), host.1.max(seen.high_khz));
+        *host = (host.0.min(low), host.1.max(high));
     }
     let moved = |(low, high): &(u64, u64)| high.saturating_sub(*low) as f64 / (*low).max(1) as f64;
     hosts.values().map(moved).reduce(f64::max)

@@ -54,7 +54,7 @@ impl Findings {
                 None | Some(Verdict::Faster | Verdict::Slower | Verdict::Same)
             )
         };
-        let compared = self.cells.iter().any(|cell| cell.candidate.is_some());
+        let compared = self.compared().next().is_some();
         self.look.is_some_and(|look| look.stage == Stage::Look)
             && compared
             && self.cells.iter().all(clear)

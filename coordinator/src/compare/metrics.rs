@@ -386,6 +386,27 @@ pub(super) fn values(measure: Measure, rounds: &[&Round]) -> Vec<RoundValues> {
 }
 
 impl MetricComparison {
+    /// What was estimated and decided, where anything could be.
+    #[must_use]
+    pub fn compared(&self) -> Option<(&Comparison, &Decision)> {
+        match &self.outcome {
+            Outcome::Compared {
+                comparison,
+                decision,
+                ..
+            } => Some((comparison, decision)),
+            Outcome::Hidden { .. } | Outcome::Missing { .. } => None,
+        }
+    }
+
+    /// The values of these arms, round by round.
+    pub fn values(&self, of: impl Fn(Arm) -> bool) -> impl Iterator<Item = f64> {
+        let values = self.rounds.iter().flat_map(|round| &round.values);
+        values
+            .filter(move |(arm, ..)| of(*arm))
+            .map(|(.., value)| *value)
+    }
+
     /// Whether so few values of a round lie beyond it that no round can show it: it is then no
     /// answer over runs either.
     #[must_use]
@@ -398,14 +419,10 @@ impl MetricComparison {
     /// round has a value.
     #[must_use]
     pub fn typical(&self, of: impl Fn(Arm) -> bool) -> Option<f64> {
-        let (scale, values) = (
-            self.scale,
-            self.rounds.iter().flat_map(|round| &round.values),
-        );
-        let values = values
-            .filter(|(arm, ..)| of(*arm))
-            .map(|(.., value)| *value);
-        let costs = values.map(|value| if scale.is_log() { value.ln() } else { value });
+        let scale = self.scale;
+        let costs = self
+            .values(of)
+            .map(|value| if scale.is_log() { value.ln() } else { value });
         let (sum, count) = costs.fold((0.0, 0_u32), |(sum, count), cost| (sum + cost, count + 1));
         let mean = sum / f64::from(count);
         (count > 0).then(|| if scale.is_log() { mean.exp() } else { mean })

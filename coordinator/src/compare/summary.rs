@@ -6,54 +6,91 @@ use std::time::Duration;
 
 use contract::id::Arm;
 use contract::metric::Metric;
-use contract::part::{EngineFacts, Histograms, Outcomes};
+use contract::part::{ColdPhase, EngineFacts, Histograms, Outcomes};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use stats::validity::{Claim, Thresholds, claim};
 
 use super::kept::Kept;
+use super::quantiles;
 use super::trials::{Round, Trial};
 use super::window::{self, FirstRequest};
 use crate::schedule::Block;
 
 /// One arm over all rounds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Arm")]
 pub struct ArmSummary {
-    /// Which.
+    /// A (baseline), B (candidate) or A2 (baseline again, the control).
+    #[schemars(with = "String")]
     pub arm: Arm,
     /// Its variant.
     pub variant: String,
     /// What became of its requests.
     pub outcomes: Outcomes,
-    /// One entry a metric that has values.
+    /// One entry a time metric that has values; successes only, but for lateness.
     pub latencies: Vec<Latency>,
     /// Views over trials: medians of what each trial showed.
     pub views: Views,
     /// Cold start, phase by phase: the median over all worker processes.
+    #[schemars(with = "Vec<ColdPhase>")]
     pub cold: Vec<Cold>,
-    /// How the first requests of the measured window fared; empty where not every request was kept.
+    /// How the first requests of the measured window fared, by intended time; empty where not every
+    /// request was kept.
     pub first_requests: Vec<FirstRequest>,
-    /// Independent latencies among those of the answered requests (batch means): a diagnostic.
+    /// Independent values among the latencies of the answered requests, by batch means: a
+    /// diagnostic. `None` where not every request was kept.
     pub effective_requests: Option<f64>,
 }
 
+impl ArmSummary {
+    /// What is known of a metric.
+    #[must_use]
+    pub fn latency(&self, metric: Metric) -> Option<&Latency> {
+        self.latencies
+            .iter()
+            .find(|latency| latency.metric == metric)
+    }
+
+    /// How long a phase of the cold start took.
+    #[must_use]
+    pub fn cold(&self, phase: &str) -> Option<Duration> {
+        self.cold
+            .iter()
+            .find(|cold| cold.phase == phase)
+            .map(|cold| cold.median)
+    }
+}
+
 /// One metric's pooled histogram in figures, nanoseconds.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Latency {
-    /// Which.
+    /// `e2e`, `ttft`, `itl`, `tpot`, `queue`, `prefill`, `decode`, `service` or `lateness`.
+    #[schemars(with = "String")]
     pub metric: Metric,
     /// Values.
     pub count: u64,
     /// Exact mean.
+    #[serde(rename = "mean_ns")]
     pub mean: f64,
     /// Exact smallest.
+    #[serde(rename = "min_ns")]
     pub min: u64,
     /// Exact largest.
+    #[serde(rename = "max_ns")]
     pub max: u64,
-    /// Quantiles with their values; `None` where too few values lie beyond.
+    /// Quantiles with their values, interpolated within their bucket; `None` where too few values
+    /// lie beyond.
+    #[serde(with = "quantiles")]
+    #[schemars(with = "Vec<quantiles::Quantile>")]
     pub quantiles: Vec<(f64, Option<f64>)>,
 }
 
 /// Medians over an arm's trials.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Views {
     /// Output tokens per second.
     pub tokens_per_second: f64,
@@ -64,8 +101,10 @@ pub struct Views {
     /// Requests of an open loop sent within its window ÷ offered.
     pub achieved: Option<f64>,
     /// From the start until the first request was done, seconds; `None` where nothing was.
+    #[serde(rename = "first_completion_seconds")]
     pub first_completion: Option<f64>,
     /// From the start until the last request was done, seconds; likewise.
+    #[serde(rename = "last_completion_seconds")]
     pub last_completion: Option<f64>,
     /// Share of queue waiting in the mean service time, the rest is inference; likewise.
     pub queue_share: Option<f64>,
@@ -89,12 +128,31 @@ pub struct Views {
 }
 
 /// One phase of the cold start.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "ColdPhase", into = "ColdPhase")]
 pub struct Cold {
     /// Phase.
     pub phase: String,
     /// Median over all worker processes.
     pub median: Duration,
+}
+
+impl From<ColdPhase> for Cold {
+    fn from(phase: ColdPhase) -> Self {
+        Self {
+            phase: phase.name,
+            median: phase.took,
+        }
+    }
+}
+
+impl From<Cold> for ColdPhase {
+    fn from(cold: Cold) -> Self {
+        Self {
+            name: cold.phase,
+            took: cold.median,
+        }
+    }
 }
 
 const QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];

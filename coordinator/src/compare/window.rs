@@ -5,16 +5,21 @@
 use std::time::Duration;
 
 use contract::metric::Metric;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::slices;
 use super::trials::Trial;
 
 /// One point of the curve of first requests.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct FirstRequest {
-    /// Median E2E over the trials, nanoseconds.
+    /// Median E2E over the arm's trials, from the intended time, nanoseconds.
+    #[serde(rename = "e2e_ns")]
     pub e2e: f64,
-    /// Median TTFT over the trials, nanoseconds.
+    /// Median TTFT over the arm's trials, from the intended time, nanoseconds.
+    #[serde(rename = "ttft_ns")]
     pub ttft: f64,
 }
 

@@ -30,7 +30,7 @@ use contract::run::BlockDone;
 use contract::spec::Planned;
 
 use self::admission::Admission;
-use super::event::{Cause, Effect, Ending, Event, PeerId, Reason, Sight};
+use super::event::{Cause, Effect, Ending, Event, PeerId, ProgressEvent, Reason};
 use super::job::{Binary, Job, RunIdentity, Script};
 use super::orders::{Order, Orders};
 use super::peers::Peers;
@@ -176,7 +176,7 @@ impl Core {
             Event::ClockJumped { peer, by } => self.clock_jumped(now, peer, by, &mut effects),
             Event::AgentEnded(lost) => self.agent_ended(now, lost, &mut effects),
             Event::LatePart => self.late(|count| Reason::LatePart { count }, &mut effects),
-            Event::Told(line) => effects.push(Effect::Show(Sight::Told(line))),
+            Event::Info(line) => effects.push(Effect::Show(ProgressEvent::Info(line))),
             Event::Committed => self.committed(now, None, &mut effects),
             Event::Settled(why) => self.committed(now, Some(why), &mut effects),
             Event::StoreFailed(reason) => self.end(now, Cause::Store, reason, &mut effects),
@@ -238,7 +238,7 @@ impl Core {
         } else if self.workers.all_at(Step::Ready) {
             self.workers.move_all(Step::Arming);
             self.deadline = now + limits.warm_up;
-            effects.push(Effect::Show(Sight::Phase("warming up")));
+            effects.push(Effect::Show(ProgressEvent::Phase("warming up")));
             for ticket in self.workers.tickets() {
                 self.arm(ticket, effects);
             }
@@ -319,7 +319,7 @@ impl Core {
         self.unwritten = Unwritten::Nothing;
         let drain = |peer: PeerId| Effect::Send {
             peer,
-            message: contract::message::Down::Drain,
+            message: contract::message::ToPeer::Drain,
         };
         effects.extend(self.peers.agents().map(drain));
         effects.push(Effect::Finish(ending));

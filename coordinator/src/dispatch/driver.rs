@@ -9,13 +9,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use contract::id::Attempt;
 use contract::identity::Sha256;
-use contract::message::Down;
+use contract::message::ToPeer;
 use contract::run::{BlockDone, Notice, RunHeader};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::core::Core;
-use super::event::{Cause, Delivery, Effect, Ending, Event, LostAgent, PeerEnd, PeerId, Sight};
+use super::event::{
+    Cause, Delivery, Effect, Ending, Event, LostAgent, PeerEnd, PeerId, ProgressEvent,
+};
 use super::job::{Binary, Job, RunIdentity};
 use super::journal::{Journal, JournalError};
 use crate::fleet::session::{Incoming, Peer, SessionEvent};
@@ -49,7 +51,7 @@ struct Driver<'a> {
     header: Option<RunHeader>,
     journal: Arc<dyn Journal>,
     epoch: Instant,
-    show: &'a mut (dyn FnMut(Sight) + Send),
+    show: &'a mut (dyn FnMut(ProgressEvent) + Send),
     /// Notices that are not durable yet.
     notices: Vec<Notice>,
 }
@@ -63,7 +65,7 @@ pub async fn drive(
     job: Job,
     mut sources: Sources,
     journal: Arc<dyn Journal>,
-    show: &mut (dyn FnMut(Sight) + Send),
+    show: &mut (dyn FnMut(ProgressEvent) + Send),
 ) -> Result<Ending, JournalError> {
     let epoch = sources.epoch;
     let core = Core::new(&job, epoch.elapsed());
@@ -136,7 +138,7 @@ impl Driver<'_> {
             SessionEvent::ClockKnown => return Event::ClockKnown(peer),
             SessionEvent::ClockJumped(by) => return Event::ClockJumped { peer, by },
             SessionEvent::LatePart => return Event::LatePart,
-            SessionEvent::Refused(line) => return Event::Told(line),
+            SessionEvent::Refused(line) => return Event::Info(line),
             SessionEvent::Closed => PeerEnd::Closed,
             SessionEvent::Silent => PeerEnd::Silent,
             SessionEvent::Unread => PeerEnd::Unread,
@@ -174,7 +176,7 @@ impl Driver<'_> {
                 peer,
                 message,
                 last,
-            } => self.send(peer, Down::Refused { message, last }),
+            } => self.send(peer, ToPeer::Refused { message, last }),
             Effect::Send { peer, message } => self.send(peer, message),
             Effect::SendBuild {
                 peer,
@@ -187,13 +189,13 @@ impl Driver<'_> {
             Effect::Commit(block) => return self.commit(block).await.map(Done::Follow),
             Effect::Note(noted) => self.notices.push(noted.at(unix_ms())),
             Effect::WriteNotes => self.write_notices().await?,
-            Effect::Show(sight) => (self.show)(sight),
+            Effect::Show(event) => (self.show)(event),
             Effect::Finish(ending) => return Ok(Done::Over(ending)),
         }
         Ok(Done::Nothing)
     }
 
-    fn send(&self, peer: PeerId, message: Down) {
+    fn send(&self, peer: PeerId, message: ToPeer) {
         if let Some(peer) = self.peers.get(&peer) {
             peer.send(message);
         }
@@ -212,7 +214,7 @@ impl Driver<'_> {
         for peer in peers.iter().filter_map(|peer| self.peers.get(peer)) {
             let Some(clock) = peer.clock() else { continue };
             let (at, uncertainty) = (clock.on_peer(start), clock.uncertainty);
-            peer.send(Down::Start {
+            peer.send(ToPeer::Start {
                 attempt,
                 at,
                 uncertainty,

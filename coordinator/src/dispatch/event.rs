@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use contract::id::{Arm, Attempt, TrialKey};
 use contract::identity::{HostFacts, Sha256};
-use contract::message::{Down, Failure, Hello, LoadReport, Progress, Up};
+use contract::message::{Failure, FromPeer, Hello, LoadReport, Progress, ToPeer};
 use contract::part::Part;
 use contract::run::{BlockDone, Notice, NoticeKind, RunState};
 
@@ -30,7 +30,7 @@ pub enum Event {
         /// Its session.
         peer: PeerId,
         /// What.
-        message: Up,
+        message: FromPeer,
     },
     /// A session is over.
     PeerLeft {
@@ -53,7 +53,7 @@ pub enum Event {
     /// A part came from a worker that had been given up; it was dropped.
     LatePart,
     /// Information without further consequences, such as a refused peer.
-    Told(String),
+    Info(String),
     /// The block's parts and marker are durable.
     Committed,
     /// They are, and the interim analysis finds the run's answer clear: the run can end. Why, in
@@ -93,7 +93,7 @@ pub enum Effect {
         /// Whom.
         peer: PeerId,
         /// What.
-        message: Down,
+        message: ToPeer,
     },
     /// Send an agent the next piece of a build, if it takes what it asks for.
     SendBuild {
@@ -118,18 +118,18 @@ pub enum Effect {
     /// Make the block durable, then say [`Event::Committed`] or [`Event::Settled`].
     Commit(BlockDone),
     /// Remember something that a reader of the results must know.
-    Note(Noted),
+    Note(PendingNotice),
     /// Make durable what was remembered.
     WriteNotes,
     /// For the eye.
-    Show(Sight),
+    Show(ProgressEvent),
     /// The run is over.
     Finish(Ending),
 }
 
 /// A [`Notice`] before the driver adds the wall clock.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Noted {
+pub struct PendingNotice {
     /// Where.
     pub key: TrialKey,
     /// In which try.
@@ -144,7 +144,7 @@ pub struct Noted {
 
 /// What the user may want to see while a run goes on.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Sight {
+pub enum ProgressEvent {
     /// Waiting until enough slots have registered.
     Gathering {
         /// Registered.
@@ -172,11 +172,19 @@ pub enum Sight {
     /// The first engine of a run is open.
     Loaded(LoadReport),
     /// Something worth knowing.
-    Note(Noted),
+    Note(PendingNotice),
     /// A line about the fleet from which nothing follows.
-    Told(String),
+    Info(String),
     /// Stopping as asked.
     Stopping,
+}
+
+impl ProgressEvent {
+    /// Whether it is said even where progress is not wanted.
+    #[must_use]
+    pub const fn is_urgent(&self) -> bool {
+        matches!(self, Self::Note(_) | Self::Info(_) | Self::Stopping)
+    }
 }
 
 /// How a run ended.
@@ -215,7 +223,7 @@ impl Ending {
     }
 }
 
-impl Noted {
+impl PendingNotice {
     /// Its kind on record.
     #[must_use]
     pub fn kind(&self) -> NoticeKind {

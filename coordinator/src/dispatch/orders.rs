@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use contract::id::{Arm, Attempt, RunId};
-use contract::message::Down;
+use contract::message::ToPeer;
 use contract::spec::EngineSpec;
 
 use crate::plan::{EnginePlan, Plan};
@@ -55,13 +55,13 @@ impl Orders {
     }
 
     /// The message for a worker.
-    pub(super) fn message(&self, order: &Order) -> Down {
+    pub(super) fn message(&self, order: &Order) -> ToPeer {
         match order {
             Order::Load {
                 attempt,
                 block,
                 arm,
-            } => Down::Load {
+            } => ToPeer::Load {
                 attempt: *attempt,
                 engine: self.engine(block, *arm),
                 demand: self.plan.demand(self.slots),
@@ -73,18 +73,18 @@ impl Orders {
                 slot,
             } => {
                 let assignment = block.assignment(&self.plan, self.run, *arm, *slot, self.slots);
-                Down::Arm {
+                ToPeer::Arm {
                     attempt: *attempt,
                     assignment: Box::new(assignment),
                 }
             }
-            Order::PartStored(attempt) => Down::PartStored(*attempt),
-            Order::Refuse(message) => Down::Refused {
+            Order::PartStored(attempt) => ToPeer::PartStored(*attempt),
+            Order::Refuse(message) => ToPeer::Refused {
                 message: message.clone(),
                 last: true,
             },
-            Order::Flush => Down::Flush,
-            Order::Drain => Down::Drain,
+            Order::Flush => ToPeer::Flush,
+            Order::Drain => ToPeer::Drain,
         }
     }
 

@@ -22,7 +22,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use contract::message::{BuildChunk, Down, Hello, Up};
+use contract::message::{BuildChunk, FromPeer, Hello, ToPeer};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 
@@ -43,7 +43,7 @@ pub enum SessionEvent {
     /// A peer introduced itself and was accepted.
     Opened(Box<Hello>, Peer),
     /// It said something.
-    Said(Up),
+    Said(FromPeer),
     /// The stream ended. Its own end of the stream is closed by then.
     Closed,
     /// Nothing came for too long, and the session was ended from here.
@@ -63,7 +63,7 @@ pub enum SessionEvent {
 /// The way to a peer. Whoever holds one keeps no session open: that is the task's alone.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    down: mpsc::WeakSender<Down>,
+    down: mpsc::WeakSender<ToPeer>,
     clock: Arc<Mutex<ClockFilter>>,
     /// Something did not fit into the queue: the session is over.
     full: Arc<Notify>,
@@ -78,7 +78,7 @@ const PIECES: usize = 16;
 impl Peer {
     /// Sends without waiting. A peer that does not take its few messages has its session ended for
     /// that: what it was not told is never missing in silence.
-    pub fn send(&self, down: Down) {
+    pub fn send(&self, down: ToPeer) {
         let Some(queue) = self.down.upgrade() else {
             return;
         };
@@ -100,7 +100,7 @@ impl Peer {
             return;
         };
         self.pieces.fetch_add(1, Relaxed);
-        if queue.try_send(Down::BuildChunk(piece)).is_err() {
+        if queue.try_send(ToPeer::BuildChunk(piece)).is_err() {
             self.pieces.fetch_sub(1, Relaxed);
         }
     }

@@ -20,7 +20,7 @@ const MOST_TOLD: usize = 8;
 
 /// What of one run is compared with other runs.
 #[derive(Clone, Debug)]
-pub struct Sketch {
+pub struct RunMeans {
     /// Which.
     pub run: RunId,
     validity: Validity,
@@ -118,7 +118,7 @@ pub enum AcrossError {
     NothingInCommon,
 }
 
-impl Sketch {
+impl RunMeans {
     /// What counts of a run; everything else of it can be let go.
     #[must_use]
     pub fn of(findings: &Findings) -> Self {
@@ -219,7 +219,11 @@ fn run_mean(rounds: &[f64]) -> Option<RunMean> {
 /// # Errors
 /// When they are not alike and that was not asked for, when a run is given twice, or when they have
 /// nothing in common.
-pub fn across(old: &[Sketch], new: &[Sketch], may_be_unlike: bool) -> Result<Across, AcrossError> {
+pub fn across(
+    old: &[RunMeans],
+    new: &[RunMeans],
+    may_be_unlike: bool,
+) -> Result<Across, AcrossError> {
     let mut seen = BTreeSet::new();
     if let Some(twice) = old
         .iter()
@@ -249,7 +253,7 @@ pub fn across(old: &[Sketch], new: &[Sketch], may_be_unlike: bool) -> Result<Acr
         .zip(adjusted)
         .map(|(draft, p)| draft.decided(p, &validity))
         .collect();
-    let ids = |group: &[Sketch]| group.iter().map(|sketch| sketch.run).collect();
+    let ids = |group: &[RunMeans]| group.iter().map(|sketch| sketch.run).collect();
     let unanswered = unanswered(newest, &lines);
     Ok(Across {
         old: ids(old),
@@ -261,7 +265,7 @@ pub fn across(old: &[Sketch], new: &[Sketch], may_be_unlike: bool) -> Result<Acr
     })
 }
 
-fn unanswered(newest: &Sketch, lines: &[AcrossLine]) -> Vec<String> {
+fn unanswered(newest: &RunMeans, lines: &[AcrossLine]) -> Vec<String> {
     let answered = |scenario: &str, variant: &str| {
         lines
             .iter()
@@ -276,7 +280,7 @@ fn unanswered(newest: &Sketch, lines: &[AcrossLine]) -> Vec<String> {
 }
 
 /// What differs from the first of all runs; of each kind the first that does.
-fn unlike(old: &[Sketch], new: &[Sketch]) -> Vec<String> {
+fn unlike(old: &[RunMeans], new: &[RunMeans]) -> Vec<String> {
     let mut all = old.iter().chain(new);
     let Some(first) = all.next() else {
         return Vec::new();
@@ -304,12 +308,12 @@ fn worst<'a>(all: impl Iterator<Item = &'a Validity>) -> Validity {
 }
 
 fn draft(
-    old: &[Sketch],
-    new: &[Sketch],
-    newest: &Sketch,
+    old: &[RunMeans],
+    new: &[RunMeans],
+    newest: &RunMeans,
     key: &(String, String, String),
 ) -> Option<Draft> {
-    let of = |group: &[Sketch]| -> Option<Vec<Shown>> {
+    let of = |group: &[RunMeans]| -> Option<Vec<Shown>> {
         group
             .iter()
             .map(|sketch| sketch.means.get(key).copied())
@@ -461,19 +465,9 @@ impl Across {
     /// The worst of the primary answers.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        let rank = |verdict: &Verdict| match verdict {
-            Verdict::Invalid => 0,
-            Verdict::Slower => 1,
-            Verdict::Undecided => 2,
-            Verdict::Same => 3,
-            Verdict::Faster => 4,
-        };
-        let primaries = self
-            .lines
-            .iter()
-            .filter(|line| line.primary)
-            .map(|line| line.decision.verdict);
-        primaries.min_by_key(rank).unwrap_or(Verdict::Undecided)
+        let primaries = self.lines.iter().filter(|line| line.primary);
+        let worst = Verdict::worst(primaries.map(|line| line.decision.verdict));
+        worst.unwrap_or(Verdict::Undecided)
     }
 
     /// The lines of one measure, of every scenario and variant; `primary` is the newest plan's own.

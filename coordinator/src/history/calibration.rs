@@ -4,11 +4,11 @@
 
 use contract::addendum::{NoiseFloor, NoiseFloors};
 use contract::identity::Sha256;
-use contract::run::RunHeader;
+use contract::run::{Role, RunHeader};
 use stats::compare::{most_findings, noise_floor};
+use stats::validity::Standing;
 
-use super::{Digest, Effect, class, series};
-use crate::compare::Findings;
+use super::{Effect, RunHistory, class, series};
 use crate::plan::Plan;
 use crate::store::RunSummary;
 
@@ -54,13 +54,13 @@ pub struct Calibrated {
 
 /// Gathers the A/A runs like `like`, oldest first; INVALID and unfinished ones are left out.
 #[must_use]
-pub fn calibration(runs: &[(RunSummary, Option<Digest>)], like: &Digest) -> Calibration {
+pub fn calibration(runs: &[(RunSummary, Option<RunHistory>)], like: &RunHistory) -> Calibration {
     let valid = |run: &RunSummary| {
         run.end
             .as_ref()
-            .is_some_and(|end| end.validity != "INVALID")
+            .is_some_and(|end| end.standing() != Some(Standing::Invalid))
     };
-    let same = |digest: &&Digest| {
+    let same = |digest: &&RunHistory| {
         !digest.effects.is_empty()
             && digest.series == like.series
             && digest.host_class == like.host_class
@@ -70,7 +70,7 @@ pub fn calibration(runs: &[(RunSummary, Option<Digest>)], like: &Digest) -> Cali
     let (members, invalid): (Vec<_>, Vec<_>) = ended
         .filter(|(_, digest)| digest.as_ref().is_some_and(|d| same(&d)))
         .partition(|(run, _)| valid(run));
-    let members: Vec<&Digest> = members
+    let members: Vec<&RunHistory> = members
         .into_iter()
         .filter_map(|(_, digest)| digest.as_ref())
         .collect();
@@ -89,8 +89,13 @@ pub fn calibration(runs: &[(RunSummary, Option<Digest>)], like: &Digest) -> Cali
     }
 }
 
-fn row(members: &[&Digest], like: &Digest, scenario: &str, measure: &str) -> Option<Calibrated> {
-    let effect = |digest: &&Digest| digest.effects.get(scenario)?.get(measure).copied();
+fn row(
+    members: &[&RunHistory],
+    like: &RunHistory,
+    scenario: &str,
+    measure: &str,
+) -> Option<Calibrated> {
+    let effect = |digest: &&RunHistory| digest.effects.get(scenario)?.get(measure).copied();
     let effects: Vec<Effect> = members.iter().filter_map(effect).collect();
     let deltas: Vec<f64> = effects.iter().map(|effect| effect.delta).collect();
     let count =
@@ -146,7 +151,7 @@ pub fn floors_of<'a>(
     plan: &Plan,
     calibrations: &'a [NoiseFloors],
 ) -> Option<&'a NoiseFloors> {
-    if header.labels.iter().any(|label| label == Findings::A_A) {
+    if header.is(Role::SameBuild) {
         return None;
     }
     let series = series::series_keys(plan, &header.model_digest);

@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 use contract::id::RunId;
 use stats::compare::Interval;
 use stats::drift::{ChangeSettings, change_points, step_interval};
+use stats::validity::Standing;
 
-use super::Digest;
-use super::digest::Values;
+use super::RunHistory;
+use super::run_history::Values;
 use crate::compare::Measure;
-use crate::store::RunSummary;
+use crate::store::{EndSummary, RunSummary};
 
 /// α of a step's interval.
 const ALPHA: f64 = 0.05;
@@ -149,7 +150,10 @@ fn known(plans: &[String]) -> String {
 ///
 /// # Errors
 /// When no complete run fits.
-pub fn trend(runs: &[(RunSummary, Option<Digest>)], query: &Query) -> Result<Trend, TrendError> {
+pub fn trend(
+    runs: &[(RunSummary, Option<RunHistory>)],
+    query: &Query,
+) -> Result<Trend, TrendError> {
     let of_plan = |run: &RunSummary| query.plan.as_ref().is_none_or(|plan| *plan == run.plan);
     let in_class = |class: &str| {
         query
@@ -157,7 +161,7 @@ pub fn trend(runs: &[(RunSummary, Option<Digest>)], query: &Query) -> Result<Tre
             .as_ref()
             .is_none_or(|part| class.contains(part.as_str()))
     };
-    let fits = |(run, digest): &&(RunSummary, Option<Digest>)| {
+    let fits = |(run, digest): &&(RunSummary, Option<RunHistory>)| {
         of_plan(run)
             && digest
                 .as_ref()
@@ -167,7 +171,7 @@ pub fn trend(runs: &[(RunSummary, Option<Digest>)], query: &Query) -> Result<Tre
     let (newest, model) = runs.iter().rfind(fits).ok_or_else(nothing)?;
     let model = model.as_ref().ok_or_else(nothing)?;
     let since = query.since.unwrap_or(0);
-    let named = |(run, _): &&(RunSummary, Option<Digest>)| {
+    let named = |(run, _): &&(RunSummary, Option<RunHistory>)| {
         run.plan == newest.plan && run.run.unix_ms() >= since
     };
     let mut trend = Trend {
@@ -186,14 +190,7 @@ pub fn trend(runs: &[(RunSummary, Option<Digest>)], query: &Query) -> Result<Tre
             Some(d) if d.series != model.series || d.host_class != model.host_class => {
                 trend.apart += 1
             }
-            Some(_)
-                if run
-                    .end
-                    .as_ref()
-                    .is_some_and(|end| end.validity == "INVALID") =>
-            {
-                trend.invalid += 1
-            }
+            Some(_) if is_invalid(run) => trend.invalid += 1,
             Some(digest) => members.push((run, digest)),
         }
     }
@@ -214,7 +211,12 @@ pub fn trend(runs: &[(RunSummary, Option<Digest>)], query: &Query) -> Result<Tre
     }
 }
 
-fn plans(runs: &[(RunSummary, Option<Digest>)]) -> Vec<String> {
+fn is_invalid(run: &RunSummary) -> bool {
+    let standing = run.end.as_ref().and_then(EndSummary::standing);
+    standing == Some(Standing::Invalid)
+}
+
+fn plans(runs: &[(RunSummary, Option<RunHistory>)]) -> Vec<String> {
     let names: BTreeSet<_> = runs
         .iter()
         .filter(|(_, digest)| digest.is_some())
@@ -224,7 +226,7 @@ fn plans(runs: &[(RunSummary, Option<Digest>)]) -> Vec<String> {
 }
 
 fn lines(
-    members: &[(&RunSummary, &Digest)],
+    members: &[(&RunSummary, &RunHistory)],
     query: &Query,
     primary: &str,
 ) -> Result<Vec<Line>, TrendError> {
@@ -288,17 +290,17 @@ struct Series {
 }
 
 fn series(
-    members: &[(&RunSummary, &Digest)],
+    members: &[(&RunSummary, &RunHistory)],
     (scenario, variant): (&str, &str),
     measure: Measure,
 ) -> Series {
     let name = measure.name();
     let of = |values: &Values| values.get(scenario)?.get(variant)?.get(&name).copied();
-    let plain = |digest: &Digest| digest.rates.as_ref().and_then(of);
+    let plain = |digest: &RunHistory| digest.rates.as_ref().and_then(of);
     let linear = members
         .iter()
         .any(|(_, digest)| plain(digest).is_some() && of(&digest.values).is_none());
-    let value = |digest: &Digest| {
+    let value = |digest: &RunHistory| {
         let geometric = || of(&digest.values).map(f64::exp);
         if linear {
             plain(digest).or_else(geometric)
@@ -306,7 +308,7 @@ fn series(
             geometric()
         }
     };
-    let old = |digest: &Digest| measure == Measure::GoodputPerSecond && digest.rates.is_none();
+    let old = |digest: &RunHistory| measure == Measure::GoodputPerSecond && digest.rates.is_none();
     let (mut points, mut may_lack_zeros) = (Vec::new(), 0);
     for (run, digest) in members {
         let Some(value) = value(digest) else { continue };

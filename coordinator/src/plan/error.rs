@@ -48,7 +48,7 @@ pub enum PlanError {
         /// Which.
         path: PathBuf,
         /// What is wrong.
-        source: contract::listed::ListedError,
+        source: contract::prompt_files::PromptFileError,
     },
     /// No built-in plan has this name.
     #[error("find the preset `{name}`{}: the presets are {}", did_you_mean(.nearest.as_deref()), .known.join(", "))]

@@ -215,6 +215,10 @@ where
 }
 
 /// Serde's "unknown field `a`, expected one of `b`, `c`" and the same of a variant, taken apart.
+/// There is no other way to know them: serde calls `Error::unknown_field(name, expected)` of the
+/// format's error, and those of TOML and JSON make it this sentence. An error type of our own would
+/// need a deserializer of our own around theirs, without their line numbers. If serde words it
+/// differently the sentence is shown as it is, and tests/cli fails for want of the nearest name.
 fn unknown_name(message: &str, path: &str, origin: &str, line: Option<usize>) -> Option<PlanError> {
     let (is_key, rest) = match message.strip_prefix("unknown field ") {
         Some(rest) => (true, rest),

@@ -6,8 +6,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use contract::identity::Sha256;
-use contract::listed::{self, ListedError, Survey};
 use contract::part::{Length, Sent};
+use contract::prompt_files::{self, PromptFileError, Survey};
 use contract::source::{MOST_PROMPTS, MOST_TRACE, Text};
 use contract::spec::{FileSpec, PromptSpec, Scenario, Shape};
 
@@ -52,7 +52,7 @@ impl Reader {
         let stop = scenario.stop.requests;
         if let Shape::Trace { file, facts, .. } = &mut scenario.shape {
             let entries = self.trace(file, place)?;
-            *facts = Some(listed::facts(
+            *facts = Some(prompt_files::facts(
                 entries.iter().map(|entry| entry.0).collect(),
                 stop,
             ));
@@ -79,7 +79,7 @@ impl Reader {
         if !self.traces.contains_key(&path) {
             let mut entries = Vec::new();
             let hash = read(&path, MOST_TRACE, |text| {
-                listed::requests(text, |e| {
+                prompt_files::requests(text, |e| {
                     entries.push((e.at, e.prompt_tokens, e.output_tokens))
                 })
             })?;
@@ -104,7 +104,7 @@ impl Reader {
         let key = (path.clone(), turns);
         if !self.prompts.contains_key(&key) {
             let survey = |text: &mut _| {
-                listed::prompts(&path, text, turns, &mut |_| ()).and_then(Survey::both)
+                prompt_files::prompts(&path, text, turns, &mut |_| ()).and_then(Survey::both)
             };
             let read = read(&path, MOST_PROMPTS, survey)?;
             self.prompts.insert(key.clone(), read);
@@ -177,7 +177,7 @@ fn found(file: &mut FileSpec, place: &Path) -> Result<PathBuf, PlanError> {
 fn read<T>(
     path: &Path,
     most: u64,
-    parse: impl FnOnce(&mut Text<File>) -> Result<T, ListedError>,
+    parse: impl FnOnce(&mut Text<File>) -> Result<T, PromptFileError>,
 ) -> Result<(T, Sha256), PlanError> {
     let unread = |source| PlanError::ReadListed {
         path: path.to_owned(),

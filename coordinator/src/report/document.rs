@@ -1,23 +1,22 @@
 //! The JSON document of a run: its published shape, apart from everything inside so that code may
-//! change and readers need not. `schema/run.schema.json` is generated from these types. Times are
+//! change and readers need not; what is told as it was measured has its shape where it is defined,
+//! in the contract and in [`crate::compare`]. `schema/run.schema.json` is generated from these types. Times are
 //! nanoseconds and rates are per second unless a name says otherwise; log ratios are natural, and
 //! more than zero is slower.
 
 mod cell;
 mod layout;
-mod load;
 mod metric;
 mod part;
 mod places;
 mod run;
 
-pub use cell::{Arm, Cell, Check, Cold, FirstRequest, Latency, Outcomes, Quantile, Views};
+pub use cell::{Cell, Check};
 pub use layout::{
     Layout, LayoutArm, LayoutEffect, LayoutLabel, LayoutMetric, LayoutNoise, LeftOut,
 };
-pub use load::{Lengths, Sent, Span};
 pub use metric::{Bootstrap, Estimate, Exact, Interval, Metric, Pooled, Round, Value};
-pub use part::{Engine, Histogram, Part, Usage, Window};
+pub use part::{Histogram, Part};
 pub use places::{HostSample, Odd, PlaceEffect, Places, Signals};
 pub use run::{Host, Look, Measurement, Notice, Reason, Run, RunDocument, Settings, Variant};
 

@@ -17,8 +17,8 @@ use contract::text;
 use hdrhistogram::serialization::V2DeflateSerializeError;
 use hdrhistogram::serialization::interval_log::IntervalLogWriterError;
 
-use crate::cli::Format;
 use crate::compare::{Findings, Trial};
+use crate::format::Format;
 use crate::schedule;
 use crate::store::StoreError;
 

@@ -1,7 +1,7 @@
 //! Live progress on stderr: a bar with a line of what is going on below it on a terminal, plain
-//! lines elsewhere. Owns where what is drawn; [`teller`] has the words.
+//! lines elsewhere. Owns where what is drawn; [`formatter`] has the words.
 
-mod teller;
+mod formatter;
 
 use std::io::{self, Write};
 use std::time::Instant;
@@ -9,66 +9,66 @@ use std::time::Instant;
 use contract::text;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use self::teller::Teller;
-use super::human::{HOT, hot_line, profile_line};
-use super::{BuildSteps, Progress, Streams};
+use self::formatter::ProgressFormatter;
+use super::phrases::builds::{HOT, hot_line, profile_line};
 use crate::build::BuildProgress;
-use crate::dispatch::event::Sight;
+use crate::dispatch::event::ProgressEvent;
 use crate::plan::Plan;
 
-/// Progress of a run: a bar, or one line a trial; where it is not wanted, only what went wrong.
-pub(super) fn of_run(plan: &Plan, streams: &Streams<'_>) -> Box<dyn Progress> {
-    let teller = Teller::new(plan.clone());
-    match streams {
-        Streams { quiet: true, .. } => losses_only(plan),
-        Streams { terminal: true, .. } => Box::new(Bar {
-            teller,
-            begun: Instant::now(),
-            bar: None,
-        }),
-        Streams {
-            terminal: false, ..
-        } => Box::new(Lines {
-            teller,
-            begun: Instant::now(),
-            trials: true,
-        }),
-    }
+/// Live progress of a run.
+pub trait Progress: Send {
+    /// Something can be seen.
+    fn show(&mut self, event: &ProgressEvent);
+    /// The run is over.
+    fn finish(&mut self);
 }
 
-/// Only what went wrong.
-pub(super) fn losses_only(plan: &Plan) -> Box<dyn Progress> {
-    Box::new(Lines {
-        teller: Teller::new(plan.clone()),
-        begun: Instant::now(),
-        trials: false,
+/// Live progress of a build.
+pub trait BuildSteps {
+    /// Something happened.
+    fn step(&mut self, step: &BuildProgress);
+}
+
+/// Progress of a run: a bar, or one line a trial; where it is not wanted, only what went wrong.
+pub(crate) fn of_run(plan: &Plan, quiet: bool, terminal: bool) -> Box<dyn Progress> {
+    let (formatter, begun) = (ProgressFormatter::new(plan.clone()), Instant::now());
+    if quiet || !terminal {
+        let trials = !quiet;
+        return Box::new(Lines {
+            formatter,
+            begun,
+            trials,
+        });
+    }
+    let bar = None;
+    Box::new(Bar {
+        formatter,
+        begun,
+        bar,
     })
 }
 
-/// Progress of a build: one line a step.
-pub(super) fn of_build() -> Box<dyn BuildSteps> {
-    Box::new(Steps)
+/// Progress of a build: one line a step, or only what deserves attention.
+pub(crate) fn of_build(quiet: bool) -> Box<dyn BuildSteps> {
+    Box::new(Steps { quiet })
 }
 
 /// One line a trial.
 struct Lines {
-    teller: Teller,
+    formatter: ProgressFormatter,
     begun: Instant,
     trials: bool,
 }
 
 impl Progress for Lines {
-    fn sight(&mut self, sight: &Sight) {
-        if !self.trials && !matches!(sight, Sight::Note(_) | Sight::Told(_) | Sight::Stopping) {
+    fn show(&mut self, event: &ProgressEvent) {
+        if !self.trials && !event.is_urgent() {
             return;
         }
         let at = self.begun.elapsed();
-        if let Some(text) = self.teller.tell(sight, at) {
-            say(&format!(
-                "[{:>4.0} s] {}",
-                at.as_secs_f64(),
-                text::message(&text)
-            ));
+        if let Some(text) = self.formatter.line(event, at) {
+            let seconds = at.as_secs_f64();
+            say(&format!("[{seconds:>4.0} s] {}", text::message(&text)));
         }
     }
 
@@ -77,7 +77,7 @@ impl Progress for Lines {
 
 /// A bar that is drawn over.
 struct Bar {
-    teller: Teller,
+    formatter: ProgressFormatter,
     begun: Instant,
     bar: Option<ProgressBar>,
 }
@@ -96,17 +96,17 @@ impl Bar {
 }
 
 impl Progress for Bar {
-    fn sight(&mut self, sight: &Sight) {
+    fn show(&mut self, event: &ProgressEvent) {
         let at = self.begun.elapsed();
-        let text = self.teller.tell(sight, at);
+        let text = self.formatter.line(event, at);
         if let Some(bar) = &self.bar {
-            bar.set_prefix(text::message(&self.teller.live(at)));
+            bar.set_prefix(text::message(&self.formatter.live(at)));
         }
         let Some(text) = text.map(|text| text::message(&text)) else {
             return;
         };
-        match (sight, &self.bar) {
-            (Sight::Trial { done, total, .. }, _) => {
+        match (event, &self.bar) {
+            (ProgressEvent::Trial { done, total, .. }, _) => {
                 let bar = self.bar(*total);
                 bar.set_position((*done).into());
                 bar.set_message(text);
@@ -124,11 +124,14 @@ impl Progress for Bar {
 }
 
 /// One line a step.
-struct Steps;
+struct Steps {
+    quiet: bool,
+}
 
 impl BuildSteps for Steps {
     fn step(&mut self, step: &BuildProgress) {
-        if let Some(text) = step_line(step) {
+        let said = !self.quiet || matches!(step, BuildProgress::Warning(_));
+        if let Some(text) = step_line(step).filter(|_| said) {
             say(&text);
         }
     }
@@ -152,7 +155,7 @@ fn step_line(step: &BuildProgress) -> Option<String> {
 }
 
 /// Shows a line, or several.
-pub(super) fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     // Progress that cannot be shown must not end a run.
     drop(writeln!(
         io::stderr(),

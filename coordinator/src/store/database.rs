@@ -1,6 +1,8 @@
 //! sled itself: opened, its trees, and closed so that a failing device cannot end the process. Owns
 //! its settings; must not know what is in it or whether it may be trusted.
 
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -64,25 +66,27 @@ pub(super) fn open(dir: &Path) -> Result<(sled::Db, Trees, Closing), sled::Error
     Ok((db, trees, closing))
 }
 
-/// Only the text of the error tells.
-pub(super) fn is_locked(error: &sled::Error) -> bool {
-    matches!(error, sled::Error::Io(e) if e.to_string().contains("could not acquire lock"))
+/// Whether somebody holds sled's own lock. Its error says so in words alone, so its file is asked.
+fn is_locked(dir: &Path) -> bool {
+    let lock = File::open(dir.join(DB_DIR).join("db"));
+    lock.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// sled lets go of its lock a little after the database was dropped.
 fn open_sled(dir: &Path) -> Result<sled::Db, sled::Error> {
-    let config = sled::Config::new()
+    let deadline = Instant::now() + LINGER;
+    while is_locked(dir) {
+        if Instant::now() >= deadline {
+            return Err(sled::Error::Io(ErrorKind::WouldBlock.into()));
+        }
+        std::thread::sleep(PAUSE);
+    }
+    sled::Config::new()
         .path(dir.join(DB_DIR))
         .cache_capacity(CACHE_BYTES)
         .mode(sled::Mode::LowSpace)
-        .flush_every_ms(Some(FLUSH_EVERY_MS));
-    let deadline = Instant::now() + LINGER;
-    loop {
-        match config.open() {
-            Err(e) if is_locked(&e) && Instant::now() < deadline => std::thread::sleep(PAUSE),
-            result => return result,
-        }
-    }
+        .flush_every_ms(Some(FLUSH_EVERY_MS))
+        .open()
 }
 
 /// At open, once the files have been looked at, whatever is not the file system's doing is damage:
@@ -90,7 +94,9 @@ fn open_sled(dir: &Path) -> Result<sled::Db, sled::Error> {
 pub(super) fn judge(dir: &Path, damage: Damage) -> StoreError {
     let dir = dir.to_owned();
     match damage {
-        Damage::Engine(e) if is_locked(&e) => StoreError::InUse { dir, holder: None },
+        Damage::Engine(sled::Error::Io(e)) if e.kind() == ErrorKind::WouldBlock => {
+            StoreError::InUse { dir, holder: None }
+        }
         Damage::Engine(e @ sled::Error::Io(_)) => {
             match StoreError::engine("open the database", &dir, e) {
                 StoreError::Engine { source, .. } if is_torn(&source) => StoreError::Damaged {
@@ -112,4 +118,25 @@ fn is_torn(error: &sled::Error) -> bool {
     };
     e.raw_os_error().is_none()
         && matches!(e.kind(), InvalidData | InvalidInput | Other | UnexpectedEof)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_somebody_holds_is_in_use_and_a_free_one_is_not() {
+        let place = std::env::temp_dir().join(format!("sled-lock-{}", std::process::id()));
+        std::fs::create_dir_all(&place).expect("it is writable");
+        assert!(!is_locked(&place), "there is none yet");
+        let db = open_sled(&place).expect("it opens");
+        assert!(is_locked(&place));
+        drop(db);
+        let _again = open_sled(&place).expect("it is let go of");
+        std::fs::remove_dir_all(&place).expect("it was made above");
+        let held = Damage::Engine(sled::Error::Io(ErrorKind::WouldBlock.into()));
+        assert!(matches!(judge(&place, held), StoreError::InUse { .. }));
+        let broken = Damage::Engine(sled::Error::Io(ErrorKind::PermissionDenied.into()));
+        assert!(!matches!(judge(&place, broken), StoreError::InUse { .. }));
+    }
 }

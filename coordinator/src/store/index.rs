@@ -7,6 +7,7 @@ use contract::id::RunId;
 use contract::identity::{HostFacts, Sha256};
 use contract::run::{BlockDone, RunEnd, RunHeader, RunState};
 use serde::{Deserialize, Serialize};
+use stats::validity::Standing;
 
 use super::digest::SetHash;
 use super::error::Damage;
@@ -101,6 +102,13 @@ struct SummaryHistory {
 }
 
 impl EndSummary {
+    /// Whether the run as a whole is to be believed; `None` of a word that this program does not
+    /// know.
+    #[must_use]
+    pub fn standing(&self) -> Option<Standing> {
+        Standing::from_name(&self.validity)
+    }
+
     /// What a listing needs of a run's end.
     #[must_use]
     pub fn of(end: &RunEnd) -> Self {

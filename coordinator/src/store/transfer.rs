@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use contract::files;
 use contract::id::RunId;
 use sled::Batch;
 
@@ -70,8 +71,10 @@ impl Store {
     /// Writes a run's export file; durable when it returns, and until then an older one stays.
     ///
     /// # Errors
-    /// When there is no such run, it is damaged, or the file cannot be written.
+    /// When there is no such run, it is damaged, the file cannot be written, or something else than
+    /// a regular file has its name.
     pub fn export_to(&self, run: RunId, path: &Path) -> Result<(), StoreError> {
+        files::takes_a_file(path).map_err(|source| StoreError::io("write", path, source))?;
         durable::replace(path, &archive::encode(run, &self.raw_run(run)?))
     }
 

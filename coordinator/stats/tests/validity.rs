@@ -50,7 +50,6 @@ fn ramp(change: f64) -> Vec<f64> {
 fn pair() -> PairingFacts {
     PairingFacts {
         code: CodeIdentity::Different,
-        greedy: true,
         token_mismatches: vec![],
         tokens_unchecked: (0, 10),
         losses: (0, 0),
@@ -351,7 +350,6 @@ fn the_pair_is_checked() {
         codes(|f| f.token_mismatches = vec![4, 2]),
         ["tokens-differ"]
     );
-    assert!(codes(|f| (f.greedy, f.token_mismatches) = (false, vec![2])).is_empty());
     assert_eq!(codes(|f| f.tokens_unchecked.0 = 1), ["tokens-unchecked"]);
     let weight = |rounds| Reason::TokensUnchecked { rounds, of: 10 }.severity();
     assert_eq!(

@@ -50,18 +50,6 @@ pub(crate) const LONG: &[(&str, &str)] = &[
     ("coordinator/src/history/across.rs", "to be split"),
     ("coordinator/src/history/trend.rs", "to be split"),
     ("coordinator/src/plan/tests.rs", "to be split"),
-    (
-        "coordinator/src/report/human/explain.rs",
-        "until the report room is rebuilt",
-    ),
-    (
-        "coordinator/src/report/human/listings.rs",
-        "until the report room is rebuilt",
-    ),
-    (
-        "coordinator/src/report/markdown.rs",
-        "until the report room is rebuilt",
-    ),
     ("coordinator/src/store/write.rs", "to be split"),
     ("coordinator/stats/src/validity/reason.rs", "to be split"),
     ("coordinator/stats/src/validity/trial.rs", "to be split"),

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use contract::id::{Arm, Attempt, RunId, Ticket, TrialKey};
 use contract::identity::{BuildInfo, HostFacts, Sha256};
-use contract::message::{Down, Exit, Hello, LoadReport, PartChunk, Role, Up};
+use contract::message::{Exit, FromPeer, Hello, LoadReport, PartChunk, Role, ToPeer};
 use contract::part::{Origin, Outcome, Part, Place, RequestRecord};
 use contract::record::Record;
 use contract::run::{BlockDone, NoticeKind, RunState};
 use contract::spec::Assignment;
 use coordinator::dispatch::core::Core;
 use coordinator::dispatch::event::{
-    Effect, Ending, Event, LostAgent, Noted, PeerEnd, PeerId, Sight,
+    Effect, Ending, Event, LostAgent, PeerEnd, PeerId, PendingNotice, ProgressEvent,
 };
 use coordinator::dispatch::job::{Binary, Job, RunIdentity};
 use coordinator::dispatch::job::{Limits, Script};
@@ -203,7 +203,7 @@ pub(crate) struct Fleet {
     /// What is not durable of them.
     pub(crate) unwritten: usize,
     /// All of them.
-    pub(crate) noted: Vec<Noted>,
+    pub(crate) noted: Vec<PendingNotice>,
     /// Words of each of them.
     pub(crate) said: Vec<String>,
     pub(crate) stops: Vec<(Ticket, Duration)>,
@@ -354,7 +354,7 @@ impl Fleet {
                 self.unwritten += 1;
             }
             Effect::WriteNotes => self.unwritten = 0,
-            Effect::Show(Sight::Trial { .. }) => {
+            Effect::Show(ProgressEvent::Trial { .. }) => {
                 assert_eq!(
                     self.unwritten, 0,
                     "a trial begins and a loss is not durable"
@@ -368,19 +368,19 @@ impl Fleet {
         }
     }
 
-    fn told(&mut self, peer: PeerId, message: Down) {
+    fn told(&mut self, peer: PeerId, message: ToPeer) {
         match message {
-            Down::Spawn(order) => {
+            ToPeer::Spawn(order) => {
                 self.spawned.insert(order.ticket, peer);
                 self.homes.insert(order.ticket, peer);
                 self.answers.push(came(order.ticket));
             }
-            Down::Stop { ticket, grace } => {
+            ToPeer::Stop { ticket, grace } => {
                 self.stops.push((ticket, grace));
                 self.exit(ticket);
             }
             // The end of the run, to an agent.
-            Down::Drain if ticket(peer).is_none() => {}
+            ToPeer::Drain if ticket(peer).is_none() => {}
             message => {
                 let ticket = ticket(peer).expect("a worker is told");
                 self.worker_told(ticket, message);
@@ -388,28 +388,28 @@ impl Fleet {
         }
     }
 
-    fn worker_told(&mut self, ticket: Ticket, message: Down) {
+    fn worker_told(&mut self, ticket: Ticket, message: ToPeer) {
         let answer = match message {
-            Down::Load { attempt, .. } => {
+            ToPeer::Load { attempt, .. } => {
                 let report = LoadReport {
                     max_context: 4096,
                     ..LoadReport::default()
                 };
-                Up::Loaded { attempt, report }
+                FromPeer::Loaded { attempt, report }
             }
-            Down::Arm {
+            ToPeer::Arm {
                 attempt,
                 assignment,
             } => {
                 self.armed
                     .insert((assignment.key, assignment.slot, attempt), ticket);
                 self.places.insert(ticket, assignment);
-                Up::Armed(attempt)
+                FromPeer::Armed(attempt)
             }
-            Down::PartStored(_) => return,
-            Down::Refused { message, .. } => return self.disbelieved.push((ticket, message)),
-            Down::Flush => Up::Flushed(true),
-            Down::Drain => return self.exit(ticket),
+            ToPeer::PartStored(_) => return,
+            ToPeer::Refused { message, .. } => return self.disbelieved.push((ticket, message)),
+            ToPeer::Flush => FromPeer::Flushed(true),
+            ToPeer::Drain => return self.exit(ticket),
             other => panic!("{other:?}"),
         };
         self.answers.push(said(ticket, answer));
@@ -459,7 +459,7 @@ impl Fleet {
     }
 }
 
-pub(crate) fn said(ticket: Ticket, message: Up) -> Event {
+pub(crate) fn said(ticket: Ticket, message: FromPeer) -> Event {
     Event::PeerSaid {
         peer: session(ticket),
         message,
@@ -469,17 +469,17 @@ pub(crate) fn said(ticket: Ticket, message: Up) -> Event {
 pub(crate) fn exited(agent: PeerId, ticket: Ticket, exit: Exit) -> Event {
     Event::PeerSaid {
         peer: agent,
-        message: Up::Exited { ticket, exit },
+        message: FromPeer::Exited { ticket, exit },
     }
 }
 
 /// The part of a share in one piece.
-pub(crate) fn piece(share: &Assignment, attempt: Attempt) -> Up {
+pub(crate) fn piece(share: &Assignment, attempt: Attempt) -> FromPeer {
     whole(&part(share, attempt))
 }
 
 /// A part of somewhere else.
-pub(crate) fn piece_of(key: TrialKey, share: &Assignment, attempt: Attempt) -> Up {
+pub(crate) fn piece_of(key: TrialKey, share: &Assignment, attempt: Attempt) -> FromPeer {
     piece(
         &Assignment {
             key,
@@ -490,9 +490,9 @@ pub(crate) fn piece_of(key: TrialKey, share: &Assignment, attempt: Attempt) -> U
 }
 
 /// A part as its worker sends it.
-pub(crate) fn whole(part: &Part) -> Up {
+pub(crate) fn whole(part: &Part) -> FromPeer {
     let attempt = part.place.attempt;
-    Up::Part(PartChunk {
+    FromPeer::Part(PartChunk {
         attempt,
         seq: 0,
         last: true,

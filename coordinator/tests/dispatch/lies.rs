@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use contract::id::{Attempt, Ticket};
-use contract::message::{PartChunk, Up};
+use contract::message::{FromPeer, PartChunk};
 use contract::part::Part;
 use contract::record::Record;
 use contract::run::{NoticeKind, RunState};
@@ -26,7 +26,7 @@ fn measuring() -> Fleet {
 fn deliver(fleet: &mut Fleet, after: Duration, change: impl FnOnce(&mut Part)) {
     let Event::PeerSaid {
         peer,
-        message: Up::Part(PartChunk { bytes, .. }),
+        message: FromPeer::Part(PartChunk { bytes, .. }),
     } = fleet.answers.remove(0)
     else {
         panic!("a part comes next");
@@ -87,7 +87,7 @@ fn a_part_that_comes_before_the_start_is_refused() {
         matches!(
             event,
             Event::PeerSaid {
-                message: Up::Armed(_),
+                message: FromPeer::Armed(_),
                 ..
             }
         )
@@ -102,7 +102,7 @@ fn a_part_that_comes_before_the_start_is_refused() {
             last: true,
             bytes: Vec::new(),
         };
-        fleet.feed(said(Ticket(1), Up::Part(early)));
+        fleet.feed(said(Ticket(1), FromPeer::Part(early)));
         is_refused(&mut fleet, "early: ");
     }
 }

@@ -14,7 +14,7 @@ mod shrink;
 use std::time::Duration;
 
 use contract::id::{Arm, Attempt, Ticket, TrialKey};
-use contract::message::{Failure, FailureKind, LoadReport, Up};
+use contract::message::{Failure, FailureKind, FromPeer, LoadReport};
 use contract::run::{NoticeKind, RunState};
 use coordinator::dispatch::event::{Cause, Effect, Event, PeerEnd, PeerId};
 use coordinator::dispatch::job::Script;
@@ -27,7 +27,7 @@ fn is_loaded(event: &Event) -> bool {
     matches!(
         event,
         Event::PeerSaid {
-            message: Up::Loaded { .. },
+            message: FromPeer::Loaded { .. },
             ..
         }
     )
@@ -37,7 +37,7 @@ fn is_part(event: &Event) -> bool {
     matches!(
         event,
         Event::PeerSaid {
-            message: Up::Part(_),
+            message: FromPeer::Part(_),
             ..
         }
     )
@@ -141,7 +141,7 @@ fn a_worker_that_dies_while_loading_or_arming_repeats_its_block() {
         matches!(
             e,
             Event::PeerSaid {
-                message: Up::Armed(_),
+                message: FromPeer::Armed(_),
                 ..
             }
         )
@@ -214,7 +214,7 @@ fn what_trying_again_cannot_mend_ends_the_run_at_once() {
     };
     fleet.feed(said(
         Ticket(1),
-        Up::Failed {
+        FromPeer::Failed {
             attempt: Attempt(1),
             failure: failure.clone(),
         },
@@ -235,7 +235,7 @@ fn a_transient_engine_failure_is_tried_again() {
     };
     fleet.feed(said(
         Ticket(1),
-        Up::Failed {
+        FromPeer::Failed {
             attempt: Attempt(1),
             failure,
         },
@@ -308,18 +308,6 @@ fn a_worker_that_will_not_leave_is_killed_and_its_part_stays() {
     assert_eq!(fleet.stops, [(Ticket(1), Duration::ZERO)]);
     fleet.settle();
     assert_eq!((fleet.ended(), fleet.notes.len()), (RunState::Complete, 0));
-}
-
-#[test]
-fn a_worker_that_says_it_stopped_as_asked_is_not_late() {
-    let mut fleet = started(1, 2);
-    fleet.until(is_part);
-    fleet.feed(fleet.killed(Ticket(1)));
-    fleet.answers.retain(|event| !is_part(event));
-    fleet.feed(said(Ticket(2), Up::Stopped(Attempt(1))));
-    assert_eq!(fleet.notes, [NoticeKind::WorkerLost]);
-    fleet.settle();
-    assert_eq!(fleet.ended(), RunState::Complete);
 }
 
 #[test]
@@ -397,7 +385,7 @@ fn ctrl_c_does_not_replace_an_end_that_is_decided() {
     };
     fleet.feed(said(
         Ticket(1),
-        Up::Failed {
+        FromPeer::Failed {
             attempt: Attempt(1),
             failure: failure.clone(),
         },
@@ -433,7 +421,7 @@ fn training_has_every_profile_written_before_a_worker_leaves() {
         flushed += u32::from(matches!(
             event,
             Event::PeerSaid {
-                message: Up::Flushed(_),
+                message: FromPeer::Flushed(_),
                 ..
             }
         ));
@@ -461,7 +449,7 @@ fn what_happened_is_durable_before_the_next_block_and_a_loss_at_once() {
     let mut fleet = started(2, 1);
     fleet.until(is_part);
     // Nothing is lost by it, and somebody measures: it waits.
-    let stale = said(Ticket(1), Up::Armed(Attempt(0)));
+    let stale = said(Ticket(1), FromPeer::Armed(Attempt(0)));
     fleet.feed(stale);
     assert_eq!(
         (&fleet.notes[..], fleet.unwritten),
@@ -486,7 +474,7 @@ fn messages_of_given_up_attempts_are_counted_and_do_not_flood_the_record() {
     let mut fleet = started(1, 1);
     fleet.until(is_part);
     for _ in 0..100 {
-        fleet.feed(said(Ticket(1), Up::Armed(Attempt(0))));
+        fleet.feed(said(Ticket(1), FromPeer::Armed(Attempt(0))));
     }
     assert_eq!(fleet.notes, [NoticeKind::Late; 7], "1, 2, 4, … 64");
     assert!(fleet.said[6].ends_with("(64 so far)"), "{:?}", fleet.said);
@@ -538,7 +526,7 @@ fn a_start_waits_for_every_clock_and_names_who_has_none() {
     fleet.until(|event| matches!(event, Event::PeerOpened { .. }));
     fleet.answers.clear();
     let mut effects = Vec::new();
-    let armed = |attempt| said(Ticket(1), Up::Armed(attempt));
+    let armed = |attempt| said(Ticket(1), FromPeer::Armed(attempt));
     for event in [
         came(Ticket(1)),
         said(Ticket(1), loaded()),
@@ -578,12 +566,12 @@ fn a_start_waits_for_every_clock_and_names_who_has_none() {
     }
 }
 
-fn loaded() -> Up {
+fn loaded() -> FromPeer {
     let report = LoadReport {
         max_context: 4096,
         ..LoadReport::default()
     };
-    Up::Loaded {
+    FromPeer::Loaded {
         attempt: Attempt(1),
         report,
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use contract::id::{Attempt, Ticket, TrialKey};
-use contract::message::Up;
+use contract::message::FromPeer;
 use contract::run::RunState;
 use coordinator::dispatch::event::{Event, PeerId};
 use coordinator::dispatch::job::Script;
@@ -50,7 +50,7 @@ fn random_run(seed: u64) -> Fleet {
                 fleet.feed(gone(host));
                 fleet.feed(joined(PeerId(hosts), slots));
             }
-            3 => fleet.feed(said(Ticket(1), Up::Armed(Attempt(1)))),
+            3 => fleet.feed(said(Ticket(1), FromPeer::Armed(Attempt(1)))),
             4 if rng.below(20) == 0 => fleet.feed(Event::Interrupt),
             _ if fleet.answers.is_empty() => {
                 fleet.now = fleet.core.deadline().unwrap_or(fleet.now);

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use contract::id::{Attempt, Ticket};
 use contract::identity::{BuildInfo, HostFacts, Sha256};
-use contract::message::{Down, Exit, Hello, LoadReport, PART_CHUNK, PartChunk, Role, Up};
+use contract::message::{Exit, FromPeer, Hello, LoadReport, PART_CHUNK, PartChunk, Role, ToPeer};
 use contract::part::{Origin, Outcome, Part, Place, RequestRecord};
 use contract::record::Record;
 use contract::spec::Assignment;
-use contract::wire::{BenchClient, DownItem, UpItem};
+use contract::wire::{BenchClient, FromPeerItem, ToPeerItem};
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, interval, sleep_until};
@@ -38,8 +38,8 @@ struct Crowd {
 }
 
 struct Caller {
-    up: mpsc::Sender<UpItem>,
-    down: Streaming<DownItem>,
+    up: mpsc::Sender<FromPeerItem>,
+    down: Streaming<ToPeerItem>,
 }
 
 impl Crowd {
@@ -75,7 +75,9 @@ impl Crowd {
             },
             role,
         };
-        up.send(Up::Hello(Box::new(hello)).into()).await.unwrap();
+        up.send(FromPeer::Hello(Box::new(hello)).into())
+            .await
+            .unwrap();
         let down = BenchClient::new(channel)
             .session(ReceiverStream::new(outgoing))
             .await?
@@ -131,12 +133,12 @@ impl Crowd {
 }
 
 impl Caller {
-    async fn say(&self, up: Up) {
+    async fn say(&self, up: FromPeer) {
         drop(self.up.send(up.into()).await);
     }
 
-    async fn hear(&mut self) -> Option<Down> {
-        Down::try_from(self.down.message().await.ok()??).ok()
+    async fn hear(&mut self) -> Option<ToPeer> {
+        ToPeer::try_from(self.down.message().await.ok()??).ok()
     }
 }
 
@@ -159,18 +161,18 @@ async fn agent(crowd: Arc<Crowd>, slots: u32) {
     loop {
         tokio::select! {
             down = caller.hear() => match down {
-                None | Some(Down::Drain) => return,
-                Some(Down::Ping { seq }) => caller.say(Up::Pong { seq, mono: crowd.clock() }).await,
-                Some(Down::Spawn(order)) => {
+                None | Some(ToPeer::Drain) => return,
+                Some(ToPeer::Ping { seq }) => caller.say(FromPeer::Pong { seq, mono: crowd.clock() }).await,
+                Some(ToPeer::Spawn(order)) => {
                     tokio::spawn(worker(Arc::clone(&crowd), order.ticket, ended.clone()));
                 }
                 Some(_) => {}
             },
             Some(ticket) = ends.recv() => {
                 let exit = Exit { code: Some(0), ..Exit::default() };
-                caller.say(Up::Exited { ticket, exit }).await;
+                caller.say(FromPeer::Exited { ticket, exit }).await;
             }
-            _ = beat.tick() => caller.say(Up::Beat(None)).await,
+            _ = beat.tick() => caller.say(FromPeer::Beat(None)).await,
         }
     }
 }
@@ -180,29 +182,29 @@ async fn worker(crowd: Arc<Crowd>, ticket: Ticket, ended: mpsc::Sender<Ticket>) 
         let mut assignment = None;
         while let Some(down) = caller.hear().await {
             match down {
-                Down::Ping { seq } => {
+                ToPeer::Ping { seq } => {
                     caller
-                        .say(Up::Pong {
+                        .say(FromPeer::Pong {
                             seq,
                             mono: crowd.clock(),
                         })
                         .await
                 }
-                Down::Load { attempt, .. } => {
+                ToPeer::Load { attempt, .. } => {
                     let report = LoadReport {
                         max_context: 4096,
                         ..LoadReport::default()
                     };
-                    caller.say(Up::Loaded { attempt, report }).await;
+                    caller.say(FromPeer::Loaded { attempt, report }).await;
                 }
-                Down::Arm {
+                ToPeer::Arm {
                     attempt,
                     assignment: share,
                 } => {
                     assignment = Some(*share);
-                    caller.say(Up::Armed(attempt)).await;
+                    caller.say(FromPeer::Armed(attempt)).await;
                 }
-                Down::Start {
+                ToPeer::Start {
                     attempt,
                     at,
                     uncertainty,
@@ -212,13 +214,12 @@ async fn worker(crowd: Arc<Crowd>, ticket: Ticket, ended: mpsc::Sender<Ticket>) 
                     // Everybody looks at the clock before anybody goes to work: all share this
                     // thread.
                     yield_now().await;
-                    caller.say(Up::Started(attempt)).await;
                     let share = assignment.take().expect("armed before started");
                     let part = crowd.part(&share, attempt, late, uncertainty);
                     let sealed = part.seal().unwrap();
                     assert!(sealed.len() < PART_CHUNK);
                     caller
-                        .say(Up::Part(PartChunk {
+                        .say(FromPeer::Part(PartChunk {
                             attempt,
                             seq: 0,
                             last: true,
@@ -226,7 +227,7 @@ async fn worker(crowd: Arc<Crowd>, ticket: Ticket, ended: mpsc::Sender<Ticket>) 
                         }))
                         .await;
                 }
-                Down::Drain | Down::Refused { .. } => break,
+                ToPeer::Drain | ToPeer::Refused { .. } => break,
                 _ => {}
             }
         }

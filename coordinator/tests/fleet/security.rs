@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use contract::credentials::Token;
-use contract::message::{Failure, FailureKind, Up};
+use contract::message::{Failure, FailureKind, FromPeer};
 use contract::run::{NoticeKind, RunState};
 
 use crate::ground::{Ground, Running, eventually, signal};
@@ -222,7 +222,7 @@ impl Scene {
             kind: FailureKind::Engine,
             message: "x".repeat(HUNDRED_MIB),
         };
-        let huge = Up::Failed {
+        let huge = FromPeer::Failed {
             attempt: contract::id::Attempt(1),
             failure,
         };

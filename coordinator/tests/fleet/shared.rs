@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use contract::identity::{BuildInfo, HostFacts};
-use contract::message::{Down, Hello, Role, Up};
-use contract::wire::{BenchClient, UpItem};
+use contract::message::{FromPeer, Hello, Role, ToPeer};
+use contract::wire::{BenchClient, FromPeerItem};
 use tokio::time::timeout;
 use tokio_stream::StreamExt;
 use tonic::transport::Endpoint;
@@ -17,12 +17,12 @@ const SESSIONS: u32 = 40;
 /// The longest wait for a welcome.
 const PATIENCE: Duration = Duration::from_secs(25);
 
-fn hello(index: u32) -> UpItem {
+fn hello(index: u32) -> FromPeerItem {
     let role = Role::Agent {
         name: format!("agent-{index}"),
         slots: 1,
     };
-    Up::Hello(Box::new(Hello {
+    FromPeer::Hello(Box::new(Hello {
         protocol: contract::PROTOCOL,
         token: "shared".into(),
         pid: 1,
@@ -69,9 +69,9 @@ fn sessions_that_share_a_connection_are_all_welcomed() {
             let mut client = BenchClient::new(channel.clone());
             let greeting = async {
                 let mut down = client.session(outgoing).await.unwrap().into_inner();
-                let first = down.message().await.unwrap().map(Down::try_from);
+                let first = down.message().await.unwrap().map(ToPeer::try_from);
                 assert!(
-                    matches!(first, Some(Ok(Down::Welcome(_)))),
+                    matches!(first, Some(Ok(ToPeer::Welcome(_)))),
                     "session {index}: {first:?}"
                 );
                 down

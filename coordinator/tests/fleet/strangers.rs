@@ -8,8 +8,8 @@ use std::time::Duration;
 use contract::credentials::Credentials;
 use contract::id::Ticket;
 use contract::identity::{BuildInfo, HostFacts};
-use contract::message::{Hello, Role, Up};
-use contract::wire::{BenchClient, UpItem};
+use contract::message::{FromPeer, Hello, Role};
+use contract::wire::{BenchClient, FromPeerItem};
 use tokio_stream::StreamExt;
 use tonic::Status;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
@@ -35,7 +35,7 @@ pub(crate) fn endpoint(address: SocketAddr, authority: &Path, own: Option<&Path>
 }
 
 /// Says these words and gives the answer: how many came, and how it ended.
-pub(crate) fn say(endpoint: &Endpoint, words: Vec<Up>) -> (usize, Option<Status>) {
+pub(crate) fn say(endpoint: &Endpoint, words: Vec<FromPeer>) -> (usize, Option<Status>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -45,7 +45,7 @@ pub(crate) fn say(endpoint: &Endpoint, words: Vec<Up>) -> (usize, Option<Status>
             Ok(channel) => channel,
             Err(error) => return (0, Some(Status::unavailable(error.to_string()))),
         };
-        let words: Vec<UpItem> = words.into_iter().map(UpItem::from).collect();
+        let words: Vec<FromPeerItem> = words.into_iter().map(FromPeerItem::from).collect();
         // Said, and then held open.
         let outgoing = tokio_stream::iter(words).chain(tokio_stream::pending());
         let mut client = BenchClient::new(channel);
@@ -64,8 +64,8 @@ pub(crate) fn say(endpoint: &Endpoint, words: Vec<Up>) -> (usize, Option<Status>
     })
 }
 
-pub(crate) fn hello(token: &str, hostname: String) -> Up {
-    Up::Hello(Box::new(Hello {
+pub(crate) fn hello(token: &str, hostname: String) -> FromPeer {
+    FromPeer::Hello(Box::new(Hello {
         protocol: contract::PROTOCOL,
         token: token.into(),
         pid: 1,

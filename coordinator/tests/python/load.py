@@ -175,11 +175,11 @@ class Share:
             while todo and due and due[0] <= now:
                 ready.append(todo.popleft())
                 ready[-1]["sent"] = due.popleft() - self.opens
-            fresh = [ready.popleft() for _ in range(min(len(ready), sim.max_batch - len(running)))]
-            work = sim.decode_ns * len(running) + sim.prefill_ns * sum(r["prompt"][1] for r in fresh)
+            fresh = [ready.popleft() for _ in range(min(len(ready), sim["max_batch"] - len(running)))]
+            work = sim["decode_ns"] * len(running) + sim["prefill_ns"] * sum(r["prompt"][1] for r in fresh)
             for request in fresh:
                 request["started"] = now - self.opens
-            now, running = now + 1 + int((sim.step_base_ns + work) * sim.scale), running + fresh
+            now, running = now + 1 + int((sim["step_base_ns"] + work) * sim["scale"]), running + fresh
             for request in running:
                 request["times"].append(now - self.opens)
             left = [request for request in running if len(request["times"]) < request["answer"][1]]

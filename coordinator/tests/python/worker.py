@@ -2,7 +2,7 @@
 """A worker in another language: follows docs/protocol.md and shares no code with the one in Rust. Test only: its engine
 is a model in virtual time, so that what it reports follows from plan and seed. An agent starts it like any build, as
 `worker join`. WORKER_LIES names what it says wrongly: `seed` or a number of the part, to which it adds one."""
-import base64, hashlib, os, queue, struct, sys, threading, time, zlib
+import base64, hashlib, json, os, queue, struct, sys, threading, time, zlib
 from collections import Counter
 import grpc
 from bench.record.v1 import record_pb2 as record
@@ -10,7 +10,7 @@ from bench.v1 import session_pb2 as wire
 from hdrh.histogram import HdrHistogram
 from load import SECOND, Share, Stream, ns
 
-PROTOCOL, PIECE, HOUR, TOKEN = 2, 262_144, 3_600_000_000_000, 3
+PROTOCOL, PIECE, HOUR, TOKEN = 3, 262_144, 3_600_000_000_000, 3
 
 
 def histogram(name, values):
@@ -90,12 +90,12 @@ class Worker:
     def __init__(self, exe):
         build = wire.BuildInfo(version="python", target="python", exe_sha256=exe)
         self.hello = wire.Hello(protocol=PROTOCOL, token=os.environ["PGO_BENCH_TOKEN"], pid=os.getpid(), build=build,
-                                host=wire.HostFacts(hostname=os.uname().nodename))
+                                host=record.HostFacts(hostname=os.uname().nodename))
         self.hello.worker.ticket = int(os.environ["PGO_BENCH_TICKET"])
-        self.outbox, self.timers, self.heard, self.attempt = queue.SimpleQueue(), [], time.monotonic(), 0
+        self.outbox, self.heard, self.attempt = queue.SimpleQueue(), time.monotonic(), 0
 
     def say(self, **kind):
-        self.outbox.put(wire.Up(**kind))
+        self.outbox.put(wire.FromPeer(**kind))
 
     def live(self, welcome):
         while time.monotonic() - self.heard < welcome.lease_ms / 1000:
@@ -104,8 +104,7 @@ class Worker:
         os._exit(3)
 
     def at(self, instant, do):
-        self.timers.append(threading.Timer(max(0.0, (instant - time.monotonic_ns()) / SECOND), do))
-        self.timers[-1].start()
+        threading.Timer(max(0.0, (instant - time.monotonic_ns()) / SECOND), do).start()
 
     def report(self, attempt, sealed):
         pieces = [sealed[at:at + PIECE] for at in range(0, len(sealed), PIECE)]
@@ -113,7 +112,7 @@ class Worker:
             self.say(part={"attempt": attempt, "seq": seq, "last": seq + 1 == len(pieces), "bytes": piece})
 
     def on(self, kind, down):
-        if kind in ("load", "arm", "start", "cancel"):
+        if kind in ("load", "arm", "start"):
             if down.attempt < self.attempt:
                 return False
             self.attempt = down.attempt
@@ -122,7 +121,7 @@ class Worker:
         elif kind == "welcome":
             threading.Thread(target=self.live, args=[down], daemon=True).start()
         elif kind == "load":
-            self.sim = down.engine.sim
+            self.sim = json.loads(down.engine_json)
             report = {"model_digest": "simulated", "max_context": 2**32 - 1, "threads": 1}
             self.say(loaded={"attempt": down.attempt, "report": report})
         elif kind == "arm":
@@ -135,12 +134,8 @@ class Worker:
                 self.say(failed={"attempt": down.attempt, "kind": "FAILURE_KIND_BAD_ASSIGNMENT", "message": str(error)})
         elif kind == "start":
             sealed, wall = measured(self.share, down.attempt, self.hello, down.uncertainty_ns)
-            self.at(down.at_mono_ns, lambda: self.say(started={"attempt": down.attempt}))
             over = down.at_mono_ns + self.share.opens + wall
             self.at(over, lambda: self.report(down.attempt, sealed))
-        elif kind == "cancel":
-            [timer.cancel() for timer in self.timers]
-            self.say(stopped={"attempt": down.attempt})
         elif kind == "flush":
             self.say(flushed={"instrumented": False})
         elif kind == "refused":
@@ -152,8 +147,8 @@ class Worker:
         pem = [os.environ.get("PGO_BENCH_TLS_" + name, "").encode() for name in ("CA", "KEY", "CERT")]
         secure = scheme == "https" and grpc.ssl_channel_credentials(*pem)
         channel = grpc.secure_channel(address, secure) if secure else grpc.insecure_channel(address)
-        self.outbox.put(wire.Up(hello=self.hello))
-        session = channel.stream_stream("/bench.v1.Bench/Session", wire.Up.SerializeToString, wire.Down.FromString)
+        self.outbox.put(wire.FromPeer(hello=self.hello))
+        session = channel.stream_stream("/bench.v1.Bench/Session", wire.FromPeer.SerializeToString, wire.ToPeer.FromString)
         for down in session(iter(self.outbox.get, None)):
             self.heard = time.monotonic()
             if self.on(down.WhichOneof("kind"), getattr(down, down.WhichOneof("kind"))):

@@ -4,21 +4,22 @@
 use contract::id::RunId;
 use coordinator::cli::Format;
 use coordinator::compare::Findings;
-use coordinator::history::{Across, Sketch, across};
+use coordinator::history::{Across, RunMeans, across};
+use coordinator::report::answers;
 use serde_json::Value;
 
 use super::gate::judged;
 use super::sample::{Story, flat, print};
 
 /// Runs of equal figures that began at different times from `from` on.
-fn sketches(from: u64, count: u64, b: f64) -> Vec<Sketch> {
+fn sketches(from: u64, count: u64, b: f64) -> Vec<RunMeans> {
     let findings: Findings = Story {
         b,
         scatter: 0.002,
         ..Story::default()
     }
     .findings();
-    let one = Sketch::of(&findings);
+    let one = RunMeans::of(&findings);
     let begun_at = |at| {
         let mut sketch = one.clone();
         sketch.run = RunId::new(at, [1; 10]);
@@ -32,13 +33,18 @@ fn found(count: u64, b: f64) -> Across {
 }
 
 fn shown(across: &Across, format: Format) -> String {
-    print(format, |reporter| reporter.across(across).unwrap())
+    print(format, |reporter| reporter.say(across).unwrap())
 }
 
 fn explained(across: &Across, metric: &str, format: Format) -> String {
     let lines = across.explain(metric).unwrap();
     print(format, |reporter| {
-        reporter.across_explained(across, &lines).unwrap()
+        reporter
+            .say(&answers::AcrossExplained {
+                across: across,
+                lines: &lines,
+            })
+            .unwrap()
     })
 }
 

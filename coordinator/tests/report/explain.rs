@@ -5,6 +5,7 @@
 use contract::run::RunState;
 use coordinator::cli::Format;
 use coordinator::compare::{self, Findings};
+use coordinator::report::answers;
 use serde_json::Value;
 
 use super::sample::{Story, flat, print};
@@ -12,7 +13,12 @@ use super::sample::{Story, flat, print};
 fn explained(findings: &Findings, metric: &str, format: Format) -> String {
     let explanations = compare::explain(findings, metric).unwrap();
     print(format, |reporter| {
-        reporter.explained(findings, &explanations).unwrap()
+        reporter
+            .say(&answers::Explained {
+                findings: findings,
+                explanations: &explanations,
+            })
+            .unwrap()
     })
 }
 
@@ -274,7 +280,9 @@ fn an_odd_worker_is_named_with_the_answer_without_it() {
         ..Story::default()
     };
     let findings = odd.findings();
-    let shown = print(Format::Human, |reporter| reporter.full(&findings).unwrap());
+    let shown = print(Format::Human, |reporter| {
+        reporter.say(&answers::Full(&findings)).unwrap()
+    });
     says(
         &shown,
         "one worker differs from the others: on bench-1, slot 2 E2E p50 is 30.",

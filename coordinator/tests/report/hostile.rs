@@ -14,7 +14,7 @@ use coordinator::compare::{self, Findings};
 use coordinator::doctor::{Check, State};
 use coordinator::error::AppError;
 use coordinator::report::export::{Kind, Selection, render};
-use coordinator::report::{failure, page};
+use coordinator::report::{answers, failure, page};
 use coordinator::store::{EndSummary, RunRecord, RunSummary};
 use serde_json::Value;
 
@@ -165,19 +165,31 @@ fn answers(format: Format, findings: &Findings) -> String {
         .iter_mut()
         .for_each(|scenario| scenario.name = "scenario".to_owned());
     print(format, |reporter| {
-        reporter.findings(findings).unwrap();
-        reporter.full(findings).unwrap();
-        reporter.explained(findings, &explanations).unwrap();
-        reporter.runs(&[listed()]).unwrap();
-        reporter.shown(&findings.record, &listed()).unwrap();
-        reporter.plan(&plan, &[]).unwrap();
+        reporter.say(&answers::Short(findings)).unwrap();
+        reporter.say(&answers::Full(findings)).unwrap();
+        reporter
+            .say(&answers::Explained {
+                findings: findings,
+                explanations: &explanations,
+            })
+            .unwrap();
+        reporter.say(&answers::Runs(&[listed()])).unwrap();
+        reporter
+            .say(&answers::Shown(&findings.record, &listed()))
+            .unwrap();
+        reporter
+            .say(&answers::Checked {
+                plan: &plan,
+                ahead: &[],
+            })
+            .unwrap();
         let check = Check {
             name: "x",
             state: State::Missing,
             detail: nasty(),
             remedy: Some(nasty()),
         };
-        reporter.checks(&[check]).unwrap();
+        reporter.say(&answers::Checks(&[check])).unwrap();
         reporter.line(&nasty().replace(['\r', '\n'], "")).unwrap();
     })
 }
@@ -229,13 +241,13 @@ fn markup_and_formulas_are_text() {
         (
             "markdown",
             print(Format::Markdown, |reporter| {
-                reporter.findings(&findings).unwrap()
+                reporter.say(&answers::Short(&findings)).unwrap()
             }),
         ),
         (
             "JUnit",
             print(Format::Junit, |reporter| {
-                reporter.findings(&findings).unwrap()
+                reporter.say(&answers::Short(&findings)).unwrap()
             }),
         ),
     ] {
@@ -255,7 +267,7 @@ fn markup_and_formulas_are_text() {
 fn json_keeps_what_was_said() {
     let findings = findings();
     let text = print(Format::Json, |reporter| {
-        reporter.findings(&findings).unwrap()
+        reporter.say(&answers::Short(&findings)).unwrap()
     });
     let document: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(document["notices"][0]["message"], Value::from(nasty()));

@@ -2,8 +2,8 @@
 
 use coordinator::cli::Format;
 use coordinator::compare::{Findings, LayoutLabel, explain};
-use coordinator::history::Digest;
-use coordinator::report::{page, run_document};
+use coordinator::history::RunHistory;
+use coordinator::report::{answers, page, run_document};
 use serde_json::Value;
 use stats::compare::Verdict;
 use stats::validity::Validity;
@@ -24,11 +24,19 @@ fn story(b: f64) -> Story {
 
 /// What every form of a comparison says.
 fn forms(findings: &Findings) -> Vec<String> {
-    let shown = [Format::Human, Format::Markdown, Format::Junit]
-        .map(|format| print(format, |reporter| reporter.findings(findings).unwrap()));
+    let shown = [Format::Human, Format::Markdown, Format::Junit].map(|format| {
+        print(format, |reporter| {
+            reporter.say(&answers::Short(findings)).unwrap()
+        })
+    });
     let explanations = explain(findings, "primary").unwrap();
     let explained = print(Format::Human, |reporter| {
-        reporter.explained(findings, &explanations).unwrap()
+        reporter
+            .say(&answers::Explained {
+                findings: findings,
+                explanations: &explanations,
+            })
+            .unwrap()
     });
     let page = page(findings).replace('\u{a0}', " ");
     shown
@@ -160,7 +168,7 @@ fn a_slower_layout_is_no_regression_and_a_slower_candidate_is() {
     );
     assert!(matches!(findings.validity, Validity::Valid));
     let comment = print(Format::Markdown, |reporter| {
-        reporter.findings(&findings).unwrap()
+        reporter.say(&answers::Short(&findings)).unwrap()
     });
     assert!(
         comment.contains("Layout control: 2 shuffled baselines"),
@@ -176,7 +184,7 @@ fn a_slower_layout_is_no_regression_and_a_slower_candidate_is() {
         "no verdict of a layout: {comment}"
     );
     let xml = print(Format::Junit, |reporter| {
-        reporter.findings(&findings).unwrap()
+        reporter.say(&answers::Short(&findings)).unwrap()
     });
     assert!(!xml.contains("layout1"), "{xml}");
     let twin = Story {
@@ -204,7 +212,7 @@ fn a_layout_that_cannot_be_believed_is_left_out_and_that_is_said() {
         "the candidate was measured as it should be"
     );
     let human = flat(&print(Format::Human, |reporter| {
-        reporter.findings(&findings).unwrap()
+        reporter.say(&answers::Short(&findings)).unwrap()
     }));
     assert!(
         human.contains("burst-100: baseline-layout1 is left out of the SD"),
@@ -247,7 +255,7 @@ fn layouts_alone_are_measured_and_nothing_is_compared() {
     let findings = alone(30);
     assert!(!matches!(findings.validity, Validity::Valid));
     let human = flat(&print(Format::Human, |reporter| {
-        reporter.findings(&findings).unwrap()
+        reporter.say(&answers::Short(&findings)).unwrap()
     }));
     assert!(
         human.contains("the code-layout noise is unknown"),
@@ -263,7 +271,7 @@ fn layouts_alone_are_measured_and_nothing_is_compared() {
 fn histories_know_the_baseline_and_no_layout() {
     for candidates in [vec!["pgo"], Vec::new()] {
         let count = candidates.len();
-        let digest = Digest::of(
+        let digest = RunHistory::of(
             &Story {
                 candidates,
                 ..story(1.0)
@@ -281,7 +289,7 @@ fn histories_know_the_baseline_and_no_layout() {
 
 #[test]
 fn histories_hold_no_quantile_that_their_run_hides() {
-    let digest = Digest::of(&story(1.0).findings());
+    let digest = RunHistory::of(&story(1.0).findings());
     let kept = |name: &str| digest.values["burst-100"]["baseline"].contains_key(name);
     assert!(kept("e2e-p90"), "ten requests of a round lie beyond it");
     assert!(!kept("e2e-p99"), "one does");

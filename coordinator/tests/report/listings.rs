@@ -4,6 +4,7 @@ use contract::identity::Sha256;
 use contract::run::{RunEnd, RunState};
 use coordinator::cli::Format;
 use coordinator::doctor::{Check, State};
+use coordinator::report::answers;
 use coordinator::store::{EndSummary, RunSummary};
 use serde_json::Value;
 
@@ -69,7 +70,9 @@ fn a_list_of_runs_tells_finished_from_interrupted_ones() {
         summary(ended("stopped")),
         summary(None),
     ];
-    let text = print(Format::Human, |reporter| reporter.runs(&runs).unwrap());
+    let text = print(Format::Human, |reporter| {
+        reporter.say(&answers::Runs(&runs)).unwrap()
+    });
     let rows: Vec<&str> = text.lines().skip(1).collect();
     assert!(
         rows[0].contains("2023-11-14 22:13  high  baseline,pgo"),
@@ -89,9 +92,14 @@ fn a_list_of_runs_tells_finished_from_interrupted_ones() {
 #[test]
 fn an_empty_list_says_how_to_fill_it() {
     assert!(
-        print(Format::Human, |reporter| reporter.runs(&[]).unwrap()).contains("coordinator run")
+        print(Format::Human, |reporter| reporter
+            .say(&answers::Runs(&[]))
+            .unwrap())
+        .contains("coordinator run")
     );
-    let json = print(Format::Json, |reporter| reporter.runs(&[]).unwrap());
+    let json = print(Format::Json, |reporter| {
+        reporter.say(&answers::Runs(&[])).unwrap()
+    });
     assert_eq!(
         serde_json::from_str::<Value>(&json).unwrap()["runs"],
         Value::Array(Vec::new())
@@ -100,7 +108,11 @@ fn an_empty_list_says_how_to_fill_it() {
 
 #[test]
 fn what_is_missing_comes_with_its_remedy() {
-    let show = |format, state| print(format, |reporter| reporter.checks(&checks(state)).unwrap());
+    let show = |format, state| {
+        print(format, |reporter| {
+            reporter.say(&answers::Checks(&checks(state))).unwrap()
+        })
+    };
     let text = show(Format::Human, State::Missing);
     assert!(
         flat(&text)
@@ -123,7 +135,9 @@ fn how_a_run_was_made_tells_what_happened_on_the_way() {
     }
     .record();
     let text = print(Format::Human, |reporter| {
-        reporter.shown(&record, &summary(None)).unwrap()
+        reporter
+            .say(&answers::Shown(&record, &summary(None)))
+            .unwrap()
     });
     assert!(
         flat(&text).contains("20 blocks done, 120 parts accepted, 9000 requests"),
@@ -135,7 +149,9 @@ fn how_a_run_was_made_tells_what_happened_on_the_way() {
     );
     let quiet = Story::default().record();
     let text = print(Format::Human, |reporter| {
-        reporter.shown(&quiet, &summary(None)).unwrap()
+        reporter
+            .say(&answers::Shown(&quiet, &summary(None)))
+            .unwrap()
     });
     assert!(!text.contains("Events of the run"), "{text}");
 }
@@ -153,7 +169,9 @@ fn what_happened_is_told_in_a_scenario_that_exists_and_names_the_candidate() {
         .record();
         record.notices = vec![notice];
         flat(&print(Format::Human, |reporter| {
-            reporter.shown(&record, &summary(None)).unwrap()
+            reporter
+                .say(&answers::Shown(&record, &summary(None)))
+                .unwrap()
         }))
     };
     let scenarios = 2;
@@ -185,7 +203,12 @@ fn a_checked_plan_says_what_its_look_means() {
         let plan = coordinator::plan::resolve(&source, &coordinator::plan::Overrides::default(), 1)
             .unwrap();
         flat(&print(Format::Human, |reporter| {
-            reporter.plan(&plan, &[]).unwrap()
+            reporter
+                .say(&answers::Checked {
+                    plan: &plan,
+                    ahead: &[],
+                })
+                .unwrap()
         }))
     };
     let looked = said("look = { at = 10 }\n");

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use contract::run::RunState;
 use coordinator::cli::Format;
+use coordinator::report::answers;
 
 use super::sample::{Story, flat, loss, painted, run};
 
@@ -380,7 +381,7 @@ fn colour_changes_no_letter() {
     .findings();
     let show = |colour| {
         painted(Format::Human, colour, |reporter| {
-            reporter.findings(&findings).unwrap()
+            reporter.say(&answers::Short(&findings)).unwrap()
         })
     };
     let (plain, coloured) = (show(false), show(true));

@@ -11,12 +11,14 @@ use contract::part::{
     Bucket, ColdPhase, EngineFacts, Histograms, Length, Origin, Outcomes, Part, Place, Sent,
     Series, StopCause, Usage, Window,
 };
-use contract::run::{BlockDone, Notice, NoticeKind, RunEnd, RunHeader, RunState, VariantRecord};
+use contract::run::{
+    BlockDone, Notice, NoticeKind, Role, RunEnd, RunHeader, RunState, VariantRecord,
+};
 use coordinator::cli::Format;
 use coordinator::compare::{self, Findings};
 use coordinator::layout::Layout;
 use coordinator::plan::{self, EngineKind, Overrides, Plan, Source};
-use coordinator::report::{Reporter, Streams, reporter};
+use coordinator::report::{Reporter, Streams, answers};
 use coordinator::schedule::{self, Block, Lineup};
 use coordinator::store::{Addenda, RunRecord};
 use stats::rng::Seed;
@@ -116,13 +118,17 @@ impl Story {
     /// What `coordinator run` would print.
     pub(crate) fn printed(self, format: Format) -> String {
         let findings = self.findings();
-        print(format, |reporter| reporter.findings(&findings).unwrap())
+        print(format, |reporter| {
+            reporter.say(&answers::Short(&findings)).unwrap()
+        })
     }
 
     /// What `coordinator report` would print.
     pub(crate) fn reported(self) -> String {
         let findings = self.findings();
-        print(Format::Human, |reporter| reporter.full(&findings).unwrap())
+        print(Format::Human, |reporter| {
+            reporter.say(&answers::Full(&findings)).unwrap()
+        })
     }
 
     pub(crate) fn record(self) -> RunRecord {
@@ -220,7 +226,7 @@ impl Story {
             model_sha256: None,
             labels: self
                 .duet
-                .then(|| Findings::DUET.to_owned())
+                .then(|| Role::AtOnce.label().to_owned())
                 .into_iter()
                 .collect(),
             sequence: None,
@@ -458,7 +464,7 @@ pub(crate) fn loss() -> Notice {
 }
 
 /// What a reporter of this format prints, without colour.
-pub(crate) fn print(format: Format, show: impl FnOnce(&mut dyn Reporter)) -> String {
+pub(crate) fn print(format: Format, show: impl FnOnce(&mut Reporter<'_>)) -> String {
     painted(format, false, show)
 }
 
@@ -466,11 +472,11 @@ pub(crate) fn print(format: Format, show: impl FnOnce(&mut dyn Reporter)) -> Str
 pub(crate) fn painted(
     format: Format,
     colour: bool,
-    show: impl FnOnce(&mut dyn Reporter),
+    show: impl FnOnce(&mut Reporter<'_>),
 ) -> String {
     let mut out = Vec::new();
     {
-        let mut reporter = reporter(
+        let mut reporter = Reporter::new(
             format,
             Streams {
                 out: &mut out,
@@ -479,7 +485,7 @@ pub(crate) fn painted(
                 quiet: false,
             },
         );
-        show(&mut *reporter);
+        show(&mut reporter);
     }
     String::from_utf8(out).unwrap()
 }

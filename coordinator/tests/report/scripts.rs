@@ -1,6 +1,7 @@
 //! Quiet output: what a shell reads line by line.
 
 use coordinator::cli::Format;
+use coordinator::report::answers;
 
 use super::listings::summary;
 use super::sample::{Story, print, run};
@@ -27,13 +28,15 @@ fn one_id_and_one_verdict_a_scenario() {
 #[test]
 fn lists_are_ids_alone() {
     assert_eq!(
-        print(Format::Quiet, |reporter| reporter.runs(&[]).unwrap()),
+        print(Format::Quiet, |reporter| reporter
+            .say(&answers::Runs(&[]))
+            .unwrap()),
         ""
     );
     let record = Story::default().record();
     assert_eq!(
         print(Format::Quiet, |reporter| reporter
-            .shown(&record, &summary(None))
+            .say(&answers::Shown(&record, &summary(None)))
             .unwrap()),
         format!("{}\n", run())
     );

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contract::id::{Attempt, RunId, Ticket};
-use contract::message::{Down, Exit, Hello, LoadReport, PART_CHUNK, PartChunk, Role, Up};
+use contract::message::{Exit, FromPeer, Hello, LoadReport, PART_CHUNK, PartChunk, Role, ToPeer};
 use contract::part::{Origin, Outcome, Part, Place, RequestRecord};
 use contract::record::Record;
 use contract::spec::Assignment;
@@ -46,7 +46,7 @@ pub(crate) enum Manner {
 struct Host {
     door: Door,
     manner: Arc<dyn Fn(Ticket) -> Manner + Send + Sync>,
-    ups: mpsc::Sender<Up>,
+    ups: mpsc::Sender<FromPeer>,
     started: Arc<Mutex<Vec<Ticket>>>,
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn host(
 
 /// A host of one slot with so many cores that comes later; gives what it hears until its session is
 /// over.
-pub(crate) async fn newcomer(door: Door, after: Duration, cores: u32) -> Vec<Down> {
+pub(crate) async fn newcomer(door: Door, after: Duration, cores: u32) -> Vec<ToPeer> {
     sleep(after).await;
     let mut hello = hello(Role::Agent {
         name: "newcomer".into(),
@@ -87,14 +87,14 @@ pub(crate) async fn newcomer(door: Door, after: Duration, cores: u32) -> Vec<Dow
         tokio::select! {
             down = caller.hear() => match down {
                 None => return heard,
-                Some(Down::Ping { .. }) => {}
-                Some(down @ (Down::Drain | Down::Refused { .. })) => {
+                Some(ToPeer::Ping { .. }) => {}
+                Some(down @ (ToPeer::Drain | ToPeer::Refused { .. })) => {
                     heard.push(down);
                     return heard;
                 }
                 Some(down) => heard.push(down),
             },
-            _ = beat.tick() => caller.say(Up::Beat(None)).await,
+            _ = beat.tick() => caller.say(FromPeer::Beat(None)).await,
         }
     }
 }
@@ -113,25 +113,25 @@ pub(crate) async fn liar(door: Door) {
             down = caller.hear() => drop(down),
             _ = again.tick() => for ticket in (1..=18).map(Ticket) {
                 caller.say(exited(ticket, Some(9))).await;
-                caller.say(Up::SpawnFailed { ticket, message: "a lie".into() }).await;
+                caller.say(FromPeer::SpawnFailed { ticket, message: "a lie".into() }).await;
             },
         }
     }
 }
 
-async fn agent(host: Host, mut told: mpsc::Receiver<Up>, hello: Hello) {
+async fn agent(host: Host, mut told: mpsc::Receiver<FromPeer>, hello: Hello) {
     let mut caller = host.door.join(hello).await;
     let mut workers = std::collections::BTreeMap::new();
     let mut beat = interval(BEAT);
     loop {
         tokio::select! {
             down = caller.hear() => match down {
-                None | Some(Down::Drain) => return,
-                Some(Down::Spawn(spawn)) => {
+                None | Some(ToPeer::Drain) => return,
+                Some(ToPeer::Spawn(spawn)) => {
                     host.started.lock().unwrap().push(spawn.ticket);
                     workers.insert(spawn.ticket, tokio::spawn(worker(host.clone(), spawn.ticket)));
                 }
-                Some(Down::Stop { ticket, .. }) => {
+                Some(ToPeer::Stop { ticket, .. }) => {
                     let worker: Option<tokio::task::JoinHandle<()>> = workers.remove(&ticket);
                     if worker.is_some_and(|worker| { worker.abort(); true }) {
                         caller.say(exited(ticket, Some(15))).await;
@@ -140,19 +140,19 @@ async fn agent(host: Host, mut told: mpsc::Receiver<Up>, hello: Hello) {
                 Some(_) => {}
             },
             Some(up) = told.recv() => {
-                if let Up::Exited { ticket, .. } = &up {
+                if let FromPeer::Exited { ticket, .. } = &up {
                     workers.remove(ticket);
                 }
                 caller.say(up).await;
             }
-            _ = beat.tick() => caller.say(Up::Beat(None)).await,
+            _ = beat.tick() => caller.say(FromPeer::Beat(None)).await,
         }
     }
 }
 
-fn exited(ticket: Ticket, signal: Option<i32>) -> Up {
+fn exited(ticket: Ticket, signal: Option<i32>) -> FromPeer {
     let code = signal.is_none().then_some(0);
-    Up::Exited {
+    FromPeer::Exited {
         ticket,
         exit: Exit {
             code,
@@ -174,22 +174,22 @@ async fn worker(host: Host, ticket: Ticket) {
         let down = tokio::select! {
             down = caller.hear() => down,
             _ = beat.tick() => {
-                caller.say(Up::Beat(None)).await;
+                caller.say(FromPeer::Beat(None)).await;
                 continue;
             }
         };
         match down {
-            Some(Down::Ping { seq }) => {
+            Some(ToPeer::Ping { seq }) => {
                 caller
-                    .say(Up::Pong {
+                    .say(FromPeer::Pong {
                         seq,
                         mono: clock(ahead),
                     })
                     .await
             }
-            Some(Down::Load { attempt, .. }) if manner != Manner::Stuck => {
+            Some(ToPeer::Load { attempt, .. }) if manner != Manner::Stuck => {
                 caller
-                    .say(Up::Loaded {
+                    .say(FromPeer::Loaded {
                         attempt,
                         report: LoadReport {
                             max_context: 4096,
@@ -198,27 +198,29 @@ async fn worker(host: Host, ticket: Ticket) {
                     })
                     .await;
             }
-            Some(Down::Arm {
+            Some(ToPeer::Arm {
                 attempt,
                 assignment: share,
             }) if manner == Manner::Hurries => {
                 report(&mut caller, attempt, &part(attempt, &share, manner)).await;
             }
-            Some(Down::Arm {
+            Some(ToPeer::Arm {
                 attempt,
                 assignment: share,
             }) => {
                 assignment = Some(*share);
-                caller.say(Up::Armed(attempt)).await;
+                caller.say(FromPeer::Armed(attempt)).await;
             }
-            Some(Down::Start { .. }) if manner == Manner::Silent => std::future::pending().await,
-            Some(Down::Start { .. }) if manner == Manner::Jumps => ahead = Duration::from_secs(60),
-            Some(Down::Start { .. }) if manner == Manner::Dies => break Some(9),
-            Some(Down::Start { attempt, .. }) => {
+            Some(ToPeer::Start { .. }) if manner == Manner::Silent => std::future::pending().await,
+            Some(ToPeer::Start { .. }) if manner == Manner::Jumps => {
+                ahead = Duration::from_secs(60)
+            }
+            Some(ToPeer::Start { .. }) if manner == Manner::Dies => break Some(9),
+            Some(ToPeer::Start { attempt, .. }) => {
                 let share = assignment.clone().expect("armed before started");
                 measure(&mut caller, attempt, &share, manner).await;
             }
-            Some(Down::Drain) => break None,
+            Some(ToPeer::Drain) => break None,
             Some(_) => {}
             None => break Some(6),
         }
@@ -229,7 +231,6 @@ async fn worker(host: Host, ticket: Ticket) {
 
 /// Gives signs of life while the window lasts, then reports.
 async fn measure(caller: &mut Caller, attempt: Attempt, share: &Assignment, manner: Manner) {
-    caller.say(Up::Started(attempt)).await;
     let window = if manner == Manner::Slow {
         100 * WINDOW
     } else {
@@ -237,7 +238,7 @@ async fn measure(caller: &mut Caller, attempt: Attempt, share: &Assignment, mann
     };
     for _ in 0..window.as_secs() / BEAT.as_secs() + 1 {
         sleep(BEAT).await;
-        caller.say(Up::Beat(None)).await;
+        caller.say(FromPeer::Beat(None)).await;
     }
     report(caller, attempt, &part(attempt, share, manner)).await;
 }
@@ -249,7 +250,7 @@ async fn report(caller: &mut Caller, attempt: Attempt, part: &Part) {
         let last = seq + 1 == pieces.len();
         let seq = u32::try_from(seq).unwrap();
         caller
-            .say(Up::Part(PartChunk {
+            .say(FromPeer::Part(PartChunk {
                 attempt,
                 seq,
                 last,

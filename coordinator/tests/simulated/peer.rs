@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use contract::id::Ticket;
 use contract::identity::{BuildInfo, HostFacts, Sha256};
-use contract::message::{Down, Hello, Role, Up};
-use contract::wire::{BenchClient, BenchServer, DownItem, MESSAGE_LIMIT, UpItem};
+use contract::message::{FromPeer, Hello, Role, ToPeer};
+use contract::wire::{BenchClient, BenchServer, FromPeerItem, MESSAGE_LIMIT, ToPeerItem};
 use coordinator::fleet::session::{Incoming, SessionLimits, SessionService};
 use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
@@ -33,8 +33,8 @@ pub(crate) struct Door {
 
 /// A peer's end of a session.
 pub(crate) struct Caller {
-    pub(crate) up: mpsc::Sender<UpItem>,
-    pub(crate) down: Streaming<DownItem>,
+    pub(crate) up: mpsc::Sender<FromPeerItem>,
+    pub(crate) down: Streaming<ToPeerItem>,
 }
 
 /// Serves sessions; what happens there comes through the receiver, of which `queue` may wait.
@@ -77,7 +77,7 @@ pub(crate) fn worker() -> Hello {
 
 impl Door {
     /// Calls, and says `first`; without it nothing is said at all.
-    pub(crate) async fn call(&self, first: Option<Up>) -> Result<Caller, Status> {
+    pub(crate) async fn call(&self, first: Option<FromPeer>) -> Result<Caller, Status> {
         let (near, far) = tokio::io::duplex(PIPE);
         self.pipes.send(Ok(far)).await.unwrap();
         let mut near = Some(TokioIo::new(near));
@@ -104,26 +104,29 @@ impl Door {
     }
 
     pub(crate) async fn join(&self, hello: Hello) -> Caller {
-        let mut caller = self.call(Some(Up::Hello(Box::new(hello)))).await.unwrap();
-        assert!(matches!(caller.hear().await, Some(Down::Welcome(_))));
+        let mut caller = self
+            .call(Some(FromPeer::Hello(Box::new(hello))))
+            .await
+            .unwrap();
+        assert!(matches!(caller.hear().await, Some(ToPeer::Welcome(_))));
         caller
     }
 }
 
 impl Caller {
-    pub(crate) async fn say(&self, up: Up) {
+    pub(crate) async fn say(&self, up: FromPeer) {
         // Whoever is not listened to any more hears that soon enough.
         let _ = self.up.send(up.into()).await;
     }
 
     /// The next word; `None` when the session is over.
-    pub(crate) async fn hear(&mut self) -> Option<Down> {
+    pub(crate) async fn hear(&mut self) -> Option<ToPeer> {
         let item = self.down.message().await.ok().flatten()?;
-        Some(Down::try_from(item).unwrap())
+        Some(ToPeer::try_from(item).unwrap())
     }
 
     /// Hears until the session is over, and answers nothing.
-    pub(crate) async fn rest(&mut self) -> Vec<Down> {
+    pub(crate) async fn rest(&mut self) -> Vec<ToPeer> {
         let mut heard = Vec::new();
         while let Some(down) = self.hear().await {
             heard.push(down);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use contract::id::{Attempt, RunId, Ticket};
 use contract::identity::HostFacts;
-use contract::message::{Down, Exit};
+use contract::message::{Exit, ToPeer};
 use contract::run::{NoticeKind, RunHeader, RunState};
 use coordinator::dispatch::driver::{Sources, drive};
 use coordinator::dispatch::event::{Cause, Ending, LostAgent};
@@ -108,7 +108,7 @@ struct Outcome {
     notebook: Arc<Notebook>,
     started: Vec<Ticket>,
     /// What the other host heard.
-    newcomer: Vec<Down>,
+    newcomer: Vec<ToPeer>,
     took: Duration,
 }
 
@@ -562,9 +562,9 @@ async fn an_unlike_host_that_nobody_needs_is_turned_away_at_the_door_and_the_run
         }];
         assert_eq!(run.notebook.notices(), notices);
         match &run.newcomer[..] {
-            [Down::Drain] if welcome => {}
+            [ToPeer::Drain] if welcome => {}
             [
-                Down::Refused {
+                ToPeer::Refused {
                     message,
                     last: true,
                 },

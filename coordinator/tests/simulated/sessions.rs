@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use contract::id::{Attempt, Ticket};
-use contract::message::{BuildChunk, Down, Failure, FailureKind, PART_CHUNK, PartChunk, Role, Up};
+use contract::message::{
+    BuildChunk, Failure, FailureKind, FromPeer, PART_CHUNK, PartChunk, Role, ToPeer,
+};
 use contract::wire::MESSAGE_LIMIT;
 use coordinator::fleet::session::{Incoming, SessionEvent};
 use tokio::sync::mpsc;
@@ -23,12 +25,12 @@ async fn next(incoming: &mut mpsc::Receiver<Incoming>) -> SessionEvent {
 }
 
 /// A word of so many bytes.
-fn long(attempt: u32, bytes: usize) -> Up {
+fn long(attempt: u32, bytes: usize) -> FromPeer {
     let failure = Failure {
         kind: FailureKind::Engine,
         message: "x".repeat(bytes),
     };
-    Up::Failed {
+    FromPeer::Failed {
         attempt: Attempt(attempt),
         failure,
     }
@@ -50,7 +52,7 @@ async fn who_says_no_hello_is_dropped_when_its_time_is_up() {
 #[tokio::test(start_paused = true)]
 async fn who_begins_with_anything_else_is_told_so_for_good() {
     let (door, _incoming, _) = served(8);
-    let Err(status) = door.call(Some(Up::Beat(None))).await else {
+    let Err(status) = door.call(Some(FromPeer::Beat(None))).await else {
         panic!("it must be refused")
     };
     assert_eq!(status.code(), Code::InvalidArgument);
@@ -69,10 +71,13 @@ async fn a_wrong_token_or_protocol_is_refused_with_a_sentence_and_nobody_hears_o
             .into_iter()
             .zip(["token", "coordinator is too old", "worker is too old"])
     {
-        let mut caller = door.call(Some(Up::Hello(Box::new(hello)))).await.unwrap();
+        let mut caller = door
+            .call(Some(FromPeer::Hello(Box::new(hello))))
+            .await
+            .unwrap();
         let heard = caller.rest().await;
         let [
-            Down::Refused {
+            ToPeer::Refused {
                 message,
                 last: true,
             },
@@ -105,9 +110,9 @@ async fn the_silent_are_given_up_after_their_lease_and_no_sooner() {
         "{silence:?}"
     );
     let (last, pings) = heard.split_last().unwrap();
-    assert!(matches!(last, Down::Refused { .. }), "{last:?}");
+    assert!(matches!(last, ToPeer::Refused { .. }), "{last:?}");
     assert!(
-        pings.iter().all(|down| matches!(down, Down::Ping { .. })) && pings.len() > 8,
+        pings.iter().all(|down| matches!(down, ToPeer::Ping { .. })) && pings.len() > 8,
         "{heard:?}"
     );
     assert!(matches!(next(&mut incoming).await, SessionEvent::Silent));
@@ -121,8 +126,8 @@ async fn who_gives_signs_of_life_stays() {
     let mut beat = tokio::time::interval(BEAT);
     while before.elapsed() < 10 * LEASE {
         tokio::select! {
-            down = caller.hear() => assert!(matches!(down, Some(Down::Ping { .. }))),
-            _ = beat.tick() => caller.say(Up::Beat(None)).await,
+            down = caller.hear() => assert!(matches!(down, Some(ToPeer::Ping { .. }))),
+            _ = beat.tick() => caller.say(FromPeer::Beat(None)).await,
             what = incoming.recv() => assert!(!matches!(what.unwrap().what, SessionEvent::Closed)),
         }
     }
@@ -153,26 +158,26 @@ async fn pings_tell_how_a_peers_clock_stands() {
         "nothing is known before the first answer"
     );
     for _ in 0..8 {
-        let Some(Down::Ping { seq }) = caller.hear().await else {
+        let Some(ToPeer::Ping { seq }) = caller.hear().await else {
             panic!("a ping")
         };
         // One that answers late is seen to be uncertain, and another's answer is taken instead.
         tokio::time::sleep(Duration::from_millis(u64::from(seq % 3))).await;
         caller
-            .say(Up::Pong {
+            .say(FromPeer::Pong {
                 seq,
                 mono: epoch.elapsed() + AHEAD,
             })
             .await;
     }
-    caller.say(Up::Beat(None)).await;
+    caller.say(FromPeer::Beat(None)).await;
     assert!(
         matches!(next(&mut incoming).await, SessionEvent::ClockKnown),
         "once, with the first answer"
     );
     assert!(matches!(
         next(&mut incoming).await,
-        SessionEvent::Said(Up::Beat(None))
+        SessionEvent::Said(FromPeer::Beat(None))
     ));
     let clock = peer.clock().unwrap();
     let off = clock
@@ -194,7 +199,7 @@ async fn who_never_reads_costs_a_bounded_queue_and_keeps_nobody_waiting() {
     };
     let before = Instant::now();
     for _ in 0..SENT {
-        peer.send(Down::Refused {
+        peer.send(ToPeer::Refused {
             message: "x".repeat(1000),
             last: false,
         });
@@ -249,13 +254,13 @@ async fn who_is_not_listened_to_is_pinged_all_the_same_and_not_taken_for_silent(
     let callers = callers.into_iter().map(|mut caller| {
         tokio::spawn(async move {
             for attempt in 0..3 {
-                caller.say(Up::Armed(Attempt(attempt))).await;
+                caller.say(FromPeer::Armed(Attempt(attempt))).await;
             }
             // Well beyond the lease nobody has time for it.
             let until = Instant::now() + 3 * LEASE;
             let mut pings = Vec::new();
             while let Ok(Some(down)) = tokio::time::timeout_at(until, caller.hear()).await {
-                assert!(matches!(down, Down::Ping { .. }), "{down:?}");
+                assert!(matches!(down, ToPeer::Ping { .. }), "{down:?}");
                 pings.push(Instant::now());
             }
             (pings, caller)
@@ -273,7 +278,10 @@ async fn who_is_not_listened_to_is_pinged_all_the_same_and_not_taken_for_silent(
     }
     for _ in 0..3 * CALLERS {
         let what = next(&mut incoming).await;
-        assert!(matches!(what, SessionEvent::Said(Up::Armed(_))), "{what:?}");
+        assert!(
+            matches!(what, SessionEvent::Said(FromPeer::Armed(_))),
+            "{what:?}"
+        );
     }
 }
 
@@ -304,7 +312,7 @@ async fn pieces_that_are_not_taken_are_not_piled_up() {
     // The twin: who takes them gets more.
     let mut taken = 0;
     while taken < sent {
-        taken += u32::from(matches!(caller.hear().await, Some(Down::BuildChunk(_))));
+        taken += u32::from(matches!(caller.hear().await, Some(ToPeer::BuildChunk(_))));
     }
     assert!(peer.takes_pieces());
 }
@@ -323,7 +331,7 @@ async fn an_agent_of_many_slots_gets_every_order_of_a_trial() {
         panic!("opened")
     };
     for slot in 0..SLOTS {
-        peer.send(Down::Stop {
+        peer.send(ToPeer::Stop {
             ticket: Ticket(slot.into()),
             grace: Duration::ZERO,
         });
@@ -332,7 +340,7 @@ async fn an_agent_of_many_slots_gets_every_order_of_a_trial() {
     assert_eq!(
         heard
             .iter()
-            .filter(|down| matches!(down, Down::Stop { .. }))
+            .filter(|down| matches!(down, ToPeer::Stop { .. }))
             .count(),
         SLOTS as usize
     );
@@ -349,7 +357,7 @@ async fn who_was_given_up_is_told_so_and_the_part_it_still_sends_is_counted() {
     // Cut off for longer than the lease, with a part on the way.
     assert!(matches!(next(&mut incoming).await, SessionEvent::Silent));
     let heard = caller.rest().await;
-    let Some(Down::Refused {
+    let Some(ToPeer::Refused {
         message,
         last: false,
     }) = heard.last()
@@ -363,7 +371,7 @@ async fn who_was_given_up_is_told_so_and_the_part_it_still_sends_is_counted() {
         last: true,
         bytes: vec![1],
     };
-    caller.say(Up::Part(chunk)).await;
+    caller.say(FromPeer::Part(chunk)).await;
     assert!(matches!(next(&mut incoming).await, SessionEvent::LatePart));
 }
 
@@ -376,12 +384,15 @@ async fn a_message_that_is_too_large_ends_its_session_and_no_other() {
     caller.say(long(1, 2 * MESSAGE_LIMIT)).await;
     let heard = caller.rest().await;
     assert!(
-        matches!(heard.last(), Some(Down::Refused { message, .. }) if message.contains("larger than")),
+        matches!(heard.last(), Some(ToPeer::Refused { message, .. }) if message.contains("larger than")),
         "{heard:?}"
     );
-    other.say(Up::Armed(Attempt(4))).await;
+    other.say(FromPeer::Armed(Attempt(4))).await;
     let mut seen = Vec::new();
-    while !matches!(seen.last(), Some(SessionEvent::Said(Up::Armed(Attempt(4))))) {
+    while !matches!(
+        seen.last(),
+        Some(SessionEvent::Said(FromPeer::Armed(Attempt(4))))
+    ) {
         seen.push(incoming.recv().await.unwrap().what);
     }
     assert!(

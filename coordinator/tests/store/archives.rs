@@ -312,3 +312,25 @@ fn is_aside(path: &Path, dir: &Path) -> bool {
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     path.parent() == Some(dir) && name.starts_with("db.corrupt-") && path.join("manifest").exists()
 }
+
+/// As root a rename replaces a device, and every program loses it.
+#[test]
+fn an_export_takes_the_place_of_regular_files_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("store")).unwrap();
+    rich(&store);
+    let [socket, folder, old] = ["socket", "folder", "old"].map(|name| dir.path().join(name));
+    let _bound = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    std::fs::create_dir(&folder).unwrap();
+    for (path, name) in [(&socket, "socket"), (&folder, "directory")] {
+        let error = store.export_to(run(1), path).unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("it is a {name}, and no file")),
+            "{error}"
+        );
+        assert!(!path.is_file());
+    }
+    std::fs::write(&old, "old").unwrap();
+    store.export_to(run(1), &old).unwrap();
+    assert!(read_archive(&old).is_ok(), "the twin");
+}

@@ -31,10 +31,11 @@ fn child() {
     };
     let said = &mut std::io::stdout();
     writeln!(said).unwrap();
-    let done = if work == "open" {
-        Store::open(Path::new(&dir)).map(drop)
-    } else {
-        writes(Path::new(&dir), said)
+    let dir = Path::new(&dir);
+    let done = match work.as_str() {
+        "open" => Store::open(dir).map(drop),
+        "compact" => Store::compact(dir).map(drop),
+        _ => writes(dir, said),
     };
     match done {
         Ok(()) => writeln!(said, "{SAID}done").unwrap(),

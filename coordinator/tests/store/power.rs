@@ -30,8 +30,8 @@ struct Tally {
     lost: Vec<String>,
 }
 
-/// Everything that writing a run of three blocks does to a store.
-fn traced(dir: &Path) -> Vec<Call> {
+/// Everything that a work of [`crate::faults::child`] does to a store.
+fn traced(dir: &Path, work: &str) -> Vec<Call> {
     let log = dir.with_extension("strace");
     let status = Command::new("strace")
         .args([
@@ -54,7 +54,7 @@ fn traced(dir: &Path) -> Vec<Call> {
             "--test-threads=1",
         ])
         .env(DIR, dir)
-        .env(WORK, "write")
+        .env(WORK, work)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()
@@ -91,7 +91,7 @@ fn missing(store: Option<&Store>, runs: u64, blocks: usize) -> Option<String> {
 }
 
 /// Cuts the power before and after every `step`th sync. `honest` is whether the disk syncs at all.
-fn cuts(runs: u64, step: usize, ways: u64, honest: bool) -> Tally {
+fn cuts(work: &str, runs: u64, step: usize, ways: u64, honest: bool) -> Tally {
     let home = tempfile::tempdir().unwrap();
     let home = home.path().canonicalize().unwrap();
     let dir = home.join("store");
@@ -100,7 +100,7 @@ fn cuts(runs: u64, step: usize, ways: u64, honest: bool) -> Tally {
     }
     let mut disk = Disk::holding(&home);
     let (mut tally, mut syncs, mut blocks) = (Tally::default(), 0, 0);
-    for call in traced(&dir) {
+    for call in traced(&dir, work) {
         let ends = matches!(call, Call::SyncEnds { .. });
         if honest || !ends {
             disk.take_in(&call);
@@ -121,7 +121,7 @@ fn cuts(runs: u64, step: usize, ways: u64, honest: bool) -> Tally {
             .chain(some)
         {
             let after = tempfile::tempdir().unwrap();
-            disk.cut(&home, after.path(), reached);
+            disk.cut(after.path(), reached);
             let mut damage = None;
             let store = left(&after.path().join("store"), &mut damage);
             tally.cuts += 1;
@@ -139,7 +139,7 @@ fn cuts(runs: u64, step: usize, ways: u64, honest: bool) -> Tally {
 #[test]
 fn power_that_goes_at_a_sync_costs_nothing_that_was_acknowledged() {
     if has_strace() {
-        let tally = cuts(0, 9, 1, true);
+        let tally = cuts("write", 0, 9, 1, true);
         assert!(tally.cuts >= 12 && tally.lost.is_empty(), "{tally:?}");
     }
 }
@@ -148,7 +148,7 @@ fn power_that_goes_at_a_sync_costs_nothing_that_was_acknowledged() {
 #[test]
 fn a_disk_that_does_not_sync_loses_what_was_acknowledged() {
     if has_strace() {
-        let tally = cuts(0, 9, 1, false);
+        let tally = cuts("write", 0, 9, 1, false);
         assert!(!tally.lost.is_empty(), "{tally:?}");
     }
 }
@@ -159,10 +159,10 @@ fn power_that_goes_at_every_sync_for_figures() {
     if !has_strace() {
         return;
     }
-    for runs in [0, 2] {
-        let tally = cuts(runs, 1, 3, true);
+    for (work, runs) in [("write", 0), ("write", 2), ("compact", 2)] {
+        let tally = cuts(work, runs, 1, 3, true);
         let said = &mut std::io::stdout();
-        writeln!(said, "power cuts, {runs} runs before: {tally:?}").unwrap();
+        writeln!(said, "power cuts of {work}, {runs} runs before: {tally:?}").unwrap();
         assert!(tally.lost.is_empty(), "{tally:?}");
     }
 }

@@ -2,7 +2,7 @@
 //! is not alike is refused.
 
 use coordinator::compare;
-use coordinator::history::{Across, AcrossError, Sketch, across};
+use coordinator::history::{Across, AcrossError, RunMeans, across};
 use coordinator::store::RunRecord;
 use stats::compare::Verdict;
 use stats::validity::Validity;
@@ -12,12 +12,12 @@ use crate::lab::{QUIET, Truth, each};
 const RUNS: u64 = 4;
 
 /// Four runs of days that differ by `day` from one to the next.
-fn runs(truth: Truth, seed: u64, day: f64) -> Vec<Sketch> {
+fn runs(truth: Truth, seed: u64, day: f64) -> Vec<RunMeans> {
     each(RUNS, |run| {
         let mut truth = truth;
         // One day is slow, the next is fast.
         truth.speed *= 1.0 + if run % 2 == 0 { day } else { -day };
-        Sketch::of(&truth.findings(seed + run))
+        RunMeans::of(&truth.findings(seed + run))
     })
 }
 
@@ -131,10 +131,10 @@ fn questions_asked_together_are_corrected_together() {
     }
 }
 
-fn sketch(seed: u64, change: impl FnOnce(&mut RunRecord)) -> Vec<Sketch> {
+fn sketch(seed: u64, change: impl FnOnce(&mut RunRecord)) -> Vec<RunMeans> {
     let mut record = QUIET.record(seed);
     change(&mut record);
-    vec![Sketch::of(&compare::findings(record).unwrap())]
+    vec![RunMeans::of(&compare::findings(record).unwrap())]
 }
 
 #[test]

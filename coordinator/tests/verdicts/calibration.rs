@@ -1,6 +1,6 @@
 //! The noise floor of a class of hosts: what A/A runs amount to, and whom it is used for.
 
-use coordinator::history::{self, Calibration, Digest};
+use coordinator::history::{self, Calibration, RunHistory};
 use coordinator::report::summary_json;
 use coordinator::store::Store;
 
@@ -15,7 +15,7 @@ fn calibrated(truth: Truth) -> (tempfile::TempDir, Store, Calibration) {
     let made = each(RUNS, |seed| {
         let record = truth.record(seed);
         let findings = truth.findings(seed);
-        (record, summary_json(&findings), Digest::of(&findings))
+        (record, summary_json(&findings), RunHistory::of(&findings))
     });
     for (record, summary, _) in &made {
         let mut record = record.clone();
@@ -23,7 +23,7 @@ fn calibrated(truth: Truth) -> (tempfile::TempDir, Store, Calibration) {
         keep(&store, &record);
     }
     let digest = |run: &coordinator::store::RunSummary| {
-        Digest::read(&store.end(run.run).unwrap().unwrap().summary_json)
+        RunHistory::read(&store.end(run.run).unwrap().unwrap().summary_json)
     };
     let runs = store
         .runs()

@@ -7,7 +7,7 @@ use contract::id::{Arm, Attempt, RunId};
 use contract::identity::{HostFacts, Sha256};
 use contract::part::{Origin, Part, Usage};
 use contract::record::Record;
-use contract::run::{BlockDone, RunEnd, RunHeader, RunState, VariantRecord};
+use contract::run::{BlockDone, Role, RunEnd, RunHeader, RunState, VariantRecord};
 use contract::spec::{EngineSpec, SimSpec, Stall};
 use coordinator::compare::{self, Findings};
 use coordinator::plan::{EnginePlan, Plan};
@@ -206,7 +206,7 @@ fn header(plan: &Plan, lineup: &Lineup, run: RunId) -> RunHeader {
         model_sha256: None,
         labels: lineup
             .is_a_a()
-            .then(|| Findings::A_A.to_owned())
+            .then(|| Role::SameBuild.label().to_owned())
             .into_iter()
             .collect(),
         sequence: None,

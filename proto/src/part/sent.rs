@@ -1,10 +1,12 @@
 //! How long requests were: as they were asked for and as they were sent. Must not know why they
 //! differ.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Lengths of the requests of a window that were sent, whatever became of them, tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sent {
     /// How many.
     pub requests: u64,
@@ -15,7 +17,9 @@ pub struct Sent {
 }
 
 /// Lengths asked for and sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Lengths {
     /// By the trace, the file or the distribution, before the plan's bounds.
     pub asked: Span,
@@ -30,7 +34,9 @@ pub struct Lengths {
 }
 
 /// Least, greatest and sum of lengths; zeros where there is none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Span {
     /// Shortest.
     pub least: u32,

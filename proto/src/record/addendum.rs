@@ -1,7 +1,6 @@
 //! [`Annotation`] and [`NoiseFloors`] to their stored messages and back.
 
-use super::part::hash;
-use super::{RecordError, pb};
+use super::{RecordError, field, pb};
 use crate::addendum::{Annotation, AnnotationKind, NoiseFloor, NoiseFloors};
 
 pub(super) fn encode_annotation(annotation: &Annotation) -> Result<pb::Annotation, RecordError> {
@@ -50,7 +49,7 @@ pub(super) fn decode_floors(floors: pb::NoiseFloors) -> Result<NoiseFloors, Reco
         unix_ms: floors.unix_ms,
         series: floors.series,
         host_class: floors.host_class,
-        baseline: hash(&floors.baseline_sha256, "baseline_sha256")?,
+        baseline: field(floors.baseline_sha256, "baseline_sha256")?,
         runs: floors.runs,
         floors: floors
             .floors

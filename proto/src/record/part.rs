@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::{RecordError, pb, sent};
+use super::{RecordError, field, messages, mirrored, mirrored_one, pb, sent};
 use crate::histogram::{Exact, LatencyHistogram};
 use crate::id::{Arm, Attempt, TrialKey};
-use crate::identity::Sha256;
 use crate::metric::Metric;
+use crate::mirror::{Field, Mirror, mirror};
 use crate::part::{
-    Bucket, ColdPhase, EngineFacts, Frequency, Histograms, Origin, Outcome, Outcomes, Part, Place,
-    RequestRecord, Series, Step, StepLog, StopCause, Usage, Window,
+    Bucket, ColdPhase, EngineFacts, Histograms, Origin, Outcomes, Part, Place, RequestRecord,
+    Series, Step, StepLog, StopCause, Usage, Window,
 };
 
 pub(super) fn encode(part: &Part) -> Result<pb::Part, RecordError> {
@@ -26,32 +26,25 @@ pub(super) fn encode(part: &Part) -> Result<pb::Part, RecordError> {
         instrumented: origin.instrumented,
         hostname: origin.hostname.clone(),
         histograms: encode_histograms(&part.histograms)?,
-        outcomes: Some(encode_outcomes(part.outcomes)),
-        requests: part.requests.iter().map(encode_request).collect(),
+        outcomes: Some(part.outcomes.to_message()),
+        requests: messages(&part.requests),
         requests_not_kept: part.requests_not_kept,
         token_digest: part.token_digest.0.to_vec(),
         prompt_tokens: part.prompt_tokens,
         output_tokens: part.output_tokens,
-        first_completion_ns: ns(window.first_completion),
-        last_completion_ns: ns(window.last_completion),
-        start_late_ns: ns(window.start_late),
-        clock_uncertainty_ns: ns(window.clock_uncertainty),
-        cold: part
-            .cold
-            .iter()
-            .map(|c| pb::ColdPhase {
-                name: c.name.clone(),
-                ns: ns(c.took),
-            })
-            .collect(),
-        usage: Some(encode_usage(part.usage)),
-        engine: Some(encode_engine(&part.engine)),
+        first_completion_ns: window.first_completion.stored(),
+        last_completion_ns: window.last_completion.stored(),
+        start_late_ns: window.start_late.stored(),
+        clock_uncertainty_ns: window.clock_uncertainty.stored(),
+        cold: messages(&part.cold),
+        usage: Some(part.usage.to_message()),
+        engine: Some(part.engine.clone().to_message()),
         offered: Some(part.offered),
         stopped: part.stopped as u32,
         good: part.good,
         run_in: part.run_in,
-        series_width_ns: ns(part.series.width),
-        series: part.series.buckets.iter().map(encode_bucket).collect(),
+        series_width_ns: part.series.width.stored(),
+        series: messages(&part.series.buckets),
         in_time: part.in_time,
         step_gaps_ns: step_gaps(&part.steps.kept),
         step_tokens: part.steps.kept.iter().map(|step| step.tokens).collect(),
@@ -65,7 +58,7 @@ pub(super) fn decode(part: pb::Part) -> Result<Part, RecordError> {
         place: place(&part)?,
         origin: Origin {
             variant: part.variant,
-            exe_sha256: hash(&part.exe_sha256, "exe_sha256")?,
+            exe_sha256: field(part.exe_sha256, "exe_sha256")?,
             instrumented: part.instrumented,
             hostname: part.hostname,
         },
@@ -80,20 +73,16 @@ pub(super) fn decode(part: pb::Part) -> Result<Part, RecordError> {
         in_time: part.in_time,
         good: part.good,
         run_in: part.run_in,
-        sent: part.sent.as_ref().map(sent::decode).transpose()?,
+        sent: part.sent.map(sent::decode).transpose()?,
         series: Series {
             width: Duration::from_nanos(part.series_width_ns),
-            buckets: part.series.iter().map(decode_bucket).collect(),
+            buckets: mirrored(part.series)?,
         },
-        outcomes: decode_outcomes(part.outcomes.unwrap_or_default()),
-        requests: part
-            .requests
-            .iter()
-            .map(decode_request)
-            .collect::<Result<_, _>>()?,
+        outcomes: mirrored_one(part.outcomes.unwrap_or_default())?,
+        requests: mirrored(part.requests)?,
         requests_not_kept: part.requests_not_kept,
         steps: decode_steps(&part.step_gaps_ns, &part.step_tokens, part.steps_not_kept)?,
-        token_digest: hash(&part.token_digest, "token_digest")?,
+        token_digest: field(part.token_digest, "token_digest")?,
         prompt_tokens: part.prompt_tokens,
         output_tokens: part.output_tokens,
         window: Window {
@@ -102,16 +91,9 @@ pub(super) fn decode(part: pb::Part) -> Result<Part, RecordError> {
             start_late: Duration::from_nanos(part.start_late_ns),
             clock_uncertainty: Duration::from_nanos(part.clock_uncertainty_ns),
         },
-        cold: part
-            .cold
-            .into_iter()
-            .map(|c| ColdPhase {
-                name: c.name,
-                took: Duration::from_nanos(c.ns),
-            })
-            .collect(),
-        usage: decode_usage(&part.usage.unwrap_or_default()),
-        engine: decode_engine(part.engine.unwrap_or_default())?,
+        cold: mirrored(part.cold)?,
+        usage: mirrored_one(part.usage.unwrap_or_default())?,
+        engine: mirrored_one(part.engine.unwrap_or_default())?,
     })
 }
 
@@ -129,36 +111,8 @@ pub(super) fn place(part: &pb::Part) -> Result<Place, RecordError> {
     })
 }
 
-/// Nanoseconds of a duration; five centuries fit.
-pub(super) fn ns(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
 pub(super) fn arm(number: u32) -> Result<Arm, RecordError> {
     Arm::from_number(number).ok_or(RecordError::Field("arm"))
-}
-
-/// A hash; absent means all zero.
-pub(super) fn hash(bytes: &[u8], field: &'static str) -> Result<Sha256, RecordError> {
-    if bytes.is_empty() {
-        return Ok(Sha256::default());
-    }
-    Sha256::from_slice(bytes).ok_or(RecordError::Field(field))
-}
-
-/// A hash that may be missing.
-pub(super) fn perhaps(bytes: &[u8], field: &'static str) -> Result<Option<Sha256>, RecordError> {
-    if bytes.is_empty() {
-        return Ok(None);
-    }
-    Sha256::from_slice(bytes)
-        .map(Some)
-        .ok_or(RecordError::Field(field))
-}
-
-/// The same as bytes.
-pub(super) fn told(hash: Option<Sha256>) -> Vec<u8> {
-    hash.map_or_else(Vec::new, |hash| hash.0.to_vec())
 }
 
 fn encode_histograms(histograms: &Histograms) -> Result<Vec<pb::MetricHistogram>, RecordError> {
@@ -214,127 +168,6 @@ fn decode_histograms(stored: Vec<pb::MetricHistogram>) -> Result<Histograms, Rec
     Ok(Histograms::from(read))
 }
 
-fn encode_bucket(bucket: &Bucket) -> pb::Bucket {
-    let &Bucket {
-        offered,
-        issued,
-        ended,
-        ok,
-        tokens,
-        intended_ok,
-        e2e_sum_ns,
-        ttft_sum_ns,
-        in_flight_ns,
-    } = bucket;
-    pb::Bucket {
-        offered,
-        issued,
-        ended,
-        ok,
-        tokens,
-        intended_ok,
-        e2e_sum_ns,
-        ttft_sum_ns,
-        in_flight_ns,
-    }
-}
-
-fn decode_bucket(bucket: &pb::Bucket) -> Bucket {
-    let &pb::Bucket {
-        offered,
-        issued,
-        ended,
-        ok,
-        tokens,
-        intended_ok,
-        e2e_sum_ns,
-        ttft_sum_ns,
-        in_flight_ns,
-    } = bucket;
-    Bucket {
-        offered,
-        issued,
-        ended,
-        ok,
-        tokens,
-        intended_ok,
-        e2e_sum_ns,
-        ttft_sum_ns,
-        in_flight_ns,
-    }
-}
-
-fn encode_outcomes(outcomes: Outcomes) -> pb::Outcomes {
-    let Outcomes {
-        planned,
-        ok,
-        refused,
-        failed,
-        cancelled,
-        timed_out,
-        disconnected,
-    } = outcomes;
-    pb::Outcomes {
-        planned,
-        ok,
-        refused,
-        failed,
-        cancelled,
-        timed_out,
-        disconnected,
-    }
-}
-
-fn decode_outcomes(outcomes: pb::Outcomes) -> Outcomes {
-    let pb::Outcomes {
-        planned,
-        ok,
-        refused,
-        failed,
-        cancelled,
-        timed_out,
-        disconnected,
-    } = outcomes;
-    Outcomes {
-        planned,
-        ok,
-        refused,
-        failed,
-        cancelled,
-        timed_out,
-        disconnected,
-    }
-}
-
-fn encode_request(request: &RequestRecord) -> pb::RequestRecord {
-    let r = *request;
-    pb::RequestRecord {
-        index: r.index,
-        outcome: r.outcome.number(),
-        intended_ns: r.intended_ns,
-        sent_ns: r.sent_ns,
-        started_ns: r.started_ns,
-        first_token_ns: r.first_token_ns,
-        done_ns: r.done_ns,
-        prompt_tokens: r.prompt_tokens,
-        output_tokens: r.output_tokens,
-    }
-}
-
-fn decode_request(r: &pb::RequestRecord) -> Result<RequestRecord, RecordError> {
-    Ok(RequestRecord {
-        index: r.index,
-        outcome: Outcome::from_number(r.outcome).ok_or(RecordError::Field("outcome"))?,
-        intended_ns: r.intended_ns,
-        sent_ns: r.sent_ns,
-        started_ns: r.started_ns,
-        first_token_ns: r.first_token_ns,
-        done_ns: r.done_ns,
-        prompt_tokens: r.prompt_tokens,
-        output_tokens: r.output_tokens,
-    })
-}
-
 /// Gaps are small numbers, which take few bytes.
 fn step_gaps(steps: &[Step]) -> Vec<u64> {
     let before = std::iter::once(0).chain(steps.iter().map(|step| step.at_ns));
@@ -363,86 +196,71 @@ fn decode_steps(gaps: &[u64], tokens: &[u32], not_kept: u64) -> Result<StepLog, 
     })
 }
 
-fn encode_usage(usage: Usage) -> pb::Usage {
-    pb::Usage {
-        wall_ns: ns(usage.wall),
-        cpu_user_ns: ns(usage.cpu_user),
-        cpu_system_ns: ns(usage.cpu_system),
-        driver_cpu_ns: ns(usage.driver_cpu),
-        peak_rss_bytes: usage.peak_rss_bytes,
-        involuntary_switches: usage.involuntary_switches,
-        host_ticks: usage.host_ticks,
-        host_steal_ticks: usage.host_steal_ticks,
-        host_busy_ticks: usage.host_busy_ticks,
-        major_faults: usage.major_faults,
-        cpu_khz_low: usage.frequency.map_or(0, |f| f.low_khz),
-        cpu_khz_high: usage.frequency.map_or(0, |f| f.high_khz),
-        floor_requests_per_second: usage.floor.unwrap_or(0.0),
-    }
-}
+mirror!(Outcomes {
+    planned,
+    ok,
+    refused,
+    failed,
+    cancelled,
+    timed_out,
+    disconnected,
+});
 
-fn decode_usage(usage: &pb::Usage) -> Usage {
-    Usage {
-        wall: Duration::from_nanos(usage.wall_ns),
-        cpu_user: Duration::from_nanos(usage.cpu_user_ns),
-        cpu_system: Duration::from_nanos(usage.cpu_system_ns),
-        driver_cpu: Duration::from_nanos(usage.driver_cpu_ns),
-        peak_rss_bytes: usage.peak_rss_bytes,
-        involuntary_switches: usage.involuntary_switches,
-        major_faults: usage.major_faults,
-        host_ticks: usage.host_ticks,
-        host_steal_ticks: usage.host_steal_ticks,
-        host_busy_ticks: usage.host_busy_ticks,
-        frequency: (usage.cpu_khz_low > 0).then_some(Frequency {
-            low_khz: usage.cpu_khz_low,
-            high_khz: usage.cpu_khz_high,
-        }),
-        floor: (usage.floor_requests_per_second > 0.0).then_some(usage.floor_requests_per_second),
-    }
-}
+mirror!(Bucket {
+    offered,
+    issued,
+    ended,
+    ok,
+    tokens,
+    intended_ok,
+    e2e_sum_ns,
+    ttft_sum_ns,
+    in_flight_ns,
+});
 
-fn encode_engine(engine: &EngineFacts) -> pb::EngineFacts {
-    let EngineFacts {
-        model_digest,
-        threads,
-        steps,
-        peak_running,
-        peak_waiting,
-        ..
-    } = engine.clone();
-    pb::EngineFacts {
-        model_digest,
-        threads,
-        steps,
-        peak_running,
-        peak_waiting,
-        peak_kv_bytes: engine.peak_kv_bytes,
-        kernels: engine.kernels.clone(),
-        kv_bytes_total: engine.kv_bytes_total,
-        step_ns: engine.stepping.map(ns),
-        scheduling_ns: engine.scheduling.map(ns),
-        prefix_hit_tokens: engine.prefix_hit_tokens,
-        engine_processors: engine.engine_processors.clone(),
-        load_processors: engine.load_processors.clone(),
-        model_sha256: told(engine.model_sha256),
-    }
-}
+mirror!(RequestRecord {
+    index,
+    outcome,
+    intended_ns,
+    sent_ns,
+    started_ns,
+    first_token_ns,
+    done_ns,
+    prompt_tokens,
+    output_tokens,
+});
 
-fn decode_engine(engine: pb::EngineFacts) -> Result<EngineFacts, RecordError> {
-    Ok(EngineFacts {
-        model_sha256: perhaps(&engine.model_sha256, "model_sha256")?,
-        model_digest: engine.model_digest,
-        threads: engine.threads,
-        steps: engine.steps,
-        peak_running: engine.peak_running,
-        peak_waiting: engine.peak_waiting,
-        peak_kv_bytes: engine.peak_kv_bytes,
-        kernels: engine.kernels,
-        kv_bytes_total: engine.kv_bytes_total,
-        stepping: engine.step_ns.map(Duration::from_nanos),
-        scheduling: engine.scheduling_ns.map(Duration::from_nanos),
-        prefix_hit_tokens: engine.prefix_hit_tokens,
-        engine_processors: engine.engine_processors,
-        load_processors: engine.load_processors,
-    })
-}
+mirror!(ColdPhase { name; took: ns });
+
+mirror!(Usage {
+    peak_rss_bytes,
+    involuntary_switches,
+    major_faults,
+    host_ticks,
+    host_steal_ticks,
+    host_busy_ticks,
+    cpu_khz_low,
+    cpu_khz_high;
+    wall: wall_ns,
+    cpu_user: cpu_user_ns,
+    cpu_system: cpu_system_ns,
+    driver_cpu: driver_cpu_ns,
+    floor: floor_requests_per_second,
+});
+
+mirror!(EngineFacts {
+    model_digest,
+    model_sha256,
+    threads,
+    steps,
+    peak_running,
+    peak_waiting,
+    peak_kv_bytes,
+    kernels,
+    kv_bytes_total,
+    prefix_hit_tokens,
+    engine_processors,
+    load_processors;
+    stepping: step_ns,
+    scheduling: scheduling_ns,
+});

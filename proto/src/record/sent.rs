@@ -6,29 +6,24 @@ use crate::part::{Lengths, Sent, Span};
 pub(super) fn encode(sent: &Sent) -> pb::Sent {
     pb::Sent {
         requests: sent.requests,
-        prompts: Some(encode_lengths(&sent.prompts)),
-        answers: Some(encode_lengths(&sent.answers)),
+        prompts: Some(lengths_to(sent.prompts)),
+        answers: Some(lengths_to(sent.answers)),
     }
 }
 
-pub(super) fn decode(sent: &pb::Sent) -> Result<Sent, RecordError> {
+pub(super) fn decode(sent: pb::Sent) -> Result<Sent, RecordError> {
+    let lengths = |lengths: Option<pb::Lengths>, field| {
+        lengths.map(lengths_from).ok_or(RecordError::Field(field))
+    };
     Ok(Sent {
         requests: sent.requests,
-        prompts: decode_lengths(
-            sent.prompts
-                .as_ref()
-                .ok_or(RecordError::Field("sent.prompts"))?,
-        ),
-        answers: decode_lengths(
-            sent.answers
-                .as_ref()
-                .ok_or(RecordError::Field("sent.answers"))?,
-        ),
+        prompts: lengths(sent.prompts, "sent.prompts")?,
+        answers: lengths(sent.answers, "sent.answers")?,
     })
 }
 
-fn encode_lengths(lengths: &Lengths) -> pb::Lengths {
-    let &Lengths {
+fn lengths_to(lengths: Lengths) -> pb::Lengths {
+    let Lengths {
         asked,
         sent,
         cut,
@@ -48,18 +43,11 @@ fn encode_lengths(lengths: &Lengths) -> pb::Lengths {
     }
 }
 
-fn decode_lengths(l: &pb::Lengths) -> Lengths {
+fn lengths_from(l: pb::Lengths) -> Lengths {
+    let span = |least, most, sum| Span { least, most, sum };
     Lengths {
-        asked: Span {
-            least: l.asked_least,
-            most: l.asked_most,
-            sum: l.asked_sum,
-        },
-        sent: Span {
-            least: l.sent_least,
-            most: l.sent_most,
-            sum: l.sent_sum,
-        },
+        asked: span(l.asked_least, l.asked_most, l.asked_sum),
+        sent: span(l.sent_least, l.sent_most, l.sent_sum),
         cut: l.cut,
         cut_tokens: l.cut_tokens,
         raised: l.raised,

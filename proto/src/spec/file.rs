@@ -1,5 +1,5 @@
 //! Files that a load is made of: recorded traces and prompts. Must not know their formats
-//! ([`crate::listed`]).
+//! ([`crate::prompt_files`]).
 
 use std::time::Duration;
 

@@ -1,16 +1,17 @@
-//! [`Up`] and [`Down`] to the items of the session's streams and back.
+//! [`FromPeer`] and [`ToPeer`] to the items of the session's streams and back.
 
 use std::time::Duration;
 
-use super::load::{assignment_from, assignment_to, demand_from, demand_to, engine_from, engine_to};
-use super::{DownItem, UpItem, WireError, pb, required};
-use crate::credentials::Token;
+use super::hello::{hello_from, hello_to};
+use super::load::{assignment_from, assignment_to};
+use super::{FromPeerItem, ToPeerItem, WireError, from_json, own, pb, required, to_json};
 use crate::id::{Attempt, Ticket};
-use crate::identity::{BuildInfo, HostFacts, Sha256};
+use crate::identity::Sha256;
 use crate::message::{
-    BuildChunk, Down, Exit, Failure, FailureKind, Hello, LoadReport, PartChunk, Progress, Role,
-    Spawn, Up, Welcome,
+    BuildChunk, Exit, Failure, FailureKind, FromPeer, LoadReport, PartChunk, Progress, Spawn,
+    ToPeer, Welcome,
 };
+use crate::mirror::{Mirror, mirror};
 use crate::text::{NAME, SENTENCE, bounded};
 
 const KINDS: [(FailureKind, pb::FailureKind); 6] = [
@@ -25,31 +26,23 @@ const KINDS: [(FailureKind, pb::FailureKind); 6] = [
     (FailureKind::Protocol, pb::FailureKind::Protocol),
 ];
 
-/// Features of a processor that are taken from a peer at most, and characters of each.
-const CPU_FLAGS: usize = 1024;
-const FLAG: usize = 64;
-
-impl From<Up> for UpItem {
-    fn from(up: Up) -> Self {
-        use pb::up::Kind;
-        let kind = match up {
-            Up::Hello(hello) => Kind::Hello(hello_to(*hello)),
-            Up::Pong { seq, mono } => Kind::Pong(pb::Pong {
+impl From<FromPeer> for FromPeerItem {
+    fn from(message: FromPeer) -> Self {
+        use pb::from_peer::Kind;
+        let kind = match message {
+            FromPeer::Hello(hello) => Kind::Hello(hello_to(*hello)),
+            FromPeer::Pong { seq, mono } => Kind::Pong(pb::Pong {
                 seq,
                 mono_ns: ns(mono),
             }),
-            Up::Beat(progress) => Kind::Beat(pb::Beat {
-                progress: progress.map(progress_to),
+            FromPeer::Beat(progress) => Kind::Beat(pb::Beat {
+                progress: progress.map(Mirror::to_message),
             }),
-            Up::Spawned { ticket, pid } => Kind::Spawned(pb::Spawned {
-                ticket: ticket.0,
-                pid,
-            }),
-            Up::SpawnFailed { ticket, message } => Kind::SpawnFailed(pb::SpawnFailed {
+            FromPeer::SpawnFailed { ticket, message } => Kind::SpawnFailed(pb::SpawnFailed {
                 ticket: ticket.0,
                 message,
             }),
-            Up::Exited {
+            FromPeer::Exited {
                 ticket,
                 exit: Exit { code, signal, tail },
             } => Kind::Exited(pb::Exited {
@@ -58,11 +51,11 @@ impl From<Up> for UpItem {
                 signal,
                 tail,
             }),
-            Up::FetchBuild { sha256, offset } => Kind::FetchBuild(pb::FetchBuild {
+            FromPeer::FetchBuild { sha256, offset } => Kind::FetchBuild(pb::FetchBuild {
                 sha256: sha256.0.to_vec(),
                 offset,
             }),
-            Up::FetchedBuild {
+            FromPeer::FetchedBuild {
                 sha256,
                 size,
                 replaced,
@@ -71,13 +64,12 @@ impl From<Up> for UpItem {
                 size,
                 replaced,
             }),
-            Up::Loaded { attempt, report } => Kind::Loaded(pb::Loaded {
+            FromPeer::Loaded { attempt, report } => Kind::Loaded(pb::Loaded {
                 attempt: attempt.0,
-                report: Some(report_to(report)),
+                report: Some(report.to_message()),
             }),
-            Up::Armed(attempt) => Kind::Armed(pb::Armed { attempt: attempt.0 }),
-            Up::Started(attempt) => Kind::Started(pb::Started { attempt: attempt.0 }),
-            Up::Part(PartChunk {
+            FromPeer::Armed(attempt) => Kind::Armed(pb::Armed { attempt: attempt.0 }),
+            FromPeer::Part(PartChunk {
                 attempt,
                 seq,
                 last,
@@ -88,9 +80,8 @@ impl From<Up> for UpItem {
                 last,
                 bytes,
             }),
-            Up::Stopped(attempt) => Kind::Stopped(pb::Stopped { attempt: attempt.0 }),
-            Up::Flushed(instrumented) => Kind::Flushed(pb::Flushed { instrumented }),
-            Up::Failed { attempt, failure } => Kind::Failed(pb::Failed {
+            FromPeer::Flushed(instrumented) => Kind::Flushed(pb::Flushed { instrumented }),
+            FromPeer::Failed { attempt, failure } => Kind::Failed(pb::Failed {
                 attempt: attempt.0,
                 kind: kind_to(failure.kind).into(),
                 message: failure.message,
@@ -100,22 +91,18 @@ impl From<Up> for UpItem {
     }
 }
 
-impl TryFrom<UpItem> for Up {
+impl TryFrom<FromPeerItem> for FromPeer {
     type Error = WireError;
 
-    fn try_from(item: UpItem) -> Result<Self, WireError> {
-        use pb::up::Kind;
+    fn try_from(item: FromPeerItem) -> Result<Self, WireError> {
+        use pb::from_peer::Kind;
         Ok(match required(item.kind, "kind")? {
             Kind::Hello(hello) => Self::Hello(Box::new(hello_from(hello)?)),
             Kind::Pong(pong) => Self::Pong {
                 seq: pong.seq,
                 mono: Duration::from_nanos(pong.mono_ns),
             },
-            Kind::Beat(beat) => Self::Beat(beat.progress.map(|p| progress_from(&p))),
-            Kind::Spawned(spawned) => Self::Spawned {
-                ticket: Ticket(spawned.ticket),
-                pid: spawned.pid,
-            },
+            Kind::Beat(beat) => Self::Beat(beat.progress.map(own).transpose()?),
             Kind::SpawnFailed(failed) => {
                 let message = bounded(failed.message, SENTENCE);
                 Self::SpawnFailed {
@@ -146,10 +133,9 @@ impl TryFrom<UpItem> for Up {
             },
             Kind::Loaded(loaded) => Self::Loaded {
                 attempt: Attempt(loaded.attempt),
-                report: report_from(required(loaded.report, "report")?)?,
+                report: report_of_peer(own(required(loaded.report, "report")?)?),
             },
             Kind::Armed(armed) => Self::Armed(Attempt(armed.attempt)),
-            Kind::Started(started) => Self::Started(Attempt(started.attempt)),
             Kind::Part(pb::PartChunk {
                 attempt,
                 seq,
@@ -161,7 +147,6 @@ impl TryFrom<UpItem> for Up {
                 last,
                 bytes,
             }),
-            Kind::Stopped(stopped) => Self::Stopped(Attempt(stopped.attempt)),
             Kind::Flushed(flushed) => Self::Flushed(flushed.instrumented),
             Kind::Failed(failed) => Self::Failed {
                 attempt: Attempt(failed.attempt),
@@ -174,11 +159,11 @@ impl TryFrom<UpItem> for Up {
     }
 }
 
-impl From<Down> for DownItem {
-    fn from(down: Down) -> Self {
-        use pb::down::Kind;
-        let kind = match down {
-            Down::Welcome(Welcome {
+impl From<ToPeer> for ToPeerItem {
+    fn from(message: ToPeer) -> Self {
+        use pb::to_peer::Kind;
+        let kind = match message {
+            ToPeer::Welcome(Welcome {
                 session,
                 lease,
                 beat,
@@ -187,34 +172,34 @@ impl From<Down> for DownItem {
                 lease_ms: ms(lease),
                 beat_ms: ms(beat),
             }),
-            Down::Refused { message, last } => Kind::Refused(pb::Refused {
+            ToPeer::Refused { message, last } => Kind::Refused(pb::Refused {
                 message,
                 r#final: last,
             }),
-            Down::Ping { seq } => Kind::Ping(pb::Ping { seq }),
-            Down::Spawn(spawn) => Kind::Spawn(spawn_to(spawn)),
-            Down::Stop { ticket, grace } => Kind::Stop(pb::Stop {
+            ToPeer::Ping { seq } => Kind::Ping(pb::Ping { seq }),
+            ToPeer::Spawn(spawn) => Kind::Spawn(spawn_to(spawn)),
+            ToPeer::Stop { ticket, grace } => Kind::Stop(pb::Stop {
                 ticket: ticket.0,
                 grace_ms: ms(grace),
             }),
-            Down::BuildChunk(chunk) => Kind::BuildChunk(chunk_to(chunk)),
-            Down::Load {
+            ToPeer::BuildChunk(chunk) => Kind::BuildChunk(chunk_to(chunk)),
+            ToPeer::Load {
                 attempt,
                 engine,
                 demand,
             } => Kind::Load(pb::Load {
                 attempt: attempt.0,
-                engine: Some(engine_to(&engine)),
-                demand: Some(demand_to(demand)),
+                engine_json: to_json(&engine),
+                demand: Some(demand.to_message()),
             }),
-            Down::Arm {
+            ToPeer::Arm {
                 attempt,
                 assignment,
             } => Kind::Arm(pb::Arm {
                 attempt: attempt.0,
                 assignment: Some(assignment_to(&assignment)),
             }),
-            Down::Start {
+            ToPeer::Start {
                 attempt,
                 at,
                 uncertainty,
@@ -223,20 +208,19 @@ impl From<Down> for DownItem {
                 at_mono_ns: ns(at),
                 uncertainty_ns: ns(uncertainty),
             }),
-            Down::Cancel(attempt) => Kind::Cancel(pb::Cancel { attempt: attempt.0 }),
-            Down::PartStored(attempt) => Kind::PartStored(pb::PartStored { attempt: attempt.0 }),
-            Down::Flush => Kind::Flush(pb::Flush {}),
-            Down::Drain => Kind::Drain(pb::Drain {}),
+            ToPeer::PartStored(attempt) => Kind::PartStored(pb::PartStored { attempt: attempt.0 }),
+            ToPeer::Flush => Kind::Flush(pb::Flush {}),
+            ToPeer::Drain => Kind::Drain(pb::Drain {}),
         };
         Self { kind: Some(kind) }
     }
 }
 
-impl TryFrom<DownItem> for Down {
+impl TryFrom<ToPeerItem> for ToPeer {
     type Error = WireError;
 
-    fn try_from(item: DownItem) -> Result<Self, WireError> {
-        use pb::down::Kind;
+    fn try_from(item: ToPeerItem) -> Result<Self, WireError> {
+        use pb::to_peer::Kind;
         Ok(match required(item.kind, "kind")? {
             Kind::Welcome(pb::Welcome {
                 session,
@@ -260,8 +244,8 @@ impl TryFrom<DownItem> for Down {
             Kind::BuildChunk(chunk) => Self::BuildChunk(chunk_from(chunk)?),
             Kind::Load(load) => Self::Load {
                 attempt: Attempt(load.attempt),
-                engine: engine_from(load.engine)?,
-                demand: demand_from(load.demand)?,
+                engine: from_json(&load.engine_json, "engine")?,
+                demand: own(required(load.demand, "demand")?)?,
             },
             Kind::Arm(arm) => Self::Arm {
                 attempt: Attempt(arm.attempt),
@@ -272,7 +256,6 @@ impl TryFrom<DownItem> for Down {
                 at: Duration::from_nanos(start.at_mono_ns),
                 uncertainty: Duration::from_nanos(start.uncertainty_ns),
             },
-            Kind::Cancel(cancel) => Self::Cancel(Attempt(cancel.attempt)),
             Kind::PartStored(stored) => Self::PartStored(Attempt(stored.attempt)),
             Kind::Flush(pb::Flush {}) => Self::Flush,
             Kind::Drain(pb::Drain {}) => Self::Drain,
@@ -346,166 +329,31 @@ fn kind_from(kind: pb::FailureKind) -> Result<FailureKind, WireError> {
         .ok_or(WireError("failure kind"))
 }
 
-fn hello_to(hello: Hello) -> pb::Hello {
-    let BuildInfo {
-        version,
-        target,
-        exe_sha256,
-        instrumented,
-    } = hello.build;
-    let build = pb::BuildInfo {
-        version,
-        target,
-        exe_sha256: exe_sha256.0.to_vec(),
-        instrumented,
-    };
-    let role = match hello.role {
-        Role::Agent { name, slots } => pb::hello::Role::Agent(pb::AgentRole { name, slots }),
-        Role::Worker { ticket } => pb::hello::Role::Worker(pb::WorkerRole { ticket: ticket.0 }),
-    };
-    pb::Hello {
-        protocol: hello.protocol,
-        token: hello.token.expose().to_owned(),
-        pid: hello.pid,
-        build: Some(build),
-        host: Some(host_to(hello.host)),
-        role: Some(role),
-    }
-}
+mirror!(Progress {
+    attempt,
+    issued,
+    completed,
+    failed,
+    output_tokens,
+    late_ns,
+});
 
-fn hello_from(hello: pb::Hello) -> Result<Hello, WireError> {
-    let build = required(hello.build, "build")?;
-    let role = match required(hello.role, "role")? {
-        pb::hello::Role::Agent(agent) => Role::Agent {
-            name: agent.name,
-            slots: agent.slots,
-        },
-        pb::hello::Role::Worker(worker) => Role::Worker {
-            ticket: Ticket(worker.ticket),
-        },
-    };
-    Ok(Hello {
-        protocol: hello.protocol,
-        token: Token::new(&hello.token),
-        pid: hello.pid,
-        build: BuildInfo {
-            version: bounded(build.version, NAME),
-            target: bounded(build.target, NAME),
-            exe_sha256: Sha256::from_slice(&build.exe_sha256).ok_or(WireError("exe_sha256"))?,
-            instrumented: build.instrumented,
-        },
-        host: host_from(required(hello.host, "host")?),
-        role,
-    })
-}
-
-fn host_to(host: HostFacts) -> pb::HostFacts {
-    pb::HostFacts {
-        hostname: host.hostname,
-        cpu_model: host.cpu_model,
-        cores: host.cores,
-        memory_bytes: host.memory_bytes,
-        kernel: host.kernel,
-        cpu_flags: host.cpu_flags,
-        microcode: host.microcode,
-        governor: host.governor,
-        cgroup_memory_bytes: host.cgroup_memory_bytes,
-        cgroup_cpus: host.cgroup_cpus,
-        numa_nodes: host.numa_nodes,
-        threads_per_core: host.threads_per_core,
-        boost: host.boost,
-        load_average: host.load_average,
-        stolen: host.stolen,
-        processors: host.processors,
-    }
-}
-
-fn host_from(host: pb::HostFacts) -> HostFacts {
-    let flags = host.cpu_flags.into_iter().take(CPU_FLAGS);
-    HostFacts {
-        hostname: bounded(host.hostname, NAME),
-        cpu_model: bounded(host.cpu_model, NAME),
-        cores: host.cores,
-        memory_bytes: host.memory_bytes,
-        kernel: bounded(host.kernel, NAME),
-        cpu_flags: flags.map(|flag| bounded(flag, FLAG)).collect(),
-        microcode: bounded(host.microcode, NAME),
-        governor: bounded(host.governor, NAME),
-        cgroup_memory_bytes: host.cgroup_memory_bytes,
-        cgroup_cpus: host.cgroup_cpus,
-        numa_nodes: host.numa_nodes,
-        threads_per_core: host.threads_per_core,
-        boost: bounded(host.boost, NAME),
-        load_average: host.load_average,
-        stolen: host.stolen,
-        processors: host.processors,
-    }
-}
-
-fn progress_to(progress: Progress) -> pb::Progress {
-    let Progress {
-        attempt,
-        issued,
-        completed,
-        failed,
-        output_tokens,
-        late_ns,
-    } = progress;
-    pb::Progress {
-        attempt: attempt.0,
-        issued,
-        completed,
-        failed,
-        output_tokens,
-        late_ns,
-    }
-}
-
-fn progress_from(progress: &pb::Progress) -> Progress {
-    let pb::Progress {
-        attempt,
-        issued,
-        completed,
-        failed,
-        output_tokens,
-        late_ns,
-    } = *progress;
-    Progress {
-        attempt: Attempt(attempt),
-        issued,
-        completed,
-        failed,
-        output_tokens,
-        late_ns,
-    }
-}
-
-fn report_to(report: LoadReport) -> pb::LoadReport {
-    pb::LoadReport {
-        model_digest: report.model_digest,
-        parameters: report.parameters,
-        weight_bytes: report.weight_bytes,
-        max_context: report.max_context,
-        threads: report.threads,
-        memory_needed: report.memory_needed,
-        model_sha256: report
-            .model_sha256
-            .map_or_else(Vec::new, |sha256| sha256.0.to_vec()),
-    }
-}
-
-fn report_from(report: pb::LoadReport) -> Result<LoadReport, WireError> {
-    let told = Some(&report.model_sha256).filter(|bytes| !bytes.is_empty());
-    Ok(LoadReport {
-        model_sha256: told.map(|bytes| sha256(bytes)).transpose()?,
+fn report_of_peer(report: LoadReport) -> LoadReport {
+    LoadReport {
         model_digest: bounded(report.model_digest, NAME),
-        parameters: report.parameters,
-        weight_bytes: report.weight_bytes,
-        max_context: report.max_context,
-        threads: report.threads,
-        memory_needed: report.memory_needed,
-    })
+        ..report
+    }
 }
+
+mirror!(LoadReport {
+    model_digest,
+    parameters,
+    weight_bytes,
+    max_context,
+    threads,
+    memory_needed,
+    model_sha256,
+});
 
 fn spawn_to(spawn: Spawn) -> pb::Spawn {
     let env = spawn

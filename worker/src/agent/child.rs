@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use contract::id::Ticket;
 use contract::identity::Sha256;
-use contract::message::{Exit, Spawn, Up};
+use contract::message::{Exit, FromPeer, Spawn};
 use std::os::unix::process::ExitStatusExt;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -51,7 +51,7 @@ enum StartError {
 impl Hold {
     /// Has a process started with this environment on top of the agent's own. What happens to it
     /// comes through `events`, last of all `SpawnFailed` or `Exited`.
-    pub(super) fn spawn(order: Spawn, events: UnboundedSender<Up>) -> Self {
+    pub(super) fn spawn(order: Spawn, events: UnboundedSender<FromPeer>) -> Self {
         let (stop, stopped) = unbounded_channel();
         tokio::spawn(live(order, stopped, events));
         Self(stop)
@@ -64,16 +64,17 @@ impl Hold {
     }
 }
 
-async fn live(order: Spawn, mut stop: UnboundedReceiver<Duration>, events: UnboundedSender<Up>) {
+async fn live(
+    order: Spawn,
+    mut stop: UnboundedReceiver<Duration>,
+    events: UnboundedSender<FromPeer>,
+) {
     let ticket = order.ticket;
     let last = match start(order, &mut stop).await {
-        Ok((child, pid)) => {
-            let _ = events.send(Up::Spawned { ticket, pid });
-            Up::Exited {
-                ticket,
-                exit: attend(child, pid, stop).await,
-            }
-        }
+        Ok((child, pid)) => FromPeer::Exited {
+            ticket,
+            exit: attend(child, pid, stop).await,
+        },
         Err(error) => failed(ticket, &error.to_string()),
     };
     // Without a receiver the agent is gone, and nobody wants to know.
@@ -81,8 +82,8 @@ async fn live(order: Spawn, mut stop: UnboundedReceiver<Duration>, events: Unbou
 }
 
 /// The answer to an order that cannot be carried out.
-pub(super) fn failed(ticket: Ticket, why: &str) -> Up {
-    Up::SpawnFailed {
+pub(super) fn failed(ticket: Ticket, why: &str) -> FromPeer {
+    FromPeer::SpawnFailed {
         ticket,
         message: format!("the agent failed to {why}"),
     }

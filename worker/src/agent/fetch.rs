@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use contract::id::Ticket;
 use contract::identity::Sha256;
-use contract::message::{BuildChunk, Spawn, Up};
+use contract::message::{BuildChunk, FromPeer, Spawn};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::builds::{BuildError, Builds, Download, Found, Step};
@@ -39,7 +39,7 @@ pub(super) struct Fetching {
 #[derive(Debug)]
 pub(super) enum Next {
     /// Say this.
-    Say(Up),
+    Say(FromPeer),
     /// Start this: the binary is where it says.
     Start(Spawn),
 }
@@ -80,7 +80,7 @@ impl Fetching {
     }
 
     /// Forgets an order that is not wanted any more.
-    pub(super) fn stop(&mut self, ticket: Ticket) -> Option<Up> {
+    pub(super) fn stop(&mut self, ticket: Ticket) -> Option<FromPeer> {
         let order = self.waiting.remove(&ticket)?;
         if !self
             .waiting
@@ -124,7 +124,7 @@ impl Fetching {
             Ok(Found::Missing { damaged }) => match self.builds.download(sha256, damaged) {
                 Ok(download) => {
                     self.downloads.insert(sha256, download);
-                    vec![Next::Say(Up::FetchBuild { sha256, offset: 0 })]
+                    vec![Next::Say(FromPeer::FetchBuild { sha256, offset: 0 })]
                 }
                 Err(error) => self.give_up(sha256, &error),
             },
@@ -140,14 +140,14 @@ impl Fetching {
             return Vec::new();
         };
         match download.take(chunk, &kept) {
-            Ok(Step::Next(offset)) => vec![Next::Say(Up::FetchBuild { sha256, offset })],
+            Ok(Step::Next(offset)) => vec![Next::Say(FromPeer::FetchBuild { sha256, offset })],
             Ok(Step::Whole { size, replaced }) => {
                 self.downloads.remove(&sha256);
                 let tickets = self.tickets(sha256);
                 let starts = tickets
                     .into_iter()
                     .filter_map(|ticket| self.start(ticket, &kept));
-                let told = Next::Say(Up::FetchedBuild {
+                let told = Next::Say(FromPeer::FetchedBuild {
                     sha256,
                     size,
                     replaced,

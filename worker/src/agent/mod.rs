@@ -28,7 +28,7 @@ use std::time::Duration;
 use contract::PROTOCOL;
 use contract::descriptors;
 use contract::id::Ticket;
-use contract::message::{Down, Hello, Role, Spawn, Up};
+use contract::message::{FromPeer, Hello, Role, Spawn, ToPeer};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::sleep;
 
@@ -93,8 +93,8 @@ struct Agent<'a> {
     processes: BTreeMap<Ticket, Hold>,
     fetching: Fetching,
     searched: UnboundedReceiver<Searched>,
-    told: UnboundedSender<Up>,
-    events: UnboundedReceiver<Up>,
+    told: UnboundedSender<FromPeer>,
+    events: UnboundedReceiver<FromPeer>,
 }
 
 /// Runs an agent until it is told to leave. Must run on the process's main thread: the workers die
@@ -189,9 +189,9 @@ impl<'a> Agent<'a> {
                 // whole, not they.
                 () = leave.asked() => return self.leave().await,
                 event = self.link.next() => match event {
-                    Ok(Event::Said(Down::Drain)) => break Ok(()),
+                    Ok(Event::Said(ToPeer::Drain)) => break Ok(()),
                     Ok(Event::Said(down)) => self.on(down),
-                    Ok(Event::BeatDue) => self.link.send(Up::Beat(None)),
+                    Ok(Event::BeatDue) => self.link.send(FromPeer::Beat(None)),
                     Err(error) => break Err(error),
                 },
                 Some(up) = self.events.recv() => self.report(up),
@@ -227,7 +227,8 @@ impl<'a> Agent<'a> {
         processes.values().for_each(|process| process.stop(GRACE));
         while !processes.is_empty() {
             let up = events.recv().await.expect("one sender is held here");
-            let (Up::SpawnFailed { ticket, .. } | Up::Exited { ticket, .. }) = up else {
+            let (FromPeer::SpawnFailed { ticket, .. } | FromPeer::Exited { ticket, .. }) = up
+            else {
                 continue;
             };
             processes.remove(&ticket);
@@ -235,10 +236,10 @@ impl<'a> Agent<'a> {
         Ok(())
     }
 
-    fn on(&mut self, down: Down) {
+    fn on(&mut self, down: ToPeer) {
         match down {
-            Down::Spawn(order) => self.spawn(order),
-            Down::Stop { ticket, grace } => {
+            ToPeer::Spawn(order) => self.spawn(order),
+            ToPeer::Stop { ticket, grace } => {
                 // One that is not there has ended, and that has been told.
                 if let Some(process) = self.processes.get(&ticket) {
                     process.stop(grace);
@@ -246,7 +247,7 @@ impl<'a> Agent<'a> {
                     self.link.send(stopped);
                 }
             }
-            Down::BuildChunk(chunk) => {
+            ToPeer::BuildChunk(chunk) => {
                 let next = self.fetching.chunk(&chunk);
                 self.carry_out(next);
             }
@@ -293,8 +294,8 @@ impl<'a> Agent<'a> {
         }
     }
 
-    fn report(&mut self, up: Up) {
-        if let Up::SpawnFailed { ticket, .. } | Up::Exited { ticket, .. } = &up {
+    fn report(&mut self, up: FromPeer) {
+        if let FromPeer::SpawnFailed { ticket, .. } | FromPeer::Exited { ticket, .. } = &up {
             self.processes.remove(ticket);
         }
         self.link.send(up);

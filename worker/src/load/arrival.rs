@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use contract::listed::Entry;
+use contract::prompt_files::Entry;
 use contract::spec::{Level, Offer, Piece, Scenario, Share};
 
 use super::schedule::Schedule;

@@ -1,11 +1,11 @@
 //! The files a load is made of, opened and held to their hashes before a trial. Owns the reading,
 //! and keeps of a file only the prompts that are sent; the formats are the contract's
-//! ([`contract::listed`]). It must not know when anything is sent.
+//! ([`contract::prompt_files`]). It must not know when anything is sent.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use contract::listed::{self, Entry, ListedError, Survey};
+use contract::prompt_files::{self, Entry, PromptFileError, Survey};
 use contract::source::{MOST_PROMPTS, MOST_TRACE, SourceError, Text};
 use contract::spec::{Assignment, FileSpec, PromptSet, PromptSpec, Scenario, Shape};
 
@@ -38,7 +38,7 @@ pub enum FileError {
         /// Which.
         path: PathBuf,
         /// What is wrong.
-        source: ListedError,
+        source: PromptFileError,
     },
     /// No prompt of the set that is asked for.
     #[error("find a prompt of the {set:?} set in {path}: add more prompts")]
@@ -81,7 +81,7 @@ impl Files {
             ..Self::default()
         };
         if let Shape::Trace { file, .. } = &scenario.shape {
-            let mut entries = read(file, MOST_TRACE, |_, text| listed::trace(text))?;
+            let mut entries = read(file, MOST_TRACE, |_, text| prompt_files::trace(text))?;
             entries.truncate(scenario.requests() as usize);
             files.trace = Some(entries);
         }
@@ -125,9 +125,9 @@ impl Files {
 impl Texts {
     /// Reads a file twice: how many prompts there are says which of them are sent.
     fn open(file: &FileSpec, turns: u32, numbers: std::ops::Range<u64>) -> Result<Self, FileError> {
-        let pass = |take: &mut dyn FnMut(listed::Text)| {
+        let pass = |take: &mut dyn FnMut(prompt_files::Text)| {
             read(file, MOST_PROMPTS, |path, text| {
-                listed::prompts(path, text, turns, take)
+                prompt_files::prompts(path, text, turns, take)
             })
         };
         let survey = pass(&mut |_| ())?;
@@ -167,7 +167,7 @@ fn different(scenario: &Scenario) -> u32 {
 fn read<T>(
     file: &FileSpec,
     most: u64,
-    parse: impl FnOnce(&Path, &mut Text<std::fs::File>) -> Result<T, ListedError>,
+    parse: impl FnOnce(&Path, &mut Text<std::fs::File>) -> Result<T, PromptFileError>,
 ) -> Result<T, FileError> {
     let path = Path::new(&file.path);
     let unread = |source| FileError::Read {

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use contract::listed::{BLOCK_TOKENS, Entry};
 use contract::part::Length;
+use contract::prompt_files::{BLOCK_TOKENS, Entry};
 use contract::spec::{Assignment, PromptSet};
 
 use super::draw::{self, Drawn};

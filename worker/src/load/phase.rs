@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use contract::listed::Entry;
+use contract::prompt_files::Entry;
 use contract::spec::{
     Assignment, Length, Objectives, Offer, PromptSpec, Scenario, ShapeKind, Share,
 };

@@ -1,10 +1,17 @@
 //! How fast the processors' clocks run, as the kernel shows it. It must not know what is measured,
 //! and it says nothing where the kernel shows a fixed number instead of a reading.
 
-use contract::part::Frequency;
-
 use super::clock::Clock;
 use crate::engine::Time;
+
+/// Range of the processors' frequencies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frequency {
+    /// Lowest of any processor, kHz.
+    pub low_khz: u64,
+    /// Highest of any, kHz.
+    pub high_khz: u64,
+}
 
 /// Most processors that are asked, so that a large host is read within a millisecond.
 const ASKED: usize = 16;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use contract::PROTOCOL;
 use contract::id::{Attempt, Ticket};
 use contract::identity::Sha256;
-use contract::message::{Failure, FailureKind, Hello, OWN_PROCESSORS, Role, Up};
+use contract::message::{Failure, FailureKind, FromPeer, Hello, OWN_PROCESSORS, Role};
 use contract::part::Origin;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -189,15 +189,15 @@ fn hello(handover: &Handover) -> Hello {
     }
 }
 
-fn flush(attempt: Attempt) -> Up {
+fn flush(attempt: Attempt) -> FromPeer {
     match profile::flush() {
-        Ok(written) => Up::Flushed(written),
+        Ok(written) => FromPeer::Flushed(written),
         Err(error) => {
             let failure = Failure {
                 kind: FailureKind::Engine,
                 message: error.to_string(),
             };
-            Up::Failed { attempt, failure }
+            FromPeer::Failed { attempt, failure }
         }
     }
 }
@@ -238,7 +238,7 @@ impl Worker {
             .machine
             .attempt()
             .map(|attempt| self.measuring.progress(attempt));
-        self.link.send(Up::Beat(progress));
+        self.link.send(FromPeer::Beat(progress));
     }
 
     /// Carries out what the machine decides; true when it is time to leave.
@@ -274,7 +274,7 @@ impl Worker {
             tokio::select! {
                 joined = &mut thread => break joined,
                 event = link.next(), if open => match event {
-                    Ok(Event::BeatDue) => link.send(Up::Beat(None)),
+                    Ok(Event::BeatDue) => link.send(FromPeer::Beat(None)),
                     Ok(Event::Said(_)) => {}
                     Err(_) => open = false,
                 },

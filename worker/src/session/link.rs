@@ -10,8 +10,8 @@
 
 use std::time::Duration;
 
-use contract::message::{Down, Hello, Up, Welcome};
-use contract::wire::{BenchClient, DownItem, MESSAGE_LIMIT, UpItem};
+use contract::message::{FromPeer, Hello, ToPeer, Welcome};
+use contract::wire::{BenchClient, FromPeerItem, MESSAGE_LIMIT, ToPeerItem};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -34,7 +34,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) enum Event {
     /// The coordinator said something other than a ping.
-    Said(Down),
+    Said(ToPeer),
     /// It is time for a sign of life.
     BeatDue,
 }
@@ -42,8 +42,8 @@ pub(crate) enum Event {
 /// An open session.
 #[derive(Debug)]
 pub(crate) struct Link {
-    up: UnboundedSender<UpItem>,
-    down: Streaming<DownItem>,
+    up: UnboundedSender<FromPeerItem>,
+    down: Streaming<ToPeerItem>,
     welcome: Welcome,
     heard: Instant,
     beat: Instant,
@@ -104,7 +104,7 @@ impl Link {
             .map_err(|error| distrusted(address, with_causes(&error)))?;
         let mut client = BenchClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT);
         let (up, outgoing) = unbounded_channel();
-        up.send(Up::Hello(Box::new(hello.clone())).into())
+        up.send(FromPeer::Hello(Box::new(hello.clone())).into())
             .expect("the receiver is held here");
         let greeting = async {
             let mut down = client
@@ -155,28 +155,31 @@ impl Link {
         }
     }
 
-    fn take(&mut self, item: Result<Option<DownItem>, Status>) -> Result<Option<Down>, LinkError> {
+    fn take(
+        &mut self,
+        item: Result<Option<ToPeerItem>, Status>,
+    ) -> Result<Option<ToPeer>, LinkError> {
         let broken = |reason: String| LinkError::Broken { reason };
         let item = item
             .map_err(|status| broken(sentence(&status)))?
             .ok_or_else(|| broken("the coordinator ended it".to_owned()))?;
         self.heard = Instant::now();
-        match Down::try_from(item).map_err(|error| broken(format!("failed to {error}")))? {
-            Down::Ping { seq } => {
-                self.send(Up::Pong {
+        match ToPeer::try_from(item).map_err(|error| broken(format!("failed to {error}")))? {
+            ToPeer::Ping { seq } => {
+                self.send(FromPeer::Pong {
                     seq,
                     mono: self.clock.now(),
                 });
                 Ok(None)
             }
-            Down::Refused {
+            ToPeer::Refused {
                 message,
                 last: true,
             } => Err(LinkError::Refused {
                 address: self.address.clone(),
                 message,
             }),
-            Down::Refused {
+            ToPeer::Refused {
                 message,
                 last: false,
             } => Err(broken(message)),
@@ -185,12 +188,12 @@ impl Link {
     }
 
     /// Queues a message. A session that has ended is noticed by [`Link::next`], not here.
-    pub(crate) fn send(&self, up: Up) {
+    pub(crate) fn send(&self, up: FromPeer) {
         let _ = self.up.send(up.into());
     }
 
     /// A way to say something later, from another thread.
-    pub(crate) fn voice(&self) -> impl FnOnce(Up) + Send + use<> {
+    pub(crate) fn voice(&self) -> impl FnOnce(FromPeer) + Send + use<> {
         let up = self.up.clone();
         move |said| drop(up.send(said.into()))
     }
@@ -219,7 +222,7 @@ fn distrusted(address: &str, reason: String) -> Miss {
     }
 }
 
-fn welcome(address: &str, first: Option<DownItem>) -> Result<Welcome, Miss> {
+fn welcome(address: &str, first: Option<ToPeerItem>) -> Result<Welcome, Miss> {
     let refused = |message| {
         Miss::Final(LinkError::Refused {
             address: address.to_owned(),
@@ -233,13 +236,13 @@ fn welcome(address: &str, first: Option<DownItem>) -> Result<Welcome, Miss> {
                 .to_owned(),
         )
     })?;
-    match Down::try_from(first) {
-        Ok(Down::Welcome(welcome)) => Ok(welcome),
-        Ok(Down::Refused {
+    match ToPeer::try_from(first) {
+        Ok(ToPeer::Welcome(welcome)) => Ok(welcome),
+        Ok(ToPeer::Refused {
             message,
             last: true,
         }) => Err(refused(message)),
-        Ok(Down::Refused {
+        Ok(ToPeer::Refused {
             message,
             last: false,
         }) => Err(Miss::Transient(message)),

@@ -7,20 +7,21 @@
 //! Idle ─Load→ Loading ─opened→ Ready ─Arm→ Arming ─warm→ Armed ─Start→ Running ─sealed→ Reporting
 //!   ▲           │ failed         ▲           │             │             │              │
 //!   └───────────┘                └───────────┴── failed ───┼─────────────┘              │
-//!                                ▲                         │ Cancel, illegal            │
+//!                                ▲                         │ illegal                    │
 //!                                ├─────────────────────────┴────────────────────────────┘
-//! Loading, Arming, Running ─Cancel, illegal→ Stopping ─the thread is free→ Idle or Ready
+//! Loading, Arming, Running ─illegal→ Stopping ─the thread is free→ Idle or Ready
 //! any ─Drain, signal→ draining: what runs is finished (Drain) or stopped (signal), then Left
 //! ```
-//! Cancel is legal in every state and answered by `Stopped` once nothing runs any more. The
-//! measuring thread has at most one command, and every command has exactly one final result, so a
+//! The measuring thread has at most one command, and every command has exactly one result, so a
 //! result needs no number. Attempts never decrease within a session: what belongs to an older one,
 //! or to one that is already over, is ignored and counted.
 
 use std::time::Duration;
 
 use contract::id::Attempt;
-use contract::message::{Down, Failure, FailureKind, LoadReport, PART_CHUNK, PartChunk, Up};
+use contract::message::{
+    Failure, FailureKind, FromPeer, LoadReport, PART_CHUNK, PartChunk, ToPeer,
+};
 use contract::spec::{Assignment, Demand, EngineSpec};
 
 /// Where a worker stands.
@@ -50,22 +51,20 @@ pub enum State {
 #[derive(Debug)]
 pub enum Input {
     /// The coordinator spoke.
-    Said(Down),
+    Said(ToPeer),
     /// The measuring thread did something.
     Did(Done),
     /// A signal asks the process to end.
     Terminate,
 }
 
-/// A result of the measuring thread. All but [`Done::Started`] end the command they answer.
+/// A result of the measuring thread: it ends the command that it answers.
 #[derive(Debug, PartialEq)]
 pub enum Done {
     /// The engine is open.
     Opened(LoadReport),
     /// Warmed up.
     Warm,
-    /// The start instant has passed.
-    Started,
     /// Measured: the part in its envelope.
     Sealed(Vec<u8>),
     /// Interrupted as asked.
@@ -104,7 +103,7 @@ pub enum Command {
 #[derive(Debug, PartialEq)]
 pub enum Action {
     /// Tell the coordinator.
-    Send(Up),
+    Send(FromPeer),
     /// Give to the measuring thread, which is free.
     Command(Command),
     /// Have the measuring thread end its command early.
@@ -119,14 +118,12 @@ pub enum Action {
 #[derive(Debug)]
 pub struct Machine {
     state: State,
-    /// The attempt of the last load, arm or cancel.
+    /// The attempt of the last load or arm.
     attempt: Attempt,
     /// Nothing more is expected of that attempt.
     over: bool,
     /// The engine is open.
     open: bool,
-    /// While stopping: the attempt whose end is to be told.
-    answer: Option<Attempt>,
     draining: bool,
     ignored: u64,
 }
@@ -138,7 +135,6 @@ impl Default for Machine {
             attempt: Attempt(0),
             over: true,
             open: false,
-            answer: None,
             draining: false,
             ignored: 0,
         }
@@ -185,16 +181,15 @@ impl Machine {
         actions
     }
 
-    fn said(&mut self, down: Down) -> Vec<Action> {
+    fn said(&mut self, down: ToPeer) -> Vec<Action> {
         match (self.state, down) {
-            (_, Down::Cancel(attempt)) => self.cancel(attempt),
-            (_, Down::Drain) => self.drain(),
-            (State::Idle | State::Ready | State::Armed | State::Reporting, Down::Flush) => {
+            (_, ToPeer::Drain) => self.drain(),
+            (State::Idle | State::Ready | State::Armed | State::Reporting, ToPeer::Flush) => {
                 vec![Action::Flush(self.attempt)]
             }
             (
                 State::Idle,
-                Down::Load {
+                ToPeer::Load {
                     attempt,
                     engine,
                     demand,
@@ -202,7 +197,7 @@ impl Machine {
             ) => self.begin(attempt, State::Loading, Command::Load { engine, demand }),
             (
                 State::Ready,
-                Down::Arm {
+                ToPeer::Arm {
                     attempt,
                     assignment,
                 },
@@ -216,7 +211,7 @@ impl Machine {
             ),
             (
                 State::Armed,
-                Down::Start {
+                ToPeer::Start {
                     attempt,
                     at,
                     uncertainty,
@@ -224,9 +219,8 @@ impl Machine {
             ) if attempt == self.attempt => {
                 self.begin(attempt, State::Running, Command::Run { at, uncertainty })
             }
-            (State::Reporting, Down::PartStored(attempt)) if attempt == self.attempt => {
-                self.rest();
-                Vec::new()
+            (State::Reporting, ToPeer::PartStored(attempt)) if attempt == self.attempt => {
+                self.rest()
             }
             (state, down) => self.illegal(state, &down),
         }
@@ -235,36 +229,31 @@ impl Machine {
     fn did(&mut self, done: Done) -> Vec<Action> {
         self.open |= matches!(done, Done::Opened(_));
         match (self.state, done) {
-            (State::Stopping, Done::Started) => Vec::new(),
-            (State::Stopping, _) => self.stopped(),
+            (State::Stopping, _) => self.rest(),
             (State::Loading, Done::Opened(report)) => {
-                // Loaded and waiting: the attempt goes on with an arm, a cancel is still its own.
+                // Loaded and waiting: the attempt goes on with an arm.
                 self.state = State::Ready;
-                vec![Action::Send(Up::Loaded {
+                vec![Action::Send(FromPeer::Loaded {
                     attempt: self.attempt,
                     report,
                 })]
             }
             (State::Arming, Done::Warm) => {
                 self.state = State::Armed;
-                vec![Action::Send(Up::Armed(self.attempt))]
+                vec![Action::Send(FromPeer::Armed(self.attempt))]
             }
-            (State::Running, Done::Started) => vec![Action::Send(Up::Started(self.attempt))],
             (State::Running, Done::Sealed(bytes)) => {
                 self.state = State::Reporting;
                 pieces(self.attempt, &bytes)
             }
             (_, Done::Failed(failure)) => {
                 self.rest();
-                vec![Action::Send(Up::Failed {
+                vec![Action::Send(FromPeer::Failed {
                     attempt: self.attempt,
                     failure,
                 })]
             }
-            _ => {
-                self.answer = Some(self.attempt);
-                self.stopped()
-            }
+            _ => self.rest(),
         }
     }
 
@@ -275,16 +264,11 @@ impl Machine {
         vec![Action::Command(command)]
     }
 
-    fn cancel(&mut self, attempt: Attempt) -> Vec<Action> {
-        self.attempt = attempt;
-        self.stop(Some(attempt))
-    }
-
     /// Finish and leave: what is being measured is finished, what is only being prepared is not.
     fn drain(&mut self) -> Vec<Action> {
         self.draining = true;
         match self.state {
-            State::Loading | State::Arming | State::Armed => self.stop(Some(self.attempt)),
+            State::Loading | State::Arming | State::Armed => self.stop(),
             _ => Vec::new(),
         }
     }
@@ -292,52 +276,33 @@ impl Machine {
     fn terminate(&mut self) -> Vec<Action> {
         self.draining = true;
         match self.state {
-            State::Loading | State::Arming | State::Armed | State::Running => {
-                self.stop(Some(self.attempt))
-            }
-            State::Reporting => {
-                self.rest();
-                Vec::new()
-            }
+            State::Loading | State::Arming | State::Armed | State::Running => self.stop(),
+            State::Reporting => self.rest(),
             _ => Vec::new(),
         }
     }
 
-    /// Ends whatever is done, and tells the end of this attempt once nothing runs any more.
-    fn stop(&mut self, answer: Option<Attempt>) -> Vec<Action> {
+    /// Ends whatever is done.
+    fn stop(&mut self) -> Vec<Action> {
         match self.state {
             State::Loading | State::Arming | State::Running => {
-                self.answer = answer;
                 self.state = State::Stopping;
                 vec![Action::Interrupt]
             }
-            State::Stopping => {
-                self.answer = answer.or(self.answer);
-                Vec::new()
-            }
-            _ => {
-                self.answer = answer;
-                self.stopped()
-            }
+            State::Stopping => Vec::new(),
+            _ => self.rest(),
         }
     }
 
-    fn stopped(&mut self) -> Vec<Action> {
-        self.rest();
-        self.answer
-            .take()
-            .map(|attempt| Action::Send(Up::Stopped(attempt)))
-            .into_iter()
-            .collect()
-    }
-
-    fn rest(&mut self) {
+    /// Nothing more is expected of the attempt, and there is nothing to do about it.
+    fn rest(&mut self) -> Vec<Action> {
         self.over = true;
         self.state = if self.open { State::Ready } else { State::Idle };
+        Vec::new()
     }
 
     /// Tells what is wrong and gives the attempt up: the two sides do not agree on where it stands.
-    fn illegal(&mut self, state: State, down: &Down) -> Vec<Action> {
+    fn illegal(&mut self, state: State, down: &ToPeer) -> Vec<Action> {
         let attempt = attempt_of(down).unwrap_or(self.attempt);
         let message = format!(
             "the worker is {state:?} and cannot take the message {}",
@@ -347,47 +312,45 @@ impl Machine {
             kind: FailureKind::Protocol,
             message,
         };
-        let mut actions = vec![Action::Send(Up::Failed { attempt, failure })];
-        actions.extend(self.stop(None));
+        let mut actions = vec![Action::Send(FromPeer::Failed { attempt, failure })];
+        actions.extend(self.stop());
         actions
     }
 
     /// Whether a message belongs to an attempt that is older or of which nothing more is expected.
-    fn is_late(&self, down: &Down) -> bool {
+    fn is_late(&self, down: &ToPeer) -> bool {
         let Some(attempt) = attempt_of(down) else {
             return false;
         };
-        let goes_on = matches!(down, Down::Start { .. } | Down::PartStored(_));
+        let goes_on = matches!(down, ToPeer::Start { .. } | ToPeer::PartStored(_));
         attempt < self.attempt || (attempt == self.attempt && self.over && goes_on)
     }
 }
 
-fn attempt_of(down: &Down) -> Option<Attempt> {
+fn attempt_of(down: &ToPeer) -> Option<Attempt> {
     match down {
-        Down::Load { attempt, .. }
-        | Down::Arm { attempt, .. }
-        | Down::Start { attempt, .. }
-        | Down::Cancel(attempt)
-        | Down::PartStored(attempt) => Some(*attempt),
+        ToPeer::Load { attempt, .. }
+        | ToPeer::Arm { attempt, .. }
+        | ToPeer::Start { attempt, .. }
+        | ToPeer::PartStored(attempt) => Some(*attempt),
         _ => None,
     }
 }
 
-fn name(down: &Down) -> &'static str {
+fn name(down: &ToPeer) -> &'static str {
     match down {
-        Down::Welcome(_) => "welcome",
-        Down::Refused { .. } => "refused",
-        Down::Ping { .. } => "ping",
-        Down::Spawn(_) => "spawn",
-        Down::Stop { .. } => "stop",
-        Down::BuildChunk(_) => "build chunk",
-        Down::Load { .. } => "load",
-        Down::Arm { .. } => "arm",
-        Down::Start { .. } => "start",
-        Down::Cancel(_) => "cancel",
-        Down::PartStored(_) => "part stored",
-        Down::Flush => "flush",
-        Down::Drain => "drain",
+        ToPeer::Welcome(_) => "welcome",
+        ToPeer::Refused { .. } => "refused",
+        ToPeer::Ping { .. } => "ping",
+        ToPeer::Spawn(_) => "spawn",
+        ToPeer::Stop { .. } => "stop",
+        ToPeer::BuildChunk(_) => "build chunk",
+        ToPeer::Load { .. } => "load",
+        ToPeer::Arm { .. } => "arm",
+        ToPeer::Start { .. } => "start",
+        ToPeer::PartStored(_) => "part stored",
+        ToPeer::Flush => "flush",
+        ToPeer::Drain => "drain",
     }
 }
 
@@ -397,7 +360,7 @@ fn pieces(attempt: Attempt, bytes: &[u8]) -> Vec<Action> {
         .zip(bytes.chunks(PART_CHUNK))
         .map(|(seq, piece)| {
             let last = seq as usize + 1 == count;
-            Action::Send(Up::Part(PartChunk {
+            Action::Send(FromPeer::Part(PartChunk {
                 attempt,
                 seq,
                 last,

@@ -187,18 +187,7 @@ impl Bench {
             variant: assignment.variant.clone(),
             ..self.identity.origin.clone()
         };
-        let results = self.results.clone();
-        let mut on_started = move || {
-            let _ = results.send(Done::Started);
-        };
-        match engine.run(
-            &assignment,
-            start,
-            origin,
-            attempt,
-            control,
-            &mut on_started,
-        ) {
+        match engine.run(&assignment, start, origin, attempt, control, &mut || ()) {
             TrialEnd::Part(part) => seal(&part),
             TrialEnd::Cancelled => Ok(Done::Cancelled),
             TrialEnd::Failed(failure) => Err(failure),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use contract::id::Ticket;
 use contract::identity::Sha256;
-use contract::message::{BuildChunk, Down, Exit, PART_CHUNK, Role, Spawn, Up};
+use contract::message::{BuildChunk, Exit, FromPeer, PART_CHUNK, Role, Spawn, ToPeer};
 use sha2::Digest;
 use tokio::process::Command;
 
@@ -13,6 +13,7 @@ use crate::coordinator::{Coordinator, DEADLINE, Session, welcome};
 use crate::programs::{
     ONE, WORKER, agent, agent_at, arm, ended, gone, load, runs, signal, slow, spawn, start, until,
 };
+use crate::workers::running;
 
 /// Has a worker started; its session and process id.
 pub(crate) async fn spawned(
@@ -21,28 +22,25 @@ pub(crate) async fn spawned(
     order: Spawn,
 ) -> (Session, u32) {
     let ticket = order.ticket;
-    agent.say(Down::Spawn(order));
-    let Some(Up::Spawned { ticket: told, pid }) = agent.hear().await else {
-        panic!("not spawned")
-    };
+    agent.say(ToPeer::Spawn(order));
     let worker = coordinator.session().await;
-    assert_eq!((told, worker.hello.pid), (ticket, pid));
     assert_eq!(worker.hello.role, Role::Worker { ticket });
+    let pid = worker.hello.pid;
     (worker, pid)
 }
 
 async fn refused(agent: &mut Session, order: Spawn) -> String {
     let expected = order.ticket;
-    agent.say(Down::Spawn(order));
-    let Some(Up::SpawnFailed { ticket, message }) = agent.hear().await else {
+    agent.say(ToPeer::Spawn(order));
+    let Some(FromPeer::SpawnFailed { ticket, message }) = agent.hear().await else {
         panic!("not refused")
     };
     assert_eq!(ticket, expected);
     message
 }
 
-fn exited(ticket: u64, code: Option<i32>, signal: Option<i32>) -> Up {
-    Up::Exited {
+fn exited(ticket: u64, code: Option<i32>, signal: Option<i32>) -> FromPeer {
+    FromPeer::Exited {
         ticket: Ticket(ticket),
         exit: Exit {
             code,
@@ -55,11 +53,11 @@ fn exited(ticket: u64, code: Option<i32>, signal: Option<i32>) -> Up {
 /// Puts a worker into the middle of a trial.
 async fn busy(worker: &mut Session) {
     worker.say(load(slow()));
-    assert!(matches!(worker.hear().await, Some(Up::Loaded { .. })));
+    assert!(matches!(worker.hear().await, Some(FromPeer::Loaded { .. })));
     worker.say(arm(10_000));
-    assert_eq!(worker.hear().await, Some(Up::Armed(ONE)));
+    assert_eq!(worker.hear().await, Some(FromPeer::Armed(ONE)));
     worker.say(start(Duration::ZERO));
-    assert_eq!(worker.hear().await, Some(Up::Started(ONE)));
+    running(worker).await;
 }
 
 #[tokio::test]
@@ -77,7 +75,7 @@ async fn the_ready_file_is_there_while_a_session_is() {
     drop(first);
     let second = coordinator.session().await;
     until(|| file.exists()).await;
-    second.say(Down::Drain);
+    second.say(ToPeer::Drain);
     assert_eq!(second.rest().await, []);
     assert_eq!(ended(process).await, (Some(0), String::new()));
     assert!(!file.exists());
@@ -108,7 +106,7 @@ async fn an_agent_registers_its_host_and_ends_when_drained() {
         }
     );
     assert!(session.hello.host.cores >= 1);
-    session.say(Down::Drain);
+    session.say(ToPeer::Drain);
     assert_eq!(session.rest().await, []);
     assert_eq!(ended(process).await, (Some(0), String::new()));
 }
@@ -119,26 +117,26 @@ async fn what_must_not_or_cannot_be_started_is_refused_with_a_sentence() {
     let _process = agent(&coordinator, &[]);
     let mut session = coordinator.session().await;
     let other = Sha256([1; 32]);
-    session.say(Down::Spawn(Spawn {
+    session.say(ToPeer::Spawn(Spawn {
         sha256: other,
         ..spawn(1)
     }));
     assert_eq!(
         session.hear().await,
-        Some(Up::FetchBuild {
+        Some(FromPeer::FetchBuild {
             sha256: other,
             offset: 0
         }),
         "it has no such file"
     );
     let bytes = Err("it is no build of this run".to_owned());
-    session.say(Down::BuildChunk(BuildChunk {
+    session.say(ToPeer::BuildChunk(BuildChunk {
         sha256: other,
         offset: 0,
         bytes,
         last: true,
     }));
-    let Some(Up::SpawnFailed { message, .. }) = session.hear().await else {
+    let Some(FromPeer::SpawnFailed { message, .. }) = session.hear().await else {
         panic!("not refused")
     };
     assert!(
@@ -170,18 +168,18 @@ fn other_build() -> Vec<u8> {
 async fn supply(session: &mut Session, build: &[u8]) -> bool {
     loop {
         match session.hear().await {
-            Some(Up::FetchBuild { sha256, offset }) => {
+            Some(FromPeer::FetchBuild { sha256, offset }) => {
                 let rest = &build[usize::try_from(offset).expect("it fits")..];
                 let bytes = rest[..rest.len().min(PART_CHUNK)].to_vec();
                 let last = bytes.len() == rest.len();
-                session.say(Down::BuildChunk(BuildChunk {
+                session.say(ToPeer::BuildChunk(BuildChunk {
                     sha256,
                     offset,
                     bytes: Ok(bytes),
                     last,
                 }));
             }
-            Some(Up::FetchedBuild { size, replaced, .. }) => {
+            Some(FromPeer::FetchedBuild { size, replaced, .. }) => {
                 assert_eq!(size, build.len() as u64);
                 return replaced;
             }
@@ -203,19 +201,21 @@ async fn a_build_travels_once_and_a_damaged_copy_is_fetched_again() {
         binary: "/elsewhere/pgo".into(),
         ..spawn(ticket)
     };
-    session.say(Down::Spawn(order(1)));
+    session.say(ToPeer::Spawn(order(1)));
     assert!(!supply(&mut session, &build).await);
-    assert!(matches!(session.hear().await, Some(Up::Spawned { .. })));
     assert_eq!(
         coordinator.session().await.hello.build.exe_sha256,
         sha256,
         "what runs is what came"
     );
-    session.say(Down::Stop {
+    session.say(ToPeer::Stop {
         ticket: Ticket(1),
         grace: Duration::ZERO,
     });
-    assert!(matches!(session.hear().await, Some(Up::Exited { .. })));
+    assert!(matches!(
+        session.hear().await,
+        Some(FromPeer::Exited { .. })
+    ));
     let (_worker, _) = spawned(&mut coordinator, &mut session, order(2)).await;
 
     let kept = home
@@ -224,12 +224,12 @@ async fn a_build_travels_once_and_a_damaged_copy_is_fetched_again() {
         .join(sha256.to_string());
     std::fs::remove_file(&kept).expect("it is kept there");
     std::fs::write(&kept, &build[..1000]).expect("writable");
-    session.say(Down::Spawn(Spawn {
+    session.say(ToPeer::Spawn(Spawn {
         slot: 1,
         ..order(3)
     }));
     assert!(supply(&mut session, &build).await, "the damage is told");
-    assert!(matches!(session.hear().await, Some(Up::Spawned { .. })));
+    let _worker = coordinator.session().await;
     assert_eq!(std::fs::read(&kept).expect("it is there"), build);
 }
 
@@ -308,16 +308,16 @@ async fn stop_lets_a_worker_end_by_itself_and_kills_one_that_does_not() {
     let mut session = coordinator.session().await;
     let (mut worker, _) = spawned(&mut coordinator, &mut session, spawn(1)).await;
     busy(&mut worker).await;
-    session.say(Down::Stop {
+    session.say(ToPeer::Stop {
         ticket: Ticket(1),
         grace: DEADLINE,
     });
-    assert_eq!(worker.rest().await, [Up::Stopped(ONE)]);
+    assert_eq!(worker.rest().await, []);
     assert_eq!(session.hear().await, Some(exited(1, Some(0), None)));
 
     let (_worker, pid) = spawned(&mut coordinator, &mut session, spawn(2)).await;
     signal(pid, "STOP");
-    session.say(Down::Stop {
+    session.say(ToPeer::Stop {
         ticket: Ticket(2),
         grace: Duration::from_millis(50),
     });
@@ -325,11 +325,11 @@ async fn stop_lets_a_worker_end_by_itself_and_kills_one_that_does_not() {
 
     let (_worker, pid) = spawned(&mut coordinator, &mut session, spawn(3)).await;
     signal(pid, "STOP");
-    session.say(Down::Stop {
+    session.say(ToPeer::Stop {
         ticket: Ticket(3),
         grace: DEADLINE * 2,
     });
-    session.say(Down::Stop {
+    session.say(ToPeer::Stop {
         ticket: Ticket(3),
         grace: Duration::ZERO,
     });
@@ -352,7 +352,7 @@ async fn the_death_of_a_worker_is_told_with_signal_code_and_last_words() {
 
     let (worker, _) = spawned(&mut coordinator, &mut session, spawn(2)).await;
     drop(worker);
-    let Some(Up::Exited { exit, .. }) = session.hear().await else {
+    let Some(FromPeer::Exited { exit, .. }) = session.hear().await else {
         panic!("no exit")
     };
     assert_eq!(exit.code, Some(5));
@@ -435,7 +435,7 @@ async fn an_agent_that_is_to_keep_dials_again_with_all_its_slots_free() {
     drop(session);
     let session = coordinator.session().await;
     assert!(!runs(pid));
-    session.say(Down::Drain);
+    session.say(ToPeer::Drain);
     assert_eq!(session.rest().await, []);
     assert_eq!(ended(process).await.0, Some(0));
 }

@@ -4,7 +4,7 @@
 use std::process::Stdio;
 
 use contract::id::Ticket;
-use contract::message::{Down, Spawn, Up};
+use contract::message::{FromPeer, Spawn, ToPeer};
 use tokio::process::{Child, Command};
 
 use crate::agents::spawned;
@@ -20,7 +20,7 @@ async fn who_is_turned_away_after_the_welcome_ends_with_the_code_that_says_wheth
         let mut coordinator = Coordinator::start();
         let process = agent(&coordinator, &[]);
         let session = coordinator.session().await;
-        session.say(Down::Refused {
+        session.say(ToPeer::Refused {
             message: "it is not like the others".into(),
             last,
         });
@@ -66,7 +66,7 @@ async fn an_agent_of_many_slots_raises_its_own_limit_of_open_files_or_says_who_m
         .find_map(|line| line.strip_prefix("Max open files"))
         .expect("a line");
     assert_eq!(files.split_whitespace().next(), Some("1728"), "{limits}");
-    session.say(Down::Drain);
+    session.say(ToPeer::Drain);
     assert_eq!(ended(process).await.0, Some(0));
 
     let (code, said) = ended(limited(&coordinator, "-n 256")).await;
@@ -104,7 +104,7 @@ async fn a_model_is_hashed_before_its_worker_starts_and_anew_when_it_was_written
         }
         let (mut worker, _) = spawned(&mut coordinator, &mut session, order).await;
         worker.say(crate::workers::native(&model));
-        let Some(Up::Loaded { report, .. }) = worker.hear().await else {
+        let Some(FromPeer::Loaded { report, .. }) = worker.hear().await else {
             panic!("not loaded")
         };
         workers.push(worker);

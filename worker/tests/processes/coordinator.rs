@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::id::Ticket;
-use contract::message::{Down, Hello, Up, Welcome};
-use contract::wire::{Bench, BenchServer, DownItem, MESSAGE_LIMIT, UpItem};
+use contract::message::{FromPeer, Hello, ToPeer, Welcome};
+use contract::wire::{Bench, BenchServer, FromPeerItem, MESSAGE_LIMIT, ToPeerItem};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -26,7 +26,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 pub(crate) const TOKEN: &str = "secret of the test";
 
 /// The answer to a hello.
-pub(crate) type Greeter = dyn Fn(&Hello) -> Down + Send + Sync;
+pub(crate) type Greeter = dyn Fn(&Hello) -> ToPeer + Send + Sync;
 
 /// The server and the sessions that wait to be taken.
 pub(crate) struct Coordinator {
@@ -37,9 +37,9 @@ pub(crate) struct Coordinator {
 /// One session as the coordinator sees it.
 pub(crate) struct Session {
     pub(crate) hello: Hello,
-    down: UnboundedSender<Result<DownItem, Status>>,
-    up: Streaming<UpItem>,
-    beats: VecDeque<Up>,
+    down: UnboundedSender<Result<ToPeerItem, Status>>,
+    up: Streaming<FromPeerItem>,
+    beats: VecDeque<FromPeer>,
 }
 
 struct Service {
@@ -47,8 +47,8 @@ struct Service {
     arrived: UnboundedSender<Session>,
 }
 
-pub(crate) fn welcome(lease: Duration) -> Down {
-    Down::Welcome(Welcome {
+pub(crate) fn welcome(lease: Duration) -> ToPeer {
+    ToPeer::Welcome(Welcome {
         session: 1,
         lease,
         beat: Duration::from_millis(50),
@@ -62,14 +62,14 @@ impl Coordinator {
             if hello.token.expose() == TOKEN {
                 return welcome(DEADLINE * 2);
             }
-            Down::Refused {
+            ToPeer::Refused {
                 message: "the token is not that of this run".into(),
                 last: true,
             }
         })
     }
 
-    pub(crate) fn greeting(greet: impl Fn(&Hello) -> Down + Send + Sync + 'static) -> Self {
+    pub(crate) fn greeting(greet: impl Fn(&Hello) -> ToPeer + Send + Sync + 'static) -> Self {
         let incoming =
             TcpIncoming::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
         let address = format!("http://{}", incoming.local_addr().expect("it is bound"));
@@ -94,7 +94,7 @@ impl Coordinator {
 }
 
 impl Session {
-    pub(crate) fn say(&self, down: Down) {
+    pub(crate) fn say(&self, down: ToPeer) {
         self.down
             .send(Ok(down.into()))
             .expect("the session is open");
@@ -104,7 +104,7 @@ impl Session {
     pub(crate) fn words_for_nothing(&self) -> JoinHandle<()> {
         let down = self.down.clone();
         tokio::spawn(async move {
-            let word = Down::Stop {
+            let word = ToPeer::Stop {
                 ticket: Ticket(u64::MAX),
                 grace: Duration::ZERO,
             };
@@ -115,18 +115,18 @@ impl Session {
     }
 
     /// The next message; `None` when the peer has ended the session. Signs of life are kept aside.
-    pub(crate) async fn hear(&mut self) -> Option<Up> {
+    pub(crate) async fn hear(&mut self) -> Option<FromPeer> {
         loop {
             let item = within(self.up.message()).await.ok().flatten()?;
-            match Up::try_from(item).expect("a message that means something") {
-                beat @ Up::Beat(_) => self.beats.push_back(beat),
+            match FromPeer::try_from(item).expect("a message that means something") {
+                beat @ FromPeer::Beat(_) => self.beats.push_back(beat),
                 up => return Some(up),
             }
         }
     }
 
     /// The next sign of life.
-    pub(crate) async fn beat(&mut self) -> Up {
+    pub(crate) async fn beat(&mut self) -> FromPeer {
         if let Some(beat) = self.beats.pop_front() {
             return beat;
         }
@@ -134,11 +134,11 @@ impl Session {
             .await
             .expect("the session is open")
             .expect("a message");
-        Up::try_from(item).expect("a message that means something")
+        FromPeer::try_from(item).expect("a message that means something")
     }
 
     /// Hears until the peer ends the session.
-    pub(crate) async fn rest(mut self) -> Vec<Up> {
+    pub(crate) async fn rest(mut self) -> Vec<FromPeer> {
         let mut heard = Vec::new();
         while let Some(up) = self.hear().await {
             heard.push(up);
@@ -149,23 +149,23 @@ impl Session {
 
 #[tonic::async_trait]
 impl Bench for Service {
-    type SessionStream = Pin<Box<dyn Stream<Item = Result<DownItem, Status>> + Send>>;
+    type SessionStream = Pin<Box<dyn Stream<Item = Result<ToPeerItem, Status>> + Send>>;
 
     async fn session(
         &self,
-        request: Request<Streaming<UpItem>>,
+        request: Request<Streaming<FromPeerItem>>,
     ) -> Result<Response<Self::SessionStream>, Status> {
         let mut up = request.into_inner();
         let first = up
             .message()
             .await?
             .ok_or_else(|| Status::invalid_argument("no hello"))?;
-        let Ok(Up::Hello(hello)) = Up::try_from(first) else {
+        let Ok(FromPeer::Hello(hello)) = FromPeer::try_from(first) else {
             return Err(Status::invalid_argument("the first message is no hello"));
         };
         let (down, stream) = unbounded_channel();
         let answer = (self.greet)(&hello);
-        let welcomed = matches!(answer, Down::Welcome(_));
+        let welcomed = matches!(answer, ToPeer::Welcome(_));
         down.send(Ok(answer.into()))
             .expect("the receiver is held here");
         if welcomed {

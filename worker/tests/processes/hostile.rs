@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use contract::credentials::{AUTHORITY_FILE, CERTIFICATE_FILE, KEY_FILE, TOKEN_FILE};
-use contract::message::{Down, Spawn, Up};
+use contract::message::{FromPeer, Spawn, ToPeer};
 use tokio::process::Command;
 
 use crate::coordinator::{Coordinator, within};
@@ -23,8 +23,8 @@ async fn refused(flags: &[&str], name: &str, value: &str) -> String {
         ("PGO_BENCH_OWN_PROCESSORS".into(), "1".into()),
         (name.into(), value.into()),
     ];
-    session.say(Down::Spawn(Spawn { env, ..spawn(1) }));
-    let Some(Up::SpawnFailed { message, .. }) = session.hear().await else {
+    session.say(ToPeer::Spawn(Spawn { env, ..spawn(1) }));
+    let Some(FromPeer::SpawnFailed { message, .. }) = session.hear().await else {
         panic!("{name} was set")
     };
     message

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use contract::id::{Arm, Attempt, RunId, Ticket, TrialKey};
 use contract::identity::Sha256;
-use contract::message::{Down, Spawn};
+use contract::message::{Spawn, ToPeer};
 use contract::spec::{
     Assignment, Demand, EngineSpec, Objectives, PromptSet, PromptSpec, Scenario, Shape, Share,
     SimSpec, StopSpec, Warmup,
@@ -125,12 +125,12 @@ pub(crate) fn spawn(ticket: u64) -> Spawn {
     }
 }
 
-pub(crate) fn load(sim: SimSpec) -> Down {
+pub(crate) fn load(sim: SimSpec) -> ToPeer {
     let demand = Demand {
         concurrency: 30,
         tokens_per_request: 16,
     };
-    Down::Load {
+    ToPeer::Load {
         attempt: ONE,
         engine: EngineSpec::Sim(sim),
         demand,
@@ -177,15 +177,15 @@ pub(crate) fn assignment(output_tokens: u32, warmup_tokens: u32) -> Box<Assignme
     })
 }
 
-pub(crate) fn arm(output_tokens: u32) -> Down {
-    Down::Arm {
+pub(crate) fn arm(output_tokens: u32) -> ToPeer {
+    ToPeer::Arm {
         attempt: ONE,
         assignment: assignment(output_tokens, 2),
     }
 }
 
-pub(crate) fn start(at: Duration) -> Down {
-    Down::Start {
+pub(crate) fn start(at: Duration) -> ToPeer {
+    ToPeer::Start {
         attempt: ONE,
         at,
         uncertainty: Duration::from_nanos(500),

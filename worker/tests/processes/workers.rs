@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use contract::PROTOCOL;
 use contract::id::{Arm, Attempt, TrialKey};
-use contract::message::{Down, FailureKind, Up};
+use contract::message::{FailureKind, FromPeer, ToPeer};
 use contract::part::Part;
 use contract::record::Record;
 use contract::spec::{Demand, EngineSpec, NativeSpec, SimSpec};
@@ -19,7 +19,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// Long enough for a busy machine to keep it, short enough to wait for its end.
 const LEASE: Duration = Duration::from_secs(3);
 
-pub(crate) fn native(model: &Path) -> Down {
+pub(crate) fn native(model: &Path) -> ToPeer {
     let spec = NativeSpec {
         model: model.display().to_string(),
         threads: 0,
@@ -36,7 +36,7 @@ pub(crate) fn native(model: &Path) -> Down {
         concurrency: 15,
         tokens_per_request: 12,
     };
-    Down::Load {
+    ToPeer::Load {
         attempt: ONE,
         engine: EngineSpec::Native(spec),
         demand,
@@ -47,20 +47,20 @@ async fn loaded(session: &mut Session, sim: SimSpec) {
     session.say(load(sim));
     assert!(matches!(
         session.hear().await,
-        Some(Up::Loaded { attempt: ONE, .. })
+        Some(FromPeer::Loaded { attempt: ONE, .. })
     ));
 }
 
 async fn armed(session: &mut Session, sim: SimSpec) {
     loaded(session, sim).await;
     session.say(arm(4));
-    assert_eq!(session.hear().await, Some(Up::Armed(ONE)));
+    assert_eq!(session.hear().await, Some(FromPeer::Armed(ONE)));
 }
 
 /// The worker's own clock, by a ping.
 async fn clock(session: &mut Session) -> Duration {
-    session.say(Down::Ping { seq: 9 });
-    let Some(Up::Pong { seq: 9, mono }) = session.hear().await else {
+    session.say(ToPeer::Ping { seq: 9 });
+    let Some(FromPeer::Pong { seq: 9, mono }) = session.hear().await else {
         panic!("no pong")
     };
     mono
@@ -70,14 +70,13 @@ async fn started(session: &mut Session, sim: SimSpec) {
     armed(session, sim).await;
     let now = clock(session).await;
     session.say(start(now));
-    assert_eq!(session.hear().await, Some(Up::Started(ONE)));
 }
 
 /// The part, put together from its pieces.
 async fn part(session: &mut Session) -> Part {
     let mut bytes = Vec::new();
     for expected in 0.. {
-        let Some(Up::Part(chunk)) = session.hear().await else {
+        let Some(FromPeer::Part(chunk)) = session.hear().await else {
             panic!("no piece {expected}")
         };
         assert_eq!((chunk.attempt, chunk.seq), (ONE, expected));
@@ -89,8 +88,8 @@ async fn part(session: &mut Session) -> Part {
     Part::open(&bytes).expect("the part opens")
 }
 
-async fn leaves(process: tokio::process::Child, session: Session) -> Vec<Up> {
-    session.say(Down::Drain);
+async fn leaves(process: tokio::process::Child, session: Session) -> Vec<FromPeer> {
+    session.say(ToPeer::Drain);
     let heard = session.rest().await;
     assert_eq!(ended(process).await, (Some(0), String::new()));
     heard
@@ -127,9 +126,9 @@ async fn a_worker_goes_through_a_trial_and_its_part_adds_up() {
         part.cold
     );
 
-    session.say(Down::PartStored(ONE));
-    session.say(Down::Flush);
-    assert_eq!(session.hear().await, Some(Up::Flushed(false)));
+    session.say(ToPeer::PartStored(ONE));
+    session.say(ToPeer::Flush);
+    assert_eq!(session.hear().await, Some(FromPeer::Flushed(false)));
     assert_eq!(leaves(process, session).await, []);
 }
 
@@ -141,19 +140,18 @@ async fn a_worker_measures_a_real_model_and_names_it_by_its_digest() {
     let mut coordinator = Coordinator::start();
     let (process, mut session) = joined(&mut coordinator).await;
     session.say(native(&model));
-    let Some(Up::Loaded { report, .. }) = session.hear().await else {
+    let Some(FromPeer::Loaded { report, .. }) = session.hear().await else {
         panic!("not loaded")
     };
     assert_eq!(report.model_digest, crate::models::digest(&model));
     session.say(arm(4));
-    assert_eq!(session.hear().await, Some(Up::Armed(ONE)));
+    assert_eq!(session.hear().await, Some(FromPeer::Armed(ONE)));
     let now = clock(&mut session).await;
     session.say(start(now));
-    assert_eq!(session.hear().await, Some(Up::Started(ONE)));
     let part = part(&mut session).await;
     assert_eq!((part.outcomes.ok, part.output_tokens), (15, 15 * 4));
     assert_eq!(part.engine.model_digest, report.model_digest);
-    session.say(Down::PartStored(ONE));
+    session.say(ToPeer::PartStored(ONE));
     assert_eq!(leaves(process, session).await, []);
 }
 
@@ -161,13 +159,13 @@ async fn a_worker_measures_a_real_model_and_names_it_by_its_digest() {
 async fn signs_of_life_carry_the_progress_of_the_attempt_and_pongs_never_wait_for_it() {
     let mut coordinator = Coordinator::start();
     let (process, mut session) = joined(&mut coordinator).await;
-    assert_eq!(session.beat().await, Up::Beat(None));
+    assert_eq!(session.beat().await, FromPeer::Beat(None));
     started(&mut session, slow()).await;
     let before = clock(&mut session).await;
     assert!(clock(&mut session).await > before);
     let told = crate::coordinator::within(async {
         loop {
-            if let Up::Beat(Some(progress)) = session.beat().await
+            if let FromPeer::Beat(Some(progress)) = session.beat().await
                 && progress.issued == 15
             {
                 return progress;
@@ -175,65 +173,36 @@ async fn signs_of_life_carry_the_progress_of_the_attempt_and_pongs_never_wait_fo
         }
     });
     assert_eq!(told.await.attempt, ONE);
-    session.say(Down::Cancel(ONE));
-    assert_eq!(session.hear().await, Some(Up::Stopped(ONE)));
-    leaves(process, session).await;
+    signal(process.id().expect("it runs"), "TERM");
+    assert_eq!(session.rest().await, []);
+    assert_eq!(ended(process).await, (Some(0), String::new()));
 }
 
 #[tokio::test]
-async fn cancel_is_answered_in_every_state_and_the_next_attempt_works() {
+async fn a_start_of_an_attempt_that_is_over_is_ignored_and_the_next_attempt_works() {
     let mut coordinator = Coordinator::start();
     let (process, mut session) = joined(&mut coordinator).await;
-    let cancelled = async |session: &mut Session| {
-        session.say(Down::Cancel(ONE));
-        assert_eq!(session.hear().await, Some(Up::Stopped(ONE)));
-    };
-    cancelled(&mut session).await; // idle
-    session.say(load(SimSpec {
-        load_ns: 50_000_000,
-        ..slow()
-    }));
-    cancelled(&mut session).await; // loading
-    cancelled(&mut session).await; // ready
-    session.say(Down::Arm {
-        attempt: ONE,
-        assignment: assignment(4, 10_000),
-    });
-    cancelled(&mut session).await; // arming
-    session.say(arm(10_000));
-    assert_eq!(session.hear().await, Some(Up::Armed(ONE)));
-    cancelled(&mut session).await; // armed
-    session.say(arm(10_000));
-    assert_eq!(session.hear().await, Some(Up::Armed(ONE)));
-    session.say(start(HOUR));
-    cancelled(&mut session).await; // waiting for the start instant
-    session.say(arm(10_000));
-    assert_eq!(session.hear().await, Some(Up::Armed(ONE)));
-    session.say(start(Duration::ZERO));
-    assert_eq!(session.hear().await, Some(Up::Started(ONE)));
-    cancelled(&mut session).await; // running
-
-    session.say(Down::Arm {
+    started(&mut session, SimSpec::default()).await;
+    part(&mut session).await;
+    session.say(ToPeer::PartStored(ONE));
+    session.say(ToPeer::Arm {
         attempt: Attempt(2),
         assignment: assignment(1, 1),
     });
-    assert_eq!(session.hear().await, Some(Up::Armed(Attempt(2))));
+    assert_eq!(session.hear().await, Some(FromPeer::Armed(Attempt(2))));
     session.say(start(Duration::ZERO)); // of the attempt that is over
-    session.say(Down::Start {
+    session.say(ToPeer::Start {
         attempt: Attempt(2),
         at: Duration::ZERO,
         uncertainty: Duration::ZERO,
     });
-    assert_eq!(session.hear().await, Some(Up::Started(Attempt(2))));
-    let Some(Up::Part(chunk)) = session.hear().await else {
+    let Some(FromPeer::Part(chunk)) = session.hear().await else {
         panic!("no part")
     };
     let part = Part::open(&chunk.bytes).expect("the part opens");
     assert_eq!((part.outcomes.ok, part.place.attempt), (15, Attempt(2)));
-    session.say(Down::Cancel(Attempt(2))); // reporting
-    assert_eq!(session.hear().await, Some(Up::Stopped(Attempt(2))));
-
-    session.say(Down::Drain);
+    session.say(ToPeer::PartStored(Attempt(2)));
+    session.say(ToPeer::Drain);
     assert_eq!(session.rest().await, []);
     assert_eq!(
         ended(process).await,
@@ -241,17 +210,73 @@ async fn cancel_is_answered_in_every_state_and_the_next_attempt_works() {
     );
 }
 
+/// Until requests of a long trial are under way.
+pub(crate) async fn running(session: &mut Session) {
+    crate::coordinator::within(async {
+        while !matches!(session.beat().await, FromPeer::Beat(Some(now)) if now.issued > 0) {}
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_signal_ends_a_worker_in_every_state_and_the_exit_is_clean() {
+    let long = || SimSpec {
+        load_ns: 50_000_000,
+        ..slow()
+    };
+    let long_arm = || ToPeer::Arm {
+        attempt: ONE,
+        assignment: assignment(4, 10_000),
+    };
+    let states: [(&str, Vec<ToPeer>, usize); 7] = [
+        ("idle", vec![], 0),
+        ("loading", vec![load(long())], 0),
+        ("ready", vec![load(long())], 1),
+        ("arming", vec![load(long()), long_arm()], 1),
+        ("armed", vec![load(long()), arm(10_000)], 2),
+        ("waiting", vec![load(long()), arm(10_000), start(HOUR)], 2),
+        (
+            "running",
+            vec![load(long()), arm(10_000), start(Duration::ZERO)],
+            2,
+        ),
+    ];
+    for (state, messages, answers) in states {
+        let mut coordinator = Coordinator::start();
+        let (process, mut session) = joined(&mut coordinator).await;
+        for (n, message) in messages.into_iter().enumerate() {
+            session.say(message);
+            if n < answers {
+                let told = session.hear().await;
+                let fine = matches!(told, Some(FromPeer::Loaded { .. } | FromPeer::Armed(ONE)));
+                assert!(fine, "{state}: {told:?}");
+            }
+        }
+        if state == "running" {
+            running(&mut session).await;
+        }
+        // Its messages are taken in order: what was said before is known to it.
+        clock(&mut session).await;
+        signal(process.id().expect("it runs"), "TERM");
+        let told = session.rest().await;
+        // What was done before the signal came.
+        let fine = |m: &FromPeer| matches!(m, FromPeer::Loaded { .. } | FromPeer::Armed(ONE));
+        assert!(told.iter().all(fine), "{state}: {told:?}");
+        assert_eq!(ended(process).await, (Some(0), String::new()), "{state}");
+    }
+}
+
 #[tokio::test]
 async fn a_missing_model_and_an_illegal_message_are_told_with_their_kind() {
     let mut coordinator = Coordinator::start();
     let (process, mut session) = joined(&mut coordinator).await;
     session.say(arm(1));
-    let Some(Up::Failed { failure, .. }) = session.hear().await else {
+    let Some(FromPeer::Failed { failure, .. }) = session.hear().await else {
         panic!("no failure")
     };
     assert_eq!(failure.kind, FailureKind::Protocol);
     session.say(native(Path::new("/no/such/model")));
-    let Some(Up::Failed {
+    let Some(FromPeer::Failed {
         attempt: ONE,
         failure,
     }) = session.hear().await
@@ -264,23 +289,13 @@ async fn a_missing_model_and_an_illegal_message_are_told_with_their_kind() {
 }
 
 #[tokio::test]
-async fn a_signal_ends_a_running_trial_and_the_exit_is_clean() {
-    let mut coordinator = Coordinator::start();
-    let (process, mut session) = joined(&mut coordinator).await;
-    started(&mut session, slow()).await;
-    signal(process.id().expect("it runs"), "TERM");
-    assert_eq!(session.rest().await, [Up::Stopped(ONE)]);
-    assert_eq!(ended(process).await, (Some(0), String::new()));
-}
-
-#[tokio::test]
 async fn drain_during_a_trial_still_brings_the_part() {
     let mut coordinator = Coordinator::start();
     let (process, mut session) = joined(&mut coordinator).await;
     started(&mut session, SimSpec::default()).await;
-    session.say(Down::Drain);
+    session.say(ToPeer::Drain);
     assert_eq!(part(&mut session).await.outcomes.ended(), 15);
-    session.say(Down::PartStored(ONE));
+    session.say(ToPeer::PartStored(ONE));
     assert_eq!(session.rest().await, []);
     assert_eq!(ended(process).await.0, Some(0));
 }
@@ -301,7 +316,7 @@ async fn a_refusal_that_may_pass_is_tried_again() {
     let greeted = std::sync::atomic::AtomicU32::new(0);
     let mut coordinator = Coordinator::greeting(move |_| {
         if greeted.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 2 {
-            return Down::Refused {
+            return ToPeer::Refused {
                 message: "not yet".into(),
                 last: false,
             };
@@ -318,9 +333,8 @@ async fn silence_longer_than_the_lease_ends_a_running_worker() {
     let (process, mut session) = joined(&mut coordinator).await;
     loaded(&mut session, SimSpec::default()).await;
     session.say(arm(100_000));
-    assert_eq!(session.hear().await, Some(Up::Armed(ONE)));
+    assert_eq!(session.hear().await, Some(FromPeer::Armed(ONE)));
     session.say(start(Duration::ZERO));
-    assert_eq!(session.hear().await, Some(Up::Started(ONE)));
     let (code, stderr) = ended(process).await;
     assert_eq!(code, Some(5), "{stderr}");
     assert!(stderr.contains("it sent nothing for 3 s"), "{stderr}");

@@ -11,7 +11,7 @@ use contract::spec::{
     Assignment, Distribution, FileSpec, Length, MixPart, PrefixSpec, PromptSet, PromptSpec,
     Scenario, Shape, Share, SimSpec, StopSpec,
 };
-use contract::{listed, spec::EngineSpec};
+use contract::{prompt_files, spec::EngineSpec};
 use worker::measure::Clock;
 
 use super::rig::{assignment, burst, check, scenario, simulated, whole};
@@ -94,8 +94,8 @@ fn beginnings_of_two_lengths_are_sent_at_their_length_by_any_seed_and_number_of_
 fn replaying(dir: &std::path::Path, text: &str) -> Scenario {
     let path = dir.join("t.jsonl");
     std::fs::write(&path, text).expect("the directory is writable");
-    let entries = listed::trace(&mut Text::of(text.as_bytes())).expect("it is a trace");
-    let facts = Some(listed::facts(
+    let entries = prompt_files::trace(&mut Text::of(text.as_bytes())).expect("it is a trace");
+    let facts = Some(prompt_files::facts(
         entries.iter().map(|entry| entry.at).collect(),
         None,
     ));

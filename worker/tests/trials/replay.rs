@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use contract::identity::Sha256;
-use contract::listed;
 use contract::part::Part;
+use contract::prompt_files;
 use contract::source::Text;
 use contract::spec::{EngineSpec, FileSpec, PromptSet, Scenario, Shape, Share, SimSpec};
 use sha2::Digest;
@@ -25,8 +25,8 @@ fn write(dir: &Path, name: &str, text: &str) -> FileSpec {
 }
 
 fn replaying(file: FileSpec, text: &str, speed: f64) -> Scenario {
-    let entries = listed::trace(&mut Text::of(text.as_bytes())).expect("it is a trace");
-    let facts = Some(listed::facts(
+    let entries = prompt_files::trace(&mut Text::of(text.as_bytes())).expect("it is a trace");
+    let facts = Some(prompt_files::facts(
         entries.iter().map(|entry| entry.at).collect(),
         None,
     ));

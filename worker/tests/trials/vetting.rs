@@ -8,7 +8,7 @@ use contract::identity::Sha256;
 use contract::metric::Metric;
 use contract::part::vet::UNCHECKED;
 use contract::part::{
-    EngineFacts, Frequency, Origin, Outcome, Part, RequestRecord, Step, StopCause, Usage, Window,
+    EngineFacts, Origin, Outcome, Part, RequestRecord, Step, StopCause, Usage, Window,
 };
 use contract::spec::{
     Assignment, Distribution, EngineSpec, Length, Objectives, Scenario, Shape, SimSpec, StopSpec,
@@ -190,10 +190,7 @@ const LIES: &[Lie] = &[
     }),
     ("usage.host_busy_ticks", |p| p.usage.host_busy_ticks = LIE),
     ("usage.frequency", |p| {
-        p.usage.frequency = Some(Frequency {
-            low_khz: 2,
-            high_khz: 1,
-        })
+        (p.usage.cpu_khz_low, p.usage.cpu_khz_high) = (Some(2), Some(1));
     }),
     ("usage.floor", |p| p.usage.floor = Some(f64::INFINITY)),
     ("engine.model_digest", |p| {
@@ -388,7 +385,8 @@ fn no_field_is_forgotten() {
                 host_ticks: _,
                 host_steal_ticks: _,
                 host_busy_ticks: _,
-                frequency: _,
+                cpu_khz_low: _,
+                cpu_khz_high: _,
                 floor: _,
             },
         engine:

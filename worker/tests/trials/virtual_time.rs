@@ -322,3 +322,21 @@ fn contradictions_are_refused_with_a_way_out() {
         assert!(failure.message.contains(sentence), "{failure}");
     }
 }
+
+#[test]
+fn a_warm_up_in_which_all_timed_out_says_to_raise_the_limit() {
+    for (timeout, is_late) in [(MS / 2, true), (600_000 * MS, false)] {
+        let mut load = burst(5);
+        load.timeout = timeout;
+        let (work, clock) = (whole(load), Clock::simulated());
+        let mut engine = open(&EngineSpec::Sim(even()), &work, &clock);
+        let failure = engine.warm_up(&work, &Control::new()).err();
+        let said = failure.map(|failure| failure.message).unwrap_or_default();
+        assert_eq!(
+            said.contains("raise the scenario's `timeout`"),
+            is_late,
+            "{said}"
+        );
+        assert_eq!(said.is_empty(), !is_late, "{said}");
+    }
+}

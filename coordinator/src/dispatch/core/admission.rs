@@ -8,7 +8,7 @@ use contract::id::Ticket;
 use contract::identity::{HostFacts, Sha256};
 use contract::message::{Hello, Role};
 
-use super::super::event::{Effect, PeerEnd, PeerId, Reason, Sight};
+use super::super::event::{Effect, PeerEnd, PeerId, ProgressEvent, Reason};
 use super::super::vet;
 use super::{Core, Phase};
 
@@ -79,7 +79,7 @@ impl Core {
         self.peers.agent_joined(peer, name);
         if self.phase == Phase::Gathering {
             let (have, want) = (self.slots.filled(), self.script.slots);
-            effects.push(Effect::Show(Sight::Gathering { have, want }));
+            effects.push(Effect::Show(ProgressEvent::Gathering { have, want }));
         } else {
             self.note_waiting(effects);
         }
@@ -118,7 +118,7 @@ impl Core {
         });
         self.admission.duplicates += 1;
         if self.admission.duplicates.is_power_of_two() {
-            effects.push(Effect::Show(Sight::Told(message)));
+            effects.push(Effect::Show(ProgressEvent::Info(message)));
         }
     }
 
@@ -172,7 +172,7 @@ impl Core {
         let count = self.admission.uninvited;
         if count.is_power_of_two() {
             let line = format!("refused a worker: {why} ({count} so far)");
-            effects.push(Effect::Show(Sight::Told(line)));
+            effects.push(Effect::Show(ProgressEvent::Info(line)));
         }
     }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use contract::id::{Attempt, Ticket};
-use contract::message::{Down, Failure, FailureKind, Spawn};
+use contract::message::{Failure, FailureKind, Spawn, ToPeer};
 
-use super::super::event::{Cause, Effect, Reason, Sight};
+use super::super::event::{Cause, Effect, ProgressEvent, Reason};
 use super::super::job::Binary;
 use super::super::slots::AgentSlot;
 use super::super::trial::{Step, TrialWorker};
@@ -111,7 +111,7 @@ impl Core {
         } else {
             vec![key.arm]
         };
-        effects.push(Effect::Show(Sight::Trial {
+        effects.push(Effect::Show(ProgressEvent::Trial {
             key,
             arms: arms
                 .into_iter()
@@ -161,7 +161,7 @@ impl Core {
         };
         effects.push(Effect::Send {
             peer: agent,
-            message: Down::Spawn(order),
+            message: ToPeer::Spawn(order),
         });
     }
 
@@ -210,7 +210,7 @@ impl Core {
         self.clock_awaited = false;
         self.workers.move_all(Step::Running);
         (self.begun, self.deadline) = (now, now + self.script.limits.run);
-        effects.push(Effect::Show(Sight::Phase("measuring")));
+        effects.push(Effect::Show(ProgressEvent::Phase("measuring")));
         let sessions = self
             .workers
             .all

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use contract::id::Ticket;
-use contract::message::{Down, Exit, Failure};
+use contract::message::{Exit, Failure, ToPeer};
 
 use super::super::event::{
-    Cause, Effect, Ending, LostAgent, PeerEnd, PeerId, Reason, Sight, WorkerName,
+    Cause, Effect, Ending, LostAgent, PeerEnd, PeerId, ProgressEvent, Reason, WorkerName,
 };
 use super::super::reason::INTERRUPTED;
 use super::super::trial::{Step, TrialWorker};
@@ -15,7 +15,7 @@ use super::{Core, Next, Phase};
 
 /// Has an agent stop a worker: at once, or after the grace.
 pub(super) fn stop(worker: &TrialWorker, grace: Duration, effects: &mut Vec<Effect>) {
-    let message = Down::Stop {
+    let message = ToPeer::Stop {
         ticket: worker.ticket,
         grace,
     };
@@ -262,7 +262,7 @@ impl Core {
 
     pub(super) fn interrupt(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         self.interrupts += 1;
-        effects.push(Effect::Show(Sight::Stopping));
+        effects.push(Effect::Show(ProgressEvent::Stopping));
         match &self.phase {
             // What is being made durable stays, and an end that is decided stays: the run ends
             // right after.

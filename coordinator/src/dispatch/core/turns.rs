@@ -3,9 +3,9 @@
 
 use contract::id::{Ticket, TrialKey};
 use contract::identity::HostFacts;
-use contract::message::Down;
+use contract::message::ToPeer;
 
-use super::super::event::{Effect, Noted, Reason, Sight};
+use super::super::event::{Effect, PendingNotice, ProgressEvent, Reason};
 use super::super::orders::Order;
 use super::super::slots::AgentSlot;
 use super::{Core, Unwritten};
@@ -74,7 +74,7 @@ impl Core {
             arm,
             slot,
         });
-        if let Down::Arm {
+        if let ToPeer::Arm {
             attempt,
             assignment,
         } = &message
@@ -149,14 +149,14 @@ impl Core {
         };
         self.unwritten = self.unwritten.max(what);
         let host = host.map(Box::new);
-        let noted = Noted {
+        let noted = PendingNotice {
             key: self.key_in(slot),
             attempt: self.attempt,
             reason,
             workers,
             host,
         };
-        effects.push(Effect::Show(Sight::Note(noted.clone())));
+        effects.push(Effect::Show(ProgressEvent::Note(noted.clone())));
         effects.push(Effect::Note(noted));
     }
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use contract::id::{Attempt, Ticket};
-use contract::message::{Failure, LoadReport, PartChunk, Up};
+use contract::message::{Failure, FromPeer, LoadReport, PartChunk};
 use contract::part::vet::took;
 
-use super::super::event::{Delivery, Effect, PeerId, Reason, Sight};
+use super::super::event::{Delivery, Effect, PeerId, ProgressEvent, Reason};
 use super::super::job::RunIdentity;
 use super::super::orders::Order;
 use super::super::trial::Step;
@@ -26,25 +26,25 @@ impl Core {
         &mut self,
         now: Duration,
         peer: PeerId,
-        message: Up,
+        message: FromPeer,
         effects: &mut Vec<Effect>,
     ) {
         match message {
-            Up::SpawnFailed { ticket, message } if self.peers.starts(peer, ticket) => {
+            FromPeer::SpawnFailed { ticket, message } if self.peers.starts(peer, ticket) => {
                 self.spawn_failed(now, ticket, message, effects);
             }
-            Up::Exited { ticket, exit } if self.peers.starts(peer, ticket) => {
+            FromPeer::Exited { ticket, exit } if self.peers.starts(peer, ticket) => {
                 self.peers.exited(ticket);
                 self.exited(now, ticket, exit, effects);
             }
-            Up::FetchBuild { sha256, offset } if self.peers.is_agent(peer) => {
+            FromPeer::FetchBuild { sha256, offset } if self.peers.is_agent(peer) => {
                 effects.push(Effect::SendBuild {
                     peer,
                     sha256,
                     offset,
                 });
             }
-            Up::FetchedBuild {
+            FromPeer::FetchedBuild {
                 sha256,
                 size,
                 replaced,
@@ -61,13 +61,13 @@ impl Core {
                 let line = format!(
                     "the agent of {agent} has fetched the build {build} ({size} bytes){was}"
                 );
-                effects.push(Effect::Show(Sight::Told(line)));
+                effects.push(Effect::Show(ProgressEvent::Info(line)));
             }
-            Up::Beat(Some(progress)) => {
+            FromPeer::Beat(Some(progress)) => {
                 effects.extend(
                     self.peers
                         .progress(peer, progress)
-                        .map(|sum| Effect::Show(Sight::Live(sum))),
+                        .map(|sum| Effect::Show(ProgressEvent::Live(sum))),
                 );
             }
             message => {
@@ -76,14 +76,14 @@ impl Core {
                 };
                 match message {
                     // It is asked for after the part and belongs to no attempt.
-                    Up::Flushed(_) => self.flushed(ticket, effects),
-                    Up::Loaded { attempt, report } => {
+                    FromPeer::Flushed(_) => self.flushed(ticket, effects),
+                    FromPeer::Loaded { attempt, report } => {
                         self.said(now, ticket, attempt, WorkerMessage::Loaded(report), effects);
                     }
-                    Up::Armed(attempt) => {
+                    FromPeer::Armed(attempt) => {
                         self.said(now, ticket, attempt, WorkerMessage::Armed, effects)
                     }
-                    Up::Part(chunk) => {
+                    FromPeer::Part(chunk) => {
                         self.said(
                             now,
                             ticket,
@@ -92,7 +92,7 @@ impl Core {
                             effects,
                         );
                     }
-                    Up::Failed { attempt, failure } => {
+                    FromPeer::Failed { attempt, failure } => {
                         self.said(
                             now,
                             ticket,
@@ -211,7 +211,7 @@ impl Core {
         }
         if !self.greeted {
             self.greeted = true;
-            effects.push(Effect::Show(Sight::Loaded(report)));
+            effects.push(Effect::Show(ProgressEvent::Loaded(report)));
         }
         self.set(ticket, Step::Ready);
     }

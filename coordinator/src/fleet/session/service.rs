@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::time::Duration;
 
 use contract::credentials::Token;
-use contract::message::{Down, Hello, Role, Up, Welcome};
+use contract::message::{FromPeer, Hello, Role, ToPeer, Welcome};
 use contract::text;
-use contract::wire::{Bench, DownItem, UpItem};
+use contract::wire::{Bench, FromPeerItem, ToPeerItem};
 use subtle::ConstantTimeEq;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -90,13 +90,13 @@ impl SessionService {
     }
 
     /// The hello, or why there is none; nobody is to blame when the connection breaks.
-    async fn greet(&self, stream: &mut Streaming<UpItem>) -> Result<Hello, Option<Refusal>> {
+    async fn greet(&self, stream: &mut Streaming<FromPeerItem>) -> Result<Hello, Option<Refusal>> {
         let first = tokio::time::timeout(self.limits.hello, stream.next())
             .await
             .map_err(|_| Refusal::Silent)?
             .ok_or(Refusal::NoHello)?
             .map_err(|status| unreadable(&status))?;
-        let Ok(Up::Hello(hello)) = Up::try_from(first) else {
+        let Ok(FromPeer::Hello(hello)) = FromPeer::try_from(first) else {
             return Err(Some(Refusal::NoHello));
         };
         Ok(*hello)
@@ -164,11 +164,11 @@ fn same(a: &Token, b: &Token) -> bool {
 
 #[tonic::async_trait]
 impl Bench for SessionService {
-    type SessionStream = Pin<Box<dyn Stream<Item = Result<DownItem, Status>> + Send>>;
+    type SessionStream = Pin<Box<dyn Stream<Item = Result<ToPeerItem, Status>> + Send>>;
 
     async fn session(
         &self,
-        request: Request<Streaming<UpItem>>,
+        request: Request<Streaming<FromPeerItem>>,
     ) -> Result<Response<Self::SessionStream>, Status> {
         let pass = request.extensions().get::<Admission>().cloned();
         let from = pass.as_ref().map(|pass| pass.0.from.ip());
@@ -186,17 +186,17 @@ impl Bench for SessionService {
         let (down, outbox) = mpsc::channel(queue(&hello.role));
         let pieces = Arc::new(AtomicUsize::new(0));
         let waiting = Arc::clone(&pieces);
-        let answers = Box::pin(ReceiverStream::new(outbox).map(move |down: Down| {
-            if matches!(down, Down::BuildChunk(_)) {
+        let answers = Box::pin(ReceiverStream::new(outbox).map(move |down: ToPeer| {
+            if matches!(down, ToPeer::BuildChunk(_)) {
                 waiting.fetch_sub(1, Relaxed);
             }
-            Ok(DownItem::from(down))
+            Ok(ToPeerItem::from(down))
         }));
         if let Some(why) = reject_reason(&hello, &self.tokens) {
             self.refusals.count(why, from);
             let message = format!("this side {why}");
             // The stream ends after this one message.
-            drop(down.try_send(Down::Refused {
+            drop(down.try_send(ToPeer::Refused {
                 message,
                 last: true,
             }));
@@ -207,7 +207,7 @@ impl Bench for SessionService {
         }
         let session = self.next.fetch_add(1, Relaxed);
         let SessionLimits { lease, beat, .. } = self.limits;
-        drop(down.try_send(Down::Welcome(Welcome {
+        drop(down.try_send(ToPeer::Welcome(Welcome {
             session,
             lease,
             beat,

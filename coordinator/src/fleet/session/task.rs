@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use contract::message::{Down, Up};
-use contract::wire::UpItem;
+use contract::message::{FromPeer, ToPeer};
+use contract::wire::FromPeerItem;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_stream::StreamExt;
@@ -32,7 +32,7 @@ pub(super) struct SessionTask {
     pub session: u64,
     pub from: Option<IpAddr>,
     /// The only thing that holds the session open.
-    pub down: mpsc::Sender<Down>,
+    pub down: mpsc::Sender<ToPeer>,
     pub peer: Peer,
     pub events: mpsc::Sender<Incoming>,
     pub refusals: Refusals,
@@ -57,13 +57,13 @@ enum End {
 
 impl SessionTask {
     /// Runs until the stream ends, the peer is silent for its lease, or nobody listens any more.
-    pub(super) async fn run(self, mut stream: Streaming<UpItem>) {
+    pub(super) async fn run(self, mut stream: Streaming<FromPeerItem>) {
         match self.carry(&mut stream).await {
             End::Deaf => {}
             End::Left => self.close().await,
             End::Unreadable(why) => {
                 self.refusals.count(why, self.from);
-                self.peer.send(Down::Refused {
+                self.peer.send(ToPeer::Refused {
                     message: format!("this side {why}"),
                     last: true,
                 });
@@ -74,7 +74,7 @@ impl SessionTask {
         }
     }
 
-    async fn carry(&self, stream: &mut Streaming<UpItem>) -> End {
+    async fn carry(&self, stream: &mut Streaming<FromPeerItem>) -> End {
         let mut pause = OPENING_PAUSE;
         let mut due = Instant::now();
         let mut sent = BTreeMap::new();
@@ -119,7 +119,7 @@ impl SessionTask {
                         sent.pop_first();
                     }
                     // One that does not fit is asked again after the next pause.
-                    drop(self.down.try_send(Down::Ping { seq }));
+                    drop(self.down.try_send(ToPeer::Ping { seq }));
                 }
             }
         }
@@ -146,7 +146,7 @@ impl SessionTask {
 
     /// Ends the session from this side. The peer may only be cut off: it learns of it when the way
     /// is free again.
-    async fn fence(self, mut stream: Streaming<UpItem>, what: SessionEvent) {
+    async fn fence(self, mut stream: Streaming<FromPeerItem>, what: SessionEvent) {
         let Self {
             session,
             down,
@@ -161,7 +161,7 @@ impl SessionTask {
             lease.as_secs_f64()
         );
         // It may come back under a new session. Into a queue that is full nothing more goes.
-        peer.send(Down::Refused {
+        peer.send(ToPeer::Refused {
             message,
             last: false,
         });
@@ -169,7 +169,7 @@ impl SessionTask {
         drop(events.send(Incoming { session, what }).await);
         let until = Instant::now() + lease * LINGER;
         while let Ok(Some(Ok(item))) = timeout_at(until, stream.next()).await {
-            if matches!(Up::try_from(item), Ok(Up::Part(chunk)) if chunk.last) {
+            if matches!(FromPeer::try_from(item), Ok(FromPeer::Part(chunk)) if chunk.last) {
                 drop(
                     events
                         .send(Incoming {
@@ -196,9 +196,9 @@ impl SessionTask {
     }
 
     /// Keeps pongs for the clock; everything else is to be handed on.
-    fn take(&self, up: Up, sent: &mut BTreeMap<u32, Duration>) -> Option<Incoming> {
+    fn take(&self, up: FromPeer, sent: &mut BTreeMap<u32, Duration>) -> Option<Incoming> {
         let what = match up {
-            Up::Pong { seq, mono } => self.tick(sent.remove(&seq)?, mono)?,
+            FromPeer::Pong { seq, mono } => self.tick(sent.remove(&seq)?, mono)?,
             up => SessionEvent::Said(up),
         };
         Some(Incoming {
@@ -208,9 +208,9 @@ impl SessionTask {
     }
 }
 
-fn read(item: Option<Result<UpItem, Status>>) -> Result<Up, End> {
+fn read(item: Option<Result<FromPeerItem, Status>>) -> Result<FromPeer, End> {
     match item {
-        Some(Ok(item)) => Up::try_from(item).map_err(|_| End::Unreadable(Refusal::Foreign)),
+        Some(Ok(item)) => FromPeer::try_from(item).map_err(|_| End::Unreadable(Refusal::Foreign)),
         Some(Err(status)) => Err(unreadable(&status).map_or(End::Left, End::Unreadable)),
         None => Err(End::Left),
     }

@@ -1,5 +1,6 @@
 //! The document's root and everything about the run as a whole.
 
+use contract::identity::HostFacts;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -103,40 +104,9 @@ pub struct Variant {
 pub struct Host {
     /// Name of its agent.
     pub agent: String,
-    /// Its name.
-    pub hostname: String,
-    /// Processor model.
-    pub cpu_model: String,
-    /// Processors online.
-    pub cores: u32,
-    /// Memory, bytes.
-    pub memory_bytes: u64,
-    /// Kernel release.
-    pub kernel: String,
-    /// Processor features.
-    pub cpu_flags: Vec<String>,
-    /// Microcode revision; empty where not visible.
-    pub microcode: String,
-    /// Frequency governor; empty where not visible.
-    pub governor: String,
-    /// Memory limit of the control group, bytes; 0 where there is none.
-    pub cgroup_memory_bytes: u64,
-    /// Processor limit of the control group; 0 where there is none.
-    pub cgroup_cpus: f64,
-    /// Memory nodes (NUMA); 0 where not visible.
-    pub numa_nodes: u32,
-    /// Hardware threads online of the first core: 1 is no SMT; 0 where not visible.
-    pub threads_per_core: u32,
-    /// Whether processors may exceed their nominal frequency: `on` or `off`; empty where not
-    /// visible.
-    pub boost: String,
-    /// Processes that ran or waited for a processor in the minute before it joined.
-    pub load_average: f64,
-    /// Share of processor time since boot that the hypervisor gave to others, 0 to 1.
-    pub stolen: f64,
-    /// Processors that the process may run on; absent where an older program did not tell.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub processors: Option<u32>,
+    /// What it is.
+    #[serde(flatten)]
+    pub facts: HostFacts,
 }
 
 /// How intervals and checks were computed.

@@ -90,24 +90,19 @@ fn latencies(table: &mut Table<'_>, part: &Kept, metric: Option<Metric>, thresho
             continue;
         }
         let name = metric.name();
-        table.row("latency", name, "count", "1", exact.count);
-        table.row("latency", name, "overflow", "1", exact.overflow);
-        table.row("latency", name, "min", "ns", exact.min);
-        table.row("latency", name, "max", "ns", exact.max);
-        table.row(
-            "latency",
-            name,
-            "mean",
-            "ns",
-            exact.sum as f64 / exact.count as f64,
-        );
+        let mut row = |statistic, unit, value: f64| {
+            table.row("latency", name, statistic, unit, value);
+        };
+        row("count", "1", exact.count as f64);
+        row("overflow", "1", exact.overflow as f64);
+        row("min", "ns", exact.min as f64);
+        row("max", "ns", exact.max as f64);
+        row("mean", "ns", exact.sum as f64 / exact.count as f64);
         // What the report does not show for want of values has no row.
         let shown = |q: f64| !matches!(claim(exact.count, q, thresholds), Claim::Hidden { .. });
         for (statistic, q) in QUANTILES.into_iter().filter(|(_, q)| shown(*q)) {
             let value = stats::summary::quantile(histogram.buckets(), q).unwrap_or_default();
-            table.row(
-                "latency",
-                name,
+            row(
                 statistic,
                 "ns",
                 value.clamp(exact.min as f64, exact.max as f64),
@@ -127,16 +122,17 @@ fn counts(table: &mut Table<'_>, part: &Kept) {
         ("timed_out", outcomes.timed_out),
         ("disconnected", outcomes.disconnected),
     ];
-    requests
-        .iter()
-        .for_each(|(name, count)| table.row("requests", name, "count", "1", count));
-    table.row("requests", "offered", "count", "1", part.offered);
-    part.in_time
-        .iter()
-        .for_each(|count| table.row("requests", "in_time", "count", "1", count));
-    part.good
-        .iter()
-        .for_each(|count| table.row("requests", "good", "count", "1", count));
+    let offered = [
+        ("offered", Some(part.offered)),
+        ("in_time", part.in_time),
+        ("good", part.good),
+    ];
+    let offered = offered
+        .into_iter()
+        .filter_map(|(name, count)| Some((name, count?)));
+    for (name, count) in requests.into_iter().chain(offered) {
+        table.row("requests", name, "count", "1", count);
+    }
     table.row("tokens", "prompt", "count", "1", part.prompt_tokens);
     table.row("tokens", "output", "count", "1", part.output_tokens);
 }
@@ -156,45 +152,21 @@ fn usage(table: &mut Table<'_>, part: &Kept) {
         .iter()
         .for_each(|(name, time)| table.row("window", name, "value", "ns", time.as_nanos()));
     table.row("usage", "peak_rss", "value", "bytes", usage.peak_rss_bytes);
-    table.row(
-        "usage",
-        "involuntary_switches",
-        "count",
-        "1",
-        usage.involuntary_switches,
-    );
-    table.row("usage", "major_faults", "count", "1", usage.major_faults);
-    table.row("usage", "host_ticks", "count", "1", usage.host_ticks);
-    table.row(
-        "usage",
-        "host_steal_ticks",
-        "count",
-        "1",
-        usage.host_steal_ticks,
-    );
-    table.row(
-        "usage",
-        "host_busy_ticks",
-        "count",
-        "1",
-        usage.host_busy_ticks,
-    );
-    table.row("engine", "threads", "count", "1", part.engine.threads);
-    table.row("engine", "steps", "count", "1", part.engine.steps);
-    table.row(
-        "engine",
-        "peak_running",
-        "count",
-        "1",
-        part.engine.peak_running,
-    );
-    table.row(
-        "engine",
-        "peak_waiting",
-        "count",
-        "1",
-        part.engine.peak_waiting,
-    );
+    let engine = &part.engine;
+    let counts = [
+        ("usage", "involuntary_switches", usage.involuntary_switches),
+        ("usage", "major_faults", usage.major_faults),
+        ("usage", "host_ticks", usage.host_ticks),
+        ("usage", "host_steal_ticks", usage.host_steal_ticks),
+        ("usage", "host_busy_ticks", usage.host_busy_ticks),
+        ("engine", "threads", engine.threads.into()),
+        ("engine", "steps", engine.steps),
+        ("engine", "peak_running", engine.peak_running.into()),
+        ("engine", "peak_waiting", engine.peak_waiting.into()),
+    ];
+    for (kind, name, count) in counts {
+        table.row(kind, name, "count", "1", count);
+    }
     part.cold
         .iter()
         .for_each(|phase| table.row("cold", &phase.name, "value", "ns", phase.took.as_nanos()));

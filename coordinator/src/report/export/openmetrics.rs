@@ -8,14 +8,20 @@ use contract::id::Arm;
 use contract::metric::Metric;
 use contract::part::Outcomes;
 use contract::text;
-use stats::validity::{Claim, Thresholds, claim};
+use stats::compare::Verdict;
+use stats::validity::{Claim, Standing, Thresholds, claim};
 
 use super::{Item, Selection};
-use crate::compare::{Cell, Findings, Outcome};
+use crate::compare::{Cell, Findings};
 
 const QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
-const VALIDITIES: [&str; 3] = ["VALID", "INCONCLUSIVE", "INVALID"];
-const VERDICTS: [&str; 5] = ["FASTER", "SLOWER", "SAME", "UNDECIDED", "INVALID"];
+const VERDICTS: [Verdict; 5] = [
+    Verdict::Faster,
+    Verdict::Slower,
+    Verdict::Same,
+    Verdict::Undecided,
+    Verdict::Invalid,
+];
 
 pub(super) fn render(findings: &Findings, items: &[Item<'_>], metric: Option<Metric>) -> String {
     let mut text = Text(String::new());
@@ -156,7 +162,13 @@ fn run(text: &mut Text, findings: &Findings) {
         "",
         "Whether the measurement can be trusted.",
     );
-    states(text, name, &[], &VALIDITIES, findings.validity.name());
+    states(
+        text,
+        name,
+        &[],
+        &Standing::ALL.map(Standing::name),
+        findings.validity.name(),
+    );
 }
 
 fn states(text: &mut Text, name: &str, labels: &[(&str, &str)], all: &[&str], is: &str) {
@@ -320,7 +332,7 @@ fn changes(text: &mut Text, findings: &Findings) {
     );
     for cell in &findings.cells {
         for metric in &cell.metrics {
-            let Outcome::Compared { comparison, .. } = &metric.outcome else {
+            let Some((comparison, _)) = metric.compared() else {
                 continue;
             };
             let (effect, measure) = (&comparison.effect, metric.measure.name());
@@ -349,7 +361,7 @@ fn verdicts(text: &mut Text, findings: &Findings) {
     text.family(name, "stateset", "", "The verdict of each comparison.");
     for cell in &findings.cells {
         for metric in &cell.metrics {
-            let Outcome::Compared { decision, .. } = &metric.outcome else {
+            let Some((_, decision)) = metric.compared() else {
                 continue;
             };
             let measure = metric.measure.name();
@@ -357,7 +369,7 @@ fn verdicts(text: &mut Text, findings: &Findings) {
                 text,
                 name,
                 &compared(cell, &measure),
-                &VERDICTS,
+                &VERDICTS.map(Verdict::name),
                 decision.verdict.name(),
             );
         }

@@ -11,14 +11,14 @@ use contract::addendum::Annotation;
 use contract::histogram::HistogramError;
 use contract::id::Arm;
 use contract::identity::{HostFacts, Sha256};
-use contract::listed::Survey;
+use contract::prompt_files::Survey;
 use contract::run::{Notice, RunState, VariantRecord};
 use contract::spec::Scenario;
 use serde_json::{Value, json};
 use stats::compare::{Guard, Stage, Verdict};
 use stats::validity::{Assessment, Checked, Finding, Quantity, Validity};
 
-use crate::compare::{ArmSummary, Cell, Findings, Latency, Planned, Views};
+use crate::compare::{Cell, Findings, Planned};
 use crate::plan::{Ahead, Plan};
 use crate::report::document as doc;
 use crate::store::{RunRecord, RunSummary};
@@ -39,12 +39,7 @@ pub fn document(findings: &Findings) -> Result<doc::RunDocument, HistogramError>
         run: run(findings),
         plan: plan(&record.header.plan_json),
         variants: record.header.variants.iter().map(variant).collect(),
-        hosts: record
-            .header
-            .hosts
-            .iter()
-            .map(|(agent, facts)| host(agent, facts))
-            .collect(),
+        hosts: record.header.hosts.iter().map(host).collect(),
         settings: settings(findings),
         measurement: overall(findings),
         notices: record.notices.iter().map(notice).collect(),
@@ -60,12 +55,12 @@ pub fn document(findings: &Findings) -> Result<doc::RunDocument, HistogramError>
 }
 
 /// The plan as stored: JSON already.
-pub(super) fn plan(text: &str) -> Value {
+pub(crate) fn plan(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or(Value::Null)
 }
 
 /// What the scenarios of a plan come to, as far as it is known before anything is sent.
-pub(super) fn loads(plan: &Plan, ahead: &[Ahead]) -> Value {
+pub(crate) fn loads(plan: &Plan, ahead: &[Ahead]) -> Value {
     let load = |(scenario, ahead): (&Scenario, &Ahead)| {
         let file = |(path, survey): &(PathBuf, Survey)| {
             json!({
@@ -79,7 +74,7 @@ pub(super) fn loads(plan: &Plan, ahead: &[Ahead]) -> Value {
             "scenario": scenario.name,
             "requests": scenario.requests(),
             "exact": matches!(scenario.planned(), contract::spec::Planned::Exactly(_)),
-            "sent": ahead.sent.as_ref().map(parts::sent),
+            "sent": ahead.sent,
             "files": ahead.prompts.iter().map(file).collect::<Vec<_>>(),
         })
     };
@@ -87,7 +82,7 @@ pub(super) fn loads(plan: &Plan, ahead: &[Ahead]) -> Value {
 }
 
 /// How a run was made and what became of it, without what was measured.
-pub(super) fn making(record: &RunRecord, summary: &RunSummary) -> Value {
+pub(crate) fn making(record: &RunRecord, summary: &RunSummary) -> Value {
     let header = &record.header;
     let end = record.end.as_ref();
     json!({
@@ -108,7 +103,7 @@ pub(super) fn making(record: &RunRecord, summary: &RunSummary) -> Value {
         "tool_version": header.tool_version,
         "tool_git_sha": header.tool_git_sha,
         "variants": header.variants.iter().map(variant).collect::<Vec<_>>(),
-        "hosts": header.hosts.iter().map(|(agent, facts)| host(agent, facts)).collect::<Vec<_>>(),
+        "hosts": header.hosts.iter().map(host).collect::<Vec<_>>(),
         "blocks_done": record.blocks.len(),
         "parts": summary.parts,
         "requests": summary.requests,
@@ -158,30 +153,15 @@ fn variant(variant: &VariantRecord) -> doc::Variant {
     }
 }
 
-fn host(agent: &str, facts: &HostFacts) -> doc::Host {
+fn host((agent, facts): &(String, HostFacts)) -> doc::Host {
     doc::Host {
-        agent: agent.to_owned(),
-        hostname: facts.hostname.clone(),
-        cpu_model: facts.cpu_model.clone(),
-        cores: facts.cores,
-        memory_bytes: facts.memory_bytes,
-        kernel: facts.kernel.clone(),
-        cpu_flags: facts.cpu_flags.clone(),
-        microcode: facts.microcode.clone(),
-        governor: facts.governor.clone(),
-        cgroup_memory_bytes: facts.cgroup_memory_bytes,
-        cgroup_cpus: facts.cgroup_cpus,
-        numa_nodes: facts.numa_nodes,
-        threads_per_core: facts.threads_per_core,
-        boost: facts.boost.clone(),
-        load_average: facts.load_average,
-        stolen: facts.stolen,
-        processors: (facts.processors > 0).then_some(facts.processors),
+        agent: agent.clone(),
+        facts: facts.clone(),
     }
 }
 
 /// The planned interim analysis, and which analysis this answer is from.
-pub(super) fn look(findings: &Findings) -> Option<doc::Look> {
+pub(crate) fn look(findings: &Findings) -> Option<doc::Look> {
     let Planned { at, rounds, stage } = findings.look?;
     let answer = if stage == Stage::Look { "look" } else { "end" };
     Some(doc::Look {
@@ -269,7 +249,7 @@ fn cell(cell: &Cell) -> doc::Cell {
         index: cell.index,
         scenario: cell.scenario.clone(),
         requests: cell.requests,
-        sent: cell.sent.as_ref().map(parts::sent),
+        sent: cell.sent,
         baseline: cell.baseline.clone(),
         candidate: cell.candidate.clone(),
         rounds_done: cell.rounds.0,
@@ -281,34 +261,13 @@ fn cell(cell: &Cell) -> doc::Cell {
             .iter()
             .map(|(arm, checked)| check(*arm, checked))
             .collect(),
-        arms: cell.arms.iter().map(arm).collect(),
+        arms: cell.arms.clone(),
         metrics: cell.metrics.iter().map(metric).collect(),
         places: cell
             .places
             .as_ref()
             .map(|found| places::places(found, cell.alpha)),
         signals: places::signals(&cell.signals),
-    }
-}
-
-fn arm(summary: &ArmSummary) -> doc::Arm {
-    let phase = |cold: &crate::compare::Cold| doc::Cold {
-        phase: cold.phase.clone(),
-        ns: parts::ns(cold.median),
-    };
-    let first = |r: &crate::compare::FirstRequest| doc::FirstRequest {
-        e2e_ns: r.e2e,
-        ttft_ns: r.ttft,
-    };
-    doc::Arm {
-        arm: summary.arm.to_string(),
-        variant: summary.variant.clone(),
-        outcomes: parts::outcomes(&summary.outcomes),
-        latencies: summary.latencies.iter().map(latency).collect(),
-        views: views(&summary.views),
-        cold: summary.cold.iter().map(phase).collect(),
-        first_requests: summary.first_requests.iter().map(first).collect(),
-        effective_requests: summary.effective_requests,
     }
 }
 
@@ -329,40 +288,5 @@ fn check(arm: Arm, checked: &Checked) -> doc::Check {
         limit: figure.map(|(_, (limit, _))| limit),
         unit: figure.map(|((_, unit), _)| unit.to_owned()),
         key: checked.key.map(str::to_owned),
-    }
-}
-
-fn latency(latency: &Latency) -> doc::Latency {
-    doc::Latency {
-        metric: latency.metric.name().to_owned(),
-        count: latency.count,
-        mean_ns: latency.mean,
-        min_ns: latency.min,
-        max_ns: latency.max,
-        quantiles: latency
-            .quantiles
-            .iter()
-            .map(|&(q, ns)| doc::Quantile { q, ns })
-            .collect(),
-    }
-}
-
-fn views(views: &Views) -> doc::Views {
-    doc::Views {
-        tokens_per_second: views.tokens_per_second,
-        requests_per_second: views.requests_per_second,
-        goodput_per_second: views.goodput_per_second,
-        achieved: views.achieved,
-        first_completion_seconds: views.first_completion,
-        last_completion_seconds: views.last_completion,
-        queue_share: views.queue_share,
-        cpu_seconds: views.cpu_seconds,
-        parallel_efficiency: views.parallel_efficiency,
-        peak_rss_bytes: views.peak_rss_bytes,
-        peak_kv_bytes: views.peak_kv_bytes,
-        kv_bytes_total: views.kv_bytes_total,
-        scheduling_share: views.scheduling_share,
-        peak_waiting: views.peak_waiting,
-        peak_running: views.peak_running,
     }
 }

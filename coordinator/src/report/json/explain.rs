@@ -7,7 +7,7 @@ use stats::compare::{Correction, Estimate, Paired, Sums};
 use super::convert;
 use crate::compare::Explanation;
 
-pub(super) fn explanation(explanation: &Explanation<'_>) -> Value {
+pub(crate) fn explanation(explanation: &Explanation<'_>) -> Value {
     let derivation = explanation.derivation.as_ref().map(|found| {
         json!({
             "effect": derived(&found.effect, &found.effect_sums, &found.comparison.effect),

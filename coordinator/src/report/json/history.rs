@@ -5,7 +5,7 @@ use stats::compare::{Interval, RunMean, RunsStep, Scale, Settings};
 
 use crate::history::{Across, AcrossLine, Calibrated, Calibration, Line, Trend};
 
-pub(super) fn trend(trend: &Trend) -> Value {
+pub(crate) fn trend(trend: &Trend) -> Value {
     json!({
         "plan": trend.plan,
         "series": trend.series,
@@ -16,7 +16,7 @@ pub(super) fn trend(trend: &Trend) -> Value {
 }
 
 /// One measure over runs, with the way to its answer.
-pub(super) fn across_line(line: &AcrossLine) -> Value {
+pub(crate) fn across_line(line: &AcrossLine) -> Value {
     let found = &line.estimate;
     let run =
         |run: &RunMean| json!({ "mean": run.mean, "variance": run.variance, "rounds": run.rounds });
@@ -57,7 +57,7 @@ pub(super) fn across_line(line: &AcrossLine) -> Value {
     })
 }
 
-pub(super) fn across(across: &Across) -> Value {
+pub(crate) fn across(across: &Across) -> Value {
     let ids =
         |runs: &[contract::id::RunId]| runs.iter().map(ToString::to_string).collect::<Vec<_>>();
     json!({
@@ -70,7 +70,7 @@ pub(super) fn across(across: &Across) -> Value {
     })
 }
 
-pub(super) fn calibration(calibration: &Calibration) -> Value {
+pub(crate) fn calibration(calibration: &Calibration) -> Value {
     let row = |row: &Calibrated| {
         json!({
             "scenario": row.scenario,

@@ -275,6 +275,20 @@ impl<'a> Table<'a> {
 }
 
 impl Verdict {
+    /// The one that a gate acts on: what cannot be trusted before SLOWER, and FASTER only where
+    /// everything is.
+    #[must_use]
+    pub fn worst(verdicts: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let rank = |verdict: &Self| match verdict {
+            Self::Invalid => 0,
+            Self::Slower => 1,
+            Self::Undecided => 2,
+            Self::Same => 3,
+            Self::Faster => 4,
+        };
+        verdicts.into_iter().min_by_key(rank)
+    }
+
     /// The word in reports and records.
     #[must_use]
     pub fn name(self) -> &'static str {

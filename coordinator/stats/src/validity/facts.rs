@@ -104,8 +104,6 @@ pub enum CodeIdentity {
 pub struct PairingFacts {
     /// Whether A and B are different code.
     pub code: CodeIdentity,
-    /// Whether decoding is greedy, so that tokens must agree.
-    pub greedy: bool,
     /// Rounds in which the arms' token digests differ.
     pub token_mismatches: Vec<usize>,
     /// Rounds in which failed requests left no tokens to compare, of all rounds.

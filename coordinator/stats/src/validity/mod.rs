@@ -67,14 +67,54 @@ impl Assessment {
     }
 }
 
+/// A validity without its reasons, as the end of a run records it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The measurement can be trusted.
+    Valid,
+    /// It does not show whether it can be trusted.
+    Inconclusive,
+    /// It cannot be trusted.
+    Invalid,
+}
+
+impl Standing {
+    /// All of them, best first.
+    pub const ALL: [Self; 3] = [Self::Valid, Self::Inconclusive, Self::Invalid];
+
+    /// The word in reports and records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Valid => "VALID",
+            Self::Inconclusive => "INCONCLUSIVE",
+            Self::Invalid => "INVALID",
+        }
+    }
+
+    /// The one of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|standing| standing.name() == name)
+    }
+}
+
 impl Validity {
+    /// The same without reasons.
+    #[must_use]
+    pub const fn standing(&self) -> Standing {
+        match self {
+            Self::Valid => Standing::Valid,
+            Self::Inconclusive(_) => Standing::Inconclusive,
+            Self::Invalid(_) => Standing::Invalid,
+        }
+    }
+
     /// The word in reports and records.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Valid => "VALID",
-            Self::Inconclusive(_) => "INCONCLUSIVE",
-            Self::Invalid(_) => "INVALID",
-        }
+        self.standing().name()
     }
 }

@@ -39,9 +39,6 @@ fn code(facts: &PairingFacts) -> Option<Reason> {
 }
 
 fn tokens(facts: &PairingFacts) -> Option<Reason> {
-    if !facts.greedy {
-        return None;
-    }
     let (rounds, of) = facts.tokens_unchecked;
     match facts.token_mismatches.iter().min() {
         Some(&first_round) => Some(Reason::TokensDiffer {

@@ -2,7 +2,8 @@
 //! contents with the sync of their file; whatever is pending may reach the device wholly, in part,
 //! or not at all, each piece for itself. Owns that model; knows nothing of stores.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::trace::Call;
@@ -21,49 +22,28 @@ struct File {
     position: u64,
 }
 
-/// What happens to a name.
+#[derive(Clone, Copy, Debug)]
+enum Node {
+    Dir(usize),
+    File(usize),
+}
+
+type Names = BTreeMap<OsString, Node>;
+
+/// A name in a directory gets something else, or goes.
 #[derive(Clone, Debug)]
-enum Naming {
-    Dir(PathBuf),
-    File(PathBuf, usize),
-    Gone(PathBuf),
-    Moved(PathBuf, PathBuf),
+struct Edit {
+    dir: usize,
+    name: OsString,
+    node: Option<Node>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Names {
-    dirs: BTreeSet<PathBuf>,
-    files: BTreeMap<PathBuf, usize>,
-}
-
-impl Names {
-    fn apply(&mut self, naming: &Naming) {
-        match naming {
-            Naming::Dir(path) => drop(self.dirs.insert(path.clone())),
-            Naming::File(path, file) => drop(self.files.insert(path.clone(), *file)),
-            Naming::Gone(path) => {
-                self.files.remove(path);
-                self.dirs.remove(path);
-            }
-            Naming::Moved(from, to) => self.rename(from, to),
-        }
-    }
-
-    fn rename(&mut self, from: &Path, to: &Path) {
-        let moved = |path: &PathBuf| match path.strip_prefix(from) {
-            Ok(rest) if rest.as_os_str().is_empty() => to.to_owned(),
-            Ok(rest) => to.join(rest),
-            Err(_) => path.clone(),
-        };
-        let renamed = |(path, file): (&PathBuf, &usize)| (moved(path), *file);
-        // First the others, so that what is moved replaces what was there.
-        let (ours, mut rest): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut self.files)
-            .into_iter()
-            .partition(|(path, _)| path.starts_with(from));
-        rest.extend(ours.iter().map(renamed));
-        self.files = rest;
-        self.dirs = self.dirs.iter().map(moved).collect();
-    }
+struct Dir {
+    seen: Names,
+    durable: Names,
+    /// What its next sync makes durable; the edits of one call at once.
+    pending: Vec<Vec<Edit>>,
 }
 
 /// How much of what is pending the device has at the cut.
@@ -75,52 +55,85 @@ pub(crate) enum Reached {
     Some(u64),
 }
 
-#[derive(Clone, Debug, Default)]
+/// Its first directory is the one that it was made of.
+#[derive(Debug)]
 pub(crate) struct Disk {
+    root: PathBuf,
+    dirs: Vec<Dir>,
     files: Vec<File>,
-    seen: Names,
-    durable: Names,
-    pending: BTreeMap<PathBuf, Vec<Naming>>,
     syncing: HashMap<u32, usize>,
 }
 
 impl Disk {
     /// A disk that holds a directory, wholly synced.
-    pub(crate) fn holding(dir: &Path) -> Self {
-        let mut disk = Self::default();
-        disk.take(dir);
-        disk.durable = disk.seen.clone();
+    pub(crate) fn holding(root: &Path) -> Self {
+        let mut disk = Self {
+            root: root.to_owned(),
+            dirs: Vec::new(),
+            files: Vec::new(),
+            syncing: HashMap::new(),
+        };
+        disk.hold(root);
         disk
     }
 
-    fn take(&mut self, dir: &Path) {
-        self.seen.dirs.insert(dir.to_owned());
-        let Ok(entries) = std::fs::read_dir(dir) else {
-            return;
-        };
-        for path in entries.map(|entry| entry.unwrap().path()) {
-            if path.is_dir() {
-                self.take(&path);
+    fn hold(&mut self, path: &Path) -> Node {
+        let dir = self.dirs.len();
+        self.dirs.push(Dir::default());
+        for entry in std::fs::read_dir(path).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            let node = if path.is_dir() {
+                self.hold(&path)
             } else {
-                let durable = std::fs::read(&path).unwrap();
-                self.seen.files.insert(path, self.files.len());
-                self.files.push(File {
-                    durable,
-                    ..File::default()
-                });
-            }
+                self.file(std::fs::read(&path).unwrap())
+            };
+            self.dirs[dir].seen.insert(entry.file_name(), node);
         }
+        self.dirs[dir].durable = self.dirs[dir].seen.clone();
+        Node::Dir(dir)
     }
 
-    fn name(&mut self, dir: Option<&Path>, naming: Naming) {
-        self.seen.apply(&naming);
-        let dir = dir.unwrap_or(Path::new("/")).to_owned();
-        self.pending.entry(dir).or_default().push(naming);
+    fn file(&mut self, durable: Vec<u8>) -> Node {
+        self.files.push(File {
+            durable,
+            ..File::default()
+        });
+        Node::File(self.files.len() - 1)
+    }
+
+    fn node(&self, path: &Path) -> Option<Node> {
+        let names = path.strip_prefix(&self.root).ok()?;
+        names
+            .iter()
+            .try_fold(Node::Dir(0), |node, name| match node {
+                Node::Dir(dir) => self.dirs[dir].seen.get(name).copied(),
+                Node::File(_) => None,
+            })
+    }
+
+    fn edit(&self, path: &Path, node: Option<Node>) -> Option<Edit> {
+        let Node::Dir(dir) = self.node(path.parent()?)? else {
+            return None;
+        };
+        let name = path.file_name()?.to_owned();
+        Some(Edit { dir, name, node })
+    }
+
+    /// Takes in the edits of one call; the last one's directory makes them durable.
+    fn name(&mut self, edits: impl IntoIterator<Item = Option<Edit>>) {
+        let edits: Vec<_> = edits.into_iter().flatten().collect();
+        let Some(dir) = edits.last().map(|edit| edit.dir) else {
+            return;
+        };
+        for edit in &edits {
+            apply(&mut self.dirs[edit.dir].seen, edit);
+        }
+        self.dirs[dir].pending.push(edits);
     }
 
     fn change(&mut self, path: &Path, change: impl FnOnce(&mut File) -> Change) {
-        if let Some(file) = self.seen.files.get(path) {
-            let file = &mut self.files[*file];
+        if let Some(Node::File(file)) = self.node(path) {
+            let file = &mut self.files[file];
             let change = change(file);
             file.pending.push(change);
         }
@@ -128,7 +141,11 @@ impl Disk {
 
     pub(crate) fn take_in(&mut self, call: &Call) {
         match call {
-            Call::MakeDir(path) => self.name(path.parent(), Naming::Dir(path.clone())),
+            Call::MakeDir(path) => {
+                let edit = self.edit(path, Some(Node::Dir(self.dirs.len())));
+                self.dirs.push(Dir::default());
+                self.name([edit]);
+            }
             Call::Open { path, emptied } => self.open(path, *emptied),
             Call::Write { path, at, bytes } => self.change(path, |file| {
                 let at = at.unwrap_or(file.position);
@@ -140,81 +157,94 @@ impl Disk {
             }),
             Call::Truncate { path, len } => self.change(path, |_| Change::Cut(*len as usize)),
             Call::SyncBegins { path, thread } => {
-                let file = self
-                    .seen
-                    .files
-                    .get(path)
-                    .map(|file| self.files[*file].pending.len());
-                let dir = self.pending.get(path).map(Vec::len);
-                self.syncing.insert(*thread, file.or(dir).unwrap_or(0));
+                let pending = match self.node(path) {
+                    Some(Node::File(file)) => self.files[file].pending.len(),
+                    Some(Node::Dir(dir)) => self.dirs[dir].pending.len(),
+                    None => 0,
+                };
+                self.syncing.insert(*thread, pending);
             }
             Call::SyncEnds { path, thread } => self.sync(path, *thread),
             Call::Rename { from, to } => {
-                self.name(to.parent(), Naming::Moved(from.clone(), to.clone()));
+                let edits = [self.edit(from, None), self.edit(to, self.node(from))];
+                self.name(edits);
             }
-            Call::Remove(path) => self.name(path.parent(), Naming::Gone(path.clone())),
+            Call::Remove(path) => self.name([self.edit(path, None)]),
             Call::Said(_) => {}
         }
     }
 
     fn open(&mut self, path: &Path, emptied: bool) {
-        if let Some(file) = self.seen.files.get(path) {
-            let file = &mut self.files[*file];
+        if let Some(Node::File(file)) = self.node(path) {
+            let file = &mut self.files[file];
             file.position = 0;
             file.pending.extend(emptied.then_some(Change::Cut(0)));
             return;
         }
-        let file = self.files.len();
-        self.files.push(File::default());
-        self.name(path.parent(), Naming::File(path.to_owned(), file));
+        let file = self.file(Vec::new());
+        self.name([self.edit(path, Some(file))]);
     }
 
     fn sync(&mut self, path: &Path, thread: u32) {
         let upto = self.syncing.remove(&thread).unwrap_or(0);
-        if let Some(file) = self.seen.files.get(path) {
-            let file = &mut self.files[*file];
-            let upto = upto.min(file.pending.len());
-            for change in file.pending.drain(..upto) {
-                put(&mut file.durable, &change);
+        match self.node(path) {
+            Some(Node::File(file)) => {
+                let file = &mut self.files[file];
+                let upto = upto.min(file.pending.len());
+                for change in file.pending.drain(..upto) {
+                    put(&mut file.durable, &change);
+                }
             }
-        } else if let Some(pending) = self.pending.get_mut(path) {
-            for naming in pending.drain(..upto.min(pending.len())) {
-                self.durable.apply(&naming);
+            Some(Node::Dir(dir)) => {
+                let upto = upto.min(self.dirs[dir].pending.len());
+                let done: Vec<_> = self.dirs[dir].pending.drain(..upto).flatten().collect();
+                for edit in done {
+                    apply(&mut self.dirs[edit.dir].durable, &edit);
+                }
             }
+            None => {}
         }
     }
 
-    /// Writes what is there after the power went: everything below `dir`, to another place.
-    pub(crate) fn cut(&self, dir: &Path, to: &Path, reached: Reached) {
+    /// Writes what is there after the power went to another place.
+    pub(crate) fn cut(&self, to: &Path, reached: Reached) {
         let mut chance = Chance(match reached {
             Reached::Some(seed) => seed,
             _ => 1,
         });
-        let mut names = self.durable.clone();
-        for pending in self.pending.values() {
+        let mut names: Vec<_> = self.dirs.iter().map(|dir| dir.durable.clone()).collect();
+        for dir in &self.dirs {
             let upto = match reached {
                 Reached::Nothing => 0,
-                Reached::Everything => pending.len(),
-                Reached::Some(_) => chance.below(pending.len() + 1),
+                Reached::Everything => dir.pending.len(),
+                Reached::Some(_) => chance.below(dir.pending.len() + 1),
             };
-            pending[..upto]
-                .iter()
-                .for_each(|naming| names.apply(naming));
+            for edit in dir.pending[..upto].iter().flatten() {
+                apply(&mut names[edit.dir], edit);
+            }
         }
-        let place = |path: &Path| path.strip_prefix(dir).map(|rest| to.join(rest));
-        for path in names.dirs.iter().filter_map(|path| place(path).ok()) {
-            std::fs::create_dir_all(path).unwrap();
-        }
-        for (path, file) in &names.files {
-            let (Ok(target), true) = (
-                place(path),
-                path.parent().is_some_and(|dir| names.dirs.contains(dir)),
-            ) else {
-                continue;
-            };
-            std::fs::write(target, self.files[*file].after(reached, &mut chance)).unwrap();
+        self.write(&names, 0, to, reached, &mut chance);
+    }
+
+    fn write(&self, names: &[Names], dir: usize, to: &Path, reached: Reached, chance: &mut Chance) {
+        std::fs::create_dir_all(to).unwrap();
+        for (name, node) in &names[dir] {
+            let path = to.join(name);
+            match *node {
+                Node::Dir(dir) => self.write(names, dir, &path, reached, chance),
+                Node::File(file) => {
+                    std::fs::write(path, self.files[file].after(reached, chance)).unwrap();
+                }
+            }
         }
     }
+}
+
+fn apply(names: &mut Names, edit: &Edit) {
+    match edit.node {
+        Some(node) => names.insert(edit.name.clone(), node),
+        None => names.remove(&edit.name),
+    };
 }
 
 impl File {

@@ -104,15 +104,10 @@ fn times(usage: &Usage, processors: u128) -> Result<(), PartFault> {
 }
 
 fn clocks(usage: &Usage) -> Result<(), PartFault> {
-    if let Some(seen) = usage.frequency {
-        at_most("usage.frequency", seen.high_khz, "its bound", FASTEST)?;
-        within(
-            "usage.frequency",
-            seen.low_khz,
-            "the highest",
-            1_u64,
-            seen.high_khz,
-        )?;
+    let high = usage.cpu_khz_high.unwrap_or(0);
+    at_most("usage.frequency", high, "its bound", FASTEST)?;
+    if let Some(low) = usage.cpu_khz_low {
+        within("usage.frequency", low, "the highest", 1_u64, high)?;
     }
     let finite = usage
         .floor

@@ -24,6 +24,7 @@ use crate::json;
 /// Largest size accepted, far above any real model, so that no product of a few sizes wraps.
 const MAX_SIZE: usize = i32::MAX as usize;
 const MAX_HEAD: usize = 1 << 16;
+const MAX_LAYERS: usize = 1 << 16;
 
 /// A validated architecture. Sizes are in elements, counts in pieces.
 #[derive(Debug, Clone, PartialEq)]
@@ -189,7 +190,6 @@ impl Config {
         for (key, value) in [
             ("hidden_size", self.hidden_size),
             ("intermediate_size", self.intermediate_size),
-            ("num_hidden_layers", self.layers),
             ("num_attention_heads", self.heads),
             ("num_key_value_heads", self.kv_heads),
             ("vocab_size", self.vocab_size),
@@ -340,6 +340,10 @@ fn read(keys: &Keys<'_>, family: &Family) -> Result<Config, LoadError> {
         .count("max_position_embeddings")?
         .unwrap_or(family.context);
     let layers = keys.required("num_hidden_layers")?;
+    // Before room is made for what is said of each.
+    if !(1..=MAX_LAYERS).contains(&layers) {
+        return refuse("num_hidden_layers", &layers, "between 1 and 65536");
+    }
     let defaults = rope::Defaults {
         theta: family.theta,
         partial: family.partial_rotary,
@@ -411,5 +415,23 @@ mod tests {
         named(refusal(8, 8, (1 << 16) + 8, 64), "head_dim");
         named(refusal(8, 1, 8, 1 << 28), "max_position_embeddings");
         named(refusal(1 << 14, 1 << 14, 1 << 14, 64), "num_hidden_layers");
+    }
+
+    #[test]
+    fn a_number_of_layers_that_no_model_has_is_refused_before_room_is_made_for_them() {
+        let said = |layers: u64| {
+            let text = serde_json::json!({
+                "architectures": ["LlamaForCausalLM"], "rms_norm_eps": 1e-5, "hidden_size": 8,
+                "intermediate_size": 8, "num_hidden_layers": layers, "vocab_size": 8,
+                "num_attention_heads": 1, "max_position_embeddings": 8,
+            });
+            Config::parse(&text.to_string(), Path::new("c"))
+                .err()
+                .map(|e| e.to_string())
+        };
+        for layers in [0, (1 << 16) + 1, 1 << 40, 1 << 62] {
+            assert!(said(layers).is_some_and(|said| said.contains("num_hidden_layers")));
+        }
+        assert_eq!(said(1 << 16), None, "the twin");
     }
 }

@@ -16,7 +16,7 @@ fn load(attempt: Attempt) -> Input {
         concurrency: 1,
         tokens_per_request: 2,
     };
-    Input::Said(Down::Load {
+    Input::Said(ToPeer::Load {
         attempt,
         engine: EngineSpec::Sim(SimSpec::default()),
         demand,
@@ -49,7 +49,7 @@ fn arm(attempt: Attempt) -> Input {
         share: Share { index: 0, of: 1 },
         seed: 1,
     });
-    Input::Said(Down::Arm {
+    Input::Said(ToPeer::Arm {
         attempt,
         assignment,
     })
@@ -57,14 +57,14 @@ fn arm(attempt: Attempt) -> Input {
 
 fn start(attempt: Attempt) -> Input {
     let at = Duration::from_secs(1);
-    Input::Said(Down::Start {
+    Input::Said(ToPeer::Start {
         attempt,
         at,
         uncertainty: Duration::ZERO,
     })
 }
 
-fn said(down: Down) -> Input {
+fn said(down: ToPeer) -> Input {
     Input::Said(down)
 }
 
@@ -103,7 +103,7 @@ fn at(state: State) -> Machine {
     }
     if state == State::Stopping {
         machine = at(State::Running);
-        machine.on(said(Down::Cancel(ONE)));
+        machine.on(arm(ONE));
     }
     assert_eq!(machine.state, state);
     machine
@@ -112,7 +112,7 @@ fn at(state: State) -> Machine {
 const BUSY: [State; 3] = [State::Loading, State::Arming, State::Running];
 const FREE: [State; 4] = [State::Idle, State::Ready, State::Armed, State::Reporting];
 
-fn sends(actions: &[Action]) -> Vec<&Up> {
+fn sends(actions: &[Action]) -> Vec<&FromPeer> {
     actions
         .iter()
         .filter_map(|a| {
@@ -125,12 +125,8 @@ fn sends(actions: &[Action]) -> Vec<&Up> {
         .collect()
 }
 
-fn stopped(attempt: Attempt) -> Vec<Action> {
-    vec![Action::Send(Up::Stopped(attempt))]
-}
-
 fn is_protocol_failure(action: &Action, of: Attempt) -> bool {
-    matches!(action, Action::Send(Up::Failed { attempt, failure })
+    matches!(action, Action::Send(FromPeer::Failed { attempt, failure })
         if *attempt == of && failure.kind == FailureKind::Protocol)
 }
 
@@ -143,7 +139,7 @@ fn the_main_path_gives_each_command_once_and_tells_each_step() {
     ));
     assert!(matches!(
         machine.on(opened())[..],
-        [Action::Send(Up::Loaded { attempt: ONE, .. })]
+        [Action::Send(FromPeer::Loaded { attempt: ONE, .. })]
     ));
     assert!(matches!(
         machine.on(arm(ONE))[..],
@@ -151,21 +147,17 @@ fn the_main_path_gives_each_command_once_and_tells_each_step() {
     ));
     assert_eq!(
         machine.on(Input::Did(Done::Warm)),
-        [Action::Send(Up::Armed(ONE))]
+        [Action::Send(FromPeer::Armed(ONE))]
     );
     assert!(matches!(
         machine.on(start(ONE))[..],
         [Action::Command(Command::Run { .. })]
     ));
-    assert_eq!(
-        machine.on(Input::Did(Done::Started)),
-        [Action::Send(Up::Started(ONE))]
-    );
     assert!(matches!(
         machine.on(sealed())[..],
-        [Action::Send(Up::Part(_))]
+        [Action::Send(FromPeer::Part(_))]
     ));
-    assert_eq!(machine.on(said(Down::PartStored(ONE))), []);
+    assert_eq!(machine.on(said(ToPeer::PartStored(ONE))), []);
     assert_eq!((machine.state(), machine.attempt()), (State::Ready, None));
     assert!(matches!(
         machine.on(arm(TWO))[..],
@@ -179,7 +171,7 @@ fn a_part_travels_in_pieces_without_gaps_and_only_the_last_is_the_last() {
     let mut joined: Vec<u8> = Vec::new();
     let actions = at(State::Running).on(Input::Did(Done::Sealed(bytes.clone())));
     for (i, up) in sends(&actions).into_iter().enumerate() {
-        let Up::Part(chunk) = up else {
+        let FromPeer::Part(chunk) = up else {
             panic!("{up:?}")
         };
         assert_eq!((chunk.seq as usize, chunk.last), (i, i == 2));
@@ -200,7 +192,7 @@ fn a_failure_ends_the_attempt_and_keeps_the_engine_if_there_is_one() {
         let told = machine.on(Input::Did(Done::Failed(failure())));
         assert_eq!(
             told,
-            [Action::Send(Up::Failed {
+            [Action::Send(FromPeer::Failed {
                 attempt: ONE,
                 failure: failure()
             })]
@@ -210,59 +202,18 @@ fn a_failure_ends_the_attempt_and_keeps_the_engine_if_there_is_one() {
 }
 
 #[test]
-fn cancel_is_answered_at_once_where_nothing_runs() {
-    for state in FREE {
-        let mut machine = at(state);
-        assert_eq!(
-            machine.on(said(Down::Cancel(ONE))),
-            stopped(ONE),
-            "{state:?}"
-        );
-        let after = if state == State::Idle {
-            State::Idle
-        } else {
-            State::Ready
-        };
-        assert_eq!(machine.state(), after);
-    }
-}
-
-#[test]
-fn cancel_is_answered_when_the_thread_lets_go_where_something_runs() {
+fn what_stops_leaves_the_engine_if_it_was_opened_and_tells_nothing_more() {
     let ends = [opened(), Input::Did(Done::Cancelled), sealed()];
     for (state, end) in BUSY.into_iter().zip(ends) {
         let mut machine = at(state);
-        assert_eq!(
-            machine.on(said(Down::Cancel(ONE))),
-            [Action::Interrupt],
-            "{state:?}"
-        );
-        assert_eq!(machine.state(), State::Stopping);
-        assert_eq!(
-            machine.on(Input::Did(Done::Started)),
-            [],
-            "what it did before it noticed"
-        );
-        assert_eq!(machine.on(end), stopped(ONE));
+        machine.on(said(ToPeer::Flush));
+        assert_eq!(machine.state(), State::Stopping, "{state:?}");
+        assert_eq!(machine.on(end), []);
         assert_eq!(machine.state(), State::Ready);
     }
-}
-
-#[test]
-fn a_second_cancel_is_answered_by_the_newer_attempt_once() {
-    let mut machine = at(State::Stopping);
-    assert_eq!(machine.on(said(Down::Cancel(TWO))), []);
-    assert_eq!(machine.on(Input::Did(Done::Cancelled)), stopped(TWO));
-}
-
-#[test]
-fn a_cancelled_load_that_fails_leaves_no_engine() {
     let mut machine = at(State::Loading);
-    machine.on(said(Down::Cancel(ONE)));
-    assert_eq!(
-        machine.on(Input::Did(Done::Failed(failure()))),
-        stopped(ONE)
-    );
+    machine.on(said(ToPeer::Flush));
+    assert_eq!(machine.on(Input::Did(Done::Failed(failure()))), []);
     assert_eq!(machine.state(), State::Idle);
 }
 
@@ -274,16 +225,15 @@ fn what_belongs_to_an_older_or_finished_attempt_is_ignored_and_counted() {
         load(ONE),
         arm(ONE),
         start(ONE),
-        said(Down::Cancel(ONE)),
-        said(Down::PartStored(ONE)),
+        said(ToPeer::PartStored(ONE)),
     ] {
         assert_eq!(machine.on(late), []);
     }
-    assert_eq!((machine.state(), machine.ignored()), (State::Arming, 5));
-    machine.on(said(Down::Cancel(TWO)));
+    assert_eq!((machine.state(), machine.ignored()), (State::Arming, 4));
+    machine.on(load(TWO));
     machine.on(Input::Did(Done::Cancelled));
     assert_eq!(machine.on(start(TWO)), []);
-    assert_eq!((machine.state(), machine.ignored()), (State::Ready, 6));
+    assert_eq!((machine.state(), machine.ignored()), (State::Ready, 5));
     // The twin: what begins anew is never late.
     assert!(!machine.on(arm(TWO)).is_empty());
 }
@@ -320,12 +270,12 @@ fn an_illegal_message_fails_the_attempt_and_frees_the_thread() {
     }
     for state in BUSY {
         assert!(
-            is_protocol_failure(&at(state).on(said(Down::Flush))[0], ONE),
+            is_protocol_failure(&at(state).on(said(ToPeer::Flush))[0], ONE),
             "{state:?}"
         );
     }
     assert!(is_protocol_failure(
-        &at(State::Ready).on(said(Down::Ping { seq: 1 }))[0],
+        &at(State::Ready).on(said(ToPeer::Ping { seq: 1 }))[0],
         ONE
     ));
 }
@@ -333,7 +283,7 @@ fn an_illegal_message_fails_the_attempt_and_frees_the_thread() {
 #[test]
 fn a_profile_is_written_only_while_nothing_runs() {
     for state in FREE {
-        let actions = at(state).on(said(Down::Flush));
+        let actions = at(state).on(said(ToPeer::Flush));
         assert!(matches!(actions[..], [Action::Flush(_)]), "{state:?}");
     }
 }
@@ -342,27 +292,24 @@ fn a_profile_is_written_only_while_nothing_runs() {
 fn drain_finishes_what_is_measured_and_nothing_else() {
     for state in [State::Idle, State::Ready] {
         let mut machine = at(state);
-        assert_eq!(machine.on(said(Down::Drain)), [Action::Leave]);
+        assert_eq!(machine.on(said(ToPeer::Drain)), [Action::Leave]);
         assert_eq!(machine.state(), State::Left);
         assert_eq!(machine.on(load(TWO)), []);
     }
-    let armed = at(State::Armed).on(said(Down::Drain));
-    assert_eq!(armed, [Action::Send(Up::Stopped(ONE)), Action::Leave]);
+    let armed = at(State::Armed).on(said(ToPeer::Drain));
+    assert_eq!(armed, [Action::Leave]);
     for state in [State::Loading, State::Arming] {
         let mut machine = at(state);
-        assert_eq!(machine.on(said(Down::Drain)), [Action::Interrupt]);
-        assert_eq!(
-            machine.on(Input::Did(Done::Cancelled)),
-            [Action::Send(Up::Stopped(ONE)), Action::Leave]
-        );
+        assert_eq!(machine.on(said(ToPeer::Drain)), [Action::Interrupt]);
+        assert_eq!(machine.on(Input::Did(Done::Cancelled)), [Action::Leave]);
     }
     let mut running = at(State::Running);
-    assert_eq!(running.on(said(Down::Drain)), []);
+    assert_eq!(running.on(said(ToPeer::Drain)), []);
     assert!(matches!(
         running.on(sealed())[..],
-        [Action::Send(Up::Part(_))]
+        [Action::Send(FromPeer::Part(_))]
     ));
-    assert_eq!(running.on(said(Down::PartStored(ONE))), [Action::Leave]);
+    assert_eq!(running.on(said(ToPeer::PartStored(ONE))), [Action::Leave]);
 }
 
 #[test]
@@ -370,10 +317,7 @@ fn a_signal_ends_every_state_as_soon_as_the_thread_is_free() {
     for state in [State::Idle, State::Ready, State::Reporting] {
         assert_eq!(at(state).on(Input::Terminate), [Action::Leave], "{state:?}");
     }
-    assert_eq!(
-        at(State::Armed).on(Input::Terminate),
-        [Action::Send(Up::Stopped(ONE)), Action::Leave]
-    );
+    assert_eq!(at(State::Armed).on(Input::Terminate), [Action::Leave]);
     for state in BUSY {
         let mut machine = at(state);
         assert_eq!(
@@ -381,17 +325,11 @@ fn a_signal_ends_every_state_as_soon_as_the_thread_is_free() {
             [Action::Interrupt],
             "{state:?}"
         );
-        assert_eq!(
-            machine.on(Input::Did(Done::Cancelled)),
-            [Action::Send(Up::Stopped(ONE)), Action::Leave]
-        );
+        assert_eq!(machine.on(Input::Did(Done::Cancelled)), [Action::Leave]);
     }
     let mut stopping = at(State::Stopping);
     assert_eq!(stopping.on(Input::Terminate), []);
-    assert_eq!(
-        stopping.on(Input::Did(Done::Cancelled)),
-        [Action::Send(Up::Stopped(ONE)), Action::Leave]
-    );
+    assert_eq!(stopping.on(Input::Did(Done::Cancelled)), [Action::Leave]);
 }
 
 /// The measuring thread and the bookkeeping of what must hold, for inputs in any order.
@@ -400,18 +338,11 @@ struct World {
     machine: Machine,
     command: Option<State>,
     interrupted: bool,
-    cancelled: Option<Attempt>,
     left: bool,
 }
 
 impl World {
     fn feed(&mut self, input: Input) {
-        if let Input::Said(Down::Cancel(attempt)) = &input
-            && !self.left
-            && *attempt >= self.machine.attempt
-        {
-            self.cancelled = self.cancelled.max(Some(*attempt));
-        }
         for action in self.machine.on(input) {
             assert!(!self.left, "something happens after it left");
             match action {
@@ -425,13 +356,6 @@ impl World {
                     self.interrupted = true;
                 }
                 Action::Flush(_) => assert!(self.command.is_none(), "a flush while something runs"),
-                Action::Send(Up::Stopped(attempt)) => {
-                    assert!(
-                        self.command.is_none(),
-                        "told to have stopped while something runs"
-                    );
-                    self.cancelled = self.cancelled.filter(|asked| *asked > attempt);
-                }
                 Action::Send(_) => {}
                 Action::Leave => {
                     assert!(self.command.is_none(), "left while something runs");
@@ -466,18 +390,16 @@ impl World {
             0..3 => self.feed(load(attempt)),
             3..7 => self.feed(arm(attempt)),
             7..11 => self.feed(start(attempt)),
-            11..14 => self.feed(said(Down::PartStored(attempt))),
-            14 => self.feed(said(Down::Cancel(attempt))),
-            15 => self.feed(said(Down::Flush)),
-            16 if stream.below(8) == 0 => self.feed(said(Down::Drain)),
-            17 if self.command == Some(State::Running) => self.feed(Input::Did(Done::Started)),
+            11..14 => self.feed(said(ToPeer::PartStored(attempt))),
+            14 => self.feed(said(ToPeer::Flush)),
+            15 if stream.below(8) == 0 => self.feed(said(ToPeer::Drain)),
             _ => self.finish(stream.below(9)),
         }
     }
 }
 
 #[test]
-fn in_any_order_there_is_one_command_at_a_time_every_cancel_is_answered_and_it_always_ends() {
+fn in_any_order_there_is_one_command_at_a_time_and_it_always_ends() {
     let mut reached = std::collections::BTreeSet::new();
     for seed in 0..500 {
         let mut world = World::default();
@@ -487,7 +409,6 @@ fn in_any_order_there_is_one_command_at_a_time_every_cancel_is_answered_and_it_a
             reached.insert(format!("{:?}", world.machine.state));
         }
         world.finish(2);
-        assert_eq!(world.cancelled, None, "seed {seed}");
         world.feed(Input::Terminate);
         world.finish(1);
         assert!(

@@ -1,0 +1,22 @@
+//! What commands found, one file a command: what it says as text, as JSON and for scripts.
+
+mod across;
+mod build;
+mod calibrate;
+mod check;
+mod doctor;
+mod explained;
+mod findings;
+mod formulas;
+mod next;
+mod origin;
+mod runs;
+mod store;
+mod trend;
+
+pub use across::AcrossExplained;
+pub use check::Checked;
+pub use doctor::Checks;
+pub use explained::Explained;
+pub use findings::{Full, Short};
+pub use runs::{Pruned, Runs, Shown};

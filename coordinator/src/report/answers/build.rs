@@ -1,0 +1,102 @@
+//! What `build` says: the variants, their profiles, and what deserves attention. Must not know how
+//! anything is built.
+
+use std::io;
+
+use serde_json::json;
+
+use crate::build::{Manifest, Outcome, VariantRecord};
+use crate::layout::Layout;
+use crate::report::Answer;
+use crate::report::phrases::builds::{HOT, hot_line, profile_line};
+use crate::report::phrases::words::{bytes, wait};
+use crate::report::render::json::Json;
+use crate::report::render::text::Page;
+use crate::report::tables::table::Table;
+
+impl Answer for Outcome {
+    fn text(&self, page: &mut Page) {
+        let manifest = &self.manifest;
+        if self.done.is_empty() {
+            page.line("Everything is up to date.");
+        } else {
+            page.say(&format!("Done: {}.", self.done.join(", ")));
+        }
+        page.gap();
+        page.table(&variants(manifest));
+        for (scope, profile) in &manifest.profiles {
+            page.gap();
+            let (sha, facts) = (short(&profile.sha256), profile_line(&profile.report));
+            page.sentence(&format!("profile {sha} of scope {scope}: {facts}"), 2, 4);
+            for hot in profile.report.hottest.iter().take(HOT) {
+                page.sentence(&hot_line(hot), 4, 12);
+            }
+        }
+        for (about, warning) in manifest
+            .warnings
+            .iter()
+            .flat_map(|(about, all)| all.iter().map(move |w| (about, w)))
+        {
+            page.item(&format!("{about}: {warning}"));
+        }
+        page.heading("Next");
+        let (layouts, built): (Vec<&str>, Vec<&str>) = manifest
+            .variants
+            .keys()
+            .map(String::as_str)
+            .partition(|name| Layout::named(name).is_some());
+        let beside = if layouts.is_empty() {
+            String::new()
+        } else {
+            format!(" --layout-arms {}", layouts.len())
+        };
+        page.line(&format!(
+            "  coordinator run --preset demo --variants {}{beside}",
+            built.join(",")
+        ));
+    }
+
+    fn json(&self, to: &mut Json<'_>) -> io::Result<()> {
+        to.answer(
+            "build",
+            json!({ "done": self.done, "manifest": self.manifest }),
+        )
+    }
+
+    fn quiet(&self) -> Vec<String> {
+        let line = |(name, variant): (&String, &VariantRecord)| {
+            format!("{name} {}", variant.artifact.sha256)
+        };
+        self.manifest.variants.iter().map(line).collect()
+    }
+}
+
+fn variants(manifest: &Manifest) -> Table {
+    let row = |(name, variant): (&String, &VariantRecord)| {
+        let same = variant
+            .identical_to
+            .as_ref()
+            .map(|other| format!("same code as {other}"));
+        let shuffled = variant
+            .layout_seed
+            .map(|seed| format!("shuffled, seed {seed}"));
+        let artifact = &variant.artifact;
+        [
+            name.clone(),
+            short(&artifact.sha256).to_owned(),
+            short(&artifact.text_sha256).to_owned(),
+            bytes(artifact.bytes as f64),
+            wait(variant.build_seconds),
+            same.or(shuffled).unwrap_or_default(),
+        ]
+    };
+    let headings = ["variant", "SHA-256", "code", "size", "built in", ""];
+    let all = manifest.variants.iter().chain(&manifest.controls);
+    Table::new("Variants", headings)
+        .words(&[1, 2, 5])
+        .with(all.map(row))
+}
+
+fn short(hex: &str) -> &str {
+    hex.get(..12).unwrap_or(hex)
+}

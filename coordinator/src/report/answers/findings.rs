@@ -1,0 +1,205 @@
+//! What `run`, `compare` and `report` say: verdict first, then tables, at most 80 columns. Changes
+//! in sentences have words, columns have signs. Owns the order of the page.
+
+use std::io;
+
+use stats::validity::{Finding, alike};
+
+use super::{next, origin};
+use crate::compare::{Cell, Findings, MetricComparison};
+use crate::plan::Plan;
+use crate::report::pages::{junit, markdown};
+use crate::report::phrases::doubts::{doubts, loss, worth_a_line};
+use crate::report::phrases::footnotes::footnotes;
+use crate::report::phrases::provenance::{SIMULATED, labelled};
+use crate::report::phrases::{changes, interim, layouts, load, verdicts};
+use crate::report::render::json::Json;
+use crate::report::render::text::Page;
+use crate::report::tables::comparison::{Depth, control, effects};
+use crate::report::tables::{arms, checks, layouts as layout_tables, places};
+use crate::report::{Answer, Tool, json};
+use crate::schedule;
+
+/// What `run` and `compare` show.
+pub struct Short<'a>(pub &'a Findings);
+
+/// What `report` shows: everything.
+pub struct Full<'a>(pub &'a Findings);
+
+impl Answer for Short<'_> {
+    fn text(&self, page: &mut Page) {
+        let Self(findings) = self;
+        top(page, findings);
+        for cell in &findings.cells {
+            comparison(page, &findings.plan, cell, Depth::Short);
+        }
+        layout_control(page, findings, Depth::Short);
+        origin::short(page, &findings.record.header);
+        next::next(page, findings, false);
+    }
+
+    fn json(&self, to: &mut Json<'_>) -> io::Result<()> {
+        Full(self.0).json(to)
+    }
+
+    fn quiet(&self) -> Vec<String> {
+        let verdict = |cell: &Cell| {
+            // Without a candidate nothing is compared: the verdict is the measurement's own.
+            let own = || cell.assessment.validity.name();
+            let verdict = cell.verdict().map_or_else(own, |found| found.name());
+            let candidate = cell.candidate.as_ref();
+            let candidate = candidate.map_or_else(String::new, |name| format!(" {name}"));
+            format!("{} {verdict}{candidate}", cell.scenario)
+        };
+        let run = self.0.record.header.run.to_string();
+        std::iter::once(run)
+            .chain(self.0.cells.iter().map(verdict))
+            .collect()
+    }
+
+    fn document(&self, tool: Tool) -> Option<String> {
+        Some(match tool {
+            Tool::Markdown => markdown::comment(self.0),
+            Tool::Junit => junit::results(self.0),
+        })
+    }
+}
+
+impl Answer for Full<'_> {
+    fn text(&self, page: &mut Page) {
+        let Self(findings) = self;
+        top(page, findings);
+        for cell in &findings.cells {
+            comparison(page, &findings.plan, cell, Depth::Full);
+            if !cell.arms.is_empty() {
+                for table in arms::all(cell).iter().chain([&arms::cold(cell)]) {
+                    page.titled(&format!("{}: ", cell.title), table);
+                }
+            }
+            page.titled(&format!("{}: ", cell.title), &checks::checks(cell));
+        }
+        layout_control(page, findings, Depth::Full);
+        origin::full(page, &findings.record, &findings.plan);
+        next::next(page, findings, true);
+    }
+
+    fn json(&self, to: &mut Json<'_>) -> io::Result<()> {
+        to.document(&json::document(self.0).map_err(io::Error::other)?)
+    }
+
+    fn quiet(&self) -> Vec<String> {
+        Short(self.0).quiet()
+    }
+}
+
+/// Which run it is, the answers, and whether to believe them.
+fn top(page: &mut Page, findings: &Findings) {
+    title(page, findings);
+    page.heading(&format!("Measurement: {}", findings.validity.name()));
+    findings.reasons.iter().for_each(|reason| page.item(reason));
+    findings
+        .judged_cells()
+        .for_each(|cell| reasons(page, findings, cell));
+    let losses: Vec<String> = findings
+        .losses()
+        .map(|notice| loss(findings, notice))
+        .collect();
+    if !losses.is_empty() {
+        page.heading("Lost during the run (never counted, never compared)");
+        losses.iter().for_each(|loss| page.item(loss));
+    }
+    if findings.compared().next().is_some() {
+        page.gap();
+        page.say(&format!("Signs: {}", changes::SIGNS));
+    }
+}
+
+/// Which run it is, and one answer a scenario.
+pub(crate) fn title(page: &mut Page, findings: &Findings) {
+    let header = &findings.record.header;
+    page.say(&format!(
+        "{} · run {}{}",
+        findings.plan.name,
+        header.run,
+        labelled(header)
+    ));
+    if header.simulated {
+        page.sentence(SIMULATED, 0, 0);
+    }
+    if let Some(planned) = &findings.look {
+        page.say(&interim::interim(planned));
+    }
+    page.gap();
+    findings
+        .cells
+        .iter()
+        .for_each(|cell| page.say(&verdicts::headline(cell)));
+}
+
+fn reasons(page: &mut Page, findings: &Findings, cell: &Cell) {
+    let (word, whole) = (cell.assessment.validity.name(), findings.validity.name());
+    // The heading has said it, unless this scenario fares better than the whole run.
+    let weight = if word == whole {
+        String::new()
+    } else {
+        format!("{word}: ")
+    };
+    list(page, &format!("{}: {weight}", cell.title), doubts(cell));
+    list(
+        page,
+        &format!("{}: note: ", cell.title),
+        &worth_a_line(cell),
+    );
+}
+
+/// The reasons of one weight, and after each kind what to do about it.
+fn list(page: &mut Page, before: &str, findings: &[Finding]) {
+    for kind in alike(findings).chunk_by(|a, b| a.worst.reason.code() == b.worst.reason.code()) {
+        kind.iter()
+            .for_each(|one| page.item(&format!("{before}{one}")));
+        let last = &kind[kind.len() - 1].worst;
+        page.sentence(&format!("→ {}", last.reason.advice()), 4, 6);
+    }
+}
+
+/// The comparison of one scenario, its control, and what must be said about single measures.
+fn comparison(page: &mut Page, plan: &Plan, cell: &Cell, depth: Depth) {
+    if cell.candidate.is_none() {
+        return;
+    }
+    let shown: Vec<&MetricComparison> = depth.of(cell);
+    let (done, planned) = cell.rounds;
+    let (scenario, _) = schedule::of_cell(plan, cell.index);
+    let offered = load::offered(&plan.scenarios[scenario], cell.sent.as_ref());
+    page.heading(&format!("{offered}; {done} of {planned} rounds"));
+    load::changes(cell.sent.as_ref())
+        .iter()
+        .for_each(|change| page.sentence(change, 2, 4));
+    page.table(&effects(cell, &shown));
+    page.captioned(&control(cell, &shown));
+    if depth == Depth::Full {
+        places::places(cell)
+            .iter()
+            .for_each(|table| page.captioned(table));
+    }
+    page.notes(&footnotes(&plan.validity.thresholds(), cell, &shown));
+}
+
+/// The layout control, where the run has one.
+pub(crate) fn layout_control(page: &mut Page, findings: &Findings, depth: Depth) {
+    let Some(control) = &findings.layout else {
+        return;
+    };
+    page.heading(&layouts::title(control));
+    layouts::each(control)
+        .iter()
+        .for_each(|said| page.item(said));
+    if depth == Depth::Full {
+        layout_tables::layouts(control)
+            .iter()
+            .for_each(|table| page.captioned(table));
+    }
+    layouts::left_out(control)
+        .iter()
+        .for_each(|text| page.item(text));
+}

@@ -1,0 +1,46 @@
+//! Where the numbers come from, in one sentence or in full.
+
+use contract::run::RunHeader;
+
+use crate::plan::Plan;
+use crate::report::phrases::provenance::{ORIGIN, build, described, facts, machine, moves};
+use crate::report::phrases::words::count;
+use crate::report::render::text::Page;
+use crate::store::RunRecord;
+
+/// One sentence.
+pub(crate) fn short(page: &mut Page, header: &RunHeader) {
+    let variants = header
+        .variants
+        .iter()
+        .map(|v| format!("{} {}", v.name, v.sha256.short()));
+    let variants = variants.collect::<Vec<_>>().join(", ");
+    let hosts: Vec<String> = header.hosts.iter().map(|(_, host)| machine(host)).collect();
+    let (slots, hosts) = (count(header.slots.into(), "slot"), hosts.join("; "));
+    page.gap();
+    page.say(&format!(
+        "{variants}; {slots}; seed {}; on {hosts}",
+        header.seed
+    ));
+}
+
+/// Everything.
+pub(crate) fn full(page: &mut Page, record: &RunRecord, plan: &Plan) {
+    let header = &record.header;
+    page.heading(ORIGIN);
+    let mut fact = |name: &str, text: &str| page.entry(name, text, 2, 12);
+    for (name, text) in facts(header, plan, |hash| hash.short().to_string()) {
+        fact(name, &text);
+    }
+    header
+        .hosts
+        .iter()
+        .for_each(|(agent, host)| fact("host", &described(agent, host)));
+    moves(record, plan)
+        .iter()
+        .for_each(|moved| fact("moved", moved));
+    header
+        .variants
+        .iter()
+        .for_each(|variant| fact("variant", &build(variant)));
+}

@@ -1,0 +1,16 @@
+//! Drawings for the page: what each shows, and its figures as a table below it. They derive nothing;
+//! what they draw comes from [`compare::pictures`](crate::compare::pictures).
+
+mod chart;
+pub(crate) mod cold;
+pub(crate) mod curves;
+pub(crate) mod forest;
+pub(crate) mod inside;
+pub(crate) mod ladder;
+mod mark;
+pub(crate) mod multiples;
+mod scale;
+pub(crate) mod scene;
+pub(crate) mod service;
+pub(crate) mod strip;
+pub(crate) mod trials;

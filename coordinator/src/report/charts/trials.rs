@@ -1,0 +1,143 @@
+//! Every trial's value in the order in which they ran: drift of the host, a slow start, single
+//! outliers. Must not derive a figure.
+
+use contract::id::Arm;
+use maud::{Markup, html};
+
+use super::chart::{Axis, Chart, legend};
+use super::mark;
+use super::scale::{Scale, Tick, Unit};
+use super::scene::Scene;
+use crate::compare::MetricComparison;
+use crate::report::phrases::changes::better;
+use crate::report::phrases::words::value;
+use crate::report::tables::table::Table;
+
+/// Most labels along the axis.
+const LABELS: usize = 10;
+
+/// One trial.
+struct Shot {
+    round: u32,
+    arm: Arm,
+    value: f64,
+}
+
+pub(crate) fn draw(scene: &Scene<'_>) -> Markup {
+    let Some(metric) = scene.cell.primary() else {
+        return html! {};
+    };
+    let shots = shots(metric);
+    if shots.is_empty() {
+        html! {}
+    } else {
+        chart(scene, metric, &shots).draw()
+    }
+}
+
+fn shots(metric: &MetricComparison) -> Vec<Shot> {
+    let of_round = |round: &crate::compare::RoundValues| {
+        let mut values = round.values.clone();
+        values.sort_by_key(|(_, place, _)| *place);
+        let shot = |(arm, _, value): (Arm, usize, f64)| Shot {
+            round: round.round,
+            arm,
+            value,
+        };
+        values.into_iter().map(shot).collect::<Vec<_>>()
+    };
+    metric.rounds.iter().flat_map(of_round).collect()
+}
+
+fn chart(scene: &Scene<'_>, metric: &MetricComparison, shots: &[Shot]) -> Chart {
+    let y = Scale::around(
+        shots.iter().map(|shot| shot.value),
+        Unit::of(metric.measure),
+    );
+    let x = |at: usize| 100.0 * (at as f64 + 0.5) / shots.len() as f64;
+    let label = metric.measure.label();
+    let of = |arm: Arm| {
+        shots
+            .iter()
+            .enumerate()
+            .filter(move |(_, shot)| shot.arm == arm)
+    };
+    let tip = |shot: &Shot| {
+        format!(
+            "round {}, {}: {}",
+            shot.round + 1,
+            shot.arm,
+            value(metric.measure, shot.value)
+        )
+    };
+    Chart {
+        id: scene.id("trials"),
+        title: format!("Every trial in the order it ran: {label}"),
+        about: format!(
+            "{}; a slope common to all arms comes from the host, not from a \
+                        build.",
+            capital(better(metric))
+        ),
+        description: shots.iter().map(tip).collect::<Vec<_>>().join("; "),
+        legend: legend(&scene.arms(), false),
+        height: 240,
+        x: Axis::bare("round", labels(shots, x)),
+        y: Axis::new("", y.up(5)),
+        side: Vec::new(),
+        marks: html! {
+            @for arm in Arm::ALL { (mark::line(&format!("thin {}", mark::class(arm)), of(arm).map(|(at, shot)| (x(at), y.down(shot.value))))) }
+            @for (at, shot) in shots.iter().enumerate() { (mark::dot(shot.arm, (x(at), y.down(shot.value)), &tip(shot))) }
+        },
+        data: vec![table(scene, metric, shots)],
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+/// A label in the middle of each round, or of some of them.
+fn labels(shots: &[Shot], x: impl Fn(usize) -> f64) -> Vec<Tick> {
+    let mut rounds: Vec<u32> = shots.iter().map(|shot| shot.round).collect();
+    rounds.dedup();
+    let every = rounds.len().div_ceil(LABELS).max(1);
+    let middle = |round: u32| {
+        let places: Vec<f64> = shots
+            .iter()
+            .enumerate()
+            .filter(|(_, shot)| shot.round == round)
+            .map(|(at, _)| x(at))
+            .collect();
+        places.iter().sum::<f64>() / places.len().max(1) as f64
+    };
+    rounds
+        .into_iter()
+        .step_by(every)
+        .map(|round| Tick {
+            at: middle(round),
+            label: (round + 1).to_string(),
+        })
+        .collect()
+}
+
+fn table(scene: &Scene<'_>, metric: &MetricComparison, shots: &[Shot]) -> Table {
+    let row = |(at, shot): (usize, &Shot)| {
+        let what = scene.heading(shot.arm);
+        vec![
+            (at + 1).to_string(),
+            (shot.round + 1).to_string(),
+            what,
+            value(metric.measure, shot.value),
+        ]
+    };
+    let label = metric.measure.label();
+    Table::new(
+        format!("{label} of every trial"),
+        ["trial", "round", "arm", &label],
+    )
+    .words(&[2])
+    .with(shots.iter().enumerate().map(row))
+}

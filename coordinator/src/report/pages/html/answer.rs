@@ -1,0 +1,347 @@
+//! The answer above everything, in the words of whoever must decide: yes, no, no difference, not
+//! settled, or that this run cannot say. Must not decide anything: verdicts come with the findings.
+
+use maud::{Markup, html};
+use stats::compare::Verdict;
+use stats::validity::{Validity, alike};
+
+use crate::compare::{Cell, Findings, LayoutControl, Measure, MetricComparison};
+use crate::report::phrases::changes::{change, interval, level};
+use crate::report::phrases::doubts::doubts;
+use crate::report::phrases::layouts::{each, layout};
+use crate::report::phrases::words::value;
+use crate::report::render::html::prose;
+
+/// The look of an answer: a class, and a sign beside the word so that colour is never alone.
+pub(crate) struct Tone {
+    pub(crate) class: &'static str,
+    pub(crate) sign: &'static str,
+    pub(crate) word: &'static str,
+}
+
+/// What is said of one candidate.
+struct Said {
+    tone: Tone,
+    lead: String,
+    more: Vec<String>,
+}
+
+impl Said {
+    /// Among several candidates each is named.
+    fn of(mut self, candidate: Option<&str>, among: usize) -> Self {
+        if let Some(candidate) = candidate.filter(|_| among > 1) {
+            self.lead = format!("{candidate}: {}", self.lead);
+        }
+        self
+    }
+}
+
+/// The tone of a verdict.
+pub(crate) fn tone(verdict: Verdict) -> Tone {
+    let (class, sign) = match verdict {
+        Verdict::Faster => ("good", "✓"),
+        Verdict::Slower => ("bad", "✕"),
+        Verdict::Same => ("same", "="),
+        Verdict::Undecided => ("open", "?"),
+        Verdict::Invalid => ("bad", "!"),
+    };
+    Tone {
+        class,
+        sign,
+        word: verdict.name(),
+    }
+}
+
+/// The tone of a measurement.
+pub(crate) fn trust(validity: &Validity) -> Tone {
+    let (class, sign) = match validity {
+        Validity::Valid => ("good", "✓"),
+        Validity::Inconclusive(_) => ("open", "?"),
+        Validity::Invalid(_) => ("bad", "!"),
+    };
+    Tone {
+        class,
+        sign,
+        word: validity.name(),
+    }
+}
+
+/// Of a run that compares nothing.
+const ALONE: Tone = Tone {
+    class: "same",
+    sign: "✓",
+    word: "VALID",
+};
+
+/// The word of a tone with its sign.
+pub(crate) fn badge(tone: &Tone) -> Markup {
+    html! { span class=(format!("badge {}", tone.class)) { span aria-hidden="true" { (tone.sign) } " " (tone.word) } }
+}
+
+/// The heading of the page and one answer a candidate.
+pub(crate) fn lead(findings: &Findings) -> Markup {
+    let candidates = candidates(findings);
+    let baseline = findings
+        .all_cells()
+        .next()
+        .map_or("", |cell| cell.baseline.as_str());
+    let all = either(
+        &candidates
+            .iter()
+            .map(|c| c.unwrap_or_default())
+            .collect::<Vec<_>>(),
+    );
+    let question = match candidates[..] {
+        [] => format!("How much does code placement alone change {baseline}?"),
+        [None] => format!("How fast is {baseline}?"),
+        [Some(one)] if one == baseline => format!("Does {baseline} differ from itself?"),
+        _ => format!("Is {all} faster than {baseline}?"),
+    };
+    html! {
+        section class="lead" {
+            h1 { (question) }
+            @if matches!(findings.validity, Validity::Valid) {
+                @if let Some(control) = findings.layout.as_ref().filter(|_| candidates.is_empty()) { (block(&placed(control))) }
+                @for candidate in &candidates { (block(&said(findings, *candidate).of(*candidate, candidates.len()))) }
+            } @else {
+                (block(&doubtful(findings)))
+            }
+        }
+    }
+}
+
+/// "a, b or c".
+fn either(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [before @ .., last] => format!("{} or {last}", before.join(", ")),
+    }
+}
+
+fn block(said: &Said) -> Markup {
+    html! {
+        div class=(format!("answer {}", said.tone.class)) {
+            p class="verdict" { (badge(&said.tone)) " " (said.lead) }
+            @for sentence in &said.more { p { (prose(sentence)) } }
+        }
+    }
+}
+
+/// Candidates in the order of the plan; one `None` where nothing is compared.
+fn candidates(findings: &Findings) -> Vec<Option<&str>> {
+    let mut all: Vec<Option<&str>> = Vec::new();
+    for cell in &findings.cells {
+        if !all.contains(&cell.candidate.as_deref()) {
+            all.push(cell.candidate.as_deref());
+        }
+    }
+    all
+}
+
+fn said(findings: &Findings, candidate: Option<&str>) -> Said {
+    let cells: Vec<&Cell> = findings
+        .cells
+        .iter()
+        .filter(|cell| cell.candidate.as_deref() == candidate)
+        .collect();
+    match candidate {
+        None => alone(&cells),
+        Some(candidate) => compared(&cells, candidate),
+    }
+}
+
+/// Of a measurement that is not VALID, whatever the comparison would say.
+fn doubtful(findings: &Findings) -> Said {
+    let lead = match findings.validity {
+        Validity::Invalid(_) => "No answer: this measurement cannot be trusted.",
+        _ => "No answer yet: the measurement is inconclusive.",
+    };
+    let found = findings
+        .judged_cells()
+        .map(|cell| (&cell.title, alike(doubts(cell))));
+    let firsts: Vec<_> = found
+        .filter_map(|(title, found)| Some((title, found.into_iter().next()?)))
+        .take(3)
+        .collect();
+    let mut more: Vec<String> = findings
+        .reasons
+        .iter()
+        .map(|reason| format!("{reason}."))
+        .collect();
+    more.extend(
+        firsts
+            .iter()
+            .map(|(title, found)| format!("{title}: {found}.")),
+    );
+    let mut advice: Vec<&str> = firsts
+        .iter()
+        .map(|(_, found)| found.worst.reason.advice())
+        .collect();
+    advice.dedup();
+    if !advice.is_empty() {
+        more.push(format!("What to do: {}.", advice.join("; ")));
+    }
+    Said {
+        tone: trust(&findings.validity),
+        lead: lead.to_owned(),
+        more,
+    }
+}
+
+/// A run of layouts and nothing else.
+fn placed(control: &LayoutControl) -> Said {
+    Said {
+        tone: ALONE,
+        lead: "The run measured layouts of one build and no candidate.".to_owned(),
+        more: each(control)
+            .iter()
+            .map(|said| format!("{said}."))
+            .collect(),
+    }
+}
+
+fn alone(cells: &[&Cell]) -> Said {
+    let figure = |cell: &&Cell| {
+        let primary = cell.primary()?;
+        let typical = primary.typical(|arm| arm.is_baseline())?;
+        Some(format!(
+            "{}: {} {}.",
+            cell.scenario,
+            primary.measure.label(),
+            value(primary.measure, typical)
+        ))
+    };
+    Said {
+        tone: ALONE,
+        lead: "The run measured one build, so there is nothing to compare.".to_owned(),
+        more: cells.iter().filter_map(figure).collect(),
+    }
+}
+
+fn compared(cells: &[&Cell], candidate: &str) -> Said {
+    let mut verdicts: Vec<Verdict> = cells.iter().filter_map(|cell| cell.verdict()).collect();
+    let count = verdicts.len();
+    verdicts.dedup();
+    let baseline = cells.first().map_or("", |cell| cell.baseline.as_str());
+    let itself = candidate == baseline;
+    let (tone, lead) = match verdicts[..] {
+        [one] => (
+            tone(one),
+            unanimous(one, candidate, baseline, itself, count),
+        ),
+        _ => (mixed(cells), divided(cells, candidate)),
+    };
+    Said {
+        tone,
+        lead,
+        more: cells.iter().filter_map(|cell| sentence(cell)).collect(),
+    }
+}
+
+fn unanimous(
+    verdict: Verdict,
+    candidate: &str,
+    baseline: &str,
+    itself: bool,
+    loads: usize,
+) -> String {
+    let everywhere = if loads > 1 {
+        " under every load that was tried"
+    } else {
+        ""
+    };
+    match verdict {
+        Verdict::Faster | Verdict::Slower if itself => {
+            "A build differs from itself here: on this host, this plan also finds differences that do not \
+             come from the build."
+                .to_owned()
+        }
+        Verdict::Same if itself => "As expected, the build does not differ from itself.".to_owned(),
+        Verdict::Faster => format!("Yes: {candidate} is faster{everywhere}."),
+        Verdict::Slower => format!("No: {candidate} is slower{everywhere}."),
+        Verdict::Same => {
+            format!("No difference that matters between {candidate} and {baseline}{everywhere}.")
+        }
+        Verdict::Undecided => "Not settled: the measurement allows both answers.".to_owned(),
+        Verdict::Invalid => "No answer: the control shows a difference between a build and \
+                             itself."
+            .to_owned(),
+    }
+}
+
+/// Loads that say different things.
+fn divided(cells: &[&Cell], candidate: &str) -> String {
+    let of = |verdict: Verdict, words: &str| {
+        let loads: Vec<&str> = cells
+            .iter()
+            .filter(|c| c.verdict() == Some(verdict))
+            .map(|c| c.scenario.as_str())
+            .collect();
+        (!loads.is_empty()).then(|| format!("{words} under {}", loads.join(" and ")))
+    };
+    let parts = [
+        (Verdict::Slower, "slower"),
+        (Verdict::Faster, "faster"),
+        (Verdict::Same, "the same"),
+        (Verdict::Undecided, "not settled"),
+        (Verdict::Invalid, "not trusted"),
+    ];
+    let said: Vec<String> = parts
+        .into_iter()
+        .filter_map(|(verdict, words)| of(verdict, words))
+        .collect();
+    format!(
+        "It depends on the load: {candidate} is {}.",
+        said.join(", ")
+    )
+}
+
+/// The tone of the worst, with a word that says that not all agree.
+fn mixed(cells: &[&Cell]) -> Tone {
+    let worst = Verdict::worst(cells.iter().filter_map(|cell| cell.verdict()));
+    let worst = worst.unwrap_or(Verdict::Undecided);
+    let Tone { class, sign, .. } = tone(worst);
+    Tone {
+        class,
+        sign,
+        word: "MIXED",
+    }
+}
+
+/// What a load's primary measure showed, in one sentence.
+fn sentence(cell: &Cell) -> Option<String> {
+    let metric = cell.primary()?;
+    let (comparison, decision) = metric.compared()?;
+    let (a, b) = (
+        metric.typical(|arm| arm.is_baseline())?,
+        metric.typical(|arm| !arm.is_baseline())?,
+    );
+    if decision.verdict == Verdict::Invalid {
+        return None;
+    }
+    let (effect, level) = (&comparison.effect, level(metric.alpha));
+    let layout = metric.layout.as_ref().and_then(layout);
+    Some(format!(
+        "{}: {}, {} ({level} interval {}){}.",
+        cell.scenario,
+        instead(metric, &value(metric.measure, b), &value(metric.measure, a)),
+        change(metric, effect.delta),
+        interval(metric, &effect.ci),
+        layout.map_or_else(String::new, |label| format!("; {label}"))
+    ))
+}
+
+fn instead(metric: &MetricComparison, now: &str, before: &str) -> String {
+    let quantile = match metric.measure {
+        Measure::Quantile(..) => metric.measure.label(),
+        _ => return format!("{now} {} instead of {before}", metric.measure.label()),
+    };
+    match quantile.as_str() {
+        "E2E p50" => format!("half of all requests are answered within {now} instead of {before}"),
+        "TTFT p50" => {
+            format!("half of all requests have their first token within {now} instead of {before}")
+        }
+        other => format!("{other} is {now} instead of {before}"),
+    }
+}

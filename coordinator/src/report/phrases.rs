@@ -1,0 +1,15 @@
+//! The language of reports: figures, changes, verdicts, doubts, loads, provenance. Text in every
+//! form is made here, once. Must not know of any layout.
+
+pub(crate) mod across;
+pub(crate) mod builds;
+pub(crate) mod changes;
+pub(crate) mod doubts;
+pub(crate) mod footnotes;
+pub(crate) mod interim;
+pub(crate) mod layouts;
+pub(crate) mod load;
+pub(crate) mod notes;
+pub(crate) mod provenance;
+pub(crate) mod verdicts;
+pub(crate) mod words;

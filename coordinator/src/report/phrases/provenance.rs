@@ -1,0 +1,207 @@
+//! Where the numbers come from: run, plan, builds, hosts, model, tool. Must not know any figure.
+
+use contract::identity::{HostFacts, Sha256};
+use contract::run::{NoticeKind, RunHeader, VariantRecord};
+
+use super::words::{bytes, count, date, digits, percent};
+use crate::likeness::plain;
+use crate::plan::Plan;
+use crate::schedule;
+use crate::store::RunRecord;
+
+/// Said above the figures of a simulated run.
+pub(crate) const SIMULATED: &str =
+    "Service times come from a model, not from an engine: this run says nothing about real builds.";
+
+/// The words above everything that says where numbers come from.
+pub(crate) const ORIGIN: &str = "Where the numbers come from";
+
+/// What a reader must see beside every number.
+pub(crate) fn labels(header: &RunHeader) -> Vec<String> {
+    let simulated = header.simulated.then(|| "SIMULATED".to_owned());
+    simulated
+        .into_iter()
+        .chain(header.labels.iter().cloned())
+        .collect()
+}
+
+/// The labels, each behind a dot.
+pub(crate) fn labelled(header: &RunHeader) -> String {
+    labels(header)
+        .iter()
+        .map(|label| format!(" · {label}"))
+        .collect()
+}
+
+/// Names and facts, of which a hash may be shown short.
+pub(crate) fn facts(
+    header: &RunHeader,
+    plan: &Plan,
+    hash: fn(&Sha256) -> String,
+) -> Vec<(&'static str, String)> {
+    let begun = date(header.run.unix_ms());
+    let digest = hash(&header.plan_digest);
+    let git = &header.tool_git_sha;
+    let model = (!header.model_digest.is_empty()).then(|| ("model", model(header)));
+    let facts = [
+        ("run", format!("{}, begun {begun} UTC", header.run)),
+        (
+            "plan",
+            format!("{} (SHA-256 {digest}), seed {}", plan.name, header.seed),
+        ),
+        ("load", load(header, plan)),
+        ("engine", plan.engine_kind().name().to_owned()),
+    ];
+    let tool = (
+        "tool",
+        format!("{} ({})", header.tool_version, short_git(git)),
+    );
+    facts.into_iter().chain(model).chain([tool]).collect()
+}
+
+/// How and when the run ended.
+pub(crate) fn ended(record: &RunRecord) -> String {
+    record.end.as_ref().map_or_else(
+        || "unfinished".to_owned(),
+        |end| format!("{} UTC, {}", date(end.unix_ms), end.state.name()),
+    )
+}
+
+/// Each slot that moved to another host in the middle of the run.
+pub(crate) fn moves(record: &RunRecord, plan: &Plan) -> Vec<String> {
+    let moved = record
+        .notices
+        .iter()
+        .filter(|notice| notice.kind == NoticeKind::HostPlaced);
+    let text = |notice: &contract::run::Notice| {
+        let (scenario, _) = schedule::of_cell(plan, notice.key.cell);
+        let scenario = plan
+            .scenarios
+            .get(scenario)
+            .map_or("?", |scenario| &scenario.name);
+        format!(
+            "{scenario}, round {}: {}",
+            notice.key.round + 1,
+            notice.message
+        )
+    };
+    moved.map(text).collect()
+}
+
+/// A host in a few words.
+pub(crate) fn machine(host: &HostFacts) -> String {
+    format!(
+        "{} ({}, {})",
+        host.hostname,
+        host.cpu_model,
+        count(host.cores.into(), "core")
+    )
+}
+
+/// Which model it was, and how far that is known to be true of every host.
+fn model(header: &RunHeader) -> String {
+    match header.model_sha256 {
+        Some(all) => format!(
+            "{}, every byte the same on every host: SHA-256 {all}",
+            header.model_digest
+        ),
+        None => header.model_digest.clone(),
+    }
+}
+
+fn load(header: &RunHeader, plan: &Plan) -> String {
+    format!(
+        "{}, {}, {} a round and arm, {}",
+        count(plan.scenarios.len() as u64, "scenario"),
+        count(plan.rounds.into(), "round"),
+        count(plan.requests_per_round(), "request"),
+        count(header.slots.into(), "slot")
+    )
+}
+
+/// A host in one sentence.
+pub(crate) fn described(agent: &str, host: &HostFacts) -> String {
+    let memory = bytes(host.memory_bytes as f64);
+    format!(
+        "{agent}: {}, {memory}, {}; kernel {}, {}; before the run {}",
+        machine(host),
+        topology(host),
+        host.kernel,
+        frequency(host),
+        before(host)
+    )
+}
+
+/// How processors share cores and memory.
+pub(crate) fn topology(host: &HostFacts) -> String {
+    let smt = match host.threads_per_core {
+        0 => "SMT unknown".to_owned(),
+        1 => "no SMT".to_owned(),
+        threads => format!("SMT of {threads}"),
+    };
+    let nodes = (host.numa_nodes > 0).then(|| count(host.numa_nodes.into(), "NUMA node"));
+    std::iter::once(smt)
+        .chain(nodes)
+        .chain(share(host))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// What of the host the process may have, where that is less than all.
+fn share(host: &HostFacts) -> Vec<String> {
+    let fewer = host.processors > 0 && host.processors < host.cores;
+    let processors =
+        fewer.then(|| format!("may run on {}", count(host.processors.into(), "processor")));
+    let quota =
+        (host.cgroup_cpus > 0.0).then(|| format!("quota {} processors", plain(host.cgroup_cpus)));
+    let limited = host.cgroup_memory_bytes > 0 && host.cgroup_memory_bytes < host.memory_bytes;
+    let memory =
+        limited.then(|| format!("memory limit {}", bytes(host.cgroup_memory_bytes as f64)));
+    processors.into_iter().chain(quota).chain(memory).collect()
+}
+
+/// What sets the clock of the processors.
+pub(crate) fn frequency(host: &HostFacts) -> String {
+    let known = |text: &str| match text {
+        "" => "unknown".to_owned(),
+        text => text.to_owned(),
+    };
+    format!(
+        "governor {}, boost {}",
+        known(&host.governor),
+        known(&host.boost)
+    )
+}
+
+/// How busy it was when it joined.
+pub(crate) fn before(host: &HostFacts) -> String {
+    format!(
+        "load {}, stolen {}",
+        digits(host.load_average),
+        percent(host.stolen)
+    )
+}
+
+/// A build in one sentence.
+pub(crate) fn build(variant: &VariantRecord) -> String {
+    let hash = |what: &str, hash: &Sha256| match *hash == Sha256::default() {
+        true => String::new(),
+        false => format!(", {what} {}", hash.short()),
+    };
+    let flags = match variant.flags.is_empty() {
+        true => String::new(),
+        false => format!(", flags {}", variant.flags),
+    };
+    format!(
+        "{}: SHA-256 {}{}{}, sources {}{flags}",
+        variant.name,
+        variant.sha256.short(),
+        hash("code", &variant.text_sha256),
+        hash("profile", &variant.profile_sha256),
+        short_git(&variant.git_sha)
+    )
+}
+
+fn short_git(sha: &str) -> &str {
+    sha.get(..12).unwrap_or(sha)
+}

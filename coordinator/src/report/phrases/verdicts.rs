@@ -1,0 +1,303 @@
+//! One headline a scenario, in words: faster or not, by how much, how sure, and where it is not
+//! settled what would settle it. Must not decide anything: the words follow the decision's path.
+
+use stats::compare::{Comparison, Decision, Estimate, Row, Verdict};
+use stats::validity::{Validity, alike};
+
+use super::changes::{change, interval, level, share_of};
+use super::doubts::doubts;
+use super::layouts::layout;
+use super::words::{count, percent, tolerance, value};
+use crate::compare::{Cell, MetricComparison, Outcome};
+
+/// Above this number of rounds, a quieter host is the better advice.
+pub(crate) const PATIENCE: u64 = 200;
+
+/// "burst-100: pgo is FASTER than baseline: …"
+pub(crate) fn headline(cell: &Cell) -> String {
+    let (scenario, title) = (&cell.scenario, &cell.title);
+    let Some(primary) = cell.primary().filter(|_| cell.candidate.is_some()) else {
+        return alone(cell);
+    };
+    match &primary.outcome {
+        Outcome::Compared {
+            comparison,
+            decision,
+            ..
+        } => {
+            let beside = primary
+                .layout
+                .as_ref()
+                .and_then(layout)
+                .map_or_else(String::new, |l| format!("; {l}"));
+            // The candidate is named in all sentences but that.
+            let subject = if decision.verdict == Verdict::Invalid {
+                title
+            } else {
+                scenario
+            };
+            format!(
+                "{subject}: {}{beside}",
+                compared(cell, primary, comparison, decision)
+            )
+        }
+        _ if cell.verdict() == Some(Verdict::Invalid) => {
+            format!("{title}: INVALID: {}", unbelieved(cell))
+        }
+        Outcome::Hidden { exceedances, .. } => format!(
+            "{scenario}: UNDECIDED whether {}: {} rests on too few requests ({} beyond it)",
+            names(cell, "is faster than"),
+            primary.measure.label(),
+            exceedances
+        ),
+        Outcome::Missing { reason } => format!("{title}: UNDECIDED: nothing to compare: {reason}"),
+    }
+}
+
+fn compared(
+    cell: &Cell,
+    metric: &MetricComparison,
+    found: &Comparison,
+    decision: &Decision,
+) -> String {
+    let figure = figure(metric, found);
+    let within = tolerance(metric.within());
+    match decision.verdict {
+        Verdict::Faster => format!("{}: {figure}", names(cell, "is FASTER than")),
+        Verdict::Slower => format!("{}: {figure}", names(cell, "is SLOWER than")),
+        Verdict::Same => {
+            let real = if decision.small_but_real {
+                "; the difference is small but real"
+            } else {
+                ""
+            };
+            format!(
+                "{} (within ±{within}): {figure}{real}",
+                names(cell, "is the SAME as")
+            )
+        }
+        Verdict::Undecided => {
+            let why = why_open(cell, metric, found, decision);
+            let lean = if found.effect.delta > 0.0 {
+                "is slower than"
+            } else {
+                "is faster than"
+            };
+            format!("UNDECIDED whether {}: {figure}; {why}", names(cell, lean))
+        }
+        Verdict::Invalid => format!("INVALID: {}", why_invalid(cell, metric, found, decision)),
+    }
+}
+
+/// "E2E p50 4.1 % lower (95 % interval −5.0 … −3.2 %), 10 rounds"
+fn figure(metric: &MetricComparison, found: &Comparison) -> String {
+    let (effect, level) = (&found.effect, level(metric.alpha));
+    let shares =
+        share_of(metric.measure, metric.scale).map_or_else(String::new, |of| format!("; {of}"));
+    format!(
+        "{} {} ({level} interval {}), {}{shares}",
+        metric.measure.label().replace(' ', "\u{a0}"),
+        change(metric, effect.delta),
+        interval(metric, &effect.ci),
+        count(effect.rounds as u64, "round")
+    )
+}
+
+fn names(cell: &Cell, relation: &str) -> String {
+    let candidate = cell.candidate.as_deref().unwrap_or_default();
+    if candidate == cell.baseline {
+        format!("{candidate} as B {relation} itself as A")
+    } else {
+        format!("{candidate} {relation} {}", cell.baseline)
+    }
+}
+
+/// The row that decided.
+fn deciding(decision: &Decision) -> Option<&Row> {
+    decision
+        .path
+        .iter()
+        .rev()
+        .find(|step| step.applies)
+        .map(|step| &step.row)
+}
+
+fn why_open(
+    cell: &Cell,
+    metric: &MetricComparison,
+    found: &Comparison,
+    decision: &Decision,
+) -> String {
+    let sight = sight(metric, found, decision);
+    let why = match deciding(decision) {
+        Some(Row::TooFewRounds { rounds, least }) => {
+            format!(
+                "{} can never give FASTER or SLOWER; at least {least} are \
+                     needed",
+                count(*rounds as u64, "round")
+            )
+        }
+        Some(Row::MeasurementInconclusive { .. }) => {
+            format!("the measurement is INCONCLUSIVE: {}", first(cell))
+        }
+        Some(Row::Unfinished { rounds, planned }) => format!(
+            "{rounds} of {planned} rounds are done, and an answer now would be an unplanned interim analysis"
+        ),
+        Some(Row::ZeroEverywhere) => return "no difference can be found".to_owned(),
+        Some(Row::ExactDisagrees { t, exact, .. }) => {
+            let (t, exact) = (chance(*t), chance(*exact));
+            format!("the interval ({t}) and the exact check ({exact}) disagree: run more rounds")
+        }
+        Some(Row::HolmDisagrees { adjusted, .. }) if metric.primary => {
+            format!(
+                "not significant among all scenarios and candidates ({})",
+                chance(*adjusted)
+            )
+        }
+        Some(Row::HolmDisagrees { adjusted, .. }) => {
+            format!("not significant among all measures ({})", chance(*adjusted))
+        }
+        _ => return sight,
+    };
+    format!("{why}; {sight}")
+}
+
+/// The minimum detectable effect of the rounds, and how many rounds would be enough where more
+/// would help.
+fn sight(metric: &MetricComparison, found: &Comparison, decision: &Decision) -> String {
+    let seen = percent(metric.share(found.effect.mde));
+    let open = matches!(deciding(decision), Some(Row::Open { .. }));
+    let done = found.effect.rounds as u64;
+    let then = match settling(decision) {
+        None => "; no number of rounds would settle it on a host this noisy".to_owned(),
+        Some(rounds) if rounds <= done && open => format!(
+            ", but the difference is too close to the tolerance of {}: run more rounds",
+            tolerance(metric.within())
+        ),
+        Some(rounds) if rounds <= done => String::new(),
+        Some(rounds) => {
+            let noisy = match rounds > PATIENCE {
+                true => " on a host this noisy: make it quieter first",
+                false => "",
+            };
+            format!("; about {} would settle it{noisy}", count(rounds, "round"))
+        }
+    };
+    format!("minimum detectable effect {seen}{then}")
+}
+
+/// Rounds that would settle what is UNDECIDED. What lies beyond the tolerance already wants nothing
+/// but the least number.
+pub(crate) fn settling(decision: &Decision) -> Option<u64> {
+    match deciding(decision) {
+        Some(Row::TooFewRounds { least, .. }) => Some(*least as u64),
+        _ => decision.rounds_needed,
+    }
+}
+
+/// What would decide an UNDECIDED measure, or what stands against it, in a few words.
+pub(crate) fn outlook(found: &Comparison, decision: &Decision) -> String {
+    match (settling(decision), deciding(decision)) {
+        (_, Some(Row::ZeroEverywhere)) => "zero everywhere".to_owned(),
+        (None, _) => "no number of rounds would be enough".to_owned(),
+        (Some(rounds), _) if rounds > found.effect.rounds as u64 => {
+            format!("{} would be enough", count(rounds, "round"))
+        }
+        (_, Some(Row::ExactDisagrees { .. })) => "the exact check disagrees".to_owned(),
+        (_, Some(Row::HolmDisagrees { .. })) => "not significant after Holm".to_owned(),
+        (_, Some(Row::Unfinished { .. })) => "the run is not finished".to_owned(),
+        (_, Some(Row::MeasurementInconclusive { .. })) => {
+            "the measurement is INCONCLUSIVE".to_owned()
+        }
+        _ => "too close to its tolerance".to_owned(),
+    }
+}
+
+/// Whether two trials of one build could be told apart.
+pub(crate) fn control_word(control: &Estimate, tau: f64) -> &'static str {
+    let limit = tau / 2.0;
+    if control.ci.low > limit || control.ci.high < -limit {
+        "DIFFERS"
+    } else if control.tost.within(tau) {
+        "same"
+    } else {
+        "unclear"
+    }
+}
+
+fn chance(p: f64) -> String {
+    if p < 0.0005 {
+        "p < 0.001".to_owned()
+    } else {
+        format!("p = {p:.3}")
+    }
+}
+
+fn why_invalid(
+    cell: &Cell,
+    metric: &MetricComparison,
+    found: &Comparison,
+    decision: &Decision,
+) -> String {
+    let control = found
+        .control
+        .as_ref()
+        .filter(|_| matches!(deciding(decision), Some(Row::ControlDiffers { .. })));
+    let level = level(metric.alpha);
+    match control {
+        Some(control) => format!(
+            "the baseline differs from itself: {} of the control is {} ({level} interval {}), more than \
+             half the tolerance of {}. This run cannot show a difference between builds: use a quieter host \
+             or more rounds",
+            metric.measure.label(),
+            change(metric, control.delta),
+            interval(metric, &control.ci),
+            tolerance(metric.within())
+        ),
+        None => unbelieved(cell),
+    }
+}
+
+fn unbelieved(cell: &Cell) -> String {
+    format!("the measurement cannot be trusted: {}", first(cell))
+}
+
+/// The first reason to doubt, and how many more there are.
+fn first(cell: &Cell) -> String {
+    let doubts = doubts(cell);
+    let doubts = alike(doubts);
+    let first = doubts.first().map_or_else(String::new, ToString::to_string);
+    match doubts.len() {
+        0 | 1 => first,
+        n => format!("{first}, and {} below", count(n as u64 - 1, "more reason")),
+    }
+}
+
+/// A scenario without a candidate.
+fn alone(cell: &Cell) -> String {
+    let shown = |metric: &MetricComparison| {
+        let typical = metric.typical(|arm| arm.is_baseline())?;
+        Some(format!(
+            "{} {}",
+            metric.measure.label(),
+            value(metric.measure, typical)
+        ))
+    };
+    let figures = cell
+        .metrics
+        .iter()
+        .take(2)
+        .filter_map(shown)
+        .collect::<Vec<_>>()
+        .join(", ");
+    let done = count(cell.rounds.0.into(), "round");
+    let doubt = match &cell.assessment.validity {
+        Validity::Valid => "",
+        Validity::Inconclusive(_) => "INCONCLUSIVE: ",
+        Validity::Invalid(_) => "INVALID: ",
+    };
+    format!(
+        "{}: {doubt}{} alone, nothing compared: {figures}; {done}",
+        cell.scenario, cell.baseline
+    )
+}

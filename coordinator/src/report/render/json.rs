@@ -1,0 +1,46 @@
+//! JSON documents, one a command. Owns what they have in common; must not know what they hold.
+
+use std::io::{self, Write};
+
+use contract::text;
+use serde::Serialize;
+use serde_json::json;
+use serde_json::ser::Formatter;
+
+use crate::report::document::SCHEMA_VERSION;
+
+/// Where a document is written.
+pub struct Json<'a> {
+    out: &'a mut (dyn Write + Send),
+}
+
+impl<'a> Json<'a> {
+    pub(crate) fn new(out: &'a mut (dyn Write + Send)) -> Self {
+        Self { out }
+    }
+
+    /// A document as it is.
+    pub(crate) fn document(&mut self, document: &impl Serialize) -> io::Result<()> {
+        let mut writer = serde_json::Serializer::with_formatter(&mut *self.out, Harmless);
+        document.serialize(&mut writer)?;
+        writeln!(self.out)
+    }
+
+    /// A small document: version, kind and one field of that name.
+    pub(crate) fn answer(&mut self, kind: &str, value: impl Serialize) -> io::Result<()> {
+        self.document(&json!({ "schema_version": SCHEMA_VERSION, "kind": kind, kind: value }))
+    }
+}
+
+/// Compact, and nothing in a string is an order to a terminal that shows it.
+struct Harmless;
+
+impl Formatter for Harmless {
+    fn write_string_fragment<W: Write + ?Sized>(
+        &mut self,
+        to: &mut W,
+        text: &str,
+    ) -> io::Result<()> {
+        to.write_all(text::json(text).as_bytes())
+    }
+}

@@ -1,0 +1,12 @@
+//! What reports show in columns, as data: each table is made here, once, for every form. Must not
+//! know how a table is drawn.
+
+pub(crate) mod across;
+pub(crate) mod arms;
+pub(crate) mod checks;
+pub(crate) mod comparison;
+pub(crate) mod layouts;
+pub(crate) mod origin;
+pub(crate) mod places;
+pub(crate) mod runs;
+pub(crate) mod table;

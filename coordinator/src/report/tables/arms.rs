@@ -1,0 +1,234 @@
+//! What each arm did: rates, completions, queue against inference, processor and memory, outcomes,
+//! latencies, cold start. The seed's views. Must not compare.
+
+use contract::metric::Metric;
+use contract::part::Outcomes;
+
+use super::table::{Cell, Table};
+use crate::compare::{self, ArmSummary, Latency, Views};
+use crate::report::phrases::words::{NONE, bytes, cut, digits, nanos, percent, seconds, shown};
+
+/// Longest name in a heading.
+const NAME: usize = 11;
+
+type Figure = (&'static str, fn(&Views) -> String);
+
+/// What an arm is described by: names, and how each is read.
+const FIGURES: [Figure; 16] = [
+    ("tokens/s", |v| digits(v.tokens_per_second)),
+    ("requests/s", |v| digits(v.requests_per_second)),
+    ("goodput/s", |v| shown(v.goodput_per_second, digits)),
+    ("sent in time, of those offered", |v| {
+        shown(v.achieved, percent)
+    }),
+    ("first completion after", |v| {
+        shown(v.first_completion, seconds)
+    }),
+    ("last completion after", |v| {
+        shown(v.last_completion, seconds)
+    }),
+    ("queue wait, share of service", |v| {
+        shown(v.queue_share, percent)
+    }),
+    ("inference, share of service", |v| {
+        shown(v.queue_share, |share| percent(1.0 - share))
+    }),
+    ("processor time", |v| seconds(v.cpu_seconds)),
+    ("parallel efficiency", |v| percent(v.parallel_efficiency)),
+    ("peak resident memory", |v| bytes(v.peak_rss_bytes)),
+    ("peak key/value cache", |v| bytes(v.peak_kv_bytes)),
+    ("limit of that cache", |v| shown(v.kv_bytes_total, bytes)),
+    ("scheduler, share of a step", |v| {
+        shown(v.scheduling_share, percent)
+    }),
+    ("most requests waiting", |v| {
+        format!("{:.0}", v.peak_waiting)
+    }),
+    ("most sequences in a step", |v| {
+        format!("{:.0}", v.peak_running)
+    }),
+];
+
+type Kind = (&'static str, fn(&Outcomes) -> u64);
+
+/// What can become of a request.
+const KINDS: [Kind; 7] = [
+    ("planned", |o| o.planned),
+    ("answered", |o| o.ok),
+    ("refused", |o| o.refused),
+    ("failed", |o| o.failed),
+    ("cancelled", |o| o.cancelled),
+    ("timed out", |o| o.timed_out),
+    ("disconnected", |o| o.disconnected),
+];
+
+/// An arm with its variant, for headings.
+pub(crate) fn heading(arm: &ArmSummary) -> Cell {
+    let short = cut(&arm.variant, NAME);
+    Cell::both(
+        format!("{} {}", arm.variant, arm.arm),
+        format!("{short} {}", arm.arm),
+    )
+}
+
+fn by_arm(cell: &compare::Cell, caption: Cell, first: &str) -> Table {
+    let first = std::iter::once(Cell::both(first, ""));
+    Table::new(caption, first.chain(cell.arms.iter().map(heading)))
+}
+
+fn row(name: impl Into<Cell>, cells: Vec<String>) -> Vec<Cell> {
+    std::iter::once(name.into())
+        .chain(cells.into_iter().map(Cell::from))
+        .collect()
+}
+
+/// Everything about the arms of one scenario.
+pub(crate) fn all(cell: &compare::Cell) -> [Table; 3] {
+    [views(cell), outcomes(cell), latencies(cell)]
+}
+
+fn views(cell: &compare::Cell) -> Table {
+    let caption = Cell::both("Median over trials", "each arm, median over its trials");
+    let row = |(name, figure): &Figure| {
+        let cells: Vec<String> = cell.arms.iter().map(|arm| figure(&arm.views)).collect();
+        // Some figures belong to some shapes.
+        cells
+            .iter()
+            .any(|cell| cell != NONE)
+            .then(|| row(*name, cells))
+    };
+    by_arm(cell, caption, "figure").with(FIGURES.iter().filter_map(row))
+}
+
+/// Kinds that nobody met are left out.
+fn outcomes(cell: &compare::Cell) -> Table {
+    let caption = Cell::both(
+        "Requests of all rounds",
+        "requests of all rounds, by outcome",
+    );
+    let row = |(at, (name, pick)): (usize, &Kind)| {
+        let counts: Vec<u64> = cell.arms.iter().map(|arm| pick(&arm.outcomes)).collect();
+        let narrow = if at == 0 {
+            format!("requests {name}")
+        } else {
+            (*name).to_owned()
+        };
+        let known = at < 2 || counts.iter().any(|count| *count > 0);
+        let cells = counts.iter().map(u64::to_string).collect();
+        known.then(|| row(Cell::both(*name, narrow), cells))
+    };
+    by_arm(cell, caption, "requests").with(KINDS.iter().enumerate().filter_map(row))
+}
+
+/// Quantiles beyond which too few requests lie everywhere are left out.
+fn latencies(cell: &compare::Cell) -> Table {
+    let all = || cell.arms.iter().flat_map(|arm| &arm.latencies);
+    let shown = |at: &usize| all().any(|latency| latency.quantiles[*at].1.is_some());
+    let quantiles = all()
+        .map(|latency| latency.quantiles.len())
+        .min()
+        .unwrap_or(0);
+    let quantiles: Vec<usize> = (0..quantiles).filter(shown).collect();
+    let name = |latency: &Latency, at: &usize| format!("p{}", 100.0 * latency.quantiles[*at].0);
+    let names = all()
+        .next()
+        .map(|one| quantiles.iter().map(|at| name(one, at).into()).collect());
+    let mut headings = vec![
+        Cell::both("time", ""),
+        "arm".into(),
+        "mean".into(),
+        "min".into(),
+    ];
+    headings.extend(names.unwrap_or_else(Vec::new));
+    headings.push("max".into());
+    let caption = "times of answered requests, all rounds together";
+    let caption = Cell::both("Times of answered requests, all rounds together", caption);
+    let mut table = Table::new(caption, headings).words(&[1]);
+    let mut seen: Vec<_> = all().map(|latency| latency.metric).collect();
+    // What a request took from when it was sent stands beside what it took from when it was due.
+    let whole = [Metric::E2e, Metric::Service];
+    seen.sort_unstable_by_key(|metric| (!whole.contains(metric), *metric));
+    seen.dedup();
+    for metric in seen {
+        let mut narrow = metric.label();
+        for arm in &cell.arms {
+            let Some(found) = arm.latency(metric) else {
+                continue;
+            };
+            let label = Cell::both(metric.label(), std::mem::take(&mut narrow));
+            table.row(
+                [label, arm.arm.to_string().into()]
+                    .into_iter()
+                    .chain(times(found, &quantiles)),
+            );
+        }
+    }
+    table
+}
+
+fn times(latency: &Latency, quantiles: &[usize]) -> Vec<Cell> {
+    let quantile = |at: &usize| Cell::some(latency.quantiles[*at].1, nanos);
+    let ends = [nanos(latency.mean), nanos(latency.min as f64)].map(Cell::from);
+    let quantiles = quantiles.iter().map(quantile);
+    ends.into_iter()
+        .chain(quantiles)
+        .chain([nanos(latency.max as f64).into()])
+        .collect()
+}
+
+/// The first arm's phases in order, which every arm has; without any there is no table.
+pub(crate) fn cold(cell: &compare::Cell) -> Table {
+    let caption = "cold start, median over worker processes";
+    let caption = Cell::both("Cold start, median over worker processes", caption);
+    let mut table = by_arm(cell, caption, "phase");
+    let phases = cell.arms.first().map_or(&[][..], |arm| &arm.cold);
+    for phase in phases {
+        let took =
+            |arm: &ArmSummary| shown(arm.cold(&phase.phase), |took| seconds(took.as_secs_f64()));
+        let took = cell.arms.iter().map(took).collect();
+        table.row(row(phase.phase.replace('_', " "), took));
+    }
+    if !table.is_empty() {
+        table.row(row("together", cell.arms.iter().map(together).collect()));
+    }
+    table
+}
+
+/// All phases of an arm's cold start.
+pub(crate) fn together(arm: &ArmSummary) -> String {
+    seconds(arm.cold.iter().map(|cold| cold.median.as_secs_f64()).sum())
+}
+
+/// The three times that a request's service consists of.
+pub(crate) const SPANS: [(Metric, &str); 3] = [
+    (Metric::Queue, "queue"),
+    (Metric::Prefill, "prefill"),
+    (Metric::Decode, "decode"),
+];
+
+/// Where the time of a request goes.
+pub(crate) fn service(cell: &compare::Cell) -> Table {
+    let row = |arm: &ArmSummary| {
+        let mean = |metric| Cell::some(arm.latency(metric), |latency| nanos(latency.mean));
+        let spans = SPANS.map(|(metric, _)| mean(metric));
+        let [queue, prefill, decode] = spans;
+        let share = Cell::some(arm.views.queue_share, percent);
+        [
+            heading(arm),
+            queue,
+            prefill,
+            decode,
+            mean(Metric::Service),
+            share,
+        ]
+    };
+    let headings = [
+        "arm",
+        "queue",
+        "prefill",
+        "decode",
+        "service",
+        "queue, share (median over trials)",
+    ];
+    Table::new("Mean times of answered requests", headings).with(cell.arms.iter().map(row))
+}
