@@ -1,7 +1,8 @@
 //! docs/protocol.md in other hands: a worker in Python, which follows that page and shares no code
 //! with the one in Rust, joins a run through a real agent as the build that it is. Its parts pass
-//! every check, it sends what a worker in Rust sends, and one that lies is refused by name. It
-//! needs Python with grpcio, grpcio-tools and hdrhistogram; `BENCH_PYTHON` names the interpreter.
+//! every check, it sends what a worker in Rust sends, and one that lies is refused by name. Of the
+//! loads that it refuses, a second script says when their requests are due. Both need Python, the
+//! worker with grpcio, grpcio-tools and hdrhistogram; `BENCH_PYTHON` names the interpreter.
 //! Without them the tests say so and pass, unless `REQUIRE_PYTHON` is set.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -35,7 +36,7 @@ const MODULES: &str = "grpc, grpc_tools.protoc, hdrh.histogram";
 const TOKEN: (&str, &str) = ("PGO_BENCH_TOKEN", "between these two");
 const SEED: &str = "7";
 
-/// Every kind of draw that the page describes; a worker in Python knows no others.
+/// Every kind of draw that the page describes.
 const PLAN: &str = r#"
 name = "other-hands"
 rounds = 2
@@ -64,8 +65,8 @@ mix = [
 ]
 "#;
 
-/// Every shape whose arrivals are drawn from a rate.
-const ARRIVALS: [(&str, &str); 6] = [
+/// Shapes whose arrivals are drawn from a rate, as far as the worker in Python knows them.
+const KNOWN: [(&str, &str); 2] = [
     (
         "constant",
         "shape = { kind = \"constant\", rate = 61.0 }\nstop = { duration = 0.4 }",
@@ -74,6 +75,10 @@ const ARRIVALS: [(&str, &str); 6] = [
         "poisson",
         "shape = { kind = \"poisson\", rate = 67.0 }\nstop = { duration = 0.4 }\nobjectives = { ttft = 0.5 }",
     ),
+];
+
+/// The others, which it refuses.
+const UNKNOWN: [(&str, &str); 4] = [
     (
         "clumps",
         "shape = { kind = \"gamma\", rate = 61.0, cv = 1.7 }\nstop = { duration = 0.4 }",
@@ -153,11 +158,31 @@ impl Python {
             .current_dir(source("proto"))
             .status();
         assert!(status.unwrap().success());
-        fs::copy(
-            source("coordinator/tests/python/load.py"),
-            into.join("load.py"),
-        )
-        .unwrap();
+    }
+
+    /// When the requests of a share are due by `arrivals.py`: how many before the window, and the
+    /// times of those within.
+    fn due(&self, scenario: &str, seed: u64, share: u32) -> (u64, Vec<u64>) {
+        let arguments = [seed.to_string(), share.to_string(), "2".to_owned()];
+        let mut child = Command::new(&self.program)
+            .arg(source("coordinator/tests/python/arrivals.py"))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(scenario.as_bytes()).unwrap();
+        drop(input);
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success());
+        let times = String::from_utf8(output.stdout).unwrap();
+        let (early, window): (Vec<i64>, Vec<i64>) = times
+            .split_whitespace()
+            .map(|time| time.parse::<i64>().unwrap())
+            .partition(|time| *time < 0);
+        let window = window.into_iter().map(|time| u64::try_from(time).unwrap());
+        (early.len() as u64, window.collect())
     }
 
     /// The variants of the run are labels on the program beside the coordinator: that is the
@@ -341,13 +366,66 @@ fn a_worker_in_python_is_due_when_a_worker_in_rust_is_to_the_nanosecond() {
     let Some(interpreter) = Python::find() else {
         return;
     };
-    let (theirs, ours) = both(&interpreter, &arrivals(&ARRIVALS), None);
+    let (theirs, ours) = both(&interpreter, &arrivals(&KNOWN), None);
     let times = |record: &RunRecord| by_place(record, |part| (part.run_in, asked(part, true)));
     assert_eq!(times(&theirs), times(&ours));
     let early: u64 = theirs.parts.iter().map(|part| part.run_in).sum();
     assert!(
-        early > 0 && theirs.parts.len() == ARRIVALS.len() * 2 * 2,
+        early > 0 && theirs.parts.len() == KNOWN.len() * 2 * 2,
         "{early}"
+    );
+}
+
+/// With its twin: another seed is other times, except where they are even.
+#[test]
+fn clumps_ramps_and_steps_are_due_when_the_page_says_to_the_nanosecond() {
+    let Some(interpreter) = Python::find() else {
+        return;
+    };
+    let record = rust(&arrivals(&UNKNOWN));
+    assert_eq!(record.parts.len(), UNKNOWN.len() * 2 * 2);
+    let plan: serde_json::Value = serde_json::from_str(&record.header.plan_json).unwrap();
+    let mut early = 0;
+    for part in &record.parts {
+        let key = part.place.key;
+        let scenario = plan["scenario"][usize::try_from(key.cell).unwrap()].to_string();
+        let seed = coordinator::schedule::request_seed(7, key.cell, key.round);
+        let times: Vec<u64> = asked(part, true)
+            .iter()
+            .map(|(_, due, _, _)| *due)
+            .collect();
+        let due = interpreter.due(&scenario, seed, part.place.slot);
+        assert_eq!(due, (part.run_in, times.clone()), "{scenario}");
+        let (_, others) = interpreter.due(&scenario, seed ^ 1, part.place.slot);
+        let even = scenario.contains("\"constant\"");
+        assert!(
+            others.len() == times.len() && (others == times) == even,
+            "{scenario}"
+        );
+        early += part.run_in;
+    }
+    assert!(early > 0);
+}
+
+/// The answer of a worker to a load that it cannot send: nothing was measured, and the run says why.
+#[test]
+fn a_worker_in_python_refuses_a_load_that_it_does_not_know() {
+    let Some(interpreter) = Python::find() else {
+        return;
+    };
+    let ground = Ground::new();
+    let ended = interpreter.run(&ground, &ground.plan(&arrivals(&UNKNOWN[..1])), None);
+    let record = ground.latest();
+    assert_eq!(record.end.map(|end| end.state), Some(RunState::Failed));
+    assert!(
+        record.parts.is_empty() && ended.code == Some(2),
+        "{ended:?}"
+    );
+    assert!(
+        ended
+            .stderr
+            .contains("does not know how to send such a load"),
+        "{ended:?}"
     );
 }
 
@@ -357,7 +435,7 @@ fn another_seed_is_other_times_and_other_tokens() {
     let Some(interpreter) = Python::find() else {
         return;
     };
-    let (theirs, ours) = both(&interpreter, &arrivals(&ARRIVALS[1..2]), Some("seed"));
+    let (theirs, ours) = both(&interpreter, &arrivals(&KNOWN[1..]), Some("seed"));
     let of = |record: &RunRecord| by_place(record, |part| (part.token_digest, asked(part, true)));
     let (theirs, ours) = (of(&theirs), of(&ours));
     assert_eq!(theirs.len(), 2 * 2);
