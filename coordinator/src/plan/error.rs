@@ -5,12 +5,8 @@ use std::path::PathBuf;
 
 use contract::source::SourceError;
 
-<<<<<<< HEAD
 use super::EngineKind;
-use super::check::Problem;
-=======
 use super::problem::Problem;
->>>>>>> main
 
 /// Completes "failed to …".
 #[derive(Debug, thiserror::Error)]

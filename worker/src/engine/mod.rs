@@ -12,11 +12,8 @@ mod null;
 #[cfg(feature = "native")]
 mod places;
 mod sim;
-<<<<<<< HEAD
-#[cfg(feature = "native")]
-=======
 mod simulated;
->>>>>>> main
+#[cfg(feature = "native")]
 mod slowed;
 mod threaded;
 
@@ -291,10 +288,9 @@ pub fn open(
     match spec {
         #[cfg(feature = "native")]
         EngineSpec::Native(spec) => native::open(spec, demand, slots, sink, phase),
-<<<<<<< HEAD
         #[cfg(not(feature = "native"))]
         EngineSpec::Native(_) => Err(engines.no_native()),
-        EngineSpec::Sim(spec) => sim::open(spec, demand, time, sink, phase),
+        EngineSpec::Sim(spec) => simulated::open(spec, demand, time, sink, phase),
         EngineSpec::Linked(spec) => {
             let threads = threads(spec.threads, slots);
             engines.open(spec, &linked::Setting { demand, threads }, sink, phase)
@@ -314,8 +310,5 @@ pub(super) fn shared(asked: u32, cores: usize, slots: u32) -> usize {
         asked as usize
     } else {
         (cores / slots.max(1) as usize).max(1)
-=======
-        EngineSpec::Sim(spec) => simulated::open(spec, demand, time, sink, phase),
->>>>>>> main
     }
 }
