@@ -4,16 +4,17 @@
 //!
 //! Everything here is derived: whoever doubts a number recomputes it from the parts.
 
+mod cells;
 mod explain;
 mod facts;
 mod gather;
-mod kept;
 mod layout;
 mod layout_label;
 mod limits;
 mod look;
 mod measure;
 mod metrics;
+mod part_summary;
 mod picture;
 mod places;
 mod quantiles;
@@ -26,33 +27,31 @@ mod window_stats;
 
 pub(crate) use explain::is_known;
 pub use explain::{Derivation, Explanation, NoSuchMetric, explain};
-pub use kept::Kept;
 pub use layout::{LayoutControl, LayoutEffect, LayoutNoise};
 pub use layout_label::LayoutLabel;
 pub use look::Planned;
 pub use measure::Measure;
 pub use metrics::{MetricComparison, Outcome, Resampled, RoundValues};
+pub use part_summary::PartSummary;
 pub use picture::{Curve, Picture, Slice, Spot, Timeline, pictures};
 pub use places::{OddPlace, Place, PlaceEffect, Places};
 pub use signals::Signals;
-pub use summary::{ArmSummary, Cold, Latency, Views};
+pub use summary::{ArmSummary, Cold, Latency, Views, shown_quantile};
 pub use trials::{Round, Trial, Trials};
 pub use window::FirstRequest;
 
+use cells::Room;
 use contract::id::Arm;
 use contract::part::{Part, Sent};
 use contract::run::{Notice, Role, RunState};
+use gather::Gather;
 use stats::compare::{Settings, Stage, Verdict};
 use stats::rng::Seed;
-use stats::validity::{Assessment, Checked, Thresholds, Validity};
+use stats::validity::{Assessment, Checked, Validity};
 
-use crate::layout::Layout;
 use crate::plan::Plan;
 use crate::schedule::{Block, Lineup};
 use crate::store::RunRecord;
-
-use gather::Gather;
-use metrics::Draft;
 
 /// All that a run says.
 #[derive(Clone, Debug)]
@@ -276,130 +275,6 @@ fn cells(blocks: &[Block]) -> Vec<&Block> {
     let mut first: Vec<&Block> = blocks.iter().filter(|block| block.round == 0).collect();
     first.sort_by_key(|block| block.cell);
     first
-}
-
-/// What every cell is derived from.
-struct Room<'a> {
-    record: &'a RunRecord,
-    plan: &'a Plan,
-    settings: Settings,
-    /// Rounds that must be done before anything is answered; `None` at the planned interim
-    /// analysis.
-    planned: Option<usize>,
-    thresholds: Thresholds,
-    trials: &'a Trials,
-}
-
-impl Room<'_> {
-    /// The candidates' cells, and the control that they are labelled by.
-    fn answers(&self, blocks: &[&Block]) -> (Vec<Cell>, Option<LayoutControl>) {
-        let (layouts, compared): (Vec<&Block>, Vec<&Block>) = blocks
-            .iter()
-            .copied()
-            .partition(|block| block.layout().is_some());
-        let mut cells = self.cells(&compared);
-        // Controls ask no question of the family's.
-        let control = layouts
-            .iter()
-            .map(|block| self.cell(block, self.drafts(block), None))
-            .collect();
-        let control = LayoutControl::of(control);
-        control.iter().for_each(|control| control.label(&mut cells));
-        (cells, control)
-    }
-
-    /// All cells are estimated before the first is decided: their primary measures are one family
-    /// of questions.
-    fn cells(&self, blocks: &[&Block]) -> Vec<Cell> {
-        let drafts: Vec<Vec<Draft>> = blocks.iter().map(|block| self.drafts(block)).collect();
-        let primaries = metrics::primaries(&drafts);
-        let questions = blocks.iter().zip(drafts).zip(primaries);
-        questions
-            .map(|((block, drafts), primary)| self.cell(block, drafts, primary))
-            .collect()
-    }
-
-    fn drafts(&self, block: &Block) -> Vec<Draft> {
-        let seed = seed(self.plan).nth(block.cell.into());
-        let scenario = &self.plan.scenarios[block.scenario as usize].name;
-        let floors = self.record.addenda.floors.as_ref();
-        let floor =
-            |measure: Measure| floors.map_or(0.0, |floors| floors.share(scenario, &measure.name()));
-        let rounds = self.trials.rounds(block.cell);
-        metrics::estimates(
-            self.plan,
-            &rounds,
-            &self.settings,
-            &self.thresholds,
-            floor,
-            seed,
-        )
-    }
-
-    fn cell(&self, block: &Block, drafts: Vec<Draft>, primary: Option<f64>) -> Cell {
-        let scenario = &self.plan.scenarios[block.scenario as usize];
-        let rounds = self.trials.rounds(block.cell);
-        let (found, checks) = facts::check(self.record, scenario, block, &rounds, &self.thresholds);
-        let assessment = Assessment::of(found);
-        let metrics = metrics::decided(
-            drafts,
-            primary,
-            (&assessment.validity, self.planned),
-            &self.settings,
-        );
-        let primary = metrics
-            .iter()
-            .find(|metric| metric.primary && block.candidate.is_some());
-        let of_places = |metric: &MetricComparison| {
-            places::places(metric.measure, &rounds, metric.within(), &self.settings)
-        };
-        Cell {
-            index: block.cell,
-            title: self.title(block),
-            scenario: scenario.name.clone(),
-            requests: scenario.requests(),
-            sent: sent(&rounds),
-            alpha: self.settings.alpha,
-            baseline: block.baseline.clone(),
-            candidate: block.candidate.clone(),
-            rounds: (
-                u32::try_from(rounds.len()).unwrap_or(u32::MAX),
-                self.plan.rounds,
-            ),
-            assessment,
-            checks,
-            arms: summary::arms(block, &rounds, &self.thresholds),
-            places: primary.and_then(of_places),
-            signals: primary.map(signals::signals).unwrap_or_default(),
-            metrics,
-        }
-    }
-
-    fn title(&self, block: &Block) -> String {
-        let scenario = &self.plan.scenarios[block.scenario as usize].name;
-        let others = self.record.header.variants.iter().skip(1);
-        let candidates = others
-            .filter(|variant| Layout::named(&variant.name).is_none())
-            .count();
-        match &block.candidate {
-            Some(candidate) if candidates > 1 || block.layout().is_some() => {
-                format!("{scenario}, {candidate}")
-            }
-            _ => scenario.clone(),
-        }
-    }
-}
-
-fn sent(rounds: &[&Round]) -> Option<Sent> {
-    let parts = rounds
-        .iter()
-        .flat_map(|round| round.arms.values())
-        .flat_map(|trial| &trial.parts);
-    let mut all = Sent::default();
-    for part in parts {
-        all.add(part.sent.as_ref()?);
-    }
-    (all.requests > 0).then_some(all)
 }
 
 /// Reasons that concern the run as a whole.

@@ -24,7 +24,7 @@ use contract::credentials::CredentialsError;
 use contract::identity::Sha256;
 use contract::message::Failure;
 
-use crate::build::BuildError;
+use crate::build::{BuildError, RevisionError};
 use crate::certs::CertsError;
 use crate::compare::{CompareError, NoSuchMetric};
 use crate::deploy::kubernetes::DeployError;
@@ -223,9 +223,11 @@ impl AppError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Build(BuildError::IdenticalCode { .. }) | Self::NeverBegan { .. } => {
-                exit::INVALID
-            }
+            Self::Build(
+                BuildError::IdenticalCode { .. }
+                | BuildError::Revision(RevisionError::SameProgram { .. }),
+            )
+            | Self::NeverBegan { .. } => exit::INVALID,
             Self::StoppedAtOnce | Self::NotCompared(_) => exit::INCONCLUSIVE,
             Self::Store(StoreError::Damaged { .. } | StoreError::RunDamaged { .. }) => {
                 exit::INVALID

@@ -45,10 +45,18 @@ impl Layout {
         Layouts(MOST).iter()
     }
 
-    /// The layout of that name.
+    /// The layout of that name, whatever revision it is built from.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::all().find(|layout| layout.name() == name)
+        let (recipe, _) = apart(name);
+        Self::all().find(|layout| layout.name() == recipe)
+    }
+
+    /// The name it has beside this baseline: of the same revision.
+    #[must_use]
+    pub fn beside(self, baseline: &str) -> String {
+        let (_, revision) = apart(baseline);
+        format!("{}{revision}", self.name())
     }
 
     /// The name in commands, records and reports.
@@ -68,10 +76,22 @@ impl Layout {
     /// variant.
     #[must_use]
     pub fn is_misnamed(name: &str) -> bool {
-        let number = name.rsplit_once(STEM).map(|(_, number)| number);
+        let number = apart(name).0.rsplit_once(STEM).map(|(_, number)| number);
         number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
             && Self::named(name).is_none()
     }
+}
+
+/// Whether a variant is what layouts are made of, and these are of the same revision.
+#[must_use]
+pub fn are_of(baseline: &str, layouts: &[&str]) -> bool {
+    let (recipe, revision) = apart(baseline);
+    recipe == ORIGIN && layouts.iter().all(|layout| apart(layout).1 == revision)
+}
+
+/// The recipe in a variant's name, and the rest, which is the revision with its sign.
+fn apart(name: &str) -> (&str, &str) {
+    name.split_at(name.find('@').unwrap_or(name.len()))
 }
 
 impl Layouts {
@@ -143,7 +163,21 @@ mod tests {
                 "{wrong}"
             );
         }
-        for fine in ["baseline-layout1", "pgo", "my-layout-of-it"] {
+        let one = Layout::named("baseline-layout1@origin/x");
+        assert_eq!(one, Layout::named("baseline-layout1"));
+        let name = one.map(|layout| layout.beside("baseline@origin/x"));
+        assert_eq!(name.as_deref(), Some("baseline-layout1@origin/x"));
+        assert!(are_of(
+            "baseline@x",
+            &["baseline-layout1@x", "baseline-layout2@x"]
+        ));
+        assert!(!are_of("baseline@x", &["baseline-layout1@y"]) && !are_of("pgo", &[]));
+        for fine in [
+            "baseline-layout1",
+            "pgo",
+            "my-layout-of-it",
+            "baseline@a-layout12",
+        ] {
             assert!(!Layout::is_misnamed(fine), "{fine}");
         }
     }

@@ -1,6 +1,8 @@
 //! What people, programs and scripts are shown of runs whose truth is known.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "report/parts.rs"]
+mod parts;
 #[path = "report/sample.rs"]
 mod sample;
 
@@ -14,6 +16,8 @@ mod elsewhere;
 mod explain;
 #[path = "report/exports.rs"]
 mod exports;
+#[path = "report/full.rs"]
+mod full;
 #[path = "report/gate.rs"]
 mod gate;
 #[path = "report/held.rs"]
@@ -28,6 +32,8 @@ mod lengths;
 mod listings;
 #[path = "report/losses.rs"]
 mod losses;
+#[path = "report/origin.rs"]
+mod origin;
 #[path = "report/pages.rs"]
 mod pages;
 #[path = "report/people.rs"]

@@ -32,8 +32,20 @@ fn main() -> ExitCode {
         Command::Floor(args) => calibrate(args, &mut out),
     };
     // Returning, not exiting: an instrumented build writes its profile on the way out of main.
+<<<<<<< HEAD
     ExitCode::from(out.settle(code(outcome), |error| {
         say(&format!("error: failed to print the results: {error}"))
+=======
+    let code = match outcome {
+        Ok(()) => 0,
+        Err(error) => {
+            say(&format!("error: failed to {error}"));
+            error.exit_code()
+        }
+    };
+    ExitCode::from(out.settle(code, |error| {
+        say(&format!("error: failed to print the results: {error}"));
+>>>>>>> main
     }))
 }
 
@@ -133,7 +145,7 @@ fn measure(args: BenchArgs, out: &mut Output<Stdout>) -> Result<(), WorkerError>
         return check_invariance(&settings, compositions, output, out);
     }
     let report = bench::run(&settings, &mut |repetition| {
-        say(&format!("repetition {repetition} of {repeats}"))
+        say(&format!("repetition {repetition} of {repeats}"));
     })?;
     match output {
         BenchOutput::Human => print(out, &report.to_string()),

@@ -2,6 +2,9 @@
 //! back a part. All of it happens on the calling thread, which becomes the driver's. It must not
 //! know sessions or messages.
 
+mod drive;
+
+use crate::engine::Time;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,19 +14,26 @@ use contract::message::{Failure, FailureKind, LoadReport};
 use contract::metric::Metric;
 use contract::part::{EngineFacts, Origin, Part, Place, Sent, StopCause, Usage, Window};
 use contract::spec::{Assignment, Demand, EngineSpec, Planned};
+use drive::{bad_assignment, broken, drive, window_start};
 
+<<<<<<< HEAD
 use crate::engine::linked::Engines;
 use crate::engine::{self, Engine, Opened, Time, WindowStart};
 use crate::floor;
 pub use crate::load::control::Control;
 use crate::load::driver::{Bench, DriveEnd, Driver, Mark};
+=======
+use crate::engine::{self, Engine, Opened};
+use crate::load::driver::{Bench, Driver};
+>>>>>>> main
 use crate::load::files::Files;
 use crate::load::inbox::Inbox;
 use crate::load::phase::{self, Phase, PhaseError};
 use crate::load::stop::Reason;
-use crate::measure::{self, Clock, ColdStart, Measured, Meter, Wake};
-use crate::os;
-use crate::stream::{Purpose, Stream};
+use crate::measure::{Clock, ColdStart, Measured};
+use crate::{floor, os};
+
+pub use crate::load::control::Control;
 
 /// The counters are read this long before the start instant, so that reading them is not in the
 /// window.
@@ -371,110 +381,18 @@ impl OpenEngine {
     }
 
     fn facts(&self) -> EngineFacts {
-        let counters = self.engine.counters();
-        let computes = !counters.computing.is_zero();
         EngineFacts {
             model_digest: self.report.model_digest.clone(),
             model_sha256: self.report.model_sha256,
             threads: self.report.threads,
-            steps: counters.steps,
-            peak_running: counters.peak_running,
-            peak_waiting: counters.peak_waiting,
-            peak_kv_bytes: counters.peak_kv_bytes,
             kernels: self.kernels.clone(),
-            kv_bytes_total: Some(counters.kv_bytes_total).filter(|bytes| *bytes > 0),
-            stepping: computes.then_some(counters.stepping),
-            prefix_hit_tokens: Some(counters.prefix_hit_tokens).filter(|tokens| *tokens > 0),
             engine_processors: self.processors.clone(),
             load_processors: if self.processors.is_empty() {
                 Vec::new()
             } else {
                 os::processors()
             },
-            scheduling: computes.then_some(counters.stepping.saturating_sub(counters.computing)),
+            ..self.engine.counters().facts()
         }
-    }
-}
-
-/// From before the start instant until everything sent has ended, with the counters read around it.
-fn drive(
-    mut driver: Driver<'_>,
-    start: Duration,
-    on_started: &mut dyn FnMut(),
-) -> Result<Ran, NoResult> {
-    os::sharpen_timers();
-    let clock = driver.clock().clone();
-    if !driver.wait_until(Wake::After(start.saturating_sub(METER_LEAD))) {
-        return Err(NoResult::Cancelled);
-    }
-    let frequency = measure::frequency(&clock);
-    let mut before = Meter::read(&clock);
-    if !driver.wait_until(Wake::Exactly(start)) {
-        return Err(NoResult::Cancelled);
-    }
-    let mut start_late = Duration::ZERO;
-    let end = driver.run(&mut |mark, now| match mark {
-        Mark::Began => {
-            start_late = now.saturating_sub(start);
-            on_started();
-        }
-        Mark::Opens => before = Meter::read(&clock),
-    });
-    let after = Meter::read(&clock);
-    let frequency = measure::span(frequency, measure::frequency(&clock));
-    let settled = driver.settle();
-    let stopped = match end {
-        DriveEnd::Failed(reason) => reason.cause().ok_or(NoResult::Failed(reason))?,
-        DriveEnd::Cancelled if settled => return Err(NoResult::Cancelled),
-        DriveEnd::Cancelled | DriveEnd::Done => StopCause::AsPlanned,
-    };
-    if !settled {
-        return Err(NoResult::Failed(Reason::Stuck));
-    }
-    let sent = driver.sent();
-    let measured = driver.into_recorder().finish();
-    let usage = Usage {
-        cpu_khz_low: frequency.map(|f| f.low_khz),
-        cpu_khz_high: frequency.map(|f| f.high_khz),
-        ..after.since(&before, measured.wall)
-    };
-    Ok(Ran {
-        measured,
-        sent,
-        stopped,
-        start_late,
-        usage,
-    })
-}
-
-/// Fates and tokens of simulated requests are the same for every arm; the noise of each slot and
-/// arm is its own.
-fn window_start(assignment: &Assignment, at: Duration) -> WindowStart {
-    let stream = u64::from(assignment.slot) << 8 | u64::from(assignment.arm().number());
-    let noise_seed = Stream::new(assignment.seed, Purpose::Noise, stream).bits();
-    WindowStart {
-        at,
-        requests_seed: assignment.seed,
-        noise_seed,
-    }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn bad_assignment(error: PhaseError) -> Failure {
-    Failure {
-        kind: FailureKind::BadAssignment,
-        message: format!("failed to {error}"),
-    }
-}
-
-fn broken(reason: Reason) -> Failure {
-    let kind = match reason {
-        // It would end the same way again.
-        Reason::NotFinite => FailureKind::ModelInvalid,
-        _ => FailureKind::Engine,
-    };
-    Failure {
-        kind,
-        message: reason.to_string(),
     }
 }

@@ -1,10 +1,12 @@
 //! `build` and `doctor`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::train::PlanTrainer;
 use super::{App, Verdict, prepare};
-use crate::build::{self, BuildError, BuildOptions, VariantName};
+use crate::build::{
+    self, BuildError, BuildOptions, RevisionError, Variant, VariantName, WorkspaceError,
+};
 use crate::cli::BuildArgs;
 use crate::doctor;
 use crate::error::{AppError, exit};
@@ -18,20 +20,7 @@ const TRAINING: &str = "training";
 const TRAINING_SEED: u64 = 1;
 
 pub(super) fn build(app: &mut App<'_>, args: &BuildArgs) -> Result<Verdict, AppError> {
-    let variants = args
-        .variants
-        .iter()
-        .map(|name| name.parse())
-        .collect::<Result<Vec<VariantName>, _>>()?;
-    if let Some(VariantName::Layout(layout)) = variants
-        .iter()
-        .find(|v| matches!(v, VariantName::Layout(_)))
-    {
-        return Err(BuildError::LayoutByName {
-            name: layout.name(),
-        }
-        .into());
-    }
+    let variants = recipes(args)?;
     let source = args
         .training
         .clone()
@@ -51,7 +40,59 @@ pub(super) fn build(app: &mut App<'_>, args: &BuildArgs) -> Result<Verdict, AppE
     } else {
         String::new()
     };
-    let options = BuildOptions {
+    let options = options(args, variants)?;
+    let mut progress = app.reporter.build_progress();
+    let mut shown = app.reporter.progress(&plan);
+    let mut show = |event| shown.show(&event);
+    let mut trainer = PlanTrainer::new(plan, model, &mut show)?;
+    let steps = &mut |step| progress.step(&step);
+    let outcomes = match args.refs.is_empty() {
+        true => vec![build::build(&options, &mut trainer, steps)?],
+        false => build::build_revisions(&options, &args.refs, &mut trainer, steps)?,
+    };
+    app.reporter.say(&answers::Built(&outcomes))?;
+    Ok(exit::OK)
+}
+
+fn recipes(args: &BuildArgs) -> Result<Vec<VariantName>, BuildError> {
+    let variants = args
+        .recipes()
+        .iter()
+        .map(|name| name.parse())
+        .collect::<Result<Vec<Variant>, _>>()?;
+    variants.into_iter().map(recipe).collect()
+}
+
+/// Layouts are built by their number, and revisions have a flag of their own.
+fn recipe(variant: Variant) -> Result<VariantName, BuildError> {
+    match (variant.recipe, &variant.revision) {
+        (VariantName::Layout(layout), _) => Err(BuildError::LayoutByName {
+            name: layout.name(),
+        }),
+        (recipe, None) => Ok(recipe),
+        (recipe, Some(revision)) => Err(RevisionError::InVariants {
+            variant: variant.to_string(),
+            recipe: recipe.to_string(),
+            revision: revision.clone(),
+        }
+        .into()),
+    }
+}
+
+fn options(args: &BuildArgs, variants: Vec<VariantName>) -> Result<BuildOptions, AppError> {
+    let root = match &args.manifest_path {
+        None => PathBuf::from("."),
+        Some(path) => directory_of(path)?,
+    };
+    let usual = BuildOptions::new(Path::new("."));
+    Ok(BuildOptions {
+        root,
+        checkouts: checkouts().unwrap_or(usual.checkouts),
+        package: args.package.clone(),
+        binary: args.bin.clone(),
+        cargo_profile: args.cargo_profile.clone(),
+        features: args.feature_arguments(),
+        profile_crates: args.profile_crates.clone(),
         variants,
         layouts: args.layout_arms,
         controls: args.controls,
@@ -60,15 +101,31 @@ pub(super) fn build(app: &mut App<'_>, args: &BuildArgs) -> Result<Verdict, AppE
         force: args.force,
         tolerate_damaged: args.tolerate_damaged_profiles,
         accept_thin: args.accept_thin_profile,
-        ..BuildOptions::new(Path::new("."))
-    };
-    let mut progress = app.reporter.build_progress();
-    let mut shown = app.reporter.progress(&plan);
-    let mut show = |event| shown.show(&event);
-    let mut trainer = PlanTrainer::new(plan, model, &mut show)?;
-    let outcome = build::build(&options, &mut trainer, &mut |step| progress.step(&step))?;
-    app.reporter.say(&outcome)?;
-    Ok(exit::OK)
+        ..usual
+    })
+}
+
+/// The directory of a manifest that is there.
+fn directory_of(manifest: &Path) -> Result<PathBuf, BuildError> {
+    let folder = manifest.parent().filter(|_| manifest.is_file());
+    let is_manifest = manifest
+        .file_name()
+        .is_some_and(|name| name == "Cargo.toml");
+    match folder.filter(|_| is_manifest) {
+        Some(folder) if folder.as_os_str().is_empty() => Ok(PathBuf::from(".")),
+        Some(folder) => Ok(folder.to_owned()),
+        None => Err(WorkspaceError::NoManifestFile {
+            path: manifest.to_owned(),
+        }
+        .into()),
+    }
+}
+
+/// Outside of every workspace, whose settings would reach what is built there.
+fn checkouts() -> Option<PathBuf> {
+    use etcetera::BaseStrategy as _;
+    let base = etcetera::choose_base_strategy().ok()?;
+    Some(base.cache_dir().join("pgo-benchmarks/checkouts"))
 }
 
 pub(super) fn doctor(app: &mut App<'_>) -> Result<Verdict, AppError> {

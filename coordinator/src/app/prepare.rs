@@ -12,7 +12,7 @@ use contract::run::{Role, RunHeader, VariantRecord};
 
 use super::entropy::entropy;
 use super::execute::{Ground, sibling_worker};
-use crate::build::{self, BuildOptions, Manifest, VariantName, microarchitecture};
+use crate::build::{self, BuildOptions, BuiltSet, Variant, microarchitecture};
 use crate::dispatch::driver::unix_ms;
 use crate::dispatch::job::{Binary, Job, Limits, Script};
 use crate::dispatch::orders::Orders;
@@ -73,26 +73,30 @@ fn labels(lineup: &Lineup) -> Result<Builds, AppError> {
 }
 
 fn built(lineup: &Lineup, dir: &Path) -> Result<Builds, AppError> {
-    let manifest = Manifest::read(dir)?;
-    let baseline: VariantName = lineup.baseline().parse()?;
+    let baseline: Variant = lineup.baseline().parse()?;
+    let variants = lineup
+        .variants()
+        .into_iter()
+        .map(str::parse)
+        .collect::<Result<Vec<Variant>, _>>()?;
+    let built = BuiltSet::read(dir, &variants)?;
     let here = own_features();
     let mut builds = Builds {
         binaries: BTreeMap::new(),
         records: Vec::new(),
     };
-    for name in lineup.variants() {
-        let variant: VariantName = name.parse()?;
-        let path = manifest.verified_binary(dir, variant)?;
-        if variant != baseline {
-            manifest.check_distinct(baseline, variant)?;
+    for variant in &variants {
+        let path = built.verified_binary(variant)?;
+        if *variant != baseline {
+            built.check_distinct(&baseline, variant)?;
         }
-        let record = record(&manifest, variant)?;
+        let record = record(&built, variant)?;
         let path = path
             .canonicalize()
             .map_err(|source| AppError::Io { path, source })?;
         let needs = microarchitecture::needs(&record.flags, &here);
         builds.binaries.insert(
-            name.to_owned(),
+            record.name.clone(),
             Binary {
                 path,
                 sha256: record.sha256,
@@ -116,20 +120,21 @@ fn own_features() -> Vec<String> {
     })
 }
 
-fn record(manifest: &Manifest, variant: VariantName) -> Result<VariantRecord, AppError> {
-    let built = manifest.variant(variant)?;
+fn record(built: &BuiltSet, variant: &Variant) -> Result<VariantRecord, AppError> {
+    let (profile, git) = (built.profile_of(variant), &built.manifest(variant)?.git);
+    let built = built.variant(variant)?;
     let hash = |hex: &str| {
         Sha256::from_hex(hex).ok_or(AppError::ManifestHash {
             variant: variant.to_string(),
         })
     };
-    let profile = manifest.profile_of(variant);
-    let git = manifest.git.as_ref();
     Ok(VariantRecord {
         name: variant.to_string(),
         sha256: hash(&built.artifact.sha256)?,
         text_sha256: hash(&built.artifact.text_sha256)?,
-        git_sha: git.map_or_else(|| "unknown".to_owned(), ToString::to_string),
+        git_sha: git
+            .as_ref()
+            .map_or_else(|| "unknown".to_owned(), ToString::to_string),
         flags: built.flags.join(" "),
         profile_sha256: profile.map_or(Ok(Sha256::default()), |profile| hash(&profile.sha256))?,
     })

@@ -21,6 +21,9 @@ pub struct Artifact {
     pub sha256: String,
     /// SHA-256 of the `.text` section alone: equal code has equal values.
     pub text_sha256: String,
+    /// SHA-256 of its constants, the `.rodata` and `.data` sections; absent in older manifests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_sha256: Option<String>,
 }
 
 impl Artifact {
@@ -33,6 +36,7 @@ impl Artifact {
         let folder = place.parent().expect("a binary is always inside a folder");
         fs::create_dir_all(folder).map_err(BuildError::io(folder))?;
         let text_sha256 = text_sha256(built)?;
+        let data_sha256 = sections_sha256(built, &[".rodata", ".data"])?;
         // A copy, not a link: Cargo overwrites its own output with the next variant.
         let fresh = place.with_extension("new");
         fs::copy(built, &fresh).map_err(BuildError::io(&fresh))?;
@@ -43,6 +47,7 @@ impl Artifact {
             bytes,
             sha256: digest::file(&place)?,
             text_sha256,
+            data_sha256: Some(data_sha256),
         })
     }
 }
@@ -52,6 +57,11 @@ impl Artifact {
 /// # Errors
 /// When the file cannot be read or has no such section.
 pub fn text_sha256(path: &Path) -> Result<String, BuildError> {
+    sections_sha256(path, &[".text"])
+}
+
+/// SHA-256 of these sections one after the other; one at least must be there.
+fn sections_sha256(path: &Path, names: &[&str]) -> Result<String, BuildError> {
     let no_text = |reason: String| BuildError::NoText {
         path: path.to_owned(),
         reason,
@@ -59,12 +69,18 @@ pub fn text_sha256(path: &Path) -> Result<String, BuildError> {
     let data =
         contract::files::read(path, contract::files::PROGRAM).map_err(BuildError::io(path))?;
     let elf = object::File::parse(&*data).map_err(|e| no_text(e.to_string()))?;
-    let text = elf
-        .section_by_name(".text")
-        .ok_or_else(|| no_text("the section is missing".to_owned()))?;
-    Ok(digest::bytes(
-        text.data().map_err(|e| no_text(e.to_string()))?,
-    ))
+    let sections: Vec<_> = names
+        .iter()
+        .filter_map(|name| elf.section_by_name(name))
+        .collect();
+    if sections.is_empty() {
+        return Err(no_text("the section is missing".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    for section in sections {
+        bytes.extend_from_slice(section.data().map_err(|e| no_text(e.to_string()))?);
+    }
+    Ok(digest::bytes(&bytes))
 }
 
 #[cfg(test)]

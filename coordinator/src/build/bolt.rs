@@ -6,12 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::flags::{Recipe, Scope, VariantName};
+use super::flags::Recipe;
 use super::manifest::{BoltRecord, VariantRecord};
 use super::pipeline::{Compiled, Pipeline};
 use super::profile::Profile;
 use super::toolchain::major;
 use super::training::{Counting, Trainer};
+use super::variant::{Scope, VariantName};
 use super::{BuildError, digest, tool};
 
 /// The command that brings both programs.

@@ -2,6 +2,7 @@
 //! its JSON messages into a result. Knows flags only as words and profiles only as paths in
 //! messages.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -10,8 +11,9 @@ use serde::Deserialize;
 
 use super::diagnostics::Findings;
 use super::flags::Flags;
-use super::wrapper::{Wrapper, check_arrived};
-use super::{BuildError, BuildProgress, tool};
+use super::workspace::{Crates, is_stale_lock};
+use super::wrapper::{Wrapper, check_arrived, lost};
+use super::{BuildError, BuildProgress, WorkspaceError, tool};
 
 /// What is built and where; the same for every variant.
 #[derive(Debug)]
@@ -22,7 +24,11 @@ pub(super) struct Job<'a> {
     pub(super) cargo_profile: &'a str,
     pub(super) triple: &'a str,
     pub(super) target_dir: &'a Path,
+    pub(super) features: &'a [String],
+    pub(super) crates: &'a Crates,
     pub(super) offline: bool,
+    /// Leave the lock file as it is.
+    pub(super) locked: bool,
     /// Settings of the user's, for every variant alike.
     pub(super) variables: &'a [(String, String)],
 }
@@ -34,6 +40,8 @@ pub(super) struct Built {
     pub(super) findings: Findings,
     /// Libraries that build scripts asked to link: code that no profile reaches.
     pub(super) native_libraries: Vec<String>,
+    /// Packages of the target that were not compiled, because Cargo took them for unchanged.
+    fresh: BTreeSet<String>,
     errors: Vec<String>,
 }
 
@@ -44,15 +52,20 @@ enum Line {
     #[serde(rename = "compiler-message")]
     Diagnostic { message: Diagnostic },
     #[serde(rename = "compiler-artifact")]
-    Artifact {
-        target: Target,
-        executable: Option<PathBuf>,
-        fresh: bool,
-    },
+    Artifact(Artifact),
     #[serde(rename = "build-script-executed")]
     BuildScript { linked_libs: Vec<String> },
     #[serde(other)]
     Other,
+}
+
+#[derive(Deserialize)]
+struct Artifact {
+    package_id: String,
+    target: Target,
+    filenames: Vec<PathBuf>,
+    executable: Option<PathBuf>,
+    fresh: bool,
 }
 
 #[derive(Deserialize)]
@@ -80,7 +93,7 @@ impl Job<'_> {
         progress: &mut dyn FnMut(BuildProgress),
     ) -> Result<Built, BuildError> {
         let mut command = self.command();
-        wrapper.apply(&mut command, flags)?;
+        wrapper.apply(&mut command, flags, self.crates)?;
         let mut child = spawn(&mut command)?;
         let profile = profile
             .map(|path| path.display().to_string())
@@ -91,7 +104,7 @@ impl Job<'_> {
             .lines()
             .map_while(Result::ok)
         {
-            built.note(step, self.binary, &line, &profile, progress);
+            built.note(step, self, &line, &profile, progress);
         }
         let status = child.wait().map_err(BuildError::io(self.root))?;
         let stderr = stderr.join().unwrap_or_default();
@@ -99,6 +112,10 @@ impl Job<'_> {
             return Err(built.failure(step, &stderr, advice(flags)));
         }
         check_arrived(step, &wrapper.calls()?, flags)?;
+        let mut in_scope = self.crates.in_scope_of(flags);
+        if let Some(krate) = in_scope.find(|krate| built.fresh.contains(*krate)) {
+            return Err(lost(step, krate, flags));
+        }
         Ok(built)
     }
 
@@ -121,10 +138,10 @@ impl Job<'_> {
                 self.triple,
                 "--target-dir",
             ])
-            .arg(self.target_dir);
-        if self.offline {
-            command.arg("--offline");
-        }
+            .arg(self.target_dir)
+            .args(self.features)
+            .args(self.offline.then_some("--offline"))
+            .args(self.locked.then_some("--locked"));
         for name in std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()) {
             if changes_a_build(&name) {
                 command.env_remove(name);
@@ -139,26 +156,25 @@ impl Built {
     fn note(
         &mut self,
         step: &'static str,
-        binary: &str,
+        job: &Job<'_>,
         line: &str,
         profile: &str,
         progress: &mut dyn FnMut(BuildProgress),
     ) {
         match serde_json::from_str(line) {
             Ok(Line::Diagnostic { message }) => self.diagnostic(message, profile),
-            Ok(Line::Artifact {
-                target,
-                executable,
-                fresh,
-            }) => {
-                if target.name == binary && target.kind.iter().any(|kind| kind == "bin") {
-                    self.executable = executable.unwrap_or_default();
+            Ok(Line::Artifact(artifact)) => {
+                let Artifact { target, fresh, .. } = &artifact;
+                if *fresh && artifact.is_of_target(job.triple) {
+                    self.fresh
+                        .insert(package_name(&artifact.package_id).to_owned());
                 }
-                if !fresh {
-                    progress(BuildProgress::Compiled {
-                        step,
-                        krate: target.name,
-                    });
+                if !*fresh {
+                    let krate = target.name.clone();
+                    progress(BuildProgress::Compiled { step, krate });
+                }
+                if target.name == job.binary && target.kind.iter().any(|kind| kind == "bin") {
+                    self.executable = artifact.executable.unwrap_or_default();
                 }
             }
             Ok(Line::BuildScript { linked_libs }) => self.native_libraries.extend(linked_libs),
@@ -177,6 +193,9 @@ impl Built {
     }
 
     fn failure(&self, step: &str, stderr: &str, advice: &str) -> BuildError {
+        if is_stale_lock(stderr) {
+            return WorkspaceError::StaleLock.into();
+        }
         let words = if self.errors.is_empty() {
             stderr.to_owned()
         } else {
@@ -187,6 +206,26 @@ impl Built {
             rendered: tool::tail(&words),
             advice: advice.to_owned(),
         }
+    }
+}
+
+impl Artifact {
+    /// Whether it becomes part of the program: build scripts and macros are compiled for the host.
+    fn is_of_target(&self, triple: &str) -> bool {
+        let in_its_folder = |file: &PathBuf| file.iter().any(|part| part == triple);
+        self.filenames.iter().any(in_its_folder)
+    }
+}
+
+/// The name in a package id: `path+file:///w/app#0.1.0`, `registry+https://…#serde@1.0.2`.
+fn package_name(id: &str) -> &str {
+    let (path, fragment) = id.rsplit_once('#').unwrap_or(("", id));
+    match fragment.split_once('@') {
+        Some((name, _)) => name,
+        None if fragment.starts_with(|first: char| first.is_ascii_digit()) => {
+            path.rsplit('/').next().unwrap_or(path)
+        }
+        None => fragment,
     }
 }
 
@@ -251,4 +290,24 @@ fn drain_stderr(child: &mut Child) -> std::thread::JoinHandle<String> {
         drop(pipe.read_to_end(&mut bytes));
         String::from_utf8_lossy(&bytes).into_owned()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::package_name;
+
+    #[test]
+    fn the_name_of_a_package_is_in_its_id() {
+        for (id, name) in [
+            ("path+file:///w/app#0.1.0", "app"),
+            ("path+file:///w/folder#app@0.1.0", "app"),
+            (
+                "registry+https://github.com/rust-lang/crates.io-index#serde@1.0.2",
+                "serde",
+            ),
+            ("git+https://example.org/x?rev=1#abc@2.0.0", "abc"),
+        ] {
+            assert_eq!(package_name(id), name, "{id}");
+        }
+    }
 }

@@ -7,9 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::BuildError;
-use super::flags::{Recipe, Scope, VariantName};
+use super::flags::Recipe;
 use super::pipeline::{Compiled, Pipeline};
 use super::profdata::MergeMode;
+use super::variant::{Scope, VariantName};
 
 /// A profile that must not help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,13 +22,19 @@ enum Worthless {
 }
 
 /// Every control with the profile it is built with and the crates that get it.
-const CONTROLS: [(&str, Scope, Worthless); 4] = [
+const CONTROLS: [(&str, Scope, Worthless); 6] = [
     (
         "control-unreadable",
         Scope::Workspace,
         Worthless::Unreadable,
     ),
     ("control-empty", Scope::Workspace, Worthless::Empty),
+    (
+        "control-crates-unreadable",
+        Scope::Crates,
+        Worthless::Unreadable,
+    ),
+    ("control-crates-empty", Scope::Crates, Worthless::Empty),
     (
         "control-program-unreadable",
         Scope::Program,

@@ -4,7 +4,9 @@
 
 use std::path::PathBuf;
 
-use crate::layout::Layout;
+use super::revision_error::RevisionError;
+use super::variant::{Variant, VariantName};
+use super::workspace_error::WorkspaceError;
 
 /// The cause of a failed training, as the caller's trainer reports it.
 pub type TrainingFailure = Box<dyn std::error::Error + Send + Sync>;
@@ -19,6 +21,20 @@ pub enum BuildError {
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// Something about the workspace.
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    /// Something about revisions.
+    #[error(transparent)]
+    Revision(#[from] RevisionError),
+    /// Something in the build of one revision.
+    #[error("in the revision `{name}`, {source}")]
+    InRevision {
+        /// As it was named.
+        name: String,
+        /// What.
+        source: Box<BuildError>,
     },
     /// A program is not there or cannot be started.
     #[error("`{program}` cannot be started: {source}; {remedy}")]
@@ -326,10 +342,17 @@ pub enum BuildError {
 
 /// What follows `coordinator build --variants` for a variant to be built.
 fn wanted(variant: &str) -> String {
-    match Layout::named(variant) {
-        Some(layout) => format!("baseline --layout-arms {}", layout.seed().max(2)),
-        None if variant == "baseline" => variant.to_owned(),
-        None => format!("baseline,{variant}"),
+    let Ok(Variant { recipe, revision }) = variant.parse() else {
+        return format!("baseline,{variant}");
+    };
+    let recipes = match recipe {
+        VariantName::Layout(layout) => format!("baseline --layout-arms {}", layout.seed().max(2)),
+        VariantName::Baseline => recipe.to_string(),
+        _ => format!("baseline,{recipe}"),
+    };
+    match revision {
+        None => recipes,
+        Some(revision) => format!("{recipes} --ref {revision}"),
     }
 }
 

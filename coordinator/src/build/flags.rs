@@ -1,43 +1,12 @@
 //! The one manifest of flags from which every build is derived, so that builds differ in their
-//! profile flags alone. Flags for workspace crates travel through the wrapper, flags for the whole
+//! profile flags alone. Flags for single crates travel through the wrapper, flags for the whole
 //! program through Cargo; which goes where depends on the scope and on nothing else. Runs nothing.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
-use super::{BuildError, digest};
+use super::digest;
+use super::variant::{Scope, VariantName};
 use crate::layout::Layout;
-
-/// Which crates a profile is collected for and applied to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scope {
-    /// Workspace crates alone (with what they instantiate of their dependencies); dependencies are
-    /// built once for all variants.
-    Workspace,
-    /// Every crate of the program; dependencies are compiled anew for each build.
-    Program,
-}
-
-/// A variant that can be asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum VariantName {
-    /// No profile: what every other variant is compared with.
-    Baseline,
-    /// Optimised with the profile of a training, over the crates of this workspace.
-    Pgo,
-    /// `pgo`, its finished program laid out anew by BOLT.
-    PgoBolt,
-    /// The same as `pgo` over every crate of the program: what switching PGO on for all of it
-    /// gives.
-    PgoProgram,
-    /// The baseline with its functions linked in a shuffled order: a control, of the baseline
-    /// alone.
-    Layout(Layout),
-}
 
 /// One build that is made on the way: a variant, the instrumented program, or a control.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,86 +36,12 @@ pub(super) enum Recipe {
 pub(super) struct Flags {
     /// For workspace crates, through the wrapper.
     pub(super) workspace: Vec<String>,
+    /// Whether the dependencies that are listed get those of the workspace's crates.
+    pub(super) listed: bool,
+    /// For dependencies with the profile hook, through the wrapper.
+    pub(super) hook: Vec<String>,
     /// For every crate of the target, through Cargo.
     pub(super) program: Vec<String>,
-}
-
-impl VariantName {
-    /// All variants that are built by name, in the order in which they are; layouts are built by
-    /// their number.
-    pub const ALL: [Self; 4] = [Self::Baseline, Self::Pgo, Self::PgoBolt, Self::PgoProgram];
-
-    /// The word used in commands, reports and file names.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Baseline => "baseline",
-            Self::Pgo => "pgo",
-            Self::PgoBolt => "pgo+bolt",
-            Self::PgoProgram => "pgo-program",
-            Self::Layout(layout) => layout.name(),
-        }
-    }
-
-    /// Which crates its profile covers; `None` without a profile.
-    #[must_use]
-    pub fn scope(self) -> Option<Scope> {
-        match self {
-            Self::Baseline | Self::Layout(_) => None,
-            Self::Pgo | Self::PgoBolt => Some(Scope::Workspace),
-            Self::PgoProgram => Some(Scope::Program),
-        }
-    }
-}
-
-impl Scope {
-    /// The word used in records.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Workspace => "workspace",
-            Self::Program => "program",
-        }
-    }
-
-    /// The step that trains for it.
-    pub(super) fn training(self) -> &'static str {
-        match self {
-            Self::Workspace => "training",
-            Self::Program => "training-program",
-        }
-    }
-}
-
-impl fmt::Display for VariantName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for VariantName {
-    type Err = BuildError;
-
-    fn from_str(name: &str) -> Result<Self, BuildError> {
-        let layouts = Layout::all().map(Self::Layout);
-        let mut known = Self::ALL.into_iter().chain(layouts);
-        known
-            .find(|variant| variant.as_str() == name)
-            .ok_or_else(|| match Layout::is_misnamed(name) {
-                true => BuildError::NoSuchLayout {
-                    name: name.to_owned(),
-                },
-                false => BuildError::UnknownVariant {
-                    name: name.to_owned(),
-                    known: Self::ALL.map(Self::as_str).to_vec(),
-                },
-            })
-    }
-}
-
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 impl Recipe {
@@ -155,14 +50,7 @@ impl Recipe {
         match self {
             Self::Baseline => "baseline",
             Self::Layout(layout) => layout.name(),
-            Self::Instrumented {
-                scope: Scope::Workspace,
-                ..
-            } => "instrumented",
-            Self::Instrumented {
-                scope: Scope::Program,
-                ..
-            } => "instrumented-program",
+            Self::Instrumented { scope, .. } => scope.instrumented(),
             Self::Optimised { variant, .. } => variant.as_str(),
             Self::Control { name, .. } => name,
         }
@@ -180,20 +68,19 @@ impl Recipe {
     /// The flags of this build: those of the user for every crate, the profile's by scope.
     pub(super) fn flags(&self, user: &[String]) -> Flags {
         let mut flags = Flags {
-            workspace: Vec::new(),
+            listed: self.scope() == Some(Scope::Crates),
             program: user.to_vec(),
+            ..Flags::default()
         };
         match self.scope() {
-            Some(Scope::Workspace) => flags.workspace.extend(self.profile_flags()),
+            Some(Scope::Workspace | Scope::Crates) => flags.workspace.extend(self.profile_flags()),
             Some(Scope::Program) => flags.program.extend(self.profile_flags()),
             None => {}
         }
         if matches!(self, Self::Instrumented { .. }) {
-            // Only workspace crates know this switch; a cargo feature would change every symbol's
-            // hash.
-            flags
-                .workspace
-                .extend(["--cfg".to_owned(), "profile_hook".to_owned()]);
+            // A cargo feature would change every symbol's hash.
+            flags.hook = vec!["--cfg".to_owned(), "profile_hook".to_owned()];
+            flags.workspace.extend(flags.hook.clone());
         }
         if matches!(
             self,
@@ -255,6 +142,7 @@ impl Flags {
         digest::Fields::new("flags")
             .fields("workspace", &self.workspace)
             .fields("program", &self.program)
+            .field("listed", if self.listed { "too" } else { "" })
             .hex()
     }
 }
@@ -307,7 +195,7 @@ mod tests {
             optimised(VariantName::Pgo).flags(&[]).digest()
         );
         let hook = "profile_hook".to_owned();
-        for scope in [Scope::Workspace, Scope::Program] {
+        for scope in [Scope::Workspace, Scope::Crates, Scope::Program] {
             let instrumented = Recipe::Instrumented {
                 scope,
                 atomic_counters: false,
@@ -320,6 +208,18 @@ mod tests {
         for variant in VariantName::ALL {
             assert!(!optimised(variant).flags(&[]).all().contains(&hook));
         }
+    }
+
+    #[test]
+    fn listed_crates_get_the_flags_of_the_workspace_in_the_scope_of_crates_alone() {
+        for variant in VariantName::ALL {
+            let flags = optimised(variant).flags(&[]);
+            assert_eq!(flags.listed, variant == VariantName::PgoCrates, "{variant}");
+        }
+        let [crates, workspace] =
+            [VariantName::PgoCrates, VariantName::Pgo].map(|one| optimised(one).flags(&[]));
+        assert_eq!(crates.workspace, workspace.workspace);
+        assert_ne!(crates.digest(), workspace.digest());
     }
 
     #[test]
@@ -357,27 +257,5 @@ mod tests {
                     .any(|flag| flag.contains("shuffle"))
             );
         }
-    }
-
-    #[test]
-    fn names_are_read_back_and_others_refused() {
-        for variant in VariantName::ALL
-            .into_iter()
-            .chain(Layout::all().map(VariantName::Layout))
-        {
-            assert_eq!(
-                variant.as_str().parse::<VariantName>().expect("known"),
-                variant
-            );
-        }
-        assert!("pgo2".parse::<VariantName>().is_err());
-        let refused = "pgo-layout1"
-            .parse::<VariantName>()
-            .expect_err("of the baseline alone")
-            .to_string();
-        assert!(
-            refused.contains("baseline-layout8") && refused.contains("hot"),
-            "{refused}"
-        );
     }
 }

@@ -9,6 +9,8 @@ use super::inherited::Inherited;
 use super::manifest::{FORMAT, Manifest, Settings};
 use super::sources::Sources;
 use super::toolchain::Toolchain;
+use super::variant::{Scope, VariantName};
+use super::workspace::Workspace;
 use super::{BuildError, BuildOptions, digest};
 
 /// The options with both directories absolute: Cargo runs in another directory, and its dep-info
@@ -18,19 +20,22 @@ pub(super) fn absolute(options: &BuildOptions) -> Result<BuildOptions, BuildErro
     let root = whole(&options.root)?;
     let out = std::path::absolute(&options.out).map_err(BuildError::io(&options.out))?;
     fs::create_dir_all(&out).map_err(BuildError::io(&out))?;
+    let checkouts = &options.checkouts;
     Ok(BuildOptions {
         root,
         out: whole(&out)?,
+        checkouts: std::path::absolute(checkouts).map_err(BuildError::io(checkouts))?,
         ..options.clone()
     })
 }
 
 pub(super) fn settings(
     options: &BuildOptions,
+    workspace: &Workspace,
     tools: &Toolchain,
     inherited: &Inherited,
 ) -> Result<Settings, BuildError> {
-    let manifest = options.root.join("Cargo.toml");
+    let manifest = workspace.root.join("Cargo.toml");
     let text = contract::files::read_text(&manifest, contract::files::TEXT)
         .map_err(BuildError::io(&manifest))?;
     let profiles = text
@@ -38,9 +43,9 @@ pub(super) fn settings(
         .ok()
         .and_then(|table| table.get("profile").map(toml::Value::to_string));
     Ok(Settings {
-        package: options.package.clone(),
-        binary: options.binary.clone(),
-        cargo_profile: options.cargo_profile.clone(),
+        package: workspace.package.clone(),
+        binary: workspace.binary.clone(),
+        cargo_profile: workspace.cargo_profile.clone(),
         cargo_profiles_digest: digest::bytes(profiles.unwrap_or_default().as_bytes()),
         target: tools.rustc.host.clone(),
         rustc: tools.rustc.version.clone(),
@@ -53,6 +58,8 @@ pub(super) fn settings(
             .cloned()
             .collect(),
         cargo_settings: inherited.settings.clone(),
+        features: options.features.clone(),
+        profile_crates: options.profile_crates.clone(),
     })
 }
 
@@ -61,19 +68,30 @@ pub(super) fn settings(
 pub(super) fn carried_over(
     old: Manifest,
     settings: Settings,
-    options: &BuildOptions,
+    root: &Path,
+    force: bool,
 ) -> Result<Manifest, BuildError> {
-    let same = !options.force
-        && old.settings == settings
-        && old.changed_sources(&options.root)?.is_empty();
-    Ok(if same {
-        old
-    } else {
-        Manifest {
+    let same = !force
+        && old.settings.concern_the_same_baseline(&settings)
+        && old.changed_sources(root)?.is_empty();
+    Ok(match same {
+        true if old.settings == settings => old,
+        true => without_crates(old, settings),
+        false => Manifest {
             accepted_totals: old.accepted_totals,
             ..empty(settings)
-        }
+        },
     })
+}
+
+/// Other crates are listed: what was made of those before is of no use.
+fn without_crates(old: Manifest, settings: Settings) -> Manifest {
+    let mut manifest = Manifest { settings, ..old };
+    manifest.variants.remove(VariantName::PgoCrates.as_str());
+    manifest.warnings.remove(VariantName::PgoCrates.as_str());
+    manifest.instrumented.remove(&Scope::Crates);
+    manifest.profiles.remove(&Scope::Crates);
+    manifest
 }
 
 pub(super) fn empty(settings: Settings) -> Manifest {

@@ -9,15 +9,13 @@
 //! | `CARGO_ENCODED_RUSTFLAGS`, `RUSTFLAGS`, `target.TRIPLE.rustflags`, `build.rustflags` | the first of these, for every crate of every variant |
 //! | `CARGO_PROFILE_*`, `CARGO_TARGET_*`; tables `profile`, `target`, `env`, `build`, `patch`, `unstable` | recorded; Cargo applies them to all variants alike |
 //! | flags of profiles, `target.'cfg(…)'.rustflags`, `include`, another target, compiler or workspace wrapper | refused |
-//! | `RUSTC_WRAPPER`, `CARGO_INCREMENTAL`, `RUSTC_BOOTSTRAP` | left out, with a warning |
+//! | `RUSTC_WRAPPER`, `build.rustc-wrapper`, `CARGO_INCREMENTAL`, `RUSTC_BOOTSTRAP` | left out, with a warning |
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use toml::{Table, Value};
+use std::path::Path;
 
 use super::BuildError;
+use super::config::{Config, configs, refuse_if, refused, words};
 
 /// What a build takes over.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -28,7 +26,7 @@ pub(super) struct Inherited {
     pub(super) settings: Vec<String>,
     /// Variables among them, which cargo is to get.
     pub(super) variables: Vec<(String, String)>,
-    /// Variables that are left out.
+    /// Variables and settings that are left out.
     pub(super) left_out: Vec<String>,
 }
 
@@ -55,21 +53,6 @@ const COMPILER: &str = "choose the compiler with rustup (`rustup override set`) 
 const WRAPPER: &str = "the build uses it for the wrapper that gives each variant its flags";
 /// Flags by which a profile is made or used.
 const OWN_FLAGS: [&str; 3] = ["profile-use", "profile-generate", "instrument-coverage"];
-/// Tables of the configuration that can change code.
-const RECORDED: [&str; 6] = ["profile", "target", "env", "build", "patch", "unstable"];
-/// Keys of `build` that change none, or are told elsewhere.
-const BESIDE: [&str; 9] = [
-    "rustflags",
-    "target",
-    "jobs",
-    "target-dir",
-    "build-dir",
-    "rustc",
-    "rustc-workspace-wrapper",
-    "rustdocflags",
-    "warnings",
-];
-
 impl Inherited {
     /// What a build of the workspace at `root` for `triple` inherits from these variables and the
     /// configuration files that Cargo finds.
@@ -104,6 +87,11 @@ impl Inherited {
                 .map(|n| (*n).to_owned())
                 .collect(),
         };
+        let wrapping = |config: &&Config| config.build("rustc-wrapper").is_some();
+        let wrapping = configs.iter().filter(wrapping);
+        inherited.left_out.extend(
+            wrapping.map(|config| format!("build.rustc-wrapper in {}", config.path.display())),
+        );
         let own = triple_variable(triple);
         for (name, value) in variables {
             let target = name.strip_prefix("CARGO_TARGET_").is_some_and(|rest| {
@@ -118,90 +106,6 @@ impl Inherited {
         }
         Ok(inherited)
     }
-}
-
-/// One configuration file.
-struct Config {
-    path: PathBuf,
-    table: Table,
-}
-
-impl Config {
-    fn read(path: PathBuf) -> Result<Option<Self>, BuildError> {
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(BuildError::Io { path, source }),
-        };
-        let table: Table = text.parse().map_err(|error: toml::de::Error| {
-            refused(
-                &path.display().to_string(),
-                &format!("Cargo's configuration cannot be read: {}", error.message()),
-            )
-        })?;
-        refuse_if(
-            table.contains_key("include"),
-            &format!("`include` in {}", path.display()),
-            "write the settings into the file itself",
-        )?;
-        Ok(Some(Self { path, table }))
-    }
-
-    fn build(&self, key: &str) -> Option<&Value> {
-        self.table.get("build")?.get(key)
-    }
-
-    /// Its flags for a target; those that hang on a condition cannot be told apart from here.
-    fn target_flags(&self, triple: &str) -> Result<Vec<String>, BuildError> {
-        let targets = self.table.get("target").and_then(Value::as_table);
-        let mut flags = Vec::new();
-        for (target, value) in targets.into_iter().flatten() {
-            let Some(given) = value.get("rustflags") else {
-                continue;
-            };
-            refuse_if(
-                target.starts_with("cfg("),
-                &format!("target.'{target}'.rustflags in {}", self.path.display()),
-                "give the flags in RUSTFLAGS, or under the target's own name",
-            )?;
-            if target == triple {
-                flags.extend(words(given));
-            }
-        }
-        Ok(flags)
-    }
-
-    /// What of it can change code, leaf by leaf.
-    fn settings(&self) -> Vec<String> {
-        let mut all = Vec::new();
-        for name in RECORDED {
-            if let Some(value) = self.table.get(name) {
-                leaves(name, value, &mut all);
-            }
-        }
-        all
-    }
-}
-
-/// The files that Cargo reads, the least important first.
-fn configs(root: &Path, variables: &BTreeMap<String, String>) -> Result<Vec<Config>, BuildError> {
-    let home = variables.get("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(Path::new(variables.get("HOME")?).join(".cargo")));
-    let mut folders: Vec<PathBuf> = root
-        .ancestors()
-        .map(|folder| folder.join(".cargo"))
-        .collect();
-    folders.extend(home.filter(|home| !folders.contains(home)));
-    let mut configs = Vec::new();
-    for folder in folders.iter().rev() {
-        // Where there are both, Cargo takes the one without an ending.
-        let config = match Config::read(folder.join("config"))? {
-            Some(config) => Some(config),
-            None => Config::read(folder.join("config.toml"))?,
-        };
-        configs.extend(config);
-    }
-    Ok(configs)
 }
 
 /// The flags that Cargo would take: of four places the first that says anything.
@@ -283,56 +187,16 @@ fn check_target(
     Ok(())
 }
 
-/// A list, or a text of words.
-fn words(value: &Value) -> Vec<String> {
-    match value {
-        Value::String(text) => text.split_whitespace().map(str::to_owned).collect(),
-        Value::Array(items) => items
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn leaves(at: &str, value: &Value, all: &mut Vec<String>) {
-    let Value::Table(table) = value else {
-        all.push(format!("{at} = {value}"));
-        return;
-    };
-    for (key, value) in table {
-        let beside = at == "build" && BESIDE.contains(&key.as_str());
-        // Flags and the programs that run tests are no settings of the code.
-        let told = at.starts_with("target.") && matches!(key.as_str(), "rustflags" | "runner");
-        if !beside && !told {
-            leaves(&format!("{at}.{key}"), value, all);
-        }
-    }
-}
-
 /// As Cargo spells a target in the name of a variable.
 fn triple_variable(triple: &str) -> String {
     triple.to_uppercase().replace(['-', '.'], "_")
 }
 
-fn refuse_if(is: bool, setting: &str, way_out: &str) -> Result<(), BuildError> {
-    if is {
-        Err(refused(setting, way_out))
-    } else {
-        Ok(())
-    }
-}
-
-fn refused(setting: &str, way_out: &str) -> BuildError {
-    BuildError::SettingRefused {
-        setting: setting.to_owned(),
-        way_out: way_out.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use super::super::config::check_below;
     use super::*;
 
     const TRIPLE: &str = "x86_64-unknown-linux-gnu";
@@ -426,6 +290,35 @@ mod tests {
             (wrapped.left_out, wrapped.settings),
             (vec!["RUSTC_WRAPPER".to_owned()], vec![])
         );
+        let config = (
+            "work/.cargo/config.toml",
+            "[build]\nrustc-wrapper = 'sccache'",
+        );
+        let wrapped = inherited(&[], &[config]).expect("nothing to refuse");
+        assert!(
+            wrapped.settings.is_empty()
+                && wrapped.left_out[0].starts_with("build.rustc-wrapper in "),
+            "{wrapped:?}"
+        );
+    }
+
+    #[test]
+    fn settings_below_the_workspace_are_refused_and_those_of_it_are_not() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let member = dir.path().join("crates/app");
+        for folder in [&member, dir.path()] {
+            fs::create_dir_all(folder.join(".cargo")).expect("folder");
+            fs::write(folder.join(".cargo/config.toml"), "").expect("file");
+        }
+        let refused = check_below(&member, dir.path()).expect_err("of a member");
+        assert!(
+            refused
+                .to_string()
+                .contains("crates/app/.cargo/config.toml"),
+            "{refused}"
+        );
+        check_below(dir.path(), dir.path()).expect("the twin: that of the workspace");
+        check_below(&dir.path().join("crates"), dir.path()).expect("none between");
     }
 
     #[test]

@@ -4,9 +4,10 @@
 
 use super::BuildError;
 use super::artifact::{Artifact, text_sha256};
-use super::flags::{Recipe, VariantName};
+use super::flags::Recipe;
 use super::manifest::VariantRecord;
 use super::pipeline::{Compiled, Pipeline};
+use super::variant::VariantName;
 use crate::layout::{Layout, Layouts};
 
 impl Pipeline<'_> {

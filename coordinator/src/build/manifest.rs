@@ -11,10 +11,10 @@ use contract::files;
 use serde::{Deserialize, Serialize};
 
 use super::artifact::Artifact;
-use super::flags::{Scope, VariantName};
 use super::profile::ProfileReport;
 use super::sources::{GitState, Sources};
 use super::training::TrainingReport;
+use super::variant::{Scope, VariantName};
 use super::{BuildError, digest};
 
 /// Format of the manifest. 1: first, one scope for all variants. 2: scope is a property of the
@@ -75,6 +75,12 @@ pub struct Settings {
     /// value`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cargo_settings: Vec<String>,
+    /// Cargo's arguments that choose features.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<String>,
+    /// Dependencies that the profile of `pgo-crates` covers, as they were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub profile_crates: Vec<String>,
 }
 
 /// One build and the flags that make it differ.
@@ -128,10 +134,57 @@ pub struct ProfileRecord {
 }
 
 impl Settings {
+    /// Whether both give the same baseline: the list of crates concerns profiles alone.
+    #[must_use]
+    pub fn concern_the_same_baseline(&self, other: &Self) -> bool {
+        let unlisted = |settings: &Self| Self {
+            profile_crates: Vec::new(),
+            ..settings.clone()
+        };
+        unlisted(self) == unlisted(other)
+    }
+
+    /// What differs besides sources and dependencies, for people.
+    pub(super) fn differences_from(&self, other: &Self) -> Vec<String> {
+        let mut all = Vec::new();
+        for (name, one, other) in [
+            ("the compiler", &self.rustc, &other.rustc),
+            (
+                "the Cargo profile",
+                &self.cargo_profile,
+                &other.cargo_profile,
+            ),
+        ] {
+            if one != other {
+                all.push(format!("{name} ({one} → {other})"));
+            }
+        }
+        for (name, differs) in [
+            (
+                "the tables of Cargo profiles",
+                self.cargo_profiles_digest != other.cargo_profiles_digest,
+            ),
+            ("compiler flags", self.rustflags != other.rustflags),
+            (
+                "settings of Cargo's configuration",
+                self.cargo_settings != other.cargo_settings,
+            ),
+        ] {
+            if differs {
+                all.push(name.to_owned());
+            }
+        }
+        all
+    }
+
     /// Digest of everything that has to be equal for a profile of these crates to fit.
     #[must_use]
     pub fn digest(&self, scope: Scope) -> String {
-        let text = serde_json::to_string(self).expect("settings are plain data");
+        let mut settings = self.clone();
+        if scope != Scope::Crates {
+            settings.profile_crates.clear();
+        }
+        let text = serde_json::to_string(&settings).expect("settings are plain data");
         digest::Fields::new("settings")
             .field("json", &text)
             .field("scope", scope.as_str())

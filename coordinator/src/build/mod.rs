@@ -1,40 +1,55 @@
-//! Builds the variants of the worker: instrument, train, merge, optimise, from one manifest of
-//! flags so that nothing but the profile differs, with every guard that keeps a bad profile from
-//! passing for a good one. Owns toolchain, flags, profiles, artifacts and their manifest; must not
-//! know plans, gRPC or how to print: the caller brings the trainer and hears of progress through a
+//! Builds variants of a worker, each a recipe of a source. Recipes: instrument, train, merge,
+//! optimise, from one manifest of flags so that nothing but the profile differs, with every guard
+//! that keeps a bad profile from passing for a good one. Sources: the working tree, or revisions of
+//! its repository. Owns toolchain, flags, profiles, artifacts and their manifests; must not know
+//! plans, gRPC or how to print: the caller brings the trainer and hears of progress through a
 //! callback.
 
 mod artifact;
 mod bolt;
+mod built_set;
 mod cargo;
+mod checkout;
+mod choice;
+mod config;
 mod controls;
 mod counts;
 mod diagnostics;
 mod digest;
 mod error;
 mod flags;
+mod git;
 mod ground;
 mod inherited;
 mod layouts;
 mod lock;
+mod locked;
 mod manifest;
 pub mod microarchitecture;
 mod options;
 mod pgo;
 mod pipeline;
+mod probe;
 mod profdata;
 mod profile;
+mod repository;
+mod revision_error;
+mod revision_record;
+mod revisions;
 mod sources;
 mod tool;
 mod toolchain;
 mod training;
+mod variant;
+mod workspace;
+mod workspace_error;
 mod wrapper;
 
 pub use artifact::{Artifact, text_sha256};
+pub use built_set::BuiltSet;
 pub use counts::HotFunction;
 pub use digest::{file_sha256, sha256};
 pub use error::{BuildError, TrainingFailure};
-pub use flags::{Scope, VariantName};
 pub use manifest::{
     BoltRecord, FILE_NAME, FORMAT, Manifest, ProfileRecord, Settings, VariantRecord,
 };
@@ -42,6 +57,11 @@ pub use options::{BuildOptions, BuildProgress, Outcome, ProfileOrigin};
 pub use pipeline::build;
 pub use profdata::Profdata;
 pub use profile::ProfileReport;
+pub use revision_error::RevisionError;
+pub use revision_record::Revisions;
+pub use revisions::build_revisions;
 pub use sources::{GitState, SourceFile, Sources};
 pub use toolchain::{Rustc, Toolchain, cargo_version};
 pub use training::{Counting, Trainer, TrainingReport, profile_pattern};
+pub use variant::{Scope, Variant, VariantName};
+pub use workspace_error::WorkspaceError;

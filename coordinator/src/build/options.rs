@@ -4,25 +4,35 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::flags::{Scope, VariantName};
-use super::manifest::{FILE_NAME, Manifest};
+use super::manifest::Manifest;
 use super::profile::ProfileReport;
+use super::revision_record::is_built;
+use super::variant::{Scope, VariantName};
 use crate::layout::Layouts;
 
 /// What to build and how.
 #[derive(Debug, Clone)]
 pub struct BuildOptions {
-    /// Workspace to build in.
+    /// The directory whose workspace is built, as Cargo finds it from there.
     pub root: PathBuf,
     /// Where binaries, profiles and the manifest are kept; `target/bench` under the workspace by
     /// default.
     pub out: PathBuf,
-    /// Package to build.
-    pub package: String,
-    /// Binary of that package.
-    pub binary: String,
-    /// Cargo profile of every build.
-    pub cargo_profile: String,
+    /// Where revisions are checked out while they are built; outside of the workspace, whose
+    /// settings would reach them otherwise.
+    pub checkouts: PathBuf,
+    /// Package to build; `None` for the obvious one.
+    pub package: Option<String>,
+    /// Binary of that package; `None` for the obvious one.
+    pub binary: Option<String>,
+    /// Cargo profile of every build; `None` for `variant` where the workspace defines it, else
+    /// `release`.
+    pub cargo_profile: Option<String>,
+    /// Cargo's own arguments that choose features.
+    pub features: Vec<String>,
+    /// Names of dependencies that the profile of `pgo-crates` covers beside the workspace; `*`
+    /// stands for any text.
+    pub profile_crates: Vec<String>,
     /// Variants wanted; `baseline` is always built, every other variant is compared with it.
     pub variants: Vec<VariantName>,
     /// How many layouts of the baseline are built beside it, if any: the layout control.
@@ -49,6 +59,10 @@ pub struct BuildOptions {
     pub accept_thin: bool,
     /// Never reach for the network.
     pub offline: bool,
+    /// Never change the lock file.
+    pub locked: bool,
+    /// Start the baseline once, to see that it dials a coordinator as a worker does.
+    pub must_join: bool,
 }
 
 /// Where the profile of an optimised variant comes from.
@@ -66,6 +80,13 @@ pub enum ProfileOrigin {
 /// What happens during a build.
 #[derive(Debug, Clone, PartialEq)]
 pub enum BuildProgress {
+    /// The steps that follow are those of a revision.
+    Revision {
+        /// As it was named.
+        name: String,
+        /// Its commit.
+        commit: String,
+    },
     /// A step begins: `baseline`, `instrumented`, `training`, `pgo`, ….
     Started {
         /// The step.
@@ -96,13 +117,26 @@ pub enum BuildProgress {
     Warning(String),
 }
 
-/// What a build left.
+/// What a build of one source left.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
+    /// The revision, as it was named; `None` for the working tree.
+    pub revision: Option<String>,
     /// The manifest, as written.
     pub manifest: Manifest,
     /// Steps that were carried out; empty when everything was up to date.
     pub done: Vec<&'static str>,
+}
+
+impl Outcome {
+    /// The name of one of its variants in commands.
+    #[must_use]
+    pub fn full_name(&self, variant: &str) -> String {
+        match &self.revision {
+            None => variant.to_owned(),
+            Some(revision) => format!("{variant}@{revision}"),
+        }
+    }
 }
 
 impl BuildOptions {
@@ -112,9 +146,12 @@ impl BuildOptions {
         Self {
             root: root.to_owned(),
             out: root.join("target/bench"),
-            package: "worker".to_owned(),
-            binary: "worker".to_owned(),
-            cargo_profile: "variant".to_owned(),
+            checkouts: std::env::temp_dir().join("pgo-benchmarks"),
+            package: None,
+            binary: None,
+            cargo_profile: None,
+            features: Vec::new(),
+            profile_crates: Vec::new(),
             variants: vec![VariantName::Baseline, VariantName::Pgo],
             layouts: None,
             rustflags: Vec::new(),
@@ -131,6 +168,8 @@ impl BuildOptions {
             tolerate_damaged: false,
             accept_thin: false,
             offline: false,
+            locked: false,
+            must_join: true,
         }
     }
 
@@ -148,12 +187,18 @@ impl BuildOptions {
                     .join("bench"),
             )
         };
-        let built = |dir: &PathBuf| dir.join(FILE_NAME).is_file();
+        let built = |dir: &PathBuf| is_built(dir);
         if built(&here) {
             here
         } else {
             beside().filter(built).unwrap_or(here)
         }
+    }
+
+    /// Where Cargo keeps its own configuration.
+    pub(super) fn cargo_home(&self) -> Option<PathBuf> {
+        let home = self.environment.get("CARGO_HOME").map(PathBuf::from);
+        home.or_else(|| Some(Path::new(self.environment.get("HOME")?).join(".cargo")))
     }
 
     /// The scopes of the variants wanted.
@@ -162,9 +207,5 @@ impl BuildOptions {
             .iter()
             .filter_map(|variant| variant.scope())
             .collect()
-    }
-
-    pub(super) fn target_dir(&self) -> PathBuf {
-        self.out.join("cargo")
     }
 }

@@ -7,11 +7,12 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::artifact::Artifact;
-use super::flags::{Recipe, Scope, VariantName};
+use super::flags::Recipe;
 use super::manifest::{ProfileRecord, VariantRecord};
 use super::pipeline::{Compiled, Pipeline};
 use super::profile::{Demands, Profile};
 use super::training::{Counting, Trainer, TrainingReport};
+use super::variant::{Scope, VariantName};
 use super::{BuildError, BuildProgress, ProfileOrigin};
 
 impl Pipeline<'_> {
@@ -270,7 +271,7 @@ impl Pipeline<'_> {
     }
 
     fn warn_of_scope(&mut self, variant: VariantName) {
-        if variant.scope() == Some(Scope::Program) {
+        if matches!(variant.scope(), Some(Scope::Crates | Scope::Program)) {
             self.warn(
                 variant.as_str(),
                 "Cargo hides the compiler's warnings about dependencies, so their functions that do not fit \

@@ -11,8 +11,9 @@ use std::time::{Instant, SystemTime};
 use super::artifact::Artifact;
 use super::bolt::Bolt;
 use super::cargo::{Built, Job};
+use super::config::check_below;
 use super::diagnostics::Findings;
-use super::flags::{Recipe, VariantName};
+use super::flags::Recipe;
 use super::ground::{absolute, carried_over, empty, settings};
 use super::inherited::Inherited;
 use super::lock::Lock;
@@ -20,12 +21,16 @@ use super::manifest::{Manifest, VariantRecord};
 use super::sources::{GitState, Sources};
 use super::toolchain::Toolchain;
 use super::training::Trainer;
+use super::variant::VariantName;
+use super::workspace::Workspace;
 use super::wrapper::Wrapper;
-use super::{BuildError, BuildOptions, BuildProgress, Outcome};
+use super::{
+    BuildError, BuildOptions, BuildProgress, Outcome, RevisionError, WorkspaceError, git, probe,
+};
 use crate::layout::Layout;
 
-/// Builds the wanted variants, or finds that nothing has to be done. Blocks; the trainer is called
-/// on this thread.
+/// Builds the wanted variants of the working tree, or finds that nothing has to be done. Blocks; the
+/// trainer is called on this thread.
 ///
 /// # Errors
 /// Whatever keeps a wanted variant from being what its name says; see [`BuildError`].
@@ -36,13 +41,58 @@ pub fn build(
 ) -> Result<Outcome, BuildError> {
     let options = &absolute(options)?;
     let _lock = Lock::take(&options.out)?;
-    // Looked for before anything is built: its absence is known at once and not after minutes.
-    let bolt = options
-        .variants
-        .contains(&VariantName::PgoBolt)
-        .then(Bolt::discover)
-        .transpose()?;
-    let mut pipeline = Pipeline::start(options, progress)?;
+    let tools = Tools::for_variants(options)?;
+    let working_tree = Source {
+        options,
+        shared: &options.out,
+        revision: None,
+        others: &[],
+    };
+    build_source(&working_tree, &tools, trainer, progress)
+}
+
+/// One source to build.
+pub(super) struct Source<'a> {
+    /// With its own directory to build, and to keep builds in.
+    pub(super) options: &'a BuildOptions,
+    /// Where Cargo builds and the wrapper lies, the same for all sources.
+    pub(super) shared: &'a Path,
+    /// As it was named, if it is one.
+    pub(super) revision: Option<&'a str>,
+    /// What was built in the same call: another source of the same content is refused.
+    pub(super) others: &'a [Outcome],
+}
+
+/// Programs that only some variants need.
+pub(super) struct Tools {
+    bolt: Option<Bolt>,
+}
+
+impl Tools {
+    /// Looked for before anything is built: its absence is known at once and not after minutes.
+    pub(super) fn for_variants(options: &BuildOptions) -> Result<Self, BuildError> {
+        let wants = |variant| options.variants.contains(&variant);
+        if wants(VariantName::PgoCrates) == options.profile_crates.is_empty() {
+            return Err(WorkspaceError::CratesApart.into());
+        }
+        let bolt = wants(VariantName::PgoBolt)
+            .then(Bolt::discover)
+            .transpose()?;
+        Ok(Self { bolt })
+    }
+}
+
+/// Builds the wanted variants of one source.
+pub(super) fn build_source(
+    source: &Source<'_>,
+    tools: &Tools,
+    trainer: &mut dyn Trainer,
+    progress: &mut dyn FnMut(BuildProgress),
+) -> Result<Outcome, BuildError> {
+    let options = source.options;
+    fs::create_dir_all(&options.out).map_err(BuildError::io(&options.out))?;
+    let mut pipeline = Pipeline::start(source, progress)?;
+    pipeline.check_other_than(source)?;
     pipeline.baseline()?;
     // Before any training: a linker that cannot shuffle is known at once and not after minutes.
     pipeline.layouts()?;
@@ -54,7 +104,11 @@ pub fn build(
             continue;
         };
         let profile = pipeline.profile(scope, trainer)?;
-        match bolt.as_ref().filter(|_| variant == VariantName::PgoBolt) {
+        match tools
+            .bolt
+            .as_ref()
+            .filter(|_| variant == VariantName::PgoBolt)
+        {
             Some(bolt) => pipeline.bolted(bolt, profile, trainer)?,
             None => pipeline.optimised(variant, scope, profile)?,
         }
@@ -65,6 +119,7 @@ pub fn build(
     pipeline.check_controls()?;
     // As every later reader sees it: decimal text does not keep the last bit of each number.
     Ok(Outcome {
+        revision: source.revision.map(str::to_owned),
         manifest: Manifest::read(&options.out)?,
         done: pipeline.done,
     })
@@ -73,6 +128,10 @@ pub fn build(
 /// One build under way.
 pub(super) struct Pipeline<'a> {
     pub(super) options: &'a BuildOptions,
+    shared: &'a Path,
+    workspace: Workspace,
+    /// The directory of the repository, if there is one.
+    top: Option<PathBuf>,
     pub(super) tools: Toolchain,
     pub(super) manifest: Manifest,
     pub(super) progress: &'a mut dyn FnMut(BuildProgress),
@@ -93,19 +152,25 @@ pub(super) struct Compiled {
 
 impl<'a> Pipeline<'a> {
     fn start(
-        options: &'a BuildOptions,
+        source: &Source<'a>,
         progress: &'a mut dyn FnMut(BuildProgress),
     ) -> Result<Self, BuildError> {
+        let Source {
+            options, shared, ..
+        } = *source;
         let tools = Toolchain::discover(&options.root)?;
-        let inherited = Inherited::of(&options.root, &options.environment, &tools.rustc.host)?;
-        let settings = settings(options, &tools, &inherited)?;
+        let workspace = Workspace::find(options, Some(&tools.rustc.host))?;
+        let root = &workspace.root;
+        check_below(&options.root, root)?;
+        let inherited = Inherited::of(root, &options.environment, &tools.rustc.host)?;
+        let settings = settings(options, &workspace, &tools, &inherited)?;
         let manifest = match Manifest::read(&options.out) {
-            Ok(manifest) => carried_over(manifest, settings, options)?,
+            Ok(manifest) => carried_over(manifest, settings, root, options.force)?,
             // Nothing to carry over, or nothing that could be: both mean building from the start.
             Err(BuildError::NoManifest { .. } | BuildError::BadManifest { .. }) => empty(settings),
             Err(other) => return Err(other),
         };
-        let wrapper = Wrapper::install(&options.out)?;
+        let wrapper = Wrapper::install(shared)?;
         for name in &inherited.left_out {
             progress(BuildProgress::Warning(format!(
                 "{name} is left out of the builds of variants"
@@ -114,6 +179,9 @@ impl<'a> Pipeline<'a> {
         let variables = inherited.variables;
         Ok(Self {
             options,
+            shared,
+            top: git::top(root),
+            workspace,
             tools,
             manifest,
             progress,
@@ -121,6 +189,24 @@ impl<'a> Pipeline<'a> {
             variables,
             done: Vec::new(),
         })
+    }
+
+    /// Fails where every source of another build is the same here.
+    fn check_other_than(&self, source: &Source<'_>) -> Result<(), BuildError> {
+        for other in source.others {
+            let manifest = &other.manifest;
+            if manifest.settings == self.manifest.settings
+                && manifest.changed_sources(&self.workspace.root)?.is_empty()
+            {
+                return Err(RevisionError::SameSources {
+                    one: other.revision.clone().unwrap_or_default(),
+                    other: source.revision.unwrap_or_default().to_owned(),
+                    package: self.workspace.package.clone(),
+                }
+                .into());
+            }
+        }
+        Ok(())
     }
 
     fn baseline(&mut self) -> Result<(), BuildError> {
@@ -134,6 +220,9 @@ impl<'a> Pipeline<'a> {
             ..empty(self.manifest.settings.clone())
         };
         let compiled = self.compile(&Recipe::Baseline, None)?;
+        if self.options.must_join {
+            probe::check(&compiled.executable, &self.workspace.binary)?;
+        }
         let record = self.install(compiled)?;
         self.manifest.variants.insert(name.to_owned(), record);
         let others = VariantName::ALL
@@ -152,16 +241,18 @@ impl<'a> Pipeline<'a> {
         let options = self.options;
         let step = recipe.name();
         let flags = recipe.flags(&self.manifest.settings.rustflags);
-        let (triple, target_dir) = (self.manifest.settings.target.clone(), options.target_dir());
         let (begin, since) = (self.started(step), SystemTime::now());
         let job = Job {
-            root: &options.root,
-            package: &options.package,
-            binary: &options.binary,
-            cargo_profile: &options.cargo_profile,
-            triple: &triple,
-            target_dir: &target_dir,
+            root: &self.workspace.root,
+            package: &self.workspace.package,
+            binary: &self.workspace.binary,
+            cargo_profile: &self.workspace.cargo_profile,
+            triple: &self.manifest.settings.target,
+            target_dir: &self.shared.join("cargo"),
+            features: &options.features,
+            crates: &self.workspace.crates,
             offline: options.offline,
+            locked: options.locked,
             variables: &self.variables,
         };
         let built = job.run(step, &flags, profile, &self.wrapper, self.progress)?;
@@ -214,13 +305,13 @@ impl<'a> Pipeline<'a> {
 
     /// Takes the list of sources from the first build and holds every later one to it.
     fn note_sources(&mut self, executable: &Path, since: SystemTime) -> Result<(), BuildError> {
-        let root = &self.options.root;
-        let seen = Sources::of_build(root, &executable.with_extension("d"), &self.options.out)?;
+        let (root, top) = (&self.workspace.root, self.top.as_deref());
+        let seen = Sources::of_build(root, top, &executable.with_extension("d"), self.shared)?;
         if let Some(path) = seen.modified_since(root, since) {
             return Err(BuildError::SourceChanged { path });
         }
         if self.manifest.sources.files.is_empty() {
-            self.manifest.git = GitState::of(root, &seen);
+            self.manifest.git = GitState::of(root, top, &seen);
             self.manifest.sources = seen;
         } else if let Some(path) = seen.changed_from(&self.manifest.sources).into_iter().next() {
             return Err(BuildError::SourceChanged { path });

@@ -6,12 +6,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BuildError, digest};
+use super::{BuildError, digest, git};
 
 /// Files besides those the compiler lists, relative to the workspace.
 const ALSO: [&str; 5] = [
@@ -37,7 +36,8 @@ pub struct Sources {
 /// One file (or directory that a build script watches).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SourceFile {
-    /// Relative to the workspace where it lies inside it.
+    /// Relative to the workspace where it lies inside it or inside its repository, so that it does
+    /// not depend on where the checkout lies.
     pub path: PathBuf,
     /// SHA-256 of its bytes; of the names and bytes of all files below for a directory.
     pub sha256: String,
@@ -54,16 +54,21 @@ pub struct GitState {
 
 impl Sources {
     /// The files behind the binary whose dep-info is at `dep_info`. What lies below `made` was made
-    /// by the build itself (generated code, the profile) and is no source.
-    pub(super) fn of_build(root: &Path, dep_info: &Path, made: &Path) -> Result<Self, BuildError> {
+    /// by the build itself (generated code, the profile) and is no source; neither is what git
+    /// keeps for itself. `top` is the directory of the repository, if there is one.
+    pub(super) fn of_build(
+        root: &Path,
+        top: Option<&Path>,
+        dep_info: &Path,
+        made: &Path,
+    ) -> Result<Self, BuildError> {
         let text = contract::files::read_text(dep_info, contract::files::TEXT)
             .map_err(BuildError::io(dep_info))?;
         let mut paths: BTreeSet<PathBuf> = ALSO.iter().map(PathBuf::from).collect();
-        for path in parse_dep_info(&text)
-            .into_iter()
-            .filter(|path| !path.starts_with(made))
-        {
-            let relative = path.strip_prefix(root).unwrap_or(&path).to_owned();
+        let is_source =
+            |path: &PathBuf| !path.starts_with(made) && !path.iter().any(|part| part == ".git");
+        for path in parse_dep_info(&text).into_iter().filter(is_source) {
+            let relative = name_of(root, top, &path);
             paths.extend(manifests_above(root, &relative));
             paths.insert(relative);
         }
@@ -128,25 +133,24 @@ impl Sources {
 
 impl GitState {
     /// The commit and whether `sources` differ from it; `None` outside a git checkout.
-    pub(super) fn of(root: &Path, sources: &Sources) -> Option<Self> {
-        let sha = git(root, &["rev-parse", "HEAD"])?;
-        // Git names files from its own top, which may lie above the workspace.
-        let prefix = git(root, &["rev-parse", "--show-prefix"])?;
-        let status = git(
-            root,
-            &[
-                "status",
-                "--porcelain",
-                "-z",
-                "--no-renames",
-                "--untracked-files=all",
-            ],
-        )?;
-        let changed = changed_paths(&status, prefix.trim_end_matches('\n'));
+    pub(super) fn of(root: &Path, top: Option<&Path>, sources: &Sources) -> Option<Self> {
+        let top = top?;
+        let sha = git::said(root, &["rev-parse", "HEAD"])?;
+        let status = [
+            "status",
+            "--porcelain",
+            "-z",
+            "--no-renames",
+            "--untracked-files=all",
+        ];
+        let status = git::said(root, &status)?;
+        let changed: BTreeSet<PathBuf> = changed_paths(&status)
+            .map(|path| name_of(root, Some(top), &top.join(path)))
+            .collect();
         let dirty = sources
             .files
             .iter()
-            .any(|file| changed.contains(&*file.path.to_string_lossy()));
+            .any(|file| changed.contains(&file.path));
         Some(Self {
             sha: sha.trim().to_owned(),
             dirty,
@@ -160,24 +164,29 @@ impl fmt::Display for GitState {
     }
 }
 
-fn git(root: &Path, args: &[&str]) -> Option<String> {
-    let out = Command::new("git")
-        .args(args)
-        .current_dir(root)
-        .output()
-        .ok()?;
-    out.status
-        .success()
-        .then(|| String::from_utf8_lossy(&out.stdout).into_owned())
+/// The name of a file that does not depend on where the checkout lies: from the workspace, also up
+/// and down again within its repository. Other files keep their whole path.
+fn name_of(root: &Path, top: Option<&Path>, path: &Path) -> PathBuf {
+    if let Ok(below) = path.strip_prefix(root) {
+        return below.to_owned();
+    }
+    if !top.is_some_and(|top| path.starts_with(top)) {
+        return path.to_owned();
+    }
+    let mut up = PathBuf::new();
+    for above in root.ancestors().skip(1) {
+        up.push("..");
+        if let Ok(below) = path.strip_prefix(above) {
+            return up.join(below);
+        }
+    }
+    path.to_owned()
 }
 
-/// Paths below `prefix` in the answer of `git status --porcelain -z --no-renames`: each entry is
-/// two letters, a blank and a name as it is, without quotes.
-fn changed_paths<'a>(status: &'a str, prefix: &str) -> BTreeSet<&'a str> {
-    status
-        .split('\0')
-        .filter_map(|entry| entry.get(3..)?.strip_prefix(prefix))
-        .collect()
+/// Paths below the repository's directory in the answer of `git status --porcelain -z
+/// --no-renames`: each entry is two letters, a blank and a name as it is, without quotes.
+fn changed_paths(status: &str) -> impl Iterator<Item = &str> {
+    status.split('\0').filter_map(|entry| entry.get(3..))
 }
 
 /// `output: one two\ three`, as Cargo writes it.
@@ -193,15 +202,16 @@ fn parse_dep_info(text: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Every `Cargo.toml` from the file's folder up to the workspace.
+/// Every `Cargo.toml` from the file's folder up to the workspace, each with the build script that
+/// Cargo would take beside it, also where there is none yet.
 fn manifests_above(root: &Path, file: &Path) -> Vec<PathBuf> {
     if file.is_absolute() {
         return Vec::new();
     }
     let folders = file.ancestors().skip(1);
     folders
-        .map(|folder| folder.join("Cargo.toml"))
-        .filter(|path| root.join(path).is_file())
+        .filter(|folder| root.join(folder).join("Cargo.toml").is_file())
+        .flat_map(|folder| ["Cargo.toml", "build.rs"].map(|name| folder.join(name)))
         .collect()
 }
 
@@ -253,13 +263,30 @@ mod tests {
     #[test]
     fn git_names_with_blanks_arrows_and_letters_beyond_ascii_are_read_whole() {
         let status = " M a b.rs\0?? sub/ä -> x.rs\0D  sub/old.rs\0";
-        let expected = BTreeSet::from(["a b.rs", "sub/ä -> x.rs", "sub/old.rs"]);
-        assert_eq!(changed_paths(status, ""), expected);
+        let expected = ["a b.rs", "sub/ä -> x.rs", "sub/old.rs"];
+        assert!(changed_paths(status).eq(expected));
+        assert_eq!(changed_paths("").count(), 0);
+    }
+
+    #[test]
+    fn a_name_depends_on_the_repository_and_not_on_where_it_lies() {
+        let name = |top: &str, path: &str| {
+            let root = Path::new("/w/repo/rust");
+            name_of(root, Some(Path::new(top)), Path::new(path))
+                .display()
+                .to_string()
+        };
+        assert_eq!(name("/w/repo", "/w/repo/rust/src/a.rs"), "src/a.rs");
+        assert_eq!(name("/w/repo", "/w/repo/proto/x.proto"), "../proto/x.proto");
         assert_eq!(
-            changed_paths(status, "sub/"),
-            BTreeSet::from(["ä -> x.rs", "old.rs"])
+            name("/w/repo", "/w/other/x.rs"),
+            "/w/other/x.rs",
+            "the twin"
         );
-        assert!(changed_paths("", "").is_empty());
+        assert_eq!(
+            name_of(Path::new("/w/a"), None, Path::new("/w/b")),
+            Path::new("/w/b")
+        );
     }
 
     #[test]
@@ -294,7 +321,8 @@ mod tests {
             format!("app: {}\n", dir.path().join("src/main.rs").display()),
         )
         .expect("dep-info");
-        let before = Sources::of_build(dir.path(), &info, Path::new("/nowhere")).expect("sources");
+        let before =
+            Sources::of_build(dir.path(), None, &info, Path::new("/nowhere")).expect("sources");
         assert_eq!(before.now(dir.path()).expect("sources"), before);
         fs::write(dir.path().join("Cargo.toml"), "other").expect("file");
         let after = before.now(dir.path()).expect("sources");

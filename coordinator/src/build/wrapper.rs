@@ -1,7 +1,7 @@
-//! The compiler wrapper for workspace crates: one small shell script, the same for every build. It
-//! adds the flags of the build, writes down each call, and makes Cargo track the build's number, so
-//! that a change of flags always rebuilds workspace crates and never their dependencies. Owns the
-//! script and its log; knows no flags.
+//! The compiler wrapper: one small shell script, the same for every build. It adds the flags of the
+//! build to the crates in their scope, writes down each such call, and makes Cargo track the number
+//! of each crate's build, so that a change of flags always rebuilds the crates that it concerns and
+//! no others. Owns the script and its log; knows no flags.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,21 +9,22 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::flags::Flags;
+use super::workspace::Crates;
 use super::{BuildError, digest};
 
-/// Name by which Cargo finds the script in `PATH`. A bare name, not a path: Cargo hashes it into
-/// every symbol of workspace crates, and builds in two checkouts should still be equal.
+/// Name by which Cargo finds the script in `PATH`.
 const NAME: &str = "bench-rustc";
 
 /// Separates flags, as in Cargo's own encoded flags.
 const SEPARATOR: &str = "\u{1f}";
 
 /// Build scripts and queries of the compiler have no `--target` or emit no dep-info: they pass
-/// unchanged. Cargo compiles crates side by side, so each call is logged by one `printf`. The
-/// `env-dep` line is what rustc itself writes for `env!`: Cargo then compares the variable with its
-/// value.
+/// unchanged. Cargo compiles crates side by side, so each call is logged by one `printf`. Every crate
+/// has a variable of its own, which says whose flags it gets: none, those of the hook, or those of
+/// the build of that number. The `env-dep` line is what rustc itself writes for `env!`: Cargo then
+/// compares the variable with its value, and one that is not set is tracked as well.
 const SCRIPT: &str = r#"#!/bin/sh
-# Compiles one workspace crate with the flags of the current variant. Written by `coordinator build`.
+# Compiles one crate with its flags of the current variant. Written by `coordinator build`.
 rustc=$1; shift
 name= out= extra= target= emit= last=
 for arg in "$@"; do
@@ -37,13 +38,22 @@ for arg in "$@"; do
   last=$arg
 done
 if [ -z "$target" ] || [ -z "$emit" ]; then exec "$rustc" "$@"; fi
+crate=$CARGO_PKG_NAME
+while case $crate in *-*) true ;; *) false ;; esac; do crate=${crate%%-*}_${crate#*-}; done
+eval "build=\${BENCH_BUILD_$crate-}"
+case $build in
+  '') flags= ;;
+  hook) flags=$BENCH_HOOK_FLAGS ;;
+  *) flags=$BENCH_VARIANT_FLAGS ;;
+esac
 IFS=$(printf '\037'); set -f
-"$rustc" "$@" $BENCH_VARIANT_FLAGS || exit
+"$rustc" "$@" $flags || exit
 IFS=' '
-printf '\n# env-dep:BENCH_VARIANT_BUILD=%s\n' "$BENCH_VARIANT_BUILD" >> "$out/$name$extra.d"
+printf '\n# env-dep:BENCH_BUILD_%s%s\n' "$crate" "${build:+=$build}" >> "$out/$name$extra.d"
+case $build in '' | hook) exit ;; esac
 separator=$(printf '\037') line=$name
 for arg in "$@"; do line=$line$separator$arg; done
-if [ -n "$BENCH_VARIANT_FLAGS" ]; then line=$line$separator$BENCH_VARIANT_FLAGS; fi
+if [ -n "$flags" ]; then line=$line$separator$flags; fi
 printf '%s\n' "$line" >> "$BENCH_VARIANT_LOG"
 "#;
 
@@ -80,18 +90,28 @@ impl Wrapper {
         })
     }
 
-    /// Prepares `command` (a cargo) to compile with `flags`. Workspace crates are always compiled
+    /// Prepares `command` (a cargo) to compile with `flags`. Crates in their scope are always compiled
     /// anew: whether a build is needed was decided before, and diagnostics and calls are wanted
     /// from this very build.
-    pub(super) fn apply(&self, command: &mut Command, flags: &Flags) -> Result<(), BuildError> {
+    pub(super) fn apply(
+        &self,
+        command: &mut Command,
+        flags: &Flags,
+        crates: &Crates,
+    ) -> Result<(), BuildError> {
         fs::write(&self.log, "").map_err(BuildError::io(&self.log))?;
         command
             .env("PATH", self.path()?)
-            .env("RUSTC_WORKSPACE_WRAPPER", NAME)
+            .env("RUSTC_WRAPPER", NAME)
             .env("CARGO_ENCODED_RUSTFLAGS", flags.program.join(SEPARATOR))
             .env("BENCH_VARIANT_FLAGS", flags.workspace.join(SEPARATOR))
-            .env("BENCH_VARIANT_LOG", &self.log)
-            .env("BENCH_VARIANT_BUILD", build_number(flags));
+            .env("BENCH_HOOK_FLAGS", flags.hook.join(SEPARATOR))
+            .env("BENCH_VARIANT_LOG", &self.log);
+        let hooked = crates.hooked.iter().filter(|_| !flags.hook.is_empty());
+        command.envs(hooked.map(|krate| (variable(krate), "hook".to_owned())));
+        let number = build_number(flags);
+        let in_scope = crates.in_scope_of(flags);
+        command.envs(in_scope.map(|krate| (variable(krate), number.clone())));
         Ok(())
     }
 
@@ -113,23 +133,37 @@ impl Wrapper {
     }
 }
 
+/// The variable that holds the number of a crate's build, as the script spells it.
+fn variable(krate: &str) -> String {
+    format!("BENCH_BUILD_{}", krate.replace('-', "_"))
+}
+
 /// Fails when a workspace crate was compiled without one of `flags`, or none was compiled at all.
 pub(super) fn check_arrived(step: &str, calls: &[Call], flags: &Flags) -> Result<(), BuildError> {
     let wanted = flags.all();
-    let lost = |krate: &str, flag: &str| BuildError::FlagLost {
-        step: step.to_owned(),
-        krate: krate.to_owned(),
-        flag: flag.to_owned(),
-    };
     if calls.is_empty() {
-        return Err(lost("*", wanted.first().map_or("(none)", String::as_str)));
+        return Err(lost(step, "*", flags));
     }
     for call in calls {
         if let Some(flag) = wanted.iter().find(|flag| !call.args.contains(flag)) {
-            return Err(lost(&call.krate, flag));
+            return Err(flag_lost(step, &call.krate, flag));
         }
     }
     Ok(())
+}
+
+/// The error for a crate that never came to the compiler.
+pub(super) fn lost(step: &str, krate: &str, flags: &Flags) -> BuildError {
+    let all = flags.all();
+    flag_lost(step, krate, all.first().map_or("(none)", String::as_str))
+}
+
+fn flag_lost(step: &str, krate: &str, flag: &str) -> BuildError {
+    BuildError::FlagLost {
+        step: step.to_owned(),
+        krate: krate.to_owned(),
+        flag: flag.to_owned(),
+    }
 }
 
 /// Different for every build, so that Cargo never takes crates of another build for this one's.
@@ -159,7 +193,7 @@ mod tests {
     fn flags(words: &[&str]) -> Flags {
         Flags {
             workspace: words.iter().map(|w| (*w).to_owned()).collect(),
-            program: Vec::new(),
+            ..Flags::default()
         }
     }
 

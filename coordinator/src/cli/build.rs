@@ -11,15 +11,39 @@ use crate::layout::Layouts;
 /// Arguments of `build`.
 #[derive(Debug, Args)]
 pub struct BuildArgs {
-    /// Which to build: baseline; pgo (a profile over this workspace's crates); pgo-program (over
-    /// every crate); pgo+bolt (pgo, with its layout optimised by BOLT)
-    #[arg(
-        long,
-        value_delimiter = ',',
-        value_name = "NAMES",
-        default_value = "baseline,pgo"
-    )]
+    /// Which to build: baseline; pgo (a profile over the workspace's crates); pgo-crates (and over
+    /// those of --profile-crates); pgo-program (over every crate); pgo+bolt (pgo, with its layout
+    /// optimised by BOLT) [default: baseline,pgo; with --ref baseline]
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub variants: Vec<String>,
+    /// Build this revision (a branch, tag or commit) instead of the working tree; give it twice to
+    /// compare two. Its variants are named baseline@REVISION, pgo@REVISION
+    #[arg(long = "ref", value_name = "REVISION")]
+    pub refs: Vec<String>,
+    /// The workspace's Cargo.toml [default: that of the working directory]
+    #[arg(long, value_name = "PATH")]
+    pub manifest_path: Option<PathBuf>,
+    /// The package whose binary is the worker [default: the only one with a binary, or worker]
+    #[arg(long, value_name = "NAME")]
+    pub package: Option<String>,
+    /// The binary [default: the package's only one]
+    #[arg(long, value_name = "NAME")]
+    pub bin: Option<String>,
+    /// Cargo features to build with
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub features: Vec<String>,
+    /// Build without the default features
+    #[arg(long)]
+    pub no_default_features: bool,
+    /// Build with all features
+    #[arg(long)]
+    pub all_features: bool,
+    /// Cargo profile of all variants [default: variant where the workspace defines it, or release]
+    #[arg(long, value_name = "NAME")]
+    pub cargo_profile: Option<String>,
+    /// Dependencies that the profile of pgo-crates covers as well; * stands for any text
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub profile_crates: Vec<String>,
     /// Also build this many layouts of the baseline (2 to 8): the same code with its functions
     /// shuffled by the linker, to measure the effect of code placement alone
     #[arg(long, value_name = "K")]
@@ -72,6 +96,38 @@ impl BuildArgs {
             .into_iter()
             .filter(|(_, given)| *given && !trains)
             .map(|(flag, _)| flag)
+            .collect()
+    }
+
+    /// The recipes asked for, or the usual ones.
+    #[must_use]
+    pub fn recipes(&self) -> Vec<String> {
+        let optimised = match self.profile_crates.is_empty() {
+            true => "pgo",
+            false => "pgo-crates",
+        };
+        let usual: &[&str] = match self.refs.is_empty() || !self.profile_crates.is_empty() {
+            true => &["baseline", optimised],
+            false => &["baseline"],
+        };
+        match self.variants.is_empty() {
+            true => usual.iter().map(|name| (*name).to_owned()).collect(),
+            false => self.variants.clone(),
+        }
+    }
+
+    /// Cargo's arguments that choose features.
+    #[must_use]
+    pub fn feature_arguments(&self) -> Vec<String> {
+        let named = match self.features.is_empty() {
+            true => None,
+            false => Some(format!("--features={}", self.features.join(","))),
+        };
+        let given = |flag: &str, is: bool| is.then(|| flag.to_owned());
+        given("--all-features", self.all_features)
+            .into_iter()
+            .chain(given("--no-default-features", self.no_default_features))
+            .chain(named)
             .collect()
     }
 

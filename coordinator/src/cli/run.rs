@@ -136,11 +136,12 @@ impl LineupArgs {
             true => usual.iter().map(|name| (*name).to_owned()).collect(),
             false => self.variants.clone(),
         };
+        let baseline = names.first().cloned().unwrap_or_default();
         names.extend(
             self.layout_arms
                 .into_iter()
                 .flat_map(Layouts::iter)
-                .map(|layout| layout.name().to_owned()),
+                .map(|layout| layout.beside(&baseline)),
         );
         names
     }

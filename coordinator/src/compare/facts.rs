@@ -7,7 +7,7 @@ use contract::histogram::LatencyHistogram;
 use contract::id::Arm;
 use contract::metric::Metric;
 use contract::part::StopCause;
-use contract::run::{BlockDone, Role, RunState};
+use contract::run::{BlockDone, Role, RunState, VariantRecord};
 use contract::spec::{Planned, Scenario, Shape, ShapeKind};
 use stats::order;
 use stats::validity::{
@@ -15,7 +15,7 @@ use stats::validity::{
     check_pairing, checked_trial,
 };
 
-use super::kept::Kept;
+use super::part_summary::PartSummary;
 use super::trials::{Round, Trial};
 use super::{limits, slices, window};
 use crate::schedule::Block;
@@ -85,7 +85,7 @@ fn median_e2e(rounds: &[&Round]) -> Duration {
 /// was checked when it was accepted.
 fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial], median_e2e: Duration) -> TrialFacts {
     let parts = || trials.iter().flat_map(|trial| &trial.parts);
-    let sum = |pick: fn(&Kept) -> u64| parts().map(pick).sum::<u64>();
+    let sum = |pick: fn(&PartSummary) -> u64| parts().map(pick).sum::<u64>();
     let ticks = sum(|part| part.usage.host_ticks);
     let steal = sum(|part| part.usage.host_steal_ticks);
     let late = merged(trials, Metric::Lateness);
@@ -160,7 +160,7 @@ fn pressure(scenario: &Scenario, trials: &[&Trial]) -> Option<Pressure> {
 }
 
 /// Parts of before there was a difference sent all they were to send.
-fn sent_in_time(part: &Kept) -> u64 {
+fn sent_in_time(part: &PartSummary) -> u64 {
     part.in_time.unwrap_or(part.outcomes.planned)
 }
 
@@ -353,22 +353,25 @@ fn code(record: &RunRecord, block: &Block) -> CodeIdentity {
     if record.header.simulated {
         return CodeIdentity::Simulated;
     }
-    let text = |name: &str| {
-        record
-            .header
-            .variants
-            .iter()
-            .find(|v| v.name == name)
-            .map(|v| v.text_sha256)
-    };
-    let candidate = block.candidate.as_deref().and_then(text);
+    let build = |name: &str| record.header.variants.iter().find(|v| v.name == name);
+    let candidate = block.candidate.as_deref().and_then(build);
     if record.header.is(Role::SameBuild) {
         CodeIdentity::SameOnPurpose
-    } else if candidate == text(&block.baseline) {
+    } else if same_code(candidate, build(&block.baseline)) {
         CodeIdentity::Same
     } else {
         CodeIdentity::Different
     }
+}
+
+/// Programs of two commits with the same functions may still differ in their constants, which no
+/// build of one commit does.
+fn same_code(one: Option<&VariantRecord>, other: Option<&VariantRecord>) -> bool {
+    let (Some(one), Some(other)) = (one, other) else {
+        return one.is_none() && other.is_none();
+    };
+    let of_two_commits = one.git_sha != other.git_sha;
+    one.text_sha256 == other.text_sha256 && (one.sha256 == other.sha256 || !of_two_commits)
 }
 
 fn own(arm: Arm) -> order::Arm {

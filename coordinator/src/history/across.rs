@@ -4,46 +4,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use contract::id::{Arm, RunId};
+use contract::id::RunId;
 use stats::compare::{
     RunMean, RunsDecision, RunsQuestion, Scale, Settings, Unpaired, Verdict, decide_runs, holm,
     unpaired_within_reach,
 };
 use stats::validity::Validity;
 
-use super::conditions::Conditions;
-use crate::compare::{self, Findings, Measure, MetricComparison, NoSuchMetric};
-use crate::layout::Layout;
+use super::run_means::{RunMeans, Shown};
+use crate::compare::{self, Measure, NoSuchMetric};
 
 /// So many differences are told one by one.
 const MOST_TOLD: usize = 8;
-
-/// What of one run is compared with other runs.
-#[derive(Clone, Debug)]
-pub struct RunMeans {
-    /// Which.
-    pub run: RunId,
-    validity: Validity,
-    conditions: Conditions,
-    /// By scenario, variant and measure: what it showed.
-    means: BTreeMap<(String, String, String), Shown>,
-    tolerances: BTreeMap<(String, String), f64>,
-    primary: String,
-    /// Every scenario and variant that was run, layouts apart.
-    measured: BTreeSet<(String, String)>,
-}
-
-/// What one variant showed in one run, one figure a round: the scale of the comparison is not known
-/// before all runs are.
-#[derive(Clone, Copy, Debug)]
-struct Shown {
-    /// Mean of the logarithmic costs; `None` where some value is zero.
-    log: Option<RunMean>,
-    /// Mean of the values themselves.
-    plain: RunMean,
-    /// The greatest of them.
-    most: f64,
-}
 
 /// New runs against old ones.
 #[derive(Clone, Debug)]
@@ -116,102 +88,6 @@ pub enum AcrossError {
     /// There is nothing in common.
     #[error("find a scenario and variant that all of these runs have")]
     NothingInCommon,
-}
-
-impl RunMeans {
-    /// What counts of a run; everything else of it can be let go.
-    #[must_use]
-    pub fn of(findings: &Findings) -> Self {
-        let header = &findings.record.header;
-        let mut sketch = Self {
-            run: header.run,
-            validity: findings.validity.clone(),
-            conditions: Conditions::of(findings),
-            means: BTreeMap::new(),
-            tolerances: BTreeMap::new(),
-            primary: findings.plan.primary.name().to_owned(),
-            measured: BTreeSet::new(),
-        };
-        for cell in findings.all_cells() {
-            let other = cell
-                .candidate
-                .as_ref()
-                .filter(|name| **name != cell.baseline);
-            // Layouts are controls of their run.
-            let candidate = other.filter(|name| Layout::named(name).is_none());
-            let run = std::iter::once(&cell.baseline).chain(candidate);
-            sketch
-                .measured
-                .extend(run.map(|variant| (cell.scenario.clone(), variant.clone())));
-            for metric in cell.metrics.iter().filter(|metric| !metric.is_hidden()) {
-                let measure = metric.measure.name();
-                sketch
-                    .tolerances
-                    .insert((cell.scenario.clone(), measure.clone()), metric.within());
-                let mut put = |variant: &str, shown: Option<Shown>| {
-                    let key = (cell.scenario.clone(), variant.to_owned(), measure.clone());
-                    shown.map(|shown| sketch.means.entry(key).or_insert(shown));
-                };
-                // Of an A/A run both arms are the baseline.
-                put(
-                    &cell.baseline,
-                    shown(metric, |arm| arm.is_baseline() || other.is_none()),
-                );
-                if let Some(candidate) = candidate {
-                    put(candidate, shown(metric, |arm| !arm.is_baseline()));
-                }
-            }
-        }
-        sketch
-    }
-}
-
-/// What a variant showed over its rounds; within a round the arms of one build are averaged.
-fn shown(metric: &MetricComparison, of: impl Fn(Arm) -> bool) -> Option<Shown> {
-    let rounds = || {
-        metric
-            .rounds
-            .iter()
-            .map(|round| round.values.iter().filter(|(arm, ..)| of(*arm)))
-    };
-    let plain: Vec<f64> = rounds()
-        .filter_map(|values| mean(values.map(|(.., value)| *value)))
-        .collect();
-    let most = plain.iter().copied().fold(0.0, f64::max);
-    let zero = rounds().flatten().any(|(.., value)| *value == 0.0);
-    let log = rounds().filter_map(|values| {
-        let costs: Option<Vec<f64>> = values
-            .map(|(.., value)| metric.measure.cost(Scale::Log, *value))
-            .collect();
-        mean(costs?.into_iter())
-    });
-    let log = if zero {
-        None
-    } else {
-        run_mean(&log.collect::<Vec<_>>())
-    };
-    Some(Shown {
-        log,
-        plain: run_mean(&plain)?,
-        most,
-    })
-}
-
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let (sum, count) = values.fold((0.0, 0_u32), |(sum, count), value| (sum + value, count + 1));
-    (count > 0).then(|| sum / f64::from(count))
-}
-
-/// Mean and its variance over rounds.
-fn run_mean(rounds: &[f64]) -> Option<RunMean> {
-    let n = rounds.len() as f64;
-    let mean = mean(rounds.iter().copied())?;
-    let squares: f64 = rounds.iter().map(|value| (value - mean).powi(2)).sum();
-    (rounds.len() > 1).then(|| RunMean {
-        mean,
-        variance: squares / (n - 1.0) / n,
-        rounds: rounds.len(),
-    })
 }
 
 /// Compares new runs with old ones, each group oldest first.

@@ -6,18 +6,19 @@ mod across;
 mod calibration;
 mod class;
 mod conditions;
-
 mod filter;
 mod retention;
 mod run_history;
+mod run_means;
 #[cfg(test)]
 mod sample;
 mod series;
 mod trend;
 
-pub use across::{Across, AcrossError, AcrossLine, RunMeans, across};
+pub use across::{Across, AcrossError, AcrossLine, across};
 pub use calibration::{Calibrated, Calibration, calibration, floors_of};
 pub use filter::{Filter, VERDICTS};
 pub use retention::{Fate, Retention, judge};
 pub use run_history::{Effect, RunHistory};
+pub use run_means::RunMeans;
 pub use trend::{Line, Point, Query, Step, Trend, TrendError, trend};

@@ -15,6 +15,7 @@ mod store;
 mod trend;
 
 pub use across::AcrossExplained;
+pub use build::Built;
 pub use check::Checked;
 pub use doctor::Checks;
 pub use explained::Explained;

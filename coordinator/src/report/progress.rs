@@ -140,6 +140,12 @@ impl BuildSteps for Steps {
 fn step_line(step: &BuildProgress) -> Option<String> {
     Some(match step {
         BuildProgress::Compiled { .. } => return None,
+        BuildProgress::Revision { name, commit } => {
+            format!(
+                "revision {} (commit {commit})",
+                text::line(name, text::NAME)
+            )
+        }
         BuildProgress::Started { step } => format!("{step} …"),
         BuildProgress::Finished { step, seconds } => format!("{step} done in {seconds:.0} s"),
         BuildProgress::Reused { step } => format!("{step} is up to date"),

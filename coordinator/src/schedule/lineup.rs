@@ -115,15 +115,12 @@ impl Lineup {
                 name: name.to_owned(),
             });
         }
-        let is_layout = |name: &str| Layout::named(name).is_some();
-        match self
-            .candidates
-            .iter()
-            .filter(|name| is_layout(name))
-            .count()
-        {
-            0 if !is_layout(&self.baseline) => Ok(()),
-            _ if self.baseline != layout::ORIGIN => Err(LineupError::LayoutsOfOther {
+        let is_layout = |name: &&str| Layout::named(name).is_some();
+        let candidates = self.candidates.iter().map(String::as_str);
+        let layouts: Vec<&str> = candidates.filter(is_layout).collect();
+        match layouts.len() {
+            0 if !is_layout(&self.baseline.as_str()) => Ok(()),
+            _ if !layout::are_of(&self.baseline, &layouts) => Err(LineupError::LayoutsOfOther {
                 first: self.baseline.clone(),
             }),
             1 => Err(LineupError::OneLayout),

@@ -7,12 +7,12 @@ use contract::addendum::{Annotation, AnnotationKind, NoiseFloors};
 use contract::id::RunId;
 use contract::record::Record;
 
+use super::change::Change;
 use super::error::{Damage, StoreError};
 use super::index::RunSummary;
 use super::key::{self, Entry};
 use super::raw::{RawRun, set_addenda};
 use super::rows::{self, Row};
-use super::write::Change;
 use super::{Ledger, Store};
 
 impl RunSummary {

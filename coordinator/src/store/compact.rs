@@ -47,7 +47,9 @@ impl Store {
     /// database beside it.
     pub fn compact(dir: &Path) -> Result<Compacted, StoreError> {
         inspect::surroundings()?;
-        let store = Self::open_locked(dir, lock::take(dir, lock::PATIENCE)?)?;
+        let lock = lock::take(dir, lock::PATIENCE);
+        let lock = lock.map_err(|error| lock::refused(dir, error))?;
+        let store = Self::open_locked(dir, lock)?;
         store.copy_ended()?;
         let before = size(&dir.join(DB_DIR))?;
         let new = dir.join(NEW_DIR);

@@ -81,6 +81,26 @@ fn read_holder(file: &mut File) -> Option<u32> {
     text.trim().parse().ok()
 }
 
+/// The error of what only writes: where the place forbids that, it says so.
+pub(super) fn refused(dir: &Path, error: StoreError) -> StoreError {
+    if forbids(&error) {
+        StoreError::ReadOnly {
+            dir: dir.to_owned(),
+        }
+    } else {
+        error
+    }
+}
+
+/// Whether an error says that a place cannot be written to.
+pub(super) fn forbids(error: &StoreError) -> bool {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    let StoreError::Io { source, .. } = error else {
+        return false;
+    };
+    matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

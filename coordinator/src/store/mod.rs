@@ -20,6 +20,7 @@
 
 mod addenda;
 mod archive;
+mod change;
 mod compact;
 mod copies;
 mod database;

@@ -11,7 +11,7 @@ use super::digest::SetHash;
 use super::error::{Damage, StoreError};
 use super::guard::guarded;
 use super::lock::{self, Lock, PATIENCE};
-use super::readonly::{self, Scratch};
+use super::readonly::Scratch;
 use super::witness::{self, TALLY, Tally, Witness, count};
 use super::{
     DB_DIR, Ledger, RUNS_DIR, Store, Trees, compact, copies, durable, inspect, rebuild, rows,
@@ -33,7 +33,7 @@ impl Store {
         }
         match lock::take(dir, PATIENCE) {
             Ok(lock) => Self::open_locked(dir, lock),
-            Err(error) if readonly::forbids(&error) && dir.join(DB_DIR).exists() => {
+            Err(error) if lock::forbids(&error) && dir.join(DB_DIR).exists() => {
                 Self::open_copy(dir)
             }
             Err(error) => Err(error),

@@ -50,15 +50,6 @@ impl Drop for Scratch {
     }
 }
 
-/// Whether an error says that a place cannot be written to.
-pub(super) fn forbids(error: &StoreError) -> bool {
-    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
-    let StoreError::Io { source, .. } = error else {
-        return false;
-    };
-    matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem)
-}
-
 fn copy_dir(from: &Path, to: &Path) -> Result<(), StoreError> {
     let listed = |source| StoreError::io("list", from, source);
     std::fs::create_dir(to).map_err(|source| StoreError::io("create", to, source))?;

@@ -90,7 +90,8 @@ impl Store {
     pub fn rebuild(dir: &Path) -> Result<Rebuilt, StoreError> {
         inspect::surroundings()?;
         std::fs::create_dir_all(dir).map_err(|source| StoreError::io("create", dir, source))?;
-        let lock = lock::take(dir, lock::PATIENCE)?;
+        let lock = lock::take(dir, lock::PATIENCE);
+        let lock = lock.map_err(|error| lock::refused(dir, error))?;
         compact::settle(dir)?;
         let asides = set_aside(dir)?;
         let store = Self::open_settled(dir, lock)?;

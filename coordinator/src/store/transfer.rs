@@ -7,11 +7,11 @@ use contract::files;
 use contract::id::RunId;
 use sled::Batch;
 
+use super::change::Change;
 use super::error::StoreError;
 use super::index::Row;
 use super::journal::State;
 use super::raw::RawRun;
-use super::write::Change;
 use super::{Ledger, RUNS_DIR, Store, archive, durable, rows};
 
 /// What an import did.
@@ -129,7 +129,7 @@ impl Store {
         for run in self.ids()? {
             match self.prove(run) {
                 Ok(()) if self.is_copied(run, State::of(&self.known_row(run)?))? => {
-                    verified.sound.push(run)
+                    verified.sound.push(run);
                 }
                 Ok(()) => {
                     verified.sound.push(run);

@@ -2,36 +2,26 @@
 //! over index, entries and tally, then flush, sync, witness. Must not know what the records mean
 //! beyond where they belong.
 
+use contract::record::Record;
 use std::collections::BTreeSet;
 use std::sync::{MutexGuard, PoisonError};
 
 use contract::id::{Arm, RunId};
 use contract::part::Place;
-use contract::record::{Record, place_of};
+use contract::record::place_of;
 use contract::run::{BlockDone, Notice, RunEnd, RunHeader};
+
 use sled::transaction::{TransactionError, TransactionResult};
 use sled::{Batch, Transactional};
 
+use super::change::Change;
 use super::error::{Damage, StoreError};
 use super::guard::guarded;
-use super::index::Row;
-use super::journal::{State, TAKEN_BACK};
+use super::journal::TAKEN_BACK;
 use super::key::{self, Entry};
 use super::raw::Resume;
 use super::witness::{self, TALLY, Tally};
 use super::{DB_DIR, Ledger, Store, archive, durable, rows};
-
-/// What one commit changes.
-pub(super) struct Change {
-    run: RunId,
-    /// The index row as it was, `None` for a new run.
-    old: Option<Row>,
-    /// As it will be.
-    pub(super) row: Row,
-    pub(super) entries: Batch,
-    /// The same for the run's journal.
-    frames: Vec<(u8, Vec<u8>)>,
-}
 
 impl Store {
     /// Begins a run, after all others that are stored. Durable when it returns.
@@ -360,77 +350,5 @@ impl Store {
             dir: self.dir.clone(),
             damage,
         }
-    }
-}
-
-impl Change {
-    /// The first of a run.
-    fn new(header: &RunHeader) -> Self {
-        let (entries, frames) = (Batch::default(), Vec::new());
-        Self {
-            run: header.run,
-            old: None,
-            row: Row::new(header),
-            entries,
-            frames,
-        }
-    }
-
-    /// A further one of a run.
-    pub(super) fn of(row: Row) -> Self {
-        let (entries, frames) = (Batch::default(), Vec::new());
-        Self {
-            run: row.summary.run,
-            old: Some(row.clone()),
-            row,
-            entries,
-            frames,
-        }
-    }
-
-    /// All of a run at once.
-    pub(super) fn imported(row: Row, entries: Batch) -> Self {
-        Self {
-            run: row.summary.run,
-            old: None,
-            row,
-            entries,
-            frames: Vec::new(),
-        }
-    }
-
-    /// Keeps a record for the journal.
-    fn keep(&mut self, key: &[u8], sealed: &[u8]) {
-        let frame = match key::entry_of(key).expect("entries have keys of entries") {
-            Entry::Notice => (
-                archive::NUMBERED_NOTICE,
-                archive::numbered(key::number_of(key), sealed),
-            ),
-            entry => (entry as u8, sealed.to_vec()),
-        };
-        self.frames.push(frame);
-    }
-
-    /// What the run amounts to before and after.
-    fn states(&self) -> [State; 2] {
-        [
-            self.old.as_ref().map(State::of).unwrap_or_default(),
-            State::of(&self.row),
-        ]
-    }
-
-    /// The tally once this is committed.
-    fn next_tally(&self, mut tally: Tally) -> Tally {
-        let key = key::run(self.run);
-        if let Some(old) = &self.old {
-            tally.index.toggle(&key, &old.to_bytes());
-            tally.records -= old.records;
-        } else {
-            tally.runs += 1;
-        }
-        tally.index.toggle(&key, &self.row.to_bytes());
-        tally.records += self.row.records;
-        tally.commit += 1;
-        tally
     }
 }

@@ -15,6 +15,16 @@ pub(crate) const CIRCLES: &[(&str, &str, &str)] = &[
         "the toolchain asks which llvm-profdata fits it",
     ),
     (
+        "coordinator/src/build/workspace.rs",
+        "coordinator/src/build/choice.rs",
+        "a build's choices are read where it is built",
+    ),
+    (
+        "coordinator/src/build/variant.rs",
+        "coordinator/src/build/error.rs",
+        "an error names the variant that it is about",
+    ),
+    (
         "coordinator/src/report/document/cell.rs",
         "coordinator/src/report/document/run.rs",
         "one document in pieces",
@@ -41,32 +51,13 @@ pub(crate) const MOST_LINES: usize = 400;
 
 /// Files that are longer, and why. This table only shrinks.
 pub(crate) const LONG: &[(&str, &str)] = &[
-    (
-        "coordinator/src/build/inherited.rs",
-        "until the build room is split",
-    ),
-    ("coordinator/src/compare.rs", "to be split"),
-    ("coordinator/src/compare/metrics.rs", "to be split"),
-    ("coordinator/src/history/across.rs", "to be split"),
     ("coordinator/src/history/trend.rs", "to be split"),
-    ("coordinator/src/plan/tests.rs", "to be split"),
-    ("coordinator/src/store/write.rs", "to be split"),
-    ("coordinator/stats/src/validity/reason.rs", "to be split"),
-    ("coordinator/stats/src/validity/trial.rs", "to be split"),
     (
         "coordinator/stats/tests/validity.rs",
         "one theme, asserted case by case",
     ),
     (
-        "coordinator/tests/build.rs",
-        "until the build room is split",
-    ),
-    (
         "coordinator/tests/dispatch/fleet.rs",
-        "one theme, asserted case by case",
-    ),
-    (
-        "coordinator/tests/dispatch/main.rs",
         "one theme, asserted case by case",
     ),
     (
@@ -78,15 +69,7 @@ pub(crate) const LONG: &[(&str, &str)] = &[
         "one theme, asserted case by case",
     ),
     (
-        "coordinator/tests/report/people.rs",
-        "until the report room is rebuilt",
-    ),
-    (
-        "coordinator/tests/report/sample.rs",
-        "until the report room is rebuilt",
-    ),
-    (
-        "coordinator/tests/simulated/runs.rs",
+        "coordinator/tests/simulated/sessions.rs",
         "one theme, asserted case by case",
     ),
     (
@@ -94,37 +77,10 @@ pub(crate) const LONG: &[(&str, &str)] = &[
         "one theme, asserted case by case",
     ),
     (
-        "proto/src/listed/prompts.rs",
-        "until the contract is said once",
-    ),
-    ("proto/src/part.rs", "until the contract is said once"),
-    (
-        "proto/src/record/part.rs",
-        "until the contract is said once",
-    ),
-    ("proto/src/source.rs", "until the contract is said once"),
-    (
-        "proto/src/wire/session.rs",
-        "until the contract is said once",
-    ),
-    (
-        "proto/tests/round_trip.rs",
-        "until the contract is said once",
-    ),
-    ("worker/inference/src/batcher.rs", "to be split"),
-    ("worker/inference/src/config/mod.rs", "to be split"),
-    ("worker/inference/src/kernels/tests.rs", "to be split"),
-    ("worker/inference/src/products.rs", "to be split"),
-    (
         "worker/inference/tests/gguf.rs",
         "one theme, asserted case by case",
     ),
-    ("worker/src/engine/native.rs", "to be split"),
     ("worker/src/load/driver.rs", "to be split"),
-    ("worker/src/measure/recorder.rs", "to be split"),
-    ("worker/src/session/machine.rs", "to be split"),
-    ("worker/src/session/machine/tests.rs", "to be split"),
-    ("worker/src/trial.rs", "to be split"),
     (
         "worker/tests/conformance.rs",
         "one theme, asserted case by case",

@@ -2,6 +2,8 @@
 //! optimisation, where it is not the point), and a trainer that runs its program directly.
 //! Needs no network and builds in about a second per variant.
 
+pub(crate) mod git;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -61,6 +63,7 @@ fn rare(sum: u64, i: u64) -> u64 {
 /// The workspace and the options to build it with.
 pub(crate) struct Fixture {
     dir: TempDir,
+    folder: &'static str,
     pub(crate) options: BuildOptions,
 }
 
@@ -80,17 +83,22 @@ pub(crate) struct DirectTrainer {
 impl Fixture {
     /// Without link-time optimisation, which costs most of a small build.
     pub(crate) fn new() -> Self {
-        Self::with_lto("false")
+        Self::made("", "false")
     }
 
     /// With fat link-time optimisation, as the product builds.
     pub(crate) fn as_the_product() -> Self {
-        Self::with_lto("\"fat\"")
+        Self::made("", "\"fat\"")
     }
 
-    fn with_lto(lto: &str) -> Self {
+    /// In a folder of the temporary directory.
+    pub(crate) fn below(folder: &'static str) -> Self {
+        Self::made(folder, "false")
+    }
+
+    fn made(folder: &'static str, lto: &str) -> Self {
         let dir = tempfile::tempdir().expect("temporary directory");
-        let root = dir.path().canonicalize().expect("own directory");
+        let root = below(&dir, folder);
         let hook = include_str!("../../../worker/src/profile.rs");
         for (path, text) in [
             ("Cargo.toml", ROOT.replace("LTO", lto).as_str()),
@@ -103,14 +111,19 @@ impl Fixture {
             write(&root.join(path), text);
         }
         let mut options = BuildOptions::new(&root);
-        options.package = "app".to_owned();
-        options.binary = "app".to_owned();
         options.offline = true;
-        Self { dir, options }
+        options.checkouts = dir.path().join("checkouts");
+        // It counts and speaks to nobody.
+        options.must_join = false;
+        Self {
+            dir,
+            folder,
+            options,
+        }
     }
 
     pub(crate) fn root(&self) -> PathBuf {
-        self.dir.path().canonicalize().expect("own directory")
+        below(&self.dir, self.folder)
     }
 
     pub(crate) fn edit(&self, path: &str, from: &str, to: &str) {
@@ -132,6 +145,12 @@ impl Fixture {
         let outcome = build(&self.options, trainer, &mut |event| progress.push(event));
         (outcome, progress)
     }
+}
+
+fn below(dir: &TempDir, folder: &str) -> PathBuf {
+    let mut path = dir.path().canonicalize().expect("own directory");
+    path.extend(Path::new(folder));
+    path
 }
 
 impl DirectTrainer {

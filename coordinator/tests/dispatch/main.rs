@@ -1,7 +1,9 @@
 //! The dispatch core, event by event: every hard order of losses, late messages and Ctrl-C.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod doors;
 mod duet;
+mod ends;
 mod fleet;
 #[path = "../honest/mod.rs"]
 mod honest;
@@ -86,30 +88,6 @@ fn nothing_starts_before_enough_slots_are_there_and_nobody_waits_for_ever() {
     assert_eq!(fleet.ended(), RunState::Failed);
     let reason = &fleet.ending.as_ref().expect("ended").reason;
     assert!(reason.starts_with("2 of 4 slots registered"), "{reason}");
-}
-
-#[test]
-fn an_agent_that_claims_more_slots_than_there_are_numbers_gives_those_that_the_run_has() {
-    let mut fleet = Fleet::new(script(1, 3));
-    fleet.feed(joined(PeerId(5), 1));
-    fleet.feed(joined(PeerId(6), u32::MAX));
-    fleet.feed(joined(PeerId(7), u32::MAX));
-    fleet.feed(gone(PeerId(6)));
-    fleet.settle();
-    assert_eq!((fleet.ended(), fleet.kept.len()), (RunState::Complete, 6));
-    let mut two = Fleet::new(script(2, 3));
-    two.feed(joined(PeerId(1), u32::MAX));
-    two.until(is_part);
-    two.feed(gone(PeerId(1)));
-    two.feed(joined(PeerId(2), u32::MAX));
-    two.answers
-        .retain(|event| !matches!(event, Event::PeerSaid { .. }));
-    two.settle();
-    assert_eq!(
-        two.ended(),
-        RunState::Complete,
-        "a lost home of so many slots is passed over at once"
-    );
 }
 
 #[test]
@@ -311,176 +289,6 @@ fn a_worker_that_will_not_leave_is_killed_and_its_part_stays() {
 }
 
 #[test]
-fn ctrl_c_once_stops_cleanly_with_what_is_done() {
-    let mut fleet = started(2, 1);
-    while fleet.committed.is_empty() {
-        let event = fleet.answers.remove(0);
-        fleet.feed(event);
-    }
-    fleet.until(is_part);
-    fleet.feed(Event::Interrupt);
-    assert!(fleet.ending.is_none(), "the worker is given time to end");
-    fleet.settle();
-    assert_eq!(
-        (fleet.ended(), fleet.committed.len()),
-        (RunState::Stopped, 1)
-    );
-    assert!(fleet.spawned.is_empty());
-}
-
-#[test]
-fn a_run_whose_look_found_the_answer_ends_complete_before_its_last_block() {
-    for resident in [false, true] {
-        let mut fleet = Fleet::new(Script {
-            resident,
-            ..script(3, 2)
-        });
-        fleet.feed(joined(HOST, 2));
-        fleet.until(|e| matches!(e, Event::Committed));
-        fleet.answers.clear();
-        fleet.feed(Event::Settled("clear after 1 of 3 rounds".into()));
-        fleet.settle();
-        assert_eq!(
-            (fleet.ended(), fleet.committed.len()),
-            (RunState::Complete, 1)
-        );
-        assert_eq!(
-            fleet.ending.as_ref().expect("ended").reason,
-            "clear after 1 of 3 rounds"
-        );
-        assert!(fleet.spawned.is_empty(), "nobody is left behind");
-    }
-}
-
-#[test]
-fn ctrl_c_during_a_commit_lets_it_finish() {
-    let mut fleet = started(2, 1);
-    fleet.until(|e| matches!(e, Event::Committed));
-    fleet.feed(Event::Interrupt);
-    fleet.settle();
-    assert_eq!(
-        (fleet.ended(), fleet.committed.len()),
-        (RunState::Stopped, 1)
-    );
-}
-
-#[test]
-fn ctrl_c_twice_kills_and_ends_at_once() {
-    let mut fleet = started(1, 2);
-    fleet.until(is_part);
-    fleet.feed(Event::Interrupt);
-    fleet.feed(Event::Interrupt);
-    assert_eq!(fleet.ended(), RunState::Stopped);
-    assert!(fleet.stops.iter().any(|(_, grace)| grace.is_zero()));
-}
-
-#[test]
-fn ctrl_c_does_not_replace_an_end_that_is_decided() {
-    let mut fleet = started(1, 2);
-    fleet.until(is_loaded);
-    fleet.answers.clear();
-    let failure = Failure {
-        kind: FailureKind::NotEnoughMemory,
-        message: "no room".into(),
-    };
-    fleet.feed(said(
-        Ticket(1),
-        FromPeer::Failed {
-            attempt: Attempt(1),
-            failure: failure.clone(),
-        },
-    ));
-    fleet.feed(Event::Interrupt);
-    fleet.feed(Event::Interrupt);
-    assert_eq!(
-        fleet.ending.expect("the second ends it at once").cause,
-        Cause::Worker(failure)
-    );
-}
-
-#[test]
-fn a_store_that_fails_ends_the_run_and_says_why() {
-    let mut fleet = started(1, 1);
-    fleet.until(|e| matches!(e, Event::Committed));
-    fleet.answers.clear();
-    fleet.feed(Event::StoreFailed("the disk is full".into()));
-    fleet.settle();
-    assert_eq!(fleet.ended(), RunState::Failed);
-    assert_eq!(fleet.ending.expect("ended").reason, "the disk is full");
-}
-
-#[test]
-fn training_has_every_profile_written_before_a_worker_leaves() {
-    let mut fleet = Fleet::new(Script {
-        flush: true,
-        ..script(1, 2)
-    });
-    fleet.feed(joined(HOST, 2));
-    let mut flushed = 0;
-    while let Some(event) = (!fleet.answers.is_empty()).then(|| fleet.answers.remove(0)) {
-        flushed += u32::from(matches!(
-            event,
-            Event::PeerSaid {
-                message: FromPeer::Flushed(_),
-                ..
-            }
-        ));
-        fleet.feed(event);
-    }
-    assert_eq!((fleet.ended(), flushed), (RunState::Complete, 4));
-}
-
-#[test]
-fn resident_workers_are_started_once_a_variant_and_slot() {
-    let mut fleet = Fleet::new(Script {
-        resident: true,
-        ..script(3, 2)
-    });
-    fleet.feed(joined(HOST, 2));
-    fleet.settle();
-    assert_eq!(fleet.ended(), RunState::Complete);
-    assert_eq!(fleet.places.len(), 4, "two variants in two slots");
-    assert_eq!(fleet.kept.len(), 3 * 2 * 2);
-    assert!(fleet.spawned.is_empty());
-}
-
-#[test]
-fn what_happened_is_durable_before_the_next_block_and_a_loss_at_once() {
-    let mut fleet = started(2, 1);
-    fleet.until(is_part);
-    // Nothing is lost by it, and somebody measures: it waits.
-    let stale = said(Ticket(1), FromPeer::Armed(Attempt(0)));
-    fleet.feed(stale);
-    assert_eq!(
-        (&fleet.notes[..], fleet.unwritten),
-        (&[NoticeKind::Late][..], 1)
-    );
-    fleet.feed(silent(Ticket(1)));
-    assert_eq!(
-        (fleet.notes.len(), fleet.unwritten),
-        (2, 0),
-        "a loss takes along what waited"
-    );
-    // The fleet checks at every trial that nothing waits.
-    fleet.settle();
-    assert_eq!(
-        (fleet.ended(), fleet.committed.len(), fleet.trials),
-        (RunState::Complete, 2, 5)
-    );
-}
-
-#[test]
-fn messages_of_given_up_attempts_are_counted_and_do_not_flood_the_record() {
-    let mut fleet = started(1, 1);
-    fleet.until(is_part);
-    for _ in 0..100 {
-        fleet.feed(said(Ticket(1), FromPeer::Armed(Attempt(0))));
-    }
-    assert_eq!(fleet.notes, [NoticeKind::Late; 7], "1, 2, 4, … 64");
-    assert!(fleet.said[6].ends_with("(64 so far)"), "{:?}", fleet.said);
-}
-
-#[test]
 fn a_variant_that_was_not_built_ends_the_run_before_anything_waits() {
     let mut fleet = Fleet::without(script(1, 2), "pgo");
     fleet.feed(joined(HOST, 2));
@@ -519,53 +327,6 @@ fn who_does_not_take_its_orders_is_lost_by_that_name() {
     assert_eq!(fleet.ended(), RunState::Complete);
 }
 
-/// Whose first pong is late holds up the start, but not for ever.
-#[test]
-fn a_start_waits_for_every_clock_and_names_who_has_none() {
-    let mut fleet = started(1, 1);
-    fleet.until(|event| matches!(event, Event::PeerOpened { .. }));
-    fleet.answers.clear();
-    let mut effects = Vec::new();
-    let armed = |attempt| said(Ticket(1), FromPeer::Armed(attempt));
-    for event in [
-        came(Ticket(1)),
-        said(Ticket(1), loaded()),
-        armed(Attempt(1)),
-    ] {
-        effects.extend(fleet.core.on_event(fleet.now, event));
-    }
-    let starts = |effects: &[Effect]| effects.iter().any(|e| matches!(e, Effect::StartAt { .. }));
-    assert!(!starts(&effects), "no instant can be told");
-    let deadline = fleet.core.deadline().expect("it waits");
-    assert!(
-        deadline <= fleet.now + Duration::from_secs(5),
-        "{deadline:?}"
-    );
-    for late in [false, true] {
-        let mut twin = started(1, 1);
-        twin.until(|event| matches!(event, Event::PeerOpened { .. }));
-        twin.answers.clear();
-        for event in [
-            came(Ticket(1)),
-            said(Ticket(1), loaded()),
-            armed(Attempt(1)),
-        ] {
-            twin.core.on_event(twin.now, event);
-        }
-        if late {
-            twin.now = deadline;
-            twin.feed(Event::Tick);
-            assert_eq!(twin.notes, [NoticeKind::WorkerSilent]);
-            assert!(twin.said[0].contains("answered no ping"), "{:?}", twin.said);
-        } else {
-            let known = twin
-                .core
-                .on_event(twin.now, Event::ClockKnown(session(Ticket(1))));
-            assert!(starts(&known));
-        }
-    }
-}
-
 fn loaded() -> FromPeer {
     let report = LoadReport {
         max_context: 4096,
@@ -575,20 +336,4 @@ fn loaded() -> FromPeer {
         attempt: Attempt(1),
         report,
     }
-}
-
-#[test]
-fn a_name_that_is_taken_and_a_worker_that_nobody_ordered_are_turned_away() {
-    let mut fleet = started(1, 1);
-    let Event::PeerOpened { hello, .. } = joined(HOST, 1) else {
-        panic!("a hello")
-    };
-    fleet.feed(Event::PeerOpened {
-        peer: PeerId(2),
-        hello,
-    });
-    fleet.feed(came(Ticket(77)));
-    assert_eq!(fleet.refused, [PeerId(2), session(Ticket(77))]);
-    fleet.settle();
-    assert_eq!((fleet.ended(), fleet.notes.len()), (RunState::Complete, 0));
 }

@@ -9,7 +9,7 @@ use coordinator::report::answers;
 use serde_json::Value;
 
 use super::gate::judged;
-use super::sample::{Story, flat, print};
+use super::sample::{Story, print, says};
 
 /// Runs of equal figures that began at different times from `from` on.
 fn sketches(from: u64, count: u64, b: f64) -> Vec<RunMeans> {
@@ -46,10 +46,6 @@ fn explained(across: &Across, metric: &str, format: Format) -> String {
             })
             .unwrap()
     })
-}
-
-fn says(text: &str, wanted: &str) {
-    assert!(flat(text).contains(wanted), "no {wanted:?} in\n{text}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use coordinator::compare::{self, Findings};
 use coordinator::report::answers;
 use serde_json::Value;
 
-use super::sample::{Story, flat, print};
+use super::sample::{Story, flat, print, says, silent};
 
 fn explained(findings: &Findings, metric: &str, format: Format) -> String {
     let explanations = compare::explain(findings, metric).unwrap();
@@ -29,14 +29,6 @@ fn page(story: Story, metric: &str) -> String {
         "{text}"
     );
     text
-}
-
-fn says(text: &str, wanted: &str) {
-    assert!(flat(text).contains(wanted), "no {wanted:?} in\n{text}");
-}
-
-fn silent(text: &str, unwanted: &str) {
-    assert!(!flat(text).contains(unwanted), "{unwanted:?} in\n{text}");
 }
 
 #[test]

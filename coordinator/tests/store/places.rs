@@ -101,6 +101,12 @@ fn a_store_on_a_read_only_place_is_read_and_not_written() {
     assert!(matches!(error, StoreError::ReadOnly { .. }), "{error}");
     assert!(error.to_string().contains("it is read-only"), "{error}");
     store.close().unwrap();
+    for error in [
+        Store::compact(&at).unwrap_err(),
+        Store::rebuild(&at).unwrap_err(),
+    ] {
+        assert!(matches!(error, StoreError::ReadOnly { .. }), "{error}");
+    }
     drop(mount);
     sound(&at);
 }

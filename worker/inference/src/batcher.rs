@@ -6,21 +6,24 @@
 //! A request goes Waiting → (pages reserved) → Prefilling → Decoding → finished;
 //! [`Batcher::cancel`] ends it in any state, a logit that is not finite ends it after a pass.
 
+mod memory;
+mod sequence;
+
+pub use memory::{kv_bytes_needed, memory_needed};
+
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
-use crate::config::{Config, KvFormat};
+use sequence::Sequence;
+
 use crate::error::LoadError;
-use crate::forward::{Engine, activation_bytes};
-use crate::kernels::PAGE;
-use crate::kv::{KvCache, page_bytes, pages_for};
-use crate::model::{Model, copied_bytes};
-use crate::pages::PageTable;
-use crate::pages::{Node, PagePool};
+use crate::forward::Engine;
+use crate::kv::{KvCache, pages_for};
+use crate::model::Model;
 use crate::pass::Batch;
 use crate::request::{BatchOptions, Event, Fault, FinishReason, Refusal, Request, StepReport};
-use crate::sampling::{Sampler, Sampling, SplitMix};
+use crate::sampling::{Sampler, Sampling};
 
 /// Room for requests is made in advance for this many at most.
 const MAX_ROOM: usize = 1 << 16;
@@ -44,95 +47,9 @@ pub struct Batcher {
     report: StepReport,
 }
 
-/// A request that holds pages.
-struct Sequence {
-    request: Request,
-    pages: PageTable,
-    /// Tokens whose keys and values are in the cache or in the pass being computed.
-    computed: usize,
-    /// The beginning made up of its first pages that are known, and how many; `None` once it is not
-    /// to be told on.
-    known: Option<(Node, usize)>,
-    generated: usize,
-    last: u32,
-    stream: SplitMix,
-    ended: bool,
-}
-
-impl Sequence {
-    fn new(request: Request, pages: PageTable) -> Self {
-        let stream = request.sampling.stream();
-        Self {
-            request,
-            pages,
-            computed: 0,
-            known: None,
-            generated: 0,
-            last: 0,
-            stream,
-            ended: false,
-        }
-    }
-
-    /// Before its first tokens are planned: takes over the pages of a known beginning.
-    fn adopt(&mut self, pool: &mut PagePool) {
-        let (count, node) = pool.adopt(&self.request.prompt, &mut self.pages);
-        self.computed = count * PAGE;
-        self.known = Some((node, count));
-    }
-
-    /// Makes the pages known that its prompt fills with what is planned. A page is written in the
-    /// pass before anything is read from it, so others may take it over in the same pass.
-    fn register(&mut self, pool: &mut PagePool) {
-        let (prompt, _) = self.request.prompt.as_chunks::<PAGE>();
-        while let Some((node, count)) = self.known
-            && count < (self.computed / PAGE).min(prompt.len())
-        {
-            let next = pool.register(node, prompt[count], self.pages[count]);
-            self.known = next.map(|next| (next, count + 1));
-        }
-    }
-
-    fn prefilling(&self) -> bool {
-        self.computed < self.request.prompt.len()
-    }
-}
-
 /// Pages a request may need: all but its last token are kept.
 fn pages_needed(request: &Request) -> usize {
     pages_for(request.prompt.len() + request.max_new_tokens - 1)
-}
-
-/// Bytes a process needs to serve `concurrency` requests of `tokens` tokens each (prompt and
-/// output) at once: weights and what kernels lay out anew of them, their keys and values, and the
-/// activations of the largest pass.
-pub fn memory_needed(
-    config: &Config,
-    weight_bytes: u64,
-    concurrency: usize,
-    tokens: usize,
-    options: &BatchOptions,
-) -> u64 {
-    let at_once = concurrency.min(options.max_batch.max(1));
-    let pages = pages_for(tokens) * at_once;
-    let cache = pages as u64 * page_bytes(config, options.kv_format) as u64;
-    let pass = at_once + options.prefill_chunk.max(1);
-    weight_bytes
-        + copied_bytes(config, weight_bytes)
-        + cache
-        + activation_bytes(config, pass, at_once) as u64
-}
-
-/// Bytes of cache for `concurrency` requests of `tokens` tokens each at once.
-pub fn kv_bytes_needed(
-    config: &Config,
-    format: KvFormat,
-    concurrency: usize,
-    tokens: usize,
-) -> usize {
-    pages_for(tokens)
-        .saturating_mul(concurrency)
-        .saturating_mul(page_bytes(config, format))
 }
 
 impl Batcher {

@@ -17,10 +17,10 @@ use crate::kv::KvCache;
 use crate::layer::Layer;
 use crate::model::Model;
 use crate::pass::{Batch, RUN};
-use crate::products::{
-    Product, Space, multiply, multiply_gated, normalise, normalise_heads, normalise_into,
-    per_token, rotate, scale,
+use crate::products::rowwise::{
+    normalise, normalise_heads, normalise_into, per_token, rotate, scale,
 };
+use crate::products::{Product, Space, multiply, multiply_gated};
 use crate::shared::Shared;
 use crate::team::Team;
 
@@ -147,7 +147,7 @@ impl Engine {
             let row = &logits[task.index * vocab..(task.index + 1) * vocab];
             // SAFETY: each task writes its own element.
             unsafe {
-                out.slice(task.index, 1)[0] = kernels.first_largest(row).map(|index| index as u32)
+                out.slice(task.index, 1)[0] = kernels.first_largest(row).map(|index| index as u32);
             };
         });
     }

@@ -9,21 +9,17 @@ mod options;
 mod step;
 
 use std::error::Error;
-use std::path::PathBuf;
 
-use contract::identity::Sha256;
 use contract::message::{Failure, FailureKind, LoadReport};
 use contract::spec::{Demand, LinkedSpec};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use sha2::Digest;
 
 pub use blocking::{Answer, BlockingEngine};
 pub use step::StepEngine;
 
 use super::{EngineError, Opened, StepSink};
-use crate::measure::file_sha256;
 
 /// Why an engine could not be opened: one sentence that names the way out.
 pub type OpenError = Box<dyn Error + Send + Sync>;
@@ -55,18 +51,6 @@ pub struct Facts {
     pub threads: u32,
     /// Which kernels compute, in the engine's own words.
     pub kernels: String,
-}
-
-/// Names a model by content: the SHA-256 of its files, one after the other.
-///
-/// # Errors
-/// When a file cannot be read.
-pub fn digest(files: &[PathBuf]) -> std::io::Result<String> {
-    let mut all = sha2::Sha256::new();
-    for file in files {
-        all.update(file_sha256(file)?.0);
-    }
-    Ok(Sha256(all.finalize().into()).to_string())
 }
 
 /// What both kinds of engine have in common.

@@ -8,6 +8,7 @@ pub mod linked;
 mod memory;
 #[cfg(feature = "native")]
 mod native;
+mod native_fault;
 mod null;
 #[cfg(feature = "native")]
 mod places;
@@ -21,9 +22,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::message::{Failure, LoadReport};
+use contract::part::EngineFacts;
 use contract::spec::{Demand, EngineSpec};
+<<<<<<< HEAD
 #[cfg(feature = "native")]
 pub use native::way_out;
+=======
+pub use native_fault::way_out;
+>>>>>>> main
 pub use null::null;
 
 /// An engine that is open. Dropping it cancels what it holds and frees everything.
@@ -241,6 +247,22 @@ impl Counters {
         self.computing += load.computing;
         self.prefix_hit_tokens += load.prefix_hit_tokens;
         self.see(load);
+    }
+
+    /// As a part has them; what cannot be counted is zero here and missing there.
+    pub(crate) fn facts(self) -> EngineFacts {
+        let computes = !self.computing.is_zero();
+        EngineFacts {
+            steps: self.steps,
+            peak_running: self.peak_running,
+            peak_waiting: self.peak_waiting,
+            peak_kv_bytes: self.peak_kv_bytes,
+            kv_bytes_total: Some(self.kv_bytes_total).filter(|bytes| *bytes > 0),
+            stepping: computes.then_some(self.stepping),
+            scheduling: computes.then_some(self.stepping.saturating_sub(self.computing)),
+            prefix_hit_tokens: Some(self.prefix_hit_tokens).filter(|tokens| *tokens > 0),
+            ..EngineFacts::default()
+        }
     }
 
     /// Raises the peaks.

@@ -11,14 +11,15 @@ use contract::message::{Failure, FailureKind, LoadReport};
 use contract::spec::{self, Demand, NativeSpec};
 use inference::batcher::{Batcher, kv_bytes_needed, memory_needed};
 use inference::config::{Config, KvFormat};
-use inference::error::{LoadError, LoadFault};
+use inference::error::LoadError;
 use inference::files::{ModelFiles, WeightFacts};
 use inference::model::{LoadOptions, LoadPhase, Model, WeightForm};
 use inference::request::{BatchOptions, Event, Fault, Refusal, Request};
 use inference::sampling::Sampling;
-use inference::tokenizer::{Tokenizer, TokenizerError};
+use inference::tokenizer::Tokenizer;
 
 use super::memory::free_memory;
+use super::native_fault::{broken, refused, unreadable};
 use super::places::Places;
 use super::slowed::Slowed;
 use super::threaded::{Halt, Stepper, Threaded};
@@ -26,7 +27,6 @@ use super::{
     Ending, EngineError, EngineEvent, EngineRequest, ErrorKind, Opened, StepLoad, StepSink,
     WindowStart, threads,
 };
-use crate::causes::with_causes;
 
 /// Requests that may wait at least; never fewer than the demand.
 const QUEUE: usize = 4096;
@@ -250,70 +250,6 @@ fn fits(
         kind: FailureKind::NotEnoughMemory,
         message,
     })
-}
-
-fn refused(path: &Path, error: &LoadError) -> Failure {
-    let (kind, way_out) = judged(error);
-    Failure {
-        kind,
-        message: format!(
-            "the model {} cannot be loaded: {error}; {way_out}",
-            path.display()
-        ),
-    }
-}
-
-/// What to do about a model that cannot be loaded.
-#[must_use]
-pub fn way_out(error: &LoadError) -> &'static str {
-    judged(error).1
-}
-
-fn judged(error: &LoadError) -> (FailureKind, &'static str) {
-    match (error.fault(), error) {
-        (LoadFault::Missing, _) => (
-            FailureKind::ModelNotFound,
-            "name a model with --model or BENCH_MODEL_PATH, or fetch one with scripts/fetch-model.sh",
-        ),
-        (LoadFault::Damaged, _) => (
-            FailureKind::ModelInvalid,
-            "fetch or import the model again, or name another with --model",
-        ),
-        (LoadFault::Unsupported, _) => (
-            FailureKind::ModelInvalid,
-            "use --model with a model that this engine supports (docs/engine.md lists them)",
-        ),
-        (LoadFault::Inconsistent, _) => (
-            FailureKind::ModelInvalid,
-            "correct the model's files, or name another with --model",
-        ),
-        (LoadFault::Machine, LoadError::Threads { .. }) => {
-            (FailureKind::Engine, "allow this process more threads")
-        }
-        (LoadFault::Machine, LoadError::Memory { .. }) => (
-            FailureKind::NotEnoughMemory,
-            "free memory, or name a smaller model with --model",
-        ),
-        (LoadFault::Machine, _) => (FailureKind::Engine, "let the engine choose the kernels"),
-    }
-}
-
-fn unreadable(error: &TokenizerError) -> Failure {
-    let message = format!(
-        "failed to {}; correct the model's tokenizer, or name another model with --model",
-        with_causes(error)
-    );
-    Failure {
-        kind: FailureKind::ModelInvalid,
-        message,
-    }
-}
-
-fn broken(message: &str) -> Failure {
-    Failure {
-        kind: FailureKind::Engine,
-        message: message.to_owned(),
-    }
 }
 
 fn saturated(n: usize) -> u32 {

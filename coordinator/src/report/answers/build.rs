@@ -3,7 +3,7 @@
 
 use std::io;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::build::{Manifest, Outcome, VariantRecord};
 use crate::layout::Layout;
@@ -14,37 +14,24 @@ use crate::report::render::json::Json;
 use crate::report::render::text::Page;
 use crate::report::tables::table::Table;
 
-impl Answer for Outcome {
+/// What a build left: of the working tree, or of each revision.
+pub struct Built<'a>(pub &'a [Outcome]);
+
+impl Answer for Built<'_> {
     fn text(&self, page: &mut Page) {
-        let manifest = &self.manifest;
-        if self.done.is_empty() {
-            page.line("Everything is up to date.");
-        } else {
-            page.say(&format!("Done: {}.", self.done.join(", ")));
-        }
-        page.gap();
-        page.table(&variants(manifest));
-        for (scope, profile) in &manifest.profiles {
-            page.gap();
-            let (sha, facts) = (short(&profile.sha256), profile_line(&profile.report));
-            page.sentence(&format!("profile {sha} of scope {scope}: {facts}"), 2, 4);
-            for hot in profile.report.hottest.iter().take(HOT) {
-                page.sentence(&hot_line(hot), 4, 12);
+        for outcome in self.0 {
+            if let Some(revision) = &outcome.revision {
+                page.heading(&format!("Revision {revision}"));
             }
-        }
-        for (about, warning) in manifest
-            .warnings
-            .iter()
-            .flat_map(|(about, all)| all.iter().map(move |w| (about, w)))
-        {
-            page.item(&format!("{about}: {warning}"));
+            source(page, outcome);
         }
         page.heading("Next");
-        let (layouts, built): (Vec<&str>, Vec<&str>) = manifest
-            .variants
-            .keys()
-            .map(String::as_str)
-            .partition(|name| Layout::named(name).is_some());
+        let names = self.0.iter().flat_map(|outcome| {
+            let names = outcome.manifest.variants.keys();
+            names.map(|name| outcome.full_name(name))
+        });
+        let (layouts, built): (Vec<String>, Vec<String>) =
+            names.partition(|name| Layout::named(name).is_some());
         let beside = if layouts.is_empty() {
             String::new()
         } else {
@@ -57,17 +44,57 @@ impl Answer for Outcome {
     }
 
     fn json(&self, to: &mut Json<'_>) -> io::Result<()> {
-        to.answer(
-            "build",
-            json!({ "done": self.done, "manifest": self.manifest }),
-        )
+        let of_one =
+            |outcome: &Outcome| json!({ "done": outcome.done, "manifest": outcome.manifest });
+        if let [outcome] = self.0
+            && outcome.revision.is_none()
+        {
+            return to.answer("build", of_one(outcome));
+        }
+        let named = |outcome: &Outcome| {
+            let mut one = of_one(outcome);
+            one["revision"] = json!(outcome.revision);
+            one
+        };
+        let revisions: Vec<Value> = self.0.iter().map(named).collect();
+        to.answer("build", json!({ "revisions": revisions }))
     }
 
     fn quiet(&self) -> Vec<String> {
-        let line = |(name, variant): (&String, &VariantRecord)| {
-            format!("{name} {}", variant.artifact.sha256)
-        };
-        self.manifest.variants.iter().map(line).collect()
+        let lines = self.0.iter().flat_map(|outcome| {
+            let variants = outcome.manifest.variants.iter();
+            variants.map(|(name, variant)| {
+                format!("{} {}", outcome.full_name(name), variant.artifact.sha256)
+            })
+        });
+        lines.collect()
+    }
+}
+
+/// What the build of one source left.
+fn source(page: &mut Page, outcome: &Outcome) {
+    let manifest = &outcome.manifest;
+    if outcome.done.is_empty() {
+        page.line("Everything is up to date.");
+    } else {
+        page.say(&format!("Done: {}.", outcome.done.join(", ")));
+    }
+    page.gap();
+    page.table(&variants(manifest));
+    for (scope, profile) in &manifest.profiles {
+        page.gap();
+        let (sha, facts) = (short(&profile.sha256), profile_line(&profile.report));
+        page.sentence(&format!("profile {sha} of scope {scope}: {facts}"), 2, 4);
+        for hot in profile.report.hottest.iter().take(HOT) {
+            page.sentence(&hot_line(hot), 4, 12);
+        }
+    }
+    for (about, warning) in manifest
+        .warnings
+        .iter()
+        .flat_map(|(about, all)| all.iter().map(move |w| (about, w)))
+    {
+        page.item(&format!("{about}: {warning}"));
     }
 }
 

@@ -4,19 +4,16 @@ use contract::run::RunHeader;
 
 use crate::plan::Plan;
 use crate::report::phrases::provenance::{ORIGIN, build, described, facts, machine, moves};
-use crate::report::phrases::words::count;
+use crate::report::phrases::words::{count, joined, listed};
 use crate::report::render::text::Page;
 use crate::store::RunRecord;
 
 /// One sentence.
 pub(crate) fn short(page: &mut Page, header: &RunHeader) {
-    let variants = header
-        .variants
-        .iter()
-        .map(|v| format!("{} {}", v.name, v.sha256.short()));
-    let variants = variants.collect::<Vec<_>>().join(", ");
-    let hosts: Vec<String> = header.hosts.iter().map(|(_, host)| machine(host)).collect();
-    let (slots, hosts) = (count(header.slots.into(), "slot"), hosts.join("; "));
+    let variants = header.variants.iter();
+    let variants = listed(variants.map(|v| format!("{} {}", v.name, v.sha256.short())));
+    let hosts = joined(header.hosts.iter().map(|(_, host)| machine(host)), "; ");
+    let slots = count(header.slots.into(), "slot");
     page.gap();
     page.say(&format!(
         "{variants}; {slots}; seed {}; on {hosts}",
@@ -29,7 +26,7 @@ pub(crate) fn full(page: &mut Page, record: &RunRecord, plan: &Plan) {
     let header = &record.header;
     page.heading(ORIGIN);
     let mut fact = |name: &str, text: &str| page.entry(name, text, 2, 12);
-    for (name, text) in facts(header, plan, |hash| hash.short().to_string()) {
+    for (name, text) in facts(header, plan, |hash| hash.short()) {
         fact(name, &text);
     }
     header

@@ -41,12 +41,13 @@ impl Answer for Trend {
     /// One line a step: the scenario, the variant, the first run of the new level.
     fn quiet(&self) -> Vec<String> {
         let steps = |line: &Line| {
-            let text = |step: &Step| {
-                format!(
-                    "{} {} {}",
-                    line.scenario, line.variant, line.points[step.at].run
-                )
-            };
+            let Line {
+                scenario,
+                variant,
+                points,
+                ..
+            } = line;
+            let text = |step: &Step| format!("{scenario} {variant} {}", points[step.at].run);
             line.steps.iter().map(text).collect::<Vec<_>>()
         };
         self.lines.iter().flat_map(steps).collect()
@@ -54,12 +55,10 @@ impl Answer for Trend {
 }
 
 fn one(page: &mut Page, line: &Line) {
-    let runs = count(line.points.len() as u64, "run");
+    let (label, runs) = (line.measure.label(), count(line.points.len() as u64, "run"));
     page.heading(&format!(
-        "{} · {} · {} · {runs}",
-        line.scenario,
-        line.variant,
-        line.measure.label()
+        "{} · {} · {label} · {runs}",
+        line.scenario, line.variant
     ));
     chart(page, line);
     if line.linear {
@@ -75,11 +74,9 @@ fn one(page: &mut Page, line: &Line) {
         ));
     }
     if line.steps.is_empty() {
-        let few = line.points.len() < 6;
-        page.item(if few {
-            "at least 6 runs are needed to find a step"
-        } else {
-            "no step"
+        page.item(match line.points.len() {
+            0..6 => "at least 6 runs are needed to find a step",
+            _ => "no step",
         });
     }
     line.steps
@@ -96,11 +93,7 @@ fn chart(page: &mut Page, line: &Line) {
         lns().fold(f64::NEG_INFINITY, f64::max),
     );
     // A flat series would fill the frame with its own rounding: show at least ±1 %.
-    let least = if line.linear {
-        0.01 * high.max(1.0)
-    } else {
-        0.01
-    };
+    let least = 0.01 * if line.linear { high.max(1.0) } else { 1.0 };
     let (middle, half) = (f64::midpoint(low, high), ((high - low) / 2.0).max(least));
     let row_of =
         |ln: f64| ((middle + half - ln) / (2.0 * half) * (ROWS - 1) as f64).round() as usize;
@@ -116,18 +109,14 @@ fn chart(page: &mut Page, line: &Line) {
     for (row, cells) in cells.iter().enumerate() {
         let ln = middle + half - 2.0 * half * row as f64 / (ROWS - 1) as f64;
         let shown = row % ((ROWS - 1) / 2) == 0;
+        let own = if line.linear { ln.max(0.0) } else { ln.exp() };
         let label = if shown {
-            value(
-                line.measure,
-                if line.linear { ln.max(0.0) } else { ln.exp() },
-            )
+            value(line.measure, own)
         } else {
-            String::new()
+            Default::default()
         };
-        page.line(&format!(
-            "{label:>MARGIN$} │{}",
-            cells.iter().collect::<String>()
-        ));
+        let cells: String = cells.iter().collect();
+        page.line(&format!("{label:>MARGIN$} │{cells}"));
     }
     axis(page, line);
 }
@@ -153,19 +142,15 @@ fn column(points: usize, at: usize) -> usize {
 
 fn described(page: &mut Page, line: &Line, step: &Step) {
     let point = &line.points[step.at];
-    let (before, after) = (
-        value(line.measure, step.medians.0),
-        value(line.measure, step.medians.1),
-    );
+    let [before, after] = [step.medians.0, step.medians.1].map(|it| value(line.measure, it));
     let cause = match (&step.p, step.expected.is_empty()) {
         (_, false) => format!("expected ({})", step.expected),
         (Some(p), true) if *p >= 1e-4 => format!("p = {p:.4}"),
         _ => "p < 0.0001".to_owned(),
     };
-    let ground = if step.ground.is_empty() {
-        String::new()
-    } else {
-        format!("; with it {}", step.ground.join(", "))
+    let ground = match step.ground.is_empty() {
+        true => String::new(),
+        false => format!("; with it {}", step.ground.join(", ")),
     };
     page.item(&format!(
         "{} UTC, run {}: {before} → {after}, {}{}, {cause}{ground}",
@@ -182,20 +167,14 @@ fn in_words(change: Option<f64>, direction: Direction) -> String {
     };
     let side = if share < 0.0 { "lower" } else { "higher" };
     let worse = (share > 0.0) == (direction == Direction::LowerIsBetter);
-    format!(
-        "{}{NBSP}{side} ({})",
-        percent(share),
-        if worse { "worse" } else { "better" }
-    )
+    let judged = if worse { "worse" } else { "better" };
+    format!("{}{NBSP}{side} ({judged})", percent(share))
 }
 
 fn interval(step: &Step) -> String {
     let signed = |share: f64| format!("{:+.1}", 100.0 * share);
     step.interval.map_or_else(String::new, |interval| {
-        format!(
-            ", 95{NBSP}% interval {} … {}{NBSP}%",
-            signed(interval.low),
-            signed(interval.high)
-        )
+        let (low, high) = (signed(interval.low), signed(interval.high));
+        format!(", 95{NBSP}% interval {low} … {high}{NBSP}%")
     })
 }

@@ -7,6 +7,7 @@ use super::mark;
 use super::scale::{Scale, Unit};
 use super::scene::Scene;
 use crate::compare::ArmSummary;
+use crate::report::phrases::words::joined;
 use crate::report::tables::arms::{cold as table, together};
 
 /// Pixels of a phase with its room.
@@ -39,7 +40,7 @@ fn chart(scene: &Scene<'_>, names: &[&str]) -> Chart {
         title: "Cold start, phase by phase".to_owned(),
         about: "Median over worker processes; not part of the figures above. Shorter is better."
             .to_owned(),
-        description: arms.iter().map(said).collect::<Vec<_>>().join("; "),
+        description: joined(arms.iter().map(said), "; "),
         legend: legend(scene),
         height: PHASE * u32::try_from(names.len()).unwrap_or(1),
         x: Axis::new("", x.along(4)),

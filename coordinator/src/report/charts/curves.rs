@@ -9,7 +9,7 @@ use super::mark;
 use super::scale::{Scale, Tick, Unit};
 use super::scene::Scene;
 use crate::compare::Curve;
-use crate::report::phrases::words::nanos;
+use crate::report::phrases::words::{joined, nanos};
 use crate::report::tables::table::{Cell, Table};
 
 /// Quantiles that get a label.
@@ -125,5 +125,5 @@ fn described(curve: &Curve) -> String {
         let figures: Vec<String> = [0.0, 0.5, 0.9, 0.99].into_iter().filter_map(at).collect();
         format!("{arm}: {}", figures.join(", "))
     };
-    curve.lines.iter().map(of).collect::<Vec<_>>().join("; ")
+    joined(curve.lines.iter().map(of), "; ")
 }

@@ -3,7 +3,7 @@
 
 use contract::id::Arm;
 use maud::{Markup, html};
-use stats::compare::Interval;
+use stats::compare::{Estimate, Interval};
 
 use super::chart::{Axis, Chart, row, rows};
 use super::mark::{self, Point};
@@ -11,7 +11,7 @@ use super::scale::{self, Scale};
 use super::scene::Scene;
 use crate::compare::{MetricComparison, Outcome};
 use crate::report::phrases::changes::{change, interval, level, plain_level};
-use crate::report::phrases::words::NONE;
+use crate::report::phrases::words::{NONE, joined};
 use crate::report::tables::comparison::{Depth, control, effects};
 
 /// Pixels of a row.
@@ -39,62 +39,49 @@ pub(crate) fn draw(scene: &Scene<'_>) -> Markup {
 }
 
 fn line(metric: &MetricComparison) -> Option<Line<'_>> {
-    match &metric.outcome {
+    let of = |found: &Estimate| (found.delta, found.ci);
+    let (pooled, (delta, ci), control) = match &metric.outcome {
         Outcome::Compared { comparison, .. } => {
-            let control = comparison
-                .control
-                .as_ref()
-                .map(|control| (control.delta, control.ci));
-            let effect = &comparison.effect;
-            Some(Line {
-                metric,
-                delta: effect.delta,
-                ci: effect.ci,
-                control,
-                pooled: false,
-            })
+            let control = comparison.control.as_ref().map(of);
+            (false, of(&comparison.effect), control)
         }
-        Outcome::Hidden {
-            pooled: Some(pooled),
-            ..
-        } => Some(Line {
-            metric,
-            delta: pooled.theta,
-            ci: pooled.ci,
-            control: None,
-            pooled: true,
-        }),
-        Outcome::Hidden { pooled: None, .. } | Outcome::Missing { .. } => None,
-    }
+        Outcome::Hidden { pooled, .. } => {
+            let pooled = pooled.as_ref()?;
+            (true, (pooled.theta, pooled.ci), None)
+        }
+        Outcome::Missing { .. } => return None,
+    };
+    Some(Line {
+        metric,
+        delta,
+        ci,
+        control,
+        pooled,
+    })
 }
 
 fn chart(scene: &Scene<'_>, lines: &[Line<'_>]) -> Chart {
-    let x = range(lines);
+    let (x, level) = (range(lines), plain_level(scene.cell.alpha));
     let count = lines.len();
     let controlled = lines.iter().any(|line| line.control.is_some());
     let shown = Depth::Full.of(scene.cell);
+    let labels = lines.iter().map(|line| line.metric.measure.label());
     let data = [effects(scene.cell, &shown), control(scene.cell, &shown)];
     Chart {
         id: scene.id("forest"),
-        title: format!(
-            "Every measure: change with its {} interval",
-            plain_level(scene.cell.alpha)
-        ),
+        title: format!("Every measure: change with its {level} interval"),
         about:
             "Left of the middle is faster, right is slower; rates are reversed to match. Grey: the \
                 tolerance; a difference inside it does not matter."
                 .to_owned(),
-        description: lines.iter().map(said).collect::<Vec<_>>().join("; "),
+        description: joined(lines.iter().map(said), "; "),
         legend: legend(scene, controlled),
         height: ROW * u32::try_from(count).unwrap_or(1),
         x: Axis::new(
             "← faster · change of B against A in time · slower →",
             x.along(7),
         ),
-        y: Axis::bare(
-            "",
-            rows(lines.iter().map(|line| line.metric.measure.label())),
-        ),
+        y: Axis::bare("", rows(labels)),
         side: rows(lines.iter().map(beside)),
         marks: html! { @for (at, line) in lines.iter().enumerate() { (drawn(&x, line, at, count)) } (mark::upright("zero", x.at(0.0))) },
         data: data.into_iter().filter(|table| !table.is_empty()).collect(),
@@ -105,22 +92,16 @@ fn chart(scene: &Scene<'_>, lines: &[Line<'_>]) -> Chart {
 fn range(lines: &[Line<'_>]) -> Scale {
     let reach = |line: &Line<'_>| {
         let tau = line.metric.limit();
-        let control = line
-            .control
-            .map_or(0.0, |(_, ci)| ci.low.abs().max(ci.high.abs()));
-        [line.ci.low.abs(), line.ci.high.abs(), control, 1.2 * tau]
-            .into_iter()
-            .fold(0.0, f64::max)
+        let wide = |ci: &Interval| ci.low.abs().max(ci.high.abs());
+        let control = line.control.map_or(0.0, |(_, ci)| wide(&ci));
+        wide(&line.ci).max(control).max(1.2 * tau)
     };
     let mut reaches: Vec<f64> = lines.iter().map(reach).collect();
     reaches.sort_by(f64::total_cmp);
     let typical = reaches[reaches.len() / 2];
     let widest = reaches[reaches.len() - 1].min(CUT * typical);
-    Scale::straight(
-        (-1.06 * widest).exp_m1(),
-        (1.06 * widest).exp_m1(),
-        scale::Unit::Change,
-    )
+    let [low, high] = [-1.06, 1.06].map(|part| (part * widest).exp_m1());
+    Scale::straight(low, high, scale::Unit::Change)
 }
 
 fn drawn(x: &Scale, line: &Line<'_>, at: usize, count: usize) -> Markup {
@@ -128,15 +109,10 @@ fn drawn(x: &Scale, line: &Line<'_>, at: usize, count: usize) -> Markup {
     let share = |delta: f64| line.metric.share(delta);
     let place = |delta: f64| x.at(share(delta)).clamp(0.0, 100.0);
     let tau = line.metric.limit();
-    let shift = if line.control.is_some() {
-        0.2 * height
-    } else {
-        0.0
-    };
-    let kind = if line.pooled {
-        "interval b pooled"
-    } else {
-        "interval b"
+    let shift = line.control.map_or(0.0, |_| 0.2 * height);
+    let kind = match line.pooled {
+        true => "interval b pooled",
+        false => "interval b",
     };
     let tip = said(line);
     html! {
@@ -168,20 +144,14 @@ fn bar(class: &str, (from, to): (f64, f64), y: f64) -> Markup {
 fn legend(scene: &Scene<'_>, control: bool) -> Vec<(Markup, String)> {
     let candidate = scene.cell.candidate.as_deref().unwrap_or_default();
     let baseline = &scene.cell.baseline;
-    let mut all = vec![(
-        mark::key(Arm::B, true),
-        format!("{candidate} (B) against {baseline} (A)"),
-    )];
+    let answer = format!("{candidate} (B) against {baseline} (A)");
+    let mut all = vec![(mark::key(Arm::B, true), answer)];
     if control {
-        all.push((
-            mark::key(Arm::A2, true),
-            format!("{baseline} against itself (A2, control)"),
-        ));
+        let itself = format!("{baseline} against itself (A2, control)");
+        all.push((mark::key(Arm::A2, true), itself));
     }
-    all.push((
-        mark::swatch(&mark::rect("tolerance", (0.0, 0.0), (100.0, 100.0))),
-        "tolerance".to_owned(),
-    ));
+    let band = mark::swatch(&mark::rect("tolerance", (0.0, 0.0), (100.0, 100.0)));
+    all.push((band, "tolerance".to_owned()));
     all
 }
 
@@ -191,11 +161,8 @@ fn said(line: &Line<'_>) -> String {
         metric, delta, ci, ..
     } = line;
     let (change, range) = (change(*metric, *delta), interval(*metric, ci));
-    format!(
-        "{} {change}, {} interval {range}",
-        metric.measure.label(),
-        level(metric.alpha)
-    )
+    let (label, level) = (metric.measure.label(), level(metric.alpha));
+    format!("{label} {change}, {level} interval {range}")
 }
 
 fn beside(line: &Line<'_>) -> String {

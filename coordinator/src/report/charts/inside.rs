@@ -9,7 +9,7 @@ use super::mark;
 use super::scale::{Scale, Unit};
 use super::scene::Scene;
 use crate::compare::{Slice, Timeline};
-use crate::report::phrases::words::{digits, nanos, seconds, shown};
+use crate::report::phrases::words::{digits, joined, nanos, seconds, shown};
 use crate::report::tables::table::Table;
 
 /// A curve needs this many slices with a value: requests that are all due at once have their first
@@ -114,7 +114,7 @@ fn described(quantity: &Quantity, lines: &[(Arm, Timeline)]) -> String {
         let last = shown(values().next_back(), quantity.shown);
         format!("{arm}: at most {most}, at the end {last}")
     };
-    lines.iter().map(of).collect::<Vec<_>>().join("; ")
+    joined(lines.iter().map(of), "; ")
 }
 
 /// Every slice, or every second one and so on: the curve has them all.

@@ -11,7 +11,7 @@ use super::scale::{self, Scale, Tick};
 use super::scene::Scene;
 use crate::compare::{MetricComparison, RoundValues};
 use crate::report::phrases::changes::{better, change, level};
-use crate::report::phrases::words::{count, shown};
+use crate::report::phrases::words::{count, joined, shown};
 use crate::report::tables::comparison::of_arm;
 use crate::report::tables::table::Table;
 
@@ -26,18 +26,12 @@ struct Rung<'a> {
 }
 
 pub(crate) fn draw(scene: &Scene<'_>) -> Markup {
-    let Some(metric) = scene
-        .cell
-        .primary()
-        .filter(|_| scene.cell.candidate.is_some())
-    else {
-        return html! {};
-    };
-    let rungs = rungs(metric);
-    if rungs.is_empty() {
-        return html! {};
+    let compared = scene.cell.candidate.is_some();
+    let metric = scene.cell.primary().filter(|_| compared);
+    match metric.map(|metric| (metric, rungs(metric))) {
+        Some((metric, rungs)) if !rungs.is_empty() => chart(scene, metric, &rungs).draw(),
+        _ => html! {},
     }
-    chart(scene, metric, &rungs).draw()
 }
 
 /// None where an arm has no value in some round.
@@ -47,28 +41,20 @@ fn rungs(metric: &MetricComparison) -> Vec<Rung<'_>> {
         b: block.b.cost - block.baseline(),
         a2: block.a2.map(|a2| a2.cost - block.a.cost),
     };
-    metric
-        .rounds
-        .iter()
-        .zip(metric.blocks().unwrap_or_default())
-        .map(rung)
-        .collect()
+    let blocks = metric.blocks().unwrap_or_default();
+    metric.rounds.iter().zip(blocks).map(rung).collect()
 }
 
 fn chart(scene: &Scene<'_>, metric: &MetricComparison, rungs: &[Rung<'_>]) -> Chart {
     let found = metric.compared().map(|(comparison, _)| &comparison.effect);
-    let tau = metric.limit();
+    let (tau, better) = (metric.limit(), better(metric));
     let own = |delta: f64| metric.change(delta);
-    let seen = rungs
-        .iter()
-        .flat_map(|rung| [Some(rung.b), rung.a2])
+    let seen = rungs.iter().flat_map(|rung| [Some(rung.b), rung.a2]);
+    let ends = found.map(|effect| [effect.ci.low, effect.ci.high]);
+    let seen = seen
         .flatten()
-        .chain([tau, -tau]);
-    let seen = seen.chain(
-        found
-            .into_iter()
-            .flat_map(|effect| [effect.ci.low, effect.ci.high]),
-    );
+        .chain([tau, -tau])
+        .chain(ends.into_iter().flatten());
     let y = Scale::around(seen.map(own), scale::Unit::Change);
     let x = |at: usize| 100.0 * (at as f64 + 0.5) / rungs.len() as f64;
     let down = |delta: f64| y.down(own(delta));
@@ -85,10 +71,7 @@ fn chart(scene: &Scene<'_>, metric: &MetricComparison, rungs: &[Rung<'_>]) -> Ch
     Chart {
         id: scene.id("ladder"),
         title: format!("Round by round: {}", metric.measure.label()),
-        about: format!(
-            "B against the baseline of the same round; {}. Grey: tolerance.",
-            better(metric)
-        ),
+        about: format!("B against the baseline of the same round; {better}. Grey: tolerance."),
         description: described(metric, rungs),
         legend: legend(scene, metric, found.is_some()),
         height: 240,
@@ -119,51 +102,34 @@ fn labels(rungs: &[Rung<'_>], x: impl Fn(usize) -> f64) -> Vec<Tick> {
 }
 
 fn tip(metric: &MetricComparison, rung: &Rung<'_>, arm: Arm, delta: f64) -> String {
-    format!(
-        "round {}, {arm}: {}",
-        rung.values.round + 1,
-        change(metric, delta)
-    )
+    let change = change(metric, delta);
+    format!("round {}, {arm}: {change}", rung.values.round + 1)
 }
 
 fn legend(scene: &Scene<'_>, metric: &MetricComparison, found: bool) -> Vec<(Markup, String)> {
     let mut all = vec![(mark::key(Arm::B, false), scene.heading(Arm::B))];
-    if metric
-        .rounds
-        .iter()
-        .any(|round| round.values.iter().any(|(arm, ..)| *arm == Arm::A2))
-    {
-        all.push((
-            mark::key(Arm::A2, false),
-            format!("{} against A", scene.heading(Arm::A2)),
-        ));
+    if metric.values(|arm| arm == Arm::A2).next().is_some() {
+        let control = format!("{} against A", scene.heading(Arm::A2));
+        all.push((mark::key(Arm::A2, false), control));
     }
     if found {
         let both = html! {
             (mark::rect("mean b", (0.0, 10.0), (100.0, 90.0)))
             (mark::level("mean b", 50.0))
         };
-        all.push((
-            mark::swatch(&both),
-            format!("mean with {} interval", level(metric.alpha)),
-        ));
+        let mean = format!("mean with {} interval", level(metric.alpha));
+        all.push((mark::swatch(&both), mean));
     }
     all
 }
 
 fn described(metric: &MetricComparison, rungs: &[Rung<'_>]) -> String {
     let of = |rung: &Rung<'_>| {
-        format!(
-            "round {}: {}",
-            rung.values.round + 1,
-            change(metric, rung.b)
-        )
+        let change = change(metric, rung.b);
+        format!("round {}: {change}", rung.values.round + 1)
     };
-    format!(
-        "{}: {}",
-        count(rungs.len() as u64, "round"),
-        rungs.iter().map(of).collect::<Vec<_>>().join("; ")
-    )
+    let rounds = count(rungs.len() as u64, "round");
+    format!("{rounds}: {}", joined(rungs.iter().map(of), "; "))
 }
 
 fn table(scene: &Scene<'_>, metric: &MetricComparison, rungs: &[Rung<'_>]) -> Table {
@@ -173,14 +139,9 @@ fn table(scene: &Scene<'_>, metric: &MetricComparison, rungs: &[Rung<'_>]) -> Ta
     headings.extend(arms.iter().map(|arm| scene.heading(*arm)));
     headings.extend(["B against A".to_owned(), "A2 against A".to_owned()]);
     let row = |rung: &Rung<'_>| {
-        let order: Vec<String> = rung
-            .values
-            .values
-            .iter()
-            .map(|(arm, ..)| arm.to_string())
-            .collect();
+        let order = joined(rung.values.values.iter().map(|(arm, ..)| arm), " ");
         let delta = |delta: Option<f64>| shown(delta, |delta| change(metric, delta));
-        let mut row = vec![(rung.values.round + 1).to_string(), order.join(" ")];
+        let mut row = vec![(rung.values.round + 1).to_string(), order];
         row.extend(arms.iter().map(|arm| of_arm(metric, rung.values, *arm)));
         row.extend([delta(Some(rung.b)), delta(rung.a2)]);
         row

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::mark;
 use super::scale::{Scale, Unit};
 use super::scene::Scene;
-use crate::compare::{MetricComparison, Spot};
+use crate::compare::{MetricComparison, RoundValues, Spot};
 use crate::report::phrases::changes::{Of, better, change, interval, level};
 use crate::report::phrases::words::{NBSP, NONE, count, shown, value};
 use crate::report::render::html::table as render;
@@ -31,23 +31,23 @@ fn group(
     id: &str,
     title: &str,
 ) -> Markup {
+    let rounds = || spots.iter().flat_map(|spot| &spot.rounds);
     let values = || {
-        spots
-            .iter()
-            .flat_map(|spot| &spot.rounds)
+        rounds()
             .flat_map(|round| &round.values)
+            .map(|(.., value)| *value)
     };
     if spots.len() < 2 || values().next().is_none() {
         return html! {};
     }
     let label = metric.measure.label();
-    let y = Scale::around(values().map(|(.., value)| *value), Unit::of(metric.measure));
+    let y = Scale::around(values(), Unit::of(metric.measure));
     let arms: Vec<(Arm, &str)> = scene.arms();
     html! {
         figure class="chart" id=(scene.id(id)) {
             figcaption {
                 h3 { (title) ": " (label) }
-                p class="about" { (about(metric, values().map(|(.., value)| *value))) }
+                p class="about" { (about(metric, values())) }
             }
             ul class="legend" { @for (key, text) in super::chart::legend(&arms, true) { li { (key) " " (text) } } }
             div class="multiples" { @for spot in spots { (panel(metric, spot, &y)) } }
@@ -60,35 +60,24 @@ fn group(
 }
 
 fn about(metric: &MetricComparison, values: impl Iterator<Item = f64>) -> String {
-    let (low, high) = values.fold((f64::INFINITY, 0.0_f64), |(low, high), v| {
-        (low.min(v), high.max(v))
-    });
+    let wider = |(low, high): (f64, f64), v: f64| (low.min(v), high.max(v));
+    let (low, high) = values.fold((f64::INFINITY, 0.0), wider);
+    let [low, high] = [low, high].map(|end| value(metric.measure, end));
     format!(
-        "Round by round from left to right; every panel from {} to {}; {}. Hosts and workers of one round \
-         share its noise, so their intervals are not independent.",
-        value(metric.measure, low),
-        value(metric.measure, high),
+        "Round by round from left to right; every panel from {low} to {high}; {}. Hosts and workers of one \
+         round share its noise, so their intervals are not independent.",
         better(metric)
     )
 }
 
 fn panel(metric: &MetricComparison, spot: &Spot, y: &Scale) -> Markup {
     let rounds = spot.rounds.len().max(1) as f64;
-    let points = |arm: Arm| {
-        let value = move |values: &[(Arm, usize, f64)]| {
-            values.iter().find(|(one, ..)| *one == arm).map(|v| v.2)
+    let points = |arm: Arm| -> Vec<mark::Point> {
+        let point = move |(at, round): (usize, &RoundValues)| {
+            let (.., value) = round.values.iter().find(|(one, ..)| *one == arm)?;
+            Some((100.0 * (at as f64 + 0.5) / rounds, y.down(*value)))
         };
-        let point = move |(at, round): (usize, &crate::compare::RoundValues)| {
-            Some((
-                100.0 * (at as f64 + 0.5) / rounds,
-                y.down(value(&round.values)?),
-            ))
-        };
-        spot.rounds
-            .iter()
-            .enumerate()
-            .filter_map(point)
-            .collect::<Vec<_>>()
+        spot.rounds.iter().enumerate().filter_map(point).collect()
     };
     html! {
         div class="panel" {
@@ -124,19 +113,15 @@ fn found(metric: &MetricComparison, spot: &Spot) -> String {
 /// The median over rounds would be another figure: the mean is the one that changes are about.
 fn typical(metric: &MetricComparison, spot: &Spot, arm: Arm) -> String {
     let values = spot.rounds.iter().flat_map(|round| &round.values);
-    let values: Vec<f64> = values
-        .filter(|(one, ..)| *one == arm)
-        .map(|(.., value)| *value)
-        .collect();
+    let values = values.filter(|(one, ..)| *one == arm);
+    let values: Vec<f64> = values.map(|(.., value)| *value).collect();
     if values.is_empty() {
         return NONE.to_owned();
     }
     let mean = |all: Vec<f64>| all.iter().sum::<f64>() / all.len() as f64;
-    let zero = values.contains(&0.0);
-    let typical = if zero {
-        mean(values)
-    } else {
-        mean(values.into_iter().map(f64::ln).collect()).exp()
+    let typical = match values.contains(&0.0) {
+        true => mean(values),
+        false => mean(values.into_iter().map(f64::ln).collect()).exp(),
     };
     value(metric.measure, typical)
 }
@@ -145,11 +130,8 @@ fn table(scene: &Scene<'_>, metric: &MetricComparison, spots: &[Spot], title: &s
     let arms: Vec<Arm> = scene.cell.arms.iter().map(|arm| arm.arm).collect();
     let mut headings = vec!["place".to_owned()];
     headings.extend(arms.iter().map(|arm| scene.heading(*arm)));
-    headings.extend([
-        "change".to_owned(),
-        format!("{} interval", level(metric.alpha)),
-        "rounds".to_owned(),
-    ]);
+    let level = format!("{} interval", level(metric.alpha));
+    headings.extend(["change".to_owned(), level, "rounds".to_owned()]);
     let row = |spot: &Spot| {
         let mut row = vec![called(spot)];
         row.extend(arms.iter().map(|arm| typical(metric, spot, *arm)));
@@ -160,14 +142,10 @@ fn table(scene: &Scene<'_>, metric: &MetricComparison, spots: &[Spot], title: &s
         row.extend([change, range, count(spot.rounds.len() as u64, "round")]);
         row
     };
-    let mean = if metric.scale.is_log() {
-        "geometric mean"
-    } else {
-        "mean"
+    let mean = match metric.scale.is_log() {
+        true => "geometric mean",
+        false => "mean",
     };
-    Table::new(
-        format!("{title}: {}, {mean} over rounds", metric.measure.label()),
-        headings,
-    )
-    .with(spots.iter().map(row))
+    let caption = format!("{title}: {}, {mean} over rounds", metric.measure.label());
+    Table::new(caption, headings).with(spots.iter().map(row))
 }

@@ -8,7 +8,7 @@ use super::mark;
 use super::scale::{Scale, Unit};
 use super::scene::Scene;
 use crate::compare::ArmSummary;
-use crate::report::phrases::words::{nanos, percent, shown};
+use crate::report::phrases::words::{joined, nanos, percent, shown};
 use crate::report::tables::arms::{SPANS, service as table};
 
 /// Pixels of a bar with its room.
@@ -36,7 +36,7 @@ pub(crate) fn draw(scene: &Scene<'_>) -> Markup {
         title: "Waiting and working".to_owned(),
         about: "Mean time of an answered request in the engine, all rounds together; shorter is better."
             .to_owned(),
-        description: arms.iter().map(said).collect::<Vec<_>>().join("; "),
+        description: joined(arms.iter().map(said), "; "),
         legend: SPANS.iter().map(|(metric, name)| (piece_key(*metric), span_name(name))).collect(),
         height: BAR * u32::try_from(arms.len()).unwrap_or(1),
         x: Axis::new("", x.along(4)),

@@ -10,7 +10,7 @@ use super::scale::{Scale, Tick, Unit};
 use super::scene::Scene;
 use crate::compare::MetricComparison;
 use crate::report::phrases::changes::better;
-use crate::report::phrases::words::value;
+use crate::report::phrases::words::{joined, value};
 use crate::report::tables::table::Table;
 
 /// Most labels along the axis.
@@ -24,14 +24,9 @@ struct Shot {
 }
 
 pub(crate) fn draw(scene: &Scene<'_>) -> Markup {
-    let Some(metric) = scene.cell.primary() else {
-        return html! {};
-    };
-    let shots = shots(metric);
-    if shots.is_empty() {
-        html! {}
-    } else {
-        chart(scene, metric, &shots).draw()
+    match scene.cell.primary().map(|metric| (metric, shots(metric))) {
+        Some((metric, shots)) if !shots.is_empty() => chart(scene, metric, &shots).draw(),
+        _ => html! {},
     }
 }
 
@@ -55,30 +50,20 @@ fn chart(scene: &Scene<'_>, metric: &MetricComparison, shots: &[Shot]) -> Chart 
         Unit::of(metric.measure),
     );
     let x = |at: usize| 100.0 * (at as f64 + 0.5) / shots.len() as f64;
-    let label = metric.measure.label();
-    let of = |arm: Arm| {
-        shots
-            .iter()
-            .enumerate()
-            .filter(move |(_, shot)| shot.arm == arm)
-    };
+    let (label, better) = (metric.measure.label(), capital(better(metric)));
+    let all = || shots.iter().enumerate();
+    let of = |arm: Arm| all().filter(move |(_, shot)| shot.arm == arm);
     let tip = |shot: &Shot| {
-        format!(
-            "round {}, {}: {}",
-            shot.round + 1,
-            shot.arm,
-            value(metric.measure, shot.value)
-        )
+        let value = value(metric.measure, shot.value);
+        format!("round {}, {}: {value}", shot.round + 1, shot.arm)
     };
     Chart {
         id: scene.id("trials"),
         title: format!("Every trial in the order it ran: {label}"),
         about: format!(
-            "{}; a slope common to all arms comes from the host, not from a \
-                        build.",
-            capital(better(metric))
+            "{better}; a slope common to all arms comes from the host, not from a build."
         ),
-        description: shots.iter().map(tip).collect::<Vec<_>>().join("; "),
+        description: joined(shots.iter().map(tip), "; "),
         legend: legend(&scene.arms(), false),
         height: 240,
         x: Axis::bare("round", labels(shots, x)),
@@ -105,39 +90,28 @@ fn labels(shots: &[Shot], x: impl Fn(usize) -> f64) -> Vec<Tick> {
     rounds.dedup();
     let every = rounds.len().div_ceil(LABELS).max(1);
     let middle = |round: u32| {
-        let places: Vec<f64> = shots
+        let here = shots
             .iter()
             .enumerate()
-            .filter(|(_, shot)| shot.round == round)
-            .map(|(at, _)| x(at))
-            .collect();
+            .filter(|(_, shot)| shot.round == round);
+        let places: Vec<f64> = here.map(|(at, _)| x(at)).collect();
         places.iter().sum::<f64>() / places.len().max(1) as f64
     };
-    rounds
-        .into_iter()
-        .step_by(every)
-        .map(|round| Tick {
-            at: middle(round),
-            label: (round + 1).to_string(),
-        })
-        .collect()
+    let tick = |round: u32| Tick {
+        at: middle(round),
+        label: (round + 1).to_string(),
+    };
+    rounds.into_iter().step_by(every).map(tick).collect()
 }
 
 fn table(scene: &Scene<'_>, metric: &MetricComparison, shots: &[Shot]) -> Table {
     let row = |(at, shot): (usize, &Shot)| {
-        let what = scene.heading(shot.arm);
-        vec![
-            (at + 1).to_string(),
-            (shot.round + 1).to_string(),
-            what,
-            value(metric.measure, shot.value),
-        ]
+        let (trial, round) = ((at + 1).to_string(), (shot.round + 1).to_string());
+        let value = value(metric.measure, shot.value);
+        [trial, round, scene.heading(shot.arm), value]
     };
     let label = metric.measure.label();
-    Table::new(
-        format!("{label} of every trial"),
-        ["trial", "round", "arm", &label],
-    )
-    .words(&[2])
-    .with(shots.iter().enumerate().map(row))
+    let headings = ["trial", "round", "arm", &label];
+    let table = Table::new(format!("{label} of every trial"), headings).words(&[2]);
+    table.with(shots.iter().enumerate().map(row))
 }

@@ -9,10 +9,10 @@ use contract::metric::Metric;
 use contract::part::Outcomes;
 use contract::text;
 use stats::compare::Verdict;
-use stats::validity::{Claim, Standing, Thresholds, claim};
+use stats::validity::{Standing, Thresholds};
 
 use super::{Item, Selection};
-use crate::compare::{Cell, Findings};
+use crate::compare::{Cell, Findings, shown_quantile};
 
 const QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
 const VERDICTS: [Verdict; 5] = [
@@ -207,16 +207,12 @@ fn summary(
 ) {
     let exact = histogram.exact();
     // What the report hides for want of values is no sample either.
-    let shown = |q: &f64| !matches!(claim(exact.count, *q, thresholds), Claim::Hidden { .. });
-    for q in QUANTILES.into_iter().filter(shown) {
-        let ns = stats::summary::quantile(histogram.buckets(), q).unwrap_or_default();
-        let quantile = q.to_string();
-        let labels = [labels, &[("quantile", &*quantile)]].concat();
-        text.sample(
-            name,
-            &labels,
-            ns.clamp(exact.min as f64, exact.max as f64) / 1e9,
-        );
+    for q in QUANTILES {
+        if let Some(ns) = shown_quantile(histogram, q, thresholds) {
+            let quantile = q.to_string();
+            let labels = [labels, &[("quantile", &*quantile)]].concat();
+            text.sample(name, &labels, ns / 1e9);
+        }
     }
     text.sample(&format!("{name}_count"), labels, exact.count);
     text.sample(&format!("{name}_sum"), labels, exact.sum as f64 / 1e9);

@@ -14,7 +14,7 @@ use crate::report::phrases::changes::{Of, change, interval, plain_level, share_o
 use crate::report::phrases::doubts::doubts;
 use crate::report::phrases::layouts::layout;
 use crate::report::phrases::verdicts::{headline, outlook};
-use crate::report::phrases::words::{count, listed, percent, tolerance};
+use crate::report::phrases::words::{count, joined, listed, percent, tolerance};
 use crate::report::render::junit::{Case, Ending, Suite, document};
 
 /// The results of a run.
@@ -30,13 +30,10 @@ pub(crate) fn results(findings: &Findings) -> String {
 
 /// Runs of different times: a suite a scenario and variant.
 pub(crate) fn across(across: &Across) -> String {
-    let mut all = vec![trusted(
-        "the measurements are",
-        &across.validity,
-        String::new(),
-    )];
+    let mut measurements = trusted("the measurements are", &across.validity, String::new());
     let unlike = unlike(across).join("\n");
-    all[0].cases[0].beside = Some(unlike).filter(|why| !why.is_empty());
+    measurements.cases[0].beside = Some(unlike).filter(|why| !why.is_empty());
+    let mut all = vec![measurements];
     all.extend(groups(across).map(|group| Suite {
         name: format!(
             "{}: {} new against old",
@@ -80,11 +77,7 @@ impl Compared<'_> {
             self.over
         );
         let step = |(applies, row)| format!("{} {row}", if applies { "yes" } else { "no " });
-        Ending::of(
-            self.verdict,
-            message,
-            path.map(step).collect::<Vec<_>>().join("\n"),
-        )
+        Ending::of(self.verdict, message, joined(path.map(step), "\n"))
     }
 }
 
@@ -114,8 +107,8 @@ fn measurement(findings: &Findings) -> Suite {
         doubts.map(|one| format!("{}: {one}", cell.title))
     };
     let doubts = findings.judged_cells().flat_map(found);
-    let why: Vec<String> = findings.reasons.iter().cloned().chain(doubts).collect();
-    trusted("the measurement is", &findings.validity, why.join("\n"))
+    let why = joined(findings.reasons.iter().cloned().chain(doubts), "\n");
+    trusted("the measurement is", &findings.validity, why)
 }
 
 fn trusted(what: &str, validity: &Validity, why: String) -> Suite {

@@ -4,7 +4,7 @@
 use contract::part::{Lengths, Sent, Span};
 use contract::spec::{Length, Planned, PromptSpec, Scenario, Shape};
 
-use super::words::{count, percent, seconds};
+use super::words::{count, listed, percent, seconds};
 
 /// The name of a scenario and what it asks.
 pub(crate) fn offered(scenario: &Scenario, sent: Option<&Sent>) -> String {
@@ -37,7 +37,7 @@ fn shape(scenario: &Scenario) -> String {
     match &scenario.shape {
         Shape::Burst { .. } => "released together".to_owned(),
         Shape::ClosedLoop { concurrency, .. } => format!("with {concurrency} in flight"),
-        Shape::Ladder { concurrency, .. } => format!("with {} in flight", along(concurrency)),
+        Shape::Ladder { concurrency, .. } => format!("with {} in flight", listed(concurrency)),
         Shape::Constant { rate } => format!("evenly at {rate} a second {}", window()),
         Shape::Poisson { rate } => format!("independently at {rate} a second {}", window()),
         Shape::Gamma { rate, cv } => {
@@ -51,16 +51,8 @@ fn shape(scenario: &Scenario) -> String {
             )
         }
         Shape::Ramp { from, to, .. } => format!("at {from} changing to {to} a second {}", window()),
-        Shape::Steps { rates, .. } => format!("at {} a second {}", along(rates), window()),
+        Shape::Steps { rates, .. } => format!("at {} a second {}", listed(rates), window()),
     }
-}
-
-fn along<T: ToString>(levels: &[T]) -> String {
-    levels
-        .iter()
-        .map(T::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
 }
 
 fn tokens(scenario: &Scenario, sent: Option<&Sent>) -> String {

@@ -7,7 +7,7 @@ use stats::validity::{Validity, alike};
 use super::changes::{change, interval, level, share_of};
 use super::doubts::doubts;
 use super::layouts::layout;
-use super::words::{count, percent, tolerance, value};
+use super::words::{count, listed, percent, tolerance, value};
 use crate::compare::{Cell, MetricComparison, Outcome};
 
 /// Above this number of rounds, a quieter host is the better advice.
@@ -24,23 +24,7 @@ pub(crate) fn headline(cell: &Cell) -> String {
             comparison,
             decision,
             ..
-        } => {
-            let beside = primary
-                .layout
-                .as_ref()
-                .and_then(layout)
-                .map_or_else(String::new, |l| format!("; {l}"));
-            // The candidate is named in all sentences but that.
-            let subject = if decision.verdict == Verdict::Invalid {
-                title
-            } else {
-                scenario
-            };
-            format!(
-                "{subject}: {}{beside}",
-                compared(cell, primary, comparison, decision)
-            )
-        }
+        } => answered(cell, primary, comparison, decision),
         _ if cell.verdict() == Some(Verdict::Invalid) => {
             format!("{title}: INVALID: {}", unbelieved(cell))
         }
@@ -51,6 +35,22 @@ pub(crate) fn headline(cell: &Cell) -> String {
             exceedances
         ),
         Outcome::Missing { reason } => format!("{title}: UNDECIDED: nothing to compare: {reason}"),
+    }
+}
+
+fn answered(
+    cell: &Cell,
+    metric: &MetricComparison,
+    found: &Comparison,
+    decision: &Decision,
+) -> String {
+    let said = compared(cell, metric, found, decision);
+    let beside = metric.layout.as_ref().and_then(layout);
+    let beside = beside.map_or_else(String::new, |label| format!("; {label}"));
+    // The candidate is named in all sentences but that.
+    match decision.verdict {
+        Verdict::Invalid => format!("{}: {said}{beside}", cell.title),
+        _ => format!("{}: {said}{beside}", cell.scenario),
     }
 }
 
@@ -66,22 +66,18 @@ fn compared(
         Verdict::Faster => format!("{}: {figure}", names(cell, "is FASTER than")),
         Verdict::Slower => format!("{}: {figure}", names(cell, "is SLOWER than")),
         Verdict::Same => {
-            let real = if decision.small_but_real {
-                "; the difference is small but real"
-            } else {
-                ""
+            let real = match decision.small_but_real {
+                true => "; the difference is small but real",
+                false => "",
             };
-            format!(
-                "{} (within ±{within}): {figure}{real}",
-                names(cell, "is the SAME as")
-            )
+            let names = names(cell, "is the SAME as");
+            format!("{names} (within ±{within}): {figure}{real}")
         }
         Verdict::Undecided => {
             let why = why_open(cell, metric, found, decision);
-            let lean = if found.effect.delta > 0.0 {
-                "is slower than"
-            } else {
-                "is faster than"
+            let lean = match found.effect.delta > 0.0 {
+                true => "is slower than",
+                false => "is faster than",
             };
             format!("UNDECIDED whether {}: {figure}; {why}", names(cell, lean))
         }
@@ -114,12 +110,8 @@ fn names(cell: &Cell, relation: &str) -> String {
 
 /// The row that decided.
 fn deciding(decision: &Decision) -> Option<&Row> {
-    decision
-        .path
-        .iter()
-        .rev()
-        .find(|step| step.applies)
-        .map(|step| &step.row)
+    let mut steps = decision.path.iter().rev();
+    steps.find(|step| step.applies).map(|step| &step.row)
 }
 
 fn why_open(
@@ -128,14 +120,11 @@ fn why_open(
     found: &Comparison,
     decision: &Decision,
 ) -> String {
-    let sight = sight(metric, found, decision);
+    let detectable = detectable(metric, found, decision);
     let why = match deciding(decision) {
         Some(Row::TooFewRounds { rounds, least }) => {
-            format!(
-                "{} can never give FASTER or SLOWER; at least {least} are \
-                     needed",
-                count(*rounds as u64, "round")
-            )
+            let rounds = count(*rounds as u64, "round");
+            format!("{rounds} can never give FASTER or SLOWER; at least {least} are needed")
         }
         Some(Row::MeasurementInconclusive { .. }) => {
             format!("the measurement is INCONCLUSIVE: {}", first(cell))
@@ -148,23 +137,21 @@ fn why_open(
             let (t, exact) = (chance(*t), chance(*exact));
             format!("the interval ({t}) and the exact check ({exact}) disagree: run more rounds")
         }
-        Some(Row::HolmDisagrees { adjusted, .. }) if metric.primary => {
-            format!(
-                "not significant among all scenarios and candidates ({})",
-                chance(*adjusted)
-            )
-        }
         Some(Row::HolmDisagrees { adjusted, .. }) => {
-            format!("not significant among all measures ({})", chance(*adjusted))
+            let family = match metric.primary {
+                true => "scenarios and candidates",
+                false => "measures",
+            };
+            format!("not significant among all {family} ({})", chance(*adjusted))
         }
-        _ => return sight,
+        _ => return detectable,
     };
-    format!("{why}; {sight}")
+    format!("{why}; {detectable}")
 }
 
 /// The minimum detectable effect of the rounds, and how many rounds would be enough where more
 /// would help.
-fn sight(metric: &MetricComparison, found: &Comparison, decision: &Decision) -> String {
+fn detectable(metric: &MetricComparison, found: &Comparison, decision: &Decision) -> String {
     let seen = percent(metric.share(found.effect.mde));
     let open = matches!(deciding(decision), Some(Row::Open { .. }));
     let done = found.effect.rounds as u64;
@@ -226,10 +213,9 @@ pub(crate) fn control_word(control: &Estimate, tau: f64) -> &'static str {
 }
 
 fn chance(p: f64) -> String {
-    if p < 0.0005 {
-        "p < 0.001".to_owned()
-    } else {
-        format!("p = {p:.3}")
+    match p < 0.0005 {
+        true => "p < 0.001".to_owned(),
+        false => format!("p = {p:.3}"),
     }
 }
 
@@ -239,10 +225,8 @@ fn why_invalid(
     found: &Comparison,
     decision: &Decision,
 ) -> String {
-    let control = found
-        .control
-        .as_ref()
-        .filter(|_| matches!(deciding(decision), Some(Row::ControlDiffers { .. })));
+    let differs = matches!(deciding(decision), Some(Row::ControlDiffers { .. }));
+    let control = found.control.as_ref().filter(|_| differs);
     let level = level(metric.alpha);
     match control {
         Some(control) => format!(
@@ -264,8 +248,7 @@ fn unbelieved(cell: &Cell) -> String {
 
 /// The first reason to doubt, and how many more there are.
 fn first(cell: &Cell) -> String {
-    let doubts = doubts(cell);
-    let doubts = alike(doubts);
+    let doubts = alike(doubts(cell));
     let first = doubts.first().map_or_else(String::new, ToString::to_string);
     match doubts.len() {
         0 | 1 => first,
@@ -277,19 +260,10 @@ fn first(cell: &Cell) -> String {
 fn alone(cell: &Cell) -> String {
     let shown = |metric: &MetricComparison| {
         let typical = metric.typical(|arm| arm.is_baseline())?;
-        Some(format!(
-            "{} {}",
-            metric.measure.label(),
-            value(metric.measure, typical)
-        ))
+        let typical = value(metric.measure, typical);
+        Some(format!("{} {typical}", metric.measure.label()))
     };
-    let figures = cell
-        .metrics
-        .iter()
-        .take(2)
-        .filter_map(shown)
-        .collect::<Vec<_>>()
-        .join(", ");
+    let figures = listed(cell.metrics.iter().take(2).filter_map(shown));
     let done = count(cell.rounds.0.into(), "round");
     let doubt = match &cell.assessment.validity {
         Validity::Valid => "",

@@ -112,9 +112,15 @@ pub(crate) fn tolerance(share: f64) -> String {
     )
 }
 
+/// All of them, with something between.
+pub(crate) fn joined<T: ToString>(all: impl IntoIterator<Item = T>, between: &str) -> String {
+    let all: Vec<String> = all.into_iter().map(|one| one.to_string()).collect();
+    all.join(between)
+}
+
 /// All of them, separated by commas.
-pub(crate) fn listed<T: ToString>(all: &[T]) -> String {
-    all.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
+pub(crate) fn listed<T: ToString>(all: impl IntoIterator<Item = T>) -> String {
+    joined(all, ", ")
 }
 
 /// "1 round", "2 rounds".

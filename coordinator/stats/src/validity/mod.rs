@@ -7,6 +7,7 @@ mod facts;
 mod pairing;
 mod reason;
 mod sample;
+mod sentence;
 mod thresholds;
 mod trial;
 

@@ -44,7 +44,7 @@ impl LinkedEngine for Candle {
         let config = raw.into_config(false);
         let weights = fs::read(file("model.safetensors"))?;
         let facts = Facts {
-            model_digest: linked::digest(&[file("config.json"), file("model.safetensors")])?,
+            model_digest: worker::measure::model_digest(&[file("config.json"), file("model.safetensors")])?,
             weight_bytes: weights.len() as u64,
             max_context: config.max_position_embeddings as u32,
             threads: setting.threads as u32,

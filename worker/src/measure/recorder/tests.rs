@@ -1,5 +1,8 @@
 //! What the recorder makes of instants, written out by hand.
 
+use contract::part::STEPS_KEPT;
+use contract::spec::{Objectives, Share};
+
 use super::*;
 
 const MS: Duration = Duration::from_millis(1);

@@ -9,7 +9,7 @@ use crate::compare::{Cell, Findings, LayoutControl, Measure, MetricComparison};
 use crate::report::phrases::changes::{change, interval, level};
 use crate::report::phrases::doubts::doubts;
 use crate::report::phrases::layouts::{each, layout};
-use crate::report::phrases::words::value;
+use crate::report::phrases::words::{joined, listed, value};
 use crate::report::render::html::prose;
 
 /// The look of an answer: a class, and a sign beside the word so that colour is never alone.
@@ -85,17 +85,12 @@ pub(crate) fn lead(findings: &Findings) -> Markup {
         .all_cells()
         .next()
         .map_or("", |cell| cell.baseline.as_str());
-    let all = either(
-        &candidates
-            .iter()
-            .map(|c| c.unwrap_or_default())
-            .collect::<Vec<_>>(),
-    );
+    let all: Vec<&str> = candidates.iter().flatten().copied().collect();
     let question = match candidates[..] {
         [] => format!("How much does code placement alone change {baseline}?"),
         [None] => format!("How fast is {baseline}?"),
         [Some(one)] if one == baseline => format!("Does {baseline} differ from itself?"),
-        _ => format!("Is {all} faster than {baseline}?"),
+        _ => format!("Is {} faster than {baseline}?", either(&all)),
     };
     html! {
         section class="lead" {
@@ -157,27 +152,17 @@ fn doubtful(findings: &Findings) -> Said {
         Validity::Invalid(_) => "No answer: this measurement cannot be trusted.",
         _ => "No answer yet: the measurement is inconclusive.",
     };
-    let found = findings
-        .judged_cells()
-        .map(|cell| (&cell.title, alike(doubts(cell))));
-    let firsts: Vec<_> = found
-        .filter_map(|(title, found)| Some((title, found.into_iter().next()?)))
-        .take(3)
-        .collect();
     let mut more: Vec<String> = findings
         .reasons
         .iter()
-        .map(|reason| format!("{reason}."))
+        .map(|why| format!("{why}."))
         .collect();
-    more.extend(
-        firsts
-            .iter()
-            .map(|(title, found)| format!("{title}: {found}.")),
-    );
-    let mut advice: Vec<&str> = firsts
-        .iter()
-        .map(|(_, found)| found.worst.reason.advice())
-        .collect();
+    let mut advice = Vec::new();
+    let first = |cell| Some((cell, alike(doubts(cell)).into_iter().next()?));
+    for (cell, found) in findings.judged_cells().filter_map(first).take(3) {
+        more.push(format!("{}: {found}.", cell.title));
+        advice.push(found.worst.reason.advice());
+    }
     advice.dedup();
     if !advice.is_empty() {
         more.push(format!("What to do: {}.", advice.join("; ")));
@@ -194,10 +179,7 @@ fn placed(control: &LayoutControl) -> Said {
     Said {
         tone: ALONE,
         lead: "The run measured layouts of one build and no candidate.".to_owned(),
-        more: each(control)
-            .iter()
-            .map(|said| format!("{said}."))
-            .collect(),
+        more: each(control).iter().map(|one| format!("{one}.")).collect(),
     }
 }
 
@@ -246,10 +228,9 @@ fn unanimous(
     itself: bool,
     loads: usize,
 ) -> String {
-    let everywhere = if loads > 1 {
-        " under every load that was tried"
-    } else {
-        ""
+    let everywhere = match loads {
+        0 | 1 => "",
+        _ => " under every load that was tried",
     };
     match verdict {
         Verdict::Faster | Verdict::Slower if itself => {
@@ -273,12 +254,9 @@ fn unanimous(
 /// Loads that say different things.
 fn divided(cells: &[&Cell], candidate: &str) -> String {
     let of = |verdict: Verdict, words: &str| {
-        let loads: Vec<&str> = cells
-            .iter()
-            .filter(|c| c.verdict() == Some(verdict))
-            .map(|c| c.scenario.as_str())
-            .collect();
-        (!loads.is_empty()).then(|| format!("{words} under {}", loads.join(" and ")))
+        let here = cells.iter().filter(|cell| cell.verdict() == Some(verdict));
+        let loads = joined(here.map(|cell| &cell.scenario), " and ");
+        (!loads.is_empty()).then(|| format!("{words} under {loads}"))
     };
     let parts = [
         (Verdict::Slower, "slower"),
@@ -287,14 +265,12 @@ fn divided(cells: &[&Cell], candidate: &str) -> String {
         (Verdict::Undecided, "not settled"),
         (Verdict::Invalid, "not trusted"),
     ];
-    let said: Vec<String> = parts
-        .into_iter()
-        .filter_map(|(verdict, words)| of(verdict, words))
-        .collect();
-    format!(
-        "It depends on the load: {candidate} is {}.",
-        said.join(", ")
-    )
+    let said = listed(
+        parts
+            .into_iter()
+            .filter_map(|(verdict, words)| of(verdict, words)),
+    );
+    format!("It depends on the load: {candidate} is {said}.")
 }
 
 /// The tone of the worst, with a word that says that not all agree.

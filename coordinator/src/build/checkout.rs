@@ -1,0 +1,134 @@
+//! One worktree of the repository, in which one revision after the other is built at the same
+//! place: equal sources then make equal programs. Owns its life, from the first checkout to its
+//! removal, and what a checkout must have; must not know how it is built.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::repository::{Repository, Revision};
+use super::{BuildError, RevisionError, digest, git};
+
+/// Removed when it is dropped, together with git's record of it.
+#[derive(Debug)]
+pub(super) struct Checkout<'a> {
+    repository: &'a Repository,
+    folder: PathBuf,
+    tree: PathBuf,
+}
+
+impl<'a> Checkout<'a> {
+    /// A worktree below `checkouts` that belongs to the builds in `out`, where there is one build at
+    /// a time. It holds the first revision.
+    pub(super) fn open(
+        repository: &'a Repository,
+        first: &Revision,
+        checkouts: &Path,
+        out: &Path,
+    ) -> Result<Self, BuildError> {
+        let name = digest::bytes(out.display().to_string().as_bytes());
+        let folder = checkouts.join(&name[..16]);
+        fs::create_dir_all(&folder).map_err(BuildError::io(&folder))?;
+        let folder = folder.canonicalize().map_err(BuildError::io(&folder))?;
+        let checkout = Self {
+            repository,
+            tree: folder.join("tree"),
+            folder,
+        };
+        // What a build left that was killed.
+        checkout.remove();
+        fs::create_dir_all(&checkout.folder).map_err(BuildError::io(&checkout.folder))?;
+        let tree = checkout.tree.display().to_string();
+        let add = ["worktree", "add", "--quiet", "--force", "--detach"];
+        git::run(
+            &repository.top,
+            &[&add[..], &[&tree, &first.commit]].concat(),
+        )?;
+        Ok(checkout)
+    }
+
+    /// Puts a revision there, as if it had just been cloned, and says whether it has a lock file.
+    pub(super) fn put(&self, revision: &Revision) -> Result<bool, BuildError> {
+        let force = [
+            "checkout",
+            "--quiet",
+            "--force",
+            "--detach",
+            &revision.commit,
+        ];
+        git::run(&self.tree, &force)?;
+        git::run(&self.tree, &["clean", "-ffdxq"])?;
+        let name = || revision.name.clone();
+        if self.tree.join(".gitmodules").is_file() {
+            return Err(RevisionError::Submodules { name: name() }.into());
+        }
+        if !self.root().is_dir() {
+            let path = self.repository.prefix.clone();
+            return Err(RevisionError::NoDirectory { name: name(), path }.into());
+        }
+        if let Some(path) = self.missing_vendor() {
+            return Err(RevisionError::VendorNotInGit { name: name(), path }.into());
+        }
+        self.lock_file()
+    }
+
+    /// The directory that is built.
+    pub(super) fn root(&self) -> PathBuf {
+        self.tree.join(&self.repository.prefix)
+    }
+
+    /// A lock file that is not in git is that of the working tree, for every revision.
+    fn lock_file(&self) -> Result<bool, BuildError> {
+        const NAME: &str = "Cargo.lock";
+        let folders: Vec<&Path> = self.repository.prefix.ancestors().collect();
+        let has = |top: &Path, folder: &&Path| top.join(folder).join(NAME).is_file();
+        if folders.iter().any(|folder| has(&self.tree, folder)) {
+            return Ok(true);
+        }
+        let own = folders
+            .iter()
+            .find(|folder| has(&self.repository.top, folder));
+        if let Some(folder) = own {
+            let [from, to] =
+                [&self.repository.top, &self.tree].map(|top| top.join(folder).join(NAME));
+            fs::copy(&from, &to).map_err(BuildError::io(&from))?;
+        }
+        Ok(false)
+    }
+
+    /// A directory that takes the place of a registry, and that is not in git.
+    fn missing_vendor(&self) -> Option<PathBuf> {
+        let configs = self.repository.prefix.ancestors().flat_map(|folder| {
+            [".cargo/config.toml", ".cargo/config"].map(|name| (folder, folder.join(name)))
+        });
+        for (folder, config) in configs {
+            let Ok(text) = fs::read_to_string(self.tree.join(config)) else {
+                continue;
+            };
+            let table: toml::Table = text.parse().unwrap_or_default();
+            let sources = table.get("source").and_then(toml::Value::as_table);
+            let directories = sources.into_iter().flat_map(toml::Table::values);
+            let missing = directories
+                .filter_map(|source| source.get("directory")?.as_str())
+                .map(|directory| folder.join(directory))
+                .find(|directory| !self.tree.join(directory).is_dir());
+            if missing.is_some() {
+                return missing;
+            }
+        }
+        None
+    }
+
+    fn remove(&self) {
+        let tree = self.tree.display().to_string();
+        let remove = ["worktree", "remove", "--force", "--force", &tree];
+        // What cannot be removed here is removed by the next build, whose worktree takes its place.
+        drop(git::said(&self.repository.top, &remove));
+        drop(fs::remove_dir_all(&self.folder));
+    }
+}
+
+impl Drop for Checkout<'_> {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}

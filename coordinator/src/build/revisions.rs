@@ -1,0 +1,165 @@
+//! Builds of revisions: each is checked out in turn at one place, built into a directory of its
+//! commit, and recorded by its name. Owns that order and what is said of it; what a revision is, is
+//! `repository`'s, how one source is built, `pipeline`'s.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::checkout::Checkout;
+use super::ground::absolute;
+use super::lock::Lock;
+use super::locked::dependencies_that_differ;
+use super::pipeline::{Source, Tools, build_source};
+use super::repository::{Repository, Revision, short};
+use super::revision_record::{Revisions, folder_of};
+use super::workspace::Workspace;
+use super::{
+    BuildError, BuildOptions, BuildProgress, Outcome, RevisionError, Trainer, WorkspaceError,
+};
+
+/// Builds the wanted variants of each of these revisions. Blocks; the trainer is called on this
+/// thread.
+///
+/// # Errors
+/// Whatever keeps a wanted variant from being what its name says; see [`BuildError`].
+pub fn build_revisions(
+    options: &BuildOptions,
+    names: &[String],
+    trainer: &mut dyn Trainer,
+    progress: &mut dyn FnMut(BuildProgress),
+) -> Result<Vec<Outcome>, BuildError> {
+    let options = &absolute(options)?;
+    let (wanted, shared) = (options, options.out.as_path());
+    let _lock = Lock::take(shared)?;
+    let tools = Tools::for_variants(options)?;
+    let repository = Repository::of(&options.root)?;
+    let revisions = repository.resolve(names)?;
+    let home = options.cargo_home();
+    repository.check_settings(&options.checkouts, home.as_deref())?;
+    let Some(first) = revisions.first() else {
+        return Ok(Vec::new());
+    };
+    warn_of_changes(&repository, &revisions, progress);
+    let checkout = Checkout::open(&repository, first, &options.checkouts, &options.out)?;
+    let mut record = Revisions::read(&options.out)?.unwrap_or_default();
+    let (mut outcomes, mut locks): (Vec<Outcome>, Vec<String>) = (Vec::new(), Vec::new());
+    for revision in &revisions {
+        progress(BuildProgress::Revision {
+            name: revision.name.clone(),
+            commit: short(&revision.commit).to_owned(),
+        });
+        let options = BuildOptions {
+            locked: checkout.put(revision)?,
+            root: checkout.root(),
+            out: folder_of(&options.out, &revision.commit),
+            // The control is of the baseline of a run, which comes first.
+            layouts: options.layouts.filter(|_| outcomes.is_empty()),
+            ..options.clone()
+        };
+        let source = Source {
+            options: &options,
+            shared,
+            revision: Some(&revision.name),
+            others: &outcomes,
+        };
+        let built = build_source(&source, &tools, trainer, &mut |step| progress(step))
+            .map_err(|error| in_revision(error, revision, &repository, wanted))?;
+        locks.push(lock_text(&options.root));
+        warn_of_differences(&outcomes, &built, &locks, revision, progress);
+        outcomes.push(built);
+        record.take(revision, &repository.top);
+        record.write(shared)?;
+    }
+    record.remove_others(shared)?;
+    Ok(outcomes)
+}
+
+/// What is committed is built, and nothing else.
+fn warn_of_changes(
+    repository: &Repository,
+    revisions: &[Revision],
+    progress: &mut dyn FnMut(BuildProgress),
+) {
+    let Some(head) = repository.dirty_head() else {
+        return;
+    };
+    if let Some(revision) = revisions.iter().find(|revision| revision.commit == head) {
+        progress(BuildProgress::Warning(format!(
+            "changes that are not committed are not in `{}`; without --ref the working tree is built",
+            revision.name
+        )));
+    }
+}
+
+/// What differs besides the sources is part of what a comparison finds.
+fn warn_of_differences(
+    earlier: &[Outcome],
+    built: &Outcome,
+    locks: &[String],
+    revision: &Revision,
+    progress: &mut dyn FnMut(BuildProgress),
+) {
+    let (Some(first), [one, .., other]) = (earlier.first(), locks) else {
+        return;
+    };
+    let reference = first.revision.as_deref().unwrap_or_default();
+    let settings = first
+        .manifest
+        .settings
+        .differences_from(&built.manifest.settings);
+    let mut differences = dependencies_that_differ(one, other);
+    differences.extend(settings);
+    if differences.is_empty() {
+        return;
+    }
+    const SHOWN: usize = 5;
+    let more = differences.len().saturating_sub(SHOWN);
+    differences.truncate(SHOWN);
+    if more > 0 {
+        differences.push(format!("{more} more"));
+    }
+    progress(BuildProgress::Warning(format!(
+        "besides the sources, `{}` differs from `{reference}` in {}; a comparison measures all of it",
+        revision.name,
+        differences.join(", ")
+    )));
+}
+
+fn lock_text(root: &Path) -> String {
+    let mut locks = root.ancestors().map(|folder| folder.join("Cargo.lock"));
+    let lock = locks.find(|lock| lock.is_file());
+    lock.and_then(|lock| fs::read_to_string(lock).ok())
+        .unwrap_or_default()
+}
+
+/// Says of which revision an error is, and where that is the cause, that it needs what no checkout
+/// has.
+fn in_revision(
+    error: BuildError,
+    revision: &Revision,
+    repository: &Repository,
+    options: &BuildOptions,
+) -> BuildError {
+    let name = revision.name.clone();
+    let outside = match &error {
+        // It names the revision already.
+        BuildError::Revision(_) => return error,
+        BuildError::Workspace(WorkspaceError::Unreadable { .. }) => outside_of(repository, options),
+        _ => None,
+    };
+    match outside {
+        Some(path) => RevisionError::DependencyOutside { name, path }.into(),
+        None => BuildError::InRevision {
+            name,
+            source: Box::new(error),
+        },
+    }
+}
+
+/// The directory of a dependency of the working tree that lies outside of the repository.
+fn outside_of(repository: &Repository, options: &BuildOptions) -> Option<PathBuf> {
+    let workspace = Workspace::find(options, None).ok()?;
+    let is_outside = |manifest: &&PathBuf| !manifest.starts_with(&repository.top);
+    let manifest = workspace.outside.iter().find(is_outside)?;
+    manifest.parent().map(Path::to_owned)
+}

@@ -1,0 +1,214 @@
+//! What Cargo knows of the workspace that is built: its root, the package and the binary, and which
+//! crates a profile may reach. Owns the questions to Cargo; must not know revisions.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde::Deserialize;
+
+use super::choice::{chosen_binary, chosen_package, listed};
+use super::flags::Flags;
+use super::{BuildError, BuildOptions, WorkspaceError, tool};
+
+/// The Cargo profile of variants where the workspace defines it, and of others.
+const PROFILES: [&str; 2] = ["variant", "release"];
+/// In a crate's manifest: `[package.metadata.pgo-benchmarks] profile-hook = true` asks for
+/// `--cfg profile_hook` in instrumented builds, also outside of the workspace.
+const METADATA: (&str, &str) = ("pgo-benchmarks", "profile-hook");
+
+/// One workspace, with what of it is built.
+#[derive(Debug, Clone)]
+pub(super) struct Workspace {
+    pub(super) root: PathBuf,
+    pub(super) package: String,
+    pub(super) binary: String,
+    pub(super) cargo_profile: String,
+    pub(super) crates: Crates,
+    /// Manifests of crates by path that lie outside of the workspace's directory.
+    pub(super) outside: Vec<PathBuf>,
+}
+
+/// Names of crates by what is done to them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Crates {
+    /// Of the workspace.
+    pub(super) members: BTreeSet<String>,
+    /// Dependencies that the user lists for the profile.
+    pub(super) listed: BTreeSet<String>,
+    /// Dependencies with the profile hook.
+    pub(super) hooked: BTreeSet<String>,
+}
+
+/// The answer of `cargo metadata`, as far as it is read.
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+    workspace_members: BTreeSet<String>,
+    workspace_root: PathBuf,
+}
+
+/// One package, in Cargo's own words.
+#[derive(Deserialize)]
+pub(super) struct Package {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) manifest_path: PathBuf,
+    pub(super) source: Option<String>,
+    pub(super) targets: Vec<Target>,
+    pub(super) default_run: Option<String>,
+    pub(super) metadata: Option<serde_json::Value>,
+}
+
+/// A library, binary, test ….
+#[derive(Deserialize)]
+pub(super) struct Target {
+    pub(super) name: String,
+    pub(super) kind: Vec<String>,
+}
+
+impl Workspace {
+    /// The workspace that the options ask for, as Cargo sees it: with the dependencies of one target
+    /// or of all.
+    ///
+    /// # Errors
+    /// When there is none, or no single package and binary is meant.
+    pub(super) fn find(options: &BuildOptions, triple: Option<&str>) -> Result<Self, BuildError> {
+        let alone = metadata(options, &options.root, &["--no-deps"])?;
+        let members: Vec<&Package> = alone.packages.iter().collect();
+        let own = nearest_manifest(&options.root);
+        let package = chosen_package(&members, own.as_deref(), options.package.as_deref())?;
+        let binary = chosen_binary(package, options.binary.as_deref())?;
+        let cargo_profile = match &options.cargo_profile {
+            Some(name) => name.clone(),
+            None => usual_profile(&alone.workspace_root)?.to_owned(),
+        };
+        // Features are those of the package in whose directory Cargo is asked.
+        let platform = triple.map_or_else(Vec::new, |triple| vec!["--filter-platform", triple]);
+        let mut arguments = platform;
+        arguments.extend(options.features.iter().map(String::as_str));
+        let folder = package.manifest_path.parent().unwrap_or(&options.root);
+        let whole = metadata(options, folder, &arguments)?;
+        let others: Vec<&Package> = whole
+            .packages
+            .iter()
+            .filter(|package| !whole.workspace_members.contains(&package.id))
+            .collect();
+        let outside = others
+            .iter()
+            .filter(|package| package.source.is_none())
+            .filter(|package| !package.manifest_path.starts_with(&whole.workspace_root));
+        Ok(Self {
+            package: package.name.clone(),
+            binary: binary.to_owned(),
+            cargo_profile,
+            crates: Crates {
+                members: names(members.iter().copied()),
+                listed: listed(&options.profile_crates, &members, &others)?,
+                hooked: names(others.iter().copied().filter(|package| package.is_hooked())),
+            },
+            outside: outside
+                .map(|package| package.manifest_path.clone())
+                .collect(),
+            root: whole.workspace_root,
+        })
+    }
+}
+
+impl Crates {
+    /// Those that get the flags of a build.
+    pub(super) fn in_scope_of(&self, flags: &Flags) -> impl Iterator<Item = &String> {
+        let listed = self.listed.iter().filter(|_| flags.listed);
+        self.members.iter().chain(listed)
+    }
+}
+
+impl Package {
+    pub(super) fn binaries(&self) -> Vec<&str> {
+        let is_binary = |target: &&Target| target.kind.iter().any(|kind| kind == "bin");
+        let binaries = self.targets.iter().filter(is_binary);
+        binaries.map(|target| target.name.as_str()).collect()
+    }
+
+    fn is_hooked(&self) -> bool {
+        let (table, key) = METADATA;
+        let value = self
+            .metadata
+            .as_ref()
+            .and_then(|all| all.get(table)?.get(key)?.as_bool());
+        value == Some(true)
+    }
+}
+
+fn metadata(
+    options: &BuildOptions,
+    folder: &Path,
+    arguments: &[&str],
+) -> Result<Metadata, BuildError> {
+    let mut command = Command::new("cargo");
+    command
+        .args(["metadata", "--format-version", "1"])
+        .args(arguments)
+        .args(options.offline.then_some("--offline"))
+        .args(options.locked.then_some("--locked"))
+        .current_dir(folder);
+    let text = tool::stdout(&mut command, "install Rust with rustup (https://rustup.rs)")
+        .map_err(|error| no_workspace(folder, error))?;
+    serde_json::from_str(&text).map_err(|error| {
+        let reason = format!("the answer of `cargo metadata` is not understood: {error}");
+        WorkspaceError::Unreadable {
+            path: folder.to_owned(),
+            reason,
+        }
+        .into()
+    })
+}
+
+/// The manifest that Cargo would take in this directory.
+fn nearest_manifest(folder: &Path) -> Option<PathBuf> {
+    let mut manifests = folder.ancestors().map(|folder| folder.join("Cargo.toml"));
+    manifests.find(|manifest| manifest.is_file())
+}
+
+/// Cargo's own words, without the command that was run to get them.
+fn no_workspace(folder: &Path, error: BuildError) -> BuildError {
+    let BuildError::ToolFailed { stderr, .. } = error else {
+        return error;
+    };
+    if is_stale_lock(&stderr) {
+        return WorkspaceError::StaleLock.into();
+    }
+    let reason = stderr.trim().trim_start_matches("error: ").to_owned();
+    WorkspaceError::Unreadable {
+        path: folder.to_owned(),
+        reason,
+    }
+    .into()
+}
+
+/// Whether Cargo refused to change a lock file.
+pub(super) fn is_stale_lock(stderr: &str) -> bool {
+    stderr.contains("lock file") && stderr.contains("--locked")
+}
+
+/// This project's own, where the workspace has it.
+fn usual_profile(root: &Path) -> Result<&'static str, BuildError> {
+    let manifest = root.join("Cargo.toml");
+    let text = contract::files::read_text(&manifest, contract::files::TEXT)
+        .map_err(BuildError::io(&manifest))?;
+    let table: toml::Table = text.parse().unwrap_or_default();
+    let has = |name: &str| {
+        table
+            .get("profile")
+            .is_some_and(|all| all.get(name).is_some())
+    };
+    let [own, other] = PROFILES;
+    Ok(if has(own) { own } else { other })
+}
+
+pub(super) fn names<'a>(packages: impl IntoIterator<Item = &'a Package>) -> BTreeSet<String> {
+    packages
+        .into_iter()
+        .map(|package| package.name.clone())
+        .collect()
+}

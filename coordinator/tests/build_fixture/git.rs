@@ -1,0 +1,73 @@
+//! The small workspace as a git repository: commits, clones, and builds of revisions.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use coordinator::build::{BuildError, BuildProgress, Outcome, build_revisions};
+
+use super::{DirectTrainer, Fixture};
+
+/// Runs git in a directory, as nobody in particular.
+pub(crate) fn git(dir: &Path, arguments: &[&str]) -> String {
+    let done = Command::new("git")
+        .args(["-c", "user.name=a", "-c", "user.email=a@example.org"])
+        .args(["-c", "init.defaultBranch=main"])
+        // Some tests clone from a directory, with submodules in it.
+        .args(["-c", "protocol.file.allow=always"])
+        .args(arguments)
+        .current_dir(dir)
+        .output()
+        .expect("git starts");
+    assert!(done.status.success(), "{done:?}");
+    String::from_utf8_lossy(&done.stdout).trim().to_owned()
+}
+
+impl Fixture {
+    /// The workspace in a folder of a repository, with a first commit `one`.
+    pub(crate) fn in_git() -> Self {
+        let fixture = Self::below("repository/rust");
+        git(&fixture.top(), &["init", "--quiet"]);
+        super::write(&fixture.top().join(".gitignore"), "target\n");
+        fixture.commit("one");
+        fixture
+    }
+
+    pub(crate) fn top(&self) -> PathBuf {
+        self.root().parent().expect("a folder above").to_owned()
+    }
+
+    /// Commits everything there is, under a tag.
+    pub(crate) fn commit(&self, tag: &str) {
+        git(&self.top(), &["add", "--all"]);
+        git(
+            &self.top(),
+            &["commit", "--quiet", "--allow-empty", "--message", tag],
+        );
+        git(&self.top(), &["tag", "--force", tag]);
+    }
+
+    pub(crate) fn build_revisions(&self, names: &[&str]) -> Result<Vec<Outcome>, BuildError> {
+        self.build_revisions_noting(names, &mut DirectTrainer::new())
+            .0
+    }
+
+    pub(crate) fn build_revisions_noting(
+        &self,
+        names: &[&str],
+        trainer: &mut DirectTrainer,
+    ) -> (Result<Vec<Outcome>, BuildError>, Vec<BuildProgress>) {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut progress = Vec::new();
+        let outcomes = build_revisions(&self.options, &names, trainer, &mut |event| {
+            progress.push(event);
+        });
+        (outcomes, progress)
+    }
+
+    /// What a build of these revisions is refused with.
+    pub(crate) fn refused(&self, names: &[&str]) -> String {
+        self.build_revisions(names)
+            .expect_err("refused")
+            .to_string()
+    }
+}

@@ -1,0 +1,99 @@
+//! One phase of load, driven on a bench, and its failures.
+
+use std::time::Duration;
+
+use contract::message::{Failure, FailureKind};
+use contract::part::{StopCause, Usage};
+use contract::spec::Assignment;
+
+use super::{METER_LEAD, NoResult, Ran};
+use crate::engine::WindowStart;
+use crate::load::driver::{DriveEnd, Driver, Mark};
+use crate::load::phase::PhaseError;
+use crate::load::stop::Reason;
+use crate::measure::{self, Meter, Wake};
+use crate::os;
+use crate::stream::{Purpose, Stream};
+
+/// From before the start instant until everything sent has ended, with the counters read around it.
+pub(super) fn drive(
+    mut driver: Driver<'_>,
+    start: Duration,
+    on_started: &mut dyn FnMut(),
+) -> Result<Ran, NoResult> {
+    os::sharpen_timers();
+    let clock = driver.clock().clone();
+    if !driver.wait_until(Wake::After(start.saturating_sub(METER_LEAD))) {
+        return Err(NoResult::Cancelled);
+    }
+    let frequency = measure::frequency(&clock);
+    let mut before = Meter::read(&clock);
+    if !driver.wait_until(Wake::Exactly(start)) {
+        return Err(NoResult::Cancelled);
+    }
+    let mut start_late = Duration::ZERO;
+    let end = driver.run(&mut |mark, now| match mark {
+        Mark::Began => {
+            start_late = now.saturating_sub(start);
+            on_started();
+        }
+        Mark::Opens => before = Meter::read(&clock),
+    });
+    let after = Meter::read(&clock);
+    let frequency = measure::span(frequency, measure::frequency(&clock));
+    let settled = driver.settle();
+    let stopped = match end {
+        DriveEnd::Failed(reason) => reason.cause().ok_or(NoResult::Failed(reason))?,
+        DriveEnd::Cancelled if settled => return Err(NoResult::Cancelled),
+        DriveEnd::Cancelled | DriveEnd::Done => StopCause::AsPlanned,
+    };
+    if !settled {
+        return Err(NoResult::Failed(Reason::Stuck));
+    }
+    let sent = driver.sent();
+    let measured = driver.into_recorder().finish();
+    let usage = Usage {
+        cpu_khz_low: frequency.map(|f| f.low_khz),
+        cpu_khz_high: frequency.map(|f| f.high_khz),
+        ..after.since(&before, measured.wall)
+    };
+    Ok(Ran {
+        measured,
+        sent,
+        stopped,
+        start_late,
+        usage,
+    })
+}
+
+/// Fates and tokens of simulated requests are the same for every arm; the noise of each slot and
+/// arm is its own.
+pub(super) fn window_start(assignment: &Assignment, at: Duration) -> WindowStart {
+    let stream = u64::from(assignment.slot) << 8 | u64::from(assignment.arm().number());
+    let noise_seed = Stream::new(assignment.seed, Purpose::Noise, stream).bits();
+    WindowStart {
+        at,
+        requests_seed: assignment.seed,
+        noise_seed,
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+pub(super) fn bad_assignment(error: PhaseError) -> Failure {
+    Failure {
+        kind: FailureKind::BadAssignment,
+        message: format!("failed to {error}"),
+    }
+}
+
+pub(super) fn broken(reason: Reason) -> Failure {
+    let kind = match reason {
+        // It would end the same way again.
+        Reason::NotFinite => FailureKind::ModelInvalid,
+        _ => FailureKind::Engine,
+    };
+    Failure {
+        kind,
+        message: reason.to_string(),
+    }
+}
