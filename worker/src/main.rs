@@ -32,20 +32,8 @@ fn main() -> ExitCode {
         Command::Floor(args) => calibrate(args, &mut out),
     };
     // Returning, not exiting: an instrumented build writes its profile on the way out of main.
-<<<<<<< HEAD
     ExitCode::from(out.settle(code(outcome), |error| {
-        say(&format!("error: failed to print the results: {error}"))
-=======
-    let code = match outcome {
-        Ok(()) => 0,
-        Err(error) => {
-            say(&format!("error: failed to {error}"));
-            error.exit_code()
-        }
-    };
-    ExitCode::from(out.settle(code, |error| {
         say(&format!("error: failed to print the results: {error}"));
->>>>>>> main
     }))
 }
 

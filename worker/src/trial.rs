@@ -16,16 +16,9 @@ use contract::part::{EngineFacts, Origin, Part, Place, Sent, StopCause, Usage, W
 use contract::spec::{Assignment, Demand, EngineSpec, Planned};
 use drive::{bad_assignment, broken, drive, window_start};
 
-<<<<<<< HEAD
 use crate::engine::linked::Engines;
-use crate::engine::{self, Engine, Opened, Time, WindowStart};
-use crate::floor;
-pub use crate::load::control::Control;
-use crate::load::driver::{Bench, DriveEnd, Driver, Mark};
-=======
 use crate::engine::{self, Engine, Opened};
 use crate::load::driver::{Bench, Driver};
->>>>>>> main
 use crate::load::files::Files;
 use crate::load::inbox::Inbox;
 use crate::load::phase::{self, Phase, PhaseError};

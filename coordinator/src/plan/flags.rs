@@ -122,7 +122,11 @@ impl PlanFile {
             self.native = Some(changed);
         }
         if self.engine == EngineKind::Linked {
-            self.linked = Some(self.linked.unwrap_or_default().with(flags.model.as_deref(), flags.threads));
+            self.linked = Some(
+                self.linked
+                    .unwrap_or_default()
+                    .with(flags.model.as_deref(), flags.threads),
+            );
         }
         self
     }

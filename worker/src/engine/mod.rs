@@ -8,6 +8,7 @@ pub mod linked;
 mod memory;
 #[cfg(feature = "native")]
 mod native;
+#[cfg(feature = "native")]
 mod native_fault;
 mod null;
 #[cfg(feature = "native")]
@@ -24,12 +25,8 @@ use std::time::Duration;
 use contract::message::{Failure, LoadReport};
 use contract::part::EngineFacts;
 use contract::spec::{Demand, EngineSpec};
-<<<<<<< HEAD
 #[cfg(feature = "native")]
-pub use native::way_out;
-=======
 pub use native_fault::way_out;
->>>>>>> main
 pub use null::null;
 
 /// An engine that is open. Dropping it cancels what it holds and frees everything.
