@@ -27,6 +27,8 @@ const MODULES: &str = "grpc, grpc_tools.protoc, hdrh.histogram";
 const MANIFEST: &str = "[package]\nname = \"engine\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n\
                         [profile.release]\ndebug = false\n";
 
+const LOCK: &str = "version = 4\n\n[[package]]\nname = \"engine\"\nversion = \"0.1.0\"\n";
+
 /// The engine's step costs so many units of work, of which each stands for a microsecond.
 const MAIN: &str = r#"//! An engine whose work is counted.
 use std::os::unix::process::CommandExt;
@@ -92,13 +94,14 @@ impl Project {
             .current_dir(source("proto"))
             .status();
         assert!(made.unwrap().success());
-        for name in ["counted.py", "worker.py", "load.py"] {
+        for name in ["counted.py", "worker.py"] {
             let from = source("coordinator/tests/python").join(name);
             fs::copy(from, session.join(name)).unwrap();
         }
         fs::create_dir(project.ground.path("model")).unwrap();
         project.git(&["init", "--quiet", "--initial-branch", "main"]);
         project.write("Cargo.toml", MANIFEST);
+        project.write("Cargo.lock", LOCK);
         project.write(".gitignore", "*\n!Cargo.*\n!*.rs\n!src/\n!*.md\n");
         project
     }

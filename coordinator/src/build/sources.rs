@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -67,7 +67,8 @@ impl Sources {
         let mut paths: BTreeSet<PathBuf> = ALSO.iter().map(PathBuf::from).collect();
         let is_source =
             |path: &PathBuf| !path.starts_with(made) && !path.iter().any(|part| part == ".git");
-        for path in parse_dep_info(&text).into_iter().filter(is_source) {
+        let listed = parse_dep_info(&text).into_iter();
+        for path in listed.map(|path| straight(&path)).filter(is_source) {
             let relative = name_of(root, top, &path);
             paths.extend(manifests_above(root, &relative));
             paths.insert(relative);
@@ -162,6 +163,22 @@ impl fmt::Display for GitState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.sha, if self.dirty { "-dirty" } else { "" })
     }
+}
+
+/// The same path without going down and up again, as `include_str!` makes it.
+fn straight(path: &Path) -> PathBuf {
+    let mut straight = PathBuf::new();
+    for part in path.components() {
+        let turns_back = part == Component::ParentDir;
+        let leaves = matches!(
+            straight.components().next_back(),
+            Some(Component::Normal(_))
+        );
+        if !(turns_back && leaves && straight.pop()) {
+            straight.push(part);
+        }
+    }
+    straight
 }
 
 /// The name of a file that does not depend on where the checkout lies: from the workspace, also up
@@ -266,6 +283,17 @@ mod tests {
         let expected = ["a b.rs", "sub/ä -> x.rs", "sub/old.rs"];
         assert!(changed_paths(status).eq(expected));
         assert_eq!(changed_paths("").count(), 0);
+    }
+
+    #[test]
+    fn paths_are_straightened_as_far_as_they_can_be() {
+        for (path, expected) in [
+            ("/w/app/src/../../shared/x", "/w/shared/x"),
+            ("../up/a/../b", "../up/b"),
+            ("/w/./a", "/w/a"),
+        ] {
+            assert_eq!(straight(Path::new(path)), Path::new(expected));
+        }
     }
 
     #[test]

@@ -182,14 +182,6 @@ fn a_dependency_outside_of_the_repository_and_a_stale_lock_file_are_named() {
         &fixture.root().join("engine/Cargo.toml"),
         &manifest("kernel = { path = \"../../kernel\" }\n"),
     );
-    fixture.commit("inside");
-    fixture
-        .build_revisions(&["inside"])
-        .expect("the twin: it is in the repository");
-
-    let lock = "version = 4\n[[package]]\nname = \"app\"\nversion = \"0.1.0\"\ndependencies = [\"engine\"]\n\
-                [[package]]\nname = \"engine\"\nversion = \"0.1.0\"\n";
-    write(&fixture.root().join("Cargo.lock"), lock);
     fixture.commit("stale");
     let refused = fixture.refused(&["stale"]);
     says(
@@ -200,6 +192,11 @@ fn a_dependency_outside_of_the_repository_and_a_stale_lock_file_are_named() {
             "cargo update --workspace",
         ],
     );
+    fs::remove_file(fixture.root().join("Cargo.lock")).expect("it was there");
+    fixture.commit("inside");
+    fixture
+        .build_revisions(&["inside"])
+        .expect("the twin: it is in the repository, and no lock file is");
 }
 
 #[test]

@@ -7,6 +7,11 @@ use coordinator::build::{BuildError, BuildProgress, Outcome, build_revisions};
 
 use super::{DirectTrainer, Fixture};
 
+/// Of the workspace as it is at first.
+const LOCK: &str = "version = 4\n\n[[package]]\nname = \"app\"\nversion = \"0.1.0\"\n\
+                    dependencies = [\n \"engine\",\n]\n\n\
+                    [[package]]\nname = \"engine\"\nversion = \"0.1.0\"\n";
+
 /// Runs git in a directory, as nobody in particular.
 pub(crate) fn git(dir: &Path, arguments: &[&str]) -> String {
     let done = Command::new("git")
@@ -28,6 +33,7 @@ impl Fixture {
         let fixture = Self::below("repository/rust");
         git(&fixture.top(), &["init", "--quiet"]);
         super::write(&fixture.top().join(".gitignore"), "target\n");
+        super::write(&fixture.root().join("Cargo.lock"), LOCK);
         fixture.commit("one");
         fixture
     }
