@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! submit ─→ waiting ─a thread is free→ answering ─answered, failed, cancelled→ ended
-//!              └──────cancel──────────────────────────────────────────────────→ ended
+//!                        └─ cancelled meanwhile ────────────────────────────→ ended
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};
@@ -61,8 +61,10 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<EngineRequest>,
-    /// What is being answered, and whether it is to end.
-    answering: BTreeMap<u32, Arc<AtomicBool>>,
+    /// Here, so that submitting never waits for a sink.
+    peak_waiting: u32,
+    /// What waits or is being answered, and whether it is to end.
+    held: BTreeMap<u32, Arc<AtomicBool>>,
     down: bool,
     over: bool,
 }
@@ -149,6 +151,10 @@ impl<E: BlockingEngine> Start for Pool<E> {
 fn serve<E: BlockingEngine>(engine: &E, shared: &Shared) {
     while let Some((request, cancelled)) = shared.next() {
         let index = request.index;
+        if cancelled.load(Ordering::Relaxed) {
+            shared.ended(index, Ending::Cancelled);
+            continue;
+        }
         shared.started(index);
         let mut answer = Answer {
             tell: &|event| shared.token(event),
@@ -171,7 +177,6 @@ fn serve<E: BlockingEngine>(engine: &E, shared: &Shared) {
             Ok(()) => Ending::Failed(ErrorKind::Internal),
             Err(kind) => Ending::Failed(kind),
         };
-        lock(&shared.queue).answering.remove(&index);
         shared.ended(index, ending);
     }
 }
@@ -185,11 +190,8 @@ impl Shared {
                 return None;
             }
             if let Some(request) = queue.waiting.pop_front() {
-                let cancelled = Arc::new(AtomicBool::new(false));
-                queue
-                    .answering
-                    .insert(request.index, Arc::clone(&cancelled));
-                return Some((request, cancelled));
+                let cancelled = queue.held.get(&request.index).map(Arc::clone);
+                return Some((request, cancelled.unwrap_or_default()));
             }
             queue = self
                 .bell
@@ -199,7 +201,9 @@ impl Shared {
     }
 
     fn started(&self, index: u32) {
-        let running = saturated(lock(&self.queue).answering.len());
+        let queue = lock(&self.queue);
+        let running = saturated(queue.held.len() - queue.waiting.len());
+        drop(queue);
         let mut told = lock(&self.told);
         told.counters.see(StepLoad {
             running,
@@ -217,6 +221,7 @@ impl Shared {
     }
 
     fn ended(&self, index: u32, ending: Ending) {
+        lock(&self.queue).held.remove(&index);
         lock(&self.told).tell(EngineEvent::Ended { index, ending });
     }
 }
@@ -239,16 +244,15 @@ impl Engine for Threads {
         for request in batch.drain(..) {
             match request.prompt.is_empty() || request.max_new_tokens == 0 {
                 true => refused.push(request.index),
-                false => queue.waiting.push_back(request),
+                false => {
+                    queue.held.insert(request.index, Arc::default());
+                    queue.waiting.push_back(request);
+                }
             }
         }
-        let waiting = saturated(queue.waiting.len());
+        queue.peak_waiting = queue.peak_waiting.max(saturated(queue.waiting.len()));
         drop(queue);
         self.shared.bell.notify_all();
-        lock(&self.shared.told).counters.see(StepLoad {
-            waiting,
-            ..StepLoad::default()
-        });
         for index in refused {
             self.shared
                 .ended(index, Ending::Refused(ErrorKind::Invalid));
@@ -257,27 +261,23 @@ impl Engine for Threads {
     }
 
     fn cancel(&mut self, index: u32) {
-        let mut queue = lock(&self.shared.queue);
-        if let Some(cancelled) = queue.answering.get(&index) {
+        if let Some(cancelled) = lock(&self.shared.queue).held.get(&index) {
             cancelled.store(true, Ordering::Relaxed);
-            return;
-        }
-        let before = queue.waiting.len();
-        queue.waiting.retain(|request| request.index != index);
-        let held = queue.waiting.len() < before;
-        drop(queue);
-        if held {
-            self.shared.ended(index, Ending::Cancelled);
         }
     }
 
     fn begin_window(&mut self, _: WindowStart) {
+        lock(&self.shared.queue).peak_waiting = 0;
         lock(&self.shared.told).counters = Counters::default();
         (self.begin_window)();
     }
 
     fn counters(&self) -> Counters {
-        lock(&self.shared.told).counters
+        let peak_waiting = lock(&self.shared.queue).peak_waiting;
+        Counters {
+            peak_waiting,
+            ..lock(&self.shared.told).counters
+        }
     }
 
     fn encode(&self, text: &str) -> Result<Vec<u32>, EngineError> {
@@ -289,7 +289,7 @@ impl Drop for Threads {
     fn drop(&mut self) {
         let mut queue = lock(&self.shared.queue);
         queue.over = true;
-        for cancelled in queue.answering.values() {
+        for cancelled in queue.held.values() {
             cancelled.store(true, Ordering::Relaxed);
         }
         drop(queue);
