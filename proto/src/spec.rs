@@ -85,6 +85,23 @@ pub enum EngineSpec {
     Native(NativeSpec),
     /// A seeded model of an engine's service times.
     Sim(SimSpec),
+    /// An engine that the worker program links besides these.
+    Linked(LinkedSpec),
+}
+
+/// An engine that the worker program links.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkedSpec {
+    /// Its name; unset where the program links only one.
+    #[serde(default)]
+    pub engine: Option<String>,
+    /// The engine's own options, which only the worker can check.
+    #[serde(default)]
+    pub options: serde_json::Map<String, serde_json::Value>,
+    /// Threads that compute; zero means the cores the worker may use divided by the host's slots.
+    #[serde(default)]
+    pub threads: u32,
 }
 
 /// Options of the native engine.

@@ -17,6 +17,7 @@ use contract::credentials::CredentialsError;
 use contract::descriptors::TooFew;
 use contract::shell;
 
+#[cfg(feature = "native")]
 use crate::bench::BenchError;
 use crate::session::link::LinkError;
 
@@ -27,6 +28,7 @@ pub enum WorkerError {
     #[error(transparent)]
     Link(#[from] LinkError),
     /// The engine could not be measured.
+    #[cfg(feature = "native")]
     #[error(transparent)]
     Bench(#[from] BenchError),
     /// A request's tokens depend on its company.

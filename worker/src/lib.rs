@@ -5,19 +5,27 @@
 //! anything itself. [`bench`] sets the engine beside the limits of the machine. It must not know
 //! the coordinator beyond the contract, nor which variant it is.
 
+#[cfg(feature = "native")]
 pub mod agent;
+#[cfg(feature = "native")]
 pub mod bench;
 pub mod causes;
+#[cfg(feature = "native")]
 pub mod cli;
+pub mod conformance;
 pub mod engine;
 pub mod error;
 pub mod floor;
 pub mod load;
 pub mod measure;
+#[cfg(feature = "native")]
 pub mod model;
 pub mod os;
 pub mod profile;
+pub mod program;
 pub mod session;
 mod signals;
 pub mod stream;
 pub mod trial;
+
+pub use program::main_with;

@@ -12,13 +12,13 @@ use contract::text;
 use inference::error::LoadError;
 use inference::files::ModelFiles;
 use inference::{import, synth};
-use tokio::runtime::{Builder, Runtime};
 use worker::causes::with_causes;
 use worker::cli::{AgentArgs, BenchArgs, BenchOutput, Cli, Command, FloorArgs, ModelCommand};
+use worker::engine::linked::Engines;
 use worker::engine::way_out;
 use worker::error::WorkerError;
 use worker::measure::{Clock, ColdStart};
-use worker::session::join::{self, Handover};
+use worker::program::{code, join, runtime, say};
 use worker::{agent, bench, floor, model};
 
 fn main() -> ExitCode {
@@ -26,28 +26,15 @@ fn main() -> ExitCode {
     let mut out = Output::new(std::io::stdout());
     let outcome = match Cli::parse().command {
         Command::Agent(args) => run_agent(args),
-        Command::Join => run_worker(cold),
+        Command::Join => join(cold, Engines::default()),
         Command::Model { command } => on_model(command, &mut out),
         Command::Bench(args) => measure(args, &mut out),
         Command::Floor(args) => calibrate(args, &mut out),
     };
     // Returning, not exiting: an instrumented build writes its profile on the way out of main.
-    let code = match outcome {
-        Ok(()) => 0,
-        Err(error) => {
-            say(&format!("error: failed to {error}"));
-            error.exit_code()
-        }
-    };
-    ExitCode::from(out.settle(code, |error| {
+    ExitCode::from(out.settle(code(outcome), |error| {
         say(&format!("error: failed to print the results: {error}"));
     }))
-}
-
-/// Whatever foreign text is in it: a coordinator's words, a file's. What cannot be shown changes
-/// nothing.
-fn say(text: &str) {
-    drop(writeln!(std::io::stderr(), "{}", text::message(text)));
 }
 
 /// Writes what may be lost without a failure here: [`Output`] keeps that for the end.
@@ -89,20 +76,6 @@ fn secrets(args: &AgentArgs) -> Result<Secrets, WorkerError> {
         token: token?,
         credentials: Some(Credentials::read(directory)?),
     })
-}
-
-fn run_worker(mut cold: ColdStart) -> Result<(), WorkerError> {
-    let handover = Handover::from_env(variable)?;
-    let runtime = runtime()?;
-    cold.mark("runtime");
-    let summary = runtime.block_on(join::run(&handover, cold))?;
-    if summary.ignored > 0 {
-        say(&format!(
-            "ignored {} messages of older attempts",
-            summary.ignored
-        ));
-    }
-    Ok(())
 }
 
 fn on_model(command: ModelCommand, out: &mut Output<Stdout>) -> Result<(), WorkerError> {
@@ -212,15 +185,6 @@ fn unwritten(dir: &Path, error: &dyn Error) -> WorkerError {
         path: dir.to_owned(),
         reason: with_causes(error),
     }
-}
-
-/// One thread: the agent's children die with the thread that started them, and the worker's only
-/// other thread is to be left alone while it measures.
-fn runtime() -> Result<Runtime, WorkerError> {
-    Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(WorkerError::Runtime)
 }
 
 fn variable(name: &str) -> Option<String> {

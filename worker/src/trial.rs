@@ -16,6 +16,7 @@ use contract::part::{EngineFacts, Origin, Part, Place, Sent, StopCause, Usage, W
 use contract::spec::{Assignment, Demand, EngineSpec, Planned};
 use drive::{bad_assignment, broken, drive, window_start};
 
+use crate::engine::linked::Engines;
 use crate::engine::{self, Engine, Opened};
 use crate::load::driver::{Bench, Driver};
 use crate::load::files::Files;
@@ -94,13 +95,28 @@ enum NoResult {
 }
 
 impl OpenEngine {
-    /// Opens an engine for a demand, on a host that `slots` workers share. Time since the last mark
-    /// of `cold` belongs to nobody.
+    /// Opens an engine of this crate; see [`open_with`](Self::open_with).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open(
+        spec: &EngineSpec,
+        demand: Demand,
+        slots: u32,
+        clock: &Clock,
+        cold: ColdStart,
+    ) -> Result<Self, Failure> {
+        Self::open_with(Engines::default(), spec, demand, slots, clock, cold)
+    }
+
+    /// Opens an engine for a demand, on a host that `slots` workers share: one of this crate or of
+    /// `engines`. Time since the last mark of `cold` belongs to nobody.
     ///
     /// # Errors
     /// When there is no such model, it cannot be used, or it does not fit; the message names the
     /// way out.
-    pub fn open(
+    pub fn open_with(
+        engines: Engines,
         spec: &EngineSpec,
         demand: Demand,
         slots: u32,
@@ -122,6 +138,7 @@ impl OpenEngine {
             kernels,
             processors,
         } = engine::open(
+            engines,
             spec,
             demand,
             slots,

@@ -39,7 +39,7 @@ pub(super) struct Builds {
 pub(super) fn builds(plan: &Plan, lineup: &Lineup) -> Result<Builds, AppError> {
     match plan.engine {
         EnginePlan::Sim(_) => labels(lineup),
-        EnginePlan::Native(_) => built(lineup, &BuildOptions::made_in()),
+        EnginePlan::Native(_) | EnginePlan::Linked(_) => built(lineup, &BuildOptions::made_in()),
     }
 }
 

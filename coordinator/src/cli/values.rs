@@ -115,7 +115,8 @@ impl ValueEnum for EngineKind {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let help = match self {
-            Self::Native => "The inference engine linked into the worker",
+            Self::Native => "The inference engine of this project",
+            Self::Linked => "An engine of your own, linked into the program that was built",
             Self::Sim => {
                 "A simulation of an engine: nothing needs to be built, variants are labels"
             }

@@ -92,6 +92,7 @@ impl Orders {
         match &self.plan.engine {
             // Threads left open stay so: only the worker knows which cores it may use.
             EnginePlan::Native(native) => EngineSpec::Native(native.spec(&self.model, arm)),
+            EnginePlan::Linked(linked) => EngineSpec::Linked(linked.spec()),
             EnginePlan::Sim(sim) => {
                 EngineSpec::Sim(schedule::sim_spec(&self.plan, sim, block, arm))
             }

@@ -71,6 +71,7 @@ impl Conditions {
     fn model(&self) -> String {
         let path = match &self.plan.engine {
             EnginePlan::Native(native) => native.model.as_deref(),
+            EnginePlan::Linked(linked) => linked.model(),
             EnginePlan::Sim(_) => None,
         };
         let digest = &self.model_digest;

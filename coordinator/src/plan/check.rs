@@ -115,6 +115,7 @@ impl Plan {
                 }
             }
             EnginePlan::Sim(sim) => ledger.sim(sim),
+            EnginePlan::Linked(linked) => ledger.range("linked.threads", linked.threads, 0, 1024),
         }
         match ledger.problems.is_empty() {
             true => Ok(self),

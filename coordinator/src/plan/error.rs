@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use contract::source::SourceError;
 
+use super::EngineKind;
 use super::problem::Problem;
 
 /// Completes "failed to …".
@@ -20,11 +21,12 @@ pub enum PlanError {
     },
     /// What was asked for concerns another engine.
     #[error(
-        "use {} with the simulated engine, which would ignore it: leave it out, or use the engine `native`; \
-         `scale` in the plan's [sim.pgo] slows a simulated candidate",
-        .unused.join(", ")
+        "use {} with the {} engine, which would ignore it: leave it out, or use the engine `native`{}",
+        .unused.join(", "), engine_name(*engine), instead(*engine)
     )]
     OtherEngine {
+        /// The plan's.
+        engine: EngineKind,
         /// Names of the changes.
         unused: Vec<&'static str>,
     },
@@ -176,5 +178,19 @@ fn preset_hint(path: &std::path::Path) -> String {
     match super::names::NAMES.contains(&name) {
         true => format!("; for the built-in plan of that name give --preset {name}"),
         false => "; `plan show high > my.toml` writes a plan to start from".to_owned(),
+    }
+}
+
+fn engine_name(engine: EngineKind) -> &'static str {
+    match engine {
+        EngineKind::Sim => "simulated",
+        engine => engine.name(),
+    }
+}
+
+fn instead(engine: EngineKind) -> &'static str {
+    match engine {
+        EngineKind::Sim => "; `scale` in the plan's [sim.pgo] slows a simulated candidate",
+        _ => "",
     }
 }

@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DEFAULT_ROUNDS, EngineKind, EnginePlan, Limits, Look, NativePlan, OnLoss, Plan, PlanError,
-    Primary, SimParams, SimPlan, Timeouts, Tolerances, Unknown, nearest,
+    DEFAULT_ROUNDS, EngineKind, EnginePlan, Limits, LinkedPlan, Look, NativePlan, OnLoss, Plan,
+    PlanError, Primary, SimParams, SimPlan, Timeouts, Tolerances, Unknown, nearest,
 };
 
 /// A plan as written, before it was checked.
@@ -50,6 +50,8 @@ pub(super) struct PlanFile {
     pub(super) timeouts: Timeouts,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) native: Option<NativePlan>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) linked: Option<LinkedPlan>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) sim: Option<BTreeMap<String, SimParams>>,
     #[serde(rename = "scenario", default, skip_serializing_if = "Vec::is_empty")]
@@ -93,10 +95,12 @@ impl PlanFile {
 
     /// The checked plan in this format, with the options of its own engine only.
     pub(super) fn of(plan: &Plan) -> Self {
-        let (native, sim) = match &plan.engine {
-            EnginePlan::Native(native) => (Some(native.clone()), None),
-            EnginePlan::Sim(sim) => (None, Some(sim.0.clone())),
-        };
+        let (mut native, mut sim, mut linked) = (None, None, None);
+        match &plan.engine {
+            EnginePlan::Native(of) => native = Some(of.clone()),
+            EnginePlan::Sim(of) => sim = Some(of.0.clone()),
+            EnginePlan::Linked(of) => linked = Some(of.clone()),
+        }
         Self {
             name: Some(plan.name.clone()),
             rounds: plan.rounds,
@@ -114,6 +118,7 @@ impl PlanFile {
             validity: plan.validity,
             timeouts: plan.timeouts,
             native,
+            linked,
             sim,
             scenarios: plan.scenarios.clone(),
         }
@@ -124,6 +129,7 @@ impl PlanFile {
         let engine = match self.engine {
             EngineKind::Native => EnginePlan::Native(self.native.unwrap_or_default()),
             EngineKind::Sim => EnginePlan::Sim(SimPlan(self.sim.unwrap_or_default())),
+            EngineKind::Linked => EnginePlan::Linked(self.linked.unwrap_or_default()),
         };
         Plan {
             name: self.name.unwrap_or_default(),

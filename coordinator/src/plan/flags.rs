@@ -50,17 +50,18 @@ pub struct Overrides {
 }
 
 impl Overrides {
-    /// What was said of the native engine, by the names of its keys.
-    fn of_native(&self) -> Vec<&'static str> {
+    /// What was said and means nothing to this engine, by the names of its keys.
+    fn unused(&self, engine: EngineKind) -> Vec<&'static str> {
+        use EngineKind::{Linked, Native};
         let said = [
-            ("model", self.model.is_some()),
-            ("threads", self.threads.is_some()),
-            ("handicap", self.handicap.is_some()),
-            ("verify-model", self.verify.is_some()),
+            ("model", self.model.is_some(), &[Native, Linked][..]),
+            ("threads", self.threads.is_some(), &[Native, Linked]),
+            ("handicap", self.handicap.is_some(), &[Native]),
+            ("verify-model", self.verify.is_some(), &[Native]),
         ];
         said.into_iter()
-            .filter(|(_, said)| *said)
-            .map(|(key, _)| key)
+            .filter(|(_, said, of)| *said && !of.contains(&engine))
+            .map(|(key, ..)| key)
             .collect()
     }
 }
@@ -96,13 +97,9 @@ pub fn ahead(
         }
     };
     let file = file.with(flags);
-    let unused = if file.engine == EngineKind::Sim {
-        flags.of_native()
-    } else {
-        Vec::new()
-    };
+    let (engine, unused) = (file.engine, flags.unused(file.engine));
     if !unused.is_empty() {
-        return Err(PlanError::OtherEngine { unused });
+        return Err(PlanError::OtherEngine { engine, unused });
     }
     let (plan, ahead) = file.into_plan(fresh_seed).with_files(place)?;
     Ok((plan.checked_anew(&origin)?, ahead))
@@ -123,6 +120,13 @@ impl PlanFile {
         let changed = native.clone().with(flags);
         if changed != native {
             self.native = Some(changed);
+        }
+        if self.engine == EngineKind::Linked {
+            self.linked = Some(
+                self.linked
+                    .unwrap_or_default()
+                    .with(flags.model.as_deref(), flags.threads),
+            );
         }
         self
     }

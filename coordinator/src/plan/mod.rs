@@ -15,6 +15,7 @@ mod error;
 mod file;
 mod files;
 mod flags;
+mod linked;
 mod load;
 mod measure;
 pub mod model;
@@ -32,6 +33,7 @@ pub use check::Remark;
 pub use error::{PlanError, Unknown};
 pub use files::Ahead;
 pub use flags::{Overrides, Source, ahead, resolve};
+pub use linked::LinkedPlan;
 pub use measure::{Look, Primary, Tolerances};
 pub use names::nearest;
 pub use native::{NativePlan, Verify};
@@ -88,6 +90,8 @@ pub enum EnginePlan {
     Native(NativePlan),
     /// A seeded model of an engine; variants are labels.
     Sim(SimPlan),
+    /// An engine that the measured program links.
+    Linked(LinkedPlan),
 }
 
 /// What to do when a worker is lost in the middle of a block.
@@ -113,6 +117,8 @@ pub enum EngineKind {
     Native,
     /// A seeded model of an engine.
     Sim,
+    /// An engine that the measured program links.
+    Linked,
 }
 
 impl Plan {
@@ -155,6 +161,7 @@ impl Plan {
         match self.engine {
             EnginePlan::Native(_) => EngineKind::Native,
             EnginePlan::Sim(_) => EngineKind::Sim,
+            EnginePlan::Linked(_) => EngineKind::Linked,
         }
     }
 
@@ -192,8 +199,8 @@ impl Plan {
 }
 
 impl EngineKind {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Native, Self::Sim];
+    /// All.
+    pub const ALL: [Self; 3] = [Self::Native, Self::Sim, Self::Linked];
 
     /// The name in plans and flags.
     #[must_use]
@@ -201,6 +208,7 @@ impl EngineKind {
         match self {
             Self::Native => "native",
             Self::Sim => "sim",
+            Self::Linked => "linked",
         }
     }
 }

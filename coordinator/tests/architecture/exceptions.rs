@@ -78,10 +78,6 @@ pub(crate) const LONG: &[(&str, &str)] = &[
     ),
     ("worker/src/load/driver.rs", "to be split"),
     (
-        "worker/tests/conformance.rs",
-        "one theme, asserted case by case",
-    ),
-    (
         "worker/tests/processes/agents.rs",
         "one theme, asserted case by case",
     ),

@@ -178,6 +178,7 @@ pub(crate) const RULES: &[Rule] = &[
             "coordinator/src/report.rs",
             "coordinator/src/main.rs",
             "worker/src/main.rs",
+            "worker/src/program.rs",
         ],
         forbidden: &[
             "print!",
@@ -188,7 +189,7 @@ pub(crate) const RULES: &[Rule] = &[
             "std::io::stderr",
             "indicatif",
         ],
-        reason: "stdout and stderr belong to report/ and the two main.rs",
+        reason: "stdout and stderr belong to report/ and to what `main` calls",
     },
     Rule {
         name: "report does not know the command line",

@@ -3,13 +3,19 @@
 //! shapes, recorders, or which variant this binary is.
 
 mod inline;
+pub mod linked;
+#[cfg(feature = "native")]
 mod memory;
+#[cfg(feature = "native")]
 mod native;
+#[cfg(feature = "native")]
 mod native_fault;
 mod null;
+#[cfg(feature = "native")]
 mod places;
 mod sim;
 mod simulated;
+#[cfg(feature = "native")]
 mod slowed;
 mod threaded;
 
@@ -19,6 +25,7 @@ use std::time::Duration;
 use contract::message::{Failure, LoadReport};
 use contract::part::EngineFacts;
 use contract::spec::{Demand, EngineSpec};
+#[cfg(feature = "native")]
 pub use native_fault::way_out;
 pub use null::null;
 
@@ -264,25 +271,32 @@ impl Counters {
     }
 }
 
-/// How busy one step was.
-#[derive(Clone, Copy, Debug, Default)]
-struct StepLoad {
-    running: u32,
-    waiting: u32,
-    kv_bytes: u64,
-    kv_bytes_total: u64,
-    stepping: Duration,
+/// How busy one step was. What an engine does not know stays zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StepLoad {
+    /// Sequences in it, those that ended with it included.
+    pub running: u32,
+    /// Requests that wait for a place.
+    pub waiting: u32,
+    /// Bytes of the key/value cache in use.
+    pub kv_bytes: u64,
+    /// Bytes of the key/value cache, used or not.
+    pub kv_bytes_total: u64,
+    /// Time of the step.
+    pub stepping: Duration,
     /// Of the step, the pass through the model.
-    computing: Duration,
-    prefix_hit_tokens: u64,
+    pub computing: Duration,
+    /// Prompt tokens not computed because an earlier prompt began alike.
+    pub prefix_hit_tokens: u64,
 }
 
 /// Opens an engine that can carry `demand` on a host that `slots` workers share, and tells `phase`
-/// the name of each phase of loading as it ends.
+/// the name of each phase of loading as it ends. `engines` are those that the program links.
 ///
 /// # Errors
 /// A [`Failure`] with one sentence that names the way out.
 pub fn open(
+    engines: linked::Engines,
     spec: &EngineSpec,
     demand: Demand,
     slots: u32,
@@ -291,7 +305,29 @@ pub fn open(
     phase: &mut dyn FnMut(&'static str),
 ) -> Result<Opened, Failure> {
     match spec {
+        #[cfg(feature = "native")]
         EngineSpec::Native(spec) => native::open(spec, demand, slots, sink, phase),
+        #[cfg(not(feature = "native"))]
+        EngineSpec::Native(_) => Err(engines.no_native()),
         EngineSpec::Sim(spec) => simulated::open(spec, demand, time, sink, phase),
+        EngineSpec::Linked(spec) => {
+            let threads = threads(spec.threads, slots);
+            engines.open(spec, &linked::Setting { demand, threads }, sink, phase)
+        }
+    }
+}
+
+/// Left open (zero), the cores this process may use (affinity and quota of its control group
+/// count) are divided by the slots that share them; at least one thread.
+fn threads(asked: u32, slots: u32) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    shared(asked, cores, slots)
+}
+
+pub(super) fn shared(asked: u32, cores: usize, slots: u32) -> usize {
+    if asked > 0 {
+        asked as usize
+    } else {
+        (cores / slots.max(1) as usize).max(1)
     }
 }

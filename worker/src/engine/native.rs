@@ -3,7 +3,6 @@
 //! stopwatch tells the scheduler's share of a step; it must not know load or the clock that
 //! requests are timed by.
 
-use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,7 +25,7 @@ use super::slowed::Slowed;
 use super::threaded::{Halt, Stepper, Threaded};
 use super::{
     Ending, EngineError, EngineEvent, EngineRequest, ErrorKind, Opened, StepLoad, StepSink,
-    WindowStart,
+    WindowStart, threads,
 };
 
 /// Requests that may wait at least; never fewer than the demand.
@@ -61,8 +60,7 @@ pub(super) fn open(
     let path = Path::new(&spec.model);
     let plan = Plan::make(spec, demand, path)?;
     fits(plan.facts.bytes, plan.needed, slots, free_memory(), demand)?;
-    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let threads = threads(spec.threads, cores, slots);
+    let threads = threads(spec.threads, slots);
     let options = LoadOptions {
         threads,
         isa: None,
@@ -197,16 +195,6 @@ fn kernels(model: &Model) -> String {
     match model.form() {
         WeightForm::AsStored => isa.to_owned(),
         form => format!("{isa}, {} weights", form.name()),
-    }
-}
-
-/// Left open, the cores this process may use (affinity and quota of its control group count) are
-/// divided by the slots that share them; at least one thread.
-fn threads(asked: u32, cores: usize, slots: u32) -> usize {
-    if asked > 0 {
-        asked as usize
-    } else {
-        (cores / slots.max(1) as usize).max(1)
     }
 }
 

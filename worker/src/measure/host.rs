@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use contract::identity::{BuildInfo, HostFacts, Sha256, VERSION};
@@ -86,6 +86,18 @@ pub(crate) fn file_sha256(path: &Path) -> io::Result<Sha256> {
             n => hasher.update(&chunk[..n]),
         }
     }
+}
+
+/// Names a model by content: the SHA-256 over those of its files, in the order given.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn model_digest(files: &[PathBuf]) -> io::Result<String> {
+    let mut all = sha2::Sha256::new();
+    for file in files {
+        all.update(file_sha256(file)?.0);
+    }
+    Ok(Sha256(all.finalize().into()).to_string())
 }
 
 fn read(path: impl AsRef<Path>) -> String {

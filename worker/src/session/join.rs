@@ -16,6 +16,7 @@ use super::link::{Event, Link, LinkError};
 use super::machine::{Action, Done, Input, Machine};
 use super::measuring::{Identity, Measuring};
 use super::processors::Processors;
+use crate::engine::linked::Engines;
 use crate::error::WorkerError;
 use crate::measure::{self, ColdStart};
 use crate::profile;
@@ -118,7 +119,11 @@ impl Handover {
 /// # Errors
 /// When it is refused, cannot reach the coordinator, loses the session, or the measuring thread
 /// breaks down.
-pub async fn run(handover: &Handover, cold: ColdStart) -> Result<Summary, WorkerError> {
+pub async fn run(
+    handover: &Handover,
+    cold: ColdStart,
+    engines: Engines,
+) -> Result<Summary, WorkerError> {
     // Before any other thread is there: those to come stay where this one is.
     let processors = match handover.own_processors {
         true => Processors::take(handover.slot, handover.slots),
@@ -147,6 +152,7 @@ pub async fn run(handover: &Handover, cold: ColdStart) -> Result<Summary, Worker
         slots: handover.slots,
         processors,
         model: handover.model,
+        engines,
     };
     let (measuring, results) = Measuring::start(identity).map_err(WorkerError::Thread)?;
     Worker {

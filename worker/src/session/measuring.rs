@@ -16,6 +16,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::machine::{Command, Done};
 use super::processors::Processors;
+use crate::engine::linked::Engines;
 use crate::measure::{Clock, ColdStart};
 use crate::profile;
 use crate::trial::{Control, OpenEngine, StartAt, TrialEnd};
@@ -42,6 +43,8 @@ pub(super) struct Identity {
     pub processors: Processors,
     /// Digest over every byte of the model, as the agent found it.
     pub model: Option<Sha256>,
+    /// Engines that the program links.
+    pub engines: Engines,
 }
 
 struct Order {
@@ -136,10 +139,18 @@ impl Bench {
                     slots,
                     processors,
                     model,
+                    engines,
                     ..
                 } = self.identity.clone();
                 let engine = processors.fitted(engine)?;
-                let engine = OpenEngine::open(&engine, demand, slots, &Clock::monotonic(), cold)?;
+                let engine = OpenEngine::open_with(
+                    engines,
+                    &engine,
+                    demand,
+                    slots,
+                    &Clock::monotonic(),
+                    cold,
+                )?;
                 let engine = engine.of_verified(model);
                 let report = engine.report();
                 self.engine = Some(engine);

@@ -52,6 +52,10 @@ impl Processors {
                 native.threads = *threads;
                 Ok(EngineSpec::Native(native))
             }
+            (Self::Own { threads }, EngineSpec::Linked(mut linked)) if linked.threads == 0 => {
+                linked.threads = *threads;
+                Ok(EngineSpec::Linked(linked))
+            }
             (_, engine) => Ok(engine),
         }
     }

@@ -11,6 +11,7 @@ use super::rig;
 use contract::spec::{
     Demand, EngineSpec, Objectives, Scenario, Shape, Share, SimSpec, StopSpec, Warmup,
 };
+use worker::engine::linked::Engines;
 use worker::engine::{self, EngineRequest};
 use worker::load::arrival::Arrivals;
 use worker::load::control::Control;
@@ -59,6 +60,7 @@ fn allocations_of(scenario: Scenario, waste: fn()) -> u64 {
     };
     let spec = EngineSpec::Sim(SimSpec::default());
     let mut opened = engine::open(
+        Engines::default(),
         &spec,
         demand,
         1,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use contract::id::Arm;
 use contract::spec::{Assignment, Demand, EngineSpec, PromptSet, Share, SimSpec};
+use worker::engine::linked::Engines;
 use worker::engine::{self, Engine, EngineRequest};
 use worker::load::files::Files;
 use worker::load::inbox::Inbox;
@@ -24,9 +25,17 @@ fn open(spec: &EngineSpec) -> Box<dyn Engine> {
         },
     );
     let sink = Inbox::default().sink(&clock);
-    engine::open(spec, demand, 1, Arc::new(clock), sink, &mut |_| ())
-        .expect("it opens")
-        .engine
+    engine::open(
+        Engines::default(),
+        spec,
+        demand,
+        1,
+        Arc::new(clock),
+        sink,
+        &mut |_| (),
+    )
+    .expect("it opens")
+    .engine
 }
 
 fn files(work: &Assignment) -> Files {
@@ -40,8 +49,16 @@ pub(super) fn prompts(work: &Assignment, spec: &EngineSpec, clock: &Clock) -> Ve
         tokens_per_request: 32,
     };
     let sink = Inbox::default().sink(clock);
-    let opened = engine::open(spec, demand, 1, Arc::new(clock.clone()), sink, &mut |_| ())
-        .expect("it opens");
+    let opened = engine::open(
+        Engines::default(),
+        spec,
+        demand,
+        1,
+        Arc::new(clock.clone()),
+        sink,
+        &mut |_| (),
+    )
+    .expect("it opens");
     let phase = Phase::measured(work, &*opened.engine, &files(work)).expect("it can be prepared");
     phase
         .requests

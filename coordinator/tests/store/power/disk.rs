@@ -2,7 +2,7 @@
 //! contents with the sync of their file; whatever is pending may reach the device wholly, in part,
 //! or not at all, each piece for itself. Owns that model; knows nothing of stores.
 
-use std::collections::{BTreeMap, BTreeMap};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,6 @@
 //! What the native engine refuses, and how it divides memory and processors.
 
+use super::super::shared;
 use super::*;
 
 const DEMAND: Demand = Demand {
@@ -43,14 +44,14 @@ fn slots_need_a_cache_each_and_the_weights_once() {
 fn slots_share_the_cores_and_what_was_asked_for_stays() {
     assert_eq!(
         [
-            threads(0, 8, 1),
-            threads(0, 8, 3),
-            threads(0, 2, 4),
-            threads(0, 2, 0)
+            shared(0, 8, 1),
+            shared(0, 8, 3),
+            shared(0, 2, 4),
+            shared(0, 2, 0)
         ],
         [8, 2, 1, 2]
     );
-    assert_eq!(threads(5, 8, 4), 5);
+    assert_eq!(shared(5, 8, 4), 5);
 }
 
 #[test]
