@@ -3,7 +3,7 @@
 //! `repository`'s, how one source is built, `pipeline`'s.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::checkout::Checkout;
 use super::ground::absolute;
