@@ -1,5 +1,6 @@
 //! Where the numbers come from, in one sentence or in full.
 
+use contract::identity::Sha256;
 use contract::run::RunHeader;
 
 use crate::plan::Plan;
@@ -26,7 +27,7 @@ pub(crate) fn full(page: &mut Page, record: &RunRecord, plan: &Plan) {
     let header = &record.header;
     page.heading(ORIGIN);
     let mut fact = |name: &str, text: &str| page.entry(name, text, 2, 12);
-    for (name, text) in facts(header, plan, |hash| hash.short()) {
+    for (name, text) in facts(header, plan, Sha256::short) {
         fact(name, &text);
     }
     header

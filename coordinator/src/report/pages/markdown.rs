@@ -1,6 +1,7 @@
 //! A comparison as a comment for a pull request, in GitHub's Markdown: the answer first, one table
 //! a scenario, what the numbers come from folded away. Must not decide anything.
 
+use contract::identity::Sha256;
 use stats::validity::{Alike, alike};
 
 use crate::compare::{Cell, Findings, LayoutControl, MetricComparison, Outcome};
@@ -166,7 +167,7 @@ fn layout_control(control: &LayoutControl) -> String {
 fn origin(findings: &Findings) -> Vec<String> {
     let (record, plan) = (&findings.record, &findings.plan);
     let header = &record.header;
-    let facts = facts(header, plan, |hash| hash.short());
+    let facts = facts(header, plan, Sha256::short);
     let mut lines: Vec<String> = facts
         .iter()
         .map(|(name, fact)| format!("{name} {fact}"))

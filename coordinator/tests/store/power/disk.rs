@@ -2,7 +2,7 @@
 //! contents with the sync of their file; whatever is pending may reach the device wholly, in part,
 //! or not at all, each piece for itself. Owns that model; knows nothing of stores.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeMap};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -61,7 +61,7 @@ pub(crate) struct Disk {
     root: PathBuf,
     dirs: Vec<Dir>,
     files: Vec<File>,
-    syncing: HashMap<u32, usize>,
+    syncing: BTreeMap<u32, usize>,
 }
 
 impl Disk {
@@ -71,7 +71,7 @@ impl Disk {
             root: root.to_owned(),
             dirs: Vec::new(),
             files: Vec::new(),
-            syncing: HashMap::new(),
+            syncing: BTreeMap::new(),
         };
         disk.hold(root);
         disk

@@ -1,6 +1,6 @@
 //! What a program did to files, read from strace's log. Owns the log's form; knows nothing of disks.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
@@ -45,7 +45,7 @@ pub(crate) enum Call {
 /// beginning: it may have reached the device. A sync counts from its end, for what was written
 /// before its beginning.
 pub(crate) fn read(log: &str) -> Vec<Call> {
-    let mut open: HashMap<u32, &str> = HashMap::new();
+    let mut open: BTreeMap<u32, &str> = BTreeMap::new();
     let mut calls = Vec::new();
     for line in log.lines() {
         let Some((thread, text)) = line.split_once(' ') else {
