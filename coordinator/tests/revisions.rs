@@ -73,7 +73,8 @@ fn python() -> Option<String> {
     }
     let reason = format!("{program} cannot import {MODULES} (BENCH_PYTHON names another)");
     assert!(std::env::var_os("REQUIRE_PYTHON").is_none(), "{reason}");
-    writeln!(std::io::stderr(), "skipped: {reason}").unwrap();
+    let mut err = std::io::stderr();
+    writeln!(err, "skipped: {reason}").unwrap();
     None
 }
 

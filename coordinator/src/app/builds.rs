@@ -60,11 +60,11 @@ fn recipes(args: &BuildArgs) -> Result<Vec<VariantName>, BuildError> {
         .iter()
         .map(|name| name.parse())
         .collect::<Result<Vec<Variant>, _>>()?;
-    variants.into_iter().map(recipe).collect()
+    variants.iter().map(recipe).collect()
 }
 
 /// Layouts are built by their number, and revisions have a flag of their own.
-fn recipe(variant: Variant) -> Result<VariantName, BuildError> {
+fn recipe(variant: &Variant) -> Result<VariantName, BuildError> {
     match (variant.recipe, &variant.revision) {
         (VariantName::Layout(layout), _) => Err(BuildError::LayoutByName {
             name: layout.name(),

@@ -115,9 +115,9 @@ mod tests {
             id: format!("path+file:///w/{name}"),
             name: name.to_owned(),
             manifest_path: PathBuf::from(format!("/w/{name}/Cargo.toml")),
-            source: None,
             targets: binaries.iter().map(target).collect(),
             default_run: default_run.map(str::to_owned),
+            dependencies: Vec::new(),
             metadata: None,
         }
     }

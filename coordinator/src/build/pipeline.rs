@@ -159,7 +159,7 @@ impl<'a> Pipeline<'a> {
             options, shared, ..
         } = *source;
         let tools = Toolchain::discover(&options.root)?;
-        let workspace = Workspace::find(options, Some(&tools.rustc.host))?;
+        let workspace = Workspace::find(options, &tools.rustc.host)?;
         let root = &workspace.root;
         check_below(&options.root, root)?;
         let inherited = Inherited::of(root, &options.environment, &tools.rustc.host)?;

@@ -2,7 +2,7 @@
 //! it is given and begin to speak HTTP/2. Knows nothing of messages.
 
 use std::io::{ErrorKind, Read};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -51,7 +51,13 @@ fn dials(listener: &TcpListener, child: &mut Child) -> Result<(), String> {
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
         match listener.accept() {
-            Ok((stream, _)) => return says_the_preface(stream),
+            Ok((stream, _)) => {
+                let waits = stream
+                    .set_nonblocking(false)
+                    .and_then(|()| stream.set_read_timeout(Some(PATIENCE)));
+                waits.map_err(|error| format!("could not be listened to: {error}"))?;
+                return says_the_preface(stream);
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => return Err(format!("could not be listened to: {error}")),
         }
@@ -63,13 +69,9 @@ fn dials(listener: &TcpListener, child: &mut Child) -> Result<(), String> {
     Err(format!("had not dialled after {} s", PATIENCE.as_secs()))
 }
 
-fn says_the_preface(mut stream: TcpStream) -> Result<(), String> {
+fn says_the_preface(mut stream: impl Read) -> Result<(), String> {
     let mut said = [0; PREFACE.len()];
-    let read = stream
-        .set_nonblocking(false)
-        .and_then(|()| stream.set_read_timeout(Some(PATIENCE)))
-        .and_then(|()| stream.read_exact(&mut said));
-    match read {
+    match stream.read_exact(&mut said) {
         Ok(()) if said == *PREFACE => Ok(()),
         _ => Err("dialled and did not speak HTTP/2".to_owned()),
     }

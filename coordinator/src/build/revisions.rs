@@ -3,7 +3,7 @@
 //! `repository`'s, how one source is built, `pipeline`'s.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::checkout::Checkout;
 use super::ground::absolute;
@@ -12,7 +12,7 @@ use super::locked::dependencies_that_differ;
 use super::pipeline::{Source, Tools, build_source};
 use super::repository::{Repository, Revision, short};
 use super::revision_record::{Revisions, folder_of};
-use super::workspace::Workspace;
+use super::workspace::dependencies_outside;
 use super::{
     BuildError, BuildOptions, BuildProgress, Outcome, RevisionError, Trainer, WorkspaceError,
 };
@@ -144,22 +144,16 @@ fn in_revision(
     let outside = match &error {
         // It names the revision already.
         BuildError::Revision(_) => return error,
-        BuildError::Workspace(WorkspaceError::Unreadable { .. }) => outside_of(repository, options),
-        _ => None,
+        BuildError::Workspace(WorkspaceError::Unreadable { .. }) => {
+            dependencies_outside(options, &repository.top)
+        }
+        _ => Vec::new(),
     };
-    match outside {
+    match outside.into_iter().next() {
         Some(path) => RevisionError::DependencyOutside { name, path }.into(),
         None => BuildError::InRevision {
             name,
             source: Box::new(error),
         },
     }
-}
-
-/// The directory of a dependency of the working tree that lies outside of the repository.
-fn outside_of(repository: &Repository, options: &BuildOptions) -> Option<PathBuf> {
-    let workspace = Workspace::find(options, None).ok()?;
-    let is_outside = |manifest: &&PathBuf| !manifest.starts_with(&repository.top);
-    let manifest = workspace.outside.iter().find(is_outside)?;
-    manifest.parent().map(Path::to_owned)
 }

@@ -25,8 +25,6 @@ pub(super) struct Workspace {
     pub(super) binary: String,
     pub(super) cargo_profile: String,
     pub(super) crates: Crates,
-    /// Manifests of crates by path that lie outside of the workspace's directory.
-    pub(super) outside: Vec<PathBuf>,
 }
 
 /// Names of crates by what is done to them.
@@ -54,10 +52,18 @@ pub(super) struct Package {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) manifest_path: PathBuf,
-    pub(super) source: Option<String>,
     pub(super) targets: Vec<Target>,
     pub(super) default_run: Option<String>,
+    #[serde(default)]
+    pub(super) dependencies: Vec<Dependency>,
     pub(super) metadata: Option<serde_json::Value>,
+}
+
+/// What a package depends on.
+#[derive(Deserialize)]
+pub(super) struct Dependency {
+    /// Its directory, where it is named by that.
+    path: Option<PathBuf>,
 }
 
 /// A library, binary, test ….
@@ -68,12 +74,11 @@ pub(super) struct Target {
 }
 
 impl Workspace {
-    /// The workspace that the options ask for, as Cargo sees it: with the dependencies of one target
-    /// or of all.
+    /// The workspace that the options ask for, as Cargo sees it.
     ///
     /// # Errors
     /// When there is none, or no single package and binary is meant.
-    pub(super) fn find(options: &BuildOptions, triple: Option<&str>) -> Result<Self, BuildError> {
+    pub(super) fn find(options: &BuildOptions, triple: &str) -> Result<Self, BuildError> {
         let alone = metadata(options, &options.root, &["--no-deps"])?;
         let members: Vec<&Package> = alone.packages.iter().collect();
         let own = nearest_manifest(&options.root);
@@ -84,8 +89,7 @@ impl Workspace {
             None => usual_profile(&alone.workspace_root)?.to_owned(),
         };
         // Features are those of the package in whose directory Cargo is asked.
-        let platform = triple.map_or_else(Vec::new, |triple| vec!["--filter-platform", triple]);
-        let mut arguments = platform;
+        let mut arguments = vec!["--filter-platform", triple];
         arguments.extend(options.features.iter().map(String::as_str));
         let folder = package.manifest_path.parent().unwrap_or(&options.root);
         let whole = metadata(options, folder, &arguments)?;
@@ -94,10 +98,6 @@ impl Workspace {
             .iter()
             .filter(|package| !whole.workspace_members.contains(&package.id))
             .collect();
-        let outside = others
-            .iter()
-            .filter(|package| package.source.is_none())
-            .filter(|package| !package.manifest_path.starts_with(&whole.workspace_root));
         Ok(Self {
             package: package.name.clone(),
             binary: binary.to_owned(),
@@ -107,9 +107,6 @@ impl Workspace {
                 listed: listed(&options.profile_crates, &members, &others)?,
                 hooked: names(others.iter().copied().filter(|package| package.is_hooked())),
             },
-            outside: outside
-                .map(|package| package.manifest_path.clone())
-                .collect(),
             root: whole.workspace_root,
         })
     }
@@ -138,6 +135,20 @@ impl Package {
             .and_then(|all| all.get(table)?.get(key)?.as_bool());
         value == Some(true)
     }
+}
+
+/// Directories of dependencies by path that do not lie below `top`. Nothing is resolved for it, so
+/// that no lock file is written.
+pub(super) fn dependencies_outside(options: &BuildOptions, top: &Path) -> Vec<PathBuf> {
+    let Ok(alone) = metadata(options, &options.root, &["--no-deps"]) else {
+        return Vec::new();
+    };
+    let dependencies = alone
+        .packages
+        .into_iter()
+        .flat_map(|package| package.dependencies);
+    let paths = dependencies.filter_map(|dependency| dependency.path);
+    paths.filter(|path| !path.starts_with(top)).collect()
 }
 
 fn metadata(
