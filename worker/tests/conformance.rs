@@ -1,7 +1,6 @@
 //! The conformance suite on the engines of this crate: the simulated one in virtual and in real
 //! time, and the native one on a small synthetic model. Engines broken on purpose show that each
 //! check bites.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

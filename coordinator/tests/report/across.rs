@@ -41,10 +41,10 @@ fn explained(across: &Across, metric: &str, format: Format) -> String {
     print(format, |reporter| {
         reporter
             .say(&answers::AcrossExplained {
-                across: across,
+                across,
                 lines: &lines,
             })
-            .unwrap()
+            .unwrap();
     })
 }
 

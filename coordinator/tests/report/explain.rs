@@ -15,10 +15,10 @@ fn explained(findings: &Findings, metric: &str, format: Format) -> String {
     print(format, |reporter| {
         reporter
             .say(&answers::Explained {
-                findings: findings,
+                findings,
                 explanations: &explanations,
             })
-            .unwrap()
+            .unwrap();
     })
 }
 
@@ -273,7 +273,7 @@ fn an_odd_worker_is_named_with_the_answer_without_it() {
     };
     let findings = odd.findings();
     let shown = print(Format::Human, |reporter| {
-        reporter.say(&answers::Full(&findings)).unwrap()
+        reporter.say(&answers::Full(&findings)).unwrap();
     });
     says(
         &shown,

@@ -83,7 +83,7 @@ fn colour_changes_no_letter() {
     .findings();
     let show = |colour| {
         painted(Format::Human, colour, |reporter| {
-            reporter.say(&answers::Short(&findings)).unwrap()
+            reporter.say(&answers::Short(&findings)).unwrap();
         })
     };
     let (plain, coloured) = (show(false), show(true));

@@ -18,7 +18,7 @@ fn markdown(story: Story) -> String {
 
 fn shown(findings: &Findings, format: Format) -> String {
     print(format, |reporter| {
-        reporter.say(&answers::Short(findings)).unwrap()
+        reporter.say(&answers::Short(findings)).unwrap();
     })
 }
 

@@ -169,7 +169,7 @@ fn answers(format: Format, findings: &Findings) -> String {
         reporter.say(&answers::Full(findings)).unwrap();
         reporter
             .say(&answers::Explained {
-                findings: findings,
+                findings,
                 explanations: &explanations,
             })
             .unwrap();
@@ -241,13 +241,13 @@ fn markup_and_formulas_are_text() {
         (
             "markdown",
             print(Format::Markdown, |reporter| {
-                reporter.say(&answers::Short(&findings)).unwrap()
+                reporter.say(&answers::Short(&findings)).unwrap();
             }),
         ),
         (
             "JUnit",
             print(Format::Junit, |reporter| {
-                reporter.say(&answers::Short(&findings)).unwrap()
+                reporter.say(&answers::Short(&findings)).unwrap();
             }),
         ),
     ] {
@@ -267,7 +267,7 @@ fn markup_and_formulas_are_text() {
 fn json_keeps_what_was_said() {
     let findings = findings();
     let text = print(Format::Json, |reporter| {
-        reporter.say(&answers::Short(&findings)).unwrap()
+        reporter.say(&answers::Short(&findings)).unwrap();
     });
     let document: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(document["notices"][0]["message"], Value::from(nasty()));

@@ -26,17 +26,17 @@ fn story(b: f64) -> Story {
 fn forms(findings: &Findings) -> Vec<String> {
     let shown = [Format::Human, Format::Markdown, Format::Junit].map(|format| {
         print(format, |reporter| {
-            reporter.say(&answers::Short(findings)).unwrap()
+            reporter.say(&answers::Short(findings)).unwrap();
         })
     });
     let explanations = explain(findings, "primary").unwrap();
     let explained = print(Format::Human, |reporter| {
         reporter
             .say(&answers::Explained {
-                findings: findings,
+                findings,
                 explanations: &explanations,
             })
-            .unwrap()
+            .unwrap();
     });
     let page = page(findings).replace('\u{a0}', " ");
     shown
@@ -168,7 +168,7 @@ fn a_slower_layout_is_no_regression_and_a_slower_candidate_is() {
     );
     assert!(matches!(findings.validity, Validity::Valid));
     let comment = print(Format::Markdown, |reporter| {
-        reporter.say(&answers::Short(&findings)).unwrap()
+        reporter.say(&answers::Short(&findings)).unwrap();
     });
     assert!(
         comment.contains("Layout control: 2 shuffled baselines"),
@@ -184,7 +184,7 @@ fn a_slower_layout_is_no_regression_and_a_slower_candidate_is() {
         "no verdict of a layout: {comment}"
     );
     let xml = print(Format::Junit, |reporter| {
-        reporter.say(&answers::Short(&findings)).unwrap()
+        reporter.say(&answers::Short(&findings)).unwrap();
     });
     assert!(!xml.contains("layout1"), "{xml}");
     let twin = Story {
@@ -212,7 +212,7 @@ fn a_layout_that_cannot_be_believed_is_left_out_and_that_is_said() {
         "the candidate was measured as it should be"
     );
     let human = flat(&print(Format::Human, |reporter| {
-        reporter.say(&answers::Short(&findings)).unwrap()
+        reporter.say(&answers::Short(&findings)).unwrap();
     }));
     assert!(
         human.contains("burst-100: baseline-layout1 is left out of the SD"),
@@ -255,7 +255,7 @@ fn layouts_alone_are_measured_and_nothing_is_compared() {
     let findings = alone(30);
     assert!(!matches!(findings.validity, Validity::Valid));
     let human = flat(&print(Format::Human, |reporter| {
-        reporter.say(&answers::Short(&findings)).unwrap()
+        reporter.say(&answers::Short(&findings)).unwrap();
     }));
     assert!(
         human.contains("the code-layout noise is unknown"),

@@ -71,7 +71,7 @@ fn a_list_of_runs_tells_finished_from_interrupted_ones() {
         summary(None),
     ];
     let text = print(Format::Human, |reporter| {
-        reporter.say(&answers::Runs(&runs)).unwrap()
+        reporter.say(&answers::Runs(&runs)).unwrap();
     });
     let rows: Vec<&str> = text.lines().skip(1).collect();
     assert!(
@@ -98,7 +98,7 @@ fn an_empty_list_says_how_to_fill_it() {
         .contains("coordinator run")
     );
     let json = print(Format::Json, |reporter| {
-        reporter.say(&answers::Runs(&[])).unwrap()
+        reporter.say(&answers::Runs(&[])).unwrap();
     });
     assert_eq!(
         serde_json::from_str::<Value>(&json).unwrap()["runs"],
@@ -110,7 +110,7 @@ fn an_empty_list_says_how_to_fill_it() {
 fn what_is_missing_comes_with_its_remedy() {
     let show = |format, state| {
         print(format, |reporter| {
-            reporter.say(&answers::Checks(&checks(state))).unwrap()
+            reporter.say(&answers::Checks(&checks(state))).unwrap();
         })
     };
     let text = show(Format::Human, State::Missing);
@@ -137,7 +137,7 @@ fn how_a_run_was_made_tells_what_happened_on_the_way() {
     let text = print(Format::Human, |reporter| {
         reporter
             .say(&answers::Shown(&record, &summary(None)))
-            .unwrap()
+            .unwrap();
     });
     assert!(
         flat(&text).contains("20 blocks done, 120 parts accepted, 9000 requests"),
@@ -151,7 +151,7 @@ fn how_a_run_was_made_tells_what_happened_on_the_way() {
     let text = print(Format::Human, |reporter| {
         reporter
             .say(&answers::Shown(&quiet, &summary(None)))
-            .unwrap()
+            .unwrap();
     });
     assert!(!text.contains("Events of the run"), "{text}");
 }
@@ -171,7 +171,7 @@ fn what_happened_is_told_in_a_scenario_that_exists_and_names_the_candidate() {
         flat(&print(Format::Human, |reporter| {
             reporter
                 .say(&answers::Shown(&record, &summary(None)))
-                .unwrap()
+                .unwrap();
         }))
     };
     let scenarios = 2;
@@ -208,7 +208,7 @@ fn a_checked_plan_says_what_its_look_means() {
                     plan: &plan,
                     ahead: &[],
                 })
-                .unwrap()
+                .unwrap();
         }))
     };
     let looked = said("look = { at = 10 }\n");

@@ -108,7 +108,7 @@ impl Story {
     pub(crate) fn printed(self, format: Format) -> String {
         let findings = self.findings();
         print(format, |reporter| {
-            reporter.say(&answers::Short(&findings)).unwrap()
+            reporter.say(&answers::Short(&findings)).unwrap();
         })
     }
 
@@ -116,7 +116,7 @@ impl Story {
     pub(crate) fn reported(self) -> String {
         let findings = self.findings();
         print(Format::Human, |reporter| {
-            reporter.say(&answers::Full(&findings)).unwrap()
+            reporter.say(&answers::Full(&findings)).unwrap();
         })
     }
 

@@ -224,7 +224,7 @@ pub(crate) fn tamper(dir: &Path, tree: &str, change: impl FnOnce(&sled::Tree)) {
     let db = loop {
         match config.open() {
             Err(sled::Error::Io(e)) if e.to_string().contains("acquire lock") => {
-                std::thread::yield_now()
+                std::thread::yield_now();
             }
             result => break result.unwrap(),
         }

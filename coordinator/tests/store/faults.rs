@@ -235,7 +235,7 @@ impl Original {
             Store::open(&dir.path().join("store"))
                 .unwrap()
                 .close()
-                .unwrap()
+                .unwrap();
         });
         copy(&dir.path().join("store"), &dir.path().join("tried"));
         let tried = dir.path().join("tried/db");

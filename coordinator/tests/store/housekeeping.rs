@@ -105,7 +105,7 @@ fn a_compaction_that_was_cut_off_leaves_one_whole_database() {
     type Cut<'a> = (&'a str, &'a dyn Fn(&Path));
     let cuts: [Cut<'_>; 4] = [
         ("half a copy", &|dir| {
-            std::fs::create_dir_all(dir.join("compact/db")).unwrap()
+            std::fs::create_dir_all(dir.join("compact/db")).unwrap();
         }),
         ("the old one stepped aside", &|dir| {
             copy(&dir.join("db"), &dir.join("compact/db"));
@@ -116,7 +116,7 @@ fn a_compaction_that_was_cut_off_leaves_one_whole_database() {
             std::fs::create_dir(dir.join("compact")).unwrap();
         }),
         ("there never was a new one", &|dir| {
-            rename(dir, "db", "db.old")
+            rename(dir, "db", "db.old");
         }),
     ];
     for (name, cut) in cuts {

@@ -31,7 +31,7 @@ type Lie = fn(&mut Part);
 fn a_part_that_contradicts_itself_is_named_by_verify_and_does_not_come_in() {
     let lies: [(&str, Lie); 8] = [
         ("differs", |part| {
-            part.usage.wall += std::time::Duration::from_millis(1)
+            part.usage.wall += std::time::Duration::from_millis(1);
         }),
         ("range", |part| part.usage.wall /= 10),
         ("values", |part| part.output_tokens *= 2),
@@ -39,7 +39,7 @@ fn a_part_that_contradicts_itself_is_named_by_verify_and_does_not_come_in() {
         ("order", |part| part.requests[3].done_ns = 5),
         ("index", |part| part.requests[3].index = 2),
         ("text", |part| {
-            part.origin.hostname = "\u{1b}]0;x\u{7}".into()
+            part.origin.hostname = "\u{1b}]0;x\u{7}".into();
         }),
         ("instrumented", |part| part.origin.instrumented = true),
     ];

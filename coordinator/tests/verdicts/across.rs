@@ -148,7 +148,7 @@ fn what_is_not_alike_is_refused_unless_asked_for_and_then_labelled() {
     );
     let hosts = sketch(4, |record| record.header.hosts[0].1.cores = 64);
     let model = sketch(4, |record| {
-        record.header.model_digest = "another".to_owned()
+        record.header.model_digest = "another".to_owned();
     });
     let load = sketch(4, |record| {
         record.header.plan_json = record
@@ -188,7 +188,7 @@ fn what_is_not_alike_is_refused_unless_asked_for_and_then_labelled() {
         record
             .parts
             .iter_mut()
-            .for_each(|part| part.engine.threads = 3)
+            .for_each(|part| part.engine.threads = 3);
     });
     let AcrossError::Unlike(why) = across(&one, &threads, false).unwrap_err() else {
         panic!("other threads")

@@ -54,7 +54,7 @@ fn a_step_is_found_and_an_expected_one_is_told_apart() {
         assert!(
             program(dir.path(), arguments).status.success(),
             "{arguments:?}"
-        )
+        );
     };
     ok(&["runs", "tag", &first, "slow"]);
     ok(&["runs", "note", &first, "sim scale 3", "--expected"]);

@@ -18,7 +18,7 @@ fn refusal(heads: u64, kv_heads: u64, head_dim: u64, context: u64) -> Option<Str
 fn sizes_whose_products_would_wrap_are_refused_by_name() {
     assert_eq!(refusal(128, 8, 128, 131_072), None);
     let named = |refusal: Option<String>, key: &str| {
-        assert!(refusal.is_some_and(|r| r.contains(key)), "{key}")
+        assert!(refusal.is_some_and(|r| r.contains(key)), "{key}");
     };
     named(refusal((1 << 61) + 8, 8, 8, 64), "num_attention_heads");
     named(refusal(1 << 28, 8, 8, 64), "num_attention_heads");
