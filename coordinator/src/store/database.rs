@@ -7,12 +7,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::error::{Damage, StoreError};
-use super::guard::guarded;
+use super::guard::{guarded, within};
 use super::{DB_DIR, Trees};
 
 /// How long sled may take to let go of a database that was closed; on a busy disk that is long. Our
 /// own lock is held by then, so nobody else can be in.
 const LINGER: Duration = Duration::from_secs(10);
+/// How long the device may take to answer sled. A sync of a busy disk takes seconds.
+pub(super) const ANSWER: Duration = Duration::from_secs(120);
 /// Between two tries against sled's own lock.
 const PAUSE: Duration = Duration::from_millis(20);
 /// sled takes several times this in memory; its default is 1 GiB.
@@ -44,11 +46,13 @@ impl Closing {
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        let db = self.db.take();
-        let _ = guarded(|| drop(db));
-        for tree in std::mem::take(&mut self.trees) {
-            let _ = guarded(|| drop(tree));
-        }
+        let (db, trees) = (self.db.take(), std::mem::take(&mut self.trees));
+        let _ = within(ANSWER, move || {
+            let _ = guarded(|| drop(db));
+            for tree in trees {
+                let _ = guarded(|| drop(tree));
+            }
+        });
     }
 }
 

@@ -228,6 +228,11 @@ pub enum Damage {
     /// The database could not even say so.
     #[error("the database is damaged so that it cannot be read")]
     Panicked,
+    /// The database waits for a device that does not answer.
+    #[error(
+        "the device did not answer in time; see whether it has failed, then run `coordinator runs verify`"
+    )]
+    Silent,
     /// A record kept in pieces lacks some.
     #[error("a piece of a record is missing")]
     Gap,

@@ -3,7 +3,8 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
-use std::sync::Once;
+use std::sync::{Once, mpsc};
+use std::time::Duration;
 
 use super::error::Damage;
 
@@ -29,6 +30,20 @@ pub(super) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, Damage> {
     result.map_err(|_| Damage::Panicked)
 }
 
+/// Runs a closure on a thread of its own and waits for it this long: when a write to the device
+/// fails, sled may wait for an answer that never comes. The thread is left behind then.
+pub(super) fn within<T: Send + 'static>(
+    limit: Duration,
+    f: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Damage> {
+    let (told, answer) = mpsc::channel();
+    std::thread::spawn(move || {
+        // Nobody listens any more once the limit has passed.
+        let _ = told.send(guarded(f));
+    });
+    answer.recv_timeout(limit).map_err(|_| Damage::Silent)?
+}
+
 /// Threads of sled's own, whose panics show as errors of what waits for them.
 fn is_sleds_thread() -> bool {
     let thread = std::thread::current();
@@ -40,6 +55,21 @@ fn is_sleds_thread() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_does_not_answer_in_time_is_left_and_what_does_is_told() {
+        let limit = Duration::from_millis(50);
+        let (hold, held) = mpsc::channel::<()>();
+        let silent = within(limit, move || held.recv());
+        assert!(matches!(silent, Err(Damage::Silent)), "{silent:?}");
+        drop(hold);
+        let long = Duration::from_secs(60);
+        assert!(matches!(within(long, || 7), Ok(7)));
+        assert!(matches!(
+            within(long, || -> u8 { std::panic::resume_unwind(Box::new(())) }),
+            Err(Damage::Panicked)
+        ));
+    }
 
     #[test]
     fn a_panic_becomes_damage_and_the_next_call_is_sound() {

@@ -15,8 +15,9 @@ use sled::transaction::{TransactionError, TransactionResult};
 use sled::{Batch, Transactional};
 
 use super::change::Change;
+use super::database::ANSWER;
 use super::error::{Damage, StoreError};
-use super::guard::guarded;
+use super::guard::{guarded, within};
 use super::journal::TAKEN_BACK;
 use super::key::{self, Entry};
 use super::raw::Resume;
@@ -229,7 +230,8 @@ impl Store {
 
     /// Flush, then sync: sled's flush moves bytes to the device without asking it to keep them.
     pub(super) fn make_durable(&self) -> Result<(), StoreError> {
-        let flushed = guarded(|| self.db.flush()).map_err(|damage| self.damaged(damage))?;
+        let db = self.db.clone();
+        let flushed = within(ANSWER, move || db.flush()).map_err(|damage| self.damaged(damage))?;
         flushed.map_err(|source| StoreError::engine("flush", &self.dir, source))?;
         durable::sync(&self.dir.join(DB_DIR).join("db"))
     }
