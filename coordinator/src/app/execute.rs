@@ -25,7 +25,7 @@ const EVENT_QUEUE: usize = 1024;
 const FILES_BESIDE: u64 = 128;
 const AGENT_GRACE: Duration = Duration::from_secs(15);
 /// For agents that were not started from here to hear that they may go.
-const LAST_WORD: Duration = Duration::from_secs(3);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Where a job runs.
 pub(super) struct Ground {
@@ -139,7 +139,7 @@ async fn execute(
     launched.stop(AGENT_GRACE).await;
     // Agents that are not ours to wait for have been told that the run is over, and hear it before
     // the line is cut.
-    served.close(LAST_WORD).await;
+    served.close(CLOSE_TIMEOUT).await;
     Ok(ending?)
 }
 

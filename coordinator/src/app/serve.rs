@@ -19,7 +19,7 @@ use crate::fleet::session::{self, GateLimits, SessionService};
 
 /// Callers that the system keeps until they are let in: beyond them it drops a knock, and who
 /// knocked tries again after a second.
-const KNOCKING: u32 = 4096;
+const LISTEN_BACKLOG: u32 = 4096;
 /// Callers that may be inside without having introduced themselves, beside those who are expected:
 /// all workers of a fleet are started at the same moment.
 const WAITING: usize = 256;
@@ -204,7 +204,7 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     }?;
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(KNOCKING)
+    socket.listen(LISTEN_BACKLOG)
 }
 
 /// The service while it runs; it ends when this is dropped.

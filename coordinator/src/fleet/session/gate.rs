@@ -29,7 +29,7 @@ use super::refusal::{Refusal, Refusals};
 const READY: usize = 64;
 /// Between two tries to accept when the system refuses: it is out of descriptors or memory, and
 /// both may come back.
-const BREATH: Duration = Duration::from_millis(50);
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
 /// The bounds at the door.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +82,7 @@ impl Gate {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, from)) => self.welcome(stream, from),
-                    Err(_) => sleep(BREATH).await,
+                    Err(_) => sleep(ACCEPT_RETRY).await,
                 },
                 () = self.ready.closed() => return,
             }
