@@ -2,7 +2,7 @@
 
 use contract::run::RunState;
 
-use super::{App, Verdict};
+use super::{App, ExitCode};
 use crate::cli::TrendArgs;
 use crate::compare::Reading;
 use crate::error::{AppError, exit};
@@ -10,7 +10,7 @@ use crate::history::{self, Query, RunHistory};
 use crate::plan::Plan;
 use crate::store::{RunSummary, Store};
 
-pub(super) fn trend(app: &mut App<'_>, args: &TrendArgs) -> Result<Verdict, AppError> {
+pub(super) fn trend(app: &mut App<'_>, args: &TrendArgs) -> Result<ExitCode, AppError> {
     let query = Query {
         plan: args.plan.clone(),
         variant: args.variant.clone(),

@@ -9,7 +9,7 @@ use super::execute::{Ground, on_fleet};
 use super::ground;
 use super::keep::Keeper;
 use super::prepare::{self, Prepared};
-use super::{App, Verdict, look, stored};
+use super::{App, ExitCode, look, stored};
 use crate::cli::{FleetArgs, RunArgs};
 use crate::compare::Findings;
 use crate::dispatch::driver::unix_ms;
@@ -30,7 +30,7 @@ pub(super) struct Measured {
 }
 
 /// Carries a run out and shows what it found.
-pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<Verdict, AppError> {
+pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<ExitCode, AppError> {
     if args.gate.gate && args.resume.is_none() && !args.lineup.compares() {
         return Err(AppError::NothingToGate);
     }
