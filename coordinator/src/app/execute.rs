@@ -9,7 +9,7 @@ use contract::descriptors;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::serve::{Door, HELLO_LIMIT, serve};
+use super::serve::{HELLO_LIMIT, ListenConfig, serve};
 use super::signals::{self, interrupts};
 use crate::dispatch::driver::{Sources, drive};
 use crate::dispatch::event::{Ending, LostAgent, ProgressEvent};
@@ -32,7 +32,7 @@ pub(super) struct Ground {
     /// Who starts the agents.
     pub launcher: Launcher,
     /// Where they dial.
-    pub door: Door,
+    pub door: ListenConfig,
     /// The agents' program, as the hosts see it.
     pub program: PathBuf,
     /// Slots on each host.
@@ -44,7 +44,7 @@ pub(super) struct Ground {
 impl Ground {
     /// One agent on this host and nobody else.
     pub(super) fn this_host(slots: u32, lease: Duration) -> Self {
-        let (launcher, door) = (Launcher::Local, Door::of_this_host());
+        let (launcher, door) = (Launcher::Local, ListenConfig::of_this_host());
         Self {
             launcher,
             door,

@@ -3,9 +3,9 @@
 use contract::credentials::{TOKEN_VARIABLE, Token};
 
 use super::execute::{Ground, sibling_worker};
-use super::serve::{Door, DoorWishes};
+use super::serve::{ListenArgs, ListenConfig};
 use crate::cli::{FleetArgs, LauncherName};
-use crate::error::{AppError, DoorError};
+use crate::error::{AppError, ListenError};
 use crate::fleet::launch::{Launcher, Slurm, Ssh};
 use crate::plan::Plan;
 
@@ -23,7 +23,7 @@ pub(super) fn of(args: &FleetArgs, plan: &Plan) -> Result<Ground, AppError> {
     let known = token.is_some() || args.credentials.is_some();
     let launcher = match args.launcher {
         LauncherName::Local => Launcher::Local,
-        LauncherName::Attach if !known => return Err(DoorError::NoToken.into()),
+        LauncherName::Attach if !known => return Err(ListenError::NoToken.into()),
         LauncherName::Attach => Launcher::Attach {
             agents: args.agents.unwrap_or(1),
         },
@@ -38,7 +38,7 @@ pub(super) fn of(args: &FleetArgs, plan: &Plan) -> Result<Ground, AppError> {
             dial_back: None,
         }),
     };
-    let door = Door::new(&DoorWishes {
+    let door = ListenConfig::new(&ListenArgs {
         listen: args.listen,
         advertise: args.advertise.as_deref(),
         credentials: args.credentials.as_deref(),
