@@ -28,7 +28,7 @@ const AGENT_GRACE: Duration = Duration::from_secs(15);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Where a job runs.
-pub(super) struct Ground {
+pub(super) struct FleetTarget {
     /// Who starts the agents.
     pub launcher: Launcher,
     /// Where they dial.
@@ -41,7 +41,7 @@ pub(super) struct Ground {
     pub lease: Duration,
 }
 
-impl Ground {
+impl FleetTarget {
     /// One agent on this host and nobody else.
     pub(super) fn this_host(slots: u32, lease: Duration) -> Self {
         let (launcher, door) = (Launcher::Local, ListenConfig::of_this_host());
@@ -88,7 +88,7 @@ impl Ground {
 /// When it could not begin, or the store failed.
 pub(super) fn on_fleet(
     job: Job,
-    ground: &Ground,
+    ground: &FleetTarget,
     journal: Arc<dyn Journal>,
     show: &mut (dyn FnMut(ProgressEvent) + Send),
 ) -> Result<Ending, ExecuteError> {
@@ -104,7 +104,7 @@ pub(super) fn on_fleet(
 
 async fn execute(
     job: Job,
-    ground: &Ground,
+    ground: &FleetTarget,
     journal: Arc<dyn Journal>,
     show: &mut (dyn FnMut(ProgressEvent) + Send),
 ) -> Result<Ending, ExecuteError> {

@@ -2,7 +2,7 @@
 
 use contract::credentials::{TOKEN_VARIABLE, Token};
 
-use super::execute::{Ground, sibling_worker};
+use super::execute::{FleetTarget, sibling_worker};
 use super::serve::{ListenArgs, ListenConfig};
 use crate::cli::{FleetArgs, LauncherName};
 use crate::error::{AppError, ListenError};
@@ -16,7 +16,7 @@ const ALLOCATION: &str = "SLURM_JOB_ID";
 ///
 /// # Errors
 /// When it would be open to everybody, a file is missing, or a flag is for another launcher.
-pub(super) fn of(args: &FleetArgs, plan: &Plan) -> Result<Ground, AppError> {
+pub(super) fn of(args: &FleetArgs, plan: &Plan) -> Result<FleetTarget, AppError> {
     let by = || format!("`--launcher {}`", args.launcher.name());
     super::all_used(&args.unused(), by)?;
     let token = Token::from_variable(std::env::var(TOKEN_VARIABLE).ok());
@@ -45,7 +45,7 @@ pub(super) fn of(args: &FleetArgs, plan: &Plan) -> Result<Ground, AppError> {
         token,
         insecure: args.insecure,
     })?;
-    Ok(Ground {
+    Ok(FleetTarget {
         launcher,
         door,
         program: args.worker_path.clone().unwrap_or_else(sibling_worker),
