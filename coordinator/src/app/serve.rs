@@ -15,7 +15,7 @@ use tonic::transport::Server;
 use super::entropy::entropy;
 use crate::certs;
 use crate::error::{ExecuteError, ListenError};
-use crate::fleet::session::{self, GateLimits, SessionService};
+use crate::fleet::session::{self, AcceptLimits, SessionService};
 
 /// Callers that the system keeps until they are let in: beyond them it drops a knock, and who
 /// knocked tries again after a second.
@@ -243,12 +243,12 @@ pub(super) async fn serve(
         .map(session::acceptor)
         .transpose()?;
     let waiting = WAITING + expected;
-    let limits = GateLimits {
+    let limits = AcceptLimits {
         introduce: HELLO_LIMIT,
         waiting,
         connections: CONNECTIONS + expected,
     };
-    let guests = session::open(listener, tls, limits, sessions.refusals());
+    let connections = session::open(listener, tls, limits, sessions.refusals());
     let (health, health_service) = tonic_health::server::health_reporter();
     let bench = BenchServer::new(sessions).max_decoding_message_size(MESSAGE_LIMIT);
     health.set_serving::<BenchServer<SessionService>>().await;
@@ -268,7 +268,7 @@ pub(super) async fn serve(
         .add_service(health_service.max_decoding_message_size(QUESTION))
         .add_service(reflection.max_decoding_message_size(QUESTION))
         .add_service(older.max_decoding_message_size(QUESTION))
-        .serve_with_incoming_shutdown(guests, async {
+        .serve_with_incoming_shutdown(connections, async {
             // Resolves when the guard is dropped; the message itself is never sent.
             drop(ended.await);
         });
