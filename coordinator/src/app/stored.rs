@@ -13,7 +13,7 @@ use crate::cli::{
     CompareArgs, FilterArgs, Format, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport,
     RunsPrune, RunsVerify, SelectionArgs,
 };
-use crate::compare::{self, Findings, Reading};
+use crate::compare::{self, Findings, FindingsBuilder};
 use crate::dispatch::driver::unix_ms;
 use crate::error::{AppError, exit};
 use crate::history::{self, Fate, Filter, Retention, RunMeans};
@@ -128,7 +128,7 @@ fn findings(app: &mut App<'_>, wanted: &RunRef) -> Result<Findings, AppError> {
 /// held whole.
 pub(super) fn derived(store: &Store, outline: RunRecord) -> Result<Findings, AppError> {
     let run = outline.header.run;
-    let mut reading = Reading::of(outline)?;
+    let mut reading = FindingsBuilder::of(outline)?;
     store.visit_parts(run, |part| reading.take(part))?;
     Ok(reading.findings())
 }
