@@ -2,12 +2,12 @@
 //! engine says *what* happened; the [`StepSink`] it is given says *when*. It must not know load
 //! shapes, recorders, or which variant this binary is.
 
+mod affinity;
 mod inline;
 mod memory;
 mod native;
 mod native_fault;
 mod null;
-mod places;
 mod sim;
 mod simulated;
 mod slowed;
