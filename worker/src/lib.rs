@@ -11,7 +11,7 @@ pub mod causes;
 pub mod cli;
 pub mod engine;
 pub mod error;
-pub mod floor;
+pub mod generator_limit;
 pub mod load;
 pub mod measure;
 pub mod model;
