@@ -69,7 +69,7 @@ pub(super) fn measured(
 ) -> Result<Measured, AppError> {
     let run = prepared.run;
     let ending = if prepared.job.script.blocks.is_empty() {
-        let reason = look::settled(store, run)?.unwrap_or_default();
+        let reason = interim::settled(store, run)?.unwrap_or_default();
         Ending {
             cause: Cause::Done,
             reason,
@@ -168,7 +168,7 @@ fn resumed(store: &Store, wanted: &str, fleet: &FleetArgs) -> Result<Prepared, A
         }
     }
     let mut blocks = schedule::remaining(schedule::blocks(&plan, &lineup), &resume.blocks);
-    if plan.look.is_some() && look::settled(store, run)?.is_some() {
+    if plan.look.is_some() && interim::settled(store, run)?.is_some() {
         blocks.clear();
     }
     let last = resume.next_attempts.values().map(|attempt| attempt.0).max();
