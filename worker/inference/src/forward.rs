@@ -147,7 +147,7 @@ impl Engine {
             let row = &logits[task.index * vocab..(task.index + 1) * vocab];
             // SAFETY: each task writes its own element.
             unsafe {
-                out.slice(task.index, 1)[0] = kernels.first_largest(row).map(|index| index as u32)
+                out.slice(task.index, 1)[0] = kernels.first_largest(row).map(|index| index as u32);
             };
         });
     }

@@ -297,7 +297,7 @@ pub(crate) fn multiply<const N: usize>(
                 rows.start,
                 rows.end,
                 scratch.pointer(task.worker * SCRATCH),
-            )
+            );
         };
     });
 }

@@ -104,7 +104,7 @@ impl Team {
                     index,
                     worker: 0,
                     next: next(index),
-                })
+                });
             });
             return;
         }

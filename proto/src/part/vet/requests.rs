@@ -261,9 +261,9 @@ fn totals(part: &Part, all: bool) -> Result<(), PartFault> {
         ("output_tokens", part.output_tokens, output),
     ] {
         if all {
-            equal(field, said, by, found)?
+            equal(field, said, by, found)?;
         } else {
-            at_least(field, said, by, found)?
+            at_least(field, said, by, found)?;
         }
     }
     if !all {

@@ -18,7 +18,7 @@ type Format = (u32, &'static str, usize, usize, fn(&[u8], &mut Vec<f32>));
 /// Every format that is read.
 const FORMATS: [Format; 15] = [
     (0, "F32", 1, 4, |block, out| {
-        out.push(f32::from_le_bytes([block[0], block[1], block[2], block[3]]))
+        out.push(f32::from_le_bytes([block[0], block[1], block[2], block[3]]));
     }),
     (1, "F16", 1, 2, |block, out| out.push(half_at(block, 0))),
     (2, "Q4_0", 32, 18, q4_0),
@@ -34,7 +34,7 @@ const FORMATS: [Format; 15] = [
     (20, "IQ4_NL", 32, 18, superblocks::iq4_nl),
     (23, "IQ4_XS", 256, 136, superblocks::iq4_xs),
     (30, "BF16", 1, 2, |block, out| {
-        out.push(bf16::from_le_bytes([block[0], block[1]]).to_f32())
+        out.push(bf16::from_le_bytes([block[0], block[1]]).to_f32());
     }),
 ];
 

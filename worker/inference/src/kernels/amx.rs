@@ -189,9 +189,9 @@ unsafe fn tokens(job: &MatMul, first: usize, last: usize, token: usize, count: u
             // SAFETY: tokens and rows lie inside the job's by the loops.
             unsafe {
                 if count > SIDE {
-                    block.two()
+                    block.two();
                 } else {
-                    block.one()
+                    block.one();
                 }
             }
         }
@@ -316,7 +316,7 @@ impl Block {
             for line in (0..step).step_by(LINE) {
                 // SAFETY: prefetching takes any address.
                 unsafe {
-                    _mm_prefetch::<_MM_HINT_T1>(start.wrapping_add(index * place + line).cast())
+                    _mm_prefetch::<_MM_HINT_T1>(start.wrapping_add(index * place + line).cast());
                 };
             }
         }
