@@ -47,6 +47,6 @@ fn main() -> ExitCode {
         }
     };
     ExitCode::from(out.settle(code, |error| {
-        report::failure(&mut std::io::stderr(), &AppError::Print(error))
+        report::failure(&mut std::io::stderr(), &AppError::Print(error));
     }))
 }

@@ -240,7 +240,7 @@ pub struct Usage {
     /// Of those, ticks spent on any process, this one included.
     pub host_busy_ticks: u64,
     /// Lowest frequency of the fastest processor, just before and just after the window, kHz;
-    /// `None` where the kernel does not measure it.
+    /// null where the kernel does not measure it.
     pub cpu_khz_low: Option<u64>,
     /// Highest, likewise.
     pub cpu_khz_high: Option<u64>,
@@ -261,7 +261,7 @@ pub struct Usage {
 pub struct EngineFacts {
     /// Digest of the model.
     pub model_digest: String,
-    /// SHA-256 over every byte of the model's files; `None` where nobody asked for it.
+    /// SHA-256 over every byte of the model's files; null where nobody asked for it.
     pub model_sha256: Option<Sha256>,
     /// Engine threads.
     pub threads: u32,
@@ -275,9 +275,9 @@ pub struct EngineFacts {
     pub peak_kv_bytes: u64,
     /// Which kernels ran.
     pub kernels: String,
-    /// Bound of the key/value cache, bytes; `None` where there is no cache.
+    /// Bound of the key/value cache, bytes; null where there is no cache.
     pub kv_bytes_total: Option<u64>,
-    /// Time of all steps together; `None` where the engine does not compute.
+    /// Time of all steps together; null where the engine does not compute.
     #[serde(rename = "step_ns", with = "nanos::optional")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub stepping: Option<Duration>,
@@ -285,7 +285,7 @@ pub struct EngineFacts {
     #[serde(rename = "scheduling_ns", with = "nanos::optional")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub scheduling: Option<Duration>,
-    /// Prompt tokens not computed because an earlier prompt began alike; `None` where there were
+    /// Prompt tokens not computed because an earlier prompt began alike; null where there were
     /// none.
     pub prefix_hit_tokens: Option<u64>,
     /// Processors that the engine's threads may run on; empty where unknown.

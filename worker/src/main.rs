@@ -46,7 +46,7 @@ fn main() -> ExitCode {
         }
     };
     ExitCode::from(out.settle(code, |error| {
-        say(&format!("error: failed to print the results: {error}"))
+        say(&format!("error: failed to print the results: {error}"));
     }))
 }
 
@@ -166,7 +166,7 @@ fn measure(args: BenchArgs, out: &mut Output<Stdout>) -> Result<(), WorkerError>
         return check_invariance(&settings, compositions, output, out);
     }
     let report = bench::run(&settings, &mut |repetition| {
-        say(&format!("repetition {repetition} of {repeats}"))
+        say(&format!("repetition {repetition} of {repeats}"));
     })?;
     match output {
         BenchOutput::Human => print(out, &report.to_string()),

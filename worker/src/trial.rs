@@ -357,27 +357,18 @@ impl OpenEngine {
     }
 
     fn facts(&self) -> EngineFacts {
-        let counters = self.engine.counters();
-        let computes = !counters.computing.is_zero();
         EngineFacts {
             model_digest: self.report.model_digest.clone(),
             model_sha256: self.report.model_sha256,
             threads: self.report.threads,
-            steps: counters.steps,
-            peak_running: counters.peak_running,
-            peak_waiting: counters.peak_waiting,
-            peak_kv_bytes: counters.peak_kv_bytes,
             kernels: self.kernels.clone(),
-            kv_bytes_total: Some(counters.kv_bytes_total).filter(|bytes| *bytes > 0),
-            stepping: computes.then_some(counters.stepping),
-            prefix_hit_tokens: Some(counters.prefix_hit_tokens).filter(|tokens| *tokens > 0),
             engine_processors: self.processors.clone(),
             load_processors: if self.processors.is_empty() {
                 Vec::new()
             } else {
                 os::processors()
             },
-            scheduling: computes.then_some(counters.stepping.saturating_sub(counters.computing)),
+            ..self.engine.counters().facts()
         }
     }
 }

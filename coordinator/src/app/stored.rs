@@ -137,7 +137,7 @@ pub(super) fn derived(store: &Store, outline: RunRecord) -> Result<Findings, App
 fn whole_parts(store: &Store, run: RunId, trial: TrialKey) -> Result<Vec<Part>, StoreError> {
     let mut parts = Vec::new();
     store.visit_parts(run, |part| {
-        parts.extend((part.place.key == trial).then_some(part))
+        parts.extend((part.place.key == trial).then_some(part));
     })?;
     Ok(parts)
 }

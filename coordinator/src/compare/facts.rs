@@ -15,7 +15,7 @@ use stats::validity::{
     check_pairing, checked_trial,
 };
 
-use super::kept::Kept;
+use super::part_summary::PartSummary;
 use super::trials::{Round, Trial};
 use super::{limits, slices, window};
 use crate::schedule::Block;
@@ -85,7 +85,7 @@ fn median_e2e(rounds: &[&Round]) -> Duration {
 /// was checked when it was accepted.
 fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial], median_e2e: Duration) -> TrialFacts {
     let parts = || trials.iter().flat_map(|trial| &trial.parts);
-    let sum = |pick: fn(&Kept) -> u64| parts().map(pick).sum::<u64>();
+    let sum = |pick: fn(&PartSummary) -> u64| parts().map(pick).sum::<u64>();
     let ticks = sum(|part| part.usage.host_ticks);
     let steal = sum(|part| part.usage.host_steal_ticks);
     let late = merged(trials, Metric::Lateness);
@@ -160,7 +160,7 @@ fn pressure(scenario: &Scenario, trials: &[&Trial]) -> Option<Pressure> {
 }
 
 /// Parts of before there was a difference sent all they were to send.
-fn sent_in_time(part: &Kept) -> u64 {
+fn sent_in_time(part: &PartSummary) -> u64 {
     part.in_time.unwrap_or(part.outcomes.planned)
 }
 

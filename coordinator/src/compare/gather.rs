@@ -9,7 +9,7 @@ use contract::part::{Part, RequestRecord, Series};
 use contract::run::BlockDone;
 use contract::spec::Shape;
 
-use super::kept::Kept;
+use super::part_summary::PartSummary;
 use super::slices;
 use super::trials::{Round, Trial, Trials};
 use super::window_stats::{WindowStats, answered};
@@ -24,7 +24,7 @@ pub(super) struct PartMerger {
     margins: Vec<usize>,
     duet: bool,
     rounds: BTreeMap<(u32, u32), Round>,
-    left_out: Vec<Kept>,
+    left_out: Vec<PartSummary>,
     open: Option<Open>,
     /// Parts of a block that went on without some slots, until it is known which.
     waiting: Vec<Part>,
@@ -151,7 +151,7 @@ impl PartMerger {
 
     fn leave_out(&mut self, part: Part) {
         let share = self.share(&part);
-        self.left_out.push(Kept::of(part, share));
+        self.left_out.push(PartSummary::of(part, share));
     }
 
     fn share(&self, part: &Part) -> u32 {

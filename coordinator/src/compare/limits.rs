@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::kept::Kept;
+use super::part_summary::PartSummary;
 use super::trials::Trial;
 
 /// Of the slot that comes nearest: its requests a second over all trials ÷ its least floor. `None`
@@ -40,6 +40,6 @@ pub(super) fn frequency_range(trials: &[&Trial]) -> Option<f64> {
     hosts.values().map(moved).reduce(f64::max)
 }
 
-fn parts<'a>(trials: &'a [&Trial]) -> impl Iterator<Item = &'a Kept> {
+fn parts<'a>(trials: &'a [&Trial]) -> impl Iterator<Item = &'a PartSummary> {
     trials.iter().flat_map(|trial| &trial.parts)
 }

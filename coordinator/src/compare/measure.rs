@@ -6,7 +6,7 @@ use contract::id::Arm;
 use contract::metric::{Direction, Metric};
 use stats::compare::{Block, Scale, Seat};
 
-use super::kept::Kept;
+use super::part_summary::PartSummary;
 use super::trials::{Round, Trial, rate};
 use crate::plan::{Primary, Tolerances};
 
@@ -115,7 +115,7 @@ impl Measure {
     }
 
     /// Its value over some parts of a trial, if it has one.
-    pub(super) fn of_parts(self, parts: &[&Kept]) -> Option<f64> {
+    pub(super) fn of_parts(self, parts: &[&PartSummary]) -> Option<f64> {
         let wall = || {
             parts
                 .iter()

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use stats::compare::{Block, Estimate, Paired, Sample, Scale, Settings, odd_one, sample_of_hosts};
 
-use super::kept::Kept;
 use super::measure::{Measure, split};
+use super::part_summary::PartSummary;
 use super::trials::{Round, Trial};
 
 /// One slot or host.
@@ -105,7 +105,7 @@ pub(super) fn places(
 }
 
 /// Every place that took part.
-pub(super) fn all(rounds: &[&Round], slot: impl Fn(&Kept) -> Option<u32>) -> Vec<Place> {
+pub(super) fn all(rounds: &[&Round], slot: impl Fn(&PartSummary) -> Option<u32>) -> Vec<Place> {
     let parts = rounds
         .iter()
         .flat_map(|round| round.arms.values())
@@ -150,7 +150,7 @@ fn paired_over(
     measure: Measure,
     scale: Scale,
     rounds: &[&Round],
-    here: impl Fn(&Kept) -> bool,
+    here: impl Fn(&PartSummary) -> bool,
 ) -> Option<Paired> {
     let value = |trial: &Trial| value_at(measure, trial, &here);
     // Slots have a share of the load each: what is zero at one is set against its own mean.
@@ -167,8 +167,8 @@ fn paired_over(
     blocks.map(|blocks| Paired::effect(&blocks))
 }
 
-fn value_at(measure: Measure, trial: &Trial, here: impl Fn(&Kept) -> bool) -> Option<f64> {
-    let parts: Vec<&Kept> = trial.parts.iter().filter(|part| here(part)).collect();
+fn value_at(measure: Measure, trial: &Trial, here: impl Fn(&PartSummary) -> bool) -> Option<f64> {
+    let parts: Vec<&PartSummary> = trial.parts.iter().filter(|part| here(part)).collect();
     measure.of_parts(&parts)
 }
 
@@ -190,7 +190,7 @@ fn effects(
 
 impl Place {
     /// Whether a part was measured there.
-    pub(super) fn holds(&self, part: &Kept) -> bool {
+    pub(super) fn holds(&self, part: &PartSummary) -> bool {
         self.host == part.origin.hostname && self.slot.is_none_or(|slot| slot == part.share)
     }
 }

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stats::validity::{Claim, Thresholds, claim};
 
-use super::kept::Kept;
+use super::part_summary::PartSummary;
 use super::quantiles;
 use super::trials::{Round, Trial};
 use super::window::{self, FirstRequest};
@@ -41,7 +41,7 @@ pub struct ArmSummary {
     /// request was kept.
     pub first_requests: Vec<FirstRequest>,
     /// Independent values among the latencies of the answered requests, by batch means: a
-    /// diagnostic. `None` where not every request was kept.
+    /// diagnostic. Null where not every request was kept.
     pub effective_requests: Option<f64>,
 }
 
@@ -82,7 +82,7 @@ pub struct Latency {
     /// Exact largest.
     #[serde(rename = "max_ns")]
     pub max: u64,
-    /// Quantiles with their values, interpolated within their bucket; `None` where too few values
+    /// Quantiles with their values, interpolated within their bucket; null where too few values
     /// lie beyond.
     #[serde(with = "quantiles")]
     #[schemars(with = "Vec<quantiles::Quantile>")]
@@ -101,7 +101,7 @@ pub struct Views {
     pub goodput_per_second: Option<f64>,
     /// Requests of an open loop sent within its window ÷ offered.
     pub achieved: Option<f64>,
-    /// From the start until the first request was done, seconds; `None` where nothing was.
+    /// From the start until the first request was done, seconds; null where nothing was.
     #[serde(rename = "first_completion_seconds")]
     pub first_completion: Option<f64>,
     /// From the start until the last request was done, seconds; likewise.
@@ -117,9 +117,9 @@ pub struct Views {
     pub peak_rss_bytes: f64,
     /// Most bytes of a worker's key/value cache in use.
     pub peak_kv_bytes: f64,
-    /// Bound of a worker's key/value cache, bytes; `None` where there is none.
+    /// Bound of a worker's key/value cache, bytes; null where there is none.
     pub kv_bytes_total: Option<f64>,
-    /// Share of the steps' time outside the passes through the model; `None` where the engine does
+    /// Share of the steps' time outside the passes through the model; null where the engine does
     /// not compute.
     pub scheduling_share: Option<f64>,
     /// Most requests waiting in an engine.
@@ -214,7 +214,7 @@ fn latency(metric: Metric, pooled: &Histograms, thresholds: &Thresholds) -> Opti
     })
 }
 
-/// A quantile in nanoseconds; `None` where too few values lie beyond it to be shown.
+/// A quantile in nanoseconds; null where too few values lie beyond it to be shown.
 #[must_use]
 pub fn shown_quantile(
     histogram: &LatencyHistogram,
@@ -304,7 +304,7 @@ fn scheduling_share(trial: &Trial) -> Option<f64> {
     (steps > 0.0).then(|| sum(|engine| engine.scheduling) / steps)
 }
 
-fn most(trial: &Trial, pick: fn(&Kept) -> u64) -> f64 {
+fn most(trial: &Trial, pick: fn(&PartSummary) -> u64) -> f64 {
     trial.parts.iter().map(pick).max().unwrap_or(0) as f64
 }
 
@@ -317,7 +317,7 @@ fn cpu_seconds(trial: &Trial) -> f64 {
 }
 
 /// Parts that have answers: of the others nothing was ever complete.
-fn answered(trial: &Trial) -> impl Iterator<Item = &Kept> {
+fn answered(trial: &Trial) -> impl Iterator<Item = &PartSummary> {
     trial.parts.iter().filter(|part| part.outcomes.ok > 0)
 }
 

@@ -8,14 +8,14 @@ use contract::id::Arm;
 use contract::metric::Metric;
 use contract::part::{Histograms, Outcomes, Part, Series};
 
-use super::kept::Kept;
+use super::part_summary::PartSummary;
 use super::window_stats::WindowStats;
 
 /// One arm in one round, all slots together.
 #[derive(Clone, Debug, Default)]
 pub struct Trial {
     /// What is kept of its parts, by slot.
-    pub parts: Vec<Kept>,
+    pub parts: Vec<PartSummary>,
     /// Their histograms merged.
     pub histograms: Histograms,
     /// Requests that were left to these parts, where a block went on without some slots.
@@ -49,7 +49,7 @@ pub struct Round {
 pub struct Trials {
     pub(super) rounds: BTreeMap<(u32, u32), Round>,
     /// Accepted parts of no trial: of slots that were lost before their block was over.
-    pub(super) left_out: Vec<Kept>,
+    pub(super) left_out: Vec<PartSummary>,
 }
 
 impl Trials {
@@ -64,13 +64,13 @@ impl Trials {
 
     /// Every accepted part, by scenario, round, arm and slot.
     #[must_use]
-    pub fn parts(&self) -> Vec<&Kept> {
+    pub fn parts(&self) -> Vec<&PartSummary> {
         let merged = self
             .rounds
             .values()
             .flat_map(|round| round.arms.values())
             .flat_map(|trial| &trial.parts);
-        let mut parts: Vec<&Kept> = merged.chain(&self.left_out).collect();
+        let mut parts: Vec<&PartSummary> = merged.chain(&self.left_out).collect();
         parts.sort_by_key(|part| (part.place.key, part.place.slot));
         parts
     }
@@ -83,7 +83,7 @@ impl Trial {
         self.outcomes.add(&part.outcomes);
         self.output_tokens += part.output_tokens;
         self.wall = self.wall.max(part.usage.wall);
-        self.parts.push(Kept::of(part, share));
+        self.parts.push(PartSummary::of(part, share));
     }
 
     /// A quantile in nanoseconds, interpolated within its bucket; `None` when there are no values.

@@ -188,7 +188,7 @@ pub fn trend(
         match digest {
             None => trend.unfinished += 1,
             Some(d) if d.series != model.series || d.host_class != model.host_class => {
-                trend.apart += 1
+                trend.apart += 1;
             }
             Some(_) if is_invalid(run) => trend.invalid += 1,
             Some(digest) => members.push((run, digest)),

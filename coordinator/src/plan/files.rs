@@ -80,7 +80,7 @@ impl Reader {
             let mut entries = Vec::new();
             let hash = read(&path, MOST_TRACE, |text| {
                 prompt_files::requests(text, |e| {
-                    entries.push((e.at, e.prompt_tokens, e.output_tokens))
+                    entries.push((e.at, e.prompt_tokens, e.output_tokens));
                 })
             })?;
             entries.sort_by_key(|entry| entry.0);

@@ -69,7 +69,7 @@ pub enum LoadProblem {
 pub(super) fn ranges(scenario: &Scenario) -> Vec<(String, f64, f64, f64)> {
     let mut all = Vec::new();
     let mut add = |key: &str, value: f64, (low, high): (f64, f64)| {
-        all.push((key.to_owned(), value, low, high))
+        all.push((key.to_owned(), value, low, high));
     };
     let (stages, key) = match &scenario.shape {
         Shape::Steps { rates, .. } => (rates.len(), "the number of shape.rates"),

@@ -171,12 +171,7 @@ fn select<'a>(findings: &'a Findings, selection: &Selection) -> Result<Vec<Item<
 fn items(findings: &Findings) -> Vec<Item<'_>> {
     let mut items = Vec::new();
     for block in &findings.record.blocks {
-        let (scenario, _) = schedule::of_cell(&findings.plan, block.cell);
-        let scenario = findings
-            .plan
-            .scenarios
-            .get(scenario)
-            .map_or("?", |scenario| &scenario.name);
+        let scenario = schedule::scenario_of(&findings.plan, block.cell);
         let mut rounds = findings.trials.rounds(block.cell).into_iter();
         let Some(round) = rounds.find(|round| round.index == block.round) else {
             continue;

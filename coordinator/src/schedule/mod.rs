@@ -92,6 +92,14 @@ pub fn remaining(blocks: Vec<Block>, done: &[BlockDone]) -> Vec<Block> {
     blocks.into_iter().filter(|block| !is_done(block)).collect()
 }
 
+/// The name of the scenario that a cell belongs to; "?" of a cell that the plan does not have.
+#[must_use]
+pub fn scenario_of(plan: &Plan, cell: u32) -> &str {
+    let (scenario, _) = of_cell(plan, cell);
+    let scenario = plan.scenarios.get(scenario);
+    scenario.map_or("?", |scenario| &scenario.name)
+}
+
 /// The scenario's index in the plan and the candidate's index in the lineup, of a cell.
 #[must_use]
 pub fn of_cell(plan: &Plan, cell: u32) -> (usize, usize) {

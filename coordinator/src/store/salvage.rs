@@ -139,7 +139,7 @@ impl Pieces {
             notices += u64::from(numbered.is_some());
             match numbered {
                 Some(record) => {
-                    self.take_frame(Source::Export, archive::NUMBERED_NOTICE, &record, false)
+                    self.take_frame(Source::Export, archive::NUMBERED_NOTICE, &record, false);
                 }
                 None => self.take_frame(Source::Export, *section, record, false),
             }

@@ -129,7 +129,7 @@ impl Store {
         for run in self.ids()? {
             match self.prove(run) {
                 Ok(()) if self.is_copied(run, State::of(&self.known_row(run)?))? => {
-                    verified.sound.push(run)
+                    verified.sound.push(run);
                 }
                 Ok(()) => {
                     verified.sound.push(run);

@@ -48,9 +48,9 @@ fn decreasing_root(target: f64, f: impl Fn(f64) -> f64) -> f64 {
             return middle;
         }
         if f(middle) > target {
-            low = middle
+            low = middle;
         } else {
-            high = middle
+            high = middle;
         }
     }
 }

@@ -374,14 +374,14 @@ fn the_worst_reason_decides_and_the_rest_is_kept() {
         (Validity::Valid, 1)
     );
     let open = grade(&with(|f| {
-        (f.generator_share, f.frequency_range) = (Some(0.9), Some(0.2))
+        (f.generator_share, f.frequency_range) = (Some(0.9), Some(0.2));
     }));
     assert_eq!(
         (open.validity.name(), open.warnings.len()),
         ("INCONCLUSIVE", 1)
     );
     let wrong = grade(&with(|f| {
-        (f.generator_share, f.overflowed) = (Some(0.9), 1)
+        (f.generator_share, f.overflowed) = (Some(0.9), 1);
     }));
     assert!(
         matches!(&wrong.validity, Validity::Invalid(r) if r.len() == 1 && wrong.warnings.len() == 1)

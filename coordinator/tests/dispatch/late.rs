@@ -263,7 +263,7 @@ fn random_crowd(seed: u64) -> Crowd {
                 crowd.join(&name, 1 + rng.below(2) as u32);
             }
             1 if rng.below(4) == 0 && !crowd.here.is_empty() => {
-                crowd.die(rng.below(crowd.here.len()))
+                crowd.die(rng.below(crowd.here.len()));
             }
             _ if crowd.fleet.answers.is_empty() => {
                 // Nobody is left to wait for: time passes, but not until the run gives its hosts

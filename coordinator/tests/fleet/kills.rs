@@ -116,7 +116,7 @@ impl Siege {
         requests(&record);
         let now = blocks(&record);
         self.safe.iter().for_each(|(key, parts)| {
-            assert_eq!(now.get(key), Some(parts), "{key:?} {:?}", self.struck)
+            assert_eq!(now.get(key), Some(parts), "{key:?} {:?}", self.struck);
         });
         self.safe = now;
         // A run whose coordinator was killed has no end; it can be taken up like one that failed.

@@ -188,7 +188,7 @@ async fn worker(crowd: Arc<Crowd>, ticket: Ticket, ended: mpsc::Sender<Ticket>) 
                             seq,
                             mono: crowd.clock(),
                         })
-                        .await
+                        .await;
                 }
                 ToPeer::Load { attempt, .. } => {
                     let report = LoadReport {

@@ -185,7 +185,7 @@ async fn worker(host: Host, ticket: Ticket) {
                         seq,
                         mono: clock(ahead),
                     })
-                    .await
+                    .await;
             }
             Some(ToPeer::Load { attempt, .. }) if manner != Manner::Stuck => {
                 caller
@@ -213,7 +213,7 @@ async fn worker(host: Host, ticket: Ticket) {
             }
             Some(ToPeer::Start { .. }) if manner == Manner::Silent => std::future::pending().await,
             Some(ToPeer::Start { .. }) if manner == Manner::Jumps => {
-                ahead = Duration::from_secs(60)
+                ahead = Duration::from_secs(60);
             }
             Some(ToPeer::Start { .. }) if manner == Manner::Dies => break Some(9),
             Some(ToPeer::Start { attempt, .. }) => {

@@ -86,7 +86,7 @@ impl Journal for Notebook {
         // it.
         let last = self.pages.lock().unwrap().kept.len() == 5;
         self.write(if last { "keep" } else { "" }, |pages| {
-            pages.kept.push(page)
+            pages.kept.push(page);
         })
     }
 

@@ -30,10 +30,8 @@ fn long(attempt: u32, bytes: usize) -> FromPeer {
         kind: FailureKind::Engine,
         message: "x".repeat(bytes),
     };
-    FromPeer::Failed {
-        attempt: Attempt(attempt),
-        failure,
-    }
+    let attempt = Attempt(attempt);
+    FromPeer::Failed { attempt, failure }
 }
 
 #[tokio::test(start_paused = true)]
@@ -389,10 +387,9 @@ async fn a_message_that_is_too_large_ends_its_session_and_no_other() {
     );
     other.say(FromPeer::Armed(Attempt(4))).await;
     let mut seen = Vec::new();
-    while !matches!(
-        seen.last(),
-        Some(SessionEvent::Said(FromPeer::Armed(Attempt(4))))
-    ) {
+    let last =
+        |what: &SessionEvent| matches!(what, SessionEvent::Said(FromPeer::Armed(Attempt(4))));
+    while !seen.last().is_some_and(last) {
         seen.push(incoming.recv().await.unwrap().what);
     }
     assert!(

@@ -97,7 +97,7 @@ fn sentencepiece_spelling_is_understood() {
 #[test]
 fn every_id_that_ends_a_text_is_known() {
     let (_place, dir) = tiny("config.json", |value| {
-        value["eos_token_id"] = serde_json::json!([2, 7])
+        value["eos_token_id"] = serde_json::json!([2, 7]);
     });
     fs::write(
         dir.join("generation_config.json"),

@@ -173,7 +173,7 @@ mod tests {
     fn time_is_what_the_clock_says_and_rates_follow_it() {
         let clock = Clock::simulated();
         let took = share_out(1, 3, &clock, &|_| {
-            crate::engine::Time::pass(&clock, Duration::from_secs(2))
+            crate::engine::Time::pass(&clock, Duration::from_secs(2));
         });
         assert_eq!(took, Duration::from_secs(6));
     }

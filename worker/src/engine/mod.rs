@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::message::{Failure, LoadReport};
+use contract::part::EngineFacts;
 use contract::spec::{Demand, EngineSpec};
 pub use native_fault::way_out;
 pub use null::null;
@@ -236,6 +237,22 @@ impl Counters {
         self.computing += load.computing;
         self.prefix_hit_tokens += load.prefix_hit_tokens;
         self.see(load);
+    }
+
+    /// As a part has them; what cannot be counted is zero here and missing there.
+    pub(crate) fn facts(self) -> EngineFacts {
+        let computes = !self.computing.is_zero();
+        EngineFacts {
+            steps: self.steps,
+            peak_running: self.peak_running,
+            peak_waiting: self.peak_waiting,
+            peak_kv_bytes: self.peak_kv_bytes,
+            kv_bytes_total: Some(self.kv_bytes_total).filter(|bytes| *bytes > 0),
+            stepping: computes.then_some(self.stepping),
+            scheduling: computes.then_some(self.stepping.saturating_sub(self.computing)),
+            prefix_hit_tokens: Some(self.prefix_hit_tokens).filter(|tokens| *tokens > 0),
+            ..EngineFacts::default()
+        }
     }
 
     /// Raises the peaks.

@@ -55,9 +55,9 @@ impl Pacer {
     /// around. Callers loop. An engine in virtual time is moved on meanwhile.
     pub fn wait(&mut self, wake: Wake, engine: &mut dyn Engine) {
         if self.clock.is_virtual() {
-            self.jump(wake, engine)
+            self.jump(wake, engine);
         } else {
-            self.sleep(wake)
+            self.sleep(wake);
         }
     }
 
@@ -68,7 +68,7 @@ impl Pacer {
             Wake::After(until) => std::thread::park_timeout(rest(until).min(MAX_SLEEP)),
             Wake::Exactly(until) => match rest(until) {
                 far if far > self.margin.0 => {
-                    self.sleep_until(until - self.margin.0, far - self.margin.0)
+                    self.sleep_until(until - self.margin.0, far - self.margin.0);
                 }
                 _ => {
                     while self.clock.now() < until {

@@ -88,7 +88,7 @@ fn a_stalled_engine_is_cancelled_from_another_thread() {
         other.cancel();
     });
     let end = engine.run(&work, start, origin(), Attempt(1), &control, &mut || {
-        tell.send(()).unwrap()
+        tell.send(()).unwrap();
     });
     canceller.join().unwrap();
     assert!(matches!(end, TrialEnd::Cancelled));

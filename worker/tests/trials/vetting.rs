@@ -63,7 +63,7 @@ fn of(part: &mut Part, ok: bool) -> &mut RequestRecord {
 
 const LIES: &[Lie] = &[
     ("place.run", |p| {
-        p.place.run = contract::id::RunId::new(2, [2; 10])
+        p.place.run = contract::id::RunId::new(2, [2; 10]);
     }),
     ("place.key.cell", |p| p.place.key.cell += 1),
     ("place.key.round", |p| p.place.key.round += 1),
@@ -72,19 +72,19 @@ const LIES: &[Lie] = &[
     ("place.attempt", |p| p.place.attempt.0 += 1),
     ("origin.variant", |p| p.origin.variant = "pgo".into()),
     ("origin.exe_sha256", |p| {
-        p.origin.exe_sha256 = Sha256([1; 32])
+        p.origin.exe_sha256 = Sha256([1; 32]);
     }),
     ("origin.instrumented", |p| p.origin.instrumented = true),
     ("origin.hostname", |p| {
-        p.origin.hostname = "a\u{202e}b".into()
+        p.origin.hostname = "a\u{202e}b".into();
     }),
     ("outcomes.planned", |p| p.outcomes.planned += 1),
     ("outcomes.ok", |p| p.outcomes.ok += 1),
     ("outcomes.refused", |p| {
-        (p.outcomes.ok, p.outcomes.refused) = (p.outcomes.ok - 1, 1)
+        (p.outcomes.ok, p.outcomes.refused) = (p.outcomes.ok - 1, 1);
     }),
     ("outcomes.failed", |p| {
-        (p.outcomes.ok, p.outcomes.failed) = (p.outcomes.ok - 1, p.outcomes.failed + 1)
+        (p.outcomes.ok, p.outcomes.failed) = (p.outcomes.ok - 1, p.outcomes.failed + 1);
     }),
     ("outcomes.cancelled", |p| p.outcomes.cancelled = u64::MAX),
     ("outcomes.timed_out", |p| p.outcomes.timed_out = 1),
@@ -92,27 +92,27 @@ const LIES: &[Lie] = &[
     ("requests", |p| p.requests.truncate(9)),
     ("requests.index", |p| of(p, true).index += 1),
     ("requests.outcome", |p| {
-        of(p, true).outcome = Outcome::Failed
+        of(p, true).outcome = Outcome::Failed;
     }),
     ("requests.intended_ns", |p| of(p, true).intended_ns += 1),
     ("requests.sent_ns", |p| of(p, true).sent_ns += 1),
     ("requests.started_ns", |p| of(p, true).started_ns += 1),
     ("requests.first_token_ns", |p| {
-        of(p, true).first_token_ns += 1
+        of(p, true).first_token_ns += 1;
     }),
     ("requests.done_ns", |p| of(p, true).done_ns -= 1),
     ("requests.prompt_tokens", |p| of(p, true).prompt_tokens += 1),
     ("requests.output_tokens", |p| of(p, true).output_tokens += 1),
     ("requests_not_kept", |p| p.requests_not_kept = 1),
     ("steps.kept.at_ns", |p| {
-        p.steps.kept.iter_mut().for_each(|step| step.at_ns -= 1)
+        p.steps.kept.iter_mut().for_each(|step| step.at_ns -= 1);
     }),
     ("steps.kept.tokens", |p| p.steps.kept[0].tokens += 1),
     ("steps.kept", |p| {
         p.steps.kept.push(Step {
             at_ns: LIE,
             tokens: 9,
-        })
+        });
     }),
     ("steps", |p| p.steps = contract::part::StepLog::default()),
     ("prompt_tokens", |p| p.prompt_tokens += 1),
@@ -121,16 +121,16 @@ const LIES: &[Lie] = &[
     ("offered", |p| p.offered += 1),
     ("sent.requests", |p| p.sent.as_mut().unwrap().requests += 1),
     ("sent.prompts.sent", |p| {
-        p.sent.as_mut().unwrap().prompts.sent.sum += 1
+        p.sent.as_mut().unwrap().prompts.sent.sum += 1;
     }),
     ("sent.answers.sent", |p| {
-        p.sent.as_mut().unwrap().answers.sent.sum -= 1
+        p.sent.as_mut().unwrap().answers.sent.sum -= 1;
     }),
     ("sent.prompts.cut", |p| {
-        p.sent.as_mut().unwrap().prompts.cut += 1
+        p.sent.as_mut().unwrap().prompts.cut += 1;
     }),
     ("sent.answers.raised", |p| {
-        p.sent.as_mut().unwrap().answers.raised += 1
+        p.sent.as_mut().unwrap().answers.raised += 1;
     }),
     ("stopped", |p| p.stopped = StopCause::ErrorRate),
     ("run_in", |p| p.run_in += 1),
@@ -143,24 +143,24 @@ const LIES: &[Lie] = &[
     ("series.ok", |p| p.series.buckets[0].ok += 1),
     ("series.tokens", |p| p.series.buckets[0].tokens += 1),
     ("series.intended_ok", |p| {
-        p.series.buckets[0].intended_ok += 1
+        p.series.buckets[0].intended_ok += 1;
     }),
     ("series.e2e_sum_ns", |p| p.series.buckets[0].e2e_sum_ns += 1),
     ("series.ttft_sum_ns", |p| {
-        p.series.buckets[0].ttft_sum_ns += 1
+        p.series.buckets[0].ttft_sum_ns += 1;
     }),
     ("series.in_flight_ns", |p| {
-        p.series.buckets[0].in_flight_ns += 1
+        p.series.buckets[0].in_flight_ns += 1;
     }),
     ("window.first_completion", |p| {
-        p.window.first_completion += MS / 1000
+        p.window.first_completion += MS / 1000;
     }),
     ("window.last_completion", |p| {
-        p.window.last_completion -= MS / 1000
+        p.window.last_completion -= MS / 1000;
     }),
     ("window.start_late", |p| p.window.start_late = SECOND * 600),
     ("window.clock_uncertainty", |p| {
-        p.window.clock_uncertainty = Duration::MAX
+        p.window.clock_uncertainty = Duration::MAX;
     }),
     ("cold", |p| {
         p.cold.resize(
@@ -169,7 +169,7 @@ const LIES: &[Lie] = &[
                 name: "x".into(),
                 took: MS,
             },
-        )
+        );
     }),
     ("cold.name", |p| p.cold[0].name = "\u{1b}[2J".into()),
     ("cold.took", |p| p.cold[0].took = Duration::MAX),
@@ -181,12 +181,12 @@ const LIES: &[Lie] = &[
     ("usage.driver_cpu", |p| p.usage.driver_cpu = 9 * SECOND),
     ("usage.peak_rss_bytes", |p| p.usage.peak_rss_bytes = LIE),
     ("usage.involuntary_switches", |p| {
-        p.usage.involuntary_switches = LIE
+        p.usage.involuntary_switches = LIE;
     }),
     ("usage.major_faults", |p| p.usage.major_faults = LIE),
     ("usage.host_ticks", |p| p.usage.host_ticks = LIE),
     ("usage.host_steal_ticks", |p| {
-        p.usage.host_steal_ticks = 1000
+        p.usage.host_steal_ticks = 1000;
     }),
     ("usage.host_busy_ticks", |p| p.usage.host_busy_ticks = LIE),
     ("usage.frequency", |p| {
@@ -194,29 +194,29 @@ const LIES: &[Lie] = &[
     }),
     ("usage.floor", |p| p.usage.floor = Some(f64::INFINITY)),
     ("engine.model_digest", |p| {
-        p.engine.model_digest = "\n".into()
+        p.engine.model_digest = "\n".into();
     }),
     ("engine.threads", |p| p.engine.threads = u32::MAX),
     ("engine.steps", |p| p.engine.steps = LIE),
     ("engine.peak_kv_bytes", |p| p.engine.peak_kv_bytes = LIE),
     ("engine.kernels", |p| p.engine.kernels = "k".repeat(5000)),
     ("engine.kv_bytes_total", |p| {
-        p.engine.kv_bytes_total = Some(LIE)
+        p.engine.kv_bytes_total = Some(LIE);
     }),
     ("engine.stepping", |p| {
-        p.engine.stepping = Some(Duration::MAX)
+        p.engine.stepping = Some(Duration::MAX);
     }),
     ("engine.scheduling", |p| {
-        p.engine.scheduling = Some(9 * SECOND)
+        p.engine.scheduling = Some(9 * SECOND);
     }),
     ("engine.prefix_hit_tokens", |p| {
-        p.engine.prefix_hit_tokens = Some(LIE)
+        p.engine.prefix_hit_tokens = Some(LIE);
     }),
     ("engine.engine_processors", |p| {
-        p.engine.engine_processors = vec![0; 1 << 17]
+        p.engine.engine_processors = vec![0; 1 << 17];
     }),
     ("engine.load_processors", |p| {
-        p.engine.load_processors = vec![0; 1 << 17]
+        p.engine.load_processors = vec![0; 1 << 17];
     }),
 ];
 
@@ -233,10 +233,10 @@ const UNSEEN: &[Lie] = &[
     ("engine.peak_running", |p| p.engine.peak_running += 1),
     ("engine.peak_waiting", |p| p.engine.peak_waiting += 1),
     ("engine.model_sha256", |p| {
-        p.engine.model_sha256 = Some(Sha256([9; 32]))
+        p.engine.model_sha256 = Some(Sha256([9; 32]));
     }),
     ("window.clock_uncertainty", |p| {
-        p.window.clock_uncertainty += MS
+        p.window.clock_uncertainty += MS;
     }),
 ];
 
@@ -257,7 +257,7 @@ fn what_depends_on_the_load_is_seen_too() {
     let (honest, work) = answered();
     let lies: [Lie; 3] = [
         ("good", |p| {
-            p.good = p.good.map(|good| if good > 0 { good - 1 } else { 1 })
+            p.good = p.good.map(|good| if good > 0 { good - 1 } else { 1 });
         }),
         ("good, none", |p| p.good = None),
         ("in_time", |p| p.in_time = Some(1)),

@@ -1,8 +1,8 @@
 //! One measure round by round on every host and in every slot: what a place's own requests showed.
 //! What follows from it is derived in [`places`](super::super::places).
 
-use super::super::kept::Kept;
 use super::super::metrics::RoundValues;
+use super::super::part_summary::PartSummary;
 use super::super::places::{Place, PlaceEffect, Places, all};
 use super::super::trials::Round;
 use crate::compare::Measure;
@@ -41,7 +41,7 @@ fn spot(measure: Measure, rounds: &[&Round], known: &[PlaceEffect], place: Place
     let of_round = |round: &&Round| {
         let value = |(at, arm)| {
             let trial = round.arms.get(arm)?;
-            let own: Vec<&Kept> = trial
+            let own: Vec<&PartSummary> = trial
                 .parts
                 .iter()
                 .filter(|part| place.holds(part))

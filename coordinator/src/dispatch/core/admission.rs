@@ -36,7 +36,7 @@ impl Core {
     ) {
         match hello.role {
             Role::Agent { name, slots } => {
-                self.agent_opened(peer, name, slots, hello.host, effects)
+                self.agent_opened(peer, name, slots, hello.host, effects);
             }
             Role::Worker { ticket } => {
                 self.worker_opened(now, peer, ticket, hello.build.exe_sha256, effects);

@@ -81,7 +81,7 @@ impl Core {
                         self.said(now, ticket, attempt, WorkerMessage::Loaded(report), effects);
                     }
                     FromPeer::Armed(attempt) => {
-                        self.said(now, ticket, attempt, WorkerMessage::Armed, effects)
+                        self.said(now, ticket, attempt, WorkerMessage::Armed, effects);
                     }
                     FromPeer::Part(chunk) => {
                         self.said(
@@ -160,11 +160,11 @@ impl Core {
         };
         match (message, step) {
             (WorkerMessage::Loaded(report), Step::Loading) => {
-                self.loaded(now, ticket, report, effects)
+                self.loaded(now, ticket, report, effects);
             }
             (WorkerMessage::Armed, Step::Arming) => self.set(ticket, Step::Armed),
             (WorkerMessage::Piece(chunk), Step::Running) => {
-                self.piece(now, ticket, &chunk, effects)
+                self.piece(now, ticket, &chunk, effects);
             }
             (WorkerMessage::Failed(failure), step) if step != Step::Gone => {
                 self.failed(now, ticket, failure, effects);

@@ -126,50 +126,38 @@ fn open(page: &mut Page, lines: &[AcrossLine]) {
         let seen = percent(line.share(line.estimate.mde));
         format!("{} {seen} ({})", line.measure.label(), outlook(line))
     };
-    let open: Vec<String> = lines
-        .iter()
-        .filter(undecided)
-        .filter(known)
-        .map(said)
-        .collect();
+    let open = listed(lines.iter().filter(undecided).filter(known).map(said));
     if !open.is_empty() {
-        let open = open.join(", ");
-        page.notes(&[format!(
-            "UNDECIDED, with the minimum detectable effect: {open}"
-        )]);
+        let open = format!("UNDECIDED, with the minimum detectable effect: {open}");
+        page.notes(&[open]);
     }
 }
 
 /// Lays a line open.
 fn explain(page: &mut Page, across: &Across, line: &AcrossLine) {
     let (label, verdict) = (line.measure.label(), line.decision.verdict.name());
+    let (scenario, variant) = (&line.scenario, &line.variant);
     page.heading(&format!(
-        "{}: {label} of {}, new runs against old",
-        line.scenario, line.variant
+        "{scenario}: {label} of {variant}, new runs against old"
     ));
     let declared = declared(line.into(), line.primary, line.tolerance);
-    page.sentence(
-        &format!("{declared}; m is the mean cost of a run's rounds"),
-        2,
-        2,
-    );
+    let declared = format!("{declared}; m is the mean cost of a run's rounds");
+    page.sentence(&declared, 2, 2);
     page.gap();
     page.table(&runs(across, line));
     page.gap();
     estimate(page, line);
-    path(
-        page,
-        line.decision.path.iter().map(|step| (step.applies, step)),
-    );
+    let steps = line.decision.path.iter();
+    path(page, steps.map(|step| (step.applies, step)));
     let done = line.estimate.runs.0.min(line.estimate.runs.1) as u64;
     let needed = line.decision.runs_needed.map_or_else(String::new, |runs| {
         let mde = tolerance(line.tolerance);
         match runs > done {
             true => format!("; {} a side for an MDE of {mde}", count(runs, "run")),
-            false => format!(
-                "; {} a side already have an MDE of {mde}",
-                count(done, "run")
-            ),
+            false => {
+                let done = count(done, "run");
+                format!("; {done} a side already have an MDE of {mde}")
+            }
         }
     });
     page.sentence(&format!("→ {verdict}{needed}"), 2, 4);
@@ -183,18 +171,14 @@ fn runs(across: &Across, line: &AcrossLine) -> Table {
     ];
     let rows = sides.into_iter().flat_map(|(side, ids, means)| {
         ids.iter().zip(means).map(move |(id, run)| {
-            let RunMean {
-                mean,
-                variance,
-                rounds,
-            } = *run;
+            let own = line.measure.value_of(line.scale, run.mean);
             [
                 id.to_string(),
                 side.to_owned(),
-                rounds.to_string(),
-                value(line.measure, line.measure.value_of(line.scale, mean)),
-                figure(mean),
-                figure(variance.sqrt()),
+                run.rounds.to_string(),
+                value(line.measure, own),
+                figure(run.mean),
+                figure(run.variance.sqrt()),
             ]
         })
     });
@@ -207,25 +191,16 @@ fn estimate(page: &mut Page, line: &AcrossLine) {
     let mean = |runs: &[RunMean]| runs.iter().map(|run| run.mean).sum::<f64>() / runs.len() as f64;
     let [old, new] = [&line.means.0, &line.means.1].map(|runs| figure(mean(runs)));
     let (delta, said) = (figure(found.delta), change(line, found.delta));
-    fact(
-        page,
-        "δ̂",
-        &format!("m̄ new − m̄ old = {new} − {old} = {delta}: {said}"),
-    );
+    let difference = format!("m̄ new − m̄ old = {new} − {old} = {delta}: {said}");
+    fact(page, "δ̂", &difference);
     let within = figure(found.within);
-    fact(
-        page,
-        "within",
-        &format!("√(mean of SE²) = {within}: from rounds alone"),
-    );
+    let within = format!("√(mean of SE²) = {within}: from rounds alone");
+    fact(page, "within", &within);
     let s = figure(found.s);
     match found.between.map(figure) {
         Some(between) => {
-            fact(
-                page,
-                "s",
-                &format!("√(Σ(m − m̄ of its side)² ÷ ({n}+{m}−2)) = {s}"),
-            );
+            let s = format!("√(Σ(m − m̄ of its side)² ÷ ({n}+{m}−2)) = {s}");
+            fact(page, "s", &s);
             let text = format!("√max(0, s² − within²) = {between}: variation between runs");
             fact(page, "between", &text);
         }

@@ -51,10 +51,9 @@ impl Answer for Short<'_> {
             let candidate = candidate.map_or_else(String::new, |name| format!(" {name}"));
             format!("{} {verdict}{candidate}", cell.scenario)
         };
-        let run = self.0.record.header.run.to_string();
-        std::iter::once(run)
-            .chain(self.0.cells.iter().map(verdict))
-            .collect()
+        let run = [self.0.record.header.run.to_string()];
+        let verdicts = self.0.cells.iter().map(verdict);
+        run.into_iter().chain(verdicts).collect()
     }
 
     fn document(&self, tool: Tool) -> Option<String> {
@@ -96,17 +95,14 @@ impl Answer for Full<'_> {
 fn top(page: &mut Page, findings: &Findings) {
     title(page, findings);
     page.heading(&format!("Measurement: {}", findings.validity.name()));
-    findings.reasons.iter().for_each(|reason| page.item(reason));
-    findings
-        .judged_cells()
-        .for_each(|cell| reasons(page, findings, cell));
-    let losses: Vec<String> = findings
-        .losses()
-        .map(|notice| loss(findings, notice))
-        .collect();
-    if !losses.is_empty() {
+    page.items(&findings.reasons);
+    for cell in findings.judged_cells() {
+        reasons(page, findings, cell);
+    }
+    let mut losses = findings.losses().peekable();
+    if losses.peek().is_some() {
         page.heading("Lost during the run (never counted, never compared)");
-        losses.iter().for_each(|loss| page.item(loss));
+        page.items(losses.map(|notice| loss(findings, notice)));
     }
     if findings.compared().next().is_some() {
         page.gap();
@@ -117,12 +113,8 @@ fn top(page: &mut Page, findings: &Findings) {
 /// Which run it is, and one answer a scenario.
 pub(crate) fn title(page: &mut Page, findings: &Findings) {
     let header = &findings.record.header;
-    page.say(&format!(
-        "{} · run {}{}",
-        findings.plan.name,
-        header.run,
-        labelled(header)
-    ));
+    let (plan, run, labels) = (&findings.plan.name, header.run, labelled(header));
+    page.say(&format!("{plan} · run {run}{labels}"));
     if header.simulated {
         page.sentence(SIMULATED, 0, 0);
     }
@@ -130,33 +122,27 @@ pub(crate) fn title(page: &mut Page, findings: &Findings) {
         page.say(&interim::interim(planned));
     }
     page.gap();
-    findings
-        .cells
-        .iter()
-        .for_each(|cell| page.say(&verdicts::headline(cell)));
+    for cell in &findings.cells {
+        page.say(&verdicts::headline(cell));
+    }
 }
 
 fn reasons(page: &mut Page, findings: &Findings, cell: &Cell) {
     let (word, whole) = (cell.assessment.validity.name(), findings.validity.name());
     // The heading has said it, unless this scenario fares better than the whole run.
-    let weight = if word == whole {
-        String::new()
-    } else {
-        format!("{word}: ")
+    let title = &cell.title;
+    let before = match word == whole {
+        true => format!("{title}: "),
+        false => format!("{title}: {word}: "),
     };
-    list(page, &format!("{}: {weight}", cell.title), doubts(cell));
-    list(
-        page,
-        &format!("{}: note: ", cell.title),
-        &worth_a_line(cell),
-    );
+    list(page, &before, doubts(cell));
+    list(page, &format!("{title}: note: "), &worth_a_line(cell));
 }
 
 /// The reasons of one weight, and after each kind what to do about it.
 fn list(page: &mut Page, before: &str, findings: &[Finding]) {
     for kind in alike(findings).chunk_by(|a, b| a.worst.reason.code() == b.worst.reason.code()) {
-        kind.iter()
-            .for_each(|one| page.item(&format!("{before}{one}")));
+        page.items(kind.iter().map(|one| format!("{before}{one}")));
         let last = &kind[kind.len() - 1].worst;
         page.sentence(&format!("→ {}", last.reason.advice()), 4, 6);
     }
@@ -172,15 +158,14 @@ fn comparison(page: &mut Page, plan: &Plan, cell: &Cell, depth: Depth) {
     let (scenario, _) = schedule::of_cell(plan, cell.index);
     let offered = load::offered(&plan.scenarios[scenario], cell.sent.as_ref());
     page.heading(&format!("{offered}; {done} of {planned} rounds"));
-    load::changes(cell.sent.as_ref())
-        .iter()
-        .for_each(|change| page.sentence(change, 2, 4));
+    for change in load::changes(cell.sent.as_ref()) {
+        page.sentence(&change, 2, 4);
+    }
     page.table(&effects(cell, &shown));
     page.captioned(&control(cell, &shown));
     if depth == Depth::Full {
-        places::places(cell)
-            .iter()
-            .for_each(|table| page.captioned(table));
+        let tables = places::places(cell);
+        tables.iter().for_each(|table| page.captioned(table));
     }
     page.notes(&footnotes(&plan.validity.thresholds(), cell, &shown));
 }
@@ -191,15 +176,10 @@ pub(crate) fn layout_control(page: &mut Page, findings: &Findings, depth: Depth)
         return;
     };
     page.heading(&layouts::title(control));
-    layouts::each(control)
-        .iter()
-        .for_each(|said| page.item(said));
+    page.items(layouts::each(control));
     if depth == Depth::Full {
-        layout_tables::layouts(control)
-            .iter()
-            .for_each(|table| page.captioned(table));
+        let tables = layout_tables::layouts(control);
+        tables.iter().for_each(|table| page.captioned(table));
     }
-    layouts::left_out(control)
-        .iter()
-        .for_each(|text| page.item(text));
+    page.items(layouts::left_out(control));
 }

@@ -26,7 +26,7 @@ pub(crate) fn full(page: &mut Page, record: &RunRecord, plan: &Plan) {
     let header = &record.header;
     page.heading(ORIGIN);
     let mut fact = |name: &str, text: &str| page.entry(name, text, 2, 12);
-    for (name, text) in facts(header, plan, |hash| hash.short().to_string()) {
+    for (name, text) in facts(header, plan, |hash| hash.short()) {
         fact(name, &text);
     }
     header

@@ -9,7 +9,7 @@ use super::origin;
 use crate::history::Fate;
 use crate::plan::Plan;
 use crate::report::phrases::provenance::labelled;
-use crate::report::phrases::words::{count, date};
+use crate::report::phrases::words::{count, date, listed};
 use crate::report::render::json::Json;
 use crate::report::render::text::Page;
 use crate::report::{Answer, json, tables};
@@ -90,10 +90,8 @@ impl Answer for Shown<'_> {
 
 fn ended(record: &RunRecord) -> String {
     let Some(end) = &record.end else {
-        return format!(
-            "without an end: `coordinator run --resume {}`",
-            record.header.run
-        );
+        let run = record.header.run;
+        return format!("without an end: `coordinator run --resume {run}`");
     };
     let why = match end.reason.as_str() {
         "" => String::new(),
@@ -109,12 +107,8 @@ fn annotations(page: &mut Page, record: &RunRecord) {
     }
     page.heading("Tags and remarks");
     for annotation in &record.addenda.annotations {
-        let kind = annotation.kind.name();
-        page.item(&format!(
-            "{} UTC, {kind}: {}",
-            date(annotation.unix_ms),
-            annotation.text
-        ));
+        let (at, kind) = (date(annotation.unix_ms), annotation.kind.name());
+        page.item(&format!("{at} UTC, {kind}: {}", annotation.text));
     }
 }
 
@@ -127,10 +121,8 @@ fn notices(page: &mut Page, record: &RunRecord) {
     for notice in &record.notices {
         let kind = notice.kind.name().replace('_', " ");
         let place = place(record, plan.as_ref(), notice.key);
-        page.item(&format!(
-            "{place}, attempt {}: {kind}: {}",
-            notice.attempt.0, notice.message
-        ));
+        let (attempt, message) = (notice.attempt.0, &notice.message);
+        page.item(&format!("{place}, attempt {attempt}: {kind}: {message}"));
     }
     if !record.superseded.is_empty() {
         let parts = count(record.superseded.len() as u64, "part");
@@ -154,20 +146,14 @@ fn place(record: &RunRecord, plan: Option<&Plan>, key: TrialKey) -> String {
         Some(variant) if candidates.len() > 1 => format!(" ({})", variant.name),
         _ => String::new(),
     };
-    format!(
-        "{}{of}, round {}, arm {}",
-        scenario.name,
-        key.round + 1,
-        key.arm
-    )
+    let (name, round) = (&scenario.name, key.round + 1);
+    format!("{name}{of}, round {round}, arm {}", key.arm)
 }
 
 impl Pruned<'_> {
     fn going(&self) -> impl Iterator<Item = &RunSummary> {
-        let pairs = self.runs.iter().zip(self.fates);
-        pairs
-            .filter(|(_, fate)| **fate == Fate::Goes)
-            .map(|(run, _)| run)
+        let goes = |(run, fate): (_, &Fate)| (*fate == Fate::Goes).then_some(run);
+        self.runs.iter().zip(self.fates).filter_map(goes)
     }
 }
 
@@ -186,15 +172,11 @@ impl Answer for Pruned<'_> {
             (Fate::Newest, "among the newest"),
             (Fate::Young, "young"),
         ];
-        let why: Vec<String> = why
-            .into_iter()
-            .filter(|(fate, _)| of(*fate) > 0)
-            .map(|(fate, word)| format!("{} {word}", of(fate)))
-            .collect();
-        let stay = if why.is_empty() {
-            "none stays".to_owned()
-        } else {
-            format!("{} stay", why.join(", "))
+        let why = why.into_iter().filter(|(fate, _)| of(*fate) > 0);
+        let why = listed(why.map(|(fate, word)| format!("{} {word}", of(fate))));
+        let stay = match why.is_empty() {
+            true => "none stays".to_owned(),
+            false => format!("{why} stay"),
         };
         let went = count(going.len() as u64, "run");
         let sentence = match (going.len(), self.gone) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use contract::id::RunId;
 use serde_json::{Value, json};
 
 use crate::report::Answer;
@@ -15,20 +16,17 @@ use crate::store::{Brought, Compacted, Lost, Rebuilt, StoreError, Verified};
 
 impl Answer for Verified {
     fn text(&self, page: &mut Page) {
-        page.say(&format!(
-            "{} sound, {} damaged.",
-            self.sound.len(),
-            self.damaged.len()
-        ));
-        for (run, error) in &self.damaged {
-            page.item(&format!("{run}: failed to {error}"));
-        }
-        for (_, error) in &self.files {
-            page.item(&format!("failed to {error}"));
-        }
-        for run in &self.uncopied {
-            page.item(&format!("{run}: no complete copy beside the database"));
-        }
+        let (sound, damaged) = (self.sound.len(), self.damaged.len());
+        page.say(&format!("{sound} sound, {damaged} damaged."));
+        let damaged = self.damaged.iter();
+        page.items(damaged.map(|(run, error)| format!("{run}: failed to {error}")));
+        page.items(
+            self.files
+                .iter()
+                .map(|(_, error)| format!("failed to {error}")),
+        );
+        let uncopied = self.uncopied.iter();
+        page.items(uncopied.map(|run| format!("{run}: no complete copy beside the database")));
         if !self.files.is_empty() || !self.uncopied.is_empty() {
             page.say("`coordinator runs compact` makes new copies of the undamaged runs.");
         }
@@ -36,33 +34,28 @@ impl Answer for Verified {
 
     fn json(&self, to: &mut Json<'_>) -> io::Result<()> {
         let sound: Vec<String> = self.sound.iter().map(ToString::to_string).collect();
-        let damaged = self.damaged.iter();
-        let damaged = damaged
-            .map(|(run, error)| json!({ "run": run.to_string(), "reason": error.to_string() }));
-        let damaged: Vec<Value> = damaged.collect();
+        let damaged: Vec<Value> = self
+            .damaged
+            .iter()
+            .map(|(run, why)| damage(run, why))
+            .collect();
         let files: Vec<Value> = self
             .files
             .iter()
-            .map(|(path, error)| file(path, error))
+            .map(|(path, why)| file(path, why))
             .collect();
-        to.answer(
-            "verified",
-            json!({
-                "sound": sound, "damaged": damaged, "damaged_files": files, "uncopied": self.uncopied
-            }),
-        )
+        let uncopied = &self.uncopied;
+        let verified = json!({
+            "sound": sound, "damaged": damaged, "damaged_files": files, "uncopied": uncopied
+        });
+        to.answer("verified", verified)
     }
 
     fn quiet(&self) -> Vec<String> {
         let damaged = self.damaged.iter().map(|(run, _)| run.to_string());
-        let files = self
-            .files
-            .iter()
-            .map(|(path, _)| path.display().to_string());
-        damaged
-            .chain(files)
-            .chain(self.uncopied.iter().map(ToString::to_string))
-            .collect()
+        let files = self.files.iter().map(|(path, _)| shown_path(path));
+        let uncopied = self.uncopied.iter().map(ToString::to_string);
+        damaged.chain(files).chain(uncopied).collect()
     }
 }
 
@@ -70,37 +63,29 @@ impl Answer for Rebuilt {
     fn text(&self, page: &mut Page) {
         page.say(&format!("{}.", brought_back(&self.brought)));
         if let Some(aside) = &self.aside {
-            page.say(&format!(
-                "The old database was moved to {}",
-                shown_path(aside)
-            ));
+            let aside = shown_path(aside);
+            page.say(&format!("The old database was moved to {aside}"));
         }
         for (path, error) in &self.refused {
-            page.item(&format!(
-                "{} is incomplete: failed to {error}",
-                shown_path(path)
-            ));
+            let path = shown_path(path);
+            page.item(&format!("{path} is incomplete: failed to {error}"));
         }
         for Brought { run, lacks, .. } in self.brought.iter().filter(|brought| brought.lacks > 0) {
             let way = "the rest was restored without its end; `coordinator run --resume` measures what is missing";
-            page.item(&format!(
-                "{run}: {} lost; {way}",
-                count(*lacks, "committed record")
-            ));
+            let lost = count(*lacks, "committed record");
+            page.item(&format!("{run}: {lost} lost; {way}"));
         }
         for Lost { run, damage } in &self.lost {
             page.item(&format!("{run}: lost; {damage}"));
         }
-        if self.nameless > 0 {
-            let runs = count(self.nameless, "run");
+        let lost = [
+            (self.nameless, "run", "names them"),
+            (self.unaccounted, "committed record", "says of which run"),
+        ];
+        for (n, what, says) in lost.into_iter().filter(|(n, ..)| *n > 0) {
+            let lost = count(n, what);
             page.item(&format!(
-                "{runs} lost: the old manifest counts them, and no source names them"
-            ));
-        }
-        if self.unaccounted > 0 {
-            let records = count(self.unaccounted, "committed record");
-            page.item(&format!(
-                "{records} lost: the old manifest counts them, and no source says of which run"
+                "{lost} lost: the old manifest counts them, and no source {says}"
             ));
         }
     }
@@ -112,19 +97,16 @@ impl Answer for Rebuilt {
             json!({ "run": one.run.to_string(), "from": from, "lacks": one.lacks })
         };
         let brought: Vec<Value> = self.brought.iter().map(brought).collect();
-        let lost =
-            |one: &Lost| json!({ "run": one.run.to_string(), "reason": one.damage.to_string() });
-        let lost: Vec<Value> = self.lost.iter().map(lost).collect();
+        let lost = self.lost.iter().map(|one| damage(&one.run, &one.damage));
+        let lost: Vec<Value> = lost.collect();
         let refused = self.refused.iter().map(|(path, error)| file(path, error));
         let refused: Vec<Value> = refused.collect();
-        to.answer(
-            "rebuilt",
-            json!({
-                "imported": imported, "brought": brought, "lost": lost,
-                "nameless_runs": self.nameless, "unaccounted_records": self.unaccounted,
-                "refused": refused, "aside": self.aside
-            }),
-        )
+        let rebuilt = json!({
+            "imported": imported, "brought": brought, "lost": lost,
+            "nameless_runs": self.nameless, "unaccounted_records": self.unaccounted,
+            "refused": refused, "aside": self.aside
+        });
+        to.answer("rebuilt", rebuilt)
     }
 
     fn quiet(&self) -> Vec<String> {
@@ -139,15 +121,17 @@ impl Answer for Compacted {
     }
 
     fn json(&self, to: &mut Json<'_>) -> io::Result<()> {
-        to.answer(
-            "compacted",
-            json!({ "before_bytes": self.before, "after_bytes": self.after }),
-        )
+        let sizes = json!({ "before_bytes": self.before, "after_bytes": self.after });
+        to.answer("compacted", sizes)
     }
 
     fn quiet(&self) -> Vec<String> {
         Vec::new()
     }
+}
+
+fn damage(run: &RunId, why: &impl ToString) -> Value {
+    json!({ "run": run.to_string(), "reason": why.to_string() })
 }
 
 fn file(path: &Path, error: &StoreError) -> Value {

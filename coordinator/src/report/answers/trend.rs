@@ -110,7 +110,11 @@ fn chart(page: &mut Page, line: &Line) {
         let ln = middle + half - 2.0 * half * row as f64 / (ROWS - 1) as f64;
         let shown = row % ((ROWS - 1) / 2) == 0;
         let own = if line.linear { ln.max(0.0) } else { ln.exp() };
-        let label = shown.then(|| value(line.measure, own)).unwrap_or_default();
+        let label = if shown {
+            value(line.measure, own)
+        } else {
+            Default::default()
+        };
         let cells: String = cells.iter().collect();
         page.line(&format!("{label:>MARGIN$} │{cells}"));
     }

@@ -3,10 +3,11 @@
 
 use contract::metric::Metric;
 use contract::text;
+use serde_json::Value;
 use stats::validity::Thresholds;
 
 use super::{Item, Selection};
-use crate::compare::{Findings, Kept, shown_quantile};
+use crate::compare::{Findings, PartSummary, shown_quantile};
 
 /// Shown of every histogram.
 const QUANTILES: [(&str, f64); 6] = [
@@ -82,7 +83,12 @@ impl Table<'_> {
     }
 }
 
-fn latencies(table: &mut Table<'_>, part: &Kept, metric: Option<Metric>, thresholds: &Thresholds) {
+fn latencies(
+    table: &mut Table<'_>,
+    part: &PartSummary,
+    metric: Option<Metric>,
+    thresholds: &Thresholds,
+) {
     for metric in Selection::metrics(metric) {
         let histogram = part.histogram(metric);
         let exact = histogram.exact();
@@ -107,7 +113,7 @@ fn latencies(table: &mut Table<'_>, part: &Kept, metric: Option<Metric>, thresho
     }
 }
 
-fn counts(table: &mut Table<'_>, part: &Kept) {
+fn counts(table: &mut Table<'_>, part: &PartSummary) {
     let outcomes = part.outcomes;
     let requests = [
         ("planned", outcomes.planned),
@@ -133,7 +139,7 @@ fn counts(table: &mut Table<'_>, part: &Kept) {
     table.row("tokens", "output", "count", "1", part.output_tokens);
 }
 
-fn usage(table: &mut Table<'_>, part: &Kept) {
+fn usage(table: &mut Table<'_>, part: &PartSummary) {
     let usage = part.usage;
     let times = [
         ("wall", usage.wall),
@@ -148,24 +154,37 @@ fn usage(table: &mut Table<'_>, part: &Kept) {
         .iter()
         .for_each(|(name, time)| table.row("window", name, "value", "ns", time.as_nanos()));
     table.row("usage", "peak_rss", "value", "bytes", usage.peak_rss_bytes);
-    let engine = &part.engine;
     let counts = [
         ("usage", "involuntary_switches", usage.involuntary_switches),
         ("usage", "major_faults", usage.major_faults),
         ("usage", "host_ticks", usage.host_ticks),
         ("usage", "host_steal_ticks", usage.host_steal_ticks),
         ("usage", "host_busy_ticks", usage.host_busy_ticks),
-        ("engine", "threads", engine.threads.into()),
-        ("engine", "steps", engine.steps),
-        ("engine", "peak_running", engine.peak_running.into()),
-        ("engine", "peak_waiting", engine.peak_waiting.into()),
     ];
     for (kind, name, count) in counts {
         table.row(kind, name, "count", "1", count);
     }
+    engine(table, part);
     part.cold
         .iter()
         .for_each(|phase| table.row("cold", &phase.name, "value", "ns", phase.took.as_nanos()));
+}
+
+/// Every whole number that the engine says of itself, under its name in the document.
+fn engine(table: &mut Table<'_>, part: &PartSummary) {
+    let Ok(Value::Object(facts)) = serde_json::to_value(&part.engine) else {
+        return;
+    };
+    for (name, count) in facts
+        .iter()
+        .filter_map(|(name, v)| Some((name, v.as_u64()?)))
+    {
+        match name.strip_suffix("_ns") {
+            Some(time) => table.row("engine", time, "value", "ns", count),
+            None if name.contains("_bytes") => table.row("engine", name, "value", "bytes", count),
+            None => table.row("engine", name, "count", "1", count),
+        }
+    }
 }
 
 /// A field of text, in quotes where it needs them. What a spreadsheet would take for a formula has

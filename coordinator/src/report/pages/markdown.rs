@@ -166,7 +166,7 @@ fn layout_control(control: &LayoutControl) -> String {
 fn origin(findings: &Findings) -> Vec<String> {
     let (record, plan) = (&findings.record, &findings.plan);
     let header = &record.header;
-    let facts = facts(header, plan, |hash| hash.short().to_string());
+    let facts = facts(header, plan, |hash| hash.short());
     let mut lines: Vec<String> = facts
         .iter()
         .map(|(name, fact)| format!("{name} {fact}"))

@@ -1,7 +1,7 @@
 //! Where the numbers come from: run, plan, builds, hosts, model, tool. Must not know any figure.
 
 use contract::identity::{HostFacts, Sha256};
-use contract::run::{NoticeKind, RunHeader, VariantRecord};
+use contract::run::{Notice, NoticeKind, RunHeader, VariantRecord};
 
 use super::words::{bytes, count, date, digits, listed, percent};
 use crate::likeness::plain;
@@ -19,18 +19,14 @@ pub(crate) const ORIGIN: &str = "Where the numbers come from";
 /// What a reader must see beside every number.
 pub(crate) fn labels(header: &RunHeader) -> Vec<String> {
     let simulated = header.simulated.then(|| "SIMULATED".to_owned());
-    simulated
-        .into_iter()
-        .chain(header.labels.iter().cloned())
-        .collect()
+    let others = header.labels.iter().cloned();
+    simulated.into_iter().chain(others).collect()
 }
 
 /// The labels, each behind a dot.
 pub(crate) fn labelled(header: &RunHeader) -> String {
-    labels(header)
-        .iter()
-        .map(|label| format!(" · {label}"))
-        .collect()
+    let labels = labels(header);
+    labels.iter().map(|label| format!(" · {label}")).collect()
 }
 
 /// Names and facts, of which a hash may be shown short.
@@ -40,22 +36,16 @@ pub(crate) fn facts(
     hash: fn(&Sha256) -> String,
 ) -> Vec<(&'static str, String)> {
     let begun = date(header.run.unix_ms());
-    let digest = hash(&header.plan_digest);
-    let git = &header.tool_git_sha;
+    let (name, digest, seed) = (&plan.name, hash(&header.plan_digest), header.seed);
+    let (version, git) = (&header.tool_version, short_git(&header.tool_git_sha));
     let model = (!header.model_digest.is_empty()).then(|| ("model", model(header)));
     let facts = [
         ("run", format!("{}, begun {begun} UTC", header.run)),
-        (
-            "plan",
-            format!("{} (SHA-256 {digest}), seed {}", plan.name, header.seed),
-        ),
+        ("plan", format!("{name} (SHA-256 {digest}), seed {seed}")),
         ("load", load(header, plan)),
         ("engine", plan.engine_kind().name().to_owned()),
     ];
-    let tool = (
-        "tool",
-        format!("{} ({})", header.tool_version, short_git(git)),
-    );
+    let tool = ("tool", format!("{version} ({git})"));
     facts.into_iter().chain(model).chain([tool]).collect()
 }
 
@@ -69,43 +59,27 @@ pub(crate) fn ended(record: &RunRecord) -> String {
 
 /// Each slot that moved to another host in the middle of the run.
 pub(crate) fn moves(record: &RunRecord, plan: &Plan) -> Vec<String> {
-    let moved = record
-        .notices
-        .iter()
-        .filter(|notice| notice.kind == NoticeKind::HostPlaced);
-    let text = |notice: &contract::run::Notice| {
-        let (scenario, _) = schedule::of_cell(plan, notice.key.cell);
-        let scenario = plan
-            .scenarios
-            .get(scenario)
-            .map_or("?", |scenario| &scenario.name);
-        format!(
-            "{scenario}, round {}: {}",
-            notice.key.round + 1,
-            notice.message
-        )
+    let placed = |notice: &&Notice| notice.kind == NoticeKind::HostPlaced;
+    let text = |notice: &Notice| {
+        let scenario = schedule::scenario_of(plan, notice.key.cell);
+        let (round, message) = (notice.key.round + 1, &notice.message);
+        format!("{scenario}, round {round}: {message}")
     };
-    moved.map(text).collect()
+    record.notices.iter().filter(placed).map(text).collect()
 }
 
 /// A host in a few words.
 pub(crate) fn machine(host: &HostFacts) -> String {
-    format!(
-        "{} ({}, {})",
-        host.hostname,
-        host.cpu_model,
-        count(host.cores.into(), "core")
-    )
+    let cores = count(host.cores.into(), "core");
+    format!("{} ({}, {cores})", host.hostname, host.cpu_model)
 }
 
 /// Which model it was, and how far that is known to be true of every host.
 fn model(header: &RunHeader) -> String {
+    let digest = &header.model_digest;
     match header.model_sha256 {
-        Some(all) => format!(
-            "{}, every byte the same on every host: SHA-256 {all}",
-            header.model_digest
-        ),
-        None => header.model_digest.clone(),
+        Some(all) => format!("{digest}, every byte the same on every host: SHA-256 {all}"),
+        None => digest.clone(),
     }
 }
 
@@ -162,20 +136,14 @@ pub(crate) fn frequency(host: &HostFacts) -> String {
         "" => "unknown".to_owned(),
         text => text.to_owned(),
     };
-    format!(
-        "governor {}, boost {}",
-        known(&host.governor),
-        known(&host.boost)
-    )
+    let (governor, boost) = (known(&host.governor), known(&host.boost));
+    format!("governor {governor}, boost {boost}")
 }
 
 /// How busy it was when it joined.
 pub(crate) fn before(host: &HostFacts) -> String {
-    format!(
-        "load {}, stolen {}",
-        digits(host.load_average),
-        percent(host.stolen)
-    )
+    let (load, stolen) = (digits(host.load_average), percent(host.stolen));
+    format!("load {load}, stolen {stolen}")
 }
 
 /// A build in one sentence.

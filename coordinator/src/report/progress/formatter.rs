@@ -152,12 +152,7 @@ impl ProgressFormatter {
     }
 
     fn place(&self, cell: u32, round: u32) -> String {
-        let (scenario, _) = schedule::of_cell(&self.plan, cell);
-        let name = self
-            .plan
-            .scenarios
-            .get(scenario)
-            .map_or("?", |scenario| &scenario.name);
+        let name = schedule::scenario_of(&self.plan, cell);
         format!("{name}, round {} of {}", round + 1, self.plan.rounds)
     }
 }

@@ -117,7 +117,7 @@ fn escaped(text: &str) -> String {
             '\n' | '\t' | '\r' => safe.push_str(&format!("&#{};", u32::from(c))),
             NBSP => safe.push(' '),
             c if text::is_harmful(c) || matches!(c, '\u{fffe}' | '\u{ffff}') => {
-                safe.push('\u{fffd}')
+                safe.push('\u{fffd}');
             }
             c => safe.push(c),
         }

@@ -150,6 +150,11 @@ impl Page {
         }
     }
 
+    /// Bullets.
+    pub(crate) fn items<S: AsRef<str>>(&mut self, all: impl IntoIterator<Item = S>) {
+        all.into_iter().for_each(|text| self.item(text.as_ref()));
+    }
+
     pub(crate) fn finish(self) -> String {
         self.text
     }

@@ -64,11 +64,9 @@ const KINDS: [Kind; 7] = [
 
 /// An arm with its variant, for headings.
 pub(crate) fn heading(arm: &ArmSummary) -> Cell {
-    let short = cut(&arm.variant, NAME);
-    Cell::both(
-        format!("{} {}", arm.variant, arm.arm),
-        format!("{short} {}", arm.arm),
-    )
+    let [full, short] = [arm.variant.clone(), cut(&arm.variant, NAME)];
+    let of = |name: String| format!("{name} {}", arm.arm);
+    Cell::both(of(full), of(short))
 }
 
 fn by_arm(cell: &compare::Cell, caption: Cell, first: &str) -> Table {
@@ -77,9 +75,8 @@ fn by_arm(cell: &compare::Cell, caption: Cell, first: &str) -> Table {
 }
 
 fn row(name: impl Into<Cell>, cells: Vec<String>) -> Vec<Cell> {
-    std::iter::once(name.into())
-        .chain(cells.into_iter().map(Cell::from))
-        .collect()
+    let cells = cells.into_iter().map(Cell::from);
+    [name.into()].into_iter().chain(cells).collect()
 }
 
 /// Everything about the arms of one scenario.
@@ -92,26 +89,21 @@ fn views(cell: &compare::Cell) -> Table {
     let row = |(name, figure): &Figure| {
         let cells: Vec<String> = cell.arms.iter().map(|arm| figure(&arm.views)).collect();
         // Some figures belong to some shapes.
-        cells
-            .iter()
-            .any(|cell| cell != NONE)
-            .then(|| row(*name, cells))
+        let known = cells.iter().any(|cell| cell != NONE);
+        known.then(|| row(*name, cells))
     };
     by_arm(cell, caption, "figure").with(FIGURES.iter().filter_map(row))
 }
 
 /// Kinds that nobody met are left out.
 fn outcomes(cell: &compare::Cell) -> Table {
-    let caption = Cell::both(
-        "Requests of all rounds",
-        "requests of all rounds, by outcome",
-    );
+    let caption = "requests of all rounds, by outcome";
+    let caption = Cell::both("Requests of all rounds", caption);
     let row = |(at, (name, pick)): (usize, &Kind)| {
         let counts: Vec<u64> = cell.arms.iter().map(|arm| pick(&arm.outcomes)).collect();
-        let narrow = if at == 0 {
-            format!("requests {name}")
-        } else {
-            (*name).to_owned()
+        let narrow = match at {
+            0 => format!("requests {name}"),
+            _ => (*name).to_owned(),
         };
         let known = at < 2 || counts.iter().any(|count| *count > 0);
         let cells = counts.iter().map(u64::to_string).collect();
@@ -124,22 +116,14 @@ fn outcomes(cell: &compare::Cell) -> Table {
 fn latencies(cell: &compare::Cell) -> Table {
     let all = || cell.arms.iter().flat_map(|arm| &arm.latencies);
     let shown = |at: &usize| all().any(|latency| latency.quantiles[*at].1.is_some());
-    let quantiles = all()
-        .map(|latency| latency.quantiles.len())
-        .min()
-        .unwrap_or(0);
-    let quantiles: Vec<usize> = (0..quantiles).filter(shown).collect();
+    let quantiles = all().map(|latency| latency.quantiles.len()).min();
+    let quantiles: Vec<usize> = (0..quantiles.unwrap_or(0)).filter(shown).collect();
     let name = |latency: &Latency, at: &usize| format!("p{}", 100.0 * latency.quantiles[*at].0);
-    let names = all()
-        .next()
-        .map(|one| quantiles.iter().map(|at| name(one, at).into()).collect());
-    let mut headings = vec![
-        Cell::both("time", ""),
-        "arm".into(),
-        "mean".into(),
-        "min".into(),
-    ];
-    headings.extend(names.unwrap_or_else(Vec::new));
+    let names = all().next().into_iter();
+    let names = names.flat_map(|one| quantiles.iter().map(move |at| name(one, at)));
+    let mut headings = vec![Cell::both("time", "")];
+    headings.extend(["arm", "mean", "min"].map(Cell::from));
+    headings.extend(names.map(Cell::from));
     headings.push("max".into());
     let caption = "times of answered requests, all rounds together";
     let caption = Cell::both("Times of answered requests, all rounds together", caption);
@@ -156,11 +140,8 @@ fn latencies(cell: &compare::Cell) -> Table {
                 continue;
             };
             let label = Cell::both(metric.label(), std::mem::take(&mut narrow));
-            table.row(
-                [label, arm.arm.to_string().into()]
-                    .into_iter()
-                    .chain(times(found, &quantiles)),
-            );
+            let first = [label, arm.arm.to_string().into()];
+            table.row(first.into_iter().chain(times(found, &quantiles)));
         }
     }
     table
@@ -168,12 +149,10 @@ fn latencies(cell: &compare::Cell) -> Table {
 
 fn times(latency: &Latency, quantiles: &[usize]) -> Vec<Cell> {
     let quantile = |at: &usize| Cell::some(latency.quantiles[*at].1, nanos);
-    let ends = [nanos(latency.mean), nanos(latency.min as f64)].map(Cell::from);
-    let quantiles = quantiles.iter().map(quantile);
-    ends.into_iter()
-        .chain(quantiles)
-        .chain([nanos(latency.max as f64).into()])
-        .collect()
+    let mut times = vec![nanos(latency.mean).into(), nanos(latency.min as f64).into()];
+    times.extend(quantiles.iter().map(quantile));
+    times.push(nanos(latency.max as f64).into());
+    times
 }
 
 /// The first arm's phases in order, which every arm has; without any there is no table.
@@ -211,24 +190,11 @@ pub(crate) fn service(cell: &compare::Cell) -> Table {
     let row = |arm: &ArmSummary| {
         let mean = |metric| Cell::some(arm.latency(metric), |latency| nanos(latency.mean));
         let spans = SPANS.map(|(metric, _)| mean(metric));
-        let [queue, prefill, decode] = spans;
         let share = Cell::some(arm.views.queue_share, percent);
-        [
-            heading(arm),
-            queue,
-            prefill,
-            decode,
-            mean(Metric::Service),
-            share,
-        ]
+        let whole = [mean(Metric::Service), share];
+        [heading(arm)].into_iter().chain(spans).chain(whole)
     };
-    let headings = [
-        "arm",
-        "queue",
-        "prefill",
-        "decode",
-        "service",
-        "queue, share (median over trials)",
-    ];
+    let share = "queue, share (median over trials)";
+    let headings = ["arm", "queue", "prefill", "decode", "service", share];
     Table::new("Mean times of answered requests", headings).with(cell.arms.iter().map(row))
 }

@@ -82,7 +82,7 @@ fn check(blocks: &[Block], slope: Option<&Slope>, seed: Seed) -> PermutationTest
     {
         Some(mut rounds) => {
             let weighed = |(round, row): (usize, &mut [f64; 3])| {
-                row.iter_mut().for_each(|d| *d *= weight(round))
+                row.iter_mut().for_each(|d| *d *= weight(round));
             };
             rounds.iter_mut().enumerate().for_each(weighed);
             test(&rounds, ENUMERATED_LABELS, seed).answer(

@@ -37,9 +37,9 @@ pub(super) fn fewest(mut few: u64, enough: impl Fn(u64) -> bool) -> Option<u64> 
     while many - few > 1 {
         let middle = few + (many - few) / 2;
         if enough(middle) {
-            many = middle
+            many = middle;
         } else {
-            few = middle
+            few = middle;
         }
     }
     Some(many)

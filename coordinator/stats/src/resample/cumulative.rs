@@ -51,9 +51,9 @@ impl Cumulative {
             let middle = before + (at - before) / 2;
             let upto = self.count(middle, weights);
             if upto > 0 && upto as f64 >= rank {
-                at = middle
+                at = middle;
             } else {
-                before = middle
+                before = middle;
             }
         }
         let counts = (

@@ -6,7 +6,7 @@ fn read(name: &str, text: &str, turns: u32) -> Result<(Vec<Text>, Survey), Strin
     let mut all = Vec::new();
     let mut source = source::Text::of(text.as_bytes());
     prompts(Path::new(name), &mut source, turns, &mut |one| {
-        all.push(one)
+        all.push(one);
     })
     .map(|survey| (all, survey))
     .map_err(|error| error.to_string())

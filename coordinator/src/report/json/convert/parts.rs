@@ -7,12 +7,12 @@ use base64::engine::general_purpose::STANDARD;
 use contract::histogram::{HistogramError, LatencyHistogram};
 use contract::metric::Metric;
 
-use crate::compare::Kept;
+use crate::compare::PartSummary;
 use crate::plan::Plan;
 use crate::report::document as doc;
 use crate::schedule;
 
-pub(super) fn part(part: &Kept, plan: &Plan) -> Result<doc::Part, HistogramError> {
+pub(super) fn part(part: &PartSummary, plan: &Plan) -> Result<doc::Part, HistogramError> {
     let key = part.place.key;
     let (scenario, _) = schedule::of_cell(plan, key.cell);
     Ok(doc::Part {
@@ -44,7 +44,7 @@ pub(super) fn part(part: &Kept, plan: &Plan) -> Result<doc::Part, HistogramError
     })
 }
 
-fn histograms(part: &Kept) -> Result<BTreeMap<String, doc::Histogram>, HistogramError> {
+fn histograms(part: &PartSummary) -> Result<BTreeMap<String, doc::Histogram>, HistogramError> {
     let filled = |metric: &Metric| {
         let exact = part.folded(*metric).exact();
         exact.count + exact.overflow > 0

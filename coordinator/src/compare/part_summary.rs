@@ -1,5 +1,6 @@
 //! What is kept of a part once it has been merged into its trial: everything small, its histograms
-//! folded. Whole parts take megabytes each, and a run has thousands.
+//! folded. A whole part takes megabytes, most of it histograms, up to 4,096 requests and slices of
+//! time, and a run has thousands.
 
 use contract::histogram::{Folded, LatencyHistogram};
 use contract::identity::Sha256;
@@ -12,7 +13,7 @@ use contract::part::{
 /// A part without its single requests, steps and slices of time. The fields are those of [`Part`],
 /// and its share.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct PartSummary {
     /// Where it belongs.
     pub place: Place,
     /// Which share of an arm's requests it had, the same in every arm: its slot, or in a duet its
@@ -49,7 +50,7 @@ pub struct Kept {
     histograms: [Folded; Metric::ALL.len()],
 }
 
-impl Kept {
+impl PartSummary {
     /// What stays of a part.
     pub(super) fn of(part: Part, share: u32) -> Self {
         let histograms = folded(&part.histograms);
