@@ -69,10 +69,6 @@ pub(crate) const LONG: &[(&str, &str)] = &[
         "one theme, asserted case by case",
     ),
     (
-        "coordinator/tests/simulated/sessions.rs",
-        "one theme, asserted case by case",
-    ),
-    (
         "coordinator/tests/store/faults.rs",
         "one theme, asserted case by case",
     ),
