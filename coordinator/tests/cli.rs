@@ -59,7 +59,7 @@ fn every_flag_of_run_reaches_the_plan() {
     assert_eq!(args.changes.overrides(), expected);
     assert_eq!(
         (args.output.format, args.gate.inconclusive),
-        (Format::Json, Inconclusive::ConnState)
+        (Format::Json, Inconclusive::Pass)
     );
 }
 
