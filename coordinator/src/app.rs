@@ -7,16 +7,16 @@ mod certs;
 mod deploy;
 mod entropy;
 mod execute;
-mod ground;
+mod fleet_target;
 mod history;
-mod keep;
-mod look;
+mod interim;
 mod manual;
 mod memory;
 mod prepare;
 mod run;
 mod serve;
 mod signals;
+mod store_journal;
 mod stored;
 mod train;
 
@@ -34,7 +34,7 @@ use crate::report::{Reporter, answers};
 use crate::store::Store;
 
 /// The exit code of a command that has an answer.
-type Verdict = u8;
+type ExitCode = u8;
 
 /// What commands share.
 struct App<'a> {
@@ -126,7 +126,7 @@ fn all_used(unused: &[&str], by: impl FnOnce() -> String) -> Result<(), AppError
 ///
 /// # Errors
 /// When a gate is to judge what was not compared.
-fn verdict(findings: &Findings, gate: GateArgs) -> Result<Verdict, AppError> {
+fn verdict(findings: &Findings, gate: GateArgs) -> Result<ExitCode, AppError> {
     let code = exit_code(&findings.validity, findings.verdict(), gate);
     if !gate.gate || code != exit::OK {
         return Ok(code);
@@ -143,7 +143,7 @@ fn verdict(findings: &Findings, gate: GateArgs) -> Result<Verdict, AppError> {
 ///
 /// # Errors
 /// When a gate is to judge what not all of them measured.
-fn verdict_across(found: &Across, gate: GateArgs) -> Result<Verdict, AppError> {
+fn verdict_across(found: &Across, gate: GateArgs) -> Result<ExitCode, AppError> {
     let code = exit_code(&found.validity, Some(found.verdict()), gate);
     if gate.gate && code == exit::OK {
         answered(found.unanswered.clone(), code)
@@ -153,7 +153,7 @@ fn verdict_across(found: &Across, gate: GateArgs) -> Result<Verdict, AppError> {
 }
 
 /// A gate passes what was compared, and nothing else.
-fn answered(open: Vec<String>, code: Verdict) -> Result<Verdict, AppError> {
+fn answered(open: Vec<String>, code: ExitCode) -> Result<ExitCode, AppError> {
     if open.is_empty() {
         Ok(code)
     } else {
@@ -165,7 +165,7 @@ fn exit_code(
     validity: &Validity,
     found: Option<stats::compare::Verdict>,
     gate: GateArgs,
-) -> Verdict {
+) -> ExitCode {
     use stats::compare::Verdict as Found;
     match validity {
         Validity::Invalid(_) => return exit::INVALID,

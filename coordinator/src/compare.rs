@@ -40,11 +40,11 @@ pub use summary::{ArmSummary, Cold, Latency, Views, shown_quantile};
 pub use trials::{Round, Trial, Trials};
 pub use window::FirstRequest;
 
-use cells::Room;
+use cells::CellContext;
 use contract::id::Arm;
 use contract::part::{Part, Sent};
 use contract::run::{Notice, Role, RunState};
-use gather::Gather;
+use gather::PartMerger;
 use stats::compare::{Settings, Stage, Verdict};
 use stats::rng::Seed;
 use stats::validity::{Assessment, Checked, Validity};
@@ -146,14 +146,14 @@ const UNKNOWN_NOISE: &str = "fewer than two layouts have a VALID measurement: th
 /// A run that is being read: its parts come one at a time, and none is held once it was merged into
 /// its trial.
 #[derive(Debug)]
-pub struct Reading {
+pub struct FindingsBuilder {
     record: RunRecord,
     plan: Plan,
     blocks: Vec<Block>,
-    gather: Gather,
+    gather: PartMerger,
 }
 
-impl Reading {
+impl FindingsBuilder {
     /// Begins with what a run is beside its parts; parts within the record are not looked at.
     ///
     /// # Errors
@@ -166,7 +166,7 @@ impl Reading {
             lineup(&outline).map_err(|source| CompareError::Lineup { run: run(), source })?;
         let blocks = crate::schedule::blocks(&plan, &lineup);
         let cells = blocks.iter().map(|block| block.cell + 1).max().unwrap_or(0);
-        let gather = Gather::new(&plan, cells, &outline.blocks);
+        let gather = PartMerger::new(&plan, cells, &outline.blocks);
         Ok(Self {
             record: outline,
             plan,
@@ -203,7 +203,7 @@ impl Reading {
         let (cells, layout) = {
             let at_look = look.is_some_and(|look| look.stage == Stage::Look);
             let planned = (!at_look).then_some(plan.rounds as usize);
-            let room = Room {
+            let context = CellContext {
                 record: &record,
                 plan: &plan,
                 settings,
@@ -211,7 +211,7 @@ impl Reading {
                 thresholds,
                 trials: &trials,
             };
-            room.answers(&cells(&blocks))
+            context.answers(&cells(&blocks))
         };
         let state = record.end.as_ref().map(|end| end.state);
         let ended_at_look =
@@ -250,11 +250,11 @@ impl Reading {
 /// Derives everything from a run that is held whole.
 ///
 /// # Errors
-/// As [`Reading::of`].
+/// As [`FindingsBuilder::of`].
 pub fn findings(mut record: RunRecord) -> Result<Findings, CompareError> {
     let mut parts = std::mem::take(&mut record.parts);
     parts.sort_by_key(|part| (part.place.key, part.place.slot));
-    let mut reading = Reading::of(record)?;
+    let mut reading = FindingsBuilder::of(record)?;
     parts.into_iter().for_each(|part| reading.take(part));
     Ok(reading.findings())
 }

@@ -15,7 +15,7 @@ mod listen;
 mod train;
 
 pub use execute::ExecuteError;
-pub use listen::DoorError;
+pub use listen::ListenError;
 pub use train::TrainError;
 
 use std::path::PathBuf;
@@ -58,7 +58,7 @@ pub enum AppError {
     Execute(#[from] ExecuteError),
     /// The fleet.
     #[error("failed to {0}")]
-    Door(#[from] DoorError),
+    Listen(#[from] ListenError),
     /// The certificates.
     #[error("failed to {0}")]
     Certs(#[from] CertsError),

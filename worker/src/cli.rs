@@ -39,7 +39,10 @@ pub enum Command {
     /// Measure the engine in this process beside the limits of the machine
     Bench(BenchArgs),
     /// Measure the generator limit: the load generator on one core with an engine that does no work
-    Floor(FloorArgs),
+    GeneratorLimit(GeneratorLimitArgs),
+    /// The name of `generator-limit` until version 0.2
+    #[command(hide = true)]
+    Floor(GeneratorLimitArgs),
 }
 
 /// Flags of `bench`.
@@ -80,9 +83,9 @@ pub struct BenchArgs {
     pub output: BenchOutput,
 }
 
-/// Flags of `floor`.
+/// Flags of `generator-limit`.
 #[derive(Clone, Copy, Debug, Args)]
-pub struct FloorArgs {
+pub struct GeneratorLimitArgs {
     /// Repetitions of everything except pacing
     #[arg(long, default_value = "5", value_parser = positive)]
     pub repeat: usize,
@@ -119,7 +122,7 @@ pub enum FormName {
     Int8,
 }
 
-/// Forms of the output of `bench` and `floor`.
+/// Forms of the output of `bench` and `generator-limit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum BenchOutput {
     /// A table

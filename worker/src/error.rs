@@ -46,7 +46,7 @@ pub enum WorkerError {
     #[error(
         "measure the generator limit: requests were lost or timed out; try again on a less busy machine"
     )]
-    Floor,
+    GeneratorLimit,
     /// A worker was not started by an agent.
     #[error(
         "read the environment variable {name}, which an agent sets for the workers it starts: run `worker agent`"

@@ -15,7 +15,7 @@ pub mod cli;
 pub mod conformance;
 pub mod engine;
 pub mod error;
-pub mod floor;
+pub mod generator_limit;
 pub mod load;
 pub mod measure;
 #[cfg(feature = "native")]

@@ -13,13 +13,15 @@ use inference::error::LoadError;
 use inference::files::ModelFiles;
 use inference::{import, synth};
 use worker::causes::with_causes;
-use worker::cli::{AgentArgs, BenchArgs, BenchOutput, Cli, Command, FloorArgs, ModelCommand};
+use worker::cli::{
+    AgentArgs, BenchArgs, BenchOutput, Cli, Command, GeneratorLimitArgs, ModelCommand,
+};
 use worker::engine::linked::Engines;
 use worker::engine::way_out;
 use worker::error::WorkerError;
 use worker::measure::{Clock, ColdStart};
 use worker::program::{code, join, runtime, say};
-use worker::{agent, bench, floor, model};
+use worker::{agent, bench, generator_limit, model};
 
 fn main() -> ExitCode {
     let cold = ColdStart::at_main(&Clock::monotonic());
@@ -29,7 +31,11 @@ fn main() -> ExitCode {
         Command::Join => join(cold, Engines::default()),
         Command::Model { command } => on_model(command, &mut out),
         Command::Bench(args) => measure(args, &mut out),
-        Command::Floor(args) => calibrate(args, &mut out),
+        Command::GeneratorLimit(args) => calibrate(args, &mut out),
+        Command::Floor(args) => {
+            say("`worker floor` is called `worker generator-limit` now: use that name");
+            calibrate(args, &mut out)
+        }
     };
     // Returning, not exiting: an instrumented build writes its profile on the way out of main.
     ExitCode::from(out.settle(code(outcome), |error| {
@@ -164,12 +170,14 @@ fn check_invariance(
     }
 }
 
-fn calibrate(args: FloorArgs, out: &mut Output<Stdout>) -> Result<(), WorkerError> {
-    let floor = floor::measure(args.repeat).ok_or(WorkerError::Floor)?;
-    let pace =
-        |rate| floor::Pacing::measure(rate, args.seconds.as_secs_f64()).ok_or(WorkerError::Floor);
-    let report = floor::Report {
-        floor,
+fn calibrate(args: GeneratorLimitArgs, out: &mut Output<Stdout>) -> Result<(), WorkerError> {
+    let limit = generator_limit::measure(args.repeat).ok_or(WorkerError::GeneratorLimit)?;
+    let pace = |rate| {
+        generator_limit::Pacing::measure(rate, args.seconds.as_secs_f64())
+            .ok_or(WorkerError::GeneratorLimit)
+    };
+    let report = generator_limit::Report {
+        limit,
         repeats: args.repeat,
         pacing: args.pace.map(pace).transpose()?,
     };

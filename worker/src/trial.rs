@@ -24,7 +24,7 @@ use crate::load::inbox::Inbox;
 use crate::load::phase::{self, Phase, PhaseError};
 use crate::load::stop::Reason;
 use crate::measure::{Clock, ColdStart, Measured};
-use crate::{floor, os};
+use crate::{generator_limit, os};
 
 pub use crate::load::control::Control;
 
@@ -128,7 +128,7 @@ impl OpenEngine {
         let floor = if clock.is_virtual() {
             None
         } else {
-            floor::requests_per_second()
+            generator_limit::requests_per_second()
         };
         cold.skip();
         let sink = inbox.sink(clock);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::train::PlanTrainer;
-use super::{App, Verdict, prepare};
+use super::{App, ExitCode, prepare};
 use crate::build::{
     self, BuildError, BuildOptions, RevisionError, Variant, VariantName, WorkspaceError,
 };
@@ -19,7 +19,7 @@ const TRAINING: &str = "training";
 /// Training needs no fresh draw: the same sources and plan give the same profile's work.
 const TRAINING_SEED: u64 = 1;
 
-pub(super) fn build(app: &mut App<'_>, args: &BuildArgs) -> Result<Verdict, AppError> {
+pub(super) fn build(app: &mut App<'_>, args: &BuildArgs) -> Result<ExitCode, AppError> {
     let variants = recipes(args)?;
     let source = args
         .training
@@ -128,7 +128,7 @@ fn checkouts() -> Option<PathBuf> {
     Some(base.cache_dir().join("pgo-benchmarks/checkouts"))
 }
 
-pub(super) fn doctor(app: &mut App<'_>) -> Result<Verdict, AppError> {
+pub(super) fn doctor(app: &mut App<'_>) -> Result<ExitCode, AppError> {
     let checks = doctor::examine(&app.store_dir()?);
     app.reporter.say(&answers::Checks(&checks))?;
     let missing = checks

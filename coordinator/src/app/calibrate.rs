@@ -5,7 +5,7 @@ use stats::rng::Seed;
 use stats::validity::Validity;
 
 use super::history::digests;
-use super::{App, Verdict, run};
+use super::{App, ExitCode, run};
 use crate::cli::CalibrateArgs;
 use crate::dispatch::driver::unix_ms;
 use crate::dispatch::event::Cause;
@@ -17,7 +17,7 @@ use crate::report::answers;
 /// So many INVALID runs, and more of them than of others, and a host is given up.
 const MOST_INVALID: u64 = 3;
 
-pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<Verdict, AppError> {
+pub(super) fn calibrate(app: &mut App<'_>, args: &CalibrateArgs) -> Result<ExitCode, AppError> {
     let slowed = args
         .changes
         .handicap

@@ -1,12 +1,12 @@
 //! `certs`.
 
 use super::serve::fresh_token;
-use super::{App, Verdict};
+use super::{App, ExitCode};
 use crate::certs::{AGENT, Authority, COORDINATOR};
 use crate::cli::CertsCommand;
 use crate::error::{AppError, exit};
 
-pub(super) fn certs(app: &mut App<'_>, command: &CertsCommand) -> Result<Verdict, AppError> {
+pub(super) fn certs(app: &mut App<'_>, command: &CertsCommand) -> Result<ExitCode, AppError> {
     match command {
         CertsCommand::Init(args) => {
             Authority::init(&args.dir, &args.names, fresh_token().expose())?;

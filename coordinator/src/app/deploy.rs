@@ -2,12 +2,12 @@
 
 use contract::credentials::{Credentials, Token};
 
-use super::{App, Verdict};
+use super::{App, ExitCode};
 use crate::cli::KubernetesArgs;
 use crate::deploy::kubernetes::{Agents, manifests};
 use crate::error::{AppError, exit};
 
-pub(super) fn kubernetes(app: &mut App<'_>, args: &KubernetesArgs) -> Result<Verdict, AppError> {
+pub(super) fn kubernetes(app: &mut App<'_>, args: &KubernetesArgs) -> Result<ExitCode, AppError> {
     let text = manifests(&Agents {
         namespace: args.namespace.clone(),
         image: args.image.clone(),

@@ -9,7 +9,7 @@ use contract::descriptors;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::serve::{Door, HELLO_LIMIT, serve};
+use super::serve::{HELLO_LIMIT, ListenConfig, serve};
 use super::signals::{self, interrupts};
 use crate::dispatch::driver::{Sources, drive};
 use crate::dispatch::event::{Ending, LostAgent, ProgressEvent};
@@ -25,14 +25,14 @@ const EVENT_QUEUE: usize = 1024;
 const FILES_BESIDE: u64 = 128;
 const AGENT_GRACE: Duration = Duration::from_secs(15);
 /// For agents that were not started from here to hear that they may go.
-const LAST_WORD: Duration = Duration::from_secs(3);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Where a job runs.
-pub(super) struct Ground {
+pub(super) struct FleetTarget {
     /// Who starts the agents.
     pub launcher: Launcher,
     /// Where they dial.
-    pub door: Door,
+    pub door: ListenConfig,
     /// The agents' program, as the hosts see it.
     pub program: PathBuf,
     /// Slots on each host.
@@ -41,10 +41,10 @@ pub(super) struct Ground {
     pub lease: Duration,
 }
 
-impl Ground {
+impl FleetTarget {
     /// One agent on this host and nobody else.
     pub(super) fn this_host(slots: u32, lease: Duration) -> Self {
-        let (launcher, door) = (Launcher::Local, Door::of_this_host());
+        let (launcher, door) = (Launcher::Local, ListenConfig::of_this_host());
         Self {
             launcher,
             door,
@@ -88,7 +88,7 @@ impl Ground {
 /// When it could not begin, or the store failed.
 pub(super) fn on_fleet(
     job: Job,
-    ground: &Ground,
+    ground: &FleetTarget,
     journal: Arc<dyn Journal>,
     show: &mut (dyn FnMut(ProgressEvent) + Send),
 ) -> Result<Ending, ExecuteError> {
@@ -104,7 +104,7 @@ pub(super) fn on_fleet(
 
 async fn execute(
     job: Job,
-    ground: &Ground,
+    ground: &FleetTarget,
     journal: Arc<dyn Journal>,
     show: &mut (dyn FnMut(ProgressEvent) + Send),
 ) -> Result<Ending, ExecuteError> {
@@ -139,7 +139,7 @@ async fn execute(
     launched.stop(AGENT_GRACE).await;
     // Agents that are not ours to wait for have been told that the run is over, and hear it before
     // the line is cut.
-    served.close(LAST_WORD).await;
+    served.close(CLOSE_TIMEOUT).await;
     Ok(ending?)
 }
 

@@ -2,15 +2,15 @@
 
 use contract::run::RunState;
 
-use super::{App, Verdict};
+use super::{App, ExitCode};
 use crate::cli::TrendArgs;
-use crate::compare::Reading;
+use crate::compare::FindingsBuilder;
 use crate::error::{AppError, exit};
 use crate::history::{self, Query, RunHistory};
 use crate::plan::Plan;
 use crate::store::{RunSummary, Store};
 
-pub(super) fn trend(app: &mut App<'_>, args: &TrendArgs) -> Result<Verdict, AppError> {
+pub(super) fn trend(app: &mut App<'_>, args: &TrendArgs) -> Result<ExitCode, AppError> {
     let query = Query {
         plan: args.plan.clone(),
         variant: args.variant.clone(),
@@ -54,7 +54,7 @@ fn digest(store: &Store, run: &RunSummary) -> Result<Option<RunHistory>, AppErro
     // An older program wrote the end: the parts tell the same.
     let outline = store.read_outline(run.run)?;
     // A plan that this program cannot read belongs to no series it knows.
-    let Ok(mut reading) = Reading::of(outline) else {
+    let Ok(mut reading) = FindingsBuilder::of(outline) else {
         return Ok(None);
     };
     store.visit_parts(run.run, |part| reading.take(part))?;

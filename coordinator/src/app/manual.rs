@@ -4,14 +4,14 @@ use std::path::Path;
 
 use clap::CommandFactory;
 
-use super::{App, Verdict};
+use super::{App, ExitCode};
 use crate::cli::{Cli, CompletionsArgs, ManArgs};
 use crate::error::{AppError, exit};
 
 /// Name under which the program is called.
 const PROGRAM: &str = "coordinator";
 
-pub(super) fn completions(app: &mut App<'_>, args: &CompletionsArgs) -> Result<Verdict, AppError> {
+pub(super) fn completions(app: &mut App<'_>, args: &CompletionsArgs) -> Result<ExitCode, AppError> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), PROGRAM, &mut script);
     app.reporter.bytes(&script)?;
@@ -19,7 +19,7 @@ pub(super) fn completions(app: &mut App<'_>, args: &CompletionsArgs) -> Result<V
 }
 
 /// One page a command, `coordinator-runs-list.1` and the like; their names are the answer.
-pub(super) fn man(app: &mut App<'_>, args: &ManArgs) -> Result<Verdict, AppError> {
+pub(super) fn man(app: &mut App<'_>, args: &ManArgs) -> Result<ExitCode, AppError> {
     let failed = |source| AppError::Write {
         path: args.dir.clone(),
         source,

@@ -11,7 +11,7 @@ use contract::message::OWN_PROCESSORS;
 use contract::run::{Role, RunHeader, VariantRecord};
 
 use super::entropy::entropy;
-use super::execute::{Ground, sibling_worker};
+use super::execute::{FleetTarget, sibling_worker};
 use crate::build::{self, BuildOptions, BuiltSet, Variant, microarchitecture};
 use crate::dispatch::driver::unix_ms;
 use crate::dispatch::job::{Binary, Job, Limits, Script};
@@ -177,7 +177,7 @@ pub(super) struct Prepared {
     /// What to carry out.
     pub job: Job,
     /// Where.
-    pub ground: Ground,
+    pub ground: FleetTarget,
 }
 
 /// Puts a new run together.
@@ -187,7 +187,7 @@ pub(super) fn new_run(
     lineup: &Lineup,
     builds: Builds,
     model: String,
-    ground: Ground,
+    ground: FleetTarget,
 ) -> Prepared {
     let slots = ground.all_slots();
     let run = RunId::new(unix_ms(), entropy());

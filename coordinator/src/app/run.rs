@@ -5,11 +5,11 @@ use std::sync::Arc;
 use contract::id::{Attempt, RunId};
 use contract::run::{Notice, NoticeKind, Role, RunEnd};
 
-use super::execute::{Ground, on_fleet};
-use super::ground;
-use super::keep::Keeper;
+use super::execute::{FleetTarget, on_fleet};
+use super::fleet_target;
 use super::prepare::{self, Prepared};
-use super::{App, Verdict, look, stored};
+use super::store_journal::StoreJournal;
+use super::{App, ExitCode, interim, stored};
 use crate::cli::{FleetArgs, RunArgs};
 use crate::compare::Findings;
 use crate::dispatch::driver::unix_ms;
@@ -30,7 +30,7 @@ pub(super) struct Measured {
 }
 
 /// Carries a run out and shows what it found.
-pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<Verdict, AppError> {
+pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<ExitCode, AppError> {
     if args.gate.gate && args.resume.is_none() && !args.lineup.compares() {
         return Err(AppError::NothingToGate);
     }
@@ -69,7 +69,7 @@ pub(super) fn measured(
 ) -> Result<Measured, AppError> {
     let run = prepared.run;
     let ending = if prepared.job.script.blocks.is_empty() {
-        let reason = look::settled(store, run)?.unwrap_or_default();
+        let reason = interim::settled(store, run)?.unwrap_or_default();
         Ending {
             cause: Cause::Done,
             reason,
@@ -104,7 +104,7 @@ fn carried_out(
         let done = store.resume_run(prepared.run)?.blocks.len();
         store.put_notice(prepared.run, &taken_up(first, done))?;
     }
-    let keeper = Keeper {
+    let keeper = StoreJournal {
         store: Arc::clone(store),
         run: prepared.run,
         looks: plan.look.is_some(),
@@ -136,8 +136,8 @@ pub(super) fn new(
     lineup.has_sound_layouts()?;
     lineup.fits(&plan)?;
     let ground = match fleet {
-        Some(fleet) => ground::of(fleet, &plan)?,
-        None => Ground::this_host(plan.slots, plan.timeouts.lease),
+        Some(fleet) => fleet_target::of(fleet, &plan)?,
+        None => FleetTarget::this_host(plan.slots, plan.timeouts.lease),
     };
     let model = prepare::model(&plan)?;
     let builds = prepare::builds(&plan, &lineup)?;
@@ -168,11 +168,11 @@ fn resumed(store: &Store, wanted: &str, fleet: &FleetArgs) -> Result<Prepared, A
         }
     }
     let mut blocks = schedule::remaining(schedule::blocks(&plan, &lineup), &resume.blocks);
-    if plan.look.is_some() && look::settled(store, run)?.is_some() {
+    if plan.look.is_some() && interim::settled(store, run)?.is_some() {
         blocks.clear();
     }
     let last = resume.next_attempts.values().map(|attempt| attempt.0).max();
-    let ground = ground::of(fleet, &plan)?;
+    let ground = fleet_target::of(fleet, &plan)?;
     let slots = ground.all_slots();
     if slots != header.slots {
         return Err(AppError::OtherFleet {
@@ -243,7 +243,7 @@ fn conclude(store: &Store, run: RunId, ending: &Ending) -> Result<Findings, AppE
     };
     record.end = Some(run_end(ending, String::new(), "{}".to_owned()));
     if record.addenda.floors.is_none() {
-        record.addenda.floors = look::fix_floors(store, &record)?;
+        record.addenda.floors = interim::fix_floors(store, &record)?;
     }
     stored::derived(store, record)
 }

@@ -14,12 +14,12 @@ use tonic::transport::Server;
 
 use super::entropy::entropy;
 use crate::certs;
-use crate::error::{DoorError, ExecuteError};
-use crate::fleet::session::{self, GateLimits, SessionService};
+use crate::error::{ExecuteError, ListenError};
+use crate::fleet::session::{self, AcceptLimits, SessionService};
 
 /// Callers that the system keeps until they are let in: beyond them it drops a knock, and who
 /// knocked tries again after a second.
-const KNOCKING: u32 = 4096;
+const LISTEN_BACKLOG: u32 = 4096;
 /// Callers that may be inside without having introduced themselves, beside those who are expected:
 /// all workers of a fleet are started at the same moment.
 const WAITING: usize = 256;
@@ -41,7 +41,7 @@ const HEADERS: u32 = 16 * 1024;
 
 /// Where a coordinator is reached, and by whom.
 #[derive(Clone, Debug)]
-pub(super) struct Door {
+pub(super) struct ListenConfig {
     /// Where to listen.
     pub listen: SocketAddr,
     /// The host's name or address, as agents see it.
@@ -59,7 +59,7 @@ pub(super) struct Door {
 }
 
 /// What the command line says of it.
-pub(super) struct DoorWishes<'a> {
+pub(super) struct ListenArgs<'a> {
     pub listen: SocketAddr,
     pub advertise: Option<&'a str>,
     /// The coordinator's directory as `certs` writes it.
@@ -69,7 +69,7 @@ pub(super) struct DoorWishes<'a> {
     pub insecure: bool,
 }
 
-impl Door {
+impl ListenConfig {
     /// On loopback, with a secret of its own.
     pub(super) fn of_this_host() -> Self {
         let secrets = Secrets {
@@ -93,20 +93,20 @@ impl Door {
     ///
     /// # Errors
     /// When it is not, or a file is missing.
-    pub(super) fn new(wishes: &DoorWishes<'_>) -> Result<Self, DoorError> {
+    pub(super) fn new(wishes: &ListenArgs<'_>) -> Result<Self, ListenError> {
         let address = wishes.listen;
         if !address.ip().is_loopback() && wishes.credentials.is_none() && !wishes.insecure {
-            return Err(DoorError::Open { address });
+            return Err(ListenError::Open { address });
         }
         let advertise = match wishes.advertise {
-            Some(name) => advertised(name).ok_or_else(|| DoorError::Advertise {
+            Some(name) => advertised(name).ok_or_else(|| ListenError::Advertise {
                 name: name.to_owned(),
             })?,
-            None if address.ip().is_unspecified() => return Err(DoorError::NoName { address }),
+            None if address.ip().is_unspecified() => return Err(ListenError::NoName { address }),
             None => bracketed(address.ip()),
         };
         let exposed = wishes.credentials.map(exposed).unwrap_or_default();
-        let exposed = (!exposed.is_empty()).then_some(DoorError::Exposed {
+        let exposed = (!exposed.is_empty()).then_some(ListenError::Exposed {
             address,
             paths: exposed,
         });
@@ -204,7 +204,7 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     }?;
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(KNOCKING)
+    socket.listen(LISTEN_BACKLOG)
 }
 
 /// The service while it runs; it ends when this is dropped.
@@ -227,7 +227,7 @@ impl Service {
 /// Serves until the returned service is closed; gives the port. So many sessions are `expected`.
 pub(super) async fn serve(
     sessions: SessionService,
-    door: &Door,
+    door: &ListenConfig,
     expected: usize,
 ) -> Result<(u16, Service), ExecuteError> {
     let bind = |source| ExecuteError::Bind {
@@ -243,12 +243,12 @@ pub(super) async fn serve(
         .map(session::acceptor)
         .transpose()?;
     let waiting = WAITING + expected;
-    let limits = GateLimits {
+    let limits = AcceptLimits {
         introduce: HELLO_LIMIT,
         waiting,
         connections: CONNECTIONS + expected,
     };
-    let guests = session::open(listener, tls, limits, sessions.refusals());
+    let connections = session::open(listener, tls, limits, sessions.refusals());
     let (health, health_service) = tonic_health::server::health_reporter();
     let bench = BenchServer::new(sessions).max_decoding_message_size(MESSAGE_LIMIT);
     health.set_serving::<BenchServer<SessionService>>().await;
@@ -268,7 +268,7 @@ pub(super) async fn serve(
         .add_service(health_service.max_decoding_message_size(QUESTION))
         .add_service(reflection.max_decoding_message_size(QUESTION))
         .add_service(older.max_decoding_message_size(QUESTION))
-        .serve_with_incoming_shutdown(guests, async {
+        .serve_with_incoming_shutdown(connections, async {
             // Resolves when the guard is dropped; the message itself is never sent.
             drop(ended.await);
         });
@@ -285,9 +285,9 @@ pub(super) async fn serve(
 mod tests {
     use super::*;
 
-    fn wishes(listen: &str) -> DoorWishes<'static> {
+    fn wishes(listen: &str) -> ListenArgs<'static> {
         let listen = listen.parse().expect("an address");
-        DoorWishes {
+        ListenArgs {
             listen,
             advertise: None,
             credentials: None,
@@ -300,18 +300,26 @@ mod tests {
     fn nothing_but_loopback_is_open_without_being_asked_for() {
         for open in ["0.0.0.0:1", "10.0.0.1:1", "[::]:1"] {
             assert!(
-                matches!(Door::new(&wishes(open)), Err(DoorError::Open { .. })),
+                matches!(
+                    ListenConfig::new(&wishes(open)),
+                    Err(ListenError::Open { .. })
+                ),
                 "{open}"
             );
-            let named = DoorWishes {
+            let named = ListenArgs {
                 insecure: true,
                 advertise: Some("h"),
                 ..wishes(open)
             };
-            assert_eq!(Door::new(&named).expect("asked for").url(7), "http://h:7");
+            assert_eq!(
+                ListenConfig::new(&named).expect("asked for").url(7),
+                "http://h:7"
+            );
         }
         assert_eq!(
-            Door::new(&wishes("[::1]:0")).expect("loopback").url(7),
+            ListenConfig::new(&wishes("[::1]:0"))
+                .expect("loopback")
+                .url(7),
             "http://[::1]:7"
         );
         for (name, url) in [
@@ -319,11 +327,11 @@ mod tests {
             ("[fe80::2]", "http://[fe80::2]:7"),
             ("a-b.c", "http://a-b.c:7"),
         ] {
-            let named = DoorWishes {
+            let named = ListenArgs {
                 advertise: Some(name),
                 ..wishes("127.0.0.1:0")
             };
-            assert_eq!(Door::new(&named).expect(name).url(7), url);
+            assert_eq!(ListenConfig::new(&named).expect(name).url(7), url);
         }
         for wrong in [
             "",
@@ -336,25 +344,31 @@ mod tests {
             "h/x",
             "u@h",
         ] {
-            let named = DoorWishes {
+            let named = ListenArgs {
                 advertise: Some(wrong),
                 ..wishes("127.0.0.1:0")
             };
             assert!(
-                matches!(Door::new(&named), Err(DoorError::Advertise { .. })),
+                matches!(
+                    ListenConfig::new(&named),
+                    Err(ListenError::Advertise { .. })
+                ),
                 "{wrong}"
             );
         }
-        let nowhere = DoorWishes {
+        let nowhere = ListenArgs {
             insecure: true,
             ..wishes("0.0.0.0:1")
         };
-        assert!(matches!(Door::new(&nowhere), Err(DoorError::NoName { .. })));
+        assert!(matches!(
+            ListenConfig::new(&nowhere),
+            Err(ListenError::NoName { .. })
+        ));
     }
 
     #[test]
     fn every_run_of_this_host_has_a_token_of_its_own() {
-        let (one, two) = (Door::of_this_host(), Door::of_this_host());
+        let (one, two) = (ListenConfig::of_this_host(), ListenConfig::of_this_host());
         assert_ne!(one.secrets.token, two.secrets.token);
         assert_eq!(one.secrets, one.agents);
     }

@@ -8,12 +8,12 @@ use contract::files;
 use contract::id::{RunId, TrialKey};
 use contract::part::Part;
 
-use super::{App, Verdict};
+use super::{App, ExitCode};
 use crate::cli::{
     CompareArgs, FilterArgs, Format, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport,
     RunsPrune, RunsVerify, SelectionArgs,
 };
-use crate::compare::{self, Findings, Reading};
+use crate::compare::{self, Findings, FindingsBuilder};
 use crate::dispatch::driver::unix_ms;
 use crate::error::{AppError, exit};
 use crate::history::{self, Fate, Filter, Retention, RunMeans};
@@ -21,7 +21,7 @@ use crate::report::export::{self, Selection};
 use crate::report::{self, answers};
 use crate::store::{Imported, RunRecord, Store, StoreError, check_archive, is_archive};
 
-pub(super) fn compare(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, AppError> {
+pub(super) fn compare(app: &mut App<'_>, args: &CompareArgs) -> Result<ExitCode, AppError> {
     if args.explain.is_some() && matches!(args.output.format, Format::Markdown | Format::Junit) {
         return Err(AppError::NoSuchForm);
     }
@@ -40,7 +40,7 @@ pub(super) fn compare(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, 
 }
 
 /// Runs of different times. They are read one after the other: what counts of each is small.
-fn across(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, AppError> {
+fn across(app: &mut App<'_>, args: &CompareArgs) -> Result<ExitCode, AppError> {
     let mut group = |wanted: &mut dyn Iterator<Item = &str>| -> Result<Vec<RunMeans>, AppError> {
         wanted
             .map(|run| {
@@ -66,7 +66,7 @@ fn across(app: &mut App<'_>, args: &CompareArgs) -> Result<Verdict, AppError> {
     super::verdict_across(&found, args.gate)
 }
 
-pub(super) fn report(app: &mut App<'_>, args: &ReportArgs) -> Result<Verdict, AppError> {
+pub(super) fn report(app: &mut App<'_>, args: &ReportArgs) -> Result<ExitCode, AppError> {
     let findings = findings(app, &args.run)?;
     let SelectionArgs {
         scenario,
@@ -128,7 +128,7 @@ fn findings(app: &mut App<'_>, wanted: &RunRef) -> Result<Findings, AppError> {
 /// held whole.
 pub(super) fn derived(store: &Store, outline: RunRecord) -> Result<Findings, AppError> {
     let run = outline.header.run;
-    let mut reading = Reading::of(outline)?;
+    let mut reading = FindingsBuilder::of(outline)?;
     store.visit_parts(run, |part| reading.take(part))?;
     Ok(reading.findings())
 }
@@ -142,7 +142,7 @@ fn whole_parts(store: &Store, run: RunId, trial: TrialKey) -> Result<Vec<Part>, 
     Ok(parts)
 }
 
-pub(super) fn runs(app: &mut App<'_>, command: &RunsCommand) -> Result<Verdict, AppError> {
+pub(super) fn runs(app: &mut App<'_>, command: &RunsCommand) -> Result<ExitCode, AppError> {
     match command {
         RunsCommand::List(args) => {
             let mut runs = app.store()?.runs()?;
@@ -266,7 +266,7 @@ fn export(app: &mut App<'_>, args: &RunsExport) -> Result<(), AppError> {
     Ok(())
 }
 
-fn import(app: &mut App<'_>, args: &RunsImport) -> Result<Verdict, AppError> {
+fn import(app: &mut App<'_>, args: &RunsImport) -> Result<ExitCode, AppError> {
     let mut code = exit::OK;
     if args.rebuild {
         let rebuilt = Store::rebuild(&app.store_dir()?)?;
@@ -297,7 +297,7 @@ fn import(app: &mut App<'_>, args: &RunsImport) -> Result<Verdict, AppError> {
     Ok(code)
 }
 
-fn verify(app: &mut App<'_>, args: &RunsVerify) -> Result<Verdict, AppError> {
+fn verify(app: &mut App<'_>, args: &RunsVerify) -> Result<ExitCode, AppError> {
     let store = app.store()?;
     if let Some(wanted) = &args.run {
         let run = store.find(wanted)?;

@@ -12,7 +12,7 @@ use contract::run::RunState;
 use contract::spec::PromptSet;
 
 use super::entropy::entropy;
-use super::execute::{Ground, on_fleet};
+use super::execute::{FleetTarget, on_fleet};
 use super::prepare;
 use crate::build::{self, Counting, Trainer, TrainingFailure, TrainingReport, profile_pattern};
 use crate::dispatch::driver::unix_ms;
@@ -130,7 +130,7 @@ impl Trainer for PlanTrainer<'_> {
         let trials: usize = job.script.blocks.iter().map(|block| block.turns()).sum();
         let workers = u32::try_from(trials).unwrap_or(u32::MAX) * self.plan.slots;
         let lease = self.plan.timeouts.lease;
-        let ground = Ground::this_host(self.plan.slots, lease);
+        let ground = FleetTarget::this_host(self.plan.slots, lease);
         let journal = Arc::new(Discard::default());
         let ending = on_fleet(job, &ground, journal.clone(), self.show)?;
         if ending.state() != RunState::Complete {

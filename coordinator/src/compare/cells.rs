@@ -16,7 +16,7 @@ use crate::schedule::Block;
 use crate::store::RunRecord;
 
 /// What every cell is derived from.
-pub(super) struct Room<'a> {
+pub(super) struct CellContext<'a> {
     pub(super) record: &'a RunRecord,
     pub(super) plan: &'a Plan,
     pub(super) settings: Settings,
@@ -27,7 +27,7 @@ pub(super) struct Room<'a> {
     pub(super) trials: &'a Trials,
 }
 
-impl Room<'_> {
+impl CellContext<'_> {
     /// The candidates' cells, and the control that they are labelled by.
     pub(super) fn answers(&self, blocks: &[&Block]) -> (Vec<Cell>, Option<LayoutControl>) {
         let (layouts, compared): (Vec<&Block>, Vec<&Block>) = blocks

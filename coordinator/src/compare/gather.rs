@@ -18,7 +18,7 @@ use crate::schedule;
 
 /// Takes the accepted parts of a run, trial by trial.
 #[derive(Debug)]
-pub(super) struct Gather {
+pub(super) struct PartMerger {
     blocks: BTreeMap<(u32, u32), BlockDone>,
     /// By cell: requests at either end of a trial that do not speak for its middle.
     margins: Vec<usize>,
@@ -40,7 +40,7 @@ struct Open {
     series: Vec<Series>,
 }
 
-impl Gather {
+impl PartMerger {
     pub(super) fn new(plan: &Plan, cells: u32, blocks: &[BlockDone]) -> Self {
         let margin = |cell| match plan.scenarios[schedule::of_cell(plan, cell).0].shape {
             Shape::ClosedLoop { concurrency, .. } => concurrency as usize,

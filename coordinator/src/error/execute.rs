@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use contract::descriptors::TooFew;
 
-use super::DoorError;
+use super::ListenError;
 use crate::dispatch::journal::JournalError;
 use crate::fleet::launch::LaunchError;
 use crate::fleet::session::TlsError;
@@ -35,7 +35,7 @@ pub enum ExecuteError {
     },
     /// The address may not be used.
     #[error(transparent)]
-    Door(#[from] DoorError),
+    Listen(#[from] ListenError),
     /// The credentials.
     #[error(transparent)]
     Tls(#[from] TlsError),

@@ -8,7 +8,7 @@ use contract::shell;
 
 /// Why an address may not be used.
 #[derive(Debug, thiserror::Error)]
-pub enum DoorError {
+pub enum ListenError {
     /// Everybody could come in.
     #[error(
         "listen on {address}: anything but loopback needs --credentials DIR (`coordinator certs init` writes one), or \

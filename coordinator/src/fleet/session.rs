@@ -3,16 +3,16 @@
 //! stream (first message, silence, size), measures the peer's clock, and hands messages on. It
 //! starts nothing and decides nothing.
 
+mod accept;
 mod conn;
 mod frames;
-mod gate;
-mod guest;
+mod guarded;
 mod refusal;
 mod service;
 mod task;
 mod tls;
 
-pub use gate::{GateLimits, open};
+pub use accept::{AcceptLimits, open};
 pub use refusal::{Refusal, Refusals};
 pub use service::{SessionLimits, SessionService};
 pub use tls::{TlsError, acceptor};

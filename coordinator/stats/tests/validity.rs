@@ -113,7 +113,7 @@ const EVERY_SHAPE: &[(&str, Change, Change)] = &[
         |f| f.generator_share = Some(0.79),
     ),
     (
-        "near-floor",
+        "near-generator-limit",
         |f| f.floor_share = Some(0.51),
         |f| f.floor_share = Some(0.5),
     ),

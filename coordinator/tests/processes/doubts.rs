@@ -12,7 +12,7 @@ const REASONS: [&str; 8] = [
     "lateness",
     "start-skew",
     "generator-busy",
-    "near-floor",
+    "near-generator-limit",
     "blocks-repeated",
 ];
 

@@ -7,7 +7,7 @@ use std::cell::Cell;
 
 use contract::part::Part;
 use contract::record::Record;
-use coordinator::compare::Reading;
+use coordinator::compare::FindingsBuilder;
 use coordinator::store::RunRecord;
 
 use super::sample::Story;
@@ -79,7 +79,7 @@ fn opened(sealed: &[u8]) -> Part {
 fn streamed(slots: u32) -> i64 {
     let (record, sealed) = stored(slots);
     most(|| {
-        let mut reading = Reading::of(record).unwrap();
+        let mut reading = FindingsBuilder::of(record).unwrap();
         sealed.iter().for_each(|part| reading.take(opened(part)));
         reading.findings()
     })

@@ -2,6 +2,8 @@
 //! engine says *what* happened; the [`StepSink`] it is given says *when*. It must not know load
 //! shapes, recorders, or which variant this binary is.
 
+#[cfg(feature = "native")]
+mod affinity;
 mod inline;
 pub mod linked;
 #[cfg(feature = "native")]
@@ -11,8 +13,6 @@ mod native;
 #[cfg(feature = "native")]
 mod native_fault;
 mod null;
-#[cfg(feature = "native")]
-mod places;
 mod sim;
 mod simulated;
 #[cfg(feature = "native")]

@@ -18,9 +18,9 @@ use inference::request::{BatchOptions, Event, Fault, Refusal, Request};
 use inference::sampling::Sampling;
 use inference::tokenizer::Tokenizer;
 
+use super::affinity::CpuAffinity;
 use super::memory::free_memory;
 use super::native_fault::{broken, refused, unreadable};
-use super::places::Places;
 use super::slowed::Slowed;
 use super::threaded::{Halt, Stepper, Threaded};
 use super::{
@@ -82,7 +82,7 @@ pub(super) fn open(
     phase("tokenizer");
     let (report, kernels) = (plan.report(&model), kernels(&model));
     // Threads started from here on, the engine's, stay where this one is now.
-    let places = Places::take(spec.pin, threads, slots)?;
+    let places = CpuAffinity::take(spec.pin, threads, slots)?;
     let native = Native::new(model, &plan, demand).map_err(|error| refused(path, &error))?;
     let encode = move |text: &str| {
         tokenizer.encode(text).map_err(|error| EngineError::Encode {

@@ -16,7 +16,7 @@ const LONGEST: Duration = Duration::from_micros(250);
 const SHORTEST: Duration = Duration::from_micros(20);
 
 /// Longest sleep, so that progress is shown while nothing happens.
-const NAP: Duration = Duration::from_millis(200);
+const MAX_SLEEP: Duration = Duration::from_millis(200);
 
 /// Until when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,8 +64,8 @@ impl Pacer {
     fn sleep(&mut self, wake: Wake) {
         let rest = |until: Duration| until.saturating_sub(self.clock.now());
         match wake {
-            Wake::Called => std::thread::park_timeout(NAP),
-            Wake::After(until) => std::thread::park_timeout(rest(until).min(NAP)),
+            Wake::Called => std::thread::park_timeout(MAX_SLEEP),
+            Wake::After(until) => std::thread::park_timeout(rest(until).min(MAX_SLEEP)),
             Wake::Exactly(until) => match rest(until) {
                 far if far > self.margin.0 => {
                     self.sleep_until(until - self.margin.0, far - self.margin.0);
@@ -81,7 +81,7 @@ impl Pacer {
 
     /// Sleeps for `rest`, which ends at `aim`, and learns from how much later that was.
     fn sleep_until(&mut self, aim: Duration, rest: Duration) {
-        std::thread::park_timeout(rest.min(NAP));
+        std::thread::park_timeout(rest.min(MAX_SLEEP));
         if let Some(late) = self.clock.now().checked_sub(aim) {
             self.margin.learn(late);
         }

@@ -24,9 +24,9 @@ use crate::causes::with_causes;
 use crate::measure::Clock;
 
 /// Longest wait for a connection, and then for the answer to the hello.
-const FIRST_WORD: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for the coordinator to take what was said last.
-const LAST_WORD: Duration = Duration::from_millis(250);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(250);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -68,7 +68,7 @@ impl Link {
         patience: Option<Duration>,
     ) -> Result<Self, LinkError> {
         let address = access.coordinator.as_str();
-        let endpoint = access.endpoint()?.connect_timeout(FIRST_WORD);
+        let endpoint = access.endpoint()?.connect_timeout(CONNECT_TIMEOUT);
         let began = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
@@ -114,7 +114,7 @@ impl Link {
             let first = down.message().await?;
             Ok::<_, Status>((down, first))
         };
-        let (down, first) = timeout(FIRST_WORD, greeting)
+        let (down, first) = timeout(CONNECT_TIMEOUT, greeting)
             .await
             .map_err(|_| Miss::Transient("it does not answer the greeting".to_owned()))?
             .map_err(|status| miss(address, &status))?;
@@ -204,7 +204,7 @@ impl Link {
         let Self { up, mut down, .. } = self;
         drop(up);
         // The coordinator answers the end of the stream with its own.
-        let _ = timeout(LAST_WORD, async {
+        let _ = timeout(CLOSE_TIMEOUT, async {
             while let Ok(Some(_)) = down.message().await {}
         })
         .await;

@@ -10,7 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 /// One connection's standing.
 #[derive(Debug)]
-pub(super) struct Pass {
+pub(super) struct ConnState {
     pub from: SocketAddr,
     pub admitted: AtomicBool,
     /// A hello is awaited on one of its streams.
@@ -21,11 +21,11 @@ pub(super) struct Pass {
 }
 
 /// A stream on which a hello is awaited.
-pub(super) struct Greeting(Option<Arc<Pass>>);
+pub(super) struct Greeting(Option<Arc<ConnState>>);
 
 /// The desk's hold on the connection that a session came over.
 #[derive(Clone, Debug)]
-pub struct Admission(pub(super) Arc<Pass>);
+pub struct Admission(pub(super) Arc<ConnState>);
 
 impl Drop for Greeting {
     fn drop(&mut self) {
@@ -35,7 +35,7 @@ impl Drop for Greeting {
     }
 }
 
-impl Pass {
+impl ConnState {
     /// Lets a stream introduce itself: of a connection that has not one at a time, or each would
     /// cost a message's room.
     pub(super) fn greet(self: &Arc<Self>) -> Option<Greeting> {

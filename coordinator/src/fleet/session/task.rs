@@ -24,7 +24,7 @@ const OPENING_PAUSE: Duration = Duration::from_millis(5);
 const OUTSTANDING: usize = 16;
 /// A process that has died is told of twice: by the end of its session, and by its agent, who knows
 /// how it died. The agent goes first if it comes so soon.
-const LAST_WORD: Duration = Duration::from_secs(1);
+const AGENT_FIRST: Duration = Duration::from_secs(1);
 /// Leases for which a fenced peer is still listened to, so that what comes late is counted.
 const LINGER: u32 = 10;
 
@@ -133,7 +133,7 @@ impl SessionTask {
             ..
         } = self;
         drop(down);
-        tokio::time::sleep(LAST_WORD).await;
+        tokio::time::sleep(AGENT_FIRST).await;
         drop(
             events
                 .send(Incoming {

@@ -76,7 +76,7 @@ fn size(reason: &Reason) -> f64 {
             uncertainty: time, ..
         } => time.as_secs_f64(),
         Reason::GeneratorBusy { share, .. }
-        | Reason::NearFloor { share, .. }
+        | Reason::NearGeneratorLimit { share, .. }
         | Reason::Steal { share, .. }
         | Reason::SomeSteal { share, .. }
         | Reason::OthersBusy { share, .. }

@@ -87,7 +87,7 @@ pub enum Reason {
     /// The generator was nearly out of CPU.
     GeneratorBusy { share: f64, limit: f64 },
     /// The load came near what the generator can do at all.
-    NearFloor { share: f64, limit: f64 },
+    NearGeneratorLimit { share: f64, limit: f64 },
     /// The hypervisor took much CPU time.
     Steal { share: f64, limit: f64 },
     /// The hypervisor took some CPU time.
@@ -167,7 +167,7 @@ impl Reason {
             Self::TokensUnchecked { rounds, of } if rounds == of => Severity::Inconclusive,
             Self::ClockUncertainty { .. }
             | Self::GeneratorBusy { .. }
-            | Self::NearFloor { .. }
+            | Self::NearGeneratorLimit { .. }
             | Self::Steal { .. }
             | Self::TooShort { .. }
             | Self::NotStationary { .. }
@@ -206,7 +206,7 @@ impl Reason {
             Self::StartSkew { .. } => "start-skew",
             Self::ClockUncertainty { .. } => "clock-uncertainty",
             Self::GeneratorBusy { .. } => "generator-busy",
-            Self::NearFloor { .. } => "near-floor",
+            Self::NearGeneratorLimit { .. } => "near-generator-limit",
             Self::Steal { .. } => "steal",
             Self::SomeSteal { .. } => "some-steal",
             Self::OthersBusy { .. } => "others-busy",
@@ -257,7 +257,7 @@ impl Reason {
             }
             Self::StartSkew { .. } => "find the overloaded host and use fewer slots on it",
             Self::ClockUncertainty { .. } => "use a quieter network, or longer requests",
-            Self::GeneratorBusy { .. } | Self::NearFloor { .. } => {
+            Self::GeneratorBusy { .. } | Self::NearGeneratorLimit { .. } => {
                 "spread the load over more workers or hosts"
             }
             Self::Steal { .. } | Self::SomeSteal { .. } => {

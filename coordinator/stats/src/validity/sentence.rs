@@ -107,7 +107,7 @@ impl fmt::Display for Reason {
                     Share(*limit)
                 )
             }
-            Self::NearFloor { share, limit } => {
+            Self::NearGeneratorLimit { share, limit } => {
                 let (share, limit) = (Share(*share), Share(*limit));
                 write!(
                     f,

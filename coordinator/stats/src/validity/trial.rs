@@ -123,9 +123,12 @@ const EVERY_SHAPE: &[Check] = &[
         generator,
         |f, t| share(f.generator_share, t.generator_share),
     ),
-    ("near-floor", Some("max_floor_share"), floor, |f, t| {
-        share(f.floor_share, t.floor_share)
-    }),
+    (
+        "near-generator-limit",
+        Some("max_floor_share"),
+        floor,
+        |f, t| share(f.floor_share, t.floor_share),
+    ),
     ("steal", Some("max_steal"), steal, |f, t| {
         share(f.steal_share, t.steal_share)
     }),

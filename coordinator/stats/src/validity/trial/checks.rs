@@ -94,7 +94,7 @@ pub(super) fn floor(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reaso
     facts
         .floor_share
         .filter(|&s| s > limit)
-        .map(|share| Reason::NearFloor { share, limit })
+        .map(|share| Reason::NearGeneratorLimit { share, limit })
 }
 
 pub(super) fn steal(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {

@@ -1,4 +1,4 @@
-//! The figures of `worker floor` as a table and as a JSON document. It must not know how they were
+//! The figures of `worker generator-limit` as a table and as a JSON document. It must not know how they were
 //! measured.
 
 use std::fmt::{self, Display, Formatter};
@@ -6,7 +6,7 @@ use std::fmt::{self, Display, Formatter};
 use contract::identity::VERSION;
 use serde_json::{Value, json};
 
-use super::{Floor, Pacing, Spread};
+use super::{GeneratorLimit, Pacing, Spread};
 
 /// Name of the JSON's shape; another shape gets another number.
 const FORMAT: &str = "worker-floor/2";
@@ -15,7 +15,7 @@ const FORMAT: &str = "worker-floor/2";
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The generator's limits.
-    pub floor: Floor,
+    pub limit: GeneratorLimit,
     /// Repetitions behind them.
     pub repeats: usize,
     /// How punctually it sends, if that was asked for.
@@ -26,13 +26,13 @@ impl Report {
     /// The figures for programs.
     #[must_use]
     pub fn json(&self) -> Value {
-        let Floor {
+        let GeneratorLimit {
             requests_per_second,
             tokens_per_second,
             added_latency_ns,
             record_ns,
             record_short_ns,
-        } = &self.floor;
+        } = &self.limit;
         json!({
             "format": FORMAT, "version": VERSION, "repeats": self.repeats,
             "requests_per_second": spread(requests_per_second), "tokens_per_second": spread(tokens_per_second),
@@ -45,7 +45,7 @@ impl Report {
 
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let floor = &self.floor;
+        let limit = &self.limit;
         writeln!(
             f,
             "{:<36}{:>12}{:>12}{:>12}",
@@ -57,29 +57,29 @@ impl Display for Report {
         line(
             f,
             "requests/s, 64 in flight",
-            &floor.requests_per_second,
+            &limit.requests_per_second,
             1.0,
             0,
         )?;
         line(
             f,
             "token events/s, 64 in flight",
-            &floor.tokens_per_second,
+            &limit.tokens_per_second,
             1.0,
             0,
         )?;
-        line(f, "added latency p50, µs", &floor.added_latency_ns, 1e-3, 2)?;
+        line(f, "added latency p50, µs", &limit.added_latency_ns, 1e-3, 2)?;
         line(
             f,
             "recording an event, ns, 64 tokens",
-            &floor.record_ns,
+            &limit.record_ns,
             1.0,
             1,
         )?;
         line(
             f,
             "recording an event, ns, 1 token",
-            &floor.record_short_ns,
+            &limit.record_short_ns,
             1.0,
             1,
         )?;

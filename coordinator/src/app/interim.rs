@@ -4,7 +4,7 @@
 use contract::addendum::NoiseFloors;
 use contract::id::RunId;
 
-use crate::compare::Reading;
+use crate::compare::FindingsBuilder;
 use crate::error::AppError;
 use crate::history;
 use crate::plan::Plan;
@@ -14,7 +14,7 @@ use crate::store::{RunRecord, Store};
 /// clear.
 pub(super) fn settled(store: &Store, run: RunId) -> Result<Option<String>, AppError> {
     let mut outline = store.read_outline(run)?;
-    if !Reading::of(outline.clone())?.is_at_look() {
+    if !FindingsBuilder::of(outline.clone())?.is_at_look() {
         return Ok(None);
     }
     // Neither the level of the interim analysis nor the noise floors may change afterwards.

@@ -10,7 +10,7 @@ use crate::dispatch::journal::{Journal, JournalError};
 use crate::store::{Store, StoreError};
 
 /// Writes one run into the store.
-pub(super) struct Keeper {
+pub(super) struct StoreJournal {
     /// Opened once; the only writer.
     pub store: Arc<Store>,
     /// Which run.
@@ -23,7 +23,7 @@ fn told(result: Result<(), StoreError>) -> Result<(), JournalError> {
     result.map_err(JournalError::new)
 }
 
-impl Journal for Keeper {
+impl Journal for StoreJournal {
     fn begin(&self, header: &RunHeader) -> Result<(), JournalError> {
         told(self.store.begin_run(header))
     }
@@ -40,7 +40,7 @@ impl Journal for Keeper {
         if !self.looks {
             return Ok(None);
         }
-        super::look::settled(&self.store, self.run).map_err(JournalError::new)
+        super::interim::settled(&self.store, self.run).map_err(JournalError::new)
     }
 
     fn note(&self, notices: &[Notice]) -> Result<(), JournalError> {

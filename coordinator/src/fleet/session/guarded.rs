@@ -17,7 +17,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
-use super::conn::{Admission, Pass};
+use super::conn::{Admission, ConnState};
 use super::frames::Frames;
 use super::refusal::{Refusal, Refusals, UNKNOWN_LIMIT};
 
@@ -28,9 +28,9 @@ pub(super) enum Wire {
 }
 
 /// A connection for the server.
-pub struct Guest {
+pub struct GuardedConn {
     wire: Wire,
-    pass: Arc<Pass>,
+    pass: Arc<ConnState>,
     refusals: Refusals,
     began: Instant,
     frames: Frames,
@@ -42,7 +42,7 @@ pub struct Guest {
 struct Watch {
     deadline: Pin<Box<Sleep>>,
     /// `None` once nobody can throw it out any more: the gate is closed.
-    thrown_out: Option<oneshot::Receiver<()>>,
+    evicted: Option<oneshot::Receiver<()>>,
     /// Bytes of the preface that have come.
     begun: usize,
     /// Bytes that have come.
@@ -52,18 +52,18 @@ struct Watch {
 /// What every HTTP/2 connection begins with.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-impl Guest {
+impl GuardedConn {
     pub(super) fn new(
         wire: Wire,
-        pass: Arc<Pass>,
-        thrown_out: oneshot::Receiver<()>,
+        pass: Arc<ConnState>,
+        evicted: oneshot::Receiver<()>,
         limit: Duration,
         refusals: Refusals,
     ) -> Self {
-        let (deadline, thrown_out) = (Box::pin(sleep(limit)), Some(thrown_out));
+        let (deadline, evicted) = (Box::pin(sleep(limit)), Some(evicted));
         let watch = Watch {
             deadline,
-            thrown_out,
+            evicted,
             begun: 0,
             heard: 0,
         };
@@ -105,7 +105,7 @@ impl Guest {
             } else {
                 Refusal::Silent
             }
-        } else if watch.is_thrown_out(context) {
+        } else if watch.is_evicted(context) {
             Refusal::Crowded
         } else {
             return None;
@@ -142,20 +142,20 @@ impl Guest {
 }
 
 impl Watch {
-    fn is_thrown_out(&mut self, context: &mut Context<'_>) -> bool {
-        let Some(order) = &mut self.thrown_out else {
+    fn is_evicted(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(order) = &mut self.evicted else {
             return false;
         };
         let Poll::Ready(order) = Pin::new(order).poll(context) else {
             return false;
         };
         // It is not to be asked again.
-        self.thrown_out = None;
+        self.evicted = None;
         order.is_ok()
     }
 }
 
-impl Connected for Guest {
+impl Connected for GuardedConn {
     type ConnectInfo = Admission;
 
     fn connect_info(&self) -> Admission {
@@ -163,7 +163,7 @@ impl Connected for Guest {
     }
 }
 
-impl AsyncRead for Guest {
+impl AsyncRead for GuardedConn {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -188,7 +188,7 @@ impl AsyncRead for Guest {
     }
 }
 
-impl AsyncWrite for Guest {
+impl AsyncWrite for GuardedConn {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

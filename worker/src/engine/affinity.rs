@@ -7,13 +7,13 @@ use contract::message::{Failure, FailureKind};
 use crate::os;
 
 /// The places of both, while the engine's threads are being started.
-pub(super) struct Places {
+pub(super) struct CpuAffinity {
     engine: Vec<u32>,
     /// Where the calling thread goes afterwards; `None` where nothing is asked for.
     load: Option<Vec<u32>>,
 }
 
-impl Places {
+impl CpuAffinity {
     /// Takes the calling thread to the engine's processors, if `pin` asks for that.
     ///
     /// # Errors
@@ -88,13 +88,14 @@ mod tests {
 
     #[test]
     fn the_load_gets_what_the_engine_leaves_or_shares_all() {
-        let divided =
-            |threads| Places::divided(&[1, 3, 4], threads, 1).map(|p| (p.engine, p.load.unwrap()));
+        let divided = |threads| {
+            CpuAffinity::divided(&[1, 3, 4], threads, 1).map(|p| (p.engine, p.load.unwrap()))
+        };
         assert_eq!(divided(2), Ok((vec![1, 3], vec![4])));
         assert_eq!(divided(3), Ok((vec![1, 3, 4], vec![1, 3, 4])));
         assert!(divided(4).unwrap_err().contains("3 processors for 4"));
         assert!(
-            Places::divided(&[0, 1], 1, 2)
+            CpuAffinity::divided(&[0, 1], 1, 2)
                 .err()
                 .is_some_and(|reason| reason.contains("2 slots"))
         );
@@ -103,7 +104,7 @@ mod tests {
     #[test]
     fn nothing_moves_unless_it_is_asked_for() {
         let before = os::processors();
-        let places = Places::take(false, 1000, 7).expect("nothing to refuse");
+        let places = CpuAffinity::take(false, 1000, 7).expect("nothing to refuse");
         assert_eq!(
             (places.leave().expect("stays"), os::processors()),
             (before.clone(), before)
@@ -113,7 +114,7 @@ mod tests {
     #[test]
     fn the_engine_s_threads_stay_where_they_were_started() {
         let run = std::thread::spawn(|| {
-            let places = Places::take(true, 1, 1).expect("one processor at least");
+            let places = CpuAffinity::take(true, 1, 1).expect("one processor at least");
             let engine = std::thread::spawn(os::processors).join().expect("a list");
             (places.leave().expect("goes"), engine, os::processors())
         });

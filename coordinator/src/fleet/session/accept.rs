@@ -21,19 +21,19 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::conn::Pass;
-use super::guest::{Guest, Wire};
+use super::conn::ConnState;
+use super::guarded::{GuardedConn, Wire};
 use super::refusal::{Refusal, Refusals};
 
 /// Guests that may wait for the server to take them.
 const READY: usize = 64;
 /// Between two tries to accept when the system refuses: it is out of descriptors or memory, and
 /// both may come back.
-const BREATH: Duration = Duration::from_millis(50);
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
 /// The bounds at the door.
 #[derive(Clone, Copy, Debug)]
-pub struct GateLimits {
+pub struct AcceptLimits {
     /// From the connection until an accepted hello.
     pub introduce: Duration,
     /// Callers that may be inside without one.
@@ -42,15 +42,15 @@ pub struct GateLimits {
     pub connections: usize,
 }
 
-struct Gate {
+struct Acceptor {
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    limits: GateLimits,
+    limits: AcceptLimits,
     refusals: Refusals,
     /// Callers that have not introduced themselves, oldest first, and the way to throw each out.
-    waiting: VecDeque<(Weak<Pass>, oneshot::Sender<()>)>,
+    waiting: VecDeque<(Weak<ConnState>, oneshot::Sender<()>)>,
     seats: Arc<Semaphore>,
-    ready: mpsc::Sender<std::io::Result<Guest>>,
+    ready: mpsc::Sender<std::io::Result<GuardedConn>>,
 }
 
 /// Opens the door. Guests come as they are ready; it closes when the stream is dropped.
@@ -58,12 +58,12 @@ struct Gate {
 pub fn open(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    limits: GateLimits,
+    limits: AcceptLimits,
     refusals: Refusals,
-) -> ReceiverStream<std::io::Result<Guest>> {
-    let (ready, guests) = mpsc::channel(READY);
+) -> ReceiverStream<std::io::Result<GuardedConn>> {
+    let (ready, connections) = mpsc::channel(READY);
     let seats = Arc::new(Semaphore::new(limits.connections));
-    let gate = Gate {
+    let gate = Acceptor {
         listener,
         tls,
         limits,
@@ -73,16 +73,16 @@ pub fn open(
         ready,
     };
     tokio::spawn(gate.keep());
-    ReceiverStream::new(guests)
+    ReceiverStream::new(connections)
 }
 
-impl Gate {
+impl Acceptor {
     async fn keep(mut self) {
         loop {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, from)) => self.welcome(stream, from),
-                    Err(_) => sleep(BREATH).await,
+                    Err(_) => sleep(ACCEPT_RETRY).await,
                 },
                 () = self.ready.closed() => return,
             }
@@ -93,22 +93,22 @@ impl Gate {
         let Ok(permit) = Arc::clone(&self.seats).try_acquire_owned() else {
             return self.refusals.count(Refusal::Crowded, Some(from.ip()));
         };
-        let pass = Arc::new(Pass {
+        let pass = Arc::new(ConnState {
             from,
             admitted: AtomicBool::new(false),
             greeting: AtomicBool::new(false),
             reader: Mutex::default(),
             _permit: permit,
         });
-        let (throw_out, thrown_out) = oneshot::channel();
+        let (evict, evicted) = oneshot::channel();
         self.make_room();
-        self.waiting.push_back((Arc::downgrade(&pass), throw_out));
+        self.waiting.push_back((Arc::downgrade(&pass), evict));
         // Small messages both ways, each of which somebody waits for.
         drop(stream.set_nodelay(true));
-        tokio::spawn(usher(Caller {
+        tokio::spawn(handshake(Caller {
             stream,
             pass,
-            thrown_out,
+            evicted,
             tls: self.tls.clone(),
             limit: self.limits.introduce,
             refusals: self.refusals.clone(),
@@ -124,11 +124,11 @@ impl Gate {
         self.waiting
             .retain(|(pass, _)| pass.upgrade().is_some_and(|pass| !pass.is_admitted()));
         while self.waiting.len() >= self.limits.waiting {
-            let Some((_, throw_out)) = self.waiting.pop_front() else {
+            let Some((_, evict)) = self.waiting.pop_front() else {
                 return;
             };
             // One that has just gone by itself needs no throwing out.
-            let _ = throw_out.send(());
+            let _ = evict.send(());
         }
     }
 }
@@ -136,19 +136,19 @@ impl Gate {
 /// A connection on its way in.
 struct Caller {
     stream: TcpStream,
-    pass: Arc<Pass>,
-    thrown_out: oneshot::Receiver<()>,
+    pass: Arc<ConnState>,
+    evicted: oneshot::Receiver<()>,
     tls: Option<TlsAcceptor>,
     limit: Duration,
     refusals: Refusals,
-    ready: mpsc::Sender<std::io::Result<Guest>>,
+    ready: mpsc::Sender<std::io::Result<GuardedConn>>,
 }
 
-async fn usher(caller: Caller) {
+async fn handshake(caller: Caller) {
     let Caller {
         stream,
         pass,
-        mut thrown_out,
+        mut evicted,
         tls,
         limit,
         refusals,
@@ -157,14 +157,14 @@ async fn usher(caller: Caller) {
     let wire = match tls {
         None => Wire::Plain(stream),
         Some(acceptor) => {
-            let handshake = timeout(limit, acceptor.accept(stream));
+            let shaken = timeout(limit, acceptor.accept(stream));
             let outcome = tokio::select! {
-                done = handshake => match done {
+                done = shaken => match done {
                     Ok(Ok(stream)) => Ok(Wire::Tls(Box::new(stream))),
                     Ok(Err(error)) => Err(Refusal::of_handshake(&error)),
                     Err(_) => Err(Refusal::Silent),
                 },
-                Ok(()) = &mut thrown_out => Err(Refusal::Crowded),
+                Ok(()) = &mut evicted => Err(Refusal::Crowded),
             };
             match outcome {
                 Ok(wire) => wire,
@@ -172,8 +172,8 @@ async fn usher(caller: Caller) {
             }
         }
     };
-    let guest = Guest::new(wire, pass, thrown_out, limit, refusals);
-    // Nobody takes guests any more: the run is over.
+    let guest = GuardedConn::new(wire, pass, evicted, limit, refusals);
+    // Nobody takes connections any more: the run is over.
     drop(ready.send(Ok(guest)).await);
 }
 
@@ -193,14 +193,18 @@ mod tests {
         let (events, mut told) = mpsc::channel(8);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
-        let limits = GateLimits {
+        let limits = AcceptLimits {
             introduce: Duration::from_secs(60),
             waiting: 8,
             connections: 8,
         };
-        let mut guests = open(listener, None, limits, Refusals::new(events));
+        let mut connections = open(listener, None, limits, Refusals::new(events));
         let mut caller = TcpStream::connect(address).await.expect("it is open");
-        let mut guest = guests.next().await.expect("one comes").expect("one comes");
+        let mut guest = connections
+            .next()
+            .await
+            .expect("one comes")
+            .expect("one comes");
         for word in words {
             caller.write_all(word).await.expect("sent");
             guest
@@ -238,7 +242,7 @@ mod tests {
     #[tokio::test]
     async fn who_is_still_unknown_when_the_gate_closes_breaks_nothing() {
         let (mut caller, mut guest) = met().await;
-        // The stream of guests and its gate are gone by now, and with them whoever could throw this
+        // The stream of connections and its gate are gone by now, and with them whoever could throw this
         // one out.
         tokio::task::yield_now().await;
         for word in [&b"PRI * HT"[..], b"TP/2.0\r\n"] {
@@ -291,18 +295,22 @@ mod tests {
     }
 
     /// A caller and the guest that it is, whose gate is closed.
-    async fn met() -> (TcpStream, Guest) {
+    async fn met() -> (TcpStream, GuardedConn) {
         let (events, _) = mpsc::channel(8);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
-        let limits = GateLimits {
+        let limits = AcceptLimits {
             introduce: Duration::from_secs(60),
             waiting: 8,
             connections: 8,
         };
-        let mut guests = open(listener, None, limits, Refusals::new(events));
+        let mut connections = open(listener, None, limits, Refusals::new(events));
         let caller = TcpStream::connect(address).await.expect("it is open");
-        let guest = guests.next().await.expect("one comes").expect("one comes");
+        let guest = connections
+            .next()
+            .await
+            .expect("one comes")
+            .expect("one comes");
         (caller, guest)
     }
 
@@ -313,7 +321,7 @@ mod tests {
             .expect("one is free");
         let from = SocketAddr::from(([127, 0, 0, 1], 1));
         let no = || AtomicBool::new(false);
-        let pass = Arc::new(Pass {
+        let pass = Arc::new(ConnState {
             from,
             admitted: no(),
             greeting: no(),

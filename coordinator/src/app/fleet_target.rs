@@ -2,10 +2,10 @@
 
 use contract::credentials::{TOKEN_VARIABLE, Token};
 
-use super::execute::{Ground, sibling_worker};
-use super::serve::{Door, DoorWishes};
+use super::execute::{FleetTarget, sibling_worker};
+use super::serve::{ListenArgs, ListenConfig};
 use crate::cli::{FleetArgs, LauncherName};
-use crate::error::{AppError, DoorError};
+use crate::error::{AppError, ListenError};
 use crate::fleet::launch::{Launcher, Slurm, Ssh};
 use crate::plan::Plan;
 
@@ -16,14 +16,14 @@ const ALLOCATION: &str = "SLURM_JOB_ID";
 ///
 /// # Errors
 /// When it would be open to everybody, a file is missing, or a flag is for another launcher.
-pub(super) fn of(args: &FleetArgs, plan: &Plan) -> Result<Ground, AppError> {
+pub(super) fn of(args: &FleetArgs, plan: &Plan) -> Result<FleetTarget, AppError> {
     let by = || format!("`--launcher {}`", args.launcher.name());
     super::all_used(&args.unused(), by)?;
     let token = Token::from_variable(std::env::var(TOKEN_VARIABLE).ok());
     let known = token.is_some() || args.credentials.is_some();
     let launcher = match args.launcher {
         LauncherName::Local => Launcher::Local,
-        LauncherName::Attach if !known => return Err(DoorError::NoToken.into()),
+        LauncherName::Attach if !known => return Err(ListenError::NoToken.into()),
         LauncherName::Attach => Launcher::Attach {
             agents: args.agents.unwrap_or(1),
         },
@@ -38,14 +38,14 @@ pub(super) fn of(args: &FleetArgs, plan: &Plan) -> Result<Ground, AppError> {
             dial_back: None,
         }),
     };
-    let door = Door::new(&DoorWishes {
+    let door = ListenConfig::new(&ListenArgs {
         listen: args.listen,
         advertise: args.advertise.as_deref(),
         credentials: args.credentials.as_deref(),
         token,
         insecure: args.insecure,
     })?;
-    Ok(Ground {
+    Ok(FleetTarget {
         launcher,
         door,
         program: args.worker_path.clone().unwrap_or_else(sibling_worker),

@@ -1,4 +1,4 @@
-//! `worker floor`: what the generator itself can do on this machine, measured by driving an engine
+//! `worker generator-limit`: what the generator itself can do on this machine, measured by driving an engine
 //! that does no work through the whole measuring path on one thread. A load beyond it says more
 //! about the generator than about an engine. It must not know sessions or variants, and it prints
 //! nothing.
@@ -29,7 +29,7 @@ const WHOLE: Share = Share { index: 0, of: 1 };
 
 /// What the generator can do on one core with an engine that answers at once.
 #[derive(Clone, Debug)]
-pub struct Floor {
+pub struct GeneratorLimit {
     /// Requests of one token each, per second, 64 in flight.
     pub requests_per_second: Spread,
     /// Token events per second, in answers of 64 tokens, 64 in flight.
@@ -63,19 +63,19 @@ struct Case {
     output_tokens: u32,
 }
 
-/// The figures of one repetition, in the order of [`Floor`]'s fields.
+/// The figures of one repetition, in the order of [`GeneratorLimit`]'s fields.
 type Once = [f64; 5];
 
 /// Measures everything this many times, at least once, in turns. A repetition takes some 60 ms in
 /// an optimised build on a processor of its own. `None` where the driver was disturbed so that
 /// requests timed out.
 #[must_use]
-pub fn measure(repeats: usize) -> Option<Floor> {
+pub fn measure(repeats: usize) -> Option<GeneratorLimit> {
     let once: Vec<Once> = (0..repeats.max(1))
         .map(|_| repetition())
         .collect::<Option<_>>()?;
     let of = |figure: usize| Spread::of(once.iter().map(|figures| figures[figure]).collect());
-    Some(Floor {
+    Some(GeneratorLimit {
         requests_per_second: of(0),
         tokens_per_second: of(1),
         added_latency_ns: of(2),
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_that_lost_answers_has_no_floor() {
+    fn a_loop_that_lost_answers_has_no_limit() {
         let mut phase = SMALL.phase(Arrivals::closed(7));
         phase.plan.timeout = Duration::ZERO;
         assert!(SMALL.offer(phase).is_none());
