@@ -108,7 +108,7 @@ fn a_workflow_with_a_wrong_command_would_be_noticed() {
 fn the_workflow_is_yaml() {
     let python = std::env::var("BENCH_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let read = "import sys, yaml; w = yaml.safe_load(open(sys.argv[1])); \
-                assert [s.get('name') for s in w['jobs']['gate']['steps']][-1] == 'Acceptor', w";
+                assert [s.get('name') for s in w['jobs']['gate']['steps']][-1] == 'Gate', w";
     let probe = std::process::Command::new(&python)
         .args(["-c", "import yaml"])
         .output();

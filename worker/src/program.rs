@@ -1,5 +1,5 @@
 //! The whole of a worker program that links an engine: `fn main() -> ExitCode {
-//! worker::main_with(&ENGINES) }`. An agent starts it as `PROGRAM join`; `PROGRAM engines` prints
+//! worker::main_with(ENGINES) }`. An agent starts it as `PROGRAM join`; `PROGRAM engines` prints
 //! which engines it links. Beside `main.rs` the only place of the worker that writes to standard
 //! output or standard error.
 

@@ -55,7 +55,7 @@ fn every_step_succeeds_and_leaves_what_is_uploaded() {
     }
     assert_eq!(
         steps.last().unwrap().0,
-        "Acceptor",
+        "Gate",
         "the gate comes last, when everything is kept"
     );
     for kept in ["junit.xml", "run.bench", "summary.md"] {

@@ -18,4 +18,5 @@ mod schedule;
 pub mod stop;
 mod texts;
 
+#[cfg(feature = "native")]
 pub(crate) use texts::EVALUATION;

@@ -14,6 +14,7 @@ mod usage;
 pub use clock::Clock;
 pub use frequency::frequency;
 pub(crate) use frequency::span;
+#[cfg(feature = "native")]
 pub(crate) use host::file_sha256;
 pub use host::{build_info, exe_sha256, host_facts, model_digest};
 pub use pacer::{Pacer, Wake};

@@ -62,6 +62,7 @@ struct Worker {
 }
 
 /// The variables of a handover.
+#[cfg(feature = "native")]
 pub(crate) fn environment(
     access: &Access,
     ticket: Ticket,
@@ -78,6 +79,7 @@ pub(crate) fn environment(
 }
 
 /// The variable that tells a worker what its agent has found its model to be.
+#[cfg(feature = "native")]
 pub(crate) fn verified(model: Sha256) -> (String, String) {
     (MODEL.to_owned(), model.to_string())
 }

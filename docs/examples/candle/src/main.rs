@@ -97,8 +97,10 @@ impl BlockingEngine for Candle {
     }
 }
 
+const ENGINES: Engines = Engines(&[linked::blocking::<Candle>()]);
+
 fn main() -> ExitCode {
-    worker::main_with(Engines(&[linked::blocking::<Candle>()]))
+    worker::main_with(ENGINES)
 }
 
 #[test]
