@@ -26,6 +26,7 @@ pub(super) fn build(app: &mut App<'_>, args: &BuildArgs) -> Result<ExitCode, App
         .clone()
         .map_or_else(|| Source::Preset(TRAINING.to_owned()), Source::File);
     let overrides = Overrides {
+        engine: args.engine,
         model: args.model.clone(),
         ..Overrides::default()
     };

@@ -140,13 +140,16 @@ fn record(built: &BuiltSet, variant: &Variant) -> Result<VariantRecord, AppError
     })
 }
 
-/// The model as this host sees it; empty for simulated engines.
+/// The model as this host sees it; empty where there is none.
 ///
 /// # Errors
 /// When there is none, with the places tried and the way out.
 pub(super) fn model(plan: &Plan) -> Result<String, AppError> {
-    let EnginePlan::Native(native) = &plan.engine else {
-        return Ok(String::new());
+    let native = match &plan.engine {
+        EnginePlan::Native(native) => native,
+        // Its own affair: what it is told is among its options.
+        EnginePlan::Linked(linked) => return Ok(linked.model().unwrap_or_default().to_owned()),
+        EnginePlan::Sim(_) => return Ok(String::new()),
     };
     // A variable that is set to nothing is not set.
     let variable = |name| {

@@ -7,6 +7,7 @@ use clap::Args;
 use super::OutputArgs;
 use crate::build::ProfileOrigin;
 use crate::layout::Layouts;
+use crate::plan::EngineKind;
 
 /// Arguments of `build`.
 #[derive(Debug, Args)]
@@ -54,6 +55,9 @@ pub struct BuildArgs {
     /// The plan that trains the instrumented build [default: the preset training]
     #[arg(long, value_name = "PLAN")]
     pub training: Option<PathBuf>,
+    /// The engine that the training runs; `linked` for a program that links its own
+    #[arg(long, value_enum, value_name = "ENGINE")]
+    pub engine: Option<EngineKind>,
     /// Directory or file of the model to train on [default: $BENCH_MODEL_PATH, then models/default]
     #[arg(long, value_name = "PATH")]
     pub model: Option<String>,
@@ -84,6 +88,7 @@ impl BuildArgs {
     pub fn of_training(&self, trains: bool) -> Vec<&'static str> {
         let given = [
             ("--training", self.training.is_some()),
+            ("--engine", self.engine.is_some()),
             ("--model", self.model.is_some()),
             ("--retrain", self.retrain),
             (
