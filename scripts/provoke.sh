@@ -131,9 +131,11 @@ error_rate = 0.05' "$burst" && expect failures-differ 4 ;;
     clock-uncertainty)
       slots=2 plan $'max_start_skew = 0.0\nmax_lateness_share = 0.0' '' "$burst" && expect clock-uncertainty 4 ;;
     generator-busy) plan 'max_generator_share = 0.0001' '' "$loop" && expect generator-busy 3 ;;
-    near-generator-limit | near-floor)
-      [ "$1" = near-floor ] && echo "near-floor is called near-generator-limit now: use that name" >&2
+    near-generator-limit)
       plan 'max_floor_share = 0.0000001' '' "$loop" && expect near-generator-limit 3 ;;
+    near-floor)
+      echo "near-floor is called near-generator-limit now: use that name" >&2
+      provoke near-generator-limit ;;
     too-short) plan 'min_duration = 5.0' '' "$loop" && expect too-short 3 ;;
     not-stationary)
       # The second half of the window stands still for half of the time.
