@@ -1,4 +1,6 @@
 //! Every reason, produced by a fact just beyond its limit, and its twin: the same fact just within.
+//!
+//! One case a reason: longer than other files.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

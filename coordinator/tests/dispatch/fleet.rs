@@ -1,4 +1,6 @@
 //! A fleet on paper: it remembers what the core asks for and answers as hosts and workers would.
+//!
+//! One type; its parts answer each other, so the file is longer than others.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

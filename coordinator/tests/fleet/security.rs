@@ -1,5 +1,7 @@
 //! A run over mutual TLS while strangers of every kind knock: each is refused with one line that
 //! says why, and the run is as if they were not there.
+//!
+//! One table of strangers, each asserted case by case: longer than other files.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,6 +1,8 @@
 //! Calls to the system that fail, and kills in the middle of them: what was acknowledged is there
 //! afterwards, every failure is told in a sentence, nothing hangs and nothing ends in a panic.
 //! Needs strace; says so where there is none.
+//!
+//! One harness and its faults: longer than other files.
 
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;

@@ -1,5 +1,7 @@
 //! GGUF files as people have them, written here value by value: families, SentencePiece
 //! vocabularies, models in several files.
+//!
+//! One builder and the files it writes, case by case: longer than other files.
 #![expect(clippy::unwrap_used, reason = "a failing test may panic anywhere")]
 
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! What an agent does with the processes it is asked to start, and what becomes of them when it
 //! ends.
+//!
+//! One process each, asserted case by case: longer than other files.
 
 use std::time::Duration;
 

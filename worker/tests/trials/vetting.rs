@@ -1,5 +1,7 @@
 //! Every field of a part that a worker measured, changed: it is not believed any more, or the field
 //! is one that nobody else knows and that is listed as such.
+//!
+//! One list of fields, case by case: longer than other files.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
