@@ -1,6 +1,8 @@
 //! Words of a command that somebody is to paste: quoted for a POSIX shell. Must not know the
 //! commands.
 
+use std::path::PathBuf;
+
 /// The word as any shell of the Bourne family takes it: bare where nothing in it has a meaning,
 /// else in single quotes.
 #[must_use]
@@ -17,6 +19,16 @@ pub fn word(text: &str) -> String {
 #[must_use]
 pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Paths as words of one command.
+#[must_use]
+pub fn words(paths: &[PathBuf]) -> String {
+    let quoted: Vec<String> = paths
+        .iter()
+        .map(|path| word(&path.display().to_string()))
+        .collect();
+    quoted.join(" ")
 }
 
 #[cfg(test)]

@@ -87,7 +87,7 @@ pub enum WorkerError {
         "keep the fleet's secrets: other users of this host can read {}; run `chmod go-rwx {}`, and make \
          new ones with `coordinator certs rotate` if they may have been read",
         listed(paths),
-        quoted(paths)
+        shell::words(paths)
     )]
     Exposed {
         /// The files.
@@ -168,12 +168,4 @@ fn listed(paths: &[PathBuf]) -> String {
         .map(|path| path.display().to_string())
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-fn quoted(paths: &[PathBuf]) -> String {
-    paths
-        .iter()
-        .map(|path| shell::word(&path.display().to_string()))
-        .collect::<Vec<_>>()
-        .join(" ")
 }

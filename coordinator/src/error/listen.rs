@@ -38,7 +38,7 @@ pub enum ListenError {
         "listen on {address}: other users of this host can read {}; run `chmod go-rwx {}`, and make new \
          ones with `coordinator certs rotate` if they may have been read",
         listed(paths),
-        quoted(paths)
+        shell::words(paths)
     )]
     Exposed {
         /// Where.
@@ -62,12 +62,4 @@ fn listed(paths: &[PathBuf]) -> String {
         .map(|path| path.display().to_string())
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-fn quoted(paths: &[PathBuf]) -> String {
-    paths
-        .iter()
-        .map(|path| shell::word(&path.display().to_string()))
-        .collect::<Vec<_>>()
-        .join(" ")
 }

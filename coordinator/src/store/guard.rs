@@ -37,10 +37,13 @@ pub(super) fn within<T: Send + 'static>(
     f: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Damage> {
     let (told, answer) = mpsc::channel();
-    std::thread::spawn(move || {
-        // Nobody listens any more once the limit has passed.
-        let _ = told.send(guarded(f));
-    });
+    // Without a thread there is no answer either; a panic here would end a process that closes.
+    let _ = std::thread::Builder::new()
+        .name("store".to_owned())
+        .spawn(move || {
+            // Nobody listens any more once the limit has passed.
+            let _ = told.send(guarded(f));
+        });
     answer.recv_timeout(limit).map_err(|_| Damage::Silent)?
 }
 
