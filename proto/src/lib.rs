@@ -8,9 +8,9 @@
 //! [`descriptors`] that sessions take on either side, the [`output`] that exit codes do not depend
 //! on, how [`files`] that somebody names are opened, whether a [`hangup`] is to be ignored, and how
 //! [`text`] of others is shown and a word quoted for a [`shell`]. With the feature `wire` it also
-//! owns the formats of traces and prompt files ([`prompt_files`]) and the one reader of text files
-//! ([`source`]), the one translation of messages to protobuf ([`wire`]) and the stored [`record`];
-//! generated types never leave those two modules. It must not know how load is generated, where
+//! owns which program a [`command`] is, the formats of traces and prompt files ([`prompt_files`])
+//! and the one reader of text files ([`source`]), the one translation of messages to protobuf
+//! ([`wire`]) and the stored [`record`]; generated types never leave those two modules. It must not know how load is generated, where
 //! records are kept, or what is concluded from them.
 
 pub mod addendum;
@@ -32,6 +32,8 @@ pub mod shell;
 pub mod spec;
 pub mod text;
 
+#[cfg(feature = "wire")]
+pub mod command;
 #[cfg(feature = "wire")]
 mod mirror;
 #[cfg(feature = "wire")]

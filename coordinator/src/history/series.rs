@@ -22,6 +22,16 @@ const FREE: [&str; 10] = [
     "max_attempts",
     "sim",
 ];
+/// Keys of a plan's servers that say which they are, and not what is asked of them.
+const SERVER: [&str; 7] = [
+    "command",
+    "url",
+    "directory",
+    "model",
+    "start",
+    "env",
+    "variant",
+];
 /// Digits of a key.
 const DIGITS: usize = 16;
 
@@ -70,6 +80,10 @@ fn measured(plan: &Plan) -> Value {
         // nothing of it.
         if let Some(native) = plan.get_mut("native").and_then(Value::as_object_mut) {
             native.retain(|key, _| !matches!(key.as_str(), "model" | "verify"));
+        }
+        // Servers stand for the code under test.
+        if let Some(server) = plan.get_mut("server").and_then(Value::as_object_mut) {
+            server.retain(|key, _| !SERVER.contains(&key.as_str()));
         }
         let scenarios = plan.get_mut("scenario").and_then(Value::as_array_mut);
         for scenario in scenarios
