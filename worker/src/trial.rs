@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use contract::id::Attempt;
 use contract::identity::Sha256;
-use contract::message::{Failure, FailureKind, LoadReport};
+use contract::message::{Failure, LoadReport};
 use contract::metric::Metric;
 use contract::part::{EngineFacts, Origin, Part, Place, Sent, StopCause, Usage, Window};
 use contract::spec::{Assignment, Demand, EngineSpec, Planned};
-use drive::{bad_assignment, broken, drive, window_start};
+use drive::{bad_assignment, broken, drive, unanswered, window_start};
 
 use crate::engine::linked::Engines;
 use crate::engine::{self, Engine, Opened};
@@ -259,22 +259,7 @@ impl OpenEngine {
     fn warmed(&mut self, measured: &Measured) -> Result<(), Failure> {
         let outcomes = &measured.outcomes;
         if outcomes.planned > 0 && outcomes.ok == 0 {
-            let cause = if outcomes.timed_out == outcomes.planned {
-                "raise the scenario's `timeout`"
-            } else {
-                "look at the worker's standard error"
-            };
-            let complaint = self.engine.complaint();
-            let complaint = complaint.map_or_else(String::new, |said| format!("; {said}"));
-            let message = format!(
-                "none of {} warm-up requests was answered ({} refused, {} failed, {} timed out): \
-                 {cause}, or try fewer requests at once{complaint}",
-                outcomes.planned, outcomes.refused, outcomes.failed, outcomes.timed_out
-            );
-            return Err(Failure {
-                kind: FailureKind::Engine,
-                message,
-            });
+            return Err(unanswered(outcomes, self.engine.complaint()));
         }
         self.cold = match std::mem::replace(&mut self.cold, Cold::Told) {
             Cold::Starting(mut cold) => {

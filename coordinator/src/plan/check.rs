@@ -6,6 +6,7 @@ use std::fmt;
 
 use contract::spec::{Scenario, ShapeKind};
 
+use super::ledger::Ledger;
 use super::load;
 use super::problem::Problem;
 use super::window::{self, MOST_REQUESTS};
@@ -108,14 +109,6 @@ impl Plan {
             }),
         }
     }
-}
-
-/// What was found wrong so far.
-#[derive(Default)]
-pub(super) struct Ledger {
-    pub(super) problems: Vec<Problem>,
-    /// Scenarios whose number of requests was found wrong already.
-    miscounted: BTreeSet<String>,
 }
 
 impl Ledger {
@@ -257,36 +250,6 @@ impl Ledger {
                 scenario: name,
                 at_once,
                 slots,
-            });
-        }
-    }
-
-    pub(super) fn name(&mut self, key: &str, name: &str) {
-        let fits = name.len() <= 64
-            && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-        if !fits {
-            self.problems.push(Problem::BadName {
-                key: key.to_owned(),
-                name: name.to_owned(),
-            });
-        }
-    }
-
-    pub(super) fn range(&mut self, key: &str, value: u32, low: u32, high: u32) {
-        self.real(key, value.into(), low.into(), high.into());
-    }
-
-    pub(super) fn real(&mut self, key: &str, value: f64, low: f64, high: f64) {
-        // Negated, so that NaN is out of every range.
-        if !(low..=high).contains(&value) {
-            self.problems.push(Problem::OutOfRange {
-                key: key.to_owned(),
-                value,
-                low,
-                high,
             });
         }
     }

@@ -6,7 +6,7 @@ use contract::spec::{NativeSpec, WeightForm};
 use serde::{Deserialize, Serialize};
 
 use super::Plan;
-use super::check::Ledger;
+use super::ledger::Ledger;
 use super::overrides::Overrides;
 use super::problem::Problem;
 

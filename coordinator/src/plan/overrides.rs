@@ -1,7 +1,7 @@
 //! What flags say of a plan. Owns which of it concerns which engine; must not know how flags are
 //! spelt.
 
-use super::engine::EngineKind;
+use super::kind::EngineKind;
 use super::{OnLoss, Verify};
 
 /// What flags say. Unset leaves the plan's own value.

@@ -9,7 +9,7 @@ use contract::identity::Sha256;
 use contract::spec::{Command, MODEL, PORT, PROGRAM, Protocol, Reach, ServerSpec, THREADS};
 use serde::{Deserialize, Serialize};
 
-use super::check::Ledger;
+use super::ledger::Ledger;
 use super::overrides::Overrides;
 use super::problem::Problem;
 use super::server_problem::ServerProblem;

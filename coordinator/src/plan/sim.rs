@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use contract::spec::{SimSpec, Stall};
 use serde::{Deserialize, Serialize};
 
-use super::check::Ledger;
+use super::ledger::Ledger;
 
 /// Parameters by variant; the entry [`SimPlan::ALL`] holds for every variant that does not say
 /// otherwise.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contract::message::{Failure, FailureKind};
-use contract::part::{StopCause, Usage};
+use contract::part::{Outcomes, StopCause, Usage};
 use contract::spec::Assignment;
 
 use super::{METER_LEAD, NoResult, Ran};
@@ -85,6 +85,25 @@ pub(super) fn bad_assignment(error: PhaseError) -> Failure {
     Failure {
         kind: FailureKind::BadAssignment,
         message: format!("failed to {error}"),
+    }
+}
+
+/// What to say of a warm-up without a single answer.
+pub(super) fn unanswered(outcomes: &Outcomes, complaint: Option<String>) -> Failure {
+    let cause = if outcomes.timed_out == outcomes.planned {
+        "raise the scenario's `timeout`"
+    } else {
+        "look at the worker's standard error"
+    };
+    let complaint = complaint.map_or_else(String::new, |said| format!("; {said}"));
+    let message = format!(
+        "none of {} warm-up requests was answered ({} refused, {} failed, {} timed out): \
+         {cause}, or try fewer requests at once{complaint}",
+        outcomes.planned, outcomes.refused, outcomes.failed, outcomes.timed_out
+    );
+    Failure {
+        kind: FailureKind::Engine,
+        message,
     }
 }
 
