@@ -10,6 +10,7 @@ mod certs;
 mod deploy;
 mod fleet;
 mod history;
+mod init;
 mod run;
 mod runs;
 mod values;
@@ -20,6 +21,7 @@ pub use certs::{CertsCommand, CertsInit, CertsIssue, CertsRotate};
 pub use deploy::{DeployCommand, KubernetesArgs};
 pub use fleet::{FleetArgs, LauncherName};
 pub use history::{CalibrateArgs, TrendArgs};
+pub use init::{InitCommand, InitEngine};
 pub use run::RunArgs;
 pub use runs::{
     CompareArgs, FilterArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsList,
@@ -73,6 +75,9 @@ pub enum Command {
     /// Make, issue and replace the certificates of a fleet's hosts
     #[command(subcommand)]
     Certs(CertsCommand),
+    /// Write a project to begin with
+    #[command(subcommand)]
+    Init(InitCommand),
     /// Print files with which other schedulers start agents
     #[command(subcommand)]
     Deploy(DeployCommand),
@@ -113,6 +118,7 @@ impl Cli {
             | Command::Runs(_)
             | Command::Plan(_)
             | Command::Certs(_)
+            | Command::Init(_)
             | Command::Deploy(_)
             | Command::Completions(_)
             | Command::Man(_) => None,

@@ -42,11 +42,12 @@ impl LinkedEngine for Candle {
         phase: &mut dyn FnMut(&'static str),
     ) -> Result<Self, OpenError> {
         let file = |name: &str| options.model.join(name);
-        let raw: LlamaConfig = serde_json::from_slice(&fs::read(file("config.json"))?)?;
+        let files = ["config.json", "model.safetensors"].map(file);
+        let raw: LlamaConfig = serde_json::from_slice(&fs::read(&files[0])?)?;
         let config = raw.into_config(false);
-        let weights = fs::read(file("model.safetensors"))?;
+        let weights = fs::read(&files[1])?;
         let facts = Facts {
-            model_digest: worker::measure::model_digest(&[file("config.json"), file("model.safetensors")])?,
+            model_digest: worker::measure::model_digest(&files)?,
             weight_bytes: weights.len() as u64,
             max_context: config.max_position_embeddings as u32,
             threads: setting.threads as u32,
@@ -58,7 +59,12 @@ impl LinkedEngine for Candle {
         phase("weights");
         let tokenizer = Tokenizer::from_file(file("tokenizer.json"))?;
         phase("tokenizer");
-        Ok(Self { model, config, tokenizer, facts })
+        Ok(Self {
+            model,
+            config,
+            tokenizer,
+            facts,
+        })
     }
 
     fn facts(&self) -> Facts {
@@ -67,7 +73,9 @@ impl LinkedEngine for Candle {
 
     fn tokenizer(&self) -> Result<Tokenize, OpenError> {
         let tokenizer = self.tokenizer.clone();
-        Ok(Box::new(move |text| Ok(tokenizer.encode(text, true)?.get_ids().to_vec())))
+        Ok(Box::new(move |text| {
+            Ok(tokenizer.encode(text, true)?.get_ids().to_vec())
+        }))
     }
 }
 
@@ -95,6 +103,7 @@ impl Candle {
 
 impl BlockingEngine for Candle {
     fn answer(&self, request: &EngineRequest, answer: &mut Answer<'_>) -> Result<(), ErrorKind> {
-        self.stream(request, answer).map_err(|_| ErrorKind::Internal)
+        self.stream(request, answer)
+            .map_err(|_| ErrorKind::Internal)
     }
 }
