@@ -26,9 +26,7 @@ use std::sync::Arc;
 
 use stats::validity::Validity;
 
-use crate::cli::{
-    Cli, Command, DeployCommand, GateArgs, Inconclusive, InitCommand, PlanCommand,
-};
+use crate::cli::{Cli, Command, DeployCommand, GateArgs, Inconclusive, InitCommand, PlanCommand};
 use crate::compare::Findings;
 use crate::error::{AppError, exit};
 use crate::history::Across;

@@ -188,7 +188,10 @@ fn the_engines_of_a_new_project_conform() {
         assert_eq!(conformance::check(&engine, &options), Ok(()));
     }
     let described = Engines(&[new_blocking::ENGINE]).described();
-    assert!(described["my-engine"]["properties"]["work"].is_object(), "{described}");
+    assert!(
+        described["my-engine"]["properties"]["work"].is_object(),
+        "{described}"
+    );
 }
 
 #[test]

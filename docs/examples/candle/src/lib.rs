@@ -58,7 +58,6 @@ impl LinkedEngine for Candle {
         let model = Llama::load(builder, &config)?;
         phase("weights");
         let tokenizer = Tokenizer::from_file(file("tokenizer.json"))?;
-        phase("tokenizer");
         Ok(Self {
             model,
             config,
@@ -103,7 +102,6 @@ impl Candle {
 
 impl BlockingEngine for Candle {
     fn answer(&self, request: &EngineRequest, answer: &mut Answer<'_>) -> Result<(), ErrorKind> {
-        self.stream(request, answer)
-            .map_err(|_| ErrorKind::Internal)
+        self.stream(request, answer).or(Err(ErrorKind::Internal))
     }
 }
