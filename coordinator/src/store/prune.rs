@@ -44,7 +44,7 @@ impl Store {
         self.make_durable()?;
         witness::save(self.dir(), tally)?;
         (ledger.tally, ledger.broken) = (tally, false);
-        self.remove_parts(run, &prefix)
+        self.remove_rows(&self.trees.parts, run, &prefix)
     }
 
     /// Runs that noise floors hang on. Reads the index, and the keys of runs to which something was
@@ -90,12 +90,16 @@ impl Store {
         })
     }
 
-    fn remove_parts(&self, run: RunId, prefix: &[u8]) -> Result<(), StoreError> {
+    /// Removes what no index row names, a few pieces at a time.
+    pub(super) fn remove_rows(
+        &self,
+        tree: &Tree,
+        run: RunId,
+        prefix: &[u8],
+    ) -> Result<(), StoreError> {
         self.reading(run, || {
-            while self.trees.parts.scan_prefix(prefix).next().is_some() {
-                self.trees
-                    .parts
-                    .apply_batch(pieces(&self.trees.parts, prefix, BATCH)?)
+            while tree.scan_prefix(prefix).next().is_some() {
+                tree.apply_batch(pieces(tree, prefix, BATCH)?)
                     .map_err(Damage::Engine)?;
             }
             Ok(())

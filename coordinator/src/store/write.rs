@@ -12,7 +12,7 @@ use contract::record::place_of;
 use contract::run::{BlockDone, Notice, RunEnd, RunHeader};
 
 use sled::transaction::{TransactionError, TransactionResult};
-use sled::{Batch, Transactional};
+use sled::{Batch, Transactional, Tree};
 
 use super::change::Change;
 use super::database::ANSWER;
@@ -174,9 +174,18 @@ impl Store {
         self.reading(run, || {
             rows::put(&self.trees.parts, &mut batch, key, sealed)
         })?;
-        let applied = guarded(|| self.trees.parts.apply_batch(batch))
-            .map_err(|damage| self.damaged(damage))?;
-        applied.map_err(|source| StoreError::engine("store a part", &self.dir, source))
+        self.apply(&self.trees.parts, batch, "store a part")
+    }
+
+    /// Writes pieces that no index row names yet. Buffered until the next commit.
+    pub(super) fn apply(
+        &self,
+        tree: &Tree,
+        batch: Batch,
+        action: &'static str,
+    ) -> Result<(), StoreError> {
+        let applied = guarded(|| tree.apply_batch(batch)).map_err(|damage| self.damaged(damage))?;
+        applied.map_err(|source| StoreError::engine(action, &self.dir, source))
     }
 
     /// Adds a record to a change.

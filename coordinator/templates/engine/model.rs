@@ -5,21 +5,21 @@
 const VOCABULARY: u64 = 1000;
 
 /// A text as far as it was read and written.
-pub struct Sequence {
+pub(crate) struct Sequence {
     state: u64,
     work: u32,
 }
 
 impl Sequence {
     /// Reads a prompt; every token of it and after it costs `work` turns.
-    pub fn read(prompt: &[u32], work: u32) -> Self {
+    pub(crate) fn read(prompt: &[u32], work: u32) -> Self {
         let mut sequence = Self { state: 1, work };
         prompt.iter().for_each(|token| sequence.take(*token));
         sequence
     }
 
     /// The next token.
-    pub fn next(&mut self) -> u32 {
+    pub(crate) fn next(&mut self) -> u32 {
         let token = (self.state % VOCABULARY) as u32;
         self.take(token);
         token
@@ -38,7 +38,7 @@ impl Sequence {
 }
 
 /// The number of a word.
-pub fn token_of(word: &str) -> u32 {
+pub(crate) fn token_of(word: &str) -> u32 {
     let number = |sum: u64, byte: u8| sum * 31 + u64::from(byte);
     (word.bytes().take(8).fold(0, number) % VOCABULARY) as u32
 }
