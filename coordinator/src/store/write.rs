@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::{MutexGuard, PoisonError};
 
 use contract::id::{Arm, RunId};
-use contract::part::Place;
+use contract::part::PartKey;
 use contract::record::place_of;
 use contract::run::{BlockDone, Notice, RunEnd, RunHeader};
 
@@ -53,7 +53,7 @@ impl Store {
     /// # Errors
     /// When the bytes are not an undamaged part of that place, another part stands there, its block
     /// is done, its run was not begun, or the store cannot be written.
-    pub fn put_part(&self, place: &Place, sealed: &[u8]) -> Result<(), StoreError> {
+    pub fn put_part(&self, place: &PartKey, sealed: &[u8]) -> Result<(), StoreError> {
         let found = place_of(sealed)?;
         if found != *place {
             return Err(StoreError::WrongPlace {
@@ -337,7 +337,7 @@ impl Store {
     }
 
     /// Whether the block of a place is done by the attempt of that place.
-    fn is_closed(&self, place: &Place) -> Result<bool, StoreError> {
+    fn is_closed(&self, place: &PartKey) -> Result<bool, StoreError> {
         let number = key::block_number(place.key.cell, place.key.round);
         let key = key::entry(place.run, Entry::Block, number);
         let block = self.reading(place.run, || match rows::get(&self.trees.entries, &key)? {
