@@ -148,7 +148,7 @@ pub enum AppError {
          --resume`"
     )]
     Kept {
-        /// Why.
+        /// Why it cannot be read, as a clause.
         reason: String,
     },
     /// A resumed run would mix two builds under one name.
@@ -180,23 +180,23 @@ pub enum AppError {
     /// A file.
     #[error("failed to read {}: {source}", path.display())]
     Io {
-        /// Which.
+        /// The file or directory.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         source: std::io::Error,
     },
     /// A file.
     #[error("failed to write {}: {source}", path.display())]
     Write {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         source: std::io::Error,
     },
     /// A file that is not to be lost.
     #[error("failed to write {}: {source}; give another name, or --force to replace it", path.display())]
     Occupied {
-        /// Which.
+        /// The file that is there already.
         path: PathBuf,
         /// What is there.
         source: std::io::Error,

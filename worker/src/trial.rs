@@ -12,7 +12,7 @@ use contract::id::Attempt;
 use contract::identity::Sha256;
 use contract::message::{Failure, FailureKind, LoadReport};
 use contract::metric::Metric;
-use contract::part::{EngineFacts, Origin, Part, Place, Sent, StopCause, Usage, Window};
+use contract::part::{EngineFacts, Origin, Part, PartKey, Sent, StopCause, Usage, Window};
 use contract::spec::{Assignment, Demand, EngineSpec, Planned};
 use drive::{bad_assignment, broken, drive, window_start};
 
@@ -323,7 +323,7 @@ impl OpenEngine {
         } = ran;
         let planned = u64::from(assignment.share.count(assignment.scenario.requests()));
         let exact = matches!(assignment.scenario.planned(), Planned::Exactly(_));
-        let place = Place {
+        let place = PartKey {
             run: assignment.run,
             key: assignment.key,
             slot: assignment.slot,

@@ -16,7 +16,7 @@ use crate::cli::{
 use crate::compare::{self, Findings, FindingsBuilder};
 use crate::dispatch::driver::unix_ms;
 use crate::error::{AppError, exit};
-use crate::history::{self, Fate, Filter, Retention, RunMeans};
+use crate::history::{self, Filter, Retention, RetentionDecision, RunMeans};
 use crate::plan::{Plan, PlanError};
 use crate::report::export::{self, Selection};
 use crate::report::{self, answers};
@@ -221,7 +221,7 @@ fn prune(app: &mut App<'_>, args: &RunsPrune) -> Result<(), AppError> {
         let going = runs
             .iter()
             .zip(&fates)
-            .filter(|(_, fate)| **fate == Fate::Goes);
+            .filter(|(_, fate)| **fate == RetentionDecision::Goes);
         for (run, _) in going {
             store.remove_run(run.run)?;
         }

@@ -6,14 +6,12 @@
 use std::collections::BTreeSet;
 
 use contract::id::RunId;
-use sled::transaction::{TransactionError, TransactionResult};
-use sled::{Batch, Transactional, Tree};
+use sled::{Batch, Tree};
 
+use super::database;
 use super::error::{Damage, StoreError};
-use super::guard::guarded;
 use super::key::{self, Entry};
-use super::witness::TALLY;
-use super::witness::{self, Tally};
+use super::witness;
 use super::{Store, rows};
 
 /// Pieces removed at once.
@@ -39,8 +37,9 @@ impl Store {
         ledger.broken = true;
         // First, so that no rebuild brings back what was removed; until it is, the database has it.
         self.remove_copies(&mut ledger, run)?;
-        guarded(|| self.transact_removal(&index, &entries, tally))
-            .map_err(|damage| self.damaged(damage))??;
+        database::transact(&self.trees, index, entries, tally)
+            .map_err(|damage| self.damaged(damage))?
+            .map_err(|source| StoreError::engine("remove a run", self.dir(), source))?;
         self.make_durable()?;
         witness::save(self.dir(), tally)?;
         (ledger.tally, ledger.broken) = (tally, false);
@@ -66,28 +65,6 @@ impl Store {
             }
         }
         Ok(found)
-    }
-
-    fn transact_removal(
-        &self,
-        index: &Batch,
-        entries: &Batch,
-        tally: Tally,
-    ) -> Result<(), StoreError> {
-        let tally = serde_json::to_vec(&tally).expect("a tally holds only numbers and text");
-        let trees = (&self.trees.index, &self.trees.entries, &self.trees.meta);
-        let result: TransactionResult<()> = trees.transaction(|(rows, records, meta)| {
-            rows.apply_batch(index)?;
-            records.apply_batch(entries)?;
-            meta.insert(TALLY, tally.as_slice())?;
-            Ok(())
-        });
-        result.map_err(|e| match e {
-            TransactionError::Abort(()) => unreachable!("the transaction never aborts"),
-            TransactionError::Storage(source) => {
-                StoreError::engine("remove a run", self.dir(), source)
-            }
-        })
     }
 
     /// Removes what no index row names, a few pieces at a time.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use contract::addendum::{Annotation, NoiseFloors};
 use contract::id::{Attempt, RunId};
-use contract::part::{Part, Place};
+use contract::part::{Part, PartKey};
 use contract::record::Record;
 use contract::run::{BlockDone, Notice, RunEnd, RunHeader};
 
@@ -41,7 +41,7 @@ pub struct RunRecord {
     /// accepted.
     pub parts: Vec<Part>,
     /// Places of parts that were stored but not accepted.
-    pub superseded: Vec<Place>,
+    pub superseded: Vec<PartKey>,
     /// What must be known, in the order it came.
     pub notices: Vec<Notice>,
     /// How it ended; `None` while it runs, and after a crash.
@@ -175,7 +175,7 @@ impl RawRun {
         let stored = Stored::of(&header);
         self.open_parts().try_for_each(|part| {
             let part = part?;
-            let Place { key, slot, .. } = part.place;
+            let PartKey { key, slot, .. } = part.place;
             stored.vet(&part).map_err(|fault| Damage::Fault {
                 key,
                 slot,
