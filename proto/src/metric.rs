@@ -27,6 +27,8 @@ pub enum Metric {
     Decode,
     /// End to end as the server saw it: `tn − sent`.
     Service,
+    /// What the first token cost beyond the server's wait: `t1 − sent`.
+    FirstByte,
     /// The generator's own error: `sent − intended`, of every request sent whatever became of it.
     /// Where the plan bounds requests in flight and one waited for a place: from when there was
     /// one.
@@ -45,7 +47,7 @@ pub enum Direction {
 
 impl Metric {
     /// Every metric, in the order of reports.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::E2e,
         Self::Ttft,
         Self::Itl,
@@ -54,6 +56,7 @@ impl Metric {
         Self::Prefill,
         Self::Decode,
         Self::Service,
+        Self::FirstByte,
         Self::Lateness,
     ];
 
@@ -69,6 +72,7 @@ impl Metric {
             Self::Prefill => "prefill",
             Self::Decode => "decode",
             Self::Service => "service",
+            Self::FirstByte => "first_byte",
             Self::Lateness => "lateness",
         }
     }
@@ -85,6 +89,7 @@ impl Metric {
             Self::Prefill => "prefill",
             Self::Decode => "decode",
             Self::Service => "service",
+            Self::FirstByte => "first byte",
             Self::Lateness => "lateness",
         }
     }
