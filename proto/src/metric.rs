@@ -27,8 +27,6 @@ pub enum Metric {
     Decode,
     /// End to end as the server saw it: `tn − sent`.
     Service,
-    /// What the first token cost beyond the server's wait: `t1 − sent`.
-    FirstByte,
     /// The generator's own error: `sent − intended`, of every request sent whatever became of it.
     /// Where the plan bounds requests in flight and one waited for a place: from when there was
     /// one.
@@ -47,7 +45,7 @@ pub enum Direction {
 
 impl Metric {
     /// Every metric, in the order of reports.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 9] = [
         Self::E2e,
         Self::Ttft,
         Self::Itl,
@@ -56,7 +54,6 @@ impl Metric {
         Self::Prefill,
         Self::Decode,
         Self::Service,
-        Self::FirstByte,
         Self::Lateness,
     ];
 
@@ -72,7 +69,6 @@ impl Metric {
             Self::Prefill => "prefill",
             Self::Decode => "decode",
             Self::Service => "service",
-            Self::FirstByte => "first_byte",
             Self::Lateness => "lateness",
         }
     }
@@ -89,7 +85,6 @@ impl Metric {
             Self::Prefill => "prefill",
             Self::Decode => "decode",
             Self::Service => "service",
-            Self::FirstByte => "first byte",
             Self::Lateness => "lateness",
         }
     }

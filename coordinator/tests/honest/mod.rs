@@ -97,7 +97,6 @@ fn record(histograms: &mut Histograms, r: &RequestRecord) {
     put(Metric::Prefill, r.started_ns, r.first_token_ns);
     put(Metric::Decode, r.first_token_ns, r.done_ns);
     put(Metric::Service, r.sent_ns, r.done_ns);
-    put(Metric::FirstByte, r.sent_ns, r.first_token_ns);
     if r.output_tokens > 1 {
         put(
             Metric::Tpot,

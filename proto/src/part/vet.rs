@@ -384,12 +384,11 @@ impl fmt::Display for Told<'_> {
 }
 
 /// Metrics of which every answered request has exactly one value.
-const ONE_EACH: [Metric; 7] = [
+const ONE_EACH: [Metric; 6] = [
     Metric::E2e,
     Metric::Ttft,
     Metric::Queue,
     Metric::Prefill,
     Metric::Decode,
     Metric::Service,
-    Metric::FirstByte,
 ];

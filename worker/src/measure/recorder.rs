@@ -278,7 +278,6 @@ impl Recorder {
         record(Metric::Prefill, span(trace.started, trace.first));
         record(Metric::Decode, decode);
         record(Metric::Service, span(trace.sent, trace.last));
-        record(Metric::FirstByte, span(trace.sent, trace.first));
         if trace.made >= 2 {
             record(Metric::Tpot, decode / u64::from(trace.made - 1));
         }

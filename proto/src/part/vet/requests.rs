@@ -167,7 +167,6 @@ fn value(metric: Metric, r: &RequestRecord) -> Option<u64> {
         Metric::Prefill => Some(span(r.started_ns, r.first_token_ns)),
         Metric::Decode => Some(decode),
         Metric::Service => Some(span(r.sent_ns, r.done_ns)),
-        Metric::FirstByte => Some(span(r.sent_ns, r.first_token_ns)),
         Metric::Tpot => decode.checked_div(u64::from(r.output_tokens.saturating_sub(1))),
         Metric::Itl | Metric::Lateness => None,
     }

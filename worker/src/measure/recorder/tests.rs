@@ -89,7 +89,6 @@ fn every_metric_is_what_the_contract_says() {
             (1, 7),  // prefill
             (1, 14), // decode
             (1, 23), // service
-            (1, 9),  // first byte
             (1, 1),  // lateness
         ]
     );
