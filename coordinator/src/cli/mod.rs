@@ -1,5 +1,5 @@
 //! The command line: noun, then verb. Owns the flags, their help and their spelling; must not know
-//! what a command does (clap types and their translation to [`plan`](crate::plan) only).
+//! what a command does (only clap types and their translation to [`plan`](crate::plan)).
 
 use std::path::PathBuf;
 
@@ -44,7 +44,7 @@ pub struct Cli {
     /// No progress on stderr, only warnings and losses
     #[arg(long, short = 'q', global = true)]
     pub quiet: bool,
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -90,7 +90,7 @@ pub enum Command {
 }
 
 impl Cli {
-    /// How results are printed; commands without the flag print for people.
+    /// The output format; commands without the flag print for people.
     #[must_use]
     pub fn format(&self) -> Format {
         match &self.command {
@@ -146,7 +146,7 @@ pub struct PlanCheck {
     /// The TOML file
     #[arg(value_name = "PLAN")]
     pub path: PathBuf,
-    /// How to print it.
+    /// How to print the answer.
     #[command(flatten)]
     pub output: OutputArgs,
 }
@@ -170,7 +170,7 @@ pub struct ManArgs {
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// How to print it.
+    /// How to print the answer.
     #[command(flatten)]
     pub output: OutputArgs,
 }
