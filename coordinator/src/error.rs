@@ -29,6 +29,7 @@ use crate::certs::CertsError;
 use crate::compare::{CompareError, NoSuchMetric};
 use crate::deploy::kubernetes::DeployError;
 use crate::history::{AcrossError, TrendError};
+use crate::init::InitError;
 use crate::plan::PlanError;
 use crate::plan::model::ModelNotFound;
 use crate::report::export::ExportError;
@@ -62,6 +63,9 @@ pub enum AppError {
     /// An error of the certificates.
     #[error("failed to {0}")]
     Certs(#[from] CertsError),
+    /// The project to begin with.
+    #[error("failed to {0}")]
+    Init(#[from] InitError),
     /// A resumed run must have as many slots as it began with.
     #[error(
         "failed to resume on {now} slots: the run began on {then}; give the same --launcher, --hosts or --agents"

@@ -17,6 +17,7 @@ use crate::compare::{self, Findings, FindingsBuilder};
 use crate::dispatch::driver::unix_ms;
 use crate::error::{AppError, exit};
 use crate::history::{self, Filter, Retention, RetentionDecision, RunMeans};
+use crate::plan::{Plan, PlanError};
 use crate::report::export::{self, Selection};
 use crate::report::{self, answers};
 use crate::store::{Imported, RunRecord, Store, StoreError, check_archive, is_archive};
@@ -281,11 +282,13 @@ fn import(app: &mut App<'_>, args: &RunsImport) -> Result<ExitCode, AppError> {
     }
     // Every file is read completely before the first is imported, so that a bad file leaves the
     // store unchanged.
-    for path in &args.files {
-        check_archive(path)?;
-    }
+    let headers: Vec<_> = args
+        .files
+        .iter()
+        .map(|path| check_archive(path))
+        .collect::<Result<_, _>>()?;
     let store = app.store()?;
-    for path in &args.files {
+    for (path, header) in args.files.iter().zip(headers) {
         let line = match store.import(path)? {
             Imported::New(run) => run.to_string(),
             Imported::Known(run) => format!("{run} (was already there)"),
@@ -294,8 +297,19 @@ fn import(app: &mut App<'_>, args: &RunsImport) -> Result<ExitCode, AppError> {
             }
         };
         app.reporter.line(&line)?;
+        if let Err(error) = Plan::from_json(&header.plan_json) {
+            app.reporter.line(&not_understood(&error))?;
+        }
     }
     Ok(code)
+}
+
+/// Of a run of another age, or of a file that somebody has made.
+fn not_understood(error: &PlanError) -> String {
+    format!(
+        "  its plan is not understood here: the run can be listed and exported, and nothing can be \
+         concluded from it; the program that made it can (failed to {error})"
+    )
 }
 
 fn verify(app: &mut App<'_>, args: &RunsVerify) -> Result<ExitCode, AppError> {

@@ -36,6 +36,7 @@ mod revision_error;
 mod revision_record;
 mod revisions;
 mod sources;
+mod sweeper;
 mod tool;
 mod toolchain;
 mod training;

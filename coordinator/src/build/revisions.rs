@@ -30,7 +30,7 @@ pub fn build_revisions(
 ) -> Result<Vec<BuiltSource>, BuildError> {
     let options = &absolute(options)?;
     let (wanted, shared) = (options, options.out.as_path());
-    let _lock = Lock::take(shared)?;
+    let lock = Lock::take(shared)?;
     let tools = Tools::for_variants(options)?;
     let repository = Repository::of(&options.root)?;
     let revisions = repository.resolve(names)?;
@@ -40,7 +40,7 @@ pub fn build_revisions(
         return Ok(Vec::new());
     };
     warn_of_changes(&repository, &revisions, progress);
-    let checkout = Checkout::open(&repository, first, &options.checkouts, &options.out)?;
+    let checkout = Checkout::open(&repository, first, &options.checkouts, &options.out, &lock)?;
     let mut record = Revisions::read(&options.out)?.unwrap_or_default();
     let (mut outcomes, mut locks): (Vec<BuiltSource>, Vec<String>) = (Vec::new(), Vec::new());
     for revision in &revisions {

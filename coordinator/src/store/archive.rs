@@ -23,7 +23,7 @@ use contract::files;
 use contract::id::RunId;
 use contract::part::Part;
 use contract::record::{Record, place_of};
-use contract::run::BlockDone;
+use contract::run::{BlockDone, RunHeader};
 
 use super::error::{Damage, StoreError};
 use super::key::{self, Entry};
@@ -65,19 +65,17 @@ pub fn is_archive(head: &[u8]) -> bool {
     head.starts_with(MAGIC)
 }
 
-/// Checks that an export file is complete and its parts are plausible, as an import does, one part
-/// at a time. Needs no store.
+/// Checks that an export file is whole and its parts can be believed, as an import does, one part
+/// at a time. Tells how the run began. Needs no store.
 ///
 /// # Errors
 /// When the file cannot be read, is damaged, or is from a newer program.
-pub fn check_archive(path: &Path) -> Result<RunId, StoreError> {
+pub fn check_archive(path: &Path) -> Result<RunHeader, StoreError> {
     let (run, raw) = load(path)?;
-    raw.prove(run)
-        .map_err(|damage| StoreError::ArchiveDamaged {
-            path: path.to_owned(),
-            damage,
-        })?;
-    Ok(run)
+    raw.prove(run).map_err(|damage| StoreError::ArchiveDamaged {
+        path: path.to_owned(),
+        damage,
+    })
 }
 
 /// The frames of an incomplete export file, as far as they can be separated.

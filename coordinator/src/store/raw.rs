@@ -121,24 +121,23 @@ impl RawRun {
         Ok(self.of(Entry::End).next().map(RunEnd::open).transpose()?)
     }
 
-    pub(super) fn notices(&self) -> Result<Vec<Notice>, Damage> {
+    /// One after the other: there may be very many, and open they are several times as large.
+    pub(super) fn notices(&self) -> impl Iterator<Item = Result<Notice, Damage>> {
         self.of(Entry::Notice)
             .map(|sealed| Ok(Notice::open(sealed)?))
-            .collect()
     }
 
     /// The header, including hosts that got slots after the run had begun.
     pub(super) fn header_with_hosts(&self, run: RunId) -> Result<RunHeader, Damage> {
         let mut header = self.header(run)?;
-        header
-            .hosts
-            .extend(self.notices()?.into_iter().filter_map(|notice| notice.host));
+        for notice in self.notices() {
+            header.hosts.extend(notice?.host);
+        }
         Ok(header)
     }
 
     /// Everything except the parts, decoded.
     pub(super) fn outline(&self, run: RunId) -> Result<RunRecord, Damage> {
-        let notices = self.notices()?;
         Ok(RunRecord {
             header: self.header_with_hosts(run)?,
             blocks: self.blocks()?,
@@ -148,7 +147,7 @@ impl RawRun {
                 .iter()
                 .filter_map(|(key, _)| key::place_of(key))
                 .collect(),
-            notices,
+            notices: self.notices().collect::<Result<_, _>>()?,
             end: self.end()?,
             addenda: opened(self)?,
         })
@@ -166,10 +165,13 @@ impl RawRun {
         Ok(record)
     }
 
-    /// Decodes everything, checks every part against the header, and keeps nothing.
-    pub(super) fn prove(&self, run: RunId) -> Result<(), Damage> {
-        let outline = self.outline(run)?;
-        let stored = Stored::of(&outline.header);
+    /// Opens everything, vets every part by how the run began, and keeps nothing but that.
+    pub(super) fn prove(&self, run: RunId) -> Result<RunHeader, Damage> {
+        let header = self.header_with_hosts(run)?;
+        self.blocks()?;
+        self.end()?;
+        opened(self)?;
+        let stored = Stored::of(&header);
         self.open_parts().try_for_each(|part| {
             let part = part?;
             let PartKey { key, slot, .. } = part.place;
@@ -178,7 +180,8 @@ impl RawRun {
                 slot,
                 fault: Box::new(fault),
             })
-        })
+        })?;
+        Ok(header)
     }
 
     /// The index row that follows from these records.
