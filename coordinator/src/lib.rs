@@ -1,4 +1,4 @@
-//! The coordinator: plans a stress test, spreads it over workers, keeps what they measured,
+//! The coordinator: plans a stress test, spreads it over workers, stores their measurements,
 //! compares builds.
 //!
 //! Data goes one way: [`plan`] → [`schedule`] → [`dispatch`] → [`record`] → [`store`] → [`compare`]
@@ -16,6 +16,7 @@ pub mod error;
 pub mod fleet;
 pub mod format;
 pub mod history;
+pub mod init;
 pub mod layout;
 pub mod likeness;
 pub mod plan;

@@ -1,20 +1,19 @@
-//! Many hosts and whoever else knocks: real processes over TLS, ssh and batch systems, in network
-//! namespaces where this machine allows it. What cannot be had here is skipped, with the reason
-//! printed.
+//! Many hosts and foreign callers: real processes over TLS, ssh and batch systems, in network
+//! namespaces if this machine allows it. What is not available is skipped, with the reason.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-#[path = "processes/ground.rs"]
-#[expect(
-    dead_code,
-    reason = "shared with the process tests, each of which uses its part"
-)]
-mod ground;
 #[path = "honest/mod.rs"]
 mod honest;
 #[path = "processes/native.rs"]
 mod native;
 #[path = "processes/programs.rs"]
 mod programs;
+#[path = "processes/sandbox.rs"]
+#[expect(
+    dead_code,
+    reason = "shared with the process tests, each of which uses its part"
+)]
+mod sandbox;
 #[path = "processes/tally.rs"]
 #[expect(
     dead_code,

@@ -1,13 +1,13 @@
-//! The whole system as a user has it: real processes on loopback with simulated engines, killed and
-//! stopped in every way a host knows, and what the store says afterwards.
+//! The whole system as users run it: real processes on loopback with simulated engines, killed and
+//! stopped in every way that a host knows, and the store afterwards.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-#[path = "processes/ground.rs"]
-mod ground;
 #[path = "processes/native.rs"]
 mod native;
 #[path = "processes/programs.rs"]
 mod programs;
+#[path = "processes/sandbox.rs"]
+mod sandbox;
 #[path = "processes/tally.rs"]
 mod tally;
 
@@ -17,12 +17,12 @@ mod doubts;
 mod errors;
 #[path = "processes/history.rs"]
 mod history;
+#[path = "processes/interim.rs"]
+mod interim;
 #[path = "processes/interrupts.rs"]
 mod interrupts;
 #[path = "processes/layouts.rs"]
 mod layouts;
-#[path = "processes/look.rs"]
-mod look;
 #[path = "processes/losses.rs"]
 mod losses;
 #[path = "processes/modes.rs"]

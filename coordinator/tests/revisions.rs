@@ -1,26 +1,26 @@
-//! A pull request under measurement, from two commits to an exit code: `build --ref A --ref B`,
-//! `run --variants baseline@A,baseline@B --gate`. The workspace is a small one whose program counts
-//! its work; its sessions are those of the worker in Python (protocol.rs), so that what is measured
-//! follows from the code and not from the machine. It needs git, and Python with grpcio,
-//! grpcio-tools and hdrhistogram; `BENCH_PYTHON` names the interpreter. Without them the test says
-//! so and passes, unless `REQUIRE_PYTHON` is set.
+//! Measuring a pull request, from two commits to an exit code: `build --ref A --ref B`, `run
+//! --variants baseline@A,baseline@B --gate`. The small workspace's program counts its work, and its
+//! sessions are those of the Python worker (protocol.rs), so that the measurement depends on the
+//! code and not on the machine. Needs git, and Python with grpcio, grpcio-tools and hdrhistogram;
+//! `BENCH_PYTHON` names the interpreter. Without them the test says so and passes, unless
+//! `REQUIRE_PYTHON` is set.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-#[path = "processes/ground.rs"]
+#[path = "processes/programs.rs"]
+mod programs;
+#[path = "processes/sandbox.rs"]
 #[expect(
     dead_code,
     reason = "shared with the process tests, each of which uses its part"
 )]
-mod ground;
-#[path = "processes/programs.rs"]
-mod programs;
+mod sandbox;
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ground::{Ended, Ground};
+use sandbox::{Ended, Sandbox};
 
 const MODULES: &str = "grpc, grpc_tools.protoc, hdrh.histogram";
 
@@ -29,7 +29,7 @@ const MANIFEST: &str = "[package]\nname = \"engine\"\nversion = \"0.1.0\"\nediti
 
 const LOCK: &str = "version = 4\n\n[[package]]\nname = \"engine\"\nversion = \"0.1.0\"\n";
 
-/// The engine's step costs so many units of work, of which each stands for a microsecond.
+/// A step of the engine costs this many units of work, each of which stands for a microsecond.
 const MAIN: &str = r#"//! An engine whose work is counted.
 use std::os::unix::process::CommandExt;
 
@@ -53,9 +53,9 @@ const PLAN: &str = "name = 'gate'\nrounds = 6\nengine = 'native'\n\
                     [[scenario]]\nname = 'burst'\nshape = { kind = 'burst', requests = 32 }\n\
                     prompt = { tokens = 4 }\noutput_tokens = 6\nwarmup = { requests = 1, output_tokens = 1 }\n";
 
-/// A repository with the workspace, beside the programs.
+/// A repository with the workspace, next to the programs.
 struct Project {
-    ground: Ground,
+    sandbox: Sandbox,
     python: String,
 }
 
@@ -63,7 +63,7 @@ fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
 }
 
-/// An interpreter that has the modules; `None`, with the reason printed, where there is none.
+/// An interpreter that has the modules; `None`, with the reason printed, if there is none.
 fn python() -> Option<String> {
     let program = std::env::var("BENCH_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let script = format!("import {MODULES}");
@@ -81,10 +81,10 @@ fn python() -> Option<String> {
 impl Project {
     fn new(python: String) -> Self {
         let project = Self {
-            ground: Ground::new(),
+            sandbox: Sandbox::new(),
             python,
         };
-        let session = project.ground.path("session");
+        let session = project.sandbox.path("session");
         fs::create_dir(&session).unwrap();
         let protos = ["load", "measure", "session"].map(|name| format!("bench/v1/{name}.proto"));
         let made = Command::new(&project.python)
@@ -99,7 +99,7 @@ impl Project {
             let from = source("coordinator/tests/python").join(name);
             fs::copy(from, session.join(name)).unwrap();
         }
-        fs::create_dir(project.ground.path("model")).unwrap();
+        fs::create_dir(project.sandbox.path("model")).unwrap();
         project.git(&["init", "--quiet", "--initial-branch", "main"]);
         project.write("Cargo.toml", MANIFEST);
         project.write("Cargo.lock", LOCK);
@@ -108,7 +108,7 @@ impl Project {
     }
 
     fn write(&self, name: &str, text: &str) {
-        let path = self.ground.path(name);
+        let path = self.sandbox.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
@@ -117,13 +117,13 @@ impl Project {
         let done = Command::new("git")
             .args(["-c", "user.name=a", "-c", "user.email=a@example.org"])
             .args(arguments)
-            .current_dir(self.ground.path(""))
+            .current_dir(self.sandbox.path(""))
             .output()
             .unwrap();
         assert!(done.status.success(), "{done:?}");
     }
 
-    /// A commit with an engine of this cost, under a name.
+    /// Commits an engine with this cost, under a tag.
     fn commit(&self, units: u64, tag: &str) {
         self.write(
             "src/main.rs",
@@ -135,9 +135,9 @@ impl Project {
     }
 
     fn coordinator(&self, arguments: &[&str]) -> Ended {
-        let session = self.ground.path("session");
+        let session = self.sandbox.path("session");
         let own = |path: PathBuf| path.display().to_string();
-        // Cargo and rustup are found through the user's home, which is not this one.
+        // Cargo and rustup are found through the real user's home, not the test's.
         let home = std::env::var("HOME").unwrap_or_default();
         let tool = |variable: &str, folder: &str| {
             std::env::var(variable).unwrap_or_else(|_| format!("{home}/{folder}"))
@@ -146,7 +146,10 @@ impl Project {
             ("ENGINE_PYTHON", self.python.clone()),
             ("ENGINE_SESSION", own(session.join("counted.py"))),
             ("PYTHONPATH", own(session)),
-            ("XDG_CACHE_HOME", own(self.ground.path("../cache-of-tests"))),
+            (
+                "XDG_CACHE_HOME",
+                own(self.sandbox.path("../cache-of-tests")),
+            ),
             ("CARGO_HOME", tool("CARGO_HOME", ".cargo")),
             ("RUSTUP_HOME", tool("RUSTUP_HOME", ".rustup")),
             ("CARGO_NET_OFFLINE", "true".to_owned()),
@@ -155,12 +158,12 @@ impl Project {
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
-        self.ground.start_with(arguments, &environment).end()
+        self.sandbox.start_with(arguments, &environment).end()
     }
 
     fn gated(&self, variants: &str) -> Ended {
-        let plan = self.ground.plan(PLAN);
-        let model = self.ground.path("model").display().to_string();
+        let plan = self.sandbox.plan(PLAN);
+        let model = self.sandbox.path("model").display().to_string();
         let run = ["run", &plan, "--model", &model, "--seed", "7", "--gate"];
         self.coordinator(&[&run[..], &["--variants", variants]].concat())
     }
@@ -188,7 +191,7 @@ fn a_commit_that_is_slower_by_a_tenth_fails_the_gate_and_one_that_is_not_passes(
     assert_eq!(slower.code, Some(1), "{slower:?}");
     let sentence = "baseline@slower is SLOWER than baseline@before";
     assert!(slower.stdout.contains(sentence), "{}", slower.stdout);
-    let record = project.ground.latest();
+    let record = project.sandbox.latest();
     let commits: Vec<&str> = record
         .header
         .variants
@@ -200,7 +203,7 @@ fn a_commit_that_is_slower_by_a_tenth_fails_the_gate_and_one_that_is_not_passes(
         "{commits:?}"
     );
 
-    // The twin: a thousandth is no tenth.
+    // Counter-check: a thousandth is not a tenth.
     let alike = project.gated("baseline@before,baseline@alike");
     assert!(matches!(alike.code, Some(0 | 3)), "{alike:?}");
     assert!(!alike.stdout.contains("SLOWER"), "{}", alike.stdout);
@@ -225,8 +228,8 @@ fn a_commit_that_is_slower_by_a_tenth_fails_the_gate_and_one_that_is_not_passes(
 
 #[test]
 fn a_program_that_is_no_worker_is_refused_before_it_is_trained() {
-    let ground = Ground::new();
-    let project = Project::bare(ground);
+    let sandbox = Sandbox::new();
+    let project = Project::bare(sandbox);
     project.write("src/main.rs", "fn main() { println!(\"hello\"); }\n");
     let built = project.coordinator(&["build", "--variants", "baseline"]);
     assert_eq!(built.code, Some(2), "{built:?}");
@@ -241,10 +244,10 @@ fn a_program_that_is_no_worker_is_refused_before_it_is_trained() {
 }
 
 impl Project {
-    /// Without sessions in Python and without a repository.
-    fn bare(ground: Ground) -> Self {
+    /// Without Python sessions and without a repository.
+    fn bare(sandbox: Sandbox) -> Self {
         let project = Self {
-            ground,
+            sandbox,
             python: String::new(),
         };
         project.write("Cargo.toml", MANIFEST);

@@ -1,5 +1,5 @@
-//! The store through its public face: whole runs, interrupted runs, export files, crashes, damage,
-//! a full device.
+//! The store through its public interface: whole runs, interrupted runs, export files, crashes,
+//! damage, a full device.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "honest/mod.rs"]
@@ -23,6 +23,8 @@ mod full;
 mod hostile;
 #[path = "store/housekeeping.rs"]
 mod housekeeping;
+#[path = "store/imports.rs"]
+mod imports;
 #[path = "store/order.rs"]
 mod order;
 #[path = "store/places.rs"]

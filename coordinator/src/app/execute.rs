@@ -1,5 +1,5 @@
-//! One job on a fleet: bind, have agents started, drive, let everything go. The same path serves
-//! runs and training.
+//! Runs one job on a fleet: listen, start the agents, drive the job, stop everything. Runs and
+//! training use the same path.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,33 +16,33 @@ use crate::dispatch::event::{Ending, LostAgent, ProgressEvent};
 use crate::dispatch::job::Job;
 use crate::dispatch::journal::Journal;
 use crate::error::ExecuteError;
-use crate::fleet::launch::{Launched, Launcher, Orders};
+use crate::fleet::launch::{AgentSettings, Launched, Launcher};
 use crate::fleet::session::{SessionLimits, SessionService};
 
-/// Events that may wait for the driver. Sessions wait when it is full; nothing is lost.
+/// Events that may wait for the driver. If it is full, sessions wait; no event is lost.
 const EVENT_QUEUE: usize = 1024;
-/// Files open beside the sessions: the store, the launchers' pipes, the terminal.
+/// Files that are open besides the sessions: the store, the launchers' pipes, the terminal.
 const FILES_BESIDE: u64 = 128;
 const AGENT_GRACE: Duration = Duration::from_secs(15);
-/// For agents that were not started from here to hear that they may go.
+/// Time for agents that others started to receive the order to leave.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Where a job runs.
 pub(super) struct FleetTarget {
-    /// Who starts the agents.
+    /// How agents are started.
     pub launcher: Launcher,
-    /// Where they dial.
+    /// Address that agents connect to.
     pub door: ListenConfig,
-    /// The agents' program, as the hosts see it.
+    /// Path of the agents' program on the hosts.
     pub program: PathBuf,
     /// Slots on each host.
     pub slots: u32,
-    /// A peer silent for so long is lost.
+    /// A peer that is silent for this long is lost.
     pub lease: Duration,
 }
 
 impl FleetTarget {
-    /// One agent on this host and nobody else.
+    /// One agent on this host, and no other.
     pub(super) fn this_host(slots: u32, lease: Duration) -> Self {
         let (launcher, door) = (Launcher::Local, ListenConfig::of_this_host());
         Self {
@@ -59,9 +59,9 @@ impl FleetTarget {
         self.slots.saturating_mul(self.launcher.agents())
     }
 
-    /// What agents are told, once the port is known.
-    fn orders(&self, port: u16) -> Orders {
-        Orders {
+    /// The agents' settings, once the port is known.
+    fn settings(&self, port: u16) -> AgentSettings {
+        AgentSettings {
             program: self.program.clone(),
             coordinator: self.door.url(port),
             secrets: self.door.agents.clone(),
@@ -70,7 +70,7 @@ impl FleetTarget {
         }
     }
 
-    /// The launcher, with the port where it needs one.
+    /// The launcher, with the port if it needs one.
     fn launcher(&self, port: u16) -> Launcher {
         match self.launcher.clone() {
             Launcher::Ssh(mut ssh) => {
@@ -82,13 +82,13 @@ impl FleetTarget {
     }
 }
 
-/// Carries out a job and gives its ending. Blocks.
+/// Runs a job and returns its ending. Blocks.
 ///
 /// # Errors
 /// When it could not begin, or the store failed.
 pub(super) fn on_fleet(
     job: Job,
-    ground: &FleetTarget,
+    target: &FleetTarget,
     journal: Arc<dyn Journal>,
     show: &mut (dyn FnMut(ProgressEvent) + Send),
 ) -> Result<Ending, ExecuteError> {
@@ -96,7 +96,7 @@ pub(super) fn on_fleet(
         .enable_all()
         .build()
         .map_err(ExecuteError::Runtime)?;
-    let ending = runtime.block_on(execute(job, ground, journal, show));
+    let ending = runtime.block_on(execute(job, target, journal, show));
     drop(runtime);
     signals::restore();
     ending
@@ -104,26 +104,26 @@ pub(super) fn on_fleet(
 
 async fn execute(
     job: Job,
-    ground: &FleetTarget,
+    target: &FleetTarget,
     journal: Arc<dyn Journal>,
     show: &mut (dyn FnMut(ProgressEvent) + Send),
 ) -> Result<Ending, ExecuteError> {
     // One for each agent and each worker.
-    let sessions = ground.all_slots().saturating_add(ground.launcher.agents());
+    let sessions = target.all_slots().saturating_add(target.launcher.agents());
     let allowed = descriptors::allow(u64::from(sessions) + FILES_BESIDE);
     allowed.map_err(|few| ExecuteError::Descriptors { sessions, few })?;
     let epoch = Instant::now();
     let (events, incoming) = mpsc::channel(EVENT_QUEUE);
     let limits = SessionLimits {
         hello: HELLO_LIMIT,
-        lease: ground.lease,
-        beat: ground.lease / 5,
+        lease: target.lease,
+        beat: target.lease / 5,
     };
-    let door = &ground.door;
+    let door = &target.door;
     let service = SessionService::new(door.secrets.token.clone(), limits, epoch, events)
         .and_also(door.previous.clone());
     let (port, served) = serve(service, door, sessions as usize).await?;
-    let mut launched = ground.launcher(port).launch(&ground.orders(port))?;
+    let mut launched = target.launcher(port).launch(&target.settings(port))?;
     let (lost, agents) = mpsc::channel(1);
     let sources = Sources {
         incoming,
@@ -137,13 +137,13 @@ async fn execute(
         () = tell_of_losses(&mut *launched, lost) => driving.await,
     };
     launched.stop(AGENT_GRACE).await;
-    // Agents that are not ours to wait for have been told that the run is over, and hear it before
-    // the line is cut.
+    // Agents that others started have been told that the run is over; wait until they have received
+    // it before closing the connections.
     served.close(CLOSE_TIMEOUT).await;
     Ok(ending?)
 }
 
-/// Passes on which agents ended, as long as anybody wants to know.
+/// Passes on which agents ended, until the receiver is dropped.
 async fn tell_of_losses(launched: &mut dyn Launched, tell: mpsc::Sender<LostAgent>) {
     loop {
         let lost = launched.lost().await;
@@ -160,7 +160,7 @@ async fn tell_of_losses(launched: &mut dyn Launched, tell: mpsc::Sender<LostAgen
     }
 }
 
-/// The worker program beside this one: the plain build that agents run.
+/// The worker program in the same directory as this one: the plain build that agents run.
 #[must_use]
 pub(super) fn sibling_worker() -> PathBuf {
     let here = std::env::current_exe().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The interim analysis that a plan may have: whether a stored run has its answer already. Must not
-//! know who asks, a running or a resumed run.
+//! Checks whether the interim analysis of a stored run is decisive. Must not know whether the run
+//! is new or resumed.
 
 use contract::addendum::NoiseFloors;
 use contract::id::RunId;
@@ -10,11 +10,10 @@ use crate::history;
 use crate::plan::Plan;
 use crate::store::{RunRecord, Store};
 
-/// Why the run may end here, in words; `None` where no interim analysis is due or its answer is not
-/// clear.
+/// Why the run may end here; `None` if no interim analysis is due or it is not decisive.
 pub(super) fn settled(store: &Store, run: RunId) -> Result<Option<String>, AppError> {
     let mut outline = store.read_outline(run)?;
-    if !FindingsBuilder::of(outline.clone())?.is_at_look() {
+    if !FindingsBuilder::of(outline.clone())?.is_at_interim() {
         return Ok(None);
     }
     // Neither the level of the interim analysis nor the noise floors may change afterwards.
@@ -22,7 +21,7 @@ pub(super) fn settled(store: &Store, run: RunId) -> Result<Option<String>, AppEr
         outline.addenda.floors = fix_floors(store, &outline)?;
     }
     let findings = super::stored::derived(store, outline)?;
-    let look = findings.look.filter(|_| findings.settles());
+    let look = findings.interim.filter(|_| findings.settles());
     Ok(look.map(|look| {
         format!(
             "every answer was clear at the interim analysis after {} of {} rounds",
@@ -31,7 +30,7 @@ pub(super) fn settled(store: &Store, run: RunId) -> Result<Option<String>, AppEr
     }))
 }
 
-/// Fixes the noise floors that the run is judged by, before anything is concluded from it.
+/// Fixes the noise floors of the run before any conclusion is drawn from it.
 pub(super) fn fix_floors(
     store: &Store,
     record: &RunRecord,

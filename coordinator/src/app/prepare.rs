@@ -1,4 +1,4 @@
-//! From flags to something that can be carried out: plan, lineup, binaries, model, script.
+//! Turns flags into a runnable job: plan, lineup, binaries, model, script.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,10 +23,10 @@ use crate::fleet::launch::LaunchError;
 use crate::plan::{ModelPlace, OnLoss, Plan, VariantsAre, model};
 use crate::schedule::{Block, Lineup};
 
-/// The commit this program was built from, as its build script saw it.
+/// The commit that this program was built from, as its build script found it.
 const GIT_SHA: &str = env!("BENCH_GIT_SHA");
 
-/// The builds of a run: where they are and what is recorded of them.
+/// The builds of a run: their paths and their records.
 pub(super) struct Builds {
     /// Binaries by variant.
     pub binaries: BTreeMap<String, Binary>,
@@ -36,7 +36,8 @@ pub(super) struct Builds {
     pub labels: Vec<String>,
 }
 
-/// Finds and checks the builds a lineup names. Simulated variants are labels on the plain worker.
+/// Finds and checks the builds that a lineup names. Simulated variants are labels on the plain
+/// worker.
 ///
 /// # Errors
 /// When a variant is not built, has changed since, or two are the same code.
@@ -157,17 +158,17 @@ fn record(built: &BuiltSet, variant: &Variant) -> Result<VariantRecord, AppError
     })
 }
 
-/// The model as this host sees it; empty where there is none.
+/// The path of the model on this host; empty if the plan needs none.
 ///
 /// # Errors
-/// When there is none, with the places tried and the way out.
+/// When it is not found; the message lists the places tried and the way out.
 pub(super) fn model(plan: &Plan) -> Result<String, AppError> {
     let wanted = match plan.engine.model() {
         ModelPlace::Nowhere => return Ok(String::new()),
         ModelPlace::AsTold(place) => return Ok(place.to_owned()),
         ModelPlace::ToFind(place) => place.map(Path::new),
     };
-    // A variable that is set to nothing is not set.
+    // An empty variable counts as unset.
     let variable = |name| {
         std::env::var_os(name)
             .filter(|value| !value.is_empty())
@@ -188,26 +189,27 @@ pub(super) fn model(plan: &Plan) -> Result<String, AppError> {
     Ok(absolute.display().to_string())
 }
 
-/// A run that begins: its id, the header that is stored once its first engine is open, and the job.
+/// A run that is about to begin: its id, the header that is stored once its first engine is open,
+/// and the job.
 pub(super) struct Prepared {
     /// The run.
     pub run: RunId,
-    /// What to carry out.
+    /// The job to run.
     pub job: Job,
-    /// Where.
-    pub ground: FleetTarget,
+    /// The hosts and agents to run on.
+    pub target: FleetTarget,
 }
 
-/// Puts a new run together.
+/// Prepares a new run.
 #[must_use]
 pub(super) fn new_run(
     plan: Plan,
     lineup: &Lineup,
     builds: Builds,
     model: String,
-    ground: FleetTarget,
+    target: FleetTarget,
 ) -> Prepared {
-    let slots = ground.all_slots();
+    let slots = target.all_slots();
     let run = RunId::new(unix_ms(), entropy());
     let plan_json = plan.to_json();
     let header = RunHeader {
@@ -234,11 +236,11 @@ pub(super) fn new_run(
             header: Some(header),
             ..job
         },
-        ground,
+        target,
     }
 }
 
-/// What a reader must see beside every number.
+/// Labels that must be shown beside every number.
 fn run_labels(plan: &Plan, lineup: &Lineup) -> Vec<String> {
     let labels = [
         (lineup.is_a_a(), Role::SameBuild.label()),
@@ -318,7 +320,7 @@ fn limits(plan: &Plan) -> Limits {
         .iter()
         .map(|scenario| plan.trial_limit(scenario))
         .max();
-    // A model is read by the agent as it is by the worker, and may take as long.
+    // The agent reads the whole model, as the worker does, and may take as long.
     let hashing = if plan.verifies_model() {
         plan.timeouts.load
     } else {

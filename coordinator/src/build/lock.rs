@@ -1,17 +1,18 @@
-//! One build at a time in one directory: a lock that ends with the process, however it ends. Knows
-//! nothing of builds.
+//! Allows one build at a time in a directory: a lock that ends with the process, however the
+//! process ends. Must not know builds.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::process::Stdio;
 
 use super::BuildError;
 
-/// Held while a build is under way.
+/// Held while a build runs.
 #[derive(Debug)]
 pub(super) struct Lock(File);
 
 impl Lock {
-    /// Takes the lock of `dir`, or fails at once when another build has it.
+    /// Takes the lock of `dir`, or fails at once if another build holds it.
     pub(super) fn take(dir: &Path) -> Result<Self, BuildError> {
         let path = dir.join("lock");
         let file = File::create(&path).map_err(BuildError::io(&path))?;
@@ -21,11 +22,16 @@ impl Lock {
             Err(TryLockError::Error(source)) => Err(BuildError::Io { path, source }),
         }
     }
+
+    /// For a child: unless it is dropped before, the lock lasts until the child ends as well.
+    pub(super) fn shared(&self) -> std::io::Result<Stdio> {
+        self.0.try_clone().map(Stdio::from)
+    }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing alone would not do: a child that another thread is just starting has the file
+        // Closing alone is not enough: a child that another thread is just starting has the file
         // open as well.
         drop(self.0.unlock());
     }

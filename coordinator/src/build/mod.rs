@@ -1,9 +1,8 @@
-//! Builds variants of a worker, each a recipe of a source. Recipes: instrument, train, merge,
-//! optimise, from one manifest of flags so that nothing but the profile differs, with every guard
-//! that keeps a bad profile from passing for a good one. Sources: the working tree, or revisions of
-//! its repository. Owns toolchain, flags, profiles, artifacts and their manifests; must not know
-//! plans, gRPC or how to print: the caller brings the trainer and hears of progress through a
-//! callback.
+//! Builds variants of a worker; a variant is a recipe applied to a source. Recipes: instrument,
+//! train, merge, optimise, from one list of flags so that only the profile differs, with guards
+//! against bad profiles. Sources: the working tree, or revisions of its repository. Owns toolchain,
+//! flags, profiles, artifacts and their manifests; must not know plans, gRPC or printing: the
+//! caller supplies the trainer and receives progress through a callback.
 
 mod artifact;
 mod bolt;
@@ -16,10 +15,10 @@ mod controls;
 mod counts;
 mod diagnostics;
 mod digest;
+mod directories;
 mod error;
 mod flags;
 mod git;
-mod ground;
 mod inherited;
 mod layouts;
 mod lock;
@@ -37,6 +36,7 @@ mod revision_error;
 mod revision_record;
 mod revisions;
 mod sources;
+mod sweeper;
 mod tool;
 mod toolchain;
 mod training;
@@ -53,7 +53,7 @@ pub use error::{BuildError, TrainingFailure};
 pub use manifest::{
     BoltRecord, FILE_NAME, FORMAT, Manifest, ProfileRecord, Settings, VariantRecord,
 };
-pub use options::{BuildOptions, BuildProgress, Outcome, ProfileOrigin};
+pub use options::{BuildOptions, BuildProgress, BuiltSource, ProfileOrigin};
 pub use pipeline::build;
 pub use profdata::Profdata;
 pub use profile::ProfileReport;

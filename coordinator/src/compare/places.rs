@@ -1,10 +1,12 @@
-//! The primary measure slot by slot and host by host: whether one of them tells another story, and
-//! what the answer is without it (docs/method.md). Slots of one host share its noise and are no
-//! replicates: nothing here enters the verdict.
+//! The primary measure for each slot and host: whether one differs from the others, and what the
+//! answer is without it (docs/method.md). Slots of one host share its noise and are not replicates,
+//! so nothing here affects the verdict.
 
 use std::collections::BTreeSet;
 
-use stats::compare::{Block, Estimate, Paired, Sample, Scale, Settings, odd_one, sample_of_hosts};
+use stats::compare::{
+    Estimate, Paired, RoundCosts, Sample, Scale, Settings, odd_one, sample_of_hosts,
+};
 
 use super::measure::{Measure, split};
 use super::part_summary::PartSummary;
@@ -12,59 +14,59 @@ use super::trials::{Round, Trial};
 
 /// One slot or host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct SlotOrHost {
     /// Host name.
     pub host: String,
-    /// Slot, over the whole fleet, or in a duet pair of slots; `None` for the host as a whole.
+    /// Slot over the whole fleet, or in a duet pair of slots; `None` for the host as a whole.
     pub slot: Option<u32>,
 }
 
-/// What one place says of B against the baseline.
+/// B against the baseline in one place.
 #[derive(Clone, Debug)]
-pub struct PlaceEffect {
-    /// Which.
-    pub place: Place,
-    /// B against the baseline there.
+pub struct SlotEffect {
+    /// The host or slot.
+    pub place: SlotOrHost,
+    /// The estimate.
     pub effect: Estimate,
-    /// The scale of the difference.
+    /// Scale of the difference.
     pub scale: Scale,
 }
 
-/// A place that tells another story than the others.
+/// A place that differs from the others.
 #[derive(Clone, Debug)]
-pub struct OddPlace {
-    /// Which; of two nobody can say which one is odd, and this is the first.
-    pub place: Place,
-    /// Its difference less the others'.
+pub struct OddSlot {
+    /// The place. Of only two places either could be the odd one; this is the first.
+    pub place: SlotOrHost,
+    /// Its difference minus that of the others.
     pub contrast: Estimate,
     /// p of the contrast after Holm's correction over the places.
     pub adjusted_p: f64,
-    /// The answer without it; `None` where the rest gives none.
+    /// The answer without it; `None` if the others give none.
     pub without: Option<Estimate>,
 }
 
 /// The primary measure over the places of a fleet.
 #[derive(Clone, Debug)]
-pub struct Places {
-    /// Slot by slot.
-    pub slots: Vec<PlaceEffect>,
-    /// Host by host, where there are several.
-    pub hosts: Vec<PlaceEffect>,
-    /// The odd one out.
-    pub odd: Option<OddPlace>,
-    /// The hosts as a sample of hosts, from five.
+pub struct SlotEffects {
+    /// Each slot.
+    pub slots: Vec<SlotEffect>,
+    /// Each host, if there are several.
+    pub hosts: Vec<SlotEffect>,
+    /// The place that differs, if one does.
+    pub odd: Option<OddSlot>,
+    /// The hosts as a sample, if there are at least five.
     pub sample: Option<Sample>,
-    /// The scale of all differences; of a linear one every place has its own unit.
+    /// Scale of all differences; on a linear scale every place has its own unit.
     pub scale: Scale,
 }
 
-/// Looks at every place. `None` with a single slot, and where some slot has no value in some round.
+/// Compares all places. `None` with a single slot, and if a slot has no value in some round.
 pub(super) fn places(
     measure: Measure,
     rounds: &[&Round],
     within: f64,
     settings: &Settings,
-) -> Option<Places> {
+) -> Option<SlotEffects> {
     let slots = all(rounds, |part| Some(part.share));
     if slots.len() < 2 {
         return None;
@@ -84,14 +86,14 @@ pub(super) fn places(
             let place = slots[odd.place].clone();
             let without = paired_over(measure, scale, rounds, |part| !place.holds(part));
             let without = without.and_then(|rest| Estimate::of(&rest, settings).ok());
-            OddPlace {
+            OddSlot {
                 place,
                 contrast: odd.contrast,
                 adjusted_p: odd.adjusted_p,
                 without,
             }
         });
-    Some(Places {
+    Some(SlotEffects {
         scale,
         odd,
         sample: sample_of_hosts(&by_host, settings),
@@ -105,13 +107,16 @@ pub(super) fn places(
 }
 
 /// Every place that took part.
-pub(super) fn all(rounds: &[&Round], slot: impl Fn(&PartSummary) -> Option<u32>) -> Vec<Place> {
+pub(super) fn all(
+    rounds: &[&Round],
+    slot: impl Fn(&PartSummary) -> Option<u32>,
+) -> Vec<SlotOrHost> {
     let parts = rounds
         .iter()
         .flat_map(|round| round.arms.values())
         .flat_map(|trial| &trial.parts);
-    let places: BTreeSet<Place> = parts
-        .map(|part| Place {
+    let places: BTreeSet<SlotOrHost> = parts
+        .map(|part| SlotOrHost {
             host: part.origin.hostname.clone(),
             slot: slot(part),
         })
@@ -119,9 +124,9 @@ pub(super) fn all(rounds: &[&Round], slot: impl Fn(&PartSummary) -> Option<u32>)
     places.into_iter().collect()
 }
 
-/// One scale for all places: linear where some place has zero in some round.
-fn scale(measure: Measure, rounds: &[&Round], places: &[Place]) -> Scale {
-    let of = |place: &Place| {
+/// One scale for all places: linear if some place has zero in some round.
+fn scale(measure: Measure, rounds: &[&Round], places: &[SlotOrHost]) -> Scale {
+    let of = |place: &SlotOrHost| {
         let (baseline, candidate) = split(rounds, |trial| {
             value_at(measure, trial, |part| place.holds(part))
         });
@@ -138,7 +143,7 @@ fn paired(
     measure: Measure,
     scale: Scale,
     rounds: &[&Round],
-    places: &[Place],
+    places: &[SlotOrHost],
 ) -> Option<Vec<Paired>> {
     places
         .iter()
@@ -153,14 +158,14 @@ fn paired_over(
     here: impl Fn(&PartSummary) -> bool,
 ) -> Option<Paired> {
     let value = |trial: &Trial| value_at(measure, trial, &here);
-    // Slots have a share of the load each: what is zero at one is set against its own mean.
+    // Each slot has its own share of the load, so zero is compared with the slot's own mean.
     let scale = if scale.is_log() {
         scale
     } else {
         let (baseline, candidate) = split(rounds, value);
         Scale::linear(&baseline, &candidate)
     };
-    let blocks: Option<Vec<Block>> = rounds
+    let blocks: Option<Vec<RoundCosts>> = rounds
         .iter()
         .map(|round| measure.block_of(scale, round, value))
         .collect();
@@ -174,12 +179,12 @@ fn value_at(measure: Measure, trial: &Trial, here: impl Fn(&PartSummary) -> bool
 
 fn effects(
     scale: Scale,
-    places: Vec<Place>,
+    places: Vec<SlotOrHost>,
     paired: &[Paired],
     settings: &Settings,
-) -> Option<Vec<PlaceEffect>> {
+) -> Option<Vec<SlotEffect>> {
     let effect = |(place, paired)| {
-        Some(PlaceEffect {
+        Some(SlotEffect {
             place,
             effect: Estimate::of(paired, settings).ok()?,
             scale,
@@ -188,8 +193,8 @@ fn effects(
     places.into_iter().zip(paired).map(effect).collect()
 }
 
-impl Place {
-    /// Whether a part was measured there.
+impl SlotOrHost {
+    /// Whether a part was measured in this place.
     pub(super) fn holds(&self, part: &PartSummary) -> bool {
         self.host == part.origin.hostname && self.slot.is_none_or(|slot| slot == part.share)
     }

@@ -1,27 +1,27 @@
-//! What the rounds of the baseline say about the host over time: drift, a first round unlike the
-//! others, and rounds that resemble their neighbours (docs/method.md). Balanced order and the guard
-//! take care of the answer; these are for whoever wants a quieter host.
+//! Changes of the host over the rounds of the baseline: drift, an unusual first round, and
+//! correlation of neighbouring rounds (docs/method.md). Balanced order and the guard protect the
+//! answer; these signals help to find a quieter host.
 
 use contract::id::Arm;
-use stats::compare::{Block, Correction};
+use stats::compare::{Correction, RoundCosts};
 use stats::drift::{Trend, first_round_outlier, mann_kendall};
 
-use super::metrics::{MetricComparison, Outcome};
+use super::metrics::{ComparisonResult, MetricComparison};
 
-/// p of the trend from which it is told.
+/// Greatest p of the trend at which drift is reported.
 const DRIFT_ALPHA: f64 = 0.05;
 
-/// Rounds from which the trend's normal approximation is fit for use.
+/// Fewest rounds for which the trend's normal approximation is usable.
 const DRIFT_ROUNDS: usize = 8;
 
-/// What stands out; all empty on a quiet host.
+/// Unusual findings; all empty on a quiet host.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Signals {
-    /// The baseline's cost rose or fell with the rounds.
+    /// Drift: the baseline's cost rose or fell over the rounds.
     pub drift: Option<Trend>,
-    /// The robust score of the baseline's first round against the others.
+    /// Robust score of the baseline's first round against the others.
     pub first_round: Option<f64>,
-    /// Neighbouring rounds resemble each other: what the guard did.
+    /// Neighbouring rounds are correlated: the correction that the guard made.
     pub correlated: Option<Correction>,
 }
 
@@ -29,11 +29,11 @@ pub(super) fn signals(primary: &MetricComparison) -> Signals {
     let Some(blocks) = primary.blocks() else {
         return Signals::default();
     };
-    let baseline: Vec<f64> = blocks.iter().map(Block::baseline).collect();
+    let baseline: Vec<f64> = blocks.iter().map(RoundCosts::baseline).collect();
     let trend = mann_kendall(&baseline).filter(|_| baseline.len() >= DRIFT_ROUNDS);
     let correction = match &primary.outcome {
-        Outcome::Compared { comparison, .. } => Some(comparison.effect.correction),
-        Outcome::Hidden { .. } | Outcome::Missing { .. } => None,
+        ComparisonResult::Compared { comparison, .. } => Some(comparison.effect.correction),
+        ComparisonResult::Hidden { .. } | ComparisonResult::Missing { .. } => None,
     };
     Signals {
         drift: trend.filter(|trend| trend.p < DRIFT_ALPHA),
@@ -43,7 +43,7 @@ pub(super) fn signals(primary: &MetricComparison) -> Signals {
 }
 
 impl Signals {
-    /// Whether there is anything to tell.
+    /// Whether there is any signal.
     #[must_use]
     pub fn any(&self) -> bool {
         self.drift.is_some() || self.first_round.is_some() || self.correlated.is_some()
@@ -51,9 +51,9 @@ impl Signals {
 }
 
 impl MetricComparison {
-    /// The rounds as `stats` compared them; `None` where an arm has no value.
+    /// The rounds as `stats` compared them; `None` if an arm has no value.
     #[must_use]
-    pub fn blocks(&self) -> Option<Vec<Block>> {
+    pub fn blocks(&self) -> Option<Vec<RoundCosts>> {
         self.rounds
             .iter()
             .map(|round| {
@@ -61,12 +61,12 @@ impl MetricComparison {
                     let (_, position, value) =
                         round.values.iter().find(|(arm, ..)| *arm == wanted)?;
                     let cost = self.measure.cost(self.scale, *value)?;
-                    Some(stats::compare::Seat {
+                    Some(stats::compare::ArmCost {
                         cost,
                         position: *position,
                     })
                 };
-                Some(Block {
+                Some(RoundCosts {
                     a: seat(Arm::A)?,
                     b: seat(Arm::B)?,
                     a2: seat(Arm::A2),

@@ -1,4 +1,4 @@
-//! What workers are told, and the messages that say it, with what the plan says filled in. Pure.
+//! The orders that workers get, and the messages that carry them, filled in from the plan. Pure.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,25 +11,25 @@ use contract::spec::EngineSpec;
 use crate::plan::{EnginePlan, Plan};
 use crate::schedule::{self, Block};
 
-/// What a worker is told.
+/// An order to a worker.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Order {
+pub(super) enum WorkerOrder {
     /// Open the engine for this trial.
     Load {
         attempt: Attempt,
         block: Box<Block>,
         arm: Arm,
     },
-    /// Take your share, that of a slot over the whole fleet, and warm up.
+    /// Prepare the slot's share of the load and warm up.
     Arm {
         attempt: Attempt,
         block: Box<Block>,
         arm: Arm,
         slot: u32,
     },
-    /// The part is kept.
+    /// Confirms that the part is stored.
     PartStored(Attempt),
-    /// What it sent is not believed, and it is of no more use: why.
+    /// Rejects the worker's part with the reason; the worker is not used again.
     Refuse(String),
     /// Write the profile.
     Flush,
@@ -37,31 +37,31 @@ pub(super) enum Order {
     Drain,
 }
 
-/// What fills an order in.
+/// The parts of a run that fill in an order.
 #[derive(Clone, Debug)]
 pub struct Orders {
     /// The run.
     pub run: RunId,
-    /// What it does.
+    /// Its plan.
     pub plan: Arc<Plan>,
     /// Slots over the whole fleet.
     pub slots: u32,
-    /// The model as the workers' hosts see it; empty for simulated engines.
+    /// Path of the model on the workers' hosts; empty for simulated engines.
     pub model: String,
     /// What the servers are made of, by variant; none where engines are no servers.
     pub identities: BTreeMap<String, Sha256>,
 }
 
 impl Orders {
-    /// The model of which agents hash every byte, if they are to.
+    /// The model whose every byte agents hash, if requested.
     pub(super) fn verified_model(&self) -> Option<&str> {
         self.plan.verifies_model().then_some(self.model.as_str())
     }
 
-    /// The message for a worker.
-    pub(super) fn message(&self, order: &Order) -> ToPeer {
+    /// The message that carries an order to a worker.
+    pub(super) fn message(&self, order: &WorkerOrder) -> ToPeer {
         match order {
-            Order::Load {
+            WorkerOrder::Load {
                 attempt,
                 block,
                 arm,
@@ -70,7 +70,7 @@ impl Orders {
                 engine: self.engine(block, *arm),
                 demand: self.plan.demand(self.slots),
             },
-            Order::Arm {
+            WorkerOrder::Arm {
                 attempt,
                 block,
                 arm,
@@ -82,13 +82,13 @@ impl Orders {
                     assignment: Box::new(assignment),
                 }
             }
-            Order::PartStored(attempt) => ToPeer::PartStored(*attempt),
-            Order::Refuse(message) => ToPeer::Refused {
+            WorkerOrder::PartStored(attempt) => ToPeer::PartStored(*attempt),
+            WorkerOrder::Refuse(message) => ToPeer::Refused {
                 message: message.clone(),
                 last: true,
             },
-            Order::Flush => ToPeer::Flush,
-            Order::Drain => ToPeer::Drain,
+            WorkerOrder::Flush => ToPeer::Flush,
+            WorkerOrder::Drain => ToPeer::Drain,
         }
     }
 

@@ -1,15 +1,15 @@
-//! Which runs may go. Owns the policy, a pure function of the index; must not know how a run is
-//! removed.
+//! Which runs may be removed. Owns the policy, a pure function of the index; must not know how a
+//! run is removed.
 //!
 //! | kept | because |
 //! |---|---|
-//! | what somebody tagged or wrote about | it was meant to stay |
+//! | a run with a tag or a remark | the user wants to keep it |
 //! | a run without an end, or stopped | it can be resumed |
-//! | a run that a calibration ended with | verdicts rest on its noise floors |
-//! | the newest of each plan and kind of host | the next one is compared with them |
-//! | what is younger than so many days | it may still be looked at |
+//! | the last run of a calibration | verdicts rest on its noise floors |
+//! | the newest of each plan and host class | the next one is compared with them |
+//! | runs younger than a number of days | they may still be needed |
 //!
-//! All others may go.
+//! All others may be removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,34 +20,34 @@ use crate::store::RunSummary;
 
 const DAY_MS: u64 = 86_400_000;
 
-/// How much stays.
+/// How many runs are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// So many of the newest of each plan and kind of host.
+    /// Number of newest runs kept for each plan and host class.
     pub newest: usize,
-    /// Whatever is younger.
+    /// Age in days below which runs are kept.
     pub days: u64,
 }
 
-/// What becomes of a run.
+/// Whether a run is kept, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// Somebody tagged it or wrote about it.
+pub enum RetentionDecision {
+    /// It has a tag or a remark.
     Marked,
     /// It can be resumed.
     Unfinished,
-    /// Noise floors hang on it.
+    /// Noise floors depend on it.
     Calibration,
-    /// Among the newest.
+    /// It is among the newest.
     Newest,
-    /// Younger than the days given.
+    /// It is younger than the given number of days.
     Young,
-    /// Nothing keeps it.
+    /// Nothing keeps it, so it is removed.
     Goes,
 }
 
-impl Fate {
-    /// Why it stays, or that it goes.
+impl RetentionDecision {
+    /// The reason as a word.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -61,25 +61,26 @@ impl Fate {
     }
 }
 
-/// The fate of every run, in the order given. `calibrations` are runs that noise floors hang on.
+/// The decision for every run, in the given order. `calibrations` are runs that noise floors depend
+/// on.
 #[must_use]
 pub fn judge(
     runs: &[RunSummary],
     calibrations: &BTreeSet<RunId>,
     retention: Retention,
     now_unix_ms: u64,
-) -> Vec<Fate> {
+) -> Vec<RetentionDecision> {
     let ranks = ranks(runs);
     let oldest = now_unix_ms.saturating_sub(retention.days.saturating_mul(DAY_MS));
     let of = |(at, run): (usize, &RunSummary)| match run {
-        run if is_marked(run) => Fate::Marked,
+        run if is_marked(run) => RetentionDecision::Marked,
         run if !matches!(run.state(), Some(RunState::Complete | RunState::Failed)) => {
-            Fate::Unfinished
+            RetentionDecision::Unfinished
         }
-        run if calibrations.contains(&run.run) => Fate::Calibration,
-        _ if ranks[at] < retention.newest => Fate::Newest,
-        run if run.run.unix_ms() >= oldest => Fate::Young,
-        _ => Fate::Goes,
+        run if calibrations.contains(&run.run) => RetentionDecision::Calibration,
+        _ if ranks[at] < retention.newest => RetentionDecision::Newest,
+        run if run.run.unix_ms() >= oldest => RetentionDecision::Young,
+        _ => RetentionDecision::Goes,
     };
     runs.iter().enumerate().map(of).collect()
 }
@@ -88,8 +89,8 @@ fn is_marked(run: &RunSummary) -> bool {
     !(run.tags.is_empty() && run.note.is_empty() && run.expected.is_empty())
 }
 
-/// How many runs of the same kind are newer than each; marked and unfinished ones take nobody's
-/// place.
+/// Number of newer runs with the same plan and host class. Marked and unfinished runs are not
+/// counted.
 fn ranks(runs: &[RunSummary]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..runs.len()).collect();
     order.sort_by_key(|at| std::cmp::Reverse(runs[*at].place()));
@@ -114,7 +115,7 @@ mod tests {
         run(NOW - days * DAY_MS, plan, "SAME")
     }
 
-    fn fates(runs: &[RunSummary], newest: usize, days: u64) -> Vec<Fate> {
+    fn fates(runs: &[RunSummary], newest: usize, days: u64) -> Vec<RetentionDecision> {
         judge(runs, &BTreeSet::new(), Retention { newest, days }, NOW)
     }
 
@@ -130,30 +131,41 @@ mod tests {
         assert_eq!(
             fates(&runs, 1, 10),
             [
-                Fate::Goes,
-                Fate::Goes,
-                Fate::Newest,
-                Fate::Young,
-                Fate::Newest
+                RetentionDecision::Goes,
+                RetentionDecision::Goes,
+                RetentionDecision::Newest,
+                RetentionDecision::Young,
+                RetentionDecision::Newest
             ]
         );
-        assert_eq!(fates(&runs, 0, 0), [Fate::Goes; 5]);
-        assert_eq!(fates(&runs, 9, 0), [Fate::Newest; 5]);
+        assert_eq!(fates(&runs, 0, 0), [RetentionDecision::Goes; 5]);
+        assert_eq!(fates(&runs, 9, 0), [RetentionDecision::Newest; 5]);
     }
 
     #[test]
     fn the_newest_are_those_stored_last_whatever_the_clock_said() {
-        // The first was stored while the clock was ahead.
+        // The first was stored while the clock was fast.
         let mut runs = [days_old(100, "a"), days_old(300, "a"), days_old(200, "a")];
         assert_eq!(
             fates(&runs, 1, 0),
-            [Fate::Newest, Fate::Goes, Fate::Goes],
+            [
+                RetentionDecision::Newest,
+                RetentionDecision::Goes,
+                RetentionDecision::Goes
+            ],
             "by the clock"
         );
         for (sequence, run) in (1..).zip(&mut runs) {
             run.sequence = Some(sequence);
         }
-        assert_eq!(fates(&runs, 1, 0), [Fate::Goes, Fate::Goes, Fate::Newest]);
+        assert_eq!(
+            fates(&runs, 1, 0),
+            [
+                RetentionDecision::Goes,
+                RetentionDecision::Goes,
+                RetentionDecision::Newest
+            ]
+        );
     }
 
     #[test]
@@ -169,11 +181,16 @@ mod tests {
         runs[3].note = "the one with the fix".into();
         assert_eq!(
             fates(&runs, 1, 0),
-            [Fate::Newest, Fate::Marked, Fate::Unfinished, Fate::Marked]
+            [
+                RetentionDecision::Newest,
+                RetentionDecision::Marked,
+                RetentionDecision::Unfinished,
+                RetentionDecision::Marked
+            ]
         );
         runs[3].note.clear();
         runs[3].end.as_mut().expect("it has an end").state = "stopped".into();
-        assert_eq!(fates(&runs, 1, 0)[3], Fate::Unfinished);
+        assert_eq!(fates(&runs, 1, 0)[3], RetentionDecision::Unfinished);
     }
 
     #[test]
@@ -181,6 +198,9 @@ mod tests {
         let runs = [days_old(400, "a"), days_old(300, "a")];
         let calibrations = BTreeSet::from([runs[0].run]);
         let fates = judge(&runs, &calibrations, Retention { newest: 0, days: 0 }, NOW);
-        assert_eq!(fates, [Fate::Calibration, Fate::Goes]);
+        assert_eq!(
+            fates,
+            [RetentionDecision::Calibration, RetentionDecision::Goes]
+        );
     }
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::engine::Tables;
 use super::{
-    DEFAULT_ROUNDS, EngineKind, Limits, LinkedPlan, Look, NativePlan, OnLoss, Plan, PlanError,
-    Primary, ServerPlan, SimPlan, Timeouts, Tolerances, Unknown, nearest,
+    DEFAULT_ROUNDS, EngineKind, InterimAnalysis, Limits, LinkedPlan, NativePlan, OnLoss, Plan,
+    PlanError, Primary, ServerPlan, SimPlan, Timeouts, Tolerances, Unknown, nearest,
 };
 
 /// A plan as written, before it was checked.
@@ -40,7 +40,7 @@ pub(super) struct PlanFile {
     #[serde(default)]
     pub(super) engine: EngineKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) look: Option<Look>,
+    pub(super) look: Option<InterimAnalysis>,
     #[serde(default)]
     pub(super) tolerance: Tolerances,
     #[serde(default)]

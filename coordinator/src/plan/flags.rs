@@ -7,7 +7,7 @@ use contract::source::{self, MOST_PLAN};
 
 use super::file::PlanFile;
 use super::files::Ahead;
-use super::{Look, Overrides, Plan, PlanError, texts};
+use super::{InterimAnalysis, Overrides, Plan, PlanError, texts};
 
 /// Where a plan comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub fn ahead(
 impl PlanFile {
     fn with(mut self, flags: &Overrides) -> Self {
         self.rounds = flags.rounds.unwrap_or(self.rounds);
-        self.look = flags.look.map(|at| Look { at }).or(self.look);
+        self.look = flags.look.map(|at| InterimAnalysis { at }).or(self.look);
         self.seed = flags.seed.or(self.seed);
         self.control = flags.control.unwrap_or(self.control);
         self.slots = flags.slots.unwrap_or(self.slots);

@@ -42,7 +42,7 @@ pub use files::Ahead;
 pub use flags::{Source, ahead, resolve};
 pub use kind::EngineKind;
 pub use linked::LinkedPlan;
-pub use measure::{Look, Primary, Tolerances};
+pub use measure::{InterimAnalysis, Primary, Tolerances};
 pub use names::nearest;
 pub use native::{NativePlan, Verify};
 pub use overrides::Overrides;
@@ -64,7 +64,7 @@ pub struct Plan {
     /// Repetitions of every block.
     pub rounds: u32,
     /// The interim analysis planned beforehand; without one the answer waits for the last round.
-    pub look: Option<Look>,
+    pub look: Option<InterimAnalysis>,
     /// The root of every random draw of the run. Below 2^53, so that every JSON reader keeps it.
     pub seed: u64,
     /// Whether comparisons carry the baseline once more (arm A2).

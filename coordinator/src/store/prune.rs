@@ -1,27 +1,25 @@
-//! Removing runs. Owns the order that never leaves less than what the witness tells: the index row
-//! goes with the records in one transaction, then the parts, which nothing names any more; before
-//! both go the copies, from which a rebuild would bring the run back. Must not know which runs may
-//! go.
+//! Removes runs. Owns the order, which never leaves less than the witness claims: first the copies,
+//! from which a rebuild would restore the run; then the index row and the records in one
+//! transaction; then the parts, which nothing refers to any more. Must not know which runs may be
+//! removed.
 
 use std::collections::BTreeSet;
 
 use contract::id::RunId;
-use sled::transaction::{TransactionError, TransactionResult};
-use sled::{Batch, Transactional, Tree};
+use sled::{Batch, Tree};
 
+use super::database;
 use super::error::{Damage, StoreError};
-use super::guard::guarded;
 use super::key::{self, Entry};
-use super::witness::TALLY;
-use super::witness::{self, Tally};
+use super::witness;
 use super::{Store, rows};
 
-/// Pieces removed at once.
+/// Number of pieces removed in one batch.
 const BATCH: usize = 512;
 
 impl Store {
-    /// Removes a run, whatever state its records are in, with its export file in the store. Durable
-    /// when it returns. The database does not become smaller; see [`Self::compact`].
+    /// Removes a run, whatever the state of its records, with its export file in the store. Durable
+    /// when it returns. The database does not shrink; see [`Self::compact`].
     ///
     /// # Errors
     /// When there is no such run, or the store cannot be written.
@@ -37,18 +35,19 @@ impl Store {
         let removal = |tree: &Tree| self.reading(run, || pieces(tree, &prefix, usize::MAX));
         let (index, entries) = (removal(&self.trees.index)?, removal(&self.trees.entries)?);
         ledger.broken = true;
-        // First, so that no rebuild brings back what was removed; until it is, the database has it.
+        // First, so that no rebuild restores the removed run; until the removal the database has
+        // it.
         self.remove_copies(&mut ledger, run)?;
-        guarded(|| self.transact_removal(&index, &entries, tally))
-            .map_err(|damage| self.damaged(damage))??;
+        database::transact(&self.trees, index, entries, tally)
+            .map_err(|damage| self.damaged(damage))?
+            .map_err(|source| StoreError::engine("remove a run", self.dir(), source))?;
         self.make_durable()?;
         witness::save(self.dir(), tally)?;
         (ledger.tally, ledger.broken) = (tally, false);
-        self.remove_parts(run, &prefix)
+        self.remove_rows(&self.trees.parts, run, &prefix)
     }
 
-    /// Runs that noise floors hang on. Reads the index, and the keys of runs to which something was
-    /// added.
+    /// Runs that noise floors depend on. Reads the index, and the keys of runs with addenda.
     ///
     /// # Errors
     /// When the store is damaged or cannot be read.
@@ -68,34 +67,16 @@ impl Store {
         Ok(found)
     }
 
-    fn transact_removal(
+    /// Removes what no index row names, a few pieces at a time.
+    pub(super) fn remove_rows(
         &self,
-        index: &Batch,
-        entries: &Batch,
-        tally: Tally,
+        tree: &Tree,
+        run: RunId,
+        prefix: &[u8],
     ) -> Result<(), StoreError> {
-        let tally = serde_json::to_vec(&tally).expect("a tally holds only numbers and text");
-        let trees = (&self.trees.index, &self.trees.entries, &self.trees.meta);
-        let result: TransactionResult<()> = trees.transaction(|(rows, records, meta)| {
-            rows.apply_batch(index)?;
-            records.apply_batch(entries)?;
-            meta.insert(TALLY, tally.as_slice())?;
-            Ok(())
-        });
-        result.map_err(|e| match e {
-            TransactionError::Abort(()) => unreachable!("the transaction never aborts"),
-            TransactionError::Storage(source) => {
-                StoreError::engine("remove a run", self.dir(), source)
-            }
-        })
-    }
-
-    fn remove_parts(&self, run: RunId, prefix: &[u8]) -> Result<(), StoreError> {
         self.reading(run, || {
-            while self.trees.parts.scan_prefix(prefix).next().is_some() {
-                self.trees
-                    .parts
-                    .apply_batch(pieces(&self.trees.parts, prefix, BATCH)?)
+            while tree.scan_prefix(prefix).next().is_some() {
+                tree.apply_batch(pieces(tree, prefix, BATCH)?)
                     .map_err(Damage::Engine)?;
             }
             Ok(())
@@ -103,7 +84,7 @@ impl Store {
     }
 }
 
-/// The removal of at most so many pieces under a prefix.
+/// The removal of at most `most` pieces under a prefix.
 fn pieces(tree: &Tree, prefix: &[u8], most: usize) -> Result<Batch, Damage> {
     let mut batch = Batch::default();
     for key in tree.scan_prefix(prefix).keys().take(most) {

@@ -1,9 +1,9 @@
-//! The figures of `scripts/recompute.py` (scipy), to 1e-9. The fixture is made by `recompute.py
-//! --fixture`.
+//! The figures of `scripts/recompute.py` (scipy), to 1e-9. `recompute.py --fixture` makes the
+//! fixture.
 
 use serde_json::Value;
 use stats::compare::{
-    Block, Comparison, Estimate, Interval, Paired, Seat, Settings, compare, holm,
+    ArmCost, Comparison, Estimate, Interval, Paired, RoundCosts, Settings, compare, holm,
 };
 use stats::resample::bootstrap_mean;
 use stats::rng::Seed;
@@ -14,17 +14,17 @@ fn fixture() -> Vec<Value> {
     document["metrics"].as_array().expect("metrics").clone()
 }
 
-fn seat(round: &Value, arm: &str) -> Option<Seat> {
+fn seat(round: &Value, arm: &str) -> Option<ArmCost> {
     let arm = round.get(arm)?;
-    Some(Seat {
+    Some(ArmCost {
         cost: arm["cost"].as_f64()?,
         position: arm["position"].as_u64()? as usize,
     })
 }
 
-fn blocks(metric: &Value) -> Vec<Block> {
+fn blocks(metric: &Value) -> Vec<RoundCosts> {
     let block = |round: &Value| {
-        Some(Block {
+        Some(RoundCosts {
             a: seat(round, "a")?,
             b: seat(round, "b")?,
             a2: seat(round, "a2"),
@@ -124,8 +124,8 @@ fn holm_agrees() {
         .for_each(|(&p, m)| near("holm", p, &m["found"]["holm_p"]));
 }
 
-/// The fixture reaches what it is there for: guard at work in both ways, floor, draws, both numbers
-/// of arms.
+/// The fixture covers what it is for: both modes of the guard, the floor, draws, both numbers of
+/// arms.
 #[test]
 fn the_fixture_reaches_every_branch() {
     let all: Vec<Comparison> = fixture().iter().map(compared).collect();

@@ -1,4 +1,4 @@
-//! The whole plan `high` on the simulator: the same through every launcher, and what it must count.
+//! The whole plan `high` on the simulator: the same through every launcher, with known counts.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -9,16 +9,16 @@ use contract::run::RunState;
 use coordinator::plan::Plan;
 use coordinator::store::RunRecord;
 
-use crate::ground::{Ended, Ground};
+use crate::sandbox::{Ended, Sandbox};
 use crate::security::{Agent, agent, free};
 use crate::tally::{requests, state};
 
-/// Runs it, all its rounds.
+/// Runs it with all rounds.
 pub(crate) const HIGH: [&str; 7] = ["run", "--preset", "high", "--engine", "sim", "--seed", "7"];
-/// Far above what it takes: sixty trials.
+/// Far more than sixty trials take.
 pub(crate) const LONGEST: Duration = Duration::from_secs(600);
 
-/// Requests that ended, by scenario and arm.
+/// Requests with an outcome, by scenario and arm.
 type Counts = BTreeMap<(String, Arm), u64>;
 
 fn counted(record: &RunRecord, plan: &Plan) -> Counts {
@@ -32,7 +32,7 @@ fn counted(record: &RunRecord, plan: &Plan) -> Counts {
     counts
 }
 
-/// What the plan asks for, whoever carries it out.
+/// What the plan asks for, with any launcher.
 fn planned(plan: &Plan) -> Counts {
     let each = plan.scenarios.iter().flat_map(|scenario| {
         let requests = u64::from(scenario.requests()) * u64::from(plan.rounds);
@@ -41,14 +41,15 @@ fn planned(plan: &Plan) -> Counts {
     each.collect()
 }
 
-/// The latest run is all of it, on so many slots and hosts, and counts what it counts everywhere.
+/// Checks that the latest run is complete, with this many slots and hosts, and has the same counts
+/// as everywhere.
 pub(crate) fn whole(
-    ground: &Ground,
+    sandbox: &Sandbox,
     slots: u32,
     hosts: usize,
     said: &dyn std::fmt::Debug,
 ) -> RunRecord {
-    let record = ground.latest();
+    let record = sandbox.latest();
     assert_eq!(
         state(&record),
         Some(RunState::Complete),
@@ -72,19 +73,19 @@ pub(crate) fn whole(
     record
 }
 
-/// Whatever the verdict on a busy machine, the run is done.
+/// The run is complete, whatever the verdict on a busy machine.
 pub(crate) fn done(ended: &Ended) {
     assert!(matches!(ended.code, Some(0 | 3 | 4)), "{ended:?}");
 }
 
 #[test]
 fn one_host_and_agents_that_somebody_else_started_count_the_same() {
-    let ground = Ground::new();
-    let ended = ground
+    let sandbox = Sandbox::new();
+    let ended = sandbox
         .start(&[&HIGH[..], &["--slots", "4"]].concat())
         .end_within(LONGEST);
     done(&ended);
-    whole(&ground, 4, 1, &ended);
+    whole(&sandbox, 4, 1, &ended);
 
     let address = free();
     let (url, listen) = (format!("http://{address}"), address.to_string());
@@ -99,9 +100,9 @@ fn one_host_and_agents_that_somebody_else_started_count_the_same() {
         &listen,
     ];
     let token = "of the test";
-    let running = ground.start_with(&[&HIGH[..], &fleet].concat(), &[("PGO_BENCH_TOKEN", token)]);
+    let running = sandbox.start_with(&[&HIGH[..], &fleet].concat(), &[("PGO_BENCH_TOKEN", token)]);
     let agents = ["one", "two"].map(|name| {
-        let mut agent = agent(&ground, &url, None, Some(token));
+        let mut agent = agent(&sandbox, &url, None, Some(token));
         Agent(
             agent
                 .args(["--name", name])
@@ -112,7 +113,7 @@ fn one_host_and_agents_that_somebody_else_started_count_the_same() {
     });
     let ended = running.end_within(LONGEST);
     done(&ended);
-    whole(&ground, 4, 2, &ended);
+    whole(&sandbox, 4, 2, &ended);
     drop(agents);
-    ground.deserted();
+    sandbox.deserted();
 }

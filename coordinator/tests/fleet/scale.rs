@@ -1,7 +1,6 @@
-//! One coordinator and very many workers: a real coordinator process, and a crowd of sessions that
-//! behave like workers from this process, each over a connection of its own. Ignored; `cargo test
-//! --test fleet -- --ignored scale --nocapture` prints what it costs, for 10, 100 and 1,000
-//! workers.
+//! One coordinator and very many workers: a real coordinator process, and in this process a crowd
+//! of sessions that behave like workers, each over its own connection. Ignored; `cargo test --test
+//! fleet -- --ignored scale --nocapture` prints the cost for 10, 100 and 1,000 workers.
 
 use std::fs;
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use std::time::Duration;
 use contract::id::{Attempt, Ticket};
 use contract::identity::{BuildInfo, HostFacts, Sha256};
 use contract::message::{Exit, FromPeer, Hello, LoadReport, PART_CHUNK, PartChunk, Role, ToPeer};
-use contract::part::{Origin, Outcome, Part, Place, RequestRecord};
+use contract::part::{Origin, Outcome, Part, PartKey, RequestRecord};
 use contract::record::Record;
 use contract::spec::Assignment;
 use contract::wire::{BenchClient, FromPeerItem, ToPeerItem};
@@ -21,16 +20,17 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 use tonic::transport::Endpoint;
 
-use crate::ground::{Ground, Running};
+use crate::sandbox::{Running, Sandbox};
 use crate::security::free;
 
 const TOKEN: &str = "of the crowd";
 const BEAT: Duration = Duration::from_secs(3);
-/// What a worker grants a coordinator that does not answer, and the pause between two tries.
+/// How long a worker waits for a coordinator that does not answer, and the pause between two
+/// attempts.
 const PATIENCE: Duration = Duration::from_secs(10);
 const REDIAL: Duration = Duration::from_millis(200);
 
-/// What everybody in the crowd knows.
+/// State shared by the crowd.
 struct Crowd {
     address: String,
     sha256: Sha256,
@@ -43,7 +43,7 @@ struct Caller {
 }
 
 impl Crowd {
-    /// As a worker does: dials until somebody answers, or ten seconds.
+    /// As a worker does: tries to connect for ten seconds.
     async fn join(&self, role: Role) -> Option<Caller> {
         let patience = Instant::now() + PATIENCE;
         loop {
@@ -89,7 +89,7 @@ impl Crowd {
         self.epoch.elapsed()
     }
 
-    /// Every request of the share was refused.
+    /// A part in which every request of the share was refused.
     fn part(
         &self,
         share: &Assignment,
@@ -109,7 +109,7 @@ impl Crowd {
             prompt_tokens: 1,
             output_tokens: 0,
         };
-        let place = Place {
+        let place = PartKey {
             run: share.run,
             key: share.key,
             slot: share.slot,
@@ -142,7 +142,7 @@ impl Caller {
     }
 }
 
-/// The agent of all: for every order to start a worker another session.
+/// The agent of all workers: opens another session for every start order.
 async fn agent(crowd: Arc<Crowd>, slots: u32) {
     let mut caller = loop {
         if let Some(caller) = crowd
@@ -211,8 +211,7 @@ async fn worker(crowd: Arc<Crowd>, ticket: Ticket, ended: mpsc::Sender<Ticket>) 
                 } => {
                     sleep_until(crowd.epoch + at).await;
                     let late = crowd.clock().saturating_sub(at);
-                    // Everybody looks at the clock before anybody goes to work: all share this
-                    // thread.
+                    // All read the clock before any goes to work, because they share this thread.
                     yield_now().await;
                     let share = assignment.take().expect("armed before started");
                     let part = crowd.part(&share, attempt, late, uncertainty);
@@ -232,7 +231,7 @@ async fn worker(crowd: Arc<Crowd>, ticket: Ticket, ended: mpsc::Sender<Ticket>) 
             }
         }
     }
-    // Without a receiver the agent is gone.
+    // Without a receiver the agent has ended.
     let _ = ended.send(ticket).await;
 }
 
@@ -243,7 +242,7 @@ pub(crate) fn over(pid: u32) -> bool {
         .is_none_or(|(_, rest)| rest.starts_with(" Z") || rest.starts_with(" X"))
 }
 
-/// Processor seconds and peak memory (kB) of a process, as long as it can be asked.
+/// Processor seconds and peak memory (kB) of a process, while it can be read.
 fn cost(running: &Running) -> Option<(f64, u64)> {
     let read = |name: &str| fs::read_to_string(format!("/proc/{}/{name}", running.pid())).ok();
     let stat = read("stat")?;
@@ -259,11 +258,11 @@ fn cost(running: &Running) -> Option<(f64, u64)> {
     ))
 }
 
-/// What a crowd of this size costs.
+/// The cost of a crowd of this size.
 fn measure(workers: u32, rounds: u32) {
-    let ground = Ground::new();
+    let sandbox = Sandbox::new();
     let address = free();
-    let plan = ground.plan(&format!(
+    let plan = sandbox.plan(&format!(
         "name = 'crowd'\nrounds = {rounds}\nengine = 'sim'\nslots = {workers}\ncontrol = false\n\
          timeouts = {{ start = 120, load = 120, warmup = 120, stop = 60, report = 120, lease = 60 }}\n\
          [[scenario]]\nname = 'burst'\nshape = {{ kind = 'burst', requests = {workers} }}\n\
@@ -283,8 +282,8 @@ fn measure(workers: u32, rounds: u32) {
         &listen,
     ];
     let began = std::time::Instant::now();
-    let running = ground.start_with(&arguments, &[("PGO_BENCH_TOKEN", TOKEN)]);
-    let sha256 = coordinator::build::sha256(&fs::read(ground.path("worker")).unwrap());
+    let running = sandbox.start_with(&arguments, &[("PGO_BENCH_TOKEN", TOKEN)]);
+    let sha256 = coordinator::build::sha256(&fs::read(sandbox.path("worker")).unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -307,7 +306,7 @@ fn measure(workers: u32, rounds: u32) {
     let wall = began.elapsed();
     let ended = running.end();
     // One part at a time: forty thousand at once take more memory than a host has.
-    let store = ground.store();
+    let store = sandbox.store();
     let mut lates = Vec::new();
     let late = |part: Part| lates.push(part.window.start_late);
     store

@@ -1,9 +1,9 @@
-//! Reasons to doubt a measurement, by the script that users are told to run. Those that burn
-//! processors are left to it.
+//! Reasons to doubt a measurement, provoked by the script that users are told to run. Reasons that
+//! need busy processors are left to the script.
 
 use std::process::Command;
 
-use crate::ground::Ground;
+use crate::sandbox::Sandbox;
 
 const REASONS: [&str; 8] = [
     "simulated",
@@ -18,14 +18,14 @@ const REASONS: [&str; 8] = [
 
 #[test]
 fn the_script_provokes_what_it_says() {
-    let ground = Ground::new();
+    let sandbox = Sandbox::new();
     let script = |reason: &str| {
         Command::new(format!(
             "{}/../scripts/provoke.sh",
             env!("CARGO_MANIFEST_DIR")
         ))
         .arg(reason)
-        .env("BENCH_PROGRAMS", ground.path(""))
+        .env("BENCH_PROGRAMS", sandbox.path(""))
         .output()
         .unwrap()
     };
@@ -33,7 +33,7 @@ fn the_script_provokes_what_it_says() {
         let ended = script(reason);
         assert!(ended.status.success(), "{reason}: {ended:?}");
     }
-    // The twin: what it cannot provoke it does not claim to have provoked.
+    // Counter-check: it does not claim a reason that it cannot provoke.
     assert_eq!(script("steal").status.code(), Some(2));
-    ground.deserted();
+    sandbox.deserted();
 }

@@ -1,4 +1,4 @@
-//! Whole runs that nothing happens to, in every mode.
+//! Undisturbed whole runs in every mode.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,13 +6,13 @@ use contract::id::Arm;
 use contract::run::RunState;
 use coordinator::store::RunRecord;
 
-use crate::ground::Ground;
+use crate::sandbox::Sandbox;
 use crate::tally::{notices, owed, plan, requests, state};
 
 #[test]
 fn the_stress_test_over_four_slots_accounts_for_every_request() {
-    let ground = Ground::new();
-    let ended = ground.run(&[
+    let sandbox = Sandbox::new();
+    let ended = sandbox.run(&[
         "run",
         "--preset",
         "high",
@@ -29,7 +29,7 @@ fn the_stress_test_over_four_slots_accounts_for_every_request() {
         "--output",
         "json",
     ]);
-    let record = ground.latest();
+    let record = sandbox.latest();
     assert_eq!(
         (state(&record), requests(&record)),
         (Some(RunState::Complete), 3 * 5 * 300),
@@ -47,11 +47,11 @@ fn the_stress_test_over_four_slots_accounts_for_every_request() {
         "the document counts what the parts do"
     );
     assert!(record.superseded.is_empty() && record.header.simulated);
-    assert_eq!(ground.litter(), Vec::<String>::new());
-    ground.deserted();
+    assert_eq!(sandbox.litter(), Vec::<String>::new());
+    sandbox.deserted();
 }
 
-/// Requests with an end over all arms of the JSON document.
+/// Requests with an outcome over all arms of the JSON document.
 fn told(document: &str) -> u64 {
     let document: serde_json::Value = serde_json::from_str(document).unwrap();
     let cells = document["cells"].as_array().unwrap().iter();
@@ -66,16 +66,16 @@ fn workers_are_started_anew_for_every_trial_unless_resident() {
         (&[][..], None, 12),
         (&["--resident"][..], Some("resident"), 4),
     ] {
-        let ground = Ground::new();
-        let path = ground.plan(&plan(2, 10, 4, 2));
-        let ended = ground.run(&[&["run", &path, "--seed", "1"], flags].concat());
-        let record = ground.latest();
+        let sandbox = Sandbox::new();
+        let path = sandbox.plan(&plan(2, 10, 4, 2));
+        let ended = sandbox.run(&[&["run", &path, "--seed", "1"], flags].concat());
+        let record = sandbox.latest();
         assert_eq!(
             (state(&record), requests(&record)),
             (Some(RunState::Complete), 60),
             "{ended:?}"
         );
-        // A process tells of its cold start with its first part alone.
+        // A process reports its cold start only with its first part.
         assert_eq!(
             record
                 .parts
@@ -85,11 +85,11 @@ fn workers_are_started_anew_for_every_trial_unless_resident() {
             cold
         );
         assert_eq!(record.header.labels, label.into_iter().collect::<Vec<_>>());
-        ground.deserted();
+        sandbox.deserted();
     }
 }
 
-/// The processors that the workers of each arm ran on, round by round.
+/// The processors that the workers of each arm used, by round.
 fn processors(record: &RunRecord) -> BTreeMap<u32, BTreeMap<Arm, BTreeSet<u32>>> {
     let mut rounds = BTreeMap::<_, BTreeMap<_, BTreeSet<u32>>>::new();
     for part in &record.parts {
@@ -106,8 +106,8 @@ fn processors(record: &RunRecord) -> BTreeMap<u32, BTreeMap<Arm, BTreeSet<u32>>>
 
 #[test]
 fn a_duet_runs_both_builds_at_once_on_processors_of_their_own() {
-    let ground = Ground::new();
-    let path = ground.plan(&plan(2, 10, 4, 2));
+    let sandbox = Sandbox::new();
+    let path = sandbox.plan(&plan(2, 10, 4, 2));
     let flags = [
         "run",
         &path,
@@ -117,13 +117,13 @@ fn a_duet_runs_both_builds_at_once_on_processors_of_their_own() {
         "--seed",
         "1",
     ];
-    let ended = ground.run(&[&flags[..], &["--duet"]].concat());
+    let ended = sandbox.run(&[&flags[..], &["--duet"]].concat());
     if std::thread::available_parallelism().unwrap().get() < 2 {
         assert_eq!(ended.code, Some(2), "{ended:?}");
         assert!(ended.stderr.contains("leave out duet"), "{ended:?}");
         return;
     }
-    let record = ground.latest();
+    let record = sandbox.latest();
     assert_eq!(
         (state(&record), requests(&record)),
         (Some(RunState::Complete), 40),
@@ -151,9 +151,9 @@ fn a_duet_runs_both_builds_at_once_on_processors_of_their_own() {
         "{rounds:?}"
     );
     assert_ne!(rounds[&0], rounds[&1], "the arms change sides");
-    // The twin: arms that take turns have the same processors.
-    let ended = ground.run(&flags);
-    let rounds = processors(&ground.latest());
+    // Counter-check: alternating arms use the same processors.
+    let ended = sandbox.run(&flags);
+    let rounds = processors(&sandbox.latest());
     assert!(
         rounds.values().all(|arms| arms[&Arm::A] == arms[&Arm::B]),
         "{ended:?}"
@@ -162,15 +162,15 @@ fn a_duet_runs_both_builds_at_once_on_processors_of_their_own() {
 
 #[test]
 fn a_build_against_itself_is_labelled() {
-    let ground = Ground::new();
-    let ended = ground.run(&[
+    let sandbox = Sandbox::new();
+    let ended = sandbox.run(&[
         "run",
-        &ground.plan(&plan(1, 10, 4, 2)),
+        &sandbox.plan(&plan(1, 10, 4, 2)),
         "--a-a",
         "--seed",
         "1",
     ]);
-    let record = ground.latest();
+    let record = sandbox.latest();
     assert_eq!(
         (state(&record), requests(&record)),
         (Some(RunState::Complete), 30),

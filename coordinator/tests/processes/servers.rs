@@ -5,14 +5,14 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::ground::{DEADLINE, Ground};
+use crate::sandbox::{DEADLINE, Sandbox};
 
 /// Two variants of a script that answers each request at once, or after `rest`.
-fn plan(ground: &Ground, rest: &str, more: &str) -> String {
+fn plan(sandbox: &Sandbox, rest: &str, more: &str) -> String {
     let engine = include_str!("../../../docs/examples/exec/engine.py");
     let engine = engine.replace("\nmain()\n", &format!("\n{rest}\nmain()\n"));
-    fs::write(ground.path("engine.py"), engine).unwrap();
-    ground.plan(&format!(
+    fs::write(sandbox.path("engine.py"), engine).unwrap();
+    sandbox.plan(&format!(
         r#"
 name = "servers"
 engine = "exec"
@@ -46,14 +46,14 @@ fn running(word: &str) -> Vec<String> {
 
 #[test]
 fn the_exec_example_runs_to_a_verdict() {
-    let ground = Ground::new();
+    let sandbox = Sandbox::new();
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/exec/plan.toml");
     let plan = example.display().to_string();
-    let ended = ground.run(&["run", &plan, "--rounds", "6", "-q"]);
+    let ended = sandbox.run(&["run", &plan, "--rounds", "6", "-q"]);
     // On a busy machine the measurement is doubted, and still made.
     assert!(matches!(ended.code, Some(0 | 3 | 4)), "{ended:?}");
     assert!(ended.stdout.contains("E2E p50"), "{ended:?}");
-    let report = ground.run(&["report", "latest"]).stdout;
+    let report = sandbox.run(&["report", "latest"]).stdout;
     for part in [
         "exec: a program that speaks JSON lines",
         "two-passes: `python3 engine.py --passes 2`, identity",
@@ -62,7 +62,7 @@ fn the_exec_example_runs_to_a_verdict() {
         let told = report.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(told.contains(part), "{part} in {report}");
     }
-    let record = ground.latest();
+    let record = sandbox.latest();
     assert_eq!(record.blocks.len(), 6);
     let [slow, quick] = &record.header.variants[..] else {
         panic!("two variants")
@@ -77,31 +77,31 @@ fn the_exec_example_runs_to_a_verdict() {
 
 #[test]
 fn two_names_for_one_server_are_refused_and_unknown_names_too() {
-    let ground = Ground::new();
-    let path = plan(&ground, "", "");
+    let sandbox = Sandbox::new();
+    let path = plan(&sandbox, "", "");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace("[\"1\"]", "[\"3\"]")).unwrap();
-    let same = ground.run(&["run", &path]);
+    let same = sandbox.run(&["run", &path]);
     assert_eq!(same.code, Some(4));
     assert!(
         same.stderr.contains("the same program and arguments"),
         "{same:?}"
     );
-    let unknown = ground.run(&["run", &path, "--variants", "slow,quik"]);
+    let unknown = sandbox.run(&["run", &path, "--variants", "slow,quik"]);
     assert_eq!(unknown.code, Some(2));
     assert!(
         unknown.stderr.contains("did you mean `quick`?"),
         "{unknown:?}"
     );
     fs::write(&path, text.replace("\"python3\"", "\"no-such-python\"")).unwrap();
-    let missing = ground.run(&["run", &path]);
+    let missing = sandbox.run(&["run", &path]);
     assert_eq!(missing.code, Some(2));
     assert!(missing.stderr.contains("`no-such-python`"), "{missing:?}");
 }
 
 #[test]
 fn one_that_crashes_in_a_trial_is_named_in_the_notice() {
-    let ground = Ground::new();
+    let sandbox = Sandbox::new();
     // The second step of whoever is asked in a window; a file tells the next one to live.
     let rest = r#"
 import os
@@ -113,9 +113,9 @@ def following(state, passes):
         os.kill(os.getpid(), 9)
     return step(state, passes)
 "#;
-    let path = plan(&ground, rest, "");
-    let ended = ground.run(&["run", &path, "-q"]);
-    let record = ground.latest();
+    let path = plan(&sandbox, rest, "");
+    let ended = sandbox.run(&["run", &path, "-q"]);
+    let record = sandbox.latest();
     let notices: Vec<_> = record
         .notices
         .iter()
@@ -131,7 +131,7 @@ def following(state, passes):
 
 #[test]
 fn nothing_is_left_when_a_worker_is_killed() {
-    let ground = Ground::new();
+    let sandbox = Sandbox::new();
     let word = format!("left-by-{}", std::process::id());
     // Every engine starts a process that leaves its group, and then takes its time.
     let rest = format!(
@@ -144,14 +144,14 @@ def following(state, passes):
     return step(state, passes)
 "#
     );
-    let path = plan(&ground, &rest, "on_loss = \"fail\"");
-    let running_coordinator = ground.start(&["run", &path, "-q"]);
+    let path = plan(&sandbox, &rest, "on_loss = \"fail\"");
+    let running_coordinator = sandbox.start(&["run", &path, "-q"]);
     let until = Instant::now() + DEADLINE;
-    while running(&word).is_empty() || ground.workers().is_empty() {
+    while running(&word).is_empty() || sandbox.workers().is_empty() {
         assert!(Instant::now() < until, "nothing was started");
         std::thread::sleep(Duration::from_millis(20));
     }
-    for pid in ground.workers() {
+    for pid in sandbox.workers() {
         let killed = std::process::Command::new("kill")
             .args(["-9", &pid.to_string()])
             .status();
@@ -161,7 +161,7 @@ def following(state, passes):
     assert_ne!(ended.code, Some(0));
     assert_eq!(running(&word), Vec::<String>::new(), "{ended:?}");
     assert_eq!(
-        running(&ground.path("").display().to_string()),
+        running(&sandbox.path("").display().to_string()),
         Vec::<String>::new()
     );
 }

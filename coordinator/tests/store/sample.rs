@@ -4,7 +4,7 @@ use std::path::Path;
 
 use contract::id::{Arm, Attempt, RunId, TrialKey};
 use contract::identity::{HostFacts, Sha256};
-use contract::part::{Origin, Outcome, Part, Place, RequestRecord};
+use contract::part::{Origin, Outcome, Part, PartKey, RequestRecord};
 use contract::record::Record;
 use contract::run::{BlockDone, Notice, NoticeKind, RunEnd, RunHeader, RunState, VariantRecord};
 use coordinator::store::{Store, StoreError};
@@ -45,8 +45,8 @@ pub(crate) fn header(run: RunId) -> RunHeader {
     }
 }
 
-pub(crate) fn place(run: RunId, scenario: u32, round: u32, arm: Arm, attempt: u32) -> Place {
-    Place {
+pub(crate) fn place(run: RunId, scenario: u32, round: u32, arm: Arm, attempt: u32) -> PartKey {
+    PartKey {
         run,
         key: TrialKey {
             cell: scenario,
@@ -58,8 +58,8 @@ pub(crate) fn place(run: RunId, scenario: u32, round: u32, arm: Arm, attempt: u3
     }
 }
 
-/// A part with so many requests; over about 250 it is longer than a piece.
-pub(crate) fn part(place: Place, requests: u32) -> Part {
+/// A part with this many requests; above about 250 it is longer than a piece.
+pub(crate) fn part(place: PartKey, requests: u32) -> Part {
     let salt = u64::from(place.key.round * 7 + place.attempt.0);
     let requests = (0..requests)
         .map(|index| RequestRecord {
@@ -85,7 +85,7 @@ pub(crate) fn part(place: Place, requests: u32) -> Part {
     part
 }
 
-pub(crate) fn put(store: &Store, place: Place, requests: u32) -> Result<Part, StoreError> {
+pub(crate) fn put(store: &Store, place: PartKey, requests: u32) -> Result<Part, StoreError> {
     let part = part(place, requests);
     store.put_part(&part.place, &part.seal()?)?;
     Ok(part)
@@ -142,14 +142,14 @@ pub(crate) fn end(state: RunState) -> RunEnd {
     }
 }
 
-/// A complete run of so many rounds.
+/// A complete run with this many rounds.
 pub(crate) fn write_run(store: &Store, run: RunId, rounds: u32) -> Result<(), StoreError> {
     store.begin_run(&header(run))?;
     (0..rounds).try_for_each(|round| write_block(store, run, round, 0))?;
     store.end_run(run, &end(RunState::Complete))
 }
 
-/// A closed store with so many complete runs.
+/// A closed store with this many complete runs.
 pub(crate) fn store_with(dir: &Path, runs: u64, rounds: u32) {
     let store = Store::open(dir).unwrap();
     (1..=runs).for_each(|number| write_run(&store, run(number), rounds).unwrap());

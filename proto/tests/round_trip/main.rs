@@ -1,7 +1,8 @@
-//! Every message and every record goes to bytes and back unchanged.
+//! Every message and every record is encoded and decoded unchanged.
 #![cfg(feature = "wire")]
 
 mod messages;
+mod older;
 mod records;
 
 use contract::id::{Arm, TrialKey};

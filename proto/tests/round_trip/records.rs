@@ -1,4 +1,4 @@
-//! What is stored.
+//! Stored records.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use contract::id::{Arm, Attempt, RunId};
 use contract::identity::{HostFacts, Sha256};
 use contract::metric::Metric;
 use contract::part::{
-    Bucket, ColdPhase, EngineFacts, Histograms, Length, Origin, Outcome, Outcomes, Part, Place,
+    Bucket, ColdPhase, EngineFacts, Histograms, Length, Origin, Outcome, Outcomes, Part, PartKey,
     RequestRecord, Sent, Series, Step, StepLog, StopCause, Usage, Window,
 };
 use contract::record::Record;
@@ -44,7 +44,7 @@ fn part() -> Part {
         output_tokens: 7,
     };
     Part {
-        place: Place {
+        place: PartKey {
             run: RunId::new(1, [2; 10]),
             key: KEY,
             slot: 3,

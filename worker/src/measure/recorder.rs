@@ -4,7 +4,7 @@
 
 mod types;
 
-pub use types::{Asked, Due, Ended, Measured, Plan, RUN_IN};
+pub use types::{Asked, Due, Ended, Measured, RUN_IN, RecordingPlan};
 
 use sha2::Digest;
 use std::time::Duration;
@@ -23,7 +23,7 @@ mod trace;
 
 /// Follows every request of a phase.
 pub struct Recorder {
-    plan: Plan,
+    plan: RecordingPlan,
     traces: Vec<Trace>,
     /// Output tokens, `output_tokens` places a request whose tokens are compared.
     tokens: Vec<u32>,
@@ -42,7 +42,7 @@ pub struct Recorder {
 impl Recorder {
     /// A recorder with room for the whole plan.
     #[must_use]
-    pub fn new(plan: Plan) -> Self {
+    pub fn new(plan: RecordingPlan) -> Self {
         let (requests, answer) = (plan.requests as usize, plan.output_tokens as usize);
         Self {
             traces: vec![Trace::default(); requests + plan.run_in as usize],

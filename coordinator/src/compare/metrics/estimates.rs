@@ -1,15 +1,15 @@
-//! One measure of one cell, estimated from its rounds and not yet decided.
+//! Estimates one measure of one cell from its rounds, before any decision.
 
 use contract::id::Arm;
 use hdrhistogram::Histogram;
-use stats::compare::{Block, Paired, Settings, compare_on};
+use stats::compare::{Paired, RoundCosts, Settings, compare_on};
 use stats::resample::{Pooled, Rounds, bootstrap_mean, bootstrap_pooled, jackknife};
 use stats::rng::Seed;
 use stats::validity::{Claim, Thresholds, claim};
 
 use super::super::measure::Measure;
 use super::super::trials::Round;
-use super::{Estimated, Outcome, Resampled};
+use super::{ComparisonResult, Estimated, Resampled};
 
 pub(super) fn estimate(
     measure: Measure,
@@ -27,7 +27,7 @@ pub(super) fn estimate(
                 let pooled = pooled_enough(measure, rounds, q, thresholds)
                     .then(|| pooled(measure, rounds, settings.alpha))
                     .flatten();
-                return Estimated::Settled(Outcome::Hidden {
+                return Estimated::Settled(ComparisonResult::Hidden {
                     exceedances,
                     pooled,
                 });
@@ -35,7 +35,7 @@ pub(super) fn estimate(
         }
     }
     let scale = measure.scale(rounds);
-    let blocks: Option<Vec<Block>> = rounds
+    let blocks: Option<Vec<RoundCosts>> = rounds
         .iter()
         .map(|round| measure.block(scale, round))
         .collect();
@@ -51,8 +51,7 @@ pub(super) fn estimate(
     }
 }
 
-/// Whether enough values of every arm lie beyond the quantile, all rounds together
-/// (docs/validity.md).
+/// Whether enough values of every arm lie beyond the quantile over all rounds (docs/validity.md).
 pub(super) fn pooled_enough(
     measure: Measure,
     rounds: &[&Round],
@@ -77,13 +76,12 @@ pub(super) fn pooled_enough(
 }
 
 pub(super) fn missing(reason: &str) -> Estimated {
-    Estimated::Settled(Outcome::Missing {
+    Estimated::Settled(ComparisonResult::Missing {
         reason: reason.to_owned(),
     })
 }
 
-/// What people see on a plot: the ratio of the pooled quantiles, with the delete-one-round
-/// interval.
+/// The ratio of the pooled quantiles, which a plot shows, with the delete-one-round interval.
 pub(super) fn pooled(measure: Measure, rounds: &[&Round], alpha: f64) -> Option<Pooled> {
     with_pools(measure, rounds, |pools, q| jackknife(pools, q, alpha).ok())
 }
@@ -95,7 +93,7 @@ pub(super) fn resampled(
     seed: Seed,
 ) -> Option<Resampled> {
     let scale = measure.scale(rounds);
-    let blocks: Vec<Block> = rounds
+    let blocks: Vec<RoundCosts> = rounds
         .iter()
         .map(|round| measure.block(scale, round))
         .collect::<Option<_>>()?;
@@ -105,7 +103,7 @@ pub(super) fn resampled(
     Some(Resampled { mean, pooled, seed })
 }
 
-/// Does something with the histograms of every arm and round; `None` for rates and where an arm is
+/// Applies a function to the histograms of every arm and round; `None` for rates and if an arm is
 /// missing.
 pub(super) fn with_pools<T>(
     measure: Measure,

@@ -1,5 +1,5 @@
-//! What follows from losses, overdue steps and Ctrl-C: repeat the block, or let every worker go and
-//! end the run.
+//! Handles losses, overdue steps and Ctrl-C: repeats the block, or lets every worker go and ends
+//! the run.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use super::super::event::{
     Cause, Effect, Ending, LostAgent, PeerEnd, PeerId, ProgressEvent, Reason, WorkerName,
 };
 use super::super::reason::INTERRUPTED;
-use super::super::trial::{Step, TrialWorker};
+use super::super::trial::{TrialWorker, WorkerState};
 use super::{Core, Next, Phase};
 
-/// Has an agent stop a worker: at once, or after the grace.
+/// Asks an agent to stop a worker, at once or after the grace period.
 pub(super) fn stop(worker: &TrialWorker, grace: Duration, effects: &mut Vec<Effect>) {
     let message = ToPeer::Stop {
         ticket: worker.ticket,
@@ -56,8 +56,8 @@ impl Core {
         let Some(worker) = self.workers.get_mut(ticket) else {
             return;
         };
-        let step = std::mem::replace(&mut worker.step, Step::Gone);
-        if step < Step::Leaving {
+        let step = std::mem::replace(&mut worker.step, WorkerState::Gone);
+        if step < WorkerState::Leaving {
             let reason = Reason::WorkerExited {
                 worker: self.named(ticket),
                 exit,
@@ -78,7 +78,7 @@ impl Core {
             return;
         };
         // A worker that was told to leave closes its session before its process has ended.
-        if worker.step < Step::Leaving {
+        if worker.step < WorkerState::Leaving {
             let reason = Reason::WorkerLeft {
                 worker: self.named(ticket),
                 end,
@@ -87,7 +87,8 @@ impl Core {
         }
     }
 
-    /// Start instants and latencies are told on that clock.
+    /// Start instants and latencies are measured on the worker's monotonic clock, so a jump loses
+    /// its part.
     pub(super) fn clock_jumped(
         &mut self,
         now: Duration,
@@ -101,7 +102,7 @@ impl Core {
         let Some(worker) = self
             .workers
             .get(ticket)
-            .filter(|worker| worker.step < Step::Leaving)
+            .filter(|worker| worker.step < WorkerState::Leaving)
         else {
             return;
         };
@@ -117,7 +118,7 @@ impl Core {
         effects: &mut Vec<Effect>,
     ) {
         if self.workers.get(ticket).is_some() {
-            self.set(ticket, Step::Gone);
+            self.set(ticket, WorkerState::Gone);
             self.lost(now, &[ticket], Reason::SpawnFailed(message), effects);
         }
     }
@@ -133,18 +134,18 @@ impl Core {
         self.admission.waiting.remove(&host);
         self.parked.retain(|worker| worker.seat.agent != agent);
         let mut hit = Vec::new();
-        let here =
-            |worker: &&mut TrialWorker| worker.seat.agent == agent && worker.step != Step::Gone;
+        let here = |worker: &&mut TrialWorker| {
+            worker.seat.agent == agent && worker.step != WorkerState::Gone
+        };
         for worker in self.workers.all.iter_mut().filter(here) {
-            // Who was leaving anyway has done what it had to do.
-            if worker.step < Step::Leaving {
+            // A worker that is leaving has already finished its work.
+            if worker.step < WorkerState::Leaving {
                 hit.push(worker.ticket);
             }
-            worker.step = Step::Gone;
+            worker.step = WorkerState::Gone;
         }
         let measuring = self.phase == Phase::Trial;
-        // The block's later arms would run after the death of a host that its earlier ones ran
-        // before.
+        // Earlier arms of the block ran with this host, later ones would run without it.
         let later = measuring && !self.script.shrink && self.turn + 1 < self.current().turns();
         let workers = match hit.len() {
             0 if later => self.slots.held_by(&host),
@@ -155,14 +156,13 @@ impl Core {
         if measuring && workers > 0 {
             self.lost(now, &hit, reason, effects);
         } else if !self.is_ending() {
-            // Its workers were missed before: why their slots are empty from here on must be told
-            // all the same.
+            // The workers were counted as lost before, but the reason why their slots are empty
+            // from here on must be recorded as well.
             self.note(reason, effects);
         }
     }
 
-    /// Without all its agents a run cannot go on, however long it is waited for, unless it may
-    /// shrink.
+    /// Without all its agents a run cannot continue, unless it may shrink. Waiting does not help.
     pub(super) fn agent_ended(
         &mut self,
         now: Duration,
@@ -179,7 +179,7 @@ impl Core {
                 .workers
                 .all
                 .iter()
-                .filter(|worker| worker.step < Step::Leaving)
+                .filter(|worker| worker.step < WorkerState::Leaving)
                 .count();
             self.note_loss(
                 0,
@@ -191,8 +191,8 @@ impl Core {
         self.end(now, Cause::Losses, sentence, effects);
     }
 
-    /// These workers' parts of the block are lost: the block goes on without their slots, is run
-    /// again whole, or the run ends.
+    /// These workers' parts of the block are lost. The block continues without their slots, is
+    /// repeated as a whole, or the run ends.
     pub(super) fn lost(
         &mut self,
         now: Duration,
@@ -231,8 +231,8 @@ impl Core {
         }
     }
 
-    /// Lets every worker go, then ends the run. The first cause stands: what follows from it is no
-    /// cause of its own.
+    /// Lets every worker go, then ends the run. The first cause is kept: later ones are
+    /// consequences of it.
     pub(super) fn end(
         &mut self,
         now: Duration,
@@ -264,8 +264,7 @@ impl Core {
         self.interrupts += 1;
         effects.push(Effect::Show(ProgressEvent::Stopping));
         match &self.phase {
-            // What is being made durable stays, and an end that is decided stays: the run ends
-            // right after.
+            // A commit in progress is completed, and a decided end stays: the run ends right after.
             Phase::Committing | Phase::Clearing(Next::End(_)) if self.interrupts == 1 => {}
             _ if self.interrupts == 1 => {
                 self.note(Reason::Interrupted, effects);
@@ -301,11 +300,10 @@ impl Core {
                 self.end(now, Cause::Losses, reason, effects);
             }
             Phase::Trial => self.overdue(now, effects),
-            // They were told to leave and did not: the kernel has the last word, and nothing waits
-            // any longer.
+            // The workers were told to leave and did not: kill them and wait no longer.
             _ => {
                 self.kill_all(effects);
-                self.workers.move_all(Step::Gone);
+                self.workers.move_all(WorkerState::Gone);
             }
         }
     }
@@ -314,10 +312,10 @@ impl Core {
         let Some(late) = self.workers.slowest().cloned() else {
             return;
         };
-        if late.step >= Step::Leaving {
-            // Its part is kept; only the process lingers.
+        if late.step >= WorkerState::Leaving {
+            // The part is kept; only the process has not ended.
             self.kill_all(effects);
-            self.workers.move_all(Step::Gone);
+            self.workers.move_all(WorkerState::Gone);
             return;
         }
         let clockless = self.clockless().filter(|_| self.clock_awaited);

@@ -1,4 +1,4 @@
-//! What peers say, and what follows while all goes well.
+//! Handles messages of peers while nothing is lost.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use contract::part::vet::took;
 
 use super::super::event::{Delivery, Effect, PeerId, ProgressEvent, Reason};
 use super::super::job::RunIdentity;
-use super::super::orders::Order;
-use super::super::trial::Step;
+use super::super::orders::WorkerOrder;
+use super::super::trial::WorkerState;
 use super::super::vet;
 use super::{Core, Phase};
 
-/// What a worker says about its attempt.
+/// A worker's message about its attempt.
 enum WorkerMessage {
     Loaded(LoadReport),
     Armed,
@@ -75,7 +75,7 @@ impl Core {
                     return;
                 };
                 match message {
-                    // It is asked for after the part and belongs to no attempt.
+                    // The profile is requested after the part and belongs to no attempt.
                     FromPeer::Flushed(_) => self.flushed(ticket, effects),
                     FromPeer::Loaded { attempt, report } => {
                         self.said(now, ticket, attempt, WorkerMessage::Loaded(report), effects);
@@ -107,8 +107,8 @@ impl Core {
         }
     }
 
-    /// Who joins while every worker is let go has been told to leave, and changes nothing of when
-    /// that must be done.
+    /// A worker that joins while all workers are let go has been told to leave. It does not extend
+    /// the deadline.
     pub(super) fn worker_joined(
         &mut self,
         now: Duration,
@@ -122,9 +122,9 @@ impl Core {
         if let Some(worker) = self
             .workers
             .get_mut(ticket)
-            .filter(|w| w.step == Step::Spawning)
+            .filter(|w| w.step == WorkerState::Spawning)
         {
-            worker.step = Step::Loading;
+            worker.step = WorkerState::Loading;
             let slot = worker.slot;
             let order = self.load_order(slot);
             self.tell(ticket, &order, effects);
@@ -141,7 +141,7 @@ impl Core {
         effects: &mut Vec<Effect>,
     ) {
         if attempt != self.attempt {
-            // A part comes in many pieces and counts once.
+            // A part arrives in many pieces and counts once.
             if !matches!(&message, WorkerMessage::Piece(chunk) if !chunk.last) {
                 let during = self.attempt;
                 self.late(
@@ -159,17 +159,17 @@ impl Core {
             return;
         };
         match (message, step) {
-            (WorkerMessage::Loaded(report), Step::Loading) => {
+            (WorkerMessage::Loaded(report), WorkerState::Loading) => {
                 self.loaded(now, ticket, report, effects);
             }
-            (WorkerMessage::Armed, Step::Arming) => self.set(ticket, Step::Armed),
-            (WorkerMessage::Piece(chunk), Step::Running) => {
+            (WorkerMessage::Armed, WorkerState::Arming) => self.set(ticket, WorkerState::Armed),
+            (WorkerMessage::Piece(chunk), WorkerState::Running) => {
                 self.piece(now, ticket, &chunk, effects);
             }
-            (WorkerMessage::Failed(failure), step) if step != Step::Gone => {
+            (WorkerMessage::Failed(failure), step) if step != WorkerState::Gone => {
                 self.failed(now, ticket, failure, effects);
             }
-            (WorkerMessage::Piece(_), step) if step < Step::Running => {
+            (WorkerMessage::Piece(_), step) if step < WorkerState::Running => {
                 self.refuse_part(
                     now,
                     ticket,
@@ -181,9 +181,9 @@ impl Core {
         }
     }
 
-    /// An engine that is not what the run began with, or that the plan does not fit, is a failure
-    /// of its worker. The first that is open is when a run begins to exist: before, nothing was
-    /// measured and nothing is stored.
+    /// If the engine differs from the one the run began with, or the plan does not fit it, its
+    /// worker has failed. The first engine that opens creates the run: before that, nothing is
+    /// measured or stored.
     fn loaded(
         &mut self,
         now: Duration,
@@ -213,17 +213,17 @@ impl Core {
             self.greeted = true;
             effects.push(Effect::Show(ProgressEvent::Loaded(report)));
         }
-        self.set(ticket, Step::Ready);
+        self.set(ticket, WorkerState::Ready);
     }
 
     fn flushed(&mut self, ticket: Ticket, effects: &mut Vec<Effect>) {
         if self
             .workers
             .get(ticket)
-            .is_some_and(|worker| worker.step == Step::Flushing)
+            .is_some_and(|worker| worker.step == WorkerState::Flushing)
         {
-            self.set(ticket, Step::Leaving);
-            self.tell(ticket, &Order::Drain, effects);
+            self.set(ticket, WorkerState::Leaving);
+            self.tell(ticket, &WorkerOrder::Drain, effects);
         }
     }
 
@@ -241,15 +241,15 @@ impl Core {
         }
     }
 
-    /// What a worker sent cannot be what it measured: it is told so, and lost to the block as any
-    /// other that fails.
+    /// A part failed its checks. The worker is told why, and is lost to the block like any other
+    /// that fails.
     fn refuse_part(&mut self, now: Duration, ticket: Ticket, why: &str, effects: &mut Vec<Effect>) {
         if self.workers.get(ticket).is_none() {
             return;
         }
         self.tell(
             ticket,
-            &Order::Refuse(format!("this side failed to {why}")),
+            &WorkerOrder::Refuse(format!("this side failed to {why}")),
             effects,
         );
         let reason = Reason::BadPart {
@@ -281,11 +281,11 @@ impl Core {
             return self.refuse_part(now, ticket, &format!("accept a part: {fault}"), effects);
         }
         if let Some(worker) = self.workers.get_mut(ticket) {
-            worker.step = Step::Reported;
+            worker.step = WorkerState::Reported;
             worker.reported = true;
         }
         self.issued += delivery.part.outcomes.planned;
         effects.push(Effect::Keep(delivery));
-        self.tell(ticket, &Order::PartStored(self.attempt), effects);
+        self.tell(ticket, &WorkerOrder::PartStored(self.attempt), effects);
     }
 }

@@ -1,11 +1,11 @@
-//! What `build` says: the variants, their profiles, and what deserves attention. Must not know how
-//! anything is built.
+//! Output of `build`: the variants, their profiles, and warnings. Must not know how anything is
+//! built.
 
 use std::io;
 
 use serde_json::{Value, json};
 
-use crate::build::{Manifest, Outcome, VariantRecord};
+use crate::build::{BuiltSource, Manifest, VariantRecord};
 use crate::layout::Layout;
 use crate::report::Answer;
 use crate::report::phrases::builds::{HOT, hot_line, profile_line};
@@ -14,8 +14,8 @@ use crate::report::render::json::Json;
 use crate::report::render::text::Page;
 use crate::report::tables::table::Table;
 
-/// What a build left: of the working tree, or of each revision.
-pub struct Built<'a>(pub &'a [Outcome]);
+/// The builds of the working tree, or of each revision.
+pub struct Built<'a>(pub &'a [BuiltSource]);
 
 impl Answer for Built<'_> {
     fn text(&self, page: &mut Page) {
@@ -45,13 +45,13 @@ impl Answer for Built<'_> {
 
     fn json(&self, to: &mut Json<'_>) -> io::Result<()> {
         let of_one =
-            |outcome: &Outcome| json!({ "done": outcome.done, "manifest": outcome.manifest });
+            |outcome: &BuiltSource| json!({ "done": outcome.done, "manifest": outcome.manifest });
         if let [outcome] = self.0
             && outcome.revision.is_none()
         {
             return to.answer("build", of_one(outcome));
         }
-        let named = |outcome: &Outcome| {
+        let named = |outcome: &BuiltSource| {
             let mut one = of_one(outcome);
             one["revision"] = json!(outcome.revision);
             one
@@ -71,8 +71,8 @@ impl Answer for Built<'_> {
     }
 }
 
-/// What the build of one source left.
-fn source(page: &mut Page, outcome: &Outcome) {
+/// The builds of one source.
+fn source(page: &mut Page, outcome: &BuiltSource) {
     let manifest = &outcome.manifest;
     if outcome.done.is_empty() {
         page.line("Everything is up to date.");

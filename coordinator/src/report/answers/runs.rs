@@ -1,4 +1,4 @@
-//! What `runs list`, `runs show` and `runs prune` say. Must not know findings.
+//! Output of `runs list`, `runs show` and `runs prune`. Must not know findings.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use contract::id::TrialKey;
 use serde_json::{Value, json};
 
 use super::origin;
-use crate::history::Fate;
+use crate::history::RetentionDecision;
 use crate::plan::Plan;
 use crate::report::phrases::provenance::labelled;
 use crate::report::phrases::words::{count, date, listed};
@@ -19,16 +19,16 @@ use crate::store::{RunRecord, RunSummary};
 /// A list of runs, newest first.
 pub struct Runs<'a>(pub &'a [RunSummary]);
 
-/// How a run was made and what became of it; the record needs no parts.
+/// How a run was made and how it ended. The record needs no parts.
 pub struct Shown<'a>(pub &'a RunRecord, pub &'a RunSummary);
 
-/// Which runs went, or would go.
+/// The runs that were, or would be, deleted.
 pub struct Pruned<'a> {
-    /// All runs, and what becomes of each.
+    /// All runs.
     pub runs: &'a [RunSummary],
-    /// In the order of the runs.
-    pub fates: &'a [Fate],
-    /// Whether those that go are gone.
+    /// The decision for each, in the same order.
+    pub fates: &'a [RetentionDecision],
+    /// Whether they have been deleted.
     pub gone: bool,
 }
 
@@ -53,7 +53,7 @@ impl Answer for Runs<'_> {
     }
 }
 
-/// Tags and remarks of a run, where it has any.
+/// Tags and remarks of a run, if it has any.
 fn said(run: &RunSummary) -> Option<String> {
     let tags = (!run.tags.is_empty()).then(|| format!("[{}]", run.tags.join(", ")));
     let note = (!run.note.is_empty()).then(|| run.note.clone());
@@ -132,7 +132,7 @@ fn notices(page: &mut Page, record: &RunRecord) {
     }
 }
 
-/// A trial in the plan's words; with several candidates, the one it belongs to.
+/// A trial by the plan's names; with several candidates, including its candidate.
 fn place(record: &RunRecord, plan: Option<&Plan>, key: TrialKey) -> String {
     let Some(plan) = plan else {
         return key.to_string();
@@ -152,25 +152,29 @@ fn place(record: &RunRecord, plan: Option<&Plan>, key: TrialKey) -> String {
 
 impl Pruned<'_> {
     fn going(&self) -> impl Iterator<Item = &RunSummary> {
-        let goes = |(run, fate): (_, &Fate)| (*fate == Fate::Goes).then_some(run);
+        let goes = |(run, fate): (_, &RetentionDecision)| {
+            (*fate == RetentionDecision::Goes).then_some(run)
+        };
         self.runs.iter().zip(self.fates).filter_map(goes)
     }
 }
 
 impl Answer for Pruned<'_> {
     fn text(&self, page: &mut Page) {
-        let of = |wanted: Fate| self.fates.iter().filter(|fate| **fate == wanted).count() as u64;
+        let of = |wanted: RetentionDecision| {
+            self.fates.iter().filter(|fate| **fate == wanted).count() as u64
+        };
         let going: Vec<&RunSummary> = self.going().collect();
         if !going.is_empty() {
             page.table(&tables::runs::going(&going));
             page.gap();
         }
         let why = [
-            (Fate::Marked, "marked"),
-            (Fate::Unfinished, "unfinished"),
-            (Fate::Calibration, "with noise floors"),
-            (Fate::Newest, "among the newest"),
-            (Fate::Young, "young"),
+            (RetentionDecision::Marked, "marked"),
+            (RetentionDecision::Unfinished, "unfinished"),
+            (RetentionDecision::Calibration, "with noise floors"),
+            (RetentionDecision::Newest, "among the newest"),
+            (RetentionDecision::Young, "young"),
         ];
         let why = why.into_iter().filter(|(fate, _)| of(*fate) > 0);
         let why = listed(why.map(|(fate, word)| format!("{} {word}", of(fate))));
@@ -192,8 +196,7 @@ impl Answer for Pruned<'_> {
     }
 
     fn json(&self, to: &mut Json<'_>) -> io::Result<()> {
-        let one =
-            |(run, fate): (&RunSummary, &Fate)| json!({ "run": run.run, "fate": fate.name() });
+        let one = |(run, fate): (&RunSummary, &RetentionDecision)| json!({ "run": run.run, "fate": fate.name() });
         let runs: Vec<Value> = self.runs.iter().zip(self.fates).map(one).collect();
         to.answer("pruned", json!({ "gone": self.gone, "runs": runs }))
     }

@@ -1,23 +1,23 @@
-//! What `trend` says: a history as a chart of at most 80 columns, and its steps in words. Owns the
-//! drawing; must not know how a step was found.
+//! Output of `trend`: a history as a chart of at most 80 columns, and its steps as sentences. Owns
+//! the drawing; must not know how a step was found.
 
 use std::io;
 
 use contract::metric::Direction;
 
-use crate::history::{Line, Step, Trend};
+use crate::history::{LevelShift, Line, Trend};
 use crate::report::phrases::words::{NBSP, count, date, percent, value};
 use crate::report::render::json::Json;
 use crate::report::render::text::Page;
 use crate::report::{Answer, json};
 
-/// Columns left of the frame.
+/// Columns to the left of the frame.
 const MARGIN: usize = 11;
-/// Columns within it.
+/// Columns inside it.
 const COLUMNS: usize = 66;
 /// Rows.
 const ROWS: usize = 7;
-/// Columns from one run to the next, at most.
+/// Greatest number of columns between two runs.
 const PITCH: usize = 4;
 
 impl Answer for Trend {
@@ -38,7 +38,7 @@ impl Answer for Trend {
         to.answer("trend", json::history::trend(self))
     }
 
-    /// One line a step: the scenario, the variant, the first run of the new level.
+    /// One line for each step: the scenario, the variant, the first run of the new level.
     fn quiet(&self) -> Vec<String> {
         let steps = |line: &Line| {
             let Line {
@@ -47,7 +47,7 @@ impl Answer for Trend {
                 points,
                 ..
             } = line;
-            let text = |step: &Step| format!("{scenario} {variant} {}", points[step.at].run);
+            let text = |step: &LevelShift| format!("{scenario} {variant} {}", points[step.at].run);
             line.steps.iter().map(text).collect::<Vec<_>>()
         };
         self.lines.iter().flat_map(steps).collect()
@@ -84,7 +84,7 @@ fn one(page: &mut Page, line: &Line) {
         .for_each(|step| described(page, line, step));
 }
 
-/// Rows from the greatest value to the least, on a logarithmic scale where no run has zero.
+/// Rows from the greatest value to the least, on a logarithmic scale unless a run has zero.
 fn chart(page: &mut Page, line: &Line) {
     let scaled = |value: f64| if line.linear { value } else { value.ln() };
     let lns = || line.points.iter().map(|point| scaled(point.value));
@@ -92,7 +92,7 @@ fn chart(page: &mut Page, line: &Line) {
         lns().fold(f64::INFINITY, f64::min),
         lns().fold(f64::NEG_INFINITY, f64::max),
     );
-    // A flat series would fill the frame with its own rounding: show at least ±1 %.
+    // A constant series would fill the frame with rounding noise: show at least ±1 %.
     let least = 0.01 * if line.linear { high.max(1.0) } else { 1.0 };
     let (middle, half) = (f64::midpoint(low, high), ((high - low) / 2.0).max(least));
     let row_of =
@@ -130,7 +130,7 @@ fn axis(page: &mut Page, line: &Line) {
     page.line(&format!("{:>MARGIN$}  {first}{last:>fill$}", ""));
 }
 
-/// Where a run stands; with more runs than columns several share one.
+/// Column of a run; if there are more runs than columns, several share one.
 fn column(points: usize, at: usize) -> usize {
     match (COLUMNS - 1).checked_div(points - 1) {
         None => 0,
@@ -139,7 +139,7 @@ fn column(points: usize, at: usize) -> usize {
     }
 }
 
-fn described(page: &mut Page, line: &Line, step: &Step) {
+fn described(page: &mut Page, line: &Line, step: &LevelShift) {
     let point = &line.points[step.at];
     let [before, after] = [step.medians.0, step.medians.1].map(|it| value(line.measure, it));
     let cause = match (&step.p, step.expected.is_empty()) {
@@ -147,12 +147,12 @@ fn described(page: &mut Page, line: &Line, step: &Step) {
         (Some(p), true) if *p >= 1e-4 => format!("p = {p:.4}"),
         _ => "p < 0.0001".to_owned(),
     };
-    let ground = match step.ground.is_empty() {
+    let with_it = match step.environment.is_empty() {
         true => String::new(),
-        false => format!("; with it {}", step.ground.join(", ")),
+        false => format!("; with it {}", step.environment.join(", ")),
     };
     page.item(&format!(
-        "{} UTC, run {}: {before} → {after}, {}{}, {cause}{ground}",
+        "{} UTC, run {}: {before} → {after}, {}{}, {cause}{with_it}",
         date(point.run.unix_ms()),
         point.run,
         in_words(step.change, line.measure.direction()),
@@ -170,7 +170,7 @@ fn in_words(change: Option<f64>, direction: Direction) -> String {
     format!("{}{NBSP}{side} ({judged})", percent(share))
 }
 
-fn interval(step: &Step) -> String {
+fn interval(step: &LevelShift) -> String {
     let signed = |share: f64| format!("{:+.1}", 100.0 * share);
     step.interval.map_or_else(String::new, |interval| {
         let (low, high) = (signed(interval.low), signed(interval.high));

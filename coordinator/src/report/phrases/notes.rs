@@ -1,16 +1,16 @@
-//! What stands out of single workers and hosts, and what the rounds say of the host over time. Must
-//! not decide anything: the verdict rests on all of them together.
+//! Unusual workers and hosts, and changes of the host over the rounds. Must not decide anything:
+//! the verdict rests on all of them together.
 
 use stats::compare::Estimate;
 
 use super::changes::{Of, change, interval, level};
 use super::words::{count, cut};
-use crate::compare::{Cell, MetricComparison, Place, Places, Signals};
+use crate::compare::{Cell, MetricComparison, Signals, SlotEffects, SlotOrHost};
 
-/// Longest name of a host.
+/// Greatest length of a host name.
 const NAME: usize = 24;
 
-/// Sentences about what stands out, of places and of time.
+/// Sentences about unusual places and times.
 pub(crate) fn notes(cell: &Cell) -> Vec<String> {
     let Some(primary) = cell.primary() else {
         return Vec::new();
@@ -28,15 +28,15 @@ fn said(of: Of, alpha: f64, found: &Estimate) -> String {
     format!("{change} ({} interval {range})", level(alpha))
 }
 
-/// A place with its host's name, cut.
-pub(crate) fn place(place: &Place) -> String {
+/// A place with its host's name, truncated.
+pub(crate) fn place(place: &SlotOrHost) -> String {
     match place.slot {
         Some(slot) => format!("{}, slot {slot}", cut(&place.host, NAME)),
         None => cut(&place.host, NAME),
     }
 }
 
-fn odd(places: &Places, metric: &MetricComparison) -> Option<String> {
+fn odd(places: &SlotEffects, metric: &MetricComparison) -> Option<String> {
     let odd = places.odd.as_ref()?;
     let (label, of) = (metric.measure.label(), Of(metric.measure, places.scale));
     let said = |found| said(of, metric.alpha, found);
@@ -55,7 +55,7 @@ fn odd(places: &Places, metric: &MetricComparison) -> Option<String> {
     ))
 }
 
-fn sample(places: &Places, metric: &MetricComparison) -> Option<String> {
+fn sample(places: &SlotEffects, metric: &MetricComparison) -> Option<String> {
     let sample = places.sample.as_ref()?;
     let (label, level) = (metric.measure.label(), level(metric.alpha));
     let of = Of(metric.measure, places.scale);

@@ -1,5 +1,6 @@
-//! Is B slower or faster than A, by how much, how sure. Owns the way from per-round values to a
-//! verdict with its path; must not know metrics by name, hosts, or how anything is shown.
+//! Decides whether B is slower or faster than A, by how much, and with which confidence. Owns the
+//! path from values of rounds to a verdict; must not know metrics by name, hosts, or how anything
+//! is shown.
 
 mod block;
 mod calibrate;
@@ -8,8 +9,8 @@ mod estimate;
 mod exact;
 mod guard;
 mod holm;
+mod interim;
 mod layout;
-mod look;
 mod places;
 mod power;
 mod row;
@@ -18,7 +19,9 @@ mod scale;
 mod settings;
 mod unpaired;
 
-pub use block::{Block, CompareError, Direction, LEAST_ROUNDS, Paired, Seat, Slope, Sums, cost_ln};
+pub use block::{
+    ArmCost, CompareError, Direction, LEAST_ROUNDS, Paired, RoundCosts, Slope, Sums, cost_ln,
+};
 pub use calibrate::{most_findings, noise_floor};
 pub use decide::{Decision, Question, Role, Tolerance, Verdict, decide};
 pub use estimate::{Estimate, Interval};
@@ -28,11 +31,11 @@ pub use exact::{
 };
 pub use guard::{BUCKET_WIDTH, Correction, Guard};
 pub use holm::holm;
+pub use interim::Stage;
 pub use layout::{LEAST_LAYOUTS, Spread, layout_spread};
-pub use look::Stage;
 pub use places::{LEAST_SAMPLE, Odd, Sample, odd_one, sample_of_hosts};
 pub use power::{deviation_limit, mde, rounds_needed};
-pub use row::{Row, Step};
+pub use row::{DecisionStep, Row};
 pub use runs::{RunsDecision, RunsQuestion, RunsRow, RunsStep, decide_runs};
 pub use scale::{Reference, Scale};
 pub use settings::Settings;
@@ -40,42 +43,42 @@ pub use unpaired::{LEAST_RUNS, RunMean, Unpaired, unpaired, unpaired_within_reac
 
 use crate::rng::Seed;
 
-/// Everything one metric's rounds say about B against A.
+/// The comparison of B with A in one metric.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
     /// B against the baseline (with the control: against ½(ln A + ln A2)).
     pub effect: Estimate,
-    /// A2 against A, in runs that have the control.
+    /// A2 against A, if the run has the control.
     pub control: Option<Estimate>,
     /// The exact check of the effect.
     pub exact: PermutationTest,
 }
 
-/// Compares one metric's rounds, given in the order in which they ran; costs are logarithms. `seed`
-/// serves the exact check where it must draw.
+/// Compares one metric's rounds in the order in which they ran; costs are logarithms. `seed` is for
+/// the exact check, if it must draw.
 ///
 /// # Errors
-/// Fewer than two rounds, a control in some rounds only, or values that are not finite.
+/// Fewer than two rounds, a control in only some rounds, or values that are not finite.
 pub fn compare(
-    blocks: &[Block],
+    blocks: &[RoundCosts],
     settings: &Settings,
     seed: Seed,
 ) -> Result<Comparison, CompareError> {
     compare_on(Scale::Log, blocks, settings, seed)
 }
 
-/// The same of costs on any scale.
+/// The same for costs on any scale.
 ///
 /// # Errors
 /// As [`compare`].
 pub fn compare_on(
     scale: Scale,
-    blocks: &[Block],
+    blocks: &[RoundCosts],
     settings: &Settings,
     seed: Seed,
 ) -> Result<Comparison, CompareError> {
     block::check(blocks)?;
-    let reach = scale.reach(blocks.iter().flat_map(Block::costs));
+    let reach = scale.reach(blocks.iter().flat_map(RoundCosts::costs));
     let effect = Estimate::within_reach(&Paired::effect(blocks), reach, settings)?;
     let control = Paired::control(blocks);
     let control = match control.differences.is_empty() {

@@ -1,15 +1,17 @@
-//! The sentence of each reason: what was found, against which limit.
+//! The sentence of each reason: the finding and its limit.
 
 use std::fmt;
 
-use super::reason::{Finding, Place, Reason};
+use super::reason::{Finding, Location, Reason};
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.place {
             None => self.reason.fmt(f),
-            Some(Place { arm, round: None }) => write!(f, "{} (arm {})", self.reason, arm.name()),
-            Some(Place {
+            Some(Location { arm, round: None }) => {
+                write!(f, "{} (arm {})", self.reason, arm.name())
+            }
+            Some(Location {
                 arm,
                 round: Some(round),
             }) => {
@@ -230,7 +232,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// A share of 1 as per cent.
+/// A share as per cent.
 pub(super) struct Share(f64);
 
 impl fmt::Display for Share {

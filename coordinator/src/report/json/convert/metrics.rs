@@ -1,11 +1,11 @@
-//! One metric's comparison to its place in the document.
+//! Converts one metric's comparison for the document.
 
 use contract::metric::Direction;
 use stats::compare::{self, Comparison, Scale, Stage};
 use stats::resample::{BOOTSTRAP_DRAWS, Method, PermutationTest, Pooled};
 use stats::rng::Seed;
 
-use crate::compare::{Measure, MetricComparison, Outcome, Resampled, RoundValues};
+use crate::compare::{ComparisonResult, Measure, MetricComparison, Resampled, RoundValues};
 use crate::report::document as doc;
 
 pub(in crate::report::json) fn metric(metric: &MetricComparison) -> doc::Metric {
@@ -50,13 +50,13 @@ pub(in crate::report::json) fn metric(metric: &MetricComparison) -> doc::Metric 
     compared(metric, bare)
 }
 
-fn missing(outcome: &Outcome) -> Option<String> {
+fn missing(outcome: &ComparisonResult) -> Option<String> {
     match outcome {
-        Outcome::Compared { .. } => None,
-        Outcome::Hidden { exceedances, .. } => Some(format!(
+        ComparisonResult::Compared { .. } => None,
+        ComparisonResult::Hidden { exceedances, .. } => Some(format!(
             "only {exceedances} values of an arm and round lie beyond the quantile"
         )),
-        Outcome::Missing { reason } => Some(reason.clone()),
+        ComparisonResult::Missing { reason } => Some(reason.clone()),
     }
 }
 
@@ -70,13 +70,13 @@ fn compared(metric: &MetricComparison, bare: doc::Metric) -> doc::Metric {
             ci95: at_95(ci),
         }
     };
-    if let Outcome::Hidden { pooled, .. } = &metric.outcome {
+    if let ComparisonResult::Hidden { pooled, .. } = &metric.outcome {
         return doc::Metric {
             pooled: pooled.as_ref().map(in_document),
             ..bare
         };
     }
-    let Outcome::Compared {
+    let ComparisonResult::Compared {
         comparison,
         adjusted_p,
         pooled,
@@ -86,8 +86,9 @@ fn compared(metric: &MetricComparison, bare: doc::Metric) -> doc::Metric {
     else {
         return bare;
     };
-    let step =
-        |step: &compare::Step| format!("{step}: {}", if step.applies { "yes" } else { "no" });
+    let step = |step: &compare::DecisionStep| {
+        format!("{step}: {}", if step.applies { "yes" } else { "no" })
+    };
     let Comparison {
         effect,
         control,
@@ -147,11 +148,10 @@ pub(super) fn estimate(metric: &MetricComparison, estimate: &compare::Estimate) 
     }
 }
 
-/// The error of an answer without an interim analysis, whose intervals may be called what they
-/// always were.
+/// The error level without an interim analysis, at which the fields named 95 % and 90 % are filled.
 const ORDINARY: f64 = Stage::Only.alpha();
 
-/// A range with its level; `error` is what it may miss on both sides together.
+/// A range with its level; `error` is the error of both sides together.
 pub(super) fn interval(interval: compare::Interval, error: f64) -> doc::Interval {
     doc::Interval {
         low: interval.low,
@@ -160,7 +160,7 @@ pub(super) fn interval(interval: compare::Interval, error: f64) -> doc::Interval
     }
 }
 
-/// For whoever reads it under the name of 95 %: only where it is one.
+/// For the fields named 95 %: only if the level is 95 %.
 pub(super) fn at_95(interval: doc::Interval) -> Option<doc::Interval> {
     (interval.level == 1.0 - ORDINARY).then_some(interval)
 }

@@ -1,4 +1,4 @@
-//! One planned look keeps the promised error; looking after every round does not.
+//! One planned interim analysis keeps the promised error; analysing after every round does not.
 
 use stats::compare::{Estimate, Paired, Settings, Stage};
 use stats::rng::Seed;
@@ -12,7 +12,7 @@ fn experiment(seed: Seed) -> Paired {
     balanced((0..ROUNDS).map(|_| 0.02 * normal(&mut rng)).collect(), seed)
 }
 
-/// Whether the first so many rounds say that there is a difference.
+/// Whether the first `rounds` rounds show a difference.
 fn found(all: &Paired, rounds: usize, settings: &Settings) -> bool {
     let seen = Paired {
         differences: all.differences[..rounds].to_vec(),
@@ -29,7 +29,7 @@ fn one_planned_look_errs_no_more_often_than_it_says() {
     for at in [6, 10, 14] {
         let wrong = share(4000, |seed| {
             let all = experiment(seed);
-            found(&all, at, &Stage::Look.settings())
+            found(&all, at, &Stage::Interim.settings())
                 || found(&all, ROUNDS, &Stage::Final.settings())
         });
         assert!(wrong <= 0.06, "look after {at} of {ROUNDS} rounds: {wrong}");
@@ -45,13 +45,13 @@ fn twin_a_look_after_every_round_errs_twice_as_often() {
     assert!(wrong > 0.10, "{wrong}");
 }
 
-/// What the look is for: a large difference is known early.
+/// The purpose of the interim analysis: a large difference is found early.
 #[test]
 fn a_large_difference_is_known_at_the_look() {
     let early = share(500, |seed| {
         let mut all = experiment(seed);
         all.differences.iter_mut().for_each(|d| *d += 0.05);
-        found(&all, 10, &Stage::Look.settings())
+        found(&all, 10, &Stage::Interim.settings())
     });
     assert!(early > 0.95, "{early}");
 }
