@@ -16,6 +16,8 @@ use crate::identity::Sha256;
 pub enum Protocol {
     /// JSON lines on standard input and output.
     Exec,
+    /// The service `bench.engine.v1`.
+    Grpc,
 }
 
 /// A server that a worker is to start, or to find.
@@ -77,13 +79,14 @@ pub const PROGRAM: &str = "{program}";
 
 impl Protocol {
     /// All.
-    pub const ALL: [Self; 1] = [Self::Exec];
+    pub const ALL: [Self; 2] = [Self::Exec, Self::Grpc];
 
     /// The name in plans and flags.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Exec => "exec",
+            Self::Grpc => "grpc",
         }
     }
 
@@ -92,6 +95,7 @@ impl Protocol {
     pub const fn help(self) -> &'static str {
         match self {
             Self::Exec => "A program that speaks JSON lines on standard input and output",
+            Self::Grpc => "A program that serves the gRPC service bench.engine.v1",
         }
     }
 
