@@ -23,6 +23,7 @@ struct HostTicks {
     all: u64,
     steal: u64,
     busy: u64,
+    iowait: u64,
 }
 
 impl Meter {
@@ -60,6 +61,7 @@ impl Meter {
             host_ticks: self.host.all.saturating_sub(before.host.all),
             host_steal_ticks: self.host.steal.saturating_sub(before.host.steal),
             host_busy_ticks: self.host.busy.saturating_sub(before.host.busy),
+            host_iowait_ticks: self.host.iowait.saturating_sub(before.host.iowait),
             ..Usage::default()
         }
     }
@@ -79,6 +81,7 @@ fn host_ticks(stat: &str) -> HostTicks {
     HostTicks {
         all: ticks.iter().sum(),
         steal: at(7),
+        iowait: at(4),
         busy,
     }
 }
@@ -95,7 +98,8 @@ mod tests {
             HostTicks {
                 all: 353,
                 steal: 7,
-                busy: 42
+                busy: 42,
+                iowait: 4
             }
         );
         assert_eq!(host_ticks(""), HostTicks::default());

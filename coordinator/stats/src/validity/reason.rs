@@ -91,6 +91,8 @@ pub enum Reason {
     Steal { share: f64, limit: f64 },
     /// The hypervisor took some CPU time.
     SomeSteal { share: f64, limit: f64 },
+    /// Processors waited for the disk.
+    DiskBusy { share: f64, limit: f64 },
     /// Other programs took CPU time.
     OthersBusy { share: f64, limit: f64 },
     /// The CPU frequency moved.
@@ -178,6 +180,7 @@ impl Reason {
             | Self::LoadShrunk { .. }
             | Self::SomeFailed { .. }
             | Self::SomeSteal { .. }
+            | Self::DiskBusy { .. }
             | Self::OthersBusy { .. }
             | Self::FrequencyDrift { .. }
             | Self::TokensUnchecked { .. }
@@ -208,6 +211,7 @@ impl Reason {
             Self::NearGeneratorLimit { .. } => "near-generator-limit",
             Self::Steal { .. } => "steal",
             Self::SomeSteal { .. } => "some-steal",
+            Self::DiskBusy { .. } => "disk-busy",
             Self::OthersBusy { .. } => "others-busy",
             Self::FrequencyDrift { .. } => "frequency-drift",
             Self::TooShort { .. } => "too-short",
@@ -256,6 +260,7 @@ impl Reason {
             | Self::Steal { share, .. }
             | Self::SomeSteal { share, .. }
             | Self::OthersBusy { share, .. }
+            | Self::DiskBusy { share, .. }
             | Self::FrequencyDrift { range: share, .. } => share,
             Self::TooShort { duration, .. } => -duration.as_secs_f64(),
             Self::NotAchieved {
@@ -317,6 +322,7 @@ impl Reason {
             Self::Steal { .. } | Self::SomeSteal { .. } => {
                 "use a dedicated host, or more rounds at another time of day"
             }
+            Self::DiskBusy { .. } => "stop other programs that use the disk",
             Self::OthersBusy { .. } => "stop other programs: they widen the intervals",
             Self::FrequencyDrift { .. } => "fix the CPU frequency (performance governor, no turbo)",
             Self::TooShort { .. } => "make the measured window longer",
