@@ -240,8 +240,6 @@ pub struct Usage {
     pub host_steal_ticks: u64,
     /// Ticks of these spent on any process, including this one.
     pub host_busy_ticks: u64,
-    /// Ticks of these in which a processor was idle while the disk was busy.
-    pub host_iowait_ticks: u64,
     /// Lowest frequency of the fastest processor, just before and just after the window, kHz; null
     /// if the kernel does not report it.
     pub cpu_khz_low: Option<u64>,

@@ -122,8 +122,6 @@ fn arm_facts(arm: Arm, scenario: &Scenario, trials: &[&Trial], median_e2e: Durat
             .then(|| median(parts().map(|part| part.window.clock_uncertainty).collect())),
         generator_share: generator_share(trials),
         floor_share: limits::floor_share(trials),
-        iowait_share: (ticks > 0)
-            .then(|| sum(|part| part.usage.host_iowait_ticks) as f64 / ticks as f64),
         steal_share: (ticks > 0).then(|| steal as f64 / ticks as f64),
         others_share: None,
         frequency_range: limits::frequency_range(trials),

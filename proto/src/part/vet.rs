@@ -230,7 +230,6 @@ pub const UNCHECKED: &[(&str, &str)] = &[
     ),
     ("usage.host_steal_ticks", "at most host_ticks; as that"),
     ("usage.host_busy_ticks", "at most host_ticks; as that"),
-    ("usage.host_iowait_ticks", "a warning about the disk"),
     (
         "usage.frequency",
         "bounded and ordered; a warning about the clock",

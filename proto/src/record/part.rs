@@ -239,7 +239,6 @@ mirror!(Usage {
     host_ticks,
     host_steal_ticks,
     host_busy_ticks,
-    host_iowait_ticks,
     cpu_khz_low,
     cpu_khz_high;
     wall: wall_ns,

@@ -23,7 +23,6 @@ struct HostTicks {
     all: u64,
     steal: u64,
     busy: u64,
-    iowait: u64,
 }
 
 impl Meter {
@@ -61,7 +60,6 @@ impl Meter {
             host_ticks: self.host.all.saturating_sub(before.host.all),
             host_steal_ticks: self.host.steal.saturating_sub(before.host.steal),
             host_busy_ticks: self.host.busy.saturating_sub(before.host.busy),
-            host_iowait_ticks: self.host.iowait.saturating_sub(before.host.iowait),
             ..Usage::default()
         }
     }
@@ -81,7 +79,6 @@ fn host_ticks(stat: &str) -> HostTicks {
     HostTicks {
         all: ticks.iter().sum(),
         steal: at(7),
-        iowait: at(4),
         busy,
     }
 }
@@ -98,8 +95,7 @@ mod tests {
             HostTicks {
                 all: 353,
                 steal: 7,
-                busy: 42,
-                iowait: 4
+                busy: 42
             }
         );
         assert_eq!(host_ticks(""), HostTicks::default());

@@ -48,8 +48,6 @@ pub struct TrialFacts {
     pub floor_share: Option<f64>,
     /// Share of CPU time stolen by the hypervisor.
     pub steal_share: Option<f64>,
-    /// Share of the host's time in which a processor waited for the disk.
-    pub iowait_share: Option<f64>,
     /// Share of the host's CPU time used by other programs.
     pub others_share: Option<f64>,
     /// (highest − lowest) ÷ lowest CPU frequency seen.

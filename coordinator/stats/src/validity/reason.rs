@@ -91,8 +91,6 @@ pub enum Reason {
     Steal { share: f64, limit: f64 },
     /// The hypervisor took some CPU time.
     SomeSteal { share: f64, limit: f64 },
-    /// Processors waited for the disk.
-    DiskBusy { share: f64, limit: f64 },
     /// Other programs took CPU time.
     OthersBusy { share: f64, limit: f64 },
     /// The CPU frequency moved.
@@ -180,7 +178,6 @@ impl Reason {
             | Self::LoadShrunk { .. }
             | Self::SomeFailed { .. }
             | Self::SomeSteal { .. }
-            | Self::DiskBusy { .. }
             | Self::OthersBusy { .. }
             | Self::FrequencyDrift { .. }
             | Self::TokensUnchecked { .. }
@@ -211,7 +208,6 @@ impl Reason {
             Self::NearGeneratorLimit { .. } => "near-generator-limit",
             Self::Steal { .. } => "steal",
             Self::SomeSteal { .. } => "some-steal",
-            Self::DiskBusy { .. } => "disk-busy",
             Self::OthersBusy { .. } => "others-busy",
             Self::FrequencyDrift { .. } => "frequency-drift",
             Self::TooShort { .. } => "too-short",
@@ -260,7 +256,6 @@ impl Reason {
             | Self::Steal { share, .. }
             | Self::SomeSteal { share, .. }
             | Self::OthersBusy { share, .. }
-            | Self::DiskBusy { share, .. }
             | Self::FrequencyDrift { range: share, .. } => share,
             Self::TooShort { duration, .. } => -duration.as_secs_f64(),
             Self::NotAchieved {
@@ -322,7 +317,6 @@ impl Reason {
             Self::Steal { .. } | Self::SomeSteal { .. } => {
                 "use a dedicated host, or more rounds at another time of day"
             }
-            Self::DiskBusy { .. } => "stop other programs that use the disk",
             Self::OthersBusy { .. } => "stop other programs: they widen the intervals",
             Self::FrequencyDrift { .. } => "fix the CPU frequency (performance governor, no turbo)",
             Self::TooShort { .. } => "make the measured window longer",

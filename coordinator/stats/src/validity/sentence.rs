@@ -124,13 +124,6 @@ impl fmt::Display for Reason {
                     Share(*limit)
                 )
             }
-            Self::DiskBusy { share, limit } => {
-                let (share, limit) = (Share(*share), Share(*limit));
-                write!(
-                    f,
-                    "processors waited for the disk in {share} of time, limit {limit}"
-                )
-            }
             Self::OthersBusy { share, limit } => {
                 write!(
                     f,

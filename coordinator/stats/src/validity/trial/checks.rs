@@ -70,7 +70,6 @@ const EVERY_SHAPE: &[Check] = &[
     ("steal", Some("max_steal"), steal, |f, t| {
         share(f.steal_share, t.steal_share)
     }),
-    ("disk-busy", None, disk, |f, _| share(f.iowait_share, DISK)),
     ("others-busy", Some("warn_others"), others, |f, t| {
         share(f.others_share, t.others_warn)
     }),
@@ -238,14 +237,6 @@ fn steal(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
             limit: thresholds.steal_warn,
         },
     })
-}
-
-/// Share of time in which a processor waited for the disk.
-const DISK: f64 = 0.1;
-
-fn disk(facts: &TrialFacts, _: &Thresholds) -> Option<Reason> {
-    let share = facts.iowait_share.filter(|&s| s > DISK)?;
-    Some(Reason::DiskBusy { share, limit: DISK })
 }
 
 fn others(facts: &TrialFacts, thresholds: &Thresholds) -> Option<Reason> {
