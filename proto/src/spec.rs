@@ -11,6 +11,7 @@ mod file;
 mod length;
 mod prompt;
 mod seconds;
+mod server;
 mod shape;
 mod stop;
 mod window;
@@ -18,6 +19,7 @@ mod window;
 pub use file::{FileSpec, TraceFacts};
 pub use length::{Distribution, Length, NAMED};
 pub use prompt::{MixPart, PrefixSpec, PromptSet, PromptSpec};
+pub use server::{Command, MODEL, PORT, PROGRAM, Protocol, Reach, ServerSpec, THREADS};
 pub use shape::{Level, Offer, Piece, Shape, ShapeKind, Spacing, when};
 pub use stop::{Objectives, Planned, StopSpec};
 
@@ -87,6 +89,20 @@ pub enum EngineSpec {
     Sim(SimSpec),
     /// An engine that the worker program links besides these.
     Linked(LinkedSpec),
+    /// A program of its own, reached over a protocol.
+    Server(ServerSpec),
+}
+
+impl EngineSpec {
+    /// Its number of threads, where it is told one.
+    pub fn threads_mut(&mut self) -> Option<&mut u32> {
+        match self {
+            Self::Native(spec) => Some(&mut spec.threads),
+            Self::Linked(spec) => Some(&mut spec.threads),
+            Self::Server(spec) => Some(&mut spec.threads),
+            Self::Sim(_) => None,
+        }
+    }
 }
 
 /// An engine that the worker program links.

@@ -26,6 +26,8 @@ pub mod program;
 pub mod session;
 mod signals;
 pub mod stream;
+#[cfg(feature = "native")]
+mod tail;
 pub mod trial;
 
 pub use program::main_with;

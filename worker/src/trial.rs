@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use contract::id::Attempt;
 use contract::identity::Sha256;
-use contract::message::{Failure, FailureKind, LoadReport};
+use contract::message::{Failure, LoadReport};
 use contract::metric::Metric;
 use contract::part::{EngineFacts, Origin, Part, PartKey, Sent, StopCause, Usage, Window};
 use contract::spec::{Assignment, Demand, EngineSpec, Planned};
-use drive::{bad_assignment, broken, drive, window_start};
+use drive::{bad_assignment, broken, drive, unanswered, window_start};
 
 use crate::engine::linked::Engines;
 use crate::engine::{self, Engine, Opened};
@@ -24,6 +24,7 @@ use crate::load::inbox::Inbox;
 use crate::load::phase::{self, Phase, PhaseError};
 use crate::load::stop::Reason;
 use crate::measure::{Clock, ColdStart, Measured};
+use crate::os::family::Family;
 use crate::{generator_limit, os};
 
 pub use crate::load::control::Control;
@@ -38,6 +39,7 @@ pub struct OpenEngine {
     report: LoadReport,
     kernels: String,
     processors: Vec<u32>,
+    family: Option<Family>,
     clock: Clock,
     inbox: Inbox,
     cold: Cold,
@@ -137,6 +139,7 @@ impl OpenEngine {
             report,
             kernels,
             processors,
+            family,
         } = engine::open(
             engines,
             spec,
@@ -160,6 +163,7 @@ impl OpenEngine {
             report,
             kernels,
             processors,
+            family,
             clock,
             inbox,
             cold,
@@ -194,7 +198,7 @@ impl OpenEngine {
         match self.offer(phase, self.clock.now(), control, &mut || ()) {
             Ok(ran) => self.warmed(&ran.measured).map(|()| true),
             Err(NoResult::Cancelled) => Ok(false),
-            Err(NoResult::Failed(reason)) => Err(broken(reason)),
+            Err(NoResult::Failed(reason)) => Err(broken(reason, self.engine.complaint())),
         }
     }
 
@@ -222,7 +226,9 @@ impl OpenEngine {
         match self.offer(phase, start.at, control, on_started) {
             Ok(ran) => TrialEnd::Part(Box::new(self.part(assignment, start, origin, attempt, ran))),
             Err(NoResult::Cancelled) => TrialEnd::Cancelled,
-            Err(NoResult::Failed(reason)) => TrialEnd::Failed(broken(reason)),
+            Err(NoResult::Failed(reason)) => {
+                TrialEnd::Failed(broken(reason, self.engine.complaint()))
+            }
         }
     }
 
@@ -253,20 +259,7 @@ impl OpenEngine {
     fn warmed(&mut self, measured: &Measured) -> Result<(), Failure> {
         let outcomes = &measured.outcomes;
         if outcomes.planned > 0 && outcomes.ok == 0 {
-            let cause = if outcomes.timed_out == outcomes.planned {
-                "raise the scenario's `timeout`"
-            } else {
-                "look at the worker's standard error"
-            };
-            let message = format!(
-                "none of {} warm-up requests was answered ({} refused, {} failed, {} timed out): \
-                 {cause}, or try fewer requests at once",
-                outcomes.planned, outcomes.refused, outcomes.failed, outcomes.timed_out
-            );
-            return Err(Failure {
-                kind: FailureKind::Engine,
-                message,
-            });
+            return Err(unanswered(outcomes, self.engine.complaint()));
         }
         self.cold = match std::mem::replace(&mut self.cold, Cold::Told) {
             Cold::Starting(mut cold) => {
@@ -294,11 +287,15 @@ impl OpenEngine {
     ) -> Result<Ran, NoResult> {
         let done = match self.broken {
             Some(reason) => Err(NoResult::Failed(reason)),
-            None => drive(
-                Driver::new(self.bench(control), phase, start),
-                start,
-                on_started,
-            ),
+            None => {
+                let family = self.family.clone();
+                drive(
+                    Driver::new(self.bench(control), phase, start),
+                    start,
+                    family.as_ref(),
+                    on_started,
+                )
+            }
         };
         if let Err(NoResult::Failed(reason)) = done {
             self.broken = Some(reason);

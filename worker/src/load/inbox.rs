@@ -72,14 +72,24 @@ impl StepSink for Stamper {
     }
 
     fn happened(&mut self, events: &[EngineEvent]) {
-        let (now, began) = (self.clock.now(), self.began);
+        let now = self.clock.now();
+        self.hand_over(events, now);
+    }
+
+    fn arrived(&mut self, events: &[EngineEvent]) {
+        self.hand_over(events, self.began);
+    }
+}
+
+impl Stamper {
+    fn hand_over(&mut self, events: &[EngineEvent], ended: Duration) {
         let mut shared = self.inbox.lock();
         shared.events.extend(events.iter().map(|&event| {
             // Work begins when its step begins; everything else is known when the step ends.
             let at = if matches!(event, EngineEvent::Started { .. }) {
-                began
+                self.began
             } else {
-                now
+                ended
             };
             Stamped { at, event }
         }));
