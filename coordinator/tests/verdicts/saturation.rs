@@ -112,9 +112,9 @@ fn alarms(load: &'static str, seeds: u64) -> usize {
     found.into_iter().filter(|alarm| *alarm).count()
 }
 
-/// A hundred runs each. A check that alarmed in one of a hundred would show four or more among two
-/// hundred with probability 0.14; one that alarmed in five of a hundred would show fewer than four
-/// with probability 0.01.
+/// A hundred runs each. A check that alarmed in one of a hundred would show six or more among two
+/// hundred with probability 0.016; one that alarmed in six of a hundred would show fewer than six
+/// with probability 0.02.
 #[test]
 fn a_load_that_is_carried_is_seldom_taken_for_one_that_runs_away() {
     let found = CARRIED_IN_BUNCHES.map(|load| alarms(load, 100));
@@ -122,7 +122,7 @@ fn a_load_that_is_carried_is_seldom_taken_for_one_that_runs_away() {
         "false alarms in 100 runs: steps {}, ramp {}",
         found[0], found[1]
     );
-    assert!(found.iter().sum::<usize>() < 4, "{found:?}");
+    assert!(found.iter().sum::<usize>() < 6, "{found:?}");
 }
 
 /// The negative control: the same arrivals, rounds and engine with more than it can do.
