@@ -1,5 +1,6 @@
-//! sled itself: opened, changed and closed so that a failing device can neither end the process nor
-//! hold it for ever. Owns its settings; must not know what is in it or whether it may be trusted.
+//! sled itself: opens, changes and closes it so that a failing device can neither end the process
+//! nor block it for ever. Owns its settings; must not know its contents or whether they can be
+//! trusted.
 
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
