@@ -1,5 +1,5 @@
-//! Revisions and workspaces that cannot be built: each is refused with one sentence that includes
-//! the way out.
+//! Revisions and workspaces that cannot be built: each is refused with one sentence that says
+//! what to do.
 
 use std::fs;
 

@@ -175,7 +175,7 @@ async fn handshake(caller: Caller) {
         }
     };
     let guest = GuardedConn::new(wire, pass, evicted, limit, refusals);
-    // Nobody takes connections any more: the run is over.
+    // If this fails, the run is over, and no connection is needed.
     drop(ready.send(Ok(guest)).await);
 }
 
