@@ -177,7 +177,7 @@ mod tests {
         let db = open_sled(&place).expect("it opens");
         assert!(is_locked(&place));
         drop(db);
-        let _again = open_sled(&place).expect("it is let go of");
+        let _again = open_sled(&place).expect("sled has released its lock");
         std::fs::remove_dir_all(&place).expect("it was made above");
         let held = Damage::Engine(sled::Error::Io(ErrorKind::WouldBlock.into()));
         assert!(matches!(judge(&place, held), StoreError::InUse { .. }));

@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(
             found(groups, V1, &none),
             (0.0, 0),
-            "the twin: no quota is no limit"
+            "counter-check: no quota is no limit"
         );
         let memory = [
             ("memory/a/memory.limit_in_bytes", "1048576"),
@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(
             found("0::/c", V2, &files),
             (0.0, 0),
-            "the twin: another group is not below it"
+            "counter-check: another group is not below it"
         );
         assert_eq!(found("0::/", V2, &[]), (0.0, 0));
     }

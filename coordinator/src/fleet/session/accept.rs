@@ -339,7 +339,7 @@ mod tests {
         pass.admit();
         assert!(
             pass.greet().is_some() && pass.greet().is_some(),
-            "who is admitted may"
+            "an admitted connection may open further streams"
         );
     }
 }

@@ -287,7 +287,7 @@ fn files_are_read_as_text_and_by_their_structure() {
     );
     assert!(
         with("p.jsonl", b"no json\n")
-            .expect_err("it is called JSON")
+            .expect_err("its name ends in .json")
             .contains("read line 1")
     );
     let inst: String = (0..60)
