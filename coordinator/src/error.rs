@@ -64,7 +64,7 @@ pub enum AppError {
     /// An error of the certificates.
     #[error("failed to {0}")]
     Certs(#[from] CertsError),
-    /// The project to begin with.
+    /// An error of writing a new project.
     #[error("failed to {0}")]
     Init(#[from] InitError),
     /// A resumed run must have as many slots as it began with.
