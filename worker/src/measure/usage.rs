@@ -1,5 +1,5 @@
-//! What process and host spent between two instants, read from the kernel. It must not know what
-//! was measured.
+//! Resources that process and host used between two instants, read from the kernel. It must not
+//! know what was measured.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ impl Meter {
         }
     }
 
-    /// What was spent since `before`; the window lasted `wall`.
+    /// Resources used since `before`; the window lasted `wall`.
     #[must_use]
     pub fn since(&self, before: &Self, wall: Duration) -> Usage {
         let (now, then) = (&self.process, &before.process);
@@ -80,7 +80,8 @@ fn ticks(time: Duration) -> u64 {
     u64::try_from(ticks).unwrap_or(u64::MAX)
 }
 
-/// user, nice, system, idle, iowait, irq, softirq, steal; guest times are in user and nice already.
+/// Fields: user, nice, system, idle, iowait, irq, softirq, steal; guest times are already in user
+/// and nice.
 fn host_ticks(stat: &str) -> HostTicks {
     let line = stat.lines().next().unwrap_or_default();
     let ticks: Vec<u64> = line
