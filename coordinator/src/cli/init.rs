@@ -1,4 +1,4 @@
-//! `init`. Owns its flags; must not know what is in a project.
+//! `init`. Owns its flags; must not know the contents of a project.
 
 use std::path::PathBuf;
 

@@ -122,7 +122,7 @@ impl PlanFile {
         file
     }
 
-    /// The engines' tables, which are none then.
+    /// Takes the engines' tables out of the file.
     pub(super) fn take_tables(&mut self) -> Tables {
         Tables {
             native: self.native.take(),
@@ -132,7 +132,7 @@ impl PlanFile {
         }
     }
 
-    /// Gives it these tables.
+    /// Sets the engines' tables.
     pub(super) fn set_tables(&mut self, tables: Tables) {
         let Tables {
             native,

@@ -72,7 +72,7 @@ impl Verify {
 }
 
 impl NativePlan {
-    /// Whether every byte of the model is to be the same on every host.
+    /// Whether every byte of the model must be the same on every host.
     pub(super) fn verifies(&self) -> bool {
         self.verify == Verify::Full
     }

@@ -80,7 +80,7 @@ pub enum Problem {
         /// The contradiction.
         problem: WindowProblem,
     },
-    /// Servers that cannot be started or found.
+    /// A problem of the servers.
     #[error("the server {0}")]
     Server(ServerProblem),
     /// A handicap with resident workers, which both arms would share.

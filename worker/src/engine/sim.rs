@@ -81,7 +81,7 @@ pub(super) fn encode(text: &str) -> Vec<u32> {
     words(text, VOCABULARY)
 }
 
-/// The same of so many words.
+/// The same for this vocabulary.
 pub(super) fn words(text: &str, vocabulary: u32) -> Vec<u32> {
     let id = |word: &str| {
         let hash = word.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |h, b| {

@@ -14,7 +14,8 @@ use crate::os::{self, ProcessUsage};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Meter {
     process: ProcessUsage,
-    /// What this process spent, where the engine is another: no work of others.
+    /// Processor time of this process if the engine is a separate process: it does not count as
+    /// work of other programs.
     client: Duration,
     thread: Duration,
     host: HostTicks,
@@ -30,8 +31,8 @@ struct HostTicks {
 
 impl Meter {
     /// Reads everything now, on the driver's thread. Takes some 50 µs: keep it out of the window.
-    /// In virtual time nothing is spent, so that simulated parts are equal bit by bit. Where the
-    /// engine is a process of its own, what it spends counts, and not what this one does.
+    /// In virtual time it reads nothing, so that simulated parts are equal bit by bit. If the
+    /// engine is a separate process, its resources count instead of this process's.
     #[must_use]
     pub fn read(clock: &Clock, engine: Option<&Family>) -> Self {
         if clock.is_virtual() {

@@ -1,12 +1,12 @@
-//! What an exec engine must not say: each is named, and nothing grows without end.
+//! Invalid output of an exec engine: each kind is named, and memory stays bounded.
 
 use worker::engine::{Ending, EngineEvent, ErrorKind};
 
 use crate::rig::{Rig, refusal, script, spec};
 use contract::spec::Protocol;
 
-/// What is heard last of a script that says this when it is asked for four tokens of request 1, and
-/// what is complained of.
+/// The last event, and the complaint, for a script that writes this when four tokens of request 1
+/// are requested.
 fn heard(said: &str) -> (EngineEvent, String) {
     let mut rig = Rig::open(&script(&format!("read submitted; {said}; read rest"))).unwrap();
     rig.ask(1, 4);
