@@ -140,7 +140,7 @@ impl ServerPlan {
         let names = self.names().filter_map(|name| self.reach(name));
         let found = |reach| matches!(reach, Reach::Url(_));
         names.into_iter().any(found).then(|| {
-            "servers of others: arms are places and times, which programs run there is not known"
+            "servers are started elsewhere: their programs are not identified, and arms differ in place and time"
                 .to_owned()
         })
     }

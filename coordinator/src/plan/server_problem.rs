@@ -1,5 +1,4 @@
-//! Everything that can be wrong with the servers of a plan, one sentence each. Must not know how it
-//! is detected.
+//! What can be wrong with the servers of a plan, one sentence each. Must not know how it is found.
 
 /// What can be wrong with servers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -9,43 +8,43 @@ pub enum ServerProblem {
         "names none: write [server] with a `command`, and a [[server.variant]] for each variant"
     )]
     NoVariant,
-    /// Two variants have this name.
+    /// Two of one name.
     #[error("names `{0}` twice, names must differ")]
     Twice(String),
-    /// Neither a command nor an address.
+    /// Neither started nor found.
     #[error("of `{0}` has neither a `command` nor a `url`: give one of them")]
     Nothing(String),
-    /// Both a command and an address.
+    /// Both.
     #[error("of `{0}` has both a `command` and a `url`: leave one of them out")]
     Both(String),
-    /// An address for a protocol without one.
+    /// An address for what has none.
     #[error("of `{0}` has a `url`, and an exec engine is always started: give a `command`")]
     Address(String),
-    /// A placeholder without a value.
+    /// A place that nothing fills.
     #[error("of `{0}` holds {{program}} in its command: give it a `program`")]
     NoProgram(String),
-    /// A program that no command uses.
+    /// A program that nothing uses.
     #[error(
         "of `{0}` has a `program` that its command does not use: put {{program}} into `command`"
     )]
     UnusedProgram(String),
-    /// The server would listen on a port that the worker does not know.
+    /// It would listen where nobody looks.
     #[error("of `{0}` is not told where to listen: put {{port}} into `command`")]
     NoPort(String),
-    /// The engine does not listen on a port.
+    /// It listens nowhere.
     #[error("of `{0}` holds {{port}}, and an exec engine listens nowhere: leave it out")]
     Port(String),
-    /// An unknown placeholder.
+    /// A slip.
     #[error("of `{variant}` holds {found}, which stands for nothing{}", hint(.near))]
     Placeholder {
-        /// The variant.
+        /// Whose.
         variant: String,
         /// As given.
         found: String,
-        /// The most similar placeholder.
+        /// What was probably meant.
         near: Option<String>,
     },
-    /// The worker's load timeout would expire first.
+    /// Whoever waits longer gives up first.
     #[error(
         "may take {start} s until it is ready, longer than `timeouts.load` allows: raise that as well"
     )]

@@ -28,7 +28,7 @@ fn nonsense_brings_the_engine_down_and_is_named() {
             r#"echo '{"tokens": [[7, 5]]}'"#,
             "request 7, which it does not hold",
         ),
-        (r#"echo '{"encoded": [1]}'"#, "nobody asked for"),
+        (r#"echo '{"encoded": [1]}'"#, "was not requested"),
         (
             "head -c 1073741824 /dev/zero | tr '\\0' x",
             "is longer than 4194304 bytes",

@@ -38,7 +38,7 @@ pub(super) enum Nonsense {
     Unknown { index: u32 },
     #[error("starts request {index} a second time")]
     Again { index: u32 },
-    #[error("gives tokens of a text that nobody asked for")]
+    #[error("gives tokens of a text that was not requested")]
     Unasked,
 }
 
@@ -172,7 +172,7 @@ impl Held {
                 Ending::Failed(ErrorKind::Internal)
             }
             Ending::Cancelled => {
-                self.complain(|| format!("cancelled request {index}, which nobody asked for"));
+                self.complain(|| format!("cancelled request {index} without being asked"));
                 Ending::Failed(ErrorKind::Internal)
             }
             // Once started, a request can no longer be refused; it fails.
