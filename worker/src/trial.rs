@@ -1,6 +1,6 @@
-//! One worker's trials from the inside: open the engine, warm it up, run the measured window, hand
-//! back a part. All of it happens on the calling thread, which becomes the driver's. It must not
-//! know sessions or messages.
+//! One worker's trials: open the engine, warm it up, run the measured window, return a part.
+//! Everything runs on the calling thread, which becomes the driver's. Must not know sessions or
+//! messages.
 
 mod drive;
 
@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use contract::id::Attempt;
 use contract::identity::Sha256;
-use contract::message::{Failure, FailureKind, LoadReport};
+use contract::message::{Failure, LoadReport};
 use contract::metric::Metric;
 use contract::part::{EngineFacts, Origin, Part, PartKey, Sent, StopCause, Usage, Window};
 use contract::spec::{Assignment, Demand, EngineSpec, Planned};
-use drive::{bad_assignment, broken, drive, window_start};
+use drive::{bad_assignment, broken, drive, unanswered, window_start};
 
 use crate::engine::linked::Engines;
 use crate::engine::{self, Engine, Opened};
@@ -24,6 +24,7 @@ use crate::load::inbox::Inbox;
 use crate::load::phase::{self, Phase, PhaseError};
 use crate::load::stop::Reason;
 use crate::measure::{Clock, ColdStart, Measured};
+use crate::os::family::Family;
 use crate::{generator_limit, os};
 
 pub use crate::load::control::Control;
@@ -32,39 +33,40 @@ pub use crate::load::control::Control;
 /// window.
 const METER_LEAD: Duration = Duration::from_millis(5);
 
-/// An open engine with everything a trial needs.
+/// An open engine with everything that a trial needs.
 pub struct OpenEngine {
     engine: Box<dyn Engine>,
     report: LoadReport,
     kernels: String,
     processors: Vec<u32>,
+    family: Option<Family>,
     clock: Clock,
     inbox: Inbox,
     cold: Cold,
-    /// What the generator of this process can do, requests a second.
+    /// Generator limit of this process, requests per second.
     floor: Option<f64>,
-    /// Set once the engine is of no use any more.
+    /// Set once the engine can no longer be used.
     broken: Option<Reason>,
-    /// The window of the assignment that was warmed up for.
+    /// The window of the assignment for which it was warmed up.
     prepared: Option<(Assignment, Phase)>,
 }
 
-/// A process starts cold only once.
+/// The cold start; a process has only one.
 enum Cold {
     /// Not warmed up yet.
     Starting(ColdStart),
-    /// Complete, to go with the first part.
+    /// Complete, to be sent with the first part.
     Known(ColdStart),
-    /// Gone with a part.
+    /// Sent with a part.
     Told,
 }
 
 /// The start instant of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StartAt {
-    /// On [`Clock::now`].
+    /// The instant on [`Clock::now`].
     pub at: Duration,
-    /// How well it is known.
+    /// Its uncertainty.
     pub uncertainty: Duration,
 }
 
@@ -73,13 +75,13 @@ pub struct StartAt {
 pub enum TrialEnd {
     /// With this part.
     Part(Box<Part>),
-    /// As asked; there is no part.
+    /// Cancelled; there is no part.
     Cancelled,
     /// Without a part.
     Failed(Failure),
 }
 
-/// A phase that went as planned.
+/// A phase that ended as planned.
 struct Ran {
     measured: Measured,
     sent: Sent,
@@ -110,10 +112,10 @@ impl OpenEngine {
     }
 
     /// Opens an engine for a demand, on a host that `slots` workers share: one of this crate or of
-    /// `engines`. Time since the last mark of `cold` belongs to nobody.
+    /// `engines`. Time since the last mark of `cold` is not counted.
     ///
     /// # Errors
-    /// When there is no such model, it cannot be used, or it does not fit; the message names the
+    /// When there is no such model, it cannot be used, or it does not fit; the message includes the
     /// way out.
     pub fn open_with(
         engines: Engines,
@@ -137,6 +139,7 @@ impl OpenEngine {
             report,
             kernels,
             processors,
+            family,
         } = engine::open(
             engines,
             spec,
@@ -146,7 +149,7 @@ impl OpenEngine {
             sink,
             &mut |name| cold.mark(name),
         )?;
-        // An engine that keeps to no processors runs wherever this process may.
+        // An engine that does not pin itself runs wherever this process may.
         let anywhere = processors.is_empty() && !clock.is_virtual();
         let processors = if anywhere {
             os::processors()
@@ -160,6 +163,7 @@ impl OpenEngine {
             report,
             kernels,
             processors,
+            family,
             clock,
             inbox,
             cold,
@@ -169,20 +173,20 @@ impl OpenEngine {
         })
     }
 
-    /// The same of a model whose every byte was hashed.
+    /// The same for a model whose every byte was hashed.
     #[must_use]
     pub fn of_verified(mut self, model: Option<Sha256>) -> Self {
         self.report.model_sha256 = model;
         self
     }
 
-    /// What was opened.
+    /// Facts of the opened engine.
     #[must_use]
     pub fn report(&self) -> LoadReport {
         self.report.clone()
     }
 
-    /// Prepares the window's requests and warms up at full concurrency. False if cancelled.
+    /// Prepares the window's requests and warms up at full concurrency. Returns false if cancelled.
     ///
     /// # Errors
     /// When the assignment contradicts itself or the engine, or the engine does not answer.
@@ -194,7 +198,7 @@ impl OpenEngine {
         match self.offer(phase, self.clock.now(), control, &mut || ()) {
             Ok(ran) => self.warmed(&ran.measured).map(|()| true),
             Err(NoResult::Cancelled) => Ok(false),
-            Err(NoResult::Failed(reason)) => Err(broken(reason)),
+            Err(NoResult::Failed(reason)) => Err(broken(reason, self.engine.complaint())),
         }
     }
 
@@ -222,11 +226,13 @@ impl OpenEngine {
         match self.offer(phase, start.at, control, on_started) {
             Ok(ran) => TrialEnd::Part(Box::new(self.part(assignment, start, origin, attempt, ran))),
             Err(NoResult::Cancelled) => TrialEnd::Cancelled,
-            Err(NoResult::Failed(reason)) => TrialEnd::Failed(broken(reason)),
+            Err(NoResult::Failed(reason)) => {
+                TrialEnd::Failed(broken(reason, self.engine.complaint()))
+            }
         }
     }
 
-    /// Makes the window's prompts unless they are there already.
+    /// Makes the window's prompts unless they exist already.
     fn prepare_anew(&mut self, assignment: &Assignment) -> Result<(), PhaseError> {
         match &self.prepared {
             Some((of, _)) if of == assignment => Ok(()),
@@ -253,26 +259,13 @@ impl OpenEngine {
     fn warmed(&mut self, measured: &Measured) -> Result<(), Failure> {
         let outcomes = &measured.outcomes;
         if outcomes.planned > 0 && outcomes.ok == 0 {
-            let cause = if outcomes.timed_out == outcomes.planned {
-                "raise the scenario's `timeout`"
-            } else {
-                "look at the worker's standard error"
-            };
-            let message = format!(
-                "none of {} warm-up requests was answered ({} refused, {} failed, {} timed out): \
-                 {cause}, or try fewer requests at once",
-                outcomes.planned, outcomes.refused, outcomes.failed, outcomes.timed_out
-            );
-            return Err(Failure {
-                kind: FailureKind::Engine,
-                message,
-            });
+            return Err(unanswered(outcomes, self.engine.complaint()));
         }
         self.cold = match std::mem::replace(&mut self.cold, Cold::Told) {
             Cold::Starting(mut cold) => {
                 let first = measured.histograms.get(Metric::Ttft).exact();
-                // Of all warm-up requests, which come at full concurrency: not what a lone first
-                // request waits.
+                // Over all warm-up requests, which run at full concurrency; it is not the wait of a
+                // single first request.
                 if first.count > 0 {
                     cold.add("first_token", Duration::from_nanos(first.min));
                 }
@@ -283,7 +276,7 @@ impl OpenEngine {
         Ok(())
     }
 
-    /// Offers a whole phase and waits until the engine has let go of it. An engine that failed is
+    /// Offers a whole phase and waits until the engine has released it. An engine that failed is
     /// not used again.
     fn offer(
         &mut self,
@@ -294,11 +287,15 @@ impl OpenEngine {
     ) -> Result<Ran, NoResult> {
         let done = match self.broken {
             Some(reason) => Err(NoResult::Failed(reason)),
-            None => drive(
-                Driver::new(self.bench(control), phase, start),
-                start,
-                on_started,
-            ),
+            None => {
+                let family = self.family.clone();
+                drive(
+                    Driver::new(self.bench(control), phase, start),
+                    start,
+                    family.as_ref(),
+                    on_started,
+                )
+            }
         };
         if let Err(NoResult::Failed(reason)) = done {
             self.broken = Some(reason);

@@ -1,49 +1,56 @@
-//! From flags to something that can be carried out: plan, lineup, binaries, model, script.
+//! Turns flags into a runnable job: plan, lineup, binaries, model, script.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use contract::id::{Attempt, RunId};
+use contract::id::{Arm, Attempt, RunId};
 use contract::identity::Sha256;
 use contract::message::OWN_PROCESSORS;
 use contract::run::{Role, RunHeader, VariantRecord};
+use contract::spec::EngineSpec;
 
 use super::entropy::entropy;
 use super::execute::{FleetTarget, sibling_worker};
+use super::servers;
 use crate::build::{self, BuildOptions, BuiltSet, Variant, microarchitecture};
 use crate::dispatch::driver::unix_ms;
 use crate::dispatch::job::{Binary, Job, Limits, Script};
 use crate::dispatch::orders::Orders;
 use crate::error::{AppError, ExecuteError};
 use crate::fleet::launch::LaunchError;
-use crate::plan::{EnginePlan, OnLoss, Plan, model};
+use crate::plan::{ModelPlace, OnLoss, Plan, VariantsAre, model};
 use crate::schedule::{Block, Lineup};
 
-/// The commit this program was built from, as its build script saw it.
+/// The commit that this program was built from, as its build script found it.
 const GIT_SHA: &str = env!("BENCH_GIT_SHA");
 
-/// The builds of a run: where they are and what is recorded of them.
+/// The builds of a run: their paths and their records.
 pub(super) struct Builds {
     /// Binaries by variant.
     pub binaries: BTreeMap<String, Binary>,
     /// Records, baseline first.
     pub records: Vec<VariantRecord>,
+    /// What a reader must know of them beside every number.
+    pub labels: Vec<String>,
 }
 
-/// Finds and checks the builds a lineup names. Simulated variants are labels on the plain worker.
+/// Finds and checks the builds that a lineup names. Simulated variants are labels on the plain
+/// worker.
 ///
 /// # Errors
 /// When a variant is not built, has changed since, or two are the same code.
 pub(super) fn builds(plan: &Plan, lineup: &Lineup) -> Result<Builds, AppError> {
-    match plan.engine {
-        EnginePlan::Sim(_) => labels(lineup),
-        EnginePlan::Native(_) | EnginePlan::Linked(_) => built(lineup, &BuildOptions::made_in()),
+    match plan.engine.variants_are() {
+        VariantsAre::Names => named(plan, lineup),
+        VariantsAre::Builds => built(lineup, &BuildOptions::made_in()),
     }
 }
 
-fn labels(lineup: &Lineup) -> Result<Builds, AppError> {
+/// Every variant is measured by the plain worker: one that is simulated is a name, a server is known
+/// by what it is made of.
+fn named(plan: &Plan, lineup: &Lineup) -> Result<Builds, AppError> {
     let path = sibling_worker();
     if !path.is_file() {
         return Err(ExecuteError::Launch(LaunchError::NoProgram { path }).into());
@@ -52,6 +59,7 @@ fn labels(lineup: &Lineup) -> Result<Builds, AppError> {
     let mut builds = Builds {
         binaries: BTreeMap::new(),
         records: Vec::new(),
+        labels: Vec::new(),
     };
     for name in lineup.variants() {
         builds.binaries.insert(
@@ -62,13 +70,21 @@ fn labels(lineup: &Lineup) -> Result<Builds, AppError> {
                 needs: Vec::new(),
             },
         );
-        builds.records.push(VariantRecord {
+        let record = VariantRecord {
             name: name.to_owned(),
             sha256,
             git_sha: GIT_SHA.to_owned(),
             ..VariantRecord::default()
-        });
+        };
+        let (record, label) = match plan.engine.spec("", name, Arm::A) {
+            EngineSpec::Server(server) => servers::record(record, &server.reach)?,
+            _ => (record, None),
+        };
+        builds.records.push(record);
+        let label = label.filter(|label| !builds.labels.contains(label));
+        builds.labels.extend(label);
     }
+    servers::differ(&builds.records)?;
     Ok(builds)
 }
 
@@ -84,6 +100,7 @@ fn built(lineup: &Lineup, dir: &Path) -> Result<Builds, AppError> {
     let mut builds = Builds {
         binaries: BTreeMap::new(),
         records: Vec::new(),
+        labels: Vec::new(),
     };
     for variant in &variants {
         let path = built.verified_binary(variant)?;
@@ -137,28 +154,27 @@ fn record(built: &BuiltSet, variant: &Variant) -> Result<VariantRecord, AppError
             .map_or_else(|| "unknown".to_owned(), ToString::to_string),
         flags: built.flags.join(" "),
         profile_sha256: profile.map_or(Ok(Sha256::default()), |profile| hash(&profile.sha256))?,
+        ..VariantRecord::default()
     })
 }
 
-/// The model as this host sees it; empty where there is none.
+/// The path of the model on this host; empty if the plan needs none.
 ///
 /// # Errors
-/// When there is none, with the places tried and the way out.
+/// When it is not found; the message lists the places tried and the way out.
 pub(super) fn model(plan: &Plan) -> Result<String, AppError> {
-    let native = match &plan.engine {
-        EnginePlan::Native(native) => native,
-        // Its own affair: what it is told is among its options.
-        EnginePlan::Linked(linked) => return Ok(linked.model().unwrap_or_default().to_owned()),
-        EnginePlan::Sim(_) => return Ok(String::new()),
+    let wanted = match plan.engine.model() {
+        ModelPlace::Nowhere => return Ok(String::new()),
+        ModelPlace::AsTold(place) => return Ok(place.to_owned()),
+        ModelPlace::ToFind(place) => place.map(Path::new),
     };
-    // A variable that is set to nothing is not set.
+    // An empty variable counts as unset.
     let variable = |name| {
         std::env::var_os(name)
             .filter(|value| !value.is_empty())
             .map(PathBuf::from)
     };
     let (environment, home) = (variable(model::ENVIRONMENT), variable("HOME"));
-    let wanted = native.model.as_deref().map(Path::new);
     let found = model::locate(
         wanted,
         environment.as_deref(),
@@ -173,17 +189,18 @@ pub(super) fn model(plan: &Plan) -> Result<String, AppError> {
     Ok(absolute.display().to_string())
 }
 
-/// A run that begins: its id, the header that is stored once its first engine is open, and the job.
+/// A run that is about to begin: its id, the header that is stored once its first engine is open,
+/// and the job.
 pub(super) struct Prepared {
     /// The run.
     pub run: RunId,
-    /// What to carry out.
+    /// The job to run.
     pub job: Job,
-    /// The hosts and agents it is to run on.
+    /// The hosts and agents to run on.
     pub target: FleetTarget,
 }
 
-/// Puts a new run together.
+/// Prepares a new run.
 #[must_use]
 pub(super) fn new_run(
     plan: Plan,
@@ -202,17 +219,17 @@ pub(super) fn new_run(
         plan_digest: build::sha256(plan_json.as_bytes()),
         plan_json,
         seed: plan.seed,
-        variants: builds.records,
+        variants: builds.records.clone(),
         hosts: Vec::new(),
         slots,
-        simulated: matches!(plan.engine, EnginePlan::Sim(_)),
+        simulated: plan.engine.is_simulated(),
         model_digest: String::new(),
         model_sha256: None,
-        labels: run_labels(&plan, lineup),
+        labels: [run_labels(&plan, lineup), builds.labels.clone()].concat(),
         sequence: None,
     };
     let blocks = crate::schedule::blocks(&plan, lineup);
-    let job = job(run, plan, blocks, builds.binaries, model, Attempt(1), slots);
+    let job = job(run, plan, blocks, builds, model, Attempt(1), slots);
     Prepared {
         run,
         job: Job {
@@ -223,7 +240,7 @@ pub(super) fn new_run(
     }
 }
 
-/// What a reader must see beside every number.
+/// Labels that must be shown beside every number.
 fn run_labels(plan: &Plan, lineup: &Lineup) -> Vec<String> {
     let labels = [
         (lineup.is_a_a(), Role::SameBuild.label()),
@@ -241,15 +258,7 @@ fn run_labels(plan: &Plan, lineup: &Lineup) -> Vec<String> {
             look.at, plan.rounds
         )
     });
-    labels.chain(handicap(plan)).chain(look).collect()
-}
-
-/// A run whose difference was made is never to be taken for one of builds.
-fn handicap(plan: &Plan) -> Option<String> {
-    let EnginePlan::Native(native) = &plan.engine else {
-        return None;
-    };
-    (native.handicap > 0.0).then(|| format!("B slowed by {} % on purpose", 100.0 * native.handicap))
+    labels.chain(plan.engine.label()).chain(look).collect()
 }
 
 /// The job for these blocks of a plan.
@@ -258,7 +267,7 @@ pub(super) fn job(
     run: RunId,
     plan: Plan,
     blocks: Vec<Block>,
-    binaries: BTreeMap<String, Binary>,
+    builds: Builds,
     model: String,
     first_attempt: Attempt,
     slots: u32,
@@ -286,18 +295,20 @@ pub(super) fn job(
         .duet
         .then(|| (OWN_PROCESSORS.to_owned(), "1".to_owned()));
     let env = apart.into_iter().collect();
+    let identities = servers::identities(&builds.records);
     let orders = Orders {
         run,
         plan: Arc::new(plan),
         slots,
         model,
+        identities,
     };
     Job {
         script,
         orders,
         header: None,
         identity: None,
-        binaries,
+        binaries: builds.binaries,
         env,
         instrumented: false,
     }
@@ -309,7 +320,7 @@ fn limits(plan: &Plan) -> Limits {
         .iter()
         .map(|scenario| plan.trial_limit(scenario))
         .max();
-    // A model is read by the agent as it is by the worker, and may take as long.
+    // The agent reads the whole model, as the worker does, and may take as long.
     let hashing = if plan.verifies_model() {
         plan.timeouts.load
     } else {

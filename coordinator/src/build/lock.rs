@@ -1,5 +1,5 @@
-//! One build at a time in one directory: a lock that ends with the process, however it ends. Knows
-//! nothing of builds.
+//! Allows one build at a time in a directory: a lock that ends with the process, however the
+//! process ends. Must not know builds.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -7,12 +7,12 @@ use std::process::Stdio;
 
 use super::BuildError;
 
-/// Held while a build is under way.
+/// Held while a build runs.
 #[derive(Debug)]
 pub(super) struct Lock(File);
 
 impl Lock {
-    /// Takes the lock of `dir`, or fails at once when another build has it.
+    /// Takes the lock of `dir`, or fails at once if another build holds it.
     pub(super) fn take(dir: &Path) -> Result<Self, BuildError> {
         let path = dir.join("lock");
         let file = File::create(&path).map_err(BuildError::io(&path))?;
@@ -23,7 +23,8 @@ impl Lock {
         }
     }
 
-    /// For a child: unless it is dropped before, the lock lasts until the child ends as well.
+    /// For a child process: unless the handle is dropped before, the lock lasts until the child has
+    /// ended too.
     pub(super) fn shared(&self) -> std::io::Result<Stdio> {
         self.0.try_clone().map(Stdio::from)
     }
@@ -31,8 +32,8 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing alone would not do: a child that another thread is just starting has the file
-        // open as well.
+        // Closing is not enough: a child that another thread is just starting also has the file
+        // open.
         drop(self.0.unlock());
     }
 }

@@ -1,4 +1,4 @@
-//! `run`. Owns its flags and which of them change the plan; must not know how a run is carried out.
+//! `run`. Owns its flags, and which of them change the plan; must not know how a run is performed.
 
 use std::path::PathBuf;
 
@@ -26,23 +26,23 @@ pub struct RunArgs {
     /// Changes to the plan.
     #[command(flatten)]
     pub changes: Changes,
-    /// Where it runs.
+    /// Hosts to run on.
     #[command(flatten)]
     pub fleet: FleetArgs,
     /// How the answer becomes an exit code.
     #[command(flatten)]
     pub gate: GateArgs,
-    /// How to print it.
+    /// How to print the answer.
     #[command(flatten)]
     pub output: ComparisonOutputArgs,
 }
 
-/// Who is compared with whom.
+/// The builds to compare.
 #[derive(Debug, Args)]
 #[group(id = "Lineup", multiple = true)]
 pub struct LineupArgs {
     /// Builds to run: the first is the baseline, and each other one is compared with it [default:
-    /// baseline,pgo]
+    /// those that the plan names, else baseline,pgo]
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub variants: Vec<String>,
     /// Compare one build with itself; this should show no difference
@@ -104,7 +104,7 @@ pub struct Changes {
     pub on_loss: Option<OnLoss>,
 }
 
-/// Per cent as a share, of which there is no more than the whole.
+/// A percentage as a share; at most 100 %.
 fn percent(text: &str) -> Result<f64, String> {
     let percent = text.trim_end_matches('%').trim().parse::<f64>().ok();
     let within = percent.filter(|percent| (0.0..=100.0).contains(percent));
@@ -114,7 +114,7 @@ fn percent(text: &str) -> Result<f64, String> {
 }
 
 impl RunArgs {
-    /// Where the plan comes from; `None` when a run is resumed.
+    /// Source of the plan; `None` if a run is resumed.
     #[must_use]
     pub fn source(&self) -> Option<Source> {
         let file = self.plan.clone().map(Source::File);
@@ -123,15 +123,15 @@ impl RunArgs {
 }
 
 impl LineupArgs {
-    /// The variants asked for, or the usual two; of an A/A comparison the baseline alone. Layouts
-    /// come last.
+    /// The variants asked for, or those that the plan names, or the usual two; of an A/A comparison
+    /// the first alone. Layouts come last.
     #[must_use]
-    pub fn names(&self) -> Vec<String> {
-        let usual: &[&str] = if self.a_a {
-            &["baseline"]
-        } else {
-            &["baseline", "pgo"]
+    pub fn names(&self, of_plan: &[&str]) -> Vec<String> {
+        let usual = match of_plan {
+            [] => &["baseline", "pgo"],
+            of_plan => of_plan,
         };
+        let usual = &usual[..if self.a_a { 1 } else { usual.len() }];
         let mut names = match self.variants.is_empty() {
             true => usual.iter().map(|name| (*name).to_owned()).collect(),
             false => self.variants.clone(),
@@ -148,7 +148,8 @@ impl LineupArgs {
 }
 
 impl LineupArgs {
-    /// Whether there is a candidate, or a build that is compared with itself: layouts are controls.
+    /// Whether there is a candidate, or a build that is compared with itself. Layouts are controls
+    /// and do not count.
     #[must_use]
     pub fn compares(&self) -> bool {
         let candidates = self
@@ -161,7 +162,7 @@ impl LineupArgs {
 }
 
 impl Changes {
-    /// As changes to a plan. A flag that is not given changes nothing.
+    /// The flags as changes to a plan. A flag that is not given changes nothing.
     #[must_use]
     pub fn overrides(&self) -> Overrides {
         Overrides {

@@ -1,4 +1,4 @@
-//! What is stored.
+//! Stored records.
 
 use std::time::Duration;
 
@@ -174,6 +174,9 @@ fn every_record_survives_its_envelope() {
             git_sha: "abc".into(),
             flags: "-Copt".into(),
             profile_sha256: Sha256::default(),
+            command: "serve --port {port}".into(),
+            identity: Sha256([7; 32]),
+            program_sha256: Sha256([8; 32]),
         }],
         hosts: vec![("agent".into(), host())],
         slots: 4,

@@ -1,6 +1,5 @@
-//! One worker process from the order to start it until it has been reaped: checked, started,
-//! watched, stopped. Tells what happens through a channel; it must not know the session or the
-//! other processes.
+//! One worker process from the start order until it has been reaped: checked, started, watched,
+//! stopped. Reports events through a channel; must not know the session or other processes.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,16 +12,22 @@ use contract::message::{Exit, FromPeer, Spawn};
 use std::os::unix::process::ExitStatusExt;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::process::{Signal, isolate, signal_group};
-use super::tail::Tail;
 use crate::measure::file_sha256;
+use crate::os;
+use crate::os::family::left_by;
+use crate::tail::Tail;
 
-/// Longest wait for the end of the standard error of a process that has ended.
+/// Longest wait for the end of standard error after a process has ended.
 const LAST_WORDS: Duration = Duration::from_millis(200);
+/// How often processes that a worker left are looked for, until there are none.
+const LOOKS: usize = 100;
+/// Between two looks.
+const NAP: Duration = Duration::from_millis(5);
 
-/// The agent's hold on one process.
+/// The agent's handle on one process.
 #[derive(Debug)]
 pub(super) struct Hold(UnboundedSender<Duration>);
 
@@ -49,15 +54,15 @@ enum StartError {
 }
 
 impl Hold {
-    /// Has a process started with this environment on top of the agent's own. What happens to it
-    /// comes through `events`, last of all `SpawnFailed` or `Exited`.
+    /// Starts a process with this environment in addition to the agent's own. Its events come
+    /// through `events`, last `SpawnFailed` or `Exited`.
     pub(super) fn spawn(order: Spawn, events: UnboundedSender<FromPeer>) -> Self {
         let (stop, stopped) = unbounded_channel();
         tokio::spawn(live(order, stopped, events));
         Self(stop)
     }
 
-    /// Asks the process to end, and has it killed after the grace: at once if that is zero.
+    /// Asks the process to end, and kills it after the grace period; at once if that is zero.
     pub(super) fn stop(&self, grace: Duration) {
         // A process that has ended needs no stopping.
         let _ = self.0.send(grace);
@@ -71,17 +76,18 @@ async fn live(
 ) {
     let ticket = order.ticket;
     let last = match start(order, &mut stop).await {
-        Ok((child, pid)) => FromPeer::Exited {
-            ticket,
-            exit: attend(child, pid, stop).await,
-        },
+        Ok((child, pid)) => {
+            let exit = attend(child, pid, stop).await;
+            end_what_it_left(pid).await;
+            FromPeer::Exited { ticket, exit }
+        }
         Err(error) => failed(ticket, &error.to_string()),
     };
-    // Without a receiver the agent is gone, and nobody wants to know.
+    // Without a receiver the agent is gone.
     let _ = events.send(last);
 }
 
-/// The answer to an order that cannot be carried out.
+/// The answer to an order that cannot be performed.
 pub(super) fn failed(ticket: Ticket, why: &str) -> FromPeer {
     FromPeer::SpawnFailed {
         ticket,
@@ -89,8 +95,8 @@ pub(super) fn failed(ticket: Ticket, why: &str) -> FromPeer {
     }
 }
 
-/// Checks the file, then starts it. The running process proves once more which file it is, so
-/// nothing is gained by swapping the file in between.
+/// Checks the file, then starts it. The running process hashes its own file again, so swapping the
+/// file in between has no effect.
 async fn start(
     order: Spawn,
     stop: &mut UnboundedReceiver<Duration>,
@@ -149,7 +155,7 @@ async fn attend(mut child: Child, pid: u32, stop: UnboundedReceiver<Duration>) -
             () = &mut follow => (waiting.await, true),
         };
         if !closed {
-            // A stray heir of the process may hold the other end open.
+            // A process that inherited the pipe may hold it open.
             let _ = timeout(LAST_WORDS, follow).await;
         }
         status
@@ -162,7 +168,25 @@ async fn attend(mut child: Child, pid: u32, stop: UnboundedReceiver<Duration>) -
     }
 }
 
-/// Waits for the end; on the way passes on orders to stop, the strictest of which holds.
+/// A worker ends what it has started; one that was killed could not. Nothing of a trial runs while
+/// the next one is measured.
+async fn end_what_it_left(pid: u32) {
+    for _ in 0..LOOKS {
+        let left = tokio::task::spawn_blocking(move || {
+            let left = left_by(pid);
+            for member in &left {
+                os::child::signal(member.pid, os::child::Signal::Kill);
+            }
+            left.len()
+        });
+        if matches!(left.await, Ok(0) | Err(_)) {
+            return;
+        }
+        sleep(NAP).await;
+    }
+}
+
+/// Waits for the end and passes on stop orders meanwhile; the strictest one applies.
 async fn until_exit(
     child: &mut Child,
     pid: u32,

@@ -1,9 +1,9 @@
-//! One phase of load, driven on a bench, and its failures.
+//! Drives one phase of load, and maps its failures.
 
 use std::time::Duration;
 
 use contract::message::{Failure, FailureKind};
-use contract::part::{StopCause, Usage};
+use contract::part::{Outcomes, StopCause, Usage};
 use contract::spec::Assignment;
 
 use super::{METER_LEAD, NoResult, Ran};
@@ -13,12 +13,14 @@ use crate::load::phase::PhaseError;
 use crate::load::stop::Reason;
 use crate::measure::{self, Meter, Wake};
 use crate::os;
+use crate::os::family::Family;
 use crate::stream::{Purpose, Stream};
 
-/// From before the start instant until everything sent has ended, with the counters read around it.
+/// From before the start instant until every request has ended, with the counters read around it.
 pub(super) fn drive(
     mut driver: Driver<'_>,
     start: Duration,
+    engine: Option<&Family>,
     on_started: &mut dyn FnMut(),
 ) -> Result<Ran, NoResult> {
     os::sharpen_timers();
@@ -27,7 +29,7 @@ pub(super) fn drive(
         return Err(NoResult::Cancelled);
     }
     let frequency = measure::frequency(&clock);
-    let mut before = Meter::read(&clock);
+    let mut before = Meter::read(&clock, engine);
     if !driver.wait_until(Wake::Exactly(start)) {
         return Err(NoResult::Cancelled);
     }
@@ -37,9 +39,9 @@ pub(super) fn drive(
             start_late = now.saturating_sub(start);
             on_started();
         }
-        Mark::Opens => before = Meter::read(&clock),
+        Mark::Opens => before = Meter::read(&clock, engine),
     });
-    let after = Meter::read(&clock);
+    let after = Meter::read(&clock, engine);
     let frequency = measure::span(frequency, measure::frequency(&clock));
     let settled = driver.settle();
     let stopped = match end {
@@ -66,8 +68,8 @@ pub(super) fn drive(
     })
 }
 
-/// Fates and tokens of simulated requests are the same for every arm; the noise of each slot and
-/// arm is its own.
+/// Outcomes and tokens of simulated requests are the same for every arm; the noise differs for each
+/// slot and arm.
 pub(super) fn window_start(assignment: &Assignment, at: Duration) -> WindowStart {
     let stream = u64::from(assignment.slot) << 8 | u64::from(assignment.arm().number());
     let noise_seed = Stream::new(assignment.seed, Purpose::Noise, stream).bits();
@@ -86,14 +88,35 @@ pub(super) fn bad_assignment(error: PhaseError) -> Failure {
     }
 }
 
-pub(super) fn broken(reason: Reason) -> Failure {
+/// What to say of a warm-up without a single answer.
+pub(super) fn unanswered(outcomes: &Outcomes, complaint: Option<String>) -> Failure {
+    let cause = if outcomes.timed_out == outcomes.planned {
+        "raise the scenario's `timeout`"
+    } else {
+        "look at the worker's standard error"
+    };
+    let complaint = complaint.map_or_else(String::new, |said| format!("; {said}"));
+    let message = format!(
+        "none of {} warm-up requests was answered ({} refused, {} failed, {} timed out): \
+         {cause}, or try fewer requests at once{complaint}",
+        outcomes.planned, outcomes.refused, outcomes.failed, outcomes.timed_out
+    );
+    Failure {
+        kind: FailureKind::Engine,
+        message,
+    }
+}
+
+/// What the engine says of it is told where it is the engine's fault.
+pub(super) fn broken(reason: Reason, complaint: Option<String>) -> Failure {
     let kind = match reason {
-        // It would end the same way again.
+        // It would fail in the same way again.
         Reason::NotFinite => FailureKind::ModelInvalid,
         _ => FailureKind::Engine,
     };
-    Failure {
-        kind,
-        message: reason.to_string(),
-    }
+    let message = match (reason, complaint) {
+        (Reason::EngineDown, Some(complaint)) => complaint,
+        _ => reason.to_string(),
+    };
+    Failure { kind, message }
 }

@@ -1,21 +1,21 @@
-//! Findings of one kind in several arms, told as one: the worst in full, the other arms by name.
-//! Must not judge.
+//! Groups findings of one kind in several arms: the worst in full, the other arms by name. Must not
+//! judge.
 
 use std::fmt;
 
-use super::reason::{Finding, Location, Reason};
+use super::reason::{Finding, Location};
 use crate::order::Arm;
 
-/// What was found in some arms of a scenario, or what concerns the whole of it.
+/// A finding in several arms of a scenario, or one that concerns the whole scenario.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alike<'a> {
-    /// The finding of the arm that came worst; of equals the first.
+    /// The finding of the arm with the worst result; the first of equal ones.
     pub worst: &'a Finding,
     /// The other arms in which it was found.
     pub also: Vec<Arm>,
 }
 
-/// Findings that follow one another and differ in their arm alone are taken together.
+/// Groups consecutive findings that differ only in their arm.
 #[must_use]
 pub fn alike(findings: &[Finding]) -> Vec<Alike<'_>> {
     findings
@@ -26,8 +26,7 @@ pub fn alike(findings: &[Finding]) -> Vec<Alike<'_>> {
         .collect()
 }
 
-/// What findings of several arms have in common. Nothing has anything in common with what concerns
-/// no arm, or one round.
+/// The grouping key. Findings that concern no arm, or one round, are never grouped.
 fn kind(finding: &Finding) -> Option<&'static str> {
     finding
         .place
@@ -38,7 +37,7 @@ fn kind(finding: &Finding) -> Option<&'static str> {
 fn together(findings: &[Finding]) -> Alike<'_> {
     let mut worst = &findings[0];
     for finding in findings {
-        if size(&finding.reason) > size(&worst.reason) {
+        if finding.reason.size() > worst.reason.size() {
             worst = finding;
         }
     }
@@ -49,60 +48,6 @@ fn together(findings: &[Finding]) -> Alike<'_> {
         .filter_map(arm)
         .collect();
     Alike { worst, also }
-}
-
-/// How far a figure is on the wrong side; comparable within one kind of reason.
-fn size(reason: &Reason) -> f64 {
-    let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
-    match *reason {
-        Reason::CountMismatch { planned, issued } => planned.abs_diff(issued) as f64,
-        Reason::OutcomeMismatch {
-            issued,
-            succeeded,
-            failed,
-        } => issued.abs_diff(succeeded + failed) as f64,
-        Reason::StoppedEarly { parts, of } => share(parts, of),
-        Reason::Overflow { values: n }
-        | Reason::WorkersLost { workers: n }
-        | Reason::BlocksRepeated { workers: n }
-        | Reason::LoadShrunk { requests: n }
-        | Reason::NothingSucceeded { issued: n } => n as f64,
-        Reason::FailedShare { failed, issued, .. } | Reason::SomeFailed { failed, issued } => {
-            share(failed, issued)
-        }
-        Reason::Lateness { p99: time, .. }
-        | Reason::StartSkew { skew: time, .. }
-        | Reason::ClockUncertainty {
-            uncertainty: time, ..
-        } => time.as_secs_f64(),
-        Reason::GeneratorBusy { share, .. }
-        | Reason::NearGeneratorLimit { share, .. }
-        | Reason::Steal { share, .. }
-        | Reason::SomeSteal { share, .. }
-        | Reason::OthersBusy { share, .. }
-        | Reason::FrequencyDrift { range: share, .. } => share,
-        Reason::TooShort { duration, .. } => -duration.as_secs_f64(),
-        Reason::NotAchieved {
-            offered, issued, ..
-        } => -share(issued, offered),
-        Reason::LittlesLaw {
-            in_flight,
-            expected,
-            ..
-        } => (in_flight / expected - 1.0).abs(),
-        Reason::NotStationary { change, .. } => change.abs(),
-        Reason::MovementUnknown { change, .. } => change.abs(),
-        Reason::OverSaturated { in_flight, .. } => in_flight,
-        Reason::FellBehind {
-            backlog, arrived, ..
-        } => backlog / arrived.max(1) as f64,
-        Reason::SaturationUnknown { most, .. } => most.as_secs_f64(),
-        Reason::FewExceedances { exceedances, .. } => -(exceedances as f64),
-        Reason::TokensDiffer { rounds, .. } | Reason::TokensUnchecked { rounds, .. } => {
-            rounds as f64
-        }
-        Reason::FailuresDiffer { .. } | Reason::SameCode | Reason::Simulated => 0.0,
-    }
 }
 
 impl fmt::Display for Alike<'_> {
@@ -125,6 +70,7 @@ impl fmt::Display for Alike<'_> {
 mod tests {
     use std::time::Duration;
 
+    use super::super::reason::Reason;
     use super::*;
 
     fn busy(arm: Arm, share: f64) -> Finding {

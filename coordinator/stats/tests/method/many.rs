@@ -1,4 +1,4 @@
-//! (d) Holm's family-wise error, (e) merging is exact whatever the split over workers.
+//! (d) Holm's family-wise error, (e) merging is exact for any division over workers.
 
 use hdrhistogram::Histogram;
 use stats::compare::{Estimate, Guard, Settings, holm};
@@ -28,7 +28,7 @@ fn d_holm_keeps_the_family_at_its_level() {
     let with = share(4000, |seed| any(&holm(&eight_nulls(seed))));
     assert!(with <= 0.06, "{with}");
     let without = share(4000, |seed| any(&eight_nulls(seed)));
-    assert!(without > 0.25, "the twin: {without}");
+    assert!(without > 0.25, "counter-check: {without}");
 }
 
 fn latencies(rng: &mut Rng, n: usize, scale: f64) -> Vec<u64> {
@@ -65,7 +65,7 @@ fn e_any_split_over_workers_gives_the_same_quantiles() {
     }
 }
 
-/// Averaging percentiles of unlike workers, the usual mistake, is far off.
+/// Averaging percentiles of different workers, the usual mistake, is far off.
 #[test]
 fn e_twin_averaged_percentiles_are_wrong() {
     let mut rng = Seed(6).rng();

@@ -1,8 +1,8 @@
-//! Configurations that are read and refused.
+//! Configurations that are read, and ones that are refused.
 
 use super::*;
 
-/// What is said of a model with these sizes, all others small.
+/// The refusal of a model with these sizes; all others are small.
 fn refusal(heads: u64, kv_heads: u64, head_dim: u64, context: u64) -> Option<String> {
     let text = serde_json::json!({
         "architectures": ["LlamaForCausalLM"], "rms_norm_eps": 1e-5, "hidden_size": 64,
@@ -42,5 +42,5 @@ fn a_number_of_layers_that_no_model_has_is_refused_before_room_is_made_for_them(
     for layers in [0, (1 << 16) + 1, 1 << 40, 1 << 62] {
         assert!(said(layers).is_some_and(|said| said.contains("num_hidden_layers")));
     }
-    assert_eq!(said(1 << 16), None, "the twin");
+    assert_eq!(said(1 << 16), None, "counter-check");
 }
