@@ -23,6 +23,7 @@ pub mod model;
 pub mod os;
 pub mod profile;
 pub mod program;
+pub mod referee;
 pub mod session;
 mod signals;
 pub mod stream;

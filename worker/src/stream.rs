@@ -29,6 +29,8 @@ pub enum Purpose {
     Block = 11,
     /// The arrivals that pacing is measured with.
     Floor = 60,
+    /// Fate and token times of a referee's requests; indexed by request.
+    Referee = 61,
 }
 
 /// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).

@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use contract::id::Attempt;
 use contract::identity::Sha256;
-use contract::message::{Failure, FailureKind, LoadReport};
+use contract::message::{Failure, LoadReport};
 use contract::metric::Metric;
-use contract::part::{EngineFacts, Origin, Part, Place, Sent, StopCause, Usage, Window};
+use contract::part::{
+    EngineFacts, Origin, Part, Place, Sent, ServerFacts, StopCause, Usage, Window,
+};
 use contract::spec::{Assignment, Demand, EngineSpec, Planned};
-use drive::{bad_assignment, broken, drive, window_start};
+use drive::{bad_assignment, broken, drive, unanswered, window_start};
 
 use crate::engine::linked::Engines;
 use crate::engine::{self, Engine, Opened};
@@ -23,7 +25,7 @@ use crate::load::files::Files;
 use crate::load::inbox::Inbox;
 use crate::load::phase::{self, Phase, PhaseError};
 use crate::load::stop::Reason;
-use crate::measure::{Clock, ColdStart, Measured};
+use crate::measure::{Clock, ColdStart, Measured, Moments};
 use crate::{generator_limit, os};
 
 pub use crate::load::control::Control;
@@ -253,20 +255,7 @@ impl OpenEngine {
     fn warmed(&mut self, measured: &Measured) -> Result<(), Failure> {
         let outcomes = &measured.outcomes;
         if outcomes.planned > 0 && outcomes.ok == 0 {
-            let cause = if outcomes.timed_out == outcomes.planned {
-                "raise the scenario's `timeout`"
-            } else {
-                "look at the worker's standard error"
-            };
-            let message = format!(
-                "none of {} warm-up requests was answered ({} refused, {} failed, {} timed out): \
-                 {cause}, or try fewer requests at once",
-                outcomes.planned, outcomes.refused, outcomes.failed, outcomes.timed_out
-            );
-            return Err(Failure {
-                kind: FailureKind::Engine,
-                message,
-            });
+            return Err(unanswered(outcomes, self.engine.facts().server));
         }
         self.cold = match std::mem::replace(&mut self.cold, Cold::Told) {
             Cold::Starting(mut cold) => {
@@ -362,7 +351,7 @@ impl OpenEngine {
                 floor: self.floor,
                 ..usage
             },
-            engine: self.facts(),
+            engine: self.facts(measured.moments),
         }
     }
 
@@ -373,7 +362,13 @@ impl OpenEngine {
         }
     }
 
-    fn facts(&self) -> EngineFacts {
+    fn facts(&self, moments: Moments) -> EngineFacts {
+        let facts = self.engine.facts();
+        let server = facts.server.map(|server| ServerFacts {
+            itl: moments.itl,
+            moments: moments.count,
+            ..server
+        });
         EngineFacts {
             model_digest: self.report.model_digest.clone(),
             model_sha256: self.report.model_sha256,
@@ -385,7 +380,8 @@ impl OpenEngine {
             } else {
                 os::processors()
             },
-            ..self.engine.counters().facts()
+            server,
+            ..facts
         }
     }
 }

@@ -13,6 +13,7 @@ mod native;
 #[cfg(feature = "native")]
 mod native_fault;
 mod null;
+pub mod server;
 mod sim;
 mod simulated;
 #[cfg(feature = "native")]
@@ -48,6 +49,11 @@ pub trait Engine: Send {
     /// Counts since the window began.
     fn counters(&self) -> Counters;
 
+    /// What a part is to say of it.
+    fn facts(&self) -> EngineFacts {
+        self.counters().facts()
+    }
+
     /// Tokens of a text, as the model reads it.
     ///
     /// # Errors
@@ -76,6 +82,13 @@ pub trait StepSink: Send {
 
     /// What has happened since, all at once.
     fn happened(&mut self, events: &[EngineEvent]);
+
+    /// What came with bytes that were there at this instant, on the clock the engine was opened
+    /// with. A sink that keeps no instants need not tell the difference.
+    fn came(&mut self, at: Duration, events: &[EngineEvent]) {
+        let _ = at;
+        self.happened(events);
+    }
 }
 
 /// The time a simulated engine lives in.
@@ -101,7 +114,8 @@ pub struct EngineRequest {
     pub max_new_tokens: u32,
 }
 
-/// What happened to a request. For one index: at most one `Started`, then tokens, then one `Ended`.
+/// What happened to a request. For one index: at most one `Started`, then tokens or chunks, for
+/// chunks then one `Told`, then one `Ended`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EngineEvent {
     /// Work on it began with this step.
@@ -115,6 +129,22 @@ pub enum EngineEvent {
         index: u32,
         /// The token.
         token: u32,
+    },
+    /// A chunk of its answer with text, from an engine that does not show its tokens.
+    Chunk {
+        /// Which.
+        index: u32,
+        /// Tokens that came with it; zero where that is not known.
+        tokens: u32,
+    },
+    /// What is known of an answer in chunks once it is whole.
+    Told {
+        /// Which.
+        index: u32,
+        /// Tokens that it has.
+        tokens: u32,
+        /// Digest of its text: equal answers have equal ones.
+        text: [u32; 2],
     },
     /// It is over.
     Ended {

@@ -72,15 +72,24 @@ impl StepSink for Stamper {
 
     fn happened(&mut self, events: &[EngineEvent]) {
         let (now, began) = (self.clock.now(), self.began);
+        // Work begins when its step does; all else is known when the step ends.
+        self.stamp(events, |event| match event {
+            EngineEvent::Started { .. } => began,
+            _ => now,
+        });
+    }
+
+    fn came(&mut self, at: Duration, events: &[EngineEvent]) {
+        self.stamp(events, |_| at);
+    }
+}
+
+impl Stamper {
+    fn stamp(&self, events: &[EngineEvent], at: impl Fn(EngineEvent) -> Duration) {
         let mut shared = self.inbox.lock();
-        shared.events.extend(events.iter().map(|&event| {
-            // Work begins when its step does; all else is known when the step ends.
-            let at = if matches!(event, EngineEvent::Started { .. }) {
-                began
-            } else {
-                now
-            };
-            Stamped { at, event }
+        shared.events.extend(events.iter().map(|&event| Stamped {
+            at: at(event),
+            event,
         }));
         let full = shared.events.len() * 2 > shared.events.capacity();
         if full || events.iter().any(|event| event.is_end()) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contract::message::{Failure, FailureKind};
-use contract::part::{StopCause, Usage};
+use contract::part::{Outcomes, ServerFacts, StopCause, Usage};
 use contract::spec::Assignment;
 
 use super::{METER_LEAD, NoResult, Ran};
@@ -75,6 +75,27 @@ pub(super) fn window_start(assignment: &Assignment, at: Duration) -> WindowStart
         at,
         requests_seed: assignment.seed,
         noise_seed,
+    }
+}
+
+/// Not one request of the warm-up got its answer: nothing can be measured.
+pub(super) fn unanswered(outcomes: &Outcomes, server: Option<ServerFacts>) -> Failure {
+    let failures = server.map(|server| server.failures).unwrap_or_default();
+    let cause = if !failures.is_empty() {
+        let told: Vec<String> = failures.iter().map(ToString::to_string).collect();
+        told.join("; ")
+    } else if outcomes.timed_out == outcomes.planned {
+        "raise the scenario's `timeout`, or try fewer requests at once".to_owned()
+    } else {
+        "look at the worker's standard error, or try fewer requests at once".to_owned()
+    };
+    let message = format!(
+        "none of {} warm-up requests was answered ({} refused, {} failed, {} timed out): {cause}",
+        outcomes.planned, outcomes.refused, outcomes.failed, outcomes.timed_out
+    );
+    Failure {
+        kind: FailureKind::Engine,
+        message,
     }
 }
 

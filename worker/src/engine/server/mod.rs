@@ -1,0 +1,3 @@
+//! Engines that are programs of their own.
+
+pub mod openai;
