@@ -9,6 +9,7 @@ mod entropy;
 mod execute;
 mod fleet_target;
 mod history;
+mod init;
 mod interim;
 mod manual;
 mod memory;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 
 use stats::validity::Validity;
 
-use crate::cli::{Cli, Command, DeployCommand, GateArgs, Inconclusive, PlanCommand};
+use crate::cli::{Cli, Command, DeployCommand, GateArgs, Inconclusive, InitCommand, PlanCommand};
 use crate::compare::Findings;
 use crate::error::{AppError, exit};
 use crate::history::Across;
@@ -77,6 +78,7 @@ pub fn carry_out(cli: Cli, reporter: Reporter<'_>) -> Result<u8, AppError> {
             Ok(exit::OK)
         }
         Command::Certs(command) => certs::certs(&mut app, command),
+        Command::Init(InitCommand::Engine(args)) => init::engine(&mut app, args),
         Command::Deploy(DeployCommand::Kubernetes(args)) => deploy::kubernetes(&mut app, args),
         Command::Doctor(_) => builds::doctor(&mut app),
         Command::Completions(args) => manual::completions(&mut app, args),

@@ -47,7 +47,7 @@ pub enum CertsError {
     /// A file or directory.
     #[error("write or read {}: {source}", path.display())]
     File {
-        /// Which.
+        /// The certificate, key or directory.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
@@ -56,7 +56,7 @@ pub enum CertsError {
     #[error("make an authority in {}: one exists already; `certs rotate` replaces \
              certificates", path.display())]
     Exists {
-        /// Where.
+        /// The directory.
         path: PathBuf,
     },
     /// Its name would leave the directory.

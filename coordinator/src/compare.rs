@@ -8,10 +8,10 @@ mod cells;
 mod explain;
 mod facts;
 mod gather;
+mod interim;
 mod layout;
 mod layout_label;
 mod limits;
-mod look;
 mod measure;
 mod metrics;
 mod part_summary;
@@ -27,14 +27,14 @@ mod window_stats;
 
 pub(crate) use explain::is_known;
 pub use explain::{Derivation, Explanation, NoSuchMetric, explain};
+pub use interim::Planned;
 pub use layout::{LayoutControl, LayoutEffect, LayoutNoise};
 pub use layout_label::LayoutLabel;
-pub use look::Planned;
 pub use measure::Measure;
-pub use metrics::{MetricComparison, Outcome, Resampled, RoundValues};
+pub use metrics::{ComparisonResult, MetricComparison, Resampled, RoundValues};
 pub use part_summary::PartSummary;
 pub use picture::{Curve, Picture, Slice, Spot, Timeline, pictures};
-pub use places::{OddPlace, Place, PlaceEffect, Places};
+pub use places::{OddSlot, SlotEffect, SlotEffects, SlotOrHost};
 pub use signals::Signals;
 pub use summary::{ArmSummary, Cold, Latency, Views, shown_quantile};
 pub use trials::{Round, Trial, Trials};
@@ -73,7 +73,7 @@ pub struct Findings {
     /// The layout control, if the run has one.
     pub layout: Option<LayoutControl>,
     /// The interim analysis planned before the run, if there was one.
-    pub look: Option<Planned>,
+    pub interim: Option<Planned>,
     /// What everything was derived from.
     pub trials: Trials,
 }
@@ -108,7 +108,7 @@ pub struct Cell {
     /// One comparison a measure, the primary first.
     pub metrics: Vec<MetricComparison>,
     /// The primary measure slot by slot, where there are several.
-    pub places: Option<Places>,
+    pub places: Option<SlotEffects>,
     /// What the rounds say of the host over time.
     pub signals: Signals,
 }
@@ -119,17 +119,17 @@ pub enum CompareError {
     /// The plan within is of another age.
     #[error("read the plan of run {run}: {source}")]
     Plan {
-        /// Which.
+        /// Id of the run.
         run: String,
-        /// Why.
+        /// Why its stored plan cannot be used.
         source: crate::plan::PlanError,
     },
     /// Who was compared with whom cannot be told.
     #[error("read the variants of run {run}: {source}")]
     Lineup {
-        /// Which.
+        /// Id of the run.
         run: String,
-        /// Why.
+        /// Why its variants make no comparison.
         source: crate::schedule::LineupError,
     },
 }
@@ -177,9 +177,9 @@ impl FindingsBuilder {
 
     /// Whether the run is just where its planned interim analysis is due.
     #[must_use]
-    pub fn is_at_look(&self) -> bool {
-        let planned = look::planned(&self.plan, &self.blocks, &self.record.blocks);
-        planned.is_some_and(|look| look.stage == Stage::Look)
+    pub fn is_at_interim(&self) -> bool {
+        let planned = interim::planned(&self.plan, &self.blocks, &self.record.blocks);
+        planned.is_some_and(|planned| planned.stage == Stage::Interim)
     }
 
     /// Takes the next part; those of one trial come one after the other.
@@ -197,12 +197,14 @@ impl FindingsBuilder {
             gather,
         } = self;
         let trials = gather.finish();
-        let look = look::planned(&plan, &blocks, &record.blocks);
-        let settings = look.map_or(Stage::Only, |look| look.stage).settings();
+        let interim = interim::planned(&plan, &blocks, &record.blocks);
+        let settings = interim
+            .map_or(Stage::Only, |planned| planned.stage)
+            .settings();
         let thresholds = plan.validity.thresholds();
         let (cells, layout) = {
-            let at_look = look.is_some_and(|look| look.stage == Stage::Look);
-            let planned = (!at_look).then_some(plan.rounds as usize);
+            let at_interim = interim.is_some_and(|planned| planned.stage == Stage::Interim);
+            let planned = (!at_interim).then_some(plan.rounds as usize);
             let context = CellContext {
                 record: &record,
                 plan: &plan,
@@ -214,9 +216,9 @@ impl FindingsBuilder {
             context.answers(&cells(&blocks))
         };
         let state = record.end.as_ref().map(|end| end.state);
-        let ended_at_look =
-            state == Some(RunState::Complete) && look.is_some_and(|l| l.stage == Stage::Look);
-        let mut reasons = if ended_at_look {
+        let ended_early = state == Some(RunState::Complete)
+            && interim.is_some_and(|planned| planned.stage == Stage::Interim);
+        let mut reasons = if ended_early {
             Vec::new()
         } else {
             reasons(&record, &blocks, state)
@@ -241,7 +243,7 @@ impl FindingsBuilder {
             settings,
             cells,
             layout,
-            look,
+            interim,
             trials,
         }
     }

@@ -29,6 +29,7 @@ use crate::certs::CertsError;
 use crate::compare::{CompareError, NoSuchMetric};
 use crate::deploy::kubernetes::DeployError;
 use crate::history::{AcrossError, TrendError};
+use crate::init::InitError;
 use crate::plan::PlanError;
 use crate::plan::model::ModelNotFound;
 use crate::report::export::ExportError;
@@ -62,6 +63,9 @@ pub enum AppError {
     /// The certificates.
     #[error("failed to {0}")]
     Certs(#[from] CertsError),
+    /// The project to begin with.
+    #[error("failed to {0}")]
+    Init(#[from] InitError),
     /// A run goes on with as many slots as it began with.
     #[error(
         "failed to resume on {now} slots: the run began on {then}; give the same --launcher, --hosts or --agents"
@@ -144,7 +148,7 @@ pub enum AppError {
          --resume`"
     )]
     Kept {
-        /// Why.
+        /// Why it cannot be read, as a clause.
         reason: String,
     },
     /// A resumed run would mix two builds under one name.
@@ -176,23 +180,23 @@ pub enum AppError {
     /// A file.
     #[error("failed to read {}: {source}", path.display())]
     Io {
-        /// Which.
+        /// The file or directory.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         source: std::io::Error,
     },
     /// A file.
     #[error("failed to write {}: {source}", path.display())]
     Write {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         source: std::io::Error,
     },
     /// A file that is not to be lost.
     #[error("failed to write {}: {source}; give another name, or --force to replace it", path.display())]
     Occupied {
-        /// Which.
+        /// The file that is there already.
         path: PathBuf,
         /// What is there.
         source: std::io::Error,

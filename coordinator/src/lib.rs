@@ -16,6 +16,7 @@ pub mod error;
 pub mod fleet;
 pub mod format;
 pub mod history;
+pub mod init;
 pub mod layout;
 pub mod likeness;
 pub mod plan;

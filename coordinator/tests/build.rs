@@ -2,6 +2,8 @@
 //! nothing, and every guard with a case that trips it.
 
 mod build_fixture;
+#[path = "build/interrupted.rs"]
+mod interrupted;
 #[path = "build/layouts.rs"]
 mod layouts;
 #[path = "build/profiles.rs"]

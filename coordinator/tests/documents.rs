@@ -8,6 +8,8 @@ mod programs;
 
 #[path = "documents/blocks.rs"]
 mod blocks;
+#[path = "documents/candle.rs"]
+mod candle;
 #[path = "documents/commands.rs"]
 mod commands;
 #[path = "documents/plans.rs"]

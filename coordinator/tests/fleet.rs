@@ -3,18 +3,18 @@
 //! printed.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-#[path = "processes/ground.rs"]
-#[expect(
-    dead_code,
-    reason = "shared with the process tests, each of which uses its part"
-)]
-mod ground;
 #[path = "honest/mod.rs"]
 mod honest;
 #[path = "processes/native.rs"]
 mod native;
 #[path = "processes/programs.rs"]
 mod programs;
+#[path = "processes/sandbox.rs"]
+#[expect(
+    dead_code,
+    reason = "shared with the process tests, each of which uses its part"
+)]
+mod sandbox;
 #[path = "processes/tally.rs"]
 #[expect(
     dead_code,

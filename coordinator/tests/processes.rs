@@ -2,12 +2,12 @@
 //! stopped in every way a host knows, and what the store says afterwards.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-#[path = "processes/ground.rs"]
-mod ground;
 #[path = "processes/native.rs"]
 mod native;
 #[path = "processes/programs.rs"]
 mod programs;
+#[path = "processes/sandbox.rs"]
+mod sandbox;
 #[path = "processes/tally.rs"]
 mod tally;
 
@@ -17,12 +17,12 @@ mod doubts;
 mod errors;
 #[path = "processes/history.rs"]
 mod history;
+#[path = "processes/interim.rs"]
+mod interim;
 #[path = "processes/interrupts.rs"]
 mod interrupts;
 #[path = "processes/layouts.rs"]
 mod layouts;
-#[path = "processes/look.rs"]
-mod look;
 #[path = "processes/losses.rs"]
 mod losses;
 #[path = "processes/modes.rs"]

@@ -8,16 +8,16 @@
 //! One rig for every run, and what is compared: longer than other files.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-#[path = "processes/ground.rs"]
-#[expect(
-    dead_code,
-    reason = "shared with the process tests, each of which uses its part"
-)]
-mod ground;
 #[path = "protocol/page.rs"]
 mod page;
 #[path = "processes/programs.rs"]
 mod programs;
+#[path = "processes/sandbox.rs"]
+#[expect(
+    dead_code,
+    reason = "shared with the process tests, each of which uses its part"
+)]
+mod sandbox;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -32,7 +32,7 @@ use contract::part::{Outcome, Part};
 use contract::run::{NoticeKind, RunState};
 use coordinator::store::RunRecord;
 
-use ground::{Ended, Ground};
+use sandbox::{Ended, Sandbox};
 
 const MODULES: &str = "grpc, grpc_tools.protoc, hdrh.histogram";
 const TOKEN: (&str, &str) = ("PGO_BENCH_TOKEN", "between these two");
@@ -189,11 +189,11 @@ impl Python {
 
     /// The variants of the run are labels on the program beside the coordinator: that is the
     /// script.
-    fn run(&self, ground: &Ground, plan: &str, lie: Option<&str>) -> Ended {
+    fn run(&self, sandbox: &Sandbox, plan: &str, lie: Option<&str>) -> Ended {
         let (stubs, script, agent) = (
-            ground.path("stubs"),
-            ground.path("worker"),
-            ground.path("agent"),
+            sandbox.path("stubs"),
+            sandbox.path("worker"),
+            sandbox.path("agent"),
         );
         self.stubs(&stubs);
         fs::rename(&script, &agent).unwrap();
@@ -213,7 +213,7 @@ impl Python {
             "--listen",
             &address,
         ];
-        let running = ground.start_with(&[&arguments[..], &fleet].concat(), &[TOKEN]);
+        let running = sandbox.start_with(&[&arguments[..], &fleet].concat(), &[TOKEN]);
         let mut path = vec![self.directory.clone()];
         path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
         let mut command = Command::new(agent);
@@ -226,7 +226,7 @@ impl Python {
                 &format!("http://{address}"),
             ])
             .env(TOKEN.0, TOKEN.1)
-            .env("HOME", ground.path(""))
+            .env("HOME", sandbox.path(""))
             .env("PATH", std::env::join_paths(path).unwrap())
             .env("PYTHONPATH", stubs)
             .stdin(Stdio::null());
@@ -238,16 +238,16 @@ impl Python {
 
 /// The same plan by the worker that this project ships.
 fn rust(plan: &str) -> RunRecord {
-    let ground = Ground::new();
-    let ended = ground.run(&[
+    let sandbox = Sandbox::new();
+    let ended = sandbox.run(&[
         "run",
-        &ground.plan(plan),
+        &sandbox.plan(plan),
         "--seed",
         SEED,
         "--variants",
         "baseline,pgo",
     ]);
-    let record = ground.latest();
+    let record = sandbox.latest();
     assert_eq!(
         record.end.as_ref().map(|end| end.state),
         Some(RunState::Complete),
@@ -257,16 +257,16 @@ fn rust(plan: &str) -> RunRecord {
 }
 
 fn python(python: &Python, plan: &str, lie: Option<&str>) -> RunRecord {
-    let ground = Ground::new();
-    let ended = python.run(&ground, &ground.plan(plan), lie);
-    let record = ground.latest();
+    let sandbox = Sandbox::new();
+    let ended = python.run(&sandbox, &sandbox.plan(plan), lie);
+    let record = sandbox.latest();
     assert_eq!(
         record.end.as_ref().map(|end| end.state),
         Some(RunState::Complete),
         "{ended:?}"
     );
     assert_eq!(record.notices, [], "{ended:?}");
-    let own = Sha256::from_hex(&hash(&ground.path("worker"))).unwrap();
+    let own = Sha256::from_hex(&hash(&sandbox.path("worker"))).unwrap();
     assert!(
         record
             .parts
@@ -415,9 +415,9 @@ fn a_worker_in_python_refuses_a_load_that_it_does_not_know() {
     let Some(interpreter) = Python::find() else {
         return;
     };
-    let ground = Ground::new();
-    let ended = interpreter.run(&ground, &ground.plan(&arrivals(&UNKNOWN[..1])), None);
-    let record = ground.latest();
+    let sandbox = Sandbox::new();
+    let ended = interpreter.run(&sandbox, &sandbox.plan(&arrivals(&UNKNOWN[..1])), None);
+    let record = sandbox.latest();
     assert_eq!(record.end.map(|end| end.state), Some(RunState::Failed));
     assert!(
         record.parts.is_empty() && ended.code == Some(2),
@@ -464,9 +464,9 @@ fn a_worker_in_python_that_lies_is_refused_by_name() {
         ("attempt", "place: it is of "),
     ];
     for (field, sentence) in lies {
-        let ground = Ground::new();
-        let ended = interpreter.run(&ground, &ground.plan(PLAN), Some(field));
-        let record = ground.latest();
+        let sandbox = Sandbox::new();
+        let ended = interpreter.run(&sandbox, &sandbox.plan(PLAN), Some(field));
+        let record = sandbox.latest();
         let refused = record
             .notices
             .iter()

@@ -6,21 +6,21 @@
 //! so and passes, unless `REQUIRE_PYTHON` is set.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-#[path = "processes/ground.rs"]
+#[path = "processes/programs.rs"]
+mod programs;
+#[path = "processes/sandbox.rs"]
 #[expect(
     dead_code,
     reason = "shared with the process tests, each of which uses its part"
 )]
-mod ground;
-#[path = "processes/programs.rs"]
-mod programs;
+mod sandbox;
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ground::{Ended, Ground};
+use sandbox::{Ended, Sandbox};
 
 const MODULES: &str = "grpc, grpc_tools.protoc, hdrh.histogram";
 
@@ -55,7 +55,7 @@ const PLAN: &str = "name = 'gate'\nrounds = 6\nengine = 'native'\n\
 
 /// A repository with the workspace, beside the programs.
 struct Project {
-    ground: Ground,
+    sandbox: Sandbox,
     python: String,
 }
 
@@ -81,10 +81,10 @@ fn python() -> Option<String> {
 impl Project {
     fn new(python: String) -> Self {
         let project = Self {
-            ground: Ground::new(),
+            sandbox: Sandbox::new(),
             python,
         };
-        let session = project.ground.path("session");
+        let session = project.sandbox.path("session");
         fs::create_dir(&session).unwrap();
         let protos = ["load", "measure", "session"].map(|name| format!("bench/v1/{name}.proto"));
         let made = Command::new(&project.python)
@@ -99,7 +99,7 @@ impl Project {
             let from = source("coordinator/tests/python").join(name);
             fs::copy(from, session.join(name)).unwrap();
         }
-        fs::create_dir(project.ground.path("model")).unwrap();
+        fs::create_dir(project.sandbox.path("model")).unwrap();
         project.git(&["init", "--quiet", "--initial-branch", "main"]);
         project.write("Cargo.toml", MANIFEST);
         project.write("Cargo.lock", LOCK);
@@ -108,7 +108,7 @@ impl Project {
     }
 
     fn write(&self, name: &str, text: &str) {
-        let path = self.ground.path(name);
+        let path = self.sandbox.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
@@ -117,7 +117,7 @@ impl Project {
         let done = Command::new("git")
             .args(["-c", "user.name=a", "-c", "user.email=a@example.org"])
             .args(arguments)
-            .current_dir(self.ground.path(""))
+            .current_dir(self.sandbox.path(""))
             .output()
             .unwrap();
         assert!(done.status.success(), "{done:?}");
@@ -135,7 +135,7 @@ impl Project {
     }
 
     fn coordinator(&self, arguments: &[&str]) -> Ended {
-        let session = self.ground.path("session");
+        let session = self.sandbox.path("session");
         let own = |path: PathBuf| path.display().to_string();
         // Cargo and rustup are found through the user's home, which is not this one.
         let home = std::env::var("HOME").unwrap_or_default();
@@ -146,7 +146,10 @@ impl Project {
             ("ENGINE_PYTHON", self.python.clone()),
             ("ENGINE_SESSION", own(session.join("counted.py"))),
             ("PYTHONPATH", own(session)),
-            ("XDG_CACHE_HOME", own(self.ground.path("../cache-of-tests"))),
+            (
+                "XDG_CACHE_HOME",
+                own(self.sandbox.path("../cache-of-tests")),
+            ),
             ("CARGO_HOME", tool("CARGO_HOME", ".cargo")),
             ("RUSTUP_HOME", tool("RUSTUP_HOME", ".rustup")),
             ("CARGO_NET_OFFLINE", "true".to_owned()),
@@ -155,12 +158,12 @@ impl Project {
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
-        self.ground.start_with(arguments, &environment).end()
+        self.sandbox.start_with(arguments, &environment).end()
     }
 
     fn gated(&self, variants: &str) -> Ended {
-        let plan = self.ground.plan(PLAN);
-        let model = self.ground.path("model").display().to_string();
+        let plan = self.sandbox.plan(PLAN);
+        let model = self.sandbox.path("model").display().to_string();
         let run = ["run", &plan, "--model", &model, "--seed", "7", "--gate"];
         self.coordinator(&[&run[..], &["--variants", variants]].concat())
     }
@@ -188,7 +191,7 @@ fn a_commit_that_is_slower_by_a_tenth_fails_the_gate_and_one_that_is_not_passes(
     assert_eq!(slower.code, Some(1), "{slower:?}");
     let sentence = "baseline@slower is SLOWER than baseline@before";
     assert!(slower.stdout.contains(sentence), "{}", slower.stdout);
-    let record = project.ground.latest();
+    let record = project.sandbox.latest();
     let commits: Vec<&str> = record
         .header
         .variants
@@ -225,8 +228,8 @@ fn a_commit_that_is_slower_by_a_tenth_fails_the_gate_and_one_that_is_not_passes(
 
 #[test]
 fn a_program_that_is_no_worker_is_refused_before_it_is_trained() {
-    let ground = Ground::new();
-    let project = Project::bare(ground);
+    let sandbox = Sandbox::new();
+    let project = Project::bare(sandbox);
     project.write("src/main.rs", "fn main() { println!(\"hello\"); }\n");
     let built = project.coordinator(&["build", "--variants", "baseline"]);
     assert_eq!(built.code, Some(2), "{built:?}");
@@ -242,9 +245,9 @@ fn a_program_that_is_no_worker_is_refused_before_it_is_trained() {
 
 impl Project {
     /// Without sessions in Python and without a repository.
-    fn bare(ground: Ground) -> Self {
+    fn bare(sandbox: Sandbox) -> Self {
         let project = Self {
-            ground,
+            sandbox,
             python: String::new(),
         };
         project.write("Cargo.toml", MANIFEST);

@@ -23,6 +23,8 @@ mod full;
 mod hostile;
 #[path = "store/housekeeping.rs"]
 mod housekeeping;
+#[path = "store/imports.rs"]
+mod imports;
 #[path = "store/order.rs"]
 mod order;
 #[path = "store/places.rs"]

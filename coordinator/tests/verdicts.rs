@@ -11,10 +11,10 @@ mod calibration;
 mod experiments;
 #[path = "verdicts/history.rs"]
 mod history;
+#[path = "verdicts/interim.rs"]
+mod interim;
 #[path = "verdicts/lab.rs"]
 mod lab;
-#[path = "verdicts/look.rs"]
-mod look;
 #[path = "verdicts/saturation.rs"]
 mod saturation;
 #[path = "verdicts/zero.rs"]

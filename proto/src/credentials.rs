@@ -43,7 +43,7 @@ pub struct Secrets {
 #[derive(Debug, thiserror::Error)]
 #[error("read {}: {source}; `coordinator certs init` writes such directories", path.display())]
 pub struct CredentialsError {
-    /// Which.
+    /// The file.
     pub path: PathBuf,
     /// What the system said.
     pub source: std::io::Error,

@@ -26,7 +26,7 @@ pub struct BuildInfo {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HostFacts {
-    /// Its name.
+    /// Host name, as the system gives it.
     pub hostname: String,
     /// Processor model as the kernel names it.
     pub cpu_model: String,

@@ -24,28 +24,28 @@ pub enum FromPeer {
     Beat(Option<Progress>),
     /// Agent: the process could not be started.
     SpawnFailed {
-        /// Which.
+        /// The order to start the process.
         ticket: Ticket,
-        /// Why.
+        /// Why, as a sentence with the way out.
         message: String,
     },
     /// Agent: the process ended.
     Exited {
-        /// Which.
+        /// The order that started the process.
         ticket: Ticket,
-        /// How.
+        /// Exit code or signal.
         exit: Exit,
     },
     /// Agent: the next piece of a build that it lacks, please.
     FetchBuild {
-        /// Which.
+        /// The build, by its content.
         sha256: Sha256,
         /// From which byte on.
         offset: u64,
     },
     /// Agent: a build has come whole and is what its hash says.
     FetchedBuild {
-        /// Which.
+        /// The build, by its content.
         sha256: Sha256,
         /// Bytes.
         size: u64,
@@ -69,7 +69,7 @@ pub enum FromPeer {
     Failed {
         /// Which try.
         attempt: Attempt,
-        /// Why.
+        /// Kind and sentence.
         failure: Failure,
     },
 }
@@ -95,7 +95,7 @@ pub enum ToPeer {
     Spawn(Spawn),
     /// Agent: stop it; kill it after the grace.
     Stop {
-        /// Which.
+        /// The order that started the process.
         ticket: Ticket,
         /// Time to end by itself.
         grace: Duration,
@@ -122,7 +122,7 @@ pub enum ToPeer {
     Start {
         /// Which try.
         attempt: Attempt,
-        /// When.
+        /// The instant, on the worker's monotonic clock.
         at: Duration,
         /// How well `at` is known.
         uncertainty: Duration,
@@ -264,7 +264,7 @@ pub struct PartChunk {
 /// A piece of a build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildChunk {
-    /// Which.
+    /// The build, by its content.
     pub sha256: Sha256,
     /// From which byte on.
     pub offset: u64,

@@ -34,7 +34,7 @@ pub const ON_THE_DOT_NS: u64 = 10_000_000;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
     /// Where it belongs.
-    pub place: Place,
+    pub place: PartKey,
     /// Which process measured it.
     pub origin: Origin,
     /// One histogram a metric, successes only but for lateness.
@@ -96,7 +96,7 @@ pub enum StopCause {
 
 /// Where a part belongs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct PartKey {
     /// Run.
     pub run: RunId,
     /// Trial.

@@ -15,7 +15,7 @@ use crate::addendum::{Annotation, NoiseFloors};
 use crate::envelope::{self, EnvelopeError, Kind};
 use crate::histogram::HistogramError;
 use crate::mirror::{Field, Mirror};
-use crate::part::{Part, Place};
+use crate::part::{Part, PartKey};
 use crate::run::{BlockDone, Notice, RunEnd, RunHeader};
 
 pub(crate) use host::{host_from, host_to};
@@ -37,9 +37,9 @@ pub enum RecordError {
     /// A histogram within is wrong.
     #[error("decode the {metric} histogram of a part: {source}")]
     Histogram {
-        /// Which.
+        /// Name of the metric.
         metric: String,
-        /// Why.
+        /// Why its bytes are no histogram.
         source: HistogramError,
     },
     /// A field holds what no writer writes.
@@ -67,7 +67,7 @@ pub trait Record: Sized {
 ///
 /// # Errors
 /// When the bytes are not exactly one undamaged part.
-pub fn place_of(sealed: &[u8]) -> Result<Place, RecordError> {
+pub fn place_of(sealed: &[u8]) -> Result<PartKey, RecordError> {
     part::place(&pb::Part::decode(envelope::open(Kind::Part, sealed)?)?)
 }
 

@@ -71,7 +71,7 @@ impl RunHeader {
 /// One build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VariantRecord {
-    /// Its name.
+    /// Its name, as `--variants` gave it.
     pub name: String,
     /// Hash of the file.
     pub sha256: Sha256,
@@ -114,7 +114,7 @@ pub struct Notice {
     pub key: TrialKey,
     /// In which try.
     pub attempt: Attempt,
-    /// What.
+    /// What kind of event it was.
     pub kind: NoticeKind,
     /// One sentence.
     pub message: String,

@@ -217,7 +217,7 @@ pub struct Assignment {
 /// One slot's share of a request list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share {
-    /// Which.
+    /// Position of this share, from zero.
     pub index: u32,
     /// Of how many.
     pub of: u32,

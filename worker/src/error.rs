@@ -115,7 +115,7 @@ pub enum WorkerError {
     /// The file of `--ready-file` cannot be written.
     #[error("write {}, which says that this agent has joined: {source}", path.display())]
     ReadyFile {
-        /// Where.
+        /// The file that was to say so.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
@@ -137,7 +137,7 @@ pub enum WorkerError {
     WriteModel {
         /// Where to.
         path: PathBuf,
-        /// Why.
+        /// The system's error, as a clause.
         reason: String,
     },
     /// A model could not be read.
@@ -145,7 +145,7 @@ pub enum WorkerError {
     ReadModel {
         /// From where.
         path: PathBuf,
-        /// Why.
+        /// The reader's error, as a clause.
         reason: String,
     },
 }

@@ -13,7 +13,7 @@ use contract::identity::Sha256;
 use contract::message::{Failure, LoadReport};
 use contract::metric::Metric;
 use contract::part::{
-    EngineFacts, Origin, Part, Place, Sent, ServerFacts, StopCause, Usage, Window,
+    EngineFacts, Origin, Part, PartKey, Sent, ServerFacts, StopCause, Usage, Window,
 };
 use contract::spec::{Assignment, Demand, EngineSpec, Planned};
 use drive::{bad_assignment, broken, drive, unanswered, window_start};
@@ -312,7 +312,7 @@ impl OpenEngine {
         } = ran;
         let planned = u64::from(assignment.share.count(assignment.scenario.requests()));
         let exact = matches!(assignment.scenario.planned(), Planned::Exactly(_));
-        let place = Place {
+        let place = PartKey {
             run: assignment.run,
             key: assignment.key,
             slot: assignment.slot,

@@ -18,6 +18,12 @@ use worker::engine::linked::{
 use worker::engine::{self, Ending, EngineEvent, EngineRequest, ErrorKind, StepLoad};
 use worker::measure::Clock;
 
+/// What `coordinator init engine` writes, compiled as it stands.
+#[path = "../../coordinator/templates/engine/blocking.rs"]
+pub mod new_blocking;
+#[path = "../../coordinator/templates/engine/step.rs"]
+pub mod new_step;
+
 /// The nth token of an answer follows from the prompt alone.
 fn token(request: &EngineRequest, nth: u32) -> u32 {
     request.prompt.iter().sum::<u32>() % 900 + nth
@@ -173,6 +179,19 @@ const BOTH: Engines = Engines(&[linked::step_wise::<Together>(), linked::blockin
 fn an_engine_of_each_kind_conforms() {
     assert_eq!(conformance::check(&TOGETHER, &json!({})), Ok(()));
     assert_eq!(conformance::check(&ALONE, &json!({})), Ok(()));
+}
+
+#[test]
+fn the_engines_of_a_new_project_conform() {
+    let options = json!({ "work": 10 });
+    for engine in [new_blocking::ENGINE, new_step::ENGINE] {
+        assert_eq!(conformance::check(&engine, &options), Ok(()));
+    }
+    let described = Engines(&[new_blocking::ENGINE]).described();
+    assert!(
+        described["my-engine"]["properties"]["work"].is_object(),
+        "{described}"
+    );
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::dispatch::event::{Ending, LostAgent, ProgressEvent};
 use crate::dispatch::job::Job;
 use crate::dispatch::journal::Journal;
 use crate::error::ExecuteError;
-use crate::fleet::launch::{Launched, Launcher, Orders};
+use crate::fleet::launch::{AgentSettings, Launched, Launcher};
 use crate::fleet::session::{SessionLimits, SessionService};
 
 /// Events that may wait for the driver. Sessions wait when it is full; nothing is lost.
@@ -60,8 +60,8 @@ impl FleetTarget {
     }
 
     /// What agents are told, once the port is known.
-    fn orders(&self, port: u16) -> Orders {
-        Orders {
+    fn settings(&self, port: u16) -> AgentSettings {
+        AgentSettings {
             program: self.program.clone(),
             coordinator: self.door.url(port),
             secrets: self.door.agents.clone(),
@@ -88,7 +88,7 @@ impl FleetTarget {
 /// When it could not begin, or the store failed.
 pub(super) fn on_fleet(
     job: Job,
-    ground: &FleetTarget,
+    target: &FleetTarget,
     journal: Arc<dyn Journal>,
     show: &mut (dyn FnMut(ProgressEvent) + Send),
 ) -> Result<Ending, ExecuteError> {
@@ -96,7 +96,7 @@ pub(super) fn on_fleet(
         .enable_all()
         .build()
         .map_err(ExecuteError::Runtime)?;
-    let ending = runtime.block_on(execute(job, ground, journal, show));
+    let ending = runtime.block_on(execute(job, target, journal, show));
     drop(runtime);
     signals::restore();
     ending
@@ -104,26 +104,26 @@ pub(super) fn on_fleet(
 
 async fn execute(
     job: Job,
-    ground: &FleetTarget,
+    target: &FleetTarget,
     journal: Arc<dyn Journal>,
     show: &mut (dyn FnMut(ProgressEvent) + Send),
 ) -> Result<Ending, ExecuteError> {
     // One for each agent and each worker.
-    let sessions = ground.all_slots().saturating_add(ground.launcher.agents());
+    let sessions = target.all_slots().saturating_add(target.launcher.agents());
     let allowed = descriptors::allow(u64::from(sessions) + FILES_BESIDE);
     allowed.map_err(|few| ExecuteError::Descriptors { sessions, few })?;
     let epoch = Instant::now();
     let (events, incoming) = mpsc::channel(EVENT_QUEUE);
     let limits = SessionLimits {
         hello: HELLO_LIMIT,
-        lease: ground.lease,
-        beat: ground.lease / 5,
+        lease: target.lease,
+        beat: target.lease / 5,
     };
-    let door = &ground.door;
+    let door = &target.door;
     let service = SessionService::new(door.secrets.token.clone(), limits, epoch, events)
         .and_also(door.previous.clone());
     let (port, served) = serve(service, door, sessions as usize).await?;
-    let mut launched = ground.launcher(port).launch(&ground.orders(port))?;
+    let mut launched = target.launcher(port).launch(&target.settings(port))?;
     let (lost, agents) = mpsc::channel(1);
     let sources = Sources {
         incoming,

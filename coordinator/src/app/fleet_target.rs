@@ -1,4 +1,4 @@
-//! From the fleet's flags to the ground a job runs on. Decides nothing about measurements.
+//! From the fleet's flags to where a job runs. Decides nothing about measurements.
 
 use contract::credentials::{TOKEN_VARIABLE, Token};
 
@@ -12,7 +12,7 @@ use crate::plan::Plan;
 /// Set by Slurm inside of an allocation.
 const ALLOCATION: &str = "SLURM_JOB_ID";
 
-/// The ground that these flags ask for.
+/// The hosts and agents that these flags ask for.
 ///
 /// # Errors
 /// When it would be open to everybody, a file is missing, or a flag is for another launcher.

@@ -14,7 +14,7 @@ use crate::store::{RunRecord, Store};
 /// clear.
 pub(super) fn settled(store: &Store, run: RunId) -> Result<Option<String>, AppError> {
     let mut outline = store.read_outline(run)?;
-    if !FindingsBuilder::of(outline.clone())?.is_at_look() {
+    if !FindingsBuilder::of(outline.clone())?.is_at_interim() {
         return Ok(None);
     }
     // Neither the level of the interim analysis nor the noise floors may change afterwards.
@@ -22,7 +22,7 @@ pub(super) fn settled(store: &Store, run: RunId) -> Result<Option<String>, AppEr
         outline.addenda.floors = fix_floors(store, &outline)?;
     }
     let findings = super::stored::derived(store, outline)?;
-    let look = findings.look.filter(|_| findings.settles());
+    let look = findings.interim.filter(|_| findings.settles());
     Ok(look.map(|look| {
         format!(
             "every answer was clear at the interim analysis after {} of {} rounds",

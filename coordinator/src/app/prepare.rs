@@ -179,8 +179,8 @@ pub(super) struct Prepared {
     pub run: RunId,
     /// What to carry out.
     pub job: Job,
-    /// Where.
-    pub ground: FleetTarget,
+    /// The hosts and agents it is to run on.
+    pub target: FleetTarget,
 }
 
 /// Puts a new run together.
@@ -190,9 +190,9 @@ pub(super) fn new_run(
     lineup: &Lineup,
     builds: Builds,
     model: String,
-    ground: FleetTarget,
+    target: FleetTarget,
 ) -> Prepared {
-    let slots = ground.all_slots();
+    let slots = target.all_slots();
     let run = RunId::new(unix_ms(), entropy());
     let plan_json = plan.to_json();
     let header = RunHeader {
@@ -219,7 +219,7 @@ pub(super) fn new_run(
             header: Some(header),
             ..job
         },
-        ground,
+        target,
     }
 }
 

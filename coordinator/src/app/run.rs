@@ -50,7 +50,7 @@ pub(super) fn run(app: &mut App<'_>, args: &RunArgs) -> Result<ExitCode, AppErro
             )?
         }
     };
-    if let Some(warning) = &prepared.ground.door.warning {
+    if let Some(warning) = &prepared.target.door.warning {
         app.reporter.warn(warning);
     }
     let store = app.store()?;
@@ -112,7 +112,7 @@ fn carried_out(
     let mut progress = app.reporter.progress(&plan);
     let ending = on_fleet(
         prepared.job,
-        &prepared.ground,
+        &prepared.target,
         Arc::new(keeper),
         &mut |event| progress.show(&event),
     );
@@ -135,13 +135,13 @@ pub(super) fn new(
     let lineup = Lineup::new(&names, a_a)?;
     lineup.has_sound_layouts()?;
     lineup.fits(&plan)?;
-    let ground = match fleet {
+    let target = match fleet {
         Some(fleet) => fleet_target::of(fleet, &plan)?,
         None => FleetTarget::this_host(plan.slots, plan.timeouts.lease),
     };
     let model = prepare::model(&plan)?;
     let builds = prepare::builds(&plan, &lineup)?;
-    Ok(prepare::new_run(plan, &lineup, builds, model, ground))
+    Ok(prepare::new_run(plan, &lineup, builds, model, target))
 }
 
 /// The rest of a run: the same plan, seed and builds; blocks that are done are not run again.
@@ -172,8 +172,8 @@ fn resumed(store: &Store, wanted: &str, fleet: &FleetArgs) -> Result<Prepared, A
         blocks.clear();
     }
     let last = resume.next_attempts.values().map(|attempt| attempt.0).max();
-    let ground = fleet_target::of(fleet, &plan)?;
-    let slots = ground.all_slots();
+    let target = fleet_target::of(fleet, &plan)?;
+    let slots = target.all_slots();
     if slots != header.slots {
         return Err(AppError::OtherFleet {
             then: header.slots,
@@ -201,7 +201,7 @@ fn resumed(store: &Store, wanted: &str, fleet: &FleetArgs) -> Result<Prepared, A
             identity: Some(identity),
             ..job
         },
-        ground,
+        target,
     })
 }
 

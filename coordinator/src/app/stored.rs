@@ -16,7 +16,8 @@ use crate::cli::{
 use crate::compare::{self, Findings, FindingsBuilder};
 use crate::dispatch::driver::unix_ms;
 use crate::error::{AppError, exit};
-use crate::history::{self, Fate, Filter, Retention, RunMeans};
+use crate::history::{self, Filter, Retention, RetentionDecision, RunMeans};
+use crate::plan::{Plan, PlanError};
 use crate::report::export::{self, Selection};
 use crate::report::{self, answers};
 use crate::store::{Imported, RunRecord, Store, StoreError, check_archive, is_archive};
@@ -220,7 +221,7 @@ fn prune(app: &mut App<'_>, args: &RunsPrune) -> Result<(), AppError> {
         let going = runs
             .iter()
             .zip(&fates)
-            .filter(|(_, fate)| **fate == Fate::Goes);
+            .filter(|(_, fate)| **fate == RetentionDecision::Goes);
         for (run, _) in going {
             store.remove_run(run.run)?;
         }
@@ -280,11 +281,13 @@ fn import(app: &mut App<'_>, args: &RunsImport) -> Result<ExitCode, AppError> {
     }
     // Every file is read whole before the first is taken, so that a bad one leaves the store as it
     // was.
-    for path in &args.files {
-        check_archive(path)?;
-    }
+    let headers: Vec<_> = args
+        .files
+        .iter()
+        .map(|path| check_archive(path))
+        .collect::<Result<_, _>>()?;
     let store = app.store()?;
-    for path in &args.files {
+    for (path, header) in args.files.iter().zip(headers) {
         let line = match store.import(path)? {
             Imported::New(run) => run.to_string(),
             Imported::Known(run) => format!("{run} (was already there)"),
@@ -293,8 +296,19 @@ fn import(app: &mut App<'_>, args: &RunsImport) -> Result<ExitCode, AppError> {
             }
         };
         app.reporter.line(&line)?;
+        if let Err(error) = Plan::from_json(&header.plan_json) {
+            app.reporter.line(&not_understood(&error))?;
+        }
     }
     Ok(code)
+}
+
+/// Of a run of another age, or of a file that somebody has made.
+fn not_understood(error: &PlanError) -> String {
+    format!(
+        "  its plan is not understood here: the run can be listed and exported, and nothing can be \
+         concluded from it; the program that made it can (failed to {error})"
+    )
 }
 
 fn verify(app: &mut App<'_>, args: &RunsVerify) -> Result<ExitCode, AppError> {

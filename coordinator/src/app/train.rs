@@ -130,9 +130,9 @@ impl Trainer for PlanTrainer<'_> {
         let trials: usize = job.script.blocks.iter().map(|block| block.turns()).sum();
         let workers = u32::try_from(trials).unwrap_or(u32::MAX) * self.plan.slots;
         let lease = self.plan.timeouts.lease;
-        let ground = FleetTarget::this_host(self.plan.slots, lease);
+        let target = FleetTarget::this_host(self.plan.slots, lease);
         let journal = Arc::new(Discard::default());
-        let ending = on_fleet(job, &ground, journal.clone(), self.show)?;
+        let ending = on_fleet(job, &target, journal.clone(), self.show)?;
         if ending.state() != RunState::Complete {
             return Err(TrainError::Unfinished {
                 reason: ending.reason,

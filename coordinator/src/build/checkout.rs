@@ -5,7 +5,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::lock::Lock;
 use super::repository::{Repository, Revision};
+use super::sweeper::Sweeper;
 use super::{BuildError, RevisionError, digest, git};
 
 /// Removed when it is dropped, together with git's record of it.
@@ -14,6 +16,8 @@ pub(super) struct Checkout<'a> {
     repository: &'a Repository,
     folder: PathBuf,
     tree: PathBuf,
+    /// Takes over where this process ends in the middle.
+    sweeper: Option<Sweeper>,
 }
 
 impl<'a> Checkout<'a> {
@@ -24,19 +28,24 @@ impl<'a> Checkout<'a> {
         first: &Revision,
         checkouts: &Path,
         out: &Path,
+        lock: &Lock,
     ) -> Result<Self, BuildError> {
         let name = digest::bytes(out.display().to_string().as_bytes());
         let folder = checkouts.join(&name[..16]);
         fs::create_dir_all(&folder).map_err(BuildError::io(&folder))?;
         let folder = folder.canonicalize().map_err(BuildError::io(&folder))?;
-        let checkout = Self {
+        let mut checkout = Self {
             repository,
             tree: folder.join("tree"),
             folder,
+            sweeper: None,
         };
         // What a build left that was killed.
         checkout.remove();
         fs::create_dir_all(&checkout.folder).map_err(BuildError::io(&checkout.folder))?;
+        // Without it the next build cleans up.
+        checkout.sweeper =
+            Sweeper::start(&repository.top, &checkout.tree, &checkout.folder, lock).ok();
         let tree = checkout.tree.display().to_string();
         let add = ["worktree", "add", "--quiet", "--force", "--detach"];
         git::run(

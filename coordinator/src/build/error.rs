@@ -33,7 +33,7 @@ pub enum BuildError {
     InRevision {
         /// As it was named.
         name: String,
-        /// What.
+        /// What went wrong there.
         source: Box<BuildError>,
     },
     /// A program is not there or cannot be started.

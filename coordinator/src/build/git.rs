@@ -49,12 +49,18 @@ pub(super) fn top(dir: &Path) -> Option<PathBuf> {
 }
 
 fn command(dir: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new("git");
+    let mut command = unbound("git", dir);
     command
         .args(["-c", "core.hooksPath=/dev/null"])
         .args(args)
-        .current_dir(dir)
         .env("LC_ALL", "C");
+    command
+}
+
+/// A program that calls git, or git itself, in a directory.
+pub(super) fn unbound(program: &str, dir: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(dir);
     for name in OF_A_HOOK {
         command.env_remove(name);
     }

@@ -3,6 +3,7 @@
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::process::Stdio;
 
 use super::BuildError;
 
@@ -20,6 +21,11 @@ impl Lock {
             Err(TryLockError::WouldBlock) => Err(BuildError::Locked { path }),
             Err(TryLockError::Error(source)) => Err(BuildError::Io { path, source }),
         }
+    }
+
+    /// For a child: unless it is dropped before, the lock lasts until the child ends as well.
+    pub(super) fn shared(&self) -> std::io::Result<Stdio> {
+        self.0.try_clone().map(Stdio::from)
     }
 }
 

@@ -16,10 +16,10 @@ mod controls;
 mod counts;
 mod diagnostics;
 mod digest;
+mod directories;
 mod error;
 mod flags;
 mod git;
-mod ground;
 mod inherited;
 mod layouts;
 mod lock;
@@ -37,6 +37,7 @@ mod revision_error;
 mod revision_record;
 mod revisions;
 mod sources;
+mod sweeper;
 mod tool;
 mod toolchain;
 mod training;
@@ -53,7 +54,7 @@ pub use error::{BuildError, TrainingFailure};
 pub use manifest::{
     BoltRecord, FILE_NAME, FORMAT, Manifest, ProfileRecord, Settings, VariantRecord,
 };
-pub use options::{BuildOptions, BuildProgress, Outcome, ProfileOrigin};
+pub use options::{BuildOptions, BuildProgress, BuiltSource, ProfileOrigin};
 pub use pipeline::build;
 pub use profdata::Profdata;
 pub use profile::ProfileReport;

@@ -119,7 +119,7 @@ pub enum BuildProgress {
 
 /// What a build of one source left.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
+pub struct BuiltSource {
     /// The revision, as it was named; `None` for the working tree.
     pub revision: Option<String>,
     /// The manifest, as written.
@@ -128,7 +128,7 @@ pub struct Outcome {
     pub done: Vec<&'static str>,
 }
 
-impl Outcome {
+impl BuiltSource {
     /// The name of one of its variants in commands.
     #[must_use]
     pub fn full_name(&self, variant: &str) -> String {

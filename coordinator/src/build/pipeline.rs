@@ -13,8 +13,8 @@ use super::bolt::Bolt;
 use super::cargo::{Built, Job};
 use super::config::check_below;
 use super::diagnostics::Findings;
+use super::directories::{absolute, carried_over, empty, settings};
 use super::flags::Recipe;
-use super::ground::{absolute, carried_over, empty, settings};
 use super::inherited::Inherited;
 use super::lock::Lock;
 use super::manifest::{Manifest, VariantRecord};
@@ -25,7 +25,7 @@ use super::variant::VariantName;
 use super::workspace::Workspace;
 use super::wrapper::Wrapper;
 use super::{
-    BuildError, BuildOptions, BuildProgress, Outcome, RevisionError, WorkspaceError, git, probe,
+    BuildError, BuildOptions, BuildProgress, BuiltSource, RevisionError, WorkspaceError, git, probe,
 };
 use crate::layout::Layout;
 
@@ -38,7 +38,7 @@ pub fn build(
     options: &BuildOptions,
     trainer: &mut dyn Trainer,
     progress: &mut dyn FnMut(BuildProgress),
-) -> Result<Outcome, BuildError> {
+) -> Result<BuiltSource, BuildError> {
     let options = &absolute(options)?;
     let _lock = Lock::take(&options.out)?;
     let tools = Tools::for_variants(options)?;
@@ -60,7 +60,7 @@ pub(super) struct Source<'a> {
     /// As it was named, if it is one.
     pub(super) revision: Option<&'a str>,
     /// What was built in the same call: another source of the same content is refused.
-    pub(super) others: &'a [Outcome],
+    pub(super) others: &'a [BuiltSource],
 }
 
 /// Programs that only some variants need.
@@ -88,7 +88,7 @@ pub(super) fn build_source(
     tools: &Tools,
     trainer: &mut dyn Trainer,
     progress: &mut dyn FnMut(BuildProgress),
-) -> Result<Outcome, BuildError> {
+) -> Result<BuiltSource, BuildError> {
     let options = source.options;
     fs::create_dir_all(&options.out).map_err(BuildError::io(&options.out))?;
     let mut pipeline = Pipeline::start(source, progress)?;
@@ -118,7 +118,7 @@ pub(super) fn build_source(
     }
     pipeline.check_controls()?;
     // As every later reader sees it: decimal text does not keep the last bit of each number.
-    Ok(Outcome {
+    Ok(BuiltSource {
         revision: source.revision.map(str::to_owned),
         manifest: Manifest::read(&options.out)?,
         done: pipeline.done,

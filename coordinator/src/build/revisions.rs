@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use super::checkout::Checkout;
-use super::ground::absolute;
+use super::directories::absolute;
 use super::lock::Lock;
 use super::locked::dependencies_that_differ;
 use super::pipeline::{Source, Tools, build_source};
@@ -14,7 +14,7 @@ use super::repository::{Repository, Revision, short};
 use super::revision_record::{Revisions, folder_of};
 use super::workspace::dependencies_outside;
 use super::{
-    BuildError, BuildOptions, BuildProgress, Outcome, RevisionError, Trainer, WorkspaceError,
+    BuildError, BuildOptions, BuildProgress, BuiltSource, RevisionError, Trainer, WorkspaceError,
 };
 
 /// Builds the wanted variants of each of these revisions. Blocks; the trainer is called on this
@@ -27,10 +27,10 @@ pub fn build_revisions(
     names: &[String],
     trainer: &mut dyn Trainer,
     progress: &mut dyn FnMut(BuildProgress),
-) -> Result<Vec<Outcome>, BuildError> {
+) -> Result<Vec<BuiltSource>, BuildError> {
     let options = &absolute(options)?;
     let (wanted, shared) = (options, options.out.as_path());
-    let _lock = Lock::take(shared)?;
+    let lock = Lock::take(shared)?;
     let tools = Tools::for_variants(options)?;
     let repository = Repository::of(&options.root)?;
     let revisions = repository.resolve(names)?;
@@ -40,9 +40,9 @@ pub fn build_revisions(
         return Ok(Vec::new());
     };
     warn_of_changes(&repository, &revisions, progress);
-    let checkout = Checkout::open(&repository, first, &options.checkouts, &options.out)?;
+    let checkout = Checkout::open(&repository, first, &options.checkouts, &options.out, &lock)?;
     let mut record = Revisions::read(&options.out)?.unwrap_or_default();
-    let (mut outcomes, mut locks): (Vec<Outcome>, Vec<String>) = (Vec::new(), Vec::new());
+    let (mut outcomes, mut locks): (Vec<BuiltSource>, Vec<String>) = (Vec::new(), Vec::new());
     for revision in &revisions {
         progress(BuildProgress::Revision {
             name: revision.name.clone(),
@@ -93,8 +93,8 @@ fn warn_of_changes(
 
 /// What differs besides the sources is part of what a comparison finds.
 fn warn_of_differences(
-    earlier: &[Outcome],
-    built: &Outcome,
+    earlier: &[BuiltSource],
+    built: &BuiltSource,
     locks: &[String],
     revision: &Revision,
     progress: &mut dyn FnMut(BuildProgress),

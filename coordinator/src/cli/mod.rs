@@ -10,6 +10,7 @@ mod certs;
 mod deploy;
 mod fleet;
 mod history;
+mod init;
 mod run;
 mod runs;
 mod values;
@@ -20,6 +21,7 @@ pub use certs::{CertsCommand, CertsInit, CertsIssue, CertsRotate};
 pub use deploy::{DeployCommand, KubernetesArgs};
 pub use fleet::{FleetArgs, LauncherName};
 pub use history::{CalibrateArgs, TrendArgs};
+pub use init::{InitCommand, InitEngine};
 pub use run::RunArgs;
 pub use runs::{
     CompareArgs, FilterArgs, ReportArgs, RunRef, RunsCommand, RunsExport, RunsImport, RunsList,
@@ -73,6 +75,9 @@ pub enum Command {
     /// Make, issue and replace the certificates of a fleet's hosts
     #[command(subcommand)]
     Certs(CertsCommand),
+    /// Write a project to begin with
+    #[command(subcommand)]
+    Init(InitCommand),
     /// Print files with which other schedulers start agents
     #[command(subcommand)]
     Deploy(DeployCommand),
@@ -90,34 +95,37 @@ pub enum Command {
 }
 
 impl Cli {
-    /// How results are printed; commands without the flag print for people.
+    /// How results are printed; commands without the flag print for people. Every verb is written
+    /// out, so that the compiler asks about a new one.
     #[must_use]
     pub fn format(&self) -> Format {
         match &self.command {
-            Command::Run(args) => return args.output.format,
-            Command::Compare(args) => return args.output.format,
-            Command::Report(args) => return args.output.format,
-            _ => {}
-        }
-        let output = match &self.command {
-            Command::Build(args) => Some(args.output),
-            Command::Trend(args) => Some(args.output),
-            Command::Calibrate(args) => Some(args.output),
-            Command::Runs(RunsCommand::List(args)) => Some(args.output),
-            Command::Runs(RunsCommand::Show(args)) => Some(args.output),
-            Command::Plan(PlanCommand::Check(args)) => Some(args.output),
-            Command::Doctor(args) => Some(args.output),
-            Command::Run(_)
-            | Command::Compare(_)
-            | Command::Report(_)
-            | Command::Runs(_)
-            | Command::Plan(_)
+            Command::Run(args) => args.output.format,
+            Command::Compare(args) => args.output.format,
+            Command::Report(args) => args.output.format,
+            Command::Build(args) => args.output.format,
+            Command::Trend(args) => args.output.format,
+            Command::Calibrate(args) => args.output.format,
+            Command::Doctor(args) => args.output.format,
+            Command::Runs(RunsCommand::List(args)) => args.output.format,
+            Command::Runs(RunsCommand::Show(args)) => args.output.format,
+            Command::Plan(PlanCommand::Check(args)) => args.output.format,
+            Command::Runs(
+                RunsCommand::Tag(_)
+                | RunsCommand::Note(_)
+                | RunsCommand::Export(_)
+                | RunsCommand::Import(_)
+                | RunsCommand::Prune(_)
+                | RunsCommand::Verify(_)
+                | RunsCommand::Compact,
+            )
+            | Command::Plan(PlanCommand::Show(_))
             | Command::Certs(_)
+            | Command::Init(_)
             | Command::Deploy(_)
             | Command::Completions(_)
-            | Command::Man(_) => None,
-        };
-        output.map_or(Format::Human, |output| output.format)
+            | Command::Man(_) => Format::Human,
+        }
     }
 }
 

@@ -2,9 +2,9 @@
 //! interval, and the path through the decision table. Derives nothing new: the figures are those
 //! the answer was made of. It must not know how they are shown.
 
-use stats::compare::{Block, Comparison, Decision, Paired, Settings, Sums};
+use stats::compare::{Comparison, Decision, Paired, RoundCosts, Settings, Sums};
 
-use super::metrics::{MetricComparison, Outcome};
+use super::metrics::{ComparisonResult, MetricComparison};
 use super::{Cell, Findings, LayoutNoise, Measure};
 
 /// One metric of one scenario with one candidate.
@@ -28,7 +28,7 @@ pub struct Explanation<'a> {
 #[derive(Debug)]
 pub struct Derivation<'a> {
     /// Each round's costs, in the order of [`MetricComparison::rounds`].
-    pub blocks: Vec<Block>,
+    pub blocks: Vec<RoundCosts>,
     /// d_r and x_r of B against the baseline.
     pub effect: Paired,
     /// Their sums.
@@ -109,7 +109,7 @@ pub(crate) fn is_known(wanted: &str) -> Result<(), NoSuchMetric> {
 
 impl MetricComparison {
     fn derivation(&self) -> Option<Derivation<'_>> {
-        let Outcome::Compared {
+        let ComparisonResult::Compared {
             comparison,
             adjusted_p,
             decision,

@@ -37,9 +37,9 @@ pub(super) fn check(
 ) -> (Vec<Finding>, Vec<(Arm, Checked)>) {
     let median_e2e = median_e2e(rounds);
     let shape = match scenario.shape.kind() {
-        ShapeKind::Burst => validity::Shape::Burst,
-        ShapeKind::Closed => validity::Shape::Closed,
-        ShapeKind::Open => validity::Shape::Open,
+        ShapeKind::Burst => validity::LoadKind::Burst,
+        ShapeKind::Closed => validity::LoadKind::Closed,
+        ShapeKind::Open => validity::LoadKind::Open,
     };
     let mut checks = Vec::new();
     for arm in Arm::ALL {

@@ -7,7 +7,7 @@ use stats::compare::{Spread, Verdict, layout_spread};
 use stats::validity::Validity;
 
 use super::layout_label::LayoutLabel;
-use super::metrics::{MetricComparison, Outcome};
+use super::metrics::{ComparisonResult, MetricComparison};
 use super::{Cell, Findings, Measure};
 use crate::layout::Layout;
 
@@ -40,7 +40,7 @@ pub struct LayoutNoise {
 /// One layout against the baseline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayoutEffect {
-    /// Its name.
+    /// Name of the layout, as the build gave it.
     pub layout: String,
     /// δ̂, a log ratio; more is worse.
     pub delta: f64,
@@ -112,7 +112,7 @@ impl LayoutNoise {
 
     /// The label of a candidate's comparison; `None` where nothing can be read of it.
     fn label(&self, metric: &MetricComparison) -> Option<LayoutLabel> {
-        let Outcome::Compared {
+        let ComparisonResult::Compared {
             comparison,
             decision,
             ..
@@ -174,19 +174,23 @@ fn believed(cell: &Cell, measure: Measure) -> Result<(f64, f64), String> {
     }
     let metric = cell.metrics.iter().find(|metric| metric.measure == measure);
     match metric.map(|metric| &metric.outcome) {
-        Some(Outcome::Compared { decision, .. }) if decision.verdict == Verdict::Invalid => {
+        Some(ComparisonResult::Compared { decision, .. })
+            if decision.verdict == Verdict::Invalid =>
+        {
             Err("the baseline beside it differs from itself".to_owned())
         }
-        Some(Outcome::Compared { .. }) if metric.is_some_and(|metric| !metric.scale.is_log()) => {
+        Some(ComparisonResult::Compared { .. })
+            if metric.is_some_and(|metric| !metric.scale.is_log()) =>
+        {
             Err("it is zero in some round, so there is no ratio".to_owned())
         }
-        Some(Outcome::Compared { comparison, .. }) => {
+        Some(ComparisonResult::Compared { comparison, .. }) => {
             Ok((comparison.effect.delta, comparison.effect.se))
         }
-        Some(Outcome::Hidden { exceedances, .. }) => Err(format!(
+        Some(ComparisonResult::Hidden { exceedances, .. }) => Err(format!(
             "only {exceedances} requests of an arm and round lie beyond the quantile"
         )),
-        Some(Outcome::Missing { reason }) => Err(reason.clone()),
+        Some(ComparisonResult::Missing { reason }) => Err(reason.clone()),
         None => Err("it was not measured".to_owned()),
     }
 }

@@ -4,7 +4,7 @@
 use contract::histogram::LatencyHistogram;
 use contract::id::Arm;
 use contract::metric::{Direction, Metric};
-use stats::compare::{Block, Scale, Seat};
+use stats::compare::{ArmCost, RoundCosts, Scale};
 
 use super::part_summary::PartSummary;
 use super::trials::{Round, Trial, rate};
@@ -146,7 +146,7 @@ impl Measure {
 
     /// One round as `stats` wants it, each arm a cost in which more is worse; `None` where an arm
     /// has no value.
-    pub(super) fn block(self, scale: Scale, round: &Round) -> Option<Block> {
+    pub(super) fn block(self, scale: Scale, round: &Round) -> Option<RoundCosts> {
         self.block_of(scale, round, |trial| self.value(trial))
     }
 
@@ -162,10 +162,10 @@ impl Measure {
         scale: Scale,
         round: &Round,
         value: impl Fn(&Trial) -> Option<f64>,
-    ) -> Option<Block> {
+    ) -> Option<RoundCosts> {
         let seat = |arm| {
             let cost = self.cost(scale, value(round.arms.get(&arm)?)?)?;
-            Some(Seat {
+            Some(ArmCost {
                 cost,
                 position: round.position(arm)?,
             })
@@ -175,7 +175,7 @@ impl Measure {
         } else {
             None
         };
-        Some(Block {
+        Some(RoundCosts {
             a: seat(Arm::A)?,
             b: seat(Arm::B)?,
             a2,

@@ -19,7 +19,7 @@ use crate::plan::Plan;
 /// What one measure says about B against A.
 #[derive(Clone, Debug)]
 pub struct MetricComparison {
-    /// Which.
+    /// What is compared.
     pub measure: Measure,
     /// Declared before the run as the one that decides.
     pub primary: bool,
@@ -42,7 +42,7 @@ pub struct MetricComparison {
     /// control.
     pub layout: Option<LayoutLabel>,
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: ComparisonResult,
 }
 
 /// What one measure's rounds say, before it is decided among how many questions it is one.
@@ -81,7 +81,7 @@ pub struct Resampled {
 
 /// What came of a comparison.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub enum ComparisonResult {
     /// An estimate and a decision.
     Compared {
         /// Effect, control and exact check.
@@ -106,7 +106,7 @@ pub enum Outcome {
     },
     /// There is nothing to compare.
     Missing {
-        /// Why.
+        /// Why there is nothing, as a clause.
         reason: String,
     },
 }
@@ -227,7 +227,7 @@ impl Draft {
                 let decision = decide(&comparison, &question);
                 (
                     warning,
-                    Outcome::Compared {
+                    ComparisonResult::Compared {
                         comparison,
                         adjusted_p,
                         pooled,
@@ -259,7 +259,7 @@ enum Estimated {
         warning: Option<String>,
         comparison: Box<Comparison>,
     },
-    Settled(Outcome),
+    Settled(ComparisonResult),
 }
 
 pub(super) fn values(measure: Measure, rounds: &[&Round]) -> Vec<RoundValues> {
@@ -280,12 +280,12 @@ impl MetricComparison {
     #[must_use]
     pub fn compared(&self) -> Option<(&Comparison, &Decision)> {
         match &self.outcome {
-            Outcome::Compared {
+            ComparisonResult::Compared {
                 comparison,
                 decision,
                 ..
             } => Some((comparison, decision)),
-            Outcome::Hidden { .. } | Outcome::Missing { .. } => None,
+            ComparisonResult::Hidden { .. } | ComparisonResult::Missing { .. } => None,
         }
     }
 
@@ -301,7 +301,7 @@ impl MetricComparison {
     /// answer over runs either.
     #[must_use]
     pub fn is_hidden(&self) -> bool {
-        matches!(self.outcome, Outcome::Hidden { .. })
+        matches!(self.outcome, ComparisonResult::Hidden { .. })
     }
 
     /// The mean over rounds of what these arms showed, in the measure's own unit: the geometric

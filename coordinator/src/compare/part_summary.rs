@@ -6,7 +6,7 @@ use contract::histogram::{Folded, LatencyHistogram};
 use contract::identity::Sha256;
 use contract::metric::Metric;
 use contract::part::{
-    ColdPhase, EngineFacts, Histograms, Origin, Outcomes, Part, Place, Sent, StopCause, Usage,
+    ColdPhase, EngineFacts, Histograms, Origin, Outcomes, Part, PartKey, Sent, StopCause, Usage,
     Window,
 };
 
@@ -15,7 +15,7 @@ use contract::part::{
 #[derive(Clone, Debug)]
 pub struct PartSummary {
     /// Where it belongs.
-    pub place: Place,
+    pub place: PartKey,
     /// Which share of an arm's requests it had, the same in every arm: its slot, or in a duet its
     /// pair of slots.
     pub share: u32,

@@ -33,7 +33,7 @@ pub struct Picture {
 /// A metric's distribution under each arm, all rounds together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
-    /// Which.
+    /// The metric whose distribution it draws.
     pub metric: Metric,
     /// By arm: quantiles and their values in nanoseconds, as far as enough values lie beyond.
     pub lines: Vec<(Arm, Vec<(f64, f64)>)>,

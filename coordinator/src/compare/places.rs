@@ -4,7 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use stats::compare::{Block, Estimate, Paired, Sample, Scale, Settings, odd_one, sample_of_hosts};
+use stats::compare::{
+    Estimate, Paired, RoundCosts, Sample, Scale, Settings, odd_one, sample_of_hosts,
+};
 
 use super::measure::{Measure, split};
 use super::part_summary::PartSummary;
@@ -12,7 +14,7 @@ use super::trials::{Round, Trial};
 
 /// One slot or host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct SlotOrHost {
     /// Host name.
     pub host: String,
     /// Slot, over the whole fleet, or in a duet pair of slots; `None` for the host as a whole.
@@ -21,9 +23,9 @@ pub struct Place {
 
 /// What one place says of B against the baseline.
 #[derive(Clone, Debug)]
-pub struct PlaceEffect {
-    /// Which.
-    pub place: Place,
+pub struct SlotEffect {
+    /// The slot of the fleet that was measured.
+    pub place: SlotOrHost,
     /// B against the baseline there.
     pub effect: Estimate,
     /// The scale of the difference.
@@ -32,9 +34,9 @@ pub struct PlaceEffect {
 
 /// A place that tells another story than the others.
 #[derive(Clone, Debug)]
-pub struct OddPlace {
+pub struct OddSlot {
     /// Which; of two nobody can say which one is odd, and this is the first.
-    pub place: Place,
+    pub place: SlotOrHost,
     /// Its difference less the others'.
     pub contrast: Estimate,
     /// p of the contrast after Holm's correction over the places.
@@ -45,13 +47,13 @@ pub struct OddPlace {
 
 /// The primary measure over the places of a fleet.
 #[derive(Clone, Debug)]
-pub struct Places {
+pub struct SlotEffects {
     /// Slot by slot.
-    pub slots: Vec<PlaceEffect>,
+    pub slots: Vec<SlotEffect>,
     /// Host by host, where there are several.
-    pub hosts: Vec<PlaceEffect>,
+    pub hosts: Vec<SlotEffect>,
     /// The odd one out.
-    pub odd: Option<OddPlace>,
+    pub odd: Option<OddSlot>,
     /// The hosts as a sample of hosts, from five.
     pub sample: Option<Sample>,
     /// The scale of all differences; of a linear one every place has its own unit.
@@ -64,7 +66,7 @@ pub(super) fn places(
     rounds: &[&Round],
     within: f64,
     settings: &Settings,
-) -> Option<Places> {
+) -> Option<SlotEffects> {
     let slots = all(rounds, |part| Some(part.share));
     if slots.len() < 2 {
         return None;
@@ -84,14 +86,14 @@ pub(super) fn places(
             let place = slots[odd.place].clone();
             let without = paired_over(measure, scale, rounds, |part| !place.holds(part));
             let without = without.and_then(|rest| Estimate::of(&rest, settings).ok());
-            OddPlace {
+            OddSlot {
                 place,
                 contrast: odd.contrast,
                 adjusted_p: odd.adjusted_p,
                 without,
             }
         });
-    Some(Places {
+    Some(SlotEffects {
         scale,
         odd,
         sample: sample_of_hosts(&by_host, settings),
@@ -105,13 +107,16 @@ pub(super) fn places(
 }
 
 /// Every place that took part.
-pub(super) fn all(rounds: &[&Round], slot: impl Fn(&PartSummary) -> Option<u32>) -> Vec<Place> {
+pub(super) fn all(
+    rounds: &[&Round],
+    slot: impl Fn(&PartSummary) -> Option<u32>,
+) -> Vec<SlotOrHost> {
     let parts = rounds
         .iter()
         .flat_map(|round| round.arms.values())
         .flat_map(|trial| &trial.parts);
-    let places: BTreeSet<Place> = parts
-        .map(|part| Place {
+    let places: BTreeSet<SlotOrHost> = parts
+        .map(|part| SlotOrHost {
             host: part.origin.hostname.clone(),
             slot: slot(part),
         })
@@ -120,8 +125,8 @@ pub(super) fn all(rounds: &[&Round], slot: impl Fn(&PartSummary) -> Option<u32>)
 }
 
 /// One scale for all places: linear where some place has zero in some round.
-fn scale(measure: Measure, rounds: &[&Round], places: &[Place]) -> Scale {
-    let of = |place: &Place| {
+fn scale(measure: Measure, rounds: &[&Round], places: &[SlotOrHost]) -> Scale {
+    let of = |place: &SlotOrHost| {
         let (baseline, candidate) = split(rounds, |trial| {
             value_at(measure, trial, |part| place.holds(part))
         });
@@ -138,7 +143,7 @@ fn paired(
     measure: Measure,
     scale: Scale,
     rounds: &[&Round],
-    places: &[Place],
+    places: &[SlotOrHost],
 ) -> Option<Vec<Paired>> {
     places
         .iter()
@@ -160,7 +165,7 @@ fn paired_over(
         let (baseline, candidate) = split(rounds, value);
         Scale::linear(&baseline, &candidate)
     };
-    let blocks: Option<Vec<Block>> = rounds
+    let blocks: Option<Vec<RoundCosts>> = rounds
         .iter()
         .map(|round| measure.block_of(scale, round, value))
         .collect();
@@ -174,12 +179,12 @@ fn value_at(measure: Measure, trial: &Trial, here: impl Fn(&PartSummary) -> bool
 
 fn effects(
     scale: Scale,
-    places: Vec<Place>,
+    places: Vec<SlotOrHost>,
     paired: &[Paired],
     settings: &Settings,
-) -> Option<Vec<PlaceEffect>> {
+) -> Option<Vec<SlotEffect>> {
     let effect = |(place, paired)| {
-        Some(PlaceEffect {
+        Some(SlotEffect {
             place,
             effect: Estimate::of(paired, settings).ok()?,
             scale,
@@ -188,7 +193,7 @@ fn effects(
     places.into_iter().zip(paired).map(effect).collect()
 }
 
-impl Place {
+impl SlotOrHost {
     /// Whether a part was measured there.
     pub(super) fn holds(&self, part: &PartSummary) -> bool {
         self.host == part.origin.hostname && self.slot.is_none_or(|slot| slot == part.share)

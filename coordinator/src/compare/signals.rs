@@ -3,10 +3,10 @@
 //! take care of the answer; these are for whoever wants a quieter host.
 
 use contract::id::Arm;
-use stats::compare::{Block, Correction};
+use stats::compare::{Correction, RoundCosts};
 use stats::drift::{Trend, first_round_outlier, mann_kendall};
 
-use super::metrics::{MetricComparison, Outcome};
+use super::metrics::{ComparisonResult, MetricComparison};
 
 /// p of the trend from which it is told.
 const DRIFT_ALPHA: f64 = 0.05;
@@ -29,11 +29,11 @@ pub(super) fn signals(primary: &MetricComparison) -> Signals {
     let Some(blocks) = primary.blocks() else {
         return Signals::default();
     };
-    let baseline: Vec<f64> = blocks.iter().map(Block::baseline).collect();
+    let baseline: Vec<f64> = blocks.iter().map(RoundCosts::baseline).collect();
     let trend = mann_kendall(&baseline).filter(|_| baseline.len() >= DRIFT_ROUNDS);
     let correction = match &primary.outcome {
-        Outcome::Compared { comparison, .. } => Some(comparison.effect.correction),
-        Outcome::Hidden { .. } | Outcome::Missing { .. } => None,
+        ComparisonResult::Compared { comparison, .. } => Some(comparison.effect.correction),
+        ComparisonResult::Hidden { .. } | ComparisonResult::Missing { .. } => None,
     };
     Signals {
         drift: trend.filter(|trend| trend.p < DRIFT_ALPHA),
@@ -53,7 +53,7 @@ impl Signals {
 impl MetricComparison {
     /// The rounds as `stats` compared them; `None` where an arm has no value.
     #[must_use]
-    pub fn blocks(&self) -> Option<Vec<Block>> {
+    pub fn blocks(&self) -> Option<Vec<RoundCosts>> {
         self.rounds
             .iter()
             .map(|round| {
@@ -61,12 +61,12 @@ impl MetricComparison {
                     let (_, position, value) =
                         round.values.iter().find(|(arm, ..)| *arm == wanted)?;
                     let cost = self.measure.cost(self.scale, *value)?;
-                    Some(stats::compare::Seat {
+                    Some(stats::compare::ArmCost {
                         cost,
                         position: *position,
                     })
                 };
-                Some(Block {
+                Some(RoundCosts {
                     a: seat(Arm::A)?,
                     b: seat(Arm::B)?,
                     a2: seat(Arm::A2),

@@ -32,11 +32,11 @@ use contract::spec::Planned;
 use self::admission::Admission;
 use super::event::{Cause, Effect, Ending, Event, PeerId, ProgressEvent, Reason};
 use super::job::{Binary, Job, RunIdentity, Script};
-use super::orders::{Order, Orders};
+use super::orders::{Orders, WorkerOrder};
 use super::peers::Peers;
 use super::reason::INTERRUPTED;
 use super::slots::SlotMap;
-use super::trial::{Step, TrialWorker, TrialWorkers};
+use super::trial::{TrialWorker, TrialWorkers, WorkerState};
 
 /// The state of a run.
 #[derive(Debug)]
@@ -232,19 +232,19 @@ impl Core {
     /// → leave.
     fn advance_trial(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         let limits = self.script.limits;
-        if self.workers.all_at(Step::Gone) {
+        if self.workers.all_at(WorkerState::Gone) {
             self.workers = TrialWorkers::default();
             self.next_arm(now, effects);
-        } else if self.workers.all_at(Step::Ready) {
-            self.workers.move_all(Step::Arming);
+        } else if self.workers.all_at(WorkerState::Ready) {
+            self.workers.move_all(WorkerState::Arming);
             self.deadline = now + limits.warm_up;
             effects.push(Effect::Show(ProgressEvent::Phase("warming up")));
             for ticket in self.workers.tickets() {
                 self.arm(ticket, effects);
             }
-        } else if self.workers.all_at(Step::Armed) {
+        } else if self.workers.all_at(WorkerState::Armed) {
             self.start(now, effects);
-        } else if self.workers.all_at(Step::Reported) {
+        } else if self.workers.all_at(WorkerState::Reported) {
             self.after_report(now, effects);
         }
     }
@@ -257,9 +257,9 @@ impl Core {
         }
         self.deadline = now + self.script.limits.leave;
         let (step, order) = if self.script.flush {
-            (Step::Flushing, Order::Flush)
+            (WorkerState::Flushing, WorkerOrder::Flush)
         } else {
-            (Step::Leaving, Order::Drain)
+            (WorkerState::Leaving, WorkerOrder::Drain)
         };
         self.workers.move_all(step);
         for ticket in self.workers.tickets() {
@@ -325,7 +325,7 @@ impl Core {
         effects.push(Effect::Finish(ending));
     }
 
-    fn set(&mut self, ticket: contract::id::Ticket, step: Step) {
+    fn set(&mut self, ticket: contract::id::Ticket, step: WorkerState) {
         if let Some(worker) = self.workers.get_mut(ticket) {
             worker.step = step;
         }

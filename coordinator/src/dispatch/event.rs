@@ -13,7 +13,7 @@ use super::job::RunIdentity;
 pub use super::peer::PeerId;
 pub use super::reason::LostAgent;
 pub use super::reason::{PeerEnd, Reason, WorkerName};
-pub use super::trial::Step;
+pub use super::trial::WorkerState;
 
 /// Something happened.
 #[derive(Debug)]
@@ -29,12 +29,12 @@ pub enum Event {
     PeerSaid {
         /// Its session.
         peer: PeerId,
-        /// What.
+        /// The message, decoded.
         message: FromPeer,
     },
     /// A session is over.
     PeerLeft {
-        /// Which.
+        /// The session that is over.
         peer: PeerId,
         /// How it ended.
         end: PeerEnd,
@@ -43,7 +43,7 @@ pub enum Event {
     ClockKnown(PeerId),
     /// The monotonic clock under a peer jumped.
     ClockJumped {
-        /// Which.
+        /// The session whose host's clock jumped.
         peer: PeerId,
         /// By how much.
         by: Duration,
@@ -92,14 +92,14 @@ pub enum Effect {
     Send {
         /// Whom.
         peer: PeerId,
-        /// What.
+        /// The message to send.
         message: ToPeer,
     },
     /// Send an agent the next piece of a build, if it takes what it asks for.
     SendBuild {
         /// To whom.
         peer: PeerId,
-        /// Which.
+        /// The build, by its content.
         sha256: Sha256,
         /// From which byte on.
         offset: u64,
@@ -130,11 +130,11 @@ pub enum Effect {
 /// A [`Notice`] before the driver adds the wall clock.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PendingNotice {
-    /// Where.
+    /// The trial in which it happened.
     pub key: TrialKey,
     /// In which try.
     pub attempt: Attempt,
-    /// What.
+    /// What happened, as data.
     pub reason: Reason,
     /// Workers whose parts of the attempt are lost by it.
     pub workers: u32,

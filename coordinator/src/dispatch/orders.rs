@@ -11,7 +11,7 @@ use crate::schedule::{self, Block};
 
 /// What a worker is told.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Order {
+pub(super) enum WorkerOrder {
     /// Open the engine for this trial.
     Load {
         attempt: Attempt,
@@ -55,9 +55,9 @@ impl Orders {
     }
 
     /// The message for a worker.
-    pub(super) fn message(&self, order: &Order) -> ToPeer {
+    pub(super) fn message(&self, order: &WorkerOrder) -> ToPeer {
         match order {
-            Order::Load {
+            WorkerOrder::Load {
                 attempt,
                 block,
                 arm,
@@ -66,7 +66,7 @@ impl Orders {
                 engine: self.engine(block, *arm),
                 demand: self.plan.demand(self.slots),
             },
-            Order::Arm {
+            WorkerOrder::Arm {
                 attempt,
                 block,
                 arm,
@@ -78,13 +78,13 @@ impl Orders {
                     assignment: Box::new(assignment),
                 }
             }
-            Order::PartStored(attempt) => ToPeer::PartStored(*attempt),
-            Order::Refuse(message) => ToPeer::Refused {
+            WorkerOrder::PartStored(attempt) => ToPeer::PartStored(*attempt),
+            WorkerOrder::Refuse(message) => ToPeer::Refused {
                 message: message.clone(),
                 last: true,
             },
-            Order::Flush => ToPeer::Flush,
-            Order::Drain => ToPeer::Drain,
+            WorkerOrder::Flush => ToPeer::Flush,
+            WorkerOrder::Drain => ToPeer::Drain,
         }
     }
 

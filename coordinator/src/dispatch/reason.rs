@@ -9,14 +9,14 @@ use contract::id::Attempt;
 use contract::message::Exit;
 use contract::run::NoticeKind;
 
-use super::trial::Step;
+use super::trial::WorkerState;
 
 /// An agent that was started from here and has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LostAgent {
     /// On which host.
     pub host: String,
-    /// How.
+    /// How the process ended.
     pub exit: Exit,
 }
 
@@ -48,26 +48,26 @@ pub enum PeerEnd {
 pub enum Reason {
     /// A process ended before its part came.
     WorkerExited {
-        /// Which.
+        /// The worker's name, with host and slot.
         worker: WorkerName,
-        /// How.
+        /// Exit code or signal.
         exit: Exit,
     },
     /// A worker's session ended while its process may still live.
     WorkerLeft {
-        /// Which.
+        /// The worker's name, with host and slot.
         worker: WorkerName,
-        /// How.
+        /// How its session ended.
         end: PeerEnd,
     },
     /// A worker answered no ping, so that it cannot be told when to start.
     NoClock(WorkerName),
     /// A worker was not ready, armed or done in time.
     Overdue {
-        /// Which.
+        /// The worker's name, with host and slot.
         worker: WorkerName,
         /// How far it had come.
-        step: Step,
+        step: WorkerState,
     },
     /// The monotonic clock under a worker jumped.
     ClockJumped {
@@ -89,7 +89,7 @@ pub enum Reason {
     },
     /// A host's agent was lost.
     AgentLost {
-        /// Its name.
+        /// Host name, as the agent told it.
         host: String,
         /// How its session ended.
         end: PeerEnd,
@@ -118,7 +118,7 @@ pub enum Reason {
     Interrupted,
     /// A block goes on without a slot.
     Shrunk {
-        /// Which.
+        /// Index of the slot over the whole fleet.
         slot: u32,
         /// Requests of each arm that nobody sends.
         requests: u32,
@@ -292,7 +292,7 @@ fn placed(f: &mut fmt::Formatter<'_>, slots: &[u32], to: &str, from: Option<&str
     }
 }
 
-impl Step {
+impl WorkerState {
     /// What a worker that stays here too long failed to do.
     const fn overdue(self) -> &'static str {
         match self {

@@ -12,7 +12,7 @@ use super::slots::AgentSlot;
 
 /// How far a worker has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Step {
+pub enum WorkerState {
     /// Its process is being started.
     Spawning,
     /// Its engine is being opened.
@@ -43,7 +43,7 @@ pub(super) struct TrialWorker {
     /// Slot over the whole fleet.
     pub slot: u32,
     pub variant: String,
-    pub step: Step,
+    pub step: WorkerState,
     /// Its part of this trial is here.
     pub reported: bool,
 }
@@ -64,18 +64,20 @@ impl TrialWorkers {
     }
 
     /// Whether there are workers and every one is exactly at this step.
-    pub(super) fn all_at(&self, step: Step) -> bool {
+    pub(super) fn all_at(&self, step: WorkerState) -> bool {
         !self.all.is_empty() && self.all.iter().all(|worker| worker.step == step)
     }
 
     /// Moves every worker.
-    pub(super) fn move_all(&mut self, step: Step) {
+    pub(super) fn move_all(&mut self, step: WorkerState) {
         self.all.iter_mut().for_each(|worker| worker.step = step);
     }
 
     /// Workers whose process may still live.
     pub(super) fn living(&self) -> impl Iterator<Item = &TrialWorker> {
-        self.all.iter().filter(|worker| worker.step != Step::Gone)
+        self.all
+            .iter()
+            .filter(|worker| worker.step != WorkerState::Gone)
     }
 
     /// The one furthest behind.
@@ -107,8 +109,11 @@ mod tests {
             reported: false,
         };
         let of = |all| TrialWorkers { all };
-        assert!(!of(Vec::new()).all_at(Step::Gone));
-        assert!(of(vec![worker(Step::Ready)]).all_at(Step::Ready));
-        assert!(!of(vec![worker(Step::Ready), worker(Step::Armed)]).all_at(Step::Ready));
+        assert!(!of(Vec::new()).all_at(WorkerState::Gone));
+        assert!(of(vec![worker(WorkerState::Ready)]).all_at(WorkerState::Ready));
+        assert!(
+            !of(vec![worker(WorkerState::Ready), worker(WorkerState::Armed)])
+                .all_at(WorkerState::Ready)
+        );
     }
 }

@@ -15,9 +15,9 @@ pub enum ExecuteError {
     /// No address to listen on.
     #[error("listen on {address}: {source}")]
     Bind {
-        /// Which.
+        /// The address that was asked for.
         address: SocketAddr,
-        /// Why.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The service could not describe itself.

@@ -15,13 +15,13 @@ pub enum ListenError {
          --insecure"
     )]
     Open {
-        /// Which.
+        /// The address that was asked for.
         address: SocketAddr,
     },
     /// Agents would not know where to dial.
     #[error("listen on {address}: agents need a name or address to dial, give --advertise HOST")]
     NoName {
-        /// Which.
+        /// The address that was asked for.
         address: SocketAddr,
     },
     /// Agents could not dial that.
@@ -41,7 +41,7 @@ pub enum ListenError {
         shell::words(paths)
     )]
     Exposed {
-        /// Where.
+        /// The address that was asked for.
         address: SocketAddr,
         /// The files.
         paths: Vec<PathBuf>,

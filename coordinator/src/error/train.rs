@@ -13,13 +13,13 @@ pub enum TrainError {
         "train on evaluation prompts: scenario `{scenario}` must say prompt.set = \"training\""
     )]
     EvaluationPrompts {
-        /// Which.
+        /// Name of the scenario.
         scenario: String,
     },
     /// A file of the training cannot be found.
     #[error("find {}: {source}", path.display())]
     NotFound {
-        /// Which.
+        /// The file or directory.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -30,13 +30,13 @@ pub enum TrainError {
     /// It did not come to its end.
     #[error("complete the training: {reason}")]
     Unfinished {
-        /// Why.
+        /// Why the run ended, as a clause.
         reason: String,
     },
     /// A profile of failures is not a profile of the work.
     #[error("complete the training: {requests} of its requests failed")]
     FailedRequests {
-        /// How many.
+        /// Requests that did not end well.
         requests: u64,
     },
 }

@@ -37,7 +37,7 @@ pub enum Launcher {
     Local,
     /// They are started by others; so many are waited for.
     Attach {
-        /// How many.
+        /// Agents to wait for.
         agents: u32,
     },
     /// One on each host, over ssh.
@@ -48,7 +48,7 @@ pub enum Launcher {
 
 /// What every agent must know.
 #[derive(Clone, Debug)]
-pub struct Orders {
+pub struct AgentSettings {
     /// The worker program, as the hosts see it.
     pub program: PathBuf,
     /// The coordinator's address, as the hosts see it.
@@ -66,7 +66,7 @@ pub struct Orders {
 pub struct Lost {
     /// On which host.
     pub host: String,
-    /// How.
+    /// How the launcher's process ended.
     pub exit: Exit,
 }
 
@@ -92,12 +92,12 @@ pub enum LaunchError {
     Spawn {
         /// The program.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         source: std::io::Error,
     },
 }
 
-impl Orders {
+impl AgentSettings {
     /// What an agent is called with that hangs on a pipe; without a name it takes its host's.
     fn arguments(&self, name: Option<&str>) -> Vec<String> {
         let named = name.into_iter().flat_map(|name| ["--name", name]);
@@ -143,12 +143,12 @@ impl Launcher {
     ///
     /// # Errors
     /// When a program is not there or cannot be started. What happens on other hosts is told later.
-    pub fn launch(&self, orders: &Orders) -> Result<Box<dyn Launched>, LaunchError> {
+    pub fn launch(&self, settings: &AgentSettings) -> Result<Box<dyn Launched>, LaunchError> {
         Ok(match self {
-            Self::Local => Box::new(local::Local::start(orders)?),
+            Self::Local => Box::new(local::Local::start(settings)?),
             Self::Attach { .. } => Box::new(attach::Attach),
-            Self::Ssh(ssh) => Box::new(ssh.start(orders)?),
-            Self::Slurm(slurm) => slurm.start(orders)?,
+            Self::Ssh(ssh) => Box::new(ssh.start(settings)?),
+            Self::Slurm(slurm) => slurm.start(settings)?,
         })
     }
 }

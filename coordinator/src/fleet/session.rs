@@ -31,9 +31,9 @@ use super::clock::{ClockFilter, Estimate};
 /// Something happened on a session.
 #[derive(Debug)]
 pub struct Incoming {
-    /// Which.
+    /// Number of the session, in the order of their opening.
     pub session: u64,
-    /// What.
+    /// What the session brought.
     pub what: SessionEvent,
 }
 

@@ -32,7 +32,7 @@ pub(super) fn host_class(hosts: &[(String, HostFacts)]) -> String {
 }
 
 /// What may change on the same hosts and may explain a step.
-pub(super) fn ground(hosts: &[(String, HostFacts)]) -> Vec<String> {
+pub(super) fn environment(hosts: &[(String, HostFacts)]) -> Vec<String> {
     let mut facts: Vec<String> = hosts
         .iter()
         .flat_map(|(_, host)| {
@@ -143,6 +143,6 @@ mod tests {
             host_class(std::slice::from_ref(&before)),
             host_class(std::slice::from_ref(&after))
         );
-        assert_ne!(ground(&[before]), ground(&[after]));
+        assert_ne!(environment(&[before]), environment(&[after]));
     }
 }

@@ -31,7 +31,7 @@ pub struct Retention {
 
 /// What becomes of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum RetentionDecision {
     /// Somebody tagged it or wrote about it.
     Marked,
     /// It can be resumed.
@@ -46,7 +46,7 @@ pub enum Fate {
     Goes,
 }
 
-impl Fate {
+impl RetentionDecision {
     /// Why it stays, or that it goes.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -68,18 +68,18 @@ pub fn judge(
     calibrations: &BTreeSet<RunId>,
     retention: Retention,
     now_unix_ms: u64,
-) -> Vec<Fate> {
+) -> Vec<RetentionDecision> {
     let ranks = ranks(runs);
     let oldest = now_unix_ms.saturating_sub(retention.days.saturating_mul(DAY_MS));
     let of = |(at, run): (usize, &RunSummary)| match run {
-        run if is_marked(run) => Fate::Marked,
+        run if is_marked(run) => RetentionDecision::Marked,
         run if !matches!(run.state(), Some(RunState::Complete | RunState::Failed)) => {
-            Fate::Unfinished
+            RetentionDecision::Unfinished
         }
-        run if calibrations.contains(&run.run) => Fate::Calibration,
-        _ if ranks[at] < retention.newest => Fate::Newest,
-        run if run.run.unix_ms() >= oldest => Fate::Young,
-        _ => Fate::Goes,
+        run if calibrations.contains(&run.run) => RetentionDecision::Calibration,
+        _ if ranks[at] < retention.newest => RetentionDecision::Newest,
+        run if run.run.unix_ms() >= oldest => RetentionDecision::Young,
+        _ => RetentionDecision::Goes,
     };
     runs.iter().enumerate().map(of).collect()
 }
@@ -114,7 +114,7 @@ mod tests {
         run(NOW - days * DAY_MS, plan, "SAME")
     }
 
-    fn fates(runs: &[RunSummary], newest: usize, days: u64) -> Vec<Fate> {
+    fn fates(runs: &[RunSummary], newest: usize, days: u64) -> Vec<RetentionDecision> {
         judge(runs, &BTreeSet::new(), Retention { newest, days }, NOW)
     }
 
@@ -130,15 +130,15 @@ mod tests {
         assert_eq!(
             fates(&runs, 1, 10),
             [
-                Fate::Goes,
-                Fate::Goes,
-                Fate::Newest,
-                Fate::Young,
-                Fate::Newest
+                RetentionDecision::Goes,
+                RetentionDecision::Goes,
+                RetentionDecision::Newest,
+                RetentionDecision::Young,
+                RetentionDecision::Newest
             ]
         );
-        assert_eq!(fates(&runs, 0, 0), [Fate::Goes; 5]);
-        assert_eq!(fates(&runs, 9, 0), [Fate::Newest; 5]);
+        assert_eq!(fates(&runs, 0, 0), [RetentionDecision::Goes; 5]);
+        assert_eq!(fates(&runs, 9, 0), [RetentionDecision::Newest; 5]);
     }
 
     #[test]
@@ -147,13 +147,24 @@ mod tests {
         let mut runs = [days_old(100, "a"), days_old(300, "a"), days_old(200, "a")];
         assert_eq!(
             fates(&runs, 1, 0),
-            [Fate::Newest, Fate::Goes, Fate::Goes],
+            [
+                RetentionDecision::Newest,
+                RetentionDecision::Goes,
+                RetentionDecision::Goes
+            ],
             "by the clock"
         );
         for (sequence, run) in (1..).zip(&mut runs) {
             run.sequence = Some(sequence);
         }
-        assert_eq!(fates(&runs, 1, 0), [Fate::Goes, Fate::Goes, Fate::Newest]);
+        assert_eq!(
+            fates(&runs, 1, 0),
+            [
+                RetentionDecision::Goes,
+                RetentionDecision::Goes,
+                RetentionDecision::Newest
+            ]
+        );
     }
 
     #[test]
@@ -169,11 +180,16 @@ mod tests {
         runs[3].note = "the one with the fix".into();
         assert_eq!(
             fates(&runs, 1, 0),
-            [Fate::Newest, Fate::Marked, Fate::Unfinished, Fate::Marked]
+            [
+                RetentionDecision::Newest,
+                RetentionDecision::Marked,
+                RetentionDecision::Unfinished,
+                RetentionDecision::Marked
+            ]
         );
         runs[3].note.clear();
         runs[3].end.as_mut().expect("it has an end").state = "stopped".into();
-        assert_eq!(fates(&runs, 1, 0)[3], Fate::Unfinished);
+        assert_eq!(fates(&runs, 1, 0)[3], RetentionDecision::Unfinished);
     }
 
     #[test]
@@ -181,6 +197,9 @@ mod tests {
         let runs = [days_old(400, "a"), days_old(300, "a")];
         let calibrations = BTreeSet::from([runs[0].run]);
         let fates = judge(&runs, &calibrations, Retention { newest: 0, days: 0 }, NOW);
-        assert_eq!(fates, [Fate::Calibration, Fate::Goes]);
+        assert_eq!(
+            fates,
+            [RetentionDecision::Calibration, RetentionDecision::Goes]
+        );
     }
 }

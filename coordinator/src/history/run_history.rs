@@ -30,7 +30,7 @@ pub struct RunHistory {
     /// Class of the hosts.
     pub host_class: String,
     /// Kernel, microcode, governor of the hosts.
-    pub ground: Vec<String>,
+    pub environment: Vec<String>,
     /// SHA-256 of the baseline's file.
     pub baseline: String,
     /// Name of the primary measure.
@@ -81,7 +81,7 @@ impl RunHistory {
             series: series::series_key(plan, &header.model_digest),
             plan: series::plan_key(plan),
             host_class: class::host_class(&header.hosts),
-            ground: class::ground(&header.hosts),
+            environment: class::environment(&header.hosts),
             ..self
         }
     }

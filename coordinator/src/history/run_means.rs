@@ -13,7 +13,7 @@ use crate::layout::Layout;
 /// What of one run is compared with other runs.
 #[derive(Clone, Debug)]
 pub struct RunMeans {
-    /// Which.
+    /// Id of the run.
     pub run: RunId,
     pub(super) validity: Validity,
     pub(super) conditions: Conditions,

@@ -69,13 +69,13 @@ pub struct Line {
     /// Oldest first.
     pub points: Vec<Point>,
     /// In order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<LevelShift>,
 }
 
 /// One run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Point {
-    /// Which.
+    /// Id of the run.
     pub run: RunId,
     /// The value in the measure's unit: a geometric mean over rounds, or where a run of the line
     /// has zero a plain one.
@@ -83,12 +83,12 @@ pub struct Point {
     /// Why a new level was expected to begin here; empty where none was.
     pub expected: String,
     /// Kernel, microcode, governor.
-    pub ground: Vec<String>,
+    pub environment: Vec<String>,
 }
 
 /// From one level to the next.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Step {
+pub struct LevelShift {
     /// Index of the first point of the new level.
     pub at: usize,
     /// Median before and after, in the measure's unit.
@@ -103,7 +103,7 @@ pub struct Step {
     /// Why it was expected; empty where it was found.
     pub expected: String,
     /// What else changed between the two runs: kernel, microcode, governor.
-    pub ground: Vec<String>,
+    pub environment: Vec<String>,
 }
 
 /// Why there is no trend.
@@ -313,12 +313,12 @@ fn series(
     for (run, digest) in members {
         let Some(value) = value(digest) else { continue };
         may_lack_zeros += usize::from(old(digest));
-        let (expected, ground) = (run.expected.clone(), digest.ground.clone());
+        let (expected, environment) = (run.expected.clone(), digest.environment.clone());
         points.push(Point {
             run: run.run,
             value,
             expected,
-            ground,
+            environment,
         });
     }
     Series {
@@ -329,7 +329,7 @@ fn series(
 }
 
 /// Where people expected a new level, and within what lies between, where one was found.
-fn steps(points: &[Point], linear: bool) -> Vec<Step> {
+fn steps(points: &[Point], linear: bool) -> Vec<LevelShift> {
     let scaled = |point: &Point| {
         if linear {
             point.value
@@ -372,7 +372,7 @@ fn steps(points: &[Point], linear: bool) -> Vec<Step> {
             })
         };
         let value = |cost: f64| if linear { cost } else { cost.exp() };
-        Step {
+        LevelShift {
             at: *at,
             medians: (value(median(before)), value(median(after))),
             change: share(mean(after) - level),
@@ -383,7 +383,7 @@ fn steps(points: &[Point], linear: bool) -> Vec<Step> {
             } else {
                 String::new()
             },
-            ground: changed(&points[*at - 1].ground, &points[*at].ground),
+            environment: changed(&points[*at - 1].environment, &points[*at].environment),
         }
     };
     found.iter().enumerate().map(step).collect()

@@ -41,7 +41,7 @@ pub enum PlanError {
     /// A trace or a file of prompts that is not understood.
     #[error("use {path}, which the plan names: failed to {source}")]
     Listed {
-        /// Which.
+        /// The prompt or trace file.
         path: PathBuf,
         /// What is wrong.
         source: contract::prompt_files::PromptFileError,

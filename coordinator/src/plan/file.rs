@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DEFAULT_ROUNDS, EngineKind, EnginePlan, Limits, LinkedPlan, Look, NativePlan, OnLoss, Plan,
-    PlanError, Primary, SimParams, SimPlan, Timeouts, Tolerances, Unknown, nearest,
+    DEFAULT_ROUNDS, EngineKind, EnginePlan, InterimAnalysis, Limits, LinkedPlan, NativePlan,
+    OnLoss, Plan, PlanError, Primary, SimParams, SimPlan, Timeouts, Tolerances, Unknown, nearest,
 };
 
 /// A plan as written, before it was checked.
@@ -41,7 +41,7 @@ pub(super) struct PlanFile {
     #[serde(default)]
     pub(super) engine: EngineKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) look: Option<Look>,
+    pub(super) look: Option<InterimAnalysis>,
     #[serde(default)]
     pub(super) tolerance: Tolerances,
     #[serde(default)]

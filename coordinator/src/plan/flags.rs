@@ -7,7 +7,7 @@ use contract::source::{self, MOST_PLAN};
 
 use super::file::PlanFile;
 use super::files::Ahead;
-use super::{EngineKind, Look, NativePlan, OnLoss, Plan, PlanError, Verify, texts};
+use super::{EngineKind, InterimAnalysis, NativePlan, OnLoss, Plan, PlanError, Verify, texts};
 
 /// Where a plan comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +108,7 @@ pub fn ahead(
 impl PlanFile {
     fn with(mut self, flags: &Overrides) -> Self {
         self.rounds = flags.rounds.unwrap_or(self.rounds);
-        self.look = flags.look.map(|at| Look { at }).or(self.look);
+        self.look = flags.look.map(|at| InterimAnalysis { at }).or(self.look);
         self.seed = flags.seed.or(self.seed);
         self.control = flags.control.unwrap_or(self.control);
         self.slots = flags.slots.unwrap_or(self.slots);

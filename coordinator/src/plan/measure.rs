@@ -33,7 +33,7 @@ pub enum Primary {
 /// answer is clear at a stricter level, and otherwise goes on to its last round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Look {
+pub struct InterimAnalysis {
     /// After how many rounds.
     pub at: u32,
 }

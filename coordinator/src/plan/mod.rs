@@ -34,7 +34,7 @@ pub use error::{PlanError, Unknown};
 pub use files::Ahead;
 pub use flags::{Overrides, Source, ahead, resolve};
 pub use linked::LinkedPlan;
-pub use measure::{Look, Primary, Tolerances};
+pub use measure::{InterimAnalysis, Primary, Tolerances};
 pub use names::nearest;
 pub use native::{NativePlan, Verify};
 pub use problem::Problem;
@@ -53,7 +53,7 @@ pub struct Plan {
     /// Repetitions of every block.
     pub rounds: u32,
     /// The interim analysis planned beforehand; without one the answer waits for the last round.
-    pub look: Option<Look>,
+    pub look: Option<InterimAnalysis>,
     /// The root of every random draw of the run. Below 2^53, so that every JSON reader keeps it.
     pub seed: u64,
     /// Whether comparisons carry the baseline once more (arm A2).

@@ -56,7 +56,7 @@ pub enum Problem {
          slot needs one; lower --slots to {at_once}, or allow more requests in flight"
     )]
     IdleSlots {
-        /// Its name.
+        /// Name of the scenario.
         scenario: String,
         /// Requests in flight over all slots.
         at_once: u32,
@@ -66,17 +66,17 @@ pub enum Problem {
     /// A load that contradicts itself.
     #[error("the scenario `{scenario}` {problem}")]
     Load {
-        /// Its name.
+        /// Name of the scenario.
         scenario: String,
-        /// How.
+        /// What is wrong with its load.
         problem: LoadProblem,
     },
     /// A window that contradicts its load.
     #[error("the scenario `{scenario}` {problem}")]
     Window {
-        /// Its name.
+        /// Name of the scenario.
         scenario: String,
-        /// How.
+        /// What is wrong with its window.
         problem: WindowProblem,
     },
     /// Resident workers would be shared by a slowed and an unhindered arm.
@@ -101,7 +101,7 @@ pub enum Problem {
          raise its requests or lower its concurrency"
     )]
     NeverFull {
-        /// Its name.
+        /// Name of the scenario.
         scenario: String,
         /// In total.
         requests: u32,

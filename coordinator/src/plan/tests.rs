@@ -105,7 +105,7 @@ fn a_look_comes_when_it_can_answer_and_before_the_end() {
         ))
     };
     let plan = read(&look(6, true)).expect("six rounds of three arms can answer");
-    assert_eq!(plan.look, Some(Look { at: 6 }));
+    assert_eq!(plan.look, Some(InterimAnalysis { at: 6 }));
     assert_eq!(
         Plan::from_json(&plan.to_json()).expect("recorded").look,
         plan.look

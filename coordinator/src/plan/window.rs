@@ -41,7 +41,7 @@ pub enum WindowProblem {
     BeyondCount {
         /// Of the stop rule.
         key: &'static str,
-        /// How many.
+        /// Requests that the stop asks for.
         wanted: u32,
         /// How many there are.
         there: u32,
@@ -55,7 +55,7 @@ pub enum WindowProblem {
     BeyondTime {
         /// Of the stop rule.
         key: &'static str,
-        /// How long.
+        /// Seconds that the stop asks for.
         wanted: f64,
         /// How long it lasts.
         there: f64,

@@ -5,7 +5,7 @@ use contract::id::Attempt;
 use contract::identity::Sha256;
 use contract::message::PartChunk;
 use contract::part::vet::{self, Age, Assigned, Load, PartFault};
-use contract::part::{Part, Place};
+use contract::part::{Part, PartKey};
 use contract::record::{Record, RecordError};
 use contract::spec::Assignment;
 
@@ -103,7 +103,7 @@ fn check(part: &Part, expected: &Expected) -> Result<(), BadPart> {
         share,
         ..
     } = &**assignment;
-    let place = Place {
+    let place = PartKey {
         run: *run,
         key: *key,
         slot: *slot,

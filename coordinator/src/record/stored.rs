@@ -4,7 +4,7 @@
 
 use contract::identity::Sha256;
 use contract::part::vet::{self, Age, Assigned, Load, PartFault};
-use contract::part::{Part, Place};
+use contract::part::{Part, PartKey};
 use contract::run::{RunHeader, VariantRecord};
 use contract::spec::{Scenario, Share};
 
@@ -35,7 +35,7 @@ impl<'a> Stored<'a> {
     /// # Errors
     /// The first fault found.
     pub fn vet(&self, part: &Part) -> Result<(), PartFault> {
-        let place = Place {
+        let place = PartKey {
             run: self.header.run,
             ..part.place.clone()
         };

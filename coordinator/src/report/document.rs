@@ -17,8 +17,8 @@ pub use layout::{
 };
 pub use metric::{Bootstrap, Estimate, Exact, Interval, Metric, Pooled, Round, Value};
 pub use part::{Histogram, Part};
-pub use places::{HostSample, Odd, PlaceEffect, Places, Signals};
-pub use run::{Host, Look, Measurement, Notice, Reason, Run, RunDocument, Settings, Variant};
+pub use places::{HostSample, Odd, Signals, SlotEffect, SlotEffects};
+pub use run::{Host, Interim, Measurement, Notice, Reason, Run, RunDocument, Settings, Variant};
 
 /// Version of the document. Raised when a reader of the last one could misunderstand this one. 1:
 /// first.

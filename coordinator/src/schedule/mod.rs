@@ -10,7 +10,7 @@
 use contract::id::{Arm, RunId, TrialKey};
 use contract::run::BlockDone;
 use contract::spec::{Assignment, Share};
-use stats::order::{ArmSet, Order};
+use stats::order::{ArmOrder, ArmSet};
 use stats::rng::Seed;
 
 use crate::layout::Layout;
@@ -255,7 +255,7 @@ fn orders(plan: &Plan, lineup: &Lineup, cell: u64) -> Vec<Vec<Arm>> {
         ArmSet::Two
     };
     let seed = Seed(plan.seed).child("order").nth(cell);
-    Order::balanced(arms, rounds, seed)
+    ArmOrder::balanced(arms, rounds, seed)
         .iter()
         .map(|order| order.arms().iter().map(arm).collect())
         .collect()

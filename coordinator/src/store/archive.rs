@@ -23,7 +23,7 @@ use contract::files;
 use contract::id::RunId;
 use contract::part::Part;
 use contract::record::{Record, place_of};
-use contract::run::BlockDone;
+use contract::run::{BlockDone, RunHeader};
 
 use super::error::{Damage, StoreError};
 use super::key::{self, Entry};
@@ -66,18 +66,16 @@ pub fn is_archive(head: &[u8]) -> bool {
 }
 
 /// Checks that an export file is whole and its parts can be believed, as an import does, one part
-/// at a time. Needs no store.
+/// at a time. Tells how the run began. Needs no store.
 ///
 /// # Errors
 /// When the file cannot be read, is damaged, or is from a newer program.
-pub fn check_archive(path: &Path) -> Result<RunId, StoreError> {
+pub fn check_archive(path: &Path) -> Result<RunHeader, StoreError> {
     let (run, raw) = load(path)?;
-    raw.prove(run)
-        .map_err(|damage| StoreError::ArchiveDamaged {
-            path: path.to_owned(),
-            damage,
-        })?;
-    Ok(run)
+    raw.prove(run).map_err(|damage| StoreError::ArchiveDamaged {
+        path: path.to_owned(),
+        damage,
+    })
 }
 
 /// The frames of an export file that is not whole, as far as they can be told apart.

@@ -47,13 +47,13 @@ impl Change {
         }
     }
 
-    /// All of a run at once.
-    pub(super) fn imported(row: Row, entries: Batch) -> Self {
+    /// All of a run at once; its records are there already.
+    pub(super) fn imported(row: Row) -> Self {
         Self {
             run: row.summary.run,
             old: None,
             row,
-            entries,
+            entries: Batch::default(),
             frames: Vec::new(),
         }
     }

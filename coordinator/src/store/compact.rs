@@ -73,7 +73,7 @@ impl Store {
     fn copy_into(&self, new: &Path) -> Result<(), StoreError> {
         let error = |damage| self.damaged(damage);
         std::fs::create_dir_all(new).map_err(|source| StoreError::io("create", new, source))?;
-        let (db, trees, closing) = guarded(|| database::open(new))
+        let (db, trees, closing) = database::open(new)
             .map_err(error)?
             .map_err(|e| self.failed(Damage::Engine(e)))?;
         let runs: BTreeSet<RunId> = self.ids()?.into_iter().collect();

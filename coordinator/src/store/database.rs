@@ -1,13 +1,17 @@
-//! sled itself: opened, its trees, and closed so that a failing device cannot end the process. Owns
-//! its settings; must not know what is in it or whether it may be trusted.
+//! sled itself: opened, changed and closed so that a failing device can neither end the process nor
+//! hold it for ever. Owns its settings; must not know what is in it or whether it may be trusted.
 
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use sled::transaction::{TransactionError, TransactionResult};
+use sled::{Batch, Transactional};
+
 use super::error::{Damage, StoreError};
 use super::guard::{guarded, within};
+use super::witness::{TALLY, Tally};
 use super::{DB_DIR, Trees};
 
 /// How long sled may take to let go of a database that was closed; on a busy disk that is long. Our
@@ -15,6 +19,8 @@ use super::{DB_DIR, Trees};
 const LINGER: Duration = Duration::from_secs(10);
 /// How long the device may take to answer sled. A sync of a busy disk takes seconds.
 pub(super) const ANSWER: Duration = Duration::from_secs(120);
+/// How long sled may take to read its log and open: minutes for a large store on a slow disk.
+const OPENING: Duration = Duration::from_secs(1800);
 /// Between two tries against sled's own lock.
 const PAUSE: Duration = Duration::from_millis(20);
 /// sled takes several times this in memory; its default is 1 GiB.
@@ -56,8 +62,41 @@ impl Drop for Closing {
     }
 }
 
+/// The database of a store's directory, or sled's error.
+type Opened = Result<(sled::Db, Trees, Closing), sled::Error>;
+
 /// Opens the database of a store's directory.
-pub(super) fn open(dir: &Path) -> Result<(sled::Db, Trees, Closing), sled::Error> {
+pub(super) fn open(dir: &Path) -> Result<Opened, Damage> {
+    let dir = dir.to_owned();
+    within(OPENING, move || opened(&dir))
+}
+
+/// Changes the index, the entries and the tally in one transaction.
+pub(super) fn transact(
+    trees: &Trees,
+    index: Batch,
+    entries: Batch,
+    tally: Tally,
+) -> Result<Result<(), sled::Error>, Damage> {
+    let tally = serde_json::to_vec(&tally).expect("a tally holds only numbers and text");
+    let trees = [&trees.index, &trees.entries, &trees.meta].map(Clone::clone);
+    within(ANSWER, move || {
+        let [runs, records, meta] = &trees;
+        let result: TransactionResult<()> =
+            (runs, records, meta).transaction(|(runs, records, meta)| {
+                runs.apply_batch(&index)?;
+                records.apply_batch(&entries)?;
+                meta.insert(TALLY, tally.as_slice())?;
+                Ok(())
+            });
+        result.map_err(|e| match e {
+            TransactionError::Abort(()) => unreachable!("the transaction never aborts"),
+            TransactionError::Storage(source) => source,
+        })
+    })
+}
+
+fn opened(dir: &Path) -> Opened {
     let db = open_sled(dir)?;
     let tree = |name: &str| db.open_tree(name);
     let trees = Trees {

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use contract::id::{Attempt, RunId, TrialKey};
-use contract::part::Place;
+use contract::part::PartKey;
 use contract::part::vet::PartFault;
 use contract::record::RecordError;
 use contract::shell;
@@ -154,17 +154,17 @@ pub enum StoreError {
     },
     /// Another record stands in that place. Records are never changed.
     #[error("store a part of slot {} for {} attempt {}: another stands in its place", .0.slot, .0.key, .0.attempt.0)]
-    PlaceTaken(Place),
+    PlaceTaken(PartKey),
     /// The block is done; parts of its accepted attempt can no longer be added.
     #[error("store a part of slot {} for {} attempt {}: its block is done", .0.slot, .0.key, .0.attempt.0)]
-    BlockClosed(Place),
+    BlockClosed(PartKey),
     /// The bytes belong to another place than was said.
     #[error("store a part for {} under the place of {}", found.key, said.key)]
     WrongPlace {
         /// Where the caller put it.
-        said: Place,
+        said: PartKey,
         /// Where it says it belongs.
-        found: Place,
+        found: PartKey,
     },
     /// A block is done once.
     #[error("commit cell {cell} round {}: it is done already by another record", round + 1)]
@@ -245,7 +245,7 @@ pub enum Damage {
     /// More or fewer than were written.
     #[error("it holds {found} {what} where {written} were written")]
     Count {
-        /// Of what.
+        /// What is counted, in the plural.
         what: &'static str,
         /// Now.
         found: u64,
@@ -291,7 +291,7 @@ pub enum Damage {
         key: TrialKey,
         /// Its slot.
         slot: u32,
-        /// Why.
+        /// What is wrong with the part.
         fault: Box<PartFault>,
     },
     /// Records that do not belong together.

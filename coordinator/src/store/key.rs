@@ -3,7 +3,7 @@
 //! ends in four bytes of sequence, added by [`super::rows`], which splits long values.
 
 use contract::id::{Arm, Attempt, RunId, TrialKey};
-use contract::part::Place;
+use contract::part::PartKey;
 
 /// Bytes of a run's id.
 const RUN: usize = 26;
@@ -104,7 +104,7 @@ pub(super) fn block_parts(of: RunId, scenario: u32, round: u32) -> Vec<u8> {
 }
 
 /// The key of a part.
-pub(super) fn part(place: &Place) -> Vec<u8> {
+pub(super) fn part(place: &PartKey) -> Vec<u8> {
     let mut key = block_parts(place.run, place.key.cell, place.key.round);
     key.push(u8::try_from(place.key.arm.number()).expect("there are three arms"));
     key.extend_from_slice(&place.slot.to_be_bytes());
@@ -114,7 +114,7 @@ pub(super) fn part(place: &Place) -> Vec<u8> {
 }
 
 /// The place a key made by [`part`] names; `None` for another kind under a place.
-pub(super) fn place_of(key: &[u8]) -> Option<Place> {
+pub(super) fn place_of(key: &[u8]) -> Option<PartKey> {
     let run = run_of(key)?;
     let word = |at: usize| {
         key.get(at..at + 4)
@@ -124,7 +124,7 @@ pub(super) fn place_of(key: &[u8]) -> Option<Place> {
     let arm = Arm::from_number(u32::from(*key.get(RUN + 8)?))?;
     let (slot, attempt) = (word(RUN + 9)?, word(RUN + 13)?);
     let whole = key.len() == PART && key[PART - 1] == WHOLE_PART;
-    whole.then_some(Place {
+    whole.then_some(PartKey {
         run,
         key: TrialKey {
             cell: scenario,
@@ -150,13 +150,13 @@ pub(super) fn of_addendum(run: RunId, kind: Entry, sealed: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn place(scenario: u32, round: u32, arm: Arm, slot: u32, attempt: u32) -> Place {
+    fn place(scenario: u32, round: u32, arm: Arm, slot: u32, attempt: u32) -> PartKey {
         let key = TrialKey {
             cell: scenario,
             round,
             arm,
         };
-        Place {
+        PartKey {
             run: RunId::new(7, [1; 10]),
             key,
             slot,

@@ -156,7 +156,7 @@ impl Store {
             }));
         }
         inspect::files(at)?;
-        let opened = guarded(|| database::open(at)).map_err(damaged)?;
+        let opened = database::open(at).map_err(damaged)?;
         let (db, trees, closing) =
             opened.map_err(|source| database::judge(dir, Damage::Engine(source)))?;
         let tally = guarded(|| trees.tally())

@@ -6,14 +6,12 @@
 use std::collections::BTreeSet;
 
 use contract::id::RunId;
-use sled::transaction::{TransactionError, TransactionResult};
-use sled::{Batch, Transactional, Tree};
+use sled::{Batch, Tree};
 
+use super::database;
 use super::error::{Damage, StoreError};
-use super::guard::guarded;
 use super::key::{self, Entry};
-use super::witness::TALLY;
-use super::witness::{self, Tally};
+use super::witness;
 use super::{Store, rows};
 
 /// Pieces removed at once.
@@ -39,12 +37,13 @@ impl Store {
         ledger.broken = true;
         // First, so that no rebuild brings back what was removed; until it is, the database has it.
         self.remove_copies(&mut ledger, run)?;
-        guarded(|| self.transact_removal(&index, &entries, tally))
-            .map_err(|damage| self.damaged(damage))??;
+        database::transact(&self.trees, index, entries, tally)
+            .map_err(|damage| self.damaged(damage))?
+            .map_err(|source| StoreError::engine("remove a run", self.dir(), source))?;
         self.make_durable()?;
         witness::save(self.dir(), tally)?;
         (ledger.tally, ledger.broken) = (tally, false);
-        self.remove_parts(run, &prefix)
+        self.remove_rows(&self.trees.parts, run, &prefix)
     }
 
     /// Runs that noise floors hang on. Reads the index, and the keys of runs to which something was
@@ -68,34 +67,16 @@ impl Store {
         Ok(found)
     }
 
-    fn transact_removal(
+    /// Removes what no index row names, a few pieces at a time.
+    pub(super) fn remove_rows(
         &self,
-        index: &Batch,
-        entries: &Batch,
-        tally: Tally,
+        tree: &Tree,
+        run: RunId,
+        prefix: &[u8],
     ) -> Result<(), StoreError> {
-        let tally = serde_json::to_vec(&tally).expect("a tally holds only numbers and text");
-        let trees = (&self.trees.index, &self.trees.entries, &self.trees.meta);
-        let result: TransactionResult<()> = trees.transaction(|(rows, records, meta)| {
-            rows.apply_batch(index)?;
-            records.apply_batch(entries)?;
-            meta.insert(TALLY, tally.as_slice())?;
-            Ok(())
-        });
-        result.map_err(|e| match e {
-            TransactionError::Abort(()) => unreachable!("the transaction never aborts"),
-            TransactionError::Storage(source) => {
-                StoreError::engine("remove a run", self.dir(), source)
-            }
-        })
-    }
-
-    fn remove_parts(&self, run: RunId, prefix: &[u8]) -> Result<(), StoreError> {
         self.reading(run, || {
-            while self.trees.parts.scan_prefix(prefix).next().is_some() {
-                self.trees
-                    .parts
-                    .apply_batch(pieces(&self.trees.parts, prefix, BATCH)?)
+            while tree.scan_prefix(prefix).next().is_some() {
+                tree.apply_batch(pieces(tree, prefix, BATCH)?)
                     .map_err(Damage::Engine)?;
             }
             Ok(())

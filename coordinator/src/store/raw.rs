@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use contract::addendum::{Annotation, NoiseFloors};
 use contract::id::{Attempt, RunId};
-use contract::part::{Part, Place};
+use contract::part::{Part, PartKey};
 use contract::record::Record;
 use contract::run::{BlockDone, Notice, RunEnd, RunHeader};
 
@@ -41,7 +41,7 @@ pub struct RunRecord {
     /// accepted.
     pub parts: Vec<Part>,
     /// Places of parts that were stored but not accepted.
-    pub superseded: Vec<Place>,
+    pub superseded: Vec<PartKey>,
     /// What must be known, in the order it came.
     pub notices: Vec<Notice>,
     /// How it ended; `None` while it runs, and after a crash.
@@ -122,24 +122,23 @@ impl RawRun {
         Ok(self.of(Entry::End).next().map(RunEnd::open).transpose()?)
     }
 
-    pub(super) fn notices(&self) -> Result<Vec<Notice>, Damage> {
+    /// One after the other: there may be very many, and open they are several times as large.
+    pub(super) fn notices(&self) -> impl Iterator<Item = Result<Notice, Damage>> {
         self.of(Entry::Notice)
             .map(|sealed| Ok(Notice::open(sealed)?))
-            .collect()
     }
 
     /// The header, with the hosts that took a place after the run had begun.
     pub(super) fn header_with_hosts(&self, run: RunId) -> Result<RunHeader, Damage> {
         let mut header = self.header(run)?;
-        header
-            .hosts
-            .extend(self.notices()?.into_iter().filter_map(|notice| notice.host));
+        for notice in self.notices() {
+            header.hosts.extend(notice?.host);
+        }
         Ok(header)
     }
 
     /// Everything but the parts opened.
     pub(super) fn outline(&self, run: RunId) -> Result<RunRecord, Damage> {
-        let notices = self.notices()?;
         Ok(RunRecord {
             header: self.header_with_hosts(run)?,
             blocks: self.blocks()?,
@@ -149,7 +148,7 @@ impl RawRun {
                 .iter()
                 .filter_map(|(key, _)| key::place_of(key))
                 .collect(),
-            notices,
+            notices: self.notices().collect::<Result<_, _>>()?,
             end: self.end()?,
             addenda: opened(self)?,
         })
@@ -167,19 +166,23 @@ impl RawRun {
         Ok(record)
     }
 
-    /// Opens everything, vets every part by how the run began, and keeps nothing.
-    pub(super) fn prove(&self, run: RunId) -> Result<(), Damage> {
-        let outline = self.outline(run)?;
-        let stored = Stored::of(&outline.header);
+    /// Opens everything, vets every part by how the run began, and keeps nothing but that.
+    pub(super) fn prove(&self, run: RunId) -> Result<RunHeader, Damage> {
+        let header = self.header_with_hosts(run)?;
+        self.blocks()?;
+        self.end()?;
+        opened(self)?;
+        let stored = Stored::of(&header);
         self.open_parts().try_for_each(|part| {
             let part = part?;
-            let Place { key, slot, .. } = part.place;
+            let PartKey { key, slot, .. } = part.place;
             stored.vet(&part).map_err(|fault| Damage::Fault {
                 key,
                 slot,
                 fault: Box::new(fault),
             })
-        })
+        })?;
+        Ok(header)
     }
 
     /// The index row these records amount to.

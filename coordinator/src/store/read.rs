@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use contract::id::{Attempt, RunId};
-use contract::part::{Part, Place};
+use contract::part::{Part, PartKey};
 use contract::record::Record;
 use contract::run::{RunEnd, RunHeader};
 
@@ -157,7 +157,7 @@ impl Store {
         let stored = Stored::of(&outline.header);
         let mut first = None;
         self.visit_parts(run, |part| {
-            let Place { key, slot, .. } = part.place;
+            let PartKey { key, slot, .. } = part.place;
             let fault = stored.vet(&part).err().filter(|_| first.is_none());
             first = first.take().or(fault.map(|fault| Damage::Fault {
                 key,
@@ -185,7 +185,7 @@ impl Store {
     }
 
     /// The records of a run but for its parts, and the places of those: accepted, and superseded.
-    fn raw_outline(&self, run: RunId) -> Result<(RawRun, Vec<Place>, Vec<Place>), StoreError> {
+    fn raw_outline(&self, run: RunId) -> Result<(RawRun, Vec<PartKey>, Vec<PartKey>), StoreError> {
         let row = self.known_row(run)?;
         self.reading(run, || {
             let prefix = key::run(run);

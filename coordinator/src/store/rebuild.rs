@@ -200,7 +200,8 @@ impl Sources {
             refused: Vec::new(),
         };
         for path in archive::beside(&dir.join(RUNS_DIR), archive::ENDING)? {
-            match named(&path).map_or_else(|| archive::check_archive(&path), Ok) {
+            let checked = || archive::check_archive(&path).map(|header| header.run);
+            match named(&path).map_or_else(checked, Ok) {
                 Ok(run) => found.archives.entry(run).or_default().push(path),
                 Err(error) => found.refused.push((path, error)),
             }

@@ -12,7 +12,10 @@ use super::error::StoreError;
 use super::index::Row;
 use super::journal::State;
 use super::raw::RawRun;
-use super::{Ledger, RUNS_DIR, Store, archive, durable, rows};
+use super::{Ledger, RUNS_DIR, Store, archive, durable, key, rows};
+
+/// Records put at once.
+const ROWS: usize = 256;
 
 /// What an import did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,18 +158,30 @@ impl Store {
         raw: &RawRun,
     ) -> Result<(), StoreError> {
         let run = row.summary.run;
+        self.copy_whole(ledger, run, &archive::encode(run, raw))?;
         for (key, sealed) in raw.parts.iter().chain(&raw.superseded) {
             self.put_part_row(run, key, sealed)?;
         }
-        let mut entries = Batch::default();
+        self.put_entries(run, raw)?;
+        self.commit_copied(ledger, &Change::imported(row))
+    }
+
+    /// A few at a time: until a batch is in, sled keeps every page that it replaced on the way, which
+    /// for a hundred thousand notices at once is half a gigabyte. Nothing names them before the index
+    /// row does.
+    fn put_entries(&self, run: RunId, raw: &RawRun) -> Result<(), StoreError> {
         let tree = &self.trees.entries;
-        let all = raw.entries.iter().chain(&raw.addenda);
-        let mut put = || {
-            all.clone()
-                .try_for_each(|(key, v)| rows::put(tree, &mut entries, key, v))
-        };
-        self.reading(run, &mut put)?;
-        self.copy_whole(ledger, run, &archive::encode(run, raw))?;
-        self.commit_copied(ledger, &Change::imported(row, entries))
+        // What an import that was cut off has left may be of another state of the run.
+        self.remove_rows(tree, run, &key::run(run))?;
+        let batches = raw.entries.chunks(ROWS).chain(raw.addenda.chunks(ROWS));
+        for rows in batches {
+            let mut batch = Batch::default();
+            self.reading(run, || {
+                rows.iter()
+                    .try_for_each(|(key, sealed)| rows::put(tree, &mut batch, key, sealed))
+            })?;
+            self.apply(tree, batch, "store records")?;
+        }
+        Ok(())
     }
 }

@@ -54,7 +54,7 @@ impl Wreck {
             dir: dir.to_owned(),
             damage,
         };
-        let opened = guarded(|| database::open(dir)).map_err(damaged)?;
+        let opened = database::open(dir).map_err(damaged)?;
         opened.map_err(|source| database::judge(dir, Damage::Engine(source)))
     }
 

@@ -7,21 +7,20 @@ use std::collections::BTreeSet;
 use std::sync::{MutexGuard, PoisonError};
 
 use contract::id::{Arm, RunId};
-use contract::part::Place;
+use contract::part::PartKey;
 use contract::record::place_of;
 use contract::run::{BlockDone, Notice, RunEnd, RunHeader};
 
-use sled::transaction::{TransactionError, TransactionResult};
-use sled::{Batch, Transactional};
+use sled::{Batch, Tree};
 
 use super::change::Change;
-use super::database::ANSWER;
+use super::database::{self, ANSWER};
 use super::error::{Damage, StoreError};
 use super::guard::{guarded, within};
 use super::journal::TAKEN_BACK;
 use super::key::{self, Entry};
 use super::raw::Resume;
-use super::witness::{self, TALLY, Tally};
+use super::witness::{self, Tally};
 use super::{DB_DIR, Ledger, Store, archive, durable, rows};
 
 impl Store {
@@ -53,7 +52,7 @@ impl Store {
     /// # Errors
     /// When the bytes are not an undamaged part of that place, another part stands there, its block
     /// is done, its run was not begun, or the store cannot be written.
-    pub fn put_part(&self, place: &Place, sealed: &[u8]) -> Result<(), StoreError> {
+    pub fn put_part(&self, place: &PartKey, sealed: &[u8]) -> Result<(), StoreError> {
         let found = place_of(sealed)?;
         if found != *place {
             return Err(StoreError::WrongPlace {
@@ -174,9 +173,20 @@ impl Store {
         self.reading(run, || {
             rows::put(&self.trees.parts, &mut batch, key, sealed)
         })?;
-        let applied = guarded(|| self.trees.parts.apply_batch(batch))
+        self.apply(&self.trees.parts, batch, "store a part")
+    }
+
+    /// Writes pieces that no index row names yet. Buffered until the next commit.
+    pub(super) fn apply(
+        &self,
+        tree: &Tree,
+        batch: Batch,
+        action: &'static str,
+    ) -> Result<(), StoreError> {
+        let tree = tree.clone();
+        let applied = within(ANSWER, move || tree.apply_batch(batch))
             .map_err(|damage| self.damaged(damage))?;
-        applied.map_err(|source| StoreError::engine("store a part", &self.dir, source))
+        applied.map_err(|source| StoreError::engine(action, &self.dir, source))
     }
 
     /// Adds a record to a change.
@@ -266,18 +276,9 @@ impl Store {
         let mut index = Batch::default();
         rows::put(&self.trees.index, &mut index, &key, &change.row.to_bytes())
             .map_err(|damage| self.damaged(damage))?;
-        let tally = serde_json::to_vec(&tally).expect("a tally holds only numbers and text");
-        let trees = (&self.trees.index, &self.trees.entries, &self.trees.meta);
-        let result: TransactionResult<()> = trees.transaction(|(rows, entries, meta)| {
-            rows.apply_batch(&index)?;
-            entries.apply_batch(&change.entries)?;
-            meta.insert(TALLY, tally.as_slice())?;
-            Ok(())
-        });
-        result.map_err(|e| match e {
-            TransactionError::Abort(()) => unreachable!("the transaction never aborts"),
-            TransactionError::Storage(source) => StoreError::engine("commit", &self.dir, source),
-        })
+        database::transact(&self.trees, index, change.entries.clone(), tally)
+            .map_err(|damage| self.damaged(damage))?
+            .map_err(|source| StoreError::engine("commit", &self.dir, source))
     }
 
     /// Counts the parts of a block's accepted attempt into the row.
@@ -337,7 +338,7 @@ impl Store {
     }
 
     /// Whether the block of a place is done by the attempt of that place.
-    fn is_closed(&self, place: &Place) -> Result<bool, StoreError> {
+    fn is_closed(&self, place: &PartKey) -> Result<bool, StoreError> {
         let number = key::block_number(place.key.cell, place.key.round);
         let key = key::entry(place.run, Entry::Block, number);
         let block = self.reading(place.run, || match rows::get(&self.trees.entries, &key)? {

@@ -11,8 +11,8 @@
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use stats::compare::{Block, Estimate, Paired, Seat, Settings, compare, holm};
-use stats::order::{Arm, ArmSet, Order};
+use stats::compare::{ArmCost, Estimate, Paired, RoundCosts, Settings, compare, holm};
+use stats::order::{Arm, ArmOrder, ArmSet};
 use stats::resample::{Rounds, bootstrap_mean, bootstrap_pooled, jackknife};
 use stats::rng::{Rng, Seed};
 
@@ -21,19 +21,19 @@ const METRICS: u64 = 16;
 /// Repetitions, of which the median counts.
 const TIMES: usize = 5;
 
-fn blocks(rounds: usize, seed: Seed) -> Vec<Block> {
+fn blocks(rounds: usize, seed: Seed) -> Vec<RoundCosts> {
     let mut rng = seed.rng();
-    let orders = Order::balanced(ArmSet::Three, rounds, seed.child("order"));
-    let mut seat = |order: &Order, arm| {
+    let orders = ArmOrder::balanced(ArmSet::Three, rounds, seed.child("order"));
+    let mut seat = |order: &ArmOrder, arm| {
         let position = order.position(arm).expect("three arms");
-        Seat {
+        ArmCost {
             cost: 17.5 + 0.02 * rng.unit(),
             position,
         }
     };
     orders
         .iter()
-        .map(|order| Block {
+        .map(|order| RoundCosts {
             a: seat(order, Arm::A),
             b: seat(order, Arm::B),
             a2: Some(seat(order, Arm::A2)),
@@ -42,7 +42,7 @@ fn blocks(rounds: usize, seed: Seed) -> Vec<Block> {
 }
 
 /// Paired t of effect and control, MDE (a part of the estimate), Holm.
-fn primary(metrics: &[Vec<Block>]) -> f64 {
+fn primary(metrics: &[Vec<RoundCosts>]) -> f64 {
     let settings = Settings::default();
     let estimate = |paired: Paired| Estimate::of(&paired, &settings).expect("finite rounds");
     let effects: Vec<Estimate> = metrics
@@ -76,8 +76,8 @@ fn histograms(rounds: usize, rng: &mut Rng) -> Arms {
 }
 
 /// Exact check, jackknife of the pooled ratio, both bootstraps.
-fn secondary(metrics: &[(Vec<Block>, Arms)]) -> f64 {
-    let view = |(blocks, arms): &(Vec<Block>, Arms)| {
+fn secondary(metrics: &[(Vec<RoundCosts>, Arms)]) -> f64 {
+    let view = |(blocks, arms): &(Vec<RoundCosts>, Arms)| {
         let [a, b, a2] = arms.each_ref().map(|arm| arm.iter().collect::<Vec<_>>());
         let pools = Rounds {
             a: &a,

@@ -3,12 +3,12 @@
 //!
 //! | for | use |
 //! |---|---|
-//! | the blocks' orders | [`order::Order::balanced`], seeds by [`rng::Seed`] |
+//! | the blocks' orders | [`order::ArmOrder::balanced`], seeds by [`rng::Seed`] |
 //! | merging parts | [`merge::merge`] |
 //! | quantiles, means | [`summary::quantile`], [`summary::Summary`], [`summary::exceedances`] |
 //! | is the measurement to be believed | [`validity::check_trial`], [`validity::check_pairing`], [`validity::Assessment::of`] |
 //! | may a quantile be shown | [`validity::claim`] |
-//! | B against A | [`compare::Scale`] → [`compare::Block::new`] → [`compare::compare`] → [`compare::holm`] → [`compare::decide`] |
+//! | B against A | [`compare::Scale`] → [`compare::RoundCosts::new`] → [`compare::compare`] → [`compare::holm`] → [`compare::decide`] |
 //! | runs of different times | [`compare::unpaired`] |
 //! | what the placement of code alone does | [`compare::layout_spread`] |
 //! | noise of a host | [`compare::noise_floor`], [`compare::most_findings`] |
@@ -22,21 +22,21 @@
 //! logarithms, but where an arm has zero in some round.
 //!
 //! ```
-//! use stats::compare::{Block, Direction, Question, Role, Scale, Settings, Tolerance, Verdict, compare, decide};
-//! use stats::order::{ArmSet, Order};
+//! use stats::compare::{RoundCosts, Direction, Question, Role, Scale, Settings, Tolerance, Verdict, compare, decide};
+//! use stats::order::{ArmSet, ArmOrder};
 //! use stats::rng::Seed;
 //! use stats::validity::Assessment;
 //!
 //! let seed = Seed(7).child("burst-100");
-//! let orders = Order::balanced(ArmSet::Three, 10, seed.child("order"));
+//! let orders = ArmOrder::balanced(ArmSet::Three, 10, seed.child("order"));
 //! let scale = Scale::Log;
 //! let cost = |milliseconds| scale.cost(milliseconds, Direction::LowerIsBetter);
-//! let blocks: Vec<Block> = orders
+//! let blocks: Vec<RoundCosts> = orders
 //!     .iter()
 //!     .enumerate()
 //!     .filter_map(|(round, order)| {
 //!         let noise = 0.1 * f64::from(round as u32 % 3);
-//!         Block::new(order, cost(40.0 + noise)?, cost(36.0 - noise)?, cost(40.1))
+//!         RoundCosts::new(order, cost(40.0 + noise)?, cost(36.0 - noise)?, cost(40.1))
 //!     })
 //!     .collect();
 //! let settings = Settings::default();

@@ -1,5 +1,5 @@
 //! Which arm runs when: the balanced random orders of a comparison's blocks (docs/method.md). Owns
-//! [`Arm`] and [`Order`]; must not know hosts, times or results.
+//! [`Arm`] and [`ArmOrder`]; must not know hosts, times or results.
 
 use crate::rng::{Rng, Seed};
 
@@ -16,7 +16,7 @@ pub enum Arm {
 
 /// The arms of one block in the order in which they run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Order(Vec<Arm>);
+pub struct ArmOrder(Vec<Arm>);
 
 /// Whether a comparison carries the in-situ control.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,7 +39,7 @@ impl Arm {
     }
 }
 
-impl Order {
+impl ArmOrder {
     /// The arms, first to run first.
     #[must_use]
     pub fn arms(&self) -> &[Arm] {
@@ -68,9 +68,9 @@ impl Order {
     }
 }
 
-fn two_arms(rounds: usize, rng: &mut Rng) -> Vec<Order> {
+fn two_arms(rounds: usize, rng: &mut Rng) -> Vec<ArmOrder> {
     let odd_one = usize::from(rng.flip());
-    let mut orders: Vec<Order> = (0..rounds)
+    let mut orders: Vec<ArmOrder> = (0..rounds)
         .map(|k| {
             if (k + odd_one).is_multiple_of(2) {
                 [Arm::A, Arm::B]
@@ -78,13 +78,13 @@ fn two_arms(rounds: usize, rng: &mut Rng) -> Vec<Order> {
                 [Arm::B, Arm::A]
             }
         })
-        .map(|arms| Order(arms.to_vec()))
+        .map(|arms| ArmOrder(arms.to_vec()))
         .collect();
     rng.shuffle(&mut orders);
     orders
 }
 
-fn three_arms(rounds: usize, rng: &mut Rng) -> Vec<Order> {
+fn three_arms(rounds: usize, rng: &mut Rng) -> Vec<ArmOrder> {
     let mut orders = Vec::with_capacity(rounds + 5);
     while orders.len() < rounds {
         orders.extend(set(rng, (rounds - orders.len()).min(6)));
@@ -93,7 +93,7 @@ fn three_arms(rounds: usize, rng: &mut Rng) -> Vec<Order> {
 }
 
 /// `size` ≤ 6 different permutations, shuffled.
-fn set(rng: &mut Rng, size: usize) -> Vec<Order> {
+fn set(rng: &mut Rng, size: usize) -> Vec<ArmOrder> {
     let flip = rng.flip();
     let places: &[(usize, bool)] = match size {
         1 => &[(1, false)],
@@ -110,7 +110,7 @@ fn set(rng: &mut Rng, size: usize) -> Vec<Order> {
             (2, true),
         ],
     };
-    let mut orders: Vec<Order> = places
+    let mut orders: Vec<ArmOrder> = places
         .iter()
         .map(|&(b, control)| with_b_at(b, control ^ flip))
         .collect();
@@ -118,28 +118,28 @@ fn set(rng: &mut Rng, size: usize) -> Vec<Order> {
     orders
 }
 
-fn with_b_at(place: usize, control_first: bool) -> Order {
+fn with_b_at(place: usize, control_first: bool) -> ArmOrder {
     let mut arms = if control_first {
         vec![Arm::A2, Arm::A]
     } else {
         vec![Arm::A, Arm::A2]
     };
     arms.insert(place, Arm::B);
-    Order(arms)
+    ArmOrder(arms)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn place(order: &Order, arm: Arm) -> i64 {
+    fn place(order: &ArmOrder, arm: Arm) -> i64 {
         order.position(arm).map_or(0, |p| p as i64)
     }
 
     #[test]
     fn two_arms_run_equally_often_first() {
         for rounds in 0..30 {
-            let orders = Order::balanced(ArmSet::Two, rounds, Seed(rounds as u64));
+            let orders = ArmOrder::balanced(ArmSet::Two, rounds, Seed(rounds as u64));
             let b_first = orders.iter().filter(|o| place(o, Arm::B) == 0).count();
             assert_eq!(orders.len(), rounds);
             assert!(
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn three_arms_keep_b_in_the_middle_on_average() {
         for rounds in 0..40 {
-            let orders = Order::balanced(ArmSet::Three, rounds, Seed(99));
+            let orders = ArmOrder::balanced(ArmSet::Three, rounds, Seed(99));
             let lean: i64 = orders.iter().map(|o| place(o, Arm::B) - 1).sum();
             let control: i64 = orders
                 .iter()
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn each_full_set_holds_all_six_permutations() {
-        let orders = Order::balanced(ArmSet::Three, 12, Seed(5));
+        let orders = ArmOrder::balanced(ArmSet::Three, 12, Seed(5));
         for set in orders.chunks(6) {
             let distinct: std::collections::HashSet<_> = set.iter().collect();
             assert_eq!(distinct.len(), 6);
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn orders_follow_the_seed_and_nothing_else() {
-        let draw = |seed| Order::balanced(ArmSet::Three, 10, Seed(seed));
+        let draw = |seed| ArmOrder::balanced(ArmSet::Three, 10, Seed(seed));
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
     }
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn first_place_is_drawn() {
         let first: Vec<Arm> = (0..200)
-            .map(|s| Order::balanced(ArmSet::Two, 10, Seed(s))[0].arms()[0])
+            .map(|s| ArmOrder::balanced(ArmSet::Two, 10, Seed(s))[0].arms()[0])
             .collect();
         let b = first.iter().filter(|&&a| a == Arm::B).count();
         assert!((70..130).contains(&b), "B first in {b} of 200");

@@ -1,10 +1,10 @@
 //! Every row of the decision table, reached and just missed.
 
 use stats::compare::{
-    Block, Comparison, Decision, Question, Role, Row, Scale, Seat, Settings, Tolerance, Verdict,
-    compare, decide,
+    ArmCost, Comparison, Decision, Question, Role, RoundCosts, Row, Scale, Settings, Tolerance,
+    Verdict, compare, decide,
 };
-use stats::order::{Arm, ArmSet, Order};
+use stats::order::{Arm, ArmOrder, ArmSet};
 use stats::rng::Seed;
 use stats::validity::{Finding, Reason, Validity};
 
@@ -16,10 +16,10 @@ const TWO_PERCENT: Tolerance = Tolerance {
 const SCATTER: [f64; 10] = [0.9, -1.1, 0.6, -0.7, 1.2, -0.9, 0.3, -0.8, 1.1, -0.6];
 
 /// `rounds` blocks with B at `effect` and A2 at `control` against A, scattered by `noise`.
-fn blocks(rounds: usize, effect: f64, control: f64, noise: f64) -> Vec<Block> {
-    let orders = Order::balanced(ArmSet::Three, rounds, Seed(4));
-    let block = |(r, order): (usize, &Order)| {
-        let seat = |arm, cost| Seat {
+fn blocks(rounds: usize, effect: f64, control: f64, noise: f64) -> Vec<RoundCosts> {
+    let orders = ArmOrder::balanced(ArmSet::Three, rounds, Seed(4));
+    let block = |(r, order): (usize, &ArmOrder)| {
+        let seat = |arm, cost| ArmCost {
             cost,
             position: order.position(arm).expect("three arms"),
         };
@@ -30,7 +30,7 @@ fn blocks(rounds: usize, effect: f64, control: f64, noise: f64) -> Vec<Block> {
             1.0 + 0.01 * r as f64 + control + wobble,
         );
         let b = 0.5 * (a + a2) - 0.5 * control + effect + scatter;
-        Block {
+        RoundCosts {
             a: seat(Arm::A, a),
             b: seat(Arm::B, b),
             a2: Some(seat(Arm::A2, a2)),
@@ -39,7 +39,7 @@ fn blocks(rounds: usize, effect: f64, control: f64, noise: f64) -> Vec<Block> {
     orders.iter().enumerate().map(block).collect()
 }
 
-fn compared(blocks: &[Block]) -> Comparison {
+fn compared(blocks: &[RoundCosts]) -> Comparison {
     compare(blocks, &Settings::default(), Seed(1)).expect("sound blocks")
 }
 

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 use stats::compare::{
-    Block, Comparison, Estimate, Interval, Paired, Seat, Settings, compare, holm,
+    ArmCost, Comparison, Estimate, Interval, Paired, RoundCosts, Settings, compare, holm,
 };
 use stats::resample::bootstrap_mean;
 use stats::rng::Seed;
@@ -14,17 +14,17 @@ fn fixture() -> Vec<Value> {
     document["metrics"].as_array().expect("metrics").clone()
 }
 
-fn seat(round: &Value, arm: &str) -> Option<Seat> {
+fn seat(round: &Value, arm: &str) -> Option<ArmCost> {
     let arm = round.get(arm)?;
-    Some(Seat {
+    Some(ArmCost {
         cost: arm["cost"].as_f64()?,
         position: arm["position"].as_u64()? as usize,
     })
 }
 
-fn blocks(metric: &Value) -> Vec<Block> {
+fn blocks(metric: &Value) -> Vec<RoundCosts> {
     let block = |round: &Value| {
-        Some(Block {
+        Some(RoundCosts {
             a: seat(round, "a")?,
             b: seat(round, "b")?,
             a2: seat(round, "a2"),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use stats::order::Arm;
 use stats::rng::Seed;
 use stats::validity::{
-    Assessment, CheckResult, CodeIdentity, PairingFacts, Pressure, Reason, Severity, Shape,
+    Assessment, CheckResult, CodeIdentity, LoadKind, PairingFacts, Pressure, Reason, Severity,
     Thresholds, TrialFacts, Validity, check_pairing, check_trial, checked_trial,
 };
 
@@ -60,7 +60,7 @@ fn pair() -> PairingFacts {
     }
 }
 
-fn codes(facts: &TrialFacts, shape: Shape) -> Vec<&'static str> {
+fn codes(facts: &TrialFacts, shape: LoadKind) -> Vec<&'static str> {
     let findings = check_trial(facts, shape, &Thresholds::default());
     findings.iter().map(|f| f.reason.code()).collect()
 }
@@ -246,7 +246,7 @@ fn fall_behind(facts: &mut TrialFacts, in_flight: f64, ttft: f64) {
 
 #[test]
 fn sound_facts_raise_nothing() {
-    for shape in [Shape::Burst, Shape::Closed, Shape::Open] {
+    for shape in [LoadKind::Burst, LoadKind::Closed, LoadKind::Open] {
         assert!(codes(&sound(), shape).is_empty());
     }
     let assessment = Assessment::of(vec![]);
@@ -260,9 +260,9 @@ fn sound_facts_raise_nothing() {
 fn each_reason_is_raised_beyond_its_limit_and_not_within() {
     let all = [EVERY_SHAPE, NOT_BURSTS, OPEN_ONLY];
     for (code, beyond, within) in all.into_iter().flatten() {
-        assert_eq!(codes(&with(beyond), Shape::Open), [*code]);
+        assert_eq!(codes(&with(beyond), LoadKind::Open), [*code]);
         assert!(
-            codes(&with(within), Shape::Open).is_empty(),
+            codes(&with(within), LoadKind::Open).is_empty(),
             "within the limit of {code}"
         );
     }
@@ -272,29 +272,29 @@ fn each_reason_is_raised_beyond_its_limit_and_not_within() {
 fn checks_keep_to_their_shapes() {
     for (code, beyond, _) in NOT_BURSTS {
         assert!(
-            codes(&with(beyond), Shape::Burst).is_empty(),
+            codes(&with(beyond), LoadKind::Burst).is_empty(),
             "{code} asked of a burst"
         );
-        assert_eq!(codes(&with(beyond), Shape::Closed), [*code]);
+        assert_eq!(codes(&with(beyond), LoadKind::Closed), [*code]);
     }
     for (code, beyond, _) in OPEN_ONLY {
         assert!(
-            codes(&with(beyond), Shape::Closed).is_empty(),
+            codes(&with(beyond), LoadKind::Closed).is_empty(),
             "{code} asked of a closed loop"
         );
     }
     for (code, beyond, _) in EVERY_SHAPE {
-        assert_eq!(codes(&with(beyond), Shape::Burst), [*code]);
+        assert_eq!(codes(&with(beyond), LoadKind::Burst), [*code]);
     }
 }
 
 #[test]
 fn every_check_that_applies_is_told_with_its_figure() {
     let told = |facts: &TrialFacts, shape| checked_trial(facts, shape, &Thresholds::default());
-    let counts =
-        [Shape::Burst, Shape::Closed, Shape::Open].map(|shape| told(&sound(), shape).len());
+    let counts = [LoadKind::Burst, LoadKind::Closed, LoadKind::Open]
+        .map(|shape| told(&sound(), shape).len());
     assert_eq!(counts, [13, 16, 18]);
-    let sound = told(&sound(), Shape::Open);
+    let sound = told(&sound(), LoadKind::Open);
     assert!(
         sound
             .iter()
@@ -303,7 +303,7 @@ fn every_check_that_applies_is_told_with_its_figure() {
     );
     let blind = told(
         &with(|f| (f.frequency_range, f.lateness_p99) = (None, None)),
-        Shape::Burst,
+        LoadKind::Burst,
     );
     let unknown = blind
         .iter()
@@ -318,7 +318,7 @@ fn stationarity_passes_only_where_movement_is_refuted() {
     let result = |scale: f64| {
         let loud = |v: &f64| scale * v;
         let facts = with(|f| f.latency_windows = vec![ramp(0.0).iter().map(loud).collect()]);
-        let checks = checked_trial(&facts, Shape::Closed, &Thresholds::default());
+        let checks = checked_trial(&facts, LoadKind::Closed, &Thresholds::default());
         checks
             .into_iter()
             .find(|c| c.check == "not-stationary")
@@ -331,9 +331,9 @@ fn stationarity_passes_only_where_movement_is_refuted() {
 #[test]
 fn long_requests_forgive_late_sends() {
     let late = with(|f| f.lateness_p99 = micros(30_000));
-    assert_eq!(codes(&late, Shape::Burst), ["lateness"]);
+    assert_eq!(codes(&late, LoadKind::Burst), ["lateness"]);
     let slow = with(|f| (f.lateness_p99, f.median_e2e) = (micros(30_000), Duration::from_secs(3)));
-    assert!(codes(&slow, Shape::Burst).is_empty());
+    assert!(codes(&slow, LoadKind::Burst).is_empty());
 }
 
 #[test]
@@ -368,7 +368,7 @@ fn the_pair_is_checked() {
 #[test]
 fn the_worst_reason_decides_and_the_rest_is_kept() {
     let grade = |facts: &TrialFacts| {
-        Assessment::of(check_trial(facts, Shape::Burst, &Thresholds::default()))
+        Assessment::of(check_trial(facts, LoadKind::Burst, &Thresholds::default()))
     };
     let warned = grade(&with(|f| fail(f, 1)));
     assert_eq!(
@@ -395,7 +395,7 @@ fn every_reason_says_where_what_and_what_to_do() {
     let all = [EVERY_SHAPE, NOT_BURSTS, OPEN_ONLY];
     let mut sentences = BTreeSet::new();
     for (code, beyond, _) in all.into_iter().flatten() {
-        let finding = check_trial(&with(beyond), Shape::Open, &Thresholds::default()).remove(0);
+        let finding = check_trial(&with(beyond), LoadKind::Open, &Thresholds::default()).remove(0);
         assert!(
             finding.to_string().ends_with("(arm B, round 3)"),
             "{finding}"
@@ -415,10 +415,10 @@ fn every_reason_says_where_what_and_what_to_do() {
 fn a_long_wait_that_did_not_grow_passes() {
     let facts = with(|f| waits(f, 600, Some((500.0, 1200))));
     assert!(
-        codes(&facts, Shape::Open).is_empty(),
+        codes(&facts, LoadKind::Open).is_empty(),
         "three times over is the limit"
     );
-    let checks = checked_trial(&facts, Shape::Open, &Thresholds::default());
+    let checks = checked_trial(&facts, LoadKind::Open, &Thresholds::default());
     let saturated = checks.iter().find(|c| c.check == "over-saturated").unwrap();
     assert_eq!(
         (saturated.result, saturated.figure.is_some()),

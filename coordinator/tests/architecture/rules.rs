@@ -13,7 +13,7 @@ pub(crate) struct Rule {
     pub(crate) except: &'static [&'static str],
     /// What must not be used.
     pub(crate) forbidden: &'static [&'static str],
-    /// Why.
+    /// Why the wall stands.
     pub(crate) reason: &'static str,
 }
 

@@ -69,7 +69,7 @@ fn the_seed_decides_the_order_of_the_same_functions_and_nothing_is_built_twice()
     );
     let again = build(true, 3);
     assert_eq!(again.done.len(), 4, "all of it anew");
-    let code = |outcome: &coordinator::build::Outcome, name: &str| {
+    let code = |outcome: &coordinator::build::BuiltSource, name: &str| {
         outcome.manifest.variants[name].artifact.text_sha256.clone()
     };
     for name in ["baseline", "baseline-layout1", "baseline-layout2"] {

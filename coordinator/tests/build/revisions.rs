@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use coordinator::build::{
-    BuildProgress, BuiltSet, Manifest, Outcome, ProfileOrigin, Revisions, Variant, VariantName,
+    BuildProgress, BuiltSet, BuiltSource, Manifest, ProfileOrigin, Revisions, Variant, VariantName,
 };
 
 use super::build_fixture::git::git;
@@ -27,7 +27,7 @@ fn variants(names: &[&str]) -> Vec<Variant> {
         .collect()
 }
 
-fn done(outcomes: &[Outcome]) -> Vec<(&str, Vec<&'static str>)> {
+fn done(outcomes: &[BuiltSource]) -> Vec<(&str, Vec<&'static str>)> {
     outcomes
         .iter()
         .map(|outcome| {

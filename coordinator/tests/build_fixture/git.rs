@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use coordinator::build::{BuildError, BuildProgress, Outcome, build_revisions};
+use coordinator::build::{BuildError, BuildProgress, BuiltSource, build_revisions};
 
 use super::{DirectTrainer, Fixture};
 
@@ -52,7 +52,7 @@ impl Fixture {
         git(&self.top(), &["tag", "--force", tag]);
     }
 
-    pub(crate) fn build_revisions(&self, names: &[&str]) -> Result<Vec<Outcome>, BuildError> {
+    pub(crate) fn build_revisions(&self, names: &[&str]) -> Result<Vec<BuiltSource>, BuildError> {
         self.build_revisions_noting(names, &mut DirectTrainer::new())
             .0
     }
@@ -61,7 +61,7 @@ impl Fixture {
         &self,
         names: &[&str],
         trainer: &mut DirectTrainer,
-    ) -> (Result<Vec<Outcome>, BuildError>, Vec<BuildProgress>) {
+    ) -> (Result<Vec<BuiltSource>, BuildError>, Vec<BuildProgress>) {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut progress = Vec::new();
         let outcomes = build_revisions(&self.options, &names, trainer, &mut |event| {

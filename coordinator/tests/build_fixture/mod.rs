@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use coordinator::build::{
-    BuildError, BuildOptions, BuildProgress, Counting, Outcome, Trainer, TrainingFailure,
+    BuildError, BuildOptions, BuildProgress, BuiltSource, Counting, Trainer, TrainingFailure,
     TrainingReport, build, profile_pattern,
 };
 use tempfile::TempDir;
@@ -133,14 +133,14 @@ impl Fixture {
         write(&path, &text.replace(from, to));
     }
 
-    pub(crate) fn build(&self, trainer: &mut DirectTrainer) -> Result<Outcome, BuildError> {
+    pub(crate) fn build(&self, trainer: &mut DirectTrainer) -> Result<BuiltSource, BuildError> {
         self.build_noting(trainer).0
     }
 
     pub(crate) fn build_noting(
         &self,
         trainer: &mut DirectTrainer,
-    ) -> (Result<Outcome, BuildError>, Vec<BuildProgress>) {
+    ) -> (Result<BuiltSource, BuildError>, Vec<BuildProgress>) {
         let mut progress = Vec::new();
         let outcome = build(&self.options, trainer, &mut |event| progress.push(event));
         (outcome, progress)

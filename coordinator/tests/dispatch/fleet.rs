@@ -9,7 +9,7 @@ use std::time::Duration;
 use contract::id::{Arm, Attempt, RunId, Ticket, TrialKey};
 use contract::identity::{BuildInfo, HostFacts, Sha256};
 use contract::message::{Exit, FromPeer, Hello, LoadReport, PartChunk, Role, ToPeer};
-use contract::part::{Origin, Outcome, Part, Place, RequestRecord};
+use contract::part::{Origin, Outcome, Part, PartKey, RequestRecord};
 use contract::record::Record;
 use contract::run::{BlockDone, NoticeKind, RunState};
 use contract::spec::Assignment;
@@ -197,9 +197,9 @@ pub(crate) struct Fleet {
     pub(crate) places: BTreeMap<Ticket, Box<Assignment>>,
     /// Who was armed for a trial and slot in an attempt.
     armed: BTreeMap<(TrialKey, u32, Attempt), Ticket>,
-    pub(crate) kept: Vec<Place>,
+    pub(crate) kept: Vec<PartKey>,
     /// Agents by kept part.
-    pub(crate) measured: Vec<(Place, PeerId)>,
+    pub(crate) measured: Vec<(PartKey, PeerId)>,
     pub(crate) committed: Vec<BlockDone>,
     pub(crate) notes: Vec<NoticeKind>,
     /// What is not durable of them.
@@ -504,7 +504,7 @@ pub(crate) fn whole(part: &Part) -> FromPeer {
 
 /// Every request of the share was refused at once.
 fn part(share: &Assignment, attempt: Attempt) -> Part {
-    let place = Place {
+    let place = PartKey {
         run: share.run,
         key: share.key,
         slot: share.slot,

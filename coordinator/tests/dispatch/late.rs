@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use contract::id::Attempt;
-use contract::part::Place;
+use contract::part::PartKey;
 use contract::run::{NoticeKind, RunState};
 use coordinator::dispatch::event::{Event, PeerId, Reason};
 use coordinator::dispatch::job::Script;
@@ -177,7 +177,7 @@ fn a_machine_that_comes_under_another_s_name_is_on_record_too() {
 }
 
 /// Who had each slot in each attempt of a block, or the first slot that two agents had.
-fn places(measured: &[(Place, PeerId)]) -> Result<BTreeMap<(u32, Attempt, u32), PeerId>, u32> {
+fn places(measured: &[(PartKey, PeerId)]) -> Result<BTreeMap<(u32, Attempt, u32), PeerId>, u32> {
     let mut places = BTreeMap::new();
     for (place, agent) in measured {
         let held = places

@@ -140,7 +140,7 @@ fn whatever_is_lost_parts_and_losses_add_up() {
             }
         }
         for block in &fleet.committed {
-            let here = |place: &&contract::part::Place| {
+            let here = |place: &&contract::part::PartKey| {
                 place.key.round == block.round && place.attempt == block.attempt
             };
             // Each part is five requests.

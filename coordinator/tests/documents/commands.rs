@@ -14,6 +14,8 @@ fn with_runs() -> Workplace {
         "docs/stall.toml",
         "docs/trace.jsonl",
         "scripts",
+        // Whose library a new project names.
+        "worker",
         "target/python",
     ] {
         workplace.bring(name);
@@ -125,9 +127,14 @@ fn the_pages_on_results_can_be_typed() {
 
 #[test]
 fn the_pages_on_measuring_can_be_typed() {
-    ["docs/load.md", "docs/method.md", "docs/pgo.md"]
-        .iter()
-        .for_each(|page| holds(page));
+    [
+        "docs/load.md",
+        "docs/method.md",
+        "docs/pgo.md",
+        "docs/your-engine.md",
+    ]
+    .iter()
+    .for_each(|page| holds(page));
 }
 
 #[test]

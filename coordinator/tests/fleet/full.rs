@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use contract::run::RunState;
 
-use crate::ground::Ground;
 use crate::hosts::{may, obstacle, skip};
+use crate::sandbox::Sandbox;
 use crate::tally::{blocks, plan, requests, state};
 
 const ROUNDS: u32 = 30;
@@ -41,18 +41,18 @@ impl Drop for Mount {
 
 #[test]
 fn a_full_disk_ends_the_run_which_goes_on_when_there_is_room() {
-    let ground = Ground::new();
+    let sandbox = Sandbox::new();
     let why = obstacle(&["mount", "umount"]);
     let mount = if why.is_none() {
-        Mount::at(ground.path("store"))
+        Mount::at(sandbox.path("store"))
     } else {
         None
     };
     let Some(mount) = mount else {
         return skip(&why.unwrap_or_else(|| "nothing can be mounted here".to_owned()));
     };
-    let running = ground.start(&["run", &ground.plan(&plan(ROUNDS, 4, 6, 4)), "--seed", "1"]);
-    ground.busy_worker();
+    let running = sandbox.start(&["run", &sandbox.plan(&plan(ROUNDS, 4, 6, 4)), "--seed", "1"]);
+    sandbox.busy_worker();
     let ballast = mount.fill();
     let ended = running.end();
     assert_eq!(ended.code, Some(2), "{ended:?}");
@@ -62,16 +62,16 @@ fn a_full_disk_ends_the_run_which_goes_on_when_there_is_room() {
     ] {
         assert!(ended.stderr.contains(words), "{ended:?}");
     }
-    ground.deserted();
+    sandbox.deserted();
     fs::remove_file(ballast).unwrap();
-    let before = ground.latest();
+    let before = sandbox.latest();
     assert!(
         blocks(&before).len() < ROUNDS as usize,
         "it was full before the run was done"
     );
 
-    let again = ground.run(&["run", "--resume", "latest"]);
-    let record = ground.latest();
+    let again = sandbox.run(&["run", "--resume", "latest"]);
+    let record = sandbox.latest();
     assert_eq!(
         (state(&record), requests(&record)),
         (Some(RunState::Complete), u64::from(ROUNDS) * 3 * 4),
@@ -80,5 +80,5 @@ fn a_full_disk_ends_the_run_which_goes_on_when_there_is_room() {
     for (key, parts) in blocks(&before) {
         assert_eq!(blocks(&record).get(&key), Some(&parts), "{key:?}");
     }
-    ground.deserted();
+    sandbox.deserted();
 }

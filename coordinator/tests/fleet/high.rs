@@ -9,7 +9,7 @@ use contract::run::RunState;
 use coordinator::plan::Plan;
 use coordinator::store::RunRecord;
 
-use crate::ground::{Ended, Ground};
+use crate::sandbox::{Ended, Sandbox};
 use crate::security::{Agent, agent, free};
 use crate::tally::{requests, state};
 
@@ -43,12 +43,12 @@ fn planned(plan: &Plan) -> Counts {
 
 /// The latest run is all of it, on so many slots and hosts, and counts what it counts everywhere.
 pub(crate) fn whole(
-    ground: &Ground,
+    sandbox: &Sandbox,
     slots: u32,
     hosts: usize,
     said: &dyn std::fmt::Debug,
 ) -> RunRecord {
-    let record = ground.latest();
+    let record = sandbox.latest();
     assert_eq!(
         state(&record),
         Some(RunState::Complete),
@@ -79,12 +79,12 @@ pub(crate) fn done(ended: &Ended) {
 
 #[test]
 fn one_host_and_agents_that_somebody_else_started_count_the_same() {
-    let ground = Ground::new();
-    let ended = ground
+    let sandbox = Sandbox::new();
+    let ended = sandbox
         .start(&[&HIGH[..], &["--slots", "4"]].concat())
         .end_within(LONGEST);
     done(&ended);
-    whole(&ground, 4, 1, &ended);
+    whole(&sandbox, 4, 1, &ended);
 
     let address = free();
     let (url, listen) = (format!("http://{address}"), address.to_string());
@@ -99,9 +99,9 @@ fn one_host_and_agents_that_somebody_else_started_count_the_same() {
         &listen,
     ];
     let token = "of the test";
-    let running = ground.start_with(&[&HIGH[..], &fleet].concat(), &[("PGO_BENCH_TOKEN", token)]);
+    let running = sandbox.start_with(&[&HIGH[..], &fleet].concat(), &[("PGO_BENCH_TOKEN", token)]);
     let agents = ["one", "two"].map(|name| {
-        let mut agent = agent(&ground, &url, None, Some(token));
+        let mut agent = agent(&sandbox, &url, None, Some(token));
         Agent(
             agent
                 .args(["--name", name])
@@ -112,7 +112,7 @@ fn one_host_and_agents_that_somebody_else_started_count_the_same() {
     });
     let ended = running.end_within(LONGEST);
     done(&ended);
-    whole(&ground, 4, 2, &ended);
+    whole(&sandbox, 4, 2, &ended);
     drop(agents);
-    ground.deserted();
+    sandbox.deserted();
 }

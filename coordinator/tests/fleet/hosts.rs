@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use crate::ground::eventually;
+use crate::sandbox::eventually;
 
 /// A few hosts.
 pub(crate) struct Hosts {

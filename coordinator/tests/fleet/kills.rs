@@ -10,7 +10,7 @@ use contract::run::RunState;
 use serde_json::Value;
 use stats::rng::{Rng, Seed};
 
-use crate::ground::{Ground, Running, eventually};
+use crate::sandbox::{Running, Sandbox, eventually};
 use crate::scale::over;
 use crate::tally::{Blocks, blocks, plan, requests, state};
 
@@ -40,7 +40,7 @@ enum Victim {
 
 /// A run under attack.
 struct Siege {
-    ground: Ground,
+    sandbox: Sandbox,
     rng: Rng,
     kills: u32,
     struck: Vec<Victim>,
@@ -53,11 +53,11 @@ impl Siege {
     /// meanwhile.
     fn bide(&mut self, running: &Running) -> bool {
         let wanted = 1 + self.rng.below(BETWEEN);
-        let known: BTreeSet<u32> = self.ground.workers().into_iter().collect();
+        let known: BTreeSet<u32> = self.sandbox.workers().into_iter().collect();
         let mut seen = BTreeSet::new();
         eventually("so many workers begin", || {
             seen.extend(
-                self.ground
+                self.sandbox
                     .workers()
                     .into_iter()
                     .filter(|pid| !known.contains(pid)),
@@ -72,9 +72,9 @@ impl Siege {
     fn strike(&mut self, running: &Running) -> Option<Victim> {
         let victim = ORDER[self.struck.len() % ORDER.len()];
         let living = match victim {
-            Victim::Worker => self.ground.workers(),
+            Victim::Worker => self.sandbox.workers(),
             // A process that an agent has forked looks like it until it becomes a worker.
-            Victim::Agent => Some(self.ground.agents())
+            Victim::Agent => Some(self.sandbox.agents())
                 .filter(|agents| agents.len() == 1)
                 .unwrap_or_default(),
             Victim::Coordinator => vec![running.pid()],
@@ -103,16 +103,16 @@ impl Siege {
 
     /// What is stored so far, if the run has begun: all that was committed before is as it was.
     fn state(&mut self) -> Option<RunState> {
-        if !self.ground.path("store").exists() {
+        if !self.sandbox.path("store").exists() {
             return None;
         }
-        let store = self.ground.store();
+        let store = self.sandbox.store();
         let begun = store.find("latest").is_ok();
         store.close().unwrap();
         if !begun {
             return None;
         }
-        let record = self.ground.latest();
+        let record = self.sandbox.latest();
         requests(&record);
         let now = blocks(&record);
         self.safe.iter().for_each(|(key, parts)| {
@@ -126,8 +126,8 @@ impl Siege {
 
 /// The exported document, read by somebody who knows nothing of stores: each place once, and its
 /// requests.
-fn exported(ground: &Ground) -> (usize, u64) {
-    let shown = ground.run(&["report", "latest", "--output", "json"]);
+fn exported(sandbox: &Sandbox) -> (usize, u64) {
+    let shown = sandbox.run(&["report", "latest", "--output", "json"]);
     let document: Value = serde_json::from_str(&shown.stdout).unwrap();
     let parts = document["parts"].as_array().unwrap();
     let place =
@@ -151,46 +151,51 @@ fn besiege(kills: u32) {
     // Between two blows at most a block and a half is done, and a few are left when the last has
     // fallen.
     let rounds = 2 + kills * 3 / 2;
-    let ground = Ground::new();
+    let sandbox = Sandbox::new();
     let text = format!("max_attempts = 100\n{}", plan(rounds, REQUESTS, 6, 4));
-    let path = ground.plan(&text);
+    let path = sandbox.plan(&text);
     let mut siege = Siege {
-        ground,
+        sandbox,
         rng: Seed(SEED).rng(),
         kills,
         struck: Vec::new(),
         safe: Blocks::new(),
     };
     let first = ["run", &path, "--seed", "1"];
-    let mut running = siege.ground.start(&first);
+    let mut running = siege.sandbox.start(&first);
     loop {
         siege.attack(&running);
         // Once the last blow has fallen the rest of the run is to be done: many seconds on a busy
         // machine.
         let ended = running.end_within(Duration::from_secs(60 + 5 * u64::from(rounds)));
         assert_ne!(ended.code, Some(2), "{ended:?}");
-        siege.ground.deserted();
+        siege.sandbox.deserted();
         running = match siege.state() {
             Some(RunState::Complete) => break,
-            Some(_) => siege.ground.start(&["run", "--resume", "latest"]),
-            None => siege.ground.start(&first),
+            Some(_) => siege.sandbox.start(&["run", "--resume", "latest"]),
+            None => siege.sandbox.start(&first),
         };
     }
     let (parts, sent) = (rounds as usize * 3 * 2, u64::from(rounds * 3 * REQUESTS));
-    let record = siege.ground.latest();
+    let record = siege.sandbox.latest();
     assert_eq!(
         (record.parts.len(), requests(&record)),
         (parts, sent),
         "{:?}",
         siege.struck
     );
-    assert_eq!(exported(&siege.ground), (parts, sent), "{:?}", siege.struck);
+    assert_eq!(
+        exported(&siege.sandbox),
+        (parts, sent),
+        "{:?}",
+        siege.struck
+    );
     assert_eq!(
         siege.struck.len(),
         kills as usize,
         "the run ended before all blows had fallen"
     );
-    siege.ground.deserted();
+    siege.sandbox.deserted();
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use contract::run::{NoticeKind, RunState};
 
-use crate::ground::{Ground, Running, eventually};
 use crate::hosts::{may, obstacle, skip};
+use crate::sandbox::{Running, Sandbox, eventually};
 use crate::security::free;
 use crate::tally::{notices, plan, requests, state};
 
@@ -18,10 +18,10 @@ const TOKEN: (&str, &str) = ("PGO_BENCH_TOKEN", "late");
 struct Agent(Child);
 
 impl Agent {
-    fn start(ground: &Ground, url: &str, name: &str) -> Self {
+    fn start(sandbox: &Sandbox, url: &str, name: &str) -> Self {
         let script = format!(
             "hostname host-{name}; exec {} agent --coordinator {url} --name {name} --patience 120",
-            ground.path("worker").display()
+            sandbox.path("worker").display()
         );
         let mut command = Command::new("unshare");
         command
@@ -55,7 +55,7 @@ fn round(running: &Running, round: u32) {
 
 #[test]
 fn an_agent_that_joins_late_waits_and_takes_the_place_of_one_that_dies() {
-    let ground = Ground::new();
+    let sandbox = Sandbox::new();
     let why = obstacle(&["unshare"]).or_else(|| {
         (!may("unshare --uts true")).then(|| "there are no UTS namespaces here".to_owned())
     });
@@ -67,7 +67,7 @@ fn an_agent_that_joins_late_waits_and_takes_the_place_of_one_that_dies() {
     let text = plan(ROUNDS, 10, 8, 20).replace("slots = 2", "slots = 1");
     let arguments = [
         "run",
-        &ground.plan(&text),
+        &sandbox.plan(&text),
         "--seed",
         "1",
         "--launcher",
@@ -75,11 +75,11 @@ fn an_agent_that_joins_late_waits_and_takes_the_place_of_one_that_dies() {
         "--agents",
         "1",
     ];
-    let running = ground.start_with(&[&arguments[..], &["--listen", &listen]].concat(), &[TOKEN]);
-    let mut first = Agent::start(&ground, &url, "m");
+    let running = sandbox.start_with(&[&arguments[..], &["--listen", &listen]].concat(), &[TOKEN]);
+    let mut first = Agent::start(&sandbox, &url, "m");
     round(&running, 1);
     // By its name it sorts before the other.
-    let _late = Agent::start(&ground, &url, "a");
+    let _late = Agent::start(&sandbox, &url, "a");
     eventually("it is told to wait", || {
         running
             .progress()
@@ -89,7 +89,7 @@ fn an_agent_that_joins_late_waits_and_takes_the_place_of_one_that_dies() {
     round(&running, 3);
     first.kill();
     let ended = running.end();
-    let record = ground.latest();
+    let record = sandbox.latest();
     let total = u64::from(ROUNDS) * 30;
     assert_eq!(
         (state(&record), requests(&record)),
@@ -125,7 +125,7 @@ fn an_agent_that_joins_late_waits_and_takes_the_place_of_one_that_dies() {
         .map(|(_, host)| host.hostname.as_str())
         .collect();
     assert_eq!(hosts, ["host-m", "host-a"], "who measured is on record");
-    let report = ground.run(&["report", "latest", "--output", "json"]);
+    let report = sandbox.run(&["report", "latest", "--output", "json"]);
     let document: serde_json::Value = serde_json::from_str(&report.stdout).unwrap();
     assert_eq!(document["hosts"].as_array().map(Vec::len), Some(2));
     assert!(
@@ -133,5 +133,5 @@ fn an_agent_that_joins_late_waits_and_takes_the_place_of_one_that_dies() {
         "{}",
         document["measurement"]
     );
-    ground.deserted();
+    sandbox.deserted();
 }

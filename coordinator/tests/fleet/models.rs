@@ -8,9 +8,9 @@ use std::process::Stdio;
 use contract::run::RunState;
 use coordinator::store::RunRecord;
 
-use crate::ground::{Ended, Ground};
 use crate::hosts::{may, obstacle, skip};
 use crate::native::{manifest, model};
+use crate::sandbox::{Ended, Sandbox};
 use crate::security::{Agent, agent, free};
 use crate::tally::{plan, requests, state};
 
@@ -30,8 +30,8 @@ fn damaged(model: &Path, copy: &Path) {
 }
 
 /// An agent on a host that sees `copy` in the place of `model`.
-fn elsewhere(ground: &Ground, url: &str, model: &Path, copy: &Path) -> Agent {
-    let mut inner = agent(ground, url, None, Some(TOKEN));
+fn elsewhere(sandbox: &Sandbox, url: &str, model: &Path, copy: &Path) -> Agent {
+    let mut inner = agent(sandbox, url, None, Some(TOKEN));
     inner.args(["--name", "two"]);
     let words: Vec<String> = std::iter::once(inner.get_program())
         .chain(inner.get_args())
@@ -54,20 +54,20 @@ fn elsewhere(ground: &Ground, url: &str, model: &Path, copy: &Path) -> Agent {
 }
 
 /// A run on two hosts, of which the second has this copy.
-fn run(ground: &Ground, model: &str, copy: &Path, flags: &[&str]) -> Ended {
+fn run(sandbox: &Sandbox, model: &str, copy: &Path, flags: &[&str]) -> Ended {
     let address = free();
     let (url, listen) = (format!("http://{address}"), address.to_string());
     let text = plan(1, 10, 4, 2)
         .replace("engine = 'sim'", "")
         .replace("start = 20", "start = 90");
-    let path = ground.plan(&text);
+    let path = sandbox.plan(&text);
     let words = ["run", &path, "--seed", "1", "--model", model, "--a-a"];
     let fleet = ["--launcher", "attach", "--agents", "2", "--listen", &listen];
-    let running = ground.start_with(
+    let running = sandbox.start_with(
         &[&words[..], &fleet, flags].concat(),
         &[("PGO_BENCH_TOKEN", TOKEN)],
     );
-    let mut first = agent(ground, &url, None, Some(TOKEN));
+    let mut first = agent(sandbox, &url, None, Some(TOKEN));
     let first = Agent(
         first
             .args(["--name", "one"])
@@ -75,7 +75,7 @@ fn run(ground: &Ground, model: &str, copy: &Path, flags: &[&str]) -> Ended {
             .spawn()
             .unwrap(),
     );
-    let second = elsewhere(ground, &url, Path::new(model), copy);
+    let second = elsewhere(sandbox, &url, Path::new(model), copy);
     let ended = running.end_within(std::time::Duration::from_secs(180));
     drop((first, second));
     ended
@@ -88,19 +88,19 @@ fn complete(record: &RunRecord) -> bool {
 #[test]
 fn a_damaged_byte_on_one_host_is_found_where_every_byte_is_looked_at_and_before_anything_is_measured()
  {
-    let ground = Ground::new();
+    let sandbox = Sandbox::new();
     let why = obstacle(&["unshare", "mount"]).or_else(|| {
         (!may("unshare --mount true")).then(|| "there are no mount namespaces here".to_owned())
     });
     if let Some(why) = why {
         return skip(&why);
     }
-    let model = model(&ground);
-    manifest(&ground, &["baseline"]);
-    let copy = ground.path("copy");
+    let model = model(&sandbox);
+    manifest(&sandbox, &["baseline"]);
+    let copy = sandbox.path("copy");
     damaged(Path::new(&model), &copy);
 
-    let ended = run(&ground, &model, &copy, &["--verify-model"]);
+    let ended = run(&sandbox, &model, &copy, &["--verify-model"]);
     assert_eq!(ended.code, Some(2), "{ended:?}");
     for words in [
         "but other bytes differ",
@@ -110,7 +110,7 @@ fn a_damaged_byte_on_one_host_is_found_where_every_byte_is_looked_at_and_before_
     ] {
         assert!(ended.stderr.contains(words), "{words}: {ended:?}");
     }
-    let record = ground.latest();
+    let record = sandbox.latest();
     assert_eq!(
         (state(&record), record.parts.len()),
         (Some(RunState::Failed), 0),
@@ -118,14 +118,14 @@ fn a_damaged_byte_on_one_host_is_found_where_every_byte_is_looked_at_and_before_
     );
 
     // The twins: nobody looks, and nothing is found; nothing is damaged, and everybody has looked.
-    let ended = run(&ground, &model, &copy, &[]);
-    let record = ground.latest();
+    let ended = run(&sandbox, &model, &copy, &[]);
+    let record = sandbox.latest();
     assert!(
         complete(&record) && record.header.model_sha256.is_none(),
         "{ended:?}"
     );
-    let ended = run(&ground, &model, Path::new(&model), &["--verify-model"]);
-    let record = ground.latest();
+    let ended = run(&sandbox, &model, Path::new(&model), &["--verify-model"]);
+    let record = sandbox.latest();
     assert!(complete(&record), "{ended:?}");
     let digest = record.header.model_sha256.expect("it was asked for");
     assert!(
@@ -134,7 +134,7 @@ fn a_damaged_byte_on_one_host_is_found_where_every_byte_is_looked_at_and_before_
             .iter()
             .all(|part| part.engine.model_sha256 == Some(digest))
     );
-    let shown = ground.run(&["report", "latest"]);
+    let shown = sandbox.run(&["report", "latest"]);
     assert!(
         shown
             .stdout
@@ -142,5 +142,5 @@ fn a_damaged_byte_on_one_host_is_found_where_every_byte_is_looked_at_and_before_
             .contains(&digest.to_string()),
         "{shown:?}"
     );
-    ground.deserted();
+    sandbox.deserted();
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use contract::id::{Attempt, Ticket};
 use contract::identity::{BuildInfo, HostFacts, Sha256};
 use contract::message::{Exit, FromPeer, Hello, LoadReport, PART_CHUNK, PartChunk, Role, ToPeer};
-use contract::part::{Origin, Outcome, Part, Place, RequestRecord};
+use contract::part::{Origin, Outcome, Part, PartKey, RequestRecord};
 use contract::record::Record;
 use contract::spec::Assignment;
 use contract::wire::{BenchClient, FromPeerItem, ToPeerItem};
@@ -21,7 +21,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 use tonic::transport::Endpoint;
 
-use crate::ground::{Ground, Running};
+use crate::sandbox::{Running, Sandbox};
 use crate::security::free;
 
 const TOKEN: &str = "of the crowd";
@@ -109,7 +109,7 @@ impl Crowd {
             prompt_tokens: 1,
             output_tokens: 0,
         };
-        let place = Place {
+        let place = PartKey {
             run: share.run,
             key: share.key,
             slot: share.slot,
@@ -261,9 +261,9 @@ fn cost(running: &Running) -> Option<(f64, u64)> {
 
 /// What a crowd of this size costs.
 fn measure(workers: u32, rounds: u32) {
-    let ground = Ground::new();
+    let sandbox = Sandbox::new();
     let address = free();
-    let plan = ground.plan(&format!(
+    let plan = sandbox.plan(&format!(
         "name = 'crowd'\nrounds = {rounds}\nengine = 'sim'\nslots = {workers}\ncontrol = false\n\
          timeouts = {{ start = 120, load = 120, warmup = 120, stop = 60, report = 120, lease = 60 }}\n\
          [[scenario]]\nname = 'burst'\nshape = {{ kind = 'burst', requests = {workers} }}\n\
@@ -283,8 +283,8 @@ fn measure(workers: u32, rounds: u32) {
         &listen,
     ];
     let began = std::time::Instant::now();
-    let running = ground.start_with(&arguments, &[("PGO_BENCH_TOKEN", TOKEN)]);
-    let sha256 = coordinator::build::sha256(&fs::read(ground.path("worker")).unwrap());
+    let running = sandbox.start_with(&arguments, &[("PGO_BENCH_TOKEN", TOKEN)]);
+    let sha256 = coordinator::build::sha256(&fs::read(sandbox.path("worker")).unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -307,7 +307,7 @@ fn measure(workers: u32, rounds: u32) {
     let wall = began.elapsed();
     let ended = running.end();
     // One part at a time: forty thousand at once take more memory than a host has.
-    let store = ground.store();
+    let store = sandbox.store();
     let mut lates = Vec::new();
     let late = |part: Part| lates.push(part.window.start_late);
     store

@@ -13,7 +13,7 @@ use contract::credentials::Token;
 use contract::message::{Failure, FailureKind, FromPeer};
 use contract::run::{NoticeKind, RunState};
 
-use crate::ground::{Ground, Running, eventually, signal};
+use crate::sandbox::{Running, Sandbox, eventually, signal};
 use crate::strangers::{endpoint, half_open, hello, say};
 use crate::tally::{notices, plan, requests, state};
 
@@ -35,12 +35,12 @@ impl Drop for Agent {
 
 /// Its command; in security tests it offers two slots.
 pub(crate) fn agent(
-    ground: &Ground,
+    sandbox: &Sandbox,
     url: &str,
     credentials: Option<&Path>,
     token: Option<&str>,
 ) -> Command {
-    let mut command = Command::new(ground.path("worker"));
+    let mut command = Command::new(sandbox.path("worker"));
     command.args([
         "agent",
         "--coordinator",
@@ -69,15 +69,15 @@ fn turned_away(mut command: Command) -> (Option<i32>, String) {
     )
 }
 
-pub(crate) fn init(ground: &Ground, name: &str) -> PathBuf {
-    init_for(ground, name, "localhost")
+pub(crate) fn init(sandbox: &Sandbox, name: &str) -> PathBuf {
+    init_for(sandbox, name, "localhost")
 }
 
 /// An authority whose coordinator is dialled at this address.
-pub(crate) fn init_for(ground: &Ground, name: &str, address: &str) -> PathBuf {
-    let made = ground.run_beside(&["certs", "init", name, "--name", address]);
+pub(crate) fn init_for(sandbox: &Sandbox, name: &str, address: &str) -> PathBuf {
+    let made = sandbox.run_beside(&["certs", "init", name, "--name", address]);
     assert_eq!(made.code, Some(0), "{made:?}");
-    ground.path(name)
+    sandbox.path(name)
 }
 
 /// A port that was free a moment ago.
@@ -103,7 +103,7 @@ fn peak_memory_kb(pid: u32) -> u64 {
 
 /// A run that waits for strangers.
 struct Scene {
-    ground: Ground,
+    sandbox: Sandbox,
     running: Running,
     ours: PathBuf,
     others: PathBuf,
@@ -113,14 +113,14 @@ struct Scene {
 
 impl Scene {
     fn set() -> Self {
-        let ground = Ground::new();
-        let (ours, others) = (init(&ground, "certs"), init(&ground, "others"));
+        let sandbox = Sandbox::new();
+        let (ours, others) = (init(&sandbox, "certs"), init(&sandbox, "others"));
         let address = free();
         let (url, listen) = (format!("https://{address}"), address.to_string());
         let credentials = ours.join("coordinator").display().to_string();
         // As long as strangers knock, however long that takes on a busy machine.
         let text = plan(1000, 10, 30, 25).replace("start = 20", "start = 120");
-        let plan = ground.plan(&text.replace("lease = 10", "lease = 60"));
+        let plan = sandbox.plan(&text.replace("lease = 10", "lease = 60"));
         let run = [
             "run",
             &plan,
@@ -132,9 +132,9 @@ impl Scene {
             "1",
         ];
         let door = ["--listen", &listen, "--credentials", &credentials];
-        let running = ground.start(&[&run[..], &door].concat());
+        let running = sandbox.start(&[&run[..], &door].concat());
         Self {
-            ground,
+            sandbox,
             running,
             ours,
             others,
@@ -145,7 +145,7 @@ impl Scene {
 
     /// An agent that must not come in, refused with one line; gives the line.
     fn refused(&self, url: &str, credentials: Option<&Path>, token: Option<&str>) -> String {
-        let (code, line) = turned_away(agent(&self.ground, url, credentials, token));
+        let (code, line) = turned_away(agent(&self.sandbox, url, credentials, token));
         assert_eq!((code, line.lines().count()), (Some(3), 1), "{line}");
         line
     }
@@ -153,7 +153,7 @@ impl Scene {
     /// Certificates, seen by the stranger and by us.
     fn certificates(&self) {
         let Self {
-            ground,
+            sandbox,
             running,
             ours,
             others,
@@ -169,7 +169,7 @@ impl Scene {
             "{line}"
         );
         told(running, "it does not trust this coordinator's certificate");
-        let mixed = ground.path("mixed");
+        let mixed = sandbox.path("mixed");
         fs::create_dir(&mixed).unwrap();
         for (from, name) in [
             (ours, "ca.pem"),
@@ -200,7 +200,7 @@ impl Scene {
     /// for ever.
     fn namesake(&self) {
         let mine = self.ours.join("agent");
-        let (code, line) = turned_away(agent(&self.ground, &self.url, Some(&mine), None));
+        let (code, line) = turned_away(agent(&self.sandbox, &self.url, Some(&mine), None));
         assert_eq!((code, line.lines().count()), (Some(5), 1), "{line}");
         assert!(
             line.contains("has already joined: give each its own --name"),
@@ -243,12 +243,12 @@ impl Scene {
 }
 
 /// Waits until further workers have come for more trials than a block has.
-fn goes_on(ground: &Ground) {
-    let before: BTreeSet<u32> = ground.workers().into_iter().collect();
+fn goes_on(sandbox: &Sandbox) {
+    let before: BTreeSet<u32> = sandbox.workers().into_iter().collect();
     let mut seen = BTreeSet::new();
     eventually("the run goes on", || {
         seen.extend(
-            ground
+            sandbox
                 .workers()
                 .into_iter()
                 .filter(|pid| !before.contains(pid)),
@@ -261,9 +261,9 @@ fn goes_on(ground: &Ground) {
 fn strangers_are_refused_one_line_each_and_the_run_goes_on() {
     let scene = Scene::set();
     let mine = scene.ours.join("agent");
-    let mut insider = agent(&scene.ground, &scene.url, Some(&mine), None);
+    let mut insider = agent(&scene.sandbox, &scene.url, Some(&mine), None);
     let insider = Agent(insider.stderr(Stdio::null()).spawn().unwrap());
-    scene.ground.busy_worker();
+    scene.sandbox.busy_worker();
     let crowd = half_open(scene.address, CROWD);
     scene.certificates();
     scene.token_and_text();
@@ -275,13 +275,13 @@ fn strangers_are_refused_one_line_each_and_the_run_goes_on() {
     );
     let memory = peak_memory_kb(scene.running.pid());
     let Scene {
-        ground, running, ..
+        sandbox, running, ..
     } = scene;
-    goes_on(&ground);
+    goes_on(&sandbox);
     signal(running.pid(), "INT");
     let ended = running.end();
     drop(crowd);
-    let record = ground.latest();
+    let record = sandbox.latest();
     let blocks = record.blocks.len() as u64;
     assert_eq!(
         (state(&record), requests(&record)),
@@ -303,39 +303,44 @@ fn strangers_are_refused_one_line_each_and_the_run_goes_on() {
         assert!(!ended.stderr.contains(secret) && !ended.stdout.contains(secret));
     }
     drop(insider);
-    ground.deserted();
+    sandbox.deserted();
 }
 
 #[test]
 fn an_agent_that_others_started_hears_that_the_run_is_over_and_ends_well() {
-    let ground = Ground::new();
+    let sandbox = Sandbox::new();
     let address = free();
-    let (plan, listen) = (ground.plan(&plan(1, 10, 6, 4)), address.to_string());
+    let (plan, listen) = (sandbox.plan(&plan(1, 10, 6, 4)), address.to_string());
     let door = ["--launcher", "attach", "--agents", "1", "--listen", &listen];
     let token = ("PGO_BENCH_TOKEN", "known");
-    let running = ground.start_with(
+    let running = sandbox.start_with(
         &[&["run", &plan, "--seed", "1"], &door[..]].concat(),
         &[token],
     );
     let (code, line) = turned_away(agent(
-        &ground,
+        &sandbox,
         &format!("http://{address}"),
         None,
         Some(token.1),
     ));
     assert_eq!((code, line.as_str()), (Some(0), ""));
     let ended = running.end();
-    assert_eq!(requests(&ground.latest()), 30, "{ended:?}");
+    assert_eq!(requests(&sandbox.latest()), 30, "{ended:?}");
     // The twin: nothing is no token, however it came to be set.
     let run = [&["run", &plan], &door[..]].concat();
-    let ended = ground.start_with(&run, &[("PGO_BENCH_TOKEN", "")]).end();
+    let ended = sandbox.start_with(&run, &[("PGO_BENCH_TOKEN", "")]).end();
     assert_eq!(
         (ended.code, ended.stderr.lines().count()),
         (Some(2), 1),
         "{ended:?}"
     );
     assert!(ended.stderr.contains("set PGO_BENCH_TOKEN"), "{ended:?}");
-    let (code, line) = turned_away(agent(&ground, &format!("http://{address}"), None, Some("")));
+    let (code, line) = turned_away(agent(
+        &sandbox,
+        &format!("http://{address}"),
+        None,
+        Some(""),
+    ));
     assert!(
         code == Some(2) && line.contains("PGO_BENCH_TOKEN"),
         "{line}"
@@ -344,24 +349,24 @@ fn an_agent_that_others_started_hears_that_the_run_is_over_and_ends_well() {
 
 #[test]
 fn hosts_follow_a_rotation_one_after_the_other_and_no_later_than_the_next() {
-    let ground = Ground::new();
-    let certs = init_for(&ground, "certs", "127.0.0.1");
+    let sandbox = Sandbox::new();
+    let certs = init_for(&sandbox, "certs", "127.0.0.1");
     let keep = |name: &str| {
-        fs::create_dir(ground.path(name)).unwrap();
+        fs::create_dir(sandbox.path(name)).unwrap();
         for file in fs::read_dir(certs.join("agent")).unwrap().flatten() {
-            fs::copy(file.path(), ground.path(name).join(file.file_name())).unwrap();
+            fs::copy(file.path(), sandbox.path(name).join(file.file_name())).unwrap();
         }
-        ground.path(name)
+        sandbox.path(name)
     };
     let rotate = || {
-        let rotated = ground.run_beside(&["certs", "rotate", "certs"]);
+        let rotated = sandbox.run_beside(&["certs", "rotate", "certs"]);
         assert_eq!(
             (rotated.code, rotated.stdout.lines().count()),
             (Some(0), 2),
             "{rotated:?}"
         );
     };
-    let plan = ground.plan(&plan(1, 10, 6, 4));
+    let plan = sandbox.plan(&plan(1, 10, 6, 4));
     let own = certs.join("coordinator").display().to_string();
     // A run, and how this agent of it ended.
     let joins = |credentials: &Path| {
@@ -377,9 +382,9 @@ fn hosts_follow_a_rotation_one_after_the_other_and_no_later_than_the_next() {
             "1",
         ];
         let door = ["--listen", &address.to_string(), "--credentials", &own];
-        let running = ground.start(&[&run[..], &door].concat());
+        let running = sandbox.start(&[&run[..], &door].concat());
         let told = turned_away(agent(
-            &ground,
+            &sandbox,
             &format!("https://{address}"),
             Some(credentials),
             None,
@@ -408,7 +413,7 @@ fn hosts_follow_a_rotation_one_after_the_other_and_no_later_than_the_next() {
 
 #[test]
 fn nothing_but_loopback_is_served_without_certificates() {
-    let ground = Ground::new();
+    let sandbox = Sandbox::new();
     let open = [
         "--launcher",
         "attach",
@@ -430,7 +435,7 @@ fn nothing_but_loopback_is_served_without_certificates() {
     let run = |more: &[&'static str]| {
         let words = arguments(more);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        ground.start_with(&words, &[("PGO_BENCH_TOKEN", "known")])
+        sandbox.start_with(&words, &[("PGO_BENCH_TOKEN", "known")])
     };
     let ended = run(&[]).end();
     assert_eq!(
@@ -448,7 +453,12 @@ fn nothing_but_loopback_is_served_without_certificates() {
         (listening.progress().contains("slots") || listens(listening.pid())).then_some(())
     });
     listening.kill();
-    let plain = turned_away(agent(&ground, "http://10.255.255.1:1", None, Some("known")));
+    let plain = turned_away(agent(
+        &sandbox,
+        "http://10.255.255.1:1",
+        None,
+        Some("known"),
+    ));
     assert_eq!(plain.0, Some(2), "{plain:?}");
     assert!(plain.1.contains("unencrypted"), "{plain:?}");
 }
@@ -461,25 +471,25 @@ fn listens(pid: u32) -> bool {
 
 #[test]
 fn secrets_are_in_no_argument_and_no_store() {
-    let ground = Ground::new();
-    let running = ground.start_with(
-        &["run", &ground.plan(&plan(1, 10, 30, 25)), "--seed", "1"],
+    let sandbox = Sandbox::new();
+    let running = sandbox.start_with(
+        &["run", &sandbox.plan(&plan(1, 10, 30, 25)), "--seed", "1"],
         &[("PGO_BENCH_TOKEN", "a-secret-to-be-kept")],
     );
-    ground.busy_worker();
-    for pid in ground
+    sandbox.busy_worker();
+    for pid in sandbox
         .agents()
         .into_iter()
-        .chain(ground.workers())
+        .chain(sandbox.workers())
         .chain([running.pid()])
     {
         let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         assert!(!contains(&arguments, b"a-secret-to-be-kept"));
     }
     let ended = running.end();
-    assert_eq!(requests(&ground.latest()), 30, "{ended:?}");
+    assert_eq!(requests(&sandbox.latest()), 30, "{ended:?}");
     let mut seen = 0;
-    for entry in fs::read_dir(ground.path("store")).unwrap().flatten() {
+    for entry in fs::read_dir(sandbox.path("store")).unwrap().flatten() {
         for file in std::iter::once(entry.path()).chain(
             fs::read_dir(entry.path())
                 .into_iter()

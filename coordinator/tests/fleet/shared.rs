@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use tokio_stream::StreamExt;
 use tonic::transport::Endpoint;
 
-use crate::ground::{Ground, eventually};
+use crate::sandbox::{Sandbox, eventually};
 use crate::security::free;
 use crate::tally::plan;
 
@@ -35,10 +35,10 @@ fn hello(index: u32) -> FromPeerItem {
 
 #[test]
 fn sessions_that_share_a_connection_are_all_welcomed() {
-    let ground = Ground::new();
+    let sandbox = Sandbox::new();
     let address = free();
     let text = plan(1, 10, 30, 25).replace("start = 20", "start = 600");
-    let path = ground.plan(&text);
+    let path = sandbox.plan(&text);
     // More agents than come: the run does not begin.
     let arguments = [
         "run",
@@ -50,7 +50,7 @@ fn sessions_that_share_a_connection_are_all_welcomed() {
         "--listen",
         &address.to_string(),
     ];
-    let running = ground.start_with(&arguments, &[("PGO_BENCH_TOKEN", "shared")]);
+    let running = sandbox.start_with(&arguments, &[("PGO_BENCH_TOKEN", "shared")]);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use contract::run::RunState;
 
-use crate::ground::{Ground, eventually, within};
 use crate::high::{HIGH, LONGEST, done, whole};
 use crate::hosts::{Hosts, obstacle, program, skip};
+use crate::sandbox::{Sandbox, eventually, within};
 use crate::security::{free, init_for};
 use crate::tally::{plan, requests, state};
 
@@ -218,21 +218,21 @@ fn by_slurm<'a>(address: &'a str, credentials: &'a str) -> [&'a str; 8] {
 }
 
 /// Each element of the array has a node of its own: a node has one processor.
-fn by_array_job(ground: &Ground, cluster: &Cluster, fleet: &[&str]) {
+fn by_array_job(sandbox: &Sandbox, cluster: &Cluster, fleet: &[&str]) {
     let config = cluster.at("slurm.conf");
-    let running = ground.start_with(&[&HIGH[..], fleet].concat(), &[("SLURM_CONF", &config)]);
+    let running = sandbox.start_with(&[&HIGH[..], fleet].concat(), &[("SLURM_CONF", &config)]);
     let ended = running.end_within(LONGEST);
     done(&ended);
-    whole(ground, 3, 3, &ended);
+    whole(sandbox, 3, 3, &ended);
     cluster.emptied();
-    ground.deserted();
+    sandbox.deserted();
 }
 
 /// The coordinator is a job itself, on the first node of its allocation, and starts its agents
 /// beside it.
-fn inside_an_allocation(ground: &Ground, cluster: &Cluster) {
+fn inside_an_allocation(sandbox: &Sandbox, cluster: &Cluster) {
     let first = cluster.hosts.as_ref().unwrap().here().replace(".254", ".1");
-    let credentials = init_for(ground, "inside", &first)
+    let credentials = init_for(sandbox, "inside", &first)
         .join("coordinator")
         .display()
         .to_string();
@@ -241,58 +241,58 @@ fn inside_an_allocation(ground: &Ground, cluster: &Cluster) {
     let line: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
     let script = format!(
         "#!/bin/sh\ncd '{}' && exec ./coordinator --store store {} >output.out 2>output.err\n",
-        ground.path("").display(),
+        sandbox.path("").display(),
         line.join(" ")
     );
-    fs::write(ground.path("job.sh"), script).unwrap();
-    let job = ground.path("job.sh").display().to_string();
+    fs::write(sandbox.path("job.sh"), script).unwrap();
+    let job = sandbox.path("job.sh").display().to_string();
     let submitted = cluster.say(
         "sbatch",
         &["--parsable", "-N3", "-n3", "--output=/dev/null", &job],
     );
     assert!(submitted.trim().parse::<u32>().is_ok(), "{submitted:?}");
     cluster.emptied();
-    let said = fs::read_to_string(ground.path("output.err")).unwrap_or_default();
-    whole(ground, 3, 3, &said);
-    ground.deserted();
+    let said = fs::read_to_string(sandbox.path("output.err")).unwrap_or_default();
+    whole(sandbox, 3, 3, &said);
+    sandbox.deserted();
 }
 
 #[test]
 fn three_nodes_of_slurm_count_what_the_plan_says_by_array_job_and_inside_of_an_allocation() {
-    let ground = Ground::new();
-    let Some(cluster) = Cluster::up("ps", 14, &ground.path("slurm")) else {
+    let sandbox = Sandbox::new();
+    let Some(cluster) = Cluster::up("ps", 14, &sandbox.path("slurm")) else {
         return;
     };
     let here = cluster.hosts.as_ref().unwrap().here();
     let address = format!("{here}:{}", free().port());
-    let credentials = init_for(&ground, "certs", &here)
+    let credentials = init_for(&sandbox, "certs", &here)
         .join("coordinator")
         .display()
         .to_string();
     let fleet = by_slurm(&address, &credentials);
-    by_array_job(&ground, &cluster, &fleet);
-    inside_an_allocation(&ground, &cluster);
+    by_array_job(&sandbox, &cluster, &fleet);
+    inside_an_allocation(&sandbox, &cluster);
 }
 
 /// A run of three rounds on the cluster, struck in its second trial: the agent on the second node
 /// is cancelled.
-fn cancelled(ground: &Ground, cluster: &Cluster, policy: &str, fleet: &[&str]) -> String {
+fn cancelled(sandbox: &Sandbox, cluster: &Cluster, policy: &str, fleet: &[&str]) -> String {
     let text = plan(3, 12, 30, 40)
         .replace("slots = 2", "slots = 1")
         .replace("start = 20", "start = 60");
     let config = cluster.at("slurm.conf");
     let words = [
         "run",
-        &ground.plan(&text),
+        &sandbox.plan(&text),
         "--seed",
         "3",
         "--on-loss",
         policy,
     ];
-    let running = ground.start_with(&[&words[..], fleet].concat(), &[("SLURM_CONF", &config)]);
+    let running = sandbox.start_with(&[&words[..], fleet].concat(), &[("SLURM_CONF", &config)]);
     let mut seen = BTreeSet::new();
     eventually("the second trial begins", || {
-        seen.extend(ground.workers());
+        seen.extend(sandbox.workers());
         (seen.len() > NODES as usize).then_some(())
     });
     let queue = cluster.say("squeue", &["-h", "-r", "-t", "R", "-o", "%F_%K %N"]);
@@ -303,8 +303,8 @@ fn cancelled(ground: &Ground, cluster: &Cluster, policy: &str, fleet: &[&str]) -
     cluster.say("scancel", &[element]);
     let ended = running.end_within(Duration::from_secs(180));
     cluster.emptied();
-    ground.deserted();
-    let record = ground.latest();
+    sandbox.deserted();
+    let record = sandbox.latest();
     // Slurm ends the agent and its worker together. Whichever is missed first is the loss, and the
     // host is named with either.
     let (agent, worker) = (
@@ -328,26 +328,31 @@ fn cancelled(ground: &Ground, cluster: &Cluster, policy: &str, fleet: &[&str]) -
 
 #[test]
 fn an_agent_that_is_cancelled_in_the_middle_of_a_run_is_named_and_costs_what_the_policy_says() {
-    let ground = Ground::new();
-    let Some(cluster) = Cluster::up("pt", 15, &ground.path("slurm")) else {
+    let sandbox = Sandbox::new();
+    let Some(cluster) = Cluster::up("pt", 15, &sandbox.path("slurm")) else {
         return;
     };
     let here = cluster.hosts.as_ref().unwrap().here();
-    let credentials = init_for(&ground, "certs", &here)
+    let credentials = init_for(&sandbox, "certs", &here)
         .join("coordinator")
         .display()
         .to_string();
     let full = 3 * 3 * 12;
-    let outcome = |ground: &Ground| {
-        let record = ground.latest();
+    let outcome = |sandbox: &Sandbox| {
+        let record = sandbox.latest();
         let lost: u64 = record.blocks.iter().map(|block| block.lost_requests).sum();
         (state(&record).unwrap(), requests(&record) + lost, lost > 0)
     };
     for policy in ["fail", "repeat", "shrink"] {
-        let ground = Ground::new();
+        let sandbox = Sandbox::new();
         let address = format!("{here}:{}", free().port());
-        let reason = cancelled(&ground, &cluster, policy, &by_slurm(&address, &credentials));
-        let (ended, sent, lost) = outcome(&ground);
+        let reason = cancelled(
+            &sandbox,
+            &cluster,
+            policy,
+            &by_slurm(&address, &credentials),
+        );
+        let (ended, sent, lost) = outcome(&sandbox);
         match policy {
             "fail" => {
                 assert!(
@@ -375,16 +380,16 @@ fn an_agent_that_is_cancelled_in_the_middle_of_a_run_is_named_and_costs_what_the
                 &by_slurm(&address, &credentials),
             ]
             .concat();
-            let again = ground
+            let again = sandbox
                 .start_with(&words, &[("SLURM_CONF", &config)])
                 .end_within(Duration::from_secs(180));
             assert_eq!(
-                outcome(&ground),
+                outcome(&sandbox),
                 (RunState::Complete, full, false),
                 "{again:?}"
             );
             cluster.emptied();
-            ground.deserted();
+            sandbox.deserted();
         }
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use contract::run::{NoticeKind, RunState};
 
-use crate::ground::{Ended, Ground, Running, eventually};
 use crate::high::{HIGH, LONGEST, done, whole};
 use crate::hosts::Hosts;
+use crate::sandbox::{Ended, Running, Sandbox, eventually};
 use crate::security::{free, init, init_for};
 use crate::tally::{plan, requests, state};
 
@@ -32,17 +32,17 @@ fn over_ssh<'a>(hosts: &Hosts, config: &'a str, names: &'a str) -> Vec<&'a str> 
 
 #[test]
 fn four_hosts_over_ssh_count_what_the_plan_says_with_a_tunnel_and_without() {
-    let ground = Ground::new();
-    let Some(hosts) = Hosts::up("pa", 10, 4, &ground.path("hosts")) else {
+    let sandbox = Sandbox::new();
+    let Some(hosts) = Hosts::up("pa", 10, 4, &sandbox.path("hosts")) else {
         return;
     };
     let (config, names) = (hosts.config(), hosts.names());
     let over_ssh = over_ssh(&hosts, &config, &names);
-    let ended = ground
+    let ended = sandbox
         .start(&[&HIGH[..], &over_ssh].concat())
         .end_within(LONGEST);
     done(&ended);
-    let parts = whole(&ground, 4, 4, &ended).parts;
+    let parts = whole(&sandbox, 4, 4, &ended).parts;
     let mut places: Vec<_> = parts
         .iter()
         .map(|part| (part.place.slot, part.origin.hostname.clone()))
@@ -56,31 +56,31 @@ fn four_hosts_over_ssh_count_what_the_plan_says_with_a_tunnel_and_without() {
         places, expected,
         "every variant took its turn in the same places"
     );
-    ground.deserted();
+    sandbox.deserted();
 
     // The same without a tunnel, over mutual TLS.
     let address = format!("{}:{}", hosts.here(), free().port());
-    let credentials = init_for(&ground, "certs", &hosts.here())
+    let credentials = init_for(&sandbox, "certs", &hosts.here())
         .join("coordinator")
         .display()
         .to_string();
     let direct = ["--listen", &address, "--credentials", &credentials];
-    let ended = ground
+    let ended = sandbox
         .start(&[&HIGH[..], &over_ssh, &direct].concat())
         .end_within(LONGEST);
     done(&ended);
-    whole(&ground, 4, 4, &ended);
-    ground.deserted();
+    whole(&sandbox, 4, 4, &ended);
+    sandbox.deserted();
 }
 
 #[test]
 fn a_host_that_cannot_be_reached_ends_the_run_by_name() {
-    let ground = Ground::new();
-    let Some(hosts) = Hosts::up("pb", 11, 1, &ground.path("hosts")) else {
+    let sandbox = Sandbox::new();
+    let Some(hosts) = Hosts::up("pb", 11, 1, &sandbox.path("hosts")) else {
         return;
     };
     let config = hosts.config();
-    let ended = ground.run(&[
+    let ended = sandbox.run(&[
         "run",
         "--preset",
         "high",
@@ -97,37 +97,37 @@ fn a_host_that_cannot_be_reached_ends_the_run_by_name() {
         ended.code == Some(4) && ended.stderr.contains("the agent of nowhere ended"),
         "{ended:?}"
     );
-    ground.deserted();
+    sandbox.deserted();
     assert!(
-        init(&ground, "certs").is_dir(),
+        init(&sandbox, "certs").is_dir(),
         "the twin of this test's last line: the place is usable"
     );
 }
 
 /// A run of three rounds on four hosts under a policy.
-fn under(ground: &Ground, hosts: &Hosts, policy: &str) -> Running {
+fn under(sandbox: &Sandbox, hosts: &Hosts, policy: &str) -> Running {
     let text = plan(3, 20, 30, 40)
         .replace("slots = 2", "slots = 1")
         .replace("start = 20", "start = 90")
         .replace("lease = 10", "lease = 6");
     let (config, names) = (hosts.config(), hosts.names());
-    let plan = ground.plan(&text);
+    let plan = sandbox.plan(&text);
     let run = ["run", &plan, "--seed", "3", "--on-loss", policy];
-    ground.start(&[&run[..], &over_ssh(hosts, &config, &names)].concat())
+    sandbox.start(&[&run[..], &over_ssh(hosts, &config, &names)].concat())
 }
 
 #[test]
 fn a_host_cut_off_for_a_while_costs_what_the_policy_says() {
-    let grounds = ["fail", "repeat", "shrink"].map(|policy| (policy, Ground::new()));
+    let grounds = ["fail", "repeat", "shrink"].map(|policy| (policy, Sandbox::new()));
     let Some(hosts) = Hosts::up("pc", 12, 4, &grounds[0].1.path("hosts")) else {
         return;
     };
     let running: Vec<Running> = grounds
         .iter()
-        .map(|(policy, ground)| under(ground, &hosts, policy))
+        .map(|(policy, sandbox)| under(sandbox, &hosts, policy))
         .collect();
-    for (_, ground) in &grounds {
-        ground.busy_worker();
+    for (_, sandbox) in &grounds {
+        sandbox.busy_worker();
     }
     hosts.link(2, false);
     std::thread::sleep(CUT);
@@ -137,8 +137,8 @@ fn a_host_cut_off_for_a_while_costs_what_the_policy_says() {
         .map(|running| running.end_within(Duration::from_secs(150)))
         .collect();
     let full = 3 * 3 * 20;
-    for ((policy, ground), ended) in grounds.iter().zip(&ended) {
-        let record = ground.latest();
+    for ((policy, sandbox), ended) in grounds.iter().zip(&ended) {
+        let record = sandbox.latest();
         let lost: u64 = record.blocks.iter().map(|block| block.lost_requests).sum();
         let hit = record.notices.iter().any(|notice| {
             matches!(
@@ -179,29 +179,29 @@ fn a_host_cut_off_for_a_while_costs_what_the_policy_says() {
                 );
             }
         }
-        ground.deserted();
+        sandbox.deserted();
     }
 }
 
 #[test]
 fn a_coordinator_that_is_killed_leaves_nothing_on_any_host() {
-    let ground = Ground::new();
-    let Some(hosts) = Hosts::up("pd", 13, 2, &ground.path("hosts")) else {
+    let sandbox = Sandbox::new();
+    let Some(hosts) = Hosts::up("pd", 13, 2, &sandbox.path("hosts")) else {
         return;
     };
     let (config, names) = (hosts.config(), hosts.names());
     let idle: Vec<usize> = (1..=2).map(|host| hosts.processes(host).len()).collect();
-    let plan = ground.plan(&plan(3, 20, 30, 40));
-    let running = ground.start(
+    let plan = sandbox.plan(&plan(3, 20, 30, 40));
+    let running = sandbox.start(
         &[
             &["run", &plan, "--seed", "3"][..],
             &over_ssh(&hosts, &config, &names),
         ]
         .concat(),
     );
-    ground.busy_worker();
+    sandbox.busy_worker();
     running.kill();
-    ground.deserted();
+    sandbox.deserted();
     eventually("every login has ended", || {
         let now: Vec<usize> = (1..=2).map(|host| hosts.processes(host).len()).collect();
         // The logins that found the hosts up may still have been ending when they were counted.

@@ -6,15 +6,15 @@ use std::process::Command;
 
 use contract::run::{NoticeKind, RunState};
 
-use crate::ground::{Ground, signal};
 use crate::hosts::{may, obstacle, skip};
+use crate::sandbox::{Sandbox, signal};
 use crate::tally::{notices, plan, requests, state};
 
 const ROUNDS: u32 = 4;
 
 /// Takes the latest run up again where the processor has another name; exit code and standard
 /// error.
-fn resumed_elsewhere(ground: &Ground) -> (Option<i32>, String) {
+fn resumed_elsewhere(sandbox: &Sandbox) -> (Option<i32>, String) {
     let real = fs::read_to_string("/proc/cpuinfo").unwrap();
     let renamed = |line: &str| {
         if line.starts_with("model name") {
@@ -24,12 +24,12 @@ fn resumed_elsewhere(ground: &Ground) -> (Option<i32>, String) {
         }
     };
     let lines: Vec<String> = real.lines().map(renamed).collect();
-    fs::write(ground.path("cpuinfo"), lines.join("\n")).unwrap();
+    fs::write(sandbox.path("cpuinfo"), lines.join("\n")).unwrap();
     let script = "mount --bind cpuinfo /proc/cpuinfo && exec ./coordinator --store store run --resume latest";
     let ended = Command::new("unshare")
         .args(["--mount", "--propagation", "private", "sh", "-c", script])
-        .current_dir(ground.path(""))
-        .env("HOME", ground.path(""))
+        .current_dir(sandbox.path(""))
+        .env("HOME", sandbox.path(""))
         .output()
         .unwrap();
     (
@@ -40,25 +40,25 @@ fn resumed_elsewhere(ground: &Ground) -> (Option<i32>, String) {
 
 #[test]
 fn a_run_is_not_taken_up_again_on_an_unlike_host_and_goes_on_where_it_was() {
-    let ground = Ground::new();
+    let sandbox = Sandbox::new();
     let why = obstacle(&["unshare", "mount"]).or_else(|| {
         (!may("unshare --mount true")).then(|| "there are no mount namespaces here".to_owned())
     });
     if let Some(why) = why {
         return skip(&why);
     }
-    let running = ground.start(&[
+    let running = sandbox.start(&[
         "run",
-        &ground.plan(&plan(ROUNDS, 10, 30, 25)),
+        &sandbox.plan(&plan(ROUNDS, 10, 30, 25)),
         "--seed",
         "1",
     ]);
-    ground.busy_worker();
+    sandbox.busy_worker();
     signal(running.pid(), "INT");
     running.end();
 
-    let (code, said) = resumed_elsewhere(&ground);
-    let record = ground.latest();
+    let (code, said) = resumed_elsewhere(&sandbox);
+    let record = sandbox.latest();
     let reason = record
         .end
         .as_ref()
@@ -77,11 +77,11 @@ fn a_run_is_not_taken_up_again_on_an_unlike_host_and_goes_on_where_it_was() {
             "{words}"
         );
     }
-    ground.deserted();
+    sandbox.deserted();
 
     // The twin: where it was it goes on.
-    let again = ground.run(&["run", "--resume", "latest"]);
-    let record = ground.latest();
+    let again = sandbox.run(&["run", "--resume", "latest"]);
+    let record = sandbox.latest();
     assert_eq!(
         (state(&record), requests(&record)),
         (Some(RunState::Complete), u64::from(ROUNDS) * 30),

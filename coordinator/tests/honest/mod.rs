@@ -6,12 +6,12 @@ use std::time::Duration;
 use contract::identity::Sha256;
 use contract::metric::Metric;
 use contract::part::{
-    EngineFacts, Histograms, Origin, Outcome, Outcomes, Part, Place, RequestRecord, Series, Step,
+    EngineFacts, Histograms, Origin, Outcome, Outcomes, Part, PartKey, RequestRecord, Series, Step,
     StepLog, StopCause, Usage, Window,
 };
 
 /// What a worker would report of these requests, all of which it kept.
-pub(crate) fn part(place: Place, origin: Origin, requests: Vec<RequestRecord>) -> Part {
+pub(crate) fn part(place: PartKey, origin: Origin, requests: Vec<RequestRecord>) -> Part {
     let ok = || {
         requests
             .iter()

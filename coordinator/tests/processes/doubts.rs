@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use crate::ground::Ground;
+use crate::sandbox::Sandbox;
 
 const REASONS: [&str; 8] = [
     "simulated",
@@ -18,14 +18,14 @@ const REASONS: [&str; 8] = [
 
 #[test]
 fn the_script_provokes_what_it_says() {
-    let ground = Ground::new();
+    let sandbox = Sandbox::new();
     let script = |reason: &str| {
         Command::new(format!(
             "{}/../scripts/provoke.sh",
             env!("CARGO_MANIFEST_DIR")
         ))
         .arg(reason)
-        .env("BENCH_PROGRAMS", ground.path(""))
+        .env("BENCH_PROGRAMS", sandbox.path(""))
         .output()
         .unwrap()
     };
@@ -35,5 +35,5 @@ fn the_script_provokes_what_it_says() {
     }
     // The twin: what it cannot provoke it does not claim to have provoked.
     assert_eq!(script("steal").status.code(), Some(2));
-    ground.deserted();
+    sandbox.deserted();
 }

@@ -3,8 +3,8 @@
 
 use std::fs;
 
-use crate::ground::{Ended, Ground, eventually};
 use crate::native::{manifest, model};
+use crate::sandbox::{Ended, Sandbox, eventually};
 use crate::tally::plan;
 
 /// The command said why it has no answer, and nothing else.
@@ -27,37 +27,37 @@ fn refused(ended: &Ended, code: i32, says: &[&str]) {
 
 #[test]
 fn what_is_misspelt_is_named_with_the_nearest() {
-    let ground = Ground::new();
+    let sandbox = Sandbox::new();
     refused(
-        &ground.run(&["run", "--preset", "hihg"]),
+        &sandbox.run(&["run", "--preset", "hihg"]),
         2,
         &["`hihg`", "`high`"],
     );
-    let path = ground.plan(&plan(1, 10, 4, 2).replace("output_tokens = 4", "ouput_tokens = 4"));
+    let path = sandbox.plan(&plan(1, 10, 4, 2).replace("output_tokens = 4", "ouput_tokens = 4"));
     refused(
-        &ground.run(&["run", &path]),
+        &sandbox.run(&["run", &path]),
         2,
         &["scenario[0].ouput_tokens", "`output_tokens`"],
     );
     assert!(
-        !ground.path("store").exists(),
+        !sandbox.path("store").exists(),
         "nothing was measured, nothing is stored"
     );
 }
 
 #[test]
 fn without_a_run_there_is_nothing_to_resume() {
-    let ground = Ground::new();
-    let ended = ground.run(&["run", "--resume", "latest"]);
+    let sandbox = Sandbox::new();
+    let ended = sandbox.run(&["run", "--resume", "latest"]);
     refused(&ended, 2, &["error: failed to", "store"]);
     assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
 }
 
 #[test]
 fn without_the_worker_program_nothing_can_run_and_it_says_what_to_build() {
-    let ground = Ground::new();
-    fs::remove_file(ground.path("worker")).unwrap();
-    let ended = ground.run(&["run", &ground.plan(&plan(1, 10, 4, 2))]);
+    let sandbox = Sandbox::new();
+    fs::remove_file(sandbox.path("worker")).unwrap();
+    let ended = sandbox.run(&["run", &sandbox.plan(&plan(1, 10, 4, 2))]);
     refused(
         &ended,
         2,
@@ -67,8 +67,8 @@ fn without_the_worker_program_nothing_can_run_and_it_says_what_to_build() {
 
 #[test]
 fn a_missing_model_is_told_as_the_seed_does() {
-    let ground = Ground::new();
-    let ended = ground
+    let sandbox = Sandbox::new();
+    let ended = sandbox
         .start_with(
             &["run", "--preset", "high"],
             &[("BENCH_MODEL_PATH", "/nonexistent")],
@@ -80,12 +80,12 @@ fn a_missing_model_is_told_as_the_seed_does() {
         &["Model not found at: /nonexistent\n", "BENCH_MODEL_PATH"],
     );
     refused(
-        &ground.run(&["run", "--preset", "high", "--model", "/none"]),
+        &sandbox.run(&["run", "--preset", "high", "--model", "/none"]),
         2,
         &["Model not found at: /none\n"],
     );
     refused(
-        &ground.run(&["run", "--preset", "high"]),
+        &sandbox.run(&["run", "--preset", "high"]),
         2,
         &["Model not found at: models/default\n", "fetch-model.sh"],
     );
@@ -93,20 +93,20 @@ fn a_missing_model_is_told_as_the_seed_does() {
 
 #[test]
 fn what_is_not_built_comes_with_the_command_that_builds_it() {
-    let ground = Ground::new();
-    let model = model(&ground);
+    let sandbox = Sandbox::new();
+    let model = model(&sandbox);
     let run = ["run", "--preset", "high", "--model", &model];
     refused(
-        &ground.run(&run),
+        &sandbox.run(&run),
         2,
         &[
             "no variants are built",
             "coordinator build --variants baseline,pgo",
         ],
     );
-    manifest(&ground, &["baseline"]);
+    manifest(&sandbox, &["baseline"]);
     refused(
-        &ground.run(&run),
+        &sandbox.run(&run),
         2,
         &[
             "variant `pgo` is not built",
@@ -117,40 +117,40 @@ fn what_is_not_built_comes_with_the_command_that_builds_it() {
 
 #[test]
 fn two_variants_of_the_same_code_are_no_comparison() {
-    let ground = Ground::new();
-    let model = model(&ground);
-    manifest(&ground, &["baseline", "pgo"]);
-    let ended = ground.run(&["run", "--preset", "high", "--model", &model]);
+    let sandbox = Sandbox::new();
+    let model = model(&sandbox);
+    manifest(&sandbox, &["baseline", "pgo"]);
+    let ended = sandbox.run(&["run", "--preset", "high", "--model", &model]);
     refused(&ended, 4, &["`baseline` and `pgo` are the same code"]);
-    assert!(!ground.path("store").exists());
+    assert!(!sandbox.path("store").exists());
 }
 
 #[test]
 fn what_does_not_fit_into_memory_is_refused_before_anything_is_measured() {
-    let ground = Ground::new();
-    let model = model(&ground);
-    manifest(&ground, &["baseline"]);
+    let sandbox = Sandbox::new();
+    let model = model(&sandbox);
+    manifest(&sandbox, &["baseline"]);
     let run = |kv_bytes: &str| {
         let text =
             plan(1, 10, 4, 2).replace("engine = 'sim'", &format!("native.kv_bytes = {kv_bytes}"));
-        let path = ground.plan(&text);
-        ground.run(&["run", &path, "--model", &model, "--a-a"])
+        let path = sandbox.plan(&text);
+        sandbox.run(&["run", &path, "--model", &model, "--a-a"])
     };
     refused(&run("900000000000000"), 2, &["memory"]);
-    assert!(ground.store().runs().unwrap().is_empty());
+    assert!(sandbox.store().runs().unwrap().is_empty());
     // The twin: the same run with a cache that fits.
     let ended = run("0");
-    assert_eq!(crate::tally::requests(&ground.latest()), 30, "{ended:?}");
-    ground.deserted();
+    assert_eq!(crate::tally::requests(&sandbox.latest()), 30, "{ended:?}");
+    sandbox.deserted();
 }
 
 #[test]
 fn a_second_coordinator_is_told_who_uses_the_store() {
-    let ground = Ground::new();
-    let path = ground.plan(&plan(1, 10, 40, 25));
-    let running = ground.start(&["run", &path, "--seed", "1"]);
-    ground.busy_worker();
-    let ended = ground.run_beside(&["run", &path]);
+    let sandbox = Sandbox::new();
+    let path = sandbox.plan(&plan(1, 10, 40, 25));
+    let running = sandbox.start(&["run", &path, "--seed", "1"]);
+    sandbox.busy_worker();
+    let ended = sandbox.run_beside(&["run", &path]);
     refused(
         &ended,
         2,
@@ -158,8 +158,8 @@ fn a_second_coordinator_is_told_who_uses_the_store() {
     );
     assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
     eventually("the first is not disturbed", || {
-        (!ground.workers().is_empty()).then_some(())
+        (!sandbox.workers().is_empty()).then_some(())
     });
     assert!(running.end().code.is_some());
-    assert_eq!(crate::tally::requests(&ground.latest()), 30);
+    assert_eq!(crate::tally::requests(&sandbox.latest()), 30);
 }

@@ -4,7 +4,7 @@
 use coordinator::store::RunSummary;
 use serde_json::Value;
 
-use crate::ground::{Ended, Ground};
+use crate::sandbox::{Ended, Sandbox};
 
 /// A short run whose every duration is multiplied. A late start says nothing here, and hosts of
 /// tests are busy.
@@ -29,10 +29,10 @@ fn document(ended: &Ended) -> Value {
 
 #[test]
 fn a_calibrated_host_raises_the_tolerance_of_later_runs() {
-    let ground = Ground::new();
+    let sandbox = Sandbox::new();
     // Enough requests for the primary measure to be compared.
-    let path = ground.plan(&plan(1.0, 24));
-    let made = ground.run(&[
+    let path = sandbox.plan(&plan(1.0, 24));
+    let made = sandbox.run(&[
         "calibrate",
         &path,
         "--aa",
@@ -42,7 +42,7 @@ fn a_calibrated_host_raises_the_tolerance_of_later_runs() {
         "--output",
         "json",
     ]);
-    let store = ground.store();
+    let store = sandbox.store();
     let seed = |run: &RunSummary| store.read_outline(run.run).unwrap().header.seed;
     let seeds: Vec<u64> = store.runs().unwrap().iter().map(seed).collect();
     store.close().unwrap();
@@ -59,9 +59,9 @@ fn a_calibrated_host_raises_the_tolerance_of_later_runs() {
             .unwrap()
     };
     let of_last =
-        || serde_json::from_str(&ground.run(&["compare", "--output", "json"]).stdout).unwrap();
+        || serde_json::from_str(&sandbox.run(&["compare", "--output", "json"]).stdout).unwrap();
     assert_eq!(floor(&of_last()), 0.0, "an A/A run is judged without");
-    ground.run(&["run", &path]);
+    sandbox.run(&["run", &path]);
     let wanted = made["calibration"]["measures"]
         .as_array()
         .unwrap()
@@ -73,20 +73,20 @@ fn a_calibrated_host_raises_the_tolerance_of_later_runs() {
 /// Limits of validity are no part of what was measured: runs under others are of the same series.
 #[test]
 fn a_calibration_leaves_invalid_runs_out_and_gives_a_host_up_where_most_are() {
-    let ground = Ground::new();
+    let sandbox = Sandbox::new();
     let fair = plan(1.0, 24);
-    let strict = ground.plan(
+    let strict = sandbox.plan(
         &fair
             .replace("= 1.0\nmax", "= 0.0\nmax")
             .replace("share = 1.0", "share = 0.0"),
     );
     assert_eq!(
-        ground.run(&["calibrate", &strict, "--aa", "2"]).code,
+        sandbox.run(&["calibrate", &strict, "--aa", "2"]).code,
         Some(4),
         "each is INVALID"
     );
     assert_eq!(
-        ground
+        sandbox
             .run(&["runs", "list", "--output", "quiet"])
             .stdout
             .lines()
@@ -94,8 +94,8 @@ fn a_calibration_leaves_invalid_runs_out_and_gives_a_host_up_where_most_are() {
         3,
         "and then no more"
     );
-    let fair = ground.plan(&fair);
-    let made = ground.run(&["calibrate", &fair, "--aa", "1", "--output", "json"]);
+    let fair = sandbox.plan(&fair);
+    let made = sandbox.run(&["calibrate", &fair, "--aa", "1", "--output", "json"]);
     let made: Value = serde_json::from_str(&made.stdout).unwrap();
     assert_eq!(
         (
@@ -109,12 +109,12 @@ fn a_calibration_leaves_invalid_runs_out_and_gives_a_host_up_where_most_are() {
 /// Real runs have a history; what is found in one is for virtual time (`verdicts/history.rs`).
 #[test]
 fn runs_of_real_processes_are_points_and_what_nobody_ran_is_refused() {
-    let ground = Ground::new();
-    let path = ground.plan(&plan(1.0, 24));
+    let sandbox = Sandbox::new();
+    let path = sandbox.plan(&plan(1.0, 24));
     for _ in 0..2 {
-        ground.run(&["run", &path, "--a-a"]);
+        sandbox.run(&["run", &path, "--a-a"]);
     }
-    let trend = document(&ground.run(&["trend", "nightly", "--output", "json"]));
+    let trend = document(&sandbox.run(&["trend", "nightly", "--output", "json"]));
     assert_eq!(
         trend["trend"]["lines"][0]["points"]
             .as_array()
@@ -122,8 +122,8 @@ fn runs_of_real_processes_are_points_and_what_nobody_ran_is_refused() {
         Some(2),
         "{trend}"
     );
-    assert_eq!(ground.run(&["trend", "weekly"]).code, Some(2));
-    let hidden = ground.run(&["trend", "--metric", "e2e-p99"]);
+    assert_eq!(sandbox.run(&["trend", "weekly"]).code, Some(2));
+    let hidden = sandbox.run(&["trend", "--metric", "e2e-p99"]);
     let said = hidden
         .stderr
         .split_whitespace()
@@ -134,7 +134,7 @@ fn runs_of_real_processes_are_points_and_what_nobody_ran_is_refused() {
         "{hidden:?}"
     );
     assert_eq!(
-        ground.run(&["runs", "tag", "latest", "two words"]).code,
+        sandbox.run(&["runs", "tag", "latest", "two words"]).code,
         Some(2)
     );
 }

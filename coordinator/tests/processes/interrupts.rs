@@ -4,15 +4,15 @@ use contract::run::{NoticeKind, RunState};
 use coordinator::error::exit;
 use coordinator::store::RunRecord;
 
-use crate::ground::{Ended, Ground, eventually, signal};
+use crate::sandbox::{Ended, Sandbox, eventually, signal};
 use crate::tally::{blocks, notices, owed, plan, requests, state};
 
 /// Starts a run and waits until its first block is done.
-fn with_one_block_done(ground: &Ground) -> crate::ground::Running {
-    let running = ground.start(&["run", &ground.plan(&plan(6, 10, 16, 12)), "--seed", "3"]);
+fn with_one_block_done(sandbox: &Sandbox) -> crate::sandbox::Running {
+    let running = sandbox.start(&["run", &sandbox.plan(&plan(6, 10, 16, 12)), "--seed", "3"]);
     let mut seen = std::collections::BTreeSet::new();
     eventually("the second block's second trial", || {
-        seen.extend(ground.workers());
+        seen.extend(sandbox.workers());
         (seen.len() > 8).then_some(())
     });
     running
@@ -26,25 +26,25 @@ fn assert_unfinished(ended: &Ended, record: &RunRecord) {
 
 #[test]
 fn once_stops_cleanly_with_what_is_done_and_the_rest_can_be_run() {
-    let ground = Ground::new();
-    let running = with_one_block_done(&ground);
+    let sandbox = Sandbox::new();
+    let running = with_one_block_done(&sandbox);
     signal(running.pid(), "INT");
     let ended = running.end();
     assert!(
         ended.stdout.contains("--resume"),
         "it says how to go on: {ended:?}"
     );
-    let stopped = ground.latest();
+    let stopped = sandbox.latest();
     assert_unfinished(&ended, &stopped);
     assert_eq!(state(&stopped), Some(RunState::Stopped));
     assert_eq!(notices(&stopped), [NoticeKind::Interrupted]);
     let done = blocks(&stopped);
     assert!((1..6).contains(&done.len()), "{}", done.len());
     assert_eq!(requests(&stopped), done.len() as u64 * 30);
-    ground.deserted();
+    sandbox.deserted();
 
-    let ended = ground.run(&["run", "--resume", "latest"]);
-    let record = ground.latest();
+    let ended = sandbox.run(&["run", "--resume", "latest"]);
+    let record = sandbox.latest();
     assert_eq!(
         (state(&record), requests(&record)),
         (Some(RunState::Complete), 180),
@@ -60,10 +60,10 @@ fn once_stops_cleanly_with_what_is_done_and_the_rest_can_be_run() {
 
 #[test]
 fn before_anything_is_measured_it_leaves_nothing() {
-    let ground = Ground::new();
+    let sandbox = Sandbox::new();
     let text = plan(1, 10, 4, 2).replace("load_ns = 1000,", "load_ns = 60000000000,");
-    let running = ground.start(&["run", &ground.plan(&text)]);
-    eventually("a worker is there", || ground.workers().pop());
+    let running = sandbox.start(&["run", &sandbox.plan(&text)]);
+    eventually("a worker is there", || sandbox.workers().pop());
     // What schedulers send means the same as Ctrl-C.
     signal(running.pid(), "TERM");
     let ended = running.end();
@@ -78,32 +78,32 @@ fn before_anything_is_measured_it_leaves_nothing() {
             .contains("stopped before anything was measured"),
         "{ended:?}"
     );
-    assert!(ground.store().runs().unwrap().is_empty());
-    ground.deserted();
+    assert!(sandbox.store().runs().unwrap().is_empty());
+    sandbox.deserted();
 }
 
 #[test]
 fn a_terminal_that_closes_stops_a_run_as_ctrl_c_does() {
-    let ground = Ground::new();
-    let running = with_one_block_done(&ground);
+    let sandbox = Sandbox::new();
+    let running = with_one_block_done(&sandbox);
     signal(running.pid(), "HUP");
     let ended = running.end();
-    let stopped = ground.latest();
+    let stopped = sandbox.latest();
     assert_unfinished(&ended, &stopped);
     assert_eq!(
         (state(&stopped), notices(&stopped)),
         (Some(RunState::Stopped), vec![NoticeKind::Interrupted])
     );
     assert!(ended.stdout.contains("--resume"), "{ended:?}");
-    ground.deserted();
+    sandbox.deserted();
 }
 
 #[test]
 fn twice_waits_for_nobody_and_loses_nothing_committed() {
-    let ground = Ground::new();
-    let running = with_one_block_done(&ground);
+    let sandbox = Sandbox::new();
+    let running = with_one_block_done(&sandbox);
     // A worker that does not listen would keep a polite end waiting.
-    for worker in ground.workers() {
+    for worker in sandbox.workers() {
         signal(worker, "STOP");
     }
     signal(running.pid(), "INT");
@@ -112,19 +112,19 @@ fn twice_waits_for_nobody_and_loses_nothing_committed() {
     });
     signal(running.pid(), "INT");
     let ended = running.end();
-    let record = ground.latest();
+    let record = sandbox.latest();
     assert_unfinished(&ended, &record);
     assert_eq!(state(&record), Some(RunState::Stopped));
     assert!(requests(&record) >= 30);
-    ground.deserted();
+    sandbox.deserted();
 }
 
 #[test]
 fn a_third_time_ends_the_process_at_once_with_a_code_of_its_own() {
-    let ground = Ground::new();
-    let running = with_one_block_done(&ground);
+    let sandbox = Sandbox::new();
+    let running = with_one_block_done(&sandbox);
     // Even after the second the coordinator would wait for this agent, so that there is a third.
-    let agent = ground.agent();
+    let agent = sandbox.agent();
     signal(agent, "STOP");
     let program = format!("/proc/{}/exe", running.pid());
     eventually("it has ended", || {
@@ -134,9 +134,9 @@ fn a_third_time_ends_the_process_at_once_with_a_code_of_its_own() {
     let ended = running.end();
     assert_eq!(ended.code, Some(i32::from(exit::INTERRUPTED)), "{ended:?}");
     assert!(
-        requests(&ground.latest()) >= 30,
+        requests(&sandbox.latest()) >= 30,
         "what was committed is safe"
     );
     signal(agent, "KILL");
-    ground.deserted();
+    sandbox.deserted();
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::ground::Ground;
+use crate::sandbox::Sandbox;
 
 /// Layouts so far apart, and a candidate so near, that no busy host of tests can hide it. Without
 /// the control arm, for which other tests are.
@@ -19,16 +19,16 @@ fn plan(rounds: u32, variants: &str) -> String {
 
 const LAYOUTS: &str = "[sim.baseline-layout1]\nscale = 4.0\n[sim.baseline-layout2]\nscale = 0.25\n";
 
-fn document(ground: &Ground) -> Value {
-    serde_json::from_str(&ground.run(&["compare", "--output", "json"]).stdout).unwrap()
+fn document(sandbox: &Sandbox) -> Value {
+    serde_json::from_str(&sandbox.run(&["compare", "--output", "json"]).stdout).unwrap()
 }
 
 #[test]
 fn a_slower_layout_ends_nothing_and_a_slower_candidate_does() {
-    let ground = Ground::new();
-    let path = ground.plan(&plan(6, &format!("{LAYOUTS}[sim.pgo]\nscale = 1.2\n")));
+    let sandbox = Sandbox::new();
+    let path = sandbox.plan(&plan(6, &format!("{LAYOUTS}[sim.pgo]\nscale = 1.2\n")));
     let gate = ["--seed", "3", "--gate", "--inconclusive", "pass"];
-    let ended = ground.run(&[&["run", &path, "--layout-arms", "2"], &gate[..]].concat());
+    let ended = sandbox.run(&[&["run", &path, "--layout-arms", "2"], &gate[..]].concat());
     assert_eq!(
         ended.code,
         Some(0),
@@ -49,7 +49,7 @@ fn a_slower_layout_ends_nothing_and_a_slower_candidate_does() {
         "{}",
         ended.stdout
     );
-    let found = document(&ground);
+    let found = document(&sandbox);
     let candidates: Vec<&Value> = found["cells"]
         .as_array()
         .unwrap()
@@ -59,9 +59,9 @@ fn a_slower_layout_ends_nothing_and_a_slower_candidate_does() {
     assert_eq!(candidates, ["pgo"]);
     assert_eq!(found["layout"]["arms"].as_array().unwrap().len(), 2);
     assert_eq!(found["variants"].as_array().unwrap().len(), 4);
-    assert_eq!(ground.latest().blocks.len(), 3 * 6, "a block each a round");
+    assert_eq!(sandbox.latest().blocks.len(), 3 * 6, "a block each a round");
     // Taken up again the run knows its controls by their names, and there is nothing left to do.
-    let again = ground.run(&["run", "--resume", "latest"]);
+    let again = sandbox.run(&["run", "--resume", "latest"]);
     let flat = again
         .stdout
         .split_whitespace()
@@ -73,21 +73,21 @@ fn a_slower_layout_ends_nothing_and_a_slower_candidate_does() {
     );
 
     // The twin: a candidate as slow as that layout is a regression.
-    let path = ground.plan(&plan(6, "[sim.lame]\nscale = 4.0\n"));
-    let ended = ground.run(&[&["run", &path, "--variants", "baseline,lame"], &gate[..]].concat());
+    let path = sandbox.plan(&plan(6, "[sim.lame]\nscale = 4.0\n"));
+    let ended = sandbox.run(&[&["run", &path, "--variants", "baseline,lame"], &gate[..]].concat());
     assert_eq!(ended.code, Some(1), "{ended:?}");
 }
 
 #[test]
 fn layouts_alone_calibrate_what_placement_does() {
-    let ground = Ground::new();
-    let path = ground.plan(&plan(2, LAYOUTS));
+    let sandbox = Sandbox::new();
+    let path = sandbox.plan(&plan(2, LAYOUTS));
     let alone = ["run", &path, "--variants", "baseline", "--layout-arms", "2"];
-    let gated = ground.run(&[&alone[..], &["--gate"]].concat());
+    let gated = sandbox.run(&[&alone[..], &["--gate"]].concat());
     assert_eq!(gated.code, Some(2), "controls are no comparison: {gated:?}");
-    let ended = ground.run(&alone);
+    let ended = sandbox.run(&alone);
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    let found = document(&ground);
+    let found = document(&sandbox);
     assert_eq!(
         (
             found["cells"].as_array().unwrap().len(),
@@ -104,8 +104,8 @@ fn layouts_alone_calibrate_what_placement_does() {
 
 #[test]
 fn what_cannot_be_a_control_is_refused_with_the_way_out() {
-    let ground = Ground::new();
-    let path = ground.plan(&plan(2, LAYOUTS));
+    let sandbox = Sandbox::new();
+    let path = sandbox.plan(&plan(2, LAYOUTS));
     for (arguments, sentence) in [
         (
             &["run", &path, "--layout-arms", "1"][..],
@@ -155,7 +155,7 @@ fn what_cannot_be_a_control_is_refused_with_the_way_out() {
             "of the baseline alone",
         ),
     ] {
-        let ended = ground.run(arguments);
+        let ended = sandbox.run(arguments);
         assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
         let said = ended
             .stderr
@@ -164,5 +164,5 @@ fn what_cannot_be_a_control_is_refused_with_the_way_out() {
             .join(" ");
         assert!(said.contains(sentence), "{arguments:?}: {}", ended.stderr);
     }
-    assert_eq!(ground.litter(), Vec::<String>::new());
+    assert_eq!(sandbox.litter(), Vec::<String>::new());
 }

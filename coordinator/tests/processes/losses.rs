@@ -2,7 +2,7 @@
 
 use contract::run::{NoticeKind, RunState};
 
-use crate::ground::{Ground, eventually, signal};
+use crate::sandbox::{Sandbox, eventually, signal};
 use crate::tally::{losses, owed, plan, requests, state};
 
 /// Trials long enough to be caught at: 30 tokens of 25 ms.
@@ -12,11 +12,11 @@ fn long() -> String {
 
 #[test]
 fn a_killed_worker_costs_its_block_an_attempt_and_nothing_else() {
-    let ground = Ground::new();
-    let running = ground.start(&["run", &ground.plan(&long()), "--seed", "1"]);
-    signal(ground.busy_worker(), "KILL");
+    let sandbox = Sandbox::new();
+    let running = sandbox.start(&["run", &sandbox.plan(&long()), "--seed", "1"]);
+    signal(sandbox.busy_worker(), "KILL");
     let ended = running.end();
-    let record = ground.latest();
+    let record = sandbox.latest();
     assert_eq!(
         (state(&record), requests(&record)),
         (Some(RunState::Complete), 30),
@@ -31,23 +31,23 @@ fn a_killed_worker_costs_its_block_an_attempt_and_nothing_else() {
     );
     assert_eq!(record.blocks[0].attempt.0, 2);
     assert_eq!(record.parts.len(), 6);
-    ground.deserted();
+    sandbox.deserted();
 }
 
 #[test]
 fn where_a_loss_is_to_fail_the_run_it_is_invalid_and_says_why() {
-    let ground = Ground::new();
-    let running = ground.start(&[
+    let sandbox = Sandbox::new();
+    let running = sandbox.start(&[
         "run",
-        &ground.plan(&long()),
+        &sandbox.plan(&long()),
         "--seed",
         "1",
         "--on-loss",
         "fail",
     ]);
-    signal(ground.busy_worker(), "KILL");
+    signal(sandbox.busy_worker(), "KILL");
     let ended = running.end();
-    let record = ground.latest();
+    let record = sandbox.latest();
     assert_eq!(
         (ended.code, state(&record), requests(&record)),
         (Some(4), Some(RunState::Failed), 0),
@@ -60,11 +60,11 @@ fn where_a_loss_is_to_fail_the_run_it_is_invalid_and_says_why() {
         ended.stdout.contains("INVALID") && ended.stdout.contains("killed by signal 9"),
         "{ended:?}"
     );
-    ground.deserted();
+    sandbox.deserted();
 
     // What failed is not lost: the rest can be run.
-    let ended = ground.run(&["run", "--resume", "latest"]);
-    let record = ground.latest();
+    let ended = sandbox.run(&["run", "--resume", "latest"]);
+    let record = sandbox.latest();
     assert_eq!(
         (state(&record), requests(&record)),
         (Some(RunState::Complete), 30),
@@ -74,13 +74,13 @@ fn where_a_loss_is_to_fail_the_run_it_is_invalid_and_says_why() {
 
 #[test]
 fn a_stopped_worker_is_overdue_or_silent_and_its_block_is_run_again() {
-    let ground = Ground::new();
+    let sandbox = Sandbox::new();
     let text = long().replace("lease = 10", "lease = 1");
-    let running = ground.start(&["run", &ground.plan(&text), "--seed", "1"]);
-    let stopped = ground.busy_worker();
+    let running = sandbox.start(&["run", &sandbox.plan(&text), "--seed", "1"]);
+    let stopped = sandbox.busy_worker();
     signal(stopped, "STOP");
     let ended = running.end();
-    let record = ground.latest();
+    let record = sandbox.latest();
     assert_eq!(
         (state(&record), requests(&record)),
         (Some(RunState::Complete), 30),
@@ -95,20 +95,20 @@ fn a_stopped_worker_is_overdue_or_silent_and_its_block_is_run_again() {
         record.notices
     );
     assert_eq!(record.blocks[0].attempt.0, 2);
-    ground.deserted();
+    sandbox.deserted();
 }
 
 #[test]
 fn a_stopped_coordinator_is_left_by_its_agent_and_workers() {
-    let ground = Ground::new();
+    let sandbox = Sandbox::new();
     let text = long().replace("lease = 10", "lease = 1");
-    let running = ground.start(&["run", &ground.plan(&text), "--seed", "1"]);
-    ground.busy_worker();
+    let running = sandbox.start(&["run", &sandbox.plan(&text), "--seed", "1"]);
+    sandbox.busy_worker();
     signal(running.pid(), "STOP");
-    ground.deserted();
+    sandbox.deserted();
     signal(running.pid(), "CONT");
     let ended = running.end();
-    let record = ground.latest();
+    let record = sandbox.latest();
     assert_eq!(
         (ended.code, state(&record)),
         (Some(4), Some(RunState::Failed)),
@@ -123,20 +123,20 @@ fn a_stopped_coordinator_is_left_by_its_agent_and_workers() {
 
 #[test]
 fn a_killed_agent_ends_the_run_by_name_and_the_rest_can_be_run() {
-    let ground = Ground::new();
-    let running = ground.start(&[
+    let sandbox = Sandbox::new();
+    let running = sandbox.start(&[
         "run",
-        &ground.plan(&long().replace("rounds = 1", "rounds = 2")),
+        &sandbox.plan(&long().replace("rounds = 1", "rounds = 2")),
         "--seed",
         "1",
     ]);
-    ground.busy_worker();
-    signal(ground.agent(), "KILL");
+    sandbox.busy_worker();
+    signal(sandbox.agent(), "KILL");
     eventually("its workers die with it", || {
-        ground.workers().is_empty().then_some(())
+        sandbox.workers().is_empty().then_some(())
     });
     let ended = running.end();
-    let record = ground.latest();
+    let record = sandbox.latest();
     assert_eq!(
         (ended.code, state(&record)),
         (Some(4), Some(RunState::Failed)),
@@ -149,12 +149,12 @@ fn a_killed_agent_ends_the_run_by_name_and_the_rest_can_be_run() {
     );
     assert_eq!(losses(&record), [NoticeKind::AgentLost]);
 
-    let ended = ground.run(&["run", "--resume", "latest"]);
-    let record = ground.latest();
+    let ended = sandbox.run(&["run", "--resume", "latest"]);
+    let record = sandbox.latest();
     assert_eq!(
         (state(&record), requests(&record)),
         (Some(RunState::Complete), 60),
         "{ended:?}"
     );
-    ground.deserted();
+    sandbox.deserted();
 }

@@ -6,13 +6,13 @@ use contract::id::Arm;
 use contract::run::RunState;
 use coordinator::store::RunRecord;
 
-use crate::ground::Ground;
+use crate::sandbox::Sandbox;
 use crate::tally::{notices, owed, plan, requests, state};
 
 #[test]
 fn the_stress_test_over_four_slots_accounts_for_every_request() {
-    let ground = Ground::new();
-    let ended = ground.run(&[
+    let sandbox = Sandbox::new();
+    let ended = sandbox.run(&[
         "run",
         "--preset",
         "high",
@@ -29,7 +29,7 @@ fn the_stress_test_over_four_slots_accounts_for_every_request() {
         "--output",
         "json",
     ]);
-    let record = ground.latest();
+    let record = sandbox.latest();
     assert_eq!(
         (state(&record), requests(&record)),
         (Some(RunState::Complete), 3 * 5 * 300),
@@ -47,8 +47,8 @@ fn the_stress_test_over_four_slots_accounts_for_every_request() {
         "the document counts what the parts do"
     );
     assert!(record.superseded.is_empty() && record.header.simulated);
-    assert_eq!(ground.litter(), Vec::<String>::new());
-    ground.deserted();
+    assert_eq!(sandbox.litter(), Vec::<String>::new());
+    sandbox.deserted();
 }
 
 /// Requests with an end over all arms of the JSON document.
@@ -66,10 +66,10 @@ fn workers_are_started_anew_for_every_trial_unless_resident() {
         (&[][..], None, 12),
         (&["--resident"][..], Some("resident"), 4),
     ] {
-        let ground = Ground::new();
-        let path = ground.plan(&plan(2, 10, 4, 2));
-        let ended = ground.run(&[&["run", &path, "--seed", "1"], flags].concat());
-        let record = ground.latest();
+        let sandbox = Sandbox::new();
+        let path = sandbox.plan(&plan(2, 10, 4, 2));
+        let ended = sandbox.run(&[&["run", &path, "--seed", "1"], flags].concat());
+        let record = sandbox.latest();
         assert_eq!(
             (state(&record), requests(&record)),
             (Some(RunState::Complete), 60),
@@ -85,7 +85,7 @@ fn workers_are_started_anew_for_every_trial_unless_resident() {
             cold
         );
         assert_eq!(record.header.labels, label.into_iter().collect::<Vec<_>>());
-        ground.deserted();
+        sandbox.deserted();
     }
 }
 
@@ -106,8 +106,8 @@ fn processors(record: &RunRecord) -> BTreeMap<u32, BTreeMap<Arm, BTreeSet<u32>>>
 
 #[test]
 fn a_duet_runs_both_builds_at_once_on_processors_of_their_own() {
-    let ground = Ground::new();
-    let path = ground.plan(&plan(2, 10, 4, 2));
+    let sandbox = Sandbox::new();
+    let path = sandbox.plan(&plan(2, 10, 4, 2));
     let flags = [
         "run",
         &path,
@@ -117,13 +117,13 @@ fn a_duet_runs_both_builds_at_once_on_processors_of_their_own() {
         "--seed",
         "1",
     ];
-    let ended = ground.run(&[&flags[..], &["--duet"]].concat());
+    let ended = sandbox.run(&[&flags[..], &["--duet"]].concat());
     if std::thread::available_parallelism().unwrap().get() < 2 {
         assert_eq!(ended.code, Some(2), "{ended:?}");
         assert!(ended.stderr.contains("leave out duet"), "{ended:?}");
         return;
     }
-    let record = ground.latest();
+    let record = sandbox.latest();
     assert_eq!(
         (state(&record), requests(&record)),
         (Some(RunState::Complete), 40),
@@ -152,8 +152,8 @@ fn a_duet_runs_both_builds_at_once_on_processors_of_their_own() {
     );
     assert_ne!(rounds[&0], rounds[&1], "the arms change sides");
     // The twin: arms that take turns have the same processors.
-    let ended = ground.run(&flags);
-    let rounds = processors(&ground.latest());
+    let ended = sandbox.run(&flags);
+    let rounds = processors(&sandbox.latest());
     assert!(
         rounds.values().all(|arms| arms[&Arm::A] == arms[&Arm::B]),
         "{ended:?}"
@@ -162,15 +162,15 @@ fn a_duet_runs_both_builds_at_once_on_processors_of_their_own() {
 
 #[test]
 fn a_build_against_itself_is_labelled() {
-    let ground = Ground::new();
-    let ended = ground.run(&[
+    let sandbox = Sandbox::new();
+    let ended = sandbox.run(&[
         "run",
-        &ground.plan(&plan(1, 10, 4, 2)),
+        &sandbox.plan(&plan(1, 10, 4, 2)),
         "--a-a",
         "--seed",
         "1",
     ]);
-    let record = ground.latest();
+    let record = sandbox.latest();
     assert_eq!(
         (state(&record), requests(&record)),
         (Some(RunState::Complete), 30),

@@ -3,12 +3,12 @@
 use std::fs;
 use std::process::Command;
 
-use crate::ground::Ground;
+use crate::sandbox::Sandbox;
 
 /// A small model in this place.
-pub(crate) fn model(ground: &Ground) -> String {
-    let dir = ground.path("model");
-    let made = Command::new(ground.path("worker"))
+pub(crate) fn model(sandbox: &Sandbox) -> String {
+    let dir = sandbox.path("model");
+    let made = Command::new(sandbox.path("worker"))
         .args(["model", "synth", "--preset", "tiny", "--seed", "1"])
         .arg(&dir)
         .output()
@@ -18,10 +18,10 @@ pub(crate) fn model(ground: &Ground) -> String {
 }
 
 /// A manifest as `build` leaves it, whose variants are all the plain worker.
-pub(crate) fn manifest(ground: &Ground, variants: &[&str]) {
-    let dir = ground.path("target/bench");
+pub(crate) fn manifest(sandbox: &Sandbox, variants: &[&str]) {
+    let dir = sandbox.path("target/bench");
     fs::create_dir_all(&dir).unwrap();
-    fs::copy(ground.path("worker"), dir.join("program")).unwrap();
+    fs::copy(sandbox.path("worker"), dir.join("program")).unwrap();
     let sha256 = coordinator::build::file_sha256(&dir.join("program"))
         .unwrap()
         .to_string();

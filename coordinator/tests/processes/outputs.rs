@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use contract::run::RunState;
 
-use crate::ground::Ground;
+use crate::sandbox::Sandbox;
 use crate::tally::state;
 
 /// A run whose candidate is three times slower. A late start says nothing here, and hosts of tests
@@ -21,11 +21,11 @@ const SLOWER: &str = "name = 'slower'\nrounds = 6\ncontrol = false\nengine = 'si
 const CANDIDATE: &str = "[sim.pgo]\nscale = 3.0\n";
 
 /// Paths of the plan with a candidate and of the same without one.
-fn plans(ground: &Ground) -> (String, String) {
-    let alone = ground.path("alone.toml");
+fn plans(sandbox: &Sandbox) -> (String, String) {
+    let alone = sandbox.path("alone.toml");
     fs::write(&alone, SLOWER).unwrap();
     (
-        ground.plan(&format!("{SLOWER}{CANDIDATE}")),
+        sandbox.plan(&format!("{SLOWER}{CANDIDATE}")),
         alone.display().to_string(),
     )
 }
@@ -45,8 +45,8 @@ fn full() -> Stdio {
         .into()
 }
 
-fn code(ground: &Ground, arguments: &[&str], stdout: Stdio) -> i32 {
-    let mut command = ground.command(arguments);
+fn code(sandbox: &Sandbox, arguments: &[&str], stdout: Stdio) -> i32 {
+    let mut command = sandbox.command(arguments);
     command
         .stdout(stdout)
         .stderr(Stdio::null())
@@ -58,34 +58,34 @@ fn code(ground: &Ground, arguments: &[&str], stdout: Stdio) -> i32 {
 
 #[test]
 fn no_exit_code_depends_on_who_reads() {
-    let ground = Ground::new();
-    let (plan, alone) = plans(&ground);
+    let sandbox = Sandbox::new();
+    let (plan, alone) = plans(&sandbox);
     assert_eq!(
-        code(&ground, &["run", &plan, "--gate"], left()),
+        code(&sandbox, &["run", &plan, "--gate"], left()),
         1,
         "SLOWER"
     );
     assert_eq!(
-        state(&ground.latest()),
+        state(&sandbox.latest()),
         Some(RunState::Complete),
         "and kept whole"
     );
     assert_eq!(
-        code(&ground, &["run", &plan], full()),
+        code(&sandbox, &["run", &plan], full()),
         2,
         "nobody got what it found"
     );
     assert_eq!(
-        state(&ground.latest()),
+        state(&sandbox.latest()),
         Some(RunState::Complete),
         "and it is kept nevertheless"
     );
     assert_eq!(
-        code(&ground, &["run", &alone, "--variants", "baseline"], left()),
+        code(&sandbox, &["run", &alone, "--variants", "baseline"], left()),
         0
     );
 
-    let slower = ground
+    let slower = sandbox
         .run(&["runs", "list", "-o", "quiet"])
         .stdout
         .lines()
@@ -93,7 +93,7 @@ fn no_exit_code_depends_on_who_reads() {
         .unwrap()
         .to_owned();
     let run = slower.as_str();
-    let damaged = ground
+    let damaged = sandbox
         .path("store/runs")
         .join("01KAAAAAAAAAAAAAAAAAAAAAAA.bench");
     fs::write(damaged, "no export file").unwrap();
@@ -138,19 +138,19 @@ fn no_exit_code_depends_on_who_reads() {
     ];
     for (arguments, expected) in commands {
         assert_eq!(
-            code(&ground, arguments, Stdio::null()),
+            code(&sandbox, arguments, Stdio::null()),
             expected,
             "{arguments:?} with a reader"
         );
         assert_eq!(
-            code(&ground, arguments, left()),
+            code(&sandbox, arguments, left()),
             expected,
             "{arguments:?} with a reader that left"
         );
         // What nobody gave up and nobody got is no success; a code that says something worse stays.
         let lost = if expected == 0 { 2 } else { expected };
         assert_eq!(
-            code(&ground, arguments, full()),
+            code(&sandbox, arguments, full()),
             lost,
             "{arguments:?} on a full device"
         );
@@ -159,40 +159,40 @@ fn no_exit_code_depends_on_who_reads() {
 
 #[test]
 fn a_gate_without_a_comparison_passes_nothing() {
-    let ground = Ground::new();
-    let (plan, alone) = plans(&ground);
-    let refused = ground.run(&["run", &alone, "--variants", "baseline", "--gate"]);
+    let sandbox = Sandbox::new();
+    let (plan, alone) = plans(&sandbox);
+    let refused = sandbox.run(&["run", &alone, "--variants", "baseline", "--gate"]);
     assert!(
         refused.code == Some(2) && refused.stderr.contains("compared with nothing"),
         "{refused:?}"
     );
     assert!(
-        !ground.path("store").exists(),
+        !sandbox.path("store").exists(),
         "before anything is measured"
     );
     for _ in 0..2 {
         assert_eq!(
-            ground.run(&["run", &alone, "--variants", "baseline"]).code,
+            sandbox.run(&["run", &alone, "--variants", "baseline"]).code,
             Some(0)
         );
     }
     for format in ["human", "json", "junit"] {
-        let judged = ground.run(&["compare", "--gate", "--inconclusive=pass", "-o", format]);
+        let judged = sandbox.run(&["compare", "--gate", "--inconclusive=pass", "-o", format]);
         assert!(
             judged.code == Some(2) && judged.stderr.contains("--variants baseline,pgo"),
             "{judged:?}"
         );
     }
     // Over runs: a scenario and variant that the old runs lack is not passed over.
-    let old = ground
+    let old = sandbox
         .run(&["runs", "list", "-o", "quiet"])
         .stdout
         .lines()
         .next()
         .unwrap()
         .to_owned();
-    assert_eq!(ground.run(&["run", &plan]).code, Some(0));
-    let judged = ground.run(&[
+    assert_eq!(sandbox.run(&["run", &plan]).code, Some(0));
+    let judged = sandbox.run(&[
         "compare",
         "latest",
         "--against",
@@ -204,34 +204,34 @@ fn a_gate_without_a_comparison_passes_nothing() {
         judged.code == Some(3) && judged.stderr.contains("judge pgo in burst"),
         "{judged:?}"
     );
-    let twin = ground.run(&["compare", "latest", "--against", &old]);
+    let twin = sandbox.run(&["compare", "latest", "--against", &old]);
     assert_eq!(twin.code, Some(0), "{twin:?}");
 }
 
 #[test]
 fn bare_file_names_lie_in_the_working_directory() {
-    let ground = Ground::new();
-    let plan = ground.plan(SLOWER);
+    let sandbox = Sandbox::new();
+    let plan = sandbox.plan(SLOWER);
     assert_eq!(
-        ground.run(&["run", &plan, "--variants", "baseline"]).code,
+        sandbox.run(&["run", &plan, "--variants", "baseline"]).code,
         Some(0)
     );
-    let run = ground.latest().header.run;
-    let made = ground.run(&["runs", "export", "latest", "--to", "run.bench"]);
+    let run = sandbox.latest().header.run;
+    let made = sandbox.run(&["runs", "export", "latest", "--to", "run.bench"]);
     assert_eq!(
         (made.code, made.stdout.trim()),
         (Some(0), "run.bench"),
         "{made:?}"
     );
-    let made = ground.run(&["runs", "export"]);
+    let made = sandbox.run(&["runs", "export"]);
     assert_eq!(
         (made.code, made.stdout.trim().to_owned()),
         (Some(0), format!("{run}.bench")),
         "{made:?}"
     );
     assert_eq!(
-        fs::read(ground.path("run.bench")).unwrap(),
-        fs::read(ground.path(&format!("{run}.bench"))).unwrap()
+        fs::read(sandbox.path("run.bench")).unwrap(),
+        fs::read(sandbox.path(&format!("{run}.bench"))).unwrap()
     );
     for arguments in [
         &["report", "--html", "x.html"][..],
@@ -240,7 +240,7 @@ fn bare_file_names_lie_in_the_working_directory() {
         &["certs", "init", "certs"],
         &["man", "pages"],
     ] {
-        let made = ground.run(arguments);
+        let made = sandbox.run(arguments);
         assert_eq!(made.code, Some(0), "{arguments:?}: {made:?}");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use contract::run::RunState;
 
-use crate::ground::{Ground, eventually};
+use crate::sandbox::{Sandbox, eventually};
 use crate::tally::{Blocks, blocks, owed, plan, requests, state};
 
 const ROUNDS: u32 = 6;
@@ -15,10 +15,10 @@ const WORKERS: usize = 6;
 
 /// Waits for another moment of a block each time: in a trial, or when a block's last worker has
 /// gone and the block is being made durable.
-fn moment(ground: &Ground, kill: usize) {
+fn moment(sandbox: &Sandbox, kill: usize) {
     let mut seen = BTreeSet::<u32>::new();
     eventually("the moment comes", || {
-        let alive = ground.workers();
+        let alive = sandbox.workers();
         seen.extend(&alive);
         let come = match kill % 2 {
             0 => seen.len() > 2 + kill * 5 % 7,
@@ -31,37 +31,37 @@ fn moment(ground: &Ground, kill: usize) {
 
 #[test]
 fn whenever_the_coordinator_is_killed_nothing_committed_is_lost_or_run_again() {
-    let ground = Ground::new();
-    let path = ground.plan(&plan(ROUNDS, 10, 8, 5));
+    let sandbox = Sandbox::new();
+    let path = sandbox.plan(&plan(ROUNDS, 10, 8, 5));
     let first = ["run", &path, "--seed", "7"];
     let mut done = Blocks::new();
     for kill in 0..KILLS {
-        let running = ground.start(if kill == 0 {
+        let running = sandbox.start(if kill == 0 {
             &first
         } else {
             &["run", "--resume", "latest"]
         });
-        moment(&ground, kill);
+        moment(&sandbox, kill);
         running.kill();
-        ground.deserted();
-        let record = ground.latest();
+        sandbox.deserted();
+        let record = sandbox.latest();
         requests(&record);
         assert_eq!(state(&record), None, "it was killed in the middle");
         let now = blocks(&record);
         assert!(kept(&done, &now), "what was committed stays as it was");
         done = now;
     }
-    let ended = ground.run(&["run", "--resume", "latest"]);
-    let record = ground.latest();
+    let ended = sandbox.run(&["run", "--resume", "latest"]);
+    let record = sandbox.latest();
     assert_eq!(state(&record), Some(RunState::Complete), "{ended:?}");
     assert_eq!(requests(&record), u64::from(ROUNDS) * 3 * 10);
     let now = blocks(&record);
     assert!(kept(&done, &now) && now.len() == ROUNDS as usize);
-    assert_eq!(ground.litter(), Vec::<String>::new());
-    assert_eq!(ground.run(&["runs", "verify"]).code, Some(0));
+    assert_eq!(sandbox.litter(), Vec::<String>::new());
+    assert_eq!(sandbox.run(&["runs", "verify"]).code, Some(0));
 
-    let again = ground.run(&["run", "--resume", "latest"]);
-    let record = ground.latest();
+    let again = sandbox.run(&["run", "--resume", "latest"]);
+    let record = sandbox.latest();
     assert_eq!(
         (again.code, state(&record)),
         (owed(&record), Some(RunState::Complete)),
@@ -72,7 +72,7 @@ fn whenever_the_coordinator_is_killed_nothing_committed_is_lost_or_run_again() {
         now,
         "a complete run has nothing left to run"
     );
-    ground.deserted();
+    sandbox.deserted();
 }
 
 fn kept(before: &Blocks, after: &Blocks) -> bool {
@@ -84,9 +84,9 @@ fn kept(before: &Blocks, after: &Blocks) -> bool {
 /// The twin: each of the checks above sees what it is there for.
 #[test]
 fn a_changed_a_doubled_and_a_lost_part_would_be_seen() {
-    let ground = Ground::new();
-    ground.run(&["run", &ground.plan(&plan(1, 10, 2, 1)), "--seed", "7"]);
-    let record = ground.latest();
+    let sandbox = Sandbox::new();
+    sandbox.run(&["run", &sandbox.plan(&plan(1, 10, 2, 1)), "--seed", "7"]);
+    let record = sandbox.latest();
     assert_eq!(requests(&record), 30);
     let before = blocks(&record);
 

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::ground::Ground;
+use crate::sandbox::Sandbox;
 
 /// What a gate makes of a run's verdict: what a busy machine does to the figures is not what these
 /// tests are about.
@@ -48,9 +48,9 @@ fn holm(p: [f64; 2]) -> [f64; 2] {
 
 #[test]
 fn every_candidate_is_compared_with_the_baseline_in_one_family() {
-    let ground = Ground::new();
-    let path = ground.plan(&plan(&[QUICK, LAME].concat()));
-    let ended = ground.run(&[
+    let sandbox = Sandbox::new();
+    let path = sandbox.plan(&plan(&[QUICK, LAME].concat()));
+    let ended = sandbox.run(&[
         "run",
         &path,
         "--variants",
@@ -60,7 +60,7 @@ fn every_candidate_is_compared_with_the_baseline_in_one_family() {
         "--gate",
     ]);
     let document: Value =
-        serde_json::from_str(&ground.run(&["compare", "--output", "json"]).stdout).unwrap();
+        serde_json::from_str(&sandbox.run(&["compare", "--output", "json"]).stdout).unwrap();
     assert_eq!(
         ended.code,
         Some(gate(&document)),
@@ -85,7 +85,7 @@ fn every_candidate_is_compared_with_the_baseline_in_one_family() {
         .collect();
     assert_eq!(adjusted, holm([p[0], p[1]]));
 
-    let comment = ground.run(&["compare", "--output", "markdown"]).stdout;
+    let comment = sandbox.run(&["compare", "--output", "markdown"]).stdout;
     assert!(
         comment.contains("#### burst: quick against baseline"),
         "{comment}"
@@ -94,23 +94,23 @@ fn every_candidate_is_compared_with_the_baseline_in_one_family() {
         comment.contains("#### burst: lame against baseline"),
         "{comment}"
     );
-    let suites = ground.run(&["compare", "--output", "junit"]).stdout;
+    let suites = sandbox.run(&["compare", "--output", "junit"]).stdout;
     assert!(
         suites.contains("burst: quick against baseline")
             && suites.contains("burst: lame against baseline")
     );
-    let page = ground.run(&["report", "--html", "page.html"]);
+    let page = sandbox.run(&["report", "--html", "page.html"]);
     assert_eq!(page.code, Some(0), "{page:?}");
-    let page = std::fs::read_to_string(ground.path("page.html")).unwrap();
+    let page = std::fs::read_to_string(sandbox.path("page.html")).unwrap();
     assert!(page.contains("quick") && page.contains("lame"));
 }
 
 /// The twin: without the slow candidate there is a single question, which needs no correction.
 #[test]
 fn a_single_candidate_is_a_single_question() {
-    let ground = Ground::new();
-    let path = ground.plan(&plan(QUICK));
-    let ended = ground.run(&[
+    let sandbox = Sandbox::new();
+    let path = sandbox.plan(&plan(QUICK));
+    let ended = sandbox.run(&[
         "run",
         &path,
         "--variants",
@@ -120,7 +120,7 @@ fn a_single_candidate_is_a_single_question() {
         "--gate",
     ]);
     let document: Value =
-        serde_json::from_str(&ground.run(&["compare", "--output", "json"]).stdout).unwrap();
+        serde_json::from_str(&sandbox.run(&["compare", "--output", "json"]).stdout).unwrap();
     assert_eq!(ended.code, Some(gate(&document)), "{ended:?}");
     assert_eq!(
         document["cells"][0]["metrics"][0]["adjusted_p"],

@@ -6,7 +6,7 @@ use contract::id::Arm;
 use contract::identity::Sha256;
 use contract::metric::Metric;
 use contract::part::{
-    Bucket, ColdPhase, EngineFacts, Histograms, Length, Origin, Outcomes, Part, Place, Sent,
+    Bucket, ColdPhase, EngineFacts, Histograms, Length, Origin, Outcomes, Part, PartKey, Sent,
     Series, StopCause, Usage, Window,
 };
 use coordinator::plan::Plan;
@@ -69,7 +69,7 @@ impl Story {
         let histograms = self.histograms(ok, 400e6 * factor);
         let last = Duration::from_nanos(histograms.get(Metric::E2e).exact().max);
         Part {
-            place: Place {
+            place: PartKey {
                 run: run(),
                 key,
                 slot,

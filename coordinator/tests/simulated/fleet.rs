@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use contract::id::{Attempt, RunId, Ticket};
 use contract::message::{Exit, FromPeer, Hello, LoadReport, PART_CHUNK, PartChunk, Role, ToPeer};
-use contract::part::{Origin, Outcome, Part, Place, RequestRecord};
+use contract::part::{Origin, Outcome, Part, PartKey, RequestRecord};
 use contract::record::Record;
 use contract::spec::Assignment;
 use tokio::sync::mpsc;
@@ -273,7 +273,7 @@ fn part(attempt: Attempt, share: &Assignment, manner: Manner) -> Part {
         prompt_tokens: 1,
         output_tokens: 0,
     };
-    let place = Place {
+    let place = PartKey {
         run: share.run,
         key: share.key,
         slot: share.slot,

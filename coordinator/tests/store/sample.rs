@@ -4,7 +4,7 @@ use std::path::Path;
 
 use contract::id::{Arm, Attempt, RunId, TrialKey};
 use contract::identity::{HostFacts, Sha256};
-use contract::part::{Origin, Outcome, Part, Place, RequestRecord};
+use contract::part::{Origin, Outcome, Part, PartKey, RequestRecord};
 use contract::record::Record;
 use contract::run::{BlockDone, Notice, NoticeKind, RunEnd, RunHeader, RunState, VariantRecord};
 use coordinator::store::{Store, StoreError};
@@ -45,8 +45,8 @@ pub(crate) fn header(run: RunId) -> RunHeader {
     }
 }
 
-pub(crate) fn place(run: RunId, scenario: u32, round: u32, arm: Arm, attempt: u32) -> Place {
-    Place {
+pub(crate) fn place(run: RunId, scenario: u32, round: u32, arm: Arm, attempt: u32) -> PartKey {
+    PartKey {
         run,
         key: TrialKey {
             cell: scenario,
@@ -59,7 +59,7 @@ pub(crate) fn place(run: RunId, scenario: u32, round: u32, arm: Arm, attempt: u3
 }
 
 /// A part with so many requests; over about 250 it is longer than a piece.
-pub(crate) fn part(place: Place, requests: u32) -> Part {
+pub(crate) fn part(place: PartKey, requests: u32) -> Part {
     let salt = u64::from(place.key.round * 7 + place.attempt.0);
     let requests = (0..requests)
         .map(|index| RequestRecord {
@@ -85,7 +85,7 @@ pub(crate) fn part(place: Place, requests: u32) -> Part {
     part
 }
 
-pub(crate) fn put(store: &Store, place: Place, requests: u32) -> Result<Part, StoreError> {
+pub(crate) fn put(store: &Store, place: PartKey, requests: u32) -> Result<Part, StoreError> {
     let part = part(place, requests);
     store.put_part(&part.place, &part.seal()?)?;
     Ok(part)

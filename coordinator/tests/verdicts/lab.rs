@@ -37,6 +37,8 @@ pub(crate) struct Truth {
     pub(crate) look: u32,
     /// What is offered, as a plan has it.
     pub(crate) load: &'static str,
+    /// How often everything is measured.
+    pub(crate) rounds: u32,
     /// What a prompt's token costs, nanoseconds: with it the engine carries so much and no more.
     pub(crate) prefill_ns: u64,
 }
@@ -53,6 +55,7 @@ pub(crate) const QUIET: Truth = Truth {
     objective: 0.0,
     look: 0,
     load: BURST,
+    rounds: ROUNDS,
     prefill_ns: 4_000,
 };
 
@@ -63,7 +66,10 @@ impl Truth {
         // d = b − ½(a + a2) has 1.5 times the variance of one trial.
         let sd = self.scatter / 1.5_f64.sqrt();
         let Self {
-            load, prefill_ns, ..
+            load,
+            prefill_ns,
+            rounds,
+            ..
         } = *self;
         let (drift, all, pgo) = (self.drift, self.speed, self.speed * self.ratio);
         let objectives = match self.objective {
@@ -76,7 +82,7 @@ impl Truth {
             String::new()
         };
         let text = format!(
-            r#"{{"name":"virtual",{look}"rounds":{ROUNDS},"seed":{seed},"engine":"sim",
+            r#"{{"name":"virtual",{look}"rounds":{rounds},"seed":{seed},"engine":"sim",
             "sim":{{"all":{{"step_base_ns":10000000,"prefill_ns":{prefill_ns},"jitter":0.0,"scale":{all},"drift":{drift},"round_sd":{sd}}},"pgo":{{"scale":{pgo}}}}},
             "scenario":[{{"name":"burst-24",{load},"prompt":{{"tokens":4}},
             "output_tokens":4{objectives}}}]}}"#

@@ -4,7 +4,7 @@
 use coordinator::compare::Findings;
 use stats::validity::{CheckResult, Validity};
 
-use crate::lab::{QUIET, Truth};
+use crate::lab::{QUIET, Truth, each};
 
 /// Every prompt takes 8 ms: the engine carries some hundred a second.
 const ENGINE: Truth = Truth {
@@ -81,4 +81,53 @@ fn a_changing_load_that_is_carried_is_valid_and_nothing_of_it_is_unknown() {
             "{load}"
         );
     }
+}
+
+/// Loads that the engine carries, arriving in bunches, up to six tenths of what it can do at their
+/// height: two rounds of each, so that little is averaged.
+const CARRIED_IN_BUNCHES: [&str; 2] = [
+    r#""shape":{"kind":"steps","rates":[20,60,20],"each":2.0,"arrivals":"poisson"}"#,
+    r#""shape":{"kind":"ramp","from":20,"to":60,"over":6.0,"arrivals":"poisson"}"#,
+];
+
+/// The same shapes beyond what it can do.
+const TOO_MUCH_IN_BUNCHES: [&str; 2] = [
+    r#""shape":{"kind":"steps","rates":[20,200,20],"each":2.0,"arrivals":"poisson"}"#,
+    r#""shape":{"kind":"ramp","from":20,"to":200,"over":6.0,"arrivals":"poisson"}"#,
+];
+
+/// In how many of so many runs the check of a load that runs away gave a reason.
+fn alarms(load: &'static str, seeds: u64) -> usize {
+    let alarm = |seed| {
+        let truth = Truth {
+            load,
+            rounds: 2,
+            ..ENGINE
+        };
+        let codes = codes(&truth.findings(seed));
+        let about = ["fell-behind", "saturation-unknown", "over-saturated"];
+        codes.iter().any(|code| about.contains(code))
+    };
+    let found = each(seeds, alarm);
+    found.into_iter().filter(|alarm| *alarm).count()
+}
+
+/// A hundred runs each. A check that alarmed in one of a hundred would show four or more among two
+/// hundred with probability 0.14; one that alarmed in five of a hundred would show fewer than four
+/// with probability 0.01.
+#[test]
+fn a_load_that_is_carried_is_seldom_taken_for_one_that_runs_away() {
+    let found = CARRIED_IN_BUNCHES.map(|load| alarms(load, 100));
+    println!(
+        "false alarms in 100 runs: steps {}, ramp {}",
+        found[0], found[1]
+    );
+    assert!(found.iter().sum::<usize>() < 4, "{found:?}");
+}
+
+/// The negative control: the same arrivals, rounds and engine with more than it can do.
+#[test]
+fn a_load_that_is_too_much_is_noticed_every_time() {
+    let found = TOO_MUCH_IN_BUNCHES.map(|load| alarms(load, 20));
+    assert_eq!(found, [20, 20]);
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sent {
-    /// How many.
+    /// Requests that were sent.
     pub requests: u64,
     /// Of their prompts, shared beginnings included.
     pub prompts: Lengths,

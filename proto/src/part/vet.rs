@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Part, Place};
+use super::{Part, PartKey};
 use crate::identity::Sha256;
 use crate::metric::Metric;
 use crate::spec::{Planned, Scenario, Share};
@@ -25,7 +25,7 @@ mod text;
 #[derive(Clone, Debug)]
 pub struct Assigned<'a> {
     /// Run, trial, slot and attempt.
-    pub place: &'a Place,
+    pub place: &'a PartKey,
     /// The variant's name.
     pub variant: &'a str,
     /// Hash of its binary; `None` where that is not on record.
@@ -71,9 +71,9 @@ pub enum PartFault {
     #[error("place: it is of {}, not of {}", Told(.found), Told(.expected))]
     Place {
         /// Said by the part.
-        found: Box<Place>,
+        found: Box<PartKey>,
         /// Where one was due.
-        expected: Box<Place>,
+        expected: Box<PartKey>,
     },
     /// Another build measured it.
     #[error("origin: it was measured by {found}, not by {expected}")]
@@ -108,7 +108,7 @@ pub enum PartFault {
     /// A histogram does not hold a value for each of what it is of.
     #[error("values: {metric} holds {found} values where {expected} are expected")]
     Values {
-        /// Which.
+        /// Name of the metric.
         metric: &'static str,
         /// In it.
         found: u64,
@@ -160,7 +160,7 @@ pub enum PartFault {
     /// A single request that is not one of the share, or comes twice or out of turn.
     #[error("index: request {index} does not belong to this share, or is out of order")]
     Index {
-        /// Which.
+        /// Index of the request in the whole list.
         index: u32,
     },
     /// The single requests do not have the latencies that were counted.
@@ -375,11 +375,11 @@ impl fmt::Display for Allowed {
 }
 
 /// A place in words.
-struct Told<'a>(&'a Place);
+struct Told<'a>(&'a PartKey);
 
 impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place {
+        let PartKey {
             run,
             key,
             slot,

@@ -8,7 +8,7 @@ use crate::id::{Arm, Attempt, TrialKey};
 use crate::metric::Metric;
 use crate::mirror::{Field, Mirror, mirror};
 use crate::part::{
-    Bucket, ColdPhase, EngineFacts, Histograms, Origin, Outcomes, Part, Place, RequestRecord,
+    Bucket, ColdPhase, EngineFacts, Histograms, Origin, Outcomes, Part, PartKey, RequestRecord,
     Series, Step, StepLog, StopCause, Usage, Window,
 };
 
@@ -98,8 +98,8 @@ pub(super) fn decode(part: pb::Part) -> Result<Part, RecordError> {
 }
 
 /// Where a part belongs; nothing else of it is looked at.
-pub(super) fn place(part: &pb::Part) -> Result<Place, RecordError> {
-    Ok(Place {
+pub(super) fn place(part: &pb::Part) -> Result<PartKey, RecordError> {
+    Ok(PartKey {
         run: part.run.parse().map_err(|_| RecordError::Field("run"))?,
         key: TrialKey {
             cell: part.scenario,

@@ -2,6 +2,7 @@
 #![cfg(feature = "wire")]
 
 mod messages;
+mod older;
 mod records;
 
 use contract::id::{Arm, TrialKey};

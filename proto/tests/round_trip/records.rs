@@ -8,7 +8,7 @@ use contract::identity::{HostFacts, Sha256};
 use contract::metric::Metric;
 use contract::part::{
     Bucket, ColdPhase, EngineFacts, FailureCount, Histograms, Itl, Length, Origin, Outcome,
-    Outcomes, Part, Place, RequestRecord, Sent, Series, ServerFacts, Step, StepLog, StopCause,
+    Outcomes, Part, PartKey, RequestRecord, Sent, Series, ServerFacts, Step, StepLog, StopCause,
     Usage, Window,
 };
 use contract::record::Record;
@@ -45,7 +45,7 @@ fn part() -> Part {
         output_tokens: 7,
     };
     Part {
-        place: Place {
+        place: PartKey {
             run: RunId::new(1, [2; 10]),
             key: KEY,
             slot: 3,

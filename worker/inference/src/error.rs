@@ -176,7 +176,7 @@ pub enum LoadError {
     /// A tensor that this engine does not know, and which may change what the model computes.
     #[error("tensor {name} is not part of a model of {family} and would be ignored")]
     UnknownTensor {
-        /// Its name.
+        /// Name of the tensor.
         name: String,
         /// The class of the model.
         family: &'static str,
@@ -195,7 +195,7 @@ pub enum LoadError {
     /// A weight that is no number.
     #[error("tensor {name} holds {value} at {place:?}, which makes every answer wrong{hint}")]
     NotFinite {
-        /// Its name.
+        /// Name of the tensor.
         name: String,
         /// NaN or infinity.
         value: &'static str,
@@ -231,7 +231,7 @@ pub enum LoadError {
     /// A tensor has another shape than the configuration implies.
     #[error("tensor {name} has shape {actual:?}, the configuration asks for {expected:?}")]
     TensorShape {
-        /// Its name.
+        /// Name of the tensor.
         name: String,
         /// From the configuration.
         expected: Vec<usize>,
@@ -241,7 +241,7 @@ pub enum LoadError {
     /// A tensor is stored in a form that is not F32, F16 or BF16.
     #[error("tensor {name} is stored as {dtype}, and this engine reads F32, F16 and BF16")]
     TensorFormat {
-        /// Its name.
+        /// Name of the tensor.
         name: String,
         /// Its stored form.
         dtype: String,

@@ -23,7 +23,7 @@ pub enum JsonError {
     /// Readers differ in which of them they take.
     #[error("gives the key {key:?} twice: leave one of them")]
     Twice {
-        /// Which.
+        /// The key that occurs twice.
         key: String,
     },
     /// Anything else.

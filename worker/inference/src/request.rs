@@ -95,7 +95,7 @@ pub enum Event {
     Failed {
         /// The request.
         id: u64,
-        /// Why.
+        /// What the engine found.
         fault: Fault,
     },
 }

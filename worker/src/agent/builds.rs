@@ -75,7 +75,7 @@ pub(super) struct Download {
 
 /// What follows from a piece.
 #[derive(Debug)]
-pub(super) enum Step {
+pub(super) enum Received {
     /// More is to come, from this byte on.
     Next(u64),
     /// It is here, whole.
@@ -184,14 +184,14 @@ impl Builds {
 
 impl Download {
     /// Takes the piece that was asked for. An old one is asked for anew.
-    pub(super) fn take(&mut self, chunk: &BuildChunk, kept: &Path) -> Result<Step, BuildError> {
+    pub(super) fn take(&mut self, chunk: &BuildChunk, kept: &Path) -> Result<Received, BuildError> {
         let sha256 = self.sha256;
         let bytes = chunk.bytes.as_ref().map_err(|reason| BuildError::Refused {
             sha256,
             reason: reason.clone(),
         })?;
         if chunk.offset != self.offset {
-            return Ok(Step::Next(self.offset));
+            return Ok(Received::Next(self.offset));
         }
         self.offset += bytes.len() as u64;
         if self.offset > LARGEST {
@@ -208,7 +208,7 @@ impl Download {
         self.file.write_all(bytes).map_err(failed(&self.draft))?;
         self.hash.update(bytes);
         if !chunk.last {
-            return Ok(Step::Next(self.offset));
+            return Ok(Received::Next(self.offset));
         }
         let found = Sha256(self.hash.clone().finalize().into());
         if found != sha256 {
@@ -218,7 +218,7 @@ impl Download {
             .sync_all()
             .and_then(|()| fs::rename(&self.draft, kept))
             .map_err(failed(kept))?;
-        Ok(Step::Whole {
+        Ok(Received::Whole {
             size: self.offset,
             replaced: self.replaces,
         })
@@ -256,18 +256,18 @@ mod tests {
         }
     }
 
-    fn fetch(builds: &Builds, all: &[u8], damaged: bool) -> Result<Step, BuildError> {
+    fn fetch(builds: &Builds, all: &[u8], damaged: bool) -> Result<Received, BuildError> {
         let mut download = builds.download(sha256(all), damaged)?;
         let kept = builds.kept(sha256(all));
         let (front, back) = all.split_at(3);
         assert!(matches!(
             download.take(&piece(all, 0, false, front), &kept)?,
-            Step::Next(3)
+            Received::Next(3)
         ));
         assert!(
             matches!(
                 download.take(&piece(all, 0, false, front), &kept)?,
-                Step::Next(3)
+                Received::Next(3)
             ),
             "an old piece"
         );
@@ -285,7 +285,7 @@ mod tests {
         );
         assert!(matches!(
             fetch(&builds, b"build", false).unwrap(),
-            Step::Whole {
+            Received::Whole {
                 size: 5,
                 replaced: false
             }
@@ -325,7 +325,7 @@ mod tests {
         assert_eq!(found, Found::Missing { damaged: true });
         assert!(matches!(
             fetch(&builds, b"build", true).unwrap(),
-            Step::Whole { replaced: true, .. }
+            Received::Whole { replaced: true, .. }
         ));
         assert_eq!(
             builds.find(sha256(b"build"), Path::new("/none")).unwrap(),

@@ -11,7 +11,7 @@ use contract::identity::Sha256;
 use contract::message::{BuildChunk, FromPeer, Spawn};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::builds::{BuildError, Builds, Download, Found, Step};
+use super::builds::{BuildError, Builds, Download, Found, Received};
 use super::child;
 use crate::model::{Digests, Unreadable};
 use crate::session::join;
@@ -140,8 +140,8 @@ impl Fetching {
             return Vec::new();
         };
         match download.take(chunk, &kept) {
-            Ok(Step::Next(offset)) => vec![Next::Say(FromPeer::FetchBuild { sha256, offset })],
-            Ok(Step::Whole { size, replaced }) => {
+            Ok(Received::Next(offset)) => vec![Next::Say(FromPeer::FetchBuild { sha256, offset })],
+            Ok(Received::Whole { size, replaced }) => {
                 self.downloads.remove(&sha256);
                 let tickets = self.tickets(sha256);
                 let starts = tickets

@@ -76,13 +76,13 @@ pub enum BenchError {
     Load {
         /// Which model.
         path: PathBuf,
-        /// Why.
+        /// The reader's error.
         source: LoadError,
     },
     /// The model's tokenizer, which accuracy needs, cannot be read or used.
     #[error("compare accuracy: {reason}")]
     Tokenizer {
-        /// Why.
+        /// The reader's error.
         reason: String,
     },
     /// The model cannot serve what is to be measured.

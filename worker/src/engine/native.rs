@@ -22,7 +22,7 @@ use super::affinity::CpuAffinity;
 use super::memory::free_memory;
 use super::native_fault::{broken, refused, unreadable};
 use super::slowed::Slowed;
-use super::threaded::{Halt, Stepper, Threaded};
+use super::threaded::{Mailbox, Stepper, Threaded};
 use super::{
     Ending, EngineError, EngineEvent, EngineRequest, ErrorKind, Opened, StepLoad, StepSink,
     WindowStart, threads,
@@ -39,7 +39,7 @@ struct Native {
 }
 
 /// What is known before the weights are read.
-struct Plan {
+struct LoadPlan {
     files: ModelFiles,
     facts: WeightFacts,
     options: BatchOptions,
@@ -58,7 +58,7 @@ pub(super) fn open(
     phase: &mut dyn FnMut(&'static str),
 ) -> Result<Opened, Failure> {
     let path = Path::new(&spec.model);
-    let plan = Plan::make(spec, demand, path)?;
+    let plan = LoadPlan::make(spec, demand, path)?;
     fits(plan.facts.bytes, plan.needed, slots, free_memory(), demand)?;
     let threads = threads(spec.threads, slots);
     let options = LoadOptions {
@@ -114,7 +114,7 @@ pub(super) fn open(
     })
 }
 
-impl Plan {
+impl LoadPlan {
     fn make(spec: &NativeSpec, demand: Demand, path: &Path) -> Result<Self, Failure> {
         let refuse = |error| refused(path, &error);
         let files = ModelFiles::locate(path).map_err(refuse)?;
@@ -257,7 +257,7 @@ fn saturated(n: usize) -> u32 {
 }
 
 impl Native {
-    fn new(model: Model, plan: &Plan, demand: Demand) -> Result<Self, LoadError> {
+    fn new(model: Model, plan: &LoadPlan, demand: Demand) -> Result<Self, LoadError> {
         let page_bytes = kv_bytes_needed(model.config(), plan.options.kv_format, 1, 1) as u64;
         let mut batcher = Batcher::new(Arc::new(model), plan.options)?;
         // While loading, so that no page of the cache is first touched in the measured window.
@@ -295,7 +295,7 @@ impl Stepper for Native {
         self.batcher.is_idle()
     }
 
-    fn step(&mut self, events: &mut Vec<EngineEvent>, _: &Halt) -> StepLoad {
+    fn step(&mut self, events: &mut Vec<EngineEvent>, _: &Mailbox) -> StepLoad {
         let begin = Instant::now();
         self.batcher.begin_step(&mut self.events);
         let composed = Instant::now();

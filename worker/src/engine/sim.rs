@@ -14,7 +14,7 @@ use std::time::Duration;
 use contract::message::{Failure, FailureKind};
 use contract::spec::SimSpec;
 
-use super::threaded::{Halt, Stepper};
+use super::threaded::{Mailbox, Stepper};
 use super::{Ending, EngineEvent, EngineRequest, ErrorKind, StepLoad, Time, WindowStart};
 use crate::stream::{Purpose, Stream};
 
@@ -274,10 +274,10 @@ impl Stepper for Timed {
         self.core.is_idle()
     }
 
-    fn step(&mut self, events: &mut Vec<EngineEvent>, halt: &Halt) -> StepLoad {
+    fn step(&mut self, events: &mut Vec<EngineEvent>, mailbox: &Mailbox) -> StepLoad {
         let begin = self.due.take().unwrap_or_else(|| self.time.now());
         let end = self.core.begin(begin);
-        halt.sleep(end.saturating_sub(self.time.now()));
+        mailbox.sleep(end.saturating_sub(self.time.now()));
         let load = self.core.finish(events);
         self.due = (!self.core.is_idle()).then_some(end);
         load

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::threaded::{Halt, Stepper};
+use super::threaded::{Mailbox, Stepper};
 use super::{EngineEvent, EngineRequest, ErrorKind, StepLoad, WindowStart};
 
 /// A stepper whose steps last longer.
@@ -37,9 +37,9 @@ impl<S: Stepper> Stepper for Slowed<S> {
         self.inner.is_idle()
     }
 
-    fn step(&mut self, events: &mut Vec<EngineEvent>, halt: &Halt) -> StepLoad {
+    fn step(&mut self, events: &mut Vec<EngineEvent>, mailbox: &Mailbox) -> StepLoad {
         let began = Instant::now();
-        let load = self.inner.step(events, halt);
+        let load = self.inner.step(events, mailbox);
         let end = Instant::now() + extra(began.elapsed(), self.share);
         while Instant::now() < end {
             std::hint::spin_loop();

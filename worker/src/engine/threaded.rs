@@ -34,7 +34,7 @@ pub(super) trait Stepper {
     fn is_idle(&self) -> bool;
 
     /// One step: appends what happened.
-    fn step(&mut self, events: &mut Vec<EngineEvent>, halt: &Halt) -> StepLoad;
+    fn step(&mut self, events: &mut Vec<EngineEvent>, mailbox: &Mailbox) -> StepLoad;
 }
 
 /// Turns text into tokens, on the caller's thread.
@@ -42,23 +42,23 @@ pub(super) type Encode = Box<dyn Fn(&str) -> Result<Vec<u32>, EngineError> + Sen
 
 /// An engine with a step thread of its own.
 pub(super) struct Threaded {
-    halt: Halt,
+    mailbox: Mailbox,
     encode: Encode,
     thread: Option<JoinHandle<()>>,
 }
 
 /// The mailbox as both sides hold it, and the wish to end.
 #[derive(Clone)]
-pub(super) struct Halt(Arc<Shared>);
+pub(super) struct Mailbox(Arc<Shared>);
 
 struct Shared {
-    mailbox: Mutex<Mailbox>,
+    pending: Mutex<Pending>,
     bell: Condvar,
     counters: Mutex<Counters>,
     down: AtomicBool,
 }
 
-struct Mailbox {
+struct Pending {
     commands: Vec<Command>,
     halt: bool,
 }
@@ -75,7 +75,7 @@ enum Command {
 struct Loop<S> {
     stepper: S,
     sink: Box<dyn StepSink>,
-    halt: Halt,
+    mailbox: Mailbox,
     commands: Vec<Command>,
     events: Vec<EngineEvent>,
 }
@@ -88,8 +88,8 @@ impl Threaded {
         sink: Box<dyn StepSink>,
         in_flight: usize,
     ) -> std::io::Result<Self> {
-        let halt = Halt::new(in_flight);
-        let inner = halt.clone();
+        let mailbox = Mailbox::new(in_flight);
+        let inner = mailbox.clone();
         let thread = std::thread::Builder::new()
             .name("engine".to_owned())
             .spawn(move || {
@@ -97,7 +97,7 @@ impl Threaded {
                 Loop::new(make(), sink, inner, in_flight).run();
             })?;
         Ok(Self {
-            halt,
+            mailbox,
             encode,
             thread: Some(thread),
         })
@@ -106,23 +106,23 @@ impl Threaded {
 
 impl Engine for Threaded {
     fn submit(&mut self, batch: &mut Vec<EngineRequest>) -> Result<(), EngineError> {
-        if self.halt.0.down.load(Ordering::Acquire) {
+        if self.mailbox.0.down.load(Ordering::Acquire) {
             return Err(EngineError::Down);
         }
-        self.halt.send(batch.drain(..).map(Command::Submit));
+        self.mailbox.send(batch.drain(..).map(Command::Submit));
         Ok(())
     }
 
     fn cancel(&mut self, index: u32) {
-        self.halt.send([Command::Cancel(index)]);
+        self.mailbox.send([Command::Cancel(index)]);
     }
 
     fn begin_window(&mut self, window: WindowStart) {
-        self.halt.send([Command::BeginWindow(window)]);
+        self.mailbox.send([Command::BeginWindow(window)]);
     }
 
     fn counters(&self) -> Counters {
-        *lock(&self.halt.0.counters)
+        *lock(&self.mailbox.0.counters)
     }
 
     fn encode(&self, text: &str) -> Result<Vec<u32>, EngineError> {
@@ -132,8 +132,8 @@ impl Engine for Threaded {
 
 impl Drop for Threaded {
     fn drop(&mut self) {
-        lock(&self.halt.0.mailbox).halt = true;
-        self.halt.0.bell.notify_all();
+        lock(&self.mailbox.0.pending).halt = true;
+        self.mailbox.0.bell.notify_all();
         if let Some(thread) = self.thread.take() {
             // A panic was already told as `Down`.
             let _ = thread.join();
@@ -141,14 +141,14 @@ impl Drop for Threaded {
     }
 }
 
-impl Halt {
+impl Mailbox {
     fn new(in_flight: usize) -> Self {
-        let mailbox = Mailbox {
+        let pending = Pending {
             commands: Vec::with_capacity(2 * in_flight + 8),
             halt: false,
         };
         Self(Arc::new(Shared {
-            mailbox: Mutex::new(mailbox),
+            pending: Mutex::new(pending),
             bell: Condvar::new(),
             counters: Mutex::default(),
             down: AtomicBool::new(false),
@@ -158,59 +158,59 @@ impl Halt {
     /// Sleeps for `time` unless the engine is dropped meanwhile.
     pub(super) fn sleep(&self, time: Duration) {
         let until = Instant::now() + time;
-        let mut mailbox = lock(&self.0.mailbox);
-        while !mailbox.halt {
+        let mut pending = lock(&self.0.pending);
+        while !pending.halt {
             let Some(rest) = until
                 .checked_duration_since(Instant::now())
                 .filter(|rest| !rest.is_zero())
             else {
                 return;
             };
-            mailbox = self
+            pending = self
                 .0
                 .bell
-                .wait_timeout(mailbox, rest)
+                .wait_timeout(pending, rest)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
     }
 
     fn send(&self, commands: impl IntoIterator<Item = Command>) {
-        lock(&self.0.mailbox).commands.extend(commands);
+        lock(&self.0.pending).commands.extend(commands);
         self.0.bell.notify_all();
     }
 
     /// Waits for commands if `idle` and swaps them into `commands`; false when it is time to end.
     fn receive(&self, commands: &mut Vec<Command>, idle: bool) -> bool {
-        let mut mailbox = lock(&self.0.mailbox);
-        while idle && mailbox.commands.is_empty() && !mailbox.halt {
-            mailbox = self
+        let mut pending = lock(&self.0.pending);
+        while idle && pending.commands.is_empty() && !pending.halt {
+            pending = self
                 .0
                 .bell
-                .wait(mailbox)
+                .wait(pending)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        std::mem::swap(&mut mailbox.commands, commands);
-        !mailbox.halt
+        std::mem::swap(&mut pending.commands, commands);
+        !pending.halt
     }
 }
 
 impl<S: Stepper> Loop<S> {
-    fn new(stepper: S, sink: Box<dyn StepSink>, halt: Halt, in_flight: usize) -> Self {
+    fn new(stepper: S, sink: Box<dyn StepSink>, mailbox: Mailbox, in_flight: usize) -> Self {
         let commands = Vec::with_capacity(2 * in_flight + 8);
         Self {
             stepper,
             sink,
-            halt,
+            mailbox,
             commands,
             events: Vec::with_capacity(4 * in_flight + 8),
         }
     }
 
     fn run(mut self) {
-        let halt = self.halt.clone();
+        let mailbox = self.mailbox.clone();
         if catch_unwind(AssertUnwindSafe(|| while self.turn() {})).is_err() {
-            halt.0.down.store(true, Ordering::Release);
+            mailbox.0.down.store(true, Ordering::Release);
             self.sink.happened(&[EngineEvent::Down]);
         }
     }
@@ -218,7 +218,7 @@ impl<S: Stepper> Loop<S> {
     /// Commands, then a step if there is work; false when it is time to end.
     fn turn(&mut self) -> bool {
         if !self
-            .halt
+            .mailbox
             .receive(&mut self.commands, self.stepper.is_idle())
         {
             return false;
@@ -226,8 +226,8 @@ impl<S: Stepper> Loop<S> {
         self.obey();
         if !self.stepper.is_idle() {
             self.sink.begins();
-            let load = self.stepper.step(&mut self.events, &self.halt);
-            lock(&self.halt.0.counters).step(load);
+            let load = self.stepper.step(&mut self.events, &self.mailbox);
+            lock(&self.mailbox.0.counters).step(load);
             self.tell();
         }
         true
@@ -255,7 +255,7 @@ impl<S: Stepper> Loop<S> {
                     }
                 }
                 Command::BeginWindow(window) => {
-                    *lock(&self.halt.0.counters) = Counters::default();
+                    *lock(&self.mailbox.0.counters) = Counters::default();
                     self.stepper.begin_window(window);
                 }
             }
@@ -303,7 +303,7 @@ mod tests {
             self.0.is_empty()
         }
 
-        fn step(&mut self, _: &mut Vec<EngineEvent>, _: &Halt) -> StepLoad {
+        fn step(&mut self, _: &mut Vec<EngineEvent>, _: &Mailbox) -> StepLoad {
             // Not a panic, which would print: unwinding is all that is wanted here.
             std::panic::resume_unwind(Box::new("broken on purpose"))
         }

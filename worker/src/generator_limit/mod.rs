@@ -20,7 +20,7 @@ use crate::load::driver::{Bench, DriveEnd, Driver};
 use crate::load::inbox::Inbox;
 use crate::load::phase::{Phase, PhaseKind};
 use crate::load::requests::{DIFFERENT, Requests};
-use crate::measure::{Asked, Clock, Due, Measured, Plan, Recorder};
+use crate::measure::{Asked, Clock, Due, Measured, Recorder, RecordingPlan};
 pub use pacing::Pacing;
 pub use report::Report;
 
@@ -183,14 +183,14 @@ fn record(case: Case) -> f64 {
 }
 
 impl Case {
-    fn plan(self, start: Duration) -> Plan {
+    fn plan(self, start: Duration) -> RecordingPlan {
         let Self {
             requests,
             in_flight,
             output_tokens,
         } = self;
         let (timeout, objectives) = (Duration::from_secs(60), Objectives::default());
-        Plan {
+        RecordingPlan {
             share: WHOLE,
             requests,
             run_in: 0,

@@ -99,7 +99,7 @@ impl<'a> Driver<'a> {
     /// as the phase says.
     #[must_use]
     pub fn new(bench: Bench<'a>, phase: Phase, start: Duration) -> Self {
-        let plan = crate::measure::Plan {
+        let plan = crate::measure::RecordingPlan {
             start: start + phase.opens,
             ..phase.plan
         };

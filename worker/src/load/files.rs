@@ -18,7 +18,7 @@ pub enum FileError {
     /// It is not here.
     #[error("use {path}: failed to {source}; every host needs the file at this path")]
     Read {
-        /// Which.
+        /// The prompt or trace file.
         path: PathBuf,
         /// Why not.
         source: SourceError,
@@ -29,13 +29,13 @@ pub enum FileError {
          host again"
     )]
     Differs {
-        /// Which.
+        /// The prompt or trace file.
         path: PathBuf,
     },
     /// It is not what it should be.
     #[error("use {path}: failed to {source}")]
     Listed {
-        /// Which.
+        /// The prompt or trace file.
         path: PathBuf,
         /// What is wrong.
         source: PromptFileError,
@@ -43,7 +43,7 @@ pub enum FileError {
     /// No prompt of the set that is asked for.
     #[error("find a prompt of the {set:?} set in {path}: add more prompts")]
     NoneOfSet {
-        /// Which.
+        /// The prompt file.
         path: PathBuf,
         /// The set.
         set: PromptSet,

@@ -12,9 +12,9 @@ use crate::measure::Clock;
 /// An event and its instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamped {
-    /// When.
+    /// When the sink was told, on the load's clock.
     pub at: Duration,
-    /// What.
+    /// What the engine told.
     pub event: EngineEvent,
 }
 

@@ -16,7 +16,7 @@ use super::maker::Maker;
 use super::requests::{DIFFERENT, Requests};
 use super::stop::Stop;
 use crate::engine::{Engine, WindowStart};
-use crate::measure::{Plan, RUN_IN};
+use crate::measure::{RUN_IN, RecordingPlan};
 
 /// A stretch of load of one share, ready to be offered.
 pub struct Phase {
@@ -35,7 +35,7 @@ pub struct Phase {
     /// Until when.
     pub stop: Stop,
     /// How it is recorded; the start instant is filled in when it is known.
-    pub plan: Plan,
+    pub plan: RecordingPlan,
 }
 
 /// Which stretch.
@@ -68,7 +68,7 @@ impl Phase {
         let trace = files.trace.as_deref();
         let different = if trace.is_some() { u32::MAX } else { DIFFERENT };
         let requests = Requests::prepare(total, 0, share, different, |kind| maker.measured(kind))?;
-        let plan = Plan {
+        let plan = RecordingPlan {
             run_in: share.count(early),
             compared: share.count(scenario.compared()),
             in_flight: in_flight(scenario, share),
@@ -115,7 +115,7 @@ impl Phase {
 
     /// Everything at once, over when all of it has ended.
     #[must_use]
-    pub fn simple(kind: PhaseKind, requests: Requests, plan: Plan) -> Self {
+    pub fn simple(kind: PhaseKind, requests: Requests, plan: RecordingPlan) -> Self {
         Self {
             kind,
             opens: Duration::ZERO,
@@ -130,10 +130,10 @@ impl Phase {
 }
 
 /// How `total` requests over all slots are recorded that may all be in flight together.
-fn plan(assignment: &Assignment, total: u32, output_tokens: u32) -> Plan {
+fn plan(assignment: &Assignment, total: u32, output_tokens: u32) -> RecordingPlan {
     let share = assignment.share;
     let requests = share.count(total);
-    Plan {
+    RecordingPlan {
         share,
         requests,
         run_in: 0,

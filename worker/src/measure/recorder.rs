@@ -6,7 +6,7 @@ mod finish;
 mod trace;
 mod types;
 
-pub use types::{Asked, Due, Ended, Measured, Moments, Plan, RUN_IN};
+pub use types::{Asked, Due, Ended, Measured, Moments, RUN_IN, RecordingPlan};
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::engine::{Ending, EngineEvent};
 
 /// Follows every request of a phase.
 pub struct Recorder {
-    plan: Plan,
+    plan: RecordingPlan,
     traces: Vec<Trace>,
     /// Output tokens, `output_tokens` places a request whose tokens are compared.
     tokens: Vec<u32>,
@@ -37,7 +37,7 @@ pub struct Recorder {
 impl Recorder {
     /// A recorder with room for the whole plan.
     #[must_use]
-    pub fn new(plan: Plan) -> Self {
+    pub fn new(plan: RecordingPlan) -> Self {
         let (requests, answer) = (plan.requests as usize, plan.output_tokens as usize);
         Self {
             traces: vec![Trace::default(); requests + plan.run_in as usize],

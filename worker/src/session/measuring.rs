@@ -24,7 +24,7 @@ use crate::trial::{Control, OpenEngine, StartAt, TrialEnd};
 /// The session's hold on the measuring thread.
 #[derive(Debug)]
 pub(super) struct Measuring {
-    orders: Sender<Order>,
+    orders: Sender<Job>,
     /// Of the attempt that was armed last.
     control: Arc<Control>,
     thread: JoinHandle<()>,
@@ -47,7 +47,7 @@ pub(super) struct Identity {
     pub engines: Engines,
 }
 
-struct Order {
+struct Job {
     command: Command,
     control: Arc<Control>,
 }
@@ -93,7 +93,7 @@ impl Measuring {
             self.control = Control::new();
         }
         // If the thread is gone, the end of its results says so.
-        let _ = self.orders.send(Order {
+        let _ = self.orders.send(Job {
             command,
             control: Arc::clone(&self.control),
         });
@@ -121,8 +121,8 @@ impl Measuring {
 }
 
 impl Bench {
-    fn work(mut self, orders: &Receiver<Order>) {
-        while let Ok(Order { command, control }) = orders.recv() {
+    fn work(mut self, orders: &Receiver<Job>) {
+        while let Ok(Job { command, control }) = orders.recv() {
             let done = self
                 .carry_out(command, &control)
                 .unwrap_or_else(Done::Failed);

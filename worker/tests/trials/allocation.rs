@@ -20,7 +20,7 @@ use worker::load::files::Files;
 use worker::load::inbox::Inbox;
 use worker::load::phase::{Phase, PhaseKind};
 use worker::load::requests::{DIFFERENT, Requests};
-use worker::measure::{Clock, Plan};
+use worker::measure::{Clock, RecordingPlan};
 
 struct Counting;
 
@@ -103,7 +103,7 @@ fn allocations_of_floor(events: usize) -> u64 {
         )
     };
     let requests = Requests::prepare(300, 0, share, DIFFERENT, request).expect("it is made");
-    let plan = Plan {
+    let plan = RecordingPlan {
         share,
         requests: 300,
         run_in: 0,

@@ -7,7 +7,7 @@ use contract::id::{Arm, Attempt, RunId, TrialKey};
 use contract::identity::Sha256;
 use contract::metric::Metric;
 use contract::part::vet::{self, Age, Assigned, Load, PartFault};
-use contract::part::{Origin, Outcome, Part, Place, RequestRecord};
+use contract::part::{Origin, Outcome, Part, PartKey, RequestRecord};
 use contract::spec::{
     Assignment, Demand, EngineSpec, NativeSpec, Objectives, PromptSet, PromptSpec, Scenario, Shape,
     Share, SimSpec, StopSpec, Warmup,
@@ -143,7 +143,7 @@ pub(super) fn simulated(spec: SimSpec, assignment: &Assignment) -> Part {
 
 /// What the coordinator would say of a part.
 pub(super) fn vetted(part: &Part, of: &Assignment) -> Result<(), PartFault> {
-    let place = Place {
+    let place = PartKey {
         run: of.run,
         key: of.key,
         slot: of.slot,

@@ -2,14 +2,14 @@
 
 use contract::id::Arm;
 use hdrhistogram::Histogram;
-use stats::compare::{Block, Paired, Settings, compare_on};
+use stats::compare::{Paired, RoundCosts, Settings, compare_on};
 use stats::resample::{Pooled, Rounds, bootstrap_mean, bootstrap_pooled, jackknife};
 use stats::rng::Seed;
 use stats::validity::{Claim, Thresholds, claim};
 
 use super::super::measure::Measure;
 use super::super::trials::Round;
-use super::{Estimated, Outcome, Resampled};
+use super::{ComparisonResult, Estimated, Resampled};
 
 pub(super) fn estimate(
     measure: Measure,
@@ -27,7 +27,7 @@ pub(super) fn estimate(
                 let pooled = pooled_enough(measure, rounds, q, thresholds)
                     .then(|| pooled(measure, rounds, settings.alpha))
                     .flatten();
-                return Estimated::Settled(Outcome::Hidden {
+                return Estimated::Settled(ComparisonResult::Hidden {
                     exceedances,
                     pooled,
                 });
@@ -35,7 +35,7 @@ pub(super) fn estimate(
         }
     }
     let scale = measure.scale(rounds);
-    let blocks: Option<Vec<Block>> = rounds
+    let blocks: Option<Vec<RoundCosts>> = rounds
         .iter()
         .map(|round| measure.block(scale, round))
         .collect();
@@ -77,7 +77,7 @@ pub(super) fn pooled_enough(
 }
 
 pub(super) fn missing(reason: &str) -> Estimated {
-    Estimated::Settled(Outcome::Missing {
+    Estimated::Settled(ComparisonResult::Missing {
         reason: reason.to_owned(),
     })
 }
@@ -95,7 +95,7 @@ pub(super) fn resampled(
     seed: Seed,
 ) -> Option<Resampled> {
     let scale = measure.scale(rounds);
-    let blocks: Vec<Block> = rounds
+    let blocks: Vec<RoundCosts> = rounds
         .iter()
         .map(|round| measure.block(scale, round))
         .collect::<Option<_>>()?;

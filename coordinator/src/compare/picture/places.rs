@@ -3,23 +3,23 @@
 
 use super::super::metrics::RoundValues;
 use super::super::part_summary::PartSummary;
-use super::super::places::{Place, PlaceEffect, Places, all};
+use super::super::places::{SlotEffect, SlotEffects, SlotOrHost, all};
 use super::super::trials::Round;
 use crate::compare::Measure;
 
 /// One host, or one slot.
 #[derive(Clone, Debug)]
 pub struct Spot {
-    /// Which.
-    pub place: Place,
+    /// The slot of the fleet that was measured.
+    pub place: SlotOrHost,
     /// What its own requests showed, round by round.
     pub rounds: Vec<RoundValues>,
     /// B against A here alone; `None` where nothing can be compared.
-    pub effect: Option<PlaceEffect>,
+    pub effect: Option<SlotEffect>,
 }
 
 /// Every host.
-pub(super) fn hosts(measure: Measure, rounds: &[&Round], known: Option<&Places>) -> Vec<Spot> {
+pub(super) fn hosts(measure: Measure, rounds: &[&Round], known: Option<&SlotEffects>) -> Vec<Spot> {
     let known = known.map_or(&[][..], |places| &places.hosts);
     all(rounds, |_| None)
         .into_iter()
@@ -28,7 +28,11 @@ pub(super) fn hosts(measure: Measure, rounds: &[&Round], known: Option<&Places>)
 }
 
 /// Every slot.
-pub(super) fn workers(measure: Measure, rounds: &[&Round], known: Option<&Places>) -> Vec<Spot> {
+pub(super) fn workers(
+    measure: Measure,
+    rounds: &[&Round],
+    known: Option<&SlotEffects>,
+) -> Vec<Spot> {
     let known = known.map_or(&[][..], |places| &places.slots);
     let slots = all(rounds, |part| Some(part.share));
     slots
@@ -37,7 +41,7 @@ pub(super) fn workers(measure: Measure, rounds: &[&Round], known: Option<&Places
         .collect()
 }
 
-fn spot(measure: Measure, rounds: &[&Round], known: &[PlaceEffect], place: Place) -> Spot {
+fn spot(measure: Measure, rounds: &[&Round], known: &[SlotEffect], place: SlotOrHost) -> Spot {
     let of_round = |round: &&Round| {
         let value = |(at, arm)| {
             let trial = round.arms.get(arm)?;

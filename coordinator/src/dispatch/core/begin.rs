@@ -8,7 +8,7 @@ use contract::message::{Failure, FailureKind, Spawn, ToPeer};
 use super::super::event::{Cause, Effect, ProgressEvent, Reason};
 use super::super::job::Binary;
 use super::super::slots::AgentSlot;
-use super::super::trial::{Step, TrialWorker};
+use super::super::trial::{TrialWorker, WorkerState};
 use super::{Core, Phase, Unwritten};
 use crate::record::Expected;
 
@@ -43,7 +43,7 @@ impl Core {
                 .position(|w| w.seat == seat && w.variant == variant);
             let worker = match parked {
                 Some(at) => TrialWorker {
-                    step: Step::Ready,
+                    step: WorkerState::Ready,
                     reported: false,
                     ..self.parked.swap_remove(at)
                 },
@@ -131,7 +131,7 @@ impl Core {
             seat,
             slot,
             variant,
-            step: Step::Spawning,
+            step: WorkerState::Spawning,
             reported: false,
         }
     }
@@ -208,7 +208,7 @@ impl Core {
             return;
         }
         self.clock_awaited = false;
-        self.workers.move_all(Step::Running);
+        self.workers.move_all(WorkerState::Running);
         (self.begun, self.deadline) = (now, now + self.script.limits.run);
         effects.push(Effect::Show(ProgressEvent::Phase("measuring")));
         let sessions = self

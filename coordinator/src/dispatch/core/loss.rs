@@ -10,7 +10,7 @@ use super::super::event::{
     Cause, Effect, Ending, LostAgent, PeerEnd, PeerId, ProgressEvent, Reason, WorkerName,
 };
 use super::super::reason::INTERRUPTED;
-use super::super::trial::{Step, TrialWorker};
+use super::super::trial::{TrialWorker, WorkerState};
 use super::{Core, Next, Phase};
 
 /// Has an agent stop a worker: at once, or after the grace.
@@ -56,8 +56,8 @@ impl Core {
         let Some(worker) = self.workers.get_mut(ticket) else {
             return;
         };
-        let step = std::mem::replace(&mut worker.step, Step::Gone);
-        if step < Step::Leaving {
+        let step = std::mem::replace(&mut worker.step, WorkerState::Gone);
+        if step < WorkerState::Leaving {
             let reason = Reason::WorkerExited {
                 worker: self.named(ticket),
                 exit,
@@ -78,7 +78,7 @@ impl Core {
             return;
         };
         // A worker that was told to leave closes its session before its process has ended.
-        if worker.step < Step::Leaving {
+        if worker.step < WorkerState::Leaving {
             let reason = Reason::WorkerLeft {
                 worker: self.named(ticket),
                 end,
@@ -101,7 +101,7 @@ impl Core {
         let Some(worker) = self
             .workers
             .get(ticket)
-            .filter(|worker| worker.step < Step::Leaving)
+            .filter(|worker| worker.step < WorkerState::Leaving)
         else {
             return;
         };
@@ -117,7 +117,7 @@ impl Core {
         effects: &mut Vec<Effect>,
     ) {
         if self.workers.get(ticket).is_some() {
-            self.set(ticket, Step::Gone);
+            self.set(ticket, WorkerState::Gone);
             self.lost(now, &[ticket], Reason::SpawnFailed(message), effects);
         }
     }
@@ -133,14 +133,15 @@ impl Core {
         self.admission.waiting.remove(&host);
         self.parked.retain(|worker| worker.seat.agent != agent);
         let mut hit = Vec::new();
-        let here =
-            |worker: &&mut TrialWorker| worker.seat.agent == agent && worker.step != Step::Gone;
+        let here = |worker: &&mut TrialWorker| {
+            worker.seat.agent == agent && worker.step != WorkerState::Gone
+        };
         for worker in self.workers.all.iter_mut().filter(here) {
             // Who was leaving anyway has done what it had to do.
-            if worker.step < Step::Leaving {
+            if worker.step < WorkerState::Leaving {
                 hit.push(worker.ticket);
             }
-            worker.step = Step::Gone;
+            worker.step = WorkerState::Gone;
         }
         let measuring = self.phase == Phase::Trial;
         // The block's later arms would run after the death of a host that its earlier ones ran
@@ -179,7 +180,7 @@ impl Core {
                 .workers
                 .all
                 .iter()
-                .filter(|worker| worker.step < Step::Leaving)
+                .filter(|worker| worker.step < WorkerState::Leaving)
                 .count();
             self.note_loss(
                 0,
@@ -305,7 +306,7 @@ impl Core {
             // any longer.
             _ => {
                 self.kill_all(effects);
-                self.workers.move_all(Step::Gone);
+                self.workers.move_all(WorkerState::Gone);
             }
         }
     }
@@ -314,10 +315,10 @@ impl Core {
         let Some(late) = self.workers.slowest().cloned() else {
             return;
         };
-        if late.step >= Step::Leaving {
+        if late.step >= WorkerState::Leaving {
             // Its part is kept; only the process lingers.
             self.kill_all(effects);
-            self.workers.move_all(Step::Gone);
+            self.workers.move_all(WorkerState::Gone);
             return;
         }
         let clockless = self.clockless().filter(|_| self.clock_awaited);

@@ -5,7 +5,7 @@
 use contract::id::Ticket;
 
 use super::super::event::{Effect, Reason};
-use super::super::trial::{Step, TrialWorker};
+use super::super::trial::{TrialWorker, WorkerState};
 use super::Core;
 
 impl Core {
@@ -34,7 +34,7 @@ impl Core {
             .workers
             .all
             .iter()
-            .any(|worker| !is_lost(worker) && worker.step != Step::Gone);
+            .any(|worker| !is_lost(worker) && worker.step != WorkerState::Gone);
         if !self.script.shrink || lost.is_empty() || !others {
             return false;
         }
@@ -42,7 +42,7 @@ impl Core {
         let (gone, rest): (Vec<_>, Vec<_>) = workers.into_iter().partition(is_lost);
         self.workers.all = rest;
         for worker in gone {
-            if worker.step != Step::Gone {
+            if worker.step != WorkerState::Gone {
                 let grace = self.script.limits.leave / 2;
                 super::loss::stop(&worker, grace, effects);
             }

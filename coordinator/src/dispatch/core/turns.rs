@@ -6,7 +6,7 @@ use contract::identity::HostFacts;
 use contract::message::ToPeer;
 
 use super::super::event::{Effect, PendingNotice, ProgressEvent, Reason};
-use super::super::orders::Order;
+use super::super::orders::WorkerOrder;
 use super::super::slots::AgentSlot;
 use super::{Core, Unwritten};
 use crate::schedule::Block;
@@ -52,9 +52,9 @@ impl Core {
         pairs.into_iter().find_map(apart)
     }
 
-    pub(super) fn load_order(&self, slot: u32) -> Order {
+    pub(super) fn load_order(&self, slot: u32) -> WorkerOrder {
         let block = Box::new(self.current().clone());
-        Order::Load {
+        WorkerOrder::Load {
             attempt: self.attempt,
             block,
             arm: self.key_in(slot).arm,
@@ -68,7 +68,7 @@ impl Core {
         };
         let block = Box::new(self.current().clone());
         let arm = self.key_in(slot).arm;
-        let message = self.orders.message(&Order::Arm {
+        let message = self.orders.message(&WorkerOrder::Arm {
             attempt: self.attempt,
             block,
             arm,
@@ -87,7 +87,7 @@ impl Core {
     }
 
     /// Tells a worker, while it has a session.
-    pub(super) fn tell(&self, ticket: Ticket, order: &Order, effects: &mut Vec<Effect>) {
+    pub(super) fn tell(&self, ticket: Ticket, order: &WorkerOrder, effects: &mut Vec<Effect>) {
         if let Some(peer) = self.peers.session(ticket) {
             effects.push(Effect::Send {
                 peer,

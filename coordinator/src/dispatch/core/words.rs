@@ -8,8 +8,8 @@ use contract::part::vet::took;
 
 use super::super::event::{Delivery, Effect, PeerId, ProgressEvent, Reason};
 use super::super::job::RunIdentity;
-use super::super::orders::Order;
-use super::super::trial::Step;
+use super::super::orders::WorkerOrder;
+use super::super::trial::WorkerState;
 use super::super::vet;
 use super::{Core, Phase};
 
@@ -122,9 +122,9 @@ impl Core {
         if let Some(worker) = self
             .workers
             .get_mut(ticket)
-            .filter(|w| w.step == Step::Spawning)
+            .filter(|w| w.step == WorkerState::Spawning)
         {
-            worker.step = Step::Loading;
+            worker.step = WorkerState::Loading;
             let slot = worker.slot;
             let order = self.load_order(slot);
             self.tell(ticket, &order, effects);
@@ -159,17 +159,17 @@ impl Core {
             return;
         };
         match (message, step) {
-            (WorkerMessage::Loaded(report), Step::Loading) => {
+            (WorkerMessage::Loaded(report), WorkerState::Loading) => {
                 self.loaded(now, ticket, report, effects);
             }
-            (WorkerMessage::Armed, Step::Arming) => self.set(ticket, Step::Armed),
-            (WorkerMessage::Piece(chunk), Step::Running) => {
+            (WorkerMessage::Armed, WorkerState::Arming) => self.set(ticket, WorkerState::Armed),
+            (WorkerMessage::Piece(chunk), WorkerState::Running) => {
                 self.piece(now, ticket, &chunk, effects);
             }
-            (WorkerMessage::Failed(failure), step) if step != Step::Gone => {
+            (WorkerMessage::Failed(failure), step) if step != WorkerState::Gone => {
                 self.failed(now, ticket, failure, effects);
             }
-            (WorkerMessage::Piece(_), step) if step < Step::Running => {
+            (WorkerMessage::Piece(_), step) if step < WorkerState::Running => {
                 self.refuse_part(
                     now,
                     ticket,
@@ -213,17 +213,17 @@ impl Core {
             self.greeted = true;
             effects.push(Effect::Show(ProgressEvent::Loaded(report)));
         }
-        self.set(ticket, Step::Ready);
+        self.set(ticket, WorkerState::Ready);
     }
 
     fn flushed(&mut self, ticket: Ticket, effects: &mut Vec<Effect>) {
         if self
             .workers
             .get(ticket)
-            .is_some_and(|worker| worker.step == Step::Flushing)
+            .is_some_and(|worker| worker.step == WorkerState::Flushing)
         {
-            self.set(ticket, Step::Leaving);
-            self.tell(ticket, &Order::Drain, effects);
+            self.set(ticket, WorkerState::Leaving);
+            self.tell(ticket, &WorkerOrder::Drain, effects);
         }
     }
 
@@ -249,7 +249,7 @@ impl Core {
         }
         self.tell(
             ticket,
-            &Order::Refuse(format!("this side failed to {why}")),
+            &WorkerOrder::Refuse(format!("this side failed to {why}")),
             effects,
         );
         let reason = Reason::BadPart {
@@ -281,11 +281,11 @@ impl Core {
             return self.refuse_part(now, ticket, &format!("accept a part: {fault}"), effects);
         }
         if let Some(worker) = self.workers.get_mut(ticket) {
-            worker.step = Step::Reported;
+            worker.step = WorkerState::Reported;
             worker.reported = true;
         }
         self.issued += delivery.part.outcomes.planned;
         effects.push(Effect::Keep(delivery));
-        self.tell(ticket, &Order::PartStored(self.attempt), effects);
+        self.tell(ticket, &WorkerOrder::PartStored(self.attempt), effects);
     }
 }

@@ -6,21 +6,21 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use super::child::Leashed;
-use super::{LaunchError, Launched, Lost, Orders, Task};
+use super::{AgentSettings, LaunchError, Launched, Lost, Task};
 
 /// A running agent.
 #[derive(Debug)]
 pub(super) struct Local(Leashed);
 
 impl Local {
-    pub(super) fn start(orders: &Orders) -> Result<Self, LaunchError> {
-        let path = orders.program.clone();
+    pub(super) fn start(settings: &AgentSettings) -> Result<Self, LaunchError> {
+        let path = settings.program.clone();
         if !path.is_file() {
             return Err(LaunchError::NoProgram { path });
         }
         let mut command = Command::new(path);
-        command.args(orders.arguments(Some("local")));
-        Ok(Self(Leashed::start(command, &orders.secrets, false)?))
+        command.args(settings.arguments(Some("local")));
+        Ok(Self(Leashed::start(command, &settings.secrets, false)?))
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::process::Command;
 use tokio::time::sleep;
 
 use super::child::Leashed;
-use super::{LaunchError, Launched, Lost, Orders, Task};
+use super::{AgentSettings, LaunchError, Launched, Lost, Task};
 
 /// Between two looks at the queue.
 const LOOK: Duration = Duration::from_secs(2);
@@ -42,19 +42,19 @@ struct Job {
 }
 
 /// A step of the allocation.
-struct Step(Leashed);
+struct SrunStep(Leashed);
 
 impl Slurm {
-    pub(super) fn start(&self, orders: &Orders) -> Result<Box<dyn Launched>, LaunchError> {
+    pub(super) fn start(&self, settings: &AgentSettings) -> Result<Box<dyn Launched>, LaunchError> {
         if self.inside {
-            self.step(orders)
+            self.step(settings)
         } else {
-            self.submit(orders)
+            self.submit(settings)
         }
     }
 
     /// Standard input goes to every task, and so does its end.
-    fn step(&self, orders: &Orders) -> Result<Box<dyn Launched>, LaunchError> {
+    fn step(&self, settings: &AgentSettings) -> Result<Box<dyn Launched>, LaunchError> {
         let mut command = Command::new("srun");
         let count = self.agents.to_string();
         command.args([
@@ -74,15 +74,17 @@ impl Slurm {
                 "--quiet",
             ])
             .args(&self.arguments);
-        command.arg(&orders.program).args(orders.arguments(None));
-        Ok(Box::new(Step(Leashed::start(
+        command
+            .arg(&settings.program)
+            .args(settings.arguments(None));
+        Ok(Box::new(SrunStep(Leashed::start(
             command,
-            &orders.secrets,
+            &settings.secrets,
             true,
         )?)))
     }
 
-    fn submit(&self, orders: &Orders) -> Result<Box<dyn Launched>, LaunchError> {
+    fn submit(&self, settings: &AgentSettings) -> Result<Box<dyn Launched>, LaunchError> {
         let path = PathBuf::from("sbatch");
         let mut command = std::process::Command::new(&path);
         let array = format!("--array=0-{}", self.agents.saturating_sub(1));
@@ -98,7 +100,7 @@ impl Slurm {
             "--output=/dev/null",
             "--error=/dev/null",
         ]);
-        let variables = orders.secrets.environment();
+        let variables = settings.secrets.environment();
         let names: Vec<&str> = variables
             .iter()
             .map(|(name, _)| name.as_str())
@@ -108,7 +110,7 @@ impl Slurm {
             .arg(format!("--export={}", names.join(",")))
             .args(&self.arguments);
         command.envs(variables.iter().map(|(name, value)| (name, value)));
-        let words = std::iter::once(orders.program.display().to_string()).chain(orders.words());
+        let words = std::iter::once(settings.program.display().to_string()).chain(settings.words());
         let line: Vec<String> = words.map(|word| contract::shell::quoted(&word)).collect();
         let name = "\"$(hostname -s)-${SLURM_ARRAY_TASK_ID:-0}\"";
         let script = format!("#!/bin/sh\nexec {} --name {name}\n", line.join(" "));
@@ -281,7 +283,7 @@ impl Element {
     }
 }
 
-impl Launched for Step {
+impl Launched for SrunStep {
     fn lost(&mut self) -> Task<'_, Lost> {
         Box::pin(async {
             Lost {

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::child::Leashed;
-use super::{LaunchError, Launched, Lost, Orders, Task};
+use super::{AgentSettings, LaunchError, Launched, Lost, Task};
 
 /// An agent that ends sooner was never at work.
 const FIRST: Duration = Duration::from_secs(8);
@@ -50,7 +50,10 @@ struct Kept {
 
 impl Ssh {
     /// Starts them all.
-    pub(super) fn start(&self, orders: &Orders) -> Result<impl Launched + use<>, LaunchError> {
+    pub(super) fn start(
+        &self,
+        settings: &AgentSettings,
+    ) -> Result<impl Launched + use<>, LaunchError> {
         let (stop, stopped) = watch::channel(None);
         let (tell, lost) = mpsc::channel(self.hosts.len().max(1));
         let mut keepers = JoinSet::new();
@@ -58,7 +61,7 @@ impl Ssh {
             let keeper = Keeper {
                 ssh: self.clone(),
                 host: host.clone(),
-                orders: orders.clone(),
+                settings: settings.clone(),
             };
             let first = keeper.agent()?;
             keepers.spawn(keeper.keep(first, stopped.clone(), tell.clone()));
@@ -75,7 +78,7 @@ impl Ssh {
 struct Keeper {
     ssh: Ssh,
     host: String,
-    orders: Orders,
+    settings: AgentSettings,
 }
 
 impl Keeper {
@@ -101,8 +104,8 @@ impl Keeper {
         }
         command.args(["-T", "--", &self.host]);
         // The other side's shell reads this.
-        let program = self.orders.program.display().to_string();
-        let words = std::iter::once(program).chain(self.orders.arguments(Some(&self.host)));
+        let program = self.settings.program.display().to_string();
+        let words = std::iter::once(program).chain(self.settings.arguments(Some(&self.host)));
         command.arg(
             "exec ".to_owned()
                 + &words
@@ -110,7 +113,7 @@ impl Keeper {
                     .collect::<Vec<_>>()
                     .join(" "),
         );
-        Leashed::start(command, &self.orders.secrets, true)
+        Leashed::start(command, &self.settings.secrets, true)
     }
 
     async fn keep(

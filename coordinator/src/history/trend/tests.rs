@@ -3,12 +3,12 @@
 use super::*;
 
 fn point(at: u64, ln: f64, expected: &str) -> Point {
-    let ground = vec![if at < 10 { "kernel 1" } else { "kernel 2" }.to_owned()];
+    let environment = vec![if at < 10 { "kernel 1" } else { "kernel 2" }.to_owned()];
     Point {
         run: RunId::new(at, [0; 10]),
         value: ln.exp(),
         expected: expected.into(),
-        ground,
+        environment,
     }
 }
 
@@ -45,7 +45,7 @@ fn a_step_is_found_with_its_size_and_what_else_changed() {
             .is_some_and(|interval| interval.contains(share) && interval.low > 0.04)
     );
     assert!(step.p.is_some_and(|p| p < 1e-6));
-    assert_eq!(step.ground, ["kernel 2"]);
+    assert_eq!(step.environment, ["kernel 2"]);
 }
 
 #[test]

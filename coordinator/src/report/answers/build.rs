@@ -5,7 +5,7 @@ use std::io;
 
 use serde_json::{Value, json};
 
-use crate::build::{Manifest, Outcome, VariantRecord};
+use crate::build::{BuiltSource, Manifest, VariantRecord};
 use crate::layout::Layout;
 use crate::report::Answer;
 use crate::report::phrases::builds::{HOT, hot_line, profile_line};
@@ -15,7 +15,7 @@ use crate::report::render::text::Page;
 use crate::report::tables::table::Table;
 
 /// What a build left: of the working tree, or of each revision.
-pub struct Built<'a>(pub &'a [Outcome]);
+pub struct Built<'a>(pub &'a [BuiltSource]);
 
 impl Answer for Built<'_> {
     fn text(&self, page: &mut Page) {
@@ -45,13 +45,13 @@ impl Answer for Built<'_> {
 
     fn json(&self, to: &mut Json<'_>) -> io::Result<()> {
         let of_one =
-            |outcome: &Outcome| json!({ "done": outcome.done, "manifest": outcome.manifest });
+            |outcome: &BuiltSource| json!({ "done": outcome.done, "manifest": outcome.manifest });
         if let [outcome] = self.0
             && outcome.revision.is_none()
         {
             return to.answer("build", of_one(outcome));
         }
-        let named = |outcome: &Outcome| {
+        let named = |outcome: &BuiltSource| {
             let mut one = of_one(outcome);
             one["revision"] = json!(outcome.revision);
             one
@@ -72,7 +72,7 @@ impl Answer for Built<'_> {
 }
 
 /// What the build of one source left.
-fn source(page: &mut Page, outcome: &Outcome) {
+fn source(page: &mut Page, outcome: &BuiltSource) {
     let manifest = &outcome.manifest;
     if outcome.done.is_empty() {
         page.line("Everything is up to date.");

@@ -11,8 +11,8 @@ use stats::resample::{BOOTSTRAP_DRAWS, Method, PermutationTest, Pooled};
 use super::findings::{layout_control, title};
 use super::formulas::{Spread, declared, fact, figure, floor, holm, path, probability};
 use crate::compare::{
-    Derivation, Explanation, Findings, LayoutLabel, LayoutNoise, MetricComparison, Outcome,
-    RoundValues,
+    ComparisonResult, Derivation, Explanation, Findings, LayoutLabel, LayoutNoise,
+    MetricComparison, RoundValues,
 };
 use crate::report::phrases::changes::{change, interval, plain_level};
 use crate::report::phrases::layouts::WITHIN_LAYOUT;
@@ -139,12 +139,12 @@ fn settled(metric: &MetricComparison) -> String {
 
 fn uncompared(page: &mut Page, metric: &MetricComparison) {
     let why = match &metric.outcome {
-        Outcome::Hidden { exceedances, .. } => format!(
+        ComparisonResult::Hidden { exceedances, .. } => format!(
             "hidden: only {} of an arm and round lie beyond the quantile, too few",
             count(*exceedances, "request")
         ),
-        Outcome::Missing { reason } => format!("nothing to compare: {reason}"),
-        Outcome::Compared { .. } => "an arm has no value in some round".to_owned(),
+        ComparisonResult::Missing { reason } => format!("nothing to compare: {reason}"),
+        ComparisonResult::Compared { .. } => "an arm has no value in some round".to_owned(),
     };
     page.gap();
     page.sentence(&why, 2, 2);
@@ -300,11 +300,11 @@ fn exact(page: &mut Page, test: &PermutationTest, effect: &Paired) {
 /// What stands beside the answer and decides nothing.
 fn beside(page: &mut Page, metric: &MetricComparison) {
     let (pooled, resampled) = match &metric.outcome {
-        Outcome::Compared {
+        ComparisonResult::Compared {
             pooled, resampled, ..
         } => (*pooled, *resampled),
-        Outcome::Hidden { pooled, .. } => (*pooled, None),
-        Outcome::Missing { .. } => return,
+        ComparisonResult::Hidden { pooled, .. } => (*pooled, None),
+        ComparisonResult::Missing { .. } => return,
     };
     page.heading("Also shown (no effect on the verdict)");
     if let Some(Pooled { theta, se, ci }) = pooled {

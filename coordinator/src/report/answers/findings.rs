@@ -118,7 +118,7 @@ pub(crate) fn title(page: &mut Page, findings: &Findings) {
     if header.simulated {
         page.sentence(SIMULATED, 0, 0);
     }
-    if let Some(planned) = &findings.look {
+    if let Some(planned) = &findings.interim {
         page.say(&interim::interim(planned));
     }
     page.gap();

@@ -6,7 +6,7 @@ use contract::id::TrialKey;
 use serde_json::{Value, json};
 
 use super::origin;
-use crate::history::Fate;
+use crate::history::RetentionDecision;
 use crate::plan::Plan;
 use crate::report::phrases::provenance::labelled;
 use crate::report::phrases::words::{count, date, listed};
@@ -27,7 +27,7 @@ pub struct Pruned<'a> {
     /// All runs, and what becomes of each.
     pub runs: &'a [RunSummary],
     /// In the order of the runs.
-    pub fates: &'a [Fate],
+    pub fates: &'a [RetentionDecision],
     /// Whether those that go are gone.
     pub gone: bool,
 }
@@ -152,25 +152,29 @@ fn place(record: &RunRecord, plan: Option<&Plan>, key: TrialKey) -> String {
 
 impl Pruned<'_> {
     fn going(&self) -> impl Iterator<Item = &RunSummary> {
-        let goes = |(run, fate): (_, &Fate)| (*fate == Fate::Goes).then_some(run);
+        let goes = |(run, fate): (_, &RetentionDecision)| {
+            (*fate == RetentionDecision::Goes).then_some(run)
+        };
         self.runs.iter().zip(self.fates).filter_map(goes)
     }
 }
 
 impl Answer for Pruned<'_> {
     fn text(&self, page: &mut Page) {
-        let of = |wanted: Fate| self.fates.iter().filter(|fate| **fate == wanted).count() as u64;
+        let of = |wanted: RetentionDecision| {
+            self.fates.iter().filter(|fate| **fate == wanted).count() as u64
+        };
         let going: Vec<&RunSummary> = self.going().collect();
         if !going.is_empty() {
             page.table(&tables::runs::going(&going));
             page.gap();
         }
         let why = [
-            (Fate::Marked, "marked"),
-            (Fate::Unfinished, "unfinished"),
-            (Fate::Calibration, "with noise floors"),
-            (Fate::Newest, "among the newest"),
-            (Fate::Young, "young"),
+            (RetentionDecision::Marked, "marked"),
+            (RetentionDecision::Unfinished, "unfinished"),
+            (RetentionDecision::Calibration, "with noise floors"),
+            (RetentionDecision::Newest, "among the newest"),
+            (RetentionDecision::Young, "young"),
         ];
         let why = why.into_iter().filter(|(fate, _)| of(*fate) > 0);
         let why = listed(why.map(|(fate, word)| format!("{} {word}", of(fate))));
@@ -192,8 +196,7 @@ impl Answer for Pruned<'_> {
     }
 
     fn json(&self, to: &mut Json<'_>) -> io::Result<()> {
-        let one =
-            |(run, fate): (&RunSummary, &Fate)| json!({ "run": run.run, "fate": fate.name() });
+        let one = |(run, fate): (&RunSummary, &RetentionDecision)| json!({ "run": run.run, "fate": fate.name() });
         let runs: Vec<Value> = self.runs.iter().zip(self.fates).map(one).collect();
         to.answer("pruned", json!({ "gone": self.gone, "runs": runs }))
     }

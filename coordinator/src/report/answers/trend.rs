@@ -5,7 +5,7 @@ use std::io;
 
 use contract::metric::Direction;
 
-use crate::history::{Line, Step, Trend};
+use crate::history::{LevelShift, Line, Trend};
 use crate::report::phrases::words::{NBSP, count, date, percent, value};
 use crate::report::render::json::Json;
 use crate::report::render::text::Page;
@@ -47,7 +47,7 @@ impl Answer for Trend {
                 points,
                 ..
             } = line;
-            let text = |step: &Step| format!("{scenario} {variant} {}", points[step.at].run);
+            let text = |step: &LevelShift| format!("{scenario} {variant} {}", points[step.at].run);
             line.steps.iter().map(text).collect::<Vec<_>>()
         };
         self.lines.iter().flat_map(steps).collect()
@@ -139,7 +139,7 @@ fn column(points: usize, at: usize) -> usize {
     }
 }
 
-fn described(page: &mut Page, line: &Line, step: &Step) {
+fn described(page: &mut Page, line: &Line, step: &LevelShift) {
     let point = &line.points[step.at];
     let [before, after] = [step.medians.0, step.medians.1].map(|it| value(line.measure, it));
     let cause = match (&step.p, step.expected.is_empty()) {
@@ -147,12 +147,12 @@ fn described(page: &mut Page, line: &Line, step: &Step) {
         (Some(p), true) if *p >= 1e-4 => format!("p = {p:.4}"),
         _ => "p < 0.0001".to_owned(),
     };
-    let ground = match step.ground.is_empty() {
+    let with_it = match step.environment.is_empty() {
         true => String::new(),
-        false => format!("; with it {}", step.ground.join(", ")),
+        false => format!("; with it {}", step.environment.join(", ")),
     };
     page.item(&format!(
-        "{} UTC, run {}: {before} → {after}, {}{}, {cause}{ground}",
+        "{} UTC, run {}: {before} → {after}, {}{}, {cause}{with_it}",
         date(point.run.unix_ms()),
         point.run,
         in_words(step.change, line.measure.direction()),
@@ -170,7 +170,7 @@ fn in_words(change: Option<f64>, direction: Direction) -> String {
     format!("{}{NBSP}{side} ({judged})", percent(share))
 }
 
-fn interval(step: &Step) -> String {
+fn interval(step: &LevelShift) -> String {
     let signed = |share: f64| format!("{:+.1}", 100.0 * share);
     step.interval.map_or_else(String::new, |interval| {
         let (low, high) = (signed(interval.low), signed(interval.high));

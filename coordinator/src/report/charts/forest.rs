@@ -9,7 +9,7 @@ use super::chart::{Axis, Chart, row, rows};
 use super::mark::{self, Point};
 use super::scale::{self, Scale};
 use super::scene::Scene;
-use crate::compare::{MetricComparison, Outcome};
+use crate::compare::{ComparisonResult, MetricComparison};
 use crate::report::phrases::changes::{change, interval, level, plain_level};
 use crate::report::phrases::words::{NONE, joined};
 use crate::report::tables::comparison::{Depth, control, effects};
@@ -41,15 +41,15 @@ pub(crate) fn draw(scene: &Scene<'_>) -> Markup {
 fn line(metric: &MetricComparison) -> Option<Line<'_>> {
     let of = |found: &Estimate| (found.delta, found.ci);
     let (pooled, (delta, ci), control) = match &metric.outcome {
-        Outcome::Compared { comparison, .. } => {
+        ComparisonResult::Compared { comparison, .. } => {
             let control = comparison.control.as_ref().map(of);
             (false, of(&comparison.effect), control)
         }
-        Outcome::Hidden { pooled, .. } => {
+        ComparisonResult::Hidden { pooled, .. } => {
             let pooled = pooled.as_ref()?;
             (true, (pooled.theta, pooled.ci), None)
         }
-        Outcome::Missing { .. } => return None,
+        ComparisonResult::Missing { .. } => return None,
     };
     Some(Line {
         metric,
@@ -167,9 +167,9 @@ fn said(line: &Line<'_>) -> String {
 
 fn beside(line: &Line<'_>) -> String {
     let verdict = match &line.metric.outcome {
-        Outcome::Compared { decision, .. } => decision.verdict.name(),
-        Outcome::Hidden { .. } => "pooled",
-        Outcome::Missing { .. } => NONE,
+        ComparisonResult::Compared { decision, .. } => decision.verdict.name(),
+        ComparisonResult::Hidden { .. } => "pooled",
+        ComparisonResult::Missing { .. } => NONE,
     };
     format!("{} · {verdict}", change(line.metric, line.delta))
 }

@@ -3,7 +3,7 @@
 
 use contract::id::Arm;
 use maud::{Markup, html};
-use stats::compare::Block;
+use stats::compare::RoundCosts;
 
 use super::chart::{Axis, Chart};
 use super::mark;
@@ -36,7 +36,7 @@ pub(crate) fn draw(scene: &Scene<'_>) -> Markup {
 
 /// None where an arm has no value in some round.
 fn rungs(metric: &MetricComparison) -> Vec<Rung<'_>> {
-    let rung = |(values, block): (_, Block)| Rung {
+    let rung = |(values, block): (_, RoundCosts)| Rung {
         values,
         b: block.b.cost - block.baseline(),
         a2: block.a2.map(|a2| a2.cost - block.a.cost),

@@ -4,7 +4,7 @@ use contract::part::Sent;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Measurement, Metric, Places, Signals};
+use super::{Measurement, Metric, Signals, SlotEffects};
 use crate::compare::ArmSummary;
 
 /// One scenario with one candidate.
@@ -41,7 +41,7 @@ pub struct Cell {
     /// One comparison a metric, the primary first.
     pub metrics: Vec<Metric>,
     /// The primary metric worker by worker; null with a single worker.
-    pub places: Option<Places>,
+    pub places: Option<SlotEffects>,
     /// What the rounds of the primary metric say of the host over time.
     pub signals: Signals,
 }

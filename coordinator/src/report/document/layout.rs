@@ -88,7 +88,7 @@ pub struct LayoutEffect {
 pub struct LeftOut {
     /// The layout.
     pub variant: String,
-    /// Why.
+    /// Why it was left out, as a clause.
     pub reason: String,
 }
 

@@ -9,11 +9,11 @@ use super::Interval;
 /// The primary metric over the places of a fleet. Nothing here enters the verdict.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Places {
+pub struct SlotEffects {
     /// Worker by worker.
-    pub slots: Vec<PlaceEffect>,
+    pub slots: Vec<SlotEffect>,
     /// Host by host; empty with a single host.
-    pub hosts: Vec<PlaceEffect>,
+    pub hosts: Vec<SlotEffect>,
     /// The worker that tells another story than the others; null where none does.
     pub odd: Option<Odd>,
     /// The hosts as a sample of hosts; null below five.
@@ -23,7 +23,7 @@ pub struct Places {
 /// B against the baseline in one place.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PlaceEffect {
+pub struct SlotEffect {
     /// Name of the host.
     pub host: String,
     /// Slot, over the whole fleet; null for the host as a whole.

@@ -84,7 +84,7 @@ pub struct Run {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Variant {
-    /// Its name.
+    /// Its name, as `--variants` gave it.
     pub name: String,
     /// SHA-256 of the file.
     pub sha256: String,
@@ -121,13 +121,13 @@ pub struct Settings {
     pub guard: String,
     /// The interim analysis planned before the run; absent where there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub look: Option<Look>,
+    pub look: Option<Interim>,
 }
 
 /// One interim analysis planned before the run, with its own level.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Look {
+pub struct Interim {
     /// After how many rounds.
     pub after: u32,
     /// Of how many.

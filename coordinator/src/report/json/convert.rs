@@ -161,10 +161,14 @@ fn host((agent, facts): &(String, HostFacts)) -> doc::Host {
 }
 
 /// The planned interim analysis, and which analysis this answer is from.
-pub(crate) fn look(findings: &Findings) -> Option<doc::Look> {
-    let Planned { at, rounds, stage } = findings.look?;
-    let answer = if stage == Stage::Look { "look" } else { "end" };
-    Some(doc::Look {
+pub(crate) fn look(findings: &Findings) -> Option<doc::Interim> {
+    let Planned { at, rounds, stage } = findings.interim?;
+    let answer = if stage == Stage::Interim {
+        "look"
+    } else {
+        "end"
+    };
+    Some(doc::Interim {
         after: at,
         rounds,
         answer: answer.to_owned(),

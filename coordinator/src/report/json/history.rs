@@ -105,7 +105,7 @@ fn line(line: &Line) -> Value {
             "expected": point.expected,
         })
     };
-    let step = |step: &crate::history::Step| {
+    let step = |step: &crate::history::LevelShift| {
         json!({
             "run": line.points[step.at].run.to_string(),
             "index": step.at,
@@ -115,7 +115,7 @@ fn line(line: &Line) -> Value {
             "change95": step.interval.map(|i| json!({ "low": i.low, "high": i.high })),
             "p": step.p,
             "expected": step.expected,
-            "host_changes": step.ground,
+            "host_changes": step.environment,
         })
     };
     json!({

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use stats::compare::{Interval, Verdict};
 use stats::validity::{Validity, alike};
 
-use crate::compare::{Cell, Findings, MetricComparison, Outcome};
+use crate::compare::{Cell, ComparisonResult, Findings, MetricComparison};
 use crate::history::{Across, AcrossLine};
 use crate::report::phrases::across::{self as runs, groups, unlike};
 use crate::report::phrases::changes::{Of, change, interval, plain_level, share_of};
@@ -145,7 +145,7 @@ fn suite(cell: &Cell) -> Suite {
 
 fn case(cell: &Cell, metric: &MetricComparison) -> Case {
     let ending = match &metric.outcome {
-        Outcome::Compared {
+        ComparisonResult::Compared {
             comparison,
             decision,
             ..
@@ -169,13 +169,13 @@ fn case(cell: &Cell, metric: &MetricComparison) -> Case {
             message: headline(cell),
             text: String::new(),
         },
-        Outcome::Hidden { exceedances, .. } => Ending::Skipped {
+        ComparisonResult::Hidden { exceedances, .. } => Ending::Skipped {
             message: format!(
                 "hidden: only {} of a round beyond the quantile, too few",
                 count(*exceedances, "request")
             ),
         },
-        Outcome::Missing { reason } => Ending::Skipped {
+        ComparisonResult::Missing { reason } => Ending::Skipped {
             message: format!("nothing to compare: {reason}"),
         },
     };

@@ -4,7 +4,7 @@
 use contract::identity::Sha256;
 use stats::validity::{Alike, alike};
 
-use crate::compare::{Cell, Findings, LayoutControl, MetricComparison, Outcome};
+use crate::compare::{Cell, ComparisonResult, Findings, LayoutControl, MetricComparison};
 use crate::history::{Across, AcrossLine};
 use crate::report::phrases::across::{self as runs, groups, unlike};
 use crate::report::phrases::changes::{Of, SIGNS, share_of};
@@ -96,7 +96,7 @@ fn with_shares(shown: &Table, measures: impl Iterator<Item = Of>) -> String {
 
 /// Why it is not VALID, what to do about it, and what was lost.
 fn reasons(findings: &Findings) -> Vec<String> {
-    let mut lines: Vec<String> = findings.look.iter().map(interim).collect();
+    let mut lines: Vec<String> = findings.interim.iter().map(interim).collect();
     lines.extend(findings.reasons.iter().cloned());
     for cell in findings.judged_cells() {
         let title = &cell.title;
@@ -136,7 +136,7 @@ fn scenario(cell: &Cell) -> String {
     }
     // Nothing was measured of a measure without a value.
     let measured = |metric: &&MetricComparison| {
-        !matches!(metric.outcome, Outcome::Missing { .. }) || metric.is_measured()
+        !matches!(metric.outcome, ComparisonResult::Missing { .. }) || metric.is_measured()
     };
     let shown: Vec<&MetricComparison> = cell.metrics.iter().filter(measured).collect();
     let control = control(cell, &shown);

@@ -9,7 +9,7 @@ use super::layouts::WITHIN_LAYOUT;
 use super::notes::notes;
 use super::verdicts::outlook;
 use super::words::{NONE, percent, tolerance};
-use crate::compare::{Cell, LayoutLabel, MetricComparison, Outcome};
+use crate::compare::{Cell, ComparisonResult, LayoutLabel, MetricComparison};
 
 type Shown<'a> = [&'a MetricComparison];
 
@@ -27,7 +27,7 @@ pub(crate) fn footnotes(limits: &Thresholds, cell: &Cell, shown: &Shown<'_>) -> 
         ));
     }
     let pooled = |m: &MetricComparison| match &m.outcome {
-        Outcome::Hidden { pooled, .. } => Some(pooled.is_some()),
+        ComparisonResult::Hidden { pooled, .. } => Some(pooled.is_some()),
         _ => None,
     };
     let labels = |pick: &dyn Fn(&MetricComparison) -> bool| {
@@ -50,7 +50,7 @@ pub(crate) fn footnotes(limits: &Thresholds, cell: &Cell, shown: &Shown<'_>) -> 
         let label = metric.measure.label();
         let shares = share_of(metric.measure, metric.scale);
         all.extend(shares.map(|of| format!("{label}: {of}")));
-        if let Outcome::Missing { reason } = &metric.outcome {
+        if let ComparisonResult::Missing { reason } = &metric.outcome {
             all.push(format!("{NONE} {label}: {reason}"));
         }
     }

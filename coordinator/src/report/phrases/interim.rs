@@ -7,9 +7,9 @@ use crate::compare::Planned;
 
 /// What the planned interim analysis means for the answer that follows.
 pub(crate) fn interim(planned: &Planned) -> String {
-    let [early, last] = [Stage::Look, Stage::Final].map(|stage| tolerance(stage.alpha()));
+    let [early, last] = [Stage::Interim, Stage::Final].map(|stage| tolerance(stage.alpha()));
     let whose = match planned.stage {
-        Stage::Look => "this answer is from the interim analysis",
+        Stage::Interim => "this answer is from the interim analysis",
         Stage::Final | Stage::Only => "this answer is from the final analysis",
     };
     format!(
@@ -22,7 +22,7 @@ pub(crate) fn interim(planned: &Planned) -> String {
 
 /// What the interim analysis of a plan means.
 pub(crate) fn planned_interim(at: u32, rounds: u32) -> String {
-    let [early, last] = [Stage::Look, Stage::Final].map(|stage| tolerance(stage.alpha()));
+    let [early, last] = [Stage::Interim, Stage::Final].map(|stage| tolerance(stage.alpha()));
     format!(
         "interim analysis after {at} of {}: the run ends there if every primary answer is clear at α = \
          {early}; otherwise it continues to its last round, with α = {last}",

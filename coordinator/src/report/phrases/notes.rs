@@ -6,7 +6,7 @@ use stats::compare::Estimate;
 use super::changes::{Of, change, interval, level};
 use super::servers;
 use super::words::{count, cut};
-use crate::compare::{Cell, MetricComparison, Place, Places, Signals};
+use crate::compare::{Cell, MetricComparison, Signals, SlotEffects, SlotOrHost};
 
 /// Longest name of a host.
 const NAME: usize = 24;
@@ -31,14 +31,14 @@ fn said(of: Of, alpha: f64, found: &Estimate) -> String {
 }
 
 /// A place with its host's name, cut.
-pub(crate) fn place(place: &Place) -> String {
+pub(crate) fn place(place: &SlotOrHost) -> String {
     match place.slot {
         Some(slot) => format!("{}, slot {slot}", cut(&place.host, NAME)),
         None => cut(&place.host, NAME),
     }
 }
 
-fn odd(places: &Places, metric: &MetricComparison) -> Option<String> {
+fn odd(places: &SlotEffects, metric: &MetricComparison) -> Option<String> {
     let odd = places.odd.as_ref()?;
     let (label, of) = (metric.measure.label(), Of(metric.measure, places.scale));
     let said = |found| said(of, metric.alpha, found);
@@ -57,7 +57,7 @@ fn odd(places: &Places, metric: &MetricComparison) -> Option<String> {
     ))
 }
 
-fn sample(places: &Places, metric: &MetricComparison) -> Option<String> {
+fn sample(places: &SlotEffects, metric: &MetricComparison) -> Option<String> {
     let sample = places.sample.as_ref()?;
     let (label, level) = (metric.measure.label(), level(metric.alpha));
     let of = Of(metric.measure, places.scale);

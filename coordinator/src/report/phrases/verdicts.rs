@@ -8,7 +8,7 @@ use super::changes::{change, interval, level, share_of};
 use super::doubts::doubts;
 use super::layouts::layout;
 use super::words::{count, listed, percent, tolerance, value};
-use crate::compare::{Cell, MetricComparison, Outcome};
+use crate::compare::{Cell, ComparisonResult, MetricComparison};
 
 /// Above this number of rounds, a quieter host is the better advice.
 pub(crate) const PATIENCE: u64 = 200;
@@ -20,7 +20,7 @@ pub(crate) fn headline(cell: &Cell) -> String {
         return alone(cell);
     };
     match &primary.outcome {
-        Outcome::Compared {
+        ComparisonResult::Compared {
             comparison,
             decision,
             ..
@@ -28,13 +28,15 @@ pub(crate) fn headline(cell: &Cell) -> String {
         _ if cell.verdict() == Some(Verdict::Invalid) => {
             format!("{title}: INVALID: {}", unbelieved(cell))
         }
-        Outcome::Hidden { exceedances, .. } => format!(
+        ComparisonResult::Hidden { exceedances, .. } => format!(
             "{scenario}: UNDECIDED whether {}: {} rests on too few requests ({} beyond it)",
             names(cell, "is faster than"),
             primary.measure.label(),
             exceedances
         ),
-        Outcome::Missing { reason } => format!("{title}: UNDECIDED: nothing to compare: {reason}"),
+        ComparisonResult::Missing { reason } => {
+            format!("{title}: UNDECIDED: nothing to compare: {reason}")
+        }
     }
 }
 

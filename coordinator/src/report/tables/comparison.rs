@@ -6,7 +6,7 @@ use contract::metric::Metric;
 use stats::compare::{Estimate, Interval, Verdict};
 
 use super::table::{Cell, Table};
-use crate::compare::{self, Measure, MetricComparison, Outcome};
+use crate::compare::{self, ComparisonResult, Measure, MetricComparison};
 use crate::report::phrases::changes::{plain_level, share_of};
 use crate::report::phrases::layouts::layout_mark;
 use crate::report::phrases::verdicts::{control_word, outlook};
@@ -90,17 +90,21 @@ fn effect(metric: &MetricComparison) -> [Cell; 8] {
         false => typical(metric, |arm| arm.is_baseline() == baseline),
     };
     let [change, interval] = match &metric.outcome {
-        Outcome::Compared { comparison, .. } => {
+        ComparisonResult::Compared { comparison, .. } => {
             difference(metric, comparison.effect.delta, &comparison.effect.ci)
         }
-        Outcome::Hidden {
+        ComparisonResult::Hidden {
             pooled: Some(pooled),
             ..
         } => difference(metric, pooled.theta, &pooled.ci),
-        Outcome::Hidden { pooled: None, .. } | Outcome::Missing { .. } => [none(), none()],
+        ComparisonResult::Hidden { pooled: None, .. } | ComparisonResult::Missing { .. } => {
+            [none(), none()]
+        }
     };
     let mde = match &metric.outcome {
-        Outcome::Compared { comparison, .. } => percent(metric.share(comparison.effect.mde)),
+        ComparisonResult::Compared { comparison, .. } => {
+            percent(metric.share(comparison.effect.mde))
+        }
         _ => NONE.to_owned(),
     };
     [
@@ -127,8 +131,8 @@ fn difference(metric: &MetricComparison, delta: f64, ci: &Interval) -> [Cell; 2]
 /// footnotes say the rest.
 fn verdict(metric: &MetricComparison) -> Cell {
     let (comparison, decision) = match &metric.outcome {
-        Outcome::Missing { reason } => return Cell::both(reason, NONE),
-        Outcome::Hidden {
+        ComparisonResult::Missing { reason } => return Cell::both(reason, NONE),
+        ComparisonResult::Hidden {
             exceedances,
             pooled,
         } => {
@@ -141,7 +145,7 @@ fn verdict(metric: &MetricComparison) -> Cell {
                 None => Cell::both(why, NONE),
             };
         }
-        Outcome::Compared {
+        ComparisonResult::Compared {
             comparison,
             decision,
             ..

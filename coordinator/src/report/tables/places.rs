@@ -2,7 +2,7 @@
 //! rests on all of them together.
 
 use super::table::{Cell, Table};
-use crate::compare::{self, MetricComparison, PlaceEffect};
+use crate::compare::{self, MetricComparison, SlotEffect};
 use crate::report::phrases::changes::{Of, plain_level};
 use crate::report::phrases::notes::place;
 
@@ -18,14 +18,14 @@ pub(crate) fn places(cell: &compare::Cell) -> Vec<Table> {
     ]
 }
 
-fn table(metric: &MetricComparison, caption: String, places: &[PlaceEffect]) -> Table {
+fn table(metric: &MetricComparison, caption: String, places: &[SlotEffect]) -> Table {
     let level = format!("{} interval", plain_level(metric.alpha));
     let headings = [
         "place".into(),
         Cell::per_cent("change"),
         Cell::per_cent(&level),
     ];
-    let row = |there: &PlaceEffect| {
+    let row = |there: &SlotEffect| {
         let of = Of(metric.measure, there.scale);
         let (change, range) = (
             Cell::change(of, there.effect.delta),

@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::order::{Arm, Order};
+use crate::order::{Arm, ArmOrder};
 
 /// From how many rounds the covariate and the guard are used, and FASTER or SLOWER may be said.
 pub const LEAST_ROUNDS: usize = 6;
@@ -20,7 +20,7 @@ pub enum Direction {
 
 /// One arm's value in one round.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Seat {
+pub struct ArmCost {
     /// The value as [`super::Scale::cost`]: more is worse.
     pub cost: f64,
     /// The arm's 0-based place in the round's order.
@@ -29,13 +29,13 @@ pub struct Seat {
 
 /// One round of one metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Block {
+pub struct RoundCosts {
     /// The baseline.
-    pub a: Seat,
+    pub a: ArmCost,
     /// The candidate.
-    pub b: Seat,
+    pub b: ArmCost,
     /// The baseline once more, in runs that have the control; then in all rounds.
-    pub a2: Option<Seat>,
+    pub a2: Option<ArmCost>,
 }
 
 /// Differences of one round each, with their order covariate, in round order.
@@ -123,13 +123,13 @@ pub fn cost_ln(value: f64, direction: Direction) -> Option<f64> {
     })
 }
 
-impl Block {
+impl RoundCosts {
     /// Pairs the arms' costs with their places in the round's order; `None` when an arm has no
     /// place.
     #[must_use]
-    pub fn new(order: &Order, a: f64, b: f64, a2: Option<f64>) -> Option<Self> {
+    pub fn new(order: &ArmOrder, a: f64, b: f64, a2: Option<f64>) -> Option<Self> {
         let seat = |arm, cost| {
-            Some(Seat {
+            Some(ArmCost {
                 cost,
                 position: order.position(arm)?,
             })
@@ -162,7 +162,7 @@ impl Block {
 impl Paired {
     /// B against the baseline; with the control, against ½(ln A + ln A2) (docs/method.md).
     #[must_use]
-    pub fn effect(blocks: &[Block]) -> Self {
+    pub fn effect(blocks: &[RoundCosts]) -> Self {
         Self::collect(blocks.iter().map(|block| {
             let a = block.a;
             let a2 = block.a2.unwrap_or(a);
@@ -175,7 +175,7 @@ impl Paired {
     /// A2 against A: what the comparison finds where there is nothing to find. Empty without the
     /// control.
     #[must_use]
-    pub fn control(blocks: &[Block]) -> Self {
+    pub fn control(blocks: &[RoundCosts]) -> Self {
         Self::collect(blocks.iter().filter_map(|block| {
             let a2 = block.a2?;
             Some((
@@ -218,7 +218,7 @@ impl Paired {
 ///
 /// # Errors
 /// Fewer than two rounds, a control in some rounds only, or a value that is not finite.
-pub(crate) fn check(blocks: &[Block]) -> Result<(), CompareError> {
+pub(crate) fn check(blocks: &[RoundCosts]) -> Result<(), CompareError> {
     if blocks.len() < 2 {
         return Err(CompareError::TooFewRounds {
             rounds: blocks.len(),
@@ -262,8 +262,8 @@ impl Error for CompareError {}
 mod tests {
     use super::*;
 
-    fn seat(cost: f64, position: usize) -> Seat {
-        Seat { cost, position }
+    fn seat(cost: f64, position: usize) -> ArmCost {
+        ArmCost { cost, position }
     }
 
     #[test]
@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn pairs_by_hand() {
-        let three = Block {
+        let three = RoundCosts {
             a: seat(1.0, 2),
             b: seat(1.4, 0),
             a2: Some(seat(1.2, 1)),
@@ -293,23 +293,23 @@ mod tests {
         let control = Paired::control(&[three]);
         assert!((control.differences[0] - 0.2).abs() < 1e-12);
         assert_eq!(control.covariate, [-1.0]);
-        let two = Block { a2: None, ..three };
+        let two = RoundCosts { a2: None, ..three };
         assert_eq!(Paired::effect(&[two]).covariate, [-2.0]);
         assert_eq!(Paired::control(&[two]), Paired::default());
     }
 
     #[test]
     fn what_cannot_be_compared_is_refused() {
-        let block = Block {
+        let block = RoundCosts {
             a: seat(1.0, 0),
             b: seat(1.0, 1),
             a2: None,
         };
-        let with = Block {
+        let with = RoundCosts {
             a2: Some(seat(1.0, 2)),
             ..block
         };
-        let broken = Block {
+        let broken = RoundCosts {
             b: seat(f64::NAN, 1),
             ..block
         };

@@ -6,7 +6,7 @@
 //! (90 % interval inside ±τ′) → UNDECIDED. A row that would say SLOWER or FASTER needs six rounds
 //! and, where several questions are asked together, Holm's agreement.
 
-use super::row::{Row, Step};
+use super::row::{DecisionStep, Row};
 use super::{Comparison, LEAST_ROUNDS, Scale, Settings};
 use crate::validity::Validity;
 
@@ -77,7 +77,7 @@ pub struct Decision {
     /// τ′: max(τ, noise floor) on the comparison's scale, where that is the logarithm ln(1 + …).
     pub limit: f64,
     /// The rows looked at, in order; the last one that applies decided.
-    pub path: Vec<Step>,
+    pub path: Vec<DecisionStep>,
     /// With UNDECIDED: rounds after which the MDE is τ′, six at least; `None` beyond a million, or
     /// with another verdict.
     pub rounds_needed: Option<u64>,
@@ -111,7 +111,7 @@ struct Table<'a> {
     comparison: &'a Comparison,
     question: &'a Question<'a>,
     tau: f64,
-    path: Vec<Step>,
+    path: Vec<DecisionStep>,
 }
 
 impl<'a> Table<'a> {
@@ -178,7 +178,7 @@ impl<'a> Table<'a> {
 
     /// Takes the row into the path, whether it applies or not.
     fn row(&mut self, row: Row, applies: bool) -> bool {
-        self.path.push(Step {
+        self.path.push(DecisionStep {
             row,
             applies,
             scale: self.question.scale,

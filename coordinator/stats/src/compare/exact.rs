@@ -9,7 +9,7 @@
 //! drift is noise to the check and none to the interval, and the two disagree about differences
 //! that are there (`tests/method/exact.rs`).
 
-use super::block::{Block, Paired, Slope};
+use super::block::{Paired, RoundCosts, Slope};
 use crate::rng::Seed;
 
 /// Two-arm runs of up to this many rounds are enumerated (2^R).
@@ -52,7 +52,7 @@ pub enum Method {
 /// order covariate where the estimate uses it. Without any block p is 1. The draws come from `seed`
 /// and can be replayed.
 #[must_use]
-pub fn permutation_test(blocks: &[Block], seed: Seed) -> PermutationTest {
+pub fn permutation_test(blocks: &[RoundCosts], seed: Seed) -> PermutationTest {
     let slope = Slope::of(&Paired::effect(blocks));
     check(blocks, slope.as_ref(), seed)
 }
@@ -60,7 +60,7 @@ pub fn permutation_test(blocks: &[Block], seed: Seed) -> PermutationTest {
 /// The check that knows nothing of the order: what [`permutation_test`] was before it had the
 /// covariate, and still is where the estimate has none.
 #[must_use]
-pub fn plain_permutation_test(blocks: &[Block], seed: Seed) -> PermutationTest {
+pub fn plain_permutation_test(blocks: &[RoundCosts], seed: Seed) -> PermutationTest {
     check(blocks, None, seed)
 }
 
@@ -71,7 +71,7 @@ pub fn sign_flip(differences: &[f64], seed: Seed) -> PermutationTest {
     test(&rounds, ENUMERATED_SIGNS, seed).answer(Method::AllSigns, Method::DrawnSigns, None)
 }
 
-fn check(blocks: &[Block], slope: Option<&Slope>, seed: Seed) -> PermutationTest {
+fn check(blocks: &[RoundCosts], slope: Option<&Slope>, seed: Seed) -> PermutationTest {
     let gamma = slope.map(|_| order_slope(blocks));
     let left = |cost: f64, position: usize| cost - gamma.unwrap_or(0.0) * position as f64;
     let weight = |round: usize| slope.map_or(1.0, |slope| slope.weights[round]);
@@ -92,7 +92,7 @@ fn check(blocks: &[Block], slope: Option<&Slope>, seed: Seed) -> PermutationTest
             )
         }
         None => {
-            let difference = |(round, block): (usize, &Block)| {
+            let difference = |(round, block): (usize, &RoundCosts)| {
                 let d = left(block.b.cost, block.b.position) - left(block.a.cost, block.a.position);
                 weight(round) * d
             };
@@ -107,7 +107,7 @@ fn check(blocks: &[Block], slope: Option<&Slope>, seed: Seed) -> PermutationTest
 
 /// Least squares of cost on place within each round, over all its arms: the slope of the order if
 /// labels do not matter.
-fn order_slope(blocks: &[Block]) -> f64 {
+fn order_slope(blocks: &[RoundCosts]) -> f64 {
     let (mut products, mut squares) = (0.0, 0.0);
     for block in blocks {
         let seats: Vec<_> = [Some(block.a), Some(block.b), block.a2]
@@ -130,8 +130,8 @@ fn order_slope(blocks: &[Block]) -> f64 {
 }
 
 /// The round's difference if B's label had been on B (first, the observed one), on A or on A2.
-fn candidates(block: &Block, left: impl Fn(f64, usize) -> f64) -> Option<[f64; 3]> {
-    let of = |seat: crate::compare::Seat| left(seat.cost, seat.position);
+fn candidates(block: &RoundCosts, left: impl Fn(f64, usize) -> f64) -> Option<[f64; 3]> {
+    let of = |seat: crate::compare::ArmCost| left(seat.cost, seat.position);
     let (a, b, a2) = (of(block.a), of(block.b), of(block.a2?));
     let against = |one: f64, two: f64, three: f64| one - 0.5 * (two + three);
     Some([against(b, a, a2), against(a, b, a2), against(a2, a, b)])
@@ -199,16 +199,16 @@ fn count<const K: usize>(rounds: &[[f64; K]], sum: f64, bar: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::Seat;
+    use crate::compare::ArmCost;
 
-    fn blocks(rng_seed: u64, rounds: usize, effect: f64) -> Vec<Block> {
+    fn blocks(rng_seed: u64, rounds: usize, effect: f64) -> Vec<RoundCosts> {
         let mut rng = Seed(rng_seed).rng();
-        let mut seat = |position, effect| Seat {
+        let mut seat = |position, effect| ArmCost {
             cost: effect + 0.02 * rng.unit(),
             position,
         };
         (0..rounds)
-            .map(|_| Block {
+            .map(|_| RoundCosts {
                 a: seat(0, 0.0),
                 b: seat(1, effect),
                 a2: Some(seat(2, 0.0)),
@@ -216,8 +216,11 @@ mod tests {
             .collect()
     }
 
-    fn two_arms(blocks: &[Block]) -> Vec<Block> {
-        blocks.iter().map(|b| Block { a2: None, ..*b }).collect()
+    fn two_arms(blocks: &[RoundCosts]) -> Vec<RoundCosts> {
+        blocks
+            .iter()
+            .map(|b| RoundCosts { a2: None, ..*b })
+            .collect()
     }
 
     /// The plainest possible enumeration: every number from 0 to K^R − 1, digit by digit.
@@ -257,7 +260,7 @@ mod tests {
     fn labels_equal_brute_force() {
         for rounds in 1..=7 {
             let blocks = blocks(40 + rounds as u64, rounds, 0.006);
-            let row = |b: &Block| {
+            let row = |b: &RoundCosts| {
                 let v = [b.b.cost, b.a.cost, b.a2.unwrap().cost];
                 (0..3)
                     .map(|k| 1.5 * (v[k] - v.iter().sum::<f64>() / 3.0))

@@ -8,8 +8,8 @@ mod estimate;
 mod exact;
 mod guard;
 mod holm;
+mod interim;
 mod layout;
-mod look;
 mod places;
 mod power;
 mod row;
@@ -18,7 +18,9 @@ mod scale;
 mod settings;
 mod unpaired;
 
-pub use block::{Block, CompareError, Direction, LEAST_ROUNDS, Paired, Seat, Slope, Sums, cost_ln};
+pub use block::{
+    ArmCost, CompareError, Direction, LEAST_ROUNDS, Paired, RoundCosts, Slope, Sums, cost_ln,
+};
 pub use calibrate::{most_findings, noise_floor};
 pub use decide::{Decision, Question, Role, Tolerance, Verdict, decide};
 pub use estimate::{Estimate, Interval};
@@ -28,11 +30,11 @@ pub use exact::{
 };
 pub use guard::{BUCKET_WIDTH, Correction, Guard};
 pub use holm::holm;
+pub use interim::Stage;
 pub use layout::{LEAST_LAYOUTS, Spread, layout_spread};
-pub use look::Stage;
 pub use places::{LEAST_SAMPLE, Odd, Sample, odd_one, sample_of_hosts};
 pub use power::{deviation_limit, mde, rounds_needed};
-pub use row::{Row, Step};
+pub use row::{DecisionStep, Row};
 pub use runs::{RunsDecision, RunsQuestion, RunsRow, RunsStep, decide_runs};
 pub use scale::{Reference, Scale};
 pub use settings::Settings;
@@ -57,7 +59,7 @@ pub struct Comparison {
 /// # Errors
 /// Fewer than two rounds, a control in some rounds only, or values that are not finite.
 pub fn compare(
-    blocks: &[Block],
+    blocks: &[RoundCosts],
     settings: &Settings,
     seed: Seed,
 ) -> Result<Comparison, CompareError> {
@@ -70,12 +72,12 @@ pub fn compare(
 /// As [`compare`].
 pub fn compare_on(
     scale: Scale,
-    blocks: &[Block],
+    blocks: &[RoundCosts],
     settings: &Settings,
     seed: Seed,
 ) -> Result<Comparison, CompareError> {
     block::check(blocks)?;
-    let reach = scale.reach(blocks.iter().flat_map(Block::costs));
+    let reach = scale.reach(blocks.iter().flat_map(RoundCosts::costs));
     let effect = Estimate::within_reach(&Paired::effect(blocks), reach, settings)?;
     let control = Paired::control(blocks);
     let control = match control.differences.is_empty() {

@@ -7,7 +7,7 @@ use super::{Interval, Scale};
 
 /// One row looked at; its `Display` is the row's sentence.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Step {
+pub struct DecisionStep {
     /// The row with its figures.
     pub row: Row,
     /// Whether it applied.
@@ -140,7 +140,7 @@ pub(super) fn level(error: f64) -> f64 {
 }
 
 /// Every sentence is a condition, so that "yes" and "no" before it both read true.
-impl fmt::Display for Step {
+impl fmt::Display for DecisionStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = |delta| Percent(self.scale, delta);
         match self.row {
@@ -244,7 +244,7 @@ mod tests {
                 alpha,
                 limit: 0.02,
             };
-            Step {
+            DecisionStep {
                 row,
                 applies: true,
                 scale: Scale::Log,
@@ -270,7 +270,7 @@ mod tests {
                 rounds: 6,
                 rounds_needed,
             };
-            Step {
+            DecisionStep {
                 row,
                 applies: true,
                 scale: Scale::Log,
@@ -297,7 +297,7 @@ mod tests {
             of: super::super::Reference::Baseline,
         };
         let said = |scale| {
-            Step {
+            DecisionStep {
                 row,
                 applies: true,
                 scale,

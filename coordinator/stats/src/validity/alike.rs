@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::reason::{Finding, Place, Reason};
+use super::reason::{Finding, Location, Reason};
 use crate::order::Arm;
 
 /// What was found in some arms of a scenario, or what concerns the whole of it.
@@ -107,7 +107,7 @@ fn size(reason: &Reason) -> f64 {
 
 impl fmt::Display for Alike<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(Place { arm, .. }) = self.worst.place.filter(|_| !self.also.is_empty()) else {
+        let Some(Location { arm, .. }) = self.worst.place.filter(|_| !self.also.is_empty()) else {
             return self.worst.fmt(f);
         };
         let also: Vec<&str> = self.also.iter().map(|arm| arm.name()).collect();
@@ -129,7 +129,7 @@ mod tests {
 
     fn busy(arm: Arm, share: f64) -> Finding {
         Finding {
-            place: Some(Place { arm, round: None }),
+            place: Some(Location { arm, round: None }),
             reason: Reason::OthersBusy { share, limit: 0.05 },
         }
     }
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn what_is_short_is_worst_where_it_is_least() {
         let short = |arm, ms| Finding {
-            place: Some(Place { arm, round: None }),
+            place: Some(Location { arm, round: None }),
             reason: Reason::TooShort {
                 duration: Duration::from_millis(ms),
                 limit: Duration::from_secs(1),
@@ -175,7 +175,7 @@ mod tests {
             reason: Reason::SameCode,
         };
         let late = Finding {
-            place: Some(Place {
+            place: Some(Location {
                 arm: Arm::A,
                 round: Some(3),
             }),

@@ -7,7 +7,7 @@ use crate::order::Arm;
 
 /// What load is offered, as far as the checks care.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Shape {
+pub enum LoadKind {
     /// N requests released together, until all are done.
     Burst,
     /// N in flight, each answer releasing the next request.

@@ -12,9 +12,9 @@ mod thresholds;
 mod trial;
 
 pub use alike::{Alike, alike};
-pub use facts::{CodeIdentity, PairingFacts, Pressure, Shape, TrialFacts};
+pub use facts::{CodeIdentity, LoadKind, PairingFacts, Pressure, TrialFacts};
 pub use pairing::check_pairing;
-pub use reason::{Finding, Place, Reason, Severity};
+pub use reason::{Finding, Location, Reason, Severity};
 pub use sample::{Claim, claim};
 pub use thresholds::Thresholds;
 pub use trial::{CheckResult, Checked, Quantity, check_trial, checked_trial};

@@ -18,7 +18,7 @@ pub enum Severity {
 
 /// Where a reason was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Place {
+pub struct Location {
     /// The arm.
     pub arm: Arm,
     /// 0-based round; `None` over all rounds.
@@ -28,9 +28,9 @@ pub struct Place {
 /// A reason, and where it was found unless it concerns the whole scenario.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
-    /// Where.
-    pub place: Option<Place>,
-    /// What.
+    /// The trial it is about; `None` for the whole run.
+    pub place: Option<Location>,
+    /// What was found.
     pub reason: Reason,
 }
 

@@ -2,14 +2,16 @@
 
 use std::fmt;
 
-use super::reason::{Finding, Place, Reason};
+use super::reason::{Finding, Location, Reason};
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.place {
             None => self.reason.fmt(f),
-            Some(Place { arm, round: None }) => write!(f, "{} (arm {})", self.reason, arm.name()),
-            Some(Place {
+            Some(Location { arm, round: None }) => {
+                write!(f, "{} (arm {})", self.reason, arm.name())
+            }
+            Some(Location {
                 arm,
                 round: Some(round),
             }) => {

@@ -12,7 +12,7 @@ use checks::{
     stationarity, steal, stopped,
 };
 
-use super::{Finding, Place, Reason, Severity, Shape, Thresholds, TrialFacts};
+use super::{Finding, LoadKind, Location, Reason, Severity, Thresholds, TrialFacts};
 use crate::series::{Movement, movement};
 
 /// A figure of a check, and its limit.
@@ -80,8 +80,8 @@ const GROWN: f64 = 3.0;
 const PILED_UP: f64 = 0.1;
 
 type Find = fn(&TrialFacts, &Thresholds) -> Option<Reason>;
-type Look = fn(&TrialFacts, &Thresholds) -> Option<(Quantity, Quantity)>;
-type Check = (&'static str, Option<&'static str>, Find, Look);
+type Figure = fn(&TrialFacts, &Thresholds) -> Option<(Quantity, Quantity)>;
+type Check = (&'static str, Option<&'static str>, Find, Figure);
 
 const EVERY_SHAPE: &[Check] = &[
     ("count-mismatch", None, counts, |f, _| {
@@ -191,7 +191,7 @@ const OFFERED: &[Check] = &[
 
 /// All reasons to doubt one trial.
 #[must_use]
-pub fn check_trial(facts: &TrialFacts, shape: Shape, thresholds: &Thresholds) -> Vec<Finding> {
+pub fn check_trial(facts: &TrialFacts, shape: LoadKind, thresholds: &Thresholds) -> Vec<Finding> {
     checked_trial(facts, shape, thresholds)
         .into_iter()
         .filter_map(|checked| checked.finding)
@@ -200,8 +200,8 @@ pub fn check_trial(facts: &TrialFacts, shape: Shape, thresholds: &Thresholds) ->
 
 /// Every check that applies to the shape, with its figure and what it found.
 #[must_use]
-pub fn checked_trial(facts: &TrialFacts, shape: Shape, thresholds: &Thresholds) -> Vec<Checked> {
-    let place = Some(Place {
+pub fn checked_trial(facts: &TrialFacts, shape: LoadKind, thresholds: &Thresholds) -> Vec<Checked> {
+    let place = Some(Location {
         arm: facts.arm,
         round: facts.round,
     });
@@ -224,11 +224,11 @@ pub fn checked_trial(facts: &TrialFacts, shape: Shape, thresholds: &Thresholds) 
     checks(shape).map(run).collect()
 }
 
-fn checks(shape: Shape) -> impl Iterator<Item = &'static Check> {
+fn checks(shape: LoadKind) -> impl Iterator<Item = &'static Check> {
     let groups: &[&[Check]] = match shape {
-        Shape::Burst => &[EVERY_SHAPE],
-        Shape::Closed => &[EVERY_SHAPE, WINDOWED],
-        Shape::Open => &[EVERY_SHAPE, WINDOWED, OFFERED],
+        LoadKind::Burst => &[EVERY_SHAPE],
+        LoadKind::Closed => &[EVERY_SHAPE, WINDOWED],
+        LoadKind::Open => &[EVERY_SHAPE, WINDOWED, OFFERED],
     };
     groups.iter().copied().flatten()
 }

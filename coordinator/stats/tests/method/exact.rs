@@ -2,31 +2,31 @@
 //! agrees with t about differences that are there. The twin is the check that knows nothing of the
 //! order.
 
-use stats::compare::{Block, Estimate, Paired, Seat, Settings};
-use stats::order::{Arm, ArmSet, Order};
+use stats::compare::{ArmCost, Estimate, Paired, RoundCosts, Settings};
+use stats::order::{Arm, ArmOrder, ArmSet};
 use stats::resample::{PermutationTest, permutation_test, plain_permutation_test};
 use stats::rng::{Rng, Seed};
 
 use crate::noise::{normal, share};
 
-type Check = fn(&[Block], Seed) -> PermutationTest;
+type Check = fn(&[RoundCosts], Seed) -> PermutationTest;
 
 const ALPHA: f64 = 0.05;
 
 /// A host that slows by `drift` from the first trial to the last, slot noise 1 %, B slower by
 /// `effect`.
-fn blocks(arms: ArmSet, rounds: usize, (drift, effect): (f64, f64), seed: Seed) -> Vec<Block> {
-    let orders = Order::balanced(arms, rounds, seed.child("order"));
+fn blocks(arms: ArmSet, rounds: usize, (drift, effect): (f64, f64), seed: Seed) -> Vec<RoundCosts> {
+    let orders = ArmOrder::balanced(arms, rounds, seed.child("order"));
     let slots = orders.iter().map(|order| order.arms().len()).sum::<usize>() as f64;
     let (mut rng, mut slot): (Rng, f64) = (seed.rng(), 0.0);
-    let mut block = |order: &Order| {
+    let mut block = |order: &ArmOrder| {
         let mut cost = |_: &Arm| {
             slot += 1.0;
             (1.0 + drift * slot / slots).ln() + 0.01 * normal(&mut rng)
         };
         let costs: Vec<f64> = order.arms().iter().map(&mut cost).collect();
         let seat = |arm, more: f64| {
-            order.position(arm).map(|position| Seat {
+            order.position(arm).map(|position| ArmCost {
                 cost: costs[position] + more,
                 position,
             })
@@ -35,7 +35,7 @@ fn blocks(arms: ArmSet, rounds: usize, (drift, effect): (f64, f64), seed: Seed) 
             seat(Arm::A, 0.0).expect("A"),
             seat(Arm::B, effect).expect("B"),
         );
-        Block {
+        RoundCosts {
             a,
             b,
             a2: seat(Arm::A2, 0.0),

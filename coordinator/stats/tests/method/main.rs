@@ -2,7 +2,7 @@
 //! a negative control that shows the proof can fail.
 
 mod exact;
-mod look;
+mod interim;
 mod many;
 mod noise;
 mod paired;

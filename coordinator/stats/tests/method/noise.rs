@@ -1,7 +1,7 @@
 //! Seeded noise for the simulations.
 
 use stats::compare::Paired;
-use stats::order::{Arm, ArmSet, Order};
+use stats::order::{Arm, ArmOrder, ArmSet};
 use stats::rng::{Rng, Seed};
 
 /// A standard normal number (Box and Muller).
@@ -34,7 +34,7 @@ pub(crate) fn autoregressive(rng: &mut Rng, rho: f64, length: usize) -> Vec<f64>
 
 /// Differences with the covariate of a balanced two-arm order.
 pub(crate) fn balanced(differences: Vec<f64>, seed: Seed) -> Paired {
-    let orders = Order::balanced(ArmSet::Two, differences.len(), seed.child("order"));
+    let orders = ArmOrder::balanced(ArmSet::Two, differences.len(), seed.child("order"));
     let covariate = orders
         .iter()
         .map(|o| {

@@ -1,7 +1,7 @@
 //! (a) coverage, (b) false positives under drift, (c) power at the MDE, and the guard's own table.
 
-use stats::compare::{Block, Estimate, Guard, Paired, Seat, Settings, compare, mde};
-use stats::order::{Arm, ArmSet, Order};
+use stats::compare::{ArmCost, Estimate, Guard, Paired, RoundCosts, Settings, compare, mde};
+use stats::order::{Arm, ArmOrder, ArmSet};
 use stats::rng::{Rng, Seed};
 
 use crate::noise::{autoregressive, balanced, lognormal, normal, share, t3};
@@ -64,10 +64,10 @@ fn a_twin_pseudo_replication_does_not_cover() {
 
 /// Blocks without any difference, on a host that slows by `drift` over the whole run, slot noise 1
 /// %.
-fn drifting(orders: &[Order], drift: f64, rng: &mut Rng) -> Vec<Block> {
+fn drifting(orders: &[ArmOrder], drift: f64, rng: &mut Rng) -> Vec<RoundCosts> {
     let slots = orders.iter().map(|o| o.arms().len()).sum::<usize>() as f64;
     let mut slot = 0.0;
-    let mut block = |order: &Order| {
+    let mut block = |order: &ArmOrder| {
         let costs: Vec<f64> = order
             .arms()
             .iter()
@@ -77,12 +77,12 @@ fn drifting(orders: &[Order], drift: f64, rng: &mut Rng) -> Vec<Block> {
             })
             .collect();
         let seat = |arm| {
-            order.position(arm).map(|position| Seat {
+            order.position(arm).map(|position| ArmCost {
                 cost: costs[position],
                 position,
             })
         };
-        Block {
+        RoundCosts {
             a: seat(Arm::A).expect("A"),
             b: seat(Arm::B).expect("B"),
             a2: seat(Arm::A2),
@@ -91,7 +91,7 @@ fn drifting(orders: &[Order], drift: f64, rng: &mut Rng) -> Vec<Block> {
     orders.iter().map(&mut block).collect()
 }
 
-fn false_positives(drift: f64, orders: impl Fn(Seed) -> Vec<Order>, settings: &Settings) -> f64 {
+fn false_positives(drift: f64, orders: impl Fn(Seed) -> Vec<ArmOrder>, settings: &Settings) -> f64 {
     share(4000, |seed| {
         let blocks = drifting(&orders(seed.child("order")), drift, &mut seed.rng());
         !estimate(&Paired::effect(&blocks), settings)
@@ -106,7 +106,7 @@ fn b_drift_is_not_taken_for_a_difference() {
         for settings in [OFF, default()] {
             for drift in [0.0, 0.2] {
                 let found =
-                    false_positives(drift, |seed| Order::balanced(arms, 10, seed), &settings);
+                    false_positives(drift, |seed| ArmOrder::balanced(arms, 10, seed), &settings);
                 assert!(
                     found <= 0.06,
                     "{arms:?} {:?} drift {drift}: {found}",
@@ -124,7 +124,7 @@ fn b_twin_fixed_order_takes_drift_for_a_difference() {
     let a_first = |_| {
         let ab = (0..)
             .map(Seed)
-            .map(|s| Order::balanced(ArmSet::Two, 1, s).remove(0));
+            .map(|s| ArmOrder::balanced(ArmSet::Two, 1, s).remove(0));
         let ab = ab
             .into_iter()
             .find(|o| o.position(Arm::A) == Some(0))
@@ -172,14 +172,17 @@ fn correlated_rounds_are_guarded_against() {
 
 #[test]
 fn the_control_arm_narrows_the_interval() {
-    let width = |blocks: &[Block]| {
+    let width = |blocks: &[RoundCosts]| {
         let c = compare(blocks, &OFF, Seed(0)).expect("ten rounds");
         c.effect.ci.high - c.effect.ci.low
     };
     let narrower = share(400, |seed| {
-        let orders = Order::balanced(ArmSet::Three, 10, seed);
+        let orders = ArmOrder::balanced(ArmSet::Three, 10, seed);
         let three = drifting(&orders, 0.0, &mut seed.rng());
-        let two: Vec<Block> = three.iter().map(|b| Block { a2: None, ..*b }).collect();
+        let two: Vec<RoundCosts> = three
+            .iter()
+            .map(|b| RoundCosts { a2: None, ..*b })
+            .collect();
         width(&three) < width(&two)
     });
     assert!(narrower > 0.6, "{narrower}");

@@ -2,9 +2,10 @@
 //! refuses when the host was disturbed during one arm alone.
 
 use stats::compare::{
-    Block, Direction, Question, Role, Scale, Settings, Tolerance, Verdict, compare, cost_ln, decide,
+    Direction, Question, Role, RoundCosts, Scale, Settings, Tolerance, Verdict, compare, cost_ln,
+    decide,
 };
-use stats::order::{Arm, ArmSet, Order};
+use stats::order::{Arm, ArmOrder, ArmSet};
 use stats::rng::Seed;
 use stats::validity::Validity;
 
@@ -24,12 +25,12 @@ struct Host {
 }
 
 impl Host {
-    fn run(&self, seed: Seed) -> Vec<Block> {
+    fn run(&self, seed: Seed) -> Vec<RoundCosts> {
         let mut rng = seed.child("noise").rng();
         // d = b − ½(a + a2) has 1.5 times the variance of one value.
         let noise = self.scatter / 1.5f64.sqrt();
-        let orders = Order::balanced(ArmSet::Three, 10, seed.child("order"));
-        let mut block = |(r, order): (usize, &Order)| {
+        let orders = ArmOrder::balanced(ArmSet::Three, 10, seed.child("order"));
+        let mut block = |(r, order): (usize, &ArmOrder)| {
             let mut cost = |arm: Arm, factor: f64| {
                 let slot = order.position(arm).map_or(0, |p| 3 * r + p) as f64;
                 let latency = 40.0
@@ -40,7 +41,7 @@ impl Host {
             };
             let (a, b) = (cost(Arm::A, 1.0), cost(Arm::B, self.ratio));
             let a2 = cost(Arm::A2, 1.0 + self.disturbed);
-            Block::new(order, a, b, Some(a2)).expect("three arms")
+            RoundCosts::new(order, a, b, Some(a2)).expect("three arms")
         };
         orders.iter().enumerate().map(&mut block).collect()
     }

@@ -3,10 +3,10 @@
 //! rounds that survive, and the interval without its floor.
 
 use stats::compare::{
-    Block, Comparison, Direction, Interval, Question, Role, RunMean, Scale, Seat, Settings,
+    ArmCost, Comparison, Direction, Interval, Question, Role, RoundCosts, RunMean, Scale, Settings,
     Tolerance, Verdict, compare_on, decide, unpaired, unpaired_within_reach,
 };
-use stats::order::{Arm, ArmSet, Order};
+use stats::order::{Arm, ArmOrder, ArmSet};
 use stats::rng::{Rng, Seed};
 use stats::validity::Validity;
 
@@ -28,22 +28,22 @@ fn rate(none: f64, rng: &mut Rng) -> f64 {
     if rng.unit() < none { 0.0 } else { some }
 }
 
-fn rates(truth: Truth, arms: ArmSet, rounds: usize, seed: Seed) -> Vec<(Order, Vec<f64>)> {
+fn rates(truth: Truth, arms: ArmSet, rounds: usize, seed: Seed) -> Vec<(ArmOrder, Vec<f64>)> {
     let mut rng = seed.rng();
     let of = |arm: &Arm, rng: &mut Rng| rate(if *arm == Arm::B { truth.b } else { truth.a }, rng);
-    let orders = Order::balanced(arms, rounds, seed.child("order"));
-    let mut round = |order: Order| {
+    let orders = ArmOrder::balanced(arms, rounds, seed.child("order"));
+    let mut round = |order: ArmOrder| {
         let values = order.arms().iter().map(|arm| of(arm, &mut rng)).collect();
         (order, values)
     };
     orders.into_iter().map(&mut round).collect()
 }
 
-fn compared(rounds: &[(Order, Vec<f64>)], scale: Scale) -> Option<Comparison> {
-    let block = |(order, values): &(Order, Vec<f64>)| {
+fn compared(rounds: &[(ArmOrder, Vec<f64>)], scale: Scale) -> Option<Comparison> {
+    let block = |(order, values): &(ArmOrder, Vec<f64>)| {
         let seat = |arm| {
             let position = order.position(arm)?;
-            Some(Seat {
+            Some(ArmCost {
                 cost: scale.cost(values[position], RATE)?,
                 position,
             })
@@ -53,19 +53,19 @@ fn compared(rounds: &[(Order, Vec<f64>)], scale: Scale) -> Option<Comparison> {
         } else {
             None
         };
-        Some(Block {
+        Some(RoundCosts {
             a: seat(Arm::A)?,
             b: seat(Arm::B)?,
             a2,
         })
     };
-    let blocks: Vec<Block> = rounds.iter().filter_map(block).collect();
+    let blocks: Vec<RoundCosts> = rounds.iter().filter_map(block).collect();
     compare_on(scale, &blocks, &Settings::default(), Seed(1)).ok()
 }
 
-fn scale(rounds: &[(Order, Vec<f64>)]) -> Scale {
+fn scale(rounds: &[(ArmOrder, Vec<f64>)]) -> Scale {
     let of = |baseline: bool| -> Vec<f64> {
-        let arms = |order: &Order| order.arms().to_vec();
+        let arms = |order: &ArmOrder| order.arms().to_vec();
         let values = rounds
             .iter()
             .flat_map(|(order, values)| arms(order).into_iter().zip(values.clone()));

@@ -56,7 +56,7 @@ pub enum ImportError {
     /// A rotary scaling the engine does not have.
     #[error("import rotary scaling {kind}: linear, llama3 and yarn scaling can be imported")]
     RopeScaling {
-        /// Its name.
+        /// Name of the scaling, as the configuration gives it.
         kind: String,
     },
     /// Metadata that may change what the model computes, and that this importer does not know.

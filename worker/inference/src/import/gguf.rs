@@ -61,7 +61,7 @@ pub enum GgufError {
         Quant::names()
     )]
     Quantisation {
-        /// Its name.
+        /// Name of the tensor.
         tensor: String,
         /// Name, or number if unknown.
         format: String,
@@ -69,7 +69,7 @@ pub enum GgufError {
     /// A tensor whose data are not inside the file.
     #[error("find the data of {tensor} inside the file")]
     OutOfBounds {
-        /// Its name.
+        /// Name of the tensor.
         tensor: String,
     },
 }

@@ -58,7 +58,7 @@ struct Paths<'a> {
 }
 
 /// What is to be written, all checked.
-struct Plan {
+struct ImportPlan {
     model: Architecture,
     /// What the family says beside it.
     settings: serde_json::Map<String, serde_json::Value>,
@@ -84,7 +84,7 @@ pub fn gguf_as(
     let paths = Paths { target };
     let mut parts = Parts::open(source)?;
     let gguf = parts.contents()?;
-    let plan = Plan::make(&gguf, &mut parts)?;
+    let plan = ImportPlan::make(&gguf, &mut parts)?;
     let dir = ModelDir::begin(target).map_err(|error| paths.writing(error))?;
     plan.write_text(&dir, precision)
         .map_err(|error| paths.writing(error))?;
@@ -103,7 +103,7 @@ impl Paths<'_> {
     }
 }
 
-impl Plan {
+impl ImportPlan {
     fn make(gguf: &Gguf, parts: &mut Parts) -> Result<Self, ImportError> {
         let meta = Metadata::new(&gguf.metadata);
         let (mut model, family) = model::read(gguf, &meta)?;

@@ -3,7 +3,7 @@
 
 use contract::spec::Demand;
 
-use super::super::threaded::{Halt, Stepper, Threaded};
+use super::super::threaded::{Mailbox, Stepper, Threaded};
 use super::super::{
     Engine, EngineEvent, EngineRequest, ErrorKind, StepLoad, StepSink, WindowStart,
 };
@@ -72,7 +72,7 @@ impl<E: StepEngine> Stepper for OnThread<E> {
         self.0.is_idle()
     }
 
-    fn step(&mut self, events: &mut Vec<EngineEvent>, _: &Halt) -> StepLoad {
+    fn step(&mut self, events: &mut Vec<EngineEvent>, _: &Mailbox) -> StepLoad {
         self.0.step(events)
     }
 }

@@ -61,7 +61,7 @@ fn a_cache_too_small_for_one_request_is_refused_with_the_way_out() {
     inference::synth::write(inference::synth::Preset::Tiny, 1, &path).unwrap();
     let one = kv_bytes_needed(&Config::read(&path).unwrap(), KvFormat::Bf16, 1, 63) as u64;
     let with = |kv_bytes| {
-        Plan::make(
+        LoadPlan::make(
             &NativeSpec {
                 kv_bytes,
                 ..spec(&path)
@@ -79,7 +79,7 @@ fn a_cache_too_small_for_one_request_is_refused_with_the_way_out() {
 #[test]
 fn a_path_without_a_model_is_told_apart_from_a_broken_model() {
     let dir = tempfile::tempdir().unwrap();
-    let missing = Plan::make(
+    let missing = LoadPlan::make(
         &spec(&dir.path().join("none")),
         DEMAND,
         &dir.path().join("none"),
@@ -90,7 +90,7 @@ fn a_path_without_a_model_is_told_apart_from_a_broken_model() {
     assert!(missing.message.contains("BENCH_MODEL_PATH"), "{missing}");
     inference::synth::write(inference::synth::Preset::Tiny, 1, &dir.path().join("m")).unwrap();
     std::fs::write(dir.path().join("m/config.json"), "{").unwrap();
-    let invalid = Plan::make(&spec(dir.path()), DEMAND, &dir.path().join("m"))
+    let invalid = LoadPlan::make(&spec(dir.path()), DEMAND, &dir.path().join("m"))
         .err()
         .unwrap();
     assert_eq!(invalid.kind, FailureKind::ModelInvalid);
@@ -101,12 +101,12 @@ fn a_bounded_cache_is_what_is_counted() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("m");
     inference::synth::write(inference::synth::Preset::Tiny, 1, &path).unwrap();
-    let open = Plan::make(&spec(&path), DEMAND, &path).ok().unwrap();
+    let open = LoadPlan::make(&spec(&path), DEMAND, &path).ok().unwrap();
     let bounded = NativeSpec {
         kv_bytes: 1 << 30,
         ..spec(&path)
     };
-    let bounded = Plan::make(&bounded, DEMAND, &path).ok().unwrap();
+    let bounded = LoadPlan::make(&bounded, DEMAND, &path).ok().unwrap();
     assert!(open.needed > open.facts.bytes);
     assert_eq!(
         bounded.needed - open.needed,
@@ -123,7 +123,7 @@ fn rounded_weights_are_counted_and_named() {
         weights: spec::WeightForm::Int8,
         ..spec(&path)
     };
-    let needed = |spec| Plan::make(spec, DEMAND, &path).ok().unwrap().needed;
+    let needed = |spec| LoadPlan::make(spec, DEMAND, &path).ok().unwrap().needed;
     let model = |form| {
         let options = LoadOptions {
             form,
@@ -149,7 +149,7 @@ fn each_kind_of_fault_has_a_way_out_of_its_own() {
     let config = std::fs::read_to_string(path.join("config.json")).unwrap();
     let said_of = |config: &str| {
         std::fs::write(path.join("config.json"), config).unwrap();
-        Plan::make(&spec(&path), DEMAND, &path)
+        LoadPlan::make(&spec(&path), DEMAND, &path)
             .err()
             .map(|failure| failure.message)
             .unwrap_or_default()

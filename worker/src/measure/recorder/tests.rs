@@ -12,7 +12,7 @@ fn recorder(output_tokens: u32) -> Recorder {
     let timeout = 100 * MS;
     let (objectives, start) = (Objectives::default(), 1000 * MS);
     let (requests, run_in, compared, in_flight, ends) = (2, 1, 2, 2, Some(50 * MS));
-    Recorder::new(Plan {
+    Recorder::new(RecordingPlan {
         share,
         requests,
         run_in,

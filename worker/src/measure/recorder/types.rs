@@ -10,7 +10,7 @@ use contract::spec::{Objectives, Share};
 
 /// What is going to be recorded.
 #[derive(Clone, Copy, Debug)]
-pub struct Plan {
+pub struct RecordingPlan {
     /// Whose requests: those with an index of this share.
     pub share: Share,
     /// How many belong to the window, at most.
@@ -115,7 +115,7 @@ pub struct Measured {
     pub wall: Duration,
 }
 
-impl Plan {
+impl RecordingPlan {
     pub(super) fn steps_kept(&self) -> usize {
         (self.requests as usize * self.output_tokens as usize).min(STEPS_KEPT)
     }

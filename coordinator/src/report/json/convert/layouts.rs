@@ -1,6 +1,6 @@
 //! The layout control to its place in the document.
 
-use crate::compare::{self, Cell, LayoutControl, MetricComparison, Outcome};
+use crate::compare::{self, Cell, ComparisonResult, LayoutControl, MetricComparison};
 use crate::report::document as doc;
 
 use super::metrics::{estimate, round};
@@ -25,8 +25,8 @@ fn arm(cell: &Cell) -> doc::LayoutArm {
 
 fn metric(metric: &MetricComparison) -> doc::LayoutMetric {
     let comparison = match &metric.outcome {
-        Outcome::Compared { comparison, .. } => Some(comparison),
-        Outcome::Hidden { .. } | Outcome::Missing { .. } => None,
+        ComparisonResult::Compared { comparison, .. } => Some(comparison),
+        ComparisonResult::Hidden { .. } | ComparisonResult::Missing { .. } => None,
     };
     let control = comparison.and_then(|comparison| comparison.control.as_ref());
     doc::LayoutMetric {

@@ -5,7 +5,7 @@ use stats::compare::{self, Comparison, Scale, Stage};
 use stats::resample::{BOOTSTRAP_DRAWS, Method, PermutationTest, Pooled};
 use stats::rng::Seed;
 
-use crate::compare::{Measure, MetricComparison, Outcome, Resampled, RoundValues};
+use crate::compare::{ComparisonResult, Measure, MetricComparison, Resampled, RoundValues};
 use crate::report::document as doc;
 
 pub(in crate::report::json) fn metric(metric: &MetricComparison) -> doc::Metric {
@@ -50,13 +50,13 @@ pub(in crate::report::json) fn metric(metric: &MetricComparison) -> doc::Metric 
     compared(metric, bare)
 }
 
-fn missing(outcome: &Outcome) -> Option<String> {
+fn missing(outcome: &ComparisonResult) -> Option<String> {
     match outcome {
-        Outcome::Compared { .. } => None,
-        Outcome::Hidden { exceedances, .. } => Some(format!(
+        ComparisonResult::Compared { .. } => None,
+        ComparisonResult::Hidden { exceedances, .. } => Some(format!(
             "only {exceedances} values of an arm and round lie beyond the quantile"
         )),
-        Outcome::Missing { reason } => Some(reason.clone()),
+        ComparisonResult::Missing { reason } => Some(reason.clone()),
     }
 }
 
@@ -70,13 +70,13 @@ fn compared(metric: &MetricComparison, bare: doc::Metric) -> doc::Metric {
             ci95: at_95(ci),
         }
     };
-    if let Outcome::Hidden { pooled, .. } = &metric.outcome {
+    if let ComparisonResult::Hidden { pooled, .. } = &metric.outcome {
         return doc::Metric {
             pooled: pooled.as_ref().map(in_document),
             ..bare
         };
     }
-    let Outcome::Compared {
+    let ComparisonResult::Compared {
         comparison,
         adjusted_p,
         pooled,
@@ -86,8 +86,9 @@ fn compared(metric: &MetricComparison, bare: doc::Metric) -> doc::Metric {
     else {
         return bare;
     };
-    let step =
-        |step: &compare::Step| format!("{step}: {}", if step.applies { "yes" } else { "no" });
+    let step = |step: &compare::DecisionStep| {
+        format!("{step}: {}", if step.applies { "yes" } else { "no" })
+    };
     let Comparison {
         effect,
         control,

@@ -1,13 +1,13 @@
 //! Workers, hosts and what the rounds say of the host over time, to their place in the document.
 
 use super::metrics::{at_95, interval};
-use crate::compare::{self, PlaceEffect};
+use crate::compare::{self, SlotEffect};
 use crate::report::document as doc;
 
-pub(super) fn places(places: &compare::Places, alpha: f64) -> doc::Places {
+pub(super) fn places(places: &compare::SlotEffects, alpha: f64) -> doc::SlotEffects {
     let interval = |ci| interval(ci, alpha);
-    let effect = |found: &PlaceEffect| effect(found, alpha);
-    doc::Places {
+    let effect = |found: &SlotEffect| effect(found, alpha);
+    doc::SlotEffects {
         slots: places.slots.iter().map(&effect).collect(),
         hosts: places.hosts.iter().map(&effect).collect(),
         odd: places.odd.as_ref().map(|odd| doc::Odd {
@@ -36,9 +36,9 @@ pub(super) fn places(places: &compare::Places, alpha: f64) -> doc::Places {
     }
 }
 
-fn effect(found: &PlaceEffect, alpha: f64) -> doc::PlaceEffect {
+fn effect(found: &SlotEffect, alpha: f64) -> doc::SlotEffect {
     let ci = interval(found.effect.ci, alpha);
-    doc::PlaceEffect {
+    doc::SlotEffect {
         host: found.place.host.clone(),
         slot: found.place.slot,
         delta: found.effect.delta,

@@ -32,7 +32,7 @@ pub(super) fn planned(plan: &Plan, blocks: &[Block], done: &[BlockDone]) -> Opti
         .collect();
     let done: BTreeSet<_> = done.iter().map(|block| (block.cell, block.round)).collect();
     let stage = if wanted == done {
-        Stage::Look
+        Stage::Interim
     } else {
         Stage::Final
     };
@@ -55,7 +55,8 @@ impl Findings {
             )
         };
         let compared = self.compared().next().is_some();
-        self.look.is_some_and(|look| look.stage == Stage::Look)
+        self.interim
+            .is_some_and(|look| look.stage == Stage::Interim)
             && compared
             && self.cells.iter().all(clear)
     }

@@ -29,7 +29,7 @@ fn one_planned_look_errs_no_more_often_than_it_says() {
     for at in [6, 10, 14] {
         let wrong = share(4000, |seed| {
             let all = experiment(seed);
-            found(&all, at, &Stage::Look.settings())
+            found(&all, at, &Stage::Interim.settings())
                 || found(&all, ROUNDS, &Stage::Final.settings())
         });
         assert!(wrong <= 0.06, "look after {at} of {ROUNDS} rounds: {wrong}");
@@ -51,7 +51,7 @@ fn a_large_difference_is_known_at_the_look() {
     let early = share(500, |seed| {
         let mut all = experiment(seed);
         all.differences.iter_mut().for_each(|d| *d += 0.05);
-        found(&all, 10, &Stage::Look.settings())
+        found(&all, 10, &Stage::Interim.settings())
     });
     assert!(early > 0.95, "{early}");
 }

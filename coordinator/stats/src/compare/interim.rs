@@ -11,7 +11,7 @@ pub enum Stage {
     /// No interim analysis was planned: the final analysis has all of the error.
     Only,
     /// The planned interim analysis.
-    Look,
+    Interim,
     /// The final analysis, after an interim analysis without a clear answer.
     Final,
 }
@@ -23,7 +23,7 @@ impl Stage {
     pub const fn alpha(self) -> f64 {
         match self {
             Self::Only => 0.05,
-            Self::Look => 0.005,
+            Self::Interim => 0.005,
             Self::Final => 0.048,
         }
     }

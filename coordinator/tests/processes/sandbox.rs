@@ -19,7 +19,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(180);
 /// Of every plan here that is to be disturbed.
 const SLOTS: usize = 2;
 
-pub(crate) struct Ground {
+pub(crate) struct Sandbox {
     dir: tempfile::TempDir,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-impl Ground {
+impl Sandbox {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         fs::hard_link(COORDINATOR, dir.path().join("coordinator")).unwrap();

@@ -3,7 +3,7 @@
 use contract::run::RunState;
 use serde_json::Value;
 
-use crate::ground::Ground;
+use crate::sandbox::Sandbox;
 use crate::tally::state;
 
 /// Eight rounds with a look after six. Hosts of tests are busy: nothing here depends on a few per
@@ -19,20 +19,20 @@ fn plan(scale: f64, scatter: f64) -> String {
     )
 }
 
-fn answer(ground: &Ground) -> Value {
-    serde_json::from_str(&ground.run(&["compare", "--output", "json"]).stdout).unwrap()
+fn answer(sandbox: &Sandbox) -> Value {
+    serde_json::from_str(&sandbox.run(&["compare", "--output", "json"]).stdout).unwrap()
 }
 
 /// Whatever the machine does to the figures: the run ends at its look if they settle it, and else
-/// at its last round, and says which. What settles it is for virtual time (`verdicts/look.rs`).
+/// at its last round, and says which. What settles it is for virtual time (`verdicts/interim.rs`).
 #[test]
 fn a_run_ends_at_its_look_or_at_its_last_round_and_says_which() {
     for (scale, scatter) in [(4.0, 0.01), (1.0, 0.9)] {
-        let ground = Ground::new();
-        let ended = ground.run(&["run", &ground.plan(&plan(scale, scatter)), "--seed", "3"]);
-        let record = ground.latest();
+        let sandbox = Sandbox::new();
+        let ended = sandbox.run(&["run", &sandbox.plan(&plan(scale, scatter)), "--seed", "3"]);
+        let record = sandbox.latest();
         assert_eq!(state(&record), Some(RunState::Complete), "{ended:?}");
-        let document = answer(&ground);
+        let document = answer(&sandbox);
         let settled = record.blocks.len() == 6;
         let (alpha, whose) = if settled {
             (0.005, "look")
@@ -77,7 +77,7 @@ fn a_run_ends_at_its_look_or_at_its_last_round_and_says_which() {
             "{flat}"
         );
         // There is nothing left to run.
-        ground.run(&["run", "--resume", "latest"]);
-        assert_eq!(ground.latest().blocks.len(), record.blocks.len());
+        sandbox.run(&["run", "--resume", "latest"]);
+        assert_eq!(sandbox.latest().blocks.len(), record.blocks.len());
     }
 }
